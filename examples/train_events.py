@@ -80,8 +80,8 @@ def build(size: int, classes: int, dt: float, width: int) -> nn.Sequential:
 
 def frames_of(events: list[Array], steps: int, size: int) -> torch.Tensor:
     """Return events as spikes, uint8 [B, T, 2, H, W]."""
-    frames = [datasets.to_frames(e, steps, size, duration=DURATION) for e in events]
-    return torch.from_numpy(np.stack(frames))
+    counts = [sl.events.to_bins(e, (size, size, 2), 1000 * DURATION / steps, steps) for e in events]
+    return torch.from_numpy(np.minimum(counts, 1).reshape(-1, steps, 2, size, size))
 
 
 def batches(frames: torch.Tensor, labels: Array, size: int, *, shuffle: bool) -> DataLoader[Any]:

@@ -52,9 +52,13 @@ def aedat3(path: Path) -> NDArray[Any]:
     version, start, _ = io.read_aedat_header_from_file(str(path))
     events = io.get_aer_events_from_file(str(path), version, start)
     address = events["address"]
-    columns = ((address >> 17) & 0x1FFF, (address >> 2) & 0x1FFF, events["timeStamp"], (address >> 1) & 1)
+    columns = (
+        (address >> 17) & 0x1FFF,
+        (address >> 2) & 0x1FFF,
+        events["timeStamp"],
+        (address >> 1) & 1,
+    )
     return io.make_structured_array(*columns)
-
 
 
 def main() -> None:
@@ -77,33 +81,58 @@ def cases() -> dict[str, Any]:
 
     return {
         "nmnist": (".bin", writers.nmnist, (34, 34), {"tonic": tonic("nmnist")}),
-        "aedat3": (".aedat", lambda p, e: writers.aedat3(p, e, 4096, noise=False), (128, 128), {"tonic": aedat3}),
+        "aedat3": (
+            ".aedat",
+            lambda p, e: writers.aedat3(p, e, 4096, noise=False),
+            (128, 128),
+            {"tonic": aedat3},
+        ),
         "aedat4": (
             ".aedat4",
-            lambda p, e: writers.aedat4(p, e, 1, lz4.frame.compress, packet=4096, table=False, other=False),
+            lambda p, e: writers.aedat4(
+                p, e, 1, lz4.frame.compress, packet=4096, table=False, other=False
+            ),
             (346, 260),
             {"tonic (aedat)": tonic("aedat4")},
         ),
         "dat": (".dat", writers.dat, (304, 240), {"expelliarmus": expelliarmus("dat")}),
-        "evt2": (".raw", lambda p, e: writers.evt2(p, e, early=False), (640, 480), {"expelliarmus": expelliarmus("evt2")}),
-        "evt3": (".raw", lambda p, e: writers.evt3(p, e, early=False), (640, 480), {"expelliarmus": expelliarmus("evt3")}),
+        "evt2": (
+            ".raw",
+            lambda p, e: writers.evt2(p, e, early=False),
+            (640, 480),
+            {"expelliarmus": expelliarmus("evt2")},
+        ),
+        "evt3": (
+            ".raw",
+            lambda p, e: writers.evt3(p, e, early=False),
+            (640, 480),
+            {"expelliarmus": expelliarmus("evt3")},
+        ),
     }
 
 
 def compare(name: str, path: Path, peers: dict[str, Read], repeats: int) -> None:
     """Check that all readers agree, and print their times."""
-    ours: Read = lambda path: datasets.read_events(path, name)  # noqa: E731
+    ours: Read = lambda path: datasets.read_events(path, name)
     events = ours(path)
     size = path.stat().st_size / 1e6
     plain = timed(lambda p: np.fromfile(p, np.uint8), path, repeats)
     seconds = timed(ours, path, repeats)
-    print(f"{name}: {size:.0f} MB, {len(events):,} events; plain {plain:.3f} s, here {seconds:.3f} s, {size / seconds:.0f} MB/s")
+    print(
+        f"{name}: {size:.0f} MB, {len(events):,} events; plain {plain:.3f} s, here {seconds:.3f} s, {size / seconds:.0f} MB/s"
+    )
     for who, read in peers.items():
         theirs = read(path)
         names = [k if k in (theirs.dtype.names or ()) else "on" for k in "txyp"]
-        differ = [k for k, other in zip("txyp", names, strict=True) if len(theirs) != len(events) or (events[k] != theirs[other]).any()]
+        differ = [
+            k
+            for k, other in zip("txyp", names, strict=True)
+            if len(theirs) != len(events) or (events[k] != theirs[other]).any()
+        ]
         took = timed(read, path, max(1, repeats // 2))
-        print(f"  {who}: {took:.3f} s, {took / seconds:.1f} times ours; {'equal' if not differ else f'DIFFERENT {differ}'}")
+        print(
+            f"  {who}: {took:.3f} s, {took / seconds:.1f} times ours; {'equal' if not differ else f'DIFFERENT {differ}'}"
+        )
 
 
 def timed(read: Any, path: Path, repeats: int) -> float:

@@ -22,12 +22,22 @@ import h5py
 import numpy as np
 
 BLOCK = 1 << 20
-CELL = {"C_m": 250.0, "tau_m": 10.0, "E_L": -70.0, "V_th": -55.0, "V_reset": -70.0, "t_ref": 2.0, "I_e": 380.0}
+CELL = {
+    "C_m": 250.0,
+    "tau_m": 10.0,
+    "E_L": -70.0,
+    "V_th": -55.0,
+    "V_reset": -70.0,
+    "t_ref": 2.0,
+    "I_e": 380.0,
+}
 
 
 def main() -> None:
     """Make the files, and measure."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--nodes", type=int, default=10_000)
     parser.add_argument("--edges", type=int, default=10_000_000)
     parser.add_argument("--order", choices=["target", "random"], default="target")
@@ -68,7 +78,11 @@ def generate(folder: Path, nodes: int, edges: int, order: str, compression: str 
         }  # fmt: skip
         data = {
             name: group.create_dataset(
-                name, (edges,), dtype, compression=compression, chunks=(1 << 16,) if compression else None
+                name,
+                (edges,),
+                dtype,
+                compression=compression,
+                chunks=(1 << 16,) if compression else None,
             )
             for name, dtype in types.items()
         }
@@ -79,7 +93,9 @@ def generate(folder: Path, nodes: int, edges: int, order: str, compression: str 
             n, part = len(k), slice(begin, begin + len(k))
             data["source_node_id"][part] = rng.integers(0, nodes, n)
             in_order = k * nodes // edges
-            data["target_node_id"][part] = in_order if order == "target" else rng.integers(0, nodes, n)
+            data["target_node_id"][part] = (
+                in_order if order == "target" else rng.integers(0, nodes, n)
+            )
             data["edge_type_id"][part] = 100
             data["edge_group_index"][part] = k
             data["0/syn_weight"][part] = rng.normal(1.0, 0.1, n)
@@ -112,6 +128,12 @@ def peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
+def resident() -> float:
+    """Return the memory in use now [MB]; Linux only."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 2**20
+
+
 def read_only(folder: Path) -> dict[str, float]:
     """Read the datasets of the edges once, and drop them."""
     start = time.perf_counter()
@@ -126,10 +148,12 @@ def read_only(folder: Path) -> dict[str, float]:
 
 def build(folder: Path, dtype: Any) -> dict[str, float]:
     """Build the network, and lay it out."""
+    import pandas  # noqa: F401, PLC0415, ICN001 - the memory of imports does not count
+
     import spikelet as sl  # noqa: PLC0415
     import spikelet.io  # noqa: PLC0415
 
-    before = peak()
+    before, own = peak(), resident()
     start = time.perf_counter()
     found = sl.io.read_sonata(folder / "config.json", dtype=dtype)
     built = time.perf_counter() - start
@@ -139,6 +163,7 @@ def build(folder: Path, dtype: Any) -> dict[str, float]:
     return {
         "edges": n, "build": built, "prepare": time.perf_counter() - start - built,
         "peak of build": after - before, "peak of all": peak() - before,
+        "at the end": resident() - own,
     }  # fmt: skip
 
 
@@ -158,11 +183,11 @@ def report(folder: Path, dtype: str, repeat: int) -> None:
     n = best["edges"]
     print(f"file               {size / 2**20:9.0f} MB, {size / n:.1f} bytes an edge")
     print(f"edges              {n:9.0f}")
-    every = ', '.join(f"{run['build']:.2f}" for run in runs)
+    every = ", ".join(f"{run['build']:.2f}" for run in runs)
     print(f"read and connect   {best['build']:9.2f} s  (all: {every})")
     print(f"  reading once     {reading:9.2f} s, {100 * reading / best['build']:.0f} %")
     print(f"lay out (prepare)  {best['prepare']:9.2f} s")
-    for key in ("peak of build", "peak of all"):
+    for key in ("peak of build", "peak of all", "at the end"):
         print(f"{key:18} {best[key]:9.0f} MB, {best[key] * 2**20 / n:.1f} bytes an edge")
 
 

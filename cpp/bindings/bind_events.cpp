@@ -169,13 +169,13 @@ py::array voxels(const EventColumns& columns, const Size& size, std::int64_t num
                  const std::string& dtype, int threads) {
   require_threads(threads);
   const Sensor sensor = sensor_of(size);
-  if (number < 1 || number > INT32_MAX - 1 || sensor.polarities != 2) {
-    throw py::value_error("there must be at least 1 bin, and 2 polarities");
+  if (number < 1 || number > INT32_MAX / sensor.plane - 2 || sensor.polarities != 2) {
+    throw py::value_error("there must be 2 polarities, at least 1 bin, and fewer than 2^31 voxels");
   }
   return real(dtype, [&]<class T>(T) {
-    py::array out = zeros<T>({static_cast<py::ssize_t>(number), 1,
-                              static_cast<py::ssize_t>(sensor.height),
-                              static_cast<py::ssize_t>(sensor.width)});
+    py::array out =
+        zeros<T>({static_cast<py::ssize_t>(number), 1, static_cast<py::ssize_t>(sensor.height),
+                  static_cast<py::ssize_t>(sensor.width)});
     T* const data = static_cast<T*>(out.mutable_data());
     const py::gil_scoped_release release;
     voxel_grid(columns.events, sensor, number, data, threads);
@@ -215,10 +215,9 @@ py::array averaged_surfaces(const EventColumns& columns, const Size& size, std::
     throw py::value_error("surfaces must be odd and fit their cells");
   }
   const auto cells = ((sensor.width - 1) / cell + 1) * ((sensor.height - 1) / cell + 1);
-  py::array out = zeros<float>({static_cast<py::ssize_t>(cells),
-                                static_cast<py::ssize_t>(sensor.polarities),
-                                static_cast<py::ssize_t>(surface),
-                                static_cast<py::ssize_t>(surface)});
+  py::array out =
+      zeros<float>({static_cast<py::ssize_t>(cells), static_cast<py::ssize_t>(sensor.polarities),
+                    static_cast<py::ssize_t>(surface), static_cast<py::ssize_t>(surface)});
   auto* const data = static_cast<float*>(out.mutable_data());
   const py::gil_scoped_release release;
   averaged_time_surface(columns.events, sensor, {cell, surface, window, tau, linear}, data,
@@ -292,14 +291,15 @@ void shift_into(const EventColumns& columns, char name, const Array<double>& shi
   const std::size_t n = columns.events.n;
   std::byte* const data = written(out, in, n, in);
   if (static_cast<std::size_t>(shifts.size()) != n || keep.ndim() != 1 ||
-      static_cast<std::size_t>(keep.size()) != n || keep.strides(0) != 1 || (n > 0 && out.strides(0) != in.stride)) {
-    throw py::value_error("there must be a shift for each event of a column like the one read");
+      static_cast<std::size_t>(keep.size()) != n || (n > 0 && keep.strides(0) != 1)) {
+    throw py::value_error("there must be a shift and a flag for each event");
   }
+  const std::ptrdiff_t stride = n > 0 ? out.strides(0) : 0;
   const char field[]{name, 0};
   const auto by = as_span(shifts);
   const auto flags = bytes(keep);
   const py::gil_scoped_release release;
-  shift(field, by, low, high, in, data, flags);
+  shift(field, by, low, high, in, data, stride, flags);
 }
 
 py::array taken(const py::array& items, const Mask& mask) {
@@ -310,8 +310,7 @@ py::array taken(const py::array& items, const Mask& mask) {
   const Array<bool> keep(mask);
   const std::span<const std::uint8_t> flags{reinterpret_cast<const std::uint8_t*>(keep.data()),
                                             static_cast<std::size_t>(keep.size())};
-  const auto number = static_cast<std::size_t>(
-      flags.size() - static_cast<std::size_t>(std::ranges::count(flags, std::uint8_t{0})));
+  const std::size_t number = number_kept(flags);
   py::array out(items.dtype(), static_cast<py::ssize_t>(number));
   if (number > 0) {
     const auto* from = static_cast<const std::byte*>(items.data());
@@ -387,8 +386,7 @@ void bind_events(py::module_& m) {
         py::arg("threads"), "Averaged time surfaces [cells, P, surface, surface].");
   m.def(
       "event_denoise",
-      [](const EventColumns& columns, std::int64_t width, std::int64_t height,
-         std::int64_t limit) {
+      [](const EventColumns& columns, std::int64_t width, std::int64_t height, std::int64_t limit) {
         return kept(columns, width, height,
                     [&](auto out) { denoise(columns.events, width, height, limit, out); });
       },
@@ -396,8 +394,7 @@ void bind_events(py::module_& m) {
       "Which events a neighbour preceded by less than `limit`.");
   m.def(
       "event_refractory",
-      [](const EventColumns& columns, std::int64_t width, std::int64_t height,
-         std::int64_t limit) {
+      [](const EventColumns& columns, std::int64_t width, std::int64_t height, std::int64_t limit) {
         return kept(columns, width, height, [&](auto out) {
           refractory_filter(columns.events, width, height, limit, out);
         });
@@ -426,6 +423,14 @@ void bind_events(py::module_& m) {
         });
       },
       py::arg("columns"), py::arg("dropped"), "Which events are not at pixels dropped [H, W].");
+  m.def(
+      "event_within",
+      [](const EventColumns& columns, char name, double low, double high, bool inside) {
+        const Column& field = columns.field(name);
+        return kept(columns, 1, 1, [&](auto out) { within(field, low, high, inside, out); });
+      },
+      py::arg("columns"), py::arg("field"), py::arg("low"), py::arg("high"), py::arg("inside"),
+      "Which events have a field in [low, high], or not.");
   m.def("event_integrate", &integrated, py::arg("columns"), py::arg("size"), py::arg("width"),
         py::arg("height"), py::arg("first"), py::arg("last"), py::arg("threshold"),
         "Events (frame, pixel, p) of integrating pixels of a smaller sensor.");

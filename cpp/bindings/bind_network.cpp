@@ -232,9 +232,9 @@ void bind_building(py::class_<Simulator<R>>& simulator) {
           [](S& s, std::size_t pre, std::size_t post, SynapseStream<R>& stream, int receptor,
              const MaybePlasticity& plasticity) {
             const py::gil_scoped_release release;
-            const std::size_t n = stream.total();
+            const std::size_t total = stream.total();
             return s.connect(pre, post, stream.take(s.threads()), Receptor{receptor}, plasticity,
-                             {}, [n] { return n; });
+                             {}, [total] { return total; });
           },
           py::arg("pre"), py::arg("post"), py::arg("stream"), py::arg("receptor"),
           py::arg("plasticity"),
@@ -247,10 +247,10 @@ void bind_stream(py::module_& m, const char* name) {
   using S = SynapseStream<R>;
   using Elements = Array<std::uint32_t>;
   py::class_<S>(m, name, "Synapses that come in blocks, twice: to be counted, then to be placed.")
-      .def(py::init([](std::size_t n_pre, std::size_t n_post, std::uint32_t begin,
-                       std::uint32_t end) {
-             return std::make_unique<S>(n_pre, n_post, Range{begin, end});
-           }),
+      .def(py::init(
+               [](std::size_t n_pre, std::size_t n_post, std::uint32_t begin, std::uint32_t end) {
+                 return std::make_unique<S>(n_pre, n_post, Range{begin, end});
+               }),
            py::arg("n_pre"), py::arg("n_post"), py::arg("begin"), py::arg("end"),
            "Between populations of these sizes; only synapses onto [begin, end) are kept.")
       .def(

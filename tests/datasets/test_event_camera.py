@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spikelet import datasets
+from spikelet import datasets, events
 from spikelet.datasets import event_camera
 
 
@@ -13,10 +13,10 @@ def test_film_sends_an_event_for_each_change():
     movie = np.zeros((2, 4, 1, 3))
     movie[0, :, 0, 0] = [0, 0.6, 0.6, 0.1]  # three ON in the first ms, two OFF in the last
     movie[0, :, 0, 1] = [0.5, 0.6, 0.71, 0.71]  # one ON, when 0.7 is reached
-    (events, nothing) = event_camera.film(movie, 0.2)
-    assert events.dtype == event_camera.EVENT
+    (found_events, nothing) = event_camera.film(movie, 0.2)
+    assert found_events.dtype == event_camera.EVENT
     assert len(nothing) == 0
-    found = [tuple(int(v) for v in event) for event in events]
+    found = [tuple(int(v) for v in event) for event in found_events]
     assert found == [
         (0, 0, 333, 1), (0, 0, 666, 1), (0, 0, 1000, 1), (1, 0, 1909, 1),
         (0, 0, 2400, 0), (0, 0, 2800, 0),
@@ -26,13 +26,29 @@ def test_film_sends_an_event_for_each_change():
 def test_events_sum_up_to_brightness():
     rng = np.random.default_rng(0)
     movies = rng.random((3, 20, 5, 6)).cumsum(1) * rng.choice([-0.2, 0.2], (3, 1, 5, 6))
-    for movie, events in zip(movies, event_camera.film(movies, 0.05), strict=True):
-        assert (np.diff(events["t"]) >= 0).all()
+    for movie, sent in zip(movies, event_camera.film(movies, 0.05), strict=True):
+        assert (np.diff(sent["t"]) >= 0).all()
         total = np.zeros((5, 6))
-        np.add.at(total, (events["y"], events["x"]), np.where(events["p"], 0.05, -0.05))
+        np.add.at(total, (sent["y"], sent["x"]), np.where(sent["p"], 0.05, -0.05))
         assert np.abs(total - (movie[-1] - movie[0])).max() < 0.05 + 1e-9
 
 
+DEPRECATED = "datasets.to_frames is deprecated"
+
+
+def test_frames_are_those_of_the_bins():
+    rng = np.random.default_rng(1)
+    sample = np.zeros(500, event_camera.EVENT)
+    for name, high in (("x", 7), ("y", 5), ("t", 9000), ("p", 2)):
+        sample[name] = rng.integers(0, high, 500)
+    with pytest.warns(DeprecationWarning, match=DEPRECATED):
+        frames = datasets.to_frames(sample, 8, (5, 7), duration=8, counts=True)
+    np.testing.assert_array_equal(
+        frames, events.to_bins(sample, (7, 5, 2), 1000, 8).reshape(frames.shape)
+    )
+
+
+@pytest.mark.filterwarnings(f"ignore:{DEPRECATED}")
 def test_frames_hold_all_events():
     rng = np.random.default_rng(0)
     events = np.zeros(500, event_camera.EVENT)
@@ -50,6 +66,7 @@ def test_frames_hold_all_events():
     assert datasets.to_frames(events[:0], 3, 7).sum() == 0
 
 
+@pytest.mark.filterwarnings(f"ignore:{DEPRECATED}")
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.io import wavfile
 
 pytest.importorskip("matplotlib")
 pytest.importorskip("sklearn")
@@ -313,6 +314,55 @@ def test_train_events_learns_and_is_deployed(start: Start, label: str) -> None:
     assert same > 98
     for word in ("Events:", "spikes per neuron", "Deciding early:", "Energy of a film", "Figure:"):
         assert word in done.stdout
+
+
+def test_spoken_digits_are_told_apart(start: Start) -> None:
+    done, _ = start("spoken_digits.py", "--quick")
+    assert done.returncode == 0, done.stderr
+    (accuracy,) = percent(done.stdout, "^Readout of counts:")
+    assert accuracy > 80  # chance: 25 %
+    for word in ("80 recordings of 4 words", "Cochlea: 32 channels", "Figure:"):
+        assert word in done.stdout
+
+
+def test_spoken_digits_reads_files(start: Start, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    waves = [
+        np.sin(0.1 * (1 + k % 2) * np.arange(4000)) * 9000 + rng.normal(0, 50, 4000)
+        for k in range(24)
+    ]
+    for k, wave in enumerate(waves):
+        wavfile.write(tmp_path / f"{k % 2}_someone_{k // 2}.wav", 8000, wave.astype(np.int16))
+    ends = np.arange(25) * 4000
+    audio = np.concatenate(waves).astype(np.int16)
+    np.savez(
+        tmp_path / "a.npz",
+        audio=audio,
+        offsets=ends,
+        digit=np.arange(24) % 2,
+        index=np.arange(24) // 2,
+    )
+    lines = []
+    for path in (tmp_path, tmp_path / "a.npz"):
+        done, _ = start("spoken_digits.py", "--data", str(path), "--channels", "8")
+        assert done.returncode == 0, done.stderr
+        assert "24 recordings of 2 words, 10 of them to test" in done.stdout
+        lines.append(done.stdout.splitlines()[2])
+    assert lines == ["Readout of counts: 100.0% right"] * 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--data", "nowhere.npz"), "nowhere.npz"),
+        (("--data", "."), "no files like 7_jackson_32.wav"),
+        (("--epochs", "0"), "needs --epochs"),
+        (("--channels", "0"), "channels must be >= 1"),
+        (("--out", "missing/x.png"), "missing/x.png"),
+    ],
+)
+def test_spoken_digits_refuses(refusal: Refusal, arguments: tuple[str, ...], message: str) -> None:
+    assert message in refusal("spoken_digits.py", *arguments)
 
 
 @pytest.mark.parametrize("script", ["train_mnist.py", "train_events.py"])

@@ -28,7 +28,7 @@ CRAFTED = 0.5  # their share, where the format has them
 
 
 def mutate(form: Format, valid: Path, case: Path, seed: int, number: int) -> tuple[bool, str]:
-    """Make a mutant of valid files; return whether its checksums are right, and what was changed."""
+    """Make a mutant of valid files; return whether its checksums are right or missing, and what was changed."""
     rng = np.random.default_rng([zlib.crc32(form.name.encode()), seed, number])
     shutil.rmtree(case, ignore_errors=True)
     shutil.copytree(valid, case)
@@ -38,7 +38,7 @@ def mutate(form: Format, valid: Path, case: Path, seed: int, number: int) -> tup
     file = files[int(rng.integers(len(files)))]
     damaged, what = mutant(file.read_bytes(), rng)
     file.write_bytes(damaged)
-    return False, f"{file.relative_to(case)}: {what}"
+    return not form.summed, f"{file.relative_to(case)}: {what}"
 
 
 def outcome(form: Format, case: Path, crafted: bool, expected: str, megabytes: float) -> Any:

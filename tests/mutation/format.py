@@ -20,11 +20,14 @@ class Format(ABC):
         The name of the module that holds it.
     needs : tuple of str
         Modules without which it cannot be tested.
+    summed : bool
+        Whether checksums of all bytes notice any damage. Otherwise a damaged file may be another valid one.
     errors : tuple of exception types
         What the public function that reads it may raise, as its docstring says.
     """
 
     needs: ClassVar[tuple[str, ...]] = ()
+    summed: ClassVar[bool] = True
     errors: ClassVar[tuple[type[Exception], ...]] = (ValueError,)
 
     @property

@@ -77,6 +77,17 @@ def test_the_names_of_populations_fit_into_the_figure(populations):
             assert (box.x1, box.y1) <= (width, height)
 
 
+def test_activity_takes_spikes(populations):
+    of_recorders = plot.activity(populations)
+    of_spikes = plot.activity({name: r.spikes for name, r in populations.items()})
+    for a, b in zip(of_recorders.axes, of_spikes.axes, strict=True):
+        assert a.get_xlim() == b.get_xlim()
+        for drawn, same in zip(a.collections, b.collections, strict=True):
+            np.testing.assert_array_equal(drawn.get_offsets(), same.get_offsets())
+    with pytest.raises(ValueError, match="stop must be given with Spikes whose end is unknown"):
+        plot.activity({"E": sl.Spikes([1.0], [0])})
+
+
 def test_raster_takes_no_ids_with_a_recorder(ran):
     with pytest.raises(ValueError, match="must not be given with a recorder"):
         plot.raster(ran[0], [1, 2])
@@ -134,7 +145,11 @@ def test_activity_thins_all_populations_alike_on_the_figure_given(populations):
     ("arguments", "error", "message"),
     [
         ({"recorders": {}}, TypeError, "must be a dict of SpikeRecorders"),
-        ({"recorders": {"E": 1}}, TypeError, r"recorders\['E'\] must be a SpikeRecorder, got 1"),
+        (
+            {"recorders": {"E": 1}},
+            TypeError,
+            r"recorders\['E'\] must be a SpikeRecorder, a recording or Spikes, got 1",
+        ),
         ({"window": 0.0}, ValueError, "plot.activity: window must be > 0"),
         ({"neurons": 0}, ValueError, "plot.activity: neurons must be >= 1"),
         ({"start": 300.0}, ValueError, "stop must be after start"),

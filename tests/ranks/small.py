@@ -79,6 +79,9 @@ def disk() -> None:
     for _ in range(3):
         net.run(20.0)
     net.save(folder / "saved", recorders=True)
+    assert len(v.labels.columns["id"]) == v.values.shape[1]
+    if net.ranks.rank == 0:  # others need not ask
+        assert len(weights.labels.columns["synapse"]) == weights.values.shape[1]
     parts = net.ranks.gather(
         "ids", (spikes.times, spikes.ids, v.values.shape, weights.values.shape)
     )
@@ -224,6 +227,17 @@ def random_numbers() -> None:
         print(found)
 
 
+def sonata() -> None:
+    """Build the network of SONATA files, run it, and say how many synapses each rank holds."""
+    found = sl.io.read_sonata(sys.argv[2], threads=1)
+    found.run()
+    net = found.network
+    own = [int(net.engine.sim.synapses(p.index)[0][-1]) for p in net.projections]
+    print("synapses", *own)
+
+
 if __name__ == "__main__":
-    subjects = (error, stopped, apart, disk, lopsided, mixed_up, at_odds, groups, random_numbers)
+    subjects = (
+        error, stopped, apart, disk, lopsided, mixed_up, at_odds, groups, random_numbers, sonata,
+    )  # fmt: skip
     {f.__name__: f for f in subjects}[sys.argv[1]]()

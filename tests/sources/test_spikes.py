@@ -232,3 +232,22 @@ def test_trains_that_cannot_be_are_refused(trains: Any, error: type[Exception], 
 def test_trains_must_fit_the_population() -> None:
     with pytest.raises(ValueError, match=r"ids must lie in 0 \.\. 1, got 2"):
         make().population(2, sl.SpikeSource.from_trains([[1.0], [1.0], [1.0]]))
+
+
+def test_spikes_are_taken_whole_and_set_anew() -> None:
+    spikes = sl.Spikes([1.0, 2.0], [1, 0], stop=5.0)
+    net = sl.Network(dt=0.1)
+    source = net.population(2, sl.SpikeSource(spikes))
+    played = net.record(source, "spikes")
+    net.run(5.0)
+    with pytest.raises(
+        ValueError, match=r"SpikeSource: ids must not be given with spikes, .* pass ids=None"
+    ):
+        source.set(times=spikes.shift(5.0))
+    source.set(times=spikes.shift(5.0), ids=None)
+    net.run(5.0)
+    assert played.times.tolist() == [1.0, 2.0, 6.0, 7.0]
+    with pytest.raises(TypeError, match="SpikeSource: ids must be given with times"):
+        sl.SpikeSource([1.0])
+    with pytest.raises(ValueError, match="SpikeSource: times must be >= 0"):
+        sl.SpikeSource(spikes.shift(-3.0))

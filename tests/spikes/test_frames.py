@@ -17,7 +17,8 @@ def test_a_frame_has_a_row_for_each_spike() -> None:
     assert list(frame.columns) == ["time", "id"]
     assert frame.attrs == ABOUT
     assert frame.groupby("id").size().to_dict() == {0: 1, 1: 1, 4: 1}
-    assert Spikes(frame["time"], frame["id"], 6, stop=2.0, dt=0.1) == SPIKES
+    again = Spikes(frame["time"], frame["id"], **frame.attrs)
+    assert (again, again.name) == (SPIKES, "E")
     assert Spikes([], []).to_frame().shape == (0, 2)
 
 

@@ -164,6 +164,20 @@ def test_annotations_that_differ_in_kind_are_kept_for_each() -> None:
     assert pickle.loads(pickle.dumps(spikes)) == spikes
 
 
+@pytest.mark.parametrize("lazy", [False, True])
+def test_a_list_is_one_annotation(lazy: bool) -> None:
+    spikes = Spikes([1.0], [0], 3, stop=2.0, annotations={"axis": [1, 2, 3], "pair": [1, 2]})
+    for train in spikes.to_neo(lazy=lazy):
+        assert (train.annotations["axis"], train.annotations["pair"]) == ([1, 2, 3], [1, 2])
+
+
+def test_spikes_of_unknown_channels_are_left_to_neo() -> None:
+    from_arrays = neo.spiketrainlist.SpikeTrainList.from_spike_time_array
+    found = from_arrays(np.arange(3.0), np.array([4, 5, 6]), [4, 6], units="ms", t_stop=9 * pq.ms)
+    spikes = Spikes.from_neo(found)
+    assert (spikes.ids.tolist(), spikes.elements.tolist()) == ([4, 6], [4, 6])
+
+
 @pytest.mark.parametrize(
     ("source", "error", "message"),
     [
@@ -186,6 +200,15 @@ def test_annotations_that_differ_in_kind_are_kept_for_each() -> None:
 def test_what_is_no_set_of_trains_is_refused(source, error, message) -> None:
     with pytest.raises(error, match=message):
         Spikes.from_neo(source())
+
+
+def test_annotations_of_others_with_our_names_are_no_error() -> None:
+    about = {"size": 2**60, "shape": "9x9", "dt": "fast", "population": 3}
+    spikes = Spikes.from_neo([neo.SpikeTrain([1.0], units="ms", t_stop=2.0, **about)])
+    assert (spikes.n, spikes.shape, spikes.dt, spikes.name) == (1, (1,), None, "3")
+    few = {"size": 2**32, "id": 2**32 - 1}  # takes no memory for those that are not there
+    spikes = Spikes.from_neo([neo.SpikeTrain([1.0], units="ms", t_stop=2.0, **few)])
+    assert (spikes.n, spikes.counts().tolist(), spikes.bin(2.0).tolist()) == (2**32, [1], [[1]])
 
 
 def test_a_grid_that_times_have_left_is_dropped() -> None:

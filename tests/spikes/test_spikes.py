@@ -39,7 +39,7 @@ def test_spikes_are_sorted_by_time_then_id_and_read_only() -> None:
     with pytest.raises(AttributeError, match="spikes never change"):
         spikes.n = 3
     with pytest.raises(AttributeError, match="did you mean 'start'"):
-        spikes.strat = 3
+        spikes.starts = 3
 
 
 def test_the_start_is_0_or_the_first_time() -> None:
@@ -91,6 +91,13 @@ def test_what_is_wrong_is_named(arguments, options, error, message) -> None:
         (lambda s: s[[[1]]], TypeError, "must be an id, a slice, ids or a mask"),
         (lambda s: s[:3][5], IndexError, "element 5 was not observed"),
         (lambda s: s.between(3.0, 2.0), ValueError, "stop must not be before start = 3 ms"),
+        (
+            lambda s: s.between(7.0, 9.0),
+            ValueError,
+            "reach into the time of observation, 0 to 6 ms",
+        ),
+        (lambda s: s[:0].between(np.inf), ValueError, "reach into the time of observation"),
+        (lambda s: Spikes([], []).between(np.inf), ValueError, "reach into the time of obs"),
         (lambda s: s.shift(np.inf), ValueError, "Spikes.shift: by must be finite"),
         (lambda s: s.merge([1.0]), TypeError, "Spikes.merge: others must be Spikes"),
         (lambda s: s + 1, TypeError, "unsupported operand"),
@@ -204,6 +211,7 @@ def test_merging_and_shifting(first, second, by) -> None:
     assert later.start == pytest.approx(by / 10)
     assert later.shift(-by / 10).times.tolist() == a.times.tolist()
     assert a.shift(0.05).dt is None
+    assert a.shift(0.1).shift(0.2).stop == 6.3  # on the grid, unlike 6.0 + 0.1 + 0.2
     side = a.merge(b, relabel=True)
     assert side.n == 16
     assert side == Spikes(
@@ -241,8 +249,7 @@ def test_steps_of_another_length() -> None:
 
 
 def test_quantities_are_converted() -> None:
-    import quantities as pq
-
+    pq = pytest.importorskip("quantities")
     assert Spikes([0.001, 0.002] * pq.s, [0, 0], stop=1 * pq.s).times.tolist() == [1.0, 2.0]
 
 

@@ -16,10 +16,10 @@ def test_trains_by_position_and_by_id() -> None:
     assert joined("here", [])[2] == 0
 
 
-def test_back_to_one_array_each() -> None:
-    found = by_element(np.array([1.0, 2.0, 3.0]), np.array([2, 0, 2]), 4)
-    assert [train.tolist() for train in found] == [[2.0], [], [1.0, 3.0], []]
-    assert by_element(np.empty(0), np.empty(0, np.int64), 0) == []
+def test_times_by_element() -> None:
+    times, ends = by_element(np.array([1.0, 2.0, 3.0]), np.array([2, 0, 2]), 4)
+    assert (times.tolist(), ends.tolist()) == ([2.0, 1.0, 3.0], [1, 1, 3, 3])
+    assert by_element(np.empty(0), np.empty(0, np.int64), 0)[1].tolist() == []
 
 
 @pytest.mark.parametrize("trains", [3, "a", np.zeros((2, 2))])

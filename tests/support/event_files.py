@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 DTYPE = np.dtype([("t", "i8"), ("x", "i2"), ("y", "i2"), ("p", "i1")])
 
 
-def random_events(n: int, size: tuple[int, int], last: int = 1_000_000, seed: int = 0) -> NDArray[Any]:
+def random_events(
+    n: int, size: tuple[int, int], last: int = 1_000_000, seed: int = 0
+) -> NDArray[Any]:
     """Return events in order of time."""
     rng = np.random.default_rng(seed)
     events = np.zeros(n, DTYPE)
@@ -41,17 +43,25 @@ def nmnist(path: Path, events: NDArray[Any]) -> None:
     path.write_bytes(out)
 
 
-def aedat2(path: Path, events: NDArray[Any], camera: str = "davis240", others: Sequence[int] = ()) -> None:
+def aedat2(
+    path: Path, events: NDArray[Any], camera: str = "davis240", others: Sequence[int] = ()
+) -> None:
     """Write addresses as jAER has them; `others` are addresses of what is no event of a pixel, before the events."""
     chips = {"dvs128": "DVS128", "davis240": "davis.DAVIS240C", "davis346": "davis.Davis346red"}
-    out = bytearray(b"#!AER-DAT2.0\r\n# This is a raw AE data file\r\n# AEChip: eu.seebetter.ini.chips.")
+    out = bytearray(
+        b"#!AER-DAT2.0\r\n# This is a raw AE data file\r\n# AEChip: eu.seebetter.ini.chips."
+    )
     out += chips[camera].encode() + b"\r\n#End Of ASCII Header\r\n"
     for address in others:
         out += struct.pack(">II", address, 0)
     width, height = {"dvs128": (128, 128), "davis240": (240, 180), "davis346": (346, 260)}[camera]
     for t, x, y, p in events.tolist():
         column, row = width - 1 - x, height - 1 - y
-        address = row << 8 | column << 1 | (1 - p) if camera == "dvs128" else row << 22 | column << 12 | p << 11
+        address = (
+            row << 8 | column << 1 | (1 - p)
+            if camera == "dvs128"
+            else row << 22 | column << 12 | p << 11
+        )
         out += struct.pack(">II", address, t % 2**32)
     path.write_bytes(out)
 
@@ -75,7 +85,9 @@ def aedat3(path: Path, events: NDArray[Any], packet: int = 100, *, noise: bool =
     path.write_bytes(out)
 
 
-def dat(path: Path, events: NDArray[Any], size: tuple[int, int] = (304, 240), version: int = 2) -> None:
+def dat(
+    path: Path, events: NDArray[Any], size: tuple[int, int] = (304, 240), version: int = 2
+) -> None:
     """Write a time and an address of 32 bits each."""
     lines = ["Data file containing CD events.", f"Version {version}", "Date 2026-01-01 00:00:00"]
     lines += [f"Height {size[1]}", f"Width {size[0]}"]
@@ -132,7 +144,12 @@ def evt3(
             words.append(2 << 12 | p << 11 | x)
             continue
         mask = sum(1 << (column - x) for column in run)
-        words += [3 << 12 | p << 11 | x, 4 << 12 | mask & 0xFFF, 4 << 12 | mask >> 12 & 0xFFF, 5 << 12 | mask >> 24]
+        words += [
+            3 << 12 | p << 11 | x,
+            4 << 12 | mask & 0xFFF,
+            4 << 12 | mask >> 12 & 0xFFF,
+            5 << 12 | mask >> 24,
+        ]
     path.write_bytes(bytes(out) + np.array(words, "<u2").tobytes())
 
 
@@ -166,7 +183,8 @@ def aedat4_bytes(
     stream = '<attr key="typeIdentifier" type="string">{}</attr><node name="info">{}</node>'
     info = f'<attr key="sizeX" type="int">{size[0]}</attr><attr key="sizeY" type="int">{size[1]}</attr>'
     streams = "".join(
-        f'<node name="{k}">{stream.format(kind, info)}</node>' for k, kind in enumerate(("EVTS", "IMUS"))
+        f'<node name="{k}">{stream.format(kind, info)}</node>'
+        for k, kind in enumerate(("EVTS", "IMUS"))
     )
     text = (xml or f'<dv version="2.0"><node name="outInfo">{streams}</node></dv>').encode()
     body = b"".join(
@@ -176,20 +194,41 @@ def aedat4_bytes(
     )
     begin = 14 + 4 + len(_header(compression, 0, text))
     header = _header(compression, begin + len(body) if table else -1, text)
-    return b"#!AER-DAT4.0\r\n" + struct.pack("<I", len(header)) + header + body + (b"table" if table else b"")
+    return (
+        b"#!AER-DAT4.0\r\n"
+        + struct.pack("<I", len(header))
+        + header
+        + body
+        + (b"table" if table else b"")
+    )
 
 
 def _header(compression: int, end: int, text: bytes) -> bytes:
     # The root, the type, fields (10 bytes at 8), table (at 20: fields, compression, end, place of the text), text.
     fields = struct.pack("<HHHHH", 10, 20, 4, 8, 16)
     table = struct.pack("<iiqI", 20 - 8, compression, end, 4)
-    return struct.pack("<I", 20) + b"IOHE" + fields + bytes(2) + table + struct.pack("<I", len(text)) + text + b"\0"
+    return (
+        struct.pack("<I", 20)
+        + b"IOHE"
+        + fields
+        + bytes(2)
+        + table
+        + struct.pack("<I", len(text))
+        + text
+        + b"\0"
+    )
 
 
 def events_packet(events: NDArray[Any]) -> bytes:
     items = b"".join(struct.pack("<qhhB3x", *event) for event in events.tolist())
     # The root, the type, fields (6 bytes at 8), table (at 16: fields, vector), number, items (at 28).
-    data = struct.pack("<I", 16) + b"EVTS" + struct.pack("<HHH", 6, 8, 4) + bytes(2) + struct.pack("<iI", 8, 4)
+    data = (
+        struct.pack("<I", 16)
+        + b"EVTS"
+        + struct.pack("<HHH", 6, 8, 4)
+        + bytes(2)
+        + struct.pack("<iI", 8, 4)
+    )
     data += struct.pack("<I", len(events)) + items
     return struct.pack("<I", len(data)) + data
 
@@ -202,7 +241,9 @@ def st_mnist(path: Path, events: NDArray[Any], *, compressed: bool = True) -> No
     path.write_bytes(mat_bytes(train, compressed=compressed))
 
 
-def mat_bytes(array: NDArray[Any], name: bytes = b"spiketrain", *, compressed: bool = True) -> bytes:
+def mat_bytes(
+    array: NDArray[Any], name: bytes = b"spiketrain", *, compressed: bool = True
+) -> bytes:
     """Return a MATLAB file, version 5, with one array."""
     padded = name.ljust(-(-len(name) // 8) * 8, b"\0")
     data = np.asfortranarray(array, "<f8").tobytes("F")
@@ -215,7 +256,9 @@ def mat_bytes(array: NDArray[Any], name: bytes = b"spiketrain", *, compressed: b
     return b"MATLAB 5.0 MAT-file, by hand".ljust(124) + b"\x00\x01IM" + element
 
 
-def spiking_speech(path: Path, n: int = 5, seed: int = 0) -> list[tuple[NDArray[Any], NDArray[Any], int]]:
+def spiking_speech(
+    path: Path, n: int = 5, seed: int = 0
+) -> list[tuple[NDArray[Any], NDArray[Any], int]]:
     """Write a file like those of SHD; return times [s], units and label of each recording."""
     import h5py  # noqa: PLC0415
 
@@ -236,7 +279,9 @@ def spiking_speech(path: Path, n: int = 5, seed: int = 0) -> list[tuple[NDArray[
     return found
 
 
-def gestures(folder: Path, name: str, spans: Sequence[tuple[int, int, int]], events: NDArray[Any]) -> None:
+def gestures(
+    folder: Path, name: str, spans: Sequence[tuple[int, int, int]], events: NDArray[Any]
+) -> None:
     """Write a recording of DVS128-Gesture, and its table of (class from 1 on, start, end)."""
     aedat3(folder / f"{name}.aedat", events)
     rows = "".join(f"{kind},{start},{stop}\n" for kind, start, stop in spans)

@@ -31,12 +31,12 @@ class _Maker:
         self, node: Any, sends: tuple[int, ...], *sources: str, takes: Any = None, name: str = ""
     ) -> str:
         base = name or f"{self.rng.choice(_NAMES)}{len(self.nodes)}"
-        if self.rng.random() < 0.3:
+        if self.rng.random() < 0.12:
             node.metadata = {
-                "text": "höher",
-                "n": int(self.rng.integers(9)),
-                "x": self.rng.random(3),
                 "deep": {"a": {"b": 1.5}, "c": "d"},
+                "n": int(self.rng.integers(9)),
+                "text": "höher",
+                "x": self.rng.random(3),
             }
         self.nodes[base] = node
         self.shapes[base] = sends
@@ -100,7 +100,7 @@ class _Maker:
                 return None
             sides.append(int(span // s) + 1)
         weight = self.reals((out, shape[0] // groups, *kernel), -1, 1.5) / math.prod(kernel)
-        declared: Any = shape[1:] if dims == 2 else shape[1]
+        declared: Any = np.array(shape[1:]) if dims == 2 else shape[1]
         if rng.random() < 0.3:
             declared = None
         if dims == 1:
@@ -144,7 +144,7 @@ class _Maker:
         last = inner.grow(first, int(self.rng.integers(1, 4)))
         sends = inner.shapes[last]
         inner.add(nir.Output(output_type=np.array(sends)), sends, last, name="out")
-        graph = nir.NIRGraph(inner.nodes, inner.edges, type_check=False)
+        graph = nir.NIRGraph(dict(sorted(inner.nodes.items())), inner.edges, type_check=False)
         return self.add(graph, sends, source, takes=shape)
 
     def grow(self, at: str, count: int) -> str:
@@ -155,7 +155,9 @@ class _Maker:
             choices = ["neuron", "scale", "threshold", "delay", "skip"]
             choices += ["linear", "linear", "neuron", "loop"] * (len(shape) == 1)
             choices += ["batched"] * (len(shape) == 2)
-            choices += ["conv", "conv", "flat"] * (len(shape) in (2, 3)) + ["pool", "pool"] * (len(shape) == 3)
+            choices += ["conv", "conv", "flat"] * (len(shape) in (2, 3)) + ["pool", "pool"] * (
+                len(shape) == 3
+            )
             choices += ["nested"] * (self.depth < 2)
             what = rng.choice(choices)
             new: str | None = None
@@ -230,7 +232,8 @@ def random_graph(seed: int) -> nir.NIRGraph:
         shape = maker.shapes[end]
         maker.add(nir.Output(output_type=np.array(shape)), shape, end, name=f"output{k}")
     edges = [maker.edges[k] for k in rng.permutation(len(maker.edges))]
-    return nir.NIRGraph(maker.nodes, edges, metadata={"seed": seed}, type_check=False)
+    nodes = dict(sorted(maker.nodes.items()))  # as files sort them
+    return nir.NIRGraph(nodes, edges, metadata={"seed": seed}, type_check=False)
 
 
 def inputs_of(graph: nir.NIRGraph, seed: int, steps: int, samples: int) -> dict[str, Any]:

@@ -83,7 +83,9 @@ class _Sample:
                         visit(b, (*path, name))
             done.add(name)
 
-        roots = sorted(n for n in self.nodes if isinstance(self.nodes[n], nir.Input) and "/" not in n)
+        roots = sorted(
+            n for n in self.nodes if isinstance(self.nodes[n], nir.Input) and "/" not in n
+        )
         for root in (*roots, *sorted(self.nodes)):
             if root not in done:
                 visit(root, ())
@@ -126,7 +128,9 @@ class _Sample:
         return found
 
     def _neuron(self, name: str, node: Any, t: int) -> Any:
-        p = {key: np.asarray(a, float) for key, a in vars(node).items() if isinstance(a, np.ndarray)}
+        p = {
+            key: np.asarray(a, float) for key, a in vars(node).items() if isinstance(a, np.ndarray)
+        }
         x = np.broadcast_to(np.asarray(self.arriving(name, t), float), p["r"].shape)
         v, i = self.states.get(name, (np.zeros_like(x), np.zeros_like(x)))
         if self.mode == "exact":
@@ -196,9 +200,7 @@ def _map(node: Any, x: Any) -> Any:
         ones = np.ones((1, *node.kernel_size))
         if isinstance(node, nir.AvgPool2d):
             ones = ones / ones.size
-        return np.stack(
-            [_slide(c[None], ones, node.padding, node.stride, (1, 1)) for c in x]
-        )
+        return np.stack([_slide(c[None], ones, node.padding, node.stride, (1, 1)) for c in x])
     if isinstance(node, (nir.Conv1d, nir.Conv2d)):
         dims = x.ndim - 1
         kernel = node.weight.shape[2:]

@@ -6,6 +6,7 @@ replaced by the same loop with h5py and `nest.Connect`. Everything else is NEST'
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +53,10 @@ def nest_network(config: Path, sim_config: Path | None = None) -> tuple[Any, Any
     if not own.have_hdf5:
         own.have_hdf5 = True
         own.nestkernel.llapi_connect_sonata = lambda specs, _size: connect(nest, specs)
-    network = nest.SonataNetwork(config, sim_config)
-    return network, network.BuildNetwork()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of pandas, about NEST's calls
+        network = nest.SonataNetwork(config, sim_config)
+        return network, network.BuildNetwork()
 
 
 def nest_spikes(

@@ -1,5 +1,6 @@
 #include "spikelet/events/changes.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -64,8 +65,8 @@ void affine(const char* field, const Column& in, std::size_t n, double factor, d
 }
 
 void shift(const char* field, std::span<const double> shifts, double low, double high,
-           const Column& column, std::byte* out, std::span<std::uint8_t> keep) {
-  changed(field, column, shifts.size(), out, column.stride, [=](double value, std::size_t k) {
+           const Column& in, std::byte* out, std::ptrdiff_t stride, std::span<std::uint8_t> keep) {
+  changed(field, in, shifts.size(), out, stride, [=](double value, std::size_t k) {
     const double next = value + std::nearbyint(shifts[k]);
     if (next >= low && next < high) {
       return next;
@@ -73,6 +74,10 @@ void shift(const char* field, std::span<const double> shifts, double low, double
     keep[k] = 0;
     return value;
   });
+}
+
+std::size_t number_kept(std::span<const std::uint8_t> keep) {
+  return keep.size() - static_cast<std::size_t>(std::ranges::count(keep, std::uint8_t{0}));
 }
 
 std::size_t take(const std::byte* items, std::ptrdiff_t stride, std::size_t size,

@@ -1,9 +1,12 @@
 #include "spikelet/events/columns.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <stdexcept>
 #include <string>
+
+#include "events/kernels.hpp"
 
 namespace spikelet::events {
 namespace {
@@ -47,35 +50,39 @@ const std::byte* at(const Column& column, std::size_t k) {
   throw std::invalid_argument("events: they were changed by another thread");
 }
 
-// The usual types, in one loop without intermediate buffers. Returns whether all fit.
-template <class P>
+// The usual types: packed into words, from which a kernel makes cells. Returns whether all fit.
 bool short_cells(const Events& events, const Sensor& sensor, std::size_t first,
                  std::span<std::int32_t> out) {
+  std::uint64_t words[block];
   const std::byte *px = at(events.x, first), *py = at(events.y, first), *pp = at(events.p, first);
-  const auto width = static_cast<std::uint32_t>(std::min<std::int64_t>(sensor.width, 1 << 16)),
-             height = static_cast<std::uint32_t>(std::min<std::int64_t>(sensor.height, 1 << 16)),
-             polarities =
-                 static_cast<std::uint32_t>(std::min<std::int64_t>(sensor.polarities, 256));
-  const auto pitch = static_cast<std::int32_t>(sensor.pitch),
-             plane = static_cast<std::int32_t>(sensor.plane),
-             offset = static_cast<std::int32_t>(sensor.offset);
-  bool bad = false;
-  for (std::int32_t& cell : out) {
-    const auto x = static_cast<std::int32_t>(value<std::int16_t>(px)),
-               y = static_cast<std::int32_t>(value<std::int16_t>(py)),
-               p = static_cast<std::int32_t>(value<P>(pp));
-    bad |= (static_cast<std::uint32_t>(x) >= width) | (static_cast<std::uint32_t>(y) >= height) |
-           (static_cast<std::uint32_t>(p) >= polarities);
-    // Unsigned: what does not fit may overflow.
-    cell = static_cast<std::int32_t>(
-        static_cast<std::uint32_t>(p) * static_cast<std::uint32_t>(plane) +
-        static_cast<std::uint32_t>(y) * static_cast<std::uint32_t>(pitch) +
-        static_cast<std::uint32_t>(x + offset));
-    px += events.x.stride;
-    py += events.y.stride;
-    pp += events.p.stride;
+  const std::size_t n = out.size();
+  if (py == px + 2 &&
+      events.x.stride == events.y.stride) {  // one after the other, as in most files
+    for (std::size_t k = 0; k < n; ++k) {
+      words[k] = value<std::uint32_t>(px) | std::uint64_t{value<std::uint8_t>(pp)} << 32;
+      px += events.x.stride;
+      pp += events.p.stride;
+    }
+  } else {
+    for (std::size_t k = 0; k < n; ++k) {
+      words[k] = value<std::uint16_t>(px) | std::uint64_t{value<std::uint16_t>(py)} << 16 |
+                 std::uint64_t{value<std::uint8_t>(pp)} << 32;
+      px += events.x.stride;
+      py += events.y.stride;
+      pp += events.p.stride;
+    }
   }
-  return !bad;
+  const auto limit = [](std::int64_t length, std::int64_t most) {
+    return static_cast<std::uint32_t>(std::min(length, most));
+  };
+  // What is negative has a high bit, which is beyond these limits.
+  const CellPlaces places{limit(sensor.width, 1 << 15),
+                          limit(sensor.height, 1 << 15),
+                          limit(sensor.polarities, events.p.kind == Kind::i8 ? 1 << 7 : 1 << 8),
+                          static_cast<std::uint32_t>(sensor.pitch),
+                          static_cast<std::uint32_t>(sensor.plane),
+                          static_cast<std::uint32_t>(sensor.offset)};
+  return level_table().cells(words, n, places, out.data());
 }
 
 bool any_cells(const Events& events, const Sensor& sensor, std::size_t first,
@@ -111,11 +118,11 @@ void load(const Column& column, std::size_t first, std::span<std::int64_t> out) 
 
 void cells(const Events& events, const Sensor& sensor, std::size_t first,
            std::span<std::int32_t> out) {
-  const bool shorts = events.x.kind == Kind::i16 && events.y.kind == Kind::i16;
+  const bool shorts = events.x.kind == Kind::i16 && events.y.kind == Kind::i16 &&
+                      (events.p.kind == Kind::u8 || events.p.kind == Kind::i8) &&
+                      std::endian::native == std::endian::little;
   const bool fit =
-      shorts && events.p.kind == Kind::u8   ? short_cells<std::uint8_t>(events, sensor, first, out)
-      : shorts && events.p.kind == Kind::i8 ? short_cells<std::int8_t>(events, sensor, first, out)
-                                            : any_cells(events, sensor, first, out);
+      shorts ? short_cells(events, sensor, first, out) : any_cells(events, sensor, first, out);
   if (!fit) {
     report(events, sensor, first, out.size());
   }
@@ -127,10 +134,7 @@ Range range(const Column& column, std::size_t n) {
   for (std::size_t k = 0; k < n; k += block) {
     const std::size_t count = std::min(block, n - k);
     load(column, k, {values, count});
-    for (std::size_t i = 0; i < count; ++i) {
-      found.low = std::min(found.low, values[i]);
-      found.high = std::max(found.high, values[i]);
-    }
+    level_table().extend(values, count, found.low, found.high);
   }
   return found;
 }
@@ -140,11 +144,7 @@ std::size_t first_unsorted(const Events& events) {
   for (std::size_t k = 0; k < events.n; k += block) {
     const std::size_t count = std::min(block, events.n - k);
     load(events.t, k, {values, count});
-    bool bad = values[0] < before;
-    for (std::size_t i = 1; i < count; ++i) {
-      bad |= values[i] < values[i - 1];
-    }
-    if (bad) {
+    if (!level_table().ordered(values, count, before, INT64_MAX)) {
       for (std::size_t i = 0; i < count; ++i) {
         if (values[i] < before) {
           return k + i;

@@ -47,8 +47,8 @@ Emitted integrate(const Events& events, const Sensor& sensor, std::int64_t width
               });
     std::uint8_t any = 0;
     for (std::size_t k = 0; k < sum.size(); ++k) {
-      fires[k] = static_cast<std::uint8_t>((sum[k] >= threshold ? 2 : 0) +
-                                           (-sum[k] >= threshold ? 1 : 0));
+      fires[k] =
+          static_cast<std::uint8_t>((sum[k] >= threshold ? 2 : 0) + (-sum[k] >= threshold ? 1 : 0));
       any |= fires[k];
       sum[k] = fires[k] ? 0 : sum[k];
     }

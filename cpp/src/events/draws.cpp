@@ -1,6 +1,8 @@
 #include "spikelet/events/draws.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <iterator>
 #include <vector>
 
 #include "spikelet/core/kernels.hpp"
@@ -36,21 +38,31 @@ void drop(std::uint64_t seed, std::size_t dropped, std::span<std::uint8_t> keep)
   if (dropped == 0) {
     return;
   }
-  // Those with the least numbers; of equal ones, the first.
+  // Those with the least numbers; of equal ones, the first. The greatest of them is near the part
+  // that is dropped, so few numbers have to be put in order.
   std::vector<double> number(keep.size());
   uniforms(seed, 0, number);
-  std::vector<double> order = number;
-  const auto bound = order.begin() + static_cast<std::ptrdiff_t>(dropped - 1);
+  const auto n = static_cast<double>(keep.size());
+  const double part = static_cast<double>(dropped) / n,
+               margin = 6 * std::sqrt(part * (1 - part) / n) + 6 / n;
+  double low = part - margin, high = part + margin;
+  auto below =
+      static_cast<std::size_t>(std::ranges::count_if(number, [low](double u) { return u < low; }));
+  const auto up_to = static_cast<std::size_t>(
+      std::ranges::count_if(number, [high](double u) { return u <= high; }));
+  if (below >= dropped || up_to < dropped) {  // once in 10^9
+    low = 0, high = 1, below = 0;
+  }
+  std::vector<double> order;
+  std::ranges::copy_if(number, std::back_inserter(order),
+                       [=](double u) { return u >= low && u <= high; });
+  const auto bound = order.begin() + static_cast<std::ptrdiff_t>(dropped - below - 1);
   std::nth_element(order.begin(), bound, order.end());
-  auto equal = static_cast<std::size_t>(
-      std::count(order.begin(), bound + 1, *bound));  // nth_element puts the smaller ones before
+  auto equal = std::count(order.begin(), bound + 1, *bound);  // smaller ones come before
   for (std::size_t k = 0; k < keep.size(); ++k) {
-    if (number[k] < *bound) {
-      keep[k] = 0;
-    } else if (number[k] == *bound && equal > 0) {
-      keep[k] = 0;
-      --equal;
-    }
+    const bool tie = number[k] == *bound && equal > 0;
+    keep[k] = static_cast<std::uint8_t>(!(number[k] < *bound || tie));
+    equal -= tie;
   }
 }
 

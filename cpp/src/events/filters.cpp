@@ -1,5 +1,6 @@
 #include "spikelet/events/filters.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <limits>
 #include <memory>
@@ -54,7 +55,8 @@ void filter(const Events& events, PixelMap& map, std::span<std::uint8_t> keep, S
             [&](std::size_t first, std::size_t n, const std::int32_t* cell) {
               load(events.t, first, {t, n});
               for (std::size_t k = 0; k < n; ++k) {
-                keep[first + k] = stays(t[k], map.values.get()[cell[k]], map.values.get() + cell[k]);
+                keep[first + k] =
+                    stays(t[k], map.values.get()[cell[k]], map.values.get() + cell[k]);
               }
             });
 }
@@ -102,6 +104,19 @@ void drop_pixels(const Events& events, std::int64_t width, std::int64_t height,
                 keep[first + k] = dropped[static_cast<std::size_t>(cell[k])] == 0;
               }
             });
+}
+
+void within(const Column& column, double low, double high, bool inside,
+            std::span<std::uint8_t> keep) {
+  std::int64_t values[block];
+  for (std::size_t first = 0; first < keep.size(); first += block) {
+    const std::size_t n = std::min(block, keep.size() - first);
+    load(column, first, {values, n});
+    for (std::size_t k = 0; k < n; ++k) {
+      const auto value = static_cast<double>(values[k]);
+      keep[first + k] = static_cast<std::uint8_t>(((value >= low) & (value <= high)) == inside);
+    }
+  }
 }
 
 }  // namespace spikelet::events

@@ -21,7 +21,7 @@ void surfaces(const Events& events, const Sensor& sensor, const SurfaceTimes& ti
   const std::size_t size = sensor.cells();
   Buffer<T> plane(high - low);
   std::int64_t t[block];
-  T age[block], value[block];
+  T value[block];
   double since = 0;  // the origin, in tau
   std::size_t next = 0;
   for (std::size_t i = 0; i < times.last.size(); ++i) {
@@ -35,12 +35,9 @@ void surfaces(const Events& events, const Sensor& sensor, const SurfaceTimes& ti
     for_cells(events, sensor, next, last,
               [&](std::size_t first, std::size_t n, const std::int32_t* cell) {
                 load(events.t, first, {t, n});
-                for (std::size_t k = 0; k < n; ++k) {
-                  age[k] = static_cast<T>(std::max(now - static_cast<double>(t[k]), 0.0) / times.tau);
-                }
                 const std::size_t whole = (n + 15) / 16 * 16;
-                std::fill(age + n, age + whole, T{0});
-                kernels.decayed(age, grow, value, whole);
+                std::fill(t + n, t + whole, 0);
+                kernels.aged(t, now, 1 / times.tau, grow, value, whole);
                 for (std::size_t k = 0; k < n; ++k) {
                   const auto at = static_cast<std::size_t>(cell[k]) - low;  // wraps below low
                   if (at < plane.size()) {
@@ -78,7 +75,8 @@ void averaged_time_surface(const Events& events, const Sensor& sensor,
   };
   const auto rounded_up = [&](std::int64_t n) { return (n + shape.cell - 1) / shape.cell; };
   const std::int64_t wide = rounded_up(sensor.width);
-  const auto groups = static_cast<std::size_t>(wide * rounded_up(sensor.height) * sensor.polarities);
+  const auto groups =
+      static_cast<std::size_t>(wide * rounded_up(sensor.height) * sensor.polarities);
   const auto each = [&](auto&& body) {
     std::int64_t t[block];
     for_cells(events, sensor, 0, events.n,

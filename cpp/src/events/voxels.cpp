@@ -4,6 +4,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "events/kernels.hpp"
 #include "spikelet/core/parallel.hpp"
 
 namespace spikelet::events {
@@ -14,43 +15,46 @@ struct Scale {
   double per_bin;
 };
 
+[[noreturn]] void not_sorted() {
+  throw std::invalid_argument(
+      "events must be sorted by t (np.sort(events, order=\"t\", kind=\"stable\"))");
+}
+
 // Adds what events [from, to) give to the bins [low, high).
 template <class T>
 void add(const Events& events, const Sensor& sensor, Scale scale, std::size_t from, std::size_t to,
          std::int64_t low, std::int64_t high, T* out) {
   const auto pixels = static_cast<std::int32_t>(sensor.plane);
+  const std::int64_t begin = low * pixels, end = high * pixels;
+  const auto& levels = level_table();
   std::int64_t t[block];
-  std::int32_t bin[block];
-  T late[block];
+  std::int32_t at[block];
+  T early[block], late[block];
+  const Spread<T> parts{scale.first, scale.per_bin, pixels, at, early, late};
   std::int64_t before = scale.first;
   for_cells(events, sensor, from, to,
             [&](std::size_t first, std::size_t n, const std::int32_t* cell) {
               load(events.t, first, {t, n});
-              bool sorted = t[0] >= before && t[n - 1] <= scale.last;
+              if (!levels.ordered(t, n, before, scale.last)) {
+                not_sorted();
+              }
               before = t[n - 1];
-              for (std::size_t k = 1; k < n; ++k) {
-                sorted &= t[k] >= t[k - 1];
-              }
-              if (!sorted) {
-                throw std::invalid_argument(
-                    "events must be sorted by t (np.sort(events, order=\"t\", kind=\"stable\"))");
-              }
-              for (std::size_t k = 0; k < n; ++k) {
-                const double s = static_cast<double>(t[k] - scale.first) * scale.per_bin;
-                bin[k] = static_cast<std::int32_t>(s);
-                late[k] = static_cast<T>(s - bin[k]);
-              }
-              const bool inside = bin[0] >= low && bin[n - 1] + 1 < high;
-              for (std::size_t k = 0; k < n; ++k) {
-                const std::int32_t off = cell[k] < pixels;
-                const std::int32_t pixel = cell[k] - (off ? 0 : pixels);
-                const T sign = static_cast<T>(1 - 2 * off);
-                T* const at = out + static_cast<std::ptrdiff_t>(bin[k]) * pixels + pixel;
-                if (inside || (bin[k] >= low && bin[k] < high)) {
-                  at[0] += sign * (1 - late[k]);
+              levels.of<T>().spread(t, cell, parts, n);
+              // As the events are sorted, the first and last tell whether all are inside.
+              if (at[0] >= begin + pixels && at[n - 1] + 2 * std::int64_t{pixels} < end) {
+                for (std::size_t k = 0; k < n; ++k) {
+                  T* const to_early = out + at[k];
+                  to_early[0] += early[k];
+                  to_early[pixels] += late[k];
                 }
-                if (inside || (bin[k] + 1 >= low && bin[k] + 1 < high)) {
-                  at[pixels] += sign * late[k];
+                return;
+              }
+              for (std::size_t k = 0; k < n; ++k) {
+                if (at[k] >= begin && at[k] < end) {
+                  out[at[k]] += early[k];
+                }
+                if (at[k] + pixels >= begin && at[k] + std::int64_t{pixels} < end) {
+                  out[at[k] + pixels] += late[k];
                 }
               }
             });
@@ -67,15 +71,21 @@ void voxel_grid(const Events& events, const Sensor& sensor, std::int64_t bins, T
   std::int64_t first, last;
   load(events.t, 0, {&first, 1});
   load(events.t, events.n - 1, {&last, 1});
-  const double span = static_cast<double>(last) - static_cast<double>(first);
+  if (first < 0 || last >= most_time) {
+    throw std::invalid_argument("events must have times from 0 to 2^52 us");
+  }
+  if (last < first) {
+    not_sorted();
+  }
+  const auto span = static_cast<double>(last - first);
   const Scale scale{first, last, span > 0 ? static_cast<double>(bins) / span : 0.0};
   const auto parts = static_cast<std::size_t>(std::clamp<std::int64_t>(threads, 1, bins));
   if (parts == 1) {
     return add(events, sensor, scale, 0, events.n, 0, bins, out);
   }
   // Each part owns some bins. It takes the events up to its end, from those on that reach its first
-  // bin: all that there are between its predecessor's end and its own, so that all pairs are checked
-  // for their order. A microsecond more on both sides is room for rounding.
+  // bin: all that there are between its predecessor's end and its own, so that all pairs are
+  // checked for their order. A microsecond more on both sides is room for rounding.
   const auto bin_of = [&](std::size_t part) {
     return bins * static_cast<std::int64_t>(part) / static_cast<std::int64_t>(parts);
   };

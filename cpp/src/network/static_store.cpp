@@ -416,6 +416,35 @@ void StaticStore<R>::deliver(Step step, Channels<R> input, bool early) {
   }
 }
 
+template <class R>
+bool StaticStore<R>::mark_reached(std::span<std::uint64_t> blocks) const {
+  // Marking pays where few lines are due; a word stands for 64 blocks.
+  const std::size_t few = 8 * blocks.size();
+  const auto mark = [&](std::span<const std::uint16_t> targets) {
+    for (const std::size_t target : targets) {
+      const std::size_t block = target / block_size;
+      blocks[block / 64] |= std::uint64_t{1} << (block % 64);
+    }
+  };
+  for (const ChannelRows& c : channel_) {
+    if (!is_early(static_cast<int>(c.number))) {
+      continue;
+    }
+    if (c.form == Form::packed || c.listed > few) {
+      return false;
+    }
+    for (std::size_t i = 0; i < c.listed; ++i) {
+      const Line& line = c.lines[c.list[i]];
+      if (c.form == Form::lines) {
+        mark(line.each.target);
+      } else {
+        mark(line.one.target);
+      }
+    }
+  }
+  return true;
+}
+
 // Lists the numbers of all lines that are due. A flat list avoids a mispredicted branch at the end
 // of each segment, and keeps the prefetch distance constant in lines.
 template <class R>

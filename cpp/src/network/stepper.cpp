@@ -8,6 +8,7 @@ template <class R>
 void Stepper<R>::bind_arrays() {
   for (Partition<R>& partition : layout_.partitions) {
     partition.channel.clear();
+    partition.reached.clear();
     for (Buffer<R>& buffer : partition.input) {
       partition.channel.push_back(buffer.data());
     }
@@ -52,6 +53,10 @@ void Stepper<R>::bind_neurons(Partition<R>& partition, Slice<R>& slice) {
     slice.program = std::make_unique<ProgramRun<R>>(neurons.program(), std::move(arrays),
                                                     slice.node, network_.dt, network_.seed);
     slice.args.program = slice.program.get();
+    if (!receptors.early().empty()) {
+      partition.reached.resize((partition.elements + spare) / (64 * block_size) + 1);
+      slice.args.reached_shift = std::ptrdiff_t{slice.local} - std::ptrdiff_t{slice.begin};
+    }
     return;
   }
   std::ranges::copy(slice.state, slice.args.state.begin());
@@ -85,6 +90,9 @@ void Stepper<R>::advance(std::size_t p, Step begin, Step end, int parity) {
   step_end.clear();
   for (Step step = begin; step < end; ++step) {
     deliver(partition, step, true);
+    if (!partition.reached.empty()) {
+      mark_reached(partition);
+    }
     for (Slice<R>& slice : partition.slices) {
       const std::size_t before = spikes.size();
       emit(partition, slice, step, spikes);
@@ -117,6 +125,14 @@ void Stepper<R>::deliver(Partition<R>& partition, Step step, bool early) const {
   }
 }
 
+template <class R>
+void Stepper<R>::mark_reached(Partition<R>& partition) const {
+  std::ranges::fill(partition.reached, 0);
+  partition.knows_reached = std::ranges::all_of(partition.stores, [&](const auto& store) {
+    return !store || store->mark_reached(partition.reached);
+  });
+}
+
 // Appends the spikes of a slice in this step.
 template <class R>
 void Stepper<R>::emit(Partition<R>& partition, Slice<R>& slice, Step step,
@@ -143,6 +159,8 @@ void Stepper<R>::step_neurons(Partition<R>& partition, Slice<R>& slice, Step ste
   for (const Segment<R>& segment : slice.inputs.at(step)) {
     args.drives = segment.drives;
     args.external = nullptr;
+    args.reached =
+        partition.knows_reached && segment.before.empty() ? partition.reached.data() : nullptr;
     for (std::size_t begin = segment.begin; begin < segment.end; begin += step_chunk) {
       const std::size_t end = std::min<std::size_t>(begin + step_chunk, segment.end);
       if (segment.external) {

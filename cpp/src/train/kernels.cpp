@@ -24,10 +24,9 @@ constexpr SparseKernels<R> sparse{lanes<R>,   &count<R>,   &find<R>,
                                   &gather<R>, &scatter<R>, &sum_rows<R>};
 
 template <class R>
-constexpr FusedKernels<R> fused{&forward_row<R, false>,  &forward_row<R, true>,
-                                &backward_row<R, false>, &backward_row<R, true>,
-                                &multiply_add<R>,        &add_row<R>,
-                                &linear_row<R>};
+constexpr FusedKernels<R> fused{
+    &forward_row<R, false>, &forward_row<R, true>, &backward_row<R, false>, &backward_row<R, true>,
+    &multiply_add<R>,       &add_row<R>,           &linear_row<R>};
 
 constinit const LevelTable kernel_table{fused<float>, fused<double>, sparse<float>, sparse<double>};
 

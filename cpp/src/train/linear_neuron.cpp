@@ -1,5 +1,5 @@
-// Spreads pieces of neurons over threads and runs each through all steps, so that its state stays in
-// the cache.
+// Spreads pieces of neurons over threads and runs each through all steps, so that its state stays
+// in the cache.
 #include "spikelet/train/linear_neuron.hpp"
 
 #include <algorithm>
@@ -22,8 +22,8 @@ R* offset(R* p, std::size_t n) {
 
 template <class R>
 LinearNeurons<R> from(LinearNeurons<R> c, std::size_t m) {
-  for (const R** p : {&c.leak, &c.gain, &c.drive, &c.pull, &c.syn_decay, &c.syn_gain, &c.threshold,
-                      &c.v_reset}) {
+  for (const R** p :
+       {&c.leak, &c.gain, &c.drive, &c.pull, &c.syn_decay, &c.syn_gain, &c.threshold, &c.v_reset}) {
     *p = offset(*p, m);
   }
   return c;

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 #include <memory>
+#include <numeric>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -324,6 +325,43 @@ TEST_CASE_TEMPLATE("blocks at rest are skipped, and it changes no bit", R, float
                            sim.recorded_states(trace).values};
   }
   CHECK(found[0].stamps.size() > 20);
+  CHECK(found[1].same(found[0]));
+}
+
+TEST_CASE_TEMPLATE("steps that know which blocks were reached give the bits of those that look", R,
+                   float, double) {
+  Outcome<R> found[2];
+  for (const bool looks : {false, true}) {
+    constexpr std::size_t n = 2000;
+    Simulator<R> sim(dt, 3, 1, false);
+    const std::size_t a = sim.add_program(programs::fly(), n, programs::fly_values(dt));
+    sim.set_state(a, 0, std::vector<R>(n, R(-52)));
+    std::vector<std::uint32_t> pre, post;
+    std::vector<R> weight;
+    for (std::uint32_t k = 0; k < 60000; ++k) {  // long rows, which are lines
+      const Words w = Stream(8, Purpose::values, 2).words(k, 0);
+      pre.push_back(w[0] % 100);
+      post.push_back(w[1] % n);
+      weight.push_back(w[2] % 4 == 0 ? R(-20) : R(20));
+    }
+    sim.connect(a, a, table<R>(n, pre, post, weight, {18}), Receptor{0}, {});
+    const std::size_t kicks = sim.add_events(2, {100, 700, 3000, 3001, 3900}, {0, 1, 0, 1, 1});
+    std::vector<std::uint32_t> from(40, 0), to(40);
+    std::iota(to.begin(), to.end(), 60u);
+    sim.connect(kicks, a, table<R>(2, from, to, std::vector<R>(40, R(10)), {5}), Receptor{1}, {});
+    if (looks) {  // a row that is packed: nothing is known then
+      sim.connect(kicks, a, table<R>(2, {1}, {1999}, {0}, {5}), Receptor{1}, {});
+      for (std::uint32_t k = 0; k < 30; ++k) {
+        sim.connect(kicks, a, table<R>(2, {1}, {k * 60}, {0}, {static_cast<std::uint16_t>(5 + k)}),
+                    Receptor{1}, {});
+      }
+    }
+    const std::size_t spikes = sim.record_spikes(a, {});
+    sim.run(4000, {});
+    const auto log = sim.recorded_spikes(spikes);
+    found[looks ? 1 : 0] = {log->stamps, log->elements, {sim.state(a, 0), sim.state(a, 1)}, {}};
+  }
+  CHECK(found[0].stamps.size() > 100);
   CHECK(found[1].same(found[0]));
 }
 

@@ -189,6 +189,47 @@ TEST_CASE_TEMPLATE("the channel follows sign, receptor and kind of model", R, fl
   }
 }
 
+TEST_CASE_TEMPLATE("blocks that early events reached are marked where these are few", R, float,
+                   double) {
+  Case<R> network;
+  network.add(random_table<R>(4, sources, 8000, 300, 4), 0, 0, 300, 0);
+  network.feeds[0].ends = {early_channel, early_channel};
+  auto store = make_store(network, 4);
+  REQUIRE(store.form(early_channel) == StaticStore<R>::Form::lines);
+  Inputs<R> input;
+  std::ranges::fill(input, std::vector<R>(local_size + spare));
+  std::size_t marked = 0, unknown = 0;
+  for (Step step = 1; step < 60; ++step) {
+    for (Gid source = 0; step % 7 == 0 && source < (step % 14 == 0 ? sources : 1); ++source) {
+      store.enqueue(source, step, step);
+    }
+    std::ranges::fill(input[early_channel], R(0));
+    deliver(store, step, input);
+    std::uint64_t blocks[1]{};
+    if (!store.mark_reached(blocks)) {
+      ++unknown;
+      continue;
+    }
+    for (std::size_t i = 0; i < local_size; ++i) {
+      if (input[early_channel][i] != 0) {
+        ++marked;
+        CHECK((blocks[0] >> (i / block_size) & 1) == 1);
+      }
+    }
+    CHECK((blocks[0] == 0 || step >= 7));
+  }
+  CHECK(marked > 100);
+  CHECK(unknown > 3);  // many lines
+
+  Case<R> sparse;
+  sparse.add(random_table<R>(5, sources, 300, 300, 20), 0, 0, 300, 0);
+  sparse.feeds[0].ends = {early_channel, early_channel};
+  auto packed = make_store(sparse, 20);
+  REQUIRE(packed.form(early_channel) == StaticStore<R>::Form::packed);
+  std::uint64_t blocks[1]{};
+  CHECK(!packed.mark_reached(blocks));
+}
+
 TEST_CASE_TEMPLATE("delays of thousands of steps", R, float, double) {
   Case<R> network;
   network.add(random_table<R>(6, sources, 2000, 300, 60, 101), 0, 0, 300, 7);

@@ -1,10 +1,9 @@
 // Neurons that are linear between spikes against a loop over single neurons.
-#include "spikelet/train/linear_neuron.hpp"
-
 #include <doctest/doctest.h>
 
 #include <vector>
 
+#include "spikelet/train/linear_neuron.hpp"
 #include "support/values.hpp"
 
 using namespace spikelet::train;

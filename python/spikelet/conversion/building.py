@@ -113,16 +113,16 @@ def refuse(where: str, what: str, hint: str) -> NoReturn:
     raise ValueError(f"{where}: {what}; {hint}")
 
 
-def input_shape(where: str, shape: Iterable[int]) -> Shape:
+def input_shape(where: str, shape: Iterable[int], argument: str = "example_shape") -> Shape:
     """Check the shape of one sample, and return it."""
     try:
         sizes = tuple(shape)
     except TypeError:
-        msg = f"{where}: example_shape must be the shape of one sample as (3, 32, 32), got {shown(shape)}"
+        msg = f"{where}: {argument} must be the shape of one sample as (3, 32, 32), got {shown(shape)}"
         raise TypeError(msg) from None
     if not sizes:
-        fail(where, "example_shape", sizes, "must have at least one dimension")
-    return tuple(integer(where, "example_shape", n, 1) for n in sizes)
+        fail(where, argument, sizes, "must have at least one dimension")
+    return tuple(integer(where, argument, n, 1) for n in sizes)
 
 
 class Builder:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, SupportsIndex
 
 import numpy as np
@@ -76,6 +77,9 @@ def to_frames(
 ) -> NDArray[np.uint8]:
     """Bin events into time steps of equal length, as the input of a spiking network.
 
+    .. deprecated:: 0.4
+        Use `spikelet.events.to_bins`, whose bins have a length in us, or `spikelet.events.to_frame`.
+
     Parameters
     ----------
     events : structured array with the fields x, y, t [us], p
@@ -103,6 +107,8 @@ def to_frames(
         A field is missing.
     """
     where = "to_frames"
+    msg = "datasets.to_frames is deprecated and will be removed in 0.6; use events.to_bins or events.to_frame"
+    warnings.warn(msg, DeprecationWarning, stacklevel=2)
     total = integer(where, "steps", steps, 1)
     high, wide = (integer(where, "size", s, 1) for s in (size if np.ndim(size) else (size, size)))  # type: ignore[union-attr]  # np.ndim tells them apart
     fields = events.dtype.names or ()

@@ -51,7 +51,7 @@ def moving_digits(
     Returns
     -------
     events : list of structured arrays with the fields x, y, t [us], p
-        In tonic's format; `to_frames` converts them to spikes.
+        In tonic's format; `spikelet.events` converts them to frames and spikes.
     labels : uint8 array ``[n]``
     """
     where = "datasets.moving_digits"

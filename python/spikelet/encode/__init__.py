@@ -15,10 +15,14 @@ The result is a raster, a uint8 array ``[T, *x.shape]`` of 0 and 1; `delta` and 
 last axis. Row k is step k; its spikes have the time stamp k + 1, as in ``sl.RasterSource``. Arguments
 are checked before any work: a TypeError reports a value of the wrong type, a ValueError a value outside
 its limits, including NaN; both name the function, the argument, the value and the rule.
+
+`cochlea` is called ``cochlea(wave, rate, *, dt=1.0, as_events=False, ...)``: a sound has a rate of its own, which with `dt`
+decides the number of steps.
 """
 
 from __future__ import annotations
 
+from spikelet.encode.cochlea import cochlea, erb_frequencies
 from spikelet.encode.codes import (
     burst,
     delta,
@@ -34,7 +38,9 @@ from spikelet.encode.events import Events
 __all__ = [
     "Events",
     "burst",
+    "cochlea",
     "delta",
+    "erb_frequencies",
     "latency",
     "phase",
     "poisson",

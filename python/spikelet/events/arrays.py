@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikelet import _core
-from spikelet._util.checks import fail, integer, require_unmasked
+from spikelet._util.checks import fail, integer
 
-__all__ = ["DTYPE", "Events", "SensorSize", "columns", "event_array", "fits", "sensor"]
+__all__ = ["DTYPE", "Events", "SensorSize", "columns", "event_array", "fits", "native", "sensor"]
+__all__ += ["not_before_zero", "raw", "type_name"]
 
 DTYPE = np.dtype([("t", np.int64), ("x", np.int16), ("y", np.int16), ("p", np.int8)])
 """Fields of an event: time t [us], column x, row y (0 for sound), polarity p (1: brighter, 0: darker)."""
@@ -106,7 +107,10 @@ def columns(
     if not isinstance(events, np.ndarray) or not names:
         rule = "must be a structured array with the fields t, x, y and p (see events.event_array)"
         fail(where, "events", type(events), rule, error=TypeError)
-    require_unmasked(events)
+    if events.dtype.hasobject:
+        fail(where, "events", events.dtype, "must hold numbers", got="the dtype", error=TypeError)
+    if isinstance(events, np.ma.MaskedArray):
+        fail(where, "events", type(events), "must not be masked (take its .data)", error=TypeError)
     if events.ndim != 1:
         fail(where, "events", events.shape, "must have one dimension", got="shape")
     read: dict[str, NDArray[Any] | None] = {}
@@ -133,12 +137,18 @@ def columns(
             rule = 'must be sorted by t (np.sort(events, order="t", kind="stable") sorts them)'
             got = f"t = {events['t'][k]} after {events['t'][k - 1]} at event"
             fail(where, "events", k, rule, got=got)
+        if ordered and int(events["t"][-1]) >= 2**52:
+            fail(where, "events", int(events["t"][-1]), "must have times below 2^52 us", got="t =")
         if not negative:
-            first = int(events["t"][0]) if ordered else found.range("t")[0]
-            if first < 0:
-                rule = "must not have times before 0 (events.time_alignment moves the first to 0)"
-                fail(where, "events", first, rule, got="t =")
+            not_before_zero(where, int(events["t"][0]) if ordered else found.range("t")[0])
     return found
+
+
+def not_before_zero(where: str, first: int) -> None:
+    """Check the earliest time of a recording."""
+    if first < 0:
+        rule = "must not have times before 0 (events.time_alignment moves the first to 0)"
+        fail(where, "events", first, rule, got="t =")
 
 
 def _column(where: str, name: str, values: NDArray[Any]) -> NDArray[Any]:
@@ -147,6 +157,18 @@ def _column(where: str, name: str, values: NDArray[Any]) -> NDArray[Any]:
         rule = f"must hold integers in the field {name} (convert it with astype)"
         fail(where, "events", values.dtype, rule, got="the dtype", error=TypeError)
     return values if values.dtype.isnative else values.astype(values.dtype.newbyteorder("="))
+
+
+def native(events: Events) -> Events:
+    """Return a copy whose fields the core can write to: of the same types, in the machine's byte order."""
+    if events.dtype.isnative:
+        return raw(events).copy().view(events.dtype)
+    return events.astype(events.dtype.newbyteorder("="))
+
+
+def raw(events: Events) -> NDArray[Any]:
+    """Return a view of whole events as bytes, which numpy copies at once and not field by field."""
+    return np.asarray(events).view(np.dtype((np.void, events.dtype.itemsize)))
 
 
 def sensor(where: str, sensor_size: Any) -> tuple[int, int, int]:
@@ -167,6 +189,18 @@ def sensor(where: str, sensor_size: Any) -> tuple[int, int, int]:
     if width * height * polarities > _MOST_CELLS:
         fail(where, "sensor_size", (width, height, polarities), "must have fewer than 2^31 cells")
     return width, height, polarities
+
+
+def type_name(where: str, dtype: Any, *names: str) -> tuple[str, int]:
+    """Return the name and size of a dtype, which must be one of a function's own."""
+    try:
+        found = np.dtype(dtype)
+    except TypeError:
+        found = np.dtype(np.void)
+    for name in names:
+        if found == name:
+            return name, found.itemsize
+    return fail(where, "dtype", dtype, f"must be one of {', '.join(names)}", error=TypeError)
 
 
 def fits(where: str, shape: Sequence[float], itemsize: int, way_out: str) -> None:

@@ -9,7 +9,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from spikelet import _core
 from spikelet._util.checks import fail, integer, named, scalar
-from spikelet.events.arrays import Events, SensorSize, columns, fits, sensor
+from spikelet.events.arrays import Events, SensorSize, columns, fits, sensor, type_name
 from spikelet.events.slicing import (
     count_bounds,
     event_bin_bounds,
@@ -85,23 +85,24 @@ def to_frame(
     if sum(way is not None for way in ways) != 1:
         rule = "must be one: time_window, event_count, n_time_bins or n_event_bins"
         fail(where, "the way to slice", ways, rule)
-    kind, itemsize = _count_type(where, dtype)
+    kind, itemsize = type_name(where, dtype, *_COUNTS)
     timed = time_window is not None or n_time_bins is not None
     read = columns(where, events, ordered=timed, negative=start_time is not None)
     size = _size(where, read, events, sensor_size)
+    made = (itemsize, *size)
     if time_window is not None:
         bounds = time_bounds(
-            where, read, events, time_window, overlap, include_incomplete, start_time, end_time
-        )
+            where, read, events, time_window, overlap, include_incomplete, start_time, end_time,
+            result=made,
+        )  # fmt: skip
     elif start_time is not None or end_time is not None:
         fail(where, "start_time, end_time", (start_time, end_time), "need time_window")
     elif event_count is not None:
-        bounds = count_bounds(where, events, event_count, overlap, include_incomplete)
+        bounds = count_bounds(where, events, event_count, overlap, include_incomplete, made)
     elif n_time_bins is not None:
-        bounds = time_bin_bounds(where, read, events, n_time_bins, overlap, "n_time_bins")
+        bounds = time_bin_bounds(where, read, events, n_time_bins, overlap, "n_time_bins", made)
     else:
-        bounds = event_bin_bounds(where, events, n_event_bins, overlap, "n_event_bins")
-    fits(where, (len(bounds[0]), *size), itemsize, "take fewer, longer slices")
+        bounds = event_bin_bounds(where, events, n_event_bins, overlap, "n_event_bins", made)
     if size[2] == 1:
         read = _one_polarity(where, read, events)
     with named(where):
@@ -153,7 +154,7 @@ def to_bins(
         Not an event array.
     """
     where = "events.to_bins"
-    kind, itemsize = _count_type(where, dtype)
+    kind, itemsize = type_name(where, dtype, *_COUNTS)
     size = sensor(where, sensor_size)
     window = scalar(where, "time_window", time_window, "finite and > 0")
     start = scalar(where, "start_time", start_time, "finite")
@@ -204,17 +205,6 @@ def to_bina_rep(
         out *= 2
         out += bit > 0
     return np.divide(out, np.float32(2**bits - 1), out=out)
-
-
-def _count_type(where: str, dtype: DTypeLike) -> tuple[str, int]:
-    """Return the name and size of a type that counts are made in."""
-    try:
-        found = np.dtype(dtype)
-    except TypeError:
-        found = None
-    if found is None or found.name not in _COUNTS:
-        fail(where, "dtype", dtype, f"must be one of {', '.join(_COUNTS)}", error=TypeError)
-    return found.name, found.itemsize
 
 
 def _size(

@@ -25,6 +25,8 @@ __all__ = [
 ]
 
 Bounds: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64]]
+# Bytes of an element, and the shape of what is made of a window: it must fit before windows are counted.
+Result: TypeAlias = tuple[int, ...]
 
 
 def slice_by_time(
@@ -155,12 +157,15 @@ def time_bounds(
     include_incomplete: bool,
     start_time: Any = None,
     end_time: Any = None,
+    *,
+    argument: str = "time_window",
+    result: Result = (16,),
 ) -> Bounds:
-    """Return where windows of equal length begin and end."""
-    window = scalar(where, "time_window", time_window, "finite and > 0")
+    """Return where windows of equal length begin and end; `result` is what is made for each."""
+    window = scalar(where, argument, time_window, "finite and > 0")
     shared = scalar(where, "overlap", overlap, "finite and >= 0")
     if shared >= window:
-        fail(where, "overlap", overlap, f"must be less than time_window = {time_window}")
+        fail(where, "overlap", overlap, f"must be less than {argument} = {time_window}")
     stride = window - shared
     first = int(events["t"][0]) if len(events) else 0
     last = int(events["t"][-1]) if len(events) else 0
@@ -172,18 +177,24 @@ def time_bounds(
         fail(where, "end_time", end, f"must not be before the start at {start:g}")
     steps = (end - start - window) / stride
     number = max((np.ceil(steps) if include_incomplete else np.floor(steps)) + 1, 1.0)
-    fits(where, (number,), 16, "give a longer time_window")
+    fits(where, (number, *result[1:]), result[0], f"give a longer {argument}")
     starts = np.arange(int(number)) * stride + start
     return read.search(starts), read.search(starts + window)
 
 
 def time_bin_bounds(
-    where: str, read: _core.EventColumns, events: Events, count: Any, overlap: Any, argument: str
+    where: str,
+    read: _core.EventColumns,
+    events: Events,
+    count: Any,
+    overlap: Any,
+    argument: str,
+    result: Result = (16,),
 ) -> Bounds:
     """Return where a number of windows of equal length begin and end."""
     number = integer(where, argument, count, 1)
     part = _part(where, overlap)
-    fits(where, (number,), 16, f"give fewer {argument}")
+    fits(where, (number, *result[1:]), result[0], f"give fewer {argument}")
     first = int(events["t"][0]) if len(events) else 0
     last = int(events["t"][-1]) if len(events) else 0
     window = (last - first) // number * (1 + part)
@@ -192,7 +203,12 @@ def time_bin_bounds(
 
 
 def count_bounds(
-    where: str, events: Events, event_count: Any, overlap: Any, include_incomplete: bool
+    where: str,
+    events: Events,
+    event_count: Any,
+    overlap: Any,
+    include_incomplete: bool,
+    result: Result = (16,),
 ) -> Bounds:
     """Return where windows of an equal number of events begin and end."""
     count = integer(where, "event_count", event_count, 1)
@@ -204,16 +220,18 @@ def count_bounds(
     length = min(count, len(events))
     left = len(events) - length
     number = (math.ceil(left / stride) if include_incomplete else left // stride) + 1
-    fits(where, (number,), 16, "give a larger event_count")
+    fits(where, (number, *result[1:]), result[0], "give a larger event_count")
     first = np.arange(number, dtype=np.int64) * stride
     return first, np.minimum(first + length, len(events))
 
 
-def event_bin_bounds(where: str, events: Events, count: Any, overlap: Any, argument: str) -> Bounds:
+def event_bin_bounds(
+    where: str, events: Events, count: Any, overlap: Any, argument: str, result: Result = (16,)
+) -> Bounds:
     """Return where a number of windows with equal numbers of events begin and end."""
     number = integer(where, argument, count, 1)
     part = _part(where, overlap)
-    fits(where, (number,), 16, f"give fewer {argument}")
+    fits(where, (number, *result[1:]), result[0], f"give fewer {argument}")
     length = int(len(events) // number * (1 + part))
     first = np.arange(number, dtype=np.int64) * int(length * (1 - part))
     return np.minimum(first, len(events)), np.minimum(first + length, len(events))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from spikelet.io.nest import NestNetwork, from_nest, to_nest
-from spikelet.io.nir import NirModel, NirNetwork, NirResult, read_nir
+from spikelet.io.nir import NirModel, NirNetwork, NirResult, read_nir, write_nir
 from spikelet.io.sonata import SonataNetwork, read_sonata, write_sonata
 
 __all__ = [
@@ -16,5 +16,6 @@ __all__ = [
     "read_nir",
     "read_sonata",
     "to_nest",
+    "write_nir",
     "write_sonata",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -18,6 +19,7 @@ from spikelet.network.recorders import SpikeRecorder, StateRecorder
 from spikelet.network.union import Union, joined_values, positions_in, values_of_part
 from spikelet.recording.data import SampleData, SpikeData
 from spikelet.recording.hdf5_access import LAST, Arrays
+from spikelet.recording.labels import Labels
 from spikelet.recording.reading import Recorded, RecordedSamples, RecordedSpikes
 
 if TYPE_CHECKING:
@@ -352,6 +354,14 @@ class UnionStateRecorder(_UnionRecorder, RecordedSamples):
     def _stamps(self) -> Ints:
         return self.recorders[0].in_steps(-1, LAST)[0]
 
+    @property
+    def labels(self) -> Labels:
+        """What the samples are: whose, of what, in which unit."""
+        each = [recorder.labels for recorder in self.recorders]
+        unit = each[0].unit if len({one.unit for one in each}) == 1 else ""
+        ids = {"id": np.arange(len(self.target))}
+        return replace(each[0], population=self.target.name, unit=unit, columns=ids)
+
     def __len__(self) -> int:
         """Return the number of samples so far."""
         return len(self.recorders[0])
@@ -364,6 +374,7 @@ class UnionStateRecorder(_UnionRecorder, RecordedSamples):
             stamps,
             values,
             self._dt,
+            self.labels,
         )
 
     def __repr__(self) -> str:

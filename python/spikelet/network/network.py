@@ -32,6 +32,7 @@ from spikelet.network.recorders import (
 from spikelet.network.regulate import regulate
 from spikelet.network.run import run
 from spikelet.network.to_disk import StrPath
+from spikelet.network.to_neo import to_neo
 from spikelet.network.turn import changing
 from spikelet.network.union import Union
 from spikelet.neurons import NeuronModel
@@ -447,6 +448,19 @@ class Network(NetworkContents):
             If the file is damaged, was not written by `save`, or has a newer format.
         """
         return checkpoint.load(Network, path, threads, comm)
+
+    def to_neo(self) -> Any:
+        """Return what all recorders hold as a `neo.Block` with one segment, for Elephant and the files of Neo.
+
+        Spikes become a `SpikeTrain` for each neuron, states and weights an `AnalogSignal` for each recorder. A
+        `neo.Group` for each population has those of its recorders.
+
+        Raises
+        ------
+        ImportError
+            If Neo is not installed.
+        """
+        return to_neo(self)
 
     def to_nest(
         self,

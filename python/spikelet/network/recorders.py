@@ -10,6 +10,8 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from spikelet._util.extras import extra
+from spikelet._util.grid import to_ms
 from spikelet._util.sealed import Sealed
 from spikelet.network.base import NetworkBase
 from spikelet.network.population import Population
@@ -18,6 +20,7 @@ from spikelet.network.tape import SpikeTape, StateTape, Tape, WeightTape
 from spikelet.network.turn import changing
 from spikelet.recording.data import SampleData, SpikeData
 from spikelet.recording.hdf5_access import LAST, Arrays
+from spikelet.recording.labels import Labels
 from spikelet.recording.reading import Recorded, RecordedSamples, RecordedSpikes, limits_in_ms
 
 __all__ = ["MultiStateRecorder", "SpikeRecorder", "StateRecorder", "WeightRecorder"]
@@ -144,7 +147,7 @@ class _SampleRecorder(_Recorder, RecordedSamples):
     def __reduce__(self) -> Any:
         """Copy and pickle as data without the network."""
         stamps, data = self._all()
-        return SampleData, (self.tape.title, stamps, data, self._dt)
+        return SampleData, (self.tape.title, stamps, data, self._dt, self.labels)
 
 
 class StateRecorder(_SampleRecorder):
@@ -176,6 +179,15 @@ class StateRecorder(_SampleRecorder):
         """When samples are taken: "after_reset" or "before_reset"."""
         return "before_reset" if self.tape.before_reset else "after_reset"
 
+    @property
+    def labels(self) -> Labels:
+        """What the samples are: whose, of what, in which unit."""
+        in_memory = self.tape.file is None  # a file has what this rank owns
+        recorded = self.target.ids if in_memory else self.tape.layout().arrays["elements"]
+        ids = {"id": np.asarray(recorded, np.int64)}
+        every = float(to_ms(np.array(self.tape.every), self._dt))
+        return Labels(self.target.name, self.name, self.tape.unit, ids, every, self.when)
+
     def __repr__(self) -> str:
         return f"StateRecorder({self.target.name}.{self.name}: {self._described('samples')})"
 
@@ -190,6 +202,18 @@ class WeightRecorder(_SampleRecorder):
         self.network = network
         self.target = target
         self.tape = WeightTape(network, target, "weights", every)
+
+    @property
+    def labels(self) -> Labels:
+        """What the samples are: whose, of what, in which unit; with several ranks not which ends synapses have."""
+        of = self.target
+        if self.network.ranks.size == 1:
+            ends = {"pre": of.pre_ids, "post": of.post_ids}
+            columns = {name: np.asarray(ids, np.uint32) for name, ids in ends.items()}
+        else:  # the ends are known to all ranks together, and others may not be asking
+            columns = {"synapse": np.arange(self._all()[1].shape[1], dtype=np.uint32)}
+        every = float(to_ms(np.array(self.tape.every), self._dt))
+        return Labels(f"{of.pre.name}-{of.post.name}", "weights", self.tape.unit, columns, every)
 
     def __repr__(self) -> str:
         return f"WeightRecorder({self.target!r}: {self._described('samples')})"
@@ -250,6 +274,21 @@ class MultiStateRecorder(Sealed):
     def to_dict(self) -> dict[str, npt.NDArray[Any]]:
         """Return the data as plain arrays: ``times``, and the values of each state by its name."""
         return {"times": self.times, **{name: r.values for name, r in self.recorders.items()}}
+
+    def to_neo(self) -> list[Any]:
+        """Return a `neo.AnalogSignal` for each state; see `StateRecorder.to_neo`."""
+        return [recorder.to_neo() for recorder in self.recorders.values()]
+
+    def to_frame(self) -> Any:
+        """Return a pandas DataFrame: a row for each time [ms], and columns for each state and id."""
+        pandas = extra("pandas", "to_frame")
+        each = {name: recorder.to_frame() for name, recorder in self.recorders.items()}
+        return pandas.concat(each, axis=1, names=["state"])
+
+    def to_xarray(self) -> Any:
+        """Return an xarray Dataset with a variable for each state, over time [ms] and id."""
+        xarray = extra("xarray", "to_xarray")
+        return xarray.Dataset({name: r.to_xarray() for name, r in self.recorders.items()})
 
     def between(
         self, start: float = 0.0, stop: float = np.inf

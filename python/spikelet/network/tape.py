@@ -13,6 +13,8 @@ import numpy.typing as npt
 from spikelet.network.base import NetworkBase
 from spikelet.network.population import Population, state_index
 from spikelet.network.projection import Projection
+from spikelet.network.receptors import receptor_unit
+from spikelet.neurons import NeuronModel
 from spikelet.recording import hdf5_access
 from spikelet.recording.hdf5_access import LAST, Arrays
 from spikelet.recording.hdf5_file import Layout, RecordingFile
@@ -336,9 +338,16 @@ class StateTape(Tape[Population]):
             whole[:, owned] = values
         return stamps, whole
 
+    @property
+    def unit(self) -> str:
+        """Unit of the state."""
+        assert isinstance(self.target.model, NeuronModel)
+        return self.target.model.state(self.what).unit
+
     def layout(self) -> Layout:
         """Return the layout of the group in a file."""
         about = {**_about(self.target, self.what), "every": self.every, **self.span.about()}
+        about |= {"unit": self.unit}
         if self.before_reset:
             about["when"] = "before_reset"
         ids = self.target.ids[self._owned()]
@@ -361,10 +370,17 @@ class WeightTape(Tape[Projection]):
             return stamps, np.empty((0, len(self.target)), data.dtype)
         return stamps, self.target.synapses.whole("recorded weights", data)
 
+    @property
+    def unit(self) -> str:
+        """Unit of the weights."""
+        model = self.target.post.model
+        assert isinstance(model, NeuronModel)
+        return receptor_unit(model, self.target.receptor)
+
     def layout(self) -> Layout:
         """Return the layout of the group in a file."""
         ends = {"pre": self.target.pre.name, "post": self.target.post.name, "every": self.every}
-        ends |= self.span.about()
+        ends |= {"unit": self.unit, **self.span.about()}
         count = self._engine.sim.projection_size(self.target.index)
         return Layout("weights", self.network.dtype, (count,), ends)
 

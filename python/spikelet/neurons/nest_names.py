@@ -19,6 +19,7 @@ from spikelet.neurons.hodgkin_huxley import HodgkinHuxley
 from spikelet.neurons.integrate_and_fire import LIF, LIFAlpha, LIFCond, LIFDelta
 from spikelet.neurons.izhikevich import Izhikevich
 from spikelet.neurons.multisynapse import LIFMultisynapse
+from spikelet.neurons.nmda import LIFNMDA
 
 __all__ = ["NEST_MODELS", "NestKind", "model_of_nest"]
 
@@ -52,6 +53,7 @@ NEST_MODELS = {
     "iaf_cond_alpha": NestKind(LIFCondAlpha),
     "iaf_cond_exp_sfa_rr": NestKind(LIFCondSFA),
     "iaf_psc_exp_multisynapse": NestKind(LIFMultisynapse, lists=("tau_syn",)),
+    "iaf_bw_2001": NestKind(LIFNMDA, {"alpha": 0.5, "tau_rise_NMDA": 2.0}),
     "aeif_cond_exp": NestKind(partial(AdEx, synapses="cond_exp")),
     "aeif_cond_alpha": NestKind(partial(AdEx, synapses="cond_alpha")),
     "aeif_psc_exp": NestKind(partial(AdEx, synapses="psc_exp")),
@@ -69,6 +71,9 @@ NEST_MODELS = {
 _WITHOUT_EFFECT = frozenset(
     [
         "Ca",
+        "I_AMPA",
+        "I_GABA",
+        "I_NMDA",
         "I_stc",
         "E_sfa",
         "archiver_length",
@@ -91,6 +96,7 @@ _WITHOUT_EFFECT = frozenset(
         "n_synapses",
         "node_uses_wfr",
         "post_trace",
+        "receptor_types",
         "recordables",
         "rho",
         "supports_precise_spikes",

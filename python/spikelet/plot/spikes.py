@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike
 
 from spikelet import statistics
 from spikelet._util.checks import fail, integer, number, numbers, require
-from spikelet.network.recorders import SpikeRecorder
 from spikelet.plot.figures import axes, figure_of
 from spikelet.recording.reading import RecordedSpikes
 from spikelet.spikes import Spikes, as_spikes
@@ -76,8 +75,16 @@ def raster(
     return ax
 
 
+def _spikes(where: str, name: str, recorder: Any) -> Spikes:
+    found = as_spikes(recorder)
+    if found is None:
+        rule = "must be a SpikeRecorder, a recording or Spikes"
+        fail(where, f"recorders[{name!r}]", recorder, rule, error=TypeError)
+    return found
+
+
 def activity(
-    recorders: Mapping[str, SpikeRecorder],
+    recorders: Mapping[str, RecordedSpikes | Spikes],
     start: float = 0.0,
     stop: float | None = None,
     *,
@@ -95,8 +102,8 @@ def activity(
 
     Parameters
     ----------
-    recorders : dict of str to SpikeRecorder
-        Recorders by population name, as `Microcircuit.record` returns them.
+    recorders : dict of str to SpikeRecorder or Spikes
+        Recorders by population name, as `Microcircuit.record` returns them, recordings or spikes.
     start, stop : float
         The interval of the statistics [ms]; by default from 0 to the current time.
     window : float
@@ -116,28 +123,25 @@ def activity(
     if not isinstance(recorders, Mapping) or not recorders:
         rule = 'must be a dict of SpikeRecorders by name, such as {"E": spikes}'
         fail(where, "recorders", recorders, rule, error=TypeError)
-    for name, recorder in recorders.items():
-        if not isinstance(recorder, SpikeRecorder):
-            rule = "must be a SpikeRecorder"
-            fail(where, f"recorders[{name!r}]", recorder, rule, error=TypeError)
+    found = {name: _spikes(where, name, recorder) for name, recorder in recorders.items()}
     if not isinstance(colours, Sequence) or not colours:
         fail(where, "colours", colours, "must be a sequence of colours")
     require(where, "window", number(where, "window", window, "ms"), "> 0")
-    total = sum(len(r.target) for r in recorders.values())
+    total = sum(len(spikes.elements) for spikes in found.values())
     share = min(1.0, integer(where, "neurons", neurons, 1) / max(total, 1))
     if stop is None:
-        stop = next(iter(recorders.values())).network.t
+        stop = max((s.stop for s in found.values() if s.stop is not None), default=None)
+    if stop is None:
+        fail(where, "stop", stop, "must be given with Spikes whose end is unknown")
     rates = [statistics.rates(r, start, stop) for r in recorders.values()]
 
     figure = figure_of(where, figure, (11.0, 5.0))
     dots, *panels = figure.subplots(1, 4, width_ratios=(3, 1, 1, 1))
     centres, top = [], 0
-    for k, recorder in enumerate(recorders.values()):
-        ids = np.full(recorder.target.size, -1)
-        shown = max(1, round(share * len(recorder.target)))
-        ids[recorder.target.ids[:shown]] = np.arange(shown)
-        times, rows = recorder.times, ids[recorder.ids]
-        drawn = (rows >= 0) & (times > max(start, stop - window)) & (times <= stop)
+    for k, spikes in enumerate(found.values()):
+        shown = max(1, round(share * len(spikes.elements)))
+        times, rows = spikes.times, spikes.columns()
+        drawn = (rows < shown) & (times > max(start, stop - window)) & (times <= stop)
         raster(times[drawn], top + rows[drawn], ax=dots, s=1.0, color=colours[k % len(colours)])
         centres.append(top + shown / 2)
         top += shown

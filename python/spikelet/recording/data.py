@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from spikelet._util.sealed import Sealed
 from spikelet.recording.hdf5_access import LAST, Arrays
+from spikelet.recording.labels import Labels
 from spikelet.recording.reading import Recorded, RecordedSamples, RecordedSpikes
 
 __all__ = ["SampleData", "SpikeData"]
@@ -97,3 +98,24 @@ class SpikeData(_Data, RecordedSpikes):
 
 class SampleData(_Data, RecordedSamples):
     """Samples as they were when a recorder was pickled or copied, with its properties."""
+
+    _what: Labels | None = None  # of data that an older version pickled
+
+    def __init__(
+        self,
+        name: str,
+        stamps: npt.NDArray[np.int64],
+        data: npt.NDArray[Any],
+        dt: float,
+        labels: Labels | None = None,
+    ) -> None:
+        super().__init__(name, stamps, data, dt)
+        self._what = labels
+
+    @property
+    def labels(self) -> Labels:
+        """What they are; of data that 0.3 pickled, unit and ids are unknown."""
+        if self._what is not None:
+            return self._what
+        population, _, what = self.name.rpartition(".")
+        return Labels(population, what, "", {"id": np.arange(self._data[1].shape[1])}, self._dt)

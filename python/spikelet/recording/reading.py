@@ -16,9 +16,10 @@ import numpy.typing as npt
 from spikelet._util.checks import fail, number
 from spikelet._util.grid import to_ms
 from spikelet._util.sealed import Sealed
-from spikelet.recording import hdf5_access
+from spikelet.recording import frames, hdf5_access, neo
 from spikelet.recording.hdf5_access import LAST, Arrays
 from spikelet.recording.hdf5_sums import count_of
+from spikelet.recording.labels import Labels
 from spikelet.spikes import Spikes
 
 __all__ = [
@@ -155,6 +156,18 @@ class RecordedSpikes(Recorded):
             name=self._population,
         )
 
+    def to_neo(self, *, lazy: bool = False) -> Any:
+        """Return Neo's trains; see `Spikes.to_neo`."""
+        return self.spikes.to_neo(lazy=lazy)
+
+    def to_frame(self) -> Any:
+        """Return a pandas DataFrame with a row for each spike; see `Spikes.to_frame`."""
+        return self.spikes.to_frame()
+
+    def to_xarray(self) -> Any:
+        """Return an xarray Dataset over all spikes; see `Spikes.to_xarray`."""
+        return self.spikes.to_xarray()
+
     def to_dict(self) -> dict[str, npt.NDArray[Any]]:
         """Return the data as plain arrays: ``times`` and ``ids`` of the spikes, and ``elements``, the recorded ids."""
         elements = self._elements()[0].astype(np.int64)
@@ -204,6 +217,11 @@ class RecordedSamples(Recorded):
     """Rows of values, sampled at multiples of an interval."""
 
     @property
+    @abstractmethod
+    def labels(self) -> Labels:
+        """What they are: whose, of what, in which unit."""
+
+    @property
     def values(self) -> npt.NDArray[Any]:
         """Sampled values: [samples, len(target)] of a state, in the order of the target's ids; [samples, synapses] of
         weights, in canonical order."""  # noqa: D205, D209
@@ -212,6 +230,27 @@ class RecordedSamples(Recorded):
     def to_dict(self) -> dict[str, npt.NDArray[Any]]:
         """Return the data as plain arrays, ``times`` and ``values``."""
         return {"times": self.times, "values": self.values}
+
+    def to_neo(self) -> Any:
+        """Return a `neo.AnalogSignal` in the model's unit, or an IrregularlySampledSignal if the recorder paused.
+
+        Its array annotations have the ids of columns ("id" and "channel_id"; "pre" and "post" of weights), and its
+        annotations the population.
+        """
+        stamps, values = self._all()
+        labels, steps = self.labels, np.diff(stamps)
+        regular = bool((steps == round(labels.every / self._dt)).all())
+        return neo.signal(to_ms(stamps, self._dt), _own(values), regular, labels)
+
+    def to_frame(self) -> Any:
+        """Return a pandas DataFrame: a row for each time [ms], and a column for each id, or for pre and post of weights."""
+        stamps, values = self._all()
+        return frames.sample_frame(to_ms(stamps, self._dt), _own(values), self.labels)
+
+    def to_xarray(self) -> Any:
+        """Return an xarray DataArray over time [ms] and id, or synapse with the coordinates pre and post."""
+        stamps, values = self._all()
+        return frames.sample_array(to_ms(stamps, self._dt), _own(values), self.labels)
 
 
 class _OnDisk(Sealed, Recorded):
@@ -305,9 +344,36 @@ class SpikeRecording(_OnDisk, RecordedSpikes):
 class StateRecording(_OnDisk, RecordedSamples):
     """Samples of a state on disk. Made by `read_recording`."""
 
+    @property
+    def labels(self) -> Labels:
+        """What they are: whose, of what, in which unit; the unit is "" in a file of 0.3."""
+        about = self.attributes
+        size = int(about.get("size", 0))
+        ids = np.arange(size) if self._ids is None else self._ids.astype(np.int64)
+        population, what, unit = (str(about.get(k, "")) for k in ("population", "what", "unit"))
+        when = str(about.get("when", "after_reset"))
+        return Labels(population, what, unit, {"id": ids}, _every(about, self._dt), when)
+
 
 class WeightRecording(_OnDisk, RecordedSamples):
     """Samples of weights on disk. Made by `read_recording`."""
+
+    @property
+    def labels(self) -> Labels:
+        """What they are; the file does not hold which neurons a synapse connects."""
+        about = self.attributes
+        between = f"{about.get('pre', '')}-{about.get('post', '')}"
+        with hdf5_access.reading(self.path) as file:
+            width = hdf5_access.data_of(file[self.name]).shape[1]
+        columns = {"synapse": np.arange(width)}
+        return Labels(
+            between, "weights", str(about.get("unit", "")), columns, _every(about, self._dt)
+        )
+
+
+def _every(about: Mapping[str, Any], dt: float) -> float:
+    """Return the interval between samples [ms]."""
+    return float(to_ms(np.array(about.get("every", 1)), dt))
 
 
 _KINDS: dict[str, Any] = {

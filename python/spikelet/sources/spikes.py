@@ -48,7 +48,7 @@ class SpikeSource(Described):
                     "SpikeSource",
                     "ids",
                     self.ids,
-                    "must not be given with spikes, which have their own",
+                    "must not be given with spikes, which have their own; to set new spikes, pass ids=None",
                 )
             object.__setattr__(self, "times", spikes.times)
             object.__setattr__(self, "ids", spikes.ids)

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any, SupportsIndex
 
 import numpy as np
 import numpy.typing as npt
 
-from spikelet._util.checks import Float, fail, ids, integer, number, numbers, own, require, series
+from spikelet._util.checks import (
+    Float,
+    fail,
+    ids,
+    integer,
+    number,
+    numbers,
+    own,
+    read_only,
+    require,
+    series,
+)
 from spikelet.spikes.trains import MOST_IDS
 
 __all__ = [
@@ -53,7 +65,7 @@ def checked_elements(
     observed = ids("Spikes", "elements", elements, size).astype(np.int64)
     if len(np.unique(observed)) != len(observed):
         fail("Spikes", "elements", elements, "must not name an element twice")
-    if np.array_equal(observed, np.arange(size)):
+    if len(observed) == size and np.array_equal(observed, np.arange(size)):
         return size, dimensions, None
     return size, (len(observed),), own(observed)
 
@@ -67,21 +79,45 @@ def sorted_spikes(times: Any, given: Any, n: int, elements: Ints | None) -> tupl
         lengths = plain.size, neurons.size
         fail("Spikes", "times and ids", lengths, "must be equally long", got="lengths")
     if elements is not None:
-        known = np.zeros(n, np.bool_)
-        known[elements] = True
-        if not known[neurons].all():
-            fail("Spikes", "ids", int(neurons[~known[neurons]][0]), "must be among the elements")
-    found = in_order(plain, neurons)
-    return own(found[0]), own(found[1])
+        known = np.isin(neurons, elements)
+        if not known.all():
+            fail("Spikes", "ids", int(neurons[~known][0]), "must be among the elements")
+    found = in_order(plain + 0.0, neurons)  # a copy, without -0.0
+    return read_only(found[0]), read_only(found[1])
 
 
 def in_order(times: Float, neurons: Ints) -> tuple[Float, Ints]:
     """Return times and ids sorted by time, then id; as they are if they already were."""
-    later = times[1:] > times[:-1]
-    if not (later | ((times[1:] == times[:-1]) & (neurons[1:] >= neurons[:-1]))).all():
-        order = np.lexsort((neurons, times))
-        return times[order], neurons[order]
-    return times, neurons
+    if _ascending(times, neurons):
+        return times, neurons
+    order = np.argsort(times)
+    times, neurons = times[order], neurons[order]
+    if _ascending(times, neurons):
+        return times, neurons
+    # Sorting numbers takes half the time of lexsort: number of the time, then id.
+    key = np.zeros(len(times), np.int64)
+    np.cumsum(times[1:] != times[:-1], out=key[1:])
+    n = int(neurons.max()) + 1
+    key *= n
+    key += neurons
+    key.sort()
+    key %= n
+    return times, key
+
+
+def _ascending(times: Float, neurons: Ints) -> bool:
+    for piece in _pieces(len(times) - 1):
+        before, after = times[piece], times[piece.start + 1 : piece.stop + 1]
+        ids, next_ids = neurons[piece], neurons[piece.start + 1 : piece.stop + 1]
+        if not ((after > before) | ((after == before) & (next_ids >= ids))).all():
+            return False
+    return True
+
+
+def _pieces(n: int) -> Iterator[slice]:
+    """Yield parts of n entries that fit into a cache; new memory takes longer than the work on it."""
+    for start in range(0, n, 1 << 14):
+        yield slice(start, min(start + (1 << 14), n))
 
 
 def check_interval(times: Float, start: float, stop: float | None) -> None:
@@ -96,20 +132,24 @@ def check_interval(times: Float, start: float, stop: float | None) -> None:
 
 def check_grid(times: Float, dt: float) -> None:
     """Check that times lie on a grid."""
-    off = _off_grid(times, dt)
-    if off.any():
+    bad = _first_off_grid(times, dt)
+    if bad is not None:
         rule = f"must lie on the grid of dt = {dt:g} ms; leave dt out, or round them"
-        fail("Spikes", "times", float(times[off][0]), rule)
+        fail("Spikes", "times", bad, rule)
 
 
 def on_grid(times: Float, dt: float) -> bool:
     """Return whether all times lie on a grid."""
-    return not _off_grid(times, dt).any()
+    return _first_off_grid(times, dt) is None
 
 
-def _off_grid(times: Float, dt: float) -> npt.NDArray[np.bool_]:
-    steps = times / dt
-    return np.abs(steps - np.rint(steps)) > np.maximum(1e-6, 1e-12 * np.abs(steps))
+def _first_off_grid(times: Float, dt: float) -> float | None:
+    for piece in _pieces(len(times)):
+        steps = times[piece] / dt
+        off = np.abs(steps - np.rint(steps)) > np.maximum(1e-6, 1e-12 * np.abs(steps))
+        if off.any():
+            return float(times[piece][off][0])
+    return None
 
 
 def raster_spikes(where: str, raster: Any) -> tuple[Ints, Ints, tuple[int, ...], int]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from spikelet._util.checks import Float, fail
 from spikelet._util.extras import extra
 from spikelet.spikes.annotations import gathered, of_one
 from spikelet.spikes.checking import on_grid
+from spikelet.spikes.selection import places_of
+from spikelet.spikes.trains import MOST_IDS
 
 __all__ = ["Span", "read_trains", "train_list", "trains"]
 
@@ -23,7 +26,11 @@ _IDS = ("id", "source_index", "channel_id")  # ours, PyNN's and Neo's
 
 
 def trains(
-    each: Sequence[Float], elements: npt.NDArray[np.int64], span: Span, about: Mapping[str, Any]
+    times: Float,
+    ends: npt.NDArray[np.int64],
+    elements: npt.NDArray[np.int64],
+    span: Span,
+    about: Mapping[str, Any],
 ) -> list[Any]:
     """Return a `neo.SpikeTrain` for each element.
 
@@ -31,10 +38,12 @@ def trains(
 
     Parameters
     ----------
-    each : sequence of array
-        Times [ms].
+    times : array
+        Times [ms], grouped by element.
+    ends : array of int
+        Where each group ends.
     elements : array of int
-        Their ids.
+        The ids of the elements.
     span : Span
         Start, stop and step of the grid [ms].
     about : mapping
@@ -44,12 +53,11 @@ def trains(
     quantities = extra("quantities", "to_neo", "neo")
     start, stop, dt = span
     rate = {} if dt is None else {"sampling_rate": quantities.Quantity(1 / dt, "kHz")}
-    times = np.concatenate([np.empty(0), *each])
     whole = neo.SpikeTrain(times, units="ms", t_start=start, t_stop=stop, **rate)
-    ends = np.cumsum([0, *map(len, each)]).tolist()
+    bounds = [0, *ends.tolist()]
     made = []
     for k, element in enumerate(elements.tolist()):
-        train = whole[ends[k] : ends[k + 1]]
+        train = whole[bounds[k] : bounds[k + 1]]
         train.annotations = {
             **of_one(about, k, len(elements)),
             "id": element,
@@ -77,8 +85,19 @@ def train_list(
         units="ms",
         t_start=start,
         t_stop=stop,
-        **{**about, "id": elements},
+        **{name: _for_neo(value, len(elements)) for name, value in about.items()},
+        id=elements,
     )
+
+
+def _for_neo(value: Any, n: int) -> Any:
+    """Return an annotation of n trains; Neo takes any list for one with a value for each."""
+    if isinstance(value, (str, np.ndarray)) or not hasattr(value, "__len__"):
+        return value
+    each = np.empty(n, object)
+    for k in range(n):
+        each[k] = value
+    return each
 
 
 def read_trains(where: str, source: Any, population: str | None) -> dict[str, Any]:
@@ -129,12 +148,19 @@ def _about(
 ) -> dict[str, Any]:
     """Return the arguments that our annotations hold, as far as they are valid."""
     highest = int(elements.max(initial=-1)) + 1
-    n = int(size) if isinstance(size, (int, np.integer)) and size >= highest else highest
+    n = (
+        int(size)
+        if isinstance(size, (int, np.integer)) and highest <= size <= MOST_IDS
+        else highest
+    )
     about: dict[str, Any] = {"n": n, "name": name if isinstance(name, str) else "spikes"}
     if isinstance(dt, float) and 0 < dt < np.inf and on_grid(times, dt):
         about["dt"] = dt
-    if isinstance(shape, str) and all(side.isdigit() for side in shape.split("x")):
-        about["shape"] = tuple(map(int, shape.split("x")))
+    sides = shape.split("x") if isinstance(shape, str) and len(shape) < 100 else []
+    if sides and all(side.isdecimal() for side in sides) and len(elements) == n:
+        dimensions = tuple(map(int, sides))
+        if math.prod(dimensions) == n:
+            about["shape"] = dimensions
     return about
 
 
@@ -171,11 +197,12 @@ def _arrays_of(found: Any) -> dict[str, Any] | None:
     name, size, dt, shape = (annotations.get(k) for k in ("population", "size", "dt", "shape"))
     in_ms = _Milliseconds()
     times = in_ms.array(quantity)
-    known = np.argsort(found.all_channel_ids)
-    places = known[np.searchsorted(found.all_channel_ids, channels, sorter=known)]
+    known = np.asarray(found.all_channel_ids)
+    if not np.isin(channels, known).all():
+        return None
     return {
         "times": times,
-        "ids": elements[places],
+        "ids": elements[places_of(np.asarray(channels), known)],
         "start": in_ms.number(found.t_start),
         "stop": in_ms.number(found.t_stop),
         "elements": elements,
@@ -229,7 +256,9 @@ def _shared(every: list[Any], key: str) -> Any:
 
 
 def _limit(where: str, every: list[Any], side: str, in_ms: _Milliseconds) -> float | None:
-    found = {in_ms.number(getattr(train, side)) for train in every}
+    limits = [getattr(train, side) for train in every]
+    one_of_each = {id(limit): limit for limit in limits}  # trains often share them
+    found = {in_ms.number(limit) for limit in one_of_each.values()}
     if len(found) > 1:
         rule = "must be the same for all trains; cut them, with train.time_slice(start, stop)"
         fail(where, f"{side} [ms]", sorted(found)[:4], rule)

@@ -20,6 +20,7 @@ from spikelet.spikes.checking import (
     finite,
     sorted_spikes,
 )
+from spikelet.spikes.selection import places_of
 
 __all__ = ["Observed"]
 
@@ -118,9 +119,7 @@ class Observed(Sealed):
         """Return the place of each spike's element in `elements`, [n_spikes]; its id, if all were observed."""
         if self._elements is None:
             return self.ids
-        place = np.zeros(self.n, np.int64)
-        place[self._elements] = np.arange(len(self._elements))
-        return np.asarray(place[self.ids])
+        return places_of(self.ids, self._elements)
 
     def __len__(self) -> int:
         return len(self.times)

@@ -42,9 +42,14 @@ def chosen_ids(index: Any, n: int, elements: Ints | None) -> Ints:
 
 
 def places_of(ids: Ints, elements: Ints) -> Ints:
-    """Return the place of each id among the elements."""
-    order = np.argsort(elements)
-    return np.asarray(order[np.searchsorted(elements, ids, sorter=order)])
+    """Return the place of each id among the elements, which have it."""
+    most = int(elements.max(initial=-1)) + 1
+    if most > 8 * (len(ids) + len(elements)):  # a table would be larger than what it is for
+        order = np.argsort(elements)
+        return np.asarray(order[np.searchsorted(elements, ids, sorter=order)])
+    table = np.zeros(most, np.int64)
+    table[elements] = np.arange(len(elements))
+    return np.asarray(table[ids])
 
 
 def united(each: Sequence[Ints]) -> Ints:

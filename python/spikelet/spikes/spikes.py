@@ -183,11 +183,15 @@ class Spikes(Observed):
     def _cut(self, what: str, start: Any, stop: Any) -> tuple[float, float | None, int, int]:
         """Return an interval within that of the spikes, and which spikes it has."""
         where = f"Spikes.{what}"
-        begin = self.start if start is None else max(_number(where, "start", start), self.start)
+        begin = self.start if start is None else _number(where, "start", start)
         end = math.inf if stop is None else _number(where, "stop", stop)
-        end = end if self.stop is None else min(end, self.stop)
         if end < begin:
             fail(where, "stop", stop, f"must not be before start = {begin:g} ms")
+        last_end = math.inf if self.stop is None else self.stop
+        if begin > last_end or begin == math.inf or end < self.start:
+            rule = f"must reach into the time of observation, {self.start:g} to {last_end:g} ms"
+            fail(where, "start and stop", (begin, end), rule)
+        begin, end = max(begin, self.start), min(end, last_end)
         first = 0 if begin <= self.start else int(np.searchsorted(self.times, begin, "right"))
         last = int(np.searchsorted(self.times, end, "right"))
         return begin, None if end == math.inf else end, first, last
@@ -205,13 +209,14 @@ class Spikes(Observed):
         delay = float(number("Spikes.shift", "by", by, "ms"))
         require("Spikes.shift", "by", np.asarray(delay), "finite")
         times, dt = self.times + delay, self.dt
-        if dt is not None:
-            if abs(delay / dt - round(delay / dt)) < 1e-6:
-                times = to_ms(np.rint(self.times / dt).astype(np.int64) + round(delay / dt), dt)
-            else:
-                dt = None
-        stop = None if self.stop is None else self.stop + delay
-        start = self.start + delay
+        ends = [None if end is None else end + delay for end in (self.start, self.stop)]
+        if dt is not None and abs(delay / dt - round(delay / dt)) < 1e-6:
+            times = to_ms(np.rint(self.times / dt).astype(np.int64) + round(delay / dt), dt)
+            ends = [None if end is None else rescaled(end, dt, dt) for end in ends]
+        else:
+            dt = None
+        start, stop = ends
+        assert start is not None
         if len(times):  # rounding does not move a spike out of the interval
             start = min(start, float(times[0]))
             stop = None if stop is None else max(stop, float(times[-1]))
@@ -290,8 +295,7 @@ class Spikes(Observed):
             The interval [ms], as in `between`.
         """
         *_, first, last = self._cut("counts", start, stop)
-        counts = np.bincount(self.ids[first:last], minlength=self.n)
-        return counts if self._elements is None else np.asarray(counts[self._elements])
+        return np.bincount(self.columns()[first:last], minlength=self._width)
 
     def rates(self, start: float | None = None, stop: float | None = None) -> Float:
         """Return the mean rate of each element [Hz], [elements].
@@ -309,7 +313,8 @@ class Spikes(Observed):
 
     def trains(self) -> list[Float]:
         """Return the times of each element [ms], one array each."""
-        return by_element(self.times, self.columns(), self._width)
+        times, ends = by_element(self.times, self.columns(), self._width)
+        return np.split(times, ends[:-1]) if self._width else []
 
     def bin(self, width: float, start: float | None = None, stop: float | None = None) -> Ints:
         """Return the number of spikes of each element in each bin, int64 [bins, elements].
@@ -391,7 +396,8 @@ class Spikes(Observed):
         span = self.start, self._end(), self.dt
         if lazy:
             return neo.train_list(self.times, self.ids, self.elements, span, about)
-        return neo.trains(self.trains(), self.elements, span, about)
+        grouped = by_element(self.times, self.columns(), self._width)
+        return neo.trains(*grouped, self.elements, span, about)
 
     def to_frame(self) -> Any:
         """Return a pandas DataFrame with the columns ``time`` [ms] and ``id``, and a row for each spike.

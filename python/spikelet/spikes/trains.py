@@ -42,8 +42,9 @@ def joined(where: str, trains: Any) -> tuple[Float, npt.NDArray[np.int64], int]:
     return np.concatenate([np.empty(0), *times]), ids, max(keys, default=-1) + 1
 
 
-def by_element(times: Float, columns: npt.NDArray[np.int64], n: int) -> list[Float]:
-    """Return the times of each of n elements, given the element of each time."""
+def by_element(
+    times: Float, columns: npt.NDArray[np.int64], n: int
+) -> tuple[Float, npt.NDArray[np.int64]]:
+    """Return times grouped by element, given the element of each, and where each of n groups ends."""
     order = np.argsort(columns, kind="stable")
-    ends = np.cumsum(np.bincount(columns, minlength=n))
-    return np.split(times[order], ends[:-1]) if n else []
+    return times[order], np.cumsum(np.bincount(columns, minlength=n))

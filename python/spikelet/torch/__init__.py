@@ -12,6 +12,7 @@ with needs("spikelet.torch", "torch"):
 
 from spikelet.torch import losses
 from spikelet.torch.deploy import to_spiking_model
+from spikelet.torch.event_data import EventDataset, pad_frames
 from spikelet.torch.event_prop import EventProp, EventSpikes
 from spikelet.torch.finetune import SpikingModule, from_spiking_model
 from spikelet.torch.first_spike import first_spike_cross_entropy
@@ -44,6 +45,7 @@ __all__ = [
     "CubaLIF",
     "DeployedNetwork",
     "Epoch",
+    "EventDataset",
     "EventProp",
     "EventSpikes",
     "Neuron",
@@ -63,6 +65,7 @@ __all__ = [
     "keep_freed_memory",
     "lif",
     "losses",
+    "pad_frames",
     "pool_limit",
     "set_pool_limit",
     "spike_conv2d",

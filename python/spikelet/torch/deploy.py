@@ -87,15 +87,19 @@ def read(
     dtype: str = "float64",
     fold_norms: bool = True,
     recurrent: bool = False,
+    layer_of: Callable[[Neuron, str], layers.Neuron] | None = None,
 ) -> Graph:
     """Return the graph of a trained network, for an engine of this precision.
 
-    With `recurrent`, recurrent layers are accepted, and read without their recurrent weights.
+    With `recurrent`, recurrent layers are accepted, and read without their recurrent weights. With `layer_of`, it makes
+    the layer of each neuron, given its name for error messages; by default `neuron_layer` does. Modules with a forward of
+    their own are then traced, which shows their operators but not what these do to time: the caller has to compare.
     """
     if isinstance(module, SpikingModule):
         return module.to_graph()
     sample = input_shape(_WHERE, shape)
-    twin = _still(module, "", lambda m, where: neuron_layer(m, where, dtype, recurrent=recurrent))
+    made = layer_of or (lambda m, where: neuron_layer(m, where, dtype, recurrent=recurrent))
+    twin = _still(module, "", made, traced=layer_of is not None)
     graph = Graph(map(_of_steps, torch_tracing.convert(twin, sample)), _WHERE)
     for node in graph.nodes[:-1]:
         if is_silent(node.layer):
@@ -207,12 +211,16 @@ torch_operators.MODULES[_Still] = _still_neuron
 
 
 def _still(
-    module: nn.Module, name: str, layer_of: Callable[[Neuron, str], layers.Neuron]
+    module: nn.Module,
+    name: str,
+    layer_of: Callable[[Neuron, str], layers.Neuron],
+    *,
+    traced: bool,
 ) -> nn.Module:
     """Return a copy without time, which maps the samples of one step."""
     where = f"{_WHERE}: module '{name}'" if name else _WHERE
     if isinstance(module, OverTime):
-        return _still(module.layer, name, layer_of)
+        return _still(module.layer, name, layer_of, traced=traced)
     if type(module) is nn.Sequential:
         inside = f"{name}." if name else ""
         twin = nn.Sequential()
@@ -220,7 +228,7 @@ def _still(
             remove_duplicate=False
         ):  # a module may stand in two places
             if n and "." not in n:
-                twin.add_module(n, _still(m, inside + n, layer_of))
+                twin.add_module(n, _still(m, inside + n, layer_of, traced=traced))
         return twin
     if isinstance(module, Neuron):
         return _Still(layer_of(module, where))
@@ -237,6 +245,11 @@ def _still(
     if torch_tracing.handler_of(module) is None and any(
         isinstance(m, Neuron) for m in module.modules()
     ):
+        if traced:
+            own = copy.deepcopy(module)
+            for n, m in module.named_children():
+                own.add_module(n, _still(m, f"{name}.{n}" if name else n, layer_of, traced=True))
+            return own
         refuse(
             f"{where} ({type(module).__name__})",
             "has neurons in its own forward",

@@ -44,11 +44,27 @@ def test_other_samples_are_left_out(tmp_path):
     [
         (b"#!AER-DAT1.0\r\n", {}, 'the header must begin with "#!AER-DAT2.0"'),
         (b"", {}, 'the header must begin with "#!AER-DAT2.0"'),
-        (b"#!AER-DAT2.0\r\n", {}, "must name a camera of dvs128, davis240, davis346 as AEChip.*got 'none'"),
+        (
+            b"#!AER-DAT2.0\r\n",
+            {},
+            "must name a camera of dvs128, davis240, davis346 as AEChip.*got 'none'",
+        ),
         (b"#!AER-DAT2.0\r\n# AEChip: a.b.Cochlea\r\n", {}, "pass camera=, got 'a.b.Cochlea'"),
-        (b"#!AER-DAT2.0\r\n", {"camera": "foo"}, 'camera must be "dvs128", "davis240" or "davis346"'),
-        (b"#!AER-DAT2.0\r\n\0\0\0", {"camera": "dvs128"}, "byte 14: the data must be events of 8 bytes"),
-        (b"#!AER-DAT2.0\r\n" + struct.pack(">II", 999 << 12, 0), {"camera": "davis240"}, "byte 14: x must lie in"),
+        (
+            b"#!AER-DAT2.0\r\n",
+            {"camera": "foo"},
+            'camera must be "dvs128", "davis240" or "davis346"',
+        ),
+        (
+            b"#!AER-DAT2.0\r\n\0\0\0",
+            {"camera": "dvs128"},
+            "byte 14: the data must be events of 8 bytes",
+        ),
+        (
+            b"#!AER-DAT2.0\r\n" + struct.pack(">II", 999 << 12, 0),
+            {"camera": "davis240"},
+            "byte 14: x must lie in",
+        ),
     ],
     ids=range(7),
 )

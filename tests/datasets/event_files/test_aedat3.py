@@ -29,7 +29,9 @@ def test_spans_read_only_their_packets(tmp_path, monkeypatch):
     spans = [(0, 10), (300_000, 400_000), (int(t[77]), int(t[78])), (990_000, 2**40), (5, 5)]
     read = []
     whole = EventFile.read
-    monkeypatch.setattr(EventFile, "read", lambda f, at, n, *w: read.append(n) or whole(f, at, n, *w))
+    monkeypatch.setattr(
+        EventFile, "read", lambda f, at, n, *w: read.append(n) or whole(f, at, n, *w)
+    )
     with EventFile(tmp_path / "a.aedat", "reading") as file:
         parts = aedat3.read_between(file, spans, Demands())
     for part, (start, stop) in zip(parts, spans, strict=True):
@@ -54,16 +56,25 @@ def test_one_event(tmp_path):
     [
         (b"#!AER-DAT2.0\r\n", 'byte 0: the header must begin with "#!AER-DAT3.1"'),
         (b"#!AER-DAT3.1\r\n", 'the header must end with "#!END-HEADER"'),
-        (b"#!AER-DAT3.1\r\n#Format: Serial-TS\r\n#!END-HEADER\r\n", "must state the format RAW.*'Serial-TS'"),
+        (
+            b"#!AER-DAT3.1\r\n#Format: Serial-TS\r\n#!END-HEADER\r\n",
+            "must state the format RAW.*'Serial-TS'",
+        ),
         (HEAD + bytes(27), "byte 28: the header of a packet must have 28 bytes"),
-        (HEAD + packet(number=2**31 - 1, capacity=2**31 - 1), "byte 56: a packet must have 2147483647 events of 8"),
+        (
+            HEAD + packet(number=2**31 - 1, capacity=2**31 - 1),
+            "byte 56: a packet must have 2147483647 events of 8",
+        ),
         (HEAD + packet(number=-1), "byte 28: a packet must state a size > 0.*-1 events"),
         (HEAD + packet(size=0), "must state a size > 0"),
         (HEAD + packet(size=4), "must have events of 8 bytes, got 4"),
         (HEAD + packet(capacity=2), "as many events as it has room for"),
         (HEAD + packet(turns=-1), "must count overflows of time from 0, got -1"),
         (HEAD + packet(data=b"\1\0\0\0\xff\xff\xff\xff"), "byte 56: t must be >= 0 us, got -1"),
-        (HEAD + packet() + packet(data=bytes(4) + b"\4\0\0\0"), None),  # an invalid event may lie earlier
+        (
+            HEAD + packet() + packet(data=bytes(4) + b"\4\0\0\0"),
+            None,
+        ),  # an invalid event may lie earlier
     ],
     ids=range(12),
 )

@@ -17,7 +17,12 @@ def compressors():
     lz4 = pytest.importorskip("lz4.frame")
     zstandard = pytest.importorskip("zstandard")
     unsized = zstandard.ZstdCompressor(level=19, write_content_size=False)
-    return {1: lz4.compress, 2: lambda d: lz4.compress(d, compression_level=9), 3: zstandard.compress, 4: unsized.compress}
+    return {
+        1: lz4.compress,
+        2: lambda d: lz4.compress(d, compression_level=9),
+        3: zstandard.compress,
+        4: unsized.compress,
+    }
 
 
 @pytest.mark.parametrize("table", [True, False])
@@ -39,7 +44,9 @@ def test_bombs(tmp_path, compression):
     data = writers.aedat4_bytes([packet], compression, compress)
     assert len(data) < 200_000
     (tmp_path / "a.aedat4").write_bytes(data)
-    with pytest.raises(ValueError, match=r"a packet must have at most \d+ bytes when decompressed, of "):
+    with pytest.raises(
+        ValueError, match=r"a packet must have at most \d+ bytes when decompressed, of "
+    ):
         datasets.read_events(tmp_path / "a.aedat4")
 
 
@@ -48,7 +55,9 @@ def test_damaged_packets(tmp_path, compression):
     compress = compressors()[compression]
     packet = writers.events_packet(EVENTS[:100])
     for change in (lambda d: d[:-9], lambda d: b"\0" + d[1:], lambda _: b""):
-        data = writers.aedat4_bytes([packet], compression, lambda d, change=change: change(compress(d)))
+        data = writers.aedat4_bytes(
+            [packet], compression, lambda d, change=change: change(compress(d))
+        )
         (tmp_path / "a.aedat4").write_bytes(data)
         with pytest.raises(ValueError, match=r"a\.aedat4: byte \d+: a packet must "):
             datasets.read_events(tmp_path / "a.aedat4")
@@ -58,7 +67,9 @@ def test_numbers_that_lie(tmp_path):
     packet = bytearray(writers.events_packet(EVENTS[:2]))
     packet[28:32] = struct.pack("<I", 2**28)  # the number of events
     (tmp_path / "a.aedat4").write_bytes(writers.aedat4_bytes([bytes(packet)]))
-    with pytest.raises(ValueError, match="must be a FlatBuffer of events, got 'a vector of 268435456 items"):
+    with pytest.raises(
+        ValueError, match="must be a FlatBuffer of events, got 'a vector of 268435456 items"
+    ):
         datasets.read_events(tmp_path / "a.aedat4")
 
 
@@ -77,9 +88,15 @@ def edited(at, value):
         (edited(22, 0), "must be of type IOHE"),
         (edited(42, 9), r"must state a compression in 0 \.\. 4, got 9"),
         (edited(46, 5), "must place the table of packets in"),
-        (lambda d: d.replace(b"EVTS", b"NONE", 1), "the stream must hold events; streams that do: none"),
+        (
+            lambda d: d.replace(b"EVTS", b"NONE", 1),
+            "the stream must hold events; streams that do: none",
+        ),
         (lambda d: d.replace(b"<node", b"<nose", 1), "description of streams in XML"),
-        (lambda d: d.replace(b'<dv version="2.0">', b"<!DOCTYPE aaaaaaa>"), "must not define entities"),
+        (
+            lambda d: d.replace(b'<dv version="2.0">', b"<!DOCTYPE aaaaaaa>"),
+            "must not define entities",
+        ),
     ],
     ids=range(11),
 )
@@ -99,5 +116,7 @@ def test_sensor_of_the_file(tmp_path):
 def test_missing_library(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "lz4.frame", None)
     writers.aedat4(tmp_path / "a.aedat4", EVENTS[:5], 1)
-    with pytest.raises(ImportError, match=r"an AEDAT 4 file needs lz4: pip install 'spikelet\[aedat\]'"):
+    with pytest.raises(
+        ImportError, match=r"an AEDAT 4 file needs lz4: pip install 'spikelet\[aedat\]'"
+    ):
         datasets.read_events(tmp_path / "a.aedat4")

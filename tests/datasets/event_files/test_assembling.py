@@ -39,9 +39,21 @@ def test_names_the_byte_of_the_first_bad_event(file):
     for t, x, y, place, message in (
         ([0, 1], [0, 30], 0, Place(100, 8), r"byte 108: x must lie in 0 \.\. 29, got 30"),
         ([0, 1], [0, -1], 0, Place(100, 8), "byte 108: x must lie in .*, got -1"),
-        ([0, 1], 0, [20, 0], Place(100, 8, np.array([5, 7])), r"byte 140: y must lie in 0 \.\. 19, got 20"),
+        (
+            [0, 1],
+            0,
+            [20, 0],
+            Place(100, 8, np.array([5, 7])),
+            r"byte 140: y must lie in 0 \.\. 19, got 20",
+        ),
         ([-4, 1], 0, 0, Place(100, 8), "byte 100: t must be >= 0 us, got -4"),
-        ([5, 7, 6], 0, 0, Place(100, 8), 'byte 116: t must not go backwards, after 7 us; .*unsorted="sort".*got 6'),
+        (
+            [5, 7, 6],
+            0,
+            0,
+            Place(100, 8),
+            'byte 116: t must not go backwards, after 7 us; .*unsorted="sort".*got 6',
+        ),
     ):
         assembler = Assembler(file, 9, Demands((40, 20)), (30, 40))
         with pytest.raises(ValueError, match=message):

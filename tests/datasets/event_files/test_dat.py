@@ -30,7 +30,10 @@ HEAD = b"% Data file containing CD events.\n% Version 2\n"
         (HEAD + b"\x0e\x08", "byte 46: events must be of a type in .*, got 'type 14, 8 bytes'"),
         (HEAD + b"\x0c\x0c", "got 'type 12, 12 bytes'"),
         (HEAD + b"\x0c\x08" + bytes(9), "byte 48: the data must be events of 8 bytes"),
-        (HEAD + b"% Height 4\n% Width 5\n\x0c\x08" + struct.pack("<II", 0, 5), r"x must lie in 0 \.\. 4, got 5"),
+        (
+            HEAD + b"% Height 4\n% Width 5\n\x0c\x08" + struct.pack("<II", 0, 5),
+            r"x must lie in 0 \.\. 4, got 5",
+        ),
     ],
     ids=range(7),
 )

@@ -12,9 +12,9 @@ from spikelet.datasets.event_files.evt import Held, stated
 def test_values_hold_until_the_next_one():
     held = Held(-1)
     marks = np.array([False, True, False, True, True, False])
-    assert held(marks, np.array([5, 6, 7])).tolist() == [-1, 5, 5, 6, 7, 7]
-    assert held(marks[:1], np.array([], int)).tolist() == [7]
-    assert held(marks[:2], np.array([9])).tolist() == [7, 9]
+    assert held(marks, np.array([5, 6, 7]), np.array([0, 1, 2, 3, 5])).tolist() == [-1, 5, 5, 6, 7]
+    assert held(marks[:1], np.array([], int), np.array([0])).tolist() == [7]
+    assert held(marks[:2], np.array([9]), np.array([0, 1])).tolist() == [7, 9]
 
 
 @pytest.mark.parametrize(

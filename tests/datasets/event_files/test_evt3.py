@@ -24,7 +24,16 @@ def test_vectors_blocks_and_turns_of_the_clock(tmp_path, block, monkeypatch):
 
 
 def test_time_has_no_low_bits_after_its_high_bits(tmp_path):
-    words = [8 << 12 | 1, 6 << 12 | 9, 2 << 12 | 3, 8 << 12 | 2, 2 << 12 | 4, 6 << 12 | 1, 1 << 15 | 2, 2 << 12 | 5]
+    words = [
+        8 << 12 | 1,
+        6 << 12 | 9,
+        2 << 12 | 3,
+        8 << 12 | 2,
+        2 << 12 | 4,
+        6 << 12 | 1,
+        1 << 15 | 2,
+        2 << 12 | 5,
+    ]
     (tmp_path / "a.raw").write_bytes(b"% evt 3.0\n% end\n" + np.array(words, "<u2").tobytes())
     events = datasets.read_events(tmp_path / "a.raw")
     assert events["t"].tolist() == [4096 + 9, 8192, 8192]
@@ -33,6 +42,8 @@ def test_time_has_no_low_bits_after_its_high_bits(tmp_path):
 
 def test_vectors_that_leave_the_sensor(tmp_path):
     words = [8 << 12, 3 << 12 | 630, *[4 << 12 | 0xFFF] * 9]
-    (tmp_path / "a.raw").write_bytes(b"% evt 3.0\n% geometry 640x480\n% end\n" + np.array(words, "<u2").tobytes())
+    (tmp_path / "a.raw").write_bytes(
+        b"% evt 3.0\n% geometry 640x480\n% end\n" + np.array(words, "<u2").tobytes()
+    )
     with pytest.raises(ValueError, match=r"byte 39: x must lie in 0 \.\. 639, got 640"):
         datasets.read_events(tmp_path / "a.raw")

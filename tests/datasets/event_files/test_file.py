@@ -39,7 +39,10 @@ def test_header_without_an_end(tmp_path):
     path = tmp_path / "a"
     for data in (b"#a\n#b", b"#a\n" * (1 << 21), b"#" + b"a" * (1 << 23)):
         path.write_bytes(data)
-        with EventFile(path, "reading") as file, pytest.raises(ValueError, match="must consist of whole lines, of 4194304 bytes"):
+        with (
+            EventFile(path, "reading") as file,
+            pytest.raises(ValueError, match="must consist of whole lines, of 4194304 bytes"),
+        ):
             file.header(b"#", b"")
 
 
@@ -50,7 +53,9 @@ def test_reads_nothing_beyond_the_end(tmp_path):
         assert file.read(4, 6) == bytes(6)
         assert file.head(2**40) == bytes(10)
         for offset, size, got in ((4, 7, 6), (0, 2**60, 10), (20, 1, 0), (0, -1, 10)):
-            message = rf"^reading: {path}: byte {offset}: the data must have {size} bytes .*, got {got}$"
+            message = (
+                rf"^reading: {path}: byte {offset}: the data must have {size} bytes .*, got {got}$"
+            )
             with pytest.raises(ValueError, match=message):
                 file.read(offset, size)
         with pytest.raises(ValueError, match="byte 1: the data must be events of 4 bytes"):

@@ -37,7 +37,15 @@ def test_no_damage_leads_outside():
     rng = np.random.default_rng(0)
     refused = 0
     for at in (0, 8, 10, 12, 16, 20, 24):
-        for value in (0, 1, 2**31 - 1, 2**31, 2**32 - 1, *rng.integers(0, 2**32, 20), *rng.integers(0, 80, 20)):
+        for value in (
+            0,
+            1,
+            2**31 - 1,
+            2**31,
+            2**32 - 1,
+            *rng.integers(0, 2**32, 20),
+            *rng.integers(0, 80, 20),
+        ):
             data = bytearray(buffer())
             data[at : at + 4] = struct.pack("<I", value)
             try:

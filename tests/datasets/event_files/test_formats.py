@@ -7,7 +7,19 @@ import pytest
 from spikelet.datasets.event_files.file import EventFile
 from spikelet.datasets.event_files.formats import choose, formats, listed
 
-NAMES = ["aedat2", "aedat3", "aedat4", "columns", "dat", "evt2", "evt3", "hdf5", "nmnist", "stmnist", "text"]
+NAMES = [
+    "aedat2",
+    "aedat3",
+    "aedat4",
+    "columns",
+    "dat",
+    "evt2",
+    "evt3",
+    "hdf5",
+    "nmnist",
+    "stmnist",
+    "text",
+]
 
 
 def test_every_module_with_a_format_is_found():
@@ -41,6 +53,11 @@ def test_chosen(tmp_path, name, data, expected):
 def test_unknown(tmp_path):
     (tmp_path / "a.foo").write_bytes(b"bar")
     with EventFile(tmp_path / "a.foo", "reading") as file:
-        for given, message in ((None, r"a\.foo has no known extension .*"), ("foo", "format must be one of ")):
-            with pytest.raises(ValueError, match=f'^reading: .*{message}.*"aedat2" .*"nmnist" .*, got '):
+        for given, message in (
+            (None, r"a\.foo has no known extension .*"),
+            ("foo", "format must be one of "),
+        ):
+            with pytest.raises(
+                ValueError, match=f'^reading: .*{message}.*"aedat2" .*"nmnist" .*, got '
+            ):
                 choose(file, given)

@@ -14,7 +14,9 @@ EVENTS = writers.random_events(1000, (128, 128))
 def test_parts_of_a_recording(tmp_path):
     spans = [(2, 100_000, 200_000), (11, 300_000, 300_500), (1, 900_000, 5_000_000)]
     writers.gestures(tmp_path, "user01_led", spans, EVENTS)
-    parts = datasets.read_gestures(tmp_path / "user01_led.aedat", tmp_path / "user01_led_labels.csv")
+    parts = datasets.read_gestures(
+        tmp_path / "user01_led.aedat", tmp_path / "user01_led_labels.csv"
+    )
     assert [label for _, label in parts] == [1, 10, 0]
     assert datasets.GESTURES[parts[0][1]] == "right hand wave"
     for (events, _), (_, start, stop) in zip(parts, spans, strict=True):
@@ -28,7 +30,10 @@ def test_parts_of_a_recording(tmp_path):
     [
         ("", "must begin with the line class,startTime_usec,endTime_usec, got 'nothing'"),
         ("a,b,c\n", "must begin with the line"),
-        ("class,startTime_usec,endTime_usec\n12,0,1\n", r"line 2 of the table must be a class in 1 \.\. 11"),
+        (
+            "class,startTime_usec,endTime_usec\n12,0,1\n",
+            r"line 2 of the table must be a class in 1 \.\. 11",
+        ),
         ("class,startTime_usec,endTime_usec\n1,0,1\n1,5,4\n", "line 3 of the table must be"),
         ("class,startTime_usec,endTime_usec\n1,0\n", "line 2 of the table must be"),
         ("class,startTime_usec,endTime_usec\n1,0,x\n", "line 2 of the table must be"),

@@ -33,15 +33,30 @@ def test_records(tmp_path):
 
 def test_what_is_not_there(tmp_path):
     for damage, message in (
-        (lambda f: f.create_dataset("t", (2**40,), "i8", chunks=(1024,)), "'t' must have at most 67108864 bytes"),
-        (lambda f: f.create_dataset("t", (2, 25), "i8"), r"'t' must have one dimension, got shape \(2, 25\)"),
+        (
+            lambda f: f.create_dataset("t", (2**40,), "i8", chunks=(1024,)),
+            "'t' must have at most 67108864 bytes",
+        ),
+        (
+            lambda f: f.create_dataset("t", (2, 25), "i8"),
+            r"'t' must have one dimension, got shape \(2, 25\)",
+        ),
         (lambda f: f.create_dataset("t", (50,), h5py.vlen_dtype("i8")), "'t' must hold numbers"),
-        (lambda f: f.create_dataset("t", (50,), "i8", external=[("other", 0, 400)]), "'t' must be a dataset that is stored"),
-        (lambda f: f.__setitem__("t", h5py.ExternalLink("other.h5", "t")), "'t' must exist, in this file"),
+        (
+            lambda f: f.create_dataset("t", (50,), "i8", external=[("other", 0, 400)]),
+            "'t' must be a dataset that is stored",
+        ),
+        (
+            lambda f: f.__setitem__("t", h5py.ExternalLink("other.h5", "t")),
+            "'t' must exist, in this file",
+        ),
         (lambda f: f.__setitem__("t", h5py.SoftLink("/x")), "'t' must exist, in this file"),
         (lambda f: f.create_group("t"), "'t' must be a dataset"),
         (lambda f: None, "the columns must be named t, x, y and p"),
-        (lambda f: f.__setitem__("t", EVENTS["t"][:3]), "the columns must be numbers, one for each event"),
+        (
+            lambda f: f.__setitem__("t", EVENTS["t"][:3]),
+            "the columns must be numbers, one for each event",
+        ),
     ):
         write(tmp_path / "a.h5")
         with h5py.File(tmp_path / "a.h5", "a") as file:
@@ -53,7 +68,7 @@ def test_what_is_not_there(tmp_path):
 
 def test_many_recordings(tmp_path):
     writers.spiking_speech(tmp_path / "a.h5")
-    with pytest.raises(ValueError, match="use datasets.read_spiking_speech"):
+    with pytest.raises(ValueError, match=r"use datasets.read_spiking_speech"):
         datasets.read_events(tmp_path / "a.h5")
 
 

@@ -26,8 +26,16 @@ def test_reads(tmp_path, compressed):
     path = tmp_path / "a.mat"
     path.write_bytes(writers.mat_bytes(ARRAY, compressed=compressed))
     np.testing.assert_array_equal(read(path), ARRAY)
-    np.testing.assert_array_equal(scipy.io.loadmat(path)["spiketrain"], ARRAY)  # the writer is right
-    others = {"a": np.zeros(3), "s": {"t": 3}, "word": "abc", "spiketrain": ARRAY.astype(np.int16), "z": [1j]}
+    np.testing.assert_array_equal(
+        scipy.io.loadmat(path)["spiketrain"], ARRAY
+    )  # the writer is right
+    others = {
+        "a": np.zeros(3),
+        "s": {"t": 3},
+        "word": "abc",
+        "spiketrain": ARRAY.astype(np.int16),
+        "z": [1j],
+    }
     scipy.io.savemat(path, others, do_compression=compressed)
     np.testing.assert_array_equal(read(path), ARRAY)
 
@@ -62,8 +70,14 @@ def with_header(element):
         (b"MATLAB 7.3 MAT-file", "byte 0: the header must begin with b'MATLAB 5.0 MAT-file'"),
         (with_header(b"")[:126] + b"MI", "byte 126: the header must state little-endian numbers"),
         (with_header(b""), "byte 128: the file must hold an array 'spiketrain'"),
-        (with_header(struct.pack("<II", 14, 2**31)), "byte 136: an element must have 2147483648 bytes"),
-        (with_header(struct.pack("<II", 15, 4) + b"abcd"), "byte 128: an element must be intact compressed data"),
+        (
+            with_header(struct.pack("<II", 14, 2**31)),
+            "byte 136: an element must have 2147483648 bytes",
+        ),
+        (
+            with_header(struct.pack("<II", 15, 4) + b"abcd"),
+            "byte 128: an element must be intact compressed data",
+        ),
         (with_header(writers.mat_bytes(ARRAY)[128:-8]), "an element must have"),
         (writers.mat_bytes(ARRAY, b"other"), "the file must hold an array 'spiketrain'"),
     ],
@@ -78,5 +92,7 @@ def test_refused(tmp_path, data, message):
 def test_bomb(tmp_path):
     packed = zlib.compress(struct.pack("<II", 14, 2**27) + bytes(2**27))
     (tmp_path / "a.mat").write_bytes(with_header(struct.pack("<II", 15, len(packed)) + packed))
-    with pytest.raises(ValueError, match="an element must have at most 67108864 bytes when decompressed"):
+    with pytest.raises(
+        ValueError, match="an element must have at most 67108864 bytes when decompressed"
+    ):
         read(tmp_path / "a.mat")

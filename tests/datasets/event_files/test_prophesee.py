@@ -30,7 +30,9 @@ def test_sizes(tmp_path, text, size):
     assert all(name == name.lower() for name in values)
 
 
-@pytest.mark.parametrize("text", [b"% geometry 0x720\n", b"% Height 240\n", b"% geometry axb\n", b"% geometry 99999x1\n"])
+@pytest.mark.parametrize(
+    "text", [b"% geometry 0x720\n", b"% Height 240\n", b"% geometry axb\n", b"% geometry 99999x1\n"]
+)
 def test_refused(tmp_path, text):
     with pytest.raises(ValueError, match="the header must state a width and a height"):
         read(tmp_path / "a", text)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from tests.support import event_files as writers
 
+import spikelet as sl
 from spikelet import datasets
 
 h5py = pytest.importorskip("h5py")
@@ -18,7 +19,7 @@ def test_recordings(tmp_path):
     recordings = datasets.read_spiking_speech(tmp_path / "shd.h5")
     assert recordings.labels.tolist() == [label for *_, label in written]
     assert recordings.speakers.tolist() == [0, 1, 2, 3, 4]
-    assert recordings.keys[3] == "word 3"
+    assert recordings.classes[3] == "word 3"
     assert repr(recordings).endswith("shd.h5': 5 recordings)")
     for copy in (recordings, pickle.loads(pickle.dumps(recordings))):
         assert len(copy) == 5
@@ -28,7 +29,8 @@ def test_recordings(tmp_path):
             np.testing.assert_array_equal(events["t"], (times.astype(float) * 1e6).astype(int))
             np.testing.assert_array_equal(events["x"], units)
             assert not events["y"].any()
-            assert events["p"].all()
+            assert not events["p"].any()
+            assert len(sl.events.to_spikes(events, recordings.sensor_size)) == len(times)
     np.testing.assert_array_equal(recordings[-1][0], recordings[4][0])
     assert [label for _, label in recordings[1:3]] == [written[1][2], written[2][2]]
     for k in (5, -6):
@@ -41,9 +43,18 @@ def test_recordings(tmp_path):
     [
         (lambda f: f.__delitem__("labels"), "dataset 'labels' must exist"),
         (lambda f: f.__delitem__("spikes/units"), "dataset 'spikes/units' must exist"),
-        (lambda f: (f.__delitem__("labels"), f.__setitem__("labels", [1, 2])), "as many recordings as there are labels, 2"),
-        (lambda f: (f.__delitem__("labels"), f.__setitem__("labels", [-1] * 5)), "'labels' must be integers >= 0"),
-        (lambda f: (f.__delitem__("spikes/units"), f.__setitem__("spikes/units", [1] * 5)), "must hold lists of numbers"),
+        (
+            lambda f: (f.__delitem__("labels"), f.__setitem__("labels", [1, 2])),
+            "as many recordings as there are labels, 2",
+        ),
+        (
+            lambda f: (f.__delitem__("labels"), f.__setitem__("labels", [-1] * 5)),
+            "'labels' must be integers >= 0",
+        ),
+        (
+            lambda f: (f.__delitem__("spikes/units"), f.__setitem__("spikes/units", [1] * 5)),
+            "must hold lists of numbers",
+        ),
     ],
     ids=range(5),
 )
@@ -51,7 +62,9 @@ def test_damaged_files(tmp_path, damage, message):
     writers.spiking_speech(tmp_path / "shd.h5")
     with h5py.File(tmp_path / "shd.h5", "a") as file:
         damage(file)
-    with pytest.raises(ValueError, match=rf"^datasets.read_spiking_speech: .*shd\.h5: dataset {message}|{message}"):
+    with pytest.raises(
+        ValueError, match=rf"^datasets.read_spiking_speech: .*shd\.h5: dataset {message}|{message}"
+    ):
         datasets.read_spiking_speech(tmp_path / "shd.h5")
 
 

@@ -29,7 +29,10 @@ def test_events_of_one_time(tmp_path):
 @pytest.mark.parametrize(
     ("train", "message"),
     [
-        (np.zeros((100, 3)), r"the array 'spiketrain' must be numbers \[101, events\], got \(100, 3\)"),
+        (
+            np.zeros((100, 3)),
+            r"the array 'spiketrain' must be numbers \[101, events\], got \(100, 3\)",
+        ),
         (np.full((101, 3), np.nan), "times must be finite, got nan"),
         (np.full((101, 3), 2.0), "must be 0 or 1 in all events, or -1 or 1, got 2"),
     ],

@@ -65,6 +65,10 @@ struct StepArgs {
   std::size_t n = 0;      // real elements; blocks are padded beyond
   Gid first_gid = 0;
   ProgramRun<R>* program = nullptr;  // instead of states, `early` and coefficients
+  // Where it is known, a bit for each block that early events reached; that of element i is at
+  // (i + reached_shift) / block_size.
+  const std::uint64_t* reached = nullptr;
+  std::ptrdiff_t reached_shift = 0;
 };
 
 // Integrates elements [begin, end), both multiples of block_size, and writes the gids that spiked

@@ -81,6 +81,7 @@ struct ProgramRun {
   std::array<std::uint64_t, 8> spiked{};    // a bit for each neuron of a tile
   // By block: whether it is at rest, so that a step changes nothing unless something reaches it.
   std::vector<std::uint8_t> resting;
+  std::vector<std::uint8_t> may_be_held;  // by block: whether some of it may be held
 };
 
 // The state of a neuron is no longer a number. `step` is the stamp of the step's end.

@@ -40,7 +40,7 @@ enum class Purpose : std::uint32_t {
   program = 11,      // rand() and randn() of a node whose step is a program
   source_thin = 20,  // which events of the largest rate remain where the rate changes with time
   injector_thin = 21,
-  pulse = 22,  // spikes of pulse packets
+  pulse = 22,   // spikes of pulse packets
   events = 40,  // changes of event data
 };
 

@@ -15,9 +15,12 @@ void affine(const char* field, const Column& in, std::size_t n, double factor, d
             std::byte* out, std::ptrdiff_t stride);
 
 // out[k] = value + shift, rounded to the nearest integer, if that lies in [low, high); otherwise
-// keep[k] becomes 0. The error as above. The output has the stride of the input.
+// keep[k] becomes 0. The error as above.
 void shift(const char* field, std::span<const double> shifts, double low, double high,
-           const Column& column, std::byte* out, std::span<std::uint8_t> keep);
+           const Column& in, std::byte* out, std::ptrdiff_t stride, std::span<std::uint8_t> keep);
+
+// How many flags are not 0.
+std::size_t number_kept(std::span<const std::uint8_t> keep);
 
 // Copies the items of `size` bytes whose keep is not 0, one after the other. `out` has room for
 // `room` of them; returns how many there were.

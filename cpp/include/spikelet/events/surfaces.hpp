@@ -10,8 +10,8 @@
 namespace spikelet::events {
 
 // Surface i is exp(-(end + i stride - t) / tau), t being the last of events [0, last[i]) at the
-// pixel; 0 without one. last must not decrease. out: float or double, [surfaces, polarities, height,
-// width]. Threads share the pixels.
+// pixel; 0 without one. last must not decrease. out: float or double, [surfaces, polarities,
+// height, width]. Threads share the pixels.
 struct SurfaceTimes {
   std::span<const std::int64_t> last;
   double end, stride, tau;

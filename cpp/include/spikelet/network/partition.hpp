@@ -55,6 +55,10 @@ struct alignas(128) Partition {
   std::vector<std::unique_ptr<SynapseStore<R>>> stores;
   std::array<std::vector<Gid>, 2> spikes;            // of an interval, double-buffered
   std::array<std::vector<std::size_t>, 2> step_end;  // where the spikes of each step end
+  // For programs with early receptors: a bit for each block that the events of this step reached,
+  // if it is known.
+  std::vector<std::uint64_t> reached;
+  bool knows_reached = false;
   Buffer<Gid> scratch;
   Buffer<R> external;  // the injected current of a chunk
   // Double-buffered: a slot is written again only after every reader has answered with the interval

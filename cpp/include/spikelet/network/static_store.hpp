@@ -34,6 +34,7 @@ class StaticStore final : public SynapseStore<R> {
   void enqueue(Gid source, Step stamp, Step from) override;
   void enqueue_all(std::span<const Gid> sources, Step stamp, Step from) override;
   void deliver(Step step, Channels<R> input, bool early) override;
+  bool mark_reached(std::span<std::uint64_t> blocks) const override;
   void clear() override;
   void visit(Gid source, const std::function<void(const SynapseRef<R>&)>& visitor) override;
 

@@ -71,6 +71,9 @@ class SynapseStore {
   // Adds all events that arrive at the end of `step`: a first call adds those of early channels, a
   // second one all others.
   virtual void deliver(Step step, Channels<R> input, bool early) = 0;
+  // After a first call of deliver: sets the bit of each block of the partition's elements that its
+  // events reached. False: they are many or not known, and any block may have been reached.
+  virtual bool mark_reached(std::span<std::uint64_t> /*blocks*/) const { return false; }
   virtual std::size_t bytes() const = 0;  // that synapses and rows take
   // Forgets arrivals and traces, and keeps the weights.
   virtual void clear() = 0;

@@ -1,6 +1,6 @@
-// SynapseStream: a SynapseTable from blocks of a list that is never in memory as a whole. The list is
-// walked twice: its blocks are first counted, then placed where they belong. Only the synapses onto
-// the targets that this process owns are kept.
+// SynapseStream: a SynapseTable from blocks of a list that is never in memory as a whole. The list
+// is walked twice: its blocks are first counted, then placed where they belong. Only the synapses
+// onto the targets that this process owns are kept.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +21,8 @@ class SynapseStream {
   // Counts the synapses of a block.
   void count(std::span<const std::uint32_t> pre, std::span<const std::uint32_t> post);
 
-  // Places the synapses of a block, in order of creation; weight and delay have a value for each, or
-  // one for all. The blocks may be cut elsewhere than when they were counted.
+  // Places the synapses of a block, in order of creation; weight and delay have a value for each,
+  // or one for all. The blocks may be cut elsewhere than when they were counted.
   void place(std::span<const std::uint32_t> pre, std::span<const std::uint32_t> post,
              std::span<const R> weight, std::span<const std::uint16_t> delay);
 

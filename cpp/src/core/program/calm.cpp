@@ -18,6 +18,9 @@ std::vector<Instruction> calm(const std::vector<Instruction>& code, int spiked,
       continue;
     }
     if (static_cast<Opcode>(in.opcode) == Opcode::SELECT && in.operand[0] == slots.held) {
+      if (in.operand[2] == in.target) {
+        continue;  // it is there already
+      }
       in = {static_cast<std::uint16_t>(Opcode::MOV), in.target, {in.operand[2]}};
     }
     wanted[in.target] = false;

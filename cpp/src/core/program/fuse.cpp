@@ -93,14 +93,16 @@ class Fuser {
   Node* producer(std::size_t slot) {
     return slot < slots_.registers ? nullptr : usable(writer_[slot]);
   }
-  Node* usable(std::size_t k) {
+  // without: a slot that an instruction after it wrote, which is gone.
+  Node* usable(std::size_t k, std::size_t without = none) {
     if (k == none || uses_[k] != 1) {
       return nullptr;
     }
     Node& node = nodes_[k];
     for (std::size_t o = 0; o < node.in.operands; ++o) {
       const std::size_t operand = node.in.operand[o];
-      const std::size_t own = operand == node.in.target ? 1 : 0;  // would not be written
+      const std::size_t own = (operand == node.in.target ? 1 : 0) +
+                              (operand == without ? 1 : 0);  // would not be written
       if (version_[operand] != node.versions[o] + own) {
         return nullptr;
       }
@@ -206,7 +208,9 @@ class Fuser {
       last.in.flag = true;
       last.in.operand[0] = inner->in.operand[0];
       inner->gone = true;
-      inner = last.in.operand[0] < slots_.registers ? nullptr : usable(inner->first_writer);
+      inner = last.in.operand[0] < slots_.registers
+                  ? nullptr
+                  : usable(inner->first_writer, inner->in.target);
     }
     if (inner != nullptr && (inner->in.opcode == Opcode::LT || inner->in.opcode == Opcode::LE)) {
       last.in.opcode = inner->in.opcode;

@@ -220,6 +220,7 @@ ProgramRun<R>::ProgramRun(std::shared_ptr<const Program> what, ProgramArrays<R> 
     }
   }
   resting.assign((arrays.end - arrays.begin) / block_size, 0);
+  may_be_held.assign(resting.size(), 1);
 }
 
 Divergence::Divergence(std::size_t of_node, std::size_t of_state, std::size_t of_element,

@@ -38,12 +38,19 @@ SPIKELET_INLINE bool is_zero(const R* values) {  // 64 of them, to the last bit
 
 // Whether none of a block is held, and no event has reached its early inputs.
 template <class R>
-SPIKELET_INLINE bool is_calm(const StepArgs<R>& args, const ProgramRun<R>& run, std::size_t block) {
-  Vec<std::int8_t> held{};
-  for (std::size_t k = 0; k < block_size; k += static_cast<std::size_t>(vector_bytes)) {
-    held |= load(args.hold + block + k) - static_cast<std::int8_t>(args.now) > 0;
+SPIKELET_INLINE bool is_calm(const StepArgs<R>& args, ProgramRun<R>& run, std::size_t block) {
+  std::uint8_t& may_be_held = run.may_be_held[(block - run.arrays.begin) / block_size];
+  if (may_be_held != 0) {
+    may_be_held = held_bits(args, block) != 0 ? 1 : 0;
+    if (may_be_held != 0) {
+      return false;
+    }
   }
-  auto any = reinterpret_cast<Mask<R>>(held);
+  if (args.reached != nullptr) {
+    const std::size_t place = (block + static_cast<std::size_t>(args.reached_shift)) / block_size;
+    return (args.reached[place / 64] >> (place % 64) & 1) == 0;
+  }
+  Mask<R> any{};
   for (const R* early : run.early) {
     for (std::size_t k = 0; k < block_size; k += static_cast<std::size_t>(lanes<R>)) {
       any |= as_bits<R>(load(early + block + k));
@@ -124,6 +131,9 @@ Gid* fire_program(const StepArgs<R>& args, ProgramRun<R>& run, std::size_t tile,
       run.group_slot[run.program->slots().spiked] = reinterpret_cast<R*>(mask);
       execute(run.reset, run.group_slot.data(), group_size);
     }
+  }
+  if (spiked != 0) {
+    run.may_be_held[(block - run.arrays.begin) / block_size] = 1;
   }
   for (; spiked != 0; spiked &= spiked - 1) {
     const std::size_t i = block + static_cast<std::size_t>(__builtin_ctzll(spiked));

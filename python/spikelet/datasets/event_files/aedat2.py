@@ -81,15 +81,22 @@ def read(file: EventFile, demands: Demands, camera: str | None = None) -> NDArra
 
 def _camera(file: EventFile, lines: list[str]) -> str:
     """Return the camera that the header names."""
-    chip = next((line.partition(":")[2].strip() for line in lines if line.startswith("# AEChip:")), "")
+    chip = next(
+        (line.partition(":")[2].strip() for line in lines if line.startswith("# AEChip:")), ""
+    )
     name = chip.rpartition(".")[2].lower()
-    for prefix in CAMERAS:
-        if name.startswith(prefix):
-            return prefix
-    rule = f"must name a camera of {', '.join(CAMERAS)} as AEChip; if it is one, pass camera="
-    file.refuse(0, "the header", rule, chip or "none")
+    found = [camera for camera in CAMERAS if name.startswith(camera)]
+    if not found:
+        rule = f"must name a camera of {', '.join(CAMERAS)} as AEChip; if it is one, pass camera="
+        file.refuse(0, "the header", rule, chip or "none")
+    return found[0]
 
 
 FORMAT = Format(
-    "aedat2", "AEDAT 2.0", (".aedat", ".aedat2"), lambda head: head.startswith(b"#!AER-DAT2."), read, ("camera",)
+    "aedat2",
+    "AEDAT 2.0",
+    (".aedat", ".aedat2"),
+    lambda head: head.startswith(b"#!AER-DAT2."),
+    read,
+    ("camera",),
 )

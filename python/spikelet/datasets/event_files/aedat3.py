@@ -18,7 +18,9 @@ from spikelet.datasets.event_files.formats import Format
 
 __all__ = ["FORMAT", "read_between"]
 
-_HEADER = struct.Struct("<hhiiiiii")  # of a packet: type, source, size, place of the time, overflow, capacity, number, valid
+_HEADER = struct.Struct(
+    "<hhiiiiii"
+)  # of a packet: type, source, size, place of the time, overflow, capacity, number, valid
 _POLARITY, _SIZE = 1, 8
 _SPAN = 8 * BLOCK  # bytes that are read at a time
 
@@ -41,7 +43,9 @@ def read(file: EventFile, demands: Demands) -> NDArray[Any]:
     return _events(file, _packets(file), demands)
 
 
-def read_between(file: EventFile, spans: list[tuple[int, int]], demands: Demands) -> list[NDArray[Any]]:
+def read_between(
+    file: EventFile, spans: list[tuple[int, int]], demands: Demands
+) -> list[NDArray[Any]]:
     """Read the events of spans of time [us], from the packets that hold them.
 
     Parameters
@@ -75,9 +79,16 @@ def _packets(file: EventFile) -> _Packets:
         file.refuse(0, "the header", rule, lines[0][:40] if lines else file.head(12))
     if lines[-1] != "#!END-HEADER":
         file.refuse(offset, "the header", 'must end with "#!END-HEADER"', lines[-1][:40])
-    kind = next((line.partition(":")[2].strip() for line in lines if line.startswith("#Format:")), "RAW")
+    kind = next(
+        (line.partition(":")[2].strip() for line in lines if line.startswith("#Format:")), "RAW"
+    )
     if kind != "RAW":
-        file.refuse(0, "the header", "must state the format RAW, the only one that cAER documents", kind[:40])
+        file.refuse(
+            0,
+            "the header",
+            "must state the format RAW, the only one that cAER documents",
+            kind[:40],
+        )
     found: list[tuple[int, int, int, int]] = []
     while offset < file.size:
         head = file.read(offset, _HEADER.size, "the header of a packet")
@@ -85,13 +96,20 @@ def _packets(file: EventFile) -> _Packets:
         begin = offset + _HEADER.size
         if size < 1 or number < 0 or capacity != number:
             rule = "must state a size > 0, and as many events as it has room for, as all packets in files do"
-            file.refuse(offset, "a packet", rule, f"size {size}, room for {capacity}, {number} events")
+            file.refuse(
+                offset, "a packet", rule, f"size {size}, room for {capacity}, {number} events"
+            )
         if size * number > file.size - begin:
             rule = f"must have {number} events of {size} bytes (the file is truncated)"
             file.refuse(begin, "a packet", rule, f"{file.size - begin} bytes")
         if kind_ == _POLARITY and number:
             if size != _SIZE:
-                file.refuse(offset, "a packet of events of pixels", f"must have events of {_SIZE} bytes", size)
+                file.refuse(
+                    offset,
+                    "a packet of events of pixels",
+                    f"must have events of {_SIZE} bytes",
+                    size,
+                )
             if turns < 0:
                 file.refuse(offset, "a packet", "must count overflows of time from 0", turns)
             (t,) = struct.unpack_from("<i", file.read(begin, _SIZE), 4)
@@ -111,10 +129,15 @@ def _events(file: EventFile, packets: _Packets, demands: Demands) -> NDArray[Any
         last = max(1, int(np.searchsorted(ends, begin + _SPAN)))
         group = slice(k, k + last)
         data = np.frombuffer(file.read(begin, int(ends[last - 1]) - begin), np.uint8)
-        pieces = [data[o : o + _SIZE * n] for o, n in zip((offsets[group] - begin).tolist(), counts[group].tolist(), strict=True)]
+        pieces = [
+            data[o : o + _SIZE * n]
+            for o, n in zip((offsets[group] - begin).tolist(), counts[group].tolist(), strict=True)
+        ]
         words = np.concatenate(pieces).view("<u4").reshape(-1, 2)
         before = np.cumsum(counts[group]) - counts[group]
-        items = np.repeat(offsets[group] - _SIZE * before, counts[group]) + _SIZE * np.arange(len(words))
+        items = np.repeat(offsets[group] - _SIZE * before, counts[group]) + _SIZE * np.arange(
+            len(words)
+        )
         t = words[:, 1].view("<i4").astype(np.int64)
         if packets.turns[group].any():
             t += np.repeat(packets.turns[group] << 31, counts[group])
@@ -127,5 +150,9 @@ def _events(file: EventFile, packets: _Packets, demands: Demands) -> NDArray[Any
 
 
 FORMAT = Format(
-    "aedat3", "AEDAT 3.1, DVS128-Gesture", (".aedat", ".aedat3"), lambda head: head.startswith(b"#!AER-DAT3."), read
+    "aedat3",
+    "AEDAT 3.1, DVS128-Gesture",
+    (".aedat", ".aedat3"),
+    lambda head: head.startswith(b"#!AER-DAT3."),
+    read,
 )

@@ -9,7 +9,7 @@ import re
 import struct
 from collections.abc import Callable
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,14 +27,21 @@ _MAGIC = b"#!AER-DAT4.0\r\n"
 _PACKET = struct.Struct("<ii")  # stream, size
 _LONGEST_HEADER = 1 << 22
 _EVENT = np.dtype(
-    {"names": ["t", "x", "y", "p"], "formats": ["<i8", "<i2", "<i2", "u1"], "offsets": [0, 8, 10, 12], "itemsize": 16}
+    {
+        "names": ["t", "x", "y", "p"],
+        "formats": ["<i8", "<i2", "<i2", "u1"],
+        "offsets": [0, 8, 10, 12],
+        "itemsize": 16,
+    }
 )
 
 # Events compress to a fifth or so. LZ4 could give 255 bytes for one, Zstandard thousands, and fill any memory.
 _MOST_FOR_ONE = 100
 _SMALL = 1 << 20  # bytes of a packet that are always decompressed
 
-_Decompress = Callable[[bytes, int], tuple[bytes, bool]]  # (data, most) -> at most as many bytes, and whether they are all
+_Decompress = Callable[
+    [bytes, int], tuple[bytes, bool]
+]  # (data, most) -> at most as many bytes, and whether they are all
 
 
 def read(file: EventFile, demands: Demands, stream: int | None = None) -> NDArray[Any]:
@@ -52,7 +59,9 @@ def read(file: EventFile, demands: Demands, stream: int | None = None) -> NDArra
         which, size = _PACKET.unpack(file.read(offset, _PACKET.size, "the header of a packet"))
         offset += _PACKET.size
         if size < 0 or size > end - offset:
-            file.refuse(offset, "a packet", f"must have {size} bytes (the file is truncated)", end - offset)
+            file.refuse(
+                offset, "a packet", f"must have {size} bytes (the file is truncated)", end - offset
+            )
         if which == chosen:
             parts.append((offset, _packet(file, offset, size, decompress)))
         offset += size
@@ -69,7 +78,9 @@ def _packet(file: EventFile, offset: int, size: int, decompress: _Decompress) ->
     try:
         data, complete = decompress(bytes(file.read(offset, size)), most)
     except (RuntimeError, ValueError, EOFError) as error:
-        file.refuse(offset, "a packet", "must be intact compressed data", " ".join(str(error).split()))
+        file.refuse(
+            offset, "a packet", "must be intact compressed data", " ".join(str(error).split())
+        )
     if not complete:
         rule = f"must have at most {most} bytes when decompressed, of {size}, and be complete"
         file.refuse(offset, "a packet", rule, f"{len(data)} bytes")
@@ -95,15 +106,26 @@ def _header(file: EventFile) -> tuple[_Decompress, int, dict[int, tuple[int, int
         compression = table.number(0, "<i")
         end = table.number(1, "<q", -1)
         sizes = _streams(table.string(2))
-    except (ValueError, ElementTree.ParseError) as error:
-        file.refuse(at, "the header", "must be a FlatBuffer with a description of streams in XML", str(error))
+    except (ValueError, ET.ParseError) as error:
+        file.refuse(
+            at,
+            "the header",
+            "must be a FlatBuffer with a description of streams in XML",
+            str(error),
+        )
     if end < 0:
-        end = file.size  # the writer was stopped before it wrote the table of packets, which nothing here needs
+        end = (
+            file.size
+        )  # the writer was stopped before it wrote the table of packets, which nothing here needs
     if not begin <= end <= file.size:
-        file.refuse(at, "the header", f"must place the table of packets in {begin} .. {file.size}", end)
+        file.refuse(
+            at, "the header", f"must place the table of packets in {begin} .. {file.size}", end
+        )
     kinds = (_stored, _lz4, _lz4, _zstd, _zstd)
     if not 0 <= compression < len(kinds):
-        file.refuse(at, "the header", f"must state a compression in 0 .. {len(kinds) - 1}", compression)
+        file.refuse(
+            at, "the header", f"must state a compression in 0 .. {len(kinds) - 1}", compression
+        )
     return kinds[compression](), end, sizes, begin
 
 
@@ -112,7 +134,7 @@ def _streams(xml: bytes) -> dict[int, tuple[int, int] | None]:
     if re.search(rb"<!(DOCTYPE|ENTITY)", xml, re.IGNORECASE):
         raise ValueError("the description must not define entities")
     found: dict[int, tuple[int, int] | None] = {}
-    out = ElementTree.fromstring(xml.rstrip(b"\0")).find(".//node[@name='outInfo']")  # noqa: S314  # without entities
+    out = ET.fromstring(xml.rstrip(b"\0")).find(".//node[@name='outInfo']")  # without entities
     for node in out if out is not None else ():
         name = node.get("name", "")
         if not re.fullmatch(r"\d{1,9}", name) or _attribute(node, "typeIdentifier") != "EVTS":
@@ -124,7 +146,7 @@ def _streams(xml: bytes) -> dict[int, tuple[int, int] | None]:
     return found
 
 
-def _attribute(node: ElementTree.Element, key: str) -> str:
+def _attribute(node: ET.Element, key: str) -> str:
     return node.findtext(f"attr[@key='{key}']", "").strip()
 
 
@@ -163,5 +185,10 @@ def _zstd() -> _Decompress:
 
 
 FORMAT = Format(
-    "aedat4", "AEDAT 4.0", (".aedat4",), lambda head: head.startswith(b"#!AER-DAT4."), read, ("stream",)
+    "aedat4",
+    "AEDAT 4.0",
+    (".aedat4",),
+    lambda head: head.startswith(b"#!AER-DAT4."),
+    read,
+    ("stream",),
 )

@@ -16,10 +16,15 @@ from spikelet.datasets.event_files.values import NAMES, check_options, from_colu
 __all__ = ["FORMAT"]
 
 _NPY, _ZIP = b"\x93NUMPY", b"PK\x03\x04"
-_MOST_FOR_ONE, _SMALL = 100, 2**26  # bytes of data for a byte of a compressed file; bytes that are always read
+_MOST_FOR_ONE, _SMALL = (
+    100,
+    2**26,
+)  # bytes of data for a byte of a compressed file; bytes that are always read
 
 
-def read(file: EventFile, demands: Demands, columns: str = "txyp", unit: str = "us") -> NDArray[Any]:
+def read(
+    file: EventFile, demands: Demands, columns: str = "txyp", unit: str = "us"
+) -> NDArray[Any]:
     """Read an array, or the arrays of an archive that are called events, or t, x, y, p."""
     check_options(file, columns, unit)
     if file.head(len(_ZIP)) == _ZIP:
@@ -42,7 +47,9 @@ def _archive(file: EventFile) -> dict[str, NDArray[Any]]:
             members = {name: member for name, member in members.items() if name.lower() in wanted}
         total = sum(member.file_size for member in members.values())
         if total > most:
-            raise ValueError(f"arrays must have at most {most} bytes together, as they are compressed; got {total}")
+            raise ValueError(
+                f"arrays must have at most {most} bytes together, as they are compressed; got {total}"
+            )
         return {name: reading.npy(_inflate(opened, member)) for name, member in members.items()}
 
 
@@ -55,5 +62,10 @@ def _inflate(opened: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
 
 
 FORMAT = Format(
-    "columns", "arrays of numpy", (".npy", ".npz"), lambda head: head.startswith((_NPY, _ZIP)), read, ("columns", "unit")
+    "columns",
+    "arrays of numpy",
+    (".npy", ".npz"),
+    lambda head: head.startswith((_NPY, _ZIP)),
+    read,
+    ("columns", "unit"),
 )

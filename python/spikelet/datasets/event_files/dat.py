@@ -37,7 +37,9 @@ def read(file: EventFile, demands: Demands) -> NDArray[Any]:
     for offset, block in file.blocks(begin, _SIZE):
         t = unwrapped(column(block, "<u4", 0))
         word = column(block, "<u4", 4).astype(np.uint32)
-        assembler.add(t, (word >> xs) & xm, (word >> ys) & ym, (word >> ps) & 1, Place(offset, _SIZE))
+        assembler.add(
+            t, (word >> xs) & xm, (word >> ys) & ym, (word >> ps) & 1, Place(offset, _SIZE)
+        )
     return assembler.events()
 
 

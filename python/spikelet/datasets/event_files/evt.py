@@ -25,11 +25,23 @@ class Held:
     def __init__(self, value: int = -1) -> None:
         self._value = value
 
-    def __call__(self, marks: NDArray[np.bool_], values: NDArray[Any]) -> NDArray[np.int64]:
-        """Return the value at each word of a block, given which words set it, and what they set."""
+    def __call__(
+        self, marks: NDArray[np.bool_], values: NDArray[Any], at: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """Return the value at words of a block.
+
+        Parameters
+        ----------
+        marks : bool array, [words]
+            Which words set it.
+        values : integer array
+            What these set it to.
+        at : integer array
+            The words in question.
+        """
         table = np.concatenate([[self._value], values.astype(np.int64)])
         self._value = int(table[-1])
-        return np.asarray(table[np.cumsum(marks, dtype=np.int32)])
+        return np.asarray(table[np.cumsum(marks, dtype=np.int32)[at]])
 
 
 def stated(head: bytes) -> str:

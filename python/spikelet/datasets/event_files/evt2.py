@@ -30,12 +30,16 @@ def read(file: EventFile, demands: Demands) -> NDArray[Any]:
         word = column(block, "<u4", 0).astype(np.uint32)
         kind = word >> 28
         marks = kind == _TIME_HIGH
-        high = held(marks, unwrapped(word[marks] & 0xFFFFFFF))
-        kept = np.flatnonzero((kind <= _ON) & (high >= 0))
-        word, high = word[kept], high[kept]
+        kept = np.flatnonzero(kind <= _ON)
+        high = held(marks, unwrapped(word[marks] & 0xFFFFFFF), kept)
+        if not (known := high >= 0).all():
+            kept, high = kept[known], high[known]
+        kind, word = kind[kept], word[kept]
         t = (high << 6) | ((word >> 22) & 0x3F)
-        assembler.add(t, (word >> 11) & 0x7FF, word & 0x7FF, kind[kept], Place(offset, _SIZE, kept))
+        assembler.add(t, (word >> 11) & 0x7FF, word & 0x7FF, kind, Place(offset, _SIZE, kept))
     return assembler.events()
 
 
-FORMAT = Format("evt2", "Prophesee RAW, EVT 2.0", (".raw",), lambda head: stated(head) == "2.0", read)
+FORMAT = Format(
+    "evt2", "Prophesee RAW, EVT 2.0", (".raw",), lambda head: stated(head) == "2.0", read
+)

@@ -44,44 +44,43 @@ class _Decoder:
     def __call__(self, word: NDArray[np.uint16]) -> tuple[NDArray[Any], ...]:
         """Return t, x, y and p of the events of a block of words, and the word of each."""
         kind, low = word >> 12, word & 0xFFF
+        at = np.flatnonzero((kind == _X) | (kind == _VECTOR_12) | (kind == _VECTOR_8))
         marks = kind == _HIGH
-        high = self._high(marks, self._unwrapped(low[marks]))
+        high = self._high(marks, self._unwrapped(low[marks]), at)
         marks |= kind == _LOW
         # The high bits change before the low ones do, which are 0 in between.
-        lower = self._low(marks, np.where(kind[marks] == _LOW, low[marks], 0))
-        t = (high << 12) | lower
+        t = (high << 12) | self._low(marks, np.where(kind[marks] == _LOW, low[marks], 0), at)
         marks = kind == _Y
-        y = self._y(marks, low[marks] & 0x7FF)
-
-        single = np.flatnonzero((kind == _X) & (high >= 0))
-        alone = (t[single], low[single] & 0x7FF, y[single], low[single] >> 11, single)
-        if not ((kind >= _BASE) & (kind <= _VECTOR_8)).any():
-            return alone
-        return self._merged(alone, self._vectors(kind, low, t, y))
+        y = self._y(marks, low[marks] & 0x7FF, at)
+        marks = kind == _BASE
+        if not marks.any() and (kind[at] == _X).all():
+            x, p, items = low[at] & 0x7FF, low[at] >> 11, at
+        else:
+            which, x, p = self._vectors(kind, low, marks, at)
+            t, y, items = t[which], y[which], at[which]
+        if (known := t >= 0).all():
+            return t, x, y, p, items
+        return t[known], x[known], y[known], p[known], items[known]
 
     def _vectors(
-        self, kind: NDArray[Any], low: NDArray[Any], t: NDArray[Any], y: NDArray[Any]
-    ) -> tuple[NDArray[Any], ...]:
-        """Return the same of events in vectors, of up to 12 in a word."""
-        vectors = (kind == _VECTOR_12) | (kind == _VECTOR_8)
-        step = np.where(kind == _VECTOR_12, 12, 8) * vectors
-        passed = self._passed + np.cumsum(step) - step  # before the word
-        self._passed = int(passed[-1] + step[-1])
-        marks = kind == _BASE
-        x = self._base(marks, (low[marks] & 0x7FF) - passed[marks]) + passed
-        p = self._polarity(marks, low[marks] >> 11)
-        at = np.flatnonzero(vectors & (t >= 0))
-        mask = np.where(kind[at] == _VECTOR_12, low[at], low[at] & 0xFF)
+        self, kind: NDArray[Any], low: NDArray[Any], marks: NDArray[np.bool_], at: NDArray[np.int64]
+    ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+        """Return the word, x and p of each event; a word of a vector has up to 12, a single event is a vector of one."""
+        kind_at, low_at = kind[at], low[at]
+        single = kind_at == _X
+        steps = np.select([single, kind_at == _VECTOR_12], [0, 12], 8)
+        passed = self._passed + np.concatenate([[0], np.cumsum(steps)])  # before each word
+        self._passed = int(passed[-1])
+        before = passed[np.searchsorted(at, np.flatnonzero(marks))]
+        base = self._base(marks, (low[marks] & 0x7FF) - before, at) + passed[:-1]
+        x = np.where(single, low_at & 0x7FF, base)
+        p = np.where(single, low_at >> 11, self._polarity(marks, low[marks] >> 11, at))
+        mask = np.where(kind_at == _VECTOR_12, low_at, low_at & 0xFF)
+        mask[single] = 1
         which, bit = np.nonzero((mask[:, None] >> np.arange(12, dtype=np.uint16)) & 1)
-        items = at[which]
-        return t[items], x[items] + bit, y[items], p[items], items
-
-    @staticmethod
-    def _merged(a: tuple[NDArray[Any], ...], b: tuple[NDArray[Any], ...]) -> tuple[NDArray[Any], ...]:
-        """Return all events in the order of their words."""
-        joined = [np.concatenate(pair) for pair in zip(a, b, strict=True)]
-        order = np.argsort(joined[-1], kind="stable")
-        return tuple(column[order] for column in joined)
+        return which, x[which] + bit, p[which]
 
 
-FORMAT = Format("evt3", "Prophesee RAW, EVT 3.0", (".raw",), lambda head: stated(head) == "3.0", read)
+FORMAT = Format(
+    "evt3", "Prophesee RAW, EVT 3.0", (".raw",), lambda head: stated(head) == "3.0", read
+)

@@ -8,7 +8,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,9 @@ from spikelet._util.checks import fail
 
 __all__ = ["BLOCK", "EventFile"]
 
-BLOCK = 1 << 16  # events decoded at a time: what is computed on the way stays in the second-level cache
+BLOCK = (
+    1 << 16
+)  # events decoded at a time: what is computed on the way stays in the second-level cache
 _LONGEST_HEADER = 1 << 22  # jAER writes its preferences into it
 
 
@@ -50,11 +52,14 @@ class EventFile:
         self._file = self.path.open("rb", buffering=0)
         self.size = os.fstat(self._file.fileno()).st_size
 
-    def __enter__(self) -> EventFile:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._file.close()
 
@@ -80,7 +85,9 @@ class EventFile:
         """Return the beginning of the file."""
         return bytes(self.read(0, min(size, self.size)))
 
-    def blocks(self, begin: int, itemsize: int, end: int | None = None) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    def blocks(
+        self, begin: int, itemsize: int, end: int | None = None
+    ) -> Iterator[tuple[int, NDArray[np.uint8]]]:
         """Yield the items from `begin` on: the offset of a block, and its bytes ``[items, itemsize]``."""
         end = self.size if end is None else end
         if (end - begin) % itemsize:

@@ -50,7 +50,9 @@ class Table:
         at += self._number("<I", at)
         n = self._number("<I", at)
         if n * itemsize > len(self._data) - at - 4:
-            raise ValueError(f"a vector of {n} items of {itemsize} bytes must lie within the buffer")
+            raise ValueError(
+                f"a vector of {n} items of {itemsize} bytes must lie within the buffer"
+            )
         return at + 4, n
 
     def string(self, field: int) -> bytes:
@@ -67,7 +69,9 @@ class Table:
 
     def _number(self, code: str, at: int) -> Any:
         if not 0 <= at <= len(self._data) - struct.calcsize(code):
-            raise ValueError(f"a reference to byte {at} must lie within the {len(self._data)} bytes of the buffer")
+            raise ValueError(
+                f"a reference to byte {at} must lie within the {len(self._data)} bytes of the buffer"
+            )
         return struct.unpack_from(code, self._data, at)[0]
 
 

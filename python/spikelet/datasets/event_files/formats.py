@@ -67,12 +67,10 @@ def choose(file: EventFile, name: str | None) -> Format:
             fail(file.where, "format", name, f"must be one of {listed()}")
         return formats()[name]
     head = file.head()
-    for f in formats().values():
-        if f.magic(head):
-            return f
     suffix = file.path.suffix.lower()
-    for f in formats().values():
-        if suffix in f.extensions:
-            return f
-    rule = f"has no known extension and no known first bytes; pass format= one of {listed()}"
-    fail(file.where, str(file.path), suffix, rule)
+    known = [f for f in formats().values() if f.magic(head)]
+    known += [f for f in formats().values() if suffix in f.extensions]
+    if not known:
+        rule = f"has no known extension and no known first bytes; pass format= one of {listed()}"
+        fail(file.where, str(file.path), suffix, rule)
+    return known[0]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
@@ -26,7 +25,9 @@ _NAMES = ("class", "startTime_usec", "endTime_usec")
 _LONGEST = 1 << 20  # bytes of a table
 
 
-def read_gestures(aedat: str | os.PathLike[str], labels: str | os.PathLike[str]) -> list[tuple[NDArray[Any], int]]:
+def read_gestures(
+    aedat: str | os.PathLike[str], labels: str | os.PathLike[str]
+) -> list[tuple[NDArray[Any], int]]:
     """Read the labelled parts of a recording of DVS128-Gesture.
 
     Parameters
@@ -71,7 +72,12 @@ def read_table(path: str | os.PathLike[str]) -> list[tuple[int, tuple[int, int]]
         text = file.read(0, file.size).decode("latin1")
         rows = list(csv.reader(text.splitlines()))
         if not rows or tuple(name.strip() for name in rows[0]) != _NAMES:
-            file.refuse(0, "the table", f"must begin with the line {','.join(_NAMES)}", rows[0] if rows else "nothing")
+            file.refuse(
+                0,
+                "the table",
+                f"must begin with the line {','.join(_NAMES)}",
+                rows[0] if rows else "nothing",
+            )
         return [_part(row, k, file.refuse) for k, row in enumerate(rows[1:], 2) if row]
 
 

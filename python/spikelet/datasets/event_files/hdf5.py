@@ -18,7 +18,10 @@ from spikelet.datasets.event_files.values import NAMES, check_options, from_colu
 __all__ = ["FORMAT", "checked", "opened"]
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
-_MOST_FOR_ONE, _SMALL = 100, 2**26  # bytes of data for a byte of a compressed file; bytes that are always read
+_MOST_FOR_ONE, _SMALL = (
+    100,
+    2**26,
+)  # bytes of data for a byte of a compressed file; bytes that are always read
 # What h5py raises for damaged files.
 _BROKEN = (
     OSError, RuntimeError, KeyError, TypeError, AttributeError, IndexError, OverflowError, ValueError, MemoryError,
@@ -33,7 +36,9 @@ def opened(where: str, path: Path) -> Iterator[Any]:
         with h5py.File(path, "r", locking=False) as file:
             yield file
     except _BROKEN as error:
-        if isinstance(error, FileNotFoundError | PermissionError) or str(error).startswith(f"{where}: "):
+        if isinstance(error, FileNotFoundError | PermissionError) or str(error).startswith(
+            f"{where}: "
+        ):
             raise
         text = " ".join(f"{type(error).__name__}: {error}".split())
         msg = f"{where}: {path}: the file cannot be read as HDF5: {text:.300}"
@@ -58,7 +63,8 @@ def checked(where: str, path: Path, file: Any, name: str, *, ragged: bool = Fals
     msg = f"{where}: {path}: dataset {name!r} must"
     at = file
     for part in name.split("/"):
-        if not isinstance(at, h5py.Group) or not isinstance(at.get(part, getlink=True), h5py.HardLink):
+        link = at.get(part, getlink=True) if isinstance(at, h5py.Group) else None
+        if type(link) is not h5py.HardLink:  # others may lead to another file
             raise ValueError(f"{msg} exist, in this file")
         at = at[part]
     if not isinstance(at, h5py.Dataset) or at.is_virtual or at.external:
@@ -68,20 +74,31 @@ def checked(where: str, path: Path, file: Any, name: str, *, ragged: bool = Fals
     base = h5py.check_vlen_dtype(at.dtype)
     kind = at.dtype if base is None else base
     if (base is not None) != ragged or getattr(kind, "kind", "O") not in "biufV":
-        raise ValueError(f"{msg} hold {'lists of numbers' if ragged else 'numbers'}, got {at.dtype}")
+        raise ValueError(
+            f"{msg} hold {'lists of numbers' if ragged else 'numbers'}, got {at.dtype}"
+        )
     most = max(_SMALL, _MOST_FOR_ONE * path.stat().st_size)
     if at.size * max(1, at.dtype.itemsize) > most:
-        raise ValueError(f"{msg} have at most {most} bytes, for the size of the file, got shape {at.shape}")
+        raise ValueError(
+            f"{msg} have at most {most} bytes, for the size of the file, got shape {at.shape}"
+        )
     return at
 
 
-def read(file: EventFile, demands: Demands, columns: str = "txyp", unit: str = "us") -> NDArray[Any]:
+def read(
+    file: EventFile, demands: Demands, columns: str = "txyp", unit: str = "us"
+) -> NDArray[Any]:
     """Read the columns, or one dataset of records called events."""
     check_options(file, columns, unit)
     with opened(file.where, file.path) as root:
         group, prefix = root, ""
         if "spikes" in root and "labels" in root:
-            file.refuse(0, "the file", "holds many recordings: use datasets.read_spiking_speech", sorted(root))
+            file.refuse(
+                0,
+                "the file",
+                "holds many recordings: use datasets.read_spiking_speech",
+                sorted(root),
+            )
         if "events" in root:
             if not hasattr(root["events"], "keys"):
                 table = checked(file.where, file.path, root, "events")[...]
@@ -94,5 +111,10 @@ def read(file: EventFile, demands: Demands, columns: str = "txyp", unit: str = "
 
 
 FORMAT = Format(
-    "hdf5", "columns in HDF5", (".h5", ".hdf5"), lambda head: head.startswith(MAGIC), read, ("columns", "unit")
+    "hdf5",
+    "columns in HDF5",
+    (".h5", ".hdf5"),
+    lambda head: head.startswith(MAGIC),
+    read,
+    ("columns", "unit"),
 )

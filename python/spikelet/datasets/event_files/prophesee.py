@@ -16,13 +16,20 @@ def header(file: EventFile) -> tuple[dict[str, str], tuple[int, int] | None, int
     for line in lines:
         name, _, value = line[2:].strip().partition(" ")
         values[name.lower()] = value.strip()
-    pairs = dict(re.findall(r"(\w+)=(\w+)", values.get("format", "")))  # "EVT3;height=720;width=1280"
+    pairs = dict(
+        re.findall(r"(\w+)=(\w+)", values.get("format", ""))
+    )  # "EVT3;height=720;width=1280"
     width, _, height = values.get("geometry", "").partition("x")
     width = pairs.get("width") or values.get("width") or width
     height = pairs.get("height") or values.get("height") or height
     size = None
     if width or height:
         if not all(re.fullmatch(r"\d{1,5}", n) and 0 < int(n) <= 2**15 for n in (width, height)):
-            file.refuse(0, "the header", f"must state a width and a height in 1 .. {2**15}", f"{width} x {height}")
+            file.refuse(
+                0,
+                "the header",
+                f"must state a width and a height in 1 .. {2**15}",
+                f"{width} x {height}",
+            )
         size = (int(width), int(height))
     return values, size, begin

@@ -85,7 +85,13 @@ def read_events(
         chosen = choose(file, format)
         if unknown := sorted(set(options).difference(chosen.options)):
             known = " and ".join(chosen.options) or "none"
-            fail(_WHERE, "options", unknown[0], f'of the format "{chosen.name}" are {known}', error=TypeError)
+            fail(
+                _WHERE,
+                "options",
+                unknown[0],
+                f'of the format "{chosen.name}" are {known}',
+                error=TypeError,
+            )
         return chosen.read(file, wanted, **options)
 
 
@@ -100,6 +106,11 @@ def demands(where: str, sensor_size: Any, unsorted: Any) -> Demands:
         rule = "must be (width, height) or (width, height, polarities)"
         fail(where, "sensor_size", sensor_size, rule, error=TypeError)
     if len(size) not in (2, 3):
-        fail(where, "sensor_size", sensor_size, "must be (width, height) or (width, height, polarities)")
+        fail(
+            where,
+            "sensor_size",
+            sensor_size,
+            "must be (width, height) or (width, height, polarities)",
+        )
     width, height = (integer(where, "sensor_size", n, 1, 2**15) for n in size[:2])
     return Demands((width, height), unsorted)

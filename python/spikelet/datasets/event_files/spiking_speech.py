@@ -5,8 +5,9 @@ from __future__ import annotations
 import operator
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, SupportsIndex, overload
+from typing import Any, ClassVar, SupportsIndex, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +20,10 @@ __all__ = ["SpikingSpeech", "read_spiking_speech"]
 
 _WHERE = "datasets.read_spiking_speech"
 _UNITS = 700
+_MOST_CLASSES, _LONGEST_NAME = 10_000, 1000
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class SpikingSpeech:
     """The recordings of a file of SHD or SSC, read one at a time: ``events, label = recordings[k]``.
 
@@ -33,38 +36,49 @@ class SpikingSpeech:
     ----------
     labels : int64 array ``[recordings]``
         Class of each recording; read-only.
-    keys : list of str
+    classes : tuple of str
         Names of the classes, where the file has them.
     speakers : int64 array ``[recordings]`` or None
-        Who spoke, where the file says so.
+        Who spoke, where the file says so; read-only.
     sensor_size : tuple
         ``(700, 1, 1)``.
     """
 
-    sensor_size = (_UNITS, 1, 1)
+    path: Path
+    labels: NDArray[np.int64] = field(init=False)
+    classes: tuple[str, ...] = field(init=False, default=())
+    speakers: NDArray[np.int64] | None = field(init=False, default=None)
+    sensor_size: ClassVar = (_UNITS, 1, 1)
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", Path(self.path))
         self.path.stat()  # FileNotFoundError names it
         with opened(_WHERE, self.path) as file:
-            labels = self._column(file, "labels")[...]
-            n = len(labels)
+            labels = self._integers(file, "labels")
             for name in ("spikes/times", "spikes/units"):
-                if len(self._column(file, name, ragged=True)) != n:
-                    self._refuse(name, f"must have as many recordings as there are labels, {n}")
-            if labels.dtype.kind not in "iu" or (n and labels.min() < 0):
-                self._refuse("labels", "must be integers >= 0")
-            self.labels = read_only(labels.astype(np.int64))
-            self.speakers = None
-            self.keys: list[str] = []
-            if "extra" in file:
-                if "speaker" in file["extra"]:
-                    self.speakers = read_only(self._column(file, "extra/speaker")[...].astype(np.int64))
-                if "keys" in file["extra"]:
-                    keys = file["extra/keys"]
-                    if keys.ndim != 1 or len(keys) > 10_000:
-                        self._refuse("extra/keys", "must be at most 10000 names")
-                    self.keys = [k.decode() if isinstance(k, bytes) else str(k) for k in keys[...]]
+                if len(self._column(file, name, ragged=True)) != len(labels):
+                    self._refuse(
+                        name, f"must have as many recordings as there are labels, {len(labels)}"
+                    )
+            object.__setattr__(self, "labels", labels)
+            if "extra" in file and "speaker" in file["extra"]:
+                object.__setattr__(self, "speakers", self._integers(file, "extra/speaker"))
+            if "extra" in file and "keys" in file["extra"]:
+                keys = file["extra/keys"]
+                if (
+                    keys.ndim != 1
+                    or len(keys) > _MOST_CLASSES
+                    or keys.dtype.itemsize > _LONGEST_NAME
+                ):
+                    self._refuse("extra/keys", f"must be at most {_MOST_CLASSES} short names")
+                names = (k.decode() if isinstance(k, bytes) else str(k) for k in keys[...])
+                object.__setattr__(self, "classes", tuple(names))
+
+    def _integers(self, file: Any, name: str) -> NDArray[np.int64]:
+        values = self._column(file, name)[...]
+        if values.dtype.kind not in "iu" or (values.size and values.min() < 0):
+            self._refuse(name, "must be integers >= 0")
+        return np.asarray(read_only(values.astype(np.int64)))
 
     def _column(self, file: Any, name: str, *, ragged: bool = False) -> Any:
         return checked(_WHERE, self.path, file, name, ragged=ragged)
@@ -88,7 +102,9 @@ class SpikingSpeech:
             return [self[k] for k in range(*index.indices(len(self)))]
         k = operator.index(index)
         if not -len(self) <= k < len(self):  # IndexError ends loops
-            fail(_WHERE, "index", k, f"must lie in {-len(self)} .. {len(self) - 1}", error=IndexError)
+            fail(
+                _WHERE, "index", k, f"must lie in {-len(self)} .. {len(self) - 1}", error=IndexError
+            )
         k %= len(self)
         with opened(_WHERE, self.path) as file:
             times = self._column(file, "spikes/times", ragged=True)[k]
@@ -104,14 +120,16 @@ class SpikingSpeech:
     def _events(self, k: int, times: NDArray[Any], units: NDArray[Any]) -> NDArray[Any]:
         at = f"spikes/units[{k}]"
         if times.shape != units.shape or units.dtype.kind not in "iuf":
-            self._refuse(at, f"must be as many integers as there are times, {times.shape}, got {units.shape}")
+            self._refuse(
+                at, f"must be as many integers as there are times, {times.shape}, got {units.shape}"
+            )
         if units.size and not (units.min() >= 0 and units.max() < _UNITS):
             self._refuse(at, f"must lie in 0 .. {_UNITS - 1}")
         us = times.astype(np.float64) * 1e6
         if not (np.isfinite(us).all() and us.min(initial=0) >= 0 and us.max(initial=0) < 2**53):
             self._refuse(f"spikes/times[{k}]", "must be finite and >= 0 s")
         events = np.empty(len(us), DTYPE)
-        events["t"], events["x"], events["y"], events["p"] = us, units, 0, 1
+        events["t"], events["x"], events["y"], events["p"] = us, units, 0, 0
         if len(us) > 1 and (np.diff(us) < 0).any():
             events = events[np.argsort(us, kind="stable")]
         return events
@@ -128,7 +146,7 @@ def read_spiking_speech(path: str | os.PathLike[str]) -> SpikingSpeech:
     Returns
     -------
     SpikingSpeech
-        A sequence of ``(events, label)``; events have y = 0 and p = 1. A recording is read when it is used.
+        A sequence of ``(events, label)``; events have y = 0 and p = 0 (tonic: 1), as fits the sensor (700, 1, 1). A recording is read when it is used.
 
     Raises
     ------
@@ -144,4 +162,4 @@ def read_spiking_speech(path: str | os.PathLike[str]) -> SpikingSpeech:
     Source: Cramer, Stradmann, Schemmel and Zenke, The Heidelberg spiking data sets for the systematic evaluation of
     spiking neural networks, IEEE TNNLS 33:2744 (2022).
     """
-    return SpikingSpeech(path)
+    return SpikingSpeech(Path(path))

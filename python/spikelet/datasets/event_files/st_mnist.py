@@ -22,7 +22,9 @@ def read(file: EventFile, demands: Demands) -> NDArray[Any]:
     """Read the array "spiketrain": a row for each element of the sensor, with -1 and 1, and one of times [s]."""
     spikes = matrix(file, "spiketrain")
     if spikes.ndim != 2 or len(spikes) != _SIDE**2 + 1 or spikes.dtype.kind not in "iuf":
-        file.refuse(0, "the array 'spiketrain'", f"must be numbers [{_SIDE**2 + 1}, events]", spikes.shape)
+        file.refuse(
+            0, "the array 'spiketrain'", f"must be numbers [{_SIDE**2 + 1}, events]", spikes.shape
+        )
     times = spikes[-1].astype(np.float64)
     if not np.isfinite(times).all():
         file.refuse(0, "times", "must be finite", float(times[~np.isfinite(times)][0]))

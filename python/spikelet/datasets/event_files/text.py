@@ -17,7 +17,9 @@ from spikelet.datasets.event_files.values import check_options, from_columns, fr
 __all__ = ["FORMAT"]
 
 
-def read(file: EventFile, demands: Demands, columns: str = "txyp", unit: str = "us") -> NDArray[Any]:
+def read(
+    file: EventFile, demands: Demands, columns: str = "txyp", unit: str = "us"
+) -> NDArray[Any]:
     """Read all rows; lines that begin with # are comments."""
     check_options(file, columns, unit)
     if b"\0" in file.head():
@@ -30,20 +32,28 @@ def read(file: EventFile, demands: Demands, columns: str = "txyp", unit: str = "
             if names or not re.search(rb"[A-Za-df-z_]", line):  # e occurs in numbers
                 comma = b"," in line
                 break
-            names = [name.strip("\"' ") for name in re.split(r"[,;\s]+", line.decode("latin1").strip())]
+            names = [
+                name.strip("\"' ") for name in re.split(r"[,;\s]+", line.decode("latin1").strip())
+            ]
             begin = data.tell()
     else:  # no numbers
         return from_table(file, np.zeros((0, len(columns))), columns, unit, demands)
     data.seek(begin)
     try:
-        table = np.loadtxt(data, np.float64, delimiter="," if comma else None, ndmin=2, encoding="latin1")
+        table = np.loadtxt(
+            data, np.float64, delimiter="," if comma else None, ndmin=2, encoding="latin1"
+        )
     except ValueError as error:
         file.refuse(begin, "the table", "must be rows of numbers", " ".join(str(error).split()))
     if names:
         if len(set(names)) != table.shape[1]:
-            file.refuse(0, "the table", f"must have a name for each of its {table.shape[1]} columns", names)
+            file.refuse(
+                0, "the table", f"must have a name for each of its {table.shape[1]} columns", names
+            )
         return from_columns(file, dict(zip(names, table.T, strict=True)), unit, demands)
     return from_table(file, table, columns, unit, demands)
 
 
-FORMAT = Format("text", "tables of text", (".csv", ".txt"), lambda _: False, read, ("columns", "unit"))
+FORMAT = Format(
+    "text", "tables of text", (".csv", ".txt"), lambda _: False, read, ("columns", "unit")
+)

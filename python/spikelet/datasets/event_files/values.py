@@ -28,31 +28,49 @@ _LATEST = 2**62  # us
 def check_options(file: EventFile, columns: str, unit: str) -> None:
     """Check the options that all formats of columns share."""
     choice(file.where, "unit", unit, *_US)
-    if not isinstance(columns, str) or len(set(columns)) != len(columns) or not {"t", "x"} <= set(columns) <= set("txyp"):
-        fail(file.where, "columns", columns, 'must be an order of the letters t, x, y, p, such as "txyp" or "xytp"')
+    if (
+        not isinstance(columns, str)
+        or len(set(columns)) != len(columns)
+        or not {"t", "x"} <= set(columns) <= set("txyp")
+    ):
+        fail(
+            file.where,
+            "columns",
+            columns,
+            'must be an order of the letters t, x, y, p, such as "txyp" or "xytp"',
+        )
 
 
-def from_table(file: EventFile, table: NDArray[Any], columns: str, unit: str, demands: Demands) -> NDArray[Any]:
+def from_table(
+    file: EventFile, table: NDArray[Any], columns: str, unit: str, demands: Demands
+) -> NDArray[Any]:
     """Return the events of a structured array, or of an array ``[events, columns]``."""
     if table.dtype.names and table.ndim == 1:
         return from_columns(file, {name: table[name] for name in table.dtype.names}, unit, demands)
     if table.ndim != 2 or table.shape[1] != len(columns):
-        rule = f'must be structured, or [events, {len(columns)}] with the columns {columns}; pass columns= for another order'
+        rule = f"must be structured, or [events, {len(columns)}] with the columns {columns}; pass columns= for another order"
         file.refuse(0, "the array", rule, table.shape)
     return from_columns(file, dict(zip(columns, table.T, strict=True)), unit, demands)
 
 
-def from_columns(file: EventFile, found: Mapping[str, NDArray[Any]], unit: str, demands: Demands) -> NDArray[Any]:
-    """Return the events of columns of equal length; y may be missing, then it is 0, and so may p, then it is 1."""
+def from_columns(
+    file: EventFile, found: Mapping[str, NDArray[Any]], unit: str, demands: Demands
+) -> NDArray[Any]:
+    """Return the events of columns of equal length; y and p may be missing, then they are 0."""
     lower = {name.lower(): name for name in found}
     known = {
-        key: found[lower[alias]] for key, aliases in NAMES.items() for alias in aliases[::-1] if alias in lower
+        key: found[lower[alias]]
+        for key, aliases in NAMES.items()
+        for alias in aliases[::-1]
+        if alias in lower
     }
     if not {"t", "x"} <= set(known):
         file.refuse(0, "the columns", "must be named t, x, y and p", sorted(found))
     shapes = {key: values.shape for key, values in known.items()}
     n = len(known["t"]) if known["t"].ndim else 0
-    if any(shape != (n,) for shape in shapes.values()) or any(v.dtype.kind not in "biuf" for v in known.values()):
+    if any(shape != (n,) for shape in shapes.values()) or any(
+        v.dtype.kind not in "biuf" for v in known.values()
+    ):
         file.refuse(0, "the columns", "must be numbers, one for each event", shapes)
     signed = "p" in known and known["p"].dtype.kind in "if" and bool((known["p"] == -1).any())
     assembler = Assembler(file, n, demands)
@@ -62,7 +80,7 @@ def from_columns(file: EventFile, found: Mapping[str, NDArray[Any]], unit: str, 
         t = _whole(file, "t", part["t"], begin, _US[unit])
         x = _whole(file, "x", part["x"], begin)
         y = _whole(file, "y", part["y"], begin) if "y" in part else np.zeros(size, np.int16)
-        p = _whole(file, "p", part["p"], begin) if "p" in part else np.ones(size, np.int8)
+        p = _whole(file, "p", part["p"], begin) if "p" in part else np.zeros(size, np.int8)
         if (bad := (p != 1) & (p != (-1 if signed else 0))).any():
             rule = "must be 0 or 1 in all events, or -1 or 1"
             file.refuse(0, f"p of event {begin + int(bad.argmax())}", rule, int(p[bad][0]))
@@ -70,7 +88,9 @@ def from_columns(file: EventFile, found: Mapping[str, NDArray[Any]], unit: str, 
     return assembler.events()
 
 
-def _whole(file: EventFile, name: str, values: NDArray[Any], begin: int, factor: int = 1) -> NDArray[Any]:
+def _whole(
+    file: EventFile, name: str, values: NDArray[Any], begin: int, factor: int = 1
+) -> NDArray[Any]:
     """Return integers; only times may be fractions, of a unit that is not the smallest."""
     if values.dtype.kind == "b":
         return values.astype(np.int8)
@@ -88,6 +108,10 @@ def _whole(file: EventFile, name: str, values: NDArray[Any], begin: int, factor:
         index = int(bad.argmax())
         rule = "must be a whole number"
         if name == "t":
-            rule = 'must be a whole number of us; if t is in ms or s, pass unit="ms" or "s"' if factor == 1 else "must be a time"
+            rule = (
+                'must be a whole number of us; if t is in ms or s, pass unit="ms" or "s"'
+                if factor == 1
+                else "must be a time"
+            )
         file.refuse(0, f"{name} of event {begin + index}", rule, values[index].item())
     return whole

@@ -95,7 +95,9 @@ class Cell:
             step.leak, step.gain, step.drive, step.pull, step.syn_decay, step.syn_gain, step.threshold,
             None if subtract else step.v_reset,
         ]  # fmt: skip
-        self._step = [None if c is None else np.ascontiguousarray(c, dtype).reshape(-1) for c in given]
+        self._step = [
+            None if c is None else np.ascontiguousarray(c, dtype).reshape(-1) for c in given
+        ]
         self._height, self._threads = height, threads
         size = samples * step.leak.size
         self.v = np.zeros(size, dtype)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from spikelet._util.checks import fail, shown
+from spikelet._util.checks import fail
 from spikelet._util.described import suggestion
 
 __all__ = [
@@ -247,7 +247,6 @@ def _conv(where: str, found: dict[str, Any], dimensions: int) -> None:
         fail(where, "groups", groups, f"must divide the {len(weight)} output channels")
     if max(weight.shape[2:]) > MAX_SIZE:
         fail(where, "weight", weight.shape, f"must have kernels up to {MAX_SIZE}", got="shape")
-    if found["padding"] == "same" if isinstance(found["padding"], str) else False:
-        if any(n != 1 for n in found["stride"].tolist()):
-            stride = shown(tuple(found["stride"].tolist()))
-            fail(where, "padding", "same", f"must be numbers where the stride is {stride}")
+    stride = tuple(found["stride"].tolist())
+    if isinstance(found["padding"], str) and found["padding"] == "same" and set(stride) != {1}:
+        fail(where, "padding", "same", f"must be numbers where the stride is {stride}")

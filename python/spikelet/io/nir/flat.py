@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from spikelet._util.checks import fail, shown
+from spikelet._util.checks import fail
 from spikelet.io.nir.fields import GRAPH, NEURONS, check, known_kind, values_of
 from spikelet.io.nir.shapes import Shape, own_shapes, result
 
@@ -83,6 +83,18 @@ class FlatGraph:
             hint = f"; did you mean {near[0]!r}?" if near else ""
             fail(where, argument, name, f"must name a node{hint}")
         return found
+
+    def reader(self, name: str) -> str | None:
+        """Return a node that makes something of the output of this one, or None if it leads to outputs only."""
+        waiting = [name]
+        while waiting:
+            before = waiting.pop()
+            for source, after in self.edges:
+                if source == before:
+                    if self.nodes[after].kind not in ("Input", "Output"):
+                        return after
+                    waiting.append(after)
+        return None
 
 
 @dataclass
@@ -207,9 +219,9 @@ def _shapes(
     takes: dict[str, Shape] = {}
     sends: dict[str, Shape] = {}
     targets: dict[str, list[str]] = defaultdict(list)
-    for after, before in sources.items():
-        for name in before:
-            targets[name].append(after)
+    for name, senders in sources.items():
+        for sender in senders:
+            targets[sender].append(name)
     for name, kind in parts.kinds.items():
         own = own_shapes(kind, parts.values[name])
         if own[1] is not None:
@@ -230,14 +242,14 @@ def _shapes(
         here = f"{where}: node '{name}' ({kind})"
         if name not in sends:
             fail(here, "input shape", None, "cannot be inferred: connect it to an Input")
-        own = own_shapes(kind, parts.values[name])[0]
+        fixed = own_shapes(kind, parts.values[name])[0]
         arriving = {
             before: _arriving(here, parts, name, before, sends[before]) for before in sources[name]
         }
-        takes[name] = next(iter(arriving.values()), own if own is not None else sends[name])
+        takes[name] = next(iter(arriving.values()), fixed if fixed is not None else sends[name])
         for before, shape in arriving.items():
-            if shape != takes[name] or (own is not None and shape != own):
-                wanted = own if own is not None else takes[name]
+            if shape != takes[name] or (fixed is not None and shape != fixed):
+                wanted = fixed if fixed is not None else takes[name]
                 fail(here, f"input shape from '{before}'", shape, f"must be {wanted}")
     return takes, sends
 
@@ -261,14 +273,10 @@ def _require_memory(flat: FlatGraph) -> None:
     try:
         graphlib.TopologicalSorter(plain).prepare()
     except graphlib.CycleError as error:
-        cycle = shown(" -> ".join(reversed(error.args[1])))
+        cycle = " -> ".join(error.args[1])
         rule = "must hold a neuron, or a Delay of at least one step"
         fail(flat.where, "cycle", cycle, rule)
 
 
 def _holds(node: FlatNode) -> bool:
-    return node.kind in NEURONS or (
-        node.kind == "Delay" and bool((node.values["delay"] > 0).all())
-    )
-
-
+    return node.kind in NEURONS or (node.kind == "Delay" and bool((node.values["delay"] > 0).all()))

@@ -19,6 +19,7 @@ from spikelet._util.threads import default_threads
 from spikelet.io.nir.cells import Mode
 from spikelet.io.nir.fields import NEURONS
 from spikelet.io.nir.flat import FlatGraph, flatten
+from spikelet.io.nir.kept import Kept, Subtract, kept
 from spikelet.io.nir.running import Choices, Run, State
 from spikelet.io.nir.to_layers import to_spiking_model
 from spikelet.io.nir.to_network import NirNetwork, to_network
@@ -85,6 +86,7 @@ class NirModel(Sealed):
         self.inputs = MappingProxyType({k: flat.nodes[n].takes for k, n in flat.inputs.items()})
         self.outputs = MappingProxyType({k: flat.nodes[n].sends for k, n in flat.outputs.items()})
         self.nodes = MappingProxyType({name: node.kind for name, node in flat.nodes.items()})
+        self._kept = kept(self._graph, flat)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self._graph, self._flat.where)
@@ -102,6 +104,11 @@ class NirModel(Sealed):
         return copy.deepcopy(self._graph)
 
     @property
+    def kept(self) -> Kept:
+        """What `write_nir` kept in the metadata."""
+        return self._kept
+
+    @property
     def flat(self) -> FlatGraph:
         """The graph without nesting, for the writers and converters of this package."""
         return self._flat
@@ -110,9 +117,9 @@ class NirModel(Sealed):
         self,
         x: ArrayLike | Mapping[str, ArrayLike] | None = None,
         *,
-        dt: float,
-        mode: Mode = "exact",
-        reset: Literal["value", "subtract"] = "value",
+        dt: float | None = None,
+        mode: Mode | None = None,
+        reset: Literal["value", "subtract"] | None = None,
         record: Record | Iterable[Record] = (),
         steps: int | None = None,
         state: State | None = None,
@@ -122,6 +129,8 @@ class NirModel(Sealed):
     ) -> NirResult:
         r"""Run the graph from rest: all potentials, currents and delay lines 0.
 
+        Where a graph of `write_nir` says how it is to be run (its metadata), that is the default.
+
         Parameters
         ----------
         x : array-like, [T, B, ...] or [T, ...], or mapping of names to these
@@ -130,13 +139,14 @@ class NirModel(Sealed):
         dt : float
             Time step, **in the unit of the file's time constants and delays**. All known writers use seconds.
         mode : "exact" or "euler"
-            "exact" solves the equations of each neuron exactly for an input that is constant over the step; results do not
+            "exact", the default, solves the equations of each neuron exactly for an input that is constant over the step; results do not
             depend on dt but through the input, and the grid of spikes and resets. "euler" is forward Euler, as most
             libraries step, with the synaptic current before the potential: needed to reproduce networks that were
             trained with a dt close to the time constants.
         reset : "value" or "subtract"
             What a spike does to the potential: set it to `v_reset`, as the standard says, or subtract the threshold, as
-            many networks were trained with, which the format cannot say.
+            many networks were trained with, which the format cannot say. By default "value", except for the nodes of which
+            `write_nir` says otherwise.
         record : str or (node, quantity), or an iterable of these
             ``"lif"``: the output of a node (spikes, or potentials of LI, CubaLI and I), or of a nested graph;
             ``"lif.v"``: potentials after the reset, ``"lif.i"``: synaptic currents. ``("lif", "v")`` is the same.
@@ -171,7 +181,7 @@ class NirModel(Sealed):
         A run that is cut in two gives the same bits as one in one piece.
         """
         where = "NirModel.run"
-        dt, mode, subtract = _scheme(where, dt, mode, reset)
+        dt, mode, subtract = self._scheme(where, dt, mode, reset)
         choice(where, "dtype", dtype, "float64", "float32")
         height = scalar(where, "spike_height", spike_height, "finite")
         threads = default_threads() if threads is None else integer(where, "threads", threads, 1)
@@ -179,7 +189,9 @@ class NirModel(Sealed):
         records = self._records(where, record)
         given, total, samples = self._given(where, x, steps, state, choices.dtype)
         run = Run(where, self._flat, 1 if samples is None else samples, choices)
-        if state is not None:
+        if state is None:
+            run.begin(self._kept.v_init)
+        else:
             run.continue_from(_checked(where, state, run.state()))
         wanted = [(name, "out") for name in self._flat.outputs.values()] + list(records.values())
         found = run.over(total, given, wanted)
@@ -199,9 +211,9 @@ class NirModel(Sealed):
     def to_spiking_model(
         self,
         *,
-        dt: float,
-        mode: Mode = "exact",
-        reset: Literal["value", "subtract"] = "value",
+        dt: float | None = None,
+        mode: Mode | None = None,
+        reset: Literal["value", "subtract"] | None = None,
         dtype: Literal["float32", "float64", "int16"] = "float64",
         threads: int | None = None,
     ) -> SpikingModel:
@@ -228,15 +240,17 @@ class NirModel(Sealed):
             differ within a population. The message names the node and what to use instead.
         """
         where = "NirModel.to_spiking_model"
-        dt, mode, subtract = _scheme(where, dt, mode, reset)
-        return to_spiking_model(self._flat, dt, mode, subtract, dtype, threads=threads)
+        dt, mode, subtract = self._scheme(where, dt, mode, reset)
+        return to_spiking_model(
+            self._flat, dt, mode, subtract, dtype, self._kept.v_init, threads=threads
+        )
 
     def to_network(
         self,
         *,
-        dt: float,
-        mode: Mode = "exact",
-        reset: Literal["value", "subtract"] = "value",
+        dt: float | None = None,
+        mode: Mode | None = None,
+        reset: Literal["value", "subtract"] | None = None,
         unit: Literal["s", "ms"] = "s",
         dtype: Literal["float32", "float64"] = "float64",
         seed: int = 0,
@@ -268,22 +282,38 @@ class NirModel(Sealed):
             synapses. The message names the node and what to use instead.
         """
         where = "NirModel.to_network"
-        dt, mode, subtract = _scheme(where, dt, mode, reset)
+        dt, mode, subtract = self._scheme(where, dt, mode, reset)
         choice(where, "unit", unit, "s", "ms")
+        if self._kept.v_init:
+            name = next(iter(self._kept.v_init))
+            msg = f"{where}: node '{name}' has initial potentials, which a network loses at reset(); use run"
+            raise ValueError(msg)
         return to_network(
             self._flat, dt, mode, subtract, unit, dtype=dtype, seed=seed, threads=threads
         )
+
+    def _scheme(self, where: str, dt: Any, mode: Any, reset: Any) -> tuple[float, Mode, Subtract]:
+        """Return the time step, the mode, and which resets subtract, after checks; by default as the metadata says."""
+        known = self._kept
+        if dt is None and known.dt is None:
+            msg = f"{where}: dt must be given, in the unit of the time constants: the graph does not say"
+            raise TypeError(msg)
+        dt = scalar(where, "dt", known.dt if dt is None else dt, "finite and > 0")
+        mode = known.mode or "exact" if mode is None else mode
+        choice(where, "mode", mode, "exact", "euler")
+        if reset is None:
+            return dt, mode, known.subtract
+        choice(where, "reset", reset, "value", "subtract")
+        return dt, mode, reset == "subtract"
 
     def _records(
         self, where: str, record: Record | Iterable[Record]
     ) -> dict[Record, tuple[str, str]]:
         """Return (node, quantity) by what was asked for."""
         single = isinstance(record, str) or (
-            isinstance(record, tuple)
-            and len(record) == 2
-            and record[1] in ("v", "i", "out")
+            isinstance(record, tuple) and len(record) == 2 and record[1] in ("v", "i", "out")
         )
-        asked: list[Any] = [record] if single else list(record)  # type: ignore[arg-type]
+        asked: list[Any] = [record] if single else list(record)
         found: dict[Record, tuple[str, str]] = {}
         for item in asked:
             name, what = item, "out"
@@ -352,13 +382,6 @@ class NirModel(Sealed):
         return names[0]
 
 
-def _scheme(where: str, dt: Any, mode: Any, reset: Any) -> tuple[float, Mode, bool]:
-    """Return the time step, the mode, and whether a reset subtracts, after checks."""
-    choice(where, "mode", mode, "exact", "euler")
-    choice(where, "reset", reset, "value", "subtract")
-    return scalar(where, "dt", dt, "finite and > 0"), mode, reset == "subtract"
-
-
 def _complete(graph: Any, flat: FlatGraph, prefix: str) -> None:
     """Fill in the shapes that the standard lets a graph leave out, and without which it cannot be written."""
     for name, node in graph.nodes.items():
@@ -369,7 +392,7 @@ def _complete(graph: Any, flat: FlatGraph, prefix: str) -> None:
         found = flat.nodes[path]
         if found.kind.startswith("Conv") and node.input_shape is None:
             sides = found.takes[1:]
-            node.input_shape = sides if len(sides) > 1 else sides[0]
+            node.input_shape = np.array(sides) if len(sides) > 1 else sides[0]
         for ends, key, shape in (
             ("input_type", "input", found.takes),
             ("output_type", "output", found.sends),
@@ -392,7 +415,7 @@ def _checked(where: str, state: Any, like: State) -> State:
         fail(where, "state", state, "must be the state of a result", error=TypeError)
     found: dict[str, dict[str, NDArray[Any]]] = {}
     if set(state) != set(like):
-        odd = shown(sorted(set(state) ^ set(like))[0])
+        odd = shown(next(iter(set(state) ^ set(like))))
         fail(where, "state", odd, "must have the nodes of this graph", got="a difference at")
     for name, values in like.items():
         if not isinstance(state[name], Mapping) or set(state[name]) != set(values):

@@ -6,12 +6,15 @@ import graphlib
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
 from spikelet.io.nir.flat import FlatGraph
 
 __all__ = ["Component", "Order", "order_of"]
+
+Key = TypeVar("Key", int, str)
 
 
 @dataclass(frozen=True)
@@ -67,8 +70,8 @@ def order_of(flat: FlatGraph, delays: Collection[str]) -> Order:
     return Order(components, frozenset(closing))
 
 
-def _sorted(needs: Mapping[str, list[str]] | Mapping[int, list[int]]) -> list:  # type: ignore[type-arg]
-    return list(graphlib.TopologicalSorter({k: needs[k] for k in sorted(needs)}).static_order())  # type: ignore[type-var,index]
+def _sorted(needs: Mapping[Key, list[Key]]) -> list[Key]:
+    return list(graphlib.TopologicalSorter({k: needs[k] for k in sorted(needs)}).static_order())
 
 
 def _closing(

@@ -16,6 +16,7 @@ from spikelet._util.checks import fail, shown
 from spikelet._util.described import suggestion
 from spikelet._util.extras import extra
 from spikelet.io.nir.fields import FIELDS, GRAPH, POPULATION, check, known_kind
+from spikelet.io.nir.heaps import check_heaps
 from spikelet.io.nir.model import NirModel
 
 __all__ = ["read_nir"]
@@ -84,9 +85,7 @@ def read_nir(path_or_graph: str | os.PathLike[str] | Any) -> NirModel:
         kind = type(path_or_graph).__name__
         fail(_WHERE, "path_or_graph", kind, "must be a graph: use nir.NIRGraph.from_list(node)")
     if not isinstance(path_or_graph, (str, os.PathLike)):
-        fail(
-            _WHERE, "path_or_graph", path_or_graph, "must be a path or a graph", error=TypeError
-        )
+        fail(_WHERE, "path_or_graph", path_or_graph, "must be a path or a graph", error=TypeError)
     path = Path(path_or_graph)
     where = f"{_WHERE}: file {str(path)!r}"
     if not path.exists():
@@ -94,7 +93,11 @@ def read_nir(path_or_graph: str | os.PathLike[str] | Any) -> NirModel:
     if not path.is_file():  # opening a pipe would block
         fail(_WHERE, "path_or_graph", str(path), "must be a file")
     h5py = extra("h5py", _WHERE, "nir")
+    with _refusing(where):
+        check_heaps(path)
     with _refusing(where), h5py.File(path, "r", locking=False) as file:
+        if file.id.get_create_plist().get_sizes()[1] != 8:
+            fail(where, "sizes", file.id.get_create_plist().get_sizes(), "must have 8 bytes")
         graph = _Reader(h5py, where).graph(file)
         return NirModel(nir.dict2NIRNode(graph), where)
 
@@ -154,9 +157,7 @@ class _Reader:
         nodes = self._item(group, "nodes", depth)
         if not isinstance(nodes, self._h5py.Group):
             fail(here, "nodes", "a data set", "must be a group")
-        found = {
-            name: self._node(self._item(nodes, name, depth + 1), depth + 2) for name in nodes
-        }
+        found = {name: self._node(self._item(nodes, name, depth + 1), depth + 2) for name in nodes}
         edges = self._edges(here, self._item(group, "edges", depth))
         known = {"type": GRAPH, "nodes": found, "edges": edges, "type_check": False}
         return {**known, **self._metadata(group, depth)}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import graphlib
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 from spikelet.io.nir.cells import Cell, Delayed, Mode, coefficients, delay_steps
 from spikelet.io.nir.fields import NEURONS
 from spikelet.io.nir.flat import FlatGraph, FlatNode
+from spikelet.io.nir.kept import Subtract, subtracted
 from spikelet.io.nir.maps import Map, map_of
 from spikelet.io.nir.order import Component, order_of
 
@@ -28,7 +31,7 @@ class Choices:
 
     dt: float
     mode: Mode
-    subtract: bool
+    subtract: Subtract
     height: float
     dtype: np.dtype[Any]
     threads: int
@@ -57,8 +60,14 @@ class Run:
         for name, node in flat.nodes.items():
             if node.kind in NEURONS:
                 step = coefficients(where, node, dt, choices.mode)
+                subtract, threshold = subtracted(choices.subtract, name)
+                if (
+                    threshold is not None
+                ):  # spikes at the threshold are those above the next smaller number
+                    below = np.nextafter(threshold.astype(dtype), dtype.type(-np.inf))
+                    step = replace(step, threshold=below)
                 self._cells[name] = Cell(
-                    step, samples, dtype, height=choices.height, subtract=choices.subtract, threads=choices.threads
+                    step, samples, dtype, height=choices.height, subtract=subtract, threads=choices.threads
                 )  # fmt: skip
             elif node.kind == "Delay":
                 self._delays[name] = Delayed(steps[name], samples, dtype)
@@ -71,17 +80,21 @@ class Run:
     def _at_rest(self, names: set[str]) -> dict[str, NDArray[Any]]:
         """Return the outputs of the step before the first: of neurons 0, of other nodes what they make of zeros."""
         known: dict[str, NDArray[Any]] = {}
-
-        def of(name: str) -> NDArray[Any]:
+        plain = {n: node.sources for n, node in self._flat.nodes.items() if not node.remembers}
+        needs = {n: [s for s in sources if s in plain] for n, sources in plain.items()}
+        for name in graphlib.TopologicalSorter(needs).static_order() if names else ():
             node = self._flat.nodes[name]
-            if name not in known:
-                if node.remembers or (not node.sources):
-                    known[name] = np.zeros((1, int(np.prod(node.sends))), self._choices.dtype)
-                else:
-                    known[name] = self._map(node, sum(of(source) for source in node.sources))
-            return known[name]
-
-        return {name: np.repeat(of(name), self._samples, 0) for name in sorted(names)}
+            x = np.zeros((1, math.prod(node.takes)), self._choices.dtype)
+            for source in needs[name]:
+                x = x + known[source]
+            known[name] = self._map(node, x)
+        rows = {
+            n: known.get(
+                n, np.zeros((1, math.prod(self._flat.nodes[n].sends)), self._choices.dtype)
+            )
+            for n in sorted(names)
+        }
+        return {name: np.repeat(row, self._samples, 0) for name, row in rows.items()}
 
     def _map(self, node: FlatNode, x: NDArray[Any]) -> NDArray[Any]:
         """Apply a node without a state to rows of values."""
@@ -103,6 +116,13 @@ class Run:
         for name, last in self._last.items():
             found.setdefault(name, {})["last"] = last.copy()
         return found
+
+    def begin(self, potentials: Mapping[str, NDArray[np.float64]]) -> None:
+        """Start with these potentials of nodes, the same for all samples."""
+        for name, v in potentials.items():
+            if name in self._cells:
+                size = self._cells[name].v.size
+                self._cells[name].v = np.resize(v.astype(self._choices.dtype), size)
 
     def continue_from(self, state: State) -> None:
         """Take over a state of the same form as that of `state`."""
@@ -168,12 +188,7 @@ class Run:
     ) -> NDArray[Any]:
         terms = [given[name]] if name in given else []
         terms += [signals[s] for s in self._flat.nodes[name].sources]
-        if not terms:
-            return self._zeros(name, steps)
-        total = terms[0]
-        for term in terms[1:]:
-            total = total + term
-        return total
+        return _total(terms) if terms else self._zeros(name, steps)
 
     def _node(
         self, name: str, x: NDArray[Any], found: Mapping[tuple[str, str], NDArray[Any]]
@@ -195,15 +210,14 @@ class Run:
     ) -> None:
         """Run nodes that depend on each other, step by step."""
         inside = set(part.nodes)
-        outer, inner = {}, {}
+        outer: dict[str, NDArray[Any]] = {}
+        inner: dict[str, list[tuple[str, bool]]] = {}
         for name in part.nodes:
             sources = self._flat.nodes[name].sources
-            ahead = [signals[s] for s in sources if s not in inside]
-            if name in given or ahead:
-                total = given.get(name, 0)
-                for term in ahead:
-                    total = total + term
-                outer[name] = total
+            terms = [given[name]] if name in given else []
+            terms += [signals[s] for s in sources if s not in inside]
+            if terms:
+                outer[name] = _total(terms)
             inner[name] = [(s, (s, name) in self._order.closing) for s in sources if s in inside]
             size = int(np.prod(self._flat.nodes[name].sends))
             signals[name] = np.empty((steps, self._samples, size), self._choices.dtype)
@@ -216,12 +230,7 @@ class Run:
             def arriving(name: str, t: int = t) -> NDArray[Any]:
                 terms = [outer[name][t]] if name in outer else []
                 terms += [last[s] if closes else signals[s][t] for s, closes in inner[name]]
-                if not terms:
-                    return nothing[name]
-                total = terms[0]
-                for term in terms[1:]:
-                    total = total + term
-                return total
+                return _total(terms) if terms else nothing[name]
 
             now = {key: array[t : t + 1] for key, array in found.items() if key[0] in inside}
             for name in first:
@@ -234,3 +243,10 @@ class Run:
                 last[name] = signals[name][t]
         for name, value in last.items():
             self._last[name] = np.array(value)
+
+
+def _total(terms: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    total = terms[0]
+    for term in terms[1:]:
+        total = total + term
+    return total

@@ -69,7 +69,7 @@ def result(where: str, kind: str, values: Mapping[str, Any], shape: Shape) -> Sh
 def padded(values: Mapping[str, Any], dimensions: int) -> tuple[tuple[int, int], ...]:
     """Return the padding of a convolution before and after each axis, as PyTorch's "same" has it."""
     padding = values["padding"]
-    if padding == "same" if isinstance(padding, str) else False:
+    if isinstance(padding, str) and padding == "same":
         kernel, dilation = values["weight"].shape[2:], _axes(values["dilation"], dimensions)
         totals = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
         return tuple((total // 2, total - total // 2) for total in totals)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal, NoReturn
 
 import numpy as np
@@ -12,6 +13,7 @@ from spikelet._util.checks import named
 from spikelet.io.nir.cells import Coefficients, Mode, coefficients, delay_steps
 from spikelet.io.nir.fields import NEURONS, SPIKING, pair
 from spikelet.io.nir.flat import FlatGraph, FlatNode
+from spikelet.io.nir.kept import Floats, Subtract, subtracted
 from spikelet.io.nir.order import order_of
 from spikelet.io.nir.shapes import padded
 from spikelet.layers.graph import INPUT
@@ -25,7 +27,13 @@ _NETWORK = "use to_network, or run"
 
 
 def to_spiking_model(
-    flat: FlatGraph, dt: float, mode: Mode, subtract: bool, dtype: Any, **options: Any
+    flat: FlatGraph,
+    dt: float,
+    mode: Mode,
+    subtract: Subtract,
+    dtype: Any,
+    v_init: Mapping[str, Floats],
+    **options: Any,
 ) -> SpikingModel:
     """Return the model of a graph in which nothing flows back; see `NirModel.to_spiking_model`."""
     if len(flat.inputs) != 1 or len(flat.outputs) != 1:
@@ -53,13 +61,12 @@ def to_spiking_model(
             built.append((f"{node.name}.sum", layers.Add(), tuple(before)))
             before = [f"{node.name}.sum"]
         here = f"{_WHERE}: node '{node.name}' ({node.kind})"
-        for source in node.sources:
-            if flat.nodes[source].kind in ("I", "LI", "CubaLI") and node.kind != "Output":
-                kind = flat.nodes[source].kind
-                rule = "a potential can only be the output of a SpikingModel"
-                _refuse(_WHERE, f"node '{source}' ({kind})", "leads to other nodes", f"{rule}: use run")  # fmt: skip
+        after = flat.reader(node.name) if node.kind in ("I", "LI", "CubaLI") else None
+        if after is not None:
+            rule = "a potential can only be the output of a SpikingModel: use run"
+            _refuse(here, "the output", f"leads to '{after}'", rule)
         try:
-            layer = _layer(here, node, dt, mode, subtract, dtype)
+            layer = _layer(here, node, dt, mode, subtract, dtype, v_init.get(node.name))
         except ValueError as error:  # of a layer's own checks
             if str(error).startswith(_WHERE):
                 raise
@@ -87,17 +94,25 @@ def _leading_to(flat: FlatGraph, end: str) -> set[str]:
 
 
 def _layer(
-    here: str, node: FlatNode, dt: float, mode: Mode, subtract: bool, dtype: Any
+    here: str,
+    node: FlatNode,
+    dt: float,
+    mode: Mode,
+    subtract: Subtract,
+    dtype: Any,
+    first: Floats | None,
 ) -> layers.Layer | None:
     """Return the layer of a node, or None if it passes its input on."""
     v, kind = node.values, node.kind
     if kind in NEURONS or kind == "Threshold":
-        return _neuron(here, node, dt, mode, subtract, dtype)
+        return _neuron(here, node, dt, mode, subtract, dtype, first)
     if kind in ("Affine", "Linear"):
         if v["weight"].ndim != 2:
             _refuse(here, "weight", f"has the shape {v['weight'].shape}", "a layer has [out, in]")
         bias = v.get("bias")
-        return layers.Linear(v["weight"], None if bias is None else np.broadcast_to(bias, node.sends))
+        return layers.Linear(
+            v["weight"], None if bias is None else np.broadcast_to(bias, node.sends)
+        )
     if kind == "Conv2d":
         (top, bottom), (left, right) = padded(v, 2)
         return layers.Conv2d(
@@ -138,7 +153,13 @@ def _pool(node: FlatNode) -> layers.Layer:
 
 
 def _neuron(
-    here: str, node: FlatNode, dt: float, mode: Mode, subtract: bool, dtype: Any
+    here: str,
+    node: FlatNode,
+    dt: float,
+    mode: Mode,
+    subtract: Subtract,
+    dtype: Any,
+    first: Floats | None,
 ) -> layers.Layer:
     if node.kind.startswith("Cuba"):
         _refuse(here, "neuron", "has a synaptic current, which layers do not", _NETWORK)
@@ -156,13 +177,17 @@ def _neuron(
     if decay != 1:
         leak = np.broadcast_to(node.values["v_leak"], node.takes)
     options: dict[str, Any] = {"decay": decay, "gain": float(gain.flat[0])}
-    if leak.any():  # potentials are counted from v_leak
-        options["v_init"] = _simple(-leak / unit)
+    start = np.zeros(node.takes) if first is None else first
+    if leak.any() or start.any():  # potentials are counted from v_leak
+        options["v_init"] = _simple((start - leak) / unit)
     if node.kind not in SPIKING:
         if leak.any() or (unit != 1).any():
-            _refuse(here, "v_leak or r", "is not that of all", "layers read potentials from 0: use run")
+            _refuse(
+                here, "v_leak or r", "is not that of all", "layers read potentials from 0: use run"
+            )
         return layers.LIF(_NEVER, **options)
-    return _spiking(here, step, (leak, unit), options, subtract, dtype)
+    resets, at = subtracted(subtract, node.name)
+    return _spiking(here, step, (leak, unit), options, resets, at, dtype)
 
 
 def _spiking(
@@ -171,12 +196,14 @@ def _spiking(
     frame: tuple[NDArray[Any], NDArray[Any]],
     options: dict[str, Any],
     subtract: bool,
+    at: Floats | None,
     dtype: Any,
 ) -> layers.Layer:
     leak, unit = frame
     assert step.threshold is not None
     assert step.v_reset is not None
-    threshold = _above(here, (step.threshold - leak) / unit, dtype)
+    above = _above(here, (step.threshold - leak) / unit, dtype)
+    threshold = above if at is None else _simple((at - leak) / unit)
     reset: Literal["subtract", "zero"] = "subtract" if subtract else "zero"
     if subtract and leak.any():
         _refuse(here, "v_leak", "is not 0", "with reset='subtract' layers leak to 0: use run")
@@ -206,5 +233,3 @@ def _one(here: str, what: str, values: NDArray[Any]) -> float:
 def _refuse(where: str, what: str, why: str, hint: str) -> NoReturn:
     msg = f"{where}: {what} {why}; {hint}"
     raise ValueError(msg)
-
-

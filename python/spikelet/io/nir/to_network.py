@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import graphlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
@@ -13,6 +14,7 @@ from spikelet._util.checks import fail
 from spikelet.io.nir.cells import Coefficients, Mode, coefficients, delay_steps
 from spikelet.io.nir.fields import LINEAR, NEURONS, SPIKING
 from spikelet.io.nir.flat import FlatGraph, FlatNode
+from spikelet.io.nir.kept import Subtract, subtracted
 from spikelet.io.nir.maps import map_of
 from spikelet.io.nir.order import order_of
 from spikelet.network.network import Network
@@ -122,7 +124,7 @@ class _Synapses:
 
 
 def to_network(
-    flat: FlatGraph, dt: float, mode: Mode, subtract: bool, unit: str, **options: Any
+    flat: FlatGraph, dt: float, mode: Mode, subtract: Subtract, unit: str, **options: Any
 ) -> NirNetwork:
     """Return the network of a graph; see `NirModel.to_network`."""
     paths = _Paths(flat, dt)
@@ -183,12 +185,10 @@ def _is_cell(node: FlatNode) -> bool:
 def _require_known(flat: FlatGraph, name: str) -> None:
     """Check that a node that does not spike leads to nothing but outputs."""
     node = flat.nodes[name]
-    if node.kind in SPIKING:
-        return
-    for before, after in flat.edges:
-        if before == name and flat.nodes[after].kind != "Output":
-            here = f"{_WHERE}: node '{name}' ({node.kind})"
-            _refuse(here, f"sends its potential to '{after}'", "a Network sends spikes: use run")
+    after = None if node.kind in SPIKING else flat.reader(name)
+    if after is not None:
+        here = f"{_WHERE}: node '{name}' ({node.kind})"
+        _refuse(here, f"sends its potential to '{after}'", "a Network sends spikes: use run")
 
 
 class _Paths:
@@ -206,47 +206,65 @@ class _Paths:
         self._targets: dict[str, list[str]] = {name: [] for name in flat.nodes}
         for before, after in flat.edges:
             self._targets[before].append(after)
+        self._order = self._between()
         self._matrices: dict[str, Any] = {}
         self._found: dict[tuple[str, str], _Synapses] = {}
 
     def walk(self) -> dict[tuple[str, str], _Synapses]:
         from scipy.sparse import csr_array, eye_array  # noqa: PLC0415
 
+        roots = set(self._flat.inputs.values())
         for name, node in self._flat.nodes.items():
-            size = int(np.prod(node.sends))
-            if node.kind == "Input" and not node.sources or _is_cell(node):
-                if node.kind in SPIKING or node.kind == "Input":
-                    self._on(name, name, eye_array(size, format="csr"), 0)
-            elif not node.sources and node.kind in LINEAR and node.name in self._flat.inputs.values():
+            if node.kind in SPIKING or (node.kind == "Input" and not node.sources):
+                size = int(np.prod(node.sends))
+                self._from(name, name, eye_array(size, format="csr"), always=False)
+            elif not node.sources and node.kind in LINEAR and name in roots:
                 here = f"{_WHERE}: node '{name}' ({node.kind})"
                 _refuse(here, "has no Input", "a Network needs to know where spikes come from")
             offset = self._offset(node)
             if offset is not None and offset.any():
-                self._on(_BIAS, name, csr_array(offset.reshape(1, -1)), 0, always=True)
+                self._from(_BIAS, name, csr_array(offset.reshape(1, -1)), always=True)
         return {ends: s for ends, s in self._found.items() if sum(map(len, s.pre))}
 
-    def _on(
-        self, origin: str, name: str, matrix: Any, delay: int, *, always: bool = False
-    ) -> None:
-        """Follow what `origin` sends, as a matrix [origin, elements], from a node to all neurons behind it.
+    def _between(self) -> list[str]:
+        """Return the nodes between neurons, each after those that lead to it."""
+        plain = {n: node.sources for n, node in self._flat.nodes.items() if not _is_cell(node)}
+        needs = {n: [s for s in sources if s in plain] for n, sources in plain.items()}
+        try:
+            return list(graphlib.TopologicalSorter(needs).static_order())
+        except graphlib.CycleError as error:
+            cycle = " -> ".join(error.args[1])
+            _refuse(f"{_WHERE}: cycle {cycle}", "holds no neuron", "it echoes without end: use run")
+
+    def _from(self, origin: str, name: str, matrix: Any, *, always: bool) -> None:
+        """Follow what leaves a node, as a matrix [origin, elements], to all neurons behind it.
 
         `always`: it has been there before the first step, too, as a bias that no delay has held up.
         """
-        for after in self._targets[name]:
-            node = self._flat.nodes[after]
-            late = delay + int((name, after) in self._closing and not always)
-            if _is_cell(node):
-                self._found.setdefault((origin, after), _Synapses()).add(matrix, late)
-            elif node.kind == "Delay":
-                steps = self._delays[after]
-                for d in np.unique(steps):
-                    part = (matrix * (steps == d)).tocsr()
+        arrived: dict[str, dict[tuple[int, bool], Any]] = {}
+
+        def send(before: str, matrix: Any, delay: int, always: bool) -> None:
+            for after in self._targets[before]:
+                late = delay + int((before, after) in self._closing and not always)
+                if _is_cell(self._flat.nodes[after]):
+                    self._found.setdefault((origin, after), _Synapses()).add(matrix, late)
+                else:
+                    there = arrived.setdefault(after, {})
+                    sum_so_far = there.get((late, always))
+                    there[late, always] = matrix if sum_so_far is None else sum_so_far + matrix
+
+        send(name, matrix, 0, always)
+        for at in self._order:
+            node = self._flat.nodes[at]
+            for (delay, early), here in arrived.pop(at, {}).items():
+                if node.kind != "Delay":
+                    send(at, (here @ self._matrix(node)).tocsr(), delay, early)
+                    continue
+                for d in np.unique(self._delays[at]):
+                    part = (here * (self._delays[at] == d)).tocsr()
                     part.eliminate_zeros()
                     if part.nnz:
-                        self._on(origin, after, part, late + int(d))
-            else:
-                through = (matrix @ self._matrix(node)).tocsr()
-                self._on(origin, after, through, late, always=always)
+                        send(at, part, delay + int(d), False)
 
     def _map(self, node: FlatNode) -> Any:
         return map_of(node, np.dtype(np.float64), height=1.0, threads=1, stepped=False)
@@ -271,13 +289,9 @@ class _Paths:
                 ones[np.arange(len(ones)), begin + np.arange(len(ones))] = 1
                 y = apply(ones.reshape(-1, *node.takes))
                 y = y if offset is None else y - offset
-                rows.append(csr_array(np.where(_tiny(node, y), 0, y).reshape(len(ones), -1)))
+                rows.append(csr_array(y.reshape(len(ones), -1)))
             self._matrices[node.name] = vstack(rows, format="csr")
         return self._matrices[node.name]
-
-
-def _tiny(node: FlatNode, y: NDArray[Any]) -> Any:
-    return False if node.kind not in ("Affine", "Conv1d", "Conv2d") else y == 0
 
 
 def _offsets(flat: FlatGraph, found: Mapping[tuple[str, str], _Synapses]) -> dict[str, int]:
@@ -285,27 +299,28 @@ def _offsets(flat: FlatGraph, found: Mapping[tuple[str, str], _Synapses]) -> dic
     late = {name: int(_is_cell(node)) for name, node in flat.nodes.items()}
     late[_BIAS] = 0
     least = {ends: synapses.least for ends, synapses in found.items()}
+    moved: list[tuple[str, int]] = []
     for _ in range(len(late) + 1):
         moved = [
             (after, late[before] + 1 - least[before, after])
             for before, after in found
             if late[after] < late[before] + 1 - least[before, after]
         ]
-        if not moved:
-            return late
         for name, later in moved:
             late[name] = max(late[name], later)
-    name = moved[0][0]
-    here = f"{_WHERE}: node '{name}' ({flat.nodes[name].kind})"
-    _refuse(
-        here,
-        "is in a cycle of several neurons that takes fewer steps than it has synapses",
-        "each synapse takes a step: add a Delay to the cycle, or use run",
-    )
+    if moved:
+        name = moved[0][0]
+        here = f"{_WHERE}: node '{name}' ({flat.nodes[name].kind})"
+        _refuse(
+            here,
+            "is in a cycle of several neurons that takes fewer steps than it has synapses",
+            "each synapse takes a step: add a Delay to the cycle, or use run",
+        )
+    return late
 
 
 def _model(
-    node: FlatNode, step_ms: float, dt: float, mode: Mode, subtract: bool
+    node: FlatNode, step_ms: float, dt: float, mode: Mode, subtract: Subtract
 ) -> tuple[Any, NDArray[np.float64]]:
     """Return a model from text whose exact step has the coefficients of the graph's, and its drive in a step."""
     size = int(np.prod(node.takes))
@@ -336,9 +351,10 @@ def _model(
         receptor += "; i += g*weight"
     options: dict[str, Any] = {}
     if node.kind in SPIKING:
-        values["v_th"] = flat(c.threshold)
+        resets, at = subtracted(subtract, node.name)
+        values["v_th"] = flat(c.threshold if at is None else np.nextafter(at, -np.inf))
         options = {"threshold": "v > v_th", "reset": "v -= v_th"}
-        if not subtract or node.kind == "Threshold":
+        if not resets or node.kind == "Threshold":
             values["v_reset"] = flat(c.v_reset)
             options["reset"] = "v = v_reset"
     units = {"k_m": "1/ms", "k_s": "1/ms"}
@@ -357,7 +373,7 @@ def _model(
 def _rates(decay: NDArray[Any]) -> NDArray[Any]:
     """Return dt / tau of a decay over a step; 1000 for one to 0, whose exponential is 0."""
     with np.errstate(divide="ignore"):
-        return np.minimum(-np.log(decay), 1e3)
+        return np.asarray(np.minimum(-np.log(decay), 1e3))
 
 
 def _refuse(where: str, why: str, hint: str) -> NoReturn:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,20 @@ from typing import Any
 from spikelet._util.checks import fail
 from spikelet._util.reading import json_value
 
-__all__ = ["WHERE", "Config", "entry", "read_config", "read_json", "require_number"]
+__all__ = [
+    "WHERE",
+    "Config",
+    "entry",
+    "inside",
+    "naming",
+    "read_config",
+    "read_json",
+    "require_number",
+]
 
 WHERE = "read_sonata"
 _LARGEST = 1 << 26  # bytes of a JSON file
+_LONGEST = 1 << 14  # characters of a path
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 _PATHS = ("_file", "_dir")  # what the names of paths end with
 _UNKNOWN = object()
@@ -98,11 +109,12 @@ def read_json(path: Path) -> dict[str, Any]:
     OSError
         If it cannot be opened.
     """
-    with path.open("rb") as file:
-        data = file.read(_LARGEST + 1)
     where = f"{WHERE}: {path}"
-    if len(data) > _LARGEST:
-        fail(where, "size", len(data), f"must be at most {_LARGEST} bytes")
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > _LARGEST:
+            fail(where, "size", size, f"must be at most {_LARGEST} bytes")
+        data = file.read(size)
     try:
         found = json_value(data)
     except ValueError as error:
@@ -132,22 +144,27 @@ def read_config(path: str | os.PathLike[str], circuit: str | os.PathLike[str] | 
     """
     main = Path(path).resolve()
     values = _resolved(main)
-    named = [values.pop(key, None) for key in ("network", "simulation")]
-    files = [circuit if circuit is not None else named[0], named[1]]
-    for key, file in zip(("network", "simulation"), files, strict=True):
-        if file is None:
-            continue
-        if not isinstance(file, (str, os.PathLike)):
-            fail(f"{WHERE}: {main}", key, file, "must be the path of a configuration")
-        other = _resolved(main.parent / file)
-        if key == "simulation" and named[0] is None and circuit is None and "network" in other:
-            other |= _resolved(main.parent / other["network"])
-        other.pop("network", None)
-        values = {**other, **values}
+    simulation = _named(main, values.pop("simulation", None), "simulation")
+    named = values.pop("network", simulation.pop("network", None))
+    values = {**simulation, **values}
+    values = {
+        **_named(main, named if circuit is None else Path(circuit).resolve(), "network"),
+        **values,
+    }
+    values.pop("network", None)
     if not values.get("networks"):
         rule = "must be there, or network must name the circuit's configuration (or pass circuit=)"
         fail(f"{WHERE}: {main}", "networks", None, rule)
     return Config(main, values)
+
+
+def _named(main: Path, file: Any, key: str) -> dict[str, Any]:
+    """Return the values of another file that a configuration names; none if it names none."""
+    if file is None:
+        return {}
+    if not isinstance(file, (str, Path)) or "\0" in str(file):
+        fail(f"{WHERE}: {main}", key, file, "must be the path of a configuration")
+    return _resolved(main.parent / file)
 
 
 def _resolved(path: Path) -> dict[str, Any]:
@@ -160,7 +177,7 @@ def _resolved(path: Path) -> dict[str, Any]:
         fail(where, "manifest", manifest, "must be an object of strings")
     variables = {key.strip("${}"): value for key, value in manifest.items()}
     builtin = {"configdir": str(path.parent), "workingdir": str(Path.cwd())}
-    variables = {"BASE_DIR": str(path.parent), **variables, **builtin}
+    variables = _expanded({"BASE_DIR": str(path.parent), **variables, **builtin}, where)
     values = {k: _replaced(v, variables, where) for k, v in values.items()}
     for key in ("network", "simulation"):
         if isinstance(values.get(key), str):
@@ -169,27 +186,49 @@ def _resolved(path: Path) -> dict[str, Any]:
 
 
 def _replaced(value: Any, variables: Mapping[str, str], where: str) -> Any:
+    """Return a value with the variables in all its texts replaced."""
     if isinstance(value, dict):
         return {k: _replaced(v, variables, where) for k, v in value.items()}
     if isinstance(value, list):
         return [_replaced(v, variables, where) for v in value]
-    return _expanded(value, variables, where, ()) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    return _VARIABLE.sub(lambda match: variables[_known(match, variables, where)], value)
 
 
-def _expanded(text: str, variables: Mapping[str, str], where: str, within: tuple[str, ...]) -> str:
-    """Return a text with its variables replaced, and those in their values."""
+def _known(match: re.Match[str], variables: Mapping[str, str], where: str) -> str:
+    """Return the name of a variable, which must be defined."""
+    name = match[1] or match[2]
+    if name not in variables:
+        known = ", ".join(f"${known}" for known in sorted(variables))
+        fail(where, "manifest", f"${name}", f"must define each variable that is used ({known})")
+    return name
 
-    def value(match: re.Match[str]) -> str:
-        name = match[1] or match[2]
-        if name not in variables:
-            known = ", ".join(f"${known}" for known in sorted(variables))
-            fail(where, "manifest", f"${name}", f"must define each variable that is used ({known})")
+
+def _expanded(variables: Mapping[str, str], where: str) -> dict[str, str]:
+    """Return the values of variables, with the variables in them replaced."""
+    done: dict[str, str] = {}
+
+    def value(name: str, within: tuple[str, ...]) -> str:
         if name in within:
             cycle = " -> ".join(f"${name}" for name in (*within, name))
             fail(where, "manifest", cycle, "must not define a variable by itself")
-        return _expanded(variables[name], variables, where, (*within, name))
+        if name not in done:
+            text = _VARIABLE.sub(
+                lambda match: value(_known(match, variables, where), (*within, name)),
+                variables[name],
+            )
+            if len(text) > _LONGEST:
+                fail(
+                    where,
+                    f"manifest: ${name}",
+                    len(text),
+                    f"must have at most {_LONGEST} characters",
+                )
+            done[name] = text
+        return done[name]
 
-    return _VARIABLE.sub(value, text)
+    return {name: value(name, ()) for name in variables}
 
 
 def _absolute(key: str, value: Any, folder: Path) -> Any:
@@ -210,8 +249,25 @@ def entry(where: str, values: Mapping[str, Any], key: str) -> Path:
     return Path(found)
 
 
+@contextlib.contextmanager
+def naming(where: str) -> Iterator[None]:
+    """Name the file and the group in errors of the network."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        if str(error).startswith(WHERE):
+            raise
+        msg = f"{where}: {error}"
+        raise ValueError(msg) from None
+
+
 def require_number(
-    where: str, values: Mapping[str, Any], key: str, default: Any = _UNKNOWN, *, positive: bool = False
+    where: str,
+    values: Mapping[str, Any],
+    key: str,
+    default: Any = _UNKNOWN,
+    *,
+    positive: bool = False,
 ) -> float:
     """Return a number that an object has, or a default.
 

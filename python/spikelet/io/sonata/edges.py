@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy.typing as npt
 
 from spikelet._util.checks import fail
 from spikelet.io.sonata import hdf5
-from spikelet.io.sonata.config import WHERE, Config, entry
+from spikelet.io.sonata.config import WHERE, Config, entry, naming
 from spikelet.io.sonata.nodes import Nodes
 from spikelet.io.sonata.synapses import EXACT, Synapse, read_synapse, settable
 from spikelet.io.sonata.types_file import Row, components, number, read_types
@@ -84,7 +83,8 @@ class _Type:
     synapse: Synapse
     weight: float
     delay: float
-    copies: float
+    copies: float  # with the sign
+    sign: float
 
 
 class _Edges:
@@ -115,25 +115,30 @@ class _Edges:
             fail(group.where, "edge_types_file", None, "must be given, with at least one type")
         self.numbers = np.array(list(self.types), dtype=np.int64)
         self.synapses = list(dict.fromkeys(t.synapse for t in self.types.values()))
-        self.kind = np.array([self.synapses.index(t.synapse) for t in self.types.values()], np.int64)
+        self.kind = np.array(
+            [self.synapses.index(t.synapse) for t in self.types.values()], np.int64
+        )
         self.weights = np.array([t.weight for t in self.types.values()])
         self.delays = np.array([t.delay for t in self.types.values()])
         self.copies = np.array([t.copies for t in self.types.values()])
+        self.signs = np.array([t.sign for t in self.types.values()])
 
     def connect(
         self, net: NetworkContents, populations: Mapping[str, list[Population]]
     ) -> list[Projection]:
         """Read the edges twice, to count and to place them, and connect what they connect."""
         streams: dict[_Key, tuple[StreamedProjection, float]] = {}
-        with _naming(self.group.where):
+        with naming(self.group.where):
             for _, ids, key, chosen in self._blocks(types=len(self.synapses) > 1):
                 if key not in streams:
                     streams[key] = self._stream(net, populations, key)
-                streams[key][0].count(*(x[chosen] for x in ids))
+                streams[key][0].count(ids[0][chosen], ids[1][chosen])
             for begin, ids, key, chosen in self._blocks(types=True):
                 stream, factor = streams[key]
                 weight, delay = self._values(begin, begin + len(ids[0]), chosen)
-                stream.place(*(x[chosen] for x in ids), weight if factor == 1 else factor * weight, delay)
+                if factor != 1:
+                    weight = factor * weight
+                stream.place(ids[0][chosen], ids[1][chosen], weight, delay)
             return [stream.connect() for stream, _ in streams.values()]
 
     def _blocks(self, *, types: bool) -> Iterator[tuple[int, tuple[Array, Array], _Key, Any]]:
@@ -156,7 +161,7 @@ class _Edges:
             if types:
                 at = self._types(begin, end)
                 kind = self.kind[at] if len(self.synapses) > 1 else None
-            if kind is None and parts == [None, None]:
+            if kind is None and all(part is None for part in parts):
                 yield begin, ids, (0, 0, 0), slice(None)
                 continue
             columns = [np.zeros(end - begin, np.int64) if x is None else x for x in (kind, *parts)]
@@ -184,7 +189,7 @@ class _Edges:
         one = len(at) > 0 and (at.strides == (0,) or bool((at == at[0]).all()))
         at = at[:1] if one else at
         weight, delay, copies = self.weights[at], self.delays[at], self.copies[at]
-        if any(self.columns.values()):
+        if self.group_id is not None or any(self.columns.values()):
             n = end - begin if isinstance(chosen, slice) else len(chosen)
             weight, delay, copies = (np.broadcast_to(x, (n,)) for x in (weight, delay, copies))
             own = self._own_values(begin, end, chosen)
@@ -192,7 +197,11 @@ class _Edges:
                 _merged(own.get(name), x)
                 for name, x in (("syn_weight", weight), ("delay", delay), ("nsyns", copies))
             )
-            weight, delay, copies = (x[:1] if x.strides == (0,) else x for x in (weight, delay, copies))
+            if "nsyns" in own:
+                copies = copies * self.signs[at]
+            weight, delay, copies = (
+                x[:1] if x.strides == (0,) else x for x in (weight, delay, copies)
+            )
         plain = copies.size == 1 and copies[0] == 1
         return (weight if plain else weight * copies), delay
 
@@ -218,7 +227,9 @@ class _Edges:
                     bad = int(at.max()) if int(at.max()) >= data.shape[0] else int(at.min())
                     rule = f"must be below {data.shape[0]}, the length of {number}/{name}"
                     fail(f"{self.group.where}/edge_group_index", "index", bad, rule)
-                values = hdf5.column(data, at.astype(np.int64, copy=False)).astype(np.float64, copy=False)
+                values = hdf5.column(data, at.astype(np.int64, copy=False)).astype(
+                    np.float64, copy=False
+                )
                 if mine is None:
                     found[name] = values
                     continue
@@ -239,13 +250,18 @@ class _Edges:
             rule = "must be neurons; these cannot receive spikes"
             fail(where, "target_node_id", part.template, rule, got="nodes that are")
         receptor, factor = _receptor(where, synapse, model)
-        rule = synapse.rule(where, _uniform(where, synapse, part.plastic))
-        if synapse.negative and not isinstance(rule, Plasticity):
+        plasticity = synapse.rule(where, _uniform(where, synapse, part.plastic))
+        if synapse.negative and not isinstance(plasticity, Plasticity):
             fail(where, "Wmax", dict(synapse.parameters)["Wmax"], "must be > 0")
         if synapse.negative and synapse.template != "vogels_sprekeler_synapse" and factor == 1:
             bound = dict(synapse.parameters)["Wmax"]
-            fail(where, "Wmax", bound, f"must be > 0 for {synapse.template} at synapses with currents")
-        return StreamedProjection(net, pre, post, receptor, rule), factor
+            fail(
+                where,
+                "Wmax",
+                bound,
+                f"must be > 0 for {synapse.template} at synapses with currents",
+            )
+        return StreamedProjection(net, pre, post, receptor, plasticity), factor
 
 
 def _merged(own: Any, of_types: Array) -> Array:
@@ -289,21 +305,39 @@ def _type(config: Config, group: hdf5.Group, type_id: int, row: Row) -> _Type:
         k: value for k in settable(template) if (value := number(where, row, k)) is not None
     }
     parameters |= components(config, "synaptic_models_dir", row, where)
+    sign = _sign(where, parameters)
     exact = {k.removeprefix(EXACT): number(where, row, k) for k in row if k.startswith(EXACT)}
-    synapse = read_synapse(where, template, parameters, {k: v for k, v in exact.items() if v is not None})
+    synapse = read_synapse(
+        where, template, parameters, {k: v for k, v in exact.items() if v is not None}
+    )
     values = []
     for own, column, default in (("weight", "syn_weight", 1.0), ("delay", "delay", 1.0)):
         given = parameters.get(own, number(where, row, column))
         values.append(default if given is None else float(given))
     copies = number(where, row, "nsyns")
-    return _Type(synapse, values[0], values[1], 1.0 if copies is None else copies)
+    return _Type(synapse, values[0], values[1], sign * (1.0 if copies is None else copies), sign)
+
+
+def _sign(where: str, parameters: dict[str, Any]) -> float:
+    """Take the sign of the weights from parameters of an "instantaneous" synapse, which is for NEURON's IntFire1."""
+    if not str(parameters.pop("level_of_detail", "instan")).startswith("instan"):
+        fail(where, "level_of_detail", "another one", "must be instantaneous")
+    sign = parameters.pop("sign", 1)
+    if sign not in (1, -1):
+        fail(where, "sign", sign, "must be 1 or -1")
+    return float(sign)
 
 
 def _receptor(where: str, synapse: Synapse, model: NeuronModel) -> tuple[str | None, float]:
     """Return the receptor by name, and the factor from NEST's weights to ours."""
     if model.by_sign or len(model.receptors) == 1:
         if synapse.receptor:
-            fail(where, "receptor_type", synapse.receptor, f"must be 0: {type(model).__name__} has no ports")
+            fail(
+                where,
+                "receptor_type",
+                synapse.receptor,
+                f"must be 0: {type(model).__name__} has no ports",
+            )
         negative = synapse.negative and model.conductance
         return ("in", -1.0) if negative else (None, 1.0)
     if not 1 <= synapse.receptor <= len(model.receptors):
@@ -321,15 +355,3 @@ def _uniform(where: str, synapse: Synapse, plastic: Mapping[str, Any]) -> dict[s
             values = np.unique(value)[:2].tolist()
             fail(where, key, values, "must be the same in all target neurons", got="values")
     return {key: float(value) for key, value in plastic.items()}
-
-
-@contextlib.contextmanager
-def _naming(where: str) -> Iterator[None]:
-    """Name the file and the group in errors of the network."""
-    try:
-        yield
-    except (ValueError, TypeError) as error:
-        if str(error).startswith(WHERE):
-            raise
-        msg = f"{where}: {error}"
-        raise ValueError(msg) from None

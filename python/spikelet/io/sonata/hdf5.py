@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import mmap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ BLOCK = 1 << 20
 _RATIO = 1100  # deflate compresses 1032 times at best
 _SMALL = 1 << 24  # bytes that need no proof
 
+_HEAP, _SEARCHED = b"GCOL\x01\0\0\0", 1 << 24
+
 # What h5py raises for damaged files.
 _BROKEN = (
     OSError, RuntimeError, KeyError, TypeError, AttributeError, IndexError, OverflowError, UnicodeError, MemoryError,
@@ -39,6 +42,7 @@ class Group:
 
     def __init__(self, group: Any, file: Path) -> None:
         self.group, self.file = group, file
+        self._read: dict[str, npt.NDArray[Any]] = {}
 
     @property
     def where(self) -> str:
@@ -121,6 +125,14 @@ class Group:
         """Return a dataset, or None if there is none."""
         return self.dataset(name, kinds, length) if name in self.group else None
 
+    def values(self, name: str, data: Any, rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+        """Return some entries of a dataset of the group; a short one is read once."""
+        if data.shape[0] > 4 * BLOCK:
+            return column(data, rows)
+        if name not in self._read:
+            self._read[name] = data[:]
+        return np.asarray(self._read[name][rows])
+
     def datasets(self) -> list[str]:
         """Return the names of the datasets in it."""
         h5py = library()
@@ -150,9 +162,9 @@ def opened(path: Path, top: str) -> Iterator[Group]:
         If it cannot be opened.
     """
     h5py, where = library(), f"{WHERE}: {path}"
-    with path.open("rb") as file:
-        if not file.read(1):
-            fail(where, "size", 0, "must be an HDF5 file")
+    if path.stat().st_size == 0:
+        fail(where, "size", 0, "must be an HDF5 file")
+    _check_heaps(where, path)
     try:
         with h5py.File(path, "r", locking=False) as file:
             root = Group(file, path)
@@ -167,6 +179,36 @@ def opened(path: Path, top: str) -> Iterator[Group]:
     except _BROKEN as error:
         msg = f"{where}: cannot be read: {type(error).__name__}: {_line(error)}"
         raise ValueError(msg) from error
+
+
+def _check_heaps(where: str, path: Path) -> None:
+    """Check the lengths in heaps of strings, which HDF5 trusts: where one is 0, it never ends.
+
+    The beginning and the end of a file are searched, where writers put them.
+    """
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        parts = [(0, min(len(data), _SEARCHED))]
+        if len(data) > _SEARCHED:
+            parts.append((max(_SEARCHED, len(data) - _SEARCHED), len(data)))
+        for begin, end in parts:
+            at = data.find(_HEAP, begin, end)
+            while at >= 0:
+                _check_heap(where, data, at)
+                at = data.find(_HEAP, at + 1, end)
+
+
+def _check_heap(where: str, data: mmap.mmap, begin: int) -> None:
+    """Walk the objects of a heap: a number, a count, a length, and that many bytes, rounded up to 8."""
+    head = 16
+    end = min(begin + int.from_bytes(data[begin + 8 : begin + 16], "little"), len(data))
+    at = begin + head
+    while at + head <= end:
+        number = int.from_bytes(data[at : at + 2], "little")
+        length = int.from_bytes(data[at + 8 : at + 16], "little")
+        size = head + (length + 7) // 8 * 8 if number else length  # free space counts its head
+        if size < head or size > end - at:
+            fail(where, "length in a heap of strings", length, "must lie within the heap")
+        at += size
 
 
 def _line(error: BaseException) -> str:

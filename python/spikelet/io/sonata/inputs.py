@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -122,9 +122,21 @@ def _csv(file: Path, population: str) -> tuple[Floats, Ints]:
     table = table.rename(columns={"gid": "node_ids", "gids": "node_ids", "node_id": "node_ids"})
     for column, kinds in (("timestamps", "iuf"), ("node_ids", "iu")):
         if column not in table.columns:
-            fail(where, column, list(map(str, table.columns)), "must be one of the columns", got="columns")
+            fail(
+                where,
+                column,
+                list(map(str, table.columns)),
+                "must be one of the columns",
+                got="columns",
+            )
         if len(table) and table[column].dtype.kind not in kinds:
-            fail(where, column, str(table[column].dtype), "must hold numbers; ids are integers", got="type")
+            fail(
+                where,
+                column,
+                str(table[column].dtype),
+                "must hold numbers; ids are integers",
+                got="type",
+            )
     if "population" in table.columns:
         table = table[table["population"].astype(str) == population]
     times = table["timestamps"].to_numpy(np.float64)
@@ -163,6 +175,11 @@ def read_clamps(config: Config, nodes: Mapping[str, Nodes], sets: NodeSets) -> l
         for population, rows in sets.rows(where, item.get("node_set", "all")).items():
             for part in nodes[population].parts:
                 if part.template == VIRTUAL and np.isin(rows, part.rows).any():
-                    fail(where, "node_set", population, "must name neurons, but these nodes are virtual")
+                    fail(
+                        where,
+                        "node_set",
+                        population,
+                        "must name neurons, but these nodes are virtual",
+                    )
             found.append(Clamp(population, rows, amplitude, start, start + duration))
     return found

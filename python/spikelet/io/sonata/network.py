@@ -17,14 +17,14 @@ from spikelet._util.checks import fail
 from spikelet._util.progress import bar
 from spikelet._util.sealed import Sealed
 from spikelet.io.sonata import inputs, outputs
-from spikelet.io.sonata.config import WHERE, Config, read_config, read_json, require_number
+from spikelet.io.sonata.config import WHERE, Config, naming, read_config, read_json, require_number
 from spikelet.io.sonata.edges import connect_edges
 from spikelet.io.sonata.node_sets import NodeSets
 from spikelet.io.sonata.nodes import Nodes, read_nodes
 from spikelet.network.network import Network
 from spikelet.network.population import Population
 from spikelet.network.projection import Projection
-from spikelet.network.recorders import SpikeRecorder, StateRecorder
+from spikelet.network.recorders import StateRecorder
 from spikelet.network.union import Union
 from spikelet.neurons import NeuronModel
 from spikelet.sources import SpikeSource, StepCurrent
@@ -49,7 +49,8 @@ class SonataNetwork(Sealed):
         The populations of nodes. Nodes of one model are a population; a population of nodes that has several models is
         their union.
     node_ids : dict of str to array of int
-        The SONATA id of each element of these populations.
+        The SONATA id of each element of these populations. Neurons come before sources, so these are also the ids of
+        the elements of `spikes`.
     projections : dict of str to tuple of Projection
         The populations of edges: a projection for each kind of synapse and pair of populations.
     spikes : dict of str to (recorder)
@@ -157,6 +158,8 @@ class SonataNetwork(Sealed):
                 for shown in self._shown:
                     stack.enter_context(shown.writing(net.ranks.rank == 0))
             report = stack.enter_context(bar(stop)) if progress is True else progress
+            for shown in self._shown:
+                shown.write_start()
             for _ in self._pieces(stop, report if callable(report) else False):
                 for shown in self._shown:
                     shown.write()
@@ -190,6 +193,8 @@ class SonataNetwork(Sealed):
             call = (lambda t, start=start: report(start + t)) if callable(report) else False
             net.run(length * net.dt, progress=call)
             done += length
+            if callable(report):
+                report(done * net.dt)
             yield
 
     def _train(self, name: str) -> tuple[npt.NDArray[np.float64], Ints]:
@@ -240,27 +245,38 @@ class _Shown:
         if not writes:
             yield
             return
-        with outputs.report_file(self._report, self._units, self._ids, self._net.dtype) as file:
+        with outputs.report_file(self._report, self._units, self._ids) as file:
             self._file = file
             try:
                 yield
             finally:
                 self._file = None
 
+    def write_start(self) -> None:
+        """Write the states at time 0, which recorders do not sample."""
+        if self._report.start == 0:
+            self._append(lambda r: np.asarray(getattr(r.target, r.name))[None, :])
+
     def write(self) -> None:
         """Write what was recorded, and forget it."""
-        report = self._report
-        begin = max(report.start - report.every / 2, 0.0)
+        begin, end = (t - self._report.every / 2 for t in (self._report.start, self._report.stop))
+
+        def take(recorder: StateRecorder) -> npt.NDArray[Any]:
+            _, values = recorder.between(max(begin, 0.0), end)
+            recorder.clear()
+            return values
+
+        self._append(take)
+
+    def _append(self, take: Callable[[StateRecorder], npt.NDArray[Any]]) -> None:
+        """Write the frames that a function returns for each recorder."""
         for name, recorders in self._recorders.items():
-            values: npt.NDArray[Any] | None = None
-            for recorder, at in recorders:
-                _, own = recorder.between(begin, report.stop - report.every / 2)
-                if values is None:
-                    values = np.empty((len(own), len(self._ids[name])), own.dtype)
-                values[:, at] = own
-                recorder.clear()
-            if self._file is not None and values is not None:
-                self._file.append(name, values)
+            parts = [(take(recorder), at) for recorder, at in recorders]
+            frames = np.empty((len(parts[0][0]), len(self._ids[name])), np.float32)
+            for values, at in parts:
+                frames[:, at] = values
+            if self._file is not None:
+                self._file.append(name, frames)
 
 
 def read_sonata(
@@ -334,14 +350,23 @@ def read_sonata(
     clamps = inputs.read_clamps(found, nodes, sets)
     stop = require_number(f"{where}: run", run, "tstop", run.get("duration", np.finfo(float).max))
     reports = outputs.read_reports(_without_unknown(found, sets), nodes, sets, step, stop)
-    parts = {name: _populations(net, of, trains.get(name)) for name, of in nodes.items()}
-    start = require_number(f"{where}: conditions", found.section("conditions"), "v_init", None) if v_init else None
+    parts = {}
+    for name, of in nodes.items():
+        with naming(of.where):
+            parts[name] = _populations(net, of, trains.get(name))
+    start = (
+        require_number(f"{where}: conditions", found.section("conditions"), "v_init", None)
+        if v_init
+        else None
+    )
     for name, of in nodes.items():
         for part, population in zip(of.parts, parts[name], strict=True):
-            _start(population, part.states, start)
+            with naming(of.where):
+                _start(population, part.states, start)
     projections = connect_edges(found, net, nodes, parts)
     for clamp in clamps:
-        _inject(net, clamp, nodes[clamp.population], parts[clamp.population])
+        with naming(f"{where}: inputs"):
+            _inject(net, clamp, nodes[clamp.population], parts[clamp.population])
     return SonataNetwork(found, net, nodes, parts, projections, reports)
 
 
@@ -370,7 +395,9 @@ def _without_unknown(config: Config, sets: NodeSets) -> Config:
     for name, item in config.items("reports"):
         cells = item.get("cells", "all")
         if isinstance(cells, str) and cells not in sets:
-            _warn(f"{WHERE}: the report {name!r} is left out: its node set {cells!r} is not defined")
+            _warn(
+                f"{WHERE}: the report {name!r} is left out: its node set {cells!r} is not defined"
+            )
         else:
             kept[name] = item
     return Config(config.path, {**config.values, "reports": kept})
@@ -384,7 +411,9 @@ def _populations(net: Network, nodes: Nodes, trains: inputs.Trains | None) -> li
         model = part.model
         if model is None:
             if trains is None:
-                _warn(f"{WHERE}: no input drives the virtual nodes of {nodes.name!r}; they are silent")
+                _warn(
+                    f"{WHERE}: no input drives the virtual nodes of {nodes.name!r}; they are silent"
+                )
                 trains = inputs.Trains(np.empty(0), np.empty(0, np.int64))
             mine = np.isin(trains.rows, part.rows)
             model = SpikeSource(
@@ -397,7 +426,7 @@ def _populations(net: Network, nodes: Nodes, trains: inputs.Trains | None) -> li
 
 
 def _in_tics(dt: float) -> bool:
-    return round(1000 * dt) >= 1 and abs(round(1000 * dt) / 1000 - dt) <= 1e-9 * dt
+    return 1 <= round(1000 * dt) < 2**53 and abs(round(1000 * dt) / 1000 - dt) <= 1e-9 * dt
 
 
 def _start(population: Population, states: Mapping[str, Any], v_init: float | None) -> None:

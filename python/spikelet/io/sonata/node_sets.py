@@ -36,7 +36,9 @@ class NodeSets:
 
     def __contains__(self, name: Any) -> bool:
         """Return whether there is a set of a name."""
-        return isinstance(name, str) and (name in self._sets or name in self._nodes or name == "all")
+        return isinstance(name, str) and (
+            name in self._sets or name in self._nodes or name == "all"
+        )
 
     def rows(self, where: str, name: Any) -> Rows:
         """Return the rows of a set's nodes, by population.
@@ -54,11 +56,16 @@ class NodeSets:
             If there is no such set, or its definition is wrong or leads to itself.
         """
         masks = {n: np.zeros(len(nodes), bool) for n, nodes in self._nodes.items()}
-        self._add(where, name, masks, ())
+        self._add(where, name, masks, (), set())
         return {n: np.flatnonzero(mask) for n, mask in masks.items() if mask.any()}
 
     def _add(
-        self, where: str, name: Any, masks: dict[str, npt.NDArray[np.bool_]], within: tuple[str, ...]
+        self,
+        where: str,
+        name: Any,
+        masks: dict[str, npt.NDArray[np.bool_]],
+        within: tuple[str, ...],
+        done: set[str],
     ) -> None:
         if isinstance(name, (dict, list)):
             definition = name
@@ -69,12 +76,15 @@ class NodeSets:
         elif name in within:
             rule = f"must not contain itself ({self._file})"
             fail(where, "node set", " -> ".join((*within, name)), rule)
+        elif name in done:
+            return
         else:
             within = (*within, name)
+            done.add(name)
             definition = self._sets.get(name, {} if name == "all" else {"population": name})
         if isinstance(definition, list):
             for other in definition:
-                self._add(where, other, masks, within)
+                self._add(where, other, masks, within, done)
         elif isinstance(definition, dict):
             self._add_rules(where, definition, masks)
         else:
@@ -88,7 +98,12 @@ class NodeSets:
             for key, value in rules.items():
                 allowed = value if isinstance(value, list) else [value]
                 if any(isinstance(v, (dict, list, type(None))) for v in allowed):
-                    fail(where, f"node set, {key}", value, "must be a number, a string or a list of these")
+                    fail(
+                        where,
+                        f"node set, {key}",
+                        value,
+                        "must be a number, a string or a list of these",
+                    )
                 if mask.any():
                     mask &= nodes.matches(f"{WHERE}: {self._file}", key, allowed)
             masks[n] |= mask

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +15,7 @@ from spikelet.io import nest_models
 from spikelet.io.sonata import hdf5
 from spikelet.io.sonata.config import WHERE, Config, entry
 from spikelet.io.sonata.types_file import Row, components, read_types
+from spikelet.neurons import LIFDelta
 from spikelet.sources import PoissonSource
 
 __all__ = ["Nodes", "Part", "read_nodes"]
@@ -24,7 +25,7 @@ Ints = npt.NDArray[np.int64]
 VIRTUAL = "virtual"
 _POINT = ("point_neuron", "point_process")
 _MOST, _MOST_PARTS = 2**32 - 1024, 2**16
-_POISSON = "poisson_generator"
+_POISSON, _INTFIRE = "poisson_generator", "IntFire1"
 
 
 @dataclass
@@ -42,7 +43,7 @@ class Part:
 
 @dataclass
 class Nodes:
-    """A population of nodes, as a file describes it."""
+    """A population of nodes, as a file describes it. Neurons are its first parts, sources its last."""
 
     name: str
     file: Path
@@ -92,7 +93,12 @@ class Nodes:
         at = np.minimum(np.searchsorted(known, ids.astype(np.int64)), n - 1)
         wrong = known[at] != ids
         if wrong.any():
-            fail(where, argument, int(ids[wrong][0]), f"must be the node_id of a node of {self.name!r}")
+            fail(
+                where,
+                argument,
+                int(ids[wrong][0]),
+                f"must be the node_id of a node of {self.name!r}",
+            )
         return self._sorted[at]
 
     def place(self) -> tuple[npt.NDArray[np.uint16] | None, npt.NDArray[np.uint32] | None]:
@@ -109,7 +115,11 @@ class Nodes:
         """Return which nodes have one of several values of an attribute; none have it if there is no such attribute."""
         if key == "population":
             return np.full(len(self), self.name in allowed)
-        own = {"node_id": self.node_ids, "node_type_id": self.type_ids, "node_group_id": self.group_ids}
+        own = {
+            "node_id": self.node_ids,
+            "node_type_id": self.type_ids,
+            "node_group_id": self.group_ids,
+        }
         if key in own:
             if not all(type(v) is int for v in allowed):
                 fail(where, key, allowed, "must be integers")
@@ -218,7 +228,7 @@ class _Kind(NamedTuple):
     """Nodes of one type, in one group, with one model."""
 
     rows: Ints
-    index: Ints  # of each in the group
+    places: Ints  # of each in the group
     group: hdf5.Group | None
     row: Row
     type_id: int
@@ -226,23 +236,33 @@ class _Kind(NamedTuple):
     template: str
 
 
+_MODEL = ("model_type", "model_template")
+
+
 def _kinds(nodes: Nodes, groups: dict[int, hdf5.Group]) -> Iterator[_Kind]:
-    pairs = np.unique(np.stack([nodes.type_ids, nodes.group_ids]), axis=1).T
-    for type_id, number in pairs.tolist():
-        rows = np.flatnonzero((nodes.type_ids == type_id) & (nodes.group_ids == number))
+    types, of_type = np.unique(nodes.type_ids, return_inverse=True)
+    numbers, of_group = np.unique(nodes.group_ids, return_inverse=True)
+    kinds, first = np.unique(of_type * len(numbers) + of_group, return_inverse=True)
+    order = np.argsort(first, kind="stable")
+    ends = np.cumsum(np.bincount(first))
+    for kind, rows in zip(kinds.tolist(), np.split(order, ends[:-1]), strict=True):
+        type_id, number = int(types[kind // len(numbers)]), int(numbers[kind % len(numbers)])
         group, row = groups.get(number), nodes.types.get(type_id, {})
         index = nodes.group_index[rows]
-        attributes = []
-        for key in ("model_type", "model_template"):
-            if group is not None and key in group:
-                attributes.append(_attribute(group, key, index))
-            else:
-                attributes.append(np.full(len(rows), row.get(key, ""), dtype=object))
-        if type_id not in nodes.types and "" in attributes[0]:
+        given = [row.get(key, "") for key in _MODEL]
+        own = [group is not None and key in group for key in _MODEL]
+        if type_id not in nodes.types and not own[0]:
             known = ", ".join(map(str, nodes.types)) or "no types"
             fail(nodes.where, "node_type_id", type_id, f"must be in the table of types ({known})")
-        for model_type, template in sorted(set(zip(*attributes, strict=True))):
-            mine = (attributes[0] == model_type) & (attributes[1] == template)
+        if group is None or not any(own):
+            yield _Kind(rows, index, group, row, type_id, *given)
+            continue
+        columns = [
+            _attribute(group, key, index) if there else np.full(len(rows), value, dtype=object)
+            for key, there, value in zip(_MODEL, own, given, strict=True)
+        ]
+        for model_type, template in sorted(set(zip(*columns, strict=True))):
+            mine = (columns[0] == model_type) & (columns[1] == template)
             yield _Kind(rows[mine], index[mine], group, row, type_id, model_type, template)
 
 
@@ -252,13 +272,18 @@ def _attribute(group: hdf5.Group, name: str, index: Ints) -> npt.NDArray[Any]:
     where = f"{group.where}/{name}"
     if len(index) and int(index.max()) >= data.shape[0]:
         fail(where, "index", int(index.max()), f"must be below its length, {data.shape[0]}")
-    values = hdf5.column(data, index)
+    values = group.values(name, data, index)
     if "@library" in group and name in group.child("@library"):
         texts = group.child("@library").sized(name, "OSU")[:]
         if values.dtype.kind not in "iu":
             fail(where, "type", str(values.dtype), "must be integers, as there is a library")
         if len(values) and (values.min() < 0 or int(values.max()) >= len(texts)):
-            fail(where, "value", int(values.max()), f"must be below {len(texts)}, the library's length")
+            fail(
+                where,
+                "value",
+                int(values.max()),
+                f"must be below {len(texts)}, the library's length",
+            )
         values = texts[values]
     if values.dtype.kind in "OSU":
         return np.array([v.decode() if isinstance(v, bytes) else str(v) for v in values], object)
@@ -276,33 +301,49 @@ def _parts(config: Config, nodes: Nodes, kinds: Iterator[_Kind]) -> list[Part]:
             allowed = ", ".join((*_POINT, VIRTUAL))
             rule = f"must be one of {allowed}: spikelet simulates point neurons"
             fail(where, "model_type", kind.model_type, rule)
-        schema, colon, name = kind.template.rpartition(":")
-        if colon and schema != "nest":
-            fail(where, "model_template", kind.template, 'must be a model of NEST, as "nest:iaf_psc_alpha"')
+        name = _template(where, kind.template)
         values = components(config, "point_neuron_models_dir", kind.row, where)
-        values |= _own_parameters(where, kind)
-        key = (name, () if name == _POISSON else nest_models.structure(where, name, values), tuple(sorted(values)))
+        if name == _INTFIRE:  # a note of who it is for
+            values.pop("type", None)
+        values |= _own_parameters(kind)
+        lengths = () if name in _OTHERS else nest_models.structure(where, name, values)
+        key = (name, lengths, tuple(sorted(values)))
         together.setdefault(key, []).append((kind, values))
     if len(together) > _MOST_PARTS:
         rule = f"must be at most {_MOST_PARTS}"
-        fail(nodes.where, "number of models with parameters of different names", len(together), rule)
-    return [_part(nodes, key[0], members) for key, members in together.items()]
+        fail(
+            nodes.where, "number of models with parameters of different names", len(together), rule
+        )
+    return [_part(nodes, key[0], dict(*key[1:2]), members) for key, members in together.items()]
 
 
-def _own_parameters(where: str, kind: _Kind) -> dict[str, Any]:
+def _template(where: str, template: str) -> str:
+    """Return NEST's name of a model, or NEURON's where there is one of ours."""
+    schema, colon, name = template.rpartition(":")
+    if template == f"nrn:{_INTFIRE}":
+        return name
+    if colon and schema != "nest":
+        rule = f'must be a model of NEST, as "nest:iaf_psc_alpha", or "nrn:{_INTFIRE}"'
+        fail(where, "model_template", template, rule)
+    return name
+
+
+def _own_parameters(kind: _Kind) -> dict[str, Any]:
     """Return the parameters that each node has in the file."""
     if kind.group is None or "dynamics_params" not in kind.group:
         return {}
     group, found = kind.group.child("dynamics_params"), {}
     for name in group.datasets():
-        values = np.asarray(_attribute(group, name, kind.index))
+        values = np.asarray(_attribute(group, name, kind.places))
         if values.dtype.kind not in "iuf":
             fail(f"{group.where}/{name}", "type", str(values.dtype), "must be numbers")
         found[name] = values.astype(np.float64)
     return found
 
 
-def _part(nodes: Nodes, name: str, members: list[tuple[_Kind, dict[str, Any]]]) -> Part:
+def _part(
+    nodes: Nodes, name: str, lists: dict[str, int], members: list[tuple[_Kind, dict[str, Any]]]
+) -> Part:
     rows = np.sort(np.concatenate([kind.rows for kind, _ in members]))
     if name == VIRTUAL:
         return Part(rows)
@@ -312,7 +353,7 @@ def _part(nodes: Nodes, name: str, members: list[tuple[_Kind, dict[str, Any]]]) 
     def joined(key: str, values: list[Any]) -> Any:
         first = values[0]
         for value in values:
-            if isinstance(value, (str, bytes, dict, type(None))) or np.ndim(value) > 1:
+            if not isinstance(value, (int, float, np.ndarray)):
                 fail(where, key, value, "must be a number")
             if not np.isfinite(np.asarray(value, float)).all() and key != "V_min":
                 fail(where, key, value, "must be finite")
@@ -326,15 +367,14 @@ def _part(nodes: Nodes, name: str, members: list[tuple[_Kind, dict[str, Any]]]) 
     parameters: dict[str, Any] = {}
     for key in members[0][1]:
         values = [values[key] for _, values in members]
-        if isinstance(values[0], list):
-            parameters[key] = [
-                joined(key, [value[i] for value in values]) for i in range(len(values[0]))
-            ]
+        if key in lists:
+            each = range(lists[key])
+            parameters[key] = [joined(key, [value[i] for value in values]) for i in each]
         else:
             parameters[key] = joined(key, values)
-    if name == _POISSON:
-        return Part(rows, _poisson(where, parameters), template=name)
-    found = nest_models.make(where, name, parameters)
+    if name in _OTHERS:
+        return Part(rows, _OTHERS[name](where, parameters), template=name)
+    found = nest_models.make(f"{nodes.where}:", name, parameters)
     return Part(rows, found.model, found.states, found.plastic, name)
 
 
@@ -344,3 +384,20 @@ def _poisson(where: str, parameters: dict[str, Any]) -> PoissonSource:
         if key != "rate" and not (key in neutral and np.all(value == neutral[key])):
             fail(where, key, value, f"must not be given: of {_POISSON} there is only rate")
     return PoissonSource(rate=parameters.get("rate", 0.0))
+
+
+def _intfire(where: str, parameters: dict[str, Any]) -> LIFDelta:
+    """Return NEURON's IntFire1, whose potential has no unit, as a model in mV; tau and refrac are in seconds."""
+    for key, value in parameters.items():
+        if key not in ("tau", "refrac"):
+            fail(where, "parameter", key, f"must be tau or refrac of {_INTFIRE}")
+        if not np.all(np.asarray(value) > 0):
+            fail(where, key, value, "must be > 0 s")
+    tau, refrac = (
+        1e3 * np.asarray(parameters.get(k, d)) for k, d in (("tau", 0.01), ("refrac", 0.005))
+    )
+    return LIFDelta(tau_m=tau, t_ref=refrac, C_m=1.0, E_L=0.0, V_th=1.0, V_reset=0.0)
+
+
+_OTHERS: dict[str, Callable[[str, dict[str, Any]], Any]] = {_POISSON: _poisson, _INTFIRE: _intfire}
+"""What nodes can be besides NEST's neurons."""

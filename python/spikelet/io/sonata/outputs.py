@@ -18,7 +18,15 @@ from spikelet.io.sonata.config import WHERE, Config, inside, require_number
 from spikelet.io.sonata.node_sets import NodeSets
 from spikelet.io.sonata.nodes import VIRTUAL, Nodes
 
-__all__ = ["Report", "ReportFile", "begin_file", "read_reports", "report_file", "spikes_file", "write_spikes"]
+__all__ = [
+    "Report",
+    "ReportFile",
+    "begin_file",
+    "read_reports",
+    "report_file",
+    "spikes_file",
+    "write_spikes",
+]
 
 Ints = npt.NDArray[np.int64]
 
@@ -107,12 +115,19 @@ def read_reports(
             if abs(round(value / unit) * unit - value) > 1e-6 * dt:
                 fail(where, key, value, f"must be a multiple of {unit:g} ms")
         if begin < 0 or end <= begin:
-            fail(where, "start_time and end_time", (begin, end), "must be 0 <= start_time < end_time")
+            fail(
+                where, "start_time and end_time", (begin, end), "must be 0 <= start_time < end_time"
+            )
         path = output_file(config, where, item.get("file_name", f"{name}.h5"))
         found.append(Report(name, path, variable, rows, begin, end, every))
     paths = [report.path for report in found]
     if len(set(paths)) < len(paths):
-        fail(f"{WHERE}: {config.path}", "reports", list(map(str, paths)), "must write to different files")
+        fail(
+            f"{WHERE}: {config.path}",
+            "reports",
+            list(map(str, paths)),
+            "must write to different files",
+        )
     return found
 
 
@@ -153,15 +168,15 @@ def write_spikes(
 
 @contextlib.contextmanager
 def report_file(
-    report: Report, units: Mapping[str, str], ids: Mapping[str, Ints], dtype: Any
+    report: Report, units: Mapping[str, str], ids: Mapping[str, Ints]
 ) -> Iterator[ReportFile]:
     """Write a report, which appears under its name when it is complete; see `ReportFile`."""
     with replacing(report.path) as part, begin_file(part) as file:
-        yield ReportFile(file, report, units, ids, dtype)
+        yield ReportFile(file, report, units, ids)
 
 
 class ReportFile:
-    """A report that is written piece by piece.
+    """A report that is written piece by piece. Its values are float32, as the format has it.
 
     Parameters
     ----------
@@ -173,25 +188,23 @@ class ReportFile:
         The unit of the state, by population.
     ids : dict of str to array
         The node ids, by population.
-    dtype : dtype
-        Of the values.
     """
 
     def __init__(
-        self, file: Any, report: Report, units: Mapping[str, str], ids: Mapping[str, Ints], dtype: Any
+        self, file: Any, report: Report, units: Mapping[str, str], ids: Mapping[str, Ints]
     ) -> None:
         frames = math.ceil(round((report.stop - report.start) / report.every, 6))
         self.data, self._next = {}, dict.fromkeys(ids, 0)
         for name, own in ids.items():
             n = len(own)
             group = file.create_group(f"report/{name}")
-            chunks = (max(1, min(frames, (1 << 18) // n)), n) if n <= 1 << 16 else None
-            self.data[name] = group.create_dataset("data", (frames, n), dtype=dtype, chunks=chunks)
+            chunks = max(1, min(frames, (1 << 18) // n)), min(n, 1 << 16)
+            self.data[name] = group.create_dataset("data", (frames, n), "f4", chunks=chunks)
             self.data[name].attrs["units"] = units[name]
             self.data[name].attrs["variable"] = report.variable
             mapping = group.create_group("mapping")
-            mapping.create_dataset("node_ids", data=own.astype(np.uint64)).attrs["sorted"] = np.int8(
-                (np.diff(own) > 0).all()
+            mapping.create_dataset("node_ids", data=own.astype(np.uint64)).attrs["sorted"] = (
+                np.int8((np.diff(own) > 0).all())
             )
             mapping.create_dataset("index_pointers", data=np.arange(n + 1, dtype=np.uint64))
             mapping.create_dataset("element_ids", data=np.zeros(n, np.uint32))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from spikelet._util.checks import fail
 from spikelet._util.described import suggestion
-from spikelet.plasticity import STDP, InhibitorySTDP, Plasticity, TripletSTDP, TsodyksMarkram
+from spikelet.io.nest.rules_of_nest import rule_of_nest
+from spikelet.plasticity import Plasticity
 
 __all__ = ["EXACT", "Synapse", "read_synapse", "settable"]
 
@@ -16,16 +18,20 @@ EXACT = "spikelet_"
 """Columns of a table of edge types that begin so hold what NEST's parameters say up to rounding."""
 
 _COMMON = ("weight", "delay", "receptor_type")
-_PAIRINGS = {
-    "stdp_synapse": "all_to_all",
-    "stdp_nn_symm_synapse": "nearest_symmetric",
-    "stdp_nn_pre_centered_synapse": "nearest_pre_centered",
-    "stdp_nn_restr_synapse": "nearest_restricted",
+_PAIRED = (
+    "stdp_synapse", "stdp_nn_symm_synapse", "stdp_nn_pre_centered_synapse", "stdp_nn_restr_synapse",
+)  # fmt: skip
+_STDP = {
+    "tau_plus": 20.0,
+    "lambda": 0.01,
+    "alpha": 1.0,
+    "mu_plus": 1.0,
+    "mu_minus": 1.0,
+    "Wmax": 100.0,
 }
-_STDP = {"tau_plus": 20.0, "lambda": 0.01, "alpha": 1.0, "mu_plus": 1.0, "mu_minus": 1.0, "Wmax": 100.0}
 _DEFAULTS: dict[str, dict[str, float]] = {
     "static_synapse": {},
-    **dict.fromkeys(_PAIRINGS, _STDP),
+    **dict.fromkeys(_PAIRED, _STDP),
     "stdp_pl_synapse_hom": {"tau_plus": 20.0, "lambda": 0.1, "alpha": 1.0, "mu": 0.4},
     "stdp_triplet_synapse": {
         "tau_plus": 16.8, "tau_plus_triplet": 101.0, "Aplus": 5e-10, "Aminus": 7e-3,
@@ -68,10 +74,10 @@ class Synapse:
         ValueError
             If the parameters do not fit.
         """
-        if self.template == "static_synapse":
-            return None
+        neuron = {**_IN_NEURON, **of_target}
         try:
-            return _RULES.get(self.template, _stdp)(self, dict(self.parameters), {**_IN_NEURON, **of_target})
+            rule = rule_of_nest(self.template, dict(self.parameters), neuron)
+            return rule if rule is None else dataclasses.replace(rule, **dict(self.exact))
         except ValueError as error:
             msg = f"{where}: {self.template}: {error}"
             raise ValueError(msg) from None
@@ -105,6 +111,9 @@ def read_synapse(
         fail(where, "model_template", template, rule)
     values = dict(_DEFAULTS[name])
     receptor = 0
+    for key in exact:
+        if "lambda" not in values or key not in ("A_plus", "A_minus"):
+            fail(where, f"{EXACT}{key}", exact[key], f"must not be given for {name}")
     for key, value in parameters.items():
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             fail(where, key, value, "must be a number")
@@ -127,58 +136,3 @@ def read_synapse(
 def settable(template: str) -> tuple[str, ...]:
     """Return the columns of a table that NEST takes for parameters of a synapse model."""
     return (*_DEFAULTS.get(template.removeprefix("nest:"), ()), "receptor_type")
-
-
-def _stdp(of: Synapse, p: Mapping[str, float], neuron: Mapping[str, float]) -> Plasticity:
-    bound = abs(p["Wmax"])
-    amplitudes = {
-        "A_plus": p["lambda"] * bound,
-        "A_minus": p["alpha"] * p["lambda"] * bound,
-        **dict(of.exact),
-    }
-    mu = p["mu_plus"], p["mu_minus"]
-    named: dict[tuple[float, float], Any] = {
-        (0.0, 0.0): {"dependence": "additive"},
-        (1.0, 1.0): {"dependence": "multiplicative"},
-    }
-    how = named.get(mu, {"dependence": "power", "mu_plus": mu[0], "mu_minus": mu[1]})
-    pairing: Any = _PAIRINGS[of.template]
-    return STDP(
-        tau_plus=p["tau_plus"], tau_minus=neuron["tau_minus"], w_min=0.0, w_max=bound, pairing=pairing,
-        coincidence="ignore", **amplitudes, **how,
-    )  # fmt: skip
-
-
-def _power_law(of: Synapse, p: Mapping[str, float], neuron: Mapping[str, float]) -> Plasticity:
-    amplitudes = {"A_plus": p["lambda"], "A_minus": p["lambda"] * p["alpha"], **dict(of.exact)}
-    return STDP(
-        tau_plus=p["tau_plus"], tau_minus=neuron["tau_minus"], w_min=0.0, dependence="power_law", mu_plus=p["mu"],
-        coincidence="ignore", **amplitudes,
-    )  # fmt: skip
-
-
-def _triplet(of: Synapse, p: Mapping[str, float], neuron: Mapping[str, float]) -> Plasticity:
-    return TripletSTDP(
-        tau_plus=p["tau_plus"], tau_minus=neuron["tau_minus"], tau_plus_triplet=p["tau_plus_triplet"],
-        tau_minus_triplet=neuron["tau_minus_triplet"], A_plus=p["Aplus"], A_minus=p["Aminus"],
-        A_plus_triplet=p["Aplus_triplet"], A_minus_triplet=p["Aminus_triplet"], w_min=0.0, w_max=abs(p["Wmax"]),
-        coincidence="ignore",
-    )  # fmt: skip
-
-
-def _vogels(of: Synapse, p: Mapping[str, float], neuron: Mapping[str, float]) -> Plasticity:
-    bound = abs(p["Wmax"])
-    return InhibitorySTDP(tau=p["tau"], eta=p["eta"], alpha=p["alpha"], w_max=bound, coincidence="ignore")
-
-
-def _tsodyks(of: Synapse, p: Mapping[str, float], neuron: Mapping[str, float]) -> Plasticity:
-    return TsodyksMarkram(**p)
-
-
-_RULES: dict[str, Callable[[Synapse, Mapping[str, float], Mapping[str, float]], Plasticity]] = {
-    "stdp_pl_synapse_hom": _power_law,
-    "stdp_triplet_synapse": _triplet,
-    "vogels_sprekeler_synapse": _vogels,
-    "tsodyks2_synapse": _tsodyks,
-    "tsodyks_synapse": _tsodyks,
-}

@@ -94,7 +94,9 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(v) for v in value]
     array = np.asarray(value, np.float64)
-    return float(array.flat[0]) if array.size and (array == array.flat[0]).all() else np.array(array)
+    return (
+        float(array.flat[0]) if array.size and (array == array.flat[0]).all() else np.array(array)
+    )
 
 
 def _states(population: Population, name: str) -> dict[str, npt.NDArray[np.float64]]:
@@ -130,7 +132,9 @@ def obstacles(net: NetworkContents) -> list[str]:
     if net.ranks.size > 1:
         return ["it is shared by several ranks: make it with comm=None"]
     if net.t != 0:
-        found.append(f"it has run for {net.t:g} ms: write it before the first run, or after reset()")
+        found.append(
+            f"it has run for {net.t:g} ms: write it before the first run, or after reset()"
+        )
     for population in net.populations:
         found += _of_population(net, population)
     for projection in net.projections:
@@ -139,7 +143,9 @@ def obstacles(net: NetworkContents) -> list[str]:
     for drive in net.inputs:
         if not isinstance(drive.input, StepCurrent):
             kind = type(drive.input).__name__
-            found.append(f"{kind} to {drive.target.name}: SONATA has current clamps (StepCurrent) only")
+            found.append(
+                f"{kind} to {drive.target.name}: SONATA has current clamps (StepCurrent) only"
+            )
     found += [
         f"{type(how).__name__} of {projection!r}: SONATA does not regulate weights"
         for projection, how in net.regulations
@@ -161,12 +167,11 @@ def _of_population(net: NetworkContents, population: Population) -> list[str]:
         return [f"{name}: NEST has no model like {type(model).__name__} with these parameters"]
     reasons = list(terms.neuron_parameters(net, population)[1])
     table = _states(population, found[0])
-    unset = [s for s in table if isinstance(model, IntegrateAndFire) and s not in ("V_m", "g_ex", "g_in")]
+    unset = [
+        s for s in table if isinstance(model, IntegrateAndFire) and s not in ("V_m", "g_ex", "g_in")
+    ]
     if unset:
         reasons.append(f"{name}: {', '.join(unset)} cannot be set in {found[0]}")
-    values = [v for value in found[1].values() for v in (value if isinstance(value, list) else [value])]
-    if not all(np.isfinite(v).all() for v in values):
-        reasons.append(f"{name}: parameters must be finite")
     return reasons
 
 

@@ -46,7 +46,9 @@ def read_types(path: Path, kind: str, population: str) -> dict[int, Row]:
     except OSError:
         raise
     except (ValueError, MemoryError, OverflowError) as error:  # pandas's errors are ValueErrors
-        msg = f"{where}: must be a table with columns between spaces ({' '.join(str(error).split())})"
+        msg = (
+            f"{where}: must be a table with columns between spaces ({' '.join(str(error).split())})"
+        )
         raise ValueError(msg) from None
     if key not in table.columns:
         fail(where, key, list(map(str, table.columns)), "must be one of the columns", got="columns")

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spikelet._util.checks import fail, number, require
+from spikelet._util.checks import number, require
 from spikelet.io.nest import terms
 from spikelet.io.sonata.outputs import begin_file, write_spikes
 from spikelet.io.sonata.synapses import EXACT
@@ -96,7 +96,12 @@ class _Writer:
         self.names = _unique([p.name for p in net.populations])
         self.inputs: dict[str, Any] = {}
         self.sets: dict[str, Any] = {}
-        for name in ("network", "components/point_neuron_models", "components/synaptic_models", "inputs"):
+        for name in (
+            "network",
+            "components/point_neuron_models",
+            "components/synaptic_models",
+            "inputs",
+        ):
             (root / name).mkdir(parents=True, exist_ok=True)
 
     def write(self, stop: float) -> Path:
@@ -107,7 +112,11 @@ class _Writer:
         edges = [self._edges(p, n) for p, n in zip(projections, _unique(pairs), strict=True)]
         self._clamps(stop)
         reports = self._reports()
-        base = {"$BASE_DIR": ".", "$NETWORK_DIR": "$BASE_DIR/network", "$COMPONENT_DIR": "$BASE_DIR/components"}
+        base = {
+            "$BASE_DIR": ".",
+            "$NETWORK_DIR": "$BASE_DIR/network",
+            "$COMPONENT_DIR": "$BASE_DIR/components",
+        }
         components = {
             "point_neuron_models_dir": "$COMPONENT_DIR/point_neuron_models",
             "synaptic_models_dir": "$COMPONENT_DIR/synaptic_models",
@@ -312,5 +321,3 @@ def _lines(rows: list[dict[str, Any]]) -> Iterator[str]:
     yield " ".join(rows[0])
     for row in rows:
         yield " ".join(str(value) for value in row.values())
-
-

@@ -1,0 +1,161 @@
+"""Write models as NIR graphs."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+from spikelet._util.checks import fail
+from spikelet._util.extras import extra
+from spikelet._util.files import replacing
+from spikelet.io.nir.model import NirModel
+from spikelet.io.nir.writing_models import write_model
+from spikelet.io.nir.writing_network import write_network
+from spikelet.io.nir.writing_readers import Mode, Request
+from spikelet.layers.spiking_model import SpikingModel
+from spikelet.network.network import Network
+
+__all__ = ["write_nir"]
+
+_WHERE = "write_nir"
+
+
+def write_nir(
+    model: Any,
+    path: str | os.PathLike[str] | None = None,
+    *,
+    input_shape: Iterable[int] | None = None,
+    dt: float | None = None,
+    mode: Mode | None = None,
+    convention: Literal["nir", "snntorch", "spikingjelly", "norse", "sinabs"] = "nir",
+    dtype: Literal["float32", "float64"] | None = None,
+    compression: str | int | None = "gzip",
+) -> Any:
+    """Write a model as a NIR graph.
+
+    NIR describes neurons by equations in continuous time; the step is the reader's. A neuron with the step ``v = decay v +
+    gain x`` therefore gets the time constant that has this decay in a step of `dt`: ``-dt / log(decay)`` if the reader makes
+    exact steps, ``dt / (1 - decay)`` if it makes Euler's; and the resistance ``gain / (1 - decay)`` in both cases. `mode`
+    says which. The graph's metadata says so too.
+
+    A neuron of NIR spikes above its threshold, those of `spikelet` at it. The threshold is therefore the next smaller number
+    of the model's precision, except where the reader spikes at the threshold.
+
+    Parameters
+    ----------
+    model : SpikingModel, torch.nn.Module, Network, NirModel or nir.NIRGraph
+        A module is a network of `spikelet.torch`, as for `spikelet.torch.to_spiking_model`, but with all its neurons: those
+        with synapses, recurrent ones, and those with parameters for each neuron. It is written as in eval mode and not
+        modified. `NirModel` and `nir.NIRGraph` are written as they are.
+    path : path-like, optional
+        File to write, usually ``.nir``. It is replaced only when the new one is complete and on disk.
+    input_shape : tuple of int, optional
+        Shape of one sample at one step, as (2, 34, 34); needed unless the first layer is fully connected.
+    dt : float, optional
+        Step at which a reader gives the model's spikes, in the unit of time of the graph, seconds in all known files. By default
+        that of the reader that `convention` names, or for "nir" that of the model, if it has one, and else 1e-4.
+    mode : "exact" or "euler", optional
+        How the reader makes steps. By default as the reader does that `convention` names; for "nir" exactly, unless neurons
+        have synapses, whose current acts within the step as with Euler's method.
+    convention : str
+        "nir": the standard's equations, for any reader. Otherwise the library whose reader shall give the same spikes: its
+        step, its reset and its comparison, only primitives that it reads, and potentials in the unit that it wants. What it
+        cannot give is refused.
+    dtype : "float32" or "float64", optional
+        Type of the weights; by default that of the model. Parameters of neurons are always float64.
+    compression : str or int, optional
+        Of the file: "gzip", "lzf", a level of gzip, or None.
+
+    Returns
+    -------
+    nir.NIRGraph
+
+    Raises
+    ------
+    ValueError
+        If the model has what NIR, or the reader, cannot hold without another result; the message names the layer.
+    TypeError
+        If `model` is of another kind.
+    ImportError
+        Without the extra `nir`.
+
+    Warns
+    -----
+    UserWarning
+        About what only `read_nir` reads, from the metadata: reset by subtraction and initial potentials.
+
+    Examples
+    --------
+    >>> import spikelet as sl
+    >>> model = sl.SpikingModel([sl.layers.Linear([[0.3, 0.6]]), sl.layers.LIF(1.0, "zero", tau_m=10.0)])
+    >>> sorted(sl.io.write_nir(model).nodes)
+    ['input', 'lif1', 'linear0', 'output']
+    """
+    nir = extra("nir", _WHERE, "nir")
+    request = Request.checked(_WHERE, convention, dt, mode, dtype, input_shape)
+    _require_known(compression)
+    file = None if path is None else _file(path)
+    graph, notes = _written(model, request, nir)
+    if notes:
+        warnings.warn(f"{_WHERE}: " + "; ".join(notes), UserWarning, stacklevel=2)
+    if file is not None:
+        with replacing(file) as part:
+            nir.write(part, graph, compression=compression)
+    return graph
+
+
+def _written(model: Any, request: Request, nir: Any) -> tuple[Any, list[str]]:
+    """Return the graph, and what its readers should know."""
+    if isinstance(model, nir.NIRGraph):
+        return _as_it_is(model, request), []
+    if isinstance(model, SpikingModel):
+        return write_model(model, request)
+    if isinstance(model, NirModel):
+        return _as_it_is(model.graph, request), []
+    if isinstance(model, Network):
+        return write_network(model, request)
+    torch = sys.modules.get("torch")  # a module exists only if torch has been imported
+    if torch is not None and isinstance(model, torch.nn.Module):
+        from spikelet.io.nir.writing_torch import write_module  # noqa: PLC0415  imports torch
+
+        return write_module(model, request)
+    rule = "must be a SpikingModel, a torch.nn.Module, a Network, a NirModel or a nir.NIRGraph"
+    return fail(_WHERE, "model", type(model).__name__, rule, error=TypeError)
+
+
+def _as_it_is(graph: Any, request: Request) -> Any:
+    for name in request.given():
+        fail(
+            _WHERE,
+            name,
+            getattr(request, name),
+            "must not be given: a NIR graph is written as it is",
+        )
+    return graph
+
+
+def _require_known(compression: object) -> None:
+    level = isinstance(compression, int) and not isinstance(compression, bool)
+    if (level and 0 <= compression <= 9) or compression in ("gzip", "lzf", None):  # type: ignore[operator]
+        return
+    rule = 'must be "gzip", "lzf", a level of gzip from 0 to 9, or None'
+    fail(_WHERE, "compression", compression, rule)
+
+
+def _file(path: str | os.PathLike[str]) -> Path:
+    try:
+        file = Path(path)
+    except TypeError:
+        fail(_WHERE, "path", path, "must be the path of a file", error=TypeError)
+    if "\0" in str(file):
+        fail(_WHERE, "path", path, "must be the path of a file, without null characters")
+    if file.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not file.absolute().parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "no such folder", str(file.absolute().parent))
+    return file

@@ -1,0 +1,138 @@
+"""`SpikingModel`, converted or made of layers, as a NIR graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikelet import _core
+from spikelet._util.checks import fail
+from spikelet.conversion.building import input_shape, refuse
+from spikelet.io.nir.writing_layers import Writer
+from spikelet.io.nir.writing_neurons import Cell, Neurons, full
+from spikelet.io.nir.writing_readers import Request
+from spikelet.layers import LIF, Linear, Neuron, PredictiveIF, Shape
+from spikelet.layers.graph import INPUT, Graph, Node
+from spikelet.layers.spiking_model import SpikingModel
+
+__all__ = ["write_layers", "write_model"]
+
+Array = NDArray[Any]
+
+
+_WHERE = "write_nir"
+
+
+def write_model(model: SpikingModel, request: Request) -> tuple[Any, list[str]]:
+    """Return the graph of a model, and what its readers should know."""
+    own = "float64" if model.dtype == "float64" else "float32"
+    graph, notes = write_layers(
+        model.graph, _cell, request, own_step=_own_step(model), own_type=own
+    )
+    if model.dtype == "int16":
+        notes.append(
+            "weights are written in float32, not in the 16 bits of the model, whose spikes may differ"
+        )
+    return graph, notes
+
+
+def write_layers(
+    graph: Graph,
+    cell_of: Callable[[Node, Shape], tuple[Cell, Array | None]],
+    request: Request,
+    *,
+    own_step: float | None,
+    own_type: str,
+    synapses: bool = False,
+    one_dimensional: bool = False,
+) -> tuple[Any, list[str]]:
+    """Return the graph of layers, and what its readers should know.
+
+    Parameters
+    ----------
+    graph : Graph
+    cell_of : callable
+        See `Writer.layers`.
+    request : Request
+    own_step : float, optional
+        Step of the model [s].
+    own_type : str
+        Precision of the model.
+    synapses : bool
+        Whether neurons have synapses.
+    one_dimensional : bool
+        See `Writer`.
+    """
+    dt, mode = request.step(own_step), request.steps(synapses=synapses)
+    neurons = Neurons(request.convention, dt, mode, request.compared(own_type))
+    writer = Writer(neurons, request.real(own_type), _WHERE, one_dimensional=one_dimensional)
+    writer.layers(graph, _sample_shape(graph, request.input_shape), cell_of)
+    kept = {"dt": dt, "mode": mode, "version": _core.__version__}
+    return writer.graph({"spikelet": kept}), writer.notes + _kept(writer.nodes, request)
+
+
+def _kept(nodes: dict[str, Any], request: Request) -> list[str]:
+    """Return what is only in the metadata, for the user."""
+    if request.convention == "sinabs":
+        note = (
+            "sinabs reads neurons that send several spikes in a step and, as IF, clip their potential: set spike_fn = "
+            "SingleSpike and min_v_mem = None of its layers for the spikes of the model"
+        )
+        return [note]
+    if request.convention != "nir":  # refused, or the reader's own way
+        return []
+    notes = []
+    for key, what in (("reset", "reset by subtraction"), ("v_init", "initial potentials")):
+        names = [n for n, node in nodes.items() if key in node.metadata.get("spikelet", {})]
+        if names:
+            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+            notes.append(
+                f"NIR has no {what} ({', '.join(names[:3])}{more}): `read_nir` takes it from the metadata, other readers "
+                "ignore it, and their spikes differ"
+            )
+    return notes
+
+
+def _sample_shape(graph: Graph, shape: Iterable[int] | None) -> Shape:
+    """Return the shape of a sample: the given one, or that of the vectors that the first layers take."""
+    if shape is not None:
+        return input_shape(_WHERE, shape, "input_shape")
+    sizes = {n.layer.weight.shape[1] for n in graph.consumers(INPUT) if isinstance(n.layer, Linear)}
+    if len(sizes) != 1:
+        rule = "must be the shape of one sample, as (3, 32, 32): the model takes several"
+        fail(_WHERE, "input_shape", None, rule)
+    return (int(sizes.pop()),)
+
+
+def _own_step(model: SpikingModel) -> float | None:
+    """Return the step in seconds that all layers with a time constant have, or None."""
+    steps = {n.layer.dt for n in model.graph if isinstance(n.layer, LIF) and n.layer.decay is None}
+    return steps.pop() * 1e-3 if len(steps) == 1 else None
+
+
+def _cell(node: Node, shape: Shape) -> tuple[Cell, Array | None]:
+    """Return the neurons of a layer, and the factors of their spikes."""
+    layer = node.layer
+    assert isinstance(layer, Neuron)
+    at = f"{_WHERE}: layer '{node.name}' ({type(layer).__name__})"
+    if isinstance(layer, PredictiveIF):
+        what = "spikes by a schedule that was fitted for a number of steps, which NIR does not have"
+        refuse(at, what, 'convert with neuron="soft"')
+    if layer.code != "binary":
+        what = f"sends {layer.code} spikes, and those of NIR are 0 or 1"
+        refuse(at, what, 'convert with neuron="soft"')
+    decay, gain = layer.coefficients()
+    factor = None if np.all(np.asarray(layer.amplitude) == 1) else np.asarray(layer.amplitude)
+    subtract = layer.reset == "subtract"
+    cell = Cell(
+        decay=full(decay, shape),
+        gain=full(gain, shape),
+        threshold=full(layer.threshold, shape),
+        reset="subtract" if subtract else "value",
+        v_reset=full(0.0 if subtract else layer.v_reset, shape),
+        v_init=full(layer.v_init, shape),
+    )
+    return cell, factor

@@ -1,0 +1,306 @@
+"""Neurons in discrete time as NIR's equations in continuous time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikelet._util.checks import fail, representable
+from spikelet._util.extras import extra
+from spikelet.conversion.building import refuse
+from spikelet.io.nir.writing_readers import READERS, Mode, Reader
+
+__all__ = ["Cell", "Neurons", "full"]
+
+Floats = NDArray[np.float64]
+
+_LONG = 1e17  # steps of a time constant without leak: the decay is exactly 1 in float64
+_NUDGES = 4
+_SHORT = 1e-3  # steps of a time constant whose decay is exactly 0: exp(-1000)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Neurons with the step ``v = rest + decay (v - rest) + gain x``; arrays have the shape of the population.
+
+    With a synapse, the input x is replaced by its current ``i = syn_decay i + x``.
+
+    Parameters
+    ----------
+    decay, gain : array
+    threshold : array, optional
+        None: the neurons never spike, and their output is their potential.
+    reset : "value", "subtract" or "none"
+    v_reset, rest, v_init : array
+    strict : bool
+        A spike needs a potential above the threshold, not at it.
+    syn_decay : array, optional
+    recurrent : array [to, from], optional
+        Weights of the spikes of the previous step.
+    """
+
+    decay: Floats
+    gain: Floats
+    threshold: Floats | None = None
+    reset: Literal["value", "subtract", "none"] = "value"
+    v_reset: Floats | float = 0.0
+    rest: Floats | float = 0.0
+    v_init: Floats | float = 0.0
+    strict: bool = False
+    syn_decay: Floats | None = None
+    recurrent: Floats | None = None
+
+    def scaled(self, factor: Floats) -> Cell:
+        """Return the same neurons with potentials in another unit."""
+        return replace(
+            self,
+            gain=self.gain * factor,
+            threshold=None if self.threshold is None else self.threshold * factor,
+            v_reset=self.v_reset * factor,
+            rest=self.rest * factor,
+            v_init=self.v_init * factor,
+        )
+
+
+def full(value: Any, shape: tuple[int, ...]) -> Floats:
+    """Return a parameter of one value, of one for each channel or of one for each neuron, for all neurons."""
+    array = np.asarray(value, np.float64)
+    if array.ndim == 1 and len(shape) > 1:
+        array = array.reshape(-1, *[1] * (len(shape) - 1))
+    return np.array(np.broadcast_to(array, shape))
+
+
+class Neurons:
+    """Makes nodes of cells, for a reader.
+
+    Parameters
+    ----------
+    convention : str
+        A name in `READERS`.
+    dt : float
+        Step, in the unit of time of the graph.
+    mode : "exact" or "euler"
+        How the reader makes steps of the equations.
+    real : dtype
+        Precision in which potentials are compared with thresholds.
+    """
+
+    def __init__(self, convention: str, dt: float, mode: Mode, real: type[Any]) -> None:
+        self.convention, self.dt, self.mode, self.real = convention, dt, mode, real
+        self.reader: Reader = READERS[convention]
+        self.nir = extra("nir", "write_nir", "nir")
+
+    def nodes(self, cell: Cell, shape: tuple[int, ...], where: str) -> list[Any]:
+        """Return the node of a population, or two that follow each other.
+
+        Parameters
+        ----------
+        cell : Cell
+        shape : tuple of int
+            Shape of the population.
+        where : str
+            Its name, for error messages.
+
+        Raises
+        ------
+        ValueError
+            If the reader cannot give the same spikes.
+        """
+        self._require_steps(cell, where)
+        cell = self._fitted(cell, where)
+        nodes = self._made(cell, shape, where)
+        for node in nodes:
+            if self.reader.nodes is not None and type(node).__name__ not in self.reader.nodes:
+                what = f"is a nir.{type(node).__name__}, which {self.reader.title}'s reader does not have"
+                refuse(where, what, 'write it with convention="nir"')
+        return nodes
+
+    def _require_steps(self, cell: Cell, where: str) -> None:
+        """Check that the decays are those of a time constant, and that thresholds are numbers of the reader."""
+        low = -1.0 if self.mode == "euler" else 0.0
+        for name, decay in (("decay", cell.decay), ("syn_decay", cell.syn_decay)):
+            if decay is not None:
+                bad = decay[~((decay > low) | (decay == 0)) | (decay > 1)]
+                if bad.size:
+                    what = f"has a {name} of {bad.flat[0]:g} in a step"
+                    refuse(where, what, f"a time constant of NIR makes decays from {low:g} to 1")
+        if cell.threshold is not None:
+            representable(where, "threshold", cell.threshold, np.dtype(self.real))
+            if ((cell.threshold > 0) & (cell.threshold.astype(self.real) <= 0)).any():
+                rule = f"must be above 0 in {np.dtype(self.real)}"
+                fail(where, "threshold", float(cell.threshold[cell.threshold > 0].min()), rule)
+
+    def input_factor(self, cell: Cell) -> tuple[Cell, Floats | None]:
+        """Return neurons with the threshold 1, and the factor of their inputs, if the reader has one threshold for all."""
+        if cell.threshold is None or "threshold" not in self.reader.uniform:
+            return cell, None
+        relative = np.asarray(cell.threshold / cell.gain)
+        if np.unique(relative).size == 1:
+            return cell, None
+        cell = cell.scaled(1 / cell.threshold)
+        factor = cell.gain / cell.gain.max()
+        return replace(cell, gain=np.full_like(cell.gain, cell.gain.max())), factor
+
+    def _made(self, cell: Cell, shape: tuple[int, ...], where: str) -> list[Any]:
+        def of(value: Any) -> Floats:
+            return full(value, shape)
+
+        leaks = bool((cell.decay < 1).any())
+        if self.convention == "snntorch" or (self.convention == "sinabs" and len(shape) == 1):
+            leaks = True  # a time constant so long that nothing leaks
+        elif self.convention == "sinabs" and leaks:
+            what = f"is a leaky population of shape {shape}"
+            refuse(
+                where, what, "sinabs's reader takes leaky neurons in vectors only: flatten before"
+            )
+        tau = of(self._tau(cell.decay))
+        r = of(self._gain(cell.gain, cell.decay))
+        rest, dt = of(cell.rest), self.dt
+        if cell.threshold is None or cell.reset == "none":
+            if cell.syn_decay is not None:
+                syn = {"tau_syn": of(self._tau(cell.syn_decay)), "w_in": self._w_in(cell, shape)}
+                first = self.nir.CubaLI(tau_mem=tau, r=r, v_leak=rest, **syn)
+            elif leaks:
+                first = self.nir.LI(tau=tau, r=r, v_leak=rest)
+            else:
+                first = self.nir.I(r=of(cell.gain / dt))
+            self._note(first, cell, shape)
+            if cell.threshold is None:
+                return [first]
+            second = self.nir.Threshold(threshold=of(self._threshold(cell)))
+            self._note(second, replace(cell, reset="value", v_init=0.0), shape)
+            return [first, second]
+        spikes = {"v_threshold": of(self._threshold(cell)), "v_reset": of(cell.v_reset)}
+        if cell.reset == "subtract":
+            spikes["v_reset"] = np.zeros(shape)
+        if cell.syn_decay is not None:
+            syn = {"tau_syn": of(self._tau(cell.syn_decay)), "w_in": self._w_in(cell, shape)}
+            node = self.nir.CubaLIF(tau_mem=tau, r=r, v_leak=rest, **syn, **spikes)
+        elif leaks:
+            node = self.nir.LIF(tau=tau, r=r, v_leak=rest, **spikes)
+        else:
+            node = self.nir.IF(r=of(cell.gain / dt), **spikes)
+        self._note(node, cell, shape)
+        return [node]
+
+    def _tau(self, decay: Floats) -> Floats:
+        """Return the time constants of these decays."""
+        shortest = 1 if self.mode == "euler" else _SHORT
+        with np.errstate(divide="ignore"):
+            steps = 1 / (1 - decay) if self.mode == "euler" else -1 / np.log(decay)
+        tau = self.dt * np.where(decay == 1, _LONG, np.where(decay == 0, shortest, steps))
+        return _nudged(tau, lambda t: self._step(t)[0], decay)
+
+    def _gain(self, gain: Floats, decay: Floats) -> Floats:
+        """Return the resistance r of this gain: in both modes a step adds r (1 - decay) x."""
+        _, reached = self._step(self._tau(decay))
+        return _nudged(gain / reached, lambda r: r * reached, gain)
+
+    def _step(self, tau: Floats) -> tuple[Floats, Floats]:
+        """Return the decay of a step, and the part of the way to its limit, as a reader computes them."""
+        a = self.dt / tau
+        return (1 - a, a) if self.mode == "euler" else (np.exp(-a), -np.expm1(-a))
+
+    def _w_in(self, cell: Cell, shape: tuple[int, ...]) -> Floats:
+        assert cell.syn_decay is not None
+        return full(self._gain(np.ones_like(cell.syn_decay), cell.syn_decay), shape)
+
+    def _threshold(self, cell: Cell) -> Floats:
+        """Return the threshold for the reader's comparison, which is exact between neighbouring numbers."""
+        assert cell.threshold is not None
+        value = np.asarray(cell.threshold).astype(self.real)
+        if self.reader.strict and not cell.strict:
+            value = np.nextafter(value, self.real(-np.inf))
+        elif cell.strict and not self.reader.strict:
+            value = np.nextafter(value, self.real(np.inf))
+        return value.astype(np.float64)
+
+    def _note(self, node: Any, cell: Cell, shape: tuple[int, ...]) -> None:
+        """Keep in the metadata what a node cannot hold."""
+        kept: dict[str, Any] = {}
+        if cell.reset == "subtract":
+            kept["reset"] = "subtract"
+            kept["subtract"] = _simple(full(cell.threshold, shape))
+        if np.any(np.asarray(cell.v_init) != 0):
+            kept["v_init"] = _simple(full(cell.v_init, shape))
+        if kept:
+            node.metadata = {"spikelet": kept}
+
+    def _fitted(self, cell: Cell, where: str) -> Cell:
+        """Return equivalent neurons that the reader's steps can make."""
+        if self.convention == "nir":
+            if cell.syn_decay is not None and self.mode == "exact":
+                what = "has a synapse, whose current acts on the potential within the same step"
+                refuse(where, what, 'this is how mode="euler" makes steps: write it with that')
+            return cell
+        if cell.threshold is None:  # no reader of these has a node for it
+            return cell
+        title = self.reader.title
+        if cell.recurrent is not None and not self.reader.recurrence:
+            what = f"is recurrent, and {title}'s reader runs no recurrent graphs"
+            refuse(where, what, 'write it with convention="nir"')
+        if (cell.gain <= 0).any():
+            refuse(where, "has a gain that is not positive", f"{title}'s reader has a fixed one")
+        other = f"{title}'s reader gives other spikes"
+        if np.any(np.asarray(cell.decay) == 0) and self.convention == "spikingjelly":
+            refuse(where, "keeps nothing from step to step", f"{title} needs tau > dt")
+        if cell.syn_decay is None and self._normalised(cell):
+            unit = (1 - cell.decay) / cell.gain
+        else:
+            unit = 1 / cell.gain
+        if cell.syn_decay is None or self.convention in ("snntorch", "spikingjelly"):
+            cell = cell.scaled(unit)
+        wanted = "subtract" if self.convention == "sinabs" else "value"
+        if cell.reset != wanted:
+            how = {"subtract": "by subtraction", "value": "to a value", "none": "not at all"}
+            what = f"is reset {how[cell.reset]}, and {title}'s reader resets {how[wanted]}"
+            refuse(where, what, 'write it with convention="nir", and set its reset after reading')
+        first = cell.rest if self.convention == "norse" else 0.0
+        if self.convention == "spikingjelly":
+            first = cell.v_reset
+        for name, value, rule in (
+            ("v_init", cell.v_init, first),
+            ("rest", cell.rest, cell.v_reset if self.convention == "spikingjelly" else 0.0),
+            (
+                "v_reset",
+                cell.v_reset,
+                None if self.convention in ("spikingjelly", "sinabs") else 0.0,
+            ),
+        ):
+            free = name == "rest" and self.convention == "norse" and cell.syn_decay is None
+            if rule is not None and not free and np.any(np.asarray(value) != rule):
+                refuse(where, f"has a {name} that {title} cannot take", other)
+        for name in self.reader.uniform:
+            value = getattr(cell, name)
+            if value is not None and np.unique(value).size > 1:
+                refuse(where, f"has a {name} for each neuron", f"{title} reads one for all")
+        return cell
+
+    def _normalised(self, cell: Cell) -> bool:
+        """Return whether the reader multiplies the input by 1 - decay."""
+        if (cell.decay == 1).any():
+            return False
+        if self.convention == "spikingjelly":
+            return bool(np.allclose(cell.gain, 1 - cell.decay, rtol=1e-7, atol=0))
+        return self.convention == "norse"
+
+
+def _simple(values: Floats) -> Floats | float:
+    """Return one number for all neurons, if they have the same."""
+    first = float(values.flat[0])
+    return first if (values == first).all() else values
+
+
+def _nudged(value: Floats, function: Callable[[Floats], Floats], wanted: Floats) -> Floats:
+    """Return values, moved by a few units in the last place, at which a function gives exactly what is wanted."""
+    best = value
+    for direction in (np.inf, -np.inf):
+        moved = value
+        for _ in range(_NUDGES):
+            best = np.where((function(best) != wanted) & (function(moved) == wanted), moved, best)
+            moved = np.nextafter(moved, direction)
+    return best

@@ -1,0 +1,192 @@
+"""Recordings of events as a data set of PyTorch: frames, kept on disk, in batches ``[T, B, ...]``."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from spikelet._util.checks import fail
+from spikelet._util.identity import identity
+from spikelet.torch.event_cache import Store
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+__all__ = ["EventDataset", "Recorded", "pad_frames"]
+
+
+class Recorded(Protocol):
+    """A sequence of (events, label): those of `spikelet.datasets`, tonic's data sets, or a list."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int, /) -> Any: ...
+
+
+class EventDataset(Dataset[Any]):
+    """Recordings and labels as a data set for `torch.utils.data.DataLoader`, with their frames kept on disk.
+
+    Parameters
+    ----------
+    data : sequence of (events, label)
+        From `spikelet.datasets`, tonic, or a list. It is read when an item is asked for.
+    transform : callable, optional
+        Events to frames ``[T, ...]``, such as ``functools.partial(sl.events.to_frame, sensor_size=(34, 34, 2),
+        n_time_bins=20)``. It should not be random, if there is a cache. By default, events stay what they are.
+    cache : path, optional
+        Folder where frames are kept. Several processes, and several data sets, may share it: the name of a file depends on
+        the transform with its code and arguments, on the data (their type, number, and the first, middle and last
+        recording), and on the version. Functions that the transform calls are not looked into. A damaged file is written again.
+    augment : callable, optional
+        Applied to the frames each time, and not kept: what is random belongs here.
+    key : str, optional
+        Names the data and the transform for the cache instead of their content.
+
+    Raises
+    ------
+    TypeError
+        `data` is no sequence; or transform or data cannot be identified, and there is no `key`.
+
+    Examples
+    --------
+    >>> import functools
+    >>> import spikelet as sl
+    >>> from spikelet.torch import EventDataset, pad_frames
+    >>> events, labels = sl.datasets.moving_digits(n=4)
+    >>> frames = functools.partial(sl.events.to_frame, sensor_size=(24, 24, 2), n_time_bins=10)
+    >>> data = EventDataset(list(zip(events, labels)), frames)
+    >>> x, y = next(iter(torch.utils.data.DataLoader(data, 4, collate_fn=pad_frames)))
+    >>> x.shape, y.shape
+    (torch.Size([10, 4, 2, 24, 24]), torch.Size([4]))
+    """
+
+    def __init__(
+        self,
+        data: Recorded,
+        transform: Callable[[Any], Any] | None = None,
+        *,
+        cache: str | PathLike[str] | None = None,
+        augment: Callable[[Any], Any] | None = None,
+        key: str | None = None,
+    ) -> None:
+        if not hasattr(data, "__len__") or not hasattr(data, "__getitem__"):
+            fail(
+                "EventDataset",
+                "data",
+                type(data).__name__,
+                "must be a sequence of (events, label)",
+                error=TypeError,
+            )
+        for name, value in (("transform", transform), ("augment", augment)):
+            if value is not None and not callable(value):
+                fail("EventDataset", name, value, "must be callable", error=TypeError)
+        if cache is not None and transform is None:
+            fail("EventDataset", "cache", str(cache), "needs a transform, whose frames it keeps")
+        self.data, self.transform, self.augment = data, transform, augment
+        self.store: Store | None = None
+        if cache is not None:
+            try:
+                parts = (key,) if key is not None else (transform, self._sampled())
+                self.store = Store(Path(cache), len(data), parts)
+            except TypeError as error:
+                msg = f"EventDataset: {error}, so that frames cannot be cached under a name of it; pass key="
+                raise TypeError(msg) from None
+
+    def _sampled(self) -> Any:
+        """Return what the data are, by three of them."""
+        n = len(self.data)
+        name = f"{type(self.data).__module__}.{type(self.data).__qualname__}"
+        return name, [
+            identity(tuple(self.data[k])) for k in sorted({0, n // 2, n - 1}) if 0 <= k < n
+        ]
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __getitem__(self, index: int) -> tuple[Any, Any]:
+        """Return the frames, as a tensor, and the label of a recording."""
+        k, n = operator.index(index), len(self)
+        if not -n <= k < n:  # IndexError ends loops
+            fail("EventDataset", "index", k, f"must lie in {-n} .. {n - 1}", error=IndexError)
+        frames, label = self._frames(k % n)
+        if (
+            self.transform is not None
+            and isinstance(frames, np.ndarray)
+            and frames.dtype.names is None
+        ):
+            frames = torch.from_numpy(frames)
+        return (frames if self.augment is None else self.augment(frames)), label
+
+    def _frames(self, k: int) -> tuple[Any, Any]:
+        if self.store is not None and (found := self.store.get(k)) is not None:
+            return found
+        events, label = self.data[k]
+        if self.transform is None:
+            return events, label
+        frames = self.transform(events)
+        if self.store is not None:
+            frames = np.asarray(frames)
+            if frames.dtype.hasobject:
+                fail(
+                    "EventDataset",
+                    "transform",
+                    frames.dtype,
+                    "must give an array of numbers to be cached",
+                    error=TypeError,
+                )
+            self.store.put(k, frames, label)
+        return frames, label
+
+
+def pad_frames(samples: Sequence[tuple[Any, Any]], *, lengths: bool = False) -> tuple[Any, ...]:
+    """Make a batch of recordings of any length, for ``DataLoader(..., collate_fn=pad_frames)``.
+
+    Parameters
+    ----------
+    samples : sequence of (frames, label)
+        Frames ``[T, ...]``, whose shapes differ in T only.
+    lengths : bool
+        Return the lengths, too; ``functools.partial(pad_frames, lengths=True)``.
+
+    Returns
+    -------
+    frames : float32 tensor ``[T, B, ...]``
+        T is that of the longest; the others are followed by zeros: no spikes.
+    labels : tensor ``[B, ...]``, or list if they are no numbers
+    lengths : int64 tensor ``[B]``
+
+    Raises
+    ------
+    ValueError
+        There are no samples, or their frames differ in shape.
+    """
+    if not samples:
+        fail("pad_frames", "samples", samples, "must be at least one (frames, label)")
+    frames = [torch.as_tensor(f) for f, _ in samples]
+    shape = frames[0].shape[1:]
+    for f in frames:
+        if f.ndim == 0 or f.shape[1:] != shape:
+            fail(
+                "pad_frames",
+                "frames",
+                tuple(f.shape),
+                f"must be [T, {', '.join(map(str, shape))}]",
+                got="shape",
+            )
+    longest = max(len(f) for f in frames)
+    batch = torch.zeros(longest, len(frames), *shape)
+    for k, f in enumerate(frames):
+        batch[: len(f), k] = f
+    given = [label for _, label in samples]
+    numeric = all(
+        isinstance(label, int | float | np.number | np.ndarray | torch.Tensor) for label in given
+    )
+    labels = torch.stack([torch.as_tensor(label) for label in given]) if numeric else given
+    if lengths:
+        return batch, labels, torch.tensor([len(f) for f in frames])
+    return batch, labels
