@@ -233,3 +233,17 @@ def test_conductances_of_a_named_receptor_are_not_negative(model: Any, receptor:
     with pytest.raises(ValueError, match=rule):
         drive.weight = -1.0
     assert drive.weight == 1.0
+
+
+def test_equations_may_call_a_receptor_excitatory() -> None:
+    net = make()
+    text = "dv/dt = -v/tau + (a - b)/tau\nda/dt = -a/tau\ndb/dt = -b/tau"
+    receptors = {"inhibitory": "b += weight", "excitatory": "a += weight"}
+    model = sl.Equations(
+        text, parameters={"tau": (10.0, "ms")}, receptors=receptors, threshold="v > 1"
+    )
+    neurons = net.population(1, model())
+    net.connect(source(net, [1]), neurons, sl.AllToAll(), weight=0.1, receptor="excitatory")
+    net.run(2.0)
+    assert float(neurons.a) > 0.05
+    assert float(neurons.b) == 0.0

@@ -125,13 +125,45 @@ def learning(sim: Any, **setup: Any) -> dict[str, Any]:
     return found
 
 
+def cuba(sim: Any, **setup: Any) -> dict[str, Any]:
+    """Return the spikes and the number of synapses of a network as a user of PyNN writes it."""
+    sim.setup(timestep=0.1, min_delay=1.5, max_delay=1.5, **setup)
+    cell = sim.IF_curr_exp(
+        tau_m=20.0, cm=0.2, v_rest=-49.0, v_thresh=-50.0, v_reset=-60.0, tau_refrac=5.0, tau_syn_E=5.0, tau_syn_I=10.0
+    )  # fmt: skip
+    rng = NumpyRNG(seed=1)
+    exc = sim.Population(320, cell, label="E")
+    inh = sim.Population(80, cell, label="I")
+    for population in (exc, inh):
+        population.initialize(v=RandomDistribution("uniform", (-60.0, -50.0), rng=rng))
+    stdp = sim.STDPMechanism(
+        timing_dependence=sim.SpikePairRule(
+            tau_plus=20.0, tau_minus=20.0, A_plus=0.01, A_minus=0.0105
+        ),
+        weight_dependence=sim.AdditiveWeightDependence(w_min=0.0, w_max=0.0324),
+        weight=RandomDistribution("normal", (0.0162, 0.0016), rng=rng),
+        delay=1.5,
+    )
+    connector = sim.FixedProbabilityConnector(0.2, rng=rng)
+    plastic = sim.Projection(exc, exc, connector, stdp, receptor_type="excitatory")
+    fixed = sim.StaticSynapse(weight=0.0162, delay=1.5)
+    sim.Projection(exc, inh, connector, fixed, receptor_type="excitatory")
+    for post in (exc, inh):
+        synapse = sim.StaticSynapse(weight=-0.09, delay=1.5)
+        sim.Projection(inh, post, connector, synapse, receptor_type="inhibitory")
+    exc.record("spikes")
+    inh.record("spikes")
+    sim.run(300.0)
+    trains = [p.get_data("spikes").segments[0].spiketrains for p in (exc, inh)]
+    spikes = [np.asarray(train).round(6) for each in trains for train in each]
+    return {"spikes": spikes, "pairs": [row[:2] for row in plastic.get("weight", format="list")]}
+
+
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
     import pyNN.nest
 
     exact = {"spike_precision": "on_grid"}
-    results = {
-        "connections": connections(pyNN.nest, **exact),
-        "learning": learning(pyNN.nest, **exact),
-    }
+    cases = (connections, learning, cuba)
+    results = {case.__name__: case(pyNN.nest, **exact) for case in cases}
     Path(sys.argv[1]).write_bytes(pickle.dumps(results))

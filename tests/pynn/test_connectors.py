@@ -48,6 +48,16 @@ def test_plastic_synapses_are_those_of_nest(sim: Any, nest: Mapping[str, Any]) -
         assert np.abs(ours[name] - 0.002).max() > 1e-4  # they learned
 
 
+def test_a_network_of_a_user_of_pynn_has_the_spikes_of_nest(
+    sim: Any, nest: Mapping[str, Any]
+) -> None:
+    ours, theirs = connection_cases.cuba(sim, threads=1), nest["cuba"]
+    assert sorted(ours["pairs"]) == sorted(theirs["pairs"])
+    assert sum(map(len, theirs["spikes"])) > 500
+    for mine, other in zip(ours["spikes"], theirs["spikes"], strict=True):
+        assert np.array_equal(mine, other)
+
+
 def _pairs(projection: Any) -> list[tuple[int, int]]:
     return [(i, j) for i, j, _ in projection.get("weight", "list")]
 

@@ -53,7 +53,7 @@ def test_several_connections_of_a_pair_are_combined(sim: Any) -> None:
         assert np.isnan(found[:, 1]).all()
 
 
-def test_a_connection_is_an_object(sim: Any) -> None:
+def test_a_connection_is_an_object(sim: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     cells = _cells(sim, 3)
     projection = sim.Projection(
         cells, cells, sim.AllToAllConnector(), sim.TsodyksMarkramSynapse(weight=0.1, U=0.3)
@@ -75,6 +75,9 @@ def test_a_connection_is_an_object(sim: Any) -> None:
         one.colour = 1.0
     with pytest.raises(IndexError, match="there are 9 connections, got 9"):
         projection[9]
+    monkeypatch.setattr(sim.Projection, "num_processes", 2)
+    with pytest.raises(NotImplementedError, match=r"use Projection.set, in all of them"):
+        one.weight = 0.3
 
 
 def test_parameters_can_be_set_before_and_between_runs(sim: Any) -> None:

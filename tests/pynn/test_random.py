@@ -23,6 +23,16 @@ def test_native_numbers_follow_from_the_seed(sim: Any) -> None:
     assert one.parallel_safe
 
 
+def test_native_numbers_without_a_seed_follow_from_that_of_the_network(sim: Any) -> None:
+    found = []
+    for seed in (1, 1, 2):
+        sim.setup(timestep=0.1, rng_seed=seed)
+        found.append([sim.NativeRNG().next(5).tolist() for _ in range(2)])
+    assert found[0] == found[1]
+    assert found[0][0] != found[0][1]
+    assert found[0] != found[2]
+
+
 def test_native_numbers_have_pynns_forms(sim: Any) -> None:
     rng = sim.NativeRNG(1)
     assert isinstance(rng.next(), float)

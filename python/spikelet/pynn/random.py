@@ -93,12 +93,10 @@ class NativeRNG(random.NativeRNG):
 
     def _stream(self) -> tuple[int, int]:
         """Return the seed and the number of a stream that was not used before."""
+        if self.seed is None:
+            return int(state.network.seed), next(state.streams)
         self._number += 1
-        seed = state.network.seed if self.seed is None else self.seed
-        return int(seed) % 2**64, _STREAMS + self._number
-
-
-_STREAMS = 1 << 24  # beyond those of the network's own projections
+        return int(self.seed) % 2**64, self._number
 
 
 def native_distribution(

@@ -6,6 +6,7 @@ Poisson processes are new in each segment: trials differ, and a script with one 
 
 from __future__ import annotations
 
+import itertools
 import math
 import warnings
 from typing import Any, Protocol
@@ -96,6 +97,7 @@ class State(common.control.BaseState):
         self.projections: list[Any] = []
         self.current_sources: list[Electrode] = []
         self.id_counter = 1
+        self.streams = itertools.count(1 << 24)  # of NativeRNG(), beyond those of projections
         self.segment_counter = 0
         self.running = False
         self.t_start = 0
