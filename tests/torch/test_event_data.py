@@ -63,6 +63,9 @@ def test_batches():
     assert x.sum() == 18
     assert y == ["a", "b"]
     assert lengths.tolist() == [2, 4]
+    _, y = pad_frames([(np.ones((2, 3)), np.uint8(7)), (np.ones((2, 3)), True)])
+    assert y.dtype == torch.int64
+    assert y.tolist() == [7, 1]
 
 
 class TestCache:

@@ -157,7 +157,7 @@ def pad_frames(samples: Sequence[tuple[Any, Any]], *, lengths: bool = False) -> 
     -------
     frames : float32 tensor ``[T, B, ...]``
         T is that of the longest; the others are followed by zeros: no spikes.
-    labels : tensor ``[B, ...]``, or list if they are no numbers
+    labels : tensor ``[B, ...]``, int64 for integers of any type; a list if they are no numbers
     lengths : int64 tensor ``[B]``
 
     Raises
@@ -187,6 +187,8 @@ def pad_frames(samples: Sequence[tuple[Any, Any]], *, lengths: bool = False) -> 
         isinstance(label, int | float | np.number | np.ndarray | torch.Tensor) for label in given
     )
     labels = torch.stack([torch.as_tensor(label) for label in given]) if numeric else given
+    if isinstance(labels, torch.Tensor) and not labels.is_floating_point():
+        labels = labels.long()  # as losses demand
     if lengths:
         return batch, labels, torch.tensor([len(f) for f in frames])
     return batch, labels

@@ -45,7 +45,7 @@ def read_events(
         "aedat4"       AEDAT 4.0 (DV); extra `aedat`         .aedat4           stream
         "nmnist"       N-MNIST, N-Caltech101                 .bin
         "dat"          Prophesee DAT (N-Cars, GEN1)          .dat
-        "evt2", "evt3" Prophesee RAW, EVT 2.0, 2.1 not, 3.0  .raw
+        "evt2", "evt3" Prophesee RAW, EVT 2.0 and 3.0        .raw
         "stmnist"      ST-MNIST (MATLAB)                     .mat
         "columns"      numpy arrays                          .npy .npz         columns, unit
         "text"         a table of numbers                    .csv .txt         columns, unit
