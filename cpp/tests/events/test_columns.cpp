@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <stdexcept>
 #include <string>
@@ -13,6 +14,13 @@ namespace {
 using namespace spikelet::events;
 using spikelet::test::Event;
 using spikelet::test::Recording;
+
+void cells(const Events& events, const Sensor& sensor, std::vector<std::int32_t>& out) {
+  for_cells(events, sensor, 0, events.n,
+            [&](std::size_t first, std::size_t n, const std::int32_t* cell) {
+              std::copy_n(cell, n, out.begin() + static_cast<std::ptrdiff_t>(first));
+            });
+}
 
 }  // namespace
 
@@ -48,13 +56,13 @@ TEST_CASE("columns: cells count polarities, rows and columns, in short types and
   Recording shorts(std::vector<Event>{{1, 3, 2, 1}, {2, 0, 0, 0}, {3, 6, 4, 1}});
   const Sensor sensor{7, 5, 2};
   std::vector<std::int32_t> found(3);
-  cells(shorts.events(), sensor, 0, found);
+  cells(shorts.events(), sensor, found);
   const std::vector<std::int32_t> expected{35 + 2 * 7 + 3, 0, 35 + 4 * 7 + 6};
   CHECK(found == expected);
   Events wide = shorts.events();
   const std::vector<std::int64_t> x{3, 0, 6};
   wide.x = {reinterpret_cast<const std::byte*>(x.data()), 8, Kind::i64};
-  cells(wide, sensor, 0, found);
+  cells(wide, sensor, found);
   CHECK(found == expected);
 }
 
@@ -63,7 +71,7 @@ TEST_CASE("columns: an event outside the sensor is named") {
     const Recording recording(list);
     std::vector<std::int32_t> out(recording.size());
     try {
-      cells(recording.events(), {7, 5, 2}, 0, out);
+      cells(recording.events(), {7, 5, 2}, out);
     } catch (const std::invalid_argument& error) {
       return error.what();
     }

@@ -28,11 +28,11 @@ TEST_CASE_TEMPLATE("event kernels: all levels give the same bits", T, float, dou
   std::vector<std::vector<T>> results;
   for (const SimdLevel level : available_simd_levels()) {
     const auto& kernels = events::level_table(level).of<T>();
-    std::vector<T> aged(n), scaled(x.size()), early(n), late(n);
+    std::vector<T> aged(n), scaled(x.size()), parts(2 * n);
     std::vector<std::int32_t> at(n);
     kernels.aged(t.data(), 50000, 1e-4, T{2}, aged.data(), n);
     kernels.scaled(x.data(), T{3}, scaled.data(), x.size());
-    kernels.spread(t.data(), cell.data(), {0, 1e-3, 40, at.data(), early.data(), late.data()}, n);
+    kernels.spread(t.data(), cell.data(), {0, 1e-3, 40, at.data(), parts.data()}, n);
     for (std::size_t k = 0; k < n; ++k) {
       const double age = std::max(50000 - static_cast<double>(t[k]), 0.0) * 1e-4;
       CHECK(aged[k] == doctest::Approx(2 * std::exp(-age)).epsilon(sizeof(T) == 4 ? 1e-6 : 1e-14));
@@ -41,11 +41,11 @@ TEST_CASE_TEMPLATE("event kernels: all levels give the same bits", T, float, dou
       const double sign = cell[k] >= 40 ? 1 : -1;
       const bool whole = s == bin && at[k] / 40 == bin - 1;
       CHECK((whole || at[k] == bin * 40 + cell[k] % 40));
-      CHECK(late[k] == doctest::Approx(sign * (whole ? 1 : s - bin)).epsilon(1e-4));
-      CHECK(early[k] == doctest::Approx(sign * (whole ? 0 : 1 - (s - bin))).epsilon(1e-4));
+      CHECK(parts[2 * k + 1] == doctest::Approx(sign * (whole ? 1 : s - bin)).epsilon(1e-4));
+      CHECK(parts[2 * k] == doctest::Approx(sign * (whole ? 0 : 1 - (s - bin))).epsilon(1e-4));
     }
     CHECK(scaled[36] == 3 * x[36]);
-    for (const auto& more : {scaled, early, late}) {
+    for (const auto& more : {scaled, parts}) {
       aged.insert(aged.end(), more.begin(), more.end());
     }
     results.push_back(aged);

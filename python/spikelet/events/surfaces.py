@@ -71,7 +71,7 @@ def time_surface(
     kind, itemsize = type_name(where, dtype, *_REALS)
     window = scalar(where, "dt", dt, "finite and > 0")
     decay = scalar(where, "tau", tau, "finite and > 0")
-    read = columns(where, events, ordered=True)
+    read = _edges_checked(where, events)
     _, last = time_bounds(
         where,
         read,
@@ -201,11 +201,17 @@ def voxel_grid(
     fits(where, (number, *size[:2]), itemsize, "give fewer n_time_bins")
     if (number + 2) * size[0] * size[1] >= 2**31:
         fail(where, "n_time_bins", number, "must give fewer than 2^31 voxels")
-    read = columns(where, events, negative=True)
-    if len(events):  # the core checks the order: no time is less than the first
-        columns(where, events[:1], "t")
+    read = _edges_checked(where, events)
     with named(where):
         return _core.event_voxels(read, size, number, kind, _threads(where, threads))
+
+
+def _edges_checked(where: str, events: Events) -> _core.EventColumns:
+    """Return columns whose order the core checks: all times then lie between the first and the last."""
+    read = columns(where, events, negative=True)
+    for edge in (events[:1], events[-1:]):
+        columns(where, edge, "t", ordered=True)
+    return read
 
 
 def _threads(where: str, threads: Any) -> int:
