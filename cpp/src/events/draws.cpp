@@ -58,11 +58,17 @@ void drop(std::uint64_t seed, std::size_t dropped, std::span<std::uint8_t> keep)
                        [=](double u) { return u >= low && u <= high; });
   const auto bound = order.begin() + static_cast<std::ptrdiff_t>(dropped - below - 1);
   std::nth_element(order.begin(), bound, order.end());
-  auto equal = std::count(order.begin(), bound + 1, *bound);  // smaller ones come before
+  const double most = *bound;
   for (std::size_t k = 0; k < keep.size(); ++k) {
-    const bool tie = number[k] == *bound && equal > 0;
-    keep[k] = static_cast<std::uint8_t>(!(number[k] < *bound || tie));
-    equal -= tie;
+    keep[k] = number[k] > most;
+  }
+  // Of those that are equal to it, the last ones stay.
+  auto stay = std::count(bound + 1, order.end(), most);
+  for (std::size_t k = keep.size(); stay > 0;) {
+    if (number[--k] == most) {
+      keep[k] = 1;
+      --stay;
+    }
   }
 }
 

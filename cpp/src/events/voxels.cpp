@@ -37,6 +37,17 @@ void for_parts(const Events& events, const Sensor& sensor, Scale scale, std::siz
              });
 }
 
+// Adds both values of each event. Not inlined, so that all it uses is in registers.
+template <class T>
+[[gnu::noinline]] void add_both(const std::int32_t* at, std::size_t n, std::int64_t pixels,
+                                const T* parts, T* __restrict out) {
+  for (std::size_t k = 0; k < n; ++k) {
+    T* const early = out + at[k];
+    early[0] += parts[2 * k];
+    early[pixels] += parts[2 * k + 1];
+  }
+}
+
 // Adds what events [from, to) give to the bins [low, high).
 template <class T>
 void add(const Events& events, const Sensor& sensor, Scale scale, std::size_t from, std::size_t to,
@@ -46,12 +57,7 @@ void add(const Events& events, const Sensor& sensor, Scale scale, std::size_t fr
                [&](std::size_t n, const std::int32_t* at, const T* parts) {
                  // As events are sorted, the first and last show whether all are inside.
                  if (at[0] >= begin + pixels && at[n - 1] + 2 * pixels < end) {
-                   for (std::size_t k = 0; k < n; ++k) {
-                     T* const early = out + at[k];
-                     early[0] += parts[2 * k];
-                     early[pixels] += parts[2 * k + 1];
-                   }
-                   return;
+                   return add_both(at, n, pixels, parts, out);
                  }
                  for (std::size_t k = 0; k < n; ++k) {
                    if (at[k] >= begin && at[k] < end) {
@@ -66,8 +72,8 @@ void add(const Events& events, const Sensor& sensor, Scale scale, std::size_t fr
 
 // Adds the two values of each event to those of its pixel.
 template <class T>
-void add_pairs(const std::int32_t* at, std::size_t n, std::int32_t first, const T* parts,
-               T* __restrict pairs) {
+[[gnu::noinline]] void add_pairs(const std::int32_t* at, std::size_t n, std::int32_t first,
+                                 const T* parts, T* __restrict pairs) {
   typedef T Pair __attribute__((vector_size(2 * sizeof(T)), aligned(alignof(T)), may_alias));
   for (std::size_t k = 0; k < n; ++k) {
     auto& sum = *reinterpret_cast<Pair*>(pairs + 2 * static_cast<std::size_t>(at[k] - first));

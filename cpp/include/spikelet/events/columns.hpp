@@ -14,7 +14,7 @@ enum class Kind : std::uint8_t { i8, i16, i32, i64, u8, u16, u32, u64 };
 
 // Calls body with a T{} of the kind.
 template <class Body>
-void typed(Kind kind, Body&& body) {
+auto typed(Kind kind, Body&& body) {
   switch (kind) {
     case Kind::i8:
       return body(std::int8_t{});
@@ -31,8 +31,9 @@ void typed(Kind kind, Body&& body) {
     case Kind::u32:
       return body(std::uint32_t{});
     case Kind::u64:
-      return body(std::uint64_t{});
+      break;
   }
+  return body(std::uint64_t{});
 }
 
 inline constexpr std::int64_t no_value = 0;
