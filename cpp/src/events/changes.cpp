@@ -85,7 +85,11 @@ std::size_t take_fixed(const std::byte* items, std::ptrdiff_t stride,
     number += stays;
     items += stride;
   };
-  if (stride >= static_cast<std::ptrdiff_t>(size)) {  // another item follows: one copy of 16 bytes
+  // Where another item follows in memory, one copy of 16 bytes.
+  if (std::abs(stride) >= static_cast<std::ptrdiff_t>(size)) {
+    if (stride < 0 && !keep.empty() && room > 0) {
+      copy(size);
+    }
     while (k + 1 < keep.size() && number + 1 < room) {
       copy(16);
     }

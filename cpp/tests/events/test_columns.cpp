@@ -66,6 +66,51 @@ TEST_CASE("columns: cells count polarities, rows and columns, in short types and
   CHECK(found == expected);
 }
 
+TEST_CASE("columns: times and cells of packed events and of separate columns are the same") {
+  std::vector<Event> list;
+  for (std::int16_t k = 0; k < 1100; ++k) {
+    list.push_back({k * 11, static_cast<std::int16_t>(k % 7), static_cast<std::int16_t>(k % 5),
+                    static_cast<std::int8_t>(k % 2)});
+  }
+  const Recording recording(list);
+  const Sensor sensor{7, 5, 2};
+  std::vector<std::int64_t> x, y, p;
+  Events apart = recording.events();
+  for (const Event& e : list) {
+    x.push_back(e.x);
+    y.push_back(e.y);
+    p.push_back(e.p);
+  }
+  const auto column = [](const std::vector<std::int64_t>& values) {
+    return Column{reinterpret_cast<const std::byte*>(values.data()), 8, Kind::i64};
+  };
+  apart.x = column(x);
+  apart.y = column(y);
+  apart.p = column(p);
+  Events reversed = recording.events();  // not read as records
+  for (Column* const c : {&reversed.t, &reversed.x, &reversed.y, &reversed.p}) {
+    c->data += c->stride * (static_cast<std::ptrdiff_t>(list.size()) - 1);
+    c->stride = -c->stride;
+  }
+  const auto all = [&](const Events& events) {
+    std::vector<std::int64_t> found;
+    for_events(events, sensor, 3, events.n - 3,
+               [&](std::size_t, std::size_t n, const std::int64_t* t, const std::int32_t* cell) {
+                 for (std::size_t k = 0; k < n; ++k) {
+                   found.push_back(t[k] * 100 + cell[k]);
+                 }
+               });
+    return found;
+  };
+  const auto found = all(recording.events());
+  REQUIRE(found.size() == list.size() - 6);
+  CHECK(found.back() == 1096 * 1100 + 1096 % 2 * 35 + 1096 % 5 * 7 + 1096 % 7);
+  CHECK(all(apart) == found);
+  auto backwards = all(reversed);
+  std::ranges::reverse(backwards);
+  CHECK(backwards == found);
+}
+
 TEST_CASE("columns: an event outside the sensor is named") {
   const auto message = [](const std::vector<Event>& list) -> std::string {
     const Recording recording(list);

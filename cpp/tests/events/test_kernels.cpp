@@ -55,6 +55,39 @@ TEST_CASE_TEMPLATE("event kernels: all levels give the same bits", T, float, dou
   }
 }
 
+TEST_CASE("event kernels: records are split at all levels") {
+  const std::vector<events::RecordPlaces> orders{
+      {0, 8, 10, 12}, {4, 0, 2, 12}, {0, 14, 12, 11}, {events::no_field, 3, 8, 0},
+      {5, 0, events::no_field, 4}, {8, 0, 2, events::no_field}};
+  for (const SimdLevel level : available_simd_levels()) {
+    for (const events::RecordPlaces& places : orders) {
+      for (const std::size_t n : {1u, 2u, 7u}) {
+        std::vector<std::byte> records(19 * n + 16);
+        for (std::size_t k = 0; k < records.size(); ++k) {
+          records[k] = static_cast<std::byte>(k * 37 + 200);
+        }
+        std::vector<std::int64_t> t(n);
+        std::vector<std::uint64_t> words(n);
+        events::level_table(level).split(records.data(), 19, n, places, t.data(), words.data());
+        for (std::size_t k = 0; k < n; ++k) {
+          const auto number = [&](std::uint8_t place, int bytes) {
+            std::uint64_t value = 0;
+            for (int i = 0; i < bytes && place != events::no_field; ++i) {
+              value |= std::to_integer<std::uint64_t>(
+                           records[19 * k + place + static_cast<std::size_t>(i)])
+                       << 8 * i;
+            }
+            return value;
+          };
+          CHECK(t[k] == static_cast<std::int64_t>(number(places.t, 8)));
+          CHECK(words[k] ==
+                (number(places.x, 2) | number(places.y, 2) << 16 | number(places.p, 1) << 32));
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("event kernels: cells at all levels") {
   const events::CellPlaces places{30, 20, 2, 32, 700, 33};
   for (const SimdLevel level : available_simd_levels()) {

@@ -162,7 +162,11 @@ def _column(where: str, name: str, values: NDArray[Any]) -> NDArray[Any]:
 def native(events: Events) -> Events:
     """Return a copy whose fields the core can write to: of the same types, in the machine's byte order."""
     if events.dtype.isnative:
-        return raw(events).copy().view(events.dtype)
+        whole = raw(events)
+        if whole.flags.c_contiguous:
+            return whole.copy().view(events.dtype)
+        copy: Events = _core.event_take(whole, np.ones(len(whole), bool))
+        return copy.view(events.dtype)
     return events.astype(events.dtype.newbyteorder("="))
 
 
