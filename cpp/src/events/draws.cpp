@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <memory>
 #include <vector>
 
@@ -48,13 +49,12 @@ void drop(std::uint64_t seed, std::size_t dropped, std::span<std::uint8_t> keep)
                margin = 6 * std::sqrt(part * (1 - part) / n) + 6 / n;
   const double low = part - margin, high = part + margin;
   std::size_t below = 0;
-  std::vector<double> order;
   for (const double u : number) {
     below += u < low;
-    if (u >= low && u <= high) {
-      order.push_back(u);
-    }
   }
+  std::vector<double> order;
+  std::ranges::copy_if(number, std::back_inserter(order),
+                       [=](double u) { return u >= low && u <= high; });
   if (below >= dropped || below + order.size() < dropped) {  // once in 10^9
     below = 0;
     order.assign(number.begin(), number.end());

@@ -53,13 +53,13 @@ Events without_polarity(Events events) {
 // Calls stays(t, value of the pixel) for each event.
 template <class Stays>
 void filter(const Events& events, PixelMap& map, std::span<std::uint8_t> keep, Stays stays) {
-  for_events(without_polarity(events), map.sensor, 0, events.n,
-            [&](std::size_t first, std::size_t n, const std::int64_t* t, const std::int32_t* cell) {
-              for (std::size_t k = 0; k < n; ++k) {
-                keep[first + k] =
-                    stays(t[k], map.values.get()[cell[k]], map.values.get() + cell[k]);
-              }
-            });
+  for_events(
+      without_polarity(events), map.sensor, 0, events.n,
+      [&](std::size_t first, std::size_t n, const std::int64_t* t, const std::int32_t* cell) {
+        for (std::size_t k = 0; k < n; ++k) {
+          keep[first + k] = stays(t[k], map.values.get()[cell[k]], map.values.get() + cell[k]);
+        }
+      });
 }
 
 }  // namespace

@@ -136,8 +136,8 @@ void scaled(const T* x, T scale, T* out, std::size_t n) {
 template <class T>
 constexpr EventKernels<T> kernels_of{&aged<T>, &scaled<T>, &spread<T>};
 
-constinit const LevelTable kernel_table{&split, &cells, &extend, &ordered, kernels_of<float>,
-                                        kernels_of<double>};
+constinit const LevelTable kernel_table{
+    &split, &cells, &extend, &ordered, kernels_of<float>, kernels_of<double>};
 
 }  // namespace spikelet::events::SPIKELET_LEVEL
 #include "core/target_pop.hpp"

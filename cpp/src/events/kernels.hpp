@@ -11,8 +11,9 @@ namespace spikelet::events {
 // Times lie in [0, most_time), so that their differences are exact in double.
 inline constexpr std::int64_t most_time = std::int64_t{1} << 52;
 
-// What event k adds to a voxel grid: parts[2 k] at element at[k], parts[2 k + 1] at the same pixel of
-// the next bin. s = (t - first) per_bin is where an event lies among the bins; cell >= pixels is p = 1.
+// What event k adds to a voxel grid: parts[2 k] at element at[k], parts[2 k + 1] at the same pixel
+// of the next bin. s = (t - first) per_bin is where an event lies among the bins; cell >= pixels is
+// p = 1.
 template <class T>
 struct Spread {
   std::int64_t first;

@@ -39,24 +39,24 @@ void surfaces(const Events& events, const Sensor& sensor, const SurfaceTimes& ti
     const auto grow = static_cast<T>(std::exp(since));
     const auto last = std::max(next, static_cast<std::size_t>(times.last[i]));
     for_events(events, sensor, next, last,
-              [&](std::size_t, std::size_t n, std::int64_t* t, const std::int32_t* cell) {
-                check(t, n);
-                const std::size_t whole = (n + 15) / 16 * 16;
-                std::fill(t + n, t + whole, 0);
-                kernels.aged(t, now, 1 / times.tau, grow, value, whole);
-                if (plane.size() == size) {
-                  for (std::size_t k = 0; k < n; ++k) {
-                    plane[static_cast<std::size_t>(cell[k])] = value[k];
-                  }
-                  return;
-                }
-                for (std::size_t k = 0; k < n; ++k) {
-                  const auto at = static_cast<std::size_t>(cell[k]) - low;  // wraps below low
-                  if (at < plane.size()) {
-                    plane[at] = value[k];
-                  }
-                }
-              });
+               [&](std::size_t, std::size_t n, std::int64_t* t, const std::int32_t* cell) {
+                 check(t, n);
+                 const std::size_t whole = (n + 15) / 16 * 16;
+                 std::fill(t + n, t + whole, 0);
+                 kernels.aged(t, now, 1 / times.tau, grow, value, whole);
+                 if (plane.size() == size) {
+                   for (std::size_t k = 0; k < n; ++k) {
+                     plane[static_cast<std::size_t>(cell[k])] = value[k];
+                   }
+                   return;
+                 }
+                 for (std::size_t k = 0; k < n; ++k) {
+                   const auto at = static_cast<std::size_t>(cell[k]) - low;  // wraps below low
+                   if (at < plane.size()) {
+                     plane[at] = value[k];
+                   }
+                 }
+               });
     next = last;
     kernels.scaled(plane.data(), static_cast<T>(std::exp(-since)), out + i * size + low,
                    plane.size());
@@ -96,15 +96,15 @@ void averaged_time_surface(const Events& events, const Sensor& sensor,
       static_cast<std::size_t>(wide * rounded_up(sensor.height) * sensor.polarities);
   const auto each = [&](auto&& body) {
     for_events(events, sensor, 0, events.n,
-              [&](std::size_t, std::size_t n, const std::int64_t* t, const std::int32_t* at) {
-                for (std::size_t k = 0; k < n; ++k) {
-                  const std::int64_t p = at[k] / sensor.plane, pixel = at[k] % sensor.plane,
-                                     x = pixel % sensor.width, y = pixel / sensor.width,
-                                     cell = y / shape.cell * wide + x / shape.cell;
-                  body(static_cast<std::size_t>(cell * sensor.polarities + p),
-                       Local{t[k], static_cast<std::int32_t>(x), static_cast<std::int32_t>(y)});
-                }
-              });
+               [&](std::size_t, std::size_t n, const std::int64_t* t, const std::int32_t* at) {
+                 for (std::size_t k = 0; k < n; ++k) {
+                   const std::int64_t p = at[k] / sensor.plane, pixel = at[k] % sensor.plane,
+                                      x = pixel % sensor.width, y = pixel / sensor.width,
+                                      cell = y / shape.cell * wide + x / shape.cell;
+                   body(static_cast<std::size_t>(cell * sensor.polarities + p),
+                        Local{t[k], static_cast<std::int32_t>(x), static_cast<std::int32_t>(y)});
+                 }
+               });
   };
   std::vector<std::size_t> start(groups + 1);
   each([&](std::size_t group, const Local&) { ++start[group + 1]; });

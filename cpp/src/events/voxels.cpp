@@ -15,8 +15,8 @@ struct Scale {
   double per_bin;
 };
 
-// Calls body(n, at, parts) for blocks of events [from, to): event k adds parts[2 k] to element at[k]
-// and parts[2 k + 1] to the same pixel of the next bin.
+// Calls body(n, at, parts) for blocks of events [from, to): event k adds parts[2 k] to element
+// at[k] and parts[2 k + 1] to the same pixel of the next bin.
 template <class T, class Body>
 void for_parts(const Events& events, const Sensor& sensor, Scale scale, std::size_t from,
                std::size_t to, Body&& body) {
@@ -101,25 +101,24 @@ void add_dense(const Events& events, const Sensor& sensor, Scale scale, std::siz
     }
     ++bin;
   };
-  for_parts<T>(events, sensor, scale, from, to,
-               [&](std::size_t n, const std::int32_t* at, const T* parts) {
-                 for (std::size_t k = 0; k < n;) {
-                   const std::int64_t next = at[k] / pixels;
-                   bin = bin < 0 ? next : bin;
-                   while (bin < next) {
-                     close();
-                   }
-                   const std::int64_t first = bin * pixels, beyond = first + pixels;
-                   std::size_t last = n;
-                   if (at[n - 1] >= beyond) {
-                     last = static_cast<std::size_t>(
-                         std::find_if(at + k, at + n, [=](auto i) { return i >= beyond; }) - at);
-                   }
-                   add_pairs(at + k, last - k, static_cast<std::int32_t>(first), parts + 2 * k,
-                             open.data());
-                   k = last;
-                 }
-               });
+  for_parts<T>(
+      events, sensor, scale, from, to, [&](std::size_t n, const std::int32_t* at, const T* parts) {
+        for (std::size_t k = 0; k < n;) {
+          const std::int64_t next = at[k] / pixels;
+          bin = bin < 0 ? next : bin;
+          while (bin < next) {
+            close();
+          }
+          const std::int64_t first = bin * pixels, beyond = first + pixels;
+          std::size_t last = n;
+          if (at[n - 1] >= beyond) {
+            last = static_cast<std::size_t>(
+                std::find_if(at + k, at + n, [=](auto i) { return i >= beyond; }) - at);
+          }
+          add_pairs(at + k, last - k, static_cast<std::int32_t>(first), parts + 2 * k, open.data());
+          k = last;
+        }
+      });
   close();
   close();
 }

@@ -56,9 +56,12 @@ TEST_CASE_TEMPLATE("event kernels: all levels give the same bits", T, float, dou
 }
 
 TEST_CASE("event kernels: records are split at all levels") {
-  const std::vector<events::RecordPlaces> orders{
-      {0, 8, 10, 12}, {4, 0, 2, 12}, {0, 14, 12, 11}, {events::no_field, 3, 8, 0},
-      {5, 0, events::no_field, 4}, {8, 0, 2, events::no_field}};
+  const std::vector<events::RecordPlaces> orders{{0, 8, 10, 12},
+                                                 {4, 0, 2, 12},
+                                                 {0, 14, 12, 11},
+                                                 {events::no_field, 3, 8, 0},
+                                                 {5, 0, events::no_field, 4},
+                                                 {8, 0, 2, events::no_field}};
   for (const SimdLevel level : available_simd_levels()) {
     for (const events::RecordPlaces& places : orders) {
       for (const std::size_t n : {1u, 2u, 7u}) {
