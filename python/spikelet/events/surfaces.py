@@ -71,7 +71,7 @@ def time_surface(
     kind, itemsize = type_name(where, dtype, *_REALS)
     window = scalar(where, "dt", dt, "finite and > 0")
     decay = scalar(where, "tau", tau, "finite and > 0")
-    read = _edges_checked(where, events)
+    read = columns(where, events, ordered=True, core_orders=True)
     _, last = time_bounds(
         where,
         read,
@@ -201,17 +201,9 @@ def voxel_grid(
     fits(where, (number, *size[:2]), itemsize, "give fewer n_time_bins")
     if (number + 2) * size[0] * size[1] >= 2**31:
         fail(where, "n_time_bins", number, "must give fewer than 2^31 voxels")
-    read = _edges_checked(where, events)
+    read = columns(where, events, ordered=True, core_orders=True)
     with named(where):
         return _core.event_voxels(read, size, number, kind, _threads(where, threads))
-
-
-def _edges_checked(where: str, events: Events) -> _core.EventColumns:
-    """Return columns whose order the core checks: all times then lie between the first and the last."""
-    read = columns(where, events, negative=True)
-    for edge in (events[:1], events[-1:]):
-        columns(where, edge, "t", ordered=True)
-    return read
 
 
 def _threads(where: str, threads: Any) -> int:
