@@ -19,6 +19,12 @@ bool holds(double value) {
   return value > low - 1 && value < above && (value >= low || sizeof(T) < 8);
 }
 
+// The nearest whole number, the even one of two, without a call into the system's library.
+double rounded(double x) {
+  constexpr double last_bit = 0x1.8p52;  // a sum with it has no bits after the point
+  return std::abs(x) < 0x1p51 ? (x + last_bit) - last_bit : std::nearbyint(x);
+}
+
 // Writes change(value, k) to each value from the first on.
 template <class Change>
 void changed(const char* field, const Column& in, std::size_t n, std::byte* out,
@@ -112,7 +118,7 @@ void affine(const char* field, const Column& in, std::size_t n, double factor, d
 void shift(const char* field, std::span<const double> shifts, double low, double high,
            const Column& in, std::byte* out, std::ptrdiff_t stride, std::span<std::uint8_t> keep) {
   changed(field, in, shifts.size(), out, stride, 0, [=](double value, std::size_t k) {
-    const double next = value + std::nearbyint(shifts[k]);
+    const double next = value + rounded(shifts[k]);
     if (next >= low && next < high) {
       return next;
     }
