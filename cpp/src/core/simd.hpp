@@ -109,6 +109,18 @@ SPIKELET_INLINE std::uint64_t bits(Mask<R> m) {
 #endif
 }
 
+#if defined(__x86_64__) && SPIKELET_VECTOR_BYTES >= 32
+// Byte i of 16 is byte from[i] of p[0 .. 15], or 0 if from[i] is 128.
+SPIKELET_INLINE __m128i shuffled(const std::byte* p, __m128i from) {
+  return _mm_shuffle_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)), from);
+}
+// The lower and the upper halves of two.
+SPIKELET_INLINE void store_halves(__m128i a, __m128i b, void* lower, void* upper) {
+  _mm_storeu_si128(static_cast<__m128i*>(lower), _mm_unpacklo_epi64(a, b));
+  _mm_storeu_si128(static_cast<__m128i*>(upper), _mm_unpackhi_epi64(a, b));
+}
+#endif
+
 #if defined(__x86_64__)
 // One byte per lane of R, minus `now`.
 template <class R>

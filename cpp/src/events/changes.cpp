@@ -6,6 +6,7 @@
 #include <limits>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 namespace spikelet::events {
 namespace {
@@ -18,13 +19,20 @@ bool holds(double value) {
   return value > low - 1 && value < above && (value >= low || sizeof(T) < 8);
 }
 
-// Writes change(value, k) to each value.
+// The nearest whole number, the even one of two, without a call into the system's library.
+double rounded(double x) {
+  constexpr double last_bit = 0x1.8p52;  // a sum with it has no bits after the point
+  return std::abs(x) < 0x1p51 ? (x + last_bit) - last_bit : std::nearbyint(x);
+}
+
+// Writes change(value, k) to each value from the first on.
 template <class Change>
 void changed(const char* field, const Column& in, std::size_t n, std::byte* out,
-             std::ptrdiff_t stride, Change change) {
+             std::ptrdiff_t stride, std::size_t first, Change change) {
   typed(in.kind, [&]<class T>(T) {
-    const std::byte* from = in.data;
-    for (std::size_t k = 0; k < n; ++k) {
+    const std::byte* from = in.data + static_cast<std::ptrdiff_t>(first) * in.stride;
+    out += static_cast<std::ptrdiff_t>(first) * stride;
+    for (std::size_t k = first; k < n; ++k) {
       T value;
       std::memcpy(&value, from, sizeof value);
       const double next = change(static_cast<double>(value), k);
@@ -40,18 +48,60 @@ void changed(const char* field, const Column& in, std::size_t n, std::byte* out,
   });
 }
 
+// A shift or a reflection by whole numbers, which needs no doubles. Returns how many values are
+// done: all before the first that a double would round or that the type cannot hold.
+std::size_t in_integers(const Column& in, std::size_t n, double factor, double offset,
+                        std::byte* out, std::ptrdiff_t stride) {
+  constexpr std::int64_t exact = std::int64_t{1} << 52;
+  if (std::abs(factor) != 1 || !(std::abs(offset) < 0x1p52) || offset != std::nearbyint(offset)) {
+    return 0;
+  }
+  const auto sign = static_cast<std::int64_t>(factor), added = static_cast<std::int64_t>(offset);
+  return typed(in.kind, [&]<class T>(T) {
+    const std::byte* from = in.data;
+    std::byte* to = out;
+    std::size_t k = 0;
+    for (; k < n; ++k) {
+      T value;
+      std::memcpy(&value, from, sizeof value);
+      if (std::cmp_less_equal(value, -exact) || std::cmp_greater_equal(value, exact)) {
+        break;
+      }
+      const std::int64_t next = static_cast<std::int64_t>(value) * sign + added;
+      if (!std::in_range<T>(next)) {
+        break;
+      }
+      value = static_cast<T>(next);
+      std::memcpy(to, &value, sizeof value);
+      from += in.stride;
+      to += stride;
+    }
+    return k;
+  });
+}
+
 template <std::size_t size>
 std::size_t take_fixed(const std::byte* items, std::ptrdiff_t stride,
                        std::span<const std::uint8_t> keep, std::byte* out, std::size_t room) {
-  std::size_t number = 0;
-  for (const std::uint8_t stays : keep) {
-    if (number == room) {
-      break;
-    }
-    std::memcpy(out, items, size);  // overwritten by the next if it does not stay
-    out += stays ? size : 0;
-    number += stays != 0;
+  std::size_t number = 0, k = 0;
+  const auto copy = [&](std::size_t bytes) {
+    std::memcpy(out, items, bytes);  // overwritten by the next if it does not stay
+    const std::size_t stays = keep[k++] != 0;
+    out += stays * size;
+    number += stays;
     items += stride;
+  };
+  // Where another item follows in memory, one copy of 16 bytes.
+  if (std::abs(stride) >= static_cast<std::ptrdiff_t>(size)) {
+    if (stride < 0 && !keep.empty() && room > 0) {
+      copy(size);
+    }
+    while (k + 1 < keep.size() && number + 1 < room) {
+      copy(16);
+    }
+  }
+  while (k < keep.size() && number < room) {
+    copy(size);
   }
   return number;
 }
@@ -60,14 +110,15 @@ std::size_t take_fixed(const std::byte* items, std::ptrdiff_t stride,
 
 void affine(const char* field, const Column& in, std::size_t n, double factor, double offset,
             std::byte* out, std::ptrdiff_t stride) {
-  changed(field, in, n, out, stride,
+  const std::size_t first = in_integers(in, n, factor, offset, out, stride);
+  changed(field, in, n, out, stride, first,
           [=](double value, std::size_t) { return value * factor + offset; });
 }
 
 void shift(const char* field, std::span<const double> shifts, double low, double high,
            const Column& in, std::byte* out, std::ptrdiff_t stride, std::span<std::uint8_t> keep) {
-  changed(field, in, shifts.size(), out, stride, [=](double value, std::size_t k) {
-    const double next = value + std::nearbyint(shifts[k]);
+  changed(field, in, shifts.size(), out, stride, 0, [=](double value, std::size_t k) {
+    const double next = value + rounded(shifts[k]);
     if (next >= low && next < high) {
       return next;
     }
@@ -77,7 +128,15 @@ void shift(const char* field, std::span<const double> shifts, double low, double
 }
 
 std::size_t number_kept(std::span<const std::uint8_t> keep) {
-  return keep.size() - static_cast<std::size_t>(std::ranges::count(keep, std::uint8_t{0}));
+  std::size_t number = 0;
+  for (std::size_t k = 0; k < keep.size();) {
+    std::uint8_t sum = 0;  // a vector of bytes cannot overflow in so few
+    for (const std::size_t end = std::min(keep.size(), k + 255); k < end; ++k) {
+      sum = static_cast<std::uint8_t>(sum + (keep[k] != 0));
+    }
+    number += sum;
+  }
+  return number;
 }
 
 std::size_t take(const std::byte* items, std::ptrdiff_t stride, std::size_t size,

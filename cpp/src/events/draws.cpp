@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
+#include <memory>
 #include <vector>
 
 #include "spikelet/core/kernels.hpp"
@@ -40,29 +41,37 @@ void drop(std::uint64_t seed, std::size_t dropped, std::span<std::uint8_t> keep)
   }
   // Those with the least numbers; of equal ones, the first. The greatest of them is near the part
   // that is dropped, so few numbers have to be put in order.
-  std::vector<double> number(keep.size());
+  const auto memory = std::make_unique_for_overwrite<double[]>(keep.size());
+  const std::span<double> number(memory.get(), keep.size());
   uniforms(seed, 0, number);
   const auto n = static_cast<double>(keep.size());
   const double part = static_cast<double>(dropped) / n,
                margin = 6 * std::sqrt(part * (1 - part) / n) + 6 / n;
-  double low = part - margin, high = part + margin;
-  auto below =
-      static_cast<std::size_t>(std::ranges::count_if(number, [low](double u) { return u < low; }));
-  const auto up_to = static_cast<std::size_t>(
-      std::ranges::count_if(number, [high](double u) { return u <= high; }));
-  if (below >= dropped || up_to < dropped) {  // once in 10^9
-    low = 0, high = 1, below = 0;
+  const double low = part - margin, high = part + margin;
+  std::size_t below = 0;
+  for (const double u : number) {
+    below += u < low;
   }
   std::vector<double> order;
   std::ranges::copy_if(number, std::back_inserter(order),
                        [=](double u) { return u >= low && u <= high; });
+  if (below >= dropped || below + order.size() < dropped) {  // once in 10^9
+    below = 0;
+    order.assign(number.begin(), number.end());
+  }
   const auto bound = order.begin() + static_cast<std::ptrdiff_t>(dropped - below - 1);
   std::nth_element(order.begin(), bound, order.end());
-  auto equal = std::count(order.begin(), bound + 1, *bound);  // smaller ones come before
+  const double most = *bound;
   for (std::size_t k = 0; k < keep.size(); ++k) {
-    const bool tie = number[k] == *bound && equal > 0;
-    keep[k] = static_cast<std::uint8_t>(!(number[k] < *bound || tie));
-    equal -= tie;
+    keep[k] = number[k] > most;
+  }
+  // Of those that are equal to it, the last ones stay.
+  auto stay = std::count(bound + 1, order.end(), most);
+  for (std::size_t k = keep.size(); stay > 0;) {
+    if (number[--k] == most) {
+      keep[k] = 1;
+      --stay;
+    }
   }
 }
 

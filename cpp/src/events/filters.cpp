@@ -1,7 +1,10 @@
 #include "spikelet/events/filters.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <limits>
 #include <memory>
 #include <new>
@@ -50,15 +53,13 @@ Events without_polarity(Events events) {
 // Calls stays(t, value of the pixel) for each event.
 template <class Stays>
 void filter(const Events& events, PixelMap& map, std::span<std::uint8_t> keep, Stays stays) {
-  std::int64_t t[block];
-  for_cells(without_polarity(events), map.sensor, 0, events.n,
-            [&](std::size_t first, std::size_t n, const std::int32_t* cell) {
-              load(events.t, first, {t, n});
-              for (std::size_t k = 0; k < n; ++k) {
-                keep[first + k] =
-                    stays(t[k], map.values.get()[cell[k]], map.values.get() + cell[k]);
-              }
-            });
+  for_events(
+      without_polarity(events), map.sensor, 0, events.n,
+      [&](std::size_t first, std::size_t n, const std::int64_t* t, const std::int32_t* cell) {
+        for (std::size_t k = 0; k < n; ++k) {
+          keep[first + k] = stays(t[k], map.values.get()[cell[k]], map.values.get() + cell[k]);
+        }
+      });
 }
 
 }  // namespace
@@ -108,15 +109,26 @@ void drop_pixels(const Events& events, std::int64_t width, std::int64_t height,
 
 void within(const Column& column, double low, double high, bool inside,
             std::span<std::uint8_t> keep) {
-  std::int64_t values[block];
-  for (std::size_t first = 0; first < keep.size(); first += block) {
-    const std::size_t n = std::min(block, keep.size() - first);
-    load(column, first, {values, n});
-    for (std::size_t k = 0; k < n; ++k) {
-      const auto value = static_cast<double>(values[k]);
-      keep[first + k] = static_cast<std::uint8_t>(((value >= low) & (value <= high)) == inside);
-    }
+  const double least = std::max(std::ceil(low), -0x1p63), most = std::floor(high);
+  if (!(least <= most) || least >= 0x1p63) {  // no whole number lies between them
+    std::ranges::fill(keep, static_cast<std::uint8_t>(!inside));
+    return;
   }
+  // One comparison of unsigned numbers makes two.
+  const auto origin = static_cast<std::uint64_t>(static_cast<std::int64_t>(least)),
+             width = static_cast<std::uint64_t>(most >= 0x1p63 ? INT64_MAX
+                                                               : static_cast<std::int64_t>(most)) -
+                     origin;
+  typed(column.kind, [&]<class T>(T) {
+    const std::byte* from = column.data;
+    for (std::uint8_t& stays : keep) {
+      T value;
+      std::memcpy(&value, from, sizeof value);
+      const auto above = static_cast<std::uint64_t>(static_cast<std::int64_t>(value)) - origin;
+      stays = static_cast<std::uint8_t>((above <= width) == inside);
+      from += column.stride;
+    }
+  });
 }
 
 }  // namespace spikelet::events

@@ -39,10 +39,9 @@ void count_bins(const Events& events, const Sensor& sensor, double start, double
                 std::int64_t bins, T* out) {
   const std::size_t size = sensor.cells();
   const auto limit = static_cast<double>(bins);
-  std::int64_t t[block];
-  for_cells(
-      events, sensor, 0, events.n, [&](std::size_t first, std::size_t n, const std::int32_t* cell) {
-        load(events.t, first, {t, n});
+  for_events(
+      events, sensor, 0, events.n,
+      [&](std::size_t, std::size_t n, const std::int64_t* t, const std::int32_t* cell) {
         for (std::size_t k = 0; k < n; ++k) {
           const double bin = std::floor((static_cast<double>(t[k]) - start) / width);
           if (bin >= 0 && bin < limit) {

@@ -15,6 +15,54 @@ SPIKELET_INLINE double as_double(std::int64_t t) {
   return std::bit_cast<double>(t | std::bit_cast<std::int64_t>(0x1p52)) - 0x1p52;
 }
 
+#if defined(__x86_64__) && SPIKELET_VECTOR_BYTES >= 32
+void split(const std::byte* records, std::ptrdiff_t stride, std::size_t n, RecordPlaces places,
+           std::int64_t* t, std::uint64_t* xyp) {
+  alignas(16) std::uint8_t bytes[16];
+  for (unsigned i = 0; i < 16; ++i) {
+    const auto byte = [i](std::uint8_t place, unsigned start) {
+      return static_cast<std::uint8_t>(place == no_field ? no_field : place + i - start);
+    };
+    bytes[i] = i < 8     ? byte(places.t, 0)
+               : i < 10  ? byte(places.x, 8)
+               : i < 12  ? byte(places.y, 10)
+               : i == 12 ? byte(places.p, 12)
+                         : no_field;
+  }
+  const __m128i from = _mm_load_si128(reinterpret_cast<const __m128i*>(bytes));
+  std::size_t k = 0;
+  for (; k + 2 <= n; k += 2) {
+    store_halves(shuffled(records, from), shuffled(records + stride, from), t + k, xyp + k);
+    records += 2 * stride;
+  }
+  if (k < n) {
+    std::int64_t last_t[2];
+    std::uint64_t last_xyp[2];
+    store_halves(shuffled(records, from), __m128i{}, last_t, last_xyp);
+    t[k] = last_t[0];
+    xyp[k] = last_xyp[0];
+  }
+}
+#else
+void split(const std::byte* records, std::ptrdiff_t stride, std::size_t n, RecordPlaces places,
+           std::int64_t* t, std::uint64_t* xyp) {
+  const auto field = [&]<class T>(T, std::uint8_t place) {
+    T value{};
+    if (place != no_field) {
+      __builtin_memcpy(&value, records + place, sizeof value);
+    }
+    return value;
+  };
+  for (std::size_t k = 0; k < n; ++k) {
+    t[k] = field(std::int64_t{}, places.t);
+    xyp[k] = field(std::uint16_t{}, places.x) |
+             std::uint64_t{field(std::uint16_t{}, places.y)} << 16 |
+             std::uint64_t{field(std::uint8_t{}, places.p)} << 32;
+    records += stride;
+  }
+}
+#endif
+
 bool cells(const std::uint64_t* xyp, std::size_t n, const CellPlaces& places, std::int32_t* out) {
   const CellPlaces to = places;
   std::uint32_t bad = 0;
@@ -69,8 +117,8 @@ void spread(const std::int64_t* t, const std::int32_t* cell, const Spread<T>& ou
     const bool on = cell[k] >= to.pixels;
     const T sign = on ? T{1} : T{-1};
     to.at[k] = bin * to.pixels + cell[k] - (on ? to.pixels : 0);
-    to.early[k] = sign * (1 - part);
-    to.late[k] = sign * part;
+    to.parts[2 * k] = sign * (1 - part);
+    to.parts[2 * k + 1] = sign * part;
   }
 }
 
@@ -88,8 +136,8 @@ void scaled(const T* x, T scale, T* out, std::size_t n) {
 template <class T>
 constexpr EventKernels<T> kernels_of{&aged<T>, &scaled<T>, &spread<T>};
 
-constinit const LevelTable kernel_table{&cells, &extend, &ordered, kernels_of<float>,
-                                        kernels_of<double>};
+constinit const LevelTable kernel_table{
+    &split, &cells, &extend, &ordered, kernels_of<float>, kernels_of<double>};
 
 }  // namespace spikelet::events::SPIKELET_LEVEL
 #include "core/target_pop.hpp"

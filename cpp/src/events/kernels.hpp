@@ -11,15 +11,16 @@ namespace spikelet::events {
 // Times lie in [0, most_time), so that their differences are exact in double.
 inline constexpr std::int64_t most_time = std::int64_t{1} << 52;
 
-// What events add to a voxel grid: `early` at element `at`, `late` at the same pixel of the next
-// bin. s = (t - first) per_bin is where an event lies among the bins; cell >= pixels is p = 1.
+// What event k adds to a voxel grid: parts[2 k] at element at[k], parts[2 k + 1] at the same pixel
+// of the next bin. s = (t - first) per_bin is where an event lies among the bins; cell >= pixels is
+// p = 1.
 template <class T>
 struct Spread {
   std::int64_t first;
   double per_bin;
   std::int32_t pixels;
   std::int32_t* at;
-  T *early, *late;
+  T* parts;
 };
 
 template <class T>
@@ -38,7 +39,16 @@ struct CellPlaces {
   std::uint32_t pitch, plane, offset;
 };
 
+// Where the fields of a record lie among its 16 bytes: t of 8 bytes, x and y of 2, p of 1.
+inline constexpr std::uint8_t no_field = 128;  // reads as 0
+struct RecordPlaces {
+  std::uint8_t t, x, y, p;
+};
+
 struct LevelTable {
+  // Splits records into t and x + 2^16 y + 2^32 p. Reads 16 bytes of each.
+  void (*split)(const std::byte* records, std::ptrdiff_t stride, std::size_t n, RecordPlaces places,
+                std::int64_t* t, std::uint64_t* xyp);
   // The cells of events that are given as x + 2^16 y + 2^32 p; returns whether all fit.
   bool (*cells)(const std::uint64_t* xyp, std::size_t n, const CellPlaces& places,
                 std::int32_t* out);

@@ -20,10 +20,16 @@ void surfaces(const Events& events, const Sensor& sensor, const SurfaceTimes& ti
   const auto& kernels = level_table().of<T>();
   const std::size_t size = sensor.cells();
   Buffer<T> plane(high - low);
-  std::int64_t t[block];
   T value[block];
   double since = 0;  // the origin, in tau
   std::size_t next = 0;
+  std::int64_t before = 0;
+  const auto check = [&](const std::int64_t* t, std::size_t n) {
+    if (!level_table().ordered(t, n, before, most_time - 1)) {
+      not_sorted();
+    }
+    before = t[n - 1];
+  };
   for (std::size_t i = 0; i < times.last.size(); ++i) {
     const double now = times.end + static_cast<double>(i) * times.stride;
     if (since > far) {
@@ -32,23 +38,34 @@ void surfaces(const Events& events, const Sensor& sensor, const SurfaceTimes& ti
     }
     const auto grow = static_cast<T>(std::exp(since));
     const auto last = std::max(next, static_cast<std::size_t>(times.last[i]));
-    for_cells(events, sensor, next, last,
-              [&](std::size_t first, std::size_t n, const std::int32_t* cell) {
-                load(events.t, first, {t, n});
-                const std::size_t whole = (n + 15) / 16 * 16;
-                std::fill(t + n, t + whole, 0);
-                kernels.aged(t, now, 1 / times.tau, grow, value, whole);
-                for (std::size_t k = 0; k < n; ++k) {
-                  const auto at = static_cast<std::size_t>(cell[k]) - low;  // wraps below low
-                  if (at < plane.size()) {
-                    plane[at] = value[k];
-                  }
-                }
-              });
+    for_events(events, sensor, next, last,
+               [&](std::size_t, std::size_t n, std::int64_t* t, const std::int32_t* cell) {
+                 check(t, n);
+                 const std::size_t whole = (n + 15) / 16 * 16;
+                 std::fill(t + n, t + whole, 0);
+                 kernels.aged(t, now, 1 / times.tau, grow, value, whole);
+                 if (plane.size() == size) {
+                   for (std::size_t k = 0; k < n; ++k) {
+                     plane[static_cast<std::size_t>(cell[k])] = value[k];
+                   }
+                   return;
+                 }
+                 for (std::size_t k = 0; k < n; ++k) {
+                   const auto at = static_cast<std::size_t>(cell[k]) - low;  // wraps below low
+                   if (at < plane.size()) {
+                     plane[at] = value[k];
+                   }
+                 }
+               });
     next = last;
     kernels.scaled(plane.data(), static_cast<T>(std::exp(-since)), out + i * size + low,
                    plane.size());
     since += times.stride / times.tau;
+  }
+  for (std::int64_t t[block]; next < events.n; next += block) {
+    const std::size_t n = std::min(block, events.n - next);
+    load(events.t, next, {t, n});
+    check(t, n);
   }
 }
 
@@ -78,18 +95,16 @@ void averaged_time_surface(const Events& events, const Sensor& sensor,
   const auto groups =
       static_cast<std::size_t>(wide * rounded_up(sensor.height) * sensor.polarities);
   const auto each = [&](auto&& body) {
-    std::int64_t t[block];
-    for_cells(events, sensor, 0, events.n,
-              [&](std::size_t first, std::size_t n, const std::int32_t* at) {
-                load(events.t, first, {t, n});
-                for (std::size_t k = 0; k < n; ++k) {
-                  const std::int64_t p = at[k] / sensor.plane, pixel = at[k] % sensor.plane,
-                                     x = pixel % sensor.width, y = pixel / sensor.width,
-                                     cell = y / shape.cell * wide + x / shape.cell;
-                  body(static_cast<std::size_t>(cell * sensor.polarities + p),
-                       Local{t[k], static_cast<std::int32_t>(x), static_cast<std::int32_t>(y)});
-                }
-              });
+    for_events(events, sensor, 0, events.n,
+               [&](std::size_t, std::size_t n, const std::int64_t* t, const std::int32_t* at) {
+                 for (std::size_t k = 0; k < n; ++k) {
+                   const std::int64_t p = at[k] / sensor.plane, pixel = at[k] % sensor.plane,
+                                      x = pixel % sensor.width, y = pixel / sensor.width,
+                                      cell = y / shape.cell * wide + x / shape.cell;
+                   body(static_cast<std::size_t>(cell * sensor.polarities + p),
+                        Local{t[k], static_cast<std::int32_t>(x), static_cast<std::int32_t>(y)});
+                 }
+               });
   };
   std::vector<std::size_t> start(groups + 1);
   each([&](std::size_t group, const Local&) { ++start[group + 1]; });

@@ -37,6 +37,44 @@ TEST_CASE("changes: an affine map cuts towards 0 and stays within the type") {
   CHECK_THROWS_AS(affine("p", of(small, Kind::u8), 2, 1, -1, bytes(flipped), 1), std::range_error);
 }
 
+TEST_CASE("changes: what a double would round is mapped as one, also in place") {
+  std::vector<std::uint64_t> large{5, (std::uint64_t{1} << 60) + 1, UINT64_MAX - 4095, 7};
+  affine("t", of(large, Kind::u64), 4, 1, 3, bytes(large), 8);
+  CHECK(large == std::vector<std::uint64_t>{8, std::uint64_t{1} << 60, UINT64_MAX - 4095, 10});
+  std::vector<std::int16_t> mirrored{0, 3, 9};
+  affine("x", of(mirrored, Kind::i16), 3, -1, 9, bytes(mirrored), 2);
+  CHECK(mirrored == std::vector<std::int16_t>{9, 6, 0});
+  CHECK_THROWS_WITH_AS(affine("x", of(mirrored, Kind::i16), 3, 1, 32760, bytes(mirrored), 2),
+                       "the field x cannot hold 32769.000000 of event 0", std::range_error);
+}
+
+TEST_CASE("changes: items are taken backwards") {
+  const std::vector<std::uint8_t> keep{1, 1, 0, 1};
+  const std::size_t size = 13;
+  std::vector<std::byte> items(4 * size), out(3 * size);
+  for (std::size_t k = 0; k < items.size(); ++k) {
+    items[k] = static_cast<std::byte>(k);
+  }
+  CHECK(take(items.data() + 3 * size, -13, size, keep, out.data(), 3) == 3);
+  for (std::size_t k = 0; k < size; ++k) {
+    CHECK(out[k] == items[3 * size + k]);
+    CHECK(out[size + k] == items[2 * size + k]);
+    CHECK(out[2 * size + k] == items[k]);
+  }
+}
+
+TEST_CASE("changes: flags are counted, however many there are") {
+  for (const std::size_t n : {0u, 1u, 255u, 256u, 1000u}) {
+    std::vector<std::uint8_t> keep(n, 1);
+    CHECK(number_kept(keep) == n);
+    if (n > 0) {
+      keep[n / 2] = 0;
+      keep[n - 1] = 2;
+      CHECK(number_kept(keep) == (n == 1 ? 1 : n - 1));
+    }
+  }
+}
+
 TEST_CASE("changes: shifts are rounded, and what leaves the limits is marked") {
   const std::vector<std::int16_t> values{0, 3, 9, 5};
   const std::vector<double> shifts{-0.4, 0.6, 1.2, -6};

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <stdexcept>
 #include <string>
@@ -13,6 +14,13 @@ namespace {
 using namespace spikelet::events;
 using spikelet::test::Event;
 using spikelet::test::Recording;
+
+void cells(const Events& events, const Sensor& sensor, std::vector<std::int32_t>& out) {
+  for_cells(events, sensor, 0, events.n,
+            [&](std::size_t first, std::size_t n, const std::int32_t* cell) {
+              std::copy_n(cell, n, out.begin() + static_cast<std::ptrdiff_t>(first));
+            });
+}
 
 }  // namespace
 
@@ -48,14 +56,59 @@ TEST_CASE("columns: cells count polarities, rows and columns, in short types and
   Recording shorts(std::vector<Event>{{1, 3, 2, 1}, {2, 0, 0, 0}, {3, 6, 4, 1}});
   const Sensor sensor{7, 5, 2};
   std::vector<std::int32_t> found(3);
-  cells(shorts.events(), sensor, 0, found);
+  cells(shorts.events(), sensor, found);
   const std::vector<std::int32_t> expected{35 + 2 * 7 + 3, 0, 35 + 4 * 7 + 6};
   CHECK(found == expected);
   Events wide = shorts.events();
   const std::vector<std::int64_t> x{3, 0, 6};
   wide.x = {reinterpret_cast<const std::byte*>(x.data()), 8, Kind::i64};
-  cells(wide, sensor, 0, found);
+  cells(wide, sensor, found);
   CHECK(found == expected);
+}
+
+TEST_CASE("columns: times and cells of packed events and of separate columns are the same") {
+  std::vector<Event> list;
+  for (std::int16_t k = 0; k < 1100; ++k) {
+    list.push_back({k * 11, static_cast<std::int16_t>(k % 7), static_cast<std::int16_t>(k % 5),
+                    static_cast<std::int8_t>(k % 2)});
+  }
+  const Recording recording(list);
+  const Sensor sensor{7, 5, 2};
+  std::vector<std::int64_t> x, y, p;
+  Events apart = recording.events();
+  for (const Event& e : list) {
+    x.push_back(e.x);
+    y.push_back(e.y);
+    p.push_back(e.p);
+  }
+  const auto column = [](const std::vector<std::int64_t>& values) {
+    return Column{reinterpret_cast<const std::byte*>(values.data()), 8, Kind::i64};
+  };
+  apart.x = column(x);
+  apart.y = column(y);
+  apart.p = column(p);
+  Events reversed = recording.events();  // not read as records
+  for (Column* const c : {&reversed.t, &reversed.x, &reversed.y, &reversed.p}) {
+    c->data += c->stride * (static_cast<std::ptrdiff_t>(list.size()) - 1);
+    c->stride = -c->stride;
+  }
+  const auto all = [&](const Events& events) {
+    std::vector<std::int64_t> found;
+    for_events(events, sensor, 3, events.n - 3,
+               [&](std::size_t, std::size_t n, const std::int64_t* t, const std::int32_t* cell) {
+                 for (std::size_t k = 0; k < n; ++k) {
+                   found.push_back(t[k] * 100 + cell[k]);
+                 }
+               });
+    return found;
+  };
+  const auto found = all(recording.events());
+  REQUIRE(found.size() == list.size() - 6);
+  CHECK(found.back() == 1096 * 1100 + 1096 % 2 * 35 + 1096 % 5 * 7 + 1096 % 7);
+  CHECK(all(apart) == found);
+  auto backwards = all(reversed);
+  std::ranges::reverse(backwards);
+  CHECK(backwards == found);
 }
 
 TEST_CASE("columns: an event outside the sensor is named") {
@@ -63,7 +116,7 @@ TEST_CASE("columns: an event outside the sensor is named") {
     const Recording recording(list);
     std::vector<std::int32_t> out(recording.size());
     try {
-      cells(recording.events(), {7, 5, 2}, 0, out);
+      cells(recording.events(), {7, 5, 2}, out);
     } catch (const std::invalid_argument& error) {
       return error.what();
     }

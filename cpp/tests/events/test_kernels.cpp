@@ -28,11 +28,11 @@ TEST_CASE_TEMPLATE("event kernels: all levels give the same bits", T, float, dou
   std::vector<std::vector<T>> results;
   for (const SimdLevel level : available_simd_levels()) {
     const auto& kernels = events::level_table(level).of<T>();
-    std::vector<T> aged(n), scaled(x.size()), early(n), late(n);
+    std::vector<T> aged(n), scaled(x.size()), parts(2 * n);
     std::vector<std::int32_t> at(n);
     kernels.aged(t.data(), 50000, 1e-4, T{2}, aged.data(), n);
     kernels.scaled(x.data(), T{3}, scaled.data(), x.size());
-    kernels.spread(t.data(), cell.data(), {0, 1e-3, 40, at.data(), early.data(), late.data()}, n);
+    kernels.spread(t.data(), cell.data(), {0, 1e-3, 40, at.data(), parts.data()}, n);
     for (std::size_t k = 0; k < n; ++k) {
       const double age = std::max(50000 - static_cast<double>(t[k]), 0.0) * 1e-4;
       CHECK(aged[k] == doctest::Approx(2 * std::exp(-age)).epsilon(sizeof(T) == 4 ? 1e-6 : 1e-14));
@@ -41,17 +41,53 @@ TEST_CASE_TEMPLATE("event kernels: all levels give the same bits", T, float, dou
       const double sign = cell[k] >= 40 ? 1 : -1;
       const bool whole = s == bin && at[k] / 40 == bin - 1;
       CHECK((whole || at[k] == bin * 40 + cell[k] % 40));
-      CHECK(late[k] == doctest::Approx(sign * (whole ? 1 : s - bin)).epsilon(1e-4));
-      CHECK(early[k] == doctest::Approx(sign * (whole ? 0 : 1 - (s - bin))).epsilon(1e-4));
+      CHECK(parts[2 * k + 1] == doctest::Approx(sign * (whole ? 1 : s - bin)).epsilon(1e-4));
+      CHECK(parts[2 * k] == doctest::Approx(sign * (whole ? 0 : 1 - (s - bin))).epsilon(1e-4));
     }
     CHECK(scaled[36] == 3 * x[36]);
-    for (const auto& more : {scaled, early, late}) {
+    for (const auto& more : {scaled, parts}) {
       aged.insert(aged.end(), more.begin(), more.end());
     }
     results.push_back(aged);
   }
   for (const auto& result : results) {
     CHECK(result == results.front());
+  }
+}
+
+TEST_CASE("event kernels: records are split at all levels") {
+  const std::vector<events::RecordPlaces> orders{{0, 8, 10, 12},
+                                                 {4, 0, 2, 12},
+                                                 {0, 14, 12, 11},
+                                                 {events::no_field, 3, 8, 0},
+                                                 {5, 0, events::no_field, 4},
+                                                 {8, 0, 2, events::no_field}};
+  for (const SimdLevel level : available_simd_levels()) {
+    for (const events::RecordPlaces& places : orders) {
+      for (const std::size_t n : {1u, 2u, 7u}) {
+        std::vector<std::byte> records(19 * n + 16);
+        for (std::size_t k = 0; k < records.size(); ++k) {
+          records[k] = static_cast<std::byte>(k * 37 + 200);
+        }
+        std::vector<std::int64_t> t(n);
+        std::vector<std::uint64_t> words(n);
+        events::level_table(level).split(records.data(), 19, n, places, t.data(), words.data());
+        for (std::size_t k = 0; k < n; ++k) {
+          const auto number = [&](std::uint8_t place, int bytes) {
+            std::uint64_t value = 0;
+            for (int i = 0; i < bytes && place != events::no_field; ++i) {
+              value |= std::to_integer<std::uint64_t>(
+                           records[19 * k + place + static_cast<std::size_t>(i)])
+                       << 8 * i;
+            }
+            return value;
+          };
+          CHECK(t[k] == static_cast<std::int64_t>(number(places.t, 8)));
+          CHECK(words[k] ==
+                (number(places.x, 2) | number(places.y, 2) << 16 | number(places.p, 1) << 32));
+        }
+      }
+    }
   }
 }
 

@@ -42,7 +42,7 @@ std::vector<T> grid(const std::vector<Event>& list, std::int64_t bins, int threa
 }  // namespace
 
 TEST_CASE("voxels: each event reaches two bins") {
-  for (const std::int64_t bins : {1, 2, 10, 400}) {
+  for (const std::int64_t bins : {1, 2, 10, 28, 400}) {
     const auto list = random_events(5000, 9, 5);
     const auto expected = reference(list, bins);
     const auto found = grid<double>(list, bins, 1);

@@ -79,7 +79,13 @@ def _integers(name: str, values: ArrayLike) -> NDArray[Any]:
 
 
 def columns(
-    where: str, events: Any, fields: str = "txyp", *, ordered: bool = False, negative: bool = False
+    where: str,
+    events: Any,
+    fields: str = "txyp",
+    *,
+    ordered: bool = False,
+    core_orders: bool = False,
+    negative: bool = False,
 ) -> _core.EventColumns:
     """Return the fields of an event array for the core, which reads them in place.
 
@@ -93,6 +99,8 @@ def columns(
         What the function reads. The others need not exist.
     ordered : bool
         Require times that do not decrease.
+    core_orders : bool
+        Leave that to the core, which checks them as it reads them; here, only the first and the last.
     negative : bool
         Allow times before 0.
 
@@ -133,7 +141,7 @@ def columns(
         read["x"], read["y"], read["p"],
     )  # fmt: skip
     if "t" in fields and len(events):
-        if ordered and (k := found.first_unsorted()) < len(events):
+        if ordered and not core_orders and (k := found.first_unsorted()) < len(events):
             rule = 'must be sorted by t (np.sort(events, order="t", kind="stable") sorts them)'
             got = f"t = {events['t'][k]} after {events['t'][k - 1]} at event"
             fail(where, "events", k, rule, got=got)
@@ -162,7 +170,11 @@ def _column(where: str, name: str, values: NDArray[Any]) -> NDArray[Any]:
 def native(events: Events) -> Events:
     """Return a copy whose fields the core can write to: of the same types, in the machine's byte order."""
     if events.dtype.isnative:
-        return raw(events).copy().view(events.dtype)
+        whole = raw(events)
+        if whole.flags.c_contiguous:
+            return whole.copy().view(events.dtype)
+        copy: Events = _core.event_take(whole, np.ones(len(whole), bool))
+        return copy.view(events.dtype)
     return events.astype(events.dtype.newbyteorder("="))
 
 

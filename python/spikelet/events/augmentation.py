@@ -95,16 +95,17 @@ def jitter(
             rest = math.sqrt(max(b - along * along, 0.0))
             second = along * first
             if rest and "y" in names:
-                second += rest * _core.event_normals(number, _Y, len(events))
-            for name, shifts, limit in (
-                ("x", math.sqrt(a) * first, size[0]),
-                ("y", second, size[1]),
-            ):
+                own = _core.event_normals(number, _Y, len(events))
+                own *= rest
+                second += own
+            first *= math.sqrt(a)
+            for name, shifts, limit in (("x", first, size[0]), ("y", second, size[1])):
                 if name in names:
                     low, high = (0.0, float(limit)) if clip_outliers else (-math.inf, math.inf)
                     _core.event_shift(read, name, shifts, low, high, out[name], keep)
         if spread:
-            shifts = spread * _core.event_normals(number, _T, len(events))
+            shifts = _core.event_normals(number, _T, len(events))
+            shifts *= spread
             low = 0.0 if clip_negative else -math.inf
             _core.event_shift(read, "t", shifts, low, math.inf, out["t"], keep)
     out = out if keep.all() else _core.event_take(out, keep)

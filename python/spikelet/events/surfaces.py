@@ -71,7 +71,7 @@ def time_surface(
     kind, itemsize = type_name(where, dtype, *_REALS)
     window = scalar(where, "dt", dt, "finite and > 0")
     decay = scalar(where, "tau", tau, "finite and > 0")
-    read = columns(where, events, ordered=True)
+    read = columns(where, events, ordered=True, core_orders=True)
     _, last = time_bounds(
         where,
         read,
@@ -201,9 +201,7 @@ def voxel_grid(
     fits(where, (number, *size[:2]), itemsize, "give fewer n_time_bins")
     if (number + 2) * size[0] * size[1] >= 2**31:
         fail(where, "n_time_bins", number, "must give fewer than 2^31 voxels")
-    read = columns(where, events, negative=True)
-    if len(events):  # the core checks the order: no time is less than the first
-        columns(where, events[:1], "t")
+    read = columns(where, events, ordered=True, core_orders=True)
     with named(where):
         return _core.event_voxels(read, size, number, kind, _threads(where, threads))
 

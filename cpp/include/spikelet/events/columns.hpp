@@ -3,6 +3,7 @@
 // into small buffers; what does not fit the sensor is a std::invalid_argument that names the event.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -13,7 +14,7 @@ enum class Kind : std::uint8_t { i8, i16, i32, i64, u8, u16, u32, u64 };
 
 // Calls body with a T{} of the kind.
 template <class Body>
-void typed(Kind kind, Body&& body) {
+auto typed(Kind kind, Body&& body) {
   switch (kind) {
     case Kind::i8:
       return body(std::int8_t{});
@@ -30,8 +31,9 @@ void typed(Kind kind, Body&& body) {
     case Kind::u32:
       return body(std::uint32_t{});
     case Kind::u64:
-      return body(std::uint64_t{});
+      break;
   }
+  return body(std::uint64_t{});
 }
 
 inline constexpr std::int64_t no_value = 0;
@@ -63,20 +65,49 @@ struct Sensor {
   std::size_t cells() const { return static_cast<std::size_t>(plane * polarities); }
 };
 
-// The cells of events [first, first + out.size()).
-void cells(const Events& events, const Sensor& sensor, std::size_t first,
-           std::span<std::int32_t> out);
+// Reads blocks of events: their times and cells.
+class Reader {
+ public:
+  Reader(const Events& events, const Sensor& sensor, bool with_times);
 
-// Calls body(k, count, cells) for blocks of events [first, last), k being the first of the block.
+  // Events [first, first + n), n <= block. What is in `t` is of use only with times.
+  void read(std::size_t first, std::size_t n, std::int64_t* t, std::int32_t* cell) const;
+
+ private:
+  const Events& events_;
+  const Sensor& sensor_;
+  bool with_times_;
+  const std::byte* records_ = nullptr;  // if all fields of an event lie close together
+  std::ptrdiff_t stride_ = 0;
+  std::array<std::uint8_t, 4> places_{};
+  std::size_t whole_ = 0;  // how many of them may be read as records
+};
+
+// Calls body(k, count, times, cells) for blocks of events [first, last), k being the first of the
+// block. Times may be changed.
+template <class Body>
+void for_events(const Events& events, const Sensor& sensor, std::size_t first, std::size_t last,
+                Body&& body, bool with_times = true) {
+  const Reader reader(events, sensor, with_times);
+  std::int64_t t[block];
+  std::int32_t cell[block];
+  for (std::size_t k = first; k < last; k += block) {
+    const std::size_t count = last - k < block ? last - k : block;
+    reader.read(k, count, t, cell);
+    body(k, count, static_cast<std::int64_t*>(t), static_cast<const std::int32_t*>(cell));
+  }
+}
+
+// As above, body(k, count, cells).
 template <class Body>
 void for_cells(const Events& events, const Sensor& sensor, std::size_t first, std::size_t last,
                Body&& body) {
-  std::int32_t buffer[block];
-  for (std::size_t k = first; k < last; k += block) {
-    const std::size_t count = last - k < block ? last - k : block;
-    cells(events, sensor, k, {buffer, count});
-    body(k, count, static_cast<const std::int32_t*>(buffer));
-  }
+  for_events(
+      events, sensor, first, last,
+      [&](std::size_t k, std::size_t n, const std::int64_t*, const std::int32_t* cell) {
+        body(k, n, cell);
+      },
+      false);
 }
 
 struct Range {
@@ -84,6 +115,9 @@ struct Range {
 };
 // Least and greatest value; there must be at least one.
 Range range(const Column& column, std::size_t n);
+
+// Throws the std::invalid_argument of kernels that check the order as they read.
+[[noreturn]] void not_sorted();
 
 // The first event that is earlier than the one before it, or n.
 std::size_t first_unsorted(const Events& events);

@@ -11,7 +11,8 @@ namespace spikelet::events {
 
 // Surface i is exp(-(end + i stride - t) / tau), t being the last of events [0, last[i]) at the
 // pixel; 0 without one. last must not decrease. out: float or double, [surfaces, polarities,
-// height, width]. Threads share the pixels.
+// height, width]. Threads share the pixels. All events
+// must be sorted, which is checked, and from 0 to 2^52.
 struct SurfaceTimes {
   std::span<const std::int64_t> last;
   double end, stride, tau;
