@@ -222,7 +222,9 @@ def _not_before(sine: SineCurrent, g: Generator) -> list[CurrentInput]:
     """Return what cancels a sine until its generator acts: ours has no start."""
     if not g.starts:
         return []
-    t = np.arange(g.starts)[:, None] * g.dt
+    t = np.arange(g.starts) * g.dt
+    if any(np.ndim(x) for x in (sine.amplitude, sine.offset, sine.frequency, sine.phase)):
+        t = t[:, None]  # a column for each neuron
     angle = 2e-3 * np.pi * sine.frequency * t + np.deg2rad(sine.phase)
     return [CurrentInput(-(sine.offset + sine.amplitude * np.sin(angle)))]
 
