@@ -109,3 +109,16 @@ def test_one_sine_drives_many_neurons(start: float) -> None:
     nest.Simulate(300.0)
     net.run(300.0)
     assert_same_spikes(net, recorder, 1)
+
+
+def test_precise_spikes_act_at_the_end_of_their_step() -> None:
+    cells = nest.Create("iaf_psc_exp", 2)
+    times = {"spike_times": 5.0 + 2.03 * np.arange(90), "precise_times": True}
+    source = nest.Create("spike_generator", 1, times)
+    nest.Connect(source, cells, syn_spec={"weight": 2500.0})
+    recorder = nest.Create("spike_recorder")
+    nest.Connect(cells, recorder)
+    net = sl.io.from_nest(nest, threads=1)
+    nest.Simulate(200.0)
+    net.run(200.0)
+    assert_same_spikes(net, recorder, 1)
