@@ -122,3 +122,16 @@ def test_precise_spikes_act_at_the_end_of_their_step() -> None:
     nest.Simulate(200.0)
     net.run(200.0)
     assert_same_spikes(net, recorder, 1)
+
+
+def test_weights_of_single_spikes_are_refused() -> None:
+    """Parrots pass such spikes on, without the weights."""
+    cells, parrot = nest.Create("iaf_psc_exp", 2), nest.Create("parrot_neuron")
+    weighted = {"spike_times": [5.0, 6.0], "spike_weights": [2000.0, 3000.0]}
+    source = nest.Create("spike_generator", 1, weighted)
+    nest.Connect(source, parrot)
+    nest.Connect(parrot, cells, syn_spec={"weight": 2500.0})
+    sl.io.from_nest(nest, threads=1)
+    nest.Connect(source, cells)
+    with pytest.raises(ValueError, match="spike_weights must be empty: only synapses have weights"):
+        sl.io.from_nest(nest, threads=1)

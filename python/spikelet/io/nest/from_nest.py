@@ -184,6 +184,11 @@ class _Reader:
 
     def _project(self, s: Synapses) -> None:
         base = self.base[s.model]
+        own = self.status[s.pre.number].get("spike_weights", ())
+        weighted = [weights for weights in own if len(weights)]
+        if weighted:
+            rule = "must be empty: only synapses have weights here"
+            fail(s.pre.name, "spike_weights", weighted[0], rule)
         status = self.status[s.post.number]
         traces = ("tau_minus", "tau_minus_triplet")
         neuron = {k: np.asarray(status[k])[s.target] for k in traces if k in status}
