@@ -264,6 +264,10 @@ def test_what_does_not_exist_is_named(sim: Any) -> None:
         sim.Projection(cells, cells, sim.AllToAllConnector(), 0.1)
     with pytest.raises(errors.ConnectionError, match="AMPA"):
         sim.Projection(cells, cells, sim.AllToAllConnector(), receptor_type="AMPA")
+    sources = sim.Population(2, sim.SpikeSourcePoisson(), label="noise")
+    for post in (sources, sources[:1], cells + sources):
+        with pytest.raises(errors.ConnectionError, match="no receptor that all of its cells share"):
+            sim.Projection(cells, post, sim.AllToAllConnector())
 
 
 def test_synapses_begin_at_rest(sim: Any) -> None:

@@ -109,6 +109,9 @@ class Projection(common.Projection):
         if source is not None:
             msg = f"Projection: source must be None, as neurons of spikelet have one output, got {source!r}"
             raise NotImplementedError(msg)
+        if not getattr(postsynaptic_neurons, "receptor_types", True):
+            msg = f"Projection: {postsynaptic_neurons.label} has no receptor that all of its cells share: it takes no input"
+            raise errors.ConnectionError(msg)
         ends, space = (
             (presynaptic_neurons, postsynaptic_neurons),
             Space() if space is None else space,
