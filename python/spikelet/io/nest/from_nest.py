@@ -30,6 +30,8 @@ __all__ = ["from_nest"]
 
 Ints = npt.NDArray[np.int64]
 
+_MOST_RULES = 10_000  # each makes a projection, which costs time in each step
+
 
 def from_nest(
     nest: Any,
@@ -202,6 +204,11 @@ class _Reader:
         rows = {k: v for k, v in {**s.more, **neuron}.items() if k not in memory}
         table = np.stack([np.asarray(v, dtype=np.float64) for v in rows.values()])
         kinds, which = np.unique(table, axis=1, return_inverse=True)
+        if kinds.shape[1] > _MOST_RULES:
+            rule = (
+                f"must have at most {_MOST_RULES} sets of values between two groups, as each becomes a projection"
+            )
+            fail(f"{s}", f"parameters of {s.model}", kinds.shape[1], rule, got="sets")
         for k, column in enumerate(kinds.T):
             values = dict(zip(rows, map(float, column), strict=True))
             rule = rule_of_nest(base, values, values)
