@@ -113,9 +113,8 @@ class Population(_Cells, common.Population):
     cells: Cells
 
     def _create_cells(self) -> None:
-        if not isinstance(self.celltype, Translated):
-            kind = type(self.celltype)
-            msg = f"Population {self.label}: cell type {kind.__module__}.{kind.__name__} is not of spikelet.pynn"
+        if not issubclass(given := type(self.celltype), Translated):
+            msg = f"Population {self.label}: cell type {given.__module__}.{given.__name__} is not of spikelet.pynn"
             raise NotImplementedError(msg)
         if self.size < 1:
             msg = f"Population {self.label}: it must have at least one cell, got {self.size}"

@@ -134,7 +134,7 @@ def test_sets_of_parameters_of_plasticity_are_counted(monkeypatch: pytest.Monkey
     assert len(sl.io.from_nest(nest, threads=1).projections) == 4
     module = importlib.import_module("spikelet.io.nest.from_nest")  # not the function of its name
     monkeypatch.setattr(module, "_MOST_RULES", 3)
-    with pytest.raises(ValueError, match="at most 3 sets of values between two groups.* got sets 4"):
+    with pytest.raises(ValueError, match=r"at most 3 sets of values .* got sets 4"):
         sl.io.from_nest(nest, threads=1)
 
 

@@ -189,8 +189,8 @@ class _Reader:
         own = self.status[s.pre.number].get("spike_weights", ())
         weighted = [weights for weights in own if len(weights)]
         if weighted:
-            rule = "must be empty: only synapses have weights here"
-            fail(s.pre.name, "spike_weights", weighted[0], rule)
+            why = "must be empty: only synapses have weights here"
+            fail(s.pre.name, "spike_weights", weighted[0], why)
         status = self.status[s.post.number]
         traces = ("tau_minus", "tau_minus_triplet")
         neuron = {k: np.asarray(status[k])[s.target] for k in traces if k in status}
@@ -205,10 +205,8 @@ class _Reader:
         table = np.stack([np.asarray(v, dtype=np.float64) for v in rows.values()])
         kinds, which = np.unique(table, axis=1, return_inverse=True)
         if kinds.shape[1] > _MOST_RULES:
-            rule = (
-                f"must have at most {_MOST_RULES} sets of values between two groups, as each becomes a projection"
-            )
-            fail(f"{s}", f"parameters of {s.model}", kinds.shape[1], rule, got="sets")
+            limit = f"must have at most {_MOST_RULES} sets of values between two groups, as each becomes a projection"
+            fail(f"{s}", f"parameters of {s.model}", kinds.shape[1], limit, got="sets")
         for k, column in enumerate(kinds.T):
             values = dict(zip(rows, map(float, column), strict=True))
             rule = rule_of_nest(base, values, values)
