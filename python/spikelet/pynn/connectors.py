@@ -98,7 +98,7 @@ class _Spikelet:
         parameters = self._parameters(projection)
         seeded = isinstance(self.rng, NativeRNG) and self.rng.seed is not None
         if parameters.native and not seeded:
-            projection.plan(rule, parameters)
+            projection.plan(rule, parameters, safe=self.safe)
         elif isinstance(self.rng, NativeRNG):
             own = own_index(projection)
             same = projection.shape[0] == projection.shape[1] and (own == np.arange(len(own))).all()
