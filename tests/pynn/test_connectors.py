@@ -342,3 +342,13 @@ def test_parts_of_cells_and_unsafe_generators_are_refused(
     unsafe = sim.FixedProbabilityConnector(0.5, rng=sim.NumpyRNG(1, parallel_safe=False))
     with pytest.raises(NotImplementedError, match="needs parallel_safe=True with several"):
         sim.Projection(cells, cells, unsafe)
+
+
+@pytest.mark.parametrize("header", ["columns = [open({!r}, 'w')]", "columns", "columns = ['i'"])
+def test_the_header_of_a_file_is_not_run(sim: Any, tmp_path: Path, header: str) -> None:
+    cells, made = sim.Population(3, sim.IF_curr_exp()), tmp_path / "made"
+    file = tmp_path / "connections.txt"
+    file.write_text(f"# {header.format(str(made))}\n0 1 0.1 1.0\n")
+    with pytest.raises(ValueError, match="its header must be a list of columns"):
+        sim.Projection(cells, cells, sim.FromFileConnector(str(file)))
+    assert not made.exists()

@@ -198,3 +198,12 @@ def test_many_sources_take_little_memory(sim: Any) -> None:
     assert sum(source.arrays for source in sources) == 1
     v = _potential(cells)
     assert np.allclose(np.diff(v[1000, 1:]), 20e-3 * (1 - np.exp(-99.0 / 20.0)))
+
+
+def test_a_source_of_an_earlier_setup_is_refused(sim: Any) -> None:
+    earlier = _sources(sim)
+    sim.setup(timestep=0.1, threads=1)
+    cells = sim.Population(1, sim.IF_curr_exp())
+    for source in earlier:
+        with pytest.raises(RuntimeError, match=r"made before the last setup\(\)"):
+            cells.inject(source)

@@ -4,11 +4,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pyNN import mock
 from pyNN.errors import (
     InvalidDimensionsError,
     InvalidParameterValueError,
     NonExistentParameterError,
 )
+from pyNN.standardmodels import cells as standard_cells
 
 
 def _v(cells: Any) -> np.ndarray:
@@ -130,6 +132,9 @@ def test_bad_values_change_nothing(sim: Any) -> None:
         sim.Population(3, sim.IF_cond_exp(cm=[1.0, 2.0]))
     with pytest.raises(InvalidParameterValueError, match="at least one cell, got 0"):
         sim.Population(0, sim.IF_cond_exp())
+    for foreign in (mock.IF_cond_exp(), standard_cells.IF_cond_exp()):
+        with pytest.raises(NotImplementedError, match="IF_cond_exp is not of spikelet"):
+            sim.Population(3, foreign)
     assert cells.get("cm") == pytest.approx(1.0)
     assert len(sim.simulator.state.network.populations) == 1
 

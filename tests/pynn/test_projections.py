@@ -200,6 +200,26 @@ def test_weights_of_the_wrong_sign_are_refused(sim: Any) -> None:
     assert projection.get("weight", "array").min() == 0.1
 
 
+@pytest.mark.filterwarnings("ignore:.*hyperpolarises:UserWarning")
+@pytest.mark.parametrize("native", [True, False])
+def test_an_unsafe_connector_takes_weights_of_any_sign(sim: Any, native: bool) -> None:
+    """Before and after changes, too; conductances stay positive."""
+    cells = sim.Population(5, sim.IF_curr_exp())
+    drawn = sim.NativeRNG() if native else sim.NumpyRNG(1)
+    for connector in (
+        sim.AllToAllConnector(safe=False),
+        sim.FixedProbabilityConnector(0.9, rng=drawn, safe=False),
+    ):
+        synapse = sim.StaticSynapse(weight=-0.1, delay=1.0)
+        projection = sim.Projection(cells, cells, connector, synapse, receptor_type="excitatory")
+        projection.set(delay=2.0)
+        projection.set(weight=-0.2)
+        assert set(projection.get("weight", "list", with_address=False)) == {-0.2}
+        post = sim.Population(2, sim.IF_cond_exp())
+        with pytest.raises(errors.ConnectionError, match="must be positive"):
+            sim.Projection(cells, post, connector, synapse, receptor_type="excitatory")
+
+
 def test_plastic_weights_are_read_and_set_between_runs_and_go_back_at_a_reset(sim: Any) -> None:
     source = sim.Population(
         2,
@@ -264,6 +284,10 @@ def test_what_does_not_exist_is_named(sim: Any) -> None:
         sim.Projection(cells, cells, sim.AllToAllConnector(), 0.1)
     with pytest.raises(errors.ConnectionError, match="AMPA"):
         sim.Projection(cells, cells, sim.AllToAllConnector(), receptor_type="AMPA")
+    sources = sim.Population(2, sim.SpikeSourcePoisson(), label="noise")
+    for post in (sources, sources[:1], cells + sources):
+        with pytest.raises(errors.ConnectionError, match="no receptor that all of its cells share"):
+            sim.Projection(cells, post, sim.AllToAllConnector())
 
 
 def test_synapses_begin_at_rest(sim: Any) -> None:

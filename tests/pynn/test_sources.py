@@ -174,3 +174,10 @@ def test_helpers_check_and_keep() -> None:
         non_negative("it", {"a": [1.0, 0.0]}, positive=("a",))
     with pytest.raises(NotImplementedError):
         HeldParameters(None, 1, {"a": 1.0}, "", None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("times", [3.0, lambda i: i + 1.0], ids=["number", "function"])
+def test_spike_times_are_lists(sim: Any, times: Any) -> None:
+    with pytest.raises(InvalidParameterValueError, match="must be a list or a Sequence of times"):
+        sim.Population(2, sim.SpikeSourceArray(spike_times=times))
+    assert len(sim.simulator.state.network.populations) == 0

@@ -5,8 +5,11 @@ With `NativeRNG`, or where nothing is random, the rules of spikelet connect inst
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Iterable, Iterator
 from copy import copy, deepcopy
+from itertools import takewhile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +17,7 @@ import numpy.typing as npt
 from pyNN import connectors, errors
 from pyNN.core import IndexBasedExpression
 from pyNN.random import RandomDistribution
+from pyNN.recording import files
 
 from spikelet.pynn.connections import all_pairs, own_index
 from spikelet.pynn.parameters import Parameters, columns_of
@@ -98,7 +102,7 @@ class _Spikelet:
         parameters = self._parameters(projection)
         seeded = isinstance(self.rng, NativeRNG) and self.rng.seed is not None
         if parameters.native and not seeded:
-            projection.plan(rule, parameters)
+            projection.plan(rule, parameters, safe=self.safe)
         elif isinstance(self.rng, NativeRNG):
             own = own_index(projection)
             same = projection.shape[0] == projection.shape[1] and (own == np.arange(len(own))).all()
@@ -480,7 +484,21 @@ class FromFileConnector(_Rows, connectors.FromFileConnector):
         for rank in range(projection.num_processes if self.distributed else 1):
             if self.distributed:
                 self.file.rename(f"{name}.{rank}")
+            if isinstance(self.file, files.StandardTextFile):
+                _require_literals(self.file.name)
             columns = self.file.get_metadata().get("columns", ("weight", "delay"))
             self.column_names = [column for column in columns if column not in ("i", "j")]
             rows.append(np.reshape(self.file.read(), (-1, 2 + len(self.column_names))))
         self._add_rows(projection, np.concatenate(rows))
+
+
+def _require_literals(name: str) -> None:
+    """Check the header of a text file: PyNN evaluates it, so that code in it would run."""
+    with Path(name).open() as lines:
+        for line in takewhile(lambda line: line.startswith("#"), lines):
+            try:
+                ast.literal_eval(line[1:].partition("=")[2].strip())
+            except (ValueError, SyntaxError) as error:
+                rule = "its header must be a list of columns, as in \"# columns = ['i', 'j', 'weight', 'delay']\""
+                msg = f"FromFileConnector {name}: {rule}, got {line.strip()[:80]!r}"
+                raise ValueError(msg) from error

@@ -32,6 +32,7 @@ class _CurrentSource:
     parameter_space: ParameterSpace
 
     def __init__(self, **parameters: Any) -> None:
+        self._network = simulator.state.network
         self._native: dict[str, Any] = {}
         self._targets: list[_Target] = []
         self._recorded: list[tuple[int, Floats]] | None = None
@@ -101,6 +102,9 @@ class _CurrentSource:
         cells : Population, PopulationView, Assembly or list of ID
             The cells; under MPI the same on all processes.
         """
+        if self._network is not simulator.state.network:
+            msg = f"{type(self).__name__}: it was made before the last setup(): make it again"
+            raise RuntimeError(msg)
         for target in _parts(cells):
             self._targets.append(_Target(target))
 

@@ -12,7 +12,7 @@ from pyNN.parameters import LazyArray, ParameterSpace, simplify
 from pyNN.standardmodels import StandardCellType
 
 from spikelet.pynn import simulator
-from spikelet.pynn.native import Cells
+from spikelet.pynn.native import Cells, Translated
 from spikelet.pynn.recording import Recorder
 
 __all__ = ["Assembly", "Population", "PopulationView"]
@@ -113,6 +113,9 @@ class Population(_Cells, common.Population):
     cells: Cells
 
     def _create_cells(self) -> None:
+        if not issubclass(given := type(self.celltype), Translated):
+            msg = f"Population {self.label}: cell type {given.__module__}.{given.__name__} is not of spikelet.pynn"
+            raise NotImplementedError(msg)
         if self.size < 1:
             msg = f"Population {self.label}: it must have at least one cell, got {self.size}"
             raise errors.InvalidParameterValueError(msg)

@@ -109,6 +109,9 @@ class Projection(common.Projection):
         if source is not None:
             msg = f"Projection: source must be None, as neurons of spikelet have one output, got {source!r}"
             raise NotImplementedError(msg)
+        if not getattr(postsynaptic_neurons, "receptor_types", True):
+            msg = f"Projection: {postsynaptic_neurons.label} has no receptor that all of its cells share: it takes no input"
+            raise errors.ConnectionError(msg)
         ends, space = (
             (presynaptic_neurons, postsynaptic_neurons),
             Space() if space is None else space,
@@ -122,6 +125,7 @@ class Projection(common.Projection):
         self._targets = parts_of(self.post)
         self._built = Built(self._network, (parts_of(self.pre), self._targets), self.receptor_type)
         self._is_built = False
+        self._safe = True  # whether signs of weights are checked
         self._plan: Plan | None = None
         self._table: Table | None = None
         self._pieces: list[tuple[Ints, Ints, dict[str, Any], bool]] = []
@@ -149,8 +153,9 @@ class Projection(common.Projection):
             msg = f"{type(rng).__name__}: needs parallel_safe=True with several processes, which all make the same connections"
             raise NotImplementedError(msg)
 
-    def plan(self, rule: Rule, parameters: Parameters) -> None:
+    def plan(self, rule: Rule, parameters: Parameters, *, safe: bool = True) -> None:
         """Let spikelet draw connections by a rule, with parameters that are numbers or that it draws, too."""
+        self._safe = safe
         self._plan = Plan(rule, parameters.single, parameters.random)
 
     def add(self, pre: Ints, post: Ints, values: Mapping[str, Any], *, safe: bool = True) -> None:
@@ -189,11 +194,11 @@ class Projection(common.Projection):
         ]
         for pre, target, given in sorted(columns, key=lambda column: column[1]):
             self.add(pre, np.full(len(pre), target), {**self._defaults(), **given})
-        safe = all(piece[3] for piece in self._pieces)
+        self._safe = self._safe and all(piece[3] for piece in self._pieces)
         if self._plan is None:
             self._table = self._joined()
         self._pieces, self._by_target = [], []
-        self._check(self._known(), safe=safe)
+        self._check(self._known())
         self._note_delays(self._known().get("delay", []))
 
     def _known(self) -> dict[str, Any]:
@@ -227,7 +232,7 @@ class Projection(common.Projection):
             for name, value in space.items()
         }
 
-    def _check(self, values: Mapping[str, Any], *, safe: bool = True) -> None:
+    def _check(self, values: Mapping[str, Any]) -> None:
         """Check parameters, before anything changes."""
         if self._table is not None and not len(self._table):
             return
@@ -238,7 +243,7 @@ class Projection(common.Projection):
                 raise errors.ConnectionError(msg)
         if "weight" in values:
             weight = values["weight"]
-            if safe or (self.post.conductance_based and np.min(weight) < 0):
+            if self._safe or (self.post.conductance_based and np.min(weight) < 0):
                 check_weights(weight, self)
             low, high = self.synapse_type.bounds(values)
             if np.min(weight) < low or np.max(weight) > high:

@@ -170,7 +170,10 @@ class _Array(HeldParameters):
         """Return parameters of some cells, or raise InvalidParameterValueError."""
         trains = np.empty(len(parameters["spike_times"]), dtype=object)
         for k, train in enumerate(parameters["spike_times"]):
-            times = np.array(train.value, dtype=np.float64)
+            times = np.array(getattr(train, "value", train), dtype=np.float64)
+            if times.ndim != 1:
+                msg = f"SpikeSourceArray: spike_times must be a list or a Sequence of times for each cell, got {train}"
+                raise errors.InvalidParameterValueError(msg)
             if not (np.isfinite(times) & (times >= 0)).all() or (times > _FOREVER).any():
                 msg = f"SpikeSourceArray: spike_times must lie between 0 and {_FOREVER:g} ms"
                 raise errors.InvalidParameterValueError(msg)

@@ -92,3 +92,46 @@ def test_random_input_has_the_same_statistics() -> None:
     for ours, theirs in zip(net.recorders, recorders, strict=True):
         assert theirs.n_events > 1000
         assert abs(len(ours) / theirs.n_events - 1) < 0.08
+
+
+@pytest.mark.parametrize("start", [0.0, 20.0])
+def test_one_sine_drives_many_neurons(start: float) -> None:
+    cells = nest.Create("iaf_psc_exp", 4, {"I_e": 600.0})
+    cells.V_m = [-70.0, -67.0, -64.0, -61.0]
+    sines = nest.Create("ac_generator", 2, [
+        {"amplitude": 200.0, "frequency": 30.0, "start": start}, {"amplitude": 100.0, "frequency": 11.0}
+    ])  # fmt: skip
+    nest.Connect(sines[0], cells[:3], syn_spec={"delay": 2.0})
+    nest.Connect(sines, cells)
+    recorder = nest.Create("spike_recorder")
+    nest.Connect(cells, recorder)
+    net = sl.io.from_nest(nest, threads=1)
+    nest.Simulate(300.0)
+    net.run(300.0)
+    assert_same_spikes(net, recorder, 1)
+
+
+def test_precise_spikes_act_at_the_end_of_their_step() -> None:
+    cells = nest.Create("iaf_psc_exp", 2)
+    times = {"spike_times": 5.0 + 2.03 * np.arange(90), "precise_times": True}
+    source = nest.Create("spike_generator", 1, times)
+    nest.Connect(source, cells, syn_spec={"weight": 2500.0})
+    recorder = nest.Create("spike_recorder")
+    nest.Connect(cells, recorder)
+    net = sl.io.from_nest(nest, threads=1)
+    nest.Simulate(200.0)
+    net.run(200.0)
+    assert_same_spikes(net, recorder, 1)
+
+
+def test_weights_of_single_spikes_are_refused() -> None:
+    """Parrots pass such spikes on, without the weights."""
+    cells, parrot = nest.Create("iaf_psc_exp", 2), nest.Create("parrot_neuron")
+    weighted = {"spike_times": [5.0, 6.0], "spike_weights": [2000.0, 3000.0]}
+    source = nest.Create("spike_generator", 1, weighted)
+    nest.Connect(source, parrot)
+    nest.Connect(parrot, cells, syn_spec={"weight": 2500.0})
+    sl.io.from_nest(nest, threads=1)
+    nest.Connect(source, cells)
+    with pytest.raises(ValueError, match="spike_weights must be empty: only synapses have weights"):
+        sl.io.from_nest(nest, threads=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import numpy as np
@@ -124,6 +125,17 @@ def test_all_obstacles_are_listed() -> None:
         "no pulsepacket_generator",
     ):
         assert expected in text  # fmt: skip
+
+
+def test_sets_of_parameters_of_plasticity_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    cells = nest.Create("iaf_psc_exp", 4)
+    plastic = {"synapse_model": "stdp_synapse", "alpha": nest.random.uniform(0.9, 1.1)}
+    nest.Connect(cells, cells, "one_to_one", plastic)
+    assert len(sl.io.from_nest(nest, threads=1).projections) == 4
+    module = importlib.import_module("spikelet.io.nest.from_nest")  # not the function of its name
+    monkeypatch.setattr(module, "_MOST_RULES", 3)
+    with pytest.raises(ValueError, match=r"at most 3 sets of values .* got sets 4"):
+        sl.io.from_nest(nest, threads=1)
 
 
 def test_the_past_of_a_kernel_is_not_left_out_silently() -> None:

@@ -222,7 +222,9 @@ def _not_before(sine: SineCurrent, g: Generator) -> list[CurrentInput]:
     """Return what cancels a sine until its generator acts: ours has no start."""
     if not g.starts:
         return []
-    t = np.arange(g.starts)[:, None] * g.dt
+    t = np.arange(g.starts) * g.dt
+    if any(np.ndim(x) for x in (sine.amplitude, sine.offset, sine.frequency, sine.phase)):
+        t = t[:, None]  # a column for each neuron
     angle = 2e-3 * np.pi * sine.frequency * t + np.deg2rad(sine.phase)
     return [CurrentInput(-(sine.offset + sine.amplitude * np.sin(angle)))]
 
@@ -230,7 +232,10 @@ def _not_before(sine: SineCurrent, g: Generator) -> list[CurrentInput]:
 def spike_times(g: Generator) -> Ints:
     """Return the stamps of the spikes that a spike_generator has yet to deliver, with repeats."""
     status = g.status
-    steps = np.rint((np.asarray(status["spike_times"]) + status["origin"]) / g.dt).astype(np.int64)
+    at = (np.asarray(status["spike_times"]) + status["origin"]) / g.dt
+    # Precise times lie within steps; NEST's models of the grid take such a spike as one at the end of its step.
+    rounded = np.ceil(at - 1e-6) if status["precise_times"] else np.rint(at)
+    steps = rounded.astype(np.int64)
     begin, end = (status["origin"] + status[name] for name in ("start", "stop"))
     on = (steps * g.dt > begin - 1e-9) & (steps * g.dt <= end + 1e-9)
     times = np.asarray(status["spike_multiplicities"], dtype=np.int64)

@@ -30,6 +30,8 @@ __all__ = ["from_nest"]
 
 Ints = npt.NDArray[np.int64]
 
+_MOST_RULES = 10_000  # each makes a projection, which costs time in each step
+
 
 def from_nest(
     nest: Any,
@@ -184,6 +186,11 @@ class _Reader:
 
     def _project(self, s: Synapses) -> None:
         base = self.base[s.model]
+        own = self.status[s.pre.number].get("spike_weights", ())
+        weighted = [weights for weights in own if len(weights)]
+        if weighted:
+            why = "must be empty: only synapses have weights here"
+            fail(s.pre.name, "spike_weights", weighted[0], why)
         status = self.status[s.post.number]
         traces = ("tau_minus", "tau_minus_triplet")
         neuron = {k: np.asarray(status[k])[s.target] for k in traces if k in status}
@@ -197,6 +204,9 @@ class _Reader:
         rows = {k: v for k, v in {**s.more, **neuron}.items() if k not in memory}
         table = np.stack([np.asarray(v, dtype=np.float64) for v in rows.values()])
         kinds, which = np.unique(table, axis=1, return_inverse=True)
+        if kinds.shape[1] > _MOST_RULES:
+            limit = f"must have at most {_MOST_RULES} sets of values between two groups, as each becomes a projection"
+            fail(f"{s}", f"parameters of {s.model}", kinds.shape[1], limit, got="sets")
         for k, column in enumerate(kinds.T):
             values = dict(zip(rows, map(float, column), strict=True))
             rule = rule_of_nest(base, values, values)
