@@ -25,7 +25,9 @@ def test_a_frame_has_a_row_for_each_spike() -> None:
 
 
 @pytest.mark.parametrize(
-    "spikes", [SPIKES[[4, 2]], SPIKES[:0], Spikes([1.0], [3], shape=(2, 3))], ids=["part", "none", "shape"]
+    "spikes",
+    [SPIKES[[4, 2]], SPIKES[:0], Spikes([1.0], [3], shape=(2, 3))],
+    ids=["part", "none", "shape"],
 )
 def test_attributes_hold_a_part_and_a_shape(spikes: Spikes) -> None:
     """An element that was not observed must not become a silent one."""
