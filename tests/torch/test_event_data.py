@@ -158,6 +158,14 @@ class TestCache:
         assert len(list(tmp_path.rglob("*.npz"))) == 7
 
 
+@pytest.mark.parametrize(
+    "item", [(1, 2, 3), writers.random_events(2, SIZE[:2], 10), 5], ids=["3", "events", "int"]
+)
+def test_what_is_no_recording_with_a_label_is_refused(item):
+    with pytest.raises(TypeError, match=r"EventDataset: data\[1\] must be \(events, label\), got"):
+        EventDataset([None, item], BINS)[1]
+
+
 def test_pickle(tmp_path):
     data = pickle.loads(pickle.dumps(EventDataset(Counted(), BINS, cache=tmp_path)))
     assert torch.equal(data[1][0], EventDataset(Counted(), BINS, cache=tmp_path)[1][0])

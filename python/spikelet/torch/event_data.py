@@ -121,10 +121,18 @@ class EventDataset(Dataset[Any]):
             frames = torch.from_numpy(frames)
         return (frames if self.augment is None else self.augment(frames)), label
 
+    def _recording(self, k: int) -> tuple[Any, Any]:
+        item = self.data[k]
+        if not isinstance(item, tuple | list) or len(item) != 2:
+            got = f"{type(item).__name__} of {len(item)}" if hasattr(item, "__len__") else item
+            fail("EventDataset", f"data[{k}]", got, "must be (events, label)", error=TypeError)
+        events, label = item
+        return events, label
+
     def _frames(self, k: int) -> tuple[Any, Any]:
         if self.store is not None and (found := self.store.get(k)) is not None:
             return found
-        events, label = self.data[k]
+        events, label = self._recording(k)
         if self.transform is None:
             return events, label
         frames = self.transform(events)
