@@ -154,6 +154,8 @@ def test_the_ids_are_pynns_or_channels_or_places() -> None:
     assert ids({"source_index": 4, "channel_id": 9}, {"source_index": 2, "channel_id": 8}) == [4, 2]
     assert ids({"channel_id": 9}, {"channel_id": 8}) == [9, 8]
     assert ids({"channel_id": 9}, {"channel_id": 9}) == [0, 1]  # two units on one channel
+    assert ids({"channel_id": -1}, {"channel_id": 5}) == [0, 1]
+    assert ids({"id": 2**40}) == [0]
     assert ids({"channel_id": "a"}, {}) == [0, 1]
 
 
@@ -207,6 +209,11 @@ def test_spikes_of_unknown_channels_are_left_to_neo() -> None:
             lambda: [neo.SpikeTrain([], units="ms", t_stop=t) for t in (1.0, 2.0)],
             ValueError,
             r"t_stop \[ms\] must be the same for all trains",
+        ),
+        (
+            lambda: neo.AnalogSignal([1.0], units="mV", sampling_rate=1 * pq.kHz),
+            TypeError,
+            "source must hold neo.SpikeTrain objects",
         ),
         (
             lambda: [neo.SpikeTrain([t], units="ms", t_stop=1.0, id=3) for t in (0.5, 0.7)],

@@ -113,14 +113,14 @@ def read_trains(where: str, source: Any, population: str | None) -> dict[str, An
     population : str, optional
         Take only those with this annotation "population".
     """
-    extra("neo", where, "neo")
+    neo = extra("neo", where, "neo")
     found = _trains_of(where, source)
     arrays = _arrays_of(found)
     if arrays is not None and population in (None, arrays["name"]):
         return arrays
     every = [train.load() if hasattr(train, "load") else train for train in found]
     for train in every:
-        if not (hasattr(train, "t_stop") and hasattr(train, "annotations")):
+        if not isinstance(train, neo.SpikeTrain):
             fail(where, "source", train, "must hold neo.SpikeTrain objects", error=TypeError)
     name, every = _of_population(where, every, population)
     every = _each_once(every)
@@ -269,7 +269,10 @@ def _ids(where: str, every: list[Any]) -> npt.NDArray[np.int64]:
     """Return the id of each train: what it is annotated with, or its place."""
     for key in _IDS:
         found = [train.annotations.get(key) for train in every]
-        whole = all(isinstance(i, (int, np.integer)) and not isinstance(i, bool) for i in found)
+        whole = all(
+            isinstance(i, (int, np.integer)) and not isinstance(i, bool) and 0 <= i < MOST_IDS
+            for i in found
+        )  # spike sorters give -1 to what they could not sort
         if not found or not whole:
             continue
         ids = np.array(found, np.int64)
