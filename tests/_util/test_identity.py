@@ -55,6 +55,55 @@ def test_equal_values_have_equal_ones():
     assert identity({"b", "a"}) == identity({"a", "b"})
 
 
+BINS = 1
+
+
+def helper(recording):
+    return recording[:BINS]
+
+
+def calls_helper(recording):
+    return [helper(part) for part in recording]
+
+
+def calls_itself(recording):
+    return calls_itself(recording[1:]) + BINS
+
+
+@pytest.mark.parametrize(
+    "function",
+    [helper, calls_helper, calls_itself, lambda e: e[:BINS], Frames(1).__call__],
+    ids=range(5),
+)
+def test_global_variables_count(monkeypatch, function):
+    """Those that a function reads, itself or by way of another of its module; no others."""
+    before = repr(identity(function))
+    monkeypatch.setitem(globals(), "BINS", 2)
+    assert (repr(identity(function)) != before) == (function.__name__ != "__call__")
+
+
+def test_a_global_variable_of_which_nothing_can_be_said_does_not_count(monkeypatch):
+    monkeypatch.setitem(globals(), "BINS", iter([]))
+    assert identity(helper) == identity(helper)
+
+
+def test_values_that_hold_themselves():
+    holder, other = Holder(1), Holder(2)
+    holder.value, other.value = [holder, 1], [other, 2]
+    assert identity(holder) != identity(other)
+
+    def inner(recording):
+        return inner(recording)
+
+    assert identity(inner) == identity(inner)
+
+
+def test_tensors_are_what_they_hold():
+    torch = pytest.importorskip("torch")
+    assert identity(torch.tensor([1, 2])) == identity(torch.tensor([1, 2]))
+    assert identity(torch.tensor([1, 2])) != identity(torch.tensor([1, 3]))
+
+
 def test_it_is_the_same_in_every_process():
     script = "from tests._util.test_identity import VALUES, identity; print([identity(v) for v in VALUES])"
     found = {

@@ -63,6 +63,16 @@ def test_missing_files(tmp_path, name):
             getattr(datasets, name)(folder)
 
 
+def test_what_lies_beside_the_recordings_is_no_class_and_no_recording(tmp_path):
+    made(tmp_path, ["ant", "yin_yang"], ".bin", writers.nmnist, (200, 150))
+    (tmp_path / "ant" / "._00000.bin").write_bytes(b"of macOS")
+    (tmp_path / "annotations").mkdir()
+    (tmp_path / "annotations" / "a.mat").write_bytes(b"")
+    recordings = datasets.n_caltech101(tmp_path)
+    assert recordings.classes == ("ant", "yin_yang")
+    assert recordings.labels.tolist() == [0, 0, 1, 1]
+
+
 def test_the_other_split(tmp_path):
     made(tmp_path, ["Train/0", "Test/3"], ".bin", writers.nmnist, (34, 34))
     assert datasets.n_mnist(str(tmp_path), "test").labels.tolist() == [3, 3]

@@ -133,7 +133,7 @@ def test_spikes_drive_a_network():
         ({"dt": 0.05}, ValueError, "dt must hold at least one sample, 0.0625 ms"),
         ({"tau": -1}, ValueError, "tau must be >= 0"),
         ({"exponent": 2}, ValueError, r"exponent must be in \[0, 1\]"),
-        ({"threshold": 0}, ValueError, "threshold must be > 0"),
+        ({"threshold": 0}, ValueError, "encode.cochlea: threshold must be > 0"),
     ],
     ids=range(12),
 )

@@ -121,3 +121,18 @@ def test_bool_polarities_stay_bool() -> None:
 def test_what_makes_no_sense_is_refused(call: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_what_a_field_cannot_hold_is_refused_with_a_name() -> None:
+    """Times and coordinates must not start again from below."""
+    small = np.zeros(2, [("t", np.int8), ("x", np.uint8), ("y", np.uint8), ("p", np.int8)])
+    small["t"] = [-100, 20]
+    assert sl.events.time_alignment(small)["t"].tolist() == [0, 120]
+    small["t"] = [-100, 100]
+    with pytest.raises(
+        ValueError,
+        match=r"events\.time_alignment: events must be at most 127 us long.*got a length of 200",
+    ):
+        sl.events.time_alignment(small)
+    with pytest.raises(ValueError, match=r"events\.flip: the field x cannot hold 299"):
+        sl.events.flip(small, (300, 200, 2))

@@ -27,6 +27,28 @@ def test_ids_count_polarities_rows_and_columns() -> None:
     }
 
 
+@pytest.mark.parametrize("dtype", [np.int8, np.bool_, np.uint64])
+@pytest.mark.parametrize("p", [0, 1])
+def test_one_polarity_is_any(p: int, dtype: Any) -> None:
+    """As tonic's SHD, whose events all have p = 1."""
+    sound = np.zeros(4, [("t", np.int64), ("x", np.int64), ("p", dtype)])
+    sound["t"], sound["x"], sound["p"] = [0, 900, 1000, 2500], [3, 0, 3, 1], p
+    size = (4, 1, 1)
+    spikes = sl.events.to_spikes(sound, size)
+    assert spikes.ids.tolist() == [3, 0, 3, 1]
+    assert spikes.shape == (1, 1, 4)
+    bins = sl.events.to_bins(sound, size, 1000)
+    assert bins.tolist() == [[1, 0, 0, 1], [0, 0, 0, 1], [0, 1, 0, 0]]
+    frames = sl.events.to_frame(
+        sound, size, time_window=1000, start_time=0, include_incomplete=True
+    )
+    assert np.array_equal(frames[:, 0], bins)
+    sound["p"][2] = 1 - p
+    for call in (sl.events.to_spikes, lambda e, s: sl.events.to_bins(e, s, 1000)):
+        with pytest.raises(ValueError, match="must have one polarity for a sensor with P = 1"):
+            call(sound, size)
+
+
 @pytest.mark.parametrize("given", [None, SIZE])
 def test_spikes_and_back(given: Any) -> None:
     spikes = sl.events.to_spikes(EVENTS, SIZE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -338,3 +339,36 @@ def test_the_potential_before_the_reset_of_a_model_from_text() -> None:
     assert len(spikes) > 200
     assert peaks.values.max() > -55.0
     np.testing.assert_allclose(peaks.values[:, :70], peaks.values[:, 70:], rtol=0, atol=1e-10)
+
+
+def test_a_recorder_made_later_has_observed_since_then(tmp_path: Path) -> None:
+    """What was before it counts neither in rates nor in Neo's t_start."""
+    net = sl.Network(dt=0.1)
+    cells = net.population(3, sl.LIF(I_e=900.0), name="E")
+    whole = net.record(cells, "spikes")
+    net.run(100.0)
+    late = net.record(cells, "spikes")
+    union = net.record(cells[:2] + cells[2:], "spikes")
+    on_disk = net.record(cells, "spikes", to=tmp_path / "late.h5")
+    limited = net.record(cells, "spikes", start=120.0)
+    net.run(50.0)
+    expected = whole.spikes.between(100.0, 150.0)
+    assert len(expected) > 0
+    for recorder in (late, union, on_disk, pickle.loads(pickle.dumps(late))):
+        assert recorder.start == 100.0
+        assert recorder.spikes == expected
+        np.testing.assert_array_equal(recorder.rates(), expected.rates())
+        np.testing.assert_array_equal(sl.statistics.rates(recorder), expected.rates())
+    assert sl.read_recording(tmp_path / "late.h5").spikes == expected
+    assert limited.spikes == whole.spikes.between(120.0, 150.0)
+    net.save(tmp_path / "net.npz", recorders=True)
+    assert sl.Network.load(tmp_path / "net.npz").recorders[1].spikes == expected
+    late.clear()
+    net.run(10.0)
+    assert late.spikes == whole.spikes.between(150.0, 160.0)
+    for at in (0.0, 200.0):
+        net.reset(at=at)
+        net.run(30.0)
+        for recorder in (whole, late, on_disk):
+            assert (recorder.spikes.start, recorder.spikes.stop) == (at, at + 30.0)
+            assert recorder.spikes == whole.spikes

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from spikelet import Spikes
 from spikelet.spikes.checking import checked_elements, in_order, raster_spikes
 
 
@@ -27,3 +28,9 @@ def test_elements_that_are_all_need_no_list() -> None:
 def test_rasters_of_any_type(dtype: type) -> None:
     steps, ids, shape, length = raster_spikes("here", np.array([[[0, 1]], [[1, 0]]], dtype))
     assert (steps.tolist(), ids.tolist(), shape, length) == ([1, 2], [1, 0], (1, 2), 2)
+
+
+@pytest.mark.parametrize("bad", [-1, 2**32])
+def test_ids_that_cannot_be_are_named(bad) -> None:
+    with pytest.raises(ValueError, match=rf"ids must lie in 0 \.\. 4294967295, got {bad}"):
+        Spikes([1.0], [bad])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -20,6 +22,23 @@ def test_a_frame_has_a_row_for_each_spike() -> None:
     again = Spikes(frame["time"], frame["id"], **frame.attrs)
     assert (again, again.name) == (SPIKES, "E")
     assert Spikes([], []).to_frame().shape == (0, 2)
+
+
+@pytest.mark.parametrize(
+    "spikes",
+    [SPIKES[[4, 2]], SPIKES[:0], Spikes([1.0], [3], shape=(2, 3))],
+    ids=["part", "none", "shape"],
+)
+def test_attributes_hold_a_part_and_a_shape(spikes: Spikes) -> None:
+    """An element that was not observed must not become a silent one."""
+    pytest.importorskip("pandas")
+    frame = spikes.to_frame()
+    again = Spikes(frame["time"], frame["id"], **frame.attrs)
+    assert again == spikes
+    assert again.counts().tolist() == spikes.counts().tolist()
+    assert json.loads(json.dumps(frame.attrs)) == frame.attrs  # as a Parquet file keeps them
+    pytest.importorskip("xarray")
+    assert spikes.to_xarray().attrs == frame.attrs
 
 
 def test_a_dataset_has_them_over_a_dimension() -> None:

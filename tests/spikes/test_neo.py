@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spikelet import Spikes
+from spikelet import LIF, Network, Spikes
 
 neo = pytest.importorskip("neo")
 pq = pytest.importorskip("quantities")
@@ -128,6 +128,24 @@ def test_neos_containers_and_other_units() -> None:
     assert (len(empty), empty.n, empty.stop) == (0, 0, None)
 
 
+@pytest.mark.parametrize("unit", ["s", "us"])
+def test_a_grid_survives_other_units(unit: str) -> None:
+    stamps = np.arange(1, 30_001)
+    spikes = Spikes(stamps / 10, stamps % 3, 3, start=0.0, stop=3000.3, dt=0.1)
+    trains = [train.rescale(unit) for train in spikes.to_neo()]
+    assert Spikes.from_neo(trains) == spikes
+
+
+def test_an_element_of_two_recorders_counts_once() -> None:
+    net = Network(dt=0.1, seed=1)
+    cells = net.population(6, LIF(I_e=np.linspace(300.0, 700.0, 6)), name="E")
+    recorder = net.record(cells, "spikes")
+    net.record(cells[2:5], "spikes")
+    net.run(100.0)
+    assert len(recorder.spikes) > 0
+    assert Spikes.from_neo(net.to_neo()) == recorder.spikes
+
+
 def test_the_ids_are_pynns_or_channels_or_places() -> None:
     def ids(*annotations: dict[str, Any]) -> list[int]:
         trains = [neo.SpikeTrain([1.0], units="ms", t_stop=2.0, **a) for a in annotations]
@@ -136,6 +154,8 @@ def test_the_ids_are_pynns_or_channels_or_places() -> None:
     assert ids({"source_index": 4, "channel_id": 9}, {"source_index": 2, "channel_id": 8}) == [4, 2]
     assert ids({"channel_id": 9}, {"channel_id": 8}) == [9, 8]
     assert ids({"channel_id": 9}, {"channel_id": 9}) == [0, 1]  # two units on one channel
+    assert ids({"channel_id": -1}, {"channel_id": 5}) == [0, 1]
+    assert ids({"id": 2**40}) == [0]
     assert ids({"channel_id": "a"}, {}) == [0, 1]
 
 
@@ -191,7 +211,12 @@ def test_spikes_of_unknown_channels_are_left_to_neo() -> None:
             r"t_stop \[ms\] must be the same for all trains",
         ),
         (
-            lambda: [neo.SpikeTrain([], units="ms", t_stop=1.0, id=3) for _ in range(2)],
+            lambda: neo.AnalogSignal([1.0], units="mV", sampling_rate=1 * pq.kHz),
+            TypeError,
+            "source must hold neo.SpikeTrain objects",
+        ),
+        (
+            lambda: [neo.SpikeTrain([t], units="ms", t_stop=1.0, id=3) for t in (0.5, 0.7)],
             ValueError,
             "annotation 'id' of the trains must be different for each, got 3",
         ),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from spikelet.torch.event_cache import Store
 
 
 @pytest.mark.parametrize(
-    "label", [3, np.int64(4), "word", None, 0.5, True, np.array([1.5, 2])], ids=str
+    "label", [3, np.int64(4), "word", None, 0.5, True, np.array([1.5, 2]), torch.tensor(3)], ids=str
 )
 def test_frames_and_labels(tmp_path, label):
     store = Store(tmp_path / "cache", "a")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from tests.support import event_files as writers
-from torch.utils.data import DataLoader
+from torch.utils.data import ConcatDataset, DataLoader, Subset
 
 import spikelet as sl
 from spikelet.torch import LI, LIF, EventDataset, SpikeConv2d, pad_frames, to_spiking_model
@@ -96,6 +96,28 @@ class TestCache:
             assert torch.equal(data[3][0], torch.from_numpy(expected))
         assert len(list(tmp_path.iterdir())) == 4
 
+    @pytest.mark.parametrize("part", ["list", "Subset", "ConcatDataset"])
+    def test_folds_have_files_of_their_own(self, tmp_path, part):
+        """The second and third fold of five have the same first, middle and last recording."""
+        every = [Counted(100)[k] for k in range(100)]
+        of = {
+            "list": lambda kept: [every[k] for k in kept],
+            "Subset": lambda kept: Subset(Counted(100), kept),
+            "ConcatDataset": lambda kept: ConcatDataset([Subset(Counted(100), kept)]),
+        }[part]
+        folds = [[k for k in range(100) if k // 20 != fold] for fold in (1, 2)]
+        first, second = (EventDataset(of(kept), BINS, cache=tmp_path) for kept in folds)
+        for k in range(18, 42):
+            assert torch.equal(first[k][0], torch.from_numpy(BINS(every[folds[0][k]][0])))
+            assert torch.equal(second[k][0], torch.from_numpy(BINS(every[folds[1][k]][0])))
+            assert second[k][1] == every[folds[1][k]][1]
+
+    def test_labels_of_a_list_count(self, tmp_path):
+        recordings = [Counted()[k] for k in range(7)]
+        assert EventDataset(recordings, BINS, cache=tmp_path)[1][1] == 1
+        recordings[1] = recordings[1][0], 9
+        assert EventDataset(recordings, BINS, cache=tmp_path)[1][1] == 9
+
     def test_augmentation_is_not_kept(self, tmp_path):
         calls = []
         data = EventDataset(
@@ -134,6 +156,14 @@ class TestCache:
         x, _ = next(iter(loader))
         assert torch.equal(x, expected)
         assert len(list(tmp_path.rglob("*.npz"))) == 7
+
+
+@pytest.mark.parametrize(
+    "item", [(1, 2, 3), writers.random_events(2, SIZE[:2], 10), 5], ids=["3", "events", "int"]
+)
+def test_what_is_no_recording_with_a_label_is_refused(item):
+    with pytest.raises(TypeError, match=r"EventDataset: data\[1\] must be \(events, label\), got"):
+        EventDataset([None, item], BINS)[1]
 
 
 def test_pickle(tmp_path):

@@ -276,16 +276,19 @@ def _by_class(
 ) -> Recordings:
     """Return the files in one folder for each class, in the order of their names."""
     folders = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
-    kinds = classes or tuple(path.name for path in folders)
-    paths, labels = [], []
-    for path in folders:
-        if path.name in kinds:
-            found = sorted(file for file in path.iterdir() if file.suffix == suffix)
-            paths += found
-            labels += [kinds.index(path.name)] * len(found)
+    files = {path.name: _visible(path, suffix) for path in folders}
+    kinds = classes or tuple(kind for kind, found in files.items() if found)
+    found = [(path, label) for label, kind in enumerate(kinds) for path in files.get(kind, [])]
+    paths, labels = [path for path, _ in found], [label for _, label in found]
     if not paths:
         _missing(name, folder / (kinds[0] if kinds else "<class>") / f"*{suffix}")
     return Recordings(name, tuple(paths), _ids(labels), kinds, sensor_size, format_)
+
+
+def _visible(folder: Path, suffix: str) -> list[Path]:
+    """Return the files in the order of their names, without those that macOS leaves beside them (``._00002.bin``)."""
+    found = (file for file in folder.iterdir() if file.suffix == suffix)
+    return sorted(file for file in found if not file.name.startswith("."))
 
 
 def _ids(labels: list[int]) -> NDArray[np.int64]:

@@ -120,6 +120,7 @@ def cochlea(
         fail(where, "dt", step, f"must hold at least one sample, {1000 / frequency:g} ms")
     smoothing = scalar(where, "tau", tau, ">= 0", "ms")
     power = scalar(where, "exponent", exponent, "in [0, 1]")
+    change = scalar(where, "threshold", threshold, "> 0")
     n = integer(where, "channels", channels, 1, 2**20)
     first = scalar(where, "low", low, "> 0", "Hz")
     last = (
@@ -145,7 +146,7 @@ def cochlea(
     levels = np.zeros((len(edges), n))  # from silence on
     for k, centre in enumerate(erb_frequencies(n, first, last)):
         levels[1:, k] = _level(sound, frequency, float(centre), smoothing, edges) ** power
-    raster = np.asarray(delta(levels, threshold=threshold))[1:]
+    raster = np.asarray(delta(levels, threshold=change))[1:]
     return Spikes.from_raster(raster, step) if as_events else raster
 
 

@@ -14,7 +14,7 @@ from spikelet import _core
 from spikelet._util.checks import fail, integer
 
 __all__ = ["DTYPE", "Events", "SensorSize", "columns", "event_array", "fits", "native", "sensor"]
-__all__ += ["not_before_zero", "raw", "type_name"]
+__all__ += ["not_before_zero", "one_polarity", "raw", "type_name"]
 
 DTYPE = np.dtype([("t", np.int64), ("x", np.int16), ("y", np.int16), ("p", np.int8)])
 """Fields of an event: time t [us], column x, row y (0 for sound), polarity p (1: brighter, 0: darker)."""
@@ -165,6 +165,16 @@ def _column(where: str, name: str, values: NDArray[Any]) -> NDArray[Any]:
         rule = f"must hold integers in the field {name} (convert it with astype)"
         fail(where, "events", values.dtype, rule, got="the dtype", error=TypeError)
     return values if values.dtype.isnative else values.astype(values.dtype.newbyteorder("="))
+
+
+def one_polarity(where: str, read: _core.EventColumns, events: Events) -> _core.EventColumns:
+    """Return columns without p for a sensor with P = 1; all events must have the same polarity, whichever it is."""
+    if len(events):
+        low, high = read.range("p")
+        if low != high:
+            rule = "must have one polarity for a sensor with P = 1 (events.merge_polarities)"
+            fail(where, "events", (low, high), rule, got="p =")
+    return columns(where, events, "txy", negative=True)
 
 
 def native(events: Events) -> Events:

@@ -182,7 +182,8 @@ def flip(
         rule = f"must have {name} in 0 .. {limit}"
         fail(where, "events", low if low < 0 else high, rule, got=f"{name} =")
     if uniform(number, 0) < chance:
-        _core.event_affine(read, name, -1.0, float(limit), out[name])
+        with named(where):
+            _core.event_affine(read, name, -1.0, float(limit), out[name])
     return out
 
 
@@ -217,11 +218,27 @@ def time_alignment(events: Events) -> Events:
     -------
     structured array [n]
         A copy.
+
+    Raises
+    ------
+    ValueError
+        The recording is longer than its field t can hold.
     """
-    read = columns("events.time_alignment", events, "t", negative=True)
+    where = "events.time_alignment"
+    read = columns(where, events, "t", negative=True)
     out = native(events)
     if len(events):
-        out["t"] -= read.range("t")[0]
+        first, last = read.range("t")
+        most = 1 if out["t"].dtype.kind == "b" else int(np.iinfo(out["t"].dtype).max)
+        if last - first > most:
+            fail(
+                where,
+                "events",
+                last - first,
+                f"must be at most {most} us long, which the field t can hold",
+                got="a length of",
+            )
+        out["t"] -= out["t"].dtype.type(first)
     return out
 
 

@@ -9,7 +9,15 @@ from numpy.typing import DTypeLike, NDArray
 
 from spikelet import _core
 from spikelet._util.checks import fail, integer, named, scalar
-from spikelet.events.arrays import Events, SensorSize, columns, fits, sensor, type_name
+from spikelet.events.arrays import (
+    Events,
+    SensorSize,
+    columns,
+    fits,
+    one_polarity,
+    sensor,
+    type_name,
+)
 from spikelet.events.slicing import (
     count_bounds,
     event_bin_bounds,
@@ -104,7 +112,7 @@ def to_frame(
     else:
         bounds = event_bin_bounds(where, events, n_event_bins, overlap, "n_event_bins", made)
     if size[2] == 1:
-        read = _one_polarity(where, read, events)
+        read = one_polarity(where, read, events)
     with named(where):
         frames: NDArray[Any] = _core.event_frames(
             read, size, *bounds, kind, integer(where, "threads", threads, 1, 1024)
@@ -131,7 +139,7 @@ def to_bins(
     events : structured array [n]
         In any order. Those outside the bins are left out.
     sensor_size : (W, H, P)
-        Size of the sensor [pixels] and number of polarities.
+        Size of the sensor [pixels] and number of polarities. With P = 1, all events must have the same polarity.
     time_window : float
         Length of a bin [us]; 1000 for a network with steps of 1 ms.
     n_bins : int, optional
@@ -165,6 +173,8 @@ def to_bins(
     else:
         number = float(integer(where, "n_bins", n_bins, 1))
     fits(where, (number, *size), itemsize, "give a longer time_window or fewer n_bins")
+    if size[2] == 1:
+        read = one_polarity(where, read, events)
     with named(where):
         return _core.event_bins(read, size, start, window, int(number), kind)
 
@@ -218,13 +228,3 @@ def _size(
     names = events.dtype.names or ()
     width, height = (read.range(name)[1] + 1 if name in names else 1 for name in ("x", "y"))
     return sensor(where, (width, height, len(np.unique(events["p"]))))
-
-
-def _one_polarity(where: str, read: _core.EventColumns, events: Events) -> _core.EventColumns:
-    """Return columns without p, if all events have the same polarity."""
-    if len(events):
-        low, high = read.range("p")
-        if low != high:
-            rule = "must have one polarity for a sensor with P = 1 (events.merge_polarities)"
-            fail(where, "events", (low, high), rule, got="p =")
-    return columns(where, events, "txy", negative=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from spikelet._util.checks import fail
-from spikelet.events.arrays import DTYPE, Events, SensorSize, columns, sensor
+from spikelet.events.arrays import DTYPE, Events, SensorSize, columns, one_polarity, sensor
 from spikelet.spikes import Spikes
 
 __all__ = ["from_spikes", "to_spikes"]
@@ -19,7 +19,7 @@ def to_spikes(events: Events, sensor_size: SensorSize, *, name: str = "events") 
     events : structured array [n]
         In any order.
     sensor_size : (W, H, P)
-        Size of the sensor [pixels] and number of polarities.
+        Size of the sensor [pixels] and number of polarities. With P = 1, all events must have the same polarity.
     name : str
         Name of the elements.
 
@@ -37,12 +37,16 @@ def to_spikes(events: Events, sensor_size: SensorSize, *, name: str = "events") 
     where = "events.to_spikes"
     width, height, polarities = sensor(where, sensor_size)
     read = columns(where, events)
+    if polarities == 1:
+        read = one_polarity(where, read, events)
     for field, limit in (("x", width), ("y", height), ("p", polarities)):
         low, high = read.range(field) if len(events) else (0, 0)
         if low < 0 or high >= limit:
             rule = f"must have {field} in 0 .. {limit - 1} (sensor_size)"
             fail(where, "events", low if low < 0 else high, rule, got=f"{field} =")
-    ids = events["p"].astype(np.int64) * height
+    ids = np.zeros(len(events), np.int64)
+    if polarities > 1:
+        ids += events["p"].astype(np.int64) * height
     if "y" in (events.dtype.names or ()):
         ids += events["y"].astype(np.int64)
     ids *= width

@@ -408,6 +408,8 @@ class Network(NetworkContents):
             Time [ms] to go to instead of 0, a multiple of dt. Noise depends on the time at which it is drawn.
         """
         _, step = steps_of("reset", "at", at, self.dt)
+        for recorder in self.recorders:
+            recorder.tape.since = step
         to_disk.next_files(self, step)
         self.engine.sim.reset(keep_weights, step)
         for recorder in self.recorders:

@@ -44,6 +44,7 @@ def record(
     if not isinstance(what, str):
         return _several(net, target, what, when, to)
     recorder = make_recorder(net, target, what, when)
+    recorder.tape.since = net.engine.step
     if to is not None:
         to_disk.record_to(net, recorder.tape, Path(to).absolute())
     recorder.tape.start()

@@ -42,8 +42,8 @@ class _Recorder(Sealed, Recorded):
 
     @property
     def start(self) -> float:
-        """Time after which it records [ms]; 0 includes time 0."""
-        return limits_in_ms(max(self.tape.span.start, 0), None, self._dt)[0]
+        """Time after which it records [ms], at least that at which it was made; 0 includes time 0."""
+        return limits_in_ms(max(self.tape.observed.start, 0), None, self._dt)[0]
 
     @property
     def stop(self) -> float:

@@ -58,7 +58,7 @@ def load_recorders(
         where = f"{WHERE}: recorder {k}"
         fields = set(d) - {"target", "kind", "what", "every"} - _WHEN
         if fields not in (set(), {"file", "name"}):
-            rule = "must be target, kind, what and every; they may be file and name, start, stop, paused and when"
+            rule = "must be target, kind, what and every; they may be file and name, start, stop, since, paused and when"
             fail(where, "fields", sorted(d), rule)
         ends = net.projections if d["kind"] == "weights" else net.populations
         target: Any = stored.item(f"recorder {k} target", ends, d["target"])
@@ -69,6 +69,7 @@ def load_recorders(
         if tape.kind != d["kind"]:
             fail(where, "kind", d["kind"], f"must be {tape.kind!r}")
         tape.span, tape.paused = _span(where, d)
+        tape.since = stored.whole(f"{where} since", d.get("since", 0), 0, net.engine.step)
         tape.every = stored.whole(f"recorder {k} every", d["every"], 1, LATEST)
         if "file" in d:
             file = stored.item(f"recorder {k} file", files, d["file"])
@@ -86,7 +87,7 @@ def load_recorders(
             fail(WHERE, f"recordings in {f.path}", sorted(f.done), rule)
 
 
-_WHEN = {"start", "stop", "paused", "when"}
+_WHEN = {"start", "stop", "since", "paused", "when"}
 
 
 def _span(where: str, d: dict[str, Any]) -> tuple[Span, bool]:

@@ -55,6 +55,8 @@ class Tape(ABC, Generic[Target]):
         Interval between samples [steps].
     span : Span
         When it records.
+    since : int
+        The step in which it was made, cleared or reset, before which it recorded nothing.
     paused : bool
         Whether it pauses.
     earlier : list of Arrays
@@ -73,6 +75,7 @@ class Tape(ABC, Generic[Target]):
         self.what = what
         self.every = every
         self.span = Span()
+        self.since = 0
         self.paused = False
         self.earlier: list[Arrays] = []
         self.file: RecordingFile | None = None
@@ -87,7 +90,13 @@ class Tape(ABC, Generic[Target]):
 
     def described(self) -> dict[str, Any]:
         """Return when it records, as far as that is not always, for a checkpoint."""
-        return {**self.span.about(), **({"paused": True} if self.paused else {})}
+        about = {"since": self.since, "paused": self.paused}
+        return {**self.span.about(), **{name: value for name, value in about.items() if value}}
+
+    @property
+    def observed(self) -> Span:
+        """When it has recorded and will record."""
+        return Span(max(self.span.start, self.since or -1), self.span.stop)
 
     def pause(self, paused: bool) -> None:  # the state to be in
         """Stop recording for some time, or go on."""
@@ -221,6 +230,7 @@ class Tape(ABC, Generic[Target]):
         self._engine.require_idle()
         if self.file is not None:
             self.file.clear(self.name, self._engine.step)
+        self.since = self._engine.step
         self.forget()
 
     def forget(self) -> None:
@@ -284,7 +294,7 @@ class SpikeTape(Tape[Population]):
     def layout(self) -> Layout:
         """Return the layout of the group in a file."""
         elements = {} if self.target.whole else {"elements": self.target.ids}
-        about = {**_about(self.target, "spikes"), **self.span.about()}
+        about = {**_about(self.target, "spikes"), **self.observed.about()}
         return Layout("spikes", "u4", (), about, elements)
 
     def bytes_per_step(self) -> float:
@@ -346,7 +356,7 @@ class StateTape(Tape[Population]):
 
     def layout(self) -> Layout:
         """Return the layout of the group in a file."""
-        about = {**_about(self.target, self.what), "every": self.every, **self.span.about()}
+        about = {**_about(self.target, self.what), "every": self.every, **self.observed.about()}
         about |= {"unit": self.unit}
         if self.before_reset:
             about["when"] = "before_reset"
@@ -380,7 +390,7 @@ class WeightTape(Tape[Projection]):
     def layout(self) -> Layout:
         """Return the layout of the group in a file."""
         ends = {"pre": self.target.pre.name, "post": self.target.post.name, "every": self.every}
-        ends |= {"unit": self.unit, **self.span.about()}
+        ends |= {"unit": self.unit, **self.observed.about()}
         count = self._engine.sim.projection_size(self.target.index)
         return Layout("weights", self.network.dtype, (count,), ends)
 

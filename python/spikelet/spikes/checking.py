@@ -56,8 +56,12 @@ def checked_elements(
         n = math.prod(dimensions)
     if n is None:
         known = [np.asarray(x) for x in (given, elements) if x is not None]
-        highest = [int(x.max()) for x in known if x.size and x.dtype.kind in "iu"]
-        n = max(highest, default=-1) + 1
+        whole = [x for x in known if x.size and x.dtype.kind in "iu"]
+        for x in whole:
+            if x.min() < 0 or x.max() >= MOST_IDS:
+                bad = int(x.min() if x.min() < 0 else x.max())
+                fail("Spikes", "ids", bad, f"must lie in 0 .. {MOST_IDS - 1}")
+        n = max((int(x.max()) for x in whole), default=-1) + 1
     size = integer("Spikes", "n", n, 0, MOST_IDS)
     dimensions = dimensions if shape is not None else (size,)
     if elements is None:

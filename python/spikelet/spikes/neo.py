@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from spikelet._util.checks import Float, fail
 from spikelet._util.extras import extra
+from spikelet._util.grid import rescaled, to_ms
 from spikelet.spikes.annotations import gathered, of_one
 from spikelet.spikes.checking import on_grid
 from spikelet.spikes.selection import places_of
@@ -112,16 +113,17 @@ def read_trains(where: str, source: Any, population: str | None) -> dict[str, An
     population : str, optional
         Take only those with this annotation "population".
     """
-    extra("neo", where, "neo")
+    neo = extra("neo", where, "neo")
     found = _trains_of(where, source)
     arrays = _arrays_of(found)
     if arrays is not None and population in (None, arrays["name"]):
         return arrays
     every = [train.load() if hasattr(train, "load") else train for train in found]
     for train in every:
-        if not (hasattr(train, "t_stop") and hasattr(train, "annotations")):
+        if not isinstance(train, neo.SpikeTrain):
             fail(where, "source", train, "must hold neo.SpikeTrain objects", error=TypeError)
     name, every = _of_population(where, every, population)
+    every = _each_once(every)
     size, dt, shape = (_shared(every, key) for key in ("size", "dt", "shape"))
     elements = _ids(where, every)
     in_ms = _Milliseconds()
@@ -132,7 +134,7 @@ def read_trains(where: str, source: Any, population: str | None) -> dict[str, An
         for train in every
     ]
     joined = np.concatenate([np.empty(0), *times])
-    return {
+    found = {
         "times": joined,
         "ids": np.repeat(elements, [len(t) for t in times]),
         "start": start,
@@ -141,6 +143,17 @@ def read_trains(where: str, source: Any, population: str | None) -> dict[str, An
         "annotations": gathered(kept),
         **_about(name, size, shape, elements, dt, joined),
     }
+    return found if in_ms.exact else _on_its_grid(found)
+
+
+def _on_its_grid(found: dict[str, Any]) -> dict[str, Any]:
+    """Return times that were converted from another unit, and so rounded, as the steps of the grid that they are."""
+    if (dt := found.get("dt")) is not None:
+        found["times"] = to_ms(np.rint(found["times"] / dt).astype(np.int64), dt)
+        for side in ("start", "stop"):
+            if found[side] is not None:
+                found[side] = rescaled(found[side], dt, dt)
+    return found
 
 
 def _about(
@@ -200,7 +213,7 @@ def _arrays_of(found: Any) -> dict[str, Any] | None:
     known = np.asarray(found.all_channel_ids)
     if not np.isin(channels, known).all():
         return None
-    return {
+    arrays = {
         "times": times,
         "ids": elements[places_of(np.asarray(channels), known)],
         "start": in_ms.number(found.t_start),
@@ -209,6 +222,7 @@ def _arrays_of(found: Any) -> dict[str, Any] | None:
         "annotations": {k: v for k, v in annotations.items() if k not in _OURS},
         **_about(name, size, shape, elements, dt, times),
     }
+    return arrays if in_ms.exact else _on_its_grid(arrays)
 
 
 def _of_population(
@@ -232,11 +246,33 @@ def _of_population(
     return known[0] if known else None, every
 
 
+def _each_once(every: list[Any]) -> list[Any]:
+    """Return trains without copies, which two recorders of one population make of an element that both record."""
+    first: dict[Any, Any] = {}
+    kept = []
+    for train in every:
+        element = train.annotations.get("id")
+        before = (
+            first.setdefault(element, train) if isinstance(element, int | np.integer) else train
+        )
+        if before is train or not _same(before, train):
+            kept.append(train)
+    return kept
+
+
+def _same(train: Any, other: Any) -> bool:
+    limits = ((t.t_start, t.t_stop) for t in (train, other))
+    return bool(next(limits) == next(limits) and np.array_equal(train, other))
+
+
 def _ids(where: str, every: list[Any]) -> npt.NDArray[np.int64]:
     """Return the id of each train: what it is annotated with, or its place."""
     for key in _IDS:
         found = [train.annotations.get(key) for train in every]
-        whole = all(isinstance(i, (int, np.integer)) and not isinstance(i, bool) for i in found)
+        whole = all(
+            isinstance(i, (int, np.integer)) and not isinstance(i, bool) and 0 <= i < MOST_IDS
+            for i in found
+        )  # spike sorters give -1 to what they could not sort
         if not found or not whole:
             continue
         ids = np.array(found, np.int64)
@@ -270,6 +306,11 @@ class _Milliseconds:
 
     def __init__(self) -> None:
         self._factors: dict[str, float] = {"ms": 1.0}
+
+    @property
+    def exact(self) -> bool:
+        """Whether all that was converted was in ms already."""
+        return len(self._factors) == 1
 
     def _factor(self, quantity: Any) -> float:
         unit = quantity.dimensionality.string

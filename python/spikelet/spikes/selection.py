@@ -23,12 +23,17 @@ def chosen_ids(index: Any, n: int, elements: Ints | None) -> Ints:
     if np.ma.is_masked(index):
         fail("Spikes", "index", index, "must have no masked elements", error=TypeError)
     try:
-        chosen = np.atleast_1d(np.arange(n)[index])
+        chosen = None if isinstance(index, tuple) else np.atleast_1d(np.arange(n)[index])
+    except TypeError:  # a slice of times
+        chosen = None
     except IndexError as error:
-        msg = f"Spikes: {error}"
-        raise IndexError(msg) from None
-    if chosen.ndim != 1:
-        fail("Spikes", "index", index, "must be an id, a slice, ids or a mask", error=TypeError)
+        if np.asarray(index).dtype.kind in "biu" or np.size(index) == 0:
+            msg = f"Spikes: {error}"
+            raise IndexError(msg) from None
+        chosen = None
+    if chosen is None or chosen.ndim != 1:
+        rule = "must be an id, a slice, ids or a mask; take spikes.between(start, stop) for times"
+        fail("Spikes", "index", index, rule, error=TypeError)
     if len(np.unique(chosen)) != len(chosen):
         fail("Spikes", "index", index, "must not name an element twice")
     if elements is None:

@@ -402,19 +402,24 @@ class Spikes(Observed):
     def to_frame(self) -> Any:
         """Return a pandas DataFrame with the columns ``time`` [ms] and ``id``, and a row for each spike.
 
-        Its `attrs` have n, start, stop, dt and name.
+        Its `attrs` have n, start, stop, dt and name, the elements of a part, and the shape if there is one.
         """
         return frames.spike_frame(self.times, self.ids, self._about())
 
     def to_xarray(self) -> Any:
         """Return an xarray Dataset with the variables ``time`` [ms] and ``id`` over the dimension ``spike``.
 
-        Its `attrs` have n, start, stop, dt and name.
+        Its `attrs` have n, start, stop, dt and name, the elements of a part, and the shape if there is one.
         """
         return frames.spike_dataset(self.times, self.ids, self._about())
 
     def _about(self) -> dict[str, Any]:
+        """Return arguments of the constructor, as plain values that files can hold."""
         about = {name: getattr(self, name) for name in ("name", "n", "start", "stop", "dt")}
+        if not self.whole:
+            about["elements"] = self.elements.tolist()
+        elif self.shape != (self.n,):
+            about["shape"] = list(self.shape)
         return {name: value for name, value in about.items() if value is not None}
 
     # Deprecated ---------------------------------------------------------------------------------------------------

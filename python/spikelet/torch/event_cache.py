@@ -51,6 +51,8 @@ class Store:
         self.folder.mkdir(parents=True, exist_ok=True)
         header, arrays = {}, {"frames": frames}
         plain = label.item() if isinstance(label, np.generic) else label
+        if hasattr(plain, "__array__"):  # a tensor
+            plain = np.asarray(plain)
         if isinstance(plain, int | float | str | None):
             header["label"] = plain
         elif isinstance(plain, np.ndarray) and plain.dtype.kind in "biuf":

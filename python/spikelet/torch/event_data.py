@@ -13,12 +13,17 @@ from torch.utils.data import Dataset
 
 from spikelet._util.checks import fail
 from spikelet._util.identity import identity
+from spikelet.datasets.recordings import Recordings
 from spikelet.torch.event_cache import Store
 
 if TYPE_CHECKING:
     from os import PathLike
 
 __all__ = ["EventDataset", "Recorded", "pad_frames"]
+
+
+_LISTS = (list, tuple, range, np.ndarray, torch.Tensor)
+_SETS = (Dataset, Recordings)
 
 
 class Recorded(Protocol):
@@ -40,8 +45,10 @@ class EventDataset(Dataset[Any]):
         n_time_bins=20)``. It should not be random, if there is a cache. By default, events stay what they are.
     cache : path, optional
         Folder where frames are kept. Several processes, and several data sets, may share it: the name of a file depends on
-        the transform with its code and arguments, on the data (their type, number, and the first, middle and last
-        recording), and on the version. Functions that the transform calls are not looked into. A damaged file is written again.
+        the transform with its code, arguments and the global variables that it reads, on the data, and on the version.
+        Functions of other modules that the transform calls are not looked into. Of a list, all recordings count; of a data
+        set, its lists and arrays (paths, labels, indices), and its first, middle and last recording. A damaged file is
+        written again.
     augment : callable, optional
         Applied to the frames each time, and not kept: what is random belongs here.
     key : str, optional
@@ -91,19 +98,11 @@ class EventDataset(Dataset[Any]):
         self.store: Store | None = None
         if cache is not None:
             try:
-                parts = (key,) if key is not None else (transform, self._sampled())
+                parts = (key,) if key is not None else (transform, _described(data))
                 self.store = Store(Path(cache), len(data), parts)
             except TypeError as error:
                 msg = f"EventDataset: {error}, so that frames cannot be cached under a name of it; pass key="
                 raise TypeError(msg) from None
-
-    def _sampled(self) -> Any:
-        """Return what the data are, by three of them."""
-        n = len(self.data)
-        name = f"{type(self.data).__module__}.{type(self.data).__qualname__}"
-        return name, [
-            identity(tuple(self.data[k])) for k in sorted({0, n // 2, n - 1}) if 0 <= k < n
-        ]
 
     def __len__(self) -> int:
         return len(self.data)
@@ -122,10 +121,18 @@ class EventDataset(Dataset[Any]):
             frames = torch.from_numpy(frames)
         return (frames if self.augment is None else self.augment(frames)), label
 
+    def _recording(self, k: int) -> tuple[Any, Any]:
+        item = self.data[k]
+        if not isinstance(item, tuple | list) or len(item) != 2:
+            got = f"{type(item).__name__} of {len(item)}" if hasattr(item, "__len__") else item
+            fail("EventDataset", f"data[{k}]", got, "must be (events, label)", error=TypeError)
+        events, label = item
+        return events, label
+
     def _frames(self, k: int) -> tuple[Any, Any]:
         if self.store is not None and (found := self.store.get(k)) is not None:
             return found
-        events, label = self.data[k]
+        events, label = self._recording(k)
         if self.transform is None:
             return events, label
         frames = self.transform(events)
@@ -141,6 +148,26 @@ class EventDataset(Dataset[Any]):
                 )
             self.store.put(k, frames, label)
         return frames, label
+
+
+def _described(data: Any) -> Any:
+    """Return what recordings are without reading all of them.
+
+    Lists are all of their items. Data sets are three of theirs, and the lists, arrays and data sets that they hold: paths,
+    labels, or the indices of a `Subset`.
+    """
+    if isinstance(data, list | tuple) and any(isinstance(item, _SETS) for item in data):
+        return [_described(item) for item in data]  # of a ConcatDataset
+    if isinstance(data, _LISTS):
+        return identity(data)
+    n = len(data)
+    held = [
+        (name, _described(value))
+        for name, value in getattr(data, "__dict__", {}).items()
+        if not name.startswith("_") and isinstance(value, _LISTS + _SETS)
+    ]
+    sampled = [identity(tuple(data[k])) for k in sorted({0, n // 2, n - 1}) if 0 <= k < n]
+    return f"{type(data).__module__}.{type(data).__qualname__}", n, held, sampled
 
 
 def pad_frames(samples: Sequence[tuple[Any, Any]], *, lengths: bool = False) -> tuple[Any, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 
 import numpy as np
@@ -71,3 +72,11 @@ def test_only_regular_files(tmp_path):
         os.mkfifo(tmp_path / "pipe")
         with pytest.raises(ValueError, match="must be a regular file"):
             EventFile(tmp_path / "pipe", "reading")
+
+
+@pytest.mark.parametrize(
+    "path", [b"a.npy", 5, None, io.BytesIO(b"abc")], ids=["bytes", "int", "None", "file"]
+)
+def test_what_is_no_path_is_refused(path):
+    with pytest.raises(TypeError, match=r"^reading: path must be a path: a str or a pathlib\.Path"):
+        EventFile(path, "reading")

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
+
 import pytest
 
+from spikelet import datasets
 from spikelet.datasets.event_files.file import EventFile
 from spikelet.datasets.event_files.formats import choose, formats, listed
 
@@ -61,3 +66,11 @@ def test_unknown(tmp_path):
                 ValueError, match=f'^reading: .*{message}.*"aedat2" .*"nmnist" .*, got '
             ):
                 choose(file, given)
+
+
+@pytest.mark.parametrize("module", [gzip, bz2, lzma])
+def test_a_compressed_file_is_named_as_such(tmp_path, module):
+    path = tmp_path / "a.bin.packed"
+    path.write_bytes(module.compress(bytes(50)))
+    with pytest.raises(ValueError, match=r"a\.bin\.packed is compressed; decompress it first"):
+        datasets.read_events(path)

@@ -15,20 +15,22 @@ from spikelet import datasets
         ("1 4 7 1\n20 5 8 0", {}),
         ("# a comment\nt,x,y,p\n1,4,7,1\n20,5,8,0\n", {}),
         ('"x", "y", "polarity", "timestamp"\n4,7,1,1\n5,8,-1,20\n', {}),
+        ("\ufefft,x,y,p\n1,4,7,1\n20,5,8,0\n", {}),
+        ("\ufeff1,4,7,1\n20,5,8,0\n", {}),
         ("0.000001 4 7 1\n2e-5 5 8 0\n", {"unit": "s"}),
         ("\n4\t7\t0.001\t1\n5\t8\t0.02\t0\n", {"unit": "ms", "columns": "xytp"}),
     ],
-    ids=range(6),
+    ids=range(8),
 )
 def test_reads(tmp_path, text, options):
-    (tmp_path / "a.csv").write_text(text)
+    (tmp_path / "a.csv").write_text(text, encoding="utf-8")
     events = datasets.read_events(tmp_path / "a.csv", **options)
     assert events.tolist() == [(1, 4, 7, 1), (20, 5, 8, 0)]
 
 
-@pytest.mark.parametrize("text", ["", "# nothing\n", "t,x,y,p\n", "\n\n"])
+@pytest.mark.parametrize("text", ["", "# nothing\n", "t,x,y,p\n", "\n\n", "\ufeff"])
 def test_no_events(tmp_path, text):
-    (tmp_path / "a.txt").write_text(text)
+    (tmp_path / "a.txt").write_text(text, encoding="utf-8")
     assert len(datasets.read_events(tmp_path / "a.txt")) == 0
 
 

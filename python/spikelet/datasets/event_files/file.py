@@ -42,7 +42,11 @@ class EventFile:
     """
 
     def __init__(self, path: str | os.PathLike[str], where: str) -> None:
-        self.path = Path(path)
+        name = os.fspath(path) if isinstance(path, os.PathLike) else path
+        if not isinstance(name, str):
+            rule = "must be a path: a str or a pathlib.Path (of an open file, its .name)"
+            fail(where, "path", path, rule, error=TypeError)
+        self.path = Path(name)
         self.where = where
         mode = self.path.stat().st_mode
         if stat.S_ISDIR(mode):

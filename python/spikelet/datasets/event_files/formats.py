@@ -17,6 +17,9 @@ from spikelet.datasets.event_files.file import EventFile
 __all__ = ["Format", "choose", "formats"]
 
 
+_COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")  # gzip, bzip2, xz, zstd
+
+
 @dataclass(frozen=True)
 class Format:
     """A format of event files.
@@ -70,6 +73,10 @@ def choose(file: EventFile, name: str | None) -> Format:
     suffix = file.path.suffix.lower()
     known = [f for f in formats().values() if f.magic(head)]
     known += [f for f in formats().values() if suffix in f.extensions]
+    if not known and head.startswith(_COMPRESSED):
+        fail(
+            file.where, str(file.path), head[:4], "is compressed; decompress it first", got="bytes"
+        )
     if not known:
         rule = f"has no known extension and no known first bytes; pass format= one of {listed()}"
         fail(file.where, str(file.path), suffix, rule)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import re
 from typing import Any
@@ -27,6 +28,8 @@ def read(
     data = io.BytesIO(file.read(0, file.size))
     names: list[str] = []
     begin, comma = 0, False
+    if file.head(3) == codecs.BOM_UTF8:  # of a spreadsheet
+        data.seek(begin := 3)
     for line in iter(data.readline, b""):
         if line.strip() and not line.startswith(b"#"):
             if names or not re.search(rb"[A-Za-df-z_]", line):  # e occurs in numbers
