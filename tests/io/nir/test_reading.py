@@ -64,9 +64,12 @@ def test_300_random_graphs_survive_writing_and_reading_bit_for_bit(
 ) -> None:
     for seed in range(block * 25, (block + 1) * 25):
         first, second = tmp_path / "first.nir", tmp_path / "second.nir"
-        nir.write(first, sl.io.read_nir(random_graph(seed)).graph)
-        nir.write(second, sl.io.read_nir(first).graph)
+        sl.io.write_nir(sl.io.read_nir(random_graph(seed)), first)
+        sl.io.write_nir(sl.io.read_nir(first), second)
         assert first.read_bytes() == second.read_bytes(), f"seed {seed}"
+        if seed % 5 == 0:
+            nir.write(second, sl.io.read_nir(first).graph)
+            assert first.read_bytes() == second.read_bytes(), f"seed {seed}"
 
 
 def test_reading_changes_nothing_that_nir_reads(tmp_path: Path) -> None:

@@ -184,7 +184,7 @@ class _Reader:
         if kind == GRAPH:
             return self._graph(group, depth)
         values = {
-            name: self._value(self._data(group, name, depth))
+            name: self._field(kind, name, self._data(group, name, depth))
             for name in group
             if name not in ("type", "metadata")
         }
@@ -196,6 +196,15 @@ class _Reader:
             if name == "input_shape" and name not in values:
                 values[name] = None
         return {"type": kind, **values, **self._metadata(group, depth)}
+
+    def _field(self, kind: str, name: str, data: Any) -> Any:
+        """Return the value of a field; nir writes arrays in chunks and tuples without, and again so if they come back."""
+        value = self._value(data)
+        field = FIELDS[kind].get(name)
+        array = isinstance(value, np.ndarray) and value.shape and value.dtype == np.int64
+        if field is None or field.kind == "real" or not array or data.chunks is not None:
+            return value
+        return tuple(value.tolist()) if value.ndim == 1 else value
 
     def _kind(self, group: Any) -> str:
         if "type" not in group:
