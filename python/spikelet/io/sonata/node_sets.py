@@ -59,6 +59,15 @@ class NodeSets:
         self._add(where, name, masks, (), set())
         return {n: np.flatnonzero(mask) for n, mask in masks.items() if mask.any()}
 
+    def neurons(self, where: str, name: Any) -> Rows:
+        """Return the rows of a set's neurons, as `rows` does; of its other nodes only if it has no neurons.
+
+        What reads states or injects currents means neurons by "all", and by attributes that sources have, too.
+        """
+        found = self.rows(where, name)
+        kept = {n: np.intersect1d(rows, self._nodes[n].neurons) for n, rows in found.items()}
+        return {n: rows for n, rows in kept.items() if len(rows)} or found
+
     def _add(
         self,
         where: str,

@@ -99,7 +99,7 @@ def read_reports(
         if not isinstance(variable, str):
             fail(where, "variable_name", variable, "must be the name of a state, such as V_m")
         variable = _VARIABLES.get(variable, variable)
-        rows = sets.rows(where, item.get("cells", item.get("node_set", "all")))
+        rows = sets.neurons(where, item.get("cells", item.get("node_set", "all")))
         for population, of in rows.items():
             for part in nodes[population].parts:
                 if not np.isin(of, part.rows).any():
