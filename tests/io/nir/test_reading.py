@@ -214,7 +214,7 @@ TEXT = h5py.string_dtype()
         (external, "item 'again' must not be a link, got 'ExternalLink'"),
         (circle, "item 'again' must not be a group that occurs elsewhere"),
         (virtual, "data set must hold its own data"),
-        (deep, "groups must be nested at most 64 deep"),
+        (deep, "groups must be nested at most 80 deep"),
         (empty, "shape must be given"),
         (group_for_data, "item 'tau' must be a data set, got 'a group'"),
     ],

@@ -91,6 +91,37 @@ def test_the_bytes_do_not_depend_on_the_order_of_nodes_nor_on_tuples_for_arrays(
     assert one.read_bytes() == three.read_bytes()
 
 
+def pool(**metadata):
+    nodes = {
+        "input": nir.Input(np.array([2, 6, 6])),
+        "flat": nir.Flatten(None, 0, -1),
+        "output": nir.Output(np.array([72])),
+    }
+    edges = list(itertools.pairwise(nodes))
+    return nir.NIRGraph(nodes, edges, metadata=metadata, type_check=False)
+
+
+def test_what_a_file_cannot_hold(tmp_path):
+    path = tmp_path / "a.nir"
+    with pytest.raises(ValueError, match=r"'flat/input_type' must not be None.* read_nir\(graph\)"):
+        sl.io.write_nir(pool(), path)
+    with pytest.raises(ValueError, match="'metadata/deep/why' must not be None"):
+        sl.io.write_nir(sl.io.read_nir(pool(deep={"why": None})), path)
+    assert not path.exists()
+    sl.io.write_nir(sl.io.read_nir(pool()), path)
+    assert sl.io.read_nir(path).outputs == {"output": (72,)}
+
+
+def test_as_many_nested_graphs_as_are_read_come_back(tmp_path):
+    graph, ends = nir.Scale(np.full(2, 1.0)), np.array([2])
+    for _ in range(33):
+        nodes = {"input": nir.Input(ends), "inner": graph, "output": nir.Output(ends)}
+        graph = nir.NIRGraph(nodes, list(itertools.pairwise(nodes)), type_check=False)
+    path = tmp_path / "deep.nir"
+    sl.io.write_nir(sl.io.read_nir(graph), path)
+    assert sl.io.read_nir(path).run(np.ones((3, 2)), dt=1.0).output.sum() == 6
+
+
 @pytest.mark.parametrize("make", [vectors, images])
 def test_a_model_that_comes_back_is_written_with_the_same_parameters(make):
     """As a SpikingModel, whose neurons are all LIF and whose sums are layers: every number of every neuron is the same."""

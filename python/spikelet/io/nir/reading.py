@@ -23,7 +23,7 @@ __all__ = ["read_nir"]
 
 _WHERE = "read_nir"
 _MAJORS = (0, 1)  # versions of the format that this module reads
-MAX_DEPTH = 64  # of groups
+MAX_DEPTH = 80  # of groups: two for each of the nested graphs, and those of metadata
 # What deflate can shrink data by, at most; a data set that declares more has no data.
 _MOST_RATIO = 1100
 _LEAST_BYTES = 1 << 16

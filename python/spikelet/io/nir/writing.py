@@ -145,19 +145,22 @@ class _Storable:
         return _storable(self._graph.to_dict())
 
 
-def _storable(node: Mapping[str, Any]) -> dict[str, Any]:
+def _storable(node: Mapping[str, Any], path: str = "") -> dict[str, Any]:
     found = {}
     for key, value in node.items():
         if key == "nodes":
-            found[key] = {name: _storable(value[name]) for name in sorted(value)}
+            found[key] = {name: _storable(value[name], f"{path}{name}/") for name in sorted(value)}
         else:
-            found[key] = _by_name(value)
+            found[key] = _by_name(value, f"{path}{key}")
     return found
 
 
-def _by_name(value: Any) -> Any:
+def _by_name(value: Any, path: str) -> Any:
     if isinstance(value, Mapping):
-        return {name: _by_name(value[name]) for name in sorted(value, key=str)}
+        return {name: _by_name(value[name], f"{path}/{name}") for name in sorted(value, key=str)}
+    if value is None:
+        rule = "must not be None, which a file cannot hold; read_nir(graph) infers missing shapes, write what it returns"
+        fail(_WHERE, f"'{path}'", None, rule)
     return value[()] if isinstance(value, np.ndarray) and value.ndim == 0 else value
 
 
