@@ -338,7 +338,8 @@ void bind_events(py::module_& m) {
   py::class_<EventColumns>(m, "EventColumns", "The fields of an event array, read in place.")
       .def(py::init<py::array, py::object, py::object, py::object>(), py::arg("t"), py::arg("x"),
            py::arg("y"), py::arg("p"), "Columns of integers; a missing one (None) holds zeros.")
-      .def("__len__", [](const EventColumns& self) { return self.events.n; })
+      .def(
+          "__len__", [](const EventColumns& self) { return self.events.n; }, "Number of events.")
       .def(
           "range",
           [](const EventColumns& self, char name) {

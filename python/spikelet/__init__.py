@@ -9,7 +9,6 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from spikelet._core import __version__, available_simd_levels, simd_level
-from spikelet._util import moved
 from spikelet.network.drive import Drive
 from spikelet.network.groups import DriveGroup, ProjectionGroup
 from spikelet.network.network import Network
@@ -77,8 +76,6 @@ from spikelet.sources import (
 from spikelet.spatial import ByDistance, DistanceDependent, Free, Grid, Positions
 from spikelet.spikes import Spikes
 
-moved.install()
-
 if TYPE_CHECKING:
     from spikelet import (
         conversion,
@@ -117,8 +114,6 @@ else:
             return importlib.import_module(f"spikelet.{name}")
         if name in _HOMES:
             return getattr(importlib.import_module(f"spikelet.{_HOMES[name]}"), name)
-        if f"spikelet.{name}" in moved.MOVED:  # a module that was an attribute in 0.1
-            return moved.load(f"spikelet.{name}")
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
     def __dir__() -> list[str]:

@@ -420,10 +420,10 @@ def encode_spike_list(raster: npt.ArrayLike, steps: int) -> tuple[_Ints, _Ints]:
 class EventColumns:
     def __init__(
         self,
-        t: npt.NDArray[Any],
-        x: npt.NDArray[Any] | None,
-        y: npt.NDArray[Any] | None,
-        p: npt.NDArray[Any] | None,
+        t: npt.NDArray[np.generic],
+        x: npt.NDArray[np.generic] | None,
+        y: npt.NDArray[np.generic] | None,
+        p: npt.NDArray[np.generic] | None,
     ) -> None: ...
     def __len__(self) -> int: ...
     def range(self, field: str) -> tuple[int, int]: ...
@@ -437,7 +437,7 @@ def event_frames(
     last: _Ints,
     dtype: str,
     threads: int,
-) -> npt.NDArray[Any]: ...
+) -> npt.NDArray[np.generic]: ...
 def event_bins(
     columns: EventColumns,
     size: tuple[int, int, int],
@@ -445,10 +445,10 @@ def event_bins(
     width: float,
     bins: int,
     dtype: str,
-) -> npt.NDArray[Any]: ...
+) -> npt.NDArray[np.generic]: ...
 def event_voxels(
     columns: EventColumns, size: tuple[int, int, int], bins: int, dtype: str, threads: int
-) -> npt.NDArray[Any]: ...
+) -> npt.NDArray[np.generic]: ...
 def event_surfaces(
     columns: EventColumns,
     size: tuple[int, int, int],
@@ -458,7 +458,7 @@ def event_surfaces(
     tau: float,
     dtype: str,
     threads: int,
-) -> npt.NDArray[Any]: ...
+) -> npt.NDArray[np.generic]: ...
 def event_averaged_surfaces(
     columns: EventColumns,
     size: tuple[int, int, int],
@@ -494,7 +494,7 @@ def event_integrate(
     threshold: int,
 ) -> tuple[_Ints, npt.NDArray[np.int32], npt.NDArray[np.uint8]]: ...
 def event_affine(
-    columns: EventColumns, field: str, factor: float, offset: float, out: npt.NDArray[Any]
+    columns: EventColumns, field: str, factor: float, offset: float, out: npt.NDArray[np.generic]
 ) -> None: ...
 def event_shift(
     columns: EventColumns,
@@ -502,10 +502,12 @@ def event_shift(
     shifts: _Floats,
     low: float,
     high: float,
-    out: npt.NDArray[Any],
+    out: npt.NDArray[np.generic],
     keep: npt.NDArray[np.bool_],
 ) -> None: ...
-def event_take(items: npt.NDArray[Any], keep: npt.NDArray[np.bool_]) -> npt.NDArray[Any]: ...
+def event_take(
+    items: npt.NDArray[np.void], keep: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.void]: ...
 def event_uniforms(seed: int, purpose: int, n: int) -> _Floats: ...
 def event_normals(seed: int, purpose: int, n: int) -> _Floats: ...
 def event_drop(seed: int, dropped: int, n: int) -> npt.NDArray[np.bool_]: ...

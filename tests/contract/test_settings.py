@@ -63,6 +63,25 @@ def _sweep() -> sl.SweepResult:
     return sl.sweep(lambda a, seed: {"b": 2 * a}, {"a": [1, 2]}, executor="serial")
 
 
+def _nir() -> sl.io.NirModel:
+    nir = pytest.importorskip("nir")
+    nodes = {
+        "input": nir.Input({"input": np.array([2])}),
+        "scale": nir.Scale(np.ones(2)),
+        "output": nir.Output({"output": np.array([2])}),
+    }
+    edges = [("input", "scale"), ("scale", "output")]
+    return sl.io.read_nir(nir.NIRGraph(nodes, edges))
+
+
+def _sonata(path: Path) -> sl.io.SonataNetwork:
+    net = sl.Network(dt=0.1, threads=1, dtype="float64")
+    net.population(2, sl.LIF(), name="cells")
+    sl.io.write_sonata(net, path / "sonata", tstop=1.0)
+    (config,) = (path / "sonata").glob("*simulation*.json")
+    return sl.io.read_sonata(config)
+
+
 OBJECTS: dict[str, Callable[[Path], Any]] = {
     "Equations": lambda _: sl.Equations("dx/dt = -x"),
     "Network": lambda _: _net(),
@@ -92,6 +111,8 @@ OBJECTS: dict[str, Callable[[Path], Any]] = {
     "ConvSTDP": lambda _: ConvSTDP([Conv(maps=3, kernel=2, window=1)], shape=(4, 4)).fit(IMAGES),
     "RidgeReadout": lambda _: RidgeReadout(2).partial_fit(np.eye(2), [0, 1]).solve(1.0),
     "Ranks": lambda _: _net().ranks,
+    "NirModel": lambda _: _nir(),
+    "SonataNetwork": _sonata,
     "Microcircuit": lambda _: models.microcircuit(0.003, seed=1, threads=1),
 }
 

@@ -71,6 +71,15 @@ def listed(sim: Any) -> tuple[Any, ...]:
     return (1, 0, 90, IDS, IDS, *ones, -1, None, None)
 
 
+def streamed(sim: Any) -> tuple[Any, ...]:
+    """Return the arguments of a projection whose synapses came in blocks."""
+    single = isinstance(sim, _core.Simulator32)
+    stream: Any = (_core.SynapseStream32 if single else _core.SynapseStream64)(90, 90, 0, 90)
+    stream.count(IDS, IDS)
+    stream.place(IDS, IDS, np.ones(3, np.float32 if single else np.float64), np.ones(3, np.uint16))
+    return (1, 0, stream, -1, None)
+
+
 # Arguments of each method, given an idle simulator. Populations: 0 neurons, 1 Poisson, 2 given spikes, 3 moved by a
 # program. Projections: 0 STDP, 1 and 2 static, 3 rewarded. One regulation, and one recorder of each kind.
 ARGUMENTS: dict[str, Callable[[Any], tuple[Any, ...]]] = {
@@ -82,6 +91,7 @@ ARGUMENTS: dict[str, Callable[[Any], tuple[Any, ...]]] = {
     "clear_recorder": lambda sim: ("spikes", 0),
     "connect": drawn,
     "connect_lists": listed,
+    "connect_stream": streamed,
     "describe_storage": lambda sim: (0,),
     "exchange_statistics": lambda sim: (),
     "has_run": lambda sim: (0,),

@@ -29,9 +29,9 @@ class StepLoop {
 
   // Advances to the step `end`. Returns true if `poll`, which must not throw, stopped it earlier.
   // After an error the partitions stand at different steps: the network cannot go on. The clock and
-  // what was recorded end with the last interval that is whole, or, in one process, right before the
-  // step in which a neuron diverged. An error from before the run ends
-  // it in its first interval, so that other processes learn of it.
+  // what was recorded end with the last interval that is whole, or, in one process, right before
+  // the step in which a neuron diverged. An error from before the run ends it in its first
+  // interval, so that other processes learn of it.
   bool run(Step end, const Poll& poll, std::exception_ptr before = {});
 
  private:

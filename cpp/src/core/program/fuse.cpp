@@ -208,9 +208,8 @@ class Fuser {
       last.in.flag = true;
       last.in.operand[0] = inner->in.operand[0];
       inner->gone = true;
-      inner = last.in.operand[0] < slots_.registers
-                  ? nullptr
-                  : usable(inner->first_writer, inner->in.target);
+      inner = last.in.operand[0] < slots_.registers ? nullptr
+                                                    : usable(inner->first_writer, inner->in.target);
     }
     if (inner != nullptr && (inner->in.opcode == Opcode::LT || inner->in.opcode == Opcode::LE)) {
       last.in.opcode = inner->in.opcode;

@@ -285,6 +285,7 @@ def _remembers(state: dict[str, Any], rule: Plasticity) -> bool:
 
 
 def inspect_projection(projection: Projection, found: Findings) -> None:
+    """Find what NEST cannot represent of a projection."""
     where = repr(projection)
     rule: Plasticity | None = projection.plasticity
     reasons = _refuse_rule(projection)
