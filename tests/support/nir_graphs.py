@@ -232,7 +232,8 @@ def random_graph(seed: int) -> nir.NIRGraph:
         shape = maker.shapes[end]
         maker.add(nir.Output(output_type=np.array(shape)), shape, end, name=f"output{k}")
     edges = [maker.edges[k] for k in rng.permutation(len(maker.edges))]
-    nodes = dict(sorted(maker.nodes.items()))  # as files sort them
+    names = list(maker.nodes)
+    nodes = {names[k]: maker.nodes[names[k]] for k in rng.permutation(len(names))}
     return nir.NIRGraph(nodes, edges, metadata={"seed": seed}, type_check=False)
 
 

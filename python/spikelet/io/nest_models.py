@@ -119,7 +119,7 @@ def make(where: str, name: str, parameters: Mapping[str, Any]) -> Neuron:
     except (TypeError, ValueError) as error:
         if str(error).startswith(where):
             raise
-        msg = f"{where}: {error}"
+        msg = f"{where.removesuffix(':')}: {error}"
         raise ValueError(msg) from None
     return Neuron(model, {**start_of(name), **states}, plastic)
 

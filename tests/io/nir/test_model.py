@@ -244,7 +244,7 @@ def test_delays_are_continued_too() -> None:
         ({"x": np.full((2, 3), np.inf)}, "x must be finite, got inf"),
         ({"x": {"inn": X}}, "x must have the names input, got 'inn'"),
         ({"x": {}}, "must hold at least one input"),
-        ({"x": None}, "steps must be >= 1"),
+        ({"x": None, "steps": 0}, "steps must be >= 1"),
         ({"steps": 5}, "steps must be left out where there is an input"),
         ({"dt": 0.5, "mode": "euler"}, r"node 'lif' \(LIF\): dt must be below 2 tau = 0.02"),
         ({"x": np.full((2, 3), 1e39), "dtype": "float32"}, "within the range of float32"),
@@ -259,6 +259,10 @@ def test_arguments_are_checked(options: Any, rule: str) -> None:
 def test_arguments_of_another_type_are_refused() -> None:
     with pytest.raises(TypeError, match="x must be an array of numbers"):
         SMALL.run("abc", dt=1e-3)
+    with pytest.raises(TypeError, match="x must be given, or steps for a run without input"):
+        SMALL.run(dt=1e-3)
+    with pytest.raises(TypeError, match="record must hold names of nodes, got True"):
+        SMALL.run(X, dt=1e-3, record=True)
     with pytest.raises(TypeError, match="record must hold names"):
         SMALL.run(X, dt=1e-3, record=[3])
     with pytest.raises(TypeError, match="state must be the state of a result"):

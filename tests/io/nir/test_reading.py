@@ -64,9 +64,12 @@ def test_300_random_graphs_survive_writing_and_reading_bit_for_bit(
 ) -> None:
     for seed in range(block * 25, (block + 1) * 25):
         first, second = tmp_path / "first.nir", tmp_path / "second.nir"
-        nir.write(first, sl.io.read_nir(random_graph(seed)).graph)
-        nir.write(second, sl.io.read_nir(first).graph)
+        sl.io.write_nir(sl.io.read_nir(random_graph(seed)), first)
+        sl.io.write_nir(sl.io.read_nir(first), second)
         assert first.read_bytes() == second.read_bytes(), f"seed {seed}"
+        if seed % 5 == 0:
+            nir.write(second, sl.io.read_nir(first).graph)
+            assert first.read_bytes() == second.read_bytes(), f"seed {seed}"
 
 
 def test_reading_changes_nothing_that_nir_reads(tmp_path: Path) -> None:
@@ -211,7 +214,7 @@ TEXT = h5py.string_dtype()
         (external, "item 'again' must not be a link, got 'ExternalLink'"),
         (circle, "item 'again' must not be a group that occurs elsewhere"),
         (virtual, "data set must hold its own data"),
-        (deep, "groups must be nested at most 64 deep"),
+        (deep, "groups must be nested at most 80 deep"),
         (empty, "shape must be given"),
         (group_for_data, "item 'tau' must be a data set, got 'a group'"),
     ],

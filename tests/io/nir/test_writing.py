@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 
 import h5py
@@ -36,6 +37,89 @@ def test_reading_and_writing_again_gives_the_same_bytes(make, tmp_path):
         assert one.read_bytes() == two.read_bytes()
         sl.io.write_nir(read.graph, three)
         assert one.read_bytes() == three.read_bytes()
+
+
+def test_scalars_are_written(tmp_path):
+    """HDF5 compresses no scalars, at which nir.write stops."""
+    nodes = {
+        "input": nir.Input(np.array([3])),
+        "affine": nir.Affine(np.eye(3), np.array(0.5)),
+        "lif": nir.LIF(*(np.array(value) for value in (0.01, 2.0, 0.1, 0.3, -0.1))),
+        "scale": nir.Scale(np.array(2.0)),
+        "output": nir.Output(np.array([3])),
+    }
+    metadata = {"more": {"scalar": np.array(1.5)}}
+    graph = nir.NIRGraph(
+        nodes, list(itertools.pairwise(nodes)), metadata=metadata, type_check=False
+    )
+    one, two = tmp_path / "one.nir", tmp_path / "two.nir"
+    sl.io.write_nir(graph, one)
+    read = sl.io.read_nir(one)
+    sl.io.write_nir(read, two)
+    assert one.read_bytes() == two.read_bytes()
+    x = np.random.default_rng(0).normal(size=(50, 2, 3))
+    v, expected = np.zeros((2, 3)), []
+    for row in x:
+        v = v + (0.1 + 2.0 * (row + 0.5) - v) * (1 - np.exp(-0.1))
+        expected.append(2.0 * (v > 0.3))
+        v = np.where(v > 0.3, -0.1, v)
+    found = read.run(x, dt=1e-3).output
+    assert 0 < np.count_nonzero(expected) < x.size
+    np.testing.assert_array_equal(found, expected)
+    assert read.graph.metadata["more"]["scalar"] == 1.5
+
+
+def test_the_bytes_do_not_depend_on_the_order_of_nodes_nor_on_tuples_for_arrays(tmp_path):
+    """HDF5 lists groups by name, and nir stores tuples as contiguous data and arrays in chunks."""
+    graph = nir.NIRGraph(
+        {
+            "z": nir.Input(np.array([2, 6, 6])),
+            "conv": nir.Conv2d((6, 6), np.ones((2, 2, 3, 3)), (1, 2), (1, 0), 1, 1, np.zeros(2)),
+            "b": nir.SumPool2d((2, 2), np.array([1, 1]), (0, 0)),
+            "a": nir.Output(np.array([2, 5, 1])),
+        },
+        [("z", "conv"), ("conv", "b"), ("b", "a")],
+        metadata={"z": 1, "a": 2},
+    )
+    one, two, three = (tmp_path / f"{k}.nir" for k in range(3))
+    sl.io.write_nir(graph, one)
+    read = sl.io.read_nir(one)
+    assert read.graph.nodes["conv"].stride == (1, 2)
+    sl.io.write_nir(read, two)
+    assert one.read_bytes() == two.read_bytes()
+    nir.write(three, read.graph)
+    assert one.read_bytes() == three.read_bytes()
+
+
+def pool(**metadata):
+    nodes = {
+        "input": nir.Input(np.array([2, 6, 6])),
+        "flat": nir.Flatten(None, 0, -1),
+        "output": nir.Output(np.array([72])),
+    }
+    edges = list(itertools.pairwise(nodes))
+    return nir.NIRGraph(nodes, edges, metadata=metadata, type_check=False)
+
+
+def test_what_a_file_cannot_hold(tmp_path):
+    path = tmp_path / "a.nir"
+    with pytest.raises(ValueError, match=r"'flat/input_type' must not be None.* read_nir\(graph\)"):
+        sl.io.write_nir(pool(), path)
+    with pytest.raises(ValueError, match="'metadata/deep/why' must not be None"):
+        sl.io.write_nir(sl.io.read_nir(pool(deep={"why": None})), path)
+    assert not path.exists()
+    sl.io.write_nir(sl.io.read_nir(pool()), path)
+    assert sl.io.read_nir(path).outputs == {"output": (72,)}
+
+
+def test_as_many_nested_graphs_as_are_read_come_back(tmp_path):
+    graph, ends = nir.Scale(np.full(2, 1.0)), np.array([2])
+    for _ in range(33):
+        nodes = {"input": nir.Input(ends), "inner": graph, "output": nir.Output(ends)}
+        graph = nir.NIRGraph(nodes, list(itertools.pairwise(nodes)), type_check=False)
+    path = tmp_path / "deep.nir"
+    sl.io.write_nir(sl.io.read_nir(graph), path)
+    assert sl.io.read_nir(path).run(np.ones((3, 2)), dt=1.0).output.sum() == 6
 
 
 @pytest.mark.parametrize("make", [vectors, images])

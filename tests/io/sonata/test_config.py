@@ -37,6 +37,21 @@ def test_variables_become_absolute_paths(tmp_path: Path, base: str | None) -> No
     assert Path(found.section("components")["x_dir"]).resolve() == tmp_path / "a" / "b"
 
 
+def test_files_of_output_may_name_their_folder(tmp_path: Path) -> None:
+    path = put(
+        tmp_path / "c.json",
+        manifest={"$BASE_DIR": ".", "$OUT": "$BASE_DIR/out", "$UP": "..", "$NET": "net"},
+        networks=NETWORKS,
+        output={"output_dir": "$OUT", "spikes_file": "$OUT/spikes.h5", "log_file": "$UP/log"},
+    )
+    output = read_config(path, None).section("output")
+    assert (
+        inside("", Path(output["output_dir"]), output["spikes_file"])
+        == tmp_path / "out" / "spikes.h5"
+    )
+    assert output["log_file"] == str(tmp_path.parent / "log")
+
+
 @pytest.mark.parametrize(
     "how", ["one file", "network", "both named", "named by the simulation", "circuit="]
 )

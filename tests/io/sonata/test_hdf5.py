@@ -98,6 +98,34 @@ def test_damaged_files(tmp_path: Path, data: Any) -> None:
         top.dataset("a", "iu")[:]
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("magic", 7, r"magic must be 0x0a7a, as in all files of SONATA, got \[7\]"),
+        ("version", [1, 0], "version must be 0.x, the versions read here, got '1.0'"),
+        ("version", "new", "version must be 0.x"),
+    ],
+)
+def test_other_versions(tmp_path: Path, name: str, value: Any, text: str) -> None:
+    path = put(tmp_path / "f.h5", good)
+    with h5py.File(path, "a") as file:
+        file.attrs["magic"], file.attrs["version"] = np.uint32(0x0A7A), [0, 2]
+    with opened(path, "top"):
+        pass
+    with h5py.File(path, "a") as file:
+        file.attrs[name] = value
+    with pytest.raises(ValueError, match=f"f.h5: {text}"), opened(path, "top"):
+        pass
+
+
+def test_errors_of_other_files_keep_their_kind(tmp_path: Path) -> None:
+    with (
+        pytest.raises(FileNotFoundError, match=r"cell\.json"),
+        opened(put(tmp_path / "f.h5", good), "top"),
+    ):
+        (tmp_path / "cell.json").open()
+
+
 def test_files_that_are_not_there(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError), opened(tmp_path / "none.h5", "top"):
         pass

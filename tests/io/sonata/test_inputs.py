@@ -143,6 +143,8 @@ def test_clamps(tmp_path: Path) -> None:
     (found,) = inputs(tmp_path, read_clamps, x=CLAMP, off={**CLAMP, "enabled": False})
     assert (found.population, found.amplitude, found.start, found.stop) == ("a", 10.0, 1.0, 4.0)
     assert found.rows.tolist() == [0, 1, 2]
+    (every,) = inputs(tmp_path, read_clamps, x={**CLAMP, "node_set": "all"})
+    assert (every.population, every.rows.tolist()) == (found.population, [0, 1, 2])
 
 
 @pytest.mark.parametrize(

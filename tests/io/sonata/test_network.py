@@ -227,6 +227,7 @@ def test_what_is_silently_absent_in_the_files_is_said(tmp_path: Path) -> None:
         ({"dt": 0.0}, "dt must be a finite number > 0"),
         ({"dt": "0.1"}, "dt must be a finite number > 0"),
         ({"tstop": None}, "tstop must be a finite number"),
+        ({"tstop": 10.05}, "tstop must be a multiple of dt = 0.1 ms"),
     ],
 )
 def test_runs_that_are_wrong(tmp_path: Path, run: Any, text: str) -> None:

@@ -52,6 +52,12 @@ def test_rows(sets: NodeSets, name: Any, rows: Any) -> None:
     assert {k: v.tolist() for k, v in sets.rows("w", name).items()} == rows
 
 
+def test_sets_of_nothing_are_said(sets: NodeSets) -> None:
+    with pytest.warns(UserWarning, match="^w: node set 'none' holds no nodes"):
+        assert sets.neurons("w", "none") == {}
+    assert {k: v.tolist() for k, v in sets.neurons("w", "some").items()} == {"a": [0, 2]}
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [

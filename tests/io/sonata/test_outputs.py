@@ -88,6 +88,13 @@ def test_what_reports_say(tmp_path: Path) -> None:
     assert {k: v.tolist() for k, v in found.rows.items()} == {"a": [1]}
 
 
+@pytest.mark.parametrize("cells", ["all", None, {"population": ["a", "v"]}, ["a", "v"]])
+def test_reports_show_neurons_only(tmp_path: Path, cells: Any) -> None:
+    named = {} if cells is None else {"cells": cells}
+    (found,) = reports(tmp_path, x={"variable_name": "V_m", **named})
+    assert {k: v.tolist() for k, v in found.rows.items()} == {"a": [0, 1, 2]}
+
+
 @pytest.mark.parametrize(
     ("change", "text"),
     [

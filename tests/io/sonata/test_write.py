@@ -199,4 +199,15 @@ def test_folders(tmp_path: Path) -> None:
     sl.io.write_sonata(net, tmp_path, overwrite=True)
     with pytest.raises(ValueError, match="write_sonata: tstop must be > 0"):
         sl.io.write_sonata(net, tmp_path / "new", tstop=0.0)
+    with pytest.raises(ValueError, match=r"write_sonata: tstop must be a multiple of dt = 0\.1 ms"):
+        sl.io.write_sonata(net, tmp_path / "new", tstop=10.05)
     assert not (tmp_path / "new").exists()
+
+
+def test_only_networks_are_written(tmp_path: Path) -> None:
+    net = sl.Network()
+    net.population(1, sl.LIF(), name="a")
+    read = sl.io.read_sonata(sl.io.write_sonata(net, tmp_path / "one"))
+    with pytest.raises(TypeError, match=r"net must be a Network; .*\.network, got 'SonataNetwork'"):
+        sl.io.write_sonata(read, tmp_path / "two")
+    assert not (tmp_path / "two").exists()

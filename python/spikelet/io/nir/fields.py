@@ -233,6 +233,8 @@ def _affine(where: str, found: dict[str, Any]) -> None:
     out = weight.shape[:-1]
     if bias is not None and (bias.ndim > len(out) or bias.shape != out[len(out) - bias.ndim :]):
         fail(where, "bias", bias.shape, f"must be {out}, as the output", got="shape")
+    if bias is not None:
+        found["bias"] = np.broadcast_to(bias, out)
 
 
 def _conv(where: str, found: dict[str, Any], dimensions: int) -> None:

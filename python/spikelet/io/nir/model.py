@@ -313,6 +313,8 @@ class NirModel(Sealed):
         single = isinstance(record, str) or (
             isinstance(record, tuple) and len(record) == 2 and record[1] in ("v", "i", "out")
         )
+        if not single and not isinstance(record, Iterable):
+            fail(where, "record", record, "must hold names of nodes", error=TypeError)
         asked: list[Any] = [record] if single else list(record)
         found: dict[Record, tuple[str, str]] = {}
         for item in asked:
@@ -337,8 +339,10 @@ class NirModel(Sealed):
         self, where: str, x: Any, steps: int | None, state: Any, dtype: np.dtype[Any]
     ) -> tuple[dict[str, NDArray[Any]], int, int | None]:
         """Return the inputs [T, samples, elements] by node, the number of steps, and of samples if there is that axis."""
+        if x is None and steps is None:
+            raise TypeError(f"{where}: x must be given, or steps for a run without input")
         if x is None:
-            total = integer(where, "steps", 0 if steps is None else steps, 1)
+            total = integer(where, "steps", steps, 1)
             return {}, total, _samples(state)
         if steps is not None:
             fail(where, "steps", steps, "must be left out where there is an input, which has steps")

@@ -23,7 +23,7 @@ __all__ = ["read_nir"]
 
 _WHERE = "read_nir"
 _MAJORS = (0, 1)  # versions of the format that this module reads
-MAX_DEPTH = 64  # of groups
+MAX_DEPTH = 80  # of groups: two for each of the nested graphs, and those of metadata
 # What deflate can shrink data by, at most; a data set that declares more has no data.
 _MOST_RATIO = 1100
 _LEAST_BYTES = 1 << 16
@@ -184,7 +184,7 @@ class _Reader:
         if kind == GRAPH:
             return self._graph(group, depth)
         values = {
-            name: self._value(self._data(group, name, depth))
+            name: self._field(kind, name, self._data(group, name, depth))
             for name in group
             if name not in ("type", "metadata")
         }
@@ -196,6 +196,15 @@ class _Reader:
             if name == "input_shape" and name not in values:
                 values[name] = None
         return {"type": kind, **values, **self._metadata(group, depth)}
+
+    def _field(self, kind: str, name: str, data: Any) -> Any:
+        """Return the value of a field; nir writes arrays in chunks and tuples without, and again so if they come back."""
+        value = self._value(data)
+        field = FIELDS[kind].get(name)
+        array = isinstance(value, np.ndarray) and value.shape and value.dtype == np.int64
+        if field is None or field.kind == "real" or not array or data.chunks is not None:
+            return value
+        return tuple(value.tolist()) if value.ndim == 1 else value
 
     def _kind(self, group: Any) -> str:
         if "type" not in group:

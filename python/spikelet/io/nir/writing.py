@@ -6,9 +6,11 @@ import errno
 import os
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
+
+import numpy as np
 
 from spikelet._util.checks import fail
 from spikelet._util.extras import extra
@@ -105,7 +107,7 @@ def write_nir(
         warnings.warn(f"{_WHERE}: " + "; ".join(notes), UserWarning, stacklevel=2)
     if file is not None:
         with replacing(file) as part:
-            nir.write(part, graph, compression=compression)
+            nir.write(part, _Storable(graph), compression=compression)
     return graph
 
 
@@ -126,6 +128,40 @@ def _written(model: Any, request: Request, nir: Any) -> tuple[Any, list[str]]:
         return write_module(model, request)
     rule = "must be a SpikingModel, a torch.nn.Module, a Network, a NirModel or a nir.NIRGraph"
     return fail(_WHERE, "model", type(model).__name__, rule, error=TypeError)
+
+
+class _Storable:
+    """A graph as `nir.write` takes it, so that reading and writing it again gives the same bytes.
+
+    Nodes and metadata are in the order of their names, in which HDF5 lists them. Scalars are no arrays, which `nir.write`
+    would compress, and HDF5 cannot.
+    """
+
+    def __init__(self, graph: Any) -> None:
+        self._graph = graph
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `nir.write` writes."""
+        return _storable(self._graph.to_dict())
+
+
+def _storable(node: Mapping[str, Any], path: str = "") -> dict[str, Any]:
+    found = {}
+    for key, value in node.items():
+        if key == "nodes":
+            found[key] = {name: _storable(value[name], f"{path}{name}/") for name in sorted(value)}
+        else:
+            found[key] = _by_name(value, f"{path}{key}")
+    return found
+
+
+def _by_name(value: Any, path: str) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _by_name(value[name], f"{path}/{name}") for name in sorted(value, key=str)}
+    if value is None:
+        rule = "must not be None, which a file cannot hold; read_nir(graph) infers missing shapes, write what it returns"
+        fail(_WHERE, f"'{path}'", None, rule)
+    return value[()] if isinstance(value, np.ndarray) and value.ndim == 0 else value
 
 
 def _as_it_is(graph: Any, request: Request) -> Any:

@@ -177,7 +177,7 @@ def _resolved(path: Path) -> dict[str, Any]:
         fail(where, "manifest", manifest, "must be an object of strings")
     variables = {key.strip("${}"): value for key, value in manifest.items()}
     builtin = {"configdir": str(path.parent), "workingdir": str(Path.cwd())}
-    variables = _expanded({"BASE_DIR": str(path.parent), **variables, **builtin}, where)
+    variables = _expanded({"BASE_DIR": str(path.parent), **variables, **builtin}, path)
     values = {k: _replaced(v, variables, where) for k, v in values.items()}
     for key in ("network", "simulation"):
         if isinstance(values.get(key), str):
@@ -205,8 +205,9 @@ def _known(match: re.Match[str], variables: Mapping[str, str], where: str) -> st
     return name
 
 
-def _expanded(variables: Mapping[str, str], where: str) -> dict[str, str]:
-    """Return the values of variables, with the variables in them replaced."""
+def _expanded(variables: Mapping[str, str], file: Path) -> dict[str, str]:
+    """Return the values of variables, with the variables in them replaced, and folders such as "./output" absolute."""
+    where = f"{WHERE}: {file}"
     done: dict[str, str] = {}
 
     def value(name: str, within: tuple[str, ...]) -> str:
@@ -225,7 +226,8 @@ def _expanded(variables: Mapping[str, str], where: str) -> dict[str, str]:
                     len(text),
                     f"must have at most {_LONGEST} characters",
                 )
-            done[name] = text
+            relative = text in (".", "..") or text.startswith(("./", "../"))
+            done[name] = os.path.normpath(file.parent / text) if relative else text
         return done[name]
 
     return {name: value(name, ()) for name in variables}

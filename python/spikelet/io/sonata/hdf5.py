@@ -16,10 +16,12 @@ from spikelet._util.checks import fail
 from spikelet._util.extras import extra
 from spikelet.io.sonata.config import WHERE
 
-__all__ = ["BLOCK", "Group", "column", "library", "opened"]
+__all__ = ["BLOCK", "MAGIC", "VERSION", "Group", "column", "library", "opened"]
 
 BLOCK = 1 << 20
 """Entries that are read at a time."""
+
+MAGIC, VERSION = 0x0A7A, (0, 1)
 
 _RATIO = 1100  # deflate compresses 1032 times at best
 _SMALL = 1 << 24  # bytes that need no proof
@@ -167,6 +169,7 @@ def opened(path: Path, top: str) -> Iterator[Group]:
     _check_heaps(where, path)
     try:
         with h5py.File(path, "r", locking=False) as file:
+            _require_version(where, file.attrs)
             root = Group(file, path)
             yield root.child(top)
     except ValueError as error:
@@ -177,8 +180,20 @@ def opened(path: Path, top: str) -> Iterator[Group]:
     except ImportError:
         raise
     except _BROKEN as error:
+        if isinstance(error, OSError) and error.filename is not None:  # another file
+            raise
         msg = f"{where}: cannot be read: {type(error).__name__}: {_line(error)}"
         raise ValueError(msg) from error
+
+
+def _require_version(where: str, attributes: Any) -> None:
+    """Check the two attributes that SONATA's files have; old writers leave them out."""
+    magic, version = (np.ravel(attributes.get(key, ())).tolist() for key in ("magic", "version"))
+    if magic not in ([], [MAGIC]):
+        fail(where, "magic", magic, f"must be {MAGIC:#06x}, as in all files of SONATA")
+    if version and version[0] != VERSION[0]:
+        text = ".".join(map(str, version[:2]))
+        fail(where, "version", text, f"must be {VERSION[0]}.x, the versions read here")
 
 
 def _check_heaps(where: str, path: Path) -> None:

@@ -172,7 +172,7 @@ def read_clamps(config: Config, nodes: Mapping[str, Nodes], sets: NodeSets) -> l
         duration = require_number(where, item, "duration")
         if start < 0 or duration < 0:
             fail(where, "delay and duration", (start, duration), "must be >= 0 ms")
-        for population, rows in sets.rows(where, item.get("node_set", "all")).items():
+        for population, rows in sets.neurons(where, item.get("node_set", "all")).items():
             for part in nodes[population].parts:
                 if part.template == VIRTUAL and np.isin(rows, part.rows).any():
                     fail(

@@ -349,6 +349,8 @@ def read_sonata(
     trains = inputs.read_spikes(found, nodes, sets)
     clamps = inputs.read_clamps(found, nodes, sets)
     stop = require_number(f"{where}: run", run, "tstop", run.get("duration", np.finfo(float).max))
+    if stop < np.finfo(float).max and abs(round(stop / step) * step - stop) > 1e-6 * step:
+        fail(f"{where}: run", "tstop", stop, f"must be a multiple of dt = {step:g} ms")
     reports = outputs.read_reports(_without_unknown(found, sets), nodes, sets, step, stop)
     parts = {}
     for name, of in nodes.items():

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from spikelet._util.checks import fail
+from spikelet._util.checks import fail, shown
 from spikelet._util.described import suggestion
 from spikelet.io.sonata.config import WHERE
 from spikelet.io.sonata.nodes import Nodes
@@ -58,6 +59,24 @@ class NodeSets:
         masks = {n: np.zeros(len(nodes), bool) for n, nodes in self._nodes.items()}
         self._add(where, name, masks, (), set())
         return {n: np.flatnonzero(mask) for n, mask in masks.items() if mask.any()}
+
+    def neurons(self, where: str, name: Any) -> Rows:
+        """Return the rows of a set's neurons, as `rows` does; of its other nodes only if it has no neurons.
+
+        What reads states or injects currents means neurons by "all", and by attributes that sources have, too.
+
+        Warns
+        -----
+        UserWarning
+            If the set holds no nodes.
+        """
+        found = self.rows(where, name)
+        if not found:
+            warnings.warn(
+                f"{where}: node set {shown(name)} holds no nodes", UserWarning, stacklevel=5
+            )
+        kept = {n: np.intersect1d(rows, self._nodes[n].neurons) for n, rows in found.items()}
+        return {n: rows for n, rows in kept.items() if len(rows)} or found
 
     def _add(
         self,

@@ -15,7 +15,7 @@ from spikelet.io import nest_models
 from spikelet.io.sonata import hdf5
 from spikelet.io.sonata.config import WHERE, Config, entry
 from spikelet.io.sonata.types_file import Row, components, read_types
-from spikelet.neurons import LIFDelta
+from spikelet.neurons import LIFDelta, NeuronModel
 from spikelet.sources import PoissonSource
 
 __all__ = ["Nodes", "Part", "read_nodes"]
@@ -71,6 +71,12 @@ class Nodes:
     def node_ids(self) -> Ints:
         """The id of each node, by row."""
         return np.arange(len(self)) if self.ids is None else self.ids
+
+    @property
+    def neurons(self) -> Ints:
+        """The rows of the neurons, ascending: of all nodes but virtual ones and generators."""
+        rows = [part.rows for part in self.parts if isinstance(part.model, NeuronModel)]
+        return np.sort(np.concatenate(rows)) if rows else np.empty(0, np.int64)
 
     def rows_of(self, where: str, argument: str, ids: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return the rows of nodes.

@@ -30,8 +30,6 @@ __all__ = [
 
 Ints = npt.NDArray[np.int64]
 
-MAGIC, VERSION = 0x0A7A, (0, 1)
-
 _SORTED = {
     "none": "none", "unsorted": "none", "time": "by_time", "by_time": "by_time", "id": "by_id", "by_id": "by_id",
     "gid": "by_id", "by_gid": "by_id", "node_id": "by_id",
@@ -99,7 +97,7 @@ def read_reports(
         if not isinstance(variable, str):
             fail(where, "variable_name", variable, "must be the name of a state, such as V_m")
         variable = _VARIABLES.get(variable, variable)
-        rows = sets.rows(where, item.get("cells", item.get("node_set", "all")))
+        rows = sets.neurons(where, item.get("cells", item.get("node_set", "all")))
         for population, of in rows.items():
             for part in nodes[population].parts:
                 if not np.isin(of, part.rows).any():
@@ -134,8 +132,8 @@ def read_reports(
 def begin_file(path: Path) -> Any:
     """Return a new file with the attributes that all SONATA files have."""
     file = hdf5.library().File(path, "w")
-    file.attrs["magic"] = np.uint32(MAGIC)
-    file.attrs["version"] = np.array(VERSION, np.uint32)
+    file.attrs["magic"] = np.uint32(hdf5.MAGIC)
+    file.attrs["version"] = np.array(hdf5.VERSION, np.uint32)
     return file
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spikelet._util.checks import number, require
+from spikelet._util.checks import fail, number, require
 from spikelet.io.nest import terms
 from spikelet.io.sonata.outputs import begin_file, write_spikes
 from spikelet.io.sonata.synapses import EXACT
@@ -53,7 +53,7 @@ def write_sonata(
     folder : path-like
         The folder to write to, which is made.
     tstop : float
-        How long the simulation lasts [ms].
+        How long the simulation lasts [ms]: a multiple of `dt`.
     overwrite : bool
         Whether the folder may hold files; those of the same names are replaced.
 
@@ -79,6 +79,12 @@ def write_sonata(
     """
     stop = number(WHERE, "tstop", tstop, "ms")
     require(WHERE, "tstop", stop, "> 0")
+    if not isinstance(net, NetworkContents):
+        rule = "must be a Network; what read_sonata returns has it as .network"
+        fail(WHERE, "net", type(net).__name__, rule, error=TypeError)
+    last = float(stop)
+    if abs(round(last / net.dt) * net.dt - last) > 1e-6 * net.dt:
+        fail(WHERE, "tstop", last, f"must be a multiple of dt = {net.dt:g} ms")
     found = obstacles(net)
     if found:
         msg = f"{WHERE}: SONATA cannot represent this network:\n  " + "\n  ".join(found)
@@ -87,7 +93,7 @@ def write_sonata(
     if root.exists() and not overwrite and any(root.iterdir()):
         msg = f"{WHERE}: {root} is not empty; pass overwrite=True to write there"
         raise FileExistsError(msg)
-    return _Writer(net, root).write(float(stop))
+    return _Writer(net, root).write(last)
 
 
 class _Writer:
