@@ -101,7 +101,7 @@ TEST_CASE("only synapses onto own targets are kept") {
 TEST_CASE("one value for all is stored once, until another comes") {
   Lists lists(200);
   lists.weight.assign(200, 2.5);
-  lists.delay = {7};
+  lists.delay.assign(1, 7);
   const auto one = streamed(lists, 50, 50, {0, 0xffffffffu}, 1);
   CHECK(one.weight.size() == 1);
   CHECK(one.delay.size() == 1);

@@ -43,7 +43,10 @@ def test_a_report(tmp_path: Path) -> None:
         file.append("a", values[:2])
         file.append("a", values[2:])
         assert not report.path.exists()
-    reader = libsonata.SomaReportReader(str(report.path))["a"]
+    with h5py.File(report.path) as opened:
+        assert opened.attrs["magic"] == 0x0A7A
+        assert opened["report/a/mapping/index_pointers"][:].tolist() == [0, 1, 2, 3]
+    reader = libsonata.SomaReportReader(str(report.path))["a"]  # keeps the file open
     assert reader.times == (1.0, 3.5, 0.5)
     assert (reader.time_units, reader.data_units, reader.sorted) == ("ms", "mV", True)
     found = reader.get()
@@ -52,9 +55,6 @@ def test_a_report(tmp_path: Path) -> None:
     np.testing.assert_allclose(found.times, [1.0, 1.5, 2.0, 2.5, 3.0])
     elements = libsonata.ElementReportReader(str(report.path))["a"].get(node_ids=[5])
     np.testing.assert_array_equal(elements.data[:, 0], values[:, 1])
-    with h5py.File(report.path) as opened:
-        assert opened.attrs["magic"] == 0x0A7A
-        assert opened["report/a/mapping/index_pointers"][:].tolist() == [0, 1, 2, 3]
 
 
 def test_a_report_that_fails_leaves_no_file(tmp_path: Path) -> None:

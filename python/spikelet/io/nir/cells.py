@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikelet import _core
+from spikelet._util.advice import advise
 from spikelet._util.checks import fail
 from spikelet.io.nir.fields import MAX_VALUES
 from spikelet.io.nir.flat import FlatNode
@@ -44,10 +45,10 @@ def coefficients(where: str, node: FlatNode, dt: float, mode: Mode) -> Coefficie
     equations, which has a limit at ``tau_syn = tau_mem``. Euler: the synaptic current is stepped first, and the potential
     with the new current, as snnTorch, Norse and SpikingJelly do.
 
-    Raises
-    ------
-    ValueError
-        If the step of Euler's method is so long that the neuron would oscillate without limit.
+    Warns
+    -----
+    UserWarning
+        If the step of Euler's method is so long that the neuron oscillates without limit.
     """
     p = {name: np.broadcast_to(value, node.takes) for name, value in node.values.items()}
     fires = {"threshold": p.get("v_threshold"), "v_reset": p.get("v_reset")}
@@ -58,8 +59,9 @@ def coefficients(where: str, node: FlatNode, dt: float, mode: Mode) -> Coefficie
     if mode == "euler":
         for name in taus:
             if not (dt < 2 * p[name]).all():
-                rule = f"must be below 2 {name} = {2 * float(p[name].min()):g} with mode='euler' (are dt and {name} in one unit?)"
-                fail(f"{where}: node '{node.name}' ({node.kind})", "dt", dt, rule)
+                problem = f"is not below 2 {name} = {2 * float(p[name].min()):g}, so Euler's method oscillates without limit"
+                node_name = f"{where}: node '{node.name}' ({node.kind})"
+                advise(node_name, "dt", dt, problem, f"are dt and {name} in one unit?")
     a = dt / p[taus[0]]
     leak, reached = (1 - a, a) if mode == "euler" else (np.exp(-a), -np.expm1(-a))
     drive = p["v_leak"] * reached
