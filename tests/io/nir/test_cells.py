@@ -74,7 +74,9 @@ def test_euler_is_that_of_snntorch() -> None:
 
 
 def test_a_step_too_long_for_euler_is_warned_of() -> None:
-    with pytest.warns(UserWarning, match=r"^w: node 'x' \(CubaLI\): dt = 0.9 is not below 2 tau_syn"):
+    with pytest.warns(
+        UserWarning, match=r"^w: node 'x' \(CubaLI\): dt = 0.9 is not below 2 tau_syn"
+    ):
         c = coefficients("w", cuba(1.0, 0.4), 0.9, "euler")
     assert c.syn_decay is not None
     assert c.syn_decay[0] == pytest.approx(-1.25)
