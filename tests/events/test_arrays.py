@@ -13,7 +13,7 @@ import pytest
 from tests.support.events_reference import layouts, stream
 
 import spikelet as sl
-from spikelet.events.arrays import columns, fits, sensor
+from spikelet.events.arrays import columns, sensor
 
 SIZE = (34, 20, 2)
 EVENTS = stream(500, SIZE)
@@ -212,14 +212,6 @@ def test_arrays_are_plain_values() -> None:
 def test_a_sensor_is_three_numbers(size: Any, error: type[Exception]) -> None:
     with pytest.raises(error, match="sensor_size"):
         sensor("here", size)
-
-
-def test_what_does_not_fit_is_refused_before_it_is_made() -> None:
-    with pytest.raises(
-        ValueError, match=r"here: the result, 1e\+09 x 1e\+09 of 8 bytes.*; give less"
-    ):
-        fits("here", (1e9, 1e9), 8, "give less")
-    fits("here", (10, 10), 8, "give less")
 
 
 def test_masked_events_are_refused() -> None:

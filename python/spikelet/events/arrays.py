@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -13,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from spikelet import _core
 from spikelet._util.checks import fail, integer
 
-__all__ = ["DTYPE", "Events", "SensorSize", "columns", "event_array", "fits", "native", "sensor"]
+__all__ = ["DTYPE", "Events", "SensorSize", "columns", "event_array", "native", "sensor"]
 __all__ += ["not_before_zero", "one_polarity", "raw", "type_name"]
 
 DTYPE = np.dtype([("t", np.int64), ("x", np.int16), ("y", np.int16), ("p", np.int8)])
@@ -223,20 +221,3 @@ def type_name(where: str, dtype: Any, *names: str) -> tuple[str, int]:
         if found == name:
             return name, found.itemsize
     return fail(where, "dtype", dtype, f"must be one of {', '.join(names)}", error=TypeError)
-
-
-def fits(where: str, shape: Sequence[float], itemsize: int, way_out: str) -> None:
-    """Check that a result will fit into the machine's memory, before it is allocated."""
-    size = float(itemsize)
-    for length in shape:
-        size *= float(length)
-    memory = float(2**40)
-    with contextlib.suppress(AttributeError, ValueError, OSError):  # not every system knows
-        memory = float(os.sysconf("SC_PHYS_PAGES")) * os.sysconf("SC_PAGE_SIZE")
-    if not size <= memory:
-        shown = " x ".join(f"{length:.6g}" for length in shape)
-        msg = (
-            f"{where}: the result, {shown} of {itemsize} bytes, would need {size / 2**30:.3g} GiB, more than the "
-            f"memory of this machine ({memory / 2**30:.3g} GiB); {way_out}"
-        )
-        raise ValueError(msg)

@@ -10,11 +10,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from spikelet import _core
 from spikelet._util.checks import fail, named, scalar
+from spikelet._util.memory import require_memory
 from spikelet.events.arrays import (
     Events,
     SensorSize,
     columns,
-    fits,
     native,
     not_before_zero,
     raw,
@@ -223,7 +223,7 @@ def _not_at(where: str, events: Events, coordinates: ArrayLike) -> NDArray[np.bo
         return np.ones(0, bool)
     width, height = (read.range(name)[1] + 1 for name in "xy")
     width, height, _ = sensor(where, (max(width, 1), max(height, 1), 1))
-    fits(where, (width, height), 1, "drop events with coordinates beyond the sensor")
+    require_memory(where, (width, height), 1, "drop events with coordinates beyond the sensor")
     inside = ((pixels >= 0) & (pixels < (width, height))).all(axis=1)
     dropped = np.zeros((height, width), bool)
     dropped[pixels[inside, 1], pixels[inside, 0]] = True
@@ -304,7 +304,7 @@ def uniform_noise(
         fail(where, "n", n, "must be a whole number >= 0")
     number = int(wanted)
     read = columns(where, events, negative=True)
-    fits(where, (number,), events.dtype.itemsize + 16, "add fewer events")
+    require_memory(where, (number,), events.dtype.itemsize + 16, "add fewer events")
     if not len(events):
         return native(events)
     low, high = read.range("t")

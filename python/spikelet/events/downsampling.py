@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from spikelet import _core
 from spikelet._util.checks import fail, integer, named, numbers, scalar
-from spikelet.events.arrays import DTYPE, Events, SensorSize, columns, fits, native, sensor
+from spikelet._util.memory import require_memory
+from spikelet.events.arrays import DTYPE, Events, SensorSize, columns, native, sensor
 from spikelet.events.slicing import time_bounds
 
 __all__ = ["differentiator_downsample", "downsample", "integrator_downsample"]
@@ -155,7 +156,7 @@ def differentiator_downsample(
     coarse = ((frame * fine) // length).astype(np.int64)
     cells = 2 * target[0] * target[1]
     number = int(coarse[-1]) + 1
-    fits(where, (number, cells), 8, "give a longer dt")
+    require_memory(where, (number, cells), 8, "give a longer dt")
     fired = np.bincount((coarse * (cells // 2) + pixel) * 2 + p, minlength=number * cells)
     step, at = np.nonzero(np.diff(fired.reshape(number, cells), axis=0) > 0)
     return _as_events(step * length, at // 2, at % 2, target)

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from spikelet import _core
 from spikelet._util.checks import fail, integer, named, scalar
-from spikelet.events.arrays import Events, columns, fits, native
+from spikelet._util.memory import require_memory
+from spikelet.events.arrays import Events, columns, native
 
 __all__ = ["decimate", "denoise", "identify_hot_pixel", "refractory_filter"]
 
@@ -155,5 +156,7 @@ def _extent(where: str, read: _core.EventColumns) -> tuple[int, int]:
     if (right + 3) * (bottom + 3) >= 2**31:
         rule = "must lie on a sensor of fewer than 2^31 pixels"
         fail(where, "events", (right, bottom), rule, got="the largest x and y")
-    fits(where, (right + 3, bottom + 3), 8, "drop events with coordinates beyond the sensor")
+    require_memory(
+        where, (right + 3, bottom + 3), 8, "drop events with coordinates beyond the sensor"
+    )
     return right + 1, bottom + 1

@@ -9,11 +9,11 @@ from numpy.typing import DTypeLike, NDArray
 
 from spikelet import _core
 from spikelet._util.checks import fail, integer, named, scalar
+from spikelet._util.memory import require_memory
 from spikelet.events.arrays import (
     Events,
     SensorSize,
     columns,
-    fits,
     one_polarity,
     sensor,
     type_name,
@@ -172,7 +172,7 @@ def to_bins(
         number = max(np.floor((last - start) / window) + 1, 1.0)
     else:
         number = float(integer(where, "n_bins", n_bins, 1))
-    fits(where, (number, *size), itemsize, "give a longer time_window or fewer n_bins")
+    require_memory(where, (number, *size), itemsize, "give a longer time_window or fewer n_bins")
     if size[2] == 1:
         read = one_polarity(where, read, events)
     with named(where):

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from spikelet import _core
 from spikelet._util.checks import fail, integer, scalar
-from spikelet.events.arrays import Events, columns, fits
+from spikelet._util.memory import require_memory
+from spikelet.events.arrays import Events, columns
 
 __all__ = [
     "Bounds",
@@ -177,7 +178,7 @@ def time_bounds(
         fail(where, "end_time", end, f"must not be before the start at {start:g}")
     steps = (end - start - window) / stride
     number = max((np.ceil(steps) if include_incomplete else np.floor(steps)) + 1, 1.0)
-    fits(where, (number, *result[1:]), result[0], f"give a longer {argument}")
+    require_memory(where, (number, *result[1:]), result[0], f"give a longer {argument}")
     starts = np.arange(int(number)) * stride + start
     return read.search(starts), read.search(starts + window)
 
@@ -194,7 +195,7 @@ def time_bin_bounds(
     """Return where a number of windows of equal length begin and end."""
     number = integer(where, argument, count, 1)
     part = _part(where, overlap)
-    fits(where, (number, *result[1:]), result[0], f"give fewer {argument}")
+    require_memory(where, (number, *result[1:]), result[0], f"give fewer {argument}")
     first = int(events["t"][0]) if len(events) else 0
     last = int(events["t"][-1]) if len(events) else 0
     window = (last - first) // number * (1 + part)
@@ -220,7 +221,7 @@ def count_bounds(
     length = min(count, len(events))
     left = len(events) - length
     number = (math.ceil(left / stride) if include_incomplete else left // stride) + 1
-    fits(where, (number, *result[1:]), result[0], "give a larger event_count")
+    require_memory(where, (number, *result[1:]), result[0], "give a larger event_count")
     first = np.arange(number, dtype=np.int64) * stride
     return first, np.minimum(first + length, len(events))
 
@@ -231,7 +232,7 @@ def event_bin_bounds(
     """Return where a number of windows with equal numbers of events begin and end."""
     number = integer(where, argument, count, 1)
     part = _part(where, overlap)
-    fits(where, (number, *result[1:]), result[0], f"give fewer {argument}")
+    require_memory(where, (number, *result[1:]), result[0], f"give fewer {argument}")
     length = int(len(events) // number * (1 + part))
     first = np.arange(number, dtype=np.int64) * int(length * (1 - part))
     return np.minimum(first, len(events)), np.minimum(first + length, len(events))

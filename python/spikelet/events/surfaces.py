@@ -9,7 +9,15 @@ from numpy.typing import DTypeLike, NDArray
 
 from spikelet import _core
 from spikelet._util.checks import choice, fail, integer, named, scalar
-from spikelet.events.arrays import Events, SensorSize, columns, fits, sensor, type_name
+from spikelet._util.memory import require_memory
+from spikelet.events.arrays import (
+    Events,
+    SensorSize,
+    columns,
+    one_polarity,
+    sensor,
+    type_name,
+)
 from spikelet.events.slicing import time_bounds
 
 __all__ = ["averaged_time_surface", "time_surface", "voxel_grid"]
@@ -82,6 +90,8 @@ def time_surface(
         argument="dt",
         result=(itemsize, *size),
     )
+    if size[2] == 1:
+        read = one_polarity(where, read, events)
     start = float(events["t"][0]) if len(events) else 0.0
     stride = window - float(overlap)
     with named(where):
@@ -142,8 +152,10 @@ def averaged_time_surface(
     constant = scalar(where, "tau", tau, "finite and > 0")
     choice(where, "decay", decay, "exp", "lin")
     read = columns(where, events, ordered=True)
+    if size[2] == 1:
+        read = one_polarity(where, read, events)
     across, down = (-(-length // cell) for length in size[:2])
-    fits(where, (across * down, size[2], side, side), 4, "give a larger cell_size")
+    require_memory(where, (across * down, size[2], side, side), 4, "give a larger cell_size")
     with named(where):
         return _core.event_averaged_surfaces(
             read, size, cell, side, window, constant, decay == "lin", _threads(where, threads)
@@ -198,7 +210,7 @@ def voxel_grid(
         fail(where, "sensor_size", size, "must have 2 polarities, as they are signs")
     kind, itemsize = type_name(where, dtype, *_REALS)
     number = integer(where, "n_time_bins", n_time_bins, 1, 2**31 - 2)
-    fits(where, (number, *size[:2]), itemsize, "give fewer n_time_bins")
+    require_memory(where, (number, *size[:2]), itemsize, "give fewer n_time_bins")
     if (number + 2) * size[0] * size[1] >= 2**31:
         fail(where, "n_time_bins", number, "must give fewer than 2^31 voxels")
     read = columns(where, events, ordered=True, core_orders=True)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from spikelet._util.checks import Float, fail, number, require
 from spikelet._util.grid import rescaled, to_ms
+from spikelet._util.memory import require_memory
 from spikelet.spikes import frames, neo
 from spikelet.spikes.annotations import common, of_elements
 from spikelet.spikes.binning import bin_of, number_of_bins, width_of
@@ -332,6 +333,7 @@ class Spikes(Observed):
         step = width_of("Spikes.bin", "width", width)
         begin, end, first, last = self._cut("bin", start, stop)
         bins = number_of_bins((self._end() if end is None else end) - begin, step, whole=True)
+        require_memory("Spikes.bin", (bins, self._width), 8, "give a larger width [ms]")
         index = bin_of(self.times[first:last], begin, step)
         flat = (index * self._width + self.columns()[first:last])[index < bins]
         return np.bincount(flat, minlength=bins * self._width).reshape(bins, *self.shape)
@@ -354,6 +356,7 @@ class Spikes(Observed):
         """
         step = self._grid("raster", dt)
         rows = number_of_bins(self._end() - self.start, step, whole=False)
+        require_memory("Spikes.raster", (rows, self._width), 1, "give a longer dt [ms]")
         row = bin_of(self.times, self.start, step)
         if len(row):
             rows = max(rows, int(row[-1]) + 1)  # a spike at the start of an empty interval

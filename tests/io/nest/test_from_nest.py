@@ -165,3 +165,17 @@ def test_bad_arguments() -> None:
         "a",
         "iaf_psc_alpha_4",
     ]
+
+
+def test_devices_that_have_no_counterpart_are_named() -> None:
+    weights = nest.Create("weight_recorder")
+    nest.CopyModel("static_synapse", "watched", {"weight_recorder": weights})
+    cells = nest.Create("iaf_psc_exp", 2)
+    nest.Connect(cells, cells, syn_spec={"synapse_model": "watched"})
+    nest.Connect(cells, nest.Create("spike_recorder", params={"record_to": "screen"}))
+    with pytest.warns(UserWarning, match="watched has no weight_recorder here.*records in memory"):
+        net = sl.io.from_nest(nest)
+    assert len(net.recorders) == 1
+    constant = nest.Create("dc_generator")
+    with pytest.raises(ValueError, match=r'populations\["drive"\]: dc_generator is no population'):
+        sl.io.from_nest(nest, populations={"drive": constant})

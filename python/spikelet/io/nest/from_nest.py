@@ -87,7 +87,8 @@ def from_nest(
     if nest.num_processes > 1:
         rule = "must be 1: a process sees only its own synapses"
         fail("from_nest", "number of NEST's processes", nest.num_processes, rule)
-    reader = _Reader(Kernel(nest, populations or {}), dict(synapse_models or {}))
+    named = populations or {}
+    reader = _Reader(Kernel(nest, named), named, synapse_models or {})
     left_out = reader.past()
     if reader.obstacles or (left_out and not approximate):
         listed = "\n- ".join([*reader.obstacles, *([] if approximate else left_out)])
@@ -96,6 +97,8 @@ def from_nest(
         raise ValueError(msg + hint)
     if left_out:
         warnings.warn(f"from_nest: left out: {'; '.join(left_out)}", UserWarning, stacklevel=2)
+    if reader.notes:
+        warnings.warn(f"from_nest: {'; '.join(reader.notes)}", UserWarning, stacklevel=2)
     seed = int(nest.rng_seed) if seed is None else seed
     net = Network(dt=reader.kernel.dt, seed=seed, threads=threads, dtype=dtype)
     reader.build(net)
@@ -105,7 +108,7 @@ def from_nest(
 class _Reader:
     """Sorts what a kernel holds into populations, projections, inputs and recorders."""
 
-    def __init__(self, kernel: Kernel, given: dict[str, str]) -> None:
+    def __init__(self, kernel: Kernel, named: Mapping[str, Any], given: Mapping[str, str]) -> None:
         self.kernel = kernel
         self.obstacles: list[str] = []
         self.status = {g.number: kernel.status(g) for g in kernel.groups}
@@ -118,6 +121,7 @@ class _Reader:
         self.driven: dict[int, list[Synapses]] = {}  # inputs of parrots
         self.used: set[int] = set()  # generators of spikes that are populations
         self.base: dict[str, str] = {}
+        self.notes: dict[str, None] = {}  # in order: what differs and does not change the network
         for group in kernel.groups:
             if group.kind == "neuron" and not group.relays:
                 self._neurons(group)
@@ -132,6 +136,10 @@ class _Reader:
             elif group.number in self.used:
                 stamps = [devices.spike_times(g) for g in self._generators(group, 0)]
                 self.models[group.number] = self._ahead(stamps)
+            if group.name in named and group.number not in self.models and not self.obstacles:
+                self.obstacles.append(
+                    f'populations["{group.name}"]: {group.model} is no population here'
+                )
 
     def _try(self, call: Any, *arguments: Any) -> None:
         try:
@@ -143,6 +151,8 @@ class _Reader:
 
     def _name_base(self, model: str, given: Mapping[str, str]) -> None:
         self.base[model] = base_model(self.kernel.nest, model, given)
+        if len(self.kernel.nest.GetDefaults(model).get("weight_recorder", ())):
+            self.notes[f"{model} has no weight_recorder here: record(projection, 'weights')"] = None
 
     # What there is ----------------------------------------------------------------------------------------------------
 
@@ -164,8 +174,10 @@ class _Reader:
         ):
             self.spikes.append(s)
             self._use(pre)
+            self._memory_only(post)
         elif pre.model in ("multimeter", "voltmeter") and post.kind == "neuron":
             self.samples.append(s)
+            self._memory_only(pre)
         elif pre.model in INPUTS and not static:
             self.obstacles.append(f"{s}: an input must have static synapses")
         elif post.relays and (pre.model in INPUTS or pre.model == "spike_generator"):
@@ -179,6 +191,12 @@ class _Reader:
             self._project(s)
         else:
             self.obstacles.append(f"{s}: spikelet has no {pre.model}")
+
+    def _memory_only(self, group: Group) -> None:
+        """Note devices that write elsewhere."""
+        for kind in sorted({str(kind) for kind in self.status[group.number]["record_to"]}):
+            if kind != "memory":
+                self.notes[f"{group.name} records in memory here, not to {kind}"] = None
 
     def _use(self, group: Group) -> None:
         if group.model == "spike_generator":
