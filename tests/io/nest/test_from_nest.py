@@ -173,7 +173,9 @@ def test_devices_that_have_no_counterpart_are_named() -> None:
     cells = nest.Create("iaf_psc_exp", 2)
     nest.Connect(cells, cells, syn_spec={"synapse_model": "watched"})
     nest.Connect(cells, nest.Create("spike_recorder", params={"record_to": "screen"}))
-    with pytest.warns(UserWarning, match="watched has no weight_recorder here.*records in memory"):
+    with pytest.warns(
+        UserWarning, match=r"records in memory here.*watched has no weight_recorder here"
+    ):
         net = sl.io.from_nest(nest)
     assert len(net.recorders) == 1
     constant = nest.Create("dc_generator")
