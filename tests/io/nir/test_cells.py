@@ -39,7 +39,8 @@ def test_the_exact_step_is_the_exponential_of_the_equations(mem: float, syn: flo
     assert c.syn_decay is not None
     assert c.syn_gain is not None
     got = [[c.leak[0], c.pull[0], c.gain[0], c.drive[0]], [0, c.syn_decay[0], c.syn_gain[0], 0]]
-    np.testing.assert_allclose(got, flow[:2], rtol=1e-11, atol=1e-14)
+    # expm of a stiff matrix is exact to some 1e-14 of its largest entry, and differs between BLAS libraries.
+    np.testing.assert_allclose(got, flow[:2], rtol=1e-11, atol=1e-13)
 
 
 def test_a_lif_is_exact_to_1e_12_over_a_thousand_steps() -> None:
