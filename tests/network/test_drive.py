@@ -259,9 +259,10 @@ def test_not_while_the_network_runs() -> None:
                 call()
             refused.append(call)
 
-    net.run(100.0, progress=report)
-    while not refused:  # a fast machine reports at the end
-        net.run(2000.0, progress=report)
+    duration = 1000.0
+    while not refused:  # until a run takes longer than the interval between two reports
+        net.run(duration, progress=report)
+        duration *= 4
     assert net.inputs == (drive,)
     assert drive.std == 1.0
 
