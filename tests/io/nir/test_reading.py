@@ -87,7 +87,7 @@ def test_reading_changes_nothing_that_nir_reads(tmp_path: Path) -> None:
 
 
 def _nested(path: Path) -> bool:
-    """Whether nir checks, and thereby changes, a nested graph although it is told not to."""
+    """Return whether nir checks, and so changes, a nested graph despite ``type_check=False``."""
     return any(name.count("/nodes/") > 1 for name in content(path))
 
 

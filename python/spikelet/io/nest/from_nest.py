@@ -46,7 +46,8 @@ def from_nest(
     """Return the network that was built in a running NEST kernel.
 
     Time 0 of the network is NEST's present. With deterministic input and ``dtype="float64"``, the current-based models
-    spike exactly as in NEST. Random inputs have the same statistics, not the same events.
+    spike exactly as in NEST. Random inputs have the same statistics, not the same events. NEST's nearest-neighbour STDP acts
+    as if each source had spiked at time 0; here it did not.
 
     Parameters
     ----------
