@@ -41,10 +41,10 @@ def clip(c: Call, x: Data, low: float | None = None, high: float | None = None) 
     return affine(c, relu(c.inner("relu"), above, None if high is None else high - low), 1.0, low)
 
 
-def activation(c: Call, x: Data, function: str, **parameters: Any) -> Data:
+def activation(c: Call, x: Data, function: str, alpha: Any = None, beta: Any = None) -> Data:
     """Apply a function of one value by name, as in `layers.Activation`."""
     with named(c.where):
-        layer = Activation(function, **parameters)
+        layer = Activation(function, alpha, beta)
     return c.add(layer, x)
 
 
@@ -54,13 +54,13 @@ def prelu(c: Call, x: Data, slope: Any) -> Data:
         c.refuse("has a slope that depends on the input", "the slope must be constant")
     slopes = np.asarray(slope, dtype=np.float64)
     if slopes.size == 1:
-        return activation(c, x, "leaky_relu", negative_slope=float(slopes.reshape(())))
+        return activation(c, x, "leaky_relu", float(slopes.reshape(())))
     if slopes.size != c.shape(x)[0] or x.axis or x.merged:
         c.refuse(
             f"has slopes of shape {slopes.shape} for samples of shape {c.shape(x)}",
             "slopes must be one number, or one for each channel",
         )
-    return activation(c, x, "prelu", negative_slope=slopes.ravel())
+    return activation(c, x, "leaky_relu", slopes.ravel())
 
 
 def threshold(c: Call, x: Data, at: float, value: float) -> Data:

@@ -130,7 +130,7 @@ def power(c: Call, a: Operand, b: Operand) -> Data:
     named_ones = {2: "square", 0.5: "sqrt", -1: "reciprocal"}
     if number in named_ones:
         return activation.activation(c, a, named_ones[number])
-    return activation.activation(c, a, "pow", exponent=number)
+    return activation.activation(c, a, "pow", number)
 
 
 def maximum(c: Call, a: Operand, b: Operand) -> Data:

@@ -13,7 +13,18 @@ from numpy.typing import NDArray
 
 from spikelet._util.checks import named
 from spikelet.conversion.building import Call, Data
-from spikelet.layers import Affine, Concat, Expand, Pad, Permute, Reshape, Shape, Slice, Take
+from spikelet.layers import (
+    Affine,
+    Concat,
+    Expand,
+    Flatten,
+    Pad,
+    Permute,
+    Reshape,
+    Shape,
+    Slice,
+    Take,
+)
 
 __all__ = ["concat", "moved", "pad", "permute", "reshape", "sample_of", "split", "stack"]
 
@@ -97,7 +108,9 @@ def _gather(c: Call, x: Data, places: Ints) -> Data:
 
 
 def _shaped(c: Call, x: Data, shape: Shape) -> Data:
-    return x if c.shape(x) == shape else c.add(Reshape(shape), x)
+    if c.shape(x) == shape:
+        return x
+    return c.add(Flatten() if len(shape) == 1 else Reshape(shape), x)
 
 
 def _padded(c: Call, x: Data, places: Ints, zero: NDArray[np.bool_]) -> Data:

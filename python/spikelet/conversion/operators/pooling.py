@@ -161,7 +161,7 @@ def lp_pool(
         if p == 2
         else x
         if p == 1
-        else activation(powers, x, "pow", exponent=float(p))
+        else activation(powers, x, "pow", float(p))
     )
     mean = avg_pool(c.inner("mean"), raised, size, stride, 0, ceil_mode)
     total = affine(c.inner("sum"), mean, float(math.prod(size)))
@@ -169,4 +169,4 @@ def lp_pool(
         return total
     if p == 2:
         return activation(c, total, "sqrt")
-    return activation(c, total, "pow", exponent=1 / float(p))
+    return activation(c, total, "pow", 1 / float(p))

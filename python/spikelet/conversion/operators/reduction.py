@@ -13,7 +13,7 @@ from spikelet.layers import Reduce
 
 __all__ = ["reduce"]
 
-_PLAIN = ("mean", "sum", "max", "min", "l2")
+_PLAIN = ("mean", "sum", "max", "min", "prod", "l1", "l2")
 
 
 def reduce(
@@ -29,7 +29,7 @@ def reduce(
     Parameters
     ----------
     how : str
-        "mean", "sum", "max", "min", "l1", "l2", "sum_square", "log_sum", "log_sum_exp", "var" or "std".
+        "mean", "sum", "max", "min", "prod", "l1", "l2", "sum_square", "log_sum", "log_sum_exp", "var" or "std".
     axes : ints, optional
         By default all but the batch.
     keepdims : bool
@@ -43,8 +43,6 @@ def reduce(
     given = sorted({d % n for d in ([axes] if isinstance(axes, int) else axes)})
     if how in _PLAIN:
         return _plain(c, x, how, given, keepdims)
-    if how == "l1":
-        return _plain(c, activation(c.inner("abs"), x, "abs"), "sum", given, keepdims)
     if how == "sum_square":
         return _plain(c, activation(c.inner("square"), x, "square"), "sum", given, keepdims)
     if how == "log_sum":
@@ -79,8 +77,9 @@ def _plain(c: Call, x: Data, how: str, axes: list[int], keepdims: bool) -> Data:
         flat = (c.shape(x)[0],) if not x.merged else c.shape(x)[:2]
         return c.reshaped(pool(c.inner("pool"), x), flat)
     inside = tuple(c.axis(x, d) for d in axes)
-    if not keepdims and len(inside) == len(c.shape(x)):  # a sample of one number keeps an axis
-        found = c.inner(how).add(Reduce(how, inside, True), x)
-        return c.reshaped(found, (1,), 0, merged=True)
     found = c.add(Reduce(how, inside, keepdims), x)
-    return found if keepdims else replace(found, axis=x.axis - sum(d < x.axis for d in axes))
+    if keepdims:
+        return found
+    if len(inside) == len(c.shape(x)):  # the tensor is [batch], a sample one number
+        return Data(found.source, 0, merged=True)
+    return replace(found, axis=x.axis - sum(d < x.axis for d in axes))
