@@ -18,7 +18,7 @@ from spikelet._util.tensors import array_of
 from spikelet._util.threads import default_threads
 from spikelet.layers.base import Layer, Shape
 from spikelet.layers.graph import INPUT, Graph, LayerLike
-from spikelet.layers.linear import Flatten
+from spikelet.layers.movement import Flatten
 from spikelet.layers.neurons import Neuron, PredictiveIF
 from spikelet.layers.to_core import to_core
 
