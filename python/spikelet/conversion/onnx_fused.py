@@ -57,7 +57,7 @@ def _activate(chain: _Chain, source: str, name: str, parameters: list[float]) ->
         return
     names = {"LeakyRelu": ("alpha",), "HardSigmoid": ("alpha", "beta"), "Elu": ("alpha",)}
     if name == "Clip":
-        chain.add("Clip", source, *(np.float32(p).reshape(()) for p in parameters))
+        chain.add("Clip", source, *(np.array(p, np.float32) for p in parameters))
     else:
         chain.add(name, source, **dict(zip(names.get(name, ()), parameters, strict=False)))
 
@@ -95,7 +95,7 @@ def _matmul(op: Operation, rank_of: RankOf) -> list[Operation]:
         sides.append(chain.add("Transpose", x, perm=swapped) if a.get(name, 0) and n > 1 else x)
     y = chain.add("MatMul", *sides)
     if a.get("alpha", 1.0) != 1:
-        chain.add("Mul", y, np.float32(a["alpha"]).reshape(()))
+        chain.add("Mul", y, np.array(a["alpha"], np.float32))
     return chain.done()
 
 

@@ -75,11 +75,14 @@ class Reference:
         onnx = self._onnx
         node, _ = operation.proto(onnx)
         types, data = {}, {}
+        depends = any(isinstance(value, tuple) for value in inputs)
         for name, value in zip(node.input, inputs, strict=True):
             if not name or value is None:
                 continue
             if isinstance(value, np.ndarray):
                 kind = onnx.helper.np_dtype_to_tensor_dtype(value.dtype)
+                if depends and value.dtype.kind in "fV":  # data are in single precision
+                    kind = onnx.TensorProto.FLOAT
                 types[name] = onnx.helper.make_tensor_type_proto(kind, value.shape)
                 if value.size <= 64:  # what determines shapes is short
                     data[name] = onnx.numpy_helper.from_array(value, name)
@@ -89,7 +92,11 @@ class Reference:
             found = onnx.shape_inference.infer_node_outputs(
                 schema, node, types, data, opset_imports=self._opsets
             )
-        except (*ERRORS, onnx.shape_inference.InferenceError) as error:
+        except (
+            *ERRORS,
+            onnx.shape_inference.InferenceError,
+            onnx.checker.ValidationError,
+        ) as error:
             raise ValueError(str(error)) from None
         return {name: _shape(kind) for name, kind in found.items()}
 
@@ -202,4 +209,13 @@ def _mended() -> list[Any]:
                         )
             return (y if b is None else y + b.reshape(-1, *[1] * n),)
 
-    return [BatchNormalization, Conv]
+    class LRN(OpRun):  # type: ignore[misc]
+        """Of all channels; the reference normalises as many as there are samples, and images only."""
+
+        def _run(self, x: Any, alpha: float = 1e-4, beta: float = 0.75, bias: float = 1.0,
+                 size: int = 1, **_: Any) -> tuple[Any]:  # fmt: skip
+            squares = np.pad(x**2, [(0, 0), ((size - 1) // 2, size // 2), *[(0, 0)] * (x.ndim - 2)])
+            total = sliding_window_view(squares, size, 1).sum(-1)
+            return ((x / (bias + alpha / size * total) ** beta).astype(x.dtype),)
+
+    return [BatchNormalization, Conv, LRN]

@@ -47,6 +47,10 @@ def _whole(*numbers: Any) -> np.ndarray[Any, Any]:
     return np.array(numbers, np.int64)
 
 
+def _single(number: float) -> np.ndarray[Any, Any]:
+    return np.array(number, np.float32)
+
+
 def _moved(op: Operation, name: str, place: int = 1) -> list[Operation]:
     """Make an attribute an input."""
     if name not in op.attributes:
@@ -85,7 +89,7 @@ def _pad(op: Operation, version: int, rank_of: RankOf) -> list[Operation]:  # no
     pads = op.attributes.get("pads", op.attributes.get("paddings"))
     if pads is None:
         return [op]
-    inputs = (op.inputs[0], _whole(*pads), np.float32(op.attributes.get("value", 0.0)).reshape(()))
+    inputs = (op.inputs[0], _whole(*pads), _single(op.attributes.get("value", 0.0)))
     return [op.changed("pads", "paddings", "value", inputs=inputs)]
 
 
@@ -93,7 +97,7 @@ def _clip(op: Operation, version: int, rank_of: RankOf) -> list[Operation]:  # n
     bounds = [op.attributes.get(k) for k in ("min", "max")]
     if bounds == [None, None]:
         return [op]
-    limits = ["" if b is None else np.float32(b).reshape(()) for b in bounds]
+    limits = ["" if b is None else _single(b) for b in bounds]
     return [op.changed("min", "max", inputs=(op.inputs[0], *limits))]
 
 
@@ -130,8 +134,8 @@ def _softmax(op: Operation, version: int, rank_of: RankOf) -> list[Operation]:
 def _scales(op: Operation) -> Input:
     a = op.attributes
     if "height_scale" in a:
-        return np.float32([1, 1, a["height_scale"], a["width_scale"]])
-    return np.float32(a["scales"]) if "scales" in a else op.inputs[1]
+        return np.array([1, 1, a["height_scale"], a["width_scale"]], np.float32)
+    return np.array(a["scales"], np.float32) if "scales" in a else op.inputs[1]
 
 
 def _resized(op: Operation, version: int, rank_of: RankOf) -> list[Operation]:  # noqa: ARG001

@@ -276,12 +276,12 @@ class Walk:
                 )
             else:
                 found = handler(call, operation.attributes, operands)
-        except ValueError:
-            raise
         except ERRORS as error:
+            if isinstance(error, ValueError) and str(error).startswith(READER):
+                raise
             refuse(
                 where,
-                f"cannot be read ({type(error).__name__}: {error})",
+                f"cannot be read ({type(error).__name__}: {' '.join(str(error).split())})",
                 "please report it, with the model" + self._way_out(operation),
             )
         results = found if isinstance(found, tuple) else (found,)
