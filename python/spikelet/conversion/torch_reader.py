@@ -124,13 +124,15 @@ class _Reader:
             raise ValueError(msg) from None
 
     def _layers(self, call: Call, step: Step) -> Any:
-        if step.kind in MOVEMENTS and step.module is None:
+        if step.kind in MOVEMENTS and not step.is_whole:
             return moved_by(call, step, self.data)
         handler = self._handlers.get(step.kind)
         if handler is None:
             call.refuse("cannot be converted", hint_for(step.kind))
-        if step.module is not None:
-            handler = functools.partial(handler, module=step.module)
+        if step.is_whole:
+            handler = functools.partial(handler, module=step.inside)
+        if step.kind == "batch_norm":
+            _require_trained(call, step.inside)
 
         def operand(a: Any) -> Any:
             if not isinstance(a, Value):
@@ -161,6 +163,17 @@ class _Reader:
 
 def _within(name: str, layer: str) -> bool:
     return name == layer or name.startswith(f"{layer}.")
+
+
+def _require_trained(call: Call, module: nn.Module) -> None:
+    if not isinstance(module, nn.modules.batchnorm._BatchNorm):  # noqa: SLF001  # the common base
+        return
+    mean, variance, count = module.running_mean, module.running_var, module.num_batches_tracked
+    if mean is not None and count is not None and not count and not mean.any() and (variance == 1).all():  # fmt: skip
+        call.refuse(
+            "has never been trained: its running mean is 0 and its running variance 1",
+            "train the module, or load a trained state_dict, before converting it",
+        )
 
 
 def _as_samples(tensor: np.ndarray[Any, Any], data: Data) -> np.ndarray[Any, Any]:
@@ -200,7 +213,6 @@ def convert(
         for _ in range(2)
     )  # fmt: skip
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
-        plain = functools.partial(_output, module)
         recorder = Recorder(twin, special)
         found = list(outputs_of(recorder.run(_arguments(x))))
         wanted = []
@@ -230,7 +242,8 @@ def convert(
                 "if operators in place change a tensor of which a view is used elsewhere, use others; otherwise "
                 "please report the module",
             )
-        ys = plain(_arguments(again), casts=recorder.casts)
+        recorder.release()
+        ys = _outputs(twin, _arguments(again), casts=recorder.casts)
         final = {
             names.get(reader.data[v].source, reader.data[v].source): _as_samples(y.numpy(), reader.data[v])
             for v, (_, y) in zip(wanted, ys, strict=True)
@@ -249,12 +262,9 @@ def _arguments(x: Mapping[str, torch.Tensor]) -> Any:
     return list(x.values()) if INPUT in x and len(x) == 1 else dict(x)
 
 
-def _output(module: nn.Module, x: Any, *, casts: bool) -> list[tuple[str, torch.Tensor]]:
-    """Return the outputs of the module itself."""
-    twin = copied(module)
-    # A module that casts has its own precision: float64 would not reach the output.
-    twin = twin.float() if casts else twin.double()
-    call = lambda v: v.float() if casts else v  # noqa: E731
-    given = mapped(call, x)
-    found = twin(**given) if isinstance(given, dict) else twin(*given)
+def _outputs(module: nn.Module, x: Any, *, casts: bool) -> list[tuple[str, torch.Tensor]]:
+    """Return the outputs of a module that runs by itself."""
+    if casts:  # it has its own precision: float64 would not reach the output
+        module, x = module.float(), mapped(lambda v: v.float(), x)
+    found = module(**x) if isinstance(x, dict) else module(*x)
     return [(name, y.double()) for name, y in outputs_of(found)]

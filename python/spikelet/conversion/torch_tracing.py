@@ -72,6 +72,10 @@ class Step:
     function : callable
     args, kwargs
         Its arguments, with a `Value` in place of each tensor that depends on the input.
+    inside : nn.Module
+        The module that ran it.
+    is_whole : bool
+        Whether the operator is this module as a whole.
     """
 
     where: str
@@ -80,7 +84,8 @@ class Step:
     function: Callable[..., Any]
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
-    module: nn.Module | None = None  # if the operator is a whole module
+    inside: nn.Module
+    is_whole: bool = False
     result: Any = None  # with Values in place of tensors
 
     @property
@@ -91,6 +96,8 @@ class Step:
 
 def mapped(function: Callable[[Any], Any], tree: Any) -> Any:
     """Return nested arguments with a function applied to each that is not a container."""
+    if isinstance(tree, torch.Size):
+        return tree
     if isinstance(tree, tuple) and hasattr(tree, "_fields"):  # a named tuple
         return type(tree)(*(mapped(function, v) for v in tree))
     if isinstance(tree, (list, tuple)):
@@ -185,15 +192,31 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-ch
         self._paused = False
         self._known: dict[int, Value] = {}  # by the ids of tensors, which values keep alive
         self._inside: list[tuple[str, nn.Module]] = []
+        self._hooks: list[Any] = []
         self._refusal: ValueError | None = None
         for name, m in module.named_modules():
             if type(m) in whole:
                 m.forward = functools.partial(self._run_whole, m, m.forward)
-            m.register_forward_pre_hook(lambda m, _, name=name: self._inside.append((name, m)), prepend=True)  # fmt: skip
-            m.register_forward_hook(lambda *_: self._leave())
+            enter = functools.partial(self._enter, name)
+            self._hooks += [
+                m.register_forward_pre_hook(enter, prepend=True),
+                m.register_forward_hook(self._leave),
+            ]
 
-    def _leave(self) -> None:
+    def _enter(self, name: str, module: nn.Module, given: Any) -> None:
+        del given
+        self._inside.append((name, module))
+
+    def _leave(self, *_: Any) -> None:
         self._inside.pop()
+
+    def release(self) -> None:
+        """Return the module to what it was."""
+        for hook in self._hooks:
+            hook.remove()
+        for m in self.module.modules():
+            if isinstance(vars(m).get("forward"), functools.partial):
+                del m.forward
 
     def run(self, inputs: Sequence[torch.Tensor] | Mapping[str, torch.Tensor]) -> Any:
         """Run the module, and return its output, with values in place of tensors that depend on the input."""
@@ -274,7 +297,7 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-ch
         """Run a module as one operator."""
         self._paused = True
         try:
-            return self._record(forward, type(module).__name__, args, kwargs, module)
+            return self._record(forward, type(module).__name__, args, kwargs, whole=True)
         finally:
             self._paused = False
 
@@ -291,7 +314,7 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-ch
         return True
 
     def _record(
-        self, function: Any, kind: str, args: Any, kwargs: Any, module: nn.Module | None = None
+        self, function: Any, kind: str, args: Any, kwargs: Any, *, whole: bool = False
     ) -> Any:
         """Run an operator and record it as a step, unless its result is no tensor."""
         where, name = self._labels(kind)
@@ -312,7 +335,8 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-ch
             found = args[0]
         if kind in _OF_SHAPES or not any(isinstance(t, torch.Tensor) for t in leaves(found)):
             return None if kind == "setitem" else found
-        step = Step(where, name, kind, function, *given, module=module)
+        inside = self._inside[-1][1] if self._inside else self.module
+        step = Step(where, name, kind, function, *given, inside, whole)
         step.result = mapped(
             lambda t: self._value(t, step) if isinstance(t, torch.Tensor) else t, found
         )
