@@ -187,21 +187,17 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-ch
     def __init__(self, module: nn.Module, whole: Collection[Any]) -> None:
         super().__init__()
         self.module = module
-        self.casts = False
         self.steps: list[Step] = []
         self._paused = False
         self._known: dict[int, Value] = {}  # by the ids of tensors, which values keep alive
         self._inside: list[tuple[str, nn.Module]] = []
-        self._hooks: list[Any] = []
         self._refusal: ValueError | None = None
         for name, m in module.named_modules():
             if type(m) in whole:
                 m.forward = functools.partial(self._run_whole, m, m.forward)
             enter = functools.partial(self._enter, name)
-            self._hooks += [
-                m.register_forward_pre_hook(enter, prepend=True),
-                m.register_forward_hook(self._leave),
-            ]
+            m.register_forward_pre_hook(enter, prepend=True)
+            m.register_forward_hook(self._leave)
 
     def _enter(self, name: str, module: nn.Module, given: Any) -> None:
         del given
@@ -210,17 +206,10 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-ch
     def _leave(self, *_: Any) -> None:
         self._inside.pop()
 
-    def release(self) -> None:
-        """Return the module to what it was."""
-        for hook in self._hooks:
-            hook.remove()
-        for m in self.module.modules():
-            if isinstance(vars(m).get("forward"), functools.partial):
-                del m.forward
-
     def run(self, inputs: Sequence[torch.Tensor] | Mapping[str, torch.Tensor]) -> Any:
         """Run the module, and return its output, with values in place of tensors that depend on the input."""
-        given = inputs.values() if isinstance(inputs, Mapping) else inputs
+        given = list(inputs.values() if isinstance(inputs, Mapping) else inputs)
+        self.steps, self._known, self._inside = [], {}, []
         self.inputs = [self._value(x) for x in given]
         try:
             with self:
@@ -289,7 +278,6 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-ch
                 "replace `if`, loops and numbers made of tensors by operators on tensors; their shapes may be used",
             )
         if kind in _CASTS and self._keeps(kind, args, kwargs):
-            self.casts = True
             return args[0]
         return self._record(func, kind, args, kwargs)
 
