@@ -18,6 +18,7 @@ Pair: TypeAlias = int | tuple[int, int]
 Floats: TypeAlias = NDArray[np.float64]
 
 MAX_SIZE = 1 << 16  # of kernels, strides and factors
+MAX_RANK = 16  # of samples
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
