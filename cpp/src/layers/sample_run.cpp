@@ -126,6 +126,8 @@ void SampleRun<R>::run(std::span<NodeCounts> counts, const std::function<bool()>
           max_of_spikes(i);
         } else if (std::holds_alternative<Upsample>(what.kind)) {
           upsample_spikes(i);
+        } else if (std::holds_alternative<Gather>(what.kind)) {
+          move_spikes(i);
         }
         if (node.dense) {
           tally(i);
@@ -135,7 +137,7 @@ void SampleRun<R>::run(std::span<NodeCounts> counts, const std::function<bool()>
         }
         break;
       case Form::constant:
-        if (!what.inputs.empty()) {
+        if (!std::holds_alternative<Input>(what.kind)) {
           std::vector<const R*> inputs;
           for (const std::size_t from : what.inputs) {
             inputs.push_back(work_[from].dense.data());
@@ -155,6 +157,8 @@ void SampleRun<R>::run(std::span<NodeCounts> counts, const std::function<bool()>
         if (node.sequence) {
           if (node.sum) {
             accumulate(i);
+          } else if (node.graded) {
+            send_graded(i);
           } else {
             apply_at_each_step(i);
           }
