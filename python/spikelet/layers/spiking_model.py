@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,9 +17,10 @@ from spikelet._util.checks import choice, fail, integer, number, representable, 
 from spikelet._util.sealed import Sealed, Setting
 from spikelet._util.tensors import array_of
 from spikelet._util.threads import default_threads
+from spikelet.layers import stored
 from spikelet.layers.base import Layer, Shape
 from spikelet.layers.graph import INPUT, Graph, LayerLike
-from spikelet.layers.linear import Flatten
+from spikelet.layers.movement import Flatten
 from spikelet.layers.neurons import Neuron, PredictiveIF
 from spikelet.layers.to_core import to_core
 
@@ -156,6 +158,61 @@ class SpikingModel(Sealed):
             f"  {node.name}: {node.layer!r} <- {', '.join(node.inputs)}" for node in self.graph
         ]
         return "\n".join(lines)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy or a pickle holds: all but what is compiled; the machine's number of threads is left open."""
+        state = {**vars(self), "_engines": {}}
+        if self.threads == default_threads():
+            del state["threads"]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take a copy's or a pickle's state."""
+        vars(self).update({"threads": default_threads(), **state})
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the model to one file (.spk), from which `load` makes it again: the same results, bit for bit.
+
+        The file holds a description of the layers and their weights, each with a checksum, and no code. A file that is
+        there is replaced as a whole or not at all. What was recorded is not part of the model, and neither is the number
+        of threads.
+
+        Parameters
+        ----------
+        path : path-like
+            File to write.
+
+        Raises
+        ------
+        ValueError
+            If a layer cannot be saved, such as a `Foreign` one, which is a Python function.
+        OSError
+            If the file cannot be written.
+        """
+        stored.save(self, path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], threads: int | None = None) -> Self:
+        """Return the model of a file of `save`, of the class that it had.
+
+        Weights stay in the file: they are read when they are used, and processes that load the same file share them in
+        memory. So do not overwrite the file in place while a model is in use; `save` replaces it, which is safe.
+
+        Parameters
+        ----------
+        path : path-like
+            File written by `save`.
+        threads : int, optional
+            By default all cores that this process may use.
+
+        Raises
+        ------
+        ValueError
+            If the file was not written by `save`, is damaged, or needs a newer version of spikelet.
+        FileNotFoundError
+            If there is no such file.
+        """
+        return cast(Self, stored.load(cls, path, threads))
 
     @property
     def neurons(self) -> tuple[str, ...]:
