@@ -19,7 +19,6 @@ from spikelet.conversion.neurons import NEURONS
 from spikelet.conversion.qcfs import QCFS
 from spikelet.conversion.report import ConversionReport, LayerReport, report
 from spikelet.conversion.response import Decisions, steps_to_decision
-from spikelet.conversion.selection import Score
 
 __all__ = [
     "METHODS",
@@ -33,7 +32,6 @@ __all__ = [
     "Decisions",
     "HybridSearch",
     "LayerReport",
-    "Score",
     "accuracy_curve",
     "batch_norm",
     "compare",

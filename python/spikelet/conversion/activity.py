@@ -11,6 +11,7 @@ from spikelet.conversion.calibration import Floats
 from spikelet.layers import Layer
 from spikelet.layers.graph import Graph
 from spikelet.layers.segment import Packed, Segment
+from spikelet.layers.segment import Stored as Form
 
 __all__ = ["Activity"]
 
@@ -42,10 +43,8 @@ class Activity:
         self.graph = graph
         self.steps = steps
         self.threads = threads
-        self._stored: dict[str, tuple[str, Stored]] = {
-            **{name: ("constant", x) for name, x in constants.items()},
-            **{name: ("sequence", x) for name, x in sequences.items()},
-        }
+        self._stored: dict[str, Stored] = {**constants, **sequences}
+        self._sequences = frozenset(sequences)
 
     def change(self, changes: Mapping[str, Layer]) -> None:
         """Replace layers, for all values that are computed from now on."""
@@ -54,11 +53,7 @@ class Activity:
 
     def store(self, name: str, values: Stored) -> None:
         """Store constants [N, ...] or spikes of a node."""
-        self._stored[name] = ("packed" if isinstance(values, Packed) else "constant", values)
-
-    def stored(self, name: str) -> Stored | None:
-        """Return stored constants or spikes of a node, if there are any."""
-        return self._stored[name][1] if name in self._stored else None
+        self._stored[name] = values
 
     def drop(self, names: Iterable[str]) -> None:
         """Forget stored values."""
@@ -83,13 +78,8 @@ class Activity:
         changes : mapping of str to Layer, optional
             Layers to replace for this run.
         """
-        sources = {key: self._stored[key] for key in self._sources(name)}
-        forms = {key: form for key, (form, _) in sources.items()}
-        values = {
-            key: v[:, samples] if form == "sequence" else v[samples]
-            for key, (form, v) in sources.items()
-        }
-        return self._run(name, what, self.steps, changes, forms, values)
+        values = {key: self._part(key, samples) for key in self._sources(name)}
+        return self._run(name, what, self.steps, changes, values)
 
     def mean(
         self, name: str, samples: slice = slice(None), changes: Mapping[str, Layer] | None = None
@@ -101,16 +91,19 @@ class Activity:
         if name in self._stored:
             return self._mean_stored(name, samples)
         values = {key: self._mean_stored(key, samples) for key in self._sources(name)}
-        forms = dict.fromkeys(values, "constant")
-        return np.asarray(self._run(name, "mean", 1, changes, forms, values))
+        return np.asarray(self._run(name, "mean", 1, changes, values))
+
+    def _part(self, name: str, samples: slice) -> Stored:
+        values = self._stored[name]
+        if name in self._sequences:
+            return np.ascontiguousarray(values[:, samples])
+        return values[samples] if isinstance(values, Packed) else np.ascontiguousarray(values[samples])
 
     def _mean_stored(self, name: str, samples: slice) -> Floats:
-        form, values = self._stored[name]
-        if form == "constant":
-            return np.asarray(values[samples])
-        if form == "sequence":
-            return np.asarray(values[:, samples].mean(0, dtype=np.float64), np.float32)
-        return np.asarray(values[samples].mean())
+        values = self._part(name, samples)
+        if name in self._sequences:
+            return np.asarray(values.mean(0, dtype=np.float64), np.float32)
+        return values.mean() if isinstance(values, Packed) else values
 
     def _sources(self, name: str) -> list[str]:
         """Return the stored nodes from which a node is computed."""
@@ -131,12 +124,17 @@ class Activity:
     def _run(
         self,
         name: str,
-        what: str,
+        what: Any,
         steps: int,
         changes: Mapping[str, Layer] | None,
-        forms: Mapping[str, str],
-        values: Mapping[str, Any],
+        values: Mapping[str, Stored],
     ) -> Any:
         graph = self.graph.replaced(changes) if changes else self.graph
-        segment = Segment(graph, forms, [(name, what)], steps)
-        return segment.run(values, self.threads)[name, what]
+        graph = graph.between(list(values), [name])
+        forms = {key: self._form(key, value, steps) for key, value in values.items()}
+        return Segment(graph, forms, [(name, what)], steps).run(values, self.threads)[name, what]
+
+    def _form(self, name: str, values: Stored, steps: int) -> Form:
+        if name in self._sequences and steps > 1:
+            return Form(values.shape[2:], "sequence")
+        return Form.of(values, steps)

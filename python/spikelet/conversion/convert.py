@@ -16,14 +16,14 @@ from spikelet.conversion.calibration import Calibration, Floats
 from spikelet.conversion.candidates import Candidate, candidates, is_small
 from spikelet.conversion.converted import ConvertedModel
 from spikelet.conversion.folding import fold
-from spikelet.conversion.inputs import Scale, calibration_inputs
+from spikelet.conversion.inputs import calibration_inputs, range_of
 from spikelet.conversion.load import read
 from spikelet.conversion.methods import METHODS, Options, make
 from spikelet.conversion.selection import Score, best, score
 from spikelet.conversion.streaming import fit_layers
 from spikelet.layers import Layer, ReLU
-from spikelet.layers.coding import coded
 from spikelet.layers.graph import Graph
+from spikelet.layers.inputs import present
 from spikelet.layers.spiking_model import SpikingModel
 
 __all__ = ["convert"]
@@ -149,13 +149,12 @@ def convert(
     scale = max(float(np.abs(x).max()) for x in inputs)
     analog = SpikingModel(graph, dtype=dtype, threads=threads)
     given = dict(zip(graph.inputs, inputs, strict=True))
-    rasters = {}
+    sent = {}
     if coding != "direct":
-        rasters = {
-            name: scale * coded(where, x, steps, coding, input_scale=scale, seed=seed).astype(np.float32)
-            for name, x in given.items()
-        }
-    cal = Calibration(graph, given, steps, analog.threads, kept, rasters)
+        spikes = present(where, given, steps, coding, seed, np.dtype(np.float32), scale)
+        rasters = zip(given, spikes.arrays, strict=True)
+        sent = {name: scale * raster.astype(np.float32) for name, raster in rasters}
+    cal = Calibration(graph, given, steps, analog.threads, kept, sent)
     work = _Work(
         where,
         cal,
@@ -166,7 +165,7 @@ def convert(
             "threads": threads,
             "input_scale": scale,
             "input_shapes": [x.shape[1:] for x in inputs],
-            "input_scales": [Scale.of(x) for x in inputs],
+            "input_ranges": [range_of(x) for x in inputs],
         },
         Options("", steps, per_channel, share),
         None if delay == "auto" else int(delay),
@@ -205,10 +204,10 @@ class _Work:
                 model = self._model(candidate, changes[name])
                 scores[name] = self._score(model, held_out)
             name = best(scores)
-            ranked = {name: scores.pop(name), **scores}
-            chosen = next(c for c in found if str(c) == name)
+            chosen, delay = next(c for c in found if str(c) == name), scores[name].delay
+            ranked = {key: scores[key].values for key in sorted(scores, key=lambda k: k != name)}
             if not again:
-                return self._model(chosen, changes[name], delay=ranked[name].delay, scores=ranked)
+                return self._model(chosen, changes[name], delay=delay, scores=ranked)
             return self._finished(chosen, self._fitted(chosen, self.cal, watch), ranked)
 
     def _fitted(self, candidate: Candidate, cal: Calibration, watch: Watch) -> dict[str, Layer]:
@@ -229,7 +228,7 @@ class _Work:
         )
 
     def _finished(
-        self, candidate: Candidate, changes: Mapping[str, Layer], scores: Mapping[str, Score]
+        self, candidate: Candidate, changes: Mapping[str, Layer], scores: Mapping[str, Mapping[str, float]]
     ) -> ConvertedModel:
         """Return a model that was fitted to all inputs, with the delay that suits these."""
         model = self._model(candidate, changes, scores=scores)

@@ -10,15 +10,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from spikelet._util.checks import choice, integer
 from spikelet._util.sealed import Setting
-from spikelet._util.tensors import array_of
-from spikelet.conversion.inputs import Scale
+from spikelet.conversion.inputs import Range, on_another_scale, range_of
 from spikelet.layers.base import Shape
 from spikelet.layers.graph import Graph
+from spikelet.layers.inputs import Inputs, arrays_of
 from spikelet.layers.spiking_model import SpikingModel, SpikingResult
 
 if TYPE_CHECKING:
     from spikelet.conversion.report import ConversionReport
-    from spikelet.conversion.selection import Score
 
 __all__ = ["ConvertedModel"]
 
@@ -44,10 +43,11 @@ class ConvertedModel(SpikingModel):
         Default input coding.
     input_shapes : sequence of tuple of int
         Shape of one sample, for each input.
-    input_scales : sequence of Scale
-        Range of the calibration, for each input.
-    scores : mapping of str to Score
-        The candidates of ``method="auto"`` and their scores, the chosen one first.
+    input_ranges : sequence of (float, float)
+        Least and largest value of the calibration, for each input.
+    scores : mapping of str to mapping
+        What ``method="auto"`` tried, the chosen one first, as "method/neuron", with the "error" and the "agreement" of each;
+        see `spikelet.conversion.selection`.
     **options
         Options of `SpikingModel`.
     """
@@ -59,8 +59,8 @@ class ConvertedModel(SpikingModel):
     delay = Setting(lambda where, name, value: integer(where, name, value, 0))
     coding = Setting(_coding)
     input_shapes: tuple[Shape, ...]
-    input_scales: tuple[Scale, ...]
-    scores: Mapping[str, Score]
+    input_ranges: tuple[Range, ...]
+    scores: Mapping[str, Mapping[str, float]]
 
     _instead: ClassVar = {"": "it is fixed by the conversion; convert again, with convert()"}
 
@@ -75,8 +75,8 @@ class ConvertedModel(SpikingModel):
         delay: int = 0,
         coding: Literal["direct", "poisson", "latency"] = "direct",
         input_shapes: Sequence[Shape] = (),
-        input_scales: Sequence[Scale] = (),
-        scores: Mapping[str, Score] | None = None,
+        input_ranges: Sequence[Range] = (),
+        scores: Mapping[str, Mapping[str, float]] | None = None,
         **options: Any,
     ) -> None:
         super().__init__(graph, **options)
@@ -86,8 +86,8 @@ class ConvertedModel(SpikingModel):
         self.steps = steps
         self.delay = delay
         self.coding = coding
-        self.input_shapes = tuple(input_shapes)
-        self.input_scales = tuple(input_scales)
+        self.input_shapes = tuple(tuple(shape) for shape in input_shapes)
+        self.input_ranges = tuple((float(low), float(high)) for low, high in input_ranges)
         self.scores = dict(scores or {})
         self._warned = False  # that an input is on another scale
 
@@ -96,12 +96,12 @@ class ConvertedModel(SpikingModel):
         """Thresholds of the spiking layers, by name."""
         return {name: self.graph[name].layer.threshold for name in self.neurons}  # type: ignore[attr-defined]  # they are neurons
 
-    def run(self, x: ArrayLike, steps: int | None = None, **options: Any) -> SpikingResult:
+    def run(self, x: Inputs, steps: int | None = None, **options: Any) -> SpikingResult:
         """Run with x held constant; see `SpikingModel.run`.
 
         Parameters
         ----------
-        x : array-like, [B, ...]
+        x : array-like, [B, ...]; for several inputs a tuple or mapping of these
         steps : int, optional
             Number of steps T; by default the number that the model was made for.
         **options
@@ -115,28 +115,31 @@ class ConvertedModel(SpikingModel):
             has negative values (raw images instead of normalised ones).
         """
         where = f"{type(self).__name__}.run"
-        x = array_of(where, "x", x)
+        arrays = arrays_of(where, self.graph.inputs, x)
         if options.get("coding", self.coding) == "direct":  # the other codings refuse what is above
-            self._compare(where, x)
+            self._compare(where, arrays)
         steps = self.steps if steps is None else integer(where, "steps", steps, 1)
         delay = self.delay if steps == self.steps else self.delay * steps // self.steps
         options = {"delay": delay, "coding": self.coding, **options}
-        return super().run(x, steps, **options)
+        return super().run(arrays, steps, **options)
 
-    def _compare(self, where: str, x: NDArray[Any]) -> None:
+    def _compare(self, where: str, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Warn of an input on another scale than that of the calibration."""
-        if self._warned or x.size == 0:
+        if self._warned:
             return
-        for scale in self.input_scales:
-            if scale.differs(x):
+        for (name, x), known in zip(arrays.items(), self.input_ranges, strict=False):
+            if x.size and on_another_scale(x, known):
                 self._warned = True
+                argument = "x" if len(arrays) == 1 else f"x['{name}']"
+                low, high = range_of(x)
                 warnings.warn(
-                    f"{where}: x lies in {Scale.of(x)} ({x.dtype}), the calibration in {scale}; preprocess both as for the ANN",
+                    f"{where}: {argument} ({x.dtype}) lies in [{low:g}, {high:g}], the calibration in "
+                    f"[{known[0]:g}, {known[1]:g}]; preprocess both as for the ANN",
                     stacklevel=3,
                 )
 
     def report(
-        self, x: ArrayLike, labels: ArrayLike | None = None, steps: int | None = None
+        self, x: Inputs, labels: ArrayLike | None = None, steps: int | None = None
     ) -> ConversionReport:
         """Compare each layer with that of the ANN; see `spikelet.conversion.report`.
 

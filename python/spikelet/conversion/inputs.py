@@ -1,11 +1,9 @@
-"""Calibration inputs: what is accepted, and how their scale is remembered."""
+"""Calibration inputs: what is accepted, and whether other inputs are on the same scale."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,55 +12,33 @@ from spikelet._util.checks import fail
 from spikelet._util.tensors import array_of
 from spikelet.conversion.calibration import Floats
 
-__all__ = ["Scale", "calibration_inputs"]
+__all__ = ["Range", "calibration_inputs", "on_another_scale", "range_of"]
 
 # Factors between the largest magnitudes, above and below that of the calibration, that are taken for another scale.
 _ABOVE, _BELOW = 2.0, 20.0
-_SIGNED = 0.05  # least share of negative values that says something
+_SIGNED = 0.1  # of the largest magnitude, which a least value goes below 0 if it says something
 _ENOUGH = 64  # values from which a missing sign is not chance
 
+Range: TypeAlias = tuple[float, float]
 
-@dataclass(frozen=True)
-class Scale:
-    """The scale of an input.
 
-    Parameters
-    ----------
-    low, high : float
-        Range of the values.
-    negative : float
-        Share of values below 0.
-    """
+def range_of(x: NDArray[Any]) -> Range:
+    """Return the least and the largest value."""
+    return float(x.min()), float(x.max())
 
-    low: float
-    high: float
-    negative: float
 
-    @classmethod
-    def of(cls, x: NDArray[Any]) -> Scale:
-        """Return the scale of an array that is not empty."""
-        return cls(float(x.min()), float(x.max()), float((x < 0).mean()))
-
-    @property
-    def largest(self) -> float:
-        """The largest magnitude."""
-        return max(self.high, -self.low)
-
-    def differs(self, x: NDArray[Any]) -> bool:
-        """Return whether inputs seem to be on another scale: of other magnitudes, or of one sign only."""
-        other = Scale.of(x)
-        if other.largest == 0:
-            return False
-        if other.largest > _ABOVE * self.largest or other.largest * _BELOW < self.largest:
-            return True
-        one_sided = x.size >= _ENOUGH and other.negative == 0
-        return (one_sided and self.negative > _SIGNED) or (
-            self.negative == 0 and other.negative > _SIGNED
-        )
-
-    def __str__(self) -> str:
-        """Return the range."""
-        return f"{self.low:g} to {self.high:g}"
+def on_another_scale(x: NDArray[Any], calibration: Range) -> bool:
+    """Return whether inputs seem to be on another scale than the calibration: of other magnitudes, or of one sign only."""
+    low, high = range_of(x)
+    largest, usual = max(high, -low), max(calibration[1], -calibration[0])
+    if largest == 0:
+        return False
+    if largest > _ABOVE * usual or largest * _BELOW < usual:
+        return True
+    unsigned = low >= 0 and x.size >= _ENOUGH
+    return (unsigned and calibration[0] < -_SIGNED * usual) or (
+        calibration[0] >= 0 and low < -_SIGNED * usual
+    )
 
 
 def calibration_inputs(where: str, calibration: Any) -> tuple[Floats, ...]:

@@ -42,6 +42,11 @@ class Score:
     delay: int
     samples: int
 
+    @property
+    def values(self) -> dict[str, float]:
+        """Error and agreement by name."""
+        return {"error": self.error, "agreement": self.agreement}
+
 
 def best(scores: Mapping[str, Score]) -> str:
     """Return the name of the best score: that of the least error.

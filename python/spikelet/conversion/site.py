@@ -132,9 +132,9 @@ class Site:
         return self._gather(place, lambda part: self._ann.mean(self.source, part))
 
     def target(self, place: Place = _EVERYWHERE) -> Floats:
-        """Return the site's output in the ANN, [n, C, P]."""
+        """Return the output in the ANN, [n, C, P], of a neuron or an `Activation`, or of an output without a function."""
         values = self.potentials(place)
-        return values if self.source == self.name else np.asarray(self.layer.of(values))  # type: ignore[attr-defined]  # analog neurons and graded layers have it
+        return values if self.source == self.name else np.asarray(self.layer.of(values))  # type: ignore[attr-defined]  # it is an analog neuron
 
     def means(self, name: str, place: Place = _EVERYWHERE) -> Floats:
         """Return the mean output of a node before this site in the spiking network, [n, *shape]; all its positions."""

@@ -6,10 +6,36 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from spikelet.layers import Add, Concat, Conv2d, Layer, Linear, MaxPool2d, ReLU
+from spikelet.layers import (
+    AdaptiveMaxPool1d,
+    AdaptiveMaxPool2d,
+    AdaptiveMaxPool3d,
+    Add,
+    Concat,
+    Foreign,
+    Graded,
+    Linear,
+    MaxPool1d,
+    MaxPool2d,
+    MaxPool3d,
+    Reduce,
+    ReLU,
+)
+from spikelet.layers.convolution import Convolution, TransposedConvolution
 from spikelet.layers.graph import Graph, Node
 
 __all__ = ["Kind", "Stages", "linear_parts", "plan"]
+
+_WEIGHTED = (Linear, Convolution, TransposedConvolution)
+_WAITING = (ReLU, Foreign)  # they wait for all steps of their inputs, and are constant from then on
+_POOLS = (
+    MaxPool1d,
+    MaxPool2d,
+    MaxPool3d,
+    AdaptiveMaxPool1d,
+    AdaptiveMaxPool2d,
+    AdaptiveMaxPool3d,
+)
 
 Kind: TypeAlias = Literal["neuron", "output", "graded"]
 
@@ -66,11 +92,12 @@ def plan(graph: Graph, spiking: frozenset[str], coded: frozenset[str]) -> Stages
         same = all(i in exact for i in node.inputs)
         if same:
             exact.add(node.name)
-        if isinstance(node.layer, ReLU) and not same:
+        if isinstance(node.layer, _WAITING) and not same:
             waiting.add(node.name)
-        if isinstance(node.layer, ReLU) or all(i in constant for i in node.inputs):
+        if isinstance(node.layer, _WAITING) or all(i in constant for i in node.inputs):
             constant.add(node.name)
-        graded = len(node.inputs) == 1 and _is_graded(node.layer)
+        graded = len(node.inputs) == 1 and isinstance(node.layer, (Graded, *_WAITING))
+        graded = graded and not isinstance(node.layer, Reduce)
         if not same and (graded or node.name in graph.outputs):
             sites[node.name] = "output" if node.name in graph.outputs else "graded"
             depths[node.name] = depth
@@ -92,16 +119,12 @@ def plan(graph: Graph, spiking: frozenset[str], coded: frozenset[str]) -> Stages
     )
 
 
-def _is_graded(layer: Layer) -> bool:
-    return isinstance(layer, ReLU)
-
-
 def _stored_for(graph: Graph, name: str, spiking: frozenset[str]) -> str:
     """Return the node whose values stand for those of a neuron: a pool that alone uses them, also through a concatenation."""
     at, found = name, name
     while at not in graph.outputs and len(after := graph.consumers(at)) == 1:
         node = after[0]
-        if isinstance(node.layer, MaxPool2d):
+        if isinstance(node.layer, _POOLS):
             found = node.name
         elif not (isinstance(node.layer, Concat) and _only_neurons(graph, node, spiking)):
             break
@@ -135,4 +158,4 @@ def linear_parts(graph: Graph, source: str) -> tuple[str, ...]:
     node = graph[source]
     if isinstance(node.layer, Add):
         return tuple(name for part in node.inputs for name in linear_parts(graph, part))
-    return (source,) if isinstance(node.layer, (Conv2d, Linear)) else ()
+    return (source,) if isinstance(node.layer, _WEIGHTED) else ()
