@@ -75,6 +75,11 @@ class Network:
     outputs: str = "classes"
     """What the outputs mean: "classes" or "pitch"."""
 
+    @property
+    def same(self) -> float:
+        """Greatest difference of two decisions that agree: none for classes, 10 cents for pitches."""
+        return 0.0 if self.outputs == "classes" else 10.0
+
     def decisions(self, outputs: NDArray[Any]) -> NDArray[Any]:
         """Return the class, or the pitch in cents, of outputs ``[N, ...]``."""
         return outputs.argmax(1) if self.outputs == "classes" else cents(outputs)
@@ -83,7 +88,7 @@ class Network:
 # Networks
 
 
-class _OptionA(nn.Module):
+class OptionA(nn.Module):
     """A shortcut without parameters: every second pixel, and channels of zeros on both sides."""
 
     def __init__(self, channels: int) -> None:
@@ -104,7 +109,7 @@ class _BasicBlock(nn.Module):
         self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
         self.bn2 = nn.BatchNorm2d(outputs)
         self.relu2 = nn.ReLU()
-        self.shortcut = _OptionA(outputs // 4) if stride > 1 else nn.Sequential()
+        self.shortcut = OptionA(outputs // 4) if stride > 1 else nn.Sequential()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the block's activations."""
@@ -124,14 +129,15 @@ class CifarResNet(nn.Module):
             first = _BasicBlock(inputs, outputs, 1 if stage == 1 else 2)
             more = [_BasicBlock(outputs, outputs, 1) for _ in range(n - 1)]
             self.add_module(f"layer{stage}", nn.Sequential(first, *more))
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.flatten = nn.Flatten()
         self.linear = nn.Linear(64, 10)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the logits of images ``[B, 3, 32, 32]``."""
         x = self.relu(self.bn1(self.conv1(x)))
         x = self.layer3(self.layer2(self.layer1(x)))
-        x = F.avg_pool2d(x, x.size()[3])
-        return self.linear(x.view(x.size(0), -1))
+        return self.linear(self.flatten(self.pool(x)))
 
 
 class _Fire(nn.Module):
