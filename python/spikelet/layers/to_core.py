@@ -18,7 +18,7 @@ from spikelet.layers.movement import Flatten, Upsample
 from spikelet.layers.neurons import Neuron, PredictiveIF, ReLU
 from spikelet.layers.pools import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
 
-__all__ = ["Source", "to_core"]
+__all__ = ["Source", "add_source", "extent_of", "to_core"]
 
 _NONE = np.zeros(0)
 
@@ -35,6 +35,9 @@ class Source:
     is_signed, differential : bool
     levels : int
         Code of the spikes, as of `Neuron`.
+    extent : tuple of int, optional
+        Channels, height and width as the core holds them; by default those of the shape. They may differ behind a
+        `Flatten`.
     """
 
     form: str = "constant"
@@ -42,6 +45,7 @@ class Source:
     is_signed: bool = False
     differential: bool = False
     levels: int = 1
+    extent: tuple[int, int, int] | None = None
 
 
 def to_core(
@@ -59,23 +63,32 @@ def to_core(
     """
     shapes = graph.shapes(input_shape)
     core = _core.LayerGraph()
-    extents = {name: _extent(shapes[name]) for name in graph.inputs}
+    extents: dict[str, tuple[int, int, int]] = {}
     numbers = {}
     for name, source in zip(graph.inputs, sources or [Source()] * len(graph.inputs), strict=True):
-        numbers[name] = core.input(
-            extents[name],
-            form=source.form,
-            amplitude=np.ravel(source.amplitude),
-            is_signed=source.is_signed,
-            differential=source.differential,
-            levels=source.levels,
-        )
+        numbers[name], extents[name] = add_source(core, shapes[name], source)
     for node in graph:
         numbers[node.name], extents[node.name] = _add(core, node, shapes, numbers, extents)
     return core, numbers
 
 
-def _extent(shape: Shape) -> tuple[int, int, int]:
+def add_source(
+    core: _core.LayerGraph, shape: Shape, source: Source
+) -> tuple[int, tuple[int, int, int]]:
+    """Add an input to the core's graph; return its number and its extent."""
+    extent = source.extent or extent_of(shape)
+    number = core.input(
+        extent,
+        form=source.form,
+        amplitude=np.ravel(source.amplitude),
+        is_signed=source.is_signed,
+        differential=source.differential,
+        levels=source.levels,
+    )
+    return number, extent
+
+
+def extent_of(shape: Shape) -> tuple[int, int, int]:
     """Return channels, height and width: dimensions between the first and the last make up the height."""
     return shape[0], math.prod(shape[1:-1]), shape[-1] if len(shape) > 1 else 1
 
@@ -90,7 +103,7 @@ def _add(
     layer = node.layer
     from_ = [numbers[name] for name in node.inputs]
     given = extents[node.inputs[0]]
-    shape = _extent(shapes[node.name])
+    shape = extent_of(shapes[node.name])
     # Flattening keeps the order, so an image stays an image until a layer needs single features.
     if isinstance(layer, Flatten):
         return from_[0], given
@@ -99,10 +112,10 @@ def _add(
         shape = given
     elif not isinstance(layer, Linear):
         for k, name in enumerate(node.inputs):
-            flat = _extent(shapes[name])
+            flat = extent_of(shapes[name])
             if extents[name] != flat:
                 from_[k] = core.flatten(numbers[name], flat)
-        given = _extent(shapes[node.inputs[0]])
+        given = extent_of(shapes[node.inputs[0]])
     return _add_layer(core, node, from_, given, shape), shape
 
 
