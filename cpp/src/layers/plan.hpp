@@ -15,10 +15,6 @@
 
 namespace spikelet::layers {
 
-// constant: one array for all steps. sequence: one array per step. spikes: bits. current: a linear
-// function of spikes, stored as one array per step only if needed.
-enum class Form { constant, sequence, spikes, current };
-
 // How a sample is stored: [height][width][pixel], pixel = channels, padded.
 struct Layout {
   std::size_t height, width, channels, pixel;
@@ -29,9 +25,10 @@ struct Layout {
         pixel(round_up(e.channels, channel_unit)) {}
   std::size_t row() const { return width * pixel; }
   std::size_t size() const { return height * row(); }
-  // Of spikes.
+  // Of spikes, [height][steps][width][pixel] bits.
   std::size_t pixel_bytes() const { return pixel / 8; }
   std::size_t row_bytes() const { return width * pixel_bytes(); }
+  std::size_t plane_bytes(std::size_t steps) const { return steps * height * row_bytes(); }
 };
 
 // A convolution and its extents; weights [out][in / groups][kh][kw].
@@ -134,14 +131,14 @@ struct NodePlan {
 template <class R>
 struct Engine<R>::Plan {
   Graph graph;
+  std::size_t inputs = 0;  // the first nodes
   std::vector<NodePlan<R>> nodes;
   std::vector<std::pair<std::size_t, What>> records;
 };
 
 template <class R>
 std::unique_ptr<const typename Engine<R>::Plan> make_plan(
-    const Graph& graph, InputForm form, bool signed_input, bool whole,
-    std::span<const std::pair<std::size_t, What>> records);
+    const Graph& graph, bool whole, std::span<const std::pair<std::size_t, What>> records);
 
 template <class R>
 DenseConv<R> dense_conv(const Kernel& kernel);

@@ -80,8 +80,7 @@ def to_core(
     views = Views(core)
     held: dict[str, View] = {}
     for name, source in zip(graph.inputs, sources or [Source()] * len(graph.inputs), strict=True):
-        number = add_source(core, shapes[name], source)
-        held[name] = views.add(number, source.extent or extent_of(shapes[name]), shapes[name])
+        held[name] = views.add(*add_source(core, shapes[name], source), shapes[name])
     for node in graph:
         inputs = [held[name] for name in node.inputs]
         held[node.name] = _add(views, node, inputs, shapes[node.name])
@@ -93,17 +92,18 @@ def to_core(
     return core, numbers
 
 
-def add_source(core: Any, shape: Shape, source: Source) -> int:
-    """Add an input to the core's graph, and return its number."""
-    number: int = core.input(
-        source.extent or extent_of(shape),
+def add_source(core: _core.LayerGraph, shape: Shape, source: Source) -> tuple[int, Extent]:
+    """Add an input to the core's graph; return its number and its extent."""
+    extent = source.extent or extent_of(shape)
+    number = core.input(
+        extent,
         form=source.form,
         amplitude=np.ravel(source.amplitude),
         is_signed=source.is_signed,
         differential=source.differential,
         levels=source.levels,
     )
-    return number
+    return number, extent
 
 
 def _add(views: Views, node: Node, inputs: list[View], shape: Shape) -> View:
