@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import mmap
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self, TypeAlias
+from typing import Any, ClassVar, Self, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,7 +19,7 @@ Floats: TypeAlias = NDArray[np.float64]
 
 MAX_SIZE = 1 << 16  # of kernels, strides and factors
 MAX_LENGTH = 1 << 31  # of an axis
-MAX_RANK = 16
+MAX_RANK = 16  # of samples
 _AXES = {
     1: ("length",),
     2: ("vertical", "horizontal"),
@@ -67,6 +68,19 @@ class Layer:
         """Return a copy with some parameters changed."""
         return dataclasses.replace(self, **changes)
 
+    def __copy__(self) -> Self:
+        """Return the layer itself, which cannot change."""
+        return self
+
+    def __deepcopy__(self, _memo: Any) -> Self:
+        """Return the layer itself, which cannot change."""
+        return self
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        """Take the parameters of a pickled layer; arrays become read-only again."""
+        for name, value in state.items():
+            self._set(name, value)
+
     def _name(self) -> str:
         return type(self).__name__
 
@@ -100,8 +114,15 @@ def any_array(where: str, argument: str, value: ArrayLike) -> Floats:
 
 
 def finite_array(where: str, argument: str, value: ArrayLike, dimensions: int) -> Floats:
-    """Return a non-empty array of finite numbers with exactly `dimensions` dimensions."""
+    """Return a non-empty array of finite numbers with exactly `dimensions` dimensions.
+
+    It is a copy in double precision, or the array itself if it holds weights in single precision that cannot change.
+    """
     value = detached(where, argument, value)
+    if dimensions > 1 and _is_frozen(value):
+        kept: Any = value
+        if kept.ndim == dimensions and kept.size and np.isfinite(kept).all():
+            return cast(Floats, kept)
     array = numbers(where, argument, value, dimensions=dimensions)
     if array.ndim != dimensions:
         fail(
@@ -115,6 +136,18 @@ def finite_array(where: str, argument: str, value: ArrayLike, dimensions: int) -
         fail(where, argument, array.shape, "must not be empty", got="shape")
     require(where, argument, array.ravel(), "finite")
     return np.array(array)
+
+
+def _is_frozen(value: Any) -> bool:
+    """Return whether a value is an array of single precision that nobody can write to, such as one of a mapped file."""
+    if type(value) is not np.ndarray or value.dtype != np.float32 or not value.flags.c_contiguous:
+        return False
+    owner: Any = value
+    while isinstance(owner, np.ndarray):
+        if owner.flags.writeable:
+            return False
+        owner = owner.base
+    return isinstance(owner, (bytes, mmap.mmap)) and memoryview(owner).readonly
 
 
 def bias_of(where: str, bias: ArrayLike | None, n: int, argument: str = "bias") -> Floats | None:
