@@ -154,7 +154,9 @@ class Segment:
         self._real = np.dtype(np.float64 if dtype == "float64" else np.float32)
         self.shapes = graph.shapes({name: stored.shape for name, stored in self.sources.items()})
         given = [stored.source for stored in self.sources.values()]
-        core, self._numbers = to_core(graph, [s.shape for s in self.sources.values()], given)
+        given_shapes = [stored.shape for stored in self.sources.values()]
+        names = {name for name, _ in self.wanted}
+        core, self._numbers = to_core(graph, given_shapes, given, names)
         records = []
         for name, what in self.wanted:
             choice("Segment", "wanted", what, *_WHATS)
@@ -176,7 +178,8 @@ class Segment:
             "constant": one array for all steps. "spikes": bits, which can be packed. "current": a linear function of
             spikes, which the core merges with the layers behind it. "sequence": an array for each step.
         """
-        return self._engine.form(self._numbers[name]).name
+        number = self._numbers.get(name)  # moved values have none of their own unless wanted
+        return "current" if number is None else self._engine.form(number).name
 
     def run(
         self,
