@@ -1,6 +1,8 @@
 // The plan of a graph: the form of each node's values, and the terms of each neuron's input.
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -27,9 +29,10 @@ struct Layout {
         pixel(round_up(e.channels, channel_unit)) {}
   std::size_t row() const { return width * pixel; }
   std::size_t size() const { return height * row(); }
-  // Of spikes.
+  // Of spikes, [height][steps][width][pixel] bits.
   std::size_t pixel_bytes() const { return pixel / 8; }
   std::size_t row_bytes() const { return width * pixel_bytes(); }
+  std::size_t plane_bytes(std::size_t steps) const { return steps * height * row_bytes(); }
 };
 
 // A convolution and its extents; weights [out][in / groups][kh][kw].
@@ -37,6 +40,9 @@ struct Kernel {
   Conv conv;
   Extent in, out;
 };
+
+// The row of the input that row ky of the kernel sees from row y of the output, if it is one.
+std::optional<std::size_t> input_row(const Kernel& kernel, std::size_t y, std::size_t ky);
 
 // For each input row, and column: how many outputs see it.
 struct FanOut {
@@ -60,7 +66,12 @@ struct EventConv {
 template <class R>
 struct DenseConv {
   Kernel kernel;
-  Buffer<R> weights;  // [group][16 outputs][ky][kx][channel in][16]
+  // [group][16 outputs][ky][kx][channel in][16]; [ky][kx][pixel] if each channel is its own group
+  Buffer<R> weights;
+  bool is_depthwise() const {
+    return kernel.conv.groups > 1 && kernel.in.channels == kernel.conv.groups &&
+           kernel.out.channels == kernel.conv.groups;
+  }
 };
 
 // One term of a neuron's input. With 16-bit integers as C, weights are rounded.
@@ -88,6 +99,11 @@ struct Counted {
   std::size_t source;
 };
 
+// Of the stored values of a step, `length` of one input go to the output.
+struct Move {
+  std::uint32_t to, source, from, length;
+};
+
 template <class R>
 struct NodePlan {
   Form form;
@@ -108,19 +124,25 @@ struct NodePlan {
   Buffer<R> threshold, v_init;
   Buffer<R> pace, limit;  // predictive: [steps][pixel]
   bool threshold_everywhere = false, v_init_everywhere = false;
+  std::vector<Move> moves;  // of a gather
+  // Parameters of an activation [pixel], scale and shift of an affine map or values of a constant, as
+  // a sample is stored.
+  Buffer<R> alpha, beta;
+  std::array<Buffer<std::uint32_t>, 2> places;  // in the inputs of a product, as they are stored
+  bool graded = false;                          // a function of running means
 };
 
 template <class R>
 struct Engine<R>::Plan {
   Graph graph;
+  std::size_t inputs = 0;  // the first nodes
   std::vector<NodePlan<R>> nodes;
   std::vector<std::pair<std::size_t, What>> records;
 };
 
 template <class R>
 std::unique_ptr<const typename Engine<R>::Plan> make_plan(
-    const Graph& graph, InputForm form, bool signed_input, bool whole,
-    std::span<const std::pair<std::size_t, What>> records);
+    const Graph& graph, bool whole, std::span<const std::pair<std::size_t, What>> records);
 
 template <class R>
 DenseConv<R> dense_conv(const Kernel& kernel);

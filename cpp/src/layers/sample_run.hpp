@@ -15,9 +15,10 @@ class SampleRun {
  public:
   SampleRun(const typename Engine<R>::Plan& plan, std::size_t steps, std::size_t delay);
 
-  // Sets the input of the next run from [c][y][x]; steps of a sequence are `stride` apart.
-  void set_input(const R* analog, std::size_t stride);
-  void set_input(const std::int8_t* spikes, std::size_t stride);
+  // Sets an input of the next run from [c][y][x]; steps of a sequence are `stride` apart.
+  void set_input(std::size_t node, const R* analog, std::size_t stride);
+  void set_input(std::size_t node, const std::int8_t* spikes, std::size_t stride);
+  void set_packed(std::size_t node, std::span<const std::uint8_t> bits);
 
   // Calls keep_going after each node; if it returns false, results are incomplete.
   void run(std::span<NodeCounts> counts, const std::function<bool()>& keep_going);
@@ -27,6 +28,10 @@ class SampleRun {
   const R* at(std::size_t node, std::size_t step) const;  // value of a constant or a sequence
   const R* potential(std::size_t node, std::size_t step) const {
     return work_[node].potential.data() + step * plan_.nodes[node].layout.size();
+  }
+  // All spikes, which set_packed() takes.
+  std::span<const std::uint8_t> packed(std::size_t node) const {
+    return {work_[node].bits.data(), plan_.nodes[node].planes * plane_bytes(node)};
   }
   // The spike of one neuron, in amplitudes.
   R spike(std::size_t node, std::size_t step, std::size_t y, std::size_t x, std::size_t c) const;
@@ -41,6 +46,7 @@ class SampleRun {
   void accumulate(std::size_t i);
   void max_of_spikes(std::size_t i);
   void upsample_spikes(std::size_t i);
+  void move_spikes(std::size_t i);
   void tally(std::size_t i);
   void mean_of_sequence(std::size_t i);
   void expand_spikes(std::size_t i);
@@ -48,6 +54,12 @@ class SampleRun {
   // One dense operation from the inputs' arrays to `out`.
   void apply(std::size_t i, std::span<const R* const> inputs, R* out);
   void convolve(const DenseConv<R>& conv, const R* in, R* out);
+  void convolve_volume(const DenseConv<R>& conv, const R* in, R* out);
+  void convolve_depthwise(const DenseConv<R>& conv, const R* in, R* out);
+  void evaluate(std::size_t i, std::span<const R* const> inputs, R* out);
+  void evaluate_plain(std::size_t i, std::span<const R* const> inputs, R* out);
+  void multiply(const MatMul& what, const R* a, const R* b, R* out);
+  void send_graded(std::size_t i);
   const R* base_of(const Sum<R>& sum, const Layout& layout, std::size_t& stride);
   template <class C, class Row>
   void rows_of(std::size_t i, const Sum<R>& sum, Row&& row);
@@ -64,7 +76,7 @@ class SampleRun {
   void neuron_rows(std::size_t i, void (*kernel)(const NeuronRow<R>&, const Currents<C>&));
   void count(std::span<NodeCounts> counts) const;
   std::size_t plane_bytes(std::size_t node) const {
-    return steps_ * plan_.nodes[node].layout.height * plan_.nodes[node].layout.row_bytes();
+    return plan_.nodes[node].layout.plane_bytes(steps_);
   }
   const std::uint8_t* row(std::size_t node, std::size_t y, std::size_t step) const {
     const Layout& l = plan_.nodes[node].layout;

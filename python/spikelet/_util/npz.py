@@ -1,25 +1,33 @@
-"""Arrays in one file (.npz): written with a list of their checksums, and read as untrusted data.
+"""Arrays in one file (.npz): written with a list of their checksums, and read or mapped as untrusted data.
 
 Every size is compared with the bytes that are there before anything is allocated, so a damaged or crafted file costs no
-more memory than its own length.
+more memory than its own length. Arrays begin at multiples of 64 bytes, so that they can be used where they are.
 """
 
 from __future__ import annotations
 
 import json
+import mmap
+import struct
 import zipfile
-from collections.abc import Mapping
+import zlib
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from spikelet._util import reading
+from spikelet._util.checks import own
 
-__all__ = ["Damaged", "read", "write"]
+__all__ = ["Damaged", "mapped", "read", "write"]
 
 _HEADER = "header"
+_ALIGN = 64  # also of the values in a .npy file
+_LOCAL = 30  # bytes of a member's header, before its name and extra fields
+_ZIP64 = 20  # bytes of the extra field that force_zip64 adds
+_PADDING = 0xD935  # identifier of an extra field that aligns what follows, as in Android's packages
 
 
 class Damaged(ValueError):
@@ -49,7 +57,12 @@ def write(file: IO[bytes], header: Mapping[str, Any], arrays: Mapping[str, Any])
 
 
 def _put(members: zipfile.ZipFile, name: str, array: npt.NDArray[Any]) -> None:
-    with members.open(f"{name}.npy", "w", force_zip64=True) as member:
+    info = zipfile.ZipInfo(f"{name}.npy")  # of 1980, so that equal arrays give equal files
+    assert members.fp is not None
+    begin = members.fp.tell() + _LOCAL + len(info.filename.encode()) + _ZIP64 + 4
+    padding = -begin % _ALIGN
+    info.extra = struct.pack("<HH", _PADDING, padding) + bytes(padding)
+    with members.open(info, "w", force_zip64=True) as member:
         np.lib.format.write_array(member, array, allow_pickle=False)
 
 
@@ -68,13 +81,62 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
     Damaged
         If anything in the file does not fit.
     """
+    return _read(path, lambda opened: opened.read)  # compares the CRC-32
+
+
+def mapped(path: Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+    """Do the same with arrays that stay in the file, of which processes share one copy in memory.
+
+    All checksums are compared now. The file may be replaced later, but must not be overwritten in place.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    Damaged
+        If anything in the file does not fit.
+    """
+    return _read(path, _mapping)
+
+
+_Member: TypeAlias = Callable[[zipfile.ZipInfo], "bytes | memoryview"]
+
+
+def _mapping(opened: zipfile.ZipFile) -> _Member:
+    """Return a function that returns the bytes of a member without a copy."""
+    assert opened.fp is not None
+    whole = memoryview(mmap.mmap(opened.fp.fileno(), 0, access=mmap.ACCESS_READ))
+
+    def content(member: zipfile.ZipInfo) -> memoryview:
+        with opened.open(member):  # compares the member's own header with that of the list
+            pass
+        at = member.header_offset + _LOCAL
+        begin = at + sum(struct.unpack("<HH", whole[at - 4 : at]))  # of name and extra fields
+        found = whole[begin : begin + member.file_size]
+        if zlib.crc32(found) != member.CRC:
+            raise Damaged(f"the checksum of {member.filename!r} is wrong")
+        return found
+
+    return content
+
+
+def _read(
+    path: Path, access: Callable[[zipfile.ZipFile], _Member]
+) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
     arrays: dict[str, npt.NDArray[Any]] = {}
     sums: dict[str, int] = {}
     try:
         with reading.archive(path) as opened:
+            content = access(opened)
             for member in reading.members(opened):
                 name = reading.name_of(member)
-                arrays[name] = reading.npy(opened.read(member), copy=False)  # compares its CRC-32
+                array = reading.npy(content(member), copy=False)
+                arrays[name] = array if array.flags.aligned else own(array)
                 sums[name] = member.CRC
         if _HEADER not in arrays:
             raise Damaged("it has no header")

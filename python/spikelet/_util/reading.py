@@ -28,6 +28,8 @@ __all__ = [
 ]  # fmt: skip
 
 _ENCRYPTED = 0x1  # a flag of a file in an archive
+_NPY_MAGIC = 6 + 2  # bytes of a .npy file before its header's length
+_NPY_HEADER = 10_000  # most bytes of its header
 
 _DAMAGED = (
     ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RuntimeError, EOFError, SyntaxError,
@@ -80,12 +82,12 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def npy(data: bytes, *, copy: bool = True) -> NDArray[Any]:
+def npy(data: bytes | memoryview, *, copy: bool = True) -> NDArray[Any]:
     """Return the array of a .npy file.
 
     Parameters
     ----------
-    data : bytes
+    data : bytes or memoryview
         The whole file.
     copy : bool
         Whether the array has memory of its own; otherwise it is a read-only view of `data`.
@@ -95,12 +97,12 @@ def npy(data: bytes, *, copy: bool = True) -> NDArray[Any]:
     ValueError
         If it is not exactly an array, or one of Python objects.
     """
-    file = io.BytesIO(data)
+    head = bytes(data[: _NPY_MAGIC + 4 + _NPY_HEADER])
+    file = io.BytesIO(head)
     version = np.lib.format.read_magic(file)
     if version not in ((1, 0), (2, 0), (3, 0)):
         raise ValueError(f"an array must be of .npy version 1 to 3, got {version}")
-    _check_header(data, len(data) - len(file.read()), version)
-    file.seek(6 + 2)
+    _check_header(head, _NPY_MAGIC, version)
     try:
         if version == (1, 0):
             shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
@@ -127,8 +129,8 @@ def _check_header(data: bytes, begin: int, version: tuple[int, int]) -> None:
     """Check that a header is short and holds no operators, whose nesting exhausts the stack of Python's parser."""
     width = 2 if version == (1, 0) else 4
     length = int.from_bytes(data[begin : begin + width], "little")
-    if length > min(10_000, len(data)):
-        raise ValueError(f"a .npy header must have at most 10000 bytes, got {length}")
+    if length > min(_NPY_HEADER, len(data)):
+        raise ValueError(f"a .npy header must have at most {_NPY_HEADER} bytes, got {length}")
     header = data[begin + width : begin + width + length].decode("latin1")
     if not _LITERAL.fullmatch(_STRING.sub("", header)):
         raise ValueError("a .npy header must be a literal of Python")

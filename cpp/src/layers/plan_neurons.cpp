@@ -1,0 +1,165 @@
+// Neurons of a plan: their parameters as they are stored, and as 16-bit integers.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "layers/planner.hpp"
+
+namespace spikelet::layers {
+
+// One value per channel or neuron, in the order in which samples are stored.
+template <class R>
+Buffer<R> laid_out(const std::vector<double>& values, const Layout& l, R padding,
+                   bool& everywhere) {
+  everywhere = values.size() > 1 && values.size() != l.channels;
+  Buffer<R> out(everywhere ? l.size() : l.pixel, padding);
+  for (std::size_t c = 0; c < l.channels; ++c) {
+    if (!everywhere) {
+      out[c] = static_cast<R>(values[values.size() == 1 ? 0 : c]);
+      continue;
+    }
+    for (std::size_t p = 0; p < l.height * l.width; ++p) {
+      out[p * l.pixel + c] = static_cast<R>(values[c * l.height * l.width + p]);
+    }
+  }
+  return out;
+}
+
+// The largest scale of each channel at which no sum of weights can leave 16 bits, whatever
+// spikes. Empty if the input is not a sum of spikes alone, or the neuron cannot be scaled.
+template <class R>
+Buffer<R> Planner<R>::whole_scale(const Neuron& neuron, const Sum<R>& sum,
+                                  const std::vector<Spec>& specs, const Layout& layout) const {
+  const bool plain = !neuron.is_signed && !neuron.differential && neuron.decay == 1 &&
+                     neuron.gain == 1 && neuron.v_reset == 0;
+  const auto fits = [&](std::size_t source) {
+    return plan_.nodes[source].planes <= 2 && !plan_.nodes[source].differential;
+  };
+  if (!plain || (specs.empty() && sum.terms.empty())) {
+    return {};
+  }
+  std::vector<double> up(layout.channels), down(layout.channels);
+  std::size_t inputs = 0;
+  for (const Term<R>& term : sum.terms) {
+    if (term.kind != Term<R>::Kind::copy || !fits(term.source)) {
+      return {};
+    }
+    ++inputs;
+    for (std::size_t c = 0; c < layout.channels; ++c) {
+      up[c] += std::abs(static_cast<double>(term.weight[c]));
+      down[c] += std::abs(static_cast<double>(term.weight[c]));
+    }
+  }
+  for (const Spec& spec : specs) {
+    if (!fits(spec.source) || !can_walk(spec.kernel)) {
+      return {};
+    }
+    const NodePlan<R>& source = plan_.nodes[spec.source];
+    const Conv& conv = spec.kernel.conv;
+    const std::size_t size = conv.kernel_height * conv.kernel_width;
+    inputs += size * spec.kernel.in.channels;
+    for (std::size_t c = 0; c < layout.channels; ++c) {
+      for (std::size_t i = 0; i < spec.kernel.in.channels; ++i) {
+        for (std::size_t k = 0; k < size; ++k) {
+          const double w = conv.weights[(c * spec.kernel.in.channels + i) * size + k] *
+                           static_cast<double>(source.amplitude[i]);
+          up[c] += source.planes == 2 ? std::abs(w) : std::max(w, 0.0);
+          down[c] += source.planes == 2 ? std::abs(w) : std::max(-w, 0.0);
+        }
+      }
+    }
+  }
+  if (inputs > 30000) {  // rounding alone could add up to as much
+    return {};
+  }
+  // Weights that are negligible compared with the threshold must not push the other numbers out
+  // of range.
+  const double largest = 1e18 / *std::ranges::max_element(neuron.threshold);
+  Buffer<R> scale(layout.pixel, R{1});
+  for (std::size_t c = 0; c < layout.channels; ++c) {
+    const double most = std::max(up[c], down[c]);
+    if (most > 0) {
+      const double fitting = (32767 - 0.5 * static_cast<double>(inputs)) / most;
+      scale[c] = static_cast<R>(std::min(fitting, largest));
+    }
+  }
+  return scale;
+}
+
+template <class R>
+void Planner<R>::finish_whole(Sum<R>& sum, const std::vector<Spec>& specs, NodePlan<R>& node) {
+  const std::span<const R> scale(node.scale);
+  const bool dense =
+      std::ranges::all_of(specs, [](const Spec& spec) {
+        return spec.kernel.conv.stride_y <= 2 && spec.kernel.conv.is_flat();
+      });
+  node.rows = node.layout.pixel == channel_unit && node.layout.height > 1 && dense ? 2 : 1;
+  node.block = node.rows == 2 ? 2 * channel_unit : block_for(specs, sizeof(Short));
+  for (const Term<R>& term : sum.terms) {
+    Term<Short> whole{Term<Short>::Kind::copy, term.source, nullptr, {}};
+    for (std::size_t c = 0; c < node.layout.pixel; ++c) {
+      whole.weight.push_back(static_cast<Short>(std::nearbyint(term.weight[c] * scale[c])));
+    }
+    sum.short_terms.push_back(std::move(whole));
+  }
+  sum.terms.clear();
+  for (const Spec& spec : specs) {
+    const std::span<const R> amplitude(plan_.nodes[spec.source].amplitude);
+    sum.short_terms.push_back(
+        {Term<Short>::Kind::events,
+         spec.source,
+         std::make_unique<EventConv<Short>>(event_conv<Short, R>(
+             node.rows == 2 ? paired(spec.kernel) : spec.kernel, amplitude, node.block, scale)),
+         {}});
+  }
+  // With constants, the bias is added to them and both are scaled together.
+  for (std::size_t c = 0; sum.constants.empty() && sum.folded.empty() && c < sum.bias.size(); ++c) {
+    sum.bias[c] *= scale[c];
+  }
+  const auto times = [&](Buffer<R>& values) {
+    for (std::size_t k = 0; k < values.size(); ++k) {
+      values[k] *= scale[k % node.layout.pixel];
+    }
+  };
+  times(node.threshold);
+  times(node.v_init);
+  for (std::size_t k = 0; k < node.pace.size(); ++k) {
+    node.pace[k] /= scale[k % node.layout.pixel];
+  }
+}
+
+template <class R>
+void Planner<R>::set_neuron(std::size_t i, const Neuron& neuron) {
+  NodePlan<R>& node = plan_.nodes[i];
+  constexpr R never = std::numeric_limits<R>::max() / 4;  // of channels that are padding
+  node.threshold = laid_out<R>(neuron.threshold, node.layout, never, node.threshold_everywhere);
+  const std::size_t steps = neuron.pace.size() / node.layout.channels;
+  node.pace.resize(steps * node.layout.pixel);
+  node.limit.assign(steps * node.layout.pixel, never);
+  for (std::size_t k = 0; k < neuron.pace.size(); ++k) {
+    const std::size_t to = k / node.layout.channels * node.layout.pixel + k % node.layout.channels;
+    node.pace[to] = static_cast<R>(neuron.pace[k]);
+    node.limit[to] = static_cast<R>(std::min(neuron.limit[k], static_cast<double>(never)));
+  }
+  node.v_init = laid_out<R>(neuron.v_init, node.layout, R{}, node.v_init_everywhere);
+  Sum<R> sum;
+  const std::vector<Spec> specs = collect(graph_[i].inputs[0], sum);
+  if (whole_) {
+    node.scale = whole_scale(neuron, sum, specs, node.layout);
+  }
+  if (node.scale.empty()) {
+    finish(sum, specs, node);
+  } else {
+    finish_whole(sum, specs, node);
+  }
+  node.sum = std::move(sum);
+}
+
+#define SPIKELET_PLAN_NEURONS(R)                                                    \
+  template Buffer<R> laid_out(const std::vector<double>&, const Layout&, R, bool&); \
+  template void Planner<R>::set_neuron(std::size_t, const Neuron&);
+SPIKELET_PLAN_NEURONS(float)
+SPIKELET_PLAN_NEURONS(double)
+#undef SPIKELET_PLAN_NEURONS
+
+}  // namespace spikelet::layers
