@@ -19,7 +19,8 @@ pytest.importorskip("matplotlib")
 pytest.importorskip("sklearn")
 
 FOLDER = Path(__file__).parents[2] / "examples"
-SCRIPTS = sorted(path.name for path in FOLDER.glob("*.py"))
+# The service runs until it is stopped; see tests/examples/test_serve.py.
+SCRIPTS = sorted(path.name for path in FOLDER.glob("*.py") if path.name != "serve.py")
 PNG = b"\x89PNG\r\n\x1a\n"
 Start = Callable[..., tuple[subprocess.CompletedProcess[str], Path]]
 Refusal = Callable[..., str]

@@ -1,23 +1,21 @@
-"""Shared by the readers of ANNs: a graph that is built layer by layer, and error messages with hints."""
+"""Shared by the readers of ANNs: a graph that is built layer by layer, operands, and error messages with hints."""
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spikelet._util.checks import fail, integer, named, shown
-from spikelet.layers import AdaptiveAvgPool2d, Add, Affine, Conv2d, Flatten, Layer, Shape, Upsample
-from spikelet.layers.graph import INPUT, Graph, Node
-from spikelet.layers.spiking_model import SpikingModel
+from spikelet.layers import Constant, Layer, Reshape, Shape
+from spikelet.layers.graph import Graph, Node
 
-__all__ = ["ERRORS", "Builder", "Call", "Data", "differing", "hint_for", "input_shape", "refuse"]
-
-Floats = NDArray[np.float64]
+__all__ = ["ERRORS", "Builder", "Call", "Data", "hint_for", "input_shape", "refuse"]
 
 # Exceptions that foreign code may raise on unexpected input.
 ERRORS = (
@@ -29,82 +27,46 @@ ERRORS = (
     TypeError,
     ValueError,
 )
-_RETRAIN = (
-    "the rate of a spiking neuron follows a ReLU of its input: "
-    "retrain with ReLU, or leave this layer out of the conversion"
-)
-_BOUNDED = "there is no layer with an upper bound: fine-tune with ReLU in its place"
+_ORDER = "the network has to end before it: apply it to `result.output`"
 _HINTS = {
     **dict.fromkeys(
-        [
-            "sigmoid",
-            "logsigmoid",
-            "tanh",
-            "gelu",
-            "silu",
-            "swish",
-            "elu",
-            "selu",
-            "celu",
-            "mish",
-            "softplus",
-            "softsign",
-            "hardswish",
-            "hardsigmoid",
-            "leakyrelu",
-            "prelu",
-            "rrelu",
-            "softshrink",
-            "hardshrink",
-            "tanhshrink",
-            "threshold",
-            "glu",
-            "erf",
-        ],
-        _RETRAIN,
-    ),
-    **dict.fromkeys(("relu6", "hardtanh", "clamp", "clip"), _BOUNDED),
-    **dict.fromkeys(
-        [
-            "layernorm",
-            "groupnorm",
-            "instancenorm",
-            "instancenorm2d",
-            "rmsnorm",
-            "localresponsenorm",
-            "lrn",
-            "instancenormalization",
-            "layernormalization",
-            "groupnormalization",
-        ],
-        "its statistics depend on the input: retrain with BatchNorm, or without normalisation",
-    ),
-    **dict.fromkeys(
-        ["convtranspose2d", "convtranspose", "convtranspose1d"],
-        "use nearest-neighbour upsampling and a convolution",
-    ),
-    **dict.fromkeys(
-        ["conv1d", "maxpool1d", "avgpool1d", "adaptiveavgpool1d"],
-        "use its 2d variant on images of height 1",
-    ),
-    **dict.fromkeys(
-        ["matmul", "bmm", "einsum", "multiheadattention", "scaleddotproductattention"],
-        "a product of two activations is not a sum of spikes: leave it out of the conversion",
-    ),
-    **dict.fromkeys(
-        ["lstm", "gru", "rnn", "lstmcell", "grucell", "rnncell"],
+        ["lstm", "gru", "rnn", "rnntanh", "rnnrelu", "lstmcell", "grucell", "rnnrelucell",
+         "rnntanhcell", "quantizedlstm"],
         "recurrent layers cannot be converted; `sl.Network` runs recurrent spiking networks",
     ),
-}
+    **dict.fromkeys(
+        ["embedding", "embeddingbag", "onehot"],
+        "pass embedded values: read the module behind the embedding, and look up its rows yourself",
+    ),
+    **dict.fromkeys(
+        ["argmax", "argmin", "argsort", "sort", "topk", "nonzero", "unique", "nms", "nonmaxsuppression", "kthvalue",
+         "median", "mode", "searchsorted", "bucketize"],
+        _ORDER,
+    ),
+    **dict.fromkeys(
+        ["eq", "ne", "lt", "le", "gt", "ge", "equal", "greater", "less", "greaterorequal", "lessorequal", "isnan",
+         "isinf", "logicaland", "logicalor", "logicalnot", "round", "floor", "ceil", "trunc", "sign", "heaviside"],
+        "it has steps, which rates do not follow: leave it out of the network, or apply it to `result.output`",
+    ),
+    **dict.fromkeys(
+        ["rand", "randn", "randlike", "randnlike", "bernoulli", "normal", "multinomial", "rrelu", "gumbelsoftmax",
+         "fractionalmaxpool2d"],
+        "an ANN must give the same output for the same input: remove the random operator",
+    ),
+    **dict.fromkeys(
+        ["maxunpool1d", "maxunpool2d", "maxunpool3d"],
+        "use upsampling or a transposed convolution",
+    ),
+    **dict.fromkeys(["gridsample", "gridsampler", "deformconv2d", "roialign"],
+        "its sampling points must not depend on the input: use `interpolate`, or a convolution"),
+}  # fmt: skip
 
 
 def hint_for(operator: str) -> str:
-    """Return a hint for an operator that is not supported."""
+    """Return a remedy for an operator that is not supported."""
     return _HINTS.get(
         operator.lower().replace("_", "").removesuffix("default"),
-        "supported are linear and convolutional layers, BatchNorm, ReLU, pooling, sums, "
-        "concatenation, flattening and nearest-neighbour upsampling: use these instead, "
-        "or leave it out of the conversion",
+        "docs/conversion.md lists the supported operators: use these instead, or leave it out of the conversion",
     )
 
 
@@ -130,12 +92,13 @@ class Builder:
 
     Parameters
     ----------
-    shape : tuple of int
-        Shape of one input sample.
+    inputs : mapping of str to tuple of int
+        Shape of one sample of each input.
     """
 
-    def __init__(self, shape: Shape) -> None:
-        self.shapes: dict[str, Shape] = {INPUT: shape}
+    def __init__(self, inputs: Mapping[str, Shape]) -> None:
+        self.inputs = tuple(inputs)
+        self.shapes: dict[str, Shape] = dict(inputs)
         self._nodes: dict[str, Node] = {}
 
     def unique(self, name: str) -> str:
@@ -155,117 +118,47 @@ class Builder:
         self._nodes[name] = Node(name, layer, inputs)
         return name
 
-    def graph(self, where: str, output: str) -> Graph:
-        """Return the graph of all layers that lead to the output."""
-        if output == INPUT:
-            fail(where, "output", "the input itself", "must come from at least one layer")
-        needed, stack = set(), [output]
+    def output(self, where: str, source: str, name: str = "") -> str:
+        """Return a layer for an output: a copy of an input is a layer of its own, and so is an output with a name."""
+        if source in self.inputs or (name and name != source):
+            return self.add(where, name or "output", Reshape(self.shapes[source]), source)
+        return source
+
+    def graph(self, where: str, outputs: Sequence[str]) -> Graph:
+        """Return the graph of all layers that lead to the outputs."""
+        needed, stack = set(), list(outputs)
         while stack:
             name = stack.pop()
-            if name != INPUT and name not in needed:
+            if name not in self.inputs and name not in needed:
                 needed.add(name)
                 stack.extend(self._nodes[name].inputs)
-        # The output comes last: layers that were added after it are not needed.
-        return Graph((n for n in self._nodes.values() if n.name in needed), where)
-
-    def global_mean(self, where: str, name: str, source: str, *, keepdim: bool) -> str:
-        """Average each channel."""
-        if keepdim:
-            return self.add(where, name, AdaptiveAvgPool2d(1), source)
-        inner = self.add(where, f"{name}.pool", AdaptiveAvgPool2d(1), source)
-        return self.add(where, name, Flatten(), inner)
-
-    def per_channel(self, where: str, source: str, constant: Floats) -> Floats:
-        """Return a constant that broadcasts with batches as one number for each channel."""
-        shape = self.shapes[source]
-        samples = constant.shape[0] if constant.ndim == len(shape) + 1 else 1
-        rule = "a constant must be one number, or one for each channel"
-        what = f"takes a constant of shape {constant.shape} for samples of shape {shape}"
-        try:
-            full = np.broadcast_to(constant, (samples, *shape))
-        except ValueError:
-            refuse(where, what, rule)
-        flat = full.reshape(samples, shape[0], -1)
-        if (flat != flat[:1, :, :1]).any():
-            refuse(where, what, rule)
-        return np.array(flat[0, :, 0])
-
-    def scaled(
-        self,
-        where: str,
-        name: str,
-        source: str,
-        scale: Floats | float = 1.0,
-        shift: Floats | None = None,
-    ) -> str:
-        """Multiply by constants and add constants, which broadcast with batches."""
-        factors = self.per_channel(where, source, np.asarray(scale, dtype=np.float64))
-        offsets = None if shift is None else self.per_channel(where, source, np.asarray(shift))
-        with named(where):
-            layer = Affine(factors, offsets)
-        return self.add(where, name, layer, source)
-
-    def total(self, where: str, name: str, sources: list[str]) -> str:
-        """Add up several layers."""
-        return self.add(where, name, Add(), *sources)
-
-    def picked(
-        self,
-        where: str,
-        name: str,
-        source: str,
-        *,
-        stride: tuple[int, int] = (1, 1),
-        padding: tuple[int, int, int, int] = (0, 0, 0, 0),
-        before: int = 0,
-        after: int = 0,
-    ) -> str:
-        """Take every `stride`-th pixel, and pad with zeros at the sides and with channels of zeros."""
-        shape = self.shapes[source]
-        if len(shape) != 3:
-            refuse(
-                where,
-                f"takes samples of shape {shape}",
-                "samples must be (channels, height, width)",
-            )
-        n = shape[0]
-        if before or after:  # a selection of channels
-            weight = np.zeros((before + n + after, n, 1, 1))
-            weight[before + np.arange(n), np.arange(n)] = 1
-            layer = Conv2d(weight, stride=stride, padding=padding)
-        else:
-            layer = Conv2d(np.ones((n, 1, 1, 1)), stride=stride, padding=padding, groups=n)
-        return self.add(where, name, layer, source)
+        nodes = [n for n in self._nodes.values() if n.name in needed]
+        return Graph(nodes, where, inputs=self.inputs, outputs=tuple(outputs))
 
 
 @dataclass(frozen=True)
 class Data:
-    """An operand that depends on the input: the output of a layer.
+    """A tensor that depends on the input: the output of a layer.
 
     Parameters
     ----------
     source : str
-        The layer.
-    view : tuple of int, optional
-        Another shape of one sample, in which its values are viewed.
-    where : str
-        The operator that made the view, for error messages.
+        The layer, or an input.
+    axis : int
+        The axis of the tensor along which the samples of a batch lie.
+    merged : bool
+        This axis has batch * k entries, sample after sample, and a sample has k entries there: the windows of a Swin
+        transformer. Without it, a sample lacks this axis.
     """
 
     source: str
-    view: Shape | None = None
-    where: str = ""
+    axis: int = 0
+    merged: bool = False
 
     @property
-    def name(self) -> str:
-        """The layer, for operators that take it without a view."""
-        if self.view is not None:
-            refuse(
-                self.where,
-                f"reshapes samples to {self.view}",
-                "a shape can only be flattened to a vector, sample by sample",
-            )
-        return self.source
+    def layout(self) -> tuple[int, bool]:
+        """Where the batch is."""
+        return self.axis, self.merged
 
 
 @dataclass(frozen=True)
@@ -295,71 +188,83 @@ class Call:
         """Raise an error that says why the operator cannot be converted."""
         refuse(self.where, what, hint)
 
+    def inner(self, name: str) -> Call:
+        """Return a call for a part of the operator, whose layers are called ``operator.name``."""
+        return dataclasses.replace(self, name=f"{self.name}.{name}")
+
     def shape(self, x: Data) -> Shape:
         """Return the shape of one sample of an operand."""
-        return self.builder.shapes[x.name]
+        return self.builder.shapes[x.source]
 
-    def add(self, layer: Layer, *sources: Data) -> Data:
-        """Add a layer with the name of this call."""
-        return Data(self.builder.add(self.where, self.name, layer, *(s.name for s in sources)))
+    def tensor(self, x: Data) -> Shape:
+        """Return the shape of an operand for a batch."""
+        shape = list(self.shape(x))
+        if x.merged:
+            shape[x.axis] *= self.batch
+        else:
+            shape.insert(x.axis, self.batch)
+        return tuple(shape)
 
-    def operands(self, *xs: object) -> list[Data]:
+    def axis(self, x: Data, d: int) -> int:
+        """Return the axis of one sample for an axis of the tensor; the batch is refused."""
+        n = len(self.tensor(x))
+        if not -n <= d < n:
+            self.refuse(f"works along dimension {d}", f"the tensor has {n} dimensions")
+        d %= n
+        if x.merged:
+            if d == x.axis and self.batch > 1:
+                self.refuse_batch(d)
+            return d
+        if d == x.axis:
+            self.refuse_batch(d)
+        return d - (d > x.axis)
+
+    def refuse_batch(self, d: int) -> NoReturn:
+        """Refuse an operator that mixes the samples of a batch."""
+        self.refuse(
+            f"works along dimension {d}, which is the batch",
+            "samples must stay apart: the first dimension of the input is the batch (batch_first=True)",
+        )
+
+    def add(self, layer: Layer, *operands: Data) -> Data:
+        """Add a layer with the name of this call; the batch stays where the first operand has it."""
+        name = self.builder.add(self.where, self.name, layer, *(x.source for x in operands))
+        return dataclasses.replace(operands[0], source=name)
+
+    def constant(self, sample: NDArray[Any], like: Data) -> Data:
+        """Add a constant, given for one sample, with the batch where an operand has it."""
+        with named(self.where):
+            layer = Constant(np.array(sample, dtype=np.float64))
+        return dataclasses.replace(like, source=self.builder.add(self.where, self.name, layer))
+
+    def reshaped(self, x: Data, shape: Shape, axis: int | None = None, *, merged: bool | None = None) -> Data:  # fmt: skip
+        """Give one sample another shape, and the batch another place; without a layer if the shape remains."""
+        axis = x.axis if axis is None else axis
+        merged = x.merged if merged is None else merged
+        if shape != self.shape(x):
+            x = self.add(Reshape(shape), x)
+        return Data(x.source, axis, merged)
+
+    def batch_first(self, x: Data) -> Data:
+        """Check that a tensor is [batch, ...], and return it."""
+        if x.axis or x.merged:
+            self.refuse(
+                f"takes a tensor of shape {self.tensor(x)}, in which samples do not come first",
+                "the first dimension must be the batch, and nothing else",
+            )
+        return x
+
+    def data(self, *xs: object) -> list[Data]:
         """Check that operands depend on the input."""
         if not all(isinstance(x, Data) for x in xs):
             self.refuse("takes a constant as an operand", "the operand must depend on the input")
         return [x for x in xs if isinstance(x, Data)]
 
-    def reshaped(self, x: Data) -> Data:
-        """Reshape an operand to the shape of the result, keeping the order of its values."""
-        if self.result[:1] != (self.batch,) or len(self.result) < 2:
-            self.refuse(
-                f"reshapes {self.builder.shapes[x.source]} to {self.result}",
-                "the first dimension must remain the batch",
-            )
-        shape, before = self.result[1:], self.builder.shapes[x.source]
-        if shape == before:
-            return Data(x.source)
-        if shape == (math.prod(before),):
-            return self.add(Flatten(), Data(x.source))
-        # This may be an intermediate shape: x.squeeze(-1).squeeze(-1).
-        return Data(x.source, shape, self.where)
-
-    def upsampled(self, x: Data) -> Data:
-        """Repeat pixels to reach the shape of the result."""
-        before, after = self.shape(x)[1:], self.result[2:]
-        if len(before) != 2 or any(m % n for n, m in zip(before, after, strict=True)):
-            self.refuse(f"upsamples {before} to {after}", "the factor must be an integer")
-        v, h = (m // n for n, m in zip(before, after, strict=True))
-        return self.add(Upsample((v, h)), x)
-
     def check(self, found: Data) -> None:
         """Check that the layers give the shape of the operator's output."""
-        shape = (self.batch, *(found.view or self.builder.shapes[found.source]))
-        if shape != self.result:
+        shape = self.tensor(found)
+        if shape != self.result and math.prod(shape) != math.prod(self.result):
             self.refuse(
                 f"gives shape {self.result}, but its layers give {shape}",
                 "the first dimension must remain the batch",
             )
-
-
-def differing(graph: Graph, x: Floats, expected: dict[str, Floats], tolerance: float) -> str | None:
-    """Return the first layer whose activations differ from the expected ones, or None.
-
-    Parameters
-    ----------
-    graph : Graph
-    x : array, [batch, ...]
-    expected : dict of arrays, [batch, ...]
-        Activations by name of the layer; layers may be missing.
-    tolerance : float
-        Relative to the largest activation of the layer.
-    """
-    names = [node.name for node in graph if node.name in expected]
-    ann = SpikingModel(graph, dtype="float64", threads=1)
-    result = ann.run(x, steps=1, record=[f"{name}.mean" for name in names])
-    for node in graph:
-        if node.name in expected:
-            a, b = result[f"{node.name}.mean"], expected[node.name]
-            if a.shape != b.shape or not np.abs(a - b).max() <= tolerance * np.abs(b).max():
-                return node.name
-    return None

@@ -1,36 +1,141 @@
-"""Layers of a `SpikingModel`: neurons, and the linear layers between them.
+"""Layers of a `SpikingModel`: neurons, and the layers between them.
 
 Shapes are those of one sample, without batch and time: ``(C, H, W)`` for images, ``(N,)`` for vectors; arrays are laid
 out as in PyTorch. A layer is an immutable description that knows the shape of its output; the core does the work.
 
-Linear layers (`Linear`, `Conv2d`, `AvgPool2d`, `AdaptiveAvgPool2d`, `Flatten`, `Add`, `Concat`, `Upsample`, `Affine`) have
-no memory: their output at a step depends on their input at that step alone. Neurons (`IF`, `LIF`) integrate it. `ReLU` is
-an analog neuron: it takes the mean of its input over all steps, and its output is constant.
+Linear layers (`Linear`, convolutions, means, sums, `Affine`, `Resize`) have no memory: their output at a step depends on
+their input at that step alone. A `Movement` only moves values, so that spikes stay spikes. Neurons (`IF`, `LIF`) integrate
+their input. `ReLU` is an analog neuron: it takes the mean of its input over all steps, and its output is constant. A
+`Graded` unit sends values whose mean is a function of its mean input at each step.
 """
 
 from __future__ import annotations
 
 from spikelet.layers.base import Layer, Shape
-from spikelet.layers.linear import Add, Affine, Concat, Conv2d, Flatten, Linear, Upsample
-from spikelet.layers.neurons import IF, LIF, Neuron, PredictiveIF, ReLU
-from spikelet.layers.pools import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
+from spikelet.layers.convolution import (
+    Conv1d,
+    Conv2d,
+    Conv3d,
+    ConvTranspose1d,
+    ConvTranspose2d,
+    ConvTranspose3d,
+)
+from spikelet.layers.foreign import Foreign
+from spikelet.layers.graded import (
+    Activation,
+    Divide,
+    Graded,
+    GroupNorm,
+    LayerNorm,
+    LocalResponseNorm,
+    LogSoftmax,
+    MatMul,
+    Maximum,
+    Minimum,
+    Multiply,
+    Reduce,
+    RMSNorm,
+    Softmax,
+)
+from spikelet.layers.linear import (
+    Add,
+    Affine,
+    Concat,
+    Constant,
+    Linear,
+)
+from spikelet.layers.movement import (
+    Expand,
+    Flatten,
+    Movement,
+    Pad,
+    Permute,
+    Reshape,
+    Roll,
+    Slice,
+    Take,
+    Tile,
+    Upsample,
+)
+from spikelet.layers.neurons import (
+    IF,
+    LIF,
+    Neuron,
+    PredictiveIF,
+    ReLU,
+)
+from spikelet.layers.pools import (
+    AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d,
+    AdaptiveAvgPool3d,
+    AdaptiveMaxPool1d,
+    AdaptiveMaxPool2d,
+    AdaptiveMaxPool3d,
+    AvgPool1d,
+    AvgPool2d,
+    AvgPool3d,
+    MaxPool1d,
+    MaxPool2d,
+    MaxPool3d,
+)
+from spikelet.layers.resize import Resize
 
 __all__ = [
     "IF",
     "LIF",
+    "Activation",
+    "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
+    "AdaptiveAvgPool3d",
+    "AdaptiveMaxPool1d",
+    "AdaptiveMaxPool2d",
+    "AdaptiveMaxPool3d",
     "Add",
     "Affine",
+    "AvgPool1d",
     "AvgPool2d",
+    "AvgPool3d",
     "Concat",
+    "Constant",
+    "Conv1d",
     "Conv2d",
+    "Conv3d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+    "ConvTranspose3d",
+    "Divide",
+    "Expand",
     "Flatten",
+    "Foreign",
+    "Graded",
+    "GroupNorm",
     "Layer",
+    "LayerNorm",
     "Linear",
+    "LocalResponseNorm",
+    "LogSoftmax",
+    "MatMul",
+    "MaxPool1d",
     "MaxPool2d",
+    "MaxPool3d",
+    "Maximum",
+    "Minimum",
+    "Movement",
+    "Multiply",
     "Neuron",
+    "Pad",
+    "Permute",
     "PredictiveIF",
+    "RMSNorm",
     "ReLU",
+    "Reduce",
+    "Reshape",
+    "Resize",
+    "Roll",
     "Shape",
+    "Slice",
+    "Softmax",
+    "Take",
+    "Tile",
     "Upsample",
 ]

@@ -15,17 +15,29 @@ from spikelet._util.checks import fail, integer, numbers, require
 from spikelet._util.tensors import detached
 
 Shape: TypeAlias = tuple[int, ...]
-Pair: TypeAlias = int | tuple[int, int]
 Floats: TypeAlias = NDArray[np.float64]
 
 MAX_SIZE = 1 << 16  # of kernels, strides and factors
+MAX_LENGTH = 1 << 31  # of an axis
+MAX_RANK = 16
+_AXES = {
+    1: ("length",),
+    2: ("vertical", "horizontal"),
+    3: ("depth", "vertical", "horizontal"),
+}
+_SIDES = {
+    1: "(left, right)",
+    2: "(top, bottom, left, right)",
+    3: "(front, back, top, bottom, left, right)",
+}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Layer:
     """Base class of all layers."""
 
-    inputs: ClassVar[int | None] = 1  # number of inputs; None: two or more
+    inputs: ClassVar[int | None] = 1  # number of inputs; None: `fewest` or more
+    fewest: ClassVar[int] = 2
 
     def output_shape(self, shapes: Sequence[Shape], name: str = "") -> Shape:
         """Return the output shape of this layer for one sample.
@@ -45,8 +57,8 @@ class Layer:
         where = f"{type(self).__name__} '{name}'" if name else type(self).__name__
         if self.inputs is not None and len(shapes) != self.inputs:
             fail(where, "inputs", len(shapes), f"must be {self.inputs}")
-        if self.inputs is None and len(shapes) < 2:
-            fail(where, "inputs", len(shapes), "must be at least 2")
+        if self.inputs is None and len(shapes) < self.fewest:
+            fail(where, "inputs", len(shapes), f"must be at least {self.fewest}")
         return self._shape(where, [tuple(s) for s in shapes])
 
     def _shape(self, where: str, shapes: list[Shape]) -> Shape:  # noqa: ARG002
@@ -81,6 +93,8 @@ class Layer:
         shown = []
         for f in dataclasses.fields(self):
             value = getattr(self, f.name)
+            if isinstance(value, np.ndarray) and value.ndim == 0:
+                value = value.item()
             if isinstance(value, np.ndarray):
                 shown.append(f"{f.name}={'x'.join(map(str, value.shape))} array")
             elif value is not None and not (
@@ -88,6 +102,15 @@ class Layer:
             ):
                 shown.append(f"{f.name}={value!r}")
         return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def any_array(where: str, argument: str, value: ArrayLike) -> Floats:
+    """Return a number, or a non-empty array, of finite numbers."""
+    array = numbers(where, argument, detached(where, argument, value), dimensions=MAX_RANK)
+    if array.size == 0:
+        fail(where, argument, array.shape, "must not be empty", got="shape")
+    require(where, argument, array, "finite")
+    return np.array(array)
 
 
 def finite_array(where: str, argument: str, value: ArrayLike, dimensions: int) -> Floats:
@@ -138,21 +161,72 @@ def bias_of(where: str, bias: ArrayLike | None, n: int, argument: str = "bias") 
     return array
 
 
-def pair(where: str, argument: str, value: Pair, low: int) -> tuple[int, int]:
-    """Return a vertical and a horizontal integer, both at least `low`."""
+def integers(
+    where: str, argument: str, value: Any, low: int, high: int = MAX_LENGTH
+) -> tuple[int, ...]:
+    """Return integers in [low, high], given as a sequence."""
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
+        fail(where, argument, value, "must be a sequence of integers", error=TypeError)
+    if len(value) > MAX_RANK:
+        fail(where, argument, len(value), f"must have at most {MAX_RANK} entries", got="length")
+    return tuple(integer(where, argument, v, low, high) for v in value)
+
+
+def sizes(
+    where: str, argument: str, value: Any, axes: int, low: int, high: int = MAX_SIZE
+) -> tuple[int, ...]:
+    """Return one integer for each of the last `axes` axes, all at least `low`; a single one stands for all."""
     if isinstance(value, (tuple, list)):
-        if len(value) != 2:
-            fail(where, argument, value, "must be one integer or two (vertical, horizontal)")
-        a, b = (integer(where, argument, v, low, MAX_SIZE) for v in value)
-        return a, b
-    n = integer(where, argument, value, low, MAX_SIZE)
-    return n, n
+        given = tuple(integer(where, argument, v, low, high) for v in value)
+        if len(given) != axes:
+            rule = f"must be one integer or {axes} ({', '.join(_AXES[axes])})"
+            fail(where, argument, value, rule)
+        return given
+    return (integer(where, argument, value, low, high),) * axes
 
 
-def image_shape(where: str, shape: Shape) -> tuple[int, int, int]:
-    """Check that a shape is that of an image, and return it."""
-    if len(shape) != 3:
-        fail(where, "input shape", shape, "must be (channels, height, width)")
+def sides(where: str, argument: str, value: Any, axes: int) -> tuple[int, ...]:
+    """Return the padding before and after each of the last `axes` axes, in turn."""
+    if isinstance(value, (tuple, list)) and len(value) == 2 * axes:
+        return tuple(integer(where, argument, p, 0, MAX_SIZE) for p in value)
+    if isinstance(value, (tuple, list)) and len(value) != axes:
+        names = f"({', '.join(_AXES[axes])})"
+        fail(where, argument, value, f"must be one integer, {names} or {_SIDES[axes]}")
+    return tuple(p for p in sizes(where, argument, value, axes, 0) for _ in range(2))
+
+
+def axis_of(where: str, argument: str, axis: int, dimensions: int) -> int:
+    """Return an axis of a sample counted from its first one."""
+    if not -dimensions <= axis < dimensions:
+        rule = f"must lie in {-dimensions} .. {dimensions - 1} for a sample of {dimensions} axes"
+        fail(where, argument, axis, rule)
+    return axis % dimensions
+
+
+def axes_of(where: str, argument: str, axes: Sequence[int], dimensions: int) -> tuple[int, ...]:
+    """Return different axes of a sample, sorted."""
+    found = sorted({axis_of(where, argument, axis, dimensions) for axis in axes})
+    if len(found) != len(axes):
+        fail(where, argument, tuple(axes), "must name different axes")
+    return tuple(found)
+
+
+def broadcast(where: str, shapes: Sequence[Shape]) -> Shape:
+    """Return the common shape of inputs that may have size 1, or no axis, where others are larger."""
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError:
+        rule = "must be equal, or 1 where they differ"
+        fail(where, "input shapes", tuple(shapes), rule)
+
+
+def volume_shape(where: str, shape: Shape, axes: int) -> Shape:
+    """Check that a shape is that of channels and `axes` spatial axes, and return it."""
+    if len(shape) != axes + 1:
+        names = {1: "length", 2: "height, width", 3: "depth, height, width"}[axes]
+        fail(where, "input shape", shape, f"must be (channels, {names})")
     return shape
 
 

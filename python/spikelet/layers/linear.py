@@ -8,17 +8,18 @@ from typing import Any, ClassVar
 
 from spikelet._util.checks import fail, integer
 from spikelet.layers.base import (
-    MAX_SIZE,
+    MAX_RANK,
+    Floats,
     Layer,
     Shape,
+    any_array,
+    axis_of,
     bias_of,
-    count_windows,
+    broadcast,
     finite_array,
-    image_shape,
-    pair,
 )
 
-__all__ = ["Add", "Affine", "Concat", "Conv2d", "Flatten", "Linear", "Upsample"]
+__all__ = ["Add", "Affine", "Concat", "Constant", "Linear"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -46,124 +47,111 @@ class Linear(Layer):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Conv2d(Layer):
-    """A convolution as in PyTorch: kernels slide over an image that is padded with zeros.
-
-    Parameters
-    ----------
-    weight : array-like, [out, in / groups, kernel height, kernel width]
-    bias : array-like, [out], optional
-    stride, dilation : int or (vertical, horizontal)
-    padding : int, (vertical, horizontal) or (top, bottom, left, right)
-    groups : int
-        Number of groups; the outputs of a group see only the inputs of that group.
-    """
-
-    weight: Any
-    bias: Any = None
-    stride: Any = 1
-    padding: Any = 0
-    dilation: Any = 1
-    groups: int = 1
-
-    def __post_init__(self) -> None:
-        where = self._name()
-        self._set("weight", finite_array(where, "weight", self.weight, 4))
-        self._set("bias", bias_of(where, self.bias, len(self.weight)))
-        self._set("stride", pair(where, "stride", self.stride, 1))
-        self._set("dilation", pair(where, "dilation", self.dilation, 1))
-        if isinstance(self.padding, (tuple, list)) and len(self.padding) == 4:
-            sides = tuple(integer(where, "padding", p, 0, MAX_SIZE) for p in self.padding)
-        else:
-            v, h = pair(where, "padding", self.padding, 0)
-            sides = (v, v, h, h)
-        self._set("padding", sides)
-        self._set("groups", integer(where, "groups", self.groups, 1))
-        if len(self.weight) % self.groups:
-            fail(where, "groups", self.groups, f"must divide the {len(self.weight)} outputs")
-
-    def _shape(self, where: str, shapes: list[Shape]) -> Shape:
-        c, h, w = image_shape(where, shapes[0])
-        out, per_group, kh, kw = self.weight.shape
-        if c != per_group * self.groups:
-            fail(where, "input channels", c, f"must be {per_group * self.groups}")
-        top, bottom, left, right = self.padding
-        return (
-            out,
-            count_windows(where, h, kh, self.stride[0], (top, bottom), self.dilation[0]),
-            count_windows(where, w, kw, self.stride[1], (left, right), self.dilation[1]),
-        )
-
-
-@dataclass(frozen=True, eq=False, repr=False)
 class Affine(Layer):
-    """An affine map of each channel, ``y = scale x + shift``: BatchNorm that could not be folded.
+    """An affine map of each value, ``y = scale x + shift``: BatchNorm that could not be folded, scales of layers.
 
     Parameters
     ----------
-    scale : array-like, [channels]
-    shift : array-like, [channels], optional
+    scale : float, array-like of [channels], or of the shape of a sample
+        An array of the shape of a sample may have size 1 along some axes.
+    shift : float or array-like, optional
+        Of the same shapes. Added at every step.
     """
 
     scale: Any
     shift: Any = None
 
     def __post_init__(self) -> None:
-        self._set("scale", finite_array(self._name(), "scale", self.scale, 1))
-        self._set("shift", bias_of(self._name(), self.shift, len(self.scale), "shift"))
+        where = self._name()
+        self._set("scale", any_array(where, "scale", self.scale))
+        if self.shift is not None:
+            self._set("shift", any_array(where, "shift", self.shift))
 
     def _shape(self, where: str, shapes: list[Shape]) -> Shape:
-        if shapes[0][0] != len(self.scale):
-            fail(where, "input channels", shapes[0][0], f"must be {len(self.scale)}")
-        return shapes[0]
+        shape = shapes[0]
+        for argument in ("scale", "shift"):
+            value = getattr(self, argument)
+            if value is None:
+                continue
+            if value.ndim == 1 and len(value) != shape[0]:
+                fail(where, "input channels", shape[0], f"must be {len(value)}")
+            if value.ndim > 1 and (
+                value.ndim != len(shape)
+                or any(n not in (1, m) for n, m in zip(value.shape, shape, strict=True))
+            ):
+                rule = f"must be one number, or have the shape ({shape[0]},) or {shape}"
+                fail(where, argument, value.shape, rule, got="shape")
+        return shape
 
+    def over(self, shape: Shape) -> tuple[Floats, Floats | None]:
+        """Return scale and shift in a shape that broadcasts to samples of this shape."""
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Flatten(Layer):
-    """Flatten an image to a vector, channel by channel and row by row (PyTorch's order)."""
+        def shaped(value: Floats) -> Floats:
+            return value.reshape(-1, *[1] * (len(shape) - 1)) if value.ndim == 1 else value
 
-    def _shape(self, where: str, shapes: list[Shape]) -> Shape:  # noqa: ARG002
-        return (math.prod(shapes[0]),)
+        return shaped(self.scale), None if self.shift is None else shaped(self.shift)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Add(Layer):
-    """The sum of two or more inputs of the same shape, as at the shortcuts of a ResNet."""
+    """The sum of two or more inputs, as at the shortcuts of a ResNet.
+
+    Shapes are equal, or broadcast as in numpy: an input may have size 1 along axes where others are larger.
+    """
 
     inputs: ClassVar[int | None] = None
 
     def _shape(self, where: str, shapes: list[Shape]) -> Shape:
-        if len(set(shapes)) > 1:
-            fail(where, "input shapes", tuple(shapes), "must be equal")
-        return shapes[0]
+        return broadcast(where, shapes)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Concat(Layer):
-    """Concatenate two or more inputs along the channels."""
-
-    inputs: ClassVar[int | None] = None
-
-    def _shape(self, where: str, shapes: list[Shape]) -> Shape:
-        if len({s[1:] for s in shapes}) > 1 or len({len(s) for s in shapes}) > 1:
-            fail(where, "input shapes", tuple(shapes), "must be equal except for the channels")
-        return (sum(s[0] for s in shapes), *shapes[0][1:])
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Upsample(Layer):
-    """Repeat each pixel as a rectangle of equal pixels (nearest-neighbour upsampling).
+    """Concatenate two or more inputs along an axis.
 
     Parameters
     ----------
-    scale_factor : int or (vertical, horizontal)
+    axis : int
+        Axis of a sample; 0 are the channels.
     """
 
-    scale_factor: Any
+    inputs: ClassVar[int | None] = None
+
+    axis: int = 0
 
     def __post_init__(self) -> None:
-        self._set("scale_factor", pair(self._name(), "scale_factor", self.scale_factor, 1))
+        axis = integer(self._name(), "axis", self.axis, -MAX_RANK, MAX_RANK - 1)
+        self._set("axis", axis)
 
     def _shape(self, where: str, shapes: list[Shape]) -> Shape:
-        c, h, w = image_shape(where, shapes[0])
-        return (c, h * self.scale_factor[0], w * self.scale_factor[1])
+        axis = axis_of(where, "axis", self.axis, len(shapes[0]))
+        if len({(len(s), s[:axis], s[axis + 1 :]) for s in shapes}) > 1:
+            what = f"axis {axis}" if axis else "the channels"
+            fail(where, "input shapes", tuple(shapes), f"must be equal except for {what}")
+        total = sum(s[axis] for s in shapes)
+        return (*shapes[0][:axis], total, *shapes[0][axis + 1 :])
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Constant(Layer):
+    """Values that do not depend on the input: class tokens, position embeddings. It has no inputs.
+
+    In a list of layers it has to be given as ``(name, Constant(value), ())``.
+
+    Parameters
+    ----------
+    value : array-like
+        Values of one sample.
+    """
+
+    inputs: ClassVar[int | None] = 0
+
+    value: Any
+
+    def __post_init__(self) -> None:
+        value = any_array(self._name(), "value", self.value)
+        self._set("value", value.reshape(value.shape or (1,)))
+
+    def _shape(self, where: str, shapes: list[Shape]) -> Shape:  # noqa: ARG002
+        shape: Shape = self.value.shape
+        return shape

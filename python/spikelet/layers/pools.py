@@ -1,111 +1,235 @@
-"""Pooling: means and maxima over windows of an image."""
+"""Pooling: means and maxima over windows of sequences, images and volumes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 
-from spikelet._util.checks import choice, fail
-from spikelet.layers.base import Layer, Shape, count_windows, image_shape, pair
+from spikelet._util.checks import choice, fail, integer
+from spikelet.layers.base import MAX_LENGTH, Layer, Shape, count_windows, sides, sizes, volume_shape
 
-__all__ = ["AdaptiveAvgPool2d", "AvgPool2d", "MaxPool2d"]
+__all__ = [
+    "AdaptiveAvgPool1d",
+    "AdaptiveAvgPool2d",
+    "AdaptiveAvgPool3d",
+    "AdaptiveMaxPool1d",
+    "AdaptiveMaxPool2d",
+    "AdaptiveMaxPool3d",
+    "AvgPool1d",
+    "AvgPool2d",
+    "AvgPool3d",
+    "MaxPool1d",
+    "MaxPool2d",
+    "MaxPool3d",
+    "MeanPool",
+    "Pool",
+    "Windows",
+]
+
+Of: TypeAlias = Literal["counts", "steps"]
+
+_WINDOWS = """
+
+    Parameters
+    ----------
+    kernel_size : int, or one for each axis
+    stride : int, or one for each axis, optional
+        Distance between windows; by default the kernel size.
+    padding : int, one for each axis, or one for each side (before and after each axis, in turn)
+    ceil_mode : bool
+        Keep a last window that lies partly outside the input.
+"""
+_MEAN = (
+    _WINDOWS
+    + """    count_include_pad : bool
+        Include the zeros of the padding in the mean.
+    dilation : int, or one for each axis
+        Distance between the values of a window.
+    divisor_override : int, optional
+        Divide each sum by this number.
+"""
+)
+_OF = """    of : "counts" or "steps"
+        "counts" as described above; "steps" takes the maximum of each step by itself, as max_pool2d of a raster does.
+"""
+_MAXIMUM = (
+    """
+
+    For spikes, it is the maximum of the *counts so far*: a window has spiked as often as its most active neuron, not as
+    often as all of them together, which would fire too much. It sends at most one spike per step, and its mean over time
+    is exactly the maximum of the means."""
+    + _WINDOWS
+    + _OF
+    + """    dilation : int, or one for each axis
+        Distance between the values of a window.
+"""
+)
+_ADAPTIVE = """
+
+    Parameters
+    ----------
+    output_size : int, or one for each axis
+        None, as one of several entries, keeps the size of that axis.
+"""
+
+
+class Windows(NamedTuple):
+    """Windows along one axis: window i sees ``begin[i], begin[i] + step, ...`` below ``end[i]``."""
+
+    begin: list[int]
+    end: list[int]
+    step: int = 1
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class _Pool2d(Layer):
+class Pool(Layer):
+    """Base class of all pools."""
+
+    axes: ClassVar[int]
+
+    def windows(self, shape: Shape, where: str = "pool") -> list[Windows]:
+        """Return the windows along each spatial axis of an input of this shape."""
+        raise NotImplementedError
+
+    def _shape(self, where: str, shapes: list[Shape]) -> Shape:
+        shape = volume_shape(where, shapes[0], self.axes)
+        return (shape[0], *(len(w.begin) for w in self.windows(shape, where)))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class _Sliding(Pool):
     kernel_size: Any
     stride: Any = None
     padding: Any = 0
     ceil_mode: bool = False
 
+    # A field of the subclasses, behind theirs.
+    dilation: ClassVar[Any]
+
     def __post_init__(self) -> None:
         where = self._name()
-        self._set("kernel_size", pair(where, "kernel_size", self.kernel_size, 1))
+        self._set("kernel_size", sizes(where, "kernel_size", self.kernel_size, self.axes, 1))
         stride = self.kernel_size if self.stride is None else self.stride
-        self._set("stride", pair(where, "stride", stride, 1))
-        self._set("padding", pair(where, "padding", self.padding, 0))
-        for k, p in zip(self.kernel_size, self.padding, strict=True):
-            if 2 * p > k:
-                fail(where, "padding", self.padding, f"must be at most half of {self.kernel_size}")
+        self._set("stride", sizes(where, "stride", stride, self.axes, 1))
+        self._set("dilation", sizes(where, "dilation", self.dilation, self.axes, 1))
+        padding = sides(where, "padding", self.padding, self.axes)
+        for i, (k, d) in enumerate(zip(self.kernel_size, self.dilation, strict=True)):
+            span = d * (k - 1) + 1
+            if max(padding[2 * i : 2 * i + 2]) >= span and any(padding[2 * i : 2 * i + 2]):
+                rule = f"must be less than the {span} values that a window spans"
+                fail(where, "padding", self.padding, rule)
+        # Equal sides are kept as one number an axis.
+        equal = padding[::2] == padding[1::2]
+        self._set("padding", padding[::2] if equal else padding)
 
-    def _shape(self, where: str, shapes: list[Shape]) -> Shape:
-        c, h, w = image_shape(where, shapes[0])
-        rows, columns = (len(b) for b, _ in self.windows((c, h, w), where))
-        return (c, rows, columns)
+    @property
+    def sides(self) -> tuple[tuple[int, int], ...]:
+        """Padding before and after each axis."""
+        if len(self.padding) == self.axes:
+            return tuple((p, p) for p in self.padding)
+        return tuple(zip(self.padding[::2], self.padding[1::2], strict=True))
 
-    def windows(
-        self, shape: Shape, where: str = "pool"
-    ) -> tuple[tuple[list[int], list[int]], tuple[list[int], list[int]]]:
-        """Return where windows begin and end within the image: rows, then columns."""
-        result = []
-        for n, k, s, p in zip(shape[1:], self.kernel_size, self.stride, self.padding, strict=True):
-            count = count_windows(where, n, k, s, (p, p))
-            # As in PyTorch, a last partial window must still begin within the image or its left padding.
-            if self.ceil_mode and (n + 2 * p - k) % s and count * s < n + p:
+    def _starts(self, shape: Shape, where: str) -> list[list[int]]:
+        """Return where windows begin along each axis, before the padding is cut off."""
+        starts = []
+        for n, k, s, (before, after), d in zip(
+            shape[1:], self.kernel_size, self.stride, self.sides, self.dilation, strict=True
+        ):
+            count = count_windows(where, n, k, s, (before, after), d)
+            # As in PyTorch, a last partial window must still begin within the input or its left padding.
+            more = (n + before + after - d * (k - 1) - 1) % s
+            if self.ceil_mode and more and count * s < n + before:
                 count += 1
-            begin = [i * s - p for i in range(count)]
-            result.append(([max(b, 0) for b in begin], [min(b + k, n) for b in begin]))
-        return result[0], result[1]
+            starts.append([i * s - before for i in range(count)])
+        return starts
+
+    def windows(self, shape: Shape, where: str = "pool") -> list[Windows]:
+        """Return the windows along each spatial axis of an input of this shape."""
+        result = []
+        for n, k, d, starts in zip(
+            shape[1:], self.kernel_size, self.dilation, self._starts(shape, where), strict=True
+        ):
+            begin = [b if b >= 0 else b % d for b in starts]
+            end = [min(b + d * (k - 1) + 1, n) for b in starts]
+            for b, e in zip(begin, end, strict=True):
+                if b >= e:
+                    rule = "must leave at least one value of the input in each window"
+                    fail(where, "padding and dilation", (self.padding, self.dilation), rule)
+            result.append(Windows(begin, end, d))
+        return result
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class AvgPool2d(_Pool2d):
-    """The mean of each window.
-
-    Parameters
-    ----------
-    kernel_size : int or (vertical, horizontal)
-    stride : int or (vertical, horizontal), optional
-        Distance between windows; by default the kernel size.
-    padding : int or (vertical, horizontal)
-    ceil_mode : bool
-        Keep a last window that lies partly outside the image.
-    count_include_pad : bool
-        Include the zeros of the padding in the mean.
-    """
+class MeanPool(_Sliding):
+    """Base class of `AvgPool1d`, `AvgPool2d` and `AvgPool3d`."""
 
     count_include_pad: bool = True
+    dilation: Any = 1  # type: ignore[misc]
+    divisor_override: int | None = None
 
-    def divisors(self, shape: Shape) -> tuple[list[int], list[int]]:
-        """Return the divisors of the sums, vertical and horizontal; a window is divided by their product."""
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.divisor_override is not None:
+            given = integer(self._name(), "divisor_override", self.divisor_override, 1, MAX_LENGTH)
+            self._set("divisor_override", given)
+
+    def divisors(self, shape: Shape) -> list[list[int]]:
+        """Return the divisors of the sums along each axis; a window is divided by their product."""
+        if self.divisor_override is not None:
+            counts = [len(w.begin) for w in self.windows(shape)]
+            return [
+                [self.divisor_override if k == 0 else 1] * count for k, count in enumerate(counts)
+            ]
         result = []
-        for n, k, s, p, (begin, end) in zip(
+        for n, k, (_, after), d, starts, windows in zip(
             shape[1:],
             self.kernel_size,
-            self.stride,
-            self.padding,
+            self.sides,
+            self.dilation,
+            self._starts(shape, "pool"),
             self.windows(shape),
             strict=True,
         ):
-            sizes = []
-            for i, (b, e) in enumerate(zip(begin, end, strict=True)):
-                start = i * s - p
-                sizes.append(min(start + k, n + p) - start if self.count_include_pad else e - b)
-            result.append(sizes)
-        return result[0], result[1]
+            if self.count_include_pad:
+                ends = (min(start + d * (k - 1) + 1, n + after) for start in starts)
+                counts = [-(-(e - b) // d) for b, e in zip(starts, ends, strict=True)]
+            else:
+                counts = [-(-(e - b) // d) for b, e in zip(*windows[:2], strict=True)]
+            result.append(counts)
+        return result
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class MaxPool2d(_Pool2d):
-    """The maximum of each window.
+class AvgPool1d(MeanPool):
+    """The mean of each window of a sequence."""
 
-    For spikes, it is the maximum of the *counts so far*: a window has spiked as often as its most active neuron, not as
-    often as all of them together, which would fire too much. It sends at most one spike per step, and its mean over time
-    is exactly the maximum of the means.
+    __doc__ = (__doc__ or "") + _MEAN
 
-    Parameters
-    ----------
-    kernel_size : int or (vertical, horizontal)
-    stride : int or (vertical, horizontal), optional
-        Distance between windows; by default the kernel size.
-    padding : int or (vertical, horizontal)
-    ceil_mode : bool
-        Keep a last window that lies partly outside the image.
-    of : "counts" or "steps"
-        "counts" as described above; "steps" takes the maximum of each step by itself, as max_pool2d of a raster does.
-    """
+    axes = 1
 
-    of: Literal["counts", "steps"] = "counts"
+
+@dataclass(frozen=True, eq=False, repr=False)
+class AvgPool2d(MeanPool):
+    """The mean of each window of an image."""
+
+    __doc__ = (__doc__ or "") + _MEAN
+
+    axes = 2
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class AvgPool3d(MeanPool):
+    """The mean of each window of a volume."""
+
+    __doc__ = (__doc__ or "") + _MEAN
+
+    axes = 3
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class _MaxPool(_Sliding):
+    of: Of = "counts"
+    dilation: Any = 1  # type: ignore[misc]
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -113,37 +237,126 @@ class MaxPool2d(_Pool2d):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class AdaptiveAvgPool2d(Layer):
-    """The mean of each of a given number of windows, whose sizes are as equal as possible.
+class MaxPool1d(_MaxPool):
+    """The maximum of each window of a sequence."""
 
-    Parameters
-    ----------
-    output_size : int or (height, width)
-    """
+    __doc__ = (__doc__ or "") + _MAXIMUM
 
+    axes = 1
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class MaxPool2d(_MaxPool):
+    """The maximum of each window of an image."""
+
+    __doc__ = (__doc__ or "") + _MAXIMUM
+
+    axes = 2
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class MaxPool3d(_MaxPool):
+    """The maximum of each window of a volume."""
+
+    __doc__ = (__doc__ or "") + _MAXIMUM
+
+    axes = 3
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class _Adaptive(Pool):
     output_size: Any
 
     def __post_init__(self) -> None:
-        self._set("output_size", pair(self._name(), "output_size", self.output_size, 1))
+        where = self._name()
+        given = self.output_size
+        if isinstance(given, (tuple, list)) and None in given:
+            known = sizes(
+                where, "output_size", [1 if n is None else n for n in given], self.axes, 1
+            )
+            given = tuple(None if n is None else size for n, size in zip(given, known, strict=True))
+        else:
+            given = sizes(where, "output_size", given, self.axes, 1)
+        self._set("output_size", given)
 
-    def windows(
-        self, shape: Shape
-    ) -> tuple[tuple[list[int], list[int]], tuple[list[int], list[int]]]:
-        """Return where windows begin and end: rows, then columns."""
+    def windows(self, shape: Shape, where: str = "pool") -> list[Windows]:  # noqa: ARG002
+        """Return the windows along each spatial axis of an input of this shape."""
         result = []
-        for n, out in zip(shape[1:], self.output_size, strict=True):
+        for n, given in zip(shape[1:], self.output_size, strict=True):
+            out = n if given is None else given
             begin = [i * n // out for i in range(out)]
-            result.append((begin, [-(-(i + 1) * n // out) for i in range(out)]))
-        return result[0], result[1]
+            result.append(Windows(begin, [-(-(i + 1) * n // out) for i in range(out)]))
+        return result
 
-    def divisors(self, shape: Shape) -> tuple[list[int], list[int]]:
-        """Return the sizes of the windows, vertical and horizontal."""
-        rows, columns = self.windows(shape)
-        return (
-            [e - b for b, e in zip(*rows, strict=True)],
-            [e - b for b, e in zip(*columns, strict=True)],
-        )
 
-    def _shape(self, where: str, shapes: list[Shape]) -> Shape:
-        c, _, _ = image_shape(where, shapes[0])
-        return (c, *self.output_size)
+@dataclass(frozen=True, eq=False, repr=False)
+class _AdaptiveMean(_Adaptive):
+    def divisors(self, shape: Shape) -> list[list[int]]:
+        """Return the sizes of the windows along each axis."""
+        return [[e - b for b, e in zip(w.begin, w.end, strict=True)] for w in self.windows(shape)]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class AdaptiveAvgPool1d(_AdaptiveMean):
+    """The mean of each of a given number of windows, whose sizes are as equal as possible."""
+
+    __doc__ = (__doc__ or "") + _ADAPTIVE
+
+    axes = 1
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class AdaptiveAvgPool2d(_AdaptiveMean):
+    """The mean of each of a given number of windows, whose sizes are as equal as possible."""
+
+    __doc__ = (__doc__ or "") + _ADAPTIVE
+
+    axes = 2
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class AdaptiveAvgPool3d(_AdaptiveMean):
+    """The mean of each of a given number of windows, whose sizes are as equal as possible."""
+
+    __doc__ = (__doc__ or "") + _ADAPTIVE
+
+    axes = 3
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class _AdaptiveMaximum(_Adaptive):
+    of: Of = "counts"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        choice(self._name(), "of", self.of, "counts", "steps")
+
+
+_GREATEST = "\n\n    Spikes are pooled as by `MaxPool2d`.\n" + _ADAPTIVE[1:] + _OF
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class AdaptiveMaxPool1d(_AdaptiveMaximum):
+    """The maximum of each of a given number of windows, whose sizes are as equal as possible."""
+
+    __doc__ = (__doc__ or "") + _GREATEST
+
+    axes = 1
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class AdaptiveMaxPool2d(_AdaptiveMaximum):
+    """The maximum of each of a given number of windows, whose sizes are as equal as possible."""
+
+    __doc__ = (__doc__ or "") + _GREATEST
+
+    axes = 2
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class AdaptiveMaxPool3d(_AdaptiveMaximum):
+    """The maximum of each of a given number of windows, whose sizes are as equal as possible."""
+
+    __doc__ = (__doc__ or "") + _GREATEST
+
+    axes = 3

@@ -20,7 +20,7 @@ from spikelet._util.threads import default_threads
 from spikelet.layers import stored
 from spikelet.layers.base import Layer, Shape
 from spikelet.layers.graph import INPUT, Graph, LayerLike
-from spikelet.layers.linear import Flatten
+from spikelet.layers.movement import Flatten
 from spikelet.layers.neurons import Neuron, PredictiveIF
 from spikelet.layers.to_core import to_core
 

@@ -9,8 +9,10 @@ import numpy as np
 
 from spikelet import _core
 from spikelet.layers.base import Shape
+from spikelet.layers.convolution import Conv2d
 from spikelet.layers.graph import INPUT, Graph, Node
-from spikelet.layers.linear import Add, Affine, Concat, Conv2d, Flatten, Linear, Upsample
+from spikelet.layers.linear import Add, Affine, Concat, Linear
+from spikelet.layers.movement import Flatten, Upsample
 from spikelet.layers.neurons import Neuron, PredictiveIF, ReLU
 from spikelet.layers.pools import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
 

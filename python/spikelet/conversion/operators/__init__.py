@@ -1,0 +1,14 @@
+"""What operators of ANNs mean: functions that add layers, for the readers of PyTorch and ONNX.
+
+A function takes a `Call` (the operator), operands and arguments, adds layers, and returns its result as `Data`. Operands
+are the framework's tensors, batch included, and axes are those of a tensor; constants are arrays. The readers' tables only
+translate arguments.
+
+* `movement`: operators that only move values, and `concat`
+* `arithmetic`: sums, products, matrix products; with constants or data
+* `convolution`: convolutions and linear layers
+* `pooling`, `resizing`: windows, and interpolation
+* `activation`: functions of one value, softmax and gates
+* `normalisation`, `reduction`, `attention`
+* `foreign`: an operator that its own framework evaluates
+"""

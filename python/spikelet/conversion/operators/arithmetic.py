@@ -1,0 +1,285 @@
+"""Sums, products and matrix products, of data with data or with constants."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikelet.conversion.building import Call, Data
+from spikelet.conversion.operators import activation, convolution, movement
+from spikelet.conversion.operators.affine import affine, negative
+from spikelet.layers import Add, Divide, MatMul, Maximum, Minimum, Multiply, Reduce, Reshape
+
+__all__ = [
+    "add",
+    "affine",
+    "cumsum",
+    "divide",
+    "einsum",
+    "matmul",
+    "maximum",
+    "minimum",
+    "multiply",
+    "negative",
+    "power",
+    "subtract",
+    "total",
+    "where",
+]
+
+Floats: TypeAlias = NDArray[np.float64]
+Operand: TypeAlias = "Data | NDArray[Any] | float"
+
+
+def _aligned(c: Call, *xs: Operand) -> tuple[list[Data | Floats], Data]:
+    """Give operands that broadcast with each other the same number of axes, as samples; return where the batch is, too."""
+    values = [x if isinstance(x, Data) else np.asarray(x, dtype=np.float64) for x in xs]
+    ranks = [len(c.tensor(v)) if isinstance(v, Data) else v.ndim for v in values]
+    n = max(ranks)
+    data = [(v, n - r + v.axis) for v, r in zip(values, ranks, strict=True) if isinstance(v, Data)]
+    axis = data[0][1]
+    if any(a != axis for _, a in data):
+        shapes = ", ".join(str(c.tensor(v)) for v, _ in data)
+        c.refuse(
+            f"combines tensors of shapes {shapes}, in which the batch lies along different dimensions",
+            "samples must stay apart: the first dimension of the input is the batch",
+        )
+    merged = any(v.merged for v, _ in data)
+    if c.batch == 1:  # a constant with several entries in place of a batch of 1 widens the sample
+        merged |= any(
+            not isinstance(v, Data) and v.ndim >= n - axis and v.shape[v.ndim - n + axis] > 1
+            for v in values
+        )
+    like = Data(data[0][0].source, axis, merged)
+    found: list[Data | Floats] = []
+    for k, (v, r) in enumerate(zip(values, ranks, strict=True)):
+        if isinstance(v, Data):
+            shape = list(c.shape(v))
+            if merged and not v.merged:
+                shape.insert(v.axis, 1)
+            shape = [1] * (n - r) + shape
+            found.append(c.inner(f"operand{k}").reshaped(v, tuple(shape), axis, merged=merged))
+        else:
+            full = v.reshape([1] * (n - r) + list(v.shape))
+            found.append(movement.sample_of(c, full, like))
+    return found, like
+
+
+def add(c: Call, a: Operand, b: Operand) -> Data:
+    """Add data or constants."""
+    (x, y), like = _aligned(c, a, b)
+    if isinstance(x, Data) and isinstance(y, Data):
+        return replace(c.add(Add(), x, y), axis=like.axis, merged=like.merged)
+    x, constant = (x, y) if isinstance(x, Data) else (y, x)
+    return affine(c, *c.data(x), shift=constant)
+
+
+def subtract(c: Call, a: Operand, b: Operand) -> Data:
+    """Subtract data or constants."""
+    if not isinstance(b, Data):
+        return add(c, a, -np.asarray(b, dtype=np.float64))
+    if isinstance(a, Data):
+        return add(c, a, negative(c.inner("negative"), b))
+    (x, y), _ = _aligned(c, a, b)
+    return affine(c, *c.data(y), scale=-1.0, shift=x)
+
+
+def multiply(c: Call, a: Operand, b: Operand) -> Data:
+    """Multiply data or constants."""
+    if isinstance(a, Data) and a == b:
+        return activation.activation(c, a, "square")
+    (x, y), like = _aligned(c, a, b)
+    if isinstance(x, Data) and isinstance(y, Data):
+        return replace(c.add(Multiply(), x, y), axis=like.axis, merged=like.merged)
+    x, constant = (x, y) if isinstance(x, Data) else (y, x)
+    return affine(c, *c.data(x), scale=constant)
+
+
+def divide(c: Call, a: Operand, b: Operand) -> Data:
+    """Divide data or constants."""
+    if not isinstance(b, Data):
+        with np.errstate(divide="ignore"):
+            return multiply(c, a, 1 / np.asarray(b, dtype=np.float64))
+    if not isinstance(a, Data):
+        inverse = activation.activation(c.inner("reciprocal"), b, "reciprocal")
+        return inverse if np.ndim(a) == 0 and a == 1 else multiply(c, inverse, a)
+    (x, y), like = _aligned(c, a, b)
+    return replace(c.add(Divide(), *c.data(x, y)), axis=like.axis, merged=like.merged)
+
+
+def power(c: Call, a: Operand, b: Operand) -> Data:
+    """Raise data to a constant power, or a constant to the power of data."""
+    if isinstance(a, Data) and isinstance(b, Data):
+        c.refuse("raises data to the power of data", "the base or the exponent must be a constant")
+    constant = np.asarray(b if isinstance(a, Data) else a, dtype=np.float64)
+    if constant.size != 1:
+        c.refuse("takes several constants as base or exponent", "it must be one number")
+    number = float(constant.reshape(()))
+    if not isinstance(a, Data):
+        if number <= 0:
+            c.refuse(f"raises {number:g} to a power", "the base must be positive")
+        scaled = affine(c.inner("scaled"), *c.data(b), scale=math.log(number))
+        return activation.activation(c, scaled, "exp")
+    if number == 1:
+        return a
+    named_ones = {2: "square", 0.5: "sqrt", -1: "reciprocal"}
+    if number in named_ones:
+        return activation.activation(c, a, named_ones[number])
+    return activation.activation(c, a, "pow", number)
+
+
+def maximum(c: Call, a: Operand, b: Operand) -> Data:
+    """Take the greater of two."""
+    return _extreme(c, a, b, Maximum(), 1.0)
+
+
+def minimum(c: Call, a: Operand, b: Operand) -> Data:
+    """Take the smaller of two."""
+    return _extreme(c, a, b, Minimum(), -1.0)
+
+
+def _extreme(c: Call, a: Operand, b: Operand, layer: Any, sign: float) -> Data:
+    (x, y), like = _aligned(c, a, b)
+    if isinstance(x, Data) and isinstance(y, Data):
+        return replace(c.add(layer, x, y), axis=like.axis, merged=like.merged)
+    x, bound = (x, y) if isinstance(x, Data) else (y, x)
+    # max(x, b) = b + relu(x - b), and min(x, b) = b - relu(b - x)
+    above = affine(c.inner("above"), *c.data(x), scale=sign, shift=-sign * np.asarray(bound))
+    return affine(c, activation.relu(c.inner("relu"), above), scale=sign, shift=bound)
+
+
+def total(c: Call, xs: Sequence[Operand]) -> Data:
+    """Add up several operands."""
+    found, like = _aligned(c, *xs)
+    data = [x for x in found if isinstance(x, Data)]
+    constants = [x for x in found if not isinstance(x, Data)]
+    part = c.inner("data") if constants else c
+    x = data[0] if len(data) == 1 else replace(part.add(Add(), *data), axis=like.axis, merged=like.merged)  # fmt: skip
+    return affine(c, x, shift=sum(constants)) if constants else x
+
+
+def where(c: Call, condition: NDArray[np.bool_], a: Operand, b: Operand) -> Data:
+    """Choose between two operands by a constant condition, as in a mask of attention."""
+    if isinstance(condition, Data):
+        c.refuse(
+            "chooses by a condition that depends on the input",
+            "use a sum of ReLUs, or leave it out of the network",
+        )
+    parts: list[Operand] = []
+    for value, mask in ((a, condition), (b, ~np.asarray(condition, dtype=bool))):
+        chosen = np.asarray(mask, dtype=np.float64)
+        if isinstance(value, Data):
+            parts.append(multiply(c.inner("chosen"), value, chosen))
+        else:
+            finite = np.nan_to_num(np.asarray(value, dtype=np.float64), neginf=LOWEST, posinf=-LOWEST)  # fmt: skip
+            parts.append(np.where(mask, finite, 0.0))
+    return add(c, *parts)
+
+
+LOWEST = -1e9  # stands for -inf in a mask: its exp is 0 beside any other score
+
+
+# --- products of matrices ----------------------------------------------------------------------
+
+
+def matmul(c: Call, a: Operand, b: Operand) -> Data:
+    """Multiply matrices, or stacks of them; vectors as in numpy."""
+    if isinstance(a, Data) and not isinstance(b, Data):
+        matrix = np.asarray(b, dtype=np.float64)
+        if matrix.ndim <= 2:
+            found = convolution.linear(c, a, matrix.T if matrix.ndim == 2 else matrix[None])
+            return found if matrix.ndim == 2 else movement.moved(c, found, lambda v: v[..., 0])
+    if isinstance(b, Data) and not isinstance(a, Data):
+        matrix = np.asarray(a, dtype=np.float64)
+        n = len(c.tensor(b))
+        if matrix.ndim == 2 and n >= 2:
+            swap = [*range(n - 2), n - 1, n - 2]
+            swapped = movement.permute(c.inner("columns"), b, swap)
+            product = convolution.linear(c.inner("product"), swapped, matrix)
+            return movement.permute(c, product, swap)
+    vector = [(len(c.tensor(v)) if isinstance(v, Data) else np.ndim(v)) == 1 for v in (a, b)]
+    if any(vector):
+        c.refuse("multiplies by a vector", "use a sum of products")
+    (x, y), like = _aligned(c, a, b)
+    n = max(len(c.shape(v)) if isinstance(v, Data) else v.ndim for v in (x, y))
+    if like.axis >= n - 2 + (not like.merged) and c.batch > 1:
+        c.refuse_batch(like.axis)
+    operands = [
+        v if isinstance(v, Data) else c.inner("constant").constant(v, like) for v in (x, y)
+    ]
+    operands = [
+        v if n >= 3 or len(c.shape(v)) >= 2 else c.inner("matrix").add(Reshape((1, *c.shape(v))), v)
+        for v in operands
+    ]
+    return replace(c.add(MatMul(), *operands), axis=like.axis, merged=like.merged)
+
+
+def einsum(c: Call, equation: str, operands: Sequence[Operand]) -> Data:
+    """Evaluate a sum over products, as numpy's einsum does, of one or two operands."""
+    equation = equation.replace(" ", "")
+    if "." in equation or len(operands) > 2:
+        c.refuse(f"evaluates {equation!r}", "use one or two operands, and no ellipsis")
+    left, _, result = equation.partition("->")
+    terms = left.split(",")
+    if "->" not in equation:
+        result = "".join(sorted(s for s in set(left) - {","} if left.count(s) == 1))
+    if any(len(set(t)) < len(t) for t in terms):
+        c.refuse(f"evaluates {equation!r}", "no index may occur twice in an operand")
+    values = list(operands)
+    for k, term in enumerate(terms):  # sums of one operand
+        others = "".join(terms[:k] + terms[k + 1 :]) + result
+        alone = [d for d, s in enumerate(term) if s not in others]
+        if alone:
+            values[k] = _summed(c.inner(f"sum{k}"), values[k], alone)
+            terms[k] = "".join(s for s in term if s in others)
+    if len(values) == 1:
+        return movement.permute(c, *c.data(values[0]), [terms[0].index(s) for s in result])
+    both = [s for s in terms[0] if s in terms[1]]
+    shared = [s for s in both if s in result]
+    inner = [s for s in both if s not in result]
+    free = [[s for s in t if s not in both] for t in terms]
+    sizes: dict[str, int] = {}
+    for term, v in zip(terms, values, strict=True):
+        sizes.update(zip(term, c.tensor(v) if isinstance(v, Data) else np.shape(v), strict=True))
+
+    def count(indices: Sequence[str]) -> int:
+        return math.prod(sizes[s] for s in indices)
+
+    a = _laid_out(c.inner("a"), values[0], terms[0], [*shared, *free[0], *inner],
+                  [*map(sizes.get, shared), count(free[0]), count(inner)])  # fmt: skip
+    b = _laid_out(c.inner("b"), values[1], terms[1], [*shared, *inner, *free[1]],
+                  [*map(sizes.get, shared), count(inner), count(free[1])])  # fmt: skip
+    product = matmul(c.inner("product"), a, b)
+    order = [*shared, *free[0], *free[1]]
+    apart = movement.reshape(c.inner("apart"), product, [sizes[s] for s in order])
+    return movement.permute(c, apart, [order.index(s) for s in result])
+
+
+def _laid_out(c: Call, x: Operand, term: str, order: list[str], shape: list[Any]) -> Operand:
+    axes = [term.index(s) for s in order]
+    if isinstance(x, Data):
+        return movement.reshape(c, movement.permute(c.inner("order"), x, axes), shape)
+    return np.transpose(np.asarray(x), axes).reshape(shape)
+
+
+def _summed(c: Call, x: Operand, axes: Sequence[int]) -> Operand:
+    if not isinstance(x, Data):
+        return np.asarray(x).sum(axis=tuple(axes))
+    inside = tuple(c.axis(x, d) for d in axes)
+    found = c.add(Reduce("sum", inside, False), x)
+    return replace(found, axis=x.axis - sum(d < x.axis for d in axes))
+
+
+def cumsum(c: Call, x: Data, axis: int) -> Data:
+    """Add up along an axis: a matrix of ones below the diagonal."""
+    n = len(c.tensor(x))
+    k = c.shape(x)[c.axis(x, axis)]
+    order = [d for d in range(n) if d != axis % n] + [axis % n]
+    last = movement.permute(c.inner("last"), x, order)
+    found = convolution.linear(c.inner("sums"), last, np.tri(k))
+    return movement.permute(c, found, list(np.argsort(order)))

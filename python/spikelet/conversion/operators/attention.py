@@ -1,0 +1,120 @@
+"""Attention: a softmax of the products of queries and keys weights the values."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from spikelet.conversion.building import Call, Data
+from spikelet.conversion.operators import arithmetic, convolution, movement, reduction
+from spikelet.conversion.operators.activation import softmax
+from spikelet.conversion.operators.affine import affine
+
+__all__ = ["Projections", "multi_head", "scaled_dot_product"]
+
+
+def scaled_dot_product(
+    c: Call,
+    q: Any,
+    k: Any,
+    v: Any,
+    mask: Any = None,
+    causal: bool = False,
+    scale: float | None = None,
+) -> Data:
+    """Convert attention of queries [..., L, d], keys [..., S, d] and values [..., S, e].
+
+    `mask` is added to the scores, or, if boolean, chooses them, as in PyTorch.
+    """
+    return _attention(c, q, k, v, mask, causal, scale)[0]
+
+
+def _attention(
+    c: Call, q: Any, k: Any, v: Any, mask: Any, causal: bool, scale: float | None
+) -> tuple[Data, Data]:
+    """Return the result, and the weights."""
+    shape = c.tensor(q) if isinstance(q, Data) else np.shape(q)
+    length = (c.tensor(k) if isinstance(k, Data) else np.shape(k))[-2]
+    factor = 1 / math.sqrt(shape[-1]) if scale is None else float(scale)
+    if isinstance(q, Data):
+        q = affine(c.inner("scaled"), q, factor)
+    else:
+        q = np.asarray(q) * factor
+    if isinstance(k, Data):
+        n = len(c.tensor(k))
+        k = movement.permute(c.inner("keys"), k, [*range(n - 2), n - 1, n - 2])
+    else:
+        k = np.swapaxes(k, -1, -2)
+    scores = arithmetic.matmul(c.inner("scores"), q, k)
+    if causal:
+        below = np.tri(shape[-2], length, dtype=bool)
+        mask = below if mask is None else np.where(below, _added(mask), arithmetic.LOWEST)
+    if isinstance(mask, Data):
+        scores = arithmetic.add(c.inner("masked"), scores, mask)
+    elif mask is not None:
+        scores = arithmetic.add(c.inner("masked"), scores, _added(mask))
+    weights = softmax(c.inner("softmax"), scores, -1)
+    return arithmetic.matmul(c, weights, v), weights
+
+
+def _added(mask: Any) -> Any:
+    """Return a mask as numbers to add: True in a boolean mask takes part."""
+    array = np.asarray(mask)
+    if array.dtype == bool:
+        return np.where(array, 0.0, arithmetic.LOWEST)
+    return np.nan_to_num(array.astype(np.float64), neginf=arithmetic.LOWEST)
+
+
+@dataclass(frozen=True)
+class Projections:
+    """The weights of multi-head attention: of queries, keys, values, [E, in], [E], and of the output."""
+
+    weights: tuple[Any, Any, Any]
+    biases: tuple[Any, Any, Any]
+    out_weight: Any
+    out_bias: Any
+
+
+def multi_head(
+    c: Call,
+    q: Data,
+    k: Data,
+    v: Data,
+    heads: int,
+    given: Projections,
+    mask: Any = None,
+    causal: bool = False,
+) -> tuple[Data, Data]:
+    """Convert multi-head attention of sequences [L, batch, E], and return its weights, too, averaged over heads.
+
+    Parameters
+    ----------
+    q, k, v : Data
+        Tensors [L, batch, E], [S, batch, E], [S, batch, E]: the sequence first, as in PyTorch.
+    heads : int
+    given : Projections
+    mask : array, optional
+        [L, S] or [batch * heads, L, S], as in `scaled_dot_product`.
+    causal : bool
+        Leave out later positions.
+    """
+    apart = []
+    for name, x, weight, bias in zip(
+        ("query", "key", "value"), (q, k, v), given.weights, given.biases, strict=True
+    ):
+        part = c.inner(name)
+        y = convolution.linear(part, x, weight, bias)
+        length, batch, width = c.tensor(y)
+        y = movement.reshape(part.inner("heads"), y, (length, batch, heads, width // heads))
+        apart.append(movement.permute(part.inner("first"), y, (1, 2, 0, 3)))
+    if mask is not None and not isinstance(mask, Data) and np.ndim(mask) == 3:
+        mask = np.asarray(mask).reshape(-1, heads, *np.shape(mask)[1:])
+    found, weights = _attention(c.inner("attention"), *apart, mask, causal, None)
+    batch, _, length, width = c.tensor(found)
+    together = movement.permute(c.inner("joined"), found, (2, 0, 1, 3))
+    together = movement.reshape(c.inner("joined"), together, (length, batch, heads * width))
+    out = convolution.linear(c, together, given.out_weight, given.out_bias)
+    return out, reduction.reduce(c.inner("weights"), weights, "mean", [1])

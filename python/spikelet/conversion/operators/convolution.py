@@ -1,0 +1,172 @@
+"""Convolutions and linear layers."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikelet._util.checks import named
+from spikelet.conversion.building import Call, Data
+from spikelet.conversion.operators import movement
+from spikelet.layers import (
+    Conv1d,
+    Conv2d,
+    Conv3d,
+    ConvTranspose1d,
+    ConvTranspose2d,
+    ConvTranspose3d,
+    Linear,
+    Permute,
+)
+
+__all__ = ["conv", "conv_transpose", "linear", "per_axis", "sides"]
+
+Array: TypeAlias = NDArray[Any]
+_CONV: dict[int, Any] = {1: Conv1d, 2: Conv2d, 3: Conv3d}
+_TRANSPOSE: dict[int, Any] = {1: ConvTranspose1d, 2: ConvTranspose2d, 3: ConvTranspose3d}
+_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+
+
+def per_axis(value: Any, n: int) -> tuple[int, ...]:
+    """Return one integer an axis, from one for all or one for each."""
+    values = [int(v) for v in np.ravel(value)]
+    return tuple(values * n if len(values) == 1 else values)
+
+
+def sides(value: Any, n: int) -> list[tuple[int, int]]:
+    """Return padding before and after each axis, from one number, one an axis, or pairs."""
+    if np.ndim(value) == 2:
+        return [(int(a), int(b)) for a, b in value]
+    return [(p, p) for p in per_axis(value, n)]
+
+
+def conv(
+    c: Call,
+    x: Data,
+    weight: Any,
+    bias: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+    mode: str = "zeros",
+) -> Data:
+    """Convolve sequences, images or volumes, [batch, channels, ...].
+
+    Parameters
+    ----------
+    weight : array, [out, in / groups, kernel ...]
+    bias : array, [out], optional
+    stride, dilation : int or one an axis
+    padding : int, one an axis, or pairs (before, after)
+    groups : int
+    mode : "zeros", "reflect", "replicate" or "circular"
+        What is padded, as in PyTorch.
+    """
+    weight, bias = _weights(c, weight, bias)
+    n = weight.ndim - 2
+    pads = sides(padding, n)
+    if mode != "zeros" and any(map(any, pads)):
+        before, after = ([0, 0, *side] for side in zip(*pads, strict=True))
+        x = movement.pad(c.inner("pad"), x, before, after, _MODES[mode])
+        pads = [(0, 0)] * n
+
+    def layer(w: Array, extra: int) -> Any:
+        n = w.ndim - 2
+        return _CONV[n](
+            w,
+            bias,
+            (1,) * extra + per_axis(stride, n - extra),
+            (0, 0) * extra + tuple(p for side in pads for p in side),
+            (1,) * extra + per_axis(dilation, n - extra),
+            groups,
+        )
+
+    return _applied(c, x, weight, layer)
+
+
+def conv_transpose(
+    c: Call,
+    x: Data,
+    weight: Any,
+    bias: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: int = 1,
+    dilation: Any = 1,
+) -> Data:
+    """Apply a transposed convolution; weight is [in, out / groups, kernel ...]."""
+    weight, bias = _weights(c, weight, bias)
+    pads = sides(padding, weight.ndim - 2)
+
+    def layer(w: Array, extra: int) -> Any:
+        n = w.ndim - 2
+        return _TRANSPOSE[n](
+            w,
+            bias,
+            (1,) * extra + per_axis(stride, n - extra),
+            (0, 0) * extra + tuple(p for side in pads for p in side),
+            (0,) * extra + per_axis(output_padding, n - extra),
+            groups,
+            (1,) * extra + per_axis(dilation, n - extra),
+        )
+
+    return _applied(c, x, weight, layer)
+
+
+def _weights(c: Call, weight: Any, bias: Any) -> tuple[Array, Array | None]:
+    if isinstance(weight, Data) or isinstance(bias, Data):
+        c.refuse(
+            "has weights that depend on the input",
+            "weights must be constant: use a product or a matrix product of two activations",
+        )
+    weight = np.asarray(weight, dtype=np.float64)
+    return weight, None if bias is None else np.asarray(bias, dtype=np.float64)
+
+
+def _applied(c: Call, x: Data, weight: Array, layer: Any) -> Data:
+    n = weight.ndim - 2
+    if n not in _CONV or len(c.tensor(x)) != n + 2 or x.axis:
+        c.refuse(
+            f"convolves a tensor of shape {c.tensor(x)} with a kernel of {n} dimensions",
+            "the input must be [batch, channels, ...], with one to three dimensions behind the channels",
+        )
+    if not x.merged:
+        with named(c.where):
+            made = layer(weight, 0)
+        return c.add(made, x)
+    # k images a sample are a volume of depth k, on which the kernel works slice by slice
+    if n == 3:
+        c.refuse("convolves several volumes a sample", "merge the batch with images at most")
+    order = (1, 0, *range(2, n + 2))
+    volume = c.inner("stacked").add(Permute(order), x)
+    with named(c.where):
+        made = layer(np.expand_dims(weight, 2), 1)
+    return c.add(Permute(order), c.inner("volume").add(made, volume))
+
+
+def linear(c: Call, x: Data, weight: Any, bias: Any = None) -> Data:
+    """Apply a matrix [out, in] to the last axis of a tensor.
+
+    On samples of several axes it is a convolution with a kernel of 1, behind a permutation that puts channels first.
+    """
+    weight, bias = _weights(c, weight, bias)
+    shape = c.shape(x)
+    last = len(c.tensor(x)) - 1
+    c.axis(x, last)  # must not be the batch
+    n = len(shape)
+    with named(c.where):
+        if n == 1:
+            return c.add(Linear(weight, bias), x)
+        spatial = n - 1 if n <= 4 else 1
+        layer = _CONV[spatial](weight.reshape(*weight.shape, *[1] * spatial), bias)
+    front = c.inner("channels").add(Permute((n - 1, *range(n - 1))), x)
+    if n > 4:
+        front = c.inner("positions").reshaped(front, (shape[-1], math.prod(shape[:-1])))
+    found = c.inner("linear").add(layer, front)
+    found = c.inner("apart").reshaped(found, (len(weight), *shape[:-1]))
+    return c.add(Permute((*range(1, n), 0)), found)

@@ -1,0 +1,293 @@
+"""Operators that move values: whatever a framework calls them, they are found from where they put each value."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikelet._util.checks import named
+from spikelet.conversion.building import Call, Data
+from spikelet.layers import (
+    Affine,
+    Concat,
+    Expand,
+    Flatten,
+    Pad,
+    Permute,
+    Reshape,
+    Shape,
+    Slice,
+    Take,
+)
+
+__all__ = ["concat", "moved", "pad", "permute", "reshape", "sample_of", "split", "stack"]
+
+Ints: TypeAlias = NDArray[np.int64]
+Operand: TypeAlias = "Data | NDArray[Any]"
+
+
+def moved(c: Call, x: Data, function: Callable[[Ints], Any]) -> Data:
+    """Convert any operator that moves, repeats or leaves out values, or adds zeros.
+
+    Parameters
+    ----------
+    c : Call
+    x : Data
+    function : callable
+        The operator itself. It gets an integer array of the shape of the tensor, with a different number > 0 in each
+        place, and returns these numbers where the operator puts them, and 0 for zeros that it adds.
+    """
+    shape = c.shape(x)
+    size = math.prod(shape)
+    numbers = np.arange(1, c.batch * size + 1).reshape(c.batch, *shape)
+    if x.merged:  # the batch comes directly before its axis of the sample
+        numbers = np.moveaxis(numbers, 0, x.axis).reshape(c.tensor(x))
+    else:
+        numbers = np.moveaxis(numbers, 0, x.axis)
+    places, axis, merged = _of_one_sample(c, x, np.asarray(function(numbers)), size)
+    return dataclasses.replace(_gather(c, x, places), axis=axis, merged=merged)
+
+
+def _of_one_sample(c: Call, x: Data, out: Ints, size: int) -> tuple[Ints, int, bool]:
+    """Return the places in one sample that a result takes (-1: zero), and where its batch is."""
+    batch, padded = c.batch, out <= 0
+    owner = np.where(padded, -1, (out - 1) // size)
+    candidates = sorted(range(out.ndim), key=lambda j: (out.shape[j] != batch, j != x.axis, j))
+    for j in candidates:
+        n = out.shape[j]
+        if n == 0 or n % batch:
+            continue
+        samples = np.repeat(np.arange(batch), n // batch)
+        samples = samples.reshape(-1, *[1] * (out.ndim - j - 1))
+        if not ((owner == samples) | padded).all():
+            continue
+        apart = out.reshape(*out.shape[:j], batch, n // batch, *out.shape[j + 1 :])
+        apart = np.moveaxis(apart, j, 0)
+        first = apart[0]
+        expected = first[None] + size * np.arange(batch).reshape(-1, *[1] * first.ndim)
+        if not (np.where(first > 0, expected, 0) == np.maximum(apart, 0)).all():
+            continue
+        places = np.maximum(first, 0) - 1
+        if n == batch and places.ndim > 1:
+            return places.squeeze(j), j, False
+        return places, j, True
+    c.refuse(
+        f"takes a tensor of shape {c.tensor(x)} to {out.shape} and mixes the samples of a batch",
+        "samples must stay apart: the first dimension of the input is the batch",
+    )
+
+
+def _gather(c: Call, x: Data, places: Ints) -> Data:
+    """Add the simplest layers that take these places of a sample; -1 is zero."""
+    shape, n = c.shape(x), math.prod(c.shape(x))
+    if places.size == 0:
+        c.refuse("has no values", "leave it out")
+    if places.size == n and (places.ravel() == np.arange(n)).all():
+        return _shaped(c, x, places.shape)
+    zero = places < 0
+    if zero.any():
+        return _padded(c, x, places, zero)
+    grown = [d for d, k in enumerate(places.shape) if k > 1 and (places == places.take([0], d)).all()]  # fmt: skip
+    if grown:
+        one = places[tuple(slice(0, 1) if d in grown else slice(None) for d in range(places.ndim))]
+        return c.add(Expand(places.shape), _gather(c.inner("one"), x, one))
+    grid = _grid(places, shape)
+    if grid is not None:
+        return _selected(c, x, grid, places.shape)
+    order = _order(places, shape)
+    if order is not None:
+        return c.add(Permute(order), x)
+    flat = _shaped(c.inner("flat"), x, (n,))
+    return _shaped(c, c.add(Take(places.ravel(), axis=0), flat), places.shape)
+
+
+def _shaped(c: Call, x: Data, shape: Shape) -> Data:
+    if c.shape(x) == shape:
+        return x
+    return c.add(Flatten() if len(shape) == 1 else Reshape(shape), x)
+
+
+def _padded(c: Call, x: Data, places: Ints, zero: NDArray[np.bool_]) -> Data:
+    inside = [np.flatnonzero(~zero.all(axis=tuple(e for e in range(zero.ndim) if e != d)))
+              for d in range(zero.ndim)]  # fmt: skip
+    if all(len(i) for i in inside):
+        low = [int(i[0]) for i in inside]
+        high = [int(i[-1]) + 1 for i in inside]
+        part = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+        if not zero[part].any():
+            after = tuple(n - b for n, b in zip(places.shape, high, strict=True))
+            return c.add(Pad(tuple(low), after), _gather(c.inner("part"), x, places[part]))
+    n = math.prod(c.shape(x))
+    flat = _shaped(c.inner("flat"), x, (n,))
+    longer = c.inner("zero").add(Pad((0,), (1,)), flat)
+    indices = np.where(zero, n, places).ravel()
+    return _shaped(c, c.add(Take(indices, axis=0), longer), places.shape)
+
+
+def _order(places: Ints, shape: Shape) -> tuple[int, ...] | None:
+    """Return the permutation of axes that gives these places, or None."""
+    if sorted(places.shape) != sorted(shape) or len(shape) > 6:
+        return None
+    numbers = np.arange(math.prod(shape)).reshape(shape)
+    for order in itertools.permutations(range(len(shape))):
+        if tuple(shape[d] for d in order) == places.shape and (numbers.transpose(order) == places).all():  # fmt: skip
+            return order
+    return None
+
+
+def _grid(places: Ints, shape: Shape) -> list[Ints] | None:
+    """Return the indices along each axis whose combinations give these places in order, or None."""
+
+    def gives(grid: list[Ints]) -> bool:
+        if math.prod(map(len, grid)) != places.size:
+            return False
+        found = np.ravel_multi_index(np.ix_(*grid), shape)
+        return bool((found.ravel() == places.ravel()).all())
+
+    coordinates = np.unravel_index(places, shape)
+    if places.ndim == len(shape):
+        grid = [np.moveaxis(k, d, 0).reshape(k.shape[d], -1)[:, 0] for d, k in enumerate(coordinates)]
+        if gives(grid):
+            return grid
+    grid = []
+    for k in coordinates:
+        values, first = np.unique(k.ravel(), return_index=True)
+        grid.append(values[np.argsort(first)])
+    return grid if gives(grid) else None
+
+
+def _selected(c: Call, x: Data, grid: Sequence[Ints], shape: Shape) -> Data:
+    """Select indices along each axis: at equal distances by a slice, others one by one."""
+    before = c.shape(x)
+    steps = [int(i[1] - i[0]) if len(i) > 1 else 1 for i in grid]
+    even = [s > 0 and (np.diff(i) == s).all() for i, s in zip(grid, steps, strict=True)]
+    starts = tuple(int(i[0]) if e else 0 for i, e in zip(grid, even, strict=True))
+    stops = tuple(int(i[-1]) + 1 if e else n for i, e, n in zip(grid, even, before, strict=True))
+    layers: list[Any] = []
+    if any(e and len(i) != n for i, e, n in zip(grid, even, before, strict=True)):
+        strides = tuple(s if e else 1 for s, e in zip(steps, even, strict=True))
+        layers.append(Slice(starts, stops, strides))
+    layers += [Take(i, axis=d) for d, (i, e) in enumerate(zip(grid, even, strict=True)) if not e]
+    if tuple(map(len, grid)) != shape:
+        layers.append(Reshape(shape))
+    for k, layer in enumerate(layers, 1):
+        x = (c if k == len(layers) else c.inner(f"part{k}")).add(layer, x)
+    return x
+
+
+def reshape(c: Call, x: Data, shape: Sequence[int]) -> Data:
+    """Reshape a tensor; one size may be -1."""
+    return moved(c, x, lambda a: a.reshape(tuple(shape)))
+
+
+def permute(c: Call, x: Data, axes: Sequence[int]) -> Data:
+    """Permute the axes of a tensor, the batch among them."""
+    n = len(c.tensor(x))
+    order = [int(d) % n for d in axes]
+    axis = order.index(x.axis)
+    if not x.merged:
+        order = [d - (d > x.axis) for d in order if d != x.axis]
+    if order != sorted(order):
+        x = c.add(Permute(tuple(order)), x)
+    return Data(x.source, axis, x.merged)
+
+
+def sample_of(c: Call, constant: NDArray[Any], like: Data) -> NDArray[np.float64]:
+    """Return the part of one sample of a constant tensor that has its batch where `like` has it.
+
+    The batch may be missing or 1, and must be equal for all samples.
+    """
+    array = np.asarray(constant, dtype=np.float64)
+    axis = like.axis
+    if array.shape[axis] == 1:
+        return array if like.merged else array.squeeze(axis)
+    n = array.shape[axis]
+    if n % c.batch or (n != c.batch and not like.merged):
+        c.refuse(
+            f"takes a constant of shape {array.shape} for data of shape {c.tensor(like)}",
+            "a constant must be the same for each sample",
+        )
+    apart = array.reshape(*array.shape[:axis], c.batch, n // c.batch, *array.shape[axis + 1 :])
+    first = apart.take(0, axis)
+    if not (apart == np.expand_dims(first, axis)).all():
+        c.refuse(
+            "takes a constant with other values for each sample",
+            "a constant must be the same for each sample",
+        )
+    return np.array(first if like.merged else first.squeeze(axis))
+
+
+def concat(c: Call, xs: Sequence[Operand], axis: int) -> Data:
+    """Concatenate tensors along an axis; some may be constants, such as the class token of a vision transformer."""
+    like = next(x for x in xs if isinstance(x, Data))
+    along = c.axis(like, axis)
+    xs = [x for x in xs if isinstance(x, Data) or np.size(x)]  # empty ones are allowed
+    same = [x for x in xs if isinstance(x, Data) and x.layout != like.layout]
+    if same:
+        c.refuse("concatenates tensors with the batch in other places", "put the batch first")
+    parts = []
+    for k, x in enumerate(xs):
+        if isinstance(x, Data):
+            parts.append(x)
+            continue
+        sample = sample_of(c, x, like)
+        target = list(c.shape(like))
+        target[along] = sample.shape[along]
+        parts.append(c.inner(f"constant{k}").constant(np.broadcast_to(sample, target), like))
+    return parts[0] if len(parts) == 1 else c.add(Concat(axis=along), *parts)
+
+
+def stack(c: Call, xs: Sequence[Operand], axis: int) -> Data:
+    """Stack tensors of the same shape along a new axis."""
+    like = next(x for x in xs if isinstance(x, Data))
+    axis %= len(c.tensor(like)) + 1
+    parts: list[Operand] = [
+        moved(c.inner(f"part{k}"), x, lambda a: np.expand_dims(a, axis))
+        if isinstance(x, Data)
+        else np.expand_dims(x, axis)
+        for k, x in enumerate(xs)
+    ]
+    return concat(c, parts, axis)
+
+
+def split(c: Call, x: Data, sizes: Sequence[int], axis: int) -> tuple[Data, ...]:
+    """Split a tensor into parts of given sizes along an axis."""
+    ends = np.cumsum(sizes)
+    return tuple(
+        moved(c.inner(str(k)), x, lambda a, b=e - n, e=e: a.take(np.arange(b, e), axis))
+        for k, (n, e) in enumerate(zip(sizes, ends, strict=True))
+    )
+
+
+def pad(
+    c: Call,
+    x: Data,
+    before: Sequence[int],
+    after: Sequence[int],
+    mode: str = "constant",
+    value: float = 0.0,
+) -> Data:
+    """Pad a tensor; one size an axis of the tensor, and negative sizes crop.
+
+    `mode` is "constant", "edge", "reflect" or "wrap", as in numpy.
+    """
+    crop = tuple(
+        slice(max(-a, 0), n - max(-b, 0))
+        for a, b, n in zip(before, after, c.tensor(x), strict=True)
+    )
+    widths = [(max(a, 0), max(b, 0)) for a, b in zip(before, after, strict=True)]
+    found = moved(c, x, lambda a: np.pad(a[crop], widths, mode))  # type: ignore[call-overload]
+    if mode == "constant" and value and any(map(sum, widths)):
+        outside = np.full(c.tensor(found), float(value))
+        inside = zip(outside.shape, widths, strict=True)
+        outside[tuple(slice(a, n - b) for n, (a, b) in inside)] = 0
+        with named(c.where):
+            layer = Affine(1.0, sample_of(c, outside, found))
+        return c.inner("value").add(layer, found)
+    return found

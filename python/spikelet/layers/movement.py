@@ -1,0 +1,412 @@
+"""Layers that only move values: each output is one value of the input, or zero. Spikes stay spikes.
+
+The engine gets one table of indices for a whole chain of them, and none where the order of the values stays.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikelet._util.checks import choice, fail, integer
+from spikelet.layers.base import (
+    MAX_LENGTH,
+    MAX_RANK,
+    Layer,
+    Shape,
+    axis_of,
+    integers,
+    sizes,
+)
+
+__all__ = [
+    "Expand",
+    "Flatten",
+    "Movement",
+    "Pad",
+    "Permute",
+    "Reshape",
+    "Roll",
+    "Slice",
+    "Spread",
+    "Take",
+    "Tile",
+    "Upsample",
+]
+
+T = TypeVar("T", bound=np.generic)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Movement(Layer):
+    """Base class of layers that only move values."""
+
+    def moved(self, array: NDArray[T], blank: int = 0) -> NDArray[T]:
+        """Return the moved values of one sample; outputs without an input are `blank`."""
+        raise NotImplementedError
+
+    def _shape(self, where: str, shapes: list[Shape]) -> Shape:
+        self._check(where, shapes[0])
+        # One byte stands for all values.
+        return self.moved(np.broadcast_to(np.int8(0), shapes[0])).shape
+
+    def _check(self, where: str, shape: Shape) -> None:
+        """Check that the layer can take samples of this shape."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Flatten(Movement):
+    """Flatten a sample to a vector, channel by channel and row by row (PyTorch's order)."""
+
+    def moved(self, array: NDArray[T], blank: int = 0) -> NDArray[T]:  # noqa: ARG002
+        """Return the values as a vector."""
+        return array.reshape(-1)
+
+    def _shape(self, where: str, shapes: list[Shape]) -> Shape:  # noqa: ARG002
+        return (math.prod(shapes[0]),)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Reshape(Movement):
+    """Give a sample another shape, with its values in the same order.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        Shape of one sample; one entry may be -1, and follows from the others.
+    """
+
+    shape: Any
+
+    def __post_init__(self) -> None:
+        where = self._name()
+        shape = integers(where, "shape", self.shape, -1)
+        if not shape or shape.count(-1) > 1 or 0 in shape:
+            fail(where, "shape", shape, "must hold sizes of at least 1, of which one may be -1")
+        self._set("shape", shape)
+
+    def moved(self, array: NDArray[T], blank: int = 0) -> NDArray[T]:  # noqa: ARG002
+        """Return the values in the new shape."""
+        return array.reshape(self.shape)
+
+    def _shape(self, where: str, shapes: list[Shape]) -> Shape:
+        size, known = math.prod(shapes[0]), math.prod(n for n in self.shape if n > 0)
+        if size % known if -1 in self.shape else size != known:
+            rule = f"must hold as many values as the shape {self.shape}"
+            fail(where, "input shape", shapes[0], rule)
+        return tuple(size // known if n == -1 else n for n in self.shape)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Permute(Movement):
+    """Reorder the axes of a sample.
+
+    Parameters
+    ----------
+    axes : sequence of int
+        For each axis of the output, the axis of the input; 0 is the first axis of a sample.
+    """
+
+    axes: Any
+
+    def __post_init__(self) -> None:
+        where = self._name()
+        axes = integers(where, "axes", self.axes, -MAX_RANK, MAX_RANK)
+        n = len(axes)
+        if not axes or sorted(a % n if -n <= a < n else n for a in axes) != list(range(n)):
+            fail(where, "axes", axes, "must name each axis once")
+        self._set("axes", tuple(a % n for a in axes))
+
+    def moved(self, array: NDArray[T], blank: int = 0) -> NDArray[T]:  # noqa: ARG002
+        """Return the values with reordered axes."""
+        return array.transpose(self.axes)
+
+    def _check(self, where: str, shape: Shape) -> None:
+        if len(shape) != len(self.axes):
+            fail(where, "input shape", shape, f"must have {len(self.axes)} axes")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Slice(Movement):
+    """A part of a sample, as by slices of Python.
+
+    Parameters
+    ----------
+    starts, stops, steps : sequence of (int or None)
+        One entry for each axis of a sample, with the meaning of ``start:stop:step``; missing axes are kept whole.
+    """
+
+    starts: Any
+    stops: Any
+    steps: Any = None
+
+    def __post_init__(self) -> None:
+        where = self._name()
+        starts, stops = (self._entries(where, name) for name in ("starts", "stops"))
+        steps = (None,) * len(starts) if self.steps is None else self._entries(where, "steps")
+        if not len(starts) == len(stops) == len(steps):
+            lengths = (len(starts), len(stops), len(steps))
+            fail(where, "starts, stops and steps", lengths, "must be equally long", got="lengths")
+        if 0 in steps:
+            fail(where, "steps", steps, "must not be 0")
+        for name, entries in (("starts", starts), ("stops", stops), ("steps", steps)):
+            self._set(name, entries)
+
+    def _entries(self, where: str, name: str) -> tuple[int | None, ...]:
+        value = getattr(self, name)
+        if not isinstance(value, (Sequence, np.ndarray)) or isinstance(value, str):
+            fail(where, name, value, "must be a sequence of integers or None", error=TypeError)
+        if len(value) > MAX_RANK:
+            fail(where, name, len(value), f"must have at most {MAX_RANK} entries", got="length")
+        # Other frameworks write the end of an axis as a very large number.
+        most = np.iinfo(np.int64).max
+        return tuple(None if v is None else integer(where, name, v, -most - 1, most) for v in value)
+
+    def moved(self, array: NDArray[T], blank: int = 0) -> NDArray[T]:  # noqa: ARG002
+        """Return the part."""
+        return array[tuple(map(slice, self.starts, self.stops, self.steps))]
+
+    def _check(self, where: str, shape: Shape) -> None:
+        if len(self.starts) > len(shape):
+            fail(where, "input shape", shape, f"must have at least {len(self.starts)} axes")
+        for n, *entry in zip(shape, self.starts, self.stops, self.steps, strict=False):
+            if not range(*slice(*entry).indices(n)):
+                fail(where, "slice", tuple(entry), f"must not be empty for an axis of {n}")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Pad(Movement):
+    """Extend a sample at its borders.
+
+    Parameters
+    ----------
+    before, after : sequence of int
+        Number of values to add at each side, one entry for each axis of a sample.
+    mode : "constant", "edge", "reflect" or "wrap"
+        With zeros; with the value at the border; with the values mirrored at the border, which is not repeated; or with
+        the values of the other side.
+    """
+
+    before: Any
+    after: Any
+    mode: Literal["constant", "edge", "reflect", "wrap"] = "constant"
+
+    def __post_init__(self) -> None:
+        where = self._name()
+        for name in ("before", "after"):
+            self._set(name, integers(where, name, getattr(self, name), 0, MAX_LENGTH))
+        if len(self.before) != len(self.after):
+            lengths = (len(self.before), len(self.after))
+            fail(where, "before and after", lengths, "must be equally long", got="lengths")
+        choice(where, "mode", self.mode, "constant", "edge", "reflect", "wrap")
+
+    def moved(self, array: NDArray[T], blank: int = 0) -> NDArray[T]:
+        """Return the extended sample."""
+        if self.mode == "constant":
+            shape = [
+                b + n + a for n, b, a in zip(array.shape, self.before, self.after, strict=True)
+            ]
+            out = np.full(shape, blank, array.dtype)
+            inner = zip(array.shape, self.before, strict=True)
+            out[tuple(slice(b, b + n) for n, b in inner)] = array
+            return out
+        return np.pad(array, list(zip(self.before, self.after, strict=True)), mode=self.mode)
+
+    def _shape(self, where: str, shapes: list[Shape]) -> Shape:
+        shape = shapes[0]
+        if len(shape) != len(self.before):
+            fail(where, "input shape", shape, f"must have {len(self.before)} axes")
+        for n, b, a in zip(shape, self.before, self.after, strict=True):
+            if self.mode == "reflect" and max(a, b) >= n:
+                fail(where, "before and after", (b, a), f"must be less than the axis of {n}")
+            if self.mode == "wrap" and max(a, b) > n:
+                fail(where, "before and after", (b, a), f"must be at most the axis of {n}")
+        return tuple(b + n + a for n, b, a in zip(shape, self.before, self.after, strict=True))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Take(Movement):
+    """Values at given places of one axis.
+
+    Parameters
+    ----------
+    indices : int or array-like of int
+        Places; negative ones count from the end. The axis is replaced by those of `indices`; a single integer drops it.
+    axis : int
+        Axis of a sample.
+    """
+
+    indices: Any
+    axis: int = 0
+
+    def __post_init__(self) -> None:
+        where = self._name()
+        self._set("axis", integer(where, "axis", self.axis, -MAX_RANK, MAX_RANK - 1))
+        array = np.asarray(self.indices)
+        if array.dtype.kind not in "iu" or array.ndim > MAX_RANK:
+            fail(where, "indices", self.indices, "must be an array of integers", error=TypeError)
+        if array.size == 0:
+            fail(where, "indices", array.shape, "must not be empty", got="shape")
+        self._set("indices", np.array(array, np.int64))
+
+    def moved(self, array: NDArray[T], blank: int = 0) -> NDArray[T]:  # noqa: ARG002
+        """Return the values at the places."""
+        taken: NDArray[T] = np.asarray(np.take(array, self.indices, axis=self.axis))
+        return taken.reshape(taken.shape or (1,))
+
+    def _check(self, where: str, shape: Shape) -> None:
+        n = shape[axis_of(where, "axis", self.axis, len(shape))]
+        if self.indices.min() < -n or self.indices.max() >= n:
+            bad = self.indices[(self.indices < -n) | (self.indices >= n)].flat[0]
+            fail(where, "indices", int(bad), f"must lie in {-n} .. {n - 1}")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Roll(Movement):
+    """Shift values along axes; those that leave at one end come back at the other.
+
+    Parameters
+    ----------
+    shifts : sequence of int
+        One entry for each axis of a sample.
+    """
+
+    shifts: Any
+
+    def __post_init__(self) -> None:
+        shifts = integers(self._name(), "shifts", self.shifts, -MAX_LENGTH)
+        self._set("shifts", shifts)
+
+    def moved(self, array: NDArray[T], blank: int = 0) -> NDArray[T]:  # noqa: ARG002
+        """Return the shifted values."""
+        return np.roll(array, self.shifts, tuple(range(array.ndim)))
+
+    def _check(self, where: str, shape: Shape) -> None:
+        if len(shape) != len(self.shifts):
+            fail(where, "input shape", shape, f"must have {len(self.shifts)} axes")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Expand(Movement):
+    """Repeat values along axes of size 1, and along new first axes, as numpy's `broadcast_to`.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        Shape of one sample.
+    """
+
+    shape: Any
+
+    def __post_init__(self) -> None:
+        self._set("shape", integers(self._name(), "shape", self.shape, 1))
+
+    def moved(self, array: NDArray[T], blank: int = 0) -> NDArray[T]:  # noqa: ARG002
+        """Return the repeated values."""
+        return np.broadcast_to(array, self.shape)
+
+    def _shape(self, where: str, shapes: list[Shape]) -> Shape:
+        given = shapes[0]
+        last = self.shape[len(self.shape) - len(given) :]
+        if len(given) > len(self.shape) or any(
+            n not in (1, m) for n, m in zip(given, last, strict=True)
+        ):
+            fail(where, "input shape", given, f"must broadcast to {self.shape}")
+        return tuple(self.shape)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Tile(Movement):
+    """Repeat a whole sample along its axes.
+
+    Parameters
+    ----------
+    repeats : sequence of int
+        One entry for each axis of a sample.
+    """
+
+    repeats: Any
+
+    def __post_init__(self) -> None:
+        self._set("repeats", integers(self._name(), "repeats", self.repeats, 1))
+
+    def moved(self, array: NDArray[T], blank: int = 0) -> NDArray[T]:  # noqa: ARG002
+        """Return the repeated sample."""
+        return np.tile(array, self.repeats)
+
+    def _shape(self, where: str, shapes: list[Shape]) -> Shape:
+        if len(shapes[0]) != len(self.repeats):
+            fail(where, "input shape", shapes[0], f"must have {len(self.repeats)} axes")
+        return tuple(n * k for n, k in zip(shapes[0], self.repeats, strict=True))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Upsample(Movement):
+    """Repeat each pixel as a rectangle of equal pixels (nearest-neighbour upsampling).
+
+    Parameters
+    ----------
+    scale_factor : int, or one for each spatial axis
+    """
+
+    scale_factor: Any
+
+    def __post_init__(self) -> None:
+        where = self._name()
+        if isinstance(self.scale_factor, (tuple, list)):
+            axes = max(1, min(3, len(self.scale_factor)))
+            given: Any = sizes(where, "scale_factor", self.scale_factor, axes, 1)
+        else:
+            (given,) = sizes(where, "scale_factor", self.scale_factor, 1, 1)
+        self._set("scale_factor", given)
+
+    def factors(self, shape: Shape) -> tuple[int, ...]:
+        """Return one factor for each spatial axis."""
+        given = self.scale_factor
+        return given if isinstance(given, tuple) else (given,) * (len(shape) - 1)
+
+    def moved(self, array: NDArray[T], blank: int = 0) -> NDArray[T]:  # noqa: ARG002
+        """Return the repeated pixels."""
+        for axis, factor in enumerate(self.factors(array.shape), 1):
+            array = np.repeat(array, factor, axis)
+        return array
+
+    def _shape(self, where: str, shapes: list[Shape]) -> Shape:
+        factors = self.factors(shapes[0])
+        if len(shapes[0]) != len(factors) + 1 or not factors:
+            names = {1: "length", 2: "height, width"}.get(len(factors), "depth, height, width")
+            fail(where, "input shape", shapes[0], f"must be (channels, {names})")
+        return (shapes[0][0], *(n * f for n, f in zip(shapes[0][1:], factors, strict=True)))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Spread(Movement):
+    """Put zeros between values: the input of the convolution that a transposed convolution is.
+
+    Parameters
+    ----------
+    strides : sequence of int
+        Distance between values in the output, one entry for each axis of a sample.
+    """
+
+    strides: Any
+
+    def __post_init__(self) -> None:
+        self._set("strides", integers(self._name(), "strides", self.strides, 1))
+
+    def moved(self, array: NDArray[T], blank: int = 0) -> NDArray[T]:
+        """Return the values with zeros between them."""
+        shape = [(n - 1) * s + 1 for n, s in zip(array.shape, self.strides, strict=True)]
+        out = np.full(shape, blank, array.dtype)
+        out[tuple(slice(None, None, s) for s in self.strides)] = array
+        return out
+
+    def _shape(self, where: str, shapes: list[Shape]) -> Shape:
+        if len(shapes[0]) != len(self.strides):
+            fail(where, "input shape", shapes[0], f"must have {len(self.strides)} axes")
+        return tuple((n - 1) * s + 1 for n, s in zip(shapes[0], self.strides, strict=True))
