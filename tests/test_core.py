@@ -119,11 +119,11 @@ def plasticity(pairing: Any = "all_to_all", rule: str = "STDP.additive", **other
 
 def engine(form: Any = "constant", what: Any = "value") -> Any:
     graph = _core.LayerGraph()
-    graph.input((1, 1, 1), amplitude=1.0)
-    graph.relu(0, (1, 1, 1), np.zeros(0), levels=0)
-    return _core.LayerEngine32(
-        graph, form=form, signed_input=False, whole=False, records=[(1, what)]
+    graph.input(
+        (1, 1, 1), form, np.ones(1), is_signed=False, differential=False, levels=1
     )
+    graph.relu(0, (1, 1, 1), np.zeros(0), levels=0)
+    return _core.LayerEngine32(graph, whole=False, records=[(1, what)])
 
 
 TAKERS = {
@@ -248,6 +248,8 @@ def test_calls_of_the_core_check_sizes():
 
 def core_engine():
     graph = _core.LayerGraph()
-    graph.input((2, 2, 2), 1.0)
+    graph.input(
+        (2, 2, 2), "constant", np.ones(1), is_signed=False, differential=False, levels=1
+    )
     graph.flatten(0, (8, 1, 1))
-    return _core.LayerEngine32(graph, form="constant", signed_input=False, whole=False, records=[])
+    return _core.LayerEngine32(graph, whole=False, records=[])

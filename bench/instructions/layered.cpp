@@ -65,12 +65,12 @@ Work layered(bool whole) {
   for (const double v : normal(scene->graph[0].shape.size(), 99, 0, 1)) {
     scene->x.push_back(static_cast<float>(v));
   }
-  scene->engine = std::make_unique<Engine<float>>(scene->graph, InputForm::constant, false, whole,
-                                                  std::span<const std::pair<std::size_t, What>>{});
+  const std::vector<std::pair<std::size_t, What>> kept{{scene->graph.size() - 1, What::mean}};
+  scene->engine = std::make_unique<Engine<float>>(scene->graph, whole, kept);
   return [scene] {
     std::vector<NodeCounts> counts(scene->graph.size());
     Batch<float> batch;
-    batch.analog = scene->x.data();
+    batch.inputs = {{scene->x.data()}};
     batch.count = 1;
     batch.steps = 16;
     scene->engine->run(batch, {}, 1, counts);

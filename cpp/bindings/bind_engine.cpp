@@ -49,44 +49,65 @@ template <class R>
 struct Runner {
   using Records = std::vector<std::pair<std::size_t, What>>;
   Graph graph;
-  InputForm form;
   Records kept;
   Engine<R> engine;
 
-  Runner(Builder& builder, InputForm input, bool signed_input, bool whole, Records records)
-      : graph(builder.copy()),
-        form(input),
-        kept(std::move(records)),
-        engine(graph, form, signed_input, whole, kept) {}
+  Runner(Builder& builder, bool whole, Records records)
+      : graph(builder.copy()), kept(std::move(records)), engine(graph, whole, kept) {}
+
+  // One input, whose array must have the type and the size of its form.
+  Given<R> given(std::size_t k, const py::array& x, std::size_t count, std::size_t steps) const {
+    const auto* input = k < graph.size() ? std::get_if<Input>(&graph[k].kind) : nullptr;
+    if (input == nullptr) {
+      throw py::value_error("x must have an array for each input");
+    }
+    const InputForm form = input->form;
+    const bool spikes = form == InputForm::spikes, packed = form == InputForm::packed;
+    if (!(spikes   ? py::isinstance<py::array_t<std::int8_t>>(x)
+          : packed ? py::isinstance<py::array_t<std::uint8_t>>(x)
+                   : py::isinstance<py::array_t<R>>(x))) {
+      throw py::type_error("x must be int8 spikes, uint8 packed spikes, or of the engine's type");
+    }
+    // Sizes are compared by division: their product may overflow.
+    auto left = static_cast<std::size_t>(x.size());
+    const std::size_t size = packed ? engine.packed_size(k, steps) : graph[k].shape.size();
+    const std::size_t times = spikes || form == InputForm::sequence ? steps : 1;
+    if ((x.flags() & py::array::c_style) == 0 || size == 0 || left % size != 0 || times == 0 ||
+        left / size % times != 0 || left / size / times != count) {
+      throw py::value_error(
+          "x must be contiguous, [count, ...], [steps, count, ...] or packed [count, bytes]");
+    }
+    if (spikes) {
+      return {nullptr, static_cast<const std::int8_t*>(x.data()), nullptr};
+    }
+    if (packed) {
+      return {nullptr, nullptr, static_cast<const std::uint8_t*>(x.data())};
+    }
+    return {static_cast<const R*>(x.data()), nullptr, nullptr};
+  }
 
   // Returns the number of samples done, the arrays of the records and counts [nodes, 3].
-  py::tuple run(const py::array& input, std::size_t count, std::size_t steps, std::size_t delay,
-                int threads, const py::object& keep_going) const {
+  py::tuple run(const std::vector<py::array>& inputs, std::size_t count, std::size_t steps,
+                std::size_t delay, int threads, const py::object& keep_going) const {
     Batch<R> batch;
     batch.count = count;
     batch.steps = steps;
     batch.delay = delay;
-    const bool spikes = py::isinstance<py::array_t<std::int8_t>>(input);
-    if (!spikes && !py::isinstance<py::array_t<R>>(input)) {
-      throw py::type_error("x must be of int8, or of the type of the engine");
-    }
-    // Sizes are compared by division: their product may overflow.
-    auto left = static_cast<std::size_t>(input.size());
-    const std::size_t size = graph[0].shape.size();
-    const std::size_t per_sample = form == InputForm::constant ? 1 : steps;
-    if ((input.flags() & py::array::c_style) == 0 || left % size != 0 || per_sample == 0 ||
-        left / size % per_sample != 0 || left / size / per_sample != count) {
-      throw py::value_error("x must be contiguous, [count, ...] or [steps, count, ...]");
-    }
-    if (spikes) {
-      batch.spikes = static_cast<const std::int8_t*>(input.data());
-    } else {
-      batch.analog = static_cast<const R*>(input.data());
+    for (std::size_t k = 0; k < inputs.size(); ++k) {
+      batch.inputs.push_back(given(k, inputs[k], count, steps));
     }
     engine.check(batch, threads);  // before there are arrays of `steps`
     py::list arrays;
     std::vector<Record<R>> records;
     for (const auto& [node, what] : kept) {
+      Record<R> record{node, what};
+      if (what == What::packed) {
+        py::array_t<std::uint8_t> array({count, engine.packed_size(node, steps)});
+        record.packed = array.mutable_data();
+        arrays.append(array);
+        records.push_back(record);
+        continue;
+      }
       const Extent& e = graph[node].shape;
       std::vector<py::ssize_t> shape;
       if (what != What::mean) {
@@ -95,7 +116,6 @@ struct Runner {
       for (const std::size_t n : {count, e.channels, e.height, e.width}) {
         shape.push_back(static_cast<py::ssize_t>(n));
       }
-      Record<R> record{node, what};
       const auto* neuron = std::get_if<Neuron>(&graph[node].kind);
       if (what == What::spikes && (neuron == nullptr || neuron->levels == 1)) {
         py::array_t<std::int8_t> array(shape);
@@ -139,14 +159,14 @@ struct Runner {
 template <class R>
 void bind_runner(py::module_& m, const char* name, const char* doc) {
   py::class_<Runner<R>>(m, name, doc)
-      .def(py::init<Builder&, InputForm, bool, bool, typename Runner<R>::Records>(),
-           py::arg("graph"), py::arg("form"), py::arg("signed_input"), py::arg("whole"),
-           py::arg("records"),
-           "An engine that records the given quantities of nodes. signed_input: input spikes may "
-           "be -1. whole: weights between spiking layers are rounded to 16 bits.")
-      .def("run", &Runner<R>::run, py::arg("x"), py::arg("count"), py::arg("steps"),
+      .def(py::init<Builder&, bool, typename Runner<R>::Records>(), py::arg("graph"),
+           py::arg("whole"), py::arg("records"),
+           "An engine that records the given quantities of nodes. whole: weights between spiking "
+           "layers are rounded to 16 bits.")
+      .def("run", &Runner<R>::run, py::arg("inputs"), py::arg("count"), py::arg("steps"),
            py::arg("delay"), py::arg("threads"), py::arg("keep_going"),
-           "Run `count` samples for `steps` steps; means leave out the first `delay` steps. "
+           "Run `count` samples for `steps` steps, with an array for each input; means leave out "
+           "the first `delay` steps. "
            "`keep_going(done)` is called occasionally and may stop the run. Returns the number of "
            "samples done, the records, and spikes, additions and products of each node.")
       .def(
@@ -167,10 +187,15 @@ void bind_engine(py::module_& m) {
       .def(py::init<>(), "An empty graph.")
       .def(
           "input",
-          [](Builder& b, const Shape& shape, double amplitude) {
-            return b.add({Input{amplitude}, {}, extent(shape)});
+          [](Builder& b, const Shape& shape, InputForm form, const Doubles& amplitude,
+             bool is_signed, bool differential, int levels) {
+            return b.add({Input{form, as_vector(amplitude), is_signed, differential, levels},
+                          {},
+                          extent(shape)});
           },
-          py::arg("shape"), py::arg("amplitude"), "The input; a spike counts as `amplitude`.")
+          py::arg("shape"), py::arg("form"), py::arg("amplitude"), py::arg("is_signed"),
+          py::arg("differential"), py::arg("levels"),
+          "An input, and the code of its spikes. All inputs come before other nodes.")
       .def(
           "conv",
           [](Builder& b, std::size_t source, const Shape& shape, const Doubles& weight,

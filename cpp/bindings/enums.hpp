@@ -95,9 +95,10 @@ struct EnumTable<layers::InputForm> {
   using E = layers::InputForm;
   static constexpr const char* name = "InputForm";
   static constexpr const char* doc =
-      "Input of a layered network: constant, one array for each step, or spikes.";
-  static constexpr auto members = std::to_array<Enumerator<E>>(
-      {SPIKELET_MEMBER(constant), SPIKELET_MEMBER(sequence), SPIKELET_MEMBER(spikes)});
+      "Input of a layered network: constant, one array for each step, spikes, or packed spikes.";
+  static constexpr auto members =
+      std::to_array<Enumerator<E>>({SPIKELET_MEMBER(constant), SPIKELET_MEMBER(sequence),
+                                    SPIKELET_MEMBER(spikes), SPIKELET_MEMBER(packed)});
 };
 
 template <>
@@ -105,9 +106,9 @@ struct EnumTable<layers::What> {
   using E = layers::What;
   static constexpr const char* name = "Quantity";
   static constexpr const char* doc = "What is recorded of a node of a layered network.";
-  static constexpr auto members =
-      std::to_array<Enumerator<E>>({SPIKELET_MEMBER(spikes), SPIKELET_MEMBER(potential),
-                                    SPIKELET_MEMBER(mean), SPIKELET_MEMBER(value)});
+  static constexpr auto members = std::to_array<Enumerator<E>>(
+      {SPIKELET_MEMBER(spikes), SPIKELET_MEMBER(potential), SPIKELET_MEMBER(mean),
+       SPIKELET_MEMBER(value), SPIKELET_MEMBER(packed)});
 };
 
 template <>

@@ -60,12 +60,14 @@ class InputForm(enum.IntEnum):
     constant = 0
     sequence = 1
     spikes = 2
+    packed = 3
 
 class Quantity(enum.IntEnum):
     spikes = 0
     potential = 1
     mean = 2
     value = 3
+    packed = 4
 
 class Charge(enum.IntEnum):
     decay = 0
@@ -553,7 +555,15 @@ _Spans: TypeAlias = tuple[list[int], list[int]]
 
 class LayerGraph:
     def __init__(self) -> None: ...
-    def input(self, shape: _Shape, amplitude: float) -> int: ...
+    def input(
+        self,
+        shape: _Shape,
+        form: InputForm | str,
+        amplitude: npt.ArrayLike,
+        is_signed: bool,
+        differential: bool,
+        levels: int,
+    ) -> int: ...
     def conv(
         self,
         source: int,
@@ -609,20 +619,22 @@ class _LayerEngine(Generic[_R]):
     def __init__(
         self,
         graph: LayerGraph,
-        form: InputForm | str,
-        signed_input: bool,
         whole: bool,
         records: Sequence[tuple[int, Quantity | str]],
     ) -> None: ...
     def run(
         self,
-        x: npt.NDArray[_R] | npt.NDArray[np.int8],
+        inputs: Sequence[npt.NDArray[_R] | npt.NDArray[np.int8] | npt.NDArray[np.uint8]],
         count: int,
         steps: int,
         delay: int,
         threads: int,
         keep_going: Callable[[int], bool] | None,
-    ) -> tuple[int, list[npt.NDArray[_R] | npt.NDArray[np.int8]], npt.NDArray[np.uint64]]: ...
+    ) -> tuple[
+        int,
+        list[npt.NDArray[_R] | npt.NDArray[np.int8] | npt.NDArray[np.uint8]],
+        npt.NDArray[np.uint64],
+    ]: ...
     def describe(self) -> list[dict[str, Any]]: ...
 
 class LayerEngine32(_LayerEngine[np.float32]): ...

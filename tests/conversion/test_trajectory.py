@@ -20,7 +20,7 @@ from spikelet.layers.spiking_model import SpikingModel
 def test_decisions_and_margins(delay: int | None, batch: int | None) -> None:
     x = inputs(5)
     snn, _ = pair(x)
-    samples = Samples.of("test", x, 7, batch)
+    samples = Samples.of("test", snn, x, 7, batch)
     decision, margin = trajectory(snn, samples, delay, {})
     assert decision.shape == margin.shape == (7, 5)
     for steps in range(1, 8):
@@ -32,7 +32,7 @@ def test_decisions_and_margins(delay: int | None, batch: int | None) -> None:
 
 def test_a_single_output_is_always_decided() -> None:
     model = SpikingModel([Linear([[1.0, 1.0]]), IF()], threads=1)
-    decision, margin = trajectory(model, Samples.of("test", np.ones((3, 2)), 4), None, {})
+    decision, margin = trajectory(model, Samples.of("test", model, np.ones((3, 2)), 4), None, {})
     assert not decision.any()
     assert np.isinf(margin).all()
 
@@ -40,7 +40,7 @@ def test_a_single_output_is_always_decided() -> None:
 def test_outputs_are_counted_for_one_sample() -> None:
     x: Any = inputs(2)
     snn, _ = pair(x)
-    assert outputs_of(snn, Samples.of("test", x, 4)) == 5
+    assert outputs_of(snn, Samples.of("test", snn, x, 4)) == 5
 
 
 def test_a_relu_behind_spikes_waits() -> None:

@@ -73,7 +73,7 @@ REFUSED: list[tuple[Make, dict[str, Any], type[Exception], tuple[str, ...]]] = [
     (L.IF, {"threshold": -1.0}, ValueError, ("threshold", "> 0", "-1.0")),
     (L.IF, {"threshold": INF}, ValueError, ("threshold", "finite", "inf")),
     (L.IF, {"threshold": [1.0, NAN]}, ValueError, ("threshold", "NaN")),
-    (L.IF, {"threshold": ONES((1, 1, 1, 1))}, ValueError, ("threshold", "3 dimensions")),
+    (L.IF, {"threshold": ONES((1,) * 17)}, ValueError, ("threshold", "16 dimensions")),
     (L.IF, {"threshold": None}, TypeError, ("threshold", "None")),
     (L.IF, {"v_init": INF}, ValueError, ("v_init", "finite", "inf")),
     (L.IF, {"amplitude": ONES((1, 1))}, ValueError, ("amplitude", "one dimension", "(1, 1)")),

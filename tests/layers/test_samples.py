@@ -21,19 +21,21 @@ from spikelet.layers.samples import (
     readout_delay,
     with_coding,
 )
-from spikelet.layers.spiking_model import Operations, SpikingModel
+from spikelet.layers.spiking_model import Operations, SpikingModel, SpikingResult
 
 X = np.arange(30.0).reshape(5, 6) / 30
 
 
 def test_a_constant_and_a_sequence() -> None:
-    constant, sequence = Samples.of("f", X, 4), Samples.of("f", np.stack([X] * 3), None)
-    assert (constant.count, constant.shape, constant.total) == (5, (6,), 4)
-    assert (sequence.count, sequence.shape, sequence.total) == (5, (6,), 3)
-    np.testing.assert_allclose(sequence.constant().x, X)
+    model = SpikingModel([L.IF()])
+    constant = Samples.of("f", model, X, 4)
+    sequence = Samples.of("f", model, np.stack([X] * 3), None)
+    assert (constant.count, constant.shapes, constant.total) == (5, {"input": (6,)}, 4)
+    assert (sequence.count, sequence.shapes, sequence.total) == (5, {"input": (6,)}, 3)
+    np.testing.assert_allclose(sequence.constant().x["input"], X)
     assert sequence.constant().total == constant.constant().total == 1
-    np.testing.assert_array_equal(sequence.first(2).x, np.stack([X[:2]] * 3))
-    np.testing.assert_array_equal(constant.first(2).x, X[:2])
+    np.testing.assert_array_equal(sequence.first(2).x["input"], np.stack([X[:2]] * 3))
+    np.testing.assert_array_equal(constant.first(2).x["input"], X[:2])
     assert [is_sequence(s, {}) for s in (constant, sequence)] == [False, True]
     assert is_sequence(constant, {"coding": "poisson"})
 
@@ -43,13 +45,13 @@ def test_batches_cover_all_samples(
     options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = SpikingModel([("n", L.IF(0.7), "input")], dtype="float64", threads=1)
-    runs = list(Samples.of("f", X, 8, 2).run(model, 1, **options))
+    runs = list(Samples.of("f", model, X, 8, 2).run(model, 1, **options))
     assert [part for part, _ in runs] == [slice(0, 2), slice(2, 4), slice(4, 5)]
     for part, result in runs:
         alone = {**options, "seed": options["seed"] + part.start} if options else {}
         np.testing.assert_array_equal(result.output, model.run(X[part], 8, **alone).output)
     monkeypatch.setattr(module, "_BATCH_BYTES", 100)
-    sizes = [r.output.shape[0] for _, r in Samples.of("f", X, 8).run(model, 33, **options)]
+    sizes = [r.output.shape[0] for _, r in Samples.of("f", model, X, 8).run(model, 33, **options)]
     assert sizes == [3, 2]
 
 
@@ -76,7 +78,7 @@ def test_pairs_of_models() -> None:
 
 
 def test_labels() -> None:
-    samples = Samples.of("f", X, 4)
+    samples = Samples.of("f", SpikingModel([L.IF()]), X, 4)
     assert check_labels("f", None, samples, 3) is None
     assert check_labels("f", [0, 2, 1, 1, 0], samples, 3).dtype == np.int64
     for labels, message in (
@@ -89,13 +91,16 @@ def test_labels() -> None:
 
 def test_decisions_are_the_largest_outputs() -> None:
     output = np.array([[[1.0, 3.0], [2.0, 0.0]], [[0.0, 0.0], [0.0, 1.0]]])
-    assert decisions(output).tolist() == [1, 3]
+    outputs = {"first": output, "other": -output}
+    result = SpikingResult(outputs, None, None, {}, {}, 1)
+    assert decisions(result).tolist() == [1, 3]
 
 
 class Made:
     """What a converted model says of itself."""
 
     steps, delay, coding = 8, 4, "latency"
+    graph = SpikingModel([L.IF()]).graph
 
 
 def test_what_a_model_was_made_for_is_the_default() -> None:
@@ -103,7 +108,7 @@ def test_what_a_model_was_made_for_is_the_default() -> None:
     assert readout_delay("f", Made(), None, 4) == 2
     assert readout_delay("f", Made(), 3, 8) == 3
     assert readout_delay("f", object(), None, 8) == 0
-    assert Samples.of("f", X, None, model=Made()).total == 8
+    assert Samples.of("f", Made(), X, None).total == 8
     assert with_coding(Made(), {}) == {"coding": "latency"}
     assert with_coding(Made(), {"coding": "direct"}) == {"coding": "direct"}
     with pytest.raises(ValueError, match="f: delay must be >= 0 and <= 7, got 8"):
@@ -122,4 +127,4 @@ def test_what_a_model_was_made_for_is_the_default() -> None:
 )
 def test_bad_samples(x: Any, steps: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=f"^f: {message}"):
-        Samples.of("f", x, steps)
+        Samples.of("f", SpikingModel([L.IF()]), x, steps)

@@ -1,6 +1,7 @@
 // Runs a batch: samples over threads, and the records of each.
 #include "spikelet/layers/engine.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <mutex>
 #include <stdexcept>
@@ -11,6 +12,8 @@
 
 namespace spikelet::layers {
 namespace {
+
+constexpr double most_values = 0x1p44;  // of a node, over all steps
 
 // From [y][x][pixel] to [c][y][x].
 template <class R>
@@ -29,6 +32,11 @@ void keep(const SampleRun<R>& sample, const NodePlan<R>& node, const Record<R>& 
   const std::size_t size = l.channels * l.height * l.width;
   if (record.what == What::mean) {
     unpack(l, sample.dense(record.node), record.out + index * size);
+    return;
+  }
+  if (record.what == What::packed) {
+    const auto bits = sample.packed(record.node);
+    std::ranges::copy(bits, record.packed + index * bits.size());
     return;
   }
   for (std::size_t t = 0; t < steps; ++t) {
@@ -57,21 +65,37 @@ void keep(const SampleRun<R>& sample, const NodePlan<R>& node, const Record<R>& 
 }  // namespace
 
 template <class R>
-Engine<R>::Engine(const Graph& graph, InputForm form, bool signed_input, bool whole,
+Engine<R>::Engine(const Graph& graph, bool whole,
                   std::span<const std::pair<std::size_t, What>> records)
-    : plan_(make_plan<R>(graph, form, signed_input, whole, records)) {}
+    : plan_(make_plan<R>(graph, whole, records)) {}
 template <class R>
 Engine<R>::~Engine() = default;
 template <class R>
 Engine<R>::Engine(Engine&&) noexcept = default;
 
 template <class R>
+std::size_t Engine<R>::packed_size(std::size_t node, std::size_t steps) const {
+  const NodePlan<R>& plan = plan_->nodes.at(node);
+  if (static_cast<double>(steps) * static_cast<double>(plan.layout.size()) > most_values) {
+    throw std::invalid_argument("steps times values of a node must be at most 2^44");
+  }
+  return plan.form == Form::spikes ? plan.planes * plan.layout.plane_bytes(steps) : 0;
+}
+
+template <class R>
 void Engine<R>::check(const Batch<R>& batch, int threads) const {
   const Plan& plan = *plan_;
-  const bool spikes = plan.nodes[0].form == Form::spikes;
-  if ((spikes ? batch.spikes == nullptr : batch.analog == nullptr) ||
-      (batch.spikes != nullptr && batch.analog != nullptr)) {
-    throw std::invalid_argument("x must be spikes if and only if the input is");
+  if (batch.inputs.size() != plan.inputs) {
+    throw std::invalid_argument("x must have an array for each input");
+  }
+  for (std::size_t k = 0; k < plan.inputs; ++k) {
+    const InputForm form = std::get<Input>(plan.graph[k].kind).form;
+    const Given<R>& given = batch.inputs[k];
+    const bool spikes = form == InputForm::spikes, packed = form == InputForm::packed;
+    if ((given.spikes != nullptr) != spikes || (given.packed != nullptr) != packed ||
+        (given.analog != nullptr) != (!spikes && !packed)) {
+      throw std::invalid_argument("x must have the forms of the inputs");
+    }
   }
   if (batch.steps == 0 || batch.steps >= std::size_t{1} << 31 || batch.delay >= batch.steps) {
     throw std::invalid_argument("steps must lie in 1 .. 2^31 - 1, and delay in 0 .. steps - 1");
@@ -80,7 +104,7 @@ void Engine<R>::check(const Batch<R>& batch, int threads) const {
     throw std::invalid_argument("threads must be at least 1");
   }
   for (const NodePlan<R>& node : plan.nodes) {
-    if (static_cast<double>(batch.steps) * static_cast<double>(node.layout.size()) > 0x1p44) {
+    if (static_cast<double>(batch.steps) * static_cast<double>(node.layout.size()) > most_values) {
       throw std::invalid_argument("steps times values of a node must be at most 2^44");
     }
     if (!node.pace.empty() && node.pace.size() < batch.steps * node.layout.pixel) {
@@ -95,7 +119,18 @@ std::size_t Engine<R>::run(const Batch<R>& batch, std::span<const Record<R>> rec
                            const std::function<bool(std::size_t)>& keep_going) const {
   const Plan& plan = *plan_;
   check(batch, threads);
-  const std::size_t size = plan.graph[0].shape.size();
+  const auto set = [&](SampleRun<R>& sample, std::size_t k, std::size_t i) {
+    const Given<R>& given = batch.inputs[k];
+    const std::size_t size = plan.graph[k].shape.size();
+    if (given.packed != nullptr) {
+      const std::size_t bytes = packed_size(k, batch.steps);
+      sample.set_packed(k, {given.packed + i * bytes, bytes});
+    } else if (given.spikes != nullptr) {
+      sample.set_input(k, given.spikes + i * size, batch.count * size);
+    } else {
+      sample.set_input(k, given.analog + i * size, batch.count * size);
+    }
+  };
   std::atomic<std::size_t> next{0}, done{0};
   std::atomic<bool> stopped{false};
   std::exception_ptr error;
@@ -114,10 +149,8 @@ std::size_t Engine<R>::run(const Batch<R>& batch, std::span<const Record<R>> rec
       SampleRun<R> sample(plan, batch.steps, batch.delay);
       std::vector<NodeCounts> own(plan.nodes.size());
       for (std::size_t i = next++; i < batch.count && !stopped; i = next++) {
-        if (batch.spikes != nullptr) {
-          sample.set_input(batch.spikes + i * size, batch.count * size);
-        } else {
-          sample.set_input(batch.analog + i * size, batch.count * size);
+        for (std::size_t k = 0; k < plan.inputs; ++k) {
+          set(sample, k, i);
         }
         sample.run(own, member == 0 ? std::function<bool()>(ask) : std::function<bool()>{});
         if (stopped) {

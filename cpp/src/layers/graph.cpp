@@ -55,7 +55,16 @@ struct Checker {
     }
   }
 
-  void operator()(const Input&) const {}
+  // What Input and Neuron have in common: the code of their spikes.
+  template <class Sender>
+  void sender(const Sender& s) const {
+    values(s.amplitude, false, "amplitude must be one value, or one for each channel");
+    require(s.levels > 0 && s.levels <= 30, "levels must lie in 1 .. 30");
+    require(s.is_signed || (!s.differential && s.levels == 1),
+            "only signed spikes may have levels or be differential");
+  }
+
+  void operator()(const Input& input) const { sender(input); }
 
   void operator()(const Conv& c) const {
     const Extent &in = from(), &out = node.shape;
@@ -137,10 +146,7 @@ struct Checker {
     const char* each = "threshold and v_init must be one value, or one for each channel or neuron";
     values(n.threshold, true, each);
     values(n.v_init, true, each);
-    values(n.amplitude, false, "amplitude must be one value, or one for each channel");
-    require(n.levels > 0 && n.levels <= 30, "levels must lie in 1 .. 30");
-    require(n.is_signed || (!n.differential && n.levels == 1),
-            "only signed spikes may have levels or be differential");
+    sender(n);
     require(n.pace.size() == n.limit.size() && n.pace.size() % node.shape.channels == 0,
             "pace and limit must have values for each step and channel");
     require(n.pace.empty() || !n.is_signed, "predictive neurons must not send signed spikes");
@@ -152,7 +158,9 @@ struct Checker {
 void check(const Graph& graph, const Node& node) {
   const Checker checker{graph, node};
   const bool input = std::holds_alternative<Input>(node.kind);
-  checker.require(input == graph.empty(), "the first node, and no other, must be the input");
+  checker.require(!graph.empty() || input, "the first node must be an input");
+  checker.require(!input || graph.empty() || std::holds_alternative<Input>(graph.back().kind),
+                  "inputs must come before all other nodes");
   checker.extent(node.shape);
   const bool many =
       std::holds_alternative<Add>(node.kind) || std::holds_alternative<Concat>(node.kind);

@@ -10,12 +10,12 @@
 namespace spikelet::layers {
 
 template <class R>
-Planner<R>::Planner(typename Engine<R>::Plan& plan, InputForm input, bool signed_input, bool whole)
+Planner<R>::Planner(typename Engine<R>::Plan& plan, bool whole)
     : whole_(whole), plan_(plan), graph_(plan.graph) {
   for (std::size_t i = 0; i < graph_.size(); ++i) {
     NodePlan<R>& node = plan_.nodes.emplace_back();
     node.layout = Layout(graph_[i].shape);
-    describe(i, node, input, signed_input);
+    describe(i, node);
   }
   for (std::size_t i = 0; i < graph_.size(); ++i) {
     count_from(i);
@@ -72,7 +72,13 @@ void Planner<R>::need_sequence(std::size_t i) {
 }
 
 template <class R>
-void Planner<R>::describe(std::size_t i, NodePlan<R>& node, InputForm input, bool signed_input) {
+void Planner<R>::describe(std::size_t i, NodePlan<R>& node) {
+  const auto sends = [&](const auto& what) {
+    node.planes = what.is_signed ? 2 * static_cast<std::size_t>(what.levels) : 1;
+    node.differential = what.differential;
+    bool everywhere = false;
+    node.amplitude = laid_out<R>(what.amplitude, node.layout, R{}, everywhere);
+  };
   const auto like = [&](std::size_t from) {
     const NodePlan<R>& sender = plan_.nodes[from];
     node.form = Form::spikes;
@@ -85,18 +91,14 @@ void Planner<R>::describe(std::size_t i, NodePlan<R>& node, InputForm input, boo
       inputs, [&](std::size_t from) { return plan_.nodes[from].form == Form::constant; });
   std::visit(
       Overloaded{[&](const Input& given) {
-                   node.form = input == InputForm::constant   ? Form::constant
-                               : input == InputForm::sequence ? Form::sequence
-                                                              : Form::spikes;
-                   node.planes = signed_input ? 2 : 1;
-                   node.amplitude.assign(node.layout.pixel, static_cast<R>(given.amplitude));
+                   node.form = given.form == InputForm::constant   ? Form::constant
+                               : given.form == InputForm::sequence ? Form::sequence
+                                                                   : Form::spikes;
+                   sends(given);
                  },
                  [&](const Neuron& n) {
                    node.form = Form::spikes;
-                   node.planes = n.is_signed ? 2 * static_cast<std::size_t>(n.levels) : 1;
-                   node.differential = n.differential;
-                   bool everywhere = false;
-                   node.amplitude = laid_out<R>(n.amplitude, node.layout, R{}, everywhere);
+                   sends(n);
                  },
                  [&](const Relu&) { node.form = Form::constant; },
                  [&](const MaxPool& pool) {
@@ -140,12 +142,12 @@ void Planner<R>::need_matrix(std::size_t i) {
 
 template <class R>
 std::unique_ptr<const typename Engine<R>::Plan> make_plan(
-    const Graph& graph, InputForm form, bool signed_input, bool whole,
-    std::span<const std::pair<std::size_t, What>> records) {
+    const Graph& graph, bool whole, std::span<const std::pair<std::size_t, What>> records) {
   auto plan = std::make_unique<typename Engine<R>::Plan>();
   for (const Node& node : graph) {
     check(plan->graph, node);
     plan->graph.push_back(node);
+    plan->inputs += std::holds_alternative<Input>(node.kind) ? 1 : 0;
   }
   if (graph.empty()) {
     throw std::invalid_argument("a graph must have at least one node");
@@ -158,10 +160,9 @@ std::unique_ptr<const typename Engine<R>::Plan> make_plan(
   }
   plan->nodes.reserve(graph.size());
   plan->records.assign(records.begin(), records.end());
-  Planner<R> planner(*plan, form, signed_input, whole);
-  planner.need_dense(graph.size() - 1);
+  Planner<R> planner(*plan, whole);
   for (const auto& [node, what] : records) {
-    if (what == What::spikes && plan->nodes[node].form != Form::spikes) {
+    if ((what == What::spikes || what == What::packed) && plan->nodes[node].form != Form::spikes) {
       throw std::invalid_argument("node " + std::to_string(node) + " sends no spikes to record");
     }
     if (what == What::value) {
@@ -175,12 +176,12 @@ std::unique_ptr<const typename Engine<R>::Plan> make_plan(
   return plan;
 }
 
-#define SPIKELET_PLAN(R)                                                 \
-  template Planner<R>::Planner(Engine<R>::Plan&, InputForm, bool, bool); \
-  template void Planner<R>::need_dense(std::size_t);                     \
-  template void Planner<R>::need_sequence(std::size_t);                  \
-  template std::unique_ptr<const Engine<R>::Plan> make_plan<R>(          \
-      const Graph&, InputForm, bool, bool, std::span<const std::pair<std::size_t, What>>);
+#define SPIKELET_PLAN(R)                                        \
+  template Planner<R>::Planner(Engine<R>::Plan&, bool);         \
+  template void Planner<R>::need_dense(std::size_t);            \
+  template void Planner<R>::need_sequence(std::size_t);         \
+  template std::unique_ptr<const Engine<R>::Plan> make_plan<R>( \
+      const Graph&, bool, std::span<const std::pair<std::size_t, What>>);
 SPIKELET_PLAN(float)
 SPIKELET_PLAN(double)
 #undef SPIKELET_PLAN

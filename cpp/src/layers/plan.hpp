@@ -27,9 +27,10 @@ struct Layout {
         pixel(round_up(e.channels, channel_unit)) {}
   std::size_t row() const { return width * pixel; }
   std::size_t size() const { return height * row(); }
-  // Of spikes.
+  // Of spikes, [height][steps][width][pixel] bits.
   std::size_t pixel_bytes() const { return pixel / 8; }
   std::size_t row_bytes() const { return width * pixel_bytes(); }
+  std::size_t plane_bytes(std::size_t steps) const { return steps * height * row_bytes(); }
 };
 
 // A convolution and its extents; weights [out][in / groups][kh][kw].
@@ -113,14 +114,14 @@ struct NodePlan {
 template <class R>
 struct Engine<R>::Plan {
   Graph graph;
+  std::size_t inputs = 0;  // the first nodes
   std::vector<NodePlan<R>> nodes;
   std::vector<std::pair<std::size_t, What>> records;
 };
 
 template <class R>
 std::unique_ptr<const typename Engine<R>::Plan> make_plan(
-    const Graph& graph, InputForm form, bool signed_input, bool whole,
-    std::span<const std::pair<std::size_t, What>> records);
+    const Graph& graph, bool whole, std::span<const std::pair<std::size_t, What>> records);
 
 template <class R>
 DenseConv<R> dense_conv(const Kernel& kernel);

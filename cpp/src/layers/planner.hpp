@@ -23,14 +23,14 @@ Buffer<R> laid_out(const std::vector<double>& values, const Layout& layout, R pa
 template <class R>
 class Planner {
  public:
-  Planner(typename Engine<R>::Plan& plan, InputForm input, bool signed_input, bool whole);
+  Planner(typename Engine<R>::Plan& plan, bool whole);
 
   // Keep the node's value, or mean, as an array; or its values at each step.
   void need_dense(std::size_t i);
   void need_sequence(std::size_t i);
 
  private:
-  void describe(std::size_t i, NodePlan<R>& node, InputForm input, bool signed_input);
+  void describe(std::size_t i, NodePlan<R>& node);
   void need_matrix(std::size_t i);
 
   // Whether a convolution of x is a sum of convolutions of spikes and constants.

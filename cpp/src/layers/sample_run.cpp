@@ -71,13 +71,11 @@ R SampleRun<R>::spike(std::size_t node, std::size_t step, std::size_t y, std::si
 }
 
 template <class R>
-void SampleRun<R>::set_input(const R* analog, std::size_t stride) {
-  const NodePlan<R>& node = plan_.nodes[0];
-  const Layout& l = node.layout;
-  const std::size_t steps = node.form == Form::constant ? 1 : steps_;
-  for (std::size_t t = 0; t < steps; ++t) {
-    R* to = node.form == Form::constant ? work_[0].dense.data()
-                                        : work_[0].sequence.data() + t * l.size();
+void SampleRun<R>::set_input(std::size_t node, const R* analog, std::size_t stride) {
+  const bool constant = plan_.nodes[node].form == Form::constant;
+  const Layout& l = plan_.nodes[node].layout;
+  for (std::size_t t = 0; t < (constant ? 1 : steps_); ++t) {
+    R* to = constant ? work_[node].dense.data() : work_[node].sequence.data() + t * l.size();
     const R* from = analog + t * stride;
     for (std::size_t c = 0; c < l.channels; ++c) {
       for (std::size_t p = 0; p < l.height * l.width; ++p) {
@@ -88,26 +86,32 @@ void SampleRun<R>::set_input(const R* analog, std::size_t stride) {
 }
 
 template <class R>
-void SampleRun<R>::set_input(const std::int8_t* spikes, std::size_t stride) {
-  const Layout& l = plan_.nodes[0].layout;
-  std::fill(work_[0].bits.begin(), work_[0].bits.end(), std::uint8_t{0});
+void SampleRun<R>::set_input(std::size_t node, const std::int8_t* spikes, std::size_t stride) {
+  const Layout& l = plan_.nodes[node].layout;
+  Buffer<std::uint8_t>& bits = work_[node].bits;
+  std::fill(bits.begin(), bits.end(), std::uint8_t{0});
   for (std::size_t t = 0; t < steps_; ++t) {
     for (std::size_t c = 0; c < l.channels; ++c) {
       for (std::size_t y = 0; y < l.height; ++y) {
         for (std::size_t x = 0; x < l.width; ++x) {
           const std::int8_t s = spikes[t * stride + (c * l.height + y) * l.width + x];
           if (s != 0) {
-            if (s < 0 && plan_.nodes[0].planes == 1) {
+            if (s < 0 && plan_.nodes[node].planes == 1) {
               throw std::invalid_argument("x: spikes of -1 need a signed input");
             }
-            std::uint8_t* to = work_[0].bits.data() + (y * steps_ + t) * l.row_bytes() +
-                               (s < 0 ? plane_bytes(0) : 0);
+            std::uint8_t* to =
+                bits.data() + (y * steps_ + t) * l.row_bytes() + (s < 0 ? plane_bytes(node) : 0);
             pixel_of(to, l, x)[c / 8] |= static_cast<std::uint8_t>(1 << (c % 8));
           }
         }
       }
     }
   }
+}
+
+template <class R>
+void SampleRun<R>::set_packed(std::size_t node, std::span<const std::uint8_t> bits) {
+  std::ranges::copy(bits, work_[node].bits.begin());
 }
 
 template <class R>
@@ -135,7 +139,7 @@ void SampleRun<R>::run(std::span<NodeCounts> counts, const std::function<bool()>
         }
         break;
       case Form::constant:
-        if (!what.inputs.empty()) {
+        if (node.dense && !what.inputs.empty()) {
           std::vector<const R*> inputs;
           for (const std::size_t from : what.inputs) {
             inputs.push_back(work_[from].dense.data());

@@ -15,9 +15,10 @@ class SampleRun {
  public:
   SampleRun(const typename Engine<R>::Plan& plan, std::size_t steps, std::size_t delay);
 
-  // Sets the input of the next run from [c][y][x]; steps of a sequence are `stride` apart.
-  void set_input(const R* analog, std::size_t stride);
-  void set_input(const std::int8_t* spikes, std::size_t stride);
+  // Sets an input of the next run from [c][y][x]; steps of a sequence are `stride` apart.
+  void set_input(std::size_t node, const R* analog, std::size_t stride);
+  void set_input(std::size_t node, const std::int8_t* spikes, std::size_t stride);
+  void set_packed(std::size_t node, std::span<const std::uint8_t> bits);
 
   // Calls keep_going after each node; if it returns false, results are incomplete.
   void run(std::span<NodeCounts> counts, const std::function<bool()>& keep_going);
@@ -27,6 +28,10 @@ class SampleRun {
   const R* at(std::size_t node, std::size_t step) const;  // value of a constant or a sequence
   const R* potential(std::size_t node, std::size_t step) const {
     return work_[node].potential.data() + step * plan_.nodes[node].layout.size();
+  }
+  // All spikes, which set_packed() takes.
+  std::span<const std::uint8_t> packed(std::size_t node) const {
+    return {work_[node].bits.data(), plan_.nodes[node].planes * plane_bytes(node)};
   }
   // The spike of one neuron, in amplitudes.
   R spike(std::size_t node, std::size_t step, std::size_t y, std::size_t x, std::size_t c) const;
@@ -64,7 +69,7 @@ class SampleRun {
   void neuron_rows(std::size_t i, void (*kernel)(const NeuronRow<R>&, const Currents<C>&));
   void count(std::span<NodeCounts> counts) const;
   std::size_t plane_bytes(std::size_t node) const {
-    return steps_ * plan_.nodes[node].layout.height * plan_.nodes[node].layout.row_bytes();
+    return plan_.nodes[node].layout.plane_bytes(steps_);
   }
   const std::uint8_t* row(std::size_t node, std::size_t y, std::size_t step) const {
     const Layout& l = plan_.nodes[node].layout;

@@ -67,7 +67,7 @@ void SampleRun<R>::count(std::span<NodeCounts> counts) const {
         for (std::size_t t = 0; t < steps_; ++t) {
           counts[i].products += values_seen(fan, from.layout, at(source, t));
         }
-      } else {
+      } else if (!work_[source].dense.empty()) {
         counts[i].products += steps_ * values_seen(fan, from.layout, work_[source].dense.data());
       }
     }

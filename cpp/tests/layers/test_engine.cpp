@@ -54,13 +54,13 @@ template <class R>
 Result<R> run(const std::vector<R>& images, int threads) {
   const std::vector<std::pair<std::size_t, What>> wanted{
       {4, What::spikes}, {4, What::potential}, {4, What::mean}};
-  const Engine<R> engine(Layers{}.graph(), InputForm::constant, false, false, wanted);
+  const Engine<R> engine(Layers{}.graph(), false, wanted);
   Result<R> result;
   const std::vector<Record<R>> records{{4, What::spikes, result.spikes.data()},
                                        {4, What::potential, result.potential.data()},
                                        {4, What::mean, result.mean.data()}};
   Batch<R> batch{};
-  batch.analog = images.data();
+  batch.inputs = {{images.data()}};
   batch.count = samples;
   batch.steps = steps;
   CHECK(engine.run(batch, records, threads, result.counts) == samples);
@@ -121,10 +121,10 @@ TEST_CASE(
 }
 
 TEST_CASE("a batch can be stopped and returns the number of samples done") {
-  const Engine<float> engine(Layers{}.graph(), InputForm::constant, false, false, {});
+  const Engine<float> engine(Layers{}.graph(), false, {});
   const auto images = test::values<float>(samples * inputs, 0, 1, 3);
   Batch<float> batch{};
-  batch.analog = images.data();
+  batch.inputs = {{images.data()}};
   batch.count = samples;
   batch.steps = steps;
   std::vector<NodeCounts> counts(5);

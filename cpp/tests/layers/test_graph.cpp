@@ -67,10 +67,10 @@ TEST_CASE_TEMPLATE("each kind of node gives what its description says", R, float
   for (std::size_t k = 0; k < graph.size(); ++k) {
     records.push_back({k, What::mean, got[k].data()});
   }
-  const Engine<R> engine(graph, InputForm::constant, false, false, wanted);
+  const Engine<R> engine(graph, false, wanted);
   const std::vector<R> image{1, 2, 3, 4};
   Batch<R> batch{};
-  batch.analog = image.data();
+  batch.inputs = {{image.data()}};
   batch.count = 1;
   batch.steps = 3;
   std::vector<NodeCounts> counts(graph.size());
@@ -94,7 +94,11 @@ TEST_CASE("a node that does not fit its inputs is refused") {
   refused({conv, {}, {3, 4, 4}});      // no input
   refused({conv, {0}, {3, huge, 4}});  // sizes whose product overflows
   refused({conv, {0}, {3, 0, 4}});     // nothing
-  refused({Input{}, {}, {2, 4, 4}});   // a second input
+  refused({Input{}, {0}, {2, 4, 4}});  // an input that has one
+  refused({Input{InputForm::spikes, {1, 2, 3}}, {}, {2, 4, 4}});
+  CHECK_NOTHROW(check(input, {Input{}, {}, {3, 1, 1}}));
+  const Graph more{{Input{}, {}, {2, 4, 4}}, {Flatten{}, {0}, {32, 1, 1}}};
+  CHECK_THROWS_AS(check(more, {Input{}, {}, {2, 4, 4}}), std::invalid_argument);  // behind others
   Conv bad = conv;
   bad.stride_y = 0;
   refused({bad, {0}, {3, 4, 4}});
@@ -133,10 +137,10 @@ TEST_CASE("a node that does not fit its inputs is refused") {
 
 TEST_CASE("an engine refuses batches and records that its graph does not have") {
   const Neuron neuron{{1}, {0}, {1}, false, 0, 1, 1, false, false, 1, {1, 1}, {1, 1}};
-  const Graph graph{{Input{}, {}, {1, 1, 1}}, {neuron, {0}, {1, 1, 1}}};
+  const Graph graph{{Input{InputForm::spikes}, {}, {1, 1, 1}}, {neuron, {0}, {1, 1, 1}}};
   using Records = std::vector<std::pair<std::size_t, What>>;
   const auto make = [&](const Graph& nodes, const Records& records) {
-    return Engine<float>(nodes, InputForm::spikes, false, false, records);
+    return Engine<float>(nodes, false, records);
   };
   CHECK_THROWS_AS(make({}, {}), std::invalid_argument);
   CHECK_THROWS_AS(make(graph, {{2, What::mean}}), std::invalid_argument);
@@ -149,10 +153,11 @@ TEST_CASE("an engine refuses batches and records that its graph does not have") 
   batch.count = 1;
   batch.steps = 2;
   CHECK_THROWS_AS(engine.run(batch, {}, 1, counts), std::invalid_argument);  // no input
-  batch.analog = analog.data();
+  batch.inputs = {{analog.data()}};
   CHECK_THROWS_AS(engine.run(batch, {}, 1, counts), std::invalid_argument);  // of another form
-  batch.analog = nullptr;
-  batch.spikes = spikes.data();
+  batch.inputs = {{nullptr, spikes.data()}, {nullptr, spikes.data()}};
+  CHECK_THROWS_AS(engine.run(batch, {}, 1, counts), std::invalid_argument);  // two inputs
+  batch.inputs.pop_back();
   CHECK_THROWS_AS(engine.run(batch, {}, 0, counts), std::invalid_argument);  // no thread
   CHECK_THROWS_AS(engine.run(batch, {}, 1, counts), std::invalid_argument);  // a spike of -1
   batch.delay = 2;

@@ -73,12 +73,12 @@ TEST_CASE("values take the simplest form that can represent them") {
   neuron.v_init = {0};
   neuron.decay = neuron.gain = 1;
   neuron.levels = 1;
-  const Graph graph{{Input{}, {}, {2, 1, 1}},   {conv, {0}, {2, 1, 1}},
-                    {neuron, {1}, {2, 1, 1}},   {conv, {2}, {2, 1, 1}},
-                    {Add{}, {1, 3}, {2, 1, 1}}, {neuron, {4}, {2, 1, 1}},
-                    {Flatten{}, {5}, {2, 1, 1}}};
+  Graph graph{{Input{}, {}, {2, 1, 1}},   {conv, {0}, {2, 1, 1}},     {neuron, {1}, {2, 1, 1}},
+              {conv, {2}, {2, 1, 1}},     {Add{}, {1, 3}, {2, 1, 1}}, {neuron, {4}, {2, 1, 1}},
+              {Flatten{}, {5}, {2, 1, 1}}};
   const auto forms = [&](InputForm form) {
-    const auto plan = make_plan<float>(graph, form, false, false, {});
+    graph[0].kind = Input{form};
+    const auto plan = make_plan<float>(graph, false, {});
     std::vector<Form> all;
     for (const auto& node : plan->nodes) {
       all.push_back(node.form);
@@ -93,7 +93,8 @@ TEST_CASE("values take the simplest form that can represent them") {
   CHECK(forms(InputForm::spikes) ==
         std::vector<Form>{spikes, current, spikes, current, current, spikes, Form::sequence});
   // Nothing is kept as an array that nobody asks for.
-  const auto plan = make_plan<float>(graph, InputForm::spikes, false, false, {});
+  const std::vector<std::pair<std::size_t, What>> wanted{{6, What::mean}};
+  const auto plan = make_plan<float>(graph, false, wanted);
   CHECK(std::none_of(plan->nodes.begin(), plan->nodes.begin() + 5,
                      [](const auto& node) { return node.sequence || node.potential; }));
   CHECK(plan->nodes[6].dense);

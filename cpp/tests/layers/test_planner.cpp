@@ -39,11 +39,11 @@ TEST_CASE("a mean pool and the convolution after it become one kernel") {
   neuron.v_init = {0};
   neuron.decay = neuron.gain = 1;
   neuron.levels = 1;
-  const Graph graph{{Input{}, {}, {2, 4, 4}},
+  const Graph graph{{Input{InputForm::spikes}, {}, {2, 4, 4}},
                     {pool, {0}, {2, 2, 2}},
                     {conv, {1}, {1, 2, 2}},
                     {neuron, {2}, {1, 2, 2}}};
-  const auto plan = make_plan<float>(graph, InputForm::spikes, false, false, {});
+  const auto plan = make_plan<float>(graph, false, {});
   const Sum<float>& sum = *plan->nodes[3].sum;
   REQUIRE(sum.terms.size() == 1);
   CHECK(sum.terms[0].source == 0);

@@ -23,15 +23,16 @@ TEST_CASE("each plane of spikes is worth half the one before, then the same with
 TEST_CASE("input spikes are stored by step and pixel; their mean starts after the delay") {
   const Extent shape{19, 3, 5};
   constexpr std::size_t steps = 8, delay = 3;
+  const std::vector<std::pair<std::size_t, What>> wanted{{0, What::mean}};
   const auto plan =
-      make_plan<double>({{Input{2.0}, {}, shape}}, InputForm::spikes, true, false, {});
+      make_plan<double>({{Input{InputForm::spikes, {2.0}, true}, {}, shape}}, false, wanted);
   SampleRun<double> sample(*plan, steps, delay);
   for (std::uint32_t run = 0; run < 2; ++run) {  // nothing is left from the run before
     std::vector<std::int8_t> spikes;
     for (const double x : test::values<double>(steps * shape.size(), -1.5, 1.5, run)) {
       spikes.push_back(static_cast<std::int8_t>(x < -0.5 ? -1 : x > 0.5 ? 1 : 0));
     }
-    sample.set_input(spikes.data(), shape.size());
+    sample.set_input(0, spikes.data(), shape.size());
     std::vector<NodeCounts> counts(1);
     sample.run(counts, {});
     std::uint64_t n = 0;
@@ -57,11 +58,12 @@ TEST_CASE("input spikes are stored by step and pixel; their mean starts after th
 }
 
 TEST_CASE("a sample can be stopped before any node") {
-  const auto plan = make_plan<float>({{Input{}, {}, {3, 1, 1}}, {Flatten{}, {0}, {3, 1, 1}}},
-                                     InputForm::constant, false, false, {});
+  const std::vector<std::pair<std::size_t, What>> wanted{{1, What::mean}};
+  const auto plan =
+      make_plan<float>({{Input{}, {}, {3, 1, 1}}, {Flatten{}, {0}, {3, 1, 1}}}, false, wanted);
   SampleRun<float> sample(*plan, 2, 0);
   const std::vector<float> image{1, 2, 3};
-  sample.set_input(image.data(), 3);
+  sample.set_input(0, image.data(), 3);
   std::vector<NodeCounts> counts(2);
   sample.run(counts, [] { return false; });
   CHECK(sample.dense(1)[2] == 0);

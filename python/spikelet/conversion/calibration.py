@@ -85,7 +85,7 @@ class Calibration:
         if source == INPUT:
             return self.x
         graph = self.graph.replaced(changes or {}).upto(source)
-        return SpikingModel(graph, threads=self.threads).run(self.x, steps=1).output
+        return SpikingModel(graph, threads=self.threads).run(self.x, steps=1).outputs[source]
 
     def activations(self, neuron: str, potentials: Floats) -> Floats:
         """Return the activations of a neuron of the ANN for these inputs."""
@@ -128,7 +128,7 @@ class Calibration:
         if source == INPUT:
             return self.x
         model = self._model(source, spiking)
-        return model.run(self.x, steps=self.steps, **self.run_options).output
+        return model.run(self.x, steps=self.steps, **self.run_options).outputs[source]
 
     def _model(self, source: str, spiking: Mapping[str, Layer]) -> SpikingModel:
         graph = self.graph.replaced(spiking).upto(source)

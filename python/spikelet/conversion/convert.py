@@ -21,6 +21,7 @@ from spikelet.conversion.neurons import NEURONS
 from spikelet.conversion.thresholds import THRESHOLDS, Options, usable
 from spikelet.layers import Layer, ReLU
 from spikelet.layers.graph import Graph
+from spikelet.layers.inputs import Inputs, arrays_of
 from spikelet.layers.spiking_model import SpikingModel, SpikingResult
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class ConvertedModel(SpikingModel):
         """Thresholds of the spiking layers, by name."""
         return {name: self.graph[name].layer.threshold for name in self.neurons}  # type: ignore[attr-defined]  # they are neurons
 
-    def run(self, x: ArrayLike, steps: int | None = None, **options: Any) -> SpikingResult:
+    def run(self, x: Inputs, steps: int | None = None, **options: Any) -> SpikingResult:
         """Run with x held constant; see `SpikingModel.run`.
 
         Parameters
@@ -111,9 +112,10 @@ class ConvertedModel(SpikingModel):
             such as bytes of 0 to 255 where the calibration had 0 to 1.
         """
         where = f"{type(self).__name__}.run"
-        x = array_of(where, "x", x)
+        x = arrays_of(where, self.graph.inputs, x)
         if options.get("coding", self.coding) == "direct":  # the other codings refuse what is above
-            self._compare(where, x)
+            for array in x.values():
+                self._compare(where, array)
         steps = self.steps if steps is None else integer(where, "steps", steps, 1)
         delay = self.delay if steps == self.steps else self.delay * steps // self.steps
         options = {"delay": delay, "coding": self.coding, **options}
@@ -377,7 +379,7 @@ def _best_delay(
     """
     x = x[:count]
     name = model.graph.output.name
-    wanted = model.ann.run(x, steps=1).output
+    wanted = model.ann.run(x, steps=1).outputs[name]
     record = f"{name}.value"
     values = model.run(x, delay=0, seed=seed, record=record)[record].astype(np.float64)
     delays = range(len(values) // 2 + 1) if given is None else [given]

@@ -159,7 +159,7 @@ def accuracy_curve(
     is_model(where, "snn", snn)
     all_steps = _steps(where, steps)
     last = int(all_steps[-1])
-    samples = Samples.of(where, x, last, batch_size)
+    samples = Samples.of(where, snn, x, last, batch_size)
     if labels is None and ann is None:
         fail(where, "labels", None, "must be given if there is no ann")
     energy_samples = integer(where, "energy_samples", energy_samples, 0)
@@ -228,7 +228,7 @@ def _needs_rerun(model: SpikingModel, run_args: Mapping[str, Any]) -> bool:
 def _ann_decisions(where: str, ann: Any, samples: Samples) -> NDArray[np.int64]:
     is_model(where, "ann", ann)
     parts = samples.constant().run(ann, 8 * outputs_of(ann, samples))
-    return np.concatenate([decisions(result.output) for _, result in parts])
+    return np.concatenate([decisions(result) for _, result in parts])
 
 
 def _final(
@@ -239,4 +239,4 @@ def _final(
     lag = readout_delay("accuracy_curve", model, delay, steps)
     short = Samples(samples.where, samples.x, steps, samples.batch_size)
     parts = short.run(model, 8 * outputs_of(model, samples), delay=lag, **run_args)
-    return np.concatenate([decisions(result.output) for _, result in parts])
+    return np.concatenate([decisions(result) for _, result in parts])

@@ -116,7 +116,8 @@ def _fit(
     axes = (0, *range(2, z.ndim))
 
     def response(layer: Neuron) -> Floats:
-        return SpikingModel([layer], threads=cal.threads).run(currents).output
+        result = SpikingModel([("n", layer, INPUT)], threads=cal.threads).run(currents)
+        return result.outputs["n"]
 
     greatest = usable(np.quantile(_rows(target), 0.9999, axis=1))
     best, least = greatest.copy(), np.full(len(greatest), np.inf)

@@ -92,6 +92,7 @@ def fold(graph: Graph) -> Graph:
     if not isinstance(graph, Graph):
         fail("fold", "graph", type(graph).__name__, "must be a Graph", error=TypeError)
     uses = Counter(name for node in graph for name in set(node.inputs))
+    uses.update(graph.outputs)
     layers: dict[str, Layer] = {}
     inputs: dict[str, tuple[str, ...]] = {}
     instead: dict[str, str] = {}  # replacements of folded layers
@@ -102,7 +103,12 @@ def fold(graph: Graph) -> Graph:
         alone = before is not None and uses[sources[0]] == 1
         with named(f"fold: layer '{node.name}'"), np.errstate(over="ignore", invalid="ignore"):
             if isinstance(layer, Affine) and alone and isinstance(before, Affine | Conv2d | Linear):
-                layers[sources[0]] = _behind(before, layer)
+                behind = _behind(before, layer)
+                if node.name in graph.outputs:  # which keeps its name
+                    del layers[sources[0]]
+                    layers[node.name], inputs[node.name] = behind, inputs[sources[0]]
+                    continue
+                layers[sources[0]] = behind
                 instead[node.name] = sources[0]
                 uses[sources[0]] = uses[node.name]
                 continue
@@ -112,7 +118,8 @@ def fold(graph: Graph) -> Graph:
                     del layers[sources[0]]
                     layer, sources = merged, inputs[sources[0]]
         layers[node.name], inputs[node.name] = layer, sources
-    return Graph((Node(name, layer, inputs[name]) for name, layer in layers.items()), "fold")
+    nodes = (Node(name, layer, inputs[name]) for name, layer in layers.items())
+    return Graph(nodes, "fold", graph.inputs, graph.outputs)
 
 
 def _behind(layer: Affine | Conv2d | Linear, affine: Affine) -> Layer:

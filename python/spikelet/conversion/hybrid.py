@@ -74,7 +74,7 @@ def hybrid(
         elif node.name not in names and _is_analog(snn.graph, node, kept):
             own = _twin(ann.graph, node)
         nodes.append(own)
-    return Graph(nodes, "hybrid")
+    return Graph(nodes, "hybrid", snn.graph.inputs, snn.graph.outputs)
 
 
 def _is_analog(graph: Graph, node: Node, kept: set[str]) -> bool:
@@ -308,9 +308,9 @@ def search_split(
     for argument, limit in (("max_loss", max_loss), ("max_energy", max_energy)):
         if limit is not None:
             require(where, argument, number(where, argument, limit), "finite and >= 0")
-    samples = Samples.of(where, x, integer(where, "steps", steps, 1), batch_size)
+    samples = Samples.of(where, snn, x, integer(where, "steps", steps, 1), batch_size)
     lag = readout_delay(where, snn, delay, samples.total)
-    outputs = int(np.prod(ann.graph.shapes(samples.shape)[ann.graph.output.name]))
+    outputs = int(np.prod(ann.graph.shapes(samples.shapes)[ann.graph.output.name]))
     truth = check_labels(where, labels, samples, outputs)
     prices: dict[str, Any] = {"technology": technology, "memory": memory}
     prices["first_layer_once"] = first_layer_once
@@ -352,7 +352,7 @@ def search_split(
 
 def _decide(model: SpikingModel, samples: Samples, delay: int, run_args: dict[str, Any]) -> Any:
     parts = samples.run(model, 64, delay=delay, **run_args)
-    return np.concatenate([decisions(result.output) for _, result in parts])
+    return np.concatenate([decisions(result) for _, result in parts])
 
 
 def _best(

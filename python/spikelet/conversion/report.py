@@ -231,9 +231,9 @@ def report(
     """
     where = "report"
     names = check_pair(where, snn, ann)
-    samples = Samples.of(where, x, steps, batch_size, snn)
+    samples = Samples.of(where, snn, x, steps, batch_size)
     delay = readout_delay(where, snn, delay, samples.total)
-    shapes = snn.graph.shapes(samples.shape)
+    shapes = snn.graph.shapes(samples.shapes)
     outputs = int(np.prod(shapes[snn.graph.output.name]))
     truth = check_labels(where, labels, samples, outputs)
     kinds = {name: snn.graph[name].layer for name in names}
@@ -247,9 +247,9 @@ def report(
     agree = right = ann_right = 0
     whole = samples.constant()
     for part, result in samples.run(snn, each, record=records, delay=delay, **run_args):
-        other = ann.run(whole.x[part], 1, record=[f"{n}.mean" for n in names])
+        other = ann.run(whole.part(part), 1, record=[f"{n}.mean" for n in names])
         _add(sums, spikes, result, other, part.stop - part.start)
-        chosen, expected = decisions(result.output), decisions(other.output)
+        chosen, expected = decisions(result), decisions(other)
         agree += int((chosen == expected).sum())
         if truth is not None:
             right += int((chosen == truth[part]).sum())

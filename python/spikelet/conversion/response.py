@@ -143,7 +143,7 @@ def steps_to_decision(
     """
     where = "steps_to_decision"
     is_model(where, "snn", snn)
-    samples = Samples.of(where, x, integer(where, "steps", steps, 1), batch_size)
+    samples = Samples.of(where, snn, x, integer(where, "steps", steps, 1), batch_size)
     truth = check_labels(where, labels, samples, outputs_of(snn, samples))
     waits = waiting(snn, run_args)
     if waits:

@@ -28,8 +28,8 @@ def waiting(model: SpikingModel, run_args: Mapping[str, Any]) -> str:
 
 
 def outputs_of(model: SpikingModel, samples: Samples) -> int:
-    """Return the number of outputs."""
-    return int(np.prod(model.graph.shapes(samples.shape)[model.graph.output.name]))
+    """Return the number of values of the output: of the first, if there are several."""
+    return int(np.prod(model.graph.shapes(samples.shapes)[model.graph.output.name]))
 
 
 def _delay(where: str, model: SpikingModel, delay: int | None, steps: int) -> int:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from spikelet._util.checks import fail
 from spikelet.energy.report import EnergyReport, LayerEnergy, NetworkEnergy
 from spikelet.energy.segments import computed_once, current_once, timings
 from spikelet.energy.technology import Technology, find
 from spikelet.layers import Affine, Conv2d, Layer, Linear, Neuron, ReLU
-from spikelet.layers.graph import INPUT, Node
+from spikelet.layers.graph import Node
+from spikelet.layers.inputs import Inputs
 from spikelet.layers.samples import Samples, is_model, is_sequence, merge, with_coding
 from spikelet.layers.spiking_model import SpikingModel
 
@@ -23,7 +23,7 @@ _ADDRESS_BYTES = 4.0  # size of a spike
 
 def measure(
     model: SpikingModel,
-    x: ArrayLike,
+    x: Inputs,
     steps: int | None = None,
     *,
     ann: SpikingModel | None = None,
@@ -90,7 +90,7 @@ def measure(
             msg = f"{where}: {argument} must not be given, as it does not change the counts"
             raise TypeError(msg)
     constants = find(where, technology)
-    samples = Samples.of(where, x, steps, batch_size, model)
+    samples = Samples.of(where, model, x, steps, batch_size)
     run_args = with_coding(model, run_args) if samples.steps is not None else run_args
     options = _Options(constants, memory, first_layer_once, count_changes)
     snn = _network(model, samples, options, run_args)
@@ -109,7 +109,7 @@ def _network(
     model: SpikingModel, samples: Samples, options: _Options, run_args: dict[str, Any]
 ) -> NetworkEnergy:
     graph, steps = model.graph, samples.total
-    shapes = graph.shapes(samples.shape)
+    shapes = graph.shapes(samples.shapes)
     when = timings(graph, sequence=is_sequence(samples, run_args))
     analog = [n.name for n in graph if isinstance(n.layer, ReLU)]
     changing = model.neurons if options.count_changes else ()
@@ -167,7 +167,8 @@ def _network(
                 membrane_updates=updates if waits else 0.0,
             )
         rows.append(_priced(node, values, options))
-    return NetworkEnergy(tuple(rows), steps, operations[INPUT].spikes)
+    spikes = sum(operations[name].spikes for name in graph.inputs)
+    return NetworkEnergy(tuple(rows), steps, spikes)
 
 
 def _priced(node: Node, values: dict[str, Any], options: _Options) -> LayerEnergy:

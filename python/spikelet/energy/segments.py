@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from spikelet.layers import Neuron, ReLU
-from spikelet.layers.graph import INPUT, Graph, Node
+from spikelet.layers.graph import Graph, Node
 
 __all__ = ["Timing", "computed_once", "current_once", "receivers", "segments", "timings"]
 
@@ -34,8 +34,8 @@ class Timing:
 
 
 def timings(graph: Graph, *, sequence: bool) -> dict[str, Timing]:
-    """Return the Timing of each layer and of the input, which changes from step to step if it is a sequence."""
-    result = {INPUT: Timing(sequence, 0, int(sequence))}
+    """Return the Timing of each layer and input; inputs change from step to step if they are sequences."""
+    result = {name: Timing(sequence, 0, int(sequence)) for name in graph.inputs}
     for node in graph:
         given = [result[name] for name in node.inputs]
         # Neurons after a sum wait for the first steps of all its terms; the mean of a sum needs all their means.
@@ -50,18 +50,19 @@ def timings(graph: Graph, *, sequence: bool) -> dict[str, Timing]:
 
 
 def segments(graph: Graph, *, sequence: bool) -> int:
-    """Return the number of consecutive runs of T steps until the output is known."""
-    return timings(graph, sequence=sequence)[graph.output.name].known
+    """Return the number of consecutive runs of T steps until all outputs are known."""
+    when = timings(graph, sequence=sequence)
+    return max(when[name].known for name in graph.outputs)
 
 
 def receivers(graph: Graph, name: str) -> list[Node]:
-    """Return the neurons and ReLUs that the output of a layer reaches first, and the output layer if it is reached."""
+    """Return the neurons and ReLUs that the output of a layer reaches first, and the output layers that it reaches."""
     found: dict[str, Node] = {}
     waiting = [name]
     while waiting:
         current = waiting.pop()
-        if current == graph.output.name:
-            found[current] = graph.output
+        if current in graph.outputs:
+            found[current] = graph[current]
         for node in graph.consumers(current):
             if isinstance(node.layer, (Neuron, ReLU)):
                 found[node.name] = node

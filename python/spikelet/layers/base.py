@@ -19,7 +19,7 @@ Floats: TypeAlias = NDArray[np.float64]
 
 MAX_SIZE = 1 << 16  # of kernels, strides and factors
 MAX_LENGTH = 1 << 31  # of an axis
-MAX_RANK = 16
+MAX_RANK = 16  # of samples
 _AXES = {
     1: ("length",),
     2: ("vertical", "horizontal"),

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
+
+import numpy as np
 
 from spikelet._util.checks import fail, shown
 from spikelet._util.sealed import Sealed
 from spikelet.layers.base import Layer, Shape
 
-__all__ = ["INPUT", "Graph", "LayerLike", "Node"]
+__all__ = ["INPUT", "Graph", "LayerLike", "Node", "Shapes"]
 
-INPUT = "input"  # the name of the model's input
+INPUT = "input"  # the name of the input of a model that has one
 
 LayerLike: TypeAlias = "Layer | Node | tuple[str, Layer, Iterable[str]]"
+Shapes: TypeAlias = "Shape | Sequence[Shape] | Mapping[str, Shape]"
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class Node:
         Name, unique in the graph.
     layer : Layer
     inputs : tuple of str
-        Names of earlier nodes, or ``"input"``.
+        Names of earlier nodes, or of inputs of the model.
     """
 
     name: str
@@ -41,31 +44,44 @@ class Graph(Sealed):
     Parameters
     ----------
     layers : iterable of Layer, Node or (name, Layer, inputs)
-        A bare layer takes the output of the layer before it, the first one the model's input. The last layer is
-        the output.
+        A bare layer takes the output of the layer before it, the first one the model's first input.
     where : str
         What is being built, for error messages.
+    inputs : sequence of str
+        Names of the model's inputs.
+    outputs : sequence of str, optional
+        Names of the layers whose outputs are the model's; by default the last layer. An output may also be the input of
+        other layers.
 
     Raises
     ------
     TypeError
         If an item is not a layer.
     ValueError
-        If names are not unique, an input is unknown, or the output of a layer is not used.
+        If names are not unique, an input or output is unknown, or an input or the output of a layer is not used.
     """
 
     nodes: tuple[Node, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
 
     _instead: ClassVar = {"": "make another graph, as with replaced()"}
 
-    def __init__(self, layers: Iterable[LayerLike], where: str = "SpikingModel") -> None:
+    def __init__(
+        self,
+        layers: Iterable[LayerLike],
+        where: str = "SpikingModel",
+        inputs: Sequence[str] = (INPUT,),
+        outputs: Sequence[str] | None = None,
+    ) -> None:
+        self.inputs = _names(where, "inputs", inputs)
         nodes: list[Node] = []
         for k, item in enumerate(layers):
-            before = nodes[-1].name if nodes else INPUT
+            before = nodes[-1].name if nodes else self.inputs[0]
             nodes.append(_node(where, k, item, before))
         if not nodes:
             fail(where, "layers", [], "must hold at least one layer")
-        known = {INPUT}
+        known = set(self.inputs)
         for node in nodes:
             if node.name in known:
                 fail(where, "name", node.name, "must be unique")
@@ -79,13 +95,21 @@ class Graph(Sealed):
                     )
             known.add(node.name)
         self.nodes = tuple(nodes)
-        used = {name for node in nodes for name in node.inputs}
-        for node in nodes[:-1]:
-            if node.name not in used:
-                fail(where, "layers", node.name, "must all lead to the last one", got="unused")
-        if INPUT not in used:
-            fail(where, "layers", [n.name for n in nodes], "must use the input")
         self._by_name = {node.name: node for node in nodes}
+        self.outputs = (
+            (nodes[-1].name,) if outputs is None else _names(where, "outputs", outputs)
+        )
+        for name in self.outputs:
+            if name not in self._by_name:
+                fail(where, "outputs", name, "must be names of layers")
+        used = {name for node in nodes for name in node.inputs}.union(self.outputs)
+        for node in nodes:
+            if node.name not in used:
+                fail(where, "layers", node.name, "must all lead to an output", got="unused")
+        for name in self.inputs:
+            if name not in used:
+                what = "the input" if len(self.inputs) == 1 else f"the input '{name}'"
+                fail(where, "layers", [n.name for n in nodes], f"must use {what}")
 
     def __iter__(self) -> Iterator[Node]:
         return iter(self.nodes)
@@ -101,46 +125,77 @@ class Graph(Sealed):
 
     @property
     def output(self) -> Node:
-        """The last layer."""
-        return self.nodes[-1]
+        """The layer whose output is the model's: the first of several."""
+        return self._by_name[self.outputs[0]]
 
-    def shapes(self, input_shape: Shape) -> dict[str, Shape]:
-        """Return the output shape of each layer for one sample, and the shape of the input.
+    def shapes(self, input_shape: Shapes) -> dict[str, Shape]:
+        """Return the shapes of all inputs, and of the output of each layer, for one sample.
 
         Parameters
         ----------
-        input_shape : tuple of int
+        input_shape : tuple of int; for several inputs a sequence of shapes, or a mapping by name
             Shape of one sample.
 
         Raises
         ------
         ValueError
-            If a layer cannot take its inputs; the message names the layer.
+            If there is not a shape for each input, or a layer cannot take its inputs; the message names the layer.
         """
-        shapes: dict[str, Shape] = {INPUT: tuple(input_shape)}
+        shapes = self._input_shapes(input_shape)
         for node in self.nodes:
             shapes[node.name] = node.layer.output_shape(
                 [shapes[name] for name in node.inputs], node.name
             )
         return shapes
 
-    def upto(self, name: str) -> Graph:
-        """Return the subgraph that ends in this layer, which becomes the output."""
-        needed = {name}
+    def _input_shapes(self, given: Shapes) -> dict[str, Shape]:
+        if isinstance(given, Mapping):
+            if set(given) != set(self.inputs):
+                rule = f"must be of {', '.join(self.inputs)}"
+                fail("Graph.shapes", "input_shape", sorted(given), rule)
+            return {name: tuple(given[name]) for name in self.inputs}
+        several = [given] if all(isinstance(n, (int, np.integer)) for n in given) else list(given)
+        if len(several) != len(self.inputs):
+            rule = f"must have a shape for each of {', '.join(self.inputs)}"
+            fail("Graph.shapes", "input_shape", given, rule)
+        return {
+            name: tuple(shape)  # type: ignore[arg-type]  # all are shapes
+            for name, shape in zip(self.inputs, several, strict=True)
+        }
+
+    def upto(self, *names: str) -> Graph:
+        """Return the subgraph that ends in these layers, which become the outputs."""
+        needed = set(names)
         for node in reversed(self.nodes):
             if node.name in needed:
                 needed.update(node.inputs)
-        return Graph(node for node in self.nodes if node.name in needed)
+        return Graph(
+            (node for node in self.nodes if node.name in needed),
+            inputs=[name for name in self.inputs if name in needed],
+            outputs=names,
+        )
 
     def replaced(self, changes: Mapping[str, Layer]) -> Graph:
         """Return a graph in which the layers of these names are replaced."""
-        return Graph(
+        nodes = (
             Node(node.name, changes.get(node.name, node.layer), node.inputs) for node in self.nodes
         )
+        return Graph(nodes, inputs=self.inputs, outputs=self.outputs)
 
     def consumers(self, name: str) -> list[Node]:
         """Return the nodes that take the output of this one."""
         return [node for node in self.nodes if name in node.inputs]
+
+
+def _names(where: str, argument: str, given: Sequence[str]) -> tuple[str, ...]:
+    """Return names, of which there must be at least one, and none twice."""
+    names = (given,) if isinstance(given, str) else tuple(given)
+    for name in names:
+        if not isinstance(name, str):
+            fail(where, argument, name, "must be names", error=TypeError)
+    if not names or len(set(names)) < len(names):
+        fail(where, argument, names, "must be at least one name, and unique")
+    return names
 
 
 def _node(where: str, k: int, item: LayerLike, before: str) -> Node:

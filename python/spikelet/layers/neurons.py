@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from spikelet._util.checks import choice, fail, integer, numbers, require
 from spikelet._util.tensors import detached
-from spikelet.layers.base import Layer, Shape
+from spikelet.layers.base import MAX_RANK, Layer, Shape
 
 __all__ = ["IF", "LIF", "Neuron", "PredictiveIF", "ReLU"]
 
@@ -103,8 +103,8 @@ class Neuron(Layer):
     def __post_init__(self) -> None:
         where = self._name()
         for argument, dimensions, rule in (
-            ("threshold", 3, "finite and > 0"),
-            ("v_init", 3, "finite"),
+            ("threshold", MAX_RANK, "finite and > 0"),
+            ("v_init", MAX_RANK, "finite"),
             ("amplitude", 1, "finite"),
         ):
             given = detached(where, argument, getattr(self, argument))

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from spikelet._util.checks import fail, ids, integer, shown
 from spikelet._util.tensors import array_of
 from spikelet.layers.base import Shape
+from spikelet.layers.inputs import Inputs, arrays_of
 from spikelet.layers.neurons import Neuron, ReLU
 from spikelet.layers.spiking_model import Operations, SpikingModel, SpikingResult
 
@@ -38,14 +39,15 @@ class Samples:
     ----------
     where : str
         The calling function, for error messages.
-    x : array-like
+    x : mapping of str to array
+        One for each input of a model, by name.
     steps : int, optional
     batch_size : int, optional
         By default the number that keeps records below 64 MB.
     """
 
     where: str
-    x: NDArray[Any]
+    x: Mapping[str, NDArray[Any]]
     steps: int | None
     batch_size: int | None
 
@@ -53,49 +55,65 @@ class Samples:
     def of(
         cls,
         where: str,
-        x: ArrayLike,
+        model: SpikingModel,
+        x: Inputs,
         steps: int | None,
         batch_size: int | None = None,
-        model: Any = None,
     ) -> Samples:
         """Check the arguments; steps default to the number that a converted model was made for."""
         steps = getattr(model, "steps", None) if steps is None else steps
-        array = array_of(where, "x", x)
+        arrays = arrays_of(where, model.graph.inputs, x)
+        ahead = 1 if steps is not None else 2
         shape = "[B, ...]" if steps is not None else "[T, B, ...] (or be given with steps=)"
-        if array.ndim < (2 if steps is not None else 3):
-            fail(where, "x", array.shape, f"must have the shape {shape}", got="shape")
-        if array.size == 0:
-            fail(where, "x", array.shape, "must not be empty", got="shape")
+        for array in arrays.values():
+            if array.ndim <= ahead:
+                fail(where, "x", array.shape, f"must have the shape {shape}", got="shape")
+            if array.size == 0:
+                fail(where, "x", array.shape, "must not be empty", got="shape")
+        leads = {name: array.shape[:ahead] for name, array in arrays.items()}
+        if len(set(leads.values())) > 1:
+            fail(where, "x", leads, "must have equal numbers of samples", got="shapes")
         if steps is not None:
             steps = integer(where, "steps", steps, 1)
         if batch_size is not None:
             batch_size = integer(where, "batch_size", batch_size, 1)
-        return cls(where, array, steps, batch_size)
+        return cls(where, arrays, steps, batch_size)
 
     @property
     def count(self) -> int:
         """Number of samples."""
-        return int(self.x.shape[0 if self.steps is not None else 1])
+        return int(self._first.shape[0 if self.steps is not None else 1])
 
     @property
-    def shape(self) -> Shape:
-        """Shape of one sample."""
-        return self.x.shape[1 if self.steps is not None else 2 :]
+    def shapes(self) -> dict[str, Shape]:
+        """Shapes of one sample, by input."""
+        ahead = 1 if self.steps is not None else 2
+        return {name: array.shape[ahead:] for name, array in self.x.items()}
+
+    @property
+    def _first(self) -> NDArray[Any]:
+        return next(iter(self.x.values()))
 
     @property
     def total(self) -> int:
         """Number of time steps T."""
-        return len(self.x) if self.steps is None else self.steps
+        return len(self._first) if self.steps is None else self.steps
 
     def constant(self) -> Samples:
         """Return the input of an ANN: x, or the mean of a sequence, for one step."""
-        x = self.x if self.steps is not None else self.x.mean(axis=0)
+        x = self.x
+        if self.steps is None:
+            x = {name: array.mean(axis=0) for name, array in x.items()}
         return Samples(self.where, x, 1, self.batch_size)
 
     def first(self, n: int) -> Samples:
         """Return the first n samples."""
-        x = self.x[:n] if self.steps is not None else self.x[:, :n]
-        return Samples(self.where, x, self.steps, self.batch_size)
+        return Samples(self.where, self.part(slice(n)), self.steps, self.batch_size)
+
+    def part(self, which: slice) -> dict[str, NDArray[Any]]:
+        """Return the arrays of some of the samples."""
+        at = which if self.steps is not None else (slice(None), which)
+        return {name: array[at] for name, array in self.x.items()}
 
     def run(
         self, model: SpikingModel, bytes_each: int, **arguments: Any
@@ -114,8 +132,7 @@ class Samples:
         seed = arguments.pop("seed", 0)
         for begin in range(0, self.count, size):
             part = slice(begin, min(begin + size, self.count))
-            x = self.x[part] if self.steps is not None else self.x[:, part]
-            yield part, model.run(x, self.steps, seed=seed + begin, **arguments)
+            yield part, model.run(self.part(part), self.steps, seed=seed + begin, **arguments)
 
 
 def merge(parts: Sequence[tuple[int, Mapping[str, Operations]]]) -> dict[str, Operations]:
@@ -182,8 +199,9 @@ def check_labels(where: str, labels: ArrayLike | None, samples: Samples, outputs
     return array
 
 
-def decisions(output: NDArray[Any]) -> NDArray[np.int64]:
-    """Return the index of the largest output of each sample, [B]."""
+def decisions(result: SpikingResult) -> NDArray[np.int64]:
+    """Return the index of the largest value of the output (the first of several) of each sample, [B]."""
+    output = next(iter(result.outputs.values()))
     chosen: NDArray[np.int64] = output.reshape(len(output), -1).argmax(axis=1)
     return chosen
 

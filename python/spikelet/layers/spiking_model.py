@@ -9,20 +9,20 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self, cast
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from spikelet import _core, encode
+from spikelet import _core
 from spikelet._util import progress as _progress
 from spikelet._util.checks import choice, fail, integer, number, representable, require
 from spikelet._util.sealed import Sealed, Setting
-from spikelet._util.tensors import array_of
 from spikelet._util.threads import default_threads
 from spikelet.layers import stored
-from spikelet.layers.base import Layer, Shape
-from spikelet.layers.graph import INPUT, Graph, LayerLike
+from spikelet.layers.base import Layer
+from spikelet.layers.graph import Graph, LayerLike
+from spikelet.layers.inputs import Inputs, Presented, arrays_of, present
 from spikelet.layers.movement import Flatten
 from spikelet.layers.neurons import Neuron, PredictiveIF
-from spikelet.layers.to_core import to_core
+from spikelet.layers.to_core import Source, to_core
 
 __all__ = ["Operations", "SpikingModel", "SpikingResult"]
 
@@ -63,10 +63,10 @@ class SpikingResult:
 
     Parameters
     ----------
-    output : array, [B, ...]
-        Mean of the last layer over the steps (from `delay` on).
+    outputs : mapping of str to array, [B, ...]
+        Mean of each output layer over the steps (from `delay` on), by name.
     spikes : int8 array, [T, B, ...], or None
-        Spikes of the last layer, if it is a layer of neurons and either the input is a sequence or anything is recorded.
+        Spikes of the output layer (the first of several), if it is a layer of neurons and either the input is a sequence or anything is recorded.
         Spikes of several sizes are given in units of the amplitude.
     v : array, [T, B, ...], or None
         Potential of the last layer of neurons after each step, if anything is recorded.
@@ -78,12 +78,18 @@ class SpikingResult:
         Number of time steps T.
     """
 
-    output: NDArray[Any]
+    outputs: Mapping[str, NDArray[Any]]
     spikes: NDArray[Any] | None
     v: NDArray[Any] | None
     records: Mapping[str, NDArray[Any]]
     operations: Mapping[str, Operations]
     steps: int
+
+    @property
+    def output(self) -> Any:
+        """The output, [B, ...]; of a model with several, a tuple of them in their order."""
+        values = tuple(self.outputs.values())
+        return values[0] if len(values) == 1 else values
 
     def __getitem__(self, name: str) -> NDArray[Any]:
         """Return the array recorded under this name."""
@@ -104,7 +110,8 @@ class SpikingModel(Sealed):
     Parameters
     ----------
     layers : iterable of Layer or (name, Layer, inputs), or Graph
-        See `spikelet.layers`. A bare layer takes the output of the one before it; the last one is the output.
+        See `spikelet.layers`. A bare layer takes the output of the one before it; the last one is the output. A `Graph`
+        may have several inputs and outputs.
     dtype : "float32", "float64" or "int16"
         Precision of potentials and weights. "int16", the fastest, rounds weights between spiking layers to 16 bits, with
         a scale for each channel at which no sum can overflow; everything else is float32.
@@ -221,7 +228,7 @@ class SpikingModel(Sealed):
 
     def run(
         self,
-        x: ArrayLike,
+        x: Inputs,
         steps: int | None = None,
         *,
         delay: int = 0,
@@ -236,7 +243,8 @@ class SpikingModel(Sealed):
         ----------
         x : array-like, [B, ...] with `steps`, else [T, B, ...]
             With `steps`, x is held constant; without, it has one slice per step. A sequence of only 0, 1 and -1 is
-            treated as spikes: only active inputs cost work.
+            treated as spikes: only active inputs cost work. A model with several inputs takes a tuple of arrays in the
+            order of ``graph.inputs``, or a mapping by name.
         steps : int, optional
             Number of time steps T.
         delay : int
@@ -264,28 +272,30 @@ class SpikingModel(Sealed):
             If x does not fit a layer (which the message names), or an argument breaks its rule.
         """
         where = f"{type(self).__name__}.run"
-        array, given, scale = self._input(where, x, steps, coding, seed)
-        sequence = given != "constant"
-        total = (
-            integer(where, "steps", steps, 1) if not sequence or steps is not None else len(array)
+        given = present(
+            where,
+            arrays_of(where, self.graph.inputs, x),
+            steps,
+            coding,
+            seed,
+            np.dtype(np.float64 if self.dtype == "float64" else np.float32),
+            self.input_scale,
         )
+        total, count = given.steps, given.count
         integer(where, "delay", delay, 0, total - 1)
         self._check_schedules(where, total)
-        count = array.shape[1] if sequence else array.shape[0]
-        shape = array.shape[2:] if sequence else array.shape[1:]
-        if len(shape) > 3 or 0 in shape:
-            fail(where, "x", shape, "must have samples of 1 to 3 non-empty dimensions", got="shape")
+        sequence = any(kind != "constant" for kind in given.kinds)
         records = self._records(where, record, sequence)
-        key = (shape, given, tuple(records.values()), scale)
+        key = (given.shapes, given.kinds, tuple(records.values()), given.amplitude)
         if key not in self._engines:
-            self._engines[key] = self._engine(shape, given, list(records.values()), scale)
+            self._engines[key] = self._engine(given, list(records.values()))
         engine, numbers, dense = self._engines[key]
         with _watch(progress, count) as go_on:
-            done, arrays, counts = engine.run(array, count, total, delay, self.threads, go_on)
+            done, arrays, counts = engine.run(list(given.arrays), count, total, delay, self.threads, go_on)
             go_on(done)
         if done < count:
             raise KeyboardInterrupt
-        shapes = self.graph.shapes(shape)
+        shapes = self.graph.shapes(given.shapes)
         kept: dict[str, NDArray[Any]] = {}
         for (name, (node, what)), values in zip(records.items(), arrays, strict=True):
             lead = values.shape[: 1 if what == "mean" else 2]
@@ -296,52 +306,11 @@ class SpikingModel(Sealed):
                 dense=dense[k] * total,
             )
             for name, k in numbers.items()
-            if not (name != INPUT and isinstance(self.graph[name].layer, Flatten))
+            if not (name in self.graph and isinstance(self.graph[name].layer, Flatten))
         }
-        output = kept.pop("\0output")
-        spikes, v = kept.pop("\0spikes", None), kept.pop("\0v", None)
-        return SpikingResult(output, spikes, v, kept, operations, total)
-
-    def _input(
-        self, where: str, x: ArrayLike, steps: int | None, coding: str, seed: int
-    ) -> tuple[NDArray[Any], str, float]:
-        array = array_of(where, "x", x)
-        least = 2 if steps is not None else 3
-        if array.ndim < least:
-            shape = "[B, ...]" if steps is not None else "[T, B, ...] (or be given with steps=)"
-            fail(where, "x", array.shape, f"must have the shape {shape}", got="shape")
-        choice(where, "coding", coding, "direct", "poisson", "latency")
-        if steps is None and coding != "direct":
-            fail(where, "coding", coding, 'must be "direct" for a sequence')
-        if steps is None and len(array) == 0:
-            fail(where, "x", array.shape, "must have at least one step", got="shape")
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            fail(where, "x", float(array[~np.isfinite(array)][0]), "must be finite")
-        if coding == "direct":
-            if steps is None and _are_spikes(array):
-                signed = array.dtype.kind in "if" and bool((array < 0).any())
-                return np.ascontiguousarray(array, np.int8), "signed" if signed else "spikes", 1.0
-            kind = "constant" if steps is not None else "sequence"
-            real = np.float64 if self.dtype == "float64" else np.float32
-            representable(where, "x", array, np.dtype(real))
-            return np.ascontiguousarray(array, real), kind, 1.0
-        total = integer(where, "steps", steps, 1)
-        size = np.abs(array.astype(np.float64)) / self.input_scale
-        if size.size and size.max() > 1:
-            fail(
-                where,
-                "x",
-                float(np.abs(array).max()),
-                f"must lie within the model's input_scale = {self.input_scale:g}",
-            )
-        if coding == "poisson":
-            raster = np.asarray(encode.rate(size, total, seed=seed)).astype(np.int8)
-        else:
-            # An input is on for the last part of the run, whose share of the run is its value.
-            on = total - np.rint(size * total)
-            raster = (np.arange(total).reshape(-1, *[1] * array.ndim) >= on).astype(np.int8)
-        signs = np.sign(array).astype(np.int8)
-        return raster * signs, "signed" if (signs < 0).any() else "spikes", self.input_scale
+        outputs = {name: kept.pop(f"\0{name}") for name in self.graph.outputs}
+        spikes, v = kept.pop("\0\0spikes", None), kept.pop("\0\0v", None)
+        return SpikingResult(outputs, spikes, v, kept, operations, total)
 
     def _check_schedules(self, where: str, steps: int) -> None:
         for name in self.neurons:
@@ -361,11 +330,11 @@ class SpikingModel(Sealed):
         elif record is not False:
             names = list(record)
         last = self.graph.output
-        records = {"\0output": (last.name, "mean")}
+        records = {f"\0{name}": (name, "mean") for name in self.graph.outputs}
         if isinstance(last.layer, Neuron) and (sequence or names):
-            records["\0spikes"] = (last.name, "spikes")
+            records["\0\0spikes"] = (last.name, "spikes")
         if names and self.neurons:
-            records["\0v"] = (self.neurons[-1], "potential")
+            records["\0\0v"] = (self.neurons[-1], "potential")
         for name in names:
             if not isinstance(name, str):
                 fail(where, "record", name, "must hold names of layers", error=TypeError)
@@ -394,15 +363,17 @@ class SpikingModel(Sealed):
         return records
 
     def _engine(
-        self, shape: Shape, given: str, records: list[tuple[str, str]], scale: float
+        self, given: Presented, records: list[tuple[str, str]]
     ) -> tuple[Any, dict[str, int], list[float]]:
-        core, numbers = to_core(self.graph, shape, scale)
-        form = "spikes" if given == "signed" else given
-        wanted = [(numbers[name], what) for name, what in records]
-        whole = self.dtype == "int16"
-        engine = _ENGINES[self.dtype](
-            core, form=form, signed_input=given == "signed", whole=whole, records=wanted
+        sources = tuple(
+            Source("spikes", given.amplitude, kind == "signed")
+            if kind in ("spikes", "signed")
+            else Source(kind)
+            for kind in given.kinds
         )
+        core, numbers = to_core(self.graph, given.shapes, sources)
+        wanted = [(numbers[name], what) for name, what in records]
+        engine = _ENGINES[self.dtype](core, whole=self.dtype == "int16", records=wanted)
         dense = [float(core.dense_operations(k)) for k in range(len(core))]
         return engine, numbers, dense
 
@@ -418,15 +389,6 @@ def _check_single(where: str, layer: Layer) -> None:
         smallest = np.finfo(np.float32).tiny
         if name == "threshold" and array.min() < smallest:
             fail(where, name, float(array.min()), f"must be at least {smallest:g} in float32")
-
-
-def _are_spikes(array: NDArray[Any]) -> bool:
-    if array.dtype.kind == "b":
-        return True
-    if array.size == 0:
-        return False
-    low, high = array.min(), array.max()
-    return bool(low >= -1 and high <= 1 and (array == np.rint(array)).all())
 
 
 @contextlib.contextmanager

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,42 +12,72 @@ import numpy as np
 from spikelet import _core
 from spikelet.layers.base import Shape
 from spikelet.layers.convolution import Conv2d
-from spikelet.layers.graph import INPUT, Graph, Node
+from spikelet.layers.graph import Graph, Node, Shapes
 from spikelet.layers.linear import Add, Affine, Concat, Linear
 from spikelet.layers.movement import Flatten, Upsample
 from spikelet.layers.neurons import Neuron, PredictiveIF, ReLU
 from spikelet.layers.pools import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
 
-__all__ = ["to_core"]
+__all__ = ["Source", "to_core"]
 
 _NONE = np.zeros(0)
 
 
+@dataclass(frozen=True)
+class Source:
+    """What an input of the core holds.
+
+    Parameters
+    ----------
+    form : "constant", "sequence", "spikes" or "packed"
+    amplitude : float or [channels]
+        Value of a spike.
+    is_signed, differential : bool
+    levels : int
+        Code of the spikes, as of `Neuron`.
+    """
+
+    form: str = "constant"
+    amplitude: Any = 1.0
+    is_signed: bool = False
+    differential: bool = False
+    levels: int = 1
+
+
 def to_core(
-    graph: Graph, input_shape: Shape, amplitude: float = 1.0
+    graph: Graph, input_shape: Shapes, sources: Sequence[Source] = ()
 ) -> tuple[_core.LayerGraph, dict[str, int]]:
     """Return the core's graph, and the number of each layer in it.
 
     Parameters
     ----------
     graph : Graph
-    input_shape : tuple of int
-    amplitude : float
-        Value of an input spike.
+    input_shape : tuple of int, or several
+        As for `Graph.shapes`.
+    sources : sequence of Source
+        What each input holds; by default constants.
     """
     shapes = graph.shapes(input_shape)
     core = _core.LayerGraph()
-    extents = {INPUT: _extent(input_shape)}
-    numbers = {INPUT: core.input(extents[INPUT], amplitude)}
+    extents = {name: _extent(shapes[name]) for name in graph.inputs}
+    numbers = {}
+    for name, source in zip(graph.inputs, sources or [Source()] * len(graph.inputs), strict=True):
+        numbers[name] = core.input(
+            extents[name],
+            form=source.form,
+            amplitude=np.ravel(source.amplitude),
+            is_signed=source.is_signed,
+            differential=source.differential,
+            levels=source.levels,
+        )
     for node in graph:
         numbers[node.name], extents[node.name] = _add(core, node, shapes, numbers, extents)
     return core, numbers
 
 
 def _extent(shape: Shape) -> tuple[int, int, int]:
-    """Return channels, height and width; a vector has n channels of one pixel."""
-    c, h, w = (*shape, 1, 1)[:3]
-    return c, h, w
+    """Return channels, height and width: dimensions between the first and the last make up the height."""
+    return shape[0], math.prod(shape[1:-1]), shape[-1] if len(shape) > 1 else 1
 
 
 def _add(

@@ -100,9 +100,10 @@ def read(
     sample = input_shape(_WHERE, shape)
     made = layer_of or (lambda m, where: neuron_layer(m, where, dtype, recurrent=recurrent))
     twin = _still(module, "", made, traced=layer_of is not None)
-    graph = Graph(map(_of_steps, torch_tracing.convert(twin, sample)), _WHERE)
-    for node in graph.nodes[:-1]:
-        if is_silent(node.layer):
+    traced = torch_tracing.convert(twin, sample)
+    graph = Graph(map(_of_steps, traced), _WHERE, traced.inputs, traced.outputs)
+    for node in graph:
+        if is_silent(node.layer) and graph.consumers(node.name):
             refuse(
                 f"{_WHERE}: module '{node.name}' (LI)",
                 "passes its potential to other layers",

@@ -14,7 +14,7 @@ from torch.nn import functional as F  # PyTorch's customary name
 from spikelet import layers
 from spikelet._util.checks import fail
 from spikelet.conversion.building import refuse
-from spikelet.layers.graph import INPUT, Graph, Node
+from spikelet.layers.graph import Graph, Node
 from spikelet.layers.spiking_model import SpikingModel
 from spikelet.torch.modules import LIF
 
@@ -86,42 +86,48 @@ class SpikingModule(nn.Module):
 
     def __init__(self, graph: Graph, **neuron: Any) -> None:
         super().__init__()
+        self.sources, self.targets = graph.inputs, graph.outputs
         self.inputs = {node.name: node.inputs for node in graph}
         self.steps = nn.ModuleList(_step(node, neuron) for node in graph)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the output of the last layer.
+    def forward(self, *x: torch.Tensor) -> Any:
+        """Return the output of each step; of a model with several outputs, a tuple of them.
 
         Parameters
         ----------
-        x : tensor, [T, B, ...]
+        *x : tensor, [T, B, ...]
+            One for each input.
         """
-        if not isinstance(x, torch.Tensor) or x.layout != torch.strided:
-            fail(
-                "SpikingModule",
-                "x",
-                type(x).__name__,
-                "must be a dense torch.Tensor",
-                error=TypeError,
-            )
-        if x.ndim < 3 or len(x) == 0:
-            fail(
-                "SpikingModule", "x", tuple(x.shape), "must have the shape [T, B, ...]", got="shape"
-            )
-        total = len(x)
+        where = "SpikingModule"
+        if len(x) != len(self.sources):
+            rule = f"must be {len(self.sources)} tensors, for {', '.join(self.sources)}"
+            fail(where, "x", len(x), rule, error=TypeError)
+        for tensor in x:
+            if not isinstance(tensor, torch.Tensor) or tensor.layout != torch.strided:
+                kind = type(tensor).__name__
+                fail(where, "x", kind, "must be a dense torch.Tensor", error=TypeError)
+            if tensor.ndim < 3 or len(tensor) == 0 or len(tensor) != len(x[0]):
+                shape = tuple(tensor.shape)
+                fail(where, "x", shape, "must have the shape [T, B, ...]", got="shape")
+        total = len(x[0])
         # Values that are the same at each step are computed once, and have a first dimension of 1.
-        values = {INPUT: x[:1] if x.stride(0) == 0 else x}
+        values = {
+            name: tensor[:1] if tensor.stride(0) == 0 else tensor
+            for name, tensor in zip(self.sources, x, strict=True)
+        }
         for (name, sources), step in zip(self.inputs.items(), self.steps, strict=True):
-            values[name] = y = step([values[s] for s in sources], total)
-        return y.expand(total, *y.shape[1:])
+            values[name] = step([values[s] for s in sources], total)
+        outputs = tuple(values[name].expand(total, *values[name].shape[1:]) for name in self.targets)
+        return outputs[0] if len(outputs) == 1 else outputs
 
     def to_graph(self) -> Graph:
         """Return the layers with the current parameters."""
         names = self.inputs.items()
-        return Graph(
+        nodes = (
             Node(name, step.to_layer(), sources)
             for (name, sources), step in zip(names, self.steps, strict=True)
         )
+        return Graph(nodes, inputs=self.sources, outputs=self.targets)
 
 
 class _Step(nn.Module):

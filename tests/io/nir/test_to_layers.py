@@ -9,6 +9,7 @@ nir = pytest.importorskip("nir")
 
 import spikelet as sl
 import spikelet.io
+from spikelet.layers.graph import Graph
 
 RNG = np.random.default_rng(11)
 
@@ -81,7 +82,7 @@ def test_sums_of_edges_become_layers() -> None:
     }  # fmt: skip
     edges = [("in", "a"), ("in", "s"), ("a", "lif"), ("s", "lif"), ("in", "lif"), ("lif", "out")]
     model = sl.io.read_nir(nir.NIRGraph(nodes, edges, type_check=False))
-    with pytest.raises(ValueError, match="graph has 2 inputs, 2 outputs"):
+    with pytest.raises(ValueError, match=r"node 'unused' \(LI\): v_leak or r is not that of all"):
         model.to_spiking_model(dt=1e-3)
     del nodes["unused"]
     model = sl.io.read_nir(nir.NIRGraph(nodes, edges, type_check=False))
@@ -89,6 +90,33 @@ def test_sums_of_edges_become_layers() -> None:
     assert "lif.sum" in layered.graph
     x = RNG.random((20, 2, 5))
     np.testing.assert_array_equal(layered.run(x).spikes, model.run(x, dt=1e-3).output)
+
+
+def test_several_inputs_and_outputs_make_a_round_trip() -> None:
+    graph = Graph(
+        [
+            ("left", sl.layers.Linear(RNG.normal(size=(3, 2))), "a"),
+            ("right", sl.layers.Linear(RNG.normal(size=(3, 4))), "b"),
+            ("sum", sl.layers.Add(), ("left", "right")),
+            ("spikes", sl.layers.IF(0.5, "zero"), "sum"),
+            ("rest", sl.layers.Linear(RNG.normal(size=(2, 3))), "spikes"),
+        ],
+        inputs=("a", "b"),
+        outputs=("rest", "spikes"),
+    )
+    model = sl.SpikingModel(graph, dtype="float64")
+    written = sl.io.write_nir(model)
+    again = sl.io.read_nir(written).to_spiking_model(dt=1e-4, dtype="float64")
+    assert again.graph.inputs == ("a", "b")
+    assert again.graph.outputs == ("rest", "spikes")
+    x = RNG.random((12, 5, 2)), RNG.random((12, 5, 4))
+    one, other = model.run(x), again.run(x)
+    for name in graph.outputs:
+        np.testing.assert_allclose(other.outputs[name], one.outputs[name], atol=1e-12)
+    assert one.outputs["spikes"].mean() > 0.1
+    with pytest.raises(ValueError, match="write_nir: input_shape must be a shape for each of a, b"):
+        sl.io.write_nir(model, input_shape=(2,))
+    assert set(sl.io.write_nir(model, input_shape=[(2,), (4,)]).nodes) == set(written.nodes)
 
 
 def cycle() -> Any:

@@ -17,14 +17,23 @@
 
 namespace spikelet::layers {
 
-enum class InputForm { constant, sequence, spikes };
-enum class What { spikes, potential, mean, value };
+enum class What { spikes, potential, mean, value, packed };
+
+// The values of one input, in its form.
+//   constant  [count][c][y][x]
+//   sequence  [steps][count][c][y][x]
+//   spikes    the same, of -1, 0, 1
+//   packed    [count][packed_size]
+template <class R>
+struct Given {
+  const R* analog = nullptr;
+  const std::int8_t* spikes = nullptr;
+  const std::uint8_t* packed = nullptr;
+};
 
 template <class R>
 struct Batch {
-  // constant: [count][c][y][x]; sequence: [steps][count][c][y][x]; spikes: the same, of -1, 0, 1.
-  const R* analog = nullptr;
-  const std::int8_t* spikes = nullptr;
+  std::vector<Given<R>> inputs;
   std::size_t count, steps;
   std::size_t delay = 0;  // means are over the steps from here on
 };
@@ -34,12 +43,14 @@ struct Batch {
 //   potential  the same, after reset
 //   value      the same: the node's output at each step
 //   mean       [count][c][y][x]
+//   packed     [count][packed_size]: spikes as bits, which may be the input of another run
 template <class R>
 struct Record {
   std::size_t node;
   What what;
   R* out = nullptr;
-  std::int8_t* whole = nullptr;  // spikes of one size, instead of `out`
+  std::int8_t* whole = nullptr;    // spikes of one size, instead of `out`
+  std::uint8_t* packed = nullptr;  // packed spikes, instead of `out`
 };
 
 struct NodeCounts {
@@ -51,15 +62,16 @@ struct NodeCounts {
 template <class R>
 class Engine {
  public:
-  // Records are named here, so nothing is kept but these and the output's mean.
-  // `signed_input`: spikes of the input may be -1. `whole`: weights are rounded to 16 bits where a
-  // neuron's input consists of spikes alone; sums are then exact.
-  Engine(const Graph& graph, InputForm form, bool signed_input, bool whole,
-         std::span<const std::pair<std::size_t, What>> records);
+  // Records are named here, and nothing else is kept. `whole`: weights are rounded to 16 bits where
+  // a neuron's input consists of spikes alone; sums are then exact.
+  Engine(const Graph& graph, bool whole, std::span<const std::pair<std::size_t, What>> records);
   ~Engine();
   Engine(Engine&&) noexcept;
 
-  // Throws std::invalid_argument unless the batch has the form of the input, and steps that the
+  // Bytes of the packed spikes of one sample; 0 for nodes that send none.
+  std::size_t packed_size(std::size_t node, std::size_t steps) const;
+
+  // Throws std::invalid_argument unless the batch has the forms of the inputs, and steps that the
   // graph allows. The sizes of its arrays are the caller's care.
   void check(const Batch<R>& batch, int threads) const;
 

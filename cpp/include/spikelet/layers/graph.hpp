@@ -15,8 +15,15 @@ struct Extent {
   bool operator==(const Extent&) const = default;
 };
 
+// How the values of an input are given: one array for all steps, one per step, spikes one by one,
+// or spikes packed into bits, as another run has recorded them.
+enum class InputForm { constant, sequence, spikes, packed };
+
 struct Input {
-  double amplitude = 1;  // of a spike
+  InputForm form = InputForm::constant;
+  std::vector<double> amplitude = {1};  // of a spike: one, or one per channel
+  bool is_signed = false, differential = false;
+  int levels = 1;
 };
 
 // weights [out][in / groups][kernel_height][kernel_width]. A fully connected layer is a convolution
@@ -77,7 +84,7 @@ struct Node {
   Extent shape;
 };
 
-// Node 0 is the input, the last one the output.
+// The first nodes are the inputs.
 using Graph = std::vector<Node>;
 
 // Throws std::invalid_argument unless `node` may follow the nodes of `graph`: its inputs exist, and

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NoReturn
 
 import numpy as np
@@ -16,7 +16,7 @@ from spikelet.io.nir.flat import FlatGraph, FlatNode
 from spikelet.io.nir.kept import Floats, Subtract, subtracted
 from spikelet.io.nir.order import order_of
 from spikelet.io.nir.shapes import padded
-from spikelet.layers.graph import INPUT
+from spikelet.layers.graph import INPUT, Graph
 from spikelet.layers.spiking_model import SpikingModel
 
 __all__ = ["to_spiking_model"]
@@ -36,27 +36,26 @@ def to_spiking_model(
     **options: Any,
 ) -> SpikingModel:
     """Return the model of a graph in which nothing flows back; see `NirModel.to_spiking_model`."""
-    if len(flat.inputs) != 1 or len(flat.outputs) != 1:
-        ends = f"{len(flat.inputs)} inputs, {len(flat.outputs)} outputs"
-        _refuse(_WHERE, "graph", f"has {ends}", "a SpikingModel has one of each: use run")
     order = order_of(flat, ())
     for part in order.components:
         if part.loops:
             cycle = ", ".join(part.nodes)
             _refuse(_WHERE, f"nodes {cycle}", "depend on each other", _NETWORK)
-    start, end = next(iter(flat.inputs.values())), next(iter(flat.outputs.values()))
-    needed = _leading_to(flat, end)
-    if start not in needed:
-        _refuse(_WHERE, f"node '{end}'", "does not depend on the input", "use run")
+    starts, ends = tuple(flat.inputs.values()), tuple(flat.outputs.values())
+    needed = _leading_to(flat, ends)
+    for start in starts:
+        if start not in needed:
+            _refuse(_WHERE, f"input '{start}'", "leads to no output", "use run")
+    names = dict(zip(starts, [INPUT] if len(starts) == 1 else starts, strict=True))
     stands: dict[str, str] = {}  # the layer that computes the output of a node
     built: list[tuple[str, layers.Layer, tuple[str, ...]]] = []
     for part in order.components:
         node = flat.nodes[part.nodes[0]]
         if node.name not in needed:
             continue
-        if not node.sources and node.name != start:
+        if not node.sources and node.name not in names:
             _refuse(_WHERE, f"node '{node.name}' ({node.kind})", "has no input", "use run")
-        before = [stands[source] for source in node.sources] or [INPUT]
+        before = [stands[source] for source in node.sources] or [names[node.name]]
         if len(before) > 1:
             built.append((f"{node.name}.sum", layers.Add(), tuple(before)))
             before = [f"{node.name}.sum"]
@@ -77,14 +76,17 @@ def to_spiking_model(
         else:
             built.append((node.name, layer, (before[0],)))
             stands[node.name] = node.name
-    if not built:
-        _refuse(_WHERE, f"node '{end}'", "follows the input directly", "there is nothing to run")
+    outputs = [stands[end] for end in ends]
+    for end, output in zip(ends, outputs, strict=True):
+        if output in names.values():
+            _refuse(_WHERE, f"node '{end}'", "follows the input directly", "there is nothing to run")
     with named(_WHERE):
-        return SpikingModel(built, dtype=dtype, **options)
+        graph = Graph(built, _WHERE, list(names.values()), outputs)
+        return SpikingModel(graph, dtype=dtype, **options)
 
 
-def _leading_to(flat: FlatGraph, end: str) -> set[str]:
-    found, waiting = {end}, [end]
+def _leading_to(flat: FlatGraph, ends: Sequence[str]) -> set[str]:
+    found, waiting = set(ends), list(ends)
     while waiting:
         for source in flat.nodes[waiting.pop()].sources:
             if source not in found:

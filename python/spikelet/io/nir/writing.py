@@ -31,7 +31,7 @@ def write_nir(
     model: Any,
     path: str | os.PathLike[str] | None = None,
     *,
-    input_shape: Iterable[int] | None = None,
+    input_shape: Iterable[Any] | None = None,
     dt: float | None = None,
     mode: Mode | None = None,
     convention: Literal["nir", "snntorch", "spikingjelly", "norse", "sinabs"] = "nir",
@@ -57,7 +57,8 @@ def write_nir(
     path : path-like, optional
         File to write, usually ``.nir``. It is replaced only when the new one is complete and on disk.
     input_shape : tuple of int, optional
-        Shape of one sample at one step, as (2, 34, 34); needed unless the first layer is fully connected.
+        Shape of one sample at one step, as (2, 34, 34); a sequence of shapes for several inputs. Needed unless the first
+        layer is fully connected.
     dt : float, optional
         Step at which a reader gives the model's spikes, in the unit of time of the graph, seconds in all known files. By default
         that of the reader that `convention` names, or for "nir" that of the model, if it has one, and else 1e-4.

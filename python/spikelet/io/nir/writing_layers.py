@@ -30,7 +30,7 @@ from spikelet.layers import (
     Shape,
     Upsample,
 )
-from spikelet.layers.graph import INPUT, Graph, Node
+from spikelet.layers.graph import Graph, Node, Shapes
 
 __all__ = ["Term", "Writer"]
 
@@ -115,17 +115,18 @@ class Writer:
         """Name a layer in an error message."""
         return f"{self.where}: layer '{name}'"
 
-    def input(self, shape: Shape) -> list[Term]:
-        """Add the input."""
-        node = self.nir.Input(input_type=np.array(shape))
-        self.nodes["input"] = node
-        return [Term("input")]
+    def input(self, shape: Shape, name: str = "input") -> list[Term]:
+        """Add an input."""
+        key = self.unique(name)
+        self.nodes[key] = self.nir.Input(input_type=np.array(shape))
+        return [Term(key)]
 
-    def output(self, terms: list[Term], shape: Shape) -> None:
-        """Add the output."""
+    def output(self, terms: list[Term], shape: Shape, name: str = "output") -> None:
+        """Add an output."""
         terms = self.plain(terms, shape)
-        self.nodes["output"] = self.nir.Output(output_type=np.array(shape))
-        self.edges += [(term.key, "output") for term in terms]
+        key = name if name == "output" else self.unique(name)
+        self.nodes[key] = self.nir.Output(output_type=np.array(shape))
+        self.edges += [(term.key, key) for term in terms]
 
     def graph(self, metadata: dict[str, Any]) -> Any:
         """Return the graph, whose nodes have the order in which a file gives them back."""
@@ -160,21 +161,25 @@ class Writer:
     def layers(
         self,
         graph: Graph,
-        shape: Shape,
+        shape: Shapes,
         cell_of: Callable[[Node, Shape], tuple[Cell, Array | None]],
     ) -> None:
-        """Add all layers, the input and the output.
+        """Add all layers, inputs and outputs.
 
         Parameters
         ----------
         graph : Graph
-        shape : tuple of int
-            Shape of one sample.
+        shape : tuple of int, or several
+            Shape of one sample; see `Graph.shapes`.
         cell_of : callable
             Returns the cell of a layer of neurons of a shape, and the factors of its spikes.
         """
         shapes = graph.shapes(shape)
-        wires: dict[str, list[Term]] = {INPUT: self.input(self.seen(shape))}
+        names = ["input"] if len(graph.inputs) == 1 else graph.inputs
+        wires = {
+            source: self.input(self.seen(shapes[source]), name)
+            for source, name in zip(graph.inputs, names, strict=True)
+        }
         for node in graph:
             sources = [wires[name] for name in node.inputs]
             before = [shapes[name] for name in node.inputs]
@@ -186,7 +191,9 @@ class Writer:
                 )
             else:
                 wires[node.name] = self.layer(node, sources, before, after)
-        self.output(wires[graph.output.name], self.seen(shapes[graph.output.name]))
+        for name in graph.outputs:
+            key = "output" if len(graph.outputs) == 1 else f"{name}_output"
+            self.output(wires[name], self.seen(shapes[name]), key)
         for key, of_input in self._factors:
             self._multiply(key, of_input)
         if not self.reader.branches:

@@ -15,7 +15,7 @@ from spikelet.io.nir.writing_layers import Writer
 from spikelet.io.nir.writing_neurons import Cell, Neurons, full
 from spikelet.io.nir.writing_readers import Request
 from spikelet.layers import LIF, Linear, Neuron, PredictiveIF, Shape
-from spikelet.layers.graph import INPUT, Graph, Node
+from spikelet.layers.graph import Graph, Node, Shapes
 from spikelet.layers.spiking_model import SpikingModel
 
 __all__ = ["write_layers", "write_model"]
@@ -96,15 +96,25 @@ def _kept(nodes: dict[str, Any], request: Request) -> list[str]:
     return notes
 
 
-def _sample_shape(graph: Graph, shape: Iterable[int] | None) -> Shape:
+def _sample_shape(graph: Graph, shape: Iterable[Any] | None) -> Shapes:
     """Return the shape of a sample: the given one, or that of the vectors that the first layers take."""
     if shape is not None:
-        return input_shape(_WHERE, shape, "input_shape")
-    sizes = {n.layer.weight.shape[1] for n in graph.consumers(INPUT) if isinstance(n.layer, Linear)}
-    if len(sizes) != 1:
-        rule = "must be the shape of one sample, as (3, 32, 32): the model takes several"
-        fail(_WHERE, "input_shape", None, rule)
-    return (int(sizes.pop()),)
+        given = list(shape)
+        if len(graph.inputs) == 1:
+            return input_shape(_WHERE, given, "input_shape")
+        if len(given) != len(graph.inputs):
+            rule = f"must be a shape for each of {', '.join(graph.inputs)}"
+            fail(_WHERE, "input_shape", given, rule)
+        return [input_shape(_WHERE, one, "input_shape") for one in given]
+    found: dict[str, Shape] = {}
+    for name in graph.inputs:
+        layers = [node.layer for node in graph.consumers(name)]
+        sizes = {layer.weight.shape[1] for layer in layers if isinstance(layer, Linear)}
+        if len(sizes) != 1:
+            rule = "must be the shape of one sample, as (3, 32, 32): the model takes several"
+            fail(_WHERE, "input_shape", None, rule)
+        found[name] = (int(sizes.pop()),)
+    return found
 
 
 def _own_step(model: SpikingModel) -> float | None:

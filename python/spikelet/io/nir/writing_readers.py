@@ -109,7 +109,7 @@ class Request:
     dt: float | None
     mode: Mode | None
     dtype: str | None
-    input_shape: Iterable[int] | None
+    input_shape: Iterable[Any] | None
 
     @staticmethod
     def checked(
@@ -118,7 +118,7 @@ class Request:
         dt: float | None,
         mode: Mode | None,
         dtype: str | None,
-        input_shape: Iterable[int] | None,
+        input_shape: Iterable[Any] | None,
     ) -> Request:
         """Return a request after checking its options."""
         choice(where, "convention", convention, *READERS)
