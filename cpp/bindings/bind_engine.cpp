@@ -13,36 +13,20 @@
 #include "bindings.hpp"
 #include "describe.hpp"
 #include "enums.hpp"
-#include "spikelet/core/guarded.hpp"
+#include "layer_builder.hpp"
 #include "spikelet/layers/engine.hpp"
 
 namespace spikelet::layers {
 namespace {
 
-using Doubles = Array<double>;
-using Ids = std::vector<std::size_t>;
-using Shape = std::array<std::size_t, 3>;
 using Two = std::array<std::size_t, 2>;
+using Three = std::array<std::size_t, 3>;
 
-struct Builder {
-  Guarded<Graph> graph{"the graph", "build it again"};
+// Begin, end and step of windows.
+using Steps = std::tuple<Ids, Ids, std::size_t>;
 
-  std::size_t add(Node node) {
-    auto use = graph.brief();
-    check(*use, node);
-    use->push_back(std::move(node));
-    return use->size() - 1;
-  }
-  Graph copy() {
-    auto use = graph.brief();
-    return *use;
-  }
-};
-
-Extent extent(const Shape& shape) { return {shape[0], shape[1], shape[2]}; }
-
-Windows windows(const std::pair<Ids, Ids>& from_to, std::vector<double> divisors) {
-  return {from_to.first, from_to.second, std::move(divisors)};
+Windows windows(const Steps& given, std::vector<double> divisors) {
+  return {std::get<0>(given), std::get<1>(given), std::move(divisors), std::get<2>(given)};
 }
 
 template <class R>
@@ -181,10 +165,10 @@ void bind_runner(py::module_& m, const char* name, const char* doc) {
 }  // namespace
 
 void bind_engine(py::module_& m) {
-  py::class_<Builder>(m, "LayerGraph",
-                      "The graph of a layered network, built node by node in the order of data "
-                      "flow. Each method adds a node and returns its number.")
-      .def(py::init<>(), "An empty graph.")
+  py::class_<Builder> graph(m, "LayerGraph",
+                            "The graph of a layered network, built node by node in the order of "
+                            "data flow. Each method adds a node and returns its number.");
+  graph.def(py::init<>(), "An empty graph.")
       .def(
           "input",
           [](Builder& b, const Shape& shape, InputForm form, const Doubles& amplitude,
@@ -199,31 +183,36 @@ void bind_engine(py::module_& m) {
       .def(
           "conv",
           [](Builder& b, std::size_t source, const Shape& shape, const Doubles& weight,
-             const Doubles& bias, Two stride, Two dilation, Two padding, std::size_t groups) {
-            if (weight.ndim() != 4) {
-              throw py::value_error("weight must have 4 dimensions");
+             const Doubles& bias, Three stride, Three dilation, Three padding, std::size_t groups,
+             std::size_t in_depth, std::size_t out_depth) {
+            if (weight.ndim() != 5) {
+              throw py::value_error("weight must have 5 dimensions");
             }
-            Conv conv{as_vector(weight),
-                      as_vector(bias),
-                      static_cast<std::size_t>(weight.shape(2)),
-                      static_cast<std::size_t>(weight.shape(3)),
-                      stride[0],
-                      stride[1],
-                      dilation[0],
-                      dilation[1],
-                      padding[0],
-                      padding[1],
-                      groups};
+            const auto size = [&](int axis) { return static_cast<std::size_t>(weight.shape(axis)); };
+            Conv conv;
+            conv.weights = as_vector(weight);
+            conv.bias = as_vector(bias);
+            conv.kernel_depth = size(2);
+            conv.kernel_height = size(2) * size(3);
+            conv.kernel_width = size(4);
+            std::tie(conv.stride_z, conv.stride_y, conv.stride_x) = std::tuple_cat(stride);
+            std::tie(conv.dilation_z, conv.dilation_y, conv.dilation_x) = std::tuple_cat(dilation);
+            std::tie(conv.front, conv.top, conv.left) = std::tuple_cat(padding);
+            conv.groups = groups;
+            conv.in_depth = in_depth;
+            conv.out_depth = out_depth;
             return b.add({std::move(conv), {source}, extent(shape)});
           },
           py::arg("source"), py::arg("shape"), py::arg("weight"), py::arg("bias"),
           py::arg("stride"), py::arg("dilation"), py::arg("padding"), py::arg("groups"),
-          "A convolution with padding (top, left); `bias` may be empty. A linear layer is one "
-          "whose kernel covers its input.")
+          py::arg("in_depth") = 1, py::arg("out_depth") = 1,
+          "A convolution with weight [out, in / groups, depth, height, width], stride, dilation and "
+          "padding (front, top, left); `bias` may be empty. Rows of volumes are (depth, height). A "
+          "linear layer is one whose kernel covers its input.")
       .def(
           "average",
-          [](Builder& b, std::size_t source, const Shape& shape, const std::pair<Ids, Ids>& rows,
-             const std::pair<Ids, Ids>& columns, std::vector<double> row_divisors,
+          [](Builder& b, std::size_t source, const Shape& shape, const Steps& rows,
+             const Steps& columns, std::vector<double> row_divisors,
              std::vector<double> column_divisors) {
             return b.add({AveragePool{windows(rows, std::move(row_divisors)),
                                       windows(columns, std::move(column_divisors))},
@@ -232,11 +221,11 @@ void bind_engine(py::module_& m) {
           },
           py::arg("source"), py::arg("shape"), py::arg("rows"), py::arg("columns"),
           py::arg("row_divisors"), py::arg("column_divisors"),
-          "Average pooling over windows (begins, ends) of rows and columns.")
+          "Average pooling over windows (begins, ends, step) of rows and columns.")
       .def(
           "maximum",
-          [](Builder& b, std::size_t source, const Shape& shape, const std::pair<Ids, Ids>& rows,
-             const std::pair<Ids, Ids>& columns, bool of_counts) {
+          [](Builder& b, std::size_t source, const Shape& shape, const Steps& rows,
+             const Steps& columns, bool of_counts) {
             return b.add({MaxPool{windows(rows, {}), windows(columns, {}), of_counts},
                           {source},
                           extent(shape)});
@@ -268,7 +257,7 @@ void bind_engine(py::module_& m) {
             return b.add({Affine{as_vector(scale), as_vector(shift)}, {source}, extent(shape)});
           },
           py::arg("source"), py::arg("shape"), py::arg("scale"), py::arg("shift"),
-          "scale x + shift, by channel.")
+          "scale x + shift, by channel or by value.")
       .def(
           "flatten",
           [](Builder& b, std::size_t source, const Shape& shape) {
@@ -316,7 +305,8 @@ void bind_engine(py::module_& m) {
             auto use = b.graph.brief();
             return dense_operations(*use, node);
           },
-          py::arg("node"), "Multiplications of a convolution at one step if no input is 0.");
+          py::arg("node"), "Multiplications at one step if no input is 0.");
+  bind_graded_nodes(m, graph);
   bind_runner<float>(m, "LayerEngine32", "Runs a graph in single precision.");
   bind_runner<double>(m, "LayerEngine64", "Runs a graph in double precision.");
 }

@@ -4,6 +4,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "spikelet/layers/graded.hpp"
+
 namespace spikelet::layers {
 namespace {
 
@@ -42,6 +44,7 @@ struct Checker {
   }
 
   void windows(const Windows& w, std::size_t in, std::size_t out, bool divided) const {
+    require(w.step > 0 && w.step < longest, "steps of windows must lie in 1 .. 2^31 - 1");
     require(w.begin.size() == out && w.end.size() == out && (!divided || w.divisor.size() == out),
             "must have one window for each row and column");
     for (std::size_t k = 0; k < out; ++k) {
@@ -81,7 +84,13 @@ struct Checker {
                 static_cast<double>(kernel) * static_cast<double>(dilation) +
                 static_cast<double>(before);
     };
-    axis(c.kernel_height, c.stride_y, c.dilation_y, c.top, out.height);
+    const std::size_t in_depth = c.in_depth, out_depth = c.out_depth;
+    require(c.kernel_depth > 0 && in_depth > 0 && out_depth > 0 &&
+                c.kernel_height % c.kernel_depth == 0 && in.height % in_depth == 0 &&
+                out.height % out_depth == 0,
+            "depths must divide the rows of kernel, input and output");
+    axis(c.kernel_depth, c.stride_z, c.dilation_z, c.front, out_depth);
+    axis(c.kernel_height / c.kernel_depth, c.stride_y, c.dilation_y, c.top, out.height / out_depth);
     axis(c.kernel_width, c.stride_x, c.dilation_x, c.left, out.width);
     require(places <= most, "an image with its margins must have at most 2^40 values");
     std::size_t left = c.weights.size();
@@ -124,9 +133,11 @@ struct Checker {
 
   void operator()(const Affine& a) const {
     same_shape();
-    require(a.scale.size() == node.shape.channels &&
-                (a.shift.empty() || a.shift.size() == node.shape.channels),
-            "scale and shift must have a value for each channel");
+    const auto fits = [&](std::size_t n) {
+      return n == node.shape.channels || n == node.shape.size();
+    };
+    require(fits(a.scale.size()) && (a.shift.empty() || fits(a.shift.size())),
+            "scale and shift must have a value for each channel, or for each value");
   }
 
   void operator()(const Flatten&) const {
@@ -151,7 +162,134 @@ struct Checker {
             "pace and limit must have values for each step and channel");
     require(n.pace.empty() || !n.is_signed, "predictive neurons must not send signed spikes");
   }
+
+  // Places are stored in 32 bits, with channels rounded up to a multiple of 16.
+  void addressable(const Extent& e) const {
+    require(static_cast<double>(e.channels + 15) * static_cast<double>(e.height) *
+                    static_cast<double>(e.width) <
+                0x1p31,
+            "values that are moved must be less than 2^31");
+  }
+  void addressable() const {
+    addressable(node.shape);
+    for (std::size_t k = 0; k < node.inputs.size(); ++k) {
+      addressable(from(k));
+    }
+  }
+
+  void operator()(const Gather& g) const {
+    addressable();
+    std::size_t total = 0;
+    for (std::size_t k = 0; k < node.inputs.size(); ++k) {
+      total += from(k).size();
+    }
+    require(total < longest, "values that are moved must be less than 2^31");
+    require(g.index.size() == node.shape.size(), "must have an index for each value");
+    require(std::ranges::all_of(
+                g.index, [&](std::int32_t k) { return k < static_cast<std::int64_t>(total); }),
+            "indices must lie within the inputs");
+  }
+
+  void operator()(const Mix& m) const {
+    addressable();
+    const std::size_t pixels = node.shape.height * node.shape.width;
+    require(from().channels == node.shape.channels, "must have the channels of its input");
+    require(m.begin.size() == pixels + 1 && m.begin.front() == 0 &&
+                m.begin.back() == m.from.size() && m.from.size() == m.weight.size() &&
+                std::ranges::is_sorted(m.begin),
+            "must have a range of terms for each pixel");
+    const std::size_t inputs = from().height * from().width;
+    require(std::ranges::all_of(m.from, [&](std::uint32_t k) { return k < inputs; }),
+            "terms must lie within the input");
+  }
+
+  void operator()(const Constant& c) const {
+    require(c.values.size() == node.shape.size(), "must have all its values");
+  }
+
+  void operator()(const Activation& a) const {
+    same_shape();
+    for (const auto& given : {a.alpha, a.beta}) {
+      require(given.empty() || given.size() == 1 || given.size() == node.shape.channels,
+              "parameters must be empty, one value, or one for each channel");
+    }
+    require(a.alpha.empty() == !uses_alpha(a.function) && a.beta.empty() == !uses_beta(a.function),
+            "must have the parameters of its function, and no others");
+  }
+
+  void operator()(const Binary& b) const {
+    addressable();
+    for (std::size_t k = 0; k < 2; ++k) {
+      const auto& places = b.places[k];
+      require(places.empty() ? from(k) == node.shape : places.size() == node.shape.size(),
+              "must have a place in each input for each value");
+      require(std::ranges::all_of(places, [&](std::uint32_t p) { return p < from(k).size(); }),
+              "places must lie within the inputs");
+    }
+  }
+
+  void operator()(const MatMul& m) const {
+    addressable();
+    for (const std::size_t n : {m.rows, m.inner, m.columns}) {
+      require(n > 0 && n < longest, "sizes must be at least 1 and less than 2^31");
+    }
+    const auto matrices = [&](const Extent& e, std::size_t rows, std::size_t columns) {
+      require(e.size() % rows == 0 && e.size() / rows % columns == 0,
+              "inputs and output must consist of matrices");
+      return e.size() / rows / columns;
+    };
+    const std::size_t a = matrices(from(0), m.rows, m.inner);
+    const std::size_t b = matrices(from(1), m.inner, m.columns);
+    require(m.first.size() == matrices(node.shape, m.rows, m.columns) &&
+                m.second.size() == m.first.size(),
+            "must have two matrices for each product");
+    require(std::ranges::all_of(m.first, [&](std::uint32_t k) { return k < a; }) &&
+                std::ranges::all_of(m.second, [&](std::uint32_t k) { return k < b; }),
+            "matrices must lie within the inputs");
+  }
+
+  // [outer][n][inner] of the input.
+  void axis(const Axis& a) const {
+    addressable();
+    for (const std::size_t n : {a.outer, a.n, a.inner}) {
+      require(n > 0 && n < longest, "sizes must be at least 1 and less than 2^31");
+    }
+    const std::size_t size = from().size();
+    require(size % a.outer == 0 && size / a.outer % a.n == 0 && size / a.outer / a.n == a.inner,
+            "the axis must be one of the input");
+  }
+  void operator()(const Softmax& s) const {
+    same_shape();
+    axis(s.axis);
+  }
+  void operator()(const Normalise& n) const {
+    same_shape();
+    axis(n.axis);
+    require(n.eps >= 0, "eps must be at least 0");
+  }
+  void operator()(const LocalResponse& l) const {
+    same_shape();
+    axis(l.axis);
+    require(l.size > 0 && l.size < longest, "size must lie in 1 .. 2^31 - 1");
+  }
+  void operator()(const Reduce& r) const {
+    axis(r.axis);
+    require(node.shape.size() == r.axis.outer * r.axis.inner, "must have a value for each sum");
+  }
+
+  void operator()(const Foreign& f) const {
+    require(static_cast<bool>(f.function), "must have a function");
+  }
 };
+
+// Number of inputs, or 0 for one or more.
+std::size_t inputs_of(const Node& node) {
+  const auto is = [&]<class... Kinds>() { return (std::holds_alternative<Kinds>(node.kind) || ...); };
+  if (is.template operator()<Add, Concat, Gather, Foreign>()) {
+    return 0;
+  }
+  return is.template operator()<Binary, MatMul>() ? 2 : 1;
+}
 
 }  // namespace
 
@@ -162,11 +300,10 @@ void check(const Graph& graph, const Node& node) {
   checker.require(!input || graph.empty() || std::holds_alternative<Input>(graph.back().kind),
                   "inputs must come before all other nodes");
   checker.extent(node.shape);
-  const bool many =
-      std::holds_alternative<Add>(node.kind) || std::holds_alternative<Concat>(node.kind);
-  checker.require(
-      input ? node.inputs.empty() : (many ? !node.inputs.empty() : node.inputs.size() == 1),
-      "must have its number of inputs");
+  const bool none = input || std::holds_alternative<Constant>(node.kind);
+  const std::size_t n = node.inputs.size(), wanted = inputs_of(node);
+  checker.require(none ? n == 0 : (wanted == 0 ? n > 0 : n == wanted),
+                  "must have its number of inputs");
   checker.require(std::ranges::all_of(node.inputs, [&](auto k) { return k < graph.size(); }),
                   "inputs must be earlier nodes");
   std::visit(checker, node.kind);

@@ -18,10 +18,12 @@ Planner<R>::Planner(typename Engine<R>::Plan& plan, bool whole)
     describe(i, node);
   }
   for (std::size_t i = 0; i < graph_.size(); ++i) {
+    prepare(i);
     count_from(i);
     if (const auto* neuron = std::get_if<Neuron>(&graph_[i].kind)) {
       set_neuron(i, *neuron);
-    } else if (std::holds_alternative<Relu>(graph_[i].kind)) {
+    } else if (std::holds_alternative<Relu>(graph_[i].kind) ||
+               std::holds_alternative<Foreign>(graph_[i].kind)) {
       need_dense(i);
     } else if (plan_.nodes[i].form == Form::sequence) {
       need_sequence(i);
@@ -101,6 +103,8 @@ void Planner<R>::describe(std::size_t i, NodePlan<R>& node) {
                    sends(n);
                  },
                  [&](const Relu&) { node.form = Form::constant; },
+                 [&](const Foreign&) { node.form = Form::constant; },
+                 [&](const Gather& gather) { describe_gather(i, gather, node); },
                  [&](const MaxPool& pool) {
                    const NodePlan<R>& from = plan_.nodes[inputs[0]];
                    const bool positive =

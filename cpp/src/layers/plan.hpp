@@ -1,6 +1,8 @@
 // The plan of a graph: the form of each node's values, and the terms of each neuron's input.
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -39,6 +41,9 @@ struct Kernel {
   Extent in, out;
 };
 
+// The row of the input that row ky of the kernel sees from row y of the output, if it is one.
+std::optional<std::size_t> input_row(const Kernel& kernel, std::size_t y, std::size_t ky);
+
 // For each input row, and column: how many outputs see it.
 struct FanOut {
   std::vector<std::uint32_t> rows, columns;
@@ -61,7 +66,12 @@ struct EventConv {
 template <class R>
 struct DenseConv {
   Kernel kernel;
-  Buffer<R> weights;  // [group][16 outputs][ky][kx][channel in][16]
+  // [group][16 outputs][ky][kx][channel in][16]; [ky][kx][pixel] if each channel is its own group
+  Buffer<R> weights;
+  bool is_depthwise() const {
+    return kernel.conv.groups > 1 && kernel.in.channels == kernel.conv.groups &&
+           kernel.out.channels == kernel.conv.groups;
+  }
 };
 
 // One term of a neuron's input. With 16-bit integers as C, weights are rounded.
@@ -89,6 +99,11 @@ struct Counted {
   std::size_t source;
 };
 
+// Of the stored values of a step, `length` of one input go to the output.
+struct Move {
+  std::uint32_t to, source, from, length;
+};
+
 template <class R>
 struct NodePlan {
   Form form;
@@ -109,6 +124,12 @@ struct NodePlan {
   Buffer<R> threshold, v_init;
   Buffer<R> pace, limit;  // predictive: [steps][pixel]
   bool threshold_everywhere = false, v_init_everywhere = false;
+  std::vector<Move> moves;  // of a gather
+  // Parameters of an activation [pixel], scale and shift of an affine map or values of a constant, as
+  // a sample is stored.
+  Buffer<R> alpha, beta;
+  std::array<Buffer<std::uint32_t>, 2> places;  // in the inputs of a product, as they are stored
+  bool graded = false;                          // a function of running means
 };
 
 template <class R>

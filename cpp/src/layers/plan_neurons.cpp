@@ -90,7 +90,9 @@ template <class R>
 void Planner<R>::finish_whole(Sum<R>& sum, const std::vector<Spec>& specs, NodePlan<R>& node) {
   const std::span<const R> scale(node.scale);
   const bool dense =
-      std::ranges::all_of(specs, [](const Spec& spec) { return spec.kernel.conv.stride_y <= 2; });
+      std::ranges::all_of(specs, [](const Spec& spec) {
+        return spec.kernel.conv.stride_y <= 2 && spec.kernel.conv.is_flat();
+      });
   node.rows = node.layout.pixel == channel_unit && node.layout.height > 1 && dense ? 2 : 1;
   node.block = node.rows == 2 ? 2 * channel_unit : block_for(specs, sizeof(Short));
   for (const Term<R>& term : sum.terms) {

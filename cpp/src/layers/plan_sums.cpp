@@ -24,6 +24,9 @@ Kernel slice_of(const Kernel& k, std::size_t first, std::size_t n) {
 // after it are one convolution.
 std::size_t tile(const Windows& w, std::size_t n) {
   const std::size_t size = w.end[0] - w.begin[0];
+  if (w.step != 1) {
+    return 0;
+  }
   for (std::size_t i = 0; i < w.begin.size(); ++i) {
     if (w.begin[i] != i * size || w.end[i] != (i + 1) * size || w.divisor[i] != w.divisor[0]) {
       return 0;
@@ -87,7 +90,7 @@ bool Planner<R>::distributes(const Conv& conv, std::size_t x) const {
     return conv.groups == 1 && all();
   }
   const auto* pool = std::get_if<AveragePool>(&node.kind);
-  return pool != nullptr && conv.dilation_x == 1 && conv.dilation_y == 1 &&
+  return pool != nullptr && conv.is_flat() && conv.dilation_x == 1 && conv.dilation_y == 1 &&
          plan_.nodes[node.inputs[0]].form == Form::spikes &&
          tiles(*pool, graph_[node.inputs[0]].shape);
 }

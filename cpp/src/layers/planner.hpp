@@ -31,6 +31,9 @@ class Planner {
 
  private:
   void describe(std::size_t i, NodePlan<R>& node);
+  void describe_gather(std::size_t i, const Gather& gather, NodePlan<R>& node);
+  void prepare(std::size_t i);
+  bool is_graded(std::size_t i) const;
   void need_matrix(std::size_t i);
 
   // Whether a convolution of x is a sum of convolutions of spikes and constants.

@@ -130,6 +130,8 @@ void SampleRun<R>::run(std::span<NodeCounts> counts, const std::function<bool()>
           max_of_spikes(i);
         } else if (std::holds_alternative<Upsample>(what.kind)) {
           upsample_spikes(i);
+        } else if (std::holds_alternative<Gather>(what.kind)) {
+          move_spikes(i);
         }
         if (node.dense) {
           tally(i);
@@ -139,7 +141,7 @@ void SampleRun<R>::run(std::span<NodeCounts> counts, const std::function<bool()>
         }
         break;
       case Form::constant:
-        if (node.dense && !what.inputs.empty()) {
+        if (node.dense && !std::holds_alternative<Input>(what.kind)) {
           std::vector<const R*> inputs;
           for (const std::size_t from : what.inputs) {
             inputs.push_back(work_[from].dense.data());
@@ -159,6 +161,8 @@ void SampleRun<R>::run(std::span<NodeCounts> counts, const std::function<bool()>
         if (node.sequence) {
           if (node.sum) {
             accumulate(i);
+          } else if (node.graded) {
+            send_graded(i);
           } else {
             apply_at_each_step(i);
           }

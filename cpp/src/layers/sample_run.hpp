@@ -46,6 +46,7 @@ class SampleRun {
   void accumulate(std::size_t i);
   void max_of_spikes(std::size_t i);
   void upsample_spikes(std::size_t i);
+  void move_spikes(std::size_t i);
   void tally(std::size_t i);
   void mean_of_sequence(std::size_t i);
   void expand_spikes(std::size_t i);
@@ -53,6 +54,12 @@ class SampleRun {
   // One dense operation from the inputs' arrays to `out`.
   void apply(std::size_t i, std::span<const R* const> inputs, R* out);
   void convolve(const DenseConv<R>& conv, const R* in, R* out);
+  void convolve_volume(const DenseConv<R>& conv, const R* in, R* out);
+  void convolve_depthwise(const DenseConv<R>& conv, const R* in, R* out);
+  void evaluate(std::size_t i, std::span<const R* const> inputs, R* out);
+  void evaluate_plain(std::size_t i, std::span<const R* const> inputs, R* out);
+  void multiply(const MatMul& what, const R* a, const R* b, R* out);
+  void send_graded(std::size_t i);
   const R* base_of(const Sum<R>& sum, const Layout& layout, std::size_t& stride);
   template <class C, class Row>
   void rows_of(std::size_t i, const Sum<R>& sum, Row&& row);

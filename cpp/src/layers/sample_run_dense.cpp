@@ -6,49 +6,6 @@
 
 namespace spikelet::layers {
 
-template <class R>
-void SampleRun<R>::convolve(const DenseConv<R>& dense, const R* in, R* out) {
-  const Conv& c = dense.kernel.conv;
-  const Layout from(dense.kernel.in), to(dense.kernel.out);
-  // The input with its border of zeros.
-  const std::size_t height =
-      (to.height - 1) * c.stride_y + (c.kernel_height - 1) * c.dilation_y + 1;
-  const std::size_t width = (to.width - 1) * c.stride_x + (c.kernel_width - 1) * c.dilation_x + 1;
-  padded_.assign(height * width * from.pixel, R{});
-  for (std::size_t y = c.top; y < std::min(height, c.top + from.height); ++y) {
-    if (c.left < width) {
-      std::copy_n(in + (y - c.top) * from.row(), std::min(from.width, width - c.left) * from.pixel,
-                  padded_.begin() + static_cast<std::ptrdiff_t>((y * width + c.left) * from.pixel));
-    }
-  }
-  const std::size_t group_in = from.channels / c.groups, group_out = to.channels / c.groups;
-  const std::size_t blocks = round_up(group_out, 16) / 16;
-  const std::size_t block_size = c.kernel_height * c.kernel_width * group_in * 16;
-  DenseRow<R> row{nullptr,    nullptr,      width * from.pixel, from.pixel,      group_in,
-                  c.stride_x, c.dilation_y, c.dilation_x,       c.kernel_height, c.kernel_width,
-                  to.width};
-  Buffer<R> group_row(c.groups > 1 ? to.width * 16 : 0);
-  for (std::size_t g = 0; g < c.groups; ++g) {
-    for (std::size_t b = 0; b < blocks; ++b) {
-      row.weights = dense.weights.data() + (g * blocks + b) * block_size;
-      for (std::size_t y = 0; y < to.height; ++y) {
-        row.rows = padded_.data() + y * c.stride_y * row.row_stride + g * group_in;
-        if (c.groups == 1) {
-          kernels_.dense(row, out + y * to.row() + 16 * b, to.pixel);
-          continue;
-        }
-        // Channels of a group may begin anywhere.
-        kernels_.dense(row, group_row.data(), 16);
-        const std::size_t first = g * group_out + 16 * b,
-                          n = std::min<std::size_t>(16, group_out - 16 * b);
-        for (std::size_t x = 0; x < to.width; ++x) {
-          std::copy_n(group_row.data() + 16 * x, n, out + y * to.row() + x * to.pixel + first);
-        }
-      }
-    }
-  }
-}
-
 namespace {
 
 // out = the greatest, or the mean, of each window.
@@ -59,8 +16,9 @@ void pool(const Windows& rows, const Windows& columns, const Layout& from, const
     for (std::size_t x = 0; x < to.width; ++x) {
       R* at = out + y * to.row() + x * to.pixel;
       bool first = true;
-      for (std::size_t iy = rows.begin[y]; iy < rows.end[y]; ++iy) {
-        for (std::size_t ix = columns.begin[x]; ix < columns.end[x]; ++ix, first = false) {
+      for (std::size_t iy = rows.begin[y]; iy < rows.end[y]; iy += rows.step) {
+        for (std::size_t ix = columns.begin[x]; ix < columns.end[x];
+             ix += columns.step, first = false) {
           const R* pixel = in + iy * from.row() + ix * from.pixel;
           for (std::size_t c = 0; c < to.channels; ++c) {
             if constexpr (Greatest) {
@@ -97,7 +55,7 @@ template <class R>
 void SampleRun<R>::apply(std::size_t i, std::span<const R* const> inputs, R* out) {
   const Node& node = plan_.graph[i];
   const Layout& to = plan_.nodes[i].layout;
-  const Layout from(plan_.graph[node.inputs[0]].shape);
+  const Layout from(node.inputs.empty() ? node.shape : plan_.graph[node.inputs[0]].shape);
   std::visit(
       Overloaded{
           [&](const Conv& conv) {
@@ -135,9 +93,11 @@ void SampleRun<R>::apply(std::size_t i, std::span<const R* const> inputs, R* out
             for (std::size_t p = 0; p < to.height * to.width; ++p) {
               for (std::size_t c = 0; c < to.channels; ++c) {
                 const std::size_t k = p * to.pixel + c;
-                out[k] = inputs[0][k] * static_cast<R>(affine.scale[c]);
+                const NodePlan<R>& plan = plan_.nodes[i];
+                out[k] = inputs[0][k] *
+                         (plan.alpha.empty() ? static_cast<R>(affine.scale[c]) : plan.alpha[k]);
                 if (!affine.shift.empty()) {
-                  out[k] += static_cast<R>(affine.shift[c]);
+                  out[k] += plan.beta.empty() ? static_cast<R>(affine.shift[c]) : plan.beta[k];
                 }
               }
             }
@@ -164,7 +124,8 @@ void SampleRun<R>::apply(std::size_t i, std::span<const R* const> inputs, R* out
               out[k] = std::min(out[k], upper);
             }
           },
-          [](const auto&) {}},
+          [](const Input&) {}, [](const Neuron&) {},
+          [&](const auto&) { evaluate(i, inputs, out); }},
       node.kind);
 }
 
@@ -212,10 +173,11 @@ void SampleRun<R>::max_of_spikes(std::size_t i) {
     for (std::size_t y = 0; y < to.height; ++y) {
       for (std::size_t t = 0; t < steps_; ++t) {
         std::uint8_t* out = work_[i].bits.data() + (y * steps_ + t) * to.row_bytes();
-        for (std::size_t iy = pool.rows.begin[y]; iy < pool.rows.end[y]; ++iy) {
+        for (std::size_t iy = pool.rows.begin[y]; iy < pool.rows.end[y]; iy += pool.rows.step) {
           const std::uint8_t* in = row(from, iy, t);
           for (std::size_t x = 0; x < to.width; ++x) {
-            for (std::size_t ix = pool.columns.begin[x]; ix < pool.columns.end[x]; ++ix) {
+            for (std::size_t ix = pool.columns.begin[x]; ix < pool.columns.end[x];
+                 ix += pool.columns.step) {
               for (std::size_t b = 0; b < to.pixel_bytes(); ++b) {
                 out[x * to.pixel_bytes() + b] |= in[ix * l.pixel_bytes() + b];
               }
@@ -231,13 +193,14 @@ void SampleRun<R>::max_of_spikes(std::size_t i) {
   Buffer<R> greatest(to.pixel);
   given_.assign(to.row(), R{});
   for (std::size_t y = 0; y < to.height; ++y) {
-    const std::size_t first_row = pool.rows.begin[y], rows = pool.rows.end[y] - first_row;
+    const std::size_t first_row = pool.rows.begin[y], row_step = pool.rows.step;
+    const std::size_t rows = (pool.rows.end[y] - first_row + row_step - 1) / row_step;
     largest_.assign(rows * l.row(), R{});
     std::fill(given_.begin(), given_.end(), R{});
     for (std::size_t t = 0; t < steps_; ++t) {
       for (std::size_t r = 0; r < rows; ++r) {
         for (std::size_t plane = 0; plane < node.planes; ++plane) {
-          rows_[0] = row(from, first_row + r, t) + plane * plane_in;
+          rows_[0] = row(from, first_row + r * row_step, t) + plane * plane_in;
           const SpikeRows in{rows_.data(), l.row_bytes(), l.pixel_bytes(), l.width, l.pixel};
           kernels_.tally(in, 1, plane == 0 ? R{1} : R{-1}, largest_.data() + r * l.row(), l.pixel);
         }
@@ -246,7 +209,8 @@ void SampleRun<R>::max_of_spikes(std::size_t i) {
       for (std::size_t x = 0; x < to.width; ++x) {
         bool first = true;
         for (std::size_t r = 0; r < rows; ++r) {
-          for (std::size_t ix = pool.columns.begin[x]; ix < pool.columns.end[x]; ++ix) {
+          for (std::size_t ix = pool.columns.begin[x]; ix < pool.columns.end[x];
+               ix += pool.columns.step) {
             const R* count = largest_.data() + r * l.row() + ix * l.pixel;
             for (std::size_t c = 0; c < to.pixel; ++c) {
               greatest[c] = first || count[c] > greatest[c] ? count[c] : greatest[c];
@@ -290,7 +254,6 @@ void SampleRun<R>::upsample_spikes(std::size_t i) {
 }
 
 #define SPIKELET_SAMPLE_RUN(R)                                                   \
-  template void SampleRun<R>::convolve(const DenseConv<R>&, const R*, R*);       \
   template void SampleRun<R>::apply(std::size_t, std::span<const R* const>, R*); \
   template void SampleRun<R>::apply_at_each_step(std::size_t);                   \
   template void SampleRun<R>::max_of_spikes(std::size_t);                        \

@@ -78,7 +78,11 @@ void SampleRun<R>::add_spikes(const Term<C>& term, std::size_t y, std::size_t fi
     }
     const EventConv<C>& conv = *term.conv;
     const Conv& c = conv.kernel.conv;
-    for (std::size_t ky = 0; ky < c.kernel_height; ++ky) {
+    for (std::size_t ky = 0; !c.is_flat() && ky < c.kernel_height; ++ky) {
+      const auto seen = input_row(conv.kernel, y, ky);
+      rows_[ky] = seen ? row(term.source, *seen, first) + offset : nothing_.data();
+    }
+    for (std::size_t ky = 0; c.is_flat() && ky < c.kernel_height; ++ky) {
       const std::size_t iy = y * c.stride_y + ky * c.dilation_y;
       rows_[ky] = iy >= c.top && iy - c.top < l.height
                       ? row(term.source, iy - c.top, first) + offset

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "spikelet/layers/graded.hpp"
 #include "layers/plan.hpp"
 
 namespace spikelet::layers {
@@ -39,9 +40,29 @@ std::vector<std::uint32_t> axis_fan_out(std::size_t in, std::size_t out, std::si
 
 }  // namespace
 
+std::optional<std::size_t> input_row(const Kernel& k, std::size_t y, std::size_t ky) {
+  const Conv& c = k.conv;
+  const std::size_t out_rows = k.out.height / c.out_depth, in_rows = k.in.height / c.in_depth;
+  const std::size_t kernel_rows = c.kernel_height / c.kernel_depth;
+  const std::size_t z = y / out_rows * c.stride_z + ky / kernel_rows * c.dilation_z;
+  const std::size_t row = y % out_rows * c.stride_y + ky % kernel_rows * c.dilation_y;
+  if (z < c.front || z - c.front >= c.in_depth || row < c.top || row - c.top >= in_rows) {
+    return {};
+  }
+  return (z - c.front) * in_rows + row - c.top;
+}
+
 FanOut fan_out(const Kernel& k) {
   const Conv& c = k.conv;
-  return {axis_fan_out(k.in.height, k.out.height, c.kernel_height, c.stride_y, c.dilation_y, c.top),
+  std::vector<std::uint32_t> rows(k.in.height);
+  for (std::size_t y = 0; y < k.out.height; ++y) {
+    for (std::size_t ky = 0; ky < c.kernel_height; ++ky) {
+      if (const auto row = input_row(k, y, ky)) {
+        ++rows[*row];
+      }
+    }
+  }
+  return {rows,
           axis_fan_out(k.in.width, k.out.width, c.kernel_width, c.stride_x, c.dilation_x, c.left),
           k.out.channels / c.groups};
 }
@@ -49,7 +70,7 @@ FanOut fan_out(const Kernel& k) {
 std::uint64_t dense_operations(const Graph& graph, std::size_t node) {
   const auto* conv = std::get_if<Conv>(&graph.at(node).kind);
   if (conv == nullptr) {
-    return 0;
+    return products_of(graph, node);
   }
   const Extent in = graph[graph[node].inputs[0]].shape;
   const FanOut fan = fan_out({*conv, in, graph[node].shape});
@@ -84,6 +105,15 @@ DenseConv<R> dense_conv(const Kernel& k) {
   const std::size_t in = k.in.channels / c.groups, out = k.out.channels / c.groups;
   const std::size_t blocks = round_up(out, 16) / 16;
   DenseConv<R> dense{k, {}};
+  if (dense.is_depthwise()) {
+    const std::size_t size = c.kernel_height * c.kernel_width;
+    const std::size_t pixel = round_up(k.out.channels, channel_unit);
+    dense.weights.resize(size * pixel);
+    for (std::size_t j = 0; j < size * k.out.channels; ++j) {
+      dense.weights[j % size * pixel + j / size] = static_cast<R>(c.weights[j]);
+    }
+    return dense;
+  }
   dense.weights.resize(c.groups * blocks * c.kernel_height * c.kernel_width * in * 16);
   R* to = dense.weights.data();
   for (std::size_t g = 0; g < c.groups; ++g) {

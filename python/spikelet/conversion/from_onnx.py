@@ -16,11 +16,11 @@ from spikelet.conversion.building import (
     Builder,
     Call,
     Data,
-    differing,
     hint_for,
     input_shape,
     refuse,
 )
+from spikelet.conversion.checking import differing
 from spikelet.conversion.onnx_operators import CONTROL, OPERATORS, READERS, SOFTMAX
 from spikelet.conversion.onnx_reference import evaluated
 from spikelet.layers import Shape

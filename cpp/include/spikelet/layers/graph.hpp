@@ -1,8 +1,11 @@
 // A layered network as plain data: nodes, each after its inputs. Engine compiles and runs it.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <span>
 #include <variant>
 #include <vector>
 
@@ -33,12 +36,19 @@ struct Conv {
   std::size_t kernel_height, kernel_width;
   std::size_t stride_y = 1, stride_x = 1, dilation_y = 1, dilation_x = 1, top = 0, left = 0;
   std::size_t groups = 1;
+  // Rows of a volume are (z, y): the input has `in_depth` planes of rows, the output `out_depth`, and
+  // the kernel_height rows of the kernel form `kernel_depth` planes.
+  std::size_t kernel_depth = 1, stride_z = 1, dilation_z = 1, front = 0;
+  std::size_t in_depth = 1, out_depth = 1;
+  bool is_flat() const { return kernel_depth == 1 && in_depth == 1 && out_depth == 1; }
 };
 
-// Windows of a pool along one axis; a sum is divided by the product of both divisors.
+// Windows of a pool along one axis: begin, begin + step, ... below end. A sum is divided by the
+// product of both divisors.
 struct Windows {
   std::vector<std::size_t> begin, end;
   std::vector<double> divisor;
+  std::size_t step = 1;
 };
 struct AveragePool {
   Windows rows, columns;
@@ -54,7 +64,7 @@ struct Upsample {
   std::size_t y, x;
 };
 struct Affine {
-  std::vector<double> scale, shift;  // one per channel
+  std::vector<double> scale, shift;  // one per channel, or one per value [c][y][x]
 };
 struct Flatten {};  // [c][y][x] as channels
 // max(x, 0), clipped to `upper` (empty, one value, or one per channel) and, unless `levels` is 0,
@@ -76,9 +86,109 @@ struct Neuron {
   std::vector<double> pace, limit;
 };
 
+// Output k, in the order [c][y][x], is the value index[k] of the inputs, which follow each other in
+// this order; 0 if negative.
+struct Gather {
+  std::vector<std::int32_t> index;
+};
+
+// Pixel k of the output is the sum of weight[j] (pixel from[j] of the input), for j in begin[k] ..
+// begin[k + 1], in each channel.
+struct Mix {
+  std::vector<std::uint32_t> begin, from;
+  std::vector<double> weight;
+};
+
+struct Constant {
+  std::vector<double> values;  // [c][y][x]
+};
+
+// Graded units: functions of the running means of their inputs, which send what keeps the mean of
+// all they have sent equal to the function of the mean inputs.
+
+enum class Function {
+  abs,
+  celu,
+  clip,
+  cos,
+  elu,
+  erf,
+  exp,
+  floor,
+  gelu,
+  gelu_tanh,
+  hardshrink,
+  hardsigmoid,
+  hardswish,
+  leaky_relu,
+  log,
+  logsigmoid,
+  mish,
+  pow,
+  reciprocal,
+  selu,
+  sigmoid,
+  silu,
+  sin,
+  softplus,
+  softshrink,
+  softsign,
+  sqrt,
+  square,
+  tanh,
+  threshold
+};
+
+struct Activation {
+  Function function;
+  std::vector<double> alpha, beta;  // empty, one value, or one per channel
+};
+
+// For each output [c][y][x], the place in each input; empty: the same.
+struct Binary {
+  enum class Kind { multiply, divide, maximum, minimum } kind;
+  std::array<std::vector<std::uint32_t>, 2> places;
+};
+
+// Matrices [rows][inner] times [inner][columns], one after the other in the order [c][y][x]; product
+// k is that of the matrices first[k] and second[k].
+struct MatMul {
+  std::size_t rows, inner, columns;
+  std::vector<std::uint32_t> first, second;
+};
+
+// The following act along one axis of the order [c][y][x], as [outer][n][inner].
+struct Axis {
+  std::size_t outer, n, inner;
+};
+struct Softmax {
+  Axis axis;
+  bool logarithm;
+};
+struct Normalise {
+  Axis axis;
+  bool centred;  // less the mean
+  double eps;
+};
+struct LocalResponse {
+  Axis axis;
+  std::size_t size;
+  double alpha, beta, k;
+};
+struct Reduce {
+  enum class Kind { mean, sum, max, min, prod, l1, l2 } kind;
+  Axis axis;
+};
+
+// A function of the mean inputs, in the order [c][y][x]; constant, as a Relu.
+struct Foreign {
+  std::function<void(std::span<const std::vector<double>>, std::span<double>)> function;
+};
+
 struct Node {
   std::variant<Input, Conv, AveragePool, MaxPool, Add, Concat, Upsample, Affine, Flatten, Relu,
-               Neuron>
+               Neuron, Gather, Mix, Constant, Activation, Binary, MatMul, Softmax, Normalise,
+               LocalResponse, Reduce, Foreign>
       kind;
   std::vector<std::size_t> inputs;
   Extent shape;
