@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,9 @@ from torch import nn
 
 import spikelet as sl
 from spikelet import layers as L
+from spikelet.conversion.method import Method
+from spikelet.conversion.site import Site
+from spikelet.layers.graph import Graph
 
 torch.set_num_threads(1)
 
@@ -102,3 +106,51 @@ def tiny() -> list[Any]:
         ("n2", L.ReLU(), "l2"),
         ("l3", L.Linear(np.ones((1, 2))), "n2"),
     ]
+
+
+# A network with a pool behind one neuron, and one behind two
+
+
+def branched() -> Graph:
+    """Two branches that are concatenated and pooled, a shortcut, and a linear head."""
+    rng = np.random.default_rng(6)
+
+    def conv(cin: int, cout: int, size: int, **options: Any) -> L.Conv2d:
+        w = rng.normal(size=(cout, cin, size, size)) / (size * np.sqrt(cin))
+        return L.Conv2d(w, rng.normal(size=cout) / 5, **options)
+
+    return Graph(
+        [
+            ("c1", conv(2, 4, 3, padding=1), "input"),
+            ("r1", L.ReLU(), "c1"),
+            ("p1", L.MaxPool2d(2), "r1"),
+            ("left", conv(4, 3, 1), "p1"),
+            ("rl", L.ReLU(), "left"),
+            ("right", conv(4, 5, 3, padding=1), "p1"),
+            ("rr", L.ReLU(), "right"),
+            ("both", L.Concat(), ("rl", "rr")),
+            ("p2", L.MaxPool2d(2), "both"),
+            ("c3", conv(8, 8, 3, padding=1), "p2"),
+            ("sum", L.Add(), ("c3", "p2")),
+            ("r3", L.ReLU(), "sum"),
+            ("c4", conv(8, 6, 1), "r3"),
+            ("r4", L.ReLU(), "c4"),
+            ("mean", L.AdaptiveAvgPool2d(1), "r4"),
+            ("flat", L.Flatten(), "mean"),
+            ("out", L.Linear(rng.normal(size=(3, 6)), rng.normal(size=3)), "flat"),
+        ]
+    )
+
+
+IMAGES = RNG.random((30, 2, 12, 12)).astype(np.float32)
+
+
+class Spy(Method):
+    """Makes neurons with a threshold of 1, and lets a function look at each site."""
+
+    def __init__(self, look: Callable[[Site], Any] = lambda _site: None) -> None:
+        self.look = look
+
+    def fit(self, site: Site) -> Any:
+        self.look(site)
+        return {site.name: L.IF(1.0, v_init=0.5)} if site.kind == "neuron" else {}

@@ -8,7 +8,7 @@ from typing import Any
 
 from spikelet._util.extras import needs
 
-__all__ = ["bar", "images", "runs"]
+__all__ = ["bar", "images", "layers", "runs"]
 
 
 @contextlib.contextmanager
@@ -103,6 +103,35 @@ def images(title: str, done: int, total: int) -> Iterator[Callable[[int], None]]
 
     with _shown(columns, title, total=total, completed=done) as (show, _):
         yield lambda n: show(completed=n)
+
+
+@contextlib.contextmanager
+def layers(title: str) -> Iterator[Callable[[int, int, str], None]]:
+    """Show how many layers have been processed, the name of the current one, and the remaining time.
+
+    Parameters
+    ----------
+    title : str
+        What is being done.
+
+    Yields
+    ------
+    callable
+        Takes the number of layers processed so far, the number of all, and a name.
+    """
+
+    def columns(rich: Any) -> tuple[Any, ...]:
+        return (
+            rich.TextColumn("{task.description}"),
+            rich.BarColumn(),
+            rich.MofNCompleteColumn(),
+            rich.TextColumn("layers"),
+            rich.TimeRemainingColumn(),
+            rich.TextColumn("{task.fields[name]}"),
+        )
+
+    with _shown(columns, title, total=None, name="") as (show, _):
+        yield lambda done, total, name: show(completed=done, total=total, name=name)
 
 
 @contextlib.contextmanager

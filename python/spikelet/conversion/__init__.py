@@ -8,11 +8,13 @@ result with the ANN; `hybrid` keeps some of its layers.
 from __future__ import annotations
 
 from spikelet.conversion.comparison import Comparison, compare
-from spikelet.conversion.convert import METHODS, ConvertedModel, convert
+from spikelet.conversion.convert import convert
+from spikelet.conversion.converted import ConvertedModel
 from spikelet.conversion.curves import AccuracyCurve, accuracy_curve
 from spikelet.conversion.folding import batch_norm, fold
 from spikelet.conversion.hybrid import Candidate, HybridSearch, hybrid, search_split
 from spikelet.conversion.load import read
+from spikelet.conversion.methods import METHODS
 from spikelet.conversion.neurons import NEURONS
 from spikelet.conversion.qcfs import QCFS
 from spikelet.conversion.report import ConversionReport, LayerReport, report

@@ -15,7 +15,7 @@ from spikelet._util.checks import fail, integer, named, shown
 from spikelet.layers import Constant, Layer, Reshape, Shape
 from spikelet.layers.graph import Graph, Node
 
-__all__ = ["ERRORS", "Builder", "Call", "Data", "hint_for", "input_shape", "refuse"]
+__all__ = ["ERRORS", "Builder", "Call", "Data", "hint_for", "input_shape", "input_shapes", "refuse"]
 
 # Exceptions that foreign code may raise on unexpected input.
 ERRORS = (
@@ -75,6 +75,15 @@ def refuse(where: str, what: str, hint: str) -> NoReturn:
     raise ValueError(f"{where}: {what}; {hint}")
 
 
+def input_shapes(where: str, shape: Any, argument: str = "example_shape") -> Any:
+    """Check the shape of one sample; for several inputs a sequence of shapes or a mapping by name."""
+    if isinstance(shape, Mapping):
+        return {str(k): input_shape(where, v, f"{argument}[{k!r}]") for k, v in shape.items()}
+    if isinstance(shape, (list, tuple)) and shape and all(isinstance(v, (list, tuple)) for v in shape):  # fmt: skip
+        return tuple(input_shape(where, v, f"{argument}[{k}]") for k, v in enumerate(shape))
+    return input_shape(where, shape, argument)
+
+
 def input_shape(where: str, shape: Iterable[int], argument: str = "example_shape") -> Shape:
     """Check the shape of one sample, and return it."""
     try:
@@ -99,6 +108,7 @@ class Builder:
     def __init__(self, inputs: Mapping[str, Shape]) -> None:
         self.inputs = tuple(inputs)
         self.shapes: dict[str, Shape] = dict(inputs)
+        self.final: dict[str, str] = {}  # names that outputs get
         self._nodes: dict[str, Node] = {}
 
     def unique(self, name: str) -> str:
@@ -118,22 +128,47 @@ class Builder:
         self._nodes[name] = Node(name, layer, inputs)
         return name
 
-    def output(self, where: str, source: str, name: str = "") -> str:
-        """Return a layer for an output: a copy of an input is a layer of its own, and so is an output with a name."""
-        if source in self.inputs or (name and name != source):
-            return self.add(where, name or "output", Reshape(self.shapes[source]), source)
-        return source
+    def graph(self, where: str, sources: Sequence[str], names: Sequence[str] = ()) -> Graph:
+        """Return the graph of all layers that lead to the outputs.
 
-    def graph(self, where: str, outputs: Sequence[str]) -> Graph:
-        """Return the graph of all layers that lead to the outputs."""
+        Parameters
+        ----------
+        where : str
+            What is being built, for error messages.
+        sources : sequence of str
+            The layers whose outputs are the graph's.
+        names : sequence of str, optional
+            Names that these layers get; "" keeps theirs. `final` has the names afterwards.
+        """
+        self.final.clear()
+        outputs: list[str] = []
+        for source, name in zip(sources, names or [""] * len(sources), strict=True):
+            if source in self.inputs and len(sources) == 1:
+                fail(where, "output", "the input itself", "must come from at least one layer")
+            layer = source
+            # An input is no layer, and a layer is one output.
+            if source in self.inputs or source in outputs:
+                layer = self.add(where, name or "output", Reshape(self.shapes[source]), source)
+            elif name and name != source:
+                self.final[source] = self.unique(name)
+            outputs.append(layer)
         needed, stack = set(), list(outputs)
         while stack:
-            name = stack.pop()
-            if name not in self.inputs and name not in needed:
-                needed.add(name)
-                stack.extend(self._nodes[name].inputs)
-        nodes = [n for n in self._nodes.values() if n.name in needed]
-        return Graph(nodes, where, inputs=self.inputs, outputs=tuple(outputs))
+            node = stack.pop()
+            if node not in self.inputs and node not in needed:
+                needed.add(node)
+                stack.extend(self._nodes[node].inputs)
+        final = self.final
+        nodes = [
+            Node(final.get(n.name, n.name), n.layer, tuple(final.get(i, i) for i in n.inputs))
+            for n in self._nodes.values()
+            if n.name in needed
+        ]
+        unused = [name for name in self.inputs if not any(name in n.inputs for n in nodes)]
+        if unused:
+            what = f"'{unused[0]}'" if len(self.inputs) > 1 else "it"
+            fail(where, "output", f"outputs without {what}", "must depend on every input", got="")
+        return Graph(nodes, where, inputs=self.inputs, outputs=tuple(final.get(o, o) for o in outputs))
 
 
 @dataclass(frozen=True)

@@ -2,48 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+import math
+from collections.abc import Mapping
 
 import numpy as np
 
-from spikelet.conversion.calibration import Calibration, Floats
-from spikelet.layers import IF, Layer
+from spikelet.conversion.method import Method
+from spikelet.conversion.site import Site
+from spikelet.conversion.thresholds import Thresholds
+from spikelet.layers import Layer
 
-__all__ = ["calibrated"]
+__all__ = ["Calibrated"]
 
 
-def calibrated(
-    cal: Calibration, thresholds: Mapping[str, Floats], make: Callable[[Any], IF]
-) -> dict[str, Layer]:
-    """Return neurons whose initial potentials correct the mean outputs to those of the ANN.
+class Calibrated(Method):
+    """Neurons whose initial potentials correct the mean outputs to those of the ANN.
 
     A constant bias b adds b T to the potential over a run of T steps. It goes into the initial potential, as does the
     correction of each single neuron, so the weights do not change.
 
     Parameters
     ----------
-    cal : Calibration
-    thresholds : mapping of str to array
-    make : callable
-        Takes thresholds and returns neurons.
+    start : Thresholds
+        Method that makes the neurons that are corrected.
     """
-    changes: dict[str, Layer] = {}
-    for name in cal.neurons:
-        neuron = make(thresholds[name])
-        wanted = cal.activations(name, cal.potentials(name))
-        for by_place in (False, True):
-            given = cal.mean(name, {**changes, name: neuron})
-            missing = (wanted - given).mean(0, dtype=np.float64)
-            if not by_place and missing.ndim > 1:
-                missing = np.broadcast_to(
-                    missing.mean(tuple(range(1, missing.ndim)), keepdims=True), missing.shape
-                )
-            shape = (-1, *[1] * (missing.ndim - 1))
+
+    def __init__(self, start: Thresholds) -> None:
+        self.start = start
+
+    def fit(self, site: Site) -> Mapping[str, Layer]:
+        """Return the neuron."""
+        if site.kind != "neuron":
+            return {}
+        neuron = self.start.fit(site)[site.name]
+        for by_position in (False, True):
+            missing = np.zeros((site.shape[0], math.prod(site.shape[1:])))
+            for place in site.parts():
+                given = site.mean_output(neuron, place)
+                missing += (site.target(place) - given).sum(0, dtype=np.float64)
+            missing /= site.count
+            if not by_position:
+                missing = np.broadcast_to(missing.mean(1, keepdims=True), missing.shape)
             start = np.asarray(neuron.v_init)
-            start = start.reshape(shape) if start.ndim == 1 else start
-            neuron = neuron.replace(
-                v_init=np.broadcast_to(start + cal.steps * missing, missing.shape)
-            )
-        changes[name] = neuron
-    return changes
+            start = start.reshape(site.shape[0], -1) if start.ndim else start
+            v_init = np.broadcast_to(start + site.steps * missing, missing.shape)
+            neuron = neuron.replace(v_init=v_init.reshape(site.shape))
+        return {site.name: neuron}

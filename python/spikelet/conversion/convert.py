@@ -2,161 +2,45 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from spikelet._util import progress as _progress
 from spikelet._util.checks import choice, fail, integer, number
-from spikelet._util.sealed import Setting
-from spikelet._util.tensors import array_of
-from spikelet.conversion.calibrated import calibrated
 from spikelet.conversion.calibration import Calibration, Floats
-from spikelet.conversion.fitted import fitted
+from spikelet.conversion.candidates import Candidate, candidates, is_small
+from spikelet.conversion.converted import ConvertedModel
 from spikelet.conversion.folding import fold
+from spikelet.conversion.inputs import calibration_inputs, range_of
 from spikelet.conversion.load import read
-from spikelet.conversion.neurons import NEURONS
-from spikelet.conversion.thresholds import THRESHOLDS, Options, usable
+from spikelet.conversion.methods import METHODS, Options, make
+from spikelet.conversion.selection import Score, best, score
+from spikelet.conversion.streaming import fit_layers
 from spikelet.layers import Layer, ReLU
 from spikelet.layers.graph import Graph
-from spikelet.layers.inputs import Inputs, arrays_of
-from spikelet.layers.spiking_model import SpikingModel, SpikingResult
+from spikelet.layers.inputs import present
+from spikelet.layers.spiking_model import SpikingModel
 
-if TYPE_CHECKING:
-    from spikelet.conversion.report import ConversionReport
+__all__ = ["convert"]
 
-__all__ = ["METHODS", "ConvertedModel", "convert"]
+_SCORED = 256  # samples at most on which a model is scored
+_HELD_OUT = 5  # one sample of so many is held out to choose between methods
+_FEWEST = 10  # with fewer samples, none is held out
 
-_FEW_STEPS = 8
-# Factors between the largest inputs, above and below that of the calibration, that are taken for another scale.
-_ABOVE, _BELOW = 2.0, 20.0
-
-METHODS = ("fitted", *THRESHOLDS, "calibrated", "qcfs")
-
-
-def _coding(where: str, name: str, value: Any) -> Any:
-    choice(where, name, value, "direct", "poisson", "latency")
-    return value
-
-
-class ConvertedModel(SpikingModel):
-    """A `SpikingModel` that `convert` made from an ANN.
-
-    Parameters
-    ----------
-    graph : Graph
-    ann : SpikingModel
-        The ANN: the same graph with `ReLU` neurons, BatchNorm folded. ``ann.run(x, steps=1).output`` gives its outputs.
-    method, neuron : str
-        Method and kind of neurons of the conversion.
-    steps, delay : int
-        Number of steps T and readout delay that it was made for: the defaults of `run`.
-    coding : str
-        Default input coding.
-    **options
-        Options of `SpikingModel`.
-    """
-
-    ann: SpikingModel
-    method: str
-    neuron: str
-    steps = Setting(lambda where, name, value: integer(where, name, value, 1))
-    delay = Setting(lambda where, name, value: integer(where, name, value, 0))
-    coding = Setting(_coding)
-
-    _instead: ClassVar = {"": "it is fixed by the conversion; convert again, with convert()"}
-
-    def __init__(
-        self,
-        graph: Graph,
-        ann: SpikingModel,
-        *,
-        method: str,
-        neuron: str,
-        steps: int,
-        delay: int = 0,
-        coding: Literal["direct", "poisson", "latency"] = "direct",
-        **options: Any,
-    ) -> None:
-        super().__init__(graph, **options)
-        self.ann = ann
-        self.method = method
-        self.neuron = neuron
-        self.steps = steps
-        self.delay = delay
-        self.coding = coding
-        self._warned = False  # that an input is on another scale
-
-    @property
-    def thresholds(self) -> dict[str, Any]:
-        """Thresholds of the spiking layers, by name."""
-        return {name: self.graph[name].layer.threshold for name in self.neurons}  # type: ignore[attr-defined]  # they are neurons
-
-    def run(self, x: Inputs, steps: int | None = None, **options: Any) -> SpikingResult:
-        """Run with x held constant; see `SpikingModel.run`.
-
-        Parameters
-        ----------
-        x : array-like, [B, ...]
-        steps : int, optional
-            Number of steps T; by default the number that the model was made for.
-        **options
-            Options of `SpikingModel.run`; `delay` and `coding` default to those that the model was made for.
-
-        Warns
-        -----
-        UserWarning
-            Once for a model, if the largest input is above twice the largest of the calibration, or below a twentieth of it:
-            such as bytes of 0 to 255 where the calibration had 0 to 1.
-        """
-        where = f"{type(self).__name__}.run"
-        x = arrays_of(where, self.graph.inputs, x)
-        if options.get("coding", self.coding) == "direct":  # the other codings refuse what is above
-            for array in x.values():
-                self._compare(where, array)
-        steps = self.steps if steps is None else integer(where, "steps", steps, 1)
-        delay = self.delay if steps == self.steps else self.delay * steps // self.steps
-        options = {"delay": delay, "coding": self.coding, **options}
-        return super().run(x, steps, **options)
-
-    def _compare(self, where: str, x: NDArray[Any]) -> None:
-        """Warn of an input on another scale than that of the calibration."""
-        if self._warned or x.size == 0:
-            return
-        largest = max(float(x.max()), -float(x.min()))
-        if largest > _ABOVE * self.input_scale or 0 < largest * _BELOW < self.input_scale:
-            self._warned = True
-            warnings.warn(
-                f"{where}: x goes up to {largest:g} ({x.dtype}), the calibration went up to {self.input_scale:g}; "
-                "preprocess both as for the ANN",
-                stacklevel=3,
-            )
-
-    def report(
-        self, x: ArrayLike, labels: ArrayLike | None = None, steps: int | None = None
-    ) -> ConversionReport:
-        """Compare each layer with that of the ANN; see `spikelet.conversion.report`.
-
-        Parameters
-        ----------
-        x : array-like, [B, ...]
-        labels : array-like, [B], optional
-        steps : int, optional
-        """
-        from spikelet.conversion.report import report  # noqa: PLC0415  # only where it is used
-
-        steps = self.steps if steps is None else steps
-        return report(self, self.ann, x, steps, labels=labels)
+Watch: TypeAlias = Callable[[str], None]
 
 
 def convert(
     ann: Any,
-    calibration: ArrayLike,
+    calibration: ArrayLike | tuple[ArrayLike, ...],
     *,
     steps: int = 32,
-    method: str = "fitted",
+    method: str = "auto",
     neuron: str | None = None,
     percentile: float = 99.9,
     per_channel: bool = True,
@@ -166,6 +50,7 @@ def convert(
     seed: int = 0,
     dtype: Literal["float32", "float64", "int16"] = "float32",
     threads: int | None = None,
+    progress: bool | Callable[[int, int, str], Any] = False,
 ) -> ConvertedModel:
     """Convert a trained ANN to a spiking network.
 
@@ -176,17 +61,22 @@ def convert(
     ----------
     ann : torch.nn.Module, path of an .onnx file, onnx.ModelProto, Graph or sequence of layers
         See `spikelet.conversion.load.read`. It is not modified.
-    calibration : array-like, [N, ...]
+    calibration : array-like, [N, ...], or tuple of these
         Representative inputs, preprocessed as for the ANN; a few hundred are enough. An array or a tensor, whose gradient is
-        left out; join the batches of a loader first.
+        left out; join the batches of a loader first. For an ANN of several inputs, a tuple with one array for each.
     steps : int
         Number of steps T that the network is fitted for; all but "predictive" neurons also run for another number.
     method : str
         Method that chooses the thresholds:
 
+        "auto"
+            The best of several for these inputs: each is fitted to four fifths of them, and the one that comes closest to the
+            ANN's outputs on the others is returned. Small networks try "fitted", "percentile", "maxnorm", "least_error" and
+            "calibrated", large ones "fitted" and "percentile". `ConvertedModel.method` and `.scores` say what was found. A
+            small network is then fitted to all inputs.
         "fitted"
             Correct weights, choose thresholds and shift means layer by layer, on the activity of the preceding spiking
-            layers. The most accurate method. See `spikelet.conversion.fitted`.
+            layers. See `spikelet.conversion.fitted`.
         "maxnorm", "percentile"
             The largest activation (Diehl et al. 2015), or a percentile of the activations (Rueckauer et al. 2017).
         "least_error"
@@ -220,6 +110,9 @@ def convert(
         Input coding; see `SpikingModel.run`.
     dtype, threads
         Options of the result; see `SpikingModel`.
+    progress : bool or callable
+        Show a progress bar with the names of the layers (needs rich), or call ``progress(done, total, name)`` before each
+        layer. An exception that it raises, as does Ctrl-C, ends the conversion; nothing is left behind.
 
     Returns
     -------
@@ -239,81 +132,126 @@ def convert(
         If `calibration` holds integers above 1, such as bytes of images.
     """
     where = "convert"
-    x = _calibration(where, calibration)
+    inputs = calibration_inputs(where, calibration)
     integer(where, "steps", steps, 1)
-    choice(where, "method", method, *METHODS)
-    candidates = _neurons(where, method, neuron, steps)
+    choice(where, "method", method, "auto", *METHODS)
     share = float(number(where, "percentile", percentile))
     if not 0 < share <= 100:
         fail(where, "percentile", percentile, "must be in (0, 100]")
     if delay != "auto":
         integer(where, "delay", delay, 0, steps - 1)
     choice(where, "coding", coding, "direct", "poisson", "latency")
-    graph = fold(read(ann, x.shape[1:]))
-    graph.shapes(x.shape[1:])
+    graph = fold(_read(ann, inputs))
     names = [n.name for n in graph if isinstance(n.layer, ReLU)]
     kept = _kept(where, keep, names)
     if not set(names) - kept:
         fail(where, "ann", names, "must have a ReLU that becomes spiking", got="only the ReLUs")
-    scale = float(np.abs(x).max())
+    scale = max(float(np.abs(x).max()) for x in inputs)
     analog = SpikingModel(graph, dtype=dtype, threads=threads)
-    run_options = {} if coding == "direct" else {"coding": coding, "seed": seed}
-    cal = Calibration(graph, x, steps, analog.threads, run_options, scale, kept)
-    _check_activity(where, cal)
-    models = []
-    for kind in candidates:
-        options = Options(per_channel, share, NEURONS.get(kind, NEURONS["soft"]))
-        model = ConvertedModel(
-            graph.replaced(_changes(where, cal, method, kind, options)),
-            analog,
-            method=method,
-            neuron=kind,
-            steps=steps,
-            coding=coding,
-            dtype=dtype,
-            threads=threads,
-            input_scale=scale,
+    given = dict(zip(graph.inputs, inputs, strict=True))
+    sent = {}
+    if coding != "direct":
+        spikes = present(where, given, steps, coding, seed, np.dtype(np.float32), scale)
+        rasters = zip(given, spikes.arrays, strict=True)
+        sent = {name: scale * raster.astype(np.float32) for name, raster in rasters}
+    cal = Calibration(graph, given, steps, analog.threads, kept, sent)
+    work = _Work(
+        where,
+        cal,
+        analog,
+        {
+            "coding": coding,
+            "dtype": dtype,
+            "threads": threads,
+            "input_scale": scale,
+            "input_shapes": [x.shape[1:] for x in inputs],
+            "input_ranges": [range_of(x) for x in inputs],
+        },
+        Options("", steps, per_channel, share),
+        None if delay == "auto" else int(delay),
+        seed,
+    )
+    return work.best(candidates(where, method, neuron, cal), progress)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """A conversion with checked arguments."""
+
+    where: str
+    cal: Calibration
+    analog: SpikingModel
+    options: Mapping[str, Any]  # of the result
+    method_options: Options
+    delay: int | None
+    seed: int
+
+    def best(
+        self, found: Sequence[Candidate], progress: bool | Callable[[int, int, str], Any]
+    ) -> ConvertedModel:
+        """Return the model of the best candidate."""
+        several = len(found) > 1
+        again = several and is_small(self.cal)
+        sites = sum(1 for n in self.cal.graph if isinstance(n.layer, ReLU)) - len(self.cal.kept)
+        with _watching(progress, sites * (len(found) + again)) as watch:
+            if not several:
+                return self._finished(found[0], self._fitted(found[0], self.cal, watch), {})
+            fitting, held_out = _split(self.cal)
+            changes, scores = {}, {}
+            for candidate in found:
+                name = str(candidate)
+                changes[name] = self._fitted(candidate, fitting, watch)
+                model = self._model(candidate, changes[name])
+                scores[name] = self._score(model, held_out)
+            name = best(scores)
+            chosen, delay = next(c for c in found if str(c) == name), scores[name].delay
+            ranked = {key: scores[key].values for key in sorted(scores, key=lambda k: k != name)}
+            if not again:
+                return self._model(chosen, changes[name], delay=delay, scores=ranked)
+            return self._finished(chosen, self._fitted(chosen, self.cal, watch), ranked)
+
+    def _fitted(self, candidate: Candidate, cal: Calibration, watch: Watch) -> dict[str, Layer]:
+        method = make(candidate.method, replace(self.method_options, neuron=candidate.neuron))
+        return fit_layers(self.where, cal, method, watch)
+
+    def _model(
+        self, candidate: Candidate, changes: Mapping[str, Layer], **more: Any
+    ) -> ConvertedModel:
+        return ConvertedModel(
+            self.cal.graph.replaced(changes),
+            self.analog,
+            method=candidate.method,
+            neuron=candidate.neuron,
+            steps=self.cal.steps,
+            **self.options,
+            **more,
         )
-        model.delay, error = _best_delay(model, x, seed, None if delay == "auto" else int(delay))
-        models.append((error, model))
-    return min(models, key=lambda found: found[0])[1]
+
+    def _finished(
+        self, candidate: Candidate, changes: Mapping[str, Layer], scores: Mapping[str, Mapping[str, float]]
+    ) -> ConvertedModel:
+        """Return a model that was fitted to all inputs, with the delay that suits these."""
+        model = self._model(candidate, changes, scores=scores)
+        model.delay = self._score(model, self.cal).delay
+        return model
+
+    def _score(self, model: ConvertedModel, cal: Calibration) -> Score:
+        few = [x[:_SCORED] for x in cal.inputs.values()]
+        return score(model, self.analog, few, cal.steps, delay=self.delay, seed=self.seed)
 
 
-def _calibration(where: str, calibration: ArrayLike) -> Floats:
-    x = array_of(where, "calibration", calibration)
-    if x.ndim < 2 or x.size == 0:
-        fail(where, "calibration", x.shape, "must be [N, ...] and not empty", got="shape")
-    if x.dtype.kind in "iu" and int(x.max()) > 1:
-        warnings.warn(
-            f"{where}: calibration holds integers up to {x.max()}, which the ANN gets as they are; pass inputs "
-            "preprocessed as for the ANN, or as floating-point numbers if it was trained on these",
-            stacklevel=3,
-        )
-    x = np.ascontiguousarray(x, np.float32)
-    if not np.isfinite(x).all():
-        fail(where, "calibration", float(x[~np.isfinite(x)][0]), "must be finite")
-    if x.min() == x.max():
-        fail(
-            where,
-            "calibration",
-            float(x.flat[0]),
-            "must not be constant",
-            got="nothing but",
-        )
-    return x
-
-
-def _neurons(where: str, method: str, neuron: str | None, steps: int) -> tuple[str, ...]:
-    """Return the names of the neurons to try."""
-    if neuron is None:
-        if method != "fitted":
-            return ("soft",)
-        # Very few steps leave no time to wait for an estimate, and shallow networks need none.
-        return ("predictive", "soft") if steps <= _FEW_STEPS else ("predictive",)
-    choice(where, "neuron", neuron, "predictive", *NEURONS)
-    if neuron == "predictive" and method != "fitted":
-        fail(where, "method", method, 'must be "fitted" with neuron="predictive"')
-    return (neuron,)
+def _read(ann: Any, inputs: Sequence[Floats]) -> Graph:
+    """Read the ANN; an error about images with channels last says so."""
+    shapes = [x.shape[1:] for x in inputs]
+    try:
+        graph = read(ann, shapes[0] if len(shapes) == 1 else shapes)
+    except ValueError as error:
+        first = shapes[0]
+        if len(first) == 3 and first[2] in (1, 3, 4) and first[0] not in (1, 3, 4):
+            hint = "the calibration seems to have its channels last; pass x.transpose(0, 3, 1, 2)"
+            raise ValueError(f"{error}; {hint}") from None
+        raise
+    return graph
 
 
 def _kept(
@@ -328,61 +266,30 @@ def _kept(
     return kept
 
 
-def _check_activity(where: str, cal: Calibration) -> None:
-    for name in cal.neurons:
-        potentials = cal.potentials(name)
-        if not np.isfinite(potentials).all():
-            fail(
-                where,
-                f"the input of '{name}'",
-                "inf or NaN",
-                "must be finite; a weight is too large",
-            )
-        if potentials.max() <= 0:
-            fail(
-                where,
-                f"activation of '{name}'",
-                0.0,
-                "must not be 0 for all calibration inputs, or the layer would never spike",
-            )
+def _split(cal: Calibration) -> tuple[Calibration, Calibration]:
+    """Return inputs to fit to, and others that are held out."""
+    if cal.count < _FEWEST:
+        return cal, cal
+    out = np.arange(cal.count) % _HELD_OUT == _HELD_OUT - 1
+    return cal.part(~out), cal.part(out)
 
 
-def _changes(
-    where: str, cal: Calibration, method: str, neuron: str, options: Options
-) -> Mapping[str, Layer]:
-    if method == "fitted":
-        return fitted(cal, neuron)
-    if method == "calibrated":
-        return calibrated(cal, THRESHOLDS["least_error"](cal, options), NEURONS[neuron])
-    if method == "qcfs":
-        limits = {n: cal.graph[n].layer.upper for n in cal.neurons}  # type: ignore[attr-defined]  # they are ReLUs
-        for name, upper in limits.items():
-            if upper is None:
-                fail(
-                    where,
-                    f"activation of '{name}'",
-                    "ReLU",
-                    'must be QCFS for method="qcfs"; train with conversion.QCFS',
-                )
-        thresholds = {n: usable(np.atleast_1d(upper)) for n, upper in limits.items()}
-    else:
-        thresholds = THRESHOLDS[method](cal, options)
-    return {n: options.make(t if len(t) > 1 else float(t[0])) for n, t in thresholds.items()}
+@contextlib.contextmanager
+def _watching(progress: bool | Callable[[int, int, str], Any], total: int) -> Iterator[Watch]:
+    """Yield a function that takes the name of each layer before it is fitted."""
+    if not progress:
+        yield lambda _name: None
+        return
+    with contextlib.ExitStack() as stack:
+        report = progress
+        if not callable(report):
+            report = stack.enter_context(_progress.layers("converting"))
+        done = 0
 
+        def watch(name: str) -> None:
+            nonlocal done
+            report(done, total, name)
+            done += 1
 
-def _best_delay(
-    model: ConvertedModel, x: Floats, seed: int, given: int | None, count: int = 256
-) -> tuple[int, float]:
-    """Return the delay whose mean output comes closest to the ANN's, and the mean squared error.
-
-    At most half of the steps are left out.
-    """
-    x = x[:count]
-    name = model.graph.output.name
-    wanted = model.ann.run(x, steps=1).outputs[name]
-    record = f"{name}.value"
-    values = model.run(x, delay=0, seed=seed, record=record)[record].astype(np.float64)
-    delays = range(len(values) // 2 + 1) if given is None else [given]
-    errors = [float(np.square(values[d:].mean(0) - wanted).mean()) for d in delays]
-    best = int(np.argmin(errors))
-    return delays[best], errors[best]
+        yield watch
+        report(total, total, "")

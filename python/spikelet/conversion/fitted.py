@@ -16,21 +16,23 @@ windows of successive layers are shifted: a layer ignores the first steps, befor
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 
-from spikelet.conversion.calibration import Calibration, Floats
+from spikelet.conversion.calibration import Floats
+from spikelet.conversion.method import Method
 from spikelet.conversion.neurons import NEURONS
+from spikelet.conversion.site import Place, Site
 from spikelet.conversion.thresholds import usable
 from spikelet.conversion.weight_correction import correct_weights
 from spikelet.layers import Layer, Neuron, PredictiveIF
-from spikelet.layers.graph import INPUT
 from spikelet.layers.spiking_model import SpikingModel
 
-__all__ = ["fitted"]
+__all__ = ["Fitted"]
 
 _LAG = 0.2  # steps by which a layer starts and stops later than the one before
 _SHARES = np.geomspace(
@@ -62,75 +64,52 @@ class _Window:
         return np.where((t >= self.first) & (t < self.end), needed, np.inf)
 
 
-def fitted(cal: Calibration, neuron: str) -> dict[str, Layer]:
-    """Return the fitted neurons, and the layers whose weights were corrected, by name.
+class Fitted(Method):
+    """Corrected weights, and neurons with the least error of their own mean output.
 
     Parameters
     ----------
-    cal : Calibration
     neuron : str
         "predictive", or a key of `NEURONS`.
     """
-    depths = _depths(cal)
-    last = max(depths.values())
-    changes: dict[str, Layer] = {}
-    for name in cal.neurons:
-        potentials = cal.potentials(name)
-        changes.update(correct_weights(cal, name, potentials, changes))
-        first = round(_LAG * depths[name])
-        end = cal.steps - round(_LAG * (last - depths[name]))
-        if end - first < max(1, cal.steps // 2):  # more layers than steps
-            first, end = 0, cal.steps
-        window = _Window(first, end, cal.steps)
-        changes[name] = _fit(cal, name, neuron, potentials, changes, window)
-    return changes
 
+    def __init__(self, neuron: str) -> None:
+        self.neuron = neuron
 
-def _depths(cal: Calibration) -> dict[str, int]:
-    """Return the number of neurons before each neuron on the longest path."""
-    behind: dict[str, int] = {INPUT: 0}
-    depths: dict[str, int] = {}
-    for node in cal.graph:
-        behind[node.name] = max(behind[name] for name in node.inputs)
-        if node.name in cal.neurons:
-            depths[node.name] = behind[node.name]
-            behind[node.name] += 1
-    return depths
+    def fit(self, site: Site) -> Mapping[str, Layer]:
+        """Return the neuron, and the layers whose weights were corrected."""
+        if site.kind != "neuron":
+            return {}
+        changes = correct_weights(site)
+        first = round(_LAG * site.depth)
+        end = site.steps - round(_LAG * (site.last - site.depth))
+        if end - first < max(1, site.steps // 2):  # more layers than steps
+            first, end = 0, site.steps
+        return {**changes, site.name: self._neuron(site, changes, _Window(first, end, site.steps))}
 
+    def _neuron(self, site: Site, changes: Mapping[str, Layer], window: _Window) -> Neuron:
+        count = min(max(_VALUES // (site.steps * math.prod(site.shape)), _FEWEST), site.count)
+        place = Place(slice(count))
+        currents = site.currents(place, changes)
+        z, target = site.potentials(place), site.target(place)
+        predictive = self.neuron == "predictive"
+        make = _predictive(currents, z, window) if predictive else _shifted(self.neuron, site.steps)
 
-def _fit(
-    cal: Calibration,
-    name: str,
-    neuron: str,
-    potentials: Floats,
-    changes: dict[str, Layer],
-    window: _Window,
-) -> Neuron:
-    shape = cal.shapes[name]
-    count = min(max(_VALUES // (cal.steps * int(np.prod(shape))), _FEWEST), len(cal.x))
-    parts = list(cal.currents(cal.source(name), changes, count))
-    currents = np.concatenate([values for _, values in parts], axis=1)  # [T, n, channels, ...]
-    z = potentials[:count]
-    make = _predictive(currents, z, window) if neuron == "predictive" else _shifted(cal, neuron)
-    target = cal.activations(name, z)
-    axes = (0, *range(2, z.ndim))
+        def response(layer: Neuron) -> Floats:
+            return SpikingModel([layer], threads=site.threads).run(currents).output
 
-    def response(layer: Neuron) -> Floats:
-        result = SpikingModel([("n", layer, INPUT)], threads=cal.threads).run(currents)
-        return result.outputs["n"]
-
-    greatest = usable(np.quantile(_rows(target), 0.9999, axis=1))
-    best, least = greatest.copy(), np.full(len(greatest), np.inf)
-    shift = np.zeros(len(greatest))
-    for share in _SHARES:
-        error = np.square(response(make(greatest * share, shift)) - target).mean(axes)
-        better = error < least
-        best[better], least[better] = greatest[better] * share, error[better]
-    for _ in range(_SHIFTS):
-        given = response(make(best, shift))
-        active = np.maximum(((given > 0) | (target > 0)).mean(axes), 0.1)
-        shift = shift + 0.8 * (given - target).mean(axes) / active
-    return make(best, shift)
+        greatest = usable(np.quantile(_rows(target), 0.9999, axis=1))
+        best, least = greatest.copy(), np.full(len(greatest), np.inf)
+        shift = np.zeros(len(greatest))
+        for share in _SHARES:
+            error = np.square(response(make(greatest * share, shift)) - target).mean((0, 2))
+            better = error < least
+            best[better], least[better] = greatest[better] * share, error[better]
+        for _ in range(_SHIFTS):
+            given = response(make(best, shift))
+            active = np.maximum(((given > 0) | (target > 0)).mean((0, 2)), 0.1)
+            shift = shift + 0.8 * (given - target).mean((0, 2)) / active
+        return make(best, shift)
 
 
 _Make: TypeAlias = Callable[
@@ -151,10 +130,10 @@ def _predictive(currents: Floats, z: Floats, window: _Window) -> _Make:
     return make
 
 
-def _shifted(cal: Calibration, neuron: str) -> _Make:
+def _shifted(neuron: str, steps: int) -> _Make:
     def make(threshold: Floats, shift: Floats) -> Neuron:
         layer = NEURONS[neuron](threshold)
-        return layer.replace(v_init=layer.v_init - cal.steps * shift)
+        return layer.replace(v_init=layer.v_init - steps * shift)
 
     return make
 

@@ -1,107 +1,145 @@
-"""Thresholds of channels or layers, from activity on calibration inputs in the ANN or the spiking network."""
+"""Methods that choose thresholds of channels or layers, from activity in the ANN or in the spiking network."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from spikelet.conversion.calibration import Calibration, Floats
-from spikelet.layers import Layer, ReLU
+from spikelet._util.checks import fail
+from spikelet.conversion.calibration import Floats
+from spikelet.conversion.method import Method
+from spikelet.conversion.site import Site
+from spikelet.layers import Layer, Neuron, ReLU
 
-__all__ = ["THRESHOLDS", "Options", "by_channel"]
+__all__ = [
+    "GreatestInput",
+    "LocalBalance",
+    "Make",
+    "Thresholds",
+    "UpperLimits",
+    "greatest",
+    "iterated",
+    "least_error",
+    "percentile",
+    "usable",
+]
 
 _SAMPLES = 20_000  # values of a channel, if all would take too long
 
-
-@dataclass(frozen=True)
-class Options:
-    """Options of the methods that choose thresholds.
-
-    Parameters
-    ----------
-    per_channel : bool
-        One threshold for each channel, or one for each layer.
-    percentile : float
-        Percentile, in (0, 100].
-    make : callable
-        Takes thresholds and returns neurons; for methods that run the spiking network.
-    """
-
-    per_channel: bool
-    percentile: float
-    make: Callable[[Any], Layer]
-
-
-def by_channel(values: Floats, per_channel: bool) -> Floats:
-    """Return [channels, values], or [1, values] of all channels."""
-    rows = np.moveaxis(values, 1, 0).reshape(values.shape[1], -1)
-    return np.asarray(rows if per_channel else rows.reshape(1, -1))
+Make: TypeAlias = Callable[[Any], Neuron]
+"""Takes thresholds, one number or one for each channel, and returns neurons."""
 
 
 def usable(thresholds: Floats) -> Floats:
     """Return positive thresholds: channels that no input activated get a thousandth of the largest threshold."""
-    greatest = float(thresholds.max())
-    least = 1e-3 * greatest if greatest > 0 else 1.0
+    most = float(thresholds.max())
+    least = 1e-3 * most if most > 0 else 1.0
     return np.asarray(np.maximum(thresholds.astype(np.float64), least))
 
 
-def _sampled(rows: Floats) -> Floats:
-    """Return at most `_SAMPLES` evenly spaced values of each row."""
-    step = -(-rows.shape[1] // _SAMPLES)
-    return rows[:, ::step]
+def _rows(values: Floats, per_channel: bool) -> Iterator[Floats]:
+    """Yield the values [N, C, P] of each channel, or all of them, as a vector."""
+    if per_channel:
+        for channel in range(values.shape[1]):
+            yield values[:, channel].ravel()
+    else:
+        yield np.moveaxis(values, 1, 0).ravel()
 
 
-def _of_activations(
-    cal: Calibration, options: Options, choose: Callable[[Floats], Floats]
-) -> dict[str, Floats]:
-    return {
-        n: usable(choose(by_channel(cal.activations(n, cal.potentials(n)), options.per_channel)))
-        for n in cal.neurons
-    }
+class Thresholds(Method):
+    """Neurons with a threshold that depends on activity in the ANN.
+
+    Parameters
+    ----------
+    make : callable
+        Takes thresholds and returns neurons.
+    choose : callable
+        Takes a vector, the activations of a channel or of a layer, and returns their threshold.
+    per_channel : bool
+        One threshold for each channel, or one for each layer.
+    by_potential : bool
+        Choose by the inputs of the neurons instead of their activations.
+    """
+
+    spiking = False
+
+    def __init__(
+        self,
+        make: Make,
+        choose: Callable[[Floats], float],
+        *,
+        per_channel: bool = True,
+        by_potential: bool = False,
+    ) -> None:
+        self.make = make
+        self.choose = choose
+        self.per_channel = per_channel
+        self.by_potential = by_potential
+
+    def fit(self, site: Site) -> Mapping[str, Layer]:
+        """Return the neuron."""
+        if site.kind != "neuron":
+            return {}
+        thresholds = self.thresholds(site)
+        return {site.name: self.make(thresholds if self.per_channel else float(thresholds[0]))}
+
+    def thresholds(self, site: Site) -> Floats:
+        """Return the thresholds, [channels] or [1]."""
+        values = site.potentials() if self.by_potential else site.target()
+        chosen = [float(self.choose(row)) for row in _rows(values, self.per_channel)]
+        return usable(np.array(chosen))
 
 
-def maxnorm(cal: Calibration, options: Options) -> dict[str, Floats]:
-    """Return the largest activations (Diehl et al., IJCNN 2015)."""
-    return _of_activations(cal, options, lambda a: a.max(1))
+def greatest(activations: Floats) -> float:
+    """Return the largest activation (Diehl et al., IJCNN 2015)."""
+    return float(activations.max())
 
 
-def percentile(cal: Calibration, options: Options) -> dict[str, Floats]:
-    """Return a percentile of the activations (Rueckauer et al., Front. Neurosci. 2017)."""
-    return _of_activations(cal, options, lambda a: np.percentile(a, options.percentile, axis=1))
+def percentile(share: float) -> Callable[[Floats], float]:
+    """Return a function that takes a percentile, in (0, 100], of activations (Rueckauer et al., Front. Neurosci. 2017)."""
+    return lambda activations: float(np.percentile(activations, share))
 
 
-def least_error(cal: Calibration, options: Options) -> dict[str, Floats]:
-    """Return the thresholds whose T + 1 levels round the activations with the least squared error (Li et al., ICML 2021)."""
-    return _of_activations(cal, options, lambda a: clipped_best(a, cal.steps))
+def least_error(levels: int) -> Callable[[Floats], float]:
+    """Return a function that takes activations a >= 0 and returns the limit that rounds them with the least squared error.
+
+    With the limit L, an activation becomes ``round(a levels / L) L / levels``, in [0, L] (Li et al., ICML 2021).
+    """
+
+    def choose(activations: Floats) -> float:
+        z = _sampled(activations).astype(np.float32)
+        most = z.max()
+        best, least = most, np.inf
+        for share in np.linspace(0.05, 1.0, 58, dtype=np.float32):
+            limit = np.maximum(most * share, np.float32(1e-30))
+            kept = np.minimum(np.rint(z * (levels / limit)), levels) * (limit / levels)
+            error = np.square(kept - z).mean()
+            if error < least:
+                best, least = limit, error
+        return float(best)
+
+    return choose
 
 
-def clipped_best(a: Floats, levels: int) -> Floats:
-    """Return the limit L of each row for which ``round(a levels / L) L / levels``, in [0, L], is closest to a >= 0."""
-    z = _sampled(a).astype(np.float32)
-    greatest = z.max(1, keepdims=True)
-    best = greatest[:, 0].copy()
-    least = np.full(len(z), np.inf)
-    for share in np.linspace(0.05, 1.0, 58, dtype=np.float32):
-        limit = np.maximum(greatest * share, 1e-30)
-        kept = np.minimum(np.rint(z * (levels / limit)), levels) * (limit / levels)
-        error = np.square(kept - z).mean(1)
-        better = error < least
-        best[better], least[better] = limit[better, 0], error[better]
-    return np.asarray(best)
+def _sampled(values: Floats) -> Floats:
+    """Return at most `_SAMPLES` evenly spaced values."""
+    return values[:: -(-len(values) // _SAMPLES)]
 
 
-def threshold_iteration(cal: Calibration, options: Options) -> dict[str, Floats]:
-    """Return the closed-form optimum for normally distributed potentials, n = T levels (Huang et al., ICML 2025)."""
-    result = {}
-    for name in cal.neurons:
-        z = by_channel(cal.potentials(name), options.per_channel)
-        moments = zip(z.mean(1, dtype=np.float64), z.std(1, dtype=np.float64), strict=True)
-        result[name] = usable(np.array([_iterate(m, s, cal.steps) for m, s in moments]))
-    return result
+def iterated(levels: int) -> Callable[[Floats], float]:
+    """Return a function that takes normally distributed potentials and returns their best threshold.
+
+    It is the closed-form optimum for n = `levels` levels (Huang et al., ICML 2025).
+    """
+
+    def choose(potentials: Floats) -> float:
+        mean, spread = potentials.mean(dtype=np.float64), potentials.std(dtype=np.float64)
+        return _iterate(float(mean), float(spread), levels)
+
+    return choose
 
 
 def _iterate(mu: float, sigma: float, n: int) -> float:
@@ -124,57 +162,84 @@ def _iterate(mu: float, sigma: float, n: int) -> float:
     return max(threshold, 0.0)
 
 
-def ltb(cal: Calibration, options: Options, iterations: int = 1000) -> dict[str, Floats]:
-    """Return locally balanced thresholds (Bu et al., CVPR 2025).
+class LocalBalance(Thresholds):
+    """Locally balanced thresholds (Bu et al., CVPR 2025).
 
     In forward order, each threshold rises by twice the mean excess of the activations above it, for `iterations` updates;
     the excess does not reach the next layers.
     """
-    thresholds: dict[str, Floats] = {}
-    changes: dict[str, Layer] = {}
-    for n in cal.neurons:
-        z = np.sort(
-            by_channel(cal.activations(n, cal.potentials(n, changes)), options.per_channel), axis=1
-        )
-        sums = np.cumsum(z[:, ::-1], axis=1, dtype=np.float64)
-        result = np.zeros(len(z))
-        for row in range(len(z)):
-            threshold = 0.0
-            for _ in range(iterations):
-                above = z.shape[1] - int(np.searchsorted(z[row], threshold, side="right"))
-                if above == 0:
-                    break
-                excess = sums[row, above - 1] - above * threshold
-                threshold += 2 * excess / z.shape[1]
-            result[row] = threshold
-        thresholds[n] = usable(result)
-        changes[n] = ReLU(upper=thresholds[n] if options.per_channel else float(thresholds[n][0]))
-    return thresholds
+
+    def __init__(self, make: Make, *, per_channel: bool, iterations: int = 1000) -> None:
+        super().__init__(make, lambda row: _balanced(row, iterations), per_channel=per_channel)
+
+    def in_ann(self, site: Site) -> Layer:
+        """Return a ReLU that cuts off the excess."""
+        return self._limited
+
+    def thresholds(self, site: Site) -> Floats:
+        """Return the thresholds, [channels] or [1]."""
+        found = super().thresholds(site)
+        self._limited = ReLU(upper=found if self.per_channel else float(found[0]))
+        return found
 
 
-def rmp(cal: Calibration, options: Options) -> dict[str, Floats]:
-    """Return the largest input of a step, layer by layer in the spiking network (Sengupta et al. 2019; Han et al. 2020)."""
-    thresholds: dict[str, Floats] = {}
-    spiking: dict[str, Layer] = {}
-    for n in cal.neurons:
-        greatest: Floats | None = None
-        for _, values in cal.currents(cal.source(n), spiking):
-            rows = by_channel(
-                np.swapaxes(values, 0, 1).reshape(-1, *values.shape[2:]), options.per_channel
-            )
-            now = rows.max(1)
-            greatest = now if greatest is None else np.maximum(greatest, now)
-        assert greatest is not None
-        thresholds[n] = usable(np.maximum(greatest, 0))
-        spiking[n] = options.make(thresholds[n])
-    return thresholds
+def _balanced(activations: Floats, iterations: int) -> float:
+    z = np.sort(activations)
+    sums = np.cumsum(z[::-1], dtype=np.float64)
+    threshold = 0.0
+    for _ in range(iterations):
+        above = len(z) - int(np.searchsorted(z, threshold, side="right"))
+        if above == 0:
+            break
+        threshold += 2 * (sums[above - 1] - above * threshold) / len(z)
+    return threshold
 
 
-THRESHOLDS: Mapping[str, Callable[[Calibration, Options], dict[str, Floats]]] = {
-    "maxnorm": maxnorm,
-    "percentile": percentile,
-    "least_error": least_error,
-    "threshold_iteration": threshold_iteration,
-    "ltb": ltb,
-    "rmp": rmp,
-}
+class GreatestInput(Method):
+    """The largest input of a step, layer by layer in the spiking network (Sengupta et al. 2019; Han et al. 2020).
+
+    Parameters
+    ----------
+    make, per_channel
+        As for `Thresholds`.
+    """
+
+    def __init__(self, make: Make, *, per_channel: bool) -> None:
+        self.make = make
+        self.per_channel = per_channel
+
+    def fit(self, site: Site) -> Mapping[str, Layer]:
+        """Return the neuron."""
+        if site.kind != "neuron":
+            return {}
+        most = np.full(site.shape[0], -np.inf)
+        for place in site.parts(site.steps):
+            most = np.maximum(most, site.currents(place).max((0, 1, 3)))
+        thresholds = usable(np.maximum(most if self.per_channel else most.max(keepdims=True), 0))
+        return {site.name: self.make(thresholds if self.per_channel else float(thresholds[0]))}
+
+
+class UpperLimits(Method):
+    """The upper limits of the activations of `spikelet.conversion.QCFS`."""
+
+    spiking = False
+
+    def __init__(self, make: Make) -> None:
+        self.make = make
+
+    def fit(self, site: Site) -> Mapping[str, Layer]:
+        """Return the neuron.
+
+        Raises
+        ------
+        ValueError
+            If the activation has no upper limit.
+        """
+        if site.kind != "neuron":
+            return {}
+        upper = site.layer.upper  # type: ignore[attr-defined]  # it is a ReLU
+        if upper is None:
+            rule = 'must be QCFS for method="qcfs"; train with conversion.QCFS'
+            fail("convert", f"activation of '{site.name}'", "ReLU", rule)
+        thresholds = usable(np.atleast_1d(upper))
+        return {site.name: self.make(thresholds if len(thresholds) > 1 else float(thresholds[0]))}

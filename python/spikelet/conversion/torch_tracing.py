@@ -1,72 +1,167 @@
-"""Trace a PyTorch module, and convert the trace to a graph of layers."""
+"""Run a PyTorch module once, and record what it does to its input."""
 
 from __future__ import annotations
 
 import copy
-import inspect
-import operator
-from typing import Any
+import dataclasses
+import functools
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
 
 import torch
-from torch import fx, nn
+from torch import nn
+from torch.overrides import TorchFunctionMode
 
-from spikelet._util.checks import fail
-from spikelet.conversion.building import ERRORS, Builder, Call, Data, differing, hint_for, refuse
-from spikelet.conversion.torch_operators import (
-    CASTS,
-    FUNCTIONS,
-    METHODS,
-    MODULES,
-    READERS,
-    SOFTMAX,
-)
-from spikelet.layers import Shape
-from spikelet.layers.graph import INPUT, Graph
+from spikelet.conversion.building import ERRORS, hint_for, refuse
 
-__all__ = ["convert"]
+__all__ = ["READER", "Recorder", "Step", "Value", "copied", "is_layer", "kind_of", "leaves", "mapped", "outputs_of"]
 
 READER = "read_torch"
-BATCH = 2
-_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+# What makes Python's numbers of a tensor: control flow that depends on the input.
+_LEAVING = frozenset({"bool", "int", "float", "index", "complex", "item", "tolist", "numpy", "array", "nonzero",
+                      "is_nonzero", "equal", "allclose", "contains"})  # fmt: skip
+# Tensors that depend on shapes alone.
+_OF_SHAPES = frozenset({"zeros_like", "ones_like", "empty_like", "full_like", "new_zeros", "new_ones", "new_full",
+                        "new_empty", "new_tensor"})  # fmt: skip
+# The engine has its own precision.
+_CASTS = frozenset({"float", "double", "half", "bfloat16", "to", "type", "type_as", "cpu", "cuda"})
 
 
-def handler_of(module: nn.Module) -> Any:
-    """Return the function that converts a module, or None; a subclass with its own forward has none."""
-    kind: Any = type(module)
-    for cls in kind.__mro__:
-        if cls in MODULES and kind.forward is cls.forward:
-            return MODULES[cls]
-    return None
+@dataclass(eq=False)
+class Value:
+    """A tensor that depends on the input.
+
+    Parameters
+    ----------
+    tensor : torch.Tensor
+        For the batch that the module was run with.
+    step : Step, optional
+        The operator that made it; None for an input.
+    """
+
+    tensor: torch.Tensor
+    step: Step | None = None
+
+    def __post_init__(self) -> None:
+        self._version = _version(self.tensor)
+        self.shape = tuple(self.tensor.shape)
+
+    @property
+    def is_intact(self) -> bool:
+        """Whether no operator has changed the tensor in place since."""
+        return _version(self.tensor) == self._version
 
 
-class _Tracer(fx.Tracer):  # type: ignore[misc]  # torch is not type-checked
-    """A tracer that knows the current module, for error messages."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.inside: list[tuple[str, nn.Module]] = []
-
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        known = handler_of(m) is not None
-        return known or bool(super().is_leaf_module(m, module_qualified_name))
-
-    def call_module(self, m: nn.Module, *args: Any) -> Any:
-        self.inside.append((self.path_of_module(m), m))
-        result = super().call_module(m, *args)
-        self.inside.pop()
-        return result
+def _version(tensor: torch.Tensor) -> int:
+    return 0 if tensor.is_inference() else tensor._version  # noqa: SLF001  # there is no public name
 
 
-def _copied(module: nn.Module) -> nn.Module:
+@dataclass(eq=False)
+class Step:
+    """One operator of a run.
+
+    Parameters
+    ----------
+    where : str
+        The layer, for error messages.
+    name : str
+        Name of the layer.
+    kind : str
+        The operator: its name without underscores, the same for a function, a method and an operator in place.
+    function : callable
+    args, kwargs
+        Its arguments, with a `Value` in place of each tensor that depends on the input.
+    inside : nn.Module
+        The module that ran it.
+    is_whole : bool
+        Whether the operator is this module as a whole.
+    """
+
+    where: str
+    name: str
+    kind: str
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    inside: nn.Module
+    is_whole: bool = False
+    result: Any = None  # with Values in place of tensors
+
+    @property
+    def operands(self) -> list[Value]:
+        """The arguments that depend on the input."""
+        return [v for v in leaves((self.args, self.kwargs)) if isinstance(v, Value)]
+
+
+def mapped(function: Callable[[Any], Any], tree: Any) -> Any:
+    """Return nested arguments with a function applied to each that is not a container."""
+    if isinstance(tree, torch.Size):
+        return tree
+    if isinstance(tree, tuple) and hasattr(tree, "_fields"):  # a named tuple
+        return type(tree)(*(mapped(function, v) for v in tree))
+    if isinstance(tree, (list, tuple)):
+        return type(tree)([mapped(function, v) for v in tree])
+    if isinstance(tree, dict):
+        return {k: mapped(function, v) for k, v in tree.items()}
+    if isinstance(tree, slice):
+        return slice(*(mapped(function, v) for v in (tree.start, tree.stop, tree.step)))
+    return function(tree)
+
+
+def leaves(tree: Any) -> Iterator[Any]:
+    """Return what is in nested arguments."""
+    found: list[Any] = []
+    mapped(found.append, tree)
+    return iter(found)
+
+
+def kind_of(function: Any) -> str:
+    """Return the name of an operator: "relu" for torch.relu, F.relu_ and Tensor.relu_."""
+    name: str = getattr(function, "__name__", type(function).__name__)
+    if name == "__get__":  # an attribute of a tensor
+        return str(function.__self__.__name__)
+    return name.removesuffix(".default").strip("_")
+
+
+def is_layer(module: nn.Module) -> bool:
+    """Return whether a module is a layer of PyTorch itself, and not built of others."""
+    forward: Any = type(module).forward
+    own = str(forward.__module__).startswith("torch.nn.modules")
+    inside = [m for n, m in module.named_children() if n != "parametrizations"]
+    return own and (not inside or isinstance(module, nn.MultiheadAttention))
+
+
+def class_of(module: nn.Module) -> str:
+    """Return the name of a module's class, before its parameters were parametrised."""
+    kind = type(module)
+    if nn.utils.parametrize.is_parametrized(module):
+        kind = kind.__mro__[1]
+    return kind.__name__
+
+
+def copied(module: nn.Module) -> nn.Module:
     """Return a copy in eval mode, on the CPU."""
     while type(module).__name__ in ("DataParallel", "DistributedDataParallel", "OptimizedModule"):
         module = getattr(module, "_orig_mod", None) or module.module
+    memo: dict[int, Any] = {}
+    for name, m in module.named_modules():
+        where = f"{READER}: module '{name}' ({type(m).__name__})"
+        if isinstance(m, torch.jit.ScriptModule):
+            refuse(where, "is scripted", "pass the torch.nn.Module from which it was made")
+        for attribute, tensor in vars(m).items():
+            # A weight that a hook computes (weight_norm) is no leaf, which cannot be copied otherwise.
+            if isinstance(tensor, torch.Tensor) and not tensor.is_leaf:
+                memo[id(tensor)] = tensor.detach().clone()
+            del attribute
     for name, p in (*module.named_parameters(), *module.named_buffers()):
         if isinstance(p, nn.parameter.UninitializedTensorMixin):
             refuse(f"{READER}: '{name}'", "has no shape yet", "run the module once first")
+        if p.device.type == "meta":
+            refuse(f"{READER}: '{name}'", "has no values", "load its weights first")
     try:
-        twin = copy.deepcopy(module)
-    except (*ERRORS, fx.proxy.TraceError) as error:
+        twin = copy.deepcopy(module, memo)
+    except ERRORS as error:
         refuse(
             f"{READER}: {type(module).__name__}",
             f"cannot be copied ({error})",
@@ -75,199 +170,207 @@ def _copied(module: nn.Module) -> nn.Module:
     return twin.cpu().eval().requires_grad_(False)
 
 
-def _trace(module: nn.Module) -> fx.Graph:
-    parameters = list(inspect.signature(module.forward).parameters.values())
-    several = [
-        p.name
-        for p in parameters
-        if p.kind is p.VAR_POSITIONAL or (p.default is p.empty and p.kind is not p.VAR_KEYWORD)
-    ]
-    if len(several) != 1 or parameters[0].kind is parameters[0].VAR_POSITIONAL:
-        where = f"{READER}: {type(module).__name__}"
-        fail(where, "forward", several, "must take one input", got="inputs")
-    tracer = _Tracer()
-    defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
-    try:
-        return tracer.trace(module, concrete_args=defaults or None)
-    except (*ERRORS, fx.proxy.TraceError) as error:
-        path, culprit = tracer.inside[-1] if tracer.inside else ("", module)
-        refuse(
-            f"{READER}: module '{path}' ({type(culprit).__name__})"
-            if path
-            else f"{READER}: {type(culprit).__name__}",
-            f"cannot be traced because its control flow depends on its input ({error})",
-            "replace `if`, loops and int() of tensors or their shapes by plain operators, "
-            "or export the module to ONNX and read that",
-        )
+class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-checked
+    """Records the operators that PyTorch runs on tensors that depend on the input.
 
+    Everything else is Python as ever: loops and branches follow the shapes of this run, and constants are computed. A
+    branch on the values of a tensor is refused.
 
-def _named(node: fx.Node) -> tuple[str, str]:
-    """Return a name for the layer, and the name of its operator."""
-    if node.op == "call_module":
-        return str(node.target), ""
-    target = node.target if isinstance(node.target, str) else node.target.__name__
-    target = target.strip("_")
-    stack = list((node.meta.get("nn_module_stack") or {}).values())
-    path = stack[-1][0] if stack else ""
-    return (f"{path}.{target}" if path else target), target
+    Parameters
+    ----------
+    module : nn.Module
+        A copy of its own, to which hooks are added.
+    whole : collection of types
+        Classes of modules that are one operator, whatever is in them.
+    """
 
+    def __init__(self, module: nn.Module, whole: Collection[Any]) -> None:
+        super().__init__()
+        self.module = module
+        self.steps: list[Step] = []
+        self._paused = False
+        self._known: dict[int, Value] = {}  # by the ids of tensors, which values keep alive
+        self._inside: list[tuple[str, nn.Module]] = []
+        self._refusal: ValueError | None = None
+        for name, m in module.named_modules():
+            if type(m) in whole:
+                m.forward = functools.partial(self._run_whole, m, m.forward)
+            enter = functools.partial(self._enter, name)
+            m.register_forward_pre_hook(enter, prepend=True)
+            m.register_forward_hook(self._leave)
 
-class _Reader:
-    """Runs each operator of a trace, and converts it to a layer."""
+    def _enter(self, name: str, module: nn.Module, given: Any) -> None:
+        del given
+        self._inside.append((name, module))
 
-    def __init__(self, module: nn.Module, trace: fx.Graph, x: torch.Tensor) -> None:
-        self.module, self.x = module, x
-        self.builder = Builder(tuple(x.shape[1:]))
-        self.values: dict[fx.Node, Any] = {}  # as PyTorch computes them
-        self.layers: dict[fx.Node, Data] = {}
-        self.expected: dict[str, Any] = {}  # by the names of layers
-        self.casts = False
-        nodes = list(trace.nodes)
-        self.result = nodes[-1].args[0]
-        if not isinstance(self.result, fx.Node):
-            msg = (
-                f"{READER}: {type(module).__name__}: output must be one tensor, got {self.result!r}"
-            )
-            raise TypeError(msg)
-        self.needed = {self.result}
-        for node in reversed(nodes):
-            if node in self.needed:
-                self.needed.update(node.all_input_nodes)
-        for node in nodes:
-            if node in self.needed and node.op != "output":
-                self._step(node)
-        if self.result not in self.layers:
-            fail(READER, "output", self.result, "must be a tensor that depends on the input")
+    def _leave(self, *_: Any) -> None:
+        self._inside.pop()
 
-    def _step(self, node: fx.Node) -> None:
-        if node.op == "placeholder":
-            # An argument with a default is a constant.
-            if node.args:
-                self.values[node] = node.args[0]
-            else:
-                self.values[node], self.layers[node] = self.x, Data(INPUT)
-            return
-        if node.op == "get_attr":
-            self.values[node] = operator.attrgetter(str(node.target))(self.module)
-            return
-        depends = any(i in self.layers for i in node.all_input_nodes)
-        reads = node.op == "call_method" and node.target in READERS
-        reads |= node.op == "call_function" and node.target is getattr
-        name, called = _named(node)
-        leaf = self.module.get_submodule(node.target) if node.op == "call_module" else None
-        called = called or type(leaf).__name__
-        where = f"{READER}: layer '{name}' ({called})"
-        if depends and node.op == "call_method" and node.target in CASTS:
-            self.casts = True
-            self.values[node] = self.values[node.all_input_nodes[0]]
-            self.layers[node] = self.layers[node.all_input_nodes[0]]
-            return
-        if depends and not reads:
-            handler = self._handler(node, where, called, leaf)
-        self.values[node] = self._run(node, where, leaf)
-        if depends and not reads:
-            if not isinstance(self.values[node], torch.Tensor):
-                refuse(where, "does not return one tensor", hint_for(called))
-            call = Call(self.builder, where, name, tuple(self.values[node].shape), BATCH)
-            self.layers[node] = self._convert(node, call, handler, leaf)
-            if self.layers[node].view is None:
-                self.expected.setdefault(self.layers[node].name, self.values[node].numpy())
-
-    def _handler(self, node: fx.Node, where: str, called: str, leaf: nn.Module | None) -> Any:
-        kind = type(leaf) if leaf is not None else node.target
-        if kind in SOFTMAX:
-            if node is not self.result:
-                refuse(
-                    where,
-                    "is not the last operator",
-                    "only a softmax of the output can be removed, which does not change the order",
+    def run(self, inputs: Sequence[torch.Tensor] | Mapping[str, torch.Tensor]) -> Any:
+        """Run the module, and return its output, with values in place of tensors that depend on the input."""
+        given = list(inputs.values() if isinstance(inputs, Mapping) else inputs)
+        self.steps, self._known, self._inside = [], {}, []
+        self.inputs = [self._value(x) for x in given]
+        try:
+            with self:
+                found = (
+                    self.module(**inputs) if isinstance(inputs, Mapping) else self.module(*inputs)
                 )
-            return lambda _call, x, *_, **__: x
-        if leaf is not None:
-            handler = handler_of(leaf)
-        else:
-            table: Any = METHODS if node.op == "call_method" else FUNCTIONS
-            handler = table.get(node.target)
-        if handler is None:
-            refuse(where, "cannot be converted", hint_for(called))
-        return handler
-
-    def _run(self, node: fx.Node, where: str, leaf: nn.Module | None) -> Any:
-        def value(n: fx.Node) -> Any:
-            v = self.values[n]
-            return v.clone() if n in self.layers else v  # some operators work in place
-
-        args, kwargs = fx.node.map_arg((node.args, node.kwargs), value)
-        try:
-            if leaf is not None:
-                return leaf(*args, **kwargs)
-            if node.op == "call_method":
-                return getattr(args[0], str(node.target))(*args[1:], **kwargs)
-            return node.target(*args, **kwargs)
-        except (*ERRORS, fx.proxy.TraceError) as error:
-            shapes = [tuple(self.values[n].shape[1:]) for n in node.all_input_nodes
-                      if n in self.layers]  # fmt: skip
-            refuse(
-                where,
-                f"cannot take samples of shape {', '.join(map(str, shapes))} ({error})",
-                "example_shape must be the shape of one sample, without the batch; got "
-                f"{tuple(self.x.shape[1:])}",
+        except (*ERRORS, NotImplementedError) as error:
+            if self._refusal is not None:
+                raise self._refusal from None
+            shapes = ", ".join(str(tuple(x.shape[1:])) for x in given)
+            self._refuse_module(
+                f"cannot be run with samples of shape {shapes} ({error})",
+                "example_shape must be the shape of one sample, without the batch",
             )
-
-    def _convert(self, node: fx.Node, call: Call, handler: Any, leaf: Any) -> Data:
-        def operand(n: fx.Node) -> Any:
-            return self.layers.get(n, self.values[n])
-
-        args, kwargs = fx.node.map_arg((node.args, dict(node.kwargs)), operand)
-        if not args:
-            args = (kwargs.pop("tensors", None) or kwargs.pop("input", None),)
-        first = args[0]
-        try:
-            if leaf is not None:
-                found: Data = handler(call, leaf, first) if type(leaf) not in SOFTMAX else first
-            else:
-                found = handler(call, first, *args[1:], **kwargs)
-        except TypeError as error:
-            refuse(call.where, f"is called with unsupported arguments ({error})", hint_for("call"))
-        call.check(found)
+        if self._refusal is not None:  # the module has caught it
+            raise self._refusal
         return found
 
+    def value(self, tensor: Any) -> Value | None:
+        """Return the value of a tensor, or None if it does not depend on the input."""
+        return self._known.get(id(tensor)) if isinstance(tensor, torch.Tensor) else None
 
-def _output(module: nn.Module, x: torch.Tensor, *, casts: bool) -> torch.Tensor:
-    """Return the output of the module itself, including its hooks."""
-    twin = _copied(module)
-    # A module that casts has its own precision: float64 would not reach the output.
-    y = twin.float()(x.float()) if casts else twin.double()(x)
-    return y.double()
+    def _value(self, tensor: torch.Tensor, step: Step | None = None) -> Value:
+        value = self._known[id(tensor)] = Value(tensor, step)
+        return value
 
+    def _refuse(self, where: str, what: str, hint: str) -> NoReturn:
+        try:
+            refuse(where, what, hint)
+        except ValueError as error:
+            self._refusal = self._refusal or error
+            raise
 
-def convert(module: nn.Module, shape: Shape) -> Graph:
-    """Convert a module to a graph of layers; see `read_torch`."""
-    twin = _copied(module).double()
-    if handler_of(twin) is not None:  # a single layer
-        twin = nn.Sequential(twin)
-    for m in twin.modules():
-        for hooks in _HOOKS:
-            getattr(m, hooks, {}).clear()
-    x = torch.randn(BATCH, *shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    with torch.no_grad(), torch.random.fork_rng(devices=[]):
-        reader = _Reader(twin, _trace(twin), x)
-        graph = reader.builder.graph(READER, reader.layers[reader.result].name)
-        tolerance = 1e-4 if reader.casts else 1e-6
-        wrong = differing(graph, x.numpy(), reader.expected, tolerance)
-        if wrong is not None:
-            refuse(
-                f"{READER}: layer '{wrong}'",
-                "gives other values than PyTorch",
-                "this is a bug in spikelet, please report it",
+    def _refuse_module(self, what: str, hint: str) -> NoReturn:
+        path, module = self._inside[-1] if self._inside else ("", self.module)
+        name = f"module '{path}' ({class_of(module)})" if path else class_of(module)
+        self._refuse(f"{READER}: {name}", what, hint)
+
+    def _labels(self, kind: str) -> tuple[str, str]:
+        """Return the layer for error messages, and its name: that of the module, or of the function in it."""
+        path, module = self._inside[-1] if self._inside else ("", self.module)
+        called = kind
+        if is_layer(module) or self._paused:
+            name, called = path or kind, class_of(module)
+        else:
+            name = f"{path}.{kind}" if path else kind
+        return f"{READER}: layer '{name}' ({called})", name
+
+    def __torch_function__(
+        self,
+        func: Any,
+        types: Any,
+        args: Any = (),
+        kwargs: Any = None,
+    ) -> Any:
+        """Run an operator, and record it if it depends on the input."""
+        del types
+        kwargs = kwargs or {}
+        operands = [v for v in map(self.value, leaves((args, kwargs))) if v is not None]
+        if self._paused or not operands:
+            return func(*args, **kwargs)
+        kind = kind_of(func)
+        if kind in _LEAVING:
+            self._refuse_module(
+                f"cannot be traced because its control flow depends on its input (`{kind}` of a tensor)",
+                "replace `if`, loops and numbers made of tensors by operators on tensors; their shapes may be used",
             )
-        one_by_one = reader.values[reader.result]
-        error = (_output(module, x, casts=reader.casts) - one_by_one).abs().max()
-    if not error <= tolerance * one_by_one.abs().max():
-        refuse(
-            f"{READER}: {type(module).__name__}",
-            "gives other values than its operators one by one",
-            "remove forward hooks and in-place operators (inplace=True) that change the input of other "
-            "operators, and random operators",
+        if kind in _CASTS and self._keeps(kind, args, kwargs):
+            return args[0]
+        return self._record(func, kind, args, kwargs)
+
+    def _run_whole(self, module: nn.Module, forward: Any, *args: Any, **kwargs: Any) -> Any:
+        """Run a module as one operator."""
+        self._paused = True
+        try:
+            return self._record(forward, type(module).__name__, args, kwargs, whole=True)
+        finally:
+            self._paused = False
+
+    def _keeps(self, kind: str, args: Any, kwargs: Any) -> bool:
+        """Return whether a cast of the input keeps its values, but for their precision."""
+        wanted = [a.dtype if isinstance(a, torch.Tensor) else a
+                  for a in (*args[1:], *kwargs.values())]  # fmt: skip
+        dtypes = [d for d in wanted if isinstance(d, torch.dtype)]
+        if kind == "type" and not wanted:
+            return False
+        if any(not d.is_floating_point for d in dtypes):
+            where, _ = self._labels(kind)
+            self._refuse(where, f"casts to {dtypes[0]}", hint_for("round"))
+        return True
+
+    def _record(
+        self, function: Any, kind: str, args: Any, kwargs: Any, *, whole: bool = False
+    ) -> Any:
+        """Run an operator and record it as a step, unless its result is no tensor."""
+        where, name = self._labels(kind)
+        if kwargs.get("out") is not None:
+            self._refuse(where, "writes to out=", "use the result that it returns")
+        named = getattr(function, "__name__", "")
+        in_place = kind == "setitem" or (named.endswith("_") and not named.endswith("__"))
+        given = mapped(lambda a: self.value(a) or a, (tuple(args), dict(kwargs)))
+        if in_place and not isinstance(given[0][0], Value):  # a constant that is about to change
+            given = ((given[0][0].clone(), *given[0][1:]), given[1])
+        if not in_place:
+            args, kwargs = self._in_one_precision(args, kwargs)
+        try:
+            found = function(*args, **kwargs)
+        except (*ERRORS, NotImplementedError) as error:
+            self._refuse_shapes(where, kind, given, error)
+        if kind == "setitem":
+            found = args[0]
+        if kind in _OF_SHAPES or not any(isinstance(t, torch.Tensor) for t in leaves(found)):
+            return None if kind == "setitem" else found
+        inside = self._inside[-1][1] if self._inside else self.module
+        step = Step(where, name, kind, function, *given, inside, whole)
+        step.result = mapped(
+            lambda t: self._value(t, step) if isinstance(t, torch.Tensor) else t, found
         )
-    return graph
+        self.steps.append(step)
+        return None if kind == "setitem" else found
+
+    def _in_one_precision(self, args: Any, kwargs: Any) -> tuple[Any, Any]:
+        """Give constants the precision of the input: PyTorch's products do not mix them."""
+        precision = self.inputs[0].tensor.dtype
+
+        def same(a: Any) -> Any:
+            other = isinstance(a, torch.Tensor) and a.is_floating_point() and a.dtype != precision
+            return a.to(precision) if other and self.value(a) is None else a
+
+        return mapped(same, (tuple(args), dict(kwargs)))
+
+    def _refuse_shapes(self, where: str, kind: str, given: Any, error: Exception) -> NoReturn:
+        if self._refusal is not None:
+            raise self._refusal from None
+        values = [v for v in leaves(given) if isinstance(v, Value)]
+        shapes = ", ".join(str(v.shape[1:]) for v in values)
+        hint = hint_for(kind)
+        if hint == hint_for(""):
+            sizes = ", ".join(str(v.shape[1:]) for v in self.inputs)
+            hint = f"example_shape must be the shape of one sample, without the batch; got {sizes}"
+            first = self.inputs[0].shape[1:]
+            if len(first) == 3 and first[-1] in (1, 3, 4) and first[0] not in (1, 3, 4):
+                hint += ", which looks like (height, width, channels): PyTorch takes (channels, height, width)"  # fmt: skip
+        self._refuse(where, f"cannot take samples of shape {shapes} ({error})", hint)
+
+
+def outputs_of(found: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Return what a module returns, with its name: the key of a dict or the field of a class; None is left out."""
+    if found is None:
+        return
+    if isinstance(found, Mapping):
+        items = list(found.items())
+    elif dataclasses.is_dataclass(found) and not isinstance(found, type):
+        items = [(f.name, getattr(found, f.name)) for f in dataclasses.fields(found)]
+    elif isinstance(found, tuple) and hasattr(found, "_fields"):
+        items = list(zip(found._fields, found, strict=True))
+    elif isinstance(found, (list, tuple)):
+        items = [("", item) for item in found]
+    else:
+        yield name, found
+        return
+    for key, item in items:
+        inner = f"{name}.{key}" if name and key != "" else f"{name}{key}"
+        yield from outputs_of(item, inner)

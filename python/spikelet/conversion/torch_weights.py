@@ -1,57 +1,60 @@
-"""Conversion of PyTorch's operators with weights to layers."""
+"""PyTorch's operators with weights: convolutions, linear layers, normalisation and attention."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from spikelet._util.checks import named
-from spikelet.conversion.building import Call, Data, hint_for
-from spikelet.conversion.folding import batch_norm
-from spikelet.layers import Conv2d, Linear
+from spikelet.conversion.building import Call, Data
+from spikelet.conversion.operators import arithmetic, attention, convolution, normalisation
 
-__all__ = [
-    "array",
-    "conv2d",
-    "conv2d_module",
-    "linear",
-    "linear_module",
-    "maybe",
-    "normalise",
-    "normalise_module",
-    "pair",
-]
+__all__ = ["WEIGHTS", "array"]
+
+Handler: TypeAlias = Callable[..., Any]
 
 
-def array(value: Any) -> NDArray[np.float64]:
-    """Return a tensor or a number in float64."""
-    value = value.detach().cpu() if isinstance(value, torch.Tensor) else value
-    return np.asarray(torch.as_tensor(value, dtype=torch.float64).numpy())
+def array(value: Any) -> Any:
+    """Return a tensor or a number in float64 (a boolean one as it is), and data or None as they are."""
+    if value is None or isinstance(value, Data):
+        return value
+    if isinstance(value, torch.Tensor):
+        value = value.detach().cpu()
+        return value.numpy() if value.dtype == torch.bool else value.double().numpy()
+    return np.asarray(value, dtype=np.float64)
 
 
-def maybe(value: Any) -> NDArray[np.float64] | None:
-    """Return an array, or None for None."""
-    return None if value is None else array(value)
+def _constant(c: Call, name: str, value: Any) -> NDArray[np.float64] | None:
+    if isinstance(value, Data):
+        c.refuse(f"has a {name} that depends on the input", "it must be constant")
+    found: NDArray[np.float64] | None = array(value)
+    return found
 
 
-def pair(value: Any) -> tuple[int, int]:
-    """Return a vertical and a horizontal value, from one value or two."""
-    return (value, value) if isinstance(value, int) else (value[0], value[-1])
+# --- convolutions and linear layers --------------------------------------------------------------
 
 
-def linear(c: Call, x: Data, weight: Any, bias: Any = None) -> Data:
-    """Convert F.linear."""
+def _linear(c: Call, x: Any, weight: Any, bias: Any = None) -> Data:
     if isinstance(weight, Data):
-        c.refuse("multiplies two activations", hint_for("matmul"))
-    with named(c.where):
-        layer = Linear(array(weight), maybe(bias))
-    return c.add(layer, x)
+        if isinstance(x, Data) or bias is not None:
+            swap = _transposed(c, weight)
+            product = arithmetic.matmul(c.inner("product") if bias is not None else c, array(x), swap)
+            return product if bias is None else arithmetic.add(c, product, array(bias))
+        return arithmetic.matmul(c, array(x), _transposed(c, weight))
+    return convolution.linear(c, *c.data(x), array(weight), _constant(c, "bias", bias))
 
 
-def conv2d(
+def _transposed(c: Call, x: Data) -> Data:
+    from spikelet.conversion.operators import movement  # noqa: PLC0415
+
+    n = len(c.tensor(x))
+    return movement.permute(c.inner("transposed"), x, [*range(n - 2), n - 1, n - 2])
+
+
+def _conv(
     c: Call,
     x: Data,
     weight: Any,
@@ -61,23 +64,52 @@ def conv2d(
     dilation: Any = 1,
     groups: int = 1,
 ) -> Data:
-    """Convert F.conv2d."""
-    if isinstance(weight, Data):
-        c.refuse("multiplies two activations", hint_for("matmul"))
+    kernel = _constant(c, "weight", weight)
+    assert kernel is not None
+    n = kernel.ndim - 2
     if padding == "valid":
         padding = 0
-    elif padding == "same":  # as in PyTorch: an odd pixel goes to the right or the bottom
-        total = [d * (k - 1) for d, k in zip(pair(dilation), tuple(weight.shape[2:]), strict=True)]
-        v, h = total
-        padding = (v // 2, v - v // 2, h // 2, h - h // 2)
-    else:
-        padding = pair(padding)
-    with named(c.where):
-        layer = Conv2d(array(weight), maybe(bias), pair(stride), padding, pair(dilation), groups)
-    return c.add(layer, x)
+    elif padding == "same":  # as in PyTorch: an odd value goes to the end
+        sizes = convolution.per_axis(dilation, n)
+        total = [d * (k - 1) for d, k in zip(sizes, kernel.shape[2:], strict=True)]
+        padding = [(t // 2, t - t // 2) for t in total]
+    return convolution.conv(
+        c, x, kernel, _constant(c, "bias", bias), stride, padding, dilation, groups
+    )
 
 
-def normalise(
+def _conv_transpose(
+    c: Call,
+    x: Data,
+    weight: Any,
+    bias: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: int = 1,
+    dilation: Any = 1,
+) -> Data:
+    kernel, offset = _constant(c, "weight", weight), _constant(c, "bias", bias)
+    return convolution.conv_transpose(
+        c, x, kernel, offset, stride, padding, output_padding, groups, dilation
+    )
+
+
+def _addmm(c: Call, bias: Any, x: Any, y: Any, *, beta: float = 1, alpha: float = 1) -> Data:
+    product = arithmetic.matmul(c.inner("product"), array(x), array(y))
+    if alpha != 1:
+        product = arithmetic.multiply(c.inner("scaled"), product, float(alpha))
+    if isinstance(bias, Data) and beta != 1:
+        bias = arithmetic.multiply(c.inner("bias"), bias, float(beta))
+    elif not isinstance(bias, Data):
+        bias = array(bias) * beta
+    return arithmetic.add(c, product, bias)
+
+
+# --- normalisation -------------------------------------------------------------------------------
+
+
+def _batch_norm(
     c: Call,
     x: Data,
     running_mean: Any,
@@ -87,38 +119,176 @@ def normalise(
     training: bool = False,
     momentum: float = 0.1,  # noqa: ARG001
     eps: float = 1e-5,
+    cudnn_enabled: bool = True,  # noqa: ARG001
 ) -> Data:
-    """Convert F.batch_norm."""
     if training or running_mean is None or running_var is None:
         c.refuse(
             "has no running statistics: it normalises each batch by itself",
             "train with track_running_stats=True",
         )
-    with named(c.where):
-        layer = batch_norm(maybe(weight), maybe(bias), array(running_mean), array(running_var), eps)
-    return c.add(layer, x)
+    mean, variance = array(running_mean), array(running_var)
+    return normalisation.batch_norm(c, x, mean, variance, array(weight), array(bias), eps)
 
 
-def linear_module(c: Call, m: Any, x: Data) -> Data:
-    """Convert nn.Linear."""
-    return linear(c, x, m.weight, m.bias)
+def _instance_norm(
+    c: Call,
+    x: Data,
+    running_mean: Any = None,
+    running_var: Any = None,
+    weight: Any = None,
+    bias: Any = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Data:
+    if not use_input_stats:
+        return _batch_norm(c, x, running_mean, running_var, weight, bias, False, momentum, eps)
+    return normalisation.instance_norm(c, x, array(weight), array(bias), eps)
 
 
-def conv2d_module(c: Call, m: Any, x: Data) -> Data:
-    """Convert nn.Conv2d."""
-    if m.padding_mode != "zeros":
+def _group_norm(
+    c: Call,
+    x: Data,
+    num_groups: int,
+    weight: Any = None,
+    bias: Any = None,
+    eps: float = 1e-5,
+    cudnn_enabled: bool = True,  # noqa: ARG001
+) -> Data:
+    return normalisation.group_norm(c, x, num_groups, array(weight), array(bias), eps)
+
+
+def _last(c: Call, x: Data, shape: Sequence[int]) -> list[int]:
+    n = len(c.tensor(x))
+    return list(range(n - len(shape), n))
+
+
+def _layer_norm(
+    c: Call,
+    x: Data,
+    normalized_shape: Sequence[int],
+    weight: Any = None,
+    bias: Any = None,
+    eps: float = 1e-5,
+    cudnn_enable: bool = True,  # noqa: ARG001
+) -> Data:
+    axes = _last(c, x, normalized_shape)
+    return normalisation.layer_norm(c, x, axes, array(weight), array(bias), eps)
+
+
+def _rms_norm(
+    c: Call,
+    x: Data,
+    normalized_shape: Sequence[int],
+    weight: Any = None,
+    eps: float | None = None,
+) -> Data:
+    return normalisation.rms_norm(c, x, _last(c, x, normalized_shape), array(weight), eps)
+
+
+def _local_response_norm(
+    c: Call, x: Data, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
+) -> Data:
+    return normalisation.local_response_norm(c, x, size, alpha, beta, k)
+
+
+def _normalize(
+    c: Call, x: Data, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, out: Any = None
+) -> Data:
+    del out
+    axes = [dim] if isinstance(dim, int) else list(dim)
+    return normalisation.l2_normalise(c, x, axes, p, eps)
+
+
+# --- attention -----------------------------------------------------------------------------------
+
+
+def _scaled_dot_product(
+    c: Call,
+    query: Any,
+    key: Any,
+    value: Any,
+    attn_mask: Any = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Data:
+    if dropout_p:
+        c.refuse("drops attention weights at random", "pass dropout_p=0.0 in eval mode")
+    if enable_gqa:
+        c.refuse("groups queries", "repeat keys and values for each head")
+    parts = (array(v) for v in (query, key, value))
+    return attention.scaled_dot_product(c, *parts, array(attn_mask), is_causal, scale)
+
+
+def _multi_head_attention(
+    c: Call,
+    query: Data,
+    key: Data,
+    value: Data,
+    embed_dim_to_check: int,
+    num_heads: int,
+    in_proj_weight: Any,
+    in_proj_bias: Any,
+    bias_k: Any,
+    bias_v: Any,
+    add_zero_attn: bool,
+    dropout_p: float,
+    out_proj_weight: Any,
+    out_proj_bias: Any,
+    training: bool = True,
+    key_padding_mask: Any = None,
+    need_weights: bool = True,
+    attn_mask: Any = None,
+    use_separate_proj_weight: bool = False,
+    q_proj_weight: Any = None,
+    k_proj_weight: Any = None,
+    v_proj_weight: Any = None,
+    static_k: Any = None,
+    static_v: Any = None,
+    average_attn_weights: bool = True,
+    is_causal: bool = False,
+) -> tuple[Data, ...]:
+    if training and dropout_p:
+        c.refuse("drops attention weights at random", "call module.eval() first")
+    unusual = (bias_k, bias_v, key_padding_mask, static_k, static_v)
+    if add_zero_attn or any(v is not None for v in unusual):
         c.refuse(
-            f"pads with padding_mode={m.padding_mode!r}", "only padding with zeros is supported"
+            "has a padding mask, or additional keys", "use attn_mask, and no bias_kv or zero_attn"
         )
-    return conv2d(c, x, m.weight, m.bias, m.stride, m.padding, m.dilation, m.groups)
+    width = embed_dim_to_check
+    if use_separate_proj_weight:
+        weights = [array(w) for w in (q_proj_weight, k_proj_weight, v_proj_weight)]
+    else:
+        weights = list(array(in_proj_weight).reshape(3, width, -1))
+    biases = [None] * 3 if in_proj_bias is None else list(array(in_proj_bias).reshape(3, width))
+    given = attention.Projections(tuple(weights), tuple(biases), array(out_proj_weight),
+                                  array(out_proj_bias))  # fmt: skip
+    mask = array(attn_mask)
+    if mask is not None and not isinstance(mask, Data) and mask.dtype == bool:
+        mask = ~mask  # here True leaves out
+    causal = is_causal and mask is None
+    found, attended = attention.multi_head(c, query, key, value, num_heads, given, mask, causal)
+    if not need_weights:
+        return (found,)
+    if not average_attn_weights:
+        c.refuse("returns the weights of each head", "pass need_weights=False")
+    return found, attended
 
 
-def normalise_module(c: Call, m: Any, x: Data) -> Data:
-    """Convert nn.BatchNorm1d and nn.BatchNorm2d."""
-    mean, var = m.running_mean, m.running_var
-    if mean is not None and not m.num_batches_tracked and not mean.any() and (var == 1).all():
-        c.refuse(
-            "has never been trained: its running mean is 0 and its running variance 1",
-            "train the module, or load a trained state_dict, before converting it",
-        )
-    return normalise(c, x, mean, var, m.weight, m.bias, eps=m.eps)
+WEIGHTS: dict[str, Handler] = {
+    "linear": _linear,
+    **dict.fromkeys(("conv1d", "conv2d", "conv3d"), _conv),
+    **dict.fromkeys(("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), _conv_transpose),
+    **dict.fromkeys(("addmm", "baddbmm"), _addmm),
+    "batch_norm": _batch_norm,
+    "instance_norm": _instance_norm,
+    "group_norm": _group_norm,
+    "layer_norm": _layer_norm,
+    "rms_norm": _rms_norm,
+    "local_response_norm": _local_response_norm,
+    "normalize": _normalize,
+    "scaled_dot_product_attention": _scaled_dot_product,
+    "multi_head_attention_forward": _multi_head_attention,
+}

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from spikelet.conversion.calibration import Calibration, Floats
-from spikelet.layers import Add, Conv2d, Layer, Linear
-from spikelet.layers.graph import INPUT
+from spikelet.conversion.calibration import Floats
+from spikelet.conversion.site import Site
+from spikelet.layers import Conv2d, Layer, Linear
 
 __all__ = ["correct_weights"]
 
@@ -18,10 +19,8 @@ _FEATURES = 2048  # layers with more inputs are not fitted: there are too few sa
 _ROWS = 1 << 25  # limit of unfolded input values at once
 
 
-def correct_weights(
-    cal: Calibration, neuron: str, potentials: Floats, changes: Mapping[str, Layer]
-) -> dict[str, Layer]:
-    """Correct the linear layers that feed a neuron.
+def correct_weights(site: Site) -> dict[str, Layer]:
+    """Correct the linear layers that feed a site.
 
     With the old weights, the means of the spiking network give potentials that differ from the ANN's. The correction is the
     ridge regression of this difference on the means, jointly for all layers of a sum (a convolution and a shortcut).
@@ -31,18 +30,18 @@ def correct_weights(
     dict of str to Layer
         The corrected layers by name; may be empty.
     """
-    source = cal.source(neuron)
-    names = _linear_parts(cal, source, changes)
-    sizes = [_features(_layer(cal, changes, n)) for n in names]
+    names = [n for n in site.linear if _of_one_group(site.layer_of(n))]
+    layers = [site.layer_of(n) for n in names]
+    sizes = [_features(layer) for layer in layers]
     twice = len(set(names)) < len(names)  # a layer that is added to itself
-    if not names or twice or sum(sizes) > _FEATURES or _input_only(cal, names):
+    if not names or twice or sum(sizes) > _FEATURES or site.exact:
         return {}
-    missing = potentials - cal.mean(source, changes)
-    inputs = [cal.mean(cal.graph[n].inputs[0], changes) for n in names]
+    missing = site.potentials() - site.mean_current()
+    inputs = [site.means(site.inputs_of(n)[0]) for n in names]
     total = sum(sizes) + 1
     gram = np.zeros((total, total))
     mixed = np.zeros((total, missing.shape[1]))
-    for rows, wanted in _rows(cal, names, changes, inputs, missing, total):
+    for rows, wanted in _rows(layers, inputs, missing, total):
         gram += rows.T @ rows
         mixed += rows.T @ wanted
     scale = np.trace(gram) / total
@@ -51,8 +50,7 @@ def correct_weights(
     correction = np.linalg.solve(gram + np.diag(ridge), mixed)
     result: dict[str, Layer] = {}
     first = 0
-    for k, (name, size) in enumerate(zip(names, sizes, strict=True)):
-        layer = _layer(cal, changes, name)
+    for k, (name, layer, size) in enumerate(zip(names, layers, sizes, strict=True)):
         weight = layer.weight + correction[first : first + size].T.reshape(layer.weight.shape)
         bias = np.zeros(len(weight)) if layer.bias is None else layer.bias
         result[name] = layer.replace(weight=weight, bias=bias + correction[-1] if k == 0 else bias)
@@ -60,48 +58,21 @@ def correct_weights(
     return result
 
 
-def _layer(cal: Calibration, changes: Mapping[str, Layer], name: str) -> Conv2d | Linear:
-    layer = changes.get(name, cal.graph[name].layer)
-    assert isinstance(layer, (Conv2d, Linear))
-    return layer
-
-
-def _linear_parts(cal: Calibration, source: str, changes: Mapping[str, Layer]) -> list[str]:
-    """Return the names of the layers with weights whose sum is the input of a neuron, and that feed nothing else."""
-    if source == INPUT or len(cal.graph.consumers(source)) > 1:
-        return []
-    node = cal.graph[source]
-    layer = changes.get(source, node.layer)
-    if isinstance(layer, Add):
-        return [name for part in node.inputs for name in _linear_parts(cal, part, changes)]
-    one_group = isinstance(layer, Linear) or (isinstance(layer, Conv2d) and layer.groups == 1)
-    return [source] if one_group else []
-
-
-def _input_only(cal: Calibration, names: list[str]) -> bool:
-    """Return whether all take the input of the model, which is exact."""
-    return all(cal.graph[n].inputs[0] == INPUT for n in names) and not cal.run_options
+def _of_one_group(layer: Layer) -> bool:
+    return isinstance(layer, Linear) or (isinstance(layer, Conv2d) and layer.groups == 1)
 
 
 def _features(layer: Conv2d | Linear) -> int:
-    return int(np.prod(layer.weight.shape[1:]))
+    return math.prod(layer.weight.shape[1:])
 
 
 def _rows(
-    cal: Calibration,
-    names: list[str],
-    changes: Mapping[str, Layer],
-    inputs: list[Floats],
-    missing: Floats,
-    total: int,
+    layers: Sequence[Conv2d | Linear], inputs: Sequence[Floats], missing: Floats, total: int
 ) -> Iterator[tuple[Floats, Floats]]:
-    places = int(np.prod(missing.shape[2:], initial=1))
-    batch = max(1, _ROWS // (places * total))
+    batch = max(1, _ROWS // (missing.shape[2] * total))
     for first in range(0, len(missing), batch):
         part = slice(first, first + batch)
-        columns = [
-            _unfold(_layer(cal, changes, n), x[part]) for n, x in zip(names, inputs, strict=True)
-        ]
+        columns = [_unfold(layer, x[part]) for layer, x in zip(layers, inputs, strict=True)]
         wanted = np.moveaxis(missing[part], 1, -1).reshape(-1, missing.shape[1])
         columns.append(np.ones((len(wanted), 1)))
         # Sums in float32 would depend on the size of a batch.

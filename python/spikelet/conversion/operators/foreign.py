@@ -12,7 +12,13 @@ __all__ = ["foreign"]
 
 
 def foreign(
-    c: Call, xs: Sequence[Data], function: Callable[..., Any], result: Shape, axis: int = 0
+    c: Call,
+    xs: Sequence[Data],
+    function: Callable[..., Any],
+    result: Shape,
+    axis: int = 0,
+    *,
+    merged: bool = False,
 ) -> Data:
     """Add a layer that calls a function.
 
@@ -26,6 +32,8 @@ def foreign(
         Shape of the returned array.
     axis : int
         Axis of the batch in the framework's result.
+    merged : bool
+        Whether a sample has this axis, too; see `Data`.
     """
     found = c.add(Foreign(function, result), *xs)
-    return Data(found.source, axis)
+    return Data(found.source, axis, merged)

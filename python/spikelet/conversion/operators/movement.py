@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
@@ -132,13 +131,21 @@ def _padded(c: Call, x: Data, places: Ints, zero: NDArray[np.bool_]) -> Data:
 
 def _order(places: Ints, shape: Shape) -> tuple[int, ...] | None:
     """Return the permutation of axes that gives these places, or None."""
-    if sorted(places.shape) != sorted(shape) or len(shape) > 6:
+    if sorted(places.shape) != sorted(shape):
+        return None
+    strides = [math.prod(shape[d + 1 :]) for d in range(len(shape))]
+    free = [d for d, n in enumerate(shape) if n == 1]
+    order = []
+    for d, n in enumerate(places.shape):
+        if n == 1:
+            order.append(free.pop())
+            continue
+        step = int(places.take(1, d).flat[0] - places.flat[0])
+        order += [e for e, s in enumerate(strides) if s == step and shape[e] == n]
+    if sorted(order) != list(range(len(shape))):
         return None
     numbers = np.arange(math.prod(shape)).reshape(shape)
-    for order in itertools.permutations(range(len(shape))):
-        if tuple(shape[d] for d in order) == places.shape and (numbers.transpose(order) == places).all():  # fmt: skip
-            return order
-    return None
+    return tuple(order) if (numbers.transpose(order) == places).all() else None
 
 
 def _grid(places: Ints, shape: Shape) -> list[Ints] | None:

@@ -1,0 +1,140 @@
+"""The values of a network for all calibration inputs, of which only those are stored that a later layer needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from spikelet.conversion.calibration import Floats
+from spikelet.layers import Layer
+from spikelet.layers.graph import Graph
+from spikelet.layers.segment import Packed, Segment, Stored
+from spikelet.layers.to_core import Source
+
+__all__ = ["Activity"]
+
+Value: TypeAlias = "Floats | Packed"  # constants [N, ...], a sequence [T, N, ...], or spikes
+
+
+class Activity:
+    """Values of a network, an ANN (``steps=1``) or a spiking one, while it is converted.
+
+    Parameters
+    ----------
+    graph : Graph
+    steps : int
+    threads : int
+    constants : mapping of str to array, [N, ...]
+        Inputs that do not change from step to step, by name.
+    sequences : mapping of str to array, [T, N, ...]
+        Inputs that do.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        steps: int,
+        threads: int,
+        constants: Mapping[str, Floats],
+        sequences: Mapping[str, Floats],
+    ) -> None:
+        self.graph = graph
+        self.steps = steps
+        self.threads = threads
+        self._stored: dict[str, Value] = {**constants, **sequences}
+        self._sequences = frozenset(sequences)
+
+    def change(self, changes: Mapping[str, Layer]) -> None:
+        """Replace layers, for all values that are computed from now on."""
+        if changes:
+            self.graph = self.graph.replaced(changes)
+
+    def store(self, name: str, values: Value) -> None:
+        """Store constants [N, ...] or spikes of a node."""
+        self._stored[name] = values
+
+    def drop(self, names: Iterable[str]) -> None:
+        """Forget stored values."""
+        for name in names:
+            self._stored.pop(name, None)
+
+    def run(
+        self,
+        name: str,
+        what: Literal["value", "mean", "packed"],
+        samples: slice = slice(None),
+        changes: Mapping[str, Layer] | None = None,
+    ) -> Any:
+        """Return what a node sends in a run of all steps.
+
+        Parameters
+        ----------
+        name : str
+        what : "value", "mean" or "packed"
+            Values [T, n, ...], their mean over the steps [n, ...], or spikes.
+        samples : slice
+        changes : mapping of str to Layer, optional
+            Layers to replace for this run.
+        """
+        values = {key: self._part(key, samples) for key in self._sources(name)}
+        return self._run(name, what, self.steps, changes, values)
+
+    def mean(
+        self, name: str, samples: slice = slice(None), changes: Mapping[str, Layer] | None = None
+    ) -> Floats:
+        """Return the mean output of a node over the steps, [n, ...], from the means of what is stored.
+
+        Linear and graded layers keep means, so it takes no steps. There must be no spiking neurons in between.
+        """
+        if name in self._stored:
+            return self._mean_stored(name, samples)
+        values = {key: self._mean_stored(key, samples) for key in self._sources(name)}
+        return np.asarray(self._run(name, "mean", 1, changes, values))
+
+    def _part(self, name: str, samples: slice) -> Value:
+        values = self._stored[name]
+        if name in self._sequences:
+            return np.ascontiguousarray(values[:, samples])
+        return values[samples] if isinstance(values, Packed) else np.ascontiguousarray(values[samples])
+
+    def _mean_stored(self, name: str, samples: slice) -> Floats:
+        values = self._part(name, samples)
+        if name in self._sequences:
+            return np.asarray(values.mean(0, dtype=np.float64), np.float32)
+        return values.mean() if isinstance(values, Packed) else values
+
+    def _sources(self, name: str) -> list[str]:
+        """Return the stored nodes from which a node is computed."""
+        found: list[str] = []
+        seen: set[str] = {name}
+        left = [*self.graph[name].inputs]
+        while left:
+            at = left.pop()
+            if at in seen:
+                continue
+            seen.add(at)
+            if at in self._stored:
+                found.append(at)
+            else:
+                left.extend(self.graph[at].inputs)
+        return found
+
+    def _run(
+        self,
+        name: str,
+        what: Any,
+        steps: int,
+        changes: Mapping[str, Layer] | None,
+        values: Mapping[str, Value],
+    ) -> Any:
+        graph = self.graph.replaced(changes) if changes else self.graph
+        graph = graph.between(list(values), [name])
+        forms = {key: self._form(key, value, steps) for key, value in values.items()}
+        return Segment(graph, forms, [(name, what)], steps).run(values, self.threads)[name, what]
+
+    def _form(self, name: str, values: Value, steps: int) -> Stored:
+        if name in self._sequences and steps > 1:
+            return Stored(values.shape[2:], Source("sequence"))
+        return Stored.of(values)

@@ -1,0 +1,155 @@
+"""The result of a conversion: a spiking network that knows its ANN."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from numpy.typing import ArrayLike, NDArray
+
+from spikelet._util.checks import choice, integer
+from spikelet._util.sealed import Setting
+from spikelet.conversion.inputs import Range, on_another_scale, range_of
+from spikelet.layers.base import Shape
+from spikelet.layers.graph import Graph
+from spikelet.layers.inputs import Inputs, arrays_of
+from spikelet.layers.spiking_model import SpikingModel, SpikingResult
+
+if TYPE_CHECKING:
+    from spikelet.conversion.report import ConversionReport
+
+__all__ = ["ConvertedModel"]
+
+
+def _coding(where: str, name: str, value: Any) -> Any:
+    choice(where, name, value, "direct", "poisson", "latency")
+    return value
+
+
+class ConvertedModel(SpikingModel):
+    """A `SpikingModel` that `convert` made from an ANN.
+
+    Parameters
+    ----------
+    graph : Graph
+    ann : SpikingModel
+        The ANN: the same graph with `ReLU` neurons, BatchNorm folded. ``ann.run(x, steps=1).output`` gives its outputs.
+    method, neuron : str
+        Method and kind of neurons of the conversion.
+    steps, delay : int
+        Number of steps T and readout delay that it was made for: the defaults of `run`.
+    coding : str
+        Default input coding.
+    input_shapes : sequence of tuple of int
+        Shape of one sample, for each input.
+    input_ranges : sequence of (float, float)
+        Least and largest value of the calibration, for each input.
+    scores : mapping of str to mapping
+        What ``method="auto"`` tried, the chosen one first, as "method/neuron", with the "error" and the "agreement" of each;
+        see `spikelet.conversion.selection`.
+    **options
+        Options of `SpikingModel`.
+    """
+
+    ann: SpikingModel
+    method: str
+    neuron: str
+    steps = Setting(lambda where, name, value: integer(where, name, value, 1))
+    delay = Setting(lambda where, name, value: integer(where, name, value, 0))
+    coding = Setting(_coding)
+    input_shapes: tuple[Shape, ...]
+    input_ranges: tuple[Range, ...]
+    scores: Mapping[str, Mapping[str, float]]
+
+    _instead: ClassVar = {"": "it is fixed by the conversion; convert again, with convert()"}
+
+    def __init__(
+        self,
+        graph: Graph,
+        ann: SpikingModel,
+        *,
+        method: str,
+        neuron: str,
+        steps: int,
+        delay: int = 0,
+        coding: Literal["direct", "poisson", "latency"] = "direct",
+        input_shapes: Sequence[Shape] = (),
+        input_ranges: Sequence[Range] = (),
+        scores: Mapping[str, Mapping[str, float]] | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(graph, **options)
+        self.ann = ann
+        self.method = method
+        self.neuron = neuron
+        self.steps = steps
+        self.delay = delay
+        self.coding = coding
+        self.input_shapes = tuple(tuple(shape) for shape in input_shapes)
+        self.input_ranges = tuple((float(low), float(high)) for low, high in input_ranges)
+        self.scores = dict(scores or {})
+        self._warned = False  # that an input is on another scale
+
+    @property
+    def thresholds(self) -> dict[str, Any]:
+        """Thresholds of the spiking layers, by name."""
+        return {name: self.graph[name].layer.threshold for name in self.neurons}  # type: ignore[attr-defined]  # they are neurons
+
+    def run(self, x: Inputs, steps: int | None = None, **options: Any) -> SpikingResult:
+        """Run with x held constant; see `SpikingModel.run`.
+
+        Parameters
+        ----------
+        x : array-like, [B, ...]; for several inputs a tuple or mapping of these
+        steps : int, optional
+            Number of steps T; by default the number that the model was made for.
+        **options
+            Options of `SpikingModel.run`; `delay` and `coding` default to those that the model was made for.
+
+        Warns
+        -----
+        UserWarning
+            Once for a model, if x seems to be on another scale than the calibration: its largest magnitude is above twice
+            that of the calibration or below a twentieth of it (bytes of 0 to 255 instead of 0 to 1), or only one of the two
+            has negative values (raw images instead of normalised ones).
+        """
+        where = f"{type(self).__name__}.run"
+        arrays = arrays_of(where, self.graph.inputs, x)
+        if options.get("coding", self.coding) == "direct":  # the other codings refuse what is above
+            self._compare(where, arrays)
+        steps = self.steps if steps is None else integer(where, "steps", steps, 1)
+        delay = self.delay if steps == self.steps else self.delay * steps // self.steps
+        options = {"delay": delay, "coding": self.coding, **options}
+        return super().run(arrays, steps, **options)
+
+    def _compare(self, where: str, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Warn of an input on another scale than that of the calibration."""
+        if self._warned:
+            return
+        for (name, x), known in zip(arrays.items(), self.input_ranges, strict=False):
+            if x.size and on_another_scale(x, known):
+                self._warned = True
+                argument = "x" if len(arrays) == 1 else f"x['{name}']"
+                low, high = range_of(x)
+                warnings.warn(
+                    f"{where}: {argument} ({x.dtype}) lies in [{low:g}, {high:g}], the calibration in "
+                    f"[{known[0]:g}, {known[1]:g}]; preprocess both as for the ANN",
+                    stacklevel=3,
+                )
+
+    def report(
+        self, x: Inputs, labels: ArrayLike | None = None, steps: int | None = None
+    ) -> ConversionReport:
+        """Compare each layer with that of the ANN; see `spikelet.conversion.report`.
+
+        Parameters
+        ----------
+        x : array-like, [B, ...]
+        labels : array-like, [B], optional
+        steps : int, optional
+        """
+        from spikelet.conversion.report import report  # noqa: PLC0415  # only where it is used
+
+        steps = self.steps if steps is None else steps
+        return report(self, self.ann, x, steps, labels=labels)

@@ -1,0 +1,127 @@
+"""Score a converted model on inputs, and choose the best of several."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from spikelet.conversion.calibration import Floats
+from spikelet.layers.spiking_model import SpikingModel
+
+__all__ = ["Score", "best", "score"]
+
+_BATCH = 64 << 20  # bytes of outputs that are recorded at once
+_FLOOR = 1e-3  # spread of an output that hardly varies, relative to the mean of all
+_TINY = 1e-30
+_NEAR = 1.25  # errors within this factor of the least let the decisions count
+
+
+@dataclass(frozen=True)
+class Score:
+    """How close a converted model comes to its ANN.
+
+    Parameters
+    ----------
+    error : float
+        Root mean square of the difference of an output from the ANN's, relative to the spread of that output.
+    agreement : float
+        Share of samples (of pixels, for outputs that are images) with the ANN's decision, the largest output; NaN for a
+        single output.
+    delay : int
+        The readout delay with the least error.
+    samples : int
+        Number of decisions that were compared.
+    """
+
+    error: float
+    agreement: float
+    delay: int
+    samples: int
+
+    @property
+    def values(self) -> dict[str, float]:
+        """Error and agreement by name."""
+        return {"error": self.error, "agreement": self.agreement}
+
+
+def best(scores: Mapping[str, Score]) -> str:
+    """Return the name of the best score: that of the least error.
+
+    Among errors that hardly differ, one that agrees with the ANN's decisions significantly more often goes first.
+    """
+    least = min(scores, key=lambda name: scores[name].error)
+    first = scores[least]
+    near = {n: s for n, s in scores.items() if s.error <= _NEAR * first.error}
+    most = max(near, key=lambda name: _known(near[name].agreement))
+    gain = near[most].agreement - first.agreement
+    doubt = sum(s.agreement * (1 - s.agreement) / s.samples for s in (near[most], first))
+    return most if gain > 2 * math.sqrt(doubt) else least
+
+
+def _known(agreement: float) -> float:
+    return -1.0 if math.isnan(agreement) else agreement
+
+
+def score(
+    model: SpikingModel,
+    ann: SpikingModel,
+    inputs: Sequence[Floats],
+    steps: int,
+    *,
+    delay: int | None,
+    **run_args: Any,
+) -> Score:
+    """Compare the outputs of a model with those of its ANN.
+
+    Parameters
+    ----------
+    model, ann : SpikingModel
+    inputs : sequence of array, [N, ...]
+        One for each input.
+    steps : int
+    delay : int or None
+        Readout delay; None chooses the one, at most half of the steps, whose mean outputs come closest.
+    **run_args
+        ``coding`` and ``seed`` of `SpikingModel.run`.
+    """
+    delays = range(steps // 2 + 1) if delay is None else [delay]
+    wanted = [y.astype(np.float64) for y in ann.run(_given(inputs), steps=1).outputs.values()]
+    records = {name: f"{name}.value" for name in model.graph.outputs}
+    size = max(1, _BATCH // (4 * steps * sum(math.prod(y.shape[1:]) for y in wanted)))
+    wrong = [np.zeros((len(delays), y.shape[1])) for y in wanted]
+    same = np.zeros(len(delays))
+    for first in range(0, len(inputs[0]), size):
+        part = slice(first, first + size)
+        given = _given([x[part] for x in inputs])
+        result = model.run(given, steps=steps, delay=0, record=records.values(), **run_args)
+        for k, (record, every) in enumerate(zip(records.values(), wanted, strict=True)):
+            values, y = result[record], every[part]
+            sums = values[delays[-1] :].sum(0, dtype=np.float64)
+            for d in reversed(delays):
+                if d < delays[-1]:
+                    sums += values[d]
+                mean = sums / (steps - d)
+                axes = (0, *range(2, y.ndim))
+                wrong[k][d - delays[0]] += np.square(mean - y).sum(axes)
+                if k == 0:
+                    same[d - delays[0]] += (mean.argmax(1) == y.argmax(1)).sum()
+    spreads = [np.square(y - y.mean(0)).sum((0, *range(2, y.ndim))) for y in wanted]
+    by_delay = sum(w.sum(1) / max(s.sum(), _TINY) for w, s in zip(wrong, spreads, strict=True))
+    at = int(np.argmin(by_delay))
+    shares = [w[at] / (s + _FLOOR * s.mean() + _TINY) for w, s in zip(wrong, spreads, strict=True)]
+    decisions = wanted[0].size // wanted[0].shape[1]
+    alone = wanted[0].shape[1] == 1
+    return Score(
+        math.sqrt(float(np.mean([share.mean() for share in shares]))),
+        math.nan if alone else float(same[at]) / decisions,
+        delays[at],
+        decisions,
+    )
+
+
+def _given(inputs: Sequence[Floats]) -> Any:
+    return inputs[0] if len(inputs) == 1 else tuple(inputs)
