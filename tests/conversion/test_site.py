@@ -11,6 +11,7 @@ from tests.support.conversions import IMAGES, Spy, branched
 from spikelet import layers as L
 from spikelet.conversion import site as module
 from spikelet.conversion.calibration import Calibration
+from spikelet.conversion.pools import pool_parts
 from spikelet.conversion.site import Site
 from spikelet.conversion.streaming import fit_layers
 from spikelet.layers.spiking_model import SpikingModel
@@ -21,13 +22,13 @@ NAMES = ("r1", "rl", "rr", "r3", "r4")
 
 
 def walk(look: Any, **options: Any) -> None:
-    cal = Calibration(branched(), {"input": IMAGES}, STEPS, **{"threads": 1, **options})
+    cal = Calibration(pool_parts(branched()), {"input": IMAGES}, STEPS, **{"threads": 1, **options})
     fit_layers("test", cal, Spy(look))
 
 
 def whole(steps: int, records: Any, spiking: Any = NAMES) -> Any:
     """Record the whole ANN, or the whole spiking network."""
-    graph = branched().replaced(dict.fromkeys(spiking if steps > 1 else (), NEURON))
+    graph = pool_parts(branched()).replaced(dict.fromkeys(spiking if steps > 1 else (), NEURON))
     return SpikingModel(graph, threads=1).run(IMAGES, steps, record=records)
 
 

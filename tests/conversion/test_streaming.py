@@ -11,13 +11,14 @@ from tests.support.conversions import IMAGES, Spy, branched
 from spikelet import layers as L
 from spikelet.conversion.activity import Activity
 from spikelet.conversion.calibration import Calibration
+from spikelet.conversion.pools import pool_parts
 from spikelet.conversion.streaming import fit_layers
 
 NAMES = ["r1", "rl", "rr", "r3", "r4"]
 
 
 def calibration(**options: Any) -> Calibration:
-    return Calibration(branched(), {"input": IMAGES}, steps=4, threads=1, **options)
+    return Calibration(pool_parts(branched()), {"input": IMAGES}, steps=4, threads=1, **options)
 
 
 def test_neurons_are_made_in_order() -> None:
@@ -68,7 +69,7 @@ def test_the_spiking_network_runs_only_for_methods_that_look_at_it(
 
 
 def test_weights_that_overflow_are_refused() -> None:
-    graph = branched()
+    graph = pool_parts(branched())
     layer = graph["c3"].layer
     assert isinstance(layer, L.Conv2d)
     great = graph.replaced({"c3": layer.replace(weight=np.sign(layer.weight) * 1e38)})

@@ -107,7 +107,7 @@ class Packed:
         core = _core.LayerGraph()
         add_source(core, self.stored.shape, self.stored.source)
         engine = _ENGINES[dtype](core, whole=False, records=[(0, what)])
-        _, (found,), _ = engine.run([self.bits], len(self), self.steps, 0, 1, None)
+        _, (found,), _ = engine.run([np.ascontiguousarray(self.bits)], len(self), self.steps, 0, 1, None)
         lead = found.shape[: 1 if what == "mean" else 2]
         decoded: NDArray[Any] = found.reshape(*lead, *self.shape)
         return decoded
