@@ -15,10 +15,6 @@
 
 namespace spikelet::layers {
 
-// constant: one array for all steps. sequence: one array per step. spikes: bits. current: a linear
-// function of spikes, stored as one array per step only if needed.
-enum class Form { constant, sequence, spikes, current };
-
 // How a sample is stored: [height][width][pixel], pixel = channels, padded.
 struct Layout {
   std::size_t height, width, channels, pixel;

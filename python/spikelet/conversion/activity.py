@@ -10,12 +10,12 @@ import numpy as np
 from spikelet.conversion.calibration import Floats
 from spikelet.layers import Layer
 from spikelet.layers.graph import Graph
-from spikelet.layers.segment import Packed, Segment
-from spikelet.layers.segment import Stored as Form
+from spikelet.layers.segment import Packed, Segment, Stored
+from spikelet.layers.to_core import Source
 
 __all__ = ["Activity"]
 
-Stored: TypeAlias = "Floats | Packed"  # constants [N, ...], a sequence [T, N, ...], or spikes
+Value: TypeAlias = "Floats | Packed"  # constants [N, ...], a sequence [T, N, ...], or spikes
 
 
 class Activity:
@@ -43,7 +43,7 @@ class Activity:
         self.graph = graph
         self.steps = steps
         self.threads = threads
-        self._stored: dict[str, Stored] = {**constants, **sequences}
+        self._stored: dict[str, Value] = {**constants, **sequences}
         self._sequences = frozenset(sequences)
 
     def change(self, changes: Mapping[str, Layer]) -> None:
@@ -51,7 +51,7 @@ class Activity:
         if changes:
             self.graph = self.graph.replaced(changes)
 
-    def store(self, name: str, values: Stored) -> None:
+    def store(self, name: str, values: Value) -> None:
         """Store constants [N, ...] or spikes of a node."""
         self._stored[name] = values
 
@@ -93,7 +93,7 @@ class Activity:
         values = {key: self._mean_stored(key, samples) for key in self._sources(name)}
         return np.asarray(self._run(name, "mean", 1, changes, values))
 
-    def _part(self, name: str, samples: slice) -> Stored:
+    def _part(self, name: str, samples: slice) -> Value:
         values = self._stored[name]
         if name in self._sequences:
             return np.ascontiguousarray(values[:, samples])
@@ -127,14 +127,14 @@ class Activity:
         what: Any,
         steps: int,
         changes: Mapping[str, Layer] | None,
-        values: Mapping[str, Stored],
+        values: Mapping[str, Value],
     ) -> Any:
         graph = self.graph.replaced(changes) if changes else self.graph
         graph = graph.between(list(values), [name])
         forms = {key: self._form(key, value, steps) for key, value in values.items()}
         return Segment(graph, forms, [(name, what)], steps).run(values, self.threads)[name, what]
 
-    def _form(self, name: str, values: Stored, steps: int) -> Form:
+    def _form(self, name: str, values: Value, steps: int) -> Stored:
         if name in self._sequences and steps > 1:
-            return Form(values.shape[2:], "sequence")
-        return Form.of(values, steps)
+            return Stored(values.shape[2:], Source("sequence"))
+        return Stored.of(values)

@@ -91,7 +91,7 @@ def subtract(c: Call, a: Operand, b: Operand) -> Data:
 
 def multiply(c: Call, a: Operand, b: Operand) -> Data:
     """Multiply data or constants."""
-    if isinstance(a, Data) and a == b:
+    if isinstance(a, Data) and isinstance(b, Data) and a == b:
         return activation.activation(c, a, "square")
     (x, y), like = _aligned(c, a, b)
     if isinstance(x, Data) and isinstance(y, Data):

@@ -75,7 +75,7 @@ def rms_norm(
     inside = tuple(sorted(c.axis(x, d) for d in axes))
     epsilon = float(np.finfo(np.float64).eps) if eps is None else float(eps)
     with named(c.where):
-        layer = RMSNorm(inside, _maybe(weight), epsilon)
+        layer = RMSNorm(inside, _maybe(weight), eps=epsilon)
     return c.add(layer, x)
 
 
