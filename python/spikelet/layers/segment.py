@@ -109,7 +109,8 @@ class Packed:
         add_source(core, self.stored.shape, self.stored.source)
         sizes = _given(self.stored.source.sizes)
         engine = _ENGINES[dtype](core, whole=False, records=[(0, what)], sizes=sizes)
-        _, (found,), _ = engine.run([self.bits], len(self), self.steps, 0, 1, None)
+        bits = np.ascontiguousarray(self.bits)
+        _, (found,), _ = engine.run([bits], len(self), self.steps, 0, 1, None)
         lead = found.shape[: 1 if what == "mean" else 2]
         decoded: NDArray[Any] = found.reshape(*lead, *self.shape)
         return decoded
