@@ -13,7 +13,8 @@ namespace py = pybind11;
 
 py::tuple shape_of(const Extent& e) { return py::make_tuple(e.channels, e.height, e.width); }
 
-py::array_t<double> array_of(std::vector<double> values, std::vector<py::ssize_t> shape = {}) {
+template <class T>
+py::array_t<T> array_of(std::vector<T> values, std::vector<py::ssize_t> shape = {}) {
   return to_array(std::move(values), std::move(shape));
 }
 
@@ -27,6 +28,9 @@ py::dict conv_of(const Conv& c, const Extent& in, const Extent& out) {
   d["dilation"] = py::make_tuple(c.dilation_y, c.dilation_x);
   d["padding"] = py::make_tuple(c.top, c.left);
   d["groups"] = c.groups;
+  d["is_flat"] = c.is_flat();
+  d["volume"] = py::make_tuple(c.kernel_depth, c.stride_z, c.dilation_z, c.front, c.in_depth,
+                               c.out_depth);
   d["in"] = shape_of(in);
   d["out"] = shape_of(out);
   return d;
@@ -68,6 +72,7 @@ py::dict windows_of(const Windows& w) {
   d["begin"] = w.begin;
   d["end"] = w.end;
   d["divisor"] = w.divisor;
+  d["step"] = w.step;
   return d;
 }
 
@@ -106,6 +111,59 @@ struct Kinds {
     d["shift"] = array_of(a.shift);
   }
   void operator()(const Flatten&) { named("flatten"); }
+  void operator()(const Gather& g) {
+    named("gather");
+    d["index"] = array_of(g.index);
+  }
+  void operator()(const Mix& m) {
+    named("mix");
+    d["begin"] = array_of(m.begin);
+    d["from"] = array_of(m.from);
+    d["weight"] = array_of(m.weight);
+  }
+  void operator()(const Constant& c) {
+    named("constant");
+    d["values"] = array_of(c.values);
+  }
+  void along(const char* kind, const Axis& axis) {
+    named(kind);
+    d["axis"] = py::make_tuple(axis.outer, axis.n, axis.inner);
+  }
+  void operator()(const Activation& a) {
+    named("activation");
+    d["function"] = a.function;
+    d["alpha"] = array_of(a.alpha);
+    d["beta"] = array_of(a.beta);
+  }
+  void operator()(const Binary& b) {
+    named("binary");
+    d["function"] = b.kind;
+    d["places"] = py::make_tuple(array_of(b.places[0]), array_of(b.places[1]));
+  }
+  void operator()(const MatMul& m) {
+    named("matmul");
+    d["sizes"] = py::make_tuple(m.rows, m.inner, m.columns);
+    d["matrices"] = py::make_tuple(array_of(m.first), array_of(m.second));
+  }
+  void operator()(const Softmax& s) {
+    along("softmax", s.axis);
+    d["logarithm"] = s.logarithm;
+  }
+  void operator()(const Normalise& n) {
+    along("normalise", n.axis);
+    d["centred"] = n.centred;
+    d["eps"] = n.eps;
+  }
+  void operator()(const LocalResponse& l) {
+    along("local_response", l.axis);
+    d["size"] = l.size;
+    d["parameters"] = py::make_tuple(l.alpha, l.beta, l.k);
+  }
+  void operator()(const Reduce& r) {
+    along("reduce", r.axis);
+    d["function"] = r.kind;
+  }
+  void operator()(const Foreign&) { named("foreign"); }
   void operator()(const Relu& r) {
     named("relu");
     d["upper"] = array_of(r.upper);
