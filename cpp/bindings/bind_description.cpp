@@ -5,6 +5,7 @@
 
 #include "array.hpp"
 #include "describe.hpp"
+#include "enums.hpp"
 
 namespace spikelet::layers {
 namespace {
@@ -13,8 +14,7 @@ namespace py = pybind11;
 
 py::tuple shape_of(const Extent& e) { return py::make_tuple(e.channels, e.height, e.width); }
 
-template <class T>
-py::array_t<T> array_of(std::vector<T> values, std::vector<py::ssize_t> shape = {}) {
+py::array_t<double> array_of(std::vector<double> values, std::vector<py::ssize_t> shape = {}) {
   return to_array(std::move(values), std::move(shape));
 }
 
@@ -28,9 +28,13 @@ py::dict conv_of(const Conv& c, const Extent& in, const Extent& out) {
   d["dilation"] = py::make_tuple(c.dilation_y, c.dilation_x);
   d["padding"] = py::make_tuple(c.top, c.left);
   d["groups"] = c.groups;
-  d["is_flat"] = c.is_flat();
-  d["volume"] = py::make_tuple(c.kernel_depth, c.stride_z, c.dilation_z, c.front, c.in_depth,
-                               c.out_depth);
+  // Of volumes, whose rows are (z, y).
+  d["kernel_depth"] = c.kernel_depth;
+  d["stride_z"] = c.stride_z;
+  d["dilation_z"] = c.dilation_z;
+  d["front"] = c.front;
+  d["in_depth"] = c.in_depth;
+  d["out_depth"] = c.out_depth;
   d["in"] = shape_of(in);
   d["out"] = shape_of(out);
   return d;
@@ -83,7 +87,10 @@ struct Kinds {
 
   void named(const char* kind) { d["kind"] = kind; }
 
-  void operator()(const Input&) { named("input"); }
+  void operator()(const Input& i) {
+    named("input");
+    d["form"] = i.form;
+  }
   void operator()(const Conv& c) {
     d = conv_of(c, graph[node.inputs[0]].shape, node.shape);
     named("conv");
@@ -111,63 +118,28 @@ struct Kinds {
     d["shift"] = array_of(a.shift);
   }
   void operator()(const Flatten&) { named("flatten"); }
+  void operator()(const Relu& r) {
+    named("relu");
+    d["upper"] = array_of(r.upper);
+    d["levels"] = r.levels;
+  }
   void operator()(const Gather& g) {
     named("gather");
-    d["index"] = array_of(g.index);
+    d["index"] = to_array(std::vector(g.index));
   }
   void operator()(const Mix& m) {
     named("mix");
-    d["begin"] = array_of(m.begin);
-    d["from"] = array_of(m.from);
+    d["begin"] = to_array(std::vector(m.begin));
+    d["from"] = to_array(std::vector(m.from));
     d["weight"] = array_of(m.weight);
   }
   void operator()(const Constant& c) {
     named("constant");
     d["values"] = array_of(c.values);
   }
-  void along(const char* kind, const Axis& axis) {
-    named(kind);
-    d["axis"] = py::make_tuple(axis.outer, axis.n, axis.inner);
-  }
-  void operator()(const Activation& a) {
-    named("activation");
-    d["function"] = a.function;
-    d["alpha"] = array_of(a.alpha);
-    d["beta"] = array_of(a.beta);
-  }
-  void operator()(const Binary& b) {
-    named("binary");
-    d["function"] = b.kind;
-    d["places"] = py::make_tuple(array_of(b.places[0]), array_of(b.places[1]));
-  }
-  void operator()(const MatMul& m) {
-    named("matmul");
-    d["sizes"] = py::make_tuple(m.rows, m.inner, m.columns);
-    d["matrices"] = py::make_tuple(array_of(m.first), array_of(m.second));
-  }
-  void operator()(const Softmax& s) {
-    along("softmax", s.axis);
-    d["logarithm"] = s.logarithm;
-  }
-  void operator()(const Normalise& n) {
-    along("normalise", n.axis);
-    d["centred"] = n.centred;
-    d["eps"] = n.eps;
-  }
-  void operator()(const LocalResponse& l) {
-    along("local_response", l.axis);
-    d["size"] = l.size;
-    d["parameters"] = py::make_tuple(l.alpha, l.beta, l.k);
-  }
-  void operator()(const Reduce& r) {
-    along("reduce", r.axis);
-    d["function"] = r.kind;
-  }
-  void operator()(const Foreign&) { named("foreign"); }
-  void operator()(const Relu& r) {
-    named("relu");
-    d["upper"] = array_of(r.upper);
-    d["levels"] = r.levels;
+  template <class Graded>
+  void operator()(const Graded&) {
+    named("graded");
   }
   void operator()(const Neuron& n) {
     named("neuron");

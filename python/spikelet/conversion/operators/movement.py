@@ -298,5 +298,5 @@ def pad(
         outside[tuple(slice(a, n - b) for n, (a, b) in inside)] = 0
         with named(c.where):
             layer = Affine(1.0, sample_of(c, outside, found))
-        return c.inner("value").add(layer, found)
+        return c.inner("filled").add(layer, found)
     return found
