@@ -23,8 +23,9 @@ from __future__ import annotations
 
 import io
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
@@ -297,18 +298,24 @@ def _akamaster_cifar(models: Path) -> Samples:
     return _cifar(IMAGENET_MEAN, IMAGENET_STD, models)
 
 
-def _imagenet(models: Path, prepare: Callable[[Any], NDArray[np.float32]]) -> Samples:
-    """Return the images of ImageNet, each ``[3, height, width]`` by `prepare` from a PIL image."""
+def imagenet(
+    models: Path, prepare: Callable[[Any], NDArray[np.float32]], which: Iterable[int] | None = None
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Return images of ImageNet, each as `prepare` makes it from a PIL image, and their labels."""
     from PIL import Image
 
     with np.load(models / "imagenet_1000.npz") as stored:
         jpeg, offsets, labels = stored["jpeg"], stored["offsets"], stored["labels"]
-    images = np.stack([
-        prepare(Image.open(io.BytesIO(jpeg[begin:end].tobytes())).convert("RGB"))
-        for begin, end in pairwise(offsets)
-    ])  # fmt: skip
+    which = list(range(len(labels)) if which is None else which)
+    files = [io.BytesIO(jpeg[offsets[i] : offsets[i + 1]].tobytes()) for i in which]
+    images = np.stack([prepare(Image.open(file).convert("RGB")) for file in files])
+    return images, labels[which].astype(np.int64)
+
+
+def _split_imagenet(prepare: Callable[[Any], NDArray[np.float32]], models: Path) -> Samples:
+    images, labels = imagenet(models, prepare)
     calibrates = np.arange(len(images)) % EVERY == 0
-    return Samples(images[calibrates], images[~calibrates], labels[~calibrates].astype(np.int64))
+    return Samples(images[calibrates], images[~calibrates], labels[~calibrates])
 
 
 def _caffe(image: Any) -> NDArray[np.float32]:
@@ -325,15 +332,17 @@ def _lite(image: Any) -> NDArray[np.float32]:
     return np.ascontiguousarray(((pixels - 127) / 128).transpose(2, 0, 1))
 
 
-def _tones(seed: int, count: int) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Return frames of harmonic tones in noise, ``[N, 1, 1024, 1]``, and their pitches in cents."""
+def tones(
+    seed: int, count: int, length: int = FRAME
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Return harmonic tones in noise, ``[N, length]`` of unit variance, and their pitches in cents."""
     rng = np.random.default_rng(seed)
     pitch = rng.uniform(1200 * np.log2(6.0), 1200 * np.log2(150.0), count)  # 60 Hz to 1500 Hz
     frequency = 10 * 2 ** (pitch / 1200)
     falloff, loudness = rng.uniform(0.5, 2.0, count), rng.uniform(20, 40, count)
     phases = rng.uniform(0, 2 * np.pi, (count, 12))
-    time = np.arange(FRAME) / RATE
-    sound = np.zeros((count, FRAME))
+    time = np.arange(length) / RATE
+    sound = np.zeros((count, length))
     for k in range(1, 13):
         audible = (k * frequency < RATE / 2) * k**-falloff
         angle = 2 * np.pi * k * frequency[:, None] * time + phases[:, k - 1 : k]
@@ -342,11 +351,13 @@ def _tones(seed: int, count: int) -> tuple[NDArray[np.float32], NDArray[np.float
     sound += rng.standard_normal(sound.shape) * level
     sound -= sound.mean(1, keepdims=True)
     sound /= sound.std(1, keepdims=True)
-    return sound.astype(np.float32)[:, None, :, None], pitch
+    return sound.astype(np.float32), pitch
 
 
 def _sounds(models: Path) -> Samples:  # noqa: ARG001
-    return Samples(_tones(1, 400)[0], *_tones(2, 1000))
+    calibration = tones(1, 400)[0]
+    test, pitch = tones(2, 1000)
+    return Samples(calibration[:, None, :, None], test[:, None, :, None], pitch)
 
 
 def cents(outputs: NDArray[Any]) -> NDArray[np.float64]:
@@ -361,7 +372,7 @@ NETWORKS = {
     "resnet20-akamaster": Network(_akamaster(3), _akamaster_cifar),
     "resnet56-akamaster": Network(_akamaster(9), _akamaster_cifar),
     "resnet20": Network(_resnet20, _own_cifar),
-    "squeezenet": Network(_squeezenet, lambda models: _imagenet(models, _caffe)),
-    "efficientnet-lite0": Network(_efficientnet_lite0, lambda models: _imagenet(models, _lite)),
+    "squeezenet": Network(_squeezenet, partial(_split_imagenet, _caffe)),
+    "efficientnet-lite0": Network(_efficientnet_lite0, partial(_split_imagenet, _lite)),
     "pitch": Network(_pitch, _sounds, outputs="pitch"),
 }

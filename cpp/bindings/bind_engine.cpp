@@ -11,6 +11,7 @@
 
 #include "array.hpp"
 #include "bindings.hpp"
+#include "describe.hpp"
 #include "enums.hpp"
 #include "layer_builder.hpp"
 #include "spikelet/layers/engine.hpp"
@@ -165,7 +166,14 @@ void bind_runner(py::module_& m, const char* name, const char* doc) {
            "Run `count` samples for `steps` steps, with an array for each input; means leave out "
            "the first `delay` steps. "
            "`keep_going(done)` is called occasionally and may stop the run. Returns the number of "
-           "samples done, the records, and spikes, additions and products of each node.");
+           "samples done, the records, and spikes, additions and products of each node.")
+      .def(
+          "describe",
+          [](const Runner<R>& runner) {
+            return described(runner.graph, runner.engine.describe());
+          },
+          "What is computed of each node, with the numbers of the engine: see "
+          "layers/description.hpp.");
 }
 
 }  // namespace

@@ -149,11 +149,19 @@ template <class C, class R>
 EventConv<C> event_conv(Kernel kernel, std::span<const R> amplitude, std::size_t block,
                         std::span<const R> scale = {});
 
+// The weights of an event_conv, as [out][in / groups][ky][kx].
+template <class C, class R>
+std::vector<double> event_weights(const Kernel& kernel, std::span<const R> amplitude,
+                                  std::span<const R> scale);
+
 // Whether a column walk can compute it; otherwise spikes are scattered.
 bool can_walk(const Kernel& kernel);
 
 // Two output rows of 16 channels as one of 32.
 Kernel paired(const Kernel& kernel);
+
+// One of the two rows, of so many channels.
+Kernel unpaired(const Kernel& kernel, std::size_t channels);
 
 // The block size at which a convolution is fastest.
 std::size_t best_block(const Kernel& kernel, std::size_t element_bytes);

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "spikelet/layers/description.hpp"
 #include "spikelet/layers/graph.hpp"
 
 namespace spikelet::layers {
@@ -86,6 +87,9 @@ class Engine {
   std::size_t run(const Batch<R>& batch, std::span<const Record<R>> records, int threads,
                   std::span<NodeCounts> counts,
                   const std::function<bool(std::size_t)>& keep_going = {}) const;
+
+  // What it computes, node by node.
+  std::vector<NodeDescription> describe() const;
 
   struct Plan;
 

@@ -43,13 +43,14 @@ def _aligned(c: Call, *xs: Operand) -> tuple[list[Data | Floats], Data]:
     n = max(ranks)
     data = [(v, n - r + v.axis) for v, r in zip(values, ranks, strict=True) if isinstance(v, Data)]
     axis = data[0][1]
-    if any(a != axis for _, a in data):
+    apart = any(a != axis for _, a in data)
+    if apart and c.batch > 1:
         shapes = ", ".join(str(c.tensor(v)) for v, _ in data)
         c.refuse(
             f"combines tensors of shapes {shapes}, in which the batch lies along different dimensions",
             "samples must stay apart: the first dimension of the input is the batch",
         )
-    merged = any(v.merged for v, _ in data)
+    merged = apart or any(v.merged for v, _ in data)
     if c.batch == 1:  # a constant with several entries in place of a batch of 1 widens the sample
         merged |= any(
             not isinstance(v, Data) and v.ndim >= n - axis and v.shape[v.ndim - n + axis] > 1

