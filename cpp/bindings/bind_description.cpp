@@ -5,6 +5,7 @@
 
 #include "array.hpp"
 #include "describe.hpp"
+#include "enums.hpp"
 
 namespace spikelet::layers {
 namespace {
@@ -27,6 +28,13 @@ py::dict conv_of(const Conv& c, const Extent& in, const Extent& out) {
   d["dilation"] = py::make_tuple(c.dilation_y, c.dilation_x);
   d["padding"] = py::make_tuple(c.top, c.left);
   d["groups"] = c.groups;
+  // Of volumes, whose rows are (z, y).
+  d["kernel_depth"] = c.kernel_depth;
+  d["stride_z"] = c.stride_z;
+  d["dilation_z"] = c.dilation_z;
+  d["front"] = c.front;
+  d["in_depth"] = c.in_depth;
+  d["out_depth"] = c.out_depth;
   d["in"] = shape_of(in);
   d["out"] = shape_of(out);
   return d;
@@ -68,6 +76,7 @@ py::dict windows_of(const Windows& w) {
   d["begin"] = w.begin;
   d["end"] = w.end;
   d["divisor"] = w.divisor;
+  d["step"] = w.step;
   return d;
 }
 
@@ -78,7 +87,10 @@ struct Kinds {
 
   void named(const char* kind) { d["kind"] = kind; }
 
-  void operator()(const Input&) { named("input"); }
+  void operator()(const Input& i) {
+    named("input");
+    d["form"] = i.form;
+  }
   void operator()(const Conv& c) {
     d = conv_of(c, graph[node.inputs[0]].shape, node.shape);
     named("conv");
@@ -110,6 +122,24 @@ struct Kinds {
     named("relu");
     d["upper"] = array_of(r.upper);
     d["levels"] = r.levels;
+  }
+  void operator()(const Gather& g) {
+    named("gather");
+    d["index"] = to_array(std::vector(g.index));
+  }
+  void operator()(const Mix& m) {
+    named("mix");
+    d["begin"] = to_array(std::vector(m.begin));
+    d["from"] = to_array(std::vector(m.from));
+    d["weight"] = array_of(m.weight);
+  }
+  void operator()(const Constant& c) {
+    named("constant");
+    d["values"] = array_of(c.values);
+  }
+  template <class Graded>
+  void operator()(const Graded&) {
+    named("graded");
   }
   void operator()(const Neuron& n) {
     named("neuron");

@@ -1,4 +1,4 @@
-/* The place of the lowest set bit. */
+/* The place of the lowest bit of a byte that is set. */
 static int lowest_bit(unsigned bits) {
 #if defined(__GNUC__)
   return __builtin_ctz(bits);
