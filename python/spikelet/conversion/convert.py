@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
@@ -22,7 +23,7 @@ from spikelet.conversion.methods import METHODS, Options, make
 from spikelet.conversion.pools import pool_parts
 from spikelet.conversion.selection import Score, best, score
 from spikelet.conversion.streaming import fit_layers
-from spikelet.layers import Layer, ReLU
+from spikelet.layers import Graded, Layer, ReLU
 from spikelet.layers.graph import Graph
 from spikelet.layers.inputs import present
 from spikelet.layers.spiking_model import SpikingModel
@@ -130,7 +131,7 @@ def convert(
     Warns
     -----
     UserWarning
-        If `calibration` holds integers above 1, such as bytes of images.
+        If `calibration` holds integers above 1, such as bytes of images; if no layer of the ANN can spike.
     """
     where = "convert"
     inputs = calibration_inputs(where, calibration)
@@ -145,8 +146,7 @@ def convert(
     graph = pool_parts(fold(_read(ann, inputs)))
     names = [n.name for n in graph if isinstance(n.layer, ReLU)]
     kept = _kept(where, keep, names)
-    if not set(names) - kept:
-        fail(where, "ann", names, "must have a ReLU that becomes spiking", got="only the ReLUs")
+    _check_spiking(where, graph, names, kept)
     scale = max(float(np.abs(x).max()) for x in inputs)
     analog = SpikingModel(graph, dtype=dtype, threads=threads)
     given = dict(zip(graph.inputs, inputs, strict=True))
@@ -193,7 +193,7 @@ class _Work:
         """Return the model of the best candidate."""
         several = len(found) > 1
         again = several and is_small(self.cal)
-        sites = sum(1 for n in self.cal.graph if isinstance(n.layer, ReLU)) - len(self.cal.kept)
+        sites = sum(isinstance(n.layer, ReLU) for n in self.cal.graph) - len(self.cal.kept)
         with _watching(progress, sites * (len(found) + again)) as watch:
             if not several:
                 return self._finished(found[0], self._fitted(found[0], self.cal, watch), {})
@@ -253,6 +253,18 @@ def _read(ann: Any, inputs: Sequence[Floats]) -> Graph:
             raise ValueError(f"{error}; {hint}") from None
         raise
     return graph
+
+
+def _check_spiking(where: str, graph: Graph, names: list[str], kept: frozenset[str]) -> None:
+    if set(names) - kept:
+        return
+    graded = [n.name for n in graph if isinstance(n.layer, Graded)]
+    if names or not graded:
+        fail(where, "ann", names, "must have a ReLU that becomes spiking", got="only the ReLUs")
+    warnings.warn(
+        f"{where}: ann has no ReLU, so that no layer spikes: {len(graded)} layers such as '{graded[0]}' send graded values",
+        stacklevel=3,
+    )
 
 
 def _kept(

@@ -69,7 +69,8 @@ class Site:
         self.threads = cal.threads
         self.coded = bool(cal.coded)
         self.depth = stages.depths[name]
-        self.last = max(stages.depths[n] for n, k in stages.sites.items() if k == "neuron")
+        neurons = [n for n, kind in stages.sites.items() if kind == "neuron"]
+        self.last = max((stages.depths[n] for n in neurons), default=0)
         self._cal, self._stages, self._ann, self._snn = cal, stages, ann, snn
 
     @property
