@@ -46,7 +46,7 @@ def fit_layers(
     stages = plan(cal.graph, spiking_names(cal, method), frozenset(cal.coded))
     ann = Activity(cal.graph, 1, cal.threads, cal.inputs, {})
     constants = {k: v for k, v in cal.inputs.items() if k not in cal.coded}
-    snn = Activity(cal.graph, cal.steps, cal.threads, constants, cal.coded)
+    snn = Activity(cal.graph, cal.steps, cal.threads, constants, cal.coded, method.sizes)
     changes: dict[str, Layer] = {}
     for node in cal.graph:
         name = node.name
