@@ -114,7 +114,9 @@ class Activity:
         values = self._stored[name]
         if name in self._sequences:
             return np.ascontiguousarray(values[:, samples])
-        return values[samples] if isinstance(values, Packed) else np.ascontiguousarray(values[samples])
+        return (
+            values[samples] if isinstance(values, Packed) else np.ascontiguousarray(values[samples])
+        )
 
     def _mean_stored(self, name: str, samples: slice) -> Floats:
         values = self._part(name, samples)

@@ -229,7 +229,10 @@ class _Work:
         )
 
     def _finished(
-        self, candidate: Candidate, changes: Mapping[str, Layer], scores: Mapping[str, Mapping[str, float]]
+        self,
+        candidate: Candidate,
+        changes: Mapping[str, Layer],
+        scores: Mapping[str, Mapping[str, float]],
     ) -> ConvertedModel:
         """Return a model that was fitted to all inputs, with the delay that suits these."""
         model = self._model(candidate, changes, scores=scores)

@@ -102,7 +102,9 @@ class Site:
         """Return the names of the nodes that feed a node."""
         return self._cal.graph[name].inputs
 
-    def place(self, samples: int | None = None, positions: int | None = None, tag: int = 0) -> Place:
+    def place(
+        self, samples: int | None = None, positions: int | None = None, tag: int = 0
+    ) -> Place:
         """Return evenly spaced samples, and positions drawn without replacement; the same ones at each call.
 
         Parameters

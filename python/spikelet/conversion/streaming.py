@@ -77,7 +77,9 @@ def _activations(ann: Activity, name: str, site: Site | None) -> Floats:
     """Return what a node of the ANN sends, [N, ...]."""
     if site is None or site.held is None:
         return ann.mean(name)
-    values = site.target() if (layer := ann.graph[name].layer) is site.layer else layer.of(site.held)
+    values = (
+        site.target() if (layer := ann.graph[name].layer) is site.layer else layer.of(site.held)
+    )
     return values.reshape(len(values), *site.shape)
 
 

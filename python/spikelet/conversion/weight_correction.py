@@ -88,9 +88,7 @@ def _rows(
         yield np.concatenate(columns, axis=1, dtype=np.float64), wanted
 
 
-def _unfold(
-    layer: Conv2d | Linear, x: Floats, positions: NDArray[np.int64] | None
-) -> Floats:
+def _unfold(layer: Conv2d | Linear, x: Floats, positions: NDArray[np.int64] | None) -> Floats:
     """Return the inputs of output positions, [samples x positions, inputs x kernel]."""
     if isinstance(layer, Linear):
         return x.reshape(len(x), -1)
