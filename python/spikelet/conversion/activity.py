@@ -111,7 +111,7 @@ class Activity:
         return np.asarray(self._run(name, "mean", 1, changes, values))
 
     def _part(self, name: str, samples: slice) -> Value:
-        values = self._stored[name]
+        values: Any = self._stored[name]
         if name in self._sequences:
             return np.ascontiguousarray(values[:, samples])
         return (
@@ -119,7 +119,7 @@ class Activity:
         )
 
     def _mean_stored(self, name: str, samples: slice) -> Floats:
-        values = self._part(name, samples)
+        values: Any = self._part(name, samples)
         if name in self._sequences:
             return np.average(values, 0, self._sizes).astype(np.float32)
         return values.mean() if isinstance(values, Packed) else values

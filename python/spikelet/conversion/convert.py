@@ -35,6 +35,7 @@ _HELD_OUT = 5  # one sample of so many is held out to choose between methods
 _FEWEST = 10  # with fewer samples, none is held out
 
 Watch: TypeAlias = Callable[[str], None]
+Progress: TypeAlias = bool | Callable[[int, int, str], Any]
 
 
 def convert(
@@ -52,7 +53,7 @@ def convert(
     seed: int = 0,
     dtype: Literal["float32", "float64", "int16"] = "float32",
     threads: int | None = None,
-    progress: bool | Callable[[int, int, str], Any] = False,
+    progress: Progress = False,
 ) -> ConvertedModel:
     """Convert a trained ANN to a spiking network.
 
@@ -187,9 +188,7 @@ class _Work:
     delay: int | None
     seed: int
 
-    def best(
-        self, found: Sequence[Candidate], progress: bool | Callable[[int, int, str], Any]
-    ) -> ConvertedModel:
+    def best(self, found: Sequence[Candidate], progress: Progress) -> ConvertedModel:
         """Return the model of the best candidate."""
         several = len(found) > 1
         again = several and is_small(self.cal)
@@ -291,21 +290,19 @@ def _split(cal: Calibration) -> tuple[Calibration, Calibration]:
 
 
 @contextlib.contextmanager
-def _watching(progress: bool | Callable[[int, int, str], Any], total: int) -> Iterator[Watch]:
+def _watching(progress: Progress, total: int) -> Iterator[Watch]:
     """Yield a function that takes the name of each layer before it is fitted."""
     if not progress:
         yield lambda _name: None
         return
-    with contextlib.ExitStack() as stack:
-        report = progress
-        if not callable(report):
-            report = stack.enter_context(_progress.layers("converting"))
-        done = 0
+    done = 0
 
-        def watch(name: str) -> None:
-            nonlocal done
-            report(done, total, name)
-            done += 1
+    def watch(name: str) -> None:
+        nonlocal done
+        report(done, total, name)
+        done += 1
 
+    bar: Any = contextlib.nullcontext(progress)
+    with bar if callable(progress) else _progress.layers("converting") as report:
         yield watch
         report(total, total, "")

@@ -39,7 +39,8 @@ _SHARES = np.geomspace(
     0.3, 1.1, 8
 )  # candidates for a threshold, relative to the largest activation
 _SHIFTS = 2  # number of corrections of the mean
-_VALUES = 2 << 20  # currents that are kept
+_VALUES = 4 << 20  # currents that are kept
+_TARGETS = 8 << 20  # activations from which the greatest is taken
 _FEWEST = 128  # samples, of which only some positions are taken if all would be too many
 
 
@@ -97,9 +98,11 @@ class Fitted(Method):
         make = _predictive(currents, z, window) if predictive else _shifted(self.neuron, site.steps)
 
         def response(layer: Neuron) -> Floats:
-            return SpikingModel([layer], threads=site.threads).run(currents).output
+            result = SpikingModel([layer], threads=site.threads).run(currents)
+            return np.asarray(result.output)
 
-        greatest = usable(np.quantile(_rows(target), 0.9999, axis=1))
+        many = site.place(positions=max(1, _TARGETS // (site.count * site.shape[0])))
+        greatest = usable(np.quantile(_rows(site.target(many)), 0.9999, axis=1))
         best, least = greatest.copy(), np.full(len(greatest), np.inf)
         shift = np.zeros(len(greatest))
         for share in _SHARES:

@@ -186,7 +186,8 @@ class Site:
             replaced = {**(changes or {}), self.name: neuron}
             return self._rows(self._snn.run(self.name, "mean", place.samples, replaced))
         currents = self.currents(place, changes)
-        return SpikingModel([neuron], threads=self.threads).run(currents).output
+        result = SpikingModel([neuron], threads=self.threads).run(currents)
+        return np.asarray(result.output)
 
     @cached_property
     def held(self) -> Floats | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -77,10 +78,8 @@ def _activations(ann: Activity, name: str, site: Site | None) -> Floats:
     """Return what a node of the ANN sends, [N, ...]."""
     if site is None or site.held is None:
         return ann.mean(name)
-    values = (
-        site.target() if (layer := ann.graph[name].layer) is site.layer else layer.of(site.held)
-    )
-    return values.reshape(len(values), *site.shape)
+    layer: Any = ann.graph[name].layer
+    return np.asarray(layer.of(site.held)).reshape(site.count, *site.shape)
 
 
 def _check_activity(where: str, site: Site) -> None:

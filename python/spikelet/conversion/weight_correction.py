@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -32,8 +33,9 @@ def correct_weights(site: Site) -> dict[str, Layer]:
     dict of str to Layer
         The corrected layers by name; may be empty.
     """
-    names = [n for n in site.linear if _of_one_group(site.layer_of(n))]
-    layers = [site.layer_of(n) for n in names]
+    found = {n: site.layer_of(n) for n in site.linear}
+    names = [n for n in site.linear if _of_one_group(found[n])]
+    layers: list[Any] = [found[n] for n in names]
     sizes = [_features(layer) for layer in layers]
     twice = len(set(names)) < len(names)  # a layer that is added to itself
     if not names or twice or sum(sizes) > _FEATURES or site.exact:
@@ -99,5 +101,6 @@ def _unfold(layer: Conv2d | Linear, x: Floats, positions: NDArray[np.int64] | No
     windows = sliding_window_view(padded, (dy * (kh - 1) + 1, dx * (kw - 1) + 1), axis=(2, 3))
     windows = windows[:, :, ::sy, ::sx, ::dy, ::dx].transpose(0, 2, 3, 1, 4, 5)
     if positions is not None:
-        windows = windows[:, *np.unravel_index(positions, windows.shape[1:3])]
+        rows, columns = np.unravel_index(positions, windows.shape[1:3])
+        windows = windows[:, rows, columns]
     return np.ascontiguousarray(windows).reshape(-1, _features(layer))
