@@ -11,6 +11,7 @@
 
 #include "array.hpp"
 #include "bindings.hpp"
+#include "describe.hpp"
 #include "enums.hpp"
 #include "layer_builder.hpp"
 #include "spikelet/layers/engine.hpp"
@@ -146,12 +147,33 @@ void bind_runner(py::module_& m, const char* name, const char* doc) {
            py::arg("whole"), py::arg("records"),
            "An engine that records the given quantities of nodes. whole: weights between spiking "
            "layers are rounded to 16 bits.")
+      .def(
+          "form", [](const Runner<R>& r, std::size_t node) { return r.engine.form(node); },
+          py::arg("node"), "How the values of a node are held.")
+      .def(
+          "packed_input",
+          [](const Runner<R>& r, std::size_t node) {
+            Input input = r.engine.packed_input(node);
+            return py::make_tuple(to_array(std::move(input.amplitude)), input.is_signed,
+                                  input.differential, input.levels);
+          },
+          py::arg("node"),
+          "What `LayerGraph.input` needs to take the packed spikes of a node: amplitude, "
+          "is_signed, "
+          "differential and levels.")
       .def("run", &Runner<R>::run, py::arg("inputs"), py::arg("count"), py::arg("steps"),
            py::arg("delay"), py::arg("threads"), py::arg("keep_going"),
            "Run `count` samples for `steps` steps, with an array for each input; means leave out "
            "the first `delay` steps. "
            "`keep_going(done)` is called occasionally and may stop the run. Returns the number of "
-           "samples done, the records, and spikes, additions and products of each node.");
+           "samples done, the records, and spikes, additions and products of each node.")
+      .def(
+          "describe",
+          [](const Runner<R>& runner) {
+            return described(runner.graph, runner.engine.describe());
+          },
+          "What is computed of each node, with the numbers of the engine: see "
+          "layers/description.hpp.");
 }
 
 }  // namespace
@@ -291,6 +313,13 @@ void bind_engine(py::module_& m) {
           "threshold. pace and limit [steps, channels] of predictive neurons, else empty.")
       .def(
           "__len__", [](Builder& b) { return b.graph.brief()->size(); }, "The number of nodes.")
+      .def(
+          "shape",
+          [](Builder& b, std::size_t node) {
+            const Extent e = b.graph.brief()->at(node).shape;
+            return Shape{e.channels, e.height, e.width};
+          },
+          py::arg("node"), "Channels, height and width of a node.")
       .def(
           "dense_operations",
           [](Builder& b, std::size_t node) {

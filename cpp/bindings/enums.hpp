@@ -102,6 +102,18 @@ struct EnumTable<layers::InputForm> {
 };
 
 template <>
+struct EnumTable<layers::Form> {
+  using E = layers::Form;
+  static constexpr const char* name = "Form";
+  static constexpr const char* doc =
+      "How the values of a node of a layered network are held: one array for all steps, one for "
+      "each, spikes, or a linear function of spikes.";
+  static constexpr auto members =
+      std::to_array<Enumerator<E>>({SPIKELET_MEMBER(constant), SPIKELET_MEMBER(sequence),
+                                    SPIKELET_MEMBER(spikes), SPIKELET_MEMBER(current)});
+};
+
+template <>
 struct EnumTable<layers::What> {
   using E = layers::What;
   static constexpr const char* name = "Quantity";

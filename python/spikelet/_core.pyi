@@ -62,6 +62,12 @@ class InputForm(enum.IntEnum):
     spikes = 2
     packed = 3
 
+class Form(enum.IntEnum):
+    constant = 0
+    sequence = 1
+    spikes = 2
+    current = 3
+
 class Quantity(enum.IntEnum):
     spikes = 0
     potential = 1
@@ -613,6 +619,7 @@ class LayerGraph:
         limit: npt.ArrayLike,
     ) -> int: ...
     def __len__(self) -> int: ...
+    def shape(self, node: int) -> _Shape: ...
     def dense_operations(self, node: int) -> int: ...
 
 class _LayerEngine(Generic[_R]):
@@ -622,6 +629,8 @@ class _LayerEngine(Generic[_R]):
         whole: bool,
         records: Sequence[tuple[int, Quantity | str]],
     ) -> None: ...
+    def form(self, node: int) -> Form: ...
+    def packed_input(self, node: int) -> tuple[_Floats, bool, bool, int]: ...
     def run(
         self,
         inputs: Sequence[npt.NDArray[_R] | npt.NDArray[np.int8] | npt.NDArray[np.uint8]],
@@ -635,6 +644,7 @@ class _LayerEngine(Generic[_R]):
         list[npt.NDArray[_R] | npt.NDArray[np.int8] | npt.NDArray[np.uint8]],
         npt.NDArray[np.uint64],
     ]: ...
+    def describe(self) -> list[dict[str, Any]]: ...
 
 class LayerEngine32(_LayerEngine[np.float32]): ...
 class LayerEngine64(_LayerEngine[np.float64]): ...

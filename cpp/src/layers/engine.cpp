@@ -5,6 +5,7 @@
 #include <atomic>
 #include <mutex>
 #include <stdexcept>
+#include <string>
 
 #include "layers/sample_run.hpp"
 #include "spikelet/core/cpu.hpp"
@@ -72,6 +73,25 @@ template <class R>
 Engine<R>::~Engine() = default;
 template <class R>
 Engine<R>::Engine(Engine&&) noexcept = default;
+
+template <class R>
+Form Engine<R>::form(std::size_t node) const {
+  return plan_->nodes.at(node).form;
+}
+
+template <class R>
+Input Engine<R>::packed_input(std::size_t node) const {
+  const NodePlan<R>& plan = plan_->nodes.at(node);
+  if (plan.form != Form::spikes) {
+    throw std::invalid_argument("node " + std::to_string(node) + " sends no spikes");
+  }
+  Input input{InputForm::packed, {}, plan.planes > 1, plan.differential};
+  input.levels = std::max(static_cast<int>(plan.planes) / 2, 1);
+  input.amplitude.assign(
+      plan.amplitude.begin(),
+      plan.amplitude.begin() + static_cast<std::ptrdiff_t>(plan.layout.channels));
+  return input;
+}
 
 template <class R>
 std::size_t Engine<R>::packed_size(std::size_t node, std::size_t steps) const {

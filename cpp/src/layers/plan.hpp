@@ -15,10 +15,6 @@
 
 namespace spikelet::layers {
 
-// constant: one array for all steps. sequence: one array per step. spikes: bits. current: a linear
-// function of spikes, stored as one array per step only if needed.
-enum class Form { constant, sequence, spikes, current };
-
 // How a sample is stored: [height][width][pixel], pixel = channels, padded.
 struct Layout {
   std::size_t height, width, channels, pixel;
@@ -153,11 +149,19 @@ template <class C, class R>
 EventConv<C> event_conv(Kernel kernel, std::span<const R> amplitude, std::size_t block,
                         std::span<const R> scale = {});
 
+// The weights of an event_conv, as [out][in / groups][ky][kx].
+template <class C, class R>
+std::vector<double> event_weights(const Kernel& kernel, std::span<const R> amplitude,
+                                  std::span<const R> scale);
+
 // Whether a column walk can compute it; otherwise spikes are scattered.
 bool can_walk(const Kernel& kernel);
 
 // Two output rows of 16 channels as one of 32.
 Kernel paired(const Kernel& kernel);
+
+// One of the two rows, of so many channels.
+Kernel unpaired(const Kernel& kernel, std::size_t channels);
 
 // The block size at which a convolution is fastest.
 std::size_t best_block(const Kernel& kernel, std::size_t element_bytes);

@@ -14,6 +14,15 @@ double weight_of(const Kernel& k, std::size_t out, std::size_t in, std::size_t k
   return c.weights[((out * per_group + in) * c.kernel_height + ky) * c.kernel_width + kx];
 }
 
+// The weight from an input channel to an output of its group, as spikes add it.
+template <class C, class R>
+C event_weight(const Kernel& k, std::size_t out, std::size_t in, std::size_t ky, std::size_t kx,
+               std::span<const R> amplitude, std::span<const R> scale) {
+  const std::size_t per_group = k.in.channels / k.conv.groups;
+  const R w = static_cast<R>(weight_of(k, out, in % per_group, ky, kx)) * amplitude[in];
+  return static_cast<C>(scale.empty() ? w : std::nearbyint(w * scale[out % scale.size()]));
+}
+
 std::vector<std::uint32_t> axis_fan_out(std::size_t in, std::size_t out, std::size_t kernel,
                                         std::size_t stride, std::size_t dilation,
                                         std::size_t before) {
@@ -155,6 +164,43 @@ Kernel paired(const Kernel& k) {
   return both;
 }
 
+Kernel unpaired(const Kernel& k, std::size_t channels) {
+  const Conv& c = k.conv;
+  Kernel one = k;
+  one.out.channels = channels;
+  one.conv.stride_y = c.stride_y / 2;
+  one.conv.kernel_height = c.kernel_height - one.conv.stride_y;
+  one.conv.weights.clear();
+  for (std::size_t o = 0; o < channels; ++o) {
+    for (std::size_t i = 0; i < k.in.channels; ++i) {
+      for (std::size_t ky = 0; ky < one.conv.kernel_height; ++ky) {
+        for (std::size_t kx = 0; kx < c.kernel_width; ++kx) {
+          one.conv.weights.push_back(weight_of(k, o, i, ky, kx));
+        }
+      }
+    }
+  }
+  return one;
+}
+
+template <class C, class R>
+std::vector<double> event_weights(const Kernel& k, std::span<const R> amplitude,
+                                  std::span<const R> scale) {
+  const std::size_t out = k.out.channels / k.conv.groups, in = k.in.channels / k.conv.groups;
+  std::vector<double> weights;
+  for (std::size_t o = 0; o < k.out.channels; ++o) {
+    for (std::size_t i = 0; i < in; ++i) {
+      for (std::size_t ky = 0; ky < k.conv.kernel_height; ++ky) {
+        for (std::size_t kx = 0; kx < k.conv.kernel_width; ++kx) {
+          weights.push_back(static_cast<double>(
+              event_weight<C, R>(k, o, o / out * in + i, ky, kx, amplitude, scale)));
+        }
+      }
+    }
+  }
+  return weights;
+}
+
 template <class C, class R>
 EventConv<C> event_conv(Kernel k, std::span<const R> amplitude, std::size_t block,
                         std::span<const R> scale) {
@@ -171,11 +217,7 @@ EventConv<C> event_conv(Kernel k, std::span<const R> amplitude, std::size_t bloc
   const auto weight = [&](std::size_t o, std::size_t i, std::size_t ky, std::size_t kx) {
     const std::size_t per_group = k.in.channels / c.groups;
     const bool there = o < k.out.channels && o / (k.out.channels / c.groups) == i / per_group;
-    if (!there) {
-      return C{};
-    }
-    const R w = static_cast<R>(weight_of(k, o, i % per_group, ky, kx)) * amplitude[i];
-    return static_cast<C>(scale.empty() ? w : std::nearbyint(w * scale[o % scale.size()]));
+    return there ? event_weight<C, R>(k, o, i, ky, kx, amplitude, scale) : C{};
   };
   if (!conv.walked) {
     conv.block_size = c.kernel_height * c.kernel_width * k.in.channels * block;
@@ -242,6 +284,14 @@ EventConv<C> event_conv(Kernel k, std::span<const R> amplitude, std::size_t bloc
 
 template DenseConv<float> dense_conv(const Kernel&);
 template DenseConv<double> dense_conv(const Kernel&);
+#define SPIKELET_EVENT_WEIGHTS(C, R) \
+  template std::vector<double> event_weights<C, R>(const Kernel&, std::span<const R>, \
+                                                   std::span<const R>);
+SPIKELET_EVENT_WEIGHTS(float, float)
+SPIKELET_EVENT_WEIGHTS(double, double)
+SPIKELET_EVENT_WEIGHTS(Short, float)
+SPIKELET_EVENT_WEIGHTS(Short, double)
+#undef SPIKELET_EVENT_WEIGHTS
 template EventConv<float> event_conv(Kernel, std::span<const float>, std::size_t,
                                      std::span<const float>);
 template EventConv<double> event_conv(Kernel, std::span<const double>, std::size_t,

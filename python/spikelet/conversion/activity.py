@@ -10,12 +10,12 @@ import numpy as np
 from spikelet.conversion.calibration import Floats
 from spikelet.layers import Layer
 from spikelet.layers.graph import Graph
-from spikelet.layers.segment import Packed, Segment
-from spikelet.layers.segment import Stored as Form
+from spikelet.layers.segment import Packed, Segment, Stored
+from spikelet.layers.to_core import Source
 
 __all__ = ["Activity"]
 
-Stored: TypeAlias = "Floats | Packed"  # constants [N, ...], a sequence [T, N, ...], or spikes
+Value: TypeAlias = "Floats | Packed"  # constants [N, ...], a sequence [T, N, ...], or spikes
 
 
 class Activity:
@@ -43,22 +43,32 @@ class Activity:
         self.graph = graph
         self.steps = steps
         self.threads = threads
-        self._stored: dict[str, Stored] = {**constants, **sequences}
-        self._sequences = frozenset(sequences)
+        self._stored: dict[str, Value] = {**constants, **sequences}
+        self._sequences = set(sequences)
 
     def change(self, changes: Mapping[str, Layer]) -> None:
         """Replace layers, for all values that are computed from now on."""
         if changes:
             self.graph = self.graph.replaced(changes)
 
-    def store(self, name: str, values: Stored) -> None:
-        """Store constants [N, ...] or spikes of a node."""
+    def store(self, name: str, values: Floats) -> None:
+        """Store constants of a node, [N, ...]."""
         self._stored[name] = values
+
+    def store_spikes(self, name: str) -> None:
+        """Run a neuron, or a pool behind one, and store its spikes."""
+        values = self._values(name, slice(None))
+        if self._segment(name, "mean", self.steps, None, values).form(name) == "spikes":
+            self._stored[name] = self.run(name, "packed")
+        else:  # the pool of a code for which there are no spikes
+            self._stored[name] = self.run(name, "value")
+            self._sequences.add(name)
 
     def drop(self, names: Iterable[str]) -> None:
         """Forget stored values."""
         for name in names:
             self._stored.pop(name, None)
+            self._sequences.discard(name)
 
     def run(
         self,
@@ -78,8 +88,11 @@ class Activity:
         changes : mapping of str to Layer, optional
             Layers to replace for this run.
         """
-        values = {key: self._part(key, samples) for key in self._sources(name)}
+        values = self._values(name, samples)
         return self._run(name, what, self.steps, changes, values)
+
+    def _values(self, name: str, samples: slice) -> dict[str, Value]:
+        return {key: self._part(key, samples) for key in self._sources(name)}
 
     def mean(
         self, name: str, samples: slice = slice(None), changes: Mapping[str, Layer] | None = None
@@ -93,7 +106,7 @@ class Activity:
         values = {key: self._mean_stored(key, samples) for key in self._sources(name)}
         return np.asarray(self._run(name, "mean", 1, changes, values))
 
-    def _part(self, name: str, samples: slice) -> Stored:
+    def _part(self, name: str, samples: slice) -> Value:
         values = self._stored[name]
         if name in self._sequences:
             return np.ascontiguousarray(values[:, samples])
@@ -124,17 +137,27 @@ class Activity:
     def _run(
         self,
         name: str,
-        what: Any,
+        what: str,
         steps: int,
         changes: Mapping[str, Layer] | None,
-        values: Mapping[str, Stored],
+        values: Mapping[str, Value],
     ) -> Any:
-        graph = self.graph.replaced(changes) if changes else self.graph
-        graph = graph.between(list(values), [name])
-        forms = {key: self._form(key, value, steps) for key, value in values.items()}
-        return Segment(graph, forms, [(name, what)], steps).run(values, self.threads)[name, what]
+        segment = self._segment(name, what, steps, changes, values)
+        return segment.run(values, self.threads)[name, what]
 
-    def _form(self, name: str, values: Stored, steps: int) -> Form:
+    def _segment(
+        self,
+        name: str,
+        what: str,
+        steps: int,
+        changes: Mapping[str, Layer] | None,
+        values: Mapping[str, Value],
+    ) -> Segment:
+        graph = self.graph.replaced(changes) if changes else self.graph
+        forms = {key: self._form(key, value, steps) for key, value in values.items()}
+        return Segment(graph.between(list(values), [name]), forms, [(name, what)], steps)
+
+    def _form(self, name: str, values: Value, steps: int) -> Stored:
         if name in self._sequences and steps > 1:
-            return Form(values.shape[2:], "sequence")
-        return Form.of(values, steps)
+            return Stored(values.shape[2:], Source("sequence"))
+        return Stored.of(values)

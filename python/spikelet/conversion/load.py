@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from spikelet._util.checks import fail
-from spikelet.conversion.building import input_shape
+from spikelet.conversion.building import input_shapes
 from spikelet.conversion.from_onnx import read_onnx
 from spikelet.conversion.from_torch import read_torch
 from spikelet.layers import Layer
@@ -17,15 +17,18 @@ from spikelet.layers.graph import Graph
 __all__ = ["read"]
 
 
-def read(ann: Any, example_shape: Iterable[int]) -> Graph:
+def read(ann: Any, example_shape: Any, *, analog: Collection[str] = ()) -> Graph:
     """Read an ANN from any supported source.
 
     Parameters
     ----------
     ann : torch.nn.Module, path of an .onnx file, onnx.ModelProto, Graph or sequence
         Items of a sequence are layers of `sl.layers`, or ``(name, layer, inputs)``.
-    example_shape : tuple of int
-        Shape of one sample, without the batch: ``(3, 32, 32)``.
+    example_shape : tuple of int, or several
+        Shape of one sample, without the batch: ``(3, 32, 32)``. For several inputs a sequence of shapes, or a mapping of
+        their names to shapes.
+    analog : collection of str
+        Names of layers that may stay in their own framework if no layer of `sl.layers` computes them.
 
     Returns
     -------
@@ -41,11 +44,11 @@ def read(ann: Any, example_shape: Iterable[int]) -> Graph:
     ImportError
         If PyTorch or onnx is required but not installed; the message names the extra to install.
     """
-    shape = input_shape("read", example_shape)
+    shape = input_shapes("read", example_shape)
     # A module or a model exists only if its package has been imported.
     torch, onnx = sys.modules.get("torch"), sys.modules.get("onnx")
     if torch is not None and isinstance(ann, torch.nn.Module):
-        return read_torch(ann, shape)
+        return read_torch(ann, shape, analog=analog)
     if onnx is not None and isinstance(ann, onnx.ModelProto):
         return read_onnx(ann, shape)[0]
     if isinstance(ann, str | os.PathLike):

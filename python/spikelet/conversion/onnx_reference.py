@@ -1,74 +1,228 @@
-"""The values of all nodes of an ONNX model, by ONNX's reference implementation."""
+"""The values and shapes of one operation, by ONNX's reference implementation and shape inference."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
 
-__all__ = ["evaluated"]
+from spikelet.conversion.building import ERRORS
+from spikelet.conversion.onnx_operation import Operation
+from spikelet.layers import Shape
 
-_FIRST_TRAINING_MODE = 14  # of BatchNormalization
+__all__ = ["Reference"]
+
+_PART = 1 << 22  # values of the windows of a convolution that are held at a time
+_SLOW = frozenset({"Resize", "LpPool", "AveragePool", "MaxPool", "ConvTranspose", "LRN"})
 
 
-def evaluated(model: Any, opset: int, inputs: dict[str, Any]) -> list[Any]:
-    """Return the outputs of a model.
+class Reference:
+    """Evaluates operations, and infers their shapes.
 
     Parameters
     ----------
-    model : onnx.ModelProto
-    opset : int
-        Version of its operators.
-    inputs : dict of arrays
+    onnx : module
+    version : int
+        Version of ONNX's own operators.
+    domains : mapping of str to int
+        Versions of other domains.
     """
-    from onnx.reference import ReferenceEvaluator  # noqa: PLC0415  # only where it is used
 
-    with np.errstate(all="ignore"):  # values that are not finite are reported later
-        found: list[Any] = ReferenceEvaluator(model, new_ops=_mended(opset)).run(None, inputs)
-    return found
+    def __init__(self, onnx: Any, version: int, domains: dict[str, int]) -> None:
+        self._onnx = onnx
+        self._version = min(version, onnx.defs.onnx_opset_version())
+        self._opsets = [onnx.helper.make_opsetid("", self._version)]
+        self._opsets += [onnx.helper.make_opsetid(d, v) for d, v in domains.items()]
+        self._mended = _mended()
+
+    def schema(self, operation: Operation) -> Any | None:
+        """Return the definition of an operator, or None if ONNX has none."""
+        defs = self._onnx.defs
+        try:
+            return defs.get_schema(operation.kind, self._version, operation.domain)
+        except defs.SchemaError:
+            pass
+        try:  # an operator of a later version, into which an older one was translated
+            return defs.get_schema(operation.kind, operation.domain)
+        except defs.SchemaError:
+            return None
+
+    def shapes(
+        self, operation: Operation, inputs: Sequence[Any], outside: dict[str, NDArray[Any]]
+    ) -> dict[str, tuple[Shape | None, int]]:
+        """Return the shape (None if unknown) and the type of each output.
+
+        Parameters
+        ----------
+        operation : Operation
+        inputs : sequence
+            The shape of an input, or its value, or None.
+        outside : dict of arrays
+            Constants by name, for the body of a control flow operation.
+
+        Raises
+        ------
+        ValueError
+            If the operation cannot take these inputs.
+        """
+        schema = self.schema(operation)
+        if schema is None or not schema.has_type_and_shape_inference_function:
+            return {}
+        onnx = self._onnx
+        node, _ = operation.proto(onnx)
+        types, data = {}, {}
+        depends = any(isinstance(value, tuple) for value in inputs)
+        for name, value in zip(node.input, inputs, strict=True):
+            if not name or value is None:
+                continue
+            if isinstance(value, np.ndarray):
+                kind = onnx.helper.np_dtype_to_tensor_dtype(value.dtype)
+                if depends and value.dtype.kind in "fV":  # data are in single precision
+                    kind = onnx.TensorProto.FLOAT
+                types[name] = onnx.helper.make_tensor_type_proto(kind, value.shape)
+                if value.size <= 64:  # what determines shapes is short
+                    data[name] = onnx.numpy_helper.from_array(value, name)
+            elif isinstance(value, tuple):
+                types[name] = onnx.helper.make_tensor_type_proto(onnx.TensorProto.FLOAT, value)
+        try:
+            found = onnx.shape_inference.infer_node_outputs(
+                schema, node, types, data, opset_imports=self._opsets
+            )
+        except (
+            *ERRORS,
+            onnx.shape_inference.InferenceError,
+            onnx.checker.ValidationError,
+        ) as error:
+            raise ValueError(str(error)) from None
+        return {name: _shape(kind) for name, kind in found.items()}
+
+    def values(self, operation: Operation, inputs: Sequence[Any]) -> list[Any]:
+        """Return the outputs.
+
+        Parameters
+        ----------
+        operation : Operation
+        inputs : sequence of arrays, or None for an omitted input
+        """
+        from onnx.reference import ReferenceEvaluator  # noqa: PLC0415  # only where it is used
+
+        onnx = self._onnx
+        node, constants = operation.proto(onnx)
+        names = {n for n in node.input if n} - {c.name for c in constants}
+        given = [onnx.ValueInfoProto(name=n) for n in sorted(names)]
+        outputs = [onnx.ValueInfoProto(name=n) for n in operation.outputs if n]
+        graph = onnx.GraphProto(name="one", node=[node], input=given, output=outputs)
+        graph.initializer.extend(constants)
+        schema = self.schema(operation)
+        version = self._version
+        if schema is not None and not operation.domain and schema.since_version > version:
+            version = schema.since_version
+        opsets = [onnx.helper.make_opsetid("", version), *self._opsets[1:]]
+        model = onnx.helper.make_model(graph, opset_imports=opsets)
+        feeds = {n: v for n, v in zip(node.input, inputs, strict=True) if n in names}
+        with np.errstate(all="ignore"):  # values that are not finite are reported later
+            found: list[Any] = ReferenceEvaluator(model, new_ops=self._mended).run(None, feeds)
+        return found
+
+    def effort(self, operation: Operation, inputs: Sequence[Any], result: Shape) -> float:
+        """Return roughly how many seconds `values` takes."""
+        size = math.prod(result)
+        if operation.kind in _SLOW and operation.kind not in ("AveragePool", "MaxPool"):
+            return size * 2e-6
+        weight = next((x for x in inputs[1:] if isinstance(x, np.ndarray) and x.ndim >= 2), None)
+        if operation.kind in ("Conv", "Gemm", "MatMul") and weight is not None:
+            terms = weight.size // max(weight.shape[0 if operation.kind == "Conv" else -1], 1)
+            return size * (terms * 1e-10 + 1e-8)
+        return size * 2e-8
 
 
-def _mended(opset: int) -> list[Any]:
-    """Return the operators of these versions that the reference implementation lacks or gets wrong (onnx 1.15 to 1.23)."""
+def _shape(kind: Any) -> tuple[Shape | None, int]:
+    tensor = kind.tensor_type
+    if not tensor.HasField("shape"):
+        return None, tensor.elem_type
+    dims = tensor.shape.dim
+    if not all(d.HasField("dim_value") for d in dims):
+        return None, tensor.elem_type
+    return tuple(d.dim_value for d in dims), tensor.elem_type
+
+
+def _windows(
+    x: NDArray[Any], kernel: Any, strides: Any, dilations: Any
+) -> NDArray[Any]:
+    """Return a view [N, C, *positions, *kernel] of padded images."""
+    span = [d * (k - 1) + 1 for k, d in zip(kernel, dilations, strict=True)]
+    axes = tuple(range(2, x.ndim))
+    view = sliding_window_view(x, span, axes)
+    steps = [slice(None, None, s) for s in strides]
+    inner = [slice(None, None, d) for d in dilations]
+    return view[(slice(None), slice(None), *steps, *inner)]
+
+
+def _mended() -> list[Any]:
+    """Return the operators that the reference implementation lacks, gets wrong, or computes slowly."""
     from onnx.reference.op_run import OpRun  # noqa: PLC0415
 
     class BatchNormalization(OpRun):  # type: ignore[misc]  # onnx has no types
-        """In inference; the reference updates the statistics by the default momentum, as in training."""
+        """In inference."""
 
-        def _run(
-            self,
-            x: Any,
-            scale: Any,
-            bias: Any,
-            mean: Any,
-            var: Any,
-            epsilon: float = 1e-5,
-            **_: Any,
-        ) -> tuple[Any]:
+        def _run(self, x: Any, scale: Any, bias: Any, mean: Any, var: Any, epsilon: float = 1e-5,
+                 **_: Any) -> tuple[Any]:  # fmt: skip
             inner = (-1, *[1] * (x.ndim - 2))
             scale, bias, mean, var = (p.reshape(inner) for p in (scale, bias, mean, var))
             y = scale * (x - mean) / np.sqrt(var + epsilon) + bias
             return (y.astype(x.dtype),)
 
-    class Upsample(OpRun):  # type: ignore[misc]  # onnx has no types
-        """With scales as an attribute, which the reference does not take."""
+    class Conv(OpRun):  # type: ignore[misc]
+        """By matrix products, part by part; the reference takes half a minute for VGG-19."""
 
-        def _run(self, x: Any, given: Any = None, scales: Any = None, **_: Any) -> tuple[Any]:
-            for axis, scale in enumerate(np.ravel(scales if given is None else given)):
-                n = x.shape[axis]
-                # In float32, in which scales are given.
-                places = np.arange(int(n * scale)) / np.float32(scale)
-                x = x.take(np.minimum(places.astype(np.int64), n - 1), axis)
-            return (x,)
+        def _run(self, x: Any, w: Any, b: Any = None, *, auto_pad: Any = "NOTSET",
+                 dilations: Any = None, group: Any = 1, pads: Any = None, strides: Any = None,
+                 **_: Any) -> tuple[Any]:  # fmt: skip
+            n = x.ndim - 2
+            strides, dilations = strides or [1] * n, dilations or [1] * n
+            low, high = (pads or [0] * 2 * n)[:n], (pads or [0] * 2 * n)[n:]
+            if auto_pad not in ("NOTSET", "VALID"):
+                total = [
+                    max((-(-m // s) - 1) * s + d * (k - 1) + 1 - m, 0)
+                    for m, s, k, d in zip(x.shape[2:], strides, w.shape[2:], dilations, strict=True)
+                ]
+                low = [t // 2 if auto_pad == "SAME_UPPER" else t - t // 2 for t in total]
+                high = [t - a for t, a in zip(total, low, strict=True)]
+            padded = np.pad(x, [(0, 0), (0, 0), *zip(low, high, strict=True)])
+            windows = _windows(padded, w.shape[2:], strides, dilations)
+            outer, inner = w.shape[0] // group, w.shape[1]
+            y = np.empty((len(x), w.shape[0], *windows.shape[2 : 2 + n]), x.dtype)
+            axes = [0, *range(n + 1, 2 * n + 1)]
+            rows = max(1, _PART // max(1, inner * math.prod(windows.shape[3:])))
+            for k in range(len(x)):
+                for g in range(group):
+                    one = windows[k, g * inner : (g + 1) * inner]
+                    kernels = w[g * outer : (g + 1) * outer]
+                    for start in range(0, one.shape[1], rows):
+                        part = one[:, start : start + rows]
+                        y[k, g * outer : (g + 1) * outer, start : start + rows] = np.tensordot(
+                            kernels, part, (range(1, n + 2), axes)
+                        )
+            return (y if b is None else y + b.reshape(-1, *[1] * n),)
 
-    class Resize(Upsample):
-        """Version 10, which the reference lacks, repeats pixels like Upsample."""
+    class LRN(OpRun):  # type: ignore[misc]
+        """Of all channels; the reference normalises as many as there are samples, and images only."""
 
-    mended: list[Any] = []
-    if opset < _FIRST_TRAINING_MODE:
-        mended.append(BatchNormalization)
-    if opset < 9:
-        mended.append(Upsample)
-    if opset == 10:
-        mended.append(Resize)
-    return mended
+        def _run(self, x: Any, alpha: float = 1e-4, beta: float = 0.75, bias: float = 1.0,
+                 size: int = 1, **_: Any) -> tuple[Any]:  # fmt: skip
+            squares = np.pad(x**2, [(0, 0), ((size - 1) // 2, size // 2), *[(0, 0)] * (x.ndim - 2)])
+            total = sliding_window_view(squares, size, 1).sum(-1)
+            return ((x / (bias + alpha / size * total) ** beta).astype(x.dtype),)
+
+    class LpNormalization(OpRun):  # type: ignore[misc]
+        """By magnitudes, which the reference leaves out."""
+
+        def _run(self, x: Any, axis: int = -1, p: int = 2, **_: Any) -> tuple[Any]:
+            norm = np.linalg.norm(x, ord=p, axis=axis, keepdims=True)
+            return (np.where(norm == 0, 0, x / np.where(norm == 0, 1, norm)).astype(x.dtype),)
+
+    return [BatchNormalization, Conv, LRN, LpNormalization]

@@ -385,6 +385,7 @@ OPERATORS: dict[str, Handler] = {
         abs erf sin cos""".split()
     },
     "absolute": _function("abs"),
+    "log_sigmoid": _function("logsigmoid"),
     "rsqrt": _rsqrt,
     "exp2": _then("exp", math.log(2)),
     "expm1": _then("exp", offset=-1.0),

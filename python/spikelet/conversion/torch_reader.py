@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from spikelet._util.checks import fail
+from spikelet._util.checks import fail, shown
 from spikelet.conversion.building import Builder, Call, Data, hint_for, refuse
 from spikelet.conversion.checking import differing
 from spikelet.conversion.operators import foreign
@@ -35,6 +35,7 @@ from spikelet.layers.graph import INPUT, Graph
 __all__ = ["convert"]
 
 BATCH = 2
+_TOLERANCE = 1e-6
 _WAY_OUT = 'or keep it analog, run by PyTorch: analog=["{}"]'
 
 
@@ -124,13 +125,15 @@ class _Reader:
             raise ValueError(msg) from None
 
     def _layers(self, call: Call, step: Step) -> Any:
-        if step.kind in MOVEMENTS and step.module is None:
+        if step.kind in MOVEMENTS and not step.is_whole:
             return moved_by(call, step, self.data)
         handler = self._handlers.get(step.kind)
         if handler is None:
             call.refuse("cannot be converted", hint_for(step.kind))
-        if step.module is not None:
-            handler = functools.partial(handler, module=step.module)
+        if step.is_whole:
+            handler = functools.partial(handler, module=step.inside)
+        if step.kind == "batch_norm":
+            _require_trained(call, step.inside)
 
         def operand(a: Any) -> Any:
             if not isinstance(a, Value):
@@ -161,6 +164,17 @@ class _Reader:
 
 def _within(name: str, layer: str) -> bool:
     return name == layer or name.startswith(f"{layer}.")
+
+
+def _require_trained(call: Call, module: nn.Module) -> None:
+    if not isinstance(module, nn.modules.batchnorm._BatchNorm):  # noqa: SLF001  # the common base
+        return
+    mean, variance, count = module.running_mean, module.running_var, module.num_batches_tracked
+    if mean is not None and count is not None and not count and not mean.any() and (variance == 1).all():  # fmt: skip
+        call.refuse(
+            "has never been trained: its running mean is 0 and its running variance 1",
+            "train the module, or load a trained state_dict, before converting it",
+        )
 
 
 def _as_samples(tensor: np.ndarray[Any, Any], data: Data) -> np.ndarray[Any, Any]:
@@ -200,61 +214,53 @@ def convert(
         for _ in range(2)
     )  # fmt: skip
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
-        plain = functools.partial(_output, module)
         recorder = Recorder(twin, special)
         found = list(outputs_of(recorder.run(_arguments(x))))
-        wanted = []
-        for name, y in found:
-            if not isinstance(y, torch.Tensor):
-                msg = f"{READER}: {type(module).__name__}: output must be tensors, got {y!r}"
-                raise TypeError(msg)
-            value = recorder.value(y)
-            if value is None:
-                what = f"output '{name}'" if name else "output"
-                fail(READER, what, tuple(y.shape), "must be a tensor that depends on the input", got="a constant of shape")  # fmt: skip
-            wanted.append(value)
+        wanted = [_output(recorder, name, y) for name, y in found]
         if not wanted:
             fail(READER, "output", None, "must be a tensor that depends on the input")
         reader = _Reader(recorder, inputs, handlers, analog)
         reader.convert(recorder.steps, wanted)
-        sources = [reader.data[v].source for v in wanted]
-        graph = reader.builder.graph(READER, sources, [name for name, _ in found])
+        made = [reader.data[v] for v in wanted]
+        graph = reader.builder.graph(READER, [d.source for d in made], [name for name, _ in found])
         names = reader.builder.final
-        tolerance = 1e-4 if recorder.casts else 1e-6
         expected = {names.get(k, k): v for k, v in reader.expected.items()}
-        wrong = differing(graph, {n: v.numpy() for n, v in x.items()}, expected, tolerance)
+        wrong = differing(graph, _arrays(x), expected, _TOLERANCE)
         if wrong is not None:
             refuse(
                 f"{READER}: layer '{wrong}'",
                 "gives other values than PyTorch",
-                "if operators in place change a tensor of which a view is used elsewhere, use others; otherwise "
-                "please report the module",
+                "do not change in place a tensor of which a view is used elsewhere; otherwise please report the module",
             )
-        ys = plain(_arguments(again), casts=recorder.casts)
-        final = {
-            names.get(reader.data[v].source, reader.data[v].source): _as_samples(y.numpy(), reader.data[v])
-            for v, (_, y) in zip(wanted, ys, strict=True)
-        }
-        if differing(graph, {n: v.numpy() for n, v in again.items()}, final, tolerance) is not None:
+        del reader, expected, wanted
+        # Other samples: nothing that was taken for a constant may depend on the input.
+        ys = [y for _, y in outputs_of(recorder.run(_arguments(again)))]
+        final = {n: _as_samples(y.double().numpy(), d) for n, y, d in zip(graph.outputs, ys, made, strict=True)}
+        if differing(graph, _arrays(again), final, _TOLERANCE) is not None:
             refuse(
                 f"{READER}: {type(module).__name__}",
                 "gives other values than its operators one by one",
-                "remove random operators, code that PyTorch does not see (numpy, torch.jit), and operators in "
-                "place that change a view of another tensor",
+                "remove random operators, and code that PyTorch does not see (numpy, torch.jit)",
             )
     return graph
 
 
+def _output(recorder: Recorder, name: str, y: Any) -> Value:
+    """Return the value of an output."""
+    what = f"output '{name}'" if name else "output"
+    if not isinstance(y, torch.Tensor):
+        msg = f"{READER}: {what} must be a tensor, got {shown(y)}"
+        raise TypeError(msg)
+    value = recorder.value(y)
+    if value is None:
+        rule = "must be a tensor that depends on the input"
+        fail(READER, what, tuple(y.shape), rule, got="a constant of shape")
+    return value
+
+
+def _arrays(x: Mapping[str, torch.Tensor]) -> dict[str, Any]:
+    return {name: tensor.numpy() for name, tensor in x.items()}
+
+
 def _arguments(x: Mapping[str, torch.Tensor]) -> Any:
     return list(x.values()) if INPUT in x and len(x) == 1 else dict(x)
-
-
-def _output(module: nn.Module, x: Any, *, casts: bool) -> list[tuple[str, torch.Tensor]]:
-    """Return the outputs of the module itself."""
-    twin = copied(module)
-    # A module that casts has its own precision: float64 would not reach the output.
-    twin = twin.float() if casts else twin.double()
-    call = lambda v: v.float() if casts else v  # noqa: E731
-    given = mapped(call, x)
-    found = twin(**given) if isinstance(given, dict) else twin(*given)
-    return [(name, y.double()) for name, y in outputs_of(found)]

@@ -72,6 +72,10 @@ class Step:
     function : callable
     args, kwargs
         Its arguments, with a `Value` in place of each tensor that depends on the input.
+    inside : nn.Module
+        The module that ran it.
+    is_whole : bool
+        Whether the operator is this module as a whole.
     """
 
     where: str
@@ -80,7 +84,8 @@ class Step:
     function: Callable[..., Any]
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
-    module: nn.Module | None = None  # if the operator is a whole module
+    inside: nn.Module
+    is_whole: bool = False
     result: Any = None  # with Values in place of tensors
 
     @property
@@ -91,6 +96,8 @@ class Step:
 
 def mapped(function: Callable[[Any], Any], tree: Any) -> Any:
     """Return nested arguments with a function applied to each that is not a container."""
+    if isinstance(tree, torch.Size):
+        return tree
     if isinstance(tree, tuple) and hasattr(tree, "_fields"):  # a named tuple
         return type(tree)(*(mapped(function, v) for v in tree))
     if isinstance(tree, (list, tuple)):
@@ -180,7 +187,6 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-ch
     def __init__(self, module: nn.Module, whole: Collection[Any]) -> None:
         super().__init__()
         self.module = module
-        self.casts = False
         self.steps: list[Step] = []
         self._paused = False
         self._known: dict[int, Value] = {}  # by the ids of tensors, which values keep alive
@@ -189,15 +195,21 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-ch
         for name, m in module.named_modules():
             if type(m) in whole:
                 m.forward = functools.partial(self._run_whole, m, m.forward)
-            m.register_forward_pre_hook(lambda m, _, name=name: self._inside.append((name, m)), prepend=True)  # fmt: skip
-            m.register_forward_hook(lambda *_: self._leave())
+            enter = functools.partial(self._enter, name)
+            m.register_forward_pre_hook(enter, prepend=True)
+            m.register_forward_hook(self._leave)
 
-    def _leave(self) -> None:
+    def _enter(self, name: str, module: nn.Module, given: Any) -> None:
+        del given
+        self._inside.append((name, module))
+
+    def _leave(self, *_: Any) -> None:
         self._inside.pop()
 
     def run(self, inputs: Sequence[torch.Tensor] | Mapping[str, torch.Tensor]) -> Any:
         """Run the module, and return its output, with values in place of tensors that depend on the input."""
-        given = inputs.values() if isinstance(inputs, Mapping) else inputs
+        given = list(inputs.values() if isinstance(inputs, Mapping) else inputs)
+        self.steps, self._known, self._inside = [], {}, []
         self.inputs = [self._value(x) for x in given]
         try:
             with self:
@@ -266,7 +278,6 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-ch
                 "replace `if`, loops and numbers made of tensors by operators on tensors; their shapes may be used",
             )
         if kind in _CASTS and self._keeps(kind, args, kwargs):
-            self.casts = True
             return args[0]
         return self._record(func, kind, args, kwargs)
 
@@ -274,7 +285,7 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-ch
         """Run a module as one operator."""
         self._paused = True
         try:
-            return self._record(forward, type(module).__name__, args, kwargs, module)
+            return self._record(forward, type(module).__name__, args, kwargs, whole=True)
         finally:
             self._paused = False
 
@@ -291,7 +302,7 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-ch
         return True
 
     def _record(
-        self, function: Any, kind: str, args: Any, kwargs: Any, module: nn.Module | None = None
+        self, function: Any, kind: str, args: Any, kwargs: Any, *, whole: bool = False
     ) -> Any:
         """Run an operator and record it as a step, unless its result is no tensor."""
         where, name = self._labels(kind)
@@ -312,7 +323,8 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-ch
             found = args[0]
         if kind in _OF_SHAPES or not any(isinstance(t, torch.Tensor) for t in leaves(found)):
             return None if kind == "setitem" else found
-        step = Step(where, name, kind, function, *given, module=module)
+        inside = self._inside[-1][1] if self._inside else self.module
+        step = Step(where, name, kind, function, *given, inside, whole)
         step.result = mapped(
             lambda t: self._value(t, step) if isinstance(t, torch.Tensor) else t, found
         )

@@ -96,9 +96,7 @@ class Graph(Sealed):
             known.add(node.name)
         self.nodes = tuple(nodes)
         self._by_name = {node.name: node for node in nodes}
-        self.outputs = (
-            (nodes[-1].name,) if outputs is None else _names(where, "outputs", outputs)
-        )
+        self.outputs = (nodes[-1].name,) if outputs is None else _names(where, "outputs", outputs)
         for name in self.outputs:
             if name not in self._by_name:
                 fail(where, "outputs", name, "must be names of layers")
@@ -173,6 +171,33 @@ class Graph(Sealed):
             (node for node in self.nodes if node.name in needed),
             inputs=[name for name in self.inputs if name in needed],
             outputs=names,
+        )
+
+    def between(self, sources: Iterable[str], wanted: Sequence[str]) -> Graph:
+        """Return the subgraph from some layers or inputs, which become its inputs, to others, which become its outputs.
+
+        Raises
+        ------
+        ValueError
+            If a wanted layer also depends on an input that is not among the sources, or is a source itself.
+        """
+        given, needed = set(sources), set(wanted)
+        where = "Graph.between"
+        for name in wanted:
+            if name in given or name not in self:
+                fail(where, "wanted", name, "must be names of layers that are not sources")
+        for node in reversed(self.nodes):
+            if node.name in needed and node.name not in given:
+                needed.update(node.inputs)
+        for name in self.inputs:
+            if name in needed and name not in given:
+                rule = f"must include '{name}', on which {', '.join(wanted)} depend"
+                fail(where, "sources", sorted(given), rule)
+        order = (*self.inputs, *(node.name for node in self.nodes))
+        return Graph(
+            (node for node in self.nodes if node.name in needed and node.name not in given),
+            inputs=[name for name in order if name in needed and name in given],
+            outputs=wanted,
         )
 
     def replaced(self, changes: Mapping[str, Layer]) -> Graph:

@@ -20,7 +20,7 @@ from spikelet.layers import stored
 from spikelet.layers.base import Layer
 from spikelet.layers.graph import Graph, LayerLike
 from spikelet.layers.inputs import Inputs, Presented, arrays_of, present
-from spikelet.layers.movement import Flatten
+from spikelet.layers.movement import Movement, Upsample
 from spikelet.layers.neurons import Neuron, PredictiveIF
 from spikelet.layers.to_core import Source, to_core
 
@@ -291,7 +291,9 @@ class SpikingModel(Sealed):
             self._engines[key] = self._engine(given, list(records.values()))
         engine, numbers, dense = self._engines[key]
         with _watch(progress, count) as go_on:
-            done, arrays, counts = engine.run(list(given.arrays), count, total, delay, self.threads, go_on)
+            done, arrays, counts = engine.run(
+                list(given.arrays), count, total, delay, self.threads, go_on
+            )
             go_on(done)
         if done < count:
             raise KeyboardInterrupt
@@ -306,7 +308,7 @@ class SpikingModel(Sealed):
                 dense=dense[k] * total,
             )
             for name, k in numbers.items()
-            if not (name in self.graph and isinstance(self.graph[name].layer, Flatten))
+            if not (name in self.graph and _only_moves(self.graph[name].layer))
         }
         outputs = {name: kept.pop(f"\0{name}") for name in self.graph.outputs}
         spikes, v = kept.pop("\0\0spikes", None), kept.pop("\0\0v", None)
@@ -371,11 +373,15 @@ class SpikingModel(Sealed):
             else Source(kind)
             for kind in given.kinds
         )
-        core, numbers = to_core(self.graph, given.shapes, sources)
+        core, numbers = to_core(self.graph, given.shapes, sources, {name for name, _ in records})
         wanted = [(numbers[name], what) for name, what in records]
         engine = _ENGINES[self.dtype](core, whole=self.dtype == "int16", records=wanted)
         dense = [float(core.dense_operations(k)) for k in range(len(core))]
         return engine, numbers, dense
+
+
+def _only_moves(layer: Layer) -> bool:
+    return isinstance(layer, Movement) and not isinstance(layer, Upsample)
 
 
 def _check_single(where: str, layer: Layer) -> None:

@@ -88,7 +88,7 @@ class _Writer:
             }
             for node in graph
         ]
-        return {"nodes": nodes}
+        return {"nodes": nodes, "inputs": list(graph.inputs), "outputs": list(graph.outputs)}
 
     def layer(self, where: str, layer: Layer) -> dict[str, Any]:
         kind = type(layer).__name__
@@ -160,7 +160,7 @@ class _Reader:
             return kind(self.graph(described["graph"]), threads=self._threads, **values)
 
     def graph(self, described: Any) -> Graph:
-        _fields("a graph", described, "nodes")
+        _fields("a graph", described, "nodes", "inputs", "outputs")
         nodes = []
         for item in described["nodes"]:
             _fields("a node", item, "name", "inputs", "layer")
@@ -169,7 +169,10 @@ class _Reader:
                 raise ValueError(f"names of nodes must be text, got {shown((name, inputs))}")
             with _about(f"layer '{name}'"):
                 nodes.append(Node(name, self.layer(item["layer"]), tuple(inputs)))
-        return Graph(nodes)
+        ends = [described["inputs"], described["outputs"]]
+        if not all(isinstance(names, list) for names in ends):
+            raise ValueError(f"inputs and outputs must be lists of names, got {shown(ends)}")
+        return Graph(nodes, inputs=ends[0], outputs=ends[1])
 
     def layer(self, described: Any) -> Layer:
         _fields("a layer", described, "type", "fields")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,14 +11,20 @@ import numpy as np
 
 from spikelet import _core
 from spikelet.layers.base import Shape
-from spikelet.layers.convolution import Conv2d
+from spikelet.layers.convolution import Convolution, TransposedConvolution
+from spikelet.layers.foreign import Foreign
+from spikelet.layers.graded import Graded
 from spikelet.layers.graph import Graph, Node, Shapes
-from spikelet.layers.linear import Add, Affine, Concat, Linear
-from spikelet.layers.movement import Flatten, Upsample
+from spikelet.layers.linear import Add, Affine, Concat, Constant, Linear
+from spikelet.layers.movement import Flatten, Movement, Reshape, Upsample
 from spikelet.layers.neurons import Neuron, PredictiveIF, ReLU
-from spikelet.layers.pools import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
+from spikelet.layers.pools import Pool
+from spikelet.layers.resize import Resize
+from spikelet.layers.to_core_graded import graded
+from spikelet.layers.to_core_linear import affine, convolution, linear, pool, resize, transposed
+from spikelet.layers.views import Extent, View, Views, extent_of
 
-__all__ = ["Source", "to_core"]
+__all__ = ["Source", "add_source", "extent_of", "to_core"]
 
 _NONE = np.zeros(0)
 
@@ -35,6 +41,9 @@ class Source:
     is_signed, differential : bool
     levels : int
         Code of the spikes, as of `Neuron`.
+    extent : tuple of int, optional
+        Channels, height and width as the core holds them; by default those of the shape. They may differ behind a layer
+        that keeps the order of values.
     """
 
     form: str = "constant"
@@ -42,12 +51,19 @@ class Source:
     is_signed: bool = False
     differential: bool = False
     levels: int = 1
+    extent: tuple[int, int, int] | None = None
 
 
 def to_core(
-    graph: Graph, input_shape: Shapes, sources: Sequence[Source] = ()
+    graph: Graph,
+    input_shape: Shapes,
+    sources: Sequence[Source] = (),
+    wanted: Collection[str] = (),
 ) -> tuple[_core.LayerGraph, dict[str, int]]:
     """Return the core's graph, and the number of each layer in it.
+
+    Layers that only move values, and concatenations that are moved on, have a number if they are outputs, are wanted, or
+    keep the order of the values before them: then they have the number of the layer that has these.
 
     Parameters
     ----------
@@ -56,148 +72,140 @@ def to_core(
         As for `Graph.shapes`.
     sources : sequence of Source
         What each input holds; by default constants.
+    wanted : collection of str
+        Further layers that must have a number, as their values are to be recorded.
     """
     shapes = graph.shapes(input_shape)
     core = _core.LayerGraph()
-    extents = {name: _extent(shapes[name]) for name in graph.inputs}
-    numbers = {}
+    views = Views(core)
+    held: dict[str, View] = {}
     for name, source in zip(graph.inputs, sources or [Source()] * len(graph.inputs), strict=True):
-        numbers[name] = core.input(
-            extents[name],
-            form=source.form,
-            amplitude=np.ravel(source.amplitude),
-            is_signed=source.is_signed,
-            differential=source.differential,
-            levels=source.levels,
-        )
+        held[name] = views.add(*add_source(core, shapes[name], source), shapes[name])
     for node in graph:
-        numbers[node.name], extents[node.name] = _add(core, node, shapes, numbers, extents)
+        inputs = [held[name] for name in node.inputs]
+        held[node.name] = _add(views, node, inputs, shapes[node.name])
+        if node.name in graph.outputs or node.name in wanted:
+            views.in_order(held[node.name])
+    numbers = {
+        name: number for name, view in held.items() if (number := views.number(view)) is not None
+    }
     return core, numbers
 
 
-def _extent(shape: Shape) -> tuple[int, int, int]:
-    """Return channels, height and width: dimensions between the first and the last make up the height."""
-    return shape[0], math.prod(shape[1:-1]), shape[-1] if len(shape) > 1 else 1
+def add_source(core: _core.LayerGraph, shape: Shape, source: Source) -> tuple[int, Extent]:
+    """Add an input to the core's graph; return its number and its extent."""
+    extent = source.extent or extent_of(shape)
+    number = core.input(
+        extent,
+        form=source.form,
+        amplitude=np.ravel(source.amplitude),
+        is_signed=source.is_signed,
+        differential=source.differential,
+        levels=source.levels,
+    )
+    return number, extent
 
 
-def _add(
-    core: _core.LayerGraph,
-    node: Node,
-    shapes: dict[str, Shape],
-    numbers: dict[str, int],
-    extents: dict[str, tuple[int, int, int]],
-) -> tuple[int, tuple[int, int, int]]:
-    layer = node.layer
-    from_ = [numbers[name] for name in node.inputs]
-    given = extents[node.inputs[0]]
-    shape = _extent(shapes[node.name])
-    # Flattening keeps the order, so an image stays an image until a layer needs single features.
-    if isinstance(layer, Flatten):
-        return from_[0], given
-    keeps_shape = isinstance(layer, (Neuron, ReLU)) and not _by_channel(layer)
-    if keeps_shape and math.prod(given) == math.prod(shape):
-        shape = given
-    elif not isinstance(layer, Linear):
-        for k, name in enumerate(node.inputs):
-            flat = _extent(shapes[name])
-            if extents[name] != flat:
-                from_[k] = core.flatten(numbers[name], flat)
-        given = _extent(shapes[node.inputs[0]])
-    return _add_layer(core, node, from_, given, shape), shape
-
-
-def _by_channel(layer: Neuron | ReLU) -> bool:
-    """Return whether the layer has parameters that the core takes by channel only."""
-    if isinstance(layer, ReLU):
-        return np.ndim(layer.upper) > 0
-    if isinstance(layer, PredictiveIF) and max(layer.pace.ndim, layer.limit.ndim) > 1:
-        return True
-    return np.ndim(layer.amplitude) > 0
-
-
-def _add_layer(
-    core: _core.LayerGraph,
-    node: Node,
-    from_: list[int],
-    given: tuple[int, int, int],
-    shape: tuple[int, int, int],
-) -> int:
+def _add(views: Views, node: Node, inputs: list[View], shape: Shape) -> View:
+    core, extent = views.core, extent_of(shape)
     match layer := node.layer:
-        case Linear():
-            c, h, w = given
-            weight = layer.weight.reshape(-1, c, h, w)
-            return core.conv(
-                from_[0],
-                shape,
-                weight,
-                _given(layer.bias),
-                stride=(h, w),
-                dilation=(1, 1),
-                padding=(0, 0),
-                groups=1,
-            )
-        case Conv2d():
-            top, _, left, _ = layer.padding
-            return core.conv(
-                from_[0],
-                shape,
-                layer.weight,
-                _given(layer.bias),
-                stride=layer.stride,
-                dilation=layer.dilation,
-                padding=(top, left),
-                groups=layer.groups,
-            )
-        case AvgPool2d() | AdaptiveAvgPool2d():
-            rows, columns = layer.windows(given)
-            return core.average(from_[0], shape, rows, columns, *layer.divisors(given))
-        case MaxPool2d():
-            rows, columns = layer.windows(given)
-            return core.maximum(from_[0], shape, rows, columns, of_counts=layer.of == "counts")
-        case Add():
-            return core.add(from_, shape)
+        case Flatten() | Reshape():
+            return views.reshaped(inputs[0], shape)
+        case Upsample() if len(shape) == 3 and inputs[0].value is None:
+            from_ = views.shaped(inputs[0])
+            return views.add(core.upsample(from_, extent, layer.factors(shape)), extent, shape)
+        case Movement():
+            return views.moved(inputs[0], layer.moved)
         case Concat():
-            return core.concat(from_, shape)
-        case Upsample():
-            return core.upsample(from_[0], shape, layer.scale_factor)
+            return views.joined(inputs, layer.axis % len(shape), shape)
+        case Constant():
+            return View(shape, value=layer.value)
+        case Linear():
+            return linear(views, layer, inputs[0], shape)
+        case Convolution():
+            return convolution(views, layer, inputs[0], shape)
+        case TransposedConvolution():
+            return transposed(views, layer, inputs[0], shape)
+        case Pool():
+            return pool(views, layer, inputs[0], shape)
+        case Resize():
+            return resize(views, layer, inputs[0], shape)
         case Affine():
-            return core.affine(from_[0], shape, layer.scale, _given(layer.shift))
+            scale, shift = layer.over(shape)
+            return affine(views, inputs[0], scale, shift)
+        case Add():
+            return _sum(views, inputs, shape)
         case ReLU():
             upper = _NONE if layer.upper is None else np.ravel(layer.upper)
-            return core.relu(from_[0], shape, upper, layer.levels)
+            from_, extent = _pointwise(views, inputs[0], by_channel=len(upper) > 1)
+            return views.add(core.relu(from_, extent, upper, layer.levels), extent, shape)
         case Neuron():
-            decay, gain = layer.coefficients()
-            pace, limit = _schedule(layer, shape)
-            return core.neuron(
-                from_[0],
-                shape,
-                threshold=np.ravel(layer.threshold),
-                v_init=np.ravel(layer.v_init),
-                amplitude=np.ravel(layer.amplitude),
-                hard=layer.reset == "zero",
-                v_reset=layer.v_reset,
-                decay=decay,
-                gain=gain,
-                is_signed=layer.code != "binary",
-                differential=layer.code == "differential",
-                levels=layer.levels,
-                pace=pace,
-                limit=limit,
-            )
+            return _neuron(views, layer, inputs[0])
+        case Foreign():
+            from_all = [views.in_order(view)[0] for view in inputs]
+            number = core.foreign(from_all, extent, layer.function, [v.shape for v in inputs])
+            return views.add(number, extent, shape)
+        case Graded():
+            return graded(views, layer, inputs, shape)
     way_out = "build the model from the layers of sl.layers"
     msg = f"SpikingModel: layer '{node.name}': the core has no {type(layer).__name__}; {way_out}"
     raise TypeError(msg)
 
 
-def _schedule(layer: Neuron, shape: tuple[int, int, int]) -> tuple[Any, Any]:
+def _pointwise(views: Views, view: View, *, by_channel: bool) -> tuple[int, Extent]:
+    """Return a node for a layer that takes values one by one: an image stays one behind `Flatten` where it can."""
+    return views.by_channel(view) if by_channel else views.in_order(view)
+
+
+def _sum(views: Views, inputs: Sequence[View], shape: Shape) -> View:
+    wide = [
+        view if view.shape == shape else views.moved(view, lambda a, _: np.broadcast_to(a, shape))
+        for view in inputs
+    ]
+    extents = {views.extents[view.node] if view.node is not None else None for view in wide}
+    extent = next(iter(extents))
+    if len(extents) > 1 or extent is None:
+        extent = extent_of(shape)
+    from_ = [views.shaped(view, extent) for view in wide]
+    return views.add(views.core.add(from_, extent), extent, shape)
+
+
+def _neuron(views: Views, layer: Neuron, view: View) -> View:
+    by_channel = np.ndim(layer.amplitude) > 0 or (
+        isinstance(layer, PredictiveIF) and max(layer.pace.ndim, layer.limit.ndim) > 1
+    )
+    own = any(
+        np.shape(getattr(layer, name)) == (view.shape[0],) for name in ("threshold", "v_init")
+    )
+    from_, extent = _pointwise(
+        views, view, by_channel=by_channel or (own and math.prod(view.shape) != view.shape[0])
+    )
+    decay, gain = layer.coefficients()
+    pace, limit = _schedule(layer, extent)
+    number = views.core.neuron(
+        from_,
+        extent,
+        threshold=np.ravel(layer.threshold),
+        v_init=np.ravel(layer.v_init),
+        amplitude=np.ravel(layer.amplitude),
+        hard=layer.reset == "zero",
+        v_reset=layer.v_reset,
+        decay=decay,
+        gain=gain,
+        is_signed=layer.code != "binary",
+        differential=layer.code == "differential",
+        levels=layer.levels,
+        pace=pace,
+        limit=limit,
+    )
+    return views.add(number, extent, view.shape)
+
+
+def _schedule(layer: Neuron, extent: Extent) -> tuple[Any, Any]:
     if not isinstance(layer, PredictiveIF):
         return _NONE, _NONE
     steps = layer.steps
     pace, limit = (
-        np.broadcast_to(a.reshape(steps, -1), (steps, shape[0])) for a in (layer.pace, layer.limit)
+        np.broadcast_to(a.reshape(steps, -1), (steps, extent[0])) for a in (layer.pace, layer.limit)
     )
     return pace, limit
-
-
-def _given(values: Any) -> Any:
-    return _NONE if values is None else values

@@ -13,7 +13,7 @@ from torch import nn
 
 from spikelet import layers
 from spikelet._util.checks import named
-from spikelet.conversion import torch_operators, torch_tracing
+from spikelet.conversion import torch_reader
 from spikelet.conversion.building import Call, Data, input_shape, refuse
 from spikelet.conversion.folding import fold
 from spikelet.layers.graph import Graph, Node
@@ -26,6 +26,8 @@ from spikelet.torch.time import OverTime
 
 __all__ = ["to_spiking_model"]
 
+_MAXIMA = (layers.MaxPool1d, layers.MaxPool2d, layers.MaxPool3d,
+           layers.AdaptiveMaxPool1d, layers.AdaptiveMaxPool2d, layers.AdaptiveMaxPool3d)  # fmt: skip
 _WHERE = "to_spiking_model"
 _NEVER = 1e30  # a threshold that no potential reaches, for neurons that do not spike
 
@@ -100,7 +102,7 @@ def read(
     sample = input_shape(_WHERE, shape)
     made = layer_of or (lambda m, where: neuron_layer(m, where, dtype, recurrent=recurrent))
     twin = _still(module, "", made, traced=layer_of is not None)
-    traced = torch_tracing.convert(twin, sample)
+    traced = torch_reader.convert(twin, sample, whole={_Still: _still_neuron})
     graph = Graph(map(_of_steps, traced), _WHERE, traced.inputs, traced.outputs)
     for node in graph:
         if is_silent(node.layer) and graph.consumers(node.name):
@@ -204,11 +206,8 @@ class _Still(nn.Module):
         return (gain * x >= threshold).to(x.dtype)
 
 
-def _still_neuron(call: Call, module: _Still, x: Data) -> Data:
+def _still_neuron(call: Call, x: Data, module: _Still) -> Data:
     return call.add(module.layer, x)
-
-
-torch_operators.MODULES[_Still] = _still_neuron
 
 
 def _still(
@@ -237,15 +236,13 @@ def _still(
         twin = copy.copy(module)
         twin.__class__ = nn.Linear
         return copy.deepcopy(twin)
-    if type(module) in torch_operators.SOFTMAX:
+    if isinstance(module, (nn.Softmax, nn.LogSoftmax)):
         refuse(where, "is a softmax of each step", "apply it to the readout, outside the model")
     if isinstance(module, nn.Flatten):
         if module.start_dim not in (1, 2) or module.end_dim != -1:
             refuse(where, f"is {module}", "flatten whole samples: nn.Flatten(2) of [T, B, ...]")
         return nn.Flatten()
-    if torch_tracing.handler_of(module) is None and any(
-        isinstance(m, Neuron) for m in module.modules()
-    ):
+    if any(isinstance(m, Neuron) for m in module.modules()):
         if traced:
             own = copy.deepcopy(module)
             for n, m in module.named_children():
@@ -262,16 +259,17 @@ def _still(
 
 def _of_steps(node: Node) -> Node:
     layer = node.layer
-    if isinstance(layer, layers.ReLU):
-        _refuse_analog(node.name)
-    if isinstance(layer, layers.MaxPool2d):
+    linear = isinstance(layer, layers.Reduce) and layer.function in ("mean", "sum")
+    if isinstance(layer, (layers.ReLU, layers.Graded, layers.Foreign)) and not linear:
+        _refuse_analog(node.name, layer)
+    if isinstance(layer, _MAXIMA):
         layer = layer.replace(of="steps")
     return Node(node.name, layer, node.inputs)
 
 
-def _refuse_analog(name: str) -> NoReturn:
+def _refuse_analog(name: str, layer: layers.Layer) -> NoReturn:
     refuse(
-        f"{_WHERE}: module '{name}' (ReLU)",
+        f"{_WHERE}: module '{name}' ({type(layer).__name__})",
         "is an analog activation of each step",
         "train with a spiking neuron instead; use `sl.convert` for networks of ReLU",
     )

@@ -12,10 +12,15 @@
 #include <utility>
 #include <vector>
 
+#include "spikelet/layers/description.hpp"
 #include "spikelet/layers/graph.hpp"
 
 namespace spikelet::layers {
 
+// How an engine holds the values of a node. constant: one array for all steps. sequence: one array
+// per step. spikes: bits. current: a linear function of spikes, stored as one array per step only
+// if needed.
+enum class Form { constant, sequence, spikes, current };
 enum class What { spikes, potential, mean, value, packed };
 
 // The values of one input, in its form.
@@ -67,6 +72,9 @@ class Engine {
   ~Engine();
   Engine(Engine&&) noexcept;
 
+  Form form(std::size_t node) const;
+  // The input of another graph that takes the packed spikes of a node which sends them.
+  Input packed_input(std::size_t node) const;
   // Bytes of the packed spikes of one sample; 0 for nodes that send none.
   std::size_t packed_size(std::size_t node, std::size_t steps) const;
 
@@ -79,6 +87,9 @@ class Engine {
   std::size_t run(const Batch<R>& batch, std::span<const Record<R>> records, int threads,
                   std::span<NodeCounts> counts,
                   const std::function<bool(std::size_t)>& keep_going = {}) const;
+
+  // What it computes, node by node.
+  std::vector<NodeDescription> describe() const;
 
   struct Plan;
 

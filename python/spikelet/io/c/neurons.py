@@ -1,0 +1,159 @@
+"""Neurons, and what else sends spikes, at one step."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spikelet.io.c.constants import number
+from spikelet.io.c.plan import Item
+from spikelet.io.c.program import Program
+from spikelet.io.c.sums import add_base, base_at, inputs_of_pixel, per_pixel
+
+__all__ = ["send"]
+
+
+def send(program: Program, item: Item, phase: int) -> None:
+    """Add the statements that give a node's spikes of one step."""
+    {
+        "neuron": _neuron,
+        "maximum": _maximum,
+        "upsample": _upsample,
+        "gather": _gather,
+        "input": _input,
+    }[item.kind](program, item, phase)
+    program.say(
+        f"step_{phase}", f"TRACE({item.number}, {program.spikes(item, phase)}, {item.planes * item.plane_bytes});"
+    )
+
+
+def _neuron(program: Program, item: Item, phase: int) -> None:
+    n, about = item.channels, item.about
+    bits = f"{program.spikes(item, phase)} + p * {item.bytes}"
+    v = program.state(item, "v", "float", item.size)
+    v_init, v_at = per_pixel(item, item.v_init)
+    _reset(program, item, phase, str(v), program.constants.add(v_init, "v_init"), v_at)
+    if program.plan.phases[item.number] == phase:
+        add_base(program, item, phase)
+    base = base_at(program, item)
+    threshold, at = per_pixel(item, item.threshold)
+    limit = f"{program.constants.add(threshold, 'threshold')}{at}"
+    common = [n, "current", base]
+    at_v = f"{v} + p * {n}"
+    decay, gain = np.float32(about["decay"]), np.float32(about["gain"])
+    leak = [] if decay == 1 and gain == 1 else [number(decay), number(gain)]
+    if about["predictive"]:
+        fire = _predictive(program, item, phase, common, at_v, bits)
+    elif about["is_signed"]:
+        sent = program.state(item, "sent", "int32_t", item.size)
+        program.say(f"reset_{phase}", f"memset({sent}, 0, sizeof {sent});")
+        fire = program.call(
+            "fire_signed", *common, limit, number(decay), number(gain), about["levels"], item.plane_bytes, at_v,
+            f"{sent} + p * {n}", bits,
+        )  # fmt: skip
+    else:
+        kind = "leak" if leak else "fire"
+        reset = [number(about["v_reset"])] if about["hard"] else []
+        name = f"{kind}_{'zero' if about['hard'] else 'subtract'}"
+        fire = program.call(name, *common, limit, *reset, *leak, at_v, bits)
+    body = [*inputs_of_pixel(program, item, phase), fire]
+    program.say(f"step_{phase}", program.each_pixel(item, body))
+
+
+def _reset(program: Program, item: Item, phase: int, v: str, v_init: str, at: str) -> None:
+    n = item.channels
+    body = [f"memcpy({v} + p * {n}, {v_init}{at}, {n} * sizeof *{v_init});"]
+    program.say(f"reset_{phase}", program.each_pixel(item, body))
+
+
+def _predictive(
+    program: Program, item: Item, phase: int, common: list[object], v: str, bits: str
+) -> str:
+    n = item.channels
+    steps = len(item.pace) // n
+    pace, limit = item.pace.reshape(steps, n), item.limit.reshape(steps, n)
+    alike = bool((pace == pace[:, :1]).all() and (limit == limit[:, :1]).all())
+    sent = program.state(item, "sent", "uint8_t" if steps < 256 else "uint16_t", item.size)
+    program.say(f"reset_{phase}", f"memset({sent}, 0, sizeof {sent});")
+    tables = [
+        f"{program.constants.add(a[:, 0] if alike else a, what)} + t * {1 if alike else n}"
+        for a, what in ((pace, "pace"), (limit, "limit"))
+    ]
+    return program.call(
+        "fire_predictive", *common, *tables, v, f"{sent} + p * {n}", bits, suffix=f"_{sent.ctype[:-2]}{'_alike' * alike}",
+        sent=sent.ctype, c="0" if alike else "c",
+    )  # fmt: skip
+
+
+def _window(program: Program, item: Item) -> list[object]:
+    """Return the arguments of a pool for the window at (y, x), and the width of the image."""
+    rows, columns = item.about["rows"], item.about["columns"]
+    width = program.plan[item.inputs[0]].shape[2]
+    return [
+        f"{program.windows(rows)}[y]", rows["step"], f"{program.windows(columns)}[x]", columns["step"], width,
+    ]  # fmt: skip
+
+
+def _maximum(program: Program, item: Item, phase: int) -> None:
+    source = program.plan[item.inputs[0]]
+    spikes, bits = program.spikes(source, phase), program.spikes(item, phase)
+    here = f"{bits} + p * {item.bytes}"
+    window = _window(program, item)
+    if not item.about["of_counts"]:
+        body = [program.call("max_steps", *window, item.bytes, spikes, here)]
+        program.say(f"step_{phase}", program.each_pixel(item, body))
+        return
+    types = {"suffix": "", "count": "int16_t"}
+    counts = program.state(source, f"counts_for_{item.number}", "int16_t", source.size)
+    before = program.state(item, "before", "int16_t", item.size)
+    for array in (counts, before):
+        program.say(f"reset_{phase}", f"memset({array}, 0, sizeof {array});")
+    minus = "NULL"
+    for plane, amount in enumerate((1, -1)[: item.planes]):
+        at = f"{spikes} + {plane * source.plane_bytes}" if plane else spikes
+        program.say(
+            f"step_{phase}",
+            program.call("count_spikes", source.pixels, source.channels, at, amount, counts, **types),
+        )
+        minus = f"{bits} + {item.plane_bytes} + p * {item.bytes}" if plane else minus
+    n = item.channels
+    body = [
+        program.call("max_counts", *window, n, counts, f"{before} + p * {n}", here, minus, **types)
+    ]
+    program.say(f"step_{phase}", program.each_pixel(item, body))
+
+
+def _upsample(program: Program, item: Item, phase: int) -> None:
+    source = program.plan[item.inputs[0]]
+    fy, fx = item.about["factor"]
+    width = source.shape[2]
+    spikes, bits = program.spikes(source, phase), program.spikes(item, phase)
+    body = []
+    for plane in range(item.planes):
+        to, at = (f"{b} + {plane * n}" if plane else f"{b}" for b, n in
+                  ((bits, item.plane_bytes), (spikes, source.plane_bytes)))  # fmt: skip
+        pixel = f"(y / {fy} * {width} + x / {fx})"
+        body.append(
+            f"memcpy({to} + p * {item.bytes}, {at} + {pixel} * {item.bytes}, {item.bytes});"
+        )
+    program.say(f"step_{phase}", program.each_pixel(item, body))
+
+
+def _gather(program: Program, item: Item, phase: int) -> None:
+    bits = program.spikes(item, phase)
+    size = item.planes * item.plane_bytes
+    program.say(f"step_{phase}", f"memset({bits}, 0, {size});")
+    for source, moves in program.moves(item):
+        spikes = program.spikes(source, phase)
+        for plane in range(item.planes):
+            to, at = (f"{b} + {plane * n}" if plane else f"{b}" for b, n in
+                      ((bits, item.plane_bytes), (spikes, source.plane_bytes)))  # fmt: skip
+            text = program.call("move_spikes", *moves, source.channels, at, item.channels, to)
+            program.say(f"step_{phase}", text)
+
+
+def _input(program: Program, item: Item, phase: int) -> None:
+    bits = program.spikes(item, phase)
+    minus = f"{bits} + {item.plane_bytes}" if item.planes == 2 else "NULL"
+    name = f"input_{program.plan.inputs.index(item)}"
+    call = program.call("read_spikes", item.pixels, item.channels, name, bits, minus)
+    program.say(f"step_{phase}", f"if (!{call.rstrip(';')}) {{\n    return BAD_SPIKE;\n  }}")

@@ -1,0 +1,138 @@
+"""What the engine computes of a model, node by node, with its own numbers, as `LayerEngine32.describe` gives it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from spikelet import _core
+from spikelet.layers.graph import Graph
+from spikelet.layers.to_core import Source, to_core
+
+__all__ = ["Item", "Plan"]
+
+
+@dataclass(frozen=True)
+class Item:
+    """A node of the engine.
+
+    Parameters
+    ----------
+    number : int
+    names : tuple of str
+        Names of the layers that it computes.
+    data : mapping
+        Its description, whose entries are attributes.
+    """
+
+    number: int
+    names: tuple[str, ...]
+    data: dict[str, Any]
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self.data[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    @property
+    def channels(self) -> int:
+        return int(self.shape[0])
+
+    @property
+    def pixels(self) -> int:
+        return int(self.shape[1] * self.shape[2])
+
+    @property
+    def size(self) -> int:
+        return self.channels * self.pixels
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of the spikes of a pixel."""
+        return (self.channels + 7) // 8
+
+    @property
+    def plane_bytes(self) -> int:
+        return self.pixels * self.bytes
+
+    @property
+    def gains(self) -> list[float]:
+        """Values of a spike of each plane, in amplitudes."""
+        levels = max(1, self.planes // 2)
+        sizes = [0.5**k for k in range(levels)]
+        return sizes if self.planes == 1 else [*sizes, *(-s for s in sizes)]
+
+    @property
+    def waits(self) -> bool:
+        """Whether it needs the mean of all steps."""
+        return bool(self.kind == "relu")
+
+
+class Plan:
+    """The nodes of a model, and when they are computed.
+
+    Parameters
+    ----------
+    graph : Graph
+    shapes : mapping or tuple
+        Shapes of the inputs.
+    sources : sequence of Source
+        What the inputs are.
+    whole : bool
+        Weights of 16 bits.
+    """
+
+    def __init__(self, graph: Graph, shapes: Any, sources: list[Source], *, whole: bool) -> None:
+        core, numbers = to_core(graph, shapes, sources)
+        self.outputs = [numbers[name] for name in graph.outputs]
+        engine = _core.LayerEngine32(core, whole=whole, records=[(n, "mean") for n in self.outputs])
+        names: dict[int, list[str]] = {}
+        for name, number in numbers.items():
+            names.setdefault(number, []).append(name)
+        self.items = [
+            Item(k, tuple(names.get(k, ())), data) for k, data in enumerate(engine.describe())
+        ]
+        self.inputs = [item for item in self.items if item.kind == "input"]
+        self.phases: list[int] = []
+        for item in self.items:
+            before = max((self.phases[k] for k in item.inputs), default=0)
+            late = item.waits and any(self.items[k].form != "constant" for k in item.inputs)
+            self.phases.append(before + late)
+
+    def __getitem__(self, number: int) -> Item:
+        return self.items[number]
+
+    @property
+    def last_phase(self) -> int:
+        return max(self.phases)
+
+    @property
+    def volumes(self) -> bool:
+        """Whether a convolution has depth."""
+        return any(
+            part["kernel_depth"] > 1 or part["in_depth"] > 1 or part["out_depth"] > 1
+            for item in self.items
+            for part in (*item.parts, *item.folded, item.about)
+            if "kernel_depth" in part
+        )
+
+    def steps_of(self, phase: int) -> list[Item]:
+        """Return what is computed at each step of a phase: its own nodes, and earlier ones that they need again."""
+        needed: set[int] = set()
+        for item in reversed(self.items):
+            if item.form == "constant" or not self._stepped(item):
+                continue
+            if self.phases[item.number] == phase or item.number in needed:
+                needed.add(item.number)
+                needed.update(self._sources(item))
+        return [i for i in self.items if i.number in needed and i.form != "constant"]
+
+    def _stepped(self, item: Item) -> bool:
+        return bool(item.form == "spikes" or item.steps)
+
+    def _sources(self, item: Item) -> list[int]:
+        """Return the nodes whose value at each step is used."""
+        if item.summed:
+            return [part["source"] for part in item.parts]
+        return list(item.inputs)

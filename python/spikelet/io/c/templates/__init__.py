@@ -1,0 +1,71 @@
+"""Functions of C, one a file, from which an exported network is put together."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+__all__ = ["Templates"]
+
+_NEEDS = re.compile(r"\b([a-z_0-9]+)\(|struct ([a-z]+)\b")
+_CODE = re.compile(r"@([^@\n]+)@")
+
+
+class Templates:
+    """The functions that a program uses, each after those that it calls.
+
+    Between @ and @ stand types, which may differ, and sums that must be converted if they are of small integers.
+
+    Parameters
+    ----------
+    volumes : bool
+        Whether kernels have depth.
+    """
+
+    def __init__(self, *, volumes: bool) -> None:
+        self._volumes = volumes
+        self._texts: dict[str, str] = {}
+
+    def use(self, template: str, suffix: str = "", **types: str) -> str:
+        """Return the name of a function, which becomes part of the program.
+
+        Parameters
+        ----------
+        template : str
+            Name of the file.
+        suffix : str
+            Tells it from the same function of other types.
+        **types
+            What stands for the words between @ and @; by default ``value="float"``.
+        """
+        name = template + suffix
+        if name in self._texts:
+            return name
+        file = "input_row_volume" if self._volumes and template == "input_row" else template
+        text = _read(file)
+        for called, struct in _NEEDS.findall(text):
+            needed = called or struct
+            if needed != template and _path(needed).exists():
+                self.use(needed)
+        words = {"value": "float", **types}
+
+        def code(found: re.Match[str]) -> str:
+            if found[1] in words:
+                return words[found[1]]
+            return found[1] if words["value"] == "float" else f"({words['value']})({found[1]})"
+
+        text = _CODE.sub(code, text)
+        self._texts[name] = re.sub(rf"\b{template}\(", f"{name}(", text)
+        return name
+
+    def text(self) -> str:
+        """Return all functions."""
+        return "\n".join(self._texts.values())
+
+
+def _path(template: str) -> Path:
+    return Path(__file__).with_name(f"{template}.c")
+
+
+def _read(template: str) -> str:
+    return _path(template).read_text(encoding="utf-8")

@@ -1,0 +1,11 @@
+/* The same with a leak: v = decay v + gain current. */
+static void leak_zero(int n, const float *current, const float *base, const float *threshold, float v_reset,
+                      float decay, float gain, float *v, uint8_t *spikes) {
+  int c;
+  for (c = 0; c < n; ++c) {
+    const float u = v[c] * decay + (current[c] + (base != NULL ? base[c] : 0.0f)) * gain;
+    const int fires = u >= threshold[c];
+    v[c] = fires ? v_reset : u;
+    set_spike(spikes, c, fires);
+  }
+}

@@ -1,0 +1,201 @@
+"""Graded units in the core's terms."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikelet.layers.base import Floats, Shape
+from spikelet.layers.graded import (
+    Activation,
+    Divide,
+    Graded,
+    GroupNorm,
+    LayerNorm,
+    LocalResponseNorm,
+    LogSoftmax,
+    MatMul,
+    Maximum,
+    Minimum,
+    Multiply,
+    Reduce,
+    RMSNorm,
+    Softmax,
+)
+from spikelet.layers.to_core_linear import affine
+from spikelet.layers.views import Extent, View, Views, extent_of
+
+__all__ = ["graded"]
+
+_NONE = np.zeros(0)
+
+
+def graded(views: Views, layer: Graded, inputs: Sequence[View], shape: Shape) -> View:
+    """Add a graded unit."""
+    core, extent, view = views.core, extent_of(shape), inputs[0]
+    match layer:
+        case Activation():
+            alpha, beta = layer.parameters()
+            single = max(len(alpha), len(beta)) <= 1
+            from_, extent = views.in_order(view) if single else views.by_channel(view)
+            number = core.activation(from_, extent, layer.function, alpha, beta)
+        case Multiply() | Divide() | Maximum() | Minimum():
+            return _binary(views, layer, inputs, shape)
+        case MatMul():
+            number = _matmul(views, inputs, shape, extent)
+        case Softmax() | LogSoftmax():
+            from_, extent = views.in_order(view)
+            along = _along(shape, [layer.axis % len(shape)])
+            number = core.softmax(from_, extent, along, isinstance(layer, LogSoftmax))
+        case LayerNorm() | RMSNorm():
+            return _norm(views, layer, view)
+        case GroupNorm():
+            from_, extent = views.in_order(view)
+            along = (layer.groups, math.prod(shape) // layer.groups, 1)
+            number = core.normalise(from_, extent, along, True, layer.eps)
+            ones = (-1, *[1] * (len(shape) - 1))
+            done = views.add(number, extent, shape)
+            return _scaled(views, done, layer.weight, layer.bias, ones)
+        case LocalResponseNorm():
+            from_, extent = views.in_order(view)
+            along = (1, shape[0], math.prod(shape[1:]))
+            number = core.local_response(
+                from_, extent, along, layer.size, layer.alpha, layer.beta, layer.k
+            )
+        case Reduce():
+            return _reduce(views, layer, view, shape)
+        case _:
+            msg = f"SpikingModel: the core has no {type(layer).__name__}"
+            raise TypeError(msg)
+    return views.add(number, extent, shape)
+
+
+def _along(shape: Shape, axes: Sequence[int]) -> tuple[int, int, int]:
+    """Return (outer, n, inner) of adjacent axes."""
+    first, last = axes[0], axes[-1] + 1
+    return math.prod(shape[:first]), math.prod(shape[first:last]), math.prod(shape[last:])
+
+
+def _adjacent(axes: Sequence[int]) -> bool:
+    return list(axes) == list(range(axes[0], axes[0] + len(axes)))
+
+
+def _binary(views: Views, layer: Graded, inputs: Sequence[View], shape: Shape) -> View:
+    """Add a product of two inputs; with a constant, it is an affine map."""
+    a, b = inputs
+    if isinstance(layer, Multiply) and a.value is not None:
+        a, b = b, a
+    factor = None
+    if isinstance(layer, (Multiply, Divide)) and b.value is not None and a.value is None:
+        factor = b.value if isinstance(layer, Multiply) else _inverse(b.value)
+    if factor is not None:
+        wide = a
+        if a.shape != shape:
+            wide = views.moved(a, lambda array, _: np.broadcast_to(array, shape))
+        return affine(views, wide, factor.reshape(*[1] * (len(shape) - factor.ndim), *factor.shape))
+    numbers, places, extents = [], [], []
+    for view in (a, b):
+        from_, extent, index = _placed(views, view, shape)
+        numbers.append(from_)
+        extents.append(extent)
+        places.append(index)
+    extent = extent_of(shape)
+    plain = [e for e, p in zip(extents, places, strict=True) if p is None]
+    if plain and all(e == plain[0] for e in plain):
+        extent = plain[0]
+    else:
+        places = [np.arange(math.prod(shape), dtype=np.uint32) if p is None else p for p in places]
+    name = type(layer).__name__.lower()
+    given = [_NONE if p is None else p for p in places]
+    return views.add(views.core.binary(numbers, extent, name, *given), extent, shape)
+
+
+def _inverse(value: Floats) -> Floats | None:
+    with np.errstate(all="ignore"):
+        inverse = 1 / value
+    return inverse if np.isfinite(inverse).all() else None
+
+
+def _placed(
+    views: Views, view: View, shape: Shape
+) -> tuple[int, Extent, NDArray[np.uint32] | None]:
+    """Return a node, its extent and the places of the values in it, or None if they lie in their order."""
+    if view.index is not None and len(view.parts) == 1 and view.index.min() >= 0:
+        index: NDArray[Any] = view.index
+        from_ = view.parts[0]
+        extent = views.extents[from_]
+    else:
+        from_, extent = views.in_order(view)
+        if view.shape == shape:
+            return from_, extent, None
+        index = np.arange(math.prod(view.shape)).reshape(view.shape)
+    return from_, extent, np.broadcast_to(index, shape).astype(np.uint32).ravel()
+
+
+def _matmul(views: Views, inputs: Sequence[View], shape: Shape, extent: Extent) -> int:
+    matrices = [
+        np.broadcast_to(
+            np.arange(math.prod(view.shape[:-2]), dtype=np.uint32).reshape(view.shape[:-2]),
+            shape[:-2],
+        ).ravel()
+        for view in inputs
+    ]
+    sizes = (shape[-2], inputs[0].shape[-1], shape[-1])
+    numbers = [views.in_order(view)[0] for view in inputs]
+    made: int = views.core.matmul(numbers, extent, sizes, *matrices)
+    return made
+
+
+def _norm(views: Views, layer: LayerNorm | RMSNorm, view: View) -> View:
+    shape = view.shape
+    axes = layer.over(shape)
+    if not _adjacent(axes):  # the others come first
+        order = [k for k in range(len(shape)) if k not in axes] + list(axes)
+        view = views.moved(view, lambda a, _: a.transpose(order))
+        moved = layer.replace(axes=len(axes))
+        back = np.argsort(order)
+        return views.moved(_norm(views, moved, view), lambda a, _: a.transpose(back))
+    from_, extent = views.in_order(view)
+    centred = isinstance(layer, LayerNorm)
+    number = views.core.normalise(from_, extent, _along(shape, axes), centred, layer.eps)
+    wide = [n if k in axes else 1 for k, n in enumerate(shape)]
+    return _scaled(views, views.add(number, extent, shape), layer.weight, layer.bias, wide)
+
+
+def _scaled(views: Views, view: View, weight: Any, bias: Any, shape: Sequence[int]) -> View:
+    if weight is None and bias is None:
+        return view
+    scale = np.ones([1] * len(view.shape)) if weight is None else weight.reshape(shape)
+    return affine(views, view, scale, None if bias is None else bias.reshape(shape))
+
+
+def _reduce(views: Views, layer: Reduce, view: View, shape: Shape) -> View:
+    given = view.shape
+    axes = layer.over(given)
+    core, extent = views.core, extent_of(shape)
+    if not axes:  # the function of single values
+        function = {"l1": "abs", "l2": "abs"}.get(layer.function)
+        if function is None:
+            return views.reshaped(view, shape)
+        from_, extent = views.in_order(view)
+        return views.add(core.activation(from_, extent, function, _NONE, _NONE), extent, shape)
+    if layer.function in ("mean", "sum") and list(axes) == list(range(1, len(given))):
+        # A mean pool over all pixels, which the core merges with a convolution behind it.
+        from_, (channels, height, width) = views.by_channel(view)
+        extent = (channels, 1, 1)
+        mean = layer.function == "mean"
+        by = [height if mean else 1], [width if mean else 1]
+        number = core.average(from_, extent, ([0], [height], 1), ([0], [width], 1), *by)
+        return views.add(number, extent, shape)
+    if not _adjacent(axes):
+        order = [k for k in range(len(given)) if k not in axes] + list(axes)
+        view = views.moved(view, lambda a, _: a.transpose(order))
+        given = view.shape
+        axes = tuple(range(len(given) - len(axes), len(given)))
+    from_, _ = views.in_order(view)
+    number = core.reduce(from_, extent, _along(given, axes), layer.function)
+    return views.add(number, extent, shape)

@@ -1,0 +1,194 @@
+"""Linear layers in the core's terms."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from spikelet.layers.base import Floats, Shape
+from spikelet.layers.convolution import Conv1d, Conv2d, Conv3d, Convolution, TransposedConvolution
+from spikelet.layers.linear import Linear
+from spikelet.layers.movement import Slice, Spread
+from spikelet.layers.pools import (
+    AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d,
+    AdaptiveAvgPool3d,
+    MeanPool,
+    Pool,
+)
+from spikelet.layers.resize import Resize
+from spikelet.layers.views import View, Views, extent_of
+
+__all__ = ["affine", "convolution", "linear", "pool", "resize", "transposed"]
+
+_NONE = np.zeros(0)
+_CONVOLUTIONS = {1: Conv1d, 2: Conv2d, 3: Conv3d}
+_MOST_COLUMNS = 4  # of a moved input, for each that a linear layer reads
+
+
+def _given(values: Any) -> Any:
+    return _NONE if values is None else values
+
+
+def linear(views: Views, layer: Linear, view: View, shape: Shape) -> View:
+    """Add a fully connected layer: a convolution whose kernel covers its input. It reads a moved input where it lies."""
+    weight = layer.weight
+    part = view.parts[0] if len(view.parts) == 1 else None
+    if view.index is not None and part is not None:
+        size = math.prod(views.extents[part])
+        if size <= _MOST_COLUMNS * view.index.size:
+            moved = np.zeros((len(weight), size))
+            there = view.index.ravel() >= 0
+            np.add.at(moved.T, view.index.ravel()[there], weight.T[there])
+            weight, view = moved, View((size,), (part,))
+    from_, (c, h, w) = views.in_order(view)
+    extent = extent_of(shape)
+    number = views.core.conv(
+        from_,
+        extent,
+        weight.reshape(-1, c, 1, h, w),
+        _given(layer.bias),
+        stride=(1, h, w),
+        dilation=(1, 1, 1),
+        padding=(0, 0, 0),
+        groups=1,
+    )
+    return views.add(number, extent, shape)
+
+
+def convolution(views: Views, layer: Convolution, view: View, shape: Shape) -> View:
+    """Add a convolution; one that sees single pixels takes them in any arrangement."""
+    lead = (1,) * (3 - layer.axes)
+    single = (
+        math.prod(layer.weight.shape[2:]) == 1
+        and set(layer.stride) == {1}
+        and not any(layer.padding)
+    )
+    if single:
+        from_, given = views.by_channel(view)
+        extent, depths = (shape[0], *given[1:]), (1, 1)
+    else:
+        from_, extent = views.shaped(view), extent_of(shape)
+        depths = (view.shape[1], shape[1]) if layer.axes == 3 else (1, 1)
+    out, per_group, *kernel = layer.weight.shape
+    number = views.core.conv(
+        from_,
+        extent,
+        layer.weight.reshape(out, per_group, *lead, *kernel),
+        _given(layer.bias),
+        stride=(*lead, *layer.stride),
+        dilation=(*lead, *layer.dilation),
+        padding=(*(0,) * len(lead), *layer.padding[::2]),
+        groups=layer.groups,
+        in_depth=depths[0],
+        out_depth=depths[1],
+    )
+    return views.add(number, extent, shape)
+
+
+def transposed(views: Views, layer: TransposedConvolution, view: View, shape: Shape) -> View:
+    """Add a transposed convolution: a convolution of its input with zeros between the values."""
+    spread = Spread((1, *layer.stride))
+    view = views.moved(view, spread.moved)
+    padding, starts, stops = [], [], []
+    for axis in range(layer.axes):
+        reach = layer.dilation[axis] * (layer.weight.shape[2 + axis] - 1)
+        before, after = (reach - p for p in layer.padding[2 * axis : 2 * axis + 2])
+        after += layer.output_padding[axis]
+        padding += [max(before, 0), max(after, 0)]
+        starts.append(max(-before, 0))
+        stops.append(view.shape[1 + axis] - max(-after, 0))
+    if any(starts) or tuple(stops) != view.shape[1:]:
+        view = views.moved(view, Slice((None, *starts), (None, *stops)).moved)
+    flipped = _CONVOLUTIONS[layer.axes](
+        layer.kernel(), layer.bias, 1, tuple(padding), layer.dilation, layer.groups
+    )
+    return convolution(views, flipped, view, shape)
+
+
+def pool(views: Views, layer: Pool, view: View, shape: Shape) -> View:
+    """Add a pool. One of a volume has two nodes: over (y, x), and then over z, whose rows are H apart."""
+    means = isinstance(layer, (MeanPool, AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d))
+    windows = [tuple(w) for w in layer.windows(view.shape)]
+    divisors = layer.divisors(view.shape) if means else []
+    core, whole = views.core, ([0], [1], 1)
+    if layer.axes == 1:
+        windows, divisors = [whole, *windows], [[1], *divisors]
+    number, extent = views.shaped(view), extent_of(shape)
+
+    def add(from_: int, to: Any, rows: Any, columns: Any, by: list[list[int]]) -> int:
+        made: int
+        if means:
+            made = core.average(from_, to, rows, columns, *by)
+        else:
+            made = core.maximum(from_, to, rows, columns, of_counts=layer.of == "counts")  # type: ignore[attr-defined]
+        return made
+
+    if layer.axes < 3:
+        return views.add(add(number, extent, *windows, divisors), extent, shape)
+    depth, height = view.shape[1:3]
+    begin, end, step = windows[1]
+    rows = (
+        [z * height + b for z in range(depth) for b in begin],
+        [z * height + e for z in range(depth) for e in end],
+        step,
+    )
+    row_divisors = divisors[1] * depth if means else []
+    between = (shape[0], depth * len(begin), shape[3])
+    number = add(number, between, rows, windows[2], [row_divisors, divisors[2]] if means else [])
+    views.extents[number] = between
+    begin, end, step = windows[0]
+    high = len(windows[1][0])
+    rows = (
+        [b * high + y for b in begin for y in range(high)],
+        [(e - 1) * high + y + 1 for e in end for y in range(high)],
+        step * high,
+    )
+    columns = (list(range(shape[3])), list(range(1, shape[3] + 1)), 1)
+    by = [[d for d in divisors[0] for _ in range(high)], [1] * shape[3]] if means else []
+    return views.add(add(number, extent, rows, columns, by), extent, shape)
+
+
+def resize(views: Views, layer: Resize, view: View, shape: Shape) -> View:
+    """Add an interpolation: a movement, or weights between pixels."""
+    maps = layer.maps(view.shape)
+    if layer.mode == "nearest":
+        places = np.ix_(np.arange(shape[0]), *(index[:, 0] for index, _ in maps))
+        return views.moved(view, lambda a, _: a[places])
+    axes = len(maps)
+    from_, weight = np.zeros((), np.int64), np.ones(())
+    for axis, (index, factors) in enumerate(maps):
+        # [outputs of each axis ..., taps of each axis ...]
+        grid = [1] * (2 * axes)
+        grid[axis], grid[axes + axis] = index.shape
+        from_ = from_ * view.shape[1 + axis] + index.reshape(grid)
+        weight = weight * factors.reshape(grid)
+    pixels = math.prod(shape[1:])
+    from_, weight = from_.reshape(pixels, -1), weight.reshape(pixels, -1)
+    used = weight != 0
+    begin = np.concatenate([[0], np.cumsum(used.sum(1))])
+    extent = extent_of(shape)
+    number = views.core.mix(
+        views.shaped(view),
+        extent,
+        begin.astype(np.uint32),
+        from_[used].astype(np.uint32),
+        weight[used],
+    )
+    return views.add(number, extent, shape)
+
+
+def affine(views: Views, view: View, scale: Floats, shift: Floats | None = None) -> View:
+    """Add ``scale x + shift``, by channel where that is enough; scale and shift broadcast to the shape of the view."""
+    shape = view.shape
+    given = [scale] if shift is None else [scale, shift]
+    if all(a.ndim == 0 or math.prod(a.shape[1:]) == 1 for a in given):
+        from_, extent = views.by_channel(view)
+        wide = [np.broadcast_to(np.ravel(a), (shape[0],)) for a in given]
+    else:
+        from_, extent = views.in_order(view)
+        wide = [np.broadcast_to(a, shape).ravel() for a in given]
+    number = views.core.affine(from_, extent, wide[0], wide[1] if shift is not None else _NONE)
+    return views.add(number, extent, shape)
