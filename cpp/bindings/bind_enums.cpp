@@ -15,8 +15,6 @@ void bind_enums(py::module_& m) {
   bind_enum<layers::Function>(m);
   bind_enum<layers::InputForm>(m);
   bind_enum<layers::Form>(m);
-  bind_enum<layers::Form>(m);
-  bind_enum<layers::InputForm>(m);
   bind_enum<layers::Reduce::Kind>(m);
   bind_enum<layers::What>(m);
   bind_enum<train::Charge>(m);
