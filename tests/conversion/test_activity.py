@@ -9,10 +9,11 @@ from tests.support.conversions import IMAGES, branched
 
 from spikelet import layers as L
 from spikelet.conversion.activity import Activity
+from spikelet.conversion.pools import pool_parts
 from spikelet.layers.spiking_model import SpikingModel
 
 STEPS = 5
-GRAPH = branched().replaced({n: L.IF(0.7, amplitude=0.7) for n in ("r1", "rl", "rr", "r3", "r4")})
+GRAPH = pool_parts(branched()).replaced({n: L.IF(0.7, amplitude=0.7) for n in ("r1", "rl", "rr", "r3", "r4")})
 
 
 def recorded(*names: str) -> Any:
@@ -21,9 +22,10 @@ def recorded(*names: str) -> Any:
 
 def test_later_values_come_from_those_that_are_stored() -> None:
     activity = Activity(GRAPH, STEPS, 1, {"input": IMAGES}, {})
-    activity.store("p1", activity.run("p1", "packed"))
+    activity.store_spikes("p1")
     activity.drop(["input"])
-    activity.store("p2", activity.run("p2", "packed"))
+    activity.store_spikes("p2.0")
+    activity.store_spikes("p2.1")
     activity.drop(["p1"])
     wanted = recorded("sum.value", "r3.mean", "p2.mean")
     np.testing.assert_allclose(activity.run("sum", "value"), wanted["sum.value"], atol=1e-6)

@@ -23,12 +23,13 @@ def test_the_delay_with_the_least_error_is_found() -> None:
     model = convert(residual(), method="percentile", steps=10)
     wanted = model.ann.run(X, 1).output
     runs = [model.run(X, delay=d).output for d in range(6)]
-    squares = [float(np.square(y - wanted).mean()) for y in runs]
+    errors = [float(np.square(y - wanted).mean()) for y in runs]
     result = scored(model)
-    assert result.delay == int(np.argmin(squares)) > 0
+    assert result.delay == int(np.argmin(errors)) > 0
     at = runs[result.delay]
     assert result.agreement == (at.argmax(1) == wanted.argmax(1)).mean()
-    shares = np.square(at - wanted).mean(0) / (wanted.var(0) + 1e-3 * wanted.var(0).mean())
+    squares = np.square(at - wanted).mean(0)
+    shares = squares / (squares + wanted.var(0))
     assert result.error == pytest.approx(np.sqrt(shares.mean()), rel=1e-5)
     assert scored(model, delay=3).delay == 3
 

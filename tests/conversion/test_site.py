@@ -11,6 +11,7 @@ from tests.support.conversions import IMAGES, Spy, branched
 from spikelet import layers as L
 from spikelet.conversion import site as module
 from spikelet.conversion.calibration import Calibration
+from spikelet.conversion.pools import pool_parts
 from spikelet.conversion.site import Site
 from spikelet.conversion.streaming import fit_layers
 from spikelet.layers.spiking_model import SpikingModel
@@ -21,13 +22,13 @@ NAMES = ("r1", "rl", "rr", "r3", "r4")
 
 
 def walk(look: Any, **options: Any) -> None:
-    cal = Calibration(branched(), {"input": IMAGES}, STEPS, **{"threads": 1, **options})
+    cal = Calibration(pool_parts(branched()), {"input": IMAGES}, STEPS, **{"threads": 1, **options})
     fit_layers("test", cal, Spy(look))
 
 
 def whole(steps: int, records: Any, spiking: Any = NAMES) -> Any:
     """Record the whole ANN, or the whole spiking network."""
-    graph = branched().replaced(dict.fromkeys(spiking if steps > 1 else (), NEURON))
+    graph = pool_parts(branched()).replaced(dict.fromkeys(spiking if steps > 1 else (), NEURON))
     return SpikingModel(graph, threads=1).run(IMAGES, steps, record=records)
 
 
@@ -72,9 +73,9 @@ def test_a_place_is_a_part_of_everything(monkeypatch: pytest.MonkeyPatch) -> Non
     def look(site: Site) -> None:
         if site.kind == "output":
             return
-        place, all_pixels = site.place(7, 9), site.place(7)
-        assert site.place(7, 9).positions is not None
-        np.testing.assert_array_equal(site.place(7, 9).positions, place.positions)
+        place, all_pixels = site.place(7, 5), site.place(7)
+        assert site.place(7, 5).positions is not None
+        np.testing.assert_array_equal(site.place(7, 5).positions, place.positions)
         assert len(range(30)[place.samples]) == 7
         for values in (site.potentials, site.target, site.mean_current, site.currents):
             some = values()[..., place.samples, :, :]

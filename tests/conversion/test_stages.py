@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.support.conversions import branched
 
 from spikelet import layers as L
+from spikelet.conversion.pools import pool_parts
 from spikelet.conversion.stages import Stages, linear_parts, plan
 from spikelet.layers.graph import Graph
 
@@ -12,7 +13,7 @@ NEURONS = frozenset({"r1", "rl", "rr", "r3", "r4"})
 
 
 def planned(spiking: frozenset[str] = NEURONS, coded: frozenset[str] = frozenset()) -> Stages:
-    return plan(branched(), spiking, coded)
+    return plan(pool_parts(branched()), spiking, coded)
 
 
 def test_sites_are_neurons_and_the_output() -> None:
@@ -23,17 +24,16 @@ def test_sites_are_neurons_and_the_output() -> None:
     assert stages.entries["out"] == "out"
 
 
-def test_a_pool_that_alone_uses_neurons_is_stored_instead_of_them() -> None:
+def test_a_pool_that_alone_uses_a_neuron_is_stored_instead() -> None:
     stages = planned()
-    assert stages.stored == {"input", "p1", "p2", "r3", "r4"}
+    assert stages.stored == {"input", "p1", "p2.0", "p2.1", "r3", "r4"}
     assert stages.sources["rr"] == {"p1"}
-    assert stages.sources["p2"] == {"p1"}  # its neurons are run again, from what feeds them
-    assert stages.sources["r3"] == {"p2"}
+    assert stages.sources["r3"] == {"p2.0", "p2.1"}
 
 
 def test_values_are_needed_until_their_last_use() -> None:
-    until = planned().until
-    assert until == {"input": "p1", "p1": "p2", "p2": "r3", "r3": "r4", "r4": "out"}
+    last = {"input": "p1", "p1": "p2.1", "p2.0": "r3", "p2.1": "r3", "r3": "r4", "r4": "out"}
+    assert planned().until == last
 
 
 def test_a_neuron_that_stays_analog_is_stored_as_a_constant() -> None:

@@ -11,13 +11,14 @@ from tests.support.conversions import IMAGES, Spy, branched
 from spikelet import layers as L
 from spikelet.conversion.activity import Activity
 from spikelet.conversion.calibration import Calibration
+from spikelet.conversion.pools import pool_parts
 from spikelet.conversion.streaming import fit_layers
 
 NAMES = ["r1", "rl", "rr", "r3", "r4"]
 
 
 def calibration(**options: Any) -> Calibration:
-    return Calibration(branched(), {"input": IMAGES}, steps=4, threads=1, **options)
+    return Calibration(pool_parts(branched()), {"input": IMAGES}, steps=4, threads=1, **options)
 
 
 def test_neurons_are_made_in_order() -> None:
@@ -33,22 +34,27 @@ def test_neurons_that_are_kept_stay_analog() -> None:
 
 
 def test_values_are_freed_when_no_later_layer_needs_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An ANN and a spiking network hold three layers at most: two parts, and what both come from."""
     most = {1: 0, 4: 0}
-    store, stored = Activity.store, {1: {"input"}, 4: {"input"}}
+    held = {1: {"input"}, 4: {"input"}}
 
-    def counting(self: Activity, name: str, values: Any) -> None:
-        store(self, name, values)
-        stored[self.steps].add(name)
-        most[self.steps] = max(most[self.steps], len(stored[self.steps]))
+    def counting(store: Any) -> Any:
+        def counted(self: Activity, name: str, *values: Any) -> None:
+            store(self, name, *values)
+            held[self.steps].add(name)
+            most[self.steps] = max(most[self.steps], len(held[self.steps]))
+
+        return counted
 
     def dropping(self: Activity, names: Any) -> None:
-        stored[self.steps] -= set(names)
+        held[self.steps] -= set(names)
 
-    monkeypatch.setattr(Activity, "store", counting)
+    monkeypatch.setattr(Activity, "store", counting(Activity.store))
+    monkeypatch.setattr(Activity, "store_spikes", counting(Activity.store_spikes))
     monkeypatch.setattr(Activity, "drop", dropping)
     fit_layers("test", calibration(), Spy())
-    assert most == {1: 2, 4: 2}
-    assert stored == {1: set(), 4: set()}
+    assert most == {1: 3, 4: 3}
+    assert held == {1: set(), 4: set()}
 
 
 def test_the_spiking_network_runs_only_for_methods_that_look_at_it(
@@ -68,7 +74,7 @@ def test_the_spiking_network_runs_only_for_methods_that_look_at_it(
 
 
 def test_weights_that_overflow_are_refused() -> None:
-    graph = branched()
+    graph = pool_parts(branched())
     layer = graph["c3"].layer
     assert isinstance(layer, L.Conv2d)
     great = graph.replaced({"c3": layer.replace(weight=np.sign(layer.weight) * 1e38)})

@@ -113,7 +113,7 @@ def tiny() -> list[Any]:
 
 def branched() -> Graph:
     """Two branches that are concatenated and pooled, a shortcut, and a linear head."""
-    rng = np.random.default_rng(6)
+    rng = np.random.default_rng(8)
 
     def conv(cin: int, cout: int, size: int, **options: Any) -> L.Conv2d:
         w = rng.normal(size=(cout, cin, size, size)) / (size * np.sqrt(cin))
@@ -129,7 +129,7 @@ def branched() -> Graph:
             ("right", conv(4, 5, 3, padding=1), "p1"),
             ("rr", L.ReLU(), "right"),
             ("both", L.Concat(), ("rl", "rr")),
-            ("p2", L.MaxPool2d(2), "both"),
+            ("p2", L.MaxPool2d(2), "both"),  # see `pool_parts`
             ("c3", conv(8, 8, 3, padding=1), "p2"),
             ("sum", L.Add(), ("c3", "p2")),
             ("r3", L.ReLU(), "sum"),

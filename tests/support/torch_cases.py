@@ -139,6 +139,7 @@ def sums() -> dict[str, tuple[Any, Any]]:
         "einsum": (lambda x: torch.einsum("bnd,bmd->bnm", x, x), TOKENS),
         "einsum of weights": (lambda x: torch.einsum("bchw,ck->bhwk", x, _values(4, 3)), IMAGE),
         "einsum sum": (lambda x: torch.einsum("bchw->bc", x), IMAGE),
+        "einsum of positions": (lambda x: torch.einsum("bchw,hkw->bchk", x, _values(6, 2, 5)), IMAGE),
         "where": (lambda x: torch.where(_mask(4, 6, 5), x, x.relu()), IMAGE),
         "masked fill": (lambda x: x.masked_fill(_mask(5), -2.0), IMAGE),
         "mask of softmax": (lambda x: x.masked_fill(_mask(5), float("-inf")).softmax(-1), IMAGE),

@@ -44,21 +44,31 @@ class Activity:
         self.steps = steps
         self.threads = threads
         self._stored: dict[str, Value] = {**constants, **sequences}
-        self._sequences = frozenset(sequences)
+        self._sequences = set(sequences)
 
     def change(self, changes: Mapping[str, Layer]) -> None:
         """Replace layers, for all values that are computed from now on."""
         if changes:
             self.graph = self.graph.replaced(changes)
 
-    def store(self, name: str, values: Value) -> None:
-        """Store constants [N, ...] or spikes of a node."""
+    def store(self, name: str, values: Floats) -> None:
+        """Store constants of a node, [N, ...]."""
         self._stored[name] = values
+
+    def store_spikes(self, name: str) -> None:
+        """Run a neuron, or a pool behind one, and store its spikes."""
+        values = self._values(name, slice(None))
+        if self._segment(name, "mean", self.steps, None, values).form(name) == "spikes":
+            self._stored[name] = self.run(name, "packed")
+        else:  # the pool of a code for which there are no spikes
+            self._stored[name] = self.run(name, "value")
+            self._sequences.add(name)
 
     def drop(self, names: Iterable[str]) -> None:
         """Forget stored values."""
         for name in names:
             self._stored.pop(name, None)
+            self._sequences.discard(name)
 
     def run(
         self,
@@ -78,8 +88,11 @@ class Activity:
         changes : mapping of str to Layer, optional
             Layers to replace for this run.
         """
-        values = {key: self._part(key, samples) for key in self._sources(name)}
+        values = self._values(name, samples)
         return self._run(name, what, self.steps, changes, values)
+
+    def _values(self, name: str, samples: slice) -> dict[str, Value]:
+        return {key: self._part(key, samples) for key in self._sources(name)}
 
     def mean(
         self, name: str, samples: slice = slice(None), changes: Mapping[str, Layer] | None = None
@@ -124,15 +137,25 @@ class Activity:
     def _run(
         self,
         name: str,
-        what: Any,
+        what: str,
         steps: int,
         changes: Mapping[str, Layer] | None,
         values: Mapping[str, Value],
     ) -> Any:
+        segment = self._segment(name, what, steps, changes, values)
+        return segment.run(values, self.threads)[name, what]
+
+    def _segment(
+        self,
+        name: str,
+        what: str,
+        steps: int,
+        changes: Mapping[str, Layer] | None,
+        values: Mapping[str, Value],
+    ) -> Segment:
         graph = self.graph.replaced(changes) if changes else self.graph
-        graph = graph.between(list(values), [name])
         forms = {key: self._form(key, value, steps) for key, value in values.items()}
-        return Segment(graph, forms, [(name, what)], steps).run(values, self.threads)[name, what]
+        return Segment(graph.between(list(values), [name]), forms, [(name, what)], steps)
 
     def _form(self, name: str, values: Value, steps: int) -> Stored:
         if name in self._sequences and steps > 1:

@@ -27,6 +27,7 @@ ERRORS = (
     TypeError,
     ValueError,
 )
+RECORDED = ("spikes", "v", "mean", "value")  # `run` records them as "layer.mean"
 _ORDER = "the network has to end before it: apply it to `result.output`"
 _HINTS = {
     **dict.fromkeys(
@@ -115,10 +116,19 @@ class Builder:
         """Return an unused name: ``name``, ``name_1``, ..."""
         name = name or "layer"
         k, free = 0, name
-        while free in self.shapes:
+        while self._is_taken(free):
             k += 1
             free = f"{name}_{k}"
         return free
+
+    def _is_taken(self, name: str) -> bool:
+        """Return whether a layer has this name, or records of both would have one name: `a.mean`."""
+        layer, _, what = name.rpartition(".")
+        return (
+            name in self.shapes
+            or (what in RECORDED and layer in self.shapes)
+            or any(f"{name}.{what}" in self.shapes for what in RECORDED)
+        )
 
     def add(self, where: str, name: str, layer: Layer, *inputs: str) -> str:
         """Add a layer, and return its name, which is made unique."""

@@ -19,6 +19,7 @@ from spikelet.conversion.folding import fold
 from spikelet.conversion.inputs import calibration_inputs, range_of
 from spikelet.conversion.load import read
 from spikelet.conversion.methods import METHODS, Options, make
+from spikelet.conversion.pools import pool_parts
 from spikelet.conversion.selection import Score, best, score
 from spikelet.conversion.streaming import fit_layers
 from spikelet.layers import Layer, ReLU
@@ -141,7 +142,7 @@ def convert(
     if delay != "auto":
         integer(where, "delay", delay, 0, steps - 1)
     choice(where, "coding", coding, "direct", "poisson", "latency")
-    graph = fold(_read(ann, inputs))
+    graph = pool_parts(fold(_read(ann, inputs)))
     names = [n.name for n in graph if isinstance(n.layer, ReLU)]
     kept = _kept(where, keep, names)
     if not set(names) - kept:

@@ -189,28 +189,18 @@ class _Reading:
                 raise error from None
 
     def _graph(self, batch: int) -> Graph:
-        walk, names = self._walk(batch)
-        return walk.graph(self._wanted, names)
-
-    def _walk(self, batch: int) -> tuple[Walk, dict[str, str]]:
-        names = {n: INPUT for n in self._sizes} if len(self._sizes) == 1 else {n: n for n in self._sizes}
-        shapes, data, tensors = {}, {}, {}
+        one = len(self._sizes) == 1
+        shapes, data = {}, {}
         for name, size in self._sizes.items():
             merged = self._plain[name] or size[0] not in (0, batch)
-            tensors[name] = size if merged else (batch, *size[1:])
-            shape = size
-            if merged and not self._plain[name]:
-                shape = (size[0] // batch, *size[1:])
-            elif not merged:
-                shape = size[1:]
-            if not shape:
-                shape = (1,)
-            data[name] = Data(names[name], 0, merged)
-            shapes[name] = shape
+            shapes[name] = size if self._plain[name] else size[1:]
+            if merged and not self._plain[name]:  # several batches side by side
+                shapes[name] = (size[0] // batch, *size[1:])
+            data[name] = Data(INPUT if one else name, 0, merged)
         self.shapes = shapes
-        builder = Builder({names[n]: s for n, s in shapes.items()})
+        builder = Builder({data[n].source: s for n, s in shapes.items()})
         walk = Walk(self._onnx, self._model, builder, batch, data, self._fixed, self._analog)
-        return walk, names
+        return walk.graph(self._wanted)
 
 
 def _completed(where: str, dims: Sequence[int], example: Shape) -> Shape:

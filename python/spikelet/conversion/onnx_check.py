@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -37,12 +38,30 @@ class Checked:
     operation : Operation
     operands : tuple
         Data, arrays, or None for an omitted operand.
-    results : tuple of Data
+    results : tuple of Data or arrays
     """
 
     operation: Operation
     operands: tuple[Any, ...]
-    results: tuple[Data, ...]
+    results: tuple[Any, ...]
+
+    def renamed(self, names: Mapping[str, str]) -> Checked:
+        """Return it with other names of layers."""
+
+        def new(x: Any) -> Any:
+            return dataclasses.replace(x, source=names.get(x.source, x.source)) if isinstance(x, Data) else x  # fmt: skip
+
+        operands, results = tuple(map(new, self.operands)), tuple(map(new, self.results))
+        return dataclasses.replace(self, operands=operands, results=results)
+
+    def known(self, names: set[str]) -> Checked | None:
+        """Return it with the results that are in the graph, or None if there are none."""
+        results = []
+        for y in self.results:
+            if not isinstance(y, Data) or y.source not in names:
+                break
+            results.append(y)
+        return dataclasses.replace(self, results=tuple(results)) if results else None
 
     @property
     def sources(self) -> set[str]:
@@ -52,10 +71,10 @@ class Checked:
 
 def wrong_layer(
     graph: Graph,
+    inputs: Mapping[str, Shape],
     batch: int,
     checked: Sequence[Checked],
     reference: Reference,
-    shapes: Mapping[str, Shape],
 ) -> Checked | None:
     """Return the first operation whose layers give other values than ONNX, or None.
 
@@ -64,26 +83,28 @@ def wrong_layer(
     Parameters
     ----------
     graph : Graph
+    inputs : mapping of str to tuple of int
+        Shape of one sample of each input.
     batch : int
         Number of samples.
     checked : sequence of Checked
     reference : Reference
-    shapes : mapping of str to tuple of int
-        Shape of one sample of each layer and input.
     """
+    shapes = graph.shapes(inputs)
     known = {*graph.inputs, *(node.name for node in graph)}
-    todo = [c for c in checked if c.sources <= known]
+    todo = [c for c in (c.known(known) for c in checked) if c is not None]
     rng = np.random.default_rng(1)
     x = {
         name: rng.standard_normal((batch, *shapes[name])).astype(np.float32)
         for name in graph.inputs
     }
     model = SpikingModel(graph)
+    given: Any = x if len(x) > 1 else next(iter(x.values()))
     while todo:
         part, names = _part(todo, shapes, batch)
         todo = todo[len(part) :]
         layers = sorted(names - set(graph.inputs))
-        result = model.run(x, steps=1, record=[f"{n}.mean" for n in layers])
+        result = model.run(given, steps=1, record=[f"{n}.mean" for n in layers])
         values = {**x, **{n: result[f"{n}.mean"] for n in layers}}
         for c in part:
             if not _agrees(c, values, batch, reference):
@@ -110,7 +131,7 @@ def _agrees(
     operands = [
         _tensor(values[x.source], x, batch) if isinstance(x, Data) else x for x in c.operands
     ]
-    found = [_tensor(values[y.source], y, batch) for y in c.results]
+    found = [_tensor(values[y.source], y, batch) for y in c.results if isinstance(y, Data)]
     if reference.effort(c.operation, c.operands, found[0].shape) > _SECONDS:
         return True
     try:

@@ -32,7 +32,7 @@ __all__ = ["OPERATORS", "Attributes", "Operands"]
 
 Attributes: TypeAlias = Mapping[str, Any]
 Operands: TypeAlias = Sequence[Any]  # Data, arrays, or None for an omitted operand
-Result: TypeAlias = "Data | tuple[Data, ...]"
+Result: TypeAlias = Any  # Data, or a tuple of results, which may be arrays
 Handler: TypeAlias = Callable[[Call, Attributes, Operands], Result]
 
 
@@ -107,12 +107,28 @@ def _matmul(c: Call, a: Attributes, xs: Operands) -> Data:  # noqa: ARG001
 
 
 def _einsum(c: Call, a: Attributes, xs: Operands) -> Data:
-    return arithmetic.einsum(c, a["equation"], list(xs))
+    terms, arrow, result = a["equation"].replace(" ", "").partition("->")
+    operands = terms.split(",")
+    if "..." in terms:  # name these dimensions
+        ranks = [len(c.tensor(x)) if isinstance(x, Data) else np.ndim(x) for x in xs]
+        counts = [r - len(t.replace("...", "")) for r, t in zip(ranks, operands, strict=True)]
+        free = [k for k in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" if k not in a["equation"]]
+        most = max(n for n, t in zip(counts, operands, strict=True) if "..." in t)
+        operands = [
+            t.replace("...", "".join(free[most - n : most]))
+            for n, t in zip(counts, operands, strict=True)
+        ]
+        result = result.replace("...", "".join(free[:most]))
+    if not arrow:
+        letters = "".join(operands)
+        result = "".join(sorted(k for k in set(letters) if letters.count(k) == 1))
+    return arithmetic.einsum(c, f"{','.join(operands)}->{result}", list(xs))
 
 
 def _attention(c: Call, a: Attributes, xs: Operands) -> Data:
-    if a.get("softcap", 0) or any(at(xs, k) is not None for k in (4, 5, 6)):
-        c.refuse("has a soft cap or a cache", "export the model without them")
+    windows = max(a.get("left_window_size", -1), a.get("right_window_size", -1))
+    if a.get("softcap", 0) or windows >= 0 or any(at(xs, k) is not None for k in (4, 5, 6)):
+        c.refuse("has a soft cap, a window or a cache", "export the model without them")
     q, k, v = c.data(*xs[:3])
     heads, kv_heads = a.get("q_num_heads"), a.get("kv_num_heads")
     split = heads is not None and len(c.tensor(q)) == 3
@@ -124,12 +140,8 @@ def _attention(c: Call, a: Attributes, xs: Operands) -> Data:
     times = c.tensor(q)[1] // c.tensor(k)[1]
     if times > 1:  # grouped queries
         k, v = (movement.moved(c.inner(n), x, lambda t: t.repeat(times, 1)) for n, x in (("k", k), ("v", v)))  # fmt: skip
-    mask = _constant(c, xs, 3, "masks")
-    if mask is not None and mask.dtype == np.bool_:
-        mask = np.where(mask, 0.0, -1e30)
-    y = attention.scaled_dot_product(
-        c, q, k, v, mask, bool(a.get("is_causal", 0)), a.get("scale")
-    )
+    causal = bool(a.get("is_causal", 0))
+    y = attention.scaled_dot_product(c, q, k, v, at(xs, 3), causal, a.get("scale"))
     if not split:
         return y
     n, h, length, size = c.tensor(y)
@@ -191,10 +203,15 @@ def _where(c: Call, a: Attributes, xs: Operands) -> Data:  # noqa: ARG001
 
 
 def _cumsum(c: Call, a: Attributes, xs: Operands) -> Data:
-    if a.get("exclusive", 0) or a.get("reverse", 0):
-        c.refuse("sums in reverse, or without the value itself", "export a plain CumSum")
+    x, reverse = _data(c, xs), a.get("reverse", 0)
     (axis,) = _whole(c, xs, 1, "axes") or [0]
-    return arithmetic.cumsum(c, _data(c, xs), axis)
+    parts = [n for n in ("reverse", "exclusive") if a.get(n, 0)]
+    total = c.inner("total") if parts else c
+    given = movement.moved(c.inner("turned"), x, lambda t: np.flip(t, axis)) if reverse else x
+    y = arithmetic.cumsum(total, given, axis)
+    if a.get("exclusive", 0):
+        y = arithmetic.subtract(c.inner("exclusive") if reverse else c, y, given)
+    return movement.moved(c, y, lambda t: np.flip(t, axis)) if reverse else y
 
 
 # --- functions of one value ----------------------------------------------------------------------
@@ -221,6 +238,8 @@ def _clip(c: Call, a: Attributes, xs: Operands) -> Data:  # noqa: ARG001
     low, high = (None if b is None or abs(b) >= most else b for b in limits)
     if low is None and high is None:
         return _data(c, xs)
+    if low is not None and high is not None and low >= high:  # then all values are the upper bound
+        return arithmetic.affine(c, _data(c, xs), 0.0, high)
     return activation.clip(c, _data(c, xs), low, high)
 
 
@@ -264,7 +283,9 @@ def _shrink(c: Call, a: Attributes, xs: Operands) -> Data:
 
 
 def _thresholded(c: Call, a: Attributes, xs: Operands) -> Data:
-    return activation.threshold(c, _data(c, xs), a.get("alpha", 1.0), 0.0)
+    return activation.activation(
+        c, _data(c, xs), "threshold", alpha=a.get("alpha", 1.0), beta=0.0
+    )
 
 
 def _softmax(c: Call, a: Attributes, xs: Operands) -> Data:
@@ -318,11 +339,18 @@ def _parameters(c: Call, xs: Operands, x: Data, axes: list[int]) -> list[Any]:
     return [None if v is None else np.broadcast_to(v, shape) for v in found]
 
 
-def _layer_normalization(c: Call, a: Attributes, xs: Operands) -> Data:
-    x = _data(c, xs)
+def _layer_normalization(c: Call, a: Attributes, xs: Operands) -> Result:
+    x, eps = _data(c, xs), a.get("epsilon", 1e-5)
     axes = _last_axes(c, a, x)
     weight, bias = _parameters(c, xs, x, axes)
-    return normalisation.layer_norm(c, x, axes, weight, bias, a.get("epsilon", 1e-5))
+    y = normalisation.layer_norm(c, x, axes, weight, bias, eps)
+    # Its other outputs are rarely used, and removed if they are not.
+    mean = reduction.reduce(c.inner("mean"), x, "mean", axes, keepdims=True)
+    if math.prod(c.tensor(x)[d] for d in axes) == 1:
+        return y, mean
+    variance = reduction.reduce(c.inner("variance"), x, "var", axes, keepdims=True, correction=0)
+    shifted = arithmetic.affine(c.inner("shifted"), variance, 1.0, eps)
+    return y, mean, activation.activation(c.inner("inverse"), shifted, "pow", alpha=-0.5)
 
 
 def _rms_normalization(c: Call, a: Attributes, xs: Operands) -> Data:
@@ -345,9 +373,8 @@ def _lrn(c: Call, a: Attributes, xs: Operands) -> Data:
 
 
 def _lp_normalization(c: Call, a: Attributes, xs: Operands) -> Data:
-    if a.get("p", 2) != 2:
-        c.refuse(f"has p={a['p']}", "only the Euclidean norm, p=2, is supported")
-    return normalisation.l2_normalise(c, _data(c, xs), a.get("axis", -1), 0.0)
+    axes = [a.get("axis", -1)]
+    return normalisation.l2_normalise(c, _data(c, xs), axes, a.get("p", 2), 1e-30)
 
 
 def _reduction(how: str) -> Handler:
@@ -361,11 +388,6 @@ def _reduction(how: str) -> Handler:
         return reduction.reduce(c, x, how, axes, bool(a.get("keepdims", 1)))
 
     return handler
-
-
-def _reduce_log_sum(c: Call, a: Attributes, xs: Operands) -> Data:
-    total = _reduction("sum")(c.inner("sum"), a, xs)
-    return activation.activation(c, total, "log")  # type: ignore[arg-type]
 
 
 def _global_average(c: Call, a: Attributes, xs: Operands) -> Data:  # noqa: ARG001
@@ -459,7 +481,8 @@ def _depth_to_space(t: Any, a: Attributes, others: list[Any]) -> Any:  # noqa: A
 
 def _space_to_depth(t: Any, a: Attributes, others: list[Any]) -> Any:  # noqa: ARG001
     size, (n, ch, h, w) = a["blocksize"], t.shape
-    apart = t.reshape(n, ch, h // size, size, w // size, size).transpose(0, 3, 5, 1, 2, 4)
+    order = (0, 3, 5, 1, 2, 4) if a.get("mode", "DCR") == "DCR" else (0, 1, 3, 5, 2, 4)
+    apart = t.reshape(n, ch, h // size, size, w // size, size).transpose(order)
     return apart.reshape(n, ch * size**2, h // size, w // size)
 
 
@@ -505,14 +528,17 @@ def _pad(c: Call, a: Attributes, xs: Operands) -> Data:
     return movement.pad(c, x, before, after, a.get("mode", "constant"), value)
 
 
-def _split(c: Call, a: Attributes, xs: Operands) -> tuple[Data, ...]:
+def _split(c: Call, a: Attributes, xs: Operands) -> tuple[Any, ...]:
     x, axis = _data(c, xs), a.get("axis", 0)
     sizes = _whole(c, xs, 1, "sizes")
     if sizes is None:
         n, parts = c.tensor(x)[axis], a["num_outputs"]
         size = -(-n // parts)
         sizes = [min(size, n - k * size) for k in range(parts)]
-    return movement.split(c, x, sizes, axis)
+    parts = iter(movement.split(c, x, [n for n in sizes if n], axis))
+    shape = list(c.tensor(x))
+    shape[axis] = 0
+    return tuple(next(parts) if n else np.zeros(shape, np.float32) for n in sizes)
 
 
 def _concat(c: Call, a: Attributes, xs: Operands) -> Data:
@@ -533,10 +559,15 @@ def _cast(c: Call, a: Attributes, xs: Operands) -> Data:
     return _data(c, xs)
 
 
-def _dropout(c: Call, a: Attributes, xs: Operands) -> Data:  # noqa: ARG001
-    if at(xs, 2) is not None and bool(xs[2]):
+def _dropout(c: Call, a: Attributes, xs: Operands) -> Result:  # noqa: ARG001
+    if at(xs, 2) is not None and bool(xs[2]) and _number(c, xs, 1, "ratios") != 0:
         c.refuse("is in training mode", "export the model in eval mode")
-    return _data(c, xs)
+    x = _data(c, xs)
+    return x, np.ones(c.tensor(x), np.bool_)
+
+
+def _cast_like(c: Call, a: Attributes, xs: Operands) -> Any:  # noqa: ARG001
+    return xs[0] if isinstance(xs[0], Data) else np.asarray(xs[0], np.float32)
 
 
 OPERATORS: dict[str, Handler] = {
@@ -611,7 +642,7 @@ OPERATORS: dict[str, Handler] = {
     "ReduceSumSquare": _reduction("sum_square"),
     "ReduceLogSumExp": _reduction("log_sum_exp"),
     "ReduceProd": _reduction("prod"),
-    "ReduceLogSum": _reduce_log_sum,
+    "ReduceLogSum": _reduction("log_sum"),
     **dict.fromkeys(("Reshape", "Flatten", "Squeeze", "Unsqueeze"), _reshape),
     "Transpose": _transpose,
     "Expand": _expand,
@@ -630,7 +661,7 @@ OPERATORS: dict[str, Handler] = {
     "Concat": _concat,
     "Resize": resize,
     "Identity": _keep,
-    "CastLike": _keep,
+    "CastLike": _cast_like,
     "Cast": _cast,
     "Dropout": _dropout,
 }

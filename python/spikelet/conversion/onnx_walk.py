@@ -78,21 +78,16 @@ class Walk:
         self._frontier: dict[str, None] = {}
         self._left = _MOST_CONSTANTS
 
-    def graph(self, outputs: Sequence[str], names: Mapping[str, str]) -> Graph:
-        """Return the graph, after comparing it with ONNX.
-
-        Parameters
-        ----------
-        outputs : sequence of str
-            Tensors that are wanted.
-        names : mapping of str to str
-            What the inputs of the model are called in the graph.
-        """
+    def graph(self, outputs: Sequence[str]) -> Graph:
+        """Return the graph that leads to these tensors, after comparing it with ONNX."""
         self._initialise(outputs)
         self._steps(operations(self._onnx, self._graph.node), outputs)
-        found = [self._output(name, several=len(outputs) > 1) for name in outputs]
-        graph = self._builder.graph(READER, found)
-        wrong = wrong_layer(graph, self._batch, self._checked, self._reference, self._builder.shapes)
+        several = len(outputs) > 1
+        found = [self._output(name, several=several) for name in outputs]
+        graph = self._builder.graph(READER, found, outputs if several else ())
+        checked = [c.renamed(self._builder.final) for c in self._checked]
+        inputs = {name: self._builder.shapes[name] for name in graph.inputs}
+        wrong = wrong_layer(graph, inputs, self._batch, checked, self._reference)
         if wrong is not None:
             refuse(
                 f"{READER}: {wrong.operation.label}",
@@ -267,6 +262,8 @@ class Walk:
         try:
             if operation.name in self._analog or name in self._analog:
                 found: Any = self._foreign(call, operation, operands, shape)
+            elif shape is not None and 0 in shape:
+                found = np.zeros(shape, np.float32)
             elif handler is None:
                 what = f"of the domain {operation.domain} " if operation.domain else ""
                 refuse(
@@ -285,7 +282,7 @@ class Walk:
                 "please report it, with the model" + self._way_out(operation),
             )
         results = found if isinstance(found, tuple) else (found,)
-        if shape is not None:
+        if shape is not None and isinstance(results[0], Data):
             call.check(results[0])
         for k, output in enumerate(operation.outputs):
             if k < len(results):
@@ -324,7 +321,7 @@ class Walk:
         if not isinstance(value, Data):
             hint = "; leave it out with outputs=[...]" if several else ""
             fail(READER, "output", name, f"must depend on the input{hint}")
-        return self._builder.output(READER, value.source, name if several else "")
+        return value.source
 
 
 def _single(value: Any) -> Any:

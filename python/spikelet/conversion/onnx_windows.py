@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from spikelet.conversion.building import Call, Data
-from spikelet.conversion.operators import convolution, movement, pooling, resizing
+from spikelet.conversion.operators import activation, convolution, pooling, resizing
 
 __all__ = ["average_pool", "conv", "conv_transpose", "lp_pool", "max_pool", "resize"]
 
@@ -109,37 +109,37 @@ def _window(c: Call, a: Mapping[str, Any], xs: Sequence[Any]) -> tuple[Data, dic
         "stride": tuple(a.get("strides", (1,) * len(kernel))),
         "padding": _pads(a, _spatial(c, x), kernel),
         "ceil_mode": bool(a.get("ceil_mode", 0)),
+        "dilation": tuple(a.get("dilations", (1,) * len(kernel))),
     }
-
-
-def _no_dilation(c: Call, a: Mapping[str, Any]) -> None:
-    if any(d != 1 for d in a.get("dilations", ())):
-        c.refuse(f"is dilated by {a['dilations']}", "use max pooling, or pool without dilation")
 
 
 def max_pool(c: Call, a: Mapping[str, Any], xs: Sequence[Any]) -> Data:
     """Convert MaxPool."""
     x, window = _window(c, a, xs)
-    dilation = tuple(a.get("dilations", (1,) * len(window["kernel"])))
-    return pooling.max_pool(c, x, dilation=dilation, **window)
+    return pooling.max_pool(c, x, **window)
 
 
 def average_pool(c: Call, a: Mapping[str, Any], xs: Sequence[Any]) -> Data:
     """Convert AveragePool."""
     x, window = _window(c, a, xs)
-    _no_dilation(c, a)
-    return pooling.avg_pool(c, x, **window, count_include_pad=bool(a.get("count_include_pad", 0)))
+    whole = bool(a.get("count_include_pad", 0))
+    return pooling.avg_pool(c, x, **window, count_include_pad=whole)
 
 
 def lp_pool(c: Call, a: Mapping[str, Any], xs: Sequence[Any]) -> Data:
-    """Convert LpPool."""
+    """Convert LpPool: the p-th root of the sum of the p-th powers of magnitudes."""
     x, window = _window(c, a, xs)
-    _no_dilation(c, a)
-    padding = window.pop("padding")
-    if any(map(any, padding)):
-        before, after = zip((0, 0), (0, 0), *padding, strict=True)
-        x = movement.pad(c.inner("padded"), x, before, after)
-    return pooling.lp_pool(c, x, a.get("p", 2), **window)
+    p = float(a.get("p", 2))
+    power, total = c.inner("power"), c.inner("sum")
+    if p == 2:
+        x = activation.activation(power, x, "square")
+    else:
+        x = activation.activation(c.inner("magnitude"), x, "abs")
+        x = x if p == 1 else activation.activation(power, x, "pow", p)
+    y = pooling.avg_pool(c if p == 1 else total, x, **window, divisor=1)
+    if p == 1:
+        return y
+    return activation.activation(c, y, "sqrt") if p == 2 else activation.activation(c, y, "pow", 1 / p)
 
 
 def resize(c: Call, a: Mapping[str, Any], xs: Sequence[Any]) -> Data:
@@ -148,26 +148,42 @@ def resize(c: Call, a: Mapping[str, Any], xs: Sequence[Any]) -> Data:
     before, after = c.tensor(x), c.result
     coordinates = a.get("coordinate_transformation_mode", "half_pixel")
     if coordinates == "tf_crop_and_resize":
-        c.refuse("crops", "export the crop as a Slice")
-    mode = a.get("mode", "nearest")
-    given = [xs[2] if len(xs) > 2 else None]
-    scales = None
-    if given[0] is not None and np.size(given[0]):
-        axes = [d % len(before) for d in a.get("axes", range(len(before)))]
-        values = dict(zip(axes, np.ravel(given[0]), strict=True))
-        scales = [float(values.get(d, 1.0)) for d in range(len(before))]
+        c.refuse("crops", "crop with Slice before it resizes")
     if before[:2] != after[:2]:
         c.refuse(f"resizes {before} to {after}", "only the axes after the channels can be resized")
-    if a.get("exclude_outside", 0) and mode == "cubic":
-        c.refuse("leaves out what is outside", "export the model with exclude_outside=0")
+    scale = _scales(a, xs, before)
+    small = any(m < n for n, m in zip(before, after, strict=True))
+    if a.get("antialias", 0) and small and a.get("mode", "nearest") != "nearest":
+        c.refuse("is antialiased", "export the model with antialias=0, or use average pooling")
     return resizing.resize(
         c,
         x,
         after[2:],
-        mode,
-        scales=None if scales is None else scales[2:],
+        a.get("mode", "nearest"),
         coordinates=coordinates,
-        nearest=a.get("nearest_mode", "round_prefer_floor"),
+        rounding=a.get("nearest_mode", "round_prefer_floor"),
+        scale=None if scale is None else scale[2:],
         cubic=a.get("cubic_coeff_a", -0.75),
-        antialias=bool(a.get("antialias", 0)),
+        exclude_outside=bool(a.get("exclude_outside", 0)),
     )
+
+
+def _scales(
+    a: Mapping[str, Any], xs: Sequence[Any], before: Sequence[int]
+) -> list[float] | None:
+    """Return the scale of each axis, where it is not the ratio of the sizes."""
+    n = len(before)
+    axes = [d % n for d in a.get("axes", range(n))]
+    scales, sizes = (xs[k] if k < len(xs) else None for k in (2, 3))
+    found = [1.0] * n
+    if scales is not None and np.size(scales):
+        for d, scale in zip(axes, np.ravel(scales), strict=True):
+            found[d] = float(scale)
+        return found
+    policy = a.get("keep_aspect_ratio_policy", "stretch")
+    if policy == "stretch":
+        return None
+    ratios = [m / before[d] for d, m in zip(axes, np.ravel(sizes), strict=True)]
+    for d in axes:
+        found[d] = min(ratios) if policy == "not_larger" else max(ratios)
+    return found

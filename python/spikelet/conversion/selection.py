@@ -15,7 +15,6 @@ from spikelet.layers.spiking_model import SpikingModel
 __all__ = ["Score", "best", "score"]
 
 _BATCH = 64 << 20  # bytes of outputs that are recorded at once
-_FLOOR = 1e-3  # spread of an output that hardly varies, relative to the mean of all
 _TINY = 1e-30
 _NEAR = 1.25  # errors within this factor of the least let the decisions count
 
@@ -27,7 +26,8 @@ class Score:
     Parameters
     ----------
     error : float
-        Root mean square of the difference of an output from the ANN's, relative to the spread of that output.
+        Root mean square of the difference of an output from the ANN's, relative to that of the difference and the spread of
+        this output, so that each counts alike and one that hardly varies at most 1.
     agreement : float
         Share of samples (of pixels, for outputs that are images) with the ANN's decision, the largest output; NaN for a
         single output.
@@ -112,7 +112,7 @@ def score(
     spreads = [np.square(y - y.mean(0)).sum((0, *range(2, y.ndim))) for y in wanted]
     by_delay = sum(w.sum(1) / max(s.sum(), _TINY) for w, s in zip(wrong, spreads, strict=True))
     at = int(np.argmin(by_delay))
-    shares = [w[at] / (s + _FLOOR * s.mean() + _TINY) for w, s in zip(wrong, spreads, strict=True)]
+    shares = [w[at] / (w[at] + s + _TINY) for w, s in zip(wrong, spreads, strict=True)]
     decisions = wanted[0].size // wanted[0].shape[1]
     alone = wanted[0].shape[1] == 1
     return Score(

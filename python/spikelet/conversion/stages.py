@@ -6,21 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from spikelet.layers import (
-    AdaptiveMaxPool1d,
-    AdaptiveMaxPool2d,
-    AdaptiveMaxPool3d,
-    Add,
-    Concat,
-    Foreign,
-    Graded,
-    Linear,
-    MaxPool1d,
-    MaxPool2d,
-    MaxPool3d,
-    Reduce,
-    ReLU,
-)
+from spikelet.conversion.pools import MAX_POOLS
+from spikelet.layers import Add, Foreign, Graded, Linear, Reduce, ReLU
 from spikelet.layers.convolution import Convolution, TransposedConvolution
 from spikelet.layers.graph import Graph, Node
 
@@ -28,14 +15,6 @@ __all__ = ["Kind", "Stages", "linear_parts", "plan"]
 
 _WEIGHTED = (Linear, Convolution, TransposedConvolution)
 _WAITING = (ReLU, Foreign)  # they wait for all steps of their inputs, and are constant from then on
-_POOLS = (
-    MaxPool1d,
-    MaxPool2d,
-    MaxPool3d,
-    AdaptiveMaxPool1d,
-    AdaptiveMaxPool2d,
-    AdaptiveMaxPool3d,
-)
 
 Kind: TypeAlias = Literal["neuron", "output", "graded"]
 
@@ -102,7 +81,7 @@ def plan(graph: Graph, spiking: frozenset[str], coded: frozenset[str]) -> Stages
             sites[node.name] = "output" if node.name in graph.outputs else "graded"
             depths[node.name] = depth
             entries[node.name] = node.inputs[0] if graded else node.name
-    stored = {*graph.inputs, *waiting, *(_stored_for(graph, n, spiking) for n in spiking)}
+    stored = {*graph.inputs, *waiting, *(_stored_for(graph, n) for n in spiking)}
     sources, until = {}, {}
     for name in (n.name for n in graph if n.name in sites or n.name in stored):
         sources[name] = _sources(graph, name, stored)
@@ -119,21 +98,11 @@ def plan(graph: Graph, spiking: frozenset[str], coded: frozenset[str]) -> Stages
     )
 
 
-def _stored_for(graph: Graph, name: str, spiking: frozenset[str]) -> str:
-    """Return the node whose values stand for those of a neuron: a pool that alone uses them, also through a concatenation."""
-    at, found = name, name
-    while at not in graph.outputs and len(after := graph.consumers(at)) == 1:
-        node = after[0]
-        if isinstance(node.layer, _POOLS):
-            found = node.name
-        elif not (isinstance(node.layer, Concat) and _only_neurons(graph, node, spiking)):
-            break
-        at = node.name
-    return found
-
-
-def _only_neurons(graph: Graph, node: Node, spiking: frozenset[str]) -> bool:
-    return all(i in spiking and len(graph.consumers(i)) == 1 for i in node.inputs)
+def _stored_for(graph: Graph, name: str) -> str:
+    """Return the node whose values stand for those of a neuron: a pool that alone uses them."""
+    after = graph.consumers(name)
+    alone = name not in graph.outputs and len(after) == 1
+    return after[0].name if alone and isinstance(after[0].layer, MAX_POOLS) else name
 
 
 def _sources(graph: Graph, name: str, stored: set[str]) -> frozenset[str]:

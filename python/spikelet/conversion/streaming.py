@@ -63,8 +63,10 @@ def fit_layers(
                 ann.change({name: other})
         if name in stages.stored and name in stages.until:
             ann.store(name, _activations(ann, name, site))
-            if method.spiking:
-                snn.store(name, snn.run(name, "mean" if name in stages.constant else "packed"))
+            if method.spiking and name in stages.constant:
+                snn.store(name, snn.run(name, "mean"))
+            elif method.spiking:
+                snn.store_spikes(name)
         done = [key for key, last in stages.until.items() if last == name]
         ann.drop(done)
         snn.drop(done)

@@ -110,7 +110,7 @@ def _setitem(c: Call, x: Any, index: Any, value: Any) -> Data:
     if not isinstance(x, Data):
         kept = written(array(x), 0.0)
     if isinstance(value, Data):
-        return arithmetic.add(c, kept, movement.moved(c.inner("value"), value, inside))
+        return arithmetic.add(c, kept, movement.moved(c.inner("written"), value, inside))
     return arithmetic.add(c, kept, written(np.zeros(shape), np.asarray(array(value))))
 
 

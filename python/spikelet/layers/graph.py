@@ -96,9 +96,7 @@ class Graph(Sealed):
             known.add(node.name)
         self.nodes = tuple(nodes)
         self._by_name = {node.name: node for node in nodes}
-        self.outputs = (
-            (nodes[-1].name,) if outputs is None else _names(where, "outputs", outputs)
-        )
+        self.outputs = (nodes[-1].name,) if outputs is None else _names(where, "outputs", outputs)
         for name in self.outputs:
             if name not in self._by_name:
                 fail(where, "outputs", name, "must be names of layers")

@@ -103,17 +103,14 @@ class _Sliding(Pool):
     padding: Any = 0
     ceil_mode: bool = False
 
-    # A field of the subclasses, behind theirs.
-    dilation: ClassVar[Any]
-
     def __post_init__(self) -> None:
         where = self._name()
         self._set("kernel_size", sizes(where, "kernel_size", self.kernel_size, self.axes, 1))
         stride = self.kernel_size if self.stride is None else self.stride
         self._set("stride", sizes(where, "stride", stride, self.axes, 1))
-        self._set("dilation", sizes(where, "dilation", self.dilation, self.axes, 1))
+        self._set("dilation", sizes(where, "dilation", self._gaps(), self.axes, 1))
         padding = sides(where, "padding", self.padding, self.axes)
-        for i, (k, d) in enumerate(zip(self.kernel_size, self.dilation, strict=True)):
+        for i, (k, d) in enumerate(zip(self.kernel_size, self._gaps(), strict=True)):
             span = d * (k - 1) + 1
             if max(padding[2 * i : 2 * i + 2]) >= span and any(padding[2 * i : 2 * i + 2]):
                 rule = f"must be less than the {span} values that a window spans"
@@ -121,6 +118,9 @@ class _Sliding(Pool):
         # Equal sides are kept as one number an axis.
         equal = padding[::2] == padding[1::2]
         self._set("padding", padding[::2] if equal else padding)
+
+    def _gaps(self) -> Any:
+        return self.dilation  # type: ignore[attr-defined]  # the last field of the subclasses
 
     @property
     def sides(self) -> tuple[tuple[int, int], ...]:
@@ -133,7 +133,7 @@ class _Sliding(Pool):
         """Return where windows begin along each axis, before the padding is cut off."""
         starts = []
         for n, k, s, (before, after), d in zip(
-            shape[1:], self.kernel_size, self.stride, self.sides, self.dilation, strict=True
+            shape[1:], self.kernel_size, self.stride, self.sides, self._gaps(), strict=True
         ):
             count = count_windows(where, n, k, s, (before, after), d)
             # As in PyTorch, a last partial window must still begin within the input or its left padding.
@@ -154,7 +154,7 @@ class _Sliding(Pool):
             for b, e in zip(begin, end, strict=True):
                 if b >= e:
                     rule = "must leave at least one value of the input in each window"
-                    fail(where, "padding and dilation", (self.padding, self.dilation), rule)
+                    fail(where, "padding and dilation", (self.padding, self._gaps()), rule)
             result.append(Windows(begin, end, d))
         return result
 
@@ -164,7 +164,7 @@ class MeanPool(_Sliding):
     """Base class of `AvgPool1d`, `AvgPool2d` and `AvgPool3d`."""
 
     count_include_pad: bool = True
-    dilation: Any = 1  # type: ignore[misc]
+    dilation: Any = 1
     divisor_override: int | None = None
 
     def __post_init__(self) -> None:
@@ -185,7 +185,7 @@ class MeanPool(_Sliding):
             shape[1:],
             self.kernel_size,
             self.sides,
-            self.dilation,
+            self._gaps(),
             self._starts(shape, "pool"),
             self.windows(shape),
             strict=True,
@@ -229,7 +229,7 @@ class AvgPool3d(MeanPool):
 @dataclass(frozen=True, eq=False, repr=False)
 class _MaxPool(_Sliding):
     of: Of = "counts"
-    dilation: Any = 1  # type: ignore[misc]
+    dilation: Any = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -118,7 +118,9 @@ class Resize(Layer):
         i = np.arange(out, dtype=np.float64)
         match self.coordinates:
             case "align_corners":
-                return i * ((n - 1) / (out - 1)) if out > 1 else i
+                # The size that the scale gives, which ONNX does not round.
+                span = scale * n - 1
+                return i * ((n - 1) / span) if span > 0 else i
             case "asymmetric":
                 return i / scale
             case "half_pixel_symmetric":

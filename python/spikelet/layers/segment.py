@@ -107,7 +107,7 @@ class Packed:
         core = _core.LayerGraph()
         add_source(core, self.stored.shape, self.stored.source)
         engine = _ENGINES[dtype](core, whole=False, records=[(0, what)])
-        _, (found,), _ = engine.run([self.bits], len(self), self.steps, 0, 1, None)
+        _, (found,), _ = engine.run([np.ascontiguousarray(self.bits)], len(self), self.steps, 0, 1, None)
         lead = found.shape[: 1 if what == "mean" else 2]
         decoded: NDArray[Any] = found.reshape(*lead, *self.shape)
         return decoded
@@ -164,7 +164,7 @@ class Segment:
                 fail("Segment", "wanted", name, "must be names of layers or inputs of the graph")
             records.append((self._numbers[name], "mean" if what == "constant" else what))
         self._engine = _ENGINES[dtype](core, whole=dtype == "int16", records=records)
-        self._extents = {name: core.shape(k) for name, k in self._numbers.items()}
+        self._extents = {name: tuple(core.shape(k)) for name, k in self._numbers.items()}
         for name, what in self.wanted:
             if what == "constant" and self.form(name) != "constant":
                 fail("Segment", "wanted", name, "must not change from step to step")

@@ -291,7 +291,9 @@ class SpikingModel(Sealed):
             self._engines[key] = self._engine(given, list(records.values()))
         engine, numbers, dense = self._engines[key]
         with _watch(progress, count) as go_on:
-            done, arrays, counts = engine.run(list(given.arrays), count, total, delay, self.threads, go_on)
+            done, arrays, counts = engine.run(
+                list(given.arrays), count, total, delay, self.threads, go_on
+            )
             go_on(done)
         if done < count:
             raise KeyboardInterrupt

@@ -117,7 +117,9 @@ class SpikingModule(nn.Module):
         }
         for (name, sources), step in zip(self.inputs.items(), self.steps, strict=True):
             values[name] = step([values[s] for s in sources], total)
-        outputs = tuple(values[name].expand(total, *values[name].shape[1:]) for name in self.targets)
+        outputs = tuple(
+            values[name].expand(total, *values[name].shape[1:]) for name in self.targets
+        )
         return outputs[0] if len(outputs) == 1 else outputs
 
     def to_graph(self) -> Graph:

@@ -43,13 +43,14 @@ def _aligned(c: Call, *xs: Operand) -> tuple[list[Data | Floats], Data]:
     n = max(ranks)
     data = [(v, n - r + v.axis) for v, r in zip(values, ranks, strict=True) if isinstance(v, Data)]
     axis = data[0][1]
-    if any(a != axis for _, a in data):
+    apart = any(a != axis for _, a in data)
+    if apart and c.batch > 1:
         shapes = ", ".join(str(c.tensor(v)) for v, _ in data)
         c.refuse(
             f"combines tensors of shapes {shapes}, in which the batch lies along different dimensions",
             "samples must stay apart: the first dimension of the input is the batch",
         )
-    merged = any(v.merged for v, _ in data)
+    merged = apart or any(v.merged for v, _ in data)
     if c.batch == 1:  # a constant with several entries in place of a batch of 1 widens the sample
         merged |= any(
             not isinstance(v, Data) and v.ndim >= n - axis and v.shape[v.ndim - n + axis] > 1
@@ -202,16 +203,13 @@ def matmul(c: Call, a: Operand, b: Operand) -> Data:
             swapped = movement.permute(c.inner("columns"), b, swap)
             product = convolution.linear(c.inner("product"), swapped, matrix)
             return movement.permute(c, product, swap)
-    vector = [(len(c.tensor(v)) if isinstance(v, Data) else np.ndim(v)) == 1 for v in (a, b)]
-    if any(vector):
+    if any(len(_shape(c, v)) == 1 for v in (a, b)):
         c.refuse("multiplies by a vector", "use a sum of products")
     (x, y), like = _aligned(c, a, b)
     n = max(len(c.shape(v)) if isinstance(v, Data) else v.ndim for v in (x, y))
     if like.axis >= n - 2 + (not like.merged) and c.batch > 1:
         c.refuse_batch(like.axis)
-    operands = [
-        v if isinstance(v, Data) else c.inner("constant").constant(v, like) for v in (x, y)
-    ]
+    operands = [v if isinstance(v, Data) else c.inner("constant").constant(v, like) for v in (x, y)]
     operands = [
         v if n >= 3 or len(c.shape(v)) >= 2 else c.inner("matrix").add(Reshape((1, *c.shape(v))), v)
         for v in operands
@@ -239,29 +237,36 @@ def einsum(c: Call, equation: str, operands: Sequence[Operand]) -> Data:
             terms[k] = "".join(s for s in term if s in others)
     if len(values) == 1:
         return movement.permute(c, *c.data(values[0]), [terms[0].index(s) for s in result])
+    for k, (v, other) in enumerate(zip(values, reversed(values), strict=True)):
+        if not isinstance(v, Data) and isinstance(other, Data):
+            batch = terms[1 - k][other.axis]  # the samples of a batch stay apart
+            if batch not in terms[k] and batch in result:
+                values[k], terms[k] = np.asarray(v)[None], batch + terms[k]
     both = [s for s in terms[0] if s in terms[1]]
     shared = [s for s in both if s in result]
     inner = [s for s in both if s not in result]
     free = [[s for s in t if s not in both] for t in terms]
+    a = _laid_out(c.inner("a"), values[0], terms[0], shared, free[0], inner)
+    b = _laid_out(c.inner("b"), values[1], terms[1], shared, inner, free[1])
+    product = matmul(c.inner("product"), a, b)
     sizes: dict[str, int] = {}
     for term, v in zip(terms, values, strict=True):
-        sizes.update(zip(term, c.tensor(v) if isinstance(v, Data) else np.shape(v), strict=True))
-
-    def count(indices: Sequence[str]) -> int:
-        return math.prod(sizes[s] for s in indices)
-
-    a = _laid_out(c.inner("a"), values[0], terms[0], [*shared, *free[0], *inner],
-                  [*map(sizes.get, shared), count(free[0]), count(inner)])  # fmt: skip
-    b = _laid_out(c.inner("b"), values[1], terms[1], [*shared, *inner, *free[1]],
-                  [*map(sizes.get, shared), count(inner), count(free[1])])  # fmt: skip
-    product = matmul(c.inner("product"), a, b)
+        for letter, n in zip(term, _shape(c, v), strict=True):
+            sizes[letter] = max(n, sizes.get(letter, 1))
     order = [*shared, *free[0], *free[1]]
     apart = movement.reshape(c.inner("apart"), product, [sizes[s] for s in order])
     return movement.permute(c, apart, [order.index(s) for s in result])
 
 
-def _laid_out(c: Call, x: Operand, term: str, order: list[str], shape: list[Any]) -> Operand:
-    axes = [term.index(s) for s in order]
+def _shape(c: Call, x: Operand) -> tuple[int, ...]:
+    return c.tensor(x) if isinstance(x, Data) else np.shape(x)
+
+
+def _laid_out(c: Call, x: Operand, term: str, shared: list[str], *groups: list[str]) -> Operand:
+    """Put axes in order, and make one axis of each group."""
+    axes = [term.index(s) for s in (*shared, *groups[0], *groups[1])]
+    size = dict(zip(term, _shape(c, x), strict=True))
+    shape = [*(size[s] for s in shared), *(math.prod(size[s] for s in g) for g in groups)]
     if isinstance(x, Data):
         return movement.reshape(c, movement.permute(c.inner("order"), x, axes), shape)
     return np.transpose(np.asarray(x), axes).reshape(shape)

@@ -103,7 +103,7 @@ def multi_head(
     """
     apart = []
     for name, x, weight, bias in zip(
-        ("query", "key", "value"), (q, k, v), given.weights, given.biases, strict=True
+        ("queries", "keys", "values"), (q, k, v), given.weights, given.biases, strict=True
     ):
         part = c.inner(name)
         y = convolution.linear(part, x, weight, bias)

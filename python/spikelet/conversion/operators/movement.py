@@ -159,7 +159,9 @@ def _grid(places: Ints, shape: Shape) -> list[Ints] | None:
 
     coordinates = np.unravel_index(places, shape)
     if places.ndim == len(shape):
-        grid = [np.moveaxis(k, d, 0).reshape(k.shape[d], -1)[:, 0] for d, k in enumerate(coordinates)]
+        grid = [
+            np.moveaxis(k, d, 0).reshape(k.shape[d], -1)[:, 0] for d, k in enumerate(coordinates)
+        ]
         if gives(grid):
             return grid
     grid = []
@@ -296,5 +298,5 @@ def pad(
         outside[tuple(slice(a, n - b) for n, (a, b) in inside)] = 0
         with named(c.where):
             layer = Affine(1.0, sample_of(c, outside, found))
-        return c.inner("value").add(layer, found)
+        return c.inner("filled").add(layer, found)
     return found

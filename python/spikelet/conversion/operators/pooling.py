@@ -163,7 +163,7 @@ def lp_pool(
         if p == 1
         else activation(powers, x, "pow", float(p))
     )
-    mean = avg_pool(c.inner("mean"), raised, size, stride, 0, ceil_mode)
+    mean = avg_pool(c.inner("average"), raised, size, stride, 0, ceil_mode)
     total = affine(c.inner("sum"), mean, float(math.prod(size)))
     if p == 1:
         return total

@@ -51,7 +51,7 @@ def reduce(
         powers = activation(c.inner("exp"), x, "exp")
         return activation(c, _plain(c.inner("sum"), powers, "sum", given, keepdims), "log")
     if how in ("var", "std"):
-        mean = _plain(c.inner("mean"), x, "mean", given, keepdims=True)
+        mean = _plain(c.inner("average"), x, "mean", given, keepdims=True)
         apart = arithmetic.subtract(c.inner("difference"), x, mean)
         square = activation(c.inner("square"), apart, "square")
         count = 1

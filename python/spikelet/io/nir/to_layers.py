@@ -79,7 +79,9 @@ def to_spiking_model(
     outputs = [stands[end] for end in ends]
     for end, output in zip(ends, outputs, strict=True):
         if output in names.values():
-            _refuse(_WHERE, f"node '{end}'", "follows the input directly", "there is nothing to run")
+            _refuse(
+                _WHERE, f"node '{end}'", "follows the input directly", "there is nothing to run"
+            )
     with named(_WHERE):
         graph = Graph(built, _WHERE, list(names.values()), outputs)
         return SpikingModel(graph, dtype=dtype, **options)
