@@ -86,7 +86,8 @@ class Fitted(Method):
             make = _shifted(self.neuron, site.steps)
 
         def response(layer: Neuron) -> Floats:
-            return SpikingModel([layer], threads=site.threads).run(currents).output
+            result = SpikingModel([layer], threads=site.threads).run(currents)
+            return np.asarray(result.output)
 
         greatest = usable(_greatest(site) if sized else _quantile(target))
         return _chosen(make, greatest, (_ROOM * _GROWTH ** (site.depth / max(site.last, 1)),) if sized else _SHARES, response, target)
