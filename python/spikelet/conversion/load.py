@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
+
+from numpy.typing import ArrayLike
 
 from spikelet._util.checks import fail
 from spikelet.conversion.building import input_shapes
@@ -17,7 +19,14 @@ from spikelet.layers.graph import Graph
 __all__ = ["read"]
 
 
-def read(ann: Any, example_shape: Any, *, analog: Collection[str] = ()) -> Graph:
+def read(
+    ann: Any,
+    example_shape: Any,
+    *,
+    analog: Collection[str] = (),
+    outputs: Iterable[str] | None = None,
+    fixed: Mapping[str, ArrayLike] | None = None,
+) -> Graph:
     """Read an ANN from any supported source.
 
     Parameters
@@ -29,6 +38,10 @@ def read(ann: Any, example_shape: Any, *, analog: Collection[str] = ()) -> Graph
         their names to shapes.
     analog : collection of str
         Names of layers that may stay in their own framework if no layer of `sl.layers` computes them.
+    outputs : iterable of str, optional
+        Tensors of an ONNX model at which to cut it: before the non-maximum suppression of a detector, say.
+    fixed : mapping of str to array-like, optional
+        Values of inputs of an ONNX model that are no data, such as a sampling rate.
 
     Returns
     -------
@@ -45,16 +58,21 @@ def read(ann: Any, example_shape: Any, *, analog: Collection[str] = ()) -> Graph
         If PyTorch or onnx is required but not installed; the message names the extra to install.
     """
     shape = input_shapes("read", example_shape)
+    cut = {"outputs": outputs, "fixed": fixed}
     # A module or a model exists only if its package has been imported.
     torch, onnx = sys.modules.get("torch"), sys.modules.get("onnx")
+    is_onnx = isinstance(ann, str | os.PathLike) or (
+        onnx is not None and isinstance(ann, onnx.ModelProto)
+    )
+    for name, value in cut.items():
+        if value is not None and not is_onnx:
+            fail("read", name, type(ann).__name__, "is for ONNX models only", got="an ANN of type")
     if torch is not None and isinstance(ann, torch.nn.Module):
         return read_torch(ann, shape, analog=analog)
-    if onnx is not None and isinstance(ann, onnx.ModelProto):
-        return read_onnx(ann, shape)[0]
-    if isinstance(ann, str | os.PathLike):
-        if not os.fspath(ann).endswith(".onnx"):
+    if is_onnx:
+        if isinstance(ann, str | os.PathLike) and not os.fspath(ann).endswith(".onnx"):
             fail("read", "ann", ann, "must end in .onnx if it is a path")
-        return read_onnx(ann, shape)[0]
+        return read_onnx(ann, shape, analog=analog, outputs=outputs, fixed=fixed)[0]
     if isinstance(ann, Graph):
         graph = ann
     elif isinstance(ann, Sequence) and not isinstance(ann, bytes):
