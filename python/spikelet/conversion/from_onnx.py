@@ -21,6 +21,7 @@ from spikelet.layers.graph import INPUT, Graph
 __all__ = ["read_onnx"]
 
 _DAMAGED = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError)
+_MIXED = "samples must stay apart"  # is said of operators that mix the samples of a batch
 _BATCH = 2  # samples of a batch whose size is left open; two show where they are mixed
 
 
@@ -185,6 +186,8 @@ class _Reading:
         try:
             return self._graph(_BATCH)
         except ValueError as error:
+            if _MIXED in str(error):
+                raise
             try:  # exporters put a batch of one into constants, although they leave it open
                 return self._graph(1)
             except ValueError:

@@ -165,7 +165,7 @@ class Walk:
                 self._branch(operation, values[0])
                 return
             versions = (
-                upgraded(operation, self._version, self._rank)
+                upgraded(operation, self._version, self._shape_of)
                 if not operation.domain
                 else unfused(operation, self._rank)
             )
@@ -174,7 +174,8 @@ class Walk:
         except ValueError as error:
             for name in operation.outputs:
                 self._values[name] = _Blocked(error)
-            for name in _used(operation):
+            names = [i for i in operation.inputs if isinstance(i, str)]
+            for name in (*names, *sorted(_used(operation))):
                 if isinstance(self._values.get(name), Data) and name not in self._inputs:
                     self._frontier[name] = None
 
@@ -187,8 +188,11 @@ class Walk:
             fail(READER, "model", given, "must define each tensor before it is used", got="tensor")
         return self._values[given]
 
+    def _shape_of(self, given: Input) -> Shape:
+        return self._shape(self._value(given))
+
     def _rank(self, given: Input) -> int:
-        return len(self._shape(self._value(given)))
+        return len(self._shape_of(given))
 
     def _shape(self, value: Any) -> Shape:
         if isinstance(value, Data):
