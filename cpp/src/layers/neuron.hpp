@@ -122,8 +122,8 @@ void zero_steps(const NeuronRow<R>& n, const Currents<C>& in) {
 }
 
 // Spikes while the summed input times this step's pace is at least `limit` ahead of the sum of the
-// sizes of the spikes sent; v holds the sum. `Pixels` pixels from x on and 16 channels from c on,
-// which share pace and limit. Unless `Sized`, all sizes are 1.
+// sizes of the spikes sent, or behind it where the size is negative; v holds the sum. `Pixels` pixels
+// from x on and 16 channels from c on, which share pace and limit. Unless `Sized`, all sizes are 1.
 template <class R, int Pixels, bool Sized, bool Bounded, class C>
 SPIKELET_INLINE void predictive_pixels(const NeuronRow<R>& n, const Currents<C>& in, std::size_t x,
                                        std::size_t c) {
@@ -152,6 +152,7 @@ SPIKELET_INLINE void predictive_pixels(const NeuronRow<R>& n, const Currents<C>&
   for (std::size_t t = 0; t < steps; ++t) {
     std::uint32_t spikes[Pixels] = {};
     const Vec<R> size = broadcast(Sized ? sizes[t] : R{1});
+    const Vec<R> sign = broadcast(Sized && sizes[t] < 0 ? R{-1} : R{1});
     for (int k = 0; k < vectors; ++k) {
       const std::size_t lane = static_cast<std::size_t>(k * lanes<R>);
       const Vec<R> rate = load(pace + lane), bound = load(limit + lane);
@@ -161,9 +162,10 @@ SPIKELET_INLINE void predictive_pixels(const NeuronRow<R>& n, const Currents<C>&
             load_current<R>(currents + static_cast<std::size_t>(p) * pixel + lane) + base[p][k];
         v[p][k] += Sized ? current * size : current;
         const Vec<R> u = v[p][k] * rate - sent[p][k];
-        Which<R> crossed = at_or_above(u, bound);
+        Which<R> crossed = at_or_above(Sized ? u * sign : u, bound);
         if constexpr (Bounded) {
-          crossed = static_cast<Which<R>>(crossed & at_or_above(load(ceiling + lane), sent[p][k]));
+          crossed = static_cast<Which<R>>(
+              crossed & at_or_above(load(ceiling + lane), sent[p][k] * sign));
         }
         spikes[p] |= which_bits<R>(crossed) << (k * lanes<R>);
         sent[p][k] = select(crossed, sent[p][k] + size, sent[p][k]);

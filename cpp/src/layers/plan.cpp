@@ -165,8 +165,8 @@ std::unique_ptr<const typename Engine<R>::Plan> make_plan(
     }
   }
   for (const double size : sizes) {
-    if (!(size > 0) || !std::isfinite(static_cast<R>(size))) {
-      throw std::invalid_argument("sizes must be finite and > 0");
+    if (size == 0 || !std::isfinite(static_cast<R>(size))) {
+      throw std::invalid_argument("sizes must be finite and not 0");
     }
     plan->sizes.push_back(static_cast<R>(size));
   }

@@ -221,10 +221,11 @@ void SampleRun<R>::max_of_spikes(std::size_t i) {
         }
         for (std::size_t c = 0; c < to.channels; ++c) {
           // Counts are at most one spike apart; sums of sizes are followed as closely as spikes
-          // can.
+          // can. With one plane of spikes, the sign of the size is their direction.
           R& before = given_[x * to.pixel + c];
-          if (std::abs(greatest[c] - before) >= size_of(t) / 2) {
-            const bool up = greatest[c] > before;
+          const R ahead = (greatest[c] - before) / size_of(t);
+          const bool up = ahead > 0;
+          if (std::abs(ahead) >= R(0.5) && (up || node.planes > 1)) {
             out[(up ? 0 : plane_out) + x * to.pixel_bytes() + c / 8] |=
                 static_cast<std::uint8_t>(1 << (c % 8));
             before += up ? size_of(t) : -size_of(t);

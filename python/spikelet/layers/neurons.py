@@ -222,22 +222,24 @@ class PredictiveIF(Neuron):
 
     Early input misleads an `IF` neuron: spikes that it sends too soon cannot be taken back, which hurts deep networks most.
     This neuron compares the number of spikes it has sent with an estimate from the sum S of its input so far (starting at
-    `v_init`): at step t it spikes if ``pace[t] * S - (spikes sent) >= limit[t]``. With ``pace = 1 / threshold`` and
+    `v_init`): at step t it spikes if ``pace[t] * S - sent >= limit[t]``, where `sent` counts its spikes. With ``pace = 1 / threshold`` and
     ``limit = 1/2`` it is an `IF` with reset by subtraction that starts at half its threshold. `spikelet.conversion` fits
     pace and limit to the network. Spikes are binary; time and memory are those of an `IF` with two states.
 
     With `sizes`, spikes stay binary, but the steps of a run have different weights: one of step t counts ``sizes[t]``, in
-    the input sum S (``S += sizes[t] * input``), among the spikes sent, and in all means over the steps. Early, large spikes
-    and late, small ones code a number in as few steps as its digits. All neurons of a model must have the same sizes.
+    the input sum S (``S += sizes[t] * input``), in `sent`, and in all means over the steps. Early, large spikes and late,
+    small ones code a number in as few steps as its digits. A spike at a step of negative size takes back what was sent; a
+    neuron sends it if ``sent - pace[t] * S >= limit[t]``. All neurons of a model must have the same sizes.
 
     Parameters
     ----------
     pace, limit : array-like, [T] or [T, channels]
         An infinite limit suppresses spikes at that step.
     sizes : array-like, [T], optional
-        Weights of the steps, whose mean is 1; by default all are 1.
+        Weights of the steps, none of them 0, whose mean is 1; by default all are 1.
     ceiling : array-like, [T] or [T, channels], optional
-        Largest sum of spikes sent (their sizes) at which the neuron may still spike, for bounded activations.
+        Largest `sent` at which the neuron may still spike, for bounded activations; largest ``-sent`` at steps of negative
+        size.
 
     All other parameters are those of `IF`; `threshold` is used in reports only.
     """
@@ -264,7 +266,9 @@ class PredictiveIF(Neuron):
             sizes = numbers(where, "sizes", detached(where, "sizes", self.sizes))
             if sizes.ndim != 1 or sizes.size == 0:
                 fail(where, "sizes", sizes.shape, "must be [steps]", got="shape")
-            require(where, "sizes", sizes, "finite and > 0")
+            require(where, "sizes", sizes, "finite")
+            if not sizes.all():
+                fail(where, "sizes", 0.0, "must not be 0")
             if abs(sizes.mean() - 1) > _MEAN_TOLERANCE:
                 fail(where, "sizes", float(sizes.mean()), "must have the mean 1", got="mean")
             self._set("sizes", np.array(sizes))

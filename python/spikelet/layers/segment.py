@@ -173,7 +173,7 @@ class Segment:
         self._engine = _ENGINES[dtype](
             core, whole=dtype == "int16", records=records, sizes=_given(self.sizes)
         )
-        self._extents = {name: core.shape(k) for name, k in self._numbers.items()}
+        self._extents = {name: tuple(core.shape(k)) for name, k in self._numbers.items()}
         for name, what in self.wanted:
             if what == "constant" and self.form(name) != "constant":
                 fail("Segment", "wanted", name, "must not change from step to step")

@@ -223,6 +223,60 @@ class SpikingModel(Sealed):
         """
         return cast(Self, stored.load(cls, path, threads))
 
+    def export(
+        self,
+        folder: str | os.PathLike[str],
+        target: Literal["c"] = "c",
+        *,
+        name: str = "network",
+        input_shape: Any = None,
+        steps: int | None = None,
+        dtype: Literal["float32", "int16"] | None = None,
+        form: Literal["constant", "sequence", "spikes", "signed"] | None = None,
+        example: ArrayLike | None = None,
+    ) -> None:
+        """Write the model as a program that runs it without Python, and gives the same bits.
+
+        The folder gets one file pair of C99 (``network.h``, ``network.c``), the weights (``network_weights.h``), a CMake
+        file, a ``main.c`` that runs the network on files and measures it, and a ``README.md`` about its size, memory and
+        work. The program needs no operating system, heap or mathematical functions. It goes step by step, so that it holds
+        the state of the neurons and the spikes of one step: far less memory than `run`.
+
+        Parameters
+        ----------
+        folder : path-like
+            Folder to write to, which is made if there is none; files of the same names are replaced.
+        target : "c"
+        name : str
+            Name of the files, and prefix of the public names.
+        input_shape : tuple of int, optional
+            Shape of one sample; one for each input, or a mapping by name. By default that of the calibration of a converted
+            model, or what a first fully connected layer takes.
+        steps : int, optional
+            Number of steps T; by default that of a converted model.
+        dtype : "float32" or "int16", optional
+            Precision; by default the model's.
+        form : "constant", "sequence", "spikes" or "signed", optional
+            The input: held for all steps, one array of numbers a step, or one of spikes of 0 and 1, or of -1, 0 and 1. By
+            default constant if there are steps, else a sequence.
+        example : array-like, optional
+            Inputs as for `run`, on which the work that the README states is counted; by default random ones.
+
+        Raises
+        ------
+        ValueError
+            If a layer cannot be exported, which the message names; graded units, functions of Python and differential
+            codes cannot.
+        OSError
+            If a file cannot be written.
+        """
+        import spikelet as sl  # noqa: PLC0415  # writers stand above models
+
+        choice(f"{type(self).__name__}.export", "target", target, "c")
+        sl.io.write_c(
+            self, folder, name=name, input_shape=input_shape, steps=steps, dtype=dtype, form=form, example=example
+        )  # fmt: skip
+
     @property
     def neurons(self) -> tuple[str, ...]:
         """Names of the layers of spiking neurons."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from typing import Any
 
 import numpy as np
 
 from spikelet.io.c.constants import Constants
-from spikelet.io.c.memory import Buffer, Memory
+from spikelet.io.c.memory import BYTES, Buffer, Memory
 from spikelet.io.c.plan import Item, Plan
 from spikelet.io.c.templates import Templates
 
@@ -35,6 +36,7 @@ class Program:
         self._named: dict[Any, Buffer] = {}
         self.widest = 1  # channels of a pixel whose inputs are summed
         self.copied = _copied(plan)
+        self.products = {"begin": 0, "step": 0, "end": 0}  # multiplications of each call
 
     # --- statements --------------------------------------------------------------------------------
 
@@ -94,6 +96,13 @@ class Program:
         self.templates.use("input_row")
         return f"{self.constants.structs('kernel', np.array([row], np.int64), 'kernel')}"
 
+    def convolve(self, function: str, part: dict[str, Any], values: str, plain: int, to: str) -> str:
+        """Return the statement that convolves values for the output pixel at (y, x)."""
+        _, height, width = part["out"]
+        self.products[function.partition("_")[0]] += part["weight"].size * height * width
+        kernel, weights = self.kernel(part), self.values_weights(part)
+        return self.call("convolve", kernel, weights, values, plain, "y", "x", to)
+
     def values_weights(self, part: dict[str, Any]) -> str:
         """Return the weights of a convolution of values as a constant."""
         out, per_group, height, width = part["weight"].shape
@@ -112,6 +121,17 @@ class Program:
         if item in self.plan.inputs and item.number not in self.copied:
             return f"input_{self.plan.inputs.index(item)}", 1
         return self.mean(item), 0
+
+    def buffers(self) -> list[tuple[str, str, int]]:
+        """Return type, name and size of what the inputs of a pixel are summed in."""
+        text = "\n".join(line for lines in self.functions.values() for line in lines)
+        known = [("float", "current"), ("float", "part"), ("int16_t", "whole"), ("int16_t", "whole_part")]
+        return [(ctype, name, self.widest) for ctype, name in known if re.search(rf"\b{name}\b", text)]
+
+    @property
+    def ram(self) -> int:
+        """Bytes of all arrays that are not constant."""
+        return self.memory.bytes + sum(BYTES[ctype] * size for ctype, _, size in self.buffers())
 
     @staticmethod
     def each_pixel(item: Item, body: list[str]) -> str:

@@ -145,19 +145,10 @@ static void flush_end(unsigned long before) { (void)before; }
 
 def source(program: Program, about: Interface) -> str:
     """Return the source."""
-    plan = program.plan
     if about.form != "spikes":
         program.templates.use("finite")
     functions, entry = _functions(program, about), _entry(program, about)
-    whole = any(item.whole for item in plan.items)
-    n = program.widest
-    work = f"static float current[{n}];\n" + (f"static float part[{n}];\n" if "part," in functions else "")
-    if whole:
-        work += f"static int16_t whole[{n}];\n"
-    if "whole_part" in functions:
-        work += f"static int16_t whole_part[{n}];\n"
-    if "current" not in functions:
-        work = ""
+    work = "".join(f"static {ctype} {name}[{size}];\n" for ctype, name, size in program.buffers())
     constants = program.constants
     return f"""/* {about.made_by}. Compile with -ffp-contract=off: sums and products are rounded one by one. */
 #include "{about.name}.h"

@@ -118,8 +118,7 @@ def _apply(
 
     match item.kind:
         case "conv":
-            kernel, weights = program.kernel(about), program.values_weights(about)
-            body = [call("convolve", kernel, weights, first, plain, "y", "x", here)]
+            body = [program.convolve(function, about, first, plain, here)]
             if about["bias"].size:
                 body.append(call("add_to", n, program.constants.add(about["bias"], "bias"), here))
             pixels(*body)

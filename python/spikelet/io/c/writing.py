@@ -17,11 +17,12 @@ from spikelet._util.checks import choice, fail, integer
 from spikelet.io.c.layers import translated
 from spikelet.io.c.plan import Plan
 from spikelet.io.c.program import Program
+from spikelet.io.c.project import cmake, main, readme
 from spikelet.io.c.source import Interface, header, source
 from spikelet.layers.graph import Graph
 from spikelet.layers.linear import Linear
 from spikelet.layers.neurons import PredictiveIF
-from spikelet.layers.spiking_model import SpikingModel
+from spikelet.layers.spiking_model import Operations, SpikingModel
 from spikelet.layers.to_core import Source
 
 __all__ = ["write_c"]
@@ -48,6 +49,7 @@ def write_c(
     steps: int | None = None,
     dtype: Literal["float32", "int16"] | None = None,
     form: Literal["constant", "sequence", "spikes", "signed"] | None = None,
+    example: Any = None,
 ) -> None:
     """Write a model as a C program; see `SpikingModel.export`."""
     if not isinstance(model, SpikingModel):
@@ -73,7 +75,31 @@ def write_c(
     _check(where, plan, model.graph)
     about = _interface(name, plan, model.graph, shapes, form, steps, delay, dtype)
     program = translated(plan)
-    _write(Path(folder), program, about)
+    work, sample = _work(where, model, shapes, form, about.steps, example)
+    _write(Path(folder), program, about, work, sample)
+
+
+def _work(
+    where: str, model: SpikingModel, shapes: Mapping[str, tuple[int, ...]], form: str, steps: int | None, example: Any
+) -> tuple[Mapping[str, Operations], str]:
+    """Return the operations of a run by layer, and on what they were counted."""
+    steps = steps or 1
+    what = "the example"
+    if example is None:
+        rng = np.random.default_rng(0)
+        ranges = getattr(model, "input_ranges", ()) or [(0.0, model.input_scale)] * len(shapes)
+        what = "inputs drawn evenly from the range of the calibration" if hasattr(model, "ann") else f"inputs drawn evenly from 0 to {model.input_scale:g}"
+        lead = (4,) if form == "constant" else (steps, 4)
+        example = {
+            name: rng.uniform(low, high, (*lead, *shape))
+            for (name, shape), (low, high) in zip(shapes.items(), ranges, strict=True)
+        }
+        if _FORMS[form] == "spikes":
+            what = "spikes at a tenth of the places"
+            example = {name: (x < np.quantile(x, 0.1)).astype(np.int8) for name, x in example.items()}
+    graph = SpikingModel(model.graph, threads=model.threads)
+    result = graph.run(example, steps if form == "constant" else None)
+    return result.operations, what
 
 
 def _check_name(where: str, name: Any) -> None:
@@ -172,14 +198,22 @@ def _interface(
     )
 
 
-def _write(folder: Path, program: Program, about: Interface) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+def _write(
+    folder: Path, program: Program, about: Interface, work: Mapping[str, Operations], sample: str
+) -> None:
     name = about.name
     text = source(program, about)  # first: it decides what there is
-    files.write(folder / f"{name}.c", text)
-    files.write(folder / f"{name}.h", header(about, stepwise=not program.plan.last_phase))
     weights = (
         f"/* {about.made_by}: the constant numbers of {name}.c. */\n#ifndef {about.upper}_WEIGHTS_H\n"
         f"#define {about.upper}_WEIGHTS_H\n\n#include <stdint.h>\n\n{program.constants.arrays()}\n#endif\n"
     )
-    files.write(folder / f"{name}_weights.h", weights)
+    folder.mkdir(parents=True, exist_ok=True)
+    for file, content in {
+        f"{name}.c": text,
+        f"{name}.h": header(about, stepwise=not program.plan.last_phase),
+        f"{name}_weights.h": weights,
+        "main.c": main(about),
+        "CMakeLists.txt": cmake(about),
+        "README.md": readme(program, about, work, sample),
+    }.items():
+        files.write(folder / file, content)
