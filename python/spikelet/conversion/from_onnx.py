@@ -127,7 +127,9 @@ class _Reading:
         for name in names:
             if name not in made:
                 near = [m for m in made if name in m][:5] or made[-5:]
-                fail(READER, "outputs", name, f"must name tensors of the model, as {', '.join(near)}")
+                fail(
+                    READER, "outputs", name, f"must name tensors of the model, as {', '.join(near)}"
+                )
         if not names:
             fail(READER, "outputs", names, "must name at least one tensor")
         return list(dict.fromkeys(names))
@@ -210,7 +212,9 @@ class _Reading:
 
 
 def _completed(where: str, dims: Sequence[int], example: Shape) -> Shape:
-    if len(dims) != len(example) or any(n not in (0, e) for n, e in zip(dims, example, strict=True)):
+    if len(dims) != len(example) or any(
+        n not in (0, e) for n, e in zip(dims, example, strict=True)
+    ):
         shape = tuple(d or None for d in dims)
         fail(where, "example_shape", example, f"must be {shape}, the shape of a sample")
     return example
