@@ -16,7 +16,15 @@ from spikelet.io.c.plan import Plan
 from spikelet.layers.neurons import Neuron
 from spikelet.layers.to_core import Source
 
-FLAGS = "-std=c99 -Wall -Wextra -Wpedantic -Wconversion -Werror -ffp-contract=off".split()
+FLAGS = [
+    "-std=c99",
+    "-Wall",
+    "-Wextra",
+    "-Wpedantic",
+    "-Wconversion",
+    "-Werror",
+    "-ffp-contract=off",
+]
 
 
 def compiler(name: str = "gcc") -> str:
@@ -28,7 +36,7 @@ def compiler(name: str = "gcc") -> str:
 
 
 def built(
-    folder: Path, cc: str = "gcc", options: tuple[str, ...] = ("-O1",), name: str = "network"
+    folder: Path, cc: str = "gcc", options: tuple[str, ...] = ("-O0",), name: str = "network"
 ) -> Path:
     """Compile an exported program with all warnings as errors; it also writes its spikes."""
     program = folder / f"{name}_{Path(cc).name}"
@@ -46,7 +54,9 @@ def ran(
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
     """Run a program on samples; return outputs [samples, ...] and the bytes of its spikes [samples, ...]."""
     folder = program.parent
-    given = b"".join(np.ascontiguousarray(array).tobytes() for arrays in samples for array in arrays)
+    given = b"".join(
+        np.ascontiguousarray(array).tobytes() for arrays in samples for array in arrays
+    )
     (folder / "in.bin").write_bytes(given)
     command = [*start, str(program), "in.bin", "out.bin", "spikes.bin"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
@@ -67,12 +77,16 @@ def _spikes(plan: Plan, steps: int, data: NDArray[np.uint8]) -> dict[str, NDArra
                 if item.form != "spikes":
                     continue
                 size = item.planes * item.plane_bytes
-                raw = data[:, at : at + size].reshape(len(data), item.planes, item.pixels, item.bytes)
+                raw = data[:, at : at + size].reshape(
+                    len(data), item.planes, item.pixels, item.bytes
+                )
                 at += size
                 bits = np.unpackbits(raw, axis=-1, bitorder="little")[..., : item.channels]
                 value = np.tensordot(item.gains, bits, (0, 1))  # [samples, pixels, channels]
                 for name in item.names:
-                    found.setdefault(name, []).append(value.transpose(0, 2, 1).reshape(len(data), -1))
+                    found.setdefault(name, []).append(
+                        value.transpose(0, 2, 1).reshape(len(data), -1)
+                    )
     assert at == data.shape[1]
     return {name: np.array(values[-steps:]) for name, values in found.items()}
 
@@ -85,7 +99,7 @@ def same_bits(
     *,
     form: str | None = None,
     compilers: tuple[str, ...] = ("gcc",),
-    options: tuple[str, ...] = ("-O1",),
+    options: tuple[str, ...] = ("-O0",),
     start: tuple[str, ...] = (),
     silent: bool = False,
     **arguments: Any,
@@ -107,8 +121,12 @@ def same_bits(
     given = [tuple((a[k] if constant else a[:, k]).astype(real) for a in arrays) for k in samples]
     wanted = np.concatenate([o.reshape(len(samples), -1) for o in outputs], axis=1)
     assert silent or np.abs(wanted).max() > 0
-    sources = [Source("spikes", is_signed=form == "signed") if spikes else Source(form)] * len(arrays)
-    plan = Plan(model.graph, shapes if len(shapes) > 1 else shapes[0], sources, whole=model.dtype == "int16")
+    sources = [Source("spikes", is_signed=form == "signed") if spikes else Source(form)] * len(
+        arrays
+    )
+    plan = Plan(
+        model.graph, shapes if len(shapes) > 1 else shapes[0], sources, whole=model.dtype == "int16"
+    )
     for cc in compilers:
         found, traced = ran(built(folder, cc, options), given, start)
         assert found.tobytes() == wanted.astype(np.float32).tobytes(), cc

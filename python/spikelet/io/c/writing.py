@@ -72,7 +72,7 @@ def write_c(
     delay = delay_of(model, steps)
     about = interface_of(name, precision, model.graph, shapes, kind, steps, delay)
     program = translated(plan)
-    work, sample = _work(model, shapes, kind, steps or 1, example)
+    work, sample = _work(model, precision, shapes, kind, steps or 1, example)
     written = {f"{name}.c": source(program, about)}  # first: it decides which templates are used
     written[f"{name}.h"] = header(about, stepwise=not plan.last_phase)
     written[f"{name}_weights.h"] = (
@@ -90,6 +90,7 @@ def write_c(
 
 def _work(
     model: SpikingModel,
+    dtype: Any,
     shapes: Mapping[str, tuple[int, ...]],
     form: str,
     steps: int,
@@ -99,7 +100,7 @@ def _work(
     what = "the given example"
     if example is None:
         example, what = _random(model, shapes, form, steps)
-    result = SpikingModel(model.graph, threads=model.threads).run(
+    result = SpikingModel(model.graph, dtype=dtype, threads=model.threads).run(
         example, steps if form == "constant" else None
     )
     return result.operations, what
