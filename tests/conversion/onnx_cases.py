@@ -20,11 +20,7 @@ from onnx import numpy_helper
 
 from spikelet.conversion.from_onnx import read_onnx
 from spikelet.conversion.onnx_operators import OPERATORS
-import os
-if os.environ.get("ANNRUN"):
-    from annrun import Model as SpikingModel
-else:
-    from spikelet.layers.spiking_model import SpikingModel
+from spikelet.layers.spiking_model import SpikingModel
 
 DATA = Path(onnx.__file__).parent / "backend/test/data"
 # Operators whose inputs but the first are parameters.

@@ -40,7 +40,7 @@ def differing(
         a = a.reshape(len(a), -1)
         if a.shape != b.shape:
             return name
-        finite = np.isfinite(b)  # a mask of attention is -inf in frameworks, and very low here
+        finite = ~np.isneginf(b)  # a mask of attention is -inf in frameworks, and very low here
         a, b = a[finite], b[finite]
         if b.size and not np.abs(a - b).max() <= tolerance * np.abs(b).max():
             return name

@@ -26,7 +26,7 @@ import numpy as np
 from spikelet.conversion.calibration import Floats
 from spikelet.conversion.method import Method
 from spikelet.conversion.neurons import NEURONS
-from spikelet.conversion.site import Place, Site
+from spikelet.conversion.site import Site
 from spikelet.conversion.thresholds import usable
 from spikelet.conversion.weight_correction import correct_weights
 from spikelet.layers import Layer, Neuron, PredictiveIF
@@ -39,8 +39,9 @@ _SHARES = np.geomspace(
     0.3, 1.1, 8
 )  # candidates for a threshold, relative to the largest activation
 _SHIFTS = 2  # number of corrections of the mean
-_VALUES = 8 << 20  # currents kept for a layer, unless that leaves too few inputs
-_FEWEST = 32  # inputs
+_VALUES = 4 << 20  # currents that are kept
+_TARGETS = 8 << 20  # activations from which the greatest is taken
+_FEWEST = 128  # samples, of which only some positions are taken if all would be too many
 
 
 @dataclass(frozen=True)
@@ -88,17 +89,20 @@ class Fitted(Method):
         return {**changes, site.name: self._neuron(site, changes, _Window(first, end, site.steps))}
 
     def _neuron(self, site: Site, changes: Mapping[str, Layer], window: _Window) -> Neuron:
-        count = min(max(_VALUES // (site.steps * math.prod(site.shape)), _FEWEST), site.count)
-        place = Place(slice(count))
+        samples = min(site.count, max(_FEWEST, _VALUES // (site.steps * math.prod(site.shape))))
+        positions = max(1, _VALUES // (site.steps * samples * site.shape[0]))
+        place = site.place(samples, positions)
         currents = site.currents(place, changes)
         z, target = site.potentials(place), site.target(place)
         predictive = self.neuron == "predictive"
         make = _predictive(currents, z, window) if predictive else _shifted(self.neuron, site.steps)
 
         def response(layer: Neuron) -> Floats:
-            return SpikingModel([layer], threads=site.threads).run(currents).output
+            result = SpikingModel([layer], threads=site.threads).run(currents)
+            return np.asarray(result.output)
 
-        greatest = usable(np.quantile(_rows(target), 0.9999, axis=1))
+        many = site.place(positions=max(1, _TARGETS // (site.count * site.shape[0])))
+        greatest = usable(np.quantile(_rows(site.target(many)), 0.9999, axis=1))
         best, least = greatest.copy(), np.full(len(greatest), np.inf)
         shift = np.zeros(len(greatest))
         for share in _SHARES:

@@ -21,7 +21,7 @@ from spikelet.layers.base import Layer
 from spikelet.layers.graph import Graph, LayerLike
 from spikelet.layers.inputs import Inputs, Presented, arrays_of, present
 from spikelet.layers.movement import Movement, Upsample
-from spikelet.layers.neurons import Neuron, PredictiveIF
+from spikelet.layers.neurons import Neuron, PredictiveIF, sizes_of
 from spikelet.layers.to_core import Source, to_core
 
 __all__ = ["Operations", "SpikingModel", "SpikingResult"]
@@ -130,6 +130,7 @@ class SpikingModel(Sealed):
     """
 
     graph: Graph
+    sizes: NDArray[np.float64] | None  # of spikes at each step; see `PredictiveIF`
     dtype: Literal["float32", "float64", "int16"]
     input_scale: float
     threads = Setting(lambda where, name, value: integer(where, name, value, 1))
@@ -152,6 +153,7 @@ class SpikingModel(Sealed):
         if dtype != "float64":
             for node in self.graph:
                 _check_single(f"{type(node.layer).__name__} '{node.name}'", node.layer)
+        self.sizes = sizes_of(where, {node.name: node.layer for node in self.graph})
         self.dtype = dtype
         self.threads = default_threads() if threads is None else threads
         scale = number(where, "input_scale", input_scale)
@@ -302,7 +304,7 @@ class SpikingModel(Sealed):
         steps : int, optional
             Number of time steps T.
         delay : int
-            Number of initial steps to leave out of means, while activity travels to the last layer; less than T.
+            Number of initial steps to leave out of means (which sizes of spikes weight, if the model has any), while activity travels to the last layer; less than T.
         record : str or iterable of str, or True
             ``"layer"`` (spikes of neurons, values of others), ``"layer.v"``, ``"layer.spikes"``, ``"layer.value"`` (all ``[T,
             B, ...]``) or ``"layer.mean"`` (``[B, ...]``); also ``"v"`` and ``"spikes"`` of the last neurons. True: all
@@ -429,7 +431,10 @@ class SpikingModel(Sealed):
         )
         core, numbers = to_core(self.graph, given.shapes, sources, {name for name, _ in records})
         wanted = [(numbers[name], what) for name, what in records]
-        engine = _ENGINES[self.dtype](core, whole=self.dtype == "int16", records=wanted)
+        sizes = () if self.sizes is None else self.sizes
+        engine = _ENGINES[self.dtype](
+            core, whole=self.dtype == "int16", records=wanted, sizes=sizes
+        )
         dense = [float(core.dense_operations(k)) for k in range(len(core))]
         return engine, numbers, dense
 

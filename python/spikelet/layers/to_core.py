@@ -44,6 +44,8 @@ class Source:
     extent : tuple of int, optional
         Channels, height and width as the core holds them; by default those of the shape. They may differ behind a layer
         that keeps the order of values.
+    sizes : array, [T], optional
+        Of spikes at each step, as of `PredictiveIF`.
     """
 
     form: str = "constant"
@@ -52,6 +54,7 @@ class Source:
     differential: bool = False
     levels: int = 1
     extent: tuple[int, int, int] | None = None
+    sizes: Any = None
 
 
 def to_core(
@@ -172,7 +175,7 @@ def _sum(views: Views, inputs: Sequence[View], shape: Shape) -> View:
 
 def _neuron(views: Views, layer: Neuron, view: View) -> View:
     by_channel = np.ndim(layer.amplitude) > 0 or (
-        isinstance(layer, PredictiveIF) and max(layer.pace.ndim, layer.limit.ndim) > 1
+        isinstance(layer, PredictiveIF) and layer.by_channel
     )
     own = any(
         np.shape(getattr(layer, name)) == (view.shape[0],) for name in ("threshold", "v_init")
@@ -181,7 +184,7 @@ def _neuron(views: Views, layer: Neuron, view: View) -> View:
         views, view, by_channel=by_channel or (own and math.prod(view.shape) != view.shape[0])
     )
     decay, gain = layer.coefficients()
-    pace, limit = _schedule(layer, extent)
+    pace, limit, ceiling = _schedules(layer, extent[0])
     number = views.core.neuron(
         from_,
         extent,
@@ -197,15 +200,16 @@ def _neuron(views: Views, layer: Neuron, view: View) -> View:
         levels=layer.levels,
         pace=pace,
         limit=limit,
+        ceiling=ceiling,
     )
     return views.add(number, extent, view.shape)
 
 
-def _schedule(layer: Neuron, extent: Extent) -> tuple[Any, Any]:
+def _schedules(layer: Neuron, channels: int) -> list[Any]:
+    """Return pace, limit and ceiling for each step and channel; empty if the neuron has none."""
     if not isinstance(layer, PredictiveIF):
-        return _NONE, _NONE
-    steps = layer.steps
-    pace, limit = (
-        np.broadcast_to(a.reshape(steps, -1), (steps, extent[0])) for a in (layer.pace, layer.limit)
-    )
-    return pace, limit
+        return [_NONE] * 3
+    return [
+        _NONE if a is None else np.broadcast_to(a.reshape(layer.steps, -1), (layer.steps, channels))
+        for a in (layer.pace, layer.limit, layer.ceiling)
+    ]
