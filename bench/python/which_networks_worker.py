@@ -24,8 +24,8 @@ def measured(subject: zoo.Subject, steps: int) -> dict[str, Any]:
     began = process_time()
     try:
         model = sl.convert(ann, subject.calibration, steps=steps, threads=1)
-    except (ValueError, TypeError) as error:
-        return {"refused": str(error)}
+    except (ValueError, TypeError) as refusal:
+        return {"refused": str(refusal)}
     spent = process_time() - began
     expected = list(model.ann.run(subject.test, steps=1).outputs.values())
     result = model.run(subject.test)
