@@ -1,4 +1,4 @@
-"""PyTorch's operators with weights as layers."""
+"""PyTorch's operators with weights: what their arguments mean."""
 
 from __future__ import annotations
 
@@ -7,34 +7,23 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tests.support.layers_reference import activations
-from torch import nn
+from tests.support.operator_calls import X, call, samples, values
 from torch.nn import functional as F
 
-from spikelet.conversion import torch_weights
-from spikelet.conversion.building import Builder, Call, Data
-
-X = Data("input")
-
-
-def call(*shape: int) -> Call:
-    return Call(Builder(shape), "layer 'op' (Op)", "op", (1,), 1)
-
-
-def values(c: Call, made: Data, x: torch.Tensor) -> Any:
-    return activations(c.builder.graph("here", made.name), x.numpy())[made.name]
+from spikelet.conversion.torch_weights import WEIGHTS, array
 
 
 def random(*shape: int) -> torch.Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
 
 
-def test_linear() -> None:
-    x, weight, bias = random(5, 4), random(3, 4), random(3)
-    for b in (bias, None):
-        c = call(4)
-        made = torch_weights.linear(c, X, weight, b)
-        np.testing.assert_allclose(values(c, made, x), F.linear(x, weight, b), rtol=1e-12)
+@pytest.mark.parametrize("bias", [True, False])
+def test_linear(bias: bool) -> None:
+    x, weight, offset = samples(4), random(3, 4), random(3) if bias else None
+    c = call(4)
+    made = WEIGHTS["linear"](c, X, weight, offset)
+    wanted = F.linear(torch.tensor(x), weight, offset)
+    np.testing.assert_allclose(values(c, made, x), wanted, rtol=1e-12)
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel:UserWarning")
@@ -46,54 +35,40 @@ def test_linear() -> None:
     ],
 )  # fmt: skip
 def test_convolution(options: dict[str, Any]) -> None:
-    x, weight, bias = random(2, 4, 9, 8), random(6, 4 // options.get("groups", 1), 3, 2), random(6)
+    x, weight, bias = samples(4, 9, 8), random(6, 4 // options.get("groups", 1), 3, 2), random(6)
     c = call(4, 9, 8)
-    made = torch_weights.conv2d(c, X, weight, bias, **options)
-    wanted = F.conv2d(x, weight, bias, **options)
+    made = WEIGHTS["conv2d"](c, X, weight, bias, **options)
+    wanted = F.conv2d(torch.tensor(x), weight, bias, **options)
     np.testing.assert_allclose(values(c, made, x), wanted, rtol=1e-10, atol=1e-12)
 
 
-def test_batch_norm() -> None:
-    x, mean, weight, bias = random(5, 3, 2, 2), random(3), random(3), random(3)
-    c = call(3, 2, 2)
-    made = torch_weights.normalise(c, X, mean, mean**2 + 0.1, weight, bias, eps=1e-3)
-    wanted = F.batch_norm(x, mean, mean**2 + 0.1, weight, bias, eps=1e-3)
-    np.testing.assert_allclose(values(c, made, x), wanted, rtol=1e-10, atol=1e-12)
+def test_weights_that_depend_on_the_input_multiply() -> None:
+    c, x = call(3, 4), samples(3, 4)
+    made = WEIGHTS["linear"](c, X, X)
+    np.testing.assert_allclose(values(c, made, x), x @ x.swapaxes(1, 2), rtol=1e-10)
 
 
 @pytest.mark.parametrize(
-    ("convert", "message"),
+    ("name", "arguments", "message"),
     [
-        (lambda c: torch_weights.linear(c, X, X), "multiplies two activations"),
-        (lambda c: torch_weights.conv2d(c, X, X), "multiplies two activations"),
-        (
-            lambda c: torch_weights.linear(c, X, torch.full((2, 3), torch.nan)),
-            "weight must not contain NaN",
-        ),
-        (lambda c: torch_weights.normalise(c, X, None, None), "has no running statistics"),
-        (
-            lambda c: torch_weights.normalise(c, X, torch.zeros(3), torch.ones(3), training=True),
-            "has no running statistics",
-        ),
-        (
-            lambda c: torch_weights.normalise_module(c, nn.BatchNorm2d(3), X),
-            "has never been trained",
-        ),
-        (
-            lambda c: torch_weights.conv2d_module(
-                c, nn.Conv2d(3, 2, 3, padding=1, padding_mode="circular"), X
-            ),
-            "pads with padding_mode='circular'",
-        ),
+        ("conv1d", (X, X), "has a weight that depends on the input"),
+        ("linear", (X, torch.full((2, 3), torch.nan)), r"weight must not contain NaN at index \(0, 0\)"),
+        ("batch_norm", (X, None, None), "has no running statistics"),
+        ("batch_norm", (X, torch.zeros(3), torch.ones(3), None, None, True), "has no running statistics"),
+        ("scaled_dot_product_attention", (X, X, X, None, 0.1), "drops attention weights"),
+        ("scaled_dot_product_attention", (X, X, X, None, 0.0, False, None, True), "groups queries"),
     ],
-)
-def test_refusals_name_the_operator(convert: Any, message: str) -> None:
-    with pytest.raises(ValueError, match=rf"^layer 'op' \(Op\): .*{message}"):
-        convert(call(3, 5, 5))
+)  # fmt: skip
+def test_what_cannot_be_converted(name: str, arguments: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=r"^layer 'op' \(Op\): .*" + message):
+        WEIGHTS[name](call(3) if name == "linear" else call(3, 3), *arguments)
 
 
-def test_numbers_and_pairs() -> None:
-    assert torch_weights.array(torch.ones(2, dtype=torch.float16)).dtype == np.float64
-    assert torch_weights.array(3).shape == ()
-    assert torch_weights.maybe(None) is None
-    assert [torch_weights.pair(v) for v in (2, (2,), [3, 4])] == [(2, 2), (2, 2), (3, 4)]
+def test_arguments_in_float64() -> None:
+    for dtype in (torch.float16, torch.bfloat16, torch.float32, torch.uint8):
+        assert array(torch.ones(2, dtype=dtype)).dtype == np.float64
+    assert array(torch.ones(2, dtype=torch.bool)).dtype == bool
+    assert array(torch.ones(2, requires_grad=True)).tolist() == [1.0, 1.0]
+    assert array(3).shape == ()
+    assert array(None) is None
+    assert array(X) is X

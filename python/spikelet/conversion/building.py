@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikelet._util.checks import fail, integer, named, shown
-from spikelet.layers import Constant, Layer, Reshape, Shape
+from spikelet.layers import Constant, Flatten, Layer, Reshape, Shape
 from spikelet.layers.graph import Graph, Node
 
 __all__ = ["ERRORS", "Builder", "Call", "Data", "hint_for", "input_shape", "input_shapes", "refuse"]
@@ -46,7 +46,7 @@ _HINTS = {
     ),
     **dict.fromkeys(
         ["eq", "ne", "lt", "le", "gt", "ge", "equal", "greater", "less", "greaterorequal", "lessorequal", "isnan",
-         "isinf", "logicaland", "logicalor", "logicalnot", "round", "floor", "ceil", "trunc", "sign", "heaviside"],
+         "isinf", "logicaland", "logicalor", "logicalnot", "round", "int", "long", "bool", "floor", "ceil", "trunc", "sign", "heaviside"],
         "it has steps, which rates do not follow: leave it out of the network, or apply it to `result.output`",
     ),
     **dict.fromkeys(
@@ -126,6 +126,7 @@ class Builder:
         layer, _, what = name.rpartition(".")
         return (
             name in self.shapes
+            or name in self.final.values()
             or (what in RECORDED and layer in self.shapes)
             or any(f"{name}.{what}" in self.shapes for what in RECORDED)
         )
@@ -178,7 +179,9 @@ class Builder:
         if unused:
             what = f"'{unused[0]}'" if len(self.inputs) > 1 else "it"
             fail(where, "output", f"outputs without {what}", "must depend on every input", got="")
-        return Graph(nodes, where, inputs=self.inputs, outputs=tuple(final.get(o, o) for o in outputs))
+        return Graph(
+            nodes, where, inputs=self.inputs, outputs=tuple(final.get(o, o) for o in outputs)
+        )
 
 
 @dataclass(frozen=True)
@@ -268,7 +271,7 @@ class Call:
         """Refuse an operator that mixes the samples of a batch."""
         self.refuse(
             f"works along dimension {d}, which is the batch",
-            "samples must stay apart: the first dimension of the input is the batch (batch_first=True)",
+            "samples must stay apart: the first dimension of the input is the batch; sequences need batch_first=True",
         )
 
     def add(self, layer: Layer, *operands: Data) -> Data:
@@ -287,7 +290,7 @@ class Call:
         axis = x.axis if axis is None else axis
         merged = x.merged if merged is None else merged
         if shape != self.shape(x):
-            x = self.add(Reshape(shape), x)
+            x = self.add(Flatten() if len(shape) == 1 else Reshape(shape), x)
         return Data(x.source, axis, merged)
 
     def batch_first(self, x: Data) -> Data:

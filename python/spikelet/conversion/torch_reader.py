@@ -75,7 +75,6 @@ class _Reader:
         self.builder = Builder(inputs)
         self._handlers = handlers
         self._analog = tuple(analog)
-        self._used: set[str] = set()
         self.data: dict[Value, Any] = {}
         self.expected: dict[str, Any] = {}
         for name, value in zip(inputs, recorder.inputs, strict=True):
@@ -83,6 +82,9 @@ class _Reader:
 
     def convert(self, steps: Sequence[Step], wanted: Sequence[Value]) -> None:
         """Convert the steps that lead to these values."""
+        for name in self._analog:
+            if not any(_within(s.name, name) for s in steps):
+                fail(READER, "analog", name, "must be names of layers or modules")
         needed = {v.step for v in wanted}
         for step in reversed(steps):
             if step in needed:
@@ -90,8 +92,6 @@ class _Reader:
         for step in steps:
             if step in needed:
                 self._convert(step)
-        unknown = [name for name in self._analog if not any(_within(s.name, name) for s in steps)]
-        del unknown
 
     def _convert(self, step: Step) -> None:
         results = [v for v in leaves(step.result) if isinstance(v, Value)]
@@ -114,12 +114,11 @@ class _Reader:
                 self.expected[part.source] = _as_samples(value.tensor.numpy(), part)
 
     def _handled(self, call: Call, step: Step) -> Any:
-        kept = next((n for n in self._analog if _within(step.name, n)), None)
+        stays = any(_within(step.name, name) for name in self._analog)
         try:
             return self._layers(call, step)
         except ValueError as error:
-            if kept is not None:
-                self._used.add(kept)
+            if stays:
                 return self._foreign(call, step)
             msg = f"{error}; {_WAY_OUT.format(step.name)}"
             raise ValueError(msg) from None
@@ -157,7 +156,9 @@ class _Reader:
             function = ForeignStep(step, operands, [d.layout for d in data], k, BATCH)
             part = call if k == 0 else call.inner(str(k))
             found.append(
-                foreign.foreign(part, data, function, function.shape, function.axis, merged=function.merged)
+                foreign.foreign(
+                    part, data, function, function.shape, function.axis, merged=function.merged
+                )
             )
         return found
 
@@ -235,7 +236,10 @@ def convert(
         del reader, expected, wanted
         # Other samples: nothing that was taken for a constant may depend on the input.
         ys = [y for _, y in outputs_of(recorder.run(_arguments(again)))]
-        final = {n: _as_samples(y.double().numpy(), d) for n, y, d in zip(graph.outputs, ys, made, strict=True)}
+        final = {
+            n: _as_samples(y.double().numpy(), d)
+            for n, y, d in zip(graph.outputs, ys, made, strict=True)
+        }
         if differing(graph, _arrays(again), final, _TOLERANCE) is not None:
             refuse(
                 f"{READER}: {type(module).__name__}",

@@ -15,12 +15,23 @@ from torch.overrides import TorchFunctionMode
 
 from spikelet.conversion.building import ERRORS, hint_for, refuse
 
-__all__ = ["READER", "Recorder", "Step", "Value", "copied", "is_layer", "kind_of", "leaves", "mapped", "outputs_of"]
+__all__ = [
+    "READER",
+    "Recorder",
+    "Step",
+    "Value",
+    "copied",
+    "is_layer",
+    "kind_of",
+    "leaves",
+    "mapped",
+    "outputs_of",
+]
 
 READER = "read_torch"
 # What makes Python's numbers of a tensor: control flow that depends on the input.
-_LEAVING = frozenset({"bool", "int", "float", "index", "complex", "item", "tolist", "numpy", "array", "nonzero",
-                      "is_nonzero", "equal", "allclose", "contains"})  # fmt: skip
+_LEAVING = frozenset({"__bool__", "__int__", "__float__", "__index__", "__complex__", "__array__", "__contains__", "item",
+                      "tolist", "numpy", "nonzero", "is_nonzero", "equal", "allclose"})  # fmt: skip
 # Tensors that depend on shapes alone.
 _OF_SHAPES = frozenset({"zeros_like", "ones_like", "empty_like", "full_like", "new_zeros", "new_ones", "new_full",
                         "new_empty", "new_tensor"})  # fmt: skip
@@ -272,9 +283,9 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-ch
         if self._paused or not operands:
             return func(*args, **kwargs)
         kind = kind_of(func)
-        if kind in _LEAVING:
+        if getattr(func, "__name__", "") in _LEAVING:
             self._refuse_module(
-                f"cannot be traced because its control flow depends on its input (`{kind}` of a tensor)",
+                f"cannot be traced because its control flow depends on its input (`{func.__name__}` of a tensor)",
                 "replace `if`, loops and numbers made of tensors by operators on tensors; their shapes may be used",
             )
         if kind in _CASTS and self._keeps(kind, args, kwargs):

@@ -10,7 +10,13 @@ import torch
 from numpy.typing import NDArray
 
 from spikelet.conversion.building import Call, Data
-from spikelet.conversion.operators import arithmetic, attention, convolution, normalisation
+from spikelet.conversion.operators import (
+    arithmetic,
+    attention,
+    convolution,
+    movement,
+    normalisation,
+)
 
 __all__ = ["WEIGHTS", "array"]
 
@@ -39,19 +45,11 @@ def _constant(c: Call, name: str, value: Any) -> NDArray[np.float64] | None:
 
 def _linear(c: Call, x: Any, weight: Any, bias: Any = None) -> Data:
     if isinstance(weight, Data):
-        if isinstance(x, Data) or bias is not None:
-            swap = _transposed(c, weight)
-            product = arithmetic.matmul(c.inner("product") if bias is not None else c, array(x), swap)
-            return product if bias is None else arithmetic.add(c, product, array(bias))
-        return arithmetic.matmul(c, array(x), _transposed(c, weight))
+        n = len(c.tensor(weight))
+        swapped = movement.permute(c.inner("transposed"), weight, [*range(n - 2), n - 1, n - 2])
+        product = arithmetic.matmul(c if bias is None else c.inner("product"), array(x), swapped)
+        return product if bias is None else arithmetic.add(c, product, array(bias))
     return convolution.linear(c, *c.data(x), array(weight), _constant(c, "bias", bias))
-
-
-def _transposed(c: Call, x: Data) -> Data:
-    from spikelet.conversion.operators import movement  # noqa: PLC0415
-
-    n = len(c.tensor(x))
-    return movement.permute(c.inner("transposed"), x, [*range(n - 2), n - 1, n - 2])
 
 
 def _conv(
@@ -78,6 +76,33 @@ def _conv(
     )
 
 
+def _spike_conv2d(
+    c: Call,
+    x: Data,
+    weight: Any,
+    bias: Any,
+    stride: Any,
+    margins: Any,
+    dilation: Any,
+    groups: int,
+    limit: float,  # noqa: ARG001
+) -> tuple[Data, None]:
+    """Convert the operator of `spikelet.torch.SpikeConv2d`, which computes the same, sparsely."""
+    padding = [margins[:2], margins[2:]]
+    return _conv(c, x, weight, bias, stride, padding, dilation, groups), None
+
+
+def _spike_linear(
+    c: Call,
+    x: Data,
+    weight: Any,
+    bias: Any,
+    limit: float,  # noqa: ARG001
+) -> tuple[Data, None]:
+    """Convert the operator of `spikelet.torch.SpikeLinear`."""
+    return _linear(c, x, weight, bias), None
+
+
 def _conv_transpose(
     c: Call,
     x: Data,
@@ -93,6 +118,18 @@ def _conv_transpose(
     return convolution.conv_transpose(
         c, x, kernel, offset, stride, padding, output_padding, groups, dilation
     )
+
+
+def _fold(
+    c: Call,
+    x: Data,
+    output_size: Any,
+    kernel_size: Any,
+    dilation: Any = 1,
+    padding: Any = 0,
+    stride: Any = 1,
+) -> Data:
+    return convolution.fold(c, x, output_size, kernel_size, stride, padding, dilation)
 
 
 def _addmm(c: Call, bias: Any, x: Any, y: Any, *, beta: float = 1, alpha: float = 1) -> Data:
@@ -280,7 +317,10 @@ def _multi_head_attention(
 WEIGHTS: dict[str, Handler] = {
     "linear": _linear,
     **dict.fromkeys(("conv1d", "conv2d", "conv3d"), _conv),
+    "spike_conv2d": _spike_conv2d,
+    "spike_linear": _spike_linear,
     **dict.fromkeys(("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), _conv_transpose),
+    "fold": _fold,
     **dict.fromkeys(("addmm", "baddbmm"), _addmm),
     "batch_norm": _batch_norm,
     "instance_norm": _instance_norm,

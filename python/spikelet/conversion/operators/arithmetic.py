@@ -205,10 +205,11 @@ def matmul(c: Call, a: Operand, b: Operand) -> Data:
             return movement.permute(c, product, swap)
     if any(len(_shape(c, v)) == 1 for v in (a, b)):
         c.refuse("multiplies by a vector", "use a sum of products")
+    for v in (a, b):
+        if isinstance(v, Data) and v.axis >= len(c.tensor(v)) - 2 and c.batch > 1:
+            c.refuse_batch(v.axis)
     (x, y), like = _aligned(c, a, b)
     n = max(len(c.shape(v)) if isinstance(v, Data) else v.ndim for v in (x, y))
-    if like.axis >= n - 2 + (not like.merged) and c.batch > 1:
-        c.refuse_batch(like.axis)
     operands = [v if isinstance(v, Data) else c.inner("constant").constant(v, like) for v in (x, y)]
     operands = [
         v if n >= 3 or len(c.shape(v)) >= 2 else c.inner("matrix").add(Reshape((1, *c.shape(v))), v)

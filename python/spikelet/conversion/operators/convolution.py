@@ -22,7 +22,7 @@ from spikelet.layers import (
     Permute,
 )
 
-__all__ = ["conv", "conv_transpose", "linear", "per_axis", "sides"]
+__all__ = ["conv", "conv_transpose", "fold", "linear", "per_axis", "sides"]
 
 Array: TypeAlias = NDArray[Any]
 _CONV: dict[int, Any] = {1: Conv1d, 2: Conv2d, 3: Conv3d}
@@ -116,6 +116,28 @@ def conv_transpose(
         )
 
     return _applied(c, x, weight, layer)
+
+
+def fold(
+    c: Call, x: Data, size: Any, kernel: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1
+) -> Data:
+    """Add up overlapping windows [batch, channels * kernel, windows], the adjoint of cutting them out."""
+    shape, window = per_axis(size, 2), per_axis(kernel, 2)
+    steps, pads, gaps = (per_axis(v, 2) for v in (stride, padding, dilation))
+    counts = [
+        (n + 2 * p - d * (k - 1) - 1) // s + 1
+        for n, k, s, p, d in zip(shape, window, steps, pads, gaps, strict=True)
+    ]
+    area = math.prod(window)
+    channels = c.shape(c.batch_first(x))[0] // area
+    # Outputs that no window reaches are at the end.
+    spare = [
+        n - ((m - 1) * s - 2 * p + d * (k - 1) + 1)
+        for n, m, k, s, p, d in zip(shape, counts, window, steps, pads, gaps, strict=True)
+    ]
+    ones = np.tile(np.eye(area).reshape(area, 1, *window), (channels, 1, 1, 1))
+    apart = c.inner("windows").reshaped(x, (channels * area, *counts))
+    return conv_transpose(c, apart, ones, None, steps, pads, spare, channels, gaps)
 
 
 def _weights(c: Call, weight: Any, bias: Any) -> tuple[Array, Array | None]:

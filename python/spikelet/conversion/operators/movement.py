@@ -16,7 +16,6 @@ from spikelet.layers import (
     Affine,
     Concat,
     Expand,
-    Flatten,
     Pad,
     Permute,
     Reshape,
@@ -88,7 +87,7 @@ def _gather(c: Call, x: Data, places: Ints) -> Data:
     if places.size == 0:
         c.refuse("has no values", "leave it out")
     if places.size == n and (places.ravel() == np.arange(n)).all():
-        return _shaped(c, x, places.shape)
+        return c.reshaped(x, places.shape)
     zero = places < 0
     if zero.any():
         return _padded(c, x, places, zero)
@@ -102,14 +101,9 @@ def _gather(c: Call, x: Data, places: Ints) -> Data:
     order = _order(places, shape)
     if order is not None:
         return c.add(Permute(order), x)
-    flat = _shaped(c.inner("flat"), x, (n,))
-    return _shaped(c, c.add(Take(places.ravel(), axis=0), flat), places.shape)
-
-
-def _shaped(c: Call, x: Data, shape: Shape) -> Data:
-    if c.shape(x) == shape:
-        return x
-    return c.add(Flatten() if len(shape) == 1 else Reshape(shape), x)
+    flat = c.inner("flat").reshaped(x, (n,))
+    taken = c.inner("taken").add(Take(places.ravel(), axis=0), flat)
+    return c.reshaped(taken, places.shape)
 
 
 def _padded(c: Call, x: Data, places: Ints, zero: NDArray[np.bool_]) -> Data:
@@ -123,10 +117,10 @@ def _padded(c: Call, x: Data, places: Ints, zero: NDArray[np.bool_]) -> Data:
             after = tuple(n - b for n, b in zip(places.shape, high, strict=True))
             return c.add(Pad(tuple(low), after), _gather(c.inner("part"), x, places[part]))
     n = math.prod(c.shape(x))
-    flat = _shaped(c.inner("flat"), x, (n,))
+    flat = c.inner("flat").reshaped(x, (n,))
     longer = c.inner("zero").add(Pad((0,), (1,)), flat)
     indices = np.where(zero, n, places).ravel()
-    return _shaped(c, c.add(Take(indices, axis=0), longer), places.shape)
+    return c.reshaped(c.inner("taken").add(Take(indices, axis=0), longer), places.shape)
 
 
 def _order(places: Ints, shape: Shape) -> tuple[int, ...] | None:

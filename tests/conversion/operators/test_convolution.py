@@ -1,0 +1,66 @@
+"""Convolutions and linear layers on tensors of every layout."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from tests.support.operator_calls import X, call, kinds, samples, values
+
+from spikelet.conversion.operators import convolution, movement
+
+
+def test_arguments_for_each_axis() -> None:
+    assert convolution.per_axis(2, 3) == (2, 2, 2)
+    assert convolution.per_axis([1, 2], 2) == (1, 2)
+    assert convolution.sides([(1, 0), (2, 3)], 2) == [(1, 0), (2, 3)]
+    assert convolution.sides((1, 2), 2) == [(1, 1), (2, 2)]
+
+
+def test_padding_of_each_side() -> None:
+    c, x = call(3, 7), samples(3, 7)
+    weight = samples(3, 2)
+    made = convolution.conv(c, X, weight, padding=[(2, 1)], stride=2)
+    wanted = F.conv1d(F.pad(torch.tensor(x), (2, 1)), torch.tensor(weight), stride=2)
+    np.testing.assert_allclose(values(c, made, x), wanted, rtol=1e-10)
+
+
+@pytest.mark.parametrize("kind", ["conv", "transpose"])
+def test_several_images_a_sample_are_convolved_one_by_one(kind: str) -> None:
+    c, x = call(3, 4, 6, 5), samples(3, 4, 6, 5)
+    merged = movement.reshape(c, X, (6, 4, 6, 5))
+    weight, tensor = samples(4, 3, 2, n=4), torch.tensor(x).flatten(0, 1)
+    if kind == "conv":
+        made = convolution.conv(c, merged, weight, stride=2, padding=1)
+        wanted = F.conv2d(tensor, torch.tensor(weight), stride=2, padding=1)
+    else:
+        made = convolution.conv_transpose(c, merged, weight, stride=2, output_padding=1)
+        wanted = F.conv_transpose2d(tensor, torch.tensor(weight), stride=2, output_padding=1)
+    assert made.merged
+    np.testing.assert_allclose(values(c, made, x), wanted.unflatten(0, (2, 3)), rtol=1e-10)
+
+
+@pytest.mark.parametrize("shape", [(5,), (4, 5), (3, 4, 5), (2, 3, 4, 5), (2, 1, 3, 2, 5)])
+def test_a_matrix_works_on_the_last_axis(shape: tuple[int, ...]) -> None:
+    c, x = call(*shape), samples(*shape)
+    weight, bias = samples(5, n=3), samples(3)[0]
+    made = convolution.linear(c, X, weight, bias)
+    np.testing.assert_allclose(values(c, made, x), x @ weight.T + bias, rtol=1e-10)
+    assert (kinds(c, made) == ["Linear"]) == (len(shape) == 1)
+
+
+@pytest.mark.parametrize(
+    ("shape", "weight", "message"),
+    [
+        ((5,), np.ones((2, 5, 1)), r"convolves a tensor of shape \(2, 5\)"),
+        ((5, 4), np.full((2, 5, 1), np.nan), r"weight must not contain NaN at index \(0, 0, 0\)"),
+        ((5, 4), X, "has weights that depend on the input"),
+        ((3, 4), np.ones((2, 5, 1)), "input channels must be 5, got 3"),
+    ],
+)
+def test_what_is_no_convolution(shape: tuple[int, ...], weight: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=r"^layer 'op' \(Op\): .*" + message):
+        convolution.conv(call(*shape), X, weight)

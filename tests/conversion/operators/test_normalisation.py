@@ -1,0 +1,60 @@
+"""Normalisation of tensors of every layout."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from tests.support.operator_calls import X, call, kinds, samples, values
+
+from spikelet.conversion.building import Data
+from spikelet.conversion.operators import movement, normalisation
+
+
+def test_constants_normalise_channels_wherever_they_are() -> None:
+    x = samples(3, 4, 5)
+    mean, variance = samples(4)[0], samples(4)[1] ** 2 + 0.5
+    c = call(3, 4, 5)
+    merged = movement.reshape(c, X, (6, 4, 5))
+    made = normalisation.batch_norm(c, merged, mean, variance)
+    wanted = (x - mean[:, None]) / np.sqrt(variance[:, None] + 1e-5)
+    np.testing.assert_allclose(values(c, made, x), wanted, rtol=1e-10)
+    c = call(4, 5)
+    assert kinds(c, normalisation.batch_norm(c, X, mean, variance)) == ["Affine"]
+    with pytest.raises(ValueError, match="has parameters that depend on the input"):
+        normalisation.batch_norm(c, X, X, variance)
+
+
+def test_layers_behind_a_moved_batch() -> None:
+    c, x = call(5, 8), samples(5, 8)
+    turned = movement.permute(c, X, (1, 0, 2))
+    made = normalisation.layer_norm(c, turned, [-1], np.arange(8.0), np.ones(8), 1e-3)
+    wanted = F.layer_norm(torch.tensor(x), (8,), torch.arange(8.0).double(), torch.ones(8).double(), 1e-3)
+    np.testing.assert_allclose(values(c, made, x), wanted, rtol=1e-8, atol=1e-10)
+    with pytest.raises(ValueError, match="which is the batch"):
+        normalisation.layer_norm(c, turned, [1, 2])
+
+
+def test_groups_and_instances_need_the_batch_first() -> None:
+    c, x = call(4, 5), samples(4, 5)
+    made = normalisation.instance_norm(c, X)
+    np.testing.assert_allclose(values(c, made, x), F.instance_norm(torch.tensor(x)), rtol=1e-8, atol=1e-10)
+    for function in (normalisation.instance_norm, normalisation.local_response_norm):
+        arguments = (2,) if function is normalisation.local_response_norm else ()
+        with pytest.raises(ValueError, match="in which samples do not come first"):
+            function(c, Data("input", axis=1), *arguments)
+
+
+def test_norms_of_vectors() -> None:
+    x = samples(4, 5)
+    for p in (1, 2):
+        c = call(4, 5)
+        made = normalisation.l2_normalise(c, X, [1], p)
+        np.testing.assert_allclose(values(c, made, x), F.normalize(torch.tensor(x), p, 1), rtol=1e-8)
+    with pytest.raises(ValueError, match="a norm of order 3"):
+        normalisation.l2_normalise(call(4), X, [1], 3.0)
+    c = call(4, 5)
+    made = normalisation.rms_norm(c, X, [2], np.arange(5.0), 1e-3)
+    wanted = x / np.sqrt((x**2).mean(-1, keepdims=True) + 1e-3) * np.arange(5.0)
+    np.testing.assert_allclose(values(c, made, x), wanted, rtol=1e-8)
