@@ -123,7 +123,7 @@ def engine(form: Any = "constant", what: Any = "value") -> Any:
         (1, 1, 1), form, np.ones(1), is_signed=False, differential=False, levels=1
     )
     graph.relu(0, (1, 1, 1), np.zeros(0), levels=0)
-    return _core.LayerEngine32(graph, whole=False, records=[(1, what)])
+    return _core.LayerEngine32(graph, whole=False, records=[(1, what)], sizes=[])
 
 
 TAKERS = {
@@ -252,4 +252,4 @@ def core_engine():
         (2, 2, 2), "constant", np.ones(1), is_signed=False, differential=False, levels=1
     )
     graph.flatten(0, (8, 1, 1))
-    return _core.LayerEngine32(graph, whole=False, records=[])
+    return _core.LayerEngine32(graph, whole=False, records=[], sizes=[])

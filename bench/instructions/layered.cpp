@@ -42,7 +42,7 @@ Graph stack() {
       graph.push_back({Add{}, {current, from}, out});
       ++current;
     }
-    Neuron neuron{{1.0}, {0.5}, {1.0}, false, 0, 1, 1, false, false, 1, {}, {}};
+    Neuron neuron{{1.0}, {0.5}, {1.0}, false, 0, 1, 1, false, false, 1, {}, {}, {}};
     graph.push_back({neuron, {current}, out});
     return graph.size() - 1;
   };

@@ -60,7 +60,7 @@ def main() -> None:
             record = speed(adapter, task, args.setting, args.seconds)
         else:
             record = adapter.accuracy(task) | {"images": len(task.test)}
-            record["labels"] = np.asarray(samples.labels[: args.images]).tolist()
+            record |= {"labels": np.asarray(samples.labels[: args.images]).tolist(), "outputs": network.outputs}
     except ImportError as error:
         print(json.dumps({"missing": str(error)}))
         return

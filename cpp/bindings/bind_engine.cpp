@@ -36,8 +36,10 @@ struct Runner {
   Records kept;
   Engine<R> engine;
 
-  Runner(Builder& builder, bool whole, Records records)
-      : graph(builder.copy()), kept(std::move(records)), engine(graph, whole, kept) {}
+  Runner(Builder& builder, bool whole, Records records, const Doubles& sizes)
+      : graph(builder.copy()),
+        kept(std::move(records)),
+        engine(graph, whole, kept, as_vector(sizes)) {}
 
   // One input, whose array must have the type and the size of its form.
   Given<R> given(std::size_t k, const py::array& x, std::size_t count, std::size_t steps) const {
@@ -100,8 +102,7 @@ struct Runner {
       for (const std::size_t n : {count, e.channels, e.height, e.width}) {
         shape.push_back(static_cast<py::ssize_t>(n));
       }
-      const auto* neuron = std::get_if<Neuron>(&graph[node].kind);
-      if (what == What::spikes && (neuron == nullptr || neuron->levels == 1)) {
+      if (what == What::spikes && engine.packed_input(node).levels == 1) {
         py::array_t<std::int8_t> array(shape);
         record.whole = array.mutable_data();
         arrays.append(array);
@@ -143,10 +144,10 @@ struct Runner {
 template <class R>
 void bind_runner(py::module_& m, const char* name, const char* doc) {
   py::class_<Runner<R>>(m, name, doc)
-      .def(py::init<Builder&, bool, typename Runner<R>::Records>(), py::arg("graph"),
-           py::arg("whole"), py::arg("records"),
+      .def(py::init<Builder&, bool, typename Runner<R>::Records, const Doubles&>(),
+           py::arg("graph"), py::arg("whole"), py::arg("records"), py::arg("sizes"),
            "An engine that records the given quantities of nodes. whole: weights between spiking "
-           "layers are rounded to 16 bits.")
+           "layers are rounded to 16 bits. sizes: of spikes, by step, or empty.")
       .def(
           "form", [](const Runner<R>& r, std::size_t node) { return r.engine.form(node); },
           py::arg("node"), "How the values of a node are held.")
@@ -202,7 +203,9 @@ void bind_engine(py::module_& m) {
             if (weight.ndim() != 5) {
               throw py::value_error("weight must have 5 dimensions");
             }
-            const auto size = [&](int axis) { return static_cast<std::size_t>(weight.shape(axis)); };
+            const auto size = [&](int axis) {
+              return static_cast<std::size_t>(weight.shape(axis));
+            };
             Conv conv;
             conv.weights = as_vector(weight);
             conv.bias = as_vector(bias);
@@ -220,7 +223,8 @@ void bind_engine(py::module_& m) {
           py::arg("source"), py::arg("shape"), py::arg("weight"), py::arg("bias"),
           py::arg("stride"), py::arg("dilation"), py::arg("padding"), py::arg("groups"),
           py::arg("in_depth") = 1, py::arg("out_depth") = 1,
-          "A convolution with weight [out, in / groups, depth, height, width], stride, dilation and "
+          "A convolution with weight [out, in / groups, depth, height, width], stride, dilation "
+          "and "
           "padding (front, top, left); `bias` may be empty. Rows of volumes are (depth, height). A "
           "linear layer is one whose kernel covers its input.")
       .def(
@@ -290,7 +294,7 @@ void bind_engine(py::module_& m) {
           [](Builder& b, std::size_t source, const Shape& shape, const Doubles& threshold,
              const Doubles& v_init, const Doubles& amplitude, bool hard, double v_reset,
              double decay, double gain, bool is_signed, bool differential, int levels,
-             const Doubles& pace, const Doubles& limit) {
+             const Doubles& pace, const Doubles& limit, const Doubles& ceiling) {
             Neuron neuron{as_vector(threshold),
                           as_vector(v_init),
                           as_vector(amplitude),
@@ -302,22 +306,25 @@ void bind_engine(py::module_& m) {
                           differential,
                           levels,
                           as_vector(pace),
-                          as_vector(limit)};
+                          as_vector(limit),
+                          as_vector(ceiling)};
             return b.add({std::move(neuron), {source}, extent(shape)});
           },
           py::arg("source"), py::arg("shape"), py::arg("threshold"), py::arg("v_init"),
           py::arg("amplitude"), py::arg("hard"), py::arg("v_reset"), py::arg("decay"),
           py::arg("gain"), py::arg("is_signed"), py::arg("differential"), py::arg("levels"),
-          py::arg("pace"), py::arg("limit"),
+          py::arg("pace"), py::arg("limit"), py::arg("ceiling"),
           "Spiking neurons: v = decay v + gain x. hard: reset to v_reset, else subtract the "
-          "threshold. pace and limit [steps, channels] of predictive neurons, else empty.")
+          "threshold. pace, limit and ceiling (or none) [steps, channels] of predictive neurons, "
+          "else "
+          "empty.")
       .def(
           "__len__", [](Builder& b) { return b.graph.brief()->size(); }, "The number of nodes.")
       .def(
           "shape",
           [](Builder& b, std::size_t node) {
             const Extent e = b.graph.brief()->at(node).shape;
-            return Shape{e.channels, e.height, e.width};
+            return py::make_tuple(e.channels, e.height, e.width);
           },
           py::arg("node"), "Channels, height and width of a node.")
       .def(

@@ -13,8 +13,8 @@ void bind_enums(py::module_& m) {
   bind_enum<RecorderKind>(m);
   bind_enum<layers::Binary::Kind>(m);
   bind_enum<layers::Function>(m);
-  bind_enum<layers::InputForm>(m);
   bind_enum<layers::Form>(m);
+  bind_enum<layers::InputForm>(m);
   bind_enum<layers::Reduce::Kind>(m);
   bind_enum<layers::What>(m);
   bind_enum<train::Charge>(m);

@@ -13,7 +13,9 @@ from spikelet.conversion.pools import pool_parts
 from spikelet.layers.spiking_model import SpikingModel
 
 STEPS = 5
-GRAPH = pool_parts(branched()).replaced({n: L.IF(0.7, amplitude=0.7) for n in ("r1", "rl", "rr", "r3", "r4")})
+GRAPH = pool_parts(branched()).replaced(
+    {n: L.IF(0.7, amplitude=0.7) for n in ("r1", "rl", "rr", "r3", "r4")}
+)
 
 
 def recorded(*names: str) -> Any:

@@ -45,7 +45,7 @@ def test_tensors_and_several_inputs() -> None:
 @pytest.mark.parametrize(
     ("calibration", "message"),
     [
-        ((), "must hold an array for each input"),
+        ((), "calibration must hold an array for each input"),
         ((IMAGES, IMAGES[:5]), r"calibration\[1\] must have as many samples as the first input, 20, got samples 5"),
         ((IMAGES, IMAGES * np.nan), r"calibration\[1\] must be finite"),
         (np.ones((4, 2)), "calibration must not be constant, got nothing but 1.0"),

@@ -28,7 +28,7 @@ def test_neurons_are_what_their_names_say() -> None:
     for layer in layers_of("multi"):
         assert (layer.code, layer.levels) == ("signed", 4)
         np.testing.assert_allclose(layer.v_init, np.asarray(layer.threshold) / 16)
-    predictive = convert(steps=11)
+    predictive = convert(steps=11, neuron="predictive")
     assert predictive.neuron == "predictive"
     assert all(isinstance(predictive.graph[n].layer, L.PredictiveIF) for n in predictive.neurons)
     assert {predictive.graph[n].layer.steps for n in predictive.neurons} == {11}

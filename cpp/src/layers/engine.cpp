@@ -67,8 +67,9 @@ void keep(const SampleRun<R>& sample, const NodePlan<R>& node, const Record<R>& 
 
 template <class R>
 Engine<R>::Engine(const Graph& graph, bool whole,
-                  std::span<const std::pair<std::size_t, What>> records)
-    : plan_(make_plan<R>(graph, whole, records)) {}
+                  std::span<const std::pair<std::size_t, What>> records,
+                  std::span<const double> sizes)
+    : plan_(make_plan<R>(graph, whole, records, sizes)) {}
 template <class R>
 Engine<R>::~Engine() = default;
 template <class R>
@@ -119,6 +120,9 @@ void Engine<R>::check(const Batch<R>& batch, int threads) const {
   }
   if (batch.steps == 0 || batch.steps >= std::size_t{1} << 31 || batch.delay >= batch.steps) {
     throw std::invalid_argument("steps must lie in 1 .. 2^31 - 1, and delay in 0 .. steps - 1");
+  }
+  if (!plan.sizes.empty() && plan.sizes.size() != batch.steps) {
+    throw std::invalid_argument("steps must be those of sizes");
   }
   if (threads < 1) {
     throw std::invalid_argument("threads must be at least 1");

@@ -66,9 +66,8 @@ void activate(Function function, const R* alpha, const R* beta, const R* x, R* y
     case Function::abs:
       return each([](R v, std::size_t) { return std::abs(v); });
     case Function::celu:
-      return each([=](R v, std::size_t c) {
-        return v > 0 ? v : alpha[c] * std::expm1(v / alpha[c]);
-      });
+      return each(
+          [=](R v, std::size_t c) { return v > 0 ? v : alpha[c] * std::expm1(v / alpha[c]); });
     case Function::clip:
       return each([=](R v, std::size_t c) { return std::min(std::max(v, alpha[c]), beta[c]); });
     case Function::cos:
@@ -109,9 +108,8 @@ void activate(Function function, const R* alpha, const R* beta, const R* x, R* y
     case Function::reciprocal:
       return each([](R v, std::size_t) { return R(1) / v; });
     case Function::selu:
-      return each([=](R v, std::size_t c) {
-        return beta[c] * (v > 0 ? v : alpha[c] * std::expm1(v));
-      });
+      return each(
+          [=](R v, std::size_t c) { return beta[c] * (v > 0 ? v : alpha[c] * std::expm1(v)); });
     case Function::sigmoid:
       return each([=](R v, std::size_t) { return sigmoid(v); });
     case Function::silu:
@@ -202,8 +200,7 @@ void normalise(const Normalise& what, const R* x, R* y) {
     }
     const double scale = 1 / std::sqrt(squares / count + what.eps);
     for (std::size_t k = 0; k < n; ++k) {
-      y[first + k * step] =
-          static_cast<R>((static_cast<double>(from[k * step]) - mean) * scale);
+      y[first + k * step] = static_cast<R>((static_cast<double>(from[k * step]) - mean) * scale);
     }
   });
 }
@@ -284,12 +281,12 @@ std::uint64_t products_of(const Graph& graph, std::size_t node) {
   return std::visit(count, what.kind);
 }
 
-#define SPIKELET_GRADED(R)                                                                \
-  template void activate(Function, const R*, const R*, const R*, R*, std::size_t,         \
-                         std::size_t, std::size_t);                                       \
-  template void softmax(const Softmax&, const R*, R*);                                    \
-  template void normalise(const Normalise&, const R*, R*);                                \
-  template void local_response(const LocalResponse&, const R*, R*);                       \
+#define SPIKELET_GRADED(R)                                                                     \
+  template void activate(Function, const R*, const R*, const R*, R*, std::size_t, std::size_t, \
+                         std::size_t);                                                         \
+  template void softmax(const Softmax&, const R*, R*);                                         \
+  template void normalise(const Normalise&, const R*, R*);                                     \
+  template void local_response(const LocalResponse&, const R*, R*);                            \
   template void reduce(const Reduce&, const R*, R*);
 SPIKELET_GRADED(float)
 SPIKELET_GRADED(double)

@@ -160,6 +160,8 @@ struct Checker {
     sender(n);
     require(n.pace.size() == n.limit.size() && n.pace.size() % node.shape.channels == 0,
             "pace and limit must have values for each step and channel");
+    require(n.ceiling.empty() || n.ceiling.size() == n.pace.size(),
+            "ceiling must be empty or have the size of pace");
     require(n.pace.empty() || !n.is_signed, "predictive neurons must not send signed spikes");
   }
 
@@ -284,7 +286,9 @@ struct Checker {
 
 // Number of inputs, or 0 for one or more.
 std::size_t inputs_of(const Node& node) {
-  const auto is = [&]<class... Kinds>() { return (std::holds_alternative<Kinds>(node.kind) || ...); };
+  const auto is = [&]<class... Kinds>() {
+    return (std::holds_alternative<Kinds>(node.kind) || ...);
+  };
   if (is.template operator()<Add, Concat, Gather, Foreign>()) {
     return 0;
   }

@@ -29,6 +29,7 @@ constexpr LayerKernels<R> layer_kernels_of() {
           &subtract_steps<R, R>,
           &zero_steps<R, R>,
           &predictive_steps<R, R>,
+          &sized_steps<R, R>,
           &graded_steps<R>,
           &differential_steps<R>,
           &walk<Short>,
@@ -36,6 +37,7 @@ constexpr LayerKernels<R> layer_kernels_of() {
           &subtract_steps<R, Short>,
           &zero_steps<R, Short>,
           &predictive_steps<R, Short>,
+          &sized_steps<R, Short>,
           &population,
           &tally_spikes<R>};
 }

@@ -90,6 +90,8 @@ struct NeuronRow {
   const R* pace;  // predictive: [steps][...] from the first step on
   const R* limit;
   std::size_t pace_step;
+  const R* ceiling;  // the same, or null
+  const R* sizes;    // of steps, from the first one on
 };
 
 template <class R>
@@ -108,6 +110,7 @@ struct LayerKernels {
   void (*subtract)(const NeuronRow<R>&, const Currents<R>&);
   void (*zero)(const NeuronRow<R>&, const Currents<R>&);
   void (*predictive)(const NeuronRow<R>&, const Currents<R>&);
+  void (*sized)(const NeuronRow<R>&, const Currents<R>&);         // predictive, with sizes
   void (*graded)(const NeuronRow<R>&, const Currents<R>&);        // signed, any levels
   void (*differential)(const NeuronRow<R>&, const Currents<R>&);  // the same, of changes
   // The same for integers.
@@ -118,6 +121,7 @@ struct LayerKernels {
   void (*subtract16)(const NeuronRow<R>&, const Currents<Short>&);
   void (*zero16)(const NeuronRow<R>&, const Currents<Short>&);
   void (*predictive16)(const NeuronRow<R>&, const Currents<Short>&);
+  void (*sized16)(const NeuronRow<R>&, const Currents<Short>&);
   // The number of set bits in `times` stretches of n bytes, `stride` apart.
   std::uint64_t (*population)(const std::uint8_t* bytes, std::size_t n, std::size_t stride,
                               std::size_t times);

@@ -73,8 +73,7 @@ void move_values(std::span<const Move> moves, std::span<const R* const> inputs, 
 void copy_bits(const std::uint8_t* from, std::size_t first, std::uint8_t* to, std::size_t begin,
                std::size_t n) {
   if (n == 1) {
-    to[begin / 8] |=
-        static_cast<std::uint8_t>((from[first / 8] >> (first % 8) & 1) << (begin % 8));
+    to[begin / 8] |= static_cast<std::uint8_t>((from[first / 8] >> (first % 8) & 1) << (begin % 8));
     return;
   }
   while (n > 0) {
@@ -96,9 +95,9 @@ void copy_bits(const std::uint8_t* from, std::size_t first, std::uint8_t* to, st
   }
 }
 
-#define SPIKELET_MOVEMENT(R)                                                              \
-  template void to_plain(const Layout&, const R*, R*);                                    \
-  template void to_stored(const Layout&, const R*, R*);                                   \
+#define SPIKELET_MOVEMENT(R)                            \
+  template void to_plain(const Layout&, const R*, R*);  \
+  template void to_stored(const Layout&, const R*, R*); \
   template void move_values(std::span<const Move>, std::span<const R* const>, R*, std::size_t);
 SPIKELET_MOVEMENT(float)
 SPIKELET_MOVEMENT(double)

@@ -1,5 +1,5 @@
-// Movements of values and of spikes, and the two orders of a sample: as it is stored, [y][x][pixel],
-// and plain, [c][y][x].
+// Movements of values and of spikes, and the two orders of a sample: as it is stored,
+// [y][x][pixel], and plain, [c][y][x].
 #pragma once
 
 #include <cstddef>

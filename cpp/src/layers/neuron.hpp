@@ -121,10 +121,10 @@ void zero_steps(const NeuronRow<R>& n, const Currents<C>& in) {
   binary_steps(n, in, [rest](Vec<R>, Vec<R>) { return rest; });
 }
 
-// Spikes while the summed input times this step's pace is at least `limit` ahead of the number of
-// spikes sent; v holds the sum. `Pixels` pixels from x on and 16 channels from c on, which share
-// pace and limit.
-template <class R, int Pixels, class C>
+// Spikes while the summed input times this step's pace is at least `limit` ahead of the sum of the
+// sizes of the spikes sent, or behind it where the size is negative; v holds the sum. `Pixels` pixels
+// from x on and 16 channels from c on, which share pace and limit. Unless `Sized`, all sizes are 1.
+template <class R, int Pixels, bool Sized, bool Bounded, class C>
 SPIKELET_INLINE void predictive_pixels(const NeuronRow<R>& n, const Currents<C>& in, std::size_t x,
                                        std::size_t c) {
   constexpr int vectors = 16 / lanes<R>;
@@ -134,6 +134,8 @@ SPIKELET_INLINE void predictive_pixels(const NeuronRow<R>& n, const Currents<C>&
   const C* currents = in.at + x * pixel + c;
   const R* pace = n.pace + c;
   const R* limit = n.limit + c;
+  const R* ceiling = Bounded ? n.ceiling + c : nullptr;
+  const R* const sizes = n.sizes;
   std::uint8_t* bits = n.bits + x * pixel_bytes + c / 8;
   R* const recorded = n.recorded;
   Vec<R> v[Pixels][vectors], sent[Pixels][vectors], base[Pixels][vectors];
@@ -149,17 +151,24 @@ SPIKELET_INLINE void predictive_pixels(const NeuronRow<R>& n, const Currents<C>&
   }
   for (std::size_t t = 0; t < steps; ++t) {
     std::uint32_t spikes[Pixels] = {};
+    const Vec<R> size = broadcast(Sized ? sizes[t] : R{1});
+    const Vec<R> sign = broadcast(Sized && sizes[t] < 0 ? R{-1} : R{1});
     for (int k = 0; k < vectors; ++k) {
       const std::size_t lane = static_cast<std::size_t>(k * lanes<R>);
       const Vec<R> rate = load(pace + lane), bound = load(limit + lane);
 #pragma GCC unroll 4
       for (int p = 0; p < Pixels; ++p) {
-        v[p][k] +=
+        const Vec<R> current =
             load_current<R>(currents + static_cast<std::size_t>(p) * pixel + lane) + base[p][k];
+        v[p][k] += Sized ? current * size : current;
         const Vec<R> u = v[p][k] * rate - sent[p][k];
-        const Which<R> crossed = at_or_above(u, bound);
+        Which<R> crossed = at_or_above(Sized ? u * sign : u, bound);
+        if constexpr (Bounded) {
+          crossed = static_cast<Which<R>>(
+              crossed & at_or_above(load(ceiling + lane), sent[p][k] * sign));
+        }
         spikes[p] |= which_bits<R>(crossed) << (k * lanes<R>);
-        sent[p][k] = select(crossed, sent[p][k] + R{1}, sent[p][k]);
+        sent[p][k] = select(crossed, sent[p][k] + size, sent[p][k]);
         if (recorded != nullptr) {
           store(recorded + t * n.recorded_step +
                     (x + static_cast<std::size_t>(p)) * n.recorded_pixel + c + lane,
@@ -175,6 +184,9 @@ SPIKELET_INLINE void predictive_pixels(const NeuronRow<R>& n, const Currents<C>&
     currents += step;
     pace += pace_step;
     limit += pace_step;
+    if constexpr (Bounded) {
+      ceiling += pace_step;
+    }
   }
 #pragma GCC unroll 4
   for (int p = 0; p < Pixels; ++p) {
@@ -187,17 +199,31 @@ SPIKELET_INLINE void predictive_pixels(const NeuronRow<R>& n, const Currents<C>&
   }
 }
 
-template <class R, class C>
-void predictive_steps(const NeuronRow<R>& n, const Currents<C>& in) {
+template <class R, bool Sized, bool Bounded, class C>
+SPIKELET_INLINE void predictive_groups(const NeuronRow<R>& n, const Currents<C>& in) {
   constexpr int pixels = vector_bytes == 64 ? 16 / static_cast<int>(sizeof(R)) : 1;
   for (std::size_t c = 0; c < in.block; c += 16) {
     std::size_t x = 0;
     for (; x + pixels <= in.width; x += pixels) {
-      predictive_pixels<R, pixels>(n, in, x, c);
+      predictive_pixels<R, pixels, Sized, Bounded>(n, in, x, c);
     }
     for (; x < in.width; ++x) {
-      predictive_pixels<R, 1>(n, in, x, c);
+      predictive_pixels<R, 1, Sized, Bounded>(n, in, x, c);
     }
+  }
+}
+
+template <class R, class C>
+void predictive_steps(const NeuronRow<R>& n, const Currents<C>& in) {
+  predictive_groups<R, false, false>(n, in);
+}
+
+template <class R, class C>
+void sized_steps(const NeuronRow<R>& n, const Currents<C>& in) {
+  if (n.ceiling == nullptr) {
+    predictive_groups<R, true, false>(n, in);
+  } else {
+    predictive_groups<R, true, true>(n, in);
   }
 }
 

@@ -2,6 +2,7 @@
 #include "layers/plan.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <stdexcept>
 #include <string>
 
@@ -146,7 +147,8 @@ void Planner<R>::need_matrix(std::size_t i) {
 
 template <class R>
 std::unique_ptr<const typename Engine<R>::Plan> make_plan(
-    const Graph& graph, bool whole, std::span<const std::pair<std::size_t, What>> records) {
+    const Graph& graph, bool whole, std::span<const std::pair<std::size_t, What>> records,
+    std::span<const double> sizes) {
   auto plan = std::make_unique<typename Engine<R>::Plan>();
   for (const Node& node : graph) {
     check(plan->graph, node);
@@ -160,6 +162,20 @@ std::unique_ptr<const typename Engine<R>::Plan> make_plan(
     if (node >= graph.size() ||
         (what == What::potential && !std::holds_alternative<Neuron>(graph[node].kind))) {
       throw std::invalid_argument("records must be of nodes, and potentials of neurons");
+    }
+  }
+  for (const double size : sizes) {
+    if (size == 0 || !std::isfinite(static_cast<R>(size))) {
+      throw std::invalid_argument("sizes must be finite and not 0");
+    }
+    plan->sizes.push_back(static_cast<R>(size));
+  }
+  for (const Node& node : graph) {
+    const auto* neuron = std::get_if<Neuron>(&node.kind);
+    const auto* input = std::get_if<Input>(&node.kind);
+    if (!sizes.empty() && ((neuron != nullptr && neuron->pace.empty()) ||
+                           (input != nullptr && input->differential))) {
+      throw std::invalid_argument("spikes of other sizes need neurons with a pace");
     }
   }
   plan->nodes.reserve(graph.size());
@@ -185,7 +201,7 @@ std::unique_ptr<const typename Engine<R>::Plan> make_plan(
   template void Planner<R>::need_dense(std::size_t);            \
   template void Planner<R>::need_sequence(std::size_t);         \
   template std::unique_ptr<const Engine<R>::Plan> make_plan<R>( \
-      const Graph&, bool, std::span<const std::pair<std::size_t, What>>);
+      const Graph&, bool, std::span<const std::pair<std::size_t, What>>, std::span<const double>);
 SPIKELET_PLAN(float)
 SPIKELET_PLAN(double)
 #undef SPIKELET_PLAN

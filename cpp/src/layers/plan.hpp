@@ -118,11 +118,11 @@ struct NodePlan {
   std::vector<Counted> counted;  // convolutions
   // Neurons: [pixel], or [height][width][pixel].
   Buffer<R> threshold, v_init;
-  Buffer<R> pace, limit;  // predictive: [steps][pixel]
+  Buffer<R> pace, limit, ceiling;  // predictive: [steps][pixel]
   bool threshold_everywhere = false, v_init_everywhere = false;
   std::vector<Move> moves;  // of a gather
-  // Parameters of an activation [pixel], scale and shift of an affine map or values of a constant, as
-  // a sample is stored.
+  // Parameters of an activation [pixel], scale and shift of an affine map or values of a constant,
+  // as a sample is stored.
   Buffer<R> alpha, beta;
   std::array<Buffer<std::uint32_t>, 2> places;  // in the inputs of a product, as they are stored
   bool graded = false;                          // a function of running means
@@ -133,12 +133,14 @@ struct Engine<R>::Plan {
   Graph graph;
   std::size_t inputs = 0;  // the first nodes
   std::vector<NodePlan<R>> nodes;
+  Buffer<R> sizes;  // of steps, or empty
   std::vector<std::pair<std::size_t, What>> records;
 };
 
 template <class R>
 std::unique_ptr<const typename Engine<R>::Plan> make_plan(
-    const Graph& graph, bool whole, std::span<const std::pair<std::size_t, What>> records);
+    const Graph& graph, bool whole, std::span<const std::pair<std::size_t, What>> records,
+    std::span<const double> sizes = {});
 
 template <class R>
 DenseConv<R> dense_conv(const Kernel& kernel);

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "spikelet/layers/graded.hpp"
 #include "layers/movement.hpp"
 #include "layers/planner.hpp"
+#include "spikelet/layers/graded.hpp"
 
 namespace spikelet::layers {
 namespace {
@@ -134,8 +134,8 @@ bool Planner<R>::is_graded(std::size_t i) const {
       graph_[i].kind);
 }
 
-#define SPIKELET_PLAN_GRADED(R)                                                              \
-  template void Planner<R>::describe_gather(std::size_t, const Gather&, NodePlan<R>&);       \
+#define SPIKELET_PLAN_GRADED(R)                                                        \
+  template void Planner<R>::describe_gather(std::size_t, const Gather&, NodePlan<R>&); \
   template void Planner<R>::prepare(std::size_t);
 SPIKELET_PLAN_GRADED(float)
 SPIKELET_PLAN_GRADED(double)

@@ -89,10 +89,9 @@ Buffer<R> Planner<R>::whole_scale(const Neuron& neuron, const Sum<R>& sum,
 template <class R>
 void Planner<R>::finish_whole(Sum<R>& sum, const std::vector<Spec>& specs, NodePlan<R>& node) {
   const std::span<const R> scale(node.scale);
-  const bool dense =
-      std::ranges::all_of(specs, [](const Spec& spec) {
-        return spec.kernel.conv.stride_y <= 2 && spec.kernel.conv.is_flat();
-      });
+  const bool dense = std::ranges::all_of(specs, [](const Spec& spec) {
+    return spec.kernel.conv.stride_y <= 2 && spec.kernel.conv.is_flat();
+  });
   node.rows = node.layout.pixel == channel_unit && node.layout.height > 1 && dense ? 2 : 1;
   node.block = node.rows == 2 ? 2 * channel_unit : block_for(specs, sizeof(Short));
   for (const Term<R>& term : sum.terms) {
@@ -136,10 +135,14 @@ void Planner<R>::set_neuron(std::size_t i, const Neuron& neuron) {
   const std::size_t steps = neuron.pace.size() / node.layout.channels;
   node.pace.resize(steps * node.layout.pixel);
   node.limit.assign(steps * node.layout.pixel, never);
+  node.ceiling.assign(neuron.ceiling.empty() ? 0 : node.limit.size(), never);
   for (std::size_t k = 0; k < neuron.pace.size(); ++k) {
     const std::size_t to = k / node.layout.channels * node.layout.pixel + k % node.layout.channels;
     node.pace[to] = static_cast<R>(neuron.pace[k]);
     node.limit[to] = static_cast<R>(std::min(neuron.limit[k], static_cast<double>(never)));
+    if (!neuron.ceiling.empty()) {
+      node.ceiling[to] = static_cast<R>(std::min(neuron.ceiling[k], static_cast<double>(never)));
+    }
   }
   node.v_init = laid_out<R>(neuron.v_init, node.layout, R{}, node.v_init_everywhere);
   Sum<R> sum;

@@ -18,6 +18,7 @@ SampleRun<R>::SampleRun(const typename Engine<R>::Plan& plan, std::size_t steps,
       kernels_(layer_kernels<R>()),
       steps_(steps),
       delay_(delay),
+      sizes_(plan.sizes.empty() ? Buffer<R>(steps, R{1}) : plan.sizes),
       work_(plan.nodes.size()) {
   std::size_t rows = 1;
   for (std::size_t i = 0; i < plan_.nodes.size(); ++i) {
@@ -181,11 +182,20 @@ void SampleRun<R>::run(std::span<NodeCounts> counts, const std::function<bool()>
 }
 
 template <class R>
+R SampleRun<R>::window() const {
+  double sum = 0;
+  for (std::size_t t = delay_; t < steps_; ++t) {
+    sum += static_cast<double>(size_of(t));
+  }
+  return static_cast<R>(sum);
+}
+
+template <class R>
 void SampleRun<R>::tally(std::size_t i) {
   const NodePlan<R>& node = plan_.nodes[i];
   const Layout& l = node.layout;
   std::fill(work_[i].dense.begin(), work_[i].dense.end(), R{});
-  const auto window = static_cast<R>(steps_ - delay_);
+  const R window = this->window();
   for (std::size_t y = 0; y < l.height; ++y) {
     R* sums = work_[i].dense.data() + y * l.row();
     for (std::size_t plane = 0; plane < node.planes; ++plane) {
@@ -195,6 +205,12 @@ void SampleRun<R>::tally(std::size_t i) {
         const SpikeRows in{rows_.data(), l.row_bytes(), l.pixel_bytes(), l.width, l.pixel};
         kernels_.tally(in, steps, gain * weight, sums, l.pixel);
       };
+      if (!plan_.sizes.empty()) {
+        for (std::size_t t = delay_; t < steps_; ++t) {
+          add(t, 1, size_of(t));
+        }
+        continue;
+      }
       if (!node.differential) {
         add(delay_, steps_ - delay_, R{1});
         continue;
@@ -219,11 +235,12 @@ void SampleRun<R>::mean_of_sequence(std::size_t i) {
   for (std::size_t t = delay_; t < steps_; ++t) {
     const R* from = work_[i].sequence.data() + t * size;
     for (std::size_t k = 0; k < size; ++k) {
-      mean[k] += from[k];
+      mean[k] += size_of(t) * from[k];
     }
   }
+  const R window = this->window();
   for (R& x : mean) {
-    x /= static_cast<R>(steps_ - delay_);
+    x /= window;
   }
 }
 

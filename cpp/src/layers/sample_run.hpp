@@ -78,6 +78,9 @@ class SampleRun {
   std::size_t plane_bytes(std::size_t node) const {
     return plan_.nodes[node].layout.plane_bytes(steps_);
   }
+  // Of the spikes of a step, and the sum of those that means are over.
+  R size_of(std::size_t step) const { return sizes_[step]; }
+  R window() const;
   const std::uint8_t* row(std::size_t node, std::size_t y, std::size_t step) const {
     const Layout& l = plan_.nodes[node].layout;
     return work_[node].bits.data() + (y * steps_ + step) * l.row_bytes();
@@ -86,6 +89,7 @@ class SampleRun {
   const typename Engine<R>::Plan& plan_;
   const LayerKernels<R>& kernels_;
   std::size_t steps_, delay_;
+  Buffer<R> sizes_;
   std::vector<Work> work_;
   Buffer<R> currents_, v_, sent_, mean_, arrived_, base_, padded_;
   Buffer<Short> short_currents_;

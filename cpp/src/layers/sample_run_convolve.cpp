@@ -65,9 +65,8 @@ void SampleRun<R>::convolve_volume(const DenseConv<R>& dense, const R* in, R* ou
   const std::size_t group_in = from.channels / c.groups, group_out = to.channels / c.groups;
   const std::size_t blocks = round_up(group_out, 16) / 16;
   const std::size_t block_size = c.kernel_height * c.kernel_width * group_in * 16;
-  DenseRow<R> row{nullptr,    nullptr, width * from.pixel, from.pixel,      group_in,
-                  c.stride_x, 1,       c.dilation_x,       c.kernel_height, c.kernel_width,
-                  to.width};
+  DenseRow<R> row{nullptr, nullptr,      width * from.pixel, from.pixel,     group_in, c.stride_x,
+                  1,       c.dilation_x, c.kernel_height,    c.kernel_width, to.width};
   Buffer<R> group_row(to.width * 16);
   for (std::size_t y = 0; y < to.height; ++y) {
     padded_.assign(c.kernel_height * width * from.pixel, R{});

@@ -1,8 +1,8 @@
 // Operation counts of one sample: spikes sent, weights added for them, products.
 #include <algorithm>
 
-#include "spikelet/layers/graded.hpp"
 #include "layers/sample_run.hpp"
+#include "spikelet/layers/graded.hpp"
 
 namespace spikelet::layers {
 

@@ -144,18 +144,18 @@ void SampleRun<R>::apply_at_each_step(std::size_t i) {
     }
     return;
   }
-  // The greatest sum so far, less what it was one step before.
+  // The greatest sum so far, less what it was one step before; sums are weighted with sizes.
   const std::size_t in_size = plan_.nodes[node.inputs[0]].layout.size();
   Buffer<R> sums(in_size), greatest(size), before(size);
   inputs[0] = sums.data();
   for (std::size_t t = 0; t < steps_; ++t) {
     const R* now = at(node.inputs[0], t);
     for (std::size_t k = 0; k < in_size; ++k) {
-      sums[k] += now[k];
+      sums[k] += size_of(t) * now[k];
     }
     apply(i, inputs, greatest.data());
     for (std::size_t k = 0; k < size; ++k) {
-      work_[i].sequence[t * size + k] = greatest[k] - before[k];
+      work_[i].sequence[t * size + k] = (greatest[k] - before[k]) / size_of(t);
     }
     std::swap(greatest, before);
   }
@@ -202,7 +202,8 @@ void SampleRun<R>::max_of_spikes(std::size_t i) {
         for (std::size_t plane = 0; plane < node.planes; ++plane) {
           rows_[0] = row(from, first_row + r * row_step, t) + plane * plane_in;
           const SpikeRows in{rows_.data(), l.row_bytes(), l.pixel_bytes(), l.width, l.pixel};
-          kernels_.tally(in, 1, plane == 0 ? R{1} : R{-1}, largest_.data() + r * l.row(), l.pixel);
+          kernels_.tally(in, 1, plane == 0 ? size_of(t) : -size_of(t),
+                         largest_.data() + r * l.row(), l.pixel);
         }
       }
       std::uint8_t* out = work_[i].bits.data() + (y * steps_ + t) * to.row_bytes();
@@ -219,11 +220,15 @@ void SampleRun<R>::max_of_spikes(std::size_t i) {
           }
         }
         for (std::size_t c = 0; c < to.channels; ++c) {
+          // Counts are at most one spike apart; sums of sizes are followed as closely as spikes
+          // can. With one plane of spikes, the sign of the size is their direction.
           R& before = given_[x * to.pixel + c];
-          if (greatest[c] != before) {
-            const std::size_t plane = greatest[c] > before ? 0 : plane_out;
-            out[plane + x * to.pixel_bytes() + c / 8] |= static_cast<std::uint8_t>(1 << (c % 8));
-            before = greatest[c];
+          const R ahead = (greatest[c] - before) / size_of(t);
+          const bool up = ahead > 0;
+          if (std::abs(ahead) >= R(0.5) && (up || node.planes > 1)) {
+            out[(up ? 0 : plane_out) + x * to.pixel_bytes() + c / 8] |=
+                static_cast<std::uint8_t>(1 << (c % 8));
+            before += up ? size_of(t) : -size_of(t);
           }
         }
       }

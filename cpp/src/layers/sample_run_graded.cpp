@@ -1,12 +1,14 @@
 // Movements, weights between pixels, and graded units of one sample.
 #include <algorithm>
 
-#include "spikelet/layers/graded.hpp"
 #include "layers/movement.hpp"
 #include "layers/sample_run.hpp"
+#include "spikelet/layers/graded.hpp"
 
 namespace spikelet::layers {
 namespace {
+
+constexpr double least_count = 0.5;  // of sizes, for a running mean
 
 template <class R>
 void mix(const Mix& what, const Layout& to, const R* in, R* out) {
@@ -67,15 +69,14 @@ void SampleRun<R>::multiply(const MatMul& what, const R* a, const R* b, R* out) 
       }
     }
     const R* pixels = a + what.first[k] * what.rows * what.inner;
-    DenseRow<R> row{nullptr,    pixels, what.rows * what.inner, what.inner, what.inner, 1, 1, 1, 1,
-                    1,          what.rows};
+    DenseRow<R> row{nullptr, pixels,   what.rows * what.inner, what.inner, what.inner, 1, 1, 1, 1,
+                    1,       what.rows};
     for (std::size_t block = 0; block < blocks; ++block) {
       row.weights = weights.data() + block * what.inner * 16;
       kernels_.dense(row, rows.data() + 16 * block, wide);
     }
     for (std::size_t r = 0; r < what.rows; ++r) {
-      std::copy_n(rows.data() + r * wide, what.columns,
-                  out + (k * what.rows + r) * what.columns);
+      std::copy_n(rows.data() + r * wide, what.columns, out + (k * what.rows + r) * what.columns);
     }
   }
 }
@@ -135,6 +136,7 @@ void SampleRun<R>::evaluate_plain(std::size_t i, std::span<const R* const> input
 
 // y(t) = (t + 1) Y(t) - t Y(t - 1), where Y is the function of the running means. They start anew
 // where the means of results do, so that the mean of y is then the function of the mean inputs.
+// With sizes, the sum of those so far takes the place of t.
 template <class R>
 void SampleRun<R>::send_graded(std::size_t i) {
   const Node& node = plan_.graph[i];
@@ -151,32 +153,39 @@ void SampleRun<R>::send_graded(std::size_t i) {
     inputs[k] = means[k].data();
   }
   Buffer<R> now(size), before(size);
-  std::size_t begin = 0;
+  R count = 0;  // the sum of sizes so far
   for (std::size_t t = 0; t < steps_; ++t) {
     if (t == delay_) {
-      begin = t;
+      count = 0;
       for (Buffer<R>& sum : sums) {
         std::ranges::fill(sum, R{});
       }
     }
-    const R count = static_cast<R>(t - begin + 1), less = static_cast<R>(t - begin);
+    const R size_now = size_of(t), less = count;
+    count += size_now;
+    R* out = work_[i].sequence.data() + t * size;
+    // Negative sizes may leave too little to divide by: the function keeps its value.
+    const bool keeps = t > (t < delay_ ? 0 : delay_) && count < static_cast<R>(least_count);
     for (std::size_t k = 0; k < inputs.size(); ++k) {
       if (sums[k].empty()) {
         continue;
       }
       const R* from = at(node.inputs[k], t);
       for (std::size_t j = 0; j < sums[k].size(); ++j) {
-        sums[k][j] += from[j];
+        sums[k][j] += size_now * from[j];
         means[k][j] = sums[k][j] / count;
       }
     }
+    if (keeps) {
+      std::ranges::copy(before, out);
+      continue;
+    }
     apply(i, inputs, now.data());
-    R* out = work_[i].sequence.data() + t * size;
-    if (t == begin) {
+    if (less == 0) {
       std::ranges::copy(now, out);
     } else {
       for (std::size_t j = 0; j < size; ++j) {
-        out[j] = count * now[j] - less * before[j];
+        out[j] = (count * now[j] - less * before[j]) / size_now;
       }
     }
     std::swap(now, before);
@@ -203,9 +212,9 @@ void SampleRun<R>::move_spikes(std::size_t i) {
   }
 }
 
-#define SPIKELET_SAMPLE_RUN_GRADED(R)                                                  \
-  template void SampleRun<R>::evaluate(std::size_t, std::span<const R* const>, R*);    \
-  template void SampleRun<R>::send_graded(std::size_t);                                \
+#define SPIKELET_SAMPLE_RUN_GRADED(R)                                               \
+  template void SampleRun<R>::evaluate(std::size_t, std::span<const R* const>, R*); \
+  template void SampleRun<R>::send_graded(std::size_t);                             \
   template void SampleRun<R>::move_spikes(std::size_t);
 SPIKELET_SAMPLE_RUN_GRADED(float)
 SPIKELET_SAMPLE_RUN_GRADED(double)

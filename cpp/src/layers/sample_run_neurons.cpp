@@ -203,17 +203,20 @@ template <class R>
 void SampleRun<R>::neuron(std::size_t i) {
   const NodePlan<R>& node = plan_.nodes[i];
   const Neuron& what = std::get<Neuron>(plan_.graph[i].kind);
+  const bool sized = !plan_.sizes.empty() || !node.ceiling.empty();
   if (node.scale.empty()) {
-    neuron_rows<R>(i, !node.pace.empty()  ? kernels_.predictive
-                      : what.differential ? kernels_.differential
-                      : what.is_signed    ? kernels_.graded
-                      : what.hard         ? kernels_.zero
-                                          : kernels_.subtract);
+    neuron_rows<R>(i, sized                ? kernels_.sized
+                      : !node.pace.empty() ? kernels_.predictive
+                      : what.differential  ? kernels_.differential
+                      : what.is_signed     ? kernels_.graded
+                      : what.hard          ? kernels_.zero
+                                           : kernels_.subtract);
     return;
   }
-  neuron_rows<Short>(i, !node.pace.empty() ? kernels_.predictive16
-                        : what.hard        ? kernels_.zero16
-                                           : kernels_.subtract16);
+  neuron_rows<Short>(i, sized                ? kernels_.sized16
+                        : !node.pace.empty() ? kernels_.predictive16
+                        : what.hard          ? kernels_.zero16
+                                             : kernels_.subtract16);
   if (node.potential && node.pace.empty()) {
     for (std::size_t k = 0; k < work_[i].potential.size(); ++k) {
       work_[i].potential[k] /= node.scale[k % node.layout.pixel];
@@ -277,6 +280,8 @@ void SampleRun<R>::neuron_rows(std::size_t i,
       row.pace = node.pace.data() + first * l.pixel + c;
       row.limit = node.limit.data() + first * l.pixel + c;
       row.pace_step = l.pixel;
+      row.ceiling = node.ceiling.empty() ? nullptr : node.ceiling.data() + first * l.pixel + c;
+      row.sizes = sizes_.data() + first;
     }
     kernel(row, currents);
   };

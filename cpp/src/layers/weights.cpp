@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "spikelet/layers/graded.hpp"
 #include "layers/plan.hpp"
+#include "spikelet/layers/graded.hpp"
 
 namespace spikelet::layers {
 namespace {

@@ -122,7 +122,7 @@ TEST_CASE("a node that does not fit its inputs is refused") {
   refused({Affine{{1}, {}}, {0}, {2, 4, 4}});
   refused({Flatten{}, {0}, {31, 1, 1}});
   refused({Relu{{1, 2, 3}, 0}, {0}, {2, 4, 4}});
-  const Neuron neuron{{1}, {0}, {1}, false, 0, 1, 1, false, false, 1, {}, {}};
+  const Neuron neuron{{1}, {0}, {1}, false, 0, 1, 1, false, false, 1, {}, {}, {}};
   CHECK_NOTHROW(check(input, {neuron, {0}, {2, 4, 4}}));
   Neuron wrong = neuron;
   wrong.threshold = {};
@@ -136,7 +136,7 @@ TEST_CASE("a node that does not fit its inputs is refused") {
 }
 
 TEST_CASE("an engine refuses batches and records that its graph does not have") {
-  const Neuron neuron{{1}, {0}, {1}, false, 0, 1, 1, false, false, 1, {1, 1}, {1, 1}};
+  const Neuron neuron{{1}, {0}, {1}, false, 0, 1, 1, false, false, 1, {1, 1}, {1, 1}, {}};
   const Graph graph{{Input{InputForm::spikes}, {}, {1, 1, 1}}, {neuron, {0}, {1, 1, 1}}};
   using Records = std::vector<std::pair<std::size_t, What>>;
   const auto make = [&](const Graph& nodes, const Records& records) {

@@ -202,20 +202,36 @@ TEST_CASE("neurons of layers step as plain loops do, at every level") {
     pace[k] = static_cast<float>(draw(k, 6) / 300);
     limit[k] = static_cast<float>(0.3 + draw(k, 7));
   }
-  enum class Kind { subtract, zero, predictive };
-  for (const Kind kind : {Kind::subtract, Kind::zero, Kind::predictive}) {
+  std::vector<float> sizes(steps), ceiling(steps * block);
+  for (std::size_t t = 0; t < steps; ++t) {
+    sizes[t] = static_cast<float>(1.5 - 0.1 * static_cast<double>(t));
+  }
+  for (std::size_t k = 0; k < ceiling.size(); ++k) {
+    ceiling[k] = static_cast<float>(1.5 * draw(k, 8));
+  }
+  std::size_t held_back = 0;
+  enum class Kind { subtract, zero, predictive, sized, bounded };
+  for (const Kind kind :
+       {Kind::subtract, Kind::zero, Kind::predictive, Kind::sized, Kind::bounded}) {
+    const bool predicts = kind >= Kind::predictive, sized = kind >= Kind::sized;
     std::vector<float> v(n, 50.0f), sent(n);
     std::vector<std::uint8_t> expected(steps * n / 8);
     for (std::size_t k = 0; k < n; ++k) {
       const std::size_t c = k % block;
       for (std::size_t t = 0; t < steps; ++t) {
-        v[k] += currents[t * n + k] + base[k];
-        const float u = kind == Kind::predictive ? v[k] * pace[t * block + c] - sent[k] : v[k];
-        const float bound = kind == Kind::predictive ? limit[t * block + c] : threshold[c];
-        if (u >= bound) {
+        const float size = sized ? sizes[t] : 1.0f;
+        const float current = currents[t * n + k] + base[k];
+        const float weighted = current * size;
+        v[k] += weighted;
+        const float estimate = v[k] * pace[t * block + c];
+        const float u = predicts ? estimate - sent[k] : v[k];
+        const float bound = predicts ? limit[t * block + c] : threshold[c];
+        if (u >= bound && kind == Kind::bounded && sent[k] > ceiling[t * block + c]) {
+          ++held_back;
+        } else if (u >= bound) {
           expected[t * n / 8 + k / 8] |= static_cast<std::uint8_t>(1 << (k % 8));
-          sent[k] += 1;
-          v[k] = kind == Kind::predictive ? v[k] : kind == Kind::zero ? -10.0f : v[k] - bound;
+          sent[k] += size;
+          v[k] = predicts ? v[k] : kind == Kind::zero ? -10.0f : v[k] - bound;
         }
       }
     }
@@ -238,22 +254,30 @@ TEST_CASE("neurons of layers step as plain loops do, at every level") {
         row.pace = pace.data();
         row.limit = limit.data();
         row.pace_step = block;
+        row.sizes = sizes.data();
+        row.ceiling = kind == Kind::bounded ? ceiling.data() : nullptr;
         if (whole) {
           const auto step = kind == Kind::subtract ? kernels.subtract16
                             : kind == Kind::zero   ? kernels.zero16
+                            : sized                ? kernels.sized16
                                                    : kernels.predictive16;
           step(row, {shorts.data(), steps, width, block, block});
         } else {
           const auto step = kind == Kind::subtract ? kernels.subtract
                             : kind == Kind::zero   ? kernels.zero
+                            : sized                ? kernels.sized
                                                    : kernels.predictive;
           step(row, {currents.data(), steps, width, block, block});
         }
         CHECK(bits == expected);
         CHECK(state == v);
+        if (predicts) {
+          CHECK(count == sent);
+        }
       }
     }
   }
+  CHECK(held_back > 50);
 }
 
 TEST_CASE("bits are counted, and spikes copied and tallied, at every level") {

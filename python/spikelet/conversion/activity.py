@@ -30,6 +30,8 @@ class Activity:
         Inputs that do not change from step to step, by name.
     sequences : mapping of str to array, [T, N, ...]
         Inputs that do.
+    sizes : array, [T], optional
+        Sizes of spikes at each step, by which means are weighted.
     """
 
     def __init__(
@@ -39,12 +41,14 @@ class Activity:
         threads: int,
         constants: Mapping[str, Floats],
         sequences: Mapping[str, Floats],
+        sizes: Floats | None = None,
     ) -> None:
         self.graph = graph
         self.steps = steps
         self.threads = threads
         self._stored: dict[str, Value] = {**constants, **sequences}
         self._sequences = set(sequences)
+        self._sizes = sizes
 
     def change(self, changes: Mapping[str, Layer]) -> None:
         """Replace layers, for all values that are computed from now on."""
@@ -107,15 +111,17 @@ class Activity:
         return np.asarray(self._run(name, "mean", 1, changes, values))
 
     def _part(self, name: str, samples: slice) -> Value:
-        values = self._stored[name]
+        values: Any = self._stored[name]
         if name in self._sequences:
             return np.ascontiguousarray(values[:, samples])
-        return values[samples] if isinstance(values, Packed) else np.ascontiguousarray(values[samples])
+        return (
+            values[samples] if isinstance(values, Packed) else np.ascontiguousarray(values[samples])
+        )
 
     def _mean_stored(self, name: str, samples: slice) -> Floats:
-        values = self._part(name, samples)
+        values: Any = self._part(name, samples)
         if name in self._sequences:
-            return np.asarray(values.mean(0, dtype=np.float64), np.float32)
+            return np.average(values, 0, self._sizes).astype(np.float32)
         return values.mean() if isinstance(values, Packed) else values
 
     def _sources(self, name: str) -> list[str]:
@@ -155,7 +161,9 @@ class Activity:
     ) -> Segment:
         graph = self.graph.replaced(changes) if changes else self.graph
         forms = {key: self._form(key, value, steps) for key, value in values.items()}
-        return Segment(graph.between(list(values), [name]), forms, [(name, what)], steps)
+        sizes = self._sizes if steps > 1 else None
+        part = graph.between(list(values), [name])
+        return Segment(part, forms, [(name, what)], steps, sizes=sizes)
 
     def _form(self, name: str, values: Value, steps: int) -> Stored:
         if name in self._sequences and steps > 1:

@@ -34,7 +34,7 @@ class Calibrated(Method):
         """Return the neuron."""
         if site.kind != "neuron":
             return {}
-        neuron = self.start.fit(site)[site.name]
+        neuron = self.start.neuron(site)
         for by_position in (False, True):
             missing = np.zeros((site.shape[0], math.prod(site.shape[1:])))
             for place in site.parts():

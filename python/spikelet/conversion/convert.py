@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
@@ -21,8 +22,9 @@ from spikelet.conversion.load import read
 from spikelet.conversion.methods import METHODS, Options, make
 from spikelet.conversion.pools import pool_parts
 from spikelet.conversion.selection import Score, best, score
+from spikelet.conversion.simplify import simplify
 from spikelet.conversion.streaming import fit_layers
-from spikelet.layers import Layer, ReLU
+from spikelet.layers import Graded, Layer, ReLU
 from spikelet.layers.graph import Graph
 from spikelet.layers.inputs import present
 from spikelet.layers.spiking_model import SpikingModel
@@ -34,6 +36,7 @@ _HELD_OUT = 5  # one sample of so many is held out to choose between methods
 _FEWEST = 10  # with fewer samples, none is held out
 
 Watch: TypeAlias = Callable[[str], None]
+Progress: TypeAlias = bool | Callable[[int, int, str], Any]
 
 
 def convert(
@@ -51,7 +54,7 @@ def convert(
     seed: int = 0,
     dtype: Literal["float32", "float64", "int16"] = "float32",
     threads: int | None = None,
-    progress: bool | Callable[[int, int, str], Any] = False,
+    progress: Progress = False,
 ) -> ConvertedModel:
     """Convert a trained ANN to a spiking network.
 
@@ -130,7 +133,7 @@ def convert(
     Warns
     -----
     UserWarning
-        If `calibration` holds integers above 1, such as bytes of images.
+        If `calibration` holds integers above 1, such as bytes of images; if no layer of the ANN can spike.
     """
     where = "convert"
     inputs = calibration_inputs(where, calibration)
@@ -142,11 +145,11 @@ def convert(
     if delay != "auto":
         integer(where, "delay", delay, 0, steps - 1)
     choice(where, "coding", coding, "direct", "poisson", "latency")
-    graph = pool_parts(fold(_read(ann, inputs)))
+    graph = simplify(_read(ann, inputs), [x.shape[1:] for x in inputs])
+    graph = pool_parts(fold(graph))
     names = [n.name for n in graph if isinstance(n.layer, ReLU)]
     kept = _kept(where, keep, names)
-    if not set(names) - kept:
-        fail(where, "ann", names, "must have a ReLU that becomes spiking", got="only the ReLUs")
+    _check_spiking(where, graph, names, kept)
     scale = max(float(np.abs(x).max()) for x in inputs)
     analog = SpikingModel(graph, dtype=dtype, threads=threads)
     given = dict(zip(graph.inputs, inputs, strict=True))
@@ -187,13 +190,11 @@ class _Work:
     delay: int | None
     seed: int
 
-    def best(
-        self, found: Sequence[Candidate], progress: bool | Callable[[int, int, str], Any]
-    ) -> ConvertedModel:
+    def best(self, found: Sequence[Candidate], progress: Progress) -> ConvertedModel:
         """Return the model of the best candidate."""
         several = len(found) > 1
         again = several and is_small(self.cal)
-        sites = sum(1 for n in self.cal.graph if isinstance(n.layer, ReLU)) - len(self.cal.kept)
+        sites = sum(isinstance(n.layer, ReLU) for n in self.cal.graph) - len(self.cal.kept)
         with _watching(progress, sites * (len(found) + again)) as watch:
             if not several:
                 return self._finished(found[0], self._fitted(found[0], self.cal, watch), {})
@@ -229,7 +230,10 @@ class _Work:
         )
 
     def _finished(
-        self, candidate: Candidate, changes: Mapping[str, Layer], scores: Mapping[str, Mapping[str, float]]
+        self,
+        candidate: Candidate,
+        changes: Mapping[str, Layer],
+        scores: Mapping[str, Mapping[str, float]],
     ) -> ConvertedModel:
         """Return a model that was fitted to all inputs, with the delay that suits these."""
         model = self._model(candidate, changes, scores=scores)
@@ -255,6 +259,18 @@ def _read(ann: Any, inputs: Sequence[Floats]) -> Graph:
     return graph
 
 
+def _check_spiking(where: str, graph: Graph, names: list[str], kept: frozenset[str]) -> None:
+    if set(names) - kept:
+        return
+    graded = [n.name for n in graph if isinstance(n.layer, Graded)]
+    if names or not graded:
+        fail(where, "ann", names, "must have a ReLU that becomes spiking", got="only the ReLUs")
+    warnings.warn(
+        f"{where}: ann has no ReLU, so that no layer spikes: {len(graded)} layers such as '{graded[0]}' send graded values",
+        stacklevel=3,
+    )
+
+
 def _kept(
     where: str, keep: Iterable[str] | Callable[[str], bool], names: list[str]
 ) -> frozenset[str]:
@@ -276,21 +292,19 @@ def _split(cal: Calibration) -> tuple[Calibration, Calibration]:
 
 
 @contextlib.contextmanager
-def _watching(progress: bool | Callable[[int, int, str], Any], total: int) -> Iterator[Watch]:
+def _watching(progress: Progress, total: int) -> Iterator[Watch]:
     """Yield a function that takes the name of each layer before it is fitted."""
     if not progress:
         yield lambda _name: None
         return
-    with contextlib.ExitStack() as stack:
-        report = progress
-        if not callable(report):
-            report = stack.enter_context(_progress.layers("converting"))
-        done = 0
+    done = 0
 
-        def watch(name: str) -> None:
-            nonlocal done
-            report(done, total, name)
-            done += 1
+    def watch(name: str) -> None:
+        nonlocal done
+        report(done, total, name)
+        done += 1
 
+    bar: Any = contextlib.nullcontext(progress)
+    with bar if callable(progress) else _progress.layers("converting") as report:
         yield watch
         report(total, total, "")

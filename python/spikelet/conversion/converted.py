@@ -139,7 +139,7 @@ class ConvertedModel(SpikingModel):
                 )
 
     def report(
-        self, x: Inputs, labels: ArrayLike | None = None, steps: int | None = None
+        self, x: Any, labels: ArrayLike | None = None, steps: int | None = None
     ) -> ConversionReport:
         """Compare each layer with that of the ANN; see `spikelet.conversion.report`.
 

@@ -13,13 +13,15 @@ from spikelet._util.checks import fail, shown
 from spikelet._util.extras import extra
 from spikelet.conversion.building import Builder, Data, input_shape, refuse
 from spikelet.conversion.onnx_model import READER, loaded
-from spikelet.conversion.onnx_walk import Walk
+from spikelet.conversion.onnx_operation import operations
+from spikelet.conversion.onnx_walk import Walk, made_by
 from spikelet.layers import Shape
 from spikelet.layers.graph import INPUT, Graph
 
 __all__ = ["read_onnx"]
 
 _DAMAGED = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError)
+_MIXED = "samples must stay apart"  # is said of operators that mix the samples of a batch
 _BATCH = 2  # samples of a batch whose size is left open; two show where they are mixed
 
 
@@ -120,11 +122,14 @@ class _Reading:
         if outputs is None:
             return [o.name for o in self._model.graph.output]
         names = [outputs] if isinstance(outputs, str) else list(outputs)
-        made = [o for n in self._model.graph.node for o in n.output if o]
+        found = operations(self._onnx, self._model.graph.node)
+        made = [name for operation in found for name in made_by(operation)]
         for name in names:
             if name not in made:
                 near = [m for m in made if name in m][:5] or made[-5:]
-                fail(READER, "outputs", name, f"must name tensors of the model, as {', '.join(near)}")
+                fail(
+                    READER, "outputs", name, f"must name tensors of the model, as {', '.join(near)}"
+                )
         if not names:
             fail(READER, "outputs", names, "must name at least one tensor")
         return list(dict.fromkeys(names))
@@ -183,6 +188,8 @@ class _Reading:
         try:
             return self._graph(_BATCH)
         except ValueError as error:
+            if _MIXED in str(error):
+                raise
             try:  # exporters put a batch of one into constants, although they leave it open
                 return self._graph(1)
             except ValueError:
@@ -197,14 +204,17 @@ class _Reading:
             if merged and not self._plain[name]:  # several batches side by side
                 shapes[name] = (size[0] // batch, *size[1:])
             data[name] = Data(INPUT if one else name, 0, merged)
-        self.shapes = shapes
         builder = Builder({data[n].source: s for n, s in shapes.items()})
         walk = Walk(self._onnx, self._model, builder, batch, data, self._fixed, self._analog)
-        return walk.graph(self._wanted)
+        graph = walk.graph(self._wanted)
+        self.shapes = {n: s for n, s in shapes.items() if data[n].source in graph.inputs}
+        return graph
 
 
 def _completed(where: str, dims: Sequence[int], example: Shape) -> Shape:
-    if len(dims) != len(example) or any(n not in (0, e) for n, e in zip(dims, example, strict=True)):
+    if len(dims) != len(example) or any(
+        n not in (0, e) for n, e in zip(dims, example, strict=True)
+    ):
         shape = tuple(d or None for d in dims)
         fail(where, "example_shape", example, f"must be {shape}, the shape of a sample")
     return example
@@ -225,6 +235,10 @@ def _examples(given: Any, names: list[str]) -> dict[str, Shape]:
         shapes = {names[0]: one[0] if nested else one}
     else:
         if not isinstance(given, Sequence) or len(given) != len(names):
-            fail(READER, "example_shape", shown(given), f"must hold a shape for each of {', '.join(names)}")
+            rule = (
+                f"must hold a shape for each input, {', '.join(names)}; inputs that are no data, such as a sampling "
+                "rate, are given by fixed={name: value}"
+            )
+            fail(READER, "example_shape", shown(given), rule)
         shapes = dict(zip(names, given, strict=True))
     return {n: input_shape(READER, s) for n, s in shapes.items()}

@@ -6,6 +6,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from spikelet.layers import Layer, ReLU
 
 if TYPE_CHECKING:
@@ -19,6 +22,9 @@ class Method(ABC):
 
     spiking: ClassVar[bool] = True
     """Whether `fit` looks at the spiking network; if not, only the ANN runs."""
+
+    sizes: NDArray[np.float64] | None = None
+    """Sizes of spikes at each step, [T], if the neurons have any; see `spikelet.layers.PredictiveIF`."""
 
     def accepts(self, layer: Layer) -> bool:
         """Return whether an analog neuron of this kind can become spiking."""

@@ -16,11 +16,7 @@ from spikelet.conversion.onnx_operation import Operation
 from spikelet.conversion.onnx_reference import Reference
 from spikelet.layers import Shape
 from spikelet.layers.graph import Graph
-import os
-if os.environ.get("ANNRUN"):
-    from annrun import Model as SpikingModel
-else:
-    from spikelet.layers.spiking_model import SpikingModel
+from spikelet.layers.spiking_model import SpikingModel
 
 __all__ = ["Checked", "wrong_layer"]
 

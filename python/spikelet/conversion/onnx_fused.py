@@ -129,7 +129,13 @@ def _normalised(op: Operation, rank_of: RankOf) -> list[Operation]:  # noqa: ARG
     return chain.done()
 
 
+def _same(op: Operation, rank_of: RankOf) -> list[Operation]:  # noqa: ARG001
+    return [op]
+
+
 _RULES: dict[str, Rule] = {
+    **dict.fromkeys(("QLinearAdd", "QLinearMul", "QLinearGlobalAveragePool"), _same),
+    **dict.fromkeys(("QLinearConcat", "QGemm", "QuantizeLinear", "DequantizeLinear"), _same),
     "FusedConv": _conv,
     "FusedGemm": _gemm,
     **dict.fromkeys(("FusedMatMul", "TransposeMatMul"), _matmul),

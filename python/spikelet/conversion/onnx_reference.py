@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -14,10 +14,18 @@ from spikelet.conversion.building import ERRORS
 from spikelet.conversion.onnx_operation import Operation
 from spikelet.layers import Shape
 
-__all__ = ["Reference"]
+__all__ = ["Reference", "Tensor"]
 
 _PART = 1 << 22  # values of the windows of a convolution that are held at a time
+_SHORT = 64  # values of a constant that may determine a shape
 _SLOW = frozenset({"Resize", "LpPool", "AveragePool", "MaxPool", "ConvTranspose", "LRN"})
+
+
+class Tensor(NamedTuple):
+    """Shape, None if it is not known, and type of a tensor."""
+
+    shape: Shape | None
+    kind: int
 
 
 class Reference:
@@ -51,18 +59,14 @@ class Reference:
         except defs.SchemaError:
             return None
 
-    def shapes(
-        self, operation: Operation, inputs: Sequence[Any], outside: dict[str, NDArray[Any]]
-    ) -> dict[str, tuple[Shape | None, int]]:
-        """Return the shape (None if unknown) and the type of each output.
+    def shapes(self, operation: Operation, inputs: Sequence[Any]) -> dict[str, Tensor]:
+        """Return the shape and type of each output, as far as they are known.
 
         Parameters
         ----------
         operation : Operation
-        inputs : sequence
-            The shape of an input, or its value, or None.
-        outside : dict of arrays
-            Constants by name, for the body of a control flow operation.
+        inputs : sequence of Tensor or array
+            Or None for an omitted input.
 
         Raises
         ------
@@ -75,19 +79,17 @@ class Reference:
         onnx = self._onnx
         node, _ = operation.proto(onnx)
         types, data = {}, {}
-        depends = any(isinstance(value, tuple) for value in inputs)
+        depends = any(isinstance(value, Tensor) for value in inputs)
         for name, value in zip(node.input, inputs, strict=True):
-            if not name or value is None:
-                continue
             if isinstance(value, np.ndarray):
                 kind = onnx.helper.np_dtype_to_tensor_dtype(value.dtype)
                 if depends and value.dtype.kind in "fV":  # data are in single precision
                     kind = onnx.TensorProto.FLOAT
                 types[name] = onnx.helper.make_tensor_type_proto(kind, value.shape)
-                if value.size <= 64:  # what determines shapes is short
+                if value.size <= _SHORT:
                     data[name] = onnx.numpy_helper.from_array(value, name)
-            elif isinstance(value, tuple):
-                types[name] = onnx.helper.make_tensor_type_proto(onnx.TensorProto.FLOAT, value)
+            elif isinstance(value, Tensor):
+                types[name] = onnx.helper.make_tensor_type_proto(value.kind, value.shape)
         try:
             found = onnx.shape_inference.infer_node_outputs(
                 schema, node, types, data, opset_imports=self._opsets
@@ -98,7 +100,17 @@ class Reference:
             onnx.checker.ValidationError,
         ) as error:
             raise ValueError(str(error)) from None
-        return {name: _shape(kind) for name, kind in found.items()}
+        return {name: self._tensor(kind) for name, kind in found.items()}
+
+    def _tensor(self, kind: Any) -> Tensor:
+        tensor, t = kind.tensor_type, self._onnx.TensorProto
+        elem = (
+            t.FLOAT if tensor.elem_type in (t.DOUBLE, t.FLOAT16, t.BFLOAT16) else tensor.elem_type
+        )
+        dims = tensor.shape.dim
+        if not tensor.HasField("shape") or not all(d.HasField("dim_value") for d in dims):
+            return Tensor(None, elem)
+        return Tensor(tuple(d.dim_value for d in dims), elem)
 
     def values(self, operation: Operation, inputs: Sequence[Any]) -> list[Any]:
         """Return the outputs.
@@ -108,8 +120,6 @@ class Reference:
         operation : Operation
         inputs : sequence of arrays, or None for an omitted input
         """
-        from onnx.reference import ReferenceEvaluator  # noqa: PLC0415  # only where it is used
-
         onnx = self._onnx
         node, constants = operation.proto(onnx)
         names = {n for n in node.input if n} - {c.name for c in constants}
@@ -119,11 +129,22 @@ class Reference:
         graph.initializer.extend(constants)
         schema = self.schema(operation)
         version = self._version
-        if schema is not None and not operation.domain and schema.since_version > version:
-            version = schema.since_version
-        opsets = [onnx.helper.make_opsetid("", version), *self._opsets[1:]]
-        model = onnx.helper.make_model(graph, opset_imports=opsets)
+        if schema is not None and not operation.domain:
+            version = max(version, schema.since_version)
         feeds = {n: v for n, v in zip(node.input, inputs, strict=True) if n in names}
+        try:
+            return self._run(graph, version, feeds)
+        except RuntimeError as error:
+            newest = onnx.defs.onnx_opset_version()
+            if "No implementation" not in str(error) or version == newest:
+                raise
+            return self._run(graph, newest, feeds)  # the reference lacks some older versions
+
+    def _run(self, graph: Any, version: int, feeds: dict[str, Any]) -> list[Any]:
+        from onnx.reference import ReferenceEvaluator  # noqa: PLC0415  # only where it is used
+
+        opsets = [self._onnx.helper.make_opsetid("", version), *self._opsets[1:]]
+        model = self._onnx.helper.make_model(graph, opset_imports=opsets)
         with np.errstate(all="ignore"):  # values that are not finite are reported later
             found: list[Any] = ReferenceEvaluator(model, new_ops=self._mended).run(None, feeds)
         return found
@@ -140,19 +161,7 @@ class Reference:
         return size * 2e-8
 
 
-def _shape(kind: Any) -> tuple[Shape | None, int]:
-    tensor = kind.tensor_type
-    if not tensor.HasField("shape"):
-        return None, tensor.elem_type
-    dims = tensor.shape.dim
-    if not all(d.HasField("dim_value") for d in dims):
-        return None, tensor.elem_type
-    return tuple(d.dim_value for d in dims), tensor.elem_type
-
-
-def _windows(
-    x: NDArray[Any], kernel: Any, strides: Any, dilations: Any
-) -> NDArray[Any]:
+def _windows(x: NDArray[Any], kernel: Any, strides: Any, dilations: Any) -> NDArray[Any]:
     """Return a view [N, C, *positions, *kernel] of padded images."""
     span = [d * (k - 1) + 1 for k, d in zip(kernel, dilations, strict=True)]
     axes = tuple(range(2, x.ndim))

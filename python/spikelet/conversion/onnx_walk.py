@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,20 +18,25 @@ from spikelet.conversion.onnx_fused import unfused
 from spikelet.conversion.onnx_model import READER
 from spikelet.conversion.onnx_operation import Input, Operation, operations
 from spikelet.conversion.onnx_operators import OPERATORS
-from spikelet.conversion.onnx_reference import Reference
+from spikelet.conversion.onnx_quantised import QUANTISED
+from spikelet.conversion.onnx_reference import Reference, Tensor
 from spikelet.conversion.onnx_upgrade import VERSION, upgraded
 from spikelet.conversion.operators import foreign
 from spikelet.layers import Shape
 from spikelet.layers.graph import Graph
 
-__all__ = ["Walk"]
+__all__ = ["Walk", "made_by"]
 
 _MOST = 2**28  # values of a tensor of a batch
 _MOST_CONSTANTS = 2**29  # values of all constants that are evaluated
 _LOOPS = frozenset({"Loop", "Scan", "If", "SequenceMap"})
+_HANDLERS = {**OPERATORS, **QUANTISED}
 # Operators whose result may be larger than their operands.
 _GROWING = frozenset({"Expand", "Tile", "ConstantOfShape", "Range", "Pad", "OneHot", "Resize",
                       "RandomNormal", "RandomUniform", "CenterCropPad", "Einsum", "EyeLike"})  # fmt: skip
+
+
+_UNKNOWN = Tensor(None, 0)
 
 
 @dataclass(frozen=True)
@@ -74,15 +80,27 @@ class Walk:
         self._version = max(domains.pop("", 1), domains.pop("ai.onnx", 1))
         self._reference = Reference(onnx, max(self._version, VERSION), domains)
         self._values: dict[str, Any] = {**fixed, **data}
+        # The inputs on which each value depends.
+        self._roots = {name: frozenset([x.source]) for name, x in data.items()}
+        self._kinds: dict[str, int] = {}  # types of data
+        for i in model.graph.input:
+            kind = i.type.tensor_type.elem_type
+            numbers = onnx.TensorProto
+            if kind not in (numbers.DOUBLE, numbers.FLOAT16, numbers.BFLOAT16):
+                self._kinds[i.name] = kind
         self._checked: list[Checked] = []
         self._frontier: dict[str, None] = {}
+        self._wanted: set[str] = set()
         self._left = _MOST_CONSTANTS
 
     def graph(self, outputs: Sequence[str]) -> Graph:
         """Return the graph that leads to these tensors, after comparing it with ONNX."""
+        self._wanted = set(outputs)
         self._initialise(outputs)
         self._steps(operations(self._onnx, self._graph.node), outputs)
         several = len(outputs) > 1
+        roots = {root for name in outputs for root in self._roots.get(name, ())}
+        self._builder.inputs = tuple(name for name in self._builder.inputs if name in roots)
         found = [self._output(name, several=several) for name in outputs]
         graph = self._builder.graph(READER, found, outputs if several else ())
         checked = [c.renamed(self._builder.final) for c in self._checked]
@@ -98,7 +116,8 @@ class Walk:
         return graph
 
     def _initialise(self, outputs: Sequence[str]) -> None:
-        needed = _needed(self._graph.node, outputs)
+        needed = {i for n in self._graph.node for i in n.input}
+        needed |= _needed(self._graph.node, outputs)
         to_array = self._onnx.numpy_helper.to_array
         for i in self._graph.initializer:
             if i.name in needed:
@@ -126,7 +145,7 @@ class Walk:
         needed = set(outputs)
         kept = []
         for operation in reversed(found):
-            if needed.intersection(operation.outputs):
+            if needed.intersection(made_by(operation)):
                 needed.update(_used(operation))
                 kept.append(operation)
         for operation in reversed(kept):
@@ -134,6 +153,10 @@ class Walk:
 
     def _step(self, operation: Operation) -> None:
         values = [self._value(i) for i in operation.inputs]
+        roots: frozenset[str] = frozenset().union(
+            *(self._roots.get(name, ()) for name in _used(operation))
+        )
+        self._roots.update(dict.fromkeys(operation.outputs, roots))
         blocked = next((v for v in values if isinstance(v, _Blocked)), None)
         try:
             if blocked is not None:
@@ -142,7 +165,7 @@ class Walk:
                 self._branch(operation, values[0])
                 return
             versions = (
-                upgraded(operation, self._version, self._rank)
+                upgraded(operation, self._version, self._shape_of)
                 if not operation.domain
                 else unfused(operation, self._rank)
             )
@@ -151,7 +174,8 @@ class Walk:
         except ValueError as error:
             for name in operation.outputs:
                 self._values[name] = _Blocked(error)
-            for name in _used(operation):
+            names = [i for i in operation.inputs if isinstance(i, str)]
+            for name in (*names, *sorted(_used(operation))):
                 if isinstance(self._values.get(name), Data) and name not in self._inputs:
                     self._frontier[name] = None
 
@@ -164,8 +188,11 @@ class Walk:
             fail(READER, "model", given, "must define each tensor before it is used", got="tensor")
         return self._values[given]
 
+    def _shape_of(self, given: Input) -> Shape:
+        return self._shape(self._value(given))
+
     def _rank(self, given: Input) -> int:
-        return len(self._shape(self._value(given)))
+        return len(self._shape_of(given))
 
     def _shape(self, value: Any) -> Shape:
         if isinstance(value, Data):
@@ -183,19 +210,28 @@ class Walk:
                 "branches on values of the input",
                 "export the model without branches" + self._way_out(operation),
             )
-        graph = operation.attributes["then_branch" if bool(np.ravel(condition)[0]) else "else_branch"]
+        graph = operation.attributes[
+            "then_branch" if bool(np.ravel(condition)[0]) else "else_branch"
+        ]
         inner = [o.name for o in graph.output]
         for i in graph.initializer:
             self._values[i.name] = self._onnx.numpy_helper.to_array(i)
-        self._steps(operations(self._onnx, graph.node), inner)
+        found = operations(self._onnx, graph.node)
+        made = {name for part in found for name in made_by(part)}
+        self._steps(found, [*inner, *(made & self._wanted)])
         for name, source in zip(operation.outputs, inner, strict=True):
             self._values[name] = self._values[source]
+            self._roots[name] = self._roots.get(source, frozenset())
 
     def _where(self, operation: Operation) -> str:
         return f"{READER}: {operation.label}"
 
     def _way_out(self, operation: Operation) -> str:
-        return f', or pass analog=["{operation.name}"] to let ONNX compute it' if operation.name else ""
+        return (
+            f', or pass analog=["{operation.name}"] to let ONNX compute it'
+            if operation.name
+            else ""
+        )
 
     def _take(self, operation: Operation, values: list[Any]) -> None:
         """Evaluate an operation, or convert it to layers."""
@@ -214,9 +250,12 @@ class Walk:
                 "is control flow",
                 "export the model without loops and branches",
             )
-        given = [self._tensor(v) if isinstance(v, Data) else v for v in values]
+        given = [
+            Tensor(self._tensor(v), self._kind(i)) if isinstance(v, Data) else v
+            for i, v in zip(operation.inputs, values, strict=True)
+        ]
         try:
-            shapes = self._reference.shapes(operation, given, {})
+            shapes = self._reference.shapes(operation, given)
         except ValueError as error:
             refuse(
                 self._where(operation),
@@ -224,8 +263,9 @@ class Walk:
                 f"({' '.join(str(error).split())})",
                 "example_shape must be the shape of one sample, without the batch",
             )
-        for name, (shape, _) in shapes.items():
-            size = math.prod(shape or ())
+        self._kinds.update((name, tensor.kind) for name, tensor in shapes.items())
+        for name, tensor in shapes.items():
+            size = math.prod(tensor.shape or ())
             if size > _MOST:
                 fail(READER, f"tensor '{name}'", size, f"must have at most {_MOST} values")
         if depends:
@@ -233,9 +273,15 @@ class Walk:
         else:
             self._evaluate(operation, values, shapes)
 
-    def _evaluate(self, operation: Operation, values: list[Any], shapes: Mapping[str, Any]) -> None:
+    def _kind(self, name: Input) -> int:
+        number: int = self._onnx.TensorProto.FLOAT
+        return self._kinds.get(name, number) if isinstance(name, str) else number
+
+    def _evaluate(
+        self, operation: Operation, values: list[Any], shapes: Mapping[str, Tensor]
+    ) -> None:
         """Compute a constant."""
-        known = [shapes.get(name, (None, 0))[0] for name in operation.outputs if name]
+        known = [shapes.get(name, _UNKNOWN).shape for name in operation.outputs if name]
         if None in known and operation.kind in _GROWING:
             refuse(self._where(operation), "gives a constant of unknown size", "fold it before")
         self._left -= sum(math.prod(s) for s in known if s is not None)
@@ -252,16 +298,18 @@ class Walk:
         names = [name for name in operation.outputs if name]
         self._values.update(zip(names, found, strict=True))
 
-    def _convert(self, operation: Operation, values: list[Any], shapes: Mapping[str, Any]) -> None:
+    def _convert(
+        self, operation: Operation, values: list[Any], shapes: Mapping[str, Tensor]
+    ) -> None:
         where = self._where(operation)
-        shape = shapes.get(operation.outputs[0], (None, 0))[0]
+        shape = shapes.get(operation.outputs[0], _UNKNOWN).shape
         name = operation.name.strip("/") or operation.kind.lower()
         call = Call(self._builder, where, name, shape or (), self._batch)
         operands = [_single(v) for v in values]
-        handler = None if operation.domain else OPERATORS.get(operation.kind)
+        handler = None if operation.domain else _HANDLERS.get(operation.kind)
         try:
             if operation.name in self._analog or name in self._analog:
-                found: Any = self._foreign(call, operation, operands, shape)
+                found: Any = self._foreign(call, operation, operands, shapes)
             elif shape is not None and 0 in shape:
                 found = np.zeros(shape, np.float32)
             elif handler is None:
@@ -272,7 +320,7 @@ class Walk:
                     hint_for(operation.kind) + self._way_out(operation),
                 )
             else:
-                found = handler(call, operation.attributes, operands)
+                found, operands = self._handled(handler, call, operation, operands)
         except ERRORS as error:
             if isinstance(error, ValueError) and str(error).startswith(READER):
                 raise
@@ -289,25 +337,63 @@ class Walk:
                 self._values[output] = results[k]
             elif output:
                 self._values[output] = _Blocked(
-                    ValueError(f"{where}: its output '{output}' cannot be had; only the first is read")
+                    ValueError(
+                        f"{where}: its output '{output}' cannot be had; only the first is read"
+                    )
                 )
-        self._checked.append(Checked(operation, tuple(operands), results))
+        if operation.kind not in QUANTISED:
+            self._checked.append(Checked(operation, tuple(operands), results))
+
+    def _handled(
+        self, handler: Any, call: Call, operation: Operation, operands: list[Any]
+    ) -> tuple[Any, list[Any]]:
+        """Call a handler; what works along the batch of 1 takes tensors as wholes."""
+        try:
+            return handler(call, operation.attributes, operands), operands
+        except ValueError:
+            if self._batch > 1:
+                raise
+            whole = [
+                call.reshaped(x, call.tensor(x), x.axis, merged=True) if isinstance(x, Data) else x
+                for x in operands
+            ]
+            try:
+                return handler(call, operation.attributes, whole), whole
+            except ValueError:
+                pass
+            raise
 
     def _foreign(
-        self, call: Call, operation: Operation, operands: list[Any], shape: Shape | None
-    ) -> Any:
-        if shape is None:
-            call.refuse("gives an output of unknown shape", "run shape inference on the model")
+        self, call: Call, operation: Operation, operands: list[Any], shapes: Mapping[str, Tensor]
+    ) -> tuple[Data, ...]:
+        """Let the reference implementation compute each output of an operation, sample by sample."""
         places = [k for k, v in enumerate(operands) if isinstance(v, Data)]
         layouts = [operands[k] for k in places]
+        dtype = self._onnx.helper.tensor_dtype_to_np_dtype
+        kinds = [dtype(self._kind(operation.inputs[k])) for k in places]
+        found = []
+        for n, name in enumerate(o for o in operation.outputs if o):
+            shape = shapes.get(name, _UNKNOWN).shape
+            # With a batch of 1, the whole tensor belongs to the sample.
+            whole = self._batch == 1 and shape is not None and shape[:1] != (1,)
+            if not shape or not (whole or shape[0] == self._batch):
+                call.refuse(
+                    f"gives an output of shape {shape}",
+                    "only an operation with the batch first can be computed by ONNX",
+                )
 
-        def run(*arrays: NDArray[Any]) -> Any:
-            values = list(operands)
-            for k, x, array in zip(places, layouts, arrays, strict=True):
-                values[k] = array if x.merged else np.expand_dims(array, x.axis)
-            return self._reference.values(operation, values)[0]
+            def run(*arrays: NDArray[Any], n: int = n, whole: bool = whole) -> Any:
+                values = list(operands)
+                for k, x, kind, array in zip(places, layouts, kinds, arrays, strict=True):
+                    tensor = array if x.merged else np.expand_dims(array, x.axis)
+                    values[k] = tensor.astype(kind)
+                result = np.asarray(self._reference.values(operation, values)[n], np.float32)
+                return result if whole else result[0]
 
-        return foreign.foreign(call, layouts, run, shape)
+            inner = call if n == 0 else call.inner(str(n))
+            y = foreign.foreign(inner, layouts, run, shape if whole else shape[1:] or (1,))
+            found.append(dataclasses.replace(y, merged=whole))
+        return tuple(found)
 
     def _output(self, name: str, *, several: bool) -> str:
         value = self._values.get(name)
@@ -331,6 +417,19 @@ def _single(value: Any) -> Any:
     return value
 
 
+def made_by(operation: Operation) -> list[str]:
+    """Return the names that an operation defines, also in the bodies of control flow."""
+    names = [o for o in operation.outputs if o]
+    for value in operation.attributes.values():
+        if hasattr(value, "node") and hasattr(value, "initializer"):
+            for node in value.node:
+                names += [o for o in node.output if o]
+                names += [
+                    o for a in node.attribute if a.HasField("g") for n in a.g.node for o in n.output
+                ]
+    return names
+
+
 def _used(operation: Operation) -> set[str]:
     """Return the names that an operation uses, also in the bodies of control flow."""
     names = {i for i in operation.inputs if isinstance(i, str) and i}
@@ -349,5 +448,3 @@ def _needed(nodes: Any, outputs: Iterable[str]) -> set[str]:
                 if a.HasField("g"):
                     needed |= _needed(a.g.node, [o.name for o in a.g.output])
     return needed
-
-

@@ -89,6 +89,7 @@ def score(
         ``coding`` and ``seed`` of `SpikingModel.run`.
     """
     delays = range(steps // 2 + 1) if delay is None else [delay]
+    weights = np.ones(steps) if model.sizes is None else model.sizes
     wanted = [y.astype(np.float64) for y in ann.run(_given(inputs), steps=1).outputs.values()]
     records = {name: f"{name}.value" for name in model.graph.outputs}
     size = max(1, _BATCH // (4 * steps * sum(math.prod(y.shape[1:]) for y in wanted)))
@@ -100,11 +101,11 @@ def score(
         result = model.run(given, steps=steps, delay=0, record=records.values(), **run_args)
         for k, (record, every) in enumerate(zip(records.values(), wanted, strict=True)):
             values, y = result[record], every[part]
-            sums = values[delays[-1] :].sum(0, dtype=np.float64)
+            sums = np.tensordot(weights[delays[-1] :], values[delays[-1] :].astype(np.float64), 1)
             for d in reversed(delays):
                 if d < delays[-1]:
-                    sums += values[d]
-                mean = sums / (steps - d)
+                    sums += weights[d] * values[d]
+                mean = sums / weights[d:].sum()
                 axes = (0, *range(2, y.ndim))
                 wrong[k][d - delays[0]] += np.square(mean - y).sum(axes)
                 if k == 0:

@@ -69,7 +69,8 @@ class Site:
         self.threads = cal.threads
         self.coded = bool(cal.coded)
         self.depth = stages.depths[name]
-        self.last = max(stages.depths[n] for n, k in stages.sites.items() if k == "neuron")
+        neurons = [n for n, kind in stages.sites.items() if kind == "neuron"]
+        self.last = max((stages.depths[n] for n in neurons), default=0)
         self._cal, self._stages, self._ann, self._snn = cal, stages, ann, snn
 
     @property
@@ -101,7 +102,9 @@ class Site:
         """Return the names of the nodes that feed a node."""
         return self._cal.graph[name].inputs
 
-    def place(self, samples: int | None = None, positions: int | None = None, tag: int = 0) -> Place:
+    def place(
+        self, samples: int | None = None, positions: int | None = None, tag: int = 0
+    ) -> Place:
         """Return evenly spaced samples, and positions drawn without replacement; the same ones at each call.
 
         Parameters
@@ -183,7 +186,8 @@ class Site:
             replaced = {**(changes or {}), self.name: neuron}
             return self._rows(self._snn.run(self.name, "mean", place.samples, replaced))
         currents = self.currents(place, changes)
-        return SpikingModel([neuron], threads=self.threads).run(currents).output
+        result = SpikingModel([neuron], threads=self.threads).run(currents)
+        return np.asarray(result.output)
 
     @cached_property
     def held(self) -> Floats | None:

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 from spikelet.conversion.pools import MAX_POOLS
 from spikelet.layers import Add, Foreign, Graded, Linear, Reduce, ReLU
 from spikelet.layers.convolution import Convolution, TransposedConvolution
-from spikelet.layers.graph import Graph, Node
+from spikelet.layers.graph import Graph
 
 __all__ = ["Kind", "Stages", "linear_parts", "plan"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -46,7 +47,7 @@ def fit_layers(
     stages = plan(cal.graph, spiking_names(cal, method), frozenset(cal.coded))
     ann = Activity(cal.graph, 1, cal.threads, cal.inputs, {})
     constants = {k: v for k, v in cal.inputs.items() if k not in cal.coded}
-    snn = Activity(cal.graph, cal.steps, cal.threads, constants, cal.coded)
+    snn = Activity(cal.graph, cal.steps, cal.threads, constants, cal.coded, method.sizes)
     changes: dict[str, Layer] = {}
     for node in cal.graph:
         name = node.name
@@ -77,8 +78,8 @@ def _activations(ann: Activity, name: str, site: Site | None) -> Floats:
     """Return what a node of the ANN sends, [N, ...]."""
     if site is None or site.held is None:
         return ann.mean(name)
-    values = site.target() if (layer := ann.graph[name].layer) is site.layer else layer.of(site.held)
-    return values.reshape(len(values), *site.shape)
+    layer: Any = ann.graph[name].layer
+    return np.asarray(layer.of(site.held)).reshape(site.count, *site.shape)
 
 
 def _check_activity(where: str, site: Site) -> None:

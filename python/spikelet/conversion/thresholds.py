@@ -81,10 +81,12 @@ class Thresholds(Method):
 
     def fit(self, site: Site) -> Mapping[str, Layer]:
         """Return the neuron."""
-        if site.kind != "neuron":
-            return {}
+        return {site.name: self.neuron(site)} if site.kind == "neuron" else {}
+
+    def neuron(self, site: Site) -> Neuron:
+        """Return the spiking neuron of a site."""
         thresholds = self.thresholds(site)
-        return {site.name: self.make(thresholds if self.per_channel else float(thresholds[0]))}
+        return self.make(thresholds if self.per_channel else float(thresholds[0]))
 
     def thresholds(self, site: Site) -> Floats:
         """Return the thresholds, [channels] or [1]."""
@@ -172,7 +174,7 @@ class LocalBalance(Thresholds):
     def __init__(self, make: Make, *, per_channel: bool, iterations: int = 1000) -> None:
         super().__init__(make, lambda row: _balanced(row, iterations), per_channel=per_channel)
 
-    def in_ann(self, site: Site) -> Layer:
+    def in_ann(self, site: Site) -> Layer:  # noqa: ARG002
         """Return a ReLU that cuts off the excess."""
         return self._limited
 

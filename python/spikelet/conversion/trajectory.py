@@ -45,11 +45,13 @@ def trajectory(
     # The mean after T steps starts at the delay of a run of T steps.
     after = np.arange(1, total + 1)
     begin = np.array([_delay(samples.where, model, delay, int(t)) for t in after])
-    window = (after - begin).reshape(-1, 1, 1)
+    sizes = np.ones(total) if model.sizes is None else model.sizes
+    until = np.concatenate([[0.0], np.cumsum(sizes)])
+    window = (until[after] - until[begin]).reshape(-1, 1, 1)
     decision = np.empty((total, samples.count), np.int64)
     margin = np.empty((total, samples.count))
     for part, result in samples.run(model, 32 * outputs * total, record=name, **run_args):
-        values = result[name].reshape(total, -1, outputs).astype(np.float64)
+        values = result[name].reshape(total, -1, outputs) * sizes.reshape(-1, 1, 1)
         sums = np.concatenate([np.zeros((1, *values.shape[1:])), np.cumsum(values, axis=0)])
         mean = (sums[after] - sums[begin]) / window
         decision[:, part] = mean.argmax(axis=2)

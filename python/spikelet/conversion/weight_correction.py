@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
 
 from spikelet.conversion.calibration import Floats
 from spikelet.conversion.site import Site
@@ -16,7 +18,8 @@ __all__ = ["correct_weights"]
 
 _RIDGE = 1e-3  # penalty, relative to the mean square of the inputs
 _FEATURES = 2048  # layers with more inputs are not fitted: there are too few samples
-_ROWS = 1 << 25  # limit of unfolded input values at once
+_ROWS_EACH = 32  # input vectors for each feature that is fitted
+_VALUES = 1 << 24  # limit of unfolded input values at once
 
 
 def correct_weights(site: Site) -> dict[str, Layer]:
@@ -30,18 +33,20 @@ def correct_weights(site: Site) -> dict[str, Layer]:
     dict of str to Layer
         The corrected layers by name; may be empty.
     """
-    names = [n for n in site.linear if _of_one_group(site.layer_of(n))]
-    layers = [site.layer_of(n) for n in names]
+    found = {n: site.layer_of(n) for n in site.linear}
+    names = [n for n in site.linear if _of_one_group(found[n])]
+    layers: list[Any] = [found[n] for n in names]
     sizes = [_features(layer) for layer in layers]
     twice = len(set(names)) < len(names)  # a layer that is added to itself
     if not names or twice or sum(sizes) > _FEATURES or site.exact:
         return {}
-    missing = site.potentials() - site.mean_current()
-    inputs = [site.means(site.inputs_of(n)[0]) for n in names]
     total = sum(sizes) + 1
+    place = site.place(positions=-(-_ROWS_EACH * total // site.count))
+    missing = site.potentials(place) - site.mean_current(place)
+    inputs = [site.means(site.inputs_of(n)[0], place) for n in names]
     gram = np.zeros((total, total))
     mixed = np.zeros((total, missing.shape[1]))
-    for rows, wanted in _rows(layers, inputs, missing, total):
+    for rows, wanted in _rows(layers, inputs, missing, place.positions):
         gram += rows.T @ rows
         mixed += rows.T @ wanted
     scale = np.trace(gram) / total
@@ -67,20 +72,26 @@ def _features(layer: Conv2d | Linear) -> int:
 
 
 def _rows(
-    layers: Sequence[Conv2d | Linear], inputs: Sequence[Floats], missing: Floats, total: int
+    layers: Sequence[Conv2d | Linear],
+    inputs: Sequence[Floats],
+    missing: Floats,
+    positions: NDArray[np.int64] | None,
 ) -> Iterator[tuple[Floats, Floats]]:
-    batch = max(1, _ROWS // (missing.shape[2] * total))
+    total = sum(_features(layer) for layer in layers) + 1
+    batch = max(1, _VALUES // (missing.shape[2] * total))
     for first in range(0, len(missing), batch):
         part = slice(first, first + batch)
-        columns = [_unfold(layer, x[part]) for layer, x in zip(layers, inputs, strict=True)]
+        columns = [
+            _unfold(layer, x[part], positions) for layer, x in zip(layers, inputs, strict=True)
+        ]
         wanted = np.moveaxis(missing[part], 1, -1).reshape(-1, missing.shape[1])
         columns.append(np.ones((len(wanted), 1)))
         # Sums in float32 would depend on the size of a batch.
         yield np.concatenate(columns, axis=1, dtype=np.float64), wanted
 
 
-def _unfold(layer: Conv2d | Linear, x: Floats) -> Floats:
-    """Return the inputs of each output position, [positions, inputs x kernel]."""
+def _unfold(layer: Conv2d | Linear, x: Floats, positions: NDArray[np.int64] | None) -> Floats:
+    """Return the inputs of output positions, [samples x positions, inputs x kernel]."""
     if isinstance(layer, Linear):
         return x.reshape(len(x), -1)
     top, bottom, left, right = layer.padding
@@ -88,5 +99,8 @@ def _unfold(layer: Conv2d | Linear, x: Floats) -> Floats:
     kh, kw = layer.weight.shape[2:]
     padded = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)))
     windows = sliding_window_view(padded, (dy * (kh - 1) + 1, dx * (kw - 1) + 1), axis=(2, 3))
-    windows = windows[:, :, ::sy, ::sx, ::dy, ::dx]
-    return np.ascontiguousarray(windows.transpose(0, 2, 3, 1, 4, 5)).reshape(-1, _features(layer))
+    windows = windows[:, :, ::sy, ::sx, ::dy, ::dx].transpose(0, 2, 3, 1, 4, 5)
+    if positions is not None:
+        rows, columns = np.unravel_index(positions, windows.shape[1:3])
+        windows = windows[:, rows, columns]
+    return np.ascontiguousarray(windows).reshape(-1, _features(layer))

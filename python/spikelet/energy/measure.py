@@ -211,7 +211,7 @@ def _item_size(model: SpikingModel) -> int:
 
 def _parameters(layer: Layer) -> int:
     names = {
-        Neuron: ("threshold", "v_init", "amplitude", "pace", "limit"),
+        Neuron: ("threshold", "v_init", "amplitude", "pace", "limit", "sizes", "ceiling"),
         Affine: ("scale", "shift"),
         Conv2d: ("weight", "bias"),
         Linear: ("weight", "bias"),

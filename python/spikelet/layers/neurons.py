@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -11,9 +12,11 @@ from numpy.typing import NDArray
 
 from spikelet._util.checks import choice, fail, integer, numbers, require
 from spikelet._util.tensors import detached
-from spikelet.layers.base import MAX_RANK, Layer, Shape
+from spikelet.layers.base import MAX_RANK, Floats, Layer, Shape
 
-__all__ = ["IF", "LIF", "Neuron", "PredictiveIF", "ReLU"]
+__all__ = ["IF", "LIF", "Neuron", "PredictiveIF", "ReLU", "sizes_of"]
+
+_MEAN_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -219,46 +222,64 @@ class PredictiveIF(Neuron):
 
     Early input misleads an `IF` neuron: spikes that it sends too soon cannot be taken back, which hurts deep networks most.
     This neuron compares the number of spikes it has sent with an estimate from the sum S of its input so far (starting at
-    `v_init`): at step t it spikes if ``pace[t] * S - (spikes sent) >= limit[t]``. With ``pace = 1 / threshold`` and
+    `v_init`): at step t it spikes if ``pace[t] * S - sent >= limit[t]``, where `sent` counts its spikes. With ``pace = 1 / threshold`` and
     ``limit = 1/2`` it is an `IF` with reset by subtraction that starts at half its threshold. `spikelet.conversion` fits
     pace and limit to the network. Spikes are binary; time and memory are those of an `IF` with two states.
+
+    With `sizes`, spikes stay binary, but the steps of a run have different weights: one of step t counts ``sizes[t]``, in
+    the input sum S (``S += sizes[t] * input``), in `sent`, and in all means over the steps. Early, large spikes and late,
+    small ones code a number in as few steps as its digits. A spike at a step of negative size takes back what was sent; a
+    neuron sends it if ``sent - pace[t] * S >= limit[t]``. All neurons of a model must have the same sizes.
 
     Parameters
     ----------
     pace, limit : array-like, [T] or [T, channels]
         An infinite limit suppresses spikes at that step.
+    sizes : array-like, [T], optional
+        Weights of the steps, none of them 0, whose mean is 1; by default all are 1.
+    ceiling : array-like, [T] or [T, channels], optional
+        Largest `sent` at which the neuron may still spike, for bounded activations; largest ``-sent`` at steps of negative
+        size.
 
     All other parameters are those of `IF`; `threshold` is used in reports only.
     """
 
     pace: Any = field(default=None, kw_only=True)
     limit: Any = field(default=None, kw_only=True)
+    sizes: Any = field(default=None, kw_only=True)
+    ceiling: Any = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         where = self._name()
-        for argument in ("pace", "limit"):
+        for argument in ("pace", "limit", "ceiling"):
             given = detached(where, argument, getattr(self, argument))
+            if given is None and argument == "ceiling":
+                continue
             array = numbers(where, argument, given, dimensions=2)
             if array.ndim == 0 or array.size == 0:
-                fail(
-                    where,
-                    argument,
-                    array.shape,
-                    "must be [steps] or [steps, channels]",
-                    got="shape",
-                )
+                rule = "must be [steps] or [steps, channels]"
+                fail(where, argument, array.shape, rule, got="shape")
             self._set(argument, np.array(array))
         require(where, "pace", self.pace.ravel(), "finite")
-        if len(self.pace) != len(self.limit):
-            lengths = (len(self.pace), len(self.limit))
-            fail(
-                where,
-                "pace and limit",
-                lengths,
-                "must have the same number of steps",
-                got="lengths",
-            )
+        if self.sizes is not None:
+            sizes = numbers(where, "sizes", detached(where, "sizes", self.sizes))
+            if sizes.ndim != 1 or sizes.size == 0:
+                fail(where, "sizes", sizes.shape, "must be [steps]", got="shape")
+            require(where, "sizes", sizes, "finite")
+            if not sizes.all():
+                fail(where, "sizes", 0.0, "must not be 0")
+            if abs(sizes.mean() - 1) > _MEAN_TOLERANCE:
+                fail(where, "sizes", float(sizes.mean()), "must have the mean 1", got="mean")
+            self._set("sizes", np.array(sizes))
+        lengths = {
+            name: len(getattr(self, name))
+            for name in ("pace", "limit", "ceiling", "sizes")
+            if getattr(self, name) is not None
+        }
+        if len(set(lengths.values())) > 1:
+            rule = "must have the same number of steps"
+            fail(where, " and ".join(lengths), tuple(lengths.values()), rule, got="lengths")
         if self.code != "binary" or self.reset != "subtract":
             fail(
                 where, "code and reset", (self.code, self.reset), 'must be "binary" and "subtract"'
@@ -266,16 +287,11 @@ class PredictiveIF(Neuron):
 
     def _shape(self, where: str, shapes: list[Shape]) -> Shape:
         shape = super()._shape(where, shapes)
-        for argument in ("pace", "limit"):
+        for argument in ("pace", "limit", "ceiling"):
             array = getattr(self, argument)
-            if array.ndim == 2 and array.shape[1] != shape[0]:
-                fail(
-                    where,
-                    argument,
-                    array.shape,
-                    f"must be [steps] or [steps, {shape[0]}]",
-                    got="shape",
-                )
+            if array is not None and array.ndim == 2 and array.shape[1] != shape[0]:
+                rule = f"must be [steps] or [steps, {shape[0]}]"
+                fail(where, argument, array.shape, rule, got="shape")
         return shape
 
     @property
@@ -283,6 +299,33 @@ class PredictiveIF(Neuron):
         """The number of steps T that pace and limit are made for."""
         return len(self.pace)
 
+    @property
+    def by_channel(self) -> bool:
+        """Whether pace, limit or ceiling differ between channels."""
+        return any(np.ndim(a) > 1 for a in (self.pace, self.limit, self.ceiling))
+
     def coefficients(self) -> tuple[float, float]:
         """Return decay and gain: 1 and 1."""
         return 1.0, 1.0
+
+
+def sizes_of(where: str, layers: Mapping[str, Layer]) -> Floats | None:
+    """Return the sizes of spikes at each step that all neurons of a model have, or None if all sizes are 1.
+
+    Raises
+    ------
+    ValueError
+        If one has other sizes, or cannot have any.
+    """
+    found, first = None, ""
+    for name, layer in layers.items():
+        if isinstance(layer, Neuron):
+            own = layer.sizes if isinstance(layer, PredictiveIF) else None
+            same = own is found or (
+                own is not None and found is not None and np.array_equal(own, found)
+            )
+            if first and not same:
+                rule = f"must be those of '{first}': steps have weights that hold for a whole model"
+                fail(where, f"sizes of '{name}'", "other sizes", rule)
+            found, first = own, name
+    return found

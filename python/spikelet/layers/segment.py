@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from spikelet import _core
 from spikelet._util.checks import choice, fail, integer
-from spikelet.layers.base import Shape
+from spikelet.layers.base import Floats, Shape
 from spikelet.layers.graph import Graph
+from spikelet.layers.neurons import Neuron, sizes_of
 from spikelet.layers.to_core import Source, add_source, to_core
 
 __all__ = ["Packed", "Segment", "Stored"]
@@ -95,7 +96,7 @@ class Packed:
         return self._decoded("mean", dtype)
 
     def values(self, dtype: Literal["float32", "float64"] = "float32") -> NDArray[Any]:
-        """Return the output at each step, [T, N, ...]: amplitudes are included."""
+        """Return the output at each step, [T, N, ...]: amplitudes are included, the weights of steps are not."""
         return self._decoded("value", dtype)
 
     def raster(self) -> NDArray[Any]:
@@ -106,8 +107,10 @@ class Packed:
         """Return what the core records of an input that consists of these spikes."""
         core = _core.LayerGraph()
         add_source(core, self.stored.shape, self.stored.source)
-        engine = _ENGINES[dtype](core, whole=False, records=[(0, what)])
-        _, (found,), _ = engine.run([np.ascontiguousarray(self.bits)], len(self), self.steps, 0, 1, None)
+        sizes = _given(self.stored.source.sizes)
+        engine = _ENGINES[dtype](core, whole=False, records=[(0, what)], sizes=sizes)
+        bits = np.ascontiguousarray(self.bits)
+        _, (found,), _ = engine.run([bits], len(self), self.steps, 0, 1, None)
         lead = found.shape[: 1 if what == "mean" else 2]
         decoded: NDArray[Any] = found.reshape(*lead, *self.shape)
         return decoded
@@ -131,6 +134,8 @@ class Segment:
         Number of steps T.
     dtype : "float32", "float64" or "int16"
         See `SpikingModel`.
+    sizes : array, [T], optional
+        Of spikes at each step, by default those of the neurons and of packed spikes.
 
     Raises
     ------
@@ -146,6 +151,7 @@ class Segment:
         steps: int,
         *,
         dtype: DType = "float32",
+        sizes: Floats | None = None,
     ) -> None:
         choice("Segment", "dtype", dtype, *_ENGINES)
         self.graph, self.steps = graph, integer("Segment", "steps", steps, 1)
@@ -163,11 +169,26 @@ class Segment:
             if name not in self._numbers:
                 fail("Segment", "wanted", name, "must be names of layers or inputs of the graph")
             records.append((self._numbers[name], "mean" if what == "constant" else what))
-        self._engine = _ENGINES[dtype](core, whole=dtype == "int16", records=records)
+        self.sizes = self._sizes(sizes)
+        self._engine = _ENGINES[dtype](
+            core, whole=dtype == "int16", records=records, sizes=_given(self.sizes)
+        )
         self._extents = {name: tuple(core.shape(k)) for name, k in self._numbers.items()}
         for name, what in self.wanted:
             if what == "constant" and self.form(name) != "constant":
                 fail("Segment", "wanted", name, "must not change from step to step")
+
+    def _sizes(self, given: Floats | None) -> Floats | None:
+        """Return the sizes of spikes at each step, after checking that all are equal."""
+        found = [] if given is None else [given]
+        if any(isinstance(node.layer, Neuron) for node in self.graph):
+            found.append(sizes_of("Segment", {node.name: node.layer for node in self.graph}))
+        found += [s.source.sizes for s in self.sources.values() if s.source.form == "packed"]
+        for other in found[1:]:
+            if not np.array_equal(_given(other), _given(found[0])):
+                rule = "must be the same for all neurons and packed spikes"
+                fail("Segment", "sizes", "other ones", rule)
+        return found[0] if found else None
 
     def form(self, name: str) -> str:
         """Return how the core holds the output of a layer.
@@ -249,5 +270,10 @@ class Segment:
 
     def _stored(self, name: str) -> Stored:
         amplitude, is_signed, differential, levels = self._engine.packed_input(self._numbers[name])
-        source = Source("packed", amplitude, is_signed, differential, levels, self._extents[name])
+        extent = self._extents[name]
+        source = Source("packed", amplitude, is_signed, differential, levels, extent, self.sizes)
         return Stored(self.shapes[name], source)
+
+
+def _given(sizes: Floats | None) -> Floats:
+    return np.zeros(0) if sizes is None else sizes

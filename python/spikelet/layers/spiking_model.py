@@ -21,8 +21,8 @@ from spikelet.layers.base import Layer
 from spikelet.layers.graph import Graph, LayerLike
 from spikelet.layers.inputs import Inputs, Presented, arrays_of, present
 from spikelet.layers.movement import Movement, Upsample
-from spikelet.layers.neurons import Neuron, PredictiveIF
-from spikelet.layers.to_core import Source, to_core
+from spikelet.layers.neurons import Neuron, PredictiveIF, sizes_of
+from spikelet.layers.to_core import Source, lower
 
 __all__ = ["Operations", "SpikingModel", "SpikingResult"]
 
@@ -130,6 +130,7 @@ class SpikingModel(Sealed):
     """
 
     graph: Graph
+    sizes: NDArray[np.float64] | None  # of spikes at each step; see `PredictiveIF`
     dtype: Literal["float32", "float64", "int16"]
     input_scale: float
     threads = Setting(lambda where, name, value: integer(where, name, value, 1))
@@ -152,12 +153,13 @@ class SpikingModel(Sealed):
         if dtype != "float64":
             for node in self.graph:
                 _check_single(f"{type(node.layer).__name__} '{node.name}'", node.layer)
+        self.sizes = sizes_of(where, {node.name: node.layer for node in self.graph})
         self.dtype = dtype
         self.threads = default_threads() if threads is None else threads
         scale = number(where, "input_scale", input_scale)
         require(where, "input_scale", scale, "finite and > 0")
         self.input_scale = float(scale)
-        self._engines: dict[Any, tuple[Any, dict[str, int], list[float]]] = {}
+        self._engines: dict[Any, tuple[Any, dict[str, list[int]], NDArray[np.float64]]] = {}
 
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__}(dtype={self.dtype!r})"]
@@ -221,6 +223,60 @@ class SpikingModel(Sealed):
         """
         return cast(Self, stored.load(cls, path, threads))
 
+    def export(
+        self,
+        folder: str | os.PathLike[str],
+        target: Literal["c"] = "c",
+        *,
+        name: str = "network",
+        input_shape: Any = None,
+        steps: int | None = None,
+        dtype: Literal["float32", "int16"] | None = None,
+        form: Literal["constant", "sequence", "spikes", "signed"] | None = None,
+        example: ArrayLike | None = None,
+    ) -> None:
+        """Write the model as a program that runs it without Python, and gives the same bits.
+
+        The folder gets one file pair of C99 (``network.h``, ``network.c``), the weights (``network_weights.h``), a CMake
+        file, a ``main.c`` that runs the network on files and measures it, and a ``README.md`` about its size, memory and
+        work. The program needs no operating system, heap or mathematical functions. It goes step by step, so that it holds
+        the state of the neurons and the spikes of one step: far less memory than `run`.
+
+        Parameters
+        ----------
+        folder : path-like
+            Folder to write to, which is made if there is none; files of the same names are replaced.
+        target : "c"
+        name : str
+            Name of the files, and prefix of the public names.
+        input_shape : tuple of int, optional
+            Shape of one sample; one for each input, or a mapping by name. By default that of the calibration of a converted
+            model, or what a first fully connected layer takes.
+        steps : int, optional
+            Number of steps T; by default that of a converted model.
+        dtype : "float32" or "int16", optional
+            Precision; by default the model's.
+        form : "constant", "sequence", "spikes" or "signed", optional
+            The input: held for all steps, one array of numbers a step, or one of spikes of 0 and 1, or of -1, 0 and 1. By
+            default constant if there are steps, else a sequence.
+        example : array-like, optional
+            Inputs as for `run`, on which the work that the README states is counted; by default random ones.
+
+        Raises
+        ------
+        ValueError
+            If a layer cannot be exported, which the message names; graded units, functions of Python and differential
+            codes cannot.
+        OSError
+            If a file cannot be written.
+        """
+        import spikelet as sl  # noqa: PLC0415  # writers stand above models
+
+        choice(f"{type(self).__name__}.export", "target", target, "c")
+        sl.io.write_c(
+            self, folder, name=name, input_shape=input_shape, steps=steps, dtype=dtype, form=form, example=example
+        )  # fmt: skip
+
     @property
     def neurons(self) -> tuple[str, ...]:
         """Names of the layers of spiking neurons."""
@@ -248,7 +304,7 @@ class SpikingModel(Sealed):
         steps : int, optional
             Number of time steps T.
         delay : int
-            Number of initial steps to leave out of means, while activity travels to the last layer; less than T.
+            Number of initial steps to leave out of means (which sizes of spikes weight, if the model has any), while activity travels to the last layer; less than T.
         record : str or iterable of str, or True
             ``"layer"`` (spikes of neurons, values of others), ``"layer.v"``, ``"layer.spikes"``, ``"layer.value"`` (all ``[T,
             B, ...]``) or ``"layer.mean"`` (``[B, ...]``); also ``"v"`` and ``"spikes"`` of the last neurons. True: all
@@ -289,7 +345,7 @@ class SpikingModel(Sealed):
         key = (given.shapes, given.kinds, tuple(records.values()), given.amplitude)
         if key not in self._engines:
             self._engines[key] = self._engine(given, list(records.values()))
-        engine, numbers, dense = self._engines[key]
+        engine, layers, dense = self._engines[key]
         with _watch(progress, count) as go_on:
             done, arrays, counts = engine.run(
                 list(given.arrays), count, total, delay, self.threads, go_on
@@ -304,11 +360,13 @@ class SpikingModel(Sealed):
             kept[name] = values.reshape(*lead, *shapes[node])
         operations = {
             name: Operations(
-                **dict(zip(_COUNTED, (counts[k] / max(count, 1)).tolist(), strict=True)),
-                dense=dense[k] * total,
+                **{
+                    what: float(counts[nodes, k].sum()) / max(count, 1)
+                    for k, what in enumerate(_COUNTED)
+                },
+                dense=float(dense[nodes].sum()) * total,
             )
-            for name, k in numbers.items()
-            if not (name in self.graph and _only_moves(self.graph[name].layer))
+            for name, nodes in layers.items()
         }
         outputs = {name: kept.pop(f"\0{name}") for name in self.graph.outputs}
         spikes, v = kept.pop("\0\0spikes", None), kept.pop("\0\0v", None)
@@ -366,18 +424,27 @@ class SpikingModel(Sealed):
 
     def _engine(
         self, given: Presented, records: list[tuple[str, str]]
-    ) -> tuple[Any, dict[str, int], list[float]]:
+    ) -> tuple[Any, dict[str, list[int]], NDArray[np.float64]]:
         sources = tuple(
             Source("spikes", given.amplitude, kind == "signed")
             if kind in ("spikes", "signed")
             else Source(kind)
             for kind in given.kinds
         )
-        core, numbers = to_core(self.graph, given.shapes, sources, {name for name, _ in records})
+        core, numbers, owners = lower(
+            self.graph, given.shapes, sources, {name for name, _ in records}
+        )
         wanted = [(numbers[name], what) for name, what in records]
-        engine = _ENGINES[self.dtype](core, whole=self.dtype == "int16", records=wanted)
-        dense = [float(core.dense_operations(k)) for k in range(len(core))]
-        return engine, numbers, dense
+        sizes = () if self.sizes is None else self.sizes
+        engine = _ENGINES[self.dtype](
+            core, whole=self.dtype == "int16", records=wanted, sizes=sizes
+        )
+        dense = np.array([float(core.dense_operations(k)) for k in range(len(core))])
+        counted = [*self.graph.inputs, *(n.name for n in self.graph if not _only_moves(n.layer))]
+        nodes: dict[str, list[int]] = {name: [] for name in counted}
+        for k, name in owners.items():
+            nodes.get(name, []).append(k)
+        return engine, nodes, dense
 
 
 def _only_moves(layer: Layer) -> bool:

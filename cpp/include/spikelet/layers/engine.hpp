@@ -68,7 +68,10 @@ class Engine {
  public:
   // Records are named here, and nothing else is kept. `whole`: weights are rounded to 16 bits where
   // a neuron's input consists of spikes alone; sums are then exact.
-  Engine(const Graph& graph, bool whole, std::span<const std::pair<std::size_t, What>> records);
+  // `sizes`: of all spikes, by step; the input of neurons and all means are weighted with them.
+  // Empty if all are 1.
+  Engine(const Graph& graph, bool whole, std::span<const std::pair<std::size_t, What>> records,
+         std::span<const double> sizes = {});
   ~Engine();
   Engine(Engine&&) noexcept;
 

@@ -36,8 +36,8 @@ struct Conv {
   std::size_t kernel_height, kernel_width;
   std::size_t stride_y = 1, stride_x = 1, dilation_y = 1, dilation_x = 1, top = 0, left = 0;
   std::size_t groups = 1;
-  // Rows of a volume are (z, y): the input has `in_depth` planes of rows, the output `out_depth`, and
-  // the kernel_height rows of the kernel form `kernel_depth` planes.
+  // Rows of a volume are (z, y): the input has `in_depth` planes of rows, the output `out_depth`,
+  // and the kernel_height rows of the kernel form `kernel_depth` planes.
   std::size_t kernel_depth = 1, stride_z = 1, dilation_z = 1, front = 0;
   std::size_t in_depth = 1, out_depth = 1;
   bool is_flat() const { return kernel_depth == 1 && in_depth == 1 && out_depth == 1; }
@@ -82,8 +82,9 @@ struct Neuron {
   double v_reset, decay, gain;
   bool is_signed, differential;
   int levels;
-  // Predictive: gain[t] (sum of the input) - (spikes sent) >= limit[t] spikes; [steps][channels].
-  std::vector<double> pace, limit;
+  // Predictive: pace[t] (sum of the input) - (sizes of the spikes sent) >= limit[t] spikes, unless
+  // more than ceiling[t] was sent (if that is not empty); [steps][channels].
+  std::vector<double> pace, limit, ceiling;
 };
 
 // Output k, in the order [c][y][x], is the value index[k] of the inputs, which follow each other in
@@ -150,8 +151,8 @@ struct Binary {
   std::array<std::vector<std::uint32_t>, 2> places;
 };
 
-// Matrices [rows][inner] times [inner][columns], one after the other in the order [c][y][x]; product
-// k is that of the matrices first[k] and second[k].
+// Matrices [rows][inner] times [inner][columns], one after the other in the order [c][y][x];
+// product k is that of the matrices first[k] and second[k].
 struct MatMul {
   std::size_t rows, inner, columns;
   std::vector<std::uint32_t> first, second;

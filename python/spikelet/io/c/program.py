@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from typing import Any
 
 import numpy as np
 
 from spikelet.io.c.constants import Constants
-from spikelet.io.c.memory import Buffer, Memory
+from spikelet.io.c.memory import BYTES, Buffer, Memory
 from spikelet.io.c.plan import Item, Plan
 from spikelet.io.c.templates import Templates
 
@@ -35,6 +36,7 @@ class Program:
         self._named: dict[Any, Buffer] = {}
         self.widest = 1  # channels of a pixel whose inputs are summed
         self.copied = _copied(plan)
+        self.products = {"begin": 0, "step": 0, "end": 0}  # multiplications of each call
 
     # --- statements --------------------------------------------------------------------------------
 
@@ -65,7 +67,9 @@ class Program:
         """Return the value of one step."""
         if item.form == "constant":
             return self.mean(item)
-        return str(self._buffer(("values", item.number, phase), "float", item.size, "values", kept=False))
+        return str(
+            self._buffer(("values", item.number, phase), "float", item.size, "values", kept=False)
+        )
 
     def mean(self, item: Item) -> str:
         """Return the value of a constant, or the mean of other values."""
@@ -94,6 +98,15 @@ class Program:
         self.templates.use("input_row")
         return f"{self.constants.structs('kernel', np.array([row], np.int64), 'kernel')}"
 
+    def convolve(
+        self, function: str, part: dict[str, Any], values: str, plain: int, to: str
+    ) -> str:
+        """Return the statement that convolves values for the output pixel at (y, x)."""
+        _, height, width = part["out"]
+        self.products[function.partition("_")[0]] += part["weight"].size * height * width
+        kernel, weights = self.kernel(part), self.values_weights(part)
+        return self.call("convolve", kernel, weights, values, plain, "y", "x", to)
+
     def values_weights(self, part: dict[str, Any]) -> str:
         """Return the weights of a convolution of values as a constant."""
         out, per_group, height, width = part["weight"].shape
@@ -113,19 +126,37 @@ class Program:
             return f"input_{self.plan.inputs.index(item)}", 1
         return self.mean(item), 0
 
+    def buffers(self) -> list[tuple[str, str, int]]:
+        """Return type, name and size of what the inputs of a pixel are summed in."""
+        text = "\n".join(line for lines in self.functions.values() for line in lines)
+        known = [
+            ("float", "current"),
+            ("float", "part"),
+            ("int16_t", "whole"),
+            ("int16_t", "whole_part"),
+        ]
+        return [
+            (ctype, name, self.widest) for ctype, name in known if re.search(rf"\b{name}\b", text)
+        ]
+
+    @property
+    def ram(self) -> int:
+        """Bytes of all arrays that are not constant."""
+        return self.memory.bytes + sum(BYTES[ctype] * size for ctype, _, size in self.buffers())
+
     @staticmethod
     def each_pixel(item: Item, body: list[str]) -> str:
         """Return a loop over the pixels `p` at (y, x) of a node."""
         _, height, width = item.shape
         inner = "\n".join(f"      {line}" for line in body)
-        return (
-            f"for (y = 0, p = 0; y < {height}; ++y) {{\n    for (x = 0; x < {width}; ++x, ++p) {{\n{inner}\n    }}\n  }}"
-        )
+        return f"for (y = 0, p = 0; y < {height}; ++y) {{\n    for (x = 0; x < {width}; ++x, ++p) {{\n{inner}\n    }}\n  }}"
 
     def moves(self, item: Item) -> list[tuple[Item, list[Any]]]:
         """Return the sources of what a node moves, each with the number of moves and their table."""
         self.templates.use("move")
-        index = np.reshape(item.about["index"], (item.channels, item.pixels)).T.ravel().astype(np.int64)
+        index = (
+            np.reshape(item.about["index"], (item.channels, item.pixels)).T.ravel().astype(np.int64)
+        )
         found, first = [], 0
         for k in item.inputs:
             source = self.plan[k]

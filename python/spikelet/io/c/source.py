@@ -61,7 +61,11 @@ def _runs(about: Interface, *, stepwise: bool) -> str:
     """Return the declarations of the functions."""
     name = about.name
     many = "" if about.form == "constant" else "int steps, "
-    at_once = "each held for all steps" if about.form == "constant" else "one array after the other, step by step"
+    at_once = (
+        "each held for all steps"
+        if about.form == "constant"
+        else "one array after the other, step by step"
+    )
     text = f"""/* Runs the network on its inputs, {at_once}. Returns {about.upper}_OK or an error. */
 int {name}_run({many}{about.given()}, {about.wanted()});
 """
@@ -145,19 +149,10 @@ static void flush_end(unsigned long before) { (void)before; }
 
 def source(program: Program, about: Interface) -> str:
     """Return the source."""
-    plan = program.plan
     if about.form != "spikes":
         program.templates.use("finite")
     functions, entry = _functions(program, about), _entry(program, about)
-    whole = any(item.whole for item in plan.items)
-    n = program.widest
-    work = f"static float current[{n}];\n" + (f"static float part[{n}];\n" if "part," in functions else "")
-    if whole:
-        work += f"static int16_t whole[{n}];\n"
-    if "whole_part" in functions:
-        work += f"static int16_t whole_part[{n}];\n"
-    if "current" not in functions:
-        work = ""
+    work = "".join(f"static {ctype} {name}[{size}];\n" for ctype, name, size in program.buffers())
     constants = program.constants
     return f"""/* {about.made_by}. Compile with -ffp-contract=off: sums and products are rounded one by one. */
 #include "{about.name}.h"
@@ -306,7 +301,9 @@ def _at_once(program: Program, about: Interface, call: Callable[..., str]) -> st
     name, constant = about.name, about.form == "constant"
     arrays = [n for n, _, _ in (*about.inputs, *about.outputs)]
     steps = str(about.steps) if constant else "steps"
-    offset = {f"input_{k}": f"{n} + (size_t)t * {size}" for k, (n, size, _) in enumerate(about.inputs)}
+    offset = {
+        f"input_{k}": f"{n} + (size_t)t * {size}" for k, (n, size, _) in enumerate(about.inputs)
+    }
     least = "" if constant else "  if (steps <= DELAY) {\n    return ORDER;\n  }\n"
     if about.steps and not constant:
         least = f"  if (steps != {about.steps}) {{\n    return ORDER;\n  }}\n"

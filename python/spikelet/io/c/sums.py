@@ -35,30 +35,36 @@ def inputs_of_pixel(program: Program, item: Item, phase: int) -> list[str]:
             gain_text = str(int(gain)) if whole else number(gain)
             plane_bits = f"{bits} + {plane * source.plane_bytes}" if plane else str(bits)
             if part["kind"] == "copy":
-                weights = program.constants.add(part["weight"], "weights", "int16_t" if whole else "float")
+                weights = program.constants.add(
+                    part["weight"], "weights", "int16_t" if whole else "float"
+                )
                 at = f"{plane_bits} + p * {source.bytes}"
-                lines.append(program.call("copy", n, weights, at, gain_text, int(not first), total, **types))
+                lines.append(
+                    program.call("copy", n, weights, at, gain_text, int(not first), total, **types)
+                )
             elif part["walked"]:
                 kernel = program.kernel(part)
                 weights = program.constants.add(
                     part["weight"].transpose(3, 2, 1, 0), "weights", "int16_t" if whole else "float"
                 )
                 to = total if first else part_sum
-                lines.append(f"memset({to}, 0, {n} * sizeof {to}[0]);")
-                lines.append(program.call("walk", kernel, weights, plane_bits, "y", "x", to, **types))
+                lines.append(program.call("clear", n, to, **types))
+                lines.append(
+                    program.call("walk", kernel, weights, plane_bits, "y", "x", to, **types)
+                )
                 if not first:
                     lines.append(program.call("join", n, part_sum, gain_text, 1, total, **types))
             else:
                 kernel = program.kernel(part)
                 weights = program.constants.add(_scattered(part), "weights")
                 if first:
-                    lines.append(f"memset({total}, 0, {n} * sizeof {total}[0]);")
+                    lines.append(program.call("clear", n, total))
                 lines.append(
                     program.call("scatter", kernel, weights, plane_bits, gain_text, "y", "x", total)
                 )
             first = False
     if first:
-        lines.append(f"memset(current, 0, {n} * sizeof current[0]);")
+        lines.append(program.call("clear", n, "current"))
     elif whole:
         lines.append(program.call("widen", n, "whole", "current"))
     return lines
@@ -98,14 +104,14 @@ def add_base(program: Program, item: Item, phase: int) -> None:
     function = f"begin_{phase}"
     program.say(function, f"memset({base}, 0, sizeof {base});")
     for k in item.constants:
-        program.say(function, program.call("add_to", item.size, program.mean(program.plan[k]), base))
+        program.say(
+            function, program.call("add_to", item.size, program.mean(program.plan[k]), base)
+        )
     for part in item.folded:
         program.widest = max(program.widest, n)
         source = program.plan[part["source"]]
         values, plain = program.constant_values(source)
-        text = program.call(
-            "convolve", program.kernel(part), program.values_weights(part), values, plain, "y", "x", "current"
-        )  # fmt: skip
+        text = program.convolve(function, part, values, plain, "current")
         body = [text, program.call("add_to", n, "current", f"{base} + p * {n}")]
         program.say(function, program.each_pixel(item, body))
     if item.bias.size:

@@ -118,8 +118,7 @@ def _apply(
 
     match item.kind:
         case "conv":
-            kernel, weights = program.kernel(about), program.values_weights(about)
-            body = [call("convolve", kernel, weights, first, plain, "y", "x", here)]
+            body = [program.convolve(function, about, first, plain, here)]
             if about["bias"].size:
                 body.append(call("add_to", n, program.constants.add(about["bias"], "bias"), here))
             pixels(*body)
@@ -135,7 +134,9 @@ def _apply(
             divisors = np.outer(rows["divisor"], columns["divisor"]).astype(np.float32)
             same = (divisors == divisors[0, 0]).all()
             divisor = (
-                number(divisors[0, 0]) if same else f"{program.constants.add(divisors, 'divisors')}[p]"
+                number(divisors[0, 0])
+                if same
+                else f"{program.constants.add(divisors, 'divisors')}[p]"
             )
             pixels(call("mean_window", *window, n, divisor, first, here))
         case "add":
@@ -174,8 +175,6 @@ def _apply(
             for source, moves in program.moves(item):
                 program.say(function, call("move_values", *moves, values[source.number][0], out))
         case "mix":
-            tables = [
-                program.constants.add(about[name], name, "int") for name in ("begin", "from")
-            ]
+            tables = [program.constants.add(about[name], name, "int") for name in ("begin", "from")]
             weights = program.constants.add(about["weight"], "weights")
             program.say(function, call("mix", item.pixels, n, *tables, weights, first, out))

@@ -17,11 +17,12 @@ from spikelet._util.checks import choice, fail, integer
 from spikelet.io.c.layers import translated
 from spikelet.io.c.plan import Plan
 from spikelet.io.c.program import Program
+from spikelet.io.c.project import cmake, main, readme
 from spikelet.io.c.source import Interface, header, source
 from spikelet.layers.graph import Graph
 from spikelet.layers.linear import Linear
 from spikelet.layers.neurons import PredictiveIF
-from spikelet.layers.spiking_model import SpikingModel
+from spikelet.layers.spiking_model import Operations, SpikingModel
 from spikelet.layers.to_core import Source
 
 __all__ = ["write_c"]
@@ -48,6 +49,7 @@ def write_c(
     steps: int | None = None,
     dtype: Literal["float32", "int16"] | None = None,
     form: Literal["constant", "sequence", "spikes", "signed"] | None = None,
+    example: Any = None,
 ) -> None:
     """Write a model as a C program; see `SpikingModel.export`."""
     if not isinstance(model, SpikingModel):
@@ -73,18 +75,63 @@ def write_c(
     _check(where, plan, model.graph)
     about = _interface(name, plan, model.graph, shapes, form, steps, delay, dtype)
     program = translated(plan)
-    _write(Path(folder), program, about)
+    work, sample = _work(where, model, shapes, form, about.steps, example)
+    _write(Path(folder), program, about, work, sample)
+
+
+def _work(
+    where: str,
+    model: SpikingModel,
+    shapes: Mapping[str, tuple[int, ...]],
+    form: str,
+    steps: int | None,
+    example: Any,
+) -> tuple[Mapping[str, Operations], str]:
+    """Return the operations of a run by layer, and on what they were counted."""
+    steps = steps or 1
+    what = "the example"
+    if example is None:
+        rng = np.random.default_rng(0)
+        ranges = getattr(model, "input_ranges", ()) or [(0.0, model.input_scale)] * len(shapes)
+        what = (
+            "inputs drawn evenly from the range of the calibration"
+            if hasattr(model, "ann")
+            else f"inputs drawn evenly from 0 to {model.input_scale:g}"
+        )
+        lead = (4,) if form == "constant" else (steps, 4)
+        example = {
+            name: rng.uniform(low, high, (*lead, *shape))
+            for (name, shape), (low, high) in zip(shapes.items(), ranges, strict=True)
+        }
+        if _FORMS[form] == "spikes":
+            what = "spikes at a tenth of the places"
+            example = {
+                name: (x < np.quantile(x, 0.1)).astype(np.int8) for name, x in example.items()
+            }
+    graph = SpikingModel(model.graph, threads=model.threads)
+    result = graph.run(example, steps if form == "constant" else None)
+    return result.operations, what
 
 
 def _check_name(where: str, name: Any) -> None:
-    if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9_]{0,40}", name) or name in _WORDS:
+    if (
+        not isinstance(name, str)
+        or not re.fullmatch(r"[a-z][a-z0-9_]{0,40}", name)
+        or name in _WORDS
+    ):
         rule = "must be an identifier of C in small letters, of at most 41 characters"
         fail(where, "name", name, rule)
 
 
-def _form(where: str, model: SpikingModel, form: str | None, steps: int | None) -> tuple[str, int | None]:
+def _form(
+    where: str, model: SpikingModel, form: str | None, steps: int | None
+) -> tuple[str, int | None]:
     """Return the form of the inputs, and the number of steps if it is fixed."""
-    fixed = {model.graph[name].layer.steps for name in model.neurons if isinstance(model.graph[name].layer, PredictiveIF)}  # type: ignore[attr-defined]  # checked
+    fixed = {
+        model.graph[name].layer.steps
+        for name in model.neurons
+        if isinstance(model.graph[name].layer, PredictiveIF)
+    }  # type: ignore[attr-defined]  # checked
     if steps is not None:
         steps = integer(where, "steps", steps, 1, _MOST_STEPS)
     if form is None:
@@ -93,7 +140,12 @@ def _form(where: str, model: SpikingModel, form: str | None, steps: int | None) 
     if steps is None:
         steps = getattr(model, "steps", None) if form == "constant" else next(iter(fixed), None)
     if steps is None and form == "constant":
-        fail(where, "steps", steps, 'must be the number of steps T, or form be "sequence" or "spikes"')
+        fail(
+            where,
+            "steps",
+            steps,
+            'must be the number of steps T, or form be "sequence" or "spikes"',
+        )
     for number in fixed:
         if steps != number:
             fail(where, "steps", steps, f"must be {number}, which the neurons were made for")
@@ -114,14 +166,29 @@ def _shapes(where: str, model: SpikingModel, given: Any) -> dict[str, tuple[int,
             fail(where, "input_shape", None, rule)
         shapes = (layer.weight.shape[1],)
     if not isinstance(shapes, Mapping):
-        several = [shapes] if all(isinstance(n, (int, np.integer)) for n in shapes) else list(shapes)
+        several = (
+            [shapes] if all(isinstance(n, (int, np.integer)) for n in shapes) else list(shapes)
+        )
         if len(several) != len(graph.inputs):
-            fail(where, "input_shape", given, f"must have a shape for each of {', '.join(graph.inputs)}")
+            fail(
+                where,
+                "input_shape",
+                given,
+                f"must have a shape for each of {', '.join(graph.inputs)}",
+            )
         shapes = dict(zip(graph.inputs, several, strict=True))
-    found = {name: tuple(integer(where, "input_shape", n, 1, _MAX) for n in shapes[name]) for name in graph.inputs}
+    found = {
+        name: tuple(integer(where, "input_shape", n, 1, _MAX) for n in shapes[name])
+        for name in graph.inputs
+    }
     for name, shape in graph.shapes(found).items():
         if math.prod(shape) > _MAX:
-            fail(where, "input_shape", given, f"must give layers of fewer than 2^31 values; '{name}' is too large")
+            fail(
+                where,
+                "input_shape",
+                given,
+                f"must give layers of fewer than 2^31 values; '{name}' is too large",
+            )
     return found
 
 
@@ -157,7 +224,11 @@ def _interface(
     whole = graph.shapes(shapes)
 
     def arrays(names: Sequence[str], what: str) -> tuple[tuple[str, int, str], ...]:
-        words = [what] if len(names) == 1 else [f"{what}_{re.sub(r'[^a-z0-9]+', '_', n.lower())}" for n in names]
+        words = (
+            [what]
+            if len(names) == 1
+            else [f"{what}_{re.sub(r'[^a-z0-9]+', '_', n.lower())}" for n in names]
+        )
         if len(set(words)) < len(words):
             words = [f"{what}_{k}" for k in range(len(names))]
         return tuple(
@@ -168,18 +239,32 @@ def _interface(
 
     made_by = f"Made by spikelet {_core.__version__} ({dtype})"
     return Interface(
-        name, arrays(graph.inputs, "input"), arrays(graph.outputs, "output"), _FORMS[form], steps, delay, made_by
+        name,
+        arrays(graph.inputs, "input"),
+        arrays(graph.outputs, "output"),
+        _FORMS[form],
+        steps,
+        delay,
+        made_by,
     )
 
 
-def _write(folder: Path, program: Program, about: Interface) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+def _write(
+    folder: Path, program: Program, about: Interface, work: Mapping[str, Operations], sample: str
+) -> None:
     name = about.name
     text = source(program, about)  # first: it decides what there is
-    files.write(folder / f"{name}.c", text)
-    files.write(folder / f"{name}.h", header(about, stepwise=not program.plan.last_phase))
     weights = (
         f"/* {about.made_by}: the constant numbers of {name}.c. */\n#ifndef {about.upper}_WEIGHTS_H\n"
         f"#define {about.upper}_WEIGHTS_H\n\n#include <stdint.h>\n\n{program.constants.arrays()}\n#endif\n"
     )
-    files.write(folder / f"{name}_weights.h", weights)
+    folder.mkdir(parents=True, exist_ok=True)
+    for file, content in {
+        f"{name}.c": text,
+        f"{name}.h": header(about, stepwise=not program.plan.last_phase),
+        f"{name}_weights.h": weights,
+        "main.c": main(about),
+        "CMakeLists.txt": cmake(about),
+        "README.md": readme(program, about, work, sample),
+    }.items():
+        files.write(folder / file, content)

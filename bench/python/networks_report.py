@@ -1,0 +1,159 @@
+"""Tables of what each program makes of the networks of others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from conversion_report import NAMES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from processes import Record
+
+READOUTS = {
+    "plain": "all steps",
+    "delayed": "automatic delay",
+    "tuned": "delay chosen on calibration images",
+}
+
+SPEED_HEADER = ("network", "program", "T", "samples/s (min..max)", "spikelet / it", "best setting")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """How good a network is at one T, on the samples that all programs saw."""
+
+    right: float
+    """Accuracy in per cent; or the median error in cents, where less is better."""
+    agreement: float
+    """Same decisions as the ANN in per cent; or the median difference from it in cents."""
+    samples: int
+    pitch: bool
+
+    def __str__(self) -> str:
+        if self.pitch:
+            return f"{self.right:.2f} cents ({self.agreement:.2f})"
+        return f"{self.right:.2f} % ({self.agreement:.1f})"
+
+    @property
+    def rank(self) -> tuple[float, float]:
+        """Greater is better: agreement with the ANN, then accuracy."""
+        sign = -1 if self.pitch else 1
+        return sign * self.agreement, sign * self.right
+
+
+@dataclass(frozen=True)
+class Row:
+    """A run of a network in a program, with one read-out."""
+
+    network: str
+    program: str
+    method: str
+    readout: str
+    record: Record
+    ann: Record
+    """The run of the ANN."""
+
+    def cell(self, steps: int, count: int) -> Cell:
+        """Return how good the run is at T, on the first `count` samples."""
+        found = np.asarray(self.record[self.readout][str(steps)][:count])
+        ann = np.asarray(self.ann["plain"][str(steps)][:count])
+        labels = np.asarray(self.ann["labels"][:count])
+        pitch = self.ann["outputs"] == "pitch"
+        if pitch:
+            right, same = (np.median(np.abs(found - other)) for other in (labels, ann))
+        else:
+            right, same = (100 * np.mean(found == other) for other in (labels, ann))
+        return Cell(float(right), float(same), count, pitch)
+
+
+def rows(records: Iterable[tuple[str, str, str, Record]], anns: dict[str, Record]) -> list[Row]:
+    """Return a row for each read-out of each run; runs are (network, program, method, record)."""
+    return [
+        Row(network, program, method, readout, record, anns[network])
+        for network, program, method, record in records
+        for readout in READOUTS
+        if readout in record and network in anns
+    ]
+
+
+def accuracies(found: list[Row], anns: dict[str, Record], steps: list[int]) -> str:
+    """Return a Markdown table: accuracy, and in brackets the agreement with the ANN."""
+    head = ["network", "program", "method", "read-out", "samples", *(f"T = {t}" for t in steps), "conversion, CPU s"]
+    lines = [head, ["---"] * len(head)]
+    for network, ann in anns.items():
+        of = [row for row in found if row.network == network]
+        full = len(ann["labels"])
+        own = Row(network, "torch", "", "plain", ann, ann)
+        cells = [str(own.cell(t, full)).partition(" (")[0] for t in steps]
+        lines.append([network, "PyTorch", "the ANN", "-", str(full), *cells, "-"])
+        for row in of:
+            count = min(full, row.record["images"])
+            names = [network, row.program, called(row.method), READOUTS[row.readout], str(count)]
+            seconds = f"{row.record['conversion_s']:.0f}"
+            lines.append([*names, *(str(row.cell(t, count)) for t in steps), seconds])
+    return markdown(lines)
+
+
+def called(method: str) -> str:
+    """Return the description of ``method[:dtype]`` for a table."""
+    first, *more = method.split(":")
+    return ", ".join([NAMES.get(first, first or "default"), *more])
+
+
+def verdicts(found: list[Row], steps: list[int]) -> str:
+    """State, for each network and T, whether spikelet agrees more with the ANN than all others do.
+
+    Each comparison is on the samples that both ran. The others' best recipe and read-out counts.
+    """
+    lines = []
+    for network in dict.fromkeys(row.network for row in found):
+        ours = [r for r in found if r.network == network and r.program == "spikelet"]
+        others = [r for r in found if r.network == network and r.program != "spikelet"]
+        for t in steps if ours and others else []:
+            count = min(r.record["images"] for r in ours + others)
+            own = max(ours, key=lambda r: r.cell(t, count).rank)
+            best = max(others, key=lambda r: r.cell(t, count).rank)
+            ahead = own.cell(t, count).rank > best.cell(t, count).rank
+            lines.append(
+                f"* {network}, T = {t}, {count} samples: spikelet {own.cell(t, count)} "
+                f"{'is ahead of' if ahead else 'is BEHIND'} {best.program} {best.cell(t, count)} "
+                f"({called(best.method)}, {READOUTS[best.readout]})"
+            )
+    return "\n".join(lines) or "Nothing to compare"
+
+
+def speeds(found: dict[tuple[str, str, str], list[Record]], steps: int) -> str:
+    """Return a Markdown table of samples per second, as medians over runs."""
+    lines: list[list[str]] = [list(SPEED_HEADER), ["---"] * len(SPEED_HEADER)]
+    base: dict[str, float] = {}
+    for (network, program, method), runs in found.items():
+        title = f"{program}{', ' + called(method) if program == 'spikelet' else ''}"
+        values = [run["images_per_s"] for run in runs if "images_per_s" in run]
+        t = "-" if program == "torch" else str(steps)
+        if not values:
+            lines.append([network, title, t, why(runs[0]), "", ""])
+            continue
+        value = median(values)
+        if program == "spikelet":
+            base.setdefault(network, value)
+        ratio = f"{base[network] / value:.2f}" if network in base else "-"
+        setting = ", ".join(f"{k} {v}" for k, v in runs[0]["setting"].items())
+        shown = f"{value:.4g} ({min(values):.4g}..{max(values):.4g})"
+        lines.append([network, title, t, shown, ratio, setting or "-"])
+    return markdown(lines)
+
+
+def why(record: Record) -> str:
+    """Return why a run has no result."""
+    reason = next(f"{key}: {record[key]}" for key in ("missing", "failed") if key in record)
+    return reason.replace("|", "/")
+
+
+def markdown(lines: list[list[Any]]) -> str:
+    """Return the lines of a Markdown table."""
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
