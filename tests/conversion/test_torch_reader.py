@@ -59,7 +59,9 @@ def test_blocks_of_known_architectures(name: str) -> None:
     named = wanted if isinstance(wanted, dict) else {graph.outputs[0]: wanted}
     assert graph.outputs == tuple(named)
     for output, y in named.items():
-        np.testing.assert_allclose(result.outputs[output], y, rtol=0, atol=1e-4 * float(y.abs().max()))
+        np.testing.assert_allclose(
+            result.outputs[output], y, rtol=0, atol=1e-4 * float(y.abs().max())
+        )
 
 
 class Two(nn.Module):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import torch
@@ -49,8 +50,6 @@ def convolutions() -> dict[str, tuple[Any, Any]]:
 
 
 def _old(function: Any, module: nn.Module) -> nn.Module:
-    import warnings
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         made: nn.Module = function(module)
