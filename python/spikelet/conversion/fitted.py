@@ -43,10 +43,12 @@ _VALUES = 1 << 25  # currents at most; fewer positions in wide layers
 _UNBIASED = 0.5  # see `estimate`
 _LIMIT = 0.3  # of the size of a spike: distance from the estimate at which a neuron spikes
 _LAST = 2  # steps at the end at which it is half of the size: they round to the nearest
+_CORRECT = False
+_SIZED = True
 _ROOM = 1.0
 _GROWTH = 1.0
 _SHARES = tuple(np.geomspace(0.3, 1.1, 8))  # the same for equal sizes and other neurons
-_SHIFTS = 2  # corrections of the mean
+_SHIFTS = 1
 _LAG = 0.2  # steps by which a layer of equal sizes begins and ends later than the one before
 
 
@@ -66,8 +68,8 @@ class Fitted(Method):
         """Return the neuron, and the layers whose weights were corrected."""
         if site.kind != "neuron":
             return {}
-        sized = self.neuron == "predictive" and not site.coded
-        changes = {} if sized else correct_weights(site)
+        sized = self.neuron == "predictive" and not site.coded and _SIZED
+        changes = correct_weights(site) if _CORRECT or not sized else {}
         return {**changes, site.name: self._neuron(site, changes, sized)}
 
     def _neuron(self, site: Site, changes: Mapping[str, Layer], sized: bool) -> Neuron:
