@@ -99,12 +99,18 @@ def _spread(last: Any, outputs: torch.Tensor) -> None:
 
 
 def photographs(models: Path, size: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return calibration and test images ``[N, 3, size, size]``, normalised as torchvision does."""
+    """Return calibration and test images ``[N, 3, size, size]``, normalised as torchvision does.
+
+    Each has a random contrast and tint: a network of random weights hardly tells photographs apart, because its
+    features average over the image.
+    """
+    random = np.random.default_rng(SEED)
 
     def prepare(image: Any) -> NDArray[np.float32]:
         scaled = np.asarray(image.resize((size, size)), np.float32) / 255
         centred = (scaled - np.float32(IMAGENET_MEAN)) / np.float32(IMAGENET_STD)
-        return np.ascontiguousarray(centred.transpose(2, 0, 1))
+        tinted = centred * random.uniform(0.3, 1.5) + random.normal(0, 1, 3)
+        return np.ascontiguousarray(tinted.transpose(2, 0, 1), np.float32)
 
     images = imagenet(models, prepare, range(0, 10 * (CALIBRATE + TEST), 10))[0]
     return images[:CALIBRATE], images[CALIBRATE:]
