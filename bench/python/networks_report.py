@@ -83,7 +83,15 @@ def rows(records: Iterable[tuple[str, str, str, Record]], anns: dict[str, Record
 
 def accuracies(found: list[Row], anns: dict[str, Record], steps: list[int]) -> str:
     """Return a Markdown table: accuracy, and in brackets the agreement with the ANN."""
-    head = ["network", "program", "method", "read-out", "samples", *(f"T = {t}" for t in steps), "conversion, CPU s"]
+    head = [
+        "network",
+        "program",
+        "method",
+        "read-out",
+        "samples",
+        *(f"T = {t}" for t in steps),
+        "conversion, CPU s",
+    ]
     lines = [head, ["---"] * len(head)]
     for network, ann in anns.items():
         of = [row for row in found if row.network == network]
@@ -93,7 +101,13 @@ def accuracies(found: list[Row], anns: dict[str, Record], steps: list[int]) -> s
         lines.append([network, "PyTorch", "the ANN", "-", str(full), *cells, "-"])
         for row in of:
             count = min(full, row.record["images"])
-            names = [network, row.program, called(row.program, row.method), READOUTS[row.readout], str(count)]
+            names = [
+                network,
+                row.program,
+                called(row.program, row.method),
+                READOUTS[row.readout],
+                str(count),
+            ]
             seconds = f"{row.record['conversion_s']:.0f}"
             lines.append([*names, *(str(row.cell(t, count)) for t in steps), seconds])
     return markdown(lines)
