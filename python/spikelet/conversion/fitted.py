@@ -90,7 +90,13 @@ class Fitted(Method):
             return np.asarray(result.output)
 
         greatest = usable(_greatest(site) if sized else _quantile(target))
-        return _chosen(make, greatest, (_ROOM * _GROWTH ** (site.depth / max(site.last, 1)),) if sized else _SHARES, response, target)
+        return _chosen(
+            make,
+            greatest,
+            (_ROOM * _GROWTH ** (site.depth / max(site.last, 1)),) if sized else _SHARES,
+            response,
+            target,
+        )
 
 
 _Make: TypeAlias = Callable[[Floats, Floats], Neuron]
@@ -112,7 +118,11 @@ def _chosen(
         excess = _excess(given, target)
         error = np.square(given - target).mean((0, 2), dtype=np.float64)
         better = error < least
-        best[better], least[better], shift[better] = greatest[better] * share, error[better], excess[better]
+        best[better], least[better], shift[better] = (
+            greatest[better] * share,
+            error[better],
+            excess[better],
+        )
     for _ in range(_SHIFTS - 1):
         shift = shift + _excess(response(make(best, shift)), target)
     return make(best, shift)
@@ -191,7 +201,9 @@ def _place(site: Site) -> Place:
 
 
 def _greatest(site: Site) -> Floats:
-    return np.max([site.target(part).max((0, 2)) for part in site.parts()], axis=0).astype(np.float64)
+    return np.max([site.target(part).max((0, 2)) for part in site.parts()], axis=0).astype(
+        np.float64
+    )
 
 
 def _quantile(target: Floats) -> Floats:
