@@ -44,7 +44,9 @@ def test_branches_on_values_are_refused() -> None:
         node("Greater", "most zero", "c"),
         node("If", "c", "y", then_branch=then, else_branch=otherwise),
     ]
-    with pytest.raises(ValueError, match=r"read_onnx: node .* or stop before it: outputs=\['most'\]"):
+    with pytest.raises(
+        ValueError, match=r"read_onnx: node .* or stop before it: outputs=\['most'\]"
+    ):
         read_onnx(model(nodes, (1, 3, 4, 4), zero=np.float32(0)))
 
 
@@ -60,7 +62,9 @@ def test_the_sum_of_all_constants_is_bounded() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(onnx_walk, "_MOST_CONSTANTS", 2**12)
         small = model(nodes, (1, 3), size=np.array([2**5, 2**5]))
-        with pytest.raises(ValueError, match=r"must compute constants of at most 4096 values in all"):
+        with pytest.raises(
+            ValueError, match=r"must compute constants of at most 4096 values in all"
+        ):
             read_onnx(small)
         assert big.graph.node
 
