@@ -14,7 +14,7 @@ from spikelet._util.extras import extra
 from spikelet.conversion.building import Builder, Data, input_shape, refuse
 from spikelet.conversion.onnx_model import READER, loaded
 from spikelet.conversion.onnx_operation import operations
-from spikelet.conversion.onnx_walk import Walk, made_by
+from spikelet.conversion.onnx_walk import Walk
 from spikelet.layers import Shape
 from spikelet.layers.graph import INPUT, Graph
 
@@ -123,11 +123,13 @@ class _Reading:
             return [o.name for o in self._model.graph.output]
         names = [outputs] if isinstance(outputs, str) else list(outputs)
         found = operations(self._onnx, self._model.graph.node)
-        made = [name for operation in found for name in made_by(operation)]
+        made = [name for operation in found for name in operation.made]
         for name in names:
             if name not in made:
                 near = [m for m in made if name in m][:5] or made[-5:]
-                fail(READER, "outputs", name, f"must name tensors of the model, as {', '.join(near)}")
+                fail(
+                    READER, "outputs", name, f"must name tensors of the model, as {', '.join(near)}"
+                )
         if not names:
             fail(READER, "outputs", names, "must name at least one tensor")
         return list(dict.fromkeys(names))
@@ -138,7 +140,7 @@ class _Reading:
         where = f"{READER}: input '{given.name}'"
         if not given.type.HasField("tensor_type") or tensor.elem_type in self._no_numbers():
             refuse(where, "does not hold numbers", "pass its value as fixed={name: value}")
-        dims = [d.dim_value if d.dim_value > 0 else 0 for d in tensor.shape.dim]
+        dims = [max(0, d.dim_value) for d in tensor.shape.dim]
         if not tensor.HasField("shape"):
             if example is None:
                 refuse(where, "leaves its shape open", "pass example_shape")
@@ -210,7 +212,9 @@ class _Reading:
 
 
 def _completed(where: str, dims: Sequence[int], example: Shape) -> Shape:
-    if len(dims) != len(example) or any(n not in (0, e) for n, e in zip(dims, example, strict=True)):
+    if len(dims) != len(example) or any(
+        n not in (0, e) for n, e in zip(dims, example, strict=True)
+    ):
         shape = tuple(d or None for d in dims)
         fail(where, "example_shape", example, f"must be {shape}, the shape of a sample")
     return example

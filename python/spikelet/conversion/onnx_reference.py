@@ -104,7 +104,9 @@ class Reference:
 
     def _tensor(self, kind: Any) -> Tensor:
         tensor, t = kind.tensor_type, self._onnx.TensorProto
-        elem = t.FLOAT if tensor.elem_type in (t.DOUBLE, t.FLOAT16, t.BFLOAT16) else tensor.elem_type
+        elem = (
+            t.FLOAT if tensor.elem_type in (t.DOUBLE, t.FLOAT16, t.BFLOAT16) else tensor.elem_type
+        )
         dims = tensor.shape.dim
         if not tensor.HasField("shape") or not all(d.HasField("dim_value") for d in dims):
             return Tensor(None, elem)
@@ -149,19 +151,17 @@ class Reference:
 
     def effort(self, operation: Operation, inputs: Sequence[Any], result: Shape) -> float:
         """Return roughly how many seconds `values` takes."""
-        size = math.prod(result)
+        size = float(math.prod(result))
         if operation.kind in _SLOW and operation.kind not in ("AveragePool", "MaxPool"):
             return size * 2e-6
         weight = next((x for x in inputs[1:] if isinstance(x, np.ndarray) and x.ndim >= 2), None)
         if operation.kind in ("Conv", "Gemm", "MatMul") and weight is not None:
-            terms = weight.size // max(weight.shape[0 if operation.kind == "Conv" else -1], 1)
-            return size * (terms * 1e-10 + 1e-8)
+            terms = int(weight.size) // max(weight.shape[0 if operation.kind == "Conv" else -1], 1)
+            return float(size * (terms * 1e-10 + 1e-8))
         return size * 2e-8
 
 
-def _windows(
-    x: NDArray[Any], kernel: Any, strides: Any, dilations: Any
-) -> NDArray[Any]:
+def _windows(x: NDArray[Any], kernel: Any, strides: Any, dilations: Any) -> NDArray[Any]:
     """Return a view [N, C, *positions, *kernel] of padded images."""
     span = [d * (k - 1) + 1 for k, d in zip(kernel, dilations, strict=True)]
     axes = tuple(range(2, x.ndim))

@@ -124,7 +124,7 @@ def _dropout(op: Operation, version: int, rank_of: RankOf) -> list[Operation]:  
     return [op.changed("is_test", "ratio")]
 
 
-def _batch_norm(op: Operation, version: int, rank_of: RankOf) -> list[Operation]:
+def _batch_norm(op: Operation, version: int, rank_of: RankOf) -> list[Operation]:  # noqa: ARG001
     if op.attributes.get("spatial", 1) == 0:
         refuse(op.label, "has statistics for each pixel", "train BatchNorm of channels")
     if op.attributes.get("training_mode", 0) or (version < 14 and any(op.outputs[1:])):
@@ -141,7 +141,9 @@ def _softmax(op: Operation, version: int, rank_of: RankOf) -> list[Operation]:
     if axis == rank - 1:
         return [op.with_attributes(axis=-1)]
     source, (output,) = op.inputs[0], op.outputs
-    shape = op.changed("axis", kind="Shape", inputs=(source,), outputs=(f"{output}\0shape",), attributes={})
+    shape = op.changed(
+        "axis", kind="Shape", inputs=(source,), outputs=(f"{output}\0shape",), attributes={}
+    )
     first = op.changed("axis", kind="Reshape", outputs=(f"{output}\0flat",),
                        inputs=(source, _whole(*[0] * axis, -1)), attributes={})  # fmt: skip
     soft = op.changed(inputs=first.outputs, outputs=(f"{output}\0soft",), attributes={"axis": -1})

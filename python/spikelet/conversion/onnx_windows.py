@@ -139,7 +139,9 @@ def lp_pool(c: Call, a: Mapping[str, Any], xs: Sequence[Any]) -> Data:
     y = pooling.avg_pool(c if p == 1 else total, x, **window, divisor=1)
     if p == 1:
         return y
-    return activation.activation(c, y, "sqrt") if p == 2 else activation.activation(c, y, "pow", 1 / p)
+    return (
+        activation.activation(c, y, "sqrt") if p == 2 else activation.activation(c, y, "pow", 1 / p)
+    )
 
 
 def resize(c: Call, a: Mapping[str, Any], xs: Sequence[Any]) -> Data:
@@ -168,9 +170,7 @@ def resize(c: Call, a: Mapping[str, Any], xs: Sequence[Any]) -> Data:
     )
 
 
-def _scales(
-    a: Mapping[str, Any], xs: Sequence[Any], before: Sequence[int]
-) -> list[float] | None:
+def _scales(a: Mapping[str, Any], xs: Sequence[Any], before: Sequence[int]) -> list[float] | None:
     """Return the scale of each axis, where it is not the ratio of the sizes."""
     n = len(before)
     axes = [d % n for d in a.get("axes", range(n))]
@@ -183,7 +183,7 @@ def _scales(
     policy = a.get("keep_aspect_ratio_policy", "stretch")
     if policy == "stretch":
         return None
-    ratios = [m / before[d] for d, m in zip(axes, np.ravel(sizes), strict=True)]
+    ratios = [float(m) / before[d] for d, m in zip(axes, np.ravel(np.asarray(sizes)), strict=True)]
     for d in axes:
         found[d] = min(ratios) if policy == "not_larger" else max(ratios)
     return found
