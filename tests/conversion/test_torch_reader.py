@@ -9,6 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from tests.support.ann_zoo import SHAPE, ResNet, trained, zoo
+from tests.support.torch_blocks import blocks
 from tests.support.torch_modules import Lambda
 from torch import nn
 
@@ -42,6 +43,23 @@ def test_layers_that_do_not_lead_to_the_output_are_ignored() -> None:
 
     module = Lambda(forward, a=nn.Conv2d(3, 2, 1), b=nn.Conv2d(3, 2, 1))
     assert [n.name for n in read_torch(module, SHAPE)] == ["a"]
+
+
+BLOCKS = blocks()
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_blocks_of_known_architectures(name: str) -> None:
+    module, shape = BLOCKS[name]
+    graph = read_torch(trained(module), shape)
+    x = torch.randn(3, *shape, generator=torch.Generator().manual_seed(4))
+    with torch.no_grad():
+        wanted = module.eval()(x)
+    result = SpikingModel(graph, dtype="float64", threads=1).run(x.double(), steps=1)
+    named = wanted if isinstance(wanted, dict) else {graph.outputs[0]: wanted}
+    assert graph.outputs == tuple(named)
+    for output, y in named.items():
+        np.testing.assert_allclose(result.outputs[output], y, rtol=0, atol=1e-4 * float(y.abs().max()))
 
 
 class Two(nn.Module):

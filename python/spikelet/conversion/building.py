@@ -179,7 +179,9 @@ class Builder:
         if unused:
             what = f"'{unused[0]}'" if len(self.inputs) > 1 else "it"
             fail(where, "output", f"outputs without {what}", "must depend on every input", got="")
-        return Graph(nodes, where, inputs=self.inputs, outputs=tuple(final.get(o, o) for o in outputs))
+        return Graph(
+            nodes, where, inputs=self.inputs, outputs=tuple(final.get(o, o) for o in outputs)
+        )
 
 
 @dataclass(frozen=True)

@@ -1,72 +1,57 @@
 r"""The default method: fit the neurons layer by layer.
 
-For each layer in order, on the activity of the preceding spiking layers:
+For each layer in order, on the activity of the preceding spiking layers, at some positions of some samples:
 
-1. ridge regression corrects the weights, so that the means of the spiking network give the potentials of the ANN;
-2. thresholds are chosen from a few candidates by the squared error of the neurons' own mean output;
+1. linear regression gives an estimate of a neuron's mean input from its input so far: :math:`\hat z = A_{t,c} S + B_{t,c}`;
+2. the amplitude of each channel is chosen from a few candidates by the squared error of the neurons' own mean output: a large
+   one leaves room for corrections, a small one is more exact;
 3. the neurons are shifted so that this output is correct in the mean.
 
-No labels or gradients are needed, and any kind of neuron can be fitted. With binary spikes, deep networks lose most
-accuracy to *unevenness*: early input makes a neuron spike too soon, and it cannot take the spike back. The default is
-therefore `PredictiveIF`: a neuron of channel c whose input adds up to S by step t estimates its mean input as
-:math:`\hat z = A_{t,c} S + B_{t,c}`, by linear regression on the potentials of the ANN, and spikes when the number of spikes
-due by now, :math:`P_t \hat z`, exceeds the number sent: by a whole spike at first, by half a spike at the end. The active
-windows of successive layers are shifted: a layer ignores the first steps, before activity has reached it.
+Spikes are binary. Their sizes by step fall and alternate in sign, see `spikelet.conversion.schedule`: at step t a neuron spikes
+if that brings the sum of the sizes it has sent, times the amplitude, closer to :math:`\max(0, \hat z)`. No labels or gradients
+are needed.
+
+Inputs that are coded as spikes arrive evenly, not by size. The spikes of such networks have equal sizes: a neuron follows a
+rising share of its estimate. Neurons of other kinds can be fitted too: ridge regression corrects their weights, so that the
+means of the spiking network give the potentials of the ANN, and step 2 chooses their thresholds.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 
 from spikelet.conversion.calibration import Floats
+from spikelet.conversion.estimation import Estimate, estimate
 from spikelet.conversion.method import Method
 from spikelet.conversion.neurons import NEURONS
-from spikelet.conversion.site import Site
+from spikelet.conversion.schedule import Schedule, schedule
+from spikelet.conversion.site import Place, Site
 from spikelet.conversion.thresholds import usable
 from spikelet.conversion.weight_correction import correct_weights
-from spikelet.layers import Layer, Neuron, PredictiveIF
+from spikelet.layers import Layer, Neuron, PredictiveIF, ReLU
 from spikelet.layers.spiking_model import SpikingModel
 
 __all__ = ["Fitted"]
 
-_LAG = 0.2  # steps by which a layer starts and stops later than the one before
-_SHARES = np.geomspace(
-    0.3, 1.1, 8
-)  # candidates for a threshold, relative to the largest activation
-_SHIFTS = 2  # number of corrections of the mean
-_VALUES = 4 << 20  # currents that are kept
-_TARGETS = 8 << 20  # activations from which the greatest is taken
-_FEWEST = 128  # samples, of which only some positions are taken if all would be too many
-
-
-@dataclass(frozen=True)
-class _Window:
-    """The steps in which a layer spikes, and its progress at each of them."""
-
-    first: int
-    end: int
-    steps: int
-
-    @property
-    def progress(self) -> Floats:
-        t = np.arange(self.steps)
-        return np.clip((t + 1 - self.first) / (self.end - self.first), 0, 1)
-
-    @property
-    def ahead(self) -> Floats:
-        """By how many spikes the estimate must exceed the spikes sent; infinite outside the window."""
-        t = np.arange(self.steps)
-        needed = 1 - 0.5 * t / max(self.steps - 1, 1)
-        return np.where((t >= self.first) & (t < self.end), needed, np.inf)
+_SAMPLES = 128  # at which a layer is fitted
+_POINTS = 2048  # samples times positions
+_VALUES = 1 << 25  # currents at most; fewer positions in wide layers
+_UNBIASED = 0.5  # see `estimate`
+_LIMIT = 0.3  # of the size of a spike: distance from the estimate at which a neuron spikes
+_LAST = 2  # steps at the end at which it is half of the size: they round to the nearest
+_ROOM = 1.0
+_GROWTH = 1.0
+_SHARES = tuple(np.geomspace(0.3, 1.1, 8))  # the same for equal sizes and other neurons
+_SHIFTS = 2  # corrections of the mean
+_LAG = 0.2  # steps by which a layer of equal sizes begins and ends later than the one before
 
 
 class Fitted(Method):
-    """Corrected weights, and neurons with the least error of their own mean output.
+    """Neurons with the least error of their own mean output.
 
     Parameters
     ----------
@@ -81,57 +66,113 @@ class Fitted(Method):
         """Return the neuron, and the layers whose weights were corrected."""
         if site.kind != "neuron":
             return {}
-        changes = correct_weights(site)
-        first = round(_LAG * site.depth)
-        end = site.steps - round(_LAG * (site.last - site.depth))
-        if end - first < max(1, site.steps // 2):  # more layers than steps
-            first, end = 0, site.steps
-        return {**changes, site.name: self._neuron(site, changes, _Window(first, end, site.steps))}
+        sized = self.neuron == "predictive" and not site.coded
+        changes = {} if sized else correct_weights(site)
+        return {**changes, site.name: self._neuron(site, changes, sized)}
 
-    def _neuron(self, site: Site, changes: Mapping[str, Layer], window: _Window) -> Neuron:
-        samples = min(site.count, max(_FEWEST, _VALUES // (site.steps * math.prod(site.shape))))
-        positions = max(1, _VALUES // (site.steps * samples * site.shape[0]))
-        place = site.place(samples, positions)
+    def _neuron(self, site: Site, changes: Mapping[str, Layer], sized: bool) -> Neuron:
+        place = _place(site)
         currents = site.currents(place, changes)
-        z, target = site.potentials(place), site.target(place)
-        predictive = self.neuron == "predictive"
-        make = _predictive(currents, z, window) if predictive else _shifted(self.neuron, site.steps)
+        potentials, target = site.potentials(place), site.target(place)
+        make: _Make
+        if sized:
+            plan = schedule(site.steps, site.last)
+            known = estimate(currents, potentials, plan.sizes, _UNBIASED)
+            make = _Sized(plan, plan.first(site.depth), known, _upper(site.layer))
+        elif self.neuron == "predictive":
+            known = estimate(currents, potentials, np.ones(site.steps))
+            make = _Even(site, known)
+        else:
+            make = _shifted(self.neuron, site.steps)
 
         def response(layer: Neuron) -> Floats:
             result = SpikingModel([layer], threads=site.threads).run(currents)
             return np.asarray(result.output)
 
-        many = site.place(positions=max(1, _TARGETS // (site.count * site.shape[0])))
-        greatest = usable(np.quantile(_rows(site.target(many)), 0.9999, axis=1))
-        best, least = greatest.copy(), np.full(len(greatest), np.inf)
-        shift = np.zeros(len(greatest))
-        for share in _SHARES:
-            error = np.square(response(make(greatest * share, shift)) - target).mean((0, 2))
-            better = error < least
-            best[better], least[better] = greatest[better] * share, error[better]
-        for _ in range(_SHIFTS):
-            given = response(make(best, shift))
-            active = np.maximum(((given > 0) | (target > 0)).mean((0, 2)), 0.1)
-            shift = shift + 0.8 * (given - target).mean((0, 2)) / active
-        return make(best, shift)
+        greatest = usable(_greatest(site) if sized else _quantile(target))
+        return _chosen(make, greatest, (_ROOM * _GROWTH ** (site.depth / max(site.last, 1)),) if sized else _SHARES, response, target)
 
 
-_Make: TypeAlias = Callable[
-    [Floats, Floats], Neuron
-]  # from thresholds and the excess of the mean output
+_Make: TypeAlias = Callable[[Floats, Floats], Neuron]
+"""Make neurons from their greatest mean output and the excess of their mean output, by channel."""
 
 
-def _predictive(currents: Floats, z: Floats, window: _Window) -> _Make:
-    slope, offset = _regress(currents, z)
+def _chosen(
+    make: _Make,
+    greatest: Floats,
+    shares: tuple[float, ...],
+    response: Callable[[Neuron], Floats],
+    target: Floats,
+) -> Neuron:
+    """Return the neurons with the least error of the mean output, shifted so that it is correct in the mean."""
+    none = np.zeros(len(greatest))
+    best, shift, least = greatest.copy(), none.copy(), np.full(len(greatest), np.inf)
+    for share in shares:
+        given = response(make(greatest * share, none))
+        excess = _excess(given, target)
+        error = np.square(given - target).mean((0, 2), dtype=np.float64)
+        better = error < least
+        best[better], least[better], shift[better] = greatest[better] * share, error[better], excess[better]
+    for _ in range(_SHIFTS - 1):
+        shift = shift + _excess(response(make(best, shift)), target)
+    return make(best, shift)
 
-    def make(threshold: Floats, shift: Floats) -> Neuron:
-        # In units of spikes of value `size`: a mean of `threshold` is a spike at every step of the window.
-        size = threshold * window.steps / (window.end - window.first)
-        scale = window.progress[:, None] * (window.steps / size)
-        limit = window.ahead[:, None] + scale * (shift - offset)
-        return PredictiveIF(threshold, amplitude=size, pace=scale * slope, limit=limit)
 
-    return make
+def _excess(given: Floats, target: Floats) -> Floats:
+    """Return by how much active neurons exceed their target on average; a step towards it."""
+    active = np.maximum(((given > 0) | (target > 0)).mean((0, 2)), 0.1)
+    return np.asarray(0.8 * (given - target).mean((0, 2), dtype=np.float64) / active)
+
+
+class _Sized:
+    """Makes neurons whose spikes have a size by step."""
+
+    def __init__(self, plan: Schedule, first: int, known: Estimate, upper: Floats | None) -> None:
+        self.plan, self.first, self.known, self.upper = plan, first, known, upper
+
+    def __call__(self, greatest: Floats, shift: Floats) -> Neuron:
+        sizes, first = self.plan.sizes, self.first
+        steps = len(sizes)
+        t = np.arange(steps)[:, None]
+        reach = float(np.maximum(sizes[first:], 0).sum()) / steps
+        amplitude = greatest / reach
+        scale = steps / amplitude
+        near = np.where(t < steps - _LAST, _LIMIT, 0.5) * np.abs(sizes)[:, None]
+        up = sizes[:, None] > 0
+        offset = scale * (self.known.offset - shift)
+        limit = np.where(t < first, np.inf, near + np.where(up, -offset, offset))
+        top = np.inf if self.upper is None else scale * self.upper
+        return PredictiveIF(
+            greatest,
+            amplitude=amplitude,
+            pace=scale * self.known.slope,
+            limit=limit,
+            sizes=sizes,
+            ceiling=np.broadcast_to(np.where(up, top - near, -near), limit.shape),
+        )
+
+
+class _Even:
+    """Makes neurons whose spikes have equal sizes, and which follow a rising share of the estimate."""
+
+    def __init__(self, site: Site, known: Estimate) -> None:
+        self.known, self.steps = known, site.steps
+        self.first = round(_LAG * site.depth)
+        self.end = site.steps - round(_LAG * (site.last - site.depth))
+        if self.end - self.first < max(1, site.steps // 2):  # more layers than steps
+            self.first, self.end = 0, site.steps
+
+    def __call__(self, greatest: Floats, shift: Floats) -> Neuron:
+        # In units of spikes of value `size`: a mean of `greatest` is a spike at every step of the window.
+        t = np.arange(self.steps)
+        window = self.end - self.first
+        size = greatest * self.steps / window
+        progress = np.clip((t + 1 - self.first) / window, 0, 1)
+        needed = 1 - 0.5 * t / max(self.steps - 1, 1)
+        ahead = np.where((t >= self.first) & (t < self.end), needed, np.inf)
+        scale = progress[:, None] * (self.steps / size)
+        limit = ahead[:, None] + scale * (shift - self.known.offset)
+        return PredictiveIF(greatest, amplitude=size, pace=scale * self.known.slope, limit=limit)
 
 
 def _shifted(neuron: str, steps: int) -> _Make:
@@ -142,26 +183,22 @@ def _shifted(neuron: str, steps: int) -> _Make:
     return make
 
 
-def _rows(values: Floats) -> Floats:
-    return np.moveaxis(values, 1, 0).reshape(values.shape[1], -1)
+def _place(site: Site) -> Place:
+    points = min(_POINTS, max(1, _VALUES // (site.steps * site.shape[0])))
+    positions = math.prod(site.shape[1:])
+    samples = min(site.count, max(_SAMPLES, -(-points // positions)), points)
+    return site.place(samples, max(1, -(-points // samples)))
 
 
-def _regress(currents: Floats, z: Floats) -> tuple[Floats, Floats]:
-    """Return slope and offset, [T, channels], of the regression of z on the sum of the currents so far."""
-    steps, n, channels = currents.shape[:3]
-    sums = np.zeros((n, channels, int(np.prod(currents.shape[3:]))), np.float32)
-    values = z.reshape(sums.shape)
-    mean_z = values.mean((0, 2), dtype=np.float64)
-    centred = (values - mean_z[:, None]).astype(np.float32)
-    var_z = np.square(centred).mean((0, 2), dtype=np.float64)
-    slope, offset = np.zeros((steps, channels)), np.zeros((steps, channels))
-    for t in range(steps):
-        sums += currents[t].reshape(sums.shape)
-        mean = sums.mean((0, 2), dtype=np.float64)
-        apart = sums - mean.astype(np.float32)[:, None]
-        var = np.square(apart).mean((0, 2), dtype=np.float64)
-        together = (apart * centred).mean((0, 2), dtype=np.float64)
-        # The penalty makes the slope 0 where no input has arrived yet.
-        slope[t] = together / (var + 1e-3 * var_z * ((t + 1) / steps) ** 2 + 1e-12)
-        offset[t] = mean_z - slope[t] * mean
-    return slope, offset
+def _greatest(site: Site) -> Floats:
+    return np.max([site.target(part).max((0, 2)) for part in site.parts()], axis=0).astype(np.float64)
+
+
+def _quantile(target: Floats) -> Floats:
+    rows = np.moveaxis(target, 1, 0).reshape(target.shape[1], -1)
+    return np.asarray(np.quantile(rows, 0.9999, axis=1))
+
+
+def _upper(layer: Layer) -> Floats | None:
+    upper = layer.upper if isinstance(layer, ReLU) else None
+    return None if upper is None else np.asarray(upper, np.float64)

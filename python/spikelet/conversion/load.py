@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from numpy.typing import ArrayLike
@@ -24,7 +24,7 @@ def read(
     example_shape: Any,
     *,
     analog: Collection[str] = (),
-    outputs: Iterable[str] | None = None,
+    outputs: Collection[str] | None = None,
     fixed: Mapping[str, ArrayLike] | None = None,
 ) -> Graph:
     """Read an ANN from any supported source.
@@ -38,10 +38,10 @@ def read(
         their names to shapes.
     analog : collection of str
         Names of layers that may stay in their own framework if no layer of `sl.layers` computes them.
-    outputs : iterable of str, optional
-        Tensors of an ONNX model at which to cut it: before the non-maximum suppression of a detector, say.
-    fixed : mapping of str to array-like, optional
-        Values of inputs of an ONNX model that are no data, such as a sampling rate.
+    outputs : collection of str, optional
+        Of an ONNX model: names of the tensors at which to end it.
+    fixed : mapping of str to array, optional
+        Of an ONNX model: values of inputs that are no data.
 
     Returns
     -------
@@ -58,21 +58,19 @@ def read(
         If PyTorch or onnx is required but not installed; the message names the extra to install.
     """
     shape = input_shapes("read", example_shape)
-    cut = {"outputs": outputs, "fixed": fixed}
+    if isinstance(analog, str) or not all(isinstance(name, str) for name in analog):
+        fail("read", "analog", analog, "must be a collection of names", error=TypeError)
     # A module or a model exists only if its package has been imported.
     torch, onnx = sys.modules.get("torch"), sys.modules.get("onnx")
-    is_onnx = isinstance(ann, str | os.PathLike) or (
-        onnx is not None and isinstance(ann, onnx.ModelProto)
-    )
-    for name, value in cut.items():
-        if value is not None and not is_onnx:
-            fail("read", name, type(ann).__name__, "is for ONNX models only", got="an ANN of type")
     if torch is not None and isinstance(ann, torch.nn.Module):
+        _only_onnx(outputs, fixed)
         return read_torch(ann, shape, analog=analog)
-    if is_onnx:
-        if isinstance(ann, str | os.PathLike) and not os.fspath(ann).endswith(".onnx"):
-            fail("read", "ann", ann, "must end in .onnx if it is a path")
-        return read_onnx(ann, shape, analog=analog, outputs=outputs, fixed=fixed)[0]
+    is_path = isinstance(ann, str | os.PathLike)
+    if is_path and not os.fspath(ann).endswith(".onnx"):
+        fail("read", "ann", ann, "must end in .onnx if it is a path")
+    if is_path or (onnx is not None and isinstance(ann, onnx.ModelProto)):
+        return read_onnx(ann, shape, outputs=outputs, fixed=fixed, analog=analog)[0]
+    _only_onnx(outputs, fixed)
     if isinstance(ann, Graph):
         graph = ann
     elif isinstance(ann, Sequence) and not isinstance(ann, bytes):
@@ -87,3 +85,9 @@ def read(
         raise TypeError(msg)
     graph.shapes(shape)
     return graph
+
+
+def _only_onnx(outputs: Any, fixed: Any) -> None:
+    for argument, value in (("outputs", outputs), ("fixed", fixed)):
+        if value is not None:
+            fail("read", argument, value, "must not be given: only ONNX models have names of tensors")

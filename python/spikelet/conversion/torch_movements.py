@@ -44,7 +44,9 @@ def moved_by(c: Call, step: Step, data: dict[Value, Any]) -> Any:
 
     def moved(k: int) -> Callable[[Any], Any]:
         def function(numbers: Any) -> Any:
-            given = torch.from_numpy(numbers.astype(np.float64))  # exact, and known to every operator
+            given = torch.from_numpy(
+                numbers.astype(np.float64)
+            )  # exact, and known to every operator
 
             def operand(a: Any) -> Any:
                 return given if a is first else a.tensor if isinstance(a, Value) else a

@@ -37,7 +37,9 @@ def _relu6(c: Call, x: Data, inplace: bool = False) -> Data:  # noqa: ARG001
     return act.relu(c, x, 6.0)
 
 
-def _hardtanh(c: Call, x: Data, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Data:  # noqa: ARG001, E501
+def _hardtanh(
+    c: Call, x: Data, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
+) -> Data:  # noqa: ARG001, E501
     return act.clip(c, x, float(min_val), float(max_val))
 
 
@@ -118,7 +120,9 @@ def _glu(c: Call, x: Data, dim: int = -1) -> Data:
 
 
 def _along(function: Handler) -> Handler:
-    def handler(c: Call, x: Data, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Data:  # noqa: ARG001, E501
+    def handler(
+        c: Call, x: Data, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None
+    ) -> Data:  # noqa: ARG001, E501
         if dim is None:  # as PyTorch chooses it
             dim = 0 if len(c.tensor(x)) in (0, 1, 3) else 1
         found: Data = function(c, x, dim)
@@ -127,7 +131,13 @@ def _along(function: Handler) -> Handler:
     return handler
 
 
-def _then(name: str, scale: float = 1.0, shift: float | None = None, after: float = 1.0, offset: float | None = None) -> Handler:  # noqa: E501
+def _then(
+    name: str,
+    scale: float = 1.0,
+    shift: float | None = None,
+    after: float = 1.0,
+    offset: float | None = None,
+) -> Handler:  # noqa: E501
     """Return a handler of a function of scaled and shifted values, which is itself scaled and shifted."""
 
     def handler(c: Call, x: Data) -> Data:
@@ -176,13 +186,21 @@ def _divide(c: Call, a: Any, b: Any, *, rounding_mode: str | None = None) -> Dat
 
 
 def _addcmul(c: Call, x: Any, a: Any, b: Any, *, value: float = 1) -> Data:
-    product = arithmetic.multiply(c.inner("product"), array(a), array(b)) if isinstance(a, Data) or isinstance(b, Data) else array(a) * array(b)  # noqa: E501
+    product = (
+        arithmetic.multiply(c.inner("product"), array(a), array(b))
+        if isinstance(a, Data) or isinstance(b, Data)
+        else array(a) * array(b)
+    )  # noqa: E501
     return _add(c, x, product, alpha=value)
 
 
 def _lerp(c: Call, start: Any, end: Any, weight: Any) -> Data:
     start, end, weight = array(start), array(end), array(weight)
-    apart = _subtract(c.inner("difference"), end, start) if isinstance(end, Data) or isinstance(start, Data) else end - start  # noqa: E501
+    apart = (
+        _subtract(c.inner("difference"), end, start)
+        if isinstance(end, Data) or isinstance(start, Data)
+        else end - start
+    )  # noqa: E501
     if isinstance(apart, Data) or isinstance(weight, Data):
         apart = arithmetic.multiply(c.inner("part"), apart, weight)
     else:
@@ -191,7 +209,9 @@ def _lerp(c: Call, start: Any, end: Any, weight: Any) -> Data:
 
 
 def _einsum(c: Call, equation: str, *operands: Any) -> Data:
-    given = operands[0] if len(operands) == 1 and isinstance(operands[0], (list, tuple)) else operands  # noqa: E501
+    given = (
+        operands[0] if len(operands) == 1 and isinstance(operands[0], (list, tuple)) else operands
+    )  # noqa: E501
     return arithmetic.einsum(c, equation, [array(v) for v in given])
 
 
@@ -252,12 +272,19 @@ def _adaptive_max_pool(c: Call, x: Data, output_size: Any, return_indices: bool 
     return (found, None) if return_indices else found
 
 
-def _adaptive_max_pool_indices(c: Call, x: Data, output_size: Any, return_indices: bool = True) -> Any:  # noqa: ARG001, E501
+def _adaptive_max_pool_indices(
+    c: Call, x: Data, output_size: Any, return_indices: bool = True
+) -> Any:  # noqa: ARG001, E501
     return pooling.adaptive_max_pool(c, x, output_size), None
 
 
 def _lp_pool(
-    c: Call, x: Data, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False
+    c: Call,
+    x: Data,
+    norm_type: float,
+    kernel_size: Any,
+    stride: Any = None,
+    ceil_mode: bool = False,
 ) -> Data:
     return pooling.lp_pool(c, x, norm_type, kernel_size, stride, ceil_mode)
 
@@ -271,7 +298,13 @@ def _everything(c: Call, x: Data) -> list[int]:
 
 def _reduced(how: str) -> Handler:
     def handler(
-        c: Call, x: Data, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, axis: Any = None
+        c: Call,
+        x: Data,
+        dim: Any = None,
+        keepdim: bool = False,
+        *,
+        dtype: Any = None,
+        axis: Any = None,
     ) -> Data:
         del dtype
         dim = axis if dim is None else dim
@@ -326,7 +359,15 @@ def _both_moments(how: str) -> Handler:
     return handler
 
 
-def _norm(c: Call, x: Data, p: Any = 2, dim: Any = None, keepdim: bool = False, out: Any = None, dtype: Any = None) -> Data:  # noqa: ARG001, E501
+def _norm(
+    c: Call,
+    x: Data,
+    p: Any = 2,
+    dim: Any = None,
+    keepdim: bool = False,
+    out: Any = None,
+    dtype: Any = None,
+) -> Data:  # noqa: ARG001, E501
     hows = {"fro": "l2", 2: "l2", 1: "l1", None: "l2"}
     axes = _everything(c, x) if dim is None else dim
     if p in hows:
@@ -344,7 +385,9 @@ def _keep(c: Call, x: Any, *_: Any, **__: Any) -> Any:  # noqa: ARG001
     return x
 
 
-def _dropout(c: Call, x: Data, p: float = 0.5, training: bool = True, inplace: bool = False) -> Data:  # noqa: ARG001, E501
+def _dropout(
+    c: Call, x: Data, p: float = 0.5, training: bool = True, inplace: bool = False
+) -> Data:  # noqa: ARG001, E501
     if training and p:
         c.refuse("drops values at random in eval mode too", "pass training=self.training")
     return x

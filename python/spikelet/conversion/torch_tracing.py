@@ -15,7 +15,18 @@ from torch.overrides import TorchFunctionMode
 
 from spikelet.conversion.building import ERRORS, hint_for, refuse
 
-__all__ = ["READER", "Recorder", "Step", "Value", "copied", "is_layer", "kind_of", "leaves", "mapped", "outputs_of"]
+__all__ = [
+    "READER",
+    "Recorder",
+    "Step",
+    "Value",
+    "copied",
+    "is_layer",
+    "kind_of",
+    "leaves",
+    "mapped",
+    "outputs_of",
+]
 
 READER = "read_torch"
 # What makes Python's numbers of a tensor: control flow that depends on the input.

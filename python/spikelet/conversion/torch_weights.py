@@ -46,9 +46,7 @@ def _constant(c: Call, name: str, value: Any) -> NDArray[np.float64] | None:
 def _linear(c: Call, x: Any, weight: Any, bias: Any = None) -> Data:
     if isinstance(weight, Data):
         n = len(c.tensor(weight))
-        swapped = movement.permute(
-            c.inner("transposed"), weight, [*range(n - 2), n - 1, n - 2]
-        )
+        swapped = movement.permute(c.inner("transposed"), weight, [*range(n - 2), n - 1, n - 2])
         product = arithmetic.matmul(c if bias is None else c.inner("product"), array(x), swapped)
         return product if bias is None else arithmetic.add(c, product, array(bias))
     return convolution.linear(c, *c.data(x), array(weight), _constant(c, "bias", bias))

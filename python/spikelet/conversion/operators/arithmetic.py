@@ -210,9 +210,7 @@ def matmul(c: Call, a: Operand, b: Operand) -> Data:
             c.refuse_batch(v.axis)
     (x, y), like = _aligned(c, a, b)
     n = max(len(c.shape(v)) if isinstance(v, Data) else v.ndim for v in (x, y))
-    operands = [
-        v if isinstance(v, Data) else c.inner("constant").constant(v, like) for v in (x, y)
-    ]
+    operands = [v if isinstance(v, Data) else c.inner("constant").constant(v, like) for v in (x, y)]
     operands = [
         v if n >= 3 or len(c.shape(v)) >= 2 else c.inner("matrix").add(Reshape((1, *c.shape(v))), v)
         for v in operands

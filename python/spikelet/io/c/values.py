@@ -134,7 +134,9 @@ def _apply(
             divisors = np.outer(rows["divisor"], columns["divisor"]).astype(np.float32)
             same = (divisors == divisors[0, 0]).all()
             divisor = (
-                number(divisors[0, 0]) if same else f"{program.constants.add(divisors, 'divisors')}[p]"
+                number(divisors[0, 0])
+                if same
+                else f"{program.constants.add(divisors, 'divisors')}[p]"
             )
             pixels(call("mean_window", *window, n, divisor, first, here))
         case "add":
@@ -173,8 +175,6 @@ def _apply(
             for source, moves in program.moves(item):
                 program.say(function, call("move_values", *moves, values[source.number][0], out))
         case "mix":
-            tables = [
-                program.constants.add(about[name], name, "int") for name in ("begin", "from")
-            ]
+            tables = [program.constants.add(about[name], name, "int") for name in ("begin", "from")]
             weights = program.constants.add(about["weight"], "weights")
             program.say(function, call("mix", item.pixels, n, *tables, weights, first, out))

@@ -80,7 +80,12 @@ def write_c(
 
 
 def _work(
-    where: str, model: SpikingModel, shapes: Mapping[str, tuple[int, ...]], form: str, steps: int | None, example: Any
+    where: str,
+    model: SpikingModel,
+    shapes: Mapping[str, tuple[int, ...]],
+    form: str,
+    steps: int | None,
+    example: Any,
 ) -> tuple[Mapping[str, Operations], str]:
     """Return the operations of a run by layer, and on what they were counted."""
     steps = steps or 1
@@ -88,7 +93,11 @@ def _work(
     if example is None:
         rng = np.random.default_rng(0)
         ranges = getattr(model, "input_ranges", ()) or [(0.0, model.input_scale)] * len(shapes)
-        what = "inputs drawn evenly from the range of the calibration" if hasattr(model, "ann") else f"inputs drawn evenly from 0 to {model.input_scale:g}"
+        what = (
+            "inputs drawn evenly from the range of the calibration"
+            if hasattr(model, "ann")
+            else f"inputs drawn evenly from 0 to {model.input_scale:g}"
+        )
         lead = (4,) if form == "constant" else (steps, 4)
         example = {
             name: rng.uniform(low, high, (*lead, *shape))
@@ -96,21 +105,33 @@ def _work(
         }
         if _FORMS[form] == "spikes":
             what = "spikes at a tenth of the places"
-            example = {name: (x < np.quantile(x, 0.1)).astype(np.int8) for name, x in example.items()}
+            example = {
+                name: (x < np.quantile(x, 0.1)).astype(np.int8) for name, x in example.items()
+            }
     graph = SpikingModel(model.graph, threads=model.threads)
     result = graph.run(example, steps if form == "constant" else None)
     return result.operations, what
 
 
 def _check_name(where: str, name: Any) -> None:
-    if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9_]{0,40}", name) or name in _WORDS:
+    if (
+        not isinstance(name, str)
+        or not re.fullmatch(r"[a-z][a-z0-9_]{0,40}", name)
+        or name in _WORDS
+    ):
         rule = "must be an identifier of C in small letters, of at most 41 characters"
         fail(where, "name", name, rule)
 
 
-def _form(where: str, model: SpikingModel, form: str | None, steps: int | None) -> tuple[str, int | None]:
+def _form(
+    where: str, model: SpikingModel, form: str | None, steps: int | None
+) -> tuple[str, int | None]:
     """Return the form of the inputs, and the number of steps if it is fixed."""
-    fixed = {model.graph[name].layer.steps for name in model.neurons if isinstance(model.graph[name].layer, PredictiveIF)}  # type: ignore[attr-defined]  # checked
+    fixed = {
+        model.graph[name].layer.steps
+        for name in model.neurons
+        if isinstance(model.graph[name].layer, PredictiveIF)
+    }  # type: ignore[attr-defined]  # checked
     if steps is not None:
         steps = integer(where, "steps", steps, 1, _MOST_STEPS)
     if form is None:
@@ -119,7 +140,12 @@ def _form(where: str, model: SpikingModel, form: str | None, steps: int | None) 
     if steps is None:
         steps = getattr(model, "steps", None) if form == "constant" else next(iter(fixed), None)
     if steps is None and form == "constant":
-        fail(where, "steps", steps, 'must be the number of steps T, or form be "sequence" or "spikes"')
+        fail(
+            where,
+            "steps",
+            steps,
+            'must be the number of steps T, or form be "sequence" or "spikes"',
+        )
     for number in fixed:
         if steps != number:
             fail(where, "steps", steps, f"must be {number}, which the neurons were made for")
@@ -140,14 +166,29 @@ def _shapes(where: str, model: SpikingModel, given: Any) -> dict[str, tuple[int,
             fail(where, "input_shape", None, rule)
         shapes = (layer.weight.shape[1],)
     if not isinstance(shapes, Mapping):
-        several = [shapes] if all(isinstance(n, (int, np.integer)) for n in shapes) else list(shapes)
+        several = (
+            [shapes] if all(isinstance(n, (int, np.integer)) for n in shapes) else list(shapes)
+        )
         if len(several) != len(graph.inputs):
-            fail(where, "input_shape", given, f"must have a shape for each of {', '.join(graph.inputs)}")
+            fail(
+                where,
+                "input_shape",
+                given,
+                f"must have a shape for each of {', '.join(graph.inputs)}",
+            )
         shapes = dict(zip(graph.inputs, several, strict=True))
-    found = {name: tuple(integer(where, "input_shape", n, 1, _MAX) for n in shapes[name]) for name in graph.inputs}
+    found = {
+        name: tuple(integer(where, "input_shape", n, 1, _MAX) for n in shapes[name])
+        for name in graph.inputs
+    }
     for name, shape in graph.shapes(found).items():
         if math.prod(shape) > _MAX:
-            fail(where, "input_shape", given, f"must give layers of fewer than 2^31 values; '{name}' is too large")
+            fail(
+                where,
+                "input_shape",
+                given,
+                f"must give layers of fewer than 2^31 values; '{name}' is too large",
+            )
     return found
 
 
@@ -183,7 +224,11 @@ def _interface(
     whole = graph.shapes(shapes)
 
     def arrays(names: Sequence[str], what: str) -> tuple[tuple[str, int, str], ...]:
-        words = [what] if len(names) == 1 else [f"{what}_{re.sub(r'[^a-z0-9]+', '_', n.lower())}" for n in names]
+        words = (
+            [what]
+            if len(names) == 1
+            else [f"{what}_{re.sub(r'[^a-z0-9]+', '_', n.lower())}" for n in names]
+        )
         if len(set(words)) < len(words):
             words = [f"{what}_{k}" for k in range(len(names))]
         return tuple(
@@ -194,7 +239,13 @@ def _interface(
 
     made_by = f"Made by spikelet {_core.__version__} ({dtype})"
     return Interface(
-        name, arrays(graph.inputs, "input"), arrays(graph.outputs, "output"), _FORMS[form], steps, delay, made_by
+        name,
+        arrays(graph.inputs, "input"),
+        arrays(graph.outputs, "output"),
+        _FORMS[form],
+        steps,
+        delay,
+        made_by,
     )
 
 
