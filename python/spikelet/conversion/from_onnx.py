@@ -21,7 +21,7 @@ from spikelet.layers.graph import INPUT, Graph
 __all__ = ["read_onnx"]
 
 _DAMAGED = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError)
-_MIXED = "samples must stay apart"  # is said of operators that mix the samples of a batch
+_MIXED = ", which is the batch"  # is said of operators that work along the batch
 _BATCH = 2  # samples of a batch whose size is left open; two show where they are mixed
 
 
