@@ -102,6 +102,10 @@ class Site:
         """Return the names of the nodes that feed a node."""
         return self._cal.graph[name].inputs
 
+    def shape_of(self, name: str) -> Shape:
+        """Return the output shape of a node for one sample."""
+        return self._cal.shapes[name]
+
     def place(
         self, samples: int | None = None, positions: int | None = None, tag: int = 0
     ) -> Place:
