@@ -233,7 +233,7 @@ class SpikingModel(Sealed):
         steps: int | None = None,
         dtype: Literal["float32", "int16"] | None = None,
         form: Literal["constant", "sequence", "spikes", "signed"] | None = None,
-        example: ArrayLike | None = None,
+        example: Inputs | None = None,
     ) -> None:
         """Write the model as a program that runs it without Python, and gives the same bits.
 

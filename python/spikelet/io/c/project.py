@@ -164,9 +164,7 @@ def readme(program: Program, about: Interface, work: Mapping[str, Operations], s
     """
     name = about.name
     steps = about.steps or 1
-    additions, products = (
-        sum(getattr(o, what) for o in work.values()) for what in ("additions", "products")
-    )
+    additions = sum(o.additions for o in work.values())
     dense = sum(o.dense for o in work.values()) / steps
     neurons = sum(i.size for i in program.plan.items if i.kind == "neuron")
     once = program.products["begin"] + program.products["end"] + steps * program.products["step"]

@@ -41,6 +41,7 @@ class Interface:
 
     @property
     def upper(self) -> str:
+        """The name in capitals."""
         return self.name.upper()
 
     @property

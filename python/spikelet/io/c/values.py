@@ -171,9 +171,9 @@ def _apply(
             )
         case "gather":
             program.say(function, f"memset({out}, 0, {item.size} * sizeof *{out});")
-            values = dict(zip(item.inputs, given, strict=True))
+            arrays = dict(zip(item.inputs, given, strict=True))
             for source, moves in program.moves(item):
-                program.say(function, call("move_values", *moves, values[source.number][0], out))
+                program.say(function, call("move_values", *moves, arrays[source.number][0], out))
         case "mix":
             tables = [program.constants.add(about[name], name, "int") for name in ("begin", "from")]
             weights = program.constants.add(about["weight"], "weights")
