@@ -91,10 +91,10 @@ def test_batches_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_some_positions_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     graph = block()
     whole = corrected(graph)
-    monkeypatch.setattr(weight_correction, "_ROWS_EACH", 8)
+    monkeypatch.setattr(weight_correction, "_ROWS_EACH", 16)
     for name, layer in corrected(graph).items():
         change = np.abs(layer.weight - whole[name].weight).mean()
-        assert 0 < change < 0.1 * np.abs(whole[name].weight).mean()
+        assert 0 < change < 0.2 * np.abs(whole[name].weight).mean()
 
 
 def test_what_cannot_be_corrected_is_left_alone() -> None:

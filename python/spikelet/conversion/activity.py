@@ -149,7 +149,7 @@ class Activity:
         values: Mapping[str, Value],
     ) -> Any:
         segment = self._segment(name, what, steps, changes, values)
-        return segment.run(values, self.threads)[name, what]
+        return segment.run(values, self.threads, _go_on)[name, what]
 
     def _segment(
         self,
@@ -169,3 +169,8 @@ class Activity:
         if name in self._sequences and steps > 1:
             return Stored(values.shape[2:], Source("sequence"))
         return Stored.of(values)
+
+
+def _go_on(_done: int) -> bool:
+    """Let the core return to Python, which handles Ctrl-C."""
+    return True
