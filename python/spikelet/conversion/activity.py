@@ -110,6 +110,10 @@ class Activity:
         values = {key: self._mean_stored(key, samples) for key in self._sources(name)}
         return np.asarray(self._run(name, "mean", 1, changes, values))
 
+    def mean_from(self, source: str, values: Floats, name: str) -> Floats:
+        """Return the mean output of a node, [N, ...], from that of a node before it, on which alone it depends."""
+        return np.asarray(self._run(name, "mean", 1, None, {source: values}))
+
     def _part(self, name: str, samples: slice) -> Value:
         values: Any = self._stored[name]
         if name in self._sequences:

@@ -132,6 +132,17 @@ class Site:
         for first in range(0, self.count, size):
             yield Place(slice(first, min(first + size, self.count)))
 
+    @cached_property
+    def greatest(self) -> Floats:
+        """The largest input of each channel in the ANN, [C]; infinite or NaN if any input is."""
+        most = np.full(self.shape[0], -np.inf, np.float32)
+        for part in self.parts():
+            values = self.potentials(part)
+            most = np.maximum(most, values.max((0, 2)))
+            if not np.isfinite(values).all():
+                return np.full_like(most, np.nan)
+        return most
+
     def potentials(self, place: Place = _EVERYWHERE) -> Floats:
         """Return the site's input in the ANN, [n, C, P]."""
         if self.held is not None:
