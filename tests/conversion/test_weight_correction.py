@@ -47,7 +47,7 @@ def at(graph: Graph, look: Callable[[Site], Any], **options: Any) -> None:
 
     class Looking(Spy):
         def fit(self, site: Site) -> Any:
-            return {name: SPIKING for name in super().fit(site)}
+            return dict.fromkeys(super().fit(site), SPIKING)
 
     cal = Calibration(graph, {"input": X}, steps=4, threads=1, **options)
     fit_layers("test", cal, Looking(look))

@@ -57,9 +57,7 @@ _MAKERS: Mapping[str, Callable[[Options], Method]] = {
     "percentile": lambda o: o.thresholds(percentile(o.percentile)),
     "least_error": lambda o: o.thresholds(least_error(o.steps)),
     "threshold_iteration": lambda o: o.thresholds(iterated(o.steps), by_potential=True),
-    "ltb": lambda o: LocalBalance(
-        NEURONS[o.neuron], balanced, per_channel=o.per_channel
-    ),
+    "ltb": lambda o: LocalBalance(NEURONS[o.neuron], balanced, per_channel=o.per_channel),
     "rmp": lambda o: GreatestInput(NEURONS[o.neuron], per_channel=o.per_channel),
     "calibrated": lambda o: Calibrated(o.thresholds(least_error(o.steps))),
     "qcfs": lambda o: UpperLimits(NEURONS[o.neuron]),
