@@ -69,7 +69,7 @@ class VisionTransformer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         n, _, h, w = x.shape
-        torch._assert(h == w, "images must be square")  # noqa: SLF001
+        torch._assert(h == w, "images must be square")
         x = self.proj(x).reshape(n, 8, -1).permute(0, 2, 1)
         x = torch.cat([self.token.expand(n, -1, -1), x], dim=1) + self.positions
         y = self.norm1(x)
@@ -125,7 +125,9 @@ class ShuffleUnit(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.branch = nn.Sequential(_normed(2, 2, 1, act=nn.ReLU), _normed(2, 2, 3, padding=1, groups=2))
+        self.branch = nn.Sequential(
+            _normed(2, 2, 1, act=nn.ReLU), _normed(2, 2, 3, padding=1, groups=2)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         x1, x2 = x.chunk(2, dim=1)
@@ -162,7 +164,10 @@ class UNet(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.down, self.inner = nn.Conv2d(3, 4, 3, stride=2, padding=1), nn.Conv2d(4, 4, 3, padding=1)
+        self.down, self.inner = (
+            nn.Conv2d(3, 4, 3, stride=2, padding=1),
+            nn.Conv2d(4, 4, 3, padding=1),
+        )
         self.up, self.head = nn.ConvTranspose2d(4, 3, 2, stride=2), nn.Conv2d(6, 2, 1)
 
     def forward(self, x: Tensor) -> Any:
@@ -197,7 +202,9 @@ class GridAttention(nn.Module):
         b, c, h, w = x.shape
         x = x.reshape(b, c, h // 2, 2, w // 2, 2).permute(0, 2, 4, 3, 5, 1)
         x = x.reshape(b, h * w // 4, 4, c)
-        q, k, v = (t.reshape(b, -1, 4, 2, 2).permute(0, 1, 3, 2, 4) for t in self.qkv(x).chunk(3, -1))
+        q, k, v = (
+            t.reshape(b, -1, 4, 2, 2).permute(0, 1, 3, 2, 4) for t in self.qkv(x).chunk(3, -1)
+        )
         scores = torch.einsum("B G H I D, B G H J D -> B G H I J", q, k * 0.7)
         y = torch.einsum("B G H I J, B G H J D -> B G H I D", F.softmax(scores, -1), v)
         y = y.permute(0, 1, 3, 2, 4).reshape(b, h // 2, w // 2, 2, 2, c)

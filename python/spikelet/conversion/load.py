@@ -90,4 +90,6 @@ def read(
 def _only_onnx(outputs: Any, fixed: Any) -> None:
     for argument, value in (("outputs", outputs), ("fixed", fixed)):
         if value is not None:
-            fail("read", argument, value, "must not be given: only ONNX models have names of tensors")
+            fail(
+                "read", argument, value, "must not be given: only ONNX models have names of tensors"
+            )

@@ -168,7 +168,7 @@ def _within(name: str, layer: str) -> bool:
 
 
 def _require_trained(call: Call, module: nn.Module) -> None:
-    if not isinstance(module, nn.modules.batchnorm._BatchNorm):  # noqa: SLF001  # the common base
+    if not isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d | nn.SyncBatchNorm):
         return
     mean, variance, count = module.running_mean, module.running_var, module.num_batches_tracked
     if mean is not None and count is not None and not count and not mean.any() and (variance == 1).all():  # fmt: skip
