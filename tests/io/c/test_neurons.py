@@ -50,7 +50,9 @@ def test_sizes_of_spikes(dtype: Any, tmp_path: Path) -> None:
     def fire(channels: int, **others: Any) -> L.Layer:
         pace = RNG.uniform(1.5, 2.5, (STEPS, channels))
         limit = RNG.uniform(0.1, 0.6, (STEPS, channels))
-        return L.PredictiveIF(pace=pace, limit=limit, amplitude=0.5, sizes=SIZES * STEPS / SIZES.sum(), **others)
+        return L.PredictiveIF(
+            pace=pace, limit=limit, amplitude=0.5, sizes=SIZES * STEPS / SIZES.sum(), **others
+        )
 
     graph = Graph([
         ("c1", L.Conv2d(w(8, 3, 3, 3), padding=1), "input"),

@@ -71,9 +71,7 @@ def _predictive(
 ) -> str:
     n = item.channels
     steps = len(item.pace) // n
-    pace, limit, ceiling = (
-        np.reshape(a, (-1, n)) for a in (item.pace, item.limit, item.ceiling)
-    )
+    pace, limit, ceiling = (np.reshape(a, (-1, n)) for a in (item.pace, item.limit, item.ceiling))
     alike = all((a == a[:, :1]).all() for a in (pace, limit, ceiling))
     sized = program.plan.sizes is not None or item.ceiling.size
     ctype = "float" if sized else "uint8_t" if steps < 256 else "uint16_t"

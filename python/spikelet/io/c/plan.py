@@ -96,7 +96,8 @@ class Plan:
     ) -> None:
         core, numbers = to_core(graph, shapes, sources)
         self.outputs = [numbers[name] for name in graph.outputs]
-        engine = _core.LayerEngine32(core,
+        engine = _core.LayerEngine32(
+            core,
             whole=whole,
             records=[(n, "mean") for n in self.outputs],
             sizes=[] if sizes is None else sizes,

@@ -158,7 +158,16 @@ def source(program: Program, about: Interface) -> str:
     work = "".join(f"static {ctype} {name}[{size}];\n" for ctype, name, size in program.buffers())
     window = "(float)((steps) - DELAY)"
     if program.plan.sizes is not None:
-        sums = np.cumsum([0.0, *np.where(np.arange(len(program.plan.sizes)) < about.delay, 0.0, program.plan.sizes.astype(np.float64))])
+        sums = np.cumsum(
+            [
+                0.0,
+                *np.where(
+                    np.arange(len(program.plan.sizes)) < about.delay,
+                    0.0,
+                    program.plan.sizes.astype(np.float64),
+                ),
+            ]
+        )
         window = f"{program.constants.add(sums, 'windows')}[steps]"
     constants = program.constants
     return f"""/* {about.made_by}. Compile with -ffp-contract=off: sums and products are rounded one by one. */
