@@ -1,8 +1,8 @@
 """ANN-to-SNN conversion: `sl.convert` and its parts.
 
 `load` reads an ANN from PyTorch, ONNX or arrays, `folding` folds BatchNorm, `thresholds`, `calibrated` and `fitted` choose
-the parameters of the neurons layer by layer, and `convert` combines them and chooses the best. `report`, `curves`, `response` and `comparison` compare the
-result with the ANN; `hybrid` keeps some of its layers.
+the parameters of the neurons layer by layer, and `convert` combines them and chooses the best. `report`, `curves`,
+`response` and `comparison` compare the result with the ANN; `hybrid` keeps some of its layers.
 """
 
 from __future__ import annotations
