@@ -105,7 +105,7 @@ def _spread(last: Any, outputs: torch.Tensor) -> None:
 def photographs(models: Path, size: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return calibration and test images ``[N, 3, size, size]``, normalised as torchvision does.
 
-    Each has a random contrast and tint: a network of random weights hardly tells photographs apart, because its
+    Each has a random contrast and tint: a network of random weights gives photographs nearly the same outputs, because its
     features average over the image.
     """
     random = np.random.default_rng(SEED)

@@ -41,7 +41,7 @@ _UNKNOWN = Tensor(None, 0)
 
 @dataclass(frozen=True)
 class _Blocked:
-    """A value that cannot be had, with the error that says why."""
+    """A value that is not available, with the error that says why."""
 
     cause: ValueError
 
@@ -338,7 +338,7 @@ class Walk:
             elif output:
                 self._values[output] = _Blocked(
                     ValueError(
-                        f"{where}: its output '{output}' cannot be had; only the first is read"
+                        f"{where}: its output '{output}' is not available; only the first is read"
                     )
                 )
         if operation.kind not in QUANTISED:

@@ -118,7 +118,11 @@ class Activation(Graded):
         "threshold"           x where x > alpha, else beta; alpha 1, beta 0
         "clip"                max(alpha, min(beta, x)); no limits by default
         "pow"                 x ** alpha; alpha 2
-        "exp", "log", "sqrt", "square", "reciprocal", "abs", "erf", "sin", "cos", "floor"
+        "exp", "log", "sqrt"  exp(x), log(x), sqrt(x)
+        "square"              x * x
+        "reciprocal", "abs"   1 / x; abs(x)
+        "sin", "cos"          sin(x), cos(x)
+        "erf", "floor"        erf(x); the greatest integer up to x
         ====================  =======================================================================
     alpha, beta : float or array-like of [channels], optional
         Parameters of the function.

@@ -35,7 +35,7 @@ class Buffer:
     uses: dict[str, tuple[int, int]] = field(default_factory=dict)  # first and last by function
 
     def __str__(self) -> str:
-        """Return what stands for it in the text of a statement, until it has a place."""
+        """Return its placeholder in the text of a statement, until it has a place."""
         return f"@{self.number}@"
 
 

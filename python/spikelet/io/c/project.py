@@ -1,4 +1,4 @@
-"""What stands beside a C program: a main function, a CMake file and a page about size and work."""
+"""The files beside a C program: a main function, a CMake file and a page about size and work."""
 
 from __future__ import annotations
 

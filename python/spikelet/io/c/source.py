@@ -186,7 +186,7 @@ enum {{ OK = {about.upper}_OK, NO_ARRAY = {about.upper}_NO_ARRAY, NOT_FINITE = {
 
 typedef char int_has_32_bits[sizeof(int) >= 4 ? 1 : -1];
 
-#ifdef {about.upper}_TRACE /* defines a function that is told the spikes of each layer and step, for tests */
+#ifdef {about.upper}_TRACE /* defines a function that gets the spikes of each layer and step, for tests */
 extern void {about.name}_trace(int layer, const uint8_t *spikes, int bytes);
 #define TRACE(layer, spikes, bytes) {about.name}_trace(layer, spikes, bytes)
 #else

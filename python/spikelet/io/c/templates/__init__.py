@@ -14,7 +14,7 @@ _CODE = re.compile(r"@([^@\n]+)@")
 class Templates:
     """The functions that a program uses, each after those that it calls.
 
-    Between @ and @ stand types, which may differ, and sums that must be converted if they are of small integers.
+    Between @ and @ are types, which may differ, and sums that must be converted if they are of small integers.
 
     Parameters
     ----------
@@ -34,9 +34,9 @@ class Templates:
         template : str
             Name of the file.
         suffix : str
-            Tells it from the same function of other types.
+            Distinguishes it from the same function of other types.
         **types
-            What stands for the words between @ and @; by default ``value="float"``.
+            Types in place of the words between @ and @; by default ``value="float"``.
         """
         name = template + suffix
         if name in self._texts:
