@@ -72,7 +72,7 @@ class Fitted(Method):
             currents = site.currents(place)
             known = estimate(currents, site.potentials(place), plan.sizes, _UNBIASED)
             sized = _Sized(plan, site.depth, known, _upper(site.layer))
-            greatest = usable(_greatest(site))
+            greatest = _greatest(site)
             return {site.name: _chosen(sized, greatest, (1.0,), _response(site, currents), target)}
         changes = correct_weights(site)
         currents = site.currents(place, changes)
@@ -81,7 +81,7 @@ class Fitted(Method):
             make = _Even(site, estimate(currents, site.potentials(place), np.ones(site.steps)))
         else:
             make = _shifted(self.neuron, site.steps)
-        greatest = usable(_quantile(target))
+        greatest = _quantile(target)
         neuron = _chosen(make, greatest, _SHARES, _response(site, currents), target)
         return {**changes, site.name: neuron}
 
@@ -193,14 +193,12 @@ def _place(site: Site) -> Place:
 
 
 def _greatest(site: Site) -> Floats:
-    return np.max([site.target(part).max((0, 2)) for part in site.parts()], axis=0).astype(
-        np.float64
-    )
+    return usable(np.max([site.target(part).max((0, 2)) for part in site.parts()], axis=0))
 
 
 def _quantile(target: Floats) -> Floats:
     rows = np.moveaxis(target, 1, 0).reshape(target.shape[1], -1)
-    return np.asarray(np.quantile(rows, 0.9999, axis=1))
+    return usable(np.quantile(rows, 0.9999, axis=1))
 
 
 def _upper(layer: Layer) -> Floats | None:
