@@ -119,9 +119,7 @@ def plasticity(pairing: Any = "all_to_all", rule: str = "STDP.additive", **other
 
 def engine(form: Any = "constant", what: Any = "value") -> Any:
     graph = _core.LayerGraph()
-    graph.input(
-        (1, 1, 1), form, np.ones(1), is_signed=False, differential=False, levels=1
-    )
+    graph.input((1, 1, 1), form, np.ones(1), is_signed=False, differential=False, levels=1)
     graph.relu(0, (1, 1, 1), np.zeros(0), levels=0)
     return _core.LayerEngine32(graph, whole=False, records=[(1, what)], sizes=[])
 
@@ -248,8 +246,6 @@ def test_calls_of_the_core_check_sizes():
 
 def core_engine():
     graph = _core.LayerGraph()
-    graph.input(
-        (2, 2, 2), "constant", np.ones(1), is_signed=False, differential=False, levels=1
-    )
+    graph.input((2, 2, 2), "constant", np.ones(1), is_signed=False, differential=False, levels=1)
     graph.flatten(0, (8, 1, 1))
     return _core.LayerEngine32(graph, whole=False, records=[], sizes=[])

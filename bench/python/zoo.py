@@ -151,7 +151,7 @@ TIMM = {
     "convnext_atto": 64, "convnextv2_atto": 64, "vit_tiny_patch16_224": 224, "deit_tiny_patch16_224": 224,
     "swin_tiny_patch4_window7_224": 224, "mixer_s32_224": 224, "resmlp_12_224": 224,
     "poolformer_s12": 64, "mobilevit_xxs": 64, "efficientvit_b0": 64, "dla34": 64, "hrnet_w18_small": 64,
-    "nf_resnet26": 64, "rexnet_100": 64, "visformer_tiny": 224, "vgg11": 64,
+    "rexnet_100": 64, "visformer_tiny": 224, "vgg11": 64,
 }  # fmt: skip
 """Networks of timm and the sizes of their images."""
 

@@ -21,8 +21,8 @@ py::array_t<double> array_of(std::vector<double> values, std::vector<py::ssize_t
 py::dict conv_of(const Conv& c, const Extent& in, const Extent& out) {
   py::dict d;
   const auto n = [](std::size_t size) { return static_cast<py::ssize_t>(size); };
-  d["weight"] = array_of(c.weights, {n(out.channels), n(in.channels / c.groups),
-                                     n(c.kernel_height), n(c.kernel_width)});
+  d["weight"] = array_of(c.weights, {n(out.channels), n(in.channels / c.groups), n(c.kernel_height),
+                                     n(c.kernel_width)});
   d["bias"] = array_of(c.bias);
   d["stride"] = py::make_tuple(c.stride_y, c.stride_x);
   d["dilation"] = py::make_tuple(c.dilation_y, c.dilation_x);

@@ -85,7 +85,7 @@ void bind_graded_nodes(py::module_& m, py::class_<Builder>& graph) {
                           {source},
                           extent(shape)});
           },
-          py::arg("source"), py::arg("shape"), py::arg("begin"), py::arg("from"),
+          py::arg("source"), py::arg("shape"), py::arg("begin"), py::arg("terms"),
           py::arg("weight"), "Weighted sums of pixels, equal for all channels, as a sparse matrix.")
       .def(
           "constant",

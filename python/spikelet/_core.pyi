@@ -56,6 +56,44 @@ class RecorderKind(enum.IntEnum):
     state = 1
     weights = 2
 
+class Combination(enum.IntEnum):
+    multiply = 0
+    divide = 1
+    maximum = 2
+    minimum = 3
+
+class Function(enum.IntEnum):
+    abs = 0
+    celu = 1
+    clip = 2
+    cos = 3
+    elu = 4
+    erf = 5
+    exp = 6
+    floor = 7
+    gelu = 8
+    gelu_tanh = 9
+    hardshrink = 10
+    hardsigmoid = 11
+    hardswish = 12
+    leaky_relu = 13
+    log = 14
+    logsigmoid = 15
+    mish = 16
+    pow = 17
+    reciprocal = 18
+    selu = 19
+    sigmoid = 20
+    silu = 21
+    sin = 22
+    softplus = 23
+    softshrink = 24
+    softsign = 25
+    sqrt = 26
+    square = 27
+    tanh = 28
+    threshold = 29
+
 class InputForm(enum.IntEnum):
     constant = 0
     sequence = 1
@@ -67,6 +105,15 @@ class Form(enum.IntEnum):
     sequence = 1
     spikes = 2
     current = 3
+
+class Reduction(enum.IntEnum):
+    mean = 0
+    sum = 1
+    max = 2
+    min = 3
+    prod = 4
+    l1 = 5
+    l2 = 6
 
 class Quantity(enum.IntEnum):
     spikes = 0
@@ -557,7 +604,7 @@ class ConvStdp:
     def thresholds(self) -> _Singles: ...
 
 _Shape: TypeAlias = tuple[int, int, int]
-_Spans: TypeAlias = tuple[list[int], list[int]]
+_Spans: TypeAlias = tuple[list[int], list[int], int]
 
 class LayerGraph:
     def __init__(self) -> None: ...
@@ -576,10 +623,12 @@ class LayerGraph:
         shape: _Shape,
         weight: npt.ArrayLike,
         bias: npt.ArrayLike,
-        stride: _Pair,
-        dilation: _Pair,
-        padding: _Pair,
+        stride: _Shape,
+        dilation: _Shape,
+        padding: _Shape,
         groups: int,
+        in_depth: int = 1,
+        out_depth: int = 1,
     ) -> int: ...
     def average(
         self,
@@ -619,6 +668,64 @@ class LayerGraph:
         limit: npt.ArrayLike,
         ceiling: npt.ArrayLike,
     ) -> int: ...
+    def gather(self, sources: list[int], shape: _Shape, index: npt.ArrayLike) -> int: ...
+    def mix(
+        self,
+        source: int,
+        shape: _Shape,
+        begin: npt.ArrayLike,
+        terms: npt.ArrayLike,
+        weight: npt.ArrayLike,
+    ) -> int: ...
+    def constant(self, shape: _Shape, values: npt.ArrayLike) -> int: ...
+    def activation(
+        self,
+        source: int,
+        shape: _Shape,
+        function: Function | str,
+        alpha: npt.ArrayLike,
+        beta: npt.ArrayLike,
+    ) -> int: ...
+    def binary(
+        self,
+        sources: list[int],
+        shape: _Shape,
+        function: Combination | str,
+        first: npt.ArrayLike,
+        second: npt.ArrayLike,
+    ) -> int: ...
+    def matmul(
+        self,
+        sources: list[int],
+        shape: _Shape,
+        sizes: _Shape,
+        first: npt.ArrayLike,
+        second: npt.ArrayLike,
+    ) -> int: ...
+    def softmax(self, source: int, shape: _Shape, along: _Shape, logarithm: bool) -> int: ...
+    def normalise(
+        self, source: int, shape: _Shape, along: _Shape, centred: bool, eps: float
+    ) -> int: ...
+    def local_response(
+        self,
+        source: int,
+        shape: _Shape,
+        along: _Shape,
+        size: int,
+        alpha: float,
+        beta: float,
+        k: float,
+    ) -> int: ...
+    def reduce(
+        self, source: int, shape: _Shape, along: _Shape, function: Reduction | str
+    ) -> int: ...
+    def foreign(
+        self,
+        sources: list[int],
+        shape: _Shape,
+        function: Callable[..., npt.ArrayLike],
+        shapes: Sequence[Sequence[int]],
+    ) -> int: ...
     def __len__(self) -> int: ...
     def shape(self, node: int) -> _Shape: ...
     def dense_operations(self, node: int) -> int: ...
@@ -651,6 +758,9 @@ class _LayerEngine(Generic[_R]):
 class LayerEngine32(_LayerEngine[np.float32]): ...
 class LayerEngine64(_LayerEngine[np.float64]): ...
 
+def activation(
+    function: Function | str, x: npt.NDArray[_R], alpha: npt.ArrayLike, beta: npt.ArrayLike
+) -> npt.NDArray[_R]: ...
 def cell_fields() -> list[tuple[str, enum.IntEnum | bool | float]]: ...
 def cell_parameters() -> list[tuple[str, float]]: ...
 

@@ -74,7 +74,9 @@ def test_tensors_and_samples() -> None:
     assert [c.axis(behind, d) for d in (0, 1)] == [0, 1]
     assert c.axis(merged, 1) == 1
     for x, d in ((plain, 0), (behind, -1), (merged, 0)):
-        with pytest.raises(ValueError, match=r"^layer 'op' \(Op\): works along dimension \d, which is the batch"):
+        with pytest.raises(
+            ValueError, match=r"^layer 'op' \(Op\): works along dimension \d, which is the batch"
+        ):
             c.axis(x, d)
     with pytest.raises(ValueError, match="works along dimension 3; the tensor has 3 dimensions"):
         c.axis(plain, 3)

@@ -1,234 +1,66 @@
-"""Each operator at each of its versions gives what PyTorch gives, whatever ONNX's reference implementation makes of it."""
+"""Values and shapes of single operations."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import numpy as np
 import onnx
 import pytest
 import torch
-from onnx import helper
-from onnx.reference import ReferenceEvaluator
-from tests.support.layers_reference import activations
-from tests.support.onnx_models import model, node
 from torch.nn import functional as F
 
-from spikelet.conversion.from_onnx import read_onnx
-from spikelet.conversion.onnx_operators import OPERATORS, SOFTMAX
-from spikelet.conversion.onnx_reference import evaluated
+from spikelet.conversion.onnx_operation import Operation
+from spikelet.conversion.onnx_reference import Reference, Tensor
 
 rng = np.random.default_rng(0)
-SHAPE = (2, 3, 8, 7)
-X = rng.normal(size=SHAPE).astype(np.float32)
-T = torch.tensor(X)
-UP = T.repeat_interleave(2, 2).repeat_interleave(3, 3)
-Case = tuple[list[Any], dict[str, Any], torch.Tensor]
+FLOAT = onnx.TensorProto.FLOAT
+reference = Reference(onnx, 18, {})
 
 
 def values(*shape: int) -> Any:
-    return (rng.normal(size=shape) * 0.5).astype(np.float32)
+    return rng.normal(size=shape).astype(np.float32)
 
 
-GAMMA, BETA, MEAN, VAR = values(3), values(3), values(3), np.float32([0.5, 1.0, 2.0])
-KERNEL, CHANNELS, WEIGHT, BIAS = values(4, 3, 3, 3), values(3, 1, 1), values(168, 5), values(5)
-PRODUCT = T.flatten(1) @ torch.tensor(WEIGHT)
+def one(kind: str, n: int, **attributes: Any) -> Operation:
+    return Operation(kind, tuple("abcdef"[:n]), ("y",), attributes)
 
 
-def whole(*numbers: int) -> Any:
-    return np.array(numbers, np.int64)
+@pytest.mark.parametrize("axes", [1, 2, 3])
+def test_convolutions_are_those_of_pytorch(axes: int) -> None:
+    x, w, b = values(2, 4, *(7, 6, 5)[:axes]), values(6, 2, *(3, 2, 2)[:axes]), values(6)
+    options: dict[str, Any] = {"stride": 2, "padding": 1, "dilation": 1, "groups": 2}
+    expected = [None, F.conv1d, F.conv2d, F.conv3d][axes](*map(torch.tensor, (x, w, b)), **options)  # type: ignore[misc]
+    conv = one("Conv", 3, strides=[2] * axes, pads=[1] * 2 * axes, group=2)
+    np.testing.assert_allclose(reference.values(conv, [x, w, b])[0], expected, atol=1e-5)
 
 
-@cache
-def versions() -> dict[str, list[int]]:
-    """Return the versions of each operator, from 7 on: older ones are upgraded."""
-    found: dict[str, set[int]] = {}
-    for schema in onnx.defs.get_all_schemas_with_history():
-        if schema.domain == "" and schema.name in {*OPERATORS, *SOFTMAX}:
-            found.setdefault(schema.name, set()).add(max(schema.since_version, 7))
-    return {name: sorted(v) for name, v in found.items()}
+def test_what_the_reference_implementation_gets_wrong() -> None:
+    x = values(1, 5, 3, 4)
+    lrn = one("LRN", 1, size=3, alpha=0.1, beta=0.7, bias=1.5)
+    expected = F.local_response_norm(torch.tensor(x), 3, 0.1, 0.7, 1.5)
+    np.testing.assert_allclose(reference.values(lrn, [x])[0], expected, rtol=1e-5)
+    norm = reference.values(one("LpNormalization", 1, axis=1, p=1), [x])[0]
+    np.testing.assert_allclose(norm, F.normalize(torch.tensor(x), 1, 1), rtol=1e-5)
+    parameters = [values(5), values(5), values(5), rng.uniform(1, 2, 5).astype(np.float32)]
+    gamma, beta, mean, var = map(torch.tensor, parameters)
+    bn = reference.values(one("BatchNormalization", 5), [x, *parameters])[0]
+    np.testing.assert_allclose(bn, F.batch_norm(torch.tensor(x), mean, var, gamma, beta), atol=1e-5)
 
 
-def pool(kind: str, expected: torch.Tensor, **attributes: Any) -> Case:
-    return [node(kind, "x", "y", **attributes)], {}, expected
+def test_shapes_follow_from_shapes_and_short_constants() -> None:
+    x = Tensor((2, 3, 4), FLOAT)
+    found = reference.shapes(one("Reshape", 2), [x, np.array([0, -1])])
+    assert found == {"y": Tensor((2, 12), FLOAT)}
+    many = reference.shapes(one("ConstantOfShape", 1), [np.array([1 << 30, 1 << 30])])
+    assert many["y"].shape == (1 << 30, 1 << 30)
+    assert reference.shapes(Operation("Own", ("a",), ("y",), domain="own"), [x]) == {}
+    with pytest.raises(ValueError, match="(?i)incompatible"):
+        reference.shapes(one("MatMul", 2), [x, Tensor((5, 5), FLOAT)])
+    assert reference.shapes(one("Cast", 1, to=onnx.TensorProto.DOUBLE), [x])["y"].kind == FLOAT
 
 
-def axes(kind: str, given: str, output: str, by_input: bool) -> tuple[Any, dict[str, Any]]:
-    """Make a node whose axes, height and width, are an input or an attribute."""
-    if by_input:
-        return node(kind, f"{given} axes", output), {"axes": whole(2, 3)}
-    return node(kind, given, output, axes=[2, 3]), {}
-
-
-def resize(o: int, **more: Any) -> Case:
-    if o == 10:
-        return [node("Resize", "x s", "y")], {"s": np.float32([1, 1, 2, 3])}, UP
-    how = {"nearest_mode": "floor", "coordinate_transformation_mode": "asymmetric"}
-    roi = "" if o >= 13 else "roi"
-    nodes = [helper.make_node("Resize", ["x", roi, "s"], ["y"], mode="nearest", **how, **more)]
-    scales = np.float32([1, 1, 2, 3])[2 if more else 0 :]
-    return nodes, {"s": scales, **({} if o >= 13 else {"roi": np.zeros(0, np.float32)})}, UP
-
-
-def mean(kind: str, o: int) -> Case:
-    reduced = T.mean((2, 3), True) if kind == "ReduceMean" else T.amax((2, 3), True)
-    made, constants = axes(kind, "x", "y", o >= 18)
-    return [made], constants, reduced
-
-
-def squeeze(o: int) -> Case:
-    made, constants = axes("Squeeze", "a", "y", o >= 13)
-    return [node("GlobalAveragePool", "x", "a"), made], constants, T.mean((2, 3))
-
-
-def unsqueeze(o: int) -> Case:
-    made, constants = axes("Unsqueeze", "c", "d", o >= 13)
-    return [made, node("Add", "x d", "y")], {**constants, "c": values(1, 3)}, T
-
-
-def arithmetic(kind: str, of: Callable[[Any, Any], Any]) -> Callable[[int], Case]:
-    return lambda _: ([node(kind, "x c", "y")], {"c": CHANNELS}, of(T, torch.tensor(CHANNELS)))
-
-
-def softmax(kind: str) -> Callable[[int], Case]:
-    nodes = [node("Flatten", "x", "a"), node("MatMul", "a w", "b"), node(kind, "b", "y")]
-    return lambda _: (nodes, {"w": WEIGHT}, PRODUCT)
-
-
-def through(*nodes: Any) -> Callable[[int], Case]:
-    return lambda _: ([*nodes, node("Relu", "a", "y")], {}, T.relu())
-
-
-PADS = [0, 0, 1, 2, 0, 0, 0, 1]
-CEIL = {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 1, 1, 1], "ceil_mode": 1}
-CASES: dict[str, list[tuple[int, Callable[[int], Case]]]] = {
-    "BatchNormalization": [(7, lambda _: (
-        [node("BatchNormalization", "x g b m v", "y", epsilon=1e-3)],
-        {"g": GAMMA, "b": BETA, "m": MEAN, "v": VAR},
-        F.batch_norm(T, *(torch.tensor(p) for p in (MEAN, VAR, GAMMA, BETA)), eps=1e-3)))],
-    "Conv": [(7, lambda _: ([node("Conv", "x w", "y", pads=[1, 1, 1, 1])], {"w": KERNEL},
-                            F.conv2d(T, torch.tensor(KERNEL), padding=1)))],
-    "Relu": [(7, lambda _: ([node("Relu", "x", "y")], {}, T.relu()))],
-    "Clip": [(7, lambda o: ([node("Clip", "x", "y", min=0.0)], {}, T.relu()) if o < 11
-              else ([node("Clip", "x low", "y")], {"low": np.float32(0)}, T.relu()))],
-    "MaxPool": [
-        (7, lambda _: pool("MaxPool", F.max_pool2d(T, 3, 1), kernel_shape=[3, 3])),
-        (10, lambda _: pool("MaxPool", F.max_pool2d(T, 3, 2, 1, ceil_mode=True), **CEIL)),
-    ],
-    "AveragePool": [
-        (7, lambda _: pool("AveragePool", F.avg_pool2d(T, 3, 1, 1, count_include_pad=False),
-                           kernel_shape=[3, 3], auto_pad="SAME_UPPER")),
-        (7, lambda _: pool("AveragePool", F.avg_pool2d(T, 3, 2, 1), kernel_shape=[3, 3],
-                           strides=[2, 2], pads=[1, 1, 1, 1], count_include_pad=1)),
-        (10, lambda _: pool("AveragePool", F.avg_pool2d(T, 3, 2, 1, True, False), **CEIL)),
-        (10, lambda _: pool("AveragePool", F.avg_pool2d(T, 3, 2, 1, True), count_include_pad=1,
-                            **CEIL)),
-    ],
-    "GlobalAveragePool": [(7, lambda _: pool("GlobalAveragePool", T.mean((2, 3), True)))],
-    "GlobalMaxPool": [(7, lambda _: pool("GlobalMaxPool", T.amax((2, 3), True)))],
-    "ReduceMean": [(7, lambda o: mean("ReduceMean", o))],
-    "ReduceMax": [(7, lambda o: mean("ReduceMax", o))],
-    "Flatten": [(7, lambda _: ([node("Flatten", "x", "y")], {}, T.flatten(1)))],
-    "Reshape": [(7, lambda _: ([node("Reshape", "x s", "y")], {"s": whole(0, -1)}, T.flatten(1))),
-                (14, lambda _: ([node("Reshape", "x s", "y", allowzero=1)], {"s": whole(2, 168)},
-                                T.flatten(1)))],
-    "Squeeze": [(7, squeeze)],
-    "Unsqueeze": [(7, unsqueeze)],
-    "Identity": [(7, through(node("Identity", "x", "a")))],
-    "Cast": [(7, through(node("Cast", "x", "a", to=1)))],
-    "Dropout": [(7, lambda o: through(node("Dropout", "x", "a", **({"ratio": 0.3} if o < 12 else {})))(o))],
-    "Add": [(7, arithmetic("Add", lambda a, b: a + b))],
-    "Sub": [(7, arithmetic("Sub", lambda a, b: a - b))],
-    "Mul": [(7, arithmetic("Mul", lambda a, b: a * b))],
-    "Div": [(7, arithmetic("Div", lambda a, b: a / b))],
-    "Sum": [(7, lambda _: ([node("Relu", "x", "a"), node("Sum", "a x", "y")], {}, T.relu() + T)),
-            (8, lambda _: ([node("Sum", "x c", "y")], {"c": CHANNELS}, T + torch.tensor(CHANNELS)))],
-    "Neg": [(7, lambda _: ([node("Neg", "x", "y")], {}, -T))],
-    "Concat": [(7, lambda _: ([node("Relu", "x", "a"), node("Concat", "a x", "y", axis=1)], {},
-                              torch.cat((T.relu(), T), 1))),
-               (11, lambda _: ([node("Relu", "x", "a"), node("Concat", "a x", "y", axis=-3)], {},
-                               torch.cat((T.relu(), T), 1)))],
-    "Gemm": [(7, lambda _: ([node("Flatten", "x", "a"), node("Gemm", "a w c", "y", alpha=0.5, beta=2.0)],
-                            {"w": WEIGHT, "c": BIAS}, 0.5 * PRODUCT + 2 * torch.tensor(BIAS))),
-             (11, lambda _: ([node("Flatten", "x", "a"), node("Gemm", "a w", "y")], {"w": WEIGHT},
-                             PRODUCT))],
-    "MatMul": [(7, lambda _: ([node("Flatten", "x", "a"), node("MatMul", "a w", "y")], {"w": WEIGHT},
-                              PRODUCT))],
-    "Softmax": [(7, softmax("Softmax"))],
-    "LogSoftmax": [(7, softmax("LogSoftmax"))],
-    "Pad": [(7, lambda o: ([node("Pad", "x", "y", pads=PADS)], {}, F.pad(T, (2, 1, 1, 0))) if o < 11
-             else ([node("Pad", "x p", "y")], {"p": whole(*PADS)}, F.pad(T, (2, 1, 1, 0)))),
-            (18, lambda _: ([helper.make_node("Pad", ["x", "p", "", "axes"], ["y"])],
-                            {"p": whole(1, 2, 0, 1), "axes": whole(2, -1)}, F.pad(T, (2, 1, 1, 0))))],
-    "Resize": [(10, resize), (18, lambda o: resize(o, axes=[2, 3]))],
-    "Upsample": [(7, lambda o: ([node("Upsample", "x", "y", scales=[1.0, 1.0, 2.0, 3.0])], {}, UP)
-                  if o < 9 else ([node("Upsample", "x s", "y")], {"s": np.float32([1, 1, 2, 3])}, UP))],
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("kind", sorted({*OPERATORS, *SOFTMAX}))
-def test_every_version_of_an_operator(kind: str) -> None:
-    for opset in versions()[kind]:
-        if kind == "Upsample" and opset > 9:  # it went away
-            continue
-        for least, make in CASES[kind]:
-            if opset < least:
-                continue
-            nodes, constants, expected = make(opset)
-            graph, _ = read_onnx(model(nodes, SHAPE, opset, **constants))
-            if kind == "Unsqueeze":
-                expected = T + torch.tensor(constants["c"])[:, :, None, None]
-            found = activations(graph, X)[graph.output.name]
-            np.testing.assert_allclose(found, expected, atol=1e-4, err_msg=f"{kind} {opset}")
-
-
-@pytest.mark.parametrize("opset", [7, 9, 13, 14])
-def test_operators_that_the_reference_gets_wrong(opset: int) -> None:
-    """A batch normalisation in inference: the reference takes its momentum for training before version 14."""
-    nodes, constants, expected = CASES["BatchNormalization"][0][1](opset)
-    ann = model(nodes, SHAPE, opset, **constants)
-    found = evaluated(ann, opset, {"x": X})[0]
-    np.testing.assert_allclose(found, expected, atol=1e-5)
-    if opset == 14:
-        np.testing.assert_array_equal(found, ReferenceEvaluator(ann).run(None, {"x": X})[0])
-
-
-def test_batch_norm_in_training_is_refused_at_every_version() -> None:
-    _, constants, _ = CASES["BatchNormalization"][0][1](9)
-    given, outputs = ["x", "g", "b", "m", "v"], ["y", "m2", "v2", "m3", "v3"]
-    for opset, n, more in ((9, 5, {}), (14, 3, {"training_mode": 1})):
-        trained = helper.make_node("BatchNormalization", given, outputs[:n], **more)
-        ann = model([trained], SHAPE, opset, **constants)
-        with pytest.raises(ValueError, match=r"BatchNormalization.*in training mode; export"):
-            read_onnx(ann)
-    pixels = helper.make_node("BatchNormalization", given, ["y"], spatial=0)
-    with pytest.raises(ValueError, match="has statistics for each pixel"):
-        read_onnx(model([pixels], SHAPE, 7, **constants))
-
-
-@pytest.mark.parametrize(
-    ("opset", "axis", "shape", "ok"),
-    [(9, None, SHAPE, True), (9, 2, SHAPE, False), (13, None, SHAPE, False), (13, 1, SHAPE, True),
-     (13, -1, (2, 5), True), (13, 0, (2, 5), False), (9, 0, (2, 5), False)],
-)  # fmt: skip
-def test_a_softmax_is_removed_only_where_it_keeps_the_order(
-    opset: int, axis: int | None, shape: tuple[int, ...], ok: bool
-) -> None:
-    """Up to version 12 it flattens from the axis on, by default 1; from 13 on it is over one axis, by default the last."""
-    last = node("Softmax", "a", "y", **({} if axis is None else {"axis": axis}))
-    ann = model([node("Relu", "x", "a"), last], shape, opset)
-    if ok:
-        assert len(read_onnx(ann)[0]) == 1
-    else:
-        with pytest.raises(ValueError, match=r"\(Softmax\): is over dimension . of"):
-            read_onnx(ann)
-
-
-def test_versions_before_7_name_the_way_out() -> None:
-    old = node("Add", "x c", "y", broadcast=1, axis=1)
-    with pytest.raises(
-        ValueError, match=r"operators of version 6: upgrade it with onnx\.version_con"
-    ):
-        read_onnx(model([old], SHAPE, 6, c=CHANNELS.ravel()))
+def test_the_effort_grows_with_the_products() -> None:
+    weight = values(8, 16, 3, 3)
+    few, many = (reference.effort(one("Conv", 2), [None, weight], (1, 8, n, n)) for n in (4, 400))
+    assert many == pytest.approx(10_000 * few)

@@ -52,5 +52,7 @@ def test_samples_stay_apart_there_too() -> None:
 
 
 def test_names_must_be_those_of_layers() -> None:
-    with pytest.raises(ValueError, match=r"^read_torch: analog must be names of layers or modules, got 'nosuch'"):
+    with pytest.raises(
+        ValueError, match=r"^read_torch: analog must be names of layers or modules, got 'nosuch'"
+    ):
         read_torch(nn.ReLU(), (4,), analog=["nosuch"])

@@ -51,9 +51,15 @@ def test_places_of_a_tensor_are_one_layer_each() -> None:
 @pytest.mark.parametrize(
     ("function", "message"),
     [
-        (lambda _, x: x.transpose(0, 1).reshape(6, 4, 4), r"'reshape' .*mixes the samples of a batch"),
+        (
+            lambda _, x: x.transpose(0, 1).reshape(6, 4, 4),
+            r"'reshape' .*mixes the samples of a batch",
+        ),
         (lambda _, x: x.reshape(3, -1), r"'reshape' .*mixes the samples of a batch"),
-        (lambda _, x: torch.cat([x, x]), r"layer 'cat' \(cat\): works along dimension 0, which is the batch"),
+        (
+            lambda _, x: torch.cat([x, x]),
+            r"layer 'cat' \(cat\): works along dimension 0, which is the batch",
+        ),
         (lambda _, x: x[0], r"layer 'getitem' .*mixes the samples"),
         (lambda _, x: torch.ones(9)[x.long()], r"layer 'long' \(long\): "),
         (lambda _, x: F.interpolate(x, (3, 3), mode="bilinear", antialias=True), "antialias=False"),

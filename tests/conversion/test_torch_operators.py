@@ -79,7 +79,10 @@ def test_buffers_that_normalise_are_affine() -> None:
         (lambda x: x.div(2, rounding_mode="floor"), r"'div' .*rounding_mode='floor'"),
         (lambda x: x.norm(p=3), r"'norm' .*norm of order 3"),
         (lambda x: x.mean(), r"'mean' .*which is the batch"),
-        (lambda x: x.int(), r"'int' \(int\): casts to torch.int32|'int' \(int\): cannot be converted"),
+        (
+            lambda x: x.int(),
+            r"'int' \(int\): casts to torch.int32|'int' \(int\): cannot be converted",
+        ),
         (lambda x: x.argmax(1), r"'argmax' .*result\.output"),
         (lambda x: x.sort(dim=1)[0], r"'sort' \(sort\): cannot be converted"),
         (lambda x: (x > 0) * x, r"'gt' \(gt\): cannot be converted; .*steps"),

@@ -9,6 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from tests.support.ann_zoo import SHAPE, ResNet, trained, zoo
+from tests.support.torch_blocks import blocks
 from tests.support.torch_modules import Lambda
 from torch import nn
 
@@ -42,6 +43,25 @@ def test_layers_that_do_not_lead_to_the_output_are_ignored() -> None:
 
     module = Lambda(forward, a=nn.Conv2d(3, 2, 1), b=nn.Conv2d(3, 2, 1))
     assert [n.name for n in read_torch(module, SHAPE)] == ["a"]
+
+
+BLOCKS = blocks()
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_blocks_of_known_architectures(name: str) -> None:
+    module, shape = BLOCKS[name]
+    graph = read_torch(trained(module), shape)
+    x = torch.randn(3, *shape, generator=torch.Generator().manual_seed(4))
+    with torch.no_grad():
+        wanted = module.eval()(x)
+    result = SpikingModel(graph, dtype="float64", threads=1).run(x.double(), steps=1)
+    named = wanted if isinstance(wanted, dict) else {graph.outputs[0]: wanted}
+    assert graph.outputs == tuple(named)
+    for output, y in named.items():
+        np.testing.assert_allclose(
+            result.outputs[output], y, rtol=0, atol=1e-4 * float(y.abs().max())
+        )
 
 
 class Two(nn.Module):
@@ -137,7 +157,9 @@ def test_views_changed_in_place_are_found_out() -> None:
         y.relu_()
         return z + 1
 
-    with pytest.raises(ValueError, match=r"layer 'add': gives other values than PyTorch; do not change in place"):
+    with pytest.raises(
+        ValueError, match=r"layer 'add': gives other values than PyTorch; do not change in place"
+    ):
         read_torch(Lambda(forward), (3,))
 
 
@@ -157,7 +179,9 @@ def test_a_nan_is_named_by_its_index_and_not_printed() -> None:
     conv = nn.Conv2d(3, 200, 3)
     with torch.no_grad():
         conv.weight[7, 1, 2, 0] = float("nan")
-    with pytest.raises(ValueError, match=r"layer '0' \(Conv2d\): .*NaN at index \(7, 1, 2, 0\)") as caught:
+    with pytest.raises(
+        ValueError, match=r"layer '0' \(Conv2d\): .*NaN at index \(7, 1, 2, 0\)"
+    ) as caught:
         read_torch(nn.Sequential(conv), SHAPE)
     assert len(str(caught.value)) < 200
 
@@ -168,6 +192,8 @@ def test_further_classes_may_be_one_operator() -> None:
             return torch.where(x > 0, x, 0.0)
 
     graph = convert(
-        nn.Sequential(nn.Linear(3, 2), Odd()), (3,), whole={Odd: lambda c, x, module: c.add(L.ReLU(), x)}
+        nn.Sequential(nn.Linear(3, 2), Odd()),
+        (3,),
+        whole={Odd: lambda c, x, module: c.add(L.ReLU(), x)},
     )
     assert [(n.name, type(n.layer)) for n in graph] == [("0", L.Linear), ("1", L.ReLU)]

@@ -101,7 +101,9 @@ def test_a_constant_that_data_is_written_to() -> None:
 )  # fmt: skip
 def test_control_flow_on_values_is_refused(function: Any) -> None:
     module = nn.Sequential(nn.ReLU(), Lambda(lambda _, x: function(x)))
-    with pytest.raises(ValueError, match=r"^read_torch: module '1' \(Lambda\): .*control flow depends on its input"):
+    with pytest.raises(
+        ValueError, match=r"^read_torch: module '1' \(Lambda\): .*control flow depends on its input"
+    ):
         recorded(module, (3,))
 
 
@@ -117,7 +119,10 @@ def test_a_refusal_that_the_module_catches_is_still_one() -> None:
 
 
 def test_shapes_that_do_not_fit_are_explained() -> None:
-    with pytest.raises(ValueError, match=r"layer '0' \(Conv2d\): cannot take samples of shape \(8, 8, 3\) .*looks like \(height, width, channels\)"):  # noqa: E501
+    with pytest.raises(
+        ValueError,
+        match=r"layer '0' \(Conv2d\): cannot take samples of shape \(8, 8, 3\) .*looks like \(height, width, channels\)",
+    ):  # noqa: E501
         recorded(nn.Sequential(nn.Conv2d(3, 2, 1)), (8, 8, 3))
     with pytest.raises(ValueError, match=r"module '0' \(Unflatten\)|layer '0' \(Unflatten\)"):
         recorded(nn.Sequential(nn.Unflatten(1, (2, 2))), (3,))

@@ -77,9 +77,7 @@ def answers(address: str, *posts: dict[str, Any]) -> list[Any]:
 
 def test_load(serve: ModuleType, model: sl.SpikingModel) -> None:
     x = np.random.default_rng(1).random((300, 2, 4)).astype(np.float32)
-    posts = [
-        {"json": {"x": a.tolist()}} if k % 2 else {"content": npy(a)} for k, a in enumerate(x)
-    ]
+    posts = [{"json": {"x": a.tolist()}} if k % 2 else {"content": npy(a)} for k, a in enumerate(x)]
     with running(serve.service(model, limits=serve.Limits(waiting=1000))) as address:
         found = answers(address, *posts)
         about = httpx.get(address).json()

@@ -111,7 +111,10 @@ def test_a_layer_may_only_be_an_output_if_it_is_named() -> None:
         ({"inputs": ("a", "r")}, "name must be unique, got 'r'"),
         ({"inputs": ("a",), "outputs": ("q",)}, "outputs must be names of layers, got 'q'"),
         ({"inputs": ("a",), "outputs": ("a",)}, "outputs must be names of layers, got 'a'"),
-        ({"inputs": ("a",), "outputs": ("r", "r")}, "outputs must be at least one name, and unique"),
+        (
+            {"inputs": ("a",), "outputs": ("r", "r")},
+            "outputs must be at least one name, and unique",
+        ),
     ],
 )
 def test_ends_that_make_no_sense_are_refused(options: dict[str, Any], message: str) -> None:

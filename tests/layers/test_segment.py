@@ -141,7 +141,9 @@ def test_spikes_of_other_steps_or_samples_are_refused() -> None:
     graph = Graph([("n", L.IF(), "input")])
     packed = Segment(graph, {"input": Stored.of(X)}, [("n", "packed")], 3).run({"input": X}, 1)["n", "packed"]  # fmt: skip
     other = Segment(graph, {"input": packed.stored}, [("n", "mean")], 4)
-    with pytest.raises(ValueError, match=r"must have 4 steps and samples \(2,\), got steps and shape"):
+    with pytest.raises(
+        ValueError, match=r"must have 4 steps and samples \(2,\), got steps and shape"
+    ):
         other.run({"input": packed}, 1)
     two = Graph([("s", L.Add(), ("a", "b"))], inputs=("a", "b"))
     segment = Segment(two, {"a": packed.stored, "b": Stored((2,))}, [("s", "mean")], 3)

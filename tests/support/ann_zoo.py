@@ -12,7 +12,7 @@ def trained(module: nn.Module, seed: int = 1) -> nn.Module:
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for m in module.modules():
-            if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d):
+            if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d):
                 m.running_mean.normal_(generator=generator)
                 m.running_var.uniform_(0.5, 2, generator=generator)
                 m.num_batches_tracked += 1

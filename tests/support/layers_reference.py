@@ -20,6 +20,12 @@ from spikelet.layers.graph import INPUT, Graph
 
 Tensor = torch.Tensor
 
+# What is run here; other layers are compared one by one, in their own files.
+COMPARED = {
+    *("AdaptiveAvgPool2d", "Add", "Affine", "AvgPool2d", "Concat", "Conv2d", "Flatten", "IF"),
+    *("LIF", "Linear", "MaxPool2d", "PredictiveIF", "ReLU", "Upsample"),
+}
+
 
 def run_reference(
     graph: Graph,

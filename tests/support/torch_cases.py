@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import torch
@@ -49,8 +50,6 @@ def convolutions() -> dict[str, tuple[Any, Any]]:
 
 
 def _old(function: Any, module: nn.Module) -> nn.Module:
-    import warnings
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         made: nn.Module = function(module)
@@ -141,7 +140,10 @@ def sums() -> dict[str, tuple[Any, Any]]:
         "einsum": (lambda x: torch.einsum("bnd,bmd->bnm", x, x), TOKENS),
         "einsum of weights": (lambda x: torch.einsum("bchw,ck->bhwk", x, _values(4, 3)), IMAGE),
         "einsum sum": (lambda x: torch.einsum("bchw->bc", x), IMAGE),
-        "einsum of positions": (lambda x: torch.einsum("bchw,hkw->bchk", x, _values(6, 2, 5)), IMAGE),
+        "einsum of positions": (
+            lambda x: torch.einsum("bchw,hkw->bchk", x, _values(6, 2, 5)),
+            IMAGE,
+        ),
         "where": (lambda x: torch.where(_mask(4, 6, 5), x, x.relu()), IMAGE),
         "masked fill": (lambda x: x.masked_fill(_mask(5), -2.0), IMAGE),
         "mask of softmax": (lambda x: x.masked_fill(_mask(5), float("-inf")).softmax(-1), IMAGE),
@@ -328,5 +330,15 @@ def _windows(x: torch.Tensor) -> torch.Tensor:
 
 def cases() -> dict[str, tuple[Any, Any]]:
     """Return all of them."""
-    families = (convolutions, pools, activations, sums, movements, resizings, normalisations, reductions, attention)
+    families = (
+        convolutions,
+        pools,
+        activations,
+        sums,
+        movements,
+        resizings,
+        normalisations,
+        reductions,
+        attention,
+    )
     return {f"{f.__name__}: {name}": case for f in families for name, case in f().items()}  # fmt: skip

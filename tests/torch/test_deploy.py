@@ -214,7 +214,10 @@ def test_layers_with_a_forward_of_their_own_are_traced():
         ([LINEAR, st.LIF(v_threshold=torch.zeros(4))], "threshold must be finite and > 0"),
         ([LINEAR, st.IF(), nn.Softmax(-1)], "module '2': is a softmax"),
         ([LINEAR, Own()], r"module '1' \(Own\): has neurons in its own forward"),
-        ([LINEAR, OverTime(nn.GELU()), st.IF()], r"module '1' \(Activation\): is an analog activation"),
+        (
+            [LINEAR, OverTime(nn.GELU()), st.IF()],
+            r"module '1' \(Activation\): is an analog activation",
+        ),
         ([LINEAR, OverTime(nn.BatchNorm1d(4)), st.IF()], "has never been trained"),
         ([nn.Linear(5, 4), st.IF()], "cannot take samples of shape"),
     ],

@@ -92,8 +92,8 @@ class Describer {
     }
     p.kind = Kind::events;
     p.walked = term.conv->walked;
-    const Kernel kernel = node.rows == 2 ? unpaired(term.conv->kernel, node.layout.channels)
-                                         : term.conv->kernel;
+    const Kernel kernel =
+        node.rows == 2 ? unpaired(term.conv->kernel, node.layout.channels) : term.conv->kernel;
     const std::span<const R> amplitude(plan_.nodes[term.source].amplitude);
     p.conv = kernel.conv;
     p.conv.weights = event_weights<C, R>(kernel, amplitude, std::span<const R>(node.scale));

@@ -8,6 +8,8 @@
 namespace spikelet::layers {
 namespace {
 
+constexpr double least_count = 0.5;  // of sizes, for a running mean
+
 template <class R>
 void mix(const Mix& what, const Layout& to, const R* in, R* out) {
   const std::size_t pixels = to.height * to.width;
@@ -161,6 +163,9 @@ void SampleRun<R>::send_graded(std::size_t i) {
     }
     const R size_now = size_of(t), less = count;
     count += size_now;
+    R* out = work_[i].sequence.data() + t * size;
+    // Negative sizes may leave too little to divide by: the function keeps its value.
+    const bool keeps = t > (t < delay_ ? 0 : delay_) && count < static_cast<R>(least_count);
     for (std::size_t k = 0; k < inputs.size(); ++k) {
       if (sums[k].empty()) {
         continue;
@@ -171,8 +176,11 @@ void SampleRun<R>::send_graded(std::size_t i) {
         means[k][j] = sums[k][j] / count;
       }
     }
+    if (keeps) {
+      std::ranges::copy(before, out);
+      continue;
+    }
     apply(i, inputs, now.data());
-    R* out = work_[i].sequence.data() + t * size;
     if (less == 0) {
       std::ranges::copy(now, out);
     } else {

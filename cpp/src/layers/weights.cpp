@@ -284,7 +284,7 @@ EventConv<C> event_conv(Kernel k, std::span<const R> amplitude, std::size_t bloc
 
 template DenseConv<float> dense_conv(const Kernel&);
 template DenseConv<double> dense_conv(const Kernel&);
-#define SPIKELET_EVENT_WEIGHTS(C, R) \
+#define SPIKELET_EVENT_WEIGHTS(C, R)                                                  \
   template std::vector<double> event_weights<C, R>(const Kernel&, std::span<const R>, \
                                                    std::span<const R>);
 SPIKELET_EVENT_WEIGHTS(float, float)

@@ -179,7 +179,9 @@ class Builder:
         if unused:
             what = f"'{unused[0]}'" if len(self.inputs) > 1 else "it"
             fail(where, "output", f"outputs without {what}", "must depend on every input", got="")
-        return Graph(nodes, where, inputs=self.inputs, outputs=tuple(final.get(o, o) for o in outputs))
+        return Graph(
+            nodes, where, inputs=self.inputs, outputs=tuple(final.get(o, o) for o in outputs)
+        )
 
 
 @dataclass(frozen=True)
@@ -300,11 +302,19 @@ class Call:
             )
         return x
 
+    def one(self, x: object) -> Data:
+        """Check that an operand depends on the input, and return it."""
+        if not isinstance(x, Data):
+            self.refuse_constants()
+        return x
+
     def data(self, *xs: object) -> list[Data]:
-        """Check that operands depend on the input."""
-        if not all(isinstance(x, Data) for x in xs):
-            self.refuse("takes a constant as an operand", "the operand must depend on the input")
-        return [x for x in xs if isinstance(x, Data)]
+        """Check that operands depend on the input, and return them."""
+        return [self.one(x) for x in xs]
+
+    def refuse_constants(self) -> NoReturn:
+        """Refuse an operator of constants."""
+        self.refuse("takes a constant as an operand", "the operand must depend on the input")
 
     def check(self, found: Data) -> None:
         """Check that the layers give the shape of the operator's output."""

@@ -32,7 +32,7 @@ def differing(
         Relative to the largest activation of the layer.
     """
     names = [node.name for node in graph if node.name in expected]
-    ann = SpikingModel(graph, dtype="float64", threads=1)
+    ann = SpikingModel(graph, dtype="float64")
     given: Any = dict(x) if len(graph.inputs) > 1 else x[graph.inputs[0]]
     result = ann.run(given, steps=1, record=[f"{name}.mean" for name in names])
     for name in names:

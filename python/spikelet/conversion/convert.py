@@ -22,6 +22,7 @@ from spikelet.conversion.load import read
 from spikelet.conversion.methods import METHODS, Options, make
 from spikelet.conversion.pools import pool_parts
 from spikelet.conversion.selection import Score, best, score
+from spikelet.conversion.simplify import simplify
 from spikelet.conversion.streaming import fit_layers
 from spikelet.layers import Graded, Layer, ReLU
 from spikelet.layers.graph import Graph
@@ -144,7 +145,8 @@ def convert(
     if delay != "auto":
         integer(where, "delay", delay, 0, steps - 1)
     choice(where, "coding", coding, "direct", "poisson", "latency")
-    graph = pool_parts(fold(_read(ann, inputs)))
+    graph = simplify(_read(ann, inputs), [x.shape[1:] for x in inputs])
+    graph = pool_parts(fold(graph))
     names = [n.name for n in graph if isinstance(n.layer, ReLU)]
     kept = _kept(where, keep, names)
     _check_spiking(where, graph, names, kept)

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikelet._util.checks import fail, named, numbers, require
-from spikelet.layers import Affine, Conv2d, Layer, Linear
+from spikelet.layers import Affine, Layer, Linear
+from spikelet.layers.convolution import Convolution, TransposedConvolution
 from spikelet.layers.graph import Graph, Node
 
 __all__ = ["batch_norm", "fold"]
@@ -69,10 +70,11 @@ def batch_norm(
 def fold(graph: Graph) -> Graph:
     """Fold every `Affine` into the adjacent weights where that is possible.
 
-    An `Affine` is folded into the `Linear`, `Conv2d` or `Affine` before it, which keeps its name, if nothing else uses
-    the output of that layer; or into the `Linear` or `Conv2d` after it, if nothing else uses the output of the `Affine`.
-    A convolution pads the *output* of the `Affine` with zeros, so an `Affine` with a shift stays if the convolution after
-    it pads. An `Affine` after a sum stays too.
+    An `Affine` by channel is folded into the `Linear`, convolution, transposed convolution or `Affine` before it, which
+    keeps its name, if nothing else uses the output of that layer; or into the `Linear` or convolution after it, if nothing
+    else uses the output of the `Affine`. A convolution pads the *output* of the `Affine` with zeros, so an `Affine` with a
+    shift stays if the convolution after it pads. An `Affine` after a sum stays too, and one with a value of its own for
+    each pixel.
 
     Parameters
     ----------
@@ -99,11 +101,11 @@ def fold(graph: Graph) -> Graph:
     for node in graph:
         sources = tuple(instead.get(name, name) for name in node.inputs)
         layer = node.layer
-        before = layers.get(sources[0])
+        before = layers.get(sources[0]) if len(sources) == 1 else None
         alone = before is not None and uses[sources[0]] == 1
         with named(f"fold: layer '{node.name}'"), np.errstate(over="ignore", invalid="ignore"):
-            if isinstance(layer, Affine) and alone and isinstance(before, Affine | Conv2d | Linear):
-                behind = _behind(before, layer)
+            behind = _behind(before, layer) if alone and isinstance(layer, Affine) else None
+            if behind is not None:
                 if node.name in graph.outputs:  # which keeps its name
                     del layers[sources[0]]
                     layers[node.name], inputs[node.name] = behind, inputs[sources[0]]
@@ -112,7 +114,7 @@ def fold(graph: Graph) -> Graph:
                 instead[node.name] = sources[0]
                 uses[sources[0]] = uses[node.name]
                 continue
-            if isinstance(layer, Conv2d | Linear) and alone and isinstance(before, Affine):
+            if isinstance(layer, Convolution | Linear) and alone and isinstance(before, Affine):
                 merged = _ahead(before, layer)
                 if merged is not None:
                     del layers[sources[0]]
@@ -122,32 +124,63 @@ def fold(graph: Graph) -> Graph:
     return Graph(nodes, "fold", graph.inputs, graph.outputs)
 
 
-def _behind(layer: Affine | Conv2d | Linear, affine: Affine) -> Layer:
-    """Return the layer followed by an affine map."""
-    scale = affine.scale
-    offset = layer.shift if isinstance(layer, Affine) else layer.bias
-    bias = _sum(None if offset is None else offset * scale, affine.shift)
+def _behind(layer: Layer | None, affine: Affine) -> Layer | None:
+    """Return the layer followed by an affine map, or None if they do not merge."""
     if isinstance(layer, Affine):
-        return Affine(layer.scale * scale, bias)
-    weight = layer.weight * scale.reshape(-1, *[1] * (layer.weight.ndim - 1))
-    return layer.replace(weight=weight, bias=bias)
+        if {layer.scale.ndim, affine.scale.ndim} not in ({0}, {1}) or any(
+            a.shift is not None and a.shift.ndim != a.scale.ndim for a in (layer, affine)
+        ):
+            return None
+        shift = None if layer.shift is None else layer.shift * affine.scale
+        return Affine(layer.scale * affine.scale, _sum(shift, affine.shift))
+    if not isinstance(layer, Convolution | Linear | TransposedConvolution):
+        return None
+    transposed = isinstance(layer, TransposedConvolution)
+    outputs = layer.weight.shape[1] * layer.groups if transposed else len(layer.weight)
+    by_channel = _channels(affine, outputs)
+    if by_channel is None:
+        return None
+    scale, shift = by_channel
+    bias = _sum(None if layer.bias is None else layer.bias * scale, shift)
+    kernel = [1] * (layer.weight.ndim - 2)
+    if transposed:  # weight [in, out / groups, ...]: rows of a group have its outputs
+        wide = np.repeat(scale.reshape(layer.groups, -1), len(layer.weight) // layer.groups, axis=0)
+        factors = wide.reshape(*layer.weight.shape[:2], *kernel)
+    else:
+        factors = scale.reshape(-1, 1, *kernel)
+    return layer.replace(weight=layer.weight * factors, bias=bias)
 
 
-def _ahead(affine: Affine, layer: Conv2d | Linear) -> Layer | None:
+def _ahead(affine: Affine, layer: Convolution | Linear) -> Layer | None:
     """Return the layer preceded by an affine map, or None if padding forbids it."""
-    shifts = affine.shift is not None and bool(affine.shift.any())
+    inputs = layer.weight.shape[1] * (1 if isinstance(layer, Linear) else layer.groups)
+    by_channel = _channels(affine, inputs)
+    if by_channel is None:
+        return None
+    scale, shift = by_channel
+    shifts = shift is not None and bool(shift.any())
     if isinstance(layer, Linear):
-        weight = layer.weight * affine.scale
-        drive = layer.weight @ affine.shift if shifts else None
+        weight = layer.weight * scale
+        drive = layer.weight @ shift if shifts else None
     else:
         if shifts and any(layer.padding):
             return None
-        out, per_group = layer.weight.shape[:2]
+        out, per_group, *kernel = layer.weight.shape
         group = np.arange(out) // (out // layer.groups)
         channels = group[:, None] * per_group + np.arange(per_group)  # [out, in / groups]
-        weight = layer.weight * affine.scale[channels][..., None, None]
-        drive = np.einsum("oihw,oi->o", layer.weight, affine.shift[channels]) if shifts else None
+        weight = layer.weight * scale[channels].reshape(out, per_group, *[1] * len(kernel))
+        terms = "oi" + "hwz"[: len(kernel)]
+        drive = np.einsum(f"{terms},oi->o", layer.weight, shift[channels]) if shifts else None  # type: ignore[index]
     return layer.replace(weight=weight, bias=_sum(drive, layer.bias))
+
+
+def _channels(affine: Affine, n: int) -> tuple[Floats, Floats | None] | None:
+    """Return scale and shift of each of n channels, or None if they differ between pixels."""
+    arrays = [affine.scale] if affine.shift is None else [affine.scale, affine.shift]
+    if any(a.ndim > 1 and a.size != len(a) for a in arrays):
+        return None
+    wide = [np.broadcast_to(a.ravel(), (n,)) for a in arrays]
+    return wide[0], wide[1] if len(wide) > 1 else None
 
 
 def _sum(a: Floats | None, b: Floats | None) -> Floats | None:

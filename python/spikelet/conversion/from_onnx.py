@@ -21,6 +21,7 @@ from spikelet.layers.graph import INPUT, Graph
 __all__ = ["read_onnx"]
 
 _DAMAGED = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError)
+_MIXED = "samples must stay apart"  # is said of operators that mix the samples of a batch
 _BATCH = 2  # samples of a batch whose size is left open; two show where they are mixed
 
 
@@ -126,7 +127,9 @@ class _Reading:
         for name in names:
             if name not in made:
                 near = [m for m in made if name in m][:5] or made[-5:]
-                fail(READER, "outputs", name, f"must name tensors of the model, as {', '.join(near)}")
+                fail(
+                    READER, "outputs", name, f"must name tensors of the model, as {', '.join(near)}"
+                )
         if not names:
             fail(READER, "outputs", names, "must name at least one tensor")
         return list(dict.fromkeys(names))
@@ -185,6 +188,8 @@ class _Reading:
         try:
             return self._graph(_BATCH)
         except ValueError as error:
+            if _MIXED in str(error):
+                raise
             try:  # exporters put a batch of one into constants, although they leave it open
                 return self._graph(1)
             except ValueError:
@@ -207,7 +212,9 @@ class _Reading:
 
 
 def _completed(where: str, dims: Sequence[int], example: Shape) -> Shape:
-    if len(dims) != len(example) or any(n not in (0, e) for n, e in zip(dims, example, strict=True)):
+    if len(dims) != len(example) or any(
+        n not in (0, e) for n, e in zip(dims, example, strict=True)
+    ):
         shape = tuple(d or None for d in dims)
         fail(where, "example_shape", example, f"must be {shape}, the shape of a sample")
     return example

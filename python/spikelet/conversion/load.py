@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
+
+from numpy.typing import ArrayLike
 
 from spikelet._util.checks import fail
 from spikelet.conversion.building import input_shapes
@@ -17,7 +19,14 @@ from spikelet.layers.graph import Graph
 __all__ = ["read"]
 
 
-def read(ann: Any, example_shape: Any, *, analog: Collection[str] = ()) -> Graph:
+def read(
+    ann: Any,
+    example_shape: Any,
+    *,
+    analog: Collection[str] = (),
+    outputs: Collection[str] | None = None,
+    fixed: Mapping[str, ArrayLike] | None = None,
+) -> Graph:
     """Read an ANN from any supported source.
 
     Parameters
@@ -29,6 +38,10 @@ def read(ann: Any, example_shape: Any, *, analog: Collection[str] = ()) -> Graph
         their names to shapes.
     analog : collection of str
         Names of layers that may stay in their own framework if no layer of `sl.layers` computes them.
+    outputs : collection of str, optional
+        Of an ONNX model: names of the tensors at which to end it.
+    fixed : mapping of str to array, optional
+        Of an ONNX model: values of inputs that are no data.
 
     Returns
     -------
@@ -45,16 +58,19 @@ def read(ann: Any, example_shape: Any, *, analog: Collection[str] = ()) -> Graph
         If PyTorch or onnx is required but not installed; the message names the extra to install.
     """
     shape = input_shapes("read", example_shape)
+    if isinstance(analog, str) or not all(isinstance(name, str) for name in analog):
+        fail("read", "analog", analog, "must be a collection of names", error=TypeError)
     # A module or a model exists only if its package has been imported.
     torch, onnx = sys.modules.get("torch"), sys.modules.get("onnx")
     if torch is not None and isinstance(ann, torch.nn.Module):
+        _only_onnx(outputs, fixed)
         return read_torch(ann, shape, analog=analog)
-    if onnx is not None and isinstance(ann, onnx.ModelProto):
-        return read_onnx(ann, shape)[0]
-    if isinstance(ann, str | os.PathLike):
-        if not os.fspath(ann).endswith(".onnx"):
-            fail("read", "ann", ann, "must end in .onnx if it is a path")
-        return read_onnx(ann, shape)[0]
+    is_path = isinstance(ann, str | os.PathLike)
+    if is_path and not os.fspath(ann).endswith(".onnx"):
+        fail("read", "ann", ann, "must end in .onnx if it is a path")
+    if is_path or (onnx is not None and isinstance(ann, onnx.ModelProto)):
+        return read_onnx(ann, shape, outputs=outputs, fixed=fixed, analog=analog)[0]
+    _only_onnx(outputs, fixed)
     if isinstance(ann, Graph):
         graph = ann
     elif isinstance(ann, Sequence) and not isinstance(ann, bytes):
@@ -69,3 +85,11 @@ def read(ann: Any, example_shape: Any, *, analog: Collection[str] = ()) -> Graph
         raise TypeError(msg)
     graph.shapes(shape)
     return graph
+
+
+def _only_onnx(outputs: Any, fixed: Any) -> None:
+    for argument, value in (("outputs", outputs), ("fixed", fixed)):
+        if value is not None:
+            fail(
+                "read", argument, value, "must not be given: only ONNX models have names of tensors"
+            )

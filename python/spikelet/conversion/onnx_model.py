@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from spikelet._util.checks import fail
 from spikelet._util.extras import extra
 from spikelet.conversion.building import ERRORS
 
@@ -36,13 +35,8 @@ def loaded(model: Any) -> Any:
             msg = f"{READER}: '{os.fspath(model)}' is not an ONNX model ({error})"
             raise ValueError(msg) from None
     if not isinstance(model, onnx.ModelProto):
-        fail(
-            READER,
-            "model",
-            type(model).__name__,
-            "must be a path or an onnx.ModelProto",
-            error=TypeError,
-        )
+        msg = f"{READER}: model must be a path or an onnx.ModelProto, got {type(model).__name__}"
+        raise TypeError(msg)
     try:
         onnx.checker.check_model(model)
     except (*ERRORS, onnx.checker.ValidationError) as error:

@@ -85,7 +85,9 @@ def _gemm(c: Call, a: Attributes, xs: Operands) -> Data:
         inner = c if third is None else c.inner("product")
         y = convolution.linear(inner, first, np.asarray(second, np.float64).T * alpha, bias)
     else:
-        y = arithmetic.matmul(c if third is None and alpha == 1 else c.inner("product"), first, second)
+        y = arithmetic.matmul(
+            c if third is None and alpha == 1 else c.inner("product"), first, second
+        )
         if alpha != 1:
             y = arithmetic.affine(c if third is None else c.inner("scaled"), y, alpha)
     if third is None:
@@ -266,9 +268,7 @@ def _prelu(c: Call, a: Attributes, xs: Operands) -> Data:  # noqa: ARG001
         return activation.prelu(c, x, full.reshape(-1))
     # With a slope for each pixel: relu(x) - slope relu(-x).
     up = activation.relu(c.inner("positive"), x)
-    down = activation.relu(
-        c.inner("negative"), arithmetic.affine(c.inner("reversed"), x, -1.0)
-    )
+    down = activation.relu(c.inner("negative"), arithmetic.affine(c.inner("reversed"), x, -1.0))
     scaled = arithmetic.multiply(c.inner("scaled"), down, np.asarray(slope))
     return arithmetic.subtract(c, up, scaled)
 
@@ -283,9 +283,7 @@ def _shrink(c: Call, a: Attributes, xs: Operands) -> Data:
 
 
 def _thresholded(c: Call, a: Attributes, xs: Operands) -> Data:
-    return activation.activation(
-        c, _data(c, xs), "threshold", alpha=a.get("alpha", 1.0), beta=0.0
-    )
+    return activation.activation(c, _data(c, xs), "threshold", alpha=a.get("alpha", 1.0), beta=0.0)
 
 
 def _softmax(c: Call, a: Attributes, xs: Operands) -> Data:
@@ -308,9 +306,7 @@ def _batch_normalization(c: Call, a: Attributes, xs: Operands) -> Data:
             "has never been trained: its mean is 0 and its variance 1",
             "train the model, or load trained parameters, before exporting it",
         )
-    return normalisation.batch_norm(
-        c, _data(c, xs), mean, var, gamma, beta, a.get("epsilon", 1e-5)
-    )
+    return normalisation.batch_norm(c, _data(c, xs), mean, var, gamma, beta, a.get("epsilon", 1e-5))
 
 
 def _instance_normalization(c: Call, a: Attributes, xs: Operands) -> Data:

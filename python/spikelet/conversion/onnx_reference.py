@@ -104,7 +104,9 @@ class Reference:
 
     def _tensor(self, kind: Any) -> Tensor:
         tensor, t = kind.tensor_type, self._onnx.TensorProto
-        elem = t.FLOAT if tensor.elem_type in (t.DOUBLE, t.FLOAT16, t.BFLOAT16) else tensor.elem_type
+        elem = (
+            t.FLOAT if tensor.elem_type in (t.DOUBLE, t.FLOAT16, t.BFLOAT16) else tensor.elem_type
+        )
         dims = tensor.shape.dim
         if not tensor.HasField("shape") or not all(d.HasField("dim_value") for d in dims):
             return Tensor(None, elem)
@@ -159,9 +161,7 @@ class Reference:
         return size * 2e-8
 
 
-def _windows(
-    x: NDArray[Any], kernel: Any, strides: Any, dilations: Any
-) -> NDArray[Any]:
+def _windows(x: NDArray[Any], kernel: Any, strides: Any, dilations: Any) -> NDArray[Any]:
     """Return a view [N, C, *positions, *kernel] of padded images."""
     span = [d * (k - 1) + 1 for k, d in zip(kernel, dilations, strict=True)]
     axes = tuple(range(2, x.ndim))

@@ -10,16 +10,19 @@ import numpy as np
 
 from spikelet.conversion.building import refuse
 from spikelet.conversion.onnx_operation import Input, Operation
+from spikelet.conversion.onnx_windows import pads_of
+from spikelet.layers import Shape
 
 __all__ = ["VERSION", "upgraded"]
 
 VERSION = 18  # newer versions only take more types, or have more operators
 
+ShapeOf: TypeAlias = Callable[[Input], Shape]
 RankOf: TypeAlias = Callable[[Input], int]
 Rule: TypeAlias = Callable[[Operation, int, RankOf], list[Operation]]
 
 
-def upgraded(operation: Operation, version: int, rank_of: RankOf) -> list[Operation]:
+def upgraded(operation: Operation, version: int, shape_of: ShapeOf) -> list[Operation]:
     """Return the operations that compute the same in version 18.
 
     Parameters
@@ -28,19 +31,34 @@ def upgraded(operation: Operation, version: int, rank_of: RankOf) -> list[Operat
         Of ONNX's own domain.
     version : int
         The version of the operators that the model imports.
-    rank_of : callable
-        Returns the number of dimensions of an input.
+    shape_of : callable
+        Returns the shape of an input.
 
     Raises
     ------
     ValueError
         If no operation of version 18 computes the same.
     """
+    if operation.kind in ("MaxPool", "AveragePool", "LpPool"):
+        operation = _padded(operation, shape_of)
     if version >= VERSION:
         return [operation]
     rule = _RULES.get(operation.kind)
     plain = operation.changed("consumed_inputs")
-    return [plain] if rule is None else rule(plain, version, rank_of)
+    if rule is None:
+        return [plain]
+    return rule(plain, version, lambda given: len(shape_of(given)))
+
+
+def _padded(op: Operation, shape_of: ShapeOf) -> Operation:
+    """Give a pool the padding that it would choose by itself."""
+    auto = op.attributes.get("auto_pad", "NOTSET")
+    if auto not in ("SAME_UPPER", "SAME_LOWER"):
+        return op
+    size = shape_of(op.inputs[0])[2:]
+    pads = pads_of(op.attributes, size, op.attributes["kernel_shape"])
+    flat = [p for side in zip(*pads, strict=True) for p in side]
+    return op.changed("auto_pad").with_attributes(pads=flat)
 
 
 def _whole(*numbers: Any) -> np.ndarray[Any, Any]:
@@ -109,7 +127,7 @@ def _dropout(op: Operation, version: int, rank_of: RankOf) -> list[Operation]:  
 def _batch_norm(op: Operation, version: int, rank_of: RankOf) -> list[Operation]:
     if op.attributes.get("spatial", 1) == 0:
         refuse(op.label, "has statistics for each pixel", "train BatchNorm of channels")
-    if version < 14 and any(op.outputs[1:]):
+    if op.attributes.get("training_mode", 0) or (version < 14 and any(op.outputs[1:])):
         refuse(op.label, "is in training mode", "export the model in eval mode")
     return [op.changed("spatial", "is_test", "momentum", outputs=op.outputs[:1])]
 
@@ -123,7 +141,9 @@ def _softmax(op: Operation, version: int, rank_of: RankOf) -> list[Operation]:
     if axis == rank - 1:
         return [op.with_attributes(axis=-1)]
     source, (output,) = op.inputs[0], op.outputs
-    shape = op.changed("axis", kind="Shape", inputs=(source,), outputs=(f"{output}\0shape",), attributes={})
+    shape = op.changed(
+        "axis", kind="Shape", inputs=(source,), outputs=(f"{output}\0shape",), attributes={}
+    )
     first = op.changed("axis", kind="Reshape", outputs=(f"{output}\0flat",),
                        inputs=(source, _whole(*[0] * axis, -1)), attributes={})  # fmt: skip
     soft = op.changed(inputs=first.outputs, outputs=(f"{output}\0soft",), attributes={"axis": -1})

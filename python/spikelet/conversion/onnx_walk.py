@@ -165,7 +165,7 @@ class Walk:
                 self._branch(operation, values[0])
                 return
             versions = (
-                upgraded(operation, self._version, self._rank)
+                upgraded(operation, self._version, self._shape_of)
                 if not operation.domain
                 else unfused(operation, self._rank)
             )
@@ -174,7 +174,8 @@ class Walk:
         except ValueError as error:
             for name in operation.outputs:
                 self._values[name] = _Blocked(error)
-            for name in _used(operation):
+            names = [i for i in operation.inputs if isinstance(i, str)]
+            for name in (*names, *sorted(_used(operation))):
                 if isinstance(self._values.get(name), Data) and name not in self._inputs:
                     self._frontier[name] = None
 
@@ -187,8 +188,11 @@ class Walk:
             fail(READER, "model", given, "must define each tensor before it is used", got="tensor")
         return self._values[given]
 
+    def _shape_of(self, given: Input) -> Shape:
+        return self._shape(self._value(given))
+
     def _rank(self, given: Input) -> int:
-        return len(self._shape(self._value(given)))
+        return len(self._shape_of(given))
 
     def _shape(self, value: Any) -> Shape:
         if isinstance(value, Data):
@@ -206,7 +210,9 @@ class Walk:
                 "branches on values of the input",
                 "export the model without branches" + self._way_out(operation),
             )
-        graph = operation.attributes["then_branch" if bool(np.ravel(condition)[0]) else "else_branch"]
+        graph = operation.attributes[
+            "then_branch" if bool(np.ravel(condition)[0]) else "else_branch"
+        ]
         inner = [o.name for o in graph.output]
         for i in graph.initializer:
             self._values[i.name] = self._onnx.numpy_helper.to_array(i)
@@ -221,7 +227,11 @@ class Walk:
         return f"{READER}: {operation.label}"
 
     def _way_out(self, operation: Operation) -> str:
-        return f', or pass analog=["{operation.name}"] to let ONNX compute it' if operation.name else ""
+        return (
+            f', or pass analog=["{operation.name}"] to let ONNX compute it'
+            if operation.name
+            else ""
+        )
 
     def _take(self, operation: Operation, values: list[Any]) -> None:
         """Evaluate an operation, or convert it to layers."""
@@ -327,7 +337,9 @@ class Walk:
                 self._values[output] = results[k]
             elif output:
                 self._values[output] = _Blocked(
-                    ValueError(f"{where}: its output '{output}' cannot be had; only the first is read")
+                    ValueError(
+                        f"{where}: its output '{output}' cannot be had; only the first is read"
+                    )
                 )
         if operation.kind not in QUANTISED:
             self._checked.append(Checked(operation, tuple(operands), results))
@@ -412,7 +424,9 @@ def made_by(operation: Operation) -> list[str]:
         if hasattr(value, "node") and hasattr(value, "initializer"):
             for node in value.node:
                 names += [o for o in node.output if o]
-                names += [o for a in node.attribute if a.HasField("g") for n in a.g.node for o in n.output]
+                names += [
+                    o for a in node.attribute if a.HasField("g") for n in a.g.node for o in n.output
+                ]
     return names
 
 
@@ -434,5 +448,3 @@ def _needed(nodes: Any, outputs: Iterable[str]) -> set[str]:
                 if a.HasField("g"):
                     needed |= _needed(a.g.node, [o.name for o in a.g.output])
     return needed
-
-

@@ -10,7 +10,7 @@ import numpy as np
 from spikelet.conversion.building import Call, Data
 from spikelet.conversion.operators import activation, convolution, pooling, resizing
 
-__all__ = ["average_pool", "conv", "conv_transpose", "lp_pool", "max_pool", "resize"]
+__all__ = ["average_pool", "conv", "conv_transpose", "lp_pool", "max_pool", "pads_of", "resize"]
 
 Pads = list[tuple[int, int]]
 
@@ -25,7 +25,7 @@ def _shared(total: int, auto: str) -> tuple[int, int]:
     return (small, total - small) if auto == "SAME_UPPER" else (total - small, small)
 
 
-def _pads(a: Mapping[str, Any], size: Sequence[int], kernel: Sequence[int]) -> Pads:
+def pads_of(a: Mapping[str, Any], size: Sequence[int], kernel: Sequence[int]) -> Pads:
     """Return the padding before and after each axis."""
     n = len(size)
     strides, dilations = a.get("strides", [1] * n), a.get("dilations", [1] * n)
@@ -61,7 +61,7 @@ def conv(c: Call, a: Mapping[str, Any], xs: Sequence[Any]) -> Data:
         weight,
         bias,
         stride=tuple(a.get("strides", (1,) * n)),
-        padding=_pads(a, size, weight.shape[2:]),
+        padding=pads_of(a, size, weight.shape[2:]),
         dilation=tuple(a.get("dilations", (1,) * n)),
         groups=a.get("group", 1),
     )
@@ -79,7 +79,7 @@ def conv_transpose(c: Call, a: Mapping[str, Any], xs: Sequence[Any]) -> Data:
     if shape is None and auto in ("SAME_UPPER", "SAME_LOWER"):
         shape = [m * s for m, s in zip(size, strides, strict=True)]
     if shape is None:
-        pads = _pads({**a, "auto_pad": auto}, size, weight.shape[2:])
+        pads = pads_of({**a, "auto_pad": auto}, size, weight.shape[2:])
     else:
         pads = []
         axes = zip(size, weight.shape[2:], strides, dilations, shape[-n:], strict=True)
@@ -107,7 +107,7 @@ def _window(c: Call, a: Mapping[str, Any], xs: Sequence[Any]) -> tuple[Data, dic
     return x, {
         "kernel": kernel,
         "stride": tuple(a.get("strides", (1,) * len(kernel))),
-        "padding": _pads(a, _spatial(c, x), kernel),
+        "padding": pads_of(a, _spatial(c, x), kernel),
         "ceil_mode": bool(a.get("ceil_mode", 0)),
         "dilation": tuple(a.get("dilations", (1,) * len(kernel))),
     }
@@ -139,7 +139,9 @@ def lp_pool(c: Call, a: Mapping[str, Any], xs: Sequence[Any]) -> Data:
     y = pooling.avg_pool(c if p == 1 else total, x, **window, divisor=1)
     if p == 1:
         return y
-    return activation.activation(c, y, "sqrt") if p == 2 else activation.activation(c, y, "pow", 1 / p)
+    return (
+        activation.activation(c, y, "sqrt") if p == 2 else activation.activation(c, y, "pow", 1 / p)
+    )
 
 
 def resize(c: Call, a: Mapping[str, Any], xs: Sequence[Any]) -> Data:
@@ -168,9 +170,7 @@ def resize(c: Call, a: Mapping[str, Any], xs: Sequence[Any]) -> Data:
     )
 
 
-def _scales(
-    a: Mapping[str, Any], xs: Sequence[Any], before: Sequence[int]
-) -> list[float] | None:
+def _scales(a: Mapping[str, Any], xs: Sequence[Any], before: Sequence[int]) -> list[float] | None:
     """Return the scale of each axis, where it is not the ratio of the sizes."""
     n = len(before)
     axes = [d % n for d in a.get("axes", range(n))]

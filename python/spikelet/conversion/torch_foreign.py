@@ -74,7 +74,8 @@ class ForeignStep:
             given = given if merged else given.unsqueeze(axis)
             tensors[value] = torch.cat([given] * self._batch, axis)
         args, kwargs = mapped(
-            lambda a: tensors[a] if isinstance(a, Value) else a, (self._step.args, self._step.kwargs)
+            lambda a: tensors[a] if isinstance(a, Value) else a,
+            (self._step.args, self._step.kwargs),
         )
         with torch.no_grad():
             found = list(leaves(self._step.function(*args, **kwargs)))[self._k]

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from spikelet.conversion.building import Call, Data
-from spikelet.conversion.operators import arithmetic, movement, resizing
+from spikelet.conversion.operators import arithmetic, movement, pooling, resizing
 from spikelet.conversion.torch_tracing import Step, Value, leaves, mapped
 from spikelet.conversion.torch_weights import array
 
@@ -18,25 +18,26 @@ __all__ = ["JOINS", "MOVEMENTS", "moved_by"]
 Handler: TypeAlias = Callable[..., Any]
 
 # Operators that only move values of their first operand.
-MOVEMENTS = frozenset(
-    """
-    view reshape flatten unflatten ravel squeeze unsqueeze expand expand_as view_as reshape_as broadcast_to
-    permute transpose swapaxes swapdims t T mT H mH adjoint movedim moveaxis
-    getitem select narrow slice index_select gather take_along_dim take diagonal tril triu
-    chunk split split_with_sizes unsafe_chunk unsafe_split tensor_split hsplit vsplit dsplit unbind
-    repeat tile repeat_interleave roll flip fliplr flipud rot90
-    unfold pixel_shuffle pixel_unshuffle channel_shuffle native_channel_shuffle
-    atleast_1d atleast_2d atleast_3d as_strided constant_pad_nd
-    """.split()
-)
+MOVEMENTS = frozenset({
+    "view", "reshape", "flatten", "unflatten", "ravel", "squeeze", "unsqueeze", "expand", "expand_as",
+    "view_as", "reshape_as", "broadcast_to",
+    "permute", "transpose", "swapaxes", "swapdims", "t", "T", "mT", "H", "mH", "adjoint", "movedim",
+    "moveaxis",
+    "getitem", "select", "narrow", "slice", "index_select", "gather", "take_along_dim", "take", "diagonal",
+    "tril", "triu",
+    "chunk", "split", "split_with_sizes", "unsafe_chunk", "unsafe_split", "tensor_split", "hsplit", "vsplit",
+    "dsplit", "unbind",
+    "repeat", "tile", "repeat_interleave", "roll", "flip", "fliplr", "flipud", "rot90",
+    "unfold", "pixel_shuffle", "pixel_unshuffle", "channel_shuffle", "native_channel_shuffle",
+    "atleast_1d", "atleast_2d", "atleast_3d", "as_strided", "constant_pad_nd",
+})  # fmt: skip
 
 
 def moved_by(c: Call, step: Step, data: dict[Value, Any]) -> Any:
     """Convert an operator of `MOVEMENTS`; of several results, each."""
     first = next(v for v in leaves((step.args, step.kwargs)) if isinstance(v, Value))
-    if not step.args or step.args[0] is not first:
-        if step.args and isinstance(step.args[0], torch.Tensor):
-            c.refuse("looks up rows of a constant by the input", "its indices must be constant")
+    if step.args and isinstance(step.args[0], torch.Tensor):
+        c.refuse("looks up rows of a constant by the input", "its indices must be constant")
     if step.kind == "constant_pad_nd" and any(step.args[2:]):
         c.refuse("pads with another value than 0", "use torch.nn.functional.pad")
     x = data[first]
@@ -44,7 +45,9 @@ def moved_by(c: Call, step: Step, data: dict[Value, Any]) -> Any:
 
     def moved(k: int) -> Callable[[Any], Any]:
         def function(numbers: Any) -> Any:
-            given = torch.from_numpy(numbers.astype(np.float64))  # exact, and known to every operator
+            given = torch.from_numpy(
+                numbers.astype(np.float64)
+            )  # exact, and known to every operator
 
             def operand(a: Any) -> Any:
                 return given if a is first else a.tensor if isinstance(a, Value) else a
@@ -139,8 +142,6 @@ def _interpolate(
         how = ("asymmetric", "floor") if mode == "nearest" else ("half_pixel", "round_prefer_ceil")
         return resizing.resize(c, x, target, "nearest", *how, scale)
     if mode == "area":
-        from spikelet.conversion.operators import pooling  # noqa: PLC0415
-
         return pooling.adaptive_avg_pool(c, x, tuple(target))
     coordinates = "align_corners" if align_corners else "half_pixel"
     kind = "cubic" if mode == "bicubic" else "linear"

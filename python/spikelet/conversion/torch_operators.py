@@ -1,5 +1,7 @@
 """PyTorch's operators, by name: what they mean is in `conversion.operators`."""
 
+# ruff: noqa: ARG001  # arguments are PyTorch's, some of which change nothing in inference
+
 from __future__ import annotations
 
 import math
@@ -23,21 +25,23 @@ Handler: TypeAlias = Callable[..., Any]
 
 
 def _function(name: str, *fixed: Any) -> Handler:
-    def handler(c: Call, x: Data, *, inplace: bool = False) -> Data:  # noqa: ARG001
+    def handler(c: Call, x: Data, *, inplace: bool = False) -> Data:
         return act.activation(c, x, name, *fixed)
 
     return handler
 
 
-def _relu(c: Call, x: Data, inplace: bool = False) -> Data:  # noqa: ARG001
+def _relu(c: Call, x: Data, inplace: bool = False) -> Data:
     return act.relu(c, x)
 
 
-def _relu6(c: Call, x: Data, inplace: bool = False) -> Data:  # noqa: ARG001
+def _relu6(c: Call, x: Data, inplace: bool = False) -> Data:
     return act.relu(c, x, 6.0)
 
 
-def _hardtanh(c: Call, x: Data, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Data:  # noqa: ARG001, E501
+def _hardtanh(
+    c: Call, x: Data, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
+) -> Data:
     return act.clip(c, x, float(min_val), float(max_val))
 
 
@@ -59,7 +63,7 @@ def _clamp_max(c: Call, x: Data, max: Any) -> Data:  # noqa: A002
     return _clamp(c, x, None, max)
 
 
-def _leaky_relu(c: Call, x: Data, negative_slope: float = 0.01, inplace: bool = False) -> Data:  # noqa: ARG001
+def _leaky_relu(c: Call, x: Data, negative_slope: float = 0.01, inplace: bool = False) -> Data:
     return act.prelu(c, x, negative_slope)
 
 
@@ -73,18 +77,18 @@ def _rrelu(
     lower: float = 1 / 8,
     upper: float = 1 / 3,
     training: bool = False,
-    inplace: bool = False,  # noqa: ARG001
+    inplace: bool = False,
 ) -> Data:
     if training:
         c.refuse("has random slopes", "call module.eval() first")
     return act.prelu(c, x, (lower + upper) / 2)
 
 
-def _elu(c: Call, x: Data, alpha: float = 1.0, inplace: bool = False) -> Data:  # noqa: ARG001
+def _elu(c: Call, x: Data, alpha: float = 1.0, inplace: bool = False) -> Data:
     return act.activation(c, x, "elu", alpha)
 
 
-def _celu(c: Call, x: Data, alpha: float = 1.0, inplace: bool = False) -> Data:  # noqa: ARG001
+def _celu(c: Call, x: Data, alpha: float = 1.0, inplace: bool = False) -> Data:
     return act.activation(c, x, "celu", alpha)
 
 
@@ -107,7 +111,7 @@ def _tanhshrink(c: Call, x: Data) -> Data:
     return arithmetic.subtract(c, x, act.activation(c.inner("tanh"), x, "tanh"))
 
 
-def _threshold(c: Call, x: Data, threshold: float, value: float, inplace: bool = False) -> Data:  # noqa: ARG001
+def _threshold(c: Call, x: Data, threshold: float, value: float, inplace: bool = False) -> Data:
     if threshold == value:
         return act.clip(c, x, threshold)
     return act.activation(c, x, "threshold", threshold, value)
@@ -118,7 +122,9 @@ def _glu(c: Call, x: Data, dim: int = -1) -> Data:
 
 
 def _along(function: Handler) -> Handler:
-    def handler(c: Call, x: Data, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Data:  # noqa: ARG001, E501
+    def handler(
+        c: Call, x: Data, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None
+    ) -> Data:
         if dim is None:  # as PyTorch chooses it
             dim = 0 if len(c.tensor(x)) in (0, 1, 3) else 1
         found: Data = function(c, x, dim)
@@ -127,7 +133,13 @@ def _along(function: Handler) -> Handler:
     return handler
 
 
-def _then(name: str, scale: float = 1.0, shift: float | None = None, after: float = 1.0, offset: float | None = None) -> Handler:  # noqa: E501
+def _then(
+    name: str,
+    scale: float = 1.0,
+    shift: float | None = None,
+    after: float = 1.0,
+    offset: float | None = None,
+) -> Handler:
     """Return a handler of a function of scaled and shifted values, which is itself scaled and shifted."""
 
     def handler(c: Call, x: Data) -> Data:
@@ -176,13 +188,21 @@ def _divide(c: Call, a: Any, b: Any, *, rounding_mode: str | None = None) -> Dat
 
 
 def _addcmul(c: Call, x: Any, a: Any, b: Any, *, value: float = 1) -> Data:
-    product = arithmetic.multiply(c.inner("product"), array(a), array(b)) if isinstance(a, Data) or isinstance(b, Data) else array(a) * array(b)  # noqa: E501
+    product = (
+        arithmetic.multiply(c.inner("product"), array(a), array(b))
+        if isinstance(a, Data) or isinstance(b, Data)
+        else array(a) * array(b)
+    )
     return _add(c, x, product, alpha=value)
 
 
 def _lerp(c: Call, start: Any, end: Any, weight: Any) -> Data:
     start, end, weight = array(start), array(end), array(weight)
-    apart = _subtract(c.inner("difference"), end, start) if isinstance(end, Data) or isinstance(start, Data) else end - start  # noqa: E501
+    apart = (
+        _subtract(c.inner("difference"), end, start)
+        if isinstance(end, Data) or isinstance(start, Data)
+        else end - start
+    )
     if isinstance(apart, Data) or isinstance(weight, Data):
         apart = arithmetic.multiply(c.inner("part"), apart, weight)
     else:
@@ -191,7 +211,9 @@ def _lerp(c: Call, start: Any, end: Any, weight: Any) -> Data:
 
 
 def _einsum(c: Call, equation: str, *operands: Any) -> Data:
-    given = operands[0] if len(operands) == 1 and isinstance(operands[0], (list, tuple)) else operands  # noqa: E501
+    given = (
+        operands[0] if len(operands) == 1 and isinstance(operands[0], (list, tuple)) else operands
+    )
     return arithmetic.einsum(c, equation, [array(v) for v in given])
 
 
@@ -203,7 +225,7 @@ def _masked_fill(c: Call, x: Any, mask: Any, value: Any) -> Data:
     return arithmetic.where(c, array(mask), array(value), array(x))
 
 
-def _cumsum(c: Call, x: Data, dim: int, dtype: Any = None) -> Data:  # noqa: ARG001
+def _cumsum(c: Call, x: Data, dim: int, dtype: Any = None) -> Data:
     return arithmetic.cumsum(c, x, dim)
 
 
@@ -252,12 +274,19 @@ def _adaptive_max_pool(c: Call, x: Data, output_size: Any, return_indices: bool 
     return (found, None) if return_indices else found
 
 
-def _adaptive_max_pool_indices(c: Call, x: Data, output_size: Any, return_indices: bool = True) -> Any:  # noqa: ARG001, E501
+def _adaptive_max_pool_indices(
+    c: Call, x: Data, output_size: Any, return_indices: bool = True
+) -> Any:
     return pooling.adaptive_max_pool(c, x, output_size), None
 
 
 def _lp_pool(
-    c: Call, x: Data, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False
+    c: Call,
+    x: Data,
+    norm_type: float,
+    kernel_size: Any,
+    stride: Any = None,
+    ceil_mode: bool = False,
 ) -> Data:
     return pooling.lp_pool(c, x, norm_type, kernel_size, stride, ceil_mode)
 
@@ -271,7 +300,13 @@ def _everything(c: Call, x: Data) -> list[int]:
 
 def _reduced(how: str) -> Handler:
     def handler(
-        c: Call, x: Data, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, axis: Any = None
+        c: Call,
+        x: Data,
+        dim: Any = None,
+        keepdim: bool = False,
+        *,
+        dtype: Any = None,
+        axis: Any = None,
     ) -> Data:
         del dtype
         dim = axis if dim is None else dim
@@ -326,25 +361,33 @@ def _both_moments(how: str) -> Handler:
     return handler
 
 
-def _norm(c: Call, x: Data, p: Any = 2, dim: Any = None, keepdim: bool = False, out: Any = None, dtype: Any = None) -> Data:  # noqa: ARG001, E501
-    hows = {"fro": "l2", 2: "l2", 1: "l1", None: "l2"}
+def _norm(
+    c: Call,
+    x: Data,
+    p: Any = 2,
+    dim: Any = None,
+    keepdim: bool = False,
+    out: Any = None,
+    dtype: Any = None,
+) -> Data:
+    hows = {"fro": "l2", 2: "l2", 1: "l1", None: "l2", math.inf: "max"}
+    if p not in hows:
+        c.refuse(f"is a norm of order {p}", "the order must be 1, 2 or inf")
+    x = act.activation(c.inner("abs"), x, "abs") if p == math.inf else x
     axes = _everything(c, x) if dim is None else dim
-    if p in hows:
-        return reduction.reduce(c, x, hows[p], axes, keepdim)
-    if p == math.inf:
-        greatest = act.activation(c.inner("abs"), x, "abs")
-        return reduction.reduce(c, greatest, "max", axes, keepdim)
-    c.refuse(f"is a norm of order {p}", "the order must be 1, 2 or inf")
+    return reduction.reduce(c, x, hows[p], axes, keepdim)
 
 
 # --- what remains --------------------------------------------------------------------------------
 
 
-def _keep(c: Call, x: Any, *_: Any, **__: Any) -> Any:  # noqa: ARG001
+def _keep(c: Call, x: Any, *_: Any, **__: Any) -> Any:
     return x
 
 
-def _dropout(c: Call, x: Data, p: float = 0.5, training: bool = True, inplace: bool = False) -> Data:  # noqa: ARG001, E501
+def _dropout(
+    c: Call, x: Data, p: float = 0.5, training: bool = True, inplace: bool = False
+) -> Data:
     if training and p:
         c.refuse("drops values at random in eval mode too", "pass training=self.training")
     return x
@@ -381,8 +424,7 @@ OPERATORS: dict[str, Handler] = {
     "glu": _glu,
     **{
         name: _function(name)
-        for name in """sigmoid logsigmoid tanh hardsigmoid hardswish silu mish selu softsign exp log sqrt square reciprocal
-        abs erf sin cos""".split()
+        for name in ["sigmoid", "logsigmoid", "tanh", "hardsigmoid", "hardswish", "silu", "mish", "selu", "softsign", "exp", "log", "sqrt", "square", "reciprocal", "abs", "erf", "sin", "cos"]
     },
     "absolute": _function("abs"),
     "log_sigmoid": _function("logsigmoid"),
@@ -408,8 +450,7 @@ OPERATORS: dict[str, Handler] = {
     "minimum": _both(arithmetic.minimum),
     **dict.fromkeys(("matmul", "mm", "bmm"), _both(arithmetic.matmul)),
     "rmatmul": _both(arithmetic.matmul, reverse=True),
-    "neg": lambda c, x: negative(c, x),
-    "negative": lambda c, x: negative(c, x),
+    **dict.fromkeys(("neg", "negative"), negative),
     "addcmul": _addcmul,
     "lerp": _lerp,
     "einsum": _einsum,
@@ -438,6 +479,6 @@ OPERATORS: dict[str, Handler] = {
     **dict.fromkeys(("norm", "vector_norm", "linalg_norm", "linalg_vector_norm"), _norm),
     **dict.fromkeys(_SAME.split(), _keep),
     **dict.fromkeys(
-        "dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout feature_dropout".split(), _dropout
+        ["dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout", "feature_dropout"], _dropout
     ),
 }  # fmt: skip

@@ -156,7 +156,9 @@ class _Reader:
             function = ForeignStep(step, operands, [d.layout for d in data], k, BATCH)
             part = call if k == 0 else call.inner(str(k))
             found.append(
-                foreign.foreign(part, data, function, function.shape, function.axis, merged=function.merged)
+                foreign.foreign(
+                    part, data, function, function.shape, function.axis, merged=function.merged
+                )
             )
         return found
 
@@ -166,7 +168,7 @@ def _within(name: str, layer: str) -> bool:
 
 
 def _require_trained(call: Call, module: nn.Module) -> None:
-    if not isinstance(module, nn.modules.batchnorm._BatchNorm):  # noqa: SLF001  # the common base
+    if not isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d | nn.SyncBatchNorm):
         return
     mean, variance, count = module.running_mean, module.running_var, module.num_batches_tracked
     if mean is not None and count is not None and not count and not mean.any() and (variance == 1).all():  # fmt: skip
@@ -234,7 +236,10 @@ def convert(
         del reader, expected, wanted
         # Other samples: nothing that was taken for a constant may depend on the input.
         ys = [y for _, y in outputs_of(recorder.run(_arguments(again)))]
-        final = {n: _as_samples(y.double().numpy(), d) for n, y, d in zip(graph.outputs, ys, made, strict=True)}
+        final = {
+            n: _as_samples(y.double().numpy(), d)
+            for n, y, d in zip(graph.outputs, ys, made, strict=True)
+        }
         if differing(graph, _arrays(again), final, _TOLERANCE) is not None:
             refuse(
                 f"{READER}: {type(module).__name__}",

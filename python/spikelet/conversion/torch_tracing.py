@@ -15,7 +15,18 @@ from torch.overrides import TorchFunctionMode
 
 from spikelet.conversion.building import ERRORS, hint_for, refuse
 
-__all__ = ["READER", "Recorder", "Step", "Value", "copied", "is_layer", "kind_of", "leaves", "mapped", "outputs_of"]
+__all__ = [
+    "READER",
+    "Recorder",
+    "Step",
+    "Value",
+    "copied",
+    "is_layer",
+    "kind_of",
+    "leaves",
+    "mapped",
+    "outputs_of",
+]
 
 READER = "read_torch"
 # What makes Python's numbers of a tensor: control flow that depends on the input.
@@ -54,7 +65,7 @@ class Value:
 
 
 def _version(tensor: torch.Tensor) -> int:
-    return 0 if tensor.is_inference() else tensor._version  # noqa: SLF001  # there is no public name
+    return 0 if tensor.is_inference() else tensor._version  # there is no public name
 
 
 @dataclass(eq=False)
@@ -324,7 +335,7 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-ch
         if kind in _OF_SHAPES or not any(isinstance(t, torch.Tensor) for t in leaves(found)):
             return None if kind == "setitem" else found
         inside = self._inside[-1][1] if self._inside else self.module
-        step = Step(where, name, kind, function, *given, inside, whole)
+        step = Step(where, name, kind, function, given[0], given[1], inside, whole)
         step.result = mapped(
             lambda t: self._value(t, step) if isinstance(t, torch.Tensor) else t, found
         )
@@ -339,7 +350,7 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-ch
             other = isinstance(a, torch.Tensor) and a.is_floating_point() and a.dtype != precision
             return a.to(precision) if other and self.value(a) is None else a
 
-        return mapped(same, (tuple(args), dict(kwargs)))
+        return mapped(same, tuple(args)), mapped(same, dict(kwargs))
 
     def _refuse_shapes(self, where: str, kind: str, given: Any, error: Exception) -> NoReturn:
         if self._refusal is not None:

@@ -1,5 +1,7 @@
 """PyTorch's operators with weights: convolutions, linear layers, normalisation and attention."""
 
+# ruff: noqa: ARG001  # arguments are PyTorch's, some of which change nothing in inference
+
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -46,12 +48,10 @@ def _constant(c: Call, name: str, value: Any) -> NDArray[np.float64] | None:
 def _linear(c: Call, x: Any, weight: Any, bias: Any = None) -> Data:
     if isinstance(weight, Data):
         n = len(c.tensor(weight))
-        swapped = movement.permute(
-            c.inner("transposed"), weight, [*range(n - 2), n - 1, n - 2]
-        )
+        swapped = movement.permute(c.inner("transposed"), weight, [*range(n - 2), n - 1, n - 2])
         product = arithmetic.matmul(c if bias is None else c.inner("product"), array(x), swapped)
         return product if bias is None else arithmetic.add(c, product, array(bias))
-    return convolution.linear(c, *c.data(x), array(weight), _constant(c, "bias", bias))
+    return convolution.linear(c, c.one(x), array(weight), _constant(c, "bias", bias))
 
 
 def _conv(
@@ -87,7 +87,7 @@ def _spike_conv2d(
     margins: Any,
     dilation: Any,
     groups: int,
-    limit: float,  # noqa: ARG001
+    limit: float,
 ) -> tuple[Data, None]:
     """Convert the operator of `spikelet.torch.SpikeConv2d`, which computes the same, sparsely."""
     padding = [margins[:2], margins[2:]]
@@ -99,7 +99,7 @@ def _spike_linear(
     x: Data,
     weight: Any,
     bias: Any,
-    limit: float,  # noqa: ARG001
+    limit: float,
 ) -> tuple[Data, None]:
     """Convert the operator of `spikelet.torch.SpikeLinear`."""
     return _linear(c, x, weight, bias), None
@@ -156,9 +156,9 @@ def _batch_norm(
     weight: Any = None,
     bias: Any = None,
     training: bool = False,
-    momentum: float = 0.1,  # noqa: ARG001
+    momentum: float = 0.1,
     eps: float = 1e-5,
-    cudnn_enabled: bool = True,  # noqa: ARG001
+    cudnn_enabled: bool = True,
 ) -> Data:
     if training or running_mean is None or running_var is None:
         c.refuse(
@@ -192,7 +192,7 @@ def _group_norm(
     weight: Any = None,
     bias: Any = None,
     eps: float = 1e-5,
-    cudnn_enabled: bool = True,  # noqa: ARG001
+    cudnn_enabled: bool = True,
 ) -> Data:
     return normalisation.group_norm(c, x, num_groups, array(weight), array(bias), eps)
 
@@ -209,7 +209,7 @@ def _layer_norm(
     weight: Any = None,
     bias: Any = None,
     eps: float = 1e-5,
-    cudnn_enable: bool = True,  # noqa: ARG001
+    cudnn_enable: bool = True,
 ) -> Data:
     axes = _last(c, x, normalized_shape)
     return normalisation.layer_norm(c, x, axes, array(weight), array(bias), eps)
@@ -257,8 +257,8 @@ def _scaled_dot_product(
         c.refuse("drops attention weights at random", "pass dropout_p=0.0 in eval mode")
     if enable_gqa:
         c.refuse("groups queries", "repeat keys and values for each head")
-    parts = (array(v) for v in (query, key, value))
-    return attention.scaled_dot_product(c, *parts, array(attn_mask), is_causal, scale)
+    q, k, v = (array(x) for x in (query, key, value))
+    return attention.scaled_dot_product(c, q, k, v, array(attn_mask), is_causal, scale)
 
 
 def _multi_head_attention(
@@ -298,12 +298,11 @@ def _multi_head_attention(
         )
     width = embed_dim_to_check
     if use_separate_proj_weight:
-        weights = [array(w) for w in (q_proj_weight, k_proj_weight, v_proj_weight)]
+        q, k, v = (array(w) for w in (q_proj_weight, k_proj_weight, v_proj_weight))
     else:
-        weights = list(array(in_proj_weight).reshape(3, width, -1))
-    biases = [None] * 3 if in_proj_bias is None else list(array(in_proj_bias).reshape(3, width))
-    given = attention.Projections(tuple(weights), tuple(biases), array(out_proj_weight),
-                                  array(out_proj_bias))  # fmt: skip
+        q, k, v = array(in_proj_weight).reshape(3, width, -1)
+    biases = (None,) * 3 if in_proj_bias is None else tuple(array(in_proj_bias).reshape(3, width))
+    given = attention.Projections((q, k, v), biases, array(out_proj_weight), array(out_proj_bias))
     mask = array(attn_mask)
     if mask is not None and not isinstance(mask, Data) and mask.dtype == bool:
         mask = ~mask  # here True leaves out

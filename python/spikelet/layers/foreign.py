@@ -22,8 +22,7 @@ class Foreign(Layer):
     Parameters
     ----------
     function : callable
-        ``function(*arrays) -> array``; the arrays are the inputs of one sample, of the model's float type, and must not be
-        kept or changed.
+        ``function(*arrays) -> array``; the arrays, of float64, are the inputs of one sample.
     shape : sequence of int
         Shape of the result.
     """

@@ -66,6 +66,9 @@ class Affine(Layer):
         self._set("scale", any_array(where, "scale", self.scale))
         if self.shift is not None:
             self._set("shift", any_array(where, "shift", self.shift))
+            if self.scale.ndim == self.shift.ndim == 1 and len(self.scale) != len(self.shift):
+                rule = f"must have one value for each of {len(self.scale)} channels"
+                fail(where, "shift", self.shift.shape, rule, got="shape")
 
     def _shape(self, where: str, shapes: list[Shape]) -> Shape:
         shape = shapes[0]

@@ -22,6 +22,7 @@ from spikelet.layers.base import (
     axis_of,
     integers,
     sizes,
+    volume_shape,
 )
 
 __all__ = [
@@ -351,37 +352,25 @@ class Upsample(Movement):
 
     Parameters
     ----------
-    scale_factor : int, or one for each spatial axis
+    scale_factor : int or (vertical, horizontal); or (length,), or (depth, vertical, horizontal)
     """
 
     scale_factor: Any
 
     def __post_init__(self) -> None:
-        where = self._name()
-        if isinstance(self.scale_factor, (tuple, list)):
-            axes = max(1, min(3, len(self.scale_factor)))
-            given: Any = sizes(where, "scale_factor", self.scale_factor, axes, 1)
-        else:
-            (given,) = sizes(where, "scale_factor", self.scale_factor, 1, 1)
-        self._set("scale_factor", given)
-
-    def factors(self, shape: Shape) -> tuple[int, ...]:
-        """Return one factor for each spatial axis."""
         given = self.scale_factor
-        return given if isinstance(given, tuple) else (given,) * (len(shape) - 1)
+        axes = max(1, min(3, len(given))) if isinstance(given, (tuple, list)) else 2
+        self._set("scale_factor", sizes(self._name(), "scale_factor", given, axes, 1))
 
     def moved(self, array: NDArray[T], blank: int = 0) -> NDArray[T]:  # noqa: ARG002
         """Return the repeated pixels."""
-        for axis, factor in enumerate(self.factors(array.shape), 1):
+        for axis, factor in enumerate(self.scale_factor, 1):
             array = np.repeat(array, factor, axis)
         return array
 
     def _shape(self, where: str, shapes: list[Shape]) -> Shape:
-        factors = self.factors(shapes[0])
-        if len(shapes[0]) != len(factors) + 1 or not factors:
-            names = {1: "length", 2: "height, width"}.get(len(factors), "depth, height, width")
-            fail(where, "input shape", shapes[0], f"must be (channels, {names})")
-        return (shapes[0][0], *(n * f for n, f in zip(shapes[0][1:], factors, strict=True)))
+        c, *lengths = volume_shape(where, shapes[0], len(self.scale_factor))
+        return (c, *(n * f for n, f in zip(lengths, self.scale_factor, strict=True)))
 
 
 @dataclass(frozen=True, eq=False, repr=False)

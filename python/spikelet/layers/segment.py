@@ -271,9 +271,7 @@ class Segment:
     def _stored(self, name: str) -> Stored:
         amplitude, is_signed, differential, levels = self._engine.packed_input(self._numbers[name])
         extent = self._extents[name]
-        source = Source(
-            "packed", amplitude, is_signed, differential, levels, extent, self.sizes
-        )
+        source = Source("packed", amplitude, is_signed, differential, levels, extent, self.sizes)
         return Stored(self.shapes[name], source)
 
 

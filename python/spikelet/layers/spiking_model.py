@@ -22,7 +22,7 @@ from spikelet.layers.graph import Graph, LayerLike
 from spikelet.layers.inputs import Inputs, Presented, arrays_of, present
 from spikelet.layers.movement import Movement, Upsample
 from spikelet.layers.neurons import Neuron, PredictiveIF, sizes_of
-from spikelet.layers.to_core import Source, to_core
+from spikelet.layers.to_core import Source, lower
 
 __all__ = ["Operations", "SpikingModel", "SpikingResult"]
 
@@ -159,7 +159,7 @@ class SpikingModel(Sealed):
         scale = number(where, "input_scale", input_scale)
         require(where, "input_scale", scale, "finite and > 0")
         self.input_scale = float(scale)
-        self._engines: dict[Any, tuple[Any, dict[str, int], list[float]]] = {}
+        self._engines: dict[Any, tuple[Any, dict[str, list[int]], NDArray[np.float64]]] = {}
 
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__}(dtype={self.dtype!r})"]
@@ -233,7 +233,7 @@ class SpikingModel(Sealed):
         steps: int | None = None,
         dtype: Literal["float32", "int16"] | None = None,
         form: Literal["constant", "sequence", "spikes", "signed"] | None = None,
-        example: ArrayLike | None = None,
+        example: Inputs | None = None,
     ) -> None:
         """Write the model as a program that runs it without Python, and gives the same bits.
 
@@ -345,7 +345,7 @@ class SpikingModel(Sealed):
         key = (given.shapes, given.kinds, tuple(records.values()), given.amplitude)
         if key not in self._engines:
             self._engines[key] = self._engine(given, list(records.values()))
-        engine, numbers, dense = self._engines[key]
+        engine, layers, dense = self._engines[key]
         with _watch(progress, count) as go_on:
             done, arrays, counts = engine.run(
                 list(given.arrays), count, total, delay, self.threads, go_on
@@ -360,11 +360,13 @@ class SpikingModel(Sealed):
             kept[name] = values.reshape(*lead, *shapes[node])
         operations = {
             name: Operations(
-                **dict(zip(_COUNTED, (counts[k] / max(count, 1)).tolist(), strict=True)),
-                dense=dense[k] * total,
+                **{
+                    what: float(counts[nodes, k].sum()) / max(count, 1)
+                    for k, what in enumerate(_COUNTED)
+                },
+                dense=float(dense[nodes].sum()) * total,
             )
-            for name, k in numbers.items()
-            if not (name in self.graph and _only_moves(self.graph[name].layer))
+            for name, nodes in layers.items()
         }
         outputs = {name: kept.pop(f"\0{name}") for name in self.graph.outputs}
         spikes, v = kept.pop("\0\0spikes", None), kept.pop("\0\0v", None)
@@ -422,21 +424,27 @@ class SpikingModel(Sealed):
 
     def _engine(
         self, given: Presented, records: list[tuple[str, str]]
-    ) -> tuple[Any, dict[str, int], list[float]]:
+    ) -> tuple[Any, dict[str, list[int]], NDArray[np.float64]]:
         sources = tuple(
             Source("spikes", given.amplitude, kind == "signed")
             if kind in ("spikes", "signed")
             else Source(kind)
             for kind in given.kinds
         )
-        core, numbers = to_core(self.graph, given.shapes, sources, {name for name, _ in records})
+        core, numbers, owners = lower(
+            self.graph, given.shapes, sources, {name for name, _ in records}
+        )
         wanted = [(numbers[name], what) for name, what in records]
         sizes = () if self.sizes is None else self.sizes
         engine = _ENGINES[self.dtype](
             core, whole=self.dtype == "int16", records=wanted, sizes=sizes
         )
-        dense = [float(core.dense_operations(k)) for k in range(len(core))]
-        return engine, numbers, dense
+        dense = np.array([float(core.dense_operations(k)) for k in range(len(core))])
+        counted = [*self.graph.inputs, *(n.name for n in self.graph if not _only_moves(n.layer))]
+        nodes: dict[str, list[int]] = {name: [] for name in counted}
+        for k, name in owners.items():
+            nodes.get(name, []).append(k)
+        return engine, nodes, dense
 
 
 def _only_moves(layer: Layer) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from spikelet.layers.to_core_graded import graded
 from spikelet.layers.to_core_linear import affine, convolution, linear, pool, resize, transposed
 from spikelet.layers.views import Extent, View, Views, extent_of
 
-__all__ = ["Source", "add_source", "extent_of", "to_core"]
+__all__ = ["Lowered", "Source", "add_source", "extent_of", "lower", "to_core"]
 
 _NONE = np.zeros(0)
 
@@ -57,13 +57,40 @@ class Source:
     sizes: Any = None
 
 
+class Lowered(NamedTuple):
+    """A graph in the core's terms.
+
+    Parameters
+    ----------
+    core : _core.LayerGraph
+    numbers : dict of str to int
+        The node that holds the output of each layer.
+    layers : dict of int to str
+        The layer that each node computes, except for nodes that only move values.
+    """
+
+    core: _core.LayerGraph
+    numbers: dict[str, int]
+    layers: dict[int, str]
+
+
 def to_core(
     graph: Graph,
     input_shape: Shapes,
     sources: Sequence[Source] = (),
     wanted: Collection[str] = (),
 ) -> tuple[_core.LayerGraph, dict[str, int]]:
-    """Return the core's graph, and the number of each layer in it.
+    """Return the core's graph, and the number of each layer in it: the first two of `lower`."""
+    return lower(graph, input_shape, sources, wanted)[:2]
+
+
+def lower(
+    graph: Graph,
+    input_shape: Shapes,
+    sources: Sequence[Source] = (),
+    wanted: Collection[str] = (),
+) -> Lowered:
+    """Translate a graph.
 
     Layers that only move values, and concatenations that are moved on, have a number if they are outputs, are wanted, or
     keep the order of the values before them: then they have the number of the layer that has these.
@@ -83,16 +110,18 @@ def to_core(
     views = Views(core)
     held: dict[str, View] = {}
     for name, source in zip(graph.inputs, sources or [Source()] * len(graph.inputs), strict=True):
+        views.layer = name
         held[name] = views.add(*add_source(core, shapes[name], source), shapes[name])
     for node in graph:
         inputs = [held[name] for name in node.inputs]
+        views.layer = node.name
         held[node.name] = _add(views, node, inputs, shapes[node.name])
         if node.name in graph.outputs or node.name in wanted:
             views.in_order(held[node.name])
     numbers = {
         name: number for name, view in held.items() if (number := views.number(view)) is not None
     }
-    return core, numbers
+    return Lowered(core, numbers, views.layers)
 
 
 def add_source(core: _core.LayerGraph, shape: Shape, source: Source) -> tuple[int, Extent]:
@@ -116,7 +145,7 @@ def _add(views: Views, node: Node, inputs: list[View], shape: Shape) -> View:
             return views.reshaped(inputs[0], shape)
         case Upsample() if len(shape) == 3 and inputs[0].value is None:
             from_ = views.shaped(inputs[0])
-            return views.add(core.upsample(from_, extent, layer.factors(shape)), extent, shape)
+            return views.add(core.upsample(from_, extent, layer.scale_factor), extent, shape)
         case Movement():
             return views.moved(inputs[0], layer.moved)
         case Concat():
@@ -140,8 +169,13 @@ def _add(views: Views, node: Node, inputs: list[View], shape: Shape) -> View:
             return _sum(views, inputs, shape)
         case ReLU():
             upper = _NONE if layer.upper is None else np.ravel(layer.upper)
-            from_, extent = _pointwise(views, inputs[0], by_channel=len(upper) > 1)
-            return views.add(core.relu(from_, extent, upper, layer.levels), extent, shape)
+            index = None
+            if len(upper) > 1:
+                from_, extent = views.by_channel(inputs[0])
+            else:
+                from_, extent, index = views.alike(inputs[0])
+            number = core.relu(from_, extent, upper, layer.levels)
+            return views.add(number, extent, shape, index)
         case Neuron():
             return _neuron(views, layer, inputs[0])
         case Foreign():
@@ -155,12 +189,19 @@ def _add(views: Views, node: Node, inputs: list[View], shape: Shape) -> View:
     raise TypeError(msg)
 
 
-def _pointwise(views: Views, view: View, *, by_channel: bool) -> tuple[int, Extent]:
-    """Return a node for a layer that takes values one by one: an image stays one behind `Flatten` where it can."""
-    return views.by_channel(view) if by_channel else views.in_order(view)
-
-
 def _sum(views: Views, inputs: Sequence[View], shape: Shape) -> View:
+    first = views.order(inputs[0])
+    if first is not None and all(
+        view.shape == shape
+        and view.index is not None
+        and views.extents[view.parts[0]] == views.extents[inputs[0].parts[0]]
+        and np.array_equal(view.index, first)
+        and len(view.parts) == 1
+        for view in inputs
+    ):
+        parts = [view.parts[0] for view in inputs]
+        extent = views.extents[parts[0]]
+        return views.add(views.core.add(parts, extent), extent, shape, first)
     wide = [
         view if view.shape == shape else views.moved(view, lambda a, _: np.broadcast_to(a, shape))
         for view in inputs
@@ -180,9 +221,11 @@ def _neuron(views: Views, layer: Neuron, view: View) -> View:
     own = any(
         np.shape(getattr(layer, name)) == (view.shape[0],) for name in ("threshold", "v_init")
     )
-    from_, extent = _pointwise(
-        views, view, by_channel=by_channel or (own and math.prod(view.shape) != view.shape[0])
-    )
+    # An image stays one behind `Flatten` where it can.
+    if by_channel or (own and math.prod(view.shape) != view.shape[0]):
+        from_, extent = views.by_channel(view)
+    else:
+        from_, extent = views.in_order(view)
     decay, gain = layer.coefficients()
     pace, limit, ceiling = _schedules(layer, extent[0])
     number = views.core.neuron(

@@ -27,7 +27,7 @@ from spikelet.layers.graded import (
     Softmax,
 )
 from spikelet.layers.to_core_linear import affine
-from spikelet.layers.views import Extent, View, Views, extent_of
+from spikelet.layers.views import Extent, Index, View, Views, extent_of
 
 __all__ = ["graded"]
 
@@ -40,17 +40,21 @@ def graded(views: Views, layer: Graded, inputs: Sequence[View], shape: Shape) ->
     match layer:
         case Activation():
             alpha, beta = layer.parameters()
-            single = max(len(alpha), len(beta)) <= 1
-            from_, extent = views.in_order(view) if single else views.by_channel(view)
+            index = None
+            if max(len(alpha), len(beta)) > 1:
+                from_, extent = views.by_channel(view)
+            else:
+                from_, extent, index = views.alike(view)
             number = core.activation(from_, extent, layer.function, alpha, beta)
+            return views.add(number, extent, shape, index)
         case Multiply() | Divide() | Maximum() | Minimum():
             return _binary(views, layer, inputs, shape)
         case MatMul():
             number = _matmul(views, inputs, shape, extent)
         case Softmax() | LogSoftmax():
-            from_, extent = views.in_order(view)
-            along = _along(shape, [layer.axis % len(shape)])
+            from_, extent, along, index = _lying(views, view, (layer.axis % len(shape),))
             number = core.softmax(from_, extent, along, isinstance(layer, LogSoftmax))
+            return views.add(number, extent, shape, index)
         case LayerNorm() | RMSNorm():
             return _norm(views, layer, view)
         case GroupNorm():
@@ -82,6 +86,30 @@ def _along(shape: Shape, axes: Sequence[int]) -> tuple[int, int, int]:
 
 def _adjacent(axes: Sequence[int]) -> bool:
     return list(axes) == list(range(axes[0], axes[0] + len(axes)))
+
+
+def _lying(
+    views: Views, view: View, axes: Sequence[int]
+) -> tuple[int, Extent, tuple[int, int, int], Index | None]:
+    """Return a node, its extent, where the axes lie in it as (outer, n, inner), and the index of the result.
+
+    Reordered values are taken where they lie, if the axes are evenly spaced there: transposed tokens, for one.
+    """
+    order = views.order(view)
+    if order is not None:
+        n = math.prod(view.shape[axis] for axis in axes)
+        last = range(len(view.shape) - len(axes), len(view.shape))
+        groups = np.moveaxis(order, axes, last).reshape(-1, n).astype(np.int64)
+        step = int(groups[0, 1] - groups[0, 0]) if n > 1 else 1
+        if step > 0 and order.size % (n * step) == 0:
+            outer = order.size // (n * step)
+            begins = (np.arange(outer)[:, None] * (n * step) + np.arange(step)).ravel()
+            if np.array_equal(np.sort(groups[:, 0]), begins) and np.array_equal(
+                groups, groups[:, :1] + step * np.arange(n)
+            ):
+                part = view.parts[0]
+                return part, views.extents[part], (outer, n, step), order
+    return (*views.in_order(view), _along(view.shape, axes), None)
 
 
 def _binary(views: Views, layer: Graded, inputs: Sequence[View], shape: Shape) -> View:
@@ -159,11 +187,11 @@ def _norm(views: Views, layer: LayerNorm | RMSNorm, view: View) -> View:
         moved = layer.replace(axes=len(axes))
         back = np.argsort(order)
         return views.moved(_norm(views, moved, view), lambda a, _: a.transpose(back))
-    from_, extent = views.in_order(view)
-    centred = isinstance(layer, LayerNorm)
-    number = views.core.normalise(from_, extent, _along(shape, axes), centred, layer.eps)
+    from_, extent, along, index = _lying(views, view, axes)
+    number = views.core.normalise(from_, extent, along, isinstance(layer, LayerNorm), layer.eps)
     wide = [n if k in axes else 1 for k, n in enumerate(shape)]
-    return _scaled(views, views.add(number, extent, shape), layer.weight, layer.bias, wide)
+    done = views.add(number, extent, shape, index)
+    return _scaled(views, done, layer.weight, layer.bias, wide)
 
 
 def _scaled(views: Views, view: View, weight: Any, bias: Any, shape: Sequence[int]) -> View:

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spikelet.layers.base import Floats, Shape
 from spikelet.layers.convolution import Conv1d, Conv2d, Conv3d, Convolution, TransposedConvolution
@@ -19,7 +20,7 @@ from spikelet.layers.pools import (
     Pool,
 )
 from spikelet.layers.resize import Resize
-from spikelet.layers.views import View, Views, extent_of
+from spikelet.layers.views import Extent, View, Views, extent_of
 
 __all__ = ["affine", "convolution", "linear", "pool", "resize", "transposed"]
 
@@ -138,7 +139,7 @@ def pool(views: Views, layer: Pool, view: View, shape: Shape) -> View:
     row_divisors = divisors[1] * depth if means else []
     between = (shape[0], depth * len(begin), shape[3])
     number = add(number, between, rows, windows[2], [row_divisors, divisors[2]] if means else [])
-    views.extents[number] = between
+    views.add(number, between, between)
     begin, end, step = windows[0]
     high = len(windows[1][0])
     rows = (
@@ -180,10 +181,24 @@ def resize(views: Views, layer: Resize, view: View, shape: Shape) -> View:
     return views.add(number, extent, shape)
 
 
+def _placed(order: NDArray[Any], values: Floats, extent: Extent) -> Floats:
+    """Return values where an index puts them: one for each channel, if its pixels agree."""
+    placed = np.empty(order.size)
+    placed[order.ravel()] = values.ravel()
+    channels = placed.reshape(extent[0], -1)
+    return channels[:, 0].copy() if (channels == channels[:, :1]).all() else placed
+
+
 def affine(views: Views, view: View, scale: Floats, shift: Floats | None = None) -> View:
     """Add ``scale x + shift``, by channel where that is enough; scale and shift broadcast to the shape of the view."""
     shape = view.shape
     given = [scale] if shift is None else [scale, shift]
+    order = views.order(view)
+    if order is not None:
+        from_, extent = view.parts[0], views.extents[view.parts[0]]
+        wide = [_placed(order, np.broadcast_to(a, shape), extent) for a in given]
+        number = views.core.affine(from_, extent, wide[0], wide[1] if len(wide) > 1 else _NONE)
+        return views.add(number, extent, shape, order)
     if all(a.ndim == 0 or math.prod(a.shape[1:]) == 1 for a in given):
         from_, extent = views.by_channel(view)
         wide = [np.broadcast_to(np.ravel(a), (shape[0],)) for a in given]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from spikelet._util.checks import fail
 from spikelet.layers.base import MAX_LENGTH, Floats, Shape
 
-__all__ = ["Extent", "View", "Views", "extent_of"]
+__all__ = ["Extent", "Index", "View", "Views", "extent_of"]
 
 Extent: TypeAlias = tuple[int, int, int]
 Index: TypeAlias = NDArray[np.int32]
@@ -42,12 +42,15 @@ class View:
         Places in these; -1 is a zero. None: all values, in their order.
     value : array of the shape, optional
         The values, if they are known; there are no parts then.
+    base : View, optional
+        Another view of the same values in the same order, of another shape.
     """
 
     shape: Shape
     parts: tuple[int, ...] = ()
     index: Index | None = None
     value: Floats | None = None
+    base: View | None = None
 
     @property
     def node(self) -> int | None:
@@ -64,22 +67,30 @@ class Views:
     core : _core.LayerGraph
     extents : dict of int to tuple of int
         Channels, height and width of each node.
+    layer : str
+        Name of the layer that is being added.
+    layers : dict of int to str
+        The layer that each node computes; nodes that only move values are not in it.
     """
 
     core: Any
     extents: dict[int, Extent] = field(default_factory=dict)
+    layer: str = ""
+    layers: dict[int, str] = field(default_factory=dict)
     _made: dict[tuple[int, Extent], tuple[View, int]] = field(default_factory=dict)
+    _nodes: dict[int, View] = field(default_factory=dict)
 
-    def add(self, number: int, extent: Extent, shape: Shape) -> View:
+    def add(self, number: int, extent: Extent, shape: Shape, index: Index | None = None) -> View:
         """Return the view of a new node."""
         self.extents[number] = extent
-        return View(shape, (number,))
+        self.layers[number] = self.layer
+        return View(shape, (number,), index)
 
     def reshaped(self, view: View, shape: Shape) -> View:
         """Return the values in another shape, in the same order."""
         index = None if view.index is None else view.index.reshape(shape)
         value = None if view.value is None else view.value.reshape(shape)
-        return View(shape, view.parts, index, value)
+        return View(shape, view.parts, index, value, view.base or view)
 
     def moved(self, view: View, move: Callable[[NDArray[Any], int], NDArray[Any]]) -> View:
         """Return the values after ``move(array, blank)``."""
@@ -119,6 +130,7 @@ class Views:
         """Return a node that holds the values in their order, in whatever extent, and its extent."""
         if view.node is not None:
             return view.node, self.extents[view.node]
+        view = view.base or view
         extent = extent_of(view.shape)
         return self.shaped(view, extent), extent
 
@@ -127,6 +139,9 @@ class Views:
         extent = extent or extent_of(view.shape)
         if view.node is not None and self.extents[view.node] == extent:
             return view.node
+        if view.base is not None and view.index is None and len(view.parts) > 1:
+            made, given = self.in_order(view.base)  # what is concatenated keeps its pixels
+            return self.shaped(self._node(made, given), extent)
         key = (id(view), extent)
         if key not in self._made:  # the view is kept, so that its id stays its own
             self._made[key] = view, self._make(view, extent)
@@ -136,8 +151,13 @@ class Views:
         """Return the node that holds the values in their order, if one has been made."""
         if view.node is not None:
             return view.node
-        made = [number for other, number in self._made.values() if other is view]
+        same = (view, view.base)
+        made = [number for other, number in self._made.values() if any(other is v for v in same)]
         return made[0] if made else None
+
+    def _node(self, number: int, extent: Extent) -> View:
+        """Return the one view of a node that holds concatenated values."""
+        return self._nodes.setdefault(number, View(extent, (number,)))
 
     def by_channel(self, view: View) -> tuple[int, Extent]:
         """Return a node with the channels of the shape, whatever its height and width, and its extent."""
@@ -145,6 +165,22 @@ class Views:
             return view.node, self.extents[view.node]
         extent = extent_of(view.shape)
         return self.shaped(view, extent), extent
+
+    def order(self, view: View) -> Index | None:
+        """Return the index of a view that holds all values of one node, each once, in another order."""
+        if view.index is None or len(view.parts) != 1:
+            return None
+        size = self._size(view.parts)
+        seen = np.zeros(size, bool)
+        if view.index.size == size and view.index.min() >= 0:
+            seen[view.index.ravel()] = True
+        return view.index if seen.all() else None
+
+    def alike(self, view: View) -> tuple[int, Extent, Index | None]:
+        """Return a node whose values may be taken one by one, its extent, and the index of the result."""
+        if self.order(view) is not None:
+            return view.parts[0], self.extents[view.parts[0]], view.index
+        return (*self.in_order(view), None)
 
     def _make(self, view: View, extent: Extent) -> int:
         made: int

@@ -16,7 +16,9 @@ from spikelet.conversion.operators import activation
         (0.2, np.inf, ["Affine", "ReLU", "Affine"]), (None, 0.3, ["Affine", "ReLU", "Affine"]),
     ],
 )  # fmt: skip
-def test_bounds_are_a_relu_between_shifts(low: float | None, high: float | None, expected: list[str]) -> None:
+def test_bounds_are_a_relu_between_shifts(
+    low: float | None, high: float | None, expected: list[str]
+) -> None:
     c, x = call(3, 8), samples(3, 8)
     made = activation.clip(c, X, low, high)
     np.testing.assert_allclose(values(c, made, x), np.clip(x, low, high), atol=1e-12)
@@ -35,7 +37,9 @@ def test_slopes_of_channels() -> None:
     slopes = np.array([0.1, 0.2, -0.3])
     wanted = np.where(x > 0, x, x * slopes[:, None])
     np.testing.assert_allclose(values(c, activation.prelu(c, X, slopes[:, None]), x), wanted)
-    with pytest.raises(ValueError, match=r"has slopes of shape \(2,\) for samples of shape \(3, 4\)"):
+    with pytest.raises(
+        ValueError, match=r"has slopes of shape \(2,\) for samples of shape \(3, 4\)"
+    ):
         activation.prelu(c, X, slopes[:2])
     with pytest.raises(ValueError, match="has a slope that depends on the input"):
         activation.prelu(c, X, X)
@@ -48,7 +52,9 @@ def test_gates_and_softmax() -> None:
     for function, sign in ((activation.softmax, 1), (activation.softmin, -1)):
         c = call(6, 4)
         e = np.exp(sign * x)
-        np.testing.assert_allclose(values(c, function(c, X, -1), x), e / e.sum(-1, keepdims=True), rtol=1e-10)
+        np.testing.assert_allclose(
+            values(c, function(c, X, -1), x), e / e.sum(-1, keepdims=True), rtol=1e-10
+        )
     c = call(6, 4)
     log = x - np.log(np.exp(x).sum(1, keepdims=True))
     np.testing.assert_allclose(values(c, activation.log_softmax(c, X, 1), x), log, rtol=1e-10)
@@ -58,7 +64,9 @@ def test_gates_and_softmax() -> None:
 
 def test_thresholds_must_be_continuous() -> None:
     c, x = call(4), samples(4)
-    np.testing.assert_allclose(values(c, activation.threshold(c, X, 0.2, 0.2), x), np.maximum(x, 0.2))
+    np.testing.assert_allclose(
+        values(c, activation.threshold(c, X, 0.2, 0.2), x), np.maximum(x, 0.2)
+    )
     with pytest.raises(ValueError, match=r"jumps from 0 to 0.2"):
         activation.threshold(c, X, 0.2, 0.0)
 

@@ -41,5 +41,7 @@ def test_a_sample_grows_to_its_constants() -> None:
 def test_the_sign() -> None:
     c, x = call(3), samples(3)
     np.testing.assert_array_equal(values(c, negative(c, X), x), -x)
-    with pytest.raises(ValueError, match=r"^layer 'op' \(Op\): .*scale must not contain NaN at index 1"):
+    with pytest.raises(
+        ValueError, match=r"^layer 'op' \(Op\): .*scale must not contain NaN at index 1"
+    ):
         affine(c, X, np.array([1.0, np.nan, 2.0]))

@@ -54,7 +54,9 @@ def test_powers() -> None:
     np.testing.assert_allclose(values(c, arithmetic.power(c, 3.0, X), x), 3.0**x)
     assert arithmetic.power(c, X, 1) == X
     for base, exponent in ((X, X), (X, np.arange(3)), (-1.0, X)):
-        with pytest.raises(ValueError, match=r"^layer 'op' \(Op\): (raises|takes several constants)"):
+        with pytest.raises(
+            ValueError, match=r"^layer 'op' \(Op\): (raises|takes several constants)"
+        ):
             arithmetic.power(c, base, exponent)
 
 
@@ -78,7 +80,9 @@ def test_a_merged_batch_meets_an_ordinary_one() -> None:
 def test_a_choice_by_a_constant() -> None:
     c, x = call(3, 4), samples(3, 4)
     mask = samples(3, 4)[0] > 0
-    np.testing.assert_allclose(values(c, arithmetic.where(c, mask, X, 7.0), x), np.where(mask, x, 7))
+    np.testing.assert_allclose(
+        values(c, arithmetic.where(c, mask, X, 7.0), x), np.where(mask, x, 7)
+    )
     low = values(c, arithmetic.where(c, mask, -np.inf, X), x)
     assert (low[:, mask] == arithmetic.LOWEST).all()
     with pytest.raises(ValueError, match="a condition that depends on the input"):
@@ -139,4 +143,6 @@ def test_einsum(equation: str, shapes: Any) -> None:
 def test_running_sums() -> None:
     c, x = call(4, 6), samples(4, 6)
     for axis in (1, -1):
-        np.testing.assert_allclose(values(c, arithmetic.cumsum(c, X, axis), x), x.cumsum(axis), rtol=1e-10)
+        np.testing.assert_allclose(
+            values(c, arithmetic.cumsum(c, X, axis), x), x.cumsum(axis), rtol=1e-10
+        )

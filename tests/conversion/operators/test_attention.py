@@ -39,7 +39,9 @@ def test_constant_keys_and_values() -> None:
     k, v = samples(3, 4)
     made = attention.scaled_dot_product(c, X, k, v, scale=0.3)
     scores = np.exp(x @ k.T * 0.3)
-    np.testing.assert_allclose(values(c, made, x), scores / scores.sum(-1, keepdims=True) @ v, rtol=1e-8)
+    np.testing.assert_allclose(
+        values(c, made, x), scores / scores.sum(-1, keepdims=True) @ v, rtol=1e-8
+    )
 
 
 def test_several_heads() -> None:

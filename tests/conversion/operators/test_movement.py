@@ -77,9 +77,7 @@ def test_a_batch_of_one_may_be_absorbed() -> None:
     squeezed = movement.moved(c, X, lambda a: a[0])
     turned = movement.permute(c, squeezed, (2, 0, 1))
     made = movement.reshape(c, turned, (1, 5, 24))
-    np.testing.assert_array_equal(
-        values(c, made, x), x[0].transpose(2, 0, 1).reshape(1, 5, 24)
-    )
+    np.testing.assert_array_equal(values(c, made, x), x[0].transpose(2, 0, 1).reshape(1, 5, 24))
 
 
 def test_concatenation_with_constants() -> None:

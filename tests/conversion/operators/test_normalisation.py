@@ -30,7 +30,9 @@ def test_layers_behind_a_moved_batch() -> None:
     c, x = call(5, 8), samples(5, 8)
     turned = movement.permute(c, X, (1, 0, 2))
     made = normalisation.layer_norm(c, turned, [-1], np.arange(8.0), np.ones(8), 1e-3)
-    wanted = F.layer_norm(torch.tensor(x), (8,), torch.arange(8.0).double(), torch.ones(8).double(), 1e-3)
+    wanted = F.layer_norm(
+        torch.tensor(x), (8,), torch.arange(8.0).double(), torch.ones(8).double(), 1e-3
+    )
     np.testing.assert_allclose(values(c, made, x), wanted, rtol=1e-8, atol=1e-10)
     with pytest.raises(ValueError, match="which is the batch"):
         normalisation.layer_norm(c, turned, [1, 2])
@@ -39,7 +41,9 @@ def test_layers_behind_a_moved_batch() -> None:
 def test_groups_and_instances_need_the_batch_first() -> None:
     c, x = call(4, 5), samples(4, 5)
     made = normalisation.instance_norm(c, X)
-    np.testing.assert_allclose(values(c, made, x), F.instance_norm(torch.tensor(x)), rtol=1e-8, atol=1e-10)
+    np.testing.assert_allclose(
+        values(c, made, x), F.instance_norm(torch.tensor(x)), rtol=1e-8, atol=1e-10
+    )
     for function in (normalisation.instance_norm, normalisation.local_response_norm):
         arguments = (2,) if function is normalisation.local_response_norm else ()
         with pytest.raises(ValueError, match="in which samples do not come first"):
@@ -51,7 +55,9 @@ def test_norms_of_vectors() -> None:
     for p in (1, 2):
         c = call(4, 5)
         made = normalisation.l2_normalise(c, X, [1], p)
-        np.testing.assert_allclose(values(c, made, x), F.normalize(torch.tensor(x), p, 1), rtol=1e-8)
+        np.testing.assert_allclose(
+            values(c, made, x), F.normalize(torch.tensor(x), p, 1), rtol=1e-8
+        )
     with pytest.raises(ValueError, match="a norm of order 3"):
         normalisation.l2_normalise(call(4), X, [1], 3.0)
     c = call(4, 5)

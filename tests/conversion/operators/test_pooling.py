@@ -24,14 +24,18 @@ def test_the_rank_follows_from_the_tensor(shape: tuple[int, ...]) -> None:
     }
     for ours, theirs in functions.items():
         c = call(*shape)
-        np.testing.assert_allclose(values(c, ours(c, X, 3, 2, 1), x), theirs(tensor, 3, 2, 1), rtol=1e-10)
+        np.testing.assert_allclose(
+            values(c, ours(c, X, 3, 2, 1), x), theirs(tensor, 3, 2, 1), rtol=1e-10
+        )
     for ours, name in ((pooling.adaptive_avg_pool, "avg"), (pooling.adaptive_max_pool, "max")):
         c = call(*shape)
         theirs = getattr(F, f"adaptive_{name}_pool{n}d")
         np.testing.assert_allclose(values(c, ours(c, X, 2), x), theirs(tensor, 2), rtol=1e-10)
     c = call(*shape)
     axes = tuple(range(2, n + 2))
-    np.testing.assert_allclose(values(c, pooling.global_max_pool(c, X), x), x.max(axes, keepdims=True))
+    np.testing.assert_allclose(
+        values(c, pooling.global_max_pool(c, X), x), x.max(axes, keepdims=True)
+    )
     c = call(*shape)
     np.testing.assert_allclose(
         values(c, pooling.global_avg_pool(c, X), x), x.mean(axes, keepdims=True), rtol=1e-10
@@ -54,7 +58,9 @@ def test_several_images_a_sample_are_pooled_one_by_one() -> None:
     ):  # fmt: skip
         c = call(3, 4, 6, 5)
         merged = movement.reshape(c, X, (6, 4, 6, 5))
-        np.testing.assert_allclose(values(c, ours(c, merged), x), theirs.unflatten(0, (2, 3)), rtol=1e-10)
+        np.testing.assert_allclose(
+            values(c, ours(c, merged), x), theirs.unflatten(0, (2, 3)), rtol=1e-10
+        )
 
 
 def test_vectors_have_no_windows() -> None:

@@ -32,11 +32,11 @@ struct NodeDescription {
   bool mean = false, steps = false;  // whether the mean is needed, and the value of each step
   bool summed = false;  // the value at each step is the sum of parts, constants and bias
   bool whole = false;   // the parts are integers
-  std::vector<PartDescription> parts;  // in the order in which they are added
-  std::vector<std::size_t> constants;  // added to the sum as they are, then
+  std::vector<PartDescription> parts;   // in the order in which they are added
+  std::vector<std::size_t> constants;   // added to the sum as they are, then
   std::vector<PartDescription> folded;  // convolutions of constants, then
-  std::vector<double> bias;            // [channel], or empty; scaled if there are no constants
-  std::vector<double> scale;           // of integers, [channel]: what is constant is times this
+  std::vector<double> bias;             // [channel], or empty; scaled if there are no constants
+  std::vector<double> scale;            // of integers, [channel]: what is constant is times this
   // Neurons, scaled: [channel], or [c][y][x]; pace and limit [step][channel].
   std::vector<double> threshold, v_init, pace, limit;
 };

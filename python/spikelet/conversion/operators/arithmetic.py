@@ -71,13 +71,20 @@ def _aligned(c: Call, *xs: Operand) -> tuple[list[Data | Floats], Data]:
     return found, like
 
 
+def _commuting(c: Call, a: Operand, b: Operand) -> tuple[Data, Data | Floats, Data]:
+    """Align two operands, the first of which is data, and return where the batch is, too."""
+    (x, y), like = _aligned(c, a, b)
+    if not isinstance(x, Data):
+        x, y = y, x
+    return c.one(x), y, like
+
+
 def add(c: Call, a: Operand, b: Operand) -> Data:
     """Add data or constants."""
-    (x, y), like = _aligned(c, a, b)
-    if isinstance(x, Data) and isinstance(y, Data):
+    x, y, like = _commuting(c, a, b)
+    if isinstance(y, Data):
         return replace(c.add(Add(), x, y), axis=like.axis, merged=like.merged)
-    x, constant = (x, y) if isinstance(x, Data) else (y, x)
-    return affine(c, *c.data(x), shift=constant)
+    return affine(c, x, shift=y)
 
 
 def subtract(c: Call, a: Operand, b: Operand) -> Data:
@@ -87,18 +94,19 @@ def subtract(c: Call, a: Operand, b: Operand) -> Data:
     if isinstance(a, Data):
         return add(c, a, negative(c.inner("negative"), b))
     (x, y), _ = _aligned(c, a, b)
-    return affine(c, *c.data(y), scale=-1.0, shift=x)
+    if isinstance(x, Data) or not isinstance(y, Data):
+        c.refuse_constants()
+    return affine(c, y, scale=-1.0, shift=x)
 
 
 def multiply(c: Call, a: Operand, b: Operand) -> Data:
     """Multiply data or constants."""
     if isinstance(a, Data) and isinstance(b, Data) and a == b:
         return activation.activation(c, a, "square")
-    (x, y), like = _aligned(c, a, b)
-    if isinstance(x, Data) and isinstance(y, Data):
+    x, y, like = _commuting(c, a, b)
+    if isinstance(y, Data):
         return replace(c.add(Multiply(), x, y), axis=like.axis, merged=like.merged)
-    x, constant = (x, y) if isinstance(x, Data) else (y, x)
-    return affine(c, *c.data(x), scale=constant)
+    return affine(c, x, scale=y)
 
 
 def divide(c: Call, a: Operand, b: Operand) -> Data:
@@ -124,7 +132,7 @@ def power(c: Call, a: Operand, b: Operand) -> Data:
     if not isinstance(a, Data):
         if number <= 0:
             c.refuse(f"raises {number:g} to a power", "the base must be positive")
-        scaled = affine(c.inner("scaled"), *c.data(b), scale=math.log(number))
+        scaled = affine(c.inner("scaled"), c.one(b), scale=math.log(number))
         return activation.activation(c, scaled, "exp")
     if number == 1:
         return a
@@ -145,13 +153,12 @@ def minimum(c: Call, a: Operand, b: Operand) -> Data:
 
 
 def _extreme(c: Call, a: Operand, b: Operand, layer: Any, sign: float) -> Data:
-    (x, y), like = _aligned(c, a, b)
-    if isinstance(x, Data) and isinstance(y, Data):
+    x, y, like = _commuting(c, a, b)
+    if isinstance(y, Data):
         return replace(c.add(layer, x, y), axis=like.axis, merged=like.merged)
-    x, bound = (x, y) if isinstance(x, Data) else (y, x)
-    # max(x, b) = b + relu(x - b), and min(x, b) = b - relu(b - x)
-    above = affine(c.inner("above"), *c.data(x), scale=sign, shift=-sign * np.asarray(bound))
-    return affine(c, activation.relu(c.inner("relu"), above), scale=sign, shift=bound)
+    # max(x, y) = y + relu(x - y), and min(x, y) = y - relu(y - x)
+    above = affine(c.inner("above"), x, scale=sign, shift=-sign * y)
+    return affine(c, activation.relu(c.inner("relu"), above), scale=sign, shift=y)
 
 
 def total(c: Call, xs: Sequence[Operand]) -> Data:
@@ -210,9 +217,7 @@ def matmul(c: Call, a: Operand, b: Operand) -> Data:
             c.refuse_batch(v.axis)
     (x, y), like = _aligned(c, a, b)
     n = max(len(c.shape(v)) if isinstance(v, Data) else v.ndim for v in (x, y))
-    operands = [
-        v if isinstance(v, Data) else c.inner("constant").constant(v, like) for v in (x, y)
-    ]
+    operands = [v if isinstance(v, Data) else c.inner("constant").constant(v, like) for v in (x, y)]
     operands = [
         v if n >= 3 or len(c.shape(v)) >= 2 else c.inner("matrix").add(Reshape((1, *c.shape(v))), v)
         for v in operands
@@ -239,7 +244,7 @@ def einsum(c: Call, equation: str, operands: Sequence[Operand]) -> Data:
             values[k] = _summed(c.inner(f"sum{k}"), values[k], alone)
             terms[k] = "".join(s for s in term if s in others)
     if len(values) == 1:
-        return movement.permute(c, *c.data(values[0]), [terms[0].index(s) for s in result])
+        return movement.permute(c, c.one(values[0]), [terms[0].index(s) for s in result])
     for k, (v, other) in enumerate(zip(values, reversed(values), strict=True)):
         if not isinstance(v, Data) and isinstance(other, Data):
             batch = terms[1 - k][other.axis]  # the samples of a batch stay apart
@@ -277,7 +282,7 @@ def _laid_out(c: Call, x: Operand, term: str, shared: list[str], *groups: list[s
 
 def _summed(c: Call, x: Operand, axes: Sequence[int]) -> Operand:
     if not isinstance(x, Data):
-        return np.asarray(x).sum(axis=tuple(axes))
+        return np.asarray(np.sum(x, axis=tuple(axes)))
     inside = tuple(c.axis(x, d) for d in axes)
     found = c.add(Reduce("sum", inside, False), x)
     return replace(found, axis=x.axis - sum(d < x.axis for d in axes))

@@ -39,10 +39,7 @@ def _attention(
     shape = c.tensor(q) if isinstance(q, Data) else np.shape(q)
     length = (c.tensor(k) if isinstance(k, Data) else np.shape(k))[-2]
     factor = 1 / math.sqrt(shape[-1]) if scale is None else float(scale)
-    if isinstance(q, Data):
-        q = affine(c.inner("scaled"), q, factor)
-    else:
-        q = np.asarray(q) * factor
+    q = affine(c.inner("scaled"), q, factor) if isinstance(q, Data) else np.asarray(q) * factor
     if isinstance(k, Data):
         n = len(c.tensor(k))
         k = movement.permute(c.inner("keys"), k, [*range(n - 2), n - 1, n - 2])
@@ -101,7 +98,7 @@ def multi_head(
     causal : bool
         Leave out later positions.
     """
-    apart = []
+    apart: list[Data] = []
     for name, x, weight, bias in zip(
         ("queries", "keys", "values"), (q, k, v), given.weights, given.biases, strict=True
     ):
@@ -112,7 +109,8 @@ def multi_head(
         apart.append(movement.permute(part.inner("first"), y, (1, 2, 0, 3)))
     if mask is not None and not isinstance(mask, Data) and np.ndim(mask) == 3:
         mask = np.asarray(mask).reshape(-1, heads, *np.shape(mask)[1:])
-    found, weights = _attention(c.inner("attention"), *apart, mask, causal, None)
+    query, keys, content = apart
+    found, weights = _attention(c.inner("attention"), query, keys, content, mask, causal, None)
     batch, _, length, width = c.tensor(found)
     together = movement.permute(c.inner("joined"), found, (2, 0, 1, 3))
     together = movement.reshape(c.inner("joined"), together, (length, batch, heads * width))

@@ -54,6 +54,16 @@ def moved(c: Call, x: Data, function: Callable[[Ints], Any]) -> Data:
 
 def _of_one_sample(c: Call, x: Data, out: Ints, size: int) -> tuple[Ints, int, bool]:
     """Return the places in one sample that a result takes (-1: zero), and where its batch is."""
+    found = _apart(c, x, out, size)
+    if found is None:
+        c.refuse(
+            f"takes a tensor of shape {c.tensor(x)} to {out.shape} and mixes the samples of a batch",
+            "samples must stay apart: the first dimension of the input is the batch",
+        )
+    return found
+
+
+def _apart(c: Call, x: Data, out: Ints, size: int) -> tuple[Ints, int, bool] | None:
     batch, padded = c.batch, out <= 0
     owner = np.where(padded, -1, (out - 1) // size)
     candidates = sorted(range(out.ndim), key=lambda j: (out.shape[j] != batch, j != x.axis, j))
@@ -75,10 +85,7 @@ def _of_one_sample(c: Call, x: Data, out: Ints, size: int) -> tuple[Ints, int, b
         if n == batch and places.ndim > 1:
             return places.squeeze(j), j, False
         return places, j, True
-    c.refuse(
-        f"takes a tensor of shape {c.tensor(x)} to {out.shape} and mixes the samples of a batch",
-        "samples must stay apart: the first dimension of the input is the batch",
-    )
+    return None
 
 
 def _gather(c: Call, x: Data, places: Ints) -> Data:
@@ -223,7 +230,7 @@ def sample_of(c: Call, constant: NDArray[Any], like: Data) -> NDArray[np.float64
             "takes a constant with other values for each sample",
             "a constant must be the same for each sample",
         )
-    return np.array(first if like.merged else first.squeeze(axis))
+    return np.array(first if like.merged else np.squeeze(first, axis))
 
 
 def concat(c: Call, xs: Sequence[Operand], axis: int) -> Data:
@@ -262,8 +269,12 @@ def stack(c: Call, xs: Sequence[Operand], axis: int) -> Data:
 def split(c: Call, x: Data, sizes: Sequence[int], axis: int) -> tuple[Data, ...]:
     """Split a tensor into parts of given sizes along an axis."""
     ends = np.cumsum(sizes)
+
+    def part(begin: int, end: int) -> Callable[[Ints], Any]:
+        return lambda a: a.take(np.arange(begin, end), axis)
+
     return tuple(
-        moved(c.inner(str(k)), x, lambda a, b=e - n, e=e: a.take(np.arange(b, e), axis))
+        moved(c.inner(str(k)), x, part(e - n, e))
         for k, (n, e) in enumerate(zip(sizes, ends, strict=True))
     )
 

@@ -154,7 +154,7 @@ def lp_pool(
     c: Call, x: Data, p: float, kernel: Any, stride: Any = None, ceil_mode: bool = False
 ) -> Data:
     """Take the p-norm of each window: the root of the sum of powers."""
-    n, size, _ = _windows(c, x, kernel)
+    _, size, _ = _windows(c, x, kernel)
     powers = c.inner("power")
     raised = (
         activation(powers, x, "square")

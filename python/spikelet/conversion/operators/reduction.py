@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -14,6 +15,7 @@ from spikelet.layers import Reduce
 __all__ = ["reduce"]
 
 _PLAIN = ("mean", "sum", "max", "min", "prod", "l1", "l2")
+_COMPOSED = ("sum_square", "log_sum", "log_sum_exp", "var", "std")
 
 
 def reduce(
@@ -41,29 +43,45 @@ def reduce(
     if axes is None:
         axes = [d for d in range(n) if d != x.axis or x.merged]
     given = sorted({d % n for d in ([axes] if isinstance(axes, int) else axes)})
-    if how in _PLAIN:
-        return _plain(c, x, how, given, keepdims)
-    if how == "sum_square":
-        return _plain(c, activation(c.inner("square"), x, "square"), "sum", given, keepdims)
-    if how == "log_sum":
-        return activation(c, _plain(c.inner("sum"), x, "sum", given, keepdims), "log")
-    if how == "log_sum_exp":
-        powers = activation(c.inner("exp"), x, "exp")
-        return activation(c, _plain(c.inner("sum"), powers, "sum", given, keepdims), "log")
-    if how in ("var", "std"):
-        mean = _plain(c.inner("average"), x, "mean", given, keepdims=True)
-        apart = arithmetic.subtract(c.inner("difference"), x, mean)
-        square = activation(c.inner("square"), apart, "square")
-        count = 1
-        for d in given:
-            count *= c.tensor(x)[d]
-        if count <= correction:
-            c.refuse("is a variance of one value", "reduce more values")
-        part = c if how == "var" else c.inner("variance")
-        sums = _plain(part.inner("sum"), square, "sum", given, keepdims)
-        variance = affine(part, sums, 1 / (count - correction))
-        return variance if how == "var" else activation(c, variance, "sqrt")
-    c.refuse(f"reduces by {how!r}", "use a sum, a mean, a maximum or a norm")
+    if how not in (*_PLAIN, *_COMPOSED):
+        c.refuse(f"reduces by {how!r}", "use a sum, a mean, a maximum or a norm")
+    match how:
+        case "sum_square":
+            squares = activation(c.inner("square"), x, "square")
+            return _plain(c, squares, "sum", given, keepdims)
+        case "log_sum":
+            return activation(c, _plain(c.inner("sum"), x, "sum", given, keepdims), "log")
+        case "log_sum_exp":
+            return _log_sum_exp(c, x, given, keepdims)
+        case "var":
+            return _variance(c, x, given, keepdims, correction)
+        case "std":
+            variance = _variance(c.inner("variance"), x, given, keepdims, correction)
+            return activation(c, variance, "sqrt")
+    return _plain(c, x, how, given, keepdims)
+
+
+def _log_sum_exp(c: Call, x: Data, axes: list[int], keepdims: bool) -> Data:
+    greatest = _plain(c.inner("greatest"), x, "max", axes, keepdims=True)
+    below = arithmetic.subtract(c.inner("below"), x, greatest)  # exp cannot overflow
+    powers = activation(c.inner("exp"), below, "exp")
+    logarithm = activation(
+        c.inner("log"), _plain(c.inner("sum"), powers, "sum", axes, keepdims), "log"
+    )
+    if not keepdims:
+        greatest = _plain(c.inner("offset"), x, "max", axes, keepdims=False)
+    return arithmetic.add(c, logarithm, greatest)
+
+
+def _variance(c: Call, x: Data, axes: list[int], keepdims: bool, correction: float) -> Data:
+    count = math.prod(c.tensor(x)[d] for d in axes)
+    if count <= correction:
+        c.refuse("is a variance of one value", "reduce more values")
+    mean = _plain(c.inner("average"), x, "mean", axes, keepdims=True)
+    apart = arithmetic.subtract(c.inner("difference"), x, mean)
+    square = activation(c.inner("square"), apart, "square")
+    sums = _plain(c.inner("sum"), square, "sum", axes, keepdims)
+    return affine(c, sums, 1 / (count - correction))
 
 
 def _plain(c: Call, x: Data, how: str, axes: list[int], keepdims: bool) -> Data:
@@ -77,7 +95,7 @@ def _plain(c: Call, x: Data, how: str, axes: list[int], keepdims: bool) -> Data:
         flat = (c.shape(x)[0],) if not x.merged else c.shape(x)[:2]
         return c.reshaped(pool(c.inner("pool"), x), flat)
     inside = tuple(c.axis(x, d) for d in axes)
-    found = c.add(Reduce(how, inside, keepdims), x)
+    found = c.add(Reduce(how, inside, keepdims), x)  # type: ignore[arg-type]  # one of _PLAIN
     if keepdims:
         return found
     if len(inside) == len(c.shape(x)):  # the tensor is [batch], a sample one number

@@ -15,7 +15,7 @@ def translated(plan: Plan) -> Program:
     program = Program(plan)
     for phase in range(plan.last_phase + 1):
         for name in ("begin", "reset", "step", "end"):
-            program.functions[f"{name}_{phase}"]  # there, if it says nothing  # noqa: B018
+            program.functions[f"{name}_{phase}"]  # there, if it says nothing
         stepped = {item.number for item in plan.steps_of(phase)}
         for item in plan.items:
             mine = plan.phases[item.number] == phase

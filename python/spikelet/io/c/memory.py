@@ -68,7 +68,7 @@ class Memory:
         loose = [b for b in self._buffers if b.number not in self._places and b.uses]
         placed: list[tuple[Buffer, int]] = []
         for buffer in sorted(loose, key=lambda b: -b.size):
-            (function, (first, last)), = buffer.uses.items()
+            ((function, (first, last)),) = buffer.uses.items()
             taken = sorted(
                 (at, at + other.size) for other, at in placed
                 if other.ctype == buffer.ctype and function in other.uses

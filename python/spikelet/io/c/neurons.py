@@ -22,7 +22,8 @@ def send(program: Program, item: Item, phase: int) -> None:
         "input": _input,
     }[item.kind](program, item, phase)
     program.say(
-        f"step_{phase}", f"TRACE({item.number}, {program.spikes(item, phase)}, {item.planes * item.plane_bytes});"
+        f"step_{phase}",
+        f"TRACE({item.number}, {program.spikes(item, phase)}, {item.planes * item.plane_bytes});",
     )
 
 
@@ -112,7 +113,9 @@ def _maximum(program: Program, item: Item, phase: int) -> None:
         at = f"{spikes} + {plane * source.plane_bytes}" if plane else spikes
         program.say(
             f"step_{phase}",
-            program.call("count_spikes", source.pixels, source.channels, at, amount, counts, **types),
+            program.call(
+                "count_spikes", source.pixels, source.channels, at, amount, counts, **types
+            ),
         )
         minus = f"{bits} + {item.plane_bytes} + p * {item.bytes}" if plane else minus
     n = item.channels

@@ -37,14 +37,17 @@ class Item:
 
     @property
     def channels(self) -> int:
+        """Number of channels."""
         return int(self.shape[0])
 
     @property
     def pixels(self) -> int:
+        """Number of pixels."""
         return int(self.shape[1] * self.shape[2])
 
     @property
     def size(self) -> int:
+        """Number of values."""
         return self.channels * self.pixels
 
     @property
@@ -54,6 +57,7 @@ class Item:
 
     @property
     def plane_bytes(self) -> int:
+        """Bytes of the spikes of one sign and size."""
         return self.pixels * self.bytes
 
     @property
@@ -105,6 +109,7 @@ class Plan:
 
     @property
     def last_phase(self) -> int:
+        """The number of the last phase."""
         return max(self.phases)
 
     @property

@@ -67,7 +67,9 @@ class Program:
         """Return the value of one step."""
         if item.form == "constant":
             return self.mean(item)
-        return str(self._buffer(("values", item.number, phase), "float", item.size, "values", kept=False))
+        return str(
+            self._buffer(("values", item.number, phase), "float", item.size, "values", kept=False)
+        )
 
     def mean(self, item: Item) -> str:
         """Return the value of a constant, or the mean of other values."""
@@ -96,7 +98,9 @@ class Program:
         self.templates.use("input_row")
         return f"{self.constants.structs('kernel', np.array([row], np.int64), 'kernel')}"
 
-    def convolve(self, function: str, part: dict[str, Any], values: str, plain: int, to: str) -> str:
+    def convolve(
+        self, function: str, part: dict[str, Any], values: str, plain: int, to: str
+    ) -> str:
         """Return the statement that convolves values for the output pixel at (y, x)."""
         _, height, width = part["out"]
         self.products[function.partition("_")[0]] += part["weight"].size * height * width
@@ -125,8 +129,15 @@ class Program:
     def buffers(self) -> list[tuple[str, str, int]]:
         """Return type, name and size of what the inputs of a pixel are summed in."""
         text = "\n".join(line for lines in self.functions.values() for line in lines)
-        known = [("float", "current"), ("float", "part"), ("int16_t", "whole"), ("int16_t", "whole_part")]
-        return [(ctype, name, self.widest) for ctype, name in known if re.search(rf"\b{name}\b", text)]
+        known = [
+            ("float", "current"),
+            ("float", "part"),
+            ("int16_t", "whole"),
+            ("int16_t", "whole_part"),
+        ]
+        return [
+            (ctype, name, self.widest) for ctype, name in known if re.search(rf"\b{name}\b", text)
+        ]
 
     @property
     def ram(self) -> int:
@@ -138,14 +149,14 @@ class Program:
         """Return a loop over the pixels `p` at (y, x) of a node."""
         _, height, width = item.shape
         inner = "\n".join(f"      {line}" for line in body)
-        return (
-            f"for (y = 0, p = 0; y < {height}; ++y) {{\n    for (x = 0; x < {width}; ++x, ++p) {{\n{inner}\n    }}\n  }}"
-        )
+        return f"for (y = 0, p = 0; y < {height}; ++y) {{\n    for (x = 0; x < {width}; ++x, ++p) {{\n{inner}\n    }}\n  }}"
 
     def moves(self, item: Item) -> list[tuple[Item, list[Any]]]:
         """Return the sources of what a node moves, each with the number of moves and their table."""
         self.templates.use("move")
-        index = np.reshape(item.about["index"], (item.channels, item.pixels)).T.ravel().astype(np.int64)
+        index = (
+            np.reshape(item.about["index"], (item.channels, item.pixels)).T.ravel().astype(np.int64)
+        )
         found, first = [], 0
         for k in item.inputs:
             source = self.plan[k]

@@ -32,7 +32,9 @@ def main(about: Interface) -> str:
     reads = " && ".join(f"fread({a}, sizeof {a}, 1, from) == 1" for a in inputs)
     writes = " && ".join(f"fwrite({a}, sizeof {a}, 1, to) == 1" for a in outputs)
     run = f"{name}_run({f'{steps}, ' if many else ''}{', '.join([*inputs, *outputs])})"
-    value = "(signed char)(seed >> 31)" if about.form == "spikes" else "(float)(seed >> 16) / 65536.0f"
+    value = (
+        "(signed char)(seed >> 31)" if about.form == "spikes" else "(float)(seed >> 16) / 65536.0f"
+    )
     fill = "".join(
         f"""  for (k = 0; k < sizeof {a} / sizeof {a}[0]; ++k) {{
     seed = (seed * 1103515245u + 12345u) & 0xffffffffu;
@@ -162,7 +164,7 @@ def readme(program: Program, about: Interface, work: Mapping[str, Operations], s
     """
     name = about.name
     steps = about.steps or 1
-    additions, products = (sum(getattr(o, what) for o in work.values()) for what in ("additions", "products"))
+    additions = sum(o.additions for o in work.values())
     dense = sum(o.dense for o in work.values()) / steps
     neurons = sum(i.size for i in program.plan.items if i.kind == "neuron")
     once = program.products["begin"] + program.products["end"] + steps * program.products["step"]

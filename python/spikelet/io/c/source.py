@@ -41,6 +41,7 @@ class Interface:
 
     @property
     def upper(self) -> str:
+        """The name in capitals."""
         return self.name.upper()
 
     @property
@@ -61,7 +62,11 @@ def _runs(about: Interface, *, stepwise: bool) -> str:
     """Return the declarations of the functions."""
     name = about.name
     many = "" if about.form == "constant" else "int steps, "
-    at_once = "each held for all steps" if about.form == "constant" else "one array after the other, step by step"
+    at_once = (
+        "each held for all steps"
+        if about.form == "constant"
+        else "one array after the other, step by step"
+    )
     text = f"""/* Runs the network on its inputs, {at_once}. Returns {about.upper}_OK or an error. */
 int {name}_run({many}{about.given()}, {about.wanted()});
 """
@@ -297,7 +302,9 @@ def _at_once(program: Program, about: Interface, call: Callable[..., str]) -> st
     name, constant = about.name, about.form == "constant"
     arrays = [n for n, _, _ in (*about.inputs, *about.outputs)]
     steps = str(about.steps) if constant else "steps"
-    offset = {f"input_{k}": f"{n} + (size_t)t * {size}" for k, (n, size, _) in enumerate(about.inputs)}
+    offset = {
+        f"input_{k}": f"{n} + (size_t)t * {size}" for k, (n, size, _) in enumerate(about.inputs)
+    }
     least = "" if constant else "  if (steps <= DELAY) {\n    return ORDER;\n  }\n"
     if about.steps and not constant:
         least = f"  if (steps != {about.steps}) {{\n    return ORDER;\n  }}\n"

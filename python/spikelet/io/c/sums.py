@@ -35,9 +35,13 @@ def inputs_of_pixel(program: Program, item: Item, phase: int) -> list[str]:
             gain_text = str(int(gain)) if whole else number(gain)
             plane_bits = f"{bits} + {plane * source.plane_bytes}" if plane else str(bits)
             if part["kind"] == "copy":
-                weights = program.constants.add(part["weight"], "weights", "int16_t" if whole else "float")
+                weights = program.constants.add(
+                    part["weight"], "weights", "int16_t" if whole else "float"
+                )
                 at = f"{plane_bits} + p * {source.bytes}"
-                lines.append(program.call("copy", n, weights, at, gain_text, int(not first), total, **types))
+                lines.append(
+                    program.call("copy", n, weights, at, gain_text, int(not first), total, **types)
+                )
             elif part["walked"]:
                 kernel = program.kernel(part)
                 weights = program.constants.add(
@@ -45,7 +49,9 @@ def inputs_of_pixel(program: Program, item: Item, phase: int) -> list[str]:
                 )
                 to = total if first else part_sum
                 lines.append(program.call("clear", n, to, **types))
-                lines.append(program.call("walk", kernel, weights, plane_bits, "y", "x", to, **types))
+                lines.append(
+                    program.call("walk", kernel, weights, plane_bits, "y", "x", to, **types)
+                )
                 if not first:
                     lines.append(program.call("join", n, part_sum, gain_text, 1, total, **types))
             else:
@@ -98,7 +104,9 @@ def add_base(program: Program, item: Item, phase: int) -> None:
     function = f"begin_{phase}"
     program.say(function, f"memset({base}, 0, sizeof {base});")
     for k in item.constants:
-        program.say(function, program.call("add_to", item.size, program.mean(program.plan[k]), base))
+        program.say(
+            function, program.call("add_to", item.size, program.mean(program.plan[k]), base)
+        )
     for part in item.folded:
         program.widest = max(program.widest, n)
         source = program.plan[part["source"]]

@@ -134,7 +134,9 @@ def _apply(
             divisors = np.outer(rows["divisor"], columns["divisor"]).astype(np.float32)
             same = (divisors == divisors[0, 0]).all()
             divisor = (
-                number(divisors[0, 0]) if same else f"{program.constants.add(divisors, 'divisors')}[p]"
+                number(divisors[0, 0])
+                if same
+                else f"{program.constants.add(divisors, 'divisors')}[p]"
             )
             pixels(call("mean_window", *window, n, divisor, first, here))
         case "add":
@@ -169,12 +171,10 @@ def _apply(
             )
         case "gather":
             program.say(function, f"memset({out}, 0, {item.size} * sizeof *{out});")
-            values = dict(zip(item.inputs, given, strict=True))
+            arrays = dict(zip(item.inputs, given, strict=True))
             for source, moves in program.moves(item):
-                program.say(function, call("move_values", *moves, values[source.number][0], out))
+                program.say(function, call("move_values", *moves, arrays[source.number][0], out))
         case "mix":
-            tables = [
-                program.constants.add(about[name], name, "int") for name in ("begin", "from")
-            ]
+            tables = [program.constants.add(about[name], name, "int") for name in ("begin", "from")]
             weights = program.constants.add(about["weight"], "weights")
             program.say(function, call("mix", item.pixels, n, *tables, weights, first, out))

@@ -1,0 +1,207 @@
+"""Check the arguments of an export, and fill in what is left out."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from spikelet import _core
+from spikelet._util.checks import choice, fail, integer
+from spikelet.io.c.plan import Plan
+from spikelet.io.c.source import Interface
+from spikelet.layers.graph import Graph
+from spikelet.layers.linear import Linear
+from spikelet.layers.neurons import PredictiveIF
+from spikelet.layers.spiking_model import SpikingModel
+
+__all__ = [
+    "FORMS",
+    "check_dtype",
+    "check_name",
+    "check_plan",
+    "delay_of",
+    "form_of",
+    "interface_of",
+    "shapes_of",
+]
+
+FORMS = {"constant": "constant", "sequence": "sequence", "spikes": "spikes", "signed": "spikes"}
+
+_MAX = 2**31 - 1
+_MOST_STEPS = 2**15 - 1  # counts of spikes have 16 bits
+_KINDS = frozenset(
+    [
+        "input",
+        "conv",
+        "average",
+        "maximum",
+        "add",
+        "concat",
+        "upsample",
+        "affine",
+        "flatten",
+        "relu",
+        "neuron",
+        "gather",
+        "mix",
+        "constant",
+    ]
+)
+_WORDS = frozenset(
+    [
+        "auto",
+        "break",
+        "case",
+        "char",
+        "const",
+        "continue",
+        "default",
+        "do",
+        "double",
+        "else",
+        "enum",
+        "extern",
+        "float",
+        "for",
+        "goto",
+        "if",
+        "inline",
+        "int",
+        "long",
+        "main",
+        "register",
+        "restrict",
+        "return",
+        "short",
+        "signed",
+        "sizeof",
+        "static",
+        "struct",
+        "switch",
+        "typedef",
+        "union",
+        "unsigned",
+        "void",
+        "volatile",
+        "while",
+    ]
+)
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+def check_name(where: str, name: Any) -> None:
+    """Check that a name can begin the names of a program."""
+    right = isinstance(name, str) and re.fullmatch(r"[a-z][a-z0-9_]{0,40}", name)
+    if not right or name in _WORDS:
+        rule = "must be an identifier of C in small letters, of at most 41 characters"
+        fail(where, "name", name, rule)
+
+
+def check_dtype(where: str, dtype: Any) -> None:
+    """Check that a program can compute in this precision."""
+    if dtype == "float64":
+        rule = 'must be "float32" or "int16": pass dtype= to export the model in that precision'
+        fail(where, "dtype", dtype, rule)
+    choice(where, "dtype", dtype, "float32", "int16")
+
+
+def form_of(
+    where: str, model: SpikingModel, form: str | None, steps: int | None
+) -> tuple[str, int | None]:
+    """Return the form of the inputs, and the number of steps if it is fixed."""
+    if steps is not None:
+        steps = integer(where, "steps", steps, 1, _MOST_STEPS)
+    if form is None:
+        form = "sequence" if steps is None and not hasattr(model, "steps") else "constant"
+    choice(where, "form", form, *FORMS)
+    layers = (model.graph[name].layer for name in model.neurons)
+    fixed = {layer.steps for layer in layers if isinstance(layer, PredictiveIF)}
+    if steps is None:
+        steps = getattr(model, "steps", None) if form == "constant" else next(iter(fixed), None)
+    if steps is None and form == "constant":
+        rule = 'must be the number of steps T, or form be "sequence" or "spikes"'
+        fail(where, "steps", steps, rule)
+    for number in fixed:
+        if steps != number:
+            fail(where, "steps", steps, f"must be {number}, which the neurons were made for")
+    coding = getattr(model, "coding", "direct")
+    if coding != "direct" and form == "constant":
+        rule = 'must be "direct"; code the input yourself, and pass form="spikes" or "signed"'
+        fail(where, "coding", coding, rule)
+    return form, steps
+
+
+def delay_of(model: SpikingModel, steps: int | None) -> int:
+    """Return the number of steps that means leave out: that of a converted model, as its `run` has it."""
+    delay, made_for = int(getattr(model, "delay", 0)), getattr(model, "steps", None)
+    return delay if None in (steps, made_for) or steps == made_for else delay * steps // made_for  # type: ignore[operator]  # both are numbers
+
+
+def shapes_of(where: str, model: SpikingModel, given: Any) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each input."""
+    graph = model.graph
+    shapes = given if given is not None else getattr(model, "input_shapes", None) or None
+    if shapes is None:
+        layer = graph.nodes[0].layer
+        if len(graph.inputs) > 1 or not isinstance(layer, Linear):
+            fail(where, "input_shape", None, "must be the shape of one sample, such as (3, 32, 32)")
+        shapes = (layer.weight.shape[1],)
+    if not isinstance(shapes, Mapping):
+        one = all(isinstance(n, (int, np.integer)) for n in shapes)
+        several = [shapes] if one else list(shapes)
+        if len(several) != len(graph.inputs):
+            rule = f"must have a shape for each of {', '.join(graph.inputs)}"
+            fail(where, "input_shape", given, rule)
+        shapes = dict(zip(graph.inputs, several, strict=True))
+    if set(shapes) != set(graph.inputs):
+        fail(where, "input_shape", sorted(shapes), f"must be of {', '.join(graph.inputs)}")
+    found = {
+        name: tuple(integer(where, "input_shape", n, 1, _MAX) for n in shapes[name])
+        for name in graph.inputs
+    }
+    for name, shape in graph.shapes(found).items():
+        if math.prod(shape) > _MAX:
+            rule = f"must give layers of fewer than 2^31 values; '{name}' has more"
+            fail(where, "input_shape", given, rule)
+    return found
+
+
+def check_plan(where: str, plan: Plan, graph: Graph) -> None:
+    """Refuse what a program could not compute, or not to the same bits."""
+    for item in plan.items:
+        layer = item.names[0] if item.names else ""
+        if item.kind not in _KINDS:
+            kind = type(graph[layer].layer).__name__ if layer in graph else item.kind
+            rule = (
+                "cannot be exported, as its values at each step need functions that differ from machine to machine; export "
+                "the model up to it, SpikingModel(model.graph.upto(...)), and compute it from the outputs"
+            )
+            fail(where, f"layer '{layer}'", kind, rule)
+        if item.differential:
+            rule = 'must be "binary" or "signed": sums of differential spikes, step by step, have other bits'
+            fail(where, f"code of '{layer}'", "differential", rule)
+
+
+def interface_of(
+    name: str, dtype: str, graph: Graph, shapes: Shapes, form: str, steps: int | None, delay: int
+) -> Interface:
+    """Return how a program is called."""
+    whole = graph.shapes(shapes)
+
+    def arrays(names: Sequence[str], what: str) -> tuple[tuple[str, int, str], ...]:
+        words = [re.sub(r"[^a-z0-9]+", "_", n.lower()).strip("_") for n in names]
+        if len(names) == 1 or len(set(words)) < len(words):
+            words = ["" if len(names) == 1 else f"number_{k}" for k in range(len(names))]
+        return tuple(
+            (f"{what}_{word}".rstrip("_"), math.prod(whole[n]), " x ".join(map(str, whole[n])))
+            for word, n in zip(words, names, strict=True)
+        )
+
+    made_by = f"Made by spikelet {_core.__version__} ({dtype})"
+    inputs, outputs = arrays(graph.inputs, "input"), arrays(graph.outputs, "output")
+    return Interface(name, inputs, outputs, FORMS[form], steps, delay, made_by)

@@ -1,0 +1,94 @@
+"""The table of networks says what became of each."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("resource")  # the peak memory of a process, not on Windows
+torch = pytest.importorskip("torch")
+
+FOLDER = Path(__file__).parents[2] / "bench" / "python"
+
+
+@pytest.fixture
+def scripts(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.syspath_prepend(FOLDER)
+    return importlib.import_module
+
+
+def small(nonlinearity: torch.nn.Module) -> torch.nn.Module:
+    torch.manual_seed(2)
+    layers = (torch.nn.Linear(6, 8), nonlinearity, torch.nn.Linear(8, 3))
+    return torch.nn.Sequential(*layers).eval()
+
+
+def test_a_converted_network_is_compared_with_its_ann(scripts: Any) -> None:
+    zoo, worker = scripts("zoo"), scripts("which_networks_worker")
+    x = np.random.default_rng(1).normal(size=(40, 6)).astype(np.float32)
+    found = worker.measured(zoo.Subject(small(torch.nn.ReLU()), x[:30], x[30:]), 32)
+    assert (found["spiking"], found["parameters"], found["test"]) == (1, 6 * 8 + 8 + 8 * 3 + 3, 10)
+    assert found["agreement"] >= 80
+    assert found["error"] < 0.3
+    assert 0 < found["spikes_a_neuron"] <= 32
+
+
+def test_a_refusal_is_told(scripts: Any) -> None:
+    zoo, worker, table = scripts("zoo"), scripts("which_networks_worker"), scripts("which_networks")
+    x = np.random.default_rng(1).normal(size=(8, 5, 6)).astype(np.float32)
+    net = torch.nn.Sequential(torch.nn.ReLU(), torch.nn.LSTM(6, 3))
+    found = worker.measured(zoo.Subject(net.eval(), x, x), 8)
+    assert "LSTM" in found["refused"]
+    assert table.row("net", "random", found)[2].startswith("**not converted**: ")
+    assert len(table.row("net", "random", found)) == len(table.HEADER)
+
+
+def test_random_networks_get_sane_scales_and_different_decisions(scripts: Any) -> None:
+    zoo = scripts("zoo")
+    torch.manual_seed(1)
+    images = torch.randn(64, 3, 8, 8)
+    for norm in (torch.nn.BatchNorm2d(8), torch.nn.Identity()):
+        net = torch.nn.Sequential(
+            torch.nn.Conv2d(3, 8, 3), norm, torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(288, 4)
+        )  # fmt: skip
+        outputs = zoo.fitted_to(net, images)(images)
+        assert outputs.mean(0).abs().max() < 1e-4
+        assert torch.allclose(outputs.std(0), torch.ones(4), atol=1e-3)
+        assert len(set(outputs.argmax(1).tolist())) == 4
+
+
+def test_the_table_goes_between_the_markers(scripts: Any, tmp_path: Path) -> None:
+    table = scripts("which_networks")
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{table.BEGIN}\nold\n{table.END}\nafter\n")
+    for text in ("new", "newer"):
+        table.put(page, text)
+        assert page.read_text() == f"before\n{table.BEGIN}\n{text}\n{table.END}\nafter\n"
+    assert table.has_markers(page)
+    page.write_text(f"{table.END}\n{table.BEGIN}\n")
+    assert not table.has_markers(page)
+
+
+def test_kept_results_are_used_and_missing_ones_not_kept(
+    scripts: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = scripts("which_networks")
+    arguments = ["x", f"--models={tmp_path}", f"--keep={tmp_path / 'kept'}"]
+    monkeypatch.setattr(sys, "argv", arguments)
+    args = table.arguments()
+    answers = iter([{"missing": "no package"}, {"refused": "why"}])
+    monkeypatch.setattr(table, "run", lambda *_a, **_k: next(answers))
+    assert table.tried(args, "a/b") == {"missing": "no package"}
+    assert table.tried(args, "a/b") == {"refused": "why"}
+    assert table.tried(args, "a/b") == {"refused": "why"}
+    assert json.loads((tmp_path / "kept" / "a-b.json").read_text()) == {"refused": "why"}
+
+
+def test_the_page_of_the_docs_has_the_markers(scripts: Any) -> None:
+    assert scripts("which_networks").has_markers(FOLDER.parents[1] / "docs" / "which_networks.md")

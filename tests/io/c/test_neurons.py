@@ -1,0 +1,65 @@
+"""Neurons in C: all kinds, and pools, upsampling and movements of their spikes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.support.c_networks import SHAPE, STEPS, chain, inputs, neuron, w
+from tests.support.c_programs import same_bits
+
+from spikelet import layers as L
+
+RNG = np.random.default_rng(5)
+KINDS: dict[str, Any] = {
+    "reset to zero, each its own threshold": lambda: L.IF(
+        RNG.uniform(0.3, 0.8, (8, 8, 8)), "zero", v_reset=-0.1, v_init=RNG.uniform(0, 0.3, (8, 8, 8))
+    ),
+    "leaky": lambda: L.LIF(0.3, tau_m=4.0),
+    "leaky, reset to zero": lambda: L.LIF(0.3, "zero", tau_m=4.0, v_reset=0.05),
+    "signed": lambda: L.IF(0.5, code="signed"),
+    "signed of four sizes": lambda: L.IF(np.linspace(0.5, 0.9, 8), code="signed", levels=4),
+    "predictive": lambda: L.PredictiveIF(
+        pace=np.linspace(3, 2, STEPS), limit=[np.inf, *np.linspace(0.8, 0.5, STEPS - 1)], amplitude=0.5
+    ),
+    "predictive by channel": lambda: L.PredictiveIF(
+        pace=RNG.uniform(1, 3, (STEPS, 8)), limit=RNG.uniform(0.4, 0.9, (STEPS, 8)), amplitude=np.linspace(0.3, 0.5, 8)
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_neurons(kind: str, tmp_path: Path) -> None:
+    first, last = L.Conv2d(w(8, 3, 3, 3), padding=1), L.Linear(w(4, 512))
+    second = [L.Conv2d(w(8, 8, 3, 3), padding=1), KINDS[kind]()]
+    model = chain(first, KINDS[kind](), *second, L.Flatten(), last, dtype="int16")
+    same_bits(tmp_path, model, inputs(), STEPS)
+
+
+def test_more_steps_than_a_byte_counts(tmp_path: Path) -> None:
+    steps = 300
+    fire = L.PredictiveIF(pace=np.full(steps, 2.0), limit=np.full(steps, 0.5), amplitude=0.5)
+    model = chain(L.Linear(w(6, 4)), fire, L.Linear(w(3, 6)))
+    same_bits(tmp_path, model, inputs(4), steps)
+
+
+@pytest.mark.parametrize("code", ["binary", "signed"])
+def test_what_passes_spikes_on(code: str, tmp_path: Path) -> None:
+    def sender() -> L.Layer:
+        return neuron().replace(code=code)
+
+    model = chain(
+        L.Conv2d(w(12, 3, 3, 3), padding=1), sender(), L.MaxPool2d(3, 2, 1), L.Conv2d(w(9, 12, 3, 3), padding=1),
+        sender(), L.Upsample(2), L.Take([3, 1, 1, 0, 8, 5, 7, 2, 6]), L.Pad((2, 1, 0), (0, 0, 1)),
+        L.Conv2d(w(16, 11, 3, 3), stride=2), sender(), L.MaxPool2d(2, 1, of="counts"), L.Flatten(), L.Linear(w(4, 144)),
+    )  # fmt: skip
+    same_bits(tmp_path, model, inputs(), STEPS)
+
+
+def test_a_pool_of_steps(tmp_path: Path) -> None:
+    model = chain(
+        L.Conv2d(w(12, 3, 3, 3), padding=1), neuron(), L.MaxPool2d(2, of="steps"), L.Flatten(), L.Linear(w(4, 192)), neuron()
+    )  # fmt: skip
+    same_bits(tmp_path, model, inputs(*SHAPE), STEPS)

@@ -1,0 +1,151 @@
+"""The export to C: the same bits as the engine, for each compiler, precision and form of input."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.support.c_networks import (
+    SHAPE,
+    STEPS,
+    chain,
+    inputs,
+    neuron,
+    random_graph,
+    residual,
+    several,
+    w,
+)
+from tests.support.c_programs import FLAGS, built, compiler, ran, same_bits
+
+import spikelet as sl
+from spikelet import layers as L
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int16"])
+def test_outputs_and_spikes_have_the_same_bits(dtype: str, tmp_path: Path) -> None:
+    other = dtype == "int16" and shutil.which("clang")
+    compilers = ("gcc", "clang") if other else ("gcc",)
+    same_bits(tmp_path, residual(dtype), inputs(), STEPS, compilers=compilers, options=("-O2",))
+
+
+@pytest.mark.parametrize("form", ["sequence", "spikes", "signed"])
+def test_inputs_that_change(form: str, tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    shape = (STEPS, 3, *SHAPE)
+    x = {
+        "sequence": lambda: rng.random(shape),
+        "spikes": lambda: rng.integers(0, 2, shape),
+        "signed": lambda: rng.integers(-1, 2, shape),
+    }[form]()
+    same_bits(tmp_path, residual("int16"), x, form=form)
+
+
+def test_several_inputs_and_outputs(tmp_path: Path) -> None:
+    same_bits(tmp_path, several(), (inputs(), inputs(7)), STEPS)
+    assert (
+        "const float *input_image, const float *input_extra" in (tmp_path / "network.h").read_text()
+    )
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_random_networks(seed: int, tmp_path: Path) -> None:
+    same_bits(tmp_path, random_graph(seed), inputs(), STEPS, silent=True)
+
+
+def test_a_converted_model_needs_no_arguments(tmp_path: Path) -> None:
+    x = np.random.default_rng(3).random((40, 6)).astype(np.float32)
+    ann = [L.Linear(w(12, 6)), L.ReLU(), L.Linear(w(8, 12)), L.ReLU(), L.Linear(w(4, 8))]
+    model = sl.convert(ann, x, steps=8, threads=1)
+    same_bits(tmp_path, model, x[:5])
+    model.export(tmp_path / "twice", name="twice")
+    assert (tmp_path / "twice" / "twice.c").exists()
+
+
+CORTEX = {
+    "cortex-m4": ("-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"),
+    "cortex-m3": ("-mcpu=cortex-m3", "-mthumb"),  # without a floating-point unit
+}
+
+
+@pytest.mark.parametrize("cpu", CORTEX)
+def test_a_microcontroller_gives_the_same_bits(cpu: str, tmp_path: Path) -> None:
+    emulator = shutil.which("qemu-arm")
+    if emulator is None:
+        pytest.skip("needs qemu-arm")
+    compiler("arm-none-eabi-gcc")
+    options = (*CORTEX[cpu], "-O2", "--specs=nano.specs", "--specs=rdimon.specs")
+    same_bits(
+        tmp_path, residual("int16"), inputs(count=2), STEPS, compilers=("arm-none-eabi-gcc",), options=options,
+        start=(emulator, "-cpu", cpu),
+    )  # fmt: skip
+
+
+def test_the_program_needs_nothing_but_memory_functions(tmp_path: Path) -> None:
+    residual().export(tmp_path, input_shape=SHAPE, steps=STEPS)
+    command = [compiler(), *FLAGS, "-O2", "-c", "network.c", "-o", "network.o"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    nm = subprocess.run(
+        ["nm", "-u", "network.o"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert set(nm.stdout.split()) - {"U"} <= {"memcpy", "memset", "__stack_chk_fail"}
+
+
+def test_numbers_below_the_normal_ones_are_zero_as_in_the_engine(tmp_path: Path) -> None:
+    layer = L.Linear([[1e-20, 1.0], [1e-39, 1e-3]])
+    x = np.array([[1e-20, 0.0], [1e-39, 1e-35], [1.0, 0.0]], np.float32)
+    model = chain(layer, L.ReLU(), L.Linear([[1e10, 1e20]]))
+    expected = model.run(x, 1).output
+    assert (expected == 0).any()
+    model.export(tmp_path, steps=1)
+    found, _ = ran(built(tmp_path), [(row,) for row in x])
+    assert found.tobytes() == expected.tobytes()
+
+
+# Bad input
+
+PLAIN = chain(L.Linear(w(4, 6)), neuron(), L.Linear(w(3, 4)))
+BAD: dict[str, tuple[Any, dict[str, Any], str]] = {
+    "no shape": (residual(), {"steps": 3}, r"input_shape must be the shape of one sample"),
+    "a shape": (PLAIN, {"steps": 3, "input_shape": (7,)}, "input shape"),
+    "two shapes": (PLAIN, {"steps": 3, "input_shape": [(6,), (6,)]}, "a shape for each of input"),
+    "a huge shape": (chain(L.ReLU()), {"steps": 1, "input_shape": (2**20, 2**20)}, r"fewer than 2\^31"),
+    "no steps": (PLAIN, {"form": "constant"}, "steps must be the number of steps T"),
+    "many steps": (PLAIN, {"steps": 2**15}, "steps must be >= 1 and <= 32767"),
+    "a name": (PLAIN, {"steps": 3, "name": "my net"}, "name must be an identifier of C"),
+    "a word of C": (PLAIN, {"steps": 3, "name": "int"}, "name must be an identifier of C"),
+    "a target": (PLAIN, {"steps": 3, "target": "rust"}, 'target must be "c"'),
+    "a form": (PLAIN, {"steps": 3, "form": "events"}, "form must be"),
+    "double precision": (PLAIN, {"steps": 3, "dtype": "float64"}, 'dtype must be "float32" or "int16"'),
+    "a schedule": (
+        chain(L.Linear(w(4, 6)), L.PredictiveIF(pace=np.ones(4), limit=np.ones(4))), {"steps": 3}, "steps must be 4",
+    ),
+    "differential": (
+        chain(L.Linear(w(4, 6)), L.IF(code="differential"), L.Linear(w(3, 4))), {"steps": 3},
+        "code of 'if1' must be \"binary\" or \"signed\"",
+    ),
+    "graded units": (
+        chain(L.Linear(w(4, 6)), neuron(), L.Linear(w(3, 4)), L.Softmax()), {"steps": 3},
+        r"layer 'softmax3' cannot be exported.*graph\.upto.*got 'Softmax'",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_bad_arguments(what: str, tmp_path: Path) -> None:
+    model, arguments, message = BAD[what]
+    with pytest.raises(ValueError, match=message):
+        model.export(tmp_path / "folder", **arguments)
+    assert not (tmp_path / "folder").exists()
+
+
+def test_other_models_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="must be a SpikingModel"):
+        sl.io.write_c("model", tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="file"):
+        PLAIN.export(tmp_path / "file", steps=3)
