@@ -135,14 +135,13 @@ class _Sized:
     def __call__(self, greatest: Floats, shift: Floats) -> Neuron:
         sizes, steps = self.plan.sizes[:, None], self.plan.steps
         t = np.arange(steps)[:, None]
+        first, end = self.plan.first(self.depth), self.plan.end(self.depth)
         amplitude = greatest / self.plan.reach(self.depth)
         scale = steps / amplitude
-        near = np.where(t < steps - _LAST, _NEAR, 0.5) * np.abs(sizes)
+        near = np.where(t < end - _LAST, _NEAR, 0.5) * np.abs(sizes)
         up = sizes > 0
         offset = scale * (self.known.offset - shift)
-        limit = np.where(
-            t < self.plan.first(self.depth), np.inf, near + np.where(up, -offset, offset)
-        )
+        limit = np.where((t >= first) & (t < end), near + np.where(up, -offset, offset), np.inf)
         top = np.inf if self.upper is None else scale * self.upper
         return PredictiveIF(
             greatest,
