@@ -120,7 +120,7 @@ class _Sliding(Pool):
         self._set("padding", padding[::2] if equal else padding)
 
     def _gaps(self) -> Any:
-        return self.dilation  # type: ignore[attr-defined]  # the last field of the subclasses
+        return getattr(self, "dilation", 1)  # the last field of the subclasses
 
     @property
     def sides(self) -> tuple[tuple[int, int], ...]:
