@@ -147,7 +147,7 @@ class _Sliding(Pool):
         """Return the windows along each spatial axis of an input of this shape."""
         result = []
         for n, k, d, starts in zip(
-            shape[1:], self.kernel_size, self.dilation, self._starts(shape, where), strict=True
+            shape[1:], self.kernel_size, self._gaps(), self._starts(shape, where), strict=True
         ):
             begin = [b if b >= 0 else b % d for b in starts]
             end = [min(b + d * (k - 1) + 1, n) for b in starts]
