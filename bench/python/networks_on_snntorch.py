@@ -78,7 +78,9 @@ def _folded(net: nn.Module) -> nn.Module:
         ):
             conv = modules[source.target]
             parent, _, name = source.target.rpartition(".")
-            setattr(graph.get_submodule(parent), name, fuse_conv_bn_eval(conv, modules[node.target]))
+            setattr(
+                graph.get_submodule(parent), name, fuse_conv_bn_eval(conv, modules[node.target])
+            )
             node.replace_all_uses_with(source)
             graph.graph.erase_node(node)
     graph.recompile()

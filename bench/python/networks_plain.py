@@ -10,7 +10,7 @@ import copy
 from typing import TYPE_CHECKING
 
 import torch
-from networks import OptionA
+from networks import ZeroPaddedShortcut
 from torch import nn
 
 if TYPE_CHECKING:
@@ -25,13 +25,15 @@ def plain(net: nn.Module) -> nn.Module:
     """
     net = copy.deepcopy(net)
     for path, module in list(net.named_modules()):
-        if isinstance(module, OptionA):
+        if isinstance(module, ZeroPaddedShortcut):
             _replace(net, path, _shortcut(module.channels))
         elif isinstance(module, nn.Conv2d) and hasattr(module, "static_padding"):
             pad = module.static_padding
             pads = tuple(pad.padding) if isinstance(pad, nn.ZeroPad2d) else (0, 0, 0, 0)
             _replace(net, path, _padded(module, pads))
-        elif isinstance(module, nn.Sequential) and isinstance(getattr(module, "pad", None), nn.ZeroPad2d):
+        elif isinstance(module, nn.Sequential) and isinstance(
+            getattr(module, "pad", None), nn.ZeroPad2d
+        ):
             module.conv = _padded(module.conv, tuple(module.pad.padding))
             module.pad = nn.Identity()
         elif isinstance(module, nn.Sigmoid):

@@ -83,7 +83,15 @@ def rows(records: Iterable[tuple[str, str, str, Record]], anns: dict[str, Record
 
 def accuracies(found: list[Row], anns: dict[str, Record], steps: list[int]) -> str:
     """Return a Markdown table: accuracy, and in brackets the agreement with the ANN."""
-    head = ["network", "program", "method", "read-out", "samples", *(f"T = {t}" for t in steps), "conversion, CPU s"]
+    head = [
+        "network",
+        "program",
+        "method",
+        "read-out",
+        "samples",
+        *(f"T = {t}" for t in steps),
+        "conversion, CPU s",
+    ]
     lines = [head, ["---"] * len(head)]
     for network, ann in anns.items():
         of = [row for row in found if row.network == network]
@@ -93,16 +101,22 @@ def accuracies(found: list[Row], anns: dict[str, Record], steps: list[int]) -> s
         lines.append([network, "PyTorch", "the ANN", "-", str(full), *cells, "-"])
         for row in of:
             count = min(full, row.record["images"])
-            names = [network, row.program, called(row.method), READOUTS[row.readout], str(count)]
+            names = [
+                network,
+                row.program,
+                called(row.program, row.method),
+                READOUTS[row.readout],
+                str(count),
+            ]
             seconds = f"{row.record['conversion_s']:.0f}"
             lines.append([*names, *(str(row.cell(t, count)) for t in steps), seconds])
     return markdown(lines)
 
 
-def called(method: str) -> str:
-    """Return the description of ``method[:dtype]`` for a table."""
+def called(program: str, method: str) -> str:
+    """Return the description of a program's ``method[:dtype]`` for a table."""
     first, *more = method.split(":")
-    return ", ".join([NAMES.get(first, first or "default"), *more])
+    return ", ".join([first if program == "spikelet" else NAMES.get(first, first), *more])
 
 
 def verdicts(found: list[Row], steps: list[int]) -> str:
@@ -122,7 +136,7 @@ def verdicts(found: list[Row], steps: list[int]) -> str:
             lines.append(
                 f"* {network}, T = {t}, {count} samples: spikelet {own.cell(t, count)} "
                 f"{'is ahead of' if ahead else 'is BEHIND'} {best.program} {best.cell(t, count)} "
-                f"({called(best.method)}, {READOUTS[best.readout]})"
+                f"({called(best.program, best.method)}, {READOUTS[best.readout]})"
             )
     return "\n".join(lines) or "Nothing to compare"
 
@@ -132,7 +146,7 @@ def speeds(found: dict[tuple[str, str, str], list[Record]], steps: int) -> str:
     lines: list[list[str]] = [list(SPEED_HEADER), ["---"] * len(SPEED_HEADER)]
     base: dict[str, float] = {}
     for (network, program, method), runs in found.items():
-        title = f"{program}{', ' + called(method) if program == 'spikelet' else ''}"
+        title = f"{program}{', ' + called(program, method) if program == 'spikelet' else ''}"
         values = [run["images_per_s"] for run in runs if "images_per_s" in run]
         t = "-" if program == "torch" else str(steps)
         if not values:

@@ -11,7 +11,6 @@ from networks import NETWORKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from networks import Network
     from numpy.typing import NDArray
@@ -62,7 +61,9 @@ class NetworkTask:
         memory = torch.channels_last if channels_last else torch.contiguous_format
         samples = self.test if of is None else of
         return [
-            torch.from_numpy(np.array(samples[begin : begin + size])).contiguous(memory_format=memory)
+            torch.from_numpy(np.array(samples[begin : begin + size])).contiguous(
+                memory_format=memory
+            )
             for begin in range(0, len(samples), size)
         ]
 

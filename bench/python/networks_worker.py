@@ -27,7 +27,12 @@ def speed(adapter: ModuleType, task: NetworkTask, setting: str, seconds: float) 
     for candidate in [json.loads(setting)] if setting else adapter.settings(task):
         tried.append((rate(adapter.prepare(task, candidate), seconds), candidate))
     best, fastest = max(tried, key=lambda pair: pair[0])
-    return {"images_per_s": best, "setting": fastest, "tried": tried, "versions": adapter.versions()}
+    return {
+        "images_per_s": best,
+        "setting": fastest,
+        "tried": tried,
+        "versions": adapter.versions(),
+    }
 
 
 def main() -> None:
@@ -60,7 +65,10 @@ def main() -> None:
             record = speed(adapter, task, args.setting, args.seconds)
         else:
             record = adapter.accuracy(task) | {"images": len(task.test)}
-            record |= {"labels": np.asarray(samples.labels[: args.images]).tolist(), "outputs": network.outputs}
+            record |= {
+                "labels": np.asarray(samples.labels[: args.images]).tolist(),
+                "outputs": network.outputs,
+            }
     except ImportError as error:
         print(json.dumps({"missing": str(error)}))
         return

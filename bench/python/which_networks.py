@@ -59,7 +59,13 @@ def tried(args: argparse.Namespace, name: str) -> Record:
     if path and path.is_file():
         kept: Record = json.loads(path.read_text())
         return kept
-    command = [sys.executable, str(WORKER), name, f"--models={args.models}", f"--steps={args.steps}"]
+    command = [
+        sys.executable,
+        str(WORKER),
+        name,
+        f"--models={args.models}",
+        f"--steps={args.steps}",
+    ]
     record = run(command, 1, limit=args.limit)
     if path and "missing" not in record:
         args.keep.mkdir(parents=True, exist_ok=True)

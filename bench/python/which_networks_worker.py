@@ -47,7 +47,7 @@ def parameters(ann: nn.Module | Path) -> int:
     """Return the number of weights and biases."""
     if isinstance(ann, nn.Module):
         return sum(p.numel() for p in ann.parameters())
-    import onnx
+    import onnx  # noqa: PLC0415  # only where it is used
 
     return sum(int(np.prod(t.dims)) for t in onnx.load(ann).graph.initializer)
 

