@@ -184,6 +184,7 @@ py::list described(const Graph& graph, const std::vector<NodeDescription>& nodes
     d["v_init"] = array_of(n.v_init);
     d["pace"] = array_of(n.pace);
     d["limit"] = array_of(n.limit);
+    d["ceiling"] = array_of(n.ceiling);
     all.append(d);
   }
   return all;

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from tests.support.layered import inputs, operations, pair
 
+from spikelet import layers as L
 from spikelet.energy import measure
 from spikelet.layers import IF, LIF, Conv2d, Flatten, Linear, ReLU
 from spikelet.layers.graph import Graph
@@ -227,3 +228,28 @@ def test_the_ann_must_be_one():
     snn, _ = pair(x)
     with pytest.raises(ValueError, match="ann must not have spiking neurons, got layer 'relu1'"):
         measure(snn, x, 2, ann=snn)
+
+
+def test_graded_units_and_other_convolutions_are_counted():
+    rng = np.random.default_rng(0)
+    layers = [
+        ("c", L.Conv1d(rng.normal(size=(4, 3, 3)), None, 1, 1), "input"),
+        ("n", IF(1.0), "c"),
+        ("u", L.Activation("gelu"), "n"),
+        ("k", L.Constant(rng.normal(size=(4, 1))), ()),
+        ("a", L.Add(), ("u", "k")),
+        ("d", L.Conv1d(rng.normal(size=(2, 4, 1))), "a"),
+        ("m", IF(1.0), "d"),
+        ("s", L.Softmax(0), "m"),
+    ]
+    snn = SpikingModel(layers, threads=1)
+    x = rng.random((3, 3, 5))
+    table = measure(snn, x, 8).snn
+    result = snn.run(x, 8)
+    assert table["u"].effective_macs == 8 * 20
+    assert table["u"].dense_macs == 8 * 20
+    assert table["u"].state_bytes == 2 * 20 * 4
+    assert table["s"].effective_macs == 2 * 10  # only its mean is computed
+    assert table["d"].effective_macs == result.operations["d"].products > 0
+    assert table["c"].effective_macs > 0
+    assert "k" not in [row.name for row in table.layers]

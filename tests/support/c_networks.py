@@ -14,11 +14,12 @@ STEPS = 7
 SHAPE = (3, 8, 8)
 
 
-
 def w(*shape: int, seed: int = 0) -> Any:
     """Return weights with more excitation than inhibition, so that all layers spike."""
     fan_in = np.prod(shape[1:])
-    return np.random.default_rng([seed, *shape]).normal(0.25 / np.sqrt(fan_in), 1.0, shape) * np.sqrt(2 / fan_in)
+    return np.random.default_rng([seed, *shape]).normal(
+        0.25 / np.sqrt(fan_in), 1.0, shape
+    ) * np.sqrt(2 / fan_in)
 
 
 def inputs(*shape: int, count: int = 3) -> Any:
@@ -133,7 +134,11 @@ def random_graph(seed: int) -> sl.SpikingModel:
         stride = int(rng.choice([1, 1, 2])) if height > 3 else 1
         bias = rng.normal(size=out) * 0.1 if rng.random() < 0.5 else None
         conv = L.Conv2d(
-            w(out, channels // groups, size, size, seed=seed), bias, stride=stride, padding=size // 2, groups=groups
+            w(out, channels // groups, size, size, seed=seed),
+            bias,
+            stride=stride,
+            padding=size // 2,
+            groups=groups,
         )
         last = add(conv, last)
         others = [n for n in spiking if shapes[n] == shapes[last]]

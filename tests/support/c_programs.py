@@ -125,7 +125,11 @@ def same_bits(
         arrays
     )
     plan = Plan(
-        model.graph, shapes if len(shapes) > 1 else shapes[0], sources, whole=model.dtype == "int16"
+        model.graph,
+        shapes if len(shapes) > 1 else shapes[0],
+        sources,
+        whole=model.dtype == "int16",
+        sizes=model.sizes,
     )
     for cc in compilers:
         found, traced = ran(built(folder, cc, options), given, start)

@@ -53,6 +53,7 @@ class Describer {
     d.v_init = unpadded(node.v_init, l);
     d.pace = by_step(node.pace, l);
     d.limit = by_step(node.limit, l);
+    d.ceiling = by_step(node.ceiling, l);
     if (!node.sum) {
       return d;
     }

@@ -1,6 +1,8 @@
 // The loops of layered networks, compiled for one SIMD level.
 #include "layers/kernels.hpp"
 
+#include <limits>
+
 #include "core/level_prelude.hpp"
 #include "layers/wave_kernels.hpp"
 // clang-format off: each builds on the one before
@@ -15,6 +17,7 @@ using namespace spikelet::SPIKELET_LEVEL;
 #include "layers/column_walk.hpp"
 #include "layers/dense.hpp"
 #include "layers/neuron.hpp"
+#include "layers/max_pool.hpp"
 // clang-format on
 
 namespace spikelet::layers::SPIKELET_LEVEL {
@@ -39,7 +42,8 @@ constexpr LayerKernels<R> layer_kernels_of() {
           &predictive_steps<R, Short>,
           &sized_steps<R, Short>,
           &population,
-          &tally_spikes<R>};
+          &tally_spikes<R>,
+          &max_counts<R>};
 }
 
 constinit const LevelTable kernel_table{waves, layer_kernels_of<float>(),

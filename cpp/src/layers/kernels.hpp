@@ -94,6 +94,21 @@ struct NeuronRow {
   const R* sizes;    // of steps, from the first one on
 };
 
+// A row of a max pool of counts. Windows are those of its pixels: `step` apart in columns from
+// `begin` to `end`, in all rows.
+template <class R>
+struct PoolRow {
+  const std::uint8_t* const* rows;  // of spikes, plane 0 at the first step
+  std::size_t row_count, row_bytes, pixel_bytes, plane_bytes, planes;
+  const std::size_t* begin;
+  const std::size_t* end;
+  std::size_t step, width, channels, steps;
+  const R* sizes;     // of steps
+  std::uint8_t* out;  // the same layout
+  std::size_t out_row_bytes, out_plane_bytes;
+  R* sums;  // scratch of the caller: [pixels of a window][16]
+};
+
 template <class R>
 struct LayerKernels {
   // currents (+)= gain times the sum of weights of the spikes.
@@ -127,6 +142,9 @@ struct LayerKernels {
                               std::size_t times);
   // sums[x][pixel] += gain where there is a spike, over `steps` steps of one row.
   void (*tally)(const SpikeRows&, std::size_t steps, R gain, R* sums, std::size_t pixel);
+  // Spikes where the greatest sum of sizes of a window is half a size ahead of what was sent; with
+  // two planes, negative ones where it is behind.
+  void (*max_counts)(const PoolRow<R>&);
 };
 
 // Taps that `walk` is compiled for.

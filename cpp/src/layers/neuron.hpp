@@ -122,8 +122,9 @@ void zero_steps(const NeuronRow<R>& n, const Currents<C>& in) {
 }
 
 // Spikes while the summed input times this step's pace is at least `limit` ahead of the sum of the
-// sizes of the spikes sent, or behind it where the size is negative; v holds the sum. `Pixels` pixels
-// from x on and 16 channels from c on, which share pace and limit. Unless `Sized`, all sizes are 1.
+// sizes of the spikes sent, or behind it where the size is negative; v holds the sum. `Pixels`
+// pixels from x on and 16 channels from c on, which share pace and limit. Unless `Sized`, all sizes
+// are 1.
 template <class R, int Pixels, bool Sized, bool Bounded, class C>
 SPIKELET_INLINE void predictive_pixels(const NeuronRow<R>& n, const Currents<C>& in, std::size_t x,
                                        std::size_t c) {
@@ -164,8 +165,8 @@ SPIKELET_INLINE void predictive_pixels(const NeuronRow<R>& n, const Currents<C>&
         const Vec<R> u = v[p][k] * rate - sent[p][k];
         Which<R> crossed = at_or_above(Sized ? u * sign : u, bound);
         if constexpr (Bounded) {
-          crossed = static_cast<Which<R>>(
-              crossed & at_or_above(load(ceiling + lane), sent[p][k] * sign));
+          crossed =
+              static_cast<Which<R>>(crossed & at_or_above(load(ceiling + lane), sent[p][k] * sign));
         }
         spikes[p] |= which_bits<R>(crossed) << (k * lanes<R>);
         sent[p][k] = select(crossed, sent[p][k] + size, sent[p][k]);

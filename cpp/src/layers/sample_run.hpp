@@ -95,8 +95,8 @@ class SampleRun {
   Buffer<Short> short_currents_;
   Buffer<std::uint64_t> packed_;  // spikes, for a column walk
   std::vector<const std::uint8_t*> rows_;
-  Buffer<std::uint8_t> nothing_;    // a row outside the input, for all steps
-  std::vector<R> largest_, given_;  // counts so far of a max pool
+  Buffer<std::uint8_t> nothing_;  // a row outside the input, for all steps
+  Buffer<R> sums_;                // of a max pool
 };
 
 // The value of a spike of plane p of n, in amplitudes: sizes halve from plane to plane; the second

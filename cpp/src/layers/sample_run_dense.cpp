@@ -188,51 +188,36 @@ void SampleRun<R>::max_of_spikes(std::size_t i) {
     }
     return;
   }
-  // Counts so far, of both: [pixel of the window's rows][channels].
-  const std::size_t plane_in = plane_bytes(from), plane_out = plane_bytes(i);
-  Buffer<R> greatest(to.pixel);
-  given_.assign(to.row(), R{});
+  PoolRow<R> one{};
+  one.row_bytes = l.row_bytes();
+  one.pixel_bytes = l.pixel_bytes();
+  one.plane_bytes = plane_bytes(from);
+  one.planes = node.planes;
+  one.begin = pool.columns.begin.data();
+  one.end = pool.columns.end.data();
+  one.step = pool.columns.step;
+  one.width = to.width;
+  one.channels = to.pixel;
+  one.steps = steps_;
+  one.sizes = sizes_.data();
+  one.out_row_bytes = to.row_bytes();
+  one.out_plane_bytes = plane_bytes(i);
+  std::size_t widest = 0;
+  for (std::size_t x = 0; x < to.width; ++x) {
+    widest = std::max(widest, pool.columns.end[x] - pool.columns.begin[x]);
+  }
   for (std::size_t y = 0; y < to.height; ++y) {
-    const std::size_t first_row = pool.rows.begin[y], row_step = pool.rows.step;
-    const std::size_t rows = (pool.rows.end[y] - first_row + row_step - 1) / row_step;
-    largest_.assign(rows * l.row(), R{});
-    std::fill(given_.begin(), given_.end(), R{});
-    for (std::size_t t = 0; t < steps_; ++t) {
-      for (std::size_t r = 0; r < rows; ++r) {
-        for (std::size_t plane = 0; plane < node.planes; ++plane) {
-          rows_[0] = row(from, first_row + r * row_step, t) + plane * plane_in;
-          const SpikeRows in{rows_.data(), l.row_bytes(), l.pixel_bytes(), l.width, l.pixel};
-          kernels_.tally(in, 1, plane == 0 ? size_of(t) : -size_of(t),
-                         largest_.data() + r * l.row(), l.pixel);
-        }
-      }
-      std::uint8_t* out = work_[i].bits.data() + (y * steps_ + t) * to.row_bytes();
-      for (std::size_t x = 0; x < to.width; ++x) {
-        bool first = true;
-        for (std::size_t r = 0; r < rows; ++r) {
-          for (std::size_t ix = pool.columns.begin[x]; ix < pool.columns.end[x];
-               ix += pool.columns.step) {
-            const R* count = largest_.data() + r * l.row() + ix * l.pixel;
-            for (std::size_t c = 0; c < to.pixel; ++c) {
-              greatest[c] = first || count[c] > greatest[c] ? count[c] : greatest[c];
-            }
-            first = false;
-          }
-        }
-        for (std::size_t c = 0; c < to.channels; ++c) {
-          // Counts are at most one spike apart; sums of sizes are followed as closely as spikes
-          // can. With one plane of spikes, the sign of the size is their direction.
-          R& before = given_[x * to.pixel + c];
-          const R ahead = (greatest[c] - before) / size_of(t);
-          const bool up = ahead > 0;
-          if (std::abs(ahead) >= R(0.5) && (up || node.planes > 1)) {
-            out[(up ? 0 : plane_out) + x * to.pixel_bytes() + c / 8] |=
-                static_cast<std::uint8_t>(1 << (c % 8));
-            before += up ? size_of(t) : -size_of(t);
-          }
-        }
-      }
+    const std::size_t begin = pool.rows.begin[y], step = pool.rows.step;
+    one.row_count = (pool.rows.end[y] - begin + step - 1) / step;
+    rows_.resize(std::max(rows_.size(), one.row_count));
+    for (std::size_t r = 0; r < one.row_count; ++r) {
+      rows_[r] = row(from, begin + r * step, 0);
     }
+    one.rows = rows_.data();
+    sums_.resize(std::max(sums_.size(), one.row_count * widest * channel_unit));
+    one.sums = sums_.data();
+    one.out = work_[i].bits.data() + y * steps_ * to.row_bytes();
+    kernels_.max_counts(one);
   }
 }
 

@@ -1,8 +1,8 @@
-#include "spikelet/layers/description.hpp"
+#include <doctest/doctest.h>
 
 #include <cmath>
 
-#include <doctest/doctest.h>
+#include "spikelet/layers/description.hpp"
 #include "spikelet/layers/engine.hpp"
 
 using namespace spikelet::layers;

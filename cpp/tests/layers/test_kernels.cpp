@@ -280,6 +280,87 @@ TEST_CASE("neurons of layers step as plain loops do, at every level") {
   CHECK(held_back > 50);
 }
 
+TEST_CASE("max pools follow the greatest sum of sizes of their windows, at every level") {
+  constexpr std::size_t width = 9, channels = 32, steps = 21, rows = 4;
+  constexpr std::size_t pixel_bytes = channels / 8, row_bytes = width * pixel_bytes;
+  constexpr std::size_t plane_bytes = rows * steps * row_bytes;
+  struct Shape {
+    std::size_t rows, columns, step;
+  };
+  for (const std::size_t planes : {1, 2}) {
+    for (const Shape shape : {Shape{2, 2, 1}, {3, 3, 1}, {2, 3, 2}, {4, 5, 1}, {1, 1, 1}}) {
+      std::vector<std::uint8_t> spikes(planes * plane_bytes);
+      for (std::size_t k = 0; k < spikes.size(); ++k) {
+        // Few are negative, and none where a positive one is.
+        const auto byte = [&](std::size_t seed) {
+          return static_cast<unsigned>(256 * draw(k % plane_bytes, seed));
+        };
+        const unsigned positive = byte(1) & byte(2);
+        spikes[k] = static_cast<std::uint8_t>(k < plane_bytes ? positive : byte(3) & ~positive);
+      }
+      std::vector<float> sizes(steps);
+      for (std::size_t t = 0; t < steps; ++t) {
+        sizes[t] = static_cast<float>(2 - 0.08 * static_cast<double>(t));
+      }
+      const std::size_t outputs = 3, span = (shape.columns - 1) * shape.step + 1;
+      std::vector<std::size_t> begin(outputs), end(outputs);
+      for (std::size_t x = 0; x < outputs; ++x) {
+        begin[x] = std::min(2 * x, width - 1);
+        end[x] = std::min(begin[x] + span, width);  // the last window is smaller
+      }
+      const std::size_t out_row = outputs * pixel_bytes, out_plane = steps * out_row;
+      std::vector<std::uint8_t> expected(planes * out_plane);
+      std::size_t sent_negative = 0;
+      for (std::size_t x = 0; x < outputs; ++x) {
+        for (std::size_t c = 0; c < channels; ++c) {
+          std::vector<float> sums(shape.rows * width);
+          float sent = 0;
+          for (std::size_t t = 0; t < steps; ++t) {
+            float greatest = -1e9f;
+            for (std::size_t r = 0; r < shape.rows; ++r) {
+              for (std::size_t ix = begin[x]; ix < end[x]; ix += shape.step) {
+                const std::size_t at = (r * steps + t) * row_bytes + ix * pixel_bytes + c / 8;
+                float& sum = sums[r * width + ix];
+                for (std::size_t plane = 0; plane < planes; ++plane) {
+                  if ((spikes[plane * plane_bytes + at] >> (c % 8) & 1) != 0) {
+                    sum += plane == 0 ? sizes[t] : -sizes[t];
+                  }
+                }
+                greatest = std::max(greatest, sum);
+              }
+            }
+            const bool up = greatest - sent >= sizes[t] / 2;
+            const bool down = planes == 2 && greatest - sent <= -sizes[t] / 2;
+            const std::size_t to = t * out_row + x * pixel_bytes + c / 8;
+            if (up) {
+              expected[to] |= static_cast<std::uint8_t>(1 << (c % 8));
+              sent += sizes[t];
+            } else if (down) {
+              ++sent_negative;
+              sent -= sizes[t];
+              expected[out_plane + to] |= static_cast<std::uint8_t>(1 << (c % 8));
+            }
+          }
+        }
+      }
+      CHECK((sent_negative > 0) == (planes == 2));
+      for (const SimdLevel level : available_simd_levels()) {
+        std::vector<const std::uint8_t*> at;
+        for (std::size_t r = 0; r < shape.rows; ++r) {
+          at.push_back(spikes.data() + r * steps * row_bytes);
+        }
+        std::vector<std::uint8_t> found(planes * out_plane);
+        std::vector<float> scratch(shape.rows * span * channel_unit);
+        level_table(level).layers32.max_counts({at.data(), shape.rows, row_bytes, pixel_bytes,
+                                                plane_bytes, planes, begin.data(), end.data(),
+                                                shape.step, outputs, channels, steps, sizes.data(),
+                                                found.data(), out_row, out_plane, scratch.data()});
+        CHECK(found == expected);
+      }
+    }
+  }
+}
+
 TEST_CASE("bits are counted, and spikes copied and tallied, at every level") {
   constexpr std::size_t width = 5, channels = 48, steps = 3;
   const Layout l(Extent{channels, 1, width});

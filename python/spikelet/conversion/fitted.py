@@ -3,23 +3,24 @@ r"""The default method: fit the neurons layer by layer.
 For each layer in order, on the activity of the preceding spiking layers, at some positions of some samples:
 
 1. linear regression gives an estimate of a neuron's mean input from its input so far: :math:`\hat z = A_{t,c} S + B_{t,c}`;
-2. the amplitude of each channel is chosen from a few candidates by the squared error of the neurons' own mean output: a large
-   one leaves room for corrections, a small one is more exact;
-3. the neurons are shifted so that this output is correct in the mean.
+2. the amplitude of each channel is such that a neuron reaches the greatest activation;
+3. the neurons are shifted so that their mean output is correct on average.
 
 Spikes are binary. Their sizes by step fall and alternate in sign, see `spikelet.conversion.schedule`: at step t a neuron spikes
 if that brings the sum of the sizes it has sent, times the amplitude, closer to :math:`\max(0, \hat z)`. No labels or gradients
 are needed.
 
-Inputs that are coded as spikes arrive evenly, not by size. The spikes of such networks have equal sizes: a neuron follows a
-rising share of its estimate. Neurons of other kinds can be fitted too: ridge regression corrects their weights, so that the
-means of the spiking network give the potentials of the ANN, and step 2 chooses their thresholds.
+Inputs that are coded as spikes arrive evenly, not by size, and very few steps leave no time to take spikes back. The spikes of
+such networks have equal sizes: a neuron follows a rising share of its estimate. Neurons of other kinds can be fitted too. For
+both, ridge regression corrects the weights, so that the means of the spiking network give the potentials of the ANN, and
+amplitudes or thresholds are chosen from a few candidates by the squared error of the neurons' own mean output.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -41,15 +42,15 @@ _SAMPLES = 128  # at which a layer is fitted
 _POINTS = 2048  # samples times positions
 _VALUES = 1 << 25  # currents at most; fewer positions in wide layers
 _UNBIASED = 0.5  # see `estimate`
-_LIMIT = 0.3  # of the size of a spike: distance from the estimate at which a neuron spikes
+_NEAR = 0.3  # of the size of a spike: distance from the estimate at which a neuron spikes
 _LAST = 2  # steps at the end at which it is half of the size: they round to the nearest
-_ROOM = 1.0
-_GROWTH = 1.0
-_SHARES = tuple(np.geomspace(0.3, 1.1, 8))  # the same for equal sizes and other neurons
+_FEWEST = 8  # steps in which sizes fall
+_SHARES = tuple(np.geomspace(0.3, 1.1, 8))  # candidates: greatest output by greatest activation
 _SHIFTS = 2  # corrections of the mean
 _LAG = 0.2  # steps by which a layer of equal sizes begins and ends later than the one before
 
 
+@dataclass(frozen=True)
 class Fitted(Method):
     """Neurons with the least error of their own mean output.
 
@@ -59,38 +60,39 @@ class Fitted(Method):
         "predictive", or a key of `NEURONS`.
     """
 
-    def __init__(self, neuron: str) -> None:
-        self.neuron = neuron
+    neuron: str
 
     def fit(self, site: Site) -> Mapping[str, Layer]:
         """Return the neuron, and the layers whose weights were corrected."""
         if site.kind != "neuron":
             return {}
-        sized = self.neuron == "predictive" and not site.coded
-        changes = {} if sized else correct_weights(site)
-        return {**changes, site.name: self._neuron(site, changes, sized)}
-
-    def _neuron(self, site: Site, changes: Mapping[str, Layer], sized: bool) -> Neuron:
         place = _place(site)
-        currents = site.currents(place, changes)
-        potentials, target = site.potentials(place), site.target(place)
-        make: _Make
-        if sized:
+        target = site.target(place)
+        if self.neuron == "predictive" and not site.coded and site.steps >= _FEWEST:
             plan = schedule(site.steps, site.last)
-            known = estimate(currents, potentials, plan.sizes, _UNBIASED)
-            make = _Sized(plan, plan.first(site.depth), known, _upper(site.layer))
-        elif self.neuron == "predictive":
-            known = estimate(currents, potentials, np.ones(site.steps))
-            make = _Even(site, known)
+            currents = site.currents(place)
+            known = estimate(currents, site.potentials(place), plan.sizes, _UNBIASED)
+            sized = _Sized(plan, site.depth, known, _upper(site.layer))
+            greatest = usable(_greatest(site))
+            return {site.name: _chosen(sized, greatest, (1.0,), _response(site, currents), target)}
+        changes = correct_weights(site)
+        currents = site.currents(place, changes)
+        make: _Make
+        if self.neuron == "predictive":
+            make = _Even(site, estimate(currents, site.potentials(place), np.ones(site.steps)))
         else:
             make = _shifted(self.neuron, site.steps)
+        greatest = usable(_quantile(target))
+        neuron = _chosen(make, greatest, _SHARES, _response(site, currents), target)
+        return {**changes, site.name: neuron}
 
-        def response(layer: Neuron) -> Floats:
-            result = SpikingModel([layer], threads=site.threads).run(currents)
-            return np.asarray(result.output)
 
-        greatest = usable(_greatest(site) if sized else _quantile(target))
-        return _chosen(make, greatest, (_ROOM * _GROWTH ** (site.depth / max(site.last, 1)),) if sized else _SHARES, response, target)
+def _response(site: Site, currents: Floats) -> Callable[[Neuron], Floats]:
+    def response(layer: Neuron) -> Floats:
+        result = SpikingModel([layer], threads=site.threads).run(currents)
+        return np.asarray(result.output)
+
+    return response
 
 
 _Make: TypeAlias = Callable[[Floats, Floats], Neuron]
@@ -112,7 +114,8 @@ def _chosen(
         excess = _excess(given, target)
         error = np.square(given - target).mean((0, 2), dtype=np.float64)
         better = error < least
-        best[better], least[better], shift[better] = greatest[better] * share, error[better], excess[better]
+        best[better], least[better] = greatest[better] * share, error[better]
+        shift[better] = excess[better]
     for _ in range(_SHIFTS - 1):
         shift = shift + _excess(response(make(best, shift)), target)
     return make(best, shift)
@@ -127,27 +130,27 @@ def _excess(given: Floats, target: Floats) -> Floats:
 class _Sized:
     """Makes neurons whose spikes have a size by step."""
 
-    def __init__(self, plan: Schedule, first: int, known: Estimate, upper: Floats | None) -> None:
-        self.plan, self.first, self.known, self.upper = plan, first, known, upper
+    def __init__(self, plan: Schedule, depth: int, known: Estimate, upper: Floats | None) -> None:
+        self.plan, self.depth, self.known, self.upper = plan, depth, known, upper
 
     def __call__(self, greatest: Floats, shift: Floats) -> Neuron:
-        sizes, first = self.plan.sizes, self.first
-        steps = len(sizes)
+        sizes, steps = self.plan.sizes[:, None], self.plan.steps
         t = np.arange(steps)[:, None]
-        reach = float(np.maximum(sizes[first:], 0).sum()) / steps
-        amplitude = greatest / reach
+        amplitude = greatest / self.plan.reach(self.depth)
         scale = steps / amplitude
-        near = np.where(t < steps - _LAST, _LIMIT, 0.5) * np.abs(sizes)[:, None]
-        up = sizes[:, None] > 0
+        near = np.where(t < steps - _LAST, _NEAR, 0.5) * np.abs(sizes)
+        up = sizes > 0
         offset = scale * (self.known.offset - shift)
-        limit = np.where(t < first, np.inf, near + np.where(up, -offset, offset))
+        limit = np.where(
+            t < self.plan.first(self.depth), np.inf, near + np.where(up, -offset, offset)
+        )
         top = np.inf if self.upper is None else scale * self.upper
         return PredictiveIF(
             greatest,
             amplitude=amplitude,
             pace=scale * self.known.slope,
             limit=limit,
-            sizes=sizes,
+            sizes=self.plan.sizes,
             ceiling=np.broadcast_to(np.where(up, top - near, -near), limit.shape),
         )
 
@@ -191,7 +194,8 @@ def _place(site: Site) -> Place:
 
 
 def _greatest(site: Site) -> Floats:
-    return np.max([site.target(part).max((0, 2)) for part in site.parts()], axis=0).astype(np.float64)
+    assert isinstance(site.layer, ReLU)
+    return np.asarray(site.layer.of(site.greatest[None, :, None])[0, :, 0], np.float64)
 
 
 def _quantile(target: Floats) -> Floats:

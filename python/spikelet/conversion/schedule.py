@@ -17,7 +17,9 @@ from spikelet.conversion.calibration import Floats
 
 __all__ = ["Schedule", "schedule"]
 
-_RATIO = 0.75  # of the magnitudes of successive sizes
+_STEPS = 32
+_RATIO = 0.7  # of the magnitudes of successive sizes, in 32 steps
+_RISE = 0.05  # by how much it rises with each halving of the number of steps
 _WAITING = 1.0  # most steps by which a layer begins later than the one before
 _SHARE = 0.5  # of the steps, after which the last layer begins at the latest
 
@@ -61,6 +63,13 @@ def schedule(steps: int, last: int) -> Schedule:
     last : int
         Number of spiking layers before the last one.
     """
-    sizes = _RATIO ** np.arange(steps) * np.where(np.arange(steps) % 2, -1.0, 1.0)
+    sizes = _ratio(steps) ** np.arange(steps) * np.where(np.arange(steps) % 2, -1.0, 1.0)
     wait = min(_WAITING, _SHARE * steps / max(last, 1))
     return Schedule(sizes / sizes.mean(), wait)
+
+
+def _ratio(steps: int) -> float:
+    """Return the ratio of successive magnitudes: long runs use their steps for more redundancy, not for smaller sizes."""
+    if steps >= _STEPS:
+        return float(_RATIO ** (_STEPS / steps))
+    return float(_RATIO + _RISE * np.log2(_STEPS / steps))

@@ -10,7 +10,8 @@ from spikelet._util.checks import fail
 from spikelet.energy.report import EnergyReport, LayerEnergy, NetworkEnergy
 from spikelet.energy.segments import computed_once, current_once, timings
 from spikelet.energy.technology import Technology, find
-from spikelet.layers import Affine, Conv2d, Layer, Linear, Neuron, ReLU
+from spikelet.layers import Affine, Graded, Layer, Linear, Neuron, ReLU, Resize
+from spikelet.layers.convolution import Convolution, TransposedConvolution
 from spikelet.layers.graph import Node
 from spikelet.layers.inputs import Inputs
 from spikelet.layers.samples import Samples, is_model, is_sequence, merge, with_coding
@@ -98,6 +99,18 @@ def measure(
     return EnergyReport(snn, other, constants, samples.count, memory, first_layer_once)
 
 
+_COUNTED = (
+    Affine,
+    Convolution,
+    Graded,
+    Linear,
+    Neuron,
+    ReLU,
+    Resize,
+    TransposedConvolution,
+)
+
+
 class _Options(NamedTuple):
     technology: Technology
     memory: bool
@@ -130,7 +143,7 @@ def _network(
     rows = []
     for node in graph:
         layer = node.layer
-        if not isinstance(layer, (Affine, Conv2d, Linear, Neuron, ReLU)):
+        if not isinstance(layer, _COUNTED):
             continue
         own = operations[node.name]
         size = int(np.prod(shapes[node.name]))
@@ -139,13 +152,17 @@ def _network(
             options.once and current_once(graph, node.name, when)
         )
         runs = steps if once else 1
+        evaluated = runs
+        if isinstance(layer, (Graded, Resize)) and not any(when[i].spiking for i in node.inputs):
+            evaluated = 1  # the engine does not repeat it
+        states = 0 if once and isinstance(layer, Graded) else _states(layer)
         waits = isinstance(layer, ReLU) and any(when[i].spiking for i in node.inputs)
         values: dict[str, Any] = {
             "effective_acs": own.additions,
-            "effective_macs": own.products / runs,
+            "effective_macs": own.products / evaluated,
             "dense_macs": own.dense / runs,
             "parameter_bytes": _parameters(layer) * _item_size(model),
-            "state_bytes": (_states(layer) + waits) * size * _item_size(model),
+            "state_bytes": (states + waits) * size * _item_size(model),
         }
         updates = float(size * steps)
         if isinstance(layer, Neuron):
@@ -213,8 +230,10 @@ def _parameters(layer: Layer) -> int:
     names = {
         Neuron: ("threshold", "v_init", "amplitude", "pace", "limit", "sizes", "ceiling"),
         Affine: ("scale", "shift"),
-        Conv2d: ("weight", "bias"),
+        Convolution: ("weight", "bias"),
+        TransposedConvolution: ("weight", "bias"),
         Linear: ("weight", "bias"),
+        Graded: ("weight", "bias", "alpha", "beta"),
     }
     for kind, arguments in names.items():
         if isinstance(layer, kind):
@@ -225,6 +244,8 @@ def _parameters(layer: Layer) -> int:
 
 def _states(layer: Layer) -> int:
     """Return how many numbers a neuron keeps from step to step: potential, spikes sent, running means in and out."""
+    if isinstance(layer, Graded):  # the input so far, and the last value of the function
+        return 2
     if not isinstance(layer, Neuron):
         return 0
     if hasattr(layer, "pace"):  # the input so far, and the spikes sent

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from spikelet.layers import Neuron, ReLU
+from spikelet.layers import Foreign, Neuron, ReLU
 from spikelet.layers.graph import Graph, Node
 
 __all__ = ["Timing", "computed_once", "current_once", "receivers", "segments", "timings"]
@@ -39,8 +39,9 @@ def timings(graph: Graph, *, sequence: bool) -> dict[str, Timing]:
     for node in graph:
         given = [result[name] for name in node.inputs]
         # Neurons after a sum wait for the first steps of all its terms; the mean of a sum needs all their means.
-        since, known = max(t.since for t in given), max(t.known for t in given)
-        if isinstance(node.layer, ReLU):
+        since = max((t.since for t in given), default=0)
+        known = max((t.known for t in given), default=0)
+        if isinstance(node.layer, (Foreign, ReLU)):
             result[node.name] = Timing(False, known, known)
         elif isinstance(node.layer, Neuron):
             result[node.name] = Timing(True, since, since + 1)

@@ -10,7 +10,9 @@ import pytest
 from tests.support.c_networks import SHAPE, STEPS, chain, inputs, neuron, w
 from tests.support.c_programs import same_bits
 
+import spikelet as sl
 from spikelet import layers as L
+from spikelet.layers.graph import Graph
 
 RNG = np.random.default_rng(5)
 KINDS: dict[str, Any] = {
@@ -36,6 +38,39 @@ def test_neurons(kind: str, tmp_path: Path) -> None:
     second = [L.Conv2d(w(8, 8, 3, 3), padding=1), KINDS[kind]()]
     model = chain(first, KINDS[kind](), *second, L.Flatten(), last, dtype="int16")
     same_bits(tmp_path, model, inputs(), STEPS)
+
+
+SIZES = np.array([4.0, -2.0, 2.5, -1.0, 2.0, 1.0, 0.5])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int16"])
+def test_sizes_of_spikes(dtype: Any, tmp_path: Path) -> None:
+    """Some take back; the sums of a pool and all means are weighted with them."""
+
+    def fire(channels: int, **others: Any) -> L.Layer:
+        pace = RNG.uniform(1.5, 2.5, (STEPS, channels))
+        limit = RNG.uniform(0.1, 0.6, (STEPS, channels))
+        return L.PredictiveIF(
+            pace=pace, limit=limit, amplitude=0.5, sizes=SIZES * STEPS / SIZES.sum(), **others
+        )
+
+    graph = Graph([
+        ("c1", L.Conv2d(w(8, 3, 3, 3), padding=1), "input"),
+        ("n1", fire(8, ceiling=np.full(STEPS, 6.0)), "c1"),
+        ("max", L.MaxPool2d(3, 1, 1), "n1"),
+        ("c2", L.Conv2d(w(8, 8, 3, 3), w(8, 1)[:, 0] * 0.1, padding=1), "max"),
+        ("add", L.Add(), ("c2", "n1")),
+        ("n2", fire(8), "add"),
+        ("mean", L.AvgPool2d(3, 1, 1), "n2"),
+        ("c3", L.Conv2d(w(8, 8, 1, 1)), "mean"),
+        ("most", L.MaxPool2d(2), "c3"),
+        ("c4", L.Conv2d(w(8, 8, 3, 3), padding=1), "most"),
+        ("n3", fire(8, ceiling=RNG.uniform(1.0, 5.0, (STEPS, 8))), "c4"),
+        ("relu", L.ReLU(), "n3"),
+        ("flat", L.Flatten(), "relu"),
+        ("out", L.Linear(w(4, 128)), "flat"),
+    ])  # fmt: skip
+    same_bits(tmp_path, sl.SpikingModel(graph, dtype=dtype, threads=1), inputs(), STEPS)
 
 
 def test_more_steps_than_a_byte_counts(tmp_path: Path) -> None:

@@ -37,8 +37,8 @@ struct NodeDescription {
   std::vector<PartDescription> folded;  // convolutions of constants, then
   std::vector<double> bias;             // [channel], or empty; scaled if there are no constants
   std::vector<double> scale;            // of integers, [channel]: what is constant is times this
-  // Neurons, scaled: [channel], or [c][y][x]; pace and limit [step][channel].
-  std::vector<double> threshold, v_init, pace, limit;
+  // Neurons, scaled: [channel], or [c][y][x]; the others [step][channel].
+  std::vector<double> threshold, v_init, pace, limit, ceiling;
 };
 
 }  // namespace spikelet::layers

@@ -71,17 +71,27 @@ def _predictive(
 ) -> str:
     n = item.channels
     steps = len(item.pace) // n
-    pace, limit = item.pace.reshape(steps, n), item.limit.reshape(steps, n)
-    alike = bool((pace == pace[:, :1]).all() and (limit == limit[:, :1]).all())
-    sent = program.state(item, "sent", "uint8_t" if steps < 256 else "uint16_t", item.size)
+    pace, limit, ceiling = (np.reshape(a, (-1, n)) for a in (item.pace, item.limit, item.ceiling))
+    alike = all((a == a[:, :1]).all() for a in (pace, limit, ceiling))
+    sized = program.plan.sizes is not None or item.ceiling.size
+    ctype = "float" if sized else "uint8_t" if steps < 256 else "uint16_t"
+    sent = program.state(item, "sent", ctype, item.size)
     program.say(f"reset_{phase}", f"memset({sent}, 0, sizeof {sent});")
     tables = [
         f"{program.constants.add(a[:, 0] if alike else a, what)} + t * {1 if alike else n}"
-        for a, what in ((pace, "pace"), (limit, "limit"))
+        if a.size
+        else "NULL"
+        for a, what in ((pace, "pace"), (limit, "limit"), (ceiling, "ceiling"))
     ]
+    index, suffix = ("0", "_alike") if alike else ("c", "")
+    if sized:
+        return program.call(
+            "fire_sized", *common, *tables, program.size_now(), v, f"{sent} + p * {n}", bits, suffix=suffix, c=index
+        )  # fmt: skip
+    del tables[2]
     return program.call(
-        "fire_predictive", *common, *tables, v, f"{sent} + p * {n}", bits, suffix=f"_{sent.ctype[:-2]}{'_alike' * alike}",
-        sent=sent.ctype, c="0" if alike else "c",
+        "fire_predictive", *common, *tables, v, f"{sent} + p * {n}", bits, suffix=f"_{ctype[:-2]}{suffix}", sent=ctype,
+        c=index,
     )  # fmt: skip
 
 
@@ -103,14 +113,17 @@ def _maximum(program: Program, item: Item, phase: int) -> None:
         body = [program.call("max_steps", *window, item.bytes, spikes, here)]
         program.say(f"step_{phase}", program.each_pixel(item, body))
         return
-    types = {"suffix": "", "count": "int16_t"}
-    counts = program.state(source, f"counts_for_{item.number}", "int16_t", source.size)
-    before = program.state(item, "before", "int16_t", item.size)
+    sized = program.plan.sizes is not None
+    ctype = "float" if sized else "int16_t"
+    types = {"suffix": "_sized" if sized else "", "count": ctype}
+    counts = program.state(source, f"counts_for_{item.number}", ctype, source.size)
+    before = program.state(item, "before", ctype, item.size)
     for array in (counts, before):
         program.say(f"reset_{phase}", f"memset({array}, 0, sizeof {array});")
     minus = "NULL"
-    for plane, amount in enumerate((1, -1)[: item.planes]):
+    for plane, sign in enumerate(("", "-")[: item.planes]):
         at = f"{spikes} + {plane * source.plane_bytes}" if plane else spikes
+        amount = f"{sign}{program.size_now()}" if sized else f"{sign}1"
         program.say(
             f"step_{phase}",
             program.call(
@@ -119,10 +132,12 @@ def _maximum(program: Program, item: Item, phase: int) -> None:
         )
         minus = f"{bits} + {item.plane_bytes} + p * {item.bytes}" if plane else minus
     n = item.channels
-    body = [
-        program.call("max_counts", *window, n, counts, f"{before} + p * {n}", here, minus, **types)
-    ]
-    program.say(f"step_{phase}", program.each_pixel(item, body))
+    ends = [counts, f"{before} + p * {n}", here, minus]
+    if sized:
+        call = program.call("max_sums", *window, n, program.size_now(), *ends)
+    else:
+        call = program.call("max_counts", *window, n, *ends, **types)
+    program.say(f"step_{phase}", program.each_pixel(item, [call]))
 
 
 def _upsample(program: Program, item: Item, phase: int) -> None:

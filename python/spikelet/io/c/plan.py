@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from spikelet import _core
 from spikelet.layers.graph import Graph
 from spikelet.layers.to_core import Source, to_core
@@ -85,12 +87,22 @@ class Plan:
         What the inputs are.
     whole : bool
         Weights of 16 bits.
+    sizes : array, [T], optional
+        What a spike of each step counts; by default 1.
     """
 
-    def __init__(self, graph: Graph, shapes: Any, sources: list[Source], *, whole: bool) -> None:
+    def __init__(
+        self, graph: Graph, shapes: Any, sources: list[Source], *, whole: bool, sizes: Any = None
+    ) -> None:
         core, numbers = to_core(graph, shapes, sources)
         self.outputs = [numbers[name] for name in graph.outputs]
-        engine = _core.LayerEngine32(core, whole=whole, records=[(n, "mean") for n in self.outputs])
+        engine = _core.LayerEngine32(
+            core,
+            whole=whole,
+            records=[(n, "mean") for n in self.outputs],
+            sizes=[] if sizes is None else sizes,
+        )
+        self.sizes = None if sizes is None else np.asarray(sizes, np.float32)
         names: dict[int, list[str]] = {}
         for name, number in numbers.items():
             names.setdefault(number, []).append(name)

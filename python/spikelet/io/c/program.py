@@ -98,6 +98,11 @@ class Program:
         self.templates.use("input_row")
         return f"{self.constants.structs('kernel', np.array([row], np.int64), 'kernel')}"
 
+    def size_now(self) -> str:
+        """Return what a spike of the present step counts."""
+        sizes = self.plan.sizes
+        return "1.0f" if sizes is None else f"{self.constants.add(sizes, 'sizes')}[t]"
+
     def convolve(
         self, function: str, part: dict[str, Any], values: str, plain: int, to: str
     ) -> str:

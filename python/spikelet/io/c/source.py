@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+import numpy as np
+
 from spikelet.io.c.program import Program
 
 __all__ = ["Interface", "header", "source"]
@@ -154,6 +156,19 @@ def source(program: Program, about: Interface) -> str:
         program.templates.use("finite")
     functions, entry = _functions(program, about), _entry(program, about)
     work = "".join(f"static {ctype} {name}[{size}];\n" for ctype, name, size in program.buffers())
+    window = "(float)((steps) - DELAY)"
+    if program.plan.sizes is not None:
+        sums = np.cumsum(
+            [
+                0.0,
+                *np.where(
+                    np.arange(len(program.plan.sizes)) < about.delay,
+                    0.0,
+                    program.plan.sizes.astype(np.float64),
+                ),
+            ]
+        )
+        window = f"{program.constants.add(sums, 'windows')}[steps]"
     constants = program.constants
     return f"""/* {about.made_by}. Compile with -ffp-contract=off: sums and products are rounded one by one. */
 #include "{about.name}.h"
@@ -165,6 +180,7 @@ def source(program: Program, about: Interface) -> str:
 #include "{about.name}_weights.h"
 
 #define DELAY {about.delay}
+#define WINDOW(steps) {window} /* what the steps of means count */
 enum {{ OK = {about.upper}_OK, NO_ARRAY = {about.upper}_NO_ARRAY, NOT_FINITE = {about.upper}_NOT_FINITE,
        BAD_SPIKE = {about.upper}_BAD_SPIKE, ORDER = {about.upper}_ORDER }};
 
@@ -279,11 +295,11 @@ int {name}_step({"void" if constant else about.given()}) {{
 
 int {name}_output({about.wanted()}) {{
   unsigned long before;
-{_arrays(outs)}  if (done <= DELAY) {{
+{_arrays(outs)}  if (done <= DELAY || WINDOW(done) <= 0.0f) {{
     return ORDER;
   }}
   before = flush_begin();
-{call("end_0", window="(float)(done - DELAY)")}{call("outputs")}  flush_end(before);
+{call("end_0", window="WINDOW(done)")}{call("outputs")}  flush_end(before);
   return OK;
 }}
 
@@ -314,7 +330,7 @@ def _at_once(program: Program, about: Interface, call: Callable[..., str]) -> st
         step = call(f"step_{phase}", t="t", **({} if constant else offset))
         if step:
             body += f"  for (t = 0; t < {steps}; ++t) {{\n{step}  }}\n"
-        body += call(f"end_{phase}", window=f"(float)({steps} - DELAY)")
+        body += call(f"end_{phase}", window=f"WINDOW({steps})")
     many = "" if constant else "steps * "
     spikes = about.form == "spikes"
     return f"""int {name}_run({"" if constant else "int steps, "}{about.given()}, {about.wanted()}) {{

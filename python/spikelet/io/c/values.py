@@ -42,9 +42,13 @@ def at_each_step(program: Program, item: Item, phase: int) -> None:
     greatest = program.memory.add("float", item.size, "greatest", kept=False)
     for array in (sums, before):
         program.say(f"reset_{phase}", f"memset({array}, 0, sizeof {array});")
-    program.say(function, program.call("add_to", source.size, given[0][0], sums))
+    program.say(function, _add(program, source.size, given[0][0], str(sums)))
     _apply(program, item, function, [(str(sums), 0)], str(greatest))
-    program.say(function, program.call("rise_values", item.size, greatest, before, out))
+    if program.plan.sizes is None:
+        program.say(function, program.call("rise_values", item.size, greatest, before, out))
+    else:
+        size = program.size_now()
+        program.say(function, program.call("rise_sized", item.size, size, greatest, before, out))
 
 
 def accumulate(program: Program, item: Item, phase: int) -> None:
@@ -84,17 +88,25 @@ def mean_of(program: Program, item: Item, phase: int) -> None:
     if item.form == "spikes":
         for plane, gain in enumerate(item.gains):
             at = f"{program.spikes(item, phase)} + {plane * item.plane_bytes}"
-            call = program.call("tally", item.pixels, item.channels, at, number(gain), sums)
+            amount = number(gain) if program.plan.sizes is None else program.size_now()
+            call = program.call("tally", item.pixels, item.channels, at, amount, sums)
             program.say(step, f"if (t >= DELAY) {{\n    {call}\n  }}")
         amplitude = program.constants.add(item.amplitude, "amplitude")
         call = program.call(
             "mean_spikes", item.pixels, item.channels, sums, "window", amplitude, program.mean(item)
         )
     else:
-        call = program.call("add_to", item.size, program.values(item, phase), sums)
+        call = _add(program, item.size, program.values(item, phase), str(sums))
         program.say(step, f"if (t >= DELAY) {{\n    {call}\n  }}")
         call = program.call("mean_values", item.size, sums, "window", program.mean(item))
     program.say(end, call)
+
+
+def _add(program: Program, size: int, values: str, sums: str) -> str:
+    """Return the statement that adds the values of a step to sums over the steps."""
+    if program.plan.sizes is None:
+        return program.call("add_to", size, values, sums)
+    return program.call("add_sized", size, program.size_now(), values, sums)
 
 
 def _last(program: Program, item: Item, given: str, out: str) -> str:

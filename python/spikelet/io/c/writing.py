@@ -67,7 +67,7 @@ def write_c(
         Source("spikes", is_signed=kind == "signed") if spikes else Source(kind)
         for _ in model.graph.inputs
     ]
-    plan = Plan(model.graph, shapes, sources, whole=precision == "int16")
+    plan = Plan(model.graph, shapes, sources, whole=precision == "int16", sizes=model.sizes)
     check_plan(where, plan, model.graph)
     delay = delay_of(model, steps)
     about = interface_of(name, precision, model.graph, shapes, kind, steps, delay)
