@@ -19,11 +19,12 @@ def test_the_first_layer_that_differs_is_named() -> None:
     x = {"input": RNG.normal(size=(6, 3))}
     wanted = {"fc": x["input"] @ weight.T, "relu": np.maximum(x["input"] @ weight.T, 0)}
     assert differing(graph, x, wanted, 1e-9) is None
-    assert differing(graph, x, {"relu": wanted["relu"] + 0.1}, 1e-9) == "relu"
-    assert differing(graph, x, {**wanted, "fc": wanted["fc"][:, :3]}, 1e-9) == "fc"
+    assert differing(graph, x, {"relu": wanted["relu"] + 0.1}, 1e-9) == ("relu", 0)
+    assert differing(graph, x, {**wanted, "fc": wanted["fc"][:, :3]}, 1e-9) == ("fc", 0)
     broken = wanted["fc"].copy()
-    broken[0, 0] = np.nan
-    assert differing(graph, x, {"fc": broken}, 1e-9) == "fc"
+    broken[4, 0] = np.nan
+    assert differing(graph, x, {"fc": broken}, 1e-9) == ("fc", 4)
+    assert differing(graph, x, {"fc": broken[:4]}, 1e-9) is None  # only these samples are known
 
 
 def test_what_a_mask_leaves_out_is_not_compared() -> None:
@@ -38,4 +39,4 @@ def test_several_inputs() -> None:
     graph = Graph([("sum", L.Add(), ["a", "b"])], inputs=("a", "b"))
     x = {"a": RNG.normal(size=(2, 3)), "b": RNG.normal(size=(2, 3))}
     assert differing(graph, x, {"sum": x["a"] + x["b"]}, 1e-9) is None
-    assert differing(graph, x, {"sum": x["a"] - x["b"]}, 1e-9) == "sum"
+    assert differing(graph, x, {"sum": x["a"] - x["b"]}, 1e-9) == ("sum", 0)

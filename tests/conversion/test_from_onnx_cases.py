@@ -14,7 +14,16 @@ from tests.conversion.onnx_cases import Case, cases, judged, within
 from spikelet.conversion.onnx_operators import OPERATORS
 
 # Without a layer, or without a case of one node with numbers as input; see the tests of versions.
-ELSEWHERE = {"Upsample", "Cast", "Identity", "CastLike", "Dropout", "GlobalLpPool", "Trilu", "Where"}
+ELSEWHERE = {
+    "Upsample",
+    "Cast",
+    "Identity",
+    "CastLike",
+    "Dropout",
+    "GlobalLpPool",
+    "Trilu",
+    "Where",
+}
 # They look up rows of a table by integers: an input that is no data.
 TOKENS = {"test_Embedding", "test_Embedding_sparse"}
 

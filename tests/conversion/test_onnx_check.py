@@ -13,7 +13,9 @@ from spikelet.conversion.onnx_operation import Operation
 from spikelet.conversion.onnx_reference import Reference
 from spikelet.layers.graph import Graph
 
-GRAPH = Graph([("a", L.ReLU(), ("input",)), ("b", L.Affine(2.0), ("a",)), ("c", L.Softmax(), ("b",))])
+GRAPH = Graph(
+    [("a", L.ReLU(), ("input",)), ("b", L.Affine(2.0), ("a",)), ("c", L.Softmax(), ("b",))]
+)
 TWO = np.float32(2)
 SHAPES = {"input": (3, 4)}
 reference = Reference(onnx, 18, {})

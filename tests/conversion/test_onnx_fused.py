@@ -59,5 +59,7 @@ def test_fused_operators(kind: str) -> None:
 
 
 def test_operators_of_unknown_domains_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"\(Own\): of the domain com\.microsoft cannot be convert"):
+    with pytest.raises(
+        ValueError, match=r"\(Own\): of the domain com\.microsoft cannot be convert"
+    ):
         output("Own", "x", {})

@@ -10,15 +10,24 @@ from spikelet.conversion.onnx_operation import operations
 
 
 def test_operations_keep_what_a_node_says() -> None:
-    made = helper.make_node("Resize", ["x", "", "s"], ["y", ""], name="up", mode="nearest", axes=[2])
+    made = helper.make_node(
+        "Resize", ["x", "", "s"], ["y", ""], name="up", mode="nearest", axes=[2]
+    )
     (found,) = operations(onnx, [made])
     assert (found.kind, found.inputs, found.outputs) == ("Resize", ("x", "", "s"), ("y", ""))
     assert found.attributes == {"mode": "nearest", "axes": [2]}
     assert [found.given(k) for k in range(4)] == [True, False, True, False]
     assert found.label == "node 'up' (Resize)"
     back, constants = found.proto(onnx)
-    assert (back.op_type, list(back.input), list(back.output)) == ("Resize", ["x", "", "s"], ["y", ""])
-    assert {a.name: helper.get_attribute_value(a) for a in back.attribute} == {"mode": b"nearest", "axes": [2]}
+    assert (back.op_type, list(back.input), list(back.output)) == (
+        "Resize",
+        ["x", "", "s"],
+        ["y", ""],
+    )
+    assert {a.name: helper.get_attribute_value(a) for a in back.attribute} == {
+        "mode": b"nearest",
+        "axes": [2],
+    }
     assert constants == []
 
 

@@ -35,6 +35,20 @@ def test_convolutions_are_those_of_pytorch(axes: int) -> None:
     np.testing.assert_allclose(reference.values(conv, [x, w, b])[0], expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("ceil", [0, 1])
+@pytest.mark.parametrize("size", [2, 3, 8])
+def test_pools_are_those_of_pytorch(size: int, ceil: int) -> None:
+    x = values(2, 3, size, size + 1)
+    t = torch.tensor(x)
+    window: dict[str, Any] = {"kernel_shape": [3, 2], "strides": [2, 1], "pads": [1, 1, 1, 1], "ceil_mode": ceil}  # fmt: skip
+    found = reference.values(one("MaxPool", 1, **window), [x])[0]
+    np.testing.assert_array_equal(found, F.max_pool2d(t, (3, 2), (2, 1), 1, ceil_mode=bool(ceil)))
+    for include in (0, 1):
+        pool = one("AveragePool", 1, **window, count_include_pad=include)
+        expected = F.avg_pool2d(t, (3, 2), (2, 1), 1, bool(ceil), bool(include))
+        np.testing.assert_allclose(reference.values(pool, [x])[0], expected, rtol=1e-5)
+
+
 def test_what_the_reference_implementation_gets_wrong() -> None:
     x = values(1, 5, 3, 4)
     lrn = one("LRN", 1, size=3, alpha=0.1, beta=0.7, bias=1.5)
@@ -55,7 +69,7 @@ def test_shapes_follow_from_shapes_and_short_constants() -> None:
     many = reference.shapes(one("ConstantOfShape", 1), [np.array([1 << 30, 1 << 30])])
     assert many["y"].shape == (1 << 30, 1 << 30)
     assert reference.shapes(Operation("Own", ("a",), ("y",), domain="own"), [x]) == {}
-    with pytest.raises(ValueError, match="(?i)incompatible"):
+    with pytest.raises(ValueError, match=r"(?i)incompatible"):
         reference.shapes(one("MatMul", 2), [x, Tensor((5, 5), FLOAT)])
     assert reference.shapes(one("Cast", 1, to=onnx.TensorProto.DOUBLE), [x])["y"].kind == FLOAT
 

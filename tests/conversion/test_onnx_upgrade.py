@@ -243,5 +243,7 @@ SLOPES = np.float32([0.1, 0.2, -0.3])
 )  # fmt: skip
 def test_versions_before_7(opset: int, made: Any, expected: torch.Tensor) -> None:
     nodes = [made, node("Add", "y two", "z", broadcast=1)]
-    found = output(nodes, opset, two=np.float32([2]), **({"s": SLOPES} if made.op_type == "PRelu" else {}))
+    found = output(
+        nodes, opset, two=np.float32([2]), **({"s": SLOPES} if made.op_type == "PRelu" else {})
+    )
     np.testing.assert_allclose(found, expected + 2, atol=1e-5)

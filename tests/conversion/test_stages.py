@@ -26,13 +26,13 @@ def test_sites_are_neurons_and_the_output() -> None:
 
 def test_a_pool_that_alone_uses_a_neuron_is_stored_instead() -> None:
     stages = planned()
-    assert stages.stored == {"input", "p1", "p2.0", "p2.1", "r3", "r4"}
+    assert stages.stored == {"input": "input", "r1": "p1", "rl": "p2.0", "rr": "p2.1", "r3": "r3", "r4": "r4"}  # fmt: skip
     assert stages.sources["rr"] == {"p1"}
     assert stages.sources["r3"] == {"p2.0", "p2.1"}
 
 
 def test_values_are_needed_until_their_last_use() -> None:
-    last = {"input": "p1", "p1": "p2.1", "p2.0": "r3", "p2.1": "r3", "r3": "r4", "r4": "out"}
+    last = {"input": "r1", "p1": "rr", "p2.0": "r3", "p2.1": "r3", "r3": "r4", "r4": "out"}
     assert planned().until == last
 
 

@@ -186,6 +186,8 @@ def movements() -> dict[str, tuple[Any, Any]]:
         "circular": (nn.CircularPad2d(1), IMAGE),
         "zeros 3d": (nn.ZeroPad3d(1), VOLUME),
         "expand": (lambda x: x[:, :, None].expand(-1, -1, 4), VECTOR),
+        "broadcast": (lambda x: torch.mul(*torch.broadcast_tensors(x[:, :, None], _values(4))), VECTOR),
+        "mean of a distribution": (lambda x: torch.distributions.Normal(x.tanh(), _values(6).exp()).mean, VECTOR),
         "repeat": (lambda x: x.repeat(1, 2, 3), TOKENS),
         "repeat each": (lambda x: x.repeat_interleave(2, 1), TOKENS),
         "channel shuffle": (nn.ChannelShuffle(2), IMAGE),

@@ -1,7 +1,7 @@
 """ANN-to-SNN conversion: `sl.convert` and its parts.
 
 `load` reads an ANN from PyTorch, ONNX or arrays, `folding` folds BatchNorm, `thresholds`, `calibrated` and `fitted` choose
-the parameters of the neurons, and `convert` combines them. `report`, `curves`, `response` and `comparison` compare the
+the parameters of the neurons layer by layer, and `convert` combines them and chooses the best. `report`, `curves`, `response` and `comparison` compare the
 result with the ANN; `hybrid` keeps some of its layers.
 """
 

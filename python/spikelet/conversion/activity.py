@@ -110,6 +110,10 @@ class Activity:
         values = {key: self._mean_stored(key, samples) for key in self._sources(name)}
         return np.asarray(self._run(name, "mean", 1, changes, values))
 
+    def mean_from(self, source: str, values: Floats, name: str) -> Floats:
+        """Return the mean output of a node, [N, ...], from that of a node before it, on which alone it depends."""
+        return np.asarray(self._run(name, "mean", 1, None, {source: values}))
+
     def _part(self, name: str, samples: slice) -> Value:
         values: Any = self._stored[name]
         if name in self._sequences:
@@ -149,7 +153,7 @@ class Activity:
         values: Mapping[str, Value],
     ) -> Any:
         segment = self._segment(name, what, steps, changes, values)
-        return segment.run(values, self.threads)[name, what]
+        return segment.run(values, self.threads, _go_on)[name, what]
 
     def _segment(
         self,
@@ -169,3 +173,8 @@ class Activity:
         if name in self._sequences and steps > 1:
             return Stored(values.shape[2:], Source("sequence"))
         return Stored.of(values)
+
+
+def _go_on(_done: int) -> bool:
+    """Let the core return to Python, which handles Ctrl-C."""
+    return True

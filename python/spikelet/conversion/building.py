@@ -15,7 +15,17 @@ from spikelet._util.checks import fail, integer, named, shown
 from spikelet.layers import Constant, Flatten, Layer, Reshape, Shape
 from spikelet.layers.graph import Graph, Node
 
-__all__ = ["ERRORS", "Builder", "Call", "Data", "hint_for", "input_shape", "input_shapes", "refuse"]
+__all__ = [
+    "ERRORS",
+    "Builder",
+    "Call",
+    "Data",
+    "UnsupportedError",
+    "hint_for",
+    "input_shape",
+    "input_shapes",
+    "refuse",
+]
 
 # Exceptions that foreign code may raise on unexpected input.
 ERRORS = (
@@ -69,6 +79,10 @@ def hint_for(operator: str) -> str:
         operator.lower().replace("_", "").removesuffix("default"),
         "docs/conversion.md lists the supported operators: use these instead, or leave it out of the conversion",
     )
+
+
+class UnsupportedError(ValueError):
+    """An operator that no layer computes."""
 
 
 def refuse(where: str, what: str, hint: str) -> NoReturn:
@@ -233,8 +247,8 @@ class Call:
     batch: int
 
     def refuse(self, what: str, hint: str) -> NoReturn:
-        """Raise an error that says why the operator cannot be converted."""
-        refuse(self.where, what, hint)
+        """Raise an UnsupportedError that says why no layer computes the operator, and what to do."""
+        raise UnsupportedError(f"{self.where}: {what}; {hint}")
 
     def inner(self, name: str) -> Call:
         """Return a call for a part of the operator, whose layers are called ``operator.name``."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from spikelet.layers import Layer
 __all__ = ["Calibrated"]
 
 
+@dataclass(frozen=True)
 class Calibrated(Method):
     """Neurons whose initial potentials correct the mean outputs to those of the ANN.
 
@@ -27,8 +29,7 @@ class Calibrated(Method):
         Method that makes the neurons that are corrected.
     """
 
-    def __init__(self, start: Thresholds) -> None:
-        self.start = start
+    start: Thresholds
 
     def fit(self, site: Site) -> Mapping[str, Layer]:
         """Return the neuron."""

@@ -18,16 +18,16 @@ Floats: TypeAlias = NDArray[Any]
 
 def differing(
     graph: Graph, x: Mapping[str, Floats], expected: Mapping[str, Floats], tolerance: float
-) -> str | None:
-    """Return the first layer whose activations differ from the expected ones, or None.
+) -> tuple[str, int] | None:
+    """Return the first layer whose activations differ from the expected ones, and a sample for which they do, or None.
 
     Parameters
     ----------
     graph : Graph
     x : mapping of str to array, [batch, ...]
         The inputs.
-    expected : mapping of str to array, [batch, ...]
-        Activations by name of the layer; layers may be missing.
+    expected : mapping of str to array, [n, ...]
+        Activations of the first n samples, by name of the layer; layers may be missing.
     tolerance : float
         Relative to the largest activation of the layer.
     """
@@ -36,12 +36,13 @@ def differing(
     given: Any = dict(x) if len(graph.inputs) > 1 else x[graph.inputs[0]]
     result = ann.run(given, steps=1, record=[f"{name}.mean" for name in names])
     for name in names:
-        a, b = result[f"{name}.mean"], expected[name].reshape(len(expected[name]), -1)
-        a = a.reshape(len(a), -1)
+        b = expected[name].reshape(len(expected[name]), -1)
+        a = result[f"{name}.mean"][: len(b)].reshape(len(b), -1)
         if a.shape != b.shape:
-            return name
+            return name, 0
         finite = ~np.isneginf(b)  # a mask of attention is -inf in frameworks, and very low here
-        a, b = a[finite], b[finite]
-        if b.size and not np.abs(a - b).max() <= tolerance * np.abs(b).max():
-            return name
+        bound = tolerance * np.nanmax(np.abs(b[finite]), initial=0.0)
+        close = (np.abs(a - np.where(finite, b, a)) <= bound).all(axis=1)  # false for NaN
+        if not close.all():
+            return name, int(np.flatnonzero(~close)[0])
     return None

@@ -2,46 +2,29 @@
 
 from __future__ import annotations
 
-import contextlib
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeAlias
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from spikelet._util import progress as _progress
 from spikelet._util.checks import choice, fail, integer, number
-from spikelet.conversion.calibration import Calibration, Floats
-from spikelet.conversion.candidates import Candidate, candidates, is_small
+from spikelet.conversion.calibration import Calibration
+from spikelet.conversion.candidates import candidates
 from spikelet.conversion.converted import ConvertedModel
-from spikelet.conversion.folding import fold
 from spikelet.conversion.inputs import calibration_inputs, range_of
-from spikelet.conversion.load import read
-from spikelet.conversion.methods import METHODS, Options, make
-from spikelet.conversion.pools import pool_parts
-from spikelet.conversion.selection import Score, best, score
-from spikelet.conversion.simplify import simplify
-from spikelet.conversion.streaming import fit_layers
-from spikelet.layers import Graded, Layer, ReLU
-from spikelet.layers.graph import Graph
+from spikelet.conversion.methods import METHODS, Options
+from spikelet.conversion.preparation import kept_neurons, prepared
+from spikelet.conversion.trials import Progress, Trials
 from spikelet.layers.inputs import present
 from spikelet.layers.spiking_model import SpikingModel
 
 __all__ = ["convert"]
 
-_SCORED = 256  # samples at most on which a model is scored
-_HELD_OUT = 5  # one sample of so many is held out to choose between methods
-_FEWEST = 10  # with fewer samples, none is held out
-
-Watch: TypeAlias = Callable[[str], None]
-Progress: TypeAlias = bool | Callable[[int, int, str], Any]
-
 
 def convert(
     ann: Any,
-    calibration: ArrayLike | tuple[ArrayLike, ...],
+    calibration: ArrayLike | tuple[ArrayLike, ...] | Mapping[str, ArrayLike],
     *,
     steps: int = 32,
     method: str = "auto",
@@ -50,6 +33,9 @@ def convert(
     per_channel: bool = True,
     delay: int | Literal["auto"] = "auto",
     keep: Iterable[str] | Callable[[str], bool] = (),
+    analog: Collection[str] = (),
+    outputs: Collection[str] | None = None,
+    fixed: Mapping[str, ArrayLike] | None = None,
     coding: Literal["direct", "poisson", "latency"] = "direct",
     seed: int = 0,
     dtype: Literal["float32", "float64", "int16"] = "float32",
@@ -65,9 +51,10 @@ def convert(
     ----------
     ann : torch.nn.Module, path of an .onnx file, onnx.ModelProto, Graph or sequence of layers
         See `spikelet.conversion.load.read`. It is not modified.
-    calibration : array-like, [N, ...], or tuple of these
+    calibration : array-like, [N, ...], or a tuple or mapping of these
         Representative inputs, preprocessed as for the ANN; a few hundred are enough. An array or a tensor, whose gradient is
-        left out; join the batches of a loader first. For an ANN of several inputs, a tuple with one array for each.
+        left out; join the batches of a loader first. For an ANN of several inputs, a tuple with one array for each, or a
+        mapping by name.
     steps : int
         Number of steps T that the network is fitted for; all but "predictive" neurons also run for another number.
     method : str
@@ -110,6 +97,13 @@ def convert(
         comes closest to the ANN's outputs on the calibration inputs.
     keep : iterable of str, or callable
         Names of neurons that stay analog (a hybrid network), or a function that returns whether a name does.
+    analog : collection of str
+        Names of layers that no layer of `sl.layers` computes: each stays in its own framework, which gets its mean input. Names
+        of neurons stay analog, as with `keep`.
+    outputs : collection of str, optional
+        Of an ONNX model: names of the tensors at which to end it; by default its outputs.
+    fixed : mapping of str to array, optional
+        Of an ONNX model: values of inputs that are no data, such as a sampling rate.
     coding, seed
         Input coding; see `SpikingModel.run`.
     dtype, threads
@@ -145,166 +139,33 @@ def convert(
     if delay != "auto":
         integer(where, "delay", delay, 0, steps - 1)
     choice(where, "coding", coding, "direct", "poisson", "latency")
-    graph = simplify(_read(ann, inputs), [x.shape[1:] for x in inputs])
-    graph = pool_parts(fold(graph))
-    names = [n.name for n in graph if isinstance(n.layer, ReLU)]
-    kept = _kept(where, keep, names)
-    _check_spiking(where, graph, names, kept)
-    scale = max(float(np.abs(x).max()) for x in inputs)
-    analog = SpikingModel(graph, dtype=dtype, threads=threads)
-    given = dict(zip(graph.inputs, inputs, strict=True))
+    graph = prepared(ann, inputs, analog, outputs=outputs, fixed=fixed)
+    kept = kept_neurons(where, graph, keep, analog)
+    named = isinstance(inputs, Mapping)
+    given = inputs if named else dict(zip(graph.inputs, inputs, strict=True))
+    given = {name: given[name] for name in graph.inputs}
+    scale = max(float(np.abs(x).max()) for x in given.values())
     sent = {}
     if coding != "direct":
         spikes = present(where, given, steps, coding, seed, np.dtype(np.float32), scale)
         rasters = zip(given, spikes.arrays, strict=True)
         sent = {name: scale * raster.astype(np.float32) for name, raster in rasters}
-    cal = Calibration(graph, given, steps, analog.threads, kept, sent)
-    work = _Work(
+    model = SpikingModel(graph, dtype=dtype, threads=threads)
+    cal = Calibration(graph, given, steps, model.threads, kept, sent)
+    trials = Trials(
         where,
         cal,
-        analog,
+        model,
         {
             "coding": coding,
             "dtype": dtype,
             "threads": threads,
             "input_scale": scale,
-            "input_shapes": [x.shape[1:] for x in inputs],
-            "input_ranges": [range_of(x) for x in inputs],
+            "input_shapes": [x.shape[1:] for x in given.values()],
+            "input_ranges": [range_of(x) for x in given.values()],
         },
         Options("", steps, per_channel, share),
         None if delay == "auto" else int(delay),
         seed,
     )
-    return work.best(candidates(where, method, neuron, cal), progress)
-
-
-@dataclass(frozen=True)
-class _Work:
-    """A conversion with checked arguments."""
-
-    where: str
-    cal: Calibration
-    analog: SpikingModel
-    options: Mapping[str, Any]  # of the result
-    method_options: Options
-    delay: int | None
-    seed: int
-
-    def best(self, found: Sequence[Candidate], progress: Progress) -> ConvertedModel:
-        """Return the model of the best candidate."""
-        several = len(found) > 1
-        again = several and is_small(self.cal)
-        sites = sum(isinstance(n.layer, ReLU) for n in self.cal.graph) - len(self.cal.kept)
-        with _watching(progress, sites * (len(found) + again)) as watch:
-            if not several:
-                return self._finished(found[0], self._fitted(found[0], self.cal, watch), {})
-            fitting, held_out = _split(self.cal)
-            changes, scores = {}, {}
-            for candidate in found:
-                name = str(candidate)
-                changes[name] = self._fitted(candidate, fitting, watch)
-                model = self._model(candidate, changes[name])
-                scores[name] = self._score(model, held_out)
-            name = best(scores)
-            chosen, delay = next(c for c in found if str(c) == name), scores[name].delay
-            ranked = {key: scores[key].values for key in sorted(scores, key=lambda k: k != name)}
-            if not again:
-                return self._model(chosen, changes[name], delay=delay, scores=ranked)
-            return self._finished(chosen, self._fitted(chosen, self.cal, watch), ranked)
-
-    def _fitted(self, candidate: Candidate, cal: Calibration, watch: Watch) -> dict[str, Layer]:
-        method = make(candidate.method, replace(self.method_options, neuron=candidate.neuron))
-        return fit_layers(self.where, cal, method, watch)
-
-    def _model(
-        self, candidate: Candidate, changes: Mapping[str, Layer], **more: Any
-    ) -> ConvertedModel:
-        return ConvertedModel(
-            self.cal.graph.replaced(changes),
-            self.analog,
-            method=candidate.method,
-            neuron=candidate.neuron,
-            steps=self.cal.steps,
-            **self.options,
-            **more,
-        )
-
-    def _finished(
-        self,
-        candidate: Candidate,
-        changes: Mapping[str, Layer],
-        scores: Mapping[str, Mapping[str, float]],
-    ) -> ConvertedModel:
-        """Return a model that was fitted to all inputs, with the delay that suits these."""
-        model = self._model(candidate, changes, scores=scores)
-        model.delay = self._score(model, self.cal).delay
-        return model
-
-    def _score(self, model: ConvertedModel, cal: Calibration) -> Score:
-        few = [x[:_SCORED] for x in cal.inputs.values()]
-        return score(model, self.analog, few, cal.steps, delay=self.delay, seed=self.seed)
-
-
-def _read(ann: Any, inputs: Sequence[Floats]) -> Graph:
-    """Read the ANN; an error about images with channels last says so."""
-    shapes = [x.shape[1:] for x in inputs]
-    try:
-        graph = read(ann, shapes[0] if len(shapes) == 1 else shapes)
-    except ValueError as error:
-        first = shapes[0]
-        if len(first) == 3 and first[2] in (1, 3, 4) and first[0] not in (1, 3, 4):
-            hint = "the calibration seems to have its channels last; pass x.transpose(0, 3, 1, 2)"
-            raise ValueError(f"{error}; {hint}") from None
-        raise
-    return graph
-
-
-def _check_spiking(where: str, graph: Graph, names: list[str], kept: frozenset[str]) -> None:
-    if set(names) - kept:
-        return
-    graded = [n.name for n in graph if isinstance(n.layer, Graded)]
-    if names or not graded:
-        fail(where, "ann", names, "must have a ReLU that becomes spiking", got="only the ReLUs")
-    warnings.warn(
-        f"{where}: ann has no ReLU, so that no layer spikes: {len(graded)} layers such as '{graded[0]}' send graded values",
-        stacklevel=3,
-    )
-
-
-def _kept(
-    where: str, keep: Iterable[str] | Callable[[str], bool], names: list[str]
-) -> frozenset[str]:
-    if callable(keep):
-        return frozenset(n for n in names if keep(n))
-    kept = frozenset([keep] if isinstance(keep, str) else keep)
-    for name in kept:
-        if name not in names:
-            fail(where, "keep", name, f"must be one of the neurons {', '.join(names)}")
-    return kept
-
-
-def _split(cal: Calibration) -> tuple[Calibration, Calibration]:
-    """Return inputs to fit to, and others that are held out."""
-    if cal.count < _FEWEST:
-        return cal, cal
-    out = np.arange(cal.count) % _HELD_OUT == _HELD_OUT - 1
-    return cal.part(~out), cal.part(out)
-
-
-@contextlib.contextmanager
-def _watching(progress: Progress, total: int) -> Iterator[Watch]:
-    """Yield a function that takes the name of each layer before it is fitted."""
-    if not progress:
-        yield lambda _name: None
-        return
-    done = 0
-
-    def watch(name: str) -> None:
-        nonlocal done
-        report(done, total, name)
-        done += 1
-
-    bar: Any = contextlib.nullcontext(progress)
-    with bar if callable(progress) else _progress.layers("converting") as report:
-        yield watch
-        report(total, total, "")
+    return trials.best(candidates(where, method, neuron, cal), progress)

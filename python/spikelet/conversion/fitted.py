@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -49,6 +50,7 @@ _SHIFTS = 2  # corrections of the mean
 _LAG = 0.2  # steps by which a layer of equal sizes begins and ends later than the one before
 
 
+@dataclass(frozen=True)
 class Fitted(Method):
     """Neurons with the least error of their own mean output.
 
@@ -58,8 +60,7 @@ class Fitted(Method):
         "predictive", or a key of `NEURONS`.
     """
 
-    def __init__(self, neuron: str) -> None:
-        self.neuron = neuron
+    neuron: str
 
     def fit(self, site: Site) -> Mapping[str, Layer]:
         """Return the neuron, and the layers whose weights were corrected."""
@@ -193,9 +194,8 @@ def _place(site: Site) -> Place:
 
 
 def _greatest(site: Site) -> Floats:
-    return np.max([site.target(part).max((0, 2)) for part in site.parts()], axis=0).astype(
-        np.float64
-    )
+    assert isinstance(site.layer, ReLU)
+    return np.asarray(site.layer.of(site.greatest[None, :, None])[0, :, 0], np.float64)
 
 
 def _quantile(target: Floats) -> Floats:

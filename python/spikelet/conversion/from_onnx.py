@@ -14,14 +14,14 @@ from spikelet._util.extras import extra
 from spikelet.conversion.building import Builder, Data, input_shape, refuse
 from spikelet.conversion.onnx_model import READER, loaded
 from spikelet.conversion.onnx_operation import operations
-from spikelet.conversion.onnx_walk import Walk, made_by
+from spikelet.conversion.onnx_walk import Walk
 from spikelet.layers import Shape
 from spikelet.layers.graph import INPUT, Graph
 
 __all__ = ["read_onnx"]
 
 _DAMAGED = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError)
-_MIXED = "samples must stay apart"  # is said of operators that mix the samples of a batch
+_MIXED = ", which is the batch"  # is said of operators that work along the batch
 _BATCH = 2  # samples of a batch whose size is left open; two show where they are mixed
 
 
@@ -123,7 +123,7 @@ class _Reading:
             return [o.name for o in self._model.graph.output]
         names = [outputs] if isinstance(outputs, str) else list(outputs)
         found = operations(self._onnx, self._model.graph.node)
-        made = [name for operation in found for name in made_by(operation)]
+        made = [name for operation in found for name in operation.made]
         for name in names:
             if name not in made:
                 near = [m for m in made if name in m][:5] or made[-5:]
@@ -140,7 +140,7 @@ class _Reading:
         where = f"{READER}: input '{given.name}'"
         if not given.type.HasField("tensor_type") or tensor.elem_type in self._no_numbers():
             refuse(where, "does not hold numbers", "pass its value as fixed={name: value}")
-        dims = [d.dim_value if d.dim_value > 0 else 0 for d in tensor.shape.dim]
+        dims = [max(0, d.dim_value) for d in tensor.shape.dim]
         if not tensor.HasField("shape"):
             if example is None:
                 refuse(where, "leaves its shape open", "pass example_shape")

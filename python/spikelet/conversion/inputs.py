@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -41,26 +42,32 @@ def on_another_scale(x: NDArray[Any], calibration: Range) -> bool:
     )
 
 
-def calibration_inputs(where: str, calibration: Any) -> tuple[Floats, ...]:
+def calibration_inputs(where: str, calibration: Any) -> tuple[Floats, ...] | dict[str, Floats]:
     """Return one float32 array [N, ...] for each input of the ANN.
 
     Parameters
     ----------
     where : str
         The calling function, for error messages.
-    calibration : array-like, or tuple of these for several inputs
+    calibration : array-like; for several inputs a tuple of these, or a mapping by name
     """
-    several = isinstance(calibration, tuple)
-    given = calibration if several else (calibration,)
+    if isinstance(calibration, Mapping):
+        given = {f"calibration['{name}']": x for name, x in calibration.items()}
+    elif isinstance(calibration, tuple):
+        given = {f"calibration[{k}]": x for k, x in enumerate(calibration)}
+    else:
+        given = {"calibration": calibration}
     if not given:
-        fail(where, "calibration", given, "must hold an array for each input")
-    names = [f"calibration[{k}]" if several else "calibration" for k in range(len(given))]
-    arrays = tuple(_array(where, n, x) for n, x in zip(names, given, strict=True))
-    for name, x in zip(names, arrays, strict=True):
-        if len(x) != len(arrays[0]):
-            rule = f"must have as many samples as the first input, {len(arrays[0])}"
+        fail(where, "calibration", calibration, "must hold an array for each input")
+    arrays = {name: _array(where, name, x) for name, x in given.items()}
+    count = len(next(iter(arrays.values())))
+    for name, x in arrays.items():
+        if len(x) != count:
+            rule = f"must have as many samples as the first input, {count}"
             fail(where, name, len(x), rule, got="samples")
-    return arrays
+    if isinstance(calibration, Mapping):
+        return dict(zip(calibration, arrays.values(), strict=True))
+    return tuple(arrays.values())
 
 
 def _array(where: str, name: str, value: Any) -> Floats:

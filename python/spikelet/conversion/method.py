@@ -23,7 +23,7 @@ class Method(ABC):
     spiking: ClassVar[bool] = True
     """Whether `fit` looks at the spiking network; if not, only the ANN runs."""
 
-    sizes: NDArray[np.float64] | None = None
+    sizes: ClassVar[NDArray[np.float64] | None] = None
     """Sizes of spikes at each step, [T], if the neurons have any; see `spikelet.layers.PredictiveIF`."""
 
     def accepts(self, layer: Layer) -> bool:

@@ -54,6 +54,25 @@ class Operation:
         """Return a copy with more attributes."""
         return dataclasses.replace(self, attributes={**self.attributes, **more})
 
+    @property
+    def used(self) -> list[str]:
+        """Names of the values that it uses, also in the bodies of control flow."""
+        names = [i for i in self.inputs if isinstance(i, str) and i]
+        for graph in self._bodies():
+            names += _needed(graph)
+        return names
+
+    @property
+    def made(self) -> list[str]:
+        """Names of the values that it defines, also in the bodies of control flow."""
+        names = [o for o in self.outputs if o]
+        for graph in self._bodies():
+            names += [o for node in graph.node for o in node.output if o]
+        return names
+
+    def _bodies(self) -> list[Any]:
+        return [v for v in self.attributes.values() if hasattr(v, "initializer")]
+
     def input(self, k: int) -> Input:
         """Return an input, "" if it is omitted."""
         return self.inputs[k] if k < len(self.inputs) else ""
@@ -105,3 +124,13 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(v) for v in value]
     return value
+
+
+def _needed(graph: Any) -> list[str]:
+    """Return the names that the nodes of a graph use."""
+    names = [i for node in graph.node for i in node.input if i] + [o.name for o in graph.output]
+    for node in graph.node:
+        for a in node.attribute:
+            if a.HasField("g"):
+                names += _needed(a.g)
+    return names

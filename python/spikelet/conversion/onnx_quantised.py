@@ -89,7 +89,8 @@ def _conv(c: Call, a: Attributes, xs: Operands) -> Data:
 
 
 def _matmul(c: Call, a: Attributes, xs: Operands) -> Data:  # noqa: ARG001
-    first, second = _real(c, *xs[0:3], -2), _real(c, *xs[3:6], -1)
+    first = _real(c, xs[0], xs[1], xs[2], -2)
+    second = _real(c, xs[3], xs[4], xs[5], -1)
     inner = c.inner("product")
     if isinstance(first, Data) and not isinstance(second, Data) and second.ndim == 2:
         y = convolution.linear(inner, first, second.T)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ __all__ = ["Reference", "Tensor"]
 
 _PART = 1 << 22  # values of the windows of a convolution that are held at a time
 _SHORT = 64  # values of a constant that may determine a shape
-_SLOW = frozenset({"Resize", "LpPool", "AveragePool", "MaxPool", "ConvTranspose", "LRN"})
+_SLOW = frozenset({"Resize", "LpPool", "ConvTranspose"})  # in the reference implementation
 
 
 class Tensor(NamedTuple):
@@ -151,13 +152,13 @@ class Reference:
 
     def effort(self, operation: Operation, inputs: Sequence[Any], result: Shape) -> float:
         """Return roughly how many seconds `values` takes."""
-        size = math.prod(result)
-        if operation.kind in _SLOW and operation.kind not in ("AveragePool", "MaxPool"):
+        size = float(math.prod(result))
+        if operation.kind in _SLOW:
             return size * 2e-6
         weight = next((x for x in inputs[1:] if isinstance(x, np.ndarray) and x.ndim >= 2), None)
         if operation.kind in ("Conv", "Gemm", "MatMul") and weight is not None:
-            terms = weight.size // max(weight.shape[0 if operation.kind == "Conv" else -1], 1)
-            return size * (terms * 1e-10 + 1e-8)
+            terms = int(weight.size) // max(weight.shape[0 if operation.kind == "Conv" else -1], 1)
+            return float(size * (terms * 1e-10 + 1e-8))
         return size * 2e-8
 
 
@@ -169,6 +170,40 @@ def _windows(x: NDArray[Any], kernel: Any, strides: Any, dilations: Any) -> NDAr
     steps = [slice(None, None, s) for s in strides]
     inner = [slice(None, None, d) for d in dilations]
     return view[(slice(None), slice(None), *steps, *inner)]
+
+
+def _sides(options: Mapping[str, Any], n: int) -> list[tuple[int, int]]:
+    pads = options.get("pads") or [0] * 2 * n
+    return list(zip(pads[:n], pads[n:], strict=True))
+
+
+def _shifted(x: NDArray[Any], fill: NDArray[Any], options: Mapping[str, Any]) -> list[NDArray[Any]]:
+    """Return, for each place in a window, the values that all windows have there."""
+    kernel = options["kernel_shape"]
+    n = len(kernel)
+    strides, dilations = options.get("strides") or [1] * n, options.get("dilations") or [1] * n
+    sides = _sides(options, n)
+    counts, ends = [], []
+    for size, k, s, d, (low, high) in zip(
+        x.shape[2:], kernel, strides, dilations, sides, strict=True
+    ):
+        room = size + low + high - d * (k - 1) - 1
+        count = room // s + 1
+        if options.get("ceil_mode", 0) and room % s and count * s < size + low:
+            count += 1  # a last window must begin within the image or the padding before it
+        counts.append(count)
+        ends.append(max((count - 1) * s + d * (k - 1) + 1 - size - low, 0))
+    wide = [(low, end) for (low, _), end in zip(sides, ends, strict=True)]
+    padded = np.pad(x, [(0, 0), (0, 0), *wide], constant_values=fill)
+    found = []
+    for place in np.ndindex(*kernel):
+        starts = [p * d for p, d in zip(place, dilations, strict=True)]
+        cut = [
+            slice(b, b + (c - 1) * s + 1, s)
+            for b, c, s in zip(starts, counts, strides, strict=True)
+        ]
+        found.append(padded[(slice(None), slice(None), *cut)])
+    return found
 
 
 def _mended() -> list[Any]:
@@ -227,6 +262,29 @@ def _mended() -> list[Any]:
             total = sliding_window_view(squares, size, 1).sum(-1)
             return ((x / (bias + alpha / size * total) ** beta).astype(x.dtype),)
 
+    class MaxPool(OpRun):  # type: ignore[misc]
+        """Without indices; the reference is slow, and wrong for some windows that leave the image."""
+
+        def _run(self, x: Any, **options: Any) -> tuple[Any]:
+            low = np.array(-np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min, x.dtype)
+            parts = _shifted(x, low, options)
+            return (functools.reduce(np.maximum, parts),)
+
+    class AveragePool(OpRun):  # type: ignore[misc]
+        """The reference is slow."""
+
+        def _run(self, x: Any, count_include_pad: int = 0, **options: Any) -> tuple[Any]:
+            ones = np.ones((1, 1, *x.shape[2:]), x.dtype)
+            if count_include_pad:  # windows may reach beyond the padding, which does not count
+                ones = np.pad(
+                    ones, [(0, 0), (0, 0), *_sides(options, x.ndim - 2)], constant_values=1
+                )
+                options_of_ones = {**options, "pads": None}
+            else:
+                options_of_ones = options
+            count = sum(_shifted(ones, np.array(0, x.dtype), options_of_ones))
+            return (sum(_shifted(x, np.array(0, x.dtype), options)) / count,)
+
     class LpNormalization(OpRun):  # type: ignore[misc]
         """By magnitudes, which the reference leaves out."""
 
@@ -234,4 +292,4 @@ def _mended() -> list[Any]:
             norm = np.linalg.norm(x, ord=p, axis=axis, keepdims=True)
             return (np.where(norm == 0, 0, x / np.where(norm == 0, 1, norm)).astype(x.dtype),)
 
-    return [BatchNormalization, Conv, LRN, LpNormalization]
+    return [AveragePool, BatchNormalization, Conv, LRN, LpNormalization, MaxPool]

@@ -124,7 +124,7 @@ def _dropout(op: Operation, version: int, rank_of: RankOf) -> list[Operation]:  
     return [op.changed("is_test", "ratio")]
 
 
-def _batch_norm(op: Operation, version: int, rank_of: RankOf) -> list[Operation]:
+def _batch_norm(op: Operation, version: int, rank_of: RankOf) -> list[Operation]:  # noqa: ARG001
     if op.attributes.get("spatial", 1) == 0:
         refuse(op.label, "has statistics for each pixel", "train BatchNorm of channels")
     if op.attributes.get("training_mode", 0) or (version < 14 and any(op.outputs[1:])):

@@ -25,7 +25,7 @@ from spikelet.conversion.operators import foreign
 from spikelet.layers import Shape
 from spikelet.layers.graph import Graph
 
-__all__ = ["Walk", "made_by"]
+__all__ = ["Walk"]
 
 _MOST = 2**28  # values of a tensor of a batch
 _MOST_CONSTANTS = 2**29  # values of all constants that are evaluated
@@ -96,13 +96,14 @@ class Walk:
     def graph(self, outputs: Sequence[str]) -> Graph:
         """Return the graph that leads to these tensors, after comparing it with ONNX."""
         self._wanted = set(outputs)
-        self._initialise(outputs)
-        self._steps(operations(self._onnx, self._graph.node), outputs)
+        found = operations(self._onnx, self._graph.node)
+        self._initialise(found)
+        self._steps(found, outputs)
         several = len(outputs) > 1
         roots = {root for name in outputs for root in self._roots.get(name, ())}
         self._builder.inputs = tuple(name for name in self._builder.inputs if name in roots)
-        found = [self._output(name, several=several) for name in outputs]
-        graph = self._builder.graph(READER, found, outputs if several else ())
+        sources = [self._output(name, several=several) for name in outputs]
+        graph = self._builder.graph(READER, sources, outputs if several else ())
         checked = [c.renamed(self._builder.final) for c in self._checked]
         inputs = {name: self._builder.shapes[name] for name in graph.inputs}
         wrong = wrong_layer(graph, inputs, self._batch, checked, self._reference)
@@ -115,15 +116,15 @@ class Walk:
             )
         return graph
 
-    def _initialise(self, outputs: Sequence[str]) -> None:
-        needed = {i for n in self._graph.node for i in n.input}
-        needed |= _needed(self._graph.node, outputs)
+    def _initialise(self, found: Sequence[Operation]) -> None:
+        """Read the constants that some operation uses."""
+        used = {name for operation in found for name in operation.used}
         to_array = self._onnx.numpy_helper.to_array
         for i in self._graph.initializer:
-            if i.name in needed:
+            if i.name in used:
                 self._values.setdefault(i.name, to_array(i))
         for i in self._graph.sparse_initializer:
-            if i.values.name in needed:
+            if i.values.name in used:
                 self._values[i.values.name] = self._dense(i)
 
     def _dense(self, sparse: Any) -> NDArray[Any]:
@@ -145,8 +146,8 @@ class Walk:
         needed = set(outputs)
         kept = []
         for operation in reversed(found):
-            if needed.intersection(made_by(operation)):
-                needed.update(_used(operation))
+            if needed.intersection(operation.made):
+                needed.update(operation.used)
                 kept.append(operation)
         for operation in reversed(kept):
             self._step(operation)
@@ -154,7 +155,7 @@ class Walk:
     def _step(self, operation: Operation) -> None:
         values = [self._value(i) for i in operation.inputs]
         roots: frozenset[str] = frozenset().union(
-            *(self._roots.get(name, ()) for name in _used(operation))
+            *(self._roots.get(name, ()) for name in operation.used)
         )
         self._roots.update(dict.fromkeys(operation.outputs, roots))
         blocked = next((v for v in values if isinstance(v, _Blocked)), None)
@@ -174,8 +175,7 @@ class Walk:
         except ValueError as error:
             for name in operation.outputs:
                 self._values[name] = _Blocked(error)
-            names = [i for i in operation.inputs if isinstance(i, str)]
-            for name in (*names, *sorted(_used(operation))):
+            for name in operation.used:
                 if isinstance(self._values.get(name), Data) and name not in self._inputs:
                     self._frontier[name] = None
 
@@ -217,7 +217,7 @@ class Walk:
         for i in graph.initializer:
             self._values[i.name] = self._onnx.numpy_helper.to_array(i)
         found = operations(self._onnx, graph.node)
-        made = {name for part in found for name in made_by(part)}
+        made = {name for part in found for name in part.made}
         self._steps(found, [*inner, *(made & self._wanted)])
         for name, source in zip(operation.outputs, inner, strict=True):
             self._values[name] = self._values[source]
@@ -403,7 +403,7 @@ class Walk:
                 names = list(self._frontier)
                 shown = ", ".join(f"'{n}'" for n in names[:8]) + (", ..." if len(names) > 8 else "")
                 text += f"; or stop before it: outputs=[{shown}]"
-            raise ValueError(text) from None
+            raise ValueError(text) from None  # noqa: TRY004  # not of a wrong type
         if not isinstance(value, Data):
             hint = "; leave it out with outputs=[...]" if several else ""
             fail(READER, "output", name, f"must depend on the input{hint}")
@@ -412,39 +412,6 @@ class Walk:
 
 def _single(value: Any) -> Any:
     """Return a constant as float32 if it is of another floating-point type: the engine has its own precision."""
-    if isinstance(value, np.ndarray) and (value.dtype.kind == "f" or value.dtype.kind == "V"):
+    if isinstance(value, np.ndarray) and value.dtype.kind in "fV":
         return value.astype(np.float32, copy=False)
     return value
-
-
-def made_by(operation: Operation) -> list[str]:
-    """Return the names that an operation defines, also in the bodies of control flow."""
-    names = [o for o in operation.outputs if o]
-    for value in operation.attributes.values():
-        if hasattr(value, "node") and hasattr(value, "initializer"):
-            for node in value.node:
-                names += [o for o in node.output if o]
-                names += [
-                    o for a in node.attribute if a.HasField("g") for n in a.g.node for o in n.output
-                ]
-    return names
-
-
-def _used(operation: Operation) -> set[str]:
-    """Return the names that an operation uses, also in the bodies of control flow."""
-    names = {i for i in operation.inputs if isinstance(i, str) and i}
-    for value in operation.attributes.values():
-        if hasattr(value, "node") and hasattr(value, "initializer"):
-            names |= _needed(value.node, [o.name for o in value.output])
-    return names
-
-
-def _needed(nodes: Any, outputs: Iterable[str]) -> set[str]:
-    needed = set(outputs)
-    for node in reversed(nodes):
-        if needed.intersection(node.output):
-            needed.update(node.input)
-            for a in node.attribute:
-                if a.HasField("g"):
-                    needed |= _needed(a.g.node, [o.name for o in a.g.output])
-    return needed

@@ -183,7 +183,7 @@ def _scales(a: Mapping[str, Any], xs: Sequence[Any], before: Sequence[int]) -> l
     policy = a.get("keep_aspect_ratio_policy", "stretch")
     if policy == "stretch":
         return None
-    ratios = [m / before[d] for d, m in zip(axes, np.ravel(sizes), strict=True)]
+    ratios = [float(m) / before[d] for d, m in zip(axes, np.ravel(np.asarray(sizes)), strict=True)]
     for d in axes:
         found[d] = min(ratios) if policy == "not_larger" else max(ratios)
     return found

@@ -102,6 +102,10 @@ class Site:
         """Return the names of the nodes that feed a node."""
         return self._cal.graph[name].inputs
 
+    def shape_of(self, name: str) -> Shape:
+        """Return the output shape of a node for one sample."""
+        return self._cal.shapes[name]
+
     def place(
         self, samples: int | None = None, positions: int | None = None, tag: int = 0
     ) -> Place:
@@ -127,6 +131,17 @@ class Site:
         size = max(1, _BATCH // (4 * steps * math.prod(self.shape)))
         for first in range(0, self.count, size):
             yield Place(slice(first, min(first + size, self.count)))
+
+    @cached_property
+    def greatest(self) -> Floats:
+        """The largest input of each channel in the ANN, [C]; infinite or NaN if any input is."""
+        most = np.full(self.shape[0], -np.inf, np.float32)
+        for part in self.parts():
+            values = self.potentials(part)
+            most = np.maximum(most, values.max((0, 2)))
+            if not np.isfinite(values).all():
+                return np.full_like(most, np.nan)
+        return most
 
     def potentials(self, place: Place = _EVERYWHERE) -> Floats:
         """Return the site's input in the ANN, [n, C, P]."""

@@ -27,8 +27,9 @@ class Stages:
     ----------
     sites : mapping of str to str
         What is decided at a node, by its name, in topological order: "neuron", "output" or "graded".
-    stored : frozenset of str
-        Nodes whose values are stored.
+    stored : mapping of str to str
+        Nodes whose values are stored, by the node after which this is done: an input, a neuron that stays analog, or a
+        spiking one, whose own values are stored or those of the pool behind it.
     sources : mapping of str to frozenset of str
         The stored nodes from which the input of a site, or a stored node, is computed.
     until : mapping of str to str
@@ -44,7 +45,7 @@ class Stages:
     """
 
     sites: Mapping[str, Kind]
-    stored: frozenset[str]
+    stored: Mapping[str, str]
     sources: Mapping[str, frozenset[str]]
     until: Mapping[str, str]
     constant: frozenset[str]
@@ -81,14 +82,18 @@ def plan(graph: Graph, spiking: frozenset[str], coded: frozenset[str]) -> Stages
             sites[node.name] = "output" if node.name in graph.outputs else "graded"
             depths[node.name] = depth
             entries[node.name] = node.inputs[0] if graded else node.name
-    stored = {*graph.inputs, *waiting, *(_stored_for(graph, n) for n in spiking)}
+    stored = {name: name for name in (*graph.inputs, *waiting)}
+    stored.update({name: _stored_for(graph, name) for name in spiking})
+    kept = set(stored.values())
     sources, until = {}, {}
-    for name in (n.name for n in graph if n.name in sites or n.name in stored):
-        sources[name] = _sources(graph, name, stored)
-        until.update(dict.fromkeys(sources[name], name))
+    for node in graph:
+        if node.name in sites or node.name in stored:
+            name = stored.get(node.name, node.name)
+            sources[node.name] = _sources(graph, name, kept)
+            until.update(dict.fromkeys(sources[node.name], node.name))
     return Stages(
         sites,
-        frozenset(stored),
+        stored,
         sources,
         until,
         frozenset(constant),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -62,12 +61,13 @@ def fit_layers(
             other = method.in_ann(site)
             if other is not None:
                 ann.change({name: other})
-        if name in stages.stored and name in stages.until:
-            ann.store(name, _activations(ann, name, site))
-            if method.spiking and name in stages.constant:
-                snn.store(name, snn.run(name, "mean"))
+        kept = stages.stored.get(name)
+        if kept in stages.until:
+            ann.store(kept, _activations(ann, kept, site))
+            if method.spiking and kept in stages.constant:
+                snn.store(kept, snn.run(kept, "mean"))
             elif method.spiking:
-                snn.store_spikes(name)
+                snn.store_spikes(kept)
         done = [key for key, last in stages.until.items() if last == name]
         ann.drop(done)
         snn.drop(done)
@@ -78,18 +78,13 @@ def _activations(ann: Activity, name: str, site: Site | None) -> Floats:
     """Return what a node of the ANN sends, [N, ...]."""
     if site is None or site.held is None:
         return ann.mean(name)
-    layer: Any = ann.graph[name].layer
-    return np.asarray(layer.of(site.held)).reshape(site.count, *site.shape)
+    return ann.mean_from(site.source, site.held.reshape(site.count, *site.shape), name)
 
 
 def _check_activity(where: str, site: Site) -> None:
-    greatest = -np.inf
-    for place in site.parts():
-        potentials = site.potentials(place)
-        if not np.isfinite(potentials).all():
-            rule = "must be finite; a weight is too large"
-            fail(where, f"the input of '{site.name}'", "inf or NaN", rule)
-        greatest = max(greatest, float(potentials.max()))
-    if greatest <= 0:
+    if not np.isfinite(site.greatest).all():
+        rule = "must be finite; a weight is too large"
+        fail(where, f"the input of '{site.name}'", "inf or NaN", rule)
+    if site.greatest.max() <= 0:
         rule = "must not be 0 for all calibration inputs, or the layer would never spike"
         fail(where, f"activation of '{site.name}'", 0.0, rule)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -20,6 +21,7 @@ __all__ = [
     "Make",
     "Thresholds",
     "UpperLimits",
+    "balanced",
     "greatest",
     "iterated",
     "least_error",
@@ -49,6 +51,7 @@ def _rows(values: Floats, per_channel: bool) -> Iterator[Floats]:
         yield np.moveaxis(values, 1, 0).ravel()
 
 
+@dataclass(frozen=True)
 class Thresholds(Method):
     """Neurons with a threshold that depends on activity in the ANN.
 
@@ -64,20 +67,12 @@ class Thresholds(Method):
         Choose by the inputs of the neurons instead of their activations.
     """
 
-    spiking = False
+    make: Make
+    choose: Callable[[Floats], float]
+    per_channel: bool = field(default=True, kw_only=True)
+    by_potential: bool = field(default=False, kw_only=True)
 
-    def __init__(
-        self,
-        make: Make,
-        choose: Callable[[Floats], float],
-        *,
-        per_channel: bool = True,
-        by_potential: bool = False,
-    ) -> None:
-        self.make = make
-        self.choose = choose
-        self.per_channel = per_channel
-        self.by_potential = by_potential
+    spiking = False
 
     def fit(self, site: Site) -> Mapping[str, Layer]:
         """Return the neuron."""
@@ -164,28 +159,28 @@ def _iterate(mu: float, sigma: float, n: int) -> float:
     return max(threshold, 0.0)
 
 
+@dataclass(frozen=True)
 class LocalBalance(Thresholds):
-    """Locally balanced thresholds (Bu et al., CVPR 2025).
+    """Locally balanced thresholds: the excess of activations above them does not reach the next layers.
 
-    In forward order, each threshold rises by twice the mean excess of the activations above it, for `iterations` updates;
-    the excess does not reach the next layers.
+    Parameters
+    ----------
+    make, choose, per_channel
+        As for `Thresholds`.
     """
 
-    def __init__(self, make: Make, *, per_channel: bool, iterations: int = 1000) -> None:
-        super().__init__(make, lambda row: _balanced(row, iterations), per_channel=per_channel)
-
-    def in_ann(self, site: Site) -> Layer:  # noqa: ARG002
+    def in_ann(self, site: Site) -> Layer:
         """Return a ReLU that cuts off the excess."""
-        return self._limited
-
-    def thresholds(self, site: Site) -> Floats:
-        """Return the thresholds, [channels] or [1]."""
-        found = super().thresholds(site)
-        self._limited = ReLU(upper=found if self.per_channel else float(found[0]))
-        return found
+        neuron = site.layer_of(site.name)
+        assert isinstance(neuron, Neuron)
+        return ReLU(upper=neuron.threshold)
 
 
-def _balanced(activations: Floats, iterations: int) -> float:
+def balanced(activations: Floats, iterations: int = 1000) -> float:
+    """Return a locally balanced threshold (Bu et al., CVPR 2025).
+
+    It rises by twice the mean excess of the activations above it, for `iterations` updates.
+    """
     z = np.sort(activations)
     sums = np.cumsum(z[::-1], dtype=np.float64)
     threshold = 0.0
@@ -197,6 +192,7 @@ def _balanced(activations: Floats, iterations: int) -> float:
     return threshold
 
 
+@dataclass(frozen=True)
 class GreatestInput(Method):
     """The largest input of a step, layer by layer in the spiking network (Sengupta et al. 2019; Han et al. 2020).
 
@@ -206,9 +202,8 @@ class GreatestInput(Method):
         As for `Thresholds`.
     """
 
-    def __init__(self, make: Make, *, per_channel: bool) -> None:
-        self.make = make
-        self.per_channel = per_channel
+    make: Make
+    per_channel: bool = field(default=True, kw_only=True)
 
     def fit(self, site: Site) -> Mapping[str, Layer]:
         """Return the neuron."""
@@ -221,13 +216,19 @@ class GreatestInput(Method):
         return {site.name: self.make(thresholds if self.per_channel else float(thresholds[0]))}
 
 
+@dataclass(frozen=True)
 class UpperLimits(Method):
-    """The upper limits of the activations of `spikelet.conversion.QCFS`."""
+    """The upper limits of the activations of `spikelet.conversion.QCFS`.
+
+    Parameters
+    ----------
+    make : callable
+        Takes thresholds and returns neurons.
+    """
+
+    make: Make
 
     spiking = False
-
-    def __init__(self, make: Make) -> None:
-        self.make = make
 
     def fit(self, site: Site) -> Mapping[str, Layer]:
         """Return the neuron.

@@ -63,6 +63,20 @@ def moved_by(c: Call, step: Step, data: dict[Value, Any]) -> Any:
     return [movement.moved(c.inner(str(k)), x, moved(k)) for k in range(len(results))]
 
 
+def _broadcast(c: Call, *tensors: Any) -> list[Any]:
+    """Convert torch.broadcast_tensors; a constant remains one."""
+    given = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
+    shape = torch.broadcast_shapes(
+        *(c.tensor(t) if isinstance(t, Data) else t.shape for t in given)
+    )
+    return [
+        movement.moved(c.inner(str(k)), t, lambda a: np.broadcast_to(a, shape))
+        if isinstance(t, Data)
+        else t.expand(shape)
+        for k, t in enumerate(given)
+    ]
+
+
 def _cat(c: Call, tensors: Any, dim: int = 0, **names: int) -> Data:
     return movement.concat(c, _constants(tensors), names.get("axis", dim))
 
@@ -151,6 +165,7 @@ def _interpolate(
 JOINS: dict[str, Handler] = {
     **dict.fromkeys(("cat", "concat", "concatenate"), _cat),
     "stack": _stack,
+    "broadcast_tensors": _broadcast,
     "hstack": _joined(1),
     "dstack": _joined(2),
     "pad": _pad,

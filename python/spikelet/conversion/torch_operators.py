@@ -399,8 +399,12 @@ def _qcfs(c: Call, x: Data, module: QCFSActivation) -> Data:
 
 MODULES: dict[Any, Handler] = {QCFSActivation: _qcfs}  # modules that are one operator
 
-_SAME = """clone contiguous detach data alias identity positive requires_grad_ requires_grad real resolve_conj resolve_neg
-lift_fresh share_memory pin_memory"""
+_PLAIN = ("sigmoid", "logsigmoid", "tanh", "hardsigmoid", "hardswish", "silu", "mish", "selu", "softsign", "exp", "log",
+          "sqrt", "square", "reciprocal", "abs", "erf", "sin", "cos")  # fmt: skip
+_SAME = ("clone", "contiguous", "detach", "data", "alias", "identity", "positive", "requires_grad", "real", "resolve_conj",
+         "resolve_neg", "lift_fresh", "share_memory", "pin_memory")  # fmt: skip
+_DROPOUTS = ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout",
+             "feature_dropout")  # fmt: skip
 OPERATORS: dict[str, Handler] = {
     **WEIGHTS,
     **JOINS,
@@ -422,10 +426,7 @@ OPERATORS: dict[str, Handler] = {
     "tanhshrink": _tanhshrink,
     "threshold": _threshold,
     "glu": _glu,
-    **{
-        name: _function(name)
-        for name in ["sigmoid", "logsigmoid", "tanh", "hardsigmoid", "hardswish", "silu", "mish", "selu", "softsign", "exp", "log", "sqrt", "square", "reciprocal", "abs", "erf", "sin", "cos"]
-    },
+    **{name: _function(name) for name in _PLAIN},
     "absolute": _function("abs"),
     "log_sigmoid": _function("logsigmoid"),
     "rsqrt": _rsqrt,
@@ -477,8 +478,6 @@ OPERATORS: dict[str, Handler] = {
     "var_mean": _both_moments("var"),
     "std_mean": _both_moments("std"),
     **dict.fromkeys(("norm", "vector_norm", "linalg_norm", "linalg_vector_norm"), _norm),
-    **dict.fromkeys(_SAME.split(), _keep),
-    **dict.fromkeys(
-        ["dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout", "feature_dropout"], _dropout
-    ),
-}  # fmt: skip
+    **dict.fromkeys(_SAME, _keep),
+    **dict.fromkeys(_DROPOUTS, _dropout),
+}

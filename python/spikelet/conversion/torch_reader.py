@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from spikelet._util.checks import fail, shown
-from spikelet.conversion.building import Builder, Call, Data, hint_for, refuse
+from spikelet.conversion.building import Builder, Call, Data, UnsupportedError, hint_for, refuse
 from spikelet.conversion.checking import differing
 from spikelet.conversion.operators import foreign
 from spikelet.conversion.torch_foreign import ForeignStep
@@ -102,10 +102,10 @@ class _Reader:
             call.refuse("has several results", hint_for(step.kind))
         for value, part in zip(results, parts, strict=True):
             self.data[value] = part
-            if part is None:
+            if not isinstance(part, Data):  # a constant, or None: what no layer computes
                 continue
             shape = call.tensor(part)
-            if shape != value.shape and not (shape == (1, *value.shape) or part.merged):
+            if shape != value.shape:
                 call.refuse(
                     f"gives shape {value.shape}, but its layers give {shape}",
                     "the first dimension must remain the batch",
@@ -120,8 +120,9 @@ class _Reader:
         except ValueError as error:
             if stays:
                 return self._foreign(call, step)
-            msg = f"{error}; {_WAY_OUT.format(step.name)}"
-            raise ValueError(msg) from None
+            if isinstance(error, UnsupportedError):
+                raise ValueError(f"{error}; {_WAY_OUT.format(step.name)}") from None
+            raise
 
     def _layers(self, call: Call, step: Step) -> Any:
         if step.kind in MOVEMENTS and not step.is_whole:
@@ -132,7 +133,7 @@ class _Reader:
         if step.is_whole:
             handler = functools.partial(handler, module=step.inside)
         if step.kind == "batch_norm":
-            _require_trained(call, step.inside)
+            _require_trained(step.where, step.inside)
 
         def operand(a: Any) -> Any:
             if not isinstance(a, Value):
@@ -167,12 +168,13 @@ def _within(name: str, layer: str) -> bool:
     return name == layer or name.startswith(f"{layer}.")
 
 
-def _require_trained(call: Call, module: nn.Module) -> None:
+def _require_trained(where: str, module: nn.Module) -> None:
     if not isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d | nn.SyncBatchNorm):
         return
     mean, variance, count = module.running_mean, module.running_var, module.num_batches_tracked
     if mean is not None and count is not None and not count and not mean.any() and (variance == 1).all():  # fmt: skip
-        call.refuse(
+        refuse(
+            where,
             "has never been trained: its running mean is 0 and its running variance 1",
             "train the module, or load a trained state_dict, before converting it",
         )
@@ -216,36 +218,40 @@ def convert(
     )  # fmt: skip
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
         recorder = Recorder(twin, special)
+        # Other samples: nothing that is taken for a constant may depend on the input.
+        others = [y.double() for _, y in outputs_of(recorder.run(_arguments(again)))
+                  if isinstance(y, torch.Tensor)]  # fmt: skip
         found = list(outputs_of(recorder.run(_arguments(x))))
         wanted = [_output(recorder, name, y) for name, y in found]
         if not wanted:
             fail(READER, "output", None, "must be a tensor that depends on the input")
+        if len(others) != len(wanted):
+            rule = "must be as many for all inputs"
+            fail(READER, "outputs", (len(others), len(wanted)), rule, got="numbers")
         reader = _Reader(recorder, inputs, handlers, analog)
         reader.convert(recorder.steps, wanted)
         made = [reader.data[v] for v in wanted]
         graph = reader.builder.graph(READER, [d.source for d in made], [name for name, _ in found])
         names = reader.builder.final
         expected = {names.get(k, k): v for k, v in reader.expected.items()}
-        wrong = differing(graph, _arrays(x), expected, _TOLERANCE)
-        if wrong is not None:
-            refuse(
-                f"{READER}: layer '{wrong}'",
-                "gives other values than PyTorch",
-                "do not change in place a tensor of which a view is used elsewhere; otherwise please report the module",
-            )
-        del reader, expected, wanted
-        # Other samples: nothing that was taken for a constant may depend on the input.
-        ys = [y for _, y in outputs_of(recorder.run(_arguments(again)))]
-        final = {
-            n: _as_samples(y.double().numpy(), d)
-            for n, y, d in zip(graph.outputs, ys, made, strict=True)
-        }
-        if differing(graph, _arrays(again), final, _TOLERANCE) is not None:
-            refuse(
-                f"{READER}: {type(module).__name__}",
-                "gives other values than its operators one by one",
-                "remove random operators, and code that PyTorch does not see (numpy, torch.jit)",
-            )
+        for name, value, other, data in zip(graph.outputs, wanted, others, made, strict=True):
+            parts = [_as_samples(y.double().numpy(), data) for y in (value.tensor, other)]
+            expected[name] = np.concatenate(parts)
+        del twin, recorder, reader, wanted  # large networks need the memory
+        both = {n: torch.cat([x[n], again[n]]).numpy() for n in inputs}
+        wrong = differing(graph, both, expected, _TOLERANCE)
+    if wrong is not None and wrong[1] < BATCH:
+        refuse(
+            f"{READER}: layer '{wrong[0]}'",
+            "gives other values than PyTorch",
+            "do not change in place a tensor of which a view is used elsewhere; otherwise please report the module",
+        )
+    if wrong is not None:
+        refuse(
+            f"{READER}: {type(module).__name__}",
+            "gives other values than its operators one by one",
+            "remove random operators, and code that PyTorch does not see (numpy, torch.jit)",
+        )
     return graph
 
 
@@ -260,10 +266,6 @@ def _output(recorder: Recorder, name: str, y: Any) -> Value:
         rule = "must be a tensor that depends on the input"
         fail(READER, what, tuple(y.shape), rule, got="a constant of shape")
     return value
-
-
-def _arrays(x: Mapping[str, torch.Tensor]) -> dict[str, Any]:
-    return {name: tensor.numpy() for name, tensor in x.items()}
 
 
 def _arguments(x: Mapping[str, torch.Tensor]) -> Any:

@@ -19,6 +19,8 @@ __all__ = ["correct_weights"]
 _RIDGE = 1e-3  # penalty, relative to the mean square of the inputs
 _FEATURES = 2048  # layers with more inputs are not fitted: there are too few samples
 _ROWS_EACH = 32  # input vectors for each feature that is fitted
+_INPUTS = 1 << 25  # mean inputs that are held, of fewer samples if they are large,
+_FEWEST = 32  # but not of fewer than these
 _VALUES = 1 << 24  # limit of unfolded input values at once
 
 
@@ -41,7 +43,9 @@ def correct_weights(site: Site) -> dict[str, Layer]:
     if not names or twice or sum(sizes) > _FEATURES or site.exact:
         return {}
     total = sum(sizes) + 1
-    place = site.place(positions=-(-_ROWS_EACH * total // site.count))
+    values = sum(math.prod(site.shape_of(site.inputs_of(n)[0])) for n in names)
+    samples = min(site.count, max(_FEWEST, _INPUTS // values))
+    place = site.place(samples, -(-_ROWS_EACH * total // samples))
     missing = site.potentials(place) - site.mean_current(place)
     inputs = [site.means(site.inputs_of(n)[0], place) for n in names]
     gram = np.zeros((total, total))
