@@ -21,7 +21,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -51,7 +50,6 @@ _SHIFTS = 2  # corrections of the mean
 _LAG = 0.2  # steps by which a layer of equal sizes begins and ends later than the one before
 
 
-@dataclass(frozen=True)
 @dataclass(frozen=True)
 class Fitted(Method):
     """Neurons with the least error of their own mean output.
