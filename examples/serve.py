@@ -182,7 +182,9 @@ def checked(model: sl.SpikingModel, x: Any) -> NDArray[np.float32]:
 
 
 # %%
-def service(model: sl.SpikingModel, steps: int | None = None, limits: Limits | None = None) -> Starlette:
+def service(
+    model: sl.SpikingModel, steps: int | None = None, limits: Limits | None = None
+) -> Starlette:
     """Return an ASGI application that serves a model.
 
     Parameters

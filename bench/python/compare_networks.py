@@ -19,6 +19,7 @@ from typing import Any
 from compare_conversion import numbers
 from conversion import RECIPES
 from networks_report import accuracies, rows, speeds, verdicts, why
+from pages import has_place, markers, put
 from processes import Record, busy, headline, machine, run
 
 WORKER = Path(__file__).with_name("networks_worker.py")
@@ -31,6 +32,8 @@ NETWORKS = (
 
 LARGE = ("squeezenet", "efficientnet-lite0")
 PARTS = ("accuracy", "speed")
+TABLES = {part: f"compare_networks.py {part}" for part in PARTS}
+"""Names of the tables in a page."""
 
 QUICK = "percentile-channels"
 """The recipe to time: the fastest conversion; the number of operations is the same for all."""
@@ -61,6 +64,7 @@ def arguments() -> argparse.Namespace:
     for name in PROGRAMS:
         add(f"--{name}-python", metavar="PATH",
             help=f"interpreter that can import {name}")  # fmt: skip
+    add("--page", type=Path, metavar="PATH", help="put the tables into this page, see pages.py")
     add("--json", type=Path, metavar="PATH", help="write all runs and the machine to this file")
     args = parser.parse_args()
     least = (args.images, args.large_images, args.runs, args.seconds, args.speed_images,
@@ -69,6 +73,10 @@ def arguments() -> argparse.Namespace:
         parser.error("numbers must be positive")
     if not args.models.is_dir():
         parser.error(f"--models {args.models}: there is no such folder")
+    for part in args.parts if args.page else ():
+        if not has_place(args.page, TABLES[part]):
+            lines = " and ".join(markers(TABLES[part]))
+            parser.error(f"--page {args.page}: it must have the lines {lines}")
     args.spikelet_python = args.spikelet_python or sys.executable
     peer = args.spikingjelly_python or args.snntorch_python or sys.executable
     for name in PROGRAMS[1:]:
@@ -178,8 +186,13 @@ def main() -> None:
         print(warning)
     if accuracy:
         print(f"\n{accuracy}")
+        if args.page:
+            put(args.page, TABLES["accuracy"], accuracy)
     if speed:
-        print(f"\n{speeds(speed, max(args.steps))}")
+        timed = speeds(speed, max(args.steps))
+        print(f"\n{timed}")
+        if args.page:
+            put(args.page, TABLES["speed"], timed)
     if args.json:
         cells = [
             {"network": network, "program": program, "method": method, "runs": runs}

@@ -14,10 +14,11 @@ import json
 import sys
 from pathlib import Path
 
+from pages import has_place, markers, put
 from processes import Record, headline, machine, run
 
 WORKER = Path(__file__).with_name("which_networks_worker.py")
-BEGIN, END = "<!-- table of bench/python/which_networks.py: begin -->", "<!-- end -->"
+TABLE = "which_networks.py"
 HEADER = (
     "network", "weights", "parameters", "spiking / graded layers", "agreement", "output error",
     "spikes a neuron", "conversion, CPU s",
@@ -36,21 +37,15 @@ def arguments() -> argparse.Namespace:
     add("--steps", type=int, default=32, metavar="T")
     add("--limit", type=float, default=900.0, metavar="SECONDS", help="for one network")
     add("--keep", type=Path, metavar="FOLDER", help="store each network's result, and reuse it")
-    add("--page", type=Path, metavar="PATH", help="put the table between the markers of this page")
+    add("--page", type=Path, metavar="PATH", help="put the table into this page, see pages.py")
     args = parser.parse_args()
     if args.steps <= 0 or args.limit <= 0:
         parser.error("--steps and --limit must be positive")
     if not args.models.is_dir():
         parser.error(f"--models {args.models}: there is no such folder")
-    if args.page and not has_markers(args.page):
-        parser.error(f"--page {args.page}: it must be a file with the lines {BEGIN} and {END}")
+    if args.page and not has_place(args.page, TABLE):
+        parser.error(f"--page {args.page}: it must have the lines {' and '.join(markers(TABLE))}")
     return args
-
-
-def has_markers(page: Path) -> bool:
-    """Return whether a page has a place for the table."""
-    text = page.read_text(encoding="utf-8") if page.is_file() else ""
-    return BEGIN in text and END in text[text.index(BEGIN) :]
 
 
 def tried(args: argparse.Namespace, name: str) -> Record:
@@ -98,14 +93,6 @@ def table(rows: list[list[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def put(page: Path, text: str) -> None:
-    """Replace what is between the markers of a page."""
-    old = page.read_text(encoding="utf-8")
-    before, _, rest = old.partition(BEGIN)
-    after = rest.partition(END)[2]
-    page.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
-
-
 def main() -> None:
     args = arguments()
     host = machine()
@@ -127,7 +114,7 @@ def main() -> None:
     if missing:
         print(f"\nNot installed, or no files for them: {', '.join(missing)}")
     if args.page:
-        put(args.page, found)
+        put(args.page, TABLE, found)
 
 
 if __name__ == "__main__":

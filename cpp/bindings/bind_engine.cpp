@@ -170,9 +170,7 @@ void bind_runner(py::module_& m, const char* name, const char* doc) {
            "samples done, the records, and spikes, additions and products of each node.")
       .def(
           "describe",
-          [](const Runner<R>& runner) {
-            return described(runner.graph, runner.engine.describe());
-          },
+          [](const Runner<R>& runner) { return described(runner.graph, runner.engine.describe()); },
           "What is computed of each node, with the numbers of the engine: see "
           "layers/description.hpp.");
 }

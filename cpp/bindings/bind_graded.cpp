@@ -36,8 +36,8 @@ struct Callback {
       throw py::type_error("function must return an array of numbers");
     }
     if (static_cast<std::size_t>(answer.size()) != out.size()) {
-      throw py::value_error("function must return " + std::to_string(out.size()) +
-                            " values, got " + std::to_string(answer.size()));
+      throw py::value_error("function must return " + std::to_string(out.size()) + " values, got " +
+                            std::to_string(answer.size()));
     }
     std::copy_n(answer.data(), out.size(), out.data());
   }
@@ -71,8 +71,7 @@ void bind_graded_nodes(py::module_& m, py::class_<Builder>& graph) {
   graph
       .def(
           "gather",
-          [](Builder& b, const Ids& sources, const Shape& shape,
-             const Array<std::int32_t>& index) {
+          [](Builder& b, const Ids& sources, const Shape& shape, const Array<std::int32_t>& index) {
             return b.add({Gather{as_vector(index)}, sources, extent(shape)});
           },
           py::arg("sources"), py::arg("shape"), py::arg("index"),
@@ -97,9 +96,8 @@ void bind_graded_nodes(py::module_& m, py::class_<Builder>& graph) {
           "activation",
           [](Builder& b, std::size_t source, const Shape& shape, Function function,
              const Doubles& alpha, const Doubles& beta) {
-            return b.add({Activation{function, as_vector(alpha), as_vector(beta)},
-                          {source},
-                          extent(shape)});
+            return b.add(
+                {Activation{function, as_vector(alpha), as_vector(beta)}, {source}, extent(shape)});
           },
           py::arg("source"), py::arg("shape"), py::arg("function"), py::arg("alpha"),
           py::arg("beta"), "A function of each value.")
@@ -107,22 +105,20 @@ void bind_graded_nodes(py::module_& m, py::class_<Builder>& graph) {
           "binary",
           [](Builder& b, const Ids& sources, const Shape& shape, Binary::Kind function,
              const Places& first, const Places& second) {
-            return b.add({Binary{function, {as_vector(first), as_vector(second)}},
-                          sources,
-                          extent(shape)});
+            return b.add(
+                {Binary{function, {as_vector(first), as_vector(second)}}, sources, extent(shape)});
           },
           py::arg("sources"), py::arg("shape"), py::arg("function"), py::arg("first"),
           py::arg("second"),
-          "\"multiply\", \"divide\", \"maximum\" or \"minimum\" of two inputs, at the given places; "
+          "\"multiply\", \"divide\", \"maximum\" or \"minimum\" of two inputs, at the given "
+          "places; "
           "empty: each value at its own.")
       .def(
           "matmul",
           [](Builder& b, const Ids& sources, const Shape& shape, const Shape& sizes,
              const Places& first, const Places& second) {
-            return b.add(
-                {MatMul{sizes[0], sizes[1], sizes[2], as_vector(first), as_vector(second)},
-                 sources,
-                 extent(shape)});
+            return b.add({MatMul{sizes[0], sizes[1], sizes[2], as_vector(first), as_vector(second)},
+                          sources, extent(shape)});
           },
           py::arg("sources"), py::arg("shape"), py::arg("sizes"), py::arg("first"),
           py::arg("second"),
@@ -141,8 +137,8 @@ void bind_graded_nodes(py::module_& m, py::class_<Builder>& graph) {
              double eps) {
             return b.add({Normalise{axis(along), centred, eps}, {source}, extent(shape)});
           },
-          py::arg("source"), py::arg("shape"), py::arg("along"), py::arg("centred"),
-          py::arg("eps"), "Values less their mean (if centred) over the root of their mean square.")
+          py::arg("source"), py::arg("shape"), py::arg("along"), py::arg("centred"), py::arg("eps"),
+          "Values less their mean (if centred) over the root of their mean square.")
       .def(
           "local_response",
           [](Builder& b, std::size_t source, const Shape& shape, const Shape& along,
@@ -150,8 +146,8 @@ void bind_graded_nodes(py::module_& m, py::class_<Builder>& graph) {
             return b.add(
                 {LocalResponse{axis(along), size, alpha, beta, k}, {source}, extent(shape)});
           },
-          py::arg("source"), py::arg("shape"), py::arg("along"), py::arg("size"),
-          py::arg("alpha"), py::arg("beta"), py::arg("k"), "Local response normalisation.")
+          py::arg("source"), py::arg("shape"), py::arg("along"), py::arg("size"), py::arg("alpha"),
+          py::arg("beta"), py::arg("k"), "Local response normalisation.")
       .def(
           "reduce",
           [](Builder& b, std::size_t source, const Shape& shape, const Shape& along,

@@ -129,7 +129,16 @@ struct EnumTable<layers::Function> {
   static constexpr const char* name = "Function";
   static constexpr const char* doc = "A function of each value of a layer.";
   static constexpr auto members = std::to_array<Enumerator<E>>(
-      {SPIKELET_MEMBER(abs), SPIKELET_MEMBER(celu), SPIKELET_MEMBER(clip), SPIKELET_MEMBER(cos), SPIKELET_MEMBER(elu), SPIKELET_MEMBER(erf), SPIKELET_MEMBER(exp), SPIKELET_MEMBER(floor), SPIKELET_MEMBER(gelu), SPIKELET_MEMBER(gelu_tanh), SPIKELET_MEMBER(hardshrink), SPIKELET_MEMBER(hardsigmoid), SPIKELET_MEMBER(hardswish), SPIKELET_MEMBER(leaky_relu), SPIKELET_MEMBER(log), SPIKELET_MEMBER(logsigmoid), SPIKELET_MEMBER(mish), SPIKELET_MEMBER(pow), SPIKELET_MEMBER(reciprocal), SPIKELET_MEMBER(selu), SPIKELET_MEMBER(sigmoid), SPIKELET_MEMBER(silu), SPIKELET_MEMBER(sin), SPIKELET_MEMBER(softplus), SPIKELET_MEMBER(softshrink), SPIKELET_MEMBER(softsign), SPIKELET_MEMBER(sqrt), SPIKELET_MEMBER(square), SPIKELET_MEMBER(tanh), SPIKELET_MEMBER(threshold)});
+      {SPIKELET_MEMBER(abs),        SPIKELET_MEMBER(celu),       SPIKELET_MEMBER(clip),
+       SPIKELET_MEMBER(cos),        SPIKELET_MEMBER(elu),        SPIKELET_MEMBER(erf),
+       SPIKELET_MEMBER(exp),        SPIKELET_MEMBER(floor),      SPIKELET_MEMBER(gelu),
+       SPIKELET_MEMBER(gelu_tanh),  SPIKELET_MEMBER(hardshrink), SPIKELET_MEMBER(hardsigmoid),
+       SPIKELET_MEMBER(hardswish),  SPIKELET_MEMBER(leaky_relu), SPIKELET_MEMBER(log),
+       SPIKELET_MEMBER(logsigmoid), SPIKELET_MEMBER(mish),       SPIKELET_MEMBER(pow),
+       SPIKELET_MEMBER(reciprocal), SPIKELET_MEMBER(selu),       SPIKELET_MEMBER(sigmoid),
+       SPIKELET_MEMBER(silu),       SPIKELET_MEMBER(sin),        SPIKELET_MEMBER(softplus),
+       SPIKELET_MEMBER(softshrink), SPIKELET_MEMBER(softsign),   SPIKELET_MEMBER(sqrt),
+       SPIKELET_MEMBER(square),     SPIKELET_MEMBER(tanh),       SPIKELET_MEMBER(threshold)});
 };
 
 template <>
@@ -137,8 +146,9 @@ struct EnumTable<layers::Binary::Kind> {
   using E = layers::Binary::Kind;
   static constexpr const char* name = "Combination";
   static constexpr const char* doc = "How two values of layers are combined.";
-  static constexpr auto members = std::to_array<Enumerator<E>>(
-      {SPIKELET_MEMBER(multiply), SPIKELET_MEMBER(divide), SPIKELET_MEMBER(maximum), SPIKELET_MEMBER(minimum)});
+  static constexpr auto members =
+      std::to_array<Enumerator<E>>({SPIKELET_MEMBER(multiply), SPIKELET_MEMBER(divide),
+                                    SPIKELET_MEMBER(maximum), SPIKELET_MEMBER(minimum)});
 };
 
 template <>
@@ -147,7 +157,8 @@ struct EnumTable<layers::Reduce::Kind> {
   static constexpr const char* name = "Reduction";
   static constexpr const char* doc = "How values along an axis become one.";
   static constexpr auto members = std::to_array<Enumerator<E>>(
-      {SPIKELET_MEMBER(mean), SPIKELET_MEMBER(sum), SPIKELET_MEMBER(max), SPIKELET_MEMBER(min), SPIKELET_MEMBER(prod), SPIKELET_MEMBER(l1), SPIKELET_MEMBER(l2)});
+      {SPIKELET_MEMBER(mean), SPIKELET_MEMBER(sum), SPIKELET_MEMBER(max), SPIKELET_MEMBER(min),
+       SPIKELET_MEMBER(prod), SPIKELET_MEMBER(l1), SPIKELET_MEMBER(l2)});
 };
 
 template <>

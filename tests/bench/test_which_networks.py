@@ -64,15 +64,17 @@ def test_random_networks_get_sane_scales_and_different_decisions(scripts: Any) -
 
 
 def test_the_table_goes_between_the_markers(scripts: Any, tmp_path: Path) -> None:
-    table = scripts("which_networks")
+    pages = scripts("pages")
     page = tmp_path / "page.md"
-    page.write_text(f"before\n{table.BEGIN}\nold\n{table.END}\nafter\n")
+    begin, end = pages.markers("a table")
+    page.write_text(f"before\n{begin}\nold\n{end}\nafter\n")
     for text in ("new", "newer"):
-        table.put(page, text)
-        assert page.read_text() == f"before\n{table.BEGIN}\n{text}\n{table.END}\nafter\n"
-    assert table.has_markers(page)
-    page.write_text(f"{table.END}\n{table.BEGIN}\n")
-    assert not table.has_markers(page)
+        pages.put(page, "a table", text)
+        assert page.read_text() == f"before\n{begin}\n{text}\n{end}\nafter\n"
+    assert pages.has_place(page, "a table")
+    assert not pages.has_place(page, "another")
+    page.write_text(f"{end}\n{begin}\n")
+    assert not pages.has_place(page, "a table")
 
 
 def test_kept_results_are_used_and_missing_ones_not_kept(
@@ -90,5 +92,7 @@ def test_kept_results_are_used_and_missing_ones_not_kept(
     assert json.loads((tmp_path / "kept" / "a-b.json").read_text()) == {"refused": "why"}
 
 
-def test_the_page_of_the_docs_has_the_markers(scripts: Any) -> None:
-    assert scripts("which_networks").has_markers(FOLDER.parents[1] / "docs" / "which_networks.md")
+def test_the_page_of_the_docs_has_a_place_for_each_table(scripts: Any) -> None:
+    page = FOLDER.parents[1] / "docs" / "which_networks.md"
+    names = [scripts("which_networks").TABLE, *scripts("compare_networks").TABLES.values()]
+    assert [name for name in names if not scripts("pages").has_place(page, name)] == []

@@ -20,7 +20,7 @@ CASES: dict[str, tuple[Any, dict[str, Any]]] = {
     "part": (node("Slice", "x a b c", "y"), {"a": [1, 2], "b": [99, -1], "c": [1, -1]}),
     "gather": (node("Gather", "x i", "y", axis=1), {"i": [[3, 0], [-1, 1]]}),
     "elements": (node("GatherElements", "x i", "y", axis=3), {"i": np.full((2, 4, 6, 2), -2)}),
-    "nd": (node("GatherND", "x i", "y", batch_dims=1), {"i": [[[1, 2], [3, 3]]] * 2}),
+    "given": (node("GatherND", "x i", "y", batch_dims=1), {"i": [[[1, 2], [3, 3]]] * 2}),
     "tile": (node("Tile", "x r", "y"), {"r": [1, 2, 1, 3]}),
     "trilu": (node("Trilu", "x k", "y", upper=0), {"k": np.array(1)}),
     "depth": (node("DepthToSpace", "x", "y", blocksize=2, mode="CRD"), {}),

@@ -35,5 +35,19 @@ def test_layers_begin_one_after_another_within_half_of_the_steps() -> None:
 def test_reach_is_the_mean_output_of_a_neuron_that_never_takes_back() -> None:
     plan = schedule(16, 18)
     for depth in (0, 7, 18):
-        sent = [w for t, w in enumerate(plan.sizes) if t >= plan.first(depth) and w > 0]
+        sent = [
+            w
+            for t, w in enumerate(plan.sizes)
+            if plan.first(depth) <= t < plan.end(depth) and w > 0
+        ]
         assert plan.reach(depth) == pytest.approx(sum(sent) / 16)
+
+
+def test_layers_stop_when_their_spikes_are_small() -> None:
+    plan = schedule(64, 18)
+    for depth in (0, 9, 18):
+        first, end = plan.first(depth), plan.end(depth)
+        assert end <= 64
+        assert abs(plan.sizes[end - 1] / plan.sizes[first]) < 0.01
+    assert plan.end(0) < plan.end(18)
+    assert schedule(8, 3).end(0) == 8

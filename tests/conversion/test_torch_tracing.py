@@ -23,7 +23,7 @@ from spikelet.conversion.torch_tracing import (
     outputs_of,
 )
 
-Pair = namedtuple("Pair", "a b")  # noqa: PYI024  # as torch's own return types
+Pair = namedtuple("Pair", "a b")  # as torch's own return types
 
 
 @dataclass
@@ -122,7 +122,7 @@ def test_shapes_that_do_not_fit_are_explained() -> None:
     with pytest.raises(
         ValueError,
         match=r"layer '0' \(Conv2d\): cannot take samples of shape \(8, 8, 3\) .*looks like \(height, width, channels\)",
-    ):  # noqa: E501
+    ):
         recorded(nn.Sequential(nn.Conv2d(3, 2, 1)), (8, 8, 3))
     with pytest.raises(ValueError, match=r"module '0' \(Unflatten\)|layer '0' \(Unflatten\)"):
         recorded(nn.Sequential(nn.Unflatten(1, (2, 2))), (3,))

@@ -124,5 +124,5 @@ def test_ends_that_make_no_sense_are_refused(options: dict[str, Any], message: s
 
 @pytest.mark.parametrize("shape", [(3,), [(3,)], {"a": (3,)}, [(3,), (1,), (1,)]])
 def test_a_shape_is_needed_for_each_input(shape: Any) -> None:
-    with pytest.raises(ValueError, match="^Graph.shapes: input_shape must "):
+    with pytest.raises(ValueError, match=r"^Graph\.shapes: input_shape must "):
         fork().shapes(shape)

@@ -49,9 +49,10 @@ def step_by_step(currents: Any, layer: L.PredictiveIF, sizes: Any) -> Any:
     for t, current in enumerate(currents):
         total += sizes[t] * current
         by_channel = layer.pace[t][:, None, None]
-        spike = total * by_channel - sent >= layer.limit[t]
+        sign = np.sign(sizes[t])
+        spike = sign * (total * by_channel - sent) >= layer.limit[t]
         if layer.ceiling is not None:
-            spike &= sent <= layer.ceiling[t]
+            spike &= sign * sent <= layer.ceiling[t]
         sent += sizes[t] * spike
         spikes.append(spike)
     return np.array(spikes)
@@ -64,7 +65,7 @@ def largest_counts(spikes: Any, sizes: Any) -> Any:
     sums = np.cumsum(windows * sizes.reshape(-1, *[1] * 6), axis=0).max(axis=(4, 6))
     sent, pooled = np.zeros(sums.shape[1:]), []
     for size, largest in zip(sizes, sums, strict=True):
-        spike = largest - sent >= size / 2
+        spike = np.sign(size) * (largest - sent) >= abs(size) / 2
         sent += size * spike
         pooled.append(spike)
     return np.array(pooled)
@@ -90,6 +91,32 @@ def test_each_layer_is_that_of_plain_loops(ceiling: Any) -> None:
     late = model.run(X, steps=STEPS, delay=4).output
     values = np.tensordot(SIZES[4:], result["out.value"][4:], 1) / SIZES[4:].sum()
     np.testing.assert_allclose(late, values, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_spikes_of_negative_size_take_back(dtype: Any) -> None:
+    signed = np.where(np.arange(STEPS) % 3 == 2, -0.8, 1) * SIZES
+    signed /= signed.mean()
+    ceiling = np.where(signed > 0, np.inf, -0.5 * np.abs(signed))  # no more than was sent
+    model = SpikingModel(layers(signed, ceiling=ceiling), dtype=dtype, threads=1)
+    names = ["c1.value", "n1.spikes", "max.value", "c2.value", "n2.spikes", "n2.mean"]
+    result = model.run(X, steps=STEPS, record=names)
+    for current, spikes, name in (("c1", "n1", "n1"), ("c2", "n2", "n2")):
+        given = result[f"{current}.value"].astype(np.float64)
+        layer = model.graph[name].layer
+        wanted = step_by_step(given, layer, signed)  # type: ignore[arg-type]  # it is a neuron
+        assert (result[f"{spikes}.spikes"] == wanted).mean() > (
+            0.999 if dtype == "float32" else 1 - 1e-12
+        )
+        assert 0.01 < wanted[signed < 0].mean() < 0.9
+    first = result["n1.spikes"].astype(bool)
+    pooled = largest_counts(first, signed)
+    assert (result["max.value"] / 0.5 == pooled).mean() > 0.999
+    sent = np.tensordot(signed, result["n2.spikes"], 1) / STEPS * 0.5
+    np.testing.assert_allclose(result["n2.mean"], sent, atol=1e-5)
+    assert sent.min() > -0.5 * np.abs(signed).max() / STEPS
+    twice = SpikingModel(layers(signed, ceiling=ceiling), dtype=dtype, threads=2).run(X, STEPS)
+    np.testing.assert_array_equal(twice.output, result.output)
 
 
 def test_the_largest_count_is_followed() -> None:
@@ -177,6 +204,10 @@ def test_a_model_has_one_schedule() -> None:
         ),
         ({"sizes": 2 * SIZES}, "sizes must have the mean 1, got mean 2"),
         ({"sizes": np.where(SIZES.min() < SIZES, SIZES, 0)}, "sizes must not be 0"),
+        (
+            {"sizes": np.array([1.0, -1.0, *[1.2] * (STEPS - 2)])},
+            "sizes must not add up to 0 at any step",
+        ),
         ({"sizes": np.ones((STEPS, 1))}, "sizes must have at most one dimension"),
         ({"sizes": 1.0}, r"sizes must be \[steps\]"),
         ({"ceiling": np.ones(3)}, "must have the same number of steps"),

@@ -142,8 +142,9 @@ struct LayerKernels {
                               std::size_t times);
   // sums[x][pixel] += gain where there is a spike, over `steps` steps of one row.
   void (*tally)(const SpikeRows&, std::size_t steps, R gain, R* sums, std::size_t pixel);
-  // Spikes where the greatest sum of sizes of a window is half a size ahead of what was sent; with
-  // two planes, negative ones where it is behind.
+  // Spikes where the greatest sum of sizes of a window is half a size ahead of what was sent
+  // (behind it, if the size is negative); with two planes, spikes of the other sign in the other
+  // case.
   void (*max_counts)(const PoolRow<R>&);
 };
 

@@ -69,9 +69,10 @@ SPIKELET_INLINE void max_of_window(const PoolRow<R>& pool, std::size_t x, std::s
       }
     }
     std::uint32_t up = 0, down = 0;
-    const Vec<R> half = size * R(0.5);
+    const R sign = sizes[t] < 0 ? R{-1} : R{1};  // the direction of a spike
+    const Vec<R> half = size * (sign * R(0.5));
     for (int g = 0; g < vectors; ++g) {
-      const Vec<R> ahead = greatest[g] - sent[g];
+      const Vec<R> ahead = (greatest[g] - sent[g]) * sign;
       const Which<R> more = at_or_above(ahead, half);
       up |= which_bits<R>(more) << (g * lanes<R>);
       const Vec<R> now = select(more, sent[g] + size, sent[g]);

@@ -1,5 +1,3 @@
-#include "spikelet/layers/graded.hpp"
-
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -8,6 +6,7 @@
 #include <vector>
 
 #include "spikelet/layers/engine.hpp"
+#include "spikelet/layers/graded.hpp"
 
 using namespace spikelet::layers;
 

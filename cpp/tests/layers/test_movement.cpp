@@ -1,9 +1,9 @@
-#include "layers/movement.hpp"
-
 #include <doctest/doctest.h>
 
 #include <random>
 #include <vector>
+
+#include "layers/movement.hpp"
 
 using namespace spikelet::layers;
 
@@ -44,8 +44,7 @@ TEST_CASE("moves join what lies together, and cross no row") {
   const std::vector<const float*> inputs{a.data(), b.data()};
   move_values<float>(moves, inputs, out.data(), out.size());
   CHECK(std::vector<float>(out.begin(), out.begin() + 5) == std::vector<float>{10, 20, 0, 1, 0});
-  CHECK(std::vector<float>(out.begin() + 16, out.begin() + 20) ==
-        std::vector<float>{11, 21, 0, 2});
+  CHECK(std::vector<float>(out.begin() + 16, out.begin() + 20) == std::vector<float>{11, 21, 0, 2});
 }
 
 TEST_CASE("bits move from and to any place") {

@@ -141,9 +141,8 @@ def convert(
     choice(where, "coding", coding, "direct", "poisson", "latency")
     graph = prepared(ann, inputs, analog, outputs=outputs, fixed=fixed)
     kept = kept_neurons(where, graph, keep, analog)
-    named = isinstance(inputs, Mapping)
-    given = inputs if named else dict(zip(graph.inputs, inputs, strict=True))
-    given = {name: given[name] for name in graph.inputs}
+    by_name = inputs if isinstance(inputs, dict) else dict(zip(graph.inputs, inputs, strict=True))
+    given = {name: by_name[name] for name in graph.inputs}
     scale = max(float(np.abs(x).max()) for x in given.values())
     sent = {}
     if coding != "direct":

@@ -73,7 +73,7 @@ class Fitted(Method):
             currents = site.currents(place)
             known = estimate(currents, site.potentials(place), plan.sizes, _UNBIASED)
             sized = _Sized(plan, site.depth, known, _upper(site.layer))
-            greatest = usable(_greatest(site))
+            greatest = _greatest(site)
             return {site.name: _chosen(sized, greatest, (1.0,), _response(site, currents), target)}
         changes = correct_weights(site)
         currents = site.currents(place, changes)
@@ -82,7 +82,7 @@ class Fitted(Method):
             make = _Even(site, estimate(currents, site.potentials(place), np.ones(site.steps)))
         else:
             make = _shifted(self.neuron, site.steps)
-        greatest = usable(_quantile(target))
+        greatest = _quantile(target)
         neuron = _chosen(make, greatest, _SHARES, _response(site, currents), target)
         return {**changes, site.name: neuron}
 
@@ -136,14 +136,13 @@ class _Sized:
     def __call__(self, greatest: Floats, shift: Floats) -> Neuron:
         sizes, steps = self.plan.sizes[:, None], self.plan.steps
         t = np.arange(steps)[:, None]
+        first, end = self.plan.first(self.depth), self.plan.end(self.depth)
         amplitude = greatest / self.plan.reach(self.depth)
         scale = steps / amplitude
-        near = np.where(t < steps - _LAST, _NEAR, 0.5) * np.abs(sizes)
+        near = np.where(t < end - _LAST, _NEAR, 0.5) * np.abs(sizes)
         up = sizes > 0
         offset = scale * (self.known.offset - shift)
-        limit = np.where(
-            t < self.plan.first(self.depth), np.inf, near + np.where(up, -offset, offset)
-        )
+        limit = np.where((t >= first) & (t < end), near + np.where(up, -offset, offset), np.inf)
         top = np.inf if self.upper is None else scale * self.upper
         return PredictiveIF(
             greatest,
@@ -195,12 +194,12 @@ def _place(site: Site) -> Place:
 
 def _greatest(site: Site) -> Floats:
     assert isinstance(site.layer, ReLU)
-    return np.asarray(site.layer.of(site.greatest[None, :, None])[0, :, 0], np.float64)
+    return usable(site.layer.of(site.greatest[None, :, None])[0, :, 0])
 
 
 def _quantile(target: Floats) -> Floats:
     rows = np.moveaxis(target, 1, 0).reshape(target.shape[1], -1)
-    return np.asarray(np.quantile(rows, 0.9999, axis=1))
+    return usable(np.quantile(rows, 0.9999, axis=1))
 
 
 def _upper(layer: Layer) -> Floats | None:

@@ -135,15 +135,18 @@ def _behind(layer: Layer | None, affine: Affine) -> Layer | None:
         return Affine(layer.scale * affine.scale, _sum(shift, affine.shift))
     if not isinstance(layer, Convolution | Linear | TransposedConvolution):
         return None
-    transposed = isinstance(layer, TransposedConvolution)
-    outputs = layer.weight.shape[1] * layer.groups if transposed else len(layer.weight)
+    outputs = len(layer.weight)
+    if isinstance(layer, TransposedConvolution):
+        outputs = layer.weight.shape[1] * layer.groups
     by_channel = _channels(affine, outputs)
     if by_channel is None:
         return None
     scale, shift = by_channel
     bias = _sum(None if layer.bias is None else layer.bias * scale, shift)
     kernel = [1] * (layer.weight.ndim - 2)
-    if transposed:  # weight [in, out / groups, ...]: rows of a group have its outputs
+    if isinstance(
+        layer, TransposedConvolution
+    ):  # weight [in, out / groups, ...]: rows of a group have its outputs
         wide = np.repeat(scale.reshape(layer.groups, -1), len(layer.weight) // layer.groups, axis=0)
         factors = wide.reshape(*layer.weight.shape[:2], *kernel)
     else:

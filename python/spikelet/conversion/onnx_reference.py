@@ -177,8 +177,10 @@ def _sides(options: Mapping[str, Any], n: int) -> list[tuple[int, int]]:
     return list(zip(pads[:n], pads[n:], strict=True))
 
 
-def _shifted(x: NDArray[Any], fill: NDArray[Any], options: Mapping[str, Any]) -> list[NDArray[Any]]:
-    """Return, for each place in a window, the values that all windows have there."""
+def _shifted(
+    x: NDArray[Any], fill: NDArray[Any], options: Mapping[str, Any], side: int | None = None
+) -> list[NDArray[Any]]:
+    """Return, for each place in a window, the values that all windows have there; `side` is the value of padding."""
     kernel = options["kernel_shape"]
     n = len(kernel)
     strides, dilations = options.get("strides") or [1] * n, options.get("dilations") or [1] * n
@@ -193,8 +195,10 @@ def _shifted(x: NDArray[Any], fill: NDArray[Any], options: Mapping[str, Any]) ->
             count += 1  # a last window must begin within the image or the padding before it
         counts.append(count)
         ends.append(max((count - 1) * s + d * (k - 1) + 1 - size - low, 0))
-    wide = [(low, end) for (low, _), end in zip(sides, ends, strict=True)]
-    padded = np.pad(x, [(0, 0), (0, 0), *wide], constant_values=fill)
+    around = fill if side is None else np.array(side, x.dtype)
+    padded = np.pad(x, [(0, 0), (0, 0), *sides], constant_values=around)
+    beyond = [(0, max(end - high, 0)) for (_, high), end in zip(sides, ends, strict=True)]
+    padded = np.pad(padded, [(0, 0), (0, 0), *beyond], constant_values=fill)
     found = []
     for place in np.ndindex(*kernel):
         starts = [p * d for p, d in zip(place, dilations, strict=True)]
@@ -274,16 +278,10 @@ def _mended() -> list[Any]:
         """The reference is slow."""
 
         def _run(self, x: Any, count_include_pad: int = 0, **options: Any) -> tuple[Any]:
-            ones = np.ones((1, 1, *x.shape[2:]), x.dtype)
-            if count_include_pad:  # windows may reach beyond the padding, which does not count
-                ones = np.pad(
-                    ones, [(0, 0), (0, 0), *_sides(options, x.ndim - 2)], constant_values=1
-                )
-                options_of_ones = {**options, "pads": None}
-            else:
-                options_of_ones = options
-            count = sum(_shifted(ones, np.array(0, x.dtype), options_of_ones))
-            return (sum(_shifted(x, np.array(0, x.dtype), options)) / count,)
+            ones, zero = np.ones((1, 1, *x.shape[2:]), x.dtype), np.array(0, x.dtype)
+            # Windows may reach beyond the padding, which never counts.
+            count = sum(_shifted(ones, zero, options, int(bool(count_include_pad))))
+            return (sum(_shifted(x, zero, options)) / count,)
 
     class LpNormalization(OpRun):  # type: ignore[misc]
         """By magnitudes, which the reference leaves out."""

@@ -9,6 +9,7 @@ the same code, scaled.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,7 @@ from spikelet.conversion.calibration import Floats
 __all__ = ["Schedule", "schedule"]
 
 _STEPS = 32
+_SMALLEST = 0.005  # size at which a layer stops, relative to that of its first spike
 _RATIO = 0.7  # of the magnitudes of successive sizes, in 32 steps
 _RISE = 0.05  # by how much it rises with each halving of the number of steps
 _WAITING = 1.0  # most steps by which a layer begins later than the one before
@@ -34,10 +36,13 @@ class Schedule:
         Their mean is 1.
     wait : float
         Number of steps by which a layer begins later than the one before.
+    length : int
+        Most steps in which a layer spikes.
     """
 
     sizes: Floats
     wait: float
+    length: int
 
     @property
     def steps(self) -> int:
@@ -48,9 +53,14 @@ class Schedule:
         """Return the first step of a layer with so many spiking layers before it."""
         return int(self.wait * depth)
 
+    def end(self, depth: int) -> int:
+        """Return the step at which this layer stops."""
+        return min(self.first(depth) + self.length, self.steps)
+
     def reach(self, depth: int) -> float:
         """Return the mean output, in amplitudes, of a neuron of this layer that spikes at all steps of positive size."""
-        return float(np.maximum(self.sizes[self.first(depth) :], 0).sum()) / self.steps
+        own = self.sizes[self.first(depth) : self.end(depth)]
+        return float(np.maximum(own, 0).sum()) / self.steps
 
 
 def schedule(steps: int, last: int) -> Schedule:
@@ -63,9 +73,10 @@ def schedule(steps: int, last: int) -> Schedule:
     last : int
         Number of spiking layers before the last one.
     """
-    sizes = _ratio(steps) ** np.arange(steps) * np.where(np.arange(steps) % 2, -1.0, 1.0)
+    ratio = _ratio(steps)
+    sizes = ratio ** np.arange(steps) * np.where(np.arange(steps) % 2, -1.0, 1.0)
     wait = min(_WAITING, _SHARE * steps / max(last, 1))
-    return Schedule(sizes / sizes.mean(), wait)
+    return Schedule(sizes / sizes.mean(), wait, math.ceil(math.log(_SMALLEST) / math.log(ratio)))
 
 
 def _ratio(steps: int) -> float:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -151,8 +152,12 @@ class Site:
 
     def target(self, place: Place = _EVERYWHERE) -> Floats:
         """Return the output in the ANN, [n, C, P], of a neuron or an `Activation`, or of an output without a function."""
-        values = self.potentials(place)
-        return values if self.source == self.name else np.asarray(self.layer.of(values))  # type: ignore[attr-defined]  # it is an analog neuron
+        if self.source == self.name:
+            return self.potentials(place)
+        layer: Any = self.layer  # an analog neuron
+        if self.held is not None:
+            return np.asarray(layer.of(self.potentials(place)))
+        return self._gather(place, lambda part: layer.of(self._ann.mean(self.source, part)))
 
     def means(self, name: str, place: Place = _EVERYWHERE) -> Floats:
         """Return the mean output of a node before this site in the spiking network, [n, *shape]; all its positions."""
@@ -220,12 +225,19 @@ class Site:
         """Compute values in batches, and return those at the positions of a place."""
         chosen = range(self.count)[place.samples]
         size = max(1, _BATCH // (4 * steps * math.prod(self.shape)))
-        found: list[Floats] = []
+        found: Floats | None = None
         for k in range(0, len(chosen), size):
             some = chosen[k : k + size]
-            values = self._rows(compute(slice(some[0], some[-1] + 1, some.step)))
-            found.append(_at(values, place.positions))
-        return found[0] if len(found) == 1 else np.concatenate(found, axis=-3)
+            values = _at(
+                self._rows(compute(slice(some[0], some[-1] + 1, some.step))), place.positions
+            )
+            if len(some) == len(chosen):
+                return values
+            if found is None:
+                found = np.empty((*values.shape[:-3], len(chosen), *values.shape[-2:]), np.float32)
+            found[..., k : k + size, :, :] = values
+        assert found is not None
+        return found
 
 
 def _at(values: Floats, positions: NDArray[np.int64] | None) -> Floats:

@@ -61,7 +61,7 @@ def fit_layers(
             other = method.in_ann(site)
             if other is not None:
                 ann.change({name: other})
-        kept = stages.stored.get(name)
+        kept = stages.stored.get(name, "")
         if kept in stages.until:
             ann.store(kept, _activations(ann, kept, site))
             if method.spiking and kept in stages.constant:

@@ -121,7 +121,7 @@ class _Reader:
             if stays:
                 return self._foreign(call, step)
             if isinstance(error, UnsupportedError):
-                raise ValueError(f"{error}; {_WAY_OUT.format(step.name)}") from None
+                raise ValueError(f"{error}; {_WAY_OUT.format(step.name)}") from None  # noqa: TRY004  # a value of the module
             raise
 
     def _layers(self, call: Call, step: Step) -> Any:

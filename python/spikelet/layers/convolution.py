@@ -199,7 +199,8 @@ class TransposedConvolution(Layer):
         kernel = self.weight.shape[2:]
         grouped = self.weight.reshape(self.groups, per_in, per_out, *kernel).swapaxes(1, 2)
         flipped = grouped.reshape(self.groups * per_out, per_in, *kernel)
-        return flipped[(..., *(slice(None, None, -1),) * self.axes)]
+        turned: Floats = flipped[(..., *(slice(None, None, -1),) * self.axes)]
+        return turned
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -411,9 +411,7 @@ class Reduce(Graded):
         names = ("mean", "sum", "max", "min", "prod", "l1", "l2")
         choice(where, "function", self.function, *names)
         if self.axes is not None:
-            axes: Sequence[int] = (
-                [self.axes] if isinstance(self.axes, int) else self.axes  # type: ignore[assignment]
-            )
+            axes: Sequence[int] = [self.axes] if isinstance(self.axes, int) else self.axes
             self._set("axes", integers(where, "axes", axes, -MAX_RANK, MAX_RANK - 1))
 
     def over(self, shape: Shape, where: str = "") -> tuple[int, ...]:

@@ -269,6 +269,8 @@ class PredictiveIF(Neuron):
             require(where, "sizes", sizes, "finite")
             if not sizes.all():
                 fail(where, "sizes", 0.0, "must not be 0")
+            if not np.cumsum(sizes).all():  # means so far are divided by it
+                fail(where, "sizes", 0.0, "must not add up to 0 at any step", got="sum")
             if abs(sizes.mean() - 1) > _MEAN_TOLERANCE:
                 fail(where, "sizes", float(sizes.mean()), "must have the mean 1", got="mean")
             self._set("sizes", np.array(sizes))

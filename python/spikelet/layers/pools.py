@@ -120,7 +120,7 @@ class _Sliding(Pool):
         self._set("padding", padding[::2] if equal else padding)
 
     def _gaps(self) -> Any:
-        return self.dilation  # type: ignore[attr-defined]  # the last field of the subclasses
+        return getattr(self, "dilation", 1)  # the last field of the subclasses
 
     @property
     def sides(self) -> tuple[tuple[int, int], ...]:
@@ -147,7 +147,7 @@ class _Sliding(Pool):
         """Return the windows along each spatial axis of an input of this shape."""
         result = []
         for n, k, d, starts in zip(
-            shape[1:], self.kernel_size, self.dilation, self._starts(shape, where), strict=True
+            shape[1:], self.kernel_size, self._gaps(), self._starts(shape, where), strict=True
         ):
             begin = [b if b >= 0 else b % d for b in starts]
             end = [min(b + d * (k - 1) + 1, n) for b in starts]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
@@ -63,8 +63,8 @@ class Resize(Layer):
             (size,) = sizes(where, "size", self.size, 1, 1)
         self._set("size", size)
         choice(where, "mode", self.mode, "nearest", "linear", "cubic")
-        choice(where, "coordinates", self.coordinates, *Coordinates.__args__)
-        choice(where, "rounding", self.rounding, *Rounding.__args__)
+        choice(where, "coordinates", self.coordinates, *get_args(Coordinates))
+        choice(where, "rounding", self.rounding, *get_args(Rounding))
         self._set("cubic", scalar(where, "cubic", self.cubic, "finite"))
         if self.scale is not None:
             given = self.scale

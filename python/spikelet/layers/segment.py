@@ -23,7 +23,7 @@ __all__ = ["Packed", "Segment", "Stored"]
 
 DType: TypeAlias = Literal["float32", "float64", "int16"]
 
-_ENGINES = {
+_ENGINES: dict[str, type[Any]] = {
     "float32": _core.LayerEngine32,
     "float64": _core.LayerEngine64,
     "int16": _core.LayerEngine32,
@@ -173,14 +173,14 @@ class Segment:
         self._engine = _ENGINES[dtype](
             core, whole=dtype == "int16", records=records, sizes=_given(self.sizes)
         )
-        self._extents = {name: tuple(core.shape(k)) for name, k in self._numbers.items()}
+        self._extents = {name: core.shape(k) for name, k in self._numbers.items()}
         for name, what in self.wanted:
             if what == "constant" and self.form(name) != "constant":
                 fail("Segment", "wanted", name, "must not change from step to step")
 
     def _sizes(self, given: Floats | None) -> Floats | None:
         """Return the sizes of spikes at each step, after checking that all are equal."""
-        found = [] if given is None else [given]
+        found: list[Floats | None] = [] if given is None else [given]
         if any(isinstance(node.layer, Neuron) for node in self.graph):
             found.append(sizes_of("Segment", {node.name: node.layer for node in self.graph}))
         found += [s.source.sizes for s in self.sources.values() if s.source.form == "packed"]
@@ -243,7 +243,7 @@ class Segment:
         result: dict[tuple[str, str], Any] = {}
         for (name, what), array in zip(self.wanted, found, strict=True):
             if what == "packed":
-                result[name, what] = Packed(array, self._stored(name), self.steps)  # type: ignore[arg-type]  # uint8
+                result[name, what] = Packed(array, self._stored(name), self.steps)
             else:
                 lead = array.shape[: 1 if what in ("mean", "constant") else 2]
                 result[name, what] = array.reshape(*lead, *self.shapes[name])

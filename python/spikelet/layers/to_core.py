@@ -207,9 +207,8 @@ def _sum(views: Views, inputs: Sequence[View], shape: Shape) -> View:
         for view in inputs
     ]
     extents = {views.extents[view.node] if view.node is not None else None for view in wide}
-    extent = next(iter(extents))
-    if len(extents) > 1 or extent is None:
-        extent = extent_of(shape)
+    common = next(iter(extents))
+    extent = common if len(extents) == 1 and common is not None else extent_of(shape)
     from_ = [views.shaped(view, extent) for view in wide]
     return views.add(views.core.add(from_, extent), extent, shape)
 

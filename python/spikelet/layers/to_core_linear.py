@@ -18,6 +18,7 @@ from spikelet.layers.pools import (
     AdaptiveAvgPool3d,
     MeanPool,
     Pool,
+    Windows,
 )
 from spikelet.layers.resize import Resize
 from spikelet.layers.views import Extent, View, Views, extent_of
@@ -111,44 +112,46 @@ def transposed(views: Views, layer: TransposedConvolution, view: View, shape: Sh
 
 def pool(views: Views, layer: Pool, view: View, shape: Shape) -> View:
     """Add a pool. One of a volume has two nodes: over (y, x), and then over z, whose rows are H apart."""
-    means = isinstance(layer, (MeanPool, AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d))
-    windows = [tuple(w) for w in layer.windows(view.shape)]
-    divisors = layer.divisors(view.shape) if means else []
-    core, whole = views.core, ([0], [1], 1)
-    if layer.axes == 1:
-        windows, divisors = [whole, *windows], [[1], *divisors]
-    number, extent = views.shaped(view), extent_of(shape)
+    core, number, extent = views.core, views.shaped(view), extent_of(shape)
+    windows = layer.windows(view.shape)
+    divisors: list[list[int]] = []
+    if isinstance(layer, (MeanPool, AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d)):
+        divisors = layer.divisors(view.shape)
 
-    def add(from_: int, to: Any, rows: Any, columns: Any, by: list[list[int]]) -> int:
+    def add(from_: int, to: Extent, rows: Windows, columns: Windows, by: list[list[int]]) -> int:
         made: int
-        if means:
-            made = core.average(from_, to, rows, columns, *by)
+        if by:
+            made = core.average(from_, to, tuple(rows), tuple(columns), *by)
         else:
-            made = core.maximum(from_, to, rows, columns, of_counts=layer.of == "counts")  # type: ignore[attr-defined]
+            counts = getattr(layer, "of", None) == "counts"
+            made = core.maximum(from_, to, tuple(rows), tuple(columns), of_counts=counts)
         return made
 
-    if layer.axes < 3:
-        return views.add(add(number, extent, *windows, divisors), extent, shape)
-    depth, height = view.shape[1:3]
+    if layer.axes == 1:
+        by = [[1], *divisors] if divisors else []
+        return views.add(add(number, extent, Windows([0], [1]), windows[0], by), extent, shape)
+    if layer.axes == 2:
+        return views.add(add(number, extent, windows[0], windows[1], divisors), extent, shape)
+    (depth, height), width = view.shape[1:3], shape[3]
     begin, end, step = windows[1]
-    rows = (
+    rows = Windows(
         [z * height + b for z in range(depth) for b in begin],
         [z * height + e for z in range(depth) for e in end],
         step,
     )
-    row_divisors = divisors[1] * depth if means else []
-    between = (shape[0], depth * len(begin), shape[3])
-    number = add(number, between, rows, windows[2], [row_divisors, divisors[2]] if means else [])
+    between = (shape[0], depth * len(begin), width)
+    by = [divisors[1] * depth, divisors[2]] if divisors else []
+    number = add(number, between, rows, windows[2], by)
     views.add(number, between, between)
+    high = len(begin)
     begin, end, step = windows[0]
-    high = len(windows[1][0])
-    rows = (
+    rows = Windows(
         [b * high + y for b in begin for y in range(high)],
         [(e - 1) * high + y + 1 for e in end for y in range(high)],
         step * high,
     )
-    columns = (list(range(shape[3])), list(range(1, shape[3] + 1)), 1)
-    by = [[d for d in divisors[0] for _ in range(high)], [1] * shape[3]] if means else []
+    columns = Windows(list(range(width)), list(range(1, width + 1)))
+    by = [[d for d in divisors[0] for _ in range(high)], [1] * width] if divisors else []
     return views.add(add(number, extent, rows, columns, by), extent, shape)
 
 
@@ -159,7 +162,8 @@ def resize(views: Views, layer: Resize, view: View, shape: Shape) -> View:
         places = np.ix_(np.arange(shape[0]), *(index[:, 0] for index, _ in maps))
         return views.moved(view, lambda a, _: a[places])
     axes = len(maps)
-    from_, weight = np.zeros((), np.int64), np.ones(())
+    from_: NDArray[Any] = np.zeros((), np.int64)
+    weight: NDArray[Any] = np.ones(())
     for axis, (index, factors) in enumerate(maps):
         # [outputs of each axis ..., taps of each axis ...]
         grid = [1] * (2 * axes)

@@ -106,7 +106,7 @@ class Views:
     def joined(self, views: Sequence[View], axis: int, shape: Shape) -> View:
         """Return the values of several views, one after another along an axis."""
         if all(view.value is not None for view in views):
-            return View(shape, value=np.concatenate([view.value for view in views], axis))  # type: ignore[misc]
+            return View(shape, value=np.concatenate([view.value for view in views], axis))
         parts: tuple[int, ...] = ()
         indices, ordered = [], axis == 0
         for view in views:
