@@ -256,7 +256,7 @@ class Back(nn.Module):
     ("module", "shape", "message"),
     [
         (Mean(), (4, 4, 4), "Mean: gives another output than its layers"),
-        (Back(), (4,), "layer 'flip' .*cannot be converted"),
+        (Back(), (4,), "layer 'flip' .*mixes the samples"),
         (nn.Sequential(nn.Linear(4, 4), st.ALIF()), (4,), r"module '1' \(ALIF\): has an adaptive threshold"),
         (nn.Sequential(st.LIF(convention="snntorch", beta=0.5)), (4,), "is reset in the step after its spike"),
         (nn.Sequential(nn.Linear(4, 4), nn.ReLU(), st.LIF()), (4,), "is an analog activation"),
