@@ -82,8 +82,8 @@ class ConversionReport:
     accuracy, ann_accuracy : float or None
         Accuracies as fractions; None without labels.
     outputs : dict of str to float
-        For each output, the RMS of the difference, SNN minus ANN, relative to the ANN's standard deviation over all
-        samples and values; NaN if that is 0.
+        For each output, the RMS of the difference, SNN minus ANN, relative to the ANN's standard deviation over
+        the samples; NaN if that is 0.
     """
 
     layers: tuple[LayerReport, ...]
@@ -199,21 +199,23 @@ class _Sums:
 class _Spread:
     """Sums over batches for one output."""
 
-    def __init__(self) -> None:
+    def __init__(self, shape: tuple[int, ...]) -> None:
         self.count = 0
-        self.mean = self.spread = self.squares = 0.0
+        self.mean, self.spread, self.squares = (np.zeros(shape) for _ in range(3))
 
     def add(self, snn: NDArray[Any], ann: NDArray[Any]) -> None:
         a = ann.astype(np.float64)
-        total, shift = self.count + a.size, float(a.mean()) - self.mean
-        self.squares += float(((snn.astype(np.float64) - a) ** 2).sum())
-        self.spread += float(((a - a.mean()) ** 2).sum()) + shift**2 * self.count * a.size / total
-        self.mean += shift * a.size / total
+        mean, total = a.mean(axis=0), self.count + len(a)
+        shift = mean - self.mean
+        self.squares += ((snn.astype(np.float64) - a) ** 2).sum(axis=0)
+        self.spread += ((a - mean) ** 2).sum(axis=0) + shift**2 * (self.count * len(a) / total)
+        self.mean += shift * (len(a) / total)
         self.count = total
 
     @property
     def error(self) -> float:
-        return float((self.squares / self.spread) ** 0.5) if self.spread else float("nan")
+        spread = self.spread.sum()
+        return float((self.squares.sum() / spread) ** 0.5) if spread else float("nan")
 
 
 def report(
@@ -271,7 +273,7 @@ def report(
     each += 5 * samples.total * sum(int(np.prod(shapes[n])) for n in counted)
     sums = {n: _Sums(kinds[n], shapes[n], samples.total - delay) for n in names}
     spikes = dict.fromkeys(names, 0.0)
-    ends = {name: _Spread() for name in snn.graph.outputs}
+    ends = {name: _Spread(shapes[name]) for name in snn.graph.outputs}
     agree = right = ann_right = 0
     whole = samples.constant()
     for part, result in samples.run(snn, each, record=records, delay=delay, **run_args):
