@@ -202,7 +202,7 @@ def test_outputs_of_a_regression(batch_size):
     assert text.startswith("T = 4, 7 samples: output 'a' off by ")
     assert "agreement" not in text
     assert "\n" not in text
-    with pytest.raises(ValueError, match="report must have a layer of neurons; .* got layers 0"):
+    with pytest.raises(ValueError, match=r"report must have a layer of neurons; .* got layers 0"):
         found.plot()
 
 
