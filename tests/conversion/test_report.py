@@ -176,9 +176,34 @@ def test_models_must_be_a_pair():
     )  # fmt: skip
     with pytest.raises(ValueError, match="got no 'other'"):
         report(snn, other, x, 2)
-    linear = SpikingModel([Linear([[1.0]])])
-    with pytest.raises(ValueError, match="at least one ReLU"):
-        report(linear, linear, np.ones((1, 1)), 2)
+
+
+@pytest.mark.parametrize("batch_size", [None, 2])
+def test_outputs_of_a_regression(batch_size):
+    x = np.random.default_rng(3).random((7, 2))
+    layers = [
+        ("a", Linear([[2.0, -1.0]], [100.0]), ("input",)),
+        ("b", Linear([[3.0], [1.0]]), ("a",)),
+    ]
+    ann = SpikingModel(Graph(layers, outputs=("a", "b")), dtype="float64")
+    layers[0] = ("a", Linear([[2.5, -2.0]], [100.0]), ("input",))
+    snn = SpikingModel(Graph(layers, outputs=("a", "b")), dtype="float64")
+    found = report(snn, ann, x, 4, batch_size=batch_size)
+    for name in ("a", "b"):
+        one, two = snn.run(x, 1).outputs[name], ann.run(x, 1).outputs[name]
+        error = np.sqrt(np.mean((one - two) ** 2) / two.var(axis=0).mean())
+        assert error > 0.1
+        assert found.outputs[name] == pytest.approx(error)
+    # A single number decides nothing, and a model without neurons has no layers to show.
+    assert math.isnan(found.agreement)
+    assert found.layers == ()
+    assert found.to_dict()["agreement"] is None
+    text = str(found)
+    assert text.startswith("T = 4, 7 samples: output 'a' off by ")
+    assert "agreement" not in text
+    assert "\n" not in text
+    with pytest.raises(ValueError, match=r"report must have a layer of neurons; .* got layers 0"):
+        found.plot()
 
 
 class Made(SpikingModel):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,9 +78,12 @@ class ConversionReport:
         Layers in the order of the graph.
     steps, delay, samples : int
     agreement : float
-        Fraction of samples with the ANN's decision.
+        Fraction of samples with the ANN's decision; NaN if the first output is a single number.
     accuracy, ann_accuracy : float or None
         Accuracies as fractions; None without labels.
+    outputs : dict of str to float
+        For each output, the RMS of the difference, SNN minus ANN, relative to the ANN's standard deviation over
+        the samples; NaN if that is 0.
     """
 
     layers: tuple[LayerReport, ...]
@@ -90,6 +93,7 @@ class ConversionReport:
     agreement: float
     accuracy: float | None = None
     ann_accuracy: float | None = None
+    outputs: dict[str, float] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> LayerReport:
         """Return a layer by name."""
@@ -133,10 +137,13 @@ class ConversionReport:
             )
         head = f"T = {self.steps}, {self.samples} samples"
         head += f", means from step {self.delay} on" if self.delay else ""
-        head += f": {share(self.agreement)} agreement with the ANN"
+        found = [f"output '{name}' off by {share(e)}" for name, e in self.outputs.items()]
+        if not np.isnan(self.agreement):
+            found.insert(0, f"{share(self.agreement)} agreement with the ANN")
+        head += f": {', '.join(found)}"
         if self.accuracy is not None:
             head += f"; accuracy {share(self.accuracy)}, ANN {share(self.ann_accuracy)}"
-        return f"{head}\n{tables.table(columns, rows)}"
+        return f"{head}\n{tables.table(columns, rows)}" if rows else head
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain Python objects, fit for JSON; unknown values are None."""
@@ -189,6 +196,28 @@ class _Sums:
         return whole
 
 
+class _Spread:
+    """Sums over batches for one output."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.count = 0
+        self.mean, self.spread, self.squares = (np.zeros(shape) for _ in range(3))
+
+    def add(self, snn: NDArray[Any], ann: NDArray[Any]) -> None:
+        a = ann.astype(np.float64)
+        mean, total = a.mean(axis=0), self.count + len(a)
+        shift = mean - self.mean
+        self.squares += ((snn.astype(np.float64) - a) ** 2).sum(axis=0)
+        self.spread += ((a - mean) ** 2).sum(axis=0) + shift**2 * (self.count * len(a) / total)
+        self.mean += shift * (len(a) / total)
+        self.count = total
+
+    @property
+    def error(self) -> float:
+        spread = self.spread.sum()
+        return float((self.squares.sum() / spread) ** 0.5) if spread else float("nan")
+
+
 def report(
     snn: SpikingModel,
     ann: SpikingModel,
@@ -230,7 +259,7 @@ def report(
         If the neurons of the models differ, or an argument breaks its rule.
     """
     where = "report"
-    names = check_pair(where, snn, ann)
+    names = check_pair(where, snn, ann, graded=True)
     samples = Samples.of(where, snn, x, steps, batch_size)
     delay = readout_delay(where, snn, delay, samples.total)
     shapes = snn.graph.shapes(samples.shapes)
@@ -244,11 +273,16 @@ def report(
     each += 5 * samples.total * sum(int(np.prod(shapes[n])) for n in counted)
     sums = {n: _Sums(kinds[n], shapes[n], samples.total - delay) for n in names}
     spikes = dict.fromkeys(names, 0.0)
+    ends = {name: _Spread(shapes[name]) for name in snn.graph.outputs}
     agree = right = ann_right = 0
     whole = samples.constant()
     for part, result in samples.run(snn, each, record=records, delay=delay, **run_args):
         other = ann.run(whole.part(part), 1, record=[f"{n}.mean" for n in names])
         _add(sums, spikes, result, other, part.stop - part.start)
+        for end, one, two in zip(
+            ends.values(), result.outputs.values(), other.outputs.values(), strict=True
+        ):
+            end.add(one, two)
         chosen, expected = decisions(result), decisions(other)
         agree += int((chosen == expected).sum())
         if truth is not None:
@@ -261,9 +295,10 @@ def report(
         samples.total,
         delay,
         count,
-        agree / count,
+        agree / count if outputs > 1 else float("nan"),
         None if truth is None else right / count,
         None if truth is None else ann_right / count,
+        {name: end.error for name, end in ends.items()},
     )
 
 

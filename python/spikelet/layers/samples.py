@@ -156,8 +156,8 @@ def is_model(where: str, argument: str, model: Any) -> SpikingModel:
     return model
 
 
-def check_pair(where: str, snn: Any, ann: Any) -> list[str]:
-    """Check that two models have the same neurons, and return their names.
+def check_pair(where: str, snn: Any, ann: Any, *, graded: bool = False) -> list[str]:
+    """Check that two models have the same neurons, and return their names; `graded` models may have none.
 
     Raises
     ------
@@ -176,7 +176,7 @@ def check_pair(where: str, snn: Any, ann: Any) -> list[str]:
         for name in names:
             if name not in other:
                 fail(where, one, name, "must have the neurons of the other model", got="no")
-    if not analog:
+    if not analog and not graded:
         layers = [n.name for n in ann.graph]
         fail(where, "ann", layers, "must have at least one ReLU", got="layers")
     return either

@@ -134,6 +134,14 @@ def conversion_report(report: Report, *, figure: Figure | None = None) -> Figure
     if not hasattr(report, "layers"):
         fail(where, "report", report, "must be a ConversionReport", error=TypeError)
     layers = report.layers
+    if not layers:
+        fail(
+            where,
+            "report",
+            len(layers),
+            "must have a layer of neurons; graded units have none",
+            got="layers",
+        )
     figure = figure_of(where, figure, (11.0, 1.6 + 0.28 * len(layers)))
     errors, activity, rates, shares, thresholds = figure.subplots(1, 5)
     place = np.arange(len(layers))
