@@ -57,6 +57,20 @@ def test_an_mlp_of_tokens_is_a_chain_of_convolutions() -> None:
     assert simple["scale"].layer.scale.shape == (4,)  # by channel: it can be folded
 
 
+@pytest.mark.parametrize("shift", [None, (1, 4), (1, 1)], ids=str)
+def test_one_number_stays_one_number(shift: Any) -> None:
+    check(
+        [
+            ("a", L.Permute((1, 0)), "input"),
+            ("scale", L.Affine([[2.0]], None if shift is None else RNG.normal(size=shift)), "a"),
+            ("b", L.Permute((1, 0)), "scale"),
+            ("o", L.Affine(1.0), "b"),
+        ],
+        (4, 3),
+        ["scale", "o"],
+    )
+
+
 def test_chains_that_end_where_they_began_are_dropped() -> None:
     check(
         [

@@ -173,8 +173,10 @@ def _before_permute(move: Layer, layer: Layer) -> Layer | None:
     back = np.argsort(move.axes)
 
     def moved(values: Any) -> Any:
-        if values is None or values.ndim == 0:
-            return values
+        if values is None:
+            return None
+        if values.size == 1:  # one number for all, not for one channel
+            return values.reshape(())
         values = values.reshape(-1, *[1] * (len(back) - 1)) if values.ndim == 1 else values
         values = values.transpose(back)
         return values.ravel() if values.size == len(values) else values
