@@ -67,7 +67,12 @@ def read(
         return read_torch(ann, shape, analog=analog)
     is_path = isinstance(ann, str | os.PathLike)
     if is_path and not os.fspath(ann).endswith(".onnx"):
-        fail("read", "ann", ann, "must end in .onnx if it is a path")
+        fail(
+            "read",
+            "ann",
+            ann,
+            "must end in .onnx if it is a path; load other files as a torch.nn.Module",
+        )
     if is_path or (onnx is not None and isinstance(ann, onnx.ModelProto)):
         return read_onnx(ann, shape, outputs=outputs, fixed=fixed, analog=analog)[0]
     _only_onnx(outputs, fixed)
@@ -82,6 +87,8 @@ def read(
             "read: ann must be a torch.nn.Module, the path of an .onnx file, an onnx.ModelProto, "
             f"a Graph, or a sequence of layers, got {type(ann).__name__}"
         )
+        if isinstance(ann, Mapping):
+            msg += "; load a state_dict into its module"
         raise TypeError(msg)
     graph.shapes(shape)
     return graph

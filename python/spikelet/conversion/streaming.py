@@ -86,5 +86,6 @@ def _check_activity(where: str, site: Site) -> None:
         rule = "must be finite; a weight is too large"
         fail(where, f"the input of '{site.name}'", "inf or NaN", rule)
     if site.greatest.max() <= 0:
-        rule = "must not be 0 for all calibration inputs, or the layer would never spike"
+        rule = "must not be 0 for all calibration inputs, or the layer would never spike; pass inputs that activate "
+        rule += f"it, or keep it analog: keep=['{site.name}']"
         fail(where, f"activation of '{site.name}'", 0.0, rule)

@@ -120,7 +120,7 @@ class _Writer:
         if isinstance(value, tuple(_models().values())):
             return {"model": self.model(where, value)}
         what = "a function" if callable(value) else "an object"
-        msg = f"{where} is {what}, {shown(value)}, which a file cannot hold"
+        msg = f"{where} holds {what} of Python, {shown(value)}, which a file cannot hold"
         raise ValueError(msg)
 
     def _array(self, array: Array) -> str:

@@ -132,6 +132,10 @@ BAD: dict[str, tuple[Any, dict[str, Any], str]] = {
         chain(L.Linear(w(4, 6)), neuron(), L.Linear(w(3, 4)), L.Softmax()), {"steps": 3},
         r"layer 'softmax3' cannot be exported.*graph\.upto.*got 'Softmax'",
     ),
+    "a norm of a graph": (
+        chain(L.Linear(w(4, 6)), L.LayerNorm(weight=w(4)), L.Linear(w(3, 4))), {"steps": 3},
+        r"layer 'layernorm1' cannot be exported.*got 'LayerNorm'",
+    ),
 }  # fmt: skip
 
 

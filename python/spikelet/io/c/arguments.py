@@ -173,8 +173,9 @@ def shapes_of(where: str, model: SpikingModel, given: Any) -> dict[str, tuple[in
 
 def check_plan(where: str, plan: Plan, graph: Graph) -> None:
     """Refuse what a program could not compute, or not to the same bits."""
-    for item in plan.items:
-        layer = item.names[0] if item.names else ""
+    for k, item in enumerate(plan.items):
+        # A step that has no name of its own prepares the next that has.
+        layer = next((name for later in plan.items[k:] for name in later.names if name), "")
         if item.kind not in _KINDS:
             kind = type(graph[layer].layer).__name__ if layer in graph else item.kind
             rule = (
