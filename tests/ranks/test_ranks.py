@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -26,18 +27,24 @@ def assert_same(found: dict[str, Any], expected: dict[str, Any]) -> None:
         np.testing.assert_array_equal(found[name], values, err_msg=name)
 
 
+def sizes(path: Path) -> dict[str, int]:
+    """Return the sizes of the arrays in a saved network [bytes]; their order, and so the padding, is free."""
+    with zipfile.ZipFile(path) as file:
+        return {part.filename: part.file_size for part in file.infolist()}
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_any_number_of_ranks_gives_the_bits_of_one_process(dtype: str, tmp_path: Path) -> None:
     """Spikes, states, weights, recordings, with six kinds of plastic synapses; and the file that is saved midway."""
     run(0, "model.py", str(tmp_path / "0.npz"), dtype, "2")
-    expected, saved = results(tmp_path / "0.npz"), (tmp_path / "0.saved").read_bytes()
+    expected, saved = results(tmp_path / "0.npz"), sizes(tmp_path / "0.saved")
     assert min(len(expected[f"recorder{k}.times"]) for k in range(7)) > 50
     for ranks, threads in ((1, 1), (2, 2), (3, 1)) if dtype == "float32" else ((3, 1),):
         printed = run(ranks, "model.py", str(tmp_path / f"{ranks}.npz"), dtype, str(threads))
         assert f"{ranks} ranks: " in printed
         assert_same(results(tmp_path / f"{ranks}.npz"), expected)
         assert_same(results(tmp_path / f"{ranks}.saved"), results(tmp_path / "0.saved"))
-        assert len((tmp_path / f"{ranks}.saved").read_bytes()) == len(saved)
+        assert sizes(tmp_path / f"{ranks}.saved") == saved
     (tmp_path / "3.saved").rename(tmp_path / "2.from")  # what three ranks saved, two go on from
     run(2, "model.py", str(tmp_path / "2.npz"), dtype, "1")
     assert_same(results(tmp_path / "2.npz"), expected)
