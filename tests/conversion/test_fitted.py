@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from tests.support.conversions import TEST, convert, error, residual
 
+import spikelet as sl
 from spikelet.layers.spiking_model import SpikingModel
 
 
@@ -29,3 +30,15 @@ def test_predictive_neurons_hold_for_their_steps_alone() -> None:
     model = convert(steps=8, neuron="predictive")
     with pytest.raises(ValueError, match=re.escape("ConvertedModel.run: steps must be 8")):
         model.run(TEST, 9)
+
+
+def test_few_steps_for_the_depth_have_equal_sizes():
+    """Where a layer could wait for less than 0.4 steps, waiting costs more than the smaller sizes gain."""
+    rng = np.random.default_rng(3)
+    layers = []
+    for _ in range(13):
+        layers += [sl.layers.Linear(rng.normal(0, 0.5, (8, 8))), sl.layers.ReLU()]
+    x = rng.random((40, 8))
+    for steps, has_sizes in ((8, False), (9, False), (10, True)):
+        model = sl.convert([*layers, sl.layers.Linear(np.eye(8))], x, steps=steps, method="fitted")
+        assert (model.sizes is not None) == has_sizes

@@ -45,6 +45,7 @@ _UNBIASED = 0.5  # see `estimate`
 _NEAR = 0.3  # of the size of a spike: distance from the estimate at which a neuron spikes
 _LAST = 2  # steps at the end at which it is half of the size: they round to the nearest
 _FEWEST = 8  # steps in which sizes fall
+_LEAST_WAIT = 0.4  # steps from layer to layer below which equal sizes have the smaller error
 _SHARES = tuple(np.geomspace(0.3, 1.1, 8))  # candidates: greatest output by greatest activation
 _SHIFTS = 2  # corrections of the mean
 _LAG = 0.2  # steps by which a layer of equal sizes begins and ends later than the one before
@@ -68,8 +69,9 @@ class Fitted(Method):
             return {}
         place = _place(site)
         target = site.target(place)
-        if self.neuron == "predictive" and not site.coded and site.steps >= _FEWEST:
-            plan = schedule(site.steps, site.last)
+        plan = schedule(site.steps, site.last)
+        falls = site.steps >= _FEWEST and plan.wait >= _LEAST_WAIT
+        if self.neuron == "predictive" and not site.coded and falls:
             currents = site.currents(place)
             known = estimate(currents, site.potentials(place), plan.sizes, _UNBIASED)
             sized = _Sized(plan, site.depth, known, _upper(site.layer))
