@@ -173,7 +173,7 @@ def _ahead(affine: Affine, layer: Convolution | Linear) -> Layer | None:
         channels = group[:, None] * per_group + np.arange(per_group)  # [out, in / groups]
         weight = layer.weight * scale[channels].reshape(out, per_group, *[1] * len(kernel))
         terms = "oi" + "hwz"[: len(kernel)]
-        drive = np.einsum(f"{terms},oi->o", layer.weight, shift[channels]) if shifts else None  # type: ignore[index]
+        drive = np.einsum(f"{terms},oi->o", layer.weight, shift[channels]) if shifts else None  # type: ignore[index]  # an array, then
     return layer.replace(weight=weight, bias=_sum(drive, layer.bias))
 
 

@@ -224,7 +224,7 @@ def _mended() -> list[Any]:
             y = scale * (x - mean) / np.sqrt(var + epsilon) + bias
             return (y.astype(x.dtype),)
 
-    class Conv(OpRun):  # type: ignore[misc]
+    class Conv(OpRun):  # type: ignore[misc]  # onnx has no types
         """By matrix products, part by part; the reference takes half a minute for VGG-19."""
 
         def _run(self, x: Any, w: Any, b: Any = None, *, auto_pad: Any = "NOTSET",
@@ -257,7 +257,7 @@ def _mended() -> list[Any]:
                         )
             return (y if b is None else y + b.reshape(-1, *[1] * n),)
 
-    class LRN(OpRun):  # type: ignore[misc]
+    class LRN(OpRun):  # type: ignore[misc]  # onnx has no types
         """Of all channels; the reference normalises as many as there are samples, and images only."""
 
         def _run(self, x: Any, alpha: float = 1e-4, beta: float = 0.75, bias: float = 1.0,
@@ -266,7 +266,7 @@ def _mended() -> list[Any]:
             total = sliding_window_view(squares, size, 1).sum(-1)
             return ((x / (bias + alpha / size * total) ** beta).astype(x.dtype),)
 
-    class MaxPool(OpRun):  # type: ignore[misc]
+    class MaxPool(OpRun):  # type: ignore[misc]  # onnx has no types
         """Without indices; the reference is slow, and wrong for some windows that leave the image."""
 
         def _run(self, x: Any, **options: Any) -> tuple[Any]:
@@ -274,7 +274,7 @@ def _mended() -> list[Any]:
             parts = _shifted(x, low, options)
             return (functools.reduce(np.maximum, parts),)
 
-    class AveragePool(OpRun):  # type: ignore[misc]
+    class AveragePool(OpRun):  # type: ignore[misc]  # onnx has no types
         """The reference is slow."""
 
         def _run(self, x: Any, count_include_pad: int = 0, **options: Any) -> tuple[Any]:
@@ -283,7 +283,7 @@ def _mended() -> list[Any]:
             count = sum(_shifted(ones, zero, options, int(bool(count_include_pad))))
             return (sum(_shifted(x, zero, options)) / count,)
 
-    class LpNormalization(OpRun):  # type: ignore[misc]
+    class LpNormalization(OpRun):  # type: ignore[misc]  # onnx has no types
         """By magnitudes, which the reference leaves out."""
 
         def _run(self, x: Any, axis: int = -1, p: int = 2, **_: Any) -> tuple[Any]:

@@ -179,7 +179,7 @@ def check_plan(where: str, plan: Plan, graph: Graph) -> None:
         if item.kind not in _KINDS:
             kind = type(graph[layer].layer).__name__ if layer in graph else item.kind
             rule = (
-                "cannot be exported, as its values at each step need functions that differ from machine to machine; export "
+                "cannot be exported: the programs in C have no graded units, such as PReLU, gates and norms; export "
                 "the model up to it, SpikingModel(model.graph.upto(...)), and compute it from the outputs"
             )
             fail(where, f"layer '{layer}'", kind, rule)
