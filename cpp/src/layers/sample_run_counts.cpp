@@ -59,7 +59,8 @@ void SampleRun<R>::count(std::span<NodeCounts> counts) const {
   for (std::size_t i = 0; i < plan_.nodes.size(); ++i) {
     const NodePlan<R>& node = plan_.nodes[i];
     // A graded unit whose input is constant, or of which only the mean is needed, works once.
-    counts[i].products += products_of(plan_.graph, i) * (work_[i].sequence.empty() ? 1 : steps_);
+    const bool once = node.form != Form::spikes && work_[i].sequence.empty();
+    counts[i].products += products_of(plan_.graph, i) * (once ? 1 : steps_);
     for (const auto& [fan, source] : node.counted) {
       const NodePlan<R>& from = plan_.nodes[source];
       if (from.form == Form::spikes) {

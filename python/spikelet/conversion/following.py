@@ -2,7 +2,7 @@ r"""Neurons that follow an activation other than a ReLU: SiLU, GELU, hardswish, 
 
 A neuron estimates its mean input, as for a ReLU, and spikes if that brings the sum of the sizes it has sent, times the
 amplitude, closer to f of the estimate. Sizes alternate in sign, so the mean output may be negative. The amplitude of each
-channel is such that the spikes of positive and of negative size reach the greatest and the least activation.
+channel is such that the spikes of positive and of negative size reach the greatest and the least activation, with room.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from spikelet.layers.spiking_model import SpikingModel
 __all__ = ["fit_following"]
 
 _SHIFTS = 2  # corrections of the mean
+_ROOM = 1.4  # by which the reach exceeds the greatest value: a large value whose first spike was missed is in reach
+_STEPS = 14  # from which on the smallest sizes are small enough for this
 
 
 def fit_following(
@@ -47,7 +49,7 @@ def fit_following(
     for _ in range(_SHIFTS):
         neuron = _neuron(site, plan, near, known, amplitude, shift)
         given = SpikingModel([neuron], threads=site.threads).run(currents).output
-        shift += (given - target).mean((0, 2), dtype=np.float64)
+        shift += (np.asarray(given) - target).mean((0, 2), dtype=np.float64)
     return _neuron(site, plan, near, known, amplitude, shift)
 
 
@@ -84,4 +86,5 @@ def _amplitude(site: Site, plan: Schedule) -> Floats:
     reach = np.maximum(
         most / plan.reach(site.depth), -least / plan.reach(site.depth, negative=True)
     )
-    return usable(reach.astype(np.float32))
+    room = _ROOM if plan.steps >= _STEPS else 1.0
+    return room * usable(reach.astype(np.float32))
