@@ -12,6 +12,8 @@ from tests.support.c_programs import same_bits
 
 import spikelet as sl
 from spikelet import layers as L
+from spikelet.conversion.activations import FOLLOWED
+from spikelet.layers.graded import FUNCTIONS
 from spikelet.layers.graph import Graph
 
 RNG = np.random.default_rng(5)
@@ -71,6 +73,33 @@ def test_sizes_of_spikes(dtype: Any, tmp_path: Path) -> None:
         ("out", L.Linear(w(4, 128)), "flat"),
     ])  # fmt: skip
     same_bits(tmp_path, sl.SpikingModel(graph, dtype=dtype, threads=1), inputs(), STEPS)
+
+
+@pytest.mark.parametrize("function", sorted(FOLLOWED))
+def test_neurons_that_follow_an_activation(function: str, tmp_path: Path) -> None:
+    """The program evaluates the functions of the engine, to the last bit."""
+
+    def fire(seed: int) -> L.Layer:
+        rng = np.random.default_rng(seed)
+        names = zip(("alpha", "beta"), FUNCTIONS[function], strict=True)
+        given = {n: v + rng.uniform(0.01, 0.1, 8) for n, v in names if v is not None and np.isfinite(v)}
+        if function == "clip":
+            given = {"alpha": rng.uniform(-1, -0.5, 8), "beta": rng.uniform(0.5, 1, 8)}
+        return L.PredictiveIF(
+            pace=rng.uniform(0.1, 0.9, (STEPS, 8)),
+            offset=rng.normal(0, 0.5, (STEPS, 8)),
+            limit=rng.uniform(0.1, 0.6, (STEPS, 8)),
+            amplitude=rng.uniform(0.3, 0.6, 8),
+            scale=rng.uniform(5, 9, 8),
+            sizes=SIZES * STEPS / SIZES.sum(),
+            activation=L.Activation(function, **given),
+        )
+
+    for dtype in ("float32", "int16"):
+        layers = [L.Conv2d(w(8, 3, 3, 3), padding=1), fire(1), L.Conv2d(w(8, 8, 3, 3), padding=1), fire(2)]
+        model = chain(*layers, L.MaxPool2d(2), L.Flatten(), L.Linear(w(4, 128)), dtype=dtype)
+        (tmp_path / dtype).mkdir()
+        same_bits(tmp_path / dtype, model, inputs(), STEPS)
 
 
 def test_more_steps_than_a_byte_counts(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from spikelet import _core
 from spikelet._util.checks import choice, fail, integer
+from spikelet.io.c.neurons import ACTIVATIONS
 from spikelet.io.c.plan import Plan
 from spikelet.io.c.source import Interface
 from spikelet.layers.graph import Graph
@@ -179,13 +180,17 @@ def check_plan(where: str, plan: Plan, graph: Graph) -> None:
         if item.kind not in _KINDS:
             kind = type(graph[layer].layer).__name__ if layer in graph else item.kind
             rule = (
-                "cannot be exported: the programs in C have no graded units, such as PReLU, gates and norms; export "
+                "cannot be exported: the programs in C have no graded units, such as products, gates and norms; export "
                 "the model up to it, SpikingModel(model.graph.upto(...)), and compute it from the outputs"
             )
             fail(where, f"layer '{layer}'", kind, rule)
         if item.form == "spikes" and item.mean and item.planes > 1 and plan.sizes is not None:
             rule = "must not be the mean of signed spikes in a model whose spikes have sizes: its bits would be others"
             fail(where, "output", layer, rule)
+        follows = item.about.get("activation")
+        if follows is not None and follows.name not in ACTIVATIONS:
+            rule = f"must be one of {', '.join(sorted(ACTIVATIONS))}; the programs in C have no others"
+            fail(where, f"activation of '{layer}'", follows.name, rule)
         if item.differential:
             rule = 'must be "binary" or "signed": sums of differential spikes, step by step, have other bits'
             fail(where, f"code of '{layer}'", "differential", rule)

@@ -9,7 +9,30 @@ from spikelet.io.c.plan import Item
 from spikelet.io.c.program import Program
 from spikelet.io.c.sums import add_base, base_at, inputs_of_pixel, per_pixel
 
-__all__ = ["send"]
+__all__ = ["ACTIVATIONS", "send"]
+
+# Activations of neurons: expressions of C with the operations of `cpp/src/layers/activation.hpp`, in their order.
+_ACTIVATIONS = {
+    "celu": "z > 0.0f ? z : alpha[c] * power_less_one(z / alpha[c])",
+    "clip": "z < alpha[c] ? alpha[c] : z > beta[c] ? beta[c] : z",
+    "elu": "z > 0.0f ? z : alpha[c] * power_less_one(z)",
+    "gelu": "gelu_of(z)",
+    "gelu_tanh": "gelu_tanh_of(z)",
+    "hardsigmoid": "hard_of(z, alpha[c], beta[c])",
+    "hardswish": "z * hard_of(z, alpha[c], beta[c])",
+    "leaky_relu": "z > 0.0f ? z : alpha[c] * z",
+    "logsigmoid": "-softplus_of(-z)",
+    "mish": "mish_of(z)",
+    "selu": "beta[c] * (z > 0.0f ? z : alpha[c] * power_less_one(z))",
+    "sigmoid": "sigmoid_of(z)",
+    "silu": "z * sigmoid_of(alpha[c] * z)",
+    "softplus": "alpha[c] * z > beta[c] ? z : softplus_of(alpha[c] * z) / alpha[c]",
+    "softshrink": "z > alpha[c] ? z - alpha[c] : z < -alpha[c] ? z + alpha[c] : 0.0f",
+    "softsign": "z / (magnitude_of(z) + 1.0f)",
+    "tanh": "tanh_of(z)",
+}
+ACTIVATIONS = frozenset(_ACTIVATIONS)
+"""Functions that neurons of a program can follow."""
 
 
 def send(program: Program, item: Item, phase: int) -> None:
@@ -70,6 +93,8 @@ def _predictive(
     program: Program, item: Item, phase: int, common: list[object], v: str, bits: str
 ) -> str:
     n = item.channels
+    if item.about["activation"] is not None:
+        return _following(program, item, phase, common, v, bits)
     steps = len(item.pace) // n
     pace, limit, ceiling = (np.reshape(a, (-1, n)) for a in (item.pace, item.limit, item.ceiling))
     alike = all((a == a[:, :1]).all() for a in (pace, limit, ceiling))
@@ -92,6 +117,29 @@ def _predictive(
     return program.call(
         "fire_predictive", *common, *tables, v, f"{sent} + p * {n}", bits, suffix=f"_{ctype[:-2]}{suffix}", sent=ctype,
         c=index,
+    )  # fmt: skip
+
+
+def _following(
+    program: Program, item: Item, phase: int, common: list[object], v: str, bits: str
+) -> str:
+    n = item.channels
+    sent = program.state(item, "sent", "float", item.size)
+    program.say(f"reset_{phase}", f"memset({sent}, 0, sizeof {sent});")
+    pace, offset, limit = (
+        f"{program.constants.add(getattr(item, what), what)} + t * {n}"
+        for what in ("pace", "offset", "limit")
+    )
+    scale = program.constants.add(item.per_value, "scale")
+    parameters = [
+        program.constants.add(a, what) if len(a) else "NULL"
+        for a, what in ((item.alpha, "alpha"), (item.beta, "beta"))
+    ]
+    function = item.about["activation"].name
+    size = "1.0f" if program.plan.sizes is None else program.size_now()
+    return program.call(
+        "fire_following", *common, pace, offset, limit, scale, *parameters, size, v, f"{sent} + p * {n}", bits,
+        suffix=f"_{function}", f=_ACTIVATIONS[function],
     )  # fmt: skip
 
 

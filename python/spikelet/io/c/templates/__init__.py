@@ -47,6 +47,9 @@ class Templates:
             needed = called or struct
             if needed != template and _path(needed).exists():
                 self.use(needed)
+        for used in _NEEDS.findall(" ".join(types.values())):
+            if used[0] and _path(used[0]).exists():
+                self.use(used[0])
         words = {"value": "float", **types}
 
         def code(found: re.Match[str]) -> str:
