@@ -64,7 +64,7 @@ def test_values_may_be_negative_for_some_channels_only() -> None:
     mean = model.run(x, record="activation1.mean")["activation1.mean"]
     assert mean[:, 0].max() < -0.5
     assert mean[:, 1].min() > 0.5
-    np.testing.assert_allclose(mean, np.tanh(x + [-2, 2]), atol=0.03)
+    np.testing.assert_allclose(mean, np.tanh(x + np.array([-2, 2])), atol=0.03)
 
 
 def test_gates_spike_and_their_products_are_graded() -> None:
@@ -97,8 +97,13 @@ def test_an_output_and_kept_activations_stay_graded() -> None:
     ann = [*network("silu", 2), L.Activation("sigmoid")]
     model = sl.convert(ann, samples(1), keep=["activation1"])
     assert model.neurons == ("activation3",)
-    assert {n.name for n in model.graph if isinstance(n.layer, L.Activation)} == {"activation1", "activation5"}
-    with pytest.raises(ValueError, match="keep must be one of the neurons activation1, activation3"):
+    assert {n.name for n in model.graph if isinstance(n.layer, L.Activation)} == {
+        "activation1",
+        "activation5",
+    }
+    with pytest.raises(
+        ValueError, match="keep must be one of the neurons activation1, activation3"
+    ):
         sl.convert(ann, samples(1), keep=["linear0"])
 
 
@@ -106,7 +111,9 @@ def test_other_neurons_and_coded_inputs_leave_activations_graded() -> None:
     ann = network("elu", 1)
     for options in ({"neuron": "soft"}, {"method": "percentile"}, {"coding": "poisson"}):
         x = np.abs(samples(1, 40))
-        with pytest.warns(UserWarning, match="convert: no layer spikes: 1 layers such as 'activation1' send"):
+        with pytest.warns(
+            UserWarning, match="convert: no layer spikes: 1 layers such as 'activation1' send"
+        ):
             model = sl.convert(ann, x, steps=4, **options)
         assert not model.neurons
 

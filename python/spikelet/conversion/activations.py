@@ -32,6 +32,4 @@ FOLLOWED = frozenset(
 
 def can_spike(layer: Layer) -> bool:
     """Return whether an analog layer can become neurons: a ReLU, or an activation that neurons follow."""
-    return isinstance(layer, ReLU) or (
-        isinstance(layer, Activation) and layer.function in FOLLOWED
-    )
+    return isinstance(layer, ReLU) or (isinstance(layer, Activation) and layer.function in FOLLOWED)

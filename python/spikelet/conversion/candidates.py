@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 
 from spikelet._util.checks import choice, fail
-from spikelet.conversion.calibration import Calibration
 from spikelet.conversion.activations import can_spike
+from spikelet.conversion.calibration import Calibration
 from spikelet.conversion.fitted import Fitted
 from spikelet.conversion.neurons import NEURONS
 from spikelet.conversion.streaming import spiking_names

@@ -25,9 +25,9 @@ from typing import TypeAlias
 
 import numpy as np
 
+from spikelet.conversion.activations import can_spike
 from spikelet.conversion.calibration import Floats
 from spikelet.conversion.estimation import Estimate, estimate
-from spikelet.conversion.activations import can_spike
 from spikelet.conversion.following import fit_following
 from spikelet.conversion.method import Method
 from spikelet.conversion.neurons import NEURONS

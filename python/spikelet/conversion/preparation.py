@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from spikelet._util.checks import fail
+from spikelet.conversion.activations import can_spike
 from spikelet.conversion.calibration import Floats
 from spikelet.conversion.folding import fold
-from spikelet.conversion.activations import can_spike
 from spikelet.conversion.load import read
 from spikelet.conversion.pools import pool_parts
 from spikelet.conversion.simplify import simplify

@@ -82,7 +82,9 @@ def test_neurons_that_follow_an_activation(function: str, tmp_path: Path) -> Non
     def fire(seed: int) -> L.Layer:
         rng = np.random.default_rng(seed)
         names = zip(("alpha", "beta"), FUNCTIONS[function], strict=True)
-        given = {n: v + rng.uniform(0.01, 0.1, 8) for n, v in names if v is not None and np.isfinite(v)}
+        given = {
+            n: v + rng.uniform(0.01, 0.1, 8) for n, v in names if v is not None and np.isfinite(v)
+        }
         if function == "clip":
             given = {"alpha": rng.uniform(-1, -0.5, 8), "beta": rng.uniform(0.5, 1, 8)}
         return L.PredictiveIF(
@@ -96,7 +98,12 @@ def test_neurons_that_follow_an_activation(function: str, tmp_path: Path) -> Non
         )
 
     for dtype in ("float32", "int16"):
-        layers = [L.Conv2d(w(8, 3, 3, 3), padding=1), fire(1), L.Conv2d(w(8, 8, 3, 3), padding=1), fire(2)]
+        layers = [
+            L.Conv2d(w(8, 3, 3, 3), padding=1),
+            fire(1),
+            L.Conv2d(w(8, 8, 3, 3), padding=1),
+            fire(2),
+        ]
         model = chain(*layers, L.MaxPool2d(2), L.Flatten(), L.Linear(w(4, 128)), dtype=dtype)
         (tmp_path / dtype).mkdir()
         same_bits(tmp_path / dtype, model, inputs(), STEPS)

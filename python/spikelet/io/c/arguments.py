@@ -189,7 +189,9 @@ def check_plan(where: str, plan: Plan, graph: Graph) -> None:
             fail(where, "output", layer, rule)
         follows = item.about.get("activation")
         if follows is not None and follows.name not in ACTIVATIONS:
-            rule = f"must be one of {', '.join(sorted(ACTIVATIONS))}; the programs in C have no others"
+            rule = (
+                f"must be one of {', '.join(sorted(ACTIVATIONS))}; the programs in C have no others"
+            )
             fail(where, f"activation of '{layer}'", follows.name, rule)
         if item.differential:
             rule = 'must be "binary" or "signed": sums of differential spikes, step by step, have other bits'
