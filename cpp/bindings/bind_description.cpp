@@ -150,6 +150,10 @@ struct Kinds {
     d["is_signed"] = n.is_signed;
     d["levels"] = n.levels;
     d["predictive"] = !n.pace.empty();
+    d["activation"] = py::none();
+    if (n.activation) {
+      d["activation"] = n.activation->function;
+    }
   }
 };
 
@@ -185,6 +189,10 @@ py::list described(const Graph& graph, const std::vector<NodeDescription>& nodes
     d["pace"] = array_of(n.pace);
     d["limit"] = array_of(n.limit);
     d["ceiling"] = array_of(n.ceiling);
+    d["offset"] = array_of(n.offset);
+    d["per_value"] = array_of(n.per_value);
+    d["alpha"] = array_of(n.alpha);
+    d["beta"] = array_of(n.beta);
     all.append(d);
   }
   return all;

@@ -292,7 +292,9 @@ void bind_engine(py::module_& m) {
           [](Builder& b, std::size_t source, const Shape& shape, const Doubles& threshold,
              const Doubles& v_init, const Doubles& amplitude, bool hard, double v_reset,
              double decay, double gain, bool is_signed, bool differential, int levels,
-             const Doubles& pace, const Doubles& limit, const Doubles& ceiling) {
+             const Doubles& pace, const Doubles& limit, const Doubles& ceiling,
+             std::optional<Function> activation, const Doubles& alpha, const Doubles& beta,
+             const Doubles& offset, const Doubles& scale) {
             Neuron neuron{as_vector(threshold),
                           as_vector(v_init),
                           as_vector(amplitude),
@@ -306,16 +308,21 @@ void bind_engine(py::module_& m) {
                           as_vector(pace),
                           as_vector(limit),
                           as_vector(ceiling)};
+            if (activation) {
+              neuron.activation = Activation{*activation, as_vector(alpha), as_vector(beta)};
+              neuron.scale = as_vector(scale);
+            }
+            neuron.offset = as_vector(offset);
             return b.add({std::move(neuron), {source}, extent(shape)});
           },
           py::arg("source"), py::arg("shape"), py::arg("threshold"), py::arg("v_init"),
           py::arg("amplitude"), py::arg("hard"), py::arg("v_reset"), py::arg("decay"),
           py::arg("gain"), py::arg("is_signed"), py::arg("differential"), py::arg("levels"),
-          py::arg("pace"), py::arg("limit"), py::arg("ceiling"),
+          py::arg("pace"), py::arg("limit"), py::arg("ceiling"), py::arg("activation"),
+          py::arg("alpha"), py::arg("beta"), py::arg("offset"), py::arg("scale"),
           "Spiking neurons: v = decay v + gain x. hard: reset to v_reset, else subtract the "
           "threshold. pace, limit and ceiling (or none) [steps, channels] of predictive neurons, "
-          "else "
-          "empty.")
+          "else empty. With an activation, they follow scale f(pace S + offset).")
       .def(
           "__len__", [](Builder& b) { return b.graph.brief()->size(); }, "The number of nodes.")
       .def(

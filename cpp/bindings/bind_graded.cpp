@@ -3,6 +3,7 @@
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -58,10 +59,16 @@ void activate_all(Function function, const py::array& x, const std::vector<doubl
   };
   const R* from = static_cast<const R*>(x.data());
   R* to = static_cast<R*>(y.mutable_data());
+  // Pixels of a channel stand for channels with equal parameters: they are what vectors hold.
+  const std::size_t piece = std::min<std::size_t>(pixels, 1024);
+  std::vector<R> a(piece), b(piece);
   for (std::size_t k = 0; k < samples * channels; ++k) {
-    const R a = of(alpha, k % channels), b = of(beta, k % channels);
-    activate(function, &a, &b, from + k * pixels, to + k * pixels, pixels, std::size_t{1},
-             std::size_t{1});
+    std::ranges::fill(a, of(alpha, k % channels));
+    std::ranges::fill(b, of(beta, k % channels));
+    for (std::size_t first = 0; first < pixels; first += piece) {
+      const std::size_t at = k * pixels + first, n = std::min(piece, pixels - first);
+      activate(function, a.data(), b.data(), from + at, to + at, std::size_t{1}, n, n);
+    }
   }
 }
 

@@ -667,6 +667,11 @@ class LayerGraph:
         pace: npt.ArrayLike,
         limit: npt.ArrayLike,
         ceiling: npt.ArrayLike,
+        activation: Function | str | None,
+        alpha: npt.ArrayLike,
+        beta: npt.ArrayLike,
+        offset: npt.ArrayLike,
+        scale: npt.ArrayLike,
     ) -> int: ...
     def gather(self, sources: list[int], shape: _Shape, index: npt.ArrayLike) -> int: ...
     def mix(

@@ -54,6 +54,10 @@ class Describer {
     d.pace = by_step(node.pace, l);
     d.limit = by_step(node.limit, l);
     d.ceiling = by_step(node.ceiling, l);
+    d.offset = by_step(node.offset, l);
+    d.per_value = unpadded(node.per_value, l);
+    d.alpha = node.form == Form::spikes ? unpadded(node.alpha, l) : std::vector<double>{};
+    d.beta = node.form == Form::spikes ? unpadded(node.beta, l) : std::vector<double>{};
     if (!node.sum) {
       return d;
     }

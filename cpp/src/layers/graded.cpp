@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numbers>
 #include <vector>
+
+#include "layers/kernels.hpp"
 
 namespace spikelet::layers {
 
@@ -45,97 +46,7 @@ bool uses_beta(Function function) {
 template <class R>
 void activate(Function function, const R* alpha, const R* beta, const R* x, R* y,
               std::size_t pixels, std::size_t pixel, std::size_t channels) {
-  // f(x, channel)
-  const auto each = [=](auto f) {
-    for (std::size_t p = 0; p < pixels; ++p) {
-      const R* from = x + p * pixel;
-      R* to = y + p * pixel;
-      for (std::size_t c = 0; c < channels; ++c) {
-        to[c] = f(from[c], c);
-      }
-    }
-  };
-  const auto hard = [=](R v, std::size_t c) {
-    return std::min(std::max(alpha[c] * v + beta[c], R(0)), R(1));
-  };
-  const auto sigmoid = [](R v) { return R(1) / (R(1) + std::exp(-v)); };
-  const auto softplus = [](R v) {
-    return v > 0 ? v + std::log1p(std::exp(-v)) : std::log1p(std::exp(v));
-  };
-  switch (function) {
-    case Function::abs:
-      return each([](R v, std::size_t) { return std::abs(v); });
-    case Function::celu:
-      return each(
-          [=](R v, std::size_t c) { return v > 0 ? v : alpha[c] * std::expm1(v / alpha[c]); });
-    case Function::clip:
-      return each([=](R v, std::size_t c) { return std::min(std::max(v, alpha[c]), beta[c]); });
-    case Function::cos:
-      return each([](R v, std::size_t) { return std::cos(v); });
-    case Function::elu:
-      return each([=](R v, std::size_t c) { return v > 0 ? v : alpha[c] * std::expm1(v); });
-    case Function::erf:
-      return each([](R v, std::size_t) { return std::erf(v); });
-    case Function::exp:
-      return each([](R v, std::size_t) { return std::exp(v); });
-    case Function::floor:
-      return each([](R v, std::size_t) { return std::floor(v); });
-    case Function::gelu:  // Phi by erfc, which keeps its digits far below 0
-      return each([](R v, std::size_t) {
-        return R(0.5) * v * std::erfc(-v * (std::numbers::sqrt2_v<R> / R(2)));
-      });
-    case Function::gelu_tanh:
-      return each([](R v, std::size_t) {
-        const R scale = std::numbers::sqrt2_v<R> * std::numbers::inv_sqrtpi_v<R>;
-        return R(0.5) * v * (R(1) + std::tanh(scale * (v + R(0.044715) * v * v * v)));
-      });
-    case Function::hardshrink:
-      return each([=](R v, std::size_t c) { return std::abs(v) > alpha[c] ? v : R(0); });
-    case Function::hardsigmoid:
-      return each(hard);
-    case Function::hardswish:
-      return each([=](R v, std::size_t c) { return v * hard(v, c); });
-    case Function::leaky_relu:
-      return each([=](R v, std::size_t c) { return v > 0 ? v : alpha[c] * v; });
-    case Function::log:
-      return each([](R v, std::size_t) { return std::log(v); });
-    case Function::logsigmoid:
-      return each([=](R v, std::size_t) { return -softplus(-v); });
-    case Function::mish:
-      return each([=](R v, std::size_t) { return v * std::tanh(softplus(v)); });
-    case Function::pow:
-      return each([=](R v, std::size_t c) { return std::pow(v, alpha[c]); });
-    case Function::reciprocal:
-      return each([](R v, std::size_t) { return R(1) / v; });
-    case Function::selu:
-      return each(
-          [=](R v, std::size_t c) { return beta[c] * (v > 0 ? v : alpha[c] * std::expm1(v)); });
-    case Function::sigmoid:
-      return each([=](R v, std::size_t) { return sigmoid(v); });
-    case Function::silu:
-      return each([=](R v, std::size_t c) { return v * sigmoid(alpha[c] * v); });
-    case Function::sin:
-      return each([](R v, std::size_t) { return std::sin(v); });
-    case Function::softplus:
-      return each([=](R v, std::size_t c) {
-        const R scaled = alpha[c] * v;
-        return scaled > beta[c] ? v : softplus(scaled) / alpha[c];
-      });
-    case Function::softshrink:
-      return each([=](R v, std::size_t c) {
-        return v > alpha[c] ? v - alpha[c] : v < -alpha[c] ? v + alpha[c] : R(0);
-      });
-    case Function::softsign:
-      return each([](R v, std::size_t) { return v / (R(1) + std::abs(v)); });
-    case Function::sqrt:
-      return each([](R v, std::size_t) { return std::sqrt(v); });
-    case Function::square:
-      return each([](R v, std::size_t) { return v * v; });
-    case Function::tanh:
-      return each([](R v, std::size_t) { return std::tanh(v); });
-    case Function::threshold:
-      return each([=](R v, std::size_t c) { return v > alpha[c] ? v : beta[c]; });
-  }
+  layer_kernels<R>().activate(function, alpha, beta, x, y, pixels, pixel, channels);
 }
 
 namespace {
@@ -265,6 +176,8 @@ std::uint64_t products_of(const Graph& graph, std::size_t node) {
       return kind.from.size() * what.shape.channels;
     } else if constexpr (std::is_same_v<Kind, Activation> || std::is_same_v<Kind, Binary>) {
       return size;
+    } else if constexpr (std::is_same_v<Kind, Neuron>) {
+      return kind.activation ? size : 0;
     } else if constexpr (std::is_same_v<Kind, MatMul>) {
       return size * kind.inner;
     } else if constexpr (std::is_same_v<Kind, Softmax> || std::is_same_v<Kind, Normalise>) {

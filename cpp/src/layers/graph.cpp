@@ -163,6 +163,14 @@ struct Checker {
     require(n.ceiling.empty() || n.ceiling.size() == n.pace.size(),
             "ceiling must be empty or have the size of pace");
     require(n.pace.empty() || !n.is_signed, "predictive neurons must not send signed spikes");
+    require(n.offset.size() == (n.activation ? n.pace.size() : 0),
+            "offset must have the size of pace if there is an activation, and else be empty");
+    if (n.activation) {
+      require(!n.pace.empty() && n.ceiling.empty(),
+              "neurons with an activation must have a pace, and no ceiling");
+      values(n.scale, false, "scale must be one value, or one for each channel");
+      (*this)(*n.activation);
+    }
   }
 
   // Places are stored in 32 bits, with channels rounded up to a multiple of 16.

@@ -8,6 +8,7 @@
 // clang-format off: each builds on the one before
 #include "core/target_push.hpp"
 #include "core/simd.hpp"
+#include "core/program/functions.hpp"
 
 namespace spikelet::layers::SPIKELET_LEVEL {
 using namespace spikelet::SPIKELET_LEVEL;
@@ -16,7 +17,9 @@ using namespace spikelet::SPIKELET_LEVEL;
 #include "layers/wave_kernel.hpp"
 #include "layers/column_walk.hpp"
 #include "layers/dense.hpp"
+#include "layers/activation.hpp"
 #include "layers/neuron.hpp"
+#include "layers/following.hpp"
 #include "layers/max_pool.hpp"
 // clang-format on
 
@@ -33,6 +36,7 @@ constexpr LayerKernels<R> layer_kernels_of() {
           &zero_steps<R, R>,
           &predictive_steps<R, R>,
           &sized_steps<R, R>,
+          &following_steps<R, R>,
           &graded_steps<R>,
           &differential_steps<R>,
           &walk<Short>,
@@ -41,9 +45,11 @@ constexpr LayerKernels<R> layer_kernels_of() {
           &zero_steps<R, Short>,
           &predictive_steps<R, Short>,
           &sized_steps<R, Short>,
+          &following_steps<R, Short>,
           &population,
           &tally_spikes<R>,
-          &max_counts<R>};
+          &max_counts<R>,
+          &activate_values<R>};
 }
 
 constinit const LevelTable kernel_table{waves, layer_kernels_of<float>(),

@@ -12,6 +12,7 @@
 
 #include "core/levels.hpp"
 #include "layers/wave_kernels.hpp"
+#include "spikelet/layers/graph.hpp"
 
 namespace spikelet::layers {
 
@@ -92,6 +93,13 @@ struct NeuronRow {
   std::size_t pace_step;
   const R* ceiling;  // the same, or null
   const R* sizes;    // of steps, from the first one on
+  // Those that follow a function of their estimate.
+  Function function;
+  const R* alpha;  // [block], or null
+  const R* beta;
+  const R* offset;  // as pace
+  const R* scale;   // [block]
+  R* estimates;     // scratch of the caller: [steps][x][block]
 };
 
 // A row of a max pool of counts. Windows are those of its pixels: `step` apart in columns from
@@ -126,6 +134,7 @@ struct LayerKernels {
   void (*zero)(const NeuronRow<R>&, const Currents<R>&);
   void (*predictive)(const NeuronRow<R>&, const Currents<R>&);
   void (*sized)(const NeuronRow<R>&, const Currents<R>&);         // predictive, with sizes
+  void (*following)(const NeuronRow<R>&, const Currents<R>&);     // the same, of a function
   void (*graded)(const NeuronRow<R>&, const Currents<R>&);        // signed, any levels
   void (*differential)(const NeuronRow<R>&, const Currents<R>&);  // the same, of changes
   // The same for integers.
@@ -137,6 +146,7 @@ struct LayerKernels {
   void (*zero16)(const NeuronRow<R>&, const Currents<Short>&);
   void (*predictive16)(const NeuronRow<R>&, const Currents<Short>&);
   void (*sized16)(const NeuronRow<R>&, const Currents<Short>&);
+  void (*following16)(const NeuronRow<R>&, const Currents<Short>&);
   // The number of set bits in `times` stretches of n bytes, `stride` apart.
   std::uint64_t (*population)(const std::uint8_t* bytes, std::size_t n, std::size_t stride,
                               std::size_t times);
@@ -146,6 +156,9 @@ struct LayerKernels {
   // (behind it, if the size is negative); with two planes, spikes of the other sign in the other
   // case.
   void (*max_counts)(const PoolRow<R>&);
+  // y = f(x) for `channels` values at each pixel; alpha and beta by channel, or null.
+  void (*activate)(Function, const R* alpha, const R* beta, const R* x, R* y, std::size_t pixels,
+                   std::size_t pixel, std::size_t channels);
 };
 
 // Taps that `walk` is compiled for.

@@ -118,10 +118,11 @@ struct NodePlan {
   std::vector<Counted> counted;  // convolutions
   // Neurons: [pixel], or [height][width][pixel].
   Buffer<R> threshold, v_init;
-  Buffer<R> pace, limit, ceiling;  // predictive: [steps][pixel]
+  Buffer<R> pace, limit, ceiling, offset;  // predictive: [steps][pixel]
+  Buffer<R> per_value;                     // of an activation, [pixel]
   bool threshold_everywhere = false, v_init_everywhere = false;
   std::vector<Move> moves;  // of a gather
-  // Parameters of an activation [pixel], scale and shift of an affine map or values of a constant,
+  // Parameters of an activation [pixel], also of a neuron's; scale and shift of an affine map or values of a constant,
   // as a sample is stored.
   Buffer<R> alpha, beta;
   std::array<Buffer<std::uint32_t>, 2> places;  // in the inputs of a product, as they are stored

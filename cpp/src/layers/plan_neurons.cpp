@@ -144,6 +144,21 @@ void Planner<R>::set_neuron(std::size_t i, const Neuron& neuron) {
       node.ceiling[to] = static_cast<R>(std::min(neuron.ceiling[k], static_cast<double>(never)));
     }
   }
+  if (neuron.activation) {
+    node.offset.resize(node.pace.size());
+    for (std::size_t k = 0; k < neuron.offset.size(); ++k) {
+      node.offset[k / node.layout.channels * node.layout.pixel + k % node.layout.channels] =
+          static_cast<R>(neuron.offset[k]);
+    }
+    bool everywhere = false;
+    node.per_value = laid_out<R>(neuron.scale, node.layout, R{}, everywhere);
+    for (auto [values, to] : {std::pair{&neuron.activation->alpha, &node.alpha},
+                              std::pair{&neuron.activation->beta, &node.beta}}) {
+      if (!values->empty()) {
+        *to = laid_out<R>(*values, node.layout, R{1}, everywhere);
+      }
+    }
+  }
   node.v_init = laid_out<R>(neuron.v_init, node.layout, R{}, node.v_init_everywhere);
   Sum<R> sum;
   const std::vector<Spec> specs = collect(graph_[i].inputs[0], sum);

@@ -91,7 +91,7 @@ class SampleRun {
   std::size_t steps_, delay_;
   Buffer<R> sizes_;
   std::vector<Work> work_;
-  Buffer<R> currents_, v_, sent_, mean_, arrived_, base_, padded_;
+  Buffer<R> currents_, v_, sent_, mean_, arrived_, base_, padded_, estimates_;
   Buffer<Short> short_currents_;
   Buffer<std::uint64_t> packed_;  // spikes, for a column walk
   std::vector<const std::uint8_t*> rows_;

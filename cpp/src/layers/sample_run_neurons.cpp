@@ -204,8 +204,10 @@ void SampleRun<R>::neuron(std::size_t i) {
   const NodePlan<R>& node = plan_.nodes[i];
   const Neuron& what = std::get<Neuron>(plan_.graph[i].kind);
   const bool sized = !plan_.sizes.empty() || !node.ceiling.empty();
+  const bool follows = what.activation.has_value();
   if (node.scale.empty()) {
-    neuron_rows<R>(i, sized                ? kernels_.sized
+    neuron_rows<R>(i, follows              ? kernels_.following
+                      : sized              ? kernels_.sized
                       : !node.pace.empty() ? kernels_.predictive
                       : what.differential  ? kernels_.differential
                       : what.is_signed     ? kernels_.graded
@@ -213,7 +215,8 @@ void SampleRun<R>::neuron(std::size_t i) {
                                            : kernels_.subtract);
     return;
   }
-  neuron_rows<Short>(i, sized                ? kernels_.sized16
+  neuron_rows<Short>(i, follows              ? kernels_.following16
+                        : sized              ? kernels_.sized16
                         : !node.pace.empty() ? kernels_.predictive16
                         : what.hard          ? kernels_.zero16
                                              : kernels_.subtract16);
@@ -282,6 +285,15 @@ void SampleRun<R>::neuron_rows(std::size_t i,
       row.pace_step = l.pixel;
       row.ceiling = node.ceiling.empty() ? nullptr : node.ceiling.data() + first * l.pixel + c;
       row.sizes = sizes_.data() + first;
+    }
+    if (what.activation) {
+      row.function = what.activation->function;
+      row.alpha = node.alpha.empty() ? nullptr : node.alpha.data() + c;
+      row.beta = node.beta.empty() ? nullptr : node.beta.data() + c;
+      row.offset = node.offset.data() + first * l.pixel + c;
+      row.scale = node.per_value.data() + c;
+      estimates_.resize(std::max(estimates_.size(), currents.steps * size));
+      row.estimates = estimates_.data();
     }
     kernel(row, currents);
   };

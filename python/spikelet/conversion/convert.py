@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Literal
 
@@ -16,6 +17,7 @@ from spikelet.conversion.preparation.inputs import calibration_inputs, range_of
 from spikelet.conversion.preparation.prepared import kept_neurons, prepared
 from spikelet.conversion.selection.candidates import candidates
 from spikelet.conversion.selection.trials import Progress, Trials
+from spikelet.layers import Graded
 from spikelet.layers.inputs import present
 from spikelet.layers.spiking_model import SpikingModel
 
@@ -167,4 +169,12 @@ def convert(
         None if delay == "auto" else int(delay),
         seed,
     )
-    return trials.best(candidates(where, method, neuron, cal), progress)
+    converted = trials.best(candidates(where, method, neuron, cal), progress)
+    if not converted.neurons:
+        names = [n.name for n in converted.graph if isinstance(n.layer, Graded)]
+        warnings.warn(
+            f"{where}: no layer spikes: {len(names)} layers such as '{names[0]}' send graded values; neurons follow "
+            'activations with neuron="predictive" and coding="direct" only',
+            stacklevel=2,
+        )
+    return converted

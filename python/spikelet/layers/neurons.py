@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 from spikelet._util.checks import choice, fail, integer, numbers, require
 from spikelet._util.tensors import detached
 from spikelet.layers.base import MAX_RANK, Floats, Layer, Shape
+from spikelet.layers.graded import Activation
 
 __all__ = ["IF", "LIF", "Neuron", "PredictiveIF", "ReLU", "sizes_of"]
 
 _MEAN_TOLERANCE = 1e-6
+_SCHEDULES = ("pace", "limit", "ceiling", "offset")  # of predictive neurons, by step
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -231,6 +233,9 @@ class PredictiveIF(Neuron):
     small ones code a number in as few steps as its digits. A spike at a step of negative size takes back what was sent; a
     neuron sends it if ``sent - pace[t] * S >= limit[t]``. All neurons of a model must have the same sizes.
 
+    With `activation`, the neuron follows a function f of its estimate: it compares ``scale * f(pace[t] * S + offset[t])``
+    with `sent` in place of ``pace[t] * S``. Spikes of negative size make negative values of f possible.
+
     Parameters
     ----------
     pace, limit : array-like, [T] or [T, channels]
@@ -239,7 +244,14 @@ class PredictiveIF(Neuron):
         Weights of the steps, none of them 0, whose mean is 1; by default all are 1.
     ceiling : array-like, [T] or [T, channels], optional
         Largest `sent` at which the neuron may still spike, for bounded activations; largest ``-sent`` at steps of negative
-        size.
+        size. Not with `activation`, which has bounds of its own.
+    activation : Activation, optional
+        The function f; by default none.
+    offset : array-like, [T] or [T, channels], optional
+        Only with `activation`; 0 by default.
+    scale : float or [channels], optional
+        What `sent` is to be where f is 1; only with `activation`, and then 1 by default. With ``T / amplitude`` the mean
+        output follows f.
 
     All other parameters are those of `IF`; `threshold` is used in reports only.
     """
@@ -248,20 +260,26 @@ class PredictiveIF(Neuron):
     limit: Any = field(default=None, kw_only=True)
     sizes: Any = field(default=None, kw_only=True)
     ceiling: Any = field(default=None, kw_only=True)
+    activation: Activation | None = field(default=None, kw_only=True)
+    offset: Any = field(default=None, kw_only=True)
+    scale: Any = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         where = self._name()
-        for argument in ("pace", "limit", "ceiling"):
+        self._check_activation(where)
+        for argument in _SCHEDULES:
             given = detached(where, argument, getattr(self, argument))
-            if given is None and argument == "ceiling":
+            if given is None and argument in ("ceiling", "offset"):
                 continue
             array = numbers(where, argument, given, dimensions=2)
             if array.ndim == 0 or array.size == 0:
                 rule = "must be [steps] or [steps, channels]"
                 fail(where, argument, array.shape, rule, got="shape")
             self._set(argument, np.array(array))
-        require(where, "pace", self.pace.ravel(), "finite")
+        for argument in ("pace", "offset"):
+            if getattr(self, argument) is not None:
+                require(where, argument, getattr(self, argument).ravel(), "finite")
         if self.sizes is not None:
             sizes = numbers(where, "sizes", detached(where, "sizes", self.sizes))
             if sizes.ndim != 1 or sizes.size == 0:
@@ -276,7 +294,7 @@ class PredictiveIF(Neuron):
             self._set("sizes", np.array(sizes))
         lengths = {
             name: len(getattr(self, name))
-            for name in ("pace", "limit", "ceiling", "sizes")
+            for name in (*_SCHEDULES, "sizes")
             if getattr(self, name) is not None
         }
         if len(set(lengths.values())) > 1:
@@ -287,13 +305,36 @@ class PredictiveIF(Neuron):
                 where, "code and reset", (self.code, self.reset), 'must be "binary" and "subtract"'
             )
 
+    def _check_activation(self, where: str) -> None:
+        if self.activation is None:
+            for argument in ("offset", "scale"):
+                if getattr(self, argument) is not None:
+                    rule = "must not be given without an activation"
+                    fail(where, argument, getattr(self, argument), rule)
+            return
+        if not isinstance(self.activation, Activation):
+            rule = "must be a layer such as Activation('silu')"
+            fail(where, "activation", self.activation, rule)
+        if self.ceiling is not None:
+            rule = "must not be given with an activation, which has bounds of its own"
+            fail(where, "ceiling", self.ceiling, rule)
+        given = detached(where, "scale", 1.0 if self.scale is None else self.scale)
+        scale = numbers(where, "scale", given)
+        require(where, "scale", scale.ravel(), "finite")
+        self._set("scale", np.array(scale) if scale.ndim else float(scale))
+
     def _shape(self, where: str, shapes: list[Shape]) -> Shape:
         shape = super()._shape(where, shapes)
-        for argument in ("pace", "limit", "ceiling"):
+        for argument in _SCHEDULES:
             array = getattr(self, argument)
             if array is not None and array.ndim == 2 and array.shape[1] != shape[0]:
                 rule = f"must be [steps] or [steps, {shape[0]}]"
                 fail(where, argument, array.shape, rule, got="shape")
+        if np.ndim(self.scale) and len(self.scale) != shape[0]:
+            rule = f"must be one number or {shape[0]} numbers"
+            fail(where, "scale", self.scale.shape, rule, got="shape")
+        if self.activation is not None:
+            self.activation.output_shape(shapes)
         return shape
 
     @property
@@ -303,8 +344,11 @@ class PredictiveIF(Neuron):
 
     @property
     def by_channel(self) -> bool:
-        """Whether pace, limit or ceiling differ between channels."""
-        return any(np.ndim(a) > 1 for a in (self.pace, self.limit, self.ceiling))
+        """Whether the steps or the activation differ between channels."""
+        own = any(np.ndim(getattr(self, name)) > 1 for name in _SCHEDULES)
+        f = self.activation
+        values = () if f is None else (self.scale, f.alpha, f.beta)
+        return own or any(np.ndim(v) > 0 for v in values)
 
     def coefficients(self) -> tuple[float, float]:
         """Return decay and gain: 1 and 1."""

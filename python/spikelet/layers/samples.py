@@ -13,6 +13,7 @@ from spikelet._util.checks import fail, ids, integer, shown
 from spikelet._util.tensors import array_of
 from spikelet.layers.base import Shape
 from spikelet.layers.inputs import Inputs, arrays_of
+from spikelet.layers.graded import Activation
 from spikelet.layers.neurons import Neuron, ReLU
 from spikelet.layers.spiking_model import Operations, SpikingModel, SpikingResult
 
@@ -170,8 +171,13 @@ def check_pair(where: str, snn: Any, ann: Any, *, graded: bool = False) -> list[
     for node in ann.graph:
         if isinstance(node.layer, Neuron):
             fail(where, "ann", node.name, "must not have spiking neurons", got="layer")
-    analog = [n.name for n in ann.graph if isinstance(n.layer, ReLU)]
     either = [n.name for n in snn.graph if isinstance(n.layer, (Neuron, ReLU))]
+    # An activation of the ANN is graded in the other model, or one of its neurons.
+    analog = [
+        n.name
+        for n in ann.graph
+        if isinstance(n.layer, ReLU) or (isinstance(n.layer, Activation) and n.name in either)
+    ]
     for one, other, names in (("snn", either, analog), ("ann", analog, either)):
         for name in names:
             if name not in other:

@@ -117,6 +117,8 @@ class _Writer:
             return [self.value(f"{where}[{k}]", v) for k, v in enumerate(value)]
         if isinstance(value, Mapping):
             return {"map": [[self.value(where, k), self.value(where, v)] for k, v in value.items()]}
+        if isinstance(value, Layer):
+            return {"layer": self.layer(where, value)}
         if isinstance(value, tuple(_models().values())):
             return {"model": self.model(where, value)}
         what = "a function" if callable(value) else "an object"
@@ -194,6 +196,8 @@ class _Reader:
                 return float(text)
             case {"map": items}:
                 return {self.value(k): self.value(v) for k, v in items}
+            case {"layer": layer}:
+                return self.layer(layer)
             case {"model": model}:
                 return self.model(model, _models()["SpikingModel"])
         raise ValueError(f"there is no value {shown(described)}")

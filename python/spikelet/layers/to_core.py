@@ -226,7 +226,9 @@ def _neuron(views: Views, layer: Neuron, view: View) -> View:
     else:
         from_, extent = views.in_order(view)
     decay, gain = layer.coefficients()
-    pace, limit, ceiling = _schedules(layer, extent[0])
+    pace, limit, ceiling, offset = _schedules(layer, extent[0])
+    follows = layer.activation if isinstance(layer, PredictiveIF) else None
+    alpha, beta = (_NONE, _NONE) if follows is None else follows.parameters()
     number = views.core.neuron(
         from_,
         extent,
@@ -243,15 +245,23 @@ def _neuron(views: Views, layer: Neuron, view: View) -> View:
         pace=pace,
         limit=limit,
         ceiling=ceiling,
+        activation=None if follows is None else follows.function,
+        alpha=alpha,
+        beta=beta,
+        offset=offset,
+        scale=_NONE if follows is None else np.ravel(layer.scale),  # type: ignore[attr-defined]
     )
     return views.add(number, extent, view.shape)
 
 
 def _schedules(layer: Neuron, channels: int) -> list[Any]:
-    """Return pace, limit and ceiling for each step and channel; empty if the neuron has none."""
+    """Return pace, limit, ceiling and offset for each step and channel; empty if the neuron has none."""
     if not isinstance(layer, PredictiveIF):
-        return [_NONE] * 3
+        return [_NONE] * 4
+    offset = layer.offset
+    if layer.activation is not None and offset is None:
+        offset = np.zeros(layer.steps)
     return [
         _NONE if a is None else np.broadcast_to(a.reshape(layer.steps, -1), (layer.steps, channels))
-        for a in (layer.pace, layer.limit, layer.ceiling)
+        for a in (layer.pace, layer.limit, layer.ceiling, offset)
     ]

@@ -38,7 +38,8 @@ struct NodeDescription {
   std::vector<double> bias;             // [channel], or empty; scaled if there are no constants
   std::vector<double> scale;            // of integers, [channel]: what is constant is times this
   // Neurons, scaled: [channel], or [c][y][x]; the others [step][channel].
-  std::vector<double> threshold, v_init, pace, limit, ceiling;
+  std::vector<double> threshold, v_init, pace, limit, ceiling, offset;
+  std::vector<double> per_value, alpha, beta;  // of a neuron's activation, [channel]
 };
 
 }  // namespace spikelet::layers

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <variant>
 #include <vector>
@@ -74,39 +75,7 @@ struct Relu {
   int levels = 0;
 };
 
-// v = decay v + gain (input); v >= threshold spikes.
-struct Neuron {
-  std::vector<double> threshold, v_init;  // one, one per channel, or one per neuron [c][y][x]
-  std::vector<double> amplitude;          // one, or one per channel
-  bool hard;                              // to v_reset; else the threshold is subtracted
-  double v_reset, decay, gain;
-  bool is_signed, differential;
-  int levels;
-  // Predictive: pace[t] (sum of the input) - (sizes of the spikes sent) >= limit[t] spikes, unless
-  // more than ceiling[t] was sent (if that is not empty); [steps][channels].
-  std::vector<double> pace, limit, ceiling;
-};
-
-// Output k, in the order [c][y][x], is the value index[k] of the inputs, which follow each other in
-// this order; 0 if negative.
-struct Gather {
-  std::vector<std::int32_t> index;
-};
-
-// Pixel k of the output is the sum of weight[j] (pixel from[j] of the input), for j in begin[k] ..
-// begin[k + 1], in each channel.
-struct Mix {
-  std::vector<std::uint32_t> begin, from;
-  std::vector<double> weight;
-};
-
-struct Constant {
-  std::vector<double> values;  // [c][y][x]
-};
-
-// Graded units: functions of the running means of their inputs, which send what keeps the mean of
-// all they have sent equal to the function of the mean inputs.
-
+// Functions of one value.
 enum class Function {
   abs,
   celu,
@@ -144,6 +113,43 @@ struct Activation {
   Function function;
   std::vector<double> alpha, beta;  // empty, one value, or one per channel
 };
+
+// v = decay v + gain (input); v >= threshold spikes.
+struct Neuron {
+  std::vector<double> threshold, v_init;  // one, one per channel, or one per neuron [c][y][x]
+  std::vector<double> amplitude;          // one, or one per channel
+  bool hard;                              // to v_reset; else the threshold is subtracted
+  double v_reset, decay, gain;
+  bool is_signed, differential;
+  int levels;
+  // Predictive: pace[t] (sum of the input) - (sizes of the spikes sent) >= limit[t] spikes, unless
+  // more than ceiling[t] was sent (if that is not empty); [steps][channels].
+  std::vector<double> pace, limit, ceiling;
+  // With an activation, scale f(pace[t] (sum of the input) + offset[t]) takes the place of pace[t]
+  // (sum of the input). offset [steps][channels]; scale: one, or one per channel.
+  std::optional<Activation> activation = {};
+  std::vector<double> offset = {}, scale = {};
+};
+
+// Output k, in the order [c][y][x], is the value index[k] of the inputs, which follow each other in
+// this order; 0 if negative.
+struct Gather {
+  std::vector<std::int32_t> index;
+};
+
+// Pixel k of the output is the sum of weight[j] (pixel from[j] of the input), for j in begin[k] ..
+// begin[k + 1], in each channel.
+struct Mix {
+  std::vector<std::uint32_t> begin, from;
+  std::vector<double> weight;
+};
+
+struct Constant {
+  std::vector<double> values;  // [c][y][x]
+};
+
+// Graded units: functions of the running means of their inputs, which send what keeps the mean of
+// all they have sent equal to the function of the mean inputs.
 
 // For each output [c][y][x], the place in each input; empty: the same.
 struct Binary {

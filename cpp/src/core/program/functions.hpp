@@ -227,6 +227,7 @@ SPIKELET_LIBM(cosh)
 SPIKELET_LIBM(asin)
 SPIKELET_LIBM(acos)
 SPIKELET_LIBM(atan)
+SPIKELET_LIBM(erf)
 #undef SPIKELET_LIBM
 
 template <class R>

@@ -25,7 +25,9 @@ from typing import TypeAlias
 
 import numpy as np
 
+from spikelet.conversion.activations import can_spike
 from spikelet.conversion.fitted.estimation import Estimate, estimate
+from spikelet.conversion.fitted.following import fit_following
 from spikelet.conversion.fitted.schedule import Schedule, schedule
 from spikelet.conversion.fitted.weight_correction import correct_weights
 from spikelet.conversion.layerwise.calibration import Floats
@@ -33,7 +35,7 @@ from spikelet.conversion.layerwise.method import Method
 from spikelet.conversion.layerwise.site import Place, Site
 from spikelet.conversion.neurons import NEURONS
 from spikelet.conversion.thresholds import usable
-from spikelet.layers import Layer, Neuron, PredictiveIF, ReLU
+from spikelet.layers import Activation, Layer, Neuron, PredictiveIF, ReLU
 from spikelet.layers.spiking_model import SpikingModel
 
 __all__ = ["Fitted"]
@@ -63,14 +65,21 @@ class Fitted(Method):
 
     neuron: str
 
+    def accepts(self, layer: Layer) -> bool:
+        """Return whether these neurons can take the place of a layer: predictive ones also follow other activations."""
+        return can_spike(layer) if self.neuron == "predictive" else super().accepts(layer)
+
     def fit(self, site: Site) -> Mapping[str, Layer]:
         """Return the neuron, and the layers whose weights were corrected."""
         if site.kind != "neuron":
             return {}
         place = _place(site)
-        target = site.target(place)
         plan = schedule(site.steps, site.last)
-        falls = site.steps >= _FEWEST and plan.wait >= _LEAST_WAIT
+        if isinstance(site.layer, Activation):
+            near = _near(plan, site.depth)
+            return {site.name: fit_following(site, place, plan, near, _UNBIASED)}
+        target = site.target(place)
+        falls = site.signed or (site.steps >= _FEWEST and plan.wait >= _LEAST_WAIT)
         if self.neuron == "predictive" and not site.coded and falls:
             currents = site.currents(place)
             known = estimate(currents, site.potentials(place), plan.sizes, _UNBIASED)
@@ -136,15 +145,12 @@ class _Sized:
         self.plan, self.depth, self.known, self.upper = plan, depth, known, upper
 
     def __call__(self, greatest: Floats, shift: Floats) -> Neuron:
-        sizes, steps = self.plan.sizes[:, None], self.plan.steps
-        t = np.arange(steps)[:, None]
-        first, end = self.plan.first(self.depth), self.plan.end(self.depth)
         amplitude = greatest / self.plan.reach(self.depth)
-        scale = steps / amplitude
-        near = np.where(t < end - _LAST, _NEAR, 0.5) * np.abs(sizes)
-        up = sizes > 0
+        scale = self.plan.steps / amplitude
+        near = _near(self.plan, self.depth)
+        up = self.plan.sizes[:, None] > 0
         offset = scale * (self.known.offset - shift)
-        limit = np.where((t >= first) & (t < end), near + np.where(up, -offset, offset), np.inf)
+        limit = np.where(self.plan.open(self.depth), near + np.where(up, -offset, offset), np.inf)
         top = np.inf if self.upper is None else scale * self.upper
         return PredictiveIF(
             greatest,
@@ -177,6 +183,12 @@ class _Even:
         scale = progress[:, None] * (self.steps / size)
         limit = ahead[:, None] + scale * (shift - self.known.offset)
         return PredictiveIF(greatest, amplitude=size, pace=scale * self.known.slope, limit=limit)
+
+
+def _near(plan: Schedule, depth: int) -> Floats:
+    """Return the distance from the estimate at which a neuron spikes, [T, 1]."""
+    share = np.where(np.arange(plan.steps) < plan.end(depth) - _LAST, _NEAR, 0.5)
+    return np.asarray(share * np.abs(plan.sizes))[:, None]
 
 
 def _shifted(neuron: str, steps: int) -> _Make:

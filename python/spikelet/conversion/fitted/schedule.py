@@ -13,6 +13,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spikelet.conversion.layerwise.calibration import Floats
 
@@ -57,10 +58,18 @@ class Schedule:
         """Return the step at which this layer stops."""
         return min(self.first(depth) + self.length, self.steps)
 
-    def reach(self, depth: int) -> float:
-        """Return the mean output, in amplitudes, of a neuron of this layer that spikes at all steps of positive size."""
+    def open(self, depth: int) -> NDArray[np.bool_]:
+        """Return whether this layer may spike at each step, [T, 1]."""
+        t = np.arange(self.steps)[:, None]
+        return np.asarray((t >= self.first(depth)) & (t < self.end(depth)))
+
+    def reach(self, depth: int, *, negative: bool = False) -> float:
+        """Return the mean output, in amplitudes, of a neuron of this layer that spikes at all steps of positive size.
+
+        With `negative`, return the magnitude of that of one that spikes at all steps of negative size.
+        """
         own = self.sizes[self.first(depth) : self.end(depth)]
-        return float(np.maximum(own, 0).sum()) / self.steps
+        return float(np.maximum(-own if negative else own, 0).sum()) / self.steps
 
 
 def schedule(steps: int, last: int) -> Schedule:

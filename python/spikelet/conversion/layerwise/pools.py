@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from spikelet.conversion.activations import can_spike
 from spikelet.layers import (
     AdaptiveMaxPool1d,
     AdaptiveMaxPool2d,
@@ -10,7 +11,6 @@ from spikelet.layers import (
     MaxPool1d,
     MaxPool2d,
     MaxPool3d,
-    ReLU,
 )
 from spikelet.layers.graph import Graph, Node
 
@@ -57,7 +57,7 @@ def _parts(graph: Graph, name: str) -> bool:
     if name not in graph or not isinstance(layer := graph[name].layer, Concat) or layer.axis:
         return False
     return all(_alone(graph, n) for n in (name, *graph[name].inputs)) and all(
-        n in graph and isinstance(graph[n].layer, ReLU) for n in graph[name].inputs
+        n in graph and can_spike(graph[n].layer) for n in graph[name].inputs
     )
 
 

@@ -12,15 +12,22 @@ from spikelet.conversion.layerwise.calibration import Calibration, Floats
 from spikelet.conversion.layerwise.method import Method
 from spikelet.conversion.layerwise.site import Site
 from spikelet.conversion.layerwise.stages import plan
-from spikelet.layers import Layer
+from spikelet.layers import Activation, Layer, ReLU
 
 __all__ = ["fit_layers", "spiking_names"]
 
 
 def spiking_names(cal: Calibration, method: Method) -> frozenset[str]:
-    """Return the names of the neurons that become spiking."""
+    """Return the names of the neurons that become spiking.
+
+    An activation stays graded if the network ends with it, and if inputs are spikes: these have equal sizes, of one sign.
+    """
     return frozenset(
-        n.name for n in cal.graph if method.accepts(n.layer) and n.name not in cal.kept
+        n.name
+        for n in cal.graph
+        if method.accepts(n.layer)
+        and n.name not in cal.kept
+        and not (isinstance(n.layer, Activation) and (cal.coded or n.name in cal.graph.outputs))
     )
 
 
@@ -85,7 +92,7 @@ def _check_activity(where: str, site: Site) -> None:
     if not np.isfinite(site.greatest).all():
         rule = "must be finite; a weight is too large"
         fail(where, f"the input of '{site.name}'", "inf or NaN", rule)
-    if site.greatest.max() <= 0:
+    if isinstance(site.layer, ReLU) and site.greatest.max() <= 0:
         rule = "must not be 0 for all calibration inputs, or the layer would never spike; pass inputs that activate "
         rule += f"it, or keep it analog: keep=['{site.name}']"
         fail(where, f"activation of '{site.name}'", 0.0, rule)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from spikelet._util.checks import fail
+from spikelet.conversion.activations import can_spike
 from spikelet.conversion.folding import fold
 from spikelet.conversion.layerwise.calibration import Floats
 from spikelet.conversion.layerwise.pools import pool_parts
 from spikelet.conversion.load import read
 from spikelet.conversion.preparation.simplify import simplify
-from spikelet.layers import Graded, ReLU
+from spikelet.layers import Graded
 from spikelet.layers.graph import Graph
 
 __all__ = ["kept_neurons", "prepared"]
@@ -70,13 +70,8 @@ def kept_neurons(
     graph : Graph
     keep, analog
         As for `convert`; names of other layers in `analog` concern the reader.
-
-    Warns
-    -----
-    UserWarning
-        If no layer can spike.
     """
-    names = [n.name for n in graph if isinstance(n.layer, ReLU)]
+    names = [n.name for n in graph if can_spike(n.layer)]
     if callable(keep):
         kept = {n for n in names if keep(n)}
     else:
@@ -89,9 +84,6 @@ def kept_neurons(
         return frozenset(kept)
     graded = [n.name for n in graph if isinstance(n.layer, Graded)]
     if names or not graded:
-        fail(where, "ann", names, "must have a ReLU that becomes spiking", got="only the ReLUs")
-    warnings.warn(
-        f"{where}: ann has no ReLU, so that no layer spikes: {len(graded)} layers such as '{graded[0]}' send graded values",
-        stacklevel=3,
-    )
+        rule = "must have a ReLU or another activation that becomes spiking"
+        fail(where, "ann", names, rule, got="only the activations")
     return frozenset()

@@ -6,9 +6,12 @@ import math
 from dataclasses import dataclass
 
 from spikelet._util.checks import choice, fail
+from spikelet.conversion.activations import can_spike
+from spikelet.conversion.fitted.fitted import Fitted
 from spikelet.conversion.layerwise.calibration import Calibration
+from spikelet.conversion.layerwise.streaming import spiking_names
 from spikelet.conversion.neurons import NEURONS
-from spikelet.layers import ReLU
+from spikelet.layers import Activation, ReLU
 
 __all__ = ["Candidate", "candidates", "is_small"]
 
@@ -35,7 +38,7 @@ class Candidate:
 
 def is_small(cal: Calibration) -> bool:
     """Return whether many methods can be tried within seconds."""
-    names = [n.name for n in cal.graph if isinstance(n.layer, ReLU)]
+    names = [n.name for n in cal.graph if can_spike(n.layer)]
     neurons = sum(math.prod(cal.shapes[n]) for n in names)
     return neurons * cal.count * cal.steps <= _SMALL
 
@@ -59,6 +62,8 @@ def candidates(
     if neuron is None and (cal.steps <= _FEW_STEPS or (method == "auto" and is_small(cal))):
         fitted.append("soft")
     other = "soft" if neuron is None else neuron
+    if neuron is None and method in ("auto", "fitted") and _follows(cal):
+        return (Candidate("fitted", "predictive"),)  # others would leave activations graded
     if method == "fitted":
         return tuple(Candidate("fitted", kind) for kind in fitted)
     if method != "auto":
@@ -72,6 +77,12 @@ def candidates(
             names.append("qcfs")
         found += [Candidate(name, other) for name in names]
     return tuple(found)
+
+
+def _follows(cal: Calibration) -> bool:
+    """Return whether neurons follow another activation than a ReLU."""
+    method = Fitted("predictive")
+    return any(isinstance(cal.graph[n].layer, Activation) for n in spiking_names(cal, method))
 
 
 def _is_qcfs(cal: Calibration) -> bool:

@@ -12,11 +12,12 @@ import numpy as np
 from spikelet._util import progress as _progress
 from spikelet.conversion.converted import ConvertedModel
 from spikelet.conversion.layerwise.calibration import Calibration
-from spikelet.conversion.layerwise.streaming import fit_layers
+from spikelet.conversion.layerwise.method import Method
+from spikelet.conversion.layerwise.streaming import fit_layers, spiking_names
 from spikelet.conversion.methods import Options, make
 from spikelet.conversion.selection.candidates import Candidate, is_small
 from spikelet.conversion.selection.scores import Score, best, score
-from spikelet.layers import Layer, ReLU
+from spikelet.layers import Layer
 from spikelet.layers.spiking_model import SpikingModel
 
 __all__ = ["Progress", "Trials"]
@@ -62,7 +63,7 @@ class Trials:
         """Return the model of the best candidate."""
         several = len(found) > 1
         again = several and is_small(self.cal)
-        sites = sum(isinstance(n.layer, ReLU) for n in self.cal.graph) - len(self.cal.kept)
+        sites = len(spiking_names(self.cal, self._method(found[0])))
         with _watching(progress, sites * (len(found) + again)) as watch:
             if not several:
                 return self._finished(found[0], self._fitted(found[0], self.cal, watch), {})
@@ -81,8 +82,10 @@ class Trials:
             return self._finished(chosen, self._fitted(chosen, self.cal, watch), ranked)
 
     def _fitted(self, candidate: Candidate, cal: Calibration, watch: Watch) -> dict[str, Layer]:
-        method = make(candidate.method, replace(self.method_options, neuron=candidate.neuron))
-        return fit_layers(self.where, cal, method, watch)
+        return fit_layers(self.where, cal, self._method(candidate), watch)
+
+    def _method(self, candidate: Candidate) -> Method:
+        return make(candidate.method, replace(self.method_options, neuron=candidate.neuron))
 
     def _model(
         self, candidate: Candidate, changes: Mapping[str, Layer], **more: Any

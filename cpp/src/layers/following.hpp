@@ -1,0 +1,123 @@
+// Time steps of neurons that follow a function of their estimate. Included only by
+// layers/kernels.cpp. Spikes do not change the estimate, so all steps of it come first, then the
+// function, then the spikes.
+namespace spikelet::layers::SPIKELET_LEVEL {
+
+// Calls f(first pixel, channel, integral constant of the number of pixels) for all groups of 16
+// channels of one or several pixels, as many as the registers hold.
+template <class R, class C, class F>
+SPIKELET_INLINE void each_pixels(const Currents<C>& in, F&& f) {
+  constexpr int pixels = vector_bytes == 64 ? 16 / static_cast<int>(sizeof(R)) : 1;
+  for (std::size_t c = 0; c < in.block; c += 16) {
+    std::size_t x = 0;
+    for (; x + pixels <= in.width; x += pixels) {
+      f(x, c, std::integral_constant<int, pixels>{});
+    }
+    for (; x < in.width; ++x) {
+      f(x, c, std::integral_constant<int, 1>{});
+    }
+  }
+}
+
+// estimates = pace (sum of the weighted input) + offset; v holds the sum.
+template <class R, int Pixels, class C>
+SPIKELET_INLINE void estimate_pixels(const NeuronRow<R>& n, const Currents<C>& in, std::size_t x,
+                                     std::size_t c) {
+  constexpr int vectors = 16 / lanes<R>;
+  const std::size_t row = in.width * in.block;
+  Vec<R> v[Pixels][vectors], base[Pixels][vectors];
+#pragma GCC unroll 4
+  for (int p = 0; p < Pixels; ++p) {
+    const std::size_t at = x + static_cast<std::size_t>(p);
+    for (int k = 0; k < vectors; ++k) {
+      const std::size_t lane = c + static_cast<std::size_t>(k * lanes<R>);
+      v[p][k] = load(n.v + at * in.block + lane);
+      base[p][k] = n.base == nullptr ? Vec<R>{} : load(n.base + at * n.base_stride + lane);
+    }
+  }
+  for (std::size_t t = 0; t < in.steps; ++t) {
+    const Vec<R> size = broadcast(n.sizes[t]);
+    for (int k = 0; k < vectors; ++k) {
+      const std::size_t lane = c + static_cast<std::size_t>(k * lanes<R>);
+      const Vec<R> pace = load(n.pace + t * n.pace_step + lane);
+      const Vec<R> offset = load(n.offset + t * n.pace_step + lane);
+#pragma GCC unroll 4
+      for (int p = 0; p < Pixels; ++p) {
+        const std::size_t at = x + static_cast<std::size_t>(p);
+        const C* current = in.at + t * in.step() + at * in.pixel + lane;
+        v[p][k] += (load_current<R>(current) + base[p][k]) * size;
+        store(n.estimates + t * row + at * in.block + lane, v[p][k] * pace + offset);
+      }
+    }
+  }
+#pragma GCC unroll 4
+  for (int p = 0; p < Pixels; ++p) {
+    for (int k = 0; k < vectors; ++k) {
+      const std::size_t lane = c + static_cast<std::size_t>(k * lanes<R>);
+      store(n.v + (x + static_cast<std::size_t>(p)) * in.block + lane, v[p][k]);
+    }
+  }
+}
+
+// Spikes while `scale` times the function of the estimate is at least `limit` ahead of the sum of
+// the sizes sent, or behind it where the size is negative.
+template <class R, int Pixels, class C>
+SPIKELET_INLINE void follow_pixels(const NeuronRow<R>& n, const Currents<C>& in, std::size_t x,
+                                   std::size_t c) {
+  constexpr int vectors = 16 / lanes<R>;
+  const std::size_t row = in.width * in.block, steps = in.steps;
+  Vec<R> sent[Pixels][vectors];
+#pragma GCC unroll 4
+  for (int p = 0; p < Pixels; ++p) {
+    for (int k = 0; k < vectors; ++k) {
+      const std::size_t lane = c + static_cast<std::size_t>(k * lanes<R>);
+      sent[p][k] = load(n.sent + (x + static_cast<std::size_t>(p)) * in.block + lane);
+    }
+  }
+  for (std::size_t t = 0; t < steps; ++t) {
+    std::uint32_t spikes[Pixels] = {};
+    const Vec<R> size = broadcast(n.sizes[t]), sign = broadcast(n.sizes[t] < 0 ? R{-1} : R{1});
+    for (int k = 0; k < vectors; ++k) {
+      const std::size_t lane = c + static_cast<std::size_t>(k * lanes<R>);
+      const Vec<R> scale = load(n.scale + lane), bound = load(n.limit + t * n.pace_step + lane);
+#pragma GCC unroll 4
+      for (int p = 0; p < Pixels; ++p) {
+        const std::size_t at = x + static_cast<std::size_t>(p);
+        const Vec<R> aim = load(n.estimates + t * row + at * in.block + lane) * scale;
+        const Which<R> crossed = at_or_above((aim - sent[p][k]) * sign, bound);
+        spikes[p] |= which_bits<R>(crossed) << (k * lanes<R>);
+        sent[p][k] = select(crossed, sent[p][k] + size, sent[p][k]);
+        if (n.recorded != nullptr) {
+          store(n.recorded + t * n.recorded_step + at * n.recorded_pixel + lane, aim - sent[p][k]);
+        }
+      }
+    }
+#pragma GCC unroll 4
+    for (int p = 0; p < Pixels; ++p) {
+      set_bits<R>(
+          n.bits + t * n.row_bytes + (x + static_cast<std::size_t>(p)) * n.pixel_bytes + c / 8,
+          spikes[p]);
+    }
+  }
+#pragma GCC unroll 4
+  for (int p = 0; p < Pixels; ++p) {
+    for (int k = 0; k < vectors; ++k) {
+      const std::size_t lane = c + static_cast<std::size_t>(k * lanes<R>);
+      store(n.sent + (x + static_cast<std::size_t>(p)) * in.block + lane, sent[p][k]);
+    }
+  }
+}
+
+template <class R, class C>
+void following_steps(const NeuronRow<R>& n, const Currents<C>& in) {
+  each_pixels<R>(in, [&](std::size_t x, std::size_t c, auto pixels) {
+    estimate_pixels<R, pixels>(n, in, x, c);
+  });
+  activate_values(n.function, n.alpha, n.beta, static_cast<const R*>(n.estimates), n.estimates,
+                  in.steps * in.width, in.block, in.block);
+  each_pixels<R>(in, [&](std::size_t x, std::size_t c, auto pixels) {
+    follow_pixels<R, pixels>(n, in, x, c);
+  });
+}
+
+}  // namespace spikelet::layers::SPIKELET_LEVEL
