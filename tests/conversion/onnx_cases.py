@@ -20,7 +20,7 @@ import onnx
 from onnx import numpy_helper
 
 from spikelet.conversion.from_onnx import read_onnx
-from spikelet.conversion.onnx_operators import OPERATORS
+from spikelet.conversion.onnx.operators import OPERATORS
 from spikelet.layers.spiking_model import SpikingModel
 
 DATA = Path(onnx.__file__).parent / "backend/test/data"

@@ -11,7 +11,7 @@ from functools import cache
 import pytest
 from tests.conversion.onnx_cases import Case, cases, judged, within
 
-from spikelet.conversion.onnx_operators import OPERATORS
+from spikelet.conversion.onnx.operators import OPERATORS
 
 # Without a layer, or without a case of one node with numbers as input; see the tests of versions.
 ELSEWHERE = {

@@ -13,8 +13,8 @@ from torch import nn
 
 import spikelet as sl
 from spikelet import layers as L
-from spikelet.conversion.method import Method
-from spikelet.conversion.site import Site
+from spikelet.conversion.layerwise.method import Method
+from spikelet.conversion.layerwise.site import Site
 from spikelet.layers.graph import Graph
 
 torch.set_num_threads(1)

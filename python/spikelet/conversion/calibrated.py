@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spikelet.conversion.method import Method
-from spikelet.conversion.site import Site
+from spikelet.conversion.layerwise.method import Method
+from spikelet.conversion.layerwise.site import Site
 from spikelet.conversion.thresholds import Thresholds
 from spikelet.layers import Layer
 

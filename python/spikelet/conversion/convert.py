@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from spikelet._util.checks import choice, fail, integer, number
-from spikelet.conversion.calibration import Calibration
-from spikelet.conversion.candidates import candidates
 from spikelet.conversion.converted import ConvertedModel
-from spikelet.conversion.inputs import calibration_inputs, range_of
+from spikelet.conversion.layerwise.calibration import Calibration
 from spikelet.conversion.methods import METHODS, Options
-from spikelet.conversion.preparation import kept_neurons, prepared
-from spikelet.conversion.trials import Progress, Trials
+from spikelet.conversion.preparation.inputs import calibration_inputs, range_of
+from spikelet.conversion.preparation.prepared import kept_neurons, prepared
+from spikelet.conversion.selection.candidates import candidates
+from spikelet.conversion.selection.trials import Progress, Trials
 from spikelet.layers import Graded
 from spikelet.layers.inputs import present
 from spikelet.layers.spiking_model import SpikingModel

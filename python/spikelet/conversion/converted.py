@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from spikelet._util.checks import choice, integer
 from spikelet._util.sealed import Setting
-from spikelet.conversion.inputs import Range, on_another_scale, range_of
+from spikelet.conversion.preparation.inputs import Range, on_another_scale, range_of
 from spikelet.layers.base import Shape
 from spikelet.layers.graph import Graph
 from spikelet.layers.inputs import Inputs, arrays_of

@@ -12,9 +12,9 @@ from numpy.typing import ArrayLike
 from spikelet._util.checks import fail, shown
 from spikelet._util.extras import extra
 from spikelet.conversion.building import Builder, Data, input_shape, refuse
-from spikelet.conversion.onnx_model import READER, loaded
-from spikelet.conversion.onnx_operation import operations
-from spikelet.conversion.onnx_walk import Walk
+from spikelet.conversion.onnx.model import READER, loaded
+from spikelet.conversion.onnx.operation import operations
+from spikelet.conversion.onnx.walk import Walk
 from spikelet.layers import Shape
 from spikelet.layers.graph import INPUT, Graph
 

@@ -57,7 +57,7 @@ def read_torch(module: Any, example_shape: Any, *, analog: Collection[str] = ())
         If PyTorch is not installed.
     """
     torch = extra("torch", "read_torch", "torch")
-    from spikelet.conversion import torch_reader  # noqa: PLC0415
+    from spikelet.conversion.torch import reader as torch_reader  # noqa: PLC0415
 
     if isinstance(module, torch.jit.ScriptModule):
         raise TypeError("read_torch: module must not be scripted; pass the torch.nn.Module")

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from spikelet.conversion.calibrated import Calibrated
-from spikelet.conversion.fitted import Fitted
-from spikelet.conversion.method import Method
+from spikelet.conversion.fitted.fitted import Fitted
+from spikelet.conversion.layerwise.method import Method
 from spikelet.conversion.neurons import NEURONS
 from spikelet.conversion.thresholds import (
     GreatestInput,

@@ -10,9 +10,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from spikelet._util.checks import fail
-from spikelet.conversion.calibration import Floats
-from spikelet.conversion.method import Method
-from spikelet.conversion.site import Site
+from spikelet.conversion.layerwise.calibration import Floats
+from spikelet.conversion.layerwise.method import Method
+from spikelet.conversion.layerwise.site import Site
 from spikelet.layers import Layer, Neuron, ReLU
 
 __all__ = [

@@ -13,9 +13,9 @@ from torch import nn
 
 from spikelet import layers
 from spikelet._util.checks import named
-from spikelet.conversion import torch_reader
 from spikelet.conversion.building import Call, Data, input_shape, refuse
 from spikelet.conversion.folding import fold
+from spikelet.conversion.torch import reader as torch_reader
 from spikelet.layers.graph import Graph, Node
 from spikelet.layers.spiking_model import SpikingModel
 from spikelet.torch.cell import Reset, When

@@ -1,0 +1,221 @@
+r"""The default method: fit the neurons layer by layer.
+
+For each layer in order, on the activity of the preceding spiking layers, at some positions of some samples:
+
+1. linear regression gives an estimate of a neuron's mean input from its input so far: :math:`\hat z = A_{t,c} S + B_{t,c}`;
+2. the amplitude of each channel is such that a neuron reaches the greatest activation;
+3. the neurons are shifted so that their mean output is correct on average.
+
+Spikes are binary. Their sizes by step fall and alternate in sign, see `spikelet.conversion.schedule`: at step t a neuron spikes
+if that brings the sum of the sizes it has sent, times the amplitude, closer to :math:`\max(0, \hat z)`. No labels or gradients
+are needed.
+
+Inputs that are coded as spikes arrive evenly, not by size, and very few steps leave no time to take spikes back. The spikes of
+such networks have equal sizes: a neuron follows a rising share of its estimate. Neurons of other kinds can be fitted too. For
+both, ridge regression corrects the weights, so that the means of the spiking network give the potentials of the ANN, and
+amplitudes or thresholds are chosen from a few candidates by the squared error of the neurons' own mean output.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from spikelet.conversion.activations import can_spike
+from spikelet.conversion.fitted.estimation import Estimate, estimate
+from spikelet.conversion.fitted.following import fit_following
+from spikelet.conversion.fitted.schedule import Schedule, schedule
+from spikelet.conversion.fitted.weight_correction import correct_weights
+from spikelet.conversion.layerwise.calibration import Floats
+from spikelet.conversion.layerwise.method import Method
+from spikelet.conversion.layerwise.site import Place, Site
+from spikelet.conversion.neurons import NEURONS
+from spikelet.conversion.thresholds import usable
+from spikelet.layers import Activation, Layer, Neuron, PredictiveIF, ReLU
+from spikelet.layers.spiking_model import SpikingModel
+
+__all__ = ["Fitted"]
+
+_SAMPLES = 128  # at which a layer is fitted
+_POINTS = 2048  # samples times positions
+_VALUES = 1 << 25  # currents at most; fewer positions in wide layers
+_UNBIASED = 0.5  # see `estimate`
+_NEAR = 0.3  # of the size of a spike: distance from the estimate at which a neuron spikes
+_LAST = 2  # steps at the end at which it is half of the size: they round to the nearest
+_FEWEST = 8  # steps in which sizes fall
+_LEAST_WAIT = 0.4  # steps from layer to layer below which equal sizes have the smaller error
+_SHARES = tuple(np.geomspace(0.3, 1.1, 8))  # candidates: greatest output by greatest activation
+_SHIFTS = 2  # corrections of the mean
+_LAG = 0.2  # steps by which a layer of equal sizes begins and ends later than the one before
+
+
+@dataclass(frozen=True)
+class Fitted(Method):
+    """Neurons with the least error of their own mean output.
+
+    Parameters
+    ----------
+    neuron : str
+        "predictive", or a key of `NEURONS`.
+    """
+
+    neuron: str
+
+    def accepts(self, layer: Layer) -> bool:
+        """Return whether these neurons can take the place of a layer: predictive ones also follow other activations."""
+        return can_spike(layer) if self.neuron == "predictive" else super().accepts(layer)
+
+    def fit(self, site: Site) -> Mapping[str, Layer]:
+        """Return the neuron, and the layers whose weights were corrected."""
+        if site.kind != "neuron":
+            return {}
+        place = _place(site)
+        plan = schedule(site.steps, site.last)
+        if isinstance(site.layer, Activation):
+            near = _near(plan, site.depth)
+            return {site.name: fit_following(site, place, plan, near, _UNBIASED)}
+        target = site.target(place)
+        falls = site.signed or (site.steps >= _FEWEST and plan.wait >= _LEAST_WAIT)
+        if self.neuron == "predictive" and not site.coded and falls:
+            currents = site.currents(place)
+            known = estimate(currents, site.potentials(place), plan.sizes, _UNBIASED)
+            sized = _Sized(plan, site.depth, known, _upper(site.layer))
+            greatest = _greatest(site)
+            return {site.name: _chosen(sized, greatest, (1.0,), _response(site, currents), target)}
+        changes = correct_weights(site)
+        currents = site.currents(place, changes)
+        make: _Make
+        if self.neuron == "predictive":
+            make = _Even(site, estimate(currents, site.potentials(place), np.ones(site.steps)))
+        else:
+            make = _shifted(self.neuron, site.steps)
+        greatest = _quantile(target)
+        neuron = _chosen(make, greatest, _SHARES, _response(site, currents), target)
+        return {**changes, site.name: neuron}
+
+
+def _response(site: Site, currents: Floats) -> Callable[[Neuron], Floats]:
+    def response(layer: Neuron) -> Floats:
+        result = SpikingModel([layer], threads=site.threads).run(currents)
+        return np.asarray(result.output)
+
+    return response
+
+
+_Make: TypeAlias = Callable[[Floats, Floats], Neuron]
+"""Make neurons from their greatest mean output and the excess of their mean output, by channel."""
+
+
+def _chosen(
+    make: _Make,
+    greatest: Floats,
+    shares: tuple[float, ...],
+    response: Callable[[Neuron], Floats],
+    target: Floats,
+) -> Neuron:
+    """Return the neurons with the least error of the mean output, shifted so that it is correct in the mean."""
+    none = np.zeros(len(greatest))
+    best, shift, least = greatest.copy(), none.copy(), np.full(len(greatest), np.inf)
+    for share in shares:
+        given = response(make(greatest * share, none))
+        excess = _excess(given, target)
+        error = np.square(given - target).mean((0, 2), dtype=np.float64)
+        better = error < least
+        best[better], least[better] = greatest[better] * share, error[better]
+        shift[better] = excess[better]
+    for _ in range(_SHIFTS - 1):
+        shift = shift + _excess(response(make(best, shift)), target)
+    return make(best, shift)
+
+
+def _excess(given: Floats, target: Floats) -> Floats:
+    """Return by how much active neurons exceed their target on average; a step towards it."""
+    active = np.maximum(((given > 0) | (target > 0)).mean((0, 2)), 0.1)
+    return np.asarray(0.8 * (given - target).mean((0, 2), dtype=np.float64) / active)
+
+
+class _Sized:
+    """Makes neurons whose spikes have a size by step."""
+
+    def __init__(self, plan: Schedule, depth: int, known: Estimate, upper: Floats | None) -> None:
+        self.plan, self.depth, self.known, self.upper = plan, depth, known, upper
+
+    def __call__(self, greatest: Floats, shift: Floats) -> Neuron:
+        amplitude = greatest / self.plan.reach(self.depth)
+        scale = self.plan.steps / amplitude
+        near = _near(self.plan, self.depth)
+        up = self.plan.sizes[:, None] > 0
+        offset = scale * (self.known.offset - shift)
+        limit = np.where(self.plan.open(self.depth), near + np.where(up, -offset, offset), np.inf)
+        top = np.inf if self.upper is None else scale * self.upper
+        return PredictiveIF(
+            greatest,
+            amplitude=amplitude,
+            pace=scale * self.known.slope,
+            limit=limit,
+            sizes=self.plan.sizes,
+            ceiling=np.broadcast_to(np.where(up, top - near, -near), limit.shape),
+        )
+
+
+class _Even:
+    """Makes neurons whose spikes have equal sizes, and which follow a rising share of the estimate."""
+
+    def __init__(self, site: Site, known: Estimate) -> None:
+        self.known, self.steps = known, site.steps
+        self.first = round(_LAG * site.depth)
+        self.end = site.steps - round(_LAG * (site.last - site.depth))
+        if self.end - self.first < max(1, site.steps // 2):  # more layers than steps
+            self.first, self.end = 0, site.steps
+
+    def __call__(self, greatest: Floats, shift: Floats) -> Neuron:
+        # In units of spikes of value `size`: a mean of `greatest` is a spike at every step of the window.
+        t = np.arange(self.steps)
+        window = self.end - self.first
+        size = greatest * self.steps / window
+        progress = np.clip((t + 1 - self.first) / window, 0, 1)
+        needed = 1 - 0.5 * t / max(self.steps - 1, 1)
+        ahead = np.where((t >= self.first) & (t < self.end), needed, np.inf)
+        scale = progress[:, None] * (self.steps / size)
+        limit = ahead[:, None] + scale * (shift - self.known.offset)
+        return PredictiveIF(greatest, amplitude=size, pace=scale * self.known.slope, limit=limit)
+
+
+def _near(plan: Schedule, depth: int) -> Floats:
+    """Return the distance from the estimate at which a neuron spikes, [T, 1]."""
+    share = np.where(np.arange(plan.steps) < plan.end(depth) - _LAST, _NEAR, 0.5)
+    return np.asarray(share * np.abs(plan.sizes))[:, None]
+
+
+def _shifted(neuron: str, steps: int) -> _Make:
+    def make(threshold: Floats, shift: Floats) -> Neuron:
+        layer = NEURONS[neuron](threshold)
+        return layer.replace(v_init=layer.v_init - steps * shift)
+
+    return make
+
+
+def _place(site: Site) -> Place:
+    points = min(_POINTS, max(1, _VALUES // (site.steps * site.shape[0])))
+    positions = math.prod(site.shape[1:])
+    samples = min(site.count, max(_SAMPLES, -(-points // positions)), points)
+    return site.place(samples, max(1, -(-points // samples)))
+
+
+def _greatest(site: Site) -> Floats:
+    assert isinstance(site.layer, ReLU)
+    return usable(site.layer.of(site.greatest[None, :, None])[0, :, 0])
+
+
+def _quantile(target: Floats) -> Floats:
+    rows = np.moveaxis(target, 1, 0).reshape(target.shape[1], -1)
+    return usable(np.quantile(rows, 0.9999, axis=1))
+
+
+def _upper(layer: Layer) -> Floats | None:
+    upper = layer.upper if isinstance(layer, ReLU) else None
+    return None if upper is None else np.asarray(upper, np.float64)

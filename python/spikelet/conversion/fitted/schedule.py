@@ -1,0 +1,95 @@
+r"""Sizes of spikes by step, and when the layers of a network begin to spike.
+
+Spikes are binary, but the steps of a run have sizes :math:`w_t` that all neurons know. The sizes fall geometrically, so that a
+run codes a number in as many steps as it has digits, and their sign alternates: a spike at an odd step takes back what was sent.
+No layer has to wait until its input is known for certain, then, as long as later sizes add up to more than a possible
+correction. The first of n layers begins at once, the last one after a share of the steps: a geometric code that begins later is
+the same code, scaled.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikelet.conversion.layerwise.calibration import Floats
+
+__all__ = ["Schedule", "schedule"]
+
+_STEPS = 32
+_SMALLEST = 0.005  # size at which a layer stops, relative to that of its first spike
+_RATIO = 0.7  # of the magnitudes of successive sizes, in 32 steps
+_RISE = 0.05  # by how much it rises with each halving of the number of steps
+_WAITING = 1.0  # most steps by which a layer begins later than the one before
+_SHARE = 0.5  # of the steps, after which the last layer begins at the latest
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Sizes of spikes by step.
+
+    Parameters
+    ----------
+    sizes : array, [T]
+        Their mean is 1.
+    wait : float
+        Number of steps by which a layer begins later than the one before.
+    length : int
+        Most steps in which a layer spikes.
+    """
+
+    sizes: Floats
+    wait: float
+    length: int
+
+    @property
+    def steps(self) -> int:
+        """Number of steps T."""
+        return len(self.sizes)
+
+    def first(self, depth: int) -> int:
+        """Return the first step of a layer with so many spiking layers before it."""
+        return int(self.wait * depth)
+
+    def end(self, depth: int) -> int:
+        """Return the step at which this layer stops."""
+        return min(self.first(depth) + self.length, self.steps)
+
+    def open(self, depth: int) -> NDArray[np.bool_]:
+        """Return whether this layer may spike at each step, [T, 1]."""
+        t = np.arange(self.steps)[:, None]
+        return np.asarray((t >= self.first(depth)) & (t < self.end(depth)))
+
+    def reach(self, depth: int, *, negative: bool = False) -> float:
+        """Return the mean output, in amplitudes, of a neuron of this layer that spikes at all steps of positive size.
+
+        With `negative`, return the magnitude of that of one that spikes at all steps of negative size.
+        """
+        own = self.sizes[self.first(depth) : self.end(depth)]
+        return float(np.maximum(-own if negative else own, 0).sum()) / self.steps
+
+
+def schedule(steps: int, last: int) -> Schedule:
+    """Return the schedule of a network.
+
+    Parameters
+    ----------
+    steps : int
+        Number of steps T.
+    last : int
+        Number of spiking layers before the last one.
+    """
+    ratio = _ratio(steps)
+    sizes = ratio ** np.arange(steps) * np.where(np.arange(steps) % 2, -1.0, 1.0)
+    wait = min(_WAITING, _SHARE * steps / max(last, 1))
+    return Schedule(sizes / sizes.mean(), wait, math.ceil(math.log(_SMALLEST) / math.log(ratio)))
+
+
+def _ratio(steps: int) -> float:
+    """Return the ratio of successive magnitudes: long runs use their steps for more redundancy, not for smaller sizes."""
+    if steps >= _STEPS:
+        return float(_RATIO ** (_STEPS / steps))
+    return float(_RATIO + _RISE * np.log2(_STEPS / steps))

@@ -1,0 +1,110 @@
+"""Correct weights by ridge regression, so that the means of the spiking network give the potentials of the ANN."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from spikelet.conversion.layerwise.calibration import Floats
+from spikelet.conversion.layerwise.site import Site
+from spikelet.layers import Conv2d, Layer, Linear
+
+__all__ = ["correct_weights"]
+
+_RIDGE = 1e-3  # penalty, relative to the mean square of the inputs
+_FEATURES = 2048  # layers with more inputs are not fitted: there are too few samples
+_ROWS_EACH = 32  # input vectors for each feature that is fitted
+_INPUTS = 1 << 25  # mean inputs that are held, of fewer samples if they are large,
+_FEWEST = 32  # but not of fewer than these
+_VALUES = 1 << 24  # limit of unfolded input values at once
+
+
+def correct_weights(site: Site) -> dict[str, Layer]:
+    """Correct the linear layers that feed a site.
+
+    With the old weights, the means of the spiking network give potentials that differ from the ANN's. The correction is the
+    ridge regression of this difference on the means, jointly for all layers of a sum (a convolution and a shortcut).
+
+    Returns
+    -------
+    dict of str to Layer
+        The corrected layers by name; may be empty.
+    """
+    found = {n: site.layer_of(n) for n in site.linear}
+    names = [n for n in site.linear if _of_one_group(found[n])]
+    layers: list[Any] = [found[n] for n in names]
+    sizes = [_features(layer) for layer in layers]
+    twice = len(set(names)) < len(names)  # a layer that is added to itself
+    if not names or twice or sum(sizes) > _FEATURES or site.exact:
+        return {}
+    total = sum(sizes) + 1
+    values = sum(math.prod(site.shape_of(site.inputs_of(n)[0])) for n in names)
+    samples = min(site.count, max(_FEWEST, _INPUTS // values))
+    place = site.place(samples, -(-_ROWS_EACH * total // samples))
+    missing = site.potentials(place) - site.mean_current(place)
+    inputs = [site.means(site.inputs_of(n)[0], place) for n in names]
+    gram = np.zeros((total, total))
+    mixed = np.zeros((total, missing.shape[1]))
+    for rows, wanted in _rows(layers, inputs, missing, place.positions):
+        gram += rows.T @ rows
+        mixed += rows.T @ wanted
+    scale = np.trace(gram) / total
+    ridge = np.full(total, _RIDGE * scale)
+    ridge[-1] = 1e-6 * scale
+    correction = np.linalg.solve(gram + np.diag(ridge), mixed)
+    result: dict[str, Layer] = {}
+    first = 0
+    for k, (name, layer, size) in enumerate(zip(names, layers, sizes, strict=True)):
+        weight = layer.weight + correction[first : first + size].T.reshape(layer.weight.shape)
+        bias = np.zeros(len(weight)) if layer.bias is None else layer.bias
+        result[name] = layer.replace(weight=weight, bias=bias + correction[-1] if k == 0 else bias)
+        first += size
+    return result
+
+
+def _of_one_group(layer: Layer) -> bool:
+    return isinstance(layer, Linear) or (isinstance(layer, Conv2d) and layer.groups == 1)
+
+
+def _features(layer: Conv2d | Linear) -> int:
+    return math.prod(layer.weight.shape[1:])
+
+
+def _rows(
+    layers: Sequence[Conv2d | Linear],
+    inputs: Sequence[Floats],
+    missing: Floats,
+    positions: NDArray[np.int64] | None,
+) -> Iterator[tuple[Floats, Floats]]:
+    total = sum(_features(layer) for layer in layers) + 1
+    batch = max(1, _VALUES // (missing.shape[2] * total))
+    for first in range(0, len(missing), batch):
+        part = slice(first, first + batch)
+        columns = [
+            _unfold(layer, x[part], positions) for layer, x in zip(layers, inputs, strict=True)
+        ]
+        wanted = np.moveaxis(missing[part], 1, -1).reshape(-1, missing.shape[1])
+        columns.append(np.ones((len(wanted), 1)))
+        # Sums in float32 would depend on the size of a batch.
+        yield np.concatenate(columns, axis=1, dtype=np.float64), wanted
+
+
+def _unfold(layer: Conv2d | Linear, x: Floats, positions: NDArray[np.int64] | None) -> Floats:
+    """Return the inputs of output positions, [samples x positions, inputs x kernel]."""
+    if isinstance(layer, Linear):
+        return x.reshape(len(x), -1)
+    top, bottom, left, right = layer.padding
+    (sy, sx), (dy, dx) = layer.stride, layer.dilation
+    kh, kw = layer.weight.shape[2:]
+    padded = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)))
+    windows = sliding_window_view(padded, (dy * (kh - 1) + 1, dx * (kw - 1) + 1), axis=(2, 3))
+    windows = windows[:, :, ::sy, ::sx, ::dy, ::dx].transpose(0, 2, 3, 1, 4, 5)
+    if positions is not None:
+        rows, columns = np.unravel_index(positions, windows.shape[1:3])
+        windows = windows[:, rows, columns]
+    return np.ascontiguousarray(windows).reshape(-1, _features(layer))

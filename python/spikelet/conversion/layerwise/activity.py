@@ -1,0 +1,180 @@
+"""The values of a network for all calibration inputs, of which only those are stored that a later layer needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from spikelet.conversion.layerwise.calibration import Floats
+from spikelet.layers import Layer
+from spikelet.layers.graph import Graph
+from spikelet.layers.segment import Packed, Segment, Stored
+from spikelet.layers.to_core import Source
+
+__all__ = ["Activity"]
+
+Value: TypeAlias = "Floats | Packed"  # constants [N, ...], a sequence [T, N, ...], or spikes
+
+
+class Activity:
+    """Values of a network, an ANN (``steps=1``) or a spiking one, while it is converted.
+
+    Parameters
+    ----------
+    graph : Graph
+    steps : int
+    threads : int
+    constants : mapping of str to array, [N, ...]
+        Inputs that do not change from step to step, by name.
+    sequences : mapping of str to array, [T, N, ...]
+        Inputs that do.
+    sizes : array, [T], optional
+        Sizes of spikes at each step, by which means are weighted.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        steps: int,
+        threads: int,
+        constants: Mapping[str, Floats],
+        sequences: Mapping[str, Floats],
+        sizes: Floats | None = None,
+    ) -> None:
+        self.graph = graph
+        self.steps = steps
+        self.threads = threads
+        self._stored: dict[str, Value] = {**constants, **sequences}
+        self._sequences = set(sequences)
+        self._sizes = sizes
+
+    def change(self, changes: Mapping[str, Layer]) -> None:
+        """Replace layers, for all values that are computed from now on."""
+        if changes:
+            self.graph = self.graph.replaced(changes)
+
+    def store(self, name: str, values: Floats) -> None:
+        """Store constants of a node, [N, ...]."""
+        self._stored[name] = values
+
+    def store_spikes(self, name: str) -> None:
+        """Run a neuron, or a pool behind one, and store its spikes."""
+        values = self._values(name, slice(None))
+        if self._segment(name, "mean", self.steps, None, values).form(name) == "spikes":
+            self._stored[name] = self.run(name, "packed")
+        else:  # the pool of a code for which there are no spikes
+            self._stored[name] = self.run(name, "value")
+            self._sequences.add(name)
+
+    def drop(self, names: Iterable[str]) -> None:
+        """Forget stored values."""
+        for name in names:
+            self._stored.pop(name, None)
+            self._sequences.discard(name)
+
+    def run(
+        self,
+        name: str,
+        what: Literal["value", "mean", "packed"],
+        samples: slice = slice(None),
+        changes: Mapping[str, Layer] | None = None,
+    ) -> Any:
+        """Return what a node sends in a run of all steps.
+
+        Parameters
+        ----------
+        name : str
+        what : "value", "mean" or "packed"
+            Values [T, n, ...], their mean over the steps [n, ...], or spikes.
+        samples : slice
+        changes : mapping of str to Layer, optional
+            Layers to replace for this run.
+        """
+        values = self._values(name, samples)
+        return self._run(name, what, self.steps, changes, values)
+
+    def _values(self, name: str, samples: slice) -> dict[str, Value]:
+        return {key: self._part(key, samples) for key in self._sources(name)}
+
+    def mean(
+        self, name: str, samples: slice = slice(None), changes: Mapping[str, Layer] | None = None
+    ) -> Floats:
+        """Return the mean output of a node over the steps, [n, ...], from the means of what is stored.
+
+        Linear and graded layers keep means, so it takes no steps. There must be no spiking neurons in between.
+        """
+        if name in self._stored:
+            return self._mean_stored(name, samples)
+        values = {key: self._mean_stored(key, samples) for key in self._sources(name)}
+        return np.asarray(self._run(name, "mean", 1, changes, values))
+
+    def mean_from(self, source: str, values: Floats, name: str) -> Floats:
+        """Return the mean output of a node, [N, ...], from that of a node before it, on which alone it depends."""
+        return np.asarray(self._run(name, "mean", 1, None, {source: values}))
+
+    def _part(self, name: str, samples: slice) -> Value:
+        values: Any = self._stored[name]
+        if name in self._sequences:
+            return np.ascontiguousarray(values[:, samples])
+        return (
+            values[samples] if isinstance(values, Packed) else np.ascontiguousarray(values[samples])
+        )
+
+    def _mean_stored(self, name: str, samples: slice) -> Floats:
+        values: Any = self._part(name, samples)
+        if name in self._sequences:
+            return np.average(values, 0, self._sizes).astype(np.float32)
+        return values.mean() if isinstance(values, Packed) else values
+
+    def _sources(self, name: str) -> list[str]:
+        """Return the stored nodes from which a node is computed."""
+        found: list[str] = []
+        seen: set[str] = {name}
+        left = [*self.graph[name].inputs]
+        while left:
+            at = left.pop()
+            if at in seen:
+                continue
+            seen.add(at)
+            if at in self._stored:
+                found.append(at)
+            else:
+                left.extend(self.graph[at].inputs)
+        return found
+
+    def _run(
+        self,
+        name: str,
+        what: str,
+        steps: int,
+        changes: Mapping[str, Layer] | None,
+        values: Mapping[str, Value],
+    ) -> Any:
+        segment = self._segment(name, what, steps, changes, values)
+        return segment.run(values, self.threads, _go_on)[name, what]
+
+    def _segment(
+        self,
+        name: str,
+        what: str,
+        steps: int,
+        changes: Mapping[str, Layer] | None,
+        values: Mapping[str, Value],
+    ) -> Segment:
+        graph = self.graph.replaced(changes) if changes else self.graph
+        forms = {key: self._form(key, value, steps) for key, value in values.items()}
+        sizes = self._sizes if steps > 1 else None
+        part = graph.between(list(values), [name])
+        return Segment(part, forms, [(name, what)], steps, sizes=sizes)
+
+    def _form(self, name: str, values: Value, steps: int) -> Stored:
+        if name in self._sequences and steps > 1:
+            return Stored(values.shape[2:], Source("sequence"))
+        return Stored.of(values)
+
+
+def _go_on(_done: int) -> bool:
+    """Let the core return to Python, which handles Ctrl-C."""
+    return True

@@ -1,0 +1,98 @@
+"""Convert a network layer by layer, in one pass: only the values that later layers need are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from spikelet._util.checks import fail
+from spikelet.conversion.layerwise.activity import Activity
+from spikelet.conversion.layerwise.calibration import Calibration, Floats
+from spikelet.conversion.layerwise.method import Method
+from spikelet.conversion.layerwise.site import Site
+from spikelet.conversion.layerwise.stages import plan
+from spikelet.layers import Activation, Layer, ReLU
+
+__all__ = ["fit_layers", "spiking_names"]
+
+
+def spiking_names(cal: Calibration, method: Method) -> frozenset[str]:
+    """Return the names of the neurons that become spiking.
+
+    An activation stays graded if the network ends with it, and if inputs are spikes: these have equal sizes, of one sign.
+    """
+    return frozenset(
+        n.name
+        for n in cal.graph
+        if method.accepts(n.layer)
+        and n.name not in cal.kept
+        and not (isinstance(n.layer, Activation) and (cal.coded or n.name in cal.graph.outputs))
+    )
+
+
+def fit_layers(
+    where: str, cal: Calibration, method: Method, watch: Callable[[str], None] = lambda _name: None
+) -> dict[str, Layer]:
+    """Return the layers that a method changes, by name: the spiking neurons, and corrected weights.
+
+    Parameters
+    ----------
+    where : str
+        The calling function, for error messages.
+    cal : Calibration
+    method : Method
+    watch : callable, optional
+        Takes the name of each neuron before it is made.
+
+    Raises
+    ------
+    ValueError
+        If a neuron's input is not finite, or no calibration input activates a layer.
+    """
+    stages = plan(cal.graph, spiking_names(cal, method), frozenset(cal.coded))
+    ann = Activity(cal.graph, 1, cal.threads, cal.inputs, {})
+    constants = {k: v for k, v in cal.inputs.items() if k not in cal.coded}
+    snn = Activity(cal.graph, cal.steps, cal.threads, constants, cal.coded, method.sizes)
+    changes: dict[str, Layer] = {}
+    for node in cal.graph:
+        name = node.name
+        site = Site(name, cal, stages, ann, snn) if name in stages.sites else None
+        if site is not None and (method.spiking or site.kind == "neuron"):
+            if site.kind == "neuron":
+                watch(name)
+                _check_activity(where, site)
+            found = dict(method.fit(site))
+            changes.update(found)
+            snn.change(found)
+            other = method.in_ann(site)
+            if other is not None:
+                ann.change({name: other})
+        kept = stages.stored.get(name, "")
+        if kept in stages.until:
+            ann.store(kept, _activations(ann, kept, site))
+            if method.spiking and kept in stages.constant:
+                snn.store(kept, snn.run(kept, "mean"))
+            elif method.spiking:
+                snn.store_spikes(kept)
+        done = [key for key, last in stages.until.items() if last == name]
+        ann.drop(done)
+        snn.drop(done)
+    return changes
+
+
+def _activations(ann: Activity, name: str, site: Site | None) -> Floats:
+    """Return what a node of the ANN sends, [N, ...]."""
+    if site is None or site.held is None:
+        return ann.mean(name)
+    return ann.mean_from(site.source, site.held.reshape(site.count, *site.shape), name)
+
+
+def _check_activity(where: str, site: Site) -> None:
+    if not np.isfinite(site.greatest).all():
+        rule = "must be finite; a weight is too large"
+        fail(where, f"the input of '{site.name}'", "inf or NaN", rule)
+    if isinstance(site.layer, ReLU) and site.greatest.max() <= 0:
+        rule = "must not be 0 for all calibration inputs, or the layer would never spike; pass inputs that activate "
+        rule += f"it, or keep it analog: keep=['{site.name}']"
+        fail(where, f"activation of '{site.name}'", 0.0, rule)

@@ -1,0 +1,90 @@
+"""Which methods and neurons to try for a network."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from spikelet._util.checks import choice, fail
+from spikelet.conversion.activations import can_spike
+from spikelet.conversion.fitted.fitted import Fitted
+from spikelet.conversion.layerwise.calibration import Calibration
+from spikelet.conversion.layerwise.streaming import spiking_names
+from spikelet.conversion.neurons import NEURONS
+from spikelet.layers import Activation, ReLU
+
+__all__ = ["Candidate", "candidates", "is_small"]
+
+_FEW_STEPS = 8
+_SMALL = 1 << 30  # values of all neurons, samples and steps
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A method and a kind of neurons.
+
+    Parameters
+    ----------
+    method, neuron : str
+    """
+
+    method: str
+    neuron: str
+
+    def __str__(self) -> str:
+        """Return both names."""
+        return f"{self.method}/{self.neuron}"
+
+
+def is_small(cal: Calibration) -> bool:
+    """Return whether many methods can be tried within seconds."""
+    names = [n.name for n in cal.graph if can_spike(n.layer)]
+    neurons = sum(math.prod(cal.shapes[n]) for n in names)
+    return neurons * cal.count * cal.steps <= _SMALL
+
+
+def candidates(
+    where: str, method: str, neuron: str | None, cal: Calibration
+) -> tuple[Candidate, ...]:
+    """Return the candidates for the arguments of `convert`, the likely best one first.
+
+    Raises
+    ------
+    ValueError
+        If method and neuron do not go together.
+    """
+    if neuron is not None:
+        choice(where, "neuron", neuron, "predictive", *NEURONS)
+        if neuron == "predictive" and method not in ("auto", "fitted"):
+            fail(where, "method", method, 'must be "fitted" with neuron="predictive"')
+    # Very few steps leave no time to wait for an estimate, and shallow networks need none.
+    fitted = ["predictive"] if neuron is None else [neuron]
+    if neuron is None and (cal.steps <= _FEW_STEPS or (method == "auto" and is_small(cal))):
+        fitted.append("soft")
+    other = "soft" if neuron is None else neuron
+    if neuron is None and method in ("auto", "fitted") and _follows(cal):
+        return (Candidate("fitted", "predictive"),)  # others would leave activations graded
+    if method == "fitted":
+        return tuple(Candidate("fitted", kind) for kind in fitted)
+    if method != "auto":
+        return (Candidate(method, other),)
+    found = [Candidate("fitted", kind) for kind in fitted]
+    if other != "predictive":
+        names = ["percentile"]
+        if is_small(cal):
+            names += ["maxnorm", "least_error", "calibrated"]
+        if _is_qcfs(cal):
+            names.append("qcfs")
+        found += [Candidate(name, other) for name in names]
+    return tuple(found)
+
+
+def _follows(cal: Calibration) -> bool:
+    """Return whether neurons follow another activation than a ReLU."""
+    method = Fitted("predictive")
+    return any(isinstance(cal.graph[n].layer, Activation) for n in spiking_names(cal, method))
+
+
+def _is_qcfs(cal: Calibration) -> bool:
+    layers = [n.layer for n in cal.graph if isinstance(n.layer, ReLU) and n.name not in cal.kept]
+    return all(layer.levels > 0 for layer in layers)

@@ -1,0 +1,272 @@
+"""Convert what a PyTorch module does to its input to a graph of layers, and compare both."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from spikelet._util.checks import fail, shown
+from spikelet.conversion.building import Builder, Call, Data, UnsupportedError, hint_for, refuse
+from spikelet.conversion.operators import foreign
+from spikelet.conversion.torch.check import differing
+from spikelet.conversion.torch.foreign import ForeignStep
+from spikelet.conversion.torch.movements import MOVEMENTS, moved_by
+from spikelet.conversion.torch.operators import MODULES, OPERATORS, Handler
+from spikelet.conversion.torch.tracing import (
+    READER,
+    Recorder,
+    Step,
+    Value,
+    copied,
+    is_layer,
+    leaves,
+    mapped,
+    outputs_of,
+)
+from spikelet.layers import Shape
+from spikelet.layers.graph import INPUT, Graph
+
+__all__ = ["convert"]
+
+BATCH = 2
+_TOLERANCE = 1e-6
+_WAY_OUT = 'or keep it analog, run by PyTorch: analog=["{}"]'
+
+
+def _inputs_of(module: nn.Module, shapes: Any) -> dict[str, Shape]:
+    """Return the names of the inputs, and the shape of one sample of each."""
+    parameters = [p for p in inspect.signature(module.forward).parameters.values()
+                  if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]  # fmt: skip
+    names = [p.name for p in parameters if p.kind is not p.KEYWORD_ONLY]
+    required = [p.name for p in parameters if p.default is p.empty]
+    if isinstance(shapes, Mapping):
+        given = dict(shapes)
+    elif not shapes or not isinstance(shapes[0], tuple):
+        given = {INPUT: shapes}
+    else:
+        names += [f"input_{k}" for k in range(len(names), len(shapes))]
+        given = dict(zip(names, shapes, strict=False))
+    several = required if len(given) == 1 and INPUT in given else [n for n in required if n not in given]  # fmt: skip
+    if (INPUT in given and len(several) > 1) or (INPUT not in given and several):
+        refuse(
+            f"{READER}: {type(module).__name__}",
+            f"forward takes the inputs {required}, got the shape{'s' * (len(given) > 1)} of {len(given)}",
+            "pass example_shape as one shape for each, in this order: ((3, 32, 32), (10,))",
+        )
+    return given
+
+
+class _Reader:
+    """Converts the steps of a run to layers."""
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        inputs: Mapping[str, Shape],
+        handlers: Mapping[str, Handler],
+        analog: Collection[str],
+    ) -> None:
+        self.builder = Builder(inputs)
+        self._handlers = handlers
+        self._analog = tuple(analog)
+        self.data: dict[Value, Any] = {}
+        self.expected: dict[str, Any] = {}
+        for name, value in zip(inputs, recorder.inputs, strict=True):
+            self.data[value] = Data(name)
+
+    def convert(self, steps: Sequence[Step], wanted: Sequence[Value]) -> None:
+        """Convert the steps that lead to these values."""
+        for name in self._analog:
+            if not any(_within(s.name, name) for s in steps):
+                fail(READER, "analog", name, "must be names of layers or modules")
+        needed = {v.step for v in wanted}
+        for step in reversed(steps):
+            if step in needed:
+                needed.update(v.step for v in step.operands)
+        for step in steps:
+            if step in needed:
+                self._convert(step)
+
+    def _convert(self, step: Step) -> None:
+        results = [v for v in leaves(step.result) if isinstance(v, Value)]
+        call = Call(self.builder, step.where, step.name, results[0].shape, BATCH)
+        found = self._handled(call, step)
+        parts = list(leaves(found))
+        if len(parts) != len(results):
+            call.refuse("has several results", hint_for(step.kind))
+        for value, part in zip(results, parts, strict=True):
+            self.data[value] = part
+            if not isinstance(part, Data):  # a constant, or None: what no layer computes
+                continue
+            shape = call.tensor(part)
+            if shape != value.shape:
+                call.refuse(
+                    f"gives shape {value.shape}, but its layers give {shape}",
+                    "the first dimension must remain the batch",
+                )
+            if value.is_intact and value.tensor.is_floating_point():
+                self.expected[part.source] = _as_samples(value.tensor.numpy(), part)
+
+    def _handled(self, call: Call, step: Step) -> Any:
+        stays = any(_within(step.name, name) for name in self._analog)
+        try:
+            return self._layers(call, step)
+        except ValueError as error:
+            if stays:
+                return self._foreign(call, step)
+            if isinstance(error, UnsupportedError):
+                raise ValueError(f"{error}; {_WAY_OUT.format(step.name)}") from None  # noqa: TRY004  # a value of the module
+            raise
+
+    def _layers(self, call: Call, step: Step) -> Any:
+        if step.kind in MOVEMENTS and not step.is_whole:
+            return moved_by(call, step, self.data)
+        handler = self._handlers.get(step.kind)
+        if handler is None:
+            call.refuse("cannot be converted", hint_for(step.kind))
+        if step.is_whole:
+            handler = functools.partial(handler, module=step.inside)
+        if step.kind == "batch_norm":
+            _require_trained(step.where, step.inside)
+
+        def operand(a: Any) -> Any:
+            if not isinstance(a, Value):
+                return a
+            data = self.data[a]
+            if data is None:
+                call.refuse("takes the indices of another operator", "use its values only")
+            return data
+
+        args, kwargs = mapped(operand, (step.args, step.kwargs))
+        try:
+            return handler(call, *args, **kwargs)
+        except TypeError as error:
+            call.refuse(f"is called with unsupported arguments ({error})", hint_for(step.kind))
+
+    def _foreign(self, call: Call, step: Step) -> Any:
+        operands = list(dict.fromkeys(step.operands))
+        data = [self.data[v] for v in operands]
+        found = []
+        for k, _ in enumerate(leaves(step.result)):
+            function = ForeignStep(step, operands, [d.layout for d in data], k, BATCH)
+            part = call if k == 0 else call.inner(str(k))
+            found.append(
+                foreign.foreign(
+                    part, data, function, function.shape, function.axis, merged=function.merged
+                )
+            )
+        return found
+
+
+def _within(name: str, layer: str) -> bool:
+    return name == layer or name.startswith(f"{layer}.")
+
+
+def _require_trained(where: str, module: nn.Module) -> None:
+    if not isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d | nn.SyncBatchNorm):
+        return
+    mean, variance, count = module.running_mean, module.running_var, module.num_batches_tracked
+    if mean is not None and count is not None and not count and not mean.any() and (variance == 1).all():  # fmt: skip
+        refuse(
+            where,
+            "has never been trained: its running mean is 0 and its running variance 1",
+            "train the module, or load a trained state_dict, before converting it",
+        )
+
+
+def _as_samples(tensor: np.ndarray[Any, Any], data: Data) -> np.ndarray[Any, Any]:
+    """Return the values of a tensor with samples first."""
+    if data.merged:
+        n = tensor.shape[data.axis]
+        tensor = tensor.reshape(*tensor.shape[: data.axis], BATCH, n // BATCH, *tensor.shape[data.axis + 1 :])  # fmt: skip
+    return np.moveaxis(tensor, data.axis, 0)
+
+
+def convert(
+    module: nn.Module,
+    shapes: Any,
+    *,
+    analog: Collection[str] = (),
+    whole: Mapping[type, Handler] | None = None,
+) -> Graph:
+    """Convert a module to a graph of layers; see `read_torch`.
+
+    Parameters
+    ----------
+    module : nn.Module
+    shapes : tuple of int, tuple of these, or mapping of str to tuple of int
+    analog : collection of str
+    whole : mapping, optional
+        Further classes of modules that are one operator, with their handlers.
+    """
+    inputs = _inputs_of(module, shapes)
+    special = {**MODULES, **(whole or {})}
+    handlers = {**OPERATORS, **{kind.__name__: handler for kind, handler in special.items()}}
+    twin = copied(module).double()
+    if is_layer(twin) or type(twin) in special:  # a single layer
+        twin = nn.Sequential(twin)
+    generator = torch.Generator().manual_seed(1)
+    x, again = (
+        {n: torch.randn(BATCH, *s, generator=generator, dtype=torch.float64) for n, s in inputs.items()}
+        for _ in range(2)
+    )  # fmt: skip
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        recorder = Recorder(twin, special)
+        # Other samples: nothing that is taken for a constant may depend on the input.
+        others = [y.double() for _, y in outputs_of(recorder.run(_arguments(again)))
+                  if isinstance(y, torch.Tensor)]  # fmt: skip
+        found = list(outputs_of(recorder.run(_arguments(x))))
+        wanted = [_output(recorder, name, y) for name, y in found]
+        if not wanted:
+            fail(READER, "output", None, "must be a tensor that depends on the input")
+        if len(others) != len(wanted):
+            rule = "must be as many for all inputs"
+            fail(READER, "outputs", (len(others), len(wanted)), rule, got="numbers")
+        reader = _Reader(recorder, inputs, handlers, analog)
+        reader.convert(recorder.steps, wanted)
+        made = [reader.data[v] for v in wanted]
+        graph = reader.builder.graph(READER, [d.source for d in made], [name for name, _ in found])
+        names = reader.builder.final
+        expected = {names.get(k, k): v for k, v in reader.expected.items()}
+        for name, value, other, data in zip(graph.outputs, wanted, others, made, strict=True):
+            parts = [_as_samples(y.double().numpy(), data) for y in (value.tensor, other)]
+            expected[name] = np.concatenate(parts)
+        del twin, recorder, reader, wanted  # large networks need the memory
+        both = {n: torch.cat([x[n], again[n]]).numpy() for n in inputs}
+        wrong = differing(graph, both, expected, _TOLERANCE)
+    if wrong is not None and wrong[1] < BATCH:
+        refuse(
+            f"{READER}: layer '{wrong[0]}'",
+            "gives other values than PyTorch",
+            "do not change in place a tensor of which a view is used elsewhere; otherwise please report the module",
+        )
+    if wrong is not None:
+        refuse(
+            f"{READER}: {type(module).__name__}",
+            "gives other values than its operators one by one",
+            "remove random operators, and code that PyTorch does not see (numpy, torch.jit)",
+        )
+    return graph
+
+
+def _output(recorder: Recorder, name: str, y: Any) -> Value:
+    """Return the value of an output."""
+    what = f"output '{name}'" if name else "output"
+    if not isinstance(y, torch.Tensor):
+        msg = f"{READER}: {what} must be a tensor, got {shown(y)}"
+        raise TypeError(msg)
+    value = recorder.value(y)
+    if value is None:
+        rule = "must be a tensor that depends on the input"
+        fail(READER, what, tuple(y.shape), rule, got="a constant of shape")
+    return value
+
+
+def _arguments(x: Mapping[str, torch.Tensor]) -> Any:
+    return list(x.values()) if INPUT in x and len(x) == 1 else dict(x)

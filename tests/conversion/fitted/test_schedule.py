@@ -1,0 +1,53 @@
+"""Sizes of spikes by step."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from spikelet.conversion.fitted.schedule import schedule
+
+
+@pytest.mark.parametrize("steps", [8, 16, 32, 64])
+@pytest.mark.parametrize("last", [0, 1, 18, 54])
+def test_sizes_fall_alternate_and_have_the_mean_one(steps: int, last: int) -> None:
+    plan = schedule(steps, last)
+    assert plan.steps == steps
+    assert plan.sizes.mean() == pytest.approx(1)
+    assert np.array_equal(np.sign(plan.sizes), (-1.0) ** np.arange(steps))
+    assert (np.diff(np.abs(plan.sizes)) < 0).all()
+    # What is left after a step is more than its size: each spike can be taken back, or a missing one replaced by two.
+    magnitudes = np.abs(plan.sizes)
+    assert all(magnitudes[k + 1 :].sum() > magnitudes[k] for k in range(steps // 2))
+
+
+def test_layers_begin_one_after_another_within_half_of_the_steps() -> None:
+    plan = schedule(32, 54)
+    first = [plan.first(depth) for depth in range(55)]
+    assert first[0] == 0
+    assert first[-1] <= 16
+    assert all(0 <= b - a <= 1 for a, b in itertools.pairwise(first))
+    assert schedule(32, 4).first(4) == 4  # no more than a step each
+
+
+def test_reach_is_the_mean_output_of_a_neuron_that_never_takes_back() -> None:
+    plan = schedule(16, 18)
+    for depth in (0, 7, 18):
+        sent = [
+            w
+            for t, w in enumerate(plan.sizes)
+            if plan.first(depth) <= t < plan.end(depth) and w > 0
+        ]
+        assert plan.reach(depth) == pytest.approx(sum(sent) / 16)
+
+
+def test_layers_stop_when_their_spikes_are_small() -> None:
+    plan = schedule(64, 18)
+    for depth in (0, 9, 18):
+        first, end = plan.first(depth), plan.end(depth)
+        assert end <= 64
+        assert abs(plan.sizes[end - 1] / plan.sizes[first]) < 0.01
+    assert plan.end(0) < plan.end(18)
+    assert schedule(8, 3).end(0) == 8

@@ -1,0 +1,49 @@
+"""Layers are compared with ONNX's reference implementation, operation by operation."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+
+from spikelet import layers as L
+from spikelet.conversion.building import Data
+from spikelet.conversion.onnx import check as onnx_check
+from spikelet.conversion.onnx.check import Checked, wrong_layer
+from spikelet.conversion.onnx.operation import Operation
+from spikelet.conversion.onnx.reference import Reference
+from spikelet.layers.graph import Graph
+
+GRAPH = Graph(
+    [("a", L.ReLU(), ("input",)), ("b", L.Affine(2.0), ("a",)), ("c", L.Softmax(), ("b",))]
+)
+TWO = np.float32(2)
+SHAPES = {"input": (3, 4)}
+reference = Reference(onnx, 18, {})
+
+
+def checked(factor: float = 2.0, merged: bool = False) -> list[Checked]:
+    x, a, b, c = (Data(name, 0, merged) for name in ("input", "a", "b", "c"))
+    kinds = [("Relu", (x,), a), ("Mul", (a, np.float32(factor)), b), ("Softmax", (b,), c)]
+    return [
+        Checked(Operation(kind, tuple("uv"[: len(given)]), ("y",)), given, (found,))
+        for kind, given, found in kinds
+    ]
+
+
+def test_equal_layers_pass_in_any_layout() -> None:
+    for merged in (False, True):
+        assert wrong_layer(GRAPH, SHAPES, 2, checked(merged=merged), reference) is None
+
+
+def test_the_first_wrong_operation_is_named() -> None:
+    wrong = wrong_layer(GRAPH, SHAPES, 2, checked(2.1), reference)
+    assert wrong is not None
+    assert wrong.operation.kind == "Mul"
+
+
+def test_values_are_held_part_by_part(monkeypatch: object) -> None:
+    """A model that is checked in three parts is checked to its end."""
+    monkeypatch.setattr(onnx_check, "_HELD", 1)  # type: ignore[attr-defined]
+    assert wrong_layer(GRAPH, SHAPES, 1, checked(), reference) is None
+    last = [c.renamed({"c": "b"}) for c in checked()]
+    assert wrong_layer(GRAPH, SHAPES, 1, last, reference) is not None

@@ -1,0 +1,42 @@
+"""Graphs are compared with what a framework computed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from spikelet import layers as L
+from spikelet.conversion.torch.check import differing
+from spikelet.layers.graph import Graph
+
+RNG = np.random.default_rng(1)
+
+
+def test_the_first_layer_that_differs_is_named() -> None:
+    weight = RNG.normal(size=(4, 3))
+    graph = Graph([("fc", L.Linear(weight), ["input"]), ("relu", L.ReLU(), ["fc"])])
+    x = {"input": RNG.normal(size=(6, 3))}
+    wanted = {"fc": x["input"] @ weight.T, "relu": np.maximum(x["input"] @ weight.T, 0)}
+    assert differing(graph, x, wanted, 1e-9) is None
+    assert differing(graph, x, {"relu": wanted["relu"] + 0.1}, 1e-9) == ("relu", 0)
+    assert differing(graph, x, {**wanted, "fc": wanted["fc"][:, :3]}, 1e-9) == ("fc", 0)
+    broken = wanted["fc"].copy()
+    broken[4, 0] = np.nan
+    assert differing(graph, x, {"fc": broken}, 1e-9) == ("fc", 4)
+    assert differing(graph, x, {"fc": broken[:4]}, 1e-9) is None  # only these samples are known
+
+
+def test_what_a_mask_leaves_out_is_not_compared() -> None:
+    graph = Graph([("mask", L.Affine(np.ones(3), np.array([0, -1e9, 0])), ["input"])])
+    x = {"input": RNG.normal(size=(6, 3))}
+    wanted: Any = x["input"].copy()
+    wanted[:, 1] = -np.inf
+    assert differing(graph, x, {"mask": wanted}, 1e-9) is None
+
+
+def test_several_inputs() -> None:
+    graph = Graph([("sum", L.Add(), ["a", "b"])], inputs=("a", "b"))
+    x = {"a": RNG.normal(size=(2, 3)), "b": RNG.normal(size=(2, 3))}
+    assert differing(graph, x, {"sum": x["a"] + x["b"]}, 1e-9) is None
+    assert differing(graph, x, {"sum": x["a"] - x["b"]}, 1e-9) == ("sum", 0)
