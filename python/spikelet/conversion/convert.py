@@ -173,7 +173,7 @@ def convert(
     if not converted.neurons:
         names = [n.name for n in converted.graph if isinstance(n.layer, Graded)]
         warnings.warn(
-            f"{where}: no layer spikes: {len(names)} layers such as '{names[0]}' send graded values; neurons follow "
+            f"{where}: no layer spikes: layers such as '{names[0]}' send graded values; neurons follow "
             'activations with neuron="predictive" and coding="direct" only',
             stacklevel=2,
         )

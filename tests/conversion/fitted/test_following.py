@@ -112,7 +112,7 @@ def test_other_neurons_and_coded_inputs_leave_activations_graded() -> None:
     for options in ({"neuron": "soft"}, {"method": "percentile"}, {"coding": "poisson"}):
         x = np.abs(samples(1, 40))
         with pytest.warns(
-            UserWarning, match="convert: no layer spikes: 1 layers such as 'activation1' send"
+            UserWarning, match="convert: no layer spikes: layers such as 'activation1' send"
         ):
             model = sl.convert(ann, x, steps=4, **options)
         assert not model.neurons

@@ -11,6 +11,7 @@ from spikelet.conversion.folding import fold
 from spikelet.conversion.layerwise.calibration import Floats
 from spikelet.conversion.layerwise.pools import pool_parts
 from spikelet.conversion.load import read
+from spikelet.conversion.preparation.recognition import recognise
 from spikelet.conversion.preparation.simplify import simplify
 from spikelet.layers import Graded
 from spikelet.layers.graph import Graph
@@ -21,7 +22,7 @@ Inputs = tuple[Floats, ...] | Mapping[str, Floats]
 
 
 def prepared(ann: Any, inputs: Inputs, analog: Collection[str], **how: Any) -> Graph:
-    """Return the graph to convert: simplified, BatchNorm folded, parts of concatenations pooled.
+    """Return the graph to convert: activations recognised, simplified, BatchNorm folded, parts of concatenations pooled.
 
     Parameters
     ----------
@@ -52,7 +53,7 @@ def prepared(ann: Any, inputs: Inputs, analog: Collection[str], **how: Any) -> G
             hint = "the calibration seems to have its channels last; pass x.transpose(0, 3, 1, 2)"
             raise ValueError(f"{error}; {hint}") from None
         raise
-    return pool_parts(fold(simplify(graph, shapes)))
+    return pool_parts(fold(simplify(recognise(graph), shapes)))
 
 
 def kept_neurons(
