@@ -46,8 +46,8 @@ def convert(
 ) -> ConvertedModel:
     """Convert a trained ANN to a spiking network.
 
-    BatchNorm is folded into the weights, each ReLU becomes a layer of integrate-and-fire neurons with their own
-    thresholds, and the last layer sums its input without spikes. No labels, gradients or training code are needed.
+    BatchNorm is folded into the weights, each ReLU (or SiLU, GELU, tanh, ...) becomes a layer of integrate-and-fire neurons
+    with their own thresholds, and the last layer sums its input without spikes. No labels, gradients or training code are needed.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def convert(
             The best of several for these inputs: each is fitted to four fifths of them, and the one that comes closest to the
             ANN's outputs on the others is returned. Small networks try "fitted", "percentile", "maxnorm", "least_error" and
             "calibrated", large ones "fitted" and "percentile". `ConvertedModel.method` and `.scores` say what was found. A
-            small network is then fitted to all inputs.
+            small network is then fitted to all inputs. Where other activations than ReLU are to spike, it is "fitted".
         "fitted"
             Correct weights, choose thresholds and shift means layer by layer, on the activity of the preceding spiking
             layers. See `spikelet.conversion.fitted`.
@@ -87,7 +87,7 @@ def convert(
     neuron : "predictive", "soft", "hard", "signed", "differential" or "multi", optional
         "predictive": binary spikes that follow an estimate of the mean input (`spikelet.layers.PredictiveIF`); for
         ``method="fitted"`` only, and its default (up to 8 steps, "soft" is tried too, and the model closer to the ANN is
-        returned). "soft": reset by subtraction (RMP), starting at half the threshold; the default of all other methods.
+        returned). Only these follow other activations than ReLU. "soft": reset by subtraction (RMP), starting at half the threshold; the default of all other methods.
         "hard": reset to zero. "signed": spikes of both signs. "differential": differential coding. "multi": spikes of four
         sizes and both signs, for very few steps.
     percentile : float
@@ -98,7 +98,8 @@ def convert(
         Number of initial steps that the readout leaves out. "auto" takes the number, at most half of the steps, that
         comes closest to the ANN's outputs on the calibration inputs.
     keep : iterable of str, or callable
-        Names of neurons that stay analog (a hybrid network), or a function that returns whether a name does.
+        Names of neurons that stay analog (a hybrid network), or a function that returns whether a name does. Activations
+        other than ReLU stay graded.
     analog : collection of str
         Names of layers that no layer of `sl.layers` computes: each stays in its own framework, which gets its mean input. Names
         of neurons stay analog, as with `keep`.
@@ -129,7 +130,7 @@ def convert(
     Warns
     -----
     UserWarning
-        If `calibration` holds integers above 1, such as bytes of images; if no layer of the ANN can spike.
+        If `calibration` holds integers above 1, such as bytes of images; if no layer of the result spikes.
     """
     where = "convert"
     inputs = calibration_inputs(where, calibration)

@@ -51,9 +51,7 @@ def test_a_network_without_activations_that_spike_is_graded_throughout() -> None
     rng = np.random.default_rng(0)
     ann = [L.Linear(rng.normal(size=(6, 4))), L.Activation("abs"), L.Linear(rng.normal(size=(2, 6)))]  # fmt: skip
     x = rng.normal(size=(20, 4)).astype(np.float32)
-    with pytest.warns(
-        UserWarning, match="convert: no layer spikes: layers such as 'activation1'"
-    ):
+    with pytest.warns(UserWarning, match="convert: no layer spikes: layers such as 'activation1'"):
         model = sl.convert(ann, x, steps=4, threads=1)
     assert model.neurons == ()
     np.testing.assert_allclose(model.run(x).output, model.ann.run(x, 1).output, atol=1e-5)

@@ -126,7 +126,7 @@ def test_integer_weights_change_little() -> None:
 _SCRIPT = """
 import sys
 sys.path[:0] = {path!r}
-import numpy as np, tests.layers.test_following as t
+import numpy as np, tests.layers.test_neurons_following as t
 for f in {functions!r}:
     for dtype in ("float32", "float64", "int16"):
         m = t.model_of(dtype, {threads}, f)
