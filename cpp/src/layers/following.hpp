@@ -60,8 +60,8 @@ SPIKELET_INLINE void estimate_pixels(const NeuronRow<R>& n, const Currents<C>& i
 }
 
 // Spikes while `scale` times the function of the estimate is at least `limit` ahead of the sum of
-// the sizes sent, or behind it where the size is negative.
-template <class R, int Pixels, class C>
+// the sizes sent, or behind it where the size is negative. `Pair`: an OFF neuron takes back.
+template <class R, int Pixels, bool Pair, class C>
 SPIKELET_INLINE void follow_pixels(const NeuronRow<R>& n, const Currents<C>& in, std::size_t x,
                                    std::size_t c) {
   constexpr int vectors = 16 / lanes<R>;
@@ -75,7 +75,7 @@ SPIKELET_INLINE void follow_pixels(const NeuronRow<R>& n, const Currents<C>& in,
     }
   }
   for (std::size_t t = 0; t < steps; ++t) {
-    std::uint32_t spikes[Pixels] = {};
+    std::uint32_t spikes[Pixels] = {}, off[Pixels] = {};
     const Vec<R> size = broadcast(n.sizes[t]), sign = broadcast(n.sizes[t] < 0 ? R{-1} : R{1});
     for (int k = 0; k < vectors; ++k) {
       const std::size_t lane = c + static_cast<std::size_t>(k * lanes<R>);
@@ -84,9 +84,15 @@ SPIKELET_INLINE void follow_pixels(const NeuronRow<R>& n, const Currents<C>& in,
       for (int p = 0; p < Pixels; ++p) {
         const std::size_t at = x + static_cast<std::size_t>(p);
         const Vec<R> aim = load(n.estimates + t * row + at * in.block + lane) * scale;
-        const Which<R> crossed = at_or_above((aim - sent[p][k]) * sign, bound);
+        const Vec<R> u = (aim - sent[p][k]) * sign;
+        const Which<R> crossed = at_or_above(u, bound);
         spikes[p] |= which_bits<R>(crossed) << (k * lanes<R>);
         sent[p][k] = select(crossed, sent[p][k] + size, sent[p][k]);
+        if constexpr (Pair) {
+          const Which<R> back = at_or_above(-u, bound);
+          off[p] |= which_bits<R>(back) << (k * lanes<R>);
+          sent[p][k] = select(back, sent[p][k] - size, sent[p][k]);
+        }
         if (n.recorded != nullptr) {
           store(n.recorded + t * n.recorded_step + at * n.recorded_pixel + lane, aim - sent[p][k]);
         }
@@ -94,9 +100,12 @@ SPIKELET_INLINE void follow_pixels(const NeuronRow<R>& n, const Currents<C>& in,
     }
 #pragma GCC unroll 4
     for (int p = 0; p < Pixels; ++p) {
-      set_bits<R>(
-          n.bits + t * n.row_bytes + (x + static_cast<std::size_t>(p)) * n.pixel_bytes + c / 8,
-          spikes[p]);
+      std::uint8_t* bits =
+          n.bits + t * n.row_bytes + (x + static_cast<std::size_t>(p)) * n.pixel_bytes + c / 8;
+      set_bits<R>(bits, spikes[p]);
+      if constexpr (Pair) {
+        set_bits<R>(bits + n.plane_bytes, off[p]);
+      }
     }
   }
 #pragma GCC unroll 4
@@ -116,7 +125,11 @@ void following_steps(const NeuronRow<R>& n, const Currents<C>& in) {
   activate_values(n.function, n.alpha, n.beta, static_cast<const R*>(n.estimates), n.estimates,
                   in.steps * in.width, in.block, in.block);
   each_pixels<R>(in, [&](std::size_t x, std::size_t c, auto pixels) {
-    follow_pixels<R, pixels>(n, in, x, c);
+    if (n.is_pair) {
+      follow_pixels<R, pixels, true>(n, in, x, c);
+    } else {
+      follow_pixels<R, pixels, false>(n, in, x, c);
+    }
   });
 }
 

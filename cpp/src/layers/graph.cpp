@@ -162,9 +162,10 @@ struct Checker {
             "pace and limit must have values for each step and channel");
     require(n.ceiling.empty() || n.ceiling.size() == n.pace.size(),
             "ceiling must be empty or have the size of pace");
-    require(n.pace.empty() || !n.is_signed, "predictive neurons must not send signed spikes");
-    require(n.offset.size() == (n.activation ? n.pace.size() : 0),
-            "offset must have the size of pace if there is an activation, and else be empty");
+    require(n.pace.empty() || (!n.differential && n.levels == 1),
+            "spikes of predictive neurons must have one level and no differential code");
+    require(n.offset.size() == (n.activation || n.is_signed ? n.pace.size() : 0),
+            "offset must have the size of pace if there is an activation or a pair, else be empty");
     if (n.activation) {
       require(!n.pace.empty() && n.ceiling.empty(),
               "neurons with an activation must have a pace, and no ceiling");

@@ -90,14 +90,15 @@ struct NeuronRow {
   int levels;
   const R* pace;  // predictive: [steps][...] from the first step on
   const R* limit;
+  const R* offset;  // of the estimate
   std::size_t pace_step;
   const R* ceiling;  // the same, or null
   const R* sizes;    // of steps, from the first one on
+  bool is_pair;      // an ON and an OFF neuron
   // Those that follow a function of their estimate.
   Function function;
   const R* alpha;  // [block], or null
   const R* beta;
-  const R* offset;  // as pace
   const R* scale;   // [block]
   R* estimates;     // scratch of the caller: [steps][x][block]
 };
@@ -134,6 +135,7 @@ struct LayerKernels {
   void (*zero)(const NeuronRow<R>&, const Currents<R>&);
   void (*predictive)(const NeuronRow<R>&, const Currents<R>&);
   void (*sized)(const NeuronRow<R>&, const Currents<R>&);         // predictive, with sizes
+  void (*pair)(const NeuronRow<R>&, const Currents<R>&);          // the same, ON and OFF
   void (*following)(const NeuronRow<R>&, const Currents<R>&);     // the same, of a function
   void (*graded)(const NeuronRow<R>&, const Currents<R>&);        // signed, any levels
   void (*differential)(const NeuronRow<R>&, const Currents<R>&);  // the same, of changes
@@ -146,6 +148,7 @@ struct LayerKernels {
   void (*zero16)(const NeuronRow<R>&, const Currents<Short>&);
   void (*predictive16)(const NeuronRow<R>&, const Currents<Short>&);
   void (*sized16)(const NeuronRow<R>&, const Currents<Short>&);
+  void (*pair16)(const NeuronRow<R>&, const Currents<Short>&);
   void (*following16)(const NeuronRow<R>&, const Currents<Short>&);
   // The number of set bits in `times` stretches of n bytes, `stride` apart.
   std::uint64_t (*population)(const std::uint8_t* bytes, std::size_t n, std::size_t stride,

@@ -124,8 +124,9 @@ void zero_steps(const NeuronRow<R>& n, const Currents<C>& in) {
 // Spikes while the summed input times this step's pace is at least `limit` ahead of the sum of the
 // sizes of the spikes sent, or behind it where the size is negative; v holds the sum. `Pixels`
 // pixels from x on and 16 channels from c on, which share pace and limit. Unless `Sized`, all sizes
-// are 1.
-template <class R, int Pixels, bool Sized, bool Bounded, class C>
+// are 1. `Pair`: an OFF neuron beside the ON neuron takes back what was sent, in the second plane;
+// both follow the estimate as far as it lies between 0 and `ceiling`.
+template <class R, int Pixels, bool Sized, bool Bounded, bool Pair, class C>
 SPIKELET_INLINE void predictive_pixels(const NeuronRow<R>& n, const Currents<C>& in, std::size_t x,
                                        std::size_t c) {
   constexpr int vectors = 16 / lanes<R>;
@@ -136,7 +137,9 @@ SPIKELET_INLINE void predictive_pixels(const NeuronRow<R>& n, const Currents<C>&
   const R* pace = n.pace + c;
   const R* limit = n.limit + c;
   const R* ceiling = Bounded ? n.ceiling + c : nullptr;
+  const R* offset = Pair ? n.offset + c : nullptr;
   const R* const sizes = n.sizes;
+  const std::size_t plane_bytes = n.plane_bytes;
   std::uint8_t* bits = n.bits + x * pixel_bytes + c / 8;
   R* const recorded = n.recorded;
   Vec<R> v[Pixels][vectors], sent[Pixels][vectors], base[Pixels][vectors];
@@ -151,7 +154,7 @@ SPIKELET_INLINE void predictive_pixels(const NeuronRow<R>& n, const Currents<C>&
     }
   }
   for (std::size_t t = 0; t < steps; ++t) {
-    std::uint32_t spikes[Pixels] = {};
+    std::uint32_t spikes[Pixels] = {}, off[Pixels] = {};
     const Vec<R> size = broadcast(Sized ? sizes[t] : R{1});
     const Vec<R> sign = broadcast(Sized && sizes[t] < 0 ? R{-1} : R{1});
     for (int k = 0; k < vectors; ++k) {
@@ -162,29 +165,49 @@ SPIKELET_INLINE void predictive_pixels(const NeuronRow<R>& n, const Currents<C>&
         const Vec<R> current =
             load_current<R>(currents + static_cast<std::size_t>(p) * pixel + lane) + base[p][k];
         v[p][k] += Sized ? current * size : current;
-        const Vec<R> u = v[p][k] * rate - sent[p][k];
-        Which<R> crossed = at_or_above(Sized ? u * sign : u, bound);
-        if constexpr (Bounded) {
+        Vec<R> aim = v[p][k] * rate;
+        if constexpr (Pair) {
+          aim += load(offset + lane);
+          aim = aim > R{0} ? aim : Vec<R>{};
+          if constexpr (Bounded) {
+            const Vec<R> most = load(ceiling + lane);
+            aim = aim > most ? most : aim;
+          }
+        }
+        const Vec<R> u = aim - sent[p][k];
+        Which<R> crossed = at_or_above(Sized && !Pair ? u * sign : u, bound);
+        if constexpr (Bounded && !Pair) {
           crossed =
               static_cast<Which<R>>(crossed & at_or_above(load(ceiling + lane), sent[p][k] * sign));
         }
         spikes[p] |= which_bits<R>(crossed) << (k * lanes<R>);
         sent[p][k] = select(crossed, sent[p][k] + size, sent[p][k]);
+        if constexpr (Pair) {
+          const Which<R> back = at_or_above(-u, bound);
+          off[p] |= which_bits<R>(back) << (k * lanes<R>);
+          sent[p][k] = select(back, sent[p][k] - size, sent[p][k]);
+        }
         if (recorded != nullptr) {
           store(recorded + t * n.recorded_step +
                     (x + static_cast<std::size_t>(p)) * n.recorded_pixel + c + lane,
-                v[p][k] * rate - sent[p][k]);
+                aim - sent[p][k]);
         }
       }
     }
 #pragma GCC unroll 4
     for (int p = 0; p < Pixels; ++p) {
       set_bits<R>(bits + static_cast<std::size_t>(p) * pixel_bytes, spikes[p]);
+      if constexpr (Pair) {
+        set_bits<R>(bits + plane_bytes + static_cast<std::size_t>(p) * pixel_bytes, off[p]);
+      }
     }
     bits += row_bytes;
     currents += step;
     pace += pace_step;
     limit += pace_step;
+    if constexpr (Pair) {
+      offset += pace_step;
+    }
     if constexpr (Bounded) {
       ceiling += pace_step;
     }
@@ -200,31 +223,40 @@ SPIKELET_INLINE void predictive_pixels(const NeuronRow<R>& n, const Currents<C>&
   }
 }
 
-template <class R, bool Sized, bool Bounded, class C>
+template <class R, bool Sized, bool Bounded, bool Pair, class C>
 SPIKELET_INLINE void predictive_groups(const NeuronRow<R>& n, const Currents<C>& in) {
   constexpr int pixels = vector_bytes == 64 ? 16 / static_cast<int>(sizeof(R)) : 1;
   for (std::size_t c = 0; c < in.block; c += 16) {
     std::size_t x = 0;
     for (; x + pixels <= in.width; x += pixels) {
-      predictive_pixels<R, pixels, Sized, Bounded>(n, in, x, c);
+      predictive_pixels<R, pixels, Sized, Bounded, Pair>(n, in, x, c);
     }
     for (; x < in.width; ++x) {
-      predictive_pixels<R, 1, Sized, Bounded>(n, in, x, c);
+      predictive_pixels<R, 1, Sized, Bounded, Pair>(n, in, x, c);
     }
   }
 }
 
 template <class R, class C>
 void predictive_steps(const NeuronRow<R>& n, const Currents<C>& in) {
-  predictive_groups<R, false, false>(n, in);
+  predictive_groups<R, false, false, false>(n, in);
 }
 
 template <class R, class C>
 void sized_steps(const NeuronRow<R>& n, const Currents<C>& in) {
   if (n.ceiling == nullptr) {
-    predictive_groups<R, true, false>(n, in);
+    predictive_groups<R, true, false, false>(n, in);
   } else {
-    predictive_groups<R, true, true>(n, in);
+    predictive_groups<R, true, true, false>(n, in);
+  }
+}
+
+template <class R, class C>
+void pair_steps(const NeuronRow<R>& n, const Currents<C>& in) {
+  if (n.ceiling == nullptr) {
+    predictive_groups<R, true, false, true>(n, in);
+  } else {
+    predictive_groups<R, true, true, true>(n, in);
   }
 }
 

@@ -30,7 +30,7 @@ Buffer<R> laid_out(const std::vector<double>& values, const Layout& l, R padding
 template <class R>
 Buffer<R> Planner<R>::whole_scale(const Neuron& neuron, const Sum<R>& sum,
                                   const std::vector<Spec>& specs, const Layout& layout) const {
-  const bool plain = !neuron.is_signed && !neuron.differential && neuron.decay == 1 &&
+  const bool plain = (!neuron.is_signed || !neuron.pace.empty()) && !neuron.differential && neuron.decay == 1 &&
                      neuron.gain == 1 && neuron.v_reset == 0;
   const auto fits = [&](std::size_t source) {
     return plan_.nodes[source].planes <= 2 && !plan_.nodes[source].differential;
@@ -144,12 +144,14 @@ void Planner<R>::set_neuron(std::size_t i, const Neuron& neuron) {
       node.ceiling[to] = static_cast<R>(std::min(neuron.ceiling[k], static_cast<double>(never)));
     }
   }
-  if (neuron.activation) {
+  if (neuron.activation || !neuron.offset.empty()) {
     node.offset.resize(node.pace.size());
     for (std::size_t k = 0; k < neuron.offset.size(); ++k) {
       node.offset[k / node.layout.channels * node.layout.pixel + k % node.layout.channels] =
           static_cast<R>(neuron.offset[k]);
     }
+  }
+  if (neuron.activation) {
     bool everywhere = false;
     node.per_value = laid_out<R>(neuron.scale, node.layout, R{}, everywhere);
     for (auto [values, to] : {std::pair{&neuron.activation->alpha, &node.alpha},

@@ -205,8 +205,10 @@ void SampleRun<R>::neuron(std::size_t i) {
   const Neuron& what = std::get<Neuron>(plan_.graph[i].kind);
   const bool sized = !plan_.sizes.empty() || !node.ceiling.empty();
   const bool follows = what.activation.has_value();
+  const bool pair = what.is_signed && !node.pace.empty();
   if (node.scale.empty()) {
     neuron_rows<R>(i, follows              ? kernels_.following
+                      : pair                 ? kernels_.pair
                       : sized              ? kernels_.sized
                       : !node.pace.empty() ? kernels_.predictive
                       : what.differential  ? kernels_.differential
@@ -216,6 +218,7 @@ void SampleRun<R>::neuron(std::size_t i) {
     return;
   }
   neuron_rows<Short>(i, follows              ? kernels_.following16
+                        : pair                 ? kernels_.pair16
                         : sized              ? kernels_.sized16
                         : !node.pace.empty() ? kernels_.predictive16
                         : what.hard          ? kernels_.zero16
@@ -285,12 +288,13 @@ void SampleRun<R>::neuron_rows(std::size_t i,
       row.pace_step = l.pixel;
       row.ceiling = node.ceiling.empty() ? nullptr : node.ceiling.data() + first * l.pixel + c;
       row.sizes = sizes_.data() + first;
+      row.is_pair = what.is_signed;
+      row.offset = node.offset.empty() ? nullptr : node.offset.data() + first * l.pixel + c;
     }
     if (what.activation) {
       row.function = what.activation->function;
       row.alpha = node.alpha.empty() ? nullptr : node.alpha.data() + c;
       row.beta = node.beta.empty() ? nullptr : node.beta.data() + c;
-      row.offset = node.offset.data() + first * l.pixel + c;
       row.scale = node.per_value.data() + c;
       estimates_.resize(std::max(estimates_.size(), currents.steps * size));
       row.estimates = estimates_.data();

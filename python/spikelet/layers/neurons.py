@@ -233,22 +233,26 @@ class PredictiveIF(Neuron):
     small ones code a number in as few steps as its digits. A spike at a step of negative size takes back what was sent; a
     neuron sends it if ``sent - pace[t] * S >= limit[t]``. All neurons of a model must have the same sizes.
 
+    With ``code="signed"``, a unit is a pair of neurons, whose spikes are binary too: the ON neuron spikes if the estimate
+    ``clip(pace[t] * S + offset[t], 0, ceiling[t])`` is at least ``limit[t]`` ahead of `sent`, the OFF neuron if it is at least as far
+    behind. A spike of the OFF neuron takes back one of the ON neuron at the same step; in arrays it is a -1.
+
     With `activation`, the neuron follows a function f of its estimate: it compares ``scale * f(pace[t] * S + offset[t])``
-    with `sent` in place of ``pace[t] * S``. Spikes of negative size make negative values of f possible.
+    with `sent` in place of ``pace[t] * S``. OFF spikes, or spikes of negative size, make negative values of f possible.
 
     Parameters
     ----------
     pace, limit : array-like, [T] or [T, channels]
         An infinite limit suppresses spikes at that step.
     sizes : array-like, [T], optional
-        Weights of the steps, none of them 0, whose mean is 1; by default all are 1.
+        Weights of the steps, none of them 0, whose mean is 1; by default all are 1. Those of pairs are positive.
     ceiling : array-like, [T] or [T, channels], optional
         Largest `sent` at which the neuron may still spike, for bounded activations; largest ``-sent`` at steps of negative
-        size. Not with `activation`, which has bounds of its own.
+        size. The greatest estimate that pairs follow. Not with `activation`, which has bounds of its own.
     activation : Activation, optional
         The function f; by default none.
     offset : array-like, [T] or [T, channels], optional
-        Only with `activation`; 0 by default.
+        Only of pairs, or with `activation`; 0 by default.
     scale : float or [channels], optional
         What `sent` is to be where f is 1; only with `activation`, and then 1 by default. With ``T / amplitude`` the mean
         output follows f.
@@ -300,14 +304,19 @@ class PredictiveIF(Neuron):
         if len(set(lengths.values())) > 1:
             rule = "must have the same number of steps"
             fail(where, " and ".join(lengths), tuple(lengths.values()), rule, got="lengths")
-        if self.code != "binary" or self.reset != "subtract":
-            fail(
-                where, "code and reset", (self.code, self.reset), 'must be "binary" and "subtract"'
-            )
+        if self.code == "differential" or self.levels != 1 or self.reset != "subtract":
+            rule = 'must be "binary" or "signed", with one level and reset="subtract"'
+            fail(where, "code", self.code, rule)
+        if self.code == "signed":
+            if self.sizes is not None:
+                require(where, "sizes", self.sizes, "> 0")
+            if self.offset is None:
+                self._set("offset", np.zeros(self.steps))
 
     def _check_activation(self, where: str) -> None:
         if self.activation is None:
-            for argument in ("offset", "scale"):
+            without = ("scale",) if self.code == "signed" else ("offset", "scale")
+            for argument in without:
                 if getattr(self, argument) is not None:
                     rule = "must not be given without an activation"
                     fail(where, argument, getattr(self, argument), rule)

@@ -6,9 +6,10 @@ For each layer in order, on the activity of the preceding spiking layers, at som
 2. the amplitude of each channel is such that a neuron reaches the greatest activation;
 3. the neurons are shifted so that their mean output is correct on average.
 
-Spikes are binary. Their sizes by step fall and alternate in sign, see `spikelet.conversion.schedule`: at step t a neuron spikes
-if that brings the sum of the sizes it has sent, times the amplitude, closer to :math:`\max(0, \hat z)`. No labels or gradients
-are needed.
+Spikes are binary, and their sizes fall from step to step, see `spikelet.conversion.fitted.schedule`. Each unit is a pair: at step t
+its ON neuron spikes if that brings the sum of the sizes it has sent, times the amplitude, closer to :math:`\max(0, \hat z)`, its OFF
+neuron if taking back does. With one neuron a unit ("alternating"), every second step takes back. No labels or gradients are
+needed.
 
 Inputs that are coded as spikes arrive evenly, not by size, and very few steps leave no time to take spikes back. The spikes of
 such networks have equal sizes: a neuron follows a rising share of its estimate. Neurons of other kinds can be fitted too. For
@@ -38,16 +39,20 @@ from spikelet.conversion.thresholds import usable
 from spikelet.layers import Activation, Layer, Neuron, PredictiveIF, ReLU
 from spikelet.layers.spiking_model import SpikingModel
 
-__all__ = ["Fitted"]
+__all__ = ["PREDICTIVE", "Fitted"]
+
+PREDICTIVE = ("predictive", "alternating")
+"""Neurons that follow an estimate of their mean input."""
 
 _SAMPLES = 128  # at which a layer is fitted
 _POINTS = 2048  # samples times positions
 _VALUES = 1 << 25  # currents at most; fewer positions in wide layers
 _UNBIASED = 0.5  # see `estimate`
-_NEAR = 0.3  # of the size of a spike: distance from the estimate at which a neuron spikes
+_NEAR = 0.5  # of the size of a spike: distance from the estimate at which a neuron of a pair spikes
+_NEAR_ALTERNATING = 0.3  # the same, where only every second step takes back
 _LAST = 2  # steps at the end at which it is half of the size: they round to the nearest
-_FEWEST = 8  # steps in which sizes fall
-_LEAST_WAIT = 0.4  # steps from layer to layer below which equal sizes have the smaller error
+_FEWEST = 8  # steps in which sizes that alternate in sign fall
+_LEAST_WAIT = 0.4  # steps from layer to layer below which equal sizes have the smaller error than these
 _SHARES = tuple(np.geomspace(0.3, 1.1, 8))  # candidates: greatest output by greatest activation
 _SHIFTS = 2  # corrections of the mean
 _LAG = 0.2  # steps by which a layer of equal sizes begins and ends later than the one before
@@ -60,7 +65,7 @@ class Fitted(Method):
     Parameters
     ----------
     neuron : str
-        "predictive", or a key of `NEURONS`.
+        "predictive", "alternating", or a key of `NEURONS`.
     """
 
     neuron: str
@@ -74,28 +79,38 @@ class Fitted(Method):
         if site.kind != "neuron":
             return {}
         place = _place(site)
-        plan = schedule(site.steps, site.last)
-        if isinstance(site.layer, Activation):
-            near = _near(plan, site.depth)
-            return {site.name: fit_following(site, place, plan, near, _UNBIASED)}
-        target = site.target(place)
-        falls = site.signed or (site.steps >= _FEWEST and plan.wait >= _LEAST_WAIT)
-        if self.neuron == "predictive" and not site.coded and falls:
+        plan = self._schedule(site)
+        if plan is not None:
+            near = _near(plan, site.depth, self.neuron)
+            if isinstance(site.layer, Activation):
+                return {site.name: fit_following(site, place, plan, near, _UNBIASED)}
             currents = site.currents(place)
             known = estimate(currents, site.potentials(place), plan.sizes, _UNBIASED)
-            sized = _Sized(plan, site.depth, known, _upper(site.layer))
-            greatest = _greatest(site)
-            return {site.name: _chosen(sized, greatest, (1.0,), _response(site, currents), target)}
+            make = _Pairs if self.neuron == "predictive" else _Alternating
+            sized = make(plan, site.depth, near, known, _upper(site.layer))
+            response = _response(site, currents)
+            neuron = _chosen(sized, _greatest(site), (1.0,), response, site.target(place))
+            return {site.name: neuron}
+        target = site.target(place)
         changes = correct_weights(site)
         currents = site.currents(place, changes)
         make: _Make
-        if self.neuron == "predictive":
+        if self.neuron in PREDICTIVE:
             make = _Even(site, estimate(currents, site.potentials(place), np.ones(site.steps)))
         else:
             make = _shifted(self.neuron, site.steps)
         greatest = _quantile(target)
         neuron = _chosen(make, greatest, _SHARES, _response(site, currents), target)
         return {**changes, site.name: neuron}
+
+    def _schedule(self, site: Site) -> Schedule | None:
+        """Return the sizes of spikes by step, or None if all are equal."""
+        if self.neuron == "predictive" and not site.coded:
+            return schedule(site.steps, site.last)
+        if self.neuron == "alternating" and not site.coded and site.steps >= _FEWEST:
+            plan = schedule(site.steps, site.last, alternates=True)
+            return plan if plan.wait >= _LEAST_WAIT else None
+        return None
 
 
 def _response(site: Site, currents: Floats) -> Callable[[Neuron], Floats]:
@@ -138,19 +153,47 @@ def _excess(given: Floats, target: Floats) -> Floats:
     return np.asarray(0.8 * (given - target).mean((0, 2), dtype=np.float64) / active)
 
 
-class _Sized:
-    """Makes neurons whose spikes have a size by step."""
+class _Pairs:
+    """Makes pairs of an ON and an OFF neuron."""
 
-    def __init__(self, plan: Schedule, depth: int, known: Estimate, upper: Floats | None) -> None:
-        self.plan, self.depth, self.known, self.upper = plan, depth, known, upper
+    def __init__(
+        self, plan: Schedule, depth: int, near: Floats, known: Estimate, upper: Floats | None
+    ) -> None:
+        self.plan, self.near, self.known, self.upper = plan, near, known, upper
+        self.open, self.reach = plan.open(depth), plan.reach(depth)
 
     def __call__(self, greatest: Floats, shift: Floats) -> Neuron:
-        amplitude = greatest / self.plan.reach(self.depth)
+        amplitude = greatest / self.reach
         scale = self.plan.steps / amplitude
-        near = _near(self.plan, self.depth)
+        shape = self.known.slope.shape
+        most = None if self.upper is None else np.broadcast_to(scale * self.upper, shape)
+        return PredictiveIF(
+            greatest,
+            code="signed",
+            amplitude=amplitude,
+            pace=scale * self.known.slope,
+            offset=scale * (self.known.offset - shift),
+            limit=np.broadcast_to(np.where(self.open, self.near, np.inf), shape),
+            sizes=self.plan.sizes,
+            ceiling=most,
+        )
+
+
+class _Alternating:
+    """Makes neurons whose spikes alternate in sign from step to step."""
+
+    def __init__(
+        self, plan: Schedule, depth: int, near: Floats, known: Estimate, upper: Floats | None
+    ) -> None:
+        self.plan, self.near, self.known, self.upper = plan, near, known, upper
+        self.open, self.reach = plan.open(depth), plan.reach(depth)
+
+    def __call__(self, greatest: Floats, shift: Floats) -> Neuron:
+        amplitude = greatest / self.reach
+        scale = self.plan.steps / amplitude
         up = self.plan.sizes[:, None] > 0
         offset = scale * (self.known.offset - shift)
-        limit = np.where(self.plan.open(self.depth), near + np.where(up, -offset, offset), np.inf)
+        limit = np.where(self.open, self.near + np.where(up, -offset, offset), np.inf)
         top = np.inf if self.upper is None else scale * self.upper
         return PredictiveIF(
             greatest,
@@ -158,8 +201,15 @@ class _Sized:
             pace=scale * self.known.slope,
             limit=limit,
             sizes=self.plan.sizes,
-            ceiling=np.broadcast_to(np.where(up, top - near, -near), limit.shape),
+            ceiling=np.broadcast_to(np.where(up, top - self.near, -self.near), limit.shape),
         )
+
+
+def _near(plan: Schedule, depth: int, neuron: str) -> Floats:
+    """Return the distance from the estimate at which a neuron spikes, [T, 1]."""
+    near = _NEAR if neuron == "predictive" else _NEAR_ALTERNATING
+    share = np.where(np.arange(plan.steps) < plan.end(depth) - _LAST, near, 0.5)
+    return np.asarray(share * np.abs(plan.sizes))[:, None]
 
 
 class _Even:
@@ -184,11 +234,6 @@ class _Even:
         limit = ahead[:, None] + scale * (shift - self.known.offset)
         return PredictiveIF(greatest, amplitude=size, pace=scale * self.known.slope, limit=limit)
 
-
-def _near(plan: Schedule, depth: int) -> Floats:
-    """Return the distance from the estimate at which a neuron spikes, [T, 1]."""
-    share = np.where(np.arange(plan.steps) < plan.end(depth) - _LAST, _NEAR, 0.5)
-    return np.asarray(share * np.abs(plan.sizes))[:, None]
 
 
 def _shifted(neuron: str, steps: int) -> _Make:

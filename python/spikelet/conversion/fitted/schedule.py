@@ -1,10 +1,10 @@
 r"""Sizes of spikes by step, and when the layers of a network begin to spike.
 
 Spikes are binary, but the steps of a run have sizes :math:`w_t` that all neurons know. The sizes fall geometrically, so that a
-run codes a number in as many steps as it has digits, and their sign alternates: a spike at an odd step takes back what was sent.
-No layer has to wait until its input is known for certain, then, as long as later sizes add up to more than a possible
-correction. The first of n layers begins at once, the last one after a share of the steps: a geometric code that begins later is
-the same code, scaled.
+run codes a number in as many steps as it has digits. What was sent can be taken back, by the OFF neuron of a pair or, if the
+signs of the sizes alternate, at the next odd step. No layer has to wait until its input is known for certain, then, as long as
+later sizes add up to more than a possible correction: the redundant digits of on-line arithmetic (Ercegovac 1984). The first of n
+layers begins at once, the last one after a share of the steps: a geometric code that begins later is the same code, scaled.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ __all__ = ["Schedule", "schedule"]
 
 _STEPS = 32
 _SMALLEST = 0.005  # size at which a layer stops, relative to that of its first spike
-_RATIO = 0.7  # of the magnitudes of successive sizes, in 32 steps
+_PAIR_RATIO = 0.7  # of successive sizes, of pairs of neurons
+_RATIO = 0.7  # of the magnitudes of successive sizes whose sign alternates, in 32 steps
 _RISE = 0.05  # by how much it rises with each halving of the number of steps
 _WAITING = 1.0  # most steps by which a layer begins later than the one before
 _SHARE = 0.5  # of the steps, after which the last layer begins at the latest
@@ -63,16 +64,13 @@ class Schedule:
         t = np.arange(self.steps)[:, None]
         return np.asarray((t >= self.first(depth)) & (t < self.end(depth)))
 
-    def reach(self, depth: int, *, negative: bool = False) -> float:
-        """Return the mean output, in amplitudes, of a neuron of this layer that spikes at all steps of positive size.
-
-        With `negative`, return the magnitude of that of one that spikes at all steps of negative size.
-        """
+    def reach(self, depth: int) -> float:
+        """Return the mean output, in amplitudes, of a neuron of this layer that spikes at all steps of positive size."""
         own = self.sizes[self.first(depth) : self.end(depth)]
-        return float(np.maximum(-own if negative else own, 0).sum()) / self.steps
+        return float(np.maximum(own, 0).sum()) / self.steps
 
 
-def schedule(steps: int, last: int) -> Schedule:
+def schedule(steps: int, last: int, *, alternates: bool = False) -> Schedule:
     """Return the schedule of a network.
 
     Parameters
@@ -81,9 +79,13 @@ def schedule(steps: int, last: int) -> Schedule:
         Number of steps T.
     last : int
         Number of spiking layers before the last one.
+    alternates : bool
+        Whether sizes are negative at odd steps.
     """
-    ratio = _ratio(steps)
-    sizes = ratio ** np.arange(steps) * np.where(np.arange(steps) % 2, -1.0, 1.0)
+    ratio = _ratio(steps) if alternates else _PAIR_RATIO
+    sizes = ratio ** np.arange(steps, dtype=np.float64)
+    if alternates:
+        sizes[1::2] *= -1
     wait = min(_WAITING, _SHARE * steps / max(last, 1))
     return Schedule(sizes / sizes.mean(), wait, math.ceil(math.log(_SMALLEST) / math.log(ratio)))
 

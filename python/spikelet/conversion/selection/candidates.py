@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from spikelet._util.checks import choice, fail
 from spikelet.conversion.activations import can_spike
-from spikelet.conversion.fitted.fitted import Fitted
+from spikelet.conversion.fitted.fitted import PREDICTIVE, Fitted
 from spikelet.conversion.layerwise.calibration import Calibration
 from spikelet.conversion.layerwise.streaming import spiking_names
 from spikelet.conversion.neurons import NEURONS
@@ -54,9 +54,9 @@ def candidates(
         If method and neuron do not go together.
     """
     if neuron is not None:
-        choice(where, "neuron", neuron, "predictive", *NEURONS)
-        if neuron == "predictive" and method not in ("auto", "fitted"):
-            fail(where, "method", method, 'must be "fitted" with neuron="predictive"')
+        choice(where, "neuron", neuron, *PREDICTIVE, *NEURONS)
+        if neuron in PREDICTIVE and method not in ("auto", "fitted"):
+            fail(where, "method", method, f'must be "fitted" with neuron="{neuron}"')
     # Very few steps leave no time to wait for an estimate, and shallow networks need none.
     fitted = ["predictive"] if neuron is None else [neuron]
     if neuron is None and (cal.steps <= _FEW_STEPS or (method == "auto" and is_small(cal))):
@@ -69,7 +69,7 @@ def candidates(
     if method != "auto":
         return (Candidate(method, other),)
     found = [Candidate("fitted", kind) for kind in fitted]
-    if other != "predictive":
+    if other not in PREDICTIVE:
         names = ["percentile"]
         if is_small(cal):
             names += ["maxnorm", "least_error", "calibrated"]
