@@ -84,18 +84,12 @@ def convert(
             "least_error", then set biases and initial potentials to correct the mean outputs (Li et al. 2021).
         "qcfs"
             For networks trained with `spikelet.conversion.QCFS` activations (Bu et al. 2022).
-<<<<<<< HEAD
-    neuron : "predictive", "soft", "hard", "signed", "differential" or "multi", optional
-        "predictive": binary spikes that follow an estimate of the mean input (`spikelet.layers.PredictiveIF`); for
-        ``method="fitted"`` only, and its default (up to 8 steps, "soft" is tried too, and the model closer to the ANN is
-        returned). Only these follow other activations than ReLU. "soft": reset by subtraction (RMP), starting at half the threshold; the default of all other methods.
-=======
     neuron : "predictive", "alternating", "soft", "hard", "signed", "differential" or "multi", optional
         "predictive": each unit is a pair of an ON and an OFF neuron, whose binary spikes follow an estimate of the mean input
         (`spikelet.layers.PredictiveIF`). "alternating": one such neuron a unit, whose spikes take back at every second step.
-        Both are for ``method="fitted"`` only, and "predictive" is its default (up to 8 steps, "soft" is tried too, and the model closer to the ANN is
-        returned). "soft": reset by subtraction (RMP), starting at half the threshold; the default of all other methods.
->>>>>>> all
+        Both are for ``method="fitted"`` only, and "predictive" is its default (up to 8 steps, "soft" is tried too, and the
+        model closer to the ANN is returned). Only "predictive" neurons follow other activations than ReLU.
+        "soft": reset by subtraction (RMP), starting at half the threshold; the default of all other methods.
         "hard": reset to zero. "signed": spikes of both signs. "differential": differential coding. "multi": spikes of four
         sizes and both signs, for very few steps.
     percentile : float
