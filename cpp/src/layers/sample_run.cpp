@@ -198,27 +198,26 @@ void SampleRun<R>::tally(std::size_t i) {
   const R window = this->window();
   for (std::size_t y = 0; y < l.height; ++y) {
     R* sums = work_[i].dense.data() + y * l.row();
-    for (std::size_t plane = 0; plane < node.planes; ++plane) {
-      const R gain = plane_gain<R>(plane, node.planes);
-      const auto add = [&](std::size_t first, std::size_t steps, R weight) {
-        rows_[0] = row(i, y, first) + plane * plane_bytes(i);
-        const SpikeRows in{rows_.data(), l.row_bytes(), l.pixel_bytes(), l.width, l.pixel};
-        kernels_.tally(in, steps, gain * weight, sums, l.pixel);
-      };
-      if (!plan_.sizes.empty()) {
-        for (std::size_t t = delay_; t < steps_; ++t) {
-          add(t, 1, size_of(t));
-        }
-        continue;
+    const auto add = [&](std::size_t plane, std::size_t first, std::size_t steps, R weight) {
+      rows_[0] = row(i, y, first) + plane * plane_bytes(i);
+      const SpikeRows in{rows_.data(), l.row_bytes(), l.pixel_bytes(), l.width, l.pixel};
+      kernels_.tally(in, steps, plane_gain<R>(plane, node.planes) * weight, sums, l.pixel);
+    };
+    // Step by step, as a program in C adds them.
+    for (std::size_t t = delay_; !plan_.sizes.empty() && t < steps_; ++t) {
+      for (std::size_t plane = 0; plane < node.planes; ++plane) {
+        add(plane, t, 1, size_of(t));
       }
+    }
+    for (std::size_t plane = 0; plan_.sizes.empty() && plane < node.planes; ++plane) {
       if (!node.differential) {
-        add(delay_, steps_ - delay_, R{1});
+        add(plane, delay_, steps_ - delay_, R{1});
         continue;
       }
       // A difference of step t counts 1 / t for all steps from then on.
       for (std::size_t t = 0; t < steps_; ++t) {
         const R since = t < delay_ ? window : static_cast<R>(steps_);
-        add(t, 1, since / static_cast<R>(t + 1));
+        add(plane, t, 1, since / static_cast<R>(t + 1));
       }
     }
   }

@@ -75,9 +75,43 @@ def test_sizes_of_spikes(dtype: Any, tmp_path: Path) -> None:
     same_bits(tmp_path, sl.SpikingModel(graph, dtype=dtype, threads=1), inputs(), STEPS)
 
 
+FALLING = 0.6 ** np.arange(STEPS)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int16"])
+@pytest.mark.parametrize("bounded", [False, True])
+def test_pairs(dtype: Any, bounded: bool, tmp_path: Path) -> None:
+    def fire(seed: int) -> L.Layer:
+        rng = np.random.default_rng(seed)
+        return L.PredictiveIF(
+            code="signed",
+            pace=rng.uniform(0.5, 1.5, (STEPS, 8)),
+            offset=rng.normal(0, 0.5, (STEPS, 8)),
+            limit=rng.uniform(0.1, 0.6, (STEPS, 8)),
+            ceiling=rng.uniform(1, 3, (STEPS, 8)) if bounded else None,
+            amplitude=rng.uniform(0.3, 0.6, 8),
+            sizes=FALLING / FALLING.mean(),
+        )
+
+    graph = Graph([
+        ("c1", L.Conv2d(w(8, 3, 3, 3), padding=1), "input"),
+        ("n1", fire(1), "c1"),
+        ("max", L.MaxPool2d(3, 1, 1), "n1"),
+        ("c2", L.Conv2d(w(8, 8, 3, 3), padding=1), "max"),
+        ("add", L.Add(), ("c2", "n1")),
+        ("n2", fire(2), "add"),
+        ("mean", L.AdaptiveAvgPool2d(1), "n2"),
+        ("flat", L.Flatten(), "mean"),
+        ("out", L.Linear(w(4, 8)), "flat"),
+    ])  # fmt: skip
+    same_bits(tmp_path, sl.SpikingModel(graph, dtype=dtype, threads=1), inputs(), STEPS)
+
+
+@pytest.mark.parametrize("code", ["binary", "signed"])
 @pytest.mark.parametrize("function", sorted(FOLLOWED))
-def test_neurons_that_follow_an_activation(function: str, tmp_path: Path) -> None:
+def test_neurons_that_follow_an_activation(function: str, code: Any, tmp_path: Path) -> None:
     """The program evaluates the functions of the engine, to the last bit."""
+    sizes = SIZES if code == "binary" else FALLING
 
     def fire(seed: int) -> L.Layer:
         rng = np.random.default_rng(seed)
@@ -93,7 +127,8 @@ def test_neurons_that_follow_an_activation(function: str, tmp_path: Path) -> Non
             limit=rng.uniform(0.1, 0.6, (STEPS, 8)),
             amplitude=rng.uniform(0.3, 0.6, 8),
             scale=rng.uniform(5, 9, 8),
-            sizes=SIZES * STEPS / SIZES.sum(),
+            sizes=sizes / sizes.mean(),
+            code=code,
             activation=L.Activation(function, **given),
         )
 

@@ -2,7 +2,7 @@ r"""Neurons that follow an activation other than a ReLU: SiLU, GELU, hardswish, 
 
 A pair of neurons estimates its mean input, as for a ReLU, and spikes if that brings the sum of the sizes it has sent, times the
 amplitude, closer to f of the estimate. OFF spikes make negative outputs possible. The amplitude of each channel is such that
-the pair reaches the greatest and the least activation.
+the pair reaches the greatest and the least activation of the calibration, with some room for those of other samples.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from spikelet.layers import Activation, PredictiveIF
 
 __all__ = ["fit_following"]
 
+_ROOM = 1.2  # by which the reach exceeds the greatest value of the calibration
+_STEPS = 14  # from which on the smallest sizes are small enough for this
 
 def fit_following(
     site: Site, place: Place, plan: Schedule, near: Floats, unbiased: float
@@ -60,5 +62,6 @@ def _amplitude(site: Site, plan: Schedule) -> Floats:
         values = site.target(part)
         most = np.maximum(most, values.max((0, 2)))
         least = np.minimum(least, values.min((0, 2)))
-    reach = np.maximum(most, -least) / plan.reach(site.depth)
+    room = _ROOM if plan.steps >= _STEPS else 1.0
+    reach = room * np.maximum(most, -least) / plan.reach(site.depth)
     return usable(reach.astype(np.float32))

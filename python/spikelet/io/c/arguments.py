@@ -184,9 +184,6 @@ def check_plan(where: str, plan: Plan, graph: Graph) -> None:
                 "the model up to it, SpikingModel(model.graph.upto(...)), and compute it from the outputs"
             )
             fail(where, f"layer '{layer}'", kind, rule)
-        if item.form == "spikes" and item.mean and item.planes > 1 and plan.sizes is not None:
-            rule = "must not be the mean of signed spikes in a model whose spikes have sizes: its bits would be others"
-            fail(where, "output", layer, rule)
         follows = item.about.get("activation")
         if follows is not None and follows.name not in ACTIVATIONS:
             rule = (

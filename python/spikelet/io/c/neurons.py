@@ -93,7 +93,7 @@ def _predictive(
     program: Program, item: Item, phase: int, common: list[object], v: str, bits: str
 ) -> str:
     n = item.channels
-    if item.about["activation"] is not None:
+    if item.about["activation"] is not None or item.about["is_signed"]:
         return _following(program, item, phase, common, v, bits)
     steps = len(item.pace) // n
     pace, limit, ceiling = (np.reshape(a, (-1, n)) for a in (item.pace, item.limit, item.ceiling))
@@ -123,23 +123,30 @@ def _predictive(
 def _following(
     program: Program, item: Item, phase: int, common: list[object], v: str, bits: str
 ) -> str:
-    n = item.channels
+    """Return the call for pairs, and for neurons that follow an activation."""
+    n, pair = item.channels, item.about["is_signed"]
     sent = program.state(item, "sent", "float", item.size)
     program.say(f"reset_{phase}", f"memset({sent}, 0, sizeof {sent});")
-    pace, offset, limit = (
-        f"{program.constants.add(getattr(item, what), what)} + t * {n}"
-        for what in ("pace", "offset", "limit")
-    )
-    scale = program.constants.add(item.per_value, "scale")
-    parameters = [
-        program.constants.add(a, what) if len(a) else "NULL"
-        for a, what in ((item.alpha, "alpha"), (item.beta, "beta"))
-    ]
-    function = item.about["activation"].name
+
+    def by_step(what: str) -> str:
+        values = getattr(item, what)
+        return f"{program.constants.add(values, what)} + t * {n}" if len(values) else "NULL"
+
+    def by_channel(what: str) -> str:
+        values = getattr(item, what)
+        return program.constants.add(values, what) if len(values) else "NULL"
+
     size = "1.0f" if program.plan.sizes is None else program.size_now()
+    plane = [item.plane_bytes] if pair else []
+    states = [size, *plane, v, f"{sent} + p * {n}", bits]
+    tables = [by_step(what) for what in ("pace", "offset", "limit")]
+    if item.about["activation"] is None:
+        return program.call("fire_pair", *common, *tables, by_step("ceiling"), *states)
+    function = item.about["activation"].name
+    parameters = [by_channel(what) for what in ("per_value", "alpha", "beta")]
+    template = "fire_following_pair" if pair else "fire_following"
     return program.call(
-        "fire_following", *common, pace, offset, limit, scale, *parameters, size, v, f"{sent} + p * {n}", bits,
-        suffix=f"_{function}", f=_ACTIVATIONS[function],
+        template, *common, *tables, *parameters, *states, suffix=f"_{function}", f=_ACTIVATIONS[function]
     )  # fmt: skip
 
 

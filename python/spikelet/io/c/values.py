@@ -88,7 +88,9 @@ def mean_of(program: Program, item: Item, phase: int) -> None:
     if item.form == "spikes":
         for plane, gain in enumerate(item.gains):
             at = f"{program.spikes(item, phase)} + {plane * item.plane_bytes}"
-            amount = number(gain) if program.plan.sizes is None else program.size_now()
+            amount = number(gain)
+            if program.plan.sizes is not None:
+                amount = program.size_now() if gain == 1 else f"{amount} * {program.size_now()}"
             call = program.call("tally", item.pixels, item.channels, at, amount, sums)
             program.say(step, f"if (t >= DELAY) {{\n    {call}\n  }}")
         amplitude = program.constants.add(item.amplitude, "amplitude")
