@@ -25,6 +25,7 @@ LSTM = nn.LSTM(4, 3, batch_first=True)
         (lambda m, x: m.rnn(m.fc(x))[0].relu(), "rnn"),
         (lambda m, x: m.fc(torch.take_along_dim(x, x.argsort(1), 1)), ["argsort", "take_along_dim"]),
         (lambda m, x: x.flatten(0, 1).sort(-1)[0].view(x.shape), "sort"),
+        (lambda m, x: x.mT.permute(2, 0, 1).flatten(0, 1).sort(-1)[0].view(5, -1, 4).permute(1, 0, 2), "sort"),
     ],
 )  # fmt: skip
 def test_a_named_layer_runs_in_pytorch(function: Any, analog: Any) -> None:

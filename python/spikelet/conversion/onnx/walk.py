@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikelet._util.checks import fail
-from spikelet.conversion.building import ERRORS, Builder, Call, Data, hint_for, refuse
+from spikelet.conversion.building import (
+    ERRORS,
+    Builder,
+    Call,
+    Data,
+    Layout,
+    check_output,
+    hint_for,
+    refuse,
+)
 from spikelet.conversion.onnx.check import Checked, wrong_layer
 from spikelet.conversion.onnx.fused import unfused
 from spikelet.conversion.onnx.model import READER
@@ -354,7 +362,9 @@ class Walk:
             if self._batch > 1:
                 raise
             whole = [
-                call.reshaped(x, call.tensor(x), x.axis, merged=True) if isinstance(x, Data) else x
+                call.reshaped(x, call.tensor(x), x.axis, merged="blocks")
+                if isinstance(x, Data)
+                else x
                 for x in operands
             ]
             try:
@@ -385,14 +395,15 @@ class Walk:
             def run(*arrays: NDArray[Any], n: int = n, whole: bool = whole) -> Any:
                 values = list(operands)
                 for k, x, kind, array in zip(places, layouts, kinds, arrays, strict=True):
-                    tensor = array if x.merged else np.expand_dims(array, x.axis)
+                    tensor = x.layout.tensor(array[None])
                     values[k] = tensor.astype(kind)
                 result = np.asarray(self._reference.values(operation, values)[n], np.float32)
                 return result if whole else result[0]
 
             inner = call if n == 0 else call.inner(str(n))
-            y = foreign.foreign(inner, layouts, run, shape if whole else shape[1:] or (1,))
-            found.append(dataclasses.replace(y, merged=whole))
+            layout = Layout(0, "blocks" if whole else "")
+            extent = shape if whole else shape[1:] or (1,)
+            found.append(foreign.foreign(inner, layouts, run, extent, layout))
         return tuple(found)
 
     def _output(self, name: str, *, several: bool) -> str:
@@ -407,6 +418,7 @@ class Walk:
         if not isinstance(value, Data):
             hint = "; leave it out with outputs=[...]" if several else ""
             fail(READER, "output", name, f"must depend on the input{hint}")
+        check_output(READER, name, value)
         return value.source
 
 

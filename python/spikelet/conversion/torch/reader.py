@@ -12,7 +12,15 @@ import torch
 from torch import nn
 
 from spikelet._util.checks import fail, shown
-from spikelet.conversion.building import Builder, Call, Data, UnsupportedError, hint_for, refuse
+from spikelet.conversion.building import (
+    Builder,
+    Call,
+    Data,
+    UnsupportedError,
+    check_output,
+    hint_for,
+    refuse,
+)
 from spikelet.conversion.operators import foreign
 from spikelet.conversion.torch.check import differing
 from spikelet.conversion.torch.foreign import ForeignStep
@@ -111,7 +119,7 @@ class _Reader:
                     "the first dimension must remain the batch",
                 )
             if value.is_intact and value.tensor.is_floating_point():
-                self.expected[part.source] = _as_samples(value.tensor.numpy(), part)
+                self.expected[part.source] = part.layout.samples(value.tensor.numpy(), BATCH)
 
     def _handled(self, call: Call, step: Step) -> Any:
         stays = any(_within(step.name, name) for name in self._analog)
@@ -156,11 +164,7 @@ class _Reader:
         for k, _ in enumerate(leaves(step.result)):
             function = ForeignStep(step, operands, [d.layout for d in data], k, BATCH)
             part = call if k == 0 else call.inner(str(k))
-            found.append(
-                foreign.foreign(
-                    part, data, function, function.shape, function.axis, merged=function.merged
-                )
-            )
+            found.append(foreign.foreign(part, data, function, function.shape, function.layout))
         return found
 
 
@@ -178,14 +182,6 @@ def _require_trained(where: str, module: nn.Module) -> None:
             "has never been trained: its running mean is 0 and its running variance 1",
             "train the module, or load a trained state_dict, before converting it",
         )
-
-
-def _as_samples(tensor: np.ndarray[Any, Any], data: Data) -> np.ndarray[Any, Any]:
-    """Return the values of a tensor with samples first."""
-    if data.merged:
-        n = tensor.shape[data.axis]
-        tensor = tensor.reshape(*tensor.shape[: data.axis], BATCH, n // BATCH, *tensor.shape[data.axis + 1 :])  # fmt: skip
-    return np.moveaxis(tensor, data.axis, 0)
 
 
 def convert(
@@ -231,11 +227,13 @@ def convert(
         reader = _Reader(recorder, inputs, handlers, analog)
         reader.convert(recorder.steps, wanted)
         made = [reader.data[v] for v in wanted]
+        for (name, _), data in zip(found, made, strict=True):
+            check_output(READER, name, data)
         graph = reader.builder.graph(READER, [d.source for d in made], [name for name, _ in found])
         names = reader.builder.final
         expected = {names.get(k, k): v for k, v in reader.expected.items()}
         for name, value, other, data in zip(graph.outputs, wanted, others, made, strict=True):
-            parts = [_as_samples(y.double().numpy(), data) for y in (value.tensor, other)]
+            parts = [data.layout.samples(y.double().numpy(), BATCH) for y in (value.tensor, other)]
             expected[name] = np.concatenate(parts)
         del twin, recorder, reader, wanted  # large networks need the memory
         both = {n: torch.cat([x[n], again[n]]).numpy() for n in inputs}
