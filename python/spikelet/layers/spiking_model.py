@@ -328,6 +328,7 @@ class SpikingModel(Sealed):
             If x does not fit a layer (which the message names), or an argument breaks its rule.
         """
         where = f"{type(self).__name__}.run"
+        progress = _progress.wanted(where, progress)
         given = present(
             where,
             arrays_of(where, self.graph.inputs, x),
