@@ -303,6 +303,13 @@ def test_nodes_may_stay_in_onnx() -> None:
     ann = model(
         [node("Relu", "x", "a"), node("Sign", "a", "b", name="jump"), node("Neg", "b", "y")]
     )
+    with pytest.raises(ValueError, match=r"node 'jump' \(Sign\): cannot be converted"):
+        read_onnx(ann, analog=["junp"])
+    with pytest.raises(
+        ValueError,
+        match=r"^read_onnx: analog must name nodes; the nearest is 'a/Relu', got 'a/Rel'$",
+    ):
+        read_onnx(ann, outputs=["a"], analog=["a/Rel"])
     graph, _ = read_onnx(ann, analog=["jump"])
     assert isinstance(graph["jump"].layer, L.Foreign)
     x = rng.normal(size=(2, 3, 8, 7)).astype(np.float32)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spikelet._util.checks import fail
+from spikelet._util.checks import fail, known
 from spikelet.conversion.building import (
     ERRORS,
     Builder,
@@ -97,6 +97,7 @@ class Walk:
             if kind not in (numbers.DOUBLE, numbers.FLOAT16, numbers.BFLOAT16):
                 self._kinds[i.name] = kind
         self._checked: list[Checked] = []
+        self._named: set[str] = set()  # nodes and layers that `analog` may name
         self._frontier: dict[str, None] = {}
         self._wanted: set[str] = set()
         self._left = _MOST_CONSTANTS
@@ -112,6 +113,9 @@ class Walk:
         self._builder.inputs = tuple(name for name in self._builder.inputs if name in roots)
         sources = [self._output(name, several=several) for name in outputs]
         graph = self._builder.graph(READER, sources, outputs if several else ())
+        self._named.update(n.name for n in graph)
+        for name in sorted(self._analog):
+            known(READER, "analog", name, sorted(self._named), "nodes")
         checked = [c.renamed(self._builder.final) for c in self._checked]
         inputs = {name: self._builder.shapes[name] for name in graph.inputs}
         wrong = wrong_layer(graph, inputs, self._batch, checked, self._reference)
@@ -312,6 +316,7 @@ class Walk:
         where = self._where(operation)
         shape = shapes.get(operation.outputs[0], _UNKNOWN).shape
         name = operation.name.strip("/") or operation.kind.lower()
+        self._named.update(n for n in (operation.name, name) if n)
         call = Call(self._builder, where, name, shape or (), self._batch)
         operands = [_single(v) for v in values]
         handler = None if operation.domain else _HANDLERS.get(operation.kind)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from spikelet._util.checks import fail, shown
+from spikelet._util.checks import fail, known, shown
 from spikelet.conversion.building import (
     Builder,
     Call,
@@ -90,9 +90,10 @@ class _Reader:
 
     def convert(self, steps: Sequence[Step], wanted: Sequence[Value]) -> None:
         """Convert the steps that lead to these values."""
+        parts = [s.name.split(".") for s in steps]
+        names = {".".join(part[: k + 1]): None for part in parts for k in range(len(part))}
         for name in self._analog:
-            if not any(_within(s.name, name) for s in steps):
-                fail(READER, "analog", name, "must be names of layers or modules")
+            known(READER, "analog", name, names, "layers or modules")
         needed = {v.step for v in wanted}
         for step in reversed(steps):
             if step in needed:
