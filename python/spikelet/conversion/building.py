@@ -45,7 +45,7 @@ _ORDER = "the network has to end before it: apply it to `result.output`"
 _HINTS = {
     **dict.fromkeys(
         ["lstm", "gru", "rnn", "rnntanh", "rnnrelu", "lstmcell", "grucell", "rnnrelucell",
-         "rnntanhcell", "quantizedlstm"],
+         "rnntanhcell"],
         "recurrent layers cannot be converted; `sl.Network` runs recurrent spiking networks",
     ),
     **dict.fromkeys(
@@ -70,6 +70,10 @@ _HINTS = {
     **dict.fromkeys(
         ["maxunpool1d", "maxunpool2d", "maxunpool3d"],
         "use upsampling or a transposed convolution",
+    ),
+    **dict.fromkeys(
+        ["quantizepertensor", "quantizeperchannel", "quantizepertensordynamic"],
+        "it is part of a quantised module: pass the float module from which that was made",
     ),
     **dict.fromkeys(["gridsample", "gridsampler", "deformconv2d", "roialign"],
         "its sampling points must not depend on the input: use `interpolate`, or a convolution"),

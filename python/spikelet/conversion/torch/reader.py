@@ -26,6 +26,7 @@ from spikelet.conversion.torch.check import differing
 from spikelet.conversion.torch.foreign import ForeignStep
 from spikelet.conversion.torch.movements import MOVEMENTS, moved_by
 from spikelet.conversion.torch.operators import MODULES, OPERATORS, Handler
+from spikelet.conversion.torch.quantised import dequantised
 from spikelet.conversion.torch.tracing import (
     READER,
     Recorder,
@@ -205,7 +206,7 @@ def convert(
     inputs = _inputs_of(module, shapes)
     special = {**MODULES, **(whole or {})}
     handlers = {**OPERATORS, **{kind.__name__: handler for kind, handler in special.items()}}
-    twin = copied(module).double()
+    twin = dequantised(copied(module)).double()
     if is_layer(twin) or type(twin) in special:  # a single layer
         twin = nn.Sequential(twin)
     generator = torch.Generator().manual_seed(1)
