@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 from collections.abc import Collection, Mapping, Sequence
@@ -45,6 +46,7 @@ __all__ = ["convert"]
 
 BATCH = 2
 _TOLERANCE = 1e-6
+_MANY = 1 << 20  # activations of the recorded run, of all layers
 _WAY_OUT = 'or keep it analog, run by PyTorch: analog=["{}"]'
 
 
@@ -216,9 +218,7 @@ def convert(
     )  # fmt: skip
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
         recorder = Recorder(twin, special)
-        # Other samples: nothing that is taken for a constant may depend on the input.
-        others = [y.double() for _, y in outputs_of(recorder.run(_arguments(again)))
-                  if isinstance(y, torch.Tensor)]  # fmt: skip
+        others, batch = _outputs_alone(recorder, again)
         found = list(outputs_of(recorder.run(_arguments(x))))
         wanted = [_output(recorder, name, y) for name, y in found]
         if not wanted:
@@ -234,13 +234,17 @@ def convert(
         graph = reader.builder.graph(READER, [d.source for d in made], [name for name, _ in found])
         names = reader.builder.final
         expected = {names.get(k, k): v for k, v in reader.expected.items()}
+        # Of a large network, one sample has values enough: what mixes samples gives it other ones, too.
+        count = BATCH if sum(v.size for v in expected.values()) <= _MANY else 1
+        expected = {name: values[:count] for name, values in expected.items()}
         for name, value, other, data in zip(graph.outputs, wanted, others, made, strict=True):
-            parts = [data.layout.samples(y.double().numpy(), BATCH) for y in (value.tensor, other)]
+            runs = ((value.tensor, BATCH), (other, batch))
+            parts = [data.layout.samples(y.double().numpy(), n)[:count] for y, n in runs]
             expected[name] = np.concatenate(parts)
         del twin, recorder, reader, wanted  # large networks need the memory
-        both = {n: torch.cat([x[n], again[n]]).numpy() for n in inputs}
+        both = {n: torch.cat([x[n][:count], again[n][: min(count, batch)]]).numpy() for n in inputs}
         wrong = differing(graph, both, expected, _TOLERANCE)
-    if wrong is not None and wrong[1] < BATCH:
+    if wrong is not None and wrong[1] < count:
         refuse(
             f"{READER}: layer '{wrong[0]}'",
             "gives other values than PyTorch",
@@ -253,6 +257,25 @@ def convert(
             "remove random operators, and code that PyTorch does not see (numpy, torch.jit)",
         )
     return graph
+
+
+def _outputs_alone(
+    recorder: Recorder, x: Mapping[str, torch.Tensor]
+) -> tuple[list[torch.Tensor], int]:
+    """Return the outputs for other samples than those of the recorded run, and the number of these: one, if it can be alone.
+
+    Nothing that is taken for a constant may depend on the input.
+    """
+
+    def run(n: int) -> list[torch.Tensor]:
+        found = outputs_of(recorder.run(_arguments({name: v[:n] for name, v in x.items()})))
+        return [y.double() for _, y in found if isinstance(y, torch.Tensor)]
+
+    with contextlib.suppress(ValueError):
+        alone = run(1)
+        if all(y.ndim and len(y) == 1 for y in alone):
+            return alone, 1
+    return run(BATCH), BATCH
 
 
 def _output(recorder: Recorder, name: str, y: Any) -> Value:
