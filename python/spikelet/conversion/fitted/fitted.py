@@ -86,10 +86,12 @@ class Fitted(Method):
                 return {site.name: fit_following(site, place, plan, near, _UNBIASED)}
             currents = site.currents(place)
             known = estimate(currents, site.potentials(place), plan.sizes, _UNBIASED)
-            make = _Pairs if self.neuron == "predictive" else _Alternating
+            pairs = self.neuron == "predictive"
+            make = _Pairs if pairs else _Alternating
             sized = make(plan, site.depth, near, known, _upper(site.layer))
+            greatest = _greatest(site, plan.room if pairs else 1.0)
             response = _response(site, currents)
-            neuron = _chosen(sized, _greatest(site), (1.0,), response, site.target(place))
+            neuron = _chosen(sized, greatest, (1.0,), response, site.target(place))
             return {site.name: neuron}
         target = site.target(place)
         changes = correct_weights(site)
@@ -251,9 +253,9 @@ def _place(site: Site) -> Place:
     return site.place(samples, max(1, -(-points // samples)))
 
 
-def _greatest(site: Site) -> Floats:
+def _greatest(site: Site, room: float) -> Floats:
     assert isinstance(site.layer, ReLU)
-    return usable(site.layer.of(site.greatest[None, :, None])[0, :, 0])
+    return usable(site.layer.of(room * site.greatest[None, :, None])[0, :, 0])
 
 
 def _quantile(target: Floats) -> Floats:

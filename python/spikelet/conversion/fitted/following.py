@@ -18,8 +18,6 @@ from spikelet.layers import Activation, PredictiveIF
 
 __all__ = ["fit_following"]
 
-_ROOM = 1.2  # by which the reach exceeds the greatest value of the calibration
-_STEPS = 14  # from which on the smallest sizes are small enough for this
 
 def fit_following(
     site: Site, place: Place, plan: Schedule, near: Floats, unbiased: float
@@ -62,6 +60,5 @@ def _amplitude(site: Site, plan: Schedule) -> Floats:
         values = site.target(part)
         most = np.maximum(most, values.max((0, 2)))
         least = np.minimum(least, values.min((0, 2)))
-    room = _ROOM if plan.steps >= _STEPS else 1.0
-    reach = room * np.maximum(most, -least) / plan.reach(site.depth)
+    reach = plan.room * np.maximum(most, -least) / plan.reach(site.depth)
     return usable(reach.astype(np.float32))

@@ -20,6 +20,8 @@ from spikelet.conversion.layerwise.calibration import Floats
 __all__ = ["Schedule", "schedule"]
 
 _STEPS = 32
+_ROOM = 1.2  # by which pairs reach above the greatest activation of the calibration
+_ROOMY = 14  # steps from which on they do
 _SMALLEST = 0.005  # size at which a layer stops, relative to that of its first spike
 _PAIR_RATIO = 0.7  # of successive sizes, of pairs of neurons
 _RATIO = 0.7  # of the magnitudes of successive sizes whose sign alternates, in 32 steps
@@ -63,6 +65,11 @@ class Schedule:
         """Return whether this layer may spike at each step, [T, 1]."""
         t = np.arange(self.steps)[:, None]
         return np.asarray((t >= self.first(depth)) & (t < self.end(depth)))
+
+    @property
+    def room(self) -> float:
+        """Share of the greatest activation of the calibration that pairs of neurons reach: new inputs exceed it."""
+        return _ROOM if self.steps >= _ROOMY else 1.0
 
     def reach(self, depth: int) -> float:
         """Return the mean output, in amplitudes, of a neuron of this layer that spikes at all steps of positive size."""
