@@ -27,9 +27,11 @@ Kernel layer(std::size_t channels, std::size_t size) {
   conv.kernel_height = conv.kernel_width = 3;
   conv.top = conv.left = 1;
   const Stream stream(1, Purpose::values, 0);
+  std::vector<double> weights;
   for (std::size_t i = 0; i < 9 * channels * channels; ++i) {
-    conv.weights.push_back(uniform(stream.words(i, 0)[0]) - 0.5);
+    weights.push_back(uniform(stream.words(i, 0)[0]) - 0.5);
   }
+  conv.weights = std::move(weights);
   const Extent extent{channels, size, size};
   return {conv, extent, extent};
 }

@@ -18,6 +18,10 @@ py::array_t<double> array_of(std::vector<double> values, std::vector<py::ssize_t
   return to_array(std::move(values), std::move(shape));
 }
 
+py::array_t<double> array_of(const Weights& values, std::vector<py::ssize_t> shape = {}) {
+  return array_of(std::vector<double>(values.begin(), values.end()), std::move(shape));
+}
+
 py::dict conv_of(const Conv& c, const Extent& in, const Extent& out) {
   py::dict d;
   const auto n = [](std::size_t size) { return static_cast<py::ssize_t>(size); };

@@ -75,6 +75,16 @@ REFUSED: list[tuple[Callable[[], Any], type[Exception], str]] = [
         ValueError,
         """f: x must be "a", "b" or "c", got 'd'""",
     ),
+    (
+        lambda: checks.known("f", "x", "conv2", ["relu", "conv1"], "layers"),
+        ValueError,
+        "f: x must name layers; the nearest is 'conv1', got 'conv2'",
+    ),
+    (
+        lambda: checks.known("f", "x", "a", [], "layers"),
+        ValueError,
+        "f: x must name layers, got 'a'",
+    ),
     (lambda: checks.choice("f", "x", 3, "a"), ValueError, 'f: x must be "a", got 3'),
     (lambda: checks.real_array("f", "x", [[1], [1, 2]]), ValueError, "f: x must be a rectangular"),
     (

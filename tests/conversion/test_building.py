@@ -10,6 +10,8 @@ from spikelet.conversion.building import (
     Builder,
     Call,
     Data,
+    Layout,
+    Merged,
     hint_for,
     input_shape,
     input_shapes,
@@ -68,7 +70,7 @@ def test_outputs_get_names() -> None:
 
 def test_tensors_and_samples() -> None:
     c = call(Builder({"input": (4, 5)}))
-    plain, behind, merged = Data("input"), Data("input", 2), Data("input", 0, merged=True)
+    plain, behind, merged = Data("input"), Data("input", 2), Data("input", 0, "blocks")
     assert [c.tensor(x) for x in (plain, behind, merged)] == [(2, 4, 5), (4, 5, 2), (8, 5)]
     assert [c.axis(plain, d) for d in (1, 2, -1)] == [0, 1, 1]
     assert [c.axis(behind, d) for d in (0, 1)] == [0, 1]
@@ -86,11 +88,29 @@ def test_tensors_and_samples() -> None:
             c.batch_first(x)
 
 
+@pytest.mark.parametrize(
+    ("merged", "at", "expected"),
+    [
+        ("", 2, [[1, 5], [2, 6], [3, 7], [4, 8]]),
+        ("blocks", 1, [[1, 2, 5, 6], [3, 4, 7, 8]]),
+        ("turns", 1, [[1, 5, 2, 6], [3, 7, 4, 8]]),
+    ],
+)
+def test_layouts_put_samples_into_tensors_and_back(
+    merged: Merged, at: int, expected: list[list[int]]
+) -> None:
+    first = np.array([1, 2, 3, 4]) if not merged else np.array([[1, 2], [3, 4]])
+    layout, samples = Layout(at - (not merged), merged), np.stack([first, first + 4])
+    tensor = layout.tensor(samples)
+    np.testing.assert_array_equal(tensor, expected)
+    np.testing.assert_array_equal(layout.samples(tensor, 2), samples)
+
+
 def test_operators_reshape_and_check() -> None:
     c = call(Builder({"input": (2, 6)}), 3, 4)
     x = Data("input")
     assert c.reshaped(x, (2, 6)) == x
-    made = c.reshaped(x, (3, 4), 1, merged=True)
+    made = c.reshaped(x, (3, 4), 1, merged="blocks")
     assert (c.tensor(made), c.shape(made)) == ((3, 8), (3, 4))
     assert c.inner("part").name == "op.part"
     c.check(c.reshaped(x, (3, 4)))

@@ -100,6 +100,62 @@ def test_batches_of_one_and_of_any_size(shape: Any) -> None:
     assert [type(n.layer) for n in graph] == [L.Flatten, L.ReLU]
 
 
+def attention(batch: int) -> onnx.ModelProto:
+    """Self-attention of two heads as PyTorch exports it: the length first, and the batch inside of reshapes."""
+    return model(
+        [
+            node("Transpose", "x", "first", perm=[1, 0, 2]),
+            node("MatMul", "first w_in", "all"),
+            node("Reshape", "all apart", "parts"),
+            node("Transpose", "parts", "three", perm=[2, 0, 1, 3]),
+            *(node("Gather", f"three {k}", name, axis=0) for k, name in enumerate("qkv")),
+            *(node("Reshape", f"{name} heads", f"{name}1") for name in "qkv"),
+            *(node("Transpose", f"{name}1", f"{name}2", perm=[1, 0, 2]) for name in "qkv"),
+            *(node("Reshape", f"{name}2 batches", f"{name}3") for name in "qkv"),
+            node("Transpose", "k3", "k4", perm=[0, 1, 3, 2]),
+            node("MatMul", "q3 k4", "scores"),
+            node("Softmax", "scores", "shares", axis=-1),
+            node("MatMul", "shares v3", "mixed"),
+            node("Transpose", "mixed", "last", perm=[2, 0, 1, 3]),
+            node("Reshape", "last rows", "tokens"),
+            node("Gemm", "tokens w_out b_out", "projected", transB=1),
+            node("Reshape", "projected columns", "long"),
+            node("Transpose", "long", "y", perm=[1, 0, 2]),
+        ],
+        (batch, 5, 8),
+        w_in=values(8, 24),
+        w_out=values(8, 8),
+        b_out=values(8),
+        apart=np.array([5, batch, 3, 8]),
+        heads=np.array([5, 2 * batch, 4]),
+        batches=np.array([batch, 2, 5, 4]),
+        rows=np.array([5 * batch, 8]),
+        columns=np.array([5, batch, 8]),
+        **{str(k): np.array(k) for k in range(3)},
+    )
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3])
+def test_attention_of_a_fixed_batch(batch: int) -> None:
+    ann = attention(batch)
+    graph, shape = read_onnx(ann)
+    assert shape == (5, 8)
+    x = values(batch, 5, 8)
+    (expected,) = ReferenceEvaluator(ann).run(None, {"x": x})
+    found = SpikingModel(graph).run(x, steps=1).output
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_samples_in_turns_are_no_output() -> None:
+    ann = attention(2)
+    ann.graph.output[0].name = "projected"
+    with pytest.raises(
+        ValueError,
+        match=r"^read_onnx: output 'projected': has the samples in turns along dimension 0",
+    ):
+        read_onnx(ann)
+
+
 def test_open_shapes_take_the_example() -> None:
     ann = model([node("GlobalAveragePool", "x", "y")], ("batch", 3, "h", "w"))
     with pytest.raises(ValueError, match=r"input 'x': leaves its shape open, .*example_shape"):
@@ -247,6 +303,13 @@ def test_nodes_may_stay_in_onnx() -> None:
     ann = model(
         [node("Relu", "x", "a"), node("Sign", "a", "b", name="jump"), node("Neg", "b", "y")]
     )
+    with pytest.raises(ValueError, match=r"node 'jump' \(Sign\): cannot be converted"):
+        read_onnx(ann, analog=["junp"])
+    with pytest.raises(
+        ValueError,
+        match=r"^read_onnx: analog must name nodes; the nearest is 'a/Relu', got 'a/Rel'$",
+    ):
+        read_onnx(ann, outputs=["a"], analog=["a/Rel"])
     graph, _ = read_onnx(ann, analog=["jump"])
     assert isinstance(graph["jump"].layer, L.Foreign)
     x = rng.normal(size=(2, 3, 8, 7)).astype(np.float32)

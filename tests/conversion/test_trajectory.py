@@ -10,7 +10,7 @@ from tests.support.layered import inputs, pair
 
 from spikelet.conversion.hybrid import hybrid
 from spikelet.conversion.trajectory import outputs_of, trajectory, waiting
-from spikelet.layers import IF, Linear
+from spikelet.layers import IF, Linear, PredictiveIF
 from spikelet.layers.samples import Samples
 from spikelet.layers.spiking_model import SpikingModel
 
@@ -28,6 +28,21 @@ def test_decisions_and_margins(delay: int | None, batch: int | None) -> None:
         np.testing.assert_array_equal(decision[steps - 1], output.argmax(1))
         top = np.sort(output, axis=1)
         np.testing.assert_allclose(margin[steps - 1], top[:, -1] - top[:, -2], atol=1e-12)
+
+
+def test_a_decision_stands_while_sizes_add_up_to_nothing() -> None:
+    """From step 1 on the sizes are 1, -1, 2, 1: after two of them there is no mean."""
+    sizes = np.array([2.0, 1.0, -1.0, 2.0, 1.0])
+    neurons = PredictiveIF(pace=np.ones(5), limit=np.full(5, 0.5), sizes=sizes)
+    model = SpikingModel([neurons, Linear(np.eye(2))], threads=1)
+    x = np.array([[0.2, 0.9], [0.9, 0.2]])
+    with np.errstate(all="raise"):
+        decision, margin = trajectory(model, Samples.of("test", model, x, 5), 1, {})
+    assert np.isfinite(margin).all()
+    for name, values in (("decision", decision), ("margin", margin)):
+        np.testing.assert_array_equal(values[2], values[1], err_msg=name)
+    output = model.run(x, 5, delay=1).output
+    np.testing.assert_array_equal(decision[4], output.argmax(1))
 
 
 def test_a_single_output_is_always_decided() -> None:

@@ -163,6 +163,35 @@ def test_graded_units_and_analog_neurons_take_weighted_means() -> None:
     np.testing.assert_allclose(weighted, 1 / (1 + np.exp(-mean)), atol=1e-12)
 
 
+SIGNED = (-0.8) ** np.arange(STEPS)
+SIGNED *= STEPS / SIGNED.sum()
+
+
+@pytest.mark.parametrize("delay", range(STEPS))
+def test_graded_units_follow_means_of_signed_sizes_from_any_delay_on(delay: int) -> None:
+    """Sizes that are left add up to little, or to less than 0."""
+    made = [*layers(SIGNED)[:2], ("gate", L.Activation("sigmoid"), "n1")]
+    model = SpikingModel(made, dtype="float64", threads=1)
+    result = model.run(X, steps=STEPS, delay=delay, record=["n1.mean", "gate.value"])
+    expected = 1 / (1 + np.exp(-result["n1.mean"]))
+    np.testing.assert_allclose(result.output, expected, atol=1e-9)
+    weighted = np.tensordot(SIGNED[delay:], result["gate.value"][delay:], 1)
+    np.testing.assert_allclose(weighted / SIGNED[delay:].sum(), expected, atol=1e-9)
+
+
+def test_a_delay_must_leave_sizes_by_which_a_mean_can_be_divided() -> None:
+    sizes = np.array([5.0, -1.0, 2.0, *[1.0] * (STEPS - 5), -1.0, -1.0])
+    sizes[0] += STEPS - sizes.sum()
+    model = SpikingModel(layers(sizes), threads=1)
+    left = STEPS - 4  # 1, 1, -1 and -1
+    model.run(X, steps=STEPS, delay=left - 1)
+    with pytest.raises(
+        ValueError,
+        match=rf"^SpikingModel.run: delay must leave steps whose sizes do not add up to 0, got {left}$",
+    ):
+        model.run(X, steps=STEPS, delay=left)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "int16"])
 def test_segments_keep_the_sizes(dtype: Any) -> None:
     graph = Graph(layers())

@@ -72,9 +72,11 @@ class Describer {
     d.constants = node.sum->constants;
     for (const auto& [conv, source] : node.sum->folded) {
       PartDescription p{Kind::values, source, conv.kernel.conv, conv.kernel.in, conv.kernel.out};
-      for (double& w : p.conv.weights) {
+      std::vector<double> rounded(p.conv.weights.begin(), p.conv.weights.end());
+      for (double& w : rounded) {
         w = static_cast<double>(static_cast<R>(w));
       }
+      p.conv.weights = std::move(rounded);
       d.folded.push_back(std::move(p));
     }
     d.bias = unpadded(node.sum->bias, l);

@@ -11,12 +11,13 @@ namespace {
 Kernel slice_of(const Kernel& k, std::size_t first, std::size_t n) {
   Kernel slice = k;
   slice.in.channels = n;
-  slice.conv.weights.clear();
+  std::vector<double> weights;
   const std::size_t size = k.conv.kernel_height * k.conv.kernel_width;
   for (std::size_t o = 0; o < k.out.channels; ++o) {
     const double* from = k.conv.weights.data() + (o * k.in.channels + first) * size;
-    slice.conv.weights.insert(slice.conv.weights.end(), from, from + n * size);
+    weights.insert(weights.end(), from, from + n * size);
   }
+  slice.conv.weights = std::move(weights);
   return slice;
 }
 
@@ -52,15 +53,16 @@ Kernel with_pool(const Kernel& k, const AveragePool& pool, const Extent& in) {
   all.conv.left = x * c.left;
   const double divisor = pool.rows.divisor[0] * pool.columns.divisor[0];
   const std::size_t channels = c.weights.size() / (c.kernel_height * c.kernel_width);
-  all.conv.weights.clear();
+  std::vector<double> weights;
   for (std::size_t i = 0; i < channels; ++i) {
     for (std::size_t ky = 0; ky < all.conv.kernel_height; ++ky) {
       for (std::size_t kx = 0; kx < all.conv.kernel_width; ++kx) {
-        all.conv.weights.push_back(
-            c.weights[(i * c.kernel_height + ky / y) * c.kernel_width + kx / x] / divisor);
+        weights.push_back(c.weights[(i * c.kernel_height + ky / y) * c.kernel_width + kx / x] /
+                          divisor);
       }
     }
   }
+  all.conv.weights = std::move(weights);
   return all;
 }
 

@@ -1,5 +1,6 @@
 // Movements, weights between pixels, and graded units of one sample.
 #include <algorithm>
+#include <cmath>
 
 #include "layers/movement.hpp"
 #include "layers/sample_run.hpp"
@@ -164,8 +165,10 @@ void SampleRun<R>::send_graded(std::size_t i) {
     const R size_now = size_of(t), less = count;
     count += size_now;
     R* out = work_[i].sequence.data() + t * size;
-    // Negative sizes may leave too little to divide by: the function keeps its value.
-    const bool keeps = t > (t < delay_ ? 0 : delay_) && count < static_cast<R>(least_count);
+    // Negative sizes may leave too little to divide by: the function keeps its value, but not at
+    // the end, so that its mean is that of the mean input.
+    const bool little = std::abs(count) < static_cast<R>(least_count);
+    const bool keeps = little && t > (t < delay_ ? 0 : delay_) && t + 1 < steps_;
     for (std::size_t k = 0; k < inputs.size(); ++k) {
       if (sums[k].empty()) {
         continue;

@@ -146,21 +146,21 @@ Kernel paired(const Kernel& k) {
   both.conv.dilation_y = 1;
   both.conv.kernel_height = c.stride_y + (c.kernel_height - 1) * c.dilation_y + 1;
   const std::size_t kw = c.kernel_width, in = k.in.channels;
-  both.conv.weights.assign(2 * channel_unit * in * both.conv.kernel_height * kw, 0.0);
+  std::vector<double> weights(2 * channel_unit * in * both.conv.kernel_height * kw);
   for (std::size_t row = 0; row < 2; ++row) {
     for (std::size_t o = 0; o < k.out.channels; ++o) {
       for (std::size_t i = 0; i < in; ++i) {
         for (std::size_t ky = 0; ky < c.kernel_height; ++ky) {
           const std::size_t at = row * c.stride_y + ky * c.dilation_y;
           for (std::size_t kx = 0; kx < kw; ++kx) {
-            both.conv
-                .weights[(((row * channel_unit + o) * in + i) * both.conv.kernel_height + at) * kw +
-                         kx] = weight_of(k, o, i, ky, kx);
+            weights[(((row * channel_unit + o) * in + i) * both.conv.kernel_height + at) * kw +
+                    kx] = weight_of(k, o, i, ky, kx);
           }
         }
       }
     }
   }
+  both.conv.weights = std::move(weights);
   return both;
 }
 
@@ -170,16 +170,17 @@ Kernel unpaired(const Kernel& k, std::size_t channels) {
   one.out.channels = channels;
   one.conv.stride_y = c.stride_y / 2;
   one.conv.kernel_height = c.kernel_height - one.conv.stride_y;
-  one.conv.weights.clear();
+  std::vector<double> weights;
   for (std::size_t o = 0; o < channels; ++o) {
     for (std::size_t i = 0; i < k.in.channels; ++i) {
       for (std::size_t ky = 0; ky < one.conv.kernel_height; ++ky) {
         for (std::size_t kx = 0; kx < c.kernel_width; ++kx) {
-          one.conv.weights.push_back(weight_of(k, o, i, ky, kx));
+          weights.push_back(weight_of(k, o, i, ky, kx));
         }
       }
     }
   }
+  one.conv.weights = std::move(weights);
   return one;
 }
 

@@ -27,9 +27,11 @@ Graph two_layers() {
   first.weights = {1, 2, 3};
   second.kernel_height = second.kernel_width = 3;
   second.top = second.left = 1;
+  std::vector<double> ramp;
   for (int k = 0; k < 3 * 3 * 9; ++k) {
-    second.weights.push_back(0.01 * k - 0.3);
+    ramp.push_back(0.01 * k - 0.3);
   }
+  second.weights = ramp;
   second.bias = {0.1, 0.2, 0.3};
   return {{Input{}, {}, image},
           {first, {0}, hidden},

@@ -136,7 +136,7 @@ TEST_CASE("dense operations of a convolution: one product for each weight that m
   Conv conv;
   conv.kernel_height = conv.kernel_width = 3;
   conv.top = conv.left = 1;
-  conv.weights.assign(4 * 2 * 9, 1);
+  conv.weights = std::vector<double>(4 * 2 * 9, 1);
   const Graph graph{{Input{}, {}, {2, 3, 3}}, {conv, {0}, {4, 3, 3}}};
   // Windows of 2, 3 and 2 along each axis, less what lies outside.
   CHECK(dense_operations(graph, 1) == 7 * 7 * 2 * 4);

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import math
 import operator
 import reprlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, NoReturn
 
 import numpy as np
@@ -263,6 +264,23 @@ def choice(where: str, argument: str, value: object, *choices: str) -> None:
         names = [f'"{name}"' for name in choices]
         listed = f"{', '.join(names[:-1])} or {names[-1]}" if len(names) > 1 else names[0]
         fail(where, argument, value, f"must be {listed}")
+
+
+def known(where: str, argument: str, name: str, names: Collection[str], what: str) -> None:
+    """Check that a name is one of many; the error says which of them comes nearest.
+
+    Parameters
+    ----------
+    where, argument, name : str
+    names : collection of str
+        The names that there are.
+    what : str
+        What they name: ``"layers"``.
+    """
+    if name not in names:
+        near = difflib.get_close_matches(name, names, 1, cutoff=0.0)
+        hint = f"; the nearest is '{near[0]}'" if near else ""
+        fail(where, argument, name, f"must name {what}{hint}")
 
 
 def real_array(where: str, argument: str, values: npt.ArrayLike) -> npt.NDArray[Any]:

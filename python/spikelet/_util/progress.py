@@ -6,9 +6,33 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
+
+from spikelet._util.checks import fail
 from spikelet._util.extras import needs
 
-__all__ = ["bar", "images", "layers", "runs"]
+__all__ = ["bar", "images", "layers", "runs", "wanted"]
+
+
+def wanted(where: str, progress: Any) -> Any:
+    """Check the argument `progress` of a public function, and return it: a bool, or a callable.
+
+    Parameters
+    ----------
+    where : str
+        The function, for error messages.
+    progress : bool or callable
+
+    Raises
+    ------
+    TypeError
+        If it is neither.
+    """
+    if callable(progress):
+        return progress
+    if not isinstance(progress, bool | np.bool_):
+        fail(where, "progress", progress, "must be True, False or a function", error=TypeError)
+    return bool(progress)
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,10 @@ __all__ = [
     "Builder",
     "Call",
     "Data",
+    "Layout",
+    "Merged",
     "UnsupportedError",
+    "check_output",
     "hint_for",
     "input_shape",
     "input_shapes",
@@ -42,7 +45,7 @@ _ORDER = "the network has to end before it: apply it to `result.output`"
 _HINTS = {
     **dict.fromkeys(
         ["lstm", "gru", "rnn", "rnntanh", "rnnrelu", "lstmcell", "grucell", "rnnrelucell",
-         "rnntanhcell", "quantizedlstm"],
+         "rnntanhcell"],
         "recurrent layers cannot be converted; `sl.Network` runs recurrent spiking networks",
     ),
     **dict.fromkeys(
@@ -68,6 +71,10 @@ _HINTS = {
         ["maxunpool1d", "maxunpool2d", "maxunpool3d"],
         "use upsampling or a transposed convolution",
     ),
+    **dict.fromkeys(
+        ["quantizepertensor", "quantizeperchannel", "quantizepertensordynamic"],
+        "it is part of a quantised module: pass the float module from which that was made",
+    ),
     **dict.fromkeys(["gridsample", "gridsampler", "deformconv2d", "roialign"],
         "its sampling points must not depend on the input: use `interpolate`, or a convolution"),
 }  # fmt: skip
@@ -88,6 +95,16 @@ class UnsupportedError(ValueError):
 def refuse(where: str, what: str, hint: str) -> NoReturn:
     """Raise a ValueError that names the layer, what is wrong with it, and what to do."""
     raise ValueError(f"{where}: {what}; {hint}")
+
+
+def check_output(where: str, name: str, data: Data) -> None:
+    """Refuse an output in which the samples take turns: nobody would know whose values these are."""
+    if data.merged == "turns":
+        refuse(
+            f"{where}: output '{name}'" if name else f"{where}: output",
+            f"has the samples in turns along dimension {data.axis}",
+            "split this dimension into (length, batch) and put the batch first",
+        )
 
 
 def input_shapes(where: str, shape: Any, argument: str = "example_shape") -> Any:
@@ -198,6 +215,48 @@ class Builder:
         )
 
 
+Merged: TypeAlias = Literal["", "blocks", "turns"]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where a tensor has its batch.
+
+    Parameters
+    ----------
+    axis : int
+        The axis along which the samples lie.
+    merged : "", "blocks" or "turns"
+        "": each sample has one entry there, and as an array of its own it lacks this axis. Otherwise it has k of batch * k
+        entries: "blocks": sample after sample, as the windows of a Swin transformer; "turns": the samples take turns, as
+        the tokens [length * batch, features] of an attention.
+    """
+
+    axis: int = 0
+    merged: Merged = ""
+
+    def tensor(self, samples: NDArray[Any]) -> NDArray[Any]:
+        """Return the tensor of samples [batch, ...]."""
+        if self.merged == "turns":
+            values = np.moveaxis(samples, 0, self.axis + 1)
+        else:
+            values = np.moveaxis(samples, 0, self.axis)
+        if not self.merged:
+            return values
+        shape = values.shape
+        size = shape[self.axis] * shape[self.axis + 1]
+        return values.reshape(*shape[: self.axis], size, *shape[self.axis + 2 :])
+
+    def samples(self, tensor: NDArray[Any], batch: int) -> NDArray[Any]:
+        """Return the samples [batch, ...] of a tensor."""
+        if not self.merged:
+            return np.moveaxis(tensor, self.axis, 0)
+        k = tensor.shape[self.axis] // batch
+        sizes = (k, batch) if self.merged == "turns" else (batch, k)
+        apart = tensor.reshape(*tensor.shape[: self.axis], *sizes, *tensor.shape[self.axis + 1 :])
+        return np.moveaxis(apart, self.axis + (self.merged == "turns"), 0)
+
+
 @dataclass(frozen=True)
 class Data:
     """A tensor that depends on the input: the output of a layer.
@@ -206,21 +265,18 @@ class Data:
     ----------
     source : str
         The layer, or an input.
-    axis : int
-        The axis of the tensor along which the samples of a batch lie.
-    merged : bool
-        This axis has batch * k entries, sample after sample, and a sample has k entries there: the windows of a Swin
-        transformer. Without it, a sample lacks this axis.
+    axis, merged
+        See `Layout`.
     """
 
     source: str
     axis: int = 0
-    merged: bool = False
+    merged: Merged = ""
 
     @property
-    def layout(self) -> tuple[int, bool]:
+    def layout(self) -> Layout:
         """Where the batch is."""
-        return self.axis, self.merged
+        return Layout(self.axis, self.merged)
 
 
 @dataclass(frozen=True)
@@ -299,7 +355,7 @@ class Call:
             layer = Constant(np.array(sample, dtype=np.float64))
         return dataclasses.replace(like, source=self.builder.add(self.where, self.name, layer))
 
-    def reshaped(self, x: Data, shape: Shape, axis: int | None = None, *, merged: bool | None = None) -> Data:  # fmt: skip
+    def reshaped(self, x: Data, shape: Shape, axis: int | None = None, *, merged: Merged | None = None) -> Data:  # fmt: skip
         """Give one sample another shape, and the batch another place; without a layer if the shape remains."""
         axis = x.axis if axis is None else axis
         merged = x.merged if merged is None else merged

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from spikelet._util.checks import choice, fail, integer, number
+from spikelet._util.progress import wanted
 from spikelet.conversion.converted import ConvertedModel
 from spikelet.conversion.layerwise.calibration import Calibration
 from spikelet.conversion.methods import METHODS, Options
@@ -144,6 +145,7 @@ def convert(
     if delay != "auto":
         integer(where, "delay", delay, 0, steps - 1)
     choice(where, "coding", coding, "direct", "poisson", "latency")
+    progress = wanted(where, progress)
     graph = prepared(ann, inputs, analog, outputs=outputs, fixed=fixed)
     kept = kept_neurons(where, graph, keep, analog)
     by_name = inputs if isinstance(inputs, dict) else dict(zip(graph.inputs, inputs, strict=True))

@@ -203,7 +203,7 @@ class _Reading:
             shapes[name] = size if self._plain[name] else size[1:]
             if merged and not self._plain[name]:  # several batches side by side
                 shapes[name] = (size[0] // batch, *size[1:])
-            data[name] = Data(INPUT if one else name, 0, merged)
+            data[name] = Data(INPUT if one else name, 0, "blocks" if merged else "")
         builder = Builder({data[n].source: s for n, s in shapes.items()})
         walk = Walk(self._onnx, self._model, builder, batch, data, self._fixed, self._analog)
         graph = walk.graph(self._wanted)

@@ -25,6 +25,9 @@ def read_torch(module: Any, example_shape: Any, *, analog: Collection[str] = ())
     LayerNorm, GroupNorm, InstanceNorm and RMSNorm, means, sums and maxima over axes, interpolation, and whatever moves
     values: reshaping, permuting, slicing, padding, concatenating, shuffling. docs/conversion.md has the list.
 
+    Modules that ``torch.ao.quantization.quantize_dynamic`` has quantised are read with their weights; their rounding of inputs,
+    which depends on the batch, is left out.
+
     Each layer is then compared with PyTorch on these samples, in float64, and the outputs on others. The module itself is
     not modified; forward hooks and parametrizations belong to it.
 

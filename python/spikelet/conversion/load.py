@@ -9,7 +9,7 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from spikelet._util.checks import fail
+from spikelet._util.checks import fail, known
 from spikelet.conversion.building import input_shapes
 from spikelet.conversion.from_onnx import read_onnx
 from spikelet.conversion.from_torch import read_torch
@@ -90,6 +90,8 @@ def read(
         if isinstance(ann, Mapping):
             msg += "; load a state_dict into its module"
         raise TypeError(msg)
+    for name in analog:
+        known("read", "analog", name, [node.name for node in graph], "layers")
     graph.shapes(shape)
     return graph
 

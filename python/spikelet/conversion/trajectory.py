@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from spikelet.energy.segments import timings
 from spikelet.layers import ReLU
+from spikelet.layers.neurons import leaves_mean
 from spikelet.layers.samples import Samples, readout_delay
 from spikelet.layers.spiking_model import SpikingModel
 
@@ -47,6 +48,10 @@ def trajectory(
     begin = np.array([_delay(samples.where, model, delay, int(t)) for t in after])
     sizes = np.ones(total) if model.sizes is None else model.sizes
     until = np.concatenate([[0.0], np.cumsum(sizes)])
+    # While the sizes add up to 0, there is no mean, and the decision before stands.
+    exists = [leaves_mean(sizes[:t], b) for t, b in zip(after, begin, strict=True)]
+    last = np.maximum.accumulate(np.where(exists, after, 1)) - 1
+    after, begin = after[last], begin[last]
     window = (until[after] - until[begin]).reshape(-1, 1, 1)
     decision = np.empty((total, samples.count), np.int64)
     margin = np.empty((total, samples.count))

@@ -13,6 +13,7 @@ from typing import Any
 
 from spikelet._util.checks import fail
 from spikelet._util.progress import runs as runs_bar
+from spikelet._util.progress import wanted
 from spikelet.experiments.code import name_of
 from spikelet.experiments.executors import check, opened, pickled
 from spikelet.experiments.grid import Run, accepts, plan
@@ -110,6 +111,7 @@ def sweep(
     """
     if not callable(fn):
         fail("sweep", "fn", fn, "must be callable", error=TypeError)
+    progress = wanted("sweep", progress)
     runs = plan(grid, fixed, seeds, seed)
     accepts(fn, runs)
     check(executor, workers, threads)

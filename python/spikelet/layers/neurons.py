@@ -15,10 +15,11 @@ from spikelet._util.tensors import detached
 from spikelet.layers.base import MAX_RANK, Floats, Layer, Shape
 from spikelet.layers.graded import Activation
 
-__all__ = ["IF", "LIF", "Neuron", "PredictiveIF", "ReLU", "sizes_of"]
+__all__ = ["IF", "LIF", "Neuron", "PredictiveIF", "ReLU", "leaves_mean", "sizes_of"]
 
 _MEAN_TOLERANCE = 1e-6
 _SCHEDULES = ("pace", "limit", "ceiling", "offset")  # of predictive neurons, by step
+_LEAST_SHARE = 1e-6  # of the sum of magnitudes: a sum of sizes below is 0, but for rounding
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -362,6 +363,14 @@ class PredictiveIF(Neuron):
     def coefficients(self) -> tuple[float, float]:
         """Return decay and gain: 1 and 1."""
         return 1.0, 1.0
+
+
+def leaves_mean(sizes: Floats | None, delay: int) -> bool:
+    """Return whether a mean over the steps from `delay` on exists: what is left of the sizes does not add up to 0."""
+    if sizes is None:
+        return True
+    left = np.asarray(sizes[delay:], np.float64)
+    return bool(abs(left.sum()) > _LEAST_SHARE * np.abs(left).sum())
 
 
 def sizes_of(where: str, layers: Mapping[str, Layer]) -> Floats | None:

@@ -21,7 +21,7 @@ from spikelet.layers.base import Layer
 from spikelet.layers.graph import Graph, LayerLike
 from spikelet.layers.inputs import Inputs, Presented, arrays_of, present
 from spikelet.layers.movement import Movement, Upsample
-from spikelet.layers.neurons import Neuron, PredictiveIF, sizes_of
+from spikelet.layers.neurons import Neuron, PredictiveIF, leaves_mean, sizes_of
 from spikelet.layers.to_core import Source, lower
 
 __all__ = ["Operations", "SpikingModel", "SpikingResult"]
@@ -328,6 +328,7 @@ class SpikingModel(Sealed):
             If x does not fit a layer (which the message names), or an argument breaks its rule.
         """
         where = f"{type(self).__name__}.run"
+        progress = _progress.wanted(where, progress)
         given = present(
             where,
             arrays_of(where, self.graph.inputs, x),
@@ -339,6 +340,8 @@ class SpikingModel(Sealed):
         )
         total, count = given.steps, given.count
         integer(where, "delay", delay, 0, total - 1)
+        if not leaves_mean(self.sizes, delay):
+            fail(where, "delay", delay, "must leave steps whose sizes do not add up to 0")
         self._check_schedules(where, total)
         sequence = any(kind != "constant" for kind in given.kinds)
         records = self._records(where, record, sequence)

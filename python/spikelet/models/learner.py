@@ -185,6 +185,7 @@ class Learner(Sealed, ABC):
             The network itself.
         """
         where = type(self).__name__
+        progress = _progress.wanted(f"{where}.fit", progress)
         pixels = brightness(where, images, self.n_inputs)
         total = len(pixels) * integer(where, "epochs", epochs, 0)
         integer(where, "every", every, 1)
@@ -225,7 +226,9 @@ class Learner(Sealed, ABC):
             Spike counts of each neuron for each image; they do not depend on the number of threads or on other
             images.
         """
-        pixels = brightness(type(self).__name__, images, self.n_inputs)
+        where = type(self).__name__
+        progress = _progress.wanted(f"{where}.respond", progress)
+        pixels = brightness(where, images, self.n_inputs)
         counts = np.zeros((len(pixels), self.n_neurons), np.int64)
         waiting = iter(range(len(pixels)))
         nets = [self.frozen() for _ in range(min(self.threads, max(1, len(pixels))))]

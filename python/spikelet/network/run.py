@@ -12,7 +12,7 @@ import numpy as np
 
 from spikelet import _core
 from spikelet._util.checks import interval, steps_of
-from spikelet._util.progress import bar
+from spikelet._util.progress import bar, wanted
 from spikelet.network import checkpoint
 from spikelet.network.contents import NetworkContents
 from spikelet.network.to_disk import StrPath, by_file, drain
@@ -38,6 +38,7 @@ def run(
     save_every: float | None,
 ) -> None:
     """Simulate; see `Network.run`. The caller holds the turn."""
+    progress = wanted("run", progress)
     length, steps = steps_of("run", "duration", duration, net.dt)
     if save is None and save_every is not None:
         msg = "run: save_every requires save= (the checkpoint file)"

@@ -127,6 +127,7 @@ def fit(
     if checkpoint is not None and not isinstance(checkpoint, str | os.PathLike):
         what = type(checkpoint).__name__
         fail("fit", "checkpoint", what, "must be a path", error=TypeError)
+    progress = _progress.wanted("fit", progress)
     integer("fit", "epochs", epochs, 1)
     integer("fit", "seed", seed, 0, 2**63 - 1)
     path = None if checkpoint is None else Path(checkpoint)

@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 
 from spikelet import layers as L
-from spikelet.conversion.building import Data
+from spikelet.conversion.building import Data, Merged
 from spikelet.conversion.onnx import check as onnx_check
 from spikelet.conversion.onnx.check import Checked, wrong_layer
 from spikelet.conversion.onnx.operation import Operation
@@ -21,7 +21,7 @@ SHAPES = {"input": (3, 4)}
 reference = Reference(onnx, 18, {})
 
 
-def checked(factor: float = 2.0, merged: bool = False) -> list[Checked]:
+def checked(factor: float = 2.0, merged: Merged = "") -> list[Checked]:
     x, a, b, c = (Data(name, 0, merged) for name in ("input", "a", "b", "c"))
     kinds = [("Relu", (x,), a), ("Mul", (a, np.float32(factor)), b), ("Softmax", (b,), c)]
     return [
@@ -31,7 +31,8 @@ def checked(factor: float = 2.0, merged: bool = False) -> list[Checked]:
 
 
 def test_equal_layers_pass_in_any_layout() -> None:
-    for merged in (False, True):
+    layouts: tuple[Merged, ...] = ("", "blocks", "turns")
+    for merged in layouts:
         assert wrong_layer(GRAPH, SHAPES, 2, checked(merged=merged), reference) is None
 
 

@@ -9,8 +9,9 @@ import pytest
 from tests.support.operator_calls import X, call, kinds, samples, values
 
 from spikelet.conversion.building import Data
-from spikelet.conversion.operators import movement
+from spikelet.conversion.operators import arithmetic, movement
 
+rng = np.random.default_rng(3)
 SHAPE = (4, 6, 5)
 
 
@@ -47,10 +48,10 @@ def test_the_simplest_layers_are_found(function: Any, expected: list[str]) -> No
 def test_the_batch_is_followed_through_permutations_and_merges() -> None:
     c, x = call(*SHAPE), samples(*SHAPE)
     behind = movement.permute(c, X, (1, 2, 0, 3))
-    assert (behind.axis, behind.merged, c.tensor(behind)) == (2, False, (4, 6, 2, 5))
+    assert (behind.axis, behind.merged, c.tensor(behind)) == (2, "", (4, 6, 2, 5))
     assert behind.source == "input"  # a sample stays as it is
     windows = movement.reshape(c, X, (2 * 4, 6, 5))
-    assert (windows.axis, windows.merged, c.shape(windows)) == (0, True, (4, 6, 5))
+    assert (windows.axis, windows.merged, c.shape(windows)) == (0, "blocks", (4, 6, 5))
     halves = movement.reshape(c, windows, (2 * 8, 3, 5))
     assert c.shape(halves) == (8, 3, 5)
     back = movement.reshape(c, halves, (2, 4, 30))
@@ -59,12 +60,34 @@ def test_the_batch_is_followed_through_permutations_and_merges() -> None:
     assert (c.tensor(number), c.shape(number)) == ((2,), (1,))
 
 
+def test_samples_may_take_turns() -> None:
+    """Attention puts the length first, and its layers take tokens of all samples as rows."""
+    c, x = call(*SHAPE), samples(*SHAPE)
+    rows = movement.reshape(c, movement.permute(c, X, (1, 0, 2, 3)), (8, 6, 5))
+    assert (rows.axis, rows.merged, c.shape(rows)) == (0, "turns", (4, 6, 5))
+    with pytest.raises(ValueError, match="works along dimension 0, which is the batch"):
+        c.axis(rows, 0)
+    first = rng.normal(size=(4, 1, 5))
+    constant = movement.sample_of(c, np.repeat(first, 2, 0), rows)  # each row twice: equal for both
+    np.testing.assert_array_equal(constant, first)
+    with pytest.raises(ValueError, match="other values for each sample"):
+        movement.sample_of(c, np.tile(first, (2, 1, 1)), rows)
+    turned = movement.permute(c, rows, (0, 2, 1))
+    assert turned.layout == rows.layout
+    back = movement.permute(c, movement.reshape(c, turned, (4, 2, 30)), (1, 0, 2))
+    expected = x.transpose(0, 1, 3, 2).reshape(2, 4, 30)
+    np.testing.assert_array_equal(values(c, back, x), expected)
+    blocks = movement.reshape(c, X, (8, 6, 5))
+    with pytest.raises(ValueError, match="along different dimensions or in another order"):
+        arithmetic.add(c, rows, blocks)
+
+
 def test_samples_stay_apart() -> None:
     for function in (
         lambda a: a[::-1],
         lambda a: a[:1],
         lambda a: a.reshape(3, 80),
-        lambda a: a.swapaxes(0, 1).reshape(8, 6, 5),
+        lambda a: a.swapaxes(0, 1).reshape(48, 5),
         lambda a: a[0],
     ):
         with pytest.raises(ValueError, match=r"^layer 'op' \(Op\): .*mixes the samples of a batch"):

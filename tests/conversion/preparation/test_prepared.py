@@ -47,6 +47,19 @@ def test_analog_and_kept_neurons() -> None:
         kept_neurons("t", graph, lambda _: True, ())
 
 
+def test_a_misspelt_analog_layer_is_refused() -> None:
+    rng = np.random.default_rng(0)
+    ann = Graph(
+        [
+            ("fc1", L.Linear(np.eye(4)), "input"),
+            ("act1", L.ReLU(), "fc1"),
+            ("fc2", L.Linear(np.eye(4)), "act1"),
+        ]
+    )
+    with pytest.raises(ValueError, match=r"^read: analog must name layers; the nearest is 'act1', got 'act2'$"):  # fmt: skip
+        sl.convert(ann, rng.normal(size=(20, 4)), analog=["act2"])
+
+
 def test_a_network_without_activations_that_spike_is_graded_throughout() -> None:
     rng = np.random.default_rng(0)
     ann = [L.Linear(rng.normal(size=(6, 4))), L.Activation("abs"), L.Linear(rng.normal(size=(2, 6)))]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ LSTM = nn.LSTM(4, 3, batch_first=True)
         (lambda m, x: m.rnn(m.fc(x))[0].relu(), "rnn"),
         (lambda m, x: m.fc(torch.take_along_dim(x, x.argsort(1), 1)), ["argsort", "take_along_dim"]),
         (lambda m, x: x.flatten(0, 1).sort(-1)[0].view(x.shape), "sort"),
+        (lambda m, x: x.mT.permute(2, 0, 1).flatten(0, 1).sort(-1)[0].view(5, -1, 4).permute(1, 0, 2), "sort"),
     ],
 )  # fmt: skip
 def test_a_named_layer_runs_in_pytorch(function: Any, analog: Any) -> None:
@@ -52,7 +54,8 @@ def test_samples_stay_apart_there_too() -> None:
 
 
 def test_names_must_be_those_of_layers() -> None:
-    with pytest.raises(
-        ValueError, match=r"^read_torch: analog must be names of layers or modules, got 'nosuch'"
-    ):
-        read_torch(nn.ReLU(), (4,), analog=["nosuch"])
+    body = nn.Sequential(OrderedDict(fc=nn.Linear(4, 4), act=nn.ReLU()))
+    module = nn.Sequential(OrderedDict(body=body, fc=nn.Linear(4, 2)))
+    rule = r"must name layers or modules; the nearest is 'body\.act'"
+    with pytest.raises(ValueError, match=rf"^read_torch: analog {rule}, got 'act'$"):
+        read_torch(module, (4,), analog=["act"])

@@ -153,3 +153,24 @@ def test_other_models_are_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="file"):
         PLAIN.export(tmp_path / "file", steps=3)
+
+
+def test_a_delay_without_a_mean_is_refused(tmp_path: Path) -> None:
+    sizes = np.array([3.0, 1.0, 1.0, 1.0, -1.0])
+    neurons = L.PredictiveIF(pace=np.ones(5), limit=np.full(5, 0.5), sizes=sizes)
+    layers = [L.Linear(np.eye(2)), neurons, L.Linear(np.eye(2))]
+    ann = sl.SpikingModel([layers[0], L.ReLU(), layers[2]])
+    given = {"method": "fitted", "neuron": "predictive", "steps": 5, "input_shapes": [(2,)]}
+    for delay in (2, 3):
+        model = sl.conversion.ConvertedModel(
+            sl.SpikingModel(layers).graph, ann, delay=delay, **given
+        )
+        folder = tmp_path / str(delay)
+        if delay == 2:
+            model.export(folder, target="c")
+            continue
+        with pytest.raises(
+            ValueError, match="delay must leave steps whose sizes do not add up to 0, got 3"
+        ):
+            model.export(folder, target="c")
+        assert not folder.exists()

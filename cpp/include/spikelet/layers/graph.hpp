@@ -10,6 +10,8 @@
 #include <variant>
 #include <vector>
 
+#include "spikelet/layers/weights.hpp"
+
 namespace spikelet::layers {
 
 // The shape of one sample; a vector of n is {n, 1, 1}.
@@ -33,7 +35,8 @@ struct Input {
 // weights [out][in / groups][kernel_height][kernel_width]. A fully connected layer is a convolution
 // whose kernel is as large as its input.
 struct Conv {
-  std::vector<double> weights, bias;  // bias: empty, or one per output
+  Weights weights;
+  std::vector<double> bias;  // empty, or one per output
   std::size_t kernel_height, kernel_width;
   std::size_t stride_y = 1, stride_x = 1, dilation_y = 1, dilation_x = 1, top = 0, left = 0;
   std::size_t groups = 1;

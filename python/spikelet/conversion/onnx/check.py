@@ -103,7 +103,7 @@ def wrong_layer(
         result = model.run(given, steps=1, record=[f"{n}.mean" for n in layers])
         values = {**x, **{n: result[f"{n}.mean"] for n in layers}}
         for c in part:
-            if not _agrees(c, values, batch, reference):
+            if not _agrees(c, values, reference):
                 return c
     return None
 
@@ -121,13 +121,9 @@ def _part(
     return list(todo), names
 
 
-def _agrees(
-    c: Checked, values: Mapping[str, NDArray[Any]], batch: int, reference: Reference
-) -> bool:
-    operands = [
-        _tensor(values[x.source], x, batch) if isinstance(x, Data) else x for x in c.operands
-    ]
-    found = [_tensor(values[y.source], y, batch) for y in c.results if isinstance(y, Data)]
+def _agrees(c: Checked, values: Mapping[str, NDArray[Any]], reference: Reference) -> bool:
+    operands = [x.layout.tensor(values[x.source]) if isinstance(x, Data) else x for x in c.operands]
+    found = [y.layout.tensor(values[y.source]) for y in c.results if isinstance(y, Data)]
     if reference.effort(c.operation, c.operands, found[0].shape) > _SECONDS:
         return True
     try:
@@ -135,15 +131,6 @@ def _agrees(
     except (*ERRORS, NotImplementedError):
         return True  # the reference lacks it
     return all(_equal(a, b) for a, b in zip(found, expected, strict=False))
-
-
-def _tensor(sample: NDArray[Any], x: Data, batch: int) -> NDArray[Any]:
-    """Return values [batch, ...] in the layout of the model."""
-    values = np.moveaxis(sample, 0, x.axis)
-    if x.merged:
-        shape = values.shape
-        return values.reshape(*shape[: x.axis], batch * shape[x.axis + 1], *shape[x.axis + 2 :])
-    return values
 
 
 def _equal(a: NDArray[Any], b: Any) -> bool:

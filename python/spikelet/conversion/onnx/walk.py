@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,8 +10,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spikelet._util.checks import fail
-from spikelet.conversion.building import ERRORS, Builder, Call, Data, hint_for, refuse
+from spikelet._util.checks import fail, known
+from spikelet.conversion.building import (
+    ERRORS,
+    Builder,
+    Call,
+    Data,
+    Layout,
+    check_output,
+    hint_for,
+    refuse,
+)
 from spikelet.conversion.onnx.check import Checked, wrong_layer
 from spikelet.conversion.onnx.fused import unfused
 from spikelet.conversion.onnx.model import READER
@@ -89,6 +97,7 @@ class Walk:
             if kind not in (numbers.DOUBLE, numbers.FLOAT16, numbers.BFLOAT16):
                 self._kinds[i.name] = kind
         self._checked: list[Checked] = []
+        self._named: set[str] = set()  # nodes and layers that `analog` may name
         self._frontier: dict[str, None] = {}
         self._wanted: set[str] = set()
         self._left = _MOST_CONSTANTS
@@ -104,6 +113,9 @@ class Walk:
         self._builder.inputs = tuple(name for name in self._builder.inputs if name in roots)
         sources = [self._output(name, several=several) for name in outputs]
         graph = self._builder.graph(READER, sources, outputs if several else ())
+        self._named.update(n.name for n in graph)
+        for name in sorted(self._analog):
+            known(READER, "analog", name, sorted(self._named), "nodes")
         checked = [c.renamed(self._builder.final) for c in self._checked]
         inputs = {name: self._builder.shapes[name] for name in graph.inputs}
         wrong = wrong_layer(graph, inputs, self._batch, checked, self._reference)
@@ -304,6 +316,7 @@ class Walk:
         where = self._where(operation)
         shape = shapes.get(operation.outputs[0], _UNKNOWN).shape
         name = operation.name.strip("/") or operation.kind.lower()
+        self._named.update(n for n in (operation.name, name) if n)
         call = Call(self._builder, where, name, shape or (), self._batch)
         operands = [_single(v) for v in values]
         handler = None if operation.domain else _HANDLERS.get(operation.kind)
@@ -354,7 +367,9 @@ class Walk:
             if self._batch > 1:
                 raise
             whole = [
-                call.reshaped(x, call.tensor(x), x.axis, merged=True) if isinstance(x, Data) else x
+                call.reshaped(x, call.tensor(x), x.axis, merged="blocks")
+                if isinstance(x, Data)
+                else x
                 for x in operands
             ]
             try:
@@ -385,14 +400,15 @@ class Walk:
             def run(*arrays: NDArray[Any], n: int = n, whole: bool = whole) -> Any:
                 values = list(operands)
                 for k, x, kind, array in zip(places, layouts, kinds, arrays, strict=True):
-                    tensor = array if x.merged else np.expand_dims(array, x.axis)
+                    tensor = x.layout.tensor(array[None])
                     values[k] = tensor.astype(kind)
                 result = np.asarray(self._reference.values(operation, values)[n], np.float32)
                 return result if whole else result[0]
 
             inner = call if n == 0 else call.inner(str(n))
-            y = foreign.foreign(inner, layouts, run, shape if whole else shape[1:] or (1,))
-            found.append(dataclasses.replace(y, merged=whole))
+            layout = Layout(0, "blocks" if whole else "")
+            extent = shape if whole else shape[1:] or (1,)
+            found.append(foreign.foreign(inner, layouts, run, extent, layout))
         return tuple(found)
 
     def _output(self, name: str, *, several: bool) -> str:
@@ -407,6 +423,7 @@ class Walk:
         if not isinstance(value, Data):
             hint = "; leave it out with outputs=[...]" if several else ""
             fail(READER, "output", name, f"must depend on the input{hint}")
+        check_output(READER, name, value)
         return value.source
 
 

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from spikelet.conversion.building import Call, Data
+from spikelet.conversion.building import Call, Data, Merged
 from spikelet.conversion.operators import activation, convolution, movement
 from spikelet.conversion.operators.affine import affine, negative
 from spikelet.layers import Add, Divide, MatMul, Maximum, Minimum, Multiply, Reduce, Reshape
@@ -43,19 +43,21 @@ def _aligned(c: Call, *xs: Operand) -> tuple[list[Data | Floats], Data]:
     n = max(ranks)
     data = [(v, n - r + v.axis) for v, r in zip(values, ranks, strict=True) if isinstance(v, Data)]
     axis = data[0][1]
-    apart = any(a != axis for _, a in data)
+    kinds = {v.merged for v, _ in data if v.merged}
+    apart = any(a != axis for _, a in data) or len(kinds) > 1
     if apart and c.batch > 1:
         shapes = ", ".join(str(c.tensor(v)) for v, _ in data)
         c.refuse(
-            f"combines tensors of shapes {shapes}, in which the batch lies along different dimensions",
+            f"combines tensors of shapes {shapes}, in which the batch lies along different dimensions or in another order",
             "samples must stay apart: the first dimension of the input is the batch",
         )
-    merged = apart or any(v.merged for v, _ in data)
-    if c.batch == 1:  # a constant with several entries in place of a batch of 1 widens the sample
-        merged |= any(
-            not isinstance(v, Data) and v.ndim >= n - axis and v.shape[v.ndim - n + axis] > 1
-            for v in values
-        )
+    merged: Merged = "blocks" if apart else next(iter(kinds), "")
+    # A constant with several entries in place of a batch of 1 widens the sample.
+    if c.batch == 1 and any(
+        not isinstance(v, Data) and v.ndim >= n - axis and v.shape[v.ndim - n + axis] > 1
+        for v in values
+    ):
+        merged = "blocks"
     like = Data(data[0][0].source, axis, merged)
     found: list[Data | Floats] = []
     for k, (v, r) in enumerate(zip(values, ranks, strict=True)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from spikelet.conversion.building import Call, Data
+from spikelet.conversion.building import Call, Data, Layout
 from spikelet.layers import Foreign, Shape
 
 __all__ = ["foreign"]
@@ -16,9 +16,7 @@ def foreign(
     xs: Sequence[Data],
     function: Callable[..., Any],
     result: Shape,
-    axis: int = 0,
-    *,
-    merged: bool = False,
+    layout: Layout,
 ) -> Data:
     """Add a layer that calls a function.
 
@@ -30,10 +28,8 @@ def foreign(
         Takes one array for each operand, one sample without the batch, and returns an array.
     result : tuple of int
         Shape of the returned array.
-    axis : int
-        Axis of the batch in the framework's result.
-    merged : bool
-        Whether a sample has this axis, too; see `Data`.
+    layout : Layout
+        Where the framework's result has its batch.
     """
     found = c.add(Foreign(function, result), *xs)
-    return Data(found.source, axis, merged)
+    return Data(found.source, layout.axis, layout.merged)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikelet._util.checks import named
-from spikelet.conversion.building import Call, Data
+from spikelet.conversion.building import Call, Data, Layout, Merged
 from spikelet.layers import (
     Affine,
     Concat,
@@ -43,16 +44,12 @@ def moved(c: Call, x: Data, function: Callable[[Ints], Any]) -> Data:
     """
     shape = c.shape(x)
     size = math.prod(shape)
-    numbers = np.arange(1, c.batch * size + 1).reshape(c.batch, *shape)
-    if x.merged:  # the batch comes directly before its axis of the sample
-        numbers = np.moveaxis(numbers, 0, x.axis).reshape(c.tensor(x))
-    else:
-        numbers = np.moveaxis(numbers, 0, x.axis)
+    numbers = x.layout.tensor(np.arange(1, c.batch * size + 1).reshape(c.batch, *shape))
     places, axis, merged = _of_one_sample(c, x, np.asarray(function(numbers)), size)
     return dataclasses.replace(_gather(c, x, places), axis=axis, merged=merged)
 
 
-def _of_one_sample(c: Call, x: Data, out: Ints, size: int) -> tuple[Ints, int, bool]:
+def _of_one_sample(c: Call, x: Data, out: Ints, size: int) -> tuple[Ints, int, Merged]:
     """Return the places in one sample that a result takes (-1: zero), and where its batch is."""
     found = _apart(c, x, out, size)
     if found is None:
@@ -63,29 +60,29 @@ def _of_one_sample(c: Call, x: Data, out: Ints, size: int) -> tuple[Ints, int, b
     return found
 
 
-def _apart(c: Call, x: Data, out: Ints, size: int) -> tuple[Ints, int, bool] | None:
-    batch, padded = c.batch, out <= 0
-    owner = np.where(padded, -1, (out - 1) // size)
-    candidates = sorted(range(out.ndim), key=lambda j: (out.shape[j] != batch, j != x.axis, j))
-    for j in candidates:
+def _apart(c: Call, x: Data, out: Ints, size: int) -> tuple[Ints, int, Merged] | None:
+    candidates = sorted(range(out.ndim), key=lambda j: (out.shape[j] != c.batch, j != x.axis, j))
+    orders: tuple[Merged, ...] = ("blocks", "turns")
+    for merged, j in itertools.product(orders, candidates):
         n = out.shape[j]
-        if n == 0 or n % batch:
+        if n == 0 or n % c.batch:
             continue
-        samples = np.repeat(np.arange(batch), n // batch)
-        samples = samples.reshape(-1, *[1] * (out.ndim - j - 1))
-        if not ((owner == samples) | padded).all():
+        places = _same_places(Layout(j, merged).samples(out, c.batch), size)
+        if places is None:
             continue
-        apart = out.reshape(*out.shape[:j], batch, n // batch, *out.shape[j + 1 :])
-        apart = np.moveaxis(apart, j, 0)
-        first = apart[0]
-        expected = first[None] + size * np.arange(batch).reshape(-1, *[1] * first.ndim)
-        if not (np.where(first > 0, expected, 0) == np.maximum(apart, 0)).all():
-            continue
-        places = np.maximum(first, 0) - 1
-        if n == batch and places.ndim > 1:
-            return places.squeeze(j), j, False
-        return places, j, True
+        if n == c.batch and places.ndim > 1:
+            return places.squeeze(j), j, ""
+        return places, j, merged
     return None
+
+
+def _same_places(apart: Ints, size: int) -> Ints | None:
+    """Return the places that each of the samples [batch, ...] takes in itself, if they are the same."""
+    first = apart[0]
+    samples = np.arange(len(apart)).reshape(-1, *[1] * first.ndim)
+    expected = np.where(first > 0, first[None] + size * samples, 0)
+    inside = (first <= size).all() and (expected == np.maximum(apart, 0)).all()
+    return np.maximum(first, 0) - 1 if inside else None
 
 
 def _gather(c: Call, x: Data, places: Ints) -> Data:
@@ -223,14 +220,13 @@ def sample_of(c: Call, constant: NDArray[Any], like: Data) -> NDArray[np.float64
             f"takes a constant of shape {array.shape} for data of shape {c.tensor(like)}",
             "a constant must be the same for each sample",
         )
-    apart = array.reshape(*array.shape[:axis], c.batch, n // c.batch, *array.shape[axis + 1 :])
-    first = apart.take(0, axis)
-    if not (apart == np.expand_dims(first, axis)).all():
+    apart = like.layout.samples(array, c.batch)
+    if not (apart == apart[:1]).all():
         c.refuse(
             "takes a constant with other values for each sample",
             "a constant must be the same for each sample",
         )
-    return np.array(first if like.merged else np.squeeze(first, axis))
+    return np.array(apart[0])
 
 
 def concat(c: Call, xs: Sequence[Operand], axis: int) -> Data:

@@ -55,7 +55,7 @@ def _windows(c: Call, x: Data, kernel: Any) -> tuple[int, tuple[int, ...], int]:
             f"pools a tensor of shape {c.tensor(x)}",
             "the input must be [batch, channels, ...], with one to three dimensions behind the channels",
         )
-    return n, per_axis(kernel, n), int(x.merged)
+    return n, per_axis(kernel, n), int(bool(x.merged))
 
 
 def _pooled(c: Call, x: Data, layer: Any) -> Data:

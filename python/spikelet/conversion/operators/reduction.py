@@ -99,5 +99,5 @@ def _plain(c: Call, x: Data, how: str, axes: list[int], keepdims: bool) -> Data:
     if keepdims:
         return found
     if len(inside) == len(c.shape(x)):  # the tensor is [batch], a sample one number
-        return Data(found.source, 0, merged=True)
+        return Data(found.source, 0, "blocks")
     return replace(found, axis=x.axis - sum(d < x.axis for d in axes))

@@ -11,6 +11,7 @@ import numpy as np
 
 from spikelet.conversion.layerwise.calibration import Floats
 from spikelet.layers import Foreign, Graded
+from spikelet.layers.neurons import leaves_mean
 from spikelet.layers.spiking_model import SpikingModel
 
 __all__ = ["Score", "best", "score"]
@@ -90,12 +91,10 @@ def score(
         ``coding`` and ``seed`` of `SpikingModel.run`.
     """
     wanted = [y.astype(np.float64) for y in ann.run(_given(inputs), steps=1).outputs.values()]
-    if _keeps_means(model):
-        delays: Sequence[int] = range(steps // 2 + 1) if delay is None else [delay]
-        means = _means_by_delay(model, inputs, steps, delays, run_args)
-    else:
-        delays = sorted({steps * k // 16 for k in (0, 1, 2, 4, 8)}) if delay is None else [delay]
-        means = _means_of_runs(model, inputs, steps, delays, run_args)
+    once = _keeps_means(model)
+    tried = range(steps // 2 + 1) if once else sorted({steps * k // 16 for k in (0, 1, 2, 4, 8)})
+    delays = [d for d in tried if leaves_mean(model.sizes, d)] if delay is None else [delay]
+    means = (_means_by_delay if once else _means_of_runs)(model, inputs, steps, delays, run_args)
     # Squared differences of each output channel, and the number of equal decisions, at each delay.
     wrong = [np.zeros((len(delays), y.shape[1])) for y in wanted]
     same = np.zeros(len(delays))

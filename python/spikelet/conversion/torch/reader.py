@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 from collections.abc import Collection, Mapping, Sequence
@@ -11,13 +12,22 @@ import numpy as np
 import torch
 from torch import nn
 
-from spikelet._util.checks import fail, shown
-from spikelet.conversion.building import Builder, Call, Data, UnsupportedError, hint_for, refuse
+from spikelet._util.checks import fail, known, shown
+from spikelet.conversion.building import (
+    Builder,
+    Call,
+    Data,
+    UnsupportedError,
+    check_output,
+    hint_for,
+    refuse,
+)
 from spikelet.conversion.operators import foreign
 from spikelet.conversion.torch.check import differing
 from spikelet.conversion.torch.foreign import ForeignStep
 from spikelet.conversion.torch.movements import MOVEMENTS, moved_by
 from spikelet.conversion.torch.operators import MODULES, OPERATORS, Handler
+from spikelet.conversion.torch.quantised import dequantised
 from spikelet.conversion.torch.tracing import (
     READER,
     Recorder,
@@ -36,6 +46,7 @@ __all__ = ["convert"]
 
 BATCH = 2
 _TOLERANCE = 1e-6
+_MANY = 1 << 20  # activations of the recorded run, of all layers
 _WAY_OUT = 'or keep it analog, run by PyTorch: analog=["{}"]'
 
 
@@ -82,9 +93,10 @@ class _Reader:
 
     def convert(self, steps: Sequence[Step], wanted: Sequence[Value]) -> None:
         """Convert the steps that lead to these values."""
+        parts = [s.name.split(".") for s in steps]
+        names = {".".join(part[: k + 1]): None for part in parts for k in range(len(part))}
         for name in self._analog:
-            if not any(_within(s.name, name) for s in steps):
-                fail(READER, "analog", name, "must be names of layers or modules")
+            known(READER, "analog", name, names, "layers or modules")
         needed = {v.step for v in wanted}
         for step in reversed(steps):
             if step in needed:
@@ -111,7 +123,7 @@ class _Reader:
                     "the first dimension must remain the batch",
                 )
             if value.is_intact and value.tensor.is_floating_point():
-                self.expected[part.source] = _as_samples(value.tensor.numpy(), part)
+                self.expected[part.source] = part.layout.samples(value.tensor.numpy(), BATCH)
 
     def _handled(self, call: Call, step: Step) -> Any:
         stays = any(_within(step.name, name) for name in self._analog)
@@ -156,11 +168,7 @@ class _Reader:
         for k, _ in enumerate(leaves(step.result)):
             function = ForeignStep(step, operands, [d.layout for d in data], k, BATCH)
             part = call if k == 0 else call.inner(str(k))
-            found.append(
-                foreign.foreign(
-                    part, data, function, function.shape, function.axis, merged=function.merged
-                )
-            )
+            found.append(foreign.foreign(part, data, function, function.shape, function.layout))
         return found
 
 
@@ -178,14 +186,6 @@ def _require_trained(where: str, module: nn.Module) -> None:
             "has never been trained: its running mean is 0 and its running variance 1",
             "train the module, or load a trained state_dict, before converting it",
         )
-
-
-def _as_samples(tensor: np.ndarray[Any, Any], data: Data) -> np.ndarray[Any, Any]:
-    """Return the values of a tensor with samples first."""
-    if data.merged:
-        n = tensor.shape[data.axis]
-        tensor = tensor.reshape(*tensor.shape[: data.axis], BATCH, n // BATCH, *tensor.shape[data.axis + 1 :])  # fmt: skip
-    return np.moveaxis(tensor, data.axis, 0)
 
 
 def convert(
@@ -208,7 +208,7 @@ def convert(
     inputs = _inputs_of(module, shapes)
     special = {**MODULES, **(whole or {})}
     handlers = {**OPERATORS, **{kind.__name__: handler for kind, handler in special.items()}}
-    twin = copied(module).double()
+    twin = dequantised(copied(module)).double()
     if is_layer(twin) or type(twin) in special:  # a single layer
         twin = nn.Sequential(twin)
     generator = torch.Generator().manual_seed(1)
@@ -218,9 +218,7 @@ def convert(
     )  # fmt: skip
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
         recorder = Recorder(twin, special)
-        # Other samples: nothing that is taken for a constant may depend on the input.
-        others = [y.double() for _, y in outputs_of(recorder.run(_arguments(again)))
-                  if isinstance(y, torch.Tensor)]  # fmt: skip
+        others, batch = _outputs_alone(recorder, again)
         found = list(outputs_of(recorder.run(_arguments(x))))
         wanted = [_output(recorder, name, y) for name, y in found]
         if not wanted:
@@ -231,16 +229,22 @@ def convert(
         reader = _Reader(recorder, inputs, handlers, analog)
         reader.convert(recorder.steps, wanted)
         made = [reader.data[v] for v in wanted]
+        for (name, _), data in zip(found, made, strict=True):
+            check_output(READER, name, data)
         graph = reader.builder.graph(READER, [d.source for d in made], [name for name, _ in found])
         names = reader.builder.final
         expected = {names.get(k, k): v for k, v in reader.expected.items()}
+        # Of a large network, one sample has values enough: what mixes samples gives it other ones, too.
+        count = BATCH if sum(v.size for v in expected.values()) <= _MANY else 1
+        expected = {name: values[:count] for name, values in expected.items()}
         for name, value, other, data in zip(graph.outputs, wanted, others, made, strict=True):
-            parts = [_as_samples(y.double().numpy(), data) for y in (value.tensor, other)]
+            runs = ((value.tensor, BATCH), (other, batch))
+            parts = [data.layout.samples(y.double().numpy(), n)[:count] for y, n in runs]
             expected[name] = np.concatenate(parts)
         del twin, recorder, reader, wanted  # large networks need the memory
-        both = {n: torch.cat([x[n], again[n]]).numpy() for n in inputs}
+        both = {n: torch.cat([x[n][:count], again[n][: min(count, batch)]]).numpy() for n in inputs}
         wrong = differing(graph, both, expected, _TOLERANCE)
-    if wrong is not None and wrong[1] < BATCH:
+    if wrong is not None and wrong[1] < count:
         refuse(
             f"{READER}: layer '{wrong[0]}'",
             "gives other values than PyTorch",
@@ -253,6 +257,25 @@ def convert(
             "remove random operators, and code that PyTorch does not see (numpy, torch.jit)",
         )
     return graph
+
+
+def _outputs_alone(
+    recorder: Recorder, x: Mapping[str, torch.Tensor]
+) -> tuple[list[torch.Tensor], int]:
+    """Return the outputs for other samples than those of the recorded run, and the number of these: one, if it can be alone.
+
+    Nothing that is taken for a constant may depend on the input.
+    """
+
+    def run(n: int) -> list[torch.Tensor]:
+        found = outputs_of(recorder.run(_arguments({name: v[:n] for name, v in x.items()})))
+        return [y.double() for _, y in found if isinstance(y, torch.Tensor)]
+
+    with contextlib.suppress(ValueError):
+        alone = run(1)
+        if all(y.ndim and len(y) == 1 for y in alone):
+            return alone, 1
+    return run(BATCH), BATCH
 
 
 def _output(recorder: Recorder, name: str, y: Any) -> Value:

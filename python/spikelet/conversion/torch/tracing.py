@@ -220,7 +220,7 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-ch
     def run(self, inputs: Sequence[torch.Tensor] | Mapping[str, torch.Tensor]) -> Any:
         """Run the module, and return its output, with values in place of tensors that depend on the input."""
         given = list(inputs.values() if isinstance(inputs, Mapping) else inputs)
-        self.steps, self._known, self._inside = [], {}, []
+        self.steps, self._known, self._inside, self._refusal = [], {}, [], None
         self.inputs = [self._value(x) for x in given]
         try:
             with self:

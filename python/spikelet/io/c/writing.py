@@ -26,6 +26,7 @@ from spikelet.io.c.plan import Plan
 from spikelet.io.c.project import cmake, main, readme
 from spikelet.io.c.source import header, source
 from spikelet.layers.inputs import Inputs
+from spikelet.layers.neurons import leaves_mean
 from spikelet.layers.spiking_model import Operations, SpikingModel
 from spikelet.layers.to_core import Source
 
@@ -70,6 +71,8 @@ def write_c(
     plan = Plan(model.graph, shapes, sources, whole=precision == "int16", sizes=model.sizes)
     check_plan(where, plan, model.graph)
     delay = delay_of(model, steps)
+    if not leaves_mean(model.sizes, delay):
+        fail(where, "delay", delay, "must leave steps whose sizes do not add up to 0")
     about = interface_of(name, precision, model.graph, shapes, kind, steps, delay)
     program = translated(plan)
     work, sample = _work(model, precision, shapes, kind, steps or 1, example)

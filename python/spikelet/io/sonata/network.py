@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet._util.checks import fail
-from spikelet._util.progress import bar
+from spikelet._util.progress import bar, wanted
 from spikelet._util.sealed import Sealed
 from spikelet.io.sonata import inputs, outputs
 from spikelet.io.sonata.config import WHERE, Config, naming, read_config, read_json, require_number
@@ -148,6 +148,7 @@ class SonataNetwork(Sealed):
         OSError
             If a file cannot be written.
         """
+        progress = wanted("run", progress)
         net, stop = self.network, self.tstop
         files = [*self.reports.values(), *([self.spikes_file] if self.spikes_file else [])]
         self._require_writable(files)
