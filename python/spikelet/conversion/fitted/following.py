@@ -21,6 +21,7 @@ __all__ = ["fit_following"]
 _ROOM = 1.2  # by which the reach exceeds the greatest value of the calibration
 _STEPS = 14  # from which on the smallest sizes are small enough for this
 
+
 def fit_following(
     site: Site, place: Place, plan: Schedule, near: Floats, unbiased: float
 ) -> PredictiveIF:
