@@ -107,15 +107,15 @@ REFUSED: list[tuple[Make, dict[str, Any], type[Exception], tuple[str, ...]]] = [
     ),
     (
         L.PredictiveIF,
-        {"pace": ONES(3), "limit": ONES(3), "code": "signed"},
+        {"pace": ONES(3), "limit": ONES(3), "code": "differential"},
         ValueError,
-        ("code and reset", "binary", "signed"),
+        ("code, levels and reset", "binary", "signed", "differential"),
     ),
     (
         L.PredictiveIF,
         {"pace": ONES(3), "limit": ONES(3), "reset": "zero"},
         ValueError,
-        ("code and reset", "subtract", "zero"),
+        ("code, levels and reset", "subtract", "zero"),
     ),
 ]
 

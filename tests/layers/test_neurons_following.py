@@ -1,4 +1,4 @@
-"""Neurons that follow an activation: against a slow reference, spike for spike; levels, threads, types and files."""
+"""Pairs, and neurons that follow an activation: against a slow reference, spike for spike; levels, threads, types and files."""
 
 from __future__ import annotations
 
@@ -24,62 +24,100 @@ from spikelet.layers.graded import FUNCTIONS
 STEPS, CHANNELS = 12, 5
 NAME = "predictiveif0"
 RNG = np.random.default_rng(11)
-SIZES = 0.8 ** np.arange(STEPS) * np.where(np.arange(STEPS) % 2, -1, 1)
-SIZES = SIZES / SIZES.mean()
+FALLING = 0.8 ** np.arange(STEPS)
+ALTERNATING = FALLING * np.where(np.arange(STEPS) % 2, -1, 1)
 FEW = np.array([4.0, -2.0, 2.5, -1.0])
 
 
-def neuron(function: str, rng: np.random.Generator, *, by_channel: bool = False) -> L.PredictiveIF:
+def neuron(
+    function: str | None,
+    rng: np.random.Generator,
+    code: Any = "binary",
+    *,
+    by_channel: bool = False,
+) -> L.PredictiveIF:
+    """Return neurons with random parameters; without a function, pairs that are bounded if `by_channel`."""
     amplitude = rng.uniform(0.4, 0.8, CHANNELS)
+    scale = STEPS / amplitude
+    sizes = ALTERNATING if code == "binary" else FALLING
+    sizes = sizes / sizes.mean()
     given: dict[str, Any] = {}
-    if by_channel:
-        for name, value in zip(("alpha", "beta"), FUNCTIONS[function], strict=True):
-            if value is not None:
-                given[name] = value + rng.uniform(0.01, 0.05, CHANNELS)
-    return L.PredictiveIF(
-        amplitude=amplitude,
-        pace=rng.uniform(0.6, 1.4, (STEPS, CHANNELS)) / np.cumsum(SIZES)[:, None],
-        offset=rng.normal(0, 0.2, (STEPS, CHANNELS)),
-        limit=0.4 * np.abs(SIZES)[:, None] + rng.normal(0, 0.05, (STEPS, CHANNELS)),
-        sizes=SIZES,
-        scale=STEPS / amplitude,
-        activation=L.Activation(function, **given),
+    for name, value in zip(("alpha", "beta"), FUNCTIONS[function or "tanh"], strict=True):
+        if value is not None and by_channel:
+            given[name] = value + rng.uniform(0.01, 0.05, CHANNELS)
+    own = scale if function is None else 1.0
+    others: dict[str, Any] = (
+        {"activation": L.Activation(function, **given), "scale": scale} if function else {}
     )
+    if function is None and by_channel:
+        others["ceiling"] = np.broadcast_to(
+            scale * rng.uniform(0.5, 1.5, CHANNELS), (STEPS, CHANNELS)
+        )
+    return L.PredictiveIF(
+        code=code,
+        amplitude=amplitude,
+        pace=own * rng.uniform(0.6, 1.4, (STEPS, CHANNELS)) / np.cumsum(sizes)[:, None],
+        offset=own * rng.normal(0, 0.2, (STEPS, CHANNELS)),
+        limit=(0.4 if code == "binary" else 0.6) * np.abs(sizes)[:, None] + rng.uniform(0, 0.05, (STEPS, CHANNELS)),
+        sizes=sizes,
+        **others,
+    )  # fmt: skip
+
+
+def aim_of(layer: L.PredictiveIF, t: int, c: int, total: float) -> float:
+    """Return what a neuron of channel c is to have sent by step t."""
+    z = layer.pace[t, c] * total + layer.offset[t, c]
+    if layer.activation is not None:
+        wide = np.full((1, CHANNELS), z)
+        return float(layer.scale[c] * layer.activation.of(wide)[0, c])
+    return float(min(max(z, 0.0), np.inf if layer.ceiling is None else layer.ceiling[t, c]))
 
 
 def reference(layer: L.PredictiveIF, x: NDArray[np.float64]) -> NDArray[np.int8]:
     """Spikes for a constant input [B, C], one neuron and step after the other."""
-    assert layer.activation is not None
     spikes = np.zeros((layer.steps, *x.shape), np.int8)
     for b, c in np.ndindex(*x.shape):
         total = sent = 0.0
         for t in range(layer.steps):
             total += layer.sizes[t] * x[b, c]
-            z = np.zeros((1, x.shape[1]))
-            z[0, c] = layer.pace[t, c] * total + layer.offset[t, c]
-            ahead = layer.scale[c] * layer.activation.of(z)[0, c] - sent
-            if ahead * np.sign(layer.sizes[t]) >= layer.limit[t, c]:
-                spikes[t, b, c] = 1
-                sent += layer.sizes[t]
+            ahead = aim_of(layer, t, c, total) - sent
+            if layer.code == "signed":
+                spikes[t, b, c] = (ahead >= layer.limit[t, c]) - int(-ahead >= layer.limit[t, c])
+            else:
+                spikes[t, b, c] = ahead * np.sign(layer.sizes[t]) >= layer.limit[t, c]
+            sent += spikes[t, b, c] * layer.sizes[t]
     return spikes
 
 
+@pytest.mark.parametrize("code", ["binary", "signed"])
 @pytest.mark.parametrize("function", sorted(FOLLOWED))
-def test_spikes_are_those_of_a_slow_reference(function: str) -> None:
+def test_spikes_are_those_of_a_slow_reference(function: str, code: Any) -> None:
     for by_channel in (False, True):
-        layer = neuron(function, RNG, by_channel=by_channel)
-        x = RNG.normal(0, 1.5, (17, CHANNELS))
-        model = sl.SpikingModel([layer], dtype="float64", threads=1)
-        result = model.run(x, STEPS, record=[NAME, f"{NAME}.v"])
-        wanted = reference(layer, x)
-        assert np.array_equal(result[NAME], wanted)
-        assert 0.1 < wanted.mean() < 0.9
-        sent = np.tensordot(SIZES, wanted, 1)
-        np.testing.assert_allclose(result.output, sent / STEPS * layer.amplitude, atol=1e-12)
-        assert layer.activation is not None
-        final = np.cumsum(SIZES)[-1] * layer.pace[-1] * x + layer.offset[-1]
-        left = layer.scale * layer.activation.of(final) - sent
-        np.testing.assert_allclose(result[f"{NAME}.v"][-1], left, atol=1e-9)
+        check_against_reference(neuron(function, RNG, code, by_channel=by_channel))
+
+
+@pytest.mark.parametrize("bounded", [False, True])
+def test_pairs_follow_their_estimate_between_0_and_the_ceiling(bounded: bool) -> None:
+    layer = neuron(None, RNG, "signed", by_channel=bounded)
+    assert (layer.ceiling is None) != bounded
+    check_against_reference(layer)
+
+
+def check_against_reference(layer: L.PredictiveIF) -> None:
+    x = RNG.normal(0, 1.5, (17, CHANNELS))
+    model = sl.SpikingModel([layer], dtype="float64", threads=1)
+    result = model.run(x, STEPS, record=[NAME, f"{NAME}.v"])
+    wanted = reference(layer, x)
+    assert np.array_equal(result[NAME], wanted)
+    assert 0.1 < (wanted != 0).mean() < 0.99
+    assert (wanted < 0).any() == (layer.code == "signed")
+    sent = np.tensordot(layer.sizes, wanted, 1)
+    np.testing.assert_allclose(result.output, sent / STEPS * layer.amplitude, atol=1e-12)
+    left = [
+        [aim_of(layer, STEPS - 1, c, layer.sizes.sum() * x[b, c]) - sent[b, c] for c in range(CHANNELS)]
+        for b in range(len(x))
+    ]  # fmt: skip
+    np.testing.assert_allclose(result[f"{NAME}.v"][-1], left, atol=1e-9)
 
 
 def test_without_parameters_a_neuron_follows_the_identity_of_sizes() -> None:
@@ -94,15 +132,17 @@ def test_without_parameters_a_neuron_follows_the_identity_of_sizes() -> None:
     assert a[NAME].any()
 
 
-def model_of(dtype: Any, threads: int = 1, function: str = "silu") -> sl.SpikingModel:
+def model_of(
+    dtype: Any, threads: int = 1, function: str | None = "silu", code: Any = "signed"
+) -> sl.SpikingModel:
     rng = np.random.default_rng(2)
     return sl.SpikingModel(
         [
             L.Conv2d(rng.normal(0, 0.4, (CHANNELS, 3, 3, 3)), padding=1),
-            neuron(function, rng),
+            neuron(function, rng, code),
             L.MaxPool2d(2),
             L.Conv2d(rng.normal(0, 0.3, (CHANNELS, CHANNELS, 3, 3)), rng.normal(0, 0.1, CHANNELS), padding=1),
-            neuron("gelu", rng),
+            neuron("gelu", rng, code),
             L.Flatten(),
             L.Linear(rng.normal(0, 0.3, (4, CHANNELS * 16))),
         ],
@@ -115,21 +155,22 @@ IMAGES = np.random.default_rng(3).normal(0, 1, (6, 3, 8, 8)).astype(np.float32)
 
 
 def test_integer_weights_change_little() -> None:
-    outputs = {}
-    for dtype in ("float32", "float64", "int16"):
-        outputs[dtype] = model_of(dtype).run(IMAGES, STEPS).output
-    spread = outputs["float64"].std()
-    assert np.abs(outputs["float32"] - outputs["float64"]).max() < 1e-3 * spread
-    assert 0 < np.abs(outputs["int16"] - outputs["float64"]).mean() < 0.05 * spread
+    for function in ("silu", None):
+        outputs = {}
+        for dtype in ("float32", "float64", "int16"):
+            outputs[dtype] = model_of(dtype, function=function).run(IMAGES, STEPS).output
+        spread = outputs["float64"].std()
+        assert np.abs(outputs["float32"] - outputs["float64"]).max() < 1e-3 * spread
+        assert 0 < np.abs(outputs["int16"] - outputs["float64"]).mean() < 0.05 * spread
 
 
 _SCRIPT = """
 import sys
 sys.path[:0] = {path!r}
 import numpy as np, tests.layers.test_neurons_following as t
-for f in {functions!r}:
+for f, code in [(None, "signed"), *((f, c) for f in {functions!r} for c in ("binary", "signed"))]:
     for dtype in ("float32", "float64", "int16"):
-        m = t.model_of(dtype, {threads}, f)
+        m = t.model_of(dtype, {threads}, f, code)
         names = [*m.neurons, m.neurons[0] + ".v"]
         r = m.run(t.IMAGES, t.STEPS, record=names)
         for name in names:
@@ -185,6 +226,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"activation": L.Activation("silu"), "offset": np.ones(3)}, "must have the same number of steps"),
     ({"activation": L.Activation("silu"), "scale": [1.0, np.inf]}, "scale must be finite"),
     ({"activation": L.Activation("silu"), "offset": [0, 0, 0, np.inf]}, "offset must be finite"),
+    ({"code": "signed", "sizes": FEW * 4 / FEW.sum()}, "sizes must be > 0"),
+    ({"code": "signed", "levels": 2}, "code, levels and reset must be"),
 ]  # fmt: skip
 
 

@@ -1,9 +1,11 @@
-// Functions of one value, of graded units and of neurons that follow one. Included only by layers/kernels.cpp.
-// Elementary functions are those of core/program/functions.hpp: no fused operation, the same bits at each level.
+// Functions of one value, of graded units and of neurons that follow one. Included only by
+// layers/kernels.cpp. Elementary functions are those of core/program/functions.hpp: no fused
+// operation, the same bits at each level.
 namespace spikelet::layers::SPIKELET_LEVEL {
 
-// The probability that a normal variable exceeds a >= 0, over exp(-a^2 / 4), and this power. The ratio to
-// exp(-a^2 / 2) t is a polynomial of t = 2 / (2 + a / sqrt(2)): the Chebyshev series of erfcx, in 2 t - 1.
+// The probability that a normal variable exceeds a >= 0, over exp(-a^2 / 4), and this power. Its
+// ratio to exp(-a^2 / 2) t is a polynomial of 2 t - 1 with t = 2 / (2 + a / sqrt(2)): the Chebyshev
+// series of erfcx.
 template <class R>
 struct Tail {
   Vec<R> part, power;

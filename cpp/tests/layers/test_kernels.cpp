@@ -209,13 +209,36 @@ TEST_CASE("neurons of layers step as plain loops do, at every level") {
   for (std::size_t k = 0; k < ceiling.size(); ++k) {
     ceiling[k] = static_cast<float>(1.5 * draw(k, 8));
   }
-  std::size_t held_back = 0;
-  enum class Kind { subtract, zero, predictive, sized, bounded };
+  std::vector<float> offset(steps * block), alpha(block), scale(block);
+  for (std::size_t k = 0; k < offset.size(); ++k) {
+    offset[k] = static_cast<float>(draw(k, 9) - 0.5);
+  }
+  for (std::size_t c = 0; c < block; ++c) {
+    alpha[c] = static_cast<float>(draw(c, 10));
+    scale[c] = static_cast<float>(0.5 + draw(c, 11));
+  }
+  std::size_t held_back = 0, took_back = 0;
+  enum class Kind {
+    subtract,
+    zero,
+    predictive,
+    sized,
+    bounded,
+    pair,
+    bounded_pair,
+    following,
+    following_pair
+  };
   for (const Kind kind :
-       {Kind::subtract, Kind::zero, Kind::predictive, Kind::sized, Kind::bounded}) {
+       {Kind::subtract, Kind::zero, Kind::predictive, Kind::sized, Kind::bounded, Kind::pair,
+        Kind::bounded_pair, Kind::following, Kind::following_pair}) {
     const bool predicts = kind >= Kind::predictive, sized = kind >= Kind::sized;
+    const bool pair =
+        kind == Kind::pair || kind == Kind::bounded_pair || kind == Kind::following_pair;
+    const bool follows = kind >= Kind::following;
     std::vector<float> v(n, 50.0f), sent(n);
-    std::vector<std::uint8_t> expected(steps * n / 8);
+    const std::size_t plane = steps * n / 8;
+    std::vector<std::uint8_t> expected(pair ? 2 * plane : plane);
     for (std::size_t k = 0; k < n; ++k) {
       const std::size_t c = k % block;
       for (std::size_t t = 0; t < steps; ++t) {
@@ -223,23 +246,37 @@ TEST_CASE("neurons of layers step as plain loops do, at every level") {
         const float current = currents[t * n + k] + base[k];
         const float weighted = current * size;
         v[k] += weighted;
-        const float estimate = v[k] * pace[t * block + c];
+        float estimate = v[k] * pace[t * block + c];
+        if (pair || follows) {
+          estimate += offset[t * block + c];
+        }
+        if (follows) {
+          estimate = (estimate > 0 ? estimate : alpha[c] * estimate) * scale[c];
+        } else if (pair) {
+          const float most = kind == Kind::bounded_pair ? ceiling[t * block + c] : 1e9f;
+          estimate = std::min(std::max(estimate, 0.0f), most);
+        }
         const float u = predicts ? estimate - sent[k] : v[k];
         const float bound = predicts ? limit[t * block + c] : threshold[c];
+        const auto bit = static_cast<std::uint8_t>(1 << (k % 8));
         if (u >= bound && kind == Kind::bounded && sent[k] > ceiling[t * block + c]) {
           ++held_back;
         } else if (u >= bound) {
-          expected[t * n / 8 + k / 8] |= static_cast<std::uint8_t>(1 << (k % 8));
+          expected[t * n / 8 + k / 8] |= bit;
           sent[k] += size;
           v[k] = predicts ? v[k] : kind == Kind::zero ? -10.0f : v[k] - bound;
+        } else if (pair && -u >= bound) {
+          expected[plane + t * n / 8 + k / 8] |= bit;
+          sent[k] -= size;
+          ++took_back;
         }
       }
     }
     for (const SimdLevel level : available_simd_levels()) {
       const auto& kernels = level_table(level).layers32;
       for (const bool whole : {false, true}) {
-        std::vector<float> state(n, 50.0f), count(n);
-        std::vector<std::uint8_t> bits(steps * n / 8);
+        std::vector<float> state(n, 50.0f), count(n), estimates(steps * n);
+        std::vector<std::uint8_t> bits(expected.size());
         NeuronRow<float> row{};
         row.decay = row.gain = 1;
         row.v_reset = -10;
@@ -251,20 +288,32 @@ TEST_CASE("neurons of layers step as plain loops do, at every level") {
         row.bits = bits.data();
         row.row_bytes = n / 8;
         row.pixel_bytes = block / 8;
+        row.plane_bytes = plane;
         row.pace = pace.data();
         row.limit = limit.data();
         row.pace_step = block;
         row.sizes = sizes.data();
-        row.ceiling = kind == Kind::bounded ? ceiling.data() : nullptr;
+        row.offset = offset.data();
+        row.is_pair = pair;
+        row.function = Function::leaky_relu;
+        row.alpha = alpha.data();
+        row.scale = scale.data();
+        row.estimates = estimates.data();
+        const bool bounded = kind == Kind::bounded || kind == Kind::bounded_pair;
+        row.ceiling = bounded ? ceiling.data() : nullptr;
         if (whole) {
           const auto step = kind == Kind::subtract ? kernels.subtract16
                             : kind == Kind::zero   ? kernels.zero16
+                            : follows              ? kernels.following16
+                            : pair                 ? kernels.pair16
                             : sized                ? kernels.sized16
                                                    : kernels.predictive16;
           step(row, {shorts.data(), steps, width, block, block});
         } else {
           const auto step = kind == Kind::subtract ? kernels.subtract
                             : kind == Kind::zero   ? kernels.zero
+                            : follows              ? kernels.following
+                            : pair                 ? kernels.pair
                             : sized                ? kernels.sized
                                                    : kernels.predictive;
           step(row, {currents.data(), steps, width, block, block});
@@ -278,6 +327,7 @@ TEST_CASE("neurons of layers step as plain loops do, at every level") {
     }
   }
   CHECK(held_back > 50);
+  CHECK(took_back > 50);
 }
 
 TEST_CASE("max pools follow the greatest sum of sizes of their windows, at every level") {

@@ -59,7 +59,8 @@ def convert(
         left out; join the batches of a loader first. For an ANN of several inputs, a tuple with one array for each, or a
         mapping by name.
     steps : int
-        Number of steps T that the network is fitted for; all but "predictive" and "alternating" neurons also run for another number.
+        Number of steps T that the network is fitted for; all but "predictive" and "alternating" neurons also run for another
+        number.
     method : str
         Method that chooses the thresholds:
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikelet._util import tables
-from spikelet.layers import Neuron
+from spikelet.layers import Layer, Neuron, PredictiveIF
 from spikelet.layers.samples import Samples, check_labels, check_pair, decisions, readout_delay
 from spikelet.layers.spiking_model import SpikingModel, SpikingResult
 
@@ -30,8 +30,9 @@ class LayerReport:
     ----------
     name : str
     kind : str
-        Type of the neurons: "IF", "LIF", ..., or "ReLU" if they are analog.
+        Type of the neurons: "IF", "LIF", ..., or "ReLU" if they are analog; "PredictiveIF pairs" of ON and OFF neurons.
     neurons : int
+        Number of neurons, or of pairs.
     error : float
         RMS of the difference of mean outputs, SNN minus ANN, relative to the RMS of the ANN; NaN if that is 0.
     mean_error : float
@@ -321,12 +322,17 @@ def _add(
         spikes[name] += snn.operations[name].spikes * count
 
 
+def _kind(layer: Layer) -> str:
+    pairs = isinstance(layer, PredictiveIF) and layer.code == "signed"
+    return type(layer).__name__ + (" pairs" if pairs else "")
+
+
 def _layer(name: str, sums: _Sums, rate: float, slots: int) -> LayerReport:
     nothing = float("nan")
     layer = sums.layer
     common = (
         name,
-        type(layer).__name__,
+        _kind(layer),
         sums.spiked.size,
         (sums.squares / sums.ann_squares) ** 0.5 if sums.ann_squares else nothing,
         sums.difference / slots,

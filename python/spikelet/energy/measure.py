@@ -228,7 +228,17 @@ def _item_size(model: SpikingModel) -> int:
 
 def _parameters(layer: Layer) -> int:
     names = {
-        Neuron: ("threshold", "v_init", "amplitude", "pace", "limit", "sizes", "ceiling"),
+        Neuron: (
+            "threshold",
+            "v_init",
+            "amplitude",
+            "pace",
+            "limit",
+            "sizes",
+            "ceiling",
+            "offset",
+            "scale",
+        ),
         Affine: ("scale", "shift"),
         Convolution: ("weight", "bias"),
         TransposedConvolution: ("weight", "bias"),
@@ -238,7 +248,9 @@ def _parameters(layer: Layer) -> int:
     for kind, arguments in names.items():
         if isinstance(layer, kind):
             given = [getattr(layer, name, None) for name in arguments]
-            return sum(int(np.size(value)) for value in given if value is not None)
+            own = sum(int(np.size(value)) for value in given if value is not None)
+            follows = getattr(layer, "activation", None)
+            return own + (0 if follows is None else _parameters(follows))
     return 0
 
 

@@ -39,7 +39,7 @@ class LayerEnergy:
     effective_acs, effective_macs, dense_macs : float
         Operations over all steps, for layers with weights.
     neurons : int
-        Number of neurons or ReLUs; 0 for other layers.
+        Number of neurons or ReLUs, where a pair of an ON and an OFF neuron counts once; 0 for other layers.
     spikes : float
         Spikes sent.
     active : float

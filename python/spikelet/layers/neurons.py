@@ -306,8 +306,9 @@ class PredictiveIF(Neuron):
             rule = "must have the same number of steps"
             fail(where, " and ".join(lengths), tuple(lengths.values()), rule, got="lengths")
         if self.code == "differential" or self.levels != 1 or self.reset != "subtract":
-            rule = 'must be "binary" or "signed", with one level and reset="subtract"'
-            fail(where, "code", self.code, rule)
+            rule = 'must be "binary" or "signed", 1 and "subtract"'
+            given = (self.code, self.levels, self.reset)
+            fail(where, "code, levels and reset", given, rule)
         if self.code == "signed":
             if self.sizes is not None:
                 require(where, "sizes", self.sizes, "> 0")

@@ -20,10 +20,13 @@ def test_fitting_is_best_in_a_deep_network() -> None:
         for method in ("fitted", "percentile", "maxnorm", "least_error")
     }
     assert wrong["fitted"] < 0.7 * min(wrong.values(), key=lambda e: (e == wrong["fitted"], e))
-    # Spikes are binary, all of them.
-    model = convert(ann, steps=16)
-    spikes = model.run(TEST[:2], record=model.neurons)
-    assert all(set(np.unique(spikes[n])) == {0, 1} for n in model.neurons)
+
+
+def test_spikes_are_binary_and_off_neurons_count_as_negative() -> None:
+    for neuron, values in (("predictive", {-1, 0, 1}), ("alternating", {0, 1})):
+        model = convert(residual(), steps=16, neuron=neuron)
+        spikes = model.run(TEST[:2], record=model.neurons)
+        assert all(set(np.unique(spikes[n])) == values for n in model.neurons)
 
 
 def test_predictive_neurons_hold_for_their_steps_alone() -> None:
@@ -32,13 +35,16 @@ def test_predictive_neurons_hold_for_their_steps_alone() -> None:
         model.run(TEST, 9)
 
 
-def test_few_steps_for_the_depth_have_equal_sizes():
-    """Where a layer could wait for less than 0.4 steps, waiting costs more than the smaller sizes gain."""
+def test_few_steps_for_the_depth_have_equal_sizes() -> None:
+    """Where a layer could wait for less than 0.4 steps, alternating signs cost more than the smaller sizes gain."""
     rng = np.random.default_rng(3)
     layers = []
     for _ in range(13):
         layers += [sl.layers.Linear(rng.normal(0, 0.5, (8, 8))), sl.layers.ReLU()]
+    ann = [*layers, sl.layers.Linear(np.eye(8))]
     x = rng.random((40, 8))
     for steps, has_sizes in ((8, False), (9, False), (10, True)):
-        model = sl.convert([*layers, sl.layers.Linear(np.eye(8))], x, steps=steps, method="fitted")
+        model = sl.convert(ann, x, steps=steps, method="fitted", neuron="alternating")
         assert (model.sizes is not None) == has_sizes
+        pairs = sl.convert(ann, x, steps=steps, method="fitted", neuron="predictive")
+        assert pairs.sizes is not None

@@ -10,13 +10,15 @@ import pytest
 from spikelet.conversion.fitted.schedule import schedule
 
 
+@pytest.mark.parametrize("alternates", [False, True])
 @pytest.mark.parametrize("steps", [8, 16, 32, 64])
 @pytest.mark.parametrize("last", [0, 1, 18, 54])
-def test_sizes_fall_alternate_and_have_the_mean_one(steps: int, last: int) -> None:
-    plan = schedule(steps, last)
+def test_sizes_fall_and_have_the_mean_one(steps: int, last: int, alternates: bool) -> None:
+    plan = schedule(steps, last, alternates=alternates)
     assert plan.steps == steps
     assert plan.sizes.mean() == pytest.approx(1)
-    assert np.array_equal(np.sign(plan.sizes), (-1.0) ** np.arange(steps))
+    signs = (-1.0) ** np.arange(steps) if alternates else np.ones(steps)
+    assert np.array_equal(np.sign(plan.sizes), signs)
     assert (np.diff(np.abs(plan.sizes)) < 0).all()
     # What is left after a step is more than its size: each spike can be taken back, or a missing one replaced by two.
     magnitudes = np.abs(plan.sizes)
@@ -32,8 +34,9 @@ def test_layers_begin_one_after_another_within_half_of_the_steps() -> None:
     assert schedule(32, 4).first(4) == 4  # no more than a step each
 
 
-def test_reach_is_the_mean_output_of_a_neuron_that_never_takes_back() -> None:
-    plan = schedule(16, 18)
+@pytest.mark.parametrize("alternates", [False, True])
+def test_reach_is_the_mean_output_of_a_neuron_that_never_takes_back(alternates: bool) -> None:
+    plan = schedule(16, 18, alternates=alternates)
     for depth in (0, 7, 18):
         sent = [
             w

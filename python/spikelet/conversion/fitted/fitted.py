@@ -52,7 +52,9 @@ _NEAR = 0.5  # of the size of a spike: distance from the estimate at which a neu
 _NEAR_ALTERNATING = 0.3  # the same, where only every second step takes back
 _LAST = 2  # steps at the end at which it is half of the size: they round to the nearest
 _FEWEST = 8  # steps in which sizes that alternate in sign fall
-_LEAST_WAIT = 0.4  # steps from layer to layer below which equal sizes have the smaller error than these
+_LEAST_WAIT = (
+    0.4  # steps from layer to layer below which equal sizes have the smaller error than these
+)
 _SHARES = tuple(np.geomspace(0.3, 1.1, 8))  # candidates: greatest output by greatest activation
 _SHIFTS = 2  # corrections of the mean
 _LAG = 0.2  # steps by which a layer of equal sizes begins and ends later than the one before
@@ -235,7 +237,6 @@ class _Even:
         scale = progress[:, None] * (self.steps / size)
         limit = ahead[:, None] + scale * (shift - self.known.offset)
         return PredictiveIF(greatest, amplitude=size, pace=scale * self.known.slope, limit=limit)
-
 
 
 def _shifted(neuron: str, steps: int) -> _Make:
