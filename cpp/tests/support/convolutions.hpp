@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "layers/plan.hpp"
@@ -40,9 +41,11 @@ inline Kernel kernel_of(const Case& c) {
   conv.top = c.top;
   conv.left = c.left;
   conv.groups = c.groups;
+  std::vector<double> weights;
   for (std::size_t i = 0; i < c.out * c.in / c.groups * c.kernel_height * c.kernel_width; ++i) {
-    conv.weights.push_back(draw(i, 1) - 0.5);
+    weights.push_back(draw(i, 1) - 0.5);
   }
+  conv.weights = std::move(weights);
   const auto places = [&](std::size_t n, std::size_t kernel, std::size_t stride, std::size_t pad) {
     return (n + 2 * pad - c.dilation * (kernel - 1) - 1) / stride + 1;
   };
