@@ -25,10 +25,18 @@ _AXES = {
     2: ("vertical", "horizontal"),
     3: ("depth", "vertical", "horizontal"),
 }
-_SIDES = {
-    1: "(left, right)",
-    2: "(top, bottom, left, right)",
-    3: "(front, back, top, bottom, left, right)",
+_NAMES = {
+    1: {"kernel": "kernel length", "axes": "(length,)", "sides": "(left, right)"},
+    2: {
+        "kernel": "kernel height, kernel width",
+        "axes": "(vertical, horizontal)",
+        "sides": "(top, bottom, left, right)",
+    },
+    3: {
+        "kernel": "kernel depth, kernel height, kernel width",
+        "axes": "(depth, vertical, horizontal)",
+        "sides": "(front, back, top, bottom, left, right)",
+    },
 }
 
 
@@ -102,6 +110,25 @@ class Layer:
             ):
                 shown.append(f"{f.name}={value!r}")
         return f"{type(self).__name__}({', '.join(shown)})"
+
+
+class Spatial(Layer):
+    """Base class of layers of sequences, images and volumes.
+
+    A subclass with ``axes=2`` is one of images: its parameters are those of its base, and so is their description.
+    """
+
+    axes: ClassVar[int]
+    _PARAMETERS: ClassVar[str] = (
+        ""  # of the docstring; {kernel}, {axes} and {sides} are their names
+    )
+
+    def __init_subclass__(cls, *, axes: int | None = None, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if axes is not None:
+            cls.axes = axes
+            cls.__doc__ = (cls.__doc__ or "") + cls._PARAMETERS.format(**_NAMES[axes])
+            dataclass(frozen=True, eq=False, repr=False)(cls)
 
 
 def any_array(where: str, argument: str, value: ArrayLike) -> Floats:
@@ -193,7 +220,7 @@ def sides(where: str, argument: str, value: Any, axes: int) -> tuple[int, ...]:
         return tuple(integer(where, argument, p, 0, MAX_SIZE) for p in value)
     if isinstance(value, (tuple, list)) and len(value) != axes:
         names = f"({', '.join(_AXES[axes])})"
-        fail(where, argument, value, f"must be one integer, {names} or {_SIDES[axes]}")
+        fail(where, argument, value, f"must be one integer, {names} or {_NAMES[axes]['sides']}")
     return tuple(p for p in sizes(where, argument, value, axes, 0) for _ in range(2))
 
 

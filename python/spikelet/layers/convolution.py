@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from spikelet._util.checks import fail, integer
 from spikelet.layers.base import (
     Floats,
-    Layer,
     Shape,
+    Spatial,
     bias_of,
     count_windows,
     finite_array,
@@ -58,26 +58,13 @@ _TRANSPOSE = """
         Number of groups; the outputs of a group see only the inputs of that group.
     dilation : int or {axes}
 """
-_NAMES = {
-    1: {"kernel": "kernel length", "axes": "(length,)", "sides": "(left, right)"},
-    2: {
-        "kernel": "kernel height, kernel width",
-        "axes": "(vertical, horizontal)",
-        "sides": "(top, bottom, left, right)",
-    },
-    3: {
-        "kernel": "kernel depth, kernel height, kernel width",
-        "axes": "(depth, vertical, horizontal)",
-        "sides": "(front, back, top, bottom, left, right)",
-    },
-}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Convolution(Layer):
+class Convolution(Spatial):
     """Base class of `Conv1d`, `Conv2d` and `Conv3d`."""
 
-    axes: ClassVar[int]
+    _PARAMETERS = _CONVOLUTION
 
     weight: Any
     bias: Any = None
@@ -113,38 +100,23 @@ class Convolution(Layer):
         )
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Conv1d(Convolution):
+class Conv1d(Convolution, axes=1):
     """A convolution of a sequence that is padded with zeros."""
 
-    __doc__ = (__doc__ or "") + _CONVOLUTION.format(**_NAMES[1])
 
-    axes = 1
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Conv2d(Convolution):
+class Conv2d(Convolution, axes=2):
     """A convolution as in PyTorch: kernels slide over an image that is padded with zeros."""
 
-    __doc__ = (__doc__ or "") + _CONVOLUTION.format(**_NAMES[2])
 
-    axes = 2
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Conv3d(Convolution):
+class Conv3d(Convolution, axes=3):
     """A convolution of a volume that is padded with zeros."""
 
-    __doc__ = (__doc__ or "") + _CONVOLUTION.format(**_NAMES[3])
-
-    axes = 3
-
 
 @dataclass(frozen=True, eq=False, repr=False)
-class TransposedConvolution(Layer):
+class TransposedConvolution(Spatial):
     """Base class of `ConvTranspose1d`, `ConvTranspose2d` and `ConvTranspose3d`."""
 
-    axes: ClassVar[int]
+    _PARAMETERS = _TRANSPOSE
 
     weight: Any
     bias: Any = None
@@ -203,28 +175,13 @@ class TransposedConvolution(Layer):
         return turned
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class ConvTranspose1d(TransposedConvolution):
+class ConvTranspose1d(TransposedConvolution, axes=1):
     """A transposed convolution of a sequence."""
 
-    __doc__ = (__doc__ or "") + _TRANSPOSE.format(**_NAMES[1])
 
-    axes = 1
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class ConvTranspose2d(TransposedConvolution):
+class ConvTranspose2d(TransposedConvolution, axes=2):
     """A transposed convolution of an image."""
 
-    __doc__ = (__doc__ or "") + _TRANSPOSE.format(**_NAMES[2])
 
-    axes = 2
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class ConvTranspose3d(TransposedConvolution):
+class ConvTranspose3d(TransposedConvolution, axes=3):
     """A transposed convolution of a volume."""
-
-    __doc__ = (__doc__ or "") + _TRANSPOSE.format(**_NAMES[3])
-
-    axes = 3

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from spikelet._util.checks import choice, fail, integer
-from spikelet.layers.base import MAX_LENGTH, Layer, Shape, count_windows, sides, sizes, volume_shape
+from spikelet.layers.base import (
+    MAX_LENGTH,
+    Shape,
+    Spatial,
+    count_windows,
+    sides,
+    sizes,
+    volume_shape,
+)
 
 __all__ = [
     "AdaptiveAvgPool1d",
@@ -71,6 +79,7 @@ _ADAPTIVE = """
     output_size : int, or one for each axis
         None, as one of several entries, keeps the size of that axis.
 """
+_GREATEST = "\n\n    Spikes are pooled as by `MaxPool2d`.\n" + _ADAPTIVE[1:] + _OF
 
 
 class Windows(NamedTuple):
@@ -82,10 +91,8 @@ class Windows(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Pool(Layer):
+class Pool(Spatial):
     """Base class of all pools."""
-
-    axes: ClassVar[int]
 
     def windows(self, shape: Shape, where: str = "pool") -> list[Windows]:
         """Return the windows along each spatial axis of an input of this shape."""
@@ -163,6 +170,8 @@ class _Sliding(Pool):
 class MeanPool(_Sliding):
     """Base class of `AvgPool1d`, `AvgPool2d` and `AvgPool3d`."""
 
+    _PARAMETERS = _MEAN
+
     count_include_pad: bool = True
     dilation: Any = 1
     divisor_override: int | None = None
@@ -199,35 +208,22 @@ class MeanPool(_Sliding):
         return result
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class AvgPool1d(MeanPool):
+class AvgPool1d(MeanPool, axes=1):
     """The mean of each window of a sequence."""
 
-    __doc__ = (__doc__ or "") + _MEAN
 
-    axes = 1
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class AvgPool2d(MeanPool):
+class AvgPool2d(MeanPool, axes=2):
     """The mean of each window of an image."""
 
-    __doc__ = (__doc__ or "") + _MEAN
 
-    axes = 2
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class AvgPool3d(MeanPool):
+class AvgPool3d(MeanPool, axes=3):
     """The mean of each window of a volume."""
-
-    __doc__ = (__doc__ or "") + _MEAN
-
-    axes = 3
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class _MaxPool(_Sliding):
+    _PARAMETERS = _MAXIMUM
+
     of: Of = "counts"
     dilation: Any = 1
 
@@ -236,31 +232,16 @@ class _MaxPool(_Sliding):
         choice(self._name(), "of", self.of, "counts", "steps")
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class MaxPool1d(_MaxPool):
+class MaxPool1d(_MaxPool, axes=1):
     """The maximum of each window of a sequence."""
 
-    __doc__ = (__doc__ or "") + _MAXIMUM
 
-    axes = 1
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class MaxPool2d(_MaxPool):
+class MaxPool2d(_MaxPool, axes=2):
     """The maximum of each window of an image."""
 
-    __doc__ = (__doc__ or "") + _MAXIMUM
 
-    axes = 2
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class MaxPool3d(_MaxPool):
+class MaxPool3d(_MaxPool, axes=3):
     """The maximum of each window of a volume."""
-
-    __doc__ = (__doc__ or "") + _MAXIMUM
-
-    axes = 3
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -291,40 +272,29 @@ class _Adaptive(Pool):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class _AdaptiveMean(_Adaptive):
+    _PARAMETERS = _ADAPTIVE
+
     def divisors(self, shape: Shape) -> list[list[int]]:
         """Return the sizes of the windows along each axis."""
         return [[e - b for b, e in zip(w.begin, w.end, strict=True)] for w in self.windows(shape)]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class AdaptiveAvgPool1d(_AdaptiveMean):
+class AdaptiveAvgPool1d(_AdaptiveMean, axes=1):
     """The mean of each of a given number of windows, whose sizes are as equal as possible."""
 
-    __doc__ = (__doc__ or "") + _ADAPTIVE
 
-    axes = 1
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class AdaptiveAvgPool2d(_AdaptiveMean):
+class AdaptiveAvgPool2d(_AdaptiveMean, axes=2):
     """The mean of each of a given number of windows, whose sizes are as equal as possible."""
 
-    __doc__ = (__doc__ or "") + _ADAPTIVE
 
-    axes = 2
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class AdaptiveAvgPool3d(_AdaptiveMean):
+class AdaptiveAvgPool3d(_AdaptiveMean, axes=3):
     """The mean of each of a given number of windows, whose sizes are as equal as possible."""
-
-    __doc__ = (__doc__ or "") + _ADAPTIVE
-
-    axes = 3
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class _AdaptiveMaximum(_Adaptive):
+    _PARAMETERS = _GREATEST
+
     of: Of = "counts"
 
     def __post_init__(self) -> None:
@@ -332,31 +302,13 @@ class _AdaptiveMaximum(_Adaptive):
         choice(self._name(), "of", self.of, "counts", "steps")
 
 
-_GREATEST = "\n\n    Spikes are pooled as by `MaxPool2d`.\n" + _ADAPTIVE[1:] + _OF
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class AdaptiveMaxPool1d(_AdaptiveMaximum):
+class AdaptiveMaxPool1d(_AdaptiveMaximum, axes=1):
     """The maximum of each of a given number of windows, whose sizes are as equal as possible."""
 
-    __doc__ = (__doc__ or "") + _GREATEST
 
-    axes = 1
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class AdaptiveMaxPool2d(_AdaptiveMaximum):
+class AdaptiveMaxPool2d(_AdaptiveMaximum, axes=2):
     """The maximum of each of a given number of windows, whose sizes are as equal as possible."""
 
-    __doc__ = (__doc__ or "") + _GREATEST
 
-    axes = 2
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class AdaptiveMaxPool3d(_AdaptiveMaximum):
+class AdaptiveMaxPool3d(_AdaptiveMaximum, axes=3):
     """The maximum of each of a given number of windows, whose sizes are as equal as possible."""
-
-    __doc__ = (__doc__ or "") + _GREATEST
-
-    axes = 3

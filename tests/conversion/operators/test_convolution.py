@@ -20,6 +20,16 @@ def test_arguments_for_each_axis() -> None:
     assert convolution.sides((1, 2), 2) == [(1, 1), (2, 2)]
 
 
+def test_padding_for_as_many_windows_as_strides() -> None:
+    assert [convolution.halves(3, late=late) for late in (True, False)] == [(1, 2), (2, 1)]
+    for size in range(1, 9):
+        for kernel, stride, dilation in ((3, 1, 1), (4, 2, 1), (2, 3, 2), (1, 2, 1)):
+            ((before, after),) = convolution.same([size], [kernel], [stride], [dilation])
+            span = dilation * (kernel - 1) + 1
+            assert (size + before + after - span) // stride + 1 == -(-size // stride)
+            assert 0 <= after - before <= 1
+
+
 def test_padding_of_each_side() -> None:
     c, x = call(3, 7), samples(3, 7)
     weight = samples(3, 2)

@@ -23,6 +23,7 @@ class Weights {
   std::size_t size() const { return values_->size(); }
   const double* data() const { return values_->data(); }
   double operator[](std::size_t i) const { return (*values_)[i]; }
+  bool operator==(const Weights& other) const { return *values_ == *other.values_; }
   auto begin() const { return values_->begin(); }
   auto end() const { return values_->end(); }
 

@@ -20,11 +20,6 @@ def _spatial(c: Call, x: Any) -> tuple[int, ...]:
     return c.tensor(x)[2:]
 
 
-def _shared(total: int, auto: str) -> tuple[int, int]:
-    small = total // 2
-    return (small, total - small) if auto == "SAME_UPPER" else (total - small, small)
-
-
 def pads_of(a: Mapping[str, Any], size: Sequence[int], kernel: Sequence[int]) -> Pads:
     """Return the padding before and after each axis."""
     n = len(size)
@@ -35,10 +30,7 @@ def pads_of(a: Mapping[str, Any], size: Sequence[int], kernel: Sequence[int]) ->
         return list(zip(pads[:n], pads[n:], strict=True))
     if auto == "VALID":
         return [(0, 0)] * n
-    return [
-        _shared(max((-(-m // s) - 1) * s + d * (k - 1) + 1 - m, 0), auto)
-        for m, k, s, d in zip(size, kernel, strides, dilations, strict=True)
-    ]
+    return convolution.same(size, kernel, strides, dilations, late=auto == "SAME_UPPER")
 
 
 def _weights(c: Call, xs: Sequence[Any]) -> list[Any]:
@@ -87,7 +79,7 @@ def conv_transpose(c: Call, a: Mapping[str, Any], xs: Sequence[Any]) -> Data:
             total = s * (m - 1) + extra[k] + d * (w - 1) + 1 - out
             if total < 0:
                 extra[k], total = extra[k] - total, 0
-            pads.append(_shared(total, auto))
+            pads.append(convolution.halves(total, late=auto == "SAME_UPPER"))
     return convolution.conv_transpose(
         c,
         xs[0],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -22,7 +23,7 @@ from spikelet.layers import (
     Permute,
 )
 
-__all__ = ["conv", "conv_transpose", "fold", "linear", "per_axis", "sides"]
+__all__ = ["conv", "conv_transpose", "fold", "halves", "linear", "per_axis", "same", "sides"]
 
 Array: TypeAlias = NDArray[Any]
 _CONV: dict[int, Any] = {1: Conv1d, 2: Conv2d, 3: Conv3d}
@@ -41,6 +42,27 @@ def sides(value: Any, n: int) -> list[tuple[int, int]]:
     if np.ndim(value) == 2:
         return [(int(a), int(b)) for a, b in value]
     return [(p, p) for p in per_axis(value, n)]
+
+
+def halves(total: int, *, late: bool = True) -> tuple[int, int]:
+    """Share padding between both sides of an axis; an odd value goes to the end, or else to the beginning."""
+    small = total // 2
+    return (small, total - small) if late else (total - small, small)
+
+
+def same(
+    size: Sequence[int],
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    dilation: Sequence[int],
+    *,
+    late: bool = True,
+) -> list[tuple[int, int]]:
+    """Return the padding that leaves as many windows as there are strides in each axis, rounded up; `late` as in `halves`."""
+    return [
+        halves(max((-(-m // s) - 1) * s + d * (k - 1) + 1 - m, 0), late=late)
+        for m, k, s, d in zip(size, kernel, stride, dilation, strict=True)
+    ]
 
 
 def conv(

@@ -69,10 +69,9 @@ def _conv(
     n = kernel.ndim - 2
     if padding == "valid":
         padding = 0
-    elif padding == "same":  # as in PyTorch: an odd value goes to the end
-        sizes = convolution.per_axis(dilation, n)
-        total = [d * (k - 1) for d, k in zip(sizes, kernel.shape[2:], strict=True)]
-        padding = [(t // 2, t - t // 2) for t in total]
+    elif padding == "same":  # for strides of 1 only, where it is the same for inputs of any size
+        ones = (1,) * n
+        padding = convolution.same(ones, kernel.shape[2:], ones, convolution.per_axis(dilation, n))
     return convolution.conv(
         c, x, kernel, _constant(c, "bias", bias), stride, padding, dilation, groups
     )
@@ -106,20 +105,10 @@ def _spike_linear(
 
 
 def _conv_transpose(
-    c: Call,
-    x: Data,
-    weight: Any,
-    bias: Any = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    output_padding: Any = 0,
-    groups: int = 1,
-    dilation: Any = 1,
+    c: Call, x: Data, weight: Any, bias: Any = None, *how: Any, **more: Any
 ) -> Data:
     kernel, offset = _constant(c, "weight", weight), _constant(c, "bias", bias)
-    return convolution.conv_transpose(
-        c, x, kernel, offset, stride, padding, output_padding, groups, dilation
-    )
+    return convolution.conv_transpose(c, x, kernel, offset, *how, **more)
 
 
 def _fold(
@@ -225,12 +214,6 @@ def _rms_norm(
     return normalisation.rms_norm(c, x, _last(c, x, normalized_shape), array(weight), eps)
 
 
-def _local_response_norm(
-    c: Call, x: Data, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
-) -> Data:
-    return normalisation.local_response_norm(c, x, size, alpha, beta, k)
-
-
 def _normalize(
     c: Call, x: Data, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, out: Any = None
 ) -> Data:
@@ -328,7 +311,7 @@ WEIGHTS: dict[str, Handler] = {
     "group_norm": _group_norm,
     "layer_norm": _layer_norm,
     "rms_norm": _rms_norm,
-    "local_response_norm": _local_response_norm,
+    "local_response_norm": normalisation.local_response_norm,
     "normalize": _normalize,
     "scaled_dot_product_attention": _scaled_dot_product,
     "multi_head_attention_forward": _multi_head_attention,
