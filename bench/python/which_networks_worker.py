@@ -35,12 +35,12 @@ CALLED = {"leaky_relu": "(P)LeakyReLU", "silu": "SiLU", "gelu": "GELU", "gelu_ta
 
 def measured(subject: zoo.Subject, steps: Iterable[int]) -> dict[str, Any]:
     """Return how a network converts, or why it does not."""
-    ann = subject.ann if isinstance(subject.ann, nn.Module) else str(subject.ann)
+    ann = str(subject.ann) if isinstance(subject.ann, Path) else subject.ann
     at: dict[str, Any] = {}
     for t in steps:
         began = process_time()
         try:
-            model = sl.convert(ann, subject.calibration, steps=t, threads=1)
+            model = sl.convert(ann, subject.calibration, steps=t, threads=1, **subject.options)
         except (ValueError, TypeError) as refusal:
             return {"refused": str(refusal)}
         spent = process_time() - began
@@ -93,13 +93,14 @@ def operators(graph: Any) -> list[str]:
     return sorted(found, key=str.lower)
 
 
-def parameters(ann: nn.Module | Path) -> int:
+def parameters(ann: Any) -> int:
     """Return the number of weights and biases."""
     if isinstance(ann, nn.Module):
         return sum(p.numel() for p in ann.parameters())
     import onnx  # noqa: PLC0415  # only where it is used
 
-    return sum(int(np.prod(t.dims)) for t in onnx.load(ann).graph.initializer)
+    model = onnx.load(ann) if isinstance(ann, Path) else ann
+    return sum(int(np.prod(t.dims)) for t in model.graph.initializer)
 
 
 def agreement(expected: np.ndarray, found: np.ndarray) -> float | None:

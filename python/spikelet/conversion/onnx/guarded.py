@@ -16,7 +16,7 @@ _TINY = np.array(np.finfo(np.float32).tiny, np.float32)
 def guarded(
     choice: Operation, makers: Mapping[str, Operation], is_zero: Callable[[Input], bool]
 ) -> list[Operation]:
-    """Return operations that compute a ``Where(d == 0, 0, n / d)``: n (d / max(d d, tiny)).
+    """Return operations that compute a ``Where(d == 0, 0, n / d)``: n (d / (d d + tiny)).
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def guarded(
 
     return [
         part("Mul", (divisor, divisor), square),
-        part("Max", (square, _TINY), bounded),
+        part("Add", (square, _TINY), bounded),
         part("Div", (divisor, bounded), inverse),
         part("Mul", (numerator, inverse), choice.outputs[0]),
     ]
