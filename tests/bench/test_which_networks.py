@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+import spikelet as sl
+
 pytest.importorskip("resource")  # the peak memory of a process, not on Windows
 torch = pytest.importorskip("torch")
 
@@ -30,23 +32,47 @@ def small(nonlinearity: torch.nn.Module) -> torch.nn.Module:
 
 
 def test_a_converted_network_is_compared_with_its_ann(scripts: Any) -> None:
-    zoo, worker = scripts("zoo"), scripts("which_networks_worker")
+    zoo, worker, table = scripts("zoo"), scripts("which_networks_worker"), scripts("which_networks")
     x = np.random.default_rng(1).normal(size=(40, 6)).astype(np.float32)
-    found = worker.measured(zoo.Subject(small(torch.nn.ReLU()), x[:30], x[30:]), 32)
+    found = worker.measured(zoo.Subject(small(torch.nn.ReLU()), x[:30], x[30:]), [32, 16])
     assert (found["spiking"], found["parameters"], found["test"]) == (1, 6 * 8 + 8 + 8 * 3 + 3, 10)
-    assert found["agreement"] >= 80
-    assert found["error"] < 0.3
-    assert 0 < found["spikes_a_neuron"] <= 32
+    for t in (32, 16):
+        at = found["at"][str(t)]
+        assert at["agreement"] >= 80
+        assert at["error"] < 0.3
+        assert 0 < at["spikes_a_neuron"] <= t
+    line = table.row("net", "random", found, [32, 16])
+    assert len(line) == len(table.header([32, 16]))
+    assert line[3] == "-"
 
 
 def test_a_refusal_is_told(scripts: Any) -> None:
     zoo, worker, table = scripts("zoo"), scripts("which_networks_worker"), scripts("which_networks")
     x = np.random.default_rng(1).normal(size=(8, 5, 6)).astype(np.float32)
     net = torch.nn.Sequential(torch.nn.ReLU(), torch.nn.LSTM(6, 3))
-    found = worker.measured(zoo.Subject(net.eval(), x, x), 8)
+    found = worker.measured(zoo.Subject(net.eval(), x, x), [8])
     assert "LSTM" in found["refused"]
-    assert table.row("net", "random", found)[2].startswith("**not converted**: ")
-    assert len(table.row("net", "random", found)) == len(table.HEADER)
+    line = table.row("net", "random", found, [8])
+    assert line[2].startswith("**not converted**: ")
+    assert len(line) == len(table.header([8]))
+
+
+def test_what_a_network_has_beside_the_usual_is_named(scripts: Any) -> None:
+    nn = torch.nn
+    net = nn.Sequential(
+        nn.Conv2d(4, 4, 3, groups=2), nn.ReLU6(), nn.Conv2d(4, 4, 3, groups=4), nn.SiLU(), nn.Flatten(), nn.Linear(64, 3)
+    )  # fmt: skip
+    model = sl.convert(net.eval(), torch.rand(16, 4, 8, 8), steps=8, method="percentile")
+    found = scripts("which_networks_worker").operators(model.ann.graph)
+    assert found == ["depthwise Conv2d", "grouped Conv2d", "ReLU6", "SiLU"]
+
+
+def test_an_ann_that_was_misread_fails(scripts: Any) -> None:
+    worker, x = scripts("which_networks_worker"), np.ones((4, 6), np.float32)
+    net = small(torch.nn.ReLU())
+    right = net(torch.from_numpy(x)).detach().numpy()
+    assert worker.difference(net, x, [right]) == 0
+    assert worker.difference(net, x, [right + 1]) > worker.SAME
 
 
 def test_random_networks_get_sane_scales_and_different_decisions(scripts: Any) -> None:
@@ -84,12 +110,15 @@ def test_kept_results_are_used_and_missing_ones_not_kept(
     arguments = ["x", f"--models={tmp_path}", f"--keep={tmp_path / 'kept'}"]
     monkeypatch.setattr(sys, "argv", arguments)
     args = table.arguments()
-    answers = iter([{"missing": "no package"}, {"refused": "why"}])
+    answers = iter([{"missing": "no package"}, {"refused": "why"}, {"failed": "no result in 1 s"}])
     monkeypatch.setattr(table, "run", lambda *_a, **_k: next(answers))
     assert table.tried(args, "a/b") == {"missing": "no package"}
     assert table.tried(args, "a/b") == {"refused": "why"}
     assert table.tried(args, "a/b") == {"refused": "why"}
     assert json.loads((tmp_path / "kept" / "a-b.json").read_text()) == {"refused": "why"}
+    assert table.tried(args, "c") == {"failed": "no result in 1 s"}
+    (tmp_path / "kept" / "d.json").write_text(json.dumps({"at": {"32": {}, "16": {}}}))
+    assert table.tried(args, "d") == {"at": {"32": {}, "16": {}}}
 
 
 def test_the_page_of_the_docs_has_a_place_for_each_table(scripts: Any) -> None:

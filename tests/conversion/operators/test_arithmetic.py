@@ -84,7 +84,7 @@ def test_a_choice_by_a_constant() -> None:
         values(c, arithmetic.where(c, mask, X, 7.0), x), np.where(mask, x, 7)
     )
     low = values(c, arithmetic.where(c, mask, -np.inf, X), x)
-    assert (low[:, mask] == arithmetic.LOWEST).all()
+    assert (low[:, mask] == movement.LOWEST).all()
     with pytest.raises(ValueError, match="a condition that depends on the input"):
         arithmetic.where(c, X, X, X)  # type: ignore[arg-type]
 

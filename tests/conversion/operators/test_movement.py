@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -133,6 +134,14 @@ def test_padding_and_cropping(mode: str) -> None:
     value = {"constant_values": 0.5} if mode == "constant" else {}
     wanted = np.pad(x[:, 1:, :5], ((0, 0), (0, 1), (2, 0)), mode, **value)  # type: ignore[call-overload]
     np.testing.assert_array_equal(values(c, made, x), wanted)
+
+
+def test_padding_with_infinity_is_finite() -> None:
+    """Pools of maxima pad with it."""
+    c, x = call(5, 8), samples(5, 8)
+    found = values(c, movement.pad(c, X, (0, 0, 1), (0, 0, 0), value=-math.inf), x)
+    np.testing.assert_array_equal(found[..., 1:], x)
+    assert (found[..., 0] == movement.LOWEST).all()
 
 
 def test_nothing_is_left() -> None:

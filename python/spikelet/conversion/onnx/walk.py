@@ -23,6 +23,7 @@ from spikelet.conversion.building import (
 )
 from spikelet.conversion.onnx.check import Checked, wrong_layer
 from spikelet.conversion.onnx.fused import unfused
+from spikelet.conversion.onnx.guarded import guarded
 from spikelet.conversion.onnx.model import READER
 from spikelet.conversion.onnx.operation import Input, Operation, operations
 from spikelet.conversion.onnx.operators import OPERATORS
@@ -96,6 +97,7 @@ class Walk:
             numbers = onnx.TensorProto
             if kind not in (numbers.DOUBLE, numbers.FLOAT16, numbers.BFLOAT16):
                 self._kinds[i.name] = kind
+        self._makers: dict[str, Operation] = {}  # of each value, the operation that makes it
         self._checked: list[Checked] = []
         self._named: set[str] = set()  # nodes and layers that `analog` may name
         self._frontier: dict[str, None] = {}
@@ -162,6 +164,7 @@ class Walk:
                 needed.update(operation.used)
                 kept.append(operation)
         for operation in reversed(kept):
+            self._makers.update(dict.fromkeys(operation.outputs, operation))
             self._step(operation)
 
     def _step(self, operation: Operation) -> None:
@@ -171,7 +174,14 @@ class Walk:
         )
         self._roots.update(dict.fromkeys(operation.outputs, roots))
         blocked = next((v for v in values if isinstance(v, _Blocked)), None)
+        divided = []
+        if operation.kind == "Where" and blocked is not None:
+            divided = guarded(operation, self._makers, self._is_zero)
         try:
+            for part in divided:
+                self._take(part, [self._value(i) for i in part.inputs])
+            if divided:
+                return
             if blocked is not None:
                 raise blocked.cause
             if operation.kind == "If":
@@ -199,6 +209,10 @@ class Walk:
         if given not in self._values:
             fail(READER, "model", given, "must define each tensor before it is used", got="tensor")
         return self._values[given]
+
+    def _is_zero(self, given: Input) -> bool:
+        value = self._value(given)
+        return isinstance(value, np.ndarray) and not value.any()
 
     def _shape_of(self, given: Input) -> Shape:
         return self._shape(self._value(given))

@@ -186,12 +186,9 @@ def where(c: Call, condition: NDArray[np.bool_], a: Operand, b: Operand) -> Data
         if isinstance(value, Data):
             parts.append(multiply(c.inner("chosen"), value, chosen))
         else:
-            finite = np.nan_to_num(np.asarray(value, dtype=np.float64), neginf=LOWEST, posinf=-LOWEST)  # fmt: skip
+            finite = np.nan_to_num(np.asarray(value, dtype=np.float64), neginf=movement.LOWEST, posinf=-movement.LOWEST)  # fmt: skip
             parts.append(np.where(mask, finite, 0.0))
     return add(c, *parts)
-
-
-LOWEST = -1e9  # stands for -inf in a mask: its exp is 0 beside any other score
 
 
 # --- products of matrices ----------------------------------------------------------------------

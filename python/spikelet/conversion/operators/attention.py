@@ -48,7 +48,7 @@ def _attention(
     scores = arithmetic.matmul(c.inner("scores"), q, k)
     if causal:
         below = np.tri(shape[-2], length, dtype=bool)
-        mask = below if mask is None else np.where(below, _added(mask), arithmetic.LOWEST)
+        mask = below if mask is None else np.where(below, _added(mask), movement.LOWEST)
     if isinstance(mask, Data):
         scores = arithmetic.add(c.inner("masked"), scores, mask)
     elif mask is not None:
@@ -61,8 +61,8 @@ def _added(mask: Any) -> Any:
     """Return a mask as numbers to add: True in a boolean mask takes part."""
     array = np.asarray(mask)
     if array.dtype == bool:
-        return np.where(array, 0.0, arithmetic.LOWEST)
-    return np.nan_to_num(array.astype(np.float64), neginf=arithmetic.LOWEST)
+        return np.where(array, 0.0, movement.LOWEST)
+    return np.nan_to_num(array.astype(np.float64), neginf=movement.LOWEST)
 
 
 @dataclass(frozen=True)

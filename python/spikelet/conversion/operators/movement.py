@@ -275,6 +275,9 @@ def split(c: Call, x: Data, sizes: Sequence[int], axis: int) -> tuple[Data, ...]
     )
 
 
+LOWEST = -1e9  # stands for -inf: no other value is below it, and its exp is 0 beside any other score
+
+
 def pad(
     c: Call,
     x: Data,
@@ -285,7 +288,7 @@ def pad(
 ) -> Data:
     """Pad a tensor; one size an axis of the tensor, and negative sizes crop.
 
-    `mode` is "constant", "edge", "reflect" or "wrap", as in numpy.
+    `mode` is "constant", "edge", "reflect" or "wrap", as in numpy. An infinite value becomes `LOWEST` or its opposite.
     """
     crop = tuple(
         slice(max(-a, 0), n - max(-b, 0))
@@ -294,7 +297,7 @@ def pad(
     widths = [(max(a, 0), max(b, 0)) for a, b in zip(before, after, strict=True)]
     found = moved(c, x, lambda a: np.pad(a[crop], widths, mode))  # type: ignore[call-overload]
     if mode == "constant" and value and any(map(sum, widths)):
-        outside = np.full(c.tensor(found), float(value))
+        outside = np.full(c.tensor(found), min(max(float(value), LOWEST), -LOWEST))
         inside = zip(outside.shape, widths, strict=True)
         outside[tuple(slice(a, n - b) for n, (a, b) in inside)] = 0
         with named(c.where):
