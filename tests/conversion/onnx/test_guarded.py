@@ -24,7 +24,9 @@ def guarded(divisor: str = "d", constants: dict[str, np.ndarray] | None = None) 
         helper.make_node("Where", ["none", "zero", "q"], ["y"]),
     ]
     slices = {"first": [0], "last": [4], "second": [1], "end": [5], "axis": [1]}
-    return model(nodes, (2, 5), **{k: np.array(v) for k, v in slices.items()}, **(constants or ZERO))
+    return model(
+        nodes, (2, 5), **{k: np.array(v) for k, v in slices.items()}, **(constants or ZERO)
+    )
 
 
 def test_a_division_by_zero_gives_zero() -> None:
