@@ -4,8 +4,8 @@ Prints accuracy and agreement with the ANN for each recipe, and samples per seco
 its own process, in the interpreter that has the program; `--keep` stores each run, and takes it
 from there when the comparison is started again. networks.py lists what the folder must hold.
 
-    python bench/python/compare_networks.py --models FOLDER --images 1000 --large-images 100 \
-        --spikingjelly-python ENV/bin/python --snntorch-python ENV/bin/python
+    python bench/python/compare_networks.py --models FOLDER --keep RESULTS --images 10000 --large-images 800 \
+        --peer-images 500 --peer-large-images 100 --spikingjelly-python ENV/bin/python --snntorch-python ENV/bin/python
 """
 
 from __future__ import annotations
@@ -50,6 +50,9 @@ def arguments() -> argparse.Namespace:
     add("--images", type=int, default=1000, help="test samples (default: 1000)")
     add("--large-images", type=int, default=100,
         help=f"test images of {' and '.join(LARGE)} (default: 100)")  # fmt: skip
+    add("--peer-images", type=int, metavar="N",
+        help="of these the first N for SpikingJelly and snnTorch, which are slow (default: all)")  # fmt: skip
+    add("--peer-large-images", type=int, metavar="N", help="the same for large images")
     add("--steps", type=numbers, default=[16, 32], metavar="T,T", help="default: 16,32")
     add("--threads", type=int, default=1)
     add("--parts", nargs="+", choices=PARTS, default=PARTS)
@@ -77,6 +80,10 @@ def arguments() -> argparse.Namespace:
         if not has_place(args.page, TABLES[part]):
             lines = " and ".join(markers(TABLES[part]))
             parser.error(f"--page {args.page}: it must have the lines {lines}")
+    args.peer_images = args.peer_images or args.images
+    args.peer_large_images = args.peer_large_images or args.large_images
+    if args.peer_images > args.images or args.peer_large_images > args.large_images:
+        parser.error("peers cannot have more images than --images and --large-images")
     args.spikelet_python = args.spikelet_python or sys.executable
     peer = args.spikingjelly_python or args.snntorch_python or sys.executable
     for name in PROGRAMS[1:]:
@@ -98,7 +105,8 @@ def work(
 
 def kept(args: argparse.Namespace, program: str, network: str, method: str) -> Record:
     """Return an accuracy run, from the folder of kept runs if it is there."""
-    images = args.large_images if network in LARGE else args.images
+    peer = "peer_" if program in ("spikingjelly", "snntorch") else ""
+    images = getattr(args, f"{peer}{'large_' if network in LARGE else ''}images")
     path = args.keep and args.keep / f"{program}.{network}.{method.replace(':', '-')}.{images}.json"
     if path and path.is_file():
         stored: Record = json.loads(path.read_text())
