@@ -38,7 +38,7 @@ def arguments() -> argparse.Namespace:
     add = parser.add_argument
     add("--models", type=Path, required=True, metavar="FOLDER", help="see networks.py")
     add("--only", nargs="+", default=[], metavar="TEXT", help="networks whose name contains this")
-    add("--all", action="store_true", help="all of torchvision's classification zoo")
+    add("--all", action="store_true", help="all of torchvision's zoo, and more of timm's")
     add("--steps", type=int, nargs="+", default=[32, 16], metavar="T", help="default: 32 16")
     add("--limit", type=float, default=600.0, metavar="SECONDS", help="for one network")
     add("--memory", type=float, default=8.0, metavar="GB", help="for one network (default: 8)")

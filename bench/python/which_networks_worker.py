@@ -112,7 +112,10 @@ def parameters(ann: Any) -> int:
     import onnx  # noqa: PLC0415  # only where it is used
 
     model = onnx.load(ann) if isinstance(ann, Path) else ann
-    return sum(int(np.prod(t.dims)) for t in model.graph.initializer)
+    nodes = [a.t for node in model.graph.node if node.op_type == "Constant" for a in node.attribute]
+    numbers = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16)
+    tensors = [t for t in (*model.graph.initializer, *nodes) if t.data_type in numbers]
+    return sum(int(np.prod(t.dims)) for t in tensors)
 
 
 def agreement(expected: np.ndarray, found: np.ndarray) -> float | None:
