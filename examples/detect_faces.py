@@ -185,7 +185,7 @@ def digits(steps: int) -> Task:
             offset[at], torch.from_numpy((centre - cell).astype(np.float32))
         )
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]  # as torch declares it
+        loss.backward()
         optimizer.step()
     tried, _ = scenes(2, np.random.default_rng(3))
     return Task(net.eval().requires_grad_(False), scenes(CALIBRATION, rng)[0], list(tried))
