@@ -22,22 +22,32 @@ from spikingjelly.activation_based.ann2snn import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from conversion import Prepared, Task
 
 
 def convert(task: Task, method: str, images: torch.Tensor) -> torch.nn.Module:
-    """Return the network that a recipe converts, without its progress output."""
+    """Return the network that a recipe converts."""
     torch.set_num_threads(task.threads)
-    net = trained(task.parameters())
-    loader = list(images.split(100))
+    return converted(trained(task.parameters()), method, images)
+
+
+def converted(
+    net: torch.nn.Module, method: str, images: torch.Tensor, most: int = 128
+) -> torch.nn.Module:
+    """Return what a recipe makes of a network with images in batches of `most` at most, without its progress output."""
     if method in LTB_UPDATES:
-        recipe = LocalThresholdBalancingRecipe(shuffled(images, 128, LTB_UPDATES[method]))
+        recipe = LocalThresholdBalancingRecipe(
+            shuffled(images, min(128, most), LTB_UPDATES[method])
+        )
     else:
         mode = "Max" if method.startswith("max") else "99.9%"
         channels = method.endswith("channels")
-        recipe = RateCodingRecipe(loader, mode, channel_wise=channels, half_threshold=channels)
+        recipe = RateCodingRecipe(
+            list(images.split(min(100, most))), mode, channel_wise=channels,
+            half_threshold=channels, pre_spike_maxpool=channels,
+        )  # fmt: skip
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):  # noqa: PTH123
         return FXConverter(recipe).convert(net).eval()
 
@@ -57,9 +67,7 @@ def accuracy(task: Task) -> dict[str, Any]:
     images = torch.from_numpy(task.calibration())
     net = convert(task, task.method, images)
     first = [images[:100]]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it warns and returns no delay if T is too small
-        delays = {t: estimate_delay_start(net, first, "cpu", t) for t in task.steps}
+    delays = delays_of(net, first, task.steps)
     outputs = []
     with torch.inference_mode():
         for x in batches(task, 50):
@@ -67,6 +75,15 @@ def accuracy(task: Task) -> dict[str, Any]:
             outputs.append(torch.stack([net(x) for _ in range(max(task.steps))]).numpy())
     found = readouts(np.concatenate(outputs, 1), task.labels, task.steps, delays)
     return found | {"versions": versions()}
+
+
+def delays_of(
+    net: torch.nn.Module, samples: list[torch.Tensor], steps: Iterable[int]
+) -> dict[int, int]:
+    """Return SpikingJelly's own estimate of how many first steps to leave out, for each T."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns and returns no delay if T is too small
+        return {t: estimate_delay_start(net, samples, "cpu", t) for t in steps}
 
 
 def shared(task: Task) -> torch.nn.Module:
@@ -110,11 +127,11 @@ def spikes(task: Task) -> dict[str, np.ndarray]:
     return {name: torch.stack(out).to(torch.int8).numpy() for name, out in seen.items()}
 
 
-def settings() -> list[dict[str, Any]]:
-    """Return the settings to try for speed."""
+def settings(sizes: Iterable[int] = BATCHES) -> list[dict[str, Any]]:
+    """Return the settings to try for speed, for batches of these sizes."""
     return [
         {"batch": batch, "channels_last": last, "multi_step": multi}
-        for batch in BATCHES
+        for batch in sizes
         for last in (False, True)
         for multi in (False, True)
     ]
@@ -122,9 +139,15 @@ def settings() -> list[dict[str, Any]]:
 
 def prepare(task: Task, setting: dict[str, Any]) -> Prepared:
     """Return the function that classifies a batch, and the batches."""
-    net = shared(task)
-    last, steps = setting["channels_last"], task.steps[0]
-    if last:
+    classify = classifier(shared(task), setting, task.steps[0])
+    return classify, list(batches(task, setting["batch"], channels_last=setting["channels_last"]))
+
+
+def classifier(
+    net: torch.nn.Module, setting: dict[str, Any], steps: int
+) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Return the function that sums a network's outputs over the steps, with a setting."""
+    if setting["channels_last"]:
         net = net.to(memory_format=torch.channels_last)
     if setting["multi_step"]:
         functional.set_step_mode(net, "m")
@@ -139,7 +162,7 @@ def prepare(task: Task, setting: dict[str, Any]) -> Prepared:
             total += net(x)
         return total
 
-    return classify, list(batches(task, setting["batch"], channels_last=last))
+    return classify
 
 
 def versions() -> dict[str, str]:

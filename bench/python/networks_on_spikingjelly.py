@@ -2,51 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import warnings
-from importlib.metadata import version
 from time import process_time
 from typing import TYPE_CHECKING, Any
 
+import conversion_on_spikingjelly as ours
 import numpy as np
 import torch
-from conversion import LTB_UPDATES
-from conversion_on_spikingjelly import shuffled
 from networks_plain import plain
 from networks_task import cumulative, decide
 from spikingjelly.activation_based import functional
-from spikingjelly.activation_based.ann2snn import (
-    FXConverter,
-    LocalThresholdBalancingRecipe,
-    RateCodingRecipe,
-    estimate_delay_start,
-)
 
 if TYPE_CHECKING:
     from conversion import Prepared
     from networks_task import NetworkTask
 
-QUANTILE_LIMIT = 16_000_000
-"""Activations of a batch that torch.quantile accepts, with which the recipes find percentiles."""
-
 
 def convert(task: NetworkTask, method: str, count: int | None = None) -> torch.nn.Module:
     """Return the network that a recipe converts with the calibration samples."""
     torch.set_num_threads(task.threads)
-    net, images = plain(task.net), torch.from_numpy(np.array(task.calibration[:count]))
-    if method in LTB_UPDATES:
-        size = min(128, task.calibration_batch)
-        recipe = LocalThresholdBalancingRecipe(shuffled(images, size, LTB_UPDATES[method]))
-    else:
-        mode = "Max" if method.startswith("max") else "99.9%"
-        channels = method.endswith("channels")
-        recipe = RateCodingRecipe(
-            list(images.split(min(100, task.calibration_batch))), mode, channel_wise=channels,
-            half_threshold=channels, pre_spike_maxpool=channels,
-        )  # fmt: skip
-    with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):  # noqa: PTH123
-        return FXConverter(recipe).convert(net).eval()
+    images = torch.from_numpy(np.array(task.calibration[:count]))
+    return ours.converted(plain(task.net), method, images, task.calibration_batch)
 
 
 def accuracy(task: NetworkTask) -> dict[str, Any]:
@@ -55,9 +30,7 @@ def accuracy(task: NetworkTask) -> dict[str, Any]:
     net = convert(task, task.method)
     spent = process_time() - began
     trial = torch.from_numpy(np.array(task.calibration[: 2 * task.batch]))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it warns and returns no delay if T is too small
-        delays = {t: estimate_delay_start(net, [trial], "cpu", t) for t in task.steps}
+    delays = ours.delays_of(net, [trial], task.steps)
 
     @torch.inference_mode()
     def outputs(x: torch.Tensor) -> np.ndarray:
@@ -69,7 +42,7 @@ def accuracy(task: NetworkTask) -> dict[str, Any]:
     return found | {
         "delays": {"delayed": delays, "tuned": tuned},
         "conversion_s": spent,
-        "versions": versions(),
+        "versions": ours.versions(),
     }
 
 
@@ -92,35 +65,14 @@ def best_delays(task: NetworkTask, outputs: np.ndarray, samples: torch.Tensor) -
 
 def settings(task: NetworkTask) -> list[dict[str, Any]]:
     """Return the settings to try for speed."""
-    return [
-        {"batch": batch, "channels_last": last, "multi_step": multi}
-        for batch in task.batches()
-        for last in (False, True)
-        for multi in (False, True)
-    ]
+    return ours.settings(task.batches())
 
 
 def prepare(task: NetworkTask, setting: dict[str, Any]) -> Prepared:
     """Return the function that classifies a batch, and the batches."""
-    net, steps = convert(task, task.method, count=10), task.steps[0]
-    if setting["channels_last"]:
-        net = net.to(memory_format=torch.channels_last)
-    if setting["multi_step"]:
-        functional.set_step_mode(net, "m")
-
-    @torch.inference_mode()
-    def classify(x: torch.Tensor) -> torch.Tensor:
-        functional.reset_net(net)
-        if setting["multi_step"]:
-            return net(x.expand(steps, *x.shape)).sum(0)
-        total = net(x)
-        for _ in range(1, steps):
-            total += net(x)
-        return total
-
+    net = convert(task, task.method, count=10)
+    classify = ours.classifier(net, setting, task.steps[0])
     return classify, task.split(setting["batch"], channels_last=setting["channels_last"])
 
 
-def versions() -> dict[str, str]:
-    """Return the versions of the software."""
-    return {"spikingjelly": version("spikingjelly"), "torch": torch.__version__}
+versions = ours.versions
