@@ -14,9 +14,10 @@ from spikelet.conversion.operators import activation
     [
         (0.0, None, ["ReLU"]), (0.0, 0.7, ["ReLU"]), (-0.4, 0.7, ["Affine", "ReLU", "Affine"]),
         (0.2, np.inf, ["Affine", "ReLU", "Affine"]), (None, 0.3, ["Affine", "ReLU", "Affine"]),
+        (-20.0, 0.4, ["Activation"]), (-2.5, None, ["Activation"]),  # guards, not activations
     ],
 )  # fmt: skip
-def test_bounds_are_a_relu_between_shifts(
+def test_bounds_are_a_relu_between_shifts_or_a_clip(
     low: float | None, high: float | None, expected: list[str]
 ) -> None:
     c, x = call(3, 8), samples(3, 8)

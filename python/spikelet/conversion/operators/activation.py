@@ -16,6 +16,9 @@ from spikelet.layers import Activation, LogSoftmax, Multiply, ReLU, Softmax
 __all__ = ["activation", "clip", "glu", "log_softmax", "prelu", "relu", "softmax", "threshold"]
 
 
+_FAR = 2.0  # lower bounds below its opposite are guards
+
+
 def relu(c: Call, x: Data, upper: float | None = None, levels: int = 0) -> Data:
     """Apply a ReLU, with an upper bound if given (ReLU6)."""
     with named(c.where):
@@ -24,7 +27,11 @@ def relu(c: Call, x: Data, upper: float | None = None, levels: int = 0) -> Data:
 
 
 def clip(c: Call, x: Data, low: float | None = None, high: float | None = None) -> Data:
-    """Clip to bounds, of which either may be missing: a ReLU between shifts."""
+    """Clip to bounds, of which either may be missing: a ReLU between shifts, or a clip if a bound is far below 0.
+
+    A bound such as -20 guards against rare values. A neuron for x + 20 would have to resolve x in steps of a value that never
+    comes near 0.
+    """
     low = None if low is None or low == -math.inf else float(low)
     high = None if high is None or high == math.inf else float(high)
     if low is None and high is None:
@@ -37,6 +44,8 @@ def clip(c: Call, x: Data, low: float | None = None, high: float | None = None) 
         c.refuse(f"clips to {low:g} .. {high:g}", "the lower bound must lie below the upper one")
     if low == 0:
         return relu(c, x, high)
+    if low < -_FAR:
+        return activation(c, x, "clip", low, high)
     above = affine(c.inner("above"), x, 1.0, -low)
     return affine(c, relu(c.inner("relu"), above, None if high is None else high - low), 1.0, low)
 
