@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -105,6 +106,8 @@ struct NodePlan {
   Form form;
   Layout layout{Extent{}};
   std::size_t planes = 0;  // of spikes: 1, or 2 per level
+  // Steps in which it may spike, from `first` until before `end`.
+  std::size_t first = 0, end = std::numeric_limits<std::size_t>::max();
   bool differential = false;
   Buffer<R> amplitude;    // of spikes, [pixel]
   bool dense = false;     // keep one array: the value if constant, else the mean

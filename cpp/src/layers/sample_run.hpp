@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "layers/plan.hpp"
@@ -62,7 +63,8 @@ class SampleRun {
   void send_graded(std::size_t i);
   const R* base_of(const Sum<R>& sum, const Layout& layout, std::size_t& stride);
   template <class C, class Row>
-  void rows_of(std::size_t i, const Sum<R>& sum, Row&& row);
+  void rows_of(std::size_t i, const Sum<R>& sum, std::size_t begin, std::size_t end, Row&& row);
+  std::pair<std::size_t, std::size_t> steps_of(const NodePlan<R>& node, bool alike) const;
   void add_terms(const Sum<R>& sum, std::size_t i, std::size_t y, std::size_t first_channel,
                  std::size_t first, const Currents<R>& currents);
   void add_terms(const Sum<R>& sum, std::size_t i, std::size_t y, std::size_t first_channel,
@@ -91,7 +93,7 @@ class SampleRun {
   std::size_t steps_, delay_;
   Buffer<R> sizes_;
   std::vector<Work> work_;
-  Buffer<R> currents_, v_, sent_, mean_, arrived_, base_, padded_, estimates_;
+  Buffer<R> currents_, v_, v_init_, sent_, mean_, arrived_, base_, padded_, estimates_;
   Buffer<Short> short_currents_;
   Buffer<std::uint64_t> packed_;  // spikes, for a column walk
   std::vector<const std::uint8_t*> rows_;
