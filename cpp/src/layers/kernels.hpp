@@ -100,6 +100,7 @@ struct NeuronRow {
   const R* ceiling;  // the same, or null
   const R* sizes;    // of steps, from the first one on
   bool is_pair;      // an ON and an OFF neuron
+  std::size_t silent;  // first steps in which none of them spikes, and bits are zeros
   // Those that follow a function of their estimate.
   Function function;
   const R* alpha;  // [block], or null

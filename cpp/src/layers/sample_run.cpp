@@ -196,6 +196,7 @@ void SampleRun<R>::tally(std::size_t i) {
   const Layout& l = node.layout;
   std::fill(work_[i].dense.begin(), work_[i].dense.end(), R{});
   const R window = this->window();
+  const auto [begin, end] = window_of(node);
   for (std::size_t y = 0; y < l.height; ++y) {
     R* sums = work_[i].dense.data() + y * l.row();
     const auto add = [&](std::size_t plane, std::size_t first, std::size_t steps, R weight) {
@@ -204,7 +205,7 @@ void SampleRun<R>::tally(std::size_t i) {
       kernels_.tally(in, steps, plane_gain<R>(plane, node.planes) * weight, sums, l.pixel);
     };
     // Step by step, as a program in C adds them.
-    for (std::size_t t = delay_; !plan_.sizes.empty() && t < steps_; ++t) {
+    for (std::size_t t = std::max(delay_, begin); !plan_.sizes.empty() && t < end; ++t) {
       for (std::size_t plane = 0; plane < node.planes; ++plane) {
         add(plane, t, 1, size_of(t));
       }

@@ -1,6 +1,7 @@
 // Runs one sample after another through a planned network, on one thread.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -79,6 +80,10 @@ class SampleRun {
   void count(std::span<NodeCounts> counts) const;
   std::size_t plane_bytes(std::size_t node) const {
     return plan_.nodes[node].layout.plane_bytes(steps_);
+  }
+  // The steps in which a node may spike: the first, and the one after the last.
+  std::pair<std::size_t, std::size_t> window_of(const NodePlan<R>& node) const {
+    return {std::min(node.first, steps_), std::min(node.end, steps_)};
   }
   // Of the spikes of a step, and the sum of those that means are over.
   R size_of(std::size_t step) const { return sizes_[step]; }

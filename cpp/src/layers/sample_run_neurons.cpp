@@ -6,7 +6,7 @@
 namespace spikelet::layers {
 namespace {
 
-constexpr std::size_t current_bytes = 24 << 10;  // of one kernel call: they stay in the cache
+constexpr std::size_t current_bytes = 32 << 10;  // of one kernel call: they stay in the cache
 
 // Kernels are fastest with a multiple of so many steps.
 constexpr std::size_t steps_unit = 4;
@@ -219,11 +219,16 @@ void SampleRun<R>::rows_of(std::size_t i, const Sum<R>& sum, std::size_t begin, 
   } else {
     at = room(short_currents_);
   }
+  const bool decoded = std::ranges::any_of(sum.terms, [&](const Term<R>& term) {
+    return term.kind != Term<R>::Kind::sequence && plan_.nodes[term.source].differential;
+  });
   arrived_.resize(std::max(arrived_.size(), size));
   const std::size_t rows = (l.height + node.rows - 1) / node.rows;
   for (std::size_t c = 0; c < l.pixel * node.rows; c += block) {
     for (std::size_t y = 0; y < rows; ++y) {
-      std::fill_n(arrived_.begin(), size, R{});
+      if (decoded) {
+        std::fill_n(arrived_.begin(), size, R{});
+      }
       for (std::size_t first = begin; first < end; first += slice) {
         const Currents<C> currents{at, std::min(slice, end - first), l.width, block, block};
         add_terms(sum, i, y, c, first, currents);
@@ -329,7 +334,9 @@ void SampleRun<R>::neuron_rows(std::size_t i,
         std::copy_n(from, block, v + x * block);
       }
       std::fill_n(sent_.data() + part * size, size, R{});
-      std::fill_n(mean_.data() + part * size, size, R{});
+      if (what.differential) {
+        std::fill_n(mean_.data() + part * size, size, R{});
+      }
     }
     NeuronRow<R> row{};
     row.decay = static_cast<R>(what.decay);
@@ -361,6 +368,7 @@ void SampleRun<R>::neuron_rows(std::size_t i,
       row.sizes = sizes_.data() + first;
       row.is_pair = what.is_signed;
       row.offset = node.offset.empty() ? nullptr : node.offset.data() + first * l.pixel + c;
+      row.silent = node.potential || node.first < first ? 0 : node.first - first;
     }
     if (what.activation) {
       row.function = what.activation->function;
