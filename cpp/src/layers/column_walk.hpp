@@ -225,7 +225,8 @@ void walk_block(const ColumnWalk<R>& conv, const SpikeRows& in, R gain, bool add
   constexpr int whole = Block / wide_of<R, Block>;
   constexpr int vectors = whole >= 4 && most >= 4 ? 4 : whole >= 2 && most >= 2 ? 2 : 1;
   constexpr int fitting = most / vectors;
-  constexpr int useful = Fours ? fitting : std::min(fitting, (5 + Taps * vectors) / (Taps * vectors));
+  constexpr int useful =
+      Fours ? fitting : std::min(fitting, (5 + Taps * vectors) / (Taps * vectors));
   constexpr int steps = useful >= 4 ? 4 : useful >= 2 ? 2 : 1;
   std::size_t first = 0;
   for (; first + steps <= out.steps; first += steps) {

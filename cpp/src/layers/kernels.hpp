@@ -42,7 +42,8 @@ struct SpikeRows {
 //   taps: how many outputs a column can reach; the k-th is (x + left) / stride - k.
 //   weights [phase][word][65][taps][block]: phase = (x + left) % stride; a word is 64 spikes of the
 //   column, of `rows_a_word` kernel rows or of a part of one; row 64 is zero.
-// Integers, whose sums are the same in any order, can be added for the spikes of four inputs at once
+// Integers, whose sums are the same in any order, can be added for the spikes of four inputs at
+// once
 // (`fours`): weights [phase][word][257][taps][block], row 16 g + s has the sum for the spikes s of
 // the g-th four inputs; row 256 is zero.
 inline constexpr std::size_t rows_of_ones = 65, rows_of_fours = 257;
@@ -51,8 +52,8 @@ struct ColumnWalk {
   const R* weights;
   std::size_t taps, phases, words;
   std::size_t stride, left;
-  std::size_t rows_a_word;          // 4, 3, 2 or 1
-  std::size_t parts;                // words of a kernel row, if rows_a_word is 1
+  std::size_t rows_a_word;  // 4, 3, 2 or 1
+  std::size_t parts;        // words of a kernel row, if rows_a_word is 1
   bool fours;
   std::uint64_t* packed = nullptr;  // scratch of the caller: [steps][words][columns]
 };

@@ -38,8 +38,9 @@ void SampleRun<R>::count(std::span<NodeCounts> counts) const {
         for (std::size_t x = 0; x < l.width; ++x) {
           const auto more = static_cast<std::int64_t>(fan.columns[x]) - most;
           if (more != 0) {
-            seen += more * static_cast<std::int64_t>(popcount(
-                               p + x * l.pixel_bytes(), l.pixel_bytes(), l.row_bytes(), end - begin));
+            seen +=
+                more * static_cast<std::int64_t>(popcount(p + x * l.pixel_bytes(), l.pixel_bytes(),
+                                                          l.row_bytes(), end - begin));
           }
         }
         sum += static_cast<std::uint64_t>(seen) * fan.rows[y];

@@ -207,8 +207,8 @@ void SampleRun<R>::rows_of(std::size_t i, const Sum<R>& sum, std::size_t begin, 
   const NodePlan<R>& node = plan_.nodes[i];
   const Layout& l = node.layout;
   const std::size_t block = node.block, size = l.width * block;
-  const std::size_t slice =
-      std::min(steps_, std::max(steps_unit, current_bytes / (size * sizeof(C)) / steps_unit * steps_unit));
+  const std::size_t slice = std::min(
+      steps_, std::max(steps_unit, current_bytes / (size * sizeof(C)) / steps_unit * steps_unit));
   C* at = nullptr;
   const auto room = [&](auto& buffer) {
     buffer.resize(std::max(buffer.size(), slice * size));
@@ -401,18 +401,19 @@ void SampleRun<R>::accumulate(std::size_t i) {
   const Sum<R>& sum = *plan_.nodes[i].sum;
   std::size_t stride = 0;
   const R* base = base_of(sum, l, stride);
-  rows_of<R>(i, sum, 0, steps_, [&](std::size_t c, std::size_t y, std::size_t first, const Currents<R>& in) {
-    for (std::size_t t = 0; t < in.steps; ++t) {
-      R* to = work_[i].sequence.data() + (first + t) * l.size() + y * l.row() + c;
-      for (std::size_t x = 0; x < l.width; ++x) {
-        for (std::size_t k = 0; k < in.block; ++k) {
-          const R value = in.at[t * in.step() + x * in.pixel + k];
-          to[x * l.pixel + k] =
-              base == nullptr ? value : value + base[(y * l.width + x) * stride + c + k];
-        }
-      }
-    }
-  });
+  rows_of<R>(i, sum, 0, steps_,
+             [&](std::size_t c, std::size_t y, std::size_t first, const Currents<R>& in) {
+               for (std::size_t t = 0; t < in.steps; ++t) {
+                 R* to = work_[i].sequence.data() + (first + t) * l.size() + y * l.row() + c;
+                 for (std::size_t x = 0; x < l.width; ++x) {
+                   for (std::size_t k = 0; k < in.block; ++k) {
+                     const R value = in.at[t * in.step() + x * in.pixel + k];
+                     to[x * l.pixel + k] =
+                         base == nullptr ? value : value + base[(y * l.width + x) * stride + c + k];
+                   }
+                 }
+               }
+             });
 }
 
 template void SampleRun<float>::neuron(std::size_t);

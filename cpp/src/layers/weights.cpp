@@ -297,7 +297,8 @@ EventConv<C> event_conv(Kernel k, std::span<const R> amplitude, std::size_t bloc
       }
     }
   }
-  conv.walk = {conv.weights.data(), taps, phases, words, c.stride_x, c.left, rows_a_word, parts, fours};
+  conv.walk = {conv.weights.data(), taps,  phases, words, c.stride_x, c.left,
+               rows_a_word,         parts, fours};
   return conv;
 }
 
