@@ -302,9 +302,107 @@ SPIKELET_INLINE void each_spike(const std::uint8_t* row, const SpikeRows& in, st
   }
 }
 
+// The 16 bits of 16 channels, as vectors of ones and zeros of a mask.
+template <class R>
+SPIKELET_INLINE Vec<R> where_bits(std::uint32_t bits, int group, Vec<R> value) {
+#if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
+  return select(static_cast<Which<R>>(bits >> (group * lanes<R>)), value, Vec<R>{});
+#else
+  using I = std::conditional_t<sizeof(R) == 4, std::int32_t, std::int64_t>;
+  Mask<R> lane_bit;
+  for (int k = 0; k < lanes<R>; ++k) {
+    lane_bit[k] = I{1} << k;
+  }
+  const Mask<R> all = Mask<R>{} + static_cast<I>(bits >> (group * lanes<R>));
+  return (all & lane_bit) != 0 ? value : Vec<R>{};
+#endif
+}
+
+// sum + value for the lanes whose bits are set.
+template <class R>
+SPIKELET_INLINE Vec<R> add_where_bits(Vec<R> sum, std::uint32_t bits, int group, Vec<R> value) {
+#if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
+  return select(static_cast<Which<R>>(bits >> (group * lanes<R>)), sum + value, sum);
+#else
+  using I = std::conditional_t<sizeof(R) == 4, std::int32_t, std::int64_t>;
+  Mask<R> lane_bit;
+  for (int k = 0; k < lanes<R>; ++k) {
+    lane_bit[k] = I{1} << k;
+  }
+  const Mask<R> all = Mask<R>{} + static_cast<I>(bits >> (group * lanes<R>));
+  return (all & lane_bit) != 0 ? sum + value : sum;
+#endif
+}
+
+// Each output sees only its own channel, so 16 channels are added at once, whether they spike or
+// not. `Width`: that of the kernel, or 0 if any.
+template <class R, std::size_t Width>
+void depthwise_spikes(const Scatter<R>& conv, const SpikeRows& in, R gain, bool add,
+                      const Currents<R>& out) {
+  constexpr int vectors = 16 / lanes<R>;
+  const std::size_t kernel = Width > 0 ? Width : conv.kernel_width;
+  const std::size_t pixel_bytes = in.pixel_bytes, left = conv.left, dilation = conv.dilation;
+  const std::size_t next = dilation * pixel_bytes;
+  for (std::size_t q = 0; q < out.steps; ++q) {
+    for (std::size_t c = 0; c < out.block; c += 16) {
+      R* to = out.at + q * out.step() + c;
+      for (std::size_t x = 0; x < out.width; ++x, to += out.pixel) {
+        // The kernel's columns that lie in the input.
+        const std::size_t at = x * conv.stride;
+        const std::size_t begin = at >= left ? 0 : (left - at + dilation - 1) / dilation;
+        const std::size_t room = left + in.width;
+        const std::size_t fitting = at >= room ? 0 : (room - at + dilation - 1) / dilation;
+        const std::size_t end = std::min(kernel, fitting);
+        const std::size_t offset =
+            q * in.row_bytes + (at + begin * dilation - left) * pixel_bytes + (conv.first_out + c) / 8;
+        Vec<R> sum[vectors];
+        for (int g = 0; g < vectors; ++g) {
+          sum[g] = add ? load(to + g * lanes<R>) : Vec<R>{};
+        }
+        const auto see = [&](const std::uint8_t* pixel, const R* weights)
+                             __attribute__((always_inline)) {
+                               const auto bits =
+                                   static_cast<std::uint32_t>(load_word<std::uint16_t>(pixel));
+                               for (int g = 0; g < vectors; ++g) {
+                                 sum[g] = add_where_bits<R>(sum[g], bits, g,
+                                                            load(weights + g * lanes<R>) * gain);
+                               }
+                             };
+        const R* weights = conv.weights + c;
+        for (std::size_t ky = 0; ky < conv.kernel_height; ++ky, weights += kernel * out.block) {
+          const std::uint8_t* pixel = in.rows[ky] + offset;
+          if (Width > 0 && begin == 0 && end == Width) {
+#pragma GCC unroll 8
+            for (std::size_t kx = 0; kx < Width; ++kx) {
+              see(pixel + kx * next, weights + kx * out.block);
+            }
+          } else {
+            for (std::size_t kx = begin; kx < end; ++kx, pixel += next) {
+              see(pixel, weights + kx * out.block);
+            }
+          }
+        }
+        for (int g = 0; g < vectors; ++g) {
+          store(to + g * lanes<R>, sum[g]);
+        }
+      }
+    }
+  }
+}
+
 template <class R>
 void scatter_spikes(const Scatter<R>& conv, const SpikeRows& in, R gain, bool add,
                     const Currents<R>& out) {
+  if (conv.is_depthwise()) {
+    switch (conv.kernel_width) {
+      case 3:
+        return depthwise_spikes<R, 3>(conv, in, gain, add, out);
+      case 5:
+        return depthwise_spikes<R, 5>(conv, in, gain, add, out);
+      default:
+        return depthwise_spikes<R, 0>(conv, in, gain, add, out);
+    }
+  }
   if (!add) {
     std::fill_n(out.at, out.steps * out.step(), R{});
   }
@@ -343,22 +441,6 @@ void scatter_spikes(const Scatter<R>& conv, const SpikeRows& in, R gain, bool ad
                  (end_group - first_group) * conv.in_group, spike);
     }
   }
-}
-
-// The 16 bits of 16 channels, as vectors of ones and zeros of a mask.
-template <class R>
-SPIKELET_INLINE Vec<R> where_bits(std::uint32_t bits, int group, Vec<R> value) {
-#if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
-  return select(static_cast<Which<R>>(bits >> (group * lanes<R>)), value, Vec<R>{});
-#else
-  using I = std::conditional_t<sizeof(R) == 4, std::int32_t, std::int64_t>;
-  Mask<R> lane_bit;
-  for (int k = 0; k < lanes<R>; ++k) {
-    lane_bit[k] = I{1} << k;
-  }
-  const Mask<R> all = Mask<R>{} + static_cast<I>(bits >> (group * lanes<R>));
-  return (all & lane_bit) != 0 ? value : Vec<R>{};
-#endif
 }
 
 template <class R>

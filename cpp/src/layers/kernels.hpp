@@ -59,12 +59,14 @@ struct ColumnWalk {
 };
 
 // Any convolution, one weight row [block] per spike and output: weights [ky][kx][channel
-// in][block]. Outputs of the block see the channels from `first` on.
+// in][block], or [ky][kx][block] if each output sees its own channel only. Outputs of the block see
+// the channels from `first` on.
 template <class R>
 struct Scatter {
   const R* weights;
   std::size_t stride, left, dilation, kernel_height, kernel_width;
   std::size_t in_group, out_group, first_out;  // channels per group; first output of the block
+  bool is_depthwise() const { return in_group == 1 && out_group == 1; }
 };
 
 // weights [ky][kx][channel in][16] of 16 outputs; the input is padded with zeros.

@@ -226,15 +226,18 @@ EventConv<C> event_conv(Kernel k, std::span<const R> amplitude, std::size_t bloc
     return there ? event_weight<C, R>(k, o, i, ky, kx, amplitude, scale) : C{};
   };
   if (!conv.walked) {
-    conv.block_size = c.kernel_height * c.kernel_width * k.in.channels * block;
+    const std::size_t size = c.kernel_height * c.kernel_width;
+    const bool depthwise = k.in.channels == c.groups && k.out.channels == c.groups;
+    conv.block_size = size * (depthwise ? 1 : k.in.channels) * block;
     conv.weights.resize(blocks * conv.block_size);
     C* to = conv.weights.data();
     for (std::size_t b = 0; b < blocks; ++b) {
       for (std::size_t ky = 0; ky < c.kernel_height; ++ky) {
         for (std::size_t kx = 0; kx < c.kernel_width; ++kx) {
-          for (std::size_t i = 0; i < k.in.channels; ++i) {
+          for (std::size_t i = 0; i < (depthwise ? 1 : k.in.channels); ++i) {
             for (std::size_t lane = 0; lane < block; ++lane, ++to) {
-              *to = weight(b * block + lane, i, ky, kx);
+              const std::size_t o = b * block + lane;
+              *to = weight(o, depthwise ? std::min(o, k.in.channels - 1) : i, ky, kx);
             }
           }
         }
