@@ -353,21 +353,19 @@ void depthwise_spikes(const Scatter<R>& conv, const SpikeRows& in, R gain, bool 
         const std::size_t room = left + in.width;
         const std::size_t fitting = at >= room ? 0 : (room - at + dilation - 1) / dilation;
         const std::size_t end = std::min(kernel, fitting);
-        const std::size_t offset =
-            q * in.row_bytes + (at + begin * dilation - left) * pixel_bytes + (conv.first_out + c) / 8;
+        const std::size_t offset = q * in.row_bytes + (at + begin * dilation - left) * pixel_bytes +
+                                   (conv.first_out + c) / 8;
         Vec<R> sum[vectors];
         for (int g = 0; g < vectors; ++g) {
           sum[g] = add ? load(to + g * lanes<R>) : Vec<R>{};
         }
-        const auto see = [&](const std::uint8_t* pixel, const R* weights)
-                             __attribute__((always_inline)) {
-                               const auto bits =
-                                   static_cast<std::uint32_t>(load_word<std::uint16_t>(pixel));
-                               for (int g = 0; g < vectors; ++g) {
-                                 sum[g] = add_where_bits<R>(sum[g], bits, g,
-                                                            load(weights + g * lanes<R>) * gain);
-                               }
-                             };
+        const auto see = [&](const std::uint8_t* pixel,
+                             const R* weights) __attribute__((always_inline)) {
+          const auto bits = static_cast<std::uint32_t>(load_word<std::uint16_t>(pixel));
+          for (int g = 0; g < vectors; ++g) {
+            sum[g] = add_where_bits<R>(sum[g], bits, g, load(weights + g * lanes<R>) * gain);
+          }
+        };
         const R* weights = conv.weights + c;
         for (std::size_t ky = 0; ky < conv.kernel_height; ++ky, weights += kernel * out.block) {
           const std::uint8_t* pixel = in.rows[ky] + offset;

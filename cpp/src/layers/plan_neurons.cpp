@@ -181,13 +181,10 @@ void Planner<R>::set_neuron(std::size_t i, const Neuron& neuron) {
   node.sum = std::move(sum);
 }
 
-// Finds the steps in which a node may spike.
+// Finds the steps in which a node may spike, or its value may change.
 template <class R>
 void Planner<R>::set_window(std::size_t i) {
   NodePlan<R>& node = plan_.nodes[i];
-  if (node.form != Form::spikes) {
-    return;
-  }
   if (!node.limit.empty()) {
     const auto may_spike = [](R limit) { return limit < never<R>; };
     const auto steps_before = [&](auto at) {
@@ -198,18 +195,22 @@ void Planner<R>::set_window(std::size_t i) {
     node.end = last == node.limit.rend() ? node.first : steps_before(last.base() - 1) + 1;
     return;
   }
-  const auto& inputs = graph_[i].inputs;
-  if (inputs.empty() || std::holds_alternative<Neuron>(graph_[i].kind)) {
+  const bool pool = std::holds_alternative<MaxPool>(graph_[i].kind);
+  const bool remembers = node.graded || std::holds_alternative<Neuron>(graph_[i].kind) ||
+                         (pool && node.form != Form::spikes);
+  if (graph_[i].inputs.empty() || node.form == Form::constant || remembers) {
     return;
   }
-  node.first = node.end;
-  node.end = 0;
-  for (const std::size_t from : inputs) {
-    node.first = std::min(node.first, plan_.nodes[from].first);
-    node.end = std::max(node.end, plan_.nodes[from].end);
+  std::size_t first = node.end, end = 0;
+  for (const std::size_t from : graph_[i].inputs) {
+    if (plan_.nodes[from].form != Form::constant) {
+      first = std::min(first, plan_.nodes[from].first);
+      end = std::max(end, plan_.nodes[from].end);
+    }
   }
-  if (std::holds_alternative<MaxPool>(graph_[i].kind)) {  // may lag behind its input
-    node.end = std::numeric_limits<std::size_t>::max();
+  node.first = first;
+  if (!pool) {  // which may lag behind its input
+    node.end = end;
   }
 }
 

@@ -83,7 +83,8 @@ class SampleRun {
   }
   // The steps in which a node may spike: the first, and the one after the last.
   std::pair<std::size_t, std::size_t> window_of(const NodePlan<R>& node) const {
-    return {std::min(node.first, steps_), std::min(node.end, steps_)};
+    const std::size_t first = std::min(node.first, steps_);
+    return {first, std::max(first, std::min(node.end, steps_))};
   }
   // Of the spikes of a step, and the sum of those that means are over.
   R size_of(std::size_t step) const { return sizes_[step]; }

@@ -136,11 +136,20 @@ void SampleRun<R>::apply_at_each_step(std::size_t i) {
   std::vector<const R*> inputs(node.inputs.size());
   const auto* maximum = std::get_if<MaxPool>(&node.kind);
   if (maximum == nullptr || !maximum->of_counts) {
+    const auto [begin, end] = window_of(plan_.nodes[i]);
+    const R* same = nullptr;  // the value of all steps that are not in the window
     for (std::size_t t = 0; t < steps_; ++t) {
+      R* const out = work_[i].sequence.data() + t * size;
+      const bool changes = t >= begin && t < end;
+      if (!changes && same != nullptr) {
+        std::copy_n(same, size, out);
+        continue;
+      }
       for (std::size_t k = 0; k < inputs.size(); ++k) {
         inputs[k] = at(node.inputs[k], t);
       }
-      apply(i, inputs, work_[i].sequence.data() + t * size);
+      apply(i, inputs, out);
+      same = changes ? same : out;
     }
     return;
   }

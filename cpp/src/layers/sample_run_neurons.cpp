@@ -65,8 +65,12 @@ void SampleRun<R>::add_sequence(std::size_t source, std::size_t y, std::size_t f
     const R* from = at(source, first + t) + y * l.row() + first_channel;
     for (std::size_t x = 0; x < out.width; ++x) {
       R* to = out.at + t * out.step() + x * out.pixel;
+      if (!add) {
+        std::copy_n(from + x * l.pixel, out.block, to);
+        continue;
+      }
       for (std::size_t c = 0; c < out.block; ++c) {
-        to[c] = add ? to[c] + from[x * l.pixel + c] : from[x * l.pixel + c];
+        to[c] += from[x * l.pixel + c];
       }
     }
   }
@@ -401,19 +405,30 @@ void SampleRun<R>::accumulate(std::size_t i) {
   const Sum<R>& sum = *plan_.nodes[i].sum;
   std::size_t stride = 0;
   const R* base = base_of(sum, l, stride);
-  rows_of<R>(i, sum, 0, steps_,
+  // With one of the steps at which the value is the same, which is then copied to the others.
+  const auto [begin, end] = window_of(plan_.nodes[i]);
+  const bool before = begin > 0, after = end < steps_;
+  const std::size_t same = before ? begin - 1 : end;
+  const std::size_t from = before ? same : begin, to = !before && after ? end + 1 : end;
+  rows_of<R>(i, sum, from, to,
              [&](std::size_t c, std::size_t y, std::size_t first, const Currents<R>& in) {
                for (std::size_t t = 0; t < in.steps; ++t) {
-                 R* to = work_[i].sequence.data() + (first + t) * l.size() + y * l.row() + c;
+                 R* out = work_[i].sequence.data() + (first + t) * l.size() + y * l.row() + c;
                  for (std::size_t x = 0; x < l.width; ++x) {
                    for (std::size_t k = 0; k < in.block; ++k) {
                      const R value = in.at[t * in.step() + x * in.pixel + k];
-                     to[x * l.pixel + k] =
+                     out[x * l.pixel + k] =
                          base == nullptr ? value : value + base[(y * l.width + x) * stride + c + k];
                    }
                  }
                }
              });
+  R* const values = work_[i].sequence.data();
+  for (std::size_t t = 0; t < steps_; ++t) {
+    if (t < from || t >= to) {
+      std::copy_n(values + same * l.size(), l.size(), values + t * l.size());
+    }
+  }
 }
 
 template void SampleRun<float>::neuron(std::size_t);
