@@ -39,6 +39,7 @@ class SampleRun {
   R spike(std::size_t node, std::size_t step, std::size_t y, std::size_t x, std::size_t c) const;
 
  private:
+  // A sequence has the values of the node's window, and then the value of all other steps.
   struct Work {
     Buffer<std::uint8_t> bits;
     Buffer<R> dense, sequence, potential;
@@ -85,6 +86,15 @@ class SampleRun {
   std::pair<std::size_t, std::size_t> window_of(const NodePlan<R>& node) const {
     const std::size_t first = std::min(node.first, steps_);
     return {first, std::max(first, std::min(node.end, steps_))};
+  }
+  // Where a sequence has the value of a step.
+  std::size_t place(std::size_t node, std::size_t step) const {
+    const auto [begin, end] = window_of(plan_.nodes[node]);
+    const std::size_t k = step >= begin && step < end ? step - begin : end - begin;
+    return k * plan_.nodes[node].layout.size();
+  }
+  R* value(std::size_t node, std::size_t step) {
+    return work_[node].sequence.data() + place(node, step);
   }
   // Of the spikes of a step, and the sum of those that means are over.
   R size_of(std::size_t step) const { return sizes_[step]; }

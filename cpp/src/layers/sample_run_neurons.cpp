@@ -405,15 +405,14 @@ void SampleRun<R>::accumulate(std::size_t i) {
   const Sum<R>& sum = *plan_.nodes[i].sum;
   std::size_t stride = 0;
   const R* base = base_of(sum, l, stride);
-  // With one of the steps at which the value is the same, which is then copied to the others.
+  // With one of the steps at which the value is the same.
   const auto [begin, end] = window_of(plan_.nodes[i]);
   const bool before = begin > 0, after = end < steps_;
-  const std::size_t same = before ? begin - 1 : end;
-  const std::size_t from = before ? same : begin, to = !before && after ? end + 1 : end;
+  const std::size_t from = before ? begin - 1 : begin, to = !before && after ? end + 1 : end;
   rows_of<R>(i, sum, from, to,
              [&](std::size_t c, std::size_t y, std::size_t first, const Currents<R>& in) {
                for (std::size_t t = 0; t < in.steps; ++t) {
-                 R* out = work_[i].sequence.data() + (first + t) * l.size() + y * l.row() + c;
+                 R* out = value(i, first + t) + y * l.row() + c;
                  for (std::size_t x = 0; x < l.width; ++x) {
                    for (std::size_t k = 0; k < in.block; ++k) {
                      const R value = in.at[t * in.step() + x * in.pixel + k];
@@ -423,12 +422,6 @@ void SampleRun<R>::accumulate(std::size_t i) {
                  }
                }
              });
-  R* const values = work_[i].sequence.data();
-  for (std::size_t t = 0; t < steps_; ++t) {
-    if (t < from || t >= to) {
-      std::copy_n(values + same * l.size(), l.size(), values + t * l.size());
-    }
-  }
 }
 
 template void SampleRun<float>::neuron(std::size_t);
