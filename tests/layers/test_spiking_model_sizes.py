@@ -247,3 +247,48 @@ def test_a_model_has_one_schedule() -> None:
 def test_bad_sizes(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=f"^PredictiveIF: .*{message}"):
         neuron(**options)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int16"])
+def test_only_the_steps_in_which_a_layer_can_spike_matter(dtype: Any) -> None:
+    signed = np.where(np.arange(STEPS) % 2, -1, 1) * SIZES
+    signed /= signed.mean()
+
+    def within(first: int, end: int) -> L.PredictiveIF:
+        limit = np.where((np.arange(STEPS) >= first) & (np.arange(STEPS) < end), 0.4, np.inf)
+        pace = np.linspace(1.5, 1.0, STEPS)[:, None] * np.linspace(0.8, 1.3, 32)
+        return L.PredictiveIF(amplitude=0.5, pace=pace, limit=limit, sizes=signed)
+
+    model = SpikingModel(
+        [
+            ("c1", L.Conv2d(WEIGHT, np.full(32, 0.1), padding=1), "input"),
+            ("n1", within(0, 5), "c1"),
+            ("c2", L.Conv2d(DEEP, np.full(32, -0.05), padding=1), "n1"),
+            ("n2", within(3, 9), "c2"),
+            ("max", L.MaxPool2d(2), "n2"),
+            ("c3", L.Conv2d(DEEP[:, :, ::-1], np.full(32, 0.2), padding=1), "max"),
+            ("n3", within(7, STEPS), "c3"),
+            ("c4", L.Conv2d(DEEP[::-1], padding=1), "n3"),
+            ("add", L.Add(), ["c4", "max"]),
+            ("n4", within(6, 7), "add"),
+            ("c5", L.Conv2d(DEEP[:, ::-1], padding=1), "n4"),
+            ("never", within(0, 0), "c5"),
+            ("both", L.Add(), ["n4", "never"]),
+            ("flat", L.Flatten(), "both"),
+            ("out", L.Linear(RNG.normal(0, 0.1, (5, 32 * 16))), "flat"),
+        ],
+        dtype=dtype,
+        threads=1,
+    )
+    names = ["n1", "n2", "n3", "n4"]
+    spikes = [f"{name}.spikes" for name in (*names, "never")]
+    # A potential that is recorded needs each step.
+    all_steps = model.run(X, STEPS, record=[*spikes, *(f"{name}.v" for name in names)])
+    result = model.run(X, STEPS, record=spikes)
+    for name, (first, end) in zip(spikes, [(0, 5), (3, 9), (7, STEPS), (6, 7), (0, 0)], strict=True):
+        np.testing.assert_array_equal(result[name], all_steps[name])
+        sends = result[name].reshape(STEPS, -1).any(axis=1)
+        assert not sends[:first].any() and not sends[end:].any()
+        assert sends[first:end].sum() >= 0.5 * (end - first)
+    np.testing.assert_array_equal(result.output, all_steps.output)
+    assert result.operations == all_steps.operations

@@ -1,7 +1,7 @@
 // Convolutions of spikes, and bits of spikes in general. Included only by layers/kernels.cpp.
 //
 // The order of additions of an output is: input column, kernel row, channel. It does not depend on
-// how many steps or outputs are computed together.
+// how many steps or outputs are computed together. Integers are added in any order.
 namespace spikelet::layers::SPIKELET_LEVEL {
 
 template <class T>
@@ -89,13 +89,29 @@ void pack(const ColumnWalk<R>& conv, const SpikeRows& in, std::size_t steps) {
   }
 }
 
-// `Steps` steps together, for `Vectors` vectors of the block from `lane` on. The steps share the
-// branch at the end of a word, whose mispredictions would cost most.
-template <class R, int Block, int Vectors, int Taps, int Steps>
+// Takes the next spike, or with `Fours` the spikes of the next four inputs, out of a word. Returns
+// the row of their weights; an empty word gives the row of zeros.
+template <bool Fours>
+SPIKELET_INLINE std::size_t next_row(std::uint64_t& word) {
+  if constexpr (Fours) {
+    const std::size_t at = lowest_bit(word) & ~std::size_t{3}, shift = at & 63;
+    const std::size_t spikes = word >> shift & 15;
+    word &= ~(std::uint64_t{15} << shift);
+    return 4 * at + spikes;
+  } else {
+    const std::size_t at = lowest_bit(word);
+    word &= word - 1;
+    return at;
+  }
+}
+
+// `Steps` steps together, for `Vectors` vectors of the block from `lane` on. Steps share the branch
+// at the end of a word, which is often mispredicted, but all wait for the one with most spikes.
+template <class R, int Block, int Vectors, int Taps, int Steps, bool Fours>
 void walk_steps(const ColumnWalk<R>& conv, const SpikeRows& in, std::size_t lane, std::size_t first,
                 R gain, bool add, const Currents<R>& out) {
   constexpr std::size_t row = static_cast<std::size_t>(Taps) * Block;  // of weights
-  constexpr std::size_t word_size = 65 * row;
+  constexpr std::size_t word_size = (Fours ? rows_of_fours : rows_of_ones) * row;
   constexpr int wide = wide_of<R, Block>;
   using V = typename Some<R, wide>::type;
   V sum[Steps][Taps][Vectors];
@@ -126,23 +142,17 @@ void walk_steps(const ColumnWalk<R>& conv, const SpikeRows& in, std::size_t lane
           any |= word[q];
         }
         while (any != 0) {
-#pragma GCC unroll 2
-          for (int u = 0; u < 2; ++u) {
+          any = 0;
 #pragma GCC unroll 4
-            for (int q = 0; q < Steps; ++q) {
-              const R* from = weights + lowest_bit(word[q]) * row;
-              word[q] &= word[q] - 1;
+          for (int q = 0; q < Steps; ++q) {
+            const R* from = weights + next_row<Fours>(word[q]) * row;
 #pragma GCC unroll 8
-              for (int tap = 0; tap < Taps; ++tap) {
+            for (int tap = 0; tap < Taps; ++tap) {
 #pragma GCC unroll 4
-                for (int k = 0; k < Vectors; ++k) {
-                  sum[q][tap][k] += load_some<V>(from + tap * Block + k * wide);
-                }
+              for (int k = 0; k < Vectors; ++k) {
+                sum[q][tap][k] += load_some<V>(from + tap * Block + k * wide);
               }
             }
-          }
-          any = word[0];
-          for (int q = 1; q < Steps; ++q) {
             any |= word[q];
           }
         }
@@ -198,41 +208,60 @@ void clear_unreached(const ColumnWalk<R>& conv, const SpikeRows& in, const Curre
   }
 }
 
-template <class R, int Block, int Vectors, int Taps, int Steps>
+template <class R, int Block, int Vectors, int Taps, int Steps, bool Fours>
 void walk_some(const ColumnWalk<R>& conv, const SpikeRows& in, std::size_t first, R gain, bool add,
                const Currents<R>& out) {
   for (std::size_t lane = 0; lane < Block; lane += Vectors * wide_of<R, Block>) {
-    walk_steps<R, Block, Vectors, Taps, Steps>(conv, in, lane, first, gain, add, out);
+    walk_steps<R, Block, Vectors, Taps, Steps, Fours>(conv, in, lane, first, gain, add, out);
   }
 }
 
-// As many vectors and steps together as their sums fit into registers.
-template <class R, int Block, int Taps>
+// As many vectors together as their sums fit into registers, and as many steps as it takes to keep
+// several additions in flight; more, if they are long enough that shared branches pay.
+template <class R, int Block, int Taps, bool Fours>
 void walk_block(const ColumnWalk<R>& conv, const SpikeRows& in, R gain, bool add,
                 const Currents<R>& out) {
   constexpr int most = (vector_bytes == 64 ? 16 : 8) / Taps;
   constexpr int whole = Block / wide_of<R, Block>;
   constexpr int vectors = whole >= 4 && most >= 4 ? 4 : whole >= 2 && most >= 2 ? 2 : 1;
-  constexpr int steps = most / vectors >= 4 ? 4 : most / vectors >= 2 ? 2 : 1;
+  constexpr int fitting = most / vectors;
+  constexpr int useful =
+      Fours ? fitting : std::min(fitting, (5 + Taps * vectors) / (Taps * vectors));
+  constexpr int steps = useful >= 4 ? 4 : useful >= 2 ? 2 : 1;
   std::size_t first = 0;
   for (; first + steps <= out.steps; first += steps) {
-    walk_some<R, Block, vectors, Taps, steps>(conv, in, first, gain, add, out);
+    walk_some<R, Block, vectors, Taps, steps, Fours>(conv, in, first, gain, add, out);
   }
   for (; steps > 1 && first < out.steps; ++first) {
-    walk_some<R, Block, vectors, Taps, 1>(conv, in, first, gain, add, out);
+    walk_some<R, Block, vectors, Taps, 1, Fours>(conv, in, first, gain, add, out);
   }
 }
 
-template <class R, int Taps>
+template <class R, int Taps, bool Fours>
 void walk_taps(const ColumnWalk<R>& conv, const SpikeRows& in, R gain, bool add,
                const Currents<R>& out) {
   switch (out.block) {
     case 16:
-      return walk_block<R, 16, Taps>(conv, in, gain, add, out);
+      return walk_block<R, 16, Taps, Fours>(conv, in, gain, add, out);
     case 32:
-      return walk_block<R, 32, Taps>(conv, in, gain, add, out);
+      return walk_block<R, 32, Taps, Fours>(conv, in, gain, add, out);
     default:
-      return walk_block<R, 64, Taps>(conv, in, gain, add, out);
+      return walk_block<R, 64, Taps, Fours>(conv, in, gain, add, out);
+  }
+}
+
+template <class R, bool Fours>
+void walk_rows(const ColumnWalk<R>& conv, const SpikeRows& in, R gain, bool add,
+               const Currents<R>& out) {
+  switch (conv.taps) {
+    case 1:
+      return walk_taps<R, 1, Fours>(conv, in, gain, add, out);
+    case 2:
+      return walk_taps<R, 2, Fours>(conv, in, gain, add, out);
+    case 3:
+      return walk_taps<R, 3, Fours>(conv, in, gain, add, out);
+    default:
+      return walk_taps<R, 5, Fours>(conv, in, gain, add, out);
   }
 }
 
@@ -243,16 +272,12 @@ void walk(const ColumnWalk<R>& conv, const SpikeRows& in, R gain, bool add,
     clear_unreached(conv, in, out);
   }
   pack(conv, in, out.steps);
-  switch (conv.taps) {
-    case 1:
-      return walk_taps<R, 1>(conv, in, gain, add, out);
-    case 2:
-      return walk_taps<R, 2>(conv, in, gain, add, out);
-    case 3:
-      return walk_taps<R, 3>(conv, in, gain, add, out);
-    default:
-      return walk_taps<R, 5>(conv, in, gain, add, out);
+  if constexpr (std::is_integral_v<R>) {
+    if (conv.fours) {
+      return walk_rows<R, true>(conv, in, gain, add, out);
+    }
   }
+  walk_rows<R, false>(conv, in, gain, add, out);
 }
 
 // Calls f(x, channel) for each spike of a row at step q, channels [first, first + count).
@@ -277,9 +302,105 @@ SPIKELET_INLINE void each_spike(const std::uint8_t* row, const SpikeRows& in, st
   }
 }
 
+// The 16 bits of 16 channels, as vectors of ones and zeros of a mask.
+template <class R>
+SPIKELET_INLINE Vec<R> where_bits(std::uint32_t bits, int group, Vec<R> value) {
+#if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
+  return select(static_cast<Which<R>>(bits >> (group * lanes<R>)), value, Vec<R>{});
+#else
+  using I = std::conditional_t<sizeof(R) == 4, std::int32_t, std::int64_t>;
+  Mask<R> lane_bit;
+  for (int k = 0; k < lanes<R>; ++k) {
+    lane_bit[k] = I{1} << k;
+  }
+  const Mask<R> all = Mask<R>{} + static_cast<I>(bits >> (group * lanes<R>));
+  return (all & lane_bit) != 0 ? value : Vec<R>{};
+#endif
+}
+
+// sum + value for the lanes whose bits are set.
+template <class R>
+SPIKELET_INLINE Vec<R> add_where_bits(Vec<R> sum, std::uint32_t bits, int group, Vec<R> value) {
+#if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
+  return select(static_cast<Which<R>>(bits >> (group * lanes<R>)), sum + value, sum);
+#else
+  using I = std::conditional_t<sizeof(R) == 4, std::int32_t, std::int64_t>;
+  Mask<R> lane_bit;
+  for (int k = 0; k < lanes<R>; ++k) {
+    lane_bit[k] = I{1} << k;
+  }
+  const Mask<R> all = Mask<R>{} + static_cast<I>(bits >> (group * lanes<R>));
+  return (all & lane_bit) != 0 ? sum + value : sum;
+#endif
+}
+
+// Each output sees only its own channel, so 16 channels are added at once, whether they spike or
+// not. `Width`: that of the kernel, or 0 if any.
+template <class R, std::size_t Width>
+void depthwise_spikes(const Scatter<R>& conv, const SpikeRows& in, R gain, bool add,
+                      const Currents<R>& out) {
+  constexpr int vectors = 16 / lanes<R>;
+  const std::size_t kernel = Width > 0 ? Width : conv.kernel_width;
+  const std::size_t pixel_bytes = in.pixel_bytes, left = conv.left, dilation = conv.dilation;
+  const std::size_t next = dilation * pixel_bytes;
+  for (std::size_t q = 0; q < out.steps; ++q) {
+    for (std::size_t c = 0; c < out.block; c += 16) {
+      R* to = out.at + q * out.step() + c;
+      for (std::size_t x = 0; x < out.width; ++x, to += out.pixel) {
+        // The kernel's columns that lie in the input.
+        const std::size_t at = x * conv.stride;
+        const std::size_t begin = at >= left ? 0 : (left - at + dilation - 1) / dilation;
+        const std::size_t room = left + in.width;
+        const std::size_t fitting = at >= room ? 0 : (room - at + dilation - 1) / dilation;
+        const std::size_t end = std::min(kernel, fitting);
+        const std::size_t offset = q * in.row_bytes + (at + begin * dilation - left) * pixel_bytes +
+                                   (conv.first_out + c) / 8;
+        Vec<R> sum[vectors];
+        for (int g = 0; g < vectors; ++g) {
+          sum[g] = add ? load(to + g * lanes<R>) : Vec<R>{};
+        }
+        const auto see = [&](const std::uint8_t* pixel,
+                             const R* weights) __attribute__((always_inline)) {
+          const auto bits = static_cast<std::uint32_t>(load_word<std::uint16_t>(pixel));
+          for (int g = 0; g < vectors; ++g) {
+            sum[g] = add_where_bits<R>(sum[g], bits, g, load(weights + g * lanes<R>) * gain);
+          }
+        };
+        const R* weights = conv.weights + c;
+        for (std::size_t ky = 0; ky < conv.kernel_height; ++ky, weights += kernel * out.block) {
+          const std::uint8_t* pixel = in.rows[ky] + offset;
+          if (Width > 0 && begin == 0 && end == Width) {
+#pragma GCC unroll 8
+            for (std::size_t kx = 0; kx < Width; ++kx) {
+              see(pixel + kx * next, weights + kx * out.block);
+            }
+          } else {
+            for (std::size_t kx = begin; kx < end; ++kx, pixel += next) {
+              see(pixel, weights + kx * out.block);
+            }
+          }
+        }
+        for (int g = 0; g < vectors; ++g) {
+          store(to + g * lanes<R>, sum[g]);
+        }
+      }
+    }
+  }
+}
+
 template <class R>
 void scatter_spikes(const Scatter<R>& conv, const SpikeRows& in, R gain, bool add,
                     const Currents<R>& out) {
+  if (conv.is_depthwise()) {
+    switch (conv.kernel_width) {
+      case 3:
+        return depthwise_spikes<R, 3>(conv, in, gain, add, out);
+      case 5:
+        return depthwise_spikes<R, 5>(conv, in, gain, add, out);
+      default:
+        return depthwise_spikes<R, 0>(conv, in, gain, add, out);
+    }
+  }
   if (!add) {
     std::fill_n(out.at, out.steps * out.step(), R{});
   }
@@ -318,22 +439,6 @@ void scatter_spikes(const Scatter<R>& conv, const SpikeRows& in, R gain, bool ad
                  (end_group - first_group) * conv.in_group, spike);
     }
   }
-}
-
-// The 16 bits of 16 channels, as vectors of ones and zeros of a mask.
-template <class R>
-SPIKELET_INLINE Vec<R> where_bits(std::uint32_t bits, int group, Vec<R> value) {
-#if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
-  return select(static_cast<Which<R>>(bits >> (group * lanes<R>)), value, Vec<R>{});
-#else
-  using I = std::conditional_t<sizeof(R) == 4, std::int32_t, std::int64_t>;
-  Mask<R> lane_bit;
-  for (int k = 0; k < lanes<R>; ++k) {
-    lane_bit[k] = I{1} << k;
-  }
-  const Mask<R> all = Mask<R>{} + static_cast<I>(bits >> (group * lanes<R>));
-  return (all & lane_bit) != 0 ? value : Vec<R>{};
-#endif
 }
 
 template <class R>

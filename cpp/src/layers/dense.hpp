@@ -47,6 +47,14 @@ void dense_row(const DenseRow<R>& conv, R* out, std::size_t out_pixel) {
   for (; x + pixels <= conv.width; x += pixels) {
     dense_pixels<R, pixels>(conv, x, out, out_pixel);
   }
+  if (pixels > 4 && x + 4 <= conv.width) {
+    dense_pixels<R, 4>(conv, x, out, out_pixel);
+    x += 4;
+  }
+  if (x + 2 <= conv.width) {
+    dense_pixels<R, 2>(conv, x, out, out_pixel);
+    x += 2;
+  }
   for (; x < conv.width; ++x) {
     dense_pixels<R, 1>(conv, x, out, out_pixel);
   }

@@ -42,23 +42,31 @@ struct SpikeRows {
 //   taps: how many outputs a column can reach; the k-th is (x + left) / stride - k.
 //   weights [phase][word][65][taps][block]: phase = (x + left) % stride; a word is 64 spikes of the
 //   column, of `rows_a_word` kernel rows or of a part of one; row 64 is zero.
+// Integers, whose sums are the same in any order, can be added for the spikes of four inputs at
+// once
+// (`fours`): weights [phase][word][257][taps][block], row 16 g + s has the sum for the spikes s of
+// the g-th four inputs; row 256 is zero.
+inline constexpr std::size_t rows_of_ones = 65, rows_of_fours = 257;
 template <class R>
 struct ColumnWalk {
   const R* weights;
   std::size_t taps, phases, words;
   std::size_t stride, left;
-  std::size_t rows_a_word;          // 4, 3, 2 or 1
-  std::size_t parts;                // words of a kernel row, if rows_a_word is 1
+  std::size_t rows_a_word;  // 4, 3, 2 or 1
+  std::size_t parts;        // words of a kernel row, if rows_a_word is 1
+  bool fours;
   std::uint64_t* packed = nullptr;  // scratch of the caller: [steps][words][columns]
 };
 
 // Any convolution, one weight row [block] per spike and output: weights [ky][kx][channel
-// in][block]. Outputs of the block see the channels from `first` on.
+// in][block], or [ky][kx][block] if each output sees its own channel only. Outputs of the block see
+// the channels from `first` on.
 template <class R>
 struct Scatter {
   const R* weights;
   std::size_t stride, left, dilation, kernel_height, kernel_width;
   std::size_t in_group, out_group, first_out;  // channels per group; first output of the block
+  bool is_depthwise() const { return in_group == 1 && out_group == 1; }
 };
 
 // weights [ky][kx][channel in][16] of 16 outputs; the input is padded with zeros.
@@ -95,6 +103,7 @@ struct NeuronRow {
   const R* ceiling;  // the same, or null
   const R* sizes;    // of steps, from the first one on
   bool is_pair;      // an ON and an OFF neuron
+  std::size_t silent;  // first steps in which none of them spikes, and bits are zeros
   // Those that follow a function of their estimate.
   Function function;
   const R* alpha;  // [block], or null

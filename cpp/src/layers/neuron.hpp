@@ -153,32 +153,56 @@ SPIKELET_INLINE void predictive_pixels(const NeuronRow<R>& n, const Currents<C>&
       base[p][k] = n.base == nullptr ? Vec<R>{} : load(n.base + at * n.base_stride + lane);
     }
   }
-  for (std::size_t t = 0; t < steps; ++t) {
-    std::uint32_t spikes[Pixels] = {}, off[Pixels] = {};
+  const auto integrate = [&](int p, int k, Vec<R> size) __attribute__((always_inline)) {
+    const auto lane = static_cast<std::size_t>(k * lanes<R>);
+    const Vec<R> current =
+        load_current<R>(currents + static_cast<std::size_t>(p) * pixel + lane) + base[p][k];
+    v[p][k] += Sized ? current * size : current;
+  };
+  const std::size_t silent = std::min(n.silent, steps);
+  for (std::size_t t = 0; t < silent; ++t, currents += step) {
     const Vec<R> size = broadcast(Sized ? sizes[t] : R{1});
-    const Vec<R> sign = broadcast(Sized && sizes[t] < 0 ? R{-1} : R{1});
     for (int k = 0; k < vectors; ++k) {
-      const std::size_t lane = static_cast<std::size_t>(k * lanes<R>);
-      const Vec<R> rate = load(pace + lane), bound = load(limit + lane);
 #pragma GCC unroll 4
       for (int p = 0; p < Pixels; ++p) {
-        const Vec<R> current =
-            load_current<R>(currents + static_cast<std::size_t>(p) * pixel + lane) + base[p][k];
-        v[p][k] += Sized ? current * size : current;
+        integrate(p, k, size);
+      }
+    }
+  }
+  bits += silent * row_bytes;
+  pace += silent * pace_step;
+  limit += silent * pace_step;
+  if constexpr (Pair) {
+    offset += silent * pace_step;
+  }
+  if constexpr (Bounded) {
+    ceiling += silent * pace_step;
+  }
+  const auto fire = [&](std::size_t t, auto upwards) __attribute__((always_inline)) {
+    constexpr bool up = upwards;
+    std::uint32_t spikes[Pixels] = {}, off[Pixels] = {};
+    const Vec<R> size = broadcast(Sized ? sizes[t] : R{1});
+    for (int k = 0; k < vectors; ++k) {
+      const std::size_t lane = static_cast<std::size_t>(k * lanes<R>);
+      const Vec<R> rate = load(pace + lane);
+      const Vec<R> bound = up ? load(limit + lane) : -load(limit + lane);
+      const Vec<R> most = !Bounded ? Vec<R>{} : up ? load(ceiling + lane) : -load(ceiling + lane);
+#pragma GCC unroll 4
+      for (int p = 0; p < Pixels; ++p) {
+        integrate(p, k, size);
         Vec<R> aim = v[p][k] * rate;
         if constexpr (Pair) {
           aim += load(offset + lane);
           aim = aim > R{0} ? aim : Vec<R>{};
           if constexpr (Bounded) {
-            const Vec<R> most = load(ceiling + lane);
             aim = aim > most ? most : aim;
           }
         }
         const Vec<R> u = aim - sent[p][k];
-        Which<R> crossed = at_or_above(Sized && !Pair ? u * sign : u, bound);
+        Which<R> crossed = up ? at_or_above(u, bound) : at_or_above(bound, u);
         if constexpr (Bounded && !Pair) {
-          crossed =
-              static_cast<Which<R>>(crossed & at_or_above(load(ceiling + lane), sent[p][k] * sign));
+          const Which<R> within = up ? at_or_above(most, sent[p][k]) : at_or_above(sent[p][k], most);
+          crossed = static_cast<Which<R>>(crossed & within);
         }
         spikes[p] |= which_bits<R>(crossed) << (k * lanes<R>);
         sent[p][k] = select(crossed, sent[p][k] + size, sent[p][k]);
@@ -200,6 +224,13 @@ SPIKELET_INLINE void predictive_pixels(const NeuronRow<R>& n, const Currents<C>&
       if constexpr (Pair) {
         set_bits<R>(bits + plane_bytes + static_cast<std::size_t>(p) * pixel_bytes, off[p]);
       }
+    }
+  };
+  for (std::size_t t = silent; t < steps; ++t) {
+    if (!Sized || Pair || sizes[t] > 0) {
+      fire(t, std::true_type{});
+    } else {
+      fire(t, std::false_type{});
     }
     bits += row_bytes;
     currents += step;

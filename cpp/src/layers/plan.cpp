@@ -29,6 +29,7 @@ Planner<R>::Planner(typename Engine<R>::Plan& plan, bool whole)
     } else if (plan_.nodes[i].form == Form::sequence) {
       need_sequence(i);
     }
+    set_window(i);
   }
 }
 

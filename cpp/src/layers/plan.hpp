@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -105,6 +106,9 @@ struct NodePlan {
   Form form;
   Layout layout{Extent{}};
   std::size_t planes = 0;  // of spikes: 1, or 2 per level
+  // Steps in which it may spike, from `first` until before `end`. A sequence has the same value at
+  // all other steps.
+  std::size_t first = 0, end = std::numeric_limits<std::size_t>::max();
   bool differential = false;
   Buffer<R> amplitude;    // of spikes, [pixel]
   bool dense = false;     // keep one array: the value if constant, else the mean
@@ -122,8 +126,8 @@ struct NodePlan {
   Buffer<R> per_value;                     // of an activation, [pixel]
   bool threshold_everywhere = false, v_init_everywhere = false;
   std::vector<Move> moves;  // of a gather
-  // Parameters of an activation [pixel], also of a neuron's; scale and shift of an affine map or values of a constant,
-  // as a sample is stored.
+  // Parameters of an activation [pixel], also of a neuron's; scale and shift of an affine map or
+  // values of a constant, as a sample is stored.
   Buffer<R> alpha, beta;
   std::array<Buffer<std::uint32_t>, 2> places;  // in the inputs of a product, as they are stored
   bool graded = false;                          // a function of running means

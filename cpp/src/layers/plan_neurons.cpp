@@ -6,6 +6,13 @@
 #include "layers/planner.hpp"
 
 namespace spikelet::layers {
+namespace {
+
+// A limit of channels that are padding, and of steps in which a neuron does not spike.
+template <class R>
+constexpr R never = std::numeric_limits<R>::max() / 4;
+
+}  // namespace
 
 // One value per channel or neuron, in the order in which samples are stored.
 template <class R>
@@ -130,18 +137,17 @@ void Planner<R>::finish_whole(Sum<R>& sum, const std::vector<Spec>& specs, NodeP
 template <class R>
 void Planner<R>::set_neuron(std::size_t i, const Neuron& neuron) {
   NodePlan<R>& node = plan_.nodes[i];
-  constexpr R never = std::numeric_limits<R>::max() / 4;  // of channels that are padding
-  node.threshold = laid_out<R>(neuron.threshold, node.layout, never, node.threshold_everywhere);
+  node.threshold = laid_out<R>(neuron.threshold, node.layout, never<R>, node.threshold_everywhere);
   const std::size_t steps = neuron.pace.size() / node.layout.channels;
   node.pace.resize(steps * node.layout.pixel);
-  node.limit.assign(steps * node.layout.pixel, never);
-  node.ceiling.assign(neuron.ceiling.empty() ? 0 : node.limit.size(), never);
+  node.limit.assign(steps * node.layout.pixel, never<R>);
+  node.ceiling.assign(neuron.ceiling.empty() ? 0 : node.limit.size(), never<R>);
   for (std::size_t k = 0; k < neuron.pace.size(); ++k) {
     const std::size_t to = k / node.layout.channels * node.layout.pixel + k % node.layout.channels;
     node.pace[to] = static_cast<R>(neuron.pace[k]);
-    node.limit[to] = static_cast<R>(std::min(neuron.limit[k], static_cast<double>(never)));
+    node.limit[to] = static_cast<R>(std::min(neuron.limit[k], static_cast<double>(never<R>)));
     if (!neuron.ceiling.empty()) {
-      node.ceiling[to] = static_cast<R>(std::min(neuron.ceiling[k], static_cast<double>(never)));
+      node.ceiling[to] = static_cast<R>(std::min(neuron.ceiling[k], static_cast<double>(never<R>)));
     }
   }
   if (neuron.activation || !neuron.offset.empty()) {
@@ -175,9 +181,43 @@ void Planner<R>::set_neuron(std::size_t i, const Neuron& neuron) {
   node.sum = std::move(sum);
 }
 
+// Finds the steps in which a node may spike, or its value may change.
+template <class R>
+void Planner<R>::set_window(std::size_t i) {
+  NodePlan<R>& node = plan_.nodes[i];
+  if (!node.limit.empty()) {
+    const auto may_spike = [](R limit) { return limit < never<R>; };
+    const auto steps_before = [&](auto at) {
+      return static_cast<std::size_t>(at - node.limit.begin()) / node.layout.pixel;
+    };
+    node.first = steps_before(std::ranges::find_if(node.limit, may_spike));
+    const auto last = std::find_if(node.limit.rbegin(), node.limit.rend(), may_spike);
+    node.end = last == node.limit.rend() ? node.first : steps_before(last.base() - 1) + 1;
+    return;
+  }
+  const bool pool = std::holds_alternative<MaxPool>(graph_[i].kind);
+  const bool remembers = node.graded || std::holds_alternative<Neuron>(graph_[i].kind) ||
+                         (pool && node.form != Form::spikes);
+  if (graph_[i].inputs.empty() || node.form == Form::constant || remembers) {
+    return;
+  }
+  std::size_t first = node.end, end = 0;
+  for (const std::size_t from : graph_[i].inputs) {
+    if (plan_.nodes[from].form != Form::constant) {
+      first = std::min(first, plan_.nodes[from].first);
+      end = std::max(end, plan_.nodes[from].end);
+    }
+  }
+  node.first = first;
+  if (!pool) {  // which may lag behind its input
+    node.end = end;
+  }
+}
+
 #define SPIKELET_PLAN_NEURONS(R)                                                    \
   template Buffer<R> laid_out(const std::vector<double>&, const Layout&, R, bool&); \
-  template void Planner<R>::set_neuron(std::size_t, const Neuron&);
+  template void Planner<R>::set_neuron(std::size_t, const Neuron&);                 \
+  template void Planner<R>::set_window(std::size_t);
 SPIKELET_PLAN_NEURONS(float)
 SPIKELET_PLAN_NEURONS(double)
 #undef SPIKELET_PLAN_NEURONS

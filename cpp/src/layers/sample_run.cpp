@@ -31,7 +31,8 @@ SampleRun<R>::SampleRun(const typename Engine<R>::Plan& plan, std::size_t steps,
       work_[i].dense.resize(node.layout.size());
     }
     if ((node.sequence && node.form != Form::constant) || node.form == Form::sequence) {
-      work_[i].sequence.resize(steps_ * node.layout.size());
+      const auto [begin, end] = window_of(node);
+      work_[i].sequence.resize(std::min(end - begin + 1, steps_) * node.layout.size());
     }
     if (node.potential) {
       work_[i].potential.resize(steps_ * node.layout.size());
@@ -51,9 +52,8 @@ SampleRun<R>::SampleRun(const typename Engine<R>::Plan& plan, std::size_t steps,
 
 template <class R>
 const R* SampleRun<R>::at(std::size_t node, std::size_t step) const {
-  return plan_.nodes[node].form == Form::constant
-             ? work_[node].dense.data()
-             : work_[node].sequence.data() + step * plan_.nodes[node].layout.size();
+  return plan_.nodes[node].form == Form::constant ? work_[node].dense.data()
+                                                  : work_[node].sequence.data() + place(node, step);
 }
 
 template <class R>
@@ -76,7 +76,7 @@ void SampleRun<R>::set_input(std::size_t node, const R* analog, std::size_t stri
   const bool constant = plan_.nodes[node].form == Form::constant;
   const Layout& l = plan_.nodes[node].layout;
   for (std::size_t t = 0; t < (constant ? 1 : steps_); ++t) {
-    R* to = constant ? work_[node].dense.data() : work_[node].sequence.data() + t * l.size();
+    R* to = constant ? work_[node].dense.data() : value(node, t);
     const R* from = analog + t * stride;
     for (std::size_t c = 0; c < l.channels; ++c) {
       for (std::size_t p = 0; p < l.height * l.width; ++p) {
@@ -196,6 +196,7 @@ void SampleRun<R>::tally(std::size_t i) {
   const Layout& l = node.layout;
   std::fill(work_[i].dense.begin(), work_[i].dense.end(), R{});
   const R window = this->window();
+  const auto [begin, end] = window_of(node);
   for (std::size_t y = 0; y < l.height; ++y) {
     R* sums = work_[i].dense.data() + y * l.row();
     const auto add = [&](std::size_t plane, std::size_t first, std::size_t steps, R weight) {
@@ -204,7 +205,7 @@ void SampleRun<R>::tally(std::size_t i) {
       kernels_.tally(in, steps, plane_gain<R>(plane, node.planes) * weight, sums, l.pixel);
     };
     // Step by step, as a program in C adds them.
-    for (std::size_t t = delay_; !plan_.sizes.empty() && t < steps_; ++t) {
+    for (std::size_t t = std::max(delay_, begin); !plan_.sizes.empty() && t < end; ++t) {
       for (std::size_t plane = 0; plane < node.planes; ++plane) {
         add(plane, t, 1, size_of(t));
       }
@@ -232,7 +233,7 @@ void SampleRun<R>::mean_of_sequence(std::size_t i) {
   Buffer<R>& mean = work_[i].dense;
   std::fill(mean.begin(), mean.end(), R{});
   for (std::size_t t = delay_; t < steps_; ++t) {
-    const R* from = work_[i].sequence.data() + t * size;
+    const R* from = value(i, t);
     for (std::size_t k = 0; k < size; ++k) {
       mean[k] += size_of(t) * from[k];
     }
@@ -251,7 +252,7 @@ void SampleRun<R>::expand_spikes(std::size_t i) {
   for (std::size_t y = 0; y < l.height; ++y) {
     std::fill(mean.begin(), mean.end(), R{});
     for (std::size_t t = 0; t < steps_; ++t) {
-      R* to = work_[i].sequence.data() + t * l.size() + y * l.row();
+      R* to = value(i, t) + y * l.row();
       for (std::size_t plane = 0; plane < node.planes; ++plane) {
         rows_[0] = row(i, y, t) + plane * plane_bytes(i);
         const SpikeRows in{rows_.data(), l.row_bytes(), l.pixel_bytes(), l.width, l.pixel};

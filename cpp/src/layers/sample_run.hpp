@@ -1,9 +1,11 @@
 // Runs one sample after another through a planned network, on one thread.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "layers/plan.hpp"
@@ -37,6 +39,7 @@ class SampleRun {
   R spike(std::size_t node, std::size_t step, std::size_t y, std::size_t x, std::size_t c) const;
 
  private:
+  // A sequence has the values of the node's window, and then the value of all other steps.
   struct Work {
     Buffer<std::uint8_t> bits;
     Buffer<R> dense, sequence, potential;
@@ -62,7 +65,8 @@ class SampleRun {
   void send_graded(std::size_t i);
   const R* base_of(const Sum<R>& sum, const Layout& layout, std::size_t& stride);
   template <class C, class Row>
-  void rows_of(std::size_t i, const Sum<R>& sum, Row&& row);
+  void rows_of(std::size_t i, const Sum<R>& sum, std::size_t begin, std::size_t end, Row&& row);
+  std::pair<std::size_t, std::size_t> steps_of(const NodePlan<R>& node, bool alike) const;
   void add_terms(const Sum<R>& sum, std::size_t i, std::size_t y, std::size_t first_channel,
                  std::size_t first, const Currents<R>& currents);
   void add_terms(const Sum<R>& sum, std::size_t i, std::size_t y, std::size_t first_channel,
@@ -78,6 +82,20 @@ class SampleRun {
   std::size_t plane_bytes(std::size_t node) const {
     return plan_.nodes[node].layout.plane_bytes(steps_);
   }
+  // The steps in which a node may spike: the first, and the one after the last.
+  std::pair<std::size_t, std::size_t> window_of(const NodePlan<R>& node) const {
+    const std::size_t first = std::min(node.first, steps_);
+    return {first, std::max(first, std::min(node.end, steps_))};
+  }
+  // Where a sequence has the value of a step.
+  std::size_t place(std::size_t node, std::size_t step) const {
+    const auto [begin, end] = window_of(plan_.nodes[node]);
+    const std::size_t k = step >= begin && step < end ? step - begin : end - begin;
+    return k * plan_.nodes[node].layout.size();
+  }
+  R* value(std::size_t node, std::size_t step) {
+    return work_[node].sequence.data() + place(node, step);
+  }
   // Of the spikes of a step, and the sum of those that means are over.
   R size_of(std::size_t step) const { return sizes_[step]; }
   R window() const;
@@ -91,7 +109,7 @@ class SampleRun {
   std::size_t steps_, delay_;
   Buffer<R> sizes_;
   std::vector<Work> work_;
-  Buffer<R> currents_, v_, sent_, mean_, arrived_, base_, padded_, estimates_;
+  Buffer<R> currents_, v_, v_init_, sent_, mean_, arrived_, base_, padded_, estimates_;
   Buffer<Short> short_currents_;
   Buffer<std::uint64_t> packed_;  // spikes, for a column walk
   std::vector<const std::uint8_t*> rows_;

@@ -14,17 +14,28 @@ void SampleRun<R>::convolve(const DenseConv<R>& dense, const R* in, R* out) {
   if (!c.is_flat()) {
     return convolve_volume(dense, in, out);
   }
-  const Layout from(dense.kernel.in), to(dense.kernel.out);
+  Layout from(dense.kernel.in), to(dense.kernel.out);
+  const bool pointwise = c.kernel_height * c.kernel_width * c.stride_y * c.stride_x == 1 &&
+                         from.height == to.height && from.width == to.width;
+  if (pointwise) {  // rows are one behind the other, so they can be a single one
+    from.width = to.width = from.height * from.width;
+    from.height = to.height = 1;
+  }
   // The input with its border of zeros.
   const std::size_t height =
       (to.height - 1) * c.stride_y + (c.kernel_height - 1) * c.dilation_y + 1;
   const std::size_t width = (to.width - 1) * c.stride_x + (c.kernel_width - 1) * c.dilation_x + 1;
-  padded_.assign(height * width * from.pixel, R{});
-  for (std::size_t y = c.top; y < std::min(height, c.top + from.height); ++y) {
-    if (c.left < width) {
-      std::copy_n(in + (y - c.top) * from.row(), std::min(from.width, width - c.left) * from.pixel,
-                  padded_.begin() + static_cast<std::ptrdiff_t>((y * width + c.left) * from.pixel));
+  const R* padded = in;
+  if (!pointwise) {
+    padded_.assign(height * width * from.pixel, R{});
+    for (std::size_t y = c.top; y < std::min(height, c.top + from.height); ++y) {
+      if (c.left < width) {
+        std::copy_n(
+            in + (y - c.top) * from.row(), std::min(from.width, width - c.left) * from.pixel,
+            padded_.begin() + static_cast<std::ptrdiff_t>((y * width + c.left) * from.pixel));
+      }
     }
+    padded = padded_.data();
   }
   const std::size_t group_in = from.channels / c.groups, group_out = to.channels / c.groups;
   const std::size_t blocks = round_up(group_out, 16) / 16;
@@ -37,7 +48,7 @@ void SampleRun<R>::convolve(const DenseConv<R>& dense, const R* in, R* out) {
     for (std::size_t b = 0; b < blocks; ++b) {
       row.weights = dense.weights.data() + (g * blocks + b) * block_size;
       for (std::size_t y = 0; y < to.height; ++y) {
-        row.rows = padded_.data() + y * c.stride_y * row.row_stride + g * group_in;
+        row.rows = padded + y * c.stride_y * row.row_stride + g * group_in;
         if (c.groups == 1) {
           kernels_.dense(row, out + y * to.row() + 16 * b, to.pixel);
           continue;

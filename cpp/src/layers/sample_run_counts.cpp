@@ -14,9 +14,11 @@ void SampleRun<R>::count(std::span<NodeCounts> counts) const {
   for (std::size_t i = 0; i < plan_.nodes.size(); ++i) {
     const NodePlan<R>& node = plan_.nodes[i];
     if (node.form == Form::spikes) {
-      const std::size_t bytes = steps_ * node.layout.row_bytes();
+      const std::size_t bytes = node.layout.row_bytes();
+      const auto [begin, end] = window_of(node);
       for (std::size_t k = 0; k < node.planes * node.layout.height; ++k) {
-        row_totals[i].push_back(popcount(work_[i].bits.data() + k * bytes, bytes, 0, 1));
+        const std::uint8_t* p = work_[i].bits.data() + (k * steps_ + begin) * bytes;
+        row_totals[i].push_back(popcount(p, (end - begin) * bytes, 0, 1));
         counts[i].spikes += row_totals[i].back();
       }
     }
@@ -25,18 +27,20 @@ void SampleRun<R>::count(std::span<NodeCounts> counts) const {
     const NodePlan<R>& node = plan_.nodes[source];
     const Layout& l = node.layout;
     const auto& totals = row_totals[source];
+    const auto [begin, end] = window_of(node);
     // Most columns are seen by equally many outputs; the others are counted by themselves.
     const std::uint32_t most = fan.columns[l.width / 2];
     std::uint64_t sum = 0;
     for (std::size_t plane = 0; plane < node.planes; ++plane) {
       for (std::size_t y = 0; y < l.height; ++y) {
-        const std::uint8_t* p = row(source, y, 0) + plane * plane_bytes(source);
+        const std::uint8_t* p = row(source, y, begin) + plane * plane_bytes(source);
         auto seen = static_cast<std::int64_t>(most * totals[plane * l.height + y]);
         for (std::size_t x = 0; x < l.width; ++x) {
           const auto more = static_cast<std::int64_t>(fan.columns[x]) - most;
           if (more != 0) {
-            seen += more * static_cast<std::int64_t>(popcount(
-                               p + x * l.pixel_bytes(), l.pixel_bytes(), l.row_bytes(), steps_));
+            seen +=
+                more * static_cast<std::int64_t>(popcount(p + x * l.pixel_bytes(), l.pixel_bytes(),
+                                                          l.row_bytes(), end - begin));
           }
         }
         sum += static_cast<std::uint64_t>(seen) * fan.rows[y];

@@ -1,6 +1,7 @@
 // Layers without neurons: dense operations on one step or on the mean, and pools of spikes.
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "layers/sample_run.hpp"
 
@@ -136,11 +137,17 @@ void SampleRun<R>::apply_at_each_step(std::size_t i) {
   std::vector<const R*> inputs(node.inputs.size());
   const auto* maximum = std::get_if<MaxPool>(&node.kind);
   if (maximum == nullptr || !maximum->of_counts) {
+    const auto [begin, end] = window_of(plan_.nodes[i]);
+    bool same = false;  // whether the value of all other steps is there
     for (std::size_t t = 0; t < steps_; ++t) {
+      const bool changes = t >= begin && t < end;
+      if (!changes && std::exchange(same, true)) {
+        continue;
+      }
       for (std::size_t k = 0; k < inputs.size(); ++k) {
         inputs[k] = at(node.inputs[k], t);
       }
-      apply(i, inputs, work_[i].sequence.data() + t * size);
+      apply(i, inputs, value(i, t));
     }
     return;
   }
@@ -154,8 +161,9 @@ void SampleRun<R>::apply_at_each_step(std::size_t i) {
       sums[k] += size_of(t) * now[k];
     }
     apply(i, inputs, greatest.data());
+    R* const out = value(i, t);
     for (std::size_t k = 0; k < size; ++k) {
-      work_[i].sequence[t * size + k] = (greatest[k] - before[k]) / size_of(t);
+      out[k] = (greatest[k] - before[k]) / size_of(t);
     }
     std::swap(greatest, before);
   }

@@ -6,7 +6,23 @@
 namespace spikelet::layers {
 namespace {
 
-constexpr std::size_t current_bytes = 24 << 10;  // of one kernel call: they stay in the cache
+constexpr std::size_t current_bytes = 32 << 10;  // of one kernel call: they stay in the cache
+
+// Kernels are fastest with a multiple of so many steps.
+constexpr std::size_t steps_unit = 4;
+
+template <class C>
+void clear(const Currents<C>& out) {
+  for (std::size_t k = 0; k < out.steps * out.width; ++k) {
+    std::fill_n(out.at + k * out.pixel, out.block, C{});
+  }
+}
+
+// Some of the steps of currents.
+template <class C>
+Currents<C> part_of(const Currents<C>& all, std::size_t first, std::size_t steps) {
+  return {all.at + first * all.step(), steps, all.width, all.block, all.pixel};
+}
 
 }  // namespace
 
@@ -49,18 +65,41 @@ void SampleRun<R>::add_sequence(std::size_t source, std::size_t y, std::size_t f
     const R* from = at(source, first + t) + y * l.row() + first_channel;
     for (std::size_t x = 0; x < out.width; ++x) {
       R* to = out.at + t * out.step() + x * out.pixel;
+      if (!add) {
+        std::copy_n(from + x * l.pixel, out.block, to);
+        continue;
+      }
       for (std::size_t c = 0; c < out.block; ++c) {
-        to[c] = add ? to[c] + from[x * l.pixel + c] : from[x * l.pixel + c];
+        to[c] += from[x * l.pixel + c];
       }
     }
   }
 }
 
+// Adds the spikes of those steps in which the sender may spike.
 template <class R>
 template <class C>
 void SampleRun<R>::add_spikes(const Term<C>& term, std::size_t y, std::size_t first_channel,
-                              std::size_t first, bool add, const Currents<C>& out) {
+                              std::size_t first, bool add, const Currents<C>& currents) {
   const NodePlan<R>& source = plan_.nodes[term.source];
+  const std::size_t last = std::min(first + currents.steps, source.end);
+  std::size_t before = source.first > first ? source.first - first : 0;
+  before -= before % steps_unit;
+  const std::size_t steps =
+      last > first + before
+          ? std::min(round_up(last - first - before, steps_unit), currents.steps - before)
+          : 0;
+  if (!add) {
+    clear(part_of(currents, 0, std::min(before, currents.steps)));
+    if (before + steps < currents.steps) {
+      clear(part_of(currents, before + steps, currents.steps - before - steps));
+    }
+  }
+  if (steps == 0) {
+    return;
+  }
+  first += before;
+  const Currents<C> out = part_of(currents, before, steps);
   const Layout& l = source.layout;
   for (std::size_t plane = 0; plane < source.planes; ++plane, add = true) {
     const C gain = static_cast<C>(plane_gain<R>(plane, source.planes));
@@ -155,9 +194,7 @@ void SampleRun<R>::add_terms(const Sum<R>& sum, std::size_t i, std::size_t y,
         if (at < node.layout.height) {
           add_spikes(term, at, 0, first, any, part);
         } else if (!any) {
-          for (std::size_t k = 0; k < part.steps * part.width; ++k) {
-            std::fill_n(part.at + k * part.pixel, channel_unit, Short{});
-          }
+          clear(part);
         }
       }
     }
@@ -165,16 +202,17 @@ void SampleRun<R>::add_terms(const Sum<R>& sum, std::size_t i, std::size_t y,
   }
 }
 
-// Calls row(first channel, y, first step, currents) for all blocks of channels, rows and steps. If
-// several rows are computed together, y counts groups of rows.
+// Calls row(first channel, y, first step, currents) for all blocks of channels, rows and steps from
+// `begin` to `end`. If several rows are computed together, y counts groups of rows.
 template <class R>
 template <class C, class Row>
-void SampleRun<R>::rows_of(std::size_t i, const Sum<R>& sum, Row&& row) {
+void SampleRun<R>::rows_of(std::size_t i, const Sum<R>& sum, std::size_t begin, std::size_t end,
+                           Row&& row) {
   const NodePlan<R>& node = plan_.nodes[i];
   const Layout& l = node.layout;
   const std::size_t block = node.block, size = l.width * block;
-  const std::size_t slice =
-      std::min(steps_, std::max<std::size_t>(4, current_bytes / (size * sizeof(C)) / 4 * 4));
+  const std::size_t slice = std::min(
+      steps_, std::max(steps_unit, current_bytes / (size * sizeof(C)) / steps_unit * steps_unit));
   C* at = nullptr;
   const auto room = [&](auto& buffer) {
     buffer.resize(std::max(buffer.size(), slice * size));
@@ -185,13 +223,18 @@ void SampleRun<R>::rows_of(std::size_t i, const Sum<R>& sum, Row&& row) {
   } else {
     at = room(short_currents_);
   }
+  const bool decoded = std::ranges::any_of(sum.terms, [&](const Term<R>& term) {
+    return term.kind != Term<R>::Kind::sequence && plan_.nodes[term.source].differential;
+  });
   arrived_.resize(std::max(arrived_.size(), size));
   const std::size_t rows = (l.height + node.rows - 1) / node.rows;
   for (std::size_t c = 0; c < l.pixel * node.rows; c += block) {
     for (std::size_t y = 0; y < rows; ++y) {
-      std::fill_n(arrived_.begin(), size, R{});
-      for (std::size_t first = 0; first < steps_; first += slice) {
-        const Currents<C> currents{at, std::min(slice, steps_ - first), l.width, block, block};
+      if (decoded) {
+        std::fill_n(arrived_.begin(), size, R{});
+      }
+      for (std::size_t first = begin; first < end; first += slice) {
+        const Currents<C> currents{at, std::min(slice, end - first), l.width, block, block};
         add_terms(sum, i, y, c, first, currents);
         row(c, y, first, currents);
       }
@@ -230,6 +273,32 @@ void SampleRun<R>::neuron(std::size_t i) {
   }
 }
 
+// The steps that a neuron's spikes depend on, a multiple of steps_unit where possible: until it has
+// sent its last spike and, if constant input makes all of a channel `alike`, from the first spike
+// that it can receive.
+template <class R>
+std::pair<std::size_t, std::size_t> SampleRun<R>::steps_of(const NodePlan<R>& node,
+                                                           bool alike) const {
+  if (node.potential || node.pace.empty()) {
+    return {0, steps_};
+  }
+  std::size_t begin = alike ? std::min(node.first, steps_) : 0, end = std::min(node.end, steps_);
+  const auto see = [&](const auto& terms) {
+    for (const auto& term : terms) {
+      using Kind = typename std::remove_cvref_t<decltype(term)>::Kind;
+      begin = term.kind == Kind::sequence ? 0 : std::min(begin, plan_.nodes[term.source].first);
+    }
+  };
+  see(node.sum->terms);
+  see(node.sum->short_terms);
+  if (begin >= end) {
+    return {end, end};
+  }
+  end = std::min(begin + round_up(end - begin, steps_unit), steps_);
+  begin -= std::min(begin, round_up(end - begin, steps_unit) - (end - begin));
+  return {begin, end};
+}
+
 template <class R>
 template <class C>
 void SampleRun<R>::neuron_rows(std::size_t i,
@@ -248,17 +317,30 @@ void SampleRun<R>::neuron_rows(std::size_t i,
       base_[k] *= node.scale[k % l.pixel];
     }
   }
+  const bool alike = !node.v_init_everywhere && (base == nullptr || base_stride == 0);
+  const auto [begin, end] = steps_of(node, alike);
+  const R* v_init = node.v_init.data();
+  if (begin > 0) {  // nothing but the constant input arrives before
+    v_init_.assign(node.v_init.begin(), node.v_init.end());
+    for (std::size_t t = 0; base != nullptr && t < begin; ++t) {
+      for (std::size_t c = 0; c < l.pixel; ++c) {
+        v_init_[c] += base[c] * sizes_[t];
+      }
+    }
+    v_init = v_init_.data();
+  }
   const auto one_row = [&](std::size_t c, std::size_t y, std::size_t first, std::size_t part,
                            const Currents<C>& currents) {
     R* v = v_.data() + part * size;
-    if (first == 0) {
+    if (first == begin) {
       for (std::size_t x = 0; x < l.width; ++x) {
-        const R* from =
-            node.v_init.data() + (node.v_init_everywhere ? y * l.row() + x * l.pixel : 0) + c;
+        const R* from = v_init + (node.v_init_everywhere ? y * l.row() + x * l.pixel : 0) + c;
         std::copy_n(from, block, v + x * block);
       }
       std::fill_n(sent_.data() + part * size, size, R{});
-      std::fill_n(mean_.data() + part * size, size, R{});
+      if (what.differential) {
+        std::fill_n(mean_.data() + part * size, size, R{});
+      }
     }
     NeuronRow<R> row{};
     row.decay = static_cast<R>(what.decay);
@@ -290,6 +372,7 @@ void SampleRun<R>::neuron_rows(std::size_t i,
       row.sizes = sizes_.data() + first;
       row.is_pair = what.is_signed;
       row.offset = node.offset.empty() ? nullptr : node.offset.data() + first * l.pixel + c;
+      row.silent = node.potential || node.first < first ? 0 : node.first - first;
     }
     if (what.activation) {
       row.function = what.activation->function;
@@ -302,7 +385,7 @@ void SampleRun<R>::neuron_rows(std::size_t i,
     kernel(row, currents);
   };
   rows_of<C>(
-      i, *node.sum,
+      i, *node.sum, begin, end,
       [&](std::size_t c, std::size_t y, std::size_t first, const Currents<C>& currents) {
         if (node.rows == 1) {
           one_row(c, y, first, 0, currents);
@@ -322,18 +405,23 @@ void SampleRun<R>::accumulate(std::size_t i) {
   const Sum<R>& sum = *plan_.nodes[i].sum;
   std::size_t stride = 0;
   const R* base = base_of(sum, l, stride);
-  rows_of<R>(i, sum, [&](std::size_t c, std::size_t y, std::size_t first, const Currents<R>& in) {
-    for (std::size_t t = 0; t < in.steps; ++t) {
-      R* to = work_[i].sequence.data() + (first + t) * l.size() + y * l.row() + c;
-      for (std::size_t x = 0; x < l.width; ++x) {
-        for (std::size_t k = 0; k < in.block; ++k) {
-          const R value = in.at[t * in.step() + x * in.pixel + k];
-          to[x * l.pixel + k] =
-              base == nullptr ? value : value + base[(y * l.width + x) * stride + c + k];
-        }
-      }
-    }
-  });
+  // With one of the steps at which the value is the same.
+  const auto [begin, end] = window_of(plan_.nodes[i]);
+  const bool before = begin > 0, after = end < steps_;
+  const std::size_t from = before ? begin - 1 : begin, to = !before && after ? end + 1 : end;
+  rows_of<R>(i, sum, from, to,
+             [&](std::size_t c, std::size_t y, std::size_t first, const Currents<R>& in) {
+               for (std::size_t t = 0; t < in.steps; ++t) {
+                 R* out = value(i, first + t) + y * l.row() + c;
+                 for (std::size_t x = 0; x < l.width; ++x) {
+                   for (std::size_t k = 0; k < in.block; ++k) {
+                     const R value = in.at[t * in.step() + x * in.pixel + k];
+                     out[x * l.pixel + k] =
+                         base == nullptr ? value : value + base[(y * l.width + x) * stride + c + k];
+                   }
+                 }
+               }
+             });
 }
 
 template void SampleRun<float>::neuron(std::size_t);

@@ -1,12 +1,17 @@
 // Weights of convolutions in the order in which kernels read them.
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 
 #include "layers/plan.hpp"
 #include "spikelet/layers/graded.hpp"
 
 namespace spikelet::layers {
 namespace {
+
+// Sums of weights of four inputs are four times as large as the weights; they pay while they stay
+// close.
+constexpr std::size_t bytes_of_fours = 100 << 10;
 
 double weight_of(const Kernel& k, std::size_t out, std::size_t in, std::size_t ky, std::size_t kx) {
   const Conv& c = k.conv;
@@ -221,15 +226,18 @@ EventConv<C> event_conv(Kernel k, std::span<const R> amplitude, std::size_t bloc
     return there ? event_weight<C, R>(k, o, i, ky, kx, amplitude, scale) : C{};
   };
   if (!conv.walked) {
-    conv.block_size = c.kernel_height * c.kernel_width * k.in.channels * block;
+    const std::size_t size = c.kernel_height * c.kernel_width;
+    const bool depthwise = k.in.channels == c.groups && k.out.channels == c.groups;
+    conv.block_size = size * (depthwise ? 1 : k.in.channels) * block;
     conv.weights.resize(blocks * conv.block_size);
     C* to = conv.weights.data();
     for (std::size_t b = 0; b < blocks; ++b) {
       for (std::size_t ky = 0; ky < c.kernel_height; ++ky) {
         for (std::size_t kx = 0; kx < c.kernel_width; ++kx) {
-          for (std::size_t i = 0; i < k.in.channels; ++i) {
+          for (std::size_t i = 0; i < (depthwise ? 1 : k.in.channels); ++i) {
             for (std::size_t lane = 0; lane < block; ++lane, ++to) {
-              *to = weight(b * block + lane, i, ky, kx);
+              const std::size_t o = b * block + lane;
+              *to = weight(o, depthwise ? std::min(o, k.in.channels - 1) : i, ky, kx);
             }
           }
         }
@@ -256,7 +264,10 @@ EventConv<C> event_conv(Kernel k, std::span<const R> amplitude, std::size_t bloc
   const std::size_t phases = std::min(c.stride_x, reach + 1);
   const std::size_t bits_a_row = rows_a_word >= 3 ? 16 : 32;
   const std::size_t row = taps * block;
-  conv.block_size = phases * words * 65 * row;
+  const bool fours = std::is_same_v<C, Short> && taps > 1 &&
+                     phases * words * rows_of_fours * row * sizeof(C) <= bytes_of_fours;
+  const std::size_t rows = fours ? rows_of_fours : rows_of_ones;
+  conv.block_size = phases * words * rows * row;
   conv.weights.resize(blocks * conv.block_size);
   for (std::size_t b = 0; b < blocks; ++b) {
     for (std::size_t phase = 0; phase < phases; ++phase) {
@@ -264,22 +275,33 @@ EventConv<C> event_conv(Kernel k, std::span<const R> amplitude, std::size_t bloc
         for (std::size_t i = 0; i < k.in.channels; ++i) {
           const std::size_t word = rows_a_word == 1 ? ky * parts + i / 64 : ky / rows_a_word;
           const std::size_t bit = rows_a_word == 1 ? i % 64 : ky % rows_a_word * bits_a_row + i;
-          C* to =
-              conv.weights.data() + b * conv.block_size + ((phase * words + word) * 65 + bit) * row;
+          C* const first =
+              conv.weights.data() + b * conv.block_size + (phase * words + word) * rows * row;
           for (std::size_t tap = 0; tap < taps; ++tap) {
             const std::size_t at = phase + tap * c.stride_x;
             if (at % c.dilation_x != 0 || at / c.dilation_x >= c.kernel_width) {
               continue;
             }
             for (std::size_t lane = 0; lane < block; ++lane) {
-              to[tap * block + lane] = weight(b * block + lane, i, ky, at / c.dilation_x);
+              const C w = weight(b * block + lane, i, ky, at / c.dilation_x);
+              C* const to = first + tap * block + lane;
+              if (!fours) {
+                to[bit * row] = w;
+                continue;
+              }
+              for (std::size_t spikes = 0; spikes < 16; ++spikes) {
+                if (spikes >> bit % 4 & 1) {
+                  to[(bit / 4 * 16 + spikes) * row] += w;
+                }
+              }
             }
           }
         }
       }
     }
   }
-  conv.walk = {conv.weights.data(), taps, phases, words, c.stride_x, c.left, rows_a_word, parts};
+  conv.walk = {conv.weights.data(), taps,  phases, words, c.stride_x, c.left,
+               rows_a_word,         parts, fours};
   return conv;
 }
 
