@@ -50,5 +50,9 @@ def test_each_layer_is_public() -> None:
     """Base classes and helpers aside, which only other modules use."""
     modules = (convolution, foreign, graded, linear, movement, spiking, pools, resize)
     helpers = {"Convolution", "MeanPool", "Pool", "Spread", "TransposedConvolution", "Windows"}
-    named = {name for module in modules for name in module.__all__} - helpers - {"sizes_of", "leaves_mean"}
+    named = (
+        {name for module in modules for name in module.__all__}
+        - helpers
+        - {"sizes_of", "leaves_mean"}
+    )
     assert named == set(layers.__all__) - {"Layer", "Shape"}

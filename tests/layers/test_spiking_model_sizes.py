@@ -285,10 +285,13 @@ def test_only_the_steps_in_which_a_layer_can_spike_matter(dtype: Any) -> None:
     # A potential that is recorded needs each step.
     all_steps = model.run(X, STEPS, record=[*spikes, *(f"{name}.v" for name in names)])
     result = model.run(X, STEPS, record=spikes)
-    for name, (first, end) in zip(spikes, [(0, 5), (3, 9), (7, STEPS), (6, 7), (0, 0)], strict=True):
+    for name, (first, end) in zip(
+        spikes, [(0, 5), (3, 9), (7, STEPS), (6, 7), (0, 0)], strict=True
+    ):
         np.testing.assert_array_equal(result[name], all_steps[name])
         sends = result[name].reshape(STEPS, -1).any(axis=1)
-        assert not sends[:first].any() and not sends[end:].any()
+        assert not sends[:first].any()
+        assert not sends[end:].any()
         assert sends[first:end].sum() >= 0.5 * (end - first)
     np.testing.assert_array_equal(result.output, all_steps.output)
     assert result.operations == all_steps.operations

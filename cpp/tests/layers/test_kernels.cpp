@@ -229,9 +229,8 @@ TEST_CASE("neurons of layers step as plain loops do, at every level") {
     following,
     following_pair
   };
-  for (const Kind kind :
-       {Kind::subtract, Kind::zero, Kind::predictive, Kind::sized, Kind::bounded, Kind::pair,
-        Kind::bounded_pair, Kind::following, Kind::following_pair}) {
+  for (const Kind kind : {Kind::subtract, Kind::zero, Kind::predictive, Kind::sized, Kind::bounded,
+                          Kind::pair, Kind::bounded_pair, Kind::following, Kind::following_pair}) {
     const bool predicts = kind >= Kind::predictive, sized = kind >= Kind::sized;
     const bool pair =
         kind == Kind::pair || kind == Kind::bounded_pair || kind == Kind::following_pair;

@@ -128,10 +128,10 @@ struct Neuron {
   // Predictive: pace[t] (sum of the input) - (sizes of the spikes sent) >= limit[t] spikes, unless
   // more than ceiling[t] was sent (if that is not empty); [steps][channels].
   std::vector<double> pace, limit, ceiling;
-  // Predictive and signed: an ON neuron, and an OFF neuron that takes back. Both follow pace[t] (sum
-  // of the input) + offset[t], as far as it lies between 0 and ceiling[t]. offset [steps][channels].
-  // With an activation, they follow scale f(pace[t] (sum of the input) + offset[t]); scale: one, or
-  // one per channel.
+  // Predictive and signed: an ON neuron, and an OFF neuron that takes back. Both follow pace[t]
+  // (sum of the input) + offset[t], as far as it lies between 0 and ceiling[t]. offset
+  // [steps][channels]. With an activation, they follow scale f(pace[t] (sum of the input) +
+  // offset[t]); scale: one, or one per channel.
   std::optional<Activation> activation = {};
   std::vector<double> offset = {}, scale = {};
 };

@@ -9,8 +9,8 @@
 
 namespace spikelet::layers {
 
-// A description of a network is copied from builder to graph to plan, and a large network has hundreds
-// of megabytes of weights. They never change; other ones are a new object.
+// A description of a network is copied from builder to graph to plan, and a large network has
+// hundreds of megabytes of weights. They never change; other ones are a new object.
 class Weights {
  public:
   Weights() : Weights(std::vector<double>{}) {}

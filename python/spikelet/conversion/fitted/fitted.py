@@ -80,21 +80,26 @@ class Fitted(Method):
         """Return the neuron, and the layers whose weights were corrected."""
         if site.kind != "neuron":
             return {}
-        place = _place(site)
         plan = self._schedule(site)
-        if plan is not None:
-            near = _near(plan, site.depth, self.neuron)
-            if isinstance(site.layer, Activation):
-                return {site.name: fit_following(site, place, plan, near, _UNBIASED)}
-            currents = site.currents(place)
-            known = estimate(currents, site.potentials(place), plan.sizes, _UNBIASED)
-            pairs = self.neuron == "predictive"
-            make = _Pairs if pairs else _Alternating
-            sized = make(plan, site.depth, near, known, _upper(site.layer))
-            greatest = _greatest(site, plan.room if pairs else 1.0)
-            response = _response(site, currents)
-            neuron = _chosen(sized, greatest, (1.0,), response, site.target(place))
-            return {site.name: neuron}
+        if plan is None:
+            return self._fit_even(site)
+        return {site.name: self._fit_sized(site, plan)}
+
+    def _fit_sized(self, site: Site, plan: Schedule) -> Neuron:
+        place = _place(site)
+        pairs = self.neuron == "predictive"
+        near = _near(plan, site.depth, _NEAR if pairs else _NEAR_ALTERNATING)
+        if isinstance(site.layer, Activation):
+            return fit_following(site, place, plan, near, _UNBIASED)
+        currents = site.currents(place)
+        known = estimate(currents, site.potentials(place), plan.sizes, _UNBIASED)
+        sized = _Sized(plan, site.depth, near, known, _upper(site.layer))
+        make = sized.pairs if pairs else sized.alternating
+        greatest = _greatest(site, plan.room if pairs else 1.0)
+        return _chosen(make, greatest, (1.0,), _response(site, currents), site.target(place))
+
+    def _fit_even(self, site: Site) -> Mapping[str, Layer]:
+        place = _place(site)
         target = site.target(place)
         changes = correct_weights(site)
         currents = site.currents(place, changes)
@@ -157,63 +162,59 @@ def _excess(given: Floats, target: Floats) -> Floats:
     return np.asarray(0.8 * (given - target).mean((0, 2), dtype=np.float64) / active)
 
 
-class _Pairs:
-    """Makes pairs of an ON and an OFF neuron."""
+@dataclass(frozen=True)
+class _Sized:
+    """Makes neurons whose spikes have a size by step."""
 
-    def __init__(
-        self, plan: Schedule, depth: int, near: Floats, known: Estimate, upper: Floats | None
-    ) -> None:
-        self.plan, self.near, self.known, self.upper = plan, near, known, upper
-        self.open, self.reach = plan.open(depth), plan.reach(depth)
+    plan: Schedule
+    depth: int
+    near: Floats
+    known: Estimate
+    upper: Floats | None
 
-    def __call__(self, greatest: Floats, shift: Floats) -> Neuron:
-        amplitude = greatest / self.reach
-        scale = self.plan.steps / amplitude
+    def pairs(self, greatest: Floats, shift: Floats) -> Neuron:
+        """Return pairs of an ON and an OFF neuron."""
+        amplitude, scale = self._scale(greatest)
         shape = self.known.slope.shape
         most = None if self.upper is None else np.broadcast_to(scale * self.upper, shape)
+        limit = np.where(self.plan.open(self.depth), self.near, np.inf)
         return PredictiveIF(
             greatest,
             code="signed",
             amplitude=amplitude,
             pace=scale * self.known.slope,
             offset=scale * (self.known.offset - shift),
-            limit=np.broadcast_to(np.where(self.open, self.near, np.inf), shape),
+            limit=np.broadcast_to(limit, shape),
             sizes=self.plan.sizes,
             ceiling=most,
         )
 
-
-class _Alternating:
-    """Makes neurons whose spikes alternate in sign from step to step."""
-
-    def __init__(
-        self, plan: Schedule, depth: int, near: Floats, known: Estimate, upper: Floats | None
-    ) -> None:
-        self.plan, self.near, self.known, self.upper = plan, near, known, upper
-        self.open, self.reach = plan.open(depth), plan.reach(depth)
-
-    def __call__(self, greatest: Floats, shift: Floats) -> Neuron:
-        amplitude = greatest / self.reach
-        scale = self.plan.steps / amplitude
+    def alternating(self, greatest: Floats, shift: Floats) -> Neuron:
+        """Return neurons whose spikes alternate in sign from step to step."""
+        amplitude, scale = self._scale(greatest)
         up = self.plan.sizes[:, None] > 0
         offset = scale * (self.known.offset - shift)
-        limit = np.where(self.open, self.near + np.where(up, -offset, offset), np.inf)
+        limit = self.near + np.where(up, -offset, offset)
         top = np.inf if self.upper is None else scale * self.upper
         return PredictiveIF(
             greatest,
             amplitude=amplitude,
             pace=scale * self.known.slope,
-            limit=limit,
+            limit=np.where(self.plan.open(self.depth), limit, np.inf),
             sizes=self.plan.sizes,
             ceiling=np.broadcast_to(np.where(up, top - self.near, -self.near), limit.shape),
         )
 
+    def _scale(self, greatest: Floats) -> tuple[Floats, Floats]:
+        """Return the amplitudes, and the sum of sizes that makes a mean output of 1."""
+        amplitude = greatest / self.plan.reach(self.depth)
+        return amplitude, self.plan.steps / amplitude
 
-def _near(plan: Schedule, depth: int, neuron: str) -> Floats:
+
+def _near(plan: Schedule, depth: int, share: float) -> Floats:
     """Return the distance from the estimate at which a neuron spikes, [T, 1]."""
-    near = _NEAR if neuron == "predictive" else _NEAR_ALTERNATING
-    share = np.where(np.arange(plan.steps) < plan.end(depth) - _LAST, near, 0.5)
-    return np.asarray(share * np.abs(plan.sizes))[:, None]
+    shares = np.where(np.arange(plan.steps) < plan.end(depth) - _LAST, share, 0.5)
+    return np.asarray(shares * np.abs(plan.sizes))[:, None]
 
 
 class _Even:

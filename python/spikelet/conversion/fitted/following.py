@@ -19,7 +19,6 @@ from spikelet.layers import Activation, PredictiveIF
 __all__ = ["fit_following"]
 
 
-
 def fit_following(
     site: Site, place: Place, plan: Schedule, near: Floats, unbiased: float
 ) -> PredictiveIF:

@@ -275,7 +275,9 @@ def split(c: Call, x: Data, sizes: Sequence[int], axis: int) -> tuple[Data, ...]
     )
 
 
-LOWEST = -1e9  # stands for -inf: no other value is below it, and its exp is 0 beside any other score
+LOWEST = (
+    -1e9
+)  # stands for -inf: no other value is below it, and its exp is 0 beside any other score
 
 
 def pad(
