@@ -100,16 +100,16 @@ struct NeuronRow {
   const R* limit;
   const R* offset;  // of the estimate
   std::size_t pace_step;
-  const R* ceiling;  // the same, or null
-  const R* sizes;    // of steps, from the first one on
-  bool is_pair;      // an ON and an OFF neuron
+  const R* ceiling;    // the same, or null
+  const R* sizes;      // of steps, from the first one on
+  bool is_pair;        // an ON and an OFF neuron
   std::size_t silent;  // first steps in which none of them spikes, and bits are zeros
   // Those that follow a function of their estimate.
   Function function;
   const R* alpha;  // [block], or null
   const R* beta;
-  const R* scale;   // [block]
-  R* estimates;     // scratch of the caller: [steps][x][block]
+  const R* scale;  // [block]
+  R* estimates;    // scratch of the caller: [steps][x][block]
 };
 
 // A row of a max pool of counts. Windows are those of its pixels: `step` apart in columns from

@@ -201,7 +201,8 @@ SPIKELET_INLINE void predictive_pixels(const NeuronRow<R>& n, const Currents<C>&
         const Vec<R> u = aim - sent[p][k];
         Which<R> crossed = up ? at_or_above(u, bound) : at_or_above(bound, u);
         if constexpr (Bounded && !Pair) {
-          const Which<R> within = up ? at_or_above(most, sent[p][k]) : at_or_above(sent[p][k], most);
+          const Which<R> within =
+              up ? at_or_above(most, sent[p][k]) : at_or_above(sent[p][k], most);
           crossed = static_cast<Which<R>>(crossed & within);
         }
         spikes[p] |= which_bits<R>(crossed) << (k * lanes<R>);

@@ -251,7 +251,7 @@ void SampleRun<R>::neuron(std::size_t i) {
   const bool pair = what.is_signed && !node.pace.empty();
   if (node.scale.empty()) {
     neuron_rows<R>(i, follows              ? kernels_.following
-                      : pair                 ? kernels_.pair
+                      : pair               ? kernels_.pair
                       : sized              ? kernels_.sized
                       : !node.pace.empty() ? kernels_.predictive
                       : what.differential  ? kernels_.differential
@@ -261,7 +261,7 @@ void SampleRun<R>::neuron(std::size_t i) {
     return;
   }
   neuron_rows<Short>(i, follows              ? kernels_.following16
-                        : pair                 ? kernels_.pair16
+                        : pair               ? kernels_.pair16
                         : sized              ? kernels_.sized16
                         : !node.pace.empty() ? kernels_.predictive16
                         : what.hard          ? kernels_.zero16
