@@ -164,7 +164,7 @@ void SampleRun<R>::send_graded(std::size_t i) {
     }
     const R size_now = size_of(t), less = count;
     count += size_now;
-    R* out = work_[i].sequence.data() + t * size;
+    R* out = value(i, t);
     // Negative sizes may leave too little to divide by: the function keeps its value, but not at
     // the end, so that its mean is that of the mean input.
     const bool little = std::abs(count) < static_cast<R>(least_count);
