@@ -48,7 +48,7 @@ _SAMPLES = 128  # at which a layer is fitted
 _POINTS = 2048  # samples times positions
 _VALUES = 1 << 25  # currents at most; fewer positions in wide layers
 _UNBIASED = 0.5  # see `estimate`
-_NEAR = 0.5  # of the size of a spike: distance from the estimate at which a neuron of a pair spikes
+_NEAR = (0.5, 0.6)  # of the size of a spike, in 16 and 32 steps: distance from the estimate at which a neuron of a pair spikes
 _NEAR_ALTERNATING = 0.3  # the same, where only every second step takes back
 _LAST = 2  # steps at the end at which it is half of the size: they round to the nearest
 _FEWEST = 8  # steps in which sizes that alternate in sign fall
@@ -88,7 +88,7 @@ class Fitted(Method):
     def _fit_sized(self, site: Site, plan: Schedule) -> Neuron:
         place = _place(site)
         pairs = self.neuron == "predictive"
-        near = _near(plan, site.depth, _NEAR if pairs else _NEAR_ALTERNATING)
+        near = _near(plan, site.depth, pairs=pairs)
         if isinstance(site.layer, Activation):
             return fit_following(site, place, plan, near, _UNBIASED)
         currents = site.currents(place)
@@ -211,8 +211,9 @@ class _Sized:
         return amplitude, self.plan.steps / amplitude
 
 
-def _near(plan: Schedule, depth: int, share: float) -> Floats:
+def _near(plan: Schedule, depth: int, *, pairs: bool) -> Floats:
     """Return the distance from the estimate at which a neuron spikes, [T, 1]."""
+    share = np.interp(plan.steps, (16, 32), _NEAR) if pairs else _NEAR_ALTERNATING
     shares = np.where(np.arange(plan.steps) < plan.end(depth) - _LAST, share, 0.5)
     return np.asarray(shares * np.abs(plan.sizes))[:, None]
 

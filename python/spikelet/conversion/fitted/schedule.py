@@ -23,11 +23,14 @@ _STEPS = 32
 _ROOM = 1.2  # by which pairs reach above the greatest activation of the calibration
 _ROOMY = 14  # steps from which on they do
 _SMALLEST = 0.005  # size at which a layer stops, relative to that of its first spike
-_PAIR_RATIO = 0.7  # of successive sizes, of pairs of neurons
-_RATIO = 0.7  # of the magnitudes of successive sizes whose sign alternates, in 32 steps
+_RATIO = 0.75  # of successive sizes of pairs, in 32 steps
+_FALL = 0.1  # by how much it falls with each halving of the number of steps
+_LEAST_RATIO = 0.55  # sizes that fall faster cannot make up for a missing spike
+_RATIO_ALTERNATING = 0.7  # of the magnitudes of successive sizes whose sign alternates, in 32 steps
 _RISE = 0.05  # by how much it rises with each halving of the number of steps
 _WAITING = 1.0  # most steps by which a layer begins later than the one before
-_SHARE = 0.5  # of the steps, after which the last layer begins at the latest
+_SHARE = 0.5  # of the steps, after which the last layer begins at the latest, in 32 steps or more
+_LONGEST_SHARE = 0.6  # the same, in 16 steps or fewer
 
 
 @dataclass(frozen=True)
@@ -89,16 +92,19 @@ def schedule(steps: int, last: int, *, alternates: bool = False) -> Schedule:
     alternates : bool
         Whether sizes are negative at odd steps.
     """
-    ratio = _ratio(steps) if alternates else _PAIR_RATIO
+    halvings = math.log2(_STEPS / steps)
+    ratio = _ratio(halvings, alternates=alternates)
     sizes = ratio ** np.arange(steps, dtype=np.float64)
     if alternates:
         sizes[1::2] *= -1
-    wait = min(_WAITING, _SHARE * steps / max(last, 1))
+    share = _SHARE if alternates else np.interp(halvings, (0, 1), (_SHARE, _LONGEST_SHARE))
+    wait = min(_WAITING, share * steps / max(last, 1))
     return Schedule(sizes / sizes.mean(), wait, math.ceil(math.log(_SMALLEST) / math.log(ratio)))
 
 
-def _ratio(steps: int) -> float:
+def _ratio(halvings: float, *, alternates: bool) -> float:
     """Return the ratio of successive magnitudes: long runs use their steps for more redundancy, not for smaller sizes."""
-    if steps >= _STEPS:
-        return float(_RATIO ** (_STEPS / steps))
-    return float(_RATIO + _RISE * np.log2(_STEPS / steps))
+    first = _RATIO_ALTERNATING if alternates else _RATIO
+    if halvings <= 0:
+        return float(first**2**halvings)
+    return first + _RISE * halvings if alternates else max(first - _FALL * halvings, _LEAST_RATIO)
