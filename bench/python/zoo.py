@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SEED = 1
-CALIBRATE, TEST = 64, 32
+CALIBRATE, TEST = 48, 32
 """Samples of each kind for networks of random weights."""
 
 
@@ -178,7 +178,7 @@ def _named(name: str, models: Path) -> Subject:
     network = NETWORKS[name]
     samples = network.samples(models)
     few = samples.test[0].size > LARGE
-    calibrate, test = (64, 100) if few else (200, 500)
+    calibrate, test = (48, 100) if few else (200, 500)
     return Subject(
         network.build(models), samples.calibration[:calibrate], np.array(samples.test[:test])
     )
@@ -204,8 +204,8 @@ def _lite(version: int, size: int, models: Path) -> Subject:
         pixels = np.asarray(image.resize((size, size)), np.float32)
         return np.ascontiguousarray(((pixels - 127) / 128).transpose(2, 0, 1))
 
-    images = imagenet(models, prepare, range(0, 1000, 8))[0]
-    return Subject(net.eval().requires_grad_(False), images[:64], images[64:])
+    images = imagenet(models, prepare, range(0, 1000, 14))[0]
+    return Subject(net.eval().requires_grad_(False), images[:32], images[32:])
 
 
 def _mtcnn(name: str, size: int, models: Path) -> Subject:
@@ -327,10 +327,10 @@ def entries(*, every: bool = False) -> list[Entry]:
     ocr = "rapidocr_onnxruntime"
     signed, unit = (-1.0, 1.0), (0.0, 1.0)
     onnx = {
-        "PP-OCR v2 orientation": (ocr, "models/ch_ppocr_mobile_v2.0_cls_infer.onnx", (48, 192), signed, 48),
-        "PP-OCR v4 detection": (ocr, "models/ch_PP-OCRv4_det_infer.onnx", (96, 96), signed, 48),
-        "PP-OCR v4 recognition": (ocr, "models/ch_PP-OCRv4_rec_infer.onnx", (48, 160), signed, 48),
-        "NudeNet (YOLOv8n)": ("nudenet", "320n.onnx", (160, 160), unit, 48),
+        "PP-OCR v2 orientation": (ocr, "models/ch_ppocr_mobile_v2.0_cls_infer.onnx", (48, 192), signed, 36),
+        "PP-OCR v4 detection": (ocr, "models/ch_PP-OCRv4_det_infer.onnx", (96, 96), signed, 36),
+        "PP-OCR v4 recognition": (ocr, "models/ch_PP-OCRv4_rec_infer.onnx", (48, 160), signed, 36),
+        "NudeNet (YOLOv8n)": ("nudenet", "320n.onnx", (160, 160), unit, 36),
         "ddddocr detection (YOLOX)": ("ddddocr", "common_det.onnx", (416, 416), (0.0, 255.0), 12),
     }  # fmt: skip
     found += [Entry(name, f"trained, {of[0]}", partial(_onnx, *of)) for name, of in onnx.items()]

@@ -144,9 +144,24 @@ def test_the_shorter_run_decides_how_many_samples_count(scripts: Any) -> None:
     )
 
 
+def test_peers_may_have_fewer_images(
+    scripts: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    compare = scripts("compare_networks")
+    given = ["x", f"--models={tmp_path}", "--images=9", "--peer-images=3", "--large-images=4"]
+    monkeypatch.setattr(sys, "argv", given)
+    args, seen = compare.arguments(), []
+    monkeypatch.setattr(compare, "work", lambda *_a, images, **_k: seen.append(images) or {})
+    for network in ("resnet20", "squeezenet"):
+        for program in ("torch", "spikelet", "spikingjelly", "snntorch"):
+            compare.kept(args, program, network, "any")
+    assert seen == [9, 9, 3, 3, 4, 4, 4, 4]
+
+
 @pytest.mark.parametrize(("arguments", "message"), [
     (["--images=0"], "positive"),
     (["--models=nowhere"], "no such folder"),
+    (["--images=10", "--peer-images=20"], "peers cannot have more images"),
     (["--networks=unknown"], "invalid choice"),
 ])  # fmt: skip
 def test_wrong_arguments_are_refused(

@@ -245,3 +245,24 @@ def test_numbers_that_float32_cannot_hold(dtype: Any) -> None:
     never = L.PredictiveIF(pace=np.ones(2), limit=np.full(2, np.inf))
     assert SpikingModel([never], dtype=dtype).run(np.ones((1, 1)), 2).output.item() == 0
     assert exact([single(1e300)]).run(np.ones((1, 1)), 2).output.item() == 1e300
+
+
+def test_each_record_does_not_keep_the_weights_again() -> None:
+    """A model prepares for what is recorded; it forgets what it prepared first."""
+    code = (
+        "import itertools, resource\n"
+        "import numpy as np\n"
+        "import spikelet as sl\n"
+        "from spikelet.layers import IF, Linear\n"
+        "weight = np.ones((1500, 1500), np.float32)\n"
+        "model = sl.SpikingModel([('a', Linear(weight), ['input']), ('s', IF(1.0), ['a'])])\n"
+        "x = np.zeros((1, 1500), np.float32)\n"
+        "used = []\n"
+        "parts = ['s', 's.v', 's.mean', 'a', 'a.mean']\n"
+        "for k in range(1, 6):\n"
+        "    for record in itertools.combinations(parts, k):\n"
+        "        model.run(x, 1, record=list(record))\n"
+        "        used.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
+        "print((used[-1] - used[5]) * 1024 / weight.nbytes)\n"
+    )
+    assert float(spawn(code)) < 10

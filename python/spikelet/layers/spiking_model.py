@@ -26,6 +26,7 @@ from spikelet.layers.to_core import Source, lower
 
 __all__ = ["Operations", "SpikingModel", "SpikingResult"]
 
+_ENGINES_KEPT = 4  # those made last, for shapes and records; each holds the weights
 _ENGINES = {
     "float32": _core.LayerEngine32,
     "float64": _core.LayerEngine64,
@@ -346,9 +347,12 @@ class SpikingModel(Sealed):
         sequence = any(kind != "constant" for kind in given.kinds)
         records = self._records(where, record, sequence)
         key = (given.shapes, given.kinds, tuple(records.values()), given.amplitude)
-        if key not in self._engines:
-            self._engines[key] = self._engine(given, list(records.values()))
-        engine, layers, dense = self._engines[key]
+        prepared = self._engines.get(key)
+        if prepared is None:
+            prepared = self._engines[key] = self._engine(given, list(records.values()))
+            for oldest in list(self._engines)[:-_ENGINES_KEPT]:
+                self._engines.pop(oldest, None)
+        engine, layers, dense = prepared
         with _watch(progress, count) as go_on:
             done, arrays, counts = engine.run(
                 list(given.arrays), count, total, delay, self.threads, go_on
