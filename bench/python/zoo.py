@@ -150,11 +150,11 @@ SIZES = {"inception_v3": 96, "maxvit_t": 224}
 """Image sizes other than 64, which is the least for most."""
 
 TORCHVISION = (
-    "alexnet", "vgg16_bn", "resnet18", "resnext50_32x4d", "squeezenet1_1", "densenet121", "googlenet",
+    "resnet18", "resnext50_32x4d", "squeezenet1_1", "densenet121", "googlenet",
     "inception_v3", "mnasnet0_5", "mobilenet_v2", "shufflenet_v2_x1_0", "regnet_x_400mf",
     "regnet_y_400mf", "mobilenet_v3_small", "efficientnet_b0", "convnext_tiny", "vit_b_16", "swin_t",
 )  # fmt: skip
-"""One of each family of torchvision's classification zoo; `--all` tries the others as well."""
+"""One of most families of torchvision's classification zoo; `--all` tries the others as well."""
 
 TIMM = {
     "repvgg_a0": 64, "ghostnet_100": 64, "mobilevit_xxs": 64, "poolformer_s12": 64, "mixer_s32_224": 224,
