@@ -48,7 +48,10 @@ _SAMPLES = 128  # at which a layer is fitted
 _POINTS = 2048  # samples times positions
 _VALUES = 1 << 25  # currents at most; fewer positions in wide layers
 _UNBIASED = 0.5  # see `estimate`
-_NEAR = (0.5, 0.6)  # of the size of a spike, in 16 and 32 steps: distance from the estimate at which a neuron of a pair spikes
+_NEAR = (
+    0.5,
+    0.6,
+)  # of the size of a spike, in 16 and 32 steps: distance from the estimate at which a neuron of a pair spikes
 _NEAR_ALTERNATING = 0.3  # the same, where only every second step takes back
 _LAST = 2  # steps at the end at which it is half of the size: they round to the nearest
 _FEWEST = 8  # steps in which sizes that alternate in sign fall
