@@ -11,8 +11,8 @@ its ON neuron spikes if that brings the sum of the sizes it has sent, times the 
 neuron if taking back does. With one neuron a unit ("alternating"), every second step takes back. No labels or gradients are
 needed.
 
-Inputs that are coded as spikes arrive evenly, not by size, and very few steps leave no time to take spikes back. The spikes of
-such networks have equal sizes: a neuron follows a rising share of its estimate. Neurons of other kinds can be fitted too. For
+Inputs that are coded as spikes arrive evenly, not by size, and alternating signs take back too late in a few steps or a deep
+network. The spikes of such networks have equal sizes: a neuron follows a rising share of its estimate. Neurons of other kinds can be fitted too. For
 both, ridge regression corrects the weights, so that the means of the spiking network give the potentials of the ANN, and
 amplitudes or thresholds are chosen from a few candidates by the squared error of the neurons' own mean output.
 """
@@ -48,16 +48,13 @@ _SAMPLES = 128  # at which a layer is fitted
 _POINTS = 2048  # samples times positions
 _VALUES = 1 << 25  # currents at most; fewer positions in wide layers
 _UNBIASED = 0.5  # see `estimate`
-_NEAR = (
-    0.5,
-    0.6,
-)  # of the size of a spike, in 16 and 32 steps: distance from the estimate at which a neuron of a pair spikes
-_NEAR_ALTERNATING = 0.3  # the same, where only every second step takes back
+# Distance from the estimate at which a neuron spikes, in sizes of a spike: of pairs in 16 and 32 steps; of neurons that can
+# take back at every second step only.
+_NEAR = (0.5, 0.6)
+_NEAR_ALTERNATING = 0.3
 _LAST = 2  # steps at the end at which it is half of the size: they round to the nearest
 _FEWEST = 8  # steps in which sizes that alternate in sign fall
-_LEAST_WAIT = (
-    0.4  # steps from layer to layer below which equal sizes have the smaller error than these
-)
+_LEAST_WAIT = 0.4  # steps from layer to layer below which equal sizes err less than these
 _SHARES = tuple(np.geomspace(0.3, 1.1, 8))  # candidates: greatest output by greatest activation
 _SHIFTS = 2  # corrections of the mean
 _LAG = 0.2  # steps by which a layer of equal sizes begins and ends later than the one before

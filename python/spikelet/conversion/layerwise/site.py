@@ -69,7 +69,6 @@ class Site:
         self.count = cal.count
         self.threads = cal.threads
         self.coded = bool(cal.coded)
-        self.signed = stages.signed
         self.depth = stages.depths[name]
         neurons = [n for n, kind in stages.sites.items() if kind == "neuron"]
         self.last = max((stages.depths[n] for n in neurons), default=0)

@@ -42,8 +42,6 @@ class Stages:
         Number of spiking layers before a site on the longest path.
     entries : mapping of str to str
         The node whose output a site is about: the one before a neuron or graded layer; an output itself.
-    signed : bool
-        Whether some neurons follow another function than a ReLU, so that values may be negative.
     """
 
     sites: Mapping[str, Kind]
@@ -54,7 +52,6 @@ class Stages:
     exact: frozenset[str]
     depths: Mapping[str, int]
     entries: Mapping[str, str]
-    signed: bool
 
 
 def plan(graph: Graph, spiking: frozenset[str], coded: frozenset[str]) -> Stages:
@@ -103,7 +100,6 @@ def plan(graph: Graph, spiking: frozenset[str], coded: frozenset[str]) -> Stages
         frozenset(exact),
         depths,
         entries,
-        any(not isinstance(graph[name].layer, ReLU) for name in spiking),
     )
 
 
