@@ -228,13 +228,14 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"activation": L.Activation("silu"), "offset": [0, 0, 0, np.inf]}, "offset must be finite"),
     ({"code": "signed", "sizes": FEW * 4 / FEW.sum()}, "sizes must be > 0"),
     ({"code": "signed", "levels": 2}, "code, levels and reset must be"),
+    ({"code": "signed", "limit": [1.0, 0.0, 1.0, 1.0]}, "limit must be > 0 for pairs, got 0.0"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("given", "message"), REFUSED)
 def test_bad_arguments_are_refused(given: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=re.escape(message)):
-        L.PredictiveIF(**PACE, **given)
+        L.PredictiveIF(**PACE | given)
 
 
 def test_parameters_by_channel_must_fit() -> None:

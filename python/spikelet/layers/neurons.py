@@ -244,7 +244,7 @@ class PredictiveIF(Neuron):
     Parameters
     ----------
     pace, limit : array-like, [T] or [T, channels]
-        An infinite limit suppresses spikes at that step.
+        An infinite limit suppresses spikes at that step. Limits of pairs are positive.
     sizes : array-like, [T], optional
         Weights of the steps, none of them 0, whose mean is 1; by default all are 1. Those of pairs are positive.
     ceiling : array-like, [T] or [T, channels], optional
@@ -312,6 +312,8 @@ class PredictiveIF(Neuron):
         if self.code == "signed":
             if self.sizes is not None:
                 require(where, "sizes", self.sizes, "> 0")
+            if not (self.limit > 0).all():  # both neurons would spike at once
+                fail(where, "limit", float(np.nanmin(self.limit)), "must be > 0 for pairs")
             if self.offset is None:
                 self._set("offset", np.zeros(self.steps))
 
