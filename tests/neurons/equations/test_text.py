@@ -3,6 +3,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import threading
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -231,3 +232,18 @@ PIECES = st.sampled_from(
 @given(st.lists(PIECES, max_size=25).map("".join))
 def test_pieces_of_equations_are_read_or_refused(text: str) -> None:
     refused_or_read(text)
+
+
+def test_a_parse_that_another_thread_disturbed_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    parse, failures = ast.parse, [SystemError("AST constructor recursion depth mismatch")] * 3
+
+    def disturbed(*args: Any, **options: Any) -> ast.AST:
+        if failures:
+            raise failures.pop()
+        return parse(*args, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ast, "parse", disturbed)
+        tree = expression("a + b")
+    assert not failures
+    assert ast.unparse(tree.root) == "a + b"

@@ -8,6 +8,7 @@ Whatever is wrong raises a ValueError that marks the place.
 from __future__ import annotations
 
 import ast
+import contextlib
 import itertools
 import re
 from collections.abc import Iterator
@@ -26,6 +27,8 @@ LONGEST_NAME = 60
 """Limits: tokens of a statement; brackets, signs, powers and conditions inside each other.
 
 Python's parser and its trees recurse on the stack of the thread, which may be small."""
+
+_ATTEMPTS = 20  # to parse while other threads do
 
 _TOKEN = re.compile(
     r"""(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)
@@ -383,7 +386,7 @@ def _tree(source: Source, tokens: list[Token], before: int) -> Tree:
         )
     )
     try:
-        root = ast.parse(f"({text})", mode="eval").body
+        root = _parsed(f"({text})")
     except SyntaxError as error:
         at = min(start + max((error.offset or 1) - 2, 0), end - 1)
         raise source.error("this is not an expression", at) from None
@@ -395,6 +398,18 @@ def _tree(source: Source, tokens: list[Token], before: int) -> Tree:
     for node in tree.nodes():
         _check_node(tree, node)
     return tree
+
+
+def _parsed(text: str) -> ast.expr:
+    """Return the tree of an expression.
+
+    CPython before 3.13 counts the depth of trees in one place for all threads, and can fail if two threads parse at once
+    (gh-106905). A parse says nothing about the next one, so it is repeated.
+    """
+    for _ in range(_ATTEMPTS):
+        with contextlib.suppress(SystemError):
+            return ast.parse(text, mode="eval").body
+    return ast.parse(text, mode="eval").body
 
 
 def _check_order(source: Source, tokens: list[Token]) -> None:
