@@ -54,3 +54,18 @@ def test_layers_stop_when_their_spikes_are_small() -> None:
         assert abs(plan.sizes[end - 1] / plan.sizes[first]) < 0.01
     assert plan.end(0) < plan.end(18)
     assert schedule(8, 3).end(0) == 8
+
+
+def test_channels_that_reach_further_go_on_until_their_spikes_are_as_small() -> None:
+    plan = schedule(64, 18)
+    further = np.array([1.0, 1.5, 4.0])
+    ends = plan.end(0, further)
+    assert ends[0] == plan.end(0)
+    last = further * plan.sizes[ends - 1]
+    assert last == pytest.approx(last[0], rel=1 - plan.ratio + 0.01)
+    assert (plan.open(0, further).sum(0) == ends).all()
+    near = plan.near(0, 0.6, further)
+    assert near.shape == (64, 3)
+    for channel, end in enumerate(ends):
+        shares = near[:end, channel] / plan.sizes[:end]
+        assert shares == pytest.approx([0.6] * (end - 2) + [0.5] * 2)

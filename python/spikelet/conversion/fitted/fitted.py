@@ -3,7 +3,8 @@ r"""The default method: fit the neurons layer by layer.
 For each layer in order, on the activity of the preceding spiking layers, at some positions of some samples:
 
 1. linear regression gives an estimate of a neuron's mean input from its input so far: :math:`\hat z = A_{t,c} S + B_{t,c}`;
-2. the amplitude of each channel is such that a neuron reaches the greatest activation;
+2. the amplitude of each channel is such that a neuron reaches the greatest activation, or further, see
+   `spikelet.conversion.fitted.reach`;
 3. the neurons are shifted so that their mean output is correct on average.
 
 Spikes are binary, and their sizes fall from step to step, see `spikelet.conversion.fitted.schedule`. Each unit is a pair: at step t
@@ -29,6 +30,7 @@ import numpy as np
 from spikelet.conversion.activations import can_spike
 from spikelet.conversion.fitted.estimation import Estimate, estimate
 from spikelet.conversion.fitted.following import fit_following
+from spikelet.conversion.fitted.reach import chosen_reach, response
 from spikelet.conversion.fitted.schedule import Schedule, schedule
 from spikelet.conversion.fitted.weight_correction import correct_weights
 from spikelet.conversion.layerwise.calibration import Floats
@@ -37,7 +39,6 @@ from spikelet.conversion.layerwise.site import Place, Site
 from spikelet.conversion.neurons import NEURONS
 from spikelet.conversion.thresholds import usable
 from spikelet.layers import Activation, Layer, Neuron, PredictiveIF, ReLU
-from spikelet.layers.spiking_model import SpikingModel
 
 __all__ = ["PREDICTIVE", "Fitted"]
 
@@ -52,7 +53,6 @@ _UNBIASED = 0.5  # see `estimate`
 # take back at every second step only.
 _NEAR = (0.5, 0.6)
 _NEAR_ALTERNATING = 0.3
-_LAST = 2  # steps at the end at which it is half of the size: they round to the nearest
 _FEWEST = 8  # steps in which sizes that alternate in sign fall
 _LEAST_WAIT = 0.4  # steps from layer to layer below which equal sizes err less than these
 _SHARES = tuple(np.geomspace(0.3, 1.1, 8))  # candidates: greatest output by greatest activation
@@ -88,15 +88,18 @@ class Fitted(Method):
     def _fit_sized(self, site: Site, plan: Schedule) -> Neuron:
         place = _place(site)
         pairs = self.neuron == "predictive"
-        near = _near(plan, site.depth, pairs=pairs)
+        near = float(np.interp(plan.steps, (16, 32), _NEAR)) if pairs else _NEAR_ALTERNATING
         if isinstance(site.layer, Activation):
             return fit_following(site, place, plan, near, _UNBIASED)
-        currents = site.currents(place)
+        currents, target = site.currents(place), site.target(place)
         known = estimate(currents, site.potentials(place), plan.sizes, _UNBIASED)
-        sized = _Sized(plan, site.depth, near, known, _upper(site.layer))
-        make = sized.pairs if pairs else sized.alternating
         greatest = _greatest(site, plan.room if pairs else 1.0)
-        return _chosen(make, greatest, (1.0,), _response(site, currents), site.target(place))
+        sized = _Sized(plan, site.depth, near, known, greatest, _upper(site.layer))
+        make = sized.pairs if pairs else sized.alternating
+        further = np.ones(len(greatest))
+        if pairs:
+            further = chosen_reach(sized.pairs, len(greatest), currents, target, site.threads)
+        return _chosen(make, further, (1.0,), response(currents, site.threads), target)
 
     def _fit_even(self, site: Site) -> Mapping[str, Layer]:
         place = _place(site)
@@ -109,7 +112,7 @@ class Fitted(Method):
         else:
             make = _shifted(self.neuron, site.steps)
         greatest = _quantile(target)
-        neuron = _chosen(make, greatest, _SHARES, _response(site, currents), target)
+        neuron = _chosen(make, greatest, _SHARES, response(currents, site.threads), target)
         return {**changes, site.name: neuron}
 
     def _schedule(self, site: Site) -> Schedule | None:
@@ -120,14 +123,6 @@ class Fitted(Method):
             plan = schedule(site.steps, site.last, alternates=True)
             return plan if plan.wait >= _LEAST_WAIT else None
         return None
-
-
-def _response(site: Site, currents: Floats) -> Callable[[Neuron], Floats]:
-    def response(layer: Neuron) -> Floats:
-        result = SpikingModel([layer], threads=site.threads).run(currents)
-        return np.asarray(result.output)
-
-    return response
 
 
 _Make: TypeAlias = Callable[[Floats, Floats], Neuron]
@@ -168,54 +163,49 @@ class _Sized:
 
     plan: Schedule
     depth: int
-    near: Floats
+    near: float
     known: Estimate
+    greatest: Floats
     upper: Floats | None
 
-    def pairs(self, greatest: Floats, shift: Floats) -> Neuron:
-        """Return pairs of an ON and an OFF neuron."""
-        amplitude, scale = self._scale(greatest)
+    def pairs(self, further: Floats, shift: Floats | float = 0.0) -> Neuron:
+        """Return pairs of an ON and an OFF neuron that reach further than the greatest output by these factors."""
+        amplitude, scale = self._scale(further)
         shape = self.known.slope.shape
-        most = None if self.upper is None else np.broadcast_to(scale * self.upper, shape)
-        limit = np.where(self.plan.open(self.depth), self.near, np.inf)
+        near = self.plan.near(self.depth, self.near, further)
+        limit = np.where(self.plan.open(self.depth, further), near, np.inf)
         return PredictiveIF(
-            greatest,
+            further * self.greatest,
             code="signed",
             amplitude=amplitude,
             pace=scale * self.known.slope,
             offset=scale * (self.known.offset - shift),
             limit=np.broadcast_to(limit, shape),
             sizes=self.plan.sizes,
-            ceiling=most,
+            ceiling=None if self.upper is None else np.broadcast_to(scale * self.upper, shape),
         )
 
-    def alternating(self, greatest: Floats, shift: Floats) -> Neuron:
+    def alternating(self, further: Floats, shift: Floats | float = 0.0) -> Neuron:
         """Return neurons whose spikes alternate in sign from step to step."""
-        amplitude, scale = self._scale(greatest)
+        amplitude, scale = self._scale(further)
         up = self.plan.sizes[:, None] > 0
         offset = scale * (self.known.offset - shift)
-        limit = self.near + np.where(up, -offset, offset)
+        near = self.plan.near(self.depth, self.near)
+        limit = near + np.where(up, -offset, offset)
         top = np.inf if self.upper is None else scale * self.upper
         return PredictiveIF(
-            greatest,
+            further * self.greatest,
             amplitude=amplitude,
             pace=scale * self.known.slope,
             limit=np.where(self.plan.open(self.depth), limit, np.inf),
             sizes=self.plan.sizes,
-            ceiling=np.broadcast_to(np.where(up, top - self.near, -self.near), limit.shape),
+            ceiling=np.broadcast_to(np.where(up, top - near, -near), limit.shape),
         )
 
-    def _scale(self, greatest: Floats) -> tuple[Floats, Floats]:
+    def _scale(self, further: Floats) -> tuple[Floats, Floats]:
         """Return the amplitudes, and the sum of sizes that makes a mean output of 1."""
-        amplitude = greatest / self.plan.reach(self.depth)
+        amplitude = further * self.greatest / self.plan.reach(self.depth)
         return amplitude, self.plan.steps / amplitude
-
-
-def _near(plan: Schedule, depth: int, *, pairs: bool) -> Floats:
-    """Return the distance from the estimate at which a neuron spikes, [T, 1]."""
-    share = np.interp(plan.steps, (16, 32), _NEAR) if pairs else _NEAR_ALTERNATING
-    shares = np.where(np.arange(plan.steps) < plan.end(depth) - _LAST, share, 0.5)
-    return np.asarray(shares * np.abs(plan.sizes))[:, None]
 
 
 class _Even:

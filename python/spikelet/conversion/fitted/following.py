@@ -2,7 +2,8 @@ r"""Neurons that follow an activation other than a ReLU: SiLU, GELU, hardswish, 
 
 A pair of neurons estimates its mean input, as for a ReLU, and spikes if that brings the sum of the sizes it has sent, times the
 amplitude, closer to f of the estimate. OFF spikes make negative outputs possible. The amplitude of each channel is such that
-the pair reaches the greatest and the least activation of the calibration, with some room for those of other samples.
+the pair reaches the greatest and the least activation of the calibration, with some room for those of other samples, or further,
+see `spikelet.conversion.fitted.reach`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from spikelet.conversion.fitted.estimation import estimate
+from spikelet.conversion.fitted.reach import chosen_reach
 from spikelet.conversion.fitted.schedule import Schedule
 from spikelet.conversion.layerwise.calibration import Floats
 from spikelet.conversion.layerwise.site import Place, Site
@@ -20,7 +22,7 @@ __all__ = ["fit_following"]
 
 
 def fit_following(
-    site: Site, place: Place, plan: Schedule, near: Floats, unbiased: float
+    site: Site, place: Place, plan: Schedule, near: float, unbiased: float
 ) -> PredictiveIF:
     """Return neurons that follow the activation of a site.
 
@@ -31,34 +33,42 @@ def fit_following(
     place : Place
         Where the neurons are fitted.
     plan : Schedule
-    near : array, [T, 1]
-        Distance at which a neuron spikes, in the units of sizes.
+    near : float
+        Distance from its estimate at which a neuron spikes, in sizes of a spike.
     unbiased : float
         As for `estimate`.
     """
     currents = site.currents(place)
     known = estimate(currents, site.potentials(place), plan.sizes, unbiased)
-    amplitude = _amplitude(site, plan)
-    assert isinstance(site.layer, Activation)
-    return PredictiveIF(
-        amplitude,
-        code="signed",
-        amplitude=amplitude,
-        pace=known.slope,
-        offset=known.offset,
-        limit=np.broadcast_to(np.where(plan.open(site.depth), near, np.inf), known.slope.shape),
-        sizes=plan.sizes,
-        activation=site.layer,
-        scale=plan.steps / amplitude,
-    )
+    greatest = _greatest(site, plan.room)
+    layer = site.layer
+    assert isinstance(layer, Activation)
+
+    def make(further: Floats) -> PredictiveIF:
+        amplitude = further * greatest / plan.reach(site.depth)
+        limit = np.where(
+            plan.open(site.depth, further), plan.near(site.depth, near, further), np.inf
+        )
+        return PredictiveIF(
+            amplitude,
+            code="signed",
+            amplitude=amplitude,
+            pace=known.slope,
+            offset=known.offset,
+            limit=np.broadcast_to(limit, known.slope.shape),
+            sizes=plan.sizes,
+            activation=layer,
+            scale=plan.steps / amplitude,
+        )
+
+    return make(chosen_reach(make, len(greatest), currents, site.target(place), site.threads))
 
 
-def _amplitude(site: Site, plan: Schedule) -> Floats:
-    """Return the amplitudes with which neurons reach the greatest and the least activation of each channel."""
+def _greatest(site: Site, room: float) -> Floats:
+    """Return the greatest magnitude of each channel's activation, with some room."""
     most, least = np.zeros(site.shape[0]), np.zeros(site.shape[0])
     for part in site.parts():
         values = site.target(part)
         most = np.maximum(most, values.max((0, 2)))
         least = np.minimum(least, values.min((0, 2)))
-    reach = plan.room * np.maximum(most, -least) / plan.reach(site.depth)
-    return usable(reach.astype(np.float32))
+    return usable((room * np.maximum(most, -least)).astype(np.float32))

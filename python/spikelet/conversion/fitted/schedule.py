@@ -23,14 +23,15 @@ _STEPS = 32
 _ROOM = 1.2  # by which pairs reach above the greatest activation of the calibration
 _ROOMY = 14  # steps from which on they do
 _SMALLEST = 0.005  # size at which a layer stops, relative to that of its first spike
+_LAST = 2  # steps at the end at which a neuron spikes from half of the size on: they round to the nearest
 _RATIO = 0.75  # of successive sizes of pairs, in 32 steps
 _FALL = 0.1  # by how much it falls with each halving of the number of steps
 _LEAST_RATIO = 0.55  # sizes that fall faster cannot make up for a missing spike
 _RATIO_ALTERNATING = 0.7  # of the magnitudes of successive sizes whose sign alternates, in 32 steps
 _RISE = 0.05  # by how much it rises with each halving of the number of steps
 _WAITING = 1.0  # most steps by which a layer begins later than the one before
-_SHARE = 0.5  # of the steps, after which the last layer begins at the latest, in 32 steps or more
-_LONGEST_SHARE = 0.6  # the same, in 16 steps or fewer
+_SHARE = 0.4  # of the steps, after which the last layer of pairs begins at the latest, in 32 steps or more
+_LONGEST_SHARE = 0.5  # the same, in 16 steps or fewer, and where signs alternate
 
 
 @dataclass(frozen=True)
@@ -41,13 +42,20 @@ class Schedule:
     ----------
     sizes : array, [T]
         Their mean is 1.
+    ratio : float
+        Of the magnitudes of successive sizes.
     wait : float
         Number of steps by which a layer begins later than the one before.
     length : int
         Most steps in which a layer spikes.
+
+    Notes
+    -----
+    Channels that reach `further` than their greatest activation, by a factor, are as precise as others if they go on for longer.
     """
 
     sizes: Floats
+    ratio: float
     wait: float
     length: int
 
@@ -60,14 +68,21 @@ class Schedule:
         """Return the first step of a layer with so many spiking layers before it."""
         return int(self.wait * depth)
 
-    def end(self, depth: int) -> int:
-        """Return the step at which this layer stops."""
-        return min(self.first(depth) + self.length, self.steps)
+    def end(self, depth: int, further: Floats | float = 1.0) -> NDArray[np.int64]:
+        """Return the step at which this layer stops, [C] or a scalar."""
+        longer = np.ceil(-np.log(further) / math.log(self.ratio)).astype(np.int64)
+        return np.minimum(self.first(depth) + self.length + longer, self.steps)
 
-    def open(self, depth: int) -> NDArray[np.bool_]:
-        """Return whether this layer may spike at each step, [T, 1]."""
+    def open(self, depth: int, further: Floats | float = 1.0) -> NDArray[np.bool_]:
+        """Return whether this layer may spike at each step, [T, C] or [T, 1]."""
         t = np.arange(self.steps)[:, None]
-        return np.asarray((t >= self.first(depth)) & (t < self.end(depth)))
+        return np.asarray((t >= self.first(depth)) & (t < self.end(depth, further)))
+
+    def near(self, depth: int, share: float, further: Floats | float = 1.0) -> Floats:
+        """Return the distance from its estimate at which a neuron spikes, in sizes of a spike `share`, [T, C] or [T, 1]."""
+        t = np.arange(self.steps)[:, None]
+        shares = np.where(t < self.end(depth, further) - _LAST, share, 0.5)
+        return np.asarray(shares * np.abs(self.sizes)[:, None])
 
     @property
     def room(self) -> float:
@@ -76,7 +91,7 @@ class Schedule:
 
     def reach(self, depth: int) -> float:
         """Return the mean output, in amplitudes, of a neuron of this layer that spikes at all steps of positive size."""
-        own = self.sizes[self.first(depth) : self.end(depth)]
+        own = self.sizes[self.first(depth) : int(self.end(depth))]
         return float(np.maximum(own, 0).sum()) / self.steps
 
 
@@ -97,9 +112,15 @@ def schedule(steps: int, last: int, *, alternates: bool = False) -> Schedule:
     sizes = ratio ** np.arange(steps, dtype=np.float64)
     if alternates:
         sizes[1::2] *= -1
-    share = _SHARE if alternates else np.interp(halvings, (0, 1), (_SHARE, _LONGEST_SHARE))
+    pairs = np.interp(halvings, (0, 1), (_SHARE, _LONGEST_SHARE))
+    share = _LONGEST_SHARE if alternates else float(pairs)
     wait = min(_WAITING, share * steps / max(last, 1))
-    return Schedule(sizes / sizes.mean(), wait, math.ceil(math.log(_SMALLEST) / math.log(ratio)))
+    return Schedule(sizes / sizes.mean(), ratio, wait, _length(_SMALLEST, ratio))
+
+
+def _length(size: float, ratio: float) -> int:
+    """Return after how many steps sizes have fallen to this one."""
+    return math.ceil(math.log(size) / math.log(ratio))
 
 
 def _ratio(halvings: float, *, alternates: bool) -> float:
