@@ -13,9 +13,9 @@ neuron if taking back does. With one neuron a unit ("alternating"), every second
 needed.
 
 Inputs that are coded as spikes arrive evenly, not by size, and alternating signs take back too late in a few steps or a deep
-network. The spikes of such networks have equal sizes: a neuron follows a rising share of its estimate. Neurons of other kinds can be fitted too. For
-both, ridge regression corrects the weights, so that the means of the spiking network give the potentials of the ANN, and
-amplitudes or thresholds are chosen from a few candidates by the squared error of the neurons' own mean output.
+network. The spikes of such networks have equal sizes: a neuron follows a rising share of its estimate. Neurons of other kinds can
+be fitted too. For both, ridge regression corrects the weights, so that the means of the spiking network give the potentials of
+the ANN, and amplitudes or thresholds are chosen from a few candidates by the squared error of the neurons' own mean output.
 """
 
 from __future__ import annotations
