@@ -28,6 +28,8 @@ T = TypeVar("T")
 PATIENCE = 30.0  # s after which a waiting rank warns
 
 # Set by the launchers of Open MPI, MPICH and Intel MPI, and MVAPICH. Slurm's srun is recognised by PMIx.
+_LAST_WORDS = 0.5  # seconds
+
 _SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE")
 
 _alone = contextvars.ContextVar("spikelet_alone", default=False)
@@ -273,6 +275,7 @@ def _abort_on_errors(comm: Any) -> None:
             report(kind, value, traceback)
             sys.stderr.flush()
             sys.stdout.flush()
+            time.sleep(_LAST_WORDS)  # a launcher may drop what it has not read when the ranks end
         finally:
             comm.Abort(1)
 
