@@ -26,10 +26,9 @@ __all__ = ["Exchanges", "Ranks", "alone", "ranks_of"]
 T = TypeVar("T")
 
 PATIENCE = 30.0  # s after which a waiting rank warns
+_LAST_WORDS = 0.5  # s for a launcher to read what a failing rank has printed
 
 # Set by the launchers of Open MPI, MPICH and Intel MPI, and MVAPICH. Slurm's srun is recognised by PMIx.
-_LAST_WORDS = 0.5  # seconds
-
 _SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE")
 
 _alone = contextvars.ContextVar("spikelet_alone", default=False)
