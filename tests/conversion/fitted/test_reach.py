@@ -9,6 +9,7 @@ import pytest
 
 import spikelet as sl
 from spikelet import layers as L
+from spikelet.conversion.fitted import reach
 from spikelet.conversion.fitted.reach import chosen_reach, response
 
 T, N, C, P = 8, 40, 3, 5
@@ -21,7 +22,7 @@ def test_each_channel_gets_the_factor_of_the_least_error_and_equal_ones_the_leas
         silent = further < np.array([1.0, 2.0, 5.0])
         return L.IF(np.where(silent, 100.0, 0.01))  # the others spike at every step
 
-    assert np.array_equal(chosen_reach(make, C, currents, target, 1), [1, 1.5**2, 1.5**4])
+    assert np.array_equal(chosen_reach(make, currents, target, 1), [1, 1.5**2, 1.5**4])
 
 
 def test_the_response_is_that_of_a_model_of_these_neurons() -> None:
@@ -32,7 +33,9 @@ def test_the_response_is_that_of_a_model_of_these_neurons() -> None:
 
 
 @pytest.mark.parametrize("steps", [16, 32])
-def test_depthwise_layers_whose_weights_cancel_lose_little(steps: int) -> None:
+def test_depthwise_layers_whose_weights_cancel_lose_little(
+    steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The difference of two neurons is small beside what they have not sent yet; larger amplitudes take errors back."""
     rng = np.random.default_rng(3)
     channels = 8
@@ -47,7 +50,12 @@ def test_depthwise_layers_whose_weights_cancel_lose_little(steps: int) -> None:
     ]  # fmt: skip
     smooth = rng.normal(0, 0.1, (80, 3, 8, 8)) + rng.normal(0, 1, (80, 3, 1, 1))
     fit, test = smooth[:60].astype(np.float32), smooth[60:].astype(np.float32)
-    snn = sl.convert(layers, fit, steps=steps, method="fitted")
-    ann = snn.ann.run(test, steps=1).output
-    error = np.sqrt(np.square(snn.run(test).output - ann).mean()) / ann.std()
-    assert error < 0.04
+
+    def error() -> float:
+        snn = sl.convert(layers, fit, steps=steps, method="fitted")
+        ann = snn.ann.run(test, steps=1).output
+        return float(np.sqrt(np.square(snn.run(test).output - ann).mean()) / ann.std())
+
+    chosen = error()
+    monkeypatch.setattr(reach, "_FACTORS", (1.0,))
+    assert chosen < min(0.04, 0.5 * error())

@@ -98,7 +98,7 @@ class Fitted(Method):
         make = sized.pairs if pairs else sized.alternating
         further = np.ones(len(greatest))
         if pairs:
-            further = chosen_reach(sized.pairs, len(greatest), currents, target, site.threads)
+            further = chosen_reach(sized.pairs, currents, target, site.threads)
         return _chosen(make, further, (1.0,), response(currents, site.threads), target)
 
     def _fit_even(self, site: Site) -> Mapping[str, Layer]:
@@ -126,7 +126,7 @@ class Fitted(Method):
 
 
 _Make: TypeAlias = Callable[[Floats, Floats], Neuron]
-"""Make neurons from their greatest mean output and the excess of their mean output, by channel."""
+"""Make neurons from their greatest mean output, or how far they reach beyond it, and the excess of their mean output, by channel."""
 
 
 def _chosen(
@@ -172,17 +172,16 @@ class _Sized:
         """Return pairs of an ON and an OFF neuron that reach further than the greatest output by these factors."""
         amplitude, scale = self._scale(further)
         shape = self.known.slope.shape
-        near = self.plan.near(self.depth, self.near, further)
-        limit = np.where(self.plan.open(self.depth, further), near, np.inf)
+        most = None if self.upper is None else np.broadcast_to(scale * self.upper, shape)
         return PredictiveIF(
             further * self.greatest,
             code="signed",
             amplitude=amplitude,
             pace=scale * self.known.slope,
             offset=scale * (self.known.offset - shift),
-            limit=np.broadcast_to(limit, shape),
+            limit=self.plan.limit(self.depth, self.near, further),
             sizes=self.plan.sizes,
-            ceiling=None if self.upper is None else np.broadcast_to(scale * self.upper, shape),
+            ceiling=most,
         )
 
     def alternating(self, further: Floats, shift: Floats | float = 0.0) -> Neuron:

@@ -46,22 +46,19 @@ def fit_following(
 
     def make(further: Floats) -> PredictiveIF:
         amplitude = further * greatest / plan.reach(site.depth)
-        limit = np.where(
-            plan.open(site.depth, further), plan.near(site.depth, near, further), np.inf
-        )
         return PredictiveIF(
             amplitude,
             code="signed",
             amplitude=amplitude,
             pace=known.slope,
             offset=known.offset,
-            limit=np.broadcast_to(limit, known.slope.shape),
+            limit=plan.limit(site.depth, near, further),
             sizes=plan.sizes,
             activation=layer,
             scale=plan.steps / amplitude,
         )
 
-    return make(chosen_reach(make, len(greatest), currents, site.target(place), site.threads))
+    return make(chosen_reach(make, currents, site.target(place), site.threads))
 
 
 def _greatest(site: Site, room: float) -> Floats:

@@ -35,7 +35,6 @@ def response(currents: Floats, threads: int) -> Callable[[Neuron], Floats]:
 
 def chosen_reach(
     make: Callable[[Floats], Neuron],
-    channels: int,
     currents: Floats,
     target: Floats,
     threads: int,
@@ -46,8 +45,6 @@ def chosen_reach(
     ----------
     make : callable
         Makes neurons that reach further by given factors, [C].
-    channels : int
-        Number of channels C.
     currents : array, [T, n, C, P]
         Inputs of the neurons at each step.
     target : array, [n, C, P]
@@ -55,6 +52,7 @@ def chosen_reach(
     threads : int
         Results do not depend on it.
     """
+    channels = target.shape[1]
     run, target = response(currents[:, ::_EACH], threads), target[::_EACH]
     scale = float(np.square(target).mean(dtype=np.float64))
     best, least = np.ones(channels), np.full(channels, np.inf)

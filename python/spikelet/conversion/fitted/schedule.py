@@ -84,6 +84,10 @@ class Schedule:
         shares = np.where(t < self.end(depth, further) - _LAST, share, 0.5)
         return np.asarray(shares * np.abs(self.sizes)[:, None])
 
+    def limit(self, depth: int, share: float, further: Floats) -> Floats:
+        """Return the same, but infinite where a neuron may not spike, [T, C]."""
+        return np.where(self.open(depth, further), self.near(depth, share, further), np.inf)
+
     @property
     def room(self) -> float:
         """Share of the greatest activation of the calibration that pairs of neurons reach: new inputs exceed it."""
@@ -112,15 +116,11 @@ def schedule(steps: int, last: int, *, alternates: bool = False) -> Schedule:
     sizes = ratio ** np.arange(steps, dtype=np.float64)
     if alternates:
         sizes[1::2] *= -1
-    pairs = np.interp(halvings, (0, 1), (_SHARE, _LONGEST_SHARE))
-    share = _LONGEST_SHARE if alternates else float(pairs)
+    least = _LONGEST_SHARE if alternates else _SHARE
+    share = float(np.interp(halvings, (0, 1), (least, _LONGEST_SHARE)))
     wait = min(_WAITING, share * steps / max(last, 1))
-    return Schedule(sizes / sizes.mean(), ratio, wait, _length(_SMALLEST, ratio))
-
-
-def _length(size: float, ratio: float) -> int:
-    """Return after how many steps sizes have fallen to this one."""
-    return math.ceil(math.log(size) / math.log(ratio))
+    length = math.ceil(math.log(_SMALLEST) / math.log(ratio))
+    return Schedule(sizes / sizes.mean(), ratio, wait, length)
 
 
 def _ratio(halvings: float, *, alternates: bool) -> float:
