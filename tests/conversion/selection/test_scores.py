@@ -34,6 +34,14 @@ def test_the_delay_with_the_least_error_is_found() -> None:
     assert scored(model, delay=3).delay == 3
 
 
+def test_a_relu_behind_spikes_takes_its_mean_from_the_delay_on() -> None:
+    last = convert().neurons[-1]
+    model = convert(keep=last)
+    errors = [float(np.square(model.run(X, delay=d).output - model.ann.run(X, 1).output).mean()) for d in range(2)]
+    assert errors[0] < 0.1 * errors[1]  # the first spikes are the largest
+    assert scored(model).delay == model.delay == 0
+
+
 def test_batches_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     model = convert(steps=6, method="percentile")
     whole = scored(model)

@@ -20,7 +20,8 @@ from spikelet.layers.spiking_model import SpikingModel
 __all__ = ["chosen_reach", "response"]
 
 _FACTORS = tuple(1.5**k for k in range(6))
-_PRICE = 2e-4  # of a reach e times as far, relative to the mean square of the layer's output
+# Price of a reach e times as far, relative to the mean square of the layer's output, by steps: sizes of long runs are small enough.
+_PRICES = ((16, 2e-4), (32, 2e-5))
 _EACH = 4  # of so many samples, one is enough to choose
 
 
@@ -55,11 +56,13 @@ def chosen_reach(
     channels = target.shape[1]
     run, target = response(currents[:, ::_EACH], threads), target[::_EACH]
     scale = float(np.square(target).mean(dtype=np.float64))
+    steps, prices = zip(*_PRICES, strict=True)
+    price = math.exp(np.interp(len(currents), steps, np.log(prices)))
     best, least = np.ones(channels), np.full(channels, np.inf)
     for factor in _FACTORS:
         given = run(make(np.full(channels, factor)))
         error = np.square(given - target).mean((0, 2), dtype=np.float64)
-        error += _PRICE * scale * math.log(factor)
+        error += price * scale * math.log(factor)
         best[error < least] = factor
         least = np.minimum(error, least)
     return best

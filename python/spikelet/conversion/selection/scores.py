@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from spikelet.conversion.layerwise.calibration import Floats
-from spikelet.layers import Foreign, Graded
+from spikelet.layers import Foreign, Graded, ReLU
 from spikelet.layers.neurons import leaves_mean
 from spikelet.layers.spiking_model import SpikingModel
 
@@ -123,8 +123,8 @@ Means: TypeAlias = Iterator[tuple[slice, int, list[Floats]]]
 
 
 def _keeps_means(model: SpikingModel) -> bool:
-    """Return whether the means from any delay on are those of one run; graded units start anew at the delay."""
-    waits = (Graded, Foreign)
+    """Return whether the means from any delay on are those of one run; layers that take means start anew at the delay."""
+    waits = (Graded, Foreign, ReLU)
     return not any(isinstance(node.layer, waits) for node in model.graph)
 
 
