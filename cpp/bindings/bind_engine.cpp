@@ -29,6 +29,10 @@ Windows windows(const Steps& given, std::vector<double> divisors) {
   return {std::get<0>(given), std::get<1>(given), std::move(divisors), std::get<2>(given)};
 }
 
+// Node, whether limits bound its change (or its margin), checks, limits, and whether to keep the
+// means at the checks.
+using Stop = std::tuple<std::size_t, bool, Ids, Doubles, bool>;
+
 template <class R>
 struct Runner {
   using Records = std::vector<std::pair<std::size_t, What>>;
@@ -74,11 +78,17 @@ struct Runner {
 
   // Returns the number of samples done, the arrays of the records and counts [nodes, 3].
   py::tuple run(const std::vector<py::array>& inputs, std::size_t count, std::size_t steps,
-                std::size_t delay, int threads, const py::object& keep_going) const {
+                std::size_t delay, int threads, const py::object& keep_going,
+                const std::optional<Stop>& stop) const {
     Batch<R> batch;
     batch.count = count;
     batch.steps = steps;
     batch.delay = delay;
+    if (stop) {
+      batch.until = Until{std::get<0>(*stop),
+                          std::get<1>(*stop) ? Until::Of::change : Until::Of::margin,
+                          std::get<2>(*stop), as_vector(std::get<3>(*stop))};
+    }
     for (std::size_t k = 0; k < inputs.size(); ++k) {
       batch.inputs.push_back(given(k, inputs[k], count, steps));
     }
@@ -124,10 +134,19 @@ struct Runner {
         return keep_going(done).cast<bool>();
       };
     }
+    py::array_t<R> so_far;
+    if (stop && std::get<4>(*stop)) {
+      const Extent& e = graph[batch.until->node].shape;
+      so_far = py::array_t<R>(std::vector<std::size_t>{batch.until->checks.size(), count,
+                                                       e.channels, e.height, e.width});
+      batch.so_far = so_far.mutable_data();
+    }
+    py::array_t<std::int64_t> steps_taken(static_cast<py::ssize_t>(count));
+    const std::span<std::int64_t> taken{steps_taken.mutable_data(), count};
     std::size_t done = 0;
     {
       const py::gil_scoped_release release;
-      done = engine.run(batch, records, threads, counts, ask);
+      done = engine.run(batch, records, threads, counts, taken, ask);
     }
     py::array_t<std::uint64_t> totals({static_cast<py::ssize_t>(graph.size()), py::ssize_t{3}});
     auto out = totals.mutable_unchecked<2>();
@@ -137,7 +156,7 @@ struct Runner {
       out(row, 1) = counts[i].additions;
       out(row, 2) = counts[i].products;
     }
-    return py::make_tuple(done, arrays, totals);
+    return py::make_tuple(done, arrays, totals, steps_taken, so_far);
   }
 };
 
@@ -163,11 +182,17 @@ void bind_runner(py::module_& m, const char* name, const char* doc) {
           "is_signed, "
           "differential and levels.")
       .def("run", &Runner<R>::run, py::arg("inputs"), py::arg("count"), py::arg("steps"),
-           py::arg("delay"), py::arg("threads"), py::arg("keep_going"),
+           py::arg("delay"), py::arg("threads"), py::arg("keep_going"), py::arg("until") = py::none(),
            "Run `count` samples for `steps` steps, with an array for each input; means leave out "
            "the first `delay` steps. "
-           "`keep_going(done)` is called occasionally and may stop the run. Returns the number of "
-           "samples done, the records, and spikes, additions and products of each node.")
+           "`keep_going(done)` is called occasionally and may stop the run. until: a node, whether "
+           "limits bound its margin or its change, the steps of checks, the limit of each, "
+           "and whether to return the means at the checks. "
+           "Returns the number of samples done, the records, spikes, additions and products of each "
+           "node, the steps of each sample, and means [checks, count, ...].")
+      .def(
+          "is_anytime", [](const Runner<R>& r) { return r.engine.is_anytime(); },
+          "Whether the mean output so far is one of the whole network at each step.")
       .def(
           "describe",
           [](const Runner<R>& runner) { return described(runner.graph, runner.engine.describe()); },

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
+#include <limits>
 #include <mutex>
 #include <stdexcept>
 #include <string>
@@ -28,7 +30,7 @@ void unpack(const Layout& l, const R* from, R* to) {
 
 template <class R>
 void keep(const SampleRun<R>& sample, const NodePlan<R>& node, const Record<R>& record,
-          std::size_t index, std::size_t count, std::size_t steps) {
+          std::size_t index, std::size_t count, std::size_t steps, std::size_t taken) {
   const Layout& l = node.layout;
   const std::size_t size = l.channels * l.height * l.width;
   if (record.what == What::mean) {
@@ -42,6 +44,14 @@ void keep(const SampleRun<R>& sample, const NodePlan<R>& node, const Record<R>& 
   }
   for (std::size_t t = 0; t < steps; ++t) {
     const std::size_t first = (t * count + index) * size;
+    if (t >= taken) {
+      if (record.whole != nullptr) {
+        std::fill_n(record.whole + first, size, std::int8_t{0});
+      } else {
+        std::fill_n(record.out + first, size, R{});
+      }
+      continue;
+    }
     if (record.what == What::value) {
       unpack(l, sample.at(record.node, t), record.out + first);
     } else if (record.what == What::potential) {
@@ -61,6 +71,59 @@ void keep(const SampleRun<R>& sample, const NodePlan<R>& node, const Record<R>& 
       }
     }
   }
+}
+
+// The least margin of all places between the greatest channel and the next.
+template <class R>
+R margin_of(const Layout& l, const R* values) {
+  R least = std::numeric_limits<R>::infinity();
+  for (std::size_t p = 0; p < l.height * l.width; ++p) {
+    R most = -std::numeric_limits<R>::infinity(), next = most;
+    for (std::size_t c = 0; c < l.channels; ++c) {
+      const R value = values[p * l.pixel + c];
+      next = std::max(next, std::min(most, value));
+      most = std::max(most, value);
+    }
+    least = std::min(least, most - next);
+  }
+  return least;
+}
+
+template <class R>
+R greatest_change(const Layout& l, const R* values, const R* before) {
+  R most{};
+  for (std::size_t k = 0; k < l.size(); ++k) {
+    most = k % l.pixel < l.channels ? std::max(most, std::abs(values[k] - before[k])) : most;
+  }
+  return most;
+}
+
+// Runs a sample until it is certain enough; returns its steps.
+template <class R>
+std::size_t run_until(SampleRun<R>& sample, const Batch<R>& batch, std::size_t index,
+                      const Layout* l, Buffer<R>& before,
+                      const std::function<bool()>& keep_going) {
+  const std::optional<Until>& until = batch.until;
+  sample.restart();
+  for (std::size_t k = 0; until && k < until->checks.size(); ++k) {
+    sample.advance(until->checks[k], keep_going);
+    const R* mean = sample.dense(until->node);
+    const std::size_t size = l->channels * l->height * l->width;
+    // Also for the checks that are left, in case it is the last.
+    for (std::size_t j = k; batch.so_far != nullptr && j < until->checks.size(); ++j) {
+      unpack(*l, mean, batch.so_far + (j * batch.count + index) * size);
+    }
+    const R limit = static_cast<R>(until->limits[k]);
+    if (until->of == Until::Of::margin ? margin_of(*l, mean) >= limit
+                                       : k > 0 && greatest_change(*l, mean, before.data()) <= limit) {
+      return until->checks[k];
+    }
+    if (until->of == Until::Of::change) {
+      before.assign(mean, mean + l->size());
+    }
+  }
+  sample.advance(batch.steps, keep_going);
+  return batch.steps;
 }
 
 }  // namespace
@@ -127,6 +190,23 @@ void Engine<R>::check(const Batch<R>& batch, int threads) const {
   if (threads < 1) {
     throw std::invalid_argument("threads must be at least 1");
   }
+  if (batch.until) {
+    const Until& until = *batch.until;
+    const std::pair<std::size_t, What> needed{until.node, What::mean};
+    if (!is_anytime() || std::ranges::find(plan.records, needed) == plan.records.end()) {
+      throw std::invalid_argument("until needs the recorded mean of a network without waiting");
+    }
+    if (until.checks.size() != until.limits.size()) {
+      throw std::invalid_argument("until must have a limit for each check");
+    }
+    std::size_t last = batch.delay;
+    for (const std::size_t check : until.checks) {
+      if (check <= last || check >= batch.steps) {
+        throw std::invalid_argument("checks must rise, above delay and below steps");
+      }
+      last = check;
+    }
+  }
   for (const NodePlan<R>& node : plan.nodes) {
     if (static_cast<double>(batch.steps) * static_cast<double>(node.layout.size()) > most_values) {
       throw std::invalid_argument("steps times values of a node must be at most 2^44");
@@ -138,8 +218,25 @@ void Engine<R>::check(const Batch<R>& batch, int threads) const {
 }
 
 template <class R>
+bool Engine<R>::is_anytime() const {
+  std::vector<bool> waits(plan_->nodes.size());
+  for (std::size_t i = 0; i < waits.size(); ++i) {
+    const auto& inputs = plan_->graph[i].inputs;
+    const bool constant = plan_->nodes[i].form == Form::constant;
+    for (const std::size_t from : inputs) {
+      if (!constant && waits[from]) {
+        return false;
+      }
+      waits[i] = waits[i] || waits[from] ||
+                 (constant && plan_->nodes[from].form != Form::constant);
+    }
+  }
+  return true;
+}
+
+template <class R>
 std::size_t Engine<R>::run(const Batch<R>& batch, std::span<const Record<R>> records, int threads,
-                           std::span<NodeCounts> counts,
+                           std::span<NodeCounts> counts, std::span<std::int64_t> taken,
                            const std::function<bool(std::size_t)>& keep_going) const {
   const Plan& plan = *plan_;
   check(batch, threads);
@@ -172,16 +269,24 @@ std::size_t Engine<R>::run(const Batch<R>& batch, std::span<const Record<R>> rec
       const FlushDenormals flush;
       SampleRun<R> sample(plan, batch.steps, batch.delay);
       std::vector<NodeCounts> own(plan.nodes.size());
+      const Layout* decides = batch.until ? &plan.nodes[batch.until->node].layout : nullptr;
+      Buffer<R> before;
       for (std::size_t i = next++; i < batch.count && !stopped; i = next++) {
         for (std::size_t k = 0; k < plan.inputs; ++k) {
           set(sample, k, i);
         }
-        sample.run(own, member == 0 ? std::function<bool()>(ask) : std::function<bool()>{});
+        const std::size_t steps =
+            run_until(sample, batch, i, decides, before,
+                      member == 0 ? std::function<bool()>(ask) : std::function<bool()>{});
         if (stopped) {
           break;
         }
+        sample.count(own);
+        if (!taken.empty()) {
+          taken[i] = static_cast<std::int64_t>(steps);
+        }
         for (const Record<R>& record : records) {
-          keep(sample, plan.nodes[record.node], record, i, batch.count, batch.steps);
+          keep(sample, plan.nodes[record.node], record, i, batch.count, batch.steps, steps);
         }
         ++done;
       }

@@ -48,6 +48,12 @@ SampleRun<R>::SampleRun(const typename Engine<R>::Plan& plan, std::size_t steps,
     }
   }
   rows_.resize(rows);
+  for (std::size_t i = 0; i < plan_.nodes.size(); ++i) {
+    const auto& inputs = plan_.graph[i].inputs;
+    work_[i].is_timeless =
+        plan_.nodes[i].form == Form::constant &&
+        std::ranges::all_of(inputs, [&](std::size_t from) { return work_[from].is_timeless; });
+  }
 }
 
 template <class R>
@@ -116,7 +122,9 @@ void SampleRun<R>::set_packed(std::size_t node, std::span<const std::uint8_t> bi
 }
 
 template <class R>
-void SampleRun<R>::run(std::span<NodeCounts> counts, const std::function<bool()>& keep_going) {
+void SampleRun<R>::advance(std::size_t to, const std::function<bool()>& keep_going) {
+  from_ = to_ == steps_ ? 0 : to_;
+  to_ = to;
   for (std::size_t i = 0; i < plan_.nodes.size(); ++i) {
     if (keep_going && !keep_going()) {
       return;
@@ -142,7 +150,8 @@ void SampleRun<R>::run(std::span<NodeCounts> counts, const std::function<bool()>
         }
         break;
       case Form::constant:
-        if (node.dense && !std::holds_alternative<Input>(what.kind)) {
+        if (node.dense && !std::holds_alternative<Input>(what.kind) &&
+            !(work_[i].is_timeless && from_ > 0)) {
           std::vector<const R*> inputs;
           for (const std::size_t from : what.inputs) {
             inputs.push_back(work_[from].dense.data());
@@ -178,13 +187,13 @@ void SampleRun<R>::run(std::span<NodeCounts> counts, const std::function<bool()>
         break;
     }
   }
-  count(counts);
 }
 
 template <class R>
 R SampleRun<R>::window() const {
+  // What sizes have sent is known to be a part of a whole; other spikes are a mean so far.
   double sum = 0;
-  for (std::size_t t = delay_; t < steps_; ++t) {
+  for (std::size_t t = delay_; t < (plan_.sizes.empty() ? to_ : steps_); ++t) {
     sum += static_cast<double>(size_of(t));
   }
   return static_cast<R>(sum);
@@ -205,19 +214,20 @@ void SampleRun<R>::tally(std::size_t i) {
       kernels_.tally(in, steps, plane_gain<R>(plane, node.planes) * weight, sums, l.pixel);
     };
     // Step by step, as a program in C adds them.
-    for (std::size_t t = std::max(delay_, begin); !plan_.sizes.empty() && t < end; ++t) {
+    for (std::size_t t = std::max(delay_, begin); !plan_.sizes.empty() && t < std::min(end, to_);
+         ++t) {
       for (std::size_t plane = 0; plane < node.planes; ++plane) {
         add(plane, t, 1, size_of(t));
       }
     }
     for (std::size_t plane = 0; plan_.sizes.empty() && plane < node.planes; ++plane) {
       if (!node.differential) {
-        add(plane, delay_, steps_ - delay_, R{1});
+        add(plane, delay_, to_ - delay_, R{1});
         continue;
       }
       // A difference of step t counts 1 / t for all steps from then on.
-      for (std::size_t t = 0; t < steps_; ++t) {
-        const R since = t < delay_ ? window : static_cast<R>(steps_);
+      for (std::size_t t = 0; t < to_; ++t) {
+        const R since = t < delay_ ? window : static_cast<R>(to_);
         add(plane, t, 1, since / static_cast<R>(t + 1));
       }
     }
@@ -232,7 +242,7 @@ void SampleRun<R>::mean_of_sequence(std::size_t i) {
   const std::size_t size = plan_.nodes[i].layout.size();
   Buffer<R>& mean = work_[i].dense;
   std::fill(mean.begin(), mean.end(), R{});
-  for (std::size_t t = delay_; t < steps_; ++t) {
+  for (std::size_t t = delay_; t < to_; ++t) {
     const R* from = value(i, t);
     for (std::size_t k = 0; k < size; ++k) {
       mean[k] += size_of(t) * from[k];
@@ -251,7 +261,7 @@ void SampleRun<R>::expand_spikes(std::size_t i) {
   Buffer<R> mean(node.differential ? l.row() : 0);
   for (std::size_t y = 0; y < l.height; ++y) {
     std::fill(mean.begin(), mean.end(), R{});
-    for (std::size_t t = 0; t < steps_; ++t) {
+    for (std::size_t t = 0; t < to_; ++t) {
       R* to = value(i, t) + y * l.row();
       for (std::size_t plane = 0; plane < node.planes; ++plane) {
         rows_[0] = row(i, y, t) + plane * plane_bytes(i);

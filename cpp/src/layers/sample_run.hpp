@@ -22,8 +22,12 @@ class SampleRun {
   void set_input(std::size_t node, const std::int8_t* spikes, std::size_t stride);
   void set_packed(std::size_t node, std::span<const std::uint8_t> bits);
 
-  // Calls keep_going after each node; if it returns false, results are incomplete.
-  void run(std::span<NodeCounts> counts, const std::function<bool()>& keep_going);
+  // Runs the steps until `to`, from where the last call ended; begins anew if that was the end, or
+  // `restart`. Calls keep_going after each node; if it returns false, results are incomplete.
+  void advance(std::size_t to, const std::function<bool()>& keep_going);
+  void restart() { from_ = to_ = 0; }
+  // Adds the operations of all steps that were run.
+  void count(std::span<NodeCounts> counts) const;
 
   // Results of a node.
   const R* dense(std::size_t node) const { return work_[node].dense.data(); }
@@ -43,6 +47,8 @@ class SampleRun {
   struct Work {
     Buffer<std::uint8_t> bits;
     Buffer<R> dense, sequence, potential;
+    Buffer<R> base, v, sent;  // of neurons that go on later
+    bool is_timeless = false;  // a constant that no spike contributes to
   };
 
   void neuron(std::size_t i);
@@ -78,7 +84,7 @@ class SampleRun {
                   bool add, const Currents<C>& currents);
   template <class C>
   void neuron_rows(std::size_t i, void (*kernel)(const NeuronRow<R>&, const Currents<C>&));
-  void count(std::span<NodeCounts> counts) const;
+  bool resumes(std::size_t i) const;
   std::size_t plane_bytes(std::size_t node) const {
     return plan_.nodes[node].layout.plane_bytes(steps_);
   }
@@ -86,6 +92,11 @@ class SampleRun {
   std::pair<std::size_t, std::size_t> window_of(const NodePlan<R>& node) const {
     const std::size_t first = std::min(node.first, steps_);
     return {first, std::max(first, std::min(node.end, steps_))};
+  }
+  // Of these, the steps that were run.
+  std::pair<std::size_t, std::size_t> run_of(const NodePlan<R>& node) const {
+    const auto [begin, end] = window_of(node);
+    return {std::min(begin, to_), std::min(end, to_)};
   }
   // Where a sequence has the value of a step.
   std::size_t place(std::size_t node, std::size_t step) const {
@@ -107,6 +118,7 @@ class SampleRun {
   const typename Engine<R>::Plan& plan_;
   const LayerKernels<R>& kernels_;
   std::size_t steps_, delay_;
+  std::size_t from_ = 0, to_ = 0;  // steps that are run now
   Buffer<R> sizes_;
   std::vector<Work> work_;
   Buffer<R> currents_, v_, v_init_, sent_, mean_, arrived_, base_, padded_, estimates_;

@@ -15,7 +15,7 @@ void SampleRun<R>::count(std::span<NodeCounts> counts) const {
     const NodePlan<R>& node = plan_.nodes[i];
     if (node.form == Form::spikes) {
       const std::size_t bytes = node.layout.row_bytes();
-      const auto [begin, end] = window_of(node);
+      const auto [begin, end] = run_of(node);
       for (std::size_t k = 0; k < node.planes * node.layout.height; ++k) {
         const std::uint8_t* p = work_[i].bits.data() + (k * steps_ + begin) * bytes;
         row_totals[i].push_back(popcount(p, (end - begin) * bytes, 0, 1));
@@ -27,7 +27,7 @@ void SampleRun<R>::count(std::span<NodeCounts> counts) const {
     const NodePlan<R>& node = plan_.nodes[source];
     const Layout& l = node.layout;
     const auto& totals = row_totals[source];
-    const auto [begin, end] = window_of(node);
+    const auto [begin, end] = run_of(node);
     // Most columns are seen by equally many outputs; the others are counted by themselves.
     const std::uint32_t most = fan.columns[l.width / 2];
     std::uint64_t sum = 0;
@@ -64,19 +64,19 @@ void SampleRun<R>::count(std::span<NodeCounts> counts) const {
     const NodePlan<R>& node = plan_.nodes[i];
     // A graded unit whose input is constant, or of which only the mean is needed, works once.
     const bool once = node.form != Form::spikes && work_[i].sequence.empty();
-    counts[i].products += products_of(plan_.graph, i) * (once ? 1 : steps_);
+    counts[i].products += products_of(plan_.graph, i) * (once ? 1 : to_);
     for (const auto& [fan, source] : node.counted) {
       const NodePlan<R>& from = plan_.nodes[source];
       if (from.form == Form::spikes) {
         counts[i].additions += spikes_seen(fan, source);
       } else if (from.form == Form::constant) {
-        counts[i].products += steps_ * values_seen(fan, from.layout, work_[source].dense.data());
+        counts[i].products += to_ * values_seen(fan, from.layout, work_[source].dense.data());
       } else if (!work_[source].sequence.empty()) {
-        for (std::size_t t = 0; t < steps_; ++t) {
+        for (std::size_t t = 0; t < to_; ++t) {
           counts[i].products += values_seen(fan, from.layout, at(source, t));
         }
       } else if (!work_[source].dense.empty()) {
-        counts[i].products += steps_ * values_seen(fan, from.layout, work_[source].dense.data());
+        counts[i].products += to_ * values_seen(fan, from.layout, work_[source].dense.data());
       }
     }
   }

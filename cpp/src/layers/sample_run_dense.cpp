@@ -139,7 +139,7 @@ void SampleRun<R>::apply_at_each_step(std::size_t i) {
   if (maximum == nullptr || !maximum->of_counts) {
     const auto [begin, end] = window_of(plan_.nodes[i]);
     bool same = false;  // whether the value of all other steps is there
-    for (std::size_t t = 0; t < steps_; ++t) {
+    for (std::size_t t = 0; t < to_; ++t) {
       const bool changes = t >= begin && t < end;
       if (!changes && std::exchange(same, true)) {
         continue;
@@ -155,7 +155,7 @@ void SampleRun<R>::apply_at_each_step(std::size_t i) {
   const std::size_t in_size = plan_.nodes[node.inputs[0]].layout.size();
   Buffer<R> sums(in_size), greatest(size), before(size);
   inputs[0] = sums.data();
-  for (std::size_t t = 0; t < steps_; ++t) {
+  for (std::size_t t = 0; t < to_; ++t) {
     const R* now = at(node.inputs[0], t);
     for (std::size_t k = 0; k < in_size; ++k) {
       sums[k] += size_of(t) * now[k];
@@ -179,7 +179,7 @@ void SampleRun<R>::max_of_spikes(std::size_t i) {
   std::fill(work_[i].bits.begin(), work_[i].bits.end(), std::uint8_t{0});
   if (!pool.of_counts) {
     for (std::size_t y = 0; y < to.height; ++y) {
-      for (std::size_t t = 0; t < steps_; ++t) {
+      for (std::size_t t = 0; t < to_; ++t) {
         std::uint8_t* out = work_[i].bits.data() + (y * steps_ + t) * to.row_bytes();
         for (std::size_t iy = pool.rows.begin[y]; iy < pool.rows.end[y]; iy += pool.rows.step) {
           const std::uint8_t* in = row(from, iy, t);
@@ -206,7 +206,7 @@ void SampleRun<R>::max_of_spikes(std::size_t i) {
   one.step = pool.columns.step;
   one.width = to.width;
   one.channels = to.pixel;
-  one.steps = steps_;
+  one.steps = to_;
   one.sizes = sizes_.data();
   one.out_row_bytes = to.row_bytes();
   one.out_plane_bytes = plane_bytes(i);
@@ -238,7 +238,7 @@ void SampleRun<R>::upsample_spikes(std::size_t i) {
   const auto& factor = std::get<Upsample>(plan_.graph[i].kind);
   for (std::size_t plane = 0; plane < node.planes; ++plane) {
     for (std::size_t y = 0; y < to.height; ++y) {
-      for (std::size_t t = 0; t < steps_; ++t) {
+      for (std::size_t t = 0; t < to_; ++t) {
         const std::uint8_t* in = row(from, y / factor.y, t) + plane * plane_bytes(from);
         std::uint8_t* out =
             work_[i].bits.data() + plane * plane_bytes(i) + (y * steps_ + t) * to.row_bytes();

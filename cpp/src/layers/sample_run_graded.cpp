@@ -155,7 +155,7 @@ void SampleRun<R>::send_graded(std::size_t i) {
   }
   Buffer<R> now(size), before(size);
   R count = 0;  // the sum of sizes so far
-  for (std::size_t t = 0; t < steps_; ++t) {
+  for (std::size_t t = 0; t < to_; ++t) {
     if (t == delay_) {
       count = 0;
       for (Buffer<R>& sum : sums) {
@@ -208,7 +208,7 @@ void SampleRun<R>::move_spikes(std::size_t i) {
       const std::uint8_t* in = row(from, move.from / l.row(), 0) + plane * plane_bytes(from);
       std::uint8_t* out = work_[i].bits.data() + plane * plane_bytes(i) +
                           move.to / to.row() * steps_ * to.row_bytes();
-      for (std::size_t t = 0; t < steps_; ++t, in += l.row_bytes(), out += to.row_bytes()) {
+      for (std::size_t t = 0; t < to_; ++t, in += l.row_bytes(), out += to.row_bytes()) {
         copy_bits(in, first, out, begin, move.length);
       }
     }

@@ -267,10 +267,19 @@ void SampleRun<R>::neuron(std::size_t i) {
                         : what.hard          ? kernels_.zero16
                                              : kernels_.subtract16);
   if (node.potential && node.pace.empty()) {
-    for (std::size_t k = 0; k < work_[i].potential.size(); ++k) {
+    for (std::size_t k = from_ * node.layout.size(); k < to_ * node.layout.size(); ++k) {
       work_[i].potential[k] /= node.scale[k % node.layout.pixel];
     }
   }
+}
+
+// Whether a neuron can go on from its state; otherwise a run that goes on computes all its steps again.
+template <class R>
+bool SampleRun<R>::resumes(std::size_t i) const {
+  const auto& terms = plan_.nodes[i].sum->terms;
+  return !plan_.nodes[i].differential && std::ranges::none_of(terms, [&](const Term<R>& term) {
+    return plan_.nodes[term.source].differential;
+  });
 }
 
 // The steps that a neuron's spikes depend on, a multiple of steps_unit where possible: until it has
@@ -310,15 +319,32 @@ void SampleRun<R>::neuron_rows(std::size_t i,
   v_.resize(std::max(v_.size(), node.rows * size));
   sent_.resize(v_.size());
   mean_.resize(v_.size());
+  // A run that goes on later keeps its state, and its constant input.
+  Work& work = work_[i];
+  const bool goes_on = from_ > 0 && resumes(i), waits = to_ < steps_ && resumes(i);
   std::size_t base_stride = 0;
-  const R* base = base_of(*node.sum, l, base_stride);
-  if (base_stride != 0 && !node.scale.empty()) {
-    for (std::size_t k = 0; k < l.size(); ++k) {
-      base_[k] *= node.scale[k % l.pixel];
+  const R* base = nullptr;
+  if (goes_on && !work.base.empty()) {
+    base = work.base.data();
+    base_stride = l.pixel;
+  } else {
+    base = base_of(*node.sum, l, base_stride);
+    if (base_stride != 0 && !node.scale.empty()) {
+      for (std::size_t k = 0; k < l.size(); ++k) {
+        base_[k] *= node.scale[k % l.pixel];
+      }
+    }
+    if (base_stride != 0 && waits) {
+      work.base = base_;
     }
   }
+  if (waits) {
+    work.v.resize(l.size());
+    work.sent.resize(l.size());
+  }
   const bool alike = !node.v_init_everywhere && (base == nullptr || base_stride == 0);
-  const auto [begin, end] = steps_of(node, alike);
+  const auto [begin, all] = steps_of(node, alike);
+  const std::size_t first_now = goes_on ? std::max(begin, from_) : begin, end = std::min(all, to_);
   const R* v_init = node.v_init.data();
   if (begin > 0) {  // nothing but the constant input arrives before
     v_init_.assign(node.v_init.begin(), node.v_init.end());
@@ -332,12 +358,23 @@ void SampleRun<R>::neuron_rows(std::size_t i,
   const auto one_row = [&](std::size_t c, std::size_t y, std::size_t first, std::size_t part,
                            const Currents<C>& currents) {
     R* v = v_.data() + part * size;
-    if (first == begin) {
+    R* sent = sent_.data() + part * size;
+    const auto each_pixel = [&](auto&& f) {
+      for (std::size_t x = 0; x < l.width; ++x) {
+        f(y * l.row() + x * l.pixel + c, x * block);
+      }
+    };
+    if (first == first_now && first > begin) {
+      each_pixel([&](std::size_t kept, std::size_t here) {
+        std::copy_n(work.v.data() + kept, block, v + here);
+        std::copy_n(work.sent.data() + kept, block, sent + here);
+      });
+    } else if (first == begin) {
       for (std::size_t x = 0; x < l.width; ++x) {
         const R* from = v_init + (node.v_init_everywhere ? y * l.row() + x * l.pixel : 0) + c;
         std::copy_n(from, block, v + x * block);
       }
-      std::fill_n(sent_.data() + part * size, size, R{});
+      std::fill_n(sent, size, R{});
       if (what.differential) {
         std::fill_n(mean_.data() + part * size, size, R{});
       }
@@ -351,7 +388,7 @@ void SampleRun<R>::neuron_rows(std::size_t i,
     row.base = base == nullptr ? nullptr : base + y * l.width * base_stride + c;
     row.base_stride = base_stride;
     row.v = v;
-    row.sent = sent_.data() + part * size;
+    row.sent = sent;
     row.mean = mean_.data() + part * size;
     if (node.potential) {
       row.recorded = work_[i].potential.data() + first * l.size() + y * l.row() + c;
@@ -383,9 +420,15 @@ void SampleRun<R>::neuron_rows(std::size_t i,
       row.estimates = estimates_.data();
     }
     kernel(row, currents);
+    if (waits && first + currents.steps == end) {
+      each_pixel([&](std::size_t kept, std::size_t here) {
+        std::copy_n(v + here, block, work.v.data() + kept);
+        std::copy_n(sent + here, block, work.sent.data() + kept);
+      });
+    }
   };
   rows_of<C>(
-      i, *node.sum, begin, end,
+      i, *node.sum, first_now, end,
       [&](std::size_t c, std::size_t y, std::size_t first, const Currents<C>& currents) {
         if (node.rows == 1) {
           one_row(c, y, first, 0, currents);
@@ -408,7 +451,8 @@ void SampleRun<R>::accumulate(std::size_t i) {
   // With one of the steps at which the value is the same.
   const auto [begin, end] = window_of(plan_.nodes[i]);
   const bool before = begin > 0, after = end < steps_;
-  const std::size_t from = before ? begin - 1 : begin, to = !before && after ? end + 1 : end;
+  const std::size_t to = std::min(!before && after ? end + 1 : end, to_);
+  const std::size_t from = std::min(before ? begin - 1 : begin, to_ - 1);
   rows_of<R>(i, sum, from, to,
              [&](std::size_t c, std::size_t y, std::size_t first, const Currents<R>& in) {
                for (std::size_t t = 0; t < in.steps; ++t) {

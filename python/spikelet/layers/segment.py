@@ -110,7 +110,7 @@ class Packed:
         sizes = _given(self.stored.source.sizes)
         engine = _ENGINES[dtype](core, whole=False, records=[(0, what)], sizes=sizes)
         bits = np.ascontiguousarray(self.bits)
-        _, (found,), _ = engine.run([bits], len(self), self.steps, 0, 1, None)
+        _, (found,), *_ = engine.run([bits], len(self), self.steps, 0, 1, None)
         lead = found.shape[: 1 if what == "mean" else 2]
         decoded: NDArray[Any] = found.reshape(*lead, *self.shape)
         return decoded
@@ -237,7 +237,7 @@ class Segment:
         if len(counts) > 1:
             fail("Segment.run", "values", sorted(counts), "must have equal numbers of samples")
         count = counts.pop()
-        done, found, _ = self._engine.run(arrays, count, self.steps, 0, threads, go_on)
+        done, found, *_ = self._engine.run(arrays, count, self.steps, 0, threads, go_on)
         if done < count:
             raise KeyboardInterrupt
         result: dict[tuple[str, str], Any] = {}

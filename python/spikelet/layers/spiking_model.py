@@ -6,7 +6,7 @@ import contextlib
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Self, cast
+from typing import Any, ClassVar, Literal, Self, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from spikelet.layers.graph import Graph, LayerLike
 from spikelet.layers.inputs import Inputs, Presented, arrays_of, present
 from spikelet.layers.movement import Movement, Upsample
 from spikelet.layers.neurons import Neuron, PredictiveIF, leaves_mean, sizes_of
+from spikelet.layers.stopping import Stopping
 from spikelet.layers.to_core import Source, lower
 
 __all__ = ["Operations", "SpikingModel", "SpikingResult"]
@@ -34,6 +35,10 @@ _ENGINES = {
 }
 _COUNTED = ("spikes", "additions", "products")
 _WHATS = {"spikes": "spikes", "v": "potential", "mean": "mean", "value": "value"}
+
+
+_Prepared: TypeAlias = tuple[Any, int, dict[str, list[int]], NDArray[np.float64]]
+"""An engine, the number of its (first) output, those of each layer's nodes, and the operations of each node's dense form."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +80,10 @@ class SpikingResult:
         The arrays that `record` named.
     operations : mapping of str to Operations
         Operations by layer; "input" has the spikes of the input.
-    steps : int
-        Number of time steps T.
+    steps : int, or int array [B]
+        Number of time steps T; with ``until=``, that of each sample.
+    so_far : array, [K, B, ...], or None
+        Mean output after each of the K checks of a `Stopping` that keeps them.
     """
 
     outputs: Mapping[str, NDArray[Any]]
@@ -84,7 +91,8 @@ class SpikingResult:
     v: NDArray[Any] | None
     records: Mapping[str, NDArray[Any]]
     operations: Mapping[str, Operations]
-    steps: int
+    steps: int | NDArray[np.int64]
+    so_far: NDArray[Any] | None = None
 
     @property
     def output(self) -> Any:
@@ -160,7 +168,7 @@ class SpikingModel(Sealed):
         scale = number(where, "input_scale", input_scale)
         require(where, "input_scale", scale, "finite and > 0")
         self.input_scale = float(scale)
-        self._engines: dict[Any, tuple[Any, dict[str, list[int]], NDArray[np.float64]]] = {}
+        self._engines: dict[Any, _Prepared] = {}
 
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__}(dtype={self.dtype!r})"]
@@ -293,6 +301,7 @@ class SpikingModel(Sealed):
         coding: Literal["direct", "poisson", "latency"] = "direct",
         seed: int = 0,
         progress: bool | Callable[[int], Any] = False,
+        until: Stopping | float | None = None,
     ) -> SpikingResult:
         """Run the model from its initial state.
 
@@ -318,6 +327,9 @@ class SpikingModel(Sealed):
             Random seed for ``coding="poisson"``.
         progress : bool or callable
             Show a progress bar (needs rich), or call ``progress(samples done)``.
+        until : Stopping or float, optional
+            When a sample ends before its last step; a number is the margin between its greatest output and the next. The
+            first output decides. What is recorded by step is 0 from there on.
 
         Returns
         -------
@@ -344,6 +356,7 @@ class SpikingModel(Sealed):
         if not leaves_mean(self.sizes, delay):
             fail(where, "delay", delay, "must leave steps whose sizes do not add up to 0")
         self._check_schedules(where, total)
+        stop = None if until is None else Stopping.of_run(where, until, total, delay)
         sequence = any(kind != "constant" for kind in given.kinds)
         records = self._records(where, record, sequence)
         key = (given.shapes, given.kinds, tuple(records.values()), given.amplitude)
@@ -352,10 +365,12 @@ class SpikingModel(Sealed):
             prepared = self._engines[key] = self._engine(given, list(records.values()))
             for oldest in list(self._engines)[:-_ENGINES_KEPT]:
                 self._engines.pop(oldest, None)
-        engine, layers, dense = prepared
+        engine, output, layers, dense = prepared
+        if stop is not None:
+            self._check_stop(where, engine)
         with _watch(progress, count) as go_on:
-            done, arrays, counts = engine.run(
-                list(given.arrays), count, total, delay, self.threads, go_on
+            done, arrays, counts, taken, so_far = engine.run(
+                list(given.arrays), count, total, delay, self.threads, go_on, stop and stop.to_core(output)
             )
             go_on(done)
         if done < count:
@@ -371,13 +386,26 @@ class SpikingModel(Sealed):
                     what: float(counts[nodes, k].sum()) / max(count, 1)
                     for k, what in enumerate(_COUNTED)
                 },
-                dense=float(dense[nodes].sum()) * total,
+                dense=float(dense[nodes].sum()) * float(taken.mean() if count else total),
             )
             for name, nodes in layers.items()
         }
         outputs = {name: kept.pop(f"\0{name}") for name in self.graph.outputs}
         spikes, v = kept.pop("\0\0spikes", None), kept.pop("\0\0v", None)
-        return SpikingResult(outputs, spikes, v, kept, operations, total)
+        if stop is not None and stop.keep:
+            so_far = so_far.reshape(*so_far.shape[:2], *shapes[self.graph.output.name])
+        else:
+            so_far = None
+        each = total if stop is None else taken
+        return SpikingResult(outputs, spikes, v, kept, operations, each, so_far)
+
+    def _check_stop(self, where: str, engine: Any) -> None:
+        if not engine.is_anytime():
+            rule = "needs a network whose layers do not wait for the mean of spikes, as a ReLU before neurons does"
+            fail(where, "until", "given", rule)
+        for name in self.neurons:
+            if getattr(self.graph[name].layer, "code", "") == "differential":
+                fail(where, "until", "given", f"needs neurons that send sums; '{name}' sends differences")
 
     def _check_schedules(self, where: str, steps: int) -> None:
         for name in self.neurons:
@@ -431,7 +459,7 @@ class SpikingModel(Sealed):
 
     def _engine(
         self, given: Presented, records: list[tuple[str, str]]
-    ) -> tuple[Any, dict[str, list[int]], NDArray[np.float64]]:
+    ) -> _Prepared:
         sources = tuple(
             Source("spikes", given.amplitude, kind == "signed")
             if kind in ("spikes", "signed")
@@ -451,7 +479,7 @@ class SpikingModel(Sealed):
         nodes: dict[str, list[int]] = {name: [] for name in counted}
         for k, name in owners.items():
             nodes.get(name, []).append(k)
-        return engine, nodes, dense
+        return engine, numbers[self.graph.output.name], nodes, dense
 
 
 def _only_moves(layer: Layer) -> bool:

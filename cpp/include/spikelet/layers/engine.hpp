@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -35,11 +36,25 @@ struct Given {
   const std::uint8_t* packed = nullptr;
 };
 
+// When a sample may end before the last step: at the first check at which the mean output so far of
+// a node is certain enough.
+struct Until {
+  std::size_t node;  // its mean must be recorded
+  enum class Of {
+    margin,  // by which the greatest channel leads at each place; at least the limit
+    change   // of each value since the last check; at most the limit
+  } of;
+  std::vector<std::size_t> checks;  // after so many steps, rising
+  std::vector<double> limits;       // of each check
+};
+
 template <class R>
 struct Batch {
   std::vector<Given<R>> inputs;
   std::size_t count, steps;
   std::size_t delay = 0;  // means are over the steps from here on
+  std::optional<Until> until;
+  R* so_far = nullptr;  // of the node of `until`: its mean at each check, [checks][count][c][y][x]
 };
 
 // What is recorded of a node, for each sample.
@@ -85,10 +100,15 @@ class Engine {
   // graph allows. The sizes of its arrays are the caller's care.
   void check(const Batch<R>& batch, int threads) const;
 
-  // Counts are summed over the batch. One thread calls `keep_going(done)` occasionally;
-  // returns how many samples were run.
+  // Whether the mean output so far is one of the whole network at each step. It is not if a node
+  // waits for the mean of spikes, and others for that node.
+  bool is_anytime() const;
+
+  // Counts are summed over the batch. `taken` gets the steps of each sample, if it is not empty;
+  // records are 0 from there on. One thread calls `keep_going(done)` occasionally; returns how many
+  // samples were run.
   std::size_t run(const Batch<R>& batch, std::span<const Record<R>> records, int threads,
-                  std::span<NodeCounts> counts,
+                  std::span<NodeCounts> counts, std::span<std::int64_t> taken = {},
                   const std::function<bool(std::size_t)>& keep_going = {}) const;
 
   // What it computes, node by node.
