@@ -114,8 +114,10 @@ std::size_t run_until(SampleRun<R>& sample, const Batch<R>& batch, std::size_t i
       unpack(*l, mean, batch.so_far + (j * batch.count + index) * size);
     }
     const R limit = static_cast<R>(until->limits[k]);
-    if (until->of == Until::Of::margin ? margin_of(*l, mean) >= limit
-                                       : k > 0 && greatest_change(*l, mean, before.data()) <= limit) {
+    const bool sure = until->of == Until::Of::margin
+                          ? margin_of(*l, mean) >= limit && std::isfinite(limit)
+                          : k > 0 && greatest_change(*l, mean, before.data()) < limit;
+    if (sure) {
       return until->checks[k];
     }
     if (until->of == Until::Of::change) {

@@ -19,6 +19,7 @@ from spikelet.conversion.neurons import NEURONS
 from spikelet.conversion.qcfs import QCFS
 from spikelet.conversion.report import ConversionReport, LayerReport, report
 from spikelet.conversion.response import Decisions, steps_to_decision
+from spikelet.conversion.stopping import choose_stopping
 
 __all__ = [
     "METHODS",
@@ -34,6 +35,7 @@ __all__ = [
     "LayerReport",
     "accuracy_curve",
     "batch_norm",
+    "choose_stopping",
     "compare",
     "convert",
     "fold",

@@ -15,6 +15,7 @@ from spikelet.layers.base import Shape
 from spikelet.layers.graph import Graph
 from spikelet.layers.inputs import Inputs, arrays_of
 from spikelet.layers.spiking_model import SpikingModel, SpikingResult
+from spikelet.layers.stopping import Stopping
 
 if TYPE_CHECKING:
     from spikelet.conversion.report import ConversionReport
@@ -122,6 +123,32 @@ class ConvertedModel(SpikingModel):
         delay = self.delay if steps == self.steps else self.delay * steps // self.steps
         options = {"delay": delay, "coding": self.coding, **options}
         return super().run(arrays, steps, **options)
+
+    def stopping(
+        self,
+        x: Inputs,
+        labels: ArrayLike | None = None,
+        *,
+        loss: float = 0.3,
+        tolerance: float | None = None,
+        **options: Any,
+    ) -> Stopping:
+        """Return when samples may stop, for ``run(x, until=)``; see `spikelet.conversion.choose_stopping`.
+
+        Parameters
+        ----------
+        x : array-like, [B, ...]
+        labels : int array, [B], optional
+        loss : float
+            Points of accuracy, or percent of the decisions, that may be lost.
+        tolerance : float, optional
+            Of an output that is no score of a class: the error to accept.
+        **options
+            Others of `choose_stopping`.
+        """
+        from spikelet.conversion.stopping import choose_stopping  # noqa: PLC0415  # it runs models
+
+        return choose_stopping(self, x, labels, loss=loss, tolerance=tolerance, **options)
 
     def _compare(self, where: str, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Warn of an input on another scale than that of the calibration."""

@@ -58,7 +58,7 @@ def measure(
     batch_size : int, optional
         By default the number that keeps records below 64 MB.
     **run_args
-        ``coding`` and ``seed`` of `SpikingModel.run`. With ``coding="poisson"`` each batch has a seed of its own.
+        ``coding``, ``seed`` and ``until`` of `SpikingModel.run`. With ``coding="poisson"`` each batch has a seed of its own.
 
     Returns
     -------
@@ -90,6 +90,8 @@ def measure(
         if argument in run_args:
             msg = f"{where}: {argument} must not be given, as it does not change the counts"
             raise TypeError(msg)
+    if count_changes and run_args.get("until") is not None:
+        fail(where, "count_changes", True, "must be False with until: it needs the potentials of all steps")
     constants = find(where, technology)
     samples = Samples.of(where, model, x, steps, batch_size)
     run_args = with_coding(model, run_args) if samples.steps is not None else run_args
@@ -121,7 +123,7 @@ class _Options(NamedTuple):
 def _network(
     model: SpikingModel, samples: Samples, options: _Options, run_args: dict[str, Any]
 ) -> NetworkEnergy:
-    graph, steps = model.graph, samples.total
+    graph, total = model.graph, samples.total
     shapes = graph.shapes(samples.shapes)
     when = timings(graph, sequence=is_sequence(samples, run_args))
     analog = [n.name for n in graph if isinstance(n.layer, ReLU)]
@@ -129,10 +131,11 @@ def _network(
     records = [f"{n}.mean" for n in analog]
     records += [f"{n}.{what}" for n in changing for what in ("v", "spikes")]
     each = 8 * sum(int(np.prod(shapes[n])) for n in analog)
-    each += 9 * steps * sum(int(np.prod(shapes[n])) for n in changing)
+    each += 9 * total * sum(int(np.prod(shapes[n])) for n in changing)
     active, changes = dict.fromkeys(analog, 0), dict.fromkeys(changing, 0)
-    parts = []
+    parts, taken = [], []
     for part, result in samples.run(model, each, record=records, **run_args):
+        taken.append(np.broadcast_to(result.steps, part.stop - part.start))
         parts.append((part.stop - part.start, result.operations))
         for name in analog:
             active[name] += int(np.count_nonzero(result[f"{name}.mean"]))
@@ -140,6 +143,8 @@ def _network(
             neuron = graph[name].layer
             changes[name] += _changes(neuron, result[f"{name}.v"], result[f"{name}.spikes"])
     operations = merge(parts)
+    mean = float(np.concatenate(taken).mean())
+    steps = total if mean == total else mean
     rows = []
     for node in graph:
         layer = node.layer

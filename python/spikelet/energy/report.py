@@ -92,14 +92,14 @@ class NetworkEnergy:
     ----------
     layers : tuple of LayerEnergy
         Layers with weights or neurons, in the order of the graph.
-    steps : int
-        Number of steps T; 1 for an ANN.
+    steps : int or float
+        Number of steps T; 1 for an ANN; with ``until=``, the mean over the samples.
     input_spikes : float
         Spikes of the input, if it is coded as spikes.
     """
 
     layers: tuple[LayerEnergy, ...]
-    steps: int
+    steps: float
     input_spikes: float = 0.0
 
     def __getitem__(self, name: str) -> LayerEnergy:
@@ -254,7 +254,7 @@ class EnergyReport:
         rows = [_line(s, a, len(columns)) for s, a in pairs]
         what = "arithmetic and memory traffic" if self.memory else "arithmetic alone, no memory"
         head = (
-            f"Estimate per sample, T = {self.snn.steps}, mean of {self.samples}: {what}; "
+            f"Estimate per sample, T = {self.snn.steps:g}, mean of {self.samples}: {what}; "
             f"{self.technology.name} ({self.technology.add_pj:g} pJ an AC, {self.technology.mac_pj:g} pJ a MAC)"
         )
         lines = [head, tables.table(columns, rows)]

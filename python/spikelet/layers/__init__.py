@@ -79,6 +79,7 @@ from spikelet.layers.pools import (
     MaxPool3d,
 )
 from spikelet.layers.resize import Resize
+from spikelet.layers.stopping import Stopping
 
 __all__ = [
     "IF",
@@ -135,6 +136,7 @@ __all__ = [
     "Shape",
     "Slice",
     "Softmax",
+    "Stopping",
     "Take",
     "Tile",
     "Upsample",

@@ -28,7 +28,7 @@ class Stopping:
         Limit of each check, in units of the output.
     of : "margin" or "change"
         What the limits bound. "margin": the greatest output leads the next by at least so much (at each place, if there
-        are several). "change": no output has changed by more since the check before.
+        are several). "change": each output has changed by less since the check before.
     keep : bool
         Keep the mean output of all checks, as ``result.so_far``.
 

@@ -41,8 +41,8 @@ struct Given {
 struct Until {
   std::size_t node;  // its mean must be recorded
   enum class Of {
-    margin,  // by which the greatest channel leads at each place; at least the limit
-    change   // of each value since the last check; at most the limit
+    margin,  // by which the greatest channel leads at each place; at least the (finite) limit
+    change   // of each value since the last check; less than the limit
   } of;
   std::vector<std::size_t> checks;  // after so many steps, rising
   std::vector<double> limits;       // of each check
