@@ -6,7 +6,7 @@
 
 Training takes two minutes on two cores, and everything else about as long. The script prints what
 each layer lost, test accuracy against the number of steps for three kinds of neurons and three ways
-to code the input, how soon decisions are made, and an estimate of the energy.
+to code the input, how soon decisions are made, an estimate of the energy, and what stopping saves.
 """
 
 # %%
@@ -40,6 +40,7 @@ Array: TypeAlias = NDArray[Any]
 
 BATCH = 128  # images in a training step
 SHOWN = 8  # the T whose report and energy are printed
+ALLOWED = 0.1  # points of accuracy that stopping may cost
 CODINGS = ("direct", "poisson", "latency")
 
 
@@ -242,6 +243,21 @@ def main() -> None:
         assert cost.ann is not None
         other = cost.ann.total.energy_pj / 1e3
         print(f"  {what}: {cost.energy_nj:.0f} nJ, ANN {other:.0f} nJ, ratio {cost.ratio:.2f}")
+
+    print(f"\nStopping when sure, T = {SHOWN}; limits chosen on training images:")
+    more = slice(200, 1000) if args.quick else slice(1000, 6000)
+    for name, model in (
+        ("default", snn),
+        ("soft reset", make.classic("soft", SHOWN)),
+    ):
+        stop = model.stopping(x_train[more], labels[more], loss=ALLOWED)
+        result = model.run(x, until=stop)
+        right = (result.output.argmax(1) == y).mean()
+        cost = sl.energy.measure(model, few, ann=snn.ann, until=stop)
+        print(
+            f"  {name:12}{np.mean(result.steps):.2f} steps on average, {right:.2%} right, "
+            f"{cost.ratio:.2f} x the ANN's energy"
+        )
 
     figure = Figure(figsize=(12, 7), layout="constrained")
     draw(figure, report, resets, codings, times)

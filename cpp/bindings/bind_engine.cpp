@@ -85,9 +85,9 @@ struct Runner {
     batch.steps = steps;
     batch.delay = delay;
     if (stop) {
-      batch.until = Until{std::get<0>(*stop),
-                          std::get<1>(*stop) ? Until::Of::change : Until::Of::margin,
-                          std::get<2>(*stop), as_vector(std::get<3>(*stop))};
+      batch.until =
+          Until{std::get<0>(*stop), std::get<1>(*stop) ? Until::Of::change : Until::Of::margin,
+                std::get<2>(*stop), as_vector(std::get<3>(*stop))};
     }
     for (std::size_t k = 0; k < inputs.size(); ++k) {
       batch.inputs.push_back(given(k, inputs[k], count, steps));
@@ -181,15 +181,17 @@ void bind_runner(py::module_& m, const char* name, const char* doc) {
           "What `LayerGraph.input` needs to take the packed spikes of a node: amplitude, "
           "is_signed, "
           "differential and levels.")
-      .def("run", &Runner<R>::run, py::arg("inputs"), py::arg("count"), py::arg("steps"),
-           py::arg("delay"), py::arg("threads"), py::arg("keep_going"), py::arg("until") = py::none(),
-           "Run `count` samples for `steps` steps, with an array for each input; means leave out "
-           "the first `delay` steps. "
-           "`keep_going(done)` is called occasionally and may stop the run. until: a node, whether "
-           "limits bound its margin or its change, the steps of checks, the limit of each, "
-           "and whether to return the means at the checks. "
-           "Returns the number of samples done, the records, spikes, additions and products of each "
-           "node, the steps of each sample, and means [checks, count, ...].")
+      .def(
+          "run", &Runner<R>::run, py::arg("inputs"), py::arg("count"), py::arg("steps"),
+          py::arg("delay"), py::arg("threads"), py::arg("keep_going"),
+          py::arg("until") = py::none(),
+          "Run `count` samples for `steps` steps, with an array for each input; means leave out "
+          "the first `delay` steps. "
+          "`keep_going(done)` is called occasionally and may stop the run. until: a node, whether "
+          "limits bound its margin or its change, the steps of checks, the limit of each, "
+          "and whether to return the means at the checks. "
+          "Returns the number of samples done, the records, spikes, additions and products of each "
+          "node, the steps of each sample, and means [checks, count, ...].")
       .def(
           "is_anytime", [](const Runner<R>& r) { return r.engine.is_anytime(); },
           "Whether the mean output so far is one of the whole network at each step.")

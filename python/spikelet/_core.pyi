@@ -753,11 +753,15 @@ class _LayerEngine(Generic[_R]):
         delay: int,
         threads: int,
         keep_going: Callable[[int], bool] | None,
+        until: tuple[int, bool, Sequence[int], npt.ArrayLike, bool] | None = None,
     ) -> tuple[
         int,
         list[npt.NDArray[_R] | npt.NDArray[np.int8] | npt.NDArray[np.uint8]],
         npt.NDArray[np.uint64],
+        npt.NDArray[np.int64],
+        npt.NDArray[_R],
     ]: ...
+    def is_anytime(self) -> bool: ...
     def describe(self) -> list[dict[str, Any]]: ...
 
 class LayerEngine32(_LayerEngine[np.float32]): ...

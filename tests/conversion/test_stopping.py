@@ -53,7 +53,9 @@ def test_more_loss_is_fewer_steps() -> None:
 
 def test_labels_count_what_is_right() -> None:
     labels = FULL.argmax(1)
-    labels[::2] = (labels[::2] + 1) % 6  # half of the decisions are wrong, and may change at no loss
+    labels[::2] = (
+        labels[::2] + 1
+    ) % 6  # half of the decisions are wrong, and may change at no loss
     stop = MODEL.stopping(SAMPLES, labels, loss=0.0)
     output = MODEL.run(SAMPLES, until=stop).output
     assert (output.argmax(1) == labels).mean() >= (FULL.argmax(1) == labels).mean() - 1e-9
@@ -69,8 +71,12 @@ def test_limits_fall_with_what_is_to_come() -> None:
         return np.take_along_axis(y, at[:, None], 1)[:, 0] - others.max(1)
 
     last = FULL.argmax(1)
-    to_come = [np.sqrt(np.square(lead(y, last) - lead(FULL.astype(float), last)).mean()) for y in means]
-    np.testing.assert_allclose(np.array(stop.limits) / to_come, stop.limits[0] / to_come[0], rtol=1e-6)
+    to_come = [
+        np.sqrt(np.square(lead(y, last) - lead(FULL.astype(float), last)).mean()) for y in means
+    ]
+    np.testing.assert_allclose(
+        np.array(stop.limits) / to_come, stop.limits[0] / to_come[0], rtol=1e-6
+    )
     assert stop.limits[0] > stop.limits[-1]
 
 
@@ -120,13 +126,23 @@ ONE = sl.SpikingModel([L.Linear([[1.0, 2.0]]), L.IF(1.0), L.Linear([[1.0]])])
     ("model", "arguments", "error", "words"),
     [
         (ONE, {"x": np.ones((3, 2)), "steps": 4}, ValueError, ("tolerance", "single output")),
-        (ONE, {"x": np.ones((3, 2)), "steps": 4, "tolerance": 0.0}, ValueError, ("tolerance", "> 0")),
+        (
+            ONE,
+            {"x": np.ones((3, 2)), "steps": 4, "tolerance": 0.0},
+            ValueError,
+            ("tolerance", "> 0"),
+        ),
         (ONE, {"x": np.ones((3, 2)), "steps": 1, "tolerance": 1.0}, ValueError, ("steps", "1")),
         (MODEL, {"x": SAMPLES, "loss": -1.0}, ValueError, ("loss", ">= 0")),
         (MODEL, {"x": SAMPLES, "checks": [3, 16]}, ValueError, ("checks", "16")),
         (MODEL, {"x": SAMPLES, "checks": []}, ValueError, ("checks",)),
         (MODEL, {"x": SAMPLES, "labels": np.zeros(3, int)}, ValueError, ("labels", "300 samples")),
-        (MODEL, {"x": SAMPLES, "labels": np.zeros(300, int), "tolerance": 1.0}, ValueError, ("labels",)),
+        (
+            MODEL,
+            {"x": SAMPLES, "labels": np.zeros(300, int), "tolerance": 1.0},
+            ValueError,
+            ("labels",),
+        ),
         (MODEL.graph, {"x": SAMPLES}, TypeError, ("model", "SpikingModel")),
     ],
 )

@@ -178,6 +178,12 @@ def test_convert_mnist_loses_little(start: Start) -> None:
     assert soft > 95
     assert default > 95
     assert hard < soft
+    early = done.stdout.split("Stopping when sure")[1].splitlines()[1:3]
+    for line in early:
+        steps, right, energy = (float(number) for number in re.findall(r"[\d.]+", line))
+        assert steps < 5
+        assert right > 93
+        assert energy < 1
     sections = done.stdout.split("Input as a current")[1].split("Response times")[0]
     for coding in ("direct", "poisson", "latency"):
         rows = sections.split(f"{coding}: ")[1].splitlines()[3:7]

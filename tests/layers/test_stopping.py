@@ -118,7 +118,9 @@ def test_a_sample_does_not_see_what_the_one_before_left() -> None:
     margins = lead(model.run(TEST, until=Stopping.never([9])).so_far[0])
     stop = Stopping((9,), (float(np.median(margins)),))
     for k in range(len(TEST)):
-        alone, second = (model.run(x, until=stop, record=model.neurons) for x in (TEST[[k]], TEST[[3, k]]))
+        alone, second = (
+            model.run(x, until=stop, record=model.neurons) for x in (TEST[[k]], TEST[[3, k]])
+        )
         np.testing.assert_array_equal(alone.output[0], second.output[1])
         for name in model.neurons:
             np.testing.assert_array_equal(alone[name][:, 0], second[name][:, 1])
@@ -193,7 +195,7 @@ def test_bad_stops(make: Any, until: Any, error: type[Exception], words: tuple[s
     ],
 )
 def test_bad_limits(arguments: Any, words: tuple[str, ...]) -> None:
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(ValueError, match=r"^Stopping: ") as caught:
         Stopping(*arguments)
     assert all(word in str(caught.value) for word in words), caught.value
 

@@ -101,8 +101,7 @@ R greatest_change(const Layout& l, const R* values, const R* before) {
 // Runs a sample until it is certain enough; returns its steps.
 template <class R>
 std::size_t run_until(SampleRun<R>& sample, const Batch<R>& batch, std::size_t index,
-                      const Layout* l, Buffer<R>& before,
-                      const std::function<bool()>& keep_going) {
+                      const Layout* l, Buffer<R>& before, const std::function<bool()>& keep_going) {
   const std::optional<Until>& until = batch.until;
   sample.restart();
   for (std::size_t k = 0; until && k < until->checks.size(); ++k) {
@@ -229,8 +228,7 @@ bool Engine<R>::is_anytime() const {
       if (!constant && waits[from]) {
         return false;
       }
-      waits[i] = waits[i] || waits[from] ||
-                 (constant && plan_->nodes[from].form != Form::constant);
+      waits[i] = waits[i] || waits[from] || (constant && plan_->nodes[from].form != Form::constant);
     }
   }
   return true;

@@ -123,7 +123,7 @@ void SampleRun<R>::set_packed(std::size_t node, std::span<const std::uint8_t> bi
 
 template <class R>
 void SampleRun<R>::advance(std::size_t to, const std::function<bool()>& keep_going) {
-  from_ = to_ == steps_ ? 0 : to_;
+  from_ = to_;
   to_ = to;
   for (std::size_t i = 0; i < plan_.nodes.size(); ++i) {
     if (keep_going && !keep_going()) {

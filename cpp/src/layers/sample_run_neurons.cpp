@@ -273,7 +273,8 @@ void SampleRun<R>::neuron(std::size_t i) {
   }
 }
 
-// Whether a neuron can go on from its state; otherwise a run that goes on computes all its steps again.
+// Whether a neuron can go on from its state; otherwise a run that goes on computes all its steps
+// again.
 template <class R>
 bool SampleRun<R>::resumes(std::size_t i) const {
   const auto& terms = plan_.nodes[i].sum->terms;

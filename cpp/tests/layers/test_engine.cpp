@@ -1,6 +1,9 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
+#include <functional>
 #include <utility>
 #include <vector>
 
@@ -120,6 +123,68 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("a sample ends at the first check whose margin, or change, meets its limit") {
+  const auto images = test::values<double>(samples * inputs, 0, 1, 3);
+  const auto whole = run(images, 1);
+  const std::vector<std::size_t> checks{2, 3, 7, 11};
+  const auto so_far = [&](std::size_t i, std::size_t o, std::size_t after) {
+    double sum = 0;
+    for (std::size_t t = 0; t < after; ++t) {
+      sum += whole.spikes[(t * samples + i) * outputs + o];
+    }
+    return sum / static_cast<double>(after);
+  };
+  for (const auto of : {Until::Of::margin, Until::Of::change}) {
+    constexpr double limit = 0.12;
+    std::vector<double> mean(samples * outputs), means(checks.size() * samples * outputs);
+    std::vector<std::int64_t> taken(samples);
+    std::vector<NodeCounts> counts(5);
+    const std::vector<std::pair<std::size_t, What>> wanted{{4, What::mean}};
+    const Engine<double> engine(Layers{}.graph(), false, wanted);
+    CHECK(engine.is_anytime());
+    Batch<double> batch{};
+    batch.inputs = {{images.data()}};
+    batch.count = samples;
+    batch.steps = steps;
+    batch.until = Until{4, of, checks, {limit, limit, limit, limit}};
+    batch.so_far = means.data();
+    const std::vector<Record<double>> records{{4, What::mean, mean.data()}};
+    CHECK(engine.run(batch, records, 2, counts, taken) == samples);
+    std::size_t early = 0;
+    for (std::size_t i = 0; i < samples; ++i) {
+      std::size_t end = steps;
+      for (std::size_t k = 0; k < checks.size() && end == steps; ++k) {
+        std::vector<double> now;
+        double change = k == 0 ? 1 : 0;
+        for (std::size_t o = 0; o < outputs; ++o) {
+          now.push_back(so_far(i, o, checks[k]));
+          change = std::max(change, k == 0 ? 1 : std::abs(now[o] - so_far(i, o, checks[k - 1])));
+        }
+        std::ranges::sort(now, std::greater{});
+        end = of == Until::Of::margin ? (now[0] - now[1] >= limit ? checks[k] : steps)
+                                      : (change < limit ? checks[k] : steps);
+      }
+      CHECK(taken[i] == static_cast<std::int64_t>(end));
+      early += end < steps ? 1 : 0;
+      for (std::size_t o = 0; o < outputs; ++o) {
+        CHECK(mean[i * outputs + o] == doctest::Approx(so_far(i, o, end)));
+        for (std::size_t k = 0; k < checks.size(); ++k) {
+          const double kept = means[(k * samples + i) * outputs + o];
+          CHECK(kept == doctest::Approx(so_far(i, o, std::min(checks[k], end))));
+        }
+      }
+    }
+    CHECK(early > 0);
+    CHECK(early < samples);
+    batch.until->checks = {3, 3};
+    CHECK_THROWS_AS(engine.run(batch, records, 1, counts), std::invalid_argument);
+    batch.until->checks = {3, steps, 5, 6};
+    CHECK_THROWS_AS(engine.run(batch, records, 1, counts), std::invalid_argument);
+    batch.until->node = 2;  // its mean is not recorded
+    CHECK_THROWS_AS(engine.run(batch, records, 1, counts), std::invalid_argument);
+  }
+}
+
 TEST_CASE("a batch can be stopped and returns the number of samples done") {
   const Engine<float> engine(Layers{}.graph(), false, {});
   const auto images = test::values<float>(samples * inputs, 0, 1, 3);
@@ -128,8 +193,8 @@ TEST_CASE("a batch can be stopped and returns the number of samples done") {
   batch.count = samples;
   batch.steps = steps;
   std::vector<NodeCounts> counts(5);
-  CHECK(engine.run(batch, {}, 1, counts, [](std::size_t done) { return done < 4; }) == 4);
-  CHECK(engine.run(batch, {}, 1, counts, [](std::size_t) { return false; }) == 0);
+  CHECK(engine.run(batch, {}, 1, counts, {}, [](std::size_t done) { return done < 4; }) == 4);
+  CHECK(engine.run(batch, {}, 1, counts, {}, [](std::size_t) { return false; }) == 0);
 }
 
 TEST_CASE("dense operations of a convolution: one product for each weight that meets an input") {

@@ -34,7 +34,9 @@ TEST_CASE("input spikes are stored by step and pixel; their mean starts after th
     }
     sample.set_input(0, spikes.data(), shape.size());
     std::vector<NodeCounts> counts(1);
-    sample.run(counts, {});
+    sample.restart();
+    sample.advance(steps, {});
+    sample.count(counts);
     std::uint64_t n = 0;
     const Layout& layout = plan->nodes[0].layout;
     for (std::size_t c = 0; c < shape.channels; ++c) {
@@ -64,11 +66,11 @@ TEST_CASE("a sample can be stopped before any node") {
   SampleRun<float> sample(*plan, 2, 0);
   const std::vector<float> image{1, 2, 3};
   sample.set_input(0, image.data(), 3);
-  std::vector<NodeCounts> counts(2);
-  sample.run(counts, [] { return false; });
+  sample.advance(2, [] { return false; });
   CHECK(sample.dense(1)[2] == 0);
   int asked = 0;
-  sample.run(counts, [&] { return ++asked <= 2; });
+  sample.restart();
+  sample.advance(2, [&] { return ++asked <= 2; });
   CHECK(asked == 2);
   CHECK(sample.dense(1)[2] == 3);
 }

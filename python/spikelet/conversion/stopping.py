@@ -87,7 +87,13 @@ def choose_stopping(
     require(where, "loss", number(where, "loss", loss), "finite and >= 0")
     truth = check_labels(where, labels, samples, shape[0])
     if truth is not None and (tolerance is not None or math.prod(shape) != shape[0]):
-        fail(where, "labels", "given", "need scores of classes: an output of shape [classes]", got="labels")
+        fail(
+            where,
+            "labels",
+            "given",
+            "need scores of classes: an output of shape [classes]",
+            got="labels",
+        )
     if checks is None:
         looks = tuple(range(delay + 1, total))
     else:
@@ -95,16 +101,16 @@ def choose_stopping(
     if not looks:
         argument, value = ("steps", total) if checks is None else ("checks", checks)
         fail(where, argument, value, "must leave a step after which to stop")
+    kept: list[Any] = []
+    ends = []
+    each = 4 * len(looks) * math.prod(shape)
     never = Stopping.never(looks)
-    parts = [
-        (result.so_far, result.outputs[model.graph.output.name])
-        for _, result in samples.run(
-            model, 4 * len(looks) * math.prod(shape), until=never, delay=delay, **run_args
-        )
-    ]
+    for _, result in samples.run(model, each, until=never, delay=delay, **run_args):
+        kept.append(result.so_far)
+        ends.append(result.outputs[model.graph.output.name])
     classes = shape[0]
-    means = np.concatenate([m for m, _ in parts], 1, dtype=np.float64)
-    final = np.concatenate([y for _, y in parts], 0, dtype=np.float64)
+    means = np.concatenate(kept, 1, dtype=np.float64)
+    final = np.concatenate(ends, 0, dtype=np.float64)
     means = means.reshape(*means.shape[:2], classes, -1)
     final = final.reshape(len(final), classes, -1)
     if tolerance is not None:

@@ -91,7 +91,12 @@ def measure(
             msg = f"{where}: {argument} must not be given, as it does not change the counts"
             raise TypeError(msg)
     if count_changes and run_args.get("until") is not None:
-        fail(where, "count_changes", True, "must be False with until: it needs the potentials of all steps")
+        fail(
+            where,
+            "count_changes",
+            True,
+            "must be False with until: it needs the potentials of all steps",
+        )
     constants = find(where, technology)
     samples = Samples.of(where, model, x, steps, batch_size)
     run_args = with_coding(model, run_args) if samples.steps is not None else run_args

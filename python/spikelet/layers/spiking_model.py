@@ -370,7 +370,13 @@ class SpikingModel(Sealed):
             self._check_stop(where, engine)
         with _watch(progress, count) as go_on:
             done, arrays, counts, taken, so_far = engine.run(
-                list(given.arrays), count, total, delay, self.threads, go_on, stop and stop.to_core(output)
+                list(given.arrays),
+                count,
+                total,
+                delay,
+                self.threads,
+                go_on,
+                stop and stop.to_core(output),
             )
             go_on(done)
         if done < count:
@@ -405,7 +411,12 @@ class SpikingModel(Sealed):
             fail(where, "until", "given", rule)
         for name in self.neurons:
             if getattr(self.graph[name].layer, "code", "") == "differential":
-                fail(where, "until", "given", f"needs neurons that send sums; '{name}' sends differences")
+                fail(
+                    where,
+                    "until",
+                    "given",
+                    f"needs neurons that send sums; '{name}' sends differences",
+                )
 
     def _check_schedules(self, where: str, steps: int) -> None:
         for name in self.neurons:
@@ -457,9 +468,7 @@ class SpikingModel(Sealed):
             records[name] = (layer, _WHATS[what])
         return records
 
-    def _engine(
-        self, given: Presented, records: list[tuple[str, str]]
-    ) -> _Prepared:
+    def _engine(self, given: Presented, records: list[tuple[str, str]]) -> _Prepared:
         sources = tuple(
             Source("spikes", given.amplitude, kind == "signed")
             if kind in ("spikes", "signed")

@@ -56,7 +56,13 @@ class Stopping:
             fail(where, "checks", self.checks, "must be ascending numbers of steps")
         limits = tuple(float(number(where, "limits", v)) for v in self.limits)
         if len(limits) != len(checks):
-            fail(where, "limits", len(limits), f"must be {len(checks)}, one for each check", got="number")
+            fail(
+                where,
+                "limits",
+                len(limits),
+                f"must be {len(checks)}, one for each check",
+                got="number",
+            )
         if np.isnan(limits).any() or min(limits) < 0:
             fail(where, "limits", self.limits, "must be at least 0")
         object.__setattr__(self, "checks", checks)
