@@ -94,6 +94,7 @@ if TYPE_CHECKING:
     from spikelet.conversion.convert import convert
     from spikelet.experiments import SweepResult, load_sweep, sweep
     from spikelet.layers.spiking_model import SpikingModel, SpikingResult
+    from spikelet.layers.stopping import Stopping
 else:
     # Loaded on first access: a network needs none of them, and every worker of a sweep imports this package.
     _MODULES = (
@@ -104,6 +105,7 @@ else:
         "convert": "conversion",
         "SpikingModel": "layers.spiking_model",
         "SpikingResult": "layers.spiking_model",
+        "Stopping": "layers.stopping",
         "SweepResult": "experiments",
         "load_sweep": "experiments",
         "sweep": "experiments",
@@ -177,6 +179,7 @@ __all__ = [
     "SpikingResult",
     "StateRecorder",
     "StepCurrent",
+    "Stopping",
     "SweepResult",
     "SynapticScaling",
     "TripletSTDP",

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import spikelet as sl
+from spikelet import Stopping
 from spikelet import layers as L
 from spikelet.conversion import choose_stopping
-from spikelet.layers import Stopping
 
 RNG = np.random.default_rng(1)
 

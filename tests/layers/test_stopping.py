@@ -10,8 +10,8 @@ import pytest
 from tests.support.conversions import TEST, convert, residual
 
 import spikelet as sl
+from spikelet import Stopping
 from spikelet import layers as L
-from spikelet.layers import Stopping
 from spikelet.layers.graph import Graph
 
 CHECKS = (3, 4, 7, 10, 13)

@@ -79,7 +79,6 @@ from spikelet.layers.pools import (
     MaxPool3d,
 )
 from spikelet.layers.resize import Resize
-from spikelet.layers.stopping import Stopping
 
 __all__ = [
     "IF",
@@ -136,7 +135,6 @@ __all__ = [
     "Shape",
     "Slice",
     "Softmax",
-    "Stopping",
     "Take",
     "Tile",
     "Upsample",
