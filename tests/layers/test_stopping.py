@@ -72,6 +72,21 @@ def test_a_sample_ends_at_the_first_check_that_meets_its_limit(kind: str) -> Non
     assert given.operations[first].dense == pytest.approx(dense)
 
 
+def test_a_margin_waits_for_the_last_neurons() -> None:
+    layers = [L.Linear([[1.0], [1.0]]), L.ReLU(), L.Linear(np.eye(2), [9.0, 0.0])]
+    model = sl.convert(layers, np.random.default_rng(0).random((40, 1)), steps=8, delay=0)
+    (name,) = model.neurons
+    layer = model.graph[name].layer
+    late = np.array(layer.limit)
+    late[:3] = np.inf
+    nodes = [
+        (n.name, layer.replace(limit=late) if n.name == name else n.layer, n.inputs)
+        for n in model.graph
+    ]
+    result = sl.SpikingModel(nodes).run(np.ones((1, 1)), 8, until=1.0)
+    assert result.steps.tolist() == [4]  # the bias alone leads from the first step on
+
+
 def test_means_so_far_are_those_of_shorter_runs() -> None:
     model = convert(method="percentile", neuron="soft", delay=2)
     so_far = model.run(TEST, until=Stopping.never([5, 9])).so_far

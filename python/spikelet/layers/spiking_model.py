@@ -356,7 +356,7 @@ class SpikingModel(Sealed):
         if not leaves_mean(self.sizes, delay):
             fail(where, "delay", delay, "must leave steps whose sizes do not add up to 0")
         self._check_schedules(where, total)
-        stop = None if until is None else Stopping.of_run(where, until, total, delay)
+        stop = None if until is None else Stopping.of_run(where, until, total, delay, self._silent())
         sequence = any(kind != "constant" for kind in given.kinds)
         records = self._records(where, record, sequence)
         key = (given.shapes, given.kinds, tuple(records.values()), given.amplitude)
@@ -417,6 +417,14 @@ class SpikingModel(Sealed):
                     "given",
                     f"needs neurons that send sums; '{name}' sends differences",
                 )
+
+    def _silent(self) -> int:
+        """Return the number of initial steps in which the last neurons cannot spike: the output is that of an empty network."""
+        last = self.graph[self.neurons[-1]].layer if self.neurons else None
+        if not isinstance(last, PredictiveIF):
+            return 0
+        limit = np.asarray(last.limit)
+        return int(np.isfinite(limit.reshape(len(limit), -1)).any(1).argmax())
 
     def _check_schedules(self, where: str, steps: int) -> None:
         for name in self.neurons:

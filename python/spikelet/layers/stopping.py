@@ -79,8 +79,8 @@ class Stopping:
         return output, self.of == "change", self.checks, self.limits, self.keep
 
     @classmethod
-    def of_run(cls, where: str, value: Any, steps: int, delay: int) -> Stopping:
-        """Return what ``until=`` says for a run: a margin holds at each step whose output is a mean."""
+    def of_run(cls, where: str, value: Any, steps: int, delay: int, silent: int) -> Stopping:
+        """Return what ``until=`` says for a run whose last neurons are silent at first: a margin holds at each step after that."""
         if isinstance(value, cls):
             if value.checks[0] <= delay or value.checks[-1] >= steps:
                 rule = f"must check after {delay + 1} to {steps - 1} steps: a run of {steps} steps"
@@ -88,7 +88,8 @@ class Stopping:
             return value
         margin = number(where, "until", value)
         require(where, "until", margin, "finite and >= 0")
-        checks = range(delay + 1, steps)
+        checks = range(max(delay, silent) + 1, steps)
         if not checks:
-            fail(where, "steps", steps, f"must be at least {delay + 2} to stop before the last one")
+            least = max(delay, silent) + 2
+            fail(where, "steps", steps, f"must be at least {least} to stop before the last one")
         return cls(tuple(checks), (float(margin),) * len(checks))
