@@ -356,7 +356,9 @@ class SpikingModel(Sealed):
         if not leaves_mean(self.sizes, delay):
             fail(where, "delay", delay, "must leave steps whose sizes do not add up to 0")
         self._check_schedules(where, total)
-        stop = None if until is None else Stopping.of_run(where, until, total, delay, self._silent())
+        stop = (
+            None if until is None else Stopping.of_run(where, until, total, delay, self._silent())
+        )
         sequence = any(kind != "constant" for kind in given.kinds)
         records = self._records(where, record, sequence)
         key = (given.shapes, given.kinds, tuple(records.values()), given.amplitude)
