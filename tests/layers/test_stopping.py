@@ -83,7 +83,9 @@ def test_a_margin_waits_for_the_last_neurons() -> None:
         (n.name, layer.replace(limit=late) if n.name == name else n.layer, n.inputs)
         for n in model.graph
     ]
-    result = sl.SpikingModel(nodes).run(np.ones((1, 1)), 8, until=1.0)
+    model = sl.SpikingModel(nodes)
+    assert model.silent_steps == 3
+    result = model.run(np.ones((1, 1)), 8, until=1.0)
     assert result.steps.tolist() == [4]  # the bias alone leads from the first step on
 
 

@@ -107,15 +107,16 @@ std::size_t run_until(SampleRun<R>& sample, const Batch<R>& batch, std::size_t i
   for (std::size_t k = 0; until && k < until->checks.size(); ++k) {
     sample.advance(until->checks[k], keep_going);
     const R* mean = sample.dense(until->node);
-    const std::size_t size = l->channels * l->height * l->width;
-    // Also for the checks that are left, in case it is the last.
-    for (std::size_t j = k; batch.so_far != nullptr && j < until->checks.size(); ++j) {
-      unpack(*l, mean, batch.so_far + (j * batch.count + index) * size);
-    }
     const R limit = static_cast<R>(until->limits[k]);
     const bool sure = until->of == Until::Of::margin
                           ? margin_of(*l, mean) >= limit && std::isfinite(limit)
                           : k > 0 && greatest_change(*l, mean, before.data()) < limit;
+    const std::size_t size = l->channels * l->height * l->width;
+    // The mean at the last check is also that of the checks that are left.
+    const std::size_t kept = sure ? until->checks.size() : k + 1;
+    for (std::size_t j = k; batch.so_far != nullptr && j < kept; ++j) {
+      unpack(*l, mean, batch.so_far + (j * batch.count + index) * size);
+    }
     if (sure) {
       return until->checks[k];
     }

@@ -95,7 +95,7 @@ def choose_stopping(
             got="labels",
         )
     if checks is None:
-        looks = tuple(range(delay + 1, total))
+        looks = tuple(range(max(delay, model.silent_steps) + 1, total))
     else:
         looks = tuple(integer(where, "checks", c, delay + 1, total - 1) for c in checks)
     if not looks:
@@ -131,7 +131,7 @@ def _by_margin(
     at_end = (last == wanted).all(1)
     lead = _lead(means, last)
     to_come = np.sqrt(np.square(lead - _lead(final, last)).mean((1, 2)))
-    # Before the last layer sends, decisions are those of an empty network.
+    # Decisions of a network that has hardly begun say nothing.
     alive = np.flatnonzero(right.mean(1) >= 0.5 * at_end.mean())
     kept = slice(int(alive[0]) if alive.size else -1, None)
     looks, right = looks[kept], right[kept]

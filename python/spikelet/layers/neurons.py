@@ -356,6 +356,11 @@ class PredictiveIF(Neuron):
         return len(self.pace)
 
     @property
+    def first_step(self) -> int:
+        """The first step at which a neuron may spike: limits are infinite before."""
+        return int(np.isfinite(np.reshape(self.limit, (self.steps, -1))).any(1).argmax())
+
+    @property
     def by_channel(self) -> bool:
         """Whether the steps or the activation differ between channels."""
         own = any(np.ndim(getattr(self, name)) > 1 for name in _SCHEDULES)

@@ -291,6 +291,22 @@ class SpikingModel(Sealed):
         """Names of the layers of spiking neurons."""
         return tuple(n.name for n in self.graph if isinstance(n.layer, Neuron))
 
+    @property
+    def silent_steps(self) -> int:
+        """Number of initial steps in which neurons before the first output cannot spike yet: it is that of an empty network."""
+        silent, sources, seen = 0, [self.graph.output.name], set(self.graph.inputs)
+        while sources:
+            name = sources.pop()
+            if name in seen:
+                continue
+            seen.add(name)
+            node = self.graph[name]
+            if isinstance(node.layer, PredictiveIF):
+                silent = max(silent, node.layer.first_step)
+            elif not isinstance(node.layer, Neuron):
+                sources += node.inputs
+        return silent
+
     def run(
         self,
         x: Inputs,
@@ -357,7 +373,9 @@ class SpikingModel(Sealed):
             fail(where, "delay", delay, "must leave steps whose sizes do not add up to 0")
         self._check_schedules(where, total)
         stop = (
-            None if until is None else Stopping.of_run(where, until, total, delay, self._silent())
+            None
+            if until is None
+            else Stopping.of_run(where, until, total, delay, self.silent_steps)
         )
         sequence = any(kind != "constant" for kind in given.kinds)
         records = self._records(where, record, sequence)
@@ -419,14 +437,6 @@ class SpikingModel(Sealed):
                     "given",
                     f"needs neurons that send sums; '{name}' sends differences",
                 )
-
-    def _silent(self) -> int:
-        """Return the number of initial steps in which the last neurons cannot spike: the output is that of an empty network."""
-        last = self.graph[self.neurons[-1]].layer if self.neurons else None
-        if not isinstance(last, PredictiveIF):
-            return 0
-        limit = np.asarray(last.limit)
-        return int(np.isfinite(limit.reshape(len(limit), -1)).any(1).argmax())
 
     def _check_schedules(self, where: str, steps: int) -> None:
         for name in self.neurons:
