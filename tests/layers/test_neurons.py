@@ -109,13 +109,13 @@ REFUSED: list[tuple[Make, dict[str, Any], type[Exception], tuple[str, ...]]] = [
         L.PredictiveIF,
         {"pace": ONES(3), "limit": ONES(3), "code": "differential"},
         ValueError,
-        ("code, levels and reset", "binary", "signed", "differential"),
+        ("code and reset", "binary", "signed", "differential"),
     ),
     (
         L.PredictiveIF,
         {"pace": ONES(3), "limit": ONES(3), "reset": "zero"},
         ValueError,
-        ("code, levels and reset", "subtract", "zero"),
+        ("code and reset", "subtract", "zero"),
     ),
 ]
 

@@ -35,6 +35,7 @@ def neuron(
     code: Any = "binary",
     *,
     by_channel: bool = False,
+    levels: int = 1,
 ) -> L.PredictiveIF:
     """Return neurons with random parameters; without a function, pairs that are bounded if `by_channel`."""
     amplitude = rng.uniform(0.4, 0.8, CHANNELS)
@@ -55,6 +56,7 @@ def neuron(
         )
     return L.PredictiveIF(
         code=code,
+        levels=levels,
         amplitude=amplitude,
         pace=own * rng.uniform(0.6, 1.4, (STEPS, CHANNELS)) / np.cumsum(sizes)[:, None],
         offset=own * rng.normal(0, 0.2, (STEPS, CHANNELS)),
@@ -73,18 +75,26 @@ def aim_of(layer: L.PredictiveIF, t: int, c: int, total: float) -> float:
     return float(min(max(z, 0.0), np.inf if layer.ceiling is None else layer.ceiling[t, c]))
 
 
-def reference(layer: L.PredictiveIF, x: NDArray[np.float64]) -> NDArray[np.int8]:
+def spike_of(layer: L.PredictiveIF, t: int, c: int, ahead: float) -> float:
+    """Return the size of the spike, in sizes of the step, of a neuron that is so far from what it is to have sent."""
+    if layer.code == "binary":
+        return float(ahead * np.sign(layer.sizes[t]) >= layer.limit[t, c])
+    for level in range(layer.levels):
+        size, last = 0.5**level, level == layer.levels - 1
+        least = max(0.5 ** (layer.levels - 1) * layer.limit[t, c], 0 if last else 0.75 * size * layer.sizes[t])
+        if abs(ahead) >= least:
+            return float(np.sign(ahead)) * size
+    return 0.0
+
+
+def reference(layer: L.PredictiveIF, x: NDArray[np.float64]) -> NDArray[np.float64]:
     """Spikes for a constant input [B, C], one neuron and step after the other."""
-    spikes = np.zeros((layer.steps, *x.shape), np.int8)
+    spikes = np.zeros((layer.steps, *x.shape))
     for b, c in np.ndindex(*x.shape):
         total = sent = 0.0
         for t in range(layer.steps):
             total += layer.sizes[t] * x[b, c]
-            ahead = aim_of(layer, t, c, total) - sent
-            if layer.code == "signed":
-                spikes[t, b, c] = (ahead >= layer.limit[t, c]) - int(-ahead >= layer.limit[t, c])
-            else:
-                spikes[t, b, c] = ahead * np.sign(layer.sizes[t]) >= layer.limit[t, c]
+            spikes[t, b, c] = spike_of(layer, t, c, aim_of(layer, t, c, total) - sent)
             sent += spikes[t, b, c] * layer.sizes[t]
     return spikes
 
@@ -96,9 +106,15 @@ def test_spikes_are_those_of_a_slow_reference(function: str, code: Any) -> None:
         check_against_reference(neuron(function, RNG, code, by_channel=by_channel))
 
 
+@pytest.mark.parametrize("function", sorted(FOLLOWED))
+def test_pairs_of_several_sizes_are_those_of_a_slow_reference(function: str) -> None:
+    check_against_reference(neuron(function, RNG, "signed", levels=4))
+
+
+@pytest.mark.parametrize("levels", [1, 2, 4, 6])
 @pytest.mark.parametrize("bounded", [False, True])
-def test_pairs_follow_their_estimate_between_0_and_the_ceiling(bounded: bool) -> None:
-    layer = neuron(None, RNG, "signed", by_channel=bounded)
+def test_pairs_follow_their_estimate_between_0_and_the_ceiling(bounded: bool, levels: int) -> None:
+    layer = neuron(None, RNG, "signed", by_channel=bounded, levels=levels)
     assert (layer.ceiling is None) != bounded
     check_against_reference(layer)
 
@@ -109,8 +125,9 @@ def check_against_reference(layer: L.PredictiveIF) -> None:
     result = model.run(x, STEPS, record=[NAME, f"{NAME}.v"])
     wanted = reference(layer, x)
     assert np.array_equal(result[NAME], wanted)
-    assert 0.1 < (wanted != 0).mean() < 0.99
+    assert 0.1 < (wanted != 0).mean() < (0.99 if layer.levels == 1 else 1.01)
     assert (wanted < 0).any() == (layer.code == "signed")
+    assert layer.levels == 1 or len(np.unique(np.abs(wanted))) == layer.levels + 1
     sent = np.tensordot(layer.sizes, wanted, 1)
     np.testing.assert_allclose(result.output, sent / STEPS * layer.amplitude, atol=1e-12)
     left = [
@@ -133,16 +150,20 @@ def test_without_parameters_a_neuron_follows_the_identity_of_sizes() -> None:
 
 
 def model_of(
-    dtype: Any, threads: int = 1, function: str | None = "silu", code: Any = "signed"
+    dtype: Any,
+    threads: int = 1,
+    function: str | None = "silu",
+    code: Any = "signed",
+    levels: int = 1,
 ) -> sl.SpikingModel:
     rng = np.random.default_rng(2)
     return sl.SpikingModel(
         [
             L.Conv2d(rng.normal(0, 0.4, (CHANNELS, 3, 3, 3)), padding=1),
-            neuron(function, rng, code),
+            neuron(function, rng, code, levels=levels),
             L.MaxPool2d(2),
             L.Conv2d(rng.normal(0, 0.3, (CHANNELS, CHANNELS, 3, 3)), rng.normal(0, 0.1, CHANNELS), padding=1),
-            neuron("gelu", rng, code),
+            neuron("gelu", rng, code, levels=levels),
             L.Flatten(),
             L.Linear(rng.normal(0, 0.3, (4, CHANNELS * 16))),
         ],
@@ -168,9 +189,10 @@ _SCRIPT = """
 import sys
 sys.path[:0] = {path!r}
 import numpy as np, tests.layers.test_neurons_following as t
-for f, code in [(None, "signed"), *((f, c) for f in {functions!r} for c in ("binary", "signed"))]:
+several = [(f, "signed", 4) for f in (None, "silu")]
+for f, code, n in [(None, "signed", 1), *several, *((f, c, 1) for f in {functions!r} for c in ("binary", "signed"))]:
     for dtype in ("float32", "float64", "int16"):
-        m = t.model_of(dtype, {threads}, f, code)
+        m = t.model_of(dtype, {threads}, f, code, n)
         names = [*m.neurons, m.neurons[0] + ".v"]
         r = m.run(t.IMAGES, t.STEPS, record=names)
         for name in names:
@@ -194,8 +216,9 @@ def test_levels_and_threads_give_the_same_bits(tmp_path: Path) -> None:
         assert run(level, 2) == first
 
 
-def test_files_pickles_and_text(tmp_path: Path) -> None:
-    model = model_of("float32")
+@pytest.mark.parametrize("levels", [1, 4])
+def test_files_pickles_and_text(levels: int, tmp_path: Path) -> None:
+    model = model_of("float32", levels=levels)
     model.save(tmp_path / "m.spk")
     wanted = model.run(IMAGES, STEPS).output
     for other in (
@@ -227,7 +250,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"activation": L.Activation("silu"), "scale": [1.0, np.inf]}, "scale must be finite"),
     ({"activation": L.Activation("silu"), "offset": [0, 0, 0, np.inf]}, "offset must be finite"),
     ({"code": "signed", "sizes": FEW * 4 / FEW.sum()}, "sizes must be > 0"),
-    ({"code": "signed", "levels": 2}, "code, levels and reset must be"),
+    ({"levels": 2}, "levels must be 1 with code=\"binary\""),
     ({"code": "signed", "limit": [1.0, 0.0, 1.0, 1.0]}, "limit must be > 0 for pairs, got 0.0"),
 ]  # fmt: skip
 

@@ -76,18 +76,56 @@ void pack_rows(const SpikeRows& in, std::size_t words, std::size_t parts, std::s
 }
 
 template <class R>
-void pack(const ColumnWalk<R>& conv, const SpikeRows& in, std::size_t steps) {
+void pack_plane(const ColumnWalk<R>& conv, const SpikeRows& in, std::size_t steps,
+                std::uint64_t* to) {
   switch (conv.rows_a_word) {
     case 4:
-      return pack_rows<4>(in, conv.words, conv.parts, steps, conv.packed);
+      return pack_rows<4>(in, conv.words, conv.parts, steps, to);
     case 3:
-      return pack_rows<3>(in, conv.words, conv.parts, steps, conv.packed);
+      return pack_rows<3>(in, conv.words, conv.parts, steps, to);
     case 2:
-      return pack_rows<2>(in, conv.words, conv.parts, steps, conv.packed);
+      return pack_rows<2>(in, conv.words, conv.parts, steps, to);
     default:
-      return pack_rows<1>(in, conv.words, conv.parts, steps, conv.packed);
+      return pack_rows<1>(in, conv.words, conv.parts, steps, to);
   }
 }
+
+// Of several planes, a word has the spikes of all, and the codes say which plane each is of.
+template <class R>
+void pack(const ColumnWalk<R>& conv, const SpikeRows& in, std::size_t steps) {
+  const std::size_t size = steps * conv.words * in.width;
+  SpikeRows plane = in;
+  for (std::size_t p = 0; p < in.planes; ++p, plane.rows += in.plane_rows) {
+    pack_plane(conv, plane, steps, conv.packed + p * size);
+  }
+  for (std::size_t i = 0; in.planes > 1 && i < size; ++i) {
+    std::uint8_t* const codes = conv.codes + i * places_of_codes;
+    std::uint64_t any = conv.packed[i];
+#if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
+    __m512i code = _mm512_setzero_si512();
+    for (std::size_t p = 1; p < in.planes; ++p) {
+      const std::uint64_t word = conv.packed[p * size + i];
+      any |= word;
+      code = _mm512_mask_mov_epi8(code, word, _mm512_set1_epi8(static_cast<char>(p)));
+    }
+    _mm512_storeu_si512(codes, code);
+    std::fill(codes + 64, codes + places_of_codes, std::uint8_t{0});
+#else
+    std::fill_n(codes, places_of_codes, std::uint8_t{0});
+    for (std::size_t p = 1; p < in.planes; ++p) {
+      std::uint64_t word = conv.packed[p * size + i];
+      any |= word;
+      for (; word != 0; word &= word - 1) {
+        codes[lowest_bit(word)] = static_cast<std::uint8_t>(p);
+      }
+    }
+#endif
+    conv.packed[i] = any;
+  }
+}
+
+// What a word has: spikes one by one, also of several sizes, or those of four inputs at once.
+enum class Walk { ones, fours, sizes };
 
 // Takes the next spike, or with `Fours` the spikes of the next four inputs, out of a word. Returns
 // the row of their weights; an empty word gives the row of zeros.
@@ -107,11 +145,11 @@ SPIKELET_INLINE std::size_t next_row(std::uint64_t& word) {
 
 // `Steps` steps together, for `Vectors` vectors of the block from `lane` on. Steps share the branch
 // at the end of a word, which is often mispredicted, but all wait for the one with most spikes.
-template <class R, int Block, int Vectors, int Taps, int Steps, bool Fours>
+template <class R, int Block, int Vectors, int Taps, int Steps, Walk How>
 void walk_steps(const ColumnWalk<R>& conv, const SpikeRows& in, std::size_t lane, std::size_t first,
                 R gain, bool add, const Currents<R>& out) {
   constexpr std::size_t row = static_cast<std::size_t>(Taps) * Block;  // of weights
-  constexpr std::size_t word_size = (Fours ? rows_of_fours : rows_of_ones) * row;
+  constexpr std::size_t word_size = (How == Walk::fours ? rows_of_fours : rows_of_ones) * row;
   constexpr int wide = wide_of<R, Block>;
   using V = typename Some<R, wide>::type;
   V sum[Steps][Taps][Vectors];
@@ -125,6 +163,7 @@ void walk_steps(const ColumnWalk<R>& conv, const SpikeRows& in, std::size_t lane
   const std::size_t step_size = out.width * Block;
   R* const outputs = out.at + first * step_size + lane;
   const std::size_t columns = in.width, step_words = conv.words * columns;
+  const std::size_t step_codes = step_words * places_of_codes;
   std::size_t base = conv.left / conv.stride;
   std::size_t phase = conv.left % conv.stride;
   // The last column is followed by as many empty ones as it takes to complete all outputs.
@@ -136,6 +175,8 @@ void walk_steps(const ColumnWalk<R>& conv, const SpikeRows& in, std::size_t lane
       for (std::size_t w = 0; w < conv.words; ++w, weights += word_size, column += columns) {
         std::uint64_t word[Steps];
         std::uint64_t any = 0;
+        const std::uint8_t* code =
+            How == Walk::sizes ? conv.codes + (column - conv.packed) * places_of_codes : nullptr;
 #pragma GCC unroll 4
         for (std::size_t q = 0; q < Steps; ++q) {
           word[q] = column[q * step_words];
@@ -145,12 +186,15 @@ void walk_steps(const ColumnWalk<R>& conv, const SpikeRows& in, std::size_t lane
           any = 0;
 #pragma GCC unroll 4
           for (int q = 0; q < Steps; ++q) {
-            const R* from = weights + next_row<Fours>(word[q]) * row;
+            const std::size_t at = next_row<How == Walk::fours>(word[q]);
+            const R* from = weights + at * row;
+            const R size = How == Walk::sizes ? conv.gains[code[q * step_codes + at]] : R{1};
 #pragma GCC unroll 8
             for (int tap = 0; tap < Taps; ++tap) {
 #pragma GCC unroll 4
               for (int k = 0; k < Vectors; ++k) {
-                sum[q][tap][k] += load_some<V>(from + tap * Block + k * wide);
+                const V v = load_some<V>(from + tap * Block + k * wide);
+                sum[q][tap][k] += How == Walk::sizes ? v * size : v;
               }
             }
             any |= word[q];
@@ -208,17 +252,17 @@ void clear_unreached(const ColumnWalk<R>& conv, const SpikeRows& in, const Curre
   }
 }
 
-template <class R, int Block, int Vectors, int Taps, int Steps, bool Fours>
+template <class R, int Block, int Vectors, int Taps, int Steps, Walk How>
 void walk_some(const ColumnWalk<R>& conv, const SpikeRows& in, std::size_t first, R gain, bool add,
                const Currents<R>& out) {
   for (std::size_t lane = 0; lane < Block; lane += Vectors * wide_of<R, Block>) {
-    walk_steps<R, Block, Vectors, Taps, Steps, Fours>(conv, in, lane, first, gain, add, out);
+    walk_steps<R, Block, Vectors, Taps, Steps, How>(conv, in, lane, first, gain, add, out);
   }
 }
 
 // As many vectors together as their sums fit into registers, and as many steps as it takes to keep
 // several additions in flight; more, if they are long enough that shared branches pay.
-template <class R, int Block, int Taps, bool Fours>
+template <class R, int Block, int Taps, Walk How>
 void walk_block(const ColumnWalk<R>& conv, const SpikeRows& in, R gain, bool add,
                 const Currents<R>& out) {
   constexpr int most = (vector_bytes == 64 ? 16 : 8) / Taps;
@@ -226,42 +270,42 @@ void walk_block(const ColumnWalk<R>& conv, const SpikeRows& in, R gain, bool add
   constexpr int vectors = whole >= 4 && most >= 4 ? 4 : whole >= 2 && most >= 2 ? 2 : 1;
   constexpr int fitting = most / vectors;
   constexpr int useful =
-      Fours ? fitting : std::min(fitting, (5 + Taps * vectors) / (Taps * vectors));
+      How == Walk::fours ? fitting : std::min(fitting, (5 + Taps * vectors) / (Taps * vectors));
   constexpr int steps = useful >= 4 ? 4 : useful >= 2 ? 2 : 1;
   std::size_t first = 0;
   for (; first + steps <= out.steps; first += steps) {
-    walk_some<R, Block, vectors, Taps, steps, Fours>(conv, in, first, gain, add, out);
+    walk_some<R, Block, vectors, Taps, steps, How>(conv, in, first, gain, add, out);
   }
   for (; steps > 1 && first < out.steps; ++first) {
-    walk_some<R, Block, vectors, Taps, 1, Fours>(conv, in, first, gain, add, out);
+    walk_some<R, Block, vectors, Taps, 1, How>(conv, in, first, gain, add, out);
   }
 }
 
-template <class R, int Taps, bool Fours>
+template <class R, int Taps, Walk How>
 void walk_taps(const ColumnWalk<R>& conv, const SpikeRows& in, R gain, bool add,
                const Currents<R>& out) {
   switch (out.block) {
     case 16:
-      return walk_block<R, 16, Taps, Fours>(conv, in, gain, add, out);
+      return walk_block<R, 16, Taps, How>(conv, in, gain, add, out);
     case 32:
-      return walk_block<R, 32, Taps, Fours>(conv, in, gain, add, out);
+      return walk_block<R, 32, Taps, How>(conv, in, gain, add, out);
     default:
-      return walk_block<R, 64, Taps, Fours>(conv, in, gain, add, out);
+      return walk_block<R, 64, Taps, How>(conv, in, gain, add, out);
   }
 }
 
-template <class R, bool Fours>
+template <class R, Walk How>
 void walk_rows(const ColumnWalk<R>& conv, const SpikeRows& in, R gain, bool add,
                const Currents<R>& out) {
   switch (conv.taps) {
     case 1:
-      return walk_taps<R, 1, Fours>(conv, in, gain, add, out);
+      return walk_taps<R, 1, How>(conv, in, gain, add, out);
     case 2:
-      return walk_taps<R, 2, Fours>(conv, in, gain, add, out);
+      return walk_taps<R, 2, How>(conv, in, gain, add, out);
     case 3:
-      return walk_taps<R, 3, Fours>(conv, in, gain, add, out);
+      return walk_taps<R, 3, How>(conv, in, gain, add, out);
     default:
-      return walk_taps<R, 5, Fours>(conv, in, gain, add, out);
+      return walk_taps<R, 5, How>(conv, in, gain, add, out);
   }
 }
 
@@ -274,10 +318,12 @@ void walk(const ColumnWalk<R>& conv, const SpikeRows& in, R gain, bool add,
   pack(conv, in, out.steps);
   if constexpr (std::is_integral_v<R>) {
     if (conv.fours) {
-      return walk_rows<R, true>(conv, in, gain, add, out);
+      return walk_rows<R, Walk::fours>(conv, in, gain, add, out);
     }
+  } else if (in.planes > 1) {
+    return walk_rows<R, Walk::sizes>(conv, in, gain, add, out);
   }
-  walk_rows<R, false>(conv, in, gain, add, out);
+  walk_rows<R, Walk::ones>(conv, in, gain, add, out);
 }
 
 // Calls f(x, channel) for each spike of a row at step q, channels [first, first + count).

@@ -117,6 +117,96 @@ SPIKELET_INLINE void follow_pixels(const NeuronRow<R>& n, const Currents<C>& in,
   }
 }
 
+// The same for pairs that send spikes of `levels` sizes: the step's size, half of it, ... A size is
+// sent if it is nearer than the next smaller one; the smallest if the neuron is at least `limit`,
+// which is for the largest size, away.
+template <class R>
+void send_sizes(const NeuronRow<R>& n, const Currents<R>& aims) {
+  constexpr int vectors = 16 / lanes<R>;
+  const auto levels = static_cast<std::size_t>(n.levels);
+  const R smallest = R(1) / static_cast<R>(std::size_t{1} << (levels - 1));
+  const std::size_t steps = aims.steps, row_bytes = n.row_bytes, plane_bytes = n.plane_bytes;
+  each_group(aims, [&](std::size_t x, std::size_t c, std::size_t at) {
+    Vec<R> sent[vectors];
+    const auto lane = [](int k) { return static_cast<std::size_t>(k * lanes<R>); };
+    for (int k = 0; k < vectors; ++k) {
+      sent[k] = load(n.sent + at + lane(k));
+    }
+    for (std::size_t t = 0; t < steps; ++t) {
+      std::uint8_t* bits = n.bits + t * row_bytes + x * n.pixel_bytes + c / 8;
+      Vec<R> u[vectors], bound[vectors], out[vectors];
+      std::uint32_t negative = 0, sending = 0;
+      for (int k = 0; k < vectors; ++k) {
+        u[k] = load(aims.at + t * aims.step() + at + lane(k)) - sent[k];
+        bound[k] = load(n.limit + t * n.pace_step + c + lane(k)) * smallest;
+        negative |= which_bits<R>(at_or_above(Vec<R>{}, u[k])) << lane(k);
+        u[k] = u[k] < R{0} ? -u[k] : u[k];
+        out[k] = Vec<R>{};
+      }
+      R size = n.sizes[t];
+      for (std::size_t level = 0; level < levels; ++level, size *= R(0.5)) {
+        const Vec<R> nearer = broadcast(level + 1 < levels ? R(0.75) * size : R(0));
+        std::uint32_t reached = 0;
+        for (int k = 0; k < vectors; ++k) {
+          const Which<R> far = at_or_above(u[k], bound[k] > nearer ? bound[k] : nearer);
+          reached |= which_bits<R>(far) << lane(k);
+          out[k] = out[k] > R{0} ? out[k] : select(far, broadcast(size), out[k]);
+        }
+        const std::uint32_t now = reached & ~sending;
+        sending = reached;  // all that reach a size reach the smaller ones
+        set_bits<R>(bits + level * plane_bytes, now & ~negative);
+        set_bits<R>(bits + (levels + level) * plane_bytes, now & negative);
+      }
+      for (int k = 0; k < vectors; ++k) {
+        const Vec<R> aim = load(aims.at + t * aims.step() + at + lane(k));
+        sent[k] += aim < sent[k] ? -out[k] : out[k];
+        if (n.recorded != nullptr) {
+          store(n.recorded + t * n.recorded_step + x * n.recorded_pixel + c + lane(k),
+                aim - sent[k]);
+        }
+      }
+    }
+    for (int k = 0; k < vectors; ++k) {
+      store(n.sent + at + lane(k), sent[k]);
+    }
+  });
+}
+
+// The estimates between 0 and the ceiling.
+template <class R>
+void clip_estimates(const NeuronRow<R>& n, const Currents<R>& aims) {
+  for (std::size_t t = 0; t < aims.steps; ++t) {
+    for (std::size_t x = 0; x < aims.width; ++x) {
+      R* const aim = aims.at + t * aims.step() + x * aims.block;
+      for (std::size_t c = 0; c < aims.block; ++c) {
+        aim[c] = aim[c] > 0 ? aim[c] : R{};
+        if (n.ceiling != nullptr) {
+          aim[c] = std::min(aim[c], n.ceiling[t * n.pace_step + c]);
+        }
+      }
+    }
+  }
+}
+
+template <class R, class C>
+void pair_of_sizes_steps(const NeuronRow<R>& n, const Currents<C>& in) {
+  each_pixels<R>(in, [&](std::size_t x, std::size_t c, auto pixels) {
+    estimate_pixels<R, pixels>(n, in, x, c);
+  });
+  const Currents<R> aims{n.estimates, in.steps, in.width, in.block, in.block};
+  if (n.scale == nullptr) {
+    clip_estimates(n, aims);
+    send_sizes(n, aims);
+    return;
+  }
+  activate_values(n.function, n.alpha, n.beta, static_cast<const R*>(n.estimates), n.estimates,
+                  in.steps * in.width, in.block, in.block);
+  for (std::size_t k = 0; k < in.steps * in.width * in.block; ++k) {
+    n.estimates[k] *= n.scale[k % in.block];
+  }
+  send_sizes(n, aims);
+}
+
 template <class R, class C>
 void following_steps(const NeuronRow<R>& n, const Currents<C>& in) {
   each_pixels<R>(in, [&](std::size_t x, std::size_t c, auto pixels) {

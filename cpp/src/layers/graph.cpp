@@ -162,8 +162,8 @@ struct Checker {
             "pace and limit must have values for each step and channel");
     require(n.ceiling.empty() || n.ceiling.size() == n.pace.size(),
             "ceiling must be empty or have the size of pace");
-    require(n.pace.empty() || (!n.differential && n.levels == 1),
-            "spikes of predictive neurons must have one level and no differential code");
+    require(n.pace.empty() || !n.differential,
+            "spikes of predictive neurons must have no differential code");
     require(n.offset.size() == (n.activation || n.is_signed ? n.pace.size() : 0),
             "offset must have the size of pace if there is an activation or a pair, else be empty");
     if (n.activation) {

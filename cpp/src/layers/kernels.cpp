@@ -38,6 +38,7 @@ constexpr LayerKernels<R> layer_kernels_of() {
           &sized_steps<R, R>,
           &pair_steps<R, R>,
           &following_steps<R, R>,
+          &pair_of_sizes_steps<R, R>,
           &graded_steps<R>,
           &differential_steps<R>,
           &walk<Short>,

@@ -35,6 +35,8 @@ struct SpikeRows {
   std::size_t row_bytes;    // from a step to the next
   std::size_t pixel_bytes;  // from a pixel to the next
   std::size_t width, channels;
+  // Of several sizes, in a column walk: how many planes, and from the rows of one to the next.
+  std::size_t planes = 1, plane_rows = 0;
 };
 
 // A convolution along one row that walks over the input columns: each spike of a column adds a row
@@ -55,8 +57,12 @@ struct ColumnWalk {
   std::size_t rows_a_word;  // 4, 3, 2 or 1
   std::size_t parts;        // words of a kernel row, if rows_a_word is 1
   bool fours;
-  std::uint64_t* packed = nullptr;  // scratch of the caller: [steps][words][columns]
+  std::uint64_t* packed = nullptr;  // scratch of the caller: [planes][steps][words][columns]
+  // Of several planes: the gain of each, and scratch [steps][words][columns][places_of_codes].
+  const R* gains = nullptr;
+  std::uint8_t* codes = nullptr;
 };
+inline constexpr std::size_t places_of_codes = 72;  // one for each bit, and some of no bit
 
 // Any convolution, one weight row [block] per spike and output: weights [ky][kx][channel
 // in][block], or [ky][kx][block] if each output sees its own channel only. Outputs of the block see
@@ -108,8 +114,8 @@ struct NeuronRow {
   Function function;
   const R* alpha;  // [block], or null
   const R* beta;
-  const R* scale;  // [block]
-  R* estimates;    // scratch of the caller: [steps][x][block]
+  const R* scale;  // [block], or null if they do not
+  R* estimates;    // scratch of the caller, also of pairs of several sizes: [steps][x][block]
 };
 
 // A row of a max pool of counts. Windows are those of its pixels: `step` apart in columns from
@@ -146,6 +152,7 @@ struct LayerKernels {
   void (*sized)(const NeuronRow<R>&, const Currents<R>&);         // predictive, with sizes
   void (*pair)(const NeuronRow<R>&, const Currents<R>&);          // the same, ON and OFF
   void (*following)(const NeuronRow<R>&, const Currents<R>&);     // the same, of a function
+  void (*pair_of_sizes)(const NeuronRow<R>&, const Currents<R>&);  // pair, any levels
   void (*graded)(const NeuronRow<R>&, const Currents<R>&);        // signed, any levels
   void (*differential)(const NeuronRow<R>&, const Currents<R>&);  // the same, of changes
   // The same for integers.

@@ -40,7 +40,8 @@ SampleRun<R>::SampleRun(const typename Engine<R>::Plan& plan, std::size_t steps,
     if (node.sum) {
       const auto see = [&](const auto& terms) {
         for (const auto& term : terms) {
-          rows = std::max(rows, term.conv ? term.conv->kernel.conv.kernel_height + 3 : 1);
+          const std::size_t seen = term.conv ? term.conv->kernel.conv.kernel_height + 3 : 1;
+          rows = std::max(rows, seen * plan_.nodes[term.source].planes);
         }
       };
       see(node.sum->terms);

@@ -79,6 +79,8 @@ class SampleRun {
                  std::size_t first, const Currents<Short>& currents);
   void add_sequence(std::size_t source, std::size_t y, std::size_t first_channel, std::size_t first,
                     bool add, const Currents<R>& currents);
+  std::size_t see_rows(const Kernel& kernel, std::size_t source, std::size_t y, std::size_t first,
+                       std::size_t offset, std::size_t at);
   template <class C>
   void add_spikes(const Term<C>& term, std::size_t y, std::size_t first_channel, std::size_t first,
                   bool add, const Currents<C>& currents);
@@ -124,6 +126,8 @@ class SampleRun {
   Buffer<R> currents_, v_, v_init_, sent_, mean_, arrived_, base_, padded_, estimates_;
   Buffer<Short> short_currents_;
   Buffer<std::uint64_t> packed_;  // spikes, for a column walk
+  Buffer<std::uint8_t> codes_;    // of several sizes
+  Buffer<R> gains_;
   std::vector<const std::uint8_t*> rows_;
   Buffer<std::uint8_t> nothing_;  // a row outside the input, for all steps
   Buffer<R> sums_;                // of a max pool

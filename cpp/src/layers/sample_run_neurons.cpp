@@ -76,6 +76,28 @@ void SampleRun<R>::add_sequence(std::size_t source, std::size_t y, std::size_t f
   }
 }
 
+// Points rows_, from `at` on, to the rows that row y of the output sees; returns their number, with
+// the empty ones that complete a word.
+template <class R>
+std::size_t SampleRun<R>::see_rows(const Kernel& kernel, std::size_t source, std::size_t y,
+                                   std::size_t first, std::size_t offset, std::size_t at) {
+  const Conv& c = kernel.conv;
+  const std::size_t height = plan_.nodes[source].layout.height;
+  for (std::size_t ky = 0; ky < c.kernel_height; ++ky) {
+    std::size_t seen = y * c.stride_y + ky * c.dilation_y - c.top;
+    bool inside = seen < height;  // above the first row, it wraps around
+    if (!c.is_flat()) {
+      const auto found = input_row(kernel, y, ky);
+      inside = found.has_value();
+      seen = found.value_or(0);
+    }
+    rows_[at + ky] = inside ? row(source, seen, first) + offset : nothing_.data();
+  }
+  std::fill_n(rows_.begin() + static_cast<std::ptrdiff_t>(at + c.kernel_height), 3,
+              nothing_.data());
+  return c.kernel_height + 3;
+}
+
 // Adds the spikes of those steps in which the sender may spike.
 template <class R>
 template <class C>
@@ -116,28 +138,35 @@ void SampleRun<R>::add_spikes(const Term<C>& term, std::size_t y, std::size_t fi
       continue;
     }
     const EventConv<C>& conv = *term.conv;
-    const Conv& c = conv.kernel.conv;
-    for (std::size_t ky = 0; !c.is_flat() && ky < c.kernel_height; ++ky) {
-      const auto seen = input_row(conv.kernel, y, ky);
-      rows_[ky] = seen ? row(term.source, *seen, first) + offset : nothing_.data();
-    }
-    for (std::size_t ky = 0; c.is_flat() && ky < c.kernel_height; ++ky) {
-      const std::size_t iy = y * c.stride_y + ky * c.dilation_y;
-      rows_[ky] = iy >= c.top && iy - c.top < l.height
-                      ? row(term.source, iy - c.top, first) + offset
-                      : nothing_.data();
-    }
-    std::fill(rows_.begin() + static_cast<std::ptrdiff_t>(c.kernel_height), rows_.end(),
-              nothing_.data());
     const C* weights = conv.weights.data() + first_channel / out.block * conv.block_size;
+    const std::size_t rows = see_rows(conv.kernel, term.source, y, first, offset, 0);
     if (conv.walked) {
       ColumnWalk<C> walk = conv.walk;
       walk.weights = weights;
-      packed_.resize(std::max(packed_.size(), out.steps * walk.words * l.width));
-      walk.packed = packed_.data();
+      const std::size_t words = out.steps * walk.words * l.width;
       if constexpr (std::is_same_v<C, R>) {
+        const bool several = source.planes > 2;
+        packed_.resize(std::max(packed_.size(), several ? source.planes * words : words));
+        walk.packed = packed_.data();
+        if (several) {  // all sizes in one pass
+          gains_.resize(source.planes);
+          for (std::size_t p = 0; p < source.planes; ++p) {
+            gains_[p] = plane_gain<R>(p, source.planes);
+            see_rows(conv.kernel, term.source, y, first, p * plane_bytes(term.source), p * rows);
+          }
+          codes_.resize(std::max(codes_.size(), words * places_of_codes));
+          walk.gains = gains_.data();
+          walk.codes = codes_.data();
+          SpikeRows all = in;
+          all.planes = source.planes;
+          all.plane_rows = rows;
+          kernels_.walk(walk, all, C{1}, add, out);
+          return;
+        }
         kernels_.walk(walk, in, gain, add, out);
       } else {
+        packed_.resize(std::max(packed_.size(), words));
+        walk.packed = packed_.data();
         kernels_.walk16(walk, in, gain, add, out);
       }
     } else if constexpr (std::is_same_v<C, R>) {
@@ -250,7 +279,8 @@ void SampleRun<R>::neuron(std::size_t i) {
   const bool follows = what.activation.has_value();
   const bool pair = what.is_signed && !node.pace.empty();
   if (node.scale.empty()) {
-    neuron_rows<R>(i, follows              ? kernels_.following
+    neuron_rows<R>(i, pair && what.levels > 1 ? kernels_.pair_of_sizes
+                      : follows              ? kernels_.following
                       : pair               ? kernels_.pair
                       : sized              ? kernels_.sized
                       : !node.pace.empty() ? kernels_.predictive
@@ -417,6 +447,8 @@ void SampleRun<R>::neuron_rows(std::size_t i,
       row.alpha = node.alpha.empty() ? nullptr : node.alpha.data() + c;
       row.beta = node.beta.empty() ? nullptr : node.beta.data() + c;
       row.scale = node.per_value.data() + c;
+    }
+    if (what.activation || (row.is_pair && what.levels > 1)) {
       estimates_.resize(std::max(estimates_.size(), currents.steps * size));
       row.estimates = estimates_.data();
     }

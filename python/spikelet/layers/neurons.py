@@ -305,10 +305,9 @@ class PredictiveIF(Neuron):
         if len(set(lengths.values())) > 1:
             rule = "must have the same number of steps"
             fail(where, " and ".join(lengths), tuple(lengths.values()), rule, got="lengths")
-        if self.code == "differential" or self.levels != 1 or self.reset != "subtract":
-            rule = 'must be "binary" or "signed", 1 and "subtract"'
-            given = (self.code, self.levels, self.reset)
-            fail(where, "code, levels and reset", given, rule)
+        if self.code == "differential" or self.reset != "subtract":
+            rule = 'must be "binary" or "signed", and "subtract"'
+            fail(where, "code and reset", (self.code, self.reset), rule)
         if self.code == "signed":
             if self.sizes is not None:
                 require(where, "sizes", self.sizes, "> 0")

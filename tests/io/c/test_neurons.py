@@ -78,13 +78,15 @@ def test_sizes_of_spikes(dtype: Any, tmp_path: Path) -> None:
 FALLING = 0.6 ** np.arange(STEPS)
 
 
+@pytest.mark.parametrize("levels", [1, 4])
 @pytest.mark.parametrize("dtype", ["float32", "int16"])
 @pytest.mark.parametrize("bounded", [False, True])
-def test_pairs(dtype: Any, bounded: bool, tmp_path: Path) -> None:
+def test_pairs(dtype: Any, bounded: bool, levels: int, tmp_path: Path) -> None:
     def fire(seed: int) -> L.Layer:
         rng = np.random.default_rng(seed)
         return L.PredictiveIF(
             code="signed",
+            levels=levels,
             pace=rng.uniform(0.5, 1.5, (STEPS, 8)),
             offset=rng.normal(0, 0.5, (STEPS, 8)),
             limit=rng.uniform(0.1, 0.6, (STEPS, 8)),

@@ -74,7 +74,7 @@ class Fitted(Method):
 
     def accepts(self, layer: Layer) -> bool:
         """Return whether these neurons can take the place of a layer: predictive ones also follow other activations."""
-        return can_spike(layer) if self.neuron == "predictive" else super().accepts(layer)
+        return can_spike(layer) if self.neuron in ("predictive", "multi") else super().accepts(layer)
 
     def fit(self, site: Site) -> Mapping[str, Layer]:
         """Return the neuron, and the layers whose weights were corrected."""
@@ -87,7 +87,7 @@ class Fitted(Method):
 
     def _fit_sized(self, site: Site, plan: Schedule) -> Neuron:
         place = _place(site)
-        pairs = self.neuron == "predictive"
+        pairs = self.neuron != "alternating"
         near = float(np.interp(plan.steps, (16, 32), _NEAR)) if pairs else _NEAR_ALTERNATING
         if isinstance(site.layer, Activation):
             return fit_following(site, place, plan, near, _UNBIASED)
@@ -117,10 +117,10 @@ class Fitted(Method):
 
     def _schedule(self, site: Site) -> Schedule | None:
         """Return the sizes of spikes by step, or None if all are equal."""
-        if self.neuron == "predictive" and not site.coded:
-            return schedule(site.steps, site.last)
+        if self.neuron in ("predictive", "multi") and not site.coded:
+            return schedule(site.steps, site.last, self.neuron)
         if self.neuron == "alternating" and not site.coded and site.steps >= _FEWEST:
-            plan = schedule(site.steps, site.last, alternates=True)
+            plan = schedule(site.steps, site.last, self.neuron)
             return plan if plan.wait >= _LEAST_WAIT else None
         return None
 
@@ -176,6 +176,7 @@ class _Sized:
         return PredictiveIF(
             further * self.greatest,
             code="signed",
+            levels=self.plan.levels,
             amplitude=amplitude,
             pace=scale * self.known.slope,
             offset=scale * (self.known.offset - shift),

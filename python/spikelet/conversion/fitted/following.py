@@ -49,6 +49,7 @@ def fit_following(
         return PredictiveIF(
             amplitude,
             code="signed",
+            levels=plan.levels,
             amplitude=amplitude,
             pace=known.slope,
             offset=known.offset,

@@ -29,6 +29,10 @@ _FALL = 0.1  # by how much it falls with each halving of the number of steps
 _LEAST_RATIO = 0.55  # sizes that fall faster cannot make up for a missing spike
 _RATIO_ALTERNATING = 0.7  # of the magnitudes of successive sizes whose sign alternates, in 32 steps
 _RISE = 0.05  # by how much it rises with each halving of the number of steps
+_SIZES = 4  # of the spikes of a step, each half of the one before, where a neuron chooses among several
+_MORE_SIZES = 6  # the same, in fewer than `_FEW` steps
+_FEW = 8
+_RATIO_OF_SIZES = 0.4  # of the largest sizes of successive steps, then
 _WAITING = 1.0  # most steps by which a layer begins later than the one before
 _SHARE = 0.4  # of the steps, after which the last layer of pairs begins at the latest, in 32 steps or more
 _LONGEST_SHARE = 0.5  # the same, in 16 steps or fewer, and where signs alternate
@@ -48,6 +52,8 @@ class Schedule:
         Number of steps by which a layer begins later than the one before.
     length : int
         Most steps in which a layer spikes.
+    levels : int
+        Number of sizes among which a neuron chooses at a step: `sizes` are the largest ones, each is half of the one before.
 
     Notes
     -----
@@ -58,6 +64,7 @@ class Schedule:
     ratio: float
     wait: float
     length: int
+    levels: int = 1
 
     @property
     def steps(self) -> int:
@@ -91,7 +98,7 @@ class Schedule:
     @property
     def room(self) -> float:
         """Share of the greatest activation of the calibration that pairs of neurons reach: new inputs exceed it."""
-        return _ROOM if self.steps >= _ROOMY else 1.0
+        return _ROOM if self.steps >= _ROOMY or self.levels > 1 else 1.0
 
     def reach(self, depth: int) -> float:
         """Return the mean output, in amplitudes, of a neuron of this layer that spikes at all steps of positive size."""
@@ -99,7 +106,7 @@ class Schedule:
         return float(np.maximum(own, 0).sum()) / self.steps
 
 
-def schedule(steps: int, last: int, *, alternates: bool = False) -> Schedule:
+def schedule(steps: int, last: int, neuron: str = "predictive") -> Schedule:
     """Return the schedule of a network.
 
     Parameters
@@ -108,19 +115,21 @@ def schedule(steps: int, last: int, *, alternates: bool = False) -> Schedule:
         Number of steps T.
     last : int
         Number of spiking layers before the last one.
-    alternates : bool
-        Whether sizes are negative at odd steps.
+    neuron : str
+        "predictive"; "alternating", whose sizes are negative at odd steps; or "multi", which choose among several sizes.
     """
+    alternates, several = neuron == "alternating", neuron == "multi"
     halvings = math.log2(_STEPS / steps)
-    ratio = _ratio(halvings, alternates=alternates)
+    ratio = _RATIO_OF_SIZES if several else _ratio(halvings, alternates=alternates)
     sizes = ratio ** np.arange(steps, dtype=np.float64)
     if alternates:
         sizes[1::2] *= -1
-    least = _LONGEST_SHARE if alternates else _SHARE
+    least = _SHARE if neuron == "predictive" else _LONGEST_SHARE
     share = float(np.interp(halvings, (0, 1), (least, _LONGEST_SHARE)))
     wait = min(_WAITING, share * steps / max(last, 1))
     length = math.ceil(math.log(_SMALLEST) / math.log(ratio))
-    return Schedule(sizes / sizes.mean(), ratio, wait, length)
+    levels = 1 if not several else _SIZES if steps >= _FEW else _MORE_SIZES
+    return Schedule(sizes / sizes.mean(), ratio, wait, length, levels)
 
 
 def _ratio(halvings: float, *, alternates: bool) -> float:

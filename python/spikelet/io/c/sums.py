@@ -31,6 +31,19 @@ def inputs_of_pixel(program: Program, item: Item, phase: int) -> list[str]:
             first = False
             continue
         bits = program.spikes(source, phase)
+        if part["kind"] != "copy" and part["walked"] and len(source.gains) > 2:
+            weights = program.constants.add(part["weight"].transpose(3, 2, 1, 0), "weights")
+            gains = program.constants.add(np.asarray(source.gains, np.float32), "gains")
+            to = total if first else part_sum
+            sizes = [len(source.gains), source.plane_bytes, gains]
+            lines.append(program.call("clear", n, to))
+            lines.append(
+                program.call("walk_sizes", program.kernel(part), weights, bits, *sizes, "y", "x", to)
+            )
+            if not first:
+                lines.append(program.call("join", n, part_sum, "1.0f", 1, total))
+            first = False
+            continue
         for plane, gain in enumerate(source.gains):
             gain_text = str(int(gain)) if whole else number(gain)
             plane_bits = f"{bits} + {plane * source.plane_bytes}" if plane else str(bits)
