@@ -177,6 +177,7 @@ py::list described(const Graph& graph, const std::vector<NodeDescription>& nodes
     d["shape"] = shape_of(graph[i].shape);
     d["form"] = forms[static_cast<std::size_t>(n.form)];
     d["planes"] = n.planes;
+    d["gains"] = array_of(n.gains);
     d["differential"] = n.differential;
     d["amplitude"] = array_of(n.amplitude);
     d["mean"] = n.mean;

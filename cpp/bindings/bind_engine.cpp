@@ -175,12 +175,12 @@ void bind_runner(py::module_& m, const char* name, const char* doc) {
           [](const Runner<R>& r, std::size_t node) {
             Input input = r.engine.packed_input(node);
             return py::make_tuple(to_array(std::move(input.amplitude)), input.is_signed,
-                                  input.differential, input.levels);
+                                  input.differential, input.levels, input.level_ratio);
           },
           py::arg("node"),
           "What `LayerGraph.input` needs to take the packed spikes of a node: amplitude, "
           "is_signed, "
-          "differential and levels.")
+          "differential, levels and level_ratio.")
       .def(
           "run", &Runner<R>::run, py::arg("inputs"), py::arg("count"), py::arg("steps"),
           py::arg("delay"), py::arg("threads"), py::arg("keep_going"),
@@ -212,13 +212,14 @@ void bind_engine(py::module_& m) {
       .def(
           "input",
           [](Builder& b, const Shape& shape, InputForm form, const Doubles& amplitude,
-             bool is_signed, bool differential, int levels) {
-            return b.add({Input{form, as_vector(amplitude), is_signed, differential, levels},
+             bool is_signed, bool differential, int levels, double level_ratio) {
+            return b.add({Input{form, as_vector(amplitude), is_signed, differential, levels,
+                                level_ratio},
                           {},
                           extent(shape)});
           },
           py::arg("shape"), py::arg("form"), py::arg("amplitude"), py::arg("is_signed"),
-          py::arg("differential"), py::arg("levels"),
+          py::arg("differential"), py::arg("levels"), py::arg("level_ratio") = 0.5,
           "An input, and the code of its spikes. All inputs come before other nodes.")
       .def(
           "conv",
@@ -321,7 +322,7 @@ void bind_engine(py::module_& m) {
              double decay, double gain, bool is_signed, bool differential, int levels,
              const Doubles& pace, const Doubles& limit, const Doubles& ceiling,
              std::optional<Function> activation, const Doubles& alpha, const Doubles& beta,
-             const Doubles& offset, const Doubles& scale) {
+             const Doubles& offset, const Doubles& scale, double level_ratio) {
             Neuron neuron{as_vector(threshold),
                           as_vector(v_init),
                           as_vector(amplitude),
@@ -340,6 +341,7 @@ void bind_engine(py::module_& m) {
               neuron.scale = as_vector(scale);
             }
             neuron.offset = as_vector(offset);
+            neuron.level_ratio = level_ratio;
             return b.add({std::move(neuron), {source}, extent(shape)});
           },
           py::arg("source"), py::arg("shape"), py::arg("threshold"), py::arg("v_init"),
@@ -347,6 +349,7 @@ void bind_engine(py::module_& m) {
           py::arg("gain"), py::arg("is_signed"), py::arg("differential"), py::arg("levels"),
           py::arg("pace"), py::arg("limit"), py::arg("ceiling"), py::arg("activation"),
           py::arg("alpha"), py::arg("beta"), py::arg("offset"), py::arg("scale"),
+          py::arg("level_ratio"),
           "Spiking neurons: v = decay v + gain x. hard: reset to v_reset, else subtract the "
           "threshold. pace, limit and ceiling (or none) [steps, channels] of predictive neurons, "
           "else empty. With an activation, they follow scale f(pace S + offset).")

@@ -616,6 +616,7 @@ class LayerGraph:
         is_signed: bool,
         differential: bool,
         levels: int,
+        level_ratio: float = 0.5,
     ) -> int: ...
     def conv(
         self,
@@ -672,6 +673,7 @@ class LayerGraph:
         beta: npt.ArrayLike,
         offset: npt.ArrayLike,
         scale: npt.ArrayLike,
+        level_ratio: float,
     ) -> int: ...
     def gather(self, sources: list[int], shape: _Shape, index: npt.ArrayLike) -> int: ...
     def mix(
@@ -744,7 +746,7 @@ class _LayerEngine(Generic[_R]):
         sizes: npt.ArrayLike,
     ) -> None: ...
     def form(self, node: int) -> Form: ...
-    def packed_input(self, node: int) -> tuple[_Floats, bool, bool, int]: ...
+    def packed_input(self, node: int) -> tuple[_Floats, bool, bool, int, float]: ...
     def run(
         self,
         inputs: Sequence[npt.NDArray[_R] | npt.NDArray[np.int8] | npt.NDArray[np.uint8]],

@@ -57,6 +57,7 @@ def neuron(
     return L.PredictiveIF(
         code=code,
         levels=levels,
+        level_ratio=0.7 if levels > 4 else 0.5,
         amplitude=amplitude,
         pace=own * rng.uniform(0.6, 1.4, (STEPS, CHANNELS)) / np.cumsum(sizes)[:, None],
         offset=own * rng.normal(0, 0.2, (STEPS, CHANNELS)),
@@ -80,8 +81,9 @@ def spike_of(layer: L.PredictiveIF, t: int, c: int, ahead: float) -> float:
     if layer.code == "binary":
         return float(ahead * np.sign(layer.sizes[t]) >= layer.limit[t, c])
     for level in range(layer.levels):
-        size, last = 0.5**level, level == layer.levels - 1
-        least = max(0.5 ** (layer.levels - 1) * layer.limit[t, c], 0 if last else 0.75 * size * layer.sizes[t])
+        size, smallest = (layer.level_ratio**k for k in (level, layer.levels - 1))
+        nearer = 0 if size == smallest else (1 + layer.level_ratio) / 2 * size * layer.sizes[t]
+        least = max(smallest * layer.limit[t, c], nearer)
         if abs(ahead) >= least:
             return float(np.sign(ahead)) * size
     return 0.0
@@ -124,7 +126,7 @@ def check_against_reference(layer: L.PredictiveIF) -> None:
     model = sl.SpikingModel([layer], dtype="float64", threads=1)
     result = model.run(x, STEPS, record=[NAME, f"{NAME}.v"])
     wanted = reference(layer, x)
-    assert np.array_equal(result[NAME], wanted)
+    np.testing.assert_allclose(result[NAME], wanted, rtol=1e-12)
     assert 0.1 < (wanted != 0).mean() < (0.99 if layer.levels == 1 else 1.01)
     assert (wanted < 0).any() == (layer.code == "signed")
     assert layer.levels == 1 or len(np.unique(np.abs(wanted))) == layer.levels + 1
@@ -189,7 +191,7 @@ _SCRIPT = """
 import sys
 sys.path[:0] = {path!r}
 import numpy as np, tests.layers.test_neurons_following as t
-several = [(f, "signed", 4) for f in (None, "silu")]
+several = [(f, "signed", n) for f in (None, "silu") for n in (4, 8)]
 for f, code, n in [(None, "signed", 1), *several, *((f, c, 1) for f in {functions!r} for c in ("binary", "signed"))]:
     for dtype in ("float32", "float64", "int16"):
         m = t.model_of(dtype, {threads}, f, code, n)
@@ -250,6 +252,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"activation": L.Activation("silu"), "scale": [1.0, np.inf]}, "scale must be finite"),
     ({"activation": L.Activation("silu"), "offset": [0, 0, 0, np.inf]}, "offset must be finite"),
     ({"code": "signed", "sizes": FEW * 4 / FEW.sum()}, "sizes must be > 0"),
+    ({"code": "signed", "level_ratio": 1.0}, "level_ratio must lie between 0 and 1, got 1.0"),
     ({"levels": 2}, "levels must be 1 with code=\"binary\""),
     ({"code": "signed", "limit": [1.0, 0.0, 1.0, 1.0]}, "limit must be > 0 for pairs, got 0.0"),
 ]  # fmt: skip

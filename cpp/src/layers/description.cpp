@@ -44,6 +44,7 @@ class Describer {
     NodeDescription d{};
     d.form = static_cast<NodeDescription::Form>(node.form);
     d.planes = node.planes;
+    d.gains.assign(node.gains.begin(), node.gains.end());
     d.differential = node.differential;
     d.amplitude = unpadded(node.amplitude, l);
     d.mean = node.dense;

@@ -117,14 +117,14 @@ SPIKELET_INLINE void follow_pixels(const NeuronRow<R>& n, const Currents<C>& in,
   }
 }
 
-// The same for pairs that send spikes of `levels` sizes: the step's size, half of it, ... A size is
-// sent if it is nearer than the next smaller one; the smallest if the neuron is at least `limit`,
-// which is for the largest size, away.
+// The same for pairs that send spikes of several sizes, the step's size times `gains`. A size is sent
+// if it is nearer than the next smaller one; the smallest if the neuron is at least `limit`, which
+// is for the largest size, away.
 template <class R>
 void send_sizes(const NeuronRow<R>& n, const Currents<R>& aims) {
   constexpr int vectors = 16 / lanes<R>;
   const auto levels = static_cast<std::size_t>(n.levels);
-  const R smallest = R(1) / static_cast<R>(std::size_t{1} << (levels - 1));
+  const R smallest = n.gains[levels - 1];
   const std::size_t steps = aims.steps, row_bytes = n.row_bytes, plane_bytes = n.plane_bytes;
   each_group(aims, [&](std::size_t x, std::size_t c, std::size_t at) {
     Vec<R> sent[vectors];
@@ -143,9 +143,10 @@ void send_sizes(const NeuronRow<R>& n, const Currents<R>& aims) {
         u[k] = u[k] < R{0} ? -u[k] : u[k];
         out[k] = Vec<R>{};
       }
-      R size = n.sizes[t];
-      for (std::size_t level = 0; level < levels; ++level, size *= R(0.5)) {
-        const Vec<R> nearer = broadcast(level + 1 < levels ? R(0.75) * size : R(0));
+      for (std::size_t level = 0; level < levels; ++level) {
+        const R size = n.sizes[t] * n.gains[level];
+        const R next = level + 1 < levels ? n.sizes[t] * n.gains[level + 1] : -size;
+        const Vec<R> nearer = broadcast(R(0.5) * (size + next));
         std::uint32_t reached = 0;
         for (int k = 0; k < vectors; ++k) {
           const Which<R> far = at_or_above(u[k], bound[k] > nearer ? bound[k] : nearer);

@@ -63,6 +63,7 @@ struct Checker {
   void sender(const Sender& s) const {
     values(s.amplitude, false, "amplitude must be one value, or one for each channel");
     require(s.levels > 0 && s.levels <= 30, "levels must lie in 1 .. 30");
+    require(s.level_ratio > 0 && s.level_ratio < 1, "level_ratio must lie between 0 and 1");
     require(s.is_signed || (!s.differential && s.levels == 1),
             "only signed spikes may have levels or be differential");
   }
@@ -164,6 +165,8 @@ struct Checker {
             "ceiling must be empty or have the size of pace");
     require(n.pace.empty() || !n.differential,
             "spikes of predictive neurons must have no differential code");
+    require(!n.pace.empty() || n.level_ratio == 0.5,
+            "level_ratio must be 0.5 unless neurons are predictive");
     require(n.offset.size() == (n.activation || n.is_signed ? n.pace.size() : 0),
             "offset must have the size of pace if there is an activation or a pair, else be empty");
     if (n.activation) {

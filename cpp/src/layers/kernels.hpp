@@ -102,6 +102,7 @@ struct NeuronRow {
   std::size_t row_bytes, pixel_bytes, plane_bytes;
   std::size_t first_step;
   int levels;
+  const R* gains;  // of the levels, for pairs
   const R* pace;  // predictive: [steps][...] from the first step on
   const R* limit;
   const R* offset;  // of the estimate

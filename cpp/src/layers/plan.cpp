@@ -78,7 +78,14 @@ void Planner<R>::need_sequence(std::size_t i) {
 template <class R>
 void Planner<R>::describe(std::size_t i, NodePlan<R>& node) {
   const auto sends = [&](const auto& what) {
-    node.planes = what.is_signed ? 2 * static_cast<std::size_t>(what.levels) : 1;
+    node.gains.assign(static_cast<std::size_t>(what.levels), R{1});
+    for (std::size_t k = 1; k < node.gains.size(); ++k) {
+      node.gains[k] = node.gains[k - 1] * static_cast<R>(what.level_ratio);
+    }
+    for (std::size_t k = 0; what.is_signed && k < static_cast<std::size_t>(what.levels); ++k) {
+      node.gains.push_back(-node.gains[k]);
+    }
+    node.planes = node.gains.size();
     node.differential = what.differential;
     bool everywhere = false;
     node.amplitude = laid_out<R>(what.amplitude, node.layout, R{}, everywhere);
@@ -87,6 +94,7 @@ void Planner<R>::describe(std::size_t i, NodePlan<R>& node) {
     const NodePlan<R>& sender = plan_.nodes[from];
     node.form = Form::spikes;
     node.planes = sender.planes;
+    node.gains = sender.gains;
     node.differential = sender.differential;
     node.amplitude = sender.amplitude;
   };

@@ -69,6 +69,7 @@ void Planner<R>::describe_gather(std::size_t i, const Gather& gather, NodePlan<R
   }
   node.form = Form::spikes;
   node.planes = first.planes;
+  node.gains = first.gains;
   node.differential = first.differential;
   node.amplitude = std::move(amplitude);
 }

@@ -72,7 +72,7 @@ R SampleRun<R>::spike(std::size_t node, std::size_t step, std::size_t y, std::si
     const std::uint8_t* at =
         row(node, y, step) + p * plane_bytes(node) + x * plan.layout.pixel_bytes() + c / 8;
     if (*at >> (c % 8) & 1) {
-      sum += plane_gain<R>(p, plan.planes);
+      sum += plan.gains[p];
     }
   }
   return sum;
@@ -212,7 +212,7 @@ void SampleRun<R>::tally(std::size_t i) {
     const auto add = [&](std::size_t plane, std::size_t first, std::size_t steps, R weight) {
       rows_[0] = row(i, y, first) + plane * plane_bytes(i);
       const SpikeRows in{rows_.data(), l.row_bytes(), l.pixel_bytes(), l.width, l.pixel};
-      kernels_.tally(in, steps, plane_gain<R>(plane, node.planes) * weight, sums, l.pixel);
+      kernels_.tally(in, steps, node.gains[plane] * weight, sums, l.pixel);
     };
     // Step by step, as a program in C adds them.
     for (std::size_t t = std::max(delay_, begin); !plan_.sizes.empty() && t < std::min(end, to_);
@@ -268,7 +268,7 @@ void SampleRun<R>::expand_spikes(std::size_t i) {
         rows_[0] = row(i, y, t) + plane * plane_bytes(i);
         const SpikeRows in{rows_.data(), l.row_bytes(), l.pixel_bytes(), l.width, l.pixel};
         const Currents<R> currents{to, 1, l.width, l.pixel, l.pixel};
-        kernels_.copy(node.amplitude.data(), in, plane_gain<R>(plane, node.planes), plane > 0,
+        kernels_.copy(node.amplitude.data(), in, node.gains[plane], plane > 0,
                       currents);
       }
       if (node.differential) {

@@ -127,19 +127,9 @@ class SampleRun {
   Buffer<Short> short_currents_;
   Buffer<std::uint64_t> packed_;  // spikes, for a column walk
   Buffer<std::uint8_t> codes_;    // of several sizes
-  Buffer<R> gains_;
   std::vector<const std::uint8_t*> rows_;
   Buffer<std::uint8_t> nothing_;  // a row outside the input, for all steps
   Buffer<R> sums_;                // of a max pool
 };
-
-// The value of a spike of plane p of n, in amplitudes: sizes halve from plane to plane; the second
-// half of the planes is negative.
-template <class R>
-R plane_gain(std::size_t plane, std::size_t planes) {
-  const std::size_t levels = planes == 1 ? 1 : planes / 2;
-  const R size = R(1) / static_cast<R>(std::size_t{1} << (plane % levels));
-  return plane < levels ? size : -size;
-}
 
 }  // namespace spikelet::layers

@@ -124,7 +124,7 @@ void SampleRun<R>::add_spikes(const Term<C>& term, std::size_t y, std::size_t fi
   const Currents<C> out = part_of(currents, before, steps);
   const Layout& l = source.layout;
   for (std::size_t plane = 0; plane < source.planes; ++plane, add = true) {
-    const C gain = static_cast<C>(plane_gain<R>(plane, source.planes));
+    const C gain = static_cast<C>(source.gains[plane]);
     const std::size_t offset = plane * plane_bytes(term.source);
     const SpikeRows in{rows_.data(), l.row_bytes(), l.pixel_bytes(), l.width, l.channels};
     if (term.kind == Term<C>::Kind::copy) {
@@ -149,13 +149,11 @@ void SampleRun<R>::add_spikes(const Term<C>& term, std::size_t y, std::size_t fi
         packed_.resize(std::max(packed_.size(), several ? source.planes * words : words));
         walk.packed = packed_.data();
         if (several) {  // all sizes in one pass
-          gains_.resize(source.planes);
           for (std::size_t p = 0; p < source.planes; ++p) {
-            gains_[p] = plane_gain<R>(p, source.planes);
             see_rows(conv.kernel, term.source, y, first, p * plane_bytes(term.source), p * rows);
           }
           codes_.resize(std::max(codes_.size(), words * places_of_codes));
-          walk.gains = gains_.data();
+          walk.gains = source.gains.data();
           walk.codes = codes_.data();
           SpikeRows all = in;
           all.planes = source.planes;
@@ -432,6 +430,7 @@ void SampleRun<R>::neuron_rows(std::size_t i,
     row.plane_bytes = plane_bytes(i);
     row.first_step = first;
     row.levels = what.levels;
+    row.gains = node.gains.data();
     if (!node.pace.empty()) {
       row.pace = node.pace.data() + first * l.pixel + c;
       row.limit = node.limit.data() + first * l.pixel + c;

@@ -238,6 +238,10 @@ class PredictiveIF(Neuron):
     ``clip(pace[t] * S + offset[t], 0, ceiling[t])`` is at least ``limit[t]`` ahead of `sent`, the OFF neuron if it is at least as far
     behind. A spike of the OFF neuron takes back one of the ON neuron at the same step; in arrays it is a -1.
 
+    Such a pair has `levels` sizes of spikes: those of a step are ``sizes[t]``, and each next one is `level_ratio` times the one
+    before. It sends the size that is nearest to what is missing, and none if less than ``limit[t]`` times the smallest one
+    is missing. Receivers multiply by the size: an addition with a shift if the ratio is 1/2, else a product.
+
     With `activation`, the neuron follows a function f of its estimate: it compares ``scale * f(pace[t] * S + offset[t])``
     with `sent` in place of ``pace[t] * S``. OFF spikes, or spikes of negative size, make negative values of f possible.
 
@@ -252,6 +256,8 @@ class PredictiveIF(Neuron):
         size. The greatest estimate that pairs follow. Not with `activation`, which has bounds of its own.
     activation : Activation, optional
         The function f; by default none.
+    level_ratio : float
+        Ratio of successive sizes of spikes, between 0 and 1, if there are several `levels`.
     offset : array-like, [T] or [T, channels], optional
         Only of pairs, or with `activation`; 0 by default.
     scale : float or [channels], optional
@@ -268,11 +274,16 @@ class PredictiveIF(Neuron):
     activation: Activation | None = field(default=None, kw_only=True)
     offset: Any = field(default=None, kw_only=True)
     scale: Any = field(default=None, kw_only=True)
+    level_ratio: float = field(default=0.5, kw_only=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         where = self._name()
         self._check_activation(where)
+        ratio = numbers(where, "level_ratio", self.level_ratio, dimensions=0)
+        if not 0 < ratio < 1:
+            fail(where, "level_ratio", float(ratio), "must lie between 0 and 1")
+        self._set("level_ratio", float(ratio))
         for argument in _SCHEDULES:
             given = detached(where, argument, getattr(self, argument))
             if given is None and argument in ("ceiling", "offset"):

@@ -269,9 +269,8 @@ class Segment:
         return np.ascontiguousarray(value, kind), value.shape[len(lead)]
 
     def _stored(self, name: str) -> Stored:
-        amplitude, is_signed, differential, levels = self._engine.packed_input(self._numbers[name])
-        extent = self._extents[name]
-        source = Source("packed", amplitude, is_signed, differential, levels, extent, self.sizes)
+        code = self._engine.packed_input(self._numbers[name])
+        source = Source("packed", *code, self._extents[name], self.sizes)
         return Stored(self.shapes[name], source)
 
 

@@ -40,6 +40,7 @@ class Source:
         Value of a spike.
     is_signed, differential : bool
     levels : int
+    level_ratio : float
         Code of the spikes, as of `Neuron`.
     extent : tuple of int, optional
         Channels, height and width as the core holds them; by default those of the shape. They may differ behind a layer
@@ -53,6 +54,7 @@ class Source:
     is_signed: bool = False
     differential: bool = False
     levels: int = 1
+    level_ratio: float = 0.5
     extent: tuple[int, int, int] | None = None
     sizes: Any = None
 
@@ -134,6 +136,7 @@ def add_source(core: _core.LayerGraph, shape: Shape, source: Source) -> tuple[in
         is_signed=source.is_signed,
         differential=source.differential,
         levels=source.levels,
+        level_ratio=source.level_ratio,
     )
     return number, extent
 
@@ -250,6 +253,7 @@ def _neuron(views: Views, layer: Neuron, view: View) -> View:
         beta=beta,
         offset=offset,
         scale=_NONE if follows is None else np.ravel(layer.scale),  # type: ignore[attr-defined]
+        level_ratio=layer.level_ratio if isinstance(layer, PredictiveIF) else 0.5,
     )
     return views.add(number, extent, view.shape)
 

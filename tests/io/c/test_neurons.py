@@ -78,7 +78,7 @@ def test_sizes_of_spikes(dtype: Any, tmp_path: Path) -> None:
 FALLING = 0.6 ** np.arange(STEPS)
 
 
-@pytest.mark.parametrize("levels", [1, 4])
+@pytest.mark.parametrize("levels", [1, 4, 7])
 @pytest.mark.parametrize("dtype", ["float32", "int16"])
 @pytest.mark.parametrize("bounded", [False, True])
 def test_pairs(dtype: Any, bounded: bool, levels: int, tmp_path: Path) -> None:
@@ -87,6 +87,7 @@ def test_pairs(dtype: Any, bounded: bool, levels: int, tmp_path: Path) -> None:
         return L.PredictiveIF(
             code="signed",
             levels=levels,
+            level_ratio=0.7 if levels > 4 else 0.5,
             pace=rng.uniform(0.5, 1.5, (STEPS, 8)),
             offset=rng.normal(0, 0.5, (STEPS, 8)),
             limit=rng.uniform(0.1, 0.6, (STEPS, 8)),

@@ -30,6 +30,7 @@ struct Input {
   std::vector<double> amplitude = {1};  // of a spike: one, or one per channel
   bool is_signed = false, differential = false;
   int levels = 1;
+  double level_ratio = 0.5;
 };
 
 // weights [out][in / groups][kernel_height][kernel_width]. A fully connected layer is a convolution
@@ -134,6 +135,7 @@ struct Neuron {
   // offset[t]); scale: one, or one per channel.
   std::optional<Activation> activation = {};
   std::vector<double> offset = {}, scale = {};
+  double level_ratio = 0.5;  // of successive sizes of spikes
 };
 
 // Output k, in the order [c][y][x], is the value index[k] of the inputs, which follow each other in

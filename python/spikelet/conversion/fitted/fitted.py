@@ -31,7 +31,7 @@ from spikelet.conversion.activations import can_spike
 from spikelet.conversion.fitted.estimation import Estimate, estimate
 from spikelet.conversion.fitted.following import fit_following
 from spikelet.conversion.fitted.reach import chosen_reach, response
-from spikelet.conversion.fitted.schedule import Schedule, schedule
+from spikelet.conversion.fitted.schedule import LEVEL_RATIO, Schedule, schedule
 from spikelet.conversion.fitted.weight_correction import correct_weights
 from spikelet.conversion.layerwise.calibration import Floats
 from spikelet.conversion.layerwise.method import Method
@@ -177,6 +177,7 @@ class _Sized:
             further * self.greatest,
             code="signed",
             levels=self.plan.levels,
+            level_ratio=LEVEL_RATIO,
             amplitude=amplitude,
             pace=scale * self.known.slope,
             offset=scale * (self.known.offset - shift),

@@ -12,7 +12,7 @@ import numpy as np
 
 from spikelet.conversion.fitted.estimation import estimate
 from spikelet.conversion.fitted.reach import chosen_reach
-from spikelet.conversion.fitted.schedule import Schedule
+from spikelet.conversion.fitted.schedule import LEVEL_RATIO, Schedule
 from spikelet.conversion.layerwise.calibration import Floats
 from spikelet.conversion.layerwise.site import Place, Site
 from spikelet.conversion.thresholds import usable
@@ -50,6 +50,7 @@ def fit_following(
             amplitude,
             code="signed",
             levels=plan.levels,
+            level_ratio=LEVEL_RATIO,
             amplitude=amplitude,
             pace=known.slope,
             offset=known.offset,

@@ -17,7 +17,10 @@ from numpy.typing import NDArray
 
 from spikelet.conversion.layerwise.calibration import Floats
 
-__all__ = ["Schedule", "schedule"]
+__all__ = ["LEVEL_RATIO", "Schedule", "schedule"]
+
+LEVEL_RATIO = 0.7
+"""Ratio of the sizes among which a neuron chooses at a step."""
 
 _STEPS = 32
 _ROOM = 1.2  # by which pairs reach above the greatest activation of the calibration
@@ -29,10 +32,8 @@ _FALL = 0.1  # by how much it falls with each halving of the number of steps
 _LEAST_RATIO = 0.55  # sizes that fall faster cannot make up for a missing spike
 _RATIO_ALTERNATING = 0.7  # of the magnitudes of successive sizes whose sign alternates, in 32 steps
 _RISE = 0.05  # by how much it rises with each halving of the number of steps
-_SIZES = 4  # of the spikes of a step, each half of the one before, where a neuron chooses among several
-_MORE_SIZES = 6  # the same, in fewer than `_FEW` steps
-_FEW = 8
-_RATIO_OF_SIZES = 0.4  # of the largest sizes of successive steps, then
+_SIZES = 8  # of the spikes of a step, where a neuron chooses among several
+_RATIO_OF_LARGEST = 0.25  # of the largest sizes of successive steps, then
 _WAITING = 1.0  # most steps by which a layer begins later than the one before
 _SHARE = 0.4  # of the steps, after which the last layer of pairs begins at the latest, in 32 steps or more
 _LONGEST_SHARE = 0.5  # the same, in 16 steps or fewer, and where signs alternate
@@ -53,7 +54,7 @@ class Schedule:
     length : int
         Most steps in which a layer spikes.
     levels : int
-        Number of sizes among which a neuron chooses at a step: `sizes` are the largest ones, each is half of the one before.
+        Number of sizes among which a neuron chooses at a step: `sizes` are the largest ones.
 
     Notes
     -----
@@ -120,7 +121,7 @@ def schedule(steps: int, last: int, neuron: str = "predictive") -> Schedule:
     """
     alternates, several = neuron == "alternating", neuron == "multi"
     halvings = math.log2(_STEPS / steps)
-    ratio = _RATIO_OF_SIZES if several else _ratio(halvings, alternates=alternates)
+    ratio = _RATIO_OF_LARGEST if several else _ratio(halvings, alternates=alternates)
     sizes = ratio ** np.arange(steps, dtype=np.float64)
     if alternates:
         sizes[1::2] *= -1
@@ -128,8 +129,7 @@ def schedule(steps: int, last: int, neuron: str = "predictive") -> Schedule:
     share = float(np.interp(halvings, (0, 1), (least, _LONGEST_SHARE)))
     wait = min(_WAITING, share * steps / max(last, 1))
     length = math.ceil(math.log(_SMALLEST) / math.log(ratio))
-    levels = 1 if not several else _SIZES if steps >= _FEW else _MORE_SIZES
-    return Schedule(sizes / sizes.mean(), ratio, wait, length, levels)
+    return Schedule(sizes / sizes.mean(), ratio, wait, length, _SIZES if several else 1)
 
 
 def _ratio(halvings: float, *, alternates: bool) -> float:

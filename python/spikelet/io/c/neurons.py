@@ -137,7 +137,10 @@ def _following(
         return program.constants.add(values, what) if len(values) else "NULL"
 
     size = "1.0f" if program.plan.sizes is None else program.size_now()
-    plane = [item.about["levels"], item.plane_bytes] if pair else []
+    plane: list[object] = []
+    if pair:
+        gains = program.constants.add(np.asarray(item.gains, np.float32), "gains")
+        plane = [item.about["levels"], gains, item.plane_bytes]
     states = [size, *plane, v, f"{sent} + p * {n}", bits]
     tables = [by_step(what) for what in ("pace", "offset", "limit")]
     if item.about["activation"] is None:

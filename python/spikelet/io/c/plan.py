@@ -63,13 +63,6 @@ class Item:
         return self.pixels * self.bytes
 
     @property
-    def gains(self) -> list[float]:
-        """Values of a spike of each plane, in amplitudes."""
-        levels = max(1, self.planes // 2)
-        sizes = [0.5**k for k in range(levels)]
-        return sizes if self.planes == 1 else [*sizes, *(-s for s in sizes)]
-
-    @property
     def waits(self) -> bool:
         """Whether it needs the mean of all steps."""
         return bool(self.kind == "relu")
