@@ -58,7 +58,7 @@ def arguments() -> argparse.Namespace:
     add("--parts", nargs="+", choices=PARTS, default=PARTS)
     add("--programs", nargs="+", choices=PROGRAMS, default=PROGRAMS)
     add("--methods", nargs="+", default=["default"], metavar="NAME",
-        help="method[:dtype] of spikelet.convert (default: default)")  # fmt: skip
+        help="method[/neuron][:dtype] of spikelet.convert (default: default)")  # fmt: skip
     add("--recipes", nargs="+", choices=RECIPES, default=RECIPES, help="recipes of SpikingJelly")
     add("--runs", type=int, default=3, help="timed runs (default: 3)")
     add("--seconds", type=float, default=5.0, help="timed seconds of each run (default: 5)")
@@ -107,7 +107,7 @@ def kept(args: argparse.Namespace, program: str, network: str, method: str) -> R
     """Return an accuracy run, from the folder of kept runs if it is there."""
     peer = "peer_" if program in ("spikingjelly", "snntorch") else ""
     images = getattr(args, f"{peer}{'large_' if network in LARGE else ''}images")
-    path = args.keep and args.keep / f"{program}.{network}.{method.replace(':', '-')}.{images}.json"
+    path = args.keep and args.keep / f"{program}.{network}.{method.replace(':', '-').replace('/', '-')}.{images}.json"
     if path and path.is_file():
         stored: Record = json.loads(path.read_text())
         if all(str(t) in stored.get("plain", {}) for t in args.steps):

@@ -18,9 +18,12 @@ FEWER = 32
 
 
 def convert(task: NetworkTask, steps: int, count: int | None = None) -> Any:
-    """Return the spiking network; ``task.method`` is ``method[:dtype]``, empty parts are defaults."""
-    method, _, dtype = task.method.partition(":")
+    """Return the spiking network; ``task.method`` is ``method[/neuron][:dtype]``, empty parts are defaults."""
+    kind, _, dtype = task.method.partition(":")
+    method, _, neuron = kind.partition("/")
     options = {"method": method} if method not in ("", "default") else {}
+    if neuron:
+        options["neuron"] = neuron
     return sl.convert(
         task.net, np.array(task.calibration[:count]), steps=steps, dtype=dtype or "float32",
         threads=task.threads, **options,

@@ -45,6 +45,7 @@ def arguments() -> argparse.Namespace:
     add("--loss", type=float, nargs="+", default=[0.5, 2.0], metavar="POINTS",
         help="percent of the decisions that may change (default: 0.5 2)")  # fmt: skip
     add("--images", type=int, default=10000, help="test images (default: 10000)")
+    add("--neuron", help="see sl.convert (default: binary spikes)")
     add("--dtype", default="int16")
     add("--threads", type=int, default=1)
     add("--page", type=Path, metavar="PATH", help="put the table into this page, see pages.py")
@@ -82,7 +83,9 @@ def rows(args: argparse.Namespace, name: str) -> list[list[str]]:
 
     found = [[name, "ANN", right(outputs), "1", *[""] * (len(HEADER) - 4)]]
     for steps in args.steps:
-        snn = sl.convert(ann, fitting, steps=steps, dtype=args.dtype, threads=args.threads)
+        snn = sl.convert(
+            ann, fitting, steps=steps, neuron=args.neuron, dtype=args.dtype, threads=args.threads
+        )
         whole = right(snn.run(x).output)
         cost = sl.energy.measure(snn, x[:COUNTED], ann=snn.ann).ratio
         full = seconds(lambda: snn.run(x[:COUNTED]))  # noqa: B023  # called at once

@@ -153,7 +153,7 @@ Input Engine<R>::packed_input(std::size_t node) const {
   }
   Input input{InputForm::packed, {}, plan.planes > 1, plan.differential};
   input.levels = std::max(static_cast<int>(plan.planes) / 2, 1);
-  input.level_ratio = input.levels > 1 ? static_cast<double>(plan.gains[1]) : input.level_ratio;
+  input.level_ratio = plan.level_ratio;
   input.amplitude.assign(
       plan.amplitude.begin(),
       plan.amplitude.begin() + static_cast<std::ptrdiff_t>(plan.layout.channels));

@@ -78,12 +78,13 @@ void Planner<R>::need_sequence(std::size_t i) {
 template <class R>
 void Planner<R>::describe(std::size_t i, NodePlan<R>& node) {
   const auto sends = [&](const auto& what) {
-    node.gains.assign(static_cast<std::size_t>(what.levels), R{1});
-    for (std::size_t k = 1; k < node.gains.size(); ++k) {
-      node.gains[k] = node.gains[k - 1] * static_cast<R>(what.level_ratio);
+    node.level_ratio = what.level_ratio;
+    double gain = 1;
+    for (int k = 0; k < what.levels; ++k, gain *= what.level_ratio) {
+      node.gains.push_back(static_cast<R>(gain));
     }
-    for (std::size_t k = 0; what.is_signed && k < static_cast<std::size_t>(what.levels); ++k) {
-      node.gains.push_back(-node.gains[k]);
+    for (int k = 0; what.is_signed && k < what.levels; ++k) {
+      node.gains.push_back(-node.gains[static_cast<std::size_t>(k)]);
     }
     node.planes = node.gains.size();
     node.differential = what.differential;
@@ -95,6 +96,7 @@ void Planner<R>::describe(std::size_t i, NodePlan<R>& node) {
     node.form = Form::spikes;
     node.planes = sender.planes;
     node.gains = sender.gains;
+    node.level_ratio = sender.level_ratio;
     node.differential = sender.differential;
     node.amplitude = sender.amplitude;
   };

@@ -107,6 +107,7 @@ struct NodePlan {
   Layout layout{Extent{}};
   std::size_t planes = 0;  // of spikes: 1, or 2 per level
   Buffer<R> gains;         // of the planes: the values of their spikes, in amplitudes
+  double level_ratio = 0.5;
   // Steps in which it may spike, from `first` until before `end`. A sequence has the same value at
   // all other steps.
   std::size_t first = 0, end = std::numeric_limits<std::size_t>::max();

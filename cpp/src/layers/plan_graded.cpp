@@ -44,7 +44,7 @@ void Planner<R>::describe_gather(std::size_t i, const Gather& gather, NodePlan<R
   const NodePlan<R>& first = plan_.nodes[inputs[0]];
   const bool spikes = std::ranges::all_of(inputs, [&](std::size_t from) {
     const NodePlan<R>& sender = plan_.nodes[from];
-    return sender.form == Form::spikes && sender.planes == first.planes &&
+    return sender.form == Form::spikes && sender.gains == first.gains &&
            sender.differential == first.differential;
   });
   const bool constant = std::ranges::all_of(
@@ -70,6 +70,7 @@ void Planner<R>::describe_gather(std::size_t i, const Gather& gather, NodePlan<R
   node.form = Form::spikes;
   node.planes = first.planes;
   node.gains = first.gains;
+  node.level_ratio = first.level_ratio;
   node.differential = first.differential;
   node.amplitude = std::move(amplitude);
 }

@@ -7,22 +7,40 @@ import itertools
 import numpy as np
 import pytest
 
-from spikelet.conversion.fitted.schedule import schedule
+from spikelet.conversion.fitted.schedule import LEVEL_RATIO, schedule
 
 
-@pytest.mark.parametrize("alternates", [False, True])
+@pytest.mark.parametrize("neuron", ["predictive", "alternating"])
 @pytest.mark.parametrize("steps", [8, 16, 32, 64])
 @pytest.mark.parametrize("last", [0, 1, 18, 54])
-def test_sizes_fall_and_have_the_mean_one(steps: int, last: int, alternates: bool) -> None:
-    plan = schedule(steps, last, alternates=alternates)
+def test_sizes_fall_and_have_the_mean_one(steps: int, last: int, neuron: str) -> None:
+    plan = schedule(steps, last, neuron)
     assert plan.steps == steps
     assert plan.sizes.mean() == pytest.approx(1)
-    signs = (-1.0) ** np.arange(steps) if alternates else np.ones(steps)
+    signs = (-1.0) ** np.arange(steps) if neuron == "alternating" else np.ones(steps)
     assert np.array_equal(np.sign(plan.sizes), signs)
     assert (np.diff(np.abs(plan.sizes)) < 0).all()
     # What is left after a step is more than its size: each spike can be taken back, or a missing one replaced by two.
     magnitudes = np.abs(plan.sizes)
     assert all(magnitudes[k + 1 :].sum() > magnitudes[k] for k in range(steps // 2))
+
+
+@pytest.mark.parametrize("steps", [1, 2, 4, 8, 32])
+def test_the_sizes_of_a_step_reach_below_the_largest_of_the_next(steps: int) -> None:
+    """A neuron that chooses among sizes misses none between two steps."""
+    plan = schedule(steps, 18, "multi")
+    assert plan.levels > 1
+    smallest = LEVEL_RATIO ** (plan.levels - 1)
+    assert (plan.sizes[:-1] * smallest < plan.sizes[1:]).all()
+    assert plan.sizes.mean() == pytest.approx(1)
+    assert (plan.near(18, 0.5)[:, 0] == 0.5 * plan.sizes).all()
+
+
+@pytest.mark.parametrize("neuron", ["predictive", "alternating", "multi"])
+def test_sizes_of_long_runs_of_deep_networks_are_normal_numbers(neuron: str) -> None:
+    plan = schedule(256, 100, neuron)
+    used = plan.sizes[: int(plan.end(100))]
+    assert (np.abs(used).astype(np.float32) > 1e-30).all()
 
 
 def test_layers_begin_one_after_another_within_half_of_the_steps() -> None:
@@ -34,9 +52,9 @@ def test_layers_begin_one_after_another_within_half_of_the_steps() -> None:
     assert schedule(32, 4).first(4) == 4  # no more than a step each
 
 
-@pytest.mark.parametrize("alternates", [False, True])
-def test_reach_is_the_mean_output_of_a_neuron_that_never_takes_back(alternates: bool) -> None:
-    plan = schedule(16, 18, alternates=alternates)
+@pytest.mark.parametrize("neuron", ["predictive", "alternating", "multi"])
+def test_reach_is_the_mean_output_of_a_neuron_that_never_takes_back(neuron: str) -> None:
+    plan = schedule(16, 18, neuron)
     for depth in (0, 7, 18):
         sent = [
             w

@@ -19,8 +19,8 @@ from spikelet.conversion.layerwise.calibration import Floats
 
 __all__ = ["LEVEL_RATIO", "Schedule", "schedule"]
 
-LEVEL_RATIO = 0.7
-"""Ratio of the sizes among which a neuron chooses at a step."""
+LEVEL_RATIO = 0.5**0.5
+"""Ratio of the sizes among which a neuron chooses at a step: every second one is a power of two."""
 
 _STEPS = 32
 _ROOM = 1.2  # by which pairs reach above the greatest activation of the calibration
@@ -34,6 +34,7 @@ _RATIO_ALTERNATING = 0.7  # of the magnitudes of successive sizes whose sign alt
 _RISE = 0.05  # by how much it rises with each halving of the number of steps
 _SIZES = 8  # of the spikes of a step, where a neuron chooses among several
 _RATIO_OF_LARGEST = 0.25  # of the largest sizes of successive steps, then
+_LEAST_SIZE = 1e-20  # of the first spike of the last layer, relative to that of the first: smaller ones leave float32
 _WAITING = 1.0  # most steps by which a layer begins later than the one before
 _SHARE = 0.4  # of the steps, after which the last layer of pairs begins at the latest, in 32 steps or more
 _LONGEST_SHARE = 0.5  # the same, in 16 steps or fewer, and where signs alternate
@@ -121,13 +122,16 @@ def schedule(steps: int, last: int, neuron: str = "predictive") -> Schedule:
     """
     alternates, several = neuron == "alternating", neuron == "multi"
     halvings = math.log2(_STEPS / steps)
-    ratio = _RATIO_OF_LARGEST if several else _ratio(halvings, alternates=alternates)
-    sizes = ratio ** np.arange(steps, dtype=np.float64)
-    if alternates:
-        sizes[1::2] *= -1
     least = _SHARE if neuron == "predictive" else _LONGEST_SHARE
     share = float(np.interp(halvings, (0, 1), (least, _LONGEST_SHARE)))
     wait = min(_WAITING, share * steps / max(last, 1))
+    if several:
+        ratio = max(_RATIO_OF_LARGEST, _LEAST_SIZE ** (1 / max(wait * last, 1)))
+    else:
+        ratio = _ratio(halvings, alternates=alternates)
+    sizes = ratio ** np.arange(steps, dtype=np.float64)
+    if alternates:
+        sizes[1::2] *= -1
     length = math.ceil(math.log(_SMALLEST) / math.log(ratio))
     return Schedule(sizes / sizes.mean(), ratio, wait, length, _SIZES if several else 1)
 
