@@ -107,7 +107,11 @@ def kept(args: argparse.Namespace, program: str, network: str, method: str) -> R
     """Return an accuracy run, from the folder of kept runs if it is there."""
     peer = "peer_" if program in ("spikingjelly", "snntorch") else ""
     images = getattr(args, f"{peer}{'large_' if network in LARGE else ''}images")
-    path = args.keep and args.keep / f"{program}.{network}.{method.replace(':', '-').replace('/', '-')}.{images}.json"
+    path = (
+        args.keep
+        and args.keep
+        / f"{program}.{network}.{method.replace(':', '-').replace('/', '-')}.{images}.json"
+    )
     if path and path.is_file():
         stored: Record = json.loads(path.read_text())
         if all(str(t) in stored.get("plain", {}) for t in args.steps):

@@ -93,6 +93,23 @@ def test_first_layer_can_be_counted_once():
         assert often.snn[name] == once.snn[name]
 
 
+def test_sizes_of_spikes_can_be_counted_as_products():
+    x = np.random.default_rng(0).random((3, 8))
+    for levels in (1, 3):
+        neuron = IF(0.5, code="signed", levels=levels)
+        model = SpikingModel([Linear(np.eye(8)), neuron, Linear(np.ones((5, 8)))])
+        shifted, multiplied = (
+            measure(model, x, 6, multiply_sizes=given).snn.total for given in (False, True)
+        )
+        assert shifted.effective_acs > 0
+        if levels == 1:
+            assert multiplied == shifted
+            continue
+        assert multiplied.effective_acs == 0
+        assert multiplied.effective_macs == shifted.effective_macs + shifted.effective_acs
+        assert multiplied.compute_pj == pytest.approx(4.6 * multiplied.effective_macs)
+
+
 def test_ann_segments_run_once():
     rng = np.random.default_rng(0)
     layers = [

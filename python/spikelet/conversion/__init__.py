@@ -2,7 +2,7 @@
 
 `load` reads an ANN from PyTorch, ONNX or arrays, `folding` folds BatchNorm, `thresholds`, `calibrated` and `fitted` choose
 the parameters of the neurons layer by layer, and `convert` combines them and chooses the best. `report`, `curves`,
-`response` and `comparison` compare the result with the ANN; `hybrid` keeps some of its layers.
+`response` and `comparison` compare the result with the ANN; `exploring` finds the fewest operations for a loss; `hybrid` keeps some of its layers.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from spikelet.conversion.comparison import Comparison, compare
 from spikelet.conversion.convert import convert
 from spikelet.conversion.converted import ConvertedModel
 from spikelet.conversion.curves import AccuracyCurve, accuracy_curve
+from spikelet.conversion.economy import Frontier, FrontierPoint
+from spikelet.conversion.exploring import frontier
 from spikelet.conversion.folding import batch_norm, fold
 from spikelet.conversion.hybrid import Candidate, HybridSearch, hybrid, search_split
 from spikelet.conversion.load import read
@@ -31,6 +33,8 @@ __all__ = [
     "ConversionReport",
     "ConvertedModel",
     "Decisions",
+    "Frontier",
+    "FrontierPoint",
     "HybridSearch",
     "LayerReport",
     "accuracy_curve",
@@ -39,6 +43,7 @@ __all__ = [
     "compare",
     "convert",
     "fold",
+    "frontier",
     "hybrid",
     "read",
     "report",

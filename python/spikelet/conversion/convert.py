@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import ArrayLike
 from spikelet._util.checks import choice, fail, integer, number
 from spikelet._util.progress import wanted
 from spikelet.conversion.converted import ConvertedModel
+from spikelet.conversion.economy import cheapest
 from spikelet.conversion.layerwise.calibration import Calibration
 from spikelet.conversion.methods import METHODS, Options
 from spikelet.conversion.preparation.inputs import calibration_inputs, range_of
@@ -44,6 +46,7 @@ def convert(
     dtype: Literal["float32", "float64", "int16"] = "float32",
     threads: int | None = None,
     progress: Progress = False,
+    budget: float | None = None,
 ) -> ConvertedModel:
     """Convert a trained ANN to a spiking network.
 
@@ -118,6 +121,10 @@ def convert(
     progress : bool or callable
         Show a progress bar with the names of the layers (needs rich), or call ``progress(done, total, name)`` before each
         layer. An exception that it raises, as does Ctrl-C, ends the conversion; nothing is left behind.
+    budget : float, optional
+        Percent of the decisions that may change. Numbers of steps up to `steps`, with spikes of one and of several sizes, are
+        tried, each also stopped when sure, and the network with the least arithmetic within this loss is returned; stop it with
+        ``run(x, until=snn.until)``. `ConvertedModel.scores` has what was tried; `spikelet.conversion.frontier` draws it.
 
     Returns
     -------
@@ -127,7 +134,7 @@ def convert(
     ------
     ValueError
         If a layer of the ANN cannot be converted (the message names it, with a hint); if the calibration inputs do not
-        fit, contain NaN, or are all equal; or if an argument breaks its rule.
+        fit, contain NaN, or are all equal; if no network keeps the budget; or if an argument breaks its rule.
     TypeError
         If `ann` is of a type that cannot be read, or `calibration` is not an array.
 
@@ -147,6 +154,13 @@ def convert(
         integer(where, "delay", delay, 0, steps - 1)
     choice(where, "coding", coding, "direct", "poisson", "latency")
     progress = wanted(where, progress)
+    if budget is not None:
+        again = partial(
+            convert, ann, percentile=percentile, per_channel=per_channel, delay=delay, keep=keep, analog=analog,
+            outputs=outputs, fixed=fixed, dtype=dtype, threads=threads, progress=progress,
+        )  # fmt: skip
+        given_here = {"method": method, "coding": coding}
+        return cheapest(where, again, inputs, budget, neuron, steps, given_here)
     graph = prepared(ann, inputs, analog, outputs=outputs, fixed=fixed)
     kept = kept_neurons(where, graph, keep, analog)
     by_name = inputs if isinstance(inputs, dict) else dict(zip(graph.inputs, inputs, strict=True))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from numpy.typing import ArrayLike, NDArray
 
-from spikelet._util.checks import choice, integer
+from spikelet._util.checks import choice, fail, integer
 from spikelet._util.sealed import Setting
 from spikelet.conversion.preparation.inputs import Range, on_another_scale, range_of
 from spikelet.layers.base import Shape
@@ -25,6 +25,12 @@ __all__ = ["ConvertedModel"]
 
 def _coding(where: str, name: str, value: Any) -> Any:
     choice(where, name, value, "direct", "poisson", "latency")
+    return value
+
+
+def _until(where: str, name: str, value: Any) -> Stopping | None:
+    if value is not None and not isinstance(value, Stopping):
+        fail(where, name, value, "must be a Stopping or None", error=TypeError)
     return value
 
 
@@ -48,7 +54,9 @@ class ConvertedModel(SpikingModel):
         Least and largest value of the calibration, for each input.
     scores : mapping of str to mapping
         What ``method="auto"`` tried, the chosen one first, as "method/neuron", with the "error" and the "agreement" of each;
-        see `spikelet.conversion.selection`.
+        see `spikelet.conversion.selection`. With a budget: what was tried, with its loss and energy.
+    until : Stopping, optional
+        When samples may stop, as chosen for a budget: ``run(x, until=snn.until)``. Runs do not stop by themselves.
     **options
         Options of `SpikingModel`.
     """
@@ -62,6 +70,7 @@ class ConvertedModel(SpikingModel):
     input_shapes: tuple[Shape, ...]
     input_ranges: tuple[Range, ...]
     scores: Mapping[str, Mapping[str, float]]
+    until = Setting(_until)
 
     _instead: ClassVar = {"": "it is fixed by the conversion; convert again, with convert()"}
 
@@ -78,6 +87,7 @@ class ConvertedModel(SpikingModel):
         input_shapes: Sequence[Shape] = (),
         input_ranges: Sequence[Range] = (),
         scores: Mapping[str, Mapping[str, float]] | None = None,
+        until: Stopping | None = None,
         **options: Any,
     ) -> None:
         super().__init__(graph, **options)
@@ -90,6 +100,7 @@ class ConvertedModel(SpikingModel):
         self.input_shapes = tuple(tuple(shape) for shape in input_shapes)
         self.input_ranges = tuple((float(low), float(high)) for low, high in input_ranges)
         self.scores = dict(scores or {})
+        self.until = until
         self._warned = False  # that an input is on another scale
 
     @property

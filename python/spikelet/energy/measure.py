@@ -32,6 +32,7 @@ def measure(
     memory: bool = False,
     first_layer_once: bool = False,
     count_changes: bool = False,
+    multiply_sizes: bool = False,
     batch_size: int | None = None,
     **run_args: Any,
 ) -> EnergyReport:
@@ -55,6 +56,9 @@ def measure(
         Count the MACs of a constant current once instead of at each step.
     count_changes : bool
         Count only membrane updates that change the potential.
+    multiply_sizes : bool
+        Where spikes have several sizes (`Neuron.levels`), count each weight that is added for one as a MAC. By default it is
+        an AC: sizes that halve shift the weight, those of ratio sqrt(1/2) shift one of two copies of it.
     batch_size : int, optional
         By default the number that keeps records below 64 MB.
     **run_args
@@ -100,7 +104,7 @@ def measure(
     constants = find(where, technology)
     samples = Samples.of(where, model, x, steps, batch_size)
     run_args = with_coding(model, run_args) if samples.steps is not None else run_args
-    options = _Options(constants, memory, first_layer_once, count_changes)
+    options = _Options(constants, memory, first_layer_once, count_changes, multiply_sizes)
     snn = _network(model, samples, options, run_args)
     other = None if ann is None else _network(ann, samples.constant(), options, {})
     return EnergyReport(snn, other, constants, samples.count, memory, first_layer_once)
@@ -123,6 +127,7 @@ class _Options(NamedTuple):
     memory: bool
     once: bool
     count_changes: bool
+    multiply_sizes: bool
 
 
 def _network(
@@ -151,6 +156,8 @@ def _network(
     mean = float(np.concatenate(taken).mean())
     steps = total if mean == total else mean
     rows = []
+    sized = any(isinstance(n.layer, Neuron) and n.layer.levels > 1 for n in graph)
+    multiplied = options.multiply_sizes and sized
     for node in graph:
         layer = node.layer
         if not isinstance(layer, _COUNTED):
@@ -168,8 +175,8 @@ def _network(
         states = 0 if once and isinstance(layer, Graded) else _states(layer)
         waits = isinstance(layer, ReLU) and any(when[i].spiking for i in node.inputs)
         values: dict[str, Any] = {
-            "effective_acs": own.additions,
-            "effective_macs": own.products / evaluated,
+            "effective_acs": 0.0 if multiplied else own.additions,
+            "effective_macs": own.products / evaluated + (own.additions if multiplied else 0.0),
             "dense_macs": own.dense / runs,
             "parameter_bytes": _parameters(layer) * _item_size(model),
             "state_bytes": (states + waits) * size * _item_size(model),

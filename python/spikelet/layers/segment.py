@@ -270,7 +270,7 @@ class Segment:
 
     def _stored(self, name: str) -> Stored:
         code = self._engine.packed_input(self._numbers[name])
-        source = Source("packed", *code, self._extents[name], self.sizes)
+        source = Source("packed", *code, extent=self._extents[name], sizes=self.sizes)
         return Stored(self.shapes[name], source)
 
 

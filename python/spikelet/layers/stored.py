@@ -27,6 +27,7 @@ from spikelet._util.identity import identity
 from spikelet._util.reading import refusing
 from spikelet.layers.base import Layer
 from spikelet.layers.graph import Graph, Node
+from spikelet.layers.stopping import Stopping
 
 __all__ = ["load", "save"]
 
@@ -117,6 +118,13 @@ class _Writer:
             return [self.value(f"{where}[{k}]", v) for k, v in enumerate(value)]
         if isinstance(value, Mapping):
             return {"map": [[self.value(where, k), self.value(where, v)] for k, v in value.items()]}
+        if isinstance(value, Stopping):
+            return {
+                "stopping": {
+                    f.name: self.value(where, getattr(value, f.name))
+                    for f in dataclasses.fields(value)
+                }
+            }
         if isinstance(value, Layer):
             return {"layer": self.layer(where, value)}
         if isinstance(value, tuple(_models().values())):
@@ -196,6 +204,8 @@ class _Reader:
                 return float(text)
             case {"map": items}:
                 return {self.value(k): self.value(v) for k, v in items}
+            case {"stopping": fields}:
+                return Stopping(**{k: self.value(v) for k, v in fields.items()})
             case {"layer": layer}:
                 return self.layer(layer)
             case {"model": model}:

@@ -10,6 +10,7 @@ from spikelet.plot.layers import (
     accuracy_curve,
     coding_tradeoff,
     conversion_report,
+    frontier,
     hybrid_search,
     response_times,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "coding_tradeoff",
     "conversion_report",
     "feature_maps",
+    "frontier",
     "hybrid_search",
     "raster",
     "receptive_fields",

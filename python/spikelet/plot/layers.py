@@ -24,6 +24,7 @@ __all__ = [
     "accuracy_curve",
     "coding_tradeoff",
     "conversion_report",
+    "frontier",
     "hybrid_search",
     "response_times",
 ]
@@ -50,6 +51,17 @@ class ReportedLayer(Protocol):
     def threshold(self) -> tuple[float, float, float] | None: ...
     @property
     def vanishing(self) -> bool: ...
+
+
+class Tried(Protocol):
+    """Networks and what they lose and cost; see `spikelet.conversion.Frontier`."""
+
+    @property
+    def points(self) -> Sequence[Any]: ...
+    @property
+    def integer_loss(self) -> float: ...
+    @property
+    def integer_energy(self) -> float: ...
 
 
 class Report(Protocol):
@@ -279,6 +291,56 @@ def hybrid_search(search: SplitSearch, *, ax: Axes | None = None) -> Axes:
     right.set_ylabel("energy / ANN (estimate)", color=_RED)
     if search.index is not None:
         ax.axvline(search.index, color=_GREY, linewidth=0.8, linestyle=":")
+    return ax
+
+
+def frontier(found: Tried, *, ax: Axes | None = None) -> Axes:
+    """Draw loss against energy of the networks of a frontier: a line for each kind of neurons, run to the end and stopped.
+
+    Parameters
+    ----------
+    found : Frontier
+        The result of ``spikelet.conversion.frontier``.
+    ax : Axes, optional
+        Axes to draw on.
+
+    Returns
+    -------
+    Axes
+    """
+    where = "plot.frontier"
+    if not hasattr(found, "integer_energy"):
+        fail(where, "found", found, "must be a Frontier", error=TypeError)
+    ax = axes(where, ax)
+    kinds = list(dict.fromkeys(p.model.neuron for p in found.points))
+    for kind, color in zip(kinds, (_BLUE, _RED, *[_GREY] * len(kinds)), strict=False):
+        for stopped in (False, True):
+            own = [
+                p
+                for p in found.points
+                if p.model.neuron == kind and (p.stopping is not None) == stopped
+            ]
+            if not own:
+                continue
+            label = f"{kind}, stopped" if stopped else kind
+            ax.plot([p.energy for p in own], [p.loss for p in own], "o-" if stopped else "o:", color=color,
+                    markerfacecolor=color if stopped else "none", label=label)  # fmt: skip
+            for p in own:
+                ax.annotate(
+                    str(p.model.steps),
+                    (p.energy, p.loss),
+                    xytext=(4, 4),
+                    textcoords="offset points",
+                    color=color,
+                )
+    ax.plot(found.integer_energy, found.integer_loss, "s", color=_GREY, label="ANN, int8")
+    ax.axvline(1.0, color=_GREY, linewidth=0.8, linestyle=":")
+    ax.set_xlabel("energy / ANN (estimate)")
+    ax.set_ylabel("loss (points)")
+    ax.set_xscale("log")
+    ax.set_yscale("symlog", linthresh=0.5)
+    ax.set_ylim(bottom=min(0.0, *(p.loss for p in found.points)) - 0.05)
+    ax.legend(frameon=False)
     return ax
 
 

@@ -74,7 +74,9 @@ class Fitted(Method):
 
     def accepts(self, layer: Layer) -> bool:
         """Return whether these neurons can take the place of a layer: predictive ones also follow other activations."""
-        return can_spike(layer) if self.neuron in ("predictive", "multi") else super().accepts(layer)
+        return (
+            can_spike(layer) if self.neuron in ("predictive", "multi") else super().accepts(layer)
+        )
 
     def fit(self, site: Site) -> Mapping[str, Layer]:
         """Return the neuron, and the layers whose weights were corrected."""

@@ -38,7 +38,9 @@ def inputs_of_pixel(program: Program, item: Item, phase: int) -> list[str]:
             sizes = [len(source.gains), source.plane_bytes, gains]
             lines.append(program.call("clear", n, to))
             lines.append(
-                program.call("walk_sizes", program.kernel(part), weights, bits, *sizes, "y", "x", to)
+                program.call(
+                    "walk_sizes", program.kernel(part), weights, bits, *sizes, "y", "x", to
+                )
             )
             if not first:
                 lines.append(program.call("join", n, part_sum, "1.0f", 1, total))

@@ -1,0 +1,148 @@
+"""The fewest operations for a loss."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import spikelet as sl
+from spikelet.conversion import Frontier, FrontierPoint
+from spikelet.layers import Linear, ReLU
+from spikelet.layers.stopping import Stopping
+
+RNG = np.random.default_rng(4)
+ANN = [
+    Linear(RNG.normal(0, 0.4, (24, 12)), RNG.normal(0, 0.1, 24)),
+    ReLU(),
+    Linear(RNG.normal(0, 0.4, (24, 24))),
+    ReLU(),
+    Linear(RNG.normal(0, 0.4, (5, 24))),
+]
+X = RNG.random((400, 12)).astype(np.float32)
+NEW = RNG.random((200, 12)).astype(np.float32)
+
+
+def point(loss: float, energy: float) -> FrontierPoint:
+    model = sl.convert(ANN, X[:40], steps=2, neuron="multi", method="fitted")
+    return FrontierPoint(model, None, 2.0, loss, energy, 2 * energy)
+
+
+def test_the_frontier_are_points_that_no_other_beats() -> None:
+    points = [
+        point(*p) for p in ((2.0, 0.3), (0.0, 0.9), (0.0, 0.7), (1.0, 0.8), (1.0, 0.5), (3.0, 0.3))
+    ]
+    found = Frontier(tuple(points), 0.5, 0.05, 100)
+    assert [(p.loss, p.energy) for p in found.best] == [(0.0, 0.7), (1.0, 0.5), (2.0, 0.3)]
+    assert found.within(1.5) is points[4]
+    assert found.within(0.0) is points[2]
+    others = Frontier(tuple(points[3:]), 0.5, 0.05, 100)
+    with pytest.raises(
+        ValueError, match=re.escape("budget must be at least 1 points, the loss of multi, T = 2")
+    ):
+        others.within(0.5)
+
+
+def test_a_budget_gives_the_least_energy_within_it(tmp_path: Path) -> None:
+    snn = sl.convert(ANN, X, budget=2.0, steps=8)
+    scores = dict(snn.scores)
+    chosen = next(iter(scores.values()))
+    assert chosen["loss"] <= 2.0
+    assert chosen["energy"] == min(s["energy"] for s in scores.values() if s["loss"] <= 2.0)
+    assert {name.split(",")[0] for name in scores} == {"multi", "predictive"}
+    assert snn.steps <= 8
+    wanted = snn.ann.run(NEW, steps=1).output.argmax(1)
+    result = snn.run(NEW, until=snn.until)
+    assert (result.output.argmax(1) == wanted).mean() > 0.93
+    snn.save(tmp_path / "m.spk")
+    for other in (sl.SpikingModel.load(tmp_path / "m.spk"), pickle.loads(pickle.dumps(snn))):
+        assert other.until == snn.until
+        assert other.scores == snn.scores
+        assert np.array_equal(other.run(NEW, until=other.until).output, result.output)
+
+
+def test_until_can_be_set_and_saved(tmp_path: Path) -> None:
+    snn = sl.convert(ANN, X, steps=8, method="fitted")
+    assert snn.until is None
+    snn.until = snn.stopping(NEW, loss=5.0)
+    snn.save(tmp_path / "m.spk")
+    assert sl.SpikingModel.load(tmp_path / "m.spk").until == snn.until != Stopping((4,), (1.0,))
+    with pytest.raises(TypeError, match="until must be a Stopping or None"):
+        snn.until = 0.5
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"budget": -1.0}, "budget must be finite and >= 0"),
+        (
+            {"budget": 1.0, "method": "percentile"},
+            "method must be 'auto' or 'fitted' with a budget",
+        ),
+        ({"budget": 1.0, "coding": "poisson"}, "coding must be 'direct' with a budget"),
+        ({"budget": 0.0, "steps": 2, "neuron": "predictive"}, "budget must be at least"),
+    ],
+)
+def test_bad_budgets(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        sl.convert(ANN, X, **given)
+
+
+def test_a_budget_needs_samples() -> None:
+    with pytest.raises(ValueError, match="calibration must be at least 20"):
+        sl.convert(ANN, X[:19], budget=1.0)
+
+
+def test_hybrid_networks_are_not_stopped() -> None:
+    found = sl.conversion.frontier(ANN, X, steps=[4], neurons=["multi"], keep=["relu3"])
+    assert [p.stopping for p in found.points] == [None]
+
+
+def test_a_frontier_as_text_numbers_and_picture(tmp_path: Path) -> None:
+    labels = np.arange(len(X)) % 5
+    found = sl.conversion.frontier(ANN, X, labels, steps=[4, 2], loss=1.0)
+    assert found.samples == 80
+    names = [p.name for p in found.points]
+    assert names[0] == "multi, T = 2"
+    assert "predictive, T = 4, stopped" in names
+    assert all(name in str(found) for name in [*names, "ANN, int8"])
+    read = json.loads(found.to_json(tmp_path / "f.json"))
+    assert read["points"]["multi, T = 4"]["steps"] == 4
+    assert read == json.loads((tmp_path / "f.json").read_text())
+    assert 0 < found.integer_energy < 0.2
+    stopped = next(p for p in found.points if p.name == "predictive, T = 4, stopped")
+    whole = next(p for p in found.points if p.name == "predictive, T = 4")
+    assert stopped.steps < whole.steps == 4
+    assert stopped.energy < whole.energy
+    pytest.importorskip("matplotlib")
+    ax = found.plot()
+    assert ax.get_xlabel() == "energy / ANN (estimate)"
+    drawn = np.concatenate([line.get_xydata() for line in ax.get_lines()[:4]])
+    assert {tuple(p) for p in np.round(drawn, 6)} == {
+        (round(p.energy, 6), round(p.loss, 6)) for p in found.points
+    }
+    with pytest.raises(TypeError, match="found must be a Frontier"):
+        sl.plot.frontier(3)
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        ({"steps": 4}, TypeError, "steps must be a sequence"),
+        ({"neurons": "multi"}, TypeError, "neurons must be a sequence"),
+        ({"neurons": ["no"]}, ValueError, "neuron must be"),
+        ({"labels": np.zeros(3, int)}, ValueError, "labels must be 400 integers"),
+        ({"budget": 1.0}, TypeError, "budget must not be given"),
+        ({"loss": -1.0}, ValueError, "loss must be finite and >= 0"),
+    ],
+)
+def test_bad_arguments_of_a_frontier(
+    given: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=re.escape(message)):
+        sl.conversion.frontier(ANN, X, **given)
