@@ -310,7 +310,9 @@ def split(where: str, inputs: Any, labels: NDArray[np.int64] | None) -> tuple[An
     parts = {k: x[np.sort(fitting)] for k, x in named.items()}
     known = (None, None) if labels is None else (labels[choosing], labels[measuring])
     first, second = (tuple(x[at] for x in named.values()) for at in (choosing, measuring))
-    return parts if isinstance(inputs, Mapping) else tuple(parts.values()), Parts(first, second, *known)
+    return parts if isinstance(inputs, Mapping) else tuple(parts.values()), Parts(
+        first, second, *known
+    )
 
 
 def _points(

@@ -269,8 +269,11 @@ class Segment:
         return np.ascontiguousarray(value, kind), value.shape[len(lead)]
 
     def _stored(self, name: str) -> Stored:
-        code = self._engine.packed_input(self._numbers[name])
-        source = Source("packed", *code, extent=self._extents[name], sizes=self.sizes)
+        amplitude, is_signed, differential, levels, ratio = self._engine.packed_input(
+            self._numbers[name]
+        )
+        extent, sizes = self._extents[name], self.sizes
+        source = Source("packed", amplitude, is_signed, differential, levels, ratio, extent, sizes)
         return Stored(self.shapes[name], source)
 
 
