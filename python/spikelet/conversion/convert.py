@@ -47,6 +47,7 @@ def convert(
     threads: int | None = None,
     progress: Progress = False,
     budget: float | None = None,
+    relays: bool = False,
 ) -> ConvertedModel:
     """Convert a trained ANN to a spiking network.
 
@@ -125,6 +126,9 @@ def convert(
         Percent of the decisions that may change. Numbers of steps up to `steps`, with spikes of one and of several sizes, are
         tried, each also stopped when sure, and the network with the least arithmetic within this loss is returned; stop it with
         ``run(x, until=snn.until)``. `ConvertedModel.scores` has what was tried; `spikelet.conversion.frontier` draws it.
+    relays : bool
+        Send the values of graded units (layer norm, attention, gates) on as spikes, by pairs of neurons before each layer
+        with weights, which then adds where it would multiply. Costs some precision, saves most of a transformer's products.
 
     Returns
     -------
@@ -158,10 +162,11 @@ def convert(
         again = partial(
             convert, ann, percentile=percentile, per_channel=per_channel, delay=delay, keep=keep, analog=analog,
             outputs=outputs, fixed=fixed, dtype=dtype, threads=threads, progress=progress,
+            relays=relays,
         )  # fmt: skip
         given_here = {"method": method, "coding": coding}
         return cheapest(where, again, inputs, budget, neuron, steps, given_here)
-    graph = prepared(ann, inputs, analog, outputs=outputs, fixed=fixed)
+    graph = prepared(ann, inputs, analog, outputs=outputs, fixed=fixed, relays=relays)
     kept = kept_neurons(where, graph, keep, analog)
     by_name = inputs if isinstance(inputs, dict) else dict(zip(graph.inputs, inputs, strict=True))
     given = {name: by_name[name] for name in graph.inputs}

@@ -325,21 +325,25 @@ def frontier(found: Tried, *, ax: Axes | None = None) -> Axes:
             label = f"{kind}, stopped" if stopped else kind
             ax.plot([p.energy for p in own], [p.loss for p in own], "o-" if stopped else "o:", color=color,
                     markerfacecolor=color if stopped else "none", label=label)  # fmt: skip
+            cheapest = min(own, key=lambda p: (p.loss, p.energy))
             for p in own:
-                ax.annotate(
-                    str(p.model.steps),
-                    (p.energy, p.loss),
-                    xytext=(4, 4),
-                    textcoords="offset points",
-                    color=color,
-                )
+                if p is cheapest or p.loss > cheapest.loss:  # others lose as little, for more
+                    ax.annotate(
+                        str(p.model.steps),
+                        (p.energy, p.loss),
+                        xytext=(-4, 6) if stopped else (4, 6),
+                        textcoords="offset points",
+                        horizontalalignment="right" if stopped else "left",
+                        color=color,
+                    )
     ax.plot(found.integer_energy, found.integer_loss, "s", color=_GREY, label="ANN, int8")
     ax.axvline(1.0, color=_GREY, linewidth=0.8, linestyle=":")
     ax.set_xlabel("energy / ANN (estimate)")
     ax.set_ylabel("loss (points)")
     ax.set_xscale("log")
     ax.set_yscale("symlog", linthresh=0.5)
-    ax.set_ylim(bottom=min(0.0, *(p.loss for p in found.points)) - 0.05)
+    losses = [found.integer_loss, *(p.loss for p in found.points)]
+    ax.set_ylim(min(0.0, *losses) - 0.1, 1.6 * max(1.0, *losses))
     ax.legend(frameon=False)
     return ax
 

@@ -12,6 +12,7 @@ from spikelet.conversion.layerwise.calibration import Floats
 from spikelet.conversion.layerwise.pools import pool_parts
 from spikelet.conversion.load import read
 from spikelet.conversion.preparation.recognition import recognise
+from spikelet.conversion.preparation.relays import with_relays
 from spikelet.conversion.preparation.simplify import simplify
 from spikelet.layers import Graded
 from spikelet.layers.graph import Graph
@@ -21,7 +22,9 @@ __all__ = ["kept_neurons", "prepared"]
 Inputs = tuple[Floats, ...] | Mapping[str, Floats]
 
 
-def prepared(ann: Any, inputs: Inputs, analog: Collection[str], **how: Any) -> Graph:
+def prepared(
+    ann: Any, inputs: Inputs, analog: Collection[str], *, relays: bool = False, **how: Any
+) -> Graph:
     """Return the graph to convert: activations recognised, simplified, BatchNorm folded, parts of concatenations pooled.
 
     Parameters
@@ -31,6 +34,8 @@ def prepared(ann: Any, inputs: Inputs, analog: Collection[str], **how: Any) -> G
     inputs : tuple or mapping of array, [N, ...]
     analog : collection of str
         Names of layers that may stay in their own framework.
+    relays : bool
+        Insert relays behind graded units.
     **how
         `outputs` and `fixed` of `read`.
 
@@ -53,7 +58,8 @@ def prepared(ann: Any, inputs: Inputs, analog: Collection[str], **how: Any) -> G
             hint = "the calibration seems to have its channels last; pass x.transpose(0, 3, 1, 2)"
             raise ValueError(f"{error}; {hint}") from None
         raise
-    return pool_parts(fold(simplify(recognise(graph), shapes)))
+    graph = pool_parts(fold(simplify(recognise(graph), shapes)))
+    return with_relays(graph) if relays else graph
 
 
 def kept_neurons(
