@@ -177,6 +177,29 @@ def model_of(
 IMAGES = np.random.default_rng(3).normal(0, 1, (6, 3, 8, 8)).astype(np.float32)
 
 
+def test_a_pool_sends_the_size_nearest_to_the_greatest_sum() -> None:
+    rng = np.random.default_rng(8)
+    layer = neuron(None, rng, "signed", levels=6)
+    model = sl.SpikingModel([("n", layer, "input"), ("max", L.MaxPool2d(2), "n")], dtype="float64")
+    x = rng.normal(0, 1.5, (3, CHANNELS, 4, 6))
+    result = model.run(x, STEPS, record=["n", "max"])
+    given, found = result["n"], result["max"] / layer.amplitude[:, None, None]
+    sums, sent = np.zeros(x.shape), np.zeros((*x.shape[:2], 2, 3))
+    gains = layer.level_ratio ** np.arange(layer.levels)
+    for t, size in enumerate(layer.sizes):
+        sums += size * given[t]
+        windows = sums.reshape(3, CHANNELS, 2, 2, 3, 2)
+        missing = windows.max((3, 5)) - sent
+        for at in np.ndindex(missing.shape):
+            near = np.append(gains, 0) * size
+            least = np.append((near[:-2] + near[1:-1]) / 2, near[-2] / 2)
+            reached = np.flatnonzero(np.abs(missing[at]) >= least)
+            wanted = np.sign(missing[at]) * gains[reached[0]] if reached.size else 0.0
+            assert found[t][at] == pytest.approx(wanted), (t, at)
+        sent += size * found[t]
+    assert len(np.unique(np.abs(found).round(6))) == layer.levels + 1
+
+
 def test_integer_weights_change_little() -> None:
     for function in ("silu", None):
         outputs = {}

@@ -129,6 +129,7 @@ struct PoolRow {
   const std::size_t* end;
   std::size_t step, width, channels, steps;
   const R* sizes;     // of steps
+  const R* gains;     // of the planes
   std::uint8_t* out;  // the same layout
   std::size_t out_row_bytes, out_plane_bytes;
   R* sums;  // scratch of the caller: [pixels of a window][16]
@@ -174,7 +175,7 @@ struct LayerKernels {
   void (*tally)(const SpikeRows&, std::size_t steps, R gain, R* sums, std::size_t pixel);
   // Spikes where the greatest sum of sizes of a window is half a size ahead of what was sent
   // (behind it, if the size is negative); with two planes, spikes of the other sign in the other
-  // case.
+  // case; with more, of the size that is nearest.
   void (*max_counts)(const PoolRow<R>&);
   // y = f(x) for `channels` values at each pixel; alpha and beta by channel, or null.
   void (*activate)(Function, const R* alpha, const R* beta, const R* x, R* y, std::size_t pixels,

@@ -2,6 +2,37 @@
 // registers over all steps, if it has the size of the usual ones.
 namespace spikelet::layers::SPIKELET_LEVEL {
 
+// Sends the size that is nearest to what is missing of 16 sums, as pairs of several sizes do.
+template <class R>
+SPIKELET_INLINE void send_nearest(const Vec<R>* sums, Vec<R>* sent, R size, const R* gains,
+                                  std::size_t levels, std::uint8_t* out, std::size_t plane_bytes) {
+  constexpr int vectors = 16 / lanes<R>;
+  const R bound = R(0.5) * size * gains[levels - 1];
+  std::uint32_t done = 0;
+  Vec<R> missing[vectors];
+  for (int g = 0; g < vectors; ++g) {
+    missing[g] = sums[g] - sent[g];
+  }
+  for (std::size_t level = 0; level < levels; ++level) {
+    const R own = size * gains[level];
+    const R next = level + 1 < levels ? size * gains[level + 1] : -own;
+    const Vec<R> least = broadcast(std::max(bound, R(0.5) * (own + next)));
+    std::uint32_t up = 0, down = 0;
+    for (int g = 0; g < vectors; ++g) {
+      up |= which_bits<R>(at_or_above(missing[g], least)) << (g * lanes<R>);
+      down |= which_bits<R>(at_or_above(-missing[g], least)) << (g * lanes<R>);
+    }
+    up &= ~done;
+    down &= ~done;
+    done |= up | down;
+    for (int g = 0; g < vectors; ++g) {
+      sent[g] += where_bits<R>(up, g, broadcast(own)) - where_bits<R>(down, g, broadcast(own));
+    }
+    set_bits<R>(out + level * plane_bytes, up);
+    set_bits<R>(out + (levels + level) * plane_bytes, down);
+  }
+}
+
 // One pixel, 16 channels from c on. `Window`: the number of pixels, or 0 if any.
 template <class R, int Window>
 SPIKELET_INLINE void max_of_window(const PoolRow<R>& pool, std::size_t x, std::size_t c) {
@@ -25,7 +56,9 @@ SPIKELET_INLINE void max_of_window(const PoolRow<R>& pool, std::size_t x, std::s
   // Storing bits might alias the arguments as far as the compiler knows, so they are copied.
   const std::size_t steps = pool.steps, row_bytes = pool.row_bytes, plane_bytes = pool.plane_bytes;
   const std::size_t out_row_bytes = pool.out_row_bytes, out_plane_bytes = pool.out_plane_bytes;
-  const bool is_signed = pool.planes == 2;
+  const std::size_t planes = pool.planes, levels = planes / 2;
+  const bool is_signed = planes > 1;
+  const R* const gains = pool.gains;
   const R* const sizes = pool.sizes;
   for (std::size_t t = 0; t < steps; ++t, out += out_row_bytes) {
     const Vec<R> size = broadcast(sizes[t]);
@@ -35,14 +68,11 @@ SPIKELET_INLINE void max_of_window(const PoolRow<R>& pool, std::size_t x, std::s
     }
     const auto see = [&](const std::uint8_t* at, Vec<R>* sums) __attribute__((always_inline)) {
       const std::uint8_t* now = at + t * row_bytes;
-      const auto bits = static_cast<std::uint32_t>(load_word<std::uint16_t>(now));
-      for (int g = 0; g < vectors; ++g) {
-        sums[g] += where_bits<R>(bits, g, size);
-      }
-      if (is_signed) {
-        const auto down = static_cast<std::uint32_t>(load_word<std::uint16_t>(now + plane_bytes));
+      for (std::size_t p = 0; p < planes; ++p, now += plane_bytes) {
+        const auto bits = static_cast<std::uint32_t>(load_word<std::uint16_t>(now));
+        const Vec<R> own = size * gains[p];
         for (int g = 0; g < vectors; ++g) {
-          sums[g] -= where_bits<R>(down, g, size);
+          sums[g] += where_bits<R>(bits, g, own);
         }
       }
       for (int g = 0; g < vectors; ++g) {
@@ -67,6 +97,10 @@ SPIKELET_INLINE void max_of_window(const PoolRow<R>& pool, std::size_t x, std::s
           }
         }
       }
+    }
+    if (levels > 1) {
+      send_nearest<R>(greatest, sent, sizes[t], gains, levels, out, out_plane_bytes);
+      continue;
     }
     std::uint32_t up = 0, down = 0;
     const R sign = sizes[t] < 0 ? R{-1} : R{1};  // the direction of a spike

@@ -128,7 +128,8 @@ void Planner<R>::describe(std::size_t i, NodePlan<R>& node) {
                    if (constant) {
                      node.form = Form::constant;
                    } else if (from.form == Form::spikes && positive && !from.differential &&
-                              (from.planes == 1 || (from.planes == 2 && pool.of_counts))) {
+                              (from.planes == 1 ||
+                               (pool.of_counts && (from.planes == 2 || !plan_.sizes.empty())))) {
                      like(inputs[0]);
                    } else {
                      node.form = Form::sequence;

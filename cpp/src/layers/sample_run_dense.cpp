@@ -208,6 +208,7 @@ void SampleRun<R>::max_of_spikes(std::size_t i) {
   one.channels = to.pixel;
   one.steps = to_;
   one.sizes = sizes_.data();
+  one.gains = node.gains.data();
   one.out_row_bytes = to.row_bytes();
   one.out_plane_bytes = plane_bytes(i);
   std::size_t widest = 0;

@@ -178,20 +178,23 @@ def _maximum(program: Program, item: Item, phase: int) -> None:
     before = program.state(item, "before", ctype, item.size)
     for array in (counts, before):
         program.say(f"reset_{phase}", f"memset({array}, 0, sizeof {array});")
-    minus = "NULL"
-    for plane, sign in enumerate(("", "-")[: item.planes]):
+    for plane, gain in enumerate(item.gains):
         at = f"{spikes} + {plane * source.plane_bytes}" if plane else spikes
-        amount = f"{sign}{program.size_now()}" if sized else f"{sign}1"
+        amount = f"{program.size_now()} * {number(gain)}" if sized else str(int(gain))
         program.say(
             f"step_{phase}",
             program.call(
                 "count_spikes", source.pixels, source.channels, at, amount, counts, **types
             ),
         )
-        minus = f"{bits} + {item.plane_bytes} + p * {item.bytes}" if plane else minus
     n = item.channels
+    minus = f"{bits} + {item.plane_bytes} + p * {item.bytes}" if item.planes > 1 else "NULL"
     ends = [counts, f"{before} + p * {n}", here, minus]
-    if sized:
+    if item.planes > 2:
+        gains = program.constants.add(np.asarray(item.gains, np.float32), "gains")
+        sizes = [program.size_now(), item.planes // 2, gains, item.plane_bytes]
+        call = program.call("max_sizes", *window, n, *sizes, counts, f"{before} + p * {n}", here)
+    elif sized:
         call = program.call("max_sums", *window, n, program.size_now(), *ends)
     else:
         call = program.call("max_counts", *window, n, *ends, **types)
