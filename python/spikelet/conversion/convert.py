@@ -94,10 +94,10 @@ def convert(
         "predictive": each unit is a pair of an ON and an OFF neuron, whose binary spikes follow an estimate of the mean input
         (`spikelet.layers.PredictiveIF`). "alternating": one such neuron a unit, whose spikes take back at every second step.
         Both are for ``method="fitted"`` only, and "predictive" is its default (up to 8 steps, "soft" is tried too, and the
-        model closer to the ANN is returned). Only "predictive" neurons follow other activations than ReLU.
+        model closer to the ANN is returned). "predictive" and "multi" follow other activations than ReLU.
         "soft": reset by subtraction (RMP), starting at half the threshold; the default of all other methods.
-        "hard": reset to zero. "signed": spikes of both signs. "differential": differential coding. "multi": spikes of four
-        sizes and both signs, for very few steps.
+        "hard": reset to zero. "signed": spikes of both signs. "differential": differential coding. "multi": spikes of
+        several sizes and both signs, for very few steps; with ``method="fitted"`` of pairs like "predictive" ones.
     percentile : float
         Percentile for ``method="percentile"``.
     per_channel : bool
