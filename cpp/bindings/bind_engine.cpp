@@ -213,10 +213,10 @@ void bind_engine(py::module_& m) {
           "input",
           [](Builder& b, const Shape& shape, InputForm form, const Doubles& amplitude,
              bool is_signed, bool differential, int levels, double level_ratio) {
-            return b.add({Input{form, as_vector(amplitude), is_signed, differential, levels,
-                                level_ratio},
-                          {},
-                          extent(shape)});
+            return b.add(
+                {Input{form, as_vector(amplitude), is_signed, differential, levels, level_ratio},
+                 {},
+                 extent(shape)});
           },
           py::arg("shape"), py::arg("form"), py::arg("amplitude"), py::arg("is_signed"),
           py::arg("differential"), py::arg("levels"), py::arg("level_ratio") = 0.5,

@@ -117,9 +117,9 @@ SPIKELET_INLINE void follow_pixels(const NeuronRow<R>& n, const Currents<C>& in,
   }
 }
 
-// The same for pairs that send spikes of several sizes, the step's size times `gains`. A size is sent
-// if it is nearer than the next smaller one; the smallest if the neuron is at least `limit`, which
-// is for the largest size, away.
+// The same for pairs that send spikes of several sizes, the step's size times `gains`. A size is
+// sent if it is nearer than the next smaller one; the smallest if the neuron is at least `limit`,
+// which is for the largest size, away.
 template <class R>
 void send_sizes(const NeuronRow<R>& n, const Currents<R>& aims) {
   constexpr int vectors = 16 / lanes<R>;

@@ -103,7 +103,7 @@ struct NeuronRow {
   std::size_t first_step;
   int levels;
   const R* gains;  // of the levels, for pairs
-  const R* pace;  // predictive: [steps][...] from the first step on
+  const R* pace;   // predictive: [steps][...] from the first step on
   const R* limit;
   const R* offset;  // of the estimate
   std::size_t pace_step;
@@ -151,12 +151,12 @@ struct LayerKernels {
   void (*subtract)(const NeuronRow<R>&, const Currents<R>&);
   void (*zero)(const NeuronRow<R>&, const Currents<R>&);
   void (*predictive)(const NeuronRow<R>&, const Currents<R>&);
-  void (*sized)(const NeuronRow<R>&, const Currents<R>&);         // predictive, with sizes
-  void (*pair)(const NeuronRow<R>&, const Currents<R>&);          // the same, ON and OFF
-  void (*following)(const NeuronRow<R>&, const Currents<R>&);     // the same, of a function
+  void (*sized)(const NeuronRow<R>&, const Currents<R>&);          // predictive, with sizes
+  void (*pair)(const NeuronRow<R>&, const Currents<R>&);           // the same, ON and OFF
+  void (*following)(const NeuronRow<R>&, const Currents<R>&);      // the same, of a function
   void (*pair_of_sizes)(const NeuronRow<R>&, const Currents<R>&);  // pair, any levels
-  void (*graded)(const NeuronRow<R>&, const Currents<R>&);        // signed, any levels
-  void (*differential)(const NeuronRow<R>&, const Currents<R>&);  // the same, of changes
+  void (*graded)(const NeuronRow<R>&, const Currents<R>&);         // signed, any levels
+  void (*differential)(const NeuronRow<R>&, const Currents<R>&);   // the same, of changes
   // The same for integers.
   void (*walk16)(const ColumnWalk<Short>&, const SpikeRows&, Short gain, bool add,
                  const Currents<Short>&);

@@ -37,8 +37,9 @@ Buffer<R> laid_out(const std::vector<double>& values, const Layout& l, R padding
 template <class R>
 Buffer<R> Planner<R>::whole_scale(const Neuron& neuron, const Sum<R>& sum,
                                   const std::vector<Spec>& specs, const Layout& layout) const {
-  const bool plain = (!neuron.is_signed || !neuron.pace.empty()) && neuron.levels == 1 && !neuron.differential &&
-                     neuron.decay == 1 && neuron.gain == 1 && neuron.v_reset == 0;
+  const bool plain = (!neuron.is_signed || !neuron.pace.empty()) && neuron.levels == 1 &&
+                     !neuron.differential && neuron.decay == 1 && neuron.gain == 1 &&
+                     neuron.v_reset == 0;
   const auto fits = [&](std::size_t source) {
     return plan_.nodes[source].planes <= 2 && !plan_.nodes[source].differential;
   };

@@ -278,14 +278,14 @@ void SampleRun<R>::neuron(std::size_t i) {
   const bool pair = what.is_signed && !node.pace.empty();
   if (node.scale.empty()) {
     neuron_rows<R>(i, pair && what.levels > 1 ? kernels_.pair_of_sizes
-                      : follows              ? kernels_.following
-                      : pair               ? kernels_.pair
-                      : sized              ? kernels_.sized
-                      : !node.pace.empty() ? kernels_.predictive
-                      : what.differential  ? kernels_.differential
-                      : what.is_signed     ? kernels_.graded
-                      : what.hard          ? kernels_.zero
-                                           : kernels_.subtract);
+                      : follows               ? kernels_.following
+                      : pair                  ? kernels_.pair
+                      : sized                 ? kernels_.sized
+                      : !node.pace.empty()    ? kernels_.predictive
+                      : what.differential     ? kernels_.differential
+                      : what.is_signed        ? kernels_.graded
+                      : what.hard             ? kernels_.zero
+                                              : kernels_.subtract);
     return;
   }
   neuron_rows<Short>(i, follows              ? kernels_.following16

@@ -26,7 +26,7 @@ struct NodeDescription {
   // constant: one value for all steps. sequence: one a step. spikes: bits. current: one value a
   // step that is a linear function of spikes, and is computed only if `steps` says so.
   enum class Form { constant, sequence, spikes, current } form;
-  std::size_t planes = 0;    // of spikes: 1, or 2 per level
+  std::size_t planes = 0;     // of spikes: 1, or 2 per level
   std::vector<double> gains;  // of the planes, in amplitudes
   bool differential = false;
   std::vector<double> amplitude;     // of spikes, [channel]
