@@ -1,7 +1,7 @@
 r"""A vision transformer as a spiking network: how close its outputs come, and what they cost, with and without relays.
 
 The blocks are those of ViT-Tiny (192 features, 3 heads) on pictures of 64 x 64, with random weights of a fixed seed (torchvision).
-160 pictures of noise fit the network, 40 others are compared.
+100 pictures of noise fit the network, 40 others are compared.
 
     python bench/python/transformer.py --page docs/cost.md
 """
@@ -22,7 +22,7 @@ import spikelet as sl
 TABLE = "transformer.py"
 HEADER = ("spikes", "T", "relays", "cosine, mean", "cosine, least", "energy", "first layer once")
 TRIED = (("predictive", 16, False), ("predictive", 16, True), ("multi", 16, True), ("multi", 8, True), ("multi", 4, True))  # fmt: skip
-FITTED, COMPARED = 160, 40
+FITTED, COMPARED = 100, 40
 
 
 def arguments() -> argparse.Namespace:
