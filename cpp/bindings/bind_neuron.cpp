@@ -214,6 +214,11 @@ void run_forward(const Packed& packed, const Given& given, const py::array& x, s
   forward(built.cell, run, threads);
 }
 
+// Whether a gradient has one row for all steps.
+bool is_alike(const Optional& gradient, std::size_t steps, std::size_t size) {
+  return gradient && steps > 1 && static_cast<std::size_t>(gradient->size()) == size;
+}
+
 template <class R>
 void run_backward(const Packed& packed, const Given& given, const Optional& x,
                   const Optional& charged, std::size_t steps, std::size_t size, bool constant,
@@ -231,8 +236,10 @@ void run_backward(const Packed& packed, const Given& given, const Optional& x,
   run.x = data<R>(x, constant ? size : all);
   run.charged = data<R>(charged, all);
   run.first = state<R>(first, size);
-  run.by_spikes = data<R>(by_spikes, all);
-  run.by_v = data<R>(by_v, all);
+  run.spikes_alike = is_alike(by_spikes, steps, size);
+  run.v_alike = is_alike(by_v, steps, size);
+  run.by_spikes = data<R>(by_spikes, run.spikes_alike ? size : all);
+  run.by_v = data<R>(by_v, run.v_alike ? size : all);
   run.by_last = state<R>(by_last, size);
   run.by_x = out<R>(by_x, constant ? size : all);
   run.by_first = state_out<R>(by_first, size);

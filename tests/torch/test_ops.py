@@ -36,6 +36,37 @@ def test_operators_refuse_inputs_of_the_wrong_form():
             torch.ops.spikelet.neuron(X.detach(), *[None] * 8, weights, None, cell, give, 4)
 
 
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize("make", [st.LIF, st.CubaLIF, st.ALIF, lambda: st.RecurrentLIF(12)])
+@pytest.mark.parametrize("shape", [(6, 2, 12), (6, 2, 12, 3, 4), (1, 2, 12)])
+def test_gradients_that_are_alike_at_all_steps_are_read_as_they_are(shape, make, last):
+    """Those of a sum or mean over time have one row, and give the bits of the same numbers in full."""
+    torch.manual_seed(1)
+    layer = make()
+    if len(shape) != 3 and isinstance(layer, st.RecurrentLIF):
+        pytest.skip("recurrent layers take [T, B, N]")
+    x = torch.rand(shape) * 2
+    if last and len(shape) == 5:
+        x = x.flatten(0, 1).contiguous(memory_format=torch.channels_last).unflatten(0, shape[:2])
+    row = torch.rand(shape[1:])
+    found = []
+    for gradient in (
+        row.expand(shape),
+        row.expand(shape).clone(),
+        torch.ones(()).expand(shape),
+        torch.ones(shape),
+    ):
+        given = x.clone(memory_format=torch.preserve_format).requires_grad_()
+        layer.zero_grad()
+        out = layer(given)
+        spikes = out[0] if isinstance(out, tuple) else out
+        spikes.backward(gradient)
+        found.append([given.grad, *(p.grad for p in layer.parameters() if p.grad is not None)])
+    for alike, full in zip(found[::2], found[1::2], strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(alike, full, strict=True))
+    assert found[0][0].abs().sum() > 0
+
+
 def test_tables_of_operators():
     cell = packed(Cell(surrogate=Surrogate.table, table=()))
     with pytest.raises(ValueError, match="cell: table must have at least 2 values"):

@@ -252,9 +252,10 @@ void backward(const Cell<R>& given, const Backward<R>& run, int threads) {
           if (rich) {
             row.before = replay.before(t);
           }
-          row.by_spikes = offset(run.by_spikes, at);
-          row.behind = replayed && run.by_spikes != nullptr && from + t >= 4 ? 4 * run.size : 0;
-          row.by_v = offset(run.by_v, at);
+          row.by_spikes = offset(run.by_spikes, run.spikes_alike ? first : at);
+          const bool ahead = replayed && run.by_spikes != nullptr && !run.spikes_alike;
+          row.behind = ahead && from + t >= 4 ? 4 * run.size : 0;
+          row.by_v = offset(run.by_v, run.v_alike ? first : at);
           row.by_x = run.constant ? by_row.data() : run.by_x + at;
           step_back(cell, row);
           if (run.constant) {

@@ -134,7 +134,7 @@ void backward(const Cell<R>& given, const RecurrentBackward<R>& recurrent, const
     for (std::size_t t = run.steps; t-- > 0;) {
       const std::size_t at = t * run.size + first;
       if (run.by_spikes != nullptr) {
-        std::copy_n(run.by_spikes + at, n, by_spikes.begin());
+        std::copy_n(run.by_spikes + (run.spikes_alike ? first : at), n, by_spikes.begin());
       } else {
         std::fill(by_spikes.begin(), by_spikes.end(), R{});
       }
@@ -145,7 +145,7 @@ void backward(const Cell<R>& given, const RecurrentBackward<R>& recurrent, const
       row.charged = charged.data() + t * n;
       row.x = run.x + at;
       row.before = State<const R>{before[t].state().v, before[t].state().i, before[t].state().a};
-      row.by_v = offset(run.by_v, at);
+      row.by_v = offset(run.by_v, run.v_alike ? first : at);
       row.by_x = run.by_x + at;
       kernels.backward_rich(cell, row);
     }

@@ -124,7 +124,10 @@ def _backward(
 
     def over_time(g: Optional) -> Any:
         # What was not wanted has no elements, and neither has its gradient.
-        return None if g is None or g.ndim < kept.ndim else array(g, kept)
+        if g is None or g.ndim < kept.ndim:
+            return None
+        alike = g.stride(0) == 0 and len(g) > 1  # that of a sum or mean over time
+        return array(g[0] if alike else g, kept)
 
     _core.train_backward(
         cell,

@@ -118,9 +118,11 @@ struct Backward {
   const R* charged = nullptr;
   bool constant = false;  // x and by_x are [size]
   State<const R> first;
-  // Gradients of the spikes and of v [steps][size], and of the last state; null: 0.
+  // Gradients of the spikes and of v [steps][size], or [size] if those of all steps are alike, and
+  // of the last state; null: 0.
   const R* by_spikes = nullptr;
   const R* by_v = nullptr;
+  bool spikes_alike = false, v_alike = false;
   State<const R> by_last;
   // Gradients to compute.
   R* by_x = nullptr;
