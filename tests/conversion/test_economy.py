@@ -92,6 +92,12 @@ def test_bad_budgets(given: dict[str, Any], message: str) -> None:
         sl.convert(ANN, X, **given)
 
 
+def test_a_budget_needs_classes() -> None:
+    regression = [*ANN[:-1], Linear(RNG.normal(size=(1, 24)))]
+    with pytest.raises(ValueError, match="convert: output must be scores of several classes"):
+        sl.convert(regression, X, budget=1.0)
+
+
 def test_a_budget_needs_samples() -> None:
     with pytest.raises(ValueError, match="calibration must be at least 20"):
         sl.convert(ANN, X[:19], budget=1.0)

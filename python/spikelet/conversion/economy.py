@@ -194,6 +194,7 @@ class Parts:
 
 
 def explore(
+    where: str,
     make: Callable[[str, int], ConvertedModel],
     kinds: Sequence[tuple[str, int]],
     parts: Parts,
@@ -206,6 +207,8 @@ def explore(
 
     Parameters
     ----------
+    where : str
+        The calling function, for error messages.
     make : callable
         Converts, given the kind of neurons and the number of steps.
     kinds : sequence of (str, int)
@@ -226,7 +229,7 @@ def explore(
             continue
         before = [p.energy for p in points if p.model.neuron == kind and p.loss <= loss]
         model = make(kind, steps)
-        judge = judge or _Judge(model.ann, parts, counted)
+        judge = judge or _Judge(where, model.ann, parts, counted)
         found = list(_points(model, judge, parts, loss))
         points += found
         if until_met and before and min(p.energy for p in found) >= min(before):
@@ -276,7 +279,7 @@ def cheapest(
     def make(kind: str, t: int) -> ConvertedModel:
         return convert(fitting, steps=t, method="fitted", neuron=kind)
 
-    found = explore(make, tried, parts, float(budget), until_met=True)
+    found = explore(where, make, tried, parts, float(budget), until_met=True)
     point = found.within(float(budget), where)
     model = point.model
     return ConvertedModel(
@@ -327,10 +330,16 @@ def _points(
 class _Judge:
     """Measures loss and energy."""
 
-    def __init__(self, ann: SpikingModel, parts: Parts, counted: dict[str, Any]) -> None:
+    def __init__(
+        self, where: str, ann: SpikingModel, parts: Parts, counted: dict[str, Any]
+    ) -> None:
         self.ann, self.parts, self.counted = ann, parts, counted
         self.x = _one(parts.measuring)
         self.few = _one(tuple(x[:_COUNTED] for x in parts.measuring))
+        few = ann.run(_one(tuple(x[:1] for x in parts.measuring)), steps=1).output
+        if few.shape[1] == 1:
+            rule = "must be scores of several classes: losses are decisions that change"
+            fail(where, "output", few.shape[1:], rule, got="shape")
         self.decisions = self._decisions(ann, steps=1)
 
     def _decisions(self, model: SpikingModel, **options: Any) -> NDArray[np.int64]:

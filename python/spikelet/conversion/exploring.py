@@ -100,6 +100,6 @@ def frontier(
         return convert(ann, fitting, steps=t, method="fitted", neuron=kind, **options)
 
     return explore(
-        make, kinds, parts, float(loss), technology=technology, first_layer_once=first_layer_once,
+        where, make, kinds, parts, float(loss), technology=technology, first_layer_once=first_layer_once,
         multiply_sizes=multiply_sizes,
     )  # fmt: skip
