@@ -122,7 +122,7 @@ SETTABLE = {
     "ProjectionGroup": {"weights"},
     "Drive": {"rate", "weight"},
     "SpikingModel": {"threads"},
-    "ConvertedModel": {"threads", "steps", "delay", "coding"},
+    "ConvertedModel": {"threads", "steps", "delay", "coding", "until"},
     "DiehlCook": {"show", "rest", "intensity", "least_spikes", "total"},
     "WinnerTakeAll": {
         "input_rate", "learn_for", "answer_for", "pause", "total", "normalise_every", "anneal",

@@ -106,11 +106,16 @@ def test_converted_models_keep_their_rates(converted, neuron):
     np.testing.assert_allclose(found.output.mean(0), wanted.output, atol=0.05)
 
 
-@pytest.mark.parametrize("neuron", ["signed", "differential", "multi"])
-def test_spikes_that_are_not_0_or_1_are_refused(converted, neuron):
-    with pytest.raises(
-        ValueError, match=r"layer '1' \(IF\): sends .* spikes, and those of NIR are 0 or 1"
-    ):
+@pytest.mark.parametrize(
+    ("neuron", "what"),
+    [
+        ("signed", r"\(IF\): sends .* spikes, and those of NIR are 0 or 1"),
+        ("differential", r"\(IF\): sends .* spikes, and those of NIR are 0 or 1"),
+        ("multi", r"\(PredictiveIF\): spikes by a schedule that was fitted"),
+    ],
+)
+def test_spikes_that_are_not_0_or_1_are_refused(converted, neuron, what):
+    with pytest.raises(ValueError, match=rf"layer '1' {what}"):
         sl.io.write_nir(converted[0](neuron), input_shape=(1, 6, 6))
 
 
