@@ -336,9 +336,13 @@ TEST_CASE("max pools follow the greatest sum of sizes of their windows, at every
   struct Shape {
     std::size_t rows, columns, step;
   };
-  for (const std::size_t kind : {1, 2, 3}) {
-    const std::size_t planes = kind == 2 ? 2 : 1;
+  for (const std::size_t kind : {1, 2, 3, 4}) {
+    const std::size_t planes = kind == 4 ? 6 : kind == 2 ? 2 : 1;
     const bool alternating = kind == 3;
+    std::vector<float> gains{1.0f, -1.0f};
+    if (kind == 4) {
+      gains = {1.0f, 0.7f, 0.49f, -1.0f, -0.7f, -0.49f};
+    }
     for (const Shape shape : {Shape{2, 2, 1}, {3, 3, 1}, {2, 3, 2}, {4, 5, 1}, {1, 1, 1}}) {
       std::vector<std::uint8_t> spikes(planes * plane_bytes);
       for (std::size_t k = 0; k < spikes.size(); ++k) {
@@ -347,7 +351,8 @@ TEST_CASE("max pools follow the greatest sum of sizes of their windows, at every
           return static_cast<unsigned>(256 * draw(k % plane_bytes, seed));
         };
         const unsigned positive = byte(1) & byte(2);
-        spikes[k] = static_cast<std::uint8_t>(k < plane_bytes ? positive : byte(3) & ~positive);
+        const unsigned others = byte(2 + k / plane_bytes) & ~positive;
+        spikes[k] = static_cast<std::uint8_t>(k < plane_bytes ? positive : others);
       }
       std::vector<float> sizes(steps);
       for (std::size_t t = 0; t < steps; ++t) {
@@ -375,7 +380,7 @@ TEST_CASE("max pools follow the greatest sum of sizes of their windows, at every
                 float& sum = sums[r * width + ix];
                 for (std::size_t plane = 0; plane < planes; ++plane) {
                   if ((spikes[plane * plane_bytes + at] >> (c % 8) & 1) != 0) {
-                    sum += plane == 0 ? sizes[t] : -sizes[t];
+                    sum += sizes[t] * gains[plane];
                   }
                 }
                 greatest = std::max(greatest, sum);
@@ -385,6 +390,24 @@ TEST_CASE("max pools follow the greatest sum of sizes of their windows, at every
             const bool up = sign * (greatest - sent) >= half;
             const bool down = planes == 2 && sign * (greatest - sent) <= -half;
             const std::size_t to = t * out_row + x * pixel_bytes + c / 8;
+            if (planes > 2) {  // the size that is nearest
+              const std::size_t levels = planes / 2;
+              for (std::size_t k = 0; k < levels; ++k) {
+                const float own = sizes[t] * gains[k];
+                const float next = k + 1 < levels ? sizes[t] * gains[k + 1] : -own;
+                const float least =
+                    std::max(sizes[t] * 0.5f * gains[levels - 1], 0.5f * (own + next));
+                if (std::abs(greatest - sent) >= least) {
+                  const bool is_off = greatest < sent;
+                  sent_negative += is_off;
+                  sent += is_off ? -own : own;
+                  expected[(k + (is_off ? levels : 0)) * out_plane + to] |=
+                      static_cast<std::uint8_t>(1 << (c % 8));
+                  break;
+                }
+              }
+              continue;
+            }
             if (up) {
               expected[to] |= static_cast<std::uint8_t>(1 << (c % 8));
               sent += sizes[t];
@@ -396,7 +419,7 @@ TEST_CASE("max pools follow the greatest sum of sizes of their windows, at every
           }
         }
       }
-      CHECK((sent_negative > 0) == (planes == 2));
+      CHECK((sent_negative > 0) == (planes > 1));
       for (const SimdLevel level : available_simd_levels()) {
         std::vector<const std::uint8_t*> at;
         for (std::size_t r = 0; r < shape.rows; ++r) {
@@ -404,10 +427,10 @@ TEST_CASE("max pools follow the greatest sum of sizes of their windows, at every
         }
         std::vector<std::uint8_t> found(planes * out_plane);
         std::vector<float> scratch(shape.rows * span * channel_unit);
-        level_table(level).layers32.max_counts({at.data(), shape.rows, row_bytes, pixel_bytes,
-                                                plane_bytes, planes, begin.data(), end.data(),
-                                                shape.step, outputs, channels, steps, sizes.data(),
-                                                found.data(), out_row, out_plane, scratch.data()});
+        level_table(level).layers32.max_counts(
+            {at.data(), shape.rows, row_bytes, pixel_bytes, plane_bytes, planes, begin.data(),
+             end.data(), shape.step, outputs, channels, steps, sizes.data(), gains.data(),
+             found.data(), out_row, out_plane, scratch.data()});
         CHECK(found == expected);
       }
     }

@@ -1,6 +1,9 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
+#include <stdexcept>
 #include <vector>
 
 #include "layers/sample_run.hpp"
@@ -10,14 +13,19 @@
 using namespace spikelet;
 using namespace spikelet::layers;
 
-TEST_CASE("each plane of spikes is worth half the one before, then the same with negative sign") {
-  CHECK(plane_gain<float>(0, 1) == 1.0f);
-  const std::vector<double> expected{1, 0.5, 0.25, -1, -0.5, -0.25};
-  for (std::size_t plane = 0; plane < 6; ++plane) {
-    CHECK(plane_gain<double>(plane, 6) == expected[plane]);
-  }
-  CHECK(plane_gain<double>(0, 2) == 1);
-  CHECK(plane_gain<double>(1, 2) == -1);
+TEST_CASE("the planes of spikes have falling sizes, then the same with negative sign") {
+  const auto gains = [](bool is_signed, int levels, double ratio) {
+    const Input input{InputForm::spikes, {1.0}, is_signed, false, levels, ratio};
+    return make_plan<double>({{input, {}, Extent{3, 1, 1}}}, false, {})->nodes[0].gains;
+  };
+  CHECK(std::ranges::equal(gains(false, 1, 0.5), std::vector{1.0}));
+  CHECK(std::ranges::equal(gains(true, 1, 0.5), std::vector{1.0, -1.0}));
+  CHECK(std::ranges::equal(gains(true, 3, 0.5), std::vector{1.0, 0.5, 0.25, -1.0, -0.5, -0.25}));
+  // Every second power of sqrt(1 / 2) is exact.
+  const auto fine = gains(true, 5, std::sqrt(0.5));
+  CHECK(static_cast<float>(fine[2]) == 0.5f);
+  CHECK(static_cast<float>(fine[4]) == 0.25f);
+  CHECK_THROWS_AS(gains(true, 2, 1.0), std::invalid_argument);
 }
 
 TEST_CASE("input spikes are stored by step and pixel; their mean starts after the delay") {
