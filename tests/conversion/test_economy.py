@@ -9,22 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.support.plain_ann import ANN, NEW, RNG, X
 
 import spikelet as sl
 from spikelet.conversion import Frontier, FrontierPoint
-from spikelet.layers import Linear, ReLU
+from spikelet.layers import Linear
 from spikelet.layers.stopping import Stopping
-
-RNG = np.random.default_rng(4)
-ANN = [
-    Linear(RNG.normal(0, 0.4, (24, 12)), RNG.normal(0, 0.1, 24)),
-    ReLU(),
-    Linear(RNG.normal(0, 0.4, (24, 24))),
-    ReLU(),
-    Linear(RNG.normal(0, 0.4, (5, 24))),
-]
-X = RNG.random((400, 12)).astype(np.float32)
-NEW = RNG.random((200, 12)).astype(np.float32)
 
 
 def point(loss: float, energy: float) -> FrontierPoint:

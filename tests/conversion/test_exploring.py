@@ -9,19 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.support.plain_ann import ANN, X
 
 import spikelet as sl
-from spikelet.layers import Linear, ReLU
-
-RNG = np.random.default_rng(4)
-ANN = [
-    Linear(RNG.normal(0, 0.4, (24, 12)), RNG.normal(0, 0.1, 24)),
-    ReLU(),
-    Linear(RNG.normal(0, 0.4, (24, 24))),
-    ReLU(),
-    Linear(RNG.normal(0, 0.4, (5, 24))),
-]
-X = RNG.random((400, 12)).astype(np.float32)
 
 
 def test_hybrid_networks_are_not_stopped() -> None:

@@ -15,6 +15,7 @@ using namespace spikelet::SPIKELET_LEVEL;
 }
 
 #include "layers/wave_kernel.hpp"
+#include "layers/spike_words.hpp"
 #include "layers/column_walk.hpp"
 #include "layers/dense.hpp"
 #include "layers/activation.hpp"

@@ -1,8 +1,9 @@
 """What a loss of accuracy buys: the spiking networks of an ANN with the fewest operations.
 
 Each pair of a kind of neurons and a number of steps gives a network, and each network two points: run for all steps, and stopped
-when sure. A point has the accuracy it loses and the energy it takes, both on samples that chose nothing. The ANN in 8-bit
-integers is the rival: it also trades accuracy for energy, without spikes.
+when sure. A point has the accuracy it loses and the energy it takes, on samples that neither fitted the network nor chose when to
+stop. They do choose among the points, so a new measurement of the chosen one may be a little worse. The ANN in 8-bit integers is
+the rival: it also trades accuracy for energy, without spikes.
 """
 
 from __future__ import annotations
