@@ -26,28 +26,32 @@ inline std::uint32_t* list_lines(const DueLines* begin, const DueLines* end, std
   return out;
 }
 
+// Adds one line. wide: targets may have more than 16 bits.
+template <class R, bool wide>
+inline void add_line(const Line<R>& line, R* input) {
+#pragma GCC unroll 16
+  for (int l = 0; l < Line<R>::size; ++l) {
+    input[wide ? line.target_of(l) : line.target[l]] += line.weight[l];
+  }
+}
+template <class R, bool wide>
+inline void add_line(const SharedLine<R>& line, R* input) {
+  static_assert(!wide);
+  const R weight = line.weight;
+#pragma GCC unroll 32
+  for (int l = 0; l < SharedLine<R>::size; ++l) {
+    input[line.target[l]] += weight;
+  }
+}
+
 // Lines are copied to a staging area before they are added, so that the addresses of the additions
 // are known early. Otherwise they depend on the line and its number, and loads wait for earlier
 // stores whose addresses are still unknown.
-template <class R, bool each>
-void scatter(const Line<R>* lines, const std::uint32_t* list, std::size_t n, R* input) {
-  using Bytes = Vec<std::uint64_t>;
-  constexpr std::size_t batch = 32, parts = sizeof(Line<R>) / sizeof(Bytes);
-  Line<R> staged[batch];
-  const auto add = [&](const Line<R>& line) {
-    if constexpr (each) {
-#pragma GCC unroll 16
-      for (int l = 0; l < Line<R>::Each::size; ++l) {
-        input[line.each.target[l]] += line.each.weight[l];
-      }
-    } else {
-      const R weight = line.one.weight;
-#pragma GCC unroll 32
-      for (int l = 0; l < Line<R>::One::size; ++l) {
-        input[line.one.target[l]] += weight;
-      }
-    }
-  };
+template <class R, class L, bool wide>
+void scatter(const L* lines, const std::uint32_t* list, std::size_t n, R* input) {
+  typedef std::uint64_t Bytes __attribute__((vector_size(32)));
+  constexpr std::size_t batch = 2048 / sizeof(L), parts = sizeof(L) / sizeof(Bytes);
+  L staged[batch];
   for (std::size_t i = 0; i < n;) {
     const std::size_t count = n - i < batch ? n - i : batch;
     for (std::size_t k = 0; k < count; ++k, ++i) {
@@ -58,7 +62,7 @@ void scatter(const Line<R>* lines, const std::uint32_t* list, std::size_t n, R* 
       __builtin_memcpy(staged + k, part, sizeof part);
     }
     for (std::size_t k = 0; k < count; ++k) {
-      add(staged[k]);
+      add_line<R, wide>(staged[k], input);
     }
   }
 }

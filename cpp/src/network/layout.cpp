@@ -12,6 +12,11 @@ namespace {
 
 constexpr std::size_t local_limit =
     65408;  // elements of a partition: 16-bit targets, less the spare ones
+constexpr std::size_t wide_limit = most_targets - 128;  // of a wide one, for short segments
+constexpr std::size_t short_segment = 24;               // synapses
+constexpr Step wide_delays = 1 << 13;  // range, in which a queued synapse fits 32 bits
+constexpr std::size_t most_synapses =
+    std::size_t{4} << 27;  // of a partition: their lines have 27 bits, with room for padding
 constexpr std::size_t first_level_elements = 5120;  // of which a buffer fits the cache well
 constexpr std::size_t worth_a_thread =
     6144;  // elements below which synchronisation costs more than a second thread gains
@@ -86,19 +91,35 @@ std::size_t Layout<R>::segment_length() const {
   return segments == 0 ? 0 : synapses / (segments * static_cast<std::size_t>(spread));
 }
 
+// Whether partitions may be wide: plastic synapses have 16-bit targets.
+template <class R>
+bool Layout<R>::may_be_wide() const {
+  return std::ranges::none_of(network_.projections, [](const Projection<R>& projection) {
+    return projection.rule || projection.longest - projection.shortest >= wide_delays;
+  });
+}
+
 template <class R>
 std::size_t Layout<R>::partition_count() const {
   const std::size_t nodes = network_.nodes.size();
-  std::size_t elements = 0;
+  std::size_t elements = 0, synapses = 0;
   for (std::size_t k = 0; k < nodes; ++k) {
     elements += network_.own(k).size();
   }
+  for (const Projection<R>& projection : network_.projections) {
+    synapses += projection.size;
+  }
+  const auto parts = [](std::size_t all, std::size_t most) { return (all + most - 1) / most; };
   // Each population may round up by one block in each partition.
-  const std::size_t room = local_limit - std::min(nodes * block_size, local_limit / 2);
+  const std::size_t rounding = std::min(nodes * block_size, local_limit / 2);
   const auto threads = static_cast<std::size_t>(network_.threads);
   const std::size_t wanted =
       adapt_ ? std::clamp<std::size_t>(elements / worth_a_thread, 1, threads) : threads;
-  const std::size_t fit = std::max(wanted, (elements + room - 1) / room);
+  std::size_t fit = std::max({wanted, parts(elements, local_limit - rounding), parts(synapses, most_synapses)});
+  // Each partition looks up each spike: where it would find few synapses, fewer partitions pay.
+  if (segment_length() < short_segment * fit && may_be_wide()) {
+    fit = std::max({wanted, parts(elements, wide_limit - rounding), parts(synapses, most_synapses)});
+  }
   // More partitions keep what events are added to in the first-level cache; this pays only while a
   // source's segments stay long. Each thread gets a whole number of them.
   const std::size_t cached = std::min(elements / first_level_elements + 1, segment_length() / 128);
@@ -135,7 +156,7 @@ void Layout<R>::split() {
     }
   }
   for (Partition<R>& partition : partitions) {
-    if (partition.elements > local_limit) {
+    if (partition.elements > (may_be_wide() ? wide_limit : local_limit)) {
       throw std::length_error("too many small populations for one partition: use more threads");
     }
     for (const Slice<R>& slice : partition.slices) {
@@ -226,7 +247,7 @@ void Layout<R>::build_stores() {
   parallel_for(network_.threads, partitions.size(), [&](std::size_t p) {
     Partition<R>& partition = partitions[p];
     const auto feeds = feeds_of(partition);
-    const auto dummies = static_cast<std::uint16_t>(partition.elements);
+    const auto elements = static_cast<std::uint32_t>(partition.elements);
     for (std::size_t s = 0; s < partition.stores.size(); ++s) {
       if (feeds[s].empty()) {
         continue;
@@ -237,7 +258,7 @@ void Layout<R>::build_stores() {
             make_plastic_store<R>(first.layout, feeds[s][0], *first.rule, network_.dt, span,
                                   std::max(first.born, before), first.reward.get());
       } else {
-        partition.stores[s] = std::make_unique<StaticStore<R>>(feeds[s], span, dummies);
+        partition.stores[s] = std::make_unique<StaticStore<R>>(feeds[s], span, elements);
       }
     }
   });
@@ -328,12 +349,30 @@ template <class R>
 void Layout<R>::enqueue(const SpikesInFlight& spikes) {
   for (Partition<R>& partition : partitions) {
     for (std::size_t s = 0; s < partition.stores.size(); ++s) {
-      SynapseStore<R>* store = partition.stores[s].get();
-      for (std::size_t k = 0; store != nullptr && k < spikes.stamps.size(); ++k) {
-        if (spikes.stamps[k] > store_born_[s]) {
-          store->enqueue(spikes.gids[k], spikes.stamps[k], network_.now);
-        }
+      if (SynapseStore<R>* store = partition.stores[s].get()) {
+        hand_over(spikes, *store, store_born_[s]);
       }
+    }
+  }
+}
+
+template <class R>
+void Layout<R>::renew(const Projection<R>& projection, const SpikesInFlight& spikes) {
+  for (Partition<R>& partition : partitions) {
+    SynapseStore<R>* store =
+        projection.in_stores ? partition.stores[projection.store].get() : nullptr;
+    if (store != nullptr && store->copies_weights()) {
+      store->clear();
+      hand_over(spikes, *store, store_born_[projection.store]);
+    }
+  }
+}
+
+template <class R>
+void Layout<R>::hand_over(const SpikesInFlight& spikes, SynapseStore<R>& store, Step born) {
+  for (std::size_t k = 0; k < spikes.stamps.size(); ++k) {
+    if (spikes.stamps[k] > born) {
+      store.enqueue(spikes.gids[k], spikes.stamps[k], network_.now);
     }
   }
 }

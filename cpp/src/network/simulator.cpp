@@ -284,7 +284,7 @@ void Simulator<R>::set_weights(std::size_t projection, std::span<const R> weight
   }
   Projection<R>& changed = loaded(use, projection);
   use->access.check(changed, weights);
-  use.change("setting weights", [&] { use->access.set_weights(changed, weights); });
+  use.change("setting weights", [&] { use->set_weights(changed, weights); });
 }
 
 template <class R>

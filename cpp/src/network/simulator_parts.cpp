@@ -161,6 +161,12 @@ void SimulatorParts<R>::set_clock(Step now, const SpikesInFlight& spikes) {
 }
 
 template <class R>
+void SimulatorParts<R>::set_weights(Projection<R>& projection, std::span<const R> weights) {
+  access.set_weights(projection, weights);
+  layout.renew(projection, flight);
+}
+
+template <class R>
 void SimulatorParts<R>::reset(const std::vector<std::vector<R>>& weights, Step at) {
   const Step born = at == 0 ? -1 : at;
   flight = {};
@@ -168,7 +174,7 @@ void SimulatorParts<R>::reset(const std::vector<std::vector<R>>& weights, Step a
   layout.restart(born);
   for (std::size_t k = 0; k < weights.size(); ++k) {
     if (!weights[k].empty()) {
-      access.set_weights(network.projections[k], weights[k]);
+      set_weights(network.projections[k], weights[k]);
     }
   }
   for (SpikeInterval& interval : intervals) {

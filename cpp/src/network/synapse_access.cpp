@@ -174,7 +174,7 @@ std::string SynapseAccess<R>::describe(const Projection<R>& projection) const {
   using Form = typename StaticStore<R>::Form;
   static constexpr std::array names{std::pair(Form::lines, "cache lines"),
                                     std::pair(Form::one_weight, "cache lines of one weight"),
-                                    std::pair(Form::packed, "packed rows")};
+                                    std::pair(Form::queued, "queued rows")};
   std::string text;
   for (const auto& [form, name] : names) {
     bool used = false;

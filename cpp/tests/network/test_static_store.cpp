@@ -1,4 +1,4 @@
-// Lines and packed rows must deliver what a plain loop over spikes and synapses adds, bit for bit:
+// Lines and queued rows must deliver what a plain loop over spikes and synapses adds, bit for bit:
 // the order of additions to a target is (stamp, source, projection, position in the row).
 #include <doctest/doctest.h>
 
@@ -125,10 +125,10 @@ void deliver(StaticStore<R>& store, Step step, Inputs<R>& input) {
 // Runs store and plain loop side by side; the buffers are never cleared, so every rounding counts.
 template <class R>
 void compare(const Case<R>& network, StaticStore<R>& store, const std::vector<Spike>& spikes,
-             Step steps) {
+             Step steps, std::size_t size = local_size) {
   Inputs<R> got, expected;
   for (std::size_t c = 0; c < max_channels; ++c) {
-    got[c].assign(local_size + spare, R(0.1));
+    got[c].assign(size + spare, R(0.1));
     expected[c] = got[c];
   }
   int wrong = 0;
@@ -140,7 +140,7 @@ void compare(const Case<R>& network, StaticStore<R>& store, const std::vector<Sp
     deliver(store, step, got);
     network.naive(step, spikes, expected);
     for (std::size_t c = 0; c < max_channels; ++c) {
-      wrong += std::memcmp(got[c].data(), expected[c].data(), local_size * sizeof(R)) != 0 ? 1 : 0;
+      wrong += std::memcmp(got[c].data(), expected[c].data(), size * sizeof(R)) != 0 ? 1 : 0;
     }
   }
   CHECK(wrong == 0);
@@ -153,7 +153,7 @@ StaticStore<R> make_store(const Case<R>& network, std::size_t longest) {
 
 }  // namespace
 
-TEST_CASE_TEMPLATE("dense rows are lines, sparse ones are packed, and both add the same bits", R,
+TEST_CASE_TEMPLATE("dense rows are lines, sparse ones are queued, and both add the same bits", R,
                    float, double) {
   for (const bool dense : {true, false}) {
     CAPTURE(dense);
@@ -164,7 +164,7 @@ TEST_CASE_TEMPLATE("dense rows are lines, sparse ones are packed, and both add t
     network.add(random_table<R>(2, 15, n, 100, dense ? 3 : 20), 25, 0, 100, 300);
     network.add(random_table<R>(3, 25, n / 2, 40, dense ? 3 : 20), 0, 0, 40, 200);
     auto store = make_store(network, 20);
-    const auto form = dense ? StaticStore<R>::Form::lines : StaticStore<R>::Form::packed;
+    const auto form = dense ? StaticStore<R>::Form::lines : StaticStore<R>::Form::queued;
     CHECK(store.form(excitatory_channel) == form);
     CHECK(store.form(inhibitory_channel) == form);
     compare(network, store, random_spikes(100, 0.1), 130);
@@ -224,10 +224,10 @@ TEST_CASE_TEMPLATE("blocks that early events reached are marked where these are 
   Case<R> sparse;
   sparse.add(random_table<R>(5, sources, 300, 300, 20), 0, 0, 300, 0);
   sparse.feeds[0].ends = {early_channel, early_channel};
-  auto packed = make_store(sparse, 20);
-  REQUIRE(packed.form(early_channel) == StaticStore<R>::Form::packed);
+  auto queued = make_store(sparse, 20);
+  REQUIRE(queued.form(early_channel) == StaticStore<R>::Form::queued);
   std::uint64_t blocks[1]{};
-  CHECK(!packed.mark_reached(blocks));
+  CHECK(!queued.mark_reached(blocks));
 }
 
 TEST_CASE_TEMPLATE("delays of thousands of steps", R, float, double) {
@@ -258,12 +258,12 @@ TEST_CASE_TEMPLATE("rows of one weight are lines of targets, and add the same bi
 }
 
 TEST_CASE_TEMPLATE("segments longer than their 16-bit counter", R, float, double) {
-  for (const bool packed : {false, true}) {
-    CAPTURE(packed);
+  for (const bool queued : {false, true}) {
+    CAPTURE(queued);
     Case<R> network;
     network.add(random_table<R>(7, 1, 150000, 300, 1), 6, 0, 300, 0);
-    const std::uint32_t singles = packed ? 150000 : 1;
-    if (packed) {  // many rows of one synapse tip the balance
+    const std::uint32_t singles = queued ? 150000 : 1;
+    if (queued) {  // many rows of one synapse tip the balance
       std::vector<std::uint32_t> pre, post(singles, 3);
       for (std::uint32_t i = 0; i < singles; ++i) {
         pre.push_back(i);
@@ -274,23 +274,25 @@ TEST_CASE_TEMPLATE("segments longer than their 16-bit counter", R, float, double
     }
     auto store = make_store(network, 2);
     CHECK(store.form(excitatory_channel) ==
-          (packed ? StaticStore<R>::Form::packed : StaticStore<R>::Form::lines));
+          (queued ? StaticStore<R>::Form::queued : StaticStore<R>::Form::lines));
     compare(network, store, {{1, 5}, {2, 5}, {2, 6}, {4, 5}}, 8);
   }
 }
 
-TEST_CASE_TEMPLATE("a walk visits each synapse once, by channel, delay and position", R, float,
+TEST_CASE_TEMPLATE("a walk visits each synapse once, by channel and, in lines, by delay", R, float,
                    double) {
   for (const std::size_t n : {300u, 20000u}) {
     Case<R> network;
     network.add(random_table<R>(8, sources, n, 300, 5), 0, 50, 250, 20);
     auto store = make_store(network, 5);
+    const bool lines = store.has(StaticStore<R>::Form::lines);
+    CHECK(lines == (n > 300));
     double sum = 0, expected = 0;
     std::size_t count = 0;
     for (Gid source = 0; source < sources; ++source) {
       std::pair<int, int> last{0, 0};
       store.visit(source, [&](const SynapseRef<R>& synapse) {
-        const std::pair<int, int> key{synapse.channel, synapse.delay};
+        const std::pair<int, int> key{synapse.channel, lines ? synapse.delay : 0};
         CHECK(key >= last);
         last = key;
         CHECK(synapse.target >= 20);
@@ -332,4 +334,44 @@ TEST_CASE("arrivals before `from` are left out, and clear forgets everything") {
     deliver(cleared, step, none);
     CHECK(none[0] == std::vector<float>(local_size + spare));
   }
+}
+
+TEST_CASE_TEMPLATE("targets of a wide partition need more than 16 bits, in each form", R, float,
+                   double) {
+  constexpr std::uint32_t elements = 400'000;
+  for (const std::size_t n : {300u, 20000u}) {
+    Case<R> network;
+    network.add(random_table<R>(10, 25, n, 300, 5), 0, 0, 300, 70'000);
+    network.add(random_table<R>(11, 25, n, 300, 5), 0, 0, 300, elements - 300);
+    network.add(random_table<R>(12, sources, n, 300, 5), 0, 100, 300, 64);
+    StaticStore<R> store(network.feeds, 5 + 32, elements);
+    CHECK(store.has(n > 300 ? StaticStore<R>::Form::lines : StaticStore<R>::Form::queued));
+    compare(network, store, random_spikes(30, 0.1), 40, elements);
+  }
+}
+
+TEST_CASE_TEMPLATE("one weight in a wide partition", R, float, double) {
+  Case<R> network;
+  SynapseTable<R> table = random_table<R>(13, 25, 9000, 300, 2);
+  table.weight.assign(1, R(0.3));
+  network.add(std::move(table), 0, 0, 300, 70'000);
+  StaticStore<R> store(network.feeds, 2 + 32, 80'000);
+  CHECK(store.form(excitatory_channel) == StaticStore<R>::Form::lines);
+  compare(network, store, random_spikes(30, 0.1), 40, 80'000);
+}
+
+TEST_CASE("only queued events have copies of their weights") {
+  Case<float> sparse, dense;
+  sparse.add(random_table<float>(5, sources, 300, 300, 20), 0, 0, 300, 0);
+  dense.add(random_table<float>(5, sources, 20000, 300, 3), 0, 0, 300, 0);
+  CHECK(make_store(sparse, 20).copies_weights());
+  CHECK(!make_store(dense, 3).copies_weights());
+}
+
+TEST_CASE_TEMPLATE("more events in flight than one block of a list holds", R, float, double) {
+  Case<R> network;
+  network.add(random_table<R>(14, sources, 6000, 300, 90), 0, 0, 300, 0);
+  auto store = make_store(network, 90);
+  REQUIRE(store.has(StaticStore<R>::Form::queued));
+  compare(network, store, random_spikes(150, 0.9), 260);
 }

@@ -54,13 +54,13 @@ struct KernelTable {
   std::uint32_t* (*list_lines)(const DueLines* begin, const DueLines* end, std::uint32_t* out);
 
   // input[target] += weight for all synapses of the n listed lines. The list must continue for
-  // lines_ahead valid numbers. Synapses of a line have a weight each, or share one.
-  template <class R>
-  using Scatter = void (*)(const Line<R>*, const std::uint32_t* list, std::size_t n, R* input);
-  Scatter<float> scatter32;
-  Scatter<double> scatter64;
-  Scatter<float> scatter_one32;
-  Scatter<double> scatter_one64;
+  // lines_ahead valid numbers.
+  template <class R, class L>
+  using Scatter = void (*)(const L*, const std::uint32_t* list, std::size_t n, R* input);
+  Scatter<float, Line<float>> scatter32[2];  // narrow, wide
+  Scatter<double, Line<double>> scatter64[2];
+  Scatter<float, SharedLine<float>> scatter_shared32;
+  Scatter<double, SharedLine<double>> scatter_shared64;
 
   // Bit i: the draw of element i of block `block` is below its threshold, whose 16 high bits are
   // high[i]; a tie is settled by 32 more bits and low[i].
@@ -97,14 +97,11 @@ struct KernelTable {
       return plastic64[rule];
     }
   }
-  template <class R>
-  Scatter<R> scatter(bool one_weight) const {
-    if constexpr (sizeof(R) == 4) {
-      return one_weight ? scatter_one32 : scatter32;
-    } else {
-      return one_weight ? scatter_one64 : scatter64;
-    }
-  }
+  // wide: targets may have more than 16 bits.
+  auto scatter(const Line<float>*, bool wide) const { return scatter32[wide]; }
+  auto scatter(const Line<double>*, bool wide) const { return scatter64[wide]; }
+  auto scatter(const SharedLine<float>*, bool) const { return scatter_shared32; }
+  auto scatter(const SharedLine<double>*, bool) const { return scatter_shared64; }
   template <class R>
   auto poisson() const {
     if constexpr (sizeof(R) == 4) {

@@ -1,4 +1,4 @@
-// A cache line of static synapses: their weights and their targets in a partition's buffer.
+// Lines of static synapses: weights and their targets in a partition's buffer.
 #pragma once
 
 #include <cstddef>
@@ -6,18 +6,34 @@
 
 namespace spikelet {
 
+// Targets of a wide partition have more than 16 bits; these are the others.
+inline constexpr int high_target_bits = 3;
+inline constexpr std::uint32_t most_targets = std::uint32_t{1} << (16 + high_target_bits);
+
+// Half a cache line, so that short segments waste little: a weight and a target for each synapse.
 template <class R>
-union alignas(64) Line {
-  struct Each {  // a weight for each synapse
-    static constexpr int size = 60 / (sizeof(R) + 2);
-    R weight[size];
-    std::uint16_t target[size];
-  } each;
-  struct One {  // one weight for all
-    static constexpr int size = (64 - sizeof(R)) / 2;
-    R weight;
-    std::uint16_t target[size];
-  } one;
+struct alignas(32) Line {
+  static constexpr int size = 30 / (sizeof(R) + 2);
+  R weight[size];
+  std::uint16_t target[size];  // the low bits
+  std::uint16_t high;          // of each target; 0 unless the partition is wide
+
+  std::uint32_t target_of(int l) const {
+    constexpr std::uint32_t mask = (1u << high_target_bits) - 1;
+    return target[l] | (std::uint32_t{high} >> (high_target_bits * l) & mask) << 16;
+  }
+  void set_target(int l, std::uint32_t to) {
+    target[l] = static_cast<std::uint16_t>(to);
+    high = static_cast<std::uint16_t>(high | (to >> 16) << (high_target_bits * l));
+  }
+};
+
+// A cache line of synapses that share a weight; not for wide partitions.
+template <class R>
+struct alignas(64) SharedLine {
+  static constexpr int size = (64 - sizeof(R)) / 2;
+  R weight;
+  std::uint16_t target[size];
 };
 
 // How many lines are prefetched. A list of lines continues this far beyond its end, so that the

@@ -3,16 +3,18 @@
 // array for each step would have left the cache before it is used again.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <vector>
 
+#include "spikelet/core/buffer.hpp"
 #include "spikelet/core/types.hpp"
 
 namespace spikelet {
 
-template <class Entry>
+// bytes: of a block.
+template <class Entry, std::size_t bytes = 256>
 class Arrivals {
  public:
   Arrivals() = default;
@@ -29,19 +31,40 @@ class Arrivals {
     }
     lists_.assign(size, {});
   }
-  void push(Step step, const Entry& entry) {
-    List& list = lists_[slot(step)];
-    if (list.next == list.end) [[unlikely]] {
-      extend(list);
+  void push(Step step, Entry entry) { Writer(*this).push(step, entry); }
+
+ private:
+  struct List;
+
+ public:
+  // For many entries in a row: knows the lists without looking them up.
+  class Writer {
+   public:
+    explicit Writer(Arrivals& arrivals)
+        : lists_(arrivals.lists_.data()), mask_(arrivals.lists_.size() - 1), arrivals_(arrivals) {}
+    void push(Step step, Entry entry) {
+      List& list = lists_[static_cast<std::size_t>(step) & mask_];
+      Entry* to = list.next;
+      if (to == list.end) [[unlikely]] {
+        to = arrivals_.extend(list);
+      }
+      *to = entry;
+      list.next = to + 1;
     }
-    *list.next++ = entry;
-  }
+
+   private:
+    List* lists_;
+    std::size_t mask_;
+    Arrivals& arrivals_;
+  };
+
   bool empty(Step step) const { return lists_[slot(step)].first == nullptr; }
   // Calls f(begin, end) for each run of entries, in order.
   template <class F>
   void for_runs(Step step, F&& f) const {
     const List& list = lists_[slot(step)];
     for (Block* block = list.first; block != nullptr; block = block->following) {
+      __builtin_prefetch(block->following);
       const bool last = block->following == nullptr;
       f(static_cast<const Entry*>(block->entries),
         last ? static_cast<const Entry*>(list.next) : block->entries + Block::room);
@@ -65,7 +88,7 @@ class Arrivals {
 
  private:
   struct alignas(64) Block {
-    static constexpr std::size_t room = (256 - sizeof(void*)) / sizeof(Entry);
+    static constexpr std::size_t room = (bytes - sizeof(void*)) / sizeof(Entry);
     Block* following;
     Entry entries[room];
   };
@@ -75,13 +98,14 @@ class Arrivals {
   };
 
   std::size_t slot(Step step) const { return static_cast<std::size_t>(step) & (lists_.size() - 1); }
-  void extend(List& list) {
+  [[gnu::noinline]] Entry* extend(List& list) {
     if (free_ == nullptr) {
-      constexpr std::size_t blocks = 64;
-      pool_.push_back(std::make_unique<Block[]>(blocks));
-      for (std::size_t k = 0; k < blocks; ++k) {
-        pool_.back()[k].following = free_;
-        free_ = &pool_.back()[k];
+      constexpr std::size_t least = 64, most = (std::size_t{8} << 20) / sizeof(Block);
+      RawBuffer<Block>& blocks = pool_.emplace_back(
+          std::clamp(pool_.empty() ? 0 : 2 * pool_.back().size(), least, std::max(least, most)));
+      for (Block& block : blocks) {
+        block.following = free_;
+        free_ = &block;
       }
     }
     Block* block = free_;
@@ -91,11 +115,12 @@ class Arrivals {
     list.last = block;
     list.next = block->entries;
     list.end = block->entries + Block::room;
+    return list.next;
   }
 
   std::vector<List> lists_ = std::vector<List>(1);
   Block* free_ = nullptr;
-  std::vector<std::unique_ptr<Block[]>> pool_;
+  std::vector<RawBuffer<Block>> pool_;
 };
 
 }  // namespace spikelet

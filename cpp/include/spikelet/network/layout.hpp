@@ -36,6 +36,8 @@ class Layout {
   void bind(Recorders<R>& recorders);
   // Hands spikes in flight to the stores.
   void enqueue(const SpikesInFlight& spikes);
+  // Hands them again to those that have copies of a projection's weights, after these were set.
+  void renew(const Projection<R>& projection, const SpikesInFlight& spikes);
   // Stores forget everything but weights, and ignore spikes up to `born`.
   void restart(Step born);
   std::size_t synapse_bytes() const;
@@ -56,7 +58,9 @@ class Layout {
  private:
   void place_stores();
   std::size_t segment_length() const;
+  bool may_be_wide() const;
   std::size_t partition_count() const;
+  void hand_over(const SpikesInFlight& spikes, SynapseStore<R>& store, Step born);
   void split();
   void find_reorder(Projection<R>& projection) const;
   void build_stores();

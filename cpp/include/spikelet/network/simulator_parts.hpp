@@ -43,6 +43,8 @@ struct SimulatorParts {
 
   // Throws std::invalid_argument if the network cannot be there.
   void set_clock(Step now, const SpikesInFlight& spikes);
+  // Of one projection, whose spikes in flight arrive with them.
+  void set_weights(Projection<R>& projection, std::span<const R> weights);
   // Plastic weights become those given; an empty list keeps them.
   void reset(const std::vector<std::vector<R>>& weights, Step at);
 

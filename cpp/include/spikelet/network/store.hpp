@@ -40,7 +40,7 @@ struct Feed {
 template <class R>
 struct SynapseRef {
   std::uint16_t delay;
-  std::uint16_t target;  // local
+  std::uint32_t target;  // local
   R* weight;             // as stored
   int channel;
   std::size_t position;  // in a plastic store
@@ -75,9 +75,12 @@ class SynapseStore {
   // events reached. False: they are many or not known, and any block may have been reached.
   virtual bool mark_reached(std::span<std::uint64_t> /*blocks*/) const { return false; }
   virtual std::size_t bytes() const = 0;  // that synapses and rows take
+  // Whether events in flight have copies of their weights. If these are set, the store must be
+  // cleared and the spikes noted again.
+  virtual bool copies_weights() const { return false; }
   // Forgets arrivals and traces, and keeps the weights.
   virtual void clear() = 0;
-  // Visits the synapses of one source, by channel, delay and position.
+  // Visits the synapses of one source, by channel; those of one target and delay by position.
   virtual void visit(Gid source, const std::function<void(const SynapseRef<R>&)>& visitor) = 0;
 
  protected:

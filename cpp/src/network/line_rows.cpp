@@ -1,0 +1,209 @@
+#include "network/line_rows.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "spikelet/core/kernels.hpp"
+
+namespace spikelet {
+
+template <class R, class L>
+LineRows<R, L>::LineRows(std::uint32_t dummies, const RowSizes& sizes) : dummies_(dummies) {
+  segments_.reserve(sizes.segments);
+  lines_.reserve(sizes.lines);
+}
+
+template <class R, class L>
+template <class F>
+void LineRows<R, L>::for_segments_of(const Row& row, F&& f) const {
+  if (row.segment.lines == 0) {
+    return;
+  }
+  std::uint32_t first = row.first;
+  f(first, row.segment);
+  first += row.segment.lines;
+  const std::uint32_t end = (&row)[1].more;
+  for (std::uint32_t s = row.more; s < end; ++s) {
+    f(first, segments_[s]);
+    first += segments_[s].lines;
+  }
+}
+
+template <class R, class L>
+void LineRows<R, L>::append(Gid source, const RowEntries<R>& row) {
+  Row header{static_cast<std::uint32_t>(lines_.size()),
+             static_cast<std::uint32_t>(segments_.size()),
+             {0, 0}};
+  for_segments(row, longest_segment, [&](std::size_t begin, std::size_t end) {
+    const Segment segment{row[begin].delay,
+                          append_lines(std::span(row).subspan(begin, end - begin))};
+    if (begin == 0) {
+      header.segment = segment;
+    } else {
+      segments_.push_back(segment);
+    }
+  });
+  rows_.append(source, header);
+  if (lines_.size() >> (32 - due_count_bits) != 0 || segments_.size() > 0xffffffffu) {
+    throw std::length_error("a partition cannot hold so many synapses: use more threads");
+  }
+}
+
+template <class R, class L>
+std::uint16_t LineRows<R, L>::append_lines(std::span<const RowEntry<R>> entries) {
+  std::uint16_t lines = 0;
+  for (std::size_t k = 0; k < entries.size(); ++lines) {
+    L& line = lines_.emplace_back();
+    const R weight = entries[k].weight;
+    int l = 0;
+    if constexpr (shared) {  // a line ends where the weight changes
+      line.weight = weight;
+      for (; l < L::size && k < entries.size() && entries[k].weight == weight; ++l, ++k) {
+        line.target[l] = static_cast<std::uint16_t>(entries[k].target);
+      }
+    } else {
+      line.high = 0;
+      for (; l < L::size && k < entries.size(); ++l, ++k) {
+        line.weight[l] = entries[k].weight;
+        line.set_target(l, entries[k].target);
+      }
+    }
+    for (; l < L::size; ++l) {  // distinct, so that no addition waits for the one before
+      const std::uint32_t dummy = dummies_ + static_cast<std::uint32_t>(l);
+      if constexpr (shared) {
+        line.target[l] = static_cast<std::uint16_t>(dummy);
+      } else {
+        line.weight[l] = R(0);
+        line.set_target(l, dummy);
+      }
+    }
+  }
+  return lines;
+}
+
+template <class R, class L>
+void LineRows<R, L>::close(std::size_t span) {
+  rows_.close({static_cast<std::uint32_t>(lines_.size()),
+               static_cast<std::uint32_t>(segments_.size()),
+               {0, 0}});
+  due_.resize(span);
+}
+
+template <class R, class L>
+void LineRows<R, L>::enqueue(std::span<const Gid> sources, Step stamp, Step from) {
+  // Fetch rows, then their segments, then process them: each is in the cache by then.
+  for (std::size_t k = 0; k < sources.size(); k += rows_ahead) {
+    const auto some = sources.subspan(k, std::min(rows_ahead, sources.size() - k));
+    rows_.prefetch(some);
+    for (const Gid source : some) {
+      if (const Row* row = rows_.find(source)) {
+        for (std::uint32_t s = row->more; s < row[1].more; s += 64 / sizeof(Segment)) {
+          __builtin_prefetch(segments_.data() + s);
+        }
+      }
+    }
+    for (const Gid source : some) {
+      if (const Row* row = rows_.find(source)) {
+        note(*row, stamp, from);
+      }
+    }
+  }
+}
+
+template <class R, class L>
+void LineRows<R, L>::note(const Row& row, Step stamp, Step from) {
+  for_segments_of(row, [&](std::uint32_t first, Segment segment) {
+    const Step arrival = stamp + segment.delay - 1;
+    if (arrival < from) {
+      return;
+    }
+    for (std::uint32_t left = segment.lines;;) {
+      if (left <= most_due_lines) [[likely]] {
+        due_.push(arrival, first << due_count_bits | left);
+        break;
+      }
+      due_.push(arrival, first << due_count_bits | most_due_lines);
+      first += most_due_lines;
+      left -= most_due_lines;
+    }
+  });
+}
+
+// Lists the numbers of all lines that are due, and fetches the first. A flat list avoids a
+// mispredicted branch at the end of each segment, and keeps the prefetch distance constant.
+template <class R, class L>
+void LineRows<R, L>::prepare(Step step) {
+  listed_ = 0;
+  if (due_.empty(step)) {
+    return;
+  }
+  std::uint32_t* out = nullptr;
+  due_.for_runs(step, [&](const DueLines* begin, const DueLines* end) {
+    const std::size_t most = most_due_lines * static_cast<std::size_t>(end - begin) + lines_ahead;
+    if (list_.size() < listed_ + most) {
+      list_.resize(2 * (listed_ + most));
+    }
+    out = kernels().list_lines(begin, end, list_.data() + listed_);
+    listed_ = static_cast<std::size_t>(out - list_.data());
+  });
+  due_.clear(step);
+  std::fill(out, out + lines_ahead, out[-1]);
+  for (std::size_t i = 0; i < std::min(listed_, lines_ahead); ++i) {
+    __builtin_prefetch(lines_.data() + list_[i]);
+  }
+}
+
+template <class R, class L>
+void LineRows<R, L>::deliver(Step, R* input) {
+  kernels().scatter(static_cast<const L*>(nullptr), dummies_ + L::size > 65536)(
+      lines_.data(), list_.data(), listed_, input);
+}
+
+template <class R, class L>
+bool LineRows<R, L>::mark_reached(std::span<std::uint64_t> blocks) const {
+  // Marking pays where few lines are due; a word stands for 64 blocks.
+  if (listed_ * sizeof(L) > 8 * 64 * blocks.size()) {
+    return false;
+  }
+  for (std::size_t i = 0; i < listed_; ++i) {
+    const L& line = lines_[list_[i]];
+    for (int l = 0; l < L::size; ++l) {
+      std::size_t target = line.target[l];
+      if constexpr (!shared) {
+        target = line.target_of(l);
+      }
+      const std::size_t block = target / block_size;
+      blocks[block / 64] |= std::uint64_t{1} << (block % 64);
+    }
+  }
+  return true;
+}
+
+template <class R, class L>
+void LineRows<R, L>::visit(Gid source, const std::function<void(SynapseRef<R>)>& visitor) {
+  const Row* row = rows_.find(source);
+  if (row == nullptr) {
+    return;
+  }
+  for_segments_of(*row, [&](std::uint32_t first, Segment segment) {
+    for (std::uint32_t k = first; k < first + segment.lines; ++k) {
+      L& line = lines_[k];
+      for (int l = 0; l < L::size; ++l) {
+        if constexpr (shared) {
+          if (line.target[l] < dummies_) {
+            visitor({segment.delay, line.target[l], &line.weight, 0, 0, true});
+          }
+        } else if (line.target_of(l) < dummies_) {
+          visitor({segment.delay, line.target_of(l), &line.weight[l], 0, 0});
+        }
+      }
+    }
+  });
+}
+
+template class LineRows<float, Line<float>>;
+template class LineRows<double, Line<double>>;
+template class LineRows<float, SharedLine<float>>;
+template class LineRows<double, SharedLine<double>>;
+
+}  // namespace spikelet

@@ -1,0 +1,58 @@
+// Rows of lines: a segment is the part of a row with one delay, and a whole number of lines. On a
+// spike, each segment is noted for the step when it arrives; then a flat list of the lines that are
+// due is walked with prefetch. L: Line<R>, or SharedLine<R> for projections whose weights are one.
+#pragma once
+
+#include "network/static_rows.hpp"
+#include "spikelet/core/line.hpp"
+#include "spikelet/network/arrivals.hpp"
+
+namespace spikelet {
+
+template <class R, class L>
+class LineRows final : public StaticRows<R> {
+ public:
+  static constexpr bool shared = std::is_same_v<L, SharedLine<R>>;
+  static constexpr std::size_t longest_segment = 65535;
+
+  // dummies: the first of the spare elements, which absorb the additions of padding.
+  LineRows(std::uint32_t dummies, const RowSizes& sizes);
+
+  // Sorted by delay.
+  void append(Gid source, const RowEntries<R>& row) override;
+  void close(std::size_t span) override;
+  void enqueue(std::span<const Gid> sources, Step stamp, Step from) override;
+  void prepare(Step step) override;
+  void deliver(Step step, R* input) override;
+  bool mark_reached(std::span<std::uint64_t> blocks) const override;
+  void clear() override { due_.clear(); }
+  void visit(Gid source, const std::function<void(SynapseRef<R>)>& visitor) override;
+  std::size_t bytes() const override {
+    return rows_.bytes() + segments_.size() * sizeof(Segment) + lines_.size() * sizeof(L);
+  }
+
+ private:
+  struct Segment {
+    std::uint16_t delay, lines;  // 0 lines: none
+  };
+  struct Row {
+    std::uint32_t first, more;  // first line; where the further segments begin
+    Segment segment;            // the first one, here because many rows have no other
+    Row emptied() const { return {first, more, {0, 0}}; }
+  };
+  // Calls f(first line, segment) for each segment of a row.
+  template <class F>
+  void for_segments_of(const Row& row, F&& f) const;
+  std::uint16_t append_lines(std::span<const RowEntry<R>> entries);
+  void note(const Row& row, Step stamp, Step from);
+
+  std::uint32_t dummies_;
+  RowTable<Row> rows_;
+  Buffer<Segment> segments_;  // further ones
+  RawBuffer<L> lines_;
+  Arrivals<DueLines> due_;
+  std::vector<std::uint32_t> list_;  // numbers of the lines due in the current step
+  std::size_t listed_ = 0;
+};
+
+}  // namespace spikelet

@@ -1,0 +1,144 @@
+#include "network/queued_rows.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <stdexcept>
+
+namespace spikelet {
+
+template <class R>
+QueuedRows<R>::QueuedRows(std::uint32_t targets, Step shortest, Step longest, const RowSizes& sizes)
+    : shortest_(shortest), target_bits_(std::bit_width(targets)) {
+  const int bits = target_bits_ + std::bit_width(static_cast<std::uint64_t>(longest - shortest));
+  if (bits > 32) {
+    throw std::length_error("a partition has too many neurons for such long delays: use more threads");
+  }
+  code_bytes_ = bits > 24 ? 4 : 3;
+  code_mask_ = bits > 24 ? 0xffffffffu : 0xffffffu;
+  data_.reserve(sizes.synapses * (sizeof(R) + code_bytes_) / sizeof(Unit) + sizes.rows + 1);
+}
+
+template <class R>
+std::size_t QueuedRows<R>::bytes_of(std::size_t n) const {
+  return n * (sizeof(R) + code_bytes_);
+}
+
+template <class R>
+std::uint32_t QueuedRows<R>::code(const unsigned char* codes, std::size_t k) const {
+  std::uint32_t word;
+  std::memcpy(&word, codes + k * code_bytes_, sizeof word);  // the unit after the last row follows
+  return word & code_mask_;
+}
+
+template <class R>
+void QueuedRows<R>::append(Gid source, const RowEntries<R>& row) {
+  const std::size_t first = data_.size();
+  data_.resize(first + (bytes_of(row.size()) + sizeof(Unit) - 1) / sizeof(Unit));
+  if (data_.size() > 0xffffffffu) {
+    throw std::length_error("a partition cannot hold so many synapses: use more threads");
+  }
+  auto* weights = reinterpret_cast<R*>(data_.data() + first);
+  auto* codes = reinterpret_cast<unsigned char*>(weights + row.size());
+  for (std::size_t k = 0; k < row.size(); ++k) {
+    weights[k] = row[k].weight;
+    const std::uint32_t word =
+        row[k].target | static_cast<std::uint32_t>(row[k].delay - shortest_) << target_bits_;
+    std::memcpy(codes + k * code_bytes_, &word, code_bytes_);
+  }
+  rows_.append(source, {static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(row.size())});
+}
+
+template <class R>
+void QueuedRows<R>::close(std::size_t span) {
+  data_.resize(data_.size() + 1);  // the last code is read as a whole word
+  rows_.close({static_cast<std::uint32_t>(data_.size()), 0});
+  due_.resize(span);
+}
+
+template <class R>
+void QueuedRows<R>::enqueue(std::span<const Gid> sources, Step stamp, Step from) {
+  constexpr std::size_t ahead = 2, most = 2048;  // rows, and bytes of each: the rest is predicted
+  const auto fetch = [&](Gid source) {
+    if (const Row* row = rows_.find(source)) {
+      const auto* data = reinterpret_cast<const char*>(data_.data() + row->first);
+      for (std::size_t byte = 0; byte < std::min(bytes_of(row->count), most); byte += 64) {
+        __builtin_prefetch(data + byte);
+      }
+    }
+  };
+  const bool cut = stamp + shortest_ - 1 < from;
+  for (std::size_t k = 0; k < sources.size(); k += rows_ahead) {
+    const auto some = sources.subspan(k, std::min(rows_ahead, sources.size() - k));
+    rows_.prefetch(some);
+    for (std::size_t i = 0; i < std::min(ahead, some.size()); ++i) {
+      fetch(some[i]);
+    }
+    for (std::size_t i = 0; i < some.size(); ++i) {
+      if (i + ahead < some.size()) {
+        fetch(some[i + ahead]);
+      }
+      if (const Row* row = rows_.find(some[i])) {
+        cut ? queue<true>(*row, stamp, from) : queue<false>(*row, stamp, from);
+      }
+    }
+  }
+}
+
+// cut: some arrive before `from`, and are left out.
+template <class R>
+template <bool cut>
+void QueuedRows<R>::queue(const Row& row, Step stamp, Step from) {
+  const auto* weights = reinterpret_cast<const R*>(data_.data() + row.first);
+  const auto* codes = reinterpret_cast<const unsigned char*>(weights + row.count);
+  const std::uint32_t mask = (std::uint32_t{1} << target_bits_) - 1;
+  const int bits = target_bits_;
+  const Step first = stamp + shortest_ - 1;
+  typename Arrivals<QueuedEvent<R>, block_bytes>::Writer writer(due_);
+  const auto walk = [&](auto width) {
+    for (std::uint32_t k = 0; k < row.count; ++k) {
+      std::uint32_t word;
+      std::memcpy(&word, codes + k * width, sizeof word);
+      word &= width == 3 ? 0xffffffu : 0xffffffffu;
+      const Step arrival = first + (word >> bits);
+      if (!cut || arrival >= from) {
+        writer.push(arrival, QueuedEvent<R>(weights[k], word & mask));
+      }
+    }
+  };
+  if (code_bytes_ == 3) {
+    walk(std::integral_constant<std::size_t, 3>{});
+  } else {
+    walk(std::integral_constant<std::size_t, 4>{});
+  }
+}
+
+template <class R>
+void QueuedRows<R>::deliver(Step step, R* input) {
+  due_.for_runs(step, [&](const QueuedEvent<R>* begin, const QueuedEvent<R>* end) {
+    for (const QueuedEvent<R>* event = begin; event != end; ++event) {
+      input[event->target()] += event->weight();
+    }
+  });
+  due_.clear(step);
+}
+
+template <class R>
+void QueuedRows<R>::visit(Gid source, const std::function<void(SynapseRef<R>)>& visitor) {
+  const Row* row = rows_.find(source);
+  if (row == nullptr) {
+    return;
+  }
+  auto* weights = reinterpret_cast<R*>(data_.data() + row->first);
+  const auto* codes = reinterpret_cast<const unsigned char*>(weights + row->count);
+  for (std::uint32_t k = 0; k < row->count; ++k) {
+    const std::uint32_t word = code(codes, k);
+    visitor({static_cast<std::uint16_t>(shortest_ + (word >> target_bits_)),
+             word & ((std::uint32_t{1} << target_bits_) - 1), &weights[k], 0, 0});
+  }
+}
+
+template class QueuedRows<float>;
+template class QueuedRows<double>;
+
+}  // namespace spikelet

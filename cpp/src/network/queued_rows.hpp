@@ -1,0 +1,84 @@
+// Rows whose synapses are queued one by one when their source spikes: each goes, with its weight,
+// into the list of the step when it arrives. A row is read once and in order, however many delays
+// it has, so this form is for short segments: with few synapses for each delay of a source, lines
+// would be half empty, and fetching each segment on arrival would miss the cache each time. Entries
+// are best not sorted by delay, as consecutive ones of one list wait for each other.
+#pragma once
+
+#include <bit>
+
+#include "network/static_rows.hpp"
+#include "spikelet/network/arrivals.hpp"
+
+namespace spikelet {
+
+template <class R>
+class QueuedEvent {
+ public:
+  QueuedEvent() = default;
+  QueuedEvent(R weight, std::uint32_t target) : weight_(weight), target_(target) {}
+  R weight() const { return weight_; }
+  std::uint32_t target() const { return target_; }
+
+ private:
+  R weight_;
+  std::uint32_t target_;
+};
+// One word, because two stores would take twice the time.
+template <>
+class QueuedEvent<float> {
+ public:
+  QueuedEvent() = default;
+  QueuedEvent(float weight, std::uint32_t target)
+      : word_(std::uint64_t{target} << 32 | std::bit_cast<std::uint32_t>(weight)) {}
+  float weight() const { return std::bit_cast<float>(static_cast<std::uint32_t>(word_)); }
+  std::uint32_t target() const { return static_cast<std::uint32_t>(word_ >> 32); }
+
+ private:
+  std::uint64_t word_;
+};
+
+template <class R>
+class QueuedRows final : public StaticRows<R> {
+ public:
+  // Targets are below `targets`, delays from shortest to longest.
+  QueuedRows(std::uint32_t targets, Step shortest, Step longest, const RowSizes& sizes);
+
+  // Bytes that a row of n synapses takes.
+  std::size_t bytes_of(std::size_t n) const;
+
+  void append(Gid source, const RowEntries<R>& row) override;
+  void close(std::size_t span) override;
+  void enqueue(std::span<const Gid> sources, Step stamp, Step from) override;
+  void deliver(Step step, R* input) override;
+  void clear() override { due_.clear(); }
+  void visit(Gid source, const std::function<void(SynapseRef<R>)>& visitor) override;
+  std::size_t bytes() const override { return rows_.bytes() + data_.size() * sizeof(Unit); }
+
+ private:
+  struct alignas(16) Unit {
+    unsigned char bytes[16];
+  };
+  // A row is `count` weights, then as many codes: a target, and above it how much longer its delay
+  // is than the shortest one.
+  struct Row {
+    std::uint32_t first, count;  // first unit
+    Row emptied() const { return {first, 0}; }
+  };
+
+  static constexpr std::size_t block_bytes = 4096;
+
+  std::uint32_t code(const unsigned char* codes, std::size_t k) const;
+  template <bool cut>
+  void queue(const Row& row, Step stamp, Step from);
+
+  Step shortest_;
+  int target_bits_;
+  std::size_t code_bytes_;  // 3 or 4
+  std::uint32_t code_mask_;
+  RowTable<Row> rows_;
+  RawBuffer<Unit> data_;
+  Arrivals<QueuedEvent<R>, block_bytes> due_;
+};
+
+}  // namespace spikelet

@@ -1,0 +1,148 @@
+// Draws or looks up the synapses of one source at a time, for a store that is built.
+#pragma once
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "network/static_rows.hpp"
+
+namespace spikelet {
+
+template <class R>
+class RowGatherer {
+ public:
+  explicit RowGatherer(std::span<const Feed<R>> feeds) {
+    for (const Feed<R>& feed : feeds) {
+      channels_.push_back(feed.ends.up);
+      channels_.push_back(feed.ends.down);
+    }
+    std::ranges::sort(channels_);
+    channels_.erase(std::unique(channels_.begin(), channels_.end()), channels_.end());
+    unsorted_.resize(channels_.size());
+    const auto place = [&](int channel) {
+      return static_cast<std::size_t>(std::ranges::lower_bound(channels_, channel) -
+                                      channels_.begin());
+    };
+    for (const Feed<R>& feed : feeds) {
+      feeds_.push_back({&feed, place(feed.ends.up), place(feed.ends.down)});
+    }
+    std::ranges::stable_sort(feeds_, {}, [](const Placed& one) { return one.feed->pre_gid; });
+  }
+
+  // Those that entries may have, ascending.
+  const std::vector<int>& channels() const { return channels_; }
+
+  // Shortest and longest delay.
+  std::pair<Step, Step> delays() const {
+    std::pair<Step, Step> all{max_delay, 1};
+    const auto include = [&](Step low, Step high) {
+      all = {std::min(all.first, low), std::max(all.second, high)};
+    };
+    for (const Placed& one : feeds_) {
+      if (one.feed->drawing != nullptr) {
+        const auto [low, high] = one.feed->drawing->delays();
+        include(low, high);
+      } else if (one.feed->table->size() > 0) {
+        const auto [low, high] = std::ranges::minmax(one.feed->table->delay);
+        include(low, high);
+      }
+    }
+    return all;
+  }
+
+  // Whether the weights of each projection are all equal.
+  bool one_weight() const {
+    return std::ranges::all_of(feeds_, [](const Placed& one) {
+      return one.feed->table != nullptr ? one.feed->table->weight.size() == 1
+                                        : !one.feed->drawing->draws_weights();
+    });
+  }
+
+  // The row of one source by place in channels(), in order of projection and creation.
+  const std::vector<RowEntries<R>>& gather(Gid source) {
+    for (RowEntries<R>& entries : unsorted_) {
+      entries.clear();
+    }
+    for (const Placed& one : feeds_) {
+      const Feed<R>& feed = *one.feed;
+      if (feed.pre_gid > source) {
+        break;
+      }
+      if (source - feed.pre_gid < feed.sources) {
+        feed.table != nullptr ? from_table(one, source - feed.pre_gid)
+                              : draw(one, source - feed.pre_gid);
+      }
+    }
+    return unsorted_;
+  }
+  // The gathered row of one channel, in order of delay first; once for each gather().
+  const RowEntries<R>& by_delay(std::size_t place) {
+    sort_by_delay(unsorted_[place], sorted_);
+    return sorted_;
+  }
+
+ private:
+  struct Placed {
+    const Feed<R>* feed;
+    std::size_t up, down;  // places of its channels
+  };
+
+  void add(const Placed& one, std::uint32_t post, std::uint16_t delay, R weight) {
+    const Feed<R>& feed = *one.feed;
+    unsorted_[weight < 0 ? one.down : one.up].push_back(
+        {feed.local + (post - feed.post_begin), delay, feed.sent(weight)});
+  }
+  void from_table(const Placed& one, std::size_t i) {
+    const Feed<R>& feed = *one.feed;
+    const SynapseTable<R>& table = *feed.table;
+    const auto first = table.post.begin() + static_cast<std::ptrdiff_t>(table.row[i]);
+    const auto last = table.post.begin() + static_cast<std::ptrdiff_t>(table.row[i + 1]);
+    const auto lo = std::lower_bound(first, last, feed.post_begin);
+    const auto hi = std::lower_bound(lo, last, feed.post_end);
+    for (auto it = lo; it != hi; ++it) {
+      const auto k = static_cast<std::size_t>(it - table.post.begin());
+      add(one, *it, table.delay_of(k), table.weight_of(k));
+    }
+  }
+  void draw(const Placed& one, std::uint32_t i) {
+    const Feed<R>& feed = *one.feed;
+    drawn_.clear();
+    feed.drawing->row(i, feed.post_begin, feed.post_end, drawn_);
+    for (const DrawnSynapse<R>& s : drawn_) {
+      add(one, s.post, s.delay, s.weight);
+    }
+  }
+  void sort_by_delay(RowEntries<R>& unsorted, RowEntries<R>& sorted) {
+    std::uint32_t low = max_delay, high = 0;
+    for (const RowEntry<R>& e : unsorted) {
+      low = std::min<std::uint32_t>(low, e.delay);
+      high = std::max<std::uint32_t>(high, e.delay);
+    }
+    if (low >= high) {
+      sorted.swap(unsorted);
+      return;
+    }
+    sorted.resize(unsorted.size());
+    std::fill(count_.begin() + low, count_.begin() + high + 1, 0u);
+    for (const RowEntry<R>& e : unsorted) {
+      ++count_[e.delay];
+    }
+    std::uint32_t sum = 0;
+    for (std::uint32_t d = low; d <= high; ++d) {
+      sum += std::exchange(count_[d], sum);
+    }
+    for (const RowEntry<R>& e : unsorted) {
+      sorted[count_[e.delay]++] = e;
+    }
+  }
+
+  std::vector<Placed> feeds_;
+  std::vector<int> channels_;
+  std::vector<DrawnSynapse<R>> drawn_;
+  std::vector<RowEntries<R>> unsorted_;  // by place
+  RowEntries<R> sorted_;
+  std::vector<std::uint32_t> count_ = std::vector<std::uint32_t>(max_delay + 1);
+};
+
+}  // namespace spikelet

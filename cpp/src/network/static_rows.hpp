@@ -1,0 +1,123 @@
+// The synapses of one channel of a StaticStore as rows, one for each source.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "spikelet/network/source_index.hpp"
+#include "spikelet/network/store.hpp"
+
+namespace spikelet {
+
+template <class R>
+struct RowEntry {
+  std::uint32_t target;
+  std::uint16_t delay;
+  R weight;
+};
+template <class R>
+using RowEntries = std::vector<RowEntry<R>>;
+
+// What a row may need, to reserve memory.
+struct RowSizes {
+  std::size_t rows = 0, synapses = 0, segments = 0, lines = 0;
+};
+
+template <class R>
+class StaticRows {
+ public:
+  StaticRows() = default;
+  StaticRows& operator=(const StaticRows&) = delete;
+  virtual ~StaticRows() = default;
+
+  // Building: sources ascend; synapses of one target and delay keep the order of the entries. Throws
+  // std::length_error if there is no room for more. close() follows the last row; span: longest
+  // delay + longest interval.
+  virtual void append(Gid source, const RowEntries<R>& row) = 0;
+  virtual void close(std::size_t span) = 0;
+
+  // As of a SynapseStore.
+  virtual void enqueue(std::span<const Gid> sources, Step stamp, Step from) = 0;
+  // All that arrives in a step is known; called before neurons are updated.
+  virtual void prepare(Step /*step*/) {}
+  virtual void deliver(Step step, R* input) = 0;
+  virtual bool mark_reached(std::span<std::uint64_t> /*blocks*/) const { return false; }
+  virtual void clear() = 0;
+  // visitor(synapse); its channel is left to the caller.
+  virtual void visit(Gid source, const std::function<void(SynapseRef<R>)>& visitor) = 0;
+  virtual std::size_t bytes() const = 0;
+
+ protected:
+  StaticRows(const StaticRows&) = default;
+};
+
+// A header for each source with synapses, found by its number.
+template <class Row>
+class RowTable {
+ public:
+  void append(Gid source, const Row& row) {
+    rows_.push_back(row);
+    sources_.push_back(source);
+  }
+  // end: where a row after the last one would begin. If most sources have a row, the others get
+  // empty ones, which begin where the next row does.
+  void close(const Row& end) {
+    index_ = SourceIndex(sources_);
+    if (index_.dense() && rows_.size() < index_.span()) {
+      Buffer<Row> rows(index_.span());
+      Row next = end;
+      for (std::size_t k = rows_.size(), at = rows.size(); at-- > 0;) {
+        const bool has = k > 0 && sources_[k - 1] - index_.first() == at;
+        rows[at] = has ? rows_[--k] : next.emptied();
+        next = rows[at];
+      }
+      rows_ = std::move(rows);
+    }
+    rows_.push_back(end);
+    rows_.shrink_to_fit();
+    sources_ = {};
+  }
+  bool empty() const { return rows_.empty(); }
+  const Row* find(Gid source) const {  // or null
+    const std::uint32_t k = index_.row(source);
+    return k == SourceIndex::none ? nullptr : &rows_[k];
+  }
+  // Fetches the headers of some sources.
+  void prefetch(std::span<const Gid> sources) const {
+    if (!index_.dense()) {
+      for (const Gid source : sources) {
+        index_.prefetch(source);
+      }
+    }
+    for (const Gid source : sources) {
+      if (const Row* row = find(source)) {
+        __builtin_prefetch(row);
+      }
+    }
+  }
+  std::size_t bytes() const { return index_.bytes() + rows_.size() * sizeof(Row); }
+
+ private:
+  std::vector<Gid> sources_;  // of the rows, while they are built
+  SourceIndex index_;
+  Buffer<Row> rows_;  // and one more, where the last one ends
+};
+
+// Calls f(begin, end) for each run of equal delay, at most `longest` entries each.
+template <class R, class F>
+void for_segments(const RowEntries<R>& row, std::size_t longest, F&& f) {
+  for (std::size_t begin = 0; begin < row.size();) {
+    std::size_t end = begin + 1;
+    while (end < row.size() && row[end].delay == row[begin].delay && end - begin < longest) {
+      ++end;
+    }
+    f(begin, end);
+    begin = end;
+  }
+}
+
+inline constexpr std::size_t rows_ahead = 64;  // headers fetched at once; the cache has room
+
+}  // namespace spikelet
