@@ -96,7 +96,7 @@ def test_both_row_forms_are_tried() -> None:
     case.add(60, 20)
     sparse = case.check().projections[0]
     assert "cache lines" in repr(dense)
-    assert "packed rows" in repr(sparse)
+    assert "queued rows" in repr(sparse)
 
 
 @pytest.mark.parametrize("threads", [1, 3])
