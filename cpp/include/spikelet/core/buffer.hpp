@@ -46,7 +46,7 @@ struct PageAllocator {
       throw std::bad_alloc();
     }
     const std::size_t bytes = n * sizeof(T);
-    const std::size_t unit = bytes >= 4 * huge ? huge : 64;
+    const std::size_t unit = bytes >= huge ? huge : 64;
     void* p = std::aligned_alloc(unit, (bytes + unit - 1) / unit * unit);
     if (p == nullptr) {
       throw std::bad_alloc();

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "spikelet/core/buffer.hpp"
@@ -99,17 +100,7 @@ class Arrivals {
 
   std::size_t slot(Step step) const { return static_cast<std::size_t>(step) & (lists_.size() - 1); }
   [[gnu::noinline]] Entry* extend(List& list) {
-    if (free_ == nullptr) {
-      constexpr std::size_t least = 64, most = (std::size_t{8} << 20) / sizeof(Block);
-      RawBuffer<Block>& blocks = pool_.emplace_back(
-          std::clamp(pool_.empty() ? 0 : 2 * pool_.back().size(), least, std::max(least, most)));
-      for (Block& block : blocks) {
-        block.following = free_;
-        free_ = &block;
-      }
-    }
-    Block* block = free_;
-    free_ = block->following;
+    Block* block = free_ != nullptr ? std::exchange(free_, free_->following) : fresh();
     block->following = nullptr;
     (list.last != nullptr ? list.last->following : list.first) = block;
     list.last = block;
@@ -118,9 +109,20 @@ class Arrivals {
     return list.next;
   }
 
+  // Pieces of the pool grow, so that large ones lie on huge pages; memory is touched when it is used.
+  Block* fresh() {
+    if (pool_.empty() || used_ == pool_.back().size()) {
+      constexpr std::size_t least = 64, most = (std::size_t{8} << 20) / sizeof(Block);
+      pool_.emplace_back(pool_.empty() ? least : std::min(4 * pool_.back().size(), most));
+      used_ = 0;
+    }
+    return &pool_.back()[used_++];
+  }
+
   std::vector<List> lists_ = std::vector<List>(1);
   Block* free_ = nullptr;
   std::vector<RawBuffer<Block>> pool_;
+  std::size_t used_ = 0;  // blocks of the last piece
 };
 
 }  // namespace spikelet
