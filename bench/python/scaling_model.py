@@ -23,15 +23,17 @@ if TYPE_CHECKING:
     from processes import Record
 
 DT = 0.1  # ms
-ROW, WORD, EACH = 12, 0.25, 8
-"""Bytes of a row, and of a source's bit with its count; bits are used if fewer than one source in
-EACH has a row."""
+ROW, QUEUED_ROW, WORD, EACH = 12, 8, 0.25, 8
+"""Bytes of a row of lines, of a queued row, and of a source's bit with its count; bits are used if
+fewer than one source in EACH has a row."""
 DUE = 8
-"""Bytes of the pending deliveries for each row that a travelling spike reaches."""
-LINE, LINES = 64, 10
+"""Bytes of the pending deliveries: for each row of lines, or each queued synapse, that a travelling
+spike reaches."""
+LINE, LINES = 32, 5
 """Bytes of a line, and the number of synapses that fit into it."""
-PARTITION = 65_408
-"""Largest number of neurons in a partition."""
+PARTITION, WIDE, SHORT = 65_408, 524_160, 24
+"""Largest numbers of neurons in a partition and in a wide one, which is for rows with fewer than
+SHORT synapses."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +70,26 @@ class Load:
     @property
     def parts(self) -> int:
         """Partitions of a rank, without those that only keep buffers small."""
-        return ceil(self.neurons / PARTITION)
+        narrow = ceil(self.neurons / PARTITION)
+        short = self.indegree / self.ranks < SHORT * narrow
+        return ceil(self.neurons / WIDE) if short else narrow
+
+    @property
+    def lines(self) -> float:
+        """Bytes of its synapses in lines."""
+        mean = self.indegree / self.ranks / self.parts
+        return LINE * self.parts * self.sources * (mean / LINES + 0.4)
+
+    @property
+    def queued(self) -> bool:
+        """Whether synapses are queued one by one: where padding would add more than 30 % to lines."""
+        mean = self.indegree / self.ranks / self.parts
+        return mean <= 1 or self.lines > 1.3 * LINE / LINES * self.synapses
+
+    @property
+    def pending(self) -> float:
+        """Deliveries that a step's spikes add."""
+        return self.events if self.queued else self.hits
 
     @property
     def filled(self) -> float:
@@ -84,23 +105,19 @@ class Load:
 def table_bytes(load: Load) -> float:
     """Return the bytes of the rows and of the index of sources, which follow from their layout."""
     everyone = load.parts * load.sources
+    row = QUEUED_ROW if load.queued else ROW
     if load.filled * EACH >= everyone:
-        return ROW * everyone
-    return ROW * load.filled + WORD * everyone
-
-
-def packed_bytes(load: Load) -> float:
-    """Return the bytes of synapses in packed rows: 6 each, with rows aligned to 4 bytes."""
-    mean = load.indegree / load.ranks / load.parts
-    odd = load.parts * load.sources * (1 - exp(-2 * mean)) / 2
-    return 6 * load.synapses + 2 * odd
+        return row * everyone
+    return row * load.filled + WORD * everyone
 
 
 def synapse_bytes(load: Load) -> float:
-    """Return the bytes of synapses: in lines if padding adds no more than 28 %, else packed."""
-    mean = load.indegree / load.ranks / load.parts
-    lines = LINE * load.parts * load.sources * (mean / LINES + 0.45) if mean > 1 else np.inf
-    return float(lines if lines <= 1.28 * 6 * load.synapses else packed_bytes(load))
+    """Return the bytes of synapses: in lines, or 7 for each, with rows aligned to 8 bytes."""
+    if not load.queued:
+        return load.lines
+    # Of a row with n synapses, n % 8 bytes are padding: 3.5 on average if n is large.
+    few = exp(-load.synapses / load.filled)
+    return 7 * load.synapses + load.filled * (3.5 - 2.5 * few)
 
 
 def load_of(record: Record) -> Load:
@@ -147,7 +164,7 @@ class Model:
     def memory(self, load: Load) -> float:
         """Return the bytes of a rank during a run."""
         held = synapse_bytes(load) + table_bytes(load)
-        due = DUE * load.hits * load.delay + self.flight * load.spikes * load.delay
+        due = DUE * load.pending * load.delay + self.flight * load.spikes * load.delay
         return self.empty + self.neuron * load.neurons + self.slack * held + due
 
     def build_memory(self, load: Load) -> float:
@@ -200,7 +217,7 @@ def model_of(records: list[Record]) -> Model:
     ran = [(r, load) for r, load in far if load.spikes * load.delay > most / 2]
     [flight] = fit(
         [[load.spikes * load.delay] for _, load in ran],
-        [r["ran_mb"] * 1e6 - DUE * load.hits * load.delay for r, load in ran],
+        [r["ran_mb"] * 1e6 - DUE * load.pending * load.delay for r, load in ran],
     )
     work = fit(
         [[load.spikes, load.hits, load.events] for _, load in far],

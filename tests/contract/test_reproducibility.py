@@ -111,6 +111,29 @@ def test_a_part_of_many_neurons_runs_as_it_would_alone(plasticity: Any) -> None:
     assert len(results[0][0]) > 150
 
 
+@pytest.mark.parametrize("weight", [sl.Normal(-20.0, 4.0), -15.0])
+@pytest.mark.parametrize("longest", [0.3, 1.6])
+def test_partitions_of_more_than_65536_neurons_add_the_same_bits(
+    longest: float, weight: Any
+) -> None:
+    """One and two threads have wide partitions here, and three have not."""
+    results = []
+    for threads in (1, 2, 3):
+        net = sl.Network(seed=4, threads=threads, dtype="float32")
+        cells = net.population(150_000, sl.LIF())
+        net.inject(cells, sl.PoissonInput(rate=6000.0, weight=90.0))
+        p = net.connect(
+            cells, cells, sl.FixedOutdegree(10), weight=weight, delay=sl.Uniform(0.1, longest)
+        )
+        spikes = net.record(cells, "spikes")
+        net.run(12.0)
+        results.append((spikes.times, spikes.ids, cells.I_syn_in[:], p.weights, p.post_ids))
+    for other in results[1:]:
+        for one, two in zip(results[0], other, strict=True):
+            np.testing.assert_array_equal(one, two)
+    assert len(results[0][0]) > 20_000
+
+
 def test_poisson_sources_in_all_partitions() -> None:
     results = []
     for threads in (1, 2, 3):

@@ -87,6 +87,33 @@ def test_weights_are_set_and_act(threads: int, ran: bool) -> None:
     np.testing.assert_array_equal(p.weights, np.full(150, 7.0))
 
 
+@pytest.mark.parametrize(("longest", "form"), [(2, "cache lines"), (30, "queued rows")])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_spikes_in_flight_arrive_with_the_weights_of_that_time(
+    longest: int, form: str, threads: int
+) -> None:
+    """When weights are set, some synapses have delivered the spike, and others have not."""
+    rng = np.random.default_rng(5)
+    ends = rng.integers(0, 30, 2000), rng.integers(0, 40, 2000)
+    delays = rng.integers(1, longest + 1, 2000) * 0.1
+    first, second = rng.integers(-9, 0, (2, 2000)).astype(float)
+    net = make(threads=threads)
+    pre = source(net, [1] * 30, range(30))
+    post = net.population(40, sl.LIF(V_th=1e6, tau_syn_ex=1e-4, tau_syn_in=1e-4))
+    p = net.connect(pre, post, ends, weight=first, delay=delays)
+    arrived = net.record(post, "I_syn_in")
+    steps = np.rint(p.delays * 10).astype(int)
+    weights = np.where(steps == 1, p.weights, second)
+    net.run(0.2)  # spikes are stamped 1, so delays of one step are over
+    assert form in repr(p)
+    p.weights = second
+    net.run(0.1 * longest)
+    expected = np.zeros((longest + 2, 40))
+    np.add.at(expected, (steps, p.post_ids), weights)
+    np.testing.assert_array_equal(arrived.values, expected)
+    assert set(steps) == set(range(1, longest + 1))
+
+
 @pytest.mark.parametrize("steps", [0, 1, 45, 103])
 def test_plastic_weights_read_as_they_were_set(steps: int) -> None:
     """Also while spikes of both sides are in flight."""

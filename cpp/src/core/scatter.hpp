@@ -55,7 +55,7 @@ void scatter(const L* lines, const std::uint32_t* list, std::size_t n, R* input)
   for (std::size_t i = 0; i < n;) {
     const std::size_t count = n - i < batch ? n - i : batch;
     for (std::size_t k = 0; k < count; ++k, ++i) {
-      __builtin_prefetch(lines + list[i + lines_ahead]);
+      fetch_line(lines + list[i + lines_ahead]);
       const auto* from = reinterpret_cast<const char*>(lines + list[i]);
       Bytes part[parts];
       __builtin_memcpy(part, from, sizeof part);

@@ -149,7 +149,7 @@ void LineRows<R, L>::prepare(Step step) {
   due_.clear(step);
   std::fill(out, out + lines_ahead, out[-1]);
   for (std::size_t i = 0; i < std::min(listed_, lines_ahead); ++i) {
-    __builtin_prefetch(lines_.data() + list_[i]);
+    fetch_line(lines_.data() + list_[i]);
   }
 }
 

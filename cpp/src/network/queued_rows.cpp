@@ -58,12 +58,12 @@ void QueuedRows<R>::close(std::size_t span) {
 
 template <class R>
 void QueuedRows<R>::enqueue(std::span<const Gid> sources, Step stamp, Step from) {
-  constexpr std::size_t ahead = 2, most = 2048;  // rows, and bytes of each: the rest is predicted
+  constexpr std::size_t ahead = 4, most = 2048;  // rows, and bytes of each: the rest is predicted
   const auto fetch = [&](Gid source) {
     if (const Row* row = rows_.find(source)) {
       const auto* data = reinterpret_cast<const char*>(data_.data() + row->first);
       for (std::size_t byte = 0; byte < std::min(bytes_of(row->count), most); byte += 64) {
-        __builtin_prefetch(data + byte);
+        fetch_line(data + byte);
       }
     }
   };

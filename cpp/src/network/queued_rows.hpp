@@ -8,6 +8,7 @@
 #include <bit>
 
 #include "network/static_rows.hpp"
+#include "spikelet/core/line.hpp"
 #include "spikelet/network/arrivals.hpp"
 
 namespace spikelet {
@@ -56,8 +57,8 @@ class QueuedRows final : public StaticRows<R> {
   std::size_t bytes() const override { return rows_.bytes() + data_.size() * sizeof(Unit); }
 
  private:
-  struct alignas(16) Unit {
-    unsigned char bytes[16];
+  struct alignas(8) Unit {
+    unsigned char bytes[8];
   };
   // A row is `count` weights, then as many codes: a target, and above it how much longer its delay
   // is than the shortest one.

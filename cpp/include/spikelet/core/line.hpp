@@ -40,6 +40,9 @@ struct alignas(64) SharedLine {
 // prefetch needs no check.
 inline constexpr std::size_t lines_ahead = 64;
 
+// Into the second-level cache: so many lines ahead would fill the buffers of first-level misses.
+inline void fetch_line(const void* line) { __builtin_prefetch(line, 0, 2); }
+
 // Consecutive lines that are due, in one word: the number of the first, and how many there are.
 using DueLines = std::uint32_t;
 inline constexpr int due_count_bits = 5;
