@@ -39,6 +39,20 @@ ParameterValues as_parameters(const std::vector<Array<double>>& arrays) {
   return values;
 }
 
+// The same from numbers, which most parameters are, and arrays.
+ParameterValues as_parameters(const py::sequence& given) {
+  ParameterValues values;
+  values.reserve(given.size());
+  for (const py::handle value : given) {
+    if (PyFloat_CheckExact(value.ptr())) {
+      values.push_back({PyFloat_AS_DOUBLE(value.ptr())});
+    } else {
+      values.push_back(as_vector(value.cast<Array<double>>()));
+    }
+  }
+  return values;
+}
+
 template <class R>
 py::tuple as_tuple(SynapseTable<R>&& table) {
   return py::make_tuple(to_array(std::move(table.row)), to_array(std::move(table.post)),
@@ -161,7 +175,7 @@ void bind_building(py::class_<Simulator<R>>& simulator) {
   simulator
       .def(
           "add_neurons",
-          [](S& s, std::size_t model, std::size_t size, const Parameters& parameters,
+          [](S& s, std::size_t model, std::size_t size, const py::sequence& parameters,
              bool subtract) {
             return s.add_neurons(model, size, as_parameters(parameters), subtract);
           },
@@ -398,7 +412,7 @@ void bind_neurons(py::class_<Simulator<R>>& simulator) {
   simulator
       .def(
           "set_parameters",
-          [](S& s, std::size_t of, const Parameters& parameters, bool subtract) {
+          [](S& s, std::size_t of, const py::sequence& parameters, bool subtract) {
             s.set_parameters(of, as_parameters(parameters), subtract);
           },
           population, py::arg("parameters"), py::arg("subtract"),

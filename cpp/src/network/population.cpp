@@ -10,6 +10,7 @@ namespace spikelet {
 namespace {
 
 constexpr std::int32_t longest_hold = 1 << 30;
+constexpr Step longest_base = 1 << 28;  // with a run and a hold of the longest, it fits 32 bits
 
 }  // namespace
 
@@ -165,6 +166,9 @@ void Population<R>::set_parameters(const ParameterValues& parameters, bool subtr
   if (adaptive && theta_.empty()) {
     theta_.assign(padded_, R(0));
   }
+  if (old_E_L == E_L_) {
+    return;
+  }
   for (std::size_t i = 0; i < owned_; ++i) {  // potentials stay, and keep their bits if E_L stays
     const double before = old_E_L[old_E_L.size() == 1 ? 0 : i], after = this->E_L(i);
     const auto keep = [&](R& v) { v = static_cast<R>(static_cast<double>(v) + before - after); };
@@ -265,11 +269,16 @@ void Population<R>::set_held(const std::vector<std::int32_t>& steps, Step now) {
 template <class R>
 void Population<R>::hold(const std::vector<std::int32_t>& steps, Step now) {
   base_ = now;
+  left_at_ = -1;
   std::copy_n(own_part(steps), owned_, held_until_.begin());
 }
 
 template <class R>
 void Population<R>::rebase(Step base) {
+  // A kernel that goes on where it stopped finds `hold` as it left it. A program begins anew.
+  if (base == left_at_ && base - base_ <= longest_base && !program_) {
+    return;
+  }
   for (std::size_t i = 0; i < owned_; ++i) {
     held_until_[i] = static_cast<std::int32_t>(std::max<Step>(held_until_[i] + base_ - base, 0));
   }

@@ -65,6 +65,11 @@ void Stepper<R>::bind_neurons(Partition<R>& partition, Slice<R>& slice) {
 
 template <class R>
 void Stepper<R>::return_inputs() {
+  for (const Node<R>& node : network_.nodes) {
+    if (node.neurons) {
+      node.neurons->leave(network_.now);
+    }
+  }
   for (Partition<R>& partition : layout_.partitions) {
     for (Slice<R>& slice : partition.slices) {
       const Node<R>& node = network_.nodes[slice.node];

@@ -82,7 +82,9 @@ class Population {
   std::vector<std::int32_t> held(Step now) const;
   void set_held(const std::vector<std::int32_t>& steps, Step now);
   // Sets the step that held_until counts from; it moves forward before the count could overflow.
+  // It stays if the next run goes on at the step where the last one left.
   void rebase(Step base);
+  void leave(Step now) { left_at_ = now; }
 
   // The states, by number, indexed from element 0 on.
   std::vector<R*> state_arrays() const;
@@ -131,7 +133,7 @@ class Population {
   Buffer<std::int32_t> t_ref_;
   std::vector<bool> varies_;  // by coefficient: whether each element has a value
   bool t_ref_varies_ = false;
-  Step base_ = 0;
+  Step base_ = 0, left_at_ = -1;
 };
 
 }  // namespace spikelet
