@@ -609,6 +609,12 @@ void bind_recorders(py::class_<Simulator<R>>& simulator) {
           },
           py::arg("kind"), recorder, py::arg("start"), py::arg("stop"), py::arg("paused"),
           "Record only stamps after `start`, up to `stop`, and nothing while paused.")
+      .def(
+          "recorded_stamps",
+          [](S& s, RecorderKind kind, std::size_t number) {
+            return to_array(s.recorded_stamps(kind, number));
+          },
+          py::arg("kind"), recorder, "The stamps of recorded states or weights.")
       .def("clear_recorder", &S::clear_recorder, py::arg("kind"), recorder,
            "Forget what a recorder holds.")
       .def("recorded_count", &S::recorded_count, py::arg("kind"), recorder,

@@ -208,27 +208,58 @@ void Population<R>::set_raw_state(std::size_t k, const std::vector<R>& values) {
 }
 
 template <class R>
-R Population<R>::state_of(std::size_t k, std::size_t element) const {
-  const std::size_t i = element - own_.begin;
-  if (k == state_.size()) {  // theta
-    return theta_.empty() ? R(0) : theta_[i];
+void Population<R>::make_absolute(std::size_t element, std::size_t n, const R* v, R* out) const {
+  if (E_L_.size() == 1) {
+    const double rest = E_L_[0];
+    for (std::size_t i = 0; i < n; ++i) {
+      out[i] = static_cast<R>(static_cast<double>(v[i]) + rest);
+    }
+    return;
   }
-  return stored_as_read(k) ? state_[k][i] : absolute(state_[0][i], i);
+  const double* rest = E_L_.data() + (element - own_.begin);
+  for (std::size_t i = 0; i < n; ++i) {
+    out[i] = static_cast<R>(static_cast<double>(v[i]) + rest[i]);
+  }
 }
 
 template <class R>
-R Population<R>::before_reset(std::size_t element, R now) const {
-  const std::size_t i = element - own_.begin;
-  const R v = peak_.empty() || std::isnan(peak_[i]) ? now : peak_[i];
-  return stored_as_read(0) ? v : absolute(v, i);
+void Population<R>::sample(std::size_t k, std::size_t element, std::size_t n, const R* state,
+                           R* out) const {
+  if (k == state_.size()) {  // theta
+    if (theta_.empty()) {
+      std::fill_n(out, n, R(0));
+      return;
+    }
+    state = from_0(theta_.data());
+  }
+  if (k == 0 && !stored_as_read(0)) {
+    make_absolute(element, n, state + element, out);
+  } else {
+    std::copy_n(state + element, n, out);
+  }
+}
+
+template <class R>
+void Population<R>::sample_before_reset(std::size_t element, std::size_t n, const R* state,
+                                        R* out) const {
+  if (peak_.empty()) {
+    std::copy_n(state + element, n, out);
+  } else {
+    const R* peak = from_0(peak_.data()) + element;
+    for (std::size_t i = 0; i < n; ++i) {
+      out[i] = peak[i] == peak[i] ? peak[i] : state[element + i];  // NaN: no spike
+    }
+  }
+  if (!stored_as_read(0)) {
+    make_absolute(element, n, out, out);
+  }
 }
 
 template <class R>
 std::vector<R> Population<R>::state(std::size_t k) const {
   std::vector<R> values(owned_);
-  for (std::size_t i = 0; i < owned_; ++i) {
-    values[i] = state_of(k, own_.begin + i);
-  }
+  const R* state = k < state_.size() ? from_0(state_[k].data()) : nullptr;
+  sample(k, own_.begin, owned_, state, values.data());
   return values;
 }
 

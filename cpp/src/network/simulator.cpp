@@ -320,14 +320,21 @@ template <class R>
 Samples<R> Simulator<R>::recorded_states(std::size_t recorder) {
   Use use = parts_.even_if_broken();
   const StateRecorder<R>& from = use->recorders.states[recorder];
-  return {from.stamps, from.values, from.elements.size()};
+  return {from.stamps, {from.values.begin(), from.values.end()}, from.elements.size()};
 }
 
 template <class R>
 Samples<R> Simulator<R>::recorded_weights(std::size_t recorder) {
   Use use = parts_.even_if_broken();
   const WeightRecorder<R>& from = use->recorders.weights[recorder];
-  return {from.stamps, from.values, use->network.projections[from.projection].size};
+  return {from.stamps,
+          {from.values.begin(), from.values.end()},
+          use->network.projections[from.projection].size};
+}
+
+template <class R>
+std::vector<Step> Simulator<R>::recorded_stamps(RecorderKind kind, std::size_t recorder) {
+  return parts_.even_if_broken()->recorders.stamps(kind, recorder);
 }
 
 template <class R>

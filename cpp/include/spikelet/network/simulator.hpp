@@ -138,6 +138,7 @@ class Simulator {
   std::shared_ptr<const SpikeRecorder::Log> recorded_spikes(std::size_t recorder);
   Samples<R> recorded_states(std::size_t recorder);
   Samples<R> recorded_weights(std::size_t recorder);
+  std::vector<Step> recorded_stamps(RecorderKind kind, std::size_t recorder);  // of samples
   std::size_t recorded_count(RecorderKind kind, std::size_t recorder);
   void clear_recorder(RecorderKind kind, std::size_t recorder);
 
