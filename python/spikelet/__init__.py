@@ -12,6 +12,7 @@ from spikelet._core import __version__, available_simd_levels, simd_level
 from spikelet.network.drive import Drive
 from spikelet.network.groups import DriveGroup, ProjectionGroup
 from spikelet.network.network import Network
+from spikelet.network.run_all import run_all
 from spikelet.network.population import Population
 from spikelet.network.projection import Projection
 from spikelet.network.recorders import (
@@ -204,6 +205,7 @@ __all__ = [
     "models",
     "plot",
     "read_recording",
+    "run_all",
     "recording_names",
     "simd_level",
     "statistics",

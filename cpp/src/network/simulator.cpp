@@ -520,7 +520,7 @@ void Simulator<R>::set_amplitudes(std::size_t projection, const std::vector<doub
 }
 
 template <class R>
-Step Simulator<R>::run(Step steps, const Poll& poll) {
+Step Simulator<R>::run(Step steps, const Poll& poll, int threads) {
   Use use = parts_.lengthy_even_if_broken();
   Parts& parts = *use;
   Network<R>& network = parts.network;
@@ -572,7 +572,7 @@ Step Simulator<R>::run(Step steps, const Poll& poll) {
           node.neurons->rebase(network.now);
         }
       }
-      stopped = parts.loop.run(stop, timed, error);
+      stopped = parts.loop.run(stop, timed, error, threads);
       attempt([&] {
         network.require_numbers();
         parts.apply_regulations();

@@ -11,6 +11,7 @@
 #include <span>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #if defined(__GLIBC__)
 #include <malloc.h>
@@ -46,6 +47,7 @@ class GrowingArray {
   const T* end() const { return data_ + size_; }
   T& operator[](std::size_t k) { return data_[k]; }
   const T& operator[](std::size_t k) const { return data_[k]; }
+  const T& front() const { return data_[0]; }
   T& back() { return data_[size_ - 1]; }
   const T& back() const { return data_[size_ - 1]; }
 
@@ -86,6 +88,7 @@ class GrowingArray {
     std::swap(size_, other.size_);
     std::swap(capacity_, other.capacity_);
   }
+  std::vector<T> to_vector() const { return {begin(), end()}; }
   friend bool operator==(const GrowingArray& a, std::span<const T> b) {
     return std::equal(a.begin(), a.end(), b.begin(), b.end());
   }
