@@ -19,7 +19,7 @@ from pages import has_place, markers, put
 import spikelet as sl
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 TABLE = "small_networks.py"
 HEADER = ("what", "cost")
@@ -39,21 +39,26 @@ def least(*calls: Callable[[], object], repeat: int = 5, times: int = 1) -> list
 
 
 def network(
-    n: int = 1000, *, threads: int | None = None, seed: int = 1, delay: float = 1.5, driven: bool = True
+    n: int = 1000,
+    *,
+    threads: int | None = None,
+    seed: int = 1,
+    delay: float = 1.5,
+    driven: bool = True,
 ) -> tuple[sl.Network, sl.Population]:
     """Return a network of n neurons with ten synapses each, driven, and one recorder of spikes."""
     net = sl.Network(dt=0.1, seed=seed, threads=threads)
     cells = net.population(n, sl.LIF(), name="E")
     net.connect(cells, cells, sl.FixedOutdegree(10), weight=20.0, delay=delay)
     if driven:
-        net.inject(cells, sl.PoissonInput(rate=8000.0, weight=15.0))
+        net.inject(cells, sl.PoissonInput(rate=8000.0, weight=35.0))
     net.record(cells, "spikes")
     net.run(1.0)
     return net, cells
 
 
 def calls() -> Rows:
-    """A run of one step, and a change of a parameter."""
+    """Measure a run of one step, and a change of a parameter."""
     net, cells = network()
     (run,) = least(lambda: net.run(0.1), repeat=20, times=1000)
     yield "`run(0.1)` of 1000 neurons", f"{run * 1e6:.1f} us"
@@ -67,17 +72,21 @@ def calls() -> Rows:
 
 
 def threads() -> Rows:
-    """Two threads against one."""
-    for n, in_degree, delay, duration in ((1000, 10, 1.5, 500.0), (1000, 10, 0.1, 500.0), (20_000, 80, 0.1, 50.0)):
+    """Compare two threads with one."""
+    for n, in_degree, delay, duration in (
+        (1000, 10, 1.5, 500.0),
+        (1000, 10, 0.1, 500.0),
+        (20_000, 80, 0.1, 50.0),
+    ):
         nets = []
         for number in (1, 2):
             net = sl.Network(dt=0.1, seed=1, threads=number)
             cells = net.population(n, sl.LIF())
             net.connect(cells, cells, sl.FixedOutdegree(in_degree), weight=5.0, delay=delay)
-            net.inject(cells, sl.PoissonInput(rate=8000.0, weight=15.0))
+            net.inject(cells, sl.PoissonInput(rate=8000.0, weight=35.0))
             net.run(10.0)
             nets.append(net)
-        one, two = least(*(lambda net=net: net.run(duration) for net in nets), repeat=9)
+        one, two = least(*(lambda net=net, d=duration: net.run(d) for net in nets), repeat=9)
         step = one * 1e6 / (duration / 0.1)
         yield (
             f"{n} neurons of in-degree {in_degree}, delay {delay:g} ms: two threads against one",
@@ -86,7 +95,7 @@ def threads() -> Rows:
 
 
 def ensembles() -> Rows:
-    """Many networks at once, against one after another."""
+    """Compare many networks at once with one after another."""
     if not hasattr(sl, "run_all"):
         return
     for n, duration in ((100, 10.0), (100, 100.0), (1000, 100.0)):
@@ -105,7 +114,7 @@ def ensembles() -> Rows:
 
 
 def inputs() -> Rows:
-    """Poisson input with a rate for each neuron."""
+    """Measure Poisson input with a rate for each neuron."""
     n, duration = 40_000, 20.0
     plain = sl.Network(dt=0.1, seed=1, threads=1)
     plain.population(n, sl.LIF())
@@ -122,7 +131,7 @@ def inputs() -> Rows:
 
 
 def states() -> Rows:
-    """Recording of all states at every step, against a copy."""
+    """Compare a recording of all states at every step with a copy."""
     for dtype in ("float32", "float64"):
         n, duration = 100_000, 40.0
         for what, options in (
@@ -142,7 +151,10 @@ def states() -> Rows:
             taken = [np.inf, np.inf]
             for _ in range(5):
                 recorder.clear()
-                taken = np.minimum(taken, least(*(lambda net=net: net.run(duration) for net in nets), repeat=1))
+                taken = np.minimum(
+                    taken,
+                    least(*(lambda net=net, d=duration: net.run(d) for net in nets), repeat=1),
+                )
             size = n * np.dtype(dtype).itemsize * len(recorder)
             source, times = np.ones(size // 8), []
             for _ in range(5):
@@ -158,7 +170,7 @@ def states() -> Rows:
 
 
 def spikes() -> Rows:
-    """Memory of a recording of spikes, and of reading it."""
+    """Measure the memory of a recording of spikes, and of reading it."""
     for number in (1, 2):
         net = sl.Network(dt=0.1, seed=1, threads=number)
         cells = net.population(100_000, sl.LIF(I_e=3000.0, t_ref=0.5))
@@ -168,10 +180,10 @@ def spikes() -> Rows:
         read = peak_above(lambda: recorder.in_steps())  # noqa: B023, PLW0108
         times = peak_above(lambda: recorder.times)  # noqa: B023
         count = len(recorder) / 1e6
+        text = f"{read / count:.1f} more while they are merged, {times / count:.1f} for `times`"
         yield (
             f"{count:.0f} million spikes, {number} thread{'s'[: number - 1]}: memory",
-            f"{recorded / count:.1f} bytes a spike; {read / count:.1f} more while they are merged, "
-            f"{times / count:.1f} for `times`",
+            f"{recorded / count:.1f} bytes a spike; {text}",
         )
 
 
@@ -183,7 +195,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)} (default: all)")
+    parser.add_argument(
+        "parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)} (default: all)"
+    )
     parser.add_argument("--page", type=Path, metavar="PATH", help="put the table into this page")
     args = parser.parse_args()
     if unknown := [part for part in args.parts if part not in PARTS]:

@@ -44,7 +44,8 @@ template <class Owner, class Values>
 auto view_of(const std::shared_ptr<const Owner>& owner, const Values& values) {
   using Held = std::shared_ptr<const Owner>;
   const py::capsule base(new Held(owner), [](void* p) { delete static_cast<Held*>(p); });
-  py::array_t<typename Values::value_type> view(static_cast<py::ssize_t>(values.size()), values.data(), base);
+  py::array_t<typename Values::value_type> view(static_cast<py::ssize_t>(values.size()),
+                                                values.data(), base);
   view.attr("flags").attr("writeable") = false;
   return view;
 }

@@ -116,9 +116,8 @@ py::list run_all_polled(const py::sequence& simulators, const std::vector<Step>&
   std::vector<RunOne> runs;
   for (std::size_t k = 0; k < steps.size(); ++k) {
     const auto add = [&](auto& simulator) {
-      runs.emplace_back([&simulator, end = steps[k]](const Poll& poll) {
-        simulator.run(end, poll, 1);
-      });
+      runs.emplace_back(
+          [&simulator, end = steps[k]](const Poll& poll) { simulator.run(end, poll, 1); });
     };
     const py::object simulator = simulators[k];
     if (py::isinstance<Simulator<float>>(simulator)) {

@@ -12,7 +12,6 @@ from spikelet._core import __version__, available_simd_levels, simd_level
 from spikelet.network.drive import Drive
 from spikelet.network.groups import DriveGroup, ProjectionGroup
 from spikelet.network.network import Network
-from spikelet.network.run_all import run_all
 from spikelet.network.population import Population
 from spikelet.network.projection import Projection
 from spikelet.network.recorders import (
@@ -21,6 +20,7 @@ from spikelet.network.recorders import (
     StateRecorder,
     WeightRecorder,
 )
+from spikelet.network.run_all import run_all
 from spikelet.network.union import Union
 from spikelet.neurons import (
     EIF,
@@ -205,8 +205,8 @@ __all__ = [
     "models",
     "plot",
     "read_recording",
-    "run_all",
     "recording_names",
+    "run_all",
     "simd_level",
     "statistics",
     "sweep",

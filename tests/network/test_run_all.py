@@ -68,7 +68,10 @@ def test_each_network_can_have_a_duration_of_its_own() -> None:
 
 def test_networks_that_record_to_files_run_too(tmp_path: Path) -> None:
     found, expected = unlike()[:4], unlike()[:4]
-    files = [net.record(cells, "spikes", to=tmp_path / f"{k}.h5") for k, (net, cells, *_) in enumerate(found[1:3])]
+    files = [
+        net.record(cells, "spikes", to=tmp_path / f"{k}.h5")
+        for k, (net, cells, *_) in enumerate(found[1:3])
+    ]
     seen: list[int] = []
     sl.run_all([net for net, *_ in found], 100.0, progress=seen.append)
     for net, *_ in expected:
@@ -137,7 +140,9 @@ def test_ctrl_c_stops_each_network_at_a_step(threads: int) -> None:
     assert sum(t > 0.0 for t in reached) <= threads
     end = max(reached) + 20.0
     sl.run_all(nets, [end - t for t in reached])
-    for (_, cells, spikes, _), (other, twins, trains, _) in zip(found, long_networks(), strict=True):
+    for (_, cells, spikes, _), (other, twins, trains, _) in zip(
+        found, long_networks(), strict=True
+    ):
         other.run(end)
         assert train(spikes) == train(trains)
         np.testing.assert_array_equal(cells.V_m[:], twins.V_m[:])
@@ -172,7 +177,9 @@ def test_networks_in_use_are_refused_and_none_stays_taken() -> None:
 
     thread, errors = in_thread(lambda: nets[3].run(1e6, progress=hold))
     assert started.wait(10.0)
-    with pytest.raises(RuntimeError, match=r"networks\[3\]: Network: it is running in another thread"):
+    with pytest.raises(
+        RuntimeError, match=r"networks\[3\]: Network: it is running in another thread"
+    ):
         sl.run_all(nets, 1.0)
     stop.set()
     thread.join()

@@ -27,9 +27,9 @@ SPIKELET_INLINE void counts_of_rates(const PoissonRates& rates, std::size_t at,
         const auto limit = reinterpret_cast<__m512i>(load(limits + p * width));
         const auto own = reinterpret_cast<__m512i>(draw[p]);
         const __mmask32 more = _mm512_cmpgt_epi16_mask(own, limit);
-        count[p] = reinterpret_cast<I>(_mm512_mask_sub_epi16(reinterpret_cast<__m512i>(count[p]), more,
-                                                             reinterpret_cast<__m512i>(count[p]),
-                                                             _mm512_set1_epi16(-1)));
+        count[p] = reinterpret_cast<I>(
+            _mm512_mask_sub_epi16(reinterpret_cast<__m512i>(count[p]), more,
+                                  reinterpret_cast<__m512i>(count[p]), _mm512_set1_epi16(-1)));
         above |= more;
         equal |= _mm512_cmpeq_epi16_mask(own, limit);
       }
@@ -65,8 +65,7 @@ SPIKELET_INLINE void counts_of_rates(const PoissonRates& rates, std::size_t at,
         if (rates.limits(of)[row * block_size + k] == own) {
           const std::uint32_t more =
               tie.at(static_cast<std::uint32_t>(block * block_size + k), step)[0];
-          counts[n] =
-              static_cast<std::uint16_t>(rates.settle(at * block_size + k, draws[n], more));
+          counts[n] = static_cast<std::uint16_t>(rates.settle(at * block_size + k, draws[n], more));
           break;
         }
       }
@@ -129,8 +128,8 @@ SPIKELET_INLINE void add_rates(const PoissonRates& rates, std::size_t at, const 
       }
       add_parts(rates, at + b, stream, tie, block + b, step, sums);
       for (std::size_t n = 0; n < block_size; ++n) {
-        input[begin + n] += weight[(begin + n) & (weight_mask | (block_size - 1))] *
-                            static_cast<R>(sums[n]);
+        input[begin + n] +=
+            weight[(begin + n) & (weight_mask | (block_size - 1))] * static_cast<R>(sums[n]);
       }
       continue;
     }
@@ -144,8 +143,8 @@ SPIKELET_INLINE void add_rates(const PoissonRates& rates, std::size_t at, const 
 }
 
 template <class R>
-void rates_range(const PoissonRates& rates, std::size_t at, const Stream& stream,
-                 const Stream& tie, Step step, std::size_t begin, std::size_t end, const R* weight,
+void rates_range(const PoissonRates& rates, std::size_t at, const Stream& stream, const Stream& tie,
+                 Step step, std::size_t begin, std::size_t end, const R* weight,
                  std::size_t weight_mask, R* input) {
   constexpr std::size_t together = blocks_together * block_size;
   std::size_t i = begin;

@@ -175,8 +175,8 @@ void PoissonInput<R>::apply_changing(Step step, std::size_t begin, std::size_t e
                                      const InjectionTarget<R>& target) const {
   alignas(64) std::array<std::uint32_t, block_size> counts;
   for (const TargetBlock& block : this->targets().within(begin, end)) {
-    const auto run = std::ranges::upper_bound(this->targets().runs(), block.begin(), {},
-                                              &TargetRun::end);
+    const auto run =
+        std::ranges::upper_bound(this->targets().runs(), block.begin(), {}, &TargetRun::end);
     const std::size_t covered = run->before + (block.begin() - run->begin);
     for (const Train& train : trains_) {
       R* input = target.input[static_cast<std::size_t>(train.channel)];
@@ -186,9 +186,8 @@ void PoissonInput<R>::apply_changing(Step step, std::size_t begin, std::size_t e
       for_each_target(block, [&](std::size_t element, std::size_t place) {
         const std::size_t k = element - block.begin();
         if (counts[k] != 0) {
-          const int kept =
-              changing_->thin(static_cast<int>(counts[k]), train.thin,
-                              static_cast<std::uint32_t>(element), step, place);
+          const int kept = changing_->thin(static_cast<int>(counts[k]), train.thin,
+                                           static_cast<std::uint32_t>(element), step, place);
           input[element] += weight[k] * static_cast<R>(kept);
         }
       });

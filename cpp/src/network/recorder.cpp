@@ -113,7 +113,8 @@ std::shared_ptr<const SpikeRecorder::Log> SpikeRecorder::share() {
   const std::size_t total = merged_->stamps.size() + fresh;
   if (merged_->stamps.empty()) {  // the largest log grows into all of them
     auto first = held ? std::make_shared<Log>() : merged_;
-    Log& largest = *std::ranges::max_element(fresh_, {}, [](const Log& l) { return l.stamps.size(); });
+    Log& largest =
+        *std::ranges::max_element(fresh_, {}, [](const Log& l) { return l.stamps.size(); });
     largest.reserve(total);
     std::swap(*first, largest);
     merged_ = std::move(first);

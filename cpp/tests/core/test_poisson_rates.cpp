@@ -118,7 +118,7 @@ TEST_CASE("very large means keep the mean and the variance") {
 
 TEST_CASE("an element's count depends on its own mean only") {
   std::vector<double> means(2 * block_size, 0.7), others(means);
-  others[3] = 12.0;   // another number of parts
+  others[3] = 12.0;  // another number of parts
   others[40] = 0.0;
   others[70] = 100.0;
   const PoissonRates rates(means), changed(others);
@@ -155,9 +155,8 @@ TEST_CASE_TEMPLATE("all levels add the same counts", R, float, double) {
     for (Step step = 0; step < 2000; ++step) {
       // From another block on, as a slice of a partition does.
       kernels(level).template rates<R>()(rates, 1, stream, tie, step, 3 * block_size,
-                                         (2 + blocks) * block_size,
-                                         weight.data() - 2 * block_size, ~std::size_t{0},
-                                         input.data() - 2 * block_size);
+                                         (2 + blocks) * block_size, weight.data() - 2 * block_size,
+                                         ~std::size_t{0}, input.data() - 2 * block_size);
     }
     found.push_back(input);
     CHECK(found.back() == found.front());

@@ -76,10 +76,8 @@ Outcome<R> recurrent(Add&& add, int threads, const std::vector<Step>& cuts, std:
     sim.run(steps, {});
   }
   const auto log = sim.recorded_spikes(spikes);
-  Outcome<R> found{log->stamps.to_vector(),
-                   log->elements.to_vector(),
-                   {},
-                   sim.recorded_states(trace).values};
+  Outcome<R> found{
+      log->stamps.to_vector(), log->elements.to_vector(), {}, sim.recorded_states(trace).values};
   for (std::size_t k = 0; k < states; ++k) {
     found.states.push_back(sim.raw_state(a, k));
   }
@@ -362,10 +360,8 @@ TEST_CASE_TEMPLATE("steps that know which blocks were reached give the bits of t
     const std::size_t spikes = sim.record_spikes(a, {});
     sim.run(4000, {});
     const auto log = sim.recorded_spikes(spikes);
-    found[looks ? 1 : 0] = {log->stamps.to_vector(),
-                            log->elements.to_vector(),
-                            {sim.state(a, 0), sim.state(a, 1)},
-                            {}};
+    found[looks ? 1 : 0] = {
+        log->stamps.to_vector(), log->elements.to_vector(), {sim.state(a, 0), sim.state(a, 1)}, {}};
   }
   CHECK(found[0].stamps.size() > 100);
   CHECK(found[1].same(found[0]));

@@ -35,7 +35,7 @@ def advise(where: str, argument: str, value: float, problem: str, way_out: str) 
     warnings.warn(f"{where}: {argument} = {value:g} {problem}: {way_out}", UserWarning, level)
 
 
-class only_about:  # noqa: N801 - a context manager, much used
+class only_about:
     """Warn about these arguments only: the others have their values from before, as when a file is loaded.
 
     Parameters

@@ -80,7 +80,7 @@ def run_all(
     with contextlib.ExitStack() as opened:
         if progress is True:
             show = opened.enter_context(runs(len(nets)))
-            progress = lambda n: show(n, 0, len(nets) - n)  # noqa: E731
+            progress = lambda n: show(n, 0, len(nets) - n)
         Turn.take_all(turns, lambda: _run(nets, steps, number, progress or None), "running")
 
 
@@ -149,9 +149,7 @@ def _raise(nets: list[Network], errors: dict[int, BaseException]) -> NoReturn:
     """Raise the error of the first network that has one; it names the others."""
     first, *others = sorted(errors)
     error = errors[first]
-    text = (
-        diverged(nets[first], *error.args) if isinstance(error, _core.Divergence) else str(error)
-    )
+    text = diverged(nets[first], *error.args) if isinstance(error, _core.Divergence) else str(error)
     msg = f"run_all: networks[{first}]: {text}"
     if others:
         listed = ", ".join(f"networks[{k}]" for k in others[:10])

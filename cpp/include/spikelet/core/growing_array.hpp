@@ -107,7 +107,8 @@ class GrowingArray {
 #if defined(__GLIBC__) && defined(MADV_HUGEPAGE)
     // Pages are written once, in order: large ones save most of the faults. All pages of the block
     // must be alike, or it could not be remapped any more.
-    constexpr std::size_t mapped = std::size_t{32} << 20;  // from here on, a block has its own pages
+    constexpr std::size_t mapped = std::size_t{32}
+                                   << 20;  // from here on, a block has its own pages
     constexpr std::uintptr_t page = 4096;
     if (n * sizeof(T) > mapped) {
       const auto first = reinterpret_cast<std::uintptr_t>(p) / page * page;

@@ -56,8 +56,8 @@ struct KernelTable {
                   std::size_t begin, std::size_t end, const float* weight, std::size_t weight_mask,
                   float* input);
   void (*rates64)(const PoissonRates& rates, std::size_t at, const Stream&, const Stream& tie, Step,
-                  std::size_t begin, std::size_t end, const double* weight,
-                  std::size_t weight_mask, double* input);
+                  std::size_t begin, std::size_t end, const double* weight, std::size_t weight_mask,
+                  double* input);
   // The counts themselves, of the 64 elements of block `block`.
   void (*rate_counts)(const PoissonRates& rates, std::size_t at, const Stream&, const Stream& tie,
                       std::uint32_t block, Step, std::uint32_t* counts);

@@ -21,8 +21,8 @@ namespace spikelet {
 inline constexpr std::size_t step_chunk =
     2048;  // elements that stay in the first-level cache between input and update
 
-// The columns of a state recorder whose elements lie in one slice: runs of neighbouring columns that
-// hold neighbouring elements.
+// The columns of a state recorder whose elements lie in one slice: runs of neighbouring columns
+// that hold neighbouring elements.
 struct SampledColumns {
   struct Run {
     std::uint32_t column, element, length;
