@@ -37,9 +37,10 @@ class Described:
 
     def __new__(cls, *_args: Any, **given: Any) -> Self:
         """Check the names of the arguments."""
-        if given:
-            known = _known(cls)
-            for name in given if known is not None else ():
+        kind: type = cls
+        known = _known(kind) if given else None
+        if known is not None:
+            for name in given:
                 if name not in known:
                     hint = suggestion(name, known)
                     msg = (

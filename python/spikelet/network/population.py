@@ -366,7 +366,8 @@ class Population:
         return str(fields[parameter].metadata["unit"])
 
     def _parameter_names(self) -> tuple[str, ...]:
-        return _parameters_of(type(self.model))
+        model: type = type(self.model)
+        return _parameters_of(model)
 
     def _read_state(self, name: str) -> npt.NDArray[Any]:
         values = self._whole_state(name)
@@ -393,7 +394,7 @@ class Population:
 
 
 @functools.lru_cache(maxsize=256)
-def _parameters_of(model: type[Model]) -> tuple[str, ...]:
+def _parameters_of(model: type) -> tuple[str, ...]:
     return tuple(f.name for f in dataclasses.fields(model))
 
 

@@ -88,7 +88,9 @@ class Turn:
         # All of them are taken, and given back, by one call that runs no Python code.
         owners = map(dict.setdefault, taken, repeat("turn"), repeat(own))
         are_own = map(is_, map(dict.get, taken, repeat("turn")), repeat(own))
-        give_back = functools.partial(deque, map(dict.clear, compress(taken, are_own)), maxlen=0)
+        give_back: Callable[[], object] = functools.partial(
+            deque, map(dict.clear, compress(taken, are_own)), maxlen=0
+        )
         try:
             for k, owner in enumerate(tuple(owners)):
                 if owner is not own:

@@ -130,7 +130,8 @@ class NeuronModel(Described):
     @classmethod
     def _fields(cls) -> tuple[dataclasses.Field[Any], ...]:
         """Return the fields that are parameters."""
-        return _parameter_fields(cls)
+        model: type = cls
+        return _parameter_fields(model)
 
     @property
     def states(self) -> tuple[str, ...]:
@@ -222,8 +223,9 @@ class NeuronModel(Described):
 
     def replace(self, **changes: Any) -> Self:
         """Return a copy with some parameters changed."""
+        model: type = type(self)
         copy = type(self).__new__(type(self), **changes)  # checks the names
-        kept = _names(type(self)).difference(changes)
+        kept = _names(model).difference(changes)
         values = vars(copy)
         values.update({name: value for name, value in vars(self).items() if name in kept})
         values.update(changes, _kept=kept)
@@ -251,12 +253,12 @@ def advise_si(model: str, parameter: str, value: float, unit: str, factor: float
 
 
 @functools.lru_cache(maxsize=256)
-def _names(model: type[NeuronModel]) -> frozenset[str]:
+def _names(model: type) -> frozenset[str]:
     return frozenset(f.name for f in dataclasses.fields(model))
 
 
 @functools.lru_cache(maxsize=256)
-def _parameter_fields(model: type[NeuronModel]) -> tuple[dataclasses.Field[Any], ...]:
+def _parameter_fields(model: type) -> tuple[dataclasses.Field[Any], ...]:
     return tuple(f for f in dataclasses.fields(model) if "unit" in f.metadata)
 
 

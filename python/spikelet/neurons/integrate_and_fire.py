@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from spikelet import _core
 from spikelet._util.checks import fail
@@ -163,6 +164,10 @@ class IntegrateAndFire(NeuronModel):
     def parameters(self) -> tuple[str, ...]:
         """Names of the parameters, in the core's order."""
         return tuple(self._facts().parameters)
+
+    def arrays(self) -> list[npt.NDArray[np.float64]]:
+        """Values of all parameters, in the core's order."""
+        return [np.atleast_1d(np.asarray(x, dtype=np.float64)) for x in self._values()]
 
     def _values(self) -> list[Any]:
         """Return the values of all parameters, in the core's order."""
