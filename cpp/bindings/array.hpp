@@ -40,11 +40,12 @@ py::array_t<typename V::value_type> to_array(V&& values, std::vector<py::ssize_t
 }
 
 // A read-only view of `values`, which `owner` keeps alive; no copy.
-template <class Owner, class T>
-py::array_t<T> view_of(const std::shared_ptr<const Owner>& owner, const std::vector<T>& values) {
+template <class Owner, class Values>
+auto view_of(const std::shared_ptr<const Owner>& owner, const Values& values) {
   using Held = std::shared_ptr<const Owner>;
   const py::capsule base(new Held(owner), [](void* p) { delete static_cast<Held*>(p); });
-  py::array_t<T> view(static_cast<py::ssize_t>(values.size()), values.data(), base);
+  py::array_t<typename Values::value_type> view(static_cast<py::ssize_t>(values.size()),
+                                                values.data(), base);
   view.attr("flags").attr("writeable") = false;
   return view;
 }

@@ -14,6 +14,7 @@
 #include "make_rates.hpp"
 #include "plastic_dict.hpp"
 #include "spikelet/network/given_currents.hpp"
+#include "spikelet/network/run_all.hpp"
 #include "spikelet/network/simulator.hpp"
 #include "spikelet/network/synapse_stream.hpp"
 
@@ -35,6 +36,20 @@ ParameterValues as_parameters(const std::vector<Array<double>>& arrays) {
   ParameterValues values;
   for (const auto& array : arrays) {
     values.push_back(as_vector(array));
+  }
+  return values;
+}
+
+// The same from numbers, which most parameters are, and arrays.
+ParameterValues as_parameters(const py::sequence& given) {
+  ParameterValues values;
+  values.reserve(given.size());
+  for (const py::handle value : given) {
+    if (PyFloat_CheckExact(value.ptr())) {
+      values.push_back({PyFloat_AS_DOUBLE(value.ptr())});
+    } else {
+      values.push_back(as_vector(value.cast<Array<double>>()));
+    }
   }
   return values;
 }
@@ -82,6 +97,63 @@ Step run_polled(Simulator<R>& s, Step steps,
     std::rethrow_exception(raised);
   }
   return done;
+}
+
+// A Python exception object for one of C++.
+py::object as_python(const std::exception_ptr& error) {
+  try {
+    py::cpp_function([&] { std::rethrow_exception(error); })();
+  } catch (py::error_already_set& raised) {
+    return raised.value();
+  }
+  return py::none();
+}
+
+// Runs simulators of either precision at once; returns an exception or None for each.
+py::list run_all_polled(const py::sequence& simulators, const std::vector<Step>& steps, int threads,
+                        const std::optional<std::function<void(std::size_t)>>& progress) {
+  require_threads(threads);
+  std::vector<RunOne> runs;
+  for (std::size_t k = 0; k < steps.size(); ++k) {
+    const auto add = [&](auto& simulator) {
+      runs.emplace_back(
+          [&simulator, end = steps[k]](const Poll& poll) { simulator.run(end, poll, 1); });
+    };
+    const py::object simulator = simulators[k];
+    if (py::isinstance<Simulator<float>>(simulator)) {
+      add(simulator.cast<Simulator<float>&>());
+    } else {
+      add(simulator.cast<Simulator<double>&>());
+    }
+  }
+  std::exception_ptr raised;
+  const auto poll = [&](std::size_t through) {
+    const py::gil_scoped_acquire acquire;
+    try {
+      if (PyErr_CheckSignals() != 0) {
+        throw py::error_already_set();
+      }
+      if (progress) {
+        (*progress)(through);
+      }
+    } catch (const py::error_already_set&) {
+      raised = std::current_exception();
+    }
+    return raised != nullptr;
+  };
+  std::vector<std::exception_ptr> errors;
+  {
+    const py::gil_scoped_release release;
+    errors = run_all(runs, threads, poll);
+  }
+  if (raised) {
+    std::rethrow_exception(raised);
+  }
+  py::list found;
+  for (const std::exception_ptr& error : errors) {
+    found.append(error ? as_python(error) : py::none());
+  }
+  return found;
 }
 
 // The network itself: its clock and its runs.
@@ -161,7 +233,7 @@ void bind_building(py::class_<Simulator<R>>& simulator) {
   simulator
       .def(
           "add_neurons",
-          [](S& s, std::size_t model, std::size_t size, const Parameters& parameters,
+          [](S& s, std::size_t model, std::size_t size, const py::sequence& parameters,
              bool subtract) {
             return s.add_neurons(model, size, as_parameters(parameters), subtract);
           },
@@ -398,7 +470,7 @@ void bind_neurons(py::class_<Simulator<R>>& simulator) {
   simulator
       .def(
           "set_parameters",
-          [](S& s, std::size_t of, const Parameters& parameters, bool subtract) {
+          [](S& s, std::size_t of, const py::sequence& parameters, bool subtract) {
             s.set_parameters(of, as_parameters(parameters), subtract);
           },
           population, py::arg("parameters"), py::arg("subtract"),
@@ -595,6 +667,12 @@ void bind_recorders(py::class_<Simulator<R>>& simulator) {
           },
           py::arg("kind"), recorder, py::arg("start"), py::arg("stop"), py::arg("paused"),
           "Record only stamps after `start`, up to `stop`, and nothing while paused.")
+      .def(
+          "recorded_stamps",
+          [](S& s, RecorderKind kind, std::size_t number) {
+            return to_array(s.recorded_stamps(kind, number));
+          },
+          py::arg("kind"), recorder, "The stamps of recorded states or weights.")
       .def("clear_recorder", &S::clear_recorder, py::arg("kind"), recorder,
            "Forget what a recorder holds.")
       .def("recorded_count", &S::recorded_count, py::arg("kind"), recorder,
@@ -619,6 +697,10 @@ void bind_network(py::module_& m) {
   bind_stream<double>(m, "SynapseStream64");
   bind_simulator<float>(m, "Simulator32", "A network in single precision.");
   bind_simulator<double>(m, "Simulator64", "A network in double precision.");
+  m.def("run_all", &run_all_polled, py::arg("simulators"), py::arg("steps"), py::arg("threads"),
+        py::arg("progress"),
+        "Advance each simulator by its number of steps, several at once, calling progress(number "
+        "of those through) occasionally; return an exception or None for each.");
   m.def(
       "draw_pairs",
       [](const ConnectionRule& rule, std::uint64_t n_pre, std::uint64_t n_post,

@@ -36,6 +36,12 @@ void* take_or_throw(std::size_t bytes, std::size_t alignment) {
 extern "C" void* aligned_alloc(std::size_t alignment, std::size_t bytes) noexcept {
   return take(bytes, alignment);
 }
+#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+extern "C" void* __libc_realloc(void* p, std::size_t bytes);  // NOLINT: glibc's name
+extern "C" void* realloc(void* p, std::size_t bytes) noexcept {
+  return failing_memory::fails() ? nullptr : __libc_realloc(p, bytes);
+}
+#endif
 void* operator new(std::size_t bytes) { return take_or_throw(bytes, alignof(std::max_align_t)); }
 void* operator new(std::size_t bytes, std::align_val_t alignment) {
   return take_or_throw(bytes, static_cast<std::size_t>(alignment));

@@ -20,6 +20,7 @@ from spikelet.network.recorders import (
     StateRecorder,
     WeightRecorder,
 )
+from spikelet.network.run_all import run_all
 from spikelet.network.union import Union
 from spikelet.neurons import (
     EIF,
@@ -205,6 +206,7 @@ __all__ = [
     "plot",
     "read_recording",
     "recording_names",
+    "run_all",
     "simd_level",
     "statistics",
     "sweep",

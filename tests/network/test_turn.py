@@ -66,7 +66,18 @@ def test_a_run_is_not_disturbed_between_its_pieces(tmp_path: Path) -> None:
         assert_same(a, b)
 
 
-def test_ctrl_c_at_any_moment_leaves_the_network_free() -> None:
+@pytest.mark.parametrize(
+    ("call", "moments"),
+    [
+        (lambda net, _: net.run(1.0), 15),
+        (lambda net, _: net.run(1.0, progress=lambda _: None), 20),
+        (lambda net, other: sl.run_all([net, other], 1.0), 20),
+    ],
+    ids=["run", "with progress", "run_all"],
+)
+def test_ctrl_c_at_any_moment_leaves_the_network_free(
+    call: Callable[[sl.Network, sl.Network], None], moments: int
+) -> None:
     """Also when the error is kept, as notebooks do, and with it all frames that it went through."""
     kept = []
 
@@ -82,7 +93,7 @@ def test_ctrl_c_at_any_moment_leaves_the_network_free() -> None:
         before = sys.getprofile()
         sys.setprofile(look)
         try:
-            net.run(1.0)
+            call(net, other)
         except KeyboardInterrupt as error:
             kept.append(error)
             return True
@@ -90,13 +101,14 @@ def test_ctrl_c_at_any_moment_leaves_the_network_free() -> None:
             sys.setprofile(before)
         return False
 
-    net = make()
+    net, other = make(), make()
     net.population(1, sl.LIF())
     for n in itertools.count(1):
         if not run(net, n):
             break
         net.run(1.0)
-    assert len(kept) > 20
+        other.run(1.0)
+    assert len(kept) > moments
 
 
 def test_a_running_network_refuses_everything_else() -> None:

@@ -118,6 +118,7 @@ ARGUMENTS: dict[str, Callable[[Any], tuple[Any, ...]]] = {
     "record_state": lambda sim: (0, 0, IDS, 1),
     "record_weights": lambda sim: (1, 10),
     "recorded_count": lambda sim: ("spikes", 0),
+    "recorded_stamps": lambda sim: ("state", 0),
     "recorded_spikes": lambda sim: (0,),
     "recorded_states": lambda sim: (0,),
     "recorded_weights": lambda sim: (0,),

@@ -7,6 +7,7 @@
 #include "core/simd.hpp"
 #include "core/kernel_parts.hpp"
 #include "core/random16.hpp"
+#include "core/rates_draw.hpp"
 #include "core/normals.hpp"
 #include "core/scatter.hpp"
 #include "core/plasticity/plasticity_rules.hpp"
@@ -32,6 +33,9 @@ constinit const KernelTable kernel_table{
     &draw16_block,
     &poisson_range<float>,
     &poisson_range<double>,
+    &rates_range<float>,
+    &rates_range<double>,
+    &rate_counts_block,
     &list_lines,
     {&scatter<float, Line<float>, false>, &scatter<float, Line<float>, true>},
     {&scatter<double, Line<double>, false>, &scatter<double, Line<double>, true>},

@@ -28,13 +28,15 @@ PoissonInput<R>::PoissonInput(const InputSite& site, std::span<const double> rat
   const bool any = std::ranges::any_of(rates, [](double rate) { return rate > 0; });
   this->last(any ? start : 0, any ? Window{}.end : 0);
   if (any && each) {
-    for (const double rate : of_targets(this->targets(), rates, rates.size())) {
-      counts_.emplace_back(rate * site.dt * 1e-3);
+    std::vector<double> means = of_targets(this->targets(), rates, rates.size());
+    for (double& mean : means) {
+      mean *= site.dt * 1e-3;
     }
+    draw_each(means);
   } else if (any) {
     table_ = PoissonTable(rates[0] * site.dt * 1e-3);
   }
-  make_trains(site, weights, receptor, each);
+  make_trains(site, weights, receptor);
 }
 
 template <class R>
@@ -43,11 +45,24 @@ PoissonInput<R>::PoissonInput(const InputSite& site, std::unique_ptr<const Rates
     : Injector<R>(site.targets, act(site, receptor)), changing_(std::move(rates)) {
   this->last(start, Window{}.end);
   if (!changing_->one()) {
-    for (const double most : changing_->most()) {
-      counts_.emplace_back(most);
+    draw_each(changing_->most());
+  }
+  make_trains(site, weights, receptor);
+}
+
+// means: by place.
+template <class R>
+void PoissonInput<R>::draw_each(std::span<const double> means) {
+  const Targets& targets = this->targets();
+  std::vector<double> covered(targets.covered());
+  for (const TargetRun& run : targets.runs()) {
+    for (const TargetBlock& block : targets.within(run.begin, run.end)) {
+      for_each_target(block, [&](std::size_t element, std::size_t place) {
+        covered[run.before + (element - run.begin)] = means[place];
+      });
     }
   }
-  make_trains(site, weights, receptor, !changing_->one());
+  each_ = PoissonRates(covered);
 }
 
 template <class R>
@@ -62,7 +77,7 @@ Window PoissonInput<R>::window(Step step) const {
 
 template <class R>
 void PoissonInput<R>::make_trains(const InputSite& site, std::span<const double> weights,
-                                  Receptor receptor, bool each) {
+                                  Receptor receptor) {
   const Ends ends = site.receptors.ends(receptor);
   const Targets& targets = this->targets();
   const auto some = [&](auto sign) { return std::ranges::any_of(weights, sign); };
@@ -81,7 +96,7 @@ void PoissonInput<R>::make_trains(const InputSite& site, std::span<const double>
                                               Stream(site.seed, Purpose::injector_tie, object),
                                               Stream(site.seed, Purpose::injector_thin, object),
                                               {},
-                                              !each && targets.whole() && given.size() == 1});
+                                              targets.whole() && given.size() == 1});
     const auto weight = [&](std::size_t place) {
       const double w = given[given.size() == 1 ? 0 : place];
       const bool other = split && (w < 0) != negative;
@@ -89,10 +104,6 @@ void PoissonInput<R>::make_trains(const InputSite& site, std::span<const double>
     };
     if (train.one_weight) {
       train.weight.assign(block_size, weight(0));
-    } else if (each) {
-      for (std::size_t place = 0; place < targets.size(); ++place) {
-        train.weight.push_back(weight(place));
-      }
     } else {
       train.weight.resize(targets.covered());
       for (const TargetRun& run : targets.runs()) {
@@ -118,59 +129,8 @@ void PoissonInput<R>::drives(const TargetRun& run, std::vector<PoissonDrive<R>>&
 }
 
 template <class R>
-void PoissonInput<R>::apply(Step step, std::size_t begin, std::size_t end,
-                            const InjectionTarget<R>& target) {
-  if (changing_ && changing_->one()) {
-    apply_table(step, begin, end, target);
-    return;
-  }
-  if (changing_) {
-    apply_each<true>(step, begin, end, target);
-  } else {
-    apply_each<false>(step, begin, end, target);
-  }
-}
-
-template <class R>
-template <bool changes>
-void PoissonInput<R>::apply_each(Step step, std::size_t begin, std::size_t end,
-                                 const InjectionTarget<R>& target) const {
-  alignas(64) std::array<double, block_size> u;
-  for (const TargetBlock& block : this->targets().within(begin, end)) {
-    for (const Train& train : trains_) {
-      R* input = target.input[static_cast<std::size_t>(train.channel)];
-      const auto add = [&](std::size_t i, std::size_t place, int count) {
-        if constexpr (changes) {
-          count = changing_->thin(count, train.thin, static_cast<std::uint32_t>(i), step, place);
-        }
-        input[i] += train.weight[place] * static_cast<R>(count);
-      };
-      if (worth_vectors(block)) {
-        const auto first = static_cast<std::uint32_t>(block.begin());
-        kernels().uniforms(train.stream, first, step, u.data());
-        for_each_target(block, [&](std::size_t element, std::size_t place) {
-          add(element, place,
-              counts_[place].draw(u[element - first], train.stream,
-                                  static_cast<std::uint32_t>(element), step));
-        });
-        continue;
-      }
-      for_each_target(block, [&](std::size_t element, std::size_t place) {
-        add(element, place,
-            counts_[place].draw(train.stream, static_cast<std::uint32_t>(element), step));
-      });
-    }
-  }
-}
-
-// Of one rate that changes: the table of this step costs less than to thin the events of all.
-template <class R>
-void PoissonInput<R>::apply_table(Step step, std::size_t begin, std::size_t end,
-                                  const InjectionTarget<R>& target) const {
-  const PoissonTable table(changing_->mean(step, 0));
-  if (table.repeats == 0) {
-    return;
-  }
+template <class Draw>
+void PoissonInput<R>::for_each_drive(std::size_t begin, std::size_t end, Draw&& draw) const {
   const auto runs = this->targets().runs();
   std::vector<PoissonDrive<R>> drives;
   for (auto run = std::ranges::upper_bound(runs, begin, {}, &TargetRun::end);
@@ -178,10 +138,59 @@ void PoissonInput<R>::apply_table(Step step, std::size_t begin, std::size_t end,
     drives.clear();
     this->drives(*run, drives);
     for (const PoissonDrive<R>& drive : drives) {
-      kernels().poisson<R>()(table, *drive.stream, *drive.tie, step,
-                             std::max<std::size_t>(run->begin, begin),
-                             std::min<std::size_t>(run->end, end), drive.weight, drive.weight_mask,
+      draw(drive, *run, std::max<std::size_t>(run->begin, begin),
+           std::min<std::size_t>(run->end, end));
+    }
+  }
+}
+
+template <class R>
+void PoissonInput<R>::apply(Step step, std::size_t begin, std::size_t end,
+                            const InjectionTarget<R>& target) {
+  if (!changing_) {
+    for_each_drive(begin, end, [&](const auto& drive, const auto& run, auto first, auto last) {
+      kernels().rates<R>()(each_, (run.before + (first - run.begin)) / block_size, *drive.stream,
+                           *drive.tie, step, first, last, drive.weight, drive.weight_mask,
+                           target.input[static_cast<std::size_t>(drive.channel)]);
+    });
+  } else if (!changing_->one()) {
+    apply_changing(step, begin, end, target);
+  } else {
+    // The table of this step costs less than to thin the events of all.
+    const PoissonTable table(changing_->mean(step, 0));
+    if (table.repeats == 0) {
+      return;
+    }
+    for_each_drive(begin, end, [&](const auto& drive, const auto&, auto first, auto last) {
+      kernels().poisson<R>()(table, *drive.stream, *drive.tie, step, first, last, drive.weight,
+                             drive.weight_mask,
                              target.input[static_cast<std::size_t>(drive.channel)]);
+    });
+  }
+}
+
+// Of rates that change, each in its own way: of the events at the largest rate, some remain.
+template <class R>
+void PoissonInput<R>::apply_changing(Step step, std::size_t begin, std::size_t end,
+                                     const InjectionTarget<R>& target) const {
+  alignas(64) std::array<std::uint32_t, block_size> counts;
+  for (const TargetBlock& block : this->targets().within(begin, end)) {
+    const auto run =
+        std::ranges::upper_bound(this->targets().runs(), block.begin(), {}, &TargetRun::end);
+    const std::size_t covered = run->before + (block.begin() - run->begin);
+    for (const Train& train : trains_) {
+      R* input = target.input[static_cast<std::size_t>(train.channel)];
+      const R* weight = train.weight.data() + (train.one_weight ? 0 : covered);
+      kernels().rate_counts(each_, covered / block_size, train.stream, train.tie, block.block, step,
+                            counts.data());
+      for_each_target(block, [&](std::size_t element, std::size_t place) {
+        const std::size_t k = element - block.begin();
+        if (counts[k] != 0) {
+          const int kept = changing_->thin(static_cast<int>(counts[k]), train.thin,
+                                           static_cast<std::uint32_t>(element), step, place);
+          input[element] += weight[k] * static_cast<R>(kept);
+        }
+      });
     }
   }
 }

@@ -339,7 +339,7 @@ void Layout<R>::bind_new(Recorders<R>& recorders) {
       const auto slice = std::partition_point(slices.begin(), slices.end(),
                                               [&](const Slice<R>* s) { return s->end <= element; });
       if (slice != slices.end() && element >= (*slice)->begin) {
-        (*slice)->samples.back().columns.push_back(static_cast<std::uint32_t>(column));
+        (*slice)->samples.back().add(static_cast<std::uint32_t>(column), element);
       }
     }
   }

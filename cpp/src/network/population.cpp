@@ -10,6 +10,7 @@ namespace spikelet {
 namespace {
 
 constexpr std::int32_t longest_hold = 1 << 30;
+constexpr Step longest_base = 1 << 28;  // with a run and a hold of the longest, it fits 32 bits
 
 }  // namespace
 
@@ -165,6 +166,9 @@ void Population<R>::set_parameters(const ParameterValues& parameters, bool subtr
   if (adaptive && theta_.empty()) {
     theta_.assign(padded_, R(0));
   }
+  if (old_E_L == E_L_) {
+    return;
+  }
   for (std::size_t i = 0; i < owned_; ++i) {  // potentials stay, and keep their bits if E_L stays
     const double before = old_E_L[old_E_L.size() == 1 ? 0 : i], after = this->E_L(i);
     const auto keep = [&](R& v) { v = static_cast<R>(static_cast<double>(v) + before - after); };
@@ -204,27 +208,58 @@ void Population<R>::set_raw_state(std::size_t k, const std::vector<R>& values) {
 }
 
 template <class R>
-R Population<R>::state_of(std::size_t k, std::size_t element) const {
-  const std::size_t i = element - own_.begin;
-  if (k == state_.size()) {  // theta
-    return theta_.empty() ? R(0) : theta_[i];
+void Population<R>::make_absolute(std::size_t element, std::size_t n, const R* v, R* out) const {
+  if (E_L_.size() == 1) {
+    const double rest = E_L_[0];
+    for (std::size_t i = 0; i < n; ++i) {
+      out[i] = static_cast<R>(static_cast<double>(v[i]) + rest);
+    }
+    return;
   }
-  return stored_as_read(k) ? state_[k][i] : absolute(state_[0][i], i);
+  const double* rest = E_L_.data() + (element - own_.begin);
+  for (std::size_t i = 0; i < n; ++i) {
+    out[i] = static_cast<R>(static_cast<double>(v[i]) + rest[i]);
+  }
 }
 
 template <class R>
-R Population<R>::before_reset(std::size_t element, R now) const {
-  const std::size_t i = element - own_.begin;
-  const R v = peak_.empty() || std::isnan(peak_[i]) ? now : peak_[i];
-  return stored_as_read(0) ? v : absolute(v, i);
+void Population<R>::sample(std::size_t k, std::size_t element, std::size_t n, const R* state,
+                           R* out) const {
+  if (k == state_.size()) {  // theta
+    if (theta_.empty()) {
+      std::fill_n(out, n, R(0));
+      return;
+    }
+    state = from_0(theta_.data());
+  }
+  if (k == 0 && !stored_as_read(0)) {
+    make_absolute(element, n, state + element, out);
+  } else {
+    std::copy_n(state + element, n, out);
+  }
+}
+
+template <class R>
+void Population<R>::sample_before_reset(std::size_t element, std::size_t n, const R* state,
+                                        R* out) const {
+  if (peak_.empty()) {
+    std::copy_n(state + element, n, out);
+  } else {
+    const R* peak = from_0(peak_.data()) + element;
+    for (std::size_t i = 0; i < n; ++i) {
+      out[i] = peak[i] == peak[i] ? peak[i] : state[element + i];  // NaN: no spike
+    }
+  }
+  if (!stored_as_read(0)) {
+    make_absolute(element, n, out, out);
+  }
 }
 
 template <class R>
 std::vector<R> Population<R>::state(std::size_t k) const {
   std::vector<R> values(owned_);
-  for (std::size_t i = 0; i < owned_; ++i) {
-    values[i] = state_of(k, own_.begin + i);
-  }
+  const R* state = k < state_.size() ? from_0(state_[k].data()) : nullptr;
+  sample(k, own_.begin, owned_, state, values.data());
   return values;
 }
 
@@ -265,11 +300,16 @@ void Population<R>::set_held(const std::vector<std::int32_t>& steps, Step now) {
 template <class R>
 void Population<R>::hold(const std::vector<std::int32_t>& steps, Step now) {
   base_ = now;
+  left_at_ = -1;
   std::copy_n(own_part(steps), owned_, held_until_.begin());
 }
 
 template <class R>
 void Population<R>::rebase(Step base) {
+  // A kernel that goes on where it stopped finds `hold` as it left it. A program begins anew.
+  if (base == left_at_ && base - base_ <= longest_base && !program_) {
+    return;
+  }
   for (std::size_t i = 0; i < owned_; ++i) {
     held_until_[i] = static_cast<std::int32_t>(std::max<Step>(held_until_[i] + base_ - base, 0));
   }

@@ -7,16 +7,61 @@
 namespace spikelet {
 namespace {
 
-// Makes room for n spikes, at least doubling what has to grow, so that a log that is often read
-// costs no more than its length.
-void reserve(SpikeRecorder::Log& log, std::size_t n) {
-  const auto grow = [n](auto& values) {
-    if (values.capacity() < n) {
-      values.reserve(std::max(n, 2 * values.capacity()));
+// The spikes of one stamp at the end of what is left of a log: elements ascend. No other log has
+// elements between them, as a partition owns a range.
+struct LastRun {
+  SpikeRecorder::Log* log;
+  std::size_t begin, end;
+
+  LastRun(SpikeRecorder::Log& of, std::size_t left) : log(&of), begin(left), end(left) {
+    while (begin > 0 && log->stamps[begin - 1] == log->stamps[end - 1]) {
+      --begin;
+    }
+  }
+  bool operator<(const LastRun& other) const {
+    const Step stamp = log->stamps[begin], theirs = other.log->stamps[other.begin];
+    return stamp != theirs ? stamp < theirs
+                           : log->elements[begin] < other.log->elements[other.begin];
+  }
+};
+
+constexpr std::size_t worth_returning = std::size_t{1} << 20;  // spikes whose memory is given back
+
+// Moves all spikes of `fresh` behind those of `into`, which has room for them, from the last to the
+// first: each log gives its memory back as it goes.
+void merge(SpikeRecorder::Log& into, std::vector<SpikeRecorder::Log>& fresh, std::size_t total) {
+  std::vector<LastRun> runs;
+  runs.reserve(fresh.size() + 1);
+  const auto add = [&](SpikeRecorder::Log& log, std::size_t left) {
+    if (left > 0) {
+      runs.emplace_back(log, left);
+      std::push_heap(runs.begin(), runs.end());
     }
   };
-  grow(log.stamps);
-  grow(log.elements);
+  add(into, into.stamps.size());
+  for (SpikeRecorder::Log& log : fresh) {
+    add(log, log.stamps.size());
+  }
+  into.resize(total);
+  for (std::size_t to = total; !runs.empty() && (runs.size() > 1 || runs[0].log != &into);) {
+    std::pop_heap(runs.begin(), runs.end());
+    const LastRun run = runs.back();
+    runs.pop_back();
+    SpikeRecorder::Log& log = *run.log;
+    std::copy_backward(log.stamps.data() + run.begin, log.stamps.data() + run.end,
+                       into.stamps.data() + to);
+    std::copy_backward(log.elements.data() + run.begin, log.elements.data() + run.end,
+                       into.elements.data() + to);
+    to -= run.end - run.begin;
+    if (&log != &into) {
+      log.resize(run.begin);  // smaller: cannot fail
+      if (log.stamps.capacity() - run.begin > worth_returning) {
+        log.stamps.shrink();
+        log.elements.shrink();
+      }
+    }
+    add(log, run.begin);
+  }
 }
 
 }  // namespace
@@ -31,12 +76,18 @@ void SpikeRecorder::note(std::size_t partition, std::span<const Gid> gids, Gid f
     return;
   }
   Log& log = fresh_[partition];
+  const std::size_t before = log.stamps.size();
+  log.reserve(before + gids.size());
   for (const Gid gid : gids) {
     const std::uint32_t element = gid - first_gid;
     if (wanted_.empty() || wanted_[element]) {
       log.stamps.push_back(stamp);
       log.elements.push_back(element);
     }
+  }
+  const auto added = std::span(log.elements).subspan(before);
+  if (!std::ranges::is_sorted(added)) {
+    std::ranges::sort(added);
   }
 }
 
@@ -51,36 +102,32 @@ std::size_t SpikeRecorder::fresh_size() const {
 std::size_t SpikeRecorder::size() const { return merged_->stamps.size() + fresh_size(); }
 
 std::shared_ptr<const SpikeRecorder::Log> SpikeRecorder::share() {
-  std::vector<std::pair<Step, std::uint32_t>> spikes;
-  spikes.reserve(fresh_size());
-  for (const Log& log : fresh_) {
-    for (std::size_t k = 0; k < log.stamps.size(); ++k) {
-      spikes.emplace_back(log.stamps[k], log.elements[k]);
-    }
-  }
-  if (spikes.empty()) {
+  const std::size_t fresh = fresh_size();
+  if (fresh == 0) {
     return merged_;
-  }
-  if (!std::is_sorted(spikes.begin(), spikes.end())) {
-    std::sort(spikes.begin(), spikes.end());
   }
   // Everything that can throw comes before the first change. Nobody else can begin to hold the log
   // meanwhile, and the fence orders the reads of whoever has let go of it before the writes here.
   const bool held = merged_.use_count() > 1;
   std::atomic_thread_fence(std::memory_order_acquire);
-  if (held) {
+  const std::size_t total = merged_->stamps.size() + fresh;
+  if (merged_->stamps.empty()) {  // the largest log grows into all of them
+    auto first = held ? std::make_shared<Log>() : merged_;
+    Log& largest =
+        *std::ranges::max_element(fresh_, {}, [](const Log& l) { return l.stamps.size(); });
+    largest.reserve(total);
+    std::swap(*first, largest);
+    merged_ = std::move(first);
+  } else if (held) {
     auto copy = std::make_shared<Log>();
-    reserve(*copy, merged_->stamps.size() + spikes.size());
-    copy->stamps = merged_->stamps;
-    copy->elements = merged_->elements;
+    copy->reserve(total);
+    copy->stamps.assign(merged_->stamps);
+    copy->elements.assign(merged_->elements);
     merged_ = std::move(copy);
   } else {
-    reserve(*merged_, merged_->stamps.size() + spikes.size());
+    merged_->reserve(total);
   }
-  for (const auto& [stamp, element] : spikes) {
-    merged_->stamps.push_back(stamp);
-    merged_->elements.push_back(element);
-  }
+  merge(*merged_, fresh_, total);
   for (Log& log : fresh_) {
     log = {};
   }
@@ -91,7 +138,7 @@ void SpikeRecorder::forget_after(Step step) noexcept {
   for (Log& log : fresh_) {
     while (!log.stamps.empty() && log.stamps.back() > step) {
       log.stamps.pop_back();
-      log.elements.resize(log.stamps.size());
+      log.elements.pop_back();
     }
   }
 }
@@ -130,14 +177,16 @@ R* StateRecorder<R>::row(Step stamp) {
 template <class R>
 void StateRecorder<R>::clear() {
   stamps.clear();
-  values.clear();
+  values = {};
 }
 
 template <class R>
 void WeightRecorder<R>::note(Step stamp, const std::vector<R>& weights) {
   stamps.push_back(stamp);
   try {
-    values.insert(values.end(), weights.begin(), weights.end());
+    const std::size_t before = values.size();
+    values.resize(before + weights.size());
+    std::ranges::copy(weights, values.data() + before);
   } catch (...) {  // a stamp has its values, or is not there
     stamps.pop_back();
     throw;
@@ -147,7 +196,7 @@ void WeightRecorder<R>::note(Step stamp, const std::vector<R>& weights) {
 template <class R>
 void WeightRecorder<R>::clear() {
   stamps.clear();
-  values.clear();
+  values = {};
 }
 
 template <class R>
@@ -181,6 +230,11 @@ std::size_t Recorders<R>::count(RecorderKind kind, std::size_t k) const {
   return kind == RecorderKind::spikes  ? spikes[k].size()
          : kind == RecorderKind::state ? states[k].stamps.size()
                                        : weights[k].stamps.size();
+}
+
+template <class R>
+const std::vector<Step>& Recorders<R>::stamps(RecorderKind kind, std::size_t k) const {
+  return kind == RecorderKind::state ? states[k].stamps : weights[k].stamps;
 }
 
 template <class R>

@@ -320,14 +320,21 @@ template <class R>
 Samples<R> Simulator<R>::recorded_states(std::size_t recorder) {
   Use use = parts_.even_if_broken();
   const StateRecorder<R>& from = use->recorders.states[recorder];
-  return {from.stamps, from.values, from.elements.size()};
+  return {from.stamps, {from.values.begin(), from.values.end()}, from.elements.size()};
 }
 
 template <class R>
 Samples<R> Simulator<R>::recorded_weights(std::size_t recorder) {
   Use use = parts_.even_if_broken();
   const WeightRecorder<R>& from = use->recorders.weights[recorder];
-  return {from.stamps, from.values, use->network.projections[from.projection].size};
+  return {from.stamps,
+          {from.values.begin(), from.values.end()},
+          use->network.projections[from.projection].size};
+}
+
+template <class R>
+std::vector<Step> Simulator<R>::recorded_stamps(RecorderKind kind, std::size_t recorder) {
+  return parts_.even_if_broken()->recorders.stamps(kind, recorder);
 }
 
 template <class R>
@@ -513,7 +520,7 @@ void Simulator<R>::set_amplitudes(std::size_t projection, const std::vector<doub
 }
 
 template <class R>
-Step Simulator<R>::run(Step steps, const Poll& poll) {
+Step Simulator<R>::run(Step steps, const Poll& poll, int threads) {
   Use use = parts_.lengthy_even_if_broken();
   Parts& parts = *use;
   Network<R>& network = parts.network;
@@ -565,7 +572,7 @@ Step Simulator<R>::run(Step steps, const Poll& poll) {
           node.neurons->rebase(network.now);
         }
       }
-      stopped = parts.loop.run(stop, timed, error);
+      stopped = parts.loop.run(stop, timed, error, threads);
       attempt([&] {
         network.require_numbers();
         parts.apply_regulations();

@@ -244,7 +244,7 @@ class StepLoop<R>::Member {
 };
 
 template <class R>
-bool StepLoop<R>::run(Step end, const Poll& poll, std::exception_ptr before) {
+bool StepLoop<R>::run(Step end, const Poll& poll, std::exception_ptr before, int threads) {
   Span span{.begin = network_.now,
             .end = end,
             .poll = poll,
@@ -267,8 +267,8 @@ bool StepLoop<R>::run(Step end, const Poll& poll, std::exception_ptr before) {
       mail.clear();
     }
   }
-  const std::size_t partitions = layout_.partitions.size();
-  run_team(static_cast<int>(std::min(static_cast<std::size_t>(network_.threads), partitions)),
+  const auto partitions = static_cast<int>(layout_.partitions.size());
+  run_team(std::min({network_.threads, threads, partitions}),
            [&](int member, int members) { Member(*this, span, member, members).run(); });
   network_.now = span.error ? std::max(span.begin, span.whole) : span.reached;
   span.stepper.return_inputs();

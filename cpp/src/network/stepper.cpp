@@ -65,6 +65,11 @@ void Stepper<R>::bind_neurons(Partition<R>& partition, Slice<R>& slice) {
 
 template <class R>
 void Stepper<R>::return_inputs() {
+  for (const Node<R>& node : network_.nodes) {
+    if (node.neurons) {
+      node.neurons->leave(network_.now);
+    }
+  }
   for (Partition<R>& partition : layout_.partitions) {
     for (Slice<R>& slice : partition.slices) {
       const Node<R>& node = network_.nodes[slice.node];
@@ -195,28 +200,19 @@ void Stepper<R>::note(std::size_t partition, const Slice<R>& slice, std::span<co
 
 template <class R>
 void Stepper<R>::sample(const Slice<R>& slice, Step stamp) {
-  for (const auto& [k, columns] : slice.samples) {
+  for (const auto& [k, runs] : slice.samples) {
     StateRecorder<R>& recorder = recorders_.states[k];
-    if (columns.empty() || !recorder.samples(stamp)) {
+    if (runs.empty() || !recorder.samples(stamp)) {
       continue;
     }
     const Population<R>& neurons = *network_.nodes[slice.node].neurons;
-    R* values = recorder.row(stamp);
-    if (recorder.before_reset) {
-      for (const std::uint32_t column : columns) {
-        const std::uint32_t element = recorder.elements[column];
-        values[column] = neurons.before_reset(element, slice.state[0][element]);
-      }
-      continue;
-    }
-    if (!neurons.stored_as_read(recorder.state)) {
-      for (const std::uint32_t column : columns) {
-        values[column] = neurons.state_of(recorder.state, recorder.elements[column]);
-      }
-    } else {
-      const R* state = slice.state[recorder.state];
-      for (const std::uint32_t column : columns) {
-        values[column] = state[recorder.elements[column]];
+    const R* state = recorder.state < slice.state.size() ? slice.state[recorder.state] : nullptr;
+    R* row = recorder.row(stamp);
+    for (const auto& [column, element, length] : runs) {
+      if (recorder.before_reset) {
+        neurons.sample_before_reset(element, length, state, row + column);
+      } else {
+        neurons.sample(recorder.state, element, length, state, row + column);
       }
     }
   }

@@ -56,7 +56,7 @@ struct Neuron {
     sim.run(steps, {});
     return sim.recorded_states(r).values;
   }
-  std::vector<Step> spikes() { return sim.recorded_spikes(0)->stamps; }
+  std::vector<Step> spikes() { return sim.recorded_spikes(0)->stamps.to_vector(); }
 
   Simulator<double> sim;
   std::size_t model;

@@ -76,7 +76,8 @@ Outcome<R> recurrent(Add&& add, int threads, const std::vector<Step>& cuts, std:
     sim.run(steps, {});
   }
   const auto log = sim.recorded_spikes(spikes);
-  Outcome<R> found{log->stamps, log->elements, {}, sim.recorded_states(trace).values};
+  Outcome<R> found{
+      log->stamps.to_vector(), log->elements.to_vector(), {}, sim.recorded_states(trace).values};
   for (std::size_t k = 0; k < states; ++k) {
     found.states.push_back(sim.raw_state(a, k));
   }
@@ -319,8 +320,8 @@ TEST_CASE_TEMPLATE("blocks at rest are skipped, and it changes no bit", R, float
     sim.run(3500, {});
     sim.run(500, {});
     const auto log = sim.recorded_spikes(spikes);
-    found[skip ? 1 : 0] = {log->stamps,
-                           log->elements,
+    found[skip ? 1 : 0] = {log->stamps.to_vector(),
+                           log->elements.to_vector(),
                            {sim.state(a, 0), sim.state(a, 1)},
                            sim.recorded_states(trace).values};
   }
@@ -359,7 +360,8 @@ TEST_CASE_TEMPLATE("steps that know which blocks were reached give the bits of t
     const std::size_t spikes = sim.record_spikes(a, {});
     sim.run(4000, {});
     const auto log = sim.recorded_spikes(spikes);
-    found[looks ? 1 : 0] = {log->stamps, log->elements, {sim.state(a, 0), sim.state(a, 1)}, {}};
+    found[looks ? 1 : 0] = {
+        log->stamps.to_vector(), log->elements.to_vector(), {sim.state(a, 0), sim.state(a, 1)}, {}};
   }
   CHECK(found[0].stamps.size() > 100);
   CHECK(found[1].same(found[0]));

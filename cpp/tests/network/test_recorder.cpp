@@ -1,6 +1,8 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "spikelet/network/recorder.hpp"
@@ -27,6 +29,39 @@ TEST_CASE("spikes of all partitions are merged by stamp, then element") {
   const auto log = *r.share();
   CHECK(log.stamps == std::vector<Step>{5, 5, 5, 7, 7, 7, 9, 9});
   CHECK(log.elements == std::vector<std::uint32_t>{0, 0, 4, 1, 2, 5, 2, 5});
+}
+
+TEST_CASE("logs of several partitions become one, however they interleave") {
+  constexpr std::size_t partitions = 5;
+  SpikeRecorder r = recorder(partitions);
+  std::vector<std::pair<Step, std::uint32_t>> all, read;
+  std::vector<std::size_t> order{3, 0, 4, 1, 2};
+  for (Step stamp = 1; stamp < 400; ++stamp) {
+    for (const std::size_t p : order) {
+      std::vector<Gid> gids;
+      for (Gid k = 0; k < (static_cast<Gid>(stamp) * 7 + static_cast<Gid>(p) * 3) % 4; ++k) {
+        gids.push_back(static_cast<Gid>(100 * p) + 10 * k + static_cast<Gid>(stamp) % 9);
+        all.emplace_back(stamp, gids.back());
+      }
+      r.note(p, gids, 0, stamp);
+    }
+    if (stamp % 150 == 0) {
+      CHECK(r.share()->stamps.size() == all.size());
+    }
+  }
+  std::sort(all.begin(), all.end());
+  const auto log = r.share();
+  for (std::size_t k = 0; k < log->stamps.size(); ++k) {
+    read.emplace_back(log->stamps[k], log->elements[k]);
+  }
+  CHECK(read == all);
+}
+
+TEST_CASE("spikes of a step are sorted, in whatever order a source gave them") {
+  SpikeRecorder r = recorder(1);
+  const std::vector<Gid> a{7, 3, 5};
+  r.note(0, a, 0, 1);
+  CHECK(r.share()->elements == std::vector<std::uint32_t>{3, 5, 7});
 }
 
 TEST_CASE("only wanted elements are kept") {

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 import warnings
-from collections.abc import Iterator
 from contextvars import ContextVar
 
 __all__ = ["advise", "only_about"]
@@ -37,14 +35,25 @@ def advise(where: str, argument: str, value: float, problem: str, way_out: str) 
     warnings.warn(f"{where}: {argument} = {value:g} {problem}: {way_out}", UserWarning, level)
 
 
-@contextlib.contextmanager
-def only_about(*arguments: str) -> Iterator[None]:
-    """Warn about these arguments only: the others have their values from before, as when a file is loaded."""
-    before = _new.set(frozenset(arguments))
-    try:
-        yield
-    finally:
-        _new.reset(before)
+class only_about:
+    """Warn about these arguments only: the others have their values from before, as when a file is loaded.
+
+    Parameters
+    ----------
+    *arguments : str
+        Their names.
+    """
+
+    def __init__(self, *arguments: str) -> None:
+        self._arguments = frozenset(arguments)
+
+    def __enter__(self) -> None:
+        """Begin."""
+        self._before = _new.set(self._arguments)
+
+    def __exit__(self, *_error: object) -> None:
+        """End."""
+        _new.reset(self._before)
 
 
 def _is_ours(module: str) -> bool:

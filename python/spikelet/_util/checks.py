@@ -232,7 +232,7 @@ def representable(where: str, argument: str, array: Float, dtype: np.dtype[Any])
 
 def require(where: str, argument: str, array: Float, rule: str) -> None:
     """Check the rule "finite", "> 0", ">= 0" or "in [0, 1]"; the error names the first value that breaks it."""
-    if array.ndim == 0 and _satisfies(float(array), rule):
+    if array.ndim == 0 and satisfies(float(array), rule):
         return
     ok = np.isfinite(array)
     if rule.endswith("> 0"):
@@ -249,7 +249,7 @@ def require(where: str, argument: str, array: Float, rule: str) -> None:
         fail(where, argument, first, f"must be {rule}{at}")
 
 
-def _satisfies(x: float, rule: str) -> bool:
+def satisfies(x: float, rule: str) -> bool:
     """Return whether one number satisfies a rule of `require`, faster than an array does."""
     if rule.endswith("> 0"):
         return 0 < x < math.inf
@@ -373,9 +373,12 @@ def interval(where: str, every: float | None, dt: float, argument: str = "every"
 
 def steps_of(where: str, argument: str, value: Any, dt: float) -> tuple[float, int]:
     """Return a time >= 0 on the grid, in ms and in steps."""
-    array = number(where, argument, value, "ms")
-    require(where, argument, array, ">= 0")
-    time = float(array)
+    if type(value) is float and 0 <= value < math.inf:  # most are
+        time = value
+    else:
+        array = number(where, argument, value, "ms")
+        require(where, argument, array, ">= 0")
+        time = float(array)
     if time / dt > 2**53:
         fail(where, argument, value, "must be at most 2^53 steps")
     steps = round(time / dt)

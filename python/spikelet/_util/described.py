@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 from collections.abc import Iterable
 from typing import Any, Self
 
@@ -17,6 +18,14 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {lower[near[0]]!r}?" if near else ""
 
 
+@functools.lru_cache(maxsize=256)
+def _known(kind: type) -> tuple[str, ...] | None:
+    """Return the arguments of a dataclass; None of another class."""
+    if not dataclasses.is_dataclass(kind):
+        return None
+    return tuple(f.name for f in dataclasses.fields(kind) if f.init)
+
+
 class Described:
     """Base of dataclasses with parameters; its constructor names what there is.
 
@@ -28,8 +37,9 @@ class Described:
 
     def __new__(cls, *_args: Any, **given: Any) -> Self:
         """Check the names of the arguments."""
-        if given and dataclasses.is_dataclass(cls):
-            known = [f.name for f in dataclasses.fields(cls) if f.init]
+        kind: type = cls
+        known = _known(kind) if given else None
+        if known is not None:
             for name in given:
                 if name not in known:
                     hint = suggestion(name, known)

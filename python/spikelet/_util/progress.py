@@ -28,7 +28,7 @@ def wanted(where: str, progress: Any) -> Any:
     TypeError
         If it is neither.
     """
-    if callable(progress):
+    if progress is False or callable(progress):
         return progress
     if not isinstance(progress, bool | np.bool_):
         fail(where, "progress", progress, "must be True, False or a function", error=TypeError)

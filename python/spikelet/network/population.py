@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import Any
 
 import numpy as np
@@ -365,7 +366,8 @@ class Population:
         return str(fields[parameter].metadata["unit"])
 
     def _parameter_names(self) -> tuple[str, ...]:
-        return tuple(f.name for f in dataclasses.fields(self.model))
+        model: type = type(self.model)
+        return _parameters_of(model)
 
     def _read_state(self, name: str) -> npt.NDArray[Any]:
         values = self._whole_state(name)
@@ -389,6 +391,11 @@ class Population:
     def __repr__(self) -> str:
         part = "" if self.whole else f" of {self.size}"
         return f"Population({self.name}: {len(self)}{part}, {self.model!r})"
+
+
+@functools.lru_cache(maxsize=256)
+def _parameters_of(model: type) -> tuple[str, ...]:
+    return tuple(f.name for f in dataclasses.fields(model))
 
 
 def state_index(population: Population, name: str) -> int:

@@ -19,7 +19,7 @@ from spikelet.network.to_disk import StrPath, by_file, drain
 from spikelet.network.turn import Report
 from spikelet.neurons import NeuronModel
 
-__all__ = ["run"]
+__all__ = ["advance", "diverged", "in_one_piece", "run"]
 
 PIECE = 8 << 20  # bytes that a piece should record
 _SECONDS = 1.0  # after which a piece ends in any case, so that a burst stays small and the file is up to date
@@ -43,6 +43,14 @@ def run(
     if save is None and save_every is not None:
         msg = "run: save_every requires save= (the checkpoint file)"
         raise ValueError(msg)
+    if save is None and progress is False and in_one_piece(net):
+        advance(net, steps, None)
+        return
+    start = net.engine.step
+
+    def report(call: Callable[[float], Any]) -> Report:
+        return lambda step: call((step - start) * net.dt)
+
     period = None if save_every is None else interval("run", save_every, net.dt, "save_every")
     if net.ranks.size > 1:
         recorded = [recorder.tape.plan for recorder in net.recorders]
@@ -50,17 +58,31 @@ def run(
         net.engine.sim.meet(steps, plan)
     if save is not None:
         checkpoint.require_target(net, save)
-    start = net.engine.step
-
-    def report(call: Callable[[float], Any]) -> Report:
-        return lambda step: call((step - start) * net.dt)
-
     if progress is True:
         with bar(length) as update:
             _run_steps(net, steps, report(update), save, period)
     else:
         call = report(progress) if callable(progress) else None
         _run_steps(net, steps, call, save, period)
+
+
+def in_one_piece(net: NetworkContents) -> bool:
+    """Return whether nothing happens between pieces of a run: one process, and nothing is recorded to disk."""
+    return net.ranks.size == 1 and not by_file(net)
+
+
+def advance(net: NetworkContents, steps: int, report: Report | None) -> None:
+    """Run the core.
+
+    Raises
+    ------
+    FloatingPointError
+        If a state is no longer a number; it names the neuron.
+    """
+    try:
+        net.engine.sim.run(steps, report)
+    except _core.Divergence as error:
+        raise FloatingPointError(diverged(net, *error.args)) from None
 
 
 def _run_steps(
@@ -117,13 +139,11 @@ def _run_piece(
     try:
         try:
             with contextlib.suppress(_Pause):
-                net.engine.sim.run(steps, _pausing(report) if to_disk else report)
+                advance(net, steps, _pausing(report) if to_disk else report)
                 if (
                     to_disk and report is not None
                 ):  # a piece may be too short for the core to report
                     net.engine.turn.ask(report, net.engine.step)
-        except _core.Divergence as error:
-            raise FloatingPointError(_diverged(net, *error.args)) from None
         finally:  # after Ctrl-C, too, what was recorded is written
             size = drain(net) if to_disk else 0
     except BaseException:
@@ -133,7 +153,7 @@ def _run_piece(
     return net.engine.step - start, size
 
 
-def _diverged(
+def diverged(
     net: NetworkContents, population: int, state: int, element: int, step: int, value: float
 ) -> str:
     """Return what to say of a neuron whose state is no longer a number."""

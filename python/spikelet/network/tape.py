@@ -113,6 +113,10 @@ class Tape(ABC, Generic[Target]):
     def _from_core(self) -> Arrays:
         """Return what the core of this rank holds."""
 
+    def _stamps_in_core(self) -> npt.NDArray[np.int64]:
+        """Return the stamps of what the core of this rank holds."""
+        return self._engine.sim.recorded_stamps(self.kind, self._index)
+
     @abstractmethod
     def _join(self, stamps: npt.NDArray[np.int64], data: npt.NDArray[Any]) -> Arrays:
         """Return the data of all ranks, given that of this rank."""
@@ -189,7 +193,7 @@ class Tape(ABC, Generic[Target]):
     def stamps(self) -> npt.NDArray[np.int64]:
         """Return all stamps [steps]."""
         self._engine.require_idle()
-        held = self.held()[0]
+        held = self._stamps_in_core() if self.file is None else self.held()[0]
         if self.file is not None:
             with self.file.group(self.name) as (group, n):
                 return np.concatenate([hdf5_access.stamps_of(group, n), held])
@@ -280,6 +284,9 @@ class SpikeTape(Tape[Population]):
 
     def _from_core(self) -> Arrays:
         return self._engine.sim.recorded_spikes(self._index)
+
+    def _stamps_in_core(self) -> npt.NDArray[np.int64]:
+        return self._from_core()[0]
 
     def _join(self, stamps: npt.NDArray[np.int64], data: npt.NDArray[Any]) -> Arrays:
         parts = self.network.ranks.gather(self.title, (stamps, data))

@@ -5,7 +5,10 @@ from __future__ import annotations
 import functools
 import os
 import threading
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
+from itertools import compress, repeat
+from operator import is_
 from typing import Any, NoReturn, TypeVar, cast
 
 __all__ = ["Report", "Turn", "changing"]
@@ -70,6 +73,32 @@ class Turn:
             if "turn" in self._taken and self._taken["turn"] is own:
                 del self._taken["turn"]
 
+    @staticmethod
+    def take_all(turns: Sequence[Turn], call: Callable[[], Result], doing: str) -> Result:
+        """Hold the turns of several networks during a call; raise RuntimeError if anyone holds one of them.
+
+        Parameters
+        ----------
+        turns : sequence of Turn
+        call, doing
+            As in `take`.
+        """
+        own = (threading.get_ident(), os.getpid(), doing)
+        taken = [turn._taken for turn in turns]
+        # All of them are taken, and given back, by one call that runs no Python code.
+        owners = map(dict.setdefault, taken, repeat("turn"), repeat(own))
+        are_own = map(is_, map(dict.get, taken, repeat("turn")), repeat(own))
+        give_back: Callable[[], object] = functools.partial(
+            deque, map(dict.clear, compress(taken, are_own)), maxlen=0
+        )
+        try:
+            for k, owner in enumerate(tuple(owners)):
+                if owner is not own:
+                    _refuse(owner, f"networks[{k}]: ")
+            return call()
+        finally:
+            give_back()
+
     def ask(self, report: Report, step: int) -> None:
         """Call a callback between pieces, under the same restrictions as while the core runs."""
         try:
@@ -90,7 +119,7 @@ def changing(method: Method) -> Method:
     return cast("Method", held)
 
 
-def _refuse(owner: _Owner | None) -> NoReturn:
+def _refuse(owner: _Owner | None, which: str = "") -> NoReturn:
     thread, process, doing = owner or (0, os.getpid(), "running")
     if process != os.getpid():
         msg = f"Network: it was {doing} in another thread when this process was forked; build or load it again"
@@ -102,4 +131,4 @@ def _refuse(owner: _Owner | None) -> NoReturn:
         msg = (
             f"Network: it is {doing} by the call that led to this one; wait until that call is over"
         )
-    raise RuntimeError(msg)
+    raise RuntimeError(which + msg)

@@ -7,16 +7,17 @@ currents in pA, capacitances in pF, conductances in nS, times in ms.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Self, TypeAlias
+from typing import Any, ClassVar, NamedTuple, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from spikelet import _core
 from spikelet._util.advice import advise, only_about
-from spikelet._util.checks import fail, numbers, own, require
+from spikelet._util.checks import fail, numbers, own, require, satisfies
 from spikelet._util.described import Described
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "State",
     "Values",
     "advise_si",
+    "largest",
     "nest_model",
     "parameter",
 ]
@@ -87,31 +89,39 @@ class NeuronModel(Described):
         If a value breaks its rule; the message names the model, the parameter, the value and the rule.
     """
 
+    _kept: ClassVar[frozenset[str]] = frozenset()  # parameters that were checked in another model
+
     def __init_subclass__(cls, *, nest: NestModel | None = None) -> None:
         super().__init_subclass__()
         if nest is not None:
             _nest[cls] = nest
 
     def __post_init__(self) -> None:
-        name = type(self).__name__
-        lengths: dict[str, int] = {}
+        name, kept, arrays = type(self).__name__, self._kept, False
         for f in self._fields():
-            array = numbers(name, f.name, getattr(self, f.name), f.metadata["unit"])
-            _check(name, f.name, array, f.metadata["rule"])
-            if array.ndim:
-                lengths[f.name] = array.shape[0]
+            if f.name in kept:
+                continue
+            value, rule = getattr(self, f.name), f.metadata["rule"]
+            if type(value) is float and _holds(f.name, value, rule):  # as most are
+                continue
+            array = numbers(name, f.name, value, f.metadata["unit"])
+            _check(name, f.name, array, rule)
+            arrays = arrays or array.ndim > 0
             object.__setattr__(self, f.name, own(array) if array.ndim else float(array))
-        if len(set(lengths.values())) > 1:
-            fail(name, " and ".join(lengths), tuple(lengths.values()), "must have the same length")
+        if arrays:
+            values = {f.name: getattr(self, f.name) for f in self._fields()}
+            lengths = {name: len(x) for name, x in values.items() if type(x) is not float}
+            if len(set(lengths.values())) > 1:
+                rule = "must have the same length"
+                fail(name, " and ".join(lengths), tuple(lengths.values()), rule)
         self._advise()
 
     def _advise(self) -> None:
         """Warn about values that are plausible in SI units only."""
+        kept = self._kept
         for f in self._fields():
-            unit = f.metadata["unit"]
-            if unit in _SI_BELOW:
-                size = np.abs(np.asarray(getattr(self, f.name)))
-                most = float(size.max(initial=0.0))
+            if f.name not in kept and (unit := f.metadata["unit"]) in _SI_BELOW:
+                most = largest(abs(getattr(self, f.name)), 0.0)
                 if 0 < most < _SI_BELOW[unit]:
                     advise_si(
                         type(self).__name__, f.name, most, unit, 1e9 if unit == "nS" else 1e12
@@ -120,7 +130,8 @@ class NeuronModel(Described):
     @classmethod
     def _fields(cls) -> tuple[dataclasses.Field[Any], ...]:
         """Return the fields that are parameters."""
-        return tuple(f for f in dataclasses.fields(cls) if "unit" in f.metadata)
+        model: type = cls
+        return _parameter_fields(model)
 
     @property
     def states(self) -> tuple[str, ...]:
@@ -197,8 +208,9 @@ class NeuronModel(Described):
     def length(self) -> int | None:
         """Number of neurons that array parameters fit, or None if all are single numbers."""
         for name in self.parameters():
-            if np.ndim(getattr(self, name)):
-                return len(getattr(self, name))
+            value = getattr(self, name)
+            if type(value) is not float and np.ndim(value):
+                return len(value)
         return None
 
     def parameters(self) -> tuple[str, ...]:
@@ -211,8 +223,16 @@ class NeuronModel(Described):
 
     def replace(self, **changes: Any) -> Self:
         """Return a copy with some parameters changed."""
+        model: type = type(self)
+        copy = type(self).__new__(type(self), **changes)  # checks the names
+        kept = _names(model).difference(changes)
+        values = vars(copy)
+        values.update({name: value for name, value in vars(self).items() if name in kept})
+        values.update(changes, _kept=kept)
         with only_about(*changes):
-            return dataclasses.replace(self, **changes)
+            copy.__post_init__()
+        del values["_kept"]
+        return copy
 
     def __repr__(self) -> str:
         shown = [
@@ -230,6 +250,28 @@ def advise_si(model: str, parameter: str, value: float, unit: str, factor: float
     """Warn that a value looks like one in SI units, which is `factor` times smaller."""
     problem = f"{unit} looks like a value in SI units"
     advise(model, parameter, value, problem, f"did you mean {value * factor:g} {unit}?")
+
+
+@functools.lru_cache(maxsize=256)
+def _names(model: type) -> frozenset[str]:
+    return frozenset(f.name for f in dataclasses.fields(model))
+
+
+@functools.lru_cache(maxsize=256)
+def _parameter_fields(model: type) -> tuple[dataclasses.Field[Any], ...]:
+    return tuple(f for f in dataclasses.fields(model) if "unit" in f.metadata)
+
+
+def largest(values: Values, least: float) -> float:
+    """Return the largest of the values of a parameter, and at least `least`."""
+    return max(values, least) if isinstance(values, float) else float(np.max(values, initial=least))
+
+
+def _holds(parameter: str, value: float, rule: str) -> bool:
+    """Return whether one number keeps its rule, without an array."""
+    if rule == "tau":
+        return value > 0
+    return satisfies(value, rule) and (parameter != "tau_m" or value >= 0.1)
 
 
 def _check(name: str, parameter: str, array: npt.NDArray[np.float64], rule: str) -> None:

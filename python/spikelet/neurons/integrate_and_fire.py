@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from spikelet import _core
 from spikelet._util.checks import fail
-from spikelet.neurons.base import NestModel, NeuronModel, Simulator, Values, advise_si, parameter
+from spikelet.neurons.base import (
+    NestModel,
+    NeuronModel,
+    Simulator,
+    Values,
+    advise_si,
+    largest,
+    parameter,
+)
 
 __all__ = ["IF", "LIF", "IntegrateAndFire", "LIFAlpha", "LIFCond", "LIFDelta", "models"]
 
@@ -76,21 +85,26 @@ class IntegrateAndFire(NeuronModel):
         self._facts()
         super().__post_init__()
         name = type(self).__name__
-        # With an adaptive threshold, theta may be what keeps the reset below it.
-        above = np.asarray(self.V_reset) >= np.asarray(self.V_th)
-        above = np.atleast_1d(above & (np.asarray(self.theta_plus) == 0))
-        if above.any():
-            k = int(np.flatnonzero(above)[0])
-            values = np.broadcast_arrays(np.atleast_1d(self.V_reset), np.atleast_1d(self.V_th))
-            fail(name, "V_reset", float(values[0][k]), f"must lie below V_th = {values[1][k]:g} mV")
+        one = all(type(getattr(self, p)) is float for p in ("V_reset", "V_th", "theta_plus"))
+        if not one or (self.V_reset >= self.V_th and self.theta_plus == 0):  # type: ignore[operator]  # floats
+            self._require_reset_below()
         if self.reset not in ("zero", "subtract"):
             fail(name, "reset", self.reset, 'must be "zero" or "subtract"')
 
+    def _require_reset_below(self) -> None:
+        """Raise ValueError unless the reset lies below the threshold, or theta may keep it there."""
+        above = np.greater_equal(self.V_reset, self.V_th) & np.equal(self.theta_plus, 0)
+        if np.any(above):
+            k = int(np.flatnonzero(np.atleast_1d(above))[0])
+            values = np.broadcast_arrays(np.atleast_1d(self.V_reset), np.atleast_1d(self.V_th))
+            name, threshold = type(self).__name__, float(values[1][k])
+            fail(name, "V_reset", float(values[0][k]), f"must lie below V_th = {threshold:g} mV")
+
     def _advise(self) -> None:
         super()._advise()
-        highest = {
-            name: float(np.max(getattr(self, name), initial=-np.inf)) for name in _POTENTIALS
-        }
+        if self._kept.issuperset(_POTENTIALS):
+            return
+        highest = {name: largest(getattr(self, name), -math.inf) for name in _POTENTIALS}
         for name, value in highest.items():
             # Potentials between 0 and 1 are common where V_m has no unit, and those at a mV of 0 are not negative.
             in_volt = -0.2 < value < 0 and (name == "V_th" or highest["V_th"] <= -20.0)
@@ -153,18 +167,20 @@ class IntegrateAndFire(NeuronModel):
 
     def arrays(self) -> list[npt.NDArray[np.float64]]:
         """Values of all parameters, in the core's order."""
-        return [
-            np.atleast_1d(np.asarray(getattr(self, p), dtype=np.float64)) for p in self.parameters()
-        ]
+        return [np.atleast_1d(np.asarray(x, dtype=np.float64)) for x in self._values()]
+
+    def _values(self) -> list[Any]:
+        """Return the values of all parameters, in the core's order."""
+        return [getattr(self, p) for p in self._facts().parameters]
 
     def add_to(self, sim: Simulator, n: int, dt: float) -> int:  # noqa: ARG002 - the core knows dt
         """Add n neurons of this model to a simulator, and return the number of their population."""
         kind = list(_in_core()).index(type(self).__name__)
-        return sim.add_neurons(kind, n, self.arrays(), self.reset == "subtract")
+        return sim.add_neurons(kind, n, self._values(), self.reset == "subtract")
 
     def set_in(self, sim: Simulator, index: int, dt: float) -> None:  # noqa: ARG002 - the core knows dt
         """Give a population of a simulator the parameters of this model."""
-        sim.set_parameters(index, self.arrays(), self.reset == "subtract")
+        sim.set_parameters(index, self._values(), self.reset == "subtract")
 
 
 _POTENTIALS = ("E_L", "V_th", "V_reset")

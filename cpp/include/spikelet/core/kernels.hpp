@@ -8,6 +8,7 @@
 #include "spikelet/core/model.hpp"
 #include "spikelet/core/plasticity.hpp"
 #include "spikelet/core/poisson.hpp"
+#include "spikelet/core/poisson_rates.hpp"
 #include "spikelet/core/program_run.hpp"
 #include "spikelet/core/random.hpp"
 
@@ -49,6 +50,17 @@ struct KernelTable {
                     std::size_t end, const float* weight, std::size_t weight_mask, float* input);
   void (*poisson64)(const PoissonTable&, const Stream&, const Stream& tie, Step, std::size_t begin,
                     std::size_t end, const double* weight, std::size_t weight_mask, double* input);
+
+  // The same where each element has its own mean: `rates` from block `at` on belong to `begin`.
+  void (*rates32)(const PoissonRates& rates, std::size_t at, const Stream&, const Stream& tie, Step,
+                  std::size_t begin, std::size_t end, const float* weight, std::size_t weight_mask,
+                  float* input);
+  void (*rates64)(const PoissonRates& rates, std::size_t at, const Stream&, const Stream& tie, Step,
+                  std::size_t begin, std::size_t end, const double* weight, std::size_t weight_mask,
+                  double* input);
+  // The counts themselves, of the 64 elements of block `block`.
+  void (*rate_counts)(const PoissonRates& rates, std::size_t at, const Stream&, const Stream& tie,
+                      std::uint32_t block, Step, std::uint32_t* counts);
 
   // Lists the lines that are due; returns the end. May write up to lines_ahead numbers beyond it.
   std::uint32_t* (*list_lines)(const DueLines* begin, const DueLines* end, std::uint32_t* out);
@@ -108,6 +120,14 @@ struct KernelTable {
       return poisson32;
     } else {
       return poisson64;
+    }
+  }
+  template <class R>
+  auto rates() const {
+    if constexpr (sizeof(R) == 4) {
+      return rates32;
+    } else {
+      return rates64;
     }
   }
 };

@@ -10,6 +10,7 @@
 #include "spikelet/core/buffer.hpp"
 #include "spikelet/core/kernels.hpp"
 #include "spikelet/core/poisson.hpp"
+#include "spikelet/core/poisson_rates.hpp"
 #include "spikelet/core/random.hpp"
 #include "spikelet/core/types.hpp"
 #include "spikelet/network/change_points.hpp"
@@ -93,7 +94,7 @@ class PoissonInput final : public Injector<R> {
                Step start = 0);
   std::size_t streams() const override { return streams_; }
   Window window(Step step) const override;
-  bool drawn_in_step() const override { return !changing_ && counts_.empty(); }
+  bool drawn_in_step() const override { return !changing_ && each_.empty(); }
   void drives(const TargetRun& run, std::vector<PoissonDrive<R>>& out) const override;
   void apply(Step step, std::size_t begin, std::size_t end,
              const InjectionTarget<R>& target) override;
@@ -102,23 +103,23 @@ class PoissonInput final : public Injector<R> {
   struct Train {  // of one receptor
     int channel;
     Stream stream, tie, thin;
-    Buffer<R> weight;  // 64 copies; or one for each element of all runs; or by place
+    Buffer<R> weight;  // 64 copies, or one for each element of all runs
     bool one_weight;
   };
 
-  template <bool changes>
-  void apply_each(Step step, std::size_t begin, std::size_t end,
-                  const InjectionTarget<R>& target) const;
-  void apply_table(Step step, std::size_t begin, std::size_t end,
-                   const InjectionTarget<R>& target) const;
-  void make_trains(const InputSite& site, std::span<const double> weights, Receptor receptor,
-                   bool each);
+  void apply_changing(Step step, std::size_t begin, std::size_t end,
+                      const InjectionTarget<R>& target) const;
+  // Calls draw(drive, run, begin, end) for each train and each part of a run within [begin, end).
+  template <class Draw>
+  void for_each_drive(std::size_t begin, std::size_t end, Draw&& draw) const;
+  void draw_each(std::span<const double> means);
+  void make_trains(const InputSite& site, std::span<const double> weights, Receptor receptor);
 
   std::size_t streams_ = 1;
   std::vector<Train> trains_;
   std::unique_ptr<const Rates> changing_;
-  PoissonTable table_;                // one rate
-  std::vector<PoissonCount> counts_;  // a rate for each, by place: the largest, if it changes
+  PoissonTable table_;  // one rate
+  PoissonRates each_;   // a rate for each element of all runs: the largest, if it changes
 };
 
 // A given current: row k drives step `start` + k, and after the last row there is none.

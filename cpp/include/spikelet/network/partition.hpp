@@ -21,10 +21,23 @@ namespace spikelet {
 inline constexpr std::size_t step_chunk =
     2048;  // elements that stay in the first-level cache between input and update
 
-// The columns of a state recorder whose elements lie in one slice.
+// The columns of a state recorder whose elements lie in one slice: runs of neighbouring columns
+// that hold neighbouring elements.
 struct SampledColumns {
+  struct Run {
+    std::uint32_t column, element, length;
+  };
   std::size_t recorder;
-  std::vector<std::uint32_t> columns;
+  std::vector<Run> runs;
+
+  void add(std::uint32_t column, std::uint32_t element) {
+    if (!runs.empty() && column == runs.back().column + runs.back().length &&
+        element == runs.back().element + runs.back().length) {
+      ++runs.back().length;
+    } else {
+      runs.push_back({column, element, 1});
+    }
+  }
 };
 
 // The part of a node that a partition owns.

@@ -67,13 +67,13 @@ class Population {
   bool stored_as_read(std::size_t k) const { return program_ || (k != 0 && k < state_.size()); }
   std::vector<R> state(std::size_t k) const;
   void set_state(std::size_t k, const std::vector<R>& values);
-  R state_of(std::size_t k, std::size_t element) const;
-  // V_m of an element at the end of the last step; if it spiked then, before the reset. From
-  // keep_peaks() on, steps keep what this needs: they fill `peak` of step_args, which starts as
-  // no_peak. now: V_m as stored at the end.
+  // State k of n elements, as users read it. state: as stored, indexed from element 0 on.
+  void sample(std::size_t k, std::size_t element, std::size_t n, const R* state, R* out) const;
+  // V_m at the end of the last step; of those that spiked then, before the reset. From keep_peaks()
+  // on, steps keep what this needs: they fill `peak` of step_args, which starts as no_peak.
   static constexpr R no_peak = std::numeric_limits<R>::quiet_NaN();
   void keep_peaks() { peak_.assign(padded_, no_peak); }
-  R before_reset(std::size_t element, R now) const;
+  void sample_before_reset(std::size_t element, std::size_t n, const R* state, R* out) const;
   // The same as stored, for an exact copy: converting potentials would cost their last bits.
   std::vector<R> raw_state(std::size_t k) const;
   void set_raw_state(std::size_t k, const std::vector<R>& values);
@@ -82,7 +82,9 @@ class Population {
   std::vector<std::int32_t> held(Step now) const;
   void set_held(const std::vector<std::int32_t>& steps, Step now);
   // Sets the step that held_until counts from; it moves forward before the count could overflow.
+  // It stays if the next run goes on at the step where the last one left.
   void rebase(Step base);
+  void leave(Step now) { left_at_ = now; }
 
   // The states, by number, indexed from element 0 on.
   std::vector<R*> state_arrays() const;
@@ -102,7 +104,8 @@ class Population {
   void set_t_ref(Buffer<std::int32_t>&& steps);
   void hold(const std::vector<std::int32_t>& steps, Step now);
   double E_L(std::size_t k) const { return E_L_[E_L_.size() == 1 ? 0 : k]; }
-  R absolute(R v, std::size_t k) const { return static_cast<R>(static_cast<double>(v) + E_L(k)); }
+  // Potentials as stored become those that users read.
+  void make_absolute(std::size_t element, std::size_t n, const R* v, R* out) const;
   template <class T>
   T* from_0(T* first_owned) const {  // may lie before the array: it is indexed by owned elements
     return reinterpret_cast<T*>(reinterpret_cast<std::uintptr_t>(first_owned) -
@@ -131,7 +134,7 @@ class Population {
   Buffer<std::int32_t> t_ref_;
   std::vector<bool> varies_;  // by coefficient: whether each element has a value
   bool t_ref_varies_ = false;
-  Step base_ = 0;
+  Step base_ = 0, left_at_ = -1;
 };
 
 }  // namespace spikelet

@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "spikelet/core/growing_array.hpp"
 #include "spikelet/core/types.hpp"
 
 namespace spikelet {
@@ -21,8 +22,19 @@ struct RecordingWindow {
 class SpikeRecorder {
  public:
   struct alignas(128) Log {  // no two partitions write to one cache line
-    std::vector<Step> stamps;
-    std::vector<std::uint32_t> elements;
+    GrowingArray<Step> stamps;
+    GrowingArray<std::uint32_t> elements;
+
+    // Makes room for n spikes. If memory runs out, nothing has changed.
+    void reserve(std::size_t n) {
+      stamps.reserve(n);
+      elements.reserve(n);
+    }
+    void resize(std::size_t n) {
+      reserve(n);
+      stamps.resize(n);
+      elements.resize(n);
+    }
   };
 
   // wanted: whether to record each element; empty: all of them.
@@ -37,7 +49,8 @@ class SpikeRecorder {
   std::size_t size() const;
   // All spikes in order of (stamp, element). Reading again costs only what is new: no spike noted
   // after a call may have an earlier stamp than one noted before it. The log that is returned never
-  // changes while someone else holds it. If memory runs out, nothing is lost.
+  // changes while someone else holds it. If memory runs out, nothing is lost. Spikes move from the
+  // partitions' logs into this one piece by piece, so that they take memory once.
   std::shared_ptr<const Log> share();
   // Forgets spikes after a step that were noted since the last call of share().
   void forget_after(Step step) noexcept;
@@ -59,7 +72,7 @@ struct StateRecorder {
   Step every = 1;
   bool before_reset = false;  // of a neuron that spikes in the step, the potential it spiked with
   std::vector<Step> stamps{};
-  std::vector<R> values{};  // [stamps, elements]
+  GrowingArray<R> values{};  // [stamps, elements]
   RecordingWindow window{};
 
   // Whether there is a sample at a stamp.
@@ -78,7 +91,7 @@ struct WeightRecorder {
   std::size_t projection = 0;
   Step every = 1;
   std::vector<Step> stamps{};
-  std::vector<R> values{};  // [stamps, synapses]
+  GrowingArray<R> values{};  // [stamps, synapses]
   RecordingWindow window{};
 
   void note(Step stamp, const std::vector<R>& weights);
@@ -109,6 +122,7 @@ struct Recorders {
   // Drops what was recorded after `now` by partitions that got further than others.
   void forget_after(Step now) noexcept;
   std::size_t count(RecorderKind kind, std::size_t recorder) const;
+  const std::vector<Step>& stamps(RecorderKind kind, std::size_t recorder) const;  // of samples
   void set_window(RecorderKind kind, std::size_t recorder, const RecordingWindow& window);
   void clear(RecorderKind kind, std::size_t recorder);
   void clear();

@@ -17,6 +17,7 @@
 
 #include <atomic>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -90,8 +91,9 @@ class Simulator {
   // How often that was done. Inputs that come, change or go do not need it.
   std::size_t layouts();
   // Advances by `steps`; returns the steps done (fewer if `poll` stopped it). What poll throws is
-  // thrown again once the run has stopped; the network is intact then.
-  Step run(Step steps, const Poll& poll);
+  // thrown again once the run has stopped; the network is intact then. threads: the most to use, of
+  // those that the network has.
+  Step run(Step steps, const Poll& poll, int threads = std::numeric_limits<int>::max());
   // Collective: throws on all processes unless all of them are about to run for as many steps, with
   // the same plan, a number that stands for what else they do meanwhile.
   void meet(Step steps, std::int64_t plan);
@@ -138,6 +140,7 @@ class Simulator {
   std::shared_ptr<const SpikeRecorder::Log> recorded_spikes(std::size_t recorder);
   Samples<R> recorded_states(std::size_t recorder);
   Samples<R> recorded_weights(std::size_t recorder);
+  std::vector<Step> recorded_stamps(RecorderKind kind, std::size_t recorder);  // of samples
   std::size_t recorded_count(RecorderKind kind, std::size_t recorder);
   void clear_recorder(RecorderKind kind, std::size_t recorder);
 

@@ -31,8 +31,8 @@ class StepLoop {
   // After an error the partitions stand at different steps: the network cannot go on. The clock and
   // what was recorded end with the last interval that is whole, or, in one process, right before
   // the step in which a neuron diverged. An error from before the run ends it in its first
-  // interval, so that other processes learn of it.
-  bool run(Step end, const Poll& poll, std::exception_ptr before = {});
+  // interval, so that other processes learn of it. threads: the most to use.
+  bool run(Step end, const Poll& poll, std::exception_ptr before, int threads);
 
  private:
   struct Span;   // one call of run(): what its threads share

@@ -1,0 +1,218 @@
+r"""What small networks, inputs and recordings cost: a table for docs/performance.md.
+
+Each figure is the least of several repetitions, taken in turn where two are compared. Rows can be chosen; close other programs first.
+
+    python bench/python/small_networks.py --page docs/performance.md
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from measure import peak_above
+from pages import has_place, markers, put
+
+import spikelet as sl
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+TABLE = "small_networks.py"
+HEADER = ("what", "cost")
+Rows = "Iterator[tuple[str, str]]"
+
+
+def least(*calls: Callable[[], object], repeat: int = 5, times: int = 1) -> list[float]:
+    """Return the least time of each call [s], of repetitions in turn."""
+    found = [np.inf] * len(calls)
+    for _ in range(repeat):
+        for k, call in enumerate(calls):
+            start = time.perf_counter()
+            for _ in range(times):
+                call()
+            found[k] = min(found[k], (time.perf_counter() - start) / times)
+    return found
+
+
+def network(
+    n: int = 1000,
+    *,
+    threads: int | None = None,
+    seed: int = 1,
+    delay: float = 1.5,
+    driven: bool = True,
+) -> tuple[sl.Network, sl.Population]:
+    """Return a network of n neurons with ten synapses each, driven, and one recorder of spikes."""
+    net = sl.Network(dt=0.1, seed=seed, threads=threads)
+    cells = net.population(n, sl.LIF(), name="E")
+    net.connect(cells, cells, sl.FixedOutdegree(10), weight=20.0, delay=delay)
+    if driven:
+        net.inject(cells, sl.PoissonInput(rate=8000.0, weight=35.0))
+    net.record(cells, "spikes")
+    net.run(1.0)
+    return net, cells
+
+
+def calls() -> Rows:
+    """Measure a run of one step, and a change of a parameter."""
+    net, cells = network()
+    (run,) = least(lambda: net.run(0.1), repeat=20, times=1000)
+    yield "`run(0.1)` of 1000 neurons", f"{run * 1e6:.1f} us"
+    thresholds = iter(np.linspace(-55.0, -54.0, 100_000).tolist())
+
+    def change() -> None:
+        cells.V_th = next(thresholds)
+
+    (change_s,) = least(change, repeat=20, times=500)
+    yield "`population.V_th = x`", f"{change_s * 1e6:.1f} us"
+
+
+def threads() -> Rows:
+    """Compare two threads with one."""
+    for n, in_degree, delay, duration in (
+        (1000, 10, 1.5, 500.0),
+        (1000, 10, 0.1, 500.0),
+        (20_000, 80, 0.1, 50.0),
+    ):
+        nets = []
+        for number in (1, 2):
+            net = sl.Network(dt=0.1, seed=1, threads=number)
+            cells = net.population(n, sl.LIF())
+            net.connect(cells, cells, sl.FixedOutdegree(in_degree), weight=5.0, delay=delay)
+            net.inject(cells, sl.PoissonInput(rate=8000.0, weight=35.0))
+            net.run(10.0)
+            nets.append(net)
+        one, two = least(*(lambda net=net, d=duration: net.run(d) for net in nets), repeat=9)
+        step = one * 1e6 / (duration / 0.1)
+        yield (
+            f"{n} neurons of in-degree {in_degree}, delay {delay:g} ms: two threads against one",
+            f"{one / two:.2f} times ({step:.2f} us a step with one)",
+        )
+
+
+def ensembles() -> Rows:
+    """Compare many networks at once with one after another."""
+    if not hasattr(sl, "run_all"):
+        return
+    for n, duration in ((100, 10.0), (100, 100.0), (1000, 100.0)):
+        nets = [network(n, seed=seed)[0] for seed in range(1000)]
+
+        def in_turn(nets: list[sl.Network] = nets, duration: float = duration) -> None:
+            for net in nets:
+                net.run(duration)
+
+        one, all_ = least(in_turn, lambda nets=nets, d=duration: sl.run_all(nets, d), repeat=3)
+        steps = 1000 * duration / 0.1
+        yield (
+            f"1000 networks of {n} neurons, {duration:g} ms: `run_all` against one after another",
+            f"{one / all_:.2f} times ({one * 1e9 / steps:.0f} and {all_ * 1e9 / steps:.0f} ns a step of a network)",
+        )
+
+
+def inputs() -> Rows:
+    """Measure Poisson input with a rate for each neuron."""
+    n, duration = 40_000, 20.0
+    plain = sl.Network(dt=0.1, seed=1, threads=1)
+    plain.population(n, sl.LIF())
+    for mean in (0.01, 0.1, 1.0, 4.0):
+        net = sl.Network(dt=0.1, seed=1, threads=1)
+        cells = net.population(n, sl.LIF())
+        rates = np.linspace(0.5, 1.5, n) * mean * 1e4
+        net.inject(cells, sl.PoissonInput(rate=rates, weight=1e-3))
+        with_, without = least(lambda net=net: net.run(duration), lambda: plain.run(duration))
+        yield (
+            f"`PoissonInput`, a rate for each of {n} neurons, {mean:g} events a step",
+            f"{(with_ - without) * 1e9 / (n * duration / 0.1):.2f} ns a draw",
+        )
+
+
+def states() -> Rows:
+    """Compare a recording of all states at every step with a copy."""
+    for dtype in ("float32", "float64"):
+        n, duration = 100_000, 40.0
+        for what, options in (
+            ("V_m", {}),
+            ("I_syn_ex", {}),
+            ("V_m", {"when": "before_reset"}),
+            ("V_m", {"every": 1.0}),
+        ):
+            nets = []
+            for recorded in (False, True):
+                net = sl.Network(dt=0.1, seed=1, threads=1, dtype=dtype)
+                cells = net.population(n, sl.LIF(I_e=300.0))
+                if recorded:
+                    recorder = net.record(cells, what, **options)
+                net.run(duration)
+                nets.append(net)
+            taken = [np.inf, np.inf]
+            for _ in range(5):
+                recorder.clear()
+                taken = np.minimum(
+                    taken,
+                    least(*(lambda net=net, d=duration: net.run(d) for net in nets), repeat=1),
+                )
+            size = n * np.dtype(dtype).itemsize * len(recorder)
+            source, times = np.ones(size // 8), []
+            for _ in range(5):
+                start = time.perf_counter()
+                copy = source.copy()
+                times.append(time.perf_counter() - start)
+                del copy
+            named = "".join(f", {key} {value}" for key, value in options.items())
+            yield (
+                f"recording {what} of {n} neurons, {dtype}{named}",
+                f"{size / (taken[1] - taken[0]) / 1e9:.1f} GB/s (a copy of as much: {size / min(times) / 1e9:.1f})",
+            )
+
+
+def spikes() -> Rows:
+    """Measure the memory of a recording of spikes, and of reading it."""
+    for number in (1, 2):
+        net = sl.Network(dt=0.1, seed=1, threads=number)
+        cells = net.population(100_000, sl.LIF(I_e=3000.0, t_ref=0.5))
+        net.run(1.0)
+        recorder = net.record(cells, "spikes")
+        recorded = peak_above(lambda: net.run(500.0))  # noqa: B023 - called at once
+        read = peak_above(lambda: recorder.in_steps())  # noqa: B023, PLW0108
+        times = peak_above(lambda: recorder.times)  # noqa: B023
+        count = len(recorder) / 1e6
+        text = f"{read / count:.1f} more while they are merged, {times / count:.1f} for `times`"
+        yield (
+            f"{count:.0f} million spikes, {number} thread{'s'[: number - 1]}: memory",
+            f"{recorded / count:.1f} bytes a spike; {text}",
+        )
+
+
+PARTS = {f.__name__: f for f in (calls, threads, ensembles, inputs, states, spikes)}
+
+
+def main() -> None:
+    """Measure, print and store the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)} (default: all)"
+    )
+    parser.add_argument("--page", type=Path, metavar="PATH", help="put the table into this page")
+    args = parser.parse_args()
+    if unknown := [part for part in args.parts if part not in PARTS]:
+        parser.error(f"PART must be of {', '.join(PARTS)}, got {unknown[0]}")
+    if args.page and not has_place(args.page, TABLE):
+        parser.error(f"--page {args.page}: it must have the lines {' and '.join(markers(TABLE))}")
+    lines = [HEADER, ("---",) * len(HEADER)]
+    for part in args.parts or PARTS:
+        for row in PARTS[part]():
+            print(": ".join(row), flush=True)
+            lines.append(row)
+    text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    if args.page:
+        put(args.page, TABLE, text)
+
+
+if __name__ == "__main__":
+    main()

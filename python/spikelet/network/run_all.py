@@ -1,0 +1,162 @@
+"""Many networks at once, each of them by one thread."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NoReturn
+
+import numpy as np
+
+from spikelet import _core
+from spikelet._util.checks import fail, integer, steps_of
+from spikelet._util.progress import runs, wanted
+from spikelet._util.threads import default_threads
+from spikelet.network.network import Network
+from spikelet.network.run import diverged, in_one_piece, run
+from spikelet.network.turn import Turn
+
+__all__ = ["run_all"]
+
+
+def run_all(
+    networks: Iterable[Network],
+    duration: float | Sequence[float],
+    *,
+    threads: int | None = None,
+    progress: bool | Callable[[int], Any] = False,
+) -> None:
+    """Run many networks at once: an ensemble, such as one network with many seeds or parameters.
+
+    Each thread takes whole networks, one after another, so the threads never wait for each other, and Python is not
+    involved. That is faster than to run the networks in turn, most of all if they are small. Results, recordings and
+    what follows are those of `Network.run`, bit for bit. The networks need not be alike.
+
+    Networks that record to files run after all others, in turn and with their own threads.
+
+    Parameters
+    ----------
+    networks : iterable of Network
+        The networks, each once. Processes (``comm=``) must not share them.
+    duration : float or sequence of float
+        Model time [ms], a multiple of each network's dt: one for all, or one for each network.
+    threads : int, optional
+        Number of threads; by default the number of cores that the process may use, or ``OMP_NUM_THREADS`` if that is
+        smaller.
+    progress : bool or callable
+        True shows a progress bar (needs rich). A callable is called as ``progress(n)`` a few dozen times a second
+        with the number of networks that are through.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        After Ctrl-C. Each network is intact and stands at the end of a step; those that had not begun stand where they
+        were. ``run_all(networks, [end - net.t for net in networks])`` continues.
+    FloatingPointError, RuntimeError, ...
+        What `Network.run` raises for a network, with its place in the list. The others have run nevertheless.
+    ValueError, TypeError
+        If an argument is invalid; nothing has run then.
+
+    Examples
+    --------
+    >>> import spikelet as sl
+    >>> def make(seed):
+    ...     net = sl.Network(dt=0.1, seed=seed)
+    ...     cells = net.population(100, sl.LIF())
+    ...     net.inject(cells, sl.PoissonInput(rate=8000.0, weight=35.0))
+    ...     return net, net.record(cells, "spikes")
+    >>> networks, recorders = zip(*(make(seed) for seed in range(20)), strict=True)
+    >>> sl.run_all(networks, 100.0)
+    >>> len({len(recorder) for recorder in recorders}) > 1
+    True
+    """
+    nets = _checked(networks)
+    steps = _steps(nets, duration)
+    number = (
+        default_threads() if threads is None else integer("run_all", "threads", threads, 1, 1024)
+    )
+    progress = wanted("run_all", progress)
+    turns = [net.engine.turn for net in nets]
+    with contextlib.ExitStack() as opened:
+        if progress is True:
+            show = opened.enter_context(runs(len(nets)))
+            progress = lambda n: show(n, 0, len(nets) - n)
+        Turn.take_all(turns, lambda: _run(nets, steps, number, progress or None), "running")
+
+
+def _checked(networks: Iterable[Network]) -> list[Network]:
+    try:
+        nets = list(networks)
+    except TypeError:
+        fail("run_all", "networks", networks, "must be an iterable of Network", error=TypeError)
+    for k, net in enumerate(nets):
+        if not isinstance(net, Network):
+            fail("run_all", f"networks[{k}]", net, "must be a Network", error=TypeError)
+        if net.ranks.size > 1:
+            rule = "must not be shared by processes: use its run()"
+            fail("run_all", f"networks[{k}]", net, rule)
+    if len(set(map(id, nets))) < len(nets):
+        places: dict[int, int] = {}
+        for k, net in enumerate(nets):
+            first = places.setdefault(id(net), k)
+            if first != k:
+                msg = f"run_all: networks[{k}] must be another network, got networks[{first}] again"
+                raise ValueError(msg)
+    return nets
+
+
+def _steps(nets: list[Network], duration: Any) -> list[int]:
+    if np.ndim(duration) == 0:
+        durations = [duration] * len(nets)
+    else:
+        durations = list(duration)
+        if len(durations) != len(nets):
+            rule = f"must be one, or one for each of the {len(nets)} networks"
+            fail("run_all", "duration", len(durations), rule, got="length")
+    known: dict[tuple[Any, float], int] = {}  # most have the same grid
+    for k, key in enumerate(zip(durations, (net.dt for net in nets), strict=True)):
+        if key not in known:
+            known[key] = steps_of(f"run_all: networks[{k}]", "duration", *key)[1]
+    return [known[time, net.dt] for time, net in zip(durations, nets, strict=True)]
+
+
+def _run(
+    nets: list[Network], steps: list[int], threads: int, progress: Callable[[int], Any] | None
+) -> None:
+    together = [k for k, net in enumerate(nets) if in_one_piece(net)]
+    found = _core.run_all(
+        [nets[k].engine.sim for k in together], [steps[k] for k in together], threads, progress
+    )
+    errors: dict[int, BaseException] = {}
+    for k, error in zip(together, found, strict=True):
+        if error is not None:
+            errors[k] = error
+    through = len(together)
+    for k in sorted(set(range(len(nets))).difference(together)):
+        net = nets[k]
+        try:
+            run(net, float(steps[k] * net.dt), False, None, None)
+        except Exception as error:  # noqa: BLE001 - raised below
+            errors[k] = error
+        through += 1
+        if progress is not None:
+            progress(through)
+    if errors:
+        _raise(nets, errors)
+
+
+def _raise(nets: list[Network], errors: dict[int, BaseException]) -> NoReturn:
+    """Raise the error of the first network that has one; it names the others."""
+    first, *others = sorted(errors)
+    error = errors[first]
+    text = diverged(nets[first], *error.args) if isinstance(error, _core.Divergence) else str(error)
+    msg = f"run_all: networks[{first}]: {text}"
+    if others:
+        listed = ", ".join(f"networks[{k}]" for k in others[:10])
+        msg += f"; {listed}{' and more' * (len(others) > 10)} failed, too"
+    kind = FloatingPointError if isinstance(error, FloatingPointError) else type(error)
+    try:
+        raised = kind(msg)
+    except TypeError:  # an exception with arguments of its own
+        raised = RuntimeError(msg)
+    raise raised from error
