@@ -9,7 +9,9 @@
 #include "core/random16.hpp"
 #include "core/normals.hpp"
 #include "core/scatter.hpp"
+#include "core/plasticity/power.hpp"
 #include "core/plasticity/plasticity_rules.hpp"
+#include "core/plasticity/replay.hpp"
 #include "core/plasticity/loops.hpp"
 // clang-format on
 

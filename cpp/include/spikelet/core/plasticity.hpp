@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "spikelet/core/decay.hpp"
 #include "spikelet/core/types.hpp"
 
 namespace spikelet {
@@ -90,6 +91,51 @@ struct ClosedRow {
   int n_ended;
 };
 
+// The spikes of the targets of a row that replays them. Those of a target are at [.., end), the
+// oldest first, after `ahead` spikes at `never`.
+template <class R>
+struct TargetSpikes {
+  static constexpr std::int32_t never = -(std::int32_t{1} << 30);
+  static constexpr std::uint32_t ahead = 8;
+
+  const std::uint32_t* end;    // by target
+  const std::int32_t* newest;  // by target: stamp of the last one, or `never`
+  const R* newest_trace;       // by target
+  const std::int32_t* stamp;   // by spike
+  const R* trace;              // by spike: with it
+  const R* factor;             // by spike: of its potentiation; none: the row's is for all
+};
+
+// Decay over the first steps; `beyond` has the others, unless all of them are 0.
+template <class R>
+struct DecayTable {
+  const R* factor;
+  std::int32_t count;
+  const Decay<R>* beyond;
+};
+
+// A row that is brought up to date with its targets' spikes. All times are those at which a
+// target's spike leaves that is at the synapse then, and have the base of the stamps.
+template <class R>
+struct ReplayedRow {
+  R* weight;
+  R* own;  // by synapse: the source's trace of nearest_pre_centered; else none
+  const std::uint16_t* target;
+  std::size_t n;
+  TargetSpikes<R> posts;
+  std::int32_t from, to;  // spikes in (from, to] potentiate, unless pre is 0
+  std::int32_t last;      // the row's last spike of its source
+  std::int32_t tie;       // 1: ties potentiate
+  R pre;                  // the source's trace then
+  R up;                   // factor of potentiation
+  DecayTable<R> pre_decay, post_decay;
+  bool first_only;  // nearest_restricted
+  bool depresses;   // a spike of the source is at the synapses, at `time`
+  std::int32_t time;
+  R down;       // factor of depression
+  R own_decay;  // of `own`, since the last spike
+};
+
 // Compiled loops of one rule at one SIMD level. `parameters` are the rule's.
 template <class R>
 struct PlasticKernels {
@@ -104,6 +150,8 @@ struct PlasticKernels {
   void (*dense_column)(const double* parameters, R* weight, std::size_t stride, const R* k_plus,
                        R up, std::size_t n);
   void (*closed_row)(const double* parameters, const ClosedRow<R>& row);
+  // Not for modulated rules.
+  void (*replayed_row)(const double* parameters, const ReplayedRow<R>& row);
   // For any rule: sums += |row|; row = row * factors within [low, high].
   void (*add_row)(const R* row, double* sums, std::size_t n);
   void (*scale_row)(R* row, const R* factors, R low, R high, std::size_t n);

@@ -127,8 +127,8 @@ void scale_row(R* row, const R* factors, R low, R high, std::size_t n) {
 template <class R, template <class> class... Rules>
 constexpr std::array<PlasticKernels<R>, sizeof...(Rules)> plastic_kernels() {
   return {PlasticKernels<R>{&pre_factor<Rules, R>, &post_factor<Rules, R>, &dense_row<Rules, R>,
-                            &dense_column<Rules, R>, &closed_row<Rules, R>, &add_row<R>,
-                            &scale_row<R>}...};
+                            &dense_column<Rules, R>, &closed_row<Rules, R>, &replayed_row<Rules, R>,
+                            &add_row<R>, &scale_row<R>}...};
 }
 
 }  // namespace spikelet::SPIKELET_LEVEL
