@@ -513,29 +513,36 @@ SPIKELET_INLINE std::uint32_t word_bits(typename IndexOf<R>::type m) {
   return static_cast<std::uint32_t>(bits<R>(__builtin_convertvector(m, Mask<R>)));
 }
 
-// Appends first + lane for each lane of R whose bit is set; returns the end. May write one number for
-// each lane.
-template <class R>
-SPIKELET_INLINE std::uint32_t* append_lanes(std::uint32_t which, std::uint32_t first,
-                                            std::uint32_t* out) {
+// Writes the 32-bit or, of R, wider lanes whose bits are set one after the other. May write a whole
+// vector.
 #if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
-  const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-  const __m512i all = _mm512_add_epi32(lane, _mm512_set1_epi32(static_cast<int>(first)));
-  const __m512i some = _mm512_maskz_compress_epi32(static_cast<__mmask16>(which), all);
-  if constexpr (sizeof(R) == 4) {
-    _mm512_storeu_si512(out, some);
-  } else {
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), _mm512_castsi512_si256(some));
-  }
-  return out + std::popcount(which);
+SPIKELET_INLINE void pack(std::uint32_t which, Vec<float> v, float* out) {
+  _mm512_storeu_ps(out, _mm512_maskz_compress_ps(static_cast<__mmask16>(which),
+                                                 reinterpret_cast<__m512>(v)));
+}
+SPIKELET_INLINE void pack(std::uint32_t which, Vec<double> v, double* out) {
+  _mm512_storeu_pd(out, _mm512_maskz_compress_pd(static_cast<__mmask8>(which),
+                                                 reinterpret_cast<__m512d>(v)));
+}
+SPIKELET_INLINE void pack(std::uint32_t which, IndexOf<float>::type v, std::uint32_t* out) {
+  _mm512_storeu_si512(out, _mm512_maskz_compress_epi32(static_cast<__mmask16>(which),
+                                                       reinterpret_cast<__m512i>(v)));
+}
+SPIKELET_INLINE void pack(std::uint32_t which, IndexOf<double>::type v, std::uint32_t* out) {
+  _mm256_storeu_si256(
+      reinterpret_cast<__m256i*>(out),
+      _mm256_maskz_compress_epi32(static_cast<__mmask8>(which), reinterpret_cast<__m256i>(v)));
+}
 #else
-  for (std::uint32_t lane = 0; lane < lanes<R>; ++lane) {
-    *out = first + lane;
+template <class V, class T>
+SPIKELET_INLINE void pack(std::uint32_t which, V v, T* out) {
+  constexpr int n = sizeof(V) / sizeof(T);
+  for (int lane = 0; lane < n; ++lane) {
+    *out = static_cast<T>(v[lane]);
     out += (which >> lane) & 1u;
   }
-  return out;
-#endif
 }
+#endif
 
 // How many of 8 numbers that grow are above a limit.
 SPIKELET_INLINE std::uint32_t count_above(const std::int32_t* p, std::int32_t limit) {

@@ -44,6 +44,7 @@ ReplayedRow<R> HistoryStore<R>::replayed(std::size_t row, Step upto) {
   replayed.own = this->centered_ ? this->own_.data() + segment.first : nullptr;
   replayed.target = this->target_.data() + segment.first;
   replayed.n = segment.count;
+  replayed.more = this->weight_.size() - segment.first - segment.count;
   replayed.posts = this->spikes_.view();
   replayed.from = left(this->done_[row]);
   replayed.to = left(upto);

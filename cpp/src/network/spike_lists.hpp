@@ -1,6 +1,6 @@
 // The recent spikes of the targets of plastic synapses, each with the traces that include it. The
-// spikes of a target lie one after the other, the oldest first, so that kernels can count and
-// gather them; the newest of each is also kept apart. Stamps are 32-bit, relative to a base.
+// spikes of a target lie one after the other, the oldest first. The latest few of each also lie
+// together, where kernels find them with few accesses. Stamps are 32-bit, relative to a base.
 #pragma once
 
 #include <algorithm>
@@ -22,7 +22,9 @@ class SpikeLists {
         end_(targets),
         limit_(targets),
         newest_(targets, never),
-        newest_trace_(targets) {
+        newest_trace_(targets),
+        latest_(kept * targets, never),
+        latest_factor_(second ? kept * targets : 0) {
     compact([](Step) { return false; }, 0);
   }
 
@@ -43,6 +45,8 @@ class SpikeLists {
     put(end_[target]++, relative(spike.stamp), spike.value, factor);
     newest_[target] = relative(spike.stamp);
     newest_trace_[target] = spike.value[0];
+    push(latest_, target, relative(spike.stamp));
+    push(latest_factor_, target, factor);
     ++size_;
   }
   // The latest spike of a target of stamp <= `at`, if there is one.
@@ -77,6 +81,7 @@ class SpikeLists {
       for (std::uint32_t k = begin_[j]; k < end_[j]; ++k) {
         factor_[k] = factor(cold_[k].before_2);
       }
+      look_up_latest(j);
     }
   }
   // Forgets the spikes for which forget(stamp), except the latest of them of each target, whose
@@ -96,6 +101,7 @@ class SpikeLists {
       }
       size_ += last - first;
       newest_[j] = first < last ? stamp_[end_[j] - 1] : never;
+      look_up_latest(j);
     }
   }
   void clear() {
@@ -103,20 +109,26 @@ class SpikeLists {
     std::copy(begin_.begin(), begin_.end(), end_.begin());
     std::fill(newest_.begin(), newest_.end(), never);
     std::fill(newest_trace_.begin(), newest_trace_.end(), R(0));
+    std::fill(latest_.begin(), latest_.end(), never);
     size_ = 0;
   }
   TargetSpikes<R> view() const {
-    return {end_.data(),    newest_.data(),
-            newest_trace_.data(), stamp_.data(),
-            trace_.data(),  second_ ? factor_.data() : nullptr};
+    return {newest_.data(),
+            newest_trace_.data(),
+            latest_.data(),
+            second_ ? latest_factor_.data() : nullptr,
+            end_.data(),
+            stamp_.data(),
+            trace_.data(),
+            second_ ? factor_.data() : nullptr};
   }
-  const std::uint32_t* begins() const { return begin_.data(); }
   // For walks one spike at a time, by index.
   Step stamp(std::uint32_t k) const { return base_ + stamp_[k]; }
   R before_2(std::uint32_t k) const { return second_ ? cold_[k].before_2 : R(0); }
 
  private:
   static constexpr std::int32_t never = TargetSpikes<R>::never;
+  static constexpr std::uint32_t kept = TargetSpikes<R>::kept;
   static constexpr Step reach = Step{1} << 29;
   static constexpr std::uint32_t least_room = 8;
   struct Cold {
@@ -136,7 +148,7 @@ class SpikeLists {
   R trace_2(std::uint32_t k) const { return second_ ? cold_[k].trace_2 : R(1); }
   // Room for that many spikes of a target at the end, with spikes that never were before them.
   void place(std::uint32_t target, std::uint32_t room) {
-    const std::size_t ahead = stamp_.size() + TargetSpikes<R>::ahead;
+    const std::size_t ahead = stamp_.size() + kept;
     begin_[target] = end_[target] = static_cast<std::uint32_t>(ahead);
     limit_[target] = static_cast<std::uint32_t>(ahead + room);
     stamp_.resize(ahead + room, never);
@@ -161,6 +173,24 @@ class SpikeLists {
       factor_[to] = from.factor_[k];
     }
   }
+  template <class T>
+  static void push(std::vector<T>& latest, std::uint32_t target, T value) {
+    if (!latest.empty()) {
+      const auto first = latest.begin() + std::ptrdiff_t{target} * kept;
+      std::copy(first + 1, first + kept, first);
+      first[kept - 1] = value;
+    }
+  }
+  // The latest few, from the lists.
+  void look_up_latest(std::uint32_t target) {
+    for (std::uint32_t k = 0; k < kept; ++k) {
+      const std::uint32_t from = end_[target] - kept + k, to = target * kept + k;
+      latest_[to] = stamp_[from];
+      if (second_) {
+        latest_factor_[to] = factor_[from];
+      }
+    }
+  }
   void put(std::uint32_t k, std::int32_t stamp, const std::array<R, 3>& value, R factor) {
     stamp_[k] = stamp;
     trace_[k] = value[0];
@@ -176,6 +206,8 @@ class SpikeLists {
   std::vector<std::uint32_t> begin_, end_, limit_;  // by target
   std::vector<std::int32_t> newest_;
   std::vector<R> newest_trace_;
+  std::vector<std::int32_t> latest_;  // `kept` for each target, the newest last
+  std::vector<R> latest_factor_;
   std::vector<std::int32_t> stamp_;  // by spike
   std::vector<R> trace_, factor_;
   std::vector<Cold> cold_;

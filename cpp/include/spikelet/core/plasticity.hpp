@@ -91,19 +91,22 @@ struct ClosedRow {
   int n_ended;
 };
 
-// The spikes of the targets of a row that replays them. Those of a target are at [.., end), the
-// oldest first, after `ahead` spikes at `never`.
+// The spikes of the targets of a row that replays them: the latest few of each target together, the
+// newest last, and all of them, those of a target at [.., end), the oldest first. Spikes that never
+// were come before the first.
 template <class R>
 struct TargetSpikes {
   static constexpr std::int32_t never = -(std::int32_t{1} << 30);
-  static constexpr std::uint32_t ahead = 8;
+  static constexpr std::uint32_t kept = 8;  // of each target
 
-  const std::uint32_t* end;    // by target
-  const std::int32_t* newest;  // by target: stamp of the last one, or `never`
-  const R* newest_trace;       // by target
-  const std::int32_t* stamp;   // by spike
-  const R* trace;              // by spike: with it
-  const R* factor;             // by spike: of its potentiation; none: the row's is for all
+  const std::int32_t* newest;    // by target: stamp of the last one, or `never`
+  const R* newest_trace;         // by target: with it
+  const std::int32_t* latest;    // by target, `kept` each: stamps
+  const R* latest_factor;        // the factors of potentiation; none: the row's is for all
+  const std::uint32_t* end;      // by target
+  const std::int32_t* stamp;     // by spike
+  const R* trace;                // by spike: with it
+  const R* factor;               // by spike
 };
 
 // Decay over the first steps; `beyond` has the others, unless all of them are 0.
@@ -122,6 +125,7 @@ struct ReplayedRow {
   R* own;  // by synapse: the source's trace of nearest_pre_centered; else none
   const std::uint16_t* target;
   std::size_t n;
+  std::size_t more;  // synapses after the row, which may be read and written as they are
   TargetSpikes<R> posts;
   std::int32_t from, to;  // spikes in (from, to] potentiate, unless pre is 0
   std::int32_t last;      // the row's last spike of its source

@@ -17,32 +17,44 @@ struct Replay {
   R* weight;
   R* own;  // or none
   const std::uint16_t* target;
-  std::size_t n;
+  std::size_t n, more;
   alignas(64) std::int32_t newest[room];
   // The list.
-  alignas(64) std::uint32_t synapse[room];
-  alignas(64) std::uint32_t at[room];  // the next spike
-  alignas(64) R listed[room];          // weight
-  alignas(64) R trace[room];           // of nearest_pre_centered
-  std::uint32_t left[room];
+  alignas(64) std::uint32_t synapse[room];  // and, from bit 16 on, the number of spikes left
+  alignas(64) std::uint32_t at[room];       // the next spike, among the latest
+  alignas(64) R weights[room];
+  alignas(64) R trace[room];  // of nearest_pre_centered
   std::size_t size;
 };
 
-// Vectors of a row's part, whose last one may be short.
+template <class R>
+SPIKELET_INLINE Words<R> lane_indices() {
+  Words<R> v{};
+  for (int k = 0; k < lanes<R>; ++k) {
+    v[k] = k;
+  }
+  return v;
+}
+// Calls f(k, count) for each vector of a part. Whole ones also where synapses follow the part: `count` of
+// their lanes belong to it.
 template <class R, class F>
-SPIKELET_INLINE void for_vectors(std::size_t n, F&& f) {
+SPIKELET_INLINE void for_vectors(const Replay<R>& part, F&& f) {
   constexpr std::size_t width = lanes<R>;
   std::size_t k = 0;
-  for (; k + width <= n; k += width) {
-    f(k, std::integral_constant<std::size_t, width>());
+  for (; k + width <= part.n; k += width) {
+    f(k, width, std::true_type());
   }
-  if (k < n) {
-    f(k, n - k);
+  if (k < part.n) {
+    if (k + width <= part.n + part.more) {
+      f(k, part.n - k, std::true_type());
+    } else {
+      f(k, part.n - k, std::false_type());
+    }
   }
 }
-template <class R>
+template <class R, bool whole>
 SPIKELET_INLINE Words<R> some_indices(const std::uint16_t* p, std::size_t count) {
-  if (count == lanes<R>) {
+  if constexpr (whole) {
     return load_index<R>(p);
   }
   std::uint16_t part[lanes<R>] = {};
@@ -51,13 +63,21 @@ SPIKELET_INLINE Words<R> some_indices(const std::uint16_t* p, std::size_t count)
   }
   return load_index<R>(part);
 }
-template <class R>
+template <bool whole, class R>
 SPIKELET_INLINE Vec<R> some(const R* p, std::size_t count) {
-  return count == lanes<R> ? load(p) : load_part(p, count);
+  return whole ? load(p) : load_part(p, count);
 }
-template <class R>
-SPIKELET_INLINE void store_some(R* p, Vec<R> v, std::size_t count) {
-  count == lanes<R> ? store(p, v) : store_part(p, v, count);
+// Replaces `count` lanes of what was loaded.
+template <bool whole, class R>
+SPIKELET_INLINE void store_some(R* p, Vec<R> v, Vec<R> loaded, std::size_t count) {
+  if constexpr (whole) {
+    const Words<R> n = Words<R>{} + static_cast<std::int32_t>(count);
+    store(p, count == lanes<R>
+                 ? v
+                 : (__builtin_convertvector(lane_indices<R>() < n, Mask<R>) ? v : loaded));
+  } else {
+    store_part(p, v, count);
+  }
 }
 
 template <class R>
@@ -79,50 +99,88 @@ SPIKELET_INLINE R decayed(const DecayTable<R>& table, std::int32_t steps) {
                                    : table.factor[table.count - 1];
 }
 
-// Looks up the newest spike of each target, and lists the synapses that have spikes to replay.
-template <class R>
-SPIKELET_INLINE void list_synapses(const ReplayedRow<R>& row, Replay<R>& part) {
+// Replays one spike of the lists.
+template <class Rule, class R>
+SPIKELET_INLINE R replay_one(const Rule& rule, const ReplayedRow<R>& row, std::uint32_t k, R trace,
+                             R weight) {
+  const R decay = decayed(row.pre_decay, row.posts.stamp[k] - row.last);
+  return rule.up(weight,
+                 trace * decay * (row.posts.factor != nullptr ? row.posts.factor[k] : row.up));
+}
+
+// Replays the spikes of a target that are older than its latest few. If only the first one counts,
+// it is one of these, or the first of the latest.
+template <class Rule, class R>
+[[gnu::noinline]] void replay_older(const Rule& rule, const ReplayedRow<R>& row, Replay<R>& part,
+                                    std::uint32_t synapse) {
+  const std::size_t j = part.target[synapse];
   const TargetSpikes<R>& posts = row.posts;
-  std::uint32_t* end_of_list = part.synapse;
-  const std::uint32_t wanted = row.pre > 0 ? ~0u : 0u;
-  for_vectors<R>(part.n, [&](std::size_t k, std::size_t count) {
-    const Words<R> stamp =
-        gather_words<R>(posts.newest, some_indices<R>(part.target + k, count));
-    __builtin_memcpy(part.newest + k, &stamp, sizeof stamp);
-    const std::uint32_t all = count == lanes<R> ? ~0u : (1u << count) - 1u;
-    end_of_list = append_lanes<R>(word_bits<R>(stamp > row.from) & wanted & all,
-                                  static_cast<std::uint32_t>(k), end_of_list);
-  });
-  const auto listed = static_cast<std::size_t>(end_of_list - part.synapse);
-  part.size = 0;
-  for (std::size_t c = 0; c < listed; ++c) {
-    constexpr std::uint32_t ahead = TargetSpikes<R>::ahead;
-    const std::uint32_t k = part.synapse[c];
-    std::uint32_t end = posts.end[part.target[k]];
-    while (posts.stamp[end - 1] > row.to) {
-      --end;
-    }
-    std::uint32_t n = count_above(posts.stamp + (end - ahead), row.from);
-    if (n == ahead) {
-      while (posts.stamp[end - n - 1] > row.from) {
-        ++n;
+  const std::uint32_t latest = posts.end[j] - TargetSpikes<R>::kept;
+  std::uint32_t k = latest;
+  while (posts.stamp[k - 1] > row.from) {
+    --k;
+  }
+  R& weight = part.weight[synapse];
+  if (part.own != nullptr || row.first_only) {
+    const R trace = part.own != nullptr ? part.own[synapse] : row.pre;
+    const bool first = !row.first_only || posts.stamp[k - 1] <= row.last - row.tie;
+    if (posts.stamp[k] <= row.to && first) {
+      weight = trace > 0 ? replay_one(rule, row, k, trace, weight) : weight;
+      if (part.own != nullptr) {
+        part.own[synapse] = 0;
       }
     }
-    part.at[part.size] = end - n;
-    if (row.first_only) {  // not if another of the target's spikes came first
-      n = n > 0 && posts.stamp[end - n - 1] <= row.last - row.tie ? 1 : 0;
-    }
-    if (part.own != nullptr) {
-      const R own = part.own[k];
-      part.trace[part.size] = own;
-      n = n > 0 && own > 0 ? 1 : 0;
-      part.own[k] = n > 0 ? R(0) : own;
-    }
-    part.listed[part.size] = part.weight[k];
-    part.left[part.size] = n;
-    part.synapse[part.size] = k;
-    part.size += n > 0 ? 1 : 0;
+    return;
   }
+  for (; k < latest && posts.stamp[k] <= row.to; ++k) {
+    weight = replay_one(rule, row, k, row.pre, weight);
+  }
+}
+
+// Looks up the newest spike of each target, and lists the synapses that have spikes to replay.
+template <class Rule, class R>
+SPIKELET_INLINE void list_synapses(const Rule& rule, const ReplayedRow<R>& row, Replay<R>& part) {
+  constexpr std::uint32_t kept = TargetSpikes<R>::kept;
+  const std::int32_t* latest = row.posts.latest;
+  std::uint32_t* listed = part.synapse;
+  const std::uint32_t wanted = row.pre > 0 ? ~0u : 0u;
+  for_vectors(part, [&](std::size_t k, std::size_t count, auto whole) {
+    const Words<R> stamp =
+        gather_words<R>(row.posts.newest, some_indices<R, whole>(part.target + k, count));
+    __builtin_memcpy(part.newest + k, &stamp, sizeof stamp);
+    const std::uint32_t all = count == lanes<R> ? ~0u : (1u << count) - 1u;
+    const std::uint32_t which = word_bits<R>(stamp > row.from) & wanted & all;
+    pack(which, lane_indices<R>() + static_cast<std::int32_t>(k), listed);
+    listed += std::popcount(which);
+  });
+  const auto n = static_cast<std::size_t>(listed - part.synapse);
+  std::size_t size = 0;
+  for (std::size_t c = 0; c < n; ++c) {
+    const std::uint32_t k = part.synapse[c], first = part.target[k] * kept;
+    const std::uint32_t since = count_above(latest + first, row.from);
+    const std::uint32_t at = first + kept - since;
+    std::uint32_t left = since - count_above(latest + first, row.to);
+    if (since == kept) {
+      replay_older(rule, row, part, k);
+    }
+    if (row.first_only || part.own != nullptr) {
+      left = left > 0 && since < kept ? 1 : 0;
+      if (row.first_only) {  // not if another of the target's spikes came first
+        left = left > 0 && latest[at - 1] <= row.last - row.tie ? 1 : 0;
+      }
+      if (part.own != nullptr) {
+        const R own = part.own[k];
+        part.trace[size] = own;
+        part.own[k] = left > 0 ? R(0) : own;
+        left = own > 0 ? left : 0;
+      }
+    }
+    part.weights[size] = part.weight[k];
+    part.at[size] = at;
+    part.synapse[size] = k | left << 16;
+    size += left > 0 ? 1 : 0;
+  }
+  part.size = size;
 }
 
 template <class Rule, class R>
@@ -131,26 +189,27 @@ SPIKELET_INLINE void replay_list(const Rule& rule, const ReplayedRow<R>& row, Re
   const TargetSpikes<R>& posts = row.posts;
   while (part.size > 0) {
     for (std::size_t k = part.size; k % width != 0; ++k) {  // lanes beyond the end
-      part.at[k] = 0;
-    }
-    for (std::size_t k = 0; k < part.size; k += width) {
-      const Words<R> at = load_words<R>(part.at + k);
-      const Words<R> since = gather_words<R>(posts.stamp, at) - row.last;
-      const Vec<R> trace = part.own != nullptr ? load(part.trace + k) : broadcast(row.pre);
-      const Vec<R> factor =
-          posts.factor != nullptr ? gather<R>(posts.factor, at) : broadcast(row.up);
-      const Vec<R> decay = decayed(row.pre_decay, since > 0 ? since : Words<R>{});
-      store(part.listed + k, rule.up(load(part.listed + k), trace * decay * factor));
+      part.at[k] = part.synapse[k] = 0;
     }
     std::size_t kept = 0;
-    for (std::size_t k = 0; k < part.size; ++k) {
-      const std::uint32_t left = part.left[k], synapse = part.synapse[k];
-      part.weight[synapse] = part.listed[k];
-      part.listed[kept] = part.listed[k];
-      part.at[kept] = part.at[k] + 1;
-      part.synapse[kept] = synapse;
-      part.left[kept] = left - 1;
-      kept += left > 1 ? 1 : 0;
+    for (std::size_t k = 0; k < part.size; k += width) {
+      const Words<R> at = load_words<R>(part.at + k), synapse = load_words<R>(part.synapse + k);
+      const Words<R> since = gather_words<R>(posts.latest, at) - row.last;
+      const Vec<R> trace = part.own != nullptr ? load(part.trace + k) : broadcast(row.pre);
+      const Vec<R> factor =
+          posts.latest_factor != nullptr ? gather<R>(posts.latest_factor, at) : broadcast(row.up);
+      const Vec<R> decay = decayed(row.pre_decay, since > 0 ? since : Words<R>{});
+      const Vec<R> weight = rule.up(load(part.weights + k), trace * decay * factor);
+      store(part.weights + k, weight);
+      const std::size_t count = std::min(width, part.size - k);
+      for (std::size_t lane = 0; lane < count; ++lane) {
+        part.weight[part.synapse[k + lane] & 0xffffu] = part.weights[k + lane];
+      }
+      const std::uint32_t more = word_bits<R>(synapse >= 2 << 16);
+      pack(more, weight, part.weights + kept);
+      pack(more, at + 1, part.at + kept);
+      pack(more, synapse - (1 << 16), part.synapse + kept);
+      kept += static_cast<std::size_t>(std::popcount(more));
     }
     part.size = kept;
   }
@@ -173,10 +232,10 @@ R depression(const ReplayedRow<R>& row, std::size_t j) {
 
 template <class Rule, class R>
 SPIKELET_INLINE void depress(const Rule& rule, const ReplayedRow<R>& row, Replay<R>& part) {
-  for_vectors<R>(part.n, [&](std::size_t k, std::size_t count) {
+  for_vectors(part, [&](std::size_t k, std::size_t count, auto whole) {
     const Words<R> stamp = load_words<R>(part.newest + k), since = row.time - stamp;
     Vec<R> change =
-        gather<R>(row.posts.newest_trace, some_indices<R>(part.target + k, count)) *
+        gather<R>(row.posts.newest_trace, some_indices<R, whole>(part.target + k, count)) *
         decayed(row.post_decay, since > 0 ? since : Words<R>{}) * row.down;
     if (row.first_only) {
       change = __builtin_convertvector(stamp > row.last - row.tie, Mask<R>) ? change : Vec<R>{};
@@ -189,9 +248,11 @@ SPIKELET_INLINE void depress(const Rule& rule, const ReplayedRow<R>& row, Replay
         change[lane] = depression(row, part.target[k + static_cast<std::size_t>(lane)]);
       }
     }
-    store_some(part.weight + k, rule.down(some(part.weight + k, count), change), count);
+    const Vec<R> weight = some<whole>(part.weight + k, count);
+    store_some<whole>(part.weight + k, rule.down(weight, change), weight, count);
     if (part.own != nullptr) {
-      store_some(part.own + k, some(part.own + k, count) * row.own_decay + R(1), count);
+      const Vec<R> own = some<whole>(part.own + k, count);
+      store_some<whole>(part.own + k, own * row.own_decay + R(1), own, count);
     }
   });
 }
@@ -205,7 +266,8 @@ void replayed_row(const double* p, const ReplayedRow<R>& row) {
     part.own = row.own == nullptr ? nullptr : row.own + first;
     part.target = row.target + first;
     part.n = std::min(row.n - first, replayed_together);
-    list_synapses(row, part);
+    part.more = row.n - first - part.n + row.more;
+    list_synapses(rule, row, part);
     replay_list(rule, row, part);
     if (row.depresses) {
       depress(rule, row, part);
