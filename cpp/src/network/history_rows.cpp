@@ -81,9 +81,17 @@ void HistoryRows<R>::enqueue(Gid source, Step stamp, Step from) {
   }
 }
 
-// Fetches a row before it is processed.
+// Fetches what is kept of a row, and then its synapses, before it is processed.
 template <class R>
-void HistoryRows<R>::prefetch(std::uint32_t row) const {
+void HistoryRows<R>::prefetch_row(std::uint32_t row) const {
+  __builtin_prefetch(&segments_[row]);
+  __builtin_prefetch(&last_[row], 1);
+  __builtin_prefetch(&done_[row], 1);
+  __builtin_prefetch(&pre_[row], 1);
+  __builtin_prefetch(&pre_2_[row], 1);
+}
+template <class R>
+void HistoryRows<R>::prefetch_synapses(std::uint32_t row) const {
   constexpr std::uint64_t line = 64;
   const Segment& segment = segments_[row];
   const std::uint64_t count = std::min<std::uint64_t>(segment.count, 512);
@@ -118,8 +126,11 @@ void HistoryRows<R>::deliver(Step step, Channels<R> input, bool early) {
   this->deliver_sent(step, input);  // of earlier stamps than any arrival below
   auto& arrivals = calendar_.at(step);
   for (std::size_t a = 0; a < arrivals.size(); ++a) {
+    if (a + 4 < arrivals.size()) {
+      prefetch_row(arrivals[a + 4]);
+    }
     if (a + 1 < arrivals.size()) {
-      prefetch(arrivals[a + 1]);
+      prefetch_synapses(arrivals[a + 1]);
     }
     process(arrivals[a], step);
     const Segment& segment = segments_[arrivals[a]];

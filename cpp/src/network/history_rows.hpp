@@ -70,7 +70,8 @@ class HistoryRows : public PlasticStore<R> {
  private:
   void note_post(std::uint32_t target, Step stamp) override;
   void process(std::uint32_t row, Step arrival);
-  void prefetch(std::uint32_t row) const;
+  void prefetch_row(std::uint32_t row) const;
+  void prefetch_synapses(std::uint32_t row) const;
 
   std::vector<std::uint32_t> rows_;  // by source of the population: first segment
   std::size_t spikes_limit_ = 0;

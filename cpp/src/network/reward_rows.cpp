@@ -28,19 +28,24 @@ auto RewardRows<R, Rule>::window(std::size_t j, std::int32_t lo, std::int32_t hi
 
 // The eligibility decays, and the reward turns it into weight.
 template <class R, template <class> class Rule>
-void RewardRows<R, Rule>::integrate(std::uint64_t k, Step to) {
+void RewardRows<R, Rule>::pass(std::uint64_t k, const RewardSignal::Passed& passed) {
   R& own = this->own_[k];
-  Step& touched = this->touched_[k];
-  if (own != 0 && to > touched) {
-    const RewardSignal::Passed passed = touched == span_from_ && to == span_to_
-                                            ? span_
-                                            : reward_->passed(touched, to);
+  if (own != 0) {
     const double gain = static_cast<double>(own) * passed.integral;
     R& weight = this->weight_[k];
     weight = this->limited(static_cast<R>(static_cast<double>(weight) + gain));
     own = static_cast<R>(static_cast<double>(own) * passed.decay);
   }
-  touched = std::max(touched, to);
+}
+template <class R, template <class> class Rule>
+void RewardRows<R, Rule>::integrate(std::uint64_t k, Step to) {
+  Step& touched = this->touched_[k];
+  if (to > touched) {
+    if (this->own_[k] != 0) {
+      pass(k, touched >= since_ ? span_.passed(touched, to) : reward_->passed(touched, to));
+    }
+    touched = to;
+  }
 }
 
 template <class R, template <class> class Rule>
@@ -65,28 +70,38 @@ void RewardRows<R, Rule>::update(std::size_t row, Step time) {
   posts_ = this->spikes_.view();
   const auto left = [&](Step at) { return this->spikes_.relative(at - shift); };
   const std::int32_t lo = left(this->done_[row]), hi = left(time - this->tie_), now = left(time);
-  if (fired && time > last) {  // what most synapses pass
-    span_from_ = last;
-    span_to_ = time;
-    span_ = reward_->passed(last, time);
+  RewardSignal::Passed whole{};  // what most synapses pass
+  if (fired && time > last) {
+    since_ = last;
+    span_ = {*reward_, last, time};
+    whole = span_.passed(last, time);
   }
   for (std::uint64_t k = segment.first; k < segment.first + segment.count; ++k) {
     const std::size_t j = this->target_[k];
     if (this->pre_[row] > 0 && posts_.newest[j] > lo) {
       potentiate(row, k, window(j, lo, hi));
     }
-    integrate(k, time);
-    std::uint32_t end = posts_.end[j];  // spikes before this one depress
-    while (posts_.stamp[end - 1] >= now) {
-      --end;
+    if (this->touched_[k] == since_) {
+      pass(k, whole);
+      this->touched_[k] = time;
+    } else {
+      integrate(k, time);
     }
-    if (posts_.stamp[end - 1] > TargetSpikes<R>::never) {
-      this->own_[k] = rule_.down(
-          this->own_[k],
-          posts_.trace[end - 1] * this->post_decay_(Step{now} - posts_.stamp[end - 1]) * factor);
+    std::int32_t stamp = posts_.newest[j];
+    R trace = posts_.newest_trace[j];
+    if (stamp >= now) {  // spikes before this one depress
+      std::uint32_t end = posts_.end[j];
+      while (posts_.stamp[end - 1] >= now) {
+        --end;
+      }
+      stamp = posts_.stamp[end - 1];
+      trace = posts_.trace[end - 1];
+    }
+    if (stamp > TargetSpikes<R>::never) {
+      this->own_[k] = rule_.down(this->own_[k], trace * this->post_decay_(Step{now} - stamp) * factor);
     }
   }
-  span_to_ = -1;
+  since_ = none;
 }
 
 template <class R, template <class> class Rule>

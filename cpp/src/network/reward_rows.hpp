@@ -2,6 +2,8 @@
 // also remembers when it was last touched. A reward turns eligibility into weight.
 #pragma once
 
+#include <limits>
+
 #include "network/history_rows.hpp"
 #include "spikelet/network/reward.hpp"
 
@@ -42,14 +44,16 @@ class RewardRows final : public HistoryRows<R> {
   };
   Window window(std::size_t j, std::int32_t lo, std::int32_t hi) const;
   void potentiate(std::size_t row, std::uint64_t k, Window posts);
+  void pass(std::uint64_t k, const RewardSignal::Passed& passed);
   void integrate(std::uint64_t k, Step to);
 
   Rule<R> rule_;
   const RewardSignal* reward_;
-  // Of the update under way: the spikes of the targets, and the time since the row's last update.
+  // Of the update under way: the spikes of the targets, and the reward since the row's last update.
+  static constexpr Step none = std::numeric_limits<Step>::max();
   TargetSpikes<R> posts_{};
-  Step span_from_ = -1, span_to_ = -1;
-  RewardSignal::Passed span_{};
+  Step since_ = none;
+  RewardSignal::Span span_;
 };
 
 }  // namespace spikelet
