@@ -13,50 +13,40 @@
 
 namespace spikelet {
 
-template <class R, template <class> class Rule>
-auto RewardRows<R, Rule>::window(std::size_t j, std::int32_t lo, std::int32_t hi) const -> Window {
-  std::uint32_t end = posts_.end[j];  // spikes that never were end the lists
-  while (posts_.stamp[end - 1] > hi) {
-    --end;
-  }
-  std::uint32_t begin = end;
-  while (posts_.stamp[begin - 1] > lo) {
-    --begin;
-  }
-  return {begin, end};
-}
-
 // The eligibility decays, and the reward turns it into weight.
 template <class R, template <class> class Rule>
-void RewardRows<R, Rule>::pass(std::uint64_t k, const RewardSignal::Passed& passed) {
-  R& own = this->own_[k];
-  if (own != 0) {
-    const double gain = static_cast<double>(own) * passed.integral;
-    R& weight = this->weight_[k];
-    weight = this->limited(static_cast<R>(static_cast<double>(weight) + gain));
-    own = static_cast<R>(static_cast<double>(own) * passed.decay);
-  }
+void RewardRows<R, Rule>::pass(Synapse& s, const RewardSignal::Passed& passed) const {
+  const double own = static_cast<double>(s.own);
+  s.weight = this->limited(static_cast<R>(static_cast<double>(s.weight) + own * passed.integral));
+  s.own = static_cast<R>(own * passed.decay);
 }
 template <class R, template <class> class Rule>
-void RewardRows<R, Rule>::integrate(std::uint64_t k, Step to) {
-  Step& touched = this->touched_[k];
-  if (to > touched) {
-    if (this->own_[k] != 0) {
-      pass(k, touched >= since_ ? span_.passed(touched, to) : reward_->passed(touched, to));
+void RewardRows<R, Rule>::integrate(Synapse& s, Step to) {
+  if (to > s.touched) {
+    if (s.own != 0) {
+      pass(s, reward_.passed(s.touched, to));
     }
-    touched = to;
+    s.touched = to;
   }
 }
 
+// Spikes of a target that are at the synapse in (from, to].
 template <class R, template <class> class Rule>
-void RewardRows<R, Rule>::potentiate(std::size_t row, std::uint64_t k, Window posts) {
+void RewardRows<R, Rule>::potentiate(std::size_t row, std::size_t j, Step from, Step to,
+                                     Synapse& s) {
+  const TargetSpikes<R> posts = this->spikes_.view();
   const Step shift = this->segments_[row].dendritic, last = this->last_[row];
-  for (std::uint32_t p = posts.begin; p < posts.end; ++p) {
+  const std::int32_t lo = this->spikes_.relative(from - shift),
+                     hi = this->spikes_.relative(to - shift);
+  std::uint32_t begin = posts.end[j];  // spikes that never were end the search
+  while (posts.stamp[begin - 1] > lo) {
+    --begin;
+  }
+  for (std::uint32_t p = begin; p < posts.end[j] && posts.stamp[p] <= hi; ++p) {
     const Step time = this->spikes_.stamp(p) + shift;
-    integrate(k, time);
-    this->own_[k] =
-        rule_.up(this->own_[k], this->pre_[row] * this->pre_decay_(time - last) *
-                                    rule_.post_factor(this->spikes_.before_2(p)));
+    integrate(s, time);
+    s.own = rule_.up(s.own, this->pre_[row] * this->pre_decay_(time - last) *
+                                rule_.post_factor(this->spikes_.before_2(p)));
   }
 }
 
@@ -67,41 +57,51 @@ void RewardRows<R, Rule>::update(std::size_t row, Step time) {
   const bool fired = last >= 0;
   const R factor =
       rule_.pre_factor(fired ? this->pre_2_[row] * this->pre_2_decay_(time - last) : R(0));
-  posts_ = this->spikes_.view();
-  const auto left = [&](Step at) { return this->spikes_.relative(at - shift); };
-  const std::int32_t lo = left(this->done_[row]), hi = left(time - this->tie_), now = left(time);
-  RewardSignal::Passed whole{};  // what most synapses pass
-  if (fired && time > last) {
-    since_ = last;
-    span_ = {*reward_, last, time};
-    whole = span_.passed(last, time);
+  const TargetSpikes<R> posts = this->spikes_.view();
+  const std::int32_t lo = this->spikes_.relative(this->done_[row] - shift),
+                     now = this->spikes_.relative(time - shift);
+  const std::uint16_t* target = this->target_.data() + segment.first;
+  R *weight = this->weight_.data() + segment.first, *own = this->own_.data() + segment.first;
+  Step* touched = this->touched_.data() + segment.first;
+
+  // Synapses with spikes of their own to replay, or not touched at the source's last spike.
+  listed_.resize(segment.count);
+  std::size_t n = 0;
+  for (std::uint32_t k = 0; k < segment.count; ++k) {
+    listed_[n] = k;
+    n += posts.newest[target[k]] > lo || touched[k] != last ? 1 : 0;
   }
-  for (std::uint64_t k = segment.first; k < segment.first + segment.count; ++k) {
-    const std::size_t j = this->target_[k];
-    if (this->pre_[row] > 0 && posts_.newest[j] > lo) {
-      potentiate(row, k, window(j, lo, hi));
+  for (std::size_t m = 0; m < n; ++m) {
+    const std::uint32_t k = listed_[m];
+    Synapse s{weight[k], own[k], touched[k]};
+    if (this->pre_[row] > 0) {
+      potentiate(row, target[k], this->done_[row], time - this->tie_, s);
     }
-    if (this->touched_[k] == since_) {
-      pass(k, whole);
-      this->touched_[k] = time;
-    } else {
-      integrate(k, time);
-    }
-    std::int32_t stamp = posts_.newest[j];
-    R trace = posts_.newest_trace[j];
+    integrate(s, time);
+    store(segment.first + k, s);
+  }
+  const RewardSignal::Passed whole =
+      fired && time > last ? reward_.passed(last, time) : RewardSignal::Passed{0, 1};
+  for (std::uint32_t k = 0; k < segment.count; ++k) {
+    Synapse s{weight[k], own[k], time};
+    pass(s, touched[k] < time ? whole : RewardSignal::Passed{0, 1});
+    std::int32_t stamp = posts.newest[target[k]];
+    R trace = posts.newest_trace[target[k]];
     if (stamp >= now) {  // spikes before this one depress
-      std::uint32_t end = posts_.end[j];
-      while (posts_.stamp[end - 1] >= now) {
+      std::uint32_t end = posts.end[target[k]];
+      while (posts.stamp[end - 1] >= now) {
         --end;
       }
-      stamp = posts_.stamp[end - 1];
-      trace = posts_.trace[end - 1];
+      stamp = posts.stamp[end - 1];
+      trace = posts.trace[end - 1];
     }
     if (stamp > TargetSpikes<R>::never) {
-      this->own_[k] = rule_.down(this->own_[k], trace * this->post_decay_(Step{now} - stamp) * factor);
+      s.own = rule_.down(s.own, trace * this->post_decay_(Step{now} - stamp) * factor);
     }
+    weight[k] = s.weight;
+    own[k] = s.own;
+    touched[k] = std::max(touched[k], time);
   }
-  since_ = none;
 }
 
 template <class R, template <class> class Rule>
@@ -110,13 +110,11 @@ void RewardRows<R, Rule>::settle_row(std::size_t row, Step upto) {
   if (upto <= this->done_[row]) {
     return;
   }
-  if (this->pre_[row] > 0) {
-    posts_ = this->spikes_.view();
-    const std::int32_t lo = this->spikes_.relative(this->done_[row] - segment.dendritic),
-                       hi = this->spikes_.relative(upto - segment.dendritic);
-    for (std::uint64_t k = segment.first; k < segment.first + segment.count; ++k) {
-      potentiate(row, k, window(this->target_[k], lo, hi));
-    }
+  for (std::uint64_t k = segment.first;
+       this->pre_[row] > 0 && k < segment.first + segment.count; ++k) {
+    Synapse s = load(k);
+    potentiate(row, this->target_[k], this->done_[row], upto, s);
+    store(k, s);
   }
   this->done_[row] = upto;
 }
@@ -124,7 +122,9 @@ void RewardRows<R, Rule>::settle_row(std::size_t row, Step upto) {
 template <class R, template <class> class Rule>
 void RewardRows<R, Rule>::settle_eligibility(Step upto) {
   for (std::uint64_t k = 0; k < this->weight_.size(); ++k) {
-    integrate(k, upto);
+    Synapse s = load(k);
+    integrate(s, upto);
+    store(k, s);
   }
 }
 

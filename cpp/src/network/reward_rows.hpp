@@ -2,9 +2,8 @@
 // also remembers when it was last touched. A reward turns eligibility into weight.
 #pragma once
 
-#include <limits>
-
 #include "network/history_rows.hpp"
+#include "network/reward_sums.hpp"
 #include "spikelet/network/reward.hpp"
 
 namespace spikelet {
@@ -21,10 +20,14 @@ class RewardRows final : public HistoryRows<R> {
              const RewardSignal* reward)
       : HistoryRows<R>(feed, plasticity, dt, span),
         rule_(plasticity.parameters.data()),
-        reward_(reward) {}
+        reward_(reward, dt, plasticity.parameters[reward_tau_eligibility]) {}
 
   std::unique_ptr<PlasticStore<R>> clone() const override {
     return std::make_unique<RewardRows>(*this);
+  }
+  void clear() override {
+    HistoryRows<R>::clear();
+    reward_.clear();
   }
   void set_parameters(const std::vector<double>& parameters) override {
     rule_ = Rule<R>(parameters.data());
@@ -39,21 +42,26 @@ class RewardRows final : public HistoryRows<R> {
   void settle_eligibility(Step upto) override;
   R post_factor(R before_2) const override { return rule_.post_factor(before_2); }
 
-  struct Window {  // spikes of a target in (lo, hi], by index
-    std::uint32_t begin, end;
+  // One synapse: what changes.
+  struct Synapse {
+    R weight, own;
+    Step touched;
   };
-  Window window(std::size_t j, std::int32_t lo, std::int32_t hi) const;
-  void potentiate(std::size_t row, std::uint64_t k, Window posts);
-  void pass(std::uint64_t k, const RewardSignal::Passed& passed);
-  void integrate(std::uint64_t k, Step to);
+  Synapse load(std::uint64_t k) const {
+    return {this->weight_[k], this->own_[k], this->touched_[k]};
+  }
+  void store(std::uint64_t k, const Synapse& synapse) {
+    this->weight_[k] = synapse.weight;
+    this->own_[k] = synapse.own;
+    this->touched_[k] = synapse.touched;
+  }
+  void pass(Synapse& synapse, const RewardSignal::Passed& passed) const;
+  void integrate(Synapse& synapse, Step to);
+  void potentiate(std::size_t row, std::size_t j, Step from, Step to, Synapse& synapse);
 
   Rule<R> rule_;
-  const RewardSignal* reward_;
-  // Of the update under way: the spikes of the targets, and the reward since the row's last update.
-  static constexpr Step none = std::numeric_limits<Step>::max();
-  TargetSpikes<R> posts_{};
-  Step since_ = none;
-  RewardSignal::Span span_;
+  RewardSums reward_;
+  std::vector<std::uint32_t> listed_;  // synapses of the update under way
 };
 
 }  // namespace spikelet

@@ -25,13 +25,11 @@ class RewardSignal {
       return k < tabled ? values_[static_cast<std::size_t>(k)].integral : integral_exactly(k);
     }
 
+   private:
+    static constexpr Step tabled = 1 << 13;
     struct Value {
       double factor, integral;
     };
-    const Value& value(Step k) const { return values_[static_cast<std::size_t>(k)]; }  // k < tabled
-    static constexpr Step tabled = 1 << 14;
-
-   private:
     double exactly(Step k) const { return std::exp(-rate_ * static_cast<double>(k)); }
     double integral_exactly(Step k) const {
       const double steps = static_cast<double>(k);
@@ -86,38 +84,6 @@ class RewardSignal {
     double integral, decay;
   };
   Passed passed(Step from, Step to) const { return {integral(from, to), decay(from, to)}; }
-
-  // The same within a longer span, faster if no level is set in it and it is short.
-  class Span {
-   public:
-    Span() = default;
-    Span(const RewardSignal& signal, Step from, Step to) : signal_(&signal) {
-      const std::size_t k = signal.index(from);
-      if (to - from < Fall::tabled && (k == 0 || from - signal.at_[k - 1] + to - from < Fall::tabled) &&
-          signal.index(to - 1) == k) {
-        baseline_ = -signal.baseline_;
-        level_ = k == 0 ? 0 : signal.level_[k - 1];
-        set_ = k == 0 || level_ == 0 ? from : signal.at_[k - 1];
-        simple_ = true;
-      }
-    }
-    Passed passed(Step from, Step to) const {
-      if (!simple_) {
-        return signal_->passed(from, to);
-      }
-      const Step n = to - from;
-      const auto fall = signal_->fall_.value(n);
-      const double start = level_ * signal_->level_fall_.value(from - set_).factor;
-      return {baseline_ * fall.integral + start * signal_->both_fall_.value(n).integral,
-              fall.factor};
-    }
-
-   private:
-    const RewardSignal* signal_ = nullptr;
-    double baseline_ = 0, level_ = 0;
-    Step set_ = 0;
-    bool simple_ = false;
-  };
   void clear() {
     at_.clear();
     level_.clear();
