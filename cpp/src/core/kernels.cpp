@@ -12,6 +12,7 @@
 #include "core/plasticity/power.hpp"
 #include "core/plasticity/plasticity_rules.hpp"
 #include "core/plasticity/replay.hpp"
+#include "core/plasticity/modulated.hpp"
 #include "core/plasticity/loops.hpp"
 // clang-format on
 

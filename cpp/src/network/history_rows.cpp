@@ -4,6 +4,27 @@
 #include <numeric>
 
 namespace spikelet {
+namespace {
+
+constexpr Step tabled = 1 << 14;
+
+// The first factors of a decay, until they are 0.
+template <class R>
+std::vector<R> first_factors(const Decay<R>& decay) {
+  std::vector<R> factors{decay(0)};
+  while (factors.back() != 0 && static_cast<Step>(factors.size()) < tabled) {
+    factors.push_back(decay(static_cast<Step>(factors.size())));
+  }
+  return factors;
+}
+
+template <class R>
+DecayTable<R> table_of(const std::vector<R>& factors, const Decay<R>& decay) {
+  return {factors.data(), static_cast<std::int32_t>(factors.size()),
+          factors.back() != 0 ? &decay : nullptr};
+}
+
+}  // namespace
 
 template <class R>
 HistoryRows<R>::HistoryRows(const Feed<R>& feed, const Plasticity& plasticity, double dt,
@@ -25,6 +46,8 @@ HistoryRows<R>::HistoryRows(const Feed<R>& feed, const Plasticity& plasticity, d
   post_decay_ = decay(trace_post);
   pre_2_decay_ = decay(trace_pre_2);
   post_2_decay_ = decay(trace_post_2);
+  pre_factors_ = first_factors(pre_decay_);
+  post_factors_ = first_factors(post_decay_);
   const SynapseTable<R>& table = *feed.table;
   rows_.assign(table.row.size(), 0);
   for_each_by_delay(
@@ -149,6 +172,41 @@ void HistoryRows<R>::deliver(Step step, Channels<R> input, bool early) {
     }
   }
   arrivals.clear();
+}
+
+template <class R>
+ReplayedRow<R> HistoryRows<R>::row_until(std::size_t row, Step upto) {
+  const Segment& segment = segments_[row];
+  const auto left = [&](Step time) { return spikes_.relative(time - segment.dendritic); };
+  ReplayedRow<R> replayed{};
+  replayed.weight = weight_.data() + segment.first;
+  replayed.own = centered_ ? own_.data() + segment.first : nullptr;
+  replayed.target = target_.data() + segment.first;
+  replayed.n = segment.count;
+  replayed.more = weight_.size() - segment.first - segment.count;
+  replayed.posts = spikes_.view();
+  replayed.from = left(done_[row]);
+  replayed.to = left(upto);
+  replayed.last = left(last_[row]);
+  replayed.tie = static_cast<std::int32_t>(tie_);
+  replayed.pre = pre_[row];
+  replayed.up = post_factor(R(0));
+  replayed.pre_decay = table_of(pre_factors_, pre_decay_);
+  replayed.post_decay = table_of(post_factors_, post_decay_);
+  replayed.first_only = first_only_;
+  return replayed;
+}
+
+template <class R>
+ReplayedRow<R> HistoryRows<R>::row_at_spike(std::size_t row, Step time) {
+  ReplayedRow<R> replayed = row_until(row, time - tie_);
+  const Step last = last_[row];
+  const bool fired = last >= 0;
+  replayed.depresses = true;
+  replayed.time = spikes_.relative(time - segments_[row].dendritic);
+  replayed.down = pre_factor(fired ? pre_2_[row] * pre_2_decay_(time - last) : R(0));
+  replayed.own_decay = centered_ && fired ? pre_decay_(time - last) : R(0);
+  return replayed;
 }
 
 template <class R>

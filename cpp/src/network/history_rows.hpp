@@ -49,9 +49,14 @@ class HistoryRows : public PlasticStore<R> {
   virtual void settle_row(std::size_t row, Step upto) = 0;
   // Turns the eligibility of all synapses into weight, up to then.
   virtual void settle_eligibility(Step /*upto*/) {}
-  // Other amplitudes.
+  // Amplitudes at a spike, from the second trace before it.
+  virtual R pre_factor(R before_2) const = 0;
   virtual R post_factor(R before_2) const = 0;
   void set_parameters(const std::vector<double>& parameters) override;
+
+  // For kernels: a row that is brought up to `upto`, or also depresses at a spike of its source.
+  ReplayedRow<R> row_until(std::size_t row, Step upto);
+  ReplayedRow<R> row_at_spike(std::size_t row, Step time);
 
   Step tie_;
   bool nearest_pre_, nearest_post_;  // traces are set to 1
@@ -77,6 +82,7 @@ class HistoryRows : public PlasticStore<R> {
   std::size_t spikes_limit_ = 0;
   Step longest_ = 0;  // dendritic part of a delay
   Calendar<std::uint32_t> calendar_;
+  std::vector<R> pre_factors_, post_factors_;  // decays over the first steps
 };
 
 extern template class HistoryRows<float>;

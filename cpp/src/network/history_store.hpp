@@ -23,18 +23,15 @@ class HistoryStore final : public HistoryRows<R> {
   }
 
  private:
-  using typename HistoryRows<R>::Segment;
-
   void update(std::size_t row, Step time) override;
   void settle_row(std::size_t row, Step upto) override;
+  R pre_factor(R before_2) const override { return kernels_.pre_factor(parameters(), before_2); }
   R post_factor(R before_2) const override {
     return kernels_.post_factor(parameters(), before_2);
   }
   const double* parameters() const { return this->plasticity_.parameters.data(); }
-  ReplayedRow<R> replayed(std::size_t row, Step upto);
 
   const PlasticKernels<R>& kernels_;
-  std::vector<R> pre_factors_, post_factors_;  // decays over the first steps
 };
 
 }  // namespace spikelet

@@ -51,7 +51,36 @@ void RewardRows<R, Rule>::potentiate(std::size_t row, std::size_t j, Step from, 
 }
 
 template <class R, template <class> class Rule>
+void RewardRows<R, Rule>::note_touched(std::size_t row) {
+  if (even_[row] != 0) {
+    const Segment& segment = this->segments_[row];
+    const auto first = this->touched_.begin() + static_cast<std::ptrdiff_t>(segment.first);
+    std::fill(first, first + segment.count, this->last_[row]);
+    even_[row] = 0;
+  }
+}
+
+template <class R, template <class> class Rule>
 void RewardRows<R, Rule>::update(std::size_t row, Step time) {
+  const Step last = this->last_[row];
+  if (even_[row] == 0 || time <= last || !reward_.prepare_all(last, time)) {
+    note_touched(row);
+    even_[row] = update_each(row, time) ? 1 : 0;
+  } else {
+    ModulatedRow<R> modulated{};
+    modulated.row = this->row_at_spike(row, time);
+    const auto [low, high] = this->limits();
+    modulated.low = low;
+    modulated.high = high;
+    modulated.eligibility = this->own_.data() + this->segments_[row].first;
+    reward_.show(last, time, modulated);
+    kernels_.modulated_row(this->plasticity_.parameters.data(), modulated);
+  }
+}
+
+// One synapse at a time, whenever each was touched last. Returns whether that is now the same time.
+template <class R, template <class> class Rule>
+bool RewardRows<R, Rule>::update_each(std::size_t row, Step time) {
   const Segment segment = this->segments_[row];
   const Step shift = segment.dendritic, last = this->last_[row];
   const bool fired = last >= 0;
@@ -82,6 +111,7 @@ void RewardRows<R, Rule>::update(std::size_t row, Step time) {
   }
   const RewardSignal::Passed whole =
       fired && time > last ? reward_.passed(last, time) : RewardSignal::Passed{0, 1};
+  bool even = true;
   for (std::uint32_t k = 0; k < segment.count; ++k) {
     Synapse s{weight[k], own[k], time};
     pass(s, touched[k] < time ? whole : RewardSignal::Passed{0, 1});
@@ -101,7 +131,9 @@ void RewardRows<R, Rule>::update(std::size_t row, Step time) {
     weight[k] = s.weight;
     own[k] = s.own;
     touched[k] = std::max(touched[k], time);
+    even = even && touched[k] == time;
   }
+  return even;
 }
 
 template <class R, template <class> class Rule>
@@ -110,6 +142,7 @@ void RewardRows<R, Rule>::settle_row(std::size_t row, Step upto) {
   if (upto <= this->done_[row]) {
     return;
   }
+  note_touched(row);
   for (std::uint64_t k = segment.first;
        this->pre_[row] > 0 && k < segment.first + segment.count; ++k) {
     Synapse s = load(k);
@@ -121,6 +154,9 @@ void RewardRows<R, Rule>::settle_row(std::size_t row, Step upto) {
 
 template <class R, template <class> class Rule>
 void RewardRows<R, Rule>::settle_eligibility(Step upto) {
+  for (std::size_t row = 0; row < this->segments_.size(); ++row) {
+    note_touched(row);
+  }
   for (std::uint64_t k = 0; k < this->weight_.size(); ++k) {
     Synapse s = load(k);
     integrate(s, upto);

@@ -4,6 +4,7 @@
 
 #include "network/history_rows.hpp"
 #include "network/reward_sums.hpp"
+#include "spikelet/core/kernels.hpp"
 #include "spikelet/network/reward.hpp"
 
 namespace spikelet {
@@ -20,14 +21,23 @@ class RewardRows final : public HistoryRows<R> {
              const RewardSignal* reward)
       : HistoryRows<R>(feed, plasticity, dt, span),
         rule_(plasticity.parameters.data()),
-        reward_(reward, dt, plasticity.parameters[reward_tau_eligibility]) {}
+        kernels_(kernels().plastic<R>(plasticity.rule)),
+        reward_(reward, dt, plasticity.parameters[reward_tau_eligibility]),
+        even_(this->segments_.size()) {}
 
   std::unique_ptr<PlasticStore<R>> clone() const override {
     return std::make_unique<RewardRows>(*this);
   }
   void clear() override {
+    std::fill(even_.begin(), even_.end(), std::uint8_t{0});
     HistoryRows<R>::clear();
     reward_.clear();
+  }
+  PlasticParts<R> parts() override {
+    for (std::size_t row = 0; row < this->segments_.size(); ++row) {
+      note_touched(row);
+    }
+    return HistoryRows<R>::parts();
   }
   void set_parameters(const std::vector<double>& parameters) override {
     rule_ = Rule<R>(parameters.data());
@@ -40,6 +50,7 @@ class RewardRows final : public HistoryRows<R> {
   void update(std::size_t row, Step time) override;
   void settle_row(std::size_t row, Step upto) override;
   void settle_eligibility(Step upto) override;
+  R pre_factor(R before_2) const override { return rule_.pre_factor(before_2); }
   R post_factor(R before_2) const override { return rule_.post_factor(before_2); }
 
   // One synapse: what changes.
@@ -57,10 +68,16 @@ class RewardRows final : public HistoryRows<R> {
   }
   void pass(Synapse& synapse, const RewardSignal::Passed& passed) const;
   void integrate(Synapse& synapse, Step to);
+  void note_touched(std::size_t row);
+  bool update_each(std::size_t row, Step time);
   void potentiate(std::size_t row, std::size_t j, Step from, Step to, Synapse& synapse);
 
   Rule<R> rule_;
+  const PlasticKernels<R>& kernels_;
   RewardSums reward_;
+  // By row: all synapses were touched last at the source's last spike, and touched_ is not up to
+  // date.
+  std::vector<std::uint8_t> even_;
   std::vector<std::uint32_t> listed_;  // synapses of the update under way
 };
 

@@ -140,6 +140,20 @@ struct ReplayedRow {
   R own_decay;  // of `own`, since the last spike
 };
 
+// A row of a modulated rule at a spike of its source, all of whose synapses were last touched at the
+// source's last spike. Steps count from the start of the stretch of that spike. What a reward does
+// to an eligibility from one step to another is in the first step's stretch: at
+// ((number + (from >> shift)) % stretches) * size, for each step from its start (reward_sums.hpp).
+template <class R>
+struct ModulatedRow {
+  ReplayedRow<R> row;
+  R* eligibility;
+  R low, high;  // limits of weights
+  std::int32_t last, time;
+  const double *sum, *rise, *fall;
+  std::int32_t shift, number, stretches, size;
+};
+
 // Compiled loops of one rule at one SIMD level. `parameters` are the rule's.
 template <class R>
 struct PlasticKernels {
@@ -154,8 +168,8 @@ struct PlasticKernels {
   void (*dense_column)(const double* parameters, R* weight, std::size_t stride, const R* k_plus,
                        R up, std::size_t n);
   void (*closed_row)(const double* parameters, const ClosedRow<R>& row);
-  // Not for modulated rules.
-  void (*replayed_row)(const double* parameters, const ReplayedRow<R>& row);
+  void (*replayed_row)(const double* parameters, const ReplayedRow<R>& row);  // unless modulated
+  void (*modulated_row)(const double* parameters, const ModulatedRow<R>& row);  // if modulated
   // For any rule: sums += |row|; row = row * factors within [low, high].
   void (*add_row)(const R* row, double* sums, std::size_t n);
   void (*scale_row)(R* row, const R* factors, R low, R high, std::size_t n);

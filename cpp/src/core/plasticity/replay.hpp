@@ -137,11 +137,10 @@ template <class Rule, class R>
   }
 }
 
-// Looks up the newest spike of each target, and lists the synapses that have spikes to replay.
-template <class Rule, class R>
-SPIKELET_INLINE void list_synapses(const Rule& rule, const ReplayedRow<R>& row, Replay<R>& part) {
-  constexpr std::uint32_t kept = TargetSpikes<R>::kept;
-  const std::int32_t* latest = row.posts.latest;
+// Looks up the newest spike of each target; lists the synapses with spikes that are not in, and
+// returns how many there are.
+template <class R>
+SPIKELET_INLINE std::size_t find_newest(const ReplayedRow<R>& row, Replay<R>& part) {
   std::uint32_t* listed = part.synapse;
   const std::uint32_t wanted = row.pre > 0 ? ~0u : 0u;
   for_vectors(part, [&](std::size_t k, std::size_t count, auto whole) {
@@ -153,7 +152,15 @@ SPIKELET_INLINE void list_synapses(const Rule& rule, const ReplayedRow<R>& row, 
     pack(which, lane_indices<R>() + static_cast<std::int32_t>(k), listed);
     listed += std::popcount(which);
   });
-  const auto n = static_cast<std::size_t>(listed - part.synapse);
+  return static_cast<std::size_t>(listed - part.synapse);
+}
+
+// Lists the synapses that have spikes to replay.
+template <class Rule, class R>
+SPIKELET_INLINE void list_synapses(const Rule& rule, const ReplayedRow<R>& row, Replay<R>& part) {
+  constexpr std::uint32_t kept = TargetSpikes<R>::kept;
+  const std::int32_t* latest = row.posts.latest;
+  const std::size_t n = find_newest(row, part);
   std::size_t size = 0;
   for (std::size_t c = 0; c < n; ++c) {
     const std::uint32_t k = part.synapse[c], first = part.target[k] * kept;
@@ -230,24 +237,32 @@ R depression(const ReplayedRow<R>& row, std::size_t j) {
   return counts ? posts.trace[p - 1] * decayed(row.post_decay, row.time - stamp) * row.down : R(0);
 }
 
+// The same for a vector of synapses.
+template <bool whole, class R>
+SPIKELET_INLINE Vec<R> depressions(const ReplayedRow<R>& row, const Replay<R>& part, std::size_t k,
+                                   std::size_t count) {
+  const Words<R> stamp = load_words<R>(part.newest + k), since = row.time - stamp;
+  Vec<R> change =
+      gather<R>(row.posts.newest_trace, some_indices<R, whole>(part.target + k, count)) *
+      decayed(row.post_decay, since > 0 ? since : Words<R>{}) * row.down;
+  if (row.first_only) {
+    change = __builtin_convertvector(stamp > row.last - row.tie, Mask<R>) ? change : Vec<R>{};
+  }
+  std::uint32_t recent = word_bits<R>(stamp >= row.time);
+  if (recent != 0) {
+    recent &= count == lanes<R> ? ~0u : (1u << count) - 1u;
+    for (; recent != 0; recent &= recent - 1) {
+      const int lane = std::countr_zero(recent);
+      change[lane] = depression(row, part.target[k + static_cast<std::size_t>(lane)]);
+    }
+  }
+  return change;
+}
+
 template <class Rule, class R>
 SPIKELET_INLINE void depress(const Rule& rule, const ReplayedRow<R>& row, Replay<R>& part) {
   for_vectors(part, [&](std::size_t k, std::size_t count, auto whole) {
-    const Words<R> stamp = load_words<R>(part.newest + k), since = row.time - stamp;
-    Vec<R> change =
-        gather<R>(row.posts.newest_trace, some_indices<R, whole>(part.target + k, count)) *
-        decayed(row.post_decay, since > 0 ? since : Words<R>{}) * row.down;
-    if (row.first_only) {
-      change = __builtin_convertvector(stamp > row.last - row.tie, Mask<R>) ? change : Vec<R>{};
-    }
-    std::uint32_t recent = word_bits<R>(stamp >= row.time);
-    if (recent != 0) {
-      recent &= count == lanes<R> ? ~0u : (1u << count) - 1u;
-      for (; recent != 0; recent &= recent - 1) {
-        const int lane = std::countr_zero(recent);
-        change[lane] = depression(row, part.target[k + static_cast<std::size_t>(lane)]);
-      }
-    }
+    const Vec<R> change = depressions<whole>(row, part, k, count);
     const Vec<R> weight = some<whole>(part.weight + k, count);
     store_some<whole>(part.weight + k, rule.down(weight, change), weight, count);
     if (part.own != nullptr) {
