@@ -10,7 +10,10 @@
 #include "core/rates_draw.hpp"
 #include "core/normals.hpp"
 #include "core/scatter.hpp"
+#include "core/plasticity/power.hpp"
 #include "core/plasticity/plasticity_rules.hpp"
+#include "core/plasticity/replay.hpp"
+#include "core/plasticity/modulated.hpp"
 #include "core/plasticity/loops.hpp"
 // clang-format on
 

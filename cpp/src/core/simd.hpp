@@ -431,21 +431,9 @@ SPIKELET_INLINE Vec<double> with_sign(Vec<double> x, Vec<double> y) {
   return sign_from<Mask<double>>(x, y);
 }
 
-// x^y, x >= 0, from the C library, for vectors lane by lane.
+// x^y, x >= 0, from the C library.
 SPIKELET_INLINE float power(float x, float y) { return __builtin_powf(x, y); }
 SPIKELET_INLINE double power(double x, double y) { return __builtin_pow(x, y); }
-SPIKELET_INLINE Vec<float> power(Vec<float> x, float y) {
-  for (int k = 0; k < lanes<float>; ++k) {
-    x[k] = __builtin_powf(x[k], y);
-  }
-  return x;
-}
-SPIKELET_INLINE Vec<double> power(Vec<double> x, double y) {
-  for (int k = 0; k < lanes<double>; ++k) {
-    x[k] = __builtin_pow(x[k], y);
-  }
-  return x;
-}
 
 // 16-bit indices, widened, and the values at these indices.
 template <class R>
@@ -483,6 +471,93 @@ SPIKELET_INLINE Vec<R> gather(const R* values, typename IndexOf<R>::type index) 
     v[k] = values[index[k]];
   }
   return v;
+#endif
+}
+
+// As many 32-bit integers as R has lanes: loaded, gathered, and one bit for each lane of a comparison.
+template <class R>
+SPIKELET_INLINE typename IndexOf<R>::type load_words(const void* p) {
+  typename IndexOf<R>::type v;
+  __builtin_memcpy(&v, p, sizeof v);
+  return v;
+}
+template <class R>
+SPIKELET_INLINE typename IndexOf<R>::type gather_words(const std::int32_t* values,
+                                                       typename IndexOf<R>::type index) {
+#if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
+  if constexpr (sizeof(R) == 4) {
+    return reinterpret_cast<typename IndexOf<R>::type>(
+        _mm512_i32gather_epi32(reinterpret_cast<__m512i>(index), values, 4));
+  } else {
+    return reinterpret_cast<typename IndexOf<R>::type>(
+        _mm256_i32gather_epi32(values, reinterpret_cast<__m256i>(index), 4));
+  }
+#elif defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 32
+  if constexpr (sizeof(R) == 4) {
+    return reinterpret_cast<typename IndexOf<R>::type>(
+        _mm256_i32gather_epi32(values, reinterpret_cast<__m256i>(index), 4));
+  } else {
+    return reinterpret_cast<typename IndexOf<R>::type>(
+        _mm_i32gather_epi32(values, reinterpret_cast<__m128i>(index), 4));
+  }
+#else
+  typename IndexOf<R>::type v{};
+  for (int k = 0; k < lanes<R>; ++k) {
+    v[k] = values[index[k]];
+  }
+  return v;
+#endif
+}
+template <class R>
+SPIKELET_INLINE std::uint32_t word_bits(typename IndexOf<R>::type m) {
+  return static_cast<std::uint32_t>(bits<R>(__builtin_convertvector(m, Mask<R>)));
+}
+
+// Writes the 32-bit or, of R, wider lanes whose bits are set one after the other. May write a whole
+// vector.
+#if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
+SPIKELET_INLINE void pack(std::uint32_t which, Vec<float> v, float* out) {
+  _mm512_storeu_ps(out, _mm512_maskz_compress_ps(static_cast<__mmask16>(which),
+                                                 reinterpret_cast<__m512>(v)));
+}
+SPIKELET_INLINE void pack(std::uint32_t which, Vec<double> v, double* out) {
+  _mm512_storeu_pd(out, _mm512_maskz_compress_pd(static_cast<__mmask8>(which),
+                                                 reinterpret_cast<__m512d>(v)));
+}
+SPIKELET_INLINE void pack(std::uint32_t which, IndexOf<float>::type v, std::uint32_t* out) {
+  _mm512_storeu_si512(out, _mm512_maskz_compress_epi32(static_cast<__mmask16>(which),
+                                                       reinterpret_cast<__m512i>(v)));
+}
+SPIKELET_INLINE void pack(std::uint32_t which, IndexOf<double>::type v, std::uint32_t* out) {
+  _mm256_storeu_si256(
+      reinterpret_cast<__m256i*>(out),
+      _mm256_maskz_compress_epi32(static_cast<__mmask8>(which), reinterpret_cast<__m256i>(v)));
+}
+#else
+template <class V, class T>
+SPIKELET_INLINE void pack(std::uint32_t which, V v, T* out) {
+  constexpr int n = sizeof(V) / sizeof(T);
+  for (int lane = 0; lane < n; ++lane) {
+    *out = static_cast<T>(v[lane]);
+    out += (which >> lane) & 1u;
+  }
+}
+#endif
+
+// How many of 8 numbers that grow are above a limit.
+SPIKELET_INLINE std::uint32_t count_above(const std::int32_t* p, std::int32_t limit) {
+#if defined(__x86_64__) && SPIKELET_VECTOR_BYTES >= 32
+  const __m256i above =
+      _mm256_cmpgt_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)),
+                         _mm256_set1_epi32(limit));
+  return static_cast<std::uint32_t>(
+      std::popcount(static_cast<std::uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(above)))));
+#else
+  std::uint32_t n = 0;
+  for (int k = 0; k < 8; ++k) {
+    n += p[k] > limit ? 1u : 0u;
+  }
+  return n;
 #endif
 }
 

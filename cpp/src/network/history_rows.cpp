@@ -4,10 +4,31 @@
 #include <numeric>
 
 namespace spikelet {
+namespace {
+
+constexpr Step tabled = 1 << 14;
+
+// The first factors of a decay, until they are 0.
+template <class R>
+std::vector<R> first_factors(const Decay<R>& decay) {
+  std::vector<R> factors{decay(0)};
+  while (factors.back() != 0 && static_cast<Step>(factors.size()) < tabled) {
+    factors.push_back(decay(static_cast<Step>(factors.size())));
+  }
+  return factors;
+}
+
+template <class R>
+DecayTable<R> table_of(const std::vector<R>& factors, const Decay<R>& decay) {
+  return {factors.data(), static_cast<std::int32_t>(factors.size()),
+          factors.back() != 0 ? &decay : nullptr};
+}
+
+}  // namespace
 
 template <class R>
 HistoryRows<R>::HistoryRows(const Feed<R>& feed, const Plasticity& plasticity, double dt,
-                            std::size_t span, const RewardSignal* reward)
+                            std::size_t span)
     : PlasticStore<R>(feed, plasticity, dt, span),
       tie_(plasticity.tie_potentiates ? 1 : 0),
       nearest_pre_(plasticity.pairing == Pairing::nearest_symmetric ||
@@ -15,9 +36,8 @@ HistoryRows<R>::HistoryRows(const Feed<R>& feed, const Plasticity& plasticity, d
       nearest_post_(plasticity.pairing != Pairing::all_to_all),
       first_only_(plasticity.pairing == Pairing::nearest_restricted),
       centered_(plasticity.pairing == Pairing::nearest_pre_centered),
-      history_(feed.post_end - feed.post_begin),
-      modulated_(plasticity.info().modulated),
-      reward_(reward) {
+      spikes_(feed.post_end - feed.post_begin,
+              plasticity.info().time_constants(plasticity.parameters.data())[trace_post_2] > 0) {
   const auto tau = plasticity.info().time_constants(plasticity.parameters.data());
   const auto decay = [&](Trace trace) {
     return tau[trace] > 0 ? Decay<R>(dt, tau[trace]) : Decay<R>();
@@ -26,6 +46,8 @@ HistoryRows<R>::HistoryRows(const Feed<R>& feed, const Plasticity& plasticity, d
   post_decay_ = decay(trace_post);
   pre_2_decay_ = decay(trace_pre_2);
   post_2_decay_ = decay(trace_post_2);
+  pre_factors_ = first_factors(pre_decay_);
+  post_factors_ = first_factors(post_decay_);
   const SynapseTable<R>& table = *feed.table;
   rows_.assign(table.row.size(), 0);
   for_each_by_delay(
@@ -39,15 +61,15 @@ HistoryRows<R>::HistoryRows(const Feed<R>& feed, const Plasticity& plasticity, d
         }
         ++segments_.back().count;
         weight_.push_back(table.weight_of(k));
-        target_.push_back(
-            static_cast<std::uint16_t>(feed.local + (table.post[k] - feed.post_begin)));
+        target_.push_back(static_cast<std::uint16_t>(table.post[k] - feed.post_begin));
       });
   std::partial_sum(rows_.begin(), rows_.end(), rows_.begin());
   this->feed_.table = nullptr;  // the table is freed after building
-  if (centered_ || modulated_) {
+  const bool modulated = plasticity.info().modulated;
+  if (centered_ || modulated) {
     own_.resize(weight_.size());
   }
-  if (modulated_) {
+  if (modulated) {
     touched_.resize(weight_.size());
   }
   for (std::vector<R>* trace : {&pre_, &pre_2_}) {
@@ -55,7 +77,7 @@ HistoryRows<R>::HistoryRows(const Feed<R>& feed, const Plasticity& plasticity, d
   }
   last_.resize(segments_.size());
   done_.resize(segments_.size());
-  posts_limit_ = 16 * history_.size() + 1024;
+  spikes_limit_ = 16 * spikes_.targets() + 1024;
   calendar_.resize(span);
 }
 
@@ -82,8 +104,33 @@ void HistoryRows<R>::enqueue(Gid source, Step stamp, Step from) {
   }
 }
 
+// Fetches what is kept of a row, and then its synapses, before it is processed.
 template <class R>
-void HistoryRows<R>::advance(std::size_t row, Step time) {
+void HistoryRows<R>::prefetch_row(std::uint32_t row) const {
+  __builtin_prefetch(&segments_[row]);
+  __builtin_prefetch(&last_[row], 1);
+  __builtin_prefetch(&done_[row], 1);
+  __builtin_prefetch(&pre_[row], 1);
+  __builtin_prefetch(&pre_2_[row], 1);
+}
+template <class R>
+void HistoryRows<R>::prefetch_synapses(std::uint32_t row) const {
+  constexpr std::uint64_t line = 64;
+  const Segment& segment = segments_[row];
+  const std::uint64_t count = std::min<std::uint64_t>(segment.count, 512);
+  for (std::uint64_t k = 0; k < count; k += line / sizeof(R)) {
+    __builtin_prefetch(weight_.data() + segment.first + k, 1);
+  }
+  for (std::uint64_t k = 0; k < count; k += line / sizeof(std::uint16_t)) {
+    __builtin_prefetch(target_.data() + segment.first + k);
+  }
+}
+
+// A spike of a source reaches its row.
+template <class R>
+void HistoryRows<R>::process(std::uint32_t row, Step arrival) {
+  const Step time = arrival + 1 - segments_[row].dendritic;
+  update(row, time);
   const bool fired = last_[row] >= 0;
   const Step since = time - last_[row];
   pre_[row] = nearest_pre_ || !fired ? R(1) : pre_[row] * pre_decay_(since) + R(1);
@@ -94,6 +141,81 @@ void HistoryRows<R>::advance(std::size_t row, Step time) {
 }
 
 template <class R>
+void HistoryRows<R>::deliver(Step step, Channels<R> input, bool early) {
+  const Feed<R>& feed = this->feed_;
+  if (early != feed.ends.early()) {
+    return;
+  }
+  this->deliver_sent(step, input);  // of earlier stamps than any arrival below
+  auto& arrivals = calendar_.at(step);
+  for (std::size_t a = 0; a < arrivals.size(); ++a) {
+    if (a + 4 < arrivals.size()) {
+      prefetch_row(arrivals[a + 4]);
+    }
+    if (a + 1 < arrivals.size()) {
+      prefetch_synapses(arrivals[a + 1]);
+    }
+    process(arrivals[a], step);
+    const Segment& segment = segments_[arrivals[a]];
+    const R* weight = weight_.data() + segment.first;
+    const std::uint16_t* target = target_.data() + segment.first;
+    if (feed.one_channel >= 0 && !feed.ends.magnitude) {
+      R* to = input[static_cast<std::size_t>(feed.one_channel)] + feed.local;
+      for (std::uint32_t k = 0; k < segment.count; ++k) {
+        to[target[k]] += weight[k];
+      }
+      continue;
+    }
+    for (std::uint32_t k = 0; k < segment.count; ++k) {
+      input[static_cast<std::size_t>(feed.channel_of(weight[k]))][feed.local + target[k]] +=
+          feed.sent(weight[k]);
+    }
+  }
+  arrivals.clear();
+}
+
+template <class R>
+ReplayedRow<R> HistoryRows<R>::row_until(std::size_t row, Step upto) {
+  const Segment& segment = segments_[row];
+  const auto left = [&](Step time) { return spikes_.relative(time - segment.dendritic); };
+  ReplayedRow<R> replayed{};
+  replayed.weight = weight_.data() + segment.first;
+  replayed.own = centered_ ? own_.data() + segment.first : nullptr;
+  replayed.target = target_.data() + segment.first;
+  replayed.n = segment.count;
+  replayed.more = weight_.size() - segment.first - segment.count;
+  replayed.posts = spikes_.view();
+  replayed.from = left(done_[row]);
+  replayed.to = left(upto);
+  replayed.last = left(last_[row]);
+  replayed.tie = static_cast<std::int32_t>(tie_);
+  replayed.pre = pre_[row];
+  replayed.up = post_factor(R(0));
+  replayed.pre_decay = table_of(pre_factors_, pre_decay_);
+  replayed.post_decay = table_of(post_factors_, post_decay_);
+  replayed.first_only = first_only_;
+  return replayed;
+}
+
+template <class R>
+ReplayedRow<R> HistoryRows<R>::row_at_spike(std::size_t row, Step time) {
+  ReplayedRow<R> replayed = row_until(row, time - tie_);
+  const Step last = last_[row];
+  const bool fired = last >= 0;
+  replayed.depresses = true;
+  replayed.time = spikes_.relative(time - segments_[row].dendritic);
+  replayed.down = pre_factor(fired ? pre_2_[row] * pre_2_decay_(time - last) : R(0));
+  replayed.own_decay = centered_ && fired ? pre_decay_(time - last) : R(0);
+  return replayed;
+}
+
+template <class R>
+void HistoryRows<R>::set_parameters(const std::vector<double>& parameters) {
+  PlasticStore<R>::set_parameters(parameters);
+  spikes_.set_factors([&](R before_2) { return post_factor(before_2); });
+}
+
+template <class R>
 void HistoryRows<R>::finish(Step now) {
   for (Step arrival = now; arrival < now + this->span_; ++arrival) {
     std::vector<std::uint32_t> later;
@@ -101,18 +223,22 @@ void HistoryRows<R>::finish(Step now) {
       if (arrival + 1 - segments_[row].dendritic > now) {
         later.push_back(row);
       } else {
-        send_later(row, arrival);
+        process(row, arrival);
+        const Segment& segment = segments_[row];  // events wait with the weights they are sent with
+        for (std::uint64_t k = segment.first; k < segment.first + segment.count; ++k) {
+          const int channel = this->feed_.channel_of(weight_[k]);
+          this->add_sent(arrival, {static_cast<std::uint16_t>(this->feed_.local + target_[k]),
+                                   static_cast<std::uint16_t>(channel),
+                                   this->feed_.sent(weight_[k])});
+        }
       }
     }
     calendar_.at(arrival).swap(later);
   }
   for (std::size_t row = 0; row < segments_.size(); ++row) {
     settle_row(row, now);
-    const std::uint64_t first = segments_[row].first;
-    for (std::uint64_t k = first; modulated_ && k < first + segments_[row].count; ++k) {
-      integrate(k, now);
-    }
   }
+  settle_eligibility(now);
 }
 
 template <class R>
@@ -133,34 +259,36 @@ R HistoryRows<R>::trace(Readable which, std::uint32_t source, std::uint32_t targ
     return which == Readable::pre_2 ? pre_2_[row] * pre_2_decay_(since)
                                     : (centered_ ? own_[position] : pre_[row]) * pre_decay_(since);
   }
-  const History& history = history_[target];
   const Step at = now - segments_[row].dendritic;  // when spikes left that arrive now
-  std::size_t end = history.size();
-  while (end > 0 && history[end - 1].stamp > at) {
-    --end;
-  }
-  if (end == 0) {
+  typename SpikeLists<R>::Found post;
+  if (!spikes_.find(target, at, post)) {
     return 0;
   }
-  const Post& post = history[end - 1];
   return which == Readable::post ? post.trace * post_decay_(at - post.stamp)
                                  : post.trace_2 * post_2_decay_(at - post.stamp);
 }
 
 template <class R>
 void HistoryRows<R>::note_post(std::uint32_t target, Step stamp) {
-  History& history = history_[target];
-  R before = 0, before_2 = 0;
-  if (!history.empty()) {
-    const Step since = stamp - history.back().stamp;
-    before = history.back().trace * post_decay_(since);
-    before_2 = history.back().trace_2 * post_2_decay_(since);
+  if (!spikes_.reaches(stamp)) {
+    spikes_.compact([](Step) { return false; }, stamp);
   }
-  history.push_back({stamp, nearest_post_ ? R(1) : before + R(1),
-                     nearest_post_ ? R(1) : before_2 + R(1), before_2});
-  if (++posts_ > posts_limit_) {
+  R before = 0, before_2 = 0;
+  typename SpikeLists<R>::Found last;
+  if (spikes_.find(target, stamp, last)) {
+    const Step since = stamp - last.stamp;
+    before = last.trace * post_decay_(since);
+    before_2 = last.trace_2 * post_2_decay_(since);
+  }
+  spikes_.add(target,
+              {stamp,
+               target,
+               {nearest_post_ ? R(1) : before + R(1), nearest_post_ ? R(1) : before_2 + R(1),
+                before_2}},
+              spikes_.has_second() ? post_factor(before_2) : R(0));
+  if (spikes_.size() > spikes_limit_) {
     settle(stamp - 1);
-    posts_limit_ = std::max(2 * posts_, 16 * history_.size() + 1024);
+    spikes_limit_ = std::max(2 * spikes_.size(), 16 * spikes_.targets() + 1024);
   }
 }
 
@@ -172,29 +300,20 @@ void HistoryRows<R>::settle(Step step) {
   for (std::size_t row = 0; row < segments_.size(); ++row) {
     settle_row(row, step - segments_[row].dendritic);
   }
-  posts_ = 0;
-  for (History& history : history_) {
-    const auto keep = std::find_if(history.begin(), history.end(), [&](const Post& post) {
-      return post.stamp > step - 2 * longest_;
-    });
-    if (keep != history.begin()) {
-      history.erase(history.begin(), keep - 1);
-    }
-    posts_ += history.size();
-  }
+  spikes_.compact([&](Step stamp) { return stamp <= step - 2 * longest_; }, step);
 }
 
 template <class R>
 void HistoryRows<R>::add_weights(std::span<double> sums) const {
   for (std::size_t k = 0; k < weight_.size(); ++k) {
-    sums[target_[k] - this->feed_.local] += std::abs(static_cast<double>(weight_[k]));
+    sums[target_[k]] += std::abs(static_cast<double>(weight_[k]));
   }
 }
 
 template <class R>
 void HistoryRows<R>::scale_weights(std::span<const R> factors) {
   for (std::size_t k = 0; k < weight_.size(); ++k) {
-    weight_[k] = this->limited(weight_[k] * factors[target_[k] - this->feed_.local]);
+    weight_[k] = this->limited(weight_[k] * factors[target_[k]]);
   }
 }
 
@@ -227,23 +346,19 @@ std::vector<std::pair<std::uint32_t, std::uint16_t>> HistoryRows<R>::rows() cons
 template <class R>
 std::vector<PostSpike<R>> HistoryRows<R>::posts() const {
   std::vector<PostSpike<R>> list;
-  for (std::uint32_t j = 0; j < history_.size(); ++j) {
-    for (const Post& post : history_[j]) {
-      list.push_back({post.stamp, j, {post.trace, post.trace_2, post.before_2}});
-    }
-  }
+  spikes_.for_each([&](const PostSpike<R>& post) { list.push_back(post); });
   return list;
 }
 
 template <class R>
 void HistoryRows<R>::set_posts(std::span<const PostSpike<R>> list) {
-  for (History& history : history_) {
-    history.clear();
-  }
+  spikes_.clear();
   for (const PostSpike<R>& post : list) {
-    history_[post.target].push_back({post.stamp, post.value[0], post.value[1], post.value[2]});
+    if (!spikes_.reaches(post.stamp)) {
+      spikes_.compact([](Step) { return false; }, post.stamp);
+    }
+    spikes_.add(post.target, post, spikes_.has_second() ? post_factor(post.value[2]) : R(0));
   }
-  posts_ = list.size();
 }
 
 template <class R>
@@ -255,10 +370,7 @@ void HistoryRows<R>::clear() {
   }
   std::fill(own_.begin(), own_.end(), R(0));
   start(-1);
-  for (History& history : history_) {
-    history.clear();
-  }
-  posts_ = 0;
+  spikes_.clear();
 }
 
 template <class R>
@@ -266,7 +378,8 @@ void HistoryRows<R>::visit(Gid source, const std::function<void(const SynapseRef
   const std::size_t i = source - this->feed_.pre_gid;
   for (std::uint32_t s = rows_[i]; s < rows_[i + 1]; ++s) {
     for (std::uint64_t k = segments_[s].first; k < segments_[s].first + segments_[s].count; ++k) {
-      visitor({segments_[s].delay, target_[k], &weight_[k], this->feed_.channel_of(weight_[k]), k});
+      visitor({segments_[s].delay, static_cast<std::uint16_t>(this->feed_.local + target_[k]),
+               &weight_[k], this->feed_.channel_of(weight_[k]), k});
     }
   }
 }

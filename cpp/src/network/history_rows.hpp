@@ -1,23 +1,24 @@
-// Rows of plastic synapses that replay their target's spikes: any delays, any pairing, any rule.
-// Everything that does not depend on the rule; history_store.hpp has the rest.
+// Rows of plastic synapses that replay their target's spikes: any delays, any pairing, any rule. A
+// synapse is touched when a spike of its source arrives, which brings it up to date with its
+// target's recent spikes and sends its weight. Everything but the update itself.
 #pragma once
 
 #include <algorithm>
 
+#include "network/spike_lists.hpp"
 #include "spikelet/core/decay.hpp"
 #include "spikelet/network/plastic_store.hpp"
-#include "spikelet/network/reward.hpp"
 
 namespace spikelet {
 
 template <class R>
 class HistoryRows : public PlasticStore<R> {
  public:
-  HistoryRows(const Feed<R>& feed, const Plasticity& plasticity, double dt, std::size_t span,
-              const RewardSignal* reward);
+  HistoryRows(const Feed<R>& feed, const Plasticity& plasticity, double dt, std::size_t span);
 
   PlasticLayout layout() const override { return PlasticLayout::history; }
   void enqueue(Gid source, Step stamp, Step from) override;
+  void deliver(Step step, Channels<R> input, bool early) override;
   void visit(Gid source, const std::function<void(const SynapseRef<R>&)>& visitor) override;
   void finish(Step now) override;
   R trace(Readable which, std::uint32_t source, std::uint32_t target, std::uint64_t position,
@@ -41,45 +42,21 @@ class HistoryRows : public PlasticStore<R> {
     std::uint32_t count, source;
     std::uint16_t delay, dendritic;
   };
-  struct Post {  // a spike of a target, with the traces that include it
-    Step stamp;
-    R trace, trace_2;
-    R before_2;  // the second trace without it
-  };
-  using History = std::vector<Post>;
-  // Posts that are at a synapse in (lo, hi], as indices into a history.
-  struct Window {
-    std::size_t begin, end;
-  };
-  static Window window(const History& history, Step lo, Step hi) {
-    std::size_t end = history.size();
-    while (end > 0 && history[end - 1].stamp > hi) {
-      --end;
-    }
-    std::size_t begin = end;
-    while (begin > 0 && history[begin - 1].stamp > lo) {
-      --begin;
-    }
-    return {begin, end};
-  }
-  const History& history_of(std::uint64_t k) const {
-    return history_[target_[k] - this->feed_.local];
-  }
-  // The eligibility decays, and the reward turns it into weight.
-  void integrate(std::uint64_t k, Step to) {
-    if (own_[k] != 0 && to > touched_[k]) {
-      const double gain = static_cast<double>(own_[k]) * reward_->integral(touched_[k], to);
-      weight_[k] = this->limited(static_cast<R>(static_cast<double>(weight_[k]) + gain));
-      own_[k] = static_cast<R>(static_cast<double>(own_[k]) * reward_->decay(touched_[k], to));
-    }
-    touched_[k] = std::max(touched_[k], to);
-  }
-  // After a spike of the row's source: its traces include it.
-  void advance(std::size_t row, Step time);
-  // A spike of a source reaches its row; events wait with the weights they are sent with.
-  virtual void send_later(std::uint32_t row, Step arrival) = 0;
-  // Potentiates the synapses of a row with the posts up to a time.
+  // At a spike of the row's source, at the synapses at `time`: potentiates by the spikes of targets
+  // since the last one, then depresses.
+  virtual void update(std::size_t row, Step time) = 0;
+  // Potentiates by the spikes that are at the synapses by then.
   virtual void settle_row(std::size_t row, Step upto) = 0;
+  // Turns the eligibility of all synapses into weight, up to then.
+  virtual void settle_eligibility(Step /*upto*/) {}
+  // Amplitudes at a spike, from the second trace before it.
+  virtual R pre_factor(R before_2) const = 0;
+  virtual R post_factor(R before_2) const = 0;
+  void set_parameters(const std::vector<double>& parameters) override;
+
+  // For kernels: a row that is brought up to `upto`, or also depresses at a spike of its source.
+  ReplayedRow<R> row_until(std::size_t row, Step upto);
+  ReplayedRow<R> row_at_spike(std::size_t row, Step time);
 
   Step tie_;
   bool nearest_pre_, nearest_post_;  // traces are set to 1
@@ -93,17 +70,19 @@ class HistoryRows : public PlasticStore<R> {
   Buffer<R> own_;              // by synapse: its own trace (pre-centred) or eligibility
   std::vector<Step> touched_;  // by synapse: when the eligibility had that value
   Buffer<std::uint16_t> target_;
-  std::vector<History> history_;  // by target
-  Calendar<std::uint32_t> calendar_;
+  SpikeLists<R> spikes_;       // of the targets
 
  private:
   void note_post(std::uint32_t target, Step stamp) override;
+  void process(std::uint32_t row, Step arrival);
+  void prefetch_row(std::uint32_t row) const;
+  void prefetch_synapses(std::uint32_t row) const;
 
-  bool modulated_;
-  const RewardSignal* reward_;
   std::vector<std::uint32_t> rows_;  // by source of the population: first segment
-  std::size_t posts_ = 0, posts_limit_ = 0;
+  std::size_t spikes_limit_ = 0;
   Step longest_ = 0;  // dendritic part of a delay
+  Calendar<std::uint32_t> calendar_;
+  std::vector<R> pre_factors_, post_factors_;  // decays over the first steps
 };
 
 extern template class HistoryRows<float>;

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "spikelet/core/decay.hpp"
 #include "spikelet/core/types.hpp"
 
 namespace spikelet {
@@ -90,6 +91,69 @@ struct ClosedRow {
   int n_ended;
 };
 
+// The spikes of the targets of a row that replays them: the latest few of each target together, the
+// newest last, and all of them, those of a target at [.., end), the oldest first. Spikes that never
+// were come before the first.
+template <class R>
+struct TargetSpikes {
+  static constexpr std::int32_t never = -(std::int32_t{1} << 30);
+  static constexpr std::uint32_t kept = 8;  // of each target
+
+  const std::int32_t* newest;    // by target: stamp of the last one, or `never`
+  const R* newest_trace;         // by target: with it
+  const std::int32_t* latest;    // by target, `kept` each: stamps
+  const R* latest_factor;        // the factors of potentiation; none: the row's is for all
+  const std::uint32_t* end;      // by target
+  const std::int32_t* stamp;     // by spike
+  const R* trace;                // by spike: with it
+  const R* factor;               // by spike
+};
+
+// Decay over the first steps; `beyond` has the others, unless all of them are 0.
+template <class R>
+struct DecayTable {
+  const R* factor;
+  std::int32_t count;
+  const Decay<R>* beyond;
+};
+
+// A row that is brought up to date with its targets' spikes. All times are those at which a
+// target's spike leaves that is at the synapse then, and have the base of the stamps.
+template <class R>
+struct ReplayedRow {
+  R* weight;
+  R* own;  // by synapse: the source's trace of nearest_pre_centered; else none
+  const std::uint16_t* target;
+  std::size_t n;
+  std::size_t more;  // synapses after the row, which may be read and written as they are
+  TargetSpikes<R> posts;
+  std::int32_t from, to;  // spikes in (from, to] potentiate, unless pre is 0
+  std::int32_t last;      // the row's last spike of its source
+  std::int32_t tie;       // 1: ties potentiate
+  R pre;                  // the source's trace then
+  R up;                   // factor of potentiation
+  DecayTable<R> pre_decay, post_decay;
+  bool first_only;  // nearest_restricted
+  bool depresses;   // a spike of the source is at the synapses, at `time`
+  std::int32_t time;
+  R down;       // factor of depression
+  R own_decay;  // of `own`, since the last spike
+};
+
+// A row of a modulated rule at a spike of its source, all of whose synapses were last touched at the
+// source's last spike. Steps count from the start of the stretch of that spike. What a reward does
+// to an eligibility from one step to another is in the first step's stretch: at
+// ((number + (from >> shift)) % stretches) * size, for each step from its start (reward_sums.hpp).
+template <class R>
+struct ModulatedRow {
+  ReplayedRow<R> row;
+  R* eligibility;
+  R low, high;  // limits of weights
+  std::int32_t last, time;
+  const double *sum, *rise, *fall;
+  std::int32_t shift, number, stretches, size;
+};
+
 // Compiled loops of one rule at one SIMD level. `parameters` are the rule's.
 template <class R>
 struct PlasticKernels {
@@ -104,6 +168,8 @@ struct PlasticKernels {
   void (*dense_column)(const double* parameters, R* weight, std::size_t stride, const R* k_plus,
                        R up, std::size_t n);
   void (*closed_row)(const double* parameters, const ClosedRow<R>& row);
+  void (*replayed_row)(const double* parameters, const ReplayedRow<R>& row);  // unless modulated
+  void (*modulated_row)(const double* parameters, const ModulatedRow<R>& row);  // if modulated
   // For any rule: sums += |row|; row = row * factors within [low, high].
   void (*add_row)(const R* row, double* sums, std::size_t n);
   void (*scale_row)(R* row, const R* factors, R low, R high, std::size_t n);

@@ -1,0 +1,243 @@
+"""Run NEST's hpc_benchmark with power-law STDP on spikelet and on NEST, and compare.
+
+    python bench/python/hpc_benchmark.py --threads 2 --nest-python NEST_ENV/bin/python
+    python bench/python/hpc_benchmark.py --simulators spikelet --model-ms 1000
+
+The network is that of NEST's example hpc_benchmark.py (Morrison, Aertsen & Diesmann, Neural Comput.
+19:1437, 2007): 9000 excitatory and 2250 inhibitory neurons at scale 1, each with 9000 excitatory and
+2250 inhibitory inputs, a delay of 1.5 ms, and STDP between the excitatory neurons, with potentiation
+by a power of the weight and depression in proportion to it. Each simulator runs in a process of its
+own, on its own random numbers; the mean rates and the mean plastic weights must agree.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from measure import peak_rss_mb
+
+DT = 0.1
+DELAY = 1.5
+TAU_SYN = 0.32582722403722841  # gives a rise time of 1.700759 ms of the membrane potential
+NEURON = {
+    "E_L": 0.0, "C_m": 250.0, "tau_m": 10.0, "t_ref": 0.5, "V_th": 20.0, "V_reset": 0.0,
+    "tau_syn_ex": TAU_SYN, "tau_syn_in": TAU_SYN,
+}  # fmt: skip
+JE, G, SIGMA_W = 0.14, -5.0, 3.47  # mV, ratio, pA
+MEAN_V, SIGMA_V = 5.7, 7.2
+LAMBDA, ALPHA, MU, TAU_PLUS, TAU_MINUS = 0.1, 0.0513, 0.4, 15.0, 30.0
+ETA = 1.685
+SAMPLED = 200
+"""Number of neurons whose plastic weights are compared."""
+
+
+def weight_of_1_mv() -> float:
+    """Return the weight in pA of a synapse whose potential peaks at 1 mV."""
+    tau_m, c_m = NEURON["tau_m"], NEURON["C_m"]
+    b = 1.0 / TAU_SYN - 1.0 / tau_m
+    t = 1.700759
+    peak = (np.exp(-t / tau_m) - np.exp(-t / TAU_SYN)) / b - t * np.exp(-t / TAU_SYN)
+    return float(1.0 / (np.e / (TAU_SYN * c_m * b) * peak))
+
+
+class Numbers:
+    """The sizes and weights of the network at a scale."""
+
+    def __init__(self, scale: float) -> None:
+        self.n_exc, self.n_inh = round(9000 * scale), round(2250 * scale)
+        self.k_exc, self.k_inh = min(9000, self.n_exc), min(2250, self.n_inh)
+        self.weight = JE * weight_of_1_mv()
+        threshold = NEURON["V_th"] * NEURON["C_m"] / (
+            9000 * NEURON["tau_m"] * self.weight * np.e * TAU_SYN
+        )
+        self.drive = ETA * threshold * 9000 * 1000.0  # Hz, of each neuron
+
+
+def on_spikelet(args: argparse.Namespace) -> dict[str, Any]:
+    """Build and run the network on spikelet."""
+    import spikelet as sl  # noqa: PLC0415  # each worker has one simulator
+
+    n = Numbers(args.scale)
+    start = perf_counter()
+    net = sl.Network(dt=DT, seed=args.seed, threads=args.threads, dtype=args.dtype)
+    exc, inh = (net.population(size, sl.LIFAlpha(**NEURON)) for size in (n.n_exc, n.n_inh))
+    rng = np.random.default_rng(args.seed)
+    rule = sl.STDP(
+        dependence="power_law", tau_plus=TAU_PLUS, tau_minus=TAU_MINUS, A_plus=LAMBDA,
+        A_minus=LAMBDA * ALPHA, mu_plus=MU, w_min=0.0, coincidence="ignore",
+    )  # fmt: skip
+    plastic = None
+    for population in (exc, inh):
+        population.V_m[:] = rng.normal(MEAN_V, SIGMA_V, len(population))
+        net.inject(population, sl.PoissonInput(rate=n.drive, weight=n.weight))
+        excitatory = net.connect(
+            exc,
+            population,
+            sl.FixedIndegree(n.k_exc, self_connections=False),
+            weight=sl.Normal(n.weight, SIGMA_W) if population is exc else n.weight,
+            delay=DELAY,
+            plasticity=rule if population is exc else None,
+        )
+        plastic = plastic or excitatory
+        net.connect(
+            inh,
+            population,
+            sl.FixedIndegree(n.k_inh, self_connections=False),
+            weight=G * n.weight,
+            delay=DELAY,
+        )
+    recorder = net.record(exc, "spikes")
+    net.prepare()
+    built = perf_counter() - start
+    net.run(args.warm_up)
+    start = perf_counter()
+    net.run(args.model_ms)
+    wall = perf_counter() - start
+    peak = peak_rss_mb()
+    sampled = plastic.weights[plastic.post_ids % (n.n_exc // SAMPLED) == 0]
+    return {
+        "build_s": built,
+        "wall_s": wall,
+        "rate_hz": _rate(recorder.times, n.n_exc, args),
+        "weight": float(sampled.mean()),
+        "weight_std": float(sampled.std()),
+        "synapses": sum(len(p) for p in net.projections),
+        "peak_rss_mb": peak,
+        "version": f"spikelet {sl.__version__}, {args.dtype}, {sl.simd_level()}",
+    }
+
+
+def on_nest(args: argparse.Namespace) -> dict[str, Any]:
+    """Build and run the network on NEST."""
+    try:
+        import nest  # noqa: PLC0415
+    except ImportError as error:
+        return {"missing": str(error)}
+
+    n = Numbers(args.scale)
+    nest.verbosity = nest.VerbosityLevel.ERROR
+    nest.set(resolution=DT, rng_seed=args.seed, local_num_threads=args.threads)
+    start = perf_counter()
+    parameters = NEURON | {"tau_minus": TAU_MINUS}
+    exc, inh = (
+        nest.Create("iaf_psc_alpha", size, params=parameters) for size in (n.n_exc, n.n_inh)
+    )
+    drive = nest.Create("poisson_generator", params={"rate": n.drive})
+    nest.SetDefaults("static_synapse_hpc", {"delay": DELAY})
+    nest.CopyModel("static_synapse_hpc", "excitatory", {"weight": n.weight})
+    nest.CopyModel("static_synapse_hpc", "inhibitory", {"weight": G * n.weight})
+    nest.CopyModel(
+        "stdp_pl_synapse_hom_hpc",
+        "plastic",
+        {"alpha": ALPHA, "lambda": LAMBDA, "mu": MU, "tau_plus": TAU_PLUS},
+    )
+    for population in (exc, inh):
+        population.V_m = nest.random.normal(MEAN_V, SIGMA_V)
+        nest.Connect(drive, population, "all_to_all", {"synapse_model": "excitatory"})
+        rule = {"rule": "fixed_indegree", "allow_autapses": False, "allow_multapses": True}
+        synapse = (
+            {
+                "synapse_model": "plastic",
+                "weight": nest.random.normal(n.weight, SIGMA_W),
+                "delay": DELAY,
+            }
+            if population is exc
+            else {"synapse_model": "excitatory"}
+        )
+        nest.Connect(exc, population, rule | {"indegree": n.k_exc}, synapse)
+        nest.Connect(
+            inh, population, rule | {"indegree": n.k_inh}, {"synapse_model": "inhibitory"}
+        )
+    recorder = nest.Create("spike_recorder")
+    nest.Connect(exc, recorder, syn_spec={"delay": DELAY})
+    synapses = nest.num_connections
+    nest.Prepare()
+    built = perf_counter() - start
+    nest.Run(args.warm_up)
+    start = perf_counter()
+    nest.Run(args.model_ms)
+    wall = perf_counter() - start
+    peak = peak_rss_mb()
+    nest.Cleanup()
+    sampled = np.asarray(
+        nest.GetConnections(target=exc[:: n.n_exc // SAMPLED], synapse_model="plastic").weight
+    )
+    return {
+        "build_s": built,
+        "wall_s": wall,
+        "rate_hz": _rate(np.asarray(recorder.events["times"]), n.n_exc, args),
+        "weight": float(sampled.mean()),
+        "weight_std": float(sampled.std()),
+        "synapses": synapses,
+        "peak_rss_mb": peak,
+        "version": f"NEST {nest.__version__}",
+    }
+
+
+def _rate(times: Any, size: int, args: argparse.Namespace) -> float:
+    """Return the mean rate in Hz in the time measured."""
+    return float(np.sum(times > args.warm_up) / size / args.model_ms * 1e3)
+
+
+WORKERS = {"spikelet": on_spikelet, "nest": on_nest}
+
+
+def main() -> None:
+    """Run all simulators in turn, or be the worker of one."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--simulators", nargs="+", choices=WORKERS, default=list(WORKERS))
+    add("--worker", choices=WORKERS, help=argparse.SUPPRESS)
+    add("--scale", type=float, default=1.0, help="neurons / 11 250 (default: 1)")
+    add("--threads", type=int, default=1)
+    add("--dtype", default="float32", help="of spikelet; NEST computes in float64")
+    add("--warm-up", type=float, default=50.0, metavar="MS")
+    add("--model-ms", type=float, default=250.0, metavar="MS", help="as in NEST's example: 250")
+    add("--seed", type=int, default=1)
+    add("--runs", type=int, default=1, help="with seeds from --seed on")
+    add("--nest-python", default=sys.executable)
+    add("--json", type=Path)
+    args = parser.parse_args()
+    if args.worker:
+        print(json.dumps(WORKERS[args.worker](args)))
+        return
+    from processes import headline, machine, run  # noqa: PLC0415  # not in NEST's Python
+
+    host, records = machine(), []
+    for seed in range(args.seed, args.seed + args.runs):
+        for simulator in args.simulators:
+            python = args.nest_python if simulator == "nest" else sys.executable
+            command = [python, __file__, "--worker", simulator, "--seed", str(seed)]
+            for name in ("scale", "threads", "dtype", "warm_up", "model_ms"):
+                command += [f"--{name.replace('_', '-')}", str(getattr(args, name))]
+            records.append(
+                {"simulator": simulator, "seed": seed, **run(command, args.threads)}
+            )
+            print(records[-1], file=sys.stderr, flush=True)
+    print(headline(host))
+    print(f"scale {args.scale:g}, {args.threads} threads, {args.model_ms:g} ms\n")
+    print("| simulator | seed | build s | run s | rate Hz | weight pA | peak RSS MB |")
+    print("|---|---|---|---|---|---|---|")
+    for r in records:
+        if "wall_s" not in r:
+            print(f"| {r['simulator']} | {r['seed']} | {r.get('missing', r.get('failed'))} | | | | |")
+            continue
+        print(
+            f"| {r['version']} | {r['seed']} | {r['build_s']:.1f} | {r['wall_s']:.2f} "
+            f"| {r['rate_hz']:.2f} | {r['weight']:.2f} ± {r['weight_std']:.2f} "
+            f"| {r['peak_rss_mb']:.0f} |"
+        )
+    if args.json is not None:
+        args.json.write_text(json.dumps({"machine": host, "runs": records}), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+// Rows with spike history of a modulated rule: pairs change an eligibility trace, and each synapse
+// also remembers when it was last touched. A reward turns eligibility into weight.
+#pragma once
+
+#include "network/history_rows.hpp"
+#include "network/reward_sums.hpp"
+#include "spikelet/core/kernels.hpp"
+#include "spikelet/network/reward.hpp"
+
+namespace spikelet {
+
+template <class R>
+std::unique_ptr<PlasticStore<R>> make_reward_rows(const Feed<R>& feed, const Plasticity& plasticity,
+                                                  double dt, std::size_t span,
+                                                  const RewardSignal* reward);
+
+template <class R, template <class> class Rule>
+class RewardRows final : public HistoryRows<R> {
+ public:
+  RewardRows(const Feed<R>& feed, const Plasticity& plasticity, double dt, std::size_t span,
+             const RewardSignal* reward)
+      : HistoryRows<R>(feed, plasticity, dt, span),
+        rule_(plasticity.parameters.data()),
+        kernels_(kernels().plastic<R>(plasticity.rule)),
+        reward_(reward, dt, plasticity.parameters[reward_tau_eligibility]),
+        even_(this->segments_.size()) {}
+
+  std::unique_ptr<PlasticStore<R>> clone() const override {
+    return std::make_unique<RewardRows>(*this);
+  }
+  void clear() override {
+    std::fill(even_.begin(), even_.end(), std::uint8_t{0});
+    HistoryRows<R>::clear();
+    reward_.clear();
+  }
+  PlasticParts<R> parts() override {
+    for (std::size_t row = 0; row < this->segments_.size(); ++row) {
+      note_touched(row);
+    }
+    return HistoryRows<R>::parts();
+  }
+  void set_parameters(const std::vector<double>& parameters) override {
+    rule_ = Rule<R>(parameters.data());
+    HistoryRows<R>::set_parameters(parameters);
+  }
+
+ private:
+  using typename HistoryRows<R>::Segment;
+
+  void update(std::size_t row, Step time) override;
+  void settle_row(std::size_t row, Step upto) override;
+  void settle_eligibility(Step upto) override;
+  R pre_factor(R before_2) const override { return rule_.pre_factor(before_2); }
+  R post_factor(R before_2) const override { return rule_.post_factor(before_2); }
+
+  // One synapse: what changes.
+  struct Synapse {
+    R weight, own;
+    Step touched;
+  };
+  Synapse load(std::uint64_t k) const {
+    return {this->weight_[k], this->own_[k], this->touched_[k]};
+  }
+  void store(std::uint64_t k, const Synapse& synapse) {
+    this->weight_[k] = synapse.weight;
+    this->own_[k] = synapse.own;
+    this->touched_[k] = synapse.touched;
+  }
+  void pass(Synapse& synapse, const RewardSignal::Passed& passed) const;
+  void integrate(Synapse& synapse, Step to);
+  void note_touched(std::size_t row);
+  bool update_each(std::size_t row, Step time);
+  void potentiate(std::size_t row, std::size_t j, Step from, Step to, Synapse& synapse);
+
+  Rule<R> rule_;
+  const PlasticKernels<R>& kernels_;
+  RewardSums reward_;
+  // By row: all synapses were touched last at the source's last spike, and touched_ is not up to
+  // date.
+  std::vector<std::uint8_t> even_;
+  std::vector<std::uint32_t> listed_;  // synapses of the update under way
+};
+
+}  // namespace spikelet

@@ -1,0 +1,107 @@
+// What a reward does to eligibilities over any span, from running sums: for spans that begin in a
+// stretch of steps, exp((k - T) / tau) with the stretch's start T, and the sum from T to k of what
+// an eligibility of 1 at T would be turned into. Longer spans are integrated anew. Which of the two
+// it is depends on the span alone, so that results do not depend on when it is looked up.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <vector>
+
+#include "spikelet/core/plasticity.hpp"
+#include "spikelet/network/reward.hpp"
+
+namespace spikelet {
+
+class RewardSums {
+ public:
+  RewardSums(const RewardSignal* signal, double dt, double tau_eligibility)
+      : signal_(signal),
+        rate_(dt / tau_eligibility),
+        shift_(std::bit_width(static_cast<unsigned>(
+                   std::clamp(longest_in_tau / rate_, 1.0, longest))) -
+               1) {
+    clear();
+  }
+
+  // From a step to a later one; levels up to that one are final.
+  RewardSignal::Passed passed(Step from, Step to) {
+    if (!reaches(from, to)) {
+      return signal_->passed(from, to);
+    }
+    const std::size_t first = prepare(from >> shift_, to);
+    const Step begin = (from >> shift_) << shift_;
+    const std::size_t a = first + static_cast<std::size_t>(from - begin),
+                      b = first + static_cast<std::size_t>(to - begin);
+    return {(sum_[b] - sum_[a]) * rise_[a], rise_[a] * fall_[b]};
+  }
+  // Whether spans between these steps are summed; if so, sums them all and tells where.
+  bool prepare_all(Step from, Step to) {
+    if (!reaches(from, to)) {
+      return false;
+    }
+    for (Step number = from >> shift_; number <= to >> shift_; ++number) {
+      prepare(number, to);
+    }
+    return true;
+  }
+  template <class R>
+  void show(Step from, Step to, ModulatedRow<R>& row) const {
+    const Step number = from >> shift_, begin = number << shift_;
+    row.last = static_cast<std::int32_t>(from - begin);
+    row.time = static_cast<std::int32_t>(to - begin);
+    row.sum = sum_.data();
+    row.rise = rise_.data();
+    row.fall = fall_.data();
+    row.shift = shift_;
+    row.number = static_cast<std::int32_t>(number % stretches);
+    row.stretches = stretches;
+    row.size = static_cast<std::int32_t>(size());
+  }
+  void clear() { number_.fill(-1); }
+
+ private:
+  static constexpr double longest_in_tau = 5, longest = 1024;  // in longer ones, sums lose bits
+  static constexpr std::size_t reach = 4;                      // of spans, in stretches
+  static constexpr std::int32_t stretches = 16;                // that are kept
+
+  std::size_t size() const { return reach << shift_; }
+  bool reaches(Step from, Step to) const {
+    return to - ((from >> shift_) << shift_) < static_cast<Step>(size());
+  }
+  // Sums a stretch up to a step; returns where it begins.
+  std::size_t prepare(Step number, Step to) {
+    const auto slot = static_cast<std::size_t>(number % stretches);
+    const std::size_t first = slot * size();
+    const Step begin = number << shift_;
+    if (sum_.empty()) {
+      for (std::vector<double>* values : {&sum_, &rise_, &fall_}) {
+        values->resize(stretches * size());
+      }
+    }
+    if (number_[slot] != number) {
+      number_[slot] = number;
+      known_[slot] = 1;
+      sum_[first] = 0;
+      rise_[first] = fall_[first] = 1;
+    }
+    for (Step& k = known_[slot]; begin + k <= to; ++k) {
+      const std::size_t at = first + static_cast<std::size_t>(k);
+      const double since = rate_ * static_cast<double>(k);
+      sum_[at] = sum_[at - 1] + fall_[at - 1] * signal_->integral(begin + k - 1, begin + k);
+      rise_[at] = std::exp(since);
+      fall_[at] = std::exp(-since);
+    }
+    return first;
+  }
+
+  const RewardSignal* signal_;
+  double rate_;
+  int shift_;
+  std::array<Step, stretches> number_, known_{};  // by slot: which stretch, how many steps of it
+  std::vector<double> sum_, rise_, fall_;
+};
+
+}  // namespace spikelet
