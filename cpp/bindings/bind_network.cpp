@@ -166,7 +166,8 @@ void bind_running(py::class_<Simulator<R>>& simulator) {
   simulator
       .def(py::init([](double dt, std::uint64_t seed, int threads, bool adapt,
                        const py::object& comm, const py::object& minimum) {
-             return std::make_unique<S>(dt, seed, threads, adapt, as_communicator(comm, minimum));
+             return std::make_unique<S>(dt, seed, threads, adapt, as_communicator(comm, minimum),
+                                        true);
            }),
            py::arg("dt"), py::arg("seed"), py::arg("threads"), py::arg("adapt"),
            py::arg("comm") = py::none(), py::arg("minimum") = py::none(),

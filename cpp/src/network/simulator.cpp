@@ -37,13 +37,13 @@ class Poller {
 
 template <class R>
 Simulator<R>::Simulator(double dt, std::uint64_t seed, int threads, bool adapt,
-                        std::unique_ptr<Communicator> ranks)
+                        std::unique_ptr<Communicator> ranks, bool paced)
     : dt_(dt),
       seed_(seed),
       threads_(threads),
       parts_("the network",
              "build it again, or load a checkpoint; what was recorded before can still be read", dt,
-             seed, threads, adapt, std::move(ranks)) {}
+             seed, threads, adapt, paced, std::move(ranks)) {}
 
 template <class R>
 Simulator<R>::~Simulator() = default;

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <exception>
 #include <iterator>
 #include <limits>
 #include <mutex>
 #include <stdexcept>
+#include <utility>
 
 #include "network/stepper.hpp"
 #include "spikelet/core/cpu.hpp"
@@ -245,6 +247,26 @@ class StepLoop<R>::Member {
 
 template <class R>
 bool StepLoop<R>::run(Step end, const Poll& poll, std::exception_ptr before, int threads) {
+  const auto partitions = static_cast<int>(layout_.partitions.size());
+  const int most = std::min({network_.threads, threads, partitions});
+  if (!paced_ || most <= 1 || exchange_ != nullptr) {  // processes must cut their runs alike
+    return run_part(end, poll, std::move(before), most);
+  }
+  using Clock = std::chrono::steady_clock;
+  bool stopped = false;
+  do {
+    const Step first = network_.now;
+    const Pace::Part part = pace_.next(end - first, network_.interval);
+    const auto start = Clock::now();
+    stopped = run_part(first + part.steps, poll, std::exchange(before, nullptr), part.all ? most : 1);
+    const std::chrono::duration<double, std::nano> passed = Clock::now() - start;
+    pace_.note(network_.now - first, passed.count());
+  } while (!stopped && network_.now < end);
+  return stopped;
+}
+
+template <class R>
+bool StepLoop<R>::run_part(Step end, const Poll& poll, std::exception_ptr before, int threads) {
   Span span{.begin = network_.now,
             .end = end,
             .poll = poll,
@@ -267,8 +289,7 @@ bool StepLoop<R>::run(Step end, const Poll& poll, std::exception_ptr before, int
       mail.clear();
     }
   }
-  const auto partitions = static_cast<int>(layout_.partitions.size());
-  run_team(std::min({network_.threads, threads, partitions}),
+  run_team(threads,
            [&](int member, int members) { Member(*this, span, member, members).run(); });
   network_.now = span.error ? std::max(span.begin, span.whole) : span.reached;
   span.stepper.return_inputs();

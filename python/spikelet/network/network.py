@@ -57,8 +57,8 @@ class Network(NetworkContents):
         Random seed of connectivity, weights, initial values and noise. The same seed gives the same result, bit for
         bit, for any number of threads, any SIMD level and any division of a run into pieces.
     threads : int, optional
-        Number of threads. By default as many as the network benefits from, up to the number of available cores or
-        OMP_NUM_THREADS.
+        The most threads to use; a run uses one of them while that is faster. By default as many as the network
+        benefits from, up to the number of available cores or OMP_NUM_THREADS.
     dtype : "float32" or "float64"
         Precision of states and weights. float64 reproduces NEST's spike trains for deterministic input.
     comm : mpi4py communicator, "world" or None

@@ -34,9 +34,9 @@ class Simulator {
   using Poll = spikelet::Poll;
 
   // threads: of each run; adapt: fewer for networks too small to gain from them. ranks: the
-  // processes that share the network.
+  // processes that share the network. paced: one thread for as long as that is faster.
   Simulator(double dt, std::uint64_t seed, int threads, bool adapt = false,
-            std::unique_ptr<Communicator> ranks = nullptr);
+            std::unique_ptr<Communicator> ranks = nullptr, bool paced = false);
   ~Simulator();
   Simulator(const Simulator&) = delete;
   Simulator& operator=(const Simulator&) = delete;

@@ -20,7 +20,7 @@ namespace spikelet {
 template <class R>
 struct SimulatorParts {
   // others: the processes that share the network, or null.
-  SimulatorParts(double dt, std::uint64_t seed, int threads, bool adapt,
+  SimulatorParts(double dt, std::uint64_t seed, int threads, bool adapt, bool paced,
                  std::unique_ptr<Communicator> others);
 
   // Builds the layout anew. If memory runs out, the network is as it was before.

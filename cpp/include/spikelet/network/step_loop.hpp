@@ -8,6 +8,7 @@
 #include <functional>
 
 #include "spikelet/network/layout.hpp"
+#include "spikelet/network/pace.hpp"
 #include "spikelet/network/spike_exchange.hpp"
 
 namespace spikelet {
@@ -18,14 +19,15 @@ using Poll = std::function<bool(Step)>;
 template <class R>
 class StepLoop {
  public:
-  // exchange: with the other processes, or null.
+  // exchange: with the other processes, or null. paced: use one thread where all are slower.
   StepLoop(Network<R>& network, Layout<R>& layout, Recorders<R>& recorders, SpikesInFlight& flight,
-           SpikeExchange* exchange)
+           SpikeExchange* exchange, bool paced)
       : network_(network),
         layout_(layout),
         recorders_(recorders),
         flight_(flight),
-        exchange_(exchange) {}
+        exchange_(exchange),
+        paced_(paced) {}
 
   // Advances to the step `end`. Returns true if `poll`, which must not throw, stopped it earlier.
   // After an error the partitions stand at different steps: the network cannot go on. The clock and
@@ -38,6 +40,7 @@ class StepLoop {
   struct Span;   // one call of run(): what its threads share
   class Member;  // one of these threads
 
+  bool run_part(Step end, const Poll& poll, std::exception_ptr before, int threads);
   void emit_at_time_0();
   void forget_old_spikes(Step step);
 
@@ -46,6 +49,8 @@ class StepLoop {
   Recorders<R>& recorders_;
   SpikesInFlight& flight_;
   SpikeExchange* exchange_;
+  bool paced_;
+  Pace pace_;
   std::size_t flight_limit_ = 65536;
 };
 
