@@ -247,6 +247,18 @@ class StepLoop<R>::Member {
 
 template <class R>
 bool StepLoop<R>::run(Step end, const Poll& poll, std::exception_ptr before, int threads) {
+  bool stopped = false;
+  const std::exception_ptr error =
+      caught([&] { stopped = run_paced(end, poll, std::move(before), threads); });
+  recorders_.trim(network_.now);  // there was room up to the end
+  if (error) {
+    std::rethrow_exception(error);
+  }
+  return stopped;
+}
+
+template <class R>
+bool StepLoop<R>::run_paced(Step end, const Poll& poll, std::exception_ptr before, int threads) {
   const auto partitions = static_cast<int>(layout_.partitions.size());
   const int most = std::min({network_.threads, threads, partitions});
   if (!paced_ || most <= 1 || exchange_ != nullptr) {  // processes must cut their runs alike
@@ -293,7 +305,6 @@ bool StepLoop<R>::run_part(Step end, const Poll& poll, std::exception_ptr before
            [&](int member, int members) { Member(*this, span, member, members).run(); });
   network_.now = span.error ? std::max(span.begin, span.whole) : span.reached;
   span.stepper.return_inputs();
-  recorders_.trim(network_.now);
   if (span.error) {
     recorders_.forget_after(span.whole);
     std::rethrow_exception(span.error);

@@ -40,6 +40,7 @@ class StepLoop {
   struct Span;   // one call of run(): what its threads share
   class Member;  // one of these threads
 
+  bool run_paced(Step end, const Poll& poll, std::exception_ptr before, int threads);
   bool run_part(Step end, const Poll& poll, std::exception_ptr before, int threads);
   void emit_at_time_0();
   void forget_old_spikes(Step step);
