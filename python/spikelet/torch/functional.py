@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 import torch
@@ -9,7 +11,7 @@ from torch import Tensor
 
 from spikelet._util.checks import fail, integer
 from spikelet.torch.cell import PARAMETERS
-from spikelet.torch.conventions import HALVES, Setting, setting, single
+from spikelet.torch.conventions import HALVES, RASTERS, Setting, setting, single
 from spikelet.torch.layout import groups, memory_order
 from spikelet.torch.ops import neuron
 from spikelet.torch.surrogate import Table
@@ -51,7 +53,8 @@ def lif(
     ----------
     x : Tensor, [T, B, ...], float32 or float64, on the CPU
         The input at each step. Channels may come last in memory. bfloat16 and float16, as under autocast, are computed in
-        float32: spikes have the type of x, potentials are float32.
+        float32: spikes have the type of x, potentials are float32. A raster of uint8 or bool, as encoders return it, is
+        computed in the type of the first given tensor, or PyTorch's default; a backward pass keeps its bytes.
     convention : "spikelet", "snntorch", "spikingjelly" or "norse"
         Library whose step, reset and gradient are used; parameters have the names of that library, see below.
     v_threshold : float or Tensor
@@ -89,12 +92,12 @@ def lif(
     Returns
     -------
     spikes : Tensor, [T, B, ...]
-        0 and 1, of the type of x; with `return_v`, also the last potential.
+        0 and 1, of the type of x, for a raster of that of the computation; with `return_v`, also the last potential.
 
     Raises
     ------
     TypeError
-        If x is not a tensor of floating-point numbers, another tensor cannot be converted to its type without loss, or a
+        If x is not a tensor of floating-point numbers, uint8 or bool, another tensor cannot be converted to its type without loss, or a
         parameter that is a number is given as one to learn.
     ValueError
         If a parameter is unknown, out of range or of the wrong shape, or x has no dimension for time.
@@ -176,8 +179,9 @@ def run(
     Run
     """
     cell, given = made.cell, x
-    x, steps = _checked_input(where, given, steps)
-    kind = given.dtype
+    real = _real(given, (*made.tensors.values(), v, i, a, recurrent))
+    x, steps = _checked_input(where, given, steps, real)
+    kind = real if given.dtype in RASTERS else given.dtype
     if recurrent is not None:
         x = x.expand(steps, *x.shape[1:])
     features = x.shape[2:]
@@ -233,7 +237,8 @@ def run(
                 checkpoint,
                 f"must be True or None for {what}: the backward pass needs the input",
             )
-        result = neuron(*operands, made.numbers, give, steps)
+        with _kept_as(given, x):
+            result = neuron(*operands, made.numbers, give, steps)
     else:
         with torch.no_grad():
             result = neuron(*operands, made.numbers, give, steps)
@@ -262,18 +267,46 @@ def _like(where: str, name: str, tensor: Any, x: Tensor) -> Tensor:
 _INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 
-def _checked_input(where: str, x: Any, steps: int | None) -> tuple[Tensor, int]:
+def _real(x: Any, others: Iterable[Tensor | None]) -> torch.dtype:
+    """Return the type in which a raster is computed: that of the first floating-point tensor, or the default."""
+    if isinstance(x, Tensor) and x.dtype in RASTERS:
+        for tensor in others:
+            if isinstance(tensor, Tensor) and tensor.is_floating_point():
+                return torch.float32 if tensor.dtype in HALVES else tensor.dtype
+    return torch.get_default_dtype()
+
+
+def _kept_as(given: Tensor, x: Tensor) -> AbstractContextManager[Any]:
+    """Keep the bytes of a raster for the backward pass, in place of x, made of it."""
+    if given.dtype not in RASTERS or torch.compiler.is_compiling():
+        return nullcontext()
+    kind, at, shape = x.dtype, x.data_ptr(), x.shape
+
+    def pack(tensor: Tensor) -> tuple[bool, Tensor]:
+        is_x = tensor.data_ptr() == at and tensor.shape == shape
+        return is_x, given if is_x else tensor
+
+    def unpack(packed: tuple[bool, Tensor]) -> Tensor:
+        is_x, tensor = packed
+        return tensor.to(kind).expand(shape).reshape(shape) if is_x else tensor
+
+    return torch.autograd.graph.saved_tensors_hooks(pack, unpack)
+
+
+def _checked_input(
+    where: str, x: Any, steps: int | None, real: torch.dtype
+) -> tuple[Tensor, int]:
     """Return the input as [T, B, ...], or as [1, B, ...] if it is the same at each step, and the number of steps."""
     if not isinstance(x, Tensor):
         raise TypeError(f"{where}: x must be a torch.Tensor, got {type(x).__name__}")
     if (
-        x.dtype not in (torch.float32, torch.float64, *HALVES)
+        x.dtype not in (torch.float32, torch.float64, *HALVES, *RASTERS)
         or x.device.type != "cpu"
         or x.layout != torch.strided
     ):
-        rule = "must be a dense tensor of float32, float64, bfloat16 or float16 on the CPU"
+        rule = "must be a dense tensor of float32, float64, bfloat16, float16, uint8 or bool on the CPU"
         raise TypeError(f"{where}: x {rule}, got {x.dtype} {x.layout} on {x.device}")
-    x = single(x)
+    x = x.to(real) if x.dtype in RASTERS else single(x)
     if steps is not None:
         steps = integer(where, "steps", steps, 1, 2**31 - 1)
         if x.ndim < 1:
