@@ -50,7 +50,8 @@ def _tensors(
             msg = f"{where}: {name} {rule}, got {value.dtype}"
             raise TypeError(msg)
         if value.device.type != "cpu":
-            fail(where, name, str(value.device), "must be on the CPU", got="device")
+            rule = "must be on the CPU; torch.nn's layer has the same parameters, on any device"
+            fail(where, name, str(value.device), rule, got="device")
         if value.layout != torch.strided:
             fail(where, name, str(value.layout), "must be a strided (dense) tensor", got="layout")
     if weight.dim() != dimensions:
