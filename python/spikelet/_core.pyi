@@ -839,6 +839,33 @@ def pooled(shape: Sequence[int], dtype: npt.DTypeLike) -> _Reals: ...
 def pool_limit() -> int: ...
 def set_pool_limit(n_bytes: int) -> None: ...
 def pool_idle() -> int: ...
+def delayed(
+    x: _Reals,
+    early: _Reals,
+    late: _Reals,
+    lag: npt.NDArray[np.int32],
+    longest: int,
+    y: _Reals,
+    threads: int,
+) -> None: ...
+def delayed_input(
+    x: _Reals,
+    early: _Reals,
+    late: _Reals,
+    lag: npt.NDArray[np.int32],
+    longest: int,
+    y: _Reals,
+    threads: int,
+) -> None: ...
+def delayed_weights(
+    x: _Reals,
+    by_y: _Reals,
+    lag: npt.NDArray[np.int32],
+    longest: int,
+    by_early: _Reals,
+    by_late: _Reals,
+    threads: int,
+) -> None: ...
 def activity(x: _Reals | npt.NDArray[np.uint8], threads: int) -> tuple[int, bool]: ...
 def sparse_linear(
     x: _Reals | npt.NDArray[np.uint8], weight: _Reals, bias: _Reals | None, y: _Reals, threads: int

@@ -11,6 +11,7 @@ with needs("spikelet.torch", "torch"):
     import torch as _torch
 
 from spikelet.torch import losses
+from spikelet.torch.delay import Delay, narrow_delays
 from spikelet.torch.deploy import to_spiking_model
 from spikelet.torch.event_data import EventDataset, pad_frames
 from spikelet.torch.event_prop import EventProp, EventSpikes
@@ -43,6 +44,7 @@ __all__ = [
     "LI",
     "LIF",
     "CubaLIF",
+    "Delay",
     "DeployedNetwork",
     "Epoch",
     "EventDataset",
@@ -65,6 +67,7 @@ __all__ = [
     "keep_freed_memory",
     "lif",
     "losses",
+    "narrow_delays",
     "pad_frames",
     "pool_limit",
     "set_pool_limit",
