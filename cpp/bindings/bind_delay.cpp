@@ -1,5 +1,5 @@
-// Linear layers whose synapses have delays. torch/delay.py checks arguments by name; the checks here
-// only keep reads and writes within bounds, as operators can be called directly.
+// Linear layers whose synapses have delays. torch/delay.py checks arguments by name; the checks
+// here only keep reads and writes within bounds, as operators can be called directly.
 #include <pybind11/numpy.h>
 
 #include <algorithm>
@@ -28,15 +28,18 @@ void require_sizes(const py::array& array, std::initializer_list<std::size_t> sh
     same = same && length_of(array, axis++) == n;
   }
   if (!same) {
-    throw std::invalid_argument("delayed layer: shapes of the input, weights and outputs must match");
+    throw std::invalid_argument(
+        "delayed layer: shapes of the input, weights and outputs must match");
   }
 }
 
-DelayShape delay_shape(const py::array& x, const py::array& y, const Lags& lag, std::size_t longest) {
+DelayShape delay_shape(const py::array& x, const py::array& y, const Lags& lag,
+                       std::size_t longest) {
   if (x.ndim() != 3 || y.ndim() != 3) {
     throw std::invalid_argument("delayed layer: input and output must be [steps, samples, units]");
   }
-  const DelayShape shape{length_of(x, 0), length_of(x, 1), length_of(x, 2), length_of(y, 2), longest};
+  const DelayShape shape{length_of(x, 0), length_of(x, 1), length_of(x, 2), length_of(y, 2),
+                         longest};
   require_sizes(y, {shape.steps, shape.samples, shape.outputs});
   require_sizes(lag, {shape.outputs, shape.inputs});
   const std::int32_t* values = lag.data();
@@ -57,7 +60,8 @@ void bind_delay_of(py::module_& m) {
         name,
         [run, back](const Delayed<R>& x, const Delayed<R>& early, const Delayed<R>& late,
                     const Lags& lag, std::size_t longest, Delayed<R>& y, int threads) {
-          const DelayShape shape = back ? delay_shape(y, x, lag, longest) : delay_shape(x, y, lag, longest);
+          const DelayShape shape =
+              back ? delay_shape(y, x, lag, longest) : delay_shape(x, y, lag, longest);
           require_sizes(early, {shape.outputs, shape.inputs});
           require_sizes(late, {shape.outputs, shape.inputs});
           require_threads(threads);

@@ -870,7 +870,9 @@ def activity(x: _Reals | npt.NDArray[np.uint8], threads: int) -> tuple[int, bool
 def sparse_linear(
     x: _Reals | npt.NDArray[np.uint8], weight: _Reals, bias: _Reals | None, y: _Reals, threads: int
 ) -> None: ...
-def sparse_linear_weight(x: _Reals | npt.NDArray[np.uint8], grad_y: _Reals, grad_weight: _Reals, threads: int) -> None: ...
+def sparse_linear_weight(
+    x: _Reals | npt.NDArray[np.uint8], grad_y: _Reals, grad_weight: _Reals, threads: int
+) -> None: ...
 def sparse_conv(
     x: _Reals | npt.NDArray[np.uint8],
     weight: _Reals,

@@ -68,7 +68,13 @@ def results(function: Any, layer: Delay, x: Tensor) -> list[Tensor]:
     ],
 )
 def test_equal_to_a_dense_sum_over_delays(
-    backend: Any, per: Any, steps: int, samples: int, sizes: tuple[int, int], longest: int, width: float
+    backend: Any,
+    per: Any,
+    steps: int,
+    samples: int,
+    sizes: tuple[int, int],
+    longest: int,
+    width: float,
 ) -> None:
     torch.manual_seed(0)
     layer = Delay(*sizes, longest, per=per, width=width, backend=backend).double()
@@ -88,7 +94,9 @@ def test_bits_do_not_depend_on_threads(dtype: torch.dtype) -> None:
     found = []
     for threads in (1, 2, 5):
         torch.set_num_threads(threads)
-        y = torch.ops.spikelet.delayed(x, layer.weight, layer.weight * 0.3, layer.rounded().int(), 12)
+        y = torch.ops.spikelet.delayed(
+            x, layer.weight, layer.weight * 0.3, layer.rounded().int(), 12
+        )
         found.append([y, *torch.autograd.grad(y.square().sum(), [layer.weight])])
     torch.set_num_threads(before)
     for other in found[1:]:
@@ -140,7 +148,9 @@ def test_narrowing() -> None:
     for progress in (0.0, 0.5, 0.99, 1.0, 3.0):
         narrow_delays(model, progress)
         widths.append(model[0].width)
-    assert widths[0] == 8 and widths[1] == pytest.approx(math.sqrt(8 * 0.25)) and widths[3:] == [0, 0]
+    assert (
+        widths[0] == 8 and widths[1] == pytest.approx(math.sqrt(8 * 0.25)) and widths[3:] == [0, 0]
+    )
     assert sorted(widths, reverse=True) == widths and model[2].width == 0
     fresh = nn.Sequential(Delay(3, 3, 16), st.LIF(), Delay(3, 2, 4))
     fresh.load_state_dict(model.state_dict())

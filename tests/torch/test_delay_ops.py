@@ -10,7 +10,9 @@ from spikelet.torch.delay_ops import delayed
 
 def test_forward_by_hand() -> None:
     x = torch.tensor([1.0, 0.0, 2.0, 0.0]).reshape(4, 1, 1)
-    y = delayed(x, torch.tensor([[3.0]]), torch.tensor([[0.5]]), torch.tensor([[1]], dtype=torch.int32), 2)
+    y = delayed(
+        x, torch.tensor([[3.0]]), torch.tensor([[0.5]]), torch.tensor([[1]], dtype=torch.int32), 2
+    )
     assert y.flatten().tolist() == [0.0, 3.0, 0.5, 6.0]
 
 

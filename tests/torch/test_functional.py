@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import weakref
 import hashlib
+import weakref
 
 import pytest
 import torch

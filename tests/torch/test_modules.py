@@ -356,7 +356,7 @@ def test_repr_shows_numbers_by_value_and_tensors_by_shape() -> None:
 def _makers():
     """Return neurons whose backward pass keeps the potential, the input, or both with other tensors."""
     return [
-        lambda: st.LIF(),
+        st.LIF,
         lambda: st.LIF(learn_tau=True, learn_threshold=True),
         lambda: st.CubaLIF(tau_syn=nn.Parameter(torch.tensor(3.0))),
         lambda: st.ALIF(learn_threshold=True),

@@ -103,7 +103,9 @@ def test_modules_and_functions_take_a_backend() -> None:
 def test_other_devices_are_a_choice() -> None:
     """The core computes on the CPU alone, and says which choice there is; the meta device stands for all others."""
     x = torch.zeros(5, 2, 4, device="meta")
-    with pytest.raises(TypeError, match=r'x with backend="core" must be on the CPU.*on meta.*backend="torch"'):
+    with pytest.raises(
+        TypeError, match=r'x with backend="core" must be on the CPU.*on meta.*backend="torch"'
+    ):
         st.LIF()(x)
     assert st.LIF(backend="torch")(x).device.type == "meta"
     learned = st.LIF(learn_tau=True, learn_threshold=True, shape=(4,), backend="torch").to("meta")

@@ -426,7 +426,9 @@ def test_rasters_are_read_as_they_are(raster: torch.dtype, limit: Any, dtype: to
             (4, 6, 4, 13, 11),
         ),
         (
-            SpikeConv2d(4, 6, 3, padding=1, padding_mode="circular", dtype=dtype, density_limit=limit),
+            SpikeConv2d(
+                4, 6, 3, padding=1, padding_mode="circular", dtype=dtype, density_limit=limit
+            ),
             (4, 4, 13, 11),
         ),
     ]
@@ -453,7 +455,7 @@ def test_rasters_under_autocast_and_in_halves() -> None:
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert module(x).dtype == torch.bfloat16
     assert torch.equal(module.half()(x), module(x.half()))
-    with pytest.raises(TypeError, match="x must be float32, .*uint8 or bool, got torch.int64"):
+    with pytest.raises(TypeError, match=r"x must be float32, .*uint8 or bool, got torch\.int64"):
         module(x.long())
     compiled = torch.compile(SpikeLinear(20, 6), backend="eager", fullgraph=True)
     assert compiled(x).shape == (3, 4, 6)

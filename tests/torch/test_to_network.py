@@ -114,9 +114,16 @@ def test_modules_that_a_network_cannot_run_are_refused(parts, message):
 @pytest.mark.parametrize("per", ["synapse", "axon", "neuron"])
 def test_delays_are_deployed_spike_for_spike(per):
     torch.manual_seed(0)
-    module = nn.Sequential(
-        st.Delay(12, 9, 7, per=per), st.LIF(), st.Delay(9, 6, 5, per=per, bias=False), st.LIF(tau_m=5.0)
-    ).double().eval()
+    module = (
+        nn.Sequential(
+            st.Delay(12, 9, 7, per=per),
+            st.LIF(),
+            st.Delay(9, 6, 5, per=per, bias=False),
+            st.LIF(tau_m=5.0),
+        )
+        .double()
+        .eval()
+    )
     with torch.no_grad():
         for layer in (module[0], module[2]):
             layer.weight.mul_(4)

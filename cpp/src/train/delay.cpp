@@ -1,5 +1,5 @@
-// Lays samples side by side in lines of 64 bytes, [input][step][sample], so that a delay is a number
-// of lines, and walks blocks of inputs and steps that stay in the caches.
+// Lays samples side by side in lines of 64 bytes, [input][step][sample], so that a delay is a
+// number of lines, and walks blocks of inputs and steps that stay in the caches.
 #include "spikelet/train/delay.hpp"
 
 #include <algorithm>
@@ -43,8 +43,7 @@ void pack(const R* x, std::size_t steps, std::size_t samples, std::size_t units,
       }
     }
     if (inside) {
-      const std::size_t t =
-          window.reversed ? steps - 1 - (at - window.before) : at - window.before;
+      const std::size_t t = window.reversed ? steps - 1 - (at - window.before) : at - window.before;
       transpose(x + (t * samples + sample) * units + unit0, n, n_units, units, to + row * line<R>,
                 pitch);
     }
@@ -172,11 +171,11 @@ void delayed_weights(const DelayShape& shape, const std::int32_t* lag, const R* 
   }
 }
 
-#define SPIKELET_DELAY(R)                                                                \
-  template void delayed(const DelayShape&, const Taps<R>&, const R*, R*, int);           \
-  template void delayed_input(const DelayShape&, const Taps<R>&, const R*, R*, int);     \
-  template void delayed_weights(const DelayShape&, const std::int32_t*, const R*, const R*, R*, R*, \
-                                int);
+#define SPIKELET_DELAY(R)                                                                       \
+  template void delayed(const DelayShape&, const Taps<R>&, const R*, R*, int);                  \
+  template void delayed_input(const DelayShape&, const Taps<R>&, const R*, R*, int);            \
+  template void delayed_weights(const DelayShape&, const std::int32_t*, const R*, const R*, R*, \
+                                R*, int);
 SPIKELET_DELAY(float)
 SPIKELET_DELAY(double)
 #undef SPIKELET_DELAY

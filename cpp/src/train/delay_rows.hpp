@@ -45,12 +45,24 @@ void delay_tile(const R* x, std::size_t pitch, const R* early, const R* late,
       const R* from = x + row * static_cast<std::size_t>(line_lanes<R>) + v;
       R* to = y + row * static_cast<std::size_t>(line_lanes<R>) + v;
       switch (n) {
-        case 4: delay_rows<R, 4>(from, pitch, early, late, lag, inputs, to); break;
-        case 8: delay_rows<R, 8>(from, pitch, early, late, lag, inputs, to); break;
-        case 12: delay_rows<R, 12>(from, pitch, early, late, lag, inputs, to); break;
-        case 16: delay_rows<R, 16>(from, pitch, early, late, lag, inputs, to); break;
-        case 20: delay_rows<R, 20>(from, pitch, early, late, lag, inputs, to); break;
-        default: delay_rows<R, 24>(from, pitch, early, late, lag, inputs, to); break;
+        case 4:
+          delay_rows<R, 4>(from, pitch, early, late, lag, inputs, to);
+          break;
+        case 8:
+          delay_rows<R, 8>(from, pitch, early, late, lag, inputs, to);
+          break;
+        case 12:
+          delay_rows<R, 12>(from, pitch, early, late, lag, inputs, to);
+          break;
+        case 16:
+          delay_rows<R, 16>(from, pitch, early, late, lag, inputs, to);
+          break;
+        case 20:
+          delay_rows<R, 20>(from, pitch, early, late, lag, inputs, to);
+          break;
+        default:
+          delay_rows<R, 24>(from, pitch, early, late, lag, inputs, to);
+          break;
       }
     }
     row += n;

@@ -177,7 +177,7 @@ class Delay(nn.Module):
             part = self._of_synapses(delay - lag)
             early, late = weight * (1 - part), weight * part
             if self.width > _NARROWEST:
-                x = _smoothed(x, self.width)
+                x = _Smoothed.apply(x, self.width)
             lag = self._of_synapses(lag)
         else:
             lag, early, late = self.rounded(), weight, torch.zeros_like(weight)
@@ -186,7 +186,7 @@ class Delay(nn.Module):
             y = delayed(x, early, late, lag, self.max_delay)
         else:
             y = _convolved(x, early, late, lag, self.max_delay)
-        return (y if self.bias is None else y + single(self.bias)).to(kind)
+        return (y if self.bias is None else y.add_(single(self.bias))).to(kind)
 
     def _checked(self, x: Any) -> tuple[Tensor, torch.dtype]:
         """Return the input in the type of the computation, and the type of the result."""
@@ -200,9 +200,7 @@ class Delay(nn.Module):
             rule = f"must be a {weight.dtype} tensor on {weight.device} like weight"
             fail("Delay", "x", f"{x.dtype} on {x.device}", rule, error=TypeError)
         if self.backend == "core" and x.device.type != "cpu":
-            rule = (
-                'must be on the CPU with backend="core"; backend="torch" computes on any device'
-            )
+            rule = 'must be on the CPU with backend="core"; backend="torch" computes on any device'
             fail("Delay", "x", str(x.device), rule, got="device", error=TypeError)
         if x.ndim != 3 or x.shape[2] != self.in_features:
             rule = f"must be [T, B, {self.in_features}]"
@@ -211,7 +209,9 @@ class Delay(nn.Module):
 
     def extra_repr(self) -> str:
         """Return sizes and the width."""
-        parts = f"{self.in_features}, {self.out_features}, max_delay={self.max_delay}, per={self.per!r}"
+        parts = (
+            f"{self.in_features}, {self.out_features}, max_delay={self.max_delay}, per={self.per!r}"
+        )
         parts += "" if self.bias is not None else ", bias=False"
         parts += "" if self.backend == "core" else f", backend={self.backend!r}"
         return f"{parts}, width={self.width:g}"
@@ -247,25 +247,38 @@ def narrow_delays(model: nn.Module, progress: float) -> None:
         layer.width = first if part == 0 else narrow
 
 
-def _smoothed(x: Tensor, width: float) -> Tensor:
-    """Return x [T, B, I] convolved over time with a Gaussian whose sum is 1; outside, x is 0."""
-    reach = min(math.ceil(_REACH * width), max(len(x) - 1, 0))
+class _Smoothed(torch.autograd.Function):
+    """x [T, ...] convolved over time with a Gaussian whose sum is 1; outside, x is 0."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, width: float) -> Tensor:
+        ctx.width = width
+        return _convolved_with_gaussian(x, width)
+
+    @staticmethod
+    def backward(ctx: Any, by_y: Tensor) -> tuple[Tensor, None]:
+        return _convolved_with_gaussian(by_y, ctx.width), None  # it is symmetric
+
+
+def _convolved_with_gaussian(x: Tensor, width: float) -> Tensor:
+    if x.numel() == 0:
+        return torch.zeros_like(x)
+    steps = len(x)
+    reach = min(math.ceil(_REACH * width), steps - 1)
     offset = torch.arange(-reach, reach + 1, dtype=torch.float64)
     taps = torch.exp(-((offset / width) ** 2) / 2)
     taps = (taps / taps.sum()).to(x)
-    # Blocks of steps, each a product with a band of a Toeplitz matrix.
-    steps, block = len(x), max(64, 2 * reach)
-    padded = F.pad(x.flatten(1), (0, 0, reach, reach))
-    at = torch.arange(min(block, steps) + 2 * reach, device=x.device)
-    distance = at[None, :] - at[: min(block, steps), None]
-    band = torch.where(
-        (distance >= 0) & (distance <= 2 * reach), taps[distance.clamp(0, 2 * reach)], 0.0
-    )
-    parts = []
+    # Blocks of steps, each the product of a band of a Toeplitz matrix and the steps around it.
+    flat, y = x.reshape(steps, -1), torch.empty_like(x, memory_format=torch.contiguous_format)
+    block = max(64, 2 * reach)
     for first in range(0, steps, block):
-        n = min(block, steps - first)
-        parts.append(band[:n, : n + 2 * reach] @ padded[first : first + n + 2 * reach])
-    return torch.cat(parts).view_as(x) if parts else x
+        last = min(first + block, steps)
+        low, high = max(first - reach, 0), min(last + reach, steps)
+        after = torch.arange(first, last)[:, None] - torch.arange(low, high)[None, :] + reach
+        inside = (after >= 0) & (after <= 2 * reach)
+        band = taps[after.clamp(0, 2 * reach).to(x.device)] * inside.to(x)
+        torch.mm(band, flat[low:high], out=y.view(steps, -1)[first:last])
+    return y
 
 
 def _convolved(x: Tensor, early: Tensor, late: Tensor, lag: Tensor, longest: int) -> Tensor:

@@ -123,7 +123,14 @@ def lif(
     """
     made = setting("lif", convention, v_threshold, surrogate, alpha, parameters)
     result = run(
-        "lif", x, made, v=v, inference=surrogate is None, checkpoint=checkpoint, steps=steps, backend=backend
+        "lif",
+        x,
+        made,
+        v=v,
+        inference=surrogate is None,
+        checkpoint=checkpoint,
+        steps=steps,
+        backend=backend,
     )
     return (result.spikes, result.v) if return_v else result.spikes
 
@@ -312,7 +319,8 @@ def _kept_as(given: Tensor, x: Tensor) -> AbstractContextManager[Any]:
         is_x, tensor = packed
         return tensor.to(kind).expand(shape).reshape(shape) if is_x else tensor
 
-    return torch.autograd.graph.saved_tensors_hooks(pack, unpack)
+    hooks: AbstractContextManager[Any] = torch.autograd.graph.saved_tensors_hooks(pack, unpack)
+    return hooks
 
 
 def _checked_input(

@@ -46,7 +46,9 @@ def _tensors(
             msg = f"{where}: {name} must be a torch.Tensor, got {type(value).__name__}"
             raise TypeError(msg)
         if value.dtype not in (*_REALS, *(RASTERS if name == "x" else ())):
-            rule = "must be float32, float64, bfloat16 or float16" + (", uint8 or bool" if name == "x" else "")
+            rule = "must be float32, float64, bfloat16 or float16" + (
+                ", uint8 or bool" if name == "x" else ""
+            )
             msg = f"{where}: {name} {rule}, got {value.dtype}"
             raise TypeError(msg)
         if value.device.type != "cpu":

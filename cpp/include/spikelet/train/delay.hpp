@@ -1,7 +1,7 @@
 // Linear layers whose synapses have delays, for backpropagation. A delay of `lag` whole steps and a
-// fraction is two taps: an input acts with weight `early` after `lag` steps and with `late` one step
-// later. The work does not depend on how long delays are. Results have the same bits for any number
-// of threads and any SIMD level.
+// fraction is two taps: an input acts with weight `early` after `lag` steps and with `late` one
+// step later. The work does not depend on how long delays are. Results have the same bits for any
+// number of threads and any SIMD level.
 #pragma once
 
 #include <cstddef>
@@ -25,8 +25,8 @@ struct Taps {
   const std::int32_t* lag;
 };
 
-// y[t][b][o] = sum over i of early x[t - lag][b][i] + late x[t - lag - 1][b][i], where x is 0 before
-// its first step.
+// y[t][b][o] = sum over i of early x[t - lag][b][i] + late x[t - lag - 1][b][i], where x is 0
+// before its first step.
 template <class R>
 void delayed(const DelayShape& shape, const Taps<R>& taps, const R* x, R* y, int threads);
 
