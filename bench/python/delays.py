@@ -119,7 +119,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    for name, default in (("steps", 100), ("batch", 128), ("units", 256), ("delays", 25), ("threads", 1), ("runs", 7)):
+    for name, default in (
+        ("steps", 100),
+        ("batch", 128),
+        ("units", 256),
+        ("delays", 25),
+        ("threads", 1),
+        ("runs", 7),
+    ):
         parser.add_argument(f"--{name}", type=int, default=default, metavar="N")
     parser.add_argument("--density", type=float, default=0.1, help="of the input's spikes")
     parser.add_argument("--width", type=float, default=0.0, help="of the Gaussian of Delay [steps]")

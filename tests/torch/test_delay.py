@@ -139,7 +139,8 @@ def test_delays_are_learned_and_stay_in_range() -> None:
     with torch.no_grad():
         layer.delay[0, 0], layer.delay[0, 1] = -3.0, 99.0
     layer(x)
-    assert layer.delay[0, 0] == 0 and layer.delay[0, 1] == 20
+    assert layer.delay[0, 0] == 0
+    assert layer.delay[0, 1] == 20
 
 
 def test_narrowing() -> None:
@@ -148,10 +149,11 @@ def test_narrowing() -> None:
     for progress in (0.0, 0.5, 0.99, 1.0, 3.0):
         narrow_delays(model, progress)
         widths.append(model[0].width)
-    assert (
-        widths[0] == 8 and widths[1] == pytest.approx(math.sqrt(8 * 0.25)) and widths[3:] == [0, 0]
-    )
-    assert sorted(widths, reverse=True) == widths and model[2].width == 0
+    assert widths[0] == 8
+    assert widths[1] == pytest.approx(math.sqrt(8 * 0.25))
+    assert widths[3:] == [0, 0]
+    assert sorted(widths, reverse=True) == widths
+    assert model[2].width == 0
     fresh = nn.Sequential(Delay(3, 3, 16), st.LIF(), Delay(3, 2, 4))
     fresh.load_state_dict(model.state_dict())
     assert fresh[0].width == 0

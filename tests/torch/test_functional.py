@@ -229,7 +229,8 @@ def test_a_backward_pass_keeps_the_bytes_of_a_raster():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch.Tensor, "to", noting)
         spikes = st.lif(raster, decay=decay)
-    assert len(copies) == 1 and copies[0]() is None
+    assert len(copies) == 1
+    assert copies[0]() is None
     (mine,) = torch.autograd.grad(spikes.sum(), decay)
     (wanted,) = torch.autograd.grad(st.lif(raster.float(), decay=decay).sum(), decay)
     assert torch.equal(mine, wanted)
