@@ -10,7 +10,8 @@ from spikelet._util.extras import needs
 with needs("spikelet.torch", "torch"):
     import torch as _torch
 
-from spikelet.torch import losses
+from spikelet.torch import losses, models
+from spikelet.torch.blocks import DropoutOverTime, SEWBlock
 from spikelet.torch.delay import Delay, narrow_delays
 from spikelet.torch.deploy import to_spiking_model
 from spikelet.torch.event_data import EventDataset, pad_frames
@@ -30,6 +31,8 @@ from spikelet.torch.modules import (
     RecurrentCubaLIF,
     RecurrentLIF,
 )
+from spikelet.torch.norms import TEBN, tdBN
+from spikelet.torch.psn import PSN, MaskedPSN, SlidingPSN
 from spikelet.torch.sparse import SpikeConv2d, SpikeLinear, spike_conv2d, spike_linear
 from spikelet.torch.surrogate import Table
 from spikelet.torch.time import OverTime
@@ -43,18 +46,24 @@ __all__ = [
     "IF",
     "LI",
     "LIF",
+    "PSN",
+    "TEBN",
     "CubaLIF",
     "Delay",
     "DeployedNetwork",
+    "DropoutOverTime",
     "Epoch",
     "EventDataset",
     "EventProp",
     "EventSpikes",
+    "MaskedPSN",
     "Neuron",
     "OverTime",
     "RecurrentALIF",
     "RecurrentCubaLIF",
     "RecurrentLIF",
+    "SEWBlock",
+    "SlidingPSN",
     "SpikeConv2d",
     "SpikeLinear",
     "SpikingModule",
@@ -67,12 +76,14 @@ __all__ = [
     "keep_freed_memory",
     "lif",
     "losses",
+    "models",
     "narrow_delays",
     "pad_frames",
     "pool_limit",
     "set_pool_limit",
     "spike_conv2d",
     "spike_linear",
+    "tdBN",
     "to_network",
     "to_spiking_model",
 ]
