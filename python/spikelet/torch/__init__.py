@@ -14,6 +14,7 @@ from spikelet.torch import losses, models
 from spikelet.torch.blocks import DropoutOverTime, SEWBlock
 from spikelet.torch.delay import Delay, narrow_delays
 from spikelet.torch.deploy import to_spiking_model
+from spikelet.torch.eprop import EProp
 from spikelet.torch.event_data import EventDataset, pad_frames
 from spikelet.torch.event_prop import EventProp, EventSpikes
 from spikelet.torch.finetune import SpikingModule, from_spiking_model
@@ -52,6 +53,7 @@ __all__ = [
     "Delay",
     "DeployedNetwork",
     "DropoutOverTime",
+    "EProp",
     "Epoch",
     "EventDataset",
     "EventProp",

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from spikelet.torch.cell import PARAMETERS, Cell, Charge, Reset, Surrogate, When
 
-__all__ = ["neuron"]
+__all__ = ["neuron", "slope"]
 
 
 def neuron(
@@ -110,6 +110,11 @@ def _crossed(cell: Cell, u: Tensor) -> Tensor:
     table = (cell.table_low, cell.table_step, cell.table)
     crossed: Tensor = _Crossed.apply(u, cell.strict, int(cell.surrogate), cell.alpha, *table)
     return crossed
+
+
+def slope(cell: Cell, u: Tensor) -> Tensor:
+    """Return the surrogate for the derivative of a spike at u, the potential less the threshold."""
+    return _slope(u, int(cell.surrogate), cell.alpha, cell.table_low, cell.table_step, cell.table)
 
 
 class _Crossed(torch.autograd.Function):
