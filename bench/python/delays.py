@@ -37,6 +37,7 @@ class Gauss(nn.Module):
         self.longest, self.width = longest, longest / 2
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the outputs [T, B, outputs] of inputs [T, B, inputs]."""
         at = torch.arange(self.longest + 1).flip(0)
         bells = torch.exp(-(((at - self.delay[..., None]) / self.width) ** 2) / 2)
         kernel = self.weight[..., None] * bells / (bells.sum(-1, keepdim=True) + 1e-7)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import math
 from typing import Any
 
@@ -85,22 +86,33 @@ def test_equal_to_a_dense_sum_over_delays(
     assert not 0 < longest < steps or found[3].abs().max() > 0  # of the delays
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, F64])
-def test_bits_do_not_depend_on_threads(dtype: torch.dtype) -> None:
-    torch.manual_seed(0)
-    layer = Delay(70, 50, 12, width=0.0).to(dtype)
-    x = torch.randn(60, 40, 70, dtype=dtype)
+def digest(threads: int) -> str:
+    """Return a hash of the bits of outputs and gradients of layers that need more than one tile of everything."""
     before = torch.get_num_threads()
-    found = []
-    for threads in (1, 2, 5):
-        torch.set_num_threads(threads)
-        y = torch.ops.spikelet.delayed(
-            x, layer.weight, layer.weight * 0.3, layer.rounded().int(), 12
-        )
-        found.append([y, *torch.autograd.grad(y.square().sum(), [layer.weight])])
+    torch.set_num_threads(threads)
+    found = hashlib.sha256()
+    for dtype in (torch.float32, F64):
+        for steps, samples, inputs, outputs, longest in ((60, 40, 70, 50, 12), (131, 3, 9, 5, 40)):
+            g = torch.Generator().manual_seed(steps)
+            x = torch.randn(steps, samples, inputs, generator=g, dtype=dtype, requires_grad=True)
+            early, late = (
+                torch.randn(outputs, inputs, generator=g, dtype=dtype, requires_grad=True)
+                for _ in range(2)
+            )
+            lag = torch.randint(0, longest + 1, (outputs, inputs), generator=g, dtype=torch.int32)
+            y = torch.ops.spikelet.delayed(x, early, late, lag, longest)
+            for part in (y, *torch.autograd.grad(y.square().sum(), (x, early, late))):
+                found.update(part.detach().numpy().tobytes())
     torch.set_num_threads(before)
-    for other in found[1:]:
-        assert all(map(torch.equal, found[0], other))
+    return found.hexdigest()
+
+
+def test_bits_do_not_depend_on_threads_and_levels(
+    digests_at_levels: dict[str, dict[str, str]],
+) -> None:
+    wanted = digest(1)
+    assert digest(2) == digest(5) == wanted
+    assert all(found["delays"] == wanted for found in digests_at_levels.values())
 
 
 def test_eval_mode_rounds() -> None:

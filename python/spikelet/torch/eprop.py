@@ -63,7 +63,7 @@ class EProp(nn.Module):
 
     References
     ----------
-    Bellec et al., "A solution to the learning dilemma for recurrent networks of spiking neurons", Nat. Commun. 11 (2020).
+    Bellec et al., "A solution to the learning dilemma for recurrent networks of spiking neurons", Nature Communications 11 (2020).
 
     Examples
     --------
@@ -140,7 +140,7 @@ class EProp(nn.Module):
             fail("EProp", "state", "none", "must be made: call reset(batch) before step and learn")
         return self._state
 
-    @torch.no_grad()
+    @torch.no_grad()  # type: ignore[untyped-decorator]
     def step(self, x: Tensor) -> Tensor:
         """Take the inputs of a step [B, inputs], and return the outputs [B, outputs]."""
         state, cell = self._started(), self.cell
@@ -170,7 +170,7 @@ class EProp(nn.Module):
         state["y"] = self.out_decay * state["y"] + s @ self.readout.T
         return state["y"]
 
-    @torch.no_grad()
+    @torch.no_grad()  # type: ignore[untyped-decorator]
     def learn(self, error: Tensor) -> None:
         """Add the gradients that the error of the last step causes.
 
