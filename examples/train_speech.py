@@ -155,7 +155,9 @@ def main() -> None:
     parser.add_argument("--delays", choices=KINDS, nargs="+", default=["learned"])
     parser.add_argument("--channels", type=int, metavar="N", default=32)
     parser.add_argument("--neurons", type=int, metavar="N", default=128, help="of each layer")
-    parser.add_argument("--epochs", type=int, metavar="N", default=24)
+    parser.add_argument(
+        "--epochs", type=int, metavar="N", help="default: 24, for artificial words 12"
+    )
     parser.add_argument("--batch", type=int, metavar="N", default=64)
     parser.add_argument("--rate", type=float, default=0.004, help="highest learning rate")
     parser.add_argument("--seed", type=int, metavar="N", default=0)
@@ -164,7 +166,9 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="few words, epochs and neurons")
     args = parser.parse_args()
     if args.quick:
-        args.epochs, args.neurons, args.channels = min(args.epochs, 4), 24, 16
+        args.neurons, args.channels, args.batch = 32, 16, 16
+    if args.epochs is None:
+        args.epochs = 24 if args.data else 12
     if min(args.epochs, args.neurons, args.batch) < 1:
         parser.error("needs --epochs, --neurons and --batch of 1 or more")
     if args.threads is not None and args.threads < 1:
