@@ -33,6 +33,7 @@ from spikelet.torch.modules import (
     RecurrentLIF,
 )
 from spikelet.torch.norms import TEBN, tdBN
+from spikelet.torch.pieces import in_pieces
 from spikelet.torch.psn import PSN, MaskedPSN, SlidingPSN
 from spikelet.torch.sparse import SpikeConv2d, SpikeLinear, spike_conv2d, spike_linear
 from spikelet.torch.surrogate import Table
@@ -74,6 +75,7 @@ __all__ = [
     "first_spike_cross_entropy",
     "fit",
     "from_spiking_model",
+    "in_pieces",
     "integrate",
     "keep_freed_memory",
     "lif",
