@@ -176,6 +176,11 @@ def test_types_shapes_and_compilers() -> None:
     raster = (torch.rand(9, 2, 6) < 0.3).to(torch.uint8)
     assert torch.equal(layer(raster), layer(raster.float()))
     assert layer(raster.bool()).dtype == torch.float32
+    bytes_of, floats_of = (
+        torch.autograd.grad(still(x).square().sum(), list(still.parameters()))
+        for still, x in ((layer, raster), (layer, raster.float()))
+    )
+    assert all(map(torch.equal, bytes_of, floats_of))
     assert layer(torch.zeros(0, 2, 6)).shape == (0, 2, 5)
     assert layer(torch.zeros(4, 0, 6)).shape == (4, 0, 5)
     layer(torch.zeros(4, 0, 6)).sum().backward()

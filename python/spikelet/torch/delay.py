@@ -12,7 +12,7 @@ from torch.nn import functional as F  # PyTorch's customary name
 from spikelet._util.checks import choice, fail, integer, number, numbers, require
 from spikelet.torch.conventions import RASTERS, single
 from spikelet.torch.delay_ops import delayed
-from spikelet.torch.functional import BACKENDS, Backend
+from spikelet.torch.functional import BACKENDS, Backend, kept_as
 
 __all__ = ["Delay", "narrow_delays"]
 
@@ -167,6 +167,7 @@ class Delay(nn.Module):
         TypeError, ValueError
             If x has another shape, type or device, or a delay is not finite.
         """
+        given = x
         x, kind = self._checked(x)
         weight, delay = single(self.weight), single(self.delay)
         if self.training:
@@ -183,7 +184,8 @@ class Delay(nn.Module):
             lag, early, late = self.rounded(), weight, torch.zeros_like(weight)
         lag = lag.to(torch.int32)
         if self.backend == "core":
-            y = delayed(x, early, late, lag, self.max_delay)
+            with kept_as(given, x):
+                y = delayed(x, early, late, lag, self.max_delay)
         else:
             y = _convolved(x, early, late, lag, self.max_delay)
         return (y if self.bias is None else y.add_(single(self.bias))).to(kind)

@@ -20,7 +20,7 @@ from spikelet.torch.surrogate import Table
 Backend: TypeAlias = Literal["core", "torch"]
 BACKENDS = ("core", "torch")
 
-__all__ = ["BACKENDS", "Backend", "Run", "integrate", "lif", "run"]
+__all__ = ["BACKENDS", "Backend", "Run", "integrate", "kept_as", "lif", "run"]
 
 
 class Run(NamedTuple):
@@ -263,7 +263,7 @@ def run(
                 checkpoint,
                 f"must be True or None for {what}: the backward pass needs the input",
             )
-        with _kept_as(given, x):
+        with kept_as(given, x):
             result = neuron(*operands, made.numbers, give, steps)
     else:
         with torch.no_grad():
@@ -305,7 +305,7 @@ def _real(x: Any, others: Iterable[Tensor | None]) -> torch.dtype:
     return torch.get_default_dtype()
 
 
-def _kept_as(given: Tensor, x: Tensor) -> AbstractContextManager[Any]:
+def kept_as(given: Tensor, x: Tensor) -> AbstractContextManager[Any]:
     """Keep the bytes of a raster for the backward pass, in place of x, made of it."""
     if given.dtype not in RASTERS or torch.compiler.is_compiling():
         return nullcontext()
