@@ -178,7 +178,7 @@ class Delay(nn.Module):
             part = self._of_synapses(delay - lag)
             early, late = weight * (1 - part), weight * part
             if self.width > _NARROWEST:
-                x = _Smoothed.apply(x, self.width)
+                x = given = _Smoothed.apply(x, self.width)
             lag = self._of_synapses(lag)
         else:
             lag, early, late = self.rounded(), weight, torch.zeros_like(weight)
