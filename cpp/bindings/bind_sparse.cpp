@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <initializer_list>
 #include <optional>
 #include <stdexcept>
@@ -92,24 +93,12 @@ ConvShape conv_shape(const py::array& x, const py::array& weight, const py::arra
           .channels_last = channels_last};
 }
 
-template <class R>
-void bind_sparse_of(py::module_& m) {
-  m.def(
-      "activity",
-      [](const In<R>& x, int threads) {
-        require_threads(threads);
-        Activity found;
-        {
-          const py::gil_scoped_release release;
-          found = activity(x.data(), static_cast<std::size_t>(x.size()), threads);
-        }
-        return py::make_tuple(found.active, found.finite);
-      },
-      py::arg("x").noconvert(), py::arg("threads"),
-      "Return how many inputs are not 0, and whether all are finite.");
+// The layers, for inputs of type X.
+template <class R, class X>
+void bind_layers(py::module_& m) {
   m.def(
       "sparse_linear",
-      [](const In<R>& x, const In<R>& weight, const std::optional<In<R>>& bias, Out<R>& y,
+      [](const In<X>& x, const In<R>& weight, const std::optional<In<R>>& bias, Out<R>& y,
          int threads) {
         require(x.ndim() == 2 && weight.ndim() == 2, "input and weights must have 2 dimensions");
         const LinearShape shape{size_of(x, 0), size_of(x, 1), size_of(weight, 0)};
@@ -126,7 +115,7 @@ void bind_sparse_of(py::module_& m) {
       "Write y = x weight^T + bias; only active inputs cost work.");
   m.def(
       "sparse_linear_weight",
-      [](const In<R>& x, const In<R>& grad_y, Out<R>& grad_weight, int threads) {
+      [](const In<X>& x, const In<R>& grad_y, Out<R>& grad_weight, int threads) {
         require(x.ndim() == 2 && grad_y.ndim() == 2, "input and outputs must have 2 dimensions");
         const LinearShape shape{size_of(x, 0), size_of(x, 1), size_of(grad_y, 1)};
         require_shape(grad_y, {shape.rows, shape.outputs});
@@ -140,7 +129,7 @@ void bind_sparse_of(py::module_& m) {
       py::arg("threads"), "Write the gradient of the weights of `sparse_linear`.");
   m.def(
       "sparse_conv",
-      [](const In<R>& x, const In<R>& weight, const std::optional<In<R>>& bias, Out<R>& y,
+      [](const In<X>& x, const In<R>& weight, const std::optional<In<R>>& bias, Out<R>& y,
          bool channels_last, std::size_t groups, Pair stride, Pair padding, Pair dilation,
          int threads) {
         const auto shape =
@@ -160,7 +149,7 @@ void bind_sparse_of(py::module_& m) {
       "Write y [image, row, column, channel], the convolution of x; only active inputs cost work.");
   m.def(
       "sparse_conv_weight",
-      [](const In<R>& x, const In<R>& grad_y, Out<R>& grad_weight, bool channels_last,
+      [](const In<X>& x, const In<R>& grad_y, Out<R>& grad_weight, bool channels_last,
          std::size_t groups, Pair stride, Pair padding, Pair dilation, int threads) {
         const auto shape =
             conv_shape(x, grad_weight, grad_y, channels_last, groups, stride, padding, dilation);
@@ -177,6 +166,30 @@ void bind_sparse_of(py::module_& m) {
       py::arg("channels_last"), py::arg("groups"), py::arg("stride"), py::arg("padding"),
       py::arg("dilation"), py::arg("threads"),
       "Write the gradient of the weights of `sparse_conv`.");
+}
+
+template <class X>
+void bind_activity(py::module_& m) {
+  m.def(
+      "activity",
+      [](const In<X>& x, int threads) {
+        require_threads(threads);
+        Activity found;
+        {
+          const py::gil_scoped_release release;
+          found = activity(x.data(), static_cast<std::size_t>(x.size()), threads);
+        }
+        return py::make_tuple(found.active, found.finite);
+      },
+      py::arg("x").noconvert(), py::arg("threads"),
+      "Return how many inputs are not 0, and whether all are finite.");
+}
+
+template <class R>
+void bind_sparse_of(py::module_& m) {
+  bind_activity<R>(m);
+  bind_layers<R, R>(m);
+  bind_layers<R, std::uint8_t>(m);
   m.def(
       "column_sums",
       [](const In<R>& x, Out<R>& sums, int threads) {
@@ -194,6 +207,7 @@ void bind_sparse_of(py::module_& m) {
 }  // namespace
 
 void bind_sparse(py::module_& m) {
+  bind_activity<std::uint8_t>(m);
   bind_sparse_of<float>(m);
   bind_sparse_of<double>(m);
 }

@@ -839,13 +839,42 @@ def pooled(shape: Sequence[int], dtype: npt.DTypeLike) -> _Reals: ...
 def pool_limit() -> int: ...
 def set_pool_limit(n_bytes: int) -> None: ...
 def pool_idle() -> int: ...
-def activity(x: _Reals, threads: int) -> tuple[int, bool]: ...
-def sparse_linear(
-    x: _Reals, weight: _Reals, bias: _Reals | None, y: _Reals, threads: int
-) -> None: ...
-def sparse_linear_weight(x: _Reals, grad_y: _Reals, grad_weight: _Reals, threads: int) -> None: ...
-def sparse_conv(
+def delayed(
     x: _Reals,
+    early: _Reals,
+    late: _Reals,
+    lag: npt.NDArray[np.int32],
+    longest: int,
+    y: _Reals,
+    threads: int,
+) -> None: ...
+def delayed_input(
+    x: _Reals,
+    early: _Reals,
+    late: _Reals,
+    lag: npt.NDArray[np.int32],
+    longest: int,
+    y: _Reals,
+    threads: int,
+) -> None: ...
+def delayed_weights(
+    x: _Reals,
+    by_y: _Reals,
+    lag: npt.NDArray[np.int32],
+    longest: int,
+    by_early: _Reals,
+    by_late: _Reals,
+    threads: int,
+) -> None: ...
+def activity(x: _Reals | npt.NDArray[np.uint8], threads: int) -> tuple[int, bool]: ...
+def sparse_linear(
+    x: _Reals | npt.NDArray[np.uint8], weight: _Reals, bias: _Reals | None, y: _Reals, threads: int
+) -> None: ...
+def sparse_linear_weight(
+    x: _Reals | npt.NDArray[np.uint8], grad_y: _Reals, grad_weight: _Reals, threads: int
+) -> None: ...
+def sparse_conv(
+    x: _Reals | npt.NDArray[np.uint8],
     weight: _Reals,
     bias: _Reals | None,
     y: _Reals,
@@ -857,7 +886,7 @@ def sparse_conv(
     threads: int,
 ) -> None: ...
 def sparse_conv_weight(
-    x: _Reals,
+    x: _Reals | npt.NDArray[np.uint8],
     grad_y: _Reals,
     grad_weight: _Reals,
     channels_last: bool,

@@ -79,6 +79,7 @@ def refusal(
 def test_runs_and_draws(start: Start, script: str) -> None:
     if script in {
         "convert_mnist.py", "detect_faces.py", "eventprop_yinyang.py", "train_mnist.py", "train_events.py",
+        "train_speech.py",
     }:  # fmt: skip
         pytest.importorskip("torch")
     done, folder = start(script, "--quick")
@@ -404,6 +405,33 @@ def test_spoken_digits_refuses(refusal: Refusal, arguments: tuple[str, ...], mes
     assert message in refusal("spoken_digits.py", *arguments)
 
 
+def test_speech_is_learned_with_delays(start: Start) -> None:
+    pytest.importorskip("torch")
+    done, _ = start("train_speech.py", "--quick", "--delays", "learned", "none")
+    assert done.returncode == 0, done.stderr
+    *_, learned, none, _ = done.stdout.splitlines()
+    accuracy = [float(line.split()[2].removesuffix("%")) for line in (learned, none)]
+    assert learned.startswith("Delays learned: ")
+    assert none.startswith("Delays none: ")
+    assert min(accuracy) > 50  # of four words
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--data", "nowhere.npz"), "nowhere.npz"),
+        (("--data", "."), "no files like 7_jackson_32.wav"),
+        (("--epochs", "0"), "needs --epochs"),
+        (("--threads", "0"), "--threads of 1 or more"),
+        (("--rate", "0"), "--rate above 0"),
+        (("--out", "missing/x.png"), "missing/x.png"),
+    ],
+)
+def test_speech_refuses(refusal: Refusal, arguments: tuple[str, ...], message: str) -> None:
+    pytest.importorskip("torch")
+    assert message in refusal("train_speech.py", *arguments)
+
+
 @pytest.mark.parametrize("script", ["train_mnist.py", "train_events.py"])
 @pytest.mark.parametrize(
     ("arguments", "message"),
@@ -423,7 +451,8 @@ def test_training_refuses(
 
 
 @pytest.mark.parametrize(
-    "script", ["convert_mnist.py", "detect_faces.py", "train_mnist.py", "train_events.py"]
+    "script",
+    ["convert_mnist.py", "detect_faces.py", "train_mnist.py", "train_events.py", "train_speech.py"],
 )
 def test_a_missing_torch_is_reported(tmp_path: Path, script: str) -> None:
     (tmp_path / "torch.py").write_text("raise ImportError('no torch here')\n")

@@ -27,3 +27,5 @@ def test_first_spike_cross_entropy() -> None:
         first_spike_cross_entropy(times, labels)
     with pytest.raises(ValueError, match="tau0 must be"):
         first_spike_cross_entropy(times[1:], labels[1:], tau0=0.0)
+    with pytest.raises(ValueError, match=r"labels must be class numbers 0 .. 2.*got 3"):
+        first_spike_cross_entropy(times[1:], torch.tensor([3]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import weakref
 
 import pytest
 import torch
@@ -210,3 +211,26 @@ def test_nan_and_infinite_inputs_do_not_spread():
     keep = [k for k in range(40) if k not in (7, 9)]
     assert torch.equal(s[..., keep], expected[..., keep])
     assert s[2:, 0, 7].sum() == 0
+
+
+def test_a_backward_pass_keeps_the_bytes_of_a_raster():
+    """A learned leak needs the input: of a raster only its bytes outlive the forward pass."""
+    raster = (torch.rand(50, 8, 64) < 0.3).to(torch.uint8)
+    decay = torch.tensor(0.9, requires_grad=True)
+    copies = []
+    convert = torch.Tensor.to
+
+    def noting(tensor, *given, **options):
+        result = convert(tensor, *given, **options)
+        if tensor is raster:
+            copies.append(weakref.ref(result))
+        return result
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.Tensor, "to", noting)
+        spikes = st.lif(raster, decay=decay)
+    assert len(copies) == 1
+    assert copies[0]() is None
+    (mine,) = torch.autograd.grad(spikes.sum(), decay)
+    (wanted,) = torch.autograd.grad(st.lif(raster.float(), decay=decay).sum(), decay)
+    assert torch.equal(mine, wanted)

@@ -165,3 +165,19 @@ def test_rate_bounds_wake_a_silent_layer():
 def test_bad_input(spikes, call, error, message):
     with pytest.raises(error, match=message):
         call(spikes)
+
+
+@pytest.mark.parametrize("bad", [4, -1, -100])
+@pytest.mark.parametrize(
+    "name", ["rate_cross_entropy", "rate_mse", "membrane_cross_entropy", "latency_cross_entropy"]
+)
+def test_labels_must_be_classes(name, bad):
+    loss, labels = getattr(losses, name), torch.tensor([0, bad])
+    spikes = (torch.rand(5, 2, 4) < 0.5).float()
+    if bad == -100 and name != "rate_mse":  # PyTorch's mark of samples to leave out
+        assert torch.equal(loss(spikes, labels), loss(spikes[:, :1], labels[:1]))
+        return
+    with pytest.raises(
+        ValueError, match=rf"{name}: labels must be class numbers 0 .. 3.*got {bad}"
+    ):
+        loss(spikes, labels)

@@ -351,3 +351,37 @@ def test_repr_shows_numbers_by_value_and_tensors_by_shape() -> None:
     assert "threshold learned ()" in text
     assert "tau_m fixed ()" in text
     assert "1.0" not in text
+
+
+def _makers():
+    """Return neurons whose backward pass keeps the potential, the input, or both with other tensors."""
+    return [
+        st.LIF,
+        lambda: st.LIF(learn_tau=True, learn_threshold=True),
+        lambda: st.CubaLIF(tau_syn=nn.Parameter(torch.tensor(3.0))),
+        lambda: st.ALIF(learn_threshold=True),
+        lambda: st.LI(learn_tau=True),
+        lambda: st.RecurrentLIF(5),
+        lambda: st.LIF(learn_tau=True, steps=3),
+    ]
+
+
+@pytest.mark.parametrize("raster", [torch.uint8, torch.bool])
+@pytest.mark.parametrize("make", _makers())
+def test_rasters_enter_neurons_as_they_are(make, raster):
+    """As the same values in float32 do, and kept for the backward pass in a byte each."""
+    torch.manual_seed(0)
+    module = make()
+    given = (torch.rand(4, 3, 5) < 0.6) if module.steps is None else (torch.rand(3, 5) < 0.6)
+    given = given.to(raster)
+
+    v = torch.rand(3, 5).requires_grad_()
+    learned = [v, *module.parameters()]
+    results = []
+    for x in (given, given.float()):
+        out = module(x, v=v)
+        results.append((out, *torch.autograd.grad(out.square().sum() + 0 * v.sum(), learned)))
+    assert results[0][0].dtype == torch.float32
+    for mine, wanted in zip(*results, strict=True):
+        assert torch.equal(mine, wanted)
+    assert module.double()(given).dtype == torch.float64 or not list(module.parameters())

@@ -340,7 +340,7 @@ KERNEL = torch.zeros(4, 3, 3, 3)
         (
             lambda: spike_linear(F32.int(), W),
             TypeError,
-            "x must be float32, float64, bfloat16 or float16, got torch.int32",
+            "x must be float32, float64, bfloat16 or float16, uint8 or bool, got torch.int32",
         ),
         (lambda: spike_linear(F32.cfloat(), W), TypeError, "got torch.complex64"),
         (lambda: spike_linear(F32, W.double()), TypeError, "weight must have the type of x"),
@@ -396,3 +396,66 @@ KERNEL = torch.zeros(4, 3, 3, 3)
 def test_bad_input(call: Callable[[], Any], kind: type[Exception], message: str) -> None:
     with pytest.raises(kind, match=message):
         call()
+
+
+def _sizes_kept(run: Callable[[], Tensor]) -> dict[torch.dtype, int]:
+    """Return the bytes that a forward pass keeps for the backward pass, by type."""
+    kept: dict[torch.dtype, int] = {}
+
+    def note(tensor: Tensor) -> Tensor:
+        kept[tensor.dtype] = kept.get(tensor.dtype, 0) + tensor.nbytes
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        run()
+    return kept
+
+
+@pytest.mark.parametrize("raster", [torch.uint8, torch.bool])
+@pytest.mark.parametrize("limit", [0, 1, None])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_rasters_are_read_as_they_are(raster: torch.dtype, limit: Any, dtype: torch.dtype) -> None:
+    """The bits are those of the same values as floats, and a raster is kept in a byte for each place."""
+    generator = torch.Generator().manual_seed(0)
+    high = 2 if raster == torch.bool else 255
+    cases: list[tuple[nn.Module, tuple[int, ...]]] = [
+        (SpikeLinear(203, 150, dtype=dtype, density_limit=limit), (9, 16, 203)),
+        (SpikeConv2d(5, 17, 3, padding=1, dtype=dtype, density_limit=limit), (4, 6, 5, 13, 11)),
+        (
+            SpikeConv2d(4, 6, 3, stride=2, groups=2, bias=False, dtype=dtype, density_limit=limit),
+            (4, 6, 4, 13, 11),
+        ),
+        (
+            SpikeConv2d(
+                4, 6, 3, padding=1, padding_mode="circular", dtype=dtype, density_limit=limit
+            ),
+            (4, 4, 13, 11),
+        ),
+    ]
+    for module, shape in cases:
+        active = torch.rand(shape, generator=generator) < 0.1
+        x = (torch.randint(1, high, shape, generator=generator) * active).to(raster)
+        results = []
+        for given in (x, x.to(dtype), x.transpose(0, 1), x.to(dtype).transpose(0, 1)):
+            y = module(given)
+            assert y.dtype == dtype
+            by = torch.autograd.grad(y.square().sum(), module.parameters())
+            results.append([y, *by])
+        for k in (0, 2):
+            assert all(map(torch.equal, results[k], results[k + 1]))
+        if limit is not None and getattr(module, "padding_mode", "zeros") == "zeros":
+            kept = _sizes_kept(lambda m=module, x=x: m(x))
+            weight = module.get_parameter("weight")
+            assert kept == {torch.uint8: x.numel(), torch.bool: 1, dtype: weight.nbytes}
+
+
+def test_rasters_under_autocast_and_in_halves() -> None:
+    x = (torch.rand(3, 4, 20) < 0.3).to(torch.uint8)
+    module = SpikeLinear(20, 6)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert module(x).dtype == torch.bfloat16
+    assert torch.equal(module.half()(x), module(x.half()))
+    with pytest.raises(TypeError, match=r"x must be float32, .*uint8 or bool, got torch\.int64"):
+        module(x.long())
+    compiled = torch.compile(SpikeLinear(20, 6), backend="eager", fullgraph=True)
+    assert compiled(x).shape == (3, 4, 6)

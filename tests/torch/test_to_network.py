@@ -109,3 +109,34 @@ LINEAR = nn.Linear(4, 4)
 def test_modules_that_a_network_cannot_run_are_refused(parts, message):
     with pytest.raises(ValueError, match=message):
         to_network(nn.Sequential(*parts), 4)
+
+
+@pytest.mark.parametrize("per", ["synapse", "axon", "neuron"])
+def test_delays_are_deployed_spike_for_spike(per):
+    torch.manual_seed(0)
+    module = (
+        nn.Sequential(
+            st.Delay(12, 9, 7, per=per),
+            st.LIF(),
+            st.Delay(9, 6, 5, per=per, bias=False),
+            st.LIF(tau_m=5.0),
+        )
+        .double()
+        .eval()
+    )
+    with torch.no_grad():
+        for layer in (module[0], module[2]):
+            layer.weight.mul_(4)
+    x = (torch.rand(40, 1, 12) < 0.3).double()
+    with torch.no_grad():
+        first = module[1](module[0](x))
+        second = module(x)
+    assert second.sum() > 10
+    for dt in (1.0, 0.1):
+        found = st.to_network(module, 12, dt).run(x[:, 0].numpy().astype(np.uint8))
+        np.testing.assert_array_equal(found[0], first[:, 0].numpy())
+        np.testing.assert_array_equal(found[1], second[:, 0].numpy())
+    with pytest.raises(ValueError, match=r"module '0' \(Delay\).*delays.*to_network"):
+        st.to_spiking_model(module, (12,))
+    plain = nn.Sequential(st.Delay(12, 9, 7, delay=0.0), st.LIF())
+    assert st.to_spiking_model(plain, (12,)).run(x.numpy()[:, :, :]).spikes.shape == (40, 1, 9)

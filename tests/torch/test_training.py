@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import warnings
 
+import numpy as np
 import pytest
 import torch
 from tests.support.torch_runs import data, run, setup
 from torch import nn
 from torch.utils.data import DataLoader
 
+import spikelet as sl
 import spikelet.torch as st
+from spikelet import datasets
 from spikelet.torch.training import Epoch, evaluate
 
 
@@ -104,3 +107,30 @@ def test_readouts_give_one_decision_for_each_label():
     ):
         evaluate(model, [(x, labels)], lambda y: y.mean(0))
     assert evaluate(model, [(x, labels)], lambda y: y)[0] <= 1
+
+
+def test_a_default_network_learns_at_once():
+    """The training page's, on rate-coded digits: it spikes in its first iteration, and reads 90 % after 100."""
+    pytest.importorskip("sklearn")
+    images, labels = datasets.load(None, "train")
+    test_images, test_labels = datasets.load(None, "test")
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(64, 200), st.LIF(), nn.Linear(200, 10), st.LI())
+    optimizer = torch.optim.Adam(net.parameters())
+
+    def coded(x, seed):
+        raster = sl.encode.rate(x.reshape(len(x), -1), 25, seed=seed)
+        return torch.from_numpy(raster).float()
+
+    for k in range(100):
+        part = np.arange(128 * k, 128 * (k + 1)) % len(images)
+        x = coded(images[part], k)
+        if k == 0:
+            assert net[1](net[0](x)).sum(0).mean() > 0.5
+        optimizer.zero_grad()
+        wanted = torch.from_numpy(np.asarray(labels[part], np.int64))
+        nn.functional.cross_entropy(net(x).mean(0), wanted).backward()
+        optimizer.step()
+    with torch.no_grad():
+        found = net(coded(test_images, 1000)).mean(0).argmax(1).numpy()
+    assert (found == test_labels).mean() >= 0.9

@@ -15,6 +15,7 @@ using namespace spikelet::SPIKELET_LEVEL;
 #include "train/linear_rows.hpp"
 #include "train/dense_rows.hpp"
 #include "train/sparse_rows.hpp"
+#include "train/delay_rows.hpp"
 // clang-format on
 
 namespace spikelet::train::SPIKELET_LEVEL {
@@ -28,7 +29,11 @@ constexpr FusedKernels<R> fused{
     &forward_row<R, false>, &forward_row<R, true>, &backward_row<R, false>, &backward_row<R, true>,
     &multiply_add<R>,       &add_row<R>,           &linear_row<R>};
 
-constinit const LevelTable kernel_table{fused<float>, fused<double>, sparse<float>, sparse<double>};
+template <class R>
+constexpr DelayKernels<R> delay{&delay_tile<R>, &delay_correlate<R>};
+
+constinit const LevelTable kernel_table{fused<float>,   fused<double>, sparse<float>,
+                                        sparse<double>, delay<float>,  delay<double>};
 
 }  // namespace spikelet::train::SPIKELET_LEVEL
 #include "core/target_pop.hpp"

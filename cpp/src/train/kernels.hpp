@@ -104,11 +104,24 @@ struct SparseKernels {
   void (*sum_rows)(const R* x, std::size_t rows, std::size_t pitch, std::size_t n, R* sums);
 };
 
+// Layers with delays; rows are lines of 64 bytes with a sample in each place. See delay_rows.hpp.
+template <class R>
+struct DelayKernels {
+  // y[rows] += the two taps of each of the inputs, which are `pitch` apart
+  void (*tile)(const R* x, std::size_t pitch, const R* early, const R* late,
+               const std::int32_t* lag, std::size_t inputs, R* y, std::size_t rows);
+  // by_early[i], by_late[i] += the sums over rows and samples of the taps of x times g
+  void (*correlate)(const R* x, std::size_t pitch, const std::int32_t* lag, std::size_t inputs,
+                    const R* g, std::size_t rows, R* by_early, R* by_late);
+};
+
 struct LevelTable {
   FusedKernels<float> fused32;
   FusedKernels<double> fused64;
   SparseKernels<float> sparse32;
   SparseKernels<double> sparse64;
+  DelayKernels<float> delay32;
+  DelayKernels<double> delay64;
 };
 
 SPIKELET_LEVEL_TABLE(LevelTable)
@@ -128,6 +141,14 @@ const SparseKernels<R>& sparse_kernels() {
     return level_table().sparse32;
   } else {
     return level_table().sparse64;
+  }
+}
+template <class R>
+const DelayKernels<R>& delay_kernels() {
+  if constexpr (std::is_same_v<R, float>) {
+    return level_table().delay32;
+  } else {
+    return level_table().delay64;
   }
 }
 

@@ -3,6 +3,7 @@
 #include "spikelet/train/sparse.hpp"
 
 #include <cmath>
+#include <type_traits>
 
 #include "spikelet/core/parallel.hpp"
 #include "train/sparse_lists.hpp"
@@ -30,24 +31,29 @@ struct ChunkItems {
 
 }  // namespace
 
-template <class R>
-Activity activity(const R* x, std::size_t n, int threads) {
+template <class X>
+Activity activity(const X* x, std::size_t n, int threads) {
   constexpr std::size_t part = std::size_t{1} << 16;
-  const SparseKernels<R>& kernels = sparse_kernels<R>();
   std::atomic<std::size_t> active{0};
   std::atomic<bool> finite{true};
   parallel_for(threads, parts_of(n, part), [&](std::size_t p) {
-    R rest = 0;
-    active += kernels.count(x + p * part, std::min(part, n - p * part), rest);
-    if (rest != 0) {
-      finite = false;
+    const X* from = x + p * part;
+    const std::size_t number = std::min(part, n - p * part);
+    if constexpr (std::is_floating_point_v<X>) {
+      X rest = 0;
+      active += sparse_kernels<X>().count(from, number, rest);
+      if (rest != 0) {
+        finite = false;
+      }
+    } else {
+      active += count_active(from, number);
     }
   });
   return {active, finite};
 }
 
-template <class R>
-void sparse_linear(const LinearShape& shape, const R* x, const R* weight, const R* bias, R* y,
+template <class R, class X>
+void sparse_linear(const LinearShape& shape, const X* x, const R* weight, const R* bias, R* y,
                    int threads) {
   const SparseKernels<R>& kernels = sparse_kernels<R>();
   const auto [rows, inputs, outputs] = shape;
@@ -74,12 +80,12 @@ void sparse_linear(const LinearShape& shape, const R* x, const R* weight, const 
   parallel_for(threads, parts_of(rows, part), [&](std::size_t p) {
     const std::size_t row0 = p * part;
     const std::size_t n_rows = std::min(part, rows - row0);
-    Finder<R> find(inputs);
+    Finder<X> find(inputs);
     Lists<R> lists(n_rows, inputs);
     for (std::size_t r = 0; r < n_rows; ++r) {
-      const R* from = x + (row0 + r) * inputs;
+      const X* from = x + (row0 + r) * inputs;
       for (const std::uint32_t i : find(from, inputs)) {
-        lists.append(r, static_cast<std::uint32_t>(i * width), from[i]);
+        lists.append(r, static_cast<std::uint32_t>(i * width), static_cast<R>(from[i]));
       }
     }
     Buffer<R> sums(width);
@@ -100,8 +106,8 @@ void sparse_linear(const LinearShape& shape, const R* x, const R* weight, const 
   });
 }
 
-template <class R>
-void sparse_linear_weight(const LinearShape& shape, const R* x, const R* grad_y, R* grad_weight,
+template <class R, class X>
+void sparse_linear_weight(const LinearShape& shape, const X* x, const R* grad_y, R* grad_weight,
                           int threads) {
   const SparseKernels<R>& kernels = sparse_kernels<R>();
   const auto [rows, inputs, outputs] = shape;
@@ -124,11 +130,11 @@ void sparse_linear_weight(const LinearShape& shape, const R* x, const R* grad_y,
       if (task < ranges) {
         const std::size_t input0 = task * list_inputs;
         lists[task].clear();
-        Finder<R> find(list_inputs);
+        Finder<X> find(list_inputs);
         for (std::size_t r = 0; r < n_rows; ++r) {
-          const R* from = x + (row0 + r) * inputs + input0;
+          const X* from = x + (row0 + r) * inputs + input0;
           for (const std::uint32_t i : find(from, std::min(list_inputs, inputs - input0))) {
-            lists[task].append(i, static_cast<std::uint32_t>(r * width), from[i]);
+            lists[task].append(i, static_cast<std::uint32_t>(r * width), static_cast<R>(from[i]));
           }
         }
         return;
@@ -173,13 +179,20 @@ void column_sums(const R* x, std::size_t rows, std::size_t n, R* sums, int threa
   kernels.sum_rows(partial.data(), parts, n, n, sums);
 }
 
-#define SPIKELET_SPARSE(R)                                                                \
-  template Activity activity(const R*, std::size_t, int);                                 \
-  template void sparse_linear(const LinearShape&, const R*, const R*, const R*, R*, int); \
-  template void sparse_linear_weight(const LinearShape&, const R*, const R*, R*, int);    \
+#define SPIKELET_SPARSE(R, X)                                                             \
+  template void sparse_linear(const LinearShape&, const X*, const R*, const R*, R*, int); \
+  template void sparse_linear_weight(const LinearShape&, const X*, const R*, R*, int);
+#define SPIKELET_SPARSE_FLOAT(R)                          \
+  template Activity activity(const R*, std::size_t, int); \
   template void column_sums(const R*, std::size_t, std::size_t, R*, int);
-SPIKELET_SPARSE(float)
-SPIKELET_SPARSE(double)
+SPIKELET_SPARSE(float, float)
+SPIKELET_SPARSE(float, std::uint8_t)
+SPIKELET_SPARSE(double, double)
+SPIKELET_SPARSE(double, std::uint8_t)
+SPIKELET_SPARSE_FLOAT(float)
+SPIKELET_SPARSE_FLOAT(double)
+template Activity activity(const std::uint8_t*, std::size_t, int);
 #undef SPIKELET_SPARSE
+#undef SPIKELET_SPARSE_FLOAT
 
 }  // namespace spikelet::train

@@ -71,7 +71,7 @@ struct PhaseItems {
   std::vector<std::ptrdiff_t> tile;
 };
 
-template <class R>
+template <class R, class X>
 class Convolution {
  public:
   Convolution(const ConvShape& s)
@@ -110,7 +110,7 @@ class Convolution {
   // Scratch memory of a walk.
   struct Walk {
     Lists<R> lists;
-    Finder<R> find;
+    Finder<X> find;
   };
   Walk prepare() const {
     // A list is emptied after each band, or after the images that share a tile.
@@ -118,13 +118,13 @@ class Convolution {
         tile_images > 1 ? tile_images * rows.most(shape.input.height) : rows.most(band);
     const std::size_t most = most_rows * columns.most(shape.input.width);
     return {Lists<R>(phases.size() * channels, most),
-            Finder<R>(band * shape.input.width * shape.channels)};
+            Finder<X>(band * shape.input.width * shape.channels)};
   }
 
   // Lists the active inputs of a group of channels of the images [image0, image0 + n), in bands,
   // and calls flush(list, phase, channel of the group) for each list that is not empty.
   template <class Flush>
-  void walk(const R* x, std::size_t image0, std::size_t n, std::size_t group, Walk& with,
+  void walk(const X* x, std::size_t image0, std::size_t n, std::size_t group, Walk& with,
             Flush&& flush) const {
     for (std::size_t i = 0; i < n; ++i) {
       for (std::size_t row = 0; row < shape.input.height; row += band) {
@@ -199,7 +199,7 @@ class Convolution {
     phases.push_back(std::move(items));
   }
 
-  void sort_band(const R* x, std::size_t image, std::size_t tile, std::size_t row,
+  void sort_band(const X* x, std::size_t image, std::size_t tile, std::size_t row,
                  std::size_t group, Walk& with) const {
     const std::size_t pixels = shape.input.height * shape.input.width;
     const std::size_t first = row * shape.input.width;
@@ -209,21 +209,21 @@ class Convolution {
     const std::uint32_t* at = pixel_at.data() + first;
     if (!shape.channels_last) {
       for (std::size_t c = 0; c < channels; ++c) {
-        const R* from = x + (image * shape.channels + group * channels + c) * pixels + first;
+        const X* from = x + (image * shape.channels + group * channels + c) * pixels + first;
         for (const std::uint32_t pixel : with.find(from, n)) {
-          with.lists.append(key[pixel] + c, tile_at + at[pixel], from[pixel]);
+          with.lists.append(key[pixel] + c, tile_at + at[pixel], static_cast<R>(from[pixel]));
         }
       }
       return;
     }
     // One group of channels is one run for all pixels.
     const std::size_t run = shape.groups == 1 ? n : 1;
-    const R* from = x + (image * pixels + first) * shape.channels + group * channels;
+    const X* from = x + (image * pixels + first) * shape.channels + group * channels;
     for (std::size_t pixel0 = 0; pixel0 < n; pixel0 += run, from += run * shape.channels) {
       for (const std::uint32_t i : with.find(from, run * channels)) {
         const std::size_t pixel = pixel0 + quotient(i);
         const std::size_t c = i - quotient(i) * channels;
-        with.lists.append(key[pixel] + c, tile_at + at[pixel], from[i]);
+        with.lists.append(key[pixel] + c, tile_at + at[pixel], static_cast<R>(from[i]));
       }
     }
   }
@@ -236,8 +236,8 @@ class Convolution {
 
 // Calls body(part, begin, end) for at most `limit` parts of the images, in parallel; a part
 // consists of whole tiles.
-template <class R, class Part>
-void in_parts(const Convolution<R>& conv, std::size_t limit, int threads, Part&& body) {
+template <class R, class X, class Part>
+void in_parts(const Convolution<R, X>& conv, std::size_t limit, int threads, Part&& body) {
   const std::size_t tiles = parts_of(conv.shape.images, conv.tile_images);
   const std::size_t per_part = parts_of(tiles, limit) * conv.tile_images;
   parallel_for(threads, parts_of(conv.shape.images, per_part), [&](std::size_t part) {
@@ -248,11 +248,11 @@ void in_parts(const Convolution<R>& conv, std::size_t limit, int threads, Part&&
 
 }  // namespace
 
-template <class R>
-void sparse_conv(const ConvShape& shape, const R* x, const R* weight, const R* bias, R* y,
+template <class R, class X>
+void sparse_conv(const ConvShape& shape, const X* x, const R* weight, const R* bias, R* y,
                  int threads) {
   const SparseKernels<R>& kernels = sparse_kernels<R>();
-  const Convolution<R> conv(shape);
+  const Convolution<R, X> conv(shape);
   const std::size_t row = conv.channels * conv.taps;           // of weights
   Buffer<R> weights(shape.channels * conv.taps * conv.pitch);  // [channel][tap][pitch]
   std::vector<Buffer<R>> start(shape.groups);                  // a row of the tile
@@ -286,11 +286,11 @@ void sparse_conv(const ConvShape& shape, const R* x, const R* weight, const R* b
   });
 }
 
-template <class R>
-void sparse_conv_weight(const ConvShape& shape, const R* x, const R* grad_y, R* grad_weight,
+template <class R, class X>
+void sparse_conv_weight(const ConvShape& shape, const X* x, const R* grad_y, R* grad_weight,
                         int threads) {
   const SparseKernels<R>& kernels = sparse_kernels<R>();
-  const Convolution<R> conv(shape);
+  const Convolution<R, X> conv(shape);
   const std::size_t row = conv.channels * conv.taps;
   const std::size_t size = shape.channels * conv.taps * conv.pitch;
   const std::size_t limit = std::clamp<std::size_t>(gradient_values / size, 4, 32);
@@ -326,11 +326,13 @@ void sparse_conv_weight(const ConvShape& shape, const R* x, const R* grad_y, R* 
   }
 }
 
-#define SPIKELET_SPARSE(R)                                                            \
-  template void sparse_conv(const ConvShape&, const R*, const R*, const R*, R*, int); \
-  template void sparse_conv_weight(const ConvShape&, const R*, const R*, R*, int);
-SPIKELET_SPARSE(float)
-SPIKELET_SPARSE(double)
+#define SPIKELET_SPARSE(R, X)                                                         \
+  template void sparse_conv(const ConvShape&, const X*, const R*, const R*, R*, int); \
+  template void sparse_conv_weight(const ConvShape&, const X*, const R*, R*, int);
+SPIKELET_SPARSE(float, float)
+SPIKELET_SPARSE(float, std::uint8_t)
+SPIKELET_SPARSE(double, double)
+SPIKELET_SPARSE(double, std::uint8_t)
 #undef SPIKELET_SPARSE
 
 }  // namespace spikelet::train

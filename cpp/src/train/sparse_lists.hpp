@@ -2,6 +2,9 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
+#include <cstdint>
+#include <cstring>
 #include <span>
 #include <vector>
 
@@ -21,13 +24,57 @@ constexpr std::size_t padded(std::size_t n) {
 
 constexpr std::size_t parts_of(std::size_t n, std::size_t part) { return (n + part - 1) / part; }
 
-// Finds the indices of active inputs.
+// One bit for each of 8 bytes, set where the byte is not 0.
+inline unsigned nonzero_bytes(const std::uint8_t* x) {
+  std::uint64_t bytes = 0;
+  std::memcpy(&bytes, x, 8);
+  if constexpr (std::endian::native == std::endian::big) {
+    bytes = __builtin_bswap64(bytes);
+  }
+  constexpr std::uint64_t low = 0x7f7f7f7f7f7f7f7fu;
+  const std::uint64_t set = (((bytes & low) + low) | bytes) & ~low;
+  return static_cast<unsigned>(((set >> 7) * 0x0102040810204080u) >> 56);
+}
+
+inline std::size_t count_active(const std::uint8_t* x, std::size_t n) {
+  std::size_t number = 0;
+  std::size_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    number += static_cast<std::size_t>(std::popcount(nonzero_bytes(x + i)));
+  }
+  for (; i < n; ++i) {
+    number += x[i] != 0;
+  }
+  return number;
+}
+
+// Writes the indices of the active inputs and returns their number; `index` has room for n + 64.
 template <class R>
+std::size_t find_active(const R* x, std::size_t n, std::uint32_t* index) {
+  return sparse_kernels<R>().find(x, n, index);
+}
+inline std::size_t find_active(const std::uint8_t* x, std::size_t n, std::uint32_t* index) {
+  std::uint32_t* next = index;
+  std::size_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    for (unsigned which = nonzero_bytes(x + i); which != 0; which &= which - 1) {
+      *next++ = static_cast<std::uint32_t>(i) + static_cast<std::uint32_t>(std::countr_zero(which));
+    }
+  }
+  for (; i < n; ++i) {
+    *next = static_cast<std::uint32_t>(i);
+    next += x[i] != 0;
+  }
+  return static_cast<std::size_t>(next - index);
+}
+
+// Finds the indices of active inputs.
+template <class X>
 class Finder {
  public:
   explicit Finder(std::size_t most) : index_(most + 64) {}
-  std::span<const std::uint32_t> operator()(const R* x, std::size_t n) {
-    return {index_.data(), sparse_kernels<R>().find(x, n, index_.data())};
+  std::span<const std::uint32_t> operator()(const X* x, std::size_t n) {
+    return {index_.data(), find_active(x, n, index_.data())};
   }
 
  private:

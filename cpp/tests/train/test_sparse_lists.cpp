@@ -63,3 +63,25 @@ TEST_CASE("transpose leaves what lies beyond the rows") {
     }
   }
 }
+
+TEST_CASE("active bytes are found and counted as single ones are") {
+  for (const std::size_t n : {std::size_t{0}, std::size_t{1}, std::size_t{7}, std::size_t{8},
+                              std::size_t{64}, std::size_t{203}}) {
+    for (const double density : {0.0, 0.1, 1.0}) {
+      std::vector<std::uint8_t> x;
+      std::vector<std::uint32_t> wanted;
+      for (const double value : test::values<double>(n, 0, 1, 7)) {
+        const bool active = value < density;
+        // all values of a byte, also those with only the highest bit
+        x.push_back(active ? static_cast<std::uint8_t>(x.size() % 3 == 0 ? 128 : 1 + x.size()) : 0);
+        if (x.back() != 0) {
+          wanted.push_back(static_cast<std::uint32_t>(x.size() - 1));
+        }
+      }
+      CHECK(count_active(x.data(), n) == wanted.size());
+      Finder<std::uint8_t> find(n);
+      const auto found = find(x.data(), n);
+      CHECK(std::vector<std::uint32_t>(found.begin(), found.end()) == wanted);
+    }
+  }
+}

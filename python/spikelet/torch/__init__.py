@@ -10,8 +10,11 @@ from spikelet._util.extras import needs
 with needs("spikelet.torch", "torch"):
     import torch as _torch
 
-from spikelet.torch import losses
+from spikelet.torch import losses, models
+from spikelet.torch.blocks import DropoutOverTime, SEWBlock
+from spikelet.torch.delay import Delay, narrow_delays
 from spikelet.torch.deploy import to_spiking_model
+from spikelet.torch.eprop import EProp
 from spikelet.torch.event_data import EventDataset, pad_frames
 from spikelet.torch.event_prop import EventProp, EventSpikes
 from spikelet.torch.finetune import SpikingModule, from_spiking_model
@@ -29,6 +32,9 @@ from spikelet.torch.modules import (
     RecurrentCubaLIF,
     RecurrentLIF,
 )
+from spikelet.torch.norms import TEBN, tdBN
+from spikelet.torch.pieces import in_pieces
+from spikelet.torch.psn import PSN, MaskedPSN, SlidingPSN
 from spikelet.torch.sparse import SpikeConv2d, SpikeLinear, spike_conv2d, spike_linear
 from spikelet.torch.surrogate import Table
 from spikelet.torch.time import OverTime
@@ -42,17 +48,25 @@ __all__ = [
     "IF",
     "LI",
     "LIF",
+    "PSN",
+    "TEBN",
     "CubaLIF",
+    "Delay",
     "DeployedNetwork",
+    "DropoutOverTime",
+    "EProp",
     "Epoch",
     "EventDataset",
     "EventProp",
     "EventSpikes",
+    "MaskedPSN",
     "Neuron",
     "OverTime",
     "RecurrentALIF",
     "RecurrentCubaLIF",
     "RecurrentLIF",
+    "SEWBlock",
+    "SlidingPSN",
     "SpikeConv2d",
     "SpikeLinear",
     "SpikingModule",
@@ -61,15 +75,19 @@ __all__ = [
     "first_spike_cross_entropy",
     "fit",
     "from_spiking_model",
+    "in_pieces",
     "integrate",
     "keep_freed_memory",
     "lif",
     "losses",
+    "models",
+    "narrow_delays",
     "pad_frames",
     "pool_limit",
     "set_pool_limit",
     "spike_conv2d",
     "spike_linear",
+    "tdBN",
     "to_network",
     "to_spiking_model",
 ]

@@ -16,10 +16,12 @@ from spikelet._util.checks import choice, fail, numbers, require
 from spikelet.torch.cell import Cell, Charge, Reset, Surrogate, When, packed
 from spikelet.torch.surrogate import Table, checked
 
-__all__ = ["CONVENTIONS", "DEFAULT_ALPHA", "HALVES", "Setting", "setting", "single"]
+__all__ = ["CONVENTIONS", "DEFAULT_ALPHA", "HALVES", "RASTERS", "Setting", "setting", "single"]
 
 # Types that autocast and `module.half()` produce; the core computes in float32 instead.
 HALVES = (torch.bfloat16, torch.float16)
+# Spikes and counts as encoders return them; a byte each is kept of them for the backward pass.
+RASTERS = (torch.uint8, torch.bool)
 
 # Defaults of the libraries: SpikingJelly (atan, sigmoid), snnTorch (fast_sigmoid), Norse (superspike).
 DEFAULT_ALPHA = {

@@ -19,6 +19,7 @@ from spikelet.conversion.torch import reader as torch_reader
 from spikelet.layers.graph import Graph, Node
 from spikelet.layers.spiking_model import SpikingModel
 from spikelet.torch.cell import Reset, When
+from spikelet.torch.delay import Delay
 from spikelet.torch.finetune import SpikingModule
 from spikelet.torch.modules import LI, Neuron
 from spikelet.torch.sparse import SpikeLinear
@@ -89,11 +90,13 @@ def read(
     dtype: str = "float64",
     fold_norms: bool = True,
     recurrent: bool = False,
+    delays: bool = False,
     layer_of: Callable[[Neuron, str], layers.Neuron] | None = None,
 ) -> Graph:
     """Return the graph of a trained network, for an engine of this precision.
 
-    With `recurrent`, recurrent layers are accepted, and read without their recurrent weights. With `layer_of`, it makes
+    With `recurrent`, recurrent layers are accepted, and read without their recurrent weights; with `delays`, layers with
+    delays are read without these. With `layer_of`, it makes
     the layer of each neuron, given its name for error messages; by default `neuron_layer` does. Modules with a forward of
     their own are then traced, which shows their operators but not what these do to time: the caller has to compare.
     """
@@ -101,6 +104,8 @@ def read(
         return module.to_graph()
     sample = input_shape(_WHERE, shape)
     made = layer_of or (lambda m, where: neuron_layer(m, where, dtype, recurrent=recurrent))
+    if not delays:
+        _refuse_delays(module)
     twin = _still(module, "", made, traced=layer_of is not None)
     traced = torch_reader.convert(twin, sample, whole={_Still: _still_neuron})
     graph = Graph(map(_of_steps, traced), _WHERE, traced.inputs, traced.outputs)
@@ -232,6 +237,8 @@ def _still(
         return twin
     if isinstance(module, Neuron):
         return _Still(layer_of(module, where))
+    if type(module) is Delay:
+        return module.without_delays()
     if type(module) is SpikeLinear:  # the same map, computed sparsely
         twin = copy.copy(module)
         twin.__class__ = nn.Linear
@@ -255,6 +262,16 @@ def _still(
             "`SpikingModel` from its parts",
         )
     return copy.deepcopy(module)
+
+
+def _refuse_delays(module: nn.Module) -> None:
+    for name, layer in module.named_modules():
+        if isinstance(layer, Delay) and layer.rounded().any():
+            refuse(
+                f"{_WHERE}: module '{name}' (Delay)",
+                "has delays, which the engine of layers does not have",
+                "deploy it by `to_network`, whose synapses have them",
+            )
 
 
 def _of_steps(node: Node) -> Node:

@@ -8,6 +8,7 @@ import torch
 from torch.nn import functional as F
 
 from spikelet._util.checks import fail, number, require
+from spikelet.torch.losses import check_labels
 
 __all__ = ["first_spike_cross_entropy"]
 
@@ -27,6 +28,7 @@ def first_spike_cross_entropy(
     times : float tensor ``[B, C]``
         Finite time of the first spike of each class: ``spikes.first(silent=t_max)`` for EventProp.
     labels : int64 tensor ``[B]``
+        Class numbers, 0 .. C - 1.
     tau0, tau1 : float > 0
         Time constants, in the unit of `times` [ms].
     alpha : float >= 0
@@ -38,7 +40,7 @@ def first_spike_cross_entropy(
     Raises
     ------
     ValueError
-        A time is not finite, or a parameter breaks its rule.
+        A time is not finite, a label is not a class, or a parameter breaks its rule.
     """
     where = "first_spike_cross_entropy"
     for name, value, rule in (
@@ -59,6 +61,7 @@ def first_spike_cross_entropy(
         fail(where, "times and labels", what, "must be floating and int64", error=TypeError)
     if len(labels) != len(times):
         fail(where, "labels", len(labels), f"must have one entry for each of {len(times)} samples")
+    check_labels(where, labels, times.shape[1])
     bad = ~torch.isfinite(times)
     if bad.any():
         rule = "must be finite; use spikes.first(silent=t_max) for silent neurons"

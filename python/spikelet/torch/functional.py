@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
 
-from spikelet._util.checks import fail, integer
+from spikelet._util.checks import choice, fail, integer
+from spikelet.torch import plain
 from spikelet.torch.cell import PARAMETERS
-from spikelet.torch.conventions import HALVES, Setting, setting, single
+from spikelet.torch.conventions import HALVES, RASTERS, Setting, setting, single
 from spikelet.torch.layout import groups, memory_order
 from spikelet.torch.ops import neuron
 from spikelet.torch.surrogate import Table
 
-__all__ = ["Run", "integrate", "lif", "run"]
+Backend: TypeAlias = Literal["core", "torch"]
+BACKENDS = ("core", "torch")
+
+__all__ = ["BACKENDS", "Backend", "Run", "integrate", "kept_as", "lif", "run"]
 
 
 class Run(NamedTuple):
@@ -38,6 +44,7 @@ def lif(
     return_v: bool = False,
     checkpoint: bool | None = None,
     steps: int | None = None,
+    backend: Backend = "core",
     **parameters: Any,
 ) -> Tensor | tuple[Tensor, Tensor]:
     r"""Leaky integrate-and-fire neurons over all steps at once, forward and backward in the compiled core.
@@ -49,9 +56,10 @@ def lif(
 
     Parameters
     ----------
-    x : Tensor, [T, B, ...], float32 or float64, on the CPU
+    x : Tensor, [T, B, ...], float32 or float64, on the CPU (or, with ``backend="torch"``, any device)
         The input at each step. Channels may come last in memory. bfloat16 and float16, as under autocast, are computed in
-        float32: spikes have the type of x, potentials are float32.
+        float32: spikes have the type of x, potentials are float32. A raster of uint8 or bool, as encoders return it, is
+        computed in the type of the first given tensor, or PyTorch's default; a backward pass keeps its bytes.
     convention : "spikelet", "snntorch", "spikingjelly" or "norse"
         Library whose step, reset and gradient are used; parameters have the names of that library, see below.
     v_threshold : float or Tensor
@@ -75,6 +83,9 @@ def lif(
     steps : int >= 1, optional
         Number of steps; x is then [B, ...], the same input at each step (direct coding), and its gradient is the sum over
         the steps.
+    backend : "core" or "torch"
+        What computes: the compiled core, on the CPU, or PyTorch's own operations, one step after another, on any device and
+        for ``torch.compile``; the spikes are the same. It is never chosen for you.
     **parameters
         spikelet: `tau_m` (float or Tensor, ms, 20), `dt` (ms, 1), or `decay` (float or Tensor), `gain` (1, or "normalised":
         ``1 - decay``, with which a constant x drives the potential to x), `reset` ("subtract", "zero", "none"),
@@ -89,12 +100,12 @@ def lif(
     Returns
     -------
     spikes : Tensor, [T, B, ...]
-        0 and 1, of the type of x; with `return_v`, also the last potential.
+        0 and 1, of the type of x, for a raster of that of the computation; with `return_v`, also the last potential.
 
     Raises
     ------
     TypeError
-        If x is not a tensor of floating-point numbers, another tensor cannot be converted to its type without loss, or a
+        If x is not a tensor of floating-point numbers, uint8 or bool, another tensor cannot be converted to its type without loss, or a
         parameter that is a number is given as one to learn.
     ValueError
         If a parameter is unknown, out of range or of the wrong shape, or x has no dimension for time.
@@ -112,7 +123,14 @@ def lif(
     """
     made = setting("lif", convention, v_threshold, surrogate, alpha, parameters)
     result = run(
-        "lif", x, made, v=v, inference=surrogate is None, checkpoint=checkpoint, steps=steps
+        "lif",
+        x,
+        made,
+        v=v,
+        inference=surrogate is None,
+        checkpoint=checkpoint,
+        steps=steps,
+        backend=backend,
     )
     return (result.spikes, result.v) if return_v else result.spikes
 
@@ -125,6 +143,7 @@ def integrate(
     decay: Any = None,
     gain: float | str = 1.0,
     v: Tensor | None = None,
+    backend: Backend = "core",
 ) -> Tensor:
     """Leaky integration without spikes, as a readout; returns the potential after each step, [T, B, ...].
 
@@ -132,7 +151,7 @@ def integrate(
     """
     parameters = {"tau_m": tau_m, "dt": dt, "decay": decay, "gain": gain, "reset": "none"}
     made = setting("integrate", "spikelet", 1.0, "atan", None, parameters)
-    return run("integrate", x, made, v=v, give_spikes=False, give_v_seq=True).v_seq
+    return run("integrate", x, made, v=v, give_spikes=False, give_v_seq=True, backend=backend).v_seq
 
 
 def run(
@@ -150,6 +169,7 @@ def run(
     inference: bool = False,
     checkpoint: bool | None = None,
     steps: int | None = None,
+    backend: Backend = "core",
 ) -> Run:
     """Run neurons of any setting; `lif`, `integrate` and the modules are based on it.
 
@@ -169,6 +189,7 @@ def run(
         Keep nothing for a backward pass.
     checkpoint : bool, optional
     steps : int, optional
+    backend : "core" or "torch"
         See `lif`.
 
     Returns
@@ -176,8 +197,13 @@ def run(
     Run
     """
     cell, given = made.cell, x
-    x, steps = _checked_input(where, given, steps)
-    kind = given.dtype
+    choice(where, "backend", backend, *BACKENDS)
+    if backend != "core" and checkpoint is not None:
+        rule = f"must be None with backend={backend!r}: use torch.utils.checkpoint"
+        fail(where, "checkpoint", checkpoint, rule)
+    real = _real(given, (*made.tensors.values(), v, i, a, recurrent))
+    x, steps = _checked_input(where, given, steps, real, backend)
+    kind = real if given.dtype in RASTERS else given.dtype
     if recurrent is not None:
         x = x.expand(steps, *x.shape[1:])
     features = x.shape[2:]
@@ -212,6 +238,11 @@ def run(
                 f"must be [N, N] for x of [T, B, N], {tuple(x.shape)}",
                 got="shape",
             )
+    give = ("s" if give_spikes or recurrent is not None else "") + ("v" if give_v_seq else "")
+    if backend == "torch":
+        with torch.no_grad() if inference else nullcontext():
+            result = plain.neuron(x, tensors, states[:3], recurrent, states[3], cell, give, steps)
+        return _run(result, kind)
     operands = [x, *tensors, *states[:3], recurrent, states[3]]
     keeps = (
         not inference
@@ -219,7 +250,6 @@ def run(
         and any(t is not None and t.requires_grad for t in operands)
     )
     learned = any(t is not None and t.requires_grad for t in tensors)
-    give = ("s" if give_spikes or recurrent is not None else "") + ("v" if give_v_seq else "")
     if keeps:
         if recurrent is not None:
             give += "x"
@@ -233,14 +263,17 @@ def run(
                 checkpoint,
                 f"must be True or None for {what}: the backward pass needs the input",
             )
-        result = neuron(*operands, made.numbers, give, steps)
+        with kept_as(given, x):
+            result = neuron(*operands, made.numbers, give, steps)
     else:
         with torch.no_grad():
             result = neuron(*operands, made.numbers, give, steps)
+    return _run(result, kind)
+
+
+def _run(result: tuple[Tensor, ...], kind: torch.dtype) -> Run:
     spikes, _, v_seq, *last = result
-    if spikes.dtype != kind:
-        spikes = spikes.to(kind)
-    return Run(spikes, v_seq, *last)
+    return Run(spikes if spikes.dtype == kind else spikes.to(kind), v_seq, *last)
 
 
 def _like(where: str, name: str, tensor: Any, x: Tensor) -> Tensor:
@@ -250,11 +283,12 @@ def _like(where: str, name: str, tensor: Any, x: Tensor) -> Tensor:
     dtype = tensor.dtype
     known = dtype in (*HALVES, torch.float32, torch.float64) or dtype in _INTEGERS
     wider = dtype == torch.float64 != x.dtype and tensor.ndim > 0
-    if not known or wider or tensor.device.type != "cpu" or tensor.layout != torch.strided:
+    if not known or wider or tensor.device != x.device or tensor.layout != torch.strided:
         what = f"{dtype} on {tensor.device}" + (
             "" if tensor.layout == torch.strided else f" with layout {tensor.layout}"
         )
-        rule = f"must be a {x.dtype} tensor on the CPU like x"
+        device = "the CPU" if x.device.type == "cpu" else str(x.device)
+        rule = f"must be a {x.dtype} tensor on {device} like x"
         raise TypeError(f"{where}: {name} {rule}, got {what}; move it, or its module, with .to()")
     return tensor.to(x.dtype)
 
@@ -262,18 +296,48 @@ def _like(where: str, name: str, tensor: Any, x: Tensor) -> Tensor:
 _INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 
-def _checked_input(where: str, x: Any, steps: int | None) -> tuple[Tensor, int]:
+def _real(x: Any, others: Iterable[Tensor | None]) -> torch.dtype:
+    """Return the type in which a raster is computed: that of the first floating-point tensor, or the default."""
+    if isinstance(x, Tensor) and x.dtype in RASTERS:
+        for tensor in others:
+            if isinstance(tensor, Tensor) and tensor.is_floating_point():
+                return torch.float32 if tensor.dtype in HALVES else tensor.dtype
+    return torch.get_default_dtype()
+
+
+def kept_as(given: Tensor, x: Tensor) -> AbstractContextManager[Any]:
+    """Keep the bytes of a raster for the backward pass, in place of x, made of it."""
+    if given.dtype not in RASTERS or torch.compiler.is_compiling():
+        return nullcontext()
+    kind, at, shape = x.dtype, x.data_ptr(), x.shape
+
+    def pack(tensor: Tensor) -> tuple[bool, Tensor]:
+        is_x = tensor.data_ptr() == at and tensor.shape == shape
+        return is_x, given if is_x else tensor
+
+    def unpack(packed: tuple[bool, Tensor]) -> Tensor:
+        is_x, tensor = packed
+        return tensor.to(kind).expand(shape).reshape(shape) if is_x else tensor
+
+    hooks: AbstractContextManager[Any] = torch.autograd.graph.saved_tensors_hooks(pack, unpack)
+    return hooks
+
+
+def _checked_input(
+    where: str, x: Any, steps: int | None, real: torch.dtype, backend: Backend
+) -> tuple[Tensor, int]:
     """Return the input as [T, B, ...], or as [1, B, ...] if it is the same at each step, and the number of steps."""
     if not isinstance(x, Tensor):
         raise TypeError(f"{where}: x must be a torch.Tensor, got {type(x).__name__}")
-    if (
-        x.dtype not in (torch.float32, torch.float64, *HALVES)
-        or x.device.type != "cpu"
-        or x.layout != torch.strided
-    ):
-        rule = "must be a dense tensor of float32, float64, bfloat16 or float16 on the CPU"
+    known = x.dtype in (torch.float32, torch.float64, *HALVES, *RASTERS)
+    if not known or x.layout != torch.strided:
+        rule = "must be a dense tensor of float32, float64, bfloat16, float16, uint8 or bool"
         raise TypeError(f"{where}: x {rule}, got {x.dtype} {x.layout} on {x.device}")
-    x = single(x)
+    if backend == "core" and x.device.type != "cpu":
+        rule = 'with backend="core" must be on the CPU'
+        hint = 'move it with .cpu(), or choose backend="torch", which computes on any device'
+        raise TypeError(f"{where}: x {rule}, got {x.dtype} on {x.device}; {hint}")
+    x = x.to(real) if x.dtype in RASTERS else single(x)
     if steps is not None:
         steps = integer(where, "steps", steps, 1, 2**31 - 1)
         if x.ndim < 1:

@@ -24,6 +24,8 @@ from torch.nn import functional as F  # PyTorch's customary name
 
 from spikelet._util.checks import choice, fail, number, require
 
+_LEFT_OUT = -100
+
 __all__ = [
     "first_spike_time",
     "latency_cross_entropy",
@@ -105,6 +107,7 @@ def rate_cross_entropy(
     ----------
     spikes : tensor, [T, B, classes]
     labels : int64 tensor, [B]
+        Class numbers; samples of class -100 are left out, as in PyTorch.
     scale : float, optional
         Factor of the rates; a larger factor makes the softmax sharper. By default T, which turns rates into counts.
 
@@ -243,7 +246,20 @@ def _classes(where: str, argument: str, values: torch.Tensor, labels: torch.Tens
         fail(
             where, "labels", tuple(labels.shape), f"must have the shape ({shape[1]},)", got="shape"
         )
+    check_labels(where, labels, shape[2], ignored=where != "rate_mse")
     return values
+
+
+def check_labels(where: str, labels: torch.Tensor, classes: int, *, ignored: bool = False) -> None:
+    """Check that labels name classes; -100, PyTorch's mark of samples to leave out, may be allowed."""
+    if torch.compiler.is_compiling() or labels.device.type == "meta":
+        return
+    bad = (labels < 0) | (labels >= classes)
+    if ignored:
+        bad &= labels != _LEFT_OUT
+    if bad.any():
+        rule = f"must be class numbers 0 .. {classes - 1}, one for each of the {classes} outputs"
+        fail(where, "labels", int(labels[bad][0]), rule)
 
 
 def _positive(where: str, argument: str, value: float) -> float:

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from spikelet._util.checks import fail, integer
+from spikelet._util.checks import choice, fail, integer
 from spikelet.torch.cell import Charge, Reset
 from spikelet.torch.conventions import Setting, setting, single
-from spikelet.torch.functional import Run, run
+from spikelet.torch.functional import BACKENDS, Backend, Run, run
 from spikelet.torch.surrogate import Table
 
 __all__ = [
@@ -86,6 +86,8 @@ class Neuron(nn.Module):
     recurrent : int, optional
         Number of recurrently connected neurons; the weights `recurrent` [to, from] apply to the spikes of the previous
         step.
+    backend : "core" or "torch"
+        What computes: the compiled core, on the CPU, or PyTorch's own operations on any device; see `spikelet.torch.lif`.
     **parameters
         Parameters of the convention.
     """
@@ -104,9 +106,12 @@ class Neuron(nn.Module):
         checkpoint: bool | None = None,
         steps: int | None = None,
         recurrent: int | None = None,
+        backend: Backend = "core",
         **parameters: Any,
     ) -> None:
         super().__init__()
+        choice(type(self).__name__, "backend", backend, *BACKENDS)
+        self.backend = backend
         self.convention, self.surrogate, self.alpha = convention, surrogate, alpha
         self.return_v, self.checkpoint = return_v, checkpoint
         self.steps = (
@@ -201,6 +206,7 @@ class Neuron(nn.Module):
             inference=self.surrogate is None,
             checkpoint=self.checkpoint,
             steps=self.steps,
+            backend=self.backend,
             **self._outputs(),
             **states,  # type: ignore[arg-type]  # names of states only
         )
@@ -248,6 +254,7 @@ class Neuron(nn.Module):
     def extra_repr(self) -> str:
         """Return the parameters: numbers by value, tensors by shape."""
         parts = [] if self.convention == "spikelet" else [f"convention={self.convention!r}"]
+        parts += [] if self.backend == "core" else [f"backend={self.backend!r}"]
         parts += [f"{name}={value!r}" for name, value in self.given.items()]
         if not hasattr(self, "threshold"):
             parts.append(f"v_threshold={self._fixed_threshold}")

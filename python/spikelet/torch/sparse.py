@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from spikelet._util.checks import fail, integer, number
-from spikelet.torch.conventions import HALVES, single
+from spikelet.torch.conventions import HALVES, RASTERS, single
 from spikelet.torch.sparse_ops import spike_conv2d_op, spike_linear_op
 
 __all__ = ["SpikeConv2d", "SpikeLinear", "spike_conv2d", "spike_linear"]
@@ -20,6 +20,7 @@ __all__ = ["SpikeConv2d", "SpikeLinear", "spike_conv2d", "spike_linear"]
 # thread of an AVX-512 machine (Zen 4) with PyTorch 2.13.
 LINEAR_LIMIT = 0.35
 CONV_LIMIT = 0.25
+_REALS = (torch.float32, torch.float64, *HALVES)
 # Number of products of weights and inputs below which spike lists cost more than they save.
 LEAST_WORK = 1 << 21
 _AS_IT_IS = contextlib.nullcontext()
@@ -44,12 +45,15 @@ def _tensors(
         if not isinstance(value, Tensor):
             msg = f"{where}: {name} must be a torch.Tensor, got {type(value).__name__}"
             raise TypeError(msg)
-        if value.dtype not in (torch.float32, torch.float64, *HALVES):
-            rule = "must be float32, float64, bfloat16 or float16"
+        if value.dtype not in (*_REALS, *(RASTERS if name == "x" else ())):
+            rule = "must be float32, float64, bfloat16 or float16" + (
+                ", uint8 or bool" if name == "x" else ""
+            )
             msg = f"{where}: {name} {rule}, got {value.dtype}"
             raise TypeError(msg)
         if value.device.type != "cpu":
-            fail(where, name, str(value.device), "must be on the CPU", got="device")
+            rule = "must be on the CPU; torch.nn's layer has the same parameters, on any device"
+            fail(where, name, str(value.device), rule, got="device")
         if value.layout != torch.strided:
             fail(where, name, str(value.layout), "must be a strided (dense) tensor", got="layout")
     if weight.dim() != dimensions:
@@ -59,17 +63,21 @@ def _tensors(
     if bias is not None and bias.shape != weight.shape[:1]:
         rule = f"must have shape ({weight.shape[0]},)"
         fail(where, "bias", tuple(bias.shape), rule, got="shape")
-    result = x.dtype
+    raster = x.dtype in RASTERS
+    result = weight.dtype if raster else x.dtype
     mixed = torch.is_autocast_enabled("cpu")
     if mixed or any(value.dtype in HALVES for _, value in given):
         if mixed and result != torch.float64:
             result = torch.get_autocast_dtype("cpu")
         x, weight = single(x), single(weight)
         bias = None if bias is None else single(bias)
+    kind, owner = (weight.dtype, "weight") if raster else (x.dtype, "x")
     for name, value in (("weight", weight), ("bias", bias)):
-        if value is not None and value.dtype != x.dtype:
-            msg = f"{where}: {name} must have the type of x, {x.dtype}, got {value.dtype}"
+        if value is not None and value.dtype != kind:
+            msg = f"{where}: {name} must have the type of {owner}, {kind}, got {value.dtype}"
             raise TypeError(msg)
+    if x.dtype == torch.bool:
+        x = x.view(torch.uint8)
     return x, weight, bias, result
 
 
@@ -95,7 +103,8 @@ def spike_linear(
     ----------
     x : Tensor of shape (..., in_features)
         Spikes, or any other values; float32 or float64, on the CPU. bfloat16 and float16, and all types under autocast, are
-        computed in float32.
+        computed in float32. uint8 and bool, as encoders return spikes, are read as they are: no copy in another type is
+        made for the sparse path or kept for the backward pass.
     weight : Tensor of shape (out_features, in_features)
         Weights, of the type of `x` unless one of them is bfloat16 or float16.
     bias : Tensor of shape (out_features,), optional
@@ -108,12 +117,12 @@ def spike_linear(
     Returns
     -------
     Tensor of shape (..., out_features)
-        The outputs, of the type of `x`, under autocast of its type as those of `torch.nn.Linear`; differentiable twice.
+        The outputs, of the type of `x` (of `weight` for uint8 and bool), under autocast of its type as those of `torch.nn.Linear`; differentiable twice.
 
     Raises
     ------
     TypeError
-        If an argument is not a tensor of floating-point numbers, or types differ.
+        If an argument is not a tensor of floating-point numbers (`x`: or of uint8 or bool), or types differ.
     ValueError
         If shapes do not fit, a tensor is not on the CPU, or `density_limit` is outside 0 .. 1.
     """
@@ -129,7 +138,7 @@ def _spike_linear(
         fail(where, "x", tuple(x.shape), f"must have shape (..., {inputs})", got="shape")
     with torch.autocast("cpu", enabled=False) if torch.is_autocast_enabled("cpu") else _AS_IT_IS:
         if limit is None and x.numel() * outputs < LEAST_WORK:
-            return F.linear(x, weight, bias).to(kind)
+            return F.linear(x.to(weight.dtype), weight, bias).to(kind)
         if limit is None:
             limit = LINEAR_LIMIT * _share(outputs)
         if x.dim() == 2:
@@ -214,7 +223,8 @@ def spike_conv2d(
     Raises
     ------
     TypeError
-        If an argument is not a tensor of floating-point numbers, types differ, or a number is not an integer.
+        If an argument is not a tensor of floating-point numbers (`x`: or of uint8 or bool), types differ, or a number is
+        not an integer.
     ValueError
         If shapes do not fit, a tensor is not on the CPU, or a number is out of its range.
     """
@@ -331,6 +341,7 @@ class SpikeConv2d(nn.Conv2d):
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:  # noqa: A002
         x, padding = input, self.padding
         if self.padding_mode != "zeros":
+            x = x.to(weight.dtype) if isinstance(x, Tensor) and x.dtype in RASTERS else x
             folded = x.flatten(0, -4) if x.dim() > 4 else x
             folded = F.pad(folded, self._reversed_padding_repeated_twice, mode=self.padding_mode)
             x = folded.unflatten(0, x.shape[:-3]) if x.dim() > 4 else folded

@@ -1,6 +1,7 @@
 """The operators behind `SpikeLinear` and `SpikeConv2d`, as `torch.compile` and `torch.export` see them.
 
 Each takes the sparse or the dense path; the choice depends only on the input, and the backward pass takes the same path.
+The input has the type of the weights, or is uint8: the core reads bytes, and PyTorch's dense products a temporary copy.
 """
 
 from __future__ import annotations
@@ -48,31 +49,31 @@ def _linear(
     x: Tensor, weight: Tensor, bias: Tensor | None, density_limit: float
 ) -> tuple[Tensor, Tensor]:
     x, weight = x.contiguous(), weight.contiguous()
-    y = x.new_empty(x.shape[0], weight.shape[0])
+    y = weight.new_empty(x.shape[0], weight.shape[0])
     places = weight.shape[1] * _line(weight.shape[0])
     sparse = x.numel() > 0 and y.numel() > 0 and places < _PLACES and _is_sparse(x, density_limit)
     if not sparse:
-        return F.linear(x, weight, bias), _flag(value=False)
+        return F.linear(x.to(weight.dtype), weight, bias), _flag(value=False)
     bias = None if bias is None else bias.contiguous()
     _core.sparse_linear(_view(x), _view(weight), _view(bias), _view(y), torch.get_num_threads())
     return y, _flag(value=True)
 
 
 def _linear_fake(x: Tensor, weight: Tensor, *_: Any) -> tuple[Tensor, Tensor]:
-    return x.new_empty(x.shape[0], weight.shape[0]), x.new_empty((), dtype=torch.bool)
+    return weight.new_empty(x.shape[0], weight.shape[0]), x.new_empty((), dtype=torch.bool)
 
 
 def _linear_weight(x: Tensor, grad_y: Tensor, sparse: Tensor) -> Tensor:
     if not sparse:
-        return grad_y.t().mm(x)
+        return grad_y.t().mm(x.to(grad_y.dtype))
     x, grad_y = x.contiguous(), grad_y.contiguous()
-    grad = x.new_empty(grad_y.shape[1], x.shape[1])
+    grad = grad_y.new_empty(grad_y.shape[1], x.shape[1])
     _core.sparse_linear_weight(_view(x), _view(grad_y), _view(grad), torch.get_num_threads())
     return grad
 
 
 def _linear_weight_fake(x: Tensor, grad_y: Tensor, *_: Any) -> Tensor:
-    return x.new_empty(grad_y.shape[1], x.shape[1])
+    return grad_y.new_empty(grad_y.shape[1], x.shape[1])
 
 
 def _linear_weight_save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -83,6 +84,7 @@ def _linear_weight_save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> No
 def _linear_weight_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
     x, grad_y = ctx.saved_tensors
     for_x, for_y, _ = ctx.needs_input_grad
+    x = x.to(grad.dtype)
     return grad_y.mm(grad) if for_x else None, x.mm(grad.t()) if for_y else None, None
 
 
@@ -189,10 +191,10 @@ def _conv(
         active, finite = _core.activity(array, torch.get_num_threads())
         sparse = places < _PLACES and finite and active <= density_limit * x.numel()
     if not sparse:
-        x, both = _padded(x, padding)
+        x, both = _padded(x.to(weight.dtype), padding)
         y = F.conv2d(x, weight, bias, stride, both, dilation, groups)
         return y.contiguous(memory_format=_LAST), _flag(value=False)
-    y = torch.empty(shape, dtype=x.dtype, memory_format=_LAST)
+    y = torch.empty(shape, dtype=weight.dtype, memory_format=_LAST)
     _core.sparse_conv(
         array,
         _view(weight.contiguous()),
@@ -212,7 +214,7 @@ def _conv_fake(
     x: Tensor, weight: Tensor, _: Tensor | None, *geometry: Any
 ) -> tuple[Tensor, Tensor]:
     shape = _out_shape(x, weight, *geometry[:3])
-    y = torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=_LAST)
+    y = torch.empty(shape, dtype=weight.dtype, device=x.device, memory_format=_LAST)
     return y, x.new_empty((), dtype=torch.bool)
 
 
@@ -227,10 +229,10 @@ def _conv_weight(
     groups: int,
 ) -> Tensor:
     if not sparse:
-        x, both = _padded(x, padding)
+        x, both = _padded(x.to(grad_y.dtype), padding)
         grad = torch.nn.grad.conv2d_weight(x, list(size), grad_y, stride, both, dilation, groups)
         return grad.contiguous()
-    grad = x.new_empty(*size)
+    grad = grad_y.new_empty(*size)
     array, last = _input(x)
     _core.sparse_conv_weight(
         array,
@@ -249,8 +251,8 @@ def _conv_weight(
 def _conv_weight_fake(
     x: Tensor, grad_y: Tensor, sparse: Tensor, size: Sequence[int], *_: Any
 ) -> Tensor:
-    del grad_y, sparse
-    return x.new_empty(*size)
+    del x, sparse
+    return grad_y.new_empty(*size)
 
 
 def _conv_weight_save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -263,7 +265,7 @@ def _conv_weight_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
     x, grad_y = ctx.saved_tensors
     stride, padding, dilation, groups = ctx.geometry
     for_x, for_y, *_ = ctx.needs_input_grad
-    padded, both = _padded(x, padding)
+    padded, both = _padded(x.to(grad.dtype), padding)
     return (
         _conv_input(x, grad, grad_y, *ctx.geometry) if for_x else None,
         F.conv2d(padded, grad, None, stride, both, dilation, groups) if for_y else None,

@@ -20,6 +20,7 @@ from spikelet.network.recorders import SpikeRecorder
 from spikelet.neurons import LIFDelta
 from spikelet.rules import AllToAll
 from spikelet.sources import RasterSource
+from spikelet.torch.delay import Delay
 from spikelet.torch.deploy import is_silent, read
 from spikelet.torch.modules import Neuron
 
@@ -33,7 +34,7 @@ _NO_LEAK = 1e300  # a time constant without leak: exp(-dt / tau_m) is 1
 class DeployedNetwork:
     """A `Network` and its parts.
 
-    Each synapse has a delay of one step: spikes that the module computes at step t (from 0) have the time stamp
+    Each synapse has a delay of one step, to which that of a `Delay` is added: spikes that the module computes at step t (from 0) have the time stamp
     ``(t + 1 + l) dt`` in layer l (1, 2, ...) and ``(t + 1) dt`` in the input. `run` compensates for this.
 
     Parameters
@@ -108,7 +109,7 @@ def to_network(
     Parameters
     ----------
     module : nn.Module
-        ``nn.Sequential`` of ``nn.Linear`` (or `SpikeLinear`), BatchNorm, dropout, and `LIF`, `IF` or `RecurrentLIF`, as for
+        ``nn.Sequential`` of ``nn.Linear`` (or `SpikeLinear`, or `Delay`, whose delays are rounded), BatchNorm, dropout, and `LIF`, `IF` or `RecurrentLIF`, as for
         `to_spiking_model`; the last layer must be neurons. It is not modified.
     input_size : int
         Number of inputs.
@@ -135,23 +136,29 @@ def to_network(
     size = integer(_WHERE, "input_size", input_size, 1)
     chain = _pairs(module, size, dtype)
     net = Network(dt=dt, seed=seed, threads=threads, dtype=dtype)
-    models = [_model(name, neuron, net.dt) for name, _, neuron in chain]
+    models = [_model(name, neuron, net.dt) for name, *_, neuron in chain]
     before = first = net.population(size, RasterSource(np.zeros((0, size), np.uint8)), "input")
-    biased = any(linear.bias is not None for _, linear, _ in chain)
+    biased = any(linear.bias is not None for *_, linear, _ in chain)
     bias = net.population(1, RasterSource(np.zeros((0, 1), np.uint8)), "bias") if biased else None
     recurrent = {
         name: m
         for name, m in module.named_modules(remove_duplicate=False)
         if isinstance(m, Neuron) and hasattr(m, "recurrent")
     }
+    delayed = {
+        name: m for name, m in module.named_modules(remove_duplicate=False) if isinstance(m, Delay)
+    }
     populations, projections = [], []
-    for depth, ((name, linear, neuron), model) in enumerate(
+    for depth, ((name, source, linear, neuron), model) in enumerate(
         zip(chain, models, strict=True), start=1
     ):
         _, gain = neuron.coefficients()
         after = net.population(len(linear.weight), model, name)
         weight = gain * linear.weight.T
-        projections.append(net.connect(before, after, AllToAll(), weight=weight, delay=net.dt))
+        delay: Any = net.dt
+        if source in delayed:  # an input that acts at once in the module arrives a step later
+            delay = net.dt * (1 + delayed[source].rounded().numpy().T)
+        projections.append(net.connect(before, after, AllToAll(), weight=weight, delay=delay))
         if bias is not None and linear.bias is not None:
             drive = gain * linear.bias[None]
             net.connect(bias, after, AllToAll(), weight=drive, delay=depth * net.dt)
@@ -166,9 +173,9 @@ def to_network(
 
 def _pairs(
     module: nn.Module, size: int, dtype: str
-) -> list[tuple[str, layers.Linear, layers.Neuron]]:
-    """Return the linear layers with their neurons; raise an error for any other layer."""
-    nodes = list(read(module, (size,), dtype=dtype, recurrent=True))
+) -> list[tuple[str, str, layers.Linear, layers.Neuron]]:
+    """Return the linear layers with their names and neurons; raise an error for any other layer."""
+    nodes = list(read(module, (size,), dtype=dtype, recurrent=True, delays=True))
     hint = "a Network needs nn.Linear and neurons in alternation; `to_spiking_model` accepts more"
     pairs = []
     for k, node in enumerate(nodes):
@@ -179,7 +186,7 @@ def _pairs(
         if isinstance(node.layer, layers.Neuron):
             linear = nodes[k - 1].layer
             assert isinstance(linear, layers.Linear)
-            pairs.append((node.name, linear, node.layer))
+            pairs.append((node.name, nodes[k - 1].name, linear, node.layer))
     if len(nodes) % 2 or is_silent(nodes[-1].layer):
         refuse(f"{_WHERE}: layer '{nodes[-1].name}'", "is the last layer and does not spike", hint)
     return pairs

@@ -1,9 +1,11 @@
 // Linear and convolutional layers over sparse inputs: their cost grows with the active inputs.
 // Results have the same bits for any number of threads and any SIMD level. Inputs should be finite:
-// a skipped input counts as 0 even if its factor is infinite.
+// a skipped input counts as 0 even if its factor is infinite. X is the type of the inputs: R, or
+// std::uint8_t for spikes and counts.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 namespace spikelet::train {
 
@@ -11,8 +13,8 @@ struct Activity {
   std::size_t active;  // nonzero inputs
   bool finite;         // all of them
 };
-template <class R>
-Activity activity(const R* x, std::size_t n, int threads);
+template <class X>
+Activity activity(const X* x, std::size_t n, int threads);
 
 struct LinearShape {
   std::size_t rows;
@@ -20,12 +22,12 @@ struct LinearShape {
   std::size_t outputs;
 };
 // y [rows][outputs] = x [rows][inputs] weight [outputs][inputs]^T + bias [outputs] (or null)
-template <class R>
-void sparse_linear(const LinearShape& shape, const R* x, const R* weight, const R* bias, R* y,
+template <class R, class X>
+void sparse_linear(const LinearShape& shape, const X* x, const R* weight, const R* bias, R* y,
                    int threads);
 // Gradient of the weights [outputs][inputs], given that of y.
-template <class R>
-void sparse_linear_weight(const LinearShape& shape, const R* x, const R* grad_y, R* grad_weight,
+template <class R, class X>
+void sparse_linear_weight(const LinearShape& shape, const X* x, const R* grad_y, R* grad_weight,
                           int threads);
 
 struct Size {
@@ -46,11 +48,11 @@ struct ConvShape {
   bool channels_last;  // of x: [image][row][column][channel], else [image][channel][row][column]
 };
 // y [image][row][column][outputs]; weight [outputs][channels / groups][kernel row][kernel column]
-template <class R>
-void sparse_conv(const ConvShape& shape, const R* x, const R* weight, const R* bias, R* y,
+template <class R, class X>
+void sparse_conv(const ConvShape& shape, const X* x, const R* weight, const R* bias, R* y,
                  int threads);
-template <class R>
-void sparse_conv_weight(const ConvShape& shape, const R* x, const R* grad_y, R* grad_weight,
+template <class R, class X>
+void sparse_conv_weight(const ConvShape& shape, const X* x, const R* grad_y, R* grad_weight,
                         int threads);
 
 // sums [n] of x [rows][n] over its rows

@@ -1,0 +1,292 @@
+"""Linear layers whose synapses have learned delays."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal, TypeAlias
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # PyTorch's customary name
+
+from spikelet._util.checks import choice, fail, integer, number, numbers, require
+from spikelet.torch.conventions import RASTERS, single
+from spikelet.torch.delay_ops import delayed
+from spikelet.torch.functional import BACKENDS, Backend, kept_as
+
+__all__ = ["Delay", "narrow_delays"]
+
+Per: TypeAlias = Literal["synapse", "axon", "neuron"]
+_NARROWEST = 0.25  # steps; a Gaussian that is narrower has no taps besides its centre
+_REACH = 3.0  # of the Gaussian, in widths
+
+
+class Delay(nn.Module):
+    """A linear layer whose inputs arrive later, by delays that are learned.
+
+    ``y[t, b, o] = bias[o] + sum over i of weight[o, i] x[t - delay[o, i], b, i]``, where x is 0 before its first step.
+
+    In training mode delays are real numbers. An input acts at the two steps around its delay, by linear interpolation, and
+    with `width` > 0 at those around them too, as a Gaussian of this standard deviation [steps]. A wide Gaussian lets a delay
+    see from afar where its input is useful; `narrow_delays` shrinks it during training until only the delay is left
+    (Hammouamri et al., ICLR 2024). In eval mode delays are rounded to whole steps, as `to_network` deploys them.
+
+    Parameters
+    ----------
+    in_features, out_features : int
+    max_delay : int >= 0
+        Longest delay [steps]. Before each run in training mode, delays that the optimizer has moved out of
+        0 .. `max_delay` are set back to its ends.
+    per : "synapse", "axon" or "neuron"
+        Delays of their own for all synapses [out, in], for the inputs [in], or for the outputs [out].
+    bias : bool
+    width : float >= 0, optional
+        Initial width of the Gaussian [steps]; by default ``max_delay / 2``.
+    delay : float, array-like or Tensor, optional
+        Initial delays [steps]; by default they are drawn uniformly from 0 .. `max_delay`. The parameter `delay`, like
+        `weight` and `bias`, may be changed at any time.
+    backend : "core" or "torch"
+        What computes: the compiled core, on the CPU, where a synapse costs two products a step whatever its delay, or a
+        convolution by PyTorch on any device, with one product for each possible delay.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a size or delay is out of range, or the shape of `delay` does not fit `per`.
+
+    Notes
+    -----
+    The Gaussian is applied to the inputs, before the delays. It also reaches back, so that the layer sees up to ``3 width`` steps
+    of the future of a sequence: only in training mode. The core's results have the same bits for any number of threads and any SIMD level.
+
+    References
+    ----------
+    Hammouamri, Khalfaoui-Hassani & Masquelier, "Learning delays in spiking neural networks using dilated convolutions with
+    learnable spacings", ICLR 2024. There, each synapse has a Gaussian of its own, cut off at the ends of the kernel; here,
+    the Gaussian is applied to the inputs once for all synapses, which is what makes the cost independent of its width.
+
+    Examples
+    --------
+    >>> import torch, spikelet.torch as st
+    >>> net = torch.nn.Sequential(st.Delay(140, 256, 25), st.LIF(), st.Delay(256, 10, 25), st.LI())
+    >>> net(torch.rand(100, 8, 140)).shape
+    torch.Size([100, 8, 10])
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        max_delay: int,
+        *,
+        per: Per = "synapse",
+        bias: bool = True,
+        width: float | None = None,
+        delay: Any = None,
+        backend: Backend = "core",
+    ) -> None:
+        super().__init__()
+        self.in_features = integer("Delay", "in_features", in_features, 1, 2**31 - 1)
+        self.out_features = integer("Delay", "out_features", out_features, 1, 2**31 - 1)
+        self.max_delay = integer("Delay", "max_delay", max_delay, 0, 2**30)
+        choice("Delay", "per", per, "synapse", "axon", "neuron")
+        choice("Delay", "backend", backend, *BACKENDS)
+        self.per, self.backend = per, backend
+        sizes = {"axon": (in_features,), "neuron": (out_features,)}
+        shape = sizes.get(per, (out_features, in_features))
+        first = self._first(delay, shape)
+        self.weight = nn.Parameter(torch.empty(out_features, in_features))
+        nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))  # as nn.Linear
+        self.delay = nn.Parameter(first)
+        self.register_parameter("bias", None)
+        if bias:
+            bound = 1 / math.sqrt(in_features)
+            self.bias = nn.Parameter(torch.empty(out_features).uniform_(-bound, bound))
+        wide = self.max_delay / 2 if width is None else width
+        self.register_buffer("gaussian", torch.zeros(()))  # in the state, as checkpoints need it
+        self.width = wide
+        self.first_width = self.width
+
+    def _first(self, delay: Any, shape: tuple[int, ...]) -> Tensor:
+        if delay is None:
+            return torch.rand(shape) * self.max_delay
+        given = delay.detach().cpu().double().numpy() if isinstance(delay, Tensor) else delay
+        values = torch.from_numpy(numbers("Delay", "delay", given, "", 2).copy())
+        if values.ndim and tuple(values.shape) != shape:
+            rule = f"must be a number or {list(shape)} with per={self.per!r}"
+            fail("Delay", "delay", tuple(values.shape), rule, got="shape")
+        bad = ~((values >= 0) & (values <= self.max_delay))
+        if bad.any():
+            rule = f"must lie in 0 .. max_delay = {self.max_delay} steps"
+            fail("Delay", "delay", float(values[bad].flatten()[0]), rule)
+        return values.expand(shape).to(torch.get_default_dtype()).contiguous()
+
+    @property
+    def width(self) -> float:
+        """Standard deviation of the Gaussian around each delay in training mode [steps]; 0: none."""
+        return float(self.gaussian)
+
+    @width.setter
+    def width(self, value: float) -> None:
+        array = number("Delay", "width", value)
+        require("Delay", "width", array, ">= 0")
+        self.gaussian.fill_(float(array))
+
+    def rounded(self) -> Tensor:
+        """Return the delays of all synapses in whole steps, as in eval mode: an int64 tensor [out, in]."""
+        return self._of_synapses(self._finite().round().clamp(0, self.max_delay)).long()
+
+    def without_delays(self) -> nn.Linear:
+        """Return a linear layer with copies of weights and bias."""
+        linear = nn.Linear(self.in_features, self.out_features, self.bias is not None)
+        linear = linear.to(self.weight)
+        linear.load_state_dict(
+            {name: p for name, p in self.state_dict().items() if name in ("weight", "bias")}
+        )
+        return linear
+
+    def _finite(self) -> Tensor:
+        delay = self.delay.detach()
+        if torch.compiler.is_compiling() or delay.device.type == "meta":
+            return delay
+        if not torch.isfinite(delay).all():
+            bad = delay[~torch.isfinite(delay)]
+            fail("Delay", "delay", float(bad[0]), "must be finite; reduce the learning rate")
+        return delay
+
+    def _of_synapses(self, delay: Tensor) -> Tensor:
+        if self.per == "neuron":
+            delay = delay[:, None]
+        return delay.expand(self.out_features, self.in_features)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the outputs [T, B, out_features] of inputs [T, B, in_features].
+
+        Raises
+        ------
+        TypeError, ValueError
+            If x has another shape, type or device, or a delay is not finite.
+        """
+        given = x
+        x, kind = self._checked(x)
+        weight, delay = single(self.weight), single(self.delay)
+        if self.training:
+            self._finite()
+            with torch.no_grad():
+                self.delay.clamp_(0, self.max_delay)
+            lag = delay.detach().floor()
+            part = self._of_synapses(delay - lag)
+            early, late = weight * (1 - part), weight * part
+            if self.width > _NARROWEST:
+                x = given = _Smoothed.apply(x, self.width)
+            lag = self._of_synapses(lag)
+        else:
+            lag, early, late = self.rounded(), weight, torch.zeros_like(weight)
+        lag = lag.to(torch.int32)
+        if self.backend == "core":
+            with kept_as(given, x):
+                y = delayed(x, early, late, lag, self.max_delay)
+        else:
+            y = _convolved(x, early, late, lag, self.max_delay)
+        return (y if self.bias is None else y.add_(single(self.bias))).to(kind)
+
+    def _checked(self, x: Any) -> tuple[Tensor, torch.dtype]:
+        """Return the input in the type of the computation, and the type of the result."""
+        if not isinstance(x, Tensor) or x.layout != torch.strided:
+            fail("Delay", "x", type(x).__name__, "must be a dense torch.Tensor", error=TypeError)
+        weight = self.weight
+        kind = weight.dtype if x.dtype in RASTERS else x.dtype
+        real = single(weight).dtype
+        x = x.to(real) if x.dtype in RASTERS else single(x)
+        if x.dtype != real or x.device != weight.device:
+            rule = f"must be a {weight.dtype} tensor on {weight.device} like weight"
+            fail("Delay", "x", f"{x.dtype} on {x.device}", rule, error=TypeError)
+        if self.backend == "core" and x.device.type != "cpu":
+            rule = 'must be on the CPU with backend="core"; backend="torch" computes on any device'
+            fail("Delay", "x", str(x.device), rule, got="device", error=TypeError)
+        if x.ndim != 3 or x.shape[2] != self.in_features:
+            rule = f"must be [T, B, {self.in_features}]"
+            fail("Delay", "x", tuple(x.shape), rule, got="shape")
+        return x, kind
+
+    def extra_repr(self) -> str:
+        """Return sizes and the width."""
+        parts = (
+            f"{self.in_features}, {self.out_features}, max_delay={self.max_delay}, per={self.per!r}"
+        )
+        parts += "" if self.bias is not None else ", bias=False"
+        parts += "" if self.backend == "core" else f", backend={self.backend!r}"
+        return f"{parts}, width={self.width:g}"
+
+
+def narrow_delays(model: nn.Module, progress: float) -> None:
+    """Shrink the Gaussians of all `Delay` layers of a model: exponentially, from their first width to none.
+
+    Parameters
+    ----------
+    model : nn.Module
+    progress : float >= 0
+        0 for the first width, 1 and more for none. Hammouamri et al. (ICLR 2024) shrink over the first quarter of the
+        training: ``narrow_delays(model, 4 * epoch / epochs)`` before each epoch.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If `progress` is negative or not a number, or the model has no `Delay`.
+    """
+    if not isinstance(model, nn.Module):
+        what = type(model).__name__
+        fail("narrow_delays", "model", what, "must be a torch.nn.Module", error=TypeError)
+    array = number("narrow_delays", "progress", progress)
+    require("narrow_delays", "progress", array, ">= 0")
+    part = float(array)
+    layers = [m for m in model.modules() if isinstance(m, Delay)]
+    if not layers:
+        fail("narrow_delays", "model", type(model).__name__, "must contain a Delay")
+    for layer in layers:
+        first = layer.first_width
+        narrow = 0.0 if part >= 1 or first <= _NARROWEST else first * (_NARROWEST / first) ** part
+        layer.width = first if part == 0 else narrow
+
+
+class _Smoothed(torch.autograd.Function):
+    """x [T, ...] convolved over time with a Gaussian whose sum is 1; outside, x is 0."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, width: float) -> Tensor:
+        ctx.width = width
+        return _convolved_with_gaussian(x, width)
+
+    @staticmethod
+    def backward(ctx: Any, by_y: Tensor) -> tuple[Tensor, None]:
+        return _convolved_with_gaussian(by_y, ctx.width), None  # it is symmetric
+
+
+def _convolved_with_gaussian(x: Tensor, width: float) -> Tensor:
+    if x.numel() == 0:
+        return torch.zeros_like(x)
+    steps = len(x)
+    reach = min(math.ceil(_REACH * width), steps - 1)
+    offset = torch.arange(-reach, reach + 1, dtype=torch.float64)
+    taps = torch.exp(-((offset / width) ** 2) / 2)
+    taps = (taps / taps.sum()).to(x)
+    # Blocks of steps, each the product of a band of a Toeplitz matrix and the steps around it.
+    flat, y = x.reshape(steps, -1), torch.empty_like(x, memory_format=torch.contiguous_format)
+    block = max(64, 2 * reach)
+    for first in range(0, steps, block):
+        last = min(first + block, steps)
+        low, high = max(first - reach, 0), min(last + reach, steps)
+        after = torch.arange(first, last)[:, None] - torch.arange(low, high)[None, :] + reach
+        inside = (after >= 0) & (after <= 2 * reach)
+        band = taps[after.clamp(0, 2 * reach).to(x.device)] * inside.to(x)
+        torch.mm(band, flat[low:high], out=y.view(steps, -1)[first:last])
+    return y
+
+
+def _convolved(x: Tensor, early: Tensor, late: Tensor, lag: Tensor, longest: int) -> Tensor:
+    """Return what `delayed` does, by a dense convolution over time."""
+    at = longest + 1 - lag[..., None].long()  # the last tap has no delay
+    kernel = early.new_zeros(*early.shape, longest + 2)
+    kernel = kernel.scatter(2, at, early[..., None]).scatter(2, at - 1, late[..., None])
+    series = F.pad(x.permute(1, 2, 0), (longest + 1, 0))
+    return F.conv1d(series, kernel).permute(2, 0, 1)

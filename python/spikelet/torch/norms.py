@@ -1,0 +1,81 @@
+"""Batch normalisation over time."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from spikelet._util.checks import fail, integer, number, require
+from spikelet.torch.time import OverTime
+
+__all__ = ["TEBN", "tdBN"]
+
+
+def _norm(where: str, features: int, dimensions: int) -> nn.Module:
+    features = integer(where, "features", features, 1)
+    kinds = {0: nn.BatchNorm1d, 1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
+    return kinds[integer(where, "dimensions", dimensions, 0, 3)](features)
+
+
+class tdBN(OverTime):
+    """Threshold-dependent batch normalisation: inputs of neurons with a standard deviation of `alpha` thresholds.
+
+    Statistics are over samples and steps; the learned scale begins at ``alpha v_threshold``.
+
+    Parameters
+    ----------
+    features : int >= 1
+        Number of channels of [T, B, channels, ...].
+    dimensions : int
+        Number of dimensions of an image, 2; 0 for [T, B, features].
+    v_threshold : float > 0
+        Threshold of the neurons that follow.
+    alpha : float > 0
+        1, or less for each of several branches that add up: ``1 / sqrt(2)`` at the end of a residual block and in its
+        shortcut.
+
+    References
+    ----------
+    Zheng et al., "Going deeper with directly-trained larger spiking neural networks", AAAI 2021.
+    """
+
+    def __init__(
+        self, features: int, dimensions: int = 2, *, v_threshold: float = 1.0, alpha: float = 1.0
+    ) -> None:
+        for name, value in (("v_threshold", v_threshold), ("alpha", alpha)):
+            require("tdBN", name, number("tdBN", name, value), "> 0")
+        norm = _norm("tdBN", features, dimensions)
+        super().__init__(norm)
+        with torch.no_grad():
+            norm.get_parameter("weight").fill_(alpha * v_threshold)
+
+
+class TEBN(nn.Module):
+    """Temporal effective batch normalisation: statistics over samples and steps, and a learned scale of each step.
+
+    Parameters
+    ----------
+    features : int >= 1
+        Number of channels of [T, B, channels, ...].
+    steps : int >= 1
+        Number of steps; `scale` [T], the factors of the steps, begin at 1.
+    dimensions : int
+        Number of dimensions of an image, 2; 0 for [T, B, features].
+
+    References
+    ----------
+    Duan et al., "Temporal effective batch normalization in spiking neural networks", NeurIPS 2022.
+    """
+
+    def __init__(self, features: int, steps: int, dimensions: int = 2) -> None:
+        super().__init__()
+        self.norm = OverTime(_norm("TEBN", features, dimensions))
+        self.scale = nn.Parameter(torch.ones(integer("TEBN", "steps", steps, 1)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the normalised inputs [T, B, channels, ...]."""
+        if isinstance(x, Tensor) and (x.ndim < 3 or len(x) != len(self.scale)):
+            rule = f"must be [{len(self.scale)}, B, channels, ...]"
+            fail("TEBN", "x", tuple(x.shape), rule, got="shape")
+        y: Tensor = self.norm(x)
+        return y * self.scale.view(-1, *[1] * (y.ndim - 1))

@@ -1,0 +1,77 @@
+"""Networks of the literature: their sizes by hand, and that they learn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+import spikelet.torch as st
+from spikelet.torch import models
+
+
+def conv(inputs: int, outputs: int, kernel: int = 3) -> int:
+    """Return the parameters of a convolution with its norm."""
+    return inputs * outputs * kernel**2 + 2 * outputs
+
+
+def count(model: nn.Module) -> int:
+    return sum(p.numel() for p in model.parameters())
+
+
+def test_sizes_are_those_of_the_papers() -> None:
+    head = 512 * 10 + 10
+    plan = (3, 64, 128, 256, 256, 512, 512, 512, 512)
+    assert count(models.vgg("vgg11")) == sum(map(conv, plan, plan[1:])) + head
+    stages = [conv(64, 64) * 4] + [
+        conv(n, 2 * n) + 3 * conv(2 * n, 2 * n) + conv(n, 2 * n, 1) for n in (64, 128, 256)
+    ]
+    assert count(models.sew_resnet18()) == conv(3, 64) + sum(stages) + head
+    deeper = 2 * conv(64, 64) + 4 * conv(128, 128) + 8 * conv(256, 256) + 2 * conv(512, 512)
+    assert count(models.sew_resnet34()) == count(models.sew_resnet18()) + deeper
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: models.vgg((8, "pool", 12), 2, 4),
+        lambda: models.sew_resnet18(2, 4, width=4),
+        lambda: models.vgg((8,), 2, 4, neuron=lambda: st.SlidingPSN(2)),
+    ],
+)
+def test_networks_learn_a_batch(make: Any) -> None:
+    torch.manual_seed(0)
+    model = make()
+    labels = torch.arange(8) % 4  # two channels with few spikes or many
+    rates = torch.tensor([[0.1, 0.1], [0.6, 0.1], [0.1, 0.6], [0.6, 0.6]])[labels]
+    x = (torch.rand(3, 8, 2, 16, 16) < rates[:, :, None, None]).float()
+    optimizer = torch.optim.Adam(model.parameters(), 0.01)
+    losses = []
+    for _ in range(25):
+        optimizer.zero_grad()
+        out = model(x)
+        assert out.shape == (3, 8, 4)
+        loss = nn.functional.cross_entropy(out.mean(0), labels)
+        loss.backward()
+        losses.append(float(loss.detach()))
+        optimizer.step()
+    assert losses[-1] < 0.5 * losses[0]
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: models.vgg("vgg16"), ValueError, "plan must be vgg5, vgg9, vgg11 or a sequence"),
+        (lambda: models.vgg(()), ValueError, "plan must have at least one layer"),
+        (lambda: models.vgg((8, "max")), TypeError, r"plan\[1\] must be an integer"),
+        (lambda: models.sew_resnet18(0), ValueError, "channels must be >= 1"),
+        (lambda: models.sew_resnet18(width=0), ValueError, "width must be >= 1"),
+        (lambda: models.vgg("vgg5", neuron=3), TypeError, "neuron must be a function"),
+    ],
+)
+def test_bad_input(call: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        call()
