@@ -1,6 +1,6 @@
 // How long does it take to deliver one synaptic event of a static projection, including the lists?
-// Long rows are stored as cache lines, short ones packed; the rows of the spiking sources are in L2
-// or in DRAM. An element is a synaptic event; its bytes are those of the store (weight, target,
+// Long rows are stored as lines, and the synapses of short ones are queued; the rows of the spiking
+// sources are in L2 or in DRAM. An element is a synaptic event; its bytes are those of the store (weight, target,
 // padding, row headers).
 #include <benchmark/benchmark.h>
 
@@ -149,10 +149,10 @@ BENCHMARK_CAPTURE(delivery<float>, _, segments_l2, Form::lines)
     ->Name("delivery/float/lines_segments_of_48/L2");
 BENCHMARK_CAPTURE(delivery<float>, _, segments_dram, Form::lines)
     ->Name("delivery/float/lines_segments_of_48/DRAM");
-BENCHMARK_CAPTURE(delivery<float>, _, short_rows_l2, Form::packed)
-    ->Name("delivery/float/packed_segments_of_5/L2");
-BENCHMARK_CAPTURE(delivery<float>, _, short_rows_dram, Form::packed)
-    ->Name("delivery/float/packed_segments_of_5/DRAM");
+BENCHMARK_CAPTURE(delivery<float>, _, short_rows_l2, Form::queued)
+    ->Name("delivery/float/queued_segments_of_5/L2");
+BENCHMARK_CAPTURE(delivery<float>, _, short_rows_dram, Form::queued)
+    ->Name("delivery/float/queued_segments_of_5/DRAM");
 BENCHMARK_CAPTURE(delivery<double>, _, long_rows_l2, Form::lines)
     ->Name("delivery/double/lines_rows_of_1000/L2");
 BENCHMARK_CAPTURE(delivery<double>, _, long_rows_dram, Form::lines)

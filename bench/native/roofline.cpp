@@ -127,9 +127,9 @@ class Bare {
   Input input;
 
  private:
-  static constexpr int size = 10;
+  static constexpr int size = 5;
   static constexpr std::size_t ahead = 64;
-  struct alignas(64) Line {
+  struct alignas(32) Line {
     float weight[size];
     std::uint16_t target[size];
   };
@@ -187,7 +187,7 @@ class Both {
         spikes_(make_spikes(shape)),
         tables_{make_table(shape, true), make_table(shape, false)},
         bare_(shape, tables_, spikes_),
-        store_(feeds(), 128, static_cast<std::uint16_t>(shape.targets)),
+        store_(feeds(), 128, shape.targets),
         input_(make_input(shape)) {
     tables_ = {};
   }
@@ -249,7 +249,9 @@ class Both {
       feeds[k].pre_gid = k == 0 ? 0 : shape_.excitatory();
       feeds[k].sources = static_cast<std::uint32_t>(tables_[k].row.size() - 1);
       feeds[k].post_end = shape_.targets;
-      feeds[k].early = shape_.early;
+      if (shape_.early) {
+        feeds[k].ends = {early_channel, early_channel};
+      }
     }
     return feeds;
   }

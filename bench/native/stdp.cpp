@@ -5,6 +5,7 @@
 // sources at 20 Hz and one target spike for every hundred source spikes.
 #include <benchmark/benchmark.h>
 
+#include <array>
 #include <cmath>
 #include <memory>
 #include <string>
@@ -44,7 +45,8 @@ class Plastic {
     const double p = shape_.hertz * 1e-4;
     draw(shape_.targets, p * shape_.per_pre * shape_.sources / shape_.targets, 0);
     store_->note_posts(spikes_, 0, now_ + 1);
-    store_->deliver(now_, {input_.data(), nullptr, nullptr}, false);
+    const std::array<float*, max_channels> input{input_.data()};
+    store_->deliver(now_, input, false);
     draw(shape_.sources, p, 1);
     for (const Gid source : spikes_) {
       store_->enqueue(source, now_ + 1, now_ + 1);
