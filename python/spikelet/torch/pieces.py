@@ -54,8 +54,8 @@ def in_pieces(model: nn.Sequential, x: Tensor, length: int) -> Iterator[Tensor]:
         what = type(model).__name__
         fail(_WHERE, "model", what, "must be a torch.nn.Sequential", error=TypeError)
     if not isinstance(x, Tensor) or x.ndim < 3:
-        what = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
-        fail(_WHERE, "x", what, "must be a tensor [T, B, ...]", error=TypeError)
+        got = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
+        fail(_WHERE, "x", got, "must be a tensor [T, B, ...]", error=TypeError)
     length = integer(_WHERE, "length", length, 1)
     _check(model, "")
     return _pieces(model, x, length)
