@@ -1,0 +1,50 @@
+#include "network/row_gatherer.hpp"
+
+#include <doctest/doctest.h>
+
+namespace {
+
+using namespace spikelet;
+
+Feed<double> feed_of(const SynapseTable<double>& table, Gid first, std::uint32_t local) {
+  Feed<double> feed;
+  feed.table = &table;
+  feed.pre_gid = first;
+  feed.sources = static_cast<std::uint32_t>(table.row.size() - 1);
+  feed.post_begin = 10;
+  feed.post_end = 20;
+  feed.local = local;
+  return feed;
+}
+
+}  // namespace
+
+TEST_CASE("a row has the entries of all projections by channel, then by delay") {
+  const std::vector<std::uint32_t> pre{0, 0, 0, 0, 1};
+  const std::vector<std::uint32_t> post{12, 10, 19, 20, 11};
+  const std::vector<double> weight{1, -2, 3, 4, 5}, shared{7};
+  const std::vector<std::uint16_t> delay{9, 2, 4, 3, 6}, one{5};
+  const auto a = SynapseTable<double>::from_lists(2, pre, post, weight, delay);
+  const auto b = SynapseTable<double>::from_lists(2, pre, post, shared, one);
+  const std::vector<Feed<double>> feeds{feed_of(a, 100, 0), feed_of(b, 99, 40)};
+  RowGatherer<double> gatherer(feeds);
+  CHECK(gatherer.channels() == std::vector<int>{excitatory_channel, inhibitory_channel});
+  CHECK(gatherer.delays() == std::pair<Step, Step>{2, 9});
+  CHECK(!gatherer.one_weight());
+
+  // Source 100 is the second of `b` and the first of `a`; the target 20 is outside the slice.
+  const auto targets = [](const RowEntries<double>& row) {
+    std::vector<std::uint32_t> all;
+    for (const auto& entry : row) {
+      all.push_back(entry.target);
+    }
+    return all;
+  };
+  const auto& rows = gatherer.gather(100);
+  CHECK(targets(rows[0]) == std::vector<std::uint32_t>{41, 2, 9});
+  CHECK(targets(rows[1]) == std::vector<std::uint32_t>{0});
+  CHECK(targets(gatherer.by_delay(0)) == std::vector<std::uint32_t>{9, 41, 2});
+  CHECK(gatherer.gather(101)[0].size() == 1);
+  CHECK(gatherer.gather(102)[0].empty());
+  CHECK(RowGatherer<double>(std::span(feeds).last(1)).one_weight());
+}
