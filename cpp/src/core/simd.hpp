@@ -561,9 +561,4 @@ SPIKELET_INLINE std::uint32_t count_above(const std::int32_t* p, std::int32_t li
 #endif
 }
 
-template <class T>
-SPIKELET_INLINE void prefetch_write(const T* p) {
-  __builtin_prefetch(p, 1);
-}
-
 }  // namespace spikelet::SPIKELET_LEVEL

@@ -119,10 +119,10 @@ void HistoryRows<R>::prefetch_synapses(std::uint32_t row) const {
   const Segment& segment = segments_[row];
   const std::uint64_t count = std::min<std::uint64_t>(segment.count, 512);
   for (std::uint64_t k = 0; k < count; k += line / sizeof(R)) {
-    __builtin_prefetch(weight_.data() + segment.first + k, 1);
+    __builtin_prefetch(weight_.data() + segment.first + k, 0, 2);
   }
   for (std::uint64_t k = 0; k < count; k += line / sizeof(std::uint16_t)) {
-    __builtin_prefetch(target_.data() + segment.first + k);
+    __builtin_prefetch(target_.data() + segment.first + k, 0, 2);
   }
 }
 
