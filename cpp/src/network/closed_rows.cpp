@@ -69,11 +69,11 @@ void ClosedRows<R>::prefetch_row(std::uint32_t i) const {
   constexpr std::uint64_t line = 64 / sizeof(R), reach = 256;
   const std::uint64_t end = std::min(row_[i + 1], row_[i] + reach);
   for (std::uint64_t k = row_[i]; k < end; k += line) {
-    __builtin_prefetch(weight_.data() + k, 1);
-    __builtin_prefetch(seen_.data() + k, 1);
+    __builtin_prefetch(weight_.data() + k, 0, 2);
+    __builtin_prefetch(seen_.data() + k, 0, 2);
   }
   for (std::uint64_t k = row_[i]; k < end; k += 32) {
-    __builtin_prefetch(target_.data() + k);
+    __builtin_prefetch(target_.data() + k, 0, 2);
   }
 }
 

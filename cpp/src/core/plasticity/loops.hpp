@@ -65,11 +65,13 @@ template <template <class> class Rule, class R>
 void closed_row(const double* p, const ClosedRow<R>& row) {
   const Rule<R> rule(p);
   constexpr std::size_t width = lanes<R>, ahead = 256;
+  // More lines may be on their way there than to the first level.
+  constexpr int second_level = 2;
   alignas(64) R sent[width];
   std::size_t k = 0;
   for (; k + width <= row.n; k += width) {
-    prefetch_write(row.weight + k + ahead);
-    prefetch_write(row.seen + k + ahead);
+    __builtin_prefetch(row.weight + k + ahead, 0, second_level);
+    __builtin_prefetch(row.seen + k + ahead, 0, second_level);
     const std::uint16_t* target = row.target + k;
     const auto index = load_index<R>(target);
     const Vec<R> grown = gather<R>(row.grown, index);
@@ -144,8 +146,9 @@ constexpr auto modulated_row_of() -> void (*)(const double*, const ModulatedRow<
 template <class R, template <class> class... Rules>
 constexpr std::array<PlasticKernels<R>, sizeof...(Rules)> plastic_kernels() {
   return {PlasticKernels<R>{&pre_factor<Rules, R>, &post_factor<Rules, R>, &dense_row<Rules, R>,
-                            &dense_column<Rules, R>, &closed_row<Rules, R>, replayed_row_of<Rules, R>(),
-                            modulated_row_of<Rules, R>(), &add_row<R>, &scale_row<R>}...};
+                            &dense_column<Rules, R>, &closed_row<Rules, R>,
+                            replayed_row_of<Rules, R>(), modulated_row_of<Rules, R>(), &add_row<R>,
+                            &scale_row<R>}...};
 }
 
 }  // namespace spikelet::SPIKELET_LEVEL
