@@ -84,10 +84,10 @@ double draw_value(const ValueSpec& spec, double u,
   for (std::uint32_t attempt = 1; attempt <= 1000; ++attempt) {
     const double x = spec.quantile(u);
     if (spec.limit == ValueSpec::Limit::clip) {
-      return std::clamp(x, spec.low, spec.high);
+      return on_grid(std::clamp(x, spec.low, spec.high), spec.step);
     }
     if (spec.limit == ValueSpec::Limit::none || (x >= spec.low && x <= spec.high)) {
-      return x;
+      return on_grid(x, spec.step);
     }
     u = more(attempt);
   }
@@ -102,7 +102,7 @@ double draw_value(const ValueSpec& spec, const Stream& stream, std::uint64_t key
     const Words w = stream.words(key, attempt);
     return uniform(w[2 * half], w[2 * half + 1]);
   };
-  return spec.drawn() ? draw_value(spec, u(0), u) : spec.values[0];
+  return spec.drawn() ? draw_value(spec, u(0), u) : on_grid(spec.values[0], spec.step);
 }
 
 std::uint16_t delay_steps(double ms, double dt) {
