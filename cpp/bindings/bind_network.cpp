@@ -234,7 +234,7 @@ void bind_building(py::class_<Simulator<R>>& simulator) {
     return int16 ? WeightBits{true, *int16} : WeightBits{};
   };
   const py::arg population("population"), n("n"), rates("rates");
-  const py::arg_v int16("int16", py::none());
+  const py::arg_v largest("int16", py::none());
   simulator
       .def(
           "add_neurons",
@@ -286,7 +286,7 @@ void bind_building(py::class_<Simulator<R>>& simulator) {
           },
           py::arg("pre"), py::arg("post"), py::arg("n_pre"), py::arg("n_post"),
           py::arg("pre_elements"), py::arg("post_elements"), py::arg("rule"), py::arg("weight"),
-          py::arg("delay"), py::arg("receptor"), py::arg("plasticity"), int16,
+          py::arg("delay"), py::arg("receptor"), py::arg("plasticity"), largest,
           "Connect two populations, or elements of them, by a rule; return the number of the "
           "projection. int16: the largest magnitude of weights of 16 bits, 0 for that of the rule; "
           "None: floats.")
@@ -304,7 +304,7 @@ void bind_building(py::class_<Simulator<R>>& simulator) {
           },
           py::arg("pre"), py::arg("post"), py::arg("n_pre"), py::arg("pre_ids"),
           py::arg("post_ids"), py::arg("weight"), py::arg("delay"), py::arg("receptor"),
-          py::arg("plasticity"), py::arg("born"), int16,
+          py::arg("plasticity"), py::arg("born"), largest,
           "Connect two populations by lists; return the number of the projection. Spikes up to "
           "step `born` do not use it. int16: see connect().")
       .def(

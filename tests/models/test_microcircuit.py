@@ -79,7 +79,7 @@ def test_inputs_shrink_with_the_neurons_by_default() -> None:
 
 @pytest.mark.parametrize("K_scale", [1.0, 0.25])
 def test_a_current_replaces_the_spike_trains(K_scale: float) -> None:
-    noisy, constant = (parameters(0.1, K_scale, drive=d) for d in ("poisson", "dc"))
+    noisy, constant = (parameters(0.1, K_scale, input=d) for d in ("poisson", "dc"))
     np.testing.assert_array_equal(constant.external_rates, np.zeros(8))
     outside = 0.5e-3 * noisy.external_weight * noisy.external_rates
     np.testing.assert_allclose(constant.currents, noisy.currents + outside)
@@ -191,7 +191,7 @@ def test_layers_differ_as_published() -> None:
         ),
         ({"scale": "all"}, TypeError, "microcircuit: scale must be a number"),
         ({"K_scale": -1.0}, ValueError, "microcircuit: K_scale must be > 0"),
-        ({"drive": "noise"}, ValueError, 'drive must be "poisson" or "dc", got \'noise\''),
+        ({"input": "noise"}, ValueError, 'input must be "poisson" or "dc", got \'noise\''),
         ({"initial": "best"}, ValueError, 'initial must be "optimised" or "original"'),
         ({"dt": 1.0}, ValueError, "dt must be at most 0.75 ms, the shortest mean delay"),
         ({"dt": 0.0}, ValueError, "dt must be > 0"),

@@ -10,6 +10,7 @@
 #include "core/rates_draw.hpp"
 #include "core/normals.hpp"
 #include "core/scatter.hpp"
+#include "core/integer_scatter.hpp"
 #include "core/plasticity/power.hpp"
 #include "core/plasticity/plasticity_rules.hpp"
 #include "core/plasticity/replay.hpp"
@@ -44,6 +45,9 @@ constinit const KernelTable kernel_table{
     {&scatter<double, Line<double>, false>, &scatter<double, Line<double>, true>},
     &scatter<float, SharedLine<float>, false>,
     &scatter<double, SharedLine<double>, false>,
+    &scatter_integers,
+    &add_sums<float>,
+    &add_sums<double>,
     &below_block,
     plastic32.data(),
     plastic64.data(),

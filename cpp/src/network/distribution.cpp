@@ -34,20 +34,20 @@ double ValueSpec::quantile(double u) const {
 
 double ValueSpec::below(double x) const {
   const auto normal = [&](double z) { return 0.5 * std::erfc(-z / std::sqrt(2.0)); };
-  const auto step = [&](double at) { return x < at ? 0.0 : 1.0; };  // a distribution of width 0
+  const auto jump = [&](double at) { return x < at ? 0.0 : 1.0; };  // a distribution of width 0
   switch (kind) {
     case Kind::normal:
-      return b == 0 ? step(a) : normal((x - a) / b);
+      return b == 0 ? jump(a) : normal((x - a) / b);
     case Kind::lognormal:
-      return x <= 0 ? 0.0 : b == 0 ? step(std::exp(a)) : normal((std::log(x) - a) / b);
+      return x <= 0 ? 0.0 : b == 0 ? jump(std::exp(a)) : normal((std::log(x) - a) / b);
     case Kind::uniform:
-      return a == b ? step(a) : std::clamp((x - a) / (b - a), 0.0, 1.0);
+      return a == b ? jump(a) : std::clamp((x - a) / (b - a), 0.0, 1.0);
     case Kind::exponential:
       return x <= 0 ? 0.0 : -std::expm1(-x / a);
     case Kind::values:
       break;
   }
-  return step(values[0]);
+  return jump(values[0]);
 }
 
 std::pair<double, double> ValueSpec::range() const {

@@ -36,6 +36,15 @@ struct alignas(64) SharedLine {
   std::uint16_t target[size];
 };
 
+// A cache line of synapses whose weights are whole numbers of up to 16 bits; not for wide partitions.
+struct alignas(64) IntegerLine {
+  static constexpr int size = 16;
+  std::uint32_t synapse[size];  // low half: target; high half: magnitude of the weight
+
+  std::uint32_t target_of(int l) const { return synapse[l] & 0xffff; }
+  std::uint32_t magnitude_of(int l) const { return synapse[l] >> 16; }
+};
+
 // How many lines are prefetched. A list of lines continues this far beyond its end, so that the
 // prefetch needs no check.
 inline constexpr std::size_t lines_ahead = 64;

@@ -46,6 +46,7 @@ struct SynapseRef {
   int channel;
   std::size_t position;  // in a plastic store
   bool shared = false;   // other synapses share this weight
+  int sign = 0;          // -1: only weights < 0 may be here, 1: only others; 0: any
 };
 
 // By channel: what its events are added to, by local target; null where a partition has no such
