@@ -212,7 +212,11 @@ void LineRows<R, L>::visit(Gid source, const std::function<void(SynapseRef<R>)>&
           }
         } else if constexpr (integer) {
           if (line.target_of(l) < dummies_) {
-            visit_integer(line, l, segment.delay, visitor);
+            visitor({.delay = segment.delay,
+                     .target = line.target_of(l),
+                     .sign = grid_.negative ? -1 : 1,
+                     .word = &line.synapse[l],
+                     .step = static_cast<R>(grid_.negative ? -grid_.step : grid_.step)});
           }
         } else if (line.target_of(l) < dummies_) {
           visitor({segment.delay, line.target_of(l), &line.weight[l], 0, 0});
@@ -220,21 +224,6 @@ void LineRows<R, L>::visit(Gid source, const std::function<void(SynapseRef<R>)>&
       }
     }
   });
-}
-
-// The visitor may set the weight to another one on the grid, of the same sign.
-template <class R, class L>
-void LineRows<R, L>::visit_integer(IntegerLine& line, int l, std::uint16_t delay,
-                                   const std::function<void(SynapseRef<R>)>& visitor) const {
-  const double step = grid_.negative ? -grid_.step : grid_.step;
-  const R before = static_cast<R>(line.magnitude_of(l) * step);
-  R weight = before;
-  visitor({delay, line.target_of(l), &weight, 0, 0, false, grid_.negative ? -1 : 1});
-  if (weight != before) {
-    const auto magnitude =
-        static_cast<std::uint32_t>(std::nearbyint(static_cast<double>(weight) / step));
-    line.synapse[l] = magnitude << 16 | line.target_of(l);
-  }
 }
 
 template class LineRows<float, Line<float>>;

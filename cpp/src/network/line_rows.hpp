@@ -57,8 +57,6 @@ class LineRows final : public StaticRows<R> {
   void for_segments_of(const Row& row, F&& f) const;
   std::uint16_t append_lines(std::span<const RowEntry<R>> entries);
   void note(const Row& row, Step stamp, Step from);
-  void visit_integer(IntegerLine& line, int l, std::uint16_t delay,
-                     const std::function<void(SynapseRef<R>)>& visitor) const;
 
   std::uint32_t dummies_;
   RowGrid grid_;

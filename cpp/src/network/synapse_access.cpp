@@ -32,7 +32,7 @@ std::vector<R> SynapseAccess<R>::stored_weights(const Projection<R>& projection)
   layout_.for_each_synapse(projection,
                            [&](std::uint64_t index, std::uint32_t, const StoredSynapse<R>& s) {
                              const bool negative = magnitudes && s.synapse.channel == ends.down;
-                             values[index] = negative ? -*s.synapse.weight : *s.synapse.weight;
+                             values[index] = negative ? -s.synapse.value() : s.synapse.value();
                            });
   projection.to_canonical(values);
   return values;
@@ -87,12 +87,12 @@ bool SynapseAccess<R>::write_static(const Projection<R>& projection, std::span<c
         const bool negative = feed.sent(stored[index]) < 0;
         in_place &= feed.channel_of(stored[index]) == s.synapse.channel &&
                     (s.synapse.sign == 0 || negative == (s.synapse.sign < 0)) &&
-                    (!s.synapse.shared || feed.sent(stored[index]) == *s.synapse.weight);
+                    (!s.synapse.shared || feed.sent(stored[index]) == s.synapse.value());
       });
   if (in_place) {
     layout_.for_each_synapse(projection,
                              [&](std::uint64_t index, std::uint32_t, const StoredSynapse<R>& s) {
-                               *s.synapse.weight = feed.sent(stored[index]);
+                               s.synapse.set(feed.sent(stored[index]));
                              });
   }
   return in_place;
