@@ -2,6 +2,24 @@
 
 namespace spikelet::SPIKELET_LEVEL {
 
+inline void list_parts(const DueLines* begin, const DueLines* end, std::uint32_t** ends) {
+  static_assert(most_part_lines == 8);
+  typedef std::uint32_t Eight __attribute__((vector_size(32)));
+  constexpr Eight numbers{0, 1, 2, 3, 4, 5, 6, 7};
+  for (; begin != end; ++begin) {
+    const std::uint32_t first = *begin >> due_count_bits, count = *begin & most_due_lines;
+    std::uint32_t from = 0;
+#pragma GCC unroll 4
+    for (std::uint32_t part = 0; part < line_parts; ++part) {
+      const std::uint32_t to = (count * (part + 1) + line_parts / 2) / line_parts;
+      const Eight lines = numbers + (first + from);
+      __builtin_memcpy(ends[part], &lines, sizeof lines);
+      ends[part] += to - from;
+      from = to;
+    }
+  }
+}
+
 // As in scatter(), lines are staged before they are added: here as targets and as weights of 32
 // bits.
 inline void scatter_integers(const IntegerLine* lines, const std::uint32_t* list, std::size_t n,

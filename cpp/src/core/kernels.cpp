@@ -41,6 +41,7 @@ constinit const KernelTable kernel_table{
     &rates_range<double>,
     &rate_counts_block,
     &list_lines,
+    &list_parts,
     {&scatter<float, Line<float>, false>, &scatter<float, Line<float>, true>},
     {&scatter<double, Line<double>, false>, &scatter<double, Line<double>, true>},
     &scatter<float, SharedLine<float>, false>,

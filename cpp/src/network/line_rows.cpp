@@ -1,6 +1,7 @@
 #include "network/line_rows.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <stdexcept>
 
@@ -146,6 +147,10 @@ void LineRows<R, L>::prepare(Step step) {
   if (due_.empty(step)) {
     return;
   }
+  if constexpr (integer) {
+    list_parts(step);
+    return;
+  }
   std::uint32_t* out = nullptr;
   due_.for_runs(step, [&](const DueLines* begin, const DueLines* end) {
     const std::size_t most = most_due_lines * static_cast<std::size_t>(end - begin) + lines_ahead;
@@ -159,6 +164,36 @@ void LineRows<R, L>::prepare(Step step) {
   std::fill(out, out + lines_ahead, out[-1]);
   for (std::size_t i = 0; i < std::min(listed_, lines_ahead); ++i) {
     fetch_line(lines_.data() + list_[i]);
+  }
+}
+
+template <class R, class L>
+void LineRows<R, L>::list_parts(Step step) {
+  std::size_t ranges = 0;
+  due_.for_runs(step, [&](const DueLines* begin, const DueLines* end) {
+    ranges += static_cast<std::size_t>(end - begin);
+  });
+  const std::size_t room = (ranges + 1) * most_part_lines;  // of a part
+  if (part_.size() < line_parts * room) {
+    part_.resize(2 * line_parts * room);
+    list_.resize(part_.size() + lines_ahead);
+  }
+  std::array<std::uint32_t*, line_parts> ends;
+  for (std::size_t k = 0; k < line_parts; ++k) {
+    ends[k] = part_.data() + k * room;
+  }
+  due_.for_runs(step, [&](const DueLines* begin, const DueLines* end) {
+    kernels().list_parts(begin, end, ends.data());
+  });
+  due_.clear(step);
+  std::uint32_t* out = list_.data();
+  for (std::size_t k = 0; k < line_parts; ++k) {
+    out = std::copy(part_.data() + k * room, ends[k], out);
+  }
+  listed_ = static_cast<std::size_t>(out - list_.data());
+  std::fill(out, out + lines_ahead, out[-1]);
+  for (std::size_t i = 0; i < std::min(listed_, lines_ahead); ++i) {
+    __builtin_prefetch(lines_.data() + list_[i], 0, 2);
   }
 }
 
@@ -212,11 +247,9 @@ void LineRows<R, L>::visit(Gid source, const std::function<void(SynapseRef<R>)>&
           }
         } else if constexpr (integer) {
           if (line.target_of(l) < dummies_) {
-            visitor({.delay = segment.delay,
-                     .target = line.target_of(l),
-                     .sign = grid_.negative ? -1 : 1,
-                     .word = &line.synapse[l],
-                     .step = static_cast<R>(grid_.negative ? -grid_.step : grid_.step)});
+            const R step = static_cast<R>(grid_.negative ? -grid_.step : grid_.step);
+            visitor({segment.delay, line.target_of(l), nullptr, 0, 0, false,
+                     grid_.negative ? -1 : 1, &line.synapse[l], step});
           }
         } else if (line.target_of(l) < dummies_) {
           visitor({segment.delay, line.target_of(l), &line.weight[l], 0, 0});

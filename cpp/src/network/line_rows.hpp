@@ -57,6 +57,7 @@ class LineRows final : public StaticRows<R> {
   void for_segments_of(const Row& row, F&& f) const;
   std::uint16_t append_lines(std::span<const RowEntry<R>> entries);
   void note(const Row& row, Step stamp, Step from);
+  void list_parts(Step step);
 
   std::uint32_t dummies_;
   RowGrid grid_;
@@ -65,6 +66,7 @@ class LineRows final : public StaticRows<R> {
   RawBuffer<L> lines_;
   Arrivals<DueLines> due_;
   std::vector<std::uint32_t> list_;  // numbers of the lines due in the current step
+  std::vector<std::uint32_t> part_;  // the same by part, before they are put together
   std::size_t listed_ = 0;
 };
 

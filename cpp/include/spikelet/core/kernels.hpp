@@ -64,6 +64,8 @@ struct KernelTable {
 
   // Lists the lines that are due; returns the end. May write up to lines_ahead numbers beyond it.
   std::uint32_t* (*list_lines)(const DueLines* begin, const DueLines* end, std::uint32_t* out);
+  // The same in parts: moves the end of each. May write up to most_part_lines numbers beyond it.
+  void (*list_parts)(const DueLines* begin, const DueLines* end, std::uint32_t** ends);
 
   // input[target] += weight for all synapses of the n listed lines. The list must continue for
   // lines_ahead valid numbers.

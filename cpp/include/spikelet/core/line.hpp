@@ -57,4 +57,10 @@ using DueLines = std::uint32_t;
 inline constexpr int due_count_bits = 5;
 inline constexpr DueLines most_due_lines = (DueLines{1} << due_count_bits) - 1;
 
+// Where sums do not depend on the order, lines are listed in parts: of each range the first share,
+// then of each the second one, and so on. Targets ascend within a range, so that a part adds to a
+// share of the buffer, which fits the first-level cache.
+inline constexpr int line_parts = 4;
+inline constexpr std::size_t most_part_lines = (most_due_lines + line_parts - 1) / line_parts;
+
 }  // namespace spikelet
