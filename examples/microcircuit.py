@@ -59,7 +59,7 @@ def main() -> None:
     add("--scale", type=float, metavar="X", help="scale of the network size (default: 0.1)")
     add("--K-scale", type=float, metavar="X", help="scale of the in-degree (default: as --scale)")
     add("--seconds", type=float, metavar="S", help="model time (default: 2)")
-    add("--drive", choices=["poisson", "dc"], default="poisson", help="external input")
+    add("--input", choices=["poisson", "dc"], default="poisson", help="external input")
     add("--seed", type=int, metavar="N", default=1)
     add("--threads", type=int, metavar="N", help="default: as many as speed it up")
     add("--out", type=Path, default=Path("microcircuit.png"))
@@ -76,7 +76,7 @@ def main() -> None:
         from matplotlib.figure import Figure  # noqa: PLC0415  (to say so if it is missing)
 
         circuit = sl.models.microcircuit(
-            scale, args.K_scale, seed=args.seed, threads=args.threads, drive=args.drive
+            scale, args.K_scale, seed=args.seed, threads=args.threads, input=args.input
         )
     except (ImportError, ValueError, TypeError) as error:
         parser.error(str(error))

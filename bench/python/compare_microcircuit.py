@@ -40,10 +40,13 @@ class Case:
     dtype: str
     level: str
     """SIMD level of spikelet; "-" for others."""
+    weights: str = "float"
+    """How spikelet stores weights."""
 
     def __str__(self) -> str:
         words = [self.simulator, self.dtype, f"{self.threads} thread" + "s" * (self.threads > 1)]
-        return " ".join(words if self.level in ("-", "best") else [*words, self.level])
+        words += [] if self.level in ("-", "best") else [self.level]
+        return " ".join([*words, "int16"] if self.weights == "int16" else words)
 
 
 def arguments() -> argparse.Namespace:
@@ -54,7 +57,7 @@ def arguments() -> argparse.Namespace:
     add = parser.add_argument
     add("--scale", type=float, default=1.0, help="factor on the numbers of neurons (default: 1)")
     add("--K-scale", type=float, help="factor on the numbers of inputs (default: as --scale)")
-    add("--drive", choices=["poisson", "dc"], default="poisson")
+    add("--input", choices=["poisson", "dc"], default="poisson")
     add("--dt", type=float, default=0.1, metavar="MS", help="time step (default: 0.1)")
     add("--seconds", type=float, default=10.0, help="timed model time (default: 10)")
     add("--presim", type=float, default=500.0, metavar="MS",
@@ -63,6 +66,8 @@ def arguments() -> argparse.Namespace:
     add("--threads", type=int, nargs="+", default=[1])
     add("--dtype", nargs="+", choices=["float32", "float64"], default=["float32"],
         help="data type of spikelet (default: float32); NEST computes in float64")  # fmt: skip
+    add("--weights", nargs="+", choices=["float", "int16"], default=["float"],
+        help="weights of spikelet; with int16, neurons have one synaptic current")  # fmt: skip
     add("--simd", nargs="+", choices=LEVELS, default=["best"], help="SIMD levels of spikelet")
     add("--runs", type=int, default=3, help="runs with different seeds (default: 3)")
     add("--seed", type=int, default=1, help="seed of the first run (default: 1)")
@@ -88,8 +93,8 @@ def cases(args: argparse.Namespace) -> list[Case]:
             continue
         if simulator == "spikelet":
             found += [
-                Case(threads, simulator, dtype, level)
-                for dtype, level in product(args.dtype, args.simd)
+                Case(threads, simulator, dtype, level, weights)
+                for dtype, level, weights in product(args.dtype, args.simd, args.weights)
             ]
         else:
             found.append(Case(threads, simulator, "float64", "-"))
@@ -124,6 +129,7 @@ def run_all(
             spikes = folder / f"{'-'.join(str(case).split())}-{seed}.npz"
             settings = {
                 "dtype": case.dtype,
+                "weights": case.weights,
                 "threads": case.threads,
                 "seed": seed,
                 "presim": args.presim,
@@ -151,7 +157,7 @@ def run_all(
 def main() -> None:
     args = arguments()
     try:
-        circuit = describe(args.scale, args.K_scale, args.drive, args.dt)
+        circuit = describe(args.scale, args.K_scale, args.input, args.dt)
     except ValueError as error:
         sys.exit(f"compare_microcircuit.py: error: {error}")
     host = machine()
@@ -165,7 +171,7 @@ def main() -> None:
     for simulator, found in versions.items():
         print(f"{simulator}: {', '.join(f'{k} {v}' for k, v in found.items()) or 'did not run'}")
     print(
-        f"scale {args.scale:g}, K_scale {args.K_scale:g}, {args.drive} drive, dt {args.dt:g} ms: "
+        f"scale {args.scale:g}, K_scale {args.K_scale:g}, {args.input} input, dt {args.dt:g} ms: "
         f"{sum(circuit['sizes'])} neurons, {sum(map(sum, circuit['synapses']))} synapses; "
         f"{args.seconds:g} s after {args.presim:g} ms; "
         f"seeds {args.seed} to {args.seed + args.runs - 1}; medians"

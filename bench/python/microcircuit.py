@@ -23,6 +23,8 @@ class Task:
     threads: int
     seed: int
     dtype: str
+    weights: str
+    """How spikelet stores weights: "float", or "int16" and one synaptic current."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Simulated:
     versions: dict[str, str]
 
 
-def describe(scale: float, K_scale: float, drive: str, dt: float) -> dict[str, Any]:
+def describe(scale: float, K_scale: float, external: str, dt: float) -> dict[str, Any]:
     """Return the network as plain numbers, for simulators that run without spikelet."""
     from spikelet.models.microcircuit import (  # noqa: PLC0415
         DELAY_SD,
@@ -56,12 +58,12 @@ def describe(scale: float, K_scale: float, drive: str, dt: float) -> dict[str, A
         parameters,
     )
 
-    given = parameters(scale, K_scale, drive=drive)
+    given = parameters(scale, K_scale, input=external)
     names = ("tau_m", "C_m", "E_L", "V_th", "V_reset", "t_ref", "tau_syn_ex", "tau_syn_in")
     return {
         "scale": scale,
         "K_scale": K_scale,
-        "drive": drive,
+        "input": external,
         "dt": dt,
         "populations": list(POPULATIONS),
         "full_rates": FULL_RATES,

@@ -27,7 +27,9 @@ def simulate(task: Task) -> Simulated:
         threads=task.threads,
         dtype=task.dtype,
         dt=circuit["dt"],
-        drive=circuit["drive"],
+        input=circuit["input"],
+        weights=task.weights,
+        one_current=task.weights == "int16",
     )
     recorders = model.record()
     model.network.prepare()

@@ -22,6 +22,7 @@ def main() -> None:
     parser.add_argument("circuit", type=Path, help="JSON file that describes the network")
     parser.add_argument("spikes", type=Path, help="file to write (.npz)")
     parser.add_argument("--dtype", choices=["float32", "float64"], required=True)
+    parser.add_argument("--weights", choices=["float", "int16"], required=True)
     for name in ("threads", "seed"):
         parser.add_argument(f"--{name}", type=int, required=True)
     for name in ("presim", "duration"):
@@ -35,6 +36,7 @@ def main() -> None:
         threads=args.threads,
         seed=args.seed,
         dtype=args.dtype,
+        weights=args.weights,
     )
     try:
         done = importlib.import_module(f"microcircuit_on_{args.simulator}").simulate(task)

@@ -230,7 +230,12 @@ void bind_building(py::class_<Simulator<R>>& simulator) {
   using Elements = Array<std::uint32_t>;
   using Parameters = std::vector<Array<double>>;
   using MaybePlasticity = std::optional<Plasticity>;
+  using MaybeLargest = std::optional<double>;
+  const auto as_bits = [](const MaybeLargest& int16) {
+    return int16 ? WeightBits{true, *int16} : WeightBits{};
+  };
   const py::arg population("population"), n("n"), rates("rates");
+  const py::arg_v largest("int16", py::none());
   simulator
       .def(
           "add_neurons",
@@ -266,11 +271,11 @@ void bind_building(py::class_<Simulator<R>>& simulator) {
           n, rates, "Add a population of Poisson sources; return its number.")
       .def(
           "connect",
-          [](S& s, std::size_t pre, std::size_t post, std::size_t n_pre, std::size_t n_post,
+          [as_bits](S& s, std::size_t pre, std::size_t post, std::size_t n_pre, std::size_t n_post,
              const std::optional<Elements>& pre_elements,
              const std::optional<Elements>& post_elements, const ConnectionRule& rule,
              const ValueSpec& weight, const ValueSpec& delay, int receptor,
-             const MaybePlasticity& plasticity) {
+             const MaybePlasticity& plasticity, const MaybeLargest& int16) {
             const auto from = as_selection(n_pre, pre_elements),
                        to = as_selection(n_post, post_elements);
             const py::gil_scoped_release release;
@@ -278,28 +283,31 @@ void bind_building(py::class_<Simulator<R>>& simulator) {
               return Drawing<R>(rule, from, to, pre == post, weight, delay, s.dt(), s.seed(),
                                 number, s.threads(), own);
             };
-            return s.connect(pre, post, draw, Receptor{receptor}, plasticity);
+            return s.connect(pre, post, draw, Receptor{receptor}, plasticity, as_bits(int16));
           },
           py::arg("pre"), py::arg("post"), py::arg("n_pre"), py::arg("n_post"),
           py::arg("pre_elements"), py::arg("post_elements"), py::arg("rule"), py::arg("weight"),
-          py::arg("delay"), py::arg("receptor"), py::arg("plasticity"),
+          py::arg("delay"), py::arg("receptor"), py::arg("plasticity"), largest,
           "Connect two populations, or elements of them, by a rule; return the number of the "
-          "projection.")
+          "projection. int16: the largest magnitude of weights of 16 bits, 0 for that of the rule; "
+          "None: floats.")
       .def(
           "connect_lists",
-          [](S& s, std::size_t pre, std::size_t post, std::size_t n_pre, const Elements& pre_ids,
+          [as_bits](S& s, std::size_t pre, std::size_t post, std::size_t n_pre, const Elements& pre_ids,
              const Elements& post_ids, const Array<R>& weight, const Array<std::uint16_t>& delay,
-             int receptor, const MaybePlasticity& plasticity, std::optional<Step> born) {
+             int receptor, const MaybePlasticity& plasticity, std::optional<Step> born,
+             const MaybeLargest& int16) {
             const py::gil_scoped_release release;
             auto table = SynapseTable<R>::from_lists(n_pre, as_span(pre_ids), as_span(post_ids),
                                                      as_span(weight), as_span(delay), s.threads());
-            return s.connect(pre, post, std::move(table), Receptor{receptor}, plasticity, born);
+            return s.connect(pre, post, std::move(table), Receptor{receptor}, plasticity, born, {},
+                             as_bits(int16));
           },
           py::arg("pre"), py::arg("post"), py::arg("n_pre"), py::arg("pre_ids"),
           py::arg("post_ids"), py::arg("weight"), py::arg("delay"), py::arg("receptor"),
-          py::arg("plasticity"), py::arg("born"),
+          py::arg("plasticity"), py::arg("born"), largest,
           "Connect two populations by lists; return the number of the projection. Spikes up to "
-          "step `born` do not use it.")
+          "step `born` do not use it. int16: see connect().")
       .def(
           "connect_stream",
           [](S& s, std::size_t pre, std::size_t post, SynapseStream<R>& stream, int receptor,
@@ -574,6 +582,8 @@ void bind_synapses(py::class_<Simulator<R>>& simulator) {
           },
           projection, "The traces of a plastic projection, by name, one entry for each synapse.")
       .def("describe_storage", &S::describe_storage, projection, "How the synapses are stored.")
+      .def("weight_step", &S::weight_step, projection,
+           "Step of the grid of 16-bit weights; 0: they are floats.")
       .def("synapse_bytes", &S::synapse_bytes, "Bytes of all synapses.")
       .def("normalise", &S::normalise, projection, py::arg("total"), no_gil,
            "Scale each target's weights to the sum `total`, now.")

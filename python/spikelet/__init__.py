@@ -22,6 +22,7 @@ from spikelet.network.recorders import (
 )
 from spikelet.network.run_all import run_all
 from spikelet.network.union import Union
+from spikelet.network.weight_bits import Int16
 from spikelet.neurons import (
     EIF,
     GIF,
@@ -38,6 +39,7 @@ from spikelet.neurons import (
     LIFCondSFA,
     LIFDelta,
     LIFMultisynapse,
+    LIFOneCurrent,
 )
 from spikelet.plasticity import (
     STDP,
@@ -149,6 +151,7 @@ __all__ = [
     "HodgkinHuxley",
     "InhibitorySTDP",
     "InhomogeneousPoisson",
+    "Int16",
     "Izhikevich",
     "LIFAlpha",
     "LIFCond",
@@ -156,6 +159,7 @@ __all__ = [
     "LIFCondSFA",
     "LIFDelta",
     "LIFMultisynapse",
+    "LIFOneCurrent",
     "LogNormal",
     "MultiStateRecorder",
     "Network",

@@ -42,7 +42,7 @@ def cases() -> Iterator[Case]:
     for dtype, drive in itertools.product(DTYPES, ("poisson", "dc")):
         yield Case(
             f"models microcircuit {drive} {dtype}",
-            lambda t, d=dtype, drive=drive: _microcircuit(t, d, drive),
+            lambda t, d=dtype, input=drive: _microcircuit(t, d, drive),
         )
 
 
@@ -114,7 +114,7 @@ def _learner(threads: int, kind: Any) -> Iterator[Any]:
 
 def _microcircuit(threads: int, dtype: str, drive: str) -> Iterator[Any]:
     circuit = sl.models.microcircuit(
-        0.03, 0.12 if drive == "dc" else None, seed=6, threads=threads, dtype=dtype, drive=drive
+        0.03, 0.12 if drive == "dc" else None, seed=6, threads=threads, dtype=dtype, input=drive
     )
     recorders = circuit.record()
     circuit.run(25.0)

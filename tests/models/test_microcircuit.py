@@ -79,7 +79,7 @@ def test_inputs_shrink_with_the_neurons_by_default() -> None:
 
 @pytest.mark.parametrize("K_scale", [1.0, 0.25])
 def test_a_current_replaces_the_spike_trains(K_scale: float) -> None:
-    noisy, constant = (parameters(0.1, K_scale, drive=d) for d in ("poisson", "dc"))
+    noisy, constant = (parameters(0.1, K_scale, input=d) for d in ("poisson", "dc"))
     np.testing.assert_array_equal(constant.external_rates, np.zeros(8))
     outside = 0.5e-3 * noisy.external_weight * noisy.external_rates
     np.testing.assert_allclose(constant.currents, noisy.currents + outside)
@@ -191,7 +191,7 @@ def test_layers_differ_as_published() -> None:
         ),
         ({"scale": "all"}, TypeError, "microcircuit: scale must be a number"),
         ({"K_scale": -1.0}, ValueError, "microcircuit: K_scale must be > 0"),
-        ({"drive": "noise"}, ValueError, 'drive must be "poisson" or "dc", got \'noise\''),
+        ({"input": "noise"}, ValueError, 'input must be "poisson" or "dc", got \'noise\''),
         ({"initial": "best"}, ValueError, 'initial must be "optimised" or "original"'),
         ({"dt": 1.0}, ValueError, "dt must be at most 0.75 ms, the shortest mean delay"),
         ({"dt": 0.0}, ValueError, "dt must be > 0"),
@@ -203,3 +203,33 @@ def test_errors_name_the_argument(
 ) -> None:
     with pytest.raises(error, match=message):
         sl.models.microcircuit(**{"scale": 0.01, **arguments})
+
+
+def test_the_former_name_of_input_still_works() -> None:
+    with pytest.warns(DeprecationWarning, match="use input="):
+        old = parameters(0.1, drive="dc")
+    new = parameters(0.1, input="dc")
+    np.testing.assert_array_equal(old.currents, new.currents)
+    assert not old.external_rates.any()
+    with pytest.warns(DeprecationWarning, match="use input="):
+        circuit = sl.models.microcircuit(0.01, drive="dc")
+    np.testing.assert_array_equal(circuit.parameters.currents, parameters(0.01, input="dc").currents)
+
+
+def test_16_bits_and_one_current_keep_the_rates() -> None:
+    rates = []
+    for fast in (False, True):
+        circuit = sl.models.microcircuit(
+            0.1, seed=1, weights="int16" if fast else "float", one_current=fast
+        )
+        circuit.run(200.0)
+        circuit.record()
+        circuit.run(1000.0)
+        rates.append(np.array(list(circuit.rates().values())))
+        kinds = {type(p.model) for p in circuit.populations.values()}
+        assert kinds == {sl.LIFOneCurrent if fast else sl.LIF}
+        for (pre, _), p in circuit.projections.items():
+            step = float(repr(p).split("steps of ")[1].split()[0]) if fast else 0.0
+            mean = 87.8 / np.sqrt(0.1) * (4 if pre.endswith("I") else 1)
+            assert step / 2 < 1e-4 * mean
+    np.testing.assert_allclose(rates[1], rates[0], rtol=0.15)

@@ -325,3 +325,25 @@ def test_a_very_long_refractory_period(t_ref: float) -> None:
     spikes = net.record(neuron, "spikes")
     net.run(100.0)
     assert len(spikes.times) == 1
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("signs", [(1,), (-1,), (1, -1)])
+def test_one_current_is_lif_with_equal_time_constants(dtype: str, signs: tuple[int, ...]) -> None:
+    values, spikes = [], []
+    for model in (sl.LIF(tau_syn_ex=0.5, tau_syn_in=0.5, I_e=300.0), sl.LIFOneCurrent(tau_syn=0.5, I_e=300.0)):
+        net = sl.Network(dt=0.1, seed=3, threads=1, dtype=dtype)  # type: ignore[arg-type]
+        cells = net.population(70, model)
+        for sign in signs:
+            net.inject(cells, sl.PoissonInput(rate=3000.0, weight=sign * 90.0))
+        recorder = net.record(cells, "V_m")
+        fired = net.record(cells, "spikes")
+        net.run(60.0)
+        values.append(np.asarray(recorder.values))
+        spikes.append(len(fired.times))
+    assert np.ptp(values[0]) > 5.0
+    if len(signs) == 1:
+        np.testing.assert_array_equal(values[1], values[0])
+        assert spikes[0] == spikes[1]
+    elif dtype == "float64":
+        np.testing.assert_allclose(values[1], values[0], rtol=1e-9)

@@ -10,6 +10,7 @@
 #include "core/rates_draw.hpp"
 #include "core/normals.hpp"
 #include "core/scatter.hpp"
+#include "core/integer_scatter.hpp"
 #include "core/plasticity/power.hpp"
 #include "core/plasticity/plasticity_rules.hpp"
 #include "core/plasticity/replay.hpp"
@@ -40,10 +41,14 @@ constinit const KernelTable kernel_table{
     &rates_range<double>,
     &rate_counts_block,
     &list_lines,
+    &list_parts,
     {&scatter<float, Line<float>, false>, &scatter<float, Line<float>, true>},
     {&scatter<double, Line<double>, false>, &scatter<double, Line<double>, true>},
     &scatter<float, SharedLine<float>, false>,
     &scatter<double, SharedLine<double>, false>,
+    &scatter_integers,
+    &add_sums<float>,
+    &add_sums<double>,
     &below_block,
     plastic32.data(),
     plastic64.data(),

@@ -4,4 +4,4 @@
 #include "core/neurons/lif_cond.hpp"
 #include "core/neurons/lif_delta.hpp"
 
-#define SPIKELET_MODELS LIF, LIFDelta, LIFAlpha, LIFCond, IF
+#define SPIKELET_MODELS LIF, LIFDelta, LIFAlpha, LIFCond, IF, LIFOneCurrent

@@ -394,7 +394,8 @@ template <class R>
 void Drawing<R>::row(std::uint32_t i, std::uint32_t begin, std::uint32_t end,
                      std::vector<DrawnSynapse<R>>& out) const {
   DrawnSynapse<R> synapse{0, 1, R(0)};
-  synapse.weight = weight_.drawn() ? R(0) : static_cast<R>(weight_.values[0]);
+  synapse.weight =
+      weight_.drawn() ? R(0) : static_cast<R>(on_grid(weight_.values[0], weight_.step));
   synapse.delay = delay_.drawn() ? std::uint16_t{0} : delay_steps(delay_.values[0], dt_);
   draw_row(i, begin, end, weight_.drawn() || delay_.drawn(),
            [&](std::uint64_t key, std::uint32_t n, const Draw& draw, std::size_t j) {
@@ -454,7 +455,7 @@ SynapseTable<R> Drawing<R>::table(int threads) const {
     std::transform(spec.values.begin(), spec.values.end(), to.begin(), convert);
   };
   if (!weight_.drawn()) {
-    given("weight", weight_, table.weight, [](double w) { return static_cast<R>(w); });
+    given("weight", weight_, table.weight, [&](double w) { return static_cast<R>(on_grid(w, weight_.step)); });
   }
   if (!delay_.drawn()) {
     given("delay", delay_, table.delay, [&](double ms) { return delay_steps(ms, dt_); });

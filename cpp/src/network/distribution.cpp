@@ -34,20 +34,20 @@ double ValueSpec::quantile(double u) const {
 
 double ValueSpec::below(double x) const {
   const auto normal = [&](double z) { return 0.5 * std::erfc(-z / std::sqrt(2.0)); };
-  const auto step = [&](double at) { return x < at ? 0.0 : 1.0; };  // a distribution of width 0
+  const auto jump = [&](double at) { return x < at ? 0.0 : 1.0; };  // a distribution of width 0
   switch (kind) {
     case Kind::normal:
-      return b == 0 ? step(a) : normal((x - a) / b);
+      return b == 0 ? jump(a) : normal((x - a) / b);
     case Kind::lognormal:
-      return x <= 0 ? 0.0 : b == 0 ? step(std::exp(a)) : normal((std::log(x) - a) / b);
+      return x <= 0 ? 0.0 : b == 0 ? jump(std::exp(a)) : normal((std::log(x) - a) / b);
     case Kind::uniform:
-      return a == b ? step(a) : std::clamp((x - a) / (b - a), 0.0, 1.0);
+      return a == b ? jump(a) : std::clamp((x - a) / (b - a), 0.0, 1.0);
     case Kind::exponential:
       return x <= 0 ? 0.0 : -std::expm1(-x / a);
     case Kind::values:
       break;
   }
-  return step(values[0]);
+  return jump(values[0]);
 }
 
 std::pair<double, double> ValueSpec::range() const {
@@ -84,10 +84,10 @@ double draw_value(const ValueSpec& spec, double u,
   for (std::uint32_t attempt = 1; attempt <= 1000; ++attempt) {
     const double x = spec.quantile(u);
     if (spec.limit == ValueSpec::Limit::clip) {
-      return std::clamp(x, spec.low, spec.high);
+      return on_grid(std::clamp(x, spec.low, spec.high), spec.step);
     }
     if (spec.limit == ValueSpec::Limit::none || (x >= spec.low && x <= spec.high)) {
-      return x;
+      return on_grid(x, spec.step);
     }
     u = more(attempt);
   }
@@ -102,7 +102,7 @@ double draw_value(const ValueSpec& spec, const Stream& stream, std::uint64_t key
     const Words w = stream.words(key, attempt);
     return uniform(w[2 * half], w[2 * half + 1]);
   };
-  return spec.drawn() ? draw_value(spec, u(0), u) : spec.values[0];
+  return spec.drawn() ? draw_value(spec, u(0), u) : on_grid(spec.values[0], spec.step);
 }
 
 std::uint16_t delay_steps(double ms, double dt) {

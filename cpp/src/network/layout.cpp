@@ -1,10 +1,13 @@
 #include "spikelet/network/layout.hpp"
 
 #include <algorithm>
+#include <ranges>
 #include <set>
 #include <stdexcept>
+#include <tuple>
 
 #include "spikelet/core/parallel.hpp"
+#include "spikelet/network/integer_store.hpp"
 #include "spikelet/network/static_store.hpp"
 
 namespace spikelet {
@@ -42,6 +45,7 @@ template <class R>
 void Layout<R>::place_stores() {
   struct Layer {
     Step born;
+    bool integer;  // weights of 16 bits
     std::set<std::pair<std::size_t, std::size_t>> pairs;
   };
   std::vector<Layer> layers;
@@ -52,11 +56,12 @@ void Layout<R>::place_stores() {
     const std::pair pair(projection.pre, projection.post);
     std::size_t k = 0;
     while (k < layers.size() &&
-           (layers[k].born != projection.born || layers[k].pairs.contains(pair))) {
+           (layers[k].born != projection.born || layers[k].integer != (projection.step > 0) ||
+            layers[k].pairs.contains(pair))) {
       ++k;
     }
     if (k == layers.size()) {
-      layers.push_back({projection.born, {}});
+      layers.push_back({projection.born, projection.step > 0, {}});
     }
     layers[k].pairs.insert(pair);
     projection.store = k;
@@ -95,7 +100,7 @@ std::size_t Layout<R>::segment_length() const {
 template <class R>
 bool Layout<R>::may_be_wide() const {
   return std::ranges::none_of(network_.projections, [](const Projection<R>& projection) {
-    return projection.rule || projection.longest - projection.shortest >= wide_delays;
+    return projection.rule || projection.step > 0 || projection.longest - projection.shortest >= wide_delays;
   });
 }
 
@@ -187,7 +192,9 @@ void Layout<R>::find_reorder(Projection<R>& projection) const {
     feed.ends.down = feed.ends.up;
   }
   const auto key = [&](std::uint64_t k) {
-    return std::pair(table.delay_of(k), feed.channel_of(table.weight_of(k)));
+    const R weight = table.weight_of(k);
+    const bool apart = feed.step > 0 && weight < 0;  // signs are, in integer stores
+    return std::tuple(table.delay_of(k), feed.channel_of(weight), apart);
   };
   std::vector<std::uint64_t> order;
   for (std::size_t i = 0; i + 1 < table.row.size(); ++i) {
@@ -248,6 +255,12 @@ void Layout<R>::build_stores() {
     Partition<R>& partition = partitions[p];
     const auto feeds = feeds_of(partition);
     const auto elements = static_cast<std::uint32_t>(partition.elements);
+    for (const Feed<R>& feed : std::views::join(feeds)) {
+      if (feed.step > 0) {
+        partition.need_sums(feed.ends.up, feed.step);
+        partition.need_sums(feed.ends.down, feed.step);
+      }
+    }
     for (std::size_t s = 0; s < partition.stores.size(); ++s) {
       if (feeds[s].empty()) {
         continue;
@@ -257,9 +270,15 @@ void Layout<R>::build_stores() {
         partition.stores[s] =
             make_plastic_store<R>(first.layout, feeds[s][0], *first.rule, network_.dt, span,
                                   std::max(first.born, before), first.reward.get());
+      } else if (first.step > 0) {
+        partition.stores[s] =
+            std::make_unique<IntegerStore<R>>(feeds[s], span, elements, partition.sums);
       } else {
         partition.stores[s] = std::make_unique<StaticStore<R>>(feeds[s], span, elements);
       }
+    }
+    for (IntegerSums& sums : partition.sums) {
+      sums.most = {};
     }
   });
 }

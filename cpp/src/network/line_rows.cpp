@@ -1,6 +1,8 @@
 #include "network/line_rows.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cmath>
 #include <stdexcept>
 
 #include "spikelet/core/kernels.hpp"
@@ -8,7 +10,8 @@
 namespace spikelet {
 
 template <class R, class L>
-LineRows<R, L>::LineRows(std::uint32_t dummies, const RowSizes& sizes) : dummies_(dummies) {
+LineRows<R, L>::LineRows(std::uint32_t dummies, const RowSizes& sizes, const RowGrid& grid)
+    : dummies_(dummies), grid_(grid) {
   segments_.reserve(sizes.segments);
   lines_.reserve(sizes.lines);
 }
@@ -54,12 +57,17 @@ std::uint16_t LineRows<R, L>::append_lines(std::span<const RowEntry<R>> entries)
   std::uint16_t lines = 0;
   for (std::size_t k = 0; k < entries.size(); ++lines) {
     L& line = lines_.emplace_back();
-    const R weight = entries[k].weight;
     int l = 0;
     if constexpr (shared) {  // a line ends where the weight changes
-      line.weight = weight;
+      const R weight = line.weight = entries[k].weight;
       for (; l < L::size && k < entries.size() && entries[k].weight == weight; ++l, ++k) {
         line.target[l] = static_cast<std::uint16_t>(entries[k].target);
+      }
+    } else if constexpr (integer) {
+      for (; l < L::size && k < entries.size(); ++l, ++k) {
+        const auto magnitude = static_cast<std::uint32_t>(
+            std::nearbyint(std::abs(static_cast<double>(entries[k].weight)) / grid_.step));
+        line.synapse[l] = magnitude << 16 | entries[k].target;
       }
     } else {
       line.high = 0;
@@ -72,6 +80,8 @@ std::uint16_t LineRows<R, L>::append_lines(std::span<const RowEntry<R>> entries)
       const std::uint32_t dummy = dummies_ + static_cast<std::uint32_t>(l);
       if constexpr (shared) {
         line.target[l] = static_cast<std::uint16_t>(dummy);
+      } else if constexpr (integer) {
+        line.synapse[l] = dummy;
       } else {
         line.weight[l] = R(0);
         line.set_target(l, dummy);
@@ -137,6 +147,10 @@ void LineRows<R, L>::prepare(Step step) {
   if (due_.empty(step)) {
     return;
   }
+  if constexpr (integer) {
+    list_parts(step);
+    return;
+  }
   std::uint32_t* out = nullptr;
   due_.for_runs(step, [&](const DueLines* begin, const DueLines* end) {
     const std::size_t most = most_due_lines * static_cast<std::size_t>(end - begin) + lines_ahead;
@@ -154,9 +168,45 @@ void LineRows<R, L>::prepare(Step step) {
 }
 
 template <class R, class L>
+void LineRows<R, L>::list_parts(Step step) {
+  std::size_t ranges = 0;
+  due_.for_runs(step, [&](const DueLines* begin, const DueLines* end) {
+    ranges += static_cast<std::size_t>(end - begin);
+  });
+  const std::size_t room = (ranges + 1) * most_part_lines;  // of a part
+  if (part_.size() < line_parts * room) {
+    part_.resize(2 * line_parts * room);
+    list_.resize(part_.size() + lines_ahead);
+  }
+  std::array<std::uint32_t*, line_parts> ends;
+  for (std::size_t k = 0; k < line_parts; ++k) {
+    ends[k] = part_.data() + k * room;
+  }
+  due_.for_runs(step, [&](const DueLines* begin, const DueLines* end) {
+    kernels().list_parts(begin, end, ends.data());
+  });
+  due_.clear(step);
+  std::uint32_t* out = list_.data();
+  for (std::size_t k = 0; k < line_parts; ++k) {
+    out = std::copy(part_.data() + k * room, ends[k], out);
+  }
+  listed_ = static_cast<std::size_t>(out - list_.data());
+  std::fill(out, out + lines_ahead, out[-1]);
+  for (std::size_t i = 0; i < std::min(listed_, lines_ahead); ++i) {
+    __builtin_prefetch(lines_.data() + list_[i], 0, 2);
+  }
+}
+
+template <class R, class L>
 void LineRows<R, L>::deliver(Step, R* input) {
+  if constexpr (integer) {
+    kernels().scatter_integers(lines_.data(), list_.data(), listed_, grid_.shift, grid_.negative,
+                               grid_.sums);
+    return;
+  } else {
   kernels().scatter(static_cast<const L*>(nullptr), dummies_ + L::size > 65536)(
       lines_.data(), list_.data(), listed_, input);
+  }
 }
 
 template <class R, class L>
@@ -168,8 +218,10 @@ bool LineRows<R, L>::mark_reached(std::span<std::uint64_t> blocks) const {
   for (std::size_t i = 0; i < listed_; ++i) {
     const L& line = lines_[list_[i]];
     for (int l = 0; l < L::size; ++l) {
-      std::size_t target = line.target[l];
-      if constexpr (!shared) {
+      std::size_t target;
+      if constexpr (shared) {
+        target = line.target[l];
+      } else {
         target = line.target_of(l);
       }
       const std::size_t block = target / block_size;
@@ -193,6 +245,12 @@ void LineRows<R, L>::visit(Gid source, const std::function<void(SynapseRef<R>)>&
           if (line.target[l] < dummies_) {
             visitor({segment.delay, line.target[l], &line.weight, 0, 0, true});
           }
+        } else if constexpr (integer) {
+          if (line.target_of(l) < dummies_) {
+            const R step = static_cast<R>(grid_.negative ? -grid_.step : grid_.step);
+            visitor({segment.delay, line.target_of(l), nullptr, 0, 0, false,
+                     grid_.negative ? -1 : 1, &line.synapse[l], step});
+          }
         } else if (line.target_of(l) < dummies_) {
           visitor({segment.delay, line.target_of(l), &line.weight[l], 0, 0});
         }
@@ -205,5 +263,7 @@ template class LineRows<float, Line<float>>;
 template class LineRows<double, Line<double>>;
 template class LineRows<float, SharedLine<float>>;
 template class LineRows<double, SharedLine<double>>;
+template class LineRows<float, IntegerLine>;
+template class LineRows<double, IntegerLine>;
 
 }  // namespace spikelet

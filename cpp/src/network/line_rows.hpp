@@ -1,7 +1,10 @@
 // Rows of lines: a segment is the part of a row with one delay, and a whole number of lines. On a
 // spike, each segment is noted for the step when it arrives; then a flat list of the lines that are
-// due is walked with prefetch. L: Line<R>, or SharedLine<R> for projections whose weights are one.
+// due is walked with prefetch. L: Line<R>; SharedLine<R> for projections whose weights are one;
+// IntegerLine for weights of 16 bits.
 #pragma once
+
+#include <type_traits>
 
 #include "network/static_rows.hpp"
 #include "spikelet/core/line.hpp"
@@ -9,14 +12,23 @@
 
 namespace spikelet {
 
+// Of weights of 16 bits: what these stand for, and where they are added up.
+struct RowGrid {
+  double step = 0;
+  bool negative = false;
+  int shift = 0;  // of the sums: their step is step / 2^shift
+  std::uint32_t* sums = nullptr;
+};
+
 template <class R, class L>
 class LineRows final : public StaticRows<R> {
  public:
   static constexpr bool shared = std::is_same_v<L, SharedLine<R>>;
+  static constexpr bool integer = std::is_same_v<L, IntegerLine>;
   static constexpr std::size_t longest_segment = 65535;
 
   // dummies: the first of the spare elements, which absorb the additions of padding.
-  LineRows(std::uint32_t dummies, const RowSizes& sizes);
+  LineRows(std::uint32_t dummies, const RowSizes& sizes, const RowGrid& grid = {});
 
   // Sorted by delay.
   void append(Gid source, const RowEntries<R>& row) override;
@@ -45,13 +57,16 @@ class LineRows final : public StaticRows<R> {
   void for_segments_of(const Row& row, F&& f) const;
   std::uint16_t append_lines(std::span<const RowEntry<R>> entries);
   void note(const Row& row, Step stamp, Step from);
+  void list_parts(Step step);
 
   std::uint32_t dummies_;
+  RowGrid grid_;
   RowTable<Row> rows_;
   Buffer<Segment> segments_;  // further ones
   RawBuffer<L> lines_;
   Arrivals<DueLines> due_;
   std::vector<std::uint32_t> list_;  // numbers of the lines due in the current step
+  std::vector<std::uint32_t> part_;  // the same by part, before they are put together
   std::size_t listed_ = 0;
 };
 

@@ -201,9 +201,38 @@ std::size_t Network<R>::add(Projection<R>&& projection) {
 }
 
 template <class R>
+double Network<R>::grid_of(WeightBits bits, double low, double high, std::size_t pre,
+                           const std::optional<Plasticity>& rule) const {
+  if (!bits.sixteen) {
+    return 0;
+  }
+  if (rule) {
+    throw std::invalid_argument("weights of 16 bits must be static, and these have a plasticity");
+  }
+  if (!nodes[pre].neurons) {
+    throw std::invalid_argument(
+        "weights of 16 bits must be of neurons, which spike at most once in a step, so that their "
+        "sums have a bound; a spike source needs weights=\"float\"");
+  }
+  const double most = std::max(std::abs(low), std::abs(high));
+  if (!(std::isfinite(bits.largest) && bits.largest >= 0)) {
+    throw std::invalid_argument("the largest of 16-bit weights must be > 0, got " +
+                                number(bits.largest));
+  }
+  const double step = grid_step(bits.largest > 0 ? bits.largest : most);
+  if (std::nearbyint(most / step) > most_grid_steps) {
+    throw std::invalid_argument("weight must be at most " + number(step * most_grid_steps) +
+                                " in magnitude, as Int16(largest=" + number(bits.largest) +
+                                ") says, got " + number(most));
+  }
+  return step;
+}
+
+template <class R>
 std::size_t Network<R>::connect(std::size_t pre, std::size_t post, SynapseTable<R> table,
                                 Receptor receptor, const std::optional<Plasticity>& rule,
-                                std::optional<Step> born, std::function<std::size_t()> total) {
+                                std::optional<Step> born, std::function<std::size_t()> total,
+                                WeightBits bits) {
   if (ranks_ && !total) {
     total = [n = table.size()] { return n; };
   }
@@ -213,8 +242,16 @@ std::size_t Network<R>::connect(std::size_t pre, std::size_t post, SynapseTable<
   if (rule && rule->varied) {
     own_rule->varied = restricted(*rule, table, own(post));
   }
+  const auto [least, most] = std::ranges::minmax_element(table.weight);
+  const double step = table.weight.empty() ? grid_of(bits, 0, 0, pre, rule)
+                                           : grid_of(bits, *least, *most, pre, rule);
+  if (step > 0) {
+    std::ranges::transform(table.weight, table.weight.begin(),
+                           [&](R w) { return static_cast<R>(on_grid(w, step)); });
+  }
   table.restrict_to(own(post));
   Projection<R> projection = make_projection(pre, post, table.size(), receptor, born);
+  projection.step = step;
   projection.rule = std::move(own_rule);
   projection.total = std::move(total);
   if (!table.delay.empty()) {
@@ -245,13 +282,16 @@ std::size_t Network<R>::connect(std::size_t pre, std::size_t post, SynapseTable<
 
 template <class R>
 std::size_t Network<R>::connect(std::size_t pre, std::size_t post, Drawing<R> drawing,
-                                Receptor receptor, const std::optional<Plasticity>& rule) {
+                                Receptor receptor, const std::optional<Plasticity>& rule,
+                                WeightBits bits) {
   const Ends ends = nodes[post].neurons->receptors().ends(receptor);
   const bool magnitudes = ends.magnitude && !ends.by_sign();
   const double most = std::numeric_limits<R>::max();
   // A table puts the synapses of negative weight last among those of a pair, and so do stores that
   // keep receptors apart.
   const auto [low, high] = drawing.weights();
+  const double step = grid_of(bits, low, high, pre, rule);
+  drawing.round_weights(step);
   std::function<std::size_t()> total;
   if (ranks_ && drawing.counts_by_drawing()) {  // the caller pays for the count
     total = [known = std::optional<std::size_t>{}, shared = std::make_shared<Drawing<R>>(drawing),
@@ -264,13 +304,17 @@ std::size_t Network<R>::connect(std::size_t pre, std::size_t post, Drawing<R> dr
   }
   if (rule || (low < 0 && high > 0 && !ends.by_sign()) ||
       !drawing.deferrable(magnitudes ? 0.0 : -most, most)) {
-    return connect(pre, post, drawing.table(threads), receptor, rule, {}, std::move(total));
+    if (step > 0) {  // no value of the table may choose another one
+      bits.largest = step * most_grid_steps;
+    }
+    return connect(pre, post, drawing.table(threads), receptor, rule, {}, std::move(total), bits);
   }
   const auto [shortest, longest] = drawing.delays();
   Projection<R> projection = make_projection(pre, post, drawing.size(), receptor, {});
   projection.shortest = shortest;
   projection.longest = longest;
   projection.total = std::move(total);
+  projection.step = step;
   projection.drawing = std::move(drawing);
   return add(std::move(projection));
 }
@@ -327,6 +371,7 @@ Feed<R> Network<R>::feed_of(const Projection<R>& projection) const {
   feed.sources = static_cast<std::uint32_t>(nodes[projection.pre].size);
   feed.ends = nodes[projection.post].neurons->receptors().ends(projection.receptor);
   feed.one_channel = projection.one_channel;
+  feed.step = projection.step;
   return feed;
 }
 

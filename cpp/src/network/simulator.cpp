@@ -455,19 +455,26 @@ void Simulator<R>::set_clock(Step now, const SpikesInFlight& spikes) {
 template <class R>
 std::size_t Simulator<R>::connect(std::size_t pre, std::size_t post, SynapseTable<R> table,
                                   Receptor receptor, const std::optional<Plasticity>& rule,
-                                  std::optional<Step> born, std::function<std::size_t()> total) {
+                                  std::optional<Step> born, std::function<std::size_t()> total,
+                                  WeightBits bits) {
   return parts_.lengthy()->network.connect(pre, post, std::move(table), receptor, rule, born,
-                                           std::move(total));
+                                           std::move(total), bits);
 }
 
 template <class R>
 std::size_t Simulator<R>::connect(std::size_t pre, std::size_t post,
                                   const std::function<Drawing<R>(std::uint32_t, Range)>& draw,
-                                  Receptor receptor, const std::optional<Plasticity>& rule) {
+                                  Receptor receptor, const std::optional<Plasticity>& rule,
+                                  WeightBits bits) {
   Use use = parts_.lengthy();
   Network<R>& network = use->network;
   const auto number = static_cast<std::uint32_t>(network.projections.size());
-  return network.connect(pre, post, draw(number, network.own(post)), receptor, rule);
+  return network.connect(pre, post, draw(number, network.own(post)), receptor, rule, bits);
+}
+
+template <class R>
+double Simulator<R>::weight_step(std::size_t projection) {
+  return parts_.brief()->network.projections[projection].step;
 }
 
 template <class R>

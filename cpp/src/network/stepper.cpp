@@ -44,6 +44,12 @@ void Stepper<R>::bind_neurons(Partition<R>& partition, Slice<R>& slice) {
     std::copy(state + slice.begin, state + slice.end, partition.input[c].data() + slice.local);
     state = slice.target.input[c] = at_element_0(channel);
   }
+  slice.sums.clear();
+  for (std::size_t c = 0; c < partition.sums.size(); ++c) {
+    if (!partition.sums[c].value.empty() && slice.target.input[c] != nullptr) {
+      slice.sums.push_back(c);
+    }
+  }
   if (neurons.program()) {
     ProgramArrays<R> arrays = neurons.program_arrays();
     arrays.state = slice.state;
@@ -76,6 +82,7 @@ void Stepper<R>::return_inputs() {
       if (!node.neurons) {
         continue;
       }
+      add_sums(partition, slice, slice.begin, slice.end);
       const std::vector<R*> own = node.neurons->state_arrays();
       for (const auto& [channel, state] : node.neurons->receptors().late()) {
         const R* from = partition.input[static_cast<std::size_t>(channel)].data() + slice.local;
@@ -117,7 +124,7 @@ void Stepper<R>::complete(std::size_t p, Step step) {
   Partition<R>& partition = layout_.partitions[p];
   deliver(partition, step, false);
   for (const Slice<R>& slice : partition.slices) {
-    sample(slice, step + 1);
+    sample(partition, slice, step + 1);
   }
 }
 
@@ -172,6 +179,7 @@ void Stepper<R>::step_neurons(Partition<R>& partition, Slice<R>& slice, Step ste
         args.external = target.external = partition.external_of(begin);
         std::fill(target.external + begin, target.external + end, R(0));
       }
+      add_sums(partition, slice, begin, end);
       for (Injector<R>* input : segment.before) {
         input->apply(step, begin, end, target);
       }
@@ -187,6 +195,16 @@ void Stepper<R>::step_neurons(Partition<R>& partition, Slice<R>& slice, Step ste
 }
 
 template <class R>
+void Stepper<R>::add_sums(Partition<R>& partition, const Slice<R>& slice, std::size_t begin,
+                          std::size_t end) const {
+  for (const std::size_t c : slice.sums) {
+    IntegerSums& sums = partition.sums[c];
+    kernels().add_sums<R>()(sums.value.data() + (slice.local + begin - slice.begin), end - begin,
+                            static_cast<R>(sums.step), slice.target.input[c] + begin);
+  }
+}
+
+template <class R>
 void Stepper<R>::note(std::size_t partition, const Slice<R>& slice, std::span<const Gid> spikes,
                       Step stamp) {
   const Gid first_gid = network_.nodes[slice.node].first_gid;
@@ -199,7 +217,13 @@ void Stepper<R>::note(std::size_t partition, const Slice<R>& slice, std::span<co
 }
 
 template <class R>
-void Stepper<R>::sample(const Slice<R>& slice, Step stamp) {
+void Stepper<R>::sample(Partition<R>& partition, const Slice<R>& slice, Step stamp) {
+  const auto due = [&](const auto& sampled) {
+    return !sampled.runs.empty() && recorders_.states[sampled.recorder].samples(stamp);
+  };
+  if (!slice.sums.empty() && std::ranges::any_of(slice.samples, due)) {
+    add_sums(partition, slice, slice.begin, slice.end);
+  }
   for (const auto& [k, runs] : slice.samples) {
     StateRecorder<R>& recorder = recorders_.states[k];
     if (runs.empty() || !recorder.samples(stamp)) {

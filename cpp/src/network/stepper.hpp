@@ -31,7 +31,10 @@ class Stepper {
   void emit(Partition<R>& partition, Slice<R>& slice, Step step, std::vector<Gid>& spikes);
   void step_neurons(Partition<R>& partition, Slice<R>& slice, Step step, std::vector<Gid>& spikes);
   void note(std::size_t partition, const Slice<R>& slice, std::span<const Gid> spikes, Step stamp);
-  void sample(const Slice<R>& slice, Step stamp);
+  void sample(Partition<R>& partition, const Slice<R>& slice, Step stamp);
+  // Adds the integer sums of elements [begin, end) to their channels.
+  void add_sums(Partition<R>& partition, const Slice<R>& slice, std::size_t begin,
+                std::size_t end) const;
 
   Network<R>& network_;
   Layout<R>& layout_;

@@ -3,6 +3,7 @@
 #include <array>
 #include <cmath>
 #include <optional>
+#include <sstream>
 #include <stdexcept>
 #include <utility>
 #include <vector>
@@ -10,6 +11,15 @@
 #include "spikelet/network/static_store.hpp"
 
 namespace spikelet {
+namespace {
+
+std::string text(double x) {
+  std::ostringstream out;
+  out << x;
+  return out.str();
+}
+
+}  // namespace
 
 template <class R>
 std::vector<R> SynapseAccess<R>::stored_weights(const Projection<R>& projection) {
@@ -22,7 +32,7 @@ std::vector<R> SynapseAccess<R>::stored_weights(const Projection<R>& projection)
   layout_.for_each_synapse(projection,
                            [&](std::uint64_t index, std::uint32_t, const StoredSynapse<R>& s) {
                              const bool negative = magnitudes && s.synapse.channel == ends.down;
-                             values[index] = negative ? -*s.synapse.weight : *s.synapse.weight;
+                             values[index] = negative ? -s.synapse.value() : s.synapse.value();
                            });
   projection.to_canonical(values);
   return values;
@@ -74,13 +84,15 @@ bool SynapseAccess<R>::write_static(const Projection<R>& projection, std::span<c
   bool in_place = true;
   layout_.for_each_synapse(
       projection, [&](std::uint64_t index, std::uint32_t, const StoredSynapse<R>& s) {
+        const bool negative = feed.sent(stored[index]) < 0;
         in_place &= feed.channel_of(stored[index]) == s.synapse.channel &&
-                    (!s.synapse.shared || feed.sent(stored[index]) == *s.synapse.weight);
+                    (s.synapse.sign == 0 || negative == (s.synapse.sign < 0)) &&
+                    (!s.synapse.shared || feed.sent(stored[index]) == s.synapse.value());
       });
   if (in_place) {
     layout_.for_each_synapse(projection,
                              [&](std::uint64_t index, std::uint32_t, const StoredSynapse<R>& s) {
-                               *s.synapse.weight = feed.sent(stored[index]);
+                               s.synapse.set(feed.sent(stored[index]));
                              });
   }
   return in_place;
@@ -88,7 +100,14 @@ bool SynapseAccess<R>::write_static(const Projection<R>& projection, std::span<c
 
 template <class R>
 void SynapseAccess<R>::check(const Projection<R>& projection, std::span<const R> given) const {
+  const double most = projection.step * most_grid_steps;
   for (const R w : given) {
+    if (projection.step > 0 && std::abs(on_grid(w, projection.step)) > most) {
+      throw std::invalid_argument(
+          "weights of 16 bits in steps of " + text(projection.step) + " must be at most " +
+          text(most) + " in magnitude, got " + text(w) +
+          "; connect with weights=Int16(largest=...) to leave room for larger ones");
+    }
     if (projection.sign != 0 && w != 0 && std::signbit(w) != (projection.sign < 0)) {
       throw std::invalid_argument("weights of this plasticity must keep their sign, got " +
                                   std::to_string(w));
@@ -98,7 +117,12 @@ void SynapseAccess<R>::check(const Projection<R>& projection, std::span<const R>
 
 template <class R>
 void SynapseAccess<R>::set_weights(Projection<R>& projection, std::span<const R> given) {
-  std::vector<R> stored(given.begin(), given.end());
+  std::vector<R> canonical_values(given.begin(), given.end());
+  for (R& w : canonical_values) {
+    w = static_cast<R>(on_grid(w, projection.step));
+  }
+  given = canonical_values;
+  std::vector<R> stored = canonical_values;
   for (const auto& [canonical, at] : projection.reorder) {
     stored[at] = given[canonical];
   }
@@ -170,6 +194,9 @@ std::string SynapseAccess<R>::describe(const Projection<R>& projection) const {
   }
   if (!projection.in_stores) {
     return "not laid out yet";
+  }
+  if (projection.step > 0) {
+    return "cache lines of 16-bit weights";
   }
   using Form = typename StaticStore<R>::Form;
   static constexpr std::array names{std::pair(Form::lines, "cache lines"),

@@ -14,6 +14,7 @@ race, Neuromorph. Comput. Eng. 6:012001 (2026).
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -37,6 +38,11 @@ NEURON = sl.LIF(
     tau_m=TAU_M, C_m=C_M, E_L=-65.0, V_th=-50.0, V_reset=-65.0, t_ref=2.0,
     tau_syn_ex=TAU_SYN, tau_syn_in=TAU_SYN,
 )  # fmt: skip
+
+_ONE_CURRENT = sl.LIFOneCurrent(
+    **{name: getattr(NEURON, name) for name in ("tau_m", "C_m", "E_L", "V_th", "V_reset", "t_ref")},
+    tau_syn=TAU_SYN,
+)
 
 SIZES = np.array([20683, 5834, 21915, 5479, 4850, 1065, 14395, 2948])
 # Probability that a pair has at least one synapse: rows are targets, columns sources.
@@ -103,7 +109,8 @@ def parameters(
     scale: float = 1.0,
     K_scale: float | None = None,
     *,
-    drive: Literal["poisson", "dc"] = "poisson",
+    input: Literal["poisson", "dc"] = "poisson",  # noqa: A002
+    drive: Literal["poisson", "dc"] | None = None,
 ) -> Parameters:
     r"""Return the parameters of a microcircuit, without building one.
 
@@ -114,15 +121,16 @@ def parameters(
 
     Parameters
     ----------
-    scale, K_scale, drive
+    scale, K_scale, input, drive
         See `microcircuit`.
     """
     where = "microcircuit"
+    given = _input(input, drive)
     for name, value in (("scale", scale), ("K_scale", K_scale)):
         if value is not None:
             require(where, name, number(where, name, value), "> 0")
     k = float(scale if K_scale is None else K_scale)
-    choice(where, "drive", drive, "poisson", "dc")
+    choice(where, "input", given, "poisson", "dc")
     sizes = np.rint(SIZES * scale).astype(np.int64)
     if sizes.min() < 1:
         fail(where, "scale", scale, "must leave at least one neuron in each population")
@@ -138,7 +146,7 @@ def parameters(
     from_outside = tau * weight * EXTERNAL * EXTERNAL_RATE
     from_inside = tau * (weights * (full / SIZES[:, np.newaxis]) @ _RATES)
     lost = 1 - np.sqrt(k)
-    if drive == "poisson":
+    if given == "poisson":
         external = EXTERNAL_RATE * np.rint(EXTERNAL * k)
         currents = lost * (from_inside + from_outside)
     else:
@@ -151,6 +159,18 @@ def parameters(
         external_weight=weight / np.sqrt(k),
         currents=currents,
     )
+
+
+def _input(given: str, drive: str | None) -> str:
+    """Return the input, which `drive` named before 0.6."""
+    if drive is None:
+        return given
+    warnings.warn(
+        "microcircuit: drive= is deprecated and goes in 0.7; use input=",
+        DeprecationWarning,
+        stacklevel=3,
+    )
+    return drive
 
 
 def _psp_of_1_pA() -> float:
@@ -262,8 +282,11 @@ def microcircuit(
     threads: int | None = None,
     dtype: Literal["float32", "float64"] = "float32",
     dt: float = 0.1,
-    drive: Literal["poisson", "dc"] = "poisson",
+    input: Literal["poisson", "dc"] = "poisson",  # noqa: A002
+    weights: Literal["float", "int16"] = "float",
+    one_current: bool = False,
     initial: Literal["optimised", "original"] = "optimised",
+    drive: Literal["poisson", "dc"] | None = None,
 ) -> Microcircuit:
     """Build the cortical microcircuit of Potjans & Diesmann (2014).
 
@@ -278,12 +301,19 @@ def microcircuit(
         inputs.
     seed, threads, dtype, dt
         See `spikelet.Network`; dt is at most 0.75 ms.
-    drive : "poisson" or "dc"
+    input : "poisson" or "dc"
         External input: Poisson trains of 8 Hz times the number of inputs, or a constant current of the same mean.
         The current does not suffice with a small `K_scale`: below about 0.3, populations fall silent.
+    weights : "float" or "int16"
+        How weights are stored (see `spikelet.Int16`): with "int16" they are rounded to 1/128 pA, inhibitory ones to
+        1/64 pA, at full in-degree, which is 4.4e-5 of the mean weight.
+    one_current : bool
+        Whether neurons are `LIFOneCurrent`, with one state for the current of both receptors, instead of `LIF`.
     initial : "optimised" or "original"
         Initial potentials: normally distributed, with mean and standard deviation by population, which avoids a
         volley at the start; or with -58 +- 10 mV for all.
+    drive : "poisson" or "dc", optional
+        The former name of `input`. Deprecated; goes in 0.7.
 
     Returns
     -------
@@ -306,7 +336,8 @@ def microcircuit(
     >>> sorted(circuit.rates()) == sorted(circuit.populations)
     True
     """
-    given = parameters(scale, K_scale, drive=drive)
+    given = parameters(scale, K_scale, input=_input(input, drive))  # type: ignore[arg-type]
+    choice("microcircuit", "weights", weights, "float", "int16")
     choice("microcircuit", "initial", initial, *V_M)
     step = number("microcircuit", "dt", dt, "ms")
     if step > DELAYS.min():
@@ -316,7 +347,7 @@ def microcircuit(
     net = sl.Network(dt=dt, seed=seed, threads=threads, dtype=dtype)
     populations = {}
     for i, name in enumerate(POPULATIONS):
-        model = NEURON.replace(I_e=given.currents[i])
+        model = (_ONE_CURRENT if one_current else NEURON).replace(I_e=given.currents[i])
         population = net.population(int(given.sizes[i]), model, name=name)
         mean, sd = V_M[initial]
         population.V_m = sl.Normal(mean[i], sd[i])
@@ -330,6 +361,9 @@ def microcircuit(
         mean_delay = DELAYS[j]
         limits = (net.dt, mean_delay * (1 + DELAY_SPREADS * DELAY_SD))
         delay = sl.Normal(mean_delay, mean_delay * DELAY_SD, redraw=limits)
+        # One grid for all weights of a sign, so that the synapses of a source share rows.
+        largest = (1 + WEIGHT_SPREADS * WEIGHT_SD) * np.abs(given.weights[:, j % 2 :: 2]).max()
+        bits: Any = "float" if weights == "float" else sl.Int16(largest)
         for i, target in enumerate(POPULATIONS):
             total, mean_weight = int(given.synapses[i, j]), given.weights[i, j]
             if total == 0:
@@ -344,5 +378,6 @@ def microcircuit(
                     mean_weight, sd, redraw=(mean_weight - reach, mean_weight + reach)
                 ),
                 delay=delay,
+                weights=bits,
             )
     return Microcircuit(net, populations, projections, given)

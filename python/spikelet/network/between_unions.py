@@ -26,6 +26,7 @@ from spikelet.network.recorders import MultiStateRecorder
 from spikelet.network.synapse_lists import Lists, as_lists, given_pairs, row_lengths
 from spikelet.network.to_disk import StrPath
 from spikelet.network.union import Union, parts_of, values_of_part
+from spikelet.network.weight_bits import largest_of
 from spikelet.plasticity import Plasticity
 from spikelet.rules import AllToAll, Distribution, FixedProbability, OneToOne, Rule
 from spikelet.spatial import ByDistance, DistanceDependent
@@ -46,12 +47,13 @@ def connect_unions(
     delay: Any,
     receptor: str | None,
     plasticity: Plasticity | None,
+    weights: Any = "float",
 ) -> ProjectionGroup:
     """Connect unions: the rule draws over all parts, and each pair of parts with synapses gets a projection."""
     where = f"connect {pre.name} -> {post.name}"
     pairs = [(a, b) for a in parts_of(pre) for b in parts_of(post)]
     for a, b in pairs:
-        check_call(net, a, b, receptor, plasticity)
+        largest_of(check_call(net, a, b, receptor, plasticity), weights, plasticity)
     if plasticity is not None and plasticity.varied:
         must = "must be single numbers for a union; connect its parts one by one"
         fail(where, f"{type(plasticity).__name__}.{plasticity.varied[0]}", plasticity, must)
@@ -81,7 +83,7 @@ def connect_unions(
     for a, b, lists in checked:  # all of them before the first is added
         check_lists(net, f"connect {a.name} -> {b.name}", b, lists, receptor, plasticity)
     added = [
-        connect(net, a, b, how, *_values(how, weight, delay), receptor, plasticity)
+        connect(net, a, b, how, *_values(how, weight, delay), receptor, plasticity, weights)
         for a, b, how in made
     ]
     return ProjectionGroup(pre, post, added)

@@ -199,6 +199,7 @@ def _describe(
                 "receptor": q.receptor,
                 "plasticity": plastic,
                 "born": sim.born(q.index),
+                "weight_step": sim.weight_step(q.index),
             }
         )
     inputs = []

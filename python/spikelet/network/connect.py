@@ -15,6 +15,7 @@ from spikelet.network.population import Population, check_own
 from spikelet.network.projection import Projection
 from spikelet.network.receptors import BY_SIGN, receptor_number, receptor_unit, require_sign
 from spikelet.network.synapse_lists import Lists, as_lists, needs_lists, part_ids
+from spikelet.network.weight_bits import largest_of
 from spikelet.neurons import NeuronModel
 from spikelet.plasticity import Plasticity
 from spikelet.rules import AllToAll, Distribution, OneToOne, Rule, as_spec
@@ -23,7 +24,8 @@ __all__ = ["check_call", "check_lists", "connect", "delay_steps"]
 
 _MAX_DELAY = 65535  # steps
 
-Ends = tuple[int, _core.Plasticity | None]
+# Receptor, plasticity, largest weight of 16 bits.
+Ends = tuple[int, _core.Plasticity | None, float | None]
 
 
 def check_call(net: NetworkContents, pre: Any, post: Any, receptor: Any, plasticity: Any) -> str:
@@ -49,9 +51,11 @@ def connect(
     delay: Any,
     receptor: str | None,
     plasticity: Plasticity | None,
+    weights: Any = "float",
 ) -> Projection:
     """Check and add a projection; see `Network.connect`."""
     where = check_call(net, pre, post, receptor, plasticity)
+    int16 = largest_of(where, weights, plasticity)
     assert isinstance(post.model, NeuronModel)
     number = receptor_number(where, post.model, receptor)
     if isinstance(rule, OneToOne) and len(pre) != len(post):
@@ -63,7 +67,7 @@ def connect(
         lists = as_lists(net, where, (pre, post), rule, weight, delay, plasticity, count)
         weight, delay, plasticity = lists.weight, lists.delay, lists.plasticity
     with named(where):
-        ends = (number, None if plasticity is None else plasticity.to_core())
+        ends = (number, None if plasticity is None else plasticity.to_core(), int16)
     add: Any = _by_rule if lists is None else _by_lists
     how = rule if lists is None else lists
     grid = (len(pre), len(post)) if isinstance(rule, AllToAll) else None
@@ -115,7 +119,7 @@ def _by_lists(
     with named(where):
         return net.engine.sim.connect_lists(
             pre.index, post.index, pre.size, lists.pre, lists.post,
-            weights.astype(net.dtype, copy=False), steps, *ends, None,
+            weights.astype(net.dtype, copy=False), steps, *ends[:2], None, ends[2],
         )  # fmt: skip
 
 

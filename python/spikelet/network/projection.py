@@ -308,7 +308,19 @@ class Projection(Sealed):
     def __repr__(self) -> str:
         plastic = "" if self.plasticity is None else f", {type(self.plasticity).__name__}"
         count = self.synapses.known()
-        return f"Projection({self.pre.name} -> {self.post.name}: {'some' if count is None else count} synapses{plastic}, {self._storage()})"
+        return f"Projection({self.pre.name} -> {self.post.name}: {'some' if count is None else count} synapses{plastic}, {self._storage()}{self._rounding()})"
+
+    def _rounding(self) -> str:
+        """Return the grid of weights of 16 bits, and what rounding to it costs at most."""
+        try:
+            step = self._engine.sim.weight_step(self.index)
+        except RuntimeError:  # the core is busy
+            return ""
+        if step == 0:
+            return ""
+        model = self.post.model
+        unit = receptor_unit(model, self.receptor) if isinstance(model, NeuronModel) else ""
+        return f" in steps of {step:.4g} {unit} (error at most {step / 2:.2g} {unit})"
 
     def _storage(self) -> str:
         """Return how the synapses are stored or, while the core is busy, what it is doing."""

@@ -58,12 +58,13 @@ def load_projection(
         fail(WHERE, f"{key}.row", row, f"must ascend from 0 to {len(posts)}")
     if rule is not None:  # their layout follows from their initial weights
         weight = stored.array(file, f"{key}.plastic.initial", net.dtype, len(posts))
+    int16 = _largest(key, d.get("weight_step", 0.0), weight, rule)
     offsets = row.astype(np.int64)
     counts: npt.NDArray[np.int64] = offsets[1:] - offsets[:-1]
     net.engine.sim.connect_lists(
         pre.index, post.index, pre.size, np.repeat(np.arange(pre.size, dtype=np.uint32), counts),
         posts, stored.finite(f"{key}.weight", weight), delay, receptor,
-        None if rule is None else rule.to_core(), born,
+        None if rule is None else rule.to_core(), born, int16,
     )  # fmt: skip
     projection = Projection(net, index, pre, post, rule, receptor)
     net.contents.projections.append(projection)
@@ -72,6 +73,20 @@ def load_projection(
         state = {k.removeprefix(prefix): file[k] for k in file if k.startswith(prefix)}
         _check(net, index, state, len(posts), post.size)
         net.engine.sim.set_plastic_state(index, own_state(projection, state))
+
+
+def _largest(key: str, step: Any, weight: npt.NDArray[Any], rule: Plasticity | None) -> float | None:
+    """Return the largest weight of a stored grid of 16 bits, or None for floats."""
+    if step == 0:
+        return None
+    if rule is not None or not isinstance(step, float) or not 0 < step < np.inf:
+        fail(WHERE, f"{key} weight_step", step, "must be 0, or > 0 and finite for static synapses")
+    if np.frexp(step)[0] != 0.5 or (np.rint(weight / step) * step != weight).any():
+        fail(WHERE, f"{key} weight_step", step, "must be a power of two that divides all weights")
+    return _STEPS * step
+
+
+_STEPS = 65535  # of the largest magnitude of 16 bits
 
 
 _DTYPES = {

@@ -21,6 +21,7 @@ from spikelet.neurons.integrate_and_fire import (
     LIFAlpha,
     LIFCond,
     LIFDelta,
+    LIFOneCurrent,
 )
 from spikelet.neurons.izhikevich import Izhikevich
 from spikelet.neurons.multisynapse import LIFMultisynapse
@@ -43,5 +44,6 @@ __all__ = [
     "LIFCondSFA",
     "LIFDelta",
     "LIFMultisynapse",
+    "LIFOneCurrent",
     "NeuronModel",
 ]

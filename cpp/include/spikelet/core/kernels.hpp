@@ -64,6 +64,8 @@ struct KernelTable {
 
   // Lists the lines that are due; returns the end. May write up to lines_ahead numbers beyond it.
   std::uint32_t* (*list_lines)(const DueLines* begin, const DueLines* end, std::uint32_t* out);
+  // The same in parts: moves the end of each. May write up to most_part_lines numbers beyond it.
+  void (*list_parts)(const DueLines* begin, const DueLines* end, std::uint32_t** ends);
 
   // input[target] += weight for all synapses of the n listed lines. The list must continue for
   // lines_ahead valid numbers.
@@ -73,6 +75,13 @@ struct KernelTable {
   Scatter<double, Line<double>> scatter64[2];
   Scatter<float, SharedLine<float>> scatter_shared32;
   Scatter<double, SharedLine<double>> scatter_shared64;
+
+  // sums[target] += magnitude << shift, or -= if negative, for all synapses of the n listed lines.
+  void (*scatter_integers)(const IntegerLine*, const std::uint32_t* list, std::size_t n, int shift,
+                           bool negative, std::uint32_t* sums);
+  // input[i] += step * sum[i], as a signed number, and sum[i] = 0, for n elements in whole blocks.
+  void (*add_sums32)(std::uint32_t* sums, std::size_t n, float step, float* input);
+  void (*add_sums64)(std::uint32_t* sums, std::size_t n, double step, double* input);
 
   // Bit i: the draw of element i of block `block` is below its threshold, whose 16 high bits are
   // high[i]; a tie is settled by 32 more bits and low[i].
@@ -114,6 +123,14 @@ struct KernelTable {
   auto scatter(const Line<double>*, bool wide) const { return scatter64[wide]; }
   auto scatter(const SharedLine<float>*, bool) const { return scatter_shared32; }
   auto scatter(const SharedLine<double>*, bool) const { return scatter_shared64; }
+  template <class R>
+  auto add_sums() const {
+    if constexpr (sizeof(R) == 4) {
+      return add_sums32;
+    } else {
+      return add_sums64;
+    }
+  }
   template <class R>
   auto poisson() const {
     if constexpr (sizeof(R) == 4) {

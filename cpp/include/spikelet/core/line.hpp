@@ -36,6 +36,15 @@ struct alignas(64) SharedLine {
   std::uint16_t target[size];
 };
 
+// A cache line of synapses whose weights are whole numbers of up to 16 bits; not for wide partitions.
+struct alignas(64) IntegerLine {
+  static constexpr int size = 16;
+  std::uint32_t synapse[size];  // low half: target; high half: magnitude of the weight
+
+  std::uint32_t target_of(int l) const { return synapse[l] & 0xffff; }
+  std::uint32_t magnitude_of(int l) const { return synapse[l] >> 16; }
+};
+
 // How many lines are prefetched. A list of lines continues this far beyond its end, so that the
 // prefetch needs no check.
 inline constexpr std::size_t lines_ahead = 64;
@@ -47,5 +56,11 @@ inline void fetch_line(const void* line) { __builtin_prefetch(line, 0, 2); }
 using DueLines = std::uint32_t;
 inline constexpr int due_count_bits = 5;
 inline constexpr DueLines most_due_lines = (DueLines{1} << due_count_bits) - 1;
+
+// Where sums do not depend on the order, lines are listed in parts: of each range the first share,
+// then of each the second one, and so on. Targets ascend within a range, so that a part adds to a
+// share of the buffer, which fits the first-level cache.
+inline constexpr int line_parts = 4;
+inline constexpr std::size_t most_part_lines = (most_due_lines + line_parts - 1) / line_parts;
 
 }  // namespace spikelet

@@ -78,6 +78,7 @@ class Drawing {
   std::pair<Step, Step> delays() const;  // if deferrable: shortest, longest
   bool draws_weights() const { return weight_.drawn(); }
   std::pair<double, double> weights() const { return weight_.range(); }
+  void round_weights(double step) { weight_.step = step; }  // to the multiples of it
 
   // Appends the synapses of source i onto targets [begin, end), in an order that does not depend on
   // these bounds.

@@ -9,6 +9,7 @@
 
 #include "spikelet/core/random.hpp"
 #include "spikelet/core/types.hpp"
+#include "spikelet/core/weight_grid.hpp"
 
 namespace spikelet {
 
@@ -23,6 +24,7 @@ struct ValueSpec {
       b = 0.0;  // normal: mean, std; lognormal: mu, sigma; uniform: low, high; exponential: scale
   Limit limit = Limit::none;
   double low = 0.0, high = 0.0;
+  double step = 0.0;  // of the grid that values are rounded to; 0: none
 
   bool drawn() const { return kind != Kind::values; }
   // The value below which a fraction u in (0, 1) of the distribution lies, without limits.
@@ -35,6 +37,7 @@ struct ValueSpec {
 
 // Turns the uniform number u into a value, in double precision; redrawing takes more(attempt), from
 // attempt 1 on. Throws std::invalid_argument if almost none of the distribution is within limits.
+// Values are within limits before they are rounded to a grid.
 double draw_value(const ValueSpec& spec, double u,
                   const std::function<double(std::uint32_t)>& more);
 

@@ -39,6 +39,13 @@ struct Node {
   std::vector<std::vector<R>> initial;  // states at step 0, once the network has run
 };
 
+// How weights are stored: as floats, or with 16 bits, up to a largest magnitude. That is by default
+// the largest that is given or can be drawn.
+struct WeightBits {
+  bool sixteen = false;
+  double largest = 0;  // 0: the default
+};
+
 template <class R>
 struct Projection {
   std::size_t pre = 0, post = 0, size = 0;
@@ -48,6 +55,7 @@ struct Projection {
   int one_channel = -1;                  // plastic: the channel of all weights it may ever have
   int sign = 0;                          // that its weights keep
   std::uint16_t one_delay = 0;           // of all its synapses, or 0
+  double step = 0;                       // static: of the grid of 16-bit weights; 0: floats
   std::unique_ptr<RewardSignal> reward;  // if the rule needs it
   Step born = 0;                         // spikes up to this stamp do not use it
   Step shortest = 1, longest = 1;
@@ -126,10 +134,10 @@ class Network {
   // total: synapses onto all targets, where the table has fewer.
   std::size_t connect(std::size_t pre, std::size_t post, SynapseTable<R> table, Receptor receptor,
                       const std::optional<Plasticity>& rule, std::optional<Step> born,
-                      std::function<std::size_t()> total);
+                      std::function<std::size_t()> total, WeightBits bits = {});
   // Static synapses are drawn only when they are laid out, where that cannot fail.
   std::size_t connect(std::size_t pre, std::size_t post, Drawing<R> drawing, Receptor receptor,
-                      const std::optional<Plasticity>& rule);
+                      const std::optional<Plasticity>& rule, WeightBits bits = {});
   // Adds an input, or replaces one, and returns its number. elements: of the population; default:
   // all. An input's number is that of its first stream when it was new.
   std::uint32_t inject(std::size_t population,
@@ -190,6 +198,9 @@ class Network {
   std::size_t add(Projection<R>&& projection);
   // A population of neurons; throws std::invalid_argument if there is none of that number.
   Node<R>& neurons_at(std::size_t population);
+  // The step of the grid of 16-bit weights with these bounds, or 0.
+  double grid_of(WeightBits bits, double low, double high, std::size_t pre,
+                 const std::optional<Plasticity>& rule) const;
   void check_ends(const SynapseTable<R>& table, std::size_t pre, std::size_t post,
                   std::optional<Step> born) const;
   void check(const SynapseTable<R>& table, std::size_t post, Receptor receptor,

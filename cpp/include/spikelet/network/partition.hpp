@@ -11,6 +11,7 @@
 #include "spikelet/core/kernels.hpp"
 #include "spikelet/core/program_run.hpp"
 #include "spikelet/network/injector.hpp"
+#include "spikelet/network/integer_sums.hpp"
 #include "spikelet/network/mail.hpp"
 #include "spikelet/network/plastic_store.hpp"
 #include "spikelet/network/slice_inputs.hpp"
@@ -51,6 +52,7 @@ struct Slice {
   InjectionTarget<R> target{};
   SliceInputs<R> inputs;
   std::vector<R*> state;                   // by number, indexed from element 0 on
+  std::vector<std::size_t> sums;           // channels of which the partition has integer sums
   std::unique_ptr<ProgramRun<R>> program;  // of neurons that a program moves
   std::vector<PlasticStore<R>*> plastic;   // stores that need its spikes
   std::vector<std::size_t> spike_recorders;
@@ -65,6 +67,7 @@ struct alignas(128) Partition {
   // where no neuron has such a channel.
   std::vector<Buffer<R>> input;
   std::vector<R*> channel;  // where each of these begins
+  std::vector<IntegerSums> sums;  // by channel, as far as they are needed
   std::vector<std::unique_ptr<SynapseStore<R>>> stores;
   std::array<std::vector<Gid>, 2> spikes;            // of an interval, double-buffered
   std::array<std::vector<std::size_t>, 2> step_end;  // where the spikes of each step end
@@ -82,6 +85,14 @@ struct alignas(128) Partition {
     const auto k = static_cast<std::size_t>(number);
     input.resize(std::max(input.size(), k + 1));
     input[k].resize(elements + spare);
+  }
+  void need_sums(int number, double step) {
+    const auto k = static_cast<std::size_t>(number);
+    sums.resize(std::max(sums.size(), k + 1));
+    IntegerSums& of = sums[k];
+    of.step = of.step == 0 ? step : std::min(of.step, step);
+    of.value.resize(elements + spare);
+    of.most.resize(elements);
   }
   // `external`, indexed as elements are, for the chunk that begins there.
   R* external_of(std::size_t begin) {

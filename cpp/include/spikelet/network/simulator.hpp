@@ -62,11 +62,14 @@ class Simulator {
   std::size_t add_poisson(std::size_t n, std::span<const double> rates);
   std::size_t connect(std::size_t pre, std::size_t post, SynapseTable<R> table, Receptor receptor,
                       const std::optional<Plasticity>& rule, std::optional<Step> born = {},
-                      std::function<std::size_t()> total = {});
+                      std::function<std::size_t()> total = {}, WeightBits bits = {});
   // draw(number, own) returns the drawing, given the projection's number and the targets owned.
   std::size_t connect(std::size_t pre, std::size_t post,
                       const std::function<Drawing<R>(std::uint32_t, Range)>& draw,
-                      Receptor receptor, const std::optional<Plasticity>& rule);
+                      Receptor receptor, const std::optional<Plasticity>& rule,
+                      WeightBits bits = {});
+  // Of the grid of a projection's 16-bit weights; 0: they are floats.
+  double weight_step(std::size_t projection);
   std::uint32_t inject(std::size_t population,
                        std::optional<std::span<const std::uint32_t>> elements,
                        const MakeInjector<R>& make, const InputKey& key = {});

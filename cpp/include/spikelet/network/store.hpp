@@ -31,6 +31,7 @@ struct Feed {
   Ends ends{};
   int one_channel = -1;     // of all weights, now and later; -1: it depends on the weight
   std::uint16_t delay = 0;  // of all synapses, even if there are none; 0: see the table
+  double step = 0;          // of the grid of 16-bit weights; 0: floats
 
   int channel_of(R weight) const { return weight < 0 ? ends.down : ends.up; }
   R sent(R weight) const { return ends.magnitude && weight < 0 ? -weight : weight; }
@@ -41,10 +42,23 @@ template <class R>
 struct SynapseRef {
   std::uint16_t delay;
   std::uint32_t target;  // local
-  R* weight;             // as stored
+  R* weight;             // as stored; null: it has 16 bits
   int channel;
   std::size_t position;  // in a plastic store
   bool shared = false;   // other synapses share this weight
+  int sign = 0;          // -1: only weights < 0 may be here, 1: only others; 0: any
+  std::uint32_t* word = nullptr;  // of a weight of 16 bits: its magnitude is the upper half, in
+  R step = R(0);                  // units of this, which is negative if the weight is
+
+  R value() const { return weight != nullptr ? *weight : static_cast<R>(*word >> 16) * step; }
+  // One of 16 bits must be on the grid, and have the sign.
+  void set(R value) const {
+    if (weight != nullptr) {
+      *weight = value;
+    } else {
+      *word = static_cast<std::uint32_t>(value / step + R(0.5)) << 16 | (*word & 0xffff);
+    }
+  }
 };
 
 // By channel: what its events are added to, by local target; null where a partition has no such

@@ -40,6 +40,37 @@ struct LIF {
   }
 };
 
+// LIF with one synaptic time constant: the currents of both receptors decay alike, so that their sum
+// is one state.
+struct LIFOneCurrent {
+  static constexpr std::string_view name = "LIFOneCurrent";
+  static constexpr std::array<std::string_view, 4> parameters{"tau_m", "C_m", "tau_syn", "I_e"};
+  static constexpr std::array<std::string_view, 2> states{"V_m", "I_syn"};
+  static constexpr std::array<int, 2> input_states{1, 1};
+  static constexpr bool conductance = false;
+  enum { V, I };
+  enum { P22 = k_first, P21, P11, P20, I_e, coefficient_end };
+  static constexpr int coefficient_count = coefficient_end - k_first;
+
+  static void lower(double dt, const double* p, double* c) {
+    const double tau_m = p[p_first], C_m = p[p_first + 1], tau_syn = p[p_first + 2];
+    c[P22] = std::exp(-dt / tau_m);
+    c[P20] = constant_current_to_potential(dt, tau_m, C_m, c[P22]);
+    c[P11] = std::exp(-dt / tau_syn);
+    c[P21] = exp_current_to_potential(dt, tau_m, C_m, tau_syn);
+    c[I_e] = p[p_first + 3];
+  }
+
+  template <class Lane>
+  SPIKELET_INLINE static std::uint64_t step(Lane& x) {
+    const auto v = x.state(V), i = x.state(I);
+    const auto next = v * x.coefficient(P22) + i * x.coefficient(P21) +
+                      x.current(x.coefficient(I_e)) * x.coefficient(P20);
+    x.set_state(I, i * x.coefficient(P11));
+    return x.set_membrane(v, next);
+  }
+};
+
 struct IF : LIF {
   static constexpr std::string_view name = "IF";
   static constexpr std::array<std::string_view, 4> parameters{"C_m", "tau_syn_ex", "tau_syn_in",

@@ -1,0 +1,29 @@
+// The grid of 16-bit weights: magnitudes are whole multiples, up to 65535, of a power of two. All of
+// them are floats of either precision, and so are sums of a few thousand: adding them as integers is
+// exact and does not depend on the order.
+#pragma once
+
+#include <cmath>
+
+namespace spikelet {
+
+inline constexpr double most_grid_steps = 65535;
+
+// The finest step with which `largest` is on the grid.
+inline double grid_step(double largest) {
+  if (!(largest > 0)) {
+    return 1;
+  }
+  double step = std::exp2(std::ceil(std::log2(largest)) - 16);
+  while (std::nearbyint(largest / step) > most_grid_steps) {
+    step *= 2;
+  }
+  return step;
+}
+
+// x, rounded to the grid; step 0: there is none.
+inline double on_grid(double x, double step) {
+  return step > 0 ? std::nearbyint(x / step) * step + 0.0 : x;  // + 0.0: no negative zero
+}
+
+}  // namespace spikelet

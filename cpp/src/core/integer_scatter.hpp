@@ -1,0 +1,70 @@
+// Delivery of weights that are whole numbers. Their sums are exact and do not depend on the order.
+
+namespace spikelet::SPIKELET_LEVEL {
+
+inline void list_parts(const DueLines* begin, const DueLines* end, std::uint32_t** ends) {
+  static_assert(most_part_lines == 8);
+  typedef std::uint32_t Eight __attribute__((vector_size(32)));
+  constexpr Eight numbers{0, 1, 2, 3, 4, 5, 6, 7};
+  for (; begin != end; ++begin) {
+    const std::uint32_t first = *begin >> due_count_bits, count = *begin & most_due_lines;
+    std::uint32_t from = 0;
+#pragma GCC unroll 4
+    for (std::uint32_t part = 0; part < line_parts; ++part) {
+      const std::uint32_t to = (count * (part + 1) + line_parts / 2) / line_parts;
+      const Eight lines = numbers + (first + from);
+      __builtin_memcpy(ends[part], &lines, sizeof lines);
+      ends[part] += to - from;
+      from = to;
+    }
+  }
+}
+
+// As in scatter(), lines are staged before they are added: here as targets and as weights of 32
+// bits.
+inline void scatter_integers(const IntegerLine* lines, const std::uint32_t* list, std::size_t n,
+                             int shift, bool negative, std::uint32_t* sums) {
+  using U = Vec<std::uint32_t>;
+  constexpr std::size_t batch = 16, size = IntegerLine::size,
+                        width = static_cast<std::size_t>(lanes<std::uint32_t>);
+  alignas(64) std::uint32_t target[batch * size], weight[batch * size];
+  const U sign = U{} - std::uint32_t{negative};  // all ones, or none: (w ^ sign) - sign is -w or w
+  for (std::size_t i = 0; i < n;) {
+    const std::size_t count = n - i < batch ? n - i : batch;
+    for (std::size_t k = 0; k < count; ++k, ++i) {
+      // Into the second level: there are too few buffers for misses of the first.
+      __builtin_prefetch(lines + list[i + lines_ahead], 0, 2);
+      for (std::size_t l = 0; l < size; l += width) {
+        const U synapse = load(lines[list[i]].synapse + l);
+        store(target + size * k + l, synapse & 0xffff);
+        store(weight + size * k + l, (((synapse >> 16) << shift) ^ sign) - sign);
+      }
+    }
+    for (std::size_t k = 0; k < count; ++k) {
+#pragma GCC unroll 8
+      for (std::size_t l = size * k; l < size * (k + 1); l += 2) {
+        std::uint64_t to, add;  // two of each by one load
+        __builtin_memcpy(&to, target + l, sizeof to);
+        __builtin_memcpy(&add, weight + l, sizeof add);
+        sums[static_cast<std::uint32_t>(to)] += static_cast<std::uint32_t>(add);
+        sums[to >> 32] += static_cast<std::uint32_t>(add >> 32);
+      }
+    }
+  }
+}
+
+// input += step * sum for n elements, a multiple of block_size; clears the sums.
+template <class R>
+void add_sums(std::uint32_t* sums, std::size_t n, R step, R* input) {
+  constexpr auto width = static_cast<std::size_t>(lanes<R>);
+  for (std::size_t i = 0; i < n; i += width) {
+    typedef std::int32_t Sums __attribute__((vector_size(width * sizeof(std::int32_t))));
+    Sums sum;
+    __builtin_memcpy(&sum, sums + i, sizeof sum);
+    store(input + i, load(input + i) + __builtin_convertvector(sum, Vec<R>) * step);
+    sum = Sums{};
+    __builtin_memcpy(sums + i, &sum, sizeof sum);
+  }
+}
+
+}  // namespace spikelet::SPIKELET_LEVEL

@@ -1,0 +1,173 @@
+#include "spikelet/network/integer_store.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <stdexcept>
+#include <string>
+
+#include "network/line_rows.hpp"
+#include "network/row_gatherer.hpp"
+
+namespace spikelet {
+
+template <class R>
+IntegerStore<R>::IntegerStore(std::span<const Feed<R>> feeds, std::size_t span,
+                              std::uint32_t elements, std::span<IntegerSums> sums) {
+  std::vector<Feed<R>> sorted(feeds.begin(), feeds.end());
+  std::ranges::stable_sort(sorted, {}, &Feed<R>::step);
+  for (std::size_t begin = 0; begin < sorted.size();) {  // those of one grid
+    std::size_t end = begin + 1;
+    while (end < sorted.size() && sorted[end].step == sorted[begin].step) {
+      ++end;
+    }
+    build(std::span(sorted).subspan(begin, end - begin), span, elements, sums);
+    begin = end;
+  }
+}
+
+template <class R>
+IntegerStore<R>::~IntegerStore() = default;
+
+template <class R>
+void IntegerStore<R>::build(std::span<const Feed<R>> feeds, std::size_t span,
+                            std::uint32_t elements, std::span<IntegerSums> sums) {
+  constexpr std::size_t signs = 2;  // weights >= 0, and < 0
+  const double step = feeds[0].step;
+  std::size_t first = SIZE_MAX, last = 0;  // sources
+  for (const Feed<R>& feed : feeds) {
+    first = std::min<std::size_t>(first, feed.pre_gid);
+    last = std::max<std::size_t>(last, std::size_t{feed.pre_gid} + feed.sources);
+  }
+  RowGatherer<R> gatherer(feeds);
+  const std::size_t channels = gatherer.channels().size();
+  std::vector<RowGrid> grid;
+  std::vector<RowSizes> sizes(channels * signs);
+  std::array<RowEntries<R>, signs> apart;
+  const auto split = [&](const RowEntries<R>& row) {
+    for (RowEntries<R>& entries : apart) {
+      entries.clear();
+    }
+    for (const RowEntry<R>& entry : row) {
+      apart[entry.weight < 0].push_back(entry);
+    }
+  };
+  // A sample of the sources tells how much memory to reserve; untouched memory costs nothing.
+  constexpr std::size_t enough = 1024;  // rows
+  const std::size_t stride = std::max<std::size_t>((last - std::min(first, last)) / enough, 1);
+  for (std::size_t source = first; source < last; source += stride) {
+    const auto& rows = gatherer.gather(static_cast<Gid>(source));
+    for (std::size_t c = 0; c < channels; ++c) {
+      split(rows[c]);
+      for (std::size_t s = 0; s < signs; ++s) {
+        for_segments(apart[s], SIZE_MAX, [&](std::size_t begin, std::size_t end) {
+          sizes[c * signs + s].segments += 1;
+          sizes[c * signs + s].lines += (end - begin + IntegerLine::size - 1) / IntegerLine::size;
+        });
+      }
+    }
+  }
+  std::vector<Part> parts;
+  for (std::size_t k = 0; k < sizes.size(); ++k) {
+    if (stride > 1) {
+      for (std::size_t* n : {&sizes[k].segments, &sizes[k].lines}) {
+        *n = *n == 0 ? 0 : *n * stride + *n * stride / 8 + 1024;
+      }
+    }
+    const int channel = gatherer.channels()[k / signs];
+    IntegerSums& to = sums[static_cast<std::size_t>(channel)];
+    const int shift = std::ilogb(step) - std::ilogb(to.step);
+    grid.push_back({step, k % signs == 1, std::min(shift, 31), to.value.data()});
+    parts.push_back(
+        {channel, std::make_unique<LineRows<R, IntegerLine>>(elements, sizes[k], grid[k])});
+  }
+  std::vector<bool> used(parts.size());
+  for (std::size_t source = first; source < last; ++source) {
+    auto& rows = gatherer.gather(static_cast<Gid>(source));
+    for (std::size_t c = 0; c < channels; ++c) {
+      split(rows[c]);
+      for (std::size_t s = 0; s < signs; ++s) {
+        const std::size_t k = c * signs + s;
+        if (apart[s].empty()) {
+          continue;
+        }
+        parts[k].rows->append(static_cast<Gid>(source), apart[s]);
+        used[k] = true;
+        // A neuron spikes at most once in a step, and so each synapse adds to a sum at most once.
+        std::vector<std::uint64_t>& most = sums[static_cast<std::size_t>(parts[k].channel)].most;
+        for (const RowEntry<R>& entry : apart[s]) {
+          most[entry.target] += static_cast<std::uint64_t>(most_grid_steps) << grid[k].shift;
+          if (most[entry.target] > IntegerSums::limit) {
+            throw std::length_error(
+                "a neuron has so many synapses with weights of 16 bits that their sum might not "
+                "fit 32 bits: 32768 have room if all projections onto it have one step "
+                "(weights=Int16(largest=...)); use weights=\"float\" for some of them");
+          }
+        }
+      }
+    }
+  }
+  for (std::size_t k = 0; k < parts.size(); ++k) {
+    if (used[k]) {
+      parts[k].rows->close(span);
+      parts_.push_back(std::move(parts[k]));
+    }
+  }
+}
+
+template <class R>
+void IntegerStore<R>::enqueue_all(std::span<const Gid> sources, Step stamp, Step from) {
+  for (Part& part : parts_) {
+    part.rows->enqueue(sources, stamp, from);
+  }
+}
+
+template <class R>
+void IntegerStore<R>::deliver(Step step, Channels<R> input, bool early) {
+  for (Part& part : parts_) {
+    if (early) {
+      part.rows->prepare(step);
+    }
+    if (early == is_early(part.channel)) {
+      part.rows->deliver(step, input[static_cast<std::size_t>(part.channel)]);
+    }
+  }
+}
+
+template <class R>
+bool IntegerStore<R>::mark_reached(std::span<std::uint64_t> blocks) const {
+  return std::ranges::all_of(parts_, [&](const Part& part) {
+    return !is_early(part.channel) || part.rows->mark_reached(blocks);
+  });
+}
+
+template <class R>
+void IntegerStore<R>::clear() {
+  for (Part& part : parts_) {
+    part.rows->clear();
+  }
+}
+
+template <class R>
+void IntegerStore<R>::visit(Gid source, const std::function<void(const SynapseRef<R>&)>& visitor) {
+  for (Part& part : parts_) {
+    part.rows->visit(source, [&](SynapseRef<R> synapse) {
+      synapse.channel = part.channel;
+      visitor(synapse);
+    });
+  }
+}
+
+template <class R>
+std::size_t IntegerStore<R>::bytes() const {
+  std::size_t sum = 0;
+  for (const Part& part : parts_) {
+    sum += part.rows->bytes();
+  }
+  return sum;
+}
+
+template class IntegerStore<float>;
+template class IntegerStore<double>;
+
+}  // namespace spikelet

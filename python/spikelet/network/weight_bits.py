@@ -1,0 +1,54 @@
+"""Bits of a weight: floats, or whole numbers of 16 bits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from spikelet._util.checks import fail, number, require
+from spikelet.plasticity import Plasticity
+
+__all__ = ["Int16", "largest_of"]
+
+_ALLOWED = 'must be "float", "int16" or sl.Int16(...)'
+
+
+@dataclass(frozen=True)
+class Int16:
+    """Weights of 16 bits, for `Network.connect`: less memory, and faster where rows are long.
+
+    The magnitude of a weight is rounded to a multiple of a step, a power of two. 65535 steps hold the largest
+    magnitude, so that a weight is off by at most 1 / 65535 of it, and by half of that if it is just below a power of
+    two. Events of one step are summed as whole numbers, exactly, and the sum is rounded once.
+
+    Parameters
+    ----------
+    largest : float, optional
+        Largest magnitude that a weight may have, now and later, in the unit of the weight; by default that of the
+        given weights, or the largest that the distribution can give. Projections onto a population share rows of
+        synapses if they have one step, so give them one `largest` where rows would be short otherwise.
+    """
+
+    largest: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.largest is not None:
+            value = number("Int16", "largest", self.largest)
+            require("Int16", "largest", value, "> 0")
+            require("Int16", "largest", value, "finite")
+            object.__setattr__(self, "largest", float(value))
+
+
+def largest_of(where: str, weights: Any, plasticity: Plasticity | None) -> float | None:
+    """Return the largest magnitude of weights of 16 bits, 0.0 for that of the weights, or None for floats."""
+    if isinstance(weights, str) and weights == "float":
+        return None
+    if isinstance(weights, str) and weights == "int16":
+        weights = Int16()
+    if not isinstance(weights, Int16):
+        error = ValueError if isinstance(weights, str) else TypeError
+        fail(where, "weights", weights, _ALLOWED, error=error)
+    if plasticity is not None:
+        rule = 'must be "float" where synapses are plastic'
+        fail(where, "weights", weights, rule)
+    return weights.largest or 0.0
