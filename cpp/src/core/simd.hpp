@@ -474,7 +474,8 @@ SPIKELET_INLINE Vec<R> gather(const R* values, typename IndexOf<R>::type index) 
 #endif
 }
 
-// As many 32-bit integers as R has lanes: loaded, gathered, and one bit for each lane of a comparison.
+// As many 32-bit integers as R has lanes: loaded, gathered, and one bit for each lane of a
+// comparison.
 template <class R>
 SPIKELET_INLINE typename IndexOf<R>::type load_words(const void* p) {
   typename IndexOf<R>::type v;
@@ -517,12 +518,12 @@ SPIKELET_INLINE std::uint32_t word_bits(typename IndexOf<R>::type m) {
 // vector.
 #if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
 SPIKELET_INLINE void pack(std::uint32_t which, Vec<float> v, float* out) {
-  _mm512_storeu_ps(out, _mm512_maskz_compress_ps(static_cast<__mmask16>(which),
-                                                 reinterpret_cast<__m512>(v)));
+  _mm512_storeu_ps(
+      out, _mm512_maskz_compress_ps(static_cast<__mmask16>(which), reinterpret_cast<__m512>(v)));
 }
 SPIKELET_INLINE void pack(std::uint32_t which, Vec<double> v, double* out) {
-  _mm512_storeu_pd(out, _mm512_maskz_compress_pd(static_cast<__mmask8>(which),
-                                                 reinterpret_cast<__m512d>(v)));
+  _mm512_storeu_pd(
+      out, _mm512_maskz_compress_pd(static_cast<__mmask8>(which), reinterpret_cast<__m512d>(v)));
 }
 SPIKELET_INLINE void pack(std::uint32_t which, IndexOf<float>::type v, std::uint32_t* out) {
   _mm512_storeu_si512(out, _mm512_maskz_compress_epi32(static_cast<__mmask16>(which),
@@ -547,9 +548,8 @@ SPIKELET_INLINE void pack(std::uint32_t which, V v, T* out) {
 // How many of 8 numbers that grow are above a limit.
 SPIKELET_INLINE std::uint32_t count_above(const std::int32_t* p, std::int32_t limit) {
 #if defined(__x86_64__) && SPIKELET_VECTOR_BYTES >= 32
-  const __m256i above =
-      _mm256_cmpgt_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)),
-                         _mm256_set1_epi32(limit));
+  const __m256i above = _mm256_cmpgt_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)),
+                                           _mm256_set1_epi32(limit));
   return static_cast<std::uint32_t>(
       std::popcount(static_cast<std::uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(above)))));
 #else

@@ -227,9 +227,9 @@ void HistoryRows<R>::finish(Step now) {
         const Segment& segment = segments_[row];  // events wait with the weights they are sent with
         for (std::uint64_t k = segment.first; k < segment.first + segment.count; ++k) {
           const int channel = this->feed_.channel_of(weight_[k]);
-          this->add_sent(arrival, {static_cast<std::uint16_t>(this->feed_.local + target_[k]),
-                                   static_cast<std::uint16_t>(channel),
-                                   this->feed_.sent(weight_[k])});
+          this->add_sent(arrival,
+                         {static_cast<std::uint16_t>(this->feed_.local + target_[k]),
+                          static_cast<std::uint16_t>(channel), this->feed_.sent(weight_[k])});
         }
       }
     }
@@ -280,12 +280,12 @@ void HistoryRows<R>::note_post(std::uint32_t target, Step stamp) {
     before = last.trace * post_decay_(since);
     before_2 = last.trace_2 * post_2_decay_(since);
   }
-  spikes_.add(target,
-              {stamp,
-               target,
-               {nearest_post_ ? R(1) : before + R(1), nearest_post_ ? R(1) : before_2 + R(1),
-                before_2}},
-              spikes_.has_second() ? post_factor(before_2) : R(0));
+  spikes_.add(
+      target,
+      {stamp,
+       target,
+       {nearest_post_ ? R(1) : before + R(1), nearest_post_ ? R(1) : before_2 + R(1), before_2}},
+      spikes_.has_second() ? post_factor(before_2) : R(0));
   if (spikes_.size() > spikes_limit_) {
     settle(stamp - 1);
     spikes_limit_ = std::max(2 * spikes_.size(), 16 * spikes_.targets() + 1024);
