@@ -152,3 +152,19 @@ def test_a_run_keeps_the_floating_point_mode(threads: int) -> None:
     net.run(1.0)
     assert np.float64(1e-310) * 0.5 > 0.0
     assert np.float32(1e-39) * np.float32(0.5) > 0.0
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+def test_a_run_that_changes_its_number_of_threads_gives_the_same_results(threads: int) -> None:
+    """A long one: at first it tries all threads and one in turn, then it goes on with the faster."""
+    found = busy_network(threads=threads), busy_network(threads=1)
+    traces = [net.record(cells, "V_m", every=0.5) for net, cells, *_ in found]
+    for net, *_ in found:
+        net.run(1500.0)
+        net.run(0.7)
+    (_, cells, spikes, plastic), (_, twins, others, twin) = found
+    assert train(spikes) == train(others)
+    np.testing.assert_array_equal(traces[0].times, traces[1].times)
+    np.testing.assert_array_equal(traces[0].values, traces[1].values)
+    np.testing.assert_array_equal(cells.V_m[:], twins.V_m[:])
+    np.testing.assert_array_equal(plastic.weights, twin.weights)

@@ -120,10 +120,12 @@ std::size_t Layout<R>::partition_count() const {
   const auto threads = static_cast<std::size_t>(network_.threads);
   const std::size_t wanted =
       adapt_ ? std::clamp<std::size_t>(elements / worth_a_thread, 1, threads) : threads;
-  std::size_t fit = std::max({wanted, parts(elements, local_limit - rounding), parts(synapses, most_synapses)});
+  std::size_t fit =
+      std::max({wanted, parts(elements, local_limit - rounding), parts(synapses, most_synapses)});
   // Each partition looks up each spike: where it would find few synapses, fewer partitions pay.
   if (segment_length() < short_segment * fit && may_be_wide()) {
-    fit = std::max({wanted, parts(elements, wide_limit - rounding), parts(synapses, most_synapses)});
+    fit =
+        std::max({wanted, parts(elements, wide_limit - rounding), parts(synapses, most_synapses)});
   }
   // More partitions keep what events are added to in the first-level cache; this pays only while a
   // source's segments stay long. Each thread gets a whole number of them.

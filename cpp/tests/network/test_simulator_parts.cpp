@@ -28,7 +28,7 @@ struct Pair {
     return how;
   }
 
-  Parts parts{dt, 1, 1, false, nullptr};
+  Parts parts{dt, 1, 1, false, false, nullptr};
 };
 
 }  // namespace
