@@ -331,7 +331,10 @@ def test_a_very_long_refractory_period(t_ref: float) -> None:
 @pytest.mark.parametrize("signs", [(1,), (-1,), (1, -1)])
 def test_one_current_is_lif_with_equal_time_constants(dtype: str, signs: tuple[int, ...]) -> None:
     values, spikes = [], []
-    for model in (sl.LIF(tau_syn_ex=0.5, tau_syn_in=0.5, I_e=300.0), sl.LIFOneCurrent(tau_syn=0.5, I_e=300.0)):
+    for model in (
+        sl.LIF(tau_syn_ex=0.5, tau_syn_in=0.5, I_e=300.0),
+        sl.LIFOneCurrent(tau_syn=0.5, I_e=300.0),
+    ):
         net = sl.Network(dt=0.1, seed=3, threads=1, dtype=dtype)  # type: ignore[arg-type]
         cells = net.population(70, model)
         for sign in signs:
