@@ -207,7 +207,7 @@ ARRAYS: dict[str, Any] = {
     "E_L": (-75.0, -65.0), "V_th": (-55.0, -50.0), "V_reset": (-70.0, -60.0), "t_ref": (0.0, 4.0),
     "theta_plus": (0.0, 1.0), "tau_theta": (5.0, 100.0), "tau_m": (5.0, 30.0), "C_m": (150.0, 300.0),
     "g_L": (10.0, 20.0), "E_ex": (-10.0, 0.0), "E_in": (-90.0, -80.0), "tau_syn_ex": (0.5, 10.0),
-    "tau_syn_in": (0.5, 10.0), "I_e": (300.0, 500.0),
+    "tau_syn_in": (0.5, 10.0), "tau_syn": (0.5, 10.0), "I_e": (300.0, 500.0),
 }  # fmt: skip
 
 
@@ -331,7 +331,10 @@ def test_a_very_long_refractory_period(t_ref: float) -> None:
 @pytest.mark.parametrize("signs", [(1,), (-1,), (1, -1)])
 def test_one_current_is_lif_with_equal_time_constants(dtype: str, signs: tuple[int, ...]) -> None:
     values, spikes = [], []
-    for model in (sl.LIF(tau_syn_ex=0.5, tau_syn_in=0.5, I_e=300.0), sl.LIFOneCurrent(tau_syn=0.5, I_e=300.0)):
+    for model in (
+        sl.LIF(tau_syn_ex=0.5, tau_syn_in=0.5, I_e=300.0),
+        sl.LIFOneCurrent(tau_syn=0.5, I_e=300.0),
+    ):
         net = sl.Network(dt=0.1, seed=3, threads=1, dtype=dtype)  # type: ignore[arg-type]
         cells = net.population(70, model)
         for sign in signs:

@@ -56,9 +56,9 @@ void IntegerStore<R>::build(std::span<const Feed<R>> feeds, std::size_t span,
   constexpr std::size_t enough = 1024;  // rows
   const std::size_t stride = std::max<std::size_t>((last - std::min(first, last)) / enough, 1);
   for (std::size_t source = first; source < last; source += stride) {
-    const auto& rows = gatherer.gather(static_cast<Gid>(source));
+    gatherer.gather(static_cast<Gid>(source));
     for (std::size_t c = 0; c < channels; ++c) {
-      split(rows[c]);
+      split(gatherer.by_delay(c));
       for (std::size_t s = 0; s < signs; ++s) {
         for_segments(apart[s], SIZE_MAX, [&](std::size_t begin, std::size_t end) {
           sizes[c * signs + s].segments += 1;
@@ -83,9 +83,9 @@ void IntegerStore<R>::build(std::span<const Feed<R>> feeds, std::size_t span,
   }
   std::vector<bool> used(parts.size());
   for (std::size_t source = first; source < last; ++source) {
-    auto& rows = gatherer.gather(static_cast<Gid>(source));
+    gatherer.gather(static_cast<Gid>(source));
     for (std::size_t c = 0; c < channels; ++c) {
-      split(rows[c]);
+      split(gatherer.by_delay(c));
       for (std::size_t s = 0; s < signs; ++s) {
         const std::size_t k = c * signs + s;
         if (apart[s].empty()) {
