@@ -56,7 +56,7 @@ def encoded(encoder: Any) -> Iterator[Any]:
         raster, events = encoder(x), encoder(x, as_events=True)
         yield active(raster, 1 if x.size > 1 else 0)
         stamps = np.rint(events.times / getattr(events, "dt", 1)).astype(np.int64)  # steps in 0.3
-        shown = events.raster() if hasattr(events, "raster") else events.to_raster()
+        shown = events.raster()
         yield from (stamps, events.ids, events.steps, events.shape, shown)
         for spikes in (raster, events):
             yield from (sl.decode.count(spikes), sl.decode.first_spike(spikes, silent=-1.0))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spikelet import datasets, events
+from spikelet import datasets
 from spikelet.datasets import event_camera
 
 
@@ -33,40 +33,6 @@ def test_events_sum_up_to_brightness():
         assert np.abs(total - (movie[-1] - movie[0])).max() < 0.05 + 1e-9
 
 
-DEPRECATED = "datasets.to_frames is deprecated"
-
-
-def test_frames_are_those_of_the_bins():
-    rng = np.random.default_rng(1)
-    sample = np.zeros(500, event_camera.EVENT)
-    for name, high in (("x", 7), ("y", 5), ("t", 9000), ("p", 2)):
-        sample[name] = rng.integers(0, high, 500)
-    with pytest.warns(DeprecationWarning, match=DEPRECATED):
-        frames = datasets.to_frames(sample, 8, (5, 7), duration=8, counts=True)
-    np.testing.assert_array_equal(
-        frames, events.to_bins(sample, (7, 5, 2), 1000, 8).reshape(frames.shape)
-    )
-
-
-@pytest.mark.filterwarnings(f"ignore:{DEPRECATED}")
-def test_frames_hold_all_events():
-    rng = np.random.default_rng(0)
-    events = np.zeros(500, event_camera.EVENT)
-    for name, high in (("x", 7), ("y", 5), ("t", 9000), ("p", 2)):
-        events[name] = rng.integers(0, high, 500)
-    expected = np.zeros((9, 2, 5, 7), np.uint8)
-    np.add.at(expected, (events["t"] // 1000, events["p"].astype(int), events["y"], events["x"]), 1)
-    frames = datasets.to_frames(events, 9, (5, 7), duration=9, counts=True)
-    np.testing.assert_array_equal(frames, expected)
-    np.testing.assert_array_equal(datasets.to_frames(events, 9, (5, 7), duration=9), expected > 0)
-    np.testing.assert_array_equal(
-        datasets.to_frames(events, 4, (5, 7), duration=4, counts=True), expected[:4]
-    )
-    assert datasets.to_frames(events, 3, 7, counts=True).sum() == 500  # up to the last event
-    assert datasets.to_frames(events[:0], 3, 7).sum() == 0
-
-
-@pytest.mark.filterwarnings(f"ignore:{DEPRECATED}")
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
@@ -75,16 +41,8 @@ def test_frames_hold_all_events():
         (lambda: datasets.moving_digits(threshold=0), ValueError, "threshold must be"),
         (lambda: datasets.moving_digits(seed=-1), ValueError, "seed must be >= 0"),
         (lambda: event_camera.film(np.zeros((3, 4, 4))), ValueError, r"\[B, frames, H, W\]"),
-        (lambda: datasets.to_frames(ONE, 0, 3), ValueError, "steps must be >= 1"),
-        (lambda: datasets.to_frames(ONE, 4, 2), ValueError, r"x must be in 0 .. 1, got 2"),
-        (lambda: datasets.to_frames(ONE, 4, 3, duration=0), ValueError, "duration must be > 0"),
-        (lambda: datasets.to_frames(ONE["x"], 4, 3), TypeError, "must have the fields x, y, t"),
     ],
 )
 def test_bad_events(call, error, message):
     with pytest.raises(error, match=message):
         call()
-
-
-ONE = np.ones(1, event_camera.EVENT)
-ONE["x"] = 2

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from spikelet.datasets.event_camera import to_frames
 from spikelet.datasets.event_files import (
     GESTURES,
     SpikingSpeech,
@@ -39,6 +38,5 @@ __all__ = [
     "read_gestures",
     "read_spiking_speech",
     "st_mnist",
-    "to_frames",
     "yin_yang",
 ]

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
-from typing import Any, SupportsIndex
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spikelet._util.checks import fail, integer, number, require
 
-__all__ = ["EVENT", "film", "to_frames"]
+__all__ = ["EVENT", "film"]
 
 # Names and types are tonic's: x and y in pixels, t in microseconds, p True for brighter.
 EVENT = np.dtype([("x", np.int16), ("y", np.int16), ("t", np.int64), ("p", np.bool_)])
@@ -65,67 +64,3 @@ def film(movies: NDArray[Any], threshold: float = 0.2) -> list[NDArray[Any]]:
         events[name] = column[order]
     ends = np.searchsorted(sample, np.arange(1, len(movies)))
     return np.split(events, ends)[: len(movies)]
-
-
-def to_frames(
-    events: NDArray[Any],
-    steps: SupportsIndex,
-    size: int | tuple[int, int],
-    *,
-    duration: float | None = None,
-    counts: bool = False,
-) -> NDArray[np.uint8]:
-    """Bin events into time steps of equal length, as the input of a spiking network.
-
-    .. deprecated:: 0.4
-        Use `spikelet.events.to_bins`, whose bins have a length in us, or `spikelet.events.to_frame`.
-
-    Parameters
-    ----------
-    events : structured array with the fields x, y, t [us], p
-        Events, as from `moving_digits` or tonic's data sets.
-    steps : int
-        Number of time steps T.
-    size : int or (height, width)
-        Size of the sensor [pixels].
-    duration : float, optional
-        Length of all steps together [ms], from time 0; later events are dropped. By default it ends with the last
-        event.
-    counts : bool
-        Return the number of events of each pixel instead of 0 or 1.
-
-    Returns
-    -------
-    uint8 array, [T, 2, H, W]
-        Channel 0 is OFF, 1 is ON. Counts saturate at 255.
-
-    Raises
-    ------
-    ValueError
-        An event lies outside the sensor, or before time 0.
-    TypeError
-        A field is missing.
-    """
-    where = "to_frames"
-    msg = "datasets.to_frames is deprecated and will be removed in 0.6; use events.to_bins or events.to_frame"
-    warnings.warn(msg, DeprecationWarning, stacklevel=2)
-    total = integer(where, "steps", steps, 1)
-    high, wide = (integer(where, "size", s, 1) for s in (size if np.ndim(size) else (size, size)))  # type: ignore[union-attr]  # np.ndim tells them apart
-    fields = events.dtype.names or ()
-    if missing := {"x", "y", "t", "p"}.difference(fields):
-        msg = f"{where}: events must have the fields x, y, t and p; missing: {sorted(missing)}"
-        raise TypeError(msg)
-    x, y, t, p = (events[name].astype(np.int64) for name in ("x", "y", "t", "p"))
-    for name, values, limit in (("x", x, wide), ("y", y, high), ("t", t, None), ("p", p, 2)):
-        bad = values[(values < 0) | ((values >= limit) if limit is not None else False)]
-        if bad.size:
-            rule = ">= 0" if limit is None else f"in 0 .. {limit - 1}"
-            fail(where, name, int(bad[0]), f"must be {rule}")
-    last = (int(t.max()) + 1 if t.size else 1) if duration is None else None
-    span = float(last) if last is not None else 1000 * float(number(where, "duration", duration))
-    require(where, "duration", np.asarray(span), "> 0")
-    step = np.floor(t * (total / span)).astype(np.int64)
-    inside = step < total
-    at = (((step * 2 + p) * high + y) * wide + x)[inside]
-    frames = np.bincount(at, minlength=total * 2 * high * wide).reshape(total, 2, high, wide)
-    return np.minimum(frames, 255 if counts else 1).astype(np.uint8)

@@ -33,10 +33,8 @@ from spikelet.encode.codes import (
     rate,
     receptive_fields,
 )
-from spikelet.encode.events import Events
 
 __all__ = [
-    "Events",
     "burst",
     "cochlea",
     "delta",

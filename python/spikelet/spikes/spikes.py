@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any, Self, SupportsIndex
 
 import numpy as np
@@ -427,16 +426,6 @@ class Spikes(Observed):
 
     # Deprecated ---------------------------------------------------------------------------------------------------
 
-    def times_ms(self, dt: float) -> Float:
-        """Return the times for another length of a step. Deprecated: use ``with_dt(dt).times``."""
-        _warn("Spikes.times_ms(dt) is now Spikes.with_dt(dt).times")
-        return self.with_dt(dt).times
-
-    def to_raster(self) -> npt.NDArray[np.uint8]:
-        """Return 0 and 1 for each step and element. Deprecated: use `raster`, which counts."""
-        _warn("Spikes.to_raster() is now Spikes.raster(), which counts repeated spikes")
-        return np.minimum(self.raster(), 1)
-
 
 def as_spikes(value: Any) -> Spikes | None:
     """Return spikes themselves or those of a recorder or a recording, or None if it is neither."""
@@ -457,7 +446,3 @@ def _spikes(where: str, argument: str, value: Any) -> Spikes:
 
 def _number(where: str, argument: str, value: Any) -> float:
     return float(number(where, argument, value, "ms"))
-
-
-def _warn(text: str) -> None:
-    warnings.warn(f"{text}; the old name will be removed in 0.6", DeprecationWarning, stacklevel=3)
