@@ -9,7 +9,7 @@ namespace spikelet {
 
 template <class R>
 QueuedRows<R>::QueuedRows(std::uint32_t targets, Step shortest, Step longest, const RowSizes& sizes)
-    : shortest_(shortest), target_bits_(std::bit_width(targets)) {
+    : shortest_(shortest), target_bits_(std::bit_width(targets - 1)) {
   const int bits = target_bits_ + std::bit_width(static_cast<std::uint64_t>(longest - shortest));
   if (bits > 32) {
     throw std::length_error("a partition has too many neurons for such long delays: use more threads");

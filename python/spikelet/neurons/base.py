@@ -47,6 +47,7 @@ class State(NamedTuple):
 STATES = {
     "V_m": State("mV"),
     "theta": State("mV"),
+    "I_syn": State("pA"),
     "I_syn_ex": State("pA"),
     "I_syn_in": State("pA"),
     "dI_syn_ex": State("pA"),
