@@ -147,6 +147,7 @@ ARGUMENTS: dict[str, Callable[[Any], tuple[Any, ...]]] = {
     "synapse_bytes": lambda sim: (),
     "synapses": lambda sim: (0,),
     "traces": lambda sim: (0,),
+    "weight_step": lambda sim: (0,),
     "weights": lambda sim: (0,),
 }
 PROPERTIES = {"layouts", "streams"}
