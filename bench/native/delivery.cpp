@@ -1,7 +1,7 @@
 // How long does it take to deliver one synaptic event of a static projection, including the lists?
 // Long rows are stored as lines, and the synapses of short ones are queued; the rows of the spiking
-// sources are in L2 or in DRAM. An element is a synaptic event; its bytes are those of the store (weight, target,
-// padding, row headers).
+// sources are in L2 or in DRAM. An element is a synaptic event; its bytes are those of the store
+// (weight, target, padding, row headers).
 #include <benchmark/benchmark.h>
 
 #include <memory>

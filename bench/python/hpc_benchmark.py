@@ -53,8 +53,8 @@ class Numbers:
         self.n_exc, self.n_inh = round(9000 * scale), round(2250 * scale)
         self.k_exc, self.k_inh = min(9000, self.n_exc), min(2250, self.n_inh)
         self.weight = JE * weight_of_1_mv()
-        threshold = NEURON["V_th"] * NEURON["C_m"] / (
-            9000 * NEURON["tau_m"] * self.weight * np.e * TAU_SYN
+        threshold = (
+            NEURON["V_th"] * NEURON["C_m"] / (9000 * NEURON["tau_m"] * self.weight * np.e * TAU_SYN)
         )
         self.drive = ETA * threshold * 9000 * 1000.0  # Hz, of each neuron
 
@@ -151,9 +151,7 @@ def on_nest(args: argparse.Namespace) -> dict[str, Any]:
             else {"synapse_model": "excitatory"}
         )
         nest.Connect(exc, population, rule | {"indegree": n.k_exc}, synapse)
-        nest.Connect(
-            inh, population, rule | {"indegree": n.k_inh}, {"synapse_model": "inhibitory"}
-        )
+        nest.Connect(inh, population, rule | {"indegree": n.k_inh}, {"synapse_model": "inhibitory"})
     recorder = nest.Create("spike_recorder")
     nest.Connect(exc, recorder, syn_spec={"delay": DELAY})
     synapses = nest.num_connections
@@ -218,9 +216,7 @@ def main() -> None:
             command = [python, __file__, "--worker", simulator, "--seed", str(seed)]
             for name in ("scale", "threads", "dtype", "warm_up", "model_ms"):
                 command += [f"--{name.replace('_', '-')}", str(getattr(args, name))]
-            records.append(
-                {"simulator": simulator, "seed": seed, **run(command, args.threads)}
-            )
+            records.append({"simulator": simulator, "seed": seed, **run(command, args.threads)})
             print(records[-1], file=sys.stderr, flush=True)
     print(headline(host))
     print(f"scale {args.scale:g}, {args.threads} threads, {args.model_ms:g} ms\n")
@@ -228,7 +224,9 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|")
     for r in records:
         if "wall_s" not in r:
-            print(f"| {r['simulator']} | {r['seed']} | {r.get('missing', r.get('failed'))} | | | | |")
+            print(
+                f"| {r['simulator']} | {r['seed']} | {r.get('missing', r.get('failed'))} | | | | |"
+            )
             continue
         print(
             f"| {r['version']} | {r['seed']} | {r['build_s']:.1f} | {r['wall_s']:.2f} "

@@ -272,10 +272,10 @@ void bind_building(py::class_<Simulator<R>>& simulator) {
       .def(
           "connect",
           [as_bits](S& s, std::size_t pre, std::size_t post, std::size_t n_pre, std::size_t n_post,
-             const std::optional<Elements>& pre_elements,
-             const std::optional<Elements>& post_elements, const ConnectionRule& rule,
-             const ValueSpec& weight, const ValueSpec& delay, int receptor,
-             const MaybePlasticity& plasticity, const MaybeLargest& int16) {
+                    const std::optional<Elements>& pre_elements,
+                    const std::optional<Elements>& post_elements, const ConnectionRule& rule,
+                    const ValueSpec& weight, const ValueSpec& delay, int receptor,
+                    const MaybePlasticity& plasticity, const MaybeLargest& int16) {
             const auto from = as_selection(n_pre, pre_elements),
                        to = as_selection(n_post, post_elements);
             const py::gil_scoped_release release;
@@ -293,10 +293,11 @@ void bind_building(py::class_<Simulator<R>>& simulator) {
           "None: floats.")
       .def(
           "connect_lists",
-          [as_bits](S& s, std::size_t pre, std::size_t post, std::size_t n_pre, const Elements& pre_ids,
-             const Elements& post_ids, const Array<R>& weight, const Array<std::uint16_t>& delay,
-             int receptor, const MaybePlasticity& plasticity, std::optional<Step> born,
-             const MaybeLargest& int16) {
+          [as_bits](S& s, std::size_t pre, std::size_t post, std::size_t n_pre,
+                    const Elements& pre_ids, const Elements& post_ids, const Array<R>& weight,
+                    const Array<std::uint16_t>& delay, int receptor,
+                    const MaybePlasticity& plasticity, std::optional<Step> born,
+                    const MaybeLargest& int16) {
             const py::gil_scoped_release release;
             auto table = SynapseTable<R>::from_lists(n_pre, as_span(pre_ids), as_span(post_ids),
                                                      as_span(weight), as_span(delay), s.threads());

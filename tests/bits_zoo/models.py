@@ -42,7 +42,7 @@ def cases() -> Iterator[Case]:
     for dtype, drive in itertools.product(DTYPES, ("poisson", "dc")):
         yield Case(
             f"models microcircuit {drive} {dtype}",
-            lambda t, d=dtype, input=drive: _microcircuit(t, d, drive),
+            lambda t, d=dtype, drive=drive: _microcircuit(t, d, drive),
         )
 
 

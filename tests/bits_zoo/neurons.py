@@ -17,7 +17,14 @@ from .cases import DTYPES, Case, active
 
 MODELS = (sl.LIF, sl.LIFAlpha, sl.LIFDelta, sl.LIFCond, sl.IF, sl.LIFOneCurrent)
 # A weight that takes a resting neuron to its threshold within a few events, in its model's unit.
-STRONG = {"LIF": 900.0, "LIFAlpha": 400.0, "LIFDelta": 8.0, "LIFCond": 60.0, "IF": 900.0, "LIFOneCurrent": 900.0}
+STRONG = {
+    "LIF": 900.0,
+    "LIFAlpha": 400.0,
+    "LIFDelta": 8.0,
+    "LIFCond": 60.0,
+    "IF": 900.0,
+    "LIFOneCurrent": 900.0,
+}
 N = 150  # neither a whole number of vectors nor of blocks
 
 

@@ -213,7 +213,9 @@ def test_the_former_name_of_input_still_works() -> None:
     assert not old.external_rates.any()
     with pytest.warns(DeprecationWarning, match="use input="):
         circuit = sl.models.microcircuit(0.01, drive="dc")
-    np.testing.assert_array_equal(circuit.parameters.currents, parameters(0.01, input="dc").currents)
+    np.testing.assert_array_equal(
+        circuit.parameters.currents, parameters(0.01, input="dc").currents
+    )
 
 
 def test_16_bits_and_one_current_keep_the_rates() -> None:

@@ -144,7 +144,11 @@ def test_the_sign_picks_the_receptor(model: Any) -> None:
         neurons = net.population(5, model(V_th=NEVER))
         net.inject(neurons, sl.PoissonInput(rate=1e4, weight=sign * 2.0))
         net.run(5.0)
-        synaptic = [state for state in neurons.model.states if state == "I_syn" or state.endswith(("_ex", "_in"))]
+        synaptic = [
+            state
+            for state in neurons.model.states
+            if state == "I_syn" or state.endswith(("_ex", "_in"))
+        ]
         assert synaptic
         for state in synaptic:
             value = getattr(neurons, state)[:]

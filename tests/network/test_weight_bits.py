@@ -148,12 +148,25 @@ def busy(threads: int = 1, dtype: Any = "float32") -> tuple[Any, ...]:
         cells.V_m = sl.Uniform(-70.0, -55.0)
         net.inject(cells, sl.PoissonInput(rate=rate, weight=90.0))
     delay = sl.Uniform(0.1, 4.0)
-    p = net.connect(E, E, sl.FixedIndegree(40), weight=sl.Normal(60.0, 20.0), delay=delay, weights="int16")
-    net.connect(E, I, sl.FixedTotalNumber(20000), weight=sl.Normal(60.0, 6.0), delay=delay, weights="int16")
-    net.connect(I, E, sl.FixedProbability(0.1), weight=sl.Normal(-200.0, 20.0), delay=delay, weights=sl.Int16(1000.0))
+    p = net.connect(
+        E, E, sl.FixedIndegree(40), weight=sl.Normal(60.0, 20.0), delay=delay, weights="int16"
+    )
+    net.connect(
+        E, I, sl.FixedTotalNumber(20000), weight=sl.Normal(60.0, 6.0), delay=delay, weights="int16"
+    )
+    net.connect(
+        I,
+        E,
+        sl.FixedProbability(0.1),
+        weight=sl.Normal(-200.0, 20.0),
+        delay=delay,
+        weights=sl.Int16(1000.0),
+    )
     net.connect(I, I, sl.FixedProbability(0.1), weight=-90.0, delay=0.7, weights="int16")
     net.connect(E, E, sl.FixedProbability(0.01), weight=sl.Normal(20.0, 2.0), delay=delay)
-    net.connect(E, D, sl.FixedProbability(0.05), weight=sl.Normal(1.0, 1.0), delay=delay, weights="int16")
+    net.connect(
+        E, D, sl.FixedProbability(0.05), weight=sl.Normal(1.0, 1.0), delay=delay, weights="int16"
+    )
     return net, (E, I, D), [net.record(x, "spikes") for x in (E, I, D)], p
 
 
@@ -188,7 +201,7 @@ def test_threads_pieces_recorders_and_levels_change_no_bit(dtype: str) -> None:
 
 
 def test_saved_networks_go_on_alike(tmp_path: Path) -> None:
-    net, cells, spikes, p = busy()
+    net, _, spikes, p = busy()
     net.run(30.0)
     net.save(tmp_path / "half.npz")
     again = sl.Network.load(tmp_path / "half.npz", threads=2)
@@ -210,7 +223,10 @@ def test_a_damaged_step_is_refused(tmp_path: Path, step: Any) -> None:
     a = net.population(4, sl.LIF())
     net.connect(a, a, sl.AllToAll(), weight=87.75, weights="int16")
     net.save(tmp_path / "a.npz")
-    with zipfile.ZipFile(tmp_path / "a.npz") as old, zipfile.ZipFile(tmp_path / "b.npz", "w") as new:
+    with (
+        zipfile.ZipFile(tmp_path / "a.npz") as old,
+        zipfile.ZipFile(tmp_path / "b.npz", "w") as new,
+    ):
         for name in old.namelist():
             data = old.read(name)
             new.writestr(name, _with_step(name, data, step))
@@ -239,20 +255,16 @@ def _with_step(name: str, data: bytes, step: Any) -> bytes:
 
 
 def test_weights_that_are_set_are_rounded_and_may_change_sign() -> None:
-    net, cells, spikes, p = busy()
+    net, _, _, p = busy()
     net.run(5.0)
     step = 2.0**-8
     new = np.linspace(-100.0, 200.0, len(p))
-    for fresh in (np.abs(new), new, new[::-1]):
-        fresh = fresh.astype(np.float32).astype(np.float64)
+    for values in (np.abs(new), new, new[::-1]):
+        fresh = values.astype(np.float32).astype(np.float64)
         p.weights = fresh
-        np.testing.assert_array_equal(
-            p.weights, (np.rint(fresh / step) * step).astype(np.float32)
-        )
+        np.testing.assert_array_equal(p.weights, (np.rint(fresh / step) * step).astype(np.float32))
         net.run(1.0)
-        np.testing.assert_array_equal(
-            p.weights, (np.rint(fresh / step) * step).astype(np.float32)
-        )
+        np.testing.assert_array_equal(p.weights, (np.rint(fresh / step) * step).astype(np.float32))
     before = np.array(p.weights)
     with pytest.raises(ValueError, match=r"at most 255\.996 in magnitude, got 300; connect with"):
         p.weights[3] = 300.0

@@ -455,7 +455,8 @@ SynapseTable<R> Drawing<R>::table(int threads) const {
     std::transform(spec.values.begin(), spec.values.end(), to.begin(), convert);
   };
   if (!weight_.drawn()) {
-    given("weight", weight_, table.weight, [&](double w) { return static_cast<R>(on_grid(w, weight_.step)); });
+    given("weight", weight_, table.weight,
+          [&](double w) { return static_cast<R>(on_grid(w, weight_.step)); });
   }
   if (!delay_.drawn()) {
     given("delay", delay_, table.delay, [&](double ms) { return delay_steps(ms, dt_); });

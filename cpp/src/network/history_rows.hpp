@@ -70,7 +70,7 @@ class HistoryRows : public PlasticStore<R> {
   Buffer<R> own_;              // by synapse: its own trace (pre-centred) or eligibility
   std::vector<Step> touched_;  // by synapse: when the eligibility had that value
   Buffer<std::uint16_t> target_;
-  SpikeLists<R> spikes_;       // of the targets
+  SpikeLists<R> spikes_;  // of the targets
 
  private:
   void note_post(std::uint32_t target, Step stamp) override;

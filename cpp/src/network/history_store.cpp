@@ -7,8 +7,7 @@ namespace spikelet {
 template <class R>
 HistoryStore<R>::HistoryStore(const Feed<R>& feed, const Plasticity& plasticity, double dt,
                               std::size_t span)
-    : HistoryRows<R>(feed, plasticity, dt, span),
-      kernels_(kernels().plastic<R>(plasticity.rule)) {}
+    : HistoryRows<R>(feed, plasticity, dt, span), kernels_(kernels().plastic<R>(plasticity.rule)) {}
 
 template <class R>
 void HistoryStore<R>::update(std::size_t row, Step time) {

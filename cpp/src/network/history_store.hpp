@@ -26,9 +26,7 @@ class HistoryStore final : public HistoryRows<R> {
   void update(std::size_t row, Step time) override;
   void settle_row(std::size_t row, Step upto) override;
   R pre_factor(R before_2) const override { return kernels_.pre_factor(parameters(), before_2); }
-  R post_factor(R before_2) const override {
-    return kernels_.post_factor(parameters(), before_2);
-  }
+  R post_factor(R before_2) const override { return kernels_.post_factor(parameters(), before_2); }
   const double* parameters() const { return this->plasticity_.parameters.data(); }
 
   const PlasticKernels<R>& kernels_;

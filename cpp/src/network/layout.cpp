@@ -100,7 +100,8 @@ std::size_t Layout<R>::segment_length() const {
 template <class R>
 bool Layout<R>::may_be_wide() const {
   return std::ranges::none_of(network_.projections, [](const Projection<R>& projection) {
-    return projection.rule || projection.step > 0 || projection.longest - projection.shortest >= wide_delays;
+    return projection.rule || projection.step > 0 ||
+           projection.longest - projection.shortest >= wide_delays;
   });
 }
 

@@ -204,8 +204,8 @@ void LineRows<R, L>::deliver(Step, R* input) {
                                grid_.sums);
     return;
   } else {
-  kernels().scatter(static_cast<const L*>(nullptr), dummies_ + L::size > 65536)(
-      lines_.data(), list_.data(), listed_, input);
+    kernels().scatter(static_cast<const L*>(nullptr), dummies_ + L::size > 65536)(
+        lines_.data(), list_.data(), listed_, input);
   }
 }
 

@@ -12,7 +12,8 @@ QueuedRows<R>::QueuedRows(std::uint32_t targets, Step shortest, Step longest, co
     : shortest_(shortest), target_bits_(std::bit_width(targets - 1)) {
   const int bits = target_bits_ + std::bit_width(static_cast<std::uint64_t>(longest - shortest));
   if (bits > 32) {
-    throw std::length_error("a partition has too many neurons for such long delays: use more threads");
+    throw std::length_error(
+        "a partition has too many neurons for such long delays: use more threads");
   }
   code_bytes_ = bits > 24 ? 4 : 3;
   code_mask_ = bits > 24 ? 0xffffffffu : 0xffffffu;
@@ -42,8 +43,8 @@ void QueuedRows<R>::append(Gid source, const RowEntries<R>& row) {
   auto* codes = reinterpret_cast<unsigned char*>(weights + row.size());
   for (std::size_t k = 0; k < row.size(); ++k) {
     weights[k] = row[k].weight;
-    const std::uint32_t word =
-        row[k].target | static_cast<std::uint32_t>(row[k].delay - shortest_) << target_bits_;
+    const std::uint32_t word = row[k].target | static_cast<std::uint32_t>(row[k].delay - shortest_)
+                                                   << target_bits_;
     std::memcpy(codes + k * code_bytes_, &word, code_bytes_);
   }
   rows_.append(source, {static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(row.size())});

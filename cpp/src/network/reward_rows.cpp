@@ -143,8 +143,8 @@ void RewardRows<R, Rule>::settle_row(std::size_t row, Step upto) {
     return;
   }
   note_touched(row);
-  for (std::uint64_t k = segment.first;
-       this->pre_[row] > 0 && k < segment.first + segment.count; ++k) {
+  for (std::uint64_t k = segment.first; this->pre_[row] > 0 && k < segment.first + segment.count;
+       ++k) {
     Synapse s = load(k);
     potentiate(row, this->target_[k], this->done_[row], upto, s);
     store(k, s);

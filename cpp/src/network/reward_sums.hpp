@@ -20,8 +20,8 @@ class RewardSums {
   RewardSums(const RewardSignal* signal, double dt, double tau_eligibility)
       : signal_(signal),
         rate_(dt / tau_eligibility),
-        shift_(std::bit_width(static_cast<unsigned>(
-                   std::clamp(longest_in_tau / rate_, 1.0, longest))) -
+        shift_(std::bit_width(
+                   static_cast<unsigned>(std::clamp(longest_in_tau / rate_, 1.0, longest))) -
                1) {
     clear();
   }

@@ -34,8 +34,8 @@ void check_clock(Step now, const SpikesInFlight& spikes, Gid elements) {
 }  // namespace
 
 template <class R>
-SimulatorParts<R>::SimulatorParts(double dt, std::uint64_t seed, int threads, bool adapt, bool paced,
-                                  std::unique_ptr<Communicator> others)
+SimulatorParts<R>::SimulatorParts(double dt, std::uint64_t seed, int threads, bool adapt,
+                                  bool paced, std::unique_ptr<Communicator> others)
     : ranks(std::move(others)),
       exchange(ranks ? std::make_unique<SpikeExchange>(*ranks) : nullptr),
       network(dt, seed, threads, ranks.get()),

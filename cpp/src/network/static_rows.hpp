@@ -32,9 +32,9 @@ class StaticRows {
   StaticRows& operator=(const StaticRows&) = delete;
   virtual ~StaticRows() = default;
 
-  // Building: sources ascend; synapses of one target and delay keep the order of the entries. Throws
-  // std::length_error if there is no room for more. close() follows the last row; span: longest
-  // delay + longest interval.
+  // Building: sources ascend; synapses of one target and delay keep the order of the entries.
+  // Throws std::length_error if there is no room for more. close() follows the last row; span:
+  // longest delay + longest interval.
   virtual void append(Gid source, const RowEntries<R>& row) = 0;
   virtual void close(std::size_t span) = 0;
 

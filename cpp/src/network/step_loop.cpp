@@ -278,7 +278,8 @@ bool StepLoop<R>::run_paced(Step end, const Poll& poll, std::exception_ptr befor
     const Step first = network_.now;
     const Pace::Part part = pace_.next(end - first, network_.interval);
     const auto start = Clock::now();
-    stopped = run_part(first + part.steps, poll, std::exchange(before, nullptr), part.all ? most : 1);
+    stopped =
+        run_part(first + part.steps, poll, std::exchange(before, nullptr), part.all ? most : 1);
     const std::chrono::duration<double, std::nano> passed = Clock::now() - start;
     pace_.note(network_.now - first, passed.count());
   } while (!stopped && network_.now < end);
@@ -309,8 +310,7 @@ bool StepLoop<R>::run_part(Step end, const Poll& poll, std::exception_ptr before
       mail.clear();
     }
   }
-  run_team(threads,
-           [&](int member, int members) { Member(*this, span, member, members).run(); });
+  run_team(threads, [&](int member, int members) { Member(*this, span, member, members).run(); });
   network_.now = span.error ? std::max(span.begin, span.whole) : span.reached;
   span.stepper.return_inputs();
   if (span.error) {

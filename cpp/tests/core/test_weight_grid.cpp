@@ -8,7 +8,8 @@
 using namespace spikelet;
 
 TEST_CASE("the grid is the finest that holds the largest weight") {
-  for (const double largest : {1e-30, 0.3, 1.0, 87.8, 255.998, 255.9999, 256.0, 65535.0, 65536.0, 1e20}) {
+  for (const double largest :
+       {1e-30, 0.3, 1.0, 87.8, 255.998, 255.9999, 256.0, 65535.0, 65536.0, 1e20}) {
     const double step = grid_step(largest);
     int exponent;
     CHECK(std::frexp(step, &exponent) == 0.5);  // a power of two

@@ -1,8 +1,8 @@
-#include "network/line_rows.hpp"
-
 #include <doctest/doctest.h>
 
 #include <numeric>
+
+#include "network/line_rows.hpp"
 
 namespace {
 

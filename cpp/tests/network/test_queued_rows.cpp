@@ -1,9 +1,9 @@
-#include "network/queued_rows.hpp"
-
 #include <doctest/doctest.h>
 
 #include <numeric>
 #include <stdexcept>
+
+#include "network/queued_rows.hpp"
 
 namespace {
 using namespace spikelet;

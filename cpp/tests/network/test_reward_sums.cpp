@@ -1,8 +1,8 @@
-#include "network/reward_sums.hpp"
-
 #include <doctest/doctest.h>
 
 #include <cmath>
+
+#include "network/reward_sums.hpp"
 
 using namespace spikelet;
 
@@ -17,7 +17,8 @@ TEST_CASE("running sums of a reward are its integrals, in any order of spans") {
     for (const Step length : {1, 60, 1000, 2900, 9000}) {
       const Step other = 19999 - from;  // stretches are summed again
       forwards.passed(other, other + length);
-      const auto a = forwards.passed(from, from + length), b = backwards.passed(from, from + length);
+      const auto a = forwards.passed(from, from + length),
+                 b = backwards.passed(from, from + length);
       CHECK(a.integral == b.integral);
       CHECK(a.decay == b.decay);
       CHECK(std::abs(a.integral - signal.integral(from, from + length)) < 1e-12);

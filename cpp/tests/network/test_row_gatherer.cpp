@@ -1,6 +1,6 @@
-#include "network/row_gatherer.hpp"
-
 #include <doctest/doctest.h>
+
+#include "network/row_gatherer.hpp"
 
 namespace {
 

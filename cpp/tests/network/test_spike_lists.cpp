@@ -1,8 +1,8 @@
-#include "network/spike_lists.hpp"
-
 #include <doctest/doctest.h>
 
 #include <vector>
+
+#include "network/spike_lists.hpp"
 
 using namespace spikelet;
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spikelet._util.checks import fail, integer, number, require
+from spikelet._util.checks import fail, number, require
 
 __all__ = ["EVENT", "film"]
 

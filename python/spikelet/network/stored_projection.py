@@ -75,7 +75,9 @@ def load_projection(
         net.engine.sim.set_plastic_state(index, own_state(projection, state))
 
 
-def _largest(key: str, step: Any, weight: npt.NDArray[Any], rule: Plasticity | None) -> float | None:
+def _largest(
+    key: str, step: Any, weight: npt.NDArray[Any], rule: Plasticity | None
+) -> float | None:
     """Return the largest weight of a stored grid of 16 bits, or None for floats."""
     if step == 0:
         return None

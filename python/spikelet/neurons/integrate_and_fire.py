@@ -22,7 +22,16 @@ from spikelet.neurons.base import (
     parameter,
 )
 
-__all__ = ["IF", "LIF", "IntegrateAndFire", "LIFAlpha", "LIFCond", "LIFDelta", "LIFOneCurrent", "models"]
+__all__ = [
+    "IF",
+    "LIF",
+    "IntegrateAndFire",
+    "LIFAlpha",
+    "LIFCond",
+    "LIFDelta",
+    "LIFOneCurrent",
+    "models",
+]
 
 
 class _Facts(NamedTuple):

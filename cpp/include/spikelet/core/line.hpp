@@ -36,7 +36,8 @@ struct alignas(64) SharedLine {
   std::uint16_t target[size];
 };
 
-// A cache line of synapses whose weights are whole numbers of up to 16 bits; not for wide partitions.
+// A cache line of synapses whose weights are whole numbers of up to 16 bits; not for wide
+// partitions.
 struct alignas(64) IntegerLine {
   static constexpr int size = 16;
   std::uint32_t synapse[size];  // low half: target; high half: magnitude of the weight

@@ -99,14 +99,14 @@ struct TargetSpikes {
   static constexpr std::int32_t never = -(std::int32_t{1} << 30);
   static constexpr std::uint32_t kept = 8;  // of each target
 
-  const std::int32_t* newest;    // by target: stamp of the last one, or `never`
-  const R* newest_trace;         // by target: with it
-  const std::int32_t* latest;    // by target, `kept` each: stamps
-  const R* latest_factor;        // the factors of potentiation; none: the row's is for all
-  const std::uint32_t* end;      // by target
-  const std::int32_t* stamp;     // by spike
-  const R* trace;                // by spike: with it
-  const R* factor;               // by spike
+  const std::int32_t* newest;  // by target: stamp of the last one, or `never`
+  const R* newest_trace;       // by target: with it
+  const std::int32_t* latest;  // by target, `kept` each: stamps
+  const R* latest_factor;      // the factors of potentiation; none: the row's is for all
+  const std::uint32_t* end;    // by target
+  const std::int32_t* stamp;   // by spike
+  const R* trace;              // by spike: with it
+  const R* factor;             // by spike
 };
 
 // Decay over the first steps; `beyond` has the others, unless all of them are 0.
@@ -140,9 +140,9 @@ struct ReplayedRow {
   R own_decay;  // of `own`, since the last spike
 };
 
-// A row of a modulated rule at a spike of its source, all of whose synapses were last touched at the
-// source's last spike. Steps count from the start of the stretch of that spike. What a reward does
-// to an eligibility from one step to another is in the first step's stretch: at
+// A row of a modulated rule at a spike of its source, all of whose synapses were last touched at
+// the source's last spike. Steps count from the start of the stretch of that spike. What a reward
+// does to an eligibility from one step to another is in the first step's stretch: at
 // ((number + (from >> shift)) % stretches) * size, for each step from its start (reward_sums.hpp).
 template <class R>
 struct ModulatedRow {
@@ -168,7 +168,7 @@ struct PlasticKernels {
   void (*dense_column)(const double* parameters, R* weight, std::size_t stride, const R* k_plus,
                        R up, std::size_t n);
   void (*closed_row)(const double* parameters, const ClosedRow<R>& row);
-  void (*replayed_row)(const double* parameters, const ReplayedRow<R>& row);  // unless modulated
+  void (*replayed_row)(const double* parameters, const ReplayedRow<R>& row);    // unless modulated
   void (*modulated_row)(const double* parameters, const ModulatedRow<R>& row);  // if modulated
   // For any rule: sums += |row|; row = row * factors within [low, high].
   void (*add_row)(const R* row, double* sums, std::size_t n);

@@ -109,7 +109,8 @@ class Arrivals {
     return list.next;
   }
 
-  // Pieces of the pool grow, so that large ones lie on huge pages; memory is touched when it is used.
+  // Pieces of the pool grow, so that large ones lie on huge pages; memory is touched when it is
+  // used.
   Block* fresh() {
     if (pool_.empty() || used_ == pool_.back().size()) {
       constexpr std::size_t least = 64, most = (std::size_t{8} << 20) / sizeof(Block);

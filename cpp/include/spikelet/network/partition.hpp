@@ -66,7 +66,7 @@ struct alignas(128) Partition {
   // By channel; during a run: the input states of all neurons, and what early channels sum. Empty
   // where no neuron has such a channel.
   std::vector<Buffer<R>> input;
-  std::vector<R*> channel;  // where each of these begins
+  std::vector<R*> channel;        // where each of these begins
   std::vector<IntegerSums> sums;  // by channel, as far as they are needed
   std::vector<std::unique_ptr<SynapseStore<R>>> stores;
   std::array<std::vector<Gid>, 2> spikes;            // of an interval, double-buffered

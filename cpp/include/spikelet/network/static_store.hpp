@@ -27,7 +27,9 @@ class StaticStore final : public SynapseStore<R> {
   StaticStore(StaticStore&&) noexcept;
   ~StaticStore() override;
 
-  void enqueue(Gid source, Step stamp, Step from) override { enqueue_all({&source, 1}, stamp, from); }
+  void enqueue(Gid source, Step stamp, Step from) override {
+    enqueue_all({&source, 1}, stamp, from);
+  }
   void enqueue_all(std::span<const Gid> sources, Step stamp, Step from) override;
   void deliver(Step step, Channels<R> input, bool early) override;
   bool mark_reached(std::span<std::uint64_t> blocks) const override;

@@ -44,9 +44,9 @@ struct SynapseRef {
   std::uint32_t target;  // local
   R* weight;             // as stored; null: it has 16 bits
   int channel;
-  std::size_t position;  // in a plastic store
-  bool shared = false;   // other synapses share this weight
-  int sign = 0;          // -1: only weights < 0 may be here, 1: only others; 0: any
+  std::size_t position;           // in a plastic store
+  bool shared = false;            // other synapses share this weight
+  int sign = 0;                   // -1: only weights < 0 may be here, 1: only others; 0: any
   std::uint32_t* word = nullptr;  // of a weight of 16 bits: its magnitude is the upper half, in
   R step = R(0);                  // units of this, which is negative if the weight is
 

@@ -40,8 +40,8 @@ struct LIF {
   }
 };
 
-// LIF with one synaptic time constant: the currents of both receptors decay alike, so that their sum
-// is one state.
+// LIF with one synaptic time constant: the currents of both receptors decay alike, so that their
+// sum is one state.
 struct LIFOneCurrent {
   static constexpr std::string_view name = "LIFOneCurrent";
   static constexpr std::array<std::string_view, 4> parameters{"tau_m", "C_m", "tau_syn", "I_e"};

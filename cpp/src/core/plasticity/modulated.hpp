@@ -1,5 +1,5 @@
-// A row of synapses of a modulated rule at a spike of its source: as in replay.hpp, but spikes change
-// the eligibility, and between them it decays and the reward turns it into weight.
+// A row of synapses of a modulated rule at a spike of its source: as in replay.hpp, but spikes
+// change the eligibility, and between them it decays and the reward turns it into weight.
 
 namespace spikelet::SPIKELET_LEVEL {
 
@@ -22,8 +22,8 @@ SPIKELET_INLINE void pass(const ModulatedRow<R>& row, Words<R> from, Words<R> to
   typedef R Part __attribute__((vector_size(sizeof(Vec<R>) / parts)));
   using Index = typename IndexOf<double>::type;
   const Words<R> stretch = from >> row.shift;
-  const Words<R> begin = ((stretch + row.number) & (row.stretches - 1)) * row.size -
-                         (stretch << row.shift);
+  const Words<R> begin =
+      ((stretch + row.number) & (row.stretches - 1)) * row.size - (stretch << row.shift);
   const Words<R> first = begin + from, last = begin + to;
   Index a[parts], b[parts];
   Part w[parts], c[parts];

@@ -47,9 +47,10 @@ SPIKELET_INLINE Vec<float> rule_power(Vec<float> x, float y) {
   Half part[2];
   __builtin_memcpy(part, &x, sizeof x);
   for (Half& h : part) {
-    h = __builtin_convertvector(power_in_double<Vec<double>, Vec<std::int64_t>>(
-                                    __builtin_convertvector(h, Vec<double>), static_cast<double>(y)),
-                                Half);
+    h = __builtin_convertvector(
+        power_in_double<Vec<double>, Vec<std::int64_t>>(__builtin_convertvector(h, Vec<double>),
+                                                        static_cast<double>(y)),
+        Half);
   }
   static_assert(2 * half == lanes<float>);
   Vec<float> result;

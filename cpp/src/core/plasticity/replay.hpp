@@ -35,8 +35,8 @@ SPIKELET_INLINE Words<R> lane_indices() {
   }
   return v;
 }
-// Calls f(k, count) for each vector of a part. Whole ones also where synapses follow the part: `count` of
-// their lanes belong to it.
+// Calls f(k, count) for each vector of a part. Whole ones also where synapses follow the part:
+// `count` of their lanes belong to it.
 template <class R, class F>
 SPIKELET_INLINE void for_vectors(const Replay<R>& part, F&& f) {
   constexpr std::size_t width = lanes<R>;
