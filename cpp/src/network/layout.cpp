@@ -18,8 +18,9 @@ constexpr std::size_t local_limit =
 constexpr std::size_t wide_limit = most_targets - 128;  // of a wide one, for short segments
 constexpr std::size_t short_segment = 24;               // synapses
 constexpr Step wide_delays = 1 << 13;  // range, in which a queued synapse fits 32 bits
+template <class R>
 constexpr std::size_t most_synapses =
-    std::size_t{4} << 27;  // of a partition: their lines have 27 bits, with room for padding
+    100'000'000 * Line<R>::size;  // of a partition: numbers of lines have 27 bits, less padding
 constexpr std::size_t first_level_elements = 5120;  // of which a buffer fits the cache well
 constexpr std::size_t worth_a_thread =
     6144;  // elements below which synchronisation costs more than a second thread gains
@@ -121,12 +122,12 @@ std::size_t Layout<R>::partition_count() const {
   const auto threads = static_cast<std::size_t>(network_.threads);
   const std::size_t wanted =
       adapt_ ? std::clamp<std::size_t>(elements / worth_a_thread, 1, threads) : threads;
-  std::size_t fit =
-      std::max({wanted, parts(elements, local_limit - rounding), parts(synapses, most_synapses)});
+  std::size_t fit = std::max(
+      {wanted, parts(elements, local_limit - rounding), parts(synapses, most_synapses<R>)});
   // Each partition looks up each spike: where it would find few synapses, fewer partitions pay.
   if (segment_length() < short_segment * fit && may_be_wide()) {
-    fit =
-        std::max({wanted, parts(elements, wide_limit - rounding), parts(synapses, most_synapses)});
+    fit = std::max(
+        {wanted, parts(elements, wide_limit - rounding), parts(synapses, most_synapses<R>)});
   }
   // More partitions keep what events are added to in the first-level cache; this pays only while a
   // source's segments stay long. Each thread gets a whole number of them.
