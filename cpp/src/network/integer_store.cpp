@@ -34,11 +34,6 @@ void IntegerStore<R>::build(std::span<const Feed<R>> feeds, std::size_t span,
                             std::uint32_t elements, std::span<IntegerSums> sums) {
   constexpr std::size_t signs = 2;  // weights >= 0, and < 0
   const double step = feeds[0].step;
-  std::size_t first = SIZE_MAX, last = 0;  // sources
-  for (const Feed<R>& feed : feeds) {
-    first = std::min<std::size_t>(first, feed.pre_gid);
-    last = std::max<std::size_t>(last, std::size_t{feed.pre_gid} + feed.sources);
-  }
   RowGatherer<R> gatherer(feeds);
   const std::size_t channels = gatherer.channels().size();
   std::vector<RowGrid> grid;
@@ -52,11 +47,8 @@ void IntegerStore<R>::build(std::span<const Feed<R>> feeds, std::size_t span,
       apart[entry.weight < 0].push_back(entry);
     }
   };
-  // A sample of the sources tells how much memory to reserve; untouched memory costs nothing.
-  constexpr std::size_t enough = 1024;  // rows
-  const std::size_t stride = std::max<std::size_t>((last - std::min(first, last)) / enough, 1);
-  for (std::size_t source = first; source < last; source += stride) {
-    gatherer.gather(static_cast<Gid>(source));
+  // Memory is reserved from a sample of the sources; untouched memory costs nothing.
+  const std::size_t stride = gatherer.for_some([&](Gid, const auto&) {
     for (std::size_t c = 0; c < channels; ++c) {
       split(gatherer.by_delay(c));
       for (std::size_t s = 0; s < signs; ++s) {
@@ -66,14 +58,10 @@ void IntegerStore<R>::build(std::span<const Feed<R>> feeds, std::size_t span,
         });
       }
     }
-  }
+  });
   std::vector<Part> parts;
   for (std::size_t k = 0; k < sizes.size(); ++k) {
-    if (stride > 1) {
-      for (std::size_t* n : {&sizes[k].segments, &sizes[k].lines}) {
-        *n = *n == 0 ? 0 : *n * stride + *n * stride / 8 + 1024;
-      }
-    }
+    sizes[k].scale(stride);
     const int channel = gatherer.channels()[k / signs];
     IntegerSums& to = sums[static_cast<std::size_t>(channel)];
     const int shift = std::ilogb(step) - std::ilogb(to.step);
@@ -82,8 +70,7 @@ void IntegerStore<R>::build(std::span<const Feed<R>> feeds, std::size_t span,
         {channel, std::make_unique<LineRows<R, IntegerLine>>(elements, sizes[k], grid[k])});
   }
   std::vector<bool> used(parts.size());
-  for (std::size_t source = first; source < last; ++source) {
-    gatherer.gather(static_cast<Gid>(source));
+  gatherer.for_all([&](Gid source, const auto&) {
     for (std::size_t c = 0; c < channels; ++c) {
       split(gatherer.by_delay(c));
       for (std::size_t s = 0; s < signs; ++s) {
@@ -91,7 +78,7 @@ void IntegerStore<R>::build(std::span<const Feed<R>> feeds, std::size_t span,
         if (apart[s].empty()) {
           continue;
         }
-        parts[k].rows->append(static_cast<Gid>(source), apart[s]);
+        parts[k].rows->append(source, apart[s]);
         used[k] = true;
         // A neuron spikes at most once in a step, and so each synapse adds to a sum at most once.
         std::vector<std::uint64_t>& most = sums[static_cast<std::size_t>(parts[k].channel)].most;
@@ -106,7 +93,7 @@ void IntegerStore<R>::build(std::span<const Feed<R>> feeds, std::size_t span,
         }
       }
     }
-  }
+  });
   for (std::size_t k = 0; k < parts.size(); ++k) {
     if (used[k]) {
       parts[k].rows->close(span);

@@ -193,7 +193,7 @@ void LineRows<R, L>::list_parts(Step step) {
   listed_ = static_cast<std::size_t>(out - list_.data());
   std::fill(out, out + lines_ahead, out[-1]);
   for (std::size_t i = 0; i < std::min(listed_, lines_ahead); ++i) {
-    __builtin_prefetch(lines_.data() + list_[i], 0, 2);
+    fetch_line(lines_.data() + list_[i]);
   }
 }
 
@@ -202,7 +202,6 @@ void LineRows<R, L>::deliver(Step, R* input) {
   if constexpr (integer) {
     kernels().scatter_integers(lines_.data(), list_.data(), listed_, grid_.shift, grid_.negative,
                                grid_.sums);
-    return;
   } else {
     kernels().scatter(static_cast<const L*>(nullptr), dummies_ + L::size > 65536)(
         lines_.data(), list_.data(), listed_, input);

@@ -37,7 +37,7 @@ class RewardSums {
                       b = first + static_cast<std::size_t>(to - begin);
     return {(sum_[b] - sum_[a]) * rise_[a], rise_[a] * fall_[b]};
   }
-  // Whether spans between these steps are summed; if so, sums them all and tells where.
+  // Whether spans between these steps are summed; if so, sums them all and returns where.
   bool prepare_all(Step from, Step to) {
     if (!reaches(from, to)) {
       return false;

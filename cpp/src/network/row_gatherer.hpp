@@ -14,6 +14,8 @@ class RowGatherer {
  public:
   explicit RowGatherer(std::span<const Feed<R>> feeds) {
     for (const Feed<R>& feed : feeds) {
+      first_ = std::min<std::size_t>(first_, feed.pre_gid);
+      last_ = std::max<std::size_t>(last_, std::size_t{feed.pre_gid} + feed.sources);
       channels_.push_back(feed.ends.up);
       channels_.push_back(feed.ends.down);
     }
@@ -32,6 +34,20 @@ class RowGatherer {
 
   // Those that entries may have, ascending.
   const std::vector<int>& channels() const { return channels_; }
+
+  // Calls f(source, row) for all sources, with their rows as gathered.
+  template <class F>
+  void for_all(F&& f) {
+    for_each(1, f);
+  }
+  // The same for a sample of some thousand sources at most; returns their distance.
+  template <class F>
+  std::size_t for_some(F&& f) {
+    constexpr std::size_t enough = 1024;
+    const std::size_t stride = std::max<std::size_t>((last_ - std::min(first_, last_)) / enough, 1);
+    for_each(stride, f);
+    return stride;
+  }
 
   // Shortest and longest delay.
   std::pair<Step, Step> delays() const {
@@ -137,6 +153,14 @@ class RowGatherer {
     }
   }
 
+  template <class F>
+  void for_each(std::size_t stride, F&& f) {
+    for (std::size_t source = first_; source < last_; source += stride) {
+      f(static_cast<Gid>(source), gather(static_cast<Gid>(source)));
+    }
+  }
+
+  std::size_t first_ = SIZE_MAX, last_ = 0;  // sources
   std::vector<Placed> feeds_;
   std::vector<int> channels_;
   std::vector<DrawnSynapse<R>> drawn_;

@@ -23,6 +23,15 @@ using RowEntries = std::vector<RowEntry<R>>;
 // What a row may need, to reserve memory.
 struct RowSizes {
   std::size_t rows = 0, synapses = 0, segments = 0, lines = 0;
+
+  // From a sample of each `stride`-th row to all of them, with some room.
+  void scale(std::size_t stride) {
+    if (stride > 1) {
+      for (std::size_t* n : {&rows, &synapses, &segments, &lines}) {
+        *n = *n == 0 ? 0 : *n * stride + *n * stride / 8 + 1024;
+      }
+    }
+  }
 };
 
 template <class R>

@@ -37,25 +37,18 @@ std::size_t shared_lines(std::span<const RowEntry<R>> segment) {
 template <class R>
 StaticStore<R>::StaticStore(std::span<const Feed<R>> feeds, std::size_t span,
                             std::uint32_t elements) {
-  std::size_t first = SIZE_MAX, last = 0;  // sources
-  for (const Feed<R>& feed : feeds) {
-    first = std::min<std::size_t>(first, feed.pre_gid);
-    last = std::max<std::size_t>(last, std::size_t{feed.pre_gid} + feed.sources);
-  }
   RowGatherer<R> gatherer(feeds);
-  choose_forms(gatherer, first, last, elements);
+  choose_forms(gatherer, elements);
   std::vector<bool> used(channels_.size());
-  for (std::size_t source = first; source < last; ++source) {
-    const auto& rows = gatherer.gather(static_cast<Gid>(source));
+  gatherer.for_all([&](Gid source, const std::vector<RowEntries<R>>& rows) {
     for (std::size_t k = 0; k < channels_.size(); ++k) {
       if (!rows[k].empty()) {
-        channels_[k].rows->append(static_cast<Gid>(source), channels_[k].form == Form::queued
-                                                                ? rows[k]
-                                                                : gatherer.by_delay(k));
+        channels_[k].rows->append(
+            source, channels_[k].form == Form::queued ? rows[k] : gatherer.by_delay(k));
         used[k] = true;
       }
     }
-  }
+  });
   for (std::size_t k = used.size(); k-- > 0;) {
     if (!used[k]) {
       channels_.erase(channels_.begin() + static_cast<std::ptrdiff_t>(k));
@@ -74,14 +67,10 @@ StaticStore<R>::~StaticStore() = default;
 // Chooses each form from a sample of the sources, and reserves memory; untouched memory costs
 // nothing.
 template <class R>
-void StaticStore<R>::choose_forms(RowGatherer<R>& gatherer, std::size_t first, std::size_t last,
-                                  std::uint32_t elements) {
-  constexpr std::size_t enough = 1024;  // rows
+void StaticStore<R>::choose_forms(RowGatherer<R>& gatherer, std::uint32_t elements) {
   std::vector<RowSizes> sizes(gatherer.channels().size());
   std::vector<std::size_t> shared(sizes.size());
-  const std::size_t stride = std::max<std::size_t>((last - std::min(first, last)) / enough, 1);
-  for (std::size_t source = first; source < last; source += stride) {
-    const auto& rows = gatherer.gather(static_cast<Gid>(source));
+  const auto measure = [&](Gid, const std::vector<RowEntries<R>>& rows) {
     for (std::size_t k = 0; k < sizes.size(); ++k) {
       sizes[k].rows += rows[k].empty() ? 0 : 1;
       sizes[k].synapses += rows[k].size();
@@ -92,7 +81,8 @@ void StaticStore<R>::choose_forms(RowGatherer<R>& gatherer, std::size_t first, s
         shared[k] += shared_lines(std::span(row).subspan(begin, end - begin));
       });
     }
-  }
+  };
+  const std::size_t stride = gatherer.for_some(measure);
   const bool wide = elements + SharedLine<R>::size > 65536;
   const auto [shortest, longest] = gatherer.delays();
   for (std::size_t k = 0; k < sizes.size(); ++k) {
@@ -106,11 +96,7 @@ void StaticStore<R>::choose_forms(RowGatherer<R>& gatherer, std::size_t first, s
     if (one) {
       size.lines = shared[k];
     }
-    if (stride > 1) {
-      for (std::size_t* n : {&size.rows, &size.synapses, &size.segments, &size.lines}) {
-        *n = *n == 0 ? 0 : *n * stride + *n * stride / 8 + 1024;
-      }
-    }
+    size.scale(stride);
     Channel& channel = channels_.emplace_back();
     channel.number = static_cast<std::size_t>(gatherer.channels()[k]);
     if (one) {

@@ -257,18 +257,16 @@ bool StepLoop<R>::run(Step end, const Poll& poll, std::exception_ptr before, int
   return stopped;
 }
 
-// Neurons of a network for which synchronisation may cost more than threads gain.
-inline constexpr std::size_t most_paced = 32768;
-
 template <class R>
 bool StepLoop<R>::run_paced(Step end, const Poll& poll, std::exception_ptr before, int threads) {
+  constexpr std::size_t most_paced = 32768;  // neurons: larger networks always gain from threads
   const auto partitions = static_cast<int>(layout_.partitions.size());
   const int most = std::min({network_.threads, threads, partitions});
   std::size_t elements = 0;
   for (const Partition<R>& partition : layout_.partitions) {
     elements += partition.elements;
   }
-  // Processes must cut their runs alike, and large networks always gain from threads.
+  // Processes must cut their runs alike.
   if (!paced_ || most <= 1 || exchange_ != nullptr || elements > most_paced) {
     return run_part(end, poll, std::move(before), most);
   }

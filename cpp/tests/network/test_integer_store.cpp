@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "spikelet/core/line.hpp"
 #include "spikelet/core/random.hpp"
 #include "spikelet/network/integer_store.hpp"
 
@@ -44,6 +45,20 @@ Feed<R> feed_of(const SynapseTable<R>& table, double step, Ends ends) {
 }
 
 }  // namespace
+
+TEST_CASE_TEMPLATE("a full line has 16 synapses, and a row has no more segments than delays", R,
+                   float, double) {
+  const auto table = random_table<R>(3, 60'000, 0.25);
+  std::vector<IntegerSums> sums(1);
+  sums[0].step = 0.25;
+  sums[0].value.resize(n_post + spare);
+  sums[0].most.resize(n_post);
+  const std::vector<Feed<R>> feeds{feed_of(table, 0.25, {0, 0, false})};
+  const IntegerStore<R> store(feeds, longest + 32, n_post, sums);
+  // At most one line for each source, delay and sign is not full.
+  const std::size_t segments = std::size_t{n_pre} * longest * 2;
+  CHECK(store.bytes() < 60'000 * 4 + segments * (sizeof(IntegerLine) + 4) + n_pre * 2 * 16 + 64);
+}
 
 TEST_CASE_TEMPLATE("events of a step are summed exactly, by channel", R, float, double) {
   const std::array tables{random_table<R>(1, 4000, 0.25), random_table<R>(2, 3000, 2.0)};

@@ -53,8 +53,7 @@ class StaticStore final : public SynapseStore<R> {
     Form form;
     std::unique_ptr<StaticRows<R>> rows;
   };
-  void choose_forms(RowGatherer<R>& gatherer, std::size_t first, std::size_t last,
-                    std::uint32_t elements);
+  void choose_forms(RowGatherer<R>& gatherer, std::uint32_t elements);
 
   std::vector<Channel> channels_;  // those with synapses, ascending
 };
