@@ -33,6 +33,7 @@ from spikelet.torch.modules import (
     RecurrentLIF,
 )
 from spikelet.torch.norms import TEBN, tdBN
+from spikelet.torch.ottt import OTTT
 from spikelet.torch.pieces import in_pieces
 from spikelet.torch.psn import PSN, MaskedPSN, SlidingPSN
 from spikelet.torch.sparse import SpikeConv2d, SpikeLinear, spike_conv2d, spike_linear
@@ -48,6 +49,7 @@ __all__ = [
     "IF",
     "LI",
     "LIF",
+    "OTTT",
     "PSN",
     "TEBN",
     "CubaLIF",
