@@ -11,6 +11,7 @@ with needs("spikelet.torch", "torch"):
     import torch as _torch
 
 from spikelet.torch import losses, models
+from spikelet.torch.attention import PotentialShortcut, SpikeAttention
 from spikelet.torch.blocks import DropoutOverTime, SEWBlock
 from spikelet.torch.delay import Delay, narrow_delays
 from spikelet.torch.deploy import to_spiking_model
@@ -32,7 +33,7 @@ from spikelet.torch.modules import (
     RecurrentCubaLIF,
     RecurrentLIF,
 )
-from spikelet.torch.norms import TEBN, tdBN
+from spikelet.torch.norms import TEBN, tdBN, tdLN
 from spikelet.torch.ottt import OTTT
 from spikelet.torch.pieces import in_pieces
 from spikelet.torch.psn import PSN, MaskedPSN, SlidingPSN
@@ -64,11 +65,13 @@ __all__ = [
     "MaskedPSN",
     "Neuron",
     "OverTime",
+    "PotentialShortcut",
     "RecurrentALIF",
     "RecurrentCubaLIF",
     "RecurrentLIF",
     "SEWBlock",
     "SlidingPSN",
+    "SpikeAttention",
     "SpikeConv2d",
     "SpikeLinear",
     "SpikingModule",
@@ -90,6 +93,7 @@ __all__ = [
     "spike_conv2d",
     "spike_linear",
     "tdBN",
+    "tdLN",
     "to_network",
     "to_spiking_model",
 ]
