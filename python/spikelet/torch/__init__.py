@@ -37,6 +37,7 @@ from spikelet.torch.norms import TEBN, tdBN, tdLN
 from spikelet.torch.ottt import OTTT
 from spikelet.torch.pieces import in_pieces
 from spikelet.torch.psn import PSN, MaskedPSN, SlidingPSN
+from spikelet.torch.quantised import quantise
 from spikelet.torch.sparse import SpikeConv2d, SpikeLinear, spike_conv2d, spike_linear
 from spikelet.torch.surrogate import Table
 from spikelet.torch.time import OverTime
@@ -89,6 +90,7 @@ __all__ = [
     "narrow_delays",
     "pad_frames",
     "pool_limit",
+    "quantise",
     "set_pool_limit",
     "spike_conv2d",
     "spike_linear",
