@@ -22,7 +22,6 @@ import spikelet as sl
 import spikelet.torch as st
 from spikelet.torch import losses
 
-
 Array: TypeAlias = NDArray[Any]
 
 STEPS = 20
@@ -85,14 +84,18 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="folder of MNIST's IDX files")
     parser.add_argument("--bits", type=int, nargs="+", default=[8, 4])
     parser.add_argument("--hidden", type=int, default=256, help="neurons of both hidden layers")
-    parser.add_argument("--epochs", type=int, help="of the float network; half as many for each copy")
+    parser.add_argument(
+        "--epochs", type=int, help="of the float network; half as many for each copy"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int)
     args = parser.parse_args()
     if args.threads is not None:
         torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
-    load = sl.datasets.digits if args.data is None else lambda part: sl.datasets.mnist(args.data, part)
+    load = (
+        sl.datasets.digits if args.data is None else lambda part: sl.datasets.mnist(args.data, part)
+    )
     (x, y), (x_test, y_test) = (
         (images.reshape(len(images), -1), labels.astype(np.int64))
         for images, labels in (load("train"), load("test"))

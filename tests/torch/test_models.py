@@ -87,7 +87,11 @@ def test_networks_learn_a_batch(make: Any) -> None:
         (lambda: models.sew_resnet18(0), ValueError, "channels must be >= 1"),
         (lambda: models.sew_resnet18(width=0), ValueError, "width must be >= 1"),
         (lambda: models.vgg("vgg5", neuron=3), TypeError, "neuron must be a function"),
-        (lambda: models.spikformer(heads=7), ValueError, "width must be divisible by 7, because of heads"),
+        (
+            lambda: models.spikformer(heads=7),
+            ValueError,
+            "width must be divisible by 7, because of heads",
+        ),
         (lambda: models.spikformer(depth=0), ValueError, "depth must be >= 1"),
         (lambda: models.spikformer(attention="soft"), ValueError, "kind must be"),
     ],

@@ -174,9 +174,7 @@ def test_it_learns() -> None:
         (nn.Sequential(st.OverTime(nn.BatchNorm1d(3))), ValueError, "BatchNorm1d"),
     ],
 )  # fmt: skip
-def test_models_that_traces_do_not_fit(
-    model: Any, error: type[Exception], message: str
-) -> None:
+def test_models_that_traces_do_not_fit(model: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         st.OTTT(model)
 

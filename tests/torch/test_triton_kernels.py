@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,6 @@ import pytest
 from spikelet.torch.cell import Charge, Reset, Surrogate
 
 pytest.importorskip("triton")
-if os.environ.get("TRITON_INTERPRET") == "1":
-    pytest.skip("nothing is compiled in the interpreter", allow_module_level=True)
 
 import triton
 from triton.backends.compiler import GPUTarget
@@ -26,7 +23,11 @@ def compiled(kernel: Any, real: str, **constants: Any) -> str:
     """Return the assembly of a kernel for an A100."""
     names = [p.name for p in kernel.params]
     kinds = {
-        name: "constexpr" if name in constants else "i32" if name in ("steps", "size") else f"*{real}"
+        name: "constexpr"
+        if name in constants
+        else "i32"
+        if name in ("steps", "size")
+        else f"*{real}"
         for name in names
     }
     given = {(names.index(name),): value for name, value in constants.items()}

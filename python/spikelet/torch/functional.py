@@ -242,7 +242,9 @@ def run(
     give = ("s" if give_spikes or recurrent is not None else "") + ("v" if give_v_seq else "")
     if backend == "triton":
         with torch.no_grad() if inference else nullcontext():
-            result = triton_neuron.neuron(where, x, tensors, states[:3], recurrent, cell, give, steps)
+            result = triton_neuron.neuron(
+                where, x, tensors, states[:3], recurrent, cell, give, steps
+            )
         return _run(result, kind)
     if backend == "torch":
         with torch.no_grad() if inference else nullcontext():

@@ -203,7 +203,9 @@ def spikformer(
         layers[f"stem{k}"] = _convolution(inputs, outputs, neuron)
         layers[f"pool{k}"] = OverTime(nn.MaxPool2d(2))
         inputs = outputs
-    layers["tokens"] = nn.Sequential(SpikeConv2d(width, width, 3, padding=1, bias=False), tdBN(width))
+    layers["tokens"] = nn.Sequential(
+        SpikeConv2d(width, width, 3, padding=1, bias=False), tdBN(width)
+    )
     layers["positions"] = PotentialShortcut(_charged(width, width, neuron, kernel=3))
     for k in range(depth):
         meeting = SpikeAttention(width, heads, kind=attention, neuron=neuron)

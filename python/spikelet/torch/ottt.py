@@ -194,9 +194,7 @@ def _stages(model: nn.Sequential) -> list[_Stage]:
         inside = module.layer if isinstance(module, OverTime) else module
         for part in inside if isinstance(inside, nn.Sequential) else [inside]:
             if not isinstance(part, _AFFINE):
-                rule = (
-                    "must be a linear layer, convolution, averaging pool, Flatten or neurons: traces pass no other layer"
-                )
+                rule = "must be a linear layer, convolution, averaging pool, Flatten or neurons: traces pass no other layer"
                 fail("OTTT", f"module '{name}'", type(part).__name__, rule)
         layers.append(module)
     if len(layers):

@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils import fusion, parametrize
 
 from spikelet._util.checks import fail, integer
@@ -17,6 +16,7 @@ from spikelet.torch.time import OverTime
 __all__ = ["plain", "quantise"]
 
 _LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 _BIAS_BITS = 8  # by which a bias is finer than the weights of its channel
 _Module = TypeVar("_Module", bound=nn.Module)
 
@@ -141,8 +141,8 @@ class _Bias(nn.Module):
     def forward(self, bias: Tensor) -> Tensor:
         with torch.no_grad():
             layer: Any = self.of[0]
-            quantised = parametrize.is_parametrized(layer, "weight")
-            given = layer.parametrizations.weight.original if quantised else layer.weight
+            first = not parametrize.is_parametrized(layer, "weight")  # while it is being registered
+            given = layer.weight if first else layer.parametrizations.weight.original
             step = _steps(given.detach(), self.bits).flatten() / 2**_BIAS_BITS
             rounded = torch.round(bias.detach() / step) * step
         quantised: Tensor = _Through.apply(bias, rounded)
@@ -170,7 +170,9 @@ def _steps(weight: Tensor, bits: int) -> Tensor:
     """Return the power of two of each output channel, [out, 1, ...], whose grid is closest to its weights."""
     over = tuple(range(1, weight.ndim))
     largest = weight.abs().amax(over, keepdim=True)
-    tiny = torch.finfo(weight.dtype).smallest_normal * 2**32  # so that the grid of a bias has no subnormal numbers
+    tiny = (
+        torch.finfo(weight.dtype).smallest_normal * 2**32
+    )  # so that the grid of a bias has no subnormal numbers
     covering = torch.exp2(torch.ceil(torch.log2(largest.clamp(min=tiny) / (2 ** (bits - 1) - 1))))
     best, least = covering, torch.full_like(covering, torch.inf)
     for finer in (1, 2, 4):  # smaller steps clip the largest weights
@@ -186,15 +188,17 @@ def _fold(model: nn.Module) -> None:
     for chain in _chains(model):
         before: nn.Module | None = None
         for parent, name, module in chain:
-            if isinstance(module, _BatchNorm) and isinstance(before, _LAYERS):
+            if isinstance(module, _NORMS) and isinstance(before, _LAYERS):
                 _folded(before, module)
                 setattr(parent, name, nn.Identity())
                 before = None
             else:
                 before = module
     for name, module in model.named_modules():
-        if isinstance(module, _BatchNorm):
-            rule = "must stand directly behind a linear layer or convolution, in a torch.nn.Sequential"
+        if isinstance(module, _NORMS):
+            rule = (
+                "must stand directly behind a linear layer or convolution, in a torch.nn.Sequential"
+            )
             fail("quantise", f"module '{name}'", type(module).__name__, rule)
 
 
@@ -221,7 +225,15 @@ def _folded(layer: Any, norm: Any) -> None:
     """Multiply a layer by the scales of a norm behind it, which its running statistics give."""
     if norm.running_mean is None:
         fail("quantise", "norm", type(norm).__name__, "must have running statistics")
-    args = (layer.weight, layer.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias)
+    args = (
+        layer.weight,
+        layer.bias,
+        norm.running_mean,
+        norm.running_var,
+        norm.eps,
+        norm.weight,
+        norm.bias,
+    )
     linear = isinstance(layer, nn.Linear)
     fuse: Any = fusion.fuse_linear_bn_weights if linear else fusion.fuse_conv_bn_weights
     layer.weight, layer.bias = fuse(*args)

@@ -4,7 +4,7 @@ One program steps a block of neurons through time, with their state in registers
 the core (``train/fused_rows.hpp``), and products and sums are not contracted, so that spikes are the same.
 """
 
-# mypy: allow-untyped-defs, allow-untyped-calls, allow-untyped-decorators
+# mypy: disable-error-code="no-untyped-def, no-untyped-call, untyped-decorator"
 
 from __future__ import annotations
 
@@ -27,20 +27,13 @@ def interpreted() -> bool:
 
 @triton.jit
 def _crossed(u, strict: tl.constexpr):
-    if strict:
-        crossed = u > 0
-    else:
-        crossed = u >= 0
-    return crossed
+    return u > 0 if strict else u >= 0
 
 
 @triton.jit
 def _quotient(a, b):
-    if a.dtype == tl.float64:
-        quotient = a / b
-    else:
-        quotient = tl.div_rn(a, b)  # a plain division of float32 is approximate
-    return quotient
+    # A plain division of float32 is approximate.
+    return a / b if a.dtype == tl.float64 else tl.div_rn(a, b)
 
 
 @triton.jit

@@ -53,13 +53,17 @@ def neuron(
     """
     kernels = extra("spikelet.torch.triton_kernels", 'backend="triton"', "triton")
     if x.device.type == "cpu" and not kernels.interpreted():
-        hint = 'choose backend="core" for the CPU; TRITON_INTERPRET=1 in the environment is for tests'
+        hint = (
+            'choose backend="core" for the CPU; TRITON_INTERPRET=1 in the environment is for tests'
+        )
         msg = f'{where}: x with backend="triton" must be on a GPU, got {x.dtype} on {x.device}; {hint}'
         raise TypeError(msg)
     _check(where, parameters, recurrent, cell)
     made: dict[str, Any] = {"dtype": x.dtype, "device": x.device}
     threshold, leak = (
-        torch.tensor([number], **made) if tensor is None else tensor.expand(x.shape[1:]).contiguous()
+        torch.tensor([number], **made)
+        if tensor is None
+        else tensor.expand(x.shape[1:]).contiguous()
         for tensor, number in (
             (parameters[_THRESHOLD], cell.threshold),
             (parameters[_LEAK], cell.leak),
@@ -73,10 +77,19 @@ def neuron(
     v = x.new_zeros(x.shape[1:]) if states[0] is None else states[0].contiguous()
     spikes, potentials, last = _Neuron.apply(x.contiguous(), v, leak, threshold, numbers, kind)
     none = x.new_empty(0)
-    return spikes if "s" in give else none, none, potentials if "v" in give else none, last, none, none
+    return (
+        spikes if "s" in give else none,
+        none,
+        potentials if "v" in give else none,
+        last,
+        none,
+        none,
+    )
 
 
-def _check(where: str, parameters: Sequence[Tensor | None], recurrent: Tensor | None, cell: Cell) -> None:
+def _check(
+    where: str, parameters: Sequence[Tensor | None], recurrent: Tensor | None, cell: Cell
+) -> None:
     rest: Any = [p for k, p in enumerate(parameters) if k not in (_LEAK, _THRESHOLD)]
     what = {
         "a synaptic current": cell.synapse,
@@ -94,7 +107,13 @@ def _check(where: str, parameters: Sequence[Tensor | None], recurrent: Tensor | 
 class _Neuron(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, v: Tensor, leak: Tensor, threshold: Tensor, numbers: Tensor, kind: _Kind
+        ctx: Any,
+        x: Tensor,
+        v: Tensor,
+        leak: Tensor,
+        threshold: Tensor,
+        numbers: Tensor,
+        kind: _Kind,
     ) -> tuple[Tensor, Tensor, Tensor]:
         shape, none = (kind.steps, *x.shape[1:]), x.new_empty(0)
         keeps = any(ctx.needs_input_grad)
@@ -122,7 +141,10 @@ class _Neuron(torch.autograd.Function):
         kind: _Kind = ctx.kind
         has_spikes = by_spikes is not None and "s" in kind.give
         has_potentials = by_potentials is not None and "v" in kind.give
-        given = [g.contiguous() if g is not None else charged for g in (by_spikes, by_potentials, by_last)]
+        given = [
+            g.contiguous() if g is not None else charged
+            for g in (by_spikes, by_potentials, by_last)
+        ]
         by_x = charged.new_empty(1 if ctx.constant else kind.steps, *v.shape)
         by_v, by_leaks, by_thresholds = (torch.empty_like(v) for _ in range(3))
         if v.numel():
