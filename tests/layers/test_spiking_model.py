@@ -241,6 +241,9 @@ def test_no_sum_of_integers_overflows(
     up, down = np.maximum(flat, 0).sum(1), np.maximum(-flat, 0).sum(1)
     most = np.abs(flat).sum(1) if signed else np.maximum(up, down)
     scale = ((32767 - 0.5 * inputs) / most).astype(np.float32)
+    exact_scale = np.exp2(np.floor(np.log2(32767 / most)))  # a power of two that loses nothing
+    on_grid = (np.mod(wf.reshape(cout, -1) * exact_scale[:, None], 1) == 0).all(1)
+    scale = np.where(on_grid, exact_scale, scale).astype(np.float32)
     whole = np.rint(wf * scale[:, None, None, None])
     assert np.abs(whole).max() <= 32767
     threshold = float(most.max()) / 3

@@ -33,12 +33,29 @@ def test_sizes_are_those_of_the_papers() -> None:
     assert count(models.sew_resnet34()) == count(models.sew_resnet18()) + deeper
 
 
+def test_tokens_of_a_transformer() -> None:
+    model = models.spikformer(2, 5, width=16, depth=2, heads=4, ratio=3, halvings=3)
+    x = (torch.rand(4, 3, 2, 16, 24) < 0.5).float()
+    shapes = {}
+    for name, layer in model.named_children():
+        x = layer(x)
+        shapes[name] = tuple(x.shape)
+    assert shapes["stem0"] == (4, 3, 4, 16, 24)
+    assert shapes["tokens"] == shapes["positions"] == shapes["mixing1"] == (4, 3, 16, 2, 3)
+    assert shapes["head"] == (4, 3, 5)
+    layers = [conv(2, 4), conv(4, 8), conv(8, 16), 2 * conv(16, 16)]
+    layers += 2 * [4 * conv(16, 16, 1), conv(16, 48, 1), conv(48, 16, 1)]
+    assert count(model) == sum(layers) + 16 * 5 + 5
+
+
 @pytest.mark.parametrize(
     "make",
     [
         lambda: models.vgg((8, "pool", 12), 2, 4),
         lambda: models.sew_resnet18(2, 4, width=4),
         lambda: models.vgg((8,), 2, 4, neuron=lambda: st.SlidingPSN(2)),
+        lambda: models.spikformer(2, 4, width=16, depth=1, heads=4, ratio=2),
+        lambda: models.spikformer(2, 4, width=16, depth=1, heads=4, ratio=2, attention="product"),
     ],
 )
 def test_networks_learn_a_batch(make: Any) -> None:
@@ -70,6 +87,13 @@ def test_networks_learn_a_batch(make: Any) -> None:
         (lambda: models.sew_resnet18(0), ValueError, "channels must be >= 1"),
         (lambda: models.sew_resnet18(width=0), ValueError, "width must be >= 1"),
         (lambda: models.vgg("vgg5", neuron=3), TypeError, "neuron must be a function"),
+        (
+            lambda: models.spikformer(heads=7),
+            ValueError,
+            "width must be divisible by 7, because of heads",
+        ),
+        (lambda: models.spikformer(depth=0), ValueError, "depth must be >= 1"),
+        (lambda: models.spikformer(attention="soft"), ValueError, "kind must be"),
     ],
 )
 def test_bad_input(call: Any, error: type[Exception], message: str) -> None:

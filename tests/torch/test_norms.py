@@ -34,6 +34,18 @@ def test_tdbn_is_deployed() -> None:
     assert (snn.run(x.numpy()).spikes == net(x).detach().numpy()).all()
 
 
+@pytest.mark.parametrize("shape", [(5, 4, 3, 6, 7), (5, 4, 30)])
+def test_tdln_normalises_each_sample_and_step(shape: tuple[int, ...]) -> None:
+    torch.manual_seed(0)
+    norm = st.tdLN(shape[2], len(shape) - 3, v_threshold=2.0, alpha=0.5).double()
+    x = 3 + 2 * torch.randn(shape, dtype=torch.float64)
+    flat = x.flatten(2)
+    mean, variance = flat.mean(2, keepdim=True), flat.var(2, unbiased=False, keepdim=True)
+    wanted = ((flat - mean) / (variance + 1e-5).sqrt()).view(shape)
+    torch.testing.assert_close(norm(x), wanted)
+    torch.testing.assert_close(norm.eval()(x[1:2, 2:3])[0, 0], wanted[1, 2])
+
+
 def test_tebn_scales_each_step() -> None:
     torch.manual_seed(0)
     norm, plain = st.TEBN(3, 5).double(), st.tdBN(3).double()
@@ -55,6 +67,8 @@ def test_tebn_scales_each_step() -> None:
         (lambda: st.tdBN(3, alpha=0), "alpha must be"),
         (lambda: st.tdBN(3, v_threshold=-1), "v_threshold must be"),
         (lambda: st.TEBN(3, 0), "steps must be >= 1"),
+        (lambda: st.tdLN(3, 4), "dimensions must be >= 0 and <= 3"),
+        (lambda: st.tdLN(3)(torch.rand(4, 2, 3)), r"x must have 5 dimensions"),
         (lambda: st.TEBN(3, 5)(torch.rand(4, 2, 3, 5, 5)), r"x must be \[5, B, channels, ...\]"),
     ],
 )

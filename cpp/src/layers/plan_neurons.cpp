@@ -32,21 +32,35 @@ Buffer<R> laid_out(const std::vector<double>& values, const Layout& l, R padding
   return out;
 }
 
+// The largest power of two at which no sum of weights leaves 16 bits, if it makes all of them
+// integers; else 0. `most` is the largest sum.
+template <class R>
+double exact_scale(const std::vector<R>& weights, double most) {
+  const double scale = std::exp2(std::floor(std::log2(32767 / most)));
+  const auto is_whole = [scale](R w) {
+    const double there = static_cast<double>(w) * scale;
+    return there == std::nearbyint(there);
+  };
+  return most > 0 && std::ranges::all_of(weights, is_whole) ? scale : 0;
+}
+
 // The largest scale of each channel at which no sum of weights can leave 16 bits, whatever
-// spikes. Empty if the input is not a sum of spikes alone, or the neuron cannot be scaled.
+// spikes: a power of two if that loses nothing. Empty if the input is not a sum of spikes alone,
+// the neuron cannot be scaled, or it leaks and its weights would be rounded.
 template <class R>
 Buffer<R> Planner<R>::whole_scale(const Neuron& neuron, const Sum<R>& sum,
                                   const std::vector<Spec>& specs, const Layout& layout) const {
   const bool plain = (!neuron.is_signed || !neuron.pace.empty()) && neuron.levels == 1 &&
-                     !neuron.differential && neuron.decay == 1 && neuron.gain == 1 &&
-                     neuron.v_reset == 0;
+                     !neuron.differential && neuron.v_reset == 0;
+  const bool leaks = neuron.decay != 1 || neuron.gain != 1;
   const auto fits = [&](std::size_t source) {
     return plan_.nodes[source].planes <= 2 && !plan_.nodes[source].differential;
   };
-  if (!plain || (specs.empty() && sum.terms.empty())) {
+  if (!plain || (leaks && !neuron.pace.empty()) || (specs.empty() && sum.terms.empty())) {
     return {};
   }
   std::vector<double> up(layout.channels), down(layout.channels);
+  std::vector<std::vector<R>> weights(layout.channels);
   std::size_t inputs = 0;
   for (const Term<R>& term : sum.terms) {
     if (term.kind != Term<R>::Kind::copy || !fits(term.source)) {
@@ -56,6 +70,7 @@ Buffer<R> Planner<R>::whole_scale(const Neuron& neuron, const Sum<R>& sum,
     for (std::size_t c = 0; c < layout.channels; ++c) {
       up[c] += std::abs(static_cast<double>(term.weight[c]));
       down[c] += std::abs(static_cast<double>(term.weight[c]));
+      weights[c].push_back(term.weight[c]);
     }
   }
   for (const Spec& spec : specs) {
@@ -69,10 +84,11 @@ Buffer<R> Planner<R>::whole_scale(const Neuron& neuron, const Sum<R>& sum,
     for (std::size_t c = 0; c < layout.channels; ++c) {
       for (std::size_t i = 0; i < spec.kernel.in.channels; ++i) {
         for (std::size_t k = 0; k < size; ++k) {
-          const double w = conv.weights[(c * spec.kernel.in.channels + i) * size + k] *
-                           static_cast<double>(source.amplitude[i]);
+          const double given = conv.weights[(c * spec.kernel.in.channels + i) * size + k];
+          const double w = given * static_cast<double>(source.amplitude[i]);
           up[c] += source.planes == 2 ? std::abs(w) : std::max(w, 0.0);
           down[c] += source.planes == 2 ? std::abs(w) : std::max(-w, 0.0);
+          weights[c].push_back(static_cast<R>(given) * source.amplitude[i]);  // as they are stored
         }
       }
     }
@@ -86,7 +102,15 @@ Buffer<R> Planner<R>::whole_scale(const Neuron& neuron, const Sum<R>& sum,
   Buffer<R> scale(layout.pixel, R{1});
   for (std::size_t c = 0; c < layout.channels; ++c) {
     const double most = std::max(up[c], down[c]);
-    if (most > 0) {
+    if (most == 0) {
+      continue;
+    }
+    const double exact = neuron.pace.empty() ? exact_scale(weights[c], most) : 0;
+    if (exact > 0 && exact <= largest) {
+      scale[c] = static_cast<R>(exact);
+    } else if (leaks) {
+      return {};
+    } else {
       const double fitting = (32767 - 0.5 * static_cast<double>(inputs)) / most;
       scale[c] = static_cast<R>(std::min(fitting, largest));
     }

@@ -11,6 +11,7 @@ with needs("spikelet.torch", "torch"):
     import torch as _torch
 
 from spikelet.torch import losses, models
+from spikelet.torch.attention import PotentialShortcut, SpikeAttention
 from spikelet.torch.blocks import DropoutOverTime, SEWBlock
 from spikelet.torch.delay import Delay, narrow_delays
 from spikelet.torch.deploy import to_spiking_model
@@ -32,9 +33,11 @@ from spikelet.torch.modules import (
     RecurrentCubaLIF,
     RecurrentLIF,
 )
-from spikelet.torch.norms import TEBN, tdBN
+from spikelet.torch.norms import TEBN, tdBN, tdLN
+from spikelet.torch.ottt import OTTT
 from spikelet.torch.pieces import in_pieces
 from spikelet.torch.psn import PSN, MaskedPSN, SlidingPSN
+from spikelet.torch.quantised import quantise
 from spikelet.torch.sparse import SpikeConv2d, SpikeLinear, spike_conv2d, spike_linear
 from spikelet.torch.surrogate import Table
 from spikelet.torch.time import OverTime
@@ -48,6 +51,7 @@ __all__ = [
     "IF",
     "LI",
     "LIF",
+    "OTTT",
     "PSN",
     "TEBN",
     "CubaLIF",
@@ -62,11 +66,13 @@ __all__ = [
     "MaskedPSN",
     "Neuron",
     "OverTime",
+    "PotentialShortcut",
     "RecurrentALIF",
     "RecurrentCubaLIF",
     "RecurrentLIF",
     "SEWBlock",
     "SlidingPSN",
+    "SpikeAttention",
     "SpikeConv2d",
     "SpikeLinear",
     "SpikingModule",
@@ -84,10 +90,12 @@ __all__ = [
     "narrow_delays",
     "pad_frames",
     "pool_limit",
+    "quantise",
     "set_pool_limit",
     "spike_conv2d",
     "spike_linear",
     "tdBN",
+    "tdLN",
     "to_network",
     "to_spiking_model",
 ]

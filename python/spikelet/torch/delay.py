@@ -12,7 +12,7 @@ from torch.nn import functional as F  # PyTorch's customary name
 from spikelet._util.checks import choice, fail, integer, number, numbers, require
 from spikelet.torch.conventions import RASTERS, single
 from spikelet.torch.delay_ops import delayed
-from spikelet.torch.functional import BACKENDS, Backend, kept_as
+from spikelet.torch.functional import kept_as
 
 __all__ = ["Delay", "narrow_delays"]
 
@@ -83,14 +83,14 @@ class Delay(nn.Module):
         bias: bool = True,
         width: float | None = None,
         delay: Any = None,
-        backend: Backend = "core",
+        backend: Literal["core", "torch"] = "core",
     ) -> None:
         super().__init__()
         self.in_features = integer("Delay", "in_features", in_features, 1, 2**31 - 1)
         self.out_features = integer("Delay", "out_features", out_features, 1, 2**31 - 1)
         self.max_delay = integer("Delay", "max_delay", max_delay, 0, 2**30)
         choice("Delay", "per", per, "synapse", "axon", "neuron")
-        choice("Delay", "backend", backend, *BACKENDS)
+        choice("Delay", "backend", backend, "core", "torch")
         self.per, self.backend = per, backend
         sizes = {"axon": (in_features,), "neuron": (out_features,)}
         shape = sizes.get(per, (out_features, in_features))

@@ -22,6 +22,7 @@ from spikelet.torch.cell import Reset, When
 from spikelet.torch.delay import Delay
 from spikelet.torch.finetune import SpikingModule
 from spikelet.torch.modules import LI, Neuron
+from spikelet.torch.quantised import plain
 from spikelet.torch.sparse import SpikeLinear
 from spikelet.torch.time import OverTime
 
@@ -102,6 +103,7 @@ def read(
     """
     if isinstance(module, SpikingModule):
         return module.to_graph()
+    module = plain(module)
     sample = input_shape(_WHERE, shape)
     made = layer_of or (lambda m, where: neuron_layer(m, where, dtype, recurrent=recurrent))
     if not delays:

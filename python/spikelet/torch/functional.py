@@ -10,15 +10,15 @@ import torch
 from torch import Tensor
 
 from spikelet._util.checks import choice, fail, integer
-from spikelet.torch import plain
+from spikelet.torch import plain, triton_neuron
 from spikelet.torch.cell import PARAMETERS
 from spikelet.torch.conventions import HALVES, RASTERS, Setting, setting, single
 from spikelet.torch.layout import groups, memory_order
 from spikelet.torch.ops import neuron
 from spikelet.torch.surrogate import Table
 
-Backend: TypeAlias = Literal["core", "torch"]
-BACKENDS = ("core", "torch")
+Backend: TypeAlias = Literal["core", "torch", "triton"]
+BACKENDS = ("core", "torch", "triton")
 
 __all__ = ["BACKENDS", "Backend", "Run", "integrate", "kept_as", "lif", "run"]
 
@@ -83,9 +83,10 @@ def lif(
     steps : int >= 1, optional
         Number of steps; x is then [B, ...], the same input at each step (direct coding), and its gradient is the sum over
         the steps.
-    backend : "core" or "torch"
-        What computes: the compiled core, on the CPU, or PyTorch's own operations, one step after another, on any device and
-        for ``torch.compile``; the spikes are the same. It is never chosen for you.
+    backend : "core", "torch" or "triton"
+        What computes: the compiled core, on the CPU; PyTorch's own operations, one step after another, on any device and
+        for ``torch.compile``; or Triton kernels fused over time, on a GPU, for `LIF`, `IF` and `LI`. The spikes are the
+        same. It is never chosen for you.
     **parameters
         spikelet: `tau_m` (float or Tensor, ms, 20), `dt` (ms, 1), or `decay` (float or Tensor), `gain` (1, or "normalised":
         ``1 - decay``, with which a constant x drives the potential to x), `reset` ("subtract", "zero", "none"),
@@ -189,7 +190,7 @@ def run(
         Keep nothing for a backward pass.
     checkpoint : bool, optional
     steps : int, optional
-    backend : "core" or "torch"
+    backend : "core", "torch" or "triton"
         See `lif`.
 
     Returns
@@ -239,6 +240,12 @@ def run(
                 got="shape",
             )
     give = ("s" if give_spikes or recurrent is not None else "") + ("v" if give_v_seq else "")
+    if backend == "triton":
+        with torch.no_grad() if inference else nullcontext():
+            result = triton_neuron.neuron(
+                where, x, tensors, states[:3], recurrent, cell, give, steps
+            )
+        return _run(result, kind)
     if backend == "torch":
         with torch.no_grad() if inference else nullcontext():
             result = plain.neuron(x, tensors, states[:3], recurrent, states[3], cell, give, steps)
@@ -335,7 +342,7 @@ def _checked_input(
         raise TypeError(f"{where}: x {rule}, got {x.dtype} {x.layout} on {x.device}")
     if backend == "core" and x.device.type != "cpu":
         rule = 'with backend="core" must be on the CPU'
-        hint = 'move it with .cpu(), or choose backend="torch", which computes on any device'
+        hint = 'move it with .cpu(), or choose backend="torch", which computes on any device, or "triton" for a GPU'
         raise TypeError(f"{where}: x {rule}, got {x.dtype} on {x.device}; {hint}")
     x = x.to(real) if x.dtype in RASTERS else single(x)
     if steps is not None:

@@ -1,20 +1,22 @@
-"""Spiking networks of the literature, untrained: VGG and SEW-ResNet for images or frames of events."""
+"""Spiking networks of the literature, untrained, for images or frames of events: VGG, SEW-ResNet and a transformer."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 from torch import nn
 
 from spikelet._util.checks import fail, integer
+from spikelet.torch.attention import PotentialShortcut, SpikeAttention
 from spikelet.torch.blocks import SEWBlock
 from spikelet.torch.modules import LIF
 from spikelet.torch.norms import tdBN
 from spikelet.torch.sparse import SpikeConv2d
 from spikelet.torch.time import OverTime
 
-__all__ = ["VGG", "sew_resnet18", "sew_resnet34", "vgg"]
+__all__ = ["VGG", "sew_resnet18", "sew_resnet34", "spikformer", "vgg"]
 
 VGG: dict[str, tuple[int | str, ...]] = {
     "vgg5": (64, "pool", 128, 128, "pool"),
@@ -149,3 +151,74 @@ def sew_resnet34(
 ) -> nn.Sequential:
     """Return a SEW-ResNet-34; see `sew_resnet18`."""
     return _sew_resnet("sew_resnet34", (3, 4, 6, 3), channels, classes, width, neuron)
+
+
+def spikformer(
+    channels: int = 3,
+    classes: int = 10,
+    *,
+    width: int = 64,
+    depth: int = 2,
+    heads: int = 8,
+    ratio: int = 4,
+    halvings: int = 2,
+    attention: Literal["driven", "product"] = "driven",
+    neuron: Make = _neuron,
+) -> nn.Sequential:
+    """Return a small spiking transformer: [T, B, channels, height, width] to potentials of the classes [T, B, classes].
+
+    A stem of 3x3 convolutions, `tdBN`, neurons and max pools makes tokens, [T, B, width, height / 2^h, width of the image / 2^h]
+    with h = `halvings`; one more convolution adds their relative positions. Then `depth` times `SpikeAttention` and two layers
+    of 1x1 convolutions with ``ratio width`` channels between them, each around a `PotentialShortcut`; the mean over tokens, and
+    one linear layer, whose outputs are to be averaged over the steps. Between layers there is nothing but spikes.
+
+    Parameters
+    ----------
+    channels, classes : int
+    width : int
+        Channels of a token, divisible by ``2^(halvings - 1)`` and by `heads`.
+    depth, heads, ratio, halvings : int >= 1
+    attention : "driven" or "product"
+        Spike-driven attention (Yao et al.), or that of Spikformer (Zhou et al.); see `SpikeAttention`.
+    neuron : callable
+        Makes the neurons of a layer; by default ``LIF(tau_m=2.0)``.
+
+    References
+    ----------
+    Yao et al., "Spike-driven transformer", NeurIPS 2023; Zhou et al., "Spikformer: when spiking neural network meets
+    transformer", ICLR 2023.
+    """
+    where = "spikformer"
+    _checked(where, channels, classes, neuron)
+    sizes = {"width": width, "depth": depth, "heads": heads, "ratio": ratio, "halvings": halvings}
+    for name, size in sizes.items():
+        integer(where, name, size, 1)
+    for name, divisor in (("heads", heads), ("halvings", 2 ** (halvings - 1))):
+        if width % divisor:
+            fail(where, "width", width, f"must be divisible by {divisor}, because of {name}")
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    inputs = channels
+    for k in range(halvings):
+        outputs = width >> (halvings - 1 - k)
+        layers[f"stem{k}"] = _convolution(inputs, outputs, neuron)
+        layers[f"pool{k}"] = OverTime(nn.MaxPool2d(2))
+        inputs = outputs
+    layers["tokens"] = nn.Sequential(
+        SpikeConv2d(width, width, 3, padding=1, bias=False), tdBN(width)
+    )
+    layers["positions"] = PotentialShortcut(_charged(width, width, neuron, kernel=3))
+    for k in range(depth):
+        meeting = SpikeAttention(width, heads, kind=attention, neuron=neuron)
+        layers[f"attention{k}"] = PotentialShortcut(nn.Sequential(neuron(), meeting))
+        wide = ratio * width
+        mixing = [*_charged(width, wide, neuron), *_charged(wide, width, neuron)]
+        layers[f"mixing{k}"] = PotentialShortcut(nn.Sequential(*mixing))
+    layers["neuron"] = neuron()
+    layers["head"] = _head(width, classes)
+    return nn.Sequential(layers)
+
+
+def _charged(inputs: int, outputs: int, neuron: Make, kernel: int = 1) -> nn.Sequential:
+    """Return neurons and the potentials that they charge."""
+    conv = SpikeConv2d(inputs, outputs, kernel, padding=kernel // 2, bias=False)
+    return nn.Sequential(OrderedDict(neuron=neuron(), conv=conv, norm=tdBN(outputs)))

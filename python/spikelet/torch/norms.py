@@ -1,4 +1,4 @@
-"""Batch normalisation over time."""
+"""Normalisation of the inputs of neurons over time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from spikelet._util.checks import fail, integer, number, require
 from spikelet.torch.time import OverTime
 
-__all__ = ["TEBN", "tdBN"]
+__all__ = ["TEBN", "tdBN", "tdLN"]
 
 
 def _norm(where: str, features: int, dimensions: int) -> nn.Module:
@@ -48,6 +48,42 @@ class tdBN(OverTime):
         super().__init__(norm)
         with torch.no_grad():
             norm.get_parameter("weight").fill_(alpha * v_threshold)
+
+
+class tdLN(OverTime):
+    """Layer normalisation to the threshold: inputs of all neurons of a layer have a standard deviation of `alpha` thresholds.
+
+    Statistics are of one sample at one step, over channels and pixels: batches may be small, steps do not look ahead, and eval
+    mode computes the same. The learned scale of each channel begins at ``alpha v_threshold``.
+
+    Parameters
+    ----------
+    features, dimensions, v_threshold, alpha
+        As of `tdBN`.
+
+    References
+    ----------
+    Ba, Kiros & Hinton, "Layer normalization", arXiv:1607.06450 (2016); the factor is that of `tdBN`.
+    """
+
+    def __init__(
+        self, features: int, dimensions: int = 2, *, v_threshold: float = 1.0, alpha: float = 1.0
+    ) -> None:
+        for name, value in (("v_threshold", v_threshold), ("alpha", alpha)):
+            require("tdLN", name, number("tdLN", name, value), "> 0")
+        integer("tdLN", "dimensions", dimensions, 0, 3)
+        norm = nn.GroupNorm(1, integer("tdLN", "features", features, 1))
+        super().__init__(norm)
+        self.dimensions = dimensions
+        with torch.no_grad():
+            norm.weight.fill_(alpha * v_threshold)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the normalised inputs [T, B, channels, ...]."""
+        if isinstance(x, Tensor) and x.ndim != 3 + self.dimensions:
+            rule = f"must have {3 + self.dimensions} dimensions, [T, B, channels, ...]"
+            fail("tdLN", "x", tuple(x.shape), rule, got="shape")
+        return super().forward(x)
 
 
 class TEBN(nn.Module):

@@ -1,0 +1,234 @@
+"""Online training of deep feed-forward networks, one step after another: memory does not depend on their number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from spikelet._util.checks import fail
+from spikelet.torch.cell import Reset
+from spikelet.torch.modules import LI, Neuron
+from spikelet.torch.time import OverTime
+
+__all__ = ["OTTT"]
+
+# Maps without state that are affine: the filtered output is the output of the filtered input.
+_AFFINE = (
+    nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Flatten, nn.Identity,
+    nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d,
+    nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d,
+)  # fmt: skip
+
+
+@dataclass
+class _Stage:
+    """Layers without state, and the neurons that they drive; without neurons at the end, `decay` is 0."""
+
+    layers: nn.Sequential
+    neurons: Neuron | None
+    decay: float
+    trace: Tensor | None = None  # of the input, [1, B, ...]
+    v: Tensor | None = None
+
+
+class OTTT:
+    r"""Trains a feed-forward network online: gradients of each step follow from traces of the inputs of its layers.
+
+    The potential of a neuron, reset aside, is a sum of its inputs with weights that decay,
+    :math:`u[t] = \sum_{\tau \le t} \lambda^{t - \tau} (W s[\tau] + b)`. Its derivative by :math:`W` is therefore the trace
+    :math:`\hat{a}[t] = \lambda \hat{a}[t - 1] + s[t]` of the layer's input, and the gradient of the loss of step t,
+
+    .. math:: \nabla_W L[t] = \frac{\partial L[t]}{\partial u[t]} \, \hat{a}[t]^T,
+
+    needs nothing but this step: :math:`\partial L[t] / \partial u[t]` goes back through the layers at step t, by
+    surrogates. This is backpropagation through time without the paths through resets and those from a spike to later
+    potentials of the next layer.
+
+    Parameters
+    ----------
+    model : nn.Sequential
+        The network, nested as you like: `LIF`, `IF` and `LI` that are reset by subtraction, with one fixed decay for each
+        layer, and between them linear layers, convolutions (in `OverTime`, or `SpikeConv2d`), averaging pools and
+        ``nn.Flatten(2)``. It is trained in place, and can be run over all steps at once and deployed as ever.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the model is not such a network; the message names the module.
+
+    Notes
+    -----
+    `step` and `learn` keep the potentials of neurons and one trace of the input of each layer, whatever the number of
+    steps. An optimizer may step after each `learn` (OTTT-O) or after the last (OTTT-A).
+
+    References
+    ----------
+    Xiao et al., "Online training through time for spiking neural networks", NeurIPS 2022.
+
+    Examples
+    --------
+    >>> import torch, spikelet.torch as st
+    >>> from torch import nn
+    >>> net = nn.Sequential(nn.Linear(20, 50), st.LIF(), nn.Linear(50, 4), st.LI())
+    >>> online, labels = st.OTTT(net), torch.arange(8) % 4
+    >>> online.reset()
+    >>> for x_t in torch.rand(100, 8, 20).round():
+    ...     y = online.step(x_t)
+    ...     online.learn(y.softmax(1) - nn.functional.one_hot(labels, 4))  # of the cross entropy
+    >>> net[0].weight.grad.shape
+    torch.Size([50, 20])
+    """
+
+    def __init__(self, model: nn.Sequential) -> None:
+        if type(model) is not nn.Sequential:
+            what = type(model).__name__
+            fail("OTTT", "model", what, "must be a torch.nn.Sequential", error=TypeError)
+        self.model = model
+        self._stages = _stages(model)
+        self._ones = [0.0] * len(self._stages)  # traces of a constant 1, the input of a bias
+        self._output: Tensor | None = None
+
+    def reset(self) -> None:
+        """Start new sequences, from rest and with traces of 0."""
+        for stage in self._stages:
+            stage.trace = stage.v = None
+        self._ones = [0.0] * len(self._stages)
+        self._output = None
+
+    def step(self, x: Tensor) -> Tensor:
+        """Take the inputs of a step [B, ...] and return the outputs [B, ...]: spikes, or potentials of `LI`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If x is no tensor of real numbers, or has another shape than at the steps since `reset`.
+        """
+        first = self._stages[0]
+        if not isinstance(x, Tensor) or x.ndim < 2:
+            what = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
+            fail("OTTT.step", "x", what, "must be a tensor [B, ...] of one step", error=TypeError)
+        if first.trace is not None and x.shape != first.trace.shape[1:]:
+            rule = f"must have the shape {tuple(first.trace.shape[1:])} of earlier steps; reset() starts anew"
+            fail("OTTT.step", "x", tuple(x.shape), rule, got="shape")
+        kind = next((p.dtype for p in self.model.parameters()), torch.get_default_dtype())
+        y = x.detach().to(kind)[None]
+        with torch.enable_grad():
+            for k, stage in enumerate(self._stages):
+                y = self._through(k, stage, y)
+        self._output = y
+        return y.detach()[0]
+
+    def _through(self, k: int, stage: _Stage, x: Tensor) -> Tensor:
+        seen = x.detach()
+        stage.trace = seen if stage.trace is None else stage.decay * stage.trace + seen
+        self._ones[k] = stage.decay * self._ones[k] + 1
+        with torch.no_grad():
+            value = stage.layers(seen)
+        given = {
+            name: p * self._ones[k] if name.rpartition(".")[2] == "bias" else p
+            for name, p in stage.layers.named_parameters()
+        }
+        filtered = functional_call(stage.layers, given, (_Valued.apply(x, stage.trace),))
+        y: Tensor = _Valued.apply(filtered, value)
+        if stage.neurons is None:
+            return y
+        result = stage.neurons.run(y, v=stage.v)
+        stage.v = result.v.detach()
+        return result.v_seq if isinstance(stage.neurons, LI) else result.spikes
+
+    def learn(self, error: Tensor) -> None:
+        """Add the gradients of the last step to ``.grad`` of the parameters.
+
+        Parameters
+        ----------
+        error : Tensor, [B, ...]
+            Derivative of the loss of this step by the outputs that `step` has just returned.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If there was no step since the last call, or the shape is not that of the outputs.
+        """
+        output = self._output
+        if output is None:
+            fail("OTTT.learn", "state", "none", "must be made: call step before each learn")
+        shape = tuple(output.shape[1:])
+        if not isinstance(error, Tensor) or tuple(error.shape) != shape:
+            what: Any = tuple(error.shape) if isinstance(error, Tensor) else type(error).__name__
+            fail("OTTT.learn", "error", what, f"must be a tensor {list(shape)}", got="shape")
+        self._output = None
+        if output.requires_grad:
+            output.backward(error.detach().to(output.dtype)[None])
+
+    def __repr__(self) -> str:
+        return f"OTTT({self.model!r})"
+
+
+class _Valued(torch.autograd.Function):
+    """Takes the place of a tensor with another value; its gradient goes to the tensor."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, value: Tensor) -> Tensor:  # noqa: ARG004
+        return value.view_as(value)
+
+    @staticmethod
+    def backward(ctx: Any, by: Tensor) -> tuple[Tensor, None]:  # noqa: ARG004
+        return by, None
+
+
+def _stages(model: nn.Sequential) -> list[_Stage]:
+    stages, layers = [], nn.Sequential()
+    seen: set[nn.Module] = set()
+    for name, module in _flat(model, ""):
+        if module in seen and any(True for _ in module.parameters()):
+            fail("OTTT", f"module '{name}'", type(module).__name__, "must not stand in two places")
+        seen.add(module)
+        if isinstance(module, Neuron):
+            stages.append(_Stage(layers, module, _decay(module, name)))
+            layers = nn.Sequential()
+            continue
+        inside = module.layer if isinstance(module, OverTime) else module
+        for part in inside if isinstance(inside, nn.Sequential) else [inside]:
+            if not isinstance(part, _AFFINE):
+                rule = "must be a linear layer, convolution, averaging pool, Flatten or neurons: traces pass no other layer"
+                fail("OTTT", f"module '{name}'", type(part).__name__, rule)
+        layers.append(module)
+    if len(layers):
+        stages.append(_Stage(layers, None, 0.0))
+    if not stages:
+        fail("OTTT", "model", "Sequential()", "must have layers")
+    return stages
+
+
+def _flat(model: nn.Sequential, inside: str) -> list[tuple[str, nn.Module]]:
+    modules: list[tuple[str, nn.Module]] = []
+    for name, module in model.named_children():
+        if type(module) is nn.Sequential:
+            modules += _flat(module, f"{inside}{name}.")
+        else:
+            modules.append((inside + name, module))
+    return modules
+
+
+def _decay(module: Neuron, name: str) -> float:
+    """Return the decay of neurons whose derivative by their input is a trace of it."""
+    cell, decay = module.setting().cell, module.decay
+    good = (
+        type(module).forward in (Neuron.forward, LI.forward)
+        and cell.reset != Reset.value
+        and not (cell.synapse or cell.adaptive or hasattr(module, "recurrent"))
+        and module.surrogate is not None
+        and module.steps is None
+        and not any(True for _ in module.parameters())
+    )
+    if not good or (isinstance(decay, Tensor) and decay.numel() != 1):
+        rule = (
+            'must be LIF, IF or LI with reset="subtract", a surrogate and one fixed decay: traces of inputs are not enough '
+            "for other neurons"
+        )
+        fail("OTTT", f"module '{name}'", type(module).__name__, rule)
+    return float(decay)

@@ -1,0 +1,240 @@
+"""Training with weights of a few bits, which integer engines then run to the same spike."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import fusion, parametrize
+
+from spikelet._util.checks import fail, integer
+from spikelet.torch.time import OverTime
+
+__all__ = ["plain", "quantise"]
+
+_LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+_BIAS_BITS = 8  # by which a bias is finer than the weights of its channel
+_Module = TypeVar("_Module", bound=nn.Module)
+
+
+def quantise(model: _Module, bits: int = 8) -> _Module:
+    r"""Return a copy whose weights are integers of a few bits times a power of two, one for each output channel.
+
+    A weight of the copy is :math:`2^e \, \mathrm{clip}(\mathrm{round}(w / 2^e), -2^{b-1} + 1, 2^{b-1} - 1)` in each forward
+    pass, with the e of smallest mean squared error of its channel; the gradient goes straight through to w (Bengio et al.).
+    A bias is rounded to :math:`2^{e-8}`. BatchNorm is folded into the layer before it first, so quantise a trained network
+    and train the copy on, a few epochs at a tenth of the rate.
+
+    Sums of such weights over spikes have no rounding errors in any order, so a deployed copy sends the same spikes:
+    ``to_spiking_model(copy, shape, dtype="int16")`` adds 16-bit integers, and its ``export`` to C does too.
+
+    Parameters
+    ----------
+    model : nn.Module
+        A network of ``nn.Linear``, convolutions (also sparse ones) and neurons, trained or not; it is not modified.
+    bits : int, 2 to 16
+        Bits of a weight.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `model` is not a module, has no such layers or is quantised already, a BatchNorm does not stand behind one, or
+        `bits` is out of range.
+
+    Notes
+    -----
+    Parameters are those of `model` under the names of `torch.nn.utils.parametrize`, ``parametrizations.weight.original``.
+    Spikes are the same if all inputs of a layer are spikes, counts, or averages of them over windows whose size is a power
+    of two, and if sums stay within 24 bits; 16-bit sums hold :math:`\pm 32767` steps of the weights of a channel, otherwise
+    the layer is computed in float32 (and with `IF` its weights are rounded to the 16 bits that fit). An analog input of the
+    first layer has to lie on a binary grid too, such as ``round(256 x) / 256``.
+
+    References
+    ----------
+    Jacob et al., "Quantization and training of neural networks for efficient integer-arithmetic-only inference", CVPR 2018;
+    Bengio, Léonard & Courville, "Estimating or propagating gradients through stochastic neurons", arXiv:1308.3432 (2013).
+
+    Examples
+    --------
+    >>> import torch, spikelet.torch as st
+    >>> net = torch.nn.Sequential(torch.nn.Linear(4, 8), st.LIF(), torch.nn.Linear(8, 2), st.LIF())
+    >>> small = st.quantise(net, bits=4)
+    >>> x = torch.rand(10, 3, 4).round()
+    >>> snn = st.to_spiking_model(small, (4,), dtype="int16")
+    >>> bool((snn.run(x.numpy()).spikes == small(x).detach().numpy()).all())
+    True
+    """
+    if not isinstance(model, nn.Module):
+        what = type(model).__name__
+        fail("quantise", "model", what, "must be a torch.nn.Module", error=TypeError)
+    bits = integer("quantise", "bits", bits, 2, 16)
+    for name, module in model.named_modules():
+        if parametrize.is_parametrized(module):
+            rule = "must have plain parameters: quantise the network that this one was made of"
+            fail("quantise", f"module '{name}'", "parametrized", rule)
+    copied = copy.deepcopy(model)
+    _fold(copied)
+    layers = [m for m in copied.modules() if isinstance(m, _LAYERS)]
+    if not layers:
+        fail("quantise", "model", type(model).__name__, "must have linear layers or convolutions")
+    for layer in layers:
+        if layer.bias is not None:
+            parametrize.register_parametrization(layer, "bias", _Bias(layer, bits))
+        parametrize.register_parametrization(layer, "weight", _Weight(bits))
+    return copied
+
+
+def plain(model: nn.Module) -> nn.Module:
+    """Return a copy whose layers hold the values of their quantised weights; the model itself if it has none."""
+    if not any(_quantised(m) for m in model.modules()):
+        return model
+    copied = copy.deepcopy(model)
+    for layer in [m for m in copied.modules() if _quantised(m)]:
+        values = {name: getattr(layer, name) for name in ("weight", "bias")}
+        # PyTorch's own removal changes the class, which copies share.
+        layer.__class__ = type(layer).__bases__[0]
+        del layer.parametrizations
+        for name, value in values.items():
+            given = None if value is None else nn.Parameter(value.detach().clone())
+            layer.register_parameter(name, given)
+    return copied
+
+
+def _quantised(module: nn.Module) -> bool:
+    if not parametrize.is_parametrized(module):
+        return False
+    parts: Any = module.parametrizations
+    return any(isinstance(p, _Weight) for chain in parts.values() for p in chain)
+
+
+class _Weight(nn.Module):
+    """Rounds weights [out, ...] to the grid of each output channel."""
+
+    def __init__(self, bits: int) -> None:
+        super().__init__()
+        self.bits = bits
+
+    def forward(self, weight: Tensor) -> Tensor:
+        with torch.no_grad():
+            given = weight.detach()
+            step = _steps(given, self.bits)
+            rounded = _on_grid(given, step, self.bits)
+        quantised: Tensor = _Through.apply(weight, rounded)
+        return quantised
+
+    def extra_repr(self) -> str:
+        return f"bits={self.bits}"
+
+
+class _Bias(nn.Module):
+    """Rounds a bias to a grid finer than that of the weights of its channel."""
+
+    def __init__(self, layer: nn.Module, bits: int) -> None:
+        super().__init__()
+        self.of = [layer]  # in a list, so that it does not become a part of this module
+        self.bits = bits
+
+    def forward(self, bias: Tensor) -> Tensor:
+        with torch.no_grad():
+            layer: Any = self.of[0]
+            first = not parametrize.is_parametrized(layer, "weight")  # while it is being registered
+            given = layer.weight if first else layer.parametrizations.weight.original
+            step = _steps(given.detach(), self.bits).flatten() / 2**_BIAS_BITS
+            rounded = torch.round(bias.detach() / step) * step
+        quantised: Tensor = _Through.apply(bias, rounded)
+        return quantised
+
+
+class _Through(torch.autograd.Function):
+    """The straight-through estimator: the value of one tensor, the gradient of another."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, value: Tensor) -> Tensor:  # noqa: ARG004
+        return value.clone()
+
+    @staticmethod
+    def backward(ctx: Any, by: Tensor) -> tuple[Tensor, None]:  # noqa: ARG004
+        return by, None
+
+
+def _on_grid(weight: Tensor, step: Tensor, bits: int) -> Tensor:
+    most = 2 ** (bits - 1) - 1
+    return (weight / step).round().clamp(-most, most) * step
+
+
+def _steps(weight: Tensor, bits: int) -> Tensor:
+    """Return the power of two of each output channel, [out, 1, ...], whose grid is closest to its weights."""
+    over = tuple(range(1, weight.ndim))
+    largest = weight.abs().amax(over, keepdim=True)
+    tiny = (
+        torch.finfo(weight.dtype).smallest_normal * 2**32
+    )  # so that the grid of a bias has no subnormal numbers
+    covering = torch.exp2(torch.ceil(torch.log2(largest.clamp(min=tiny) / (2 ** (bits - 1) - 1))))
+    best, least = covering, torch.full_like(covering, torch.inf)
+    for finer in (1, 2, 4):  # smaller steps clip the largest weights
+        step = covering / finer
+        error = (_on_grid(weight, step, bits) - weight).square().sum(over, keepdim=True)
+        best = torch.where(error < least, step, best)
+        least = torch.minimum(error, least)
+    return best
+
+
+def _fold(model: nn.Module) -> None:
+    """Fold each BatchNorm into the layer before it, in place; an identity stays where it was."""
+    for chain in _chains(model):
+        before: nn.Module | None = None
+        for parent, name, module in chain:
+            if isinstance(module, _NORMS) and isinstance(before, _LAYERS):
+                _folded(before, module)
+                setattr(parent, name, nn.Identity())
+                before = None
+            else:
+                before = module
+    for name, module in model.named_modules():
+        if isinstance(module, _NORMS):
+            rule = (
+                "must stand directly behind a linear layer or convolution, in a torch.nn.Sequential"
+            )
+            fail("quantise", f"module '{name}'", type(module).__name__, rule)
+
+
+def _chains(model: nn.Module) -> Iterator[list[tuple[nn.Module, str, nn.Module]]]:
+    """Yield the leaves of each outermost Sequential in the order in which they are applied, with their parents."""
+    if isinstance(model, (nn.Sequential, OverTime)):
+        yield list(_leaves(model))
+        inside = (m for _, _, m in _leaves(model))
+    else:
+        inside = iter(model.children())
+    for module in inside:
+        yield from _chains(module)
+
+
+def _leaves(model: nn.Module) -> Iterator[tuple[nn.Module, str, nn.Module]]:
+    for name, module in model.named_children():
+        if isinstance(module, (nn.Sequential, OverTime)):
+            yield from _leaves(module)
+        else:
+            yield model, name, module
+
+
+def _folded(layer: Any, norm: Any) -> None:
+    """Multiply a layer by the scales of a norm behind it, which its running statistics give."""
+    if norm.running_mean is None:
+        fail("quantise", "norm", type(norm).__name__, "must have running statistics")
+    args = (
+        layer.weight,
+        layer.bias,
+        norm.running_mean,
+        norm.running_var,
+        norm.eps,
+        norm.weight,
+        norm.bias,
+    )
+    linear = isinstance(layer, nn.Linear)
+    fuse: Any = fusion.fuse_linear_bn_weights if linear else fusion.fuse_conv_bn_weights
+    layer.weight, layer.bias = fuse(*args)
+    layer.bias.requires_grad_(layer.weight.requires_grad)  # also where there was none

@@ -1,0 +1,174 @@
+"""Weights of a few bits: their grids by hand, their gradients, and the same spikes in the integer engine and in C."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tests.support.c_programs import same_bits
+from tests.support.torch_deployed import raster, spikes_of, train_a_little
+from torch import nn
+
+import spikelet as sl
+import spikelet.torch as st
+from spikelet.io.c.plan import Plan
+from spikelet.layers.to_core import Source
+
+NEURONS = {
+    "leaky": {"tau_m": 5.0, "v_threshold": 0.5},
+    "zero": {"tau_m": 5.0, "reset": "zero", "v_threshold": 0.5},
+    "gain": {"decay": 0.75, "gain": 1.7, "v_threshold": 0.9},
+    "without a leak": {"decay": 1.0, "gain": 1.0},
+}
+
+
+def images(**neuron: Any) -> nn.Sequential:
+    torch.manual_seed(0)
+    net = nn.Sequential(
+        st.SpikeConv2d(1, 8, 3, padding=1), st.OverTime(nn.BatchNorm2d(8)), st.LIF(**neuron),
+        st.OverTime(nn.AvgPool2d(2)),
+        nn.Sequential(st.OverTime(nn.Conv2d(8, 12, 3, bias=False)), st.tdBN(12)), st.LIF(**neuron),
+        nn.Flatten(2), st.SpikeLinear(48, 10), st.LIF(**neuron),
+    )  # fmt: skip
+    with torch.no_grad():
+        net[7].weight.mul_(4)  # so that all layers spike
+    return net
+
+
+def whole(model: sl.SpikingModel, shape: Any) -> list[bool]:
+    """Return of each layer of neurons whether its inputs are integers."""
+    plan = Plan(model.graph, shape, [Source("spikes")], whole=model.dtype == "int16")
+    names = model.neurons
+    return [item.whole for item in plan.items if set(item.names) & set(names)]
+
+
+@pytest.mark.parametrize("bits", [2, 4, 8])
+def test_weights_are_the_closest_of_a_grid(bits: int) -> None:
+    torch.manual_seed(1)
+    layer = nn.Linear(30, 7).double()
+    with torch.no_grad():
+        layer.weight.mul_(torch.logspace(-3, 3, 7)[:, None])
+        layer.weight[2] = 0
+    small = st.quantise(layer, bits)
+    most = 2 ** (bits - 1) - 1
+    rows = (layer.weight, small.weight, small.bias, layer.bias)
+    for w, q, b, given in zip(*(p.detach() for p in rows), strict=True):
+        errors = {}
+        for e in range(-40, 30):
+            grid = (w / 2.0**e).round().clamp(-most, most) * 2.0**e
+            errors[e] = float((grid - w).square().sum())
+        assert float((q - w).square().sum()) <= min(errors.values())
+        e = max(e for e in range(-80, 30) if torch.equal((q / 2.0**e).round() * 2.0**e, q))
+        assert not q.any() or (q / 2.0**e).abs().max() <= most
+        assert abs(float(b - given)) <= 2.0 ** (e - 9) or not q.any()
+        assert torch.equal(small.weight, small.weight)
+    assert not small.weight[2].any()
+
+
+def test_gradients_go_straight_through() -> None:
+    net = train_a_little(images(tau_m=5.0, v_threshold=0.5), (1, 8, 8))
+    small = st.quantise(net.double(), 4)
+    twin = copy.deepcopy(small)
+    x = torch.from_numpy(raster(16, 1, 8, 8)).double()
+    layer, values = small[0], small[0].weight.detach()
+    y = small(x)
+    (y - 0.3).square().sum().backward()
+    given = layer.parametrizations.weight.original
+    held = nn.Conv2d(1, 8, 3, padding=1).double()
+    with torch.no_grad():
+        held.weight.copy_(values)
+        held.bias.copy_(layer.bias)
+    by_hand = nn.Sequential(st.OverTime(held), *list(small)[1:])
+    (by_hand(x) - 0.3).square().sum().backward()
+    torch.testing.assert_close(given.grad, held.weight.grad)
+    assert all(p.grad is not None and p.grad.any() for p in small.parameters())
+    # A copy is a network of its own, whose bias follows its own weights.
+    with torch.no_grad():
+        twin[0].parametrizations.weight.original.mul_(64)
+    assert torch.equal(layer.weight, values)
+    assert not torch.equal(twin[0].bias, layer.bias)
+
+
+@pytest.mark.parametrize("neuron", NEURONS.values(), ids=NEURONS.keys())
+@pytest.mark.parametrize("bits", [4, 8])
+def test_the_integer_engine_sends_the_same_spikes(bits: int, neuron: dict[str, Any]) -> None:
+    net = train_a_little(images(**neuron), (1, 8, 8))
+    small = train_a_little(st.quantise(net, bits), (1, 8, 8))
+    x = raster(16, 1, 8, 8)
+    wanted = spikes_of(small, x)
+    assert all(0.005 < s.mean() < 0.95 for s in wanted.values())
+    for dtype in ("int16", "float32"):
+        model = st.to_spiking_model(small, (1, 8, 8), dtype=dtype)
+        assert whole(model, (1, 8, 8)) == 3 * [dtype == "int16"]
+        result = model.run(x, record=True)
+        for name in model.neurons:
+            assert np.array_equal(result[f"{name}.spikes"], wanted[name]), (dtype, name)
+    state = copy.deepcopy(small.state_dict())
+    fresh = st.quantise(net, bits)
+    fresh.load_state_dict(state)
+    with torch.no_grad():
+        assert torch.equal(fresh(torch.from_numpy(x).float()), small(torch.from_numpy(x).float()))
+
+
+@pytest.mark.parametrize("reset", ["subtract", "zero"])
+def test_programs_in_c_send_the_same_spikes(tmp_path: Path, reset: str) -> None:
+    net = train_a_little(images(tau_m=5.0, reset=reset, v_threshold=0.5), (1, 8, 8))
+    model = st.to_spiking_model(st.quantise(net, 4), (1, 8, 8), dtype="int16")
+    same_bits(tmp_path, model, raster(3, 1, 8, 8).astype(np.float32), form="spikes")
+    assert "int16_t" in (tmp_path / "network_weights.h").read_text()
+
+
+def test_weights_that_are_on_no_grid_stay_what_they_are_before_leaky_neurons() -> None:
+    net = train_a_little(images(tau_m=5.0), (1, 8, 8))
+    model = st.to_spiking_model(net, (1, 8, 8), dtype="int16")
+    assert whole(model, (1, 8, 8)) == [False] * 3
+    single = st.to_spiking_model(net, (1, 8, 8), dtype="float32")
+    x = raster(4, 1, 8, 8)
+    assert np.array_equal(model.run(x).spikes, single.run(x).spikes)
+
+
+def test_sums_that_16_bits_do_not_hold_are_computed_in_float32() -> None:
+    weight = np.full((3, 600), 127 / 64)
+    for used, integers in ((200, True), (600, False)):
+        layers = [sl.layers.Linear(weight[:, :used]), sl.layers.LIF(90.0, decay=0.5)]
+        model = sl.SpikingModel(layers, dtype="int16")
+        x = np.random.default_rng(0).random((20, 2, used)) < 0.5
+        assert whole(model, (used,)) == [integers]
+        single = sl.SpikingModel(layers, dtype="float32")
+        assert np.array_equal(model.run(x).spikes, single.run(x).spikes)
+        assert model.run(x).spikes.any()
+
+
+def test_norms_are_folded() -> None:
+    net = train_a_little(images(tau_m=5.0), (1, 8, 8)).double()
+    small = st.quantise(net, 16)
+    x = torch.from_numpy(raster(4, 1, 8, 8)).double()
+    torch.testing.assert_close(
+        small[:2](x), net[:2](x), rtol=0, atol=2e-4 * float(net[:2](x).detach().abs().max())
+    )
+    assert not any(isinstance(m, nn.BatchNorm2d) for m in small.modules())
+    assert any(isinstance(m, nn.BatchNorm2d) for m in net.modules())
+    assert st.quantise(nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2)), 8)[0].bias is not None
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: st.quantise(3), TypeError, "model must be a torch.nn.Module"),
+        (lambda: st.quantise(nn.Linear(3, 2), 1), ValueError, "bits must be >= 2 and <= 16"),
+        (lambda: st.quantise(st.LIF()), ValueError, "must have linear layers or convolutions"),
+        (lambda: st.quantise(st.quantise(nn.Linear(3, 2))), ValueError, "must have plain parameters"),
+        (
+            lambda: st.quantise(nn.Sequential(nn.Linear(3, 2), st.LIF(), nn.BatchNorm1d(2))),
+            ValueError,
+            "module '2' must stand directly behind a linear layer",
+        ),
+    ],
+)  # fmt: skip
+def test_bad_input(call: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        call()
