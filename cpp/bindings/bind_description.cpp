@@ -198,6 +198,7 @@ py::list described(const Graph& graph, const std::vector<NodeDescription>& nodes
     d["bias"] = array_of(n.bias);
     d["scale"] = array_of(n.scale);
     d["threshold"] = array_of(n.threshold);
+    d["amount"] = array_of(n.amount);
     d["v_init"] = array_of(n.v_init);
     d["pace"] = array_of(n.pace);
     d["limit"] = array_of(n.limit);

@@ -186,7 +186,9 @@ class Builder:
         while name in self._nodes:
             node = self._nodes[name]
             if isinstance(node.layer, Neuron):
-                return node.layer.code == "binary" and bool(np.all(np.asarray(node.layer.amplitude) == 1))
+                return node.layer.code == "binary" and bool(
+                    np.all(np.asarray(node.layer.amplitude) == 1)
+                )
             if not isinstance(node.layer, Movement | MaxPool1d | MaxPool2d | MaxPool3d):
                 return False
             name = node.inputs[0]

@@ -140,7 +140,12 @@ class Neuron(Layer):
                 fail(where, argument, what, "must be True or False", error=TypeError)
             self._set(argument, bool(getattr(self, argument)))
         if self.reset_delay and (self.reset != "subtract" or self.code != "binary"):
-            fail(where, "reset_delay", True, 'must be False unless reset="subtract" and code="binary"')
+            fail(
+                where,
+                "reset_delay",
+                True,
+                'must be False unless reset="subtract" and code="binary"',
+            )
         self._set("levels", integer(where, "levels", self.levels, 1, 8))
         if self.levels > 1 and self.code == "binary":
             fail(where, "levels", self.levels, 'must be 1 with code="binary"')
@@ -294,7 +299,9 @@ class PredictiveIF(Neuron):
         super().__post_init__()
         where = self._name()
         if self.reset_delay or self.strict:
-            fail(where, "reset_delay and strict", True, "must be False: it has limits for each step")
+            fail(
+                where, "reset_delay and strict", True, "must be False: it has limits for each step"
+            )
         self._check_activation(where)
         ratio = numbers(where, "level_ratio", self.level_ratio, dimensions=0)
         if not 0 < ratio < 1:

@@ -22,7 +22,15 @@ from spikelet.layers.neurons import Neuron, PredictiveIF, ReLU
 from spikelet.layers.pools import Pool
 from spikelet.layers.resize import Resize
 from spikelet.layers.to_core_graded import graded
-from spikelet.layers.to_core_linear import affine, convolution, delayed, linear, pool, resize, transposed
+from spikelet.layers.to_core_linear import (
+    affine,
+    convolution,
+    delayed,
+    linear,
+    pool,
+    resize,
+    transposed,
+)
 from spikelet.layers.views import Extent, View, Views, extent_of
 
 __all__ = ["Lowered", "Source", "add_source", "extent_of", "lower", "to_core"]

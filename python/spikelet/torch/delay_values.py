@@ -36,7 +36,9 @@ def first_delays(
     return values.expand(shape).to(torch.get_default_dtype()).contiguous()
 
 
-def kept_within(where: str, name: str, delay: Tensor, longest: float, unit: str, *, training: bool) -> None:
+def kept_within(
+    where: str, name: str, delay: Tensor, longest: float, unit: str, *, training: bool
+) -> None:
     """Set delays that an optimiser has moved out of 0 .. `longest` back to its ends; outside of training, refuse them."""
     if torch.compiler.is_compiling() or delay.device.type == "meta":
         return
@@ -46,7 +48,9 @@ def kept_within(where: str, name: str, delay: Tensor, longest: float, unit: str,
             rule = "must be finite; reduce the learning rate"
             fail(where, name, float(delay[bad].flatten()[0]), rule)
         if training:
-            if ((delay < 0) | (delay > longest)).any():  # a tensor that is saved must not be touched
+            if (
+                (delay < 0) | (delay > longest)
+            ).any():  # a tensor that is saved must not be touched
                 delay.clamp_(0, longest)
         else:
             hint = ", which training mode keeps: call .train() and forward() once, or clamp it"

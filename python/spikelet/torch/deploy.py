@@ -93,7 +93,10 @@ def to_spiking_model(
     own = None if isinstance(module, SpikingModule) else _own_forward(module, "")
     graph = read(module, shape, fold_norms=fold_norms, own=True)
     if own is not None:
-        compare(_WHERE, module, graph, input_shape_of(_WHERE, shape), own)
+        last = graph.output.layer
+        spikes = isinstance(last, layers.Neuron)
+        what = "v" if is_silent(last) else "spikes" if spikes else "value"
+        compare(_WHERE, module, graph, input_shape_of(_WHERE, shape), own, what)
     return SpikingModel(graph, **options)
 
 
@@ -119,7 +122,7 @@ def read(
     sample = input_shape_of(_WHERE, shape)
     made = layer_of or (lambda m, where: neuron_layer(m, where, recurrent=recurrent))
     twin = _still(module, "", made, traced=own or layer_of is not None)
-    whole = {_Still: _still_neuron, _StillDelay: _still_delay, _Gate: _gate}
+    whole: dict[type, Any] = {_Still: _still_neuron, _StillDelay: _still_delay, _Gate: _gate}
     traced = torch_reader.convert(twin, sample, whole=whole)
     graph = Graph(map(_of_steps, traced), _WHERE, traced.inputs, traced.outputs)
     for node in graph:
@@ -264,7 +267,7 @@ def _gate(call: Call, y: Data, other: Data, module: _Gate) -> Data:
         if not call.builder.is_binary(x.source):
             call.refuse(
                 f'has connect="{module.connect}", and its {what} does not end with neurons',
-                "end both with neurons, so that their values are 0 and 1, or use connect=\"add\"",
+                'end both with neurons, so that their values are 0 and 1, or use connect="add"',
             )
     if module.connect == "iand":
         y = call.inner("not").add(layers.Affine(-1.0), y)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
 from spikelet.conversion.building import ERRORS, refuse
-from spikelet.layers import LIF, Neuron, Shape
+from spikelet.layers import Shape
 from spikelet.layers.graph import Graph
 from spikelet.layers.spiking_model import SpikingModel
 
@@ -18,12 +17,12 @@ __all__ = ["compare"]
 
 STEPS, BATCH = 8, 2
 _TOLERANCE = 1e-9
-_HINT = (
-    "keep time apart: build it of nn.Sequential and OverTime, flatten by nn.Flatten(2), and read out over time outside of it"
-)
+_HINT = "keep time apart: build it of nn.Sequential and OverTime, flatten by nn.Flatten(2), and read out over time outside of it"
 
 
-def compare(where: str, module: nn.Module, graph: Graph, shape: Shape, name: str) -> None:
+def compare(
+    where: str, module: nn.Module, graph: Graph, shape: Shape, name: str, what: str
+) -> None:
     """Refuse a graph that sends other spikes than the module, for random spikes in double precision.
 
     Parameters
@@ -37,6 +36,8 @@ def compare(where: str, module: nn.Module, graph: Graph, shape: Shape, name: str
         Of one sample at one step.
     name : str
         The module with a forward of its own.
+    what : "spikes", "v" or "value"
+        What the graph's output layer gives that the module returns.
     """
     who = f"{where}: module '{name}'"
     generator = torch.Generator().manual_seed(1)
@@ -49,22 +50,14 @@ def compare(where: str, module: nn.Module, graph: Graph, shape: Shape, name: str
     except ERRORS as error:
         refuse(who, f"cannot be run on [T, B, {', '.join(map(str, shape))}] ({error})", _HINT)
     if not isinstance(expected, torch.Tensor) or expected.shape[:2] != (STEPS, BATCH):
-        got = tuple(expected.shape) if isinstance(expected, torch.Tensor) else type(expected).__name__
+        got = (
+            tuple(expected.shape) if isinstance(expected, torch.Tensor) else type(expected).__name__
+        )
         refuse(who, f"must return [T, B, ...], one value for each step, and returns {got}", _HINT)
-    found = _output(graph, x.numpy())
+    last = f"{graph.output.name}.{what}"
+    model = SpikingModel(graph, dtype="float64", threads=1)
+    found = model.run(x.numpy(), record=last)[last]
     if found.shape != tuple(expected.shape) or not np.allclose(
         found, expected.numpy(), rtol=_TOLERANCE, atol=_TOLERANCE
     ):
         refuse(who, "does something to time that its operators do not show", _HINT)
-
-
-def _output(graph: Graph, x: Any) -> Any:
-    """Return the output of a graph at each step."""
-    last = graph.output
-    model = SpikingModel(graph, dtype="float64", threads=1)
-    if isinstance(last.layer, Neuron):
-        silent = isinstance(last.layer, LIF) and bool(np.all(np.asarray(last.layer.threshold) > 1e29))
-        what = f"{last.name}.v" if silent else f"{last.name}.spikes"
-    else:
-        what = f"{last.name}.value"
-    return np.asarray(model.run(x, record=what)[what])

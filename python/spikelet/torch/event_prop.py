@@ -401,11 +401,12 @@ class _EventNetwork(torch.autograd.Function):
         model: _Model,
     ) -> Any:
         network = (weight, delay, recurrent, recurrent_delay)
+        w, d, r, rd = map(_maybe, network)
+        o, t, i = map(_array, (offsets, times, ids))
         with named("EventProp"):
             out_offsets, out_times, out_ids, ctx.currents = _core.event_network_forward(
-                *model, *map(_maybe, network), *map(_array, (offsets, times, ids)),
-                torch.get_num_threads(),
-            )  # fmt: skip
+                *model, w, d, r, rd, o, t, i, torch.get_num_threads()
+            )
         out = tuple(map(torch.from_numpy, (out_times, out_ids, out_offsets)))
         ctx.mark_non_differentiable(*out[1:])
         ctx.save_for_backward(*network, offsets, times, ids, *out)
@@ -417,10 +418,11 @@ class _EventNetwork(torch.autograd.Function):
     def backward(ctx: Any, grad_times: Any, *_: Any) -> Any:
         model: _Model = ctx.model
         network = ctx.saved_tensors[:4]
+        w, d, r, rd = map(_maybe, network)
         o, t, i, out_t, out_i, out_o = map(_array, ctx.saved_tensors[4:])
         with named("EventProp"):
             *found, input_times = _core.event_network_backward(
-                *model, *map(_maybe, network), o, t, i, out_o, out_t, out_i,
+                *model, w, d, r, rd, o, t, i, out_o, out_t, out_i,
                 ctx.currents, _array(grad_times), torch.get_num_threads(),
             )  # fmt: skip
         gradients = [

@@ -135,7 +135,7 @@ def to_network(
     size = integer(_WHERE, "input_size", input_size, 1)
     chain = _pairs(module, size)
     net = Network(dt=dt, seed=seed, threads=threads, dtype=dtype)
-    models = [_model(name, neuron, net.dt, net.dtype) for name, _, neuron in chain]
+    models = [_model(name, neuron, net.dt, dtype) for name, _, neuron in chain]
     before = first = net.population(size, RasterSource(np.zeros((0, size), np.uint8)), "input")
     biased = any(linear.bias is not None for _, linear, _ in chain)
     bias = net.population(1, RasterSource(np.zeros((0, 1), np.uint8)), "bias") if biased else None

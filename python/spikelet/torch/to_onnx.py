@@ -84,14 +84,20 @@ def to_onnx(module: nn.Module, path: str | os.PathLike[str], example: torch.Tens
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
             expected = twin(example.detach().cpu())
     except ERRORS as error:
-        refuse(f"{_WHERE}: module", f"cannot be run on the example ({error})", "pass an input that it takes")
+        refuse(
+            f"{_WHERE}: module",
+            f"cannot be run on the example ({error})",
+            "pass an input that it takes",
+        )
     if not isinstance(expected, torch.Tensor):
         what = type(expected).__name__
         refuse(f"{_WHERE}: module", f"returns a {what}", "return a single tensor")
     data = serialised(twin, example, expected)
     if len(data) > _MOST_BYTES:
-        refuse(f"{_WHERE}: module", f"takes {len(data)} bytes, more than a file of ONNX holds", "write it in parts")
+        refuse(
+            f"{_WHERE}: module",
+            f"takes {len(data)} bytes, more than a file of ONNX holds",
+            "write it in parts",
+        )
     with replaced(Path(path)) as file:
         file.write(data)
-
-

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
-import torch
 from torch import nn
 
 from spikelet.conversion.building import refuse
@@ -41,31 +40,40 @@ def _linear(writer: Writer, _where: str, module: Any, x: str, rank: int) -> tupl
 def _convolution(writer: Writer, where: str, module: Any, x: str, rank: int) -> tuple[str, int]:
     axes = module.weight.ndim - 2
     if rank != axes + 2:
-        refuse(where, f"takes a tensor of {rank} dimensions", "put it into OverTime for [T, B, ...]")
+        refuse(
+            where, f"takes a tensor of {rank} dimensions", "put it into OverTime for [T, B, ...]"
+        )
     if getattr(module, "padding_mode", "zeros") != "zeros":
         refuse(where, f"has padding_mode={module.padding_mode!r}", "use zeros")
     inputs = [x, writer.constant(array_of(module.weight), "weight")]
     if module.bias is not None:
         inputs.append(writer.constant(array_of(module.bias), "bias"))
-    padding: dict[str, Any] = {"pads": [*_each(module.padding, axes)] * 2} if module.padding != "same" else {}
-    if module.padding == "valid":
-        padding = {}
-    if module.padding == "same":
-        whole = [d * (k - 1) for d, k in zip(_each(module.dilation, axes), module.weight.shape[2:], strict=True)]
-        before = [n // 2 for n in whole]
-        padding = {"pads": [*before, *(n - b for n, b in zip(whole, before, strict=True))]}
     y = writer.add(
         "Conv", *inputs, strides=_each(module.stride, axes), dilations=_each(module.dilation, axes),
-        group=module.groups, **padding,
+        group=module.groups, pads=_padding(module, axes),
     )  # fmt: skip
     return y, rank
+
+
+def _padding(module: Any, axes: int) -> list[int]:
+    """Return the zeros before and after each axis."""
+    if module.padding == "valid":
+        return [0] * 2 * axes
+    if module.padding != "same":
+        return _each(module.padding, axes) * 2
+    dilation = _each(module.dilation, axes)
+    whole = [d * (k - 1) for d, k in zip(dilation, module.weight.shape[2:], strict=True)]
+    before = [n // 2 for n in whole]
+    return [*before, *(n - b for n, b in zip(whole, before, strict=True))]
 
 
 def _each(value: Any, axes: int) -> list[int]:
     return [int(value)] * axes if isinstance(value, int) else [int(v) for v in value]
 
 
-def _sparse_convolution(writer: Writer, where: str, module: Any, x: str, rank: int) -> tuple[str, int]:
+def _sparse_convolution(
+    writer: Writer, where: str, module: Any, x: str, rank: int
+) -> tuple[str, int]:
     if rank == 5:
         return merged(writer, x, lambda y: _convolution(writer, where, module, y, 4)[0]), rank
     return _convolution(writer, where, module, x, rank)
@@ -92,12 +100,18 @@ def _pool(writer: Writer, _where: str, module: Any, x: str, rank: int) -> tuple[
     }  # fmt: skip
     if isinstance(module, nn.MaxPool1d | nn.MaxPool2d | nn.MaxPool3d):
         return writer.add("MaxPool", x, dilations=_each(module.dilation, axes), **options), rank
-    return writer.add("AveragePool", x, count_include_pad=int(module.count_include_pad), **options), rank
+    return writer.add(
+        "AveragePool", x, count_include_pad=int(module.count_include_pad), **options
+    ), rank
 
 
 def _adaptive_pool(writer: Writer, where: str, module: Any, x: str, rank: int) -> tuple[str, int]:
     if any(n != 1 for n in _each(module.output_size, rank - 2)):
-        refuse(where, f"has output_size={module.output_size}", "use output_size=1, or a pool of fixed windows")
+        refuse(
+            where,
+            f"has output_size={module.output_size}",
+            "use output_size=1, or a pool of fixed windows",
+        )
     return writer.add("GlobalAveragePool", x), rank
 
 
@@ -156,7 +170,9 @@ def _sliding(writer: Writer, _where: str, module: SlidingPSN, x: str, rank: int)
 def _at_least_0(writer: Writer, h: str, x: str) -> str:
     """Return the name of 1 where h has reached 0, in the shape of x."""
     crossed = writer.add("GreaterOrEqual", h, writer.constant(0.0, "zero"))
-    return writer.add("Reshape", writer.add("Cast", crossed, to=writer.element), writer.add("Shape", x))
+    return writer.add(
+        "Reshape", writer.add("Cast", crossed, to=writer.element), writer.add("Shape", x)
+    )
 
 
 def _function(operator: str, **attributes: Any) -> Layer:

@@ -32,7 +32,11 @@ def serialised(module: nn.Module, example: torch.Tensor, expected: torch.Tensor)
     writer = Writer(real)
     y, rank = _write(writer, module, "", "x", example.ndim)
     if rank != expected.ndim:
-        refuse(f"{_WHERE}: module", "changes the number of dimensions in a way that is not known", "use nn.Flatten")
+        refuse(
+            f"{_WHERE}: module",
+            "changes the number of dimensions in a way that is not known",
+            "use nn.Flatten",
+        )
     writer.add("Identity", y, outputs=["y"])
     sizes = ["T", "B"] if expected.ndim > 2 or expected.shape[:2] == example.shape[:2] else ["B"]
     info = helper.make_tensor_value_info
@@ -49,12 +53,20 @@ def serialised(module: nn.Module, example: torch.Tensor, expected: torch.Tensor)
 
 def _write(writer: Writer, module: nn.Module, name: str, x: str, rank: int) -> tuple[str, int]:
     """Write a module; return the name of its output, and the number of dimensions."""
-    where = f"{_WHERE}: module '{name}' ({type(module).__name__})" if name else f"{_WHERE}: {type(module).__name__}"
+    where = (
+        f"{_WHERE}: module '{name}' ({type(module).__name__})"
+        if name
+        else f"{_WHERE}: {type(module).__name__}"
+    )
     inside = f"{name}." if name else ""
     if isinstance(module, Neuron):
         return neuron(writer, where, module, x, rank), rank + (module.steps is not None)
     if isinstance(module, EventProp | EProp):
-        refuse(where, "has no steps, or learns while it runs", "ONNX has no operator for it: deploy its weights yourself")
+        refuse(
+            where,
+            "has no steps, or learns while it runs",
+            "ONNX has no operator for it: deploy its weights yourself",
+        )
     if isinstance(module, OverTime):
         last = [rank - 1]
 
@@ -79,7 +91,11 @@ def _write(writer: Writer, module: nn.Module, name: str, x: str, rank: int) -> t
         return writer.add("Add" if module.connect == "add" else "Mul", y, other), rank_y
     if type(module).__module__.startswith(("torch.nn.", "spikelet.")):
         known = ", ".join(sorted({kind.__name__ for kind in LAYERS}))
-        refuse(where, "cannot be written", f"use neurons of spikelet.torch, OverTime, SEWBlock and {known}")
+        refuse(
+            where,
+            "cannot be written",
+            f"use neurons of spikelet.torch, OverTime, SEWBlock and {known}",
+        )
     return _traced(writer, module, where, inside, x, rank)
 
 
@@ -94,7 +110,9 @@ def _traced(
     writer: Writer, module: nn.Module, where: str, inside: str, x: str, rank: int
 ) -> tuple[str, int]:
     """Write a module with a forward of its own."""
-    hint = "use nn.Sequential, and in forward only modules, +, -, *, torch.cat, flatten, mean and sum"
+    hint = (
+        "use nn.Sequential, and in forward only modules, +, -, *, torch.cat, flatten, mean and sum"
+    )
     try:
         graph = _OneLevel().trace(module)
     except ERRORS as error:
@@ -105,9 +123,9 @@ def _traced(
     def operand(a: Any) -> Any:
         if isinstance(a, fx.Node):
             return found[a]
-        if isinstance(a, int | float) and not isinstance(a, bool):
-            return writer.constant(float(a)), 0
-        refuse(where, f"takes {a!r} as an operand", hint)
+        if isinstance(a, bool) or not isinstance(a, int | float):
+            refuse(where, f"takes {a!r} as an operand", hint)
+        return writer.constant(float(a)), 0
 
     for node in graph.nodes:
         if node.op == "placeholder":
@@ -118,7 +136,9 @@ def _traced(
             if len(node.args) != 1 or node.kwargs:
                 refuse(where, f"gives '{node.target}' more than one input", hint)
             given, given_rank = operand(node.args[0])
-            found[node] = _write(writer, modules[node.target], inside + node.target, given, given_rank)
+            found[node] = _write(
+                writer, modules[node.target], inside + node.target, given, given_rank
+            )
         elif node.op == "get_attr":
             value = operator.attrgetter(node.target)(module)
             found[node] = (writer.constant(value.detach().numpy(), "parameter"), value.ndim)
@@ -153,15 +173,23 @@ def _joined(writer: Writer, operand: Any, tensors: Any, dim: int = 0) -> tuple[s
     return writer.add("Concat", *(x for x, _ in given), axis=dim % rank), rank
 
 
-def _flattened(writer: Writer, operand: Any, a: Any, start_dim: int = 0, end_dim: int = -1) -> tuple[str, int]:
+def _flattened(
+    writer: Writer, operand: Any, a: Any, start_dim: int = 0, end_dim: int = -1
+) -> tuple[str, int]:
     x, rank = operand(a)
     return LAYERS[nn.Flatten](writer, f"{_WHERE}: flatten", nn.Flatten(start_dim, end_dim), x, rank)
 
 
 def _reduced(name: str) -> Callable[..., tuple[str, int]]:
-    def write(writer: Writer, operand: Any, a: Any, dim: Any = None, keepdim: bool = False) -> tuple[str, int]:
+    def write(
+        writer: Writer, operand: Any, a: Any, dim: Any = None, keepdim: bool = False
+    ) -> tuple[str, int]:
         x, rank = operand(a)
-        axes = list(range(rank)) if dim is None else [d % rank for d in ([dim] if isinstance(dim, int) else dim)]
+        axes = (
+            list(range(rank))
+            if dim is None
+            else [d % rank for d in ([dim] if isinstance(dim, int) else dim)]
+        )
         after = rank if keepdim else rank - len(axes)
         if name == "ReduceSum":
             return writer.add(name, x, writer.ints(*axes), keepdims=int(keepdim)), after
@@ -180,4 +208,3 @@ _FUNCTIONS: dict[str, Callable[..., tuple[str, int]]] = {
     "mean": _reduced("ReduceMean"),
     "sum": _reduced("ReduceSum"),
 }
-

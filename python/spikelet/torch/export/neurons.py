@@ -24,7 +24,11 @@ def neuron(writer: Writer, where: str, module: Neuron, x: str, rank: int) -> str
     if type(module).forward not in (Neuron.forward, LI.forward):
         refuse(where, "has its own forward", "use an unmodified neuron of spikelet.torch")
     if module.return_v:
-        refuse(where, "returns its last potential too", "make it with return_v=False, and load its state_dict")
+        refuse(
+            where,
+            "returns its last potential too",
+            "make it with return_v=False, and load its state_dict",
+        )
     made = module.setting()
     if module.steps is not None:  # the same input at each step
         x, rank = writer.add("Unsqueeze", x, writer.ints(0)), rank + 1

@@ -53,7 +53,9 @@ class Writer:
         self._count += 1
         return f"{self.prefix}{hint}_{self._count}"
 
-    def add(self, operator: str, *inputs: str, outputs: Sequence[str] = (), **attributes: Any) -> str:
+    def add(
+        self, operator: str, *inputs: str, outputs: Sequence[str] = (), **attributes: Any
+    ) -> str:
         """Add an operator, and return the name of its first output."""
         names = list(outputs) or [self.name(operator.lower())]
         self.nodes.append(helper.make_node(operator, list(inputs), names, **attributes))
@@ -65,7 +67,9 @@ class Writer:
         key = (array.dtype.str, array.shape, array.tobytes())
         if key not in self._constants:
             name = self._constants[key] = self.name(hint)
-            self._initialisers.append(numpy_helper.from_array(np.ascontiguousarray(array).reshape(array.shape), name))
+            self._initialisers.append(
+                numpy_helper.from_array(np.ascontiguousarray(array).reshape(array.shape), name)
+            )
         return self._constants[key]
 
     def ints(self, *values: int) -> str:
@@ -83,7 +87,10 @@ class Writer:
     def model(self, graph: Any) -> Any:
         """Return the graph as a model, checked."""
         made = helper.make_model(
-            graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="spikelet", ir_version=_IR
+            graph,
+            opset_imports=[helper.make_opsetid("", OPSET)],
+            producer_name="spikelet",
+            ir_version=_IR,
         )
         try:
             onnx.checker.check_model(made, full_check=True)
