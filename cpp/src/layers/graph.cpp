@@ -110,8 +110,7 @@ struct Checker {
     addressable();
     require(node.shape.height == 1 && node.shape.width == 1, "must give a vector");
     require(static_cast<double>(in) * static_cast<double>(node.shape.channels) <= most &&
-                d.weights.size() == in * node.shape.channels &&
-                d.delays.size() == d.weights.size(),
+                d.weights.size() == in * node.shape.channels && d.delays.size() == d.weights.size(),
             "must have a weight and a delay for each output and input");
     require(std::ranges::all_of(d.delays, [](std::uint32_t k) { return k < longest; }),
             "delays must be less than 2^31");

@@ -123,7 +123,7 @@ struct NodePlan {
   Buffer<R> scale;               // of integers: parameters are times this, [pixel]
   std::vector<Counted> counted;  // convolutions
   // Neurons: [pixel], or [height][width][pixel].
-  Buffer<R> threshold, v_init, amount;      // amount: that a later reset subtracts
+  Buffer<R> threshold, v_init, amount;     // amount: that a later reset subtracts
   Buffer<R> pace, limit, ceiling, offset;  // predictive: [steps][pixel]
   Buffer<R> per_value;                     // of an activation, [pixel]
   bool threshold_everywhere = false, v_init_everywhere = false;
@@ -133,7 +133,7 @@ struct NodePlan {
   Buffer<R> alpha, beta;
   // In the inputs of a product, as they are stored. Of delayed synapses, the delays [in][pixel].
   std::array<Buffer<std::uint32_t>, 2> places;
-  bool graded = false;                          // a function of running means
+  bool graded = false;  // a function of running means
 };
 
 template <class R>

@@ -301,8 +301,8 @@ struct Sums {
 
 // One neuron backwards in time, from its last spike on: p_v = dL/dV and p_i = dL/dI. A change of V
 // just before a spike moves the spike by -dV/V'; what follows is then later by as much, which
-// changes V after it by V'(after) times that: V' = (I - v_threshold)/tau_mem before, I/tau_mem after
-// the reset to 0. A later arrival is more current and less potential.
+// changes V after it by V'(after) times that: V' = (I - v_threshold)/tau_mem before, I/tau_mem
+// after the reset to 0. A later arrival is more current and less potential.
 struct Reverse {
   std::vector<Arrival> arrivals;
   std::size_t left = 0;  // arrivals still ahead

@@ -15,7 +15,7 @@
 namespace spikelet::train {
 namespace {
 
-constexpr std::size_t lanes = 8;    // neurons that process the input spikes together
+constexpr std::size_t lanes = 8;  // neurons that process the input spikes together
 constexpr double never = -std::numeric_limits<double>::infinity();
 
 using Lanes = std::array<double, lanes>;

@@ -210,8 +210,8 @@ struct Foreign {
 };
 
 struct Node {
-  std::variant<Input, Conv, Delayed, AveragePool, MaxPool, Add, Concat, Upsample, Affine, Flatten, Relu,
-               Neuron, Gather, Mix, Constant, Activation, Binary, MatMul, Softmax, Normalise,
+  std::variant<Input, Conv, Delayed, AveragePool, MaxPool, Add, Concat, Upsample, Affine, Flatten,
+               Relu, Neuron, Gather, Mix, Constant, Activation, Binary, MatMul, Softmax, Normalise,
                LocalResponse, Reduce, Foreign>
       kind;
   std::vector<std::size_t> inputs;

@@ -3,8 +3,8 @@
 // are exact (Wunderlich & Pehle 2021; Meszaros, Knight & Nowotny 2025).
 //
 // A spike at t of source k reaches neuron o at t + delays[o, k], and adds weights[o, k] to its
-// current. Work is a few tens of nanoseconds for each arrival; memory grows with spikes. Results are
-// the same bits for any number of threads.
+// current. Work is a few tens of nanoseconds for each arrival; memory grows with spikes. Results
+// are the same bits for any number of threads.
 #pragma once
 
 #include <cstddef>
