@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <limits>
@@ -32,7 +33,7 @@ Events some_events(std::size_t samples, std::size_t each, std::size_t n) {
   Events events{{0}, {}, {}};
   for (std::size_t b = 0; b < samples; ++b) {
     for (std::size_t j = 0; j < each; ++j) {
-      events.times.push_back(30.0 * static_cast<double>(j) / static_cast<double>(each) +
+      events.times.push_back(1 + 30.0 * static_cast<double>(j) / static_cast<double>(each) +
                              0.1 * static_cast<double>(b));
       events.ids.push_back(static_cast<std::int64_t>((j * 7 + b) % n));
     }

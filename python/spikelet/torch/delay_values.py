@@ -30,40 +30,35 @@ def first_delays(
     array = given.detach().cpu().double().numpy() if isinstance(given, Tensor) else given
     values = torch.from_numpy(numbers(where, "delay", array, "", 2).copy())
     if values.ndim and tuple(values.shape) != shape:
-        rule = f"must be a number or have the shape {shape}"
+        rule = f"must be a number or {list(shape)}, as `per` says"
         fail(where, "delay", tuple(values.shape), rule, got="shape")
-    _refuse_outside(where, "delay", values, longest, unit, "")
+    bad = ~((values >= 0) & (values <= longest))
+    if bad.any():
+        rule = f"must lie in 0 .. max_delay = {longest:g} {unit}"
+        fail(where, "delay", float(values[bad].flatten()[0]), rule)
     return values.expand(shape).to(torch.get_default_dtype()).contiguous()
 
 
-def kept_within(
-    where: str, name: str, delay: Tensor, longest: float, unit: str, *, training: bool
-) -> None:
-    """Set delays that an optimiser has moved out of 0 .. `longest` back to its ends; outside of training, refuse them."""
+def kept_within(where: str, name: str, delay: Tensor, longest: float, *, training: bool) -> Tensor:
+    """Return delays with those outside of 0 .. `longest`, where an optimiser may put them, at its ends.
+
+    In training the parameter itself is set back, so that it is not lost there; outside of it nothing changes.
+    """
     if torch.compiler.is_compiling() or delay.device.type == "meta":
-        return
+        return delay
     with torch.no_grad():
         bad = ~torch.isfinite(delay)
         if bad.any():
             rule = "must be finite; reduce the learning rate"
             fail(where, name, float(delay[bad].flatten()[0]), rule)
+        if not (
+            (delay < 0) | (delay > longest)
+        ).any():  # a tensor that is saved must not be touched
+            return delay
         if training:
-            if (
-                (delay < 0) | (delay > longest)
-            ).any():  # a tensor that is saved must not be touched
-                delay.clamp_(0, longest)
-        else:
-            hint = ", which training mode keeps: call .train() and forward() once, or clamp it"
-            _refuse_outside(where, name, delay, longest, unit, hint)
-
-
-def _refuse_outside(
-    where: str, name: str, values: Tensor, longest: float, unit: str, hint: str
-) -> None:
-    bad = ~((values >= 0) & (values <= longest))
-    if bad.any():
-        rule = f"must lie in 0 .. max_delay = {longest:g} {unit}{hint}"
-        fail(where, name, float(values[bad].flatten()[0]), rule)
+            delay.clamp_(0, longest)
+            return delay
+    return delay.clamp(0, longest)
 
 
 def expanded(delay: Tensor, per: str, shape: tuple[int, int]) -> Tensor:

@@ -146,8 +146,8 @@ class EventProp(nn.Module):
     dtype : torch.dtype, optional
         Type of the parameters. All computations are in float64.
     max_delay : float >= 0
-        Longest delay [ms]; 0 for a layer without delays. In training mode, delays that the optimiser has moved out of
-        0 .. `max_delay` are set back to its ends before each run; in eval mode they are refused.
+        Longest delay [ms]; 0 for a layer without delays. Delays that the optimiser has moved out of 0 .. `max_delay` act as
+        its ends, to which a run in training mode sets them back.
     per : "synapse", "axon" or "neuron"
         Delays of their own for all synapses [out, in], for the inputs [in], or for the outputs [out].
     delay : float, array-like or Tensor, optional
@@ -289,7 +289,7 @@ class EventProp(nn.Module):
             `spikes` is not an `EventSpikes`.
         ValueError
             The number of neurons differs; or weights or delays are not finite, or weights so large that a neuron
-            spikes more than 65536 times in a sample; or, in eval mode, a delay lies outside of 0 .. `max_delay`.
+            spikes more than 65536 times in a sample.
         """
         if not isinstance(spikes, EventSpikes):
             msg = (
@@ -322,7 +322,7 @@ class EventProp(nn.Module):
         if delay is None:
             return None
         _tensor("EventProp", name, delay, delay.ndim, "floating")
-        kept_within("EventProp", name, delay, self.max_delay, "ms", training=self.training)
+        delay = kept_within("EventProp", name, delay, self.max_delay, training=self.training)
         loops = name == "recurrent_delay"
         sources = self.out_features if loops else self.in_features
         return expanded(delay, "synapse" if loops else self.per, (self.out_features, sources))
