@@ -2,13 +2,15 @@
 """Learn Yin-Yang with spikes in continuous time and their exact gradients (EventProp).
 
     python examples/eventprop_yinyang.py
+    python examples/eventprop_yinyang.py --delays
     python examples/eventprop_yinyang.py --hidden 120 --epochs 30
 
 A point of the Yin-Yang set becomes five spikes, one for each coordinate, its mirror image and a
 bias. A hidden layer and three readout neurons respond with their own spikes, and the readout neuron
 that spikes first names the class. There are no time steps: spike times solve the neuron's equations,
 and their gradients are exact (Wunderlich & Pehle 2021, who report 98.1 +- 0.2 %). The script trains
-with three random seeds, on 5000 points each, and prints the test accuracy on 1000 other points.
+with three random seeds, on 5000 points each, and prints the test accuracy on 1000 other points. With
+--delays, spikes arrive after delays, which are learned like weights, and there are five seeds.
 """
 
 # %%
@@ -40,6 +42,8 @@ Array: TypeAlias = NDArray[Any]
 BATCH = 150
 EARLY, LATE, BIAS, END = 2.0, 20.0, 10.0, 30.0  # ms
 CLASSES = ("yin", "yang", "dot")
+LONGEST = (10.0, 5.0)  # delays of the hidden layer and the readout, ms
+RATE, RATE_OF_DELAYS = 0.04, 0.1  # of the optimiser, at most
 
 
 # %% [markdown]
@@ -58,10 +62,13 @@ def encode(points: Array) -> torch.Tensor:
 class Network(nn.Module):
     """A hidden layer and a readout layer of spiking neurons."""
 
-    def __init__(self, hidden: int) -> None:
+    def __init__(self, hidden: int, *, delays: bool) -> None:
         super().__init__()
-        self.hidden = EventProp(5, hidden, t_max=END, drive=1.3, spread=1.5)
-        self.readout = EventProp(hidden, len(CLASSES), t_max=END, drive=5.0, spread=0.5)
+        first, second = LONGEST if delays else (0.0, 0.0)
+        self.hidden = EventProp(5, hidden, t_max=END, drive=1.3, spread=1.5, max_delay=first)
+        self.readout = EventProp(
+            hidden, len(CLASSES), t_max=END, drive=5.0, spread=0.5, max_delay=second
+        )
 
     def forward(self, times: torch.Tensor) -> tuple[EventSpikes, EventSpikes]:
         """Return the spikes of both layers, from those of the input [n, 5]."""
@@ -88,9 +95,12 @@ def train(
 ) -> tuple[list[float], list[float]]:
     """Train the network; return loss and test accuracy after each epoch."""
     times, labels = encode(data[0]), torch.from_numpy(data[1].astype(np.int64))
-    optimiser = torch.optim.Adam(net.parameters())
+    kinds: dict[float, list[nn.Parameter]] = {}
+    for name, p in net.named_parameters():
+        kinds.setdefault(RATE_OF_DELAYS if name.endswith("delay") else RATE, []).append(p)
+    optimiser = torch.optim.Adam([{"params": params} for params in kinds.values()])
     steps = epochs * -(-len(times) // BATCH)
-    rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, 0.04, total_steps=steps)
+    rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, list(kinds), total_steps=steps)
     losses, accuracies = [], []
     for _ in range(epochs):
         total = 0.0
@@ -99,7 +109,8 @@ def train(
             hidden, out = net(times[part])
             loss = first_spike_cross_entropy(out.first(silent=END), labels[part])
             loss.backward()
-            nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+            for params in kinds.values():
+                nn.utils.clip_grad_norm_(params, 1.0)
             optimiser.step()
             rate.step()
             net.hidden.revive(hidden, 0.1)
@@ -118,10 +129,9 @@ def accuracy(net: Network, test: tuple[Array, Array]) -> float:
 # %% The figures
 def draw(figure: Any, net: Network, curves: list[list[float]], test: tuple[Array, Array]) -> None:
     left, middle, right = figure.subplots(1, 3)
-    for seed, curve in enumerate(curves):
-        left.plot(range(1, len(curve) + 1), 100 * np.array(curve), label=f"seed {seed}")
-    left.set(xlabel="epoch", ylabel="test accuracy [%]")
-    left.legend()
+    for curve in curves:
+        left.plot(range(1, len(curve) + 1), 100 * np.array(curve))
+    left.set(xlabel="epoch", ylabel="test accuracy [%]", title="of each seed")
 
     side = np.linspace(0, 1, 120, dtype=np.float32)
     x, y = (axis.ravel() for axis in np.meshgrid(side, side))
@@ -141,16 +151,20 @@ def draw(figure: Any, net: Network, curves: list[list[float]], test: tuple[Array
 def main() -> None:
     parser = argparse.ArgumentParser(description="Spikes in continuous time learn Yin-Yang.")
     parser.add_argument("--hidden", type=int, metavar="N", default=200)
-    parser.add_argument("--epochs", type=int, metavar="N", help="default: 60")
-    parser.add_argument("--seeds", type=int, metavar="N", help="number of seeds; default: 3")
+    parser.add_argument("--delays", action="store_true", help="learn delays of all synapses, too")
+    parser.add_argument("--epochs", type=int, metavar="N", help="default: 60, with delays 150")
+    parser.add_argument("--seed", type=int, metavar="N", default=0, help="first seed; default: 0")
+    parser.add_argument(
+        "--seeds", type=int, metavar="N", help="number of seeds; default: 3, with delays 5"
+    )
     parser.add_argument(
         "--threads", type=int, metavar="N", help="default: all cores, or 1 with --quick"
     )
     parser.add_argument("--out", type=Path, default=Path("eventprop_yinyang.png"))
     parser.add_argument("--quick", action="store_true", help="few points, epochs and one seed")
     args = parser.parse_args()
-    epochs = args.epochs or (12 if args.quick else 60)
-    seeds = args.seeds or (1 if args.quick else 3)
+    epochs = args.epochs or (12 if args.quick else 150 if args.delays else 60)
+    seeds = args.seeds or (1 if args.quick else 5 if args.delays else 3)
     if min(args.hidden, epochs, seeds, args.threads or 1) < 1:
         parser.error("needs --hidden, --epochs, --seeds and --threads of 1 or more")
     if not args.out.parent.is_dir() or args.out.suffix not in {".png", ".pdf", ".svg"}:
@@ -164,11 +178,12 @@ def main() -> None:
 
     test = datasets.yin_yang(1000, seed=2)
     data = datasets.yin_yang(1000 if args.quick else 5000, seed=0)
-    print(f"{len(data[0])} points, {epochs} epochs, {args.hidden} hidden neurons:")
+    what = f"{args.hidden} hidden neurons" + (", learned delays" if args.delays else "")
+    print(f"{len(data[0])} points, {epochs} epochs, {what}:", flush=True)
     curves = []
-    for seed in range(seeds):
+    for seed in range(args.seed, args.seed + seeds):
         torch.manual_seed(seed)
-        net = Network(args.hidden)
+        net = Network(args.hidden, delays=args.delays)
         start = time.perf_counter()
         losses, curve = train(net, data, test, epochs)
         seconds = time.perf_counter() - start

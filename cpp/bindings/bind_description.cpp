@@ -99,6 +99,12 @@ struct Kinds {
     d = conv_of(c, graph[node.inputs[0]].shape, node.shape);
     named("conv");
   }
+  void operator()(const Delayed& l) {
+    named("delayed");
+    d["weights"] = array_of(std::vector<double>(l.weights.begin(), l.weights.end()));
+    d["delays"] = to_array(std::vector(l.delays));
+    d["bias"] = array_of(l.bias);
+  }
   template <class Pool>
   void pool(const char* kind, const Pool& p) {
     named(kind);
@@ -148,6 +154,8 @@ struct Kinds {
   void operator()(const Neuron& n) {
     named("neuron");
     d["hard"] = n.hard;
+    d["later"] = n.later;
+    d["strict"] = n.strict;
     d["v_reset"] = n.v_reset;
     d["decay"] = n.decay;
     d["gain"] = n.gain;
@@ -190,6 +198,7 @@ py::list described(const Graph& graph, const std::vector<NodeDescription>& nodes
     d["bias"] = array_of(n.bias);
     d["scale"] = array_of(n.scale);
     d["threshold"] = array_of(n.threshold);
+    d["amount"] = array_of(n.amount);
     d["v_init"] = array_of(n.v_init);
     d["pace"] = array_of(n.pace);
     d["limit"] = array_of(n.limit);

@@ -322,7 +322,8 @@ void bind_engine(py::module_& m) {
              double decay, double gain, bool is_signed, bool differential, int levels,
              const Doubles& pace, const Doubles& limit, const Doubles& ceiling,
              std::optional<Function> activation, const Doubles& alpha, const Doubles& beta,
-             const Doubles& offset, const Doubles& scale, double level_ratio) {
+             const Doubles& offset, const Doubles& scale, double level_ratio, bool later,
+             bool strict) {
             Neuron neuron{as_vector(threshold),
                           as_vector(v_init),
                           as_vector(amplitude),
@@ -342,6 +343,8 @@ void bind_engine(py::module_& m) {
             }
             neuron.offset = as_vector(offset);
             neuron.level_ratio = level_ratio;
+            neuron.later = later;
+            neuron.strict = strict;
             return b.add({std::move(neuron), {source}, extent(shape)});
           },
           py::arg("source"), py::arg("shape"), py::arg("threshold"), py::arg("v_init"),
@@ -349,10 +352,23 @@ void bind_engine(py::module_& m) {
           py::arg("gain"), py::arg("is_signed"), py::arg("differential"), py::arg("levels"),
           py::arg("pace"), py::arg("limit"), py::arg("ceiling"), py::arg("activation"),
           py::arg("alpha"), py::arg("beta"), py::arg("offset"), py::arg("scale"),
-          py::arg("level_ratio"),
+          py::arg("level_ratio"), py::arg("later") = false, py::arg("strict") = false,
           "Spiking neurons: v = decay v + gain x. hard: reset to v_reset, else subtract the "
           "threshold. pace, limit and ceiling (or none) [steps, channels] of predictive neurons, "
-          "else empty. With an activation, they follow scale f(pace S + offset).")
+          "else empty. With an activation, they follow scale f(pace S + offset). later: subtract "
+          "in the step after a spike. strict: spike above the threshold.")
+      .def(
+          "delayed",
+          [](Builder& b, std::size_t source, const Shape& shape, const Doubles& weights,
+             const Array<std::uint32_t>& delays, const Doubles& bias) {
+            return b.add({Delayed{as_vector(weights), as_vector(delays), as_vector(bias)},
+                          {source},
+                          extent(shape)});
+          },
+          py::arg("source"), py::arg("shape"), py::arg("weights"), py::arg("delays"),
+          py::arg("bias"),
+          "A fully connected layer, weights [out, in], whose inputs arrive delays [out, in] steps "
+          "later.")
       .def(
           "__len__", [](Builder& b) { return b.graph.brief()->size(); }, "The number of nodes.")
       .def(

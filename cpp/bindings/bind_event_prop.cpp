@@ -1,8 +1,12 @@
 // EventProp. Spikes are (offsets, times, ids); the core checks their contents.
 #include <pybind11/numpy.h>
+#include <pybind11/stl.h>
+
+#include <optional>
 
 #include "array.hpp"
 #include "bindings.hpp"
+#include "spikelet/train/event_network.hpp"
 #include "spikelet/train/event_prop.hpp"
 
 namespace spikelet::train {
@@ -22,6 +26,26 @@ std::pair<std::size_t, std::size_t> shape_of(const Floats& weights) {
 EventView view(const Ints& offsets, const Floats& times, const Ints& ids) {
   return {as_span(offsets), as_span(times), as_span(ids)};
 }
+
+// Weights [n_out, n_in], delays of that shape or None, and the same of recurrent synapses, or None.
+struct NetworkArrays {
+  Floats weights, delays, recurrent, recurrent_delays;
+
+  NetworkArrays(const Floats& w, const std::optional<Floats>& d, const std::optional<Floats>& r,
+                const std::optional<Floats>& rd)
+      : weights(w),
+        delays(d.value_or(Floats(0))),
+        recurrent(r.value_or(Floats(0))),
+        recurrent_delays(rd.value_or(Floats(0))) {}
+
+  EventNetwork network() const {
+    const auto [n_out, n_in] = shape_of(weights);
+    return {n_in,
+            n_out,
+            {as_span(weights), as_span(delays)},
+            {as_span(recurrent), as_span(recurrent_delays)}};
+  }
+};
 
 }  // namespace
 
@@ -75,6 +99,58 @@ void bind_event_prop(py::module_& m) {
       py::arg("out_offsets"), py::arg("out_times"), py::arg("out_ids"), py::arg("currents"),
       py::arg("gradients"), py::arg("threads"),
       "Gradients of the weights and of the input times, given those of the output times.");
+  m.def(
+      "event_network_forward",
+      [](double tau_mem, double tau_syn, double v_threshold, double t_max, const Floats& weights,
+         const std::optional<Floats>& delays, const std::optional<Floats>& recurrent,
+         const std::optional<Floats>& recurrent_delays, const Ints& offsets, const Floats& times,
+         const Ints& ids, int threads) {
+        const NetworkArrays arrays(weights, delays, recurrent, recurrent_delays);
+        const EventNetwork net = arrays.network();
+        EventOutput out;
+        {
+          const py::gil_scoped_release release;
+          out = event_forward({tau_mem, tau_syn, v_threshold, t_max}, view(offsets, times, ids),
+                              net, threads);
+        }
+        return py::make_tuple(
+            to_array(std::move(out.spikes.offsets)), to_array(std::move(out.spikes.times)),
+            to_array(std::move(out.spikes.ids)), to_array(std::move(out.currents)));
+      },
+      py::arg("tau_mem"), py::arg("tau_syn"), py::arg("v_threshold"), py::arg("t_max"),
+      py::arg("weights"), py::arg("delays"), py::arg("recurrent"), py::arg("recurrent_delays"),
+      py::arg("offsets"), py::arg("times"), py::arg("ids"), py::arg("threads"),
+      "As event_forward, of a layer whose synapses have delays, or which is recurrent.");
+  m.def(
+      "event_network_backward",
+      [](double tau_mem, double tau_syn, double v_threshold, double t_max, const Floats& weights,
+         const std::optional<Floats>& delays, const std::optional<Floats>& recurrent,
+         const std::optional<Floats>& recurrent_delays, const Ints& offsets, const Floats& times,
+         const Ints& ids, const Ints& out_offsets, const Floats& out_times, const Ints& out_ids,
+         const Floats& currents, const Floats& gradients, int threads) {
+        const NetworkArrays arrays(weights, delays, recurrent, recurrent_delays);
+        const EventNetwork net = arrays.network();
+        EventNetworkGradients out;
+        {
+          const py::gil_scoped_release release;
+          out = event_backward({tau_mem, tau_syn, v_threshold, t_max}, view(offsets, times, ids),
+                               net, view(out_offsets, out_times, out_ids), as_span(currents),
+                               as_span(gradients), threads);
+        }
+        const std::vector<py::ssize_t> shape = {weights.shape(0), weights.shape(1)};
+        const auto loops = recurrent ? weights.shape(0) : 0;
+        return py::make_tuple(to_array(std::move(out.weights), shape),
+                              to_array(std::move(out.delays), shape),
+                              to_array(std::move(out.recurrent_weights), {loops, loops}),
+                              to_array(std::move(out.recurrent_delays), {loops, loops}),
+                              to_array(std::move(out.times)));
+      },
+      py::arg("tau_mem"), py::arg("tau_syn"), py::arg("v_threshold"), py::arg("t_max"),
+      py::arg("weights"), py::arg("delays"), py::arg("recurrent"), py::arg("recurrent_delays"),
+      py::arg("offsets"), py::arg("times"), py::arg("ids"), py::arg("out_offsets"),
+      py::arg("out_times"), py::arg("out_ids"), py::arg("currents"), py::arg("gradients"),
+      py::arg("threads"),
+      "Gradients of weights, delays, recurrent weights, recurrent delays and input times.");
 }
 
 }  // namespace spikelet::train

@@ -684,6 +684,16 @@ class LayerGraph:
         offset: npt.ArrayLike,
         scale: npt.ArrayLike,
         level_ratio: float,
+        later: bool = False,
+        strict: bool = False,
+    ) -> int: ...
+    def delayed(
+        self,
+        source: int,
+        shape: _Shape,
+        weights: npt.ArrayLike,
+        delays: npt.ArrayLike,
+        bias: npt.ArrayLike,
     ) -> int: ...
     def gather(self, sources: list[int], shape: _Shape, index: npt.ArrayLike) -> int: ...
     def mix(
@@ -928,3 +938,36 @@ def event_backward(
     gradients: _Floats,
     threads: int,
 ) -> tuple[_Floats, _Floats]: ...
+def event_network_forward(
+    tau_mem: float,
+    tau_syn: float,
+    v_threshold: float,
+    t_max: float,
+    weights: _Floats,
+    delays: _Floats | None,
+    recurrent: _Floats | None,
+    recurrent_delays: _Floats | None,
+    offsets: _Ints,
+    times: _Floats,
+    ids: _Ints,
+    threads: int,
+) -> tuple[_Ints, _Floats, _Ints, _Floats]: ...
+def event_network_backward(
+    tau_mem: float,
+    tau_syn: float,
+    v_threshold: float,
+    t_max: float,
+    weights: _Floats,
+    delays: _Floats | None,
+    recurrent: _Floats | None,
+    recurrent_delays: _Floats | None,
+    offsets: _Ints,
+    times: _Floats,
+    ids: _Ints,
+    out_offsets: _Ints,
+    out_times: _Floats,
+    out_ids: _Ints,
+    currents: _Floats,
+    gradients: _Floats,
+    threads: int,
+) -> tuple[_Floats, _Floats, _Floats, _Floats, _Floats]: ...

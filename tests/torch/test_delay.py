@@ -231,3 +231,11 @@ def test_delays_that_are_not_finite_are_refused_before_anything_changes() -> Non
         with pytest.raises(ValueError, match="delay must be finite; reduce the learning rate"):
             layer.train(mode)(torch.rand(3, 1, 2))
     assert layer.delay[0, 1] == 9
+
+
+@pytest.mark.parametrize("backend", ["core", "torch"])
+@pytest.mark.parametrize("training", [False, True])
+def test_no_steps_and_no_samples(backend, training) -> None:
+    layer = st.Delay(4, 3, 5, backend=backend).train(training)
+    assert layer(torch.rand(0, 2, 4)).shape == (0, 2, 3)
+    assert layer(torch.rand(5, 0, 4)).shape == (5, 0, 3)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -145,6 +147,9 @@ def test_thresholds_of_channels_and_learned():
     ("neuron", "options"),
     [
         (st.LIF, {"convention": "snntorch", "beta": 0.75, "reset": "zero", "reset_delay": False}),
+        (st.LIF, {"convention": "snntorch", "beta": 0.75}),
+        (st.LIF, {"convention": "snntorch", "beta": 0.75, "reset": "zero"}),
+        (st.IF, {"convention": "snntorch"}),
         (st.LIF, {"convention": "spikingjelly", "tau": 2.0}),
         (st.LIF, {"convention": "spikingjelly", "tau": 4.0, "v_reset": None}),
         (st.LIF, {"convention": "spikingjelly", "tau": 4.0, "decay_input": False}),
@@ -165,6 +170,95 @@ def test_conventions(neuron, options, dtype):
     assert compare(result, wanted) > 1000
 
 
+class Skips(nn.Module):
+    """A residual network as people write them: skips around layers, and of spikes."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Sequential(nn.Linear(20, 30), st.LIF(decay=0.5, v_threshold=0.25))
+        self.body = nn.Sequential(nn.Linear(30, 30), st.LIF(decay=0.5, v_threshold=0.25))
+        self.second = nn.Linear(30, 30)
+        self.short = nn.Linear(20, 30, bias=False)
+        self.last = st.IF(v_threshold=0.25)
+
+    def forward(self, x):
+        y = self.first(x)
+        y = y + self.body(y)  # counts 0, 1, 2
+        return self.last(self.second(y) + self.short(x))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_residual_networks(dtype, tmp_path):
+    torch.manual_seed(0)
+    model = on_a_grid(Skips()).to(getattr(torch, dtype))
+    x = raster(8, 20)
+    wanted = spikes_of(model, x)
+    snn = to_spiking_model(model, (20,), dtype=dtype)
+    result = snn.run(x, record=list(wanted))
+    assert compare(result, wanted) > 1000
+    snn.save(tmp_path / "m.spk")
+    for again in (sl.SpikingModel.load(tmp_path / "m.spk"), pickle.loads(pickle.dumps(snn))):
+        np.testing.assert_array_equal(again.run(x).spikes, result.spikes)
+
+
+@pytest.mark.parametrize("connect", ["add", "and", "iand"])
+@pytest.mark.parametrize("deep", [False, True])
+def test_sew_blocks(connect, deep):
+    torch.manual_seed(0)
+
+    def part(n_in, n_out):
+        return [nn.Linear(n_in, n_out), st.LIF(decay=0.5, v_threshold=0.25)]
+
+    short = nn.Sequential(*part(30, 24)) if deep else None
+    body = nn.Sequential(*part(30, 24 if deep else 30))
+    blocks = [st.SEWBlock(body, short, connect=connect)]
+    if deep:
+        blocks.append(st.SEWBlock(nn.Sequential(*part(24, 24)), connect=connect))
+    model = nn.Sequential(*part(20, 30), *blocks, *part(24 if deep else 30, 10))
+    on_a_grid(model)
+    if deep and connect == "and":
+        x = np.ones((STEPS, 8, 20), np.uint8)
+        with torch.no_grad():
+            for m in model.modules():
+                if isinstance(m, nn.Linear):
+                    m.weight.abs_()
+    else:
+        x = raster(8, 20)
+    wanted = spikes_of(model, x)
+    result = to_spiking_model(model, (20,)).run(x, record=list(wanted))
+    for name, expected in wanted.items():
+        np.testing.assert_array_equal(result[name], expected, err_msg=name)
+        assert expected.any()
+
+
+def test_a_residual_network_of_images():
+    torch.manual_seed(0)
+    model = st.models.sew_resnet18(classes=10, channels=2, width=8)
+    train_a_little(model, (2, 16, 16))
+    x = raster(2, 2, 16, 16)[:8]
+    with torch.no_grad():
+        expected = model.double()(torch.from_numpy(x).double())
+    result = to_spiking_model(model, (2, 16, 16), dtype="float64")
+    last = result.graph.output.name
+    found = result.run(x, record=f"{last}.value")[f"{last}.value"]
+    np.testing.assert_allclose(found, expected.numpy(), rtol=1e-6, atol=1e-9)
+    assert expected.std() > 0
+
+
+def test_a_reset_a_step_later_keeps_potentials_too():
+    model = nn.Sequential(
+        nn.Linear(20, 30), st.LIF(convention="snntorch", beta=0.75, return_v=False)
+    )
+    torch.manual_seed(0)
+    on_a_grid(model, bits=3)
+    x = raster(4, 20)
+    with torch.no_grad():
+        run = model[1].run(model[0](torch.from_numpy(x).float()))
+    result = to_spiking_model(model, (20,)).run(x, record="v")
+    np.testing.assert_array_equal(result.v[-1], run.v.numpy())
+    assert (result.v > 1).any()  # not yet reset
+
+
 # --- refusals ----------------------------------------------------------------------------------
 
 LINEAR = nn.Linear(4, 4)
@@ -177,6 +271,21 @@ class Own(nn.Module):
 
     def forward(self, x):
         return self.inner(x) + x
+
+
+class Backwards(Own):
+    def forward(self, x):
+        return self.inner(x.flip(0) if len(x) == 8 else x)
+
+
+class Mean(Own):
+    def forward(self, x):
+        return self.inner(x).mean(0) if x.ndim == 3 else self.inner(x)
+
+
+class Product(Own):
+    def forward(self, x):
+        return self.inner(x) * self.inner(x + 1)
 
 
 class Scaled(nn.Linear):
@@ -207,13 +316,21 @@ def test_layers_with_a_forward_of_their_own_are_traced():
         ([LINEAR, st.CubaLIF()], r"module '1' \(CubaLIF\): is a neuron that"),
         ([LINEAR, st.RecurrentLIF(4)], "RecurrentLIF by `to_network`"),
         ([LINEAR, st.LIF(convention="norse")], "is a neuron that"),
-        ([LINEAR, st.LIF(convention="snntorch", beta=0.5)], "in the step after its spike"),
-        ([LINEAR, st.IF(convention="snntorch", reset_delay=False)], "with reset='subtract'"),
+        (
+            [LINEAR, st.IF(convention="snntorch", reset_delay=False)],
+            "with reset_delay=False, where",
+        ),
         ([LINEAR, st.IF(convention="spikingjelly", v_reset=0.5)], "leaks to 0.5"),
         ([LINEAR, st.LIF(tau_m=torch.arange(1.0, 5.0))], "has a decay for each neuron"),
         ([LINEAR, st.LIF(v_threshold=torch.zeros(4))], "threshold must be finite and > 0"),
         ([LINEAR, st.IF(), nn.Softmax(-1)], "module '2': is a softmax"),
-        ([LINEAR, Own()], r"module '1' \(Own\): has neurons in its own forward"),
+        ([LINEAR, Backwards()], "module '1': does something to time that its operators do not"),
+        ([LINEAR, Mean()], r"module '1': must return \[T, B, ...\], one value for each step"),
+        ([LINEAR, Product()], r"module '1.mul' \(Multiply\): is an analog activation"),
+        (
+            [LINEAR, st.SEWBlock(nn.Sequential(LINEAR, st.IF()), connect="and")],
+            r'has connect="and", and its shortcut does not end with neurons',
+        ),
         (
             [LINEAR, OverTime(nn.GELU()), st.IF()],
             r"module '1' \(Activation\): is an analog activation",

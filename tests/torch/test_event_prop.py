@@ -335,3 +335,154 @@ def test_spikes_changed_in_place_do_no_harm() -> None:
     spikes.ids[3] = 10**12
     with pytest.raises(ValueError, match="EventProp: ids must lie in"):
         layer(5, 2)(spikes)
+
+
+# --- delays and recurrence ------------------------------------------------------------------------
+
+
+def delayed(per: str, recurrent: bool, taus: tuple[float, float], seed: int = 3) -> list[EventProp]:
+    """Two layers with delays inside their bounds; with this seed no potential just touches the threshold."""
+    scale = 5 / taus[1]
+    options: dict[str, Any] = {"tau_mem": taus[0], "tau_syn": taus[1], "seed": seed, "per": per}
+    first = layer(
+        5, 8, drive=4 * scale, spread=scale, max_delay=8.0, recurrent=recurrent, **options
+    )
+    second = layer(8, 3, drive=2 * scale, max_delay=5.0, **options)
+    for net in (first, second):
+        for name, p in net.named_parameters():
+            if "delay" in name:
+                p.data.clamp_(0.1, net.max_delay - 0.1)
+    return [first, second]
+
+
+@pytest.mark.parametrize("taus", [(20.0, 5.0), (12.0, 12.0), (5.0, 20.0)])
+@pytest.mark.parametrize(
+    ("per", "recurrent"),
+    [("synapse", False), ("axon", False), ("neuron", False), ("synapse", True)],
+)
+def test_gradients_of_delays_by_finite_differences(
+    per: str, recurrent: bool, taus: tuple[float, float]
+) -> None:
+    layers = delayed(per, recurrent, taus)
+    spikes = some_spikes()
+    owners = [(net, name) for net in layers for name, _ in net.named_parameters()]
+    assert len(owners) == 4 + 2 * recurrent
+
+    def loss(t: Any, *values: Any) -> Any:
+        out = EventSpikes(t, spikes.ids, spikes.offsets, spikes.n)
+        for net in layers:
+            own = {n: v for (m, n), v in zip(owners, values, strict=True) if m is net}
+            out = torch.func.functional_call(net, own, (out,))
+        assert len(out.times) > out.batch * out.n
+        by_neuron = (out._cells() * 1000 + out.times).argsort()
+        return (out.times[by_neuron] * torch.arange(len(by_neuron)).cos()).sum()
+
+    given = [
+        p.detach().clone().requires_grad_()
+        for p in (spikes.times, *(getattr(m, n) for m, n in owners))
+    ]
+    found = torch.autograd.grad(loss(*given), given)
+    with torch.no_grad():
+        for p, gradient in zip(given, found, strict=True):
+            flat, h = p.view(-1), 1e-6
+            for k in range(0, len(flat), 3):
+                before = flat[k].item()
+                flat[k] = before + h
+                up = loss(*given)
+                flat[k] = before - h
+                down = loss(*given)
+                flat[k] = before
+                expected = (up - down).item() / (2 * h)
+                assert abs(gradient.reshape(-1)[k].item() - expected) < 1e-6 * (1 + abs(expected))
+
+
+def test_delays_move_spikes_and_their_gradient_is_that_of_the_arrival() -> None:
+    net = with_weights([[7.0]], tau_mem=10.0, max_delay=6.0, delay=2.5)
+    plain = with_weights([[7.0]], tau_mem=10.0)
+    times = torch.tensor([[2.0]], dtype=torch.float64)
+    out = net(EventSpikes.from_first(times))
+    torch.testing.assert_close(out.times, plain(EventSpikes.from_first(times)).times + 2.5)
+    out.times.sum().backward()
+    assert net.delay.grad is not None
+    torch.testing.assert_close(
+        net.delay.grad, torch.full((1, 1), float(len(out.times)), dtype=torch.float64)
+    )
+
+
+@pytest.mark.parametrize("recurrent", [False, True])
+def test_delays_of_zero_change_nothing(recurrent: bool) -> None:
+    plain = layer(5, 20, drive=5.0, spread=1.0)
+    net = layer(5, 20, drive=5.0, spread=1.0, max_delay=1.0, delay=0.0, recurrent=recurrent)
+    net.load_state_dict(plain.state_dict(), strict=False)
+    if recurrent:
+        net.recurrent.data.zero_()
+    spikes = some_spikes(20)
+    a, b = plain(spikes), net(spikes)
+    assert torch.equal(a.ids, b.ids)
+    torch.testing.assert_close(a.times, b.times, rtol=1e-12, atol=1e-12)
+    for out in (a, b):
+        out.times.square().sum().backward()
+    torch.testing.assert_close(plain.weight.grad, net.weight.grad, rtol=1e-9, atol=1e-9)
+
+
+def test_delays_and_recurrence_have_the_same_bits_for_any_number_of_threads() -> None:
+    spikes = some_spikes(batch=40)  # enough work for a team
+    found = []
+    before = torch.get_num_threads()
+    try:
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            net = nn.Sequential(
+                layer(5, 21, drive=5.0, spread=1.0, max_delay=9.0, recurrent=True),
+                layer(21, 3, seed=1, max_delay=2.0, per="axon"),
+            )
+            out = net(spikes)
+            out.times.square().sum().backward()
+            found.append([out.times, out.ids, out.offsets, *(p.grad for p in net.parameters())])
+    finally:
+        torch.set_num_threads(before)
+    for other in found[1:]:
+        assert all(map(torch.equal, found[0], other))
+
+
+def test_delays_are_saved_copied_and_kept_in_bounds() -> None:
+    net = layer(4, 6, max_delay=5.0, recurrent=True)
+    names = {"weight", "delay", "recurrent", "recurrent_delay"}
+    assert set(net.state_dict()) == names
+    again = layer(4, 6, seed=7, max_delay=5.0, recurrent=True)
+    again.load_state_dict(net.state_dict())
+    spikes = some_spikes(n=4)
+    for other in (again, copy.deepcopy(net)):
+        assert torch.equal(other(spikes).times, net(spikes).times)
+    assert "max_delay=5.0, per='synapse', recurrent=True" in repr(net)
+    net.delay.data.fill_(6.0)
+    net(spikes)
+    assert net.delay.max() == 5
+    wanted = net(spikes).times
+    net.delay.data.fill_(6.0)
+    assert torch.equal(net.eval()(spikes).times, wanted)
+    assert net.delay.min() == 6  # nothing is changed in eval mode
+    net.train().delay.data[0, 0] = math.nan
+    with pytest.raises(
+        ValueError, match="EventProp: delay must be finite; reduce the learning rate"
+    ):
+        net(spikes)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"max_delay": -1.0}, "max_delay must be >= 0"),
+        ({"max_delay": math.nan}, "max_delay must not contain NaN"),
+        ({"delay": 1.0}, "delay needs max_delay > 0"),
+        ({"max_delay": 5.0, "delay": 6.0}, r"delay must lie in 0 \.\. max_delay = 5 ms"),
+        ({"max_delay": 5.0, "delay": -1.0}, r"delay must lie in 0 \.\. max_delay = 5 ms"),
+        ({"max_delay": 5.0, "delay": torch.zeros(3)}, r"delay must be a number or \[6, 4\]"),
+        ({"max_delay": 5.0, "per": "dendrite"}, "per must be"),
+    ],
+)
+def test_bad_delays_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=f"EventProp: {message}"):
+        EventProp(4, 6, **options)
+    with pytest.raises(TypeError, match="recurrent must be True or False"):
+        EventProp(4, 6, recurrent=1)  # type: ignore[arg-type]

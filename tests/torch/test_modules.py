@@ -385,3 +385,62 @@ def test_rasters_enter_neurons_as_they_are(make, raster):
     for mine, wanted in zip(*results, strict=True):
         assert torch.equal(mine, wanted)
     assert module.double()(given).dtype == torch.float64 or not list(module.parameters())
+
+
+def _snntorch(n: int) -> st.LIF:
+    return st.LIF(convention="snntorch", beta=0.9, learn_tau=True, learn_threshold=True, shape=(n,))
+
+
+@pytest.mark.parametrize(
+    ("saved", "here", "message"),
+    [
+        (
+            _snntorch(3),
+            _snntorch(4),
+            r"LIF: beta \(key '1.leak'\) has the shape \(3,\), here \(4,\); .* shape=\(3,\)",
+        ),
+        (
+            _snntorch(3),
+            _snntorch(4),
+            r"LIF: v_threshold \(key '1.threshold'\) has the shape \(3,\)",
+        ),
+        (
+            st.LIF(learn_tau=True, shape=(3,)),
+            st.LIF(learn_tau=True),
+            r"LIF: tau_m \(key '1.leak'\) has the shape \(3,\), here \(\)",
+        ),
+        (
+            st.LIF(learn_tau=True, shape=(3,)),
+            st.LIF(decay=0.5, learn_tau=True),
+            r"LIF: decay \(key '1.leak'\) has the shape \(3,\)",
+        ),
+        (
+            st.LIF(convention="spikingjelly", tau=2.0, learn_tau=True),
+            st.LIF(convention="spikingjelly", tau=2.0, learn_tau=True, shape=(2, 1)),
+            r"tau \(key '1.leak'\) has the shape \(\), here \(2, 1\)",
+        ),
+        (
+            st.RecurrentLIF(3),
+            st.RecurrentLIF(4),
+            r"recurrent \(key '1.recurrent'\) .* as many neurons",
+        ),
+    ],
+)
+def test_checkpoints_of_another_shape_name_the_users_parameters(saved, here, message) -> None:
+    whole = [torch.nn.Sequential(torch.nn.Identity(), m) for m in (saved, here)]
+    with pytest.raises(RuntimeError, match=message) as error:
+        whole[1].load_state_dict(whole[0].state_dict())
+    assert "size mismatch" not in str(error.value)
+    assert "key(s) in state_dict" not in str(error.value)
+
+
+def test_checkpoints_load_where_they_fit() -> None:
+    saved, here = _snntorch(3), _snntorch(3)
+    with torch.no_grad():
+        saved.leak.fill_(1.5)
+    here.load_state_dict(saved.state_dict())
+    assert torch.equal(here.leak, saved.leak)
+    assert st.LIF().load_state_dict({"leak": torch.ones(())}, strict=False).unexpected_keys == [
+        "leak"
+    ]
+    assert st.LIF(learn_tau=True).load_state_dict({}, strict=False).missing_keys == ["leak"]

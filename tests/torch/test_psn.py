@@ -98,3 +98,18 @@ def test_sliding() -> None:
 def test_bad_input(call: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: st.PSN(5), lambda: st.MaskedPSN(5, 2), lambda: st.SlidingPSN(2)]
+)
+def test_inputs_of_another_type_and_without_steps_are_refused(make) -> None:
+    neuron = make()
+    for dtype in (torch.float16, torch.bfloat16, torch.float64):
+        with pytest.raises(TypeError, match="PSN: x must be a torch"):
+            neuron(torch.rand(5, 2, 4).to(dtype))
+    with pytest.raises(ValueError, match=r"PSN: x must be \["):
+        neuron(torch.rand(0, 2, 4))
+    assert neuron(torch.rand(5, 0, 4)).shape == (5, 0, 4)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert neuron(torch.rand(5, 2, 4).bfloat16()).shape == (5, 2, 4)

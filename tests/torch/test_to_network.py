@@ -102,7 +102,11 @@ LINEAR = nn.Linear(4, 4)
     [
         ([LINEAR, st.IF(), LINEAR], "layer '2': is the last layer and does not spike"),
         ([LINEAR, st.LI()], "layer '1': is the last layer and does not spike"),
-        ([st.IF(), LINEAR], r"layer '0' \(IF\): must be Linear"),
+        ([st.IF(), LINEAR], r"layer '0' \(IF\): must be Linear or Delay"),
+        (
+            [LINEAR, st.LIF(convention="snntorch", beta=0.5)],
+            "layer '1': is reset in the step after",
+        ),
         ([LINEAR, st.LIF(decay=0.0)], "layer '1': decay must be > 0"),
     ],
 )
@@ -136,7 +140,6 @@ def test_delays_are_deployed_spike_for_spike(per):
         found = st.to_network(module, 12, dt).run(x[:, 0].numpy().astype(np.uint8))
         np.testing.assert_array_equal(found[0], first[:, 0].numpy())
         np.testing.assert_array_equal(found[1], second[:, 0].numpy())
-    with pytest.raises(ValueError, match=r"module '0' \(Delay\).*delays.*to_network"):
-        st.to_spiking_model(module, (12,))
-    plain = nn.Sequential(st.Delay(12, 9, 7, delay=0.0), st.LIF())
-    assert st.to_spiking_model(plain, (12,)).run(x.numpy()[:, :, :]).spikes.shape == (40, 1, 9)
+    layered = st.to_spiking_model(module, (12,), dtype="float64").run(x.numpy(), record=["1", "3"])
+    np.testing.assert_array_equal(layered["1"], first.numpy())
+    np.testing.assert_array_equal(layered["3"], second.numpy())

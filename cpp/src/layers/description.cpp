@@ -51,6 +51,7 @@ class Describer {
     d.steps = node.sequence;
     d.scale = unpadded(node.scale, l);
     d.threshold = unpadded(node.threshold, l);
+    d.amount = unpadded(node.amount, l);
     d.v_init = unpadded(node.v_init, l);
     d.pace = by_step(node.pace, l);
     d.limit = by_step(node.limit, l);

@@ -105,6 +105,19 @@ struct Checker {
             "bias must be empty or have a value for each channel");
   }
 
+  void operator()(const Delayed& d) const {
+    const std::size_t in = from().size();
+    addressable();
+    require(node.shape.height == 1 && node.shape.width == 1, "must give a vector");
+    require(static_cast<double>(in) * static_cast<double>(node.shape.channels) <= most &&
+                d.weights.size() == in * node.shape.channels && d.delays.size() == d.weights.size(),
+            "must have a weight and a delay for each output and input");
+    require(std::ranges::all_of(d.delays, [](std::uint32_t k) { return k < longest; }),
+            "delays must be less than 2^31");
+    require(d.bias.empty() || d.bias.size() == node.shape.channels,
+            "bias must be empty or have a value for each output");
+  }
+
   template <class Pool>
   void pool(const Pool& p, bool divided) const {
     require(from().channels == node.shape.channels, "must have the channels of its input");
@@ -167,6 +180,9 @@ struct Checker {
             "spikes of predictive neurons must have no differential code");
     require(!n.pace.empty() || n.level_ratio == 0.5,
             "level_ratio must be 0.5 unless neurons are predictive");
+    require(!n.later || (n.pace.empty() && !n.hard && !n.is_signed),
+            "only binary neurons with reset by subtraction may be reset later");
+    require(!n.strict || n.pace.empty(), "predictive neurons must not be strict");
     require(n.offset.size() == (n.activation || n.is_signed ? n.pace.size() : 0),
             "offset must have the size of pace if there is an activation or a pair, else be empty");
     if (n.activation) {

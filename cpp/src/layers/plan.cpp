@@ -114,6 +114,7 @@ void Planner<R>::describe(std::size_t i, NodePlan<R>& node) {
                    node.form = Form::spikes;
                    sends(n);
                  },
+                 [&](const Delayed&) { node.form = Form::sequence; },
                  [&](const Relu&) { node.form = Form::constant; },
                  [&](const Foreign&) { node.form = Form::constant; },
                  [&](const Gather& gather) { describe_gather(i, gather, node); },
@@ -183,6 +184,9 @@ std::unique_ptr<const typename Engine<R>::Plan> make_plan(
     plan->sizes.push_back(static_cast<R>(size));
   }
   for (const Node& node : graph) {
+    if (!sizes.empty() && std::holds_alternative<Delayed>(node.kind)) {
+      throw std::invalid_argument("spikes of other sizes cannot be delayed");
+    }
     const auto* neuron = std::get_if<Neuron>(&node.kind);
     const auto* input = std::get_if<Input>(&node.kind);
     if (!sizes.empty() && ((neuron != nullptr && neuron->pace.empty()) ||

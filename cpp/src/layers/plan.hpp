@@ -123,16 +123,17 @@ struct NodePlan {
   Buffer<R> scale;               // of integers: parameters are times this, [pixel]
   std::vector<Counted> counted;  // convolutions
   // Neurons: [pixel], or [height][width][pixel].
-  Buffer<R> threshold, v_init;
+  Buffer<R> threshold, v_init, amount;     // amount: that a later reset subtracts
   Buffer<R> pace, limit, ceiling, offset;  // predictive: [steps][pixel]
   Buffer<R> per_value;                     // of an activation, [pixel]
   bool threshold_everywhere = false, v_init_everywhere = false;
   std::vector<Move> moves;  // of a gather
   // Parameters of an activation [pixel], also of a neuron's; scale and shift of an affine map or
-  // values of a constant, as a sample is stored.
+  // values of a constant, as a sample is stored; weights of delayed synapses [in][pixel].
   Buffer<R> alpha, beta;
-  std::array<Buffer<std::uint32_t>, 2> places;  // in the inputs of a product, as they are stored
-  bool graded = false;                          // a function of running means
+  // In the inputs of a product, as they are stored. Of delayed synapses, the delays [in][pixel].
+  std::array<Buffer<std::uint32_t>, 2> places;
+  bool graded = false;  // a function of running means
 };
 
 template <class R>

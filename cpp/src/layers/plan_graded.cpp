@@ -90,6 +90,21 @@ void Planner<R>::prepare(std::size_t i) {
                         [&](const Constant& constant) {
                           node.alpha = by_value<R>(constant.values, node.layout);
                         },
+                        [&](const Delayed& delayed) {
+                          const Layout& from = in_layout(0);
+                          const std::size_t out = node.layout.channels, to = node.layout.pixel;
+                          const std::size_t in = graph_[graph_[i].inputs[0]].shape.size();
+                          node.alpha.resize(from.size() * to);
+                          node.places[0].resize(from.size() * to);
+                          for (std::size_t k = 0; k < in; ++k) {
+                            const std::size_t row = stored(from, k) * to;
+                            for (std::size_t o = 0; o < out; ++o) {
+                              node.alpha[row + o] = static_cast<R>(delayed.weights[o * in + k]);
+                              node.places[0][row + o] = delayed.delays[o * in + k];
+                            }
+                          }
+                          node.beta = by_channel<R>(delayed.bias, node.layout);
+                        },
                         [&](const Activation& activation) {
                           node.alpha = by_channel<R>(activation.alpha, node.layout);
                           node.beta = by_channel<R>(activation.beta, node.layout);

@@ -51,7 +51,7 @@ template <class R>
 Buffer<R> Planner<R>::whole_scale(const Neuron& neuron, const Sum<R>& sum,
                                   const std::vector<Spec>& specs, const Layout& layout) const {
   const bool plain = (!neuron.is_signed || !neuron.pace.empty()) && neuron.levels == 1 &&
-                     !neuron.differential && neuron.v_reset == 0;
+                     !neuron.differential && neuron.v_reset == 0 && !neuron.later;
   const bool leaks = neuron.decay != 1 || neuron.gain != 1;
   const auto fits = [&](std::size_t source) {
     return plan_.nodes[source].planes <= 2 && !plan_.nodes[source].differential;
@@ -163,6 +163,14 @@ template <class R>
 void Planner<R>::set_neuron(std::size_t i, const Neuron& neuron) {
   NodePlan<R>& node = plan_.nodes[i];
   node.threshold = laid_out<R>(neuron.threshold, node.layout, never<R>, node.threshold_everywhere);
+  if (neuron.later) {
+    node.amount = node.threshold;
+  }
+  if (neuron.strict) {  // to exceed it is to reach the next number
+    for (R& limit : node.threshold) {
+      limit = std::nextafter(limit, std::numeric_limits<R>::infinity());
+    }
+  }
   const std::size_t steps = neuron.pace.size() / node.layout.channels;
   node.pace.resize(steps * node.layout.pixel);
   node.limit.assign(steps * node.layout.pixel, never<R>);
@@ -221,7 +229,8 @@ void Planner<R>::set_window(std::size_t i) {
     return;
   }
   const bool pool = std::holds_alternative<MaxPool>(graph_[i].kind);
-  const bool remembers = node.graded || std::holds_alternative<Neuron>(graph_[i].kind) ||
+  const bool remembers = node.graded || std::holds_alternative<Delayed>(graph_[i].kind) ||
+                         std::holds_alternative<Neuron>(graph_[i].kind) ||
                          (pool && node.form != Form::spikes);
   if (graph_[i].inputs.empty() || node.form == Form::constant || remembers) {
     return;

@@ -129,6 +129,14 @@ Kernel Planner<R>::kernel_of(std::size_t conv) const {
 
 template <class R>
 void Planner<R>::count_from(std::size_t i) {
+  if (std::holds_alternative<Delayed>(graph_[i].kind)) {
+    const std::size_t source = graph_[i].inputs[0];
+    const Extent& in = graph_[source].shape;
+    plan_.nodes[i].counted.push_back(
+        {{std::vector<std::uint32_t>(in.height, 1), std::vector<std::uint32_t>(in.width, 1),
+          graph_[i].shape.channels},
+         source});
+  }
   const auto* conv = std::get_if<Conv>(&graph_[i].kind);
   if (conv == nullptr) {
     return;

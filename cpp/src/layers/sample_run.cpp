@@ -161,7 +161,9 @@ void SampleRun<R>::advance(std::size_t to, const std::function<bool()>& keep_goi
         }
         break;
       case Form::sequence:
-        if (!what.inputs.empty()) {
+        if (std::holds_alternative<Delayed>(what.kind)) {
+          arrive_later(i);
+        } else if (!what.inputs.empty()) {
           apply_at_each_step(i);
         }
         if (node.dense) {

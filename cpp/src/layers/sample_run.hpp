@@ -60,6 +60,7 @@ class SampleRun {
   void mean_of_sequence(std::size_t i);
   void expand_spikes(std::size_t i);
   void apply_at_each_step(std::size_t i);
+  void arrive_later(std::size_t i);
   // One dense operation from the inputs' arrays to `out`.
   void apply(std::size_t i, std::span<const R* const> inputs, R* out);
   void convolve(const DenseConv<R>& conv, const R* in, R* out);

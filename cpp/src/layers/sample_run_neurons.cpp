@@ -285,6 +285,7 @@ void SampleRun<R>::neuron(std::size_t i) {
                       : what.differential     ? kernels_.differential
                       : what.is_signed        ? kernels_.graded
                       : what.hard             ? kernels_.zero
+                      : what.later            ? kernels_.subtract_later
                                               : kernels_.subtract);
     return;
   }
@@ -413,6 +414,8 @@ void SampleRun<R>::neuron_rows(std::size_t i,
     row.gain = static_cast<R>(what.gain);
     row.v_reset = static_cast<R>(what.v_reset);
     row.threshold = node.threshold.data() + (node.threshold_everywhere ? y * l.row() : 0) + c;
+    row.amount = node.amount.empty() ? nullptr
+                                     : node.amount.data() + (row.threshold - node.threshold.data());
     row.threshold_stride = node.threshold_everywhere ? l.pixel : 0;
     row.base = base == nullptr ? nullptr : base + y * l.width * base_stride + c;
     row.base_stride = base_stride;

@@ -74,6 +74,9 @@ FanOut fan_out(const Kernel& k) {
 
 std::uint64_t dense_operations(const Graph& graph, std::size_t node) {
   const auto* conv = std::get_if<Conv>(&graph.at(node).kind);
+  if (const auto* delayed = std::get_if<Delayed>(&graph.at(node).kind)) {
+    return delayed->weights.size();
+  }
   if (conv == nullptr) {
     return products_of(graph, node);
   }

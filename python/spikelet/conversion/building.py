@@ -12,7 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikelet._util.checks import fail, integer, named, shown
-from spikelet.layers import Constant, Flatten, Layer, Reshape, Shape
+from spikelet.layers import (
+    Constant,
+    Flatten,
+    Layer,
+    MaxPool1d,
+    MaxPool2d,
+    MaxPool3d,
+    Movement,
+    Neuron,
+    Reshape,
+    Shape,
+)
 from spikelet.layers.graph import Graph, Node
 
 __all__ = [
@@ -169,6 +180,19 @@ class Builder:
             self.shapes[name] = layer.output_shape([self.shapes[i] for i in inputs], name)
         self._nodes[name] = Node(name, layer, inputs)
         return name
+
+    def is_binary(self, name: str) -> bool:
+        """Return whether a layer sends 0 and 1: neurons, and layers that only move their spikes or take the greatest."""
+        while name in self._nodes:
+            node = self._nodes[name]
+            if isinstance(node.layer, Neuron):
+                return node.layer.code == "binary" and bool(
+                    np.all(np.asarray(node.layer.amplitude) == 1)
+                )
+            if not isinstance(node.layer, Movement | MaxPool1d | MaxPool2d | MaxPool3d):
+                return False
+            name = node.inputs[0]
+        return False
 
     def graph(self, where: str, sources: Sequence[str], names: Sequence[str] = ()) -> Graph:
         """Return the graph of all layers that lead to the outputs.

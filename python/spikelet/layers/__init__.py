@@ -20,6 +20,7 @@ from spikelet.layers.convolution import (
     ConvTranspose2d,
     ConvTranspose3d,
 )
+from spikelet.layers.delay import Delay
 from spikelet.layers.foreign import Foreign
 from spikelet.layers.graded import (
     Activation,
@@ -103,6 +104,7 @@ __all__ = [
     "ConvTranspose1d",
     "ConvTranspose2d",
     "ConvTranspose3d",
+    "Delay",
     "Divide",
     "Expand",
     "Flatten",

@@ -93,6 +93,11 @@ class Neuron(Layer):
     code : "binary", "signed" or "differential"
         "signed": a neuron whose potential falls below 0 cancels an earlier spike by a spike of -1. "differential" (Huang
         et al., ICML 2025): signed spikes encode the change of the mean input, not the mean input.
+    reset_delay : bool
+        Subtract the threshold in the step after the spike, after the leak, as snnTorch's Leaky does by default. Only with
+        ``reset="subtract"`` and binary spikes; a reset to `v_reset` a step later would give the same spikes.
+    strict : bool
+        Spike if the potential exceeds the threshold, not where it just reaches it. Not of `PredictiveIF`.
     levels : int in 1 .. 8
         Number of spike sizes (threshold, threshold / 2, threshold / 4, ...), of which the largest that fits is sent; more
         than 1 needs signed or differential spikes.
@@ -105,6 +110,8 @@ class Neuron(Layer):
     amplitude: Any = 1.0
     code: Literal["binary", "signed", "differential"] = "binary"
     levels: int = 1
+    reset_delay: bool = False
+    strict: bool = False
 
     def __post_init__(self) -> None:
         where = self._name()
@@ -127,6 +134,18 @@ class Neuron(Layer):
         choice(where, "code", self.code, "binary", "signed", "differential")
         if self.code != "binary" and self.reset != "subtract":
             fail(where, "reset", self.reset, f'must be "subtract" with code="{self.code}"')
+        for argument in ("reset_delay", "strict"):
+            if not isinstance(getattr(self, argument), bool | np.bool_):
+                what = type(getattr(self, argument)).__name__
+                fail(where, argument, what, "must be True or False", error=TypeError)
+            self._set(argument, bool(getattr(self, argument)))
+        if self.reset_delay and (self.reset != "subtract" or self.code != "binary"):
+            fail(
+                where,
+                "reset_delay",
+                True,
+                'must be False unless reset="subtract" and code="binary"',
+            )
         self._set("levels", integer(where, "levels", self.levels, 1, 8))
         if self.levels > 1 and self.code == "binary":
             fail(where, "levels", self.levels, 'must be 1 with code="binary"')
@@ -279,6 +298,10 @@ class PredictiveIF(Neuron):
     def __post_init__(self) -> None:
         super().__post_init__()
         where = self._name()
+        if self.reset_delay or self.strict:
+            fail(
+                where, "reset_delay and strict", True, "must be False: it has limits for each step"
+            )
         self._check_activation(where)
         ratio = numbers(where, "level_ratio", self.level_ratio, dimensions=0)
         if not 0 < ratio < 1:

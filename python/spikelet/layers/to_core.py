@@ -12,6 +12,7 @@ import numpy as np
 from spikelet import _core
 from spikelet.layers.base import Shape
 from spikelet.layers.convolution import Convolution, TransposedConvolution
+from spikelet.layers.delay import Delay
 from spikelet.layers.foreign import Foreign
 from spikelet.layers.graded import Graded
 from spikelet.layers.graph import Graph, Node, Shapes
@@ -21,7 +22,15 @@ from spikelet.layers.neurons import Neuron, PredictiveIF, ReLU
 from spikelet.layers.pools import Pool
 from spikelet.layers.resize import Resize
 from spikelet.layers.to_core_graded import graded
-from spikelet.layers.to_core_linear import affine, convolution, linear, pool, resize, transposed
+from spikelet.layers.to_core_linear import (
+    affine,
+    convolution,
+    delayed,
+    linear,
+    pool,
+    resize,
+    transposed,
+)
 from spikelet.layers.views import Extent, View, Views, extent_of
 
 __all__ = ["Lowered", "Source", "add_source", "extent_of", "lower", "to_core"]
@@ -157,6 +166,8 @@ def _add(views: Views, node: Node, inputs: list[View], shape: Shape) -> View:
             return View(shape, value=layer.value)
         case Linear():
             return linear(views, layer, inputs[0], shape)
+        case Delay():
+            return delayed(views, layer, inputs[0], shape)
         case Convolution():
             return convolution(views, layer, inputs[0], shape)
         case TransposedConvolution():
@@ -254,6 +265,8 @@ def _neuron(views: Views, layer: Neuron, view: View) -> View:
         offset=offset,
         scale=_NONE if follows is None else np.ravel(layer.scale),  # type: ignore[attr-defined]
         level_ratio=layer.level_ratio if isinstance(layer, PredictiveIF) else 0.5,
+        later=layer.reset_delay,
+        strict=layer.strict,
     )
     return views.add(number, extent, view.shape)
 

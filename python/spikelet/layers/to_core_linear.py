@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from spikelet.layers.base import Floats, Shape
 from spikelet.layers.convolution import Conv1d, Conv2d, Conv3d, Convolution, TransposedConvolution
+from spikelet.layers.delay import Delay
 from spikelet.layers.linear import Linear
 from spikelet.layers.movement import Slice, Spread
 from spikelet.layers.pools import (
@@ -23,7 +24,7 @@ from spikelet.layers.pools import (
 from spikelet.layers.resize import Resize
 from spikelet.layers.views import Extent, View, Views, extent_of
 
-__all__ = ["affine", "convolution", "linear", "pool", "resize", "transposed"]
+__all__ = ["affine", "convolution", "delayed", "linear", "pool", "resize", "transposed"]
 
 _NONE = np.zeros(0)
 _CONVOLUTIONS = {1: Conv1d, 2: Conv2d, 3: Conv3d}
@@ -56,6 +57,20 @@ def linear(views: Views, layer: Linear, view: View, shape: Shape) -> View:
         dilation=(1, 1, 1),
         padding=(0, 0, 0),
         groups=1,
+    )
+    return views.add(number, extent, shape)
+
+
+def delayed(views: Views, layer: Delay, view: View, shape: Shape) -> View:
+    """Add a fully connected layer whose synapses have delays."""
+    from_, _ = views.in_order(view)
+    extent = extent_of(shape)
+    number = views.core.delayed(
+        from_,
+        extent,
+        layer.weight,
+        np.asarray(layer.delay, np.uint32),
+        _given(layer.bias),
     )
     return views.add(number, extent, shape)
 

@@ -42,6 +42,7 @@ from spikelet.torch.sparse import SpikeConv2d, SpikeLinear, spike_conv2d, spike_
 from spikelet.torch.surrogate import Table
 from spikelet.torch.time import OverTime
 from spikelet.torch.to_network import DeployedNetwork, to_network
+from spikelet.torch.to_onnx import to_onnx
 from spikelet.torch.training import Epoch, evaluate, fit
 
 del _torch, needs
@@ -97,5 +98,6 @@ __all__ = [
     "tdBN",
     "tdLN",
     "to_network",
+    "to_onnx",
     "to_spiking_model",
 ]

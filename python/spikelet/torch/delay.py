@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # PyTorch's customary name
 
-from spikelet._util.checks import choice, fail, integer, number, numbers, require
+from spikelet._util.checks import choice, fail, integer, number, require
 from spikelet.torch.conventions import RASTERS, single
 from spikelet.torch.delay_ops import delayed
+from spikelet.torch.delay_values import Per, expanded, first_delays, shape_of
 from spikelet.torch.functional import kept_as
 
 __all__ = ["Delay", "narrow_delays"]
 
-Per: TypeAlias = Literal["synapse", "axon", "neuron"]
 _NARROWEST = 0.25  # steps; a Gaussian that is narrower has no taps besides its centre
 _REACH = 3.0  # of the Gaussian, in widths
 
@@ -89,12 +89,10 @@ class Delay(nn.Module):
         self.in_features = integer("Delay", "in_features", in_features, 1, 2**31 - 1)
         self.out_features = integer("Delay", "out_features", out_features, 1, 2**31 - 1)
         self.max_delay = integer("Delay", "max_delay", max_delay, 0, 2**30)
-        choice("Delay", "per", per, "synapse", "axon", "neuron")
         choice("Delay", "backend", backend, "core", "torch")
         self.per, self.backend = per, backend
-        sizes = {"axon": (in_features,), "neuron": (out_features,)}
-        shape = sizes.get(per, (out_features, in_features))
-        first = self._first(delay, shape)
+        shape = shape_of("Delay", per, self.in_features, self.out_features)
+        first = first_delays("Delay", delay, shape, self.max_delay, "steps")
         self.weight = nn.Parameter(torch.empty(out_features, in_features))
         nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))  # as nn.Linear
         self.delay = nn.Parameter(first)
@@ -106,20 +104,6 @@ class Delay(nn.Module):
         self.register_buffer("gaussian", torch.zeros(()))  # in the state, as checkpoints need it
         self.width = wide
         self.first_width = self.width
-
-    def _first(self, delay: Any, shape: tuple[int, ...]) -> Tensor:
-        if delay is None:
-            return torch.rand(shape) * self.max_delay
-        given = delay.detach().cpu().double().numpy() if isinstance(delay, Tensor) else delay
-        values = torch.from_numpy(numbers("Delay", "delay", given, "", 2).copy())
-        if values.ndim and tuple(values.shape) != shape:
-            rule = f"must be a number or {list(shape)} with per={self.per!r}"
-            fail("Delay", "delay", tuple(values.shape), rule, got="shape")
-        bad = ~((values >= 0) & (values <= self.max_delay))
-        if bad.any():
-            rule = f"must lie in 0 .. max_delay = {self.max_delay} steps"
-            fail("Delay", "delay", float(values[bad].flatten()[0]), rule)
-        return values.expand(shape).to(torch.get_default_dtype()).contiguous()
 
     @property
     def width(self) -> float:
@@ -155,9 +139,7 @@ class Delay(nn.Module):
         return delay
 
     def _of_synapses(self, delay: Tensor) -> Tensor:
-        if self.per == "neuron":
-            delay = delay[:, None]
-        return delay.expand(self.out_features, self.in_features)
+        return expanded(delay, self.per, (self.out_features, self.in_features))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the outputs [T, B, out_features] of inputs [T, B, in_features].
@@ -285,6 +267,8 @@ def _convolved_with_gaussian(x: Tensor, width: float) -> Tensor:
 
 def _convolved(x: Tensor, early: Tensor, late: Tensor, lag: Tensor, longest: int) -> Tensor:
     """Return what `delayed` does, by a dense convolution over time."""
+    if len(x) == 0:
+        return x.new_zeros(0, x.shape[1], len(early))
     at = longest + 1 - lag[..., None].long()  # the last tap has no delay
     kernel = early.new_zeros(*early.shape, longest + 2)
     kernel = kernel.scatter(2, at, early[..., None]).scatter(2, at - 1, late[..., None])

@@ -10,16 +10,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from torch.nn import functional as F  # PyTorch's customary name
 
 from spikelet import layers
 from spikelet._util.checks import named
-from spikelet.conversion.building import Call, Data, input_shape, refuse
+from spikelet.conversion.building import Call, Data, refuse
+from spikelet.conversion.building import input_shape as input_shape_of
 from spikelet.conversion.folding import fold
 from spikelet.conversion.torch import reader as torch_reader
 from spikelet.layers.graph import Graph, Node
 from spikelet.layers.spiking_model import SpikingModel
+from spikelet.torch.blocks import SEWBlock
 from spikelet.torch.cell import Reset, When
 from spikelet.torch.delay import Delay
+from spikelet.torch.deploy_check import compare
 from spikelet.torch.finetune import SpikingModule
 from spikelet.torch.modules import LI, Neuron
 from spikelet.torch.quantised import plain
@@ -41,7 +45,12 @@ def to_spiking_model(
 
     The network is an arbitrarily nested `torch.nn.Sequential` of ``nn.Linear``, convolutions, pooling, BatchNorm (folded
     into the adjacent weights), flattening, dropout (removed, as in eval mode), `OverTime` (removed, since the engine
-    handles time) and the neurons `LIF`, `IF` and `LI`. The result of `from_spiking_model` can be converted back.
+    handles time), `Delay` (with whole steps, as in eval mode), `SEWBlock`, and the neurons `LIF`, `IF` and `LI`. The result of
+    `from_spiking_model` can be converted back.
+
+    A module with a forward of its own may call such modules and add what they return, as residual networks do. Its code
+    does not show what it does to time, so the model is then compared with it, in float64 on random spikes, and refused if
+    their outputs differ.
 
     The engine adds weights in another order than PyTorch, so a potential may differ in its last digits, and a spike if the
     potential meets the threshold within rounding. With ``dtype="float64"`` for both, spikes are equal; with weights on a
@@ -67,8 +76,8 @@ def to_spiking_model(
     Raises
     ------
     ValueError
-        If the network cannot be converted exactly: a neuron that the engine does not have, a reset one step after the
-        spike, an analog activation between spiking layers; the message names the module, with a hint.
+        If the network cannot be converted exactly: a neuron that the engine does not have, an analog activation between
+        spiking layers, a forward that mixes steps; the message names the module, with a hint.
     TypeError
         If `module` is not a module.
 
@@ -80,36 +89,41 @@ def to_spiking_model(
     if not isinstance(module, nn.Module):
         msg = f"{_WHERE}: module must be a torch.nn.Module, got {type(module).__name__}"
         raise TypeError(msg)
-    dtype = options.get("dtype", "float32")
-    return SpikingModel(read(module, input_shape, dtype=dtype, fold_norms=fold_norms), **options)
+    shape = tuple(input_shape)
+    own = None if isinstance(module, SpikingModule) else _own_forward(module, "")
+    graph = read(module, shape, fold_norms=fold_norms, own=True)
+    if own is not None:
+        last = graph.output.layer
+        spikes = isinstance(last, layers.Neuron)
+        what = "v" if is_silent(last) else "spikes" if spikes else "value"
+        compare(_WHERE, module, graph, input_shape_of(_WHERE, shape), own, what)
+    return SpikingModel(graph, **options)
 
 
 def read(
     module: nn.Module,
     shape: Iterable[int],
     *,
-    dtype: str = "float64",
     fold_norms: bool = True,
     recurrent: bool = False,
-    delays: bool = False,
+    own: bool = False,
     layer_of: Callable[[Neuron, str], layers.Neuron] | None = None,
 ) -> Graph:
-    """Return the graph of a trained network, for an engine of this precision.
+    """Return the graph of a trained network.
 
-    With `recurrent`, recurrent layers are accepted, and read without their recurrent weights; with `delays`, layers with
-    delays are read without these. With `layer_of`, it makes
-    the layer of each neuron, given its name for error messages; by default `neuron_layer` does. Modules with a forward of
-    their own are then traced, which shows their operators but not what these do to time: the caller has to compare.
+    With `recurrent`, recurrent layers are accepted, and read without their recurrent weights. With `layer_of`, it makes
+    the layer of each neuron, given its name for error messages; by default `neuron_layer` does. With one of `layer_of` and
+    `own`, modules with a forward of their own are traced, which shows their operators but not what these do to time: the
+    caller has to compare.
     """
     if isinstance(module, SpikingModule):
         return module.to_graph()
     module = plain(module)
-    sample = input_shape(_WHERE, shape)
-    made = layer_of or (lambda m, where: neuron_layer(m, where, dtype, recurrent=recurrent))
-    if not delays:
-        _refuse_delays(module)
-    twin = _still(module, "", made, traced=layer_of is not None)
-    traced = torch_reader.convert(twin, sample, whole={_Still: _still_neuron})
+    sample = input_shape_of(_WHERE, shape)
+    made = layer_of or (lambda m, where: neuron_layer(m, where, recurrent=recurrent))
+    twin = _still(module, "", made, traced=own or layer_of is not None)
+    whole: dict[type, Any] = {_Still: _still_neuron, _StillDelay: _still_delay, _Gate: _gate}
+    traced = torch_reader.convert(twin, sample, whole=whole)
     graph = Graph(map(_of_steps, traced), _WHERE, traced.inputs, traced.outputs)
     for node in graph:
         if is_silent(node.layer) and graph.consumers(node.name):
@@ -126,9 +140,7 @@ def is_silent(layer: layers.Layer) -> bool:
     return isinstance(layer, layers.LIF) and bool(np.all(layer.threshold == _NEVER))
 
 
-def neuron_layer(
-    module: Neuron, where: str, dtype: str = "float64", *, recurrent: bool = False
-) -> layers.Neuron:
+def neuron_layer(module: Neuron, where: str, *, recurrent: bool = False) -> layers.Neuron:
     """Convert a neuron of `spikelet.torch` to a layer.
 
     Parameters
@@ -136,8 +148,6 @@ def neuron_layer(
     module : Neuron
     where : str
         Its name, for error messages.
-    dtype : str
-        Precision of the engine.
     recurrent : bool
         Accept recurrent neurons.
     """
@@ -161,25 +171,26 @@ def neuron_layer(
     with named(where):
         if isinstance(module, LI):
             return layers.LIF(_NEVER, decay=decay, gain=gain)
-    # After a reset to 0 no potential exceeds the threshold, so `both` is equivalent to `same`.
-    if cell.when != When.same and (cell.when, cell.reset) != (When.both, Reset.value):
+    # To 0, a reset a step later gives the same spikes, and after it no potential exceeds the threshold.
+    if cell.when == When.both and cell.reset != Reset.value:
         refuse(
             where,
-            f"is reset in the step after its spike, like snnTorch's Leaky with reset={module.reset!r}",
-            'train with reset_delay=False and reset="zero", or with convention="spikelet", '
+            "is reset like snnTorch's Leaky with reset_delay=False, where a potential that stays above the threshold "
+            "delays the next spike",
+            'train with reset_delay=True, with reset="zero", or with convention="spikelet", '
             f"decay={decay:g}, gain={gain:g}",
         )
     if cell.reset == Reset.none:
         refuse(where, "has reset='none'", 'train with reset="subtract" or "zero"')
     with named(where):
         threshold = _array(module.v_threshold)
-        if cell.strict:  # exceeding it means reaching the next number
-            real = np.float64 if dtype == "float64" else np.float32
-            threshold = np.nextafter(threshold.astype(real), real(np.inf)).astype(np.float64)
         if threshold.size == 1 or threshold.shape[1:] == (1, 1):
             threshold = threshold.reshape(-1 if threshold.size > 1 else ())
         reset: Any = "zero" if cell.reset == Reset.value else "subtract"
-        options: dict[str, Any] = {"v_reset": cell.v_reset} if reset == "zero" else {}
+        options: dict[str, Any] = {"strict": True} if cell.strict else {}
+        options |= {"v_reset": cell.v_reset} if reset == "zero" else {}
+        if cell.when == When.next and reset == "subtract":
+            options["reset_delay"] = True
         if decay == gain == 1:
             return layers.IF(threshold, reset, **options)
         return layers.LIF(threshold, reset, decay=decay, gain=gain, **options)
@@ -210,11 +221,59 @@ class _Still(nn.Module):
         threshold = torch.as_tensor(np.array(self.layer.threshold))
         if threshold.ndim == 1:
             threshold = threshold.reshape(-1, *[1] * (x.ndim - 2))
-        return (gain * x >= threshold).to(x.dtype)
+        u = gain * x
+        return (u > threshold if self.layer.strict else u >= threshold).to(x.dtype)
 
 
 def _still_neuron(call: Call, x: Data, module: _Still) -> Data:
     return call.add(module.layer, x)
+
+
+class _StillDelay(nn.Module):
+    """Stands in for a `Delay`: its first step, at which inputs without a delay have arrived."""
+
+    def __init__(self, module: Delay) -> None:
+        super().__init__()
+        self.layer = layers.Delay(
+            _array(module.weight),
+            module.rounded().cpu().numpy(),
+            None if module.bias is None else _array(module.bias),
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        weight = torch.as_tensor(np.where(self.layer.delay == 0, self.layer.weight, 0.0))
+        bias = None if self.layer.bias is None else torch.as_tensor(np.array(self.layer.bias))
+        return F.linear(x, weight, bias)
+
+
+def _still_delay(call: Call, x: Data, module: _StillDelay) -> Data:
+    return call.add(module.layer, x)
+
+
+class _Gate(nn.Module):
+    """Where the spikes of a `SEWBlock` and its shortcut meet, other than in a sum."""
+
+    def __init__(self, connect: str) -> None:
+        super().__init__()
+        self.connect = connect
+
+    def forward(self, y: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+        return y * other if self.connect == "and" else (1 - y) * other
+
+
+def _gate(call: Call, y: Data, other: Data, module: _Gate) -> Data:
+    """Neurons that forget at once spike if both spike, or if the shortcut does alone."""
+    for x, what in ((y, "body"), (other, "shortcut")):
+        if not call.builder.is_binary(x.source):
+            call.refuse(
+                f'has connect="{module.connect}", and its {what} does not end with neurons',
+                'end both with neurons, so that their values are 0 and 1, or use connect="add"',
+            )
+    if module.connect == "iand":
+        y = call.inner("not").add(layers.Affine(-1.0), y)
+    threshold = 1.5 if module.connect == "and" else 0.5
+    met = call.inner("sum").add(layers.Add(), y, other)
+    return call.add(layers.LIF(threshold, "zero", decay=0.0, gain=1.0), met)
 
 
 def _still(
@@ -240,7 +299,7 @@ def _still(
     if isinstance(module, Neuron):
         return _Still(layer_of(module, where))
     if type(module) is Delay:
-        return module.without_delays()
+        return _StillDelay(module)
     if type(module) is SpikeLinear:  # the same map, computed sparsely
         twin = copy.copy(module)
         twin.__class__ = nn.Linear
@@ -251,9 +310,9 @@ def _still(
         if module.start_dim not in (1, 2) or module.end_dim != -1:
             refuse(where, f"is {module}", "flatten whole samples: nn.Flatten(2) of [T, B, ...]")
         return nn.Flatten()
-    if any(isinstance(m, Neuron) for m in module.modules()):
+    if any(isinstance(m, Neuron | Delay) for m in module.modules()):
         if traced:
-            own = copy.deepcopy(module)
+            own = _StillBlock(module) if type(module) is SEWBlock else copy.deepcopy(module)
             for n, m in module.named_children():
                 own.add_module(n, _still(m, f"{name}.{n}" if name else n, layer_of, traced=True))
             return own
@@ -266,14 +325,31 @@ def _still(
     return copy.deepcopy(module)
 
 
-def _refuse_delays(module: nn.Module) -> None:
-    for name, layer in module.named_modules():
-        if isinstance(layer, Delay) and layer.rounded().any():
-            refuse(
-                f"{_WHERE}: module '{name}' (Delay)",
-                "has delays, which the engine of layers does not have",
-                "deploy it by `to_network`, whose synapses have them",
-            )
+class _StillBlock(nn.Module):
+    """Stands in for a `SEWBlock`, whose body and shortcut follow."""
+
+    def __init__(self, block: SEWBlock) -> None:
+        super().__init__()
+        self.meet = None if block.connect == "add" else _Gate(block.connect)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y, other = self.body(x), self.shortcut(x)
+        met: torch.Tensor = y + other if self.meet is None else self.meet(y, other)
+        return met
+
+
+def _own_forward(module: nn.Module, name: str) -> str | None:
+    """Return the name of a module of neurons with a forward of its own, if there is one."""
+    if isinstance(module, Neuron | Delay | SpikingModule):
+        return None
+    known = type(module) in (nn.Sequential, SEWBlock, OverTime)
+    if not known and any(isinstance(m, Neuron | Delay) for m in module.modules()):
+        return name or type(module).__name__
+    for n, m in module.named_children():
+        found = _own_forward(m, f"{name}.{n}" if name else n)
+        if found is not None:
+            return found
+    return None
 
 
 def _of_steps(node: Node) -> Node:

@@ -219,10 +219,18 @@ def _step(node: Node, neuron: dict[str, Any]) -> _Step:
                 "has a schedule, or signed spikes",
                 'convert with neuron="soft" or "hard" for fine-tuning',
             )
+        if layer.reset_delay or layer.strict:
+            refuse(
+                where,
+                "is reset a step later, or spikes only above its threshold",
+                "train the module that it was made from",
+            )
         _, gain = layer.coefficients()
         if gain == 0 or (layer.reset == "zero" and layer.v_reset):
             refuse(where, "has no gain, or is not reset to 0", "only v_reset=0.0 can be trained")
         return _Spiking(layer, neuron)
+    if isinstance(layer, layers.Delay):
+        refuse(where, "has delays", "train the module that it was made from, with st.Delay")
     if type(layer) not in _APPLY and not isinstance(layer, (layers.Add, layers.Concat)):
         refuse(where, "waits for the mean over all steps", "convert without keep= for fine-tuning")
     return _Step(layer)

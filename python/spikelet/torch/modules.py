@@ -145,6 +145,39 @@ class Neuron(nn.Module):
             n = integer(type(self).__name__, "recurrent", recurrent, 1)
             self.recurrent = nn.Parameter(torch.empty(n, n).uniform_(-1, 1) / math.sqrt(n))
 
+    def _load_from_state_dict(
+        self,
+        state_dict: Any,
+        prefix: str,
+        local_metadata: Any,
+        strict: bool,
+        missing_keys: list[str],
+        unexpected_keys: list[str],
+        error_msgs: list[str],
+    ) -> None:
+        """Load a checkpoint; errors name the parameters of the constructor, not those that stand for them."""
+        super()._load_from_state_dict(
+            state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
+        )
+        leak = {"snntorch": "beta", "spikingjelly": "tau", "norse": "tau_mem_inv"}
+        own = "decay" if "decay" in self.given else "tau_m"
+        terms = {"leak": leak.get(self.convention, own), "threshold": "v_threshold"}
+        terms["recurrent"] = "recurrent"
+        for name, term in terms.items():
+            saved, here = state_dict.get(prefix + name), getattr(self, name, None)
+            if not isinstance(saved, Tensor) or not isinstance(here, Tensor):
+                continue
+            if saved.shape == here.shape:
+                continue
+            torchs = f"size mismatch for {prefix}{name}:"
+            error_msgs[:] = [message for message in error_msgs if torchs not in message]
+            shape = tuple(saved.shape)
+            way_out = "for as many neurons" if name == "recurrent" else f"with shape={shape}"
+            error_msgs.append(
+                f"{type(self).__name__}: {term} (key '{prefix}{name}') has the shape {shape}, here "
+                f"{tuple(here.shape)}; make the module {way_out}."
+            )
+
     def _made(self, v_threshold: float | Tensor, parameters: dict[str, Any]) -> Setting:
         return setting(
             type(self).__name__,

@@ -34,9 +34,14 @@ class _Parallel(nn.Module):
         if not isinstance(x, Tensor) or not x.is_floating_point():
             what = x.dtype if isinstance(x, Tensor) else type(x).__name__
             fail(where, "x", what, "must be a floating-point torch.Tensor", error=TypeError)
-        if x.ndim < 3 or steps not in (None, len(x)):
-            sizes = "[T, B, ...]" if steps is None else f"[{steps}, B, ...]"
+        if x.ndim < 3 or len(x) == 0 or steps not in (None, len(x)):
+            sizes = "[T, B, ...] with T >= 1" if steps is None else f"[{steps}, B, ...]"
             fail(where, "x", tuple(x.shape), f"must be {sizes}", got="shape")
+        weight = next(self.parameters())
+        autocast = torch.is_autocast_enabled(x.device.type) if x.device.type != "meta" else True
+        if not autocast and (x.dtype != weight.dtype or x.device != weight.device):
+            rule = f"must be a {weight.dtype} tensor on {weight.device} like weight; move the module with .to()"
+            fail(where, "x", f"{x.dtype} on {x.device}", rule, error=TypeError)
         return x
 
     def _spikes(self, x: Tensor, matrix: Tensor, bias: Tensor) -> Tensor:

@@ -20,7 +20,6 @@ from spikelet.network.recorders import SpikeRecorder
 from spikelet.neurons import LIFDelta
 from spikelet.rules import AllToAll
 from spikelet.sources import RasterSource
-from spikelet.torch.delay import Delay
 from spikelet.torch.deploy import is_silent, read
 from spikelet.torch.modules import Neuron
 
@@ -134,30 +133,27 @@ def to_network(
         msg = f"{_WHERE}: module must be a torch.nn.Module, got {type(module).__name__}"
         raise TypeError(msg)
     size = integer(_WHERE, "input_size", input_size, 1)
-    chain = _pairs(module, size, dtype)
+    chain = _pairs(module, size)
     net = Network(dt=dt, seed=seed, threads=threads, dtype=dtype)
-    models = [_model(name, neuron, net.dt) for name, *_, neuron in chain]
+    models = [_model(name, neuron, net.dt, dtype) for name, _, neuron in chain]
     before = first = net.population(size, RasterSource(np.zeros((0, size), np.uint8)), "input")
-    biased = any(linear.bias is not None for *_, linear, _ in chain)
+    biased = any(linear.bias is not None for _, linear, _ in chain)
     bias = net.population(1, RasterSource(np.zeros((0, 1), np.uint8)), "bias") if biased else None
     recurrent = {
         name: m
         for name, m in module.named_modules(remove_duplicate=False)
         if isinstance(m, Neuron) and hasattr(m, "recurrent")
     }
-    delayed = {
-        name: m for name, m in module.named_modules(remove_duplicate=False) if isinstance(m, Delay)
-    }
     populations, projections = [], []
-    for depth, ((name, source, linear, neuron), model) in enumerate(
+    for depth, ((name, linear, neuron), model) in enumerate(
         zip(chain, models, strict=True), start=1
     ):
         _, gain = neuron.coefficients()
         after = net.population(len(linear.weight), model, name)
         weight = gain * linear.weight.T
         delay: Any = net.dt
-        if source in delayed:  # an input that acts at once in the module arrives a step later
-            delay = net.dt * (1 + delayed[source].rounded().numpy().T)
+        if isinstance(linear, layers.Delay):  # what acts at once in the module arrives a step later
+            delay = net.dt * (1 + linear.delay.T)
         projections.append(net.connect(before, after, AllToAll(), weight=weight, delay=delay))
         if bias is not None and linear.bias is not None:
             drive = gain * linear.bias[None]
@@ -172,27 +168,28 @@ def to_network(
 
 
 def _pairs(
-    module: nn.Module, size: int, dtype: str
-) -> list[tuple[str, str, layers.Linear, layers.Neuron]]:
-    """Return the linear layers with their names and neurons; raise an error for any other layer."""
-    nodes = list(read(module, (size,), dtype=dtype, recurrent=True, delays=True))
+    module: nn.Module, size: int
+) -> list[tuple[str, layers.Linear | layers.Delay, layers.Neuron]]:
+    """Return the names of neurons, the linear layers before them, and the neurons; raise an error for any other layer."""
+    nodes = list(read(module, (size,), recurrent=True))
     hint = "a Network needs nn.Linear and neurons in alternation; `to_spiking_model` accepts more"
     pairs = []
     for k, node in enumerate(nodes):
-        wanted: type[layers.Layer] = layers.Neuron if k % 2 else layers.Linear
+        wanted: Any = (layers.Neuron,) if k % 2 else (layers.Linear, layers.Delay)
         if not isinstance(node.layer, wanted):
             kind = type(node.layer).__name__
-            refuse(f"{_WHERE}: layer '{node.name}' ({kind})", f"must be {wanted.__name__}", hint)
+            rule = f"must be {' or '.join(w.__name__ for w in wanted)}"
+            refuse(f"{_WHERE}: layer '{node.name}' ({kind})", rule, hint)
         if isinstance(node.layer, layers.Neuron):
             linear = nodes[k - 1].layer
-            assert isinstance(linear, layers.Linear)
-            pairs.append((node.name, nodes[k - 1].name, linear, node.layer))
+            assert isinstance(linear, layers.Linear | layers.Delay)
+            pairs.append((node.name, linear, node.layer))
     if len(nodes) % 2 or is_silent(nodes[-1].layer):
         refuse(f"{_WHERE}: layer '{nodes[-1].name}'", "is the last layer and does not spike", hint)
     return pairs
 
 
-def _model(name: str, neuron: layers.Neuron, dt: float) -> LIFDelta:
+def _model(name: str, neuron: layers.Neuron, dt: float, dtype: str) -> LIFDelta:
     decay, _ = neuron.coefficients()
     where = f"{_WHERE}: layer '{name}'"
     if decay <= 0:
@@ -202,12 +199,22 @@ def _model(name: str, neuron: layers.Neuron, dt: float) -> LIFDelta:
         refuse(
             where, "has more than threshold and reset", "use `SpikingModel` for converted networks"
         )
+    if neuron.reset_delay:
+        refuse(
+            where,
+            "is reset in the step after its spike",
+            "train with reset_delay=False, or use `to_spiking_model`",
+        )
+    threshold = np.asarray(neuron.threshold)
+    if neuron.strict:  # to exceed it is to reach the next number
+        real = np.dtype(dtype).type
+        threshold = np.nextafter(threshold.astype(real), real(np.inf)).astype(np.float64)
     options: dict[str, Any] = {"reset": neuron.reset}
     with named(where):
         return LIFDelta(
             tau_m=_NO_LEAK if decay == 1 else -dt / math.log(decay),
             E_L=0.0,
-            V_th=neuron.threshold,
+            V_th=threshold if threshold.ndim else float(threshold),
             V_reset=neuron.v_reset if neuron.reset == "zero" else 0.0,
             t_ref=0.0,
             **options,

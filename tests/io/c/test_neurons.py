@@ -23,6 +23,8 @@ KINDS: dict[str, Any] = {
     ),
     "leaky": lambda: L.LIF(0.3, tau_m=4.0),
     "leaky, reset to zero": lambda: L.LIF(0.3, "zero", tau_m=4.0, v_reset=0.05),
+    "reset a step later": lambda: L.LIF(0.5, decay=0.75, gain=1.0, reset_delay=True, strict=True),
+    "without a leak, reset a step later": lambda: L.IF(np.linspace(0.3, 0.8, 8), reset_delay=True),
     "signed": lambda: L.IF(0.5, code="signed"),
     "signed of four sizes": lambda: L.IF(np.linspace(0.5, 0.9, 8), code="signed", levels=4),
     "predictive": lambda: L.PredictiveIF(

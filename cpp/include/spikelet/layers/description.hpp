@@ -40,6 +40,7 @@ struct NodeDescription {
   std::vector<double> scale;            // of integers, [channel]: what is constant is times this
   // Neurons, scaled: [channel], or [c][y][x]; the others [step][channel].
   std::vector<double> threshold, v_init, pace, limit, ceiling, offset;
+  std::vector<double> amount;                  // of neurons that are reset later, like threshold
   std::vector<double> per_value, alpha, beta;  // of a neuron's activation, [channel]
 };
 

@@ -136,6 +136,16 @@ struct Neuron {
   std::optional<Activation> activation = {};
   std::vector<double> offset = {}, scale = {};
   double level_ratio = 0.5;  // of successive sizes of spikes
+  bool later = false;        // the threshold is subtracted in the step after the spike
+  bool strict = false;       // v > threshold spikes
+};
+
+// A fully connected layer whose synapses have delays: an input at step t adds to the sum of step
+// t + delays[out][in], and what would add to a step before the first is 0.
+struct Delayed {
+  Weights weights;                    // [out][in], the input as [c][y][x]
+  std::vector<std::uint32_t> delays;  // the same
+  std::vector<double> bias;           // empty, or one per output
 };
 
 // Output k, in the order [c][y][x], is the value index[k] of the inputs, which follow each other in
@@ -200,8 +210,8 @@ struct Foreign {
 };
 
 struct Node {
-  std::variant<Input, Conv, AveragePool, MaxPool, Add, Concat, Upsample, Affine, Flatten, Relu,
-               Neuron, Gather, Mix, Constant, Activation, Binary, MatMul, Softmax, Normalise,
+  std::variant<Input, Conv, Delayed, AveragePool, MaxPool, Add, Concat, Upsample, Affine, Flatten,
+               Relu, Neuron, Gather, Mix, Constant, Activation, Binary, MatMul, Softmax, Normalise,
                LocalResponse, Reduce, Foreign>
       kind;
   std::vector<std::size_t> inputs;

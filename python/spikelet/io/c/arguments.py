@@ -179,6 +179,12 @@ def check_plan(where: str, plan: Plan, graph: Graph) -> None:
         layer = next((name for later in plan.items[k:] for name in later.names if name), "")
         if item.kind not in _KINDS:
             kind = type(graph[layer].layer).__name__ if layer in graph else item.kind
+            if item.kind == "delayed":
+                rule = (
+                    "cannot be exported: the programs in C have no delays; train without them (max_delay=0), run the "
+                    "model in Python, or deploy it as a Network"
+                )
+                fail(where, f"layer '{layer}'", kind, rule)
             rule = (
                 "cannot be exported: the programs in C have no graded units, such as products, gates and norms; export "
                 "the model up to it, SpikingModel(model.graph.upto(...)), and compute it from the outputs"

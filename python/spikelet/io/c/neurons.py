@@ -74,6 +74,12 @@ def _neuron(program: Program, item: Item, phase: int) -> None:
             "fire_signed", *common, limit, number(decay), number(gain), about["levels"], item.plane_bytes, at_v,
             f"{sent} + p * {n}", bits,
         )  # fmt: skip
+    elif about["later"]:
+        amount, amount_at = per_pixel(item, item.amount)
+        amounts = f"{program.constants.add(amount, 'amount')}{amount_at}"
+        fire = program.call(
+            "leak_subtract_later", *common, limit, amounts, number(decay), number(gain), at_v, bits
+        )
     else:
         kind = "leak" if leak else "fire"
         reset = [number(about["v_reset"])] if about["hard"] else []

@@ -134,6 +134,9 @@ def _cell(node: Node, shape: Shape) -> tuple[Cell, Array | None]:
     if layer.code != "binary":
         what = f"sends {layer.code} spikes, and those of NIR are 0 or 1"
         refuse(at, what, 'convert with neuron="soft"')
+    if layer.reset_delay:
+        what = "is reset in the step after its spike, and NIR's neurons at once"
+        refuse(at, what, "train with reset_delay=False")
     decay, gain = layer.coefficients()
     factor = None if np.all(np.asarray(layer.amplitude) == 1) else np.asarray(layer.amplitude)
     subtract = layer.reset == "subtract"

@@ -1,0 +1,210 @@
+"""Modules in ONNX: containers, and modules whose forward is followed."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from onnx import helper
+from torch import fx, nn
+
+from spikelet.conversion.building import ERRORS, refuse
+from spikelet.torch.blocks import SEWBlock
+from spikelet.torch.eprop import EProp
+from spikelet.torch.event_prop import EventProp
+from spikelet.torch.export.layers import LAYERS, merged
+from spikelet.torch.export.neurons import neuron
+from spikelet.torch.export.writer import Writer
+from spikelet.torch.modules import Neuron
+from spikelet.torch.time import OverTime
+
+__all__ = ["serialised"]
+
+_WHERE = "to_onnx"
+
+
+def serialised(module: nn.Module, example: torch.Tensor, expected: torch.Tensor) -> bytes:
+    """Return a module in eval mode as a model of ONNX, given an input and what the module returns for it."""
+    real = np.dtype(np.float64 if example.dtype == torch.float64 else np.float32)
+    writer = Writer(real)
+    y, rank = _write(writer, module, "", "x", example.ndim)
+    if rank != expected.ndim:
+        refuse(
+            f"{_WHERE}: module",
+            "changes the number of dimensions in a way that is not known",
+            "use nn.Flatten",
+        )
+    writer.add("Identity", y, outputs=["y"])
+    sizes = ["T", "B"] if expected.ndim > 2 or expected.shape[:2] == example.shape[:2] else ["B"]
+    info = helper.make_tensor_value_info
+    held = any(isinstance(m, Neuron) and m.steps is not None for m in module.modules())
+    lead = ["B"] if held else ["T", "B"]
+    ends = [
+        info("x", writer.element, [*lead, *example.shape[len(lead) :]]),
+        info("y", writer.element, [*sizes, *expected.shape[len(sizes) :]]),
+    ]
+    graph = writer.graph("spikelet", ends[:1], ends[1:])
+    data: bytes = writer.model(graph).SerializeToString()
+    return data
+
+
+def _write(writer: Writer, module: nn.Module, name: str, x: str, rank: int) -> tuple[str, int]:
+    """Write a module; return the name of its output, and the number of dimensions."""
+    where = (
+        f"{_WHERE}: module '{name}' ({type(module).__name__})"
+        if name
+        else f"{_WHERE}: {type(module).__name__}"
+    )
+    inside = f"{name}." if name else ""
+    if isinstance(module, Neuron):
+        return neuron(writer, where, module, x, rank), rank + (module.steps is not None)
+    if isinstance(module, EventProp | EProp):
+        refuse(
+            where,
+            "has no steps, or learns while it runs",
+            "ONNX has no operator for it: deploy its weights yourself",
+        )
+    if isinstance(module, OverTime):
+        last = [rank - 1]
+
+        def body(flat: str) -> str:
+            y, last[0] = _write(writer, module.layer, f"{inside}layer", flat, rank - 1)
+            return y
+
+        return merged(writer, x, body), last[0] + 1
+    handler = LAYERS.get(type(module))
+    if handler is not None:
+        return handler(writer, where, module, x, rank)
+    if type(module) is nn.Sequential:
+        for n, m in module.named_modules(remove_duplicate=False):
+            if n and "." not in n:
+                x, rank = _write(writer, m, inside + n, x, rank)
+        return x, rank
+    if type(module) is SEWBlock:
+        y, rank_y = _write(writer, module.body, f"{inside}body", x, rank)
+        other, _ = _write(writer, module.shortcut, f"{inside}shortcut", x, rank)
+        if module.connect == "iand":
+            y = writer.add("Sub", writer.constant(1.0, "one"), y)
+        return writer.add("Add" if module.connect == "add" else "Mul", y, other), rank_y
+    if type(module).__module__.startswith(("torch.nn.", "spikelet.")):
+        known = ", ".join(sorted({kind.__name__ for kind in LAYERS}))
+        refuse(
+            where,
+            "cannot be written",
+            f"use neurons of spikelet.torch, OverTime, SEWBlock and {known}",
+        )
+    return _traced(writer, module, where, inside, x, rank)
+
+
+class _OneLevel(fx.Tracer):
+    """Records what a forward calls, and looks into no module."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:  # noqa: ARG002  # of the base class
+        return True
+
+
+def _traced(
+    writer: Writer, module: nn.Module, where: str, inside: str, x: str, rank: int
+) -> tuple[str, int]:
+    """Write a module with a forward of its own."""
+    hint = (
+        "use nn.Sequential, and in forward only modules, +, -, *, torch.cat, flatten, mean and sum"
+    )
+    try:
+        graph = _OneLevel().trace(module)
+    except ERRORS as error:
+        refuse(where, f"has a forward that cannot be followed ({error})", hint)
+    found: dict[Any, tuple[str, int]] = {}
+    modules = dict(module.named_modules(remove_duplicate=False))
+
+    def operand(a: Any) -> Any:
+        if isinstance(a, fx.Node):
+            return found[a]
+        if isinstance(a, bool) or not isinstance(a, int | float):
+            refuse(where, f"takes {a!r} as an operand", hint)
+        return writer.constant(float(a)), 0
+
+    for node in graph.nodes:
+        if node.op == "placeholder":
+            if node.args or found:
+                refuse(where, "takes several inputs", "give it one")
+            found[node] = (x, rank)
+        elif node.op == "call_module":
+            if len(node.args) != 1 or node.kwargs:
+                refuse(where, f"gives '{node.target}' more than one input", hint)
+            given, given_rank = operand(node.args[0])
+            found[node] = _write(
+                writer, modules[node.target], inside + node.target, given, given_rank
+            )
+        elif node.op == "get_attr":
+            value = operator.attrgetter(node.target)(module)
+            found[node] = (writer.constant(value.detach().numpy(), "parameter"), value.ndim)
+        elif node.op == "output":
+            result = node.args[0]
+            if not isinstance(result, fx.Node):
+                refuse(where, "returns several values", "return one tensor")
+            return found[result]
+        else:
+            what = node.target if isinstance(node.target, str) else node.target.__name__
+            write = _FUNCTIONS.get(what)
+            if write is None:
+                refuse(where, f"calls {what}", hint)
+            try:
+                found[node] = write(writer, operand, *node.args, **node.kwargs)
+            except (TypeError, KeyError) as error:
+                refuse(where, f"calls {what} with arguments that are not known ({error})", hint)
+    raise AssertionError("a traced graph ends with its output")
+
+
+def _combined(name: str) -> Callable[..., tuple[str, int]]:
+    def write(writer: Writer, operand: Any, a: Any, b: Any) -> tuple[str, int]:
+        (x, rank_x), (y, rank_y) = operand(a), operand(b)
+        return writer.add(name, x, y), max(rank_x, rank_y)
+
+    return write
+
+
+def _joined(writer: Writer, operand: Any, tensors: Any, dim: int = 0) -> tuple[str, int]:
+    given = [operand(a) for a in tensors]
+    rank = given[0][1]
+    return writer.add("Concat", *(x for x, _ in given), axis=dim % rank), rank
+
+
+def _flattened(
+    writer: Writer, operand: Any, a: Any, start_dim: int = 0, end_dim: int = -1
+) -> tuple[str, int]:
+    x, rank = operand(a)
+    return LAYERS[nn.Flatten](writer, f"{_WHERE}: flatten", nn.Flatten(start_dim, end_dim), x, rank)
+
+
+def _reduced(name: str) -> Callable[..., tuple[str, int]]:
+    def write(
+        writer: Writer, operand: Any, a: Any, dim: Any = None, keepdim: bool = False
+    ) -> tuple[str, int]:
+        x, rank = operand(a)
+        axes = (
+            list(range(rank))
+            if dim is None
+            else [d % rank for d in ([dim] if isinstance(dim, int) else dim)]
+        )
+        after = rank if keepdim else rank - len(axes)
+        if name == "ReduceSum":
+            return writer.add(name, x, writer.ints(*axes), keepdims=int(keepdim)), after
+        return writer.add(name, x, axes=axes, keepdims=int(keepdim)), after
+
+    return write
+
+
+_FUNCTIONS: dict[str, Callable[..., tuple[str, int]]] = {
+    **dict.fromkeys(("add", "iadd", "add_"), _combined("Add")),
+    **dict.fromkeys(("sub", "isub"), _combined("Sub")),
+    **dict.fromkeys(("mul", "imul"), _combined("Mul")),
+    **dict.fromkeys(("truediv", "div"), _combined("Div")),
+    **dict.fromkeys(("cat", "concat"), _joined),
+    "flatten": _flattened,
+    "mean": _reduced("ReduceMean"),
+    "sum": _reduced("ReduceSum"),
+}

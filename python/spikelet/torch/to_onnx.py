@@ -1,0 +1,103 @@
+"""Write trained spiking modules as ONNX files."""
+
+from __future__ import annotations
+
+import copy
+import os
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from spikelet._util.checks import fail
+from spikelet._util.extras import needs
+from spikelet._util.files import replaced
+from spikelet.conversion.building import ERRORS, refuse
+
+__all__ = ["to_onnx"]
+
+_WHERE = "to_onnx"
+_MOST_BYTES = (1 << 31) - (1 << 20)  # of a file of ONNX that is in one part
+
+
+def to_onnx(module: nn.Module, path: str | os.PathLike[str], example: torch.Tensor) -> None:
+    """Write a trained spiking module as an ONNX file, which any runtime of ONNX runs to the same spikes.
+
+    The graph takes ``x`` and returns ``y``, for any number of samples and, unless the module has parameters of single steps
+    (`PSN`, `TEBN`, ``steps=T``), of steps. Neurons of all kinds and conventions are a Scan over time, whose body is one step;
+    layers are those of ONNX's opset 17. Modules are written as in eval mode: dropout disappears, and delays are whole steps.
+
+    Parameters
+    ----------
+    module : nn.Module
+        ``nn.Sequential`` of layers and neurons, `OverTime`, `SEWBlock`, `Delay`; or a module whose forward calls such modules,
+        adds or multiplies what they return, and takes means or sums. It is not modified.
+    path : path-like
+        File to write, or to replace as a whole.
+    example : Tensor, [T, B, ...] (or [B, ...], if the module holds its input)
+        An input, which gives the number of dimensions, the sizes of a sample, and the type: float32 or float64.
+
+    Raises
+    ------
+    ValueError
+        If a module cannot be written, which the message names; or its parameters have another type than `example`.
+    TypeError
+        If `module` or `example` is of another type.
+    ModuleNotFoundError
+        If onnx is missing: ``pip install 'spikelet[onnx]'``.
+
+    Notes
+    -----
+    A runtime may add the products of a layer in another order, so that a potential that meets its threshold within rounding
+    may fall on the other side. With weights on a binary grid, and in nearly all other places, spikes are equal.
+
+    Examples
+    --------
+    >>> import tempfile, onnx.reference, torch, spikelet.torch as st
+    >>> net = torch.nn.Sequential(torch.nn.Linear(4, 8), st.LIF(), torch.nn.Linear(8, 2), st.LI())
+    >>> x = (torch.rand(20, 3, 4) < 0.3).float()
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     st.to_onnx(net, f"{folder}/net.onnx", x)
+    ...     y = onnx.reference.ReferenceEvaluator(f"{folder}/net.onnx").run(None, {"x": x.numpy()})[0]
+    >>> bool(abs(y - net(x).detach().numpy()).max() < 1e-5)
+    True
+    """
+    with needs(_WHERE, "onnx"):
+        from spikelet.torch.export.modules import serialised  # noqa: PLC0415  # needs an extra
+
+    if not isinstance(module, nn.Module):
+        fail(_WHERE, "module", type(module).__name__, "must be a torch.nn.Module", error=TypeError)
+    if not isinstance(example, torch.Tensor):
+        fail(_WHERE, "example", type(example).__name__, "must be a torch.Tensor", error=TypeError)
+    if example.dtype not in (torch.float32, torch.float64):
+        rule = "must be float32 or float64; convert module and example with .float()"
+        fail(_WHERE, "example", str(example.dtype), rule, got="dtype", error=TypeError)
+    if example.ndim < 2 or example.numel() == 0:
+        rule = "must be [T, B, ...] with at least one step and sample"
+        fail(_WHERE, "example", tuple(example.shape), rule, got="shape")
+    for name, p in (*module.named_parameters(), *module.named_buffers()):
+        if p.is_floating_point() and p.dtype != example.dtype and p.ndim > 0:
+            rule = f"must have the type of example, {example.dtype}: convert one of them with .to()"
+            fail(_WHERE, name, str(p.dtype), rule, got="dtype")
+    twin = copy.deepcopy(module).cpu().eval()
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            expected = twin(example.detach().cpu())
+    except ERRORS as error:
+        refuse(
+            f"{_WHERE}: module",
+            f"cannot be run on the example ({error})",
+            "pass an input that it takes",
+        )
+    if not isinstance(expected, torch.Tensor):
+        what = type(expected).__name__
+        refuse(f"{_WHERE}: module", f"returns a {what}", "return a single tensor")
+    data = serialised(twin, example, expected)
+    if len(data) > _MOST_BYTES:
+        refuse(
+            f"{_WHERE}: module",
+            f"takes {len(data)} bytes, more than a file of ONNX holds",
+            "write it in parts",
+        )
+    with replaced(Path(path)) as file:
+        file.write(data)
