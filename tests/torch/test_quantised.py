@@ -118,7 +118,8 @@ def test_layers_with_delays() -> None:
     torch.manual_seed(2)
     net = nn.Sequential(st.Delay(20, 30, 7), st.LIF(), st.Delay(30, 5, 3), st.LIF()).eval()
     with torch.no_grad():
-        net[2].weight.mul_(6)
+        net[0].weight.mul_(4)
+        net[2].weight.mul_(20)
     small = st.quantise(net, 3)
     assert len(small[0].weight.unique()) < len(net[0].weight.unique())
     x = raster(20)
