@@ -23,14 +23,20 @@ from spikelet.torch import losses
 
 STEPS, BATCH, HIDDEN = 25, 128, 200
 LOSSES: dict[str, tuple[type[st.Neuron], Callable[[Tensor, Tensor], Tensor]]] = {
-    "`LI`, cross entropy of the mean": (st.LI, lambda y, labels: F.cross_entropy(y.mean(0), labels)),
+    "`LI`, cross entropy of the mean": (
+        st.LI,
+        lambda y, labels: F.cross_entropy(y.mean(0), labels),
+    ),
     "`LI`, cross entropy of each step": (
         st.LI,
         lambda y, labels: F.cross_entropy(y.flatten(0, 1), labels.repeat(len(y))),
     ),
     "`LIF`, `losses.rate_cross_entropy`": (st.LIF, losses.rate_cross_entropy),
     "`LIF`, `losses.rate_mse`": (st.LIF, losses.rate_mse),
-    "`LIF`, cross entropy of the mean": (st.LIF, lambda y, labels: F.cross_entropy(y.mean(0), labels)),
+    "`LIF`, cross entropy of the mean": (
+        st.LIF,
+        lambda y, labels: F.cross_entropy(y.mean(0), labels),
+    ),
 }
 
 
@@ -44,7 +50,9 @@ def trained(kind: str, seed: int, iterations: int, data: list[Tensor]) -> tuple[
     first = 0.0
     for k in range(iterations):
         part = torch.randint(len(x), (BATCH,))
-        raster = torch.from_numpy(np.asarray(sl.encode.rate(x[part].numpy(), STEPS, seed=k))).float()
+        raster = torch.from_numpy(
+            np.asarray(sl.encode.rate(x[part].numpy(), STEPS, seed=k))
+        ).float()
         if k == 0:
             first = float(net[:2](raster).detach().mean())
         loss = loss_of(net(raster), y[part])
@@ -54,7 +62,9 @@ def trained(kind: str, seed: int, iterations: int, data: list[Tensor]) -> tuple[
     right = 0
     with torch.no_grad():
         for k, part in enumerate(torch.arange(len(x_test)).split(1000)):
-            raster = torch.from_numpy(np.asarray(sl.encode.rate(x_test[part].numpy(), STEPS, seed=10**6 + k)))
+            raster = torch.from_numpy(
+                np.asarray(sl.encode.rate(x_test[part].numpy(), STEPS, seed=10**6 + k))
+            )
             right += int((net(raster.float()).mean(0).argmax(1) == y_test[part]).sum())
     return first, right / len(x_test)
 
@@ -69,14 +79,22 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     data = []
     for part in ("train", "test"):
-        images, labels = sl.datasets.digits(part) if args.data is None else sl.datasets.mnist(args.data, part)
-        data += [torch.from_numpy(images.reshape(len(images), -1)), torch.from_numpy(labels.astype(np.int64))]
+        images, labels = (
+            sl.datasets.digits(part) if args.data is None else sl.datasets.mnist(args.data, part)
+        )
+        data += [
+            torch.from_numpy(images.reshape(len(images), -1)),
+            torch.from_numpy(labels.astype(np.int64)),
+        ]
     print("| output and loss | spikes at first | accuracy, % |")
     print("|---|---|---|")
     for kind in LOSSES:
         found = [trained(kind, seed, args.iterations, data) for seed in args.seeds]
         first = min(spikes for spikes, _ in found)
-        print(f"| {kind} | {first:.3f} | {', '.join(f'{100 * right:.1f}' for _, right in found)} |", flush=True)
+        print(
+            f"| {kind} | {first:.3f} | {', '.join(f'{100 * right:.1f}' for _, right in found)} |",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Run the code of snnTorch and SpikingJelly in docs/from_snntorch_and_spikingjelly.md, and write what tests compare with.
 
-    python tests/examples/record_torch_peers.py    # needs snnTorch 1.0 and SpikingJelly 2.0
+python tests/examples/record_torch_peers.py    # needs snnTorch 1.0 and SpikingJelly 2.0
 """
 
 from __future__ import annotations
