@@ -129,7 +129,7 @@ class OTTT:
         with torch.no_grad():
             value = stage.layers(seen)
         given = {
-            name: p * self._ones[k] if name.rpartition(".")[2] == "bias" else p
+            name: p * self._ones[k] if "bias" in name.split(".") else p
             for name, p in stage.layers.named_parameters()
         }
         filtered = functional_call(stage.layers, given, (_Valued.apply(x, stage.trace),))

@@ -49,7 +49,7 @@ def quantise(model: _Module, bits: int = 8) -> _Module:
 
     Notes
     -----
-    Parameters are those of `model` under the names of `torch.nn.utils.parametrize`, ``parametrizations.weight.original``.
+    Parameters are those of `model` under the names of `torch.nn.utils.parametrize`, ``parametrizations.weight.original``; as of all such modules, the state_dict can be pickled, the module cannot.
     Spikes are the same if all inputs of a layer are spikes, counts, or averages of them over windows whose size is a power
     of two, and if sums stay within 24 bits; 16-bit sums hold :math:`\pm 32767` steps of the weights of a channel, otherwise
     the layer is computed in float32 (and with `IF` its weights are rounded to the 16 bits that fit). An analog input of the
