@@ -203,6 +203,8 @@ def test_bad_calls_change_nothing() -> None:
     trainer = st.OTTT(net)
     with pytest.raises(ValueError, match="call step before each learn"):
         trainer.learn(torch.rand(4, 2))
+    with pytest.raises(RuntimeError, match="cannot be multiplied"):
+        trainer.step(torch.rand(4, 5))
     trainer.step(torch.rand(4, 3))
     with pytest.raises(ValueError, match=r"OTTT.step: x must have the shape \(4, 3\)"):
         trainer.step(torch.rand(5, 3))
