@@ -12,6 +12,8 @@ SCRIPTS = sorted(path.stem for path in EXAMPLES.glob("*.py"))
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_main(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    if name.startswith(("snntorch", "spikingjelly")):
+        pytest.importorskip("torch")
     example(name).main()
     printed = capsys.readouterr().out
     assert printed
@@ -21,7 +23,7 @@ def test_main(name: str, capsys: pytest.CaptureFixture[str]) -> None:
 def test_each_has_a_reference_and_a_test() -> None:
     assert len(SCRIPTS) >= 20
     assert {path.stem for path in REFERENCES.glob("*.npz")} == set(SCRIPTS)
-    for peer in ("nest", "brian2"):
+    for peer in ("nest", "brian2", "snntorch", "spikingjelly"):
         tests = (Path(__file__).parent / f"test_{peer}.py").read_text()
         names = [name.removeprefix(f"{peer}_") for name in SCRIPTS if name.startswith(f"{peer}_")]
         assert [name for name in names if f"def test_{name}" not in tests] == []

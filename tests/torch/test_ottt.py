@@ -97,6 +97,25 @@ def test_one_layer_is_exact() -> None:
         torch.testing.assert_close(parameter.grad, gradient, rtol=1e-9, atol=1e-9)
 
 
+def test_quantised_networks() -> None:
+    """The gradient goes straight through to the weights before rounding, and to biases."""
+    torch.manual_seed(5)
+    small = st.quantise(dense(), 4)
+    plain = dense()
+    with torch.no_grad():
+        for k in (0, 2, 4):
+            plain[k].weight.copy_(small[k].weight)
+            plain[k].bias.copy_(small[k].bias)
+    x, labels = (torch.rand(15, 5, 6) < 0.6).double(), torch.arange(5) % 3
+    for a, b in zip(online(small, x, labels), online(plain, x, labels), strict=True):
+        torch.testing.assert_close(a, b)
+    for k in (0, 2, 4):
+        for name in ("weight", "bias"):
+            given = getattr(small[k].parametrizations, name).original.grad
+            torch.testing.assert_close(given, getattr(plain[k], name).grad)
+            assert given.any()
+
+
 def test_steps_are_those_of_the_network() -> None:
     torch.manual_seed(2)
     net = nn.Sequential(
@@ -184,6 +203,8 @@ def test_bad_calls_change_nothing() -> None:
     trainer = st.OTTT(net)
     with pytest.raises(ValueError, match="call step before each learn"):
         trainer.learn(torch.rand(4, 2))
+    with pytest.raises(RuntimeError, match="cannot be multiplied"):
+        trainer.step(torch.rand(4, 5))
     trainer.step(torch.rand(4, 3))
     with pytest.raises(ValueError, match=r"OTTT.step: x must have the shape \(4, 3\)"):
         trainer.step(torch.rand(5, 3))

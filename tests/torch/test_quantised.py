@@ -114,6 +114,22 @@ def test_the_integer_engine_sends_the_same_spikes(bits: int, neuron: dict[str, A
         assert torch.equal(fresh(torch.from_numpy(x).float()), small(torch.from_numpy(x).float()))
 
 
+def test_layers_with_delays() -> None:
+    torch.manual_seed(2)
+    net = nn.Sequential(st.Delay(20, 30, 7), st.LIF(), st.Delay(30, 5, 3), st.LIF()).eval()
+    with torch.no_grad():
+        net[0].weight.mul_(4)
+        net[2].weight.mul_(20)
+    small = st.quantise(net, 3)
+    assert len(small[0].weight.unique()) < len(net[0].weight.unique())
+    x = raster(20)
+    found = st.to_network(small, 20).run(x)
+    wanted = spikes_of(small, x[:, None])
+    for spikes, name in zip(found, ("1", "3"), strict=True):
+        assert spikes.any()
+        assert np.array_equal(spikes, wanted[name][:, 0])
+
+
 @pytest.mark.parametrize("reset", ["subtract", "zero"])
 def test_programs_in_c_send_the_same_spikes(tmp_path: Path, reset: str) -> None:
     net = train_a_little(images(tau_m=5.0, reset=reset, v_threshold=0.5), (1, 8, 8))

@@ -48,18 +48,19 @@ def test_kernels_compile_and_round_each_operation(
     kinds = [s for s in Surrogate if s != Surrogate.table]
     for k, (charge, reset) in enumerate(cells):
         shared = {
-            "x_step": k % 2, "leak_step": k % 2, "threshold_step": k // 2 % 2, "charge": int(charge),
+            "x_step": k % 2, "leak_step": k % 2, "threshold_step": k // 2 % 2, "syn_step": 0, "adapt_step": 0,
+            "boost_step": k % 2, "synapse": k % 2 == 1, "adaptive": charge == Charge.relax, "charge": int(charge),
             "reset": int(reset), "late": reset == Reset.subtract and charge == Charge.decay, "strict": k % 2 == 1,
             "block": 256,
         }  # fmt: skip
         forward = compiled(
-            triton_kernels.forward, real, **shared, give_spikes=True, give_charged=True, give_potentials=k % 2 == 0
+            triton_kernels.forward, real, **shared, give_spikes=True, keep=True, give_potentials=k % 2 == 0
         )  # fmt: skip
         assert "fma" not in forward
         assert ("div.rn" in forward) == (charge != Charge.decay)
         backward = compiled(
             triton_kernels.backward, real, **shared, detached=k % 2 == 0, surrogate=int(kinds[k % len(kinds)]),
-            has_spikes=True, has_potentials=k % 2 == 1, has_last=k % 3 == 0,
+            has_spikes=True, has_potentials=k % 2 == 1, has_v=k % 3 == 0, has_i=k % 2 == 1, has_a=charge == Charge.relax,
         )  # fmt: skip
         assert "st.global" in backward
 

@@ -28,7 +28,7 @@ def both(x: torch.Tensor, v: torch.Tensor | None = None, exact: bool = False, **
         leaf = x.clone().requires_grad_()
         start = None if v is None else v.clone().requires_grad_()
         result = module.run(leaf, v=start)
-        parts = [result.spikes, result.v]
+        parts = [result.spikes, result.v, *(s for s in (result.i, result.a) if s.numel())]
         by = torch.Generator().manual_seed(1)
         total = sum((p * torch.randn(p.shape, generator=by, dtype=x.dtype)).sum() for p in parts)
         leaves = [leaf, *([] if start is None else [start]), *module.parameters()]
@@ -38,7 +38,8 @@ def both(x: torch.Tensor, v: torch.Tensor | None = None, exact: bool = False, **
     if given.get("reset") != "none":
         assert 0.02 < core[0].mean() < 0.95
     tight = 1e-12 if x.dtype == torch.float64 else 0 if exact else 1e-6
-    torch.testing.assert_close(mine[1], core[1], rtol=tight, atol=tight)
+    for a, b in zip(mine, core, strict=True):
+        torch.testing.assert_close(a, b, rtol=tight, atol=tight)
     limit = 1e-9 if x.dtype == torch.float64 else 2e-5
     for a, b in zip(by_mine, by_core, strict=True):
         torch.testing.assert_close(a, b, rtol=limit, atol=limit)
@@ -58,6 +59,14 @@ CASES: dict[str, dict[str, Any]] = {
     "learned time constant": {"tau_m": nn.Parameter(torch.linspace(3.0, 9.0, 5))},
     "snntorch": {"convention": "snntorch", "beta": 0.8},
     "snntorch, learned": {"convention": "snntorch", "beta": 0.8, "learn_tau": True, "learn_threshold": True},
+    "current": {"tau_syn": 4.0, "v_threshold": 2.0},
+    "current, learned": {"tau_syn": nn.Parameter(torch.linspace(2.0, 5.0, 5)), "learn_tau": True, "v_threshold": 2.0},
+    "adaptive": {"tau_adapt": 20.0, "boost": 0.3},
+    "adaptive, learned": {"tau_adapt": nn.Parameter(torch.linspace(10.0, 30.0, 5)), "learn_threshold": True,
+                          "boost": nn.Parameter(torch.linspace(0.1, 0.4, 5)), "detach_reset": False},
+    "adaptive with a current, zero": {"tau_adapt": 20.0, "boost": 0.3, "tau_syn": 4.0, "reset": "zero",
+                                      "detach_reset": False},
+    "norse": {"convention": "norse", "v_threshold": 0.3},
     "spikingjelly": {"convention": "spikingjelly", "tau": 2.0, "v_threshold": 0.5},
     "spikingjelly, soft, learned": {"convention": "spikingjelly", "v_reset": None, "tau": 3.0, "learn_tau": True,
                                     "v_threshold": 0.4},
@@ -115,8 +124,6 @@ def test_more_neurons_than_one_program_steps() -> None:
 @pytest.mark.parametrize(
     ("module", "message"),
     [
-        (lambda: st.CubaLIF(backend="triton"), "has no neurons with a synaptic current"),
-        (lambda: st.ALIF(backend="triton"), "has no neurons with an adaptive threshold"),
         (lambda: st.RecurrentLIF(4, backend="triton"), "has no neurons with recurrent weights"),
         (lambda: st.LIF(backend="triton", surrogate=st.Table(-1, 1, (0, 1, 0))), "a table as surrogate"),
         (lambda: st.LIF(backend="triton", convention="snntorch", beta=0.9, reset="zero"), "this delayed reset"),

@@ -81,9 +81,10 @@ class SpikeAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return currents [T, B, channels, height, width] of spikes of the same shape."""
-        if x.ndim != 5:
-            rule = "must be [T, B, channels, height, width]"
-            fail("SpikeAttention", "x", tuple(x.shape), rule, got="shape")
+        if not isinstance(x, Tensor) or x.ndim != 5:
+            got = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
+            rule = "must be a tensor [T, B, channels, height, width]"
+            fail("SpikeAttention", "x", got, rule, error=TypeError)
         q, k, v = (part(x).flatten(3) for part in (self.query, self.key, self.value))
         if self.kind == "driven":
             y = self.meeting((q * k).sum(3, keepdim=True)) * v

@@ -85,8 +85,8 @@ def lif(
         the steps.
     backend : "core", "torch" or "triton"
         What computes: the compiled core, on the CPU; PyTorch's own operations, one step after another, on any device and
-        for ``torch.compile``; or Triton kernels fused over time, on a GPU, for `LIF`, `IF` and `LI`. The spikes are the
-        same. It is never chosen for you.
+        for ``torch.compile``; or Triton kernels fused over time, on a GPU, for neurons that are not recurrent. The spikes
+        are the same. It is never chosen for you.
     **parameters
         spikelet: `tau_m` (float or Tensor, ms, 20), `dt` (ms, 1), or `decay` (float or Tensor), `gain` (1, or "normalised":
         ``1 - decay``, with which a constant x drives the potential to x), `reset` ("subtract", "zero", "none"),

@@ -105,7 +105,8 @@ class OTTT:
         Raises
         ------
         TypeError, ValueError
-            If x is no tensor of real numbers, or has another shape than at the steps since `reset`.
+            If x is no tensor [B, ...], or has another shape than at the steps since `reset`. Nothing has changed then,
+            nor after an error of a layer.
         """
         first = self._stages[0]
         if not isinstance(x, Tensor) or x.ndim < 2:
@@ -116,9 +117,16 @@ class OTTT:
             fail("OTTT.step", "x", tuple(x.shape), rule, got="shape")
         kind = next((p.dtype for p in self.model.parameters()), torch.get_default_dtype())
         y = x.detach().to(kind)[None]
-        with torch.enable_grad():
-            for k, stage in enumerate(self._stages):
-                y = self._through(k, stage, y)
+        before = [(stage.trace, stage.v) for stage in self._stages], list(self._ones)
+        try:
+            with torch.enable_grad():
+                for k, stage in enumerate(self._stages):
+                    y = self._through(k, stage, y)
+        except BaseException:  # a layer that x does not fit: as if there had been no step
+            for stage, (trace, v) in zip(self._stages, before[0], strict=True):
+                stage.trace, stage.v = trace, v
+            self._ones = before[1]
+            raise
         self._output = y
         return y.detach()[0]
 
@@ -129,7 +137,7 @@ class OTTT:
         with torch.no_grad():
             value = stage.layers(seen)
         given = {
-            name: p * self._ones[k] if name.rpartition(".")[2] == "bias" else p
+            name: p * self._ones[k] if "bias" in name.split(".") else p
             for name, p in stage.layers.named_parameters()
         }
         filtered = functional_call(stage.layers, given, (_Valued.apply(x, stage.trace),))

@@ -11,11 +11,12 @@ from torch import Tensor, nn
 from torch.nn.utils import fusion, parametrize
 
 from spikelet._util.checks import fail, integer
+from spikelet.torch.delay import Delay
 from spikelet.torch.time import OverTime
 
 __all__ = ["plain", "quantise"]
 
-_LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+_LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, Delay)
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 _BIAS_BITS = 8  # by which a bias is finer than the weights of its channel
 _Module = TypeVar("_Module", bound=nn.Module)
@@ -35,7 +36,8 @@ def quantise(model: _Module, bits: int = 8) -> _Module:
     Parameters
     ----------
     model : nn.Module
-        A network of ``nn.Linear``, convolutions (also sparse ones) and neurons, trained or not; it is not modified.
+        A network of ``nn.Linear``, `Delay`, convolutions (also sparse ones) and neurons, trained or not; it is not
+        modified. Recurrent weights stay as they are.
     bits : int, 2 to 16
         Bits of a weight.
 
@@ -47,7 +49,7 @@ def quantise(model: _Module, bits: int = 8) -> _Module:
 
     Notes
     -----
-    Parameters are those of `model` under the names of `torch.nn.utils.parametrize`, ``parametrizations.weight.original``.
+    Parameters are those of `model` under the names of `torch.nn.utils.parametrize`, ``parametrizations.weight.original``; as of all such modules, the state_dict can be pickled, the module cannot.
     Spikes are the same if all inputs of a layer are spikes, counts, or averages of them over windows whose size is a power
     of two, and if sums stay within 24 bits; 16-bit sums hold :math:`\pm 32767` steps of the weights of a channel, otherwise
     the layer is computed in float32 (and with `IF` its weights are rounded to the 16 bits that fit). An analog input of the
@@ -234,7 +236,7 @@ def _folded(layer: Any, norm: Any) -> None:
         norm.weight,
         norm.bias,
     )
-    linear = isinstance(layer, nn.Linear)
-    fuse: Any = fusion.fuse_linear_bn_weights if linear else fusion.fuse_conv_bn_weights
+    flat = isinstance(layer, (nn.Linear, Delay))
+    fuse: Any = fusion.fuse_linear_bn_weights if flat else fusion.fuse_conv_bn_weights
     layer.weight, layer.bias = fuse(*args)
     layer.bias.requires_grad_(layer.weight.requires_grad)  # also where there was none

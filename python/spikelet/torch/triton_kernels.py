@@ -69,14 +69,18 @@ def _slope(u, alpha, kind: tl.constexpr):
 
 @triton.jit
 def forward(
-    x, v_first, leaks, thresholds, numbers, spikes, charged, potentials,
-    v_last, steps, size,
-    x_step: tl.constexpr, leak_step: tl.constexpr, threshold_step: tl.constexpr,
-    charge: tl.constexpr, reset: tl.constexpr, late: tl.constexpr, strict: tl.constexpr,
-    give_spikes: tl.constexpr, give_charged: tl.constexpr, give_potentials: tl.constexpr,
+    x, v_first, i_first, a_first, leaks, thresholds, syn_decays, adapt_decays, boosts, numbers,
+    spikes, charged, currents, adaptations, potentials, v_last, i_last, a_last, steps, size,
+    x_step: tl.constexpr, leak_step: tl.constexpr, threshold_step: tl.constexpr, syn_step: tl.constexpr,
+    adapt_step: tl.constexpr, boost_step: tl.constexpr,
+    charge: tl.constexpr, reset: tl.constexpr, late: tl.constexpr, strict: tl.constexpr, synapse: tl.constexpr,
+    adaptive: tl.constexpr, give_spikes: tl.constexpr, keep: tl.constexpr, give_potentials: tl.constexpr,
     block: tl.constexpr,
 ):  # fmt: skip
-    """Step neurons forward: h, spikes, and the potential after each step, of x [steps or 1, size]."""
+    """Step neurons forward over an input [steps or 1, size]: spikes, potentials after each step, and the last states.
+
+    With `keep`, what `backward` needs of each step: the potential before the reset, the current and the adaptation before it.
+    """
     at = tl.program_id(0).to(tl.int64) * block + tl.arange(0, block)
     row_size = tl.full((), 0, tl.int64) + size  # a size of 1 is no tensor
     inside = at < size
@@ -84,39 +88,66 @@ def forward(
     leak = tl.load(leaks + at * leak_step, mask=inside, other=1.0)
     threshold = tl.load(thresholds + at * threshold_step, mask=inside)
     gain, rest, v_reset = tl.load(numbers), tl.load(numbers + 1), tl.load(numbers + 2)
+    if synapse:
+        i = tl.load(i_first + at, mask=inside)
+        syn_decay = tl.load(syn_decays + at * syn_step, mask=inside)
+    if adaptive:
+        a = tl.load(a_first + at, mask=inside)
+        adapt_decay = tl.load(adapt_decays + at * adapt_step, mask=inside)
+        boost = tl.load(boosts + at * boost_step, mask=inside)
     for t in range(steps):
         row = t * row_size + at
         seen = tl.load(x + (t * row_size) * x_step + at, mask=inside)
+        if synapse:
+            if keep:
+                tl.store(currents + row, i, mask=inside)
+            i = syn_decay * i + seen
+            seen = i
         h = _charged(v, seen, leak, gain, rest, charge)
         if late:
             h = h - tl.where(_crossed(v - threshold, strict), threshold, 0.0)
-        fired = _crossed(h - threshold, strict)
+        limit = threshold
+        if adaptive:
+            limit = threshold + boost * a
+        fired = _crossed(h - limit, strict)
         v = h
         if reset == SUBTRACT and not late:
             v = h - tl.where(fired, threshold, 0.0)
         if reset == VALUE:
             v = tl.where(fired, v_reset, h)
+        if keep:
+            tl.store(charged + row, h, mask=inside)
+        if adaptive:
+            if keep:
+                tl.store(adaptations + row, a, mask=inside)
+            a = adapt_decay * a + tl.where(fired, 1.0, 0.0).to(h.dtype)
         if give_spikes:
             tl.store(spikes + row, tl.where(fired, 1.0, 0.0), mask=inside)
-        if give_charged:
-            tl.store(charged + row, h, mask=inside)
         if give_potentials:
             tl.store(potentials + row, v, mask=inside)
     tl.store(v_last + at, v, mask=inside)
+    if synapse:
+        tl.store(i_last + at, i, mask=inside)
+    if adaptive:
+        tl.store(a_last + at, a, mask=inside)
 
 
 @triton.jit
 def backward(
-    charged, v_first, leaks, thresholds, numbers, by_spikes, by_potentials, by_last,
-    by_x, by_first, by_leaks, by_thresholds, steps, size,
-    x_step: tl.constexpr, leak_step: tl.constexpr, threshold_step: tl.constexpr,
-    charge: tl.constexpr, reset: tl.constexpr, late: tl.constexpr, strict: tl.constexpr, detached: tl.constexpr,
-    surrogate: tl.constexpr, has_spikes: tl.constexpr, has_potentials: tl.constexpr, has_last: tl.constexpr,
+    charged, currents, adaptations, v_first, leaks, thresholds, syn_decays, adapt_decays, boosts, numbers,
+    by_spikes, by_potentials, by_v_last, by_i_last, by_a_last,
+    by_x, by_v_first, by_i_first, by_a_first, by_leaks, by_thresholds, by_syn_decays, by_adapt_decays, by_boosts,
+    steps, size,
+    x_step: tl.constexpr, leak_step: tl.constexpr, threshold_step: tl.constexpr, syn_step: tl.constexpr,
+    adapt_step: tl.constexpr, boost_step: tl.constexpr,
+    charge: tl.constexpr, reset: tl.constexpr, late: tl.constexpr, strict: tl.constexpr, synapse: tl.constexpr,
+    adaptive: tl.constexpr, detached: tl.constexpr, surrogate: tl.constexpr, has_spikes: tl.constexpr,
+    has_potentials: tl.constexpr, has_v: tl.constexpr, has_i: tl.constexpr, has_a: tl.constexpr,
     block: tl.constexpr,
 ):  # fmt: skip
-    """Step back from the last step: gradients of x, of the first potential, and of leak and threshold of each neuron."""
+    """Step back from the last step: gradients of x, of the first states, and of the parameters of each neuron."""
     at = tl.program_id(0).to(tl.int64) * block + tl.arange(0, block)
-    row_size = tl.full((), 0, tl.int64) + size  # a size of 1 is no tensor
+    row_size = tl.full((), 0, tl.int64) + size
     inside = at < size
     start = tl.load(v_first + at, mask=inside)
     leak = tl.load(leaks + at * leak_step, mask=inside, other=1.0)
@@ -124,42 +155,66 @@ def backward(
     gain, rest, v_reset, alpha = (
         tl.load(numbers), tl.load(numbers + 1), tl.load(numbers + 2), tl.load(numbers + 3)
     )  # fmt: skip
-    carry = start * 0
-    if has_last:
-        carry = tl.load(by_last + at, mask=inside)
-    by_leak, by_threshold, sum_by_x = start * 0, start * 0, start * 0
-    h = tl.load(charged + (steps - 1) * row_size + at, mask=inside)
+    zero = start * 0
+    carry, carry_i, carry_a = zero, zero, zero
+    if has_v:
+        carry = tl.load(by_v_last + at, mask=inside)
+    if has_i:
+        carry_i = tl.load(by_i_last + at, mask=inside)
+    if has_a:
+        carry_a = tl.load(by_a_last + at, mask=inside)
+    by_leak, by_threshold, sum_by_x = zero, zero, zero
+    by_syn_decay, by_adapt_decay, by_boost = zero, zero, zero
+    last = (steps - 1) * row_size + at
+    h = tl.load(charged + last, mask=inside)
+    limit = threshold
+    if synapse:
+        syn_decay = tl.load(syn_decays + at * syn_step, mask=inside)
+    if adaptive:
+        adapt_decay = tl.load(adapt_decays + at * adapt_step, mask=inside)
+        boost = tl.load(boosts + at * boost_step, mask=inside)
+        a = tl.load(adaptations + last, mask=inside)
+        limit = threshold + boost * a
     for back in range(steps):
-        t = steps - 1 - back
-        row = t * row_size + at
-        # The potential before this step follows from h of the step before.
-        before = tl.load(charged + tl.maximum(row - row_size, at), mask=inside)
+        row = (steps - 1 - back) * row_size + at
+        # The potential before this step follows from that before the reset of the step before.
+        earlier = tl.maximum(row - row_size, at)
+        before = tl.load(charged + earlier, mask=inside)
+        limit_before = threshold
+        if adaptive:
+            a_before = tl.load(adaptations + earlier, mask=inside)
+            limit_before = threshold + boost * a_before
         v = before
         if reset == SUBTRACT and not late:
-            v = before - tl.where(_crossed(before - threshold, strict), threshold, 0.0)
+            v = before - tl.where(_crossed(before - limit_before, strict), threshold, 0.0)
         if reset == VALUE:
-            v = tl.where(_crossed(before - threshold, strict), v_reset, before)
+            v = tl.where(_crossed(before - limit_before, strict), v_reset, before)
         v = tl.where(row >= row_size, v, start)
-        slope = _slope(h - threshold, alpha, surrogate)
-        by_spike = start * 0
+        slope = _slope(h - limit, alpha, surrogate)
+        by_spike = carry_a
         if has_spikes:
-            by_spike = tl.load(by_spikes + row, mask=inside)
+            by_spike = by_spike + tl.load(by_spikes + row, mask=inside)
         by_v = carry
         if has_potentials:
             by_v = by_v + tl.load(by_potentials + row, mask=inside)
-        fired = tl.where(_crossed(h - threshold, strict), 1.0, 0.0).to(h.dtype)
-        by_h = by_spike * slope + by_v
-        by_threshold -= by_spike * slope
+        fired = tl.where(_crossed(h - limit, strict), 1.0, 0.0).to(h.dtype)
+        by_h = by_v
         if reset == SUBTRACT and not late:
             by_threshold -= by_v * fired
             if not detached:
-                by_h -= by_v * threshold * slope
-                by_threshold += by_v * threshold * slope
+                by_spike -= by_v * threshold
         if reset == VALUE:
             by_h -= by_v * fired
             if not detached:
-                by_h += by_v * (v_reset - h) * slope
-                by_threshold -= by_v * (v_reset - h) * slope
+                by_spike += by_v * (v_reset - h)
+        by_u = by_spike * slope
+        by_h += by_u
+        by_threshold -= by_u
+        if adaptive:
+            by_boost -= by_u * a
+            by_adapt_decay += carry_a * a
+            carry_a = carry_a * adapt_decay - by_u * boost
+            a = a_before
         if late:
             by_threshold -= by_h * tl.where(_crossed(v - threshold, strict), 1.0, 0.0).to(h.dtype)
         if charge == RELAX_INPUT:
@@ -176,13 +231,25 @@ def backward(
             by_input = by_h * gain
             carry = by_h * leak
             by_leak += by_h * v
+        if synapse:
+            by_input += carry_i
+            carry_i = by_input * syn_decay
+            by_syn_decay += by_input * tl.load(currents + row, mask=inside)
         if x_step:
             tl.store(by_x + row, by_input, mask=inside)
         else:
             sum_by_x += by_input
         h = before
+        limit = limit_before
     if x_step == 0:
         tl.store(by_x + at, sum_by_x, mask=inside)
-    tl.store(by_first + at, carry, mask=inside)
+    tl.store(by_v_first + at, carry, mask=inside)
     tl.store(by_leaks + at, by_leak, mask=inside)
     tl.store(by_thresholds + at, by_threshold, mask=inside)
+    if synapse:
+        tl.store(by_i_first + at, carry_i, mask=inside)
+        tl.store(by_syn_decays + at, by_syn_decay, mask=inside)
+    if adaptive:
+        tl.store(by_a_first + at, carry_a, mask=inside)
+        tl.store(by_adapt_decays + at, by_adapt_decay, mask=inside)
+        tl.store(by_boosts + at, by_boost, mask=inside)

@@ -10,11 +10,12 @@ from torch import Tensor
 
 from spikelet._util.checks import fail
 from spikelet._util.extras import extra
-from spikelet.torch.cell import PARAMETERS, Cell, Reset, Surrogate, When
+from spikelet.torch.cell import PARAMETERS, STATES, Cell, Reset, Surrogate, When
 
 __all__ = ["neuron"]
 
-_LEAK, _THRESHOLD = PARAMETERS.index("leak"), PARAMETERS.index("threshold")
+# In the order of the kernels.
+_GIVEN = ("leak", "threshold", "syn_decay", "adapt_decay", "boost")
 _BLOCK = 256  # neurons of a program
 _INTERPRETED = 4096
 
@@ -26,6 +27,8 @@ class _Kind(NamedTuple):
     reset: int
     late: bool
     strict: bool
+    synapse: bool
+    adaptive: bool
     detached: bool
     surrogate: int
     give: str
@@ -51,52 +54,42 @@ def neuron(
     ValueError
         If kernels do not have these neurons.
     """
-    kernels = extra("spikelet.torch.triton_kernels", 'backend="triton"', "triton")
+    kernels = _kernels()
     if x.device.type == "cpu" and not kernels.interpreted():
         hint = (
             'choose backend="core" for the CPU; TRITON_INTERPRET=1 in the environment is for tests'
         )
         msg = f'{where}: x with backend="triton" must be on a GPU, got {x.dtype} on {x.device}; {hint}'
         raise TypeError(msg)
-    _check(where, parameters, recurrent, cell)
-    made: dict[str, Any] = {"dtype": x.dtype, "device": x.device}
-    threshold, leak = (
-        torch.tensor([number], **made)
-        if tensor is None
-        else tensor.expand(x.shape[1:]).contiguous()
-        for tensor, number in (
-            (parameters[_THRESHOLD], cell.threshold),
-            (parameters[_LEAK], cell.leak),
-        )
-    )
-    numbers = torch.tensor([cell.gain, cell.rest, cell.v_reset, cell.alpha], **made)
     late = cell.when == When.next and cell.reset == Reset.subtract
+    _check(where, recurrent, cell, late)
+    made: dict[str, Any] = {"dtype": x.dtype, "device": x.device}
+    tensors = dict(zip(PARAMETERS, parameters, strict=True))
+    values = [
+        torch.tensor([getattr(cell, name)], **made)
+        if (tensor := tensors[name]) is None
+        else tensor.expand(x.shape[1:]).contiguous()
+        for name in _GIVEN
+    ]
+    first = [x.new_zeros(x.shape[1:]) if state is None else state.contiguous() for state in states]
+    numbers = torch.tensor([cell.gain, cell.rest, cell.v_reset, cell.alpha], **made)
     kind = _Kind(
-        int(cell.charge), int(cell.reset), late, cell.strict, cell.detached, int(cell.surrogate), give, steps
+        int(cell.charge), int(cell.reset), late, cell.strict, cell.synapse, cell.adaptive, cell.detached,
+        int(cell.surrogate), give, steps,
     )  # fmt: skip
-    v = x.new_zeros(x.shape[1:]) if states[0] is None else states[0].contiguous()
-    spikes, potentials, last = _Neuron.apply(x.contiguous(), v, leak, threshold, numbers, kind)
+    spikes, potentials, *last = _Neuron.apply(kind, numbers, x.contiguous(), *first, *values)
+    has = dict(zip(STATES, (True, cell.synapse, cell.adaptive), strict=True))
     none = x.new_empty(0)
-    return (
-        spikes if "s" in give else none,
-        none,
-        potentials if "v" in give else none,
-        last,
-        none,
-        none,
-    )
+    left = [state if there else none for state, there in zip(last, has.values(), strict=True)]
+    return spikes, none, potentials, *left
 
 
-def _check(
-    where: str, parameters: Sequence[Tensor | None], recurrent: Tensor | None, cell: Cell
-) -> None:
-    rest: Any = [p for k, p in enumerate(parameters) if k not in (_LEAK, _THRESHOLD)]
+def _check(where: str, recurrent: Tensor | None, cell: Cell, late: bool) -> None:
     what = {
-        "a synaptic current": cell.synapse,
-        "an adaptive threshold": cell.adaptive or any(p is not None for p in rest),
         "recurrent weights": recurrent is not None,
         "a table as surrogate": cell.surrogate == Surrogate.table,
-        "this delayed reset": not cell.is_plain,
+        "this delayed reset": cell.when != When.same and cell.reset != Reset.none and not late,
+        "a delayed reset and an adaptive threshold": late and cell.adaptive,
     }
     for name, has in what.items():
         if has:
@@ -104,65 +97,56 @@ def _check(
             fail(where, "backend", "triton", rule)
 
 
+def _kernels() -> Any:
+    return extra("spikelet.torch.triton_kernels", 'backend="triton"', "triton")
+
+
 class _Neuron(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any,
-        x: Tensor,
-        v: Tensor,
-        leak: Tensor,
-        threshold: Tensor,
-        numbers: Tensor,
-        kind: _Kind,
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        shape, none = (kind.steps, *x.shape[1:]), x.new_empty(0)
+        ctx: Any, kind: _Kind, numbers: Tensor, x: Tensor, *given: Tensor
+    ) -> tuple[Tensor, ...]:
+        v = given[0]
+        shape, none = (kind.steps, *v.shape), x.new_empty(0)
         keeps = any(ctx.needs_input_grad)
-        spikes = x.new_empty(shape) if "s" in kind.give else none
-        potentials = x.new_empty(shape) if "v" in kind.give else none
-        charged, last = x.new_empty(shape) if keeps else none, torch.empty_like(v)
+
+        def seq(wanted: bool) -> Tensor:
+            return x.new_empty(shape) if wanted else none
+
+        spikes, potentials = seq("s" in kind.give), seq("v" in kind.give)
+        charged = seq(keeps)
+        currents, adaptations = seq(keeps and kind.synapse), seq(keeps and kind.adaptive)
+        last = [torch.empty_like(v) for _ in STATES]
         if v.numel():
-            kernels = extra("spikelet.torch.triton_kernels", 'backend="triton"', "triton")
-            kernels.forward[_grid(v)](
-                x, v, leak, threshold, numbers, spikes, charged, potentials, last, kind.steps, v.numel(),
-                **_shared(x, leak, threshold, kind),
-                give_spikes="s" in kind.give, give_charged=keeps, give_potentials="v" in kind.give,
+            _kernels().forward[_grid(v)](
+                x, *given, numbers, spikes, charged, currents, adaptations, potentials, *last, kind.steps, v.numel(),
+                **_shared(x, given, kind),
+                give_spikes="s" in kind.give, keep=keeps, give_potentials="v" in kind.give,
             )  # fmt: skip
         ctx.kind, ctx.constant = kind, len(x) != kind.steps
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(charged, v, leak, threshold, numbers)
-        return spikes, potentials, last
+        ctx.save_for_backward(numbers, charged, currents, adaptations, v, *given[len(STATES) :])
+        return spikes, potentials, *last
 
     @staticmethod
     @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
-    def backward(
-        ctx: Any, by_spikes: Tensor | None, by_potentials: Tensor | None, by_last: Tensor | None
-    ) -> tuple[Tensor | None, ...]:
-        charged, v, leak, threshold, numbers = ctx.saved_tensors
+    def backward(ctx: Any, *by: Tensor | None) -> tuple[Tensor | None, ...]:
+        numbers, charged, currents, adaptations, v, *values = ctx.saved_tensors
         kind: _Kind = ctx.kind
-        has_spikes = by_spikes is not None and "s" in kind.give
-        has_potentials = by_potentials is not None and "v" in kind.give
-        given = [
-            g.contiguous() if g is not None else charged
-            for g in (by_spikes, by_potentials, by_last)
-        ]
+        has = [g is not None for g in by]
+        has[0] &= "s" in kind.give
+        has[1] &= "v" in kind.give
+        given = [charged if g is None else g.contiguous() for g in by]
         by_x = charged.new_empty(1 if ctx.constant else kind.steps, *v.shape)
-        by_v, by_leaks, by_thresholds = (torch.empty_like(v) for _ in range(3))
+        results = [torch.zeros_like(v) for _ in (*STATES, *_GIVEN)]
         if v.numel():
-            kernels = extra("spikelet.torch.triton_kernels", 'backend="triton"', "triton")
-            kernels.backward[_grid(v)](
-                charged, v, leak, threshold, numbers, *given, by_x, by_v, by_leaks, by_thresholds, kind.steps, v.numel(),
-                **_shared(by_x, leak, threshold, kind), detached=kind.detached, surrogate=kind.surrogate,
-                has_spikes=has_spikes, has_potentials=has_potentials, has_last=by_last is not None,
+            _kernels().backward[_grid(v)](
+                charged, currents, adaptations, v, *values, numbers, *given, by_x, *results, kind.steps, v.numel(),
+                **_shared(by_x, [v, v, v, *values], kind), detached=kind.detached, surrogate=kind.surrogate,
+                has_spikes=has[0], has_potentials=has[1], has_v=has[2], has_i=has[3], has_a=has[4],
             )  # fmt: skip
-        learned = ctx.needs_input_grad
-        return (
-            by_x,
-            by_v,
-            by_leaks if learned[2] else None,
-            by_thresholds if learned[3] else None,
-            None,
-            None,
-        )
+        wanted = ctx.needs_input_grad[3:]
+        return None, None, by_x, *(g if w else None for g, w in zip(results, wanted, strict=True))
 
 
 def _grid(v: Tensor) -> tuple[int]:
@@ -173,17 +157,23 @@ def _block(v: Tensor) -> int:
     return _BLOCK if v.device.type != "cpu" else _INTERPRETED
 
 
-def _shared(x: Tensor, leak: Tensor, threshold: Tensor, kind: _Kind) -> dict[str, Any]:
-    """Return the constants of both kernels."""
-    neurons = x[0].numel()
+def _shared(x: Tensor, given: Sequence[Tensor], kind: _Kind) -> dict[str, Any]:
+    """Return the constants of both kernels; a parameter without a step is one for all neurons."""
+    names = ("leak_step", "threshold_step", "syn_step", "adapt_step", "boost_step")
+    neurons = given[0].numel()
+    steps = {
+        name: int(value.numel() == neurons)
+        for name, value in zip(names, given[len(STATES) :], strict=True)
+    }
     return {
         "x_step": int(len(x) == kind.steps),
-        "leak_step": int(leak.numel() == neurons),
-        "threshold_step": int(threshold.numel() == neurons),
+        **steps,
         "charge": kind.charge,
         "reset": kind.reset,
         "late": kind.late,
         "strict": kind.strict,
+        "synapse": kind.synapse,
+        "adaptive": kind.adaptive,
         "block": _block(x),
         "enable_fp_fusion": False,  # products and sums are rounded one by one, as in the core
     }
