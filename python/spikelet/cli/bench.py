@@ -21,6 +21,7 @@ import numpy as np
 
 import spikelet as sl
 from spikelet._util import files
+from spikelet._util.about import processor
 from spikelet._util.checks import choice, fail, integer
 from spikelet._util.threads import default_threads
 from spikelet.cli.bench_networks import NETWORKS, BenchNetwork, Built
@@ -130,12 +131,8 @@ def run(
 
 def machine() -> dict[str, Any]:
     """Return what speed depends on: processor, available cores, operating system and SIMD level."""
-    cpu = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists() and (match := re.search(r"model name\s*:\s*(.+)", info.read_text())):
-        cpu = match[1].strip()
     return {
-        "cpu": cpu,
+        "cpu": processor(),
         "cores": default_threads(),
         "system": f"{platform.system()} {platform.machine()}",
         "simd": sl.simd_level(),

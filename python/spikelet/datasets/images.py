@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from spikelet._util.checks import choice, integer
 from spikelet._util.extras import extra
+from spikelet._util.spelling import spelled
 from spikelet.datasets import idx
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ Labelled: TypeAlias = tuple[NDArray[np.float32], NDArray[np.uint8]]
 _PREFIX = {"train": "train", "test": "t10k"}
 
 
+@spelled
 def mnist(
     data_dir: str | PathLike[str], split: Split = "train", n: SupportsIndex | None = None
 ) -> Labelled:
@@ -62,6 +64,7 @@ def mnist(
     return images.astype(np.float32) / np.float32(255), labels
 
 
+@spelled
 def digits(split: Split = "train", n: SupportsIndex | None = None, *, seed: int = 0) -> Labelled:
     """Return scikit-learn's 8x8 digits, 1797 handwritten images from the UCI repository.
 
@@ -97,6 +100,7 @@ def digits(split: Split = "train", n: SupportsIndex | None = None, *, seed: int 
     return pixels / np.float32(16), labels[chosen].astype(np.uint8)
 
 
+@spelled
 def load(
     data_dir: str | PathLike[str] | None = None,
     split: Split = "train",

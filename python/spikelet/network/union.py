@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet._util.checks import fail
-from spikelet._util.described import suggestion
 from spikelet._util.snapshot import Snapshot
+from spikelet._util.spelling import suggestion
 from spikelet.network.base import NetworkBase
 from spikelet.network.population import Population, StateView
 from spikelet.neurons.base import State
