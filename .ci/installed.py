@@ -21,7 +21,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 
 OPTIONAL = (
-    "scipy", "torch", "matplotlib", "h5py", "joblib", "distributed", "pandas", "xarray", "mpi4py", "nest",
+    "scipy", "torch", "matplotlib", "h5py", "joblib", "distributed", "pandas", "xarray", "mpi4py", "nest", "click",
+    "rich",
 )  # fmt: skip
 COMPILERS = ("cc", "gcc", "c++", "g++", "clang", "clang++", "cmake", "ninja", "make")
 # Test files of the core and of the package that need no extra.

@@ -78,7 +78,9 @@ def info() -> Info:
         system=platform.platform(),
         python=f"{platform.python_version()} ({platform.python_implementation()}, {sys.executable})",
         packages=_versions(),
-        environment={k: v for k, v in sorted(os.environ.items()) if k.startswith(("SPIKELET_", "OMP_"))},
+        environment={
+            k: v for k, v in sorted(os.environ.items()) if k.startswith(("SPIKELET_", "OMP_"))
+        },
     )
 
 

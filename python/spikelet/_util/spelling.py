@@ -33,9 +33,13 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     elsewhere = _ELSEWHERE.get(name.lower().replace("_", ""))
     if elsewhere in names and elsewhere != name:
         return f"; did you mean {elsewhere!r}?"
-    lower = {other.lower(): other for other in reversed(names)}
-    near = difflib.get_close_matches(name.lower(), list(lower), 1, cutoff=0.55)
-    return f"; did you mean {lower[near[0]]!r}?" if near else ""
+    lower = [other.lower() for other in names]
+    near = difflib.get_close_matches(name.lower(), lower, 1, cutoff=0.55)
+    if not near:
+        return ""
+    alike = [other for other in names if other.lower() == near[0]]  # but for the case of letters
+    best = difflib.get_close_matches(name, alike, 1, cutoff=0.0)[0]
+    return f"; did you mean {best!r}?"
 
 
 def no_attribute(item: str, name: str, known: Iterable[str], obj: object = None) -> NoReturn:

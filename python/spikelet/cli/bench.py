@@ -6,7 +6,6 @@ import gc
 import json
 import os
 import platform
-import re
 import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -53,8 +52,8 @@ def run(
     networks: Sequence[str] | None = None,
     json_file: str | os.PathLike[str] | None = None,
     update_reference: bool = False,
-) -> bool:
-    """Measure, print a table, and return whether the results were correct.
+) -> tuple[bool, Record]:
+    """Measure, print a table, and return whether the results were correct, and the results.
 
     Parameters
     ----------
@@ -72,9 +71,11 @@ def run(
 
     Returns
     -------
-    bool
+    right : bool
         Whether each network gave the same spikes in all runs and, except with `update_reference`, the rate of the
         reference.
+    record : dict
+        All results, as in the file.
 
     Raises
     ------
@@ -123,7 +124,7 @@ def run(
     if update_reference and not wrong:
         files.write(REFERENCE, json.dumps(record, indent=1) + "\n")
         print(f"Wrote {REFERENCE}")
-    return not wrong
+    return not wrong, record | {"differ": wrong}
 
 
 # Measuring ------------------------------------------------------------------------------------------------------------

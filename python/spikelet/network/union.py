@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from spikelet._util import html
 from spikelet._util.checks import fail
 from spikelet._util.snapshot import Snapshot
 from spikelet._util.spelling import suggestion
@@ -223,6 +224,11 @@ class Union:
     def __dir__(self) -> list[str]:
         """List states and parameters, too."""
         return sorted({*super().__dir__(), *self.states, *self.parameters})
+
+    def _repr_html_(self) -> str:
+        """Return a table of the parts, for notebooks."""
+        rows = [(part.name, len(part), type(part.model).__name__) for part in self.parts]
+        return html.grid(f"{self.name}: {len(self)} elements", ["part", "elements", "model"], rows)
 
     def __repr__(self) -> str:
         return f"Union({' + '.join(map(repr, self.parts))})"

@@ -58,7 +58,13 @@ def nest_model(
     -65.0
     """
     if not isinstance(name, str):
-        fail("nest_model", "name", name, "must be a name of NEST's, such as 'iaf_psc_exp'", error=TypeError)
+        fail(
+            "nest_model",
+            "name",
+            name,
+            "must be a name of NEST's, such as 'iaf_psc_exp'",
+            error=TypeError,
+        )
     if parameters is not None and not isinstance(parameters, Mapping):
         fail("nest_model", "parameters", parameters, "must be a mapping", error=TypeError)
     model, states = model_of_nest("nest_model", name, dict(parameters or {}))
