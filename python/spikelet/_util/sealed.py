@@ -12,6 +12,7 @@ __all__ = ["Sealed", "Setting"]
 
 T = TypeVar("T")
 
+_INTERNAL = {"contents", "engine", "synapses", "tape"}  # of the package, not of users
 _OURS = __name__.partition(".")[0]
 
 
@@ -95,7 +96,8 @@ def _declared(kind: type) -> frozenset[str]:
 
 def _public(kind: type) -> set[str]:
     """Return the public attributes and methods of a class."""
-    return {name for name in (*_declared(kind), *dir(kind)) if not name.startswith("_")}
+    names = {name for name in (*_declared(kind), *dir(kind)) if not name.startswith("_")}
+    return names - _INTERNAL
 
 
 def _is_open(kind: type, name: str) -> bool:

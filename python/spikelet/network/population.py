@@ -167,6 +167,13 @@ _FIXED = {
 }
 
 
+_ELSEWHERE = {
+    "spikes": '; record them: net.record(population, "spikes")',
+    "weights": "; they are of a projection, which net.connect() returns",
+    "delays": "; they are of a projection, which net.connect() returns",
+}
+
+
 class Population:
     """A group of neurons, or of spike sources, that share a model. Made by `Network.population`.
 
@@ -240,7 +247,7 @@ class Population:
         try:
             ids = np.atleast_1d(np.asarray(self.ids)[index])
         except IndexError as error:
-            msg = f"{self.name}: {error}"
+            msg = f"{self.name}: {error} (ids are 0 .. {self.size - 1})"
             raise IndexError(msg) from None
         if ids.ndim > 1:
             fail(
@@ -280,9 +287,9 @@ class Population:
                 value = value[self._ids]
             return Snapshot(value, _PARAMETER) if isinstance(value, np.ndarray) else value
         known = [*self._states, *self._parameter_names()]
-        near = suggestion(name, known)
-        msg = f"{self.name} ({type(self.model).__name__}) has no {name!r}{near}; there are: {', '.join(known)}"
-        raise AttributeError(msg)
+        near = _ELSEWHERE.get(name) or suggestion(name, known)
+        msg = f"{self.name} ({type(self.model).__name__}) has no {name!r}{near} (there are: {', '.join(known)})"
+        raise AttributeError(msg, name=name, obj=self)
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set a state or a parameter."""

@@ -99,7 +99,7 @@ def _recorder(
             hint = suggestion(what, ["weights"])
             fail(f"record {target!r}", "what", what, f'must be "weights"{hint}')
         _require_after(f"record {target!r}", what, when)
-        return WeightRecorder(net, target, interval("record", when.every, net.dt))
+        return WeightRecorder(net, target, interval(f"record {target!r}", when.every, net.dt))
     check_own(net, "record", target, "target")
     states = target.model.states if isinstance(target.model, NeuronModel) else ()
     if what == "spikes":
@@ -115,7 +115,7 @@ def _recorder(
     choice(f"record {target.name}", "when", when.when, "after_reset", "before_reset")
     if what != states[0]:
         _require_after(f"record {target.name}", what, when, states[0])
-    every = interval("record", when.every, net.dt)
+    every = interval(f"record {target.name}", when.every, net.dt)
     return StateRecorder(net, target, what, every, before_reset=when.when == "before_reset")
 
 

@@ -144,8 +144,8 @@ class Union:
             return self._parameter(name)
         known = [*self.states, *self.parameters]
         near = suggestion(name, known)
-        msg = f"{self.name} has no {name!r}{near}; all of its parts have: {', '.join(known)}"
-        raise AttributeError(msg)
+        msg = f"{self.name} has no {name!r}{near} (all of its parts have: {', '.join(known)})"
+        raise AttributeError(msg, name=name, obj=self)
 
     def _parameter(self, name: str) -> Any:
         """Return one value if all elements share it, or one for each."""

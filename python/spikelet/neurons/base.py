@@ -131,7 +131,7 @@ class NeuronModel(Described):
         for f in self._fields():
             if f.name not in kept and (unit := f.metadata["unit"]) in _SI_BELOW:
                 most = largest(abs(getattr(self, f.name)), 0.0)
-                if 0 < most < _SI_BELOW[unit]:
+                if _SI_FROM.get(unit, 0.0) < most < _SI_BELOW[unit]:
                     advise_si(type(self).__name__, f.name, most, unit, _SI_FACTOR[unit])
 
     @classmethod
@@ -256,6 +256,7 @@ _SI_BELOW = {
     "pA": 1e-7,
     "ms": 0.0101,
 }  # values below these are in F, S, A or s
+_SI_FROM = {"ms": 0.00099}  # shorter times make synapses that act at once, on purpose
 _SI_FACTOR = {"pF": 1e12, "nS": 1e9, "pA": 1e12, "ms": 1e3}
 
 
