@@ -477,13 +477,13 @@ def test_each_mistake_gives_its_message_and_changes_nothing(mistake: Mistake) ->
     before = state(names["net"])
     if issubclass(mistake.kind, Warning):
         with pytest.warns(mistake.kind) as caught:
-            exec(mistake.code, names)
+            exec(mistake.code, names)  # noqa: S102
         assert [str(w.message) for w in caught] == [mistake.message]
         return
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         with pytest.raises(mistake.kind) as raised:
-            exec(mistake.code, names)
+            exec(mistake.code, names)  # noqa: S102
     assert type(raised.value) is mistake.kind
     assert str(raised.value) == mistake.message
     assert state(names["net"]) == before
