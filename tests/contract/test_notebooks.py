@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests._util.test_html import Checker
 
 import spikelet as sl
 from spikelet.conversion.converted import ConvertedModel
-from tests._util.test_html import Checker
 
 NASTY = "<b>E & I</b>"
 

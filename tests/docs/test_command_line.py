@@ -17,7 +17,7 @@ pytest.importorskip("onnx")
 pytest.importorskip("matplotlib")
 pytest.importorskip("pandas")
 
-from tests.support.onnx_models import model, node  # noqa: E402  # it needs onnx
+from tests.support.onnx_models import model, node  # it needs onnx
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "command_line.md").read_text(encoding="utf-8")
