@@ -1,7 +1,7 @@
 """Check the installed package, not the source tree: ``python .ci/installed.py CHECK...``.
 
 The checks are ``imports`` (no optional package is imported), ``size`` (of the wheel), ``tests`` (some of the tests),
-``demo`` (within a minute) and ``no-compiler`` (there is none to be found). They run from an empty directory. `.ci/run`,
+``demo`` (within a minute), ``plain-demo`` (without extras) and ``no-compiler`` (there is none to be found). They run from an empty directory. `.ci/run`,
 `.ci/wheel` and cibuildwheel call this file.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import io
+import json
 import os
 import shutil
 import subprocess
@@ -21,7 +22,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 
 OPTIONAL = (
-    "scipy", "torch", "matplotlib", "h5py", "joblib", "distributed", "pandas", "xarray", "mpi4py", "nest",
+    "scipy", "torch", "matplotlib", "h5py", "joblib", "distributed", "pandas", "xarray", "mpi4py", "nest", "click",
+    "rich",
 )  # fmt: skip
 COMPILERS = ("cc", "gcc", "c++", "g++", "clang", "clang++", "cmake", "ninja", "make")
 # Test files of the core and of the package that need no extra.
@@ -73,6 +75,24 @@ def demo() -> None:
     print(f"spikelet demo took {time.perf_counter() - started:.1f} s")
 
 
+def plain_demo() -> None:
+    """Run ``spikelet info`` and ``spikelet demo`` without any extra: as JSON, and without a figure."""
+    program = Path(sys.executable).with_name("spikelet")
+    about = subprocess.run([program, "info", "--json"], check=True, capture_output=True, text=True)
+    packages = set(json.loads(about.stdout)["packages"])
+    assert packages == {"click", "numpy", "scipy"}, f"a plain installation has {packages}"
+    found = subprocess.run(
+        [program, "demo", "--json"], check=True, capture_output=True, text=True, timeout=60
+    )
+    result = json.loads(found.stdout)
+    print(
+        f"spikelet demo: {result['accuracy']:.1%} in {result['seconds']:.1f} s, "
+        f"{result['synaptic_events_per_second'] / 1e6:.0f} million synaptic events per second"
+    )
+    assert result["accuracy"] > 0.85
+    assert result["figure"] is None
+
+
 def no_compiler() -> None:
     """Find no compiler and no build tool on the PATH."""
     found = [program for program in COMPILERS if shutil.which(program)]
@@ -80,7 +100,8 @@ def no_compiler() -> None:
 
 
 CHECKS = {
-    check.__name__.replace("_", "-"): check for check in (imports, size, tests, demo, no_compiler)
+    check.__name__.replace("_", "-"): check
+    for check in (imports, size, tests, demo, plain_demo, no_compiler)
 }
 
 

@@ -1,6 +1,19 @@
 // The private extension module. Users import from the package `spikelet`.
 #include "bindings.hpp"
 
+namespace {
+
+// What compiled the core, for bug reports.
+#if defined(__clang__)
+constexpr const char* compiler = __VERSION__;
+#elif defined(__GNUC__)
+constexpr const char* compiler = "g++ " __VERSION__;
+#else
+constexpr const char* compiler = "unknown";
+#endif
+
+}  // namespace
+
 // Everything bound here is safe for concurrent threads, with or without an interpreter lock:
 //   Simulator     guards the network (Guarded) in each method
 //   LayerGraph    does the same
@@ -12,6 +25,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   using namespace spikelet;
   m.doc() = "The compiled core. Private: the package checks arguments, not this module.";
   m.attr("__version__") = SPIKELET_VERSION;
+  m.attr("compiler") = compiler;
   bind_enums(m);
   bind_core(m);
   bind_rules(m);

@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from spikelet._core import __version__, available_simd_levels, simd_level
+from spikelet._util.spelling import missing
 from spikelet.network.drive import Drive
 from spikelet.network.groups import DriveGroup, ProjectionGroup
 from spikelet.network.network import Network
@@ -94,6 +95,7 @@ if TYPE_CHECKING:
         plot,
         statistics,
     )
+    from spikelet._util.about import info
     from spikelet.conversion.convert import convert
     from spikelet.experiments import SweepResult, load_sweep, sweep
     from spikelet.layers.spiking_model import SpikingModel, SpikingResult
@@ -106,6 +108,7 @@ else:
     )  # fmt: skip
     _HOMES = {
         "convert": "conversion",
+        "info": "_util.about",
         "SpikingModel": "layers.spiking_model",
         "SpikingResult": "layers.spiking_model",
         "Stopping": "layers.stopping",
@@ -119,7 +122,7 @@ else:
             return importlib.import_module(f"spikelet.{name}")
         if name in _HOMES:
             return getattr(importlib.import_module(f"spikelet.{_HOMES[name]}"), name)
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return missing(__name__, __all__)(name)
 
     def __dir__() -> list[str]:
         return __all__
@@ -203,6 +206,7 @@ __all__ = [
     "energy",
     "events",
     "experiments",
+    "info",
     "io",
     "layers",
     "load_sweep",

@@ -8,18 +8,23 @@ Wrong arguments raise TypeError or ValueError, which names the function, the arg
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikelet._util.checks import check_all, fail, real_array, scalar, series
+from spikelet._util.spelling import missing, spelled
 from spikelet.spikes import Spikes, as_spikes
 from spikelet.spikes.binning import bin_of
 
 __all__ = ["count", "first_spike", "population_vector", "rate"]
 
+if not TYPE_CHECKING:  # a type checker knows what there is
+    __getattr__ = missing(__name__, __all__)
 
+
+@spelled
 def count(spikes: ArrayLike | Spikes) -> NDArray[np.int64]:
     """Count the spikes of each element.
 
@@ -34,6 +39,7 @@ def count(spikes: ArrayLike | Spikes) -> NDArray[np.int64]:
     return _count("decode.count", spikes)
 
 
+@spelled
 def first_spike(spikes: ArrayLike | Spikes, *, silent: float = math.nan) -> NDArray[np.float64]:
     """Return the step of the first spike of each element.
 
@@ -60,6 +66,7 @@ def first_spike(spikes: ArrayLike | Spikes, *, silent: float = math.nan) -> NDAr
     return np.where(fired.any(axis=0), fired.argmax(axis=0), float(silent))
 
 
+@spelled
 def rate(spikes: ArrayLike | Spikes, dt: float | None = None) -> NDArray[np.float64]:
     """Return the mean rate of each element over all T steps [Hz].
 
@@ -82,6 +89,7 @@ def rate(spikes: ArrayLike | Spikes, dt: float | None = None) -> NDArray[np.floa
     return counts / (steps * seconds)
 
 
+@spelled
 def population_vector(activity: ArrayLike | Spikes, preferred: ArrayLike) -> NDArray[np.float64]:
     """Return the mean of the preferred values of neurons, weighted by their activity.
 

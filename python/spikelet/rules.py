@@ -100,6 +100,9 @@ class FixedProbability(Rule):
         p = numbers("FixedProbability", "p", self.p)
         if p.ndim:
             fail("FixedProbability", "p", self.p, "must be one number")
+        if p >= 2 and float(p).is_integer():
+            rule = f"must be in [0, 1]; a number of sources for each target is FixedIndegree({p:g})"
+            fail("FixedProbability", "p", float(p), rule)
         require("FixedProbability", "p", p, "in [0, 1]")
         object.__setattr__(self, "p", float(p))
 
@@ -116,6 +119,9 @@ class _Counted(Rule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if isinstance(self.number, float) and 0 < self.number < 1:
+            rule = f"must be an integer; a probability is FixedProbability({self.number:g})"
+            fail(type(self).__name__, "number", self.number, rule, error=TypeError)
         object.__setattr__(self, "number", integer(type(self).__name__, "number", self.number, 0))
 
     def to_core(self) -> _core.ConnectionRule:

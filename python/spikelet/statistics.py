@@ -7,17 +7,21 @@ All functions take a `SpikeRecorder`, a recording on disk or `Spikes` from elsew
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spikelet._util.checks import Float, fail, integer, number, require, shown
+from spikelet._util.spelling import missing
 from spikelet.recording.reading import RecordedSpikes
 from spikelet.spikes import Spikes, as_spikes
 from spikelet.spikes.binning import bin_of, number_of_bins
 
 __all__ = ["Spikes", "correlations", "cvs", "histogram", "rates", "synchrony"]
+
+if not TYPE_CHECKING:  # a type checker knows what there is
+    __getattr__ = missing(__name__, __all__)
 
 
 def rates(

@@ -16,6 +16,9 @@ MISTAKES: list[tuple[Any, str]] = [
     (lambda: sl.LIF(E_L=-0.07, V_reset=-0.07, V_th=-0.055), "LIF: V_th = -0.055 mV .* -55 mV"),
     (lambda: sl.LIF(E_L=-0.07), "LIF: E_L = -0.07 mV .* -70 mV"),
     (lambda: sl.LIFDelta(I_e=[0.0, 5e-10]), "LIFDelta: I_e = 5e-10 pA .* 500 pA"),
+    (lambda: sl.LIF(t_ref=0.002), "LIF: t_ref = 0.002 ms .*SI.* 2 ms"),
+    (lambda: sl.LIFAlpha(tau_syn_ex=[0.005, 0.003]), "LIFAlpha: tau_syn_ex = 0.005 ms .*SI.* 5 ms"),
+    (lambda: sl.LIF(C_m=0.25), "LIF: C_m = 0.25 pF .*nF.* 250 pF"),
     (lambda: sl.LIFCond(g_L=1e-8), "LIFCond: g_L = 1e-08 nS .* 10 nS"),
     (lambda: sl.PoissonSource(0.015), r"PoissonSource: rate = 0.015 Hz is one event in 66.7 s: .*15 Hz"),
     (lambda: sl.PoissonInput([0.0, 0.008], 1.0), "PoissonInput: rate = 0.008 Hz .*8 Hz"),
@@ -39,6 +42,9 @@ def test_legitimate_values_pass() -> None:
         sl.LIFDelta(V_th=1.0, E_L=-0.1, V_reset=-0.1, C_m=1e-3)
         sl.LIF(V_th=[], E_L=[], V_reset=[])
         sl.LIFCond()
+        sl.LIF(tau_syn_ex=1e-4, t_ref=0.0)  # synapses that act at once
+        sl.LIF(t_ref=0.02)
+        sl.LIF(C_m=1.0)
         sl.PoissonSource([0.0, 0.05, 30.0])
         sl.PoissonSource(0.0)
         sl.PoissonSource(0.2)

@@ -10,14 +10,6 @@ import numpy as np
 import pytest
 
 import spikelet as sl
-from spikelet._util.described import suggestion
-
-
-def test_the_nearest_name_is_suggested() -> None:
-    names = ["tau_m", "tau_syn_ex", "V_th"]
-    assert suggestion("tau_mem", names) == "; did you mean 'tau_m'?"
-    assert suggestion("v_th", names) == "; did you mean 'V_th'?"
-    assert suggestion("colour", names) == ""
 
 
 @pytest.mark.parametrize(
@@ -38,6 +30,33 @@ def test_a_misspelt_parameter_names_the_nearest_and_all(kind: Any, given: str, n
     text = str(raised.value)
     assert text.startswith(f"{kind.__name__} has no parameter '{given}'; did you mean '{near}'?")
     assert "there are: " in text
+
+
+def test_a_parameter_given_by_position_is_to_be_named() -> None:
+    with pytest.raises(
+        TypeError, match=r"^LIF takes nothing by position; .* such as E_L=..., got 20.0$"
+    ):
+        sl.LIF(20.0)  # type: ignore[misc]
+    with pytest.raises(
+        TypeError, match=r"^Normal takes only mean, std by position; .* clip=..., got 3.0$"
+    ):
+        sl.Normal(1.0, 2.0, 3.0)  # type: ignore[misc]
+    with pytest.raises(TypeError, match=r"^AllToAll takes nothing by position; .* got 0\.1"):
+        sl.AllToAll(0.1)  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("name", ["V_m", "I_syn_ex", "theta"])
+def test_a_state_is_set_on_the_population(name: str) -> None:
+    with pytest.raises(TypeError, match=f"^LIF has no parameter '{name}': .* cells.{name} = "):
+        sl.LIF(**{name: 1.0})
+
+
+def test_layers_are_described_too() -> None:
+    with pytest.raises(
+        TypeError, match=r"^IF has no parameter 'treshold'; did you mean 'threshold'"
+    ):
+        sl.layers.IF(treshold=1.0)  # type: ignore[call-arg]
+    assert pickle.loads(pickle.dumps(sl.layers.IF(2.0))).threshold == 2.0
 
 
 def test_copies_and_pickles_are_made_as_ever() -> None:

@@ -127,10 +127,20 @@ def test_what_is_wrong_is_one_line_before_the_work(arguments, message, capsys, m
     "arguments", [("--threads", "0"), ("--threads", "two"), ("--networks",), ("--seconds", "3")]
 )
 def test_bad_arguments_are_usage_errors(arguments, capsys):
-    with pytest.raises(SystemExit) as stop:
-        main(["bench", *arguments])
-    assert stop.value.code == 2
-    assert "usage" in capsys.readouterr().err
+    assert main(["bench", *arguments]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert arguments[0] in err
+
+
+def test_several_networks_follow_one_option(short, capsys):
+    _, run = short
+    assert run("--json", "-") == 0
+    record = json.loads(capsys.readouterr().out)
+    assert [row["network"] for row in record["quick"]] == ["cuba"]
+    assert record["differ"] == {}
+    assert main(["bench", "--networks", "cuba", "nonsense", "--quick"]) == 2
+    assert "networks must be" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("threads", "error"), [(0, ValueError), (1.5, TypeError)])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import re
 import sys
 
@@ -9,10 +11,10 @@ import numpy as np
 import pytest
 
 from spikelet.cli.main import main
+from spikelet.datasets import digits
 from spikelet.models import WinnerTakeAll
 
-for extra in ("matplotlib", "rich", "sklearn"):
-    pytest.importorskip(extra)
+pytest.importorskip("matplotlib")
 
 SMALL = ("--images", "150", "--neurons", "40")
 
@@ -34,8 +36,9 @@ def test_demo_learns_reports_and_draws(demo):
     accuracy, text, picture = demo()
     assert accuracy > 0.6  # chance is 0.1
     for part in (
-        "scikit-learn's digits", "the first 150 of 1438", "40 spiking neurons", "359 test digits",
+        "UCI's digits", "the first 150 of 1438", "40 spiking neurons", "359 test digits",
         "chance: 10 %", "images per second",
+        "million synaptic events per second",
     ):  # fmt: skip
         assert part in text
     assert picture.startswith(b"\x89PNG\r\n\x1a\n")
@@ -91,19 +94,51 @@ def test_what_is_wrong_is_one_line(arguments, message, capsys):
 
 @pytest.mark.parametrize("arguments", [["--neurons", "1"], ["--seed", "x"], ["--images", "-3"]])
 def test_bad_numbers_are_usage_errors(arguments, capsys):
-    with pytest.raises(SystemExit) as stop:
-        main(["demo", *arguments])
-    assert stop.value.code == 2
-    assert "must be a whole number >=" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("module", ["matplotlib", "rich", "sklearn"])
-def test_missing_packages_name_the_extra(module, monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, module, None)
-    assert main(["demo"]) == 1
+    assert main(["demo", *arguments]) == 2
     err = capsys.readouterr().err
-    assert "pip install 'spikelet[demo]'" in err
-    assert err.count("\n") == 1
+    assert f"Invalid value for '{arguments[0]}'" in err
+    assert arguments[1] in err
+
+
+def test_without_matplotlib_there_is_no_figure(monkeypatch, capsys, tmp_path):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "matplotlib" else find(name)
+    )
+    monkeypatch.chdir(tmp_path)
+    assert main(["demo", *SMALL]) == 0
+    assert "pip install 'spikelet[demo]'" in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_plain_install_is_enough(monkeypatch, capsys, tmp_path):
+    for module in ("rich", "sklearn"):
+        monkeypatch.setitem(sys.modules, module, None)
+    assert main(["demo", "--out", str(tmp_path / "figure.png"), *SMALL]) == 0
+    assert capsys.readouterr().err == ""  # no progress where there is no terminal
+
+
+def test_json_is_the_only_output(tmp_path, capsys):
+    assert main(["demo", "--json", "--out", str(tmp_path / "figure.png"), *SMALL]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert 0.5 < found["accuracy"] <= 1.0
+    assert found["images"] == 4 * 150 + 359
+    assert found["figure"] == str(tmp_path / "figure.png")
+    rate = found["synaptic_events"] / found["seconds"]
+    assert found["synaptic_events_per_second"] == pytest.approx(rate)
+
+
+def test_the_number_of_synaptic_events_is_that_of_the_network():
+    network = WinnerTakeAll(10, 64)
+    images = digits("train", 30)[0]
+    network.fit(images)
+    net = network.frozen()
+    pixels = net.record(net.populations[0], "spikes")
+    for image in images:
+        net.populations[0].rate = network.rates(image.reshape(1, -1))[0]
+        net.run(network.answer_for)
+    expected = network.input_rate * network.answer_for * 1e-3 * len(images)
+    assert len(pixels) == pytest.approx(expected, rel=0.02)  # 120 000 on average
 
 
 def test_ctrl_c_prints_no_traceback(monkeypatch, capsys):

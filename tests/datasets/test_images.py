@@ -36,7 +36,6 @@ def test_bad_arguments(folder, arguments, error, message):
 
 
 def test_digits_split_is_fixed_and_disjoint():
-    pytest.importorskip("sklearn")
     train, train_labels = datasets.digits()
     test, test_labels = datasets.digits("test")
     assert train.shape == (1438, 8, 8)
@@ -52,10 +51,19 @@ def test_digits_split_is_fixed_and_disjoint():
     assert (datasets.digits("test", seed=1)[1] != test_labels).any()
 
 
-def test_digits_without_sklearn_names_the_extra(monkeypatch):
+def test_digits_are_those_of_sklearn():
+    images, labels = pytest.importorskip("sklearn.datasets").load_digits(return_X_y=True)
+    order = np.random.RandomState(0).permutation(1797)
+    for split, chosen in (("test", order[:359]), ("train", order[359:])):
+        ours, classes = datasets.digits(split)
+        np.testing.assert_array_equal(ours.reshape(-1, 64) * 16, images[chosen])
+        np.testing.assert_array_equal(classes, labels[chosen])
+
+
+def test_digits_need_no_sklearn(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn", None)
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
-    with pytest.raises(ImportError, match=r"pip install 'spikelet\[demo\]'"):
-        datasets.digits()
+    assert len(datasets.digits("train", 7)[0]) == 7
 
 
 @pytest.mark.parametrize(

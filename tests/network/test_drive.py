@@ -229,9 +229,9 @@ def test_what_cannot_be_set_says_so() -> None:
     drive = net.inject(cells[:3], sl.PoissonInput(rate=[1.0, 2.0, 3.0], weight=4.0))
     assert repr(drive) == "Drive(PoissonInput to cells: 3 of 5 neurons, from 0 ms on)"
     assert drive.weight == 4.0
-    with pytest.raises(AttributeError, match="has no 'amplitude'; there are: rate, weight"):
+    with pytest.raises(AttributeError, match=r"has no 'amplitude' \(there are: rate, weight"):
         _ = drive.amplitude
-    with pytest.raises(AttributeError, match="has no 'values'; there are: rate, weight"):
+    with pytest.raises(AttributeError, match=r"has no 'values' \(there are: rate, weight"):
         drive.values = 3.0
     for name in ("target", "input", "start", "number", "network", "removed", "set"):
         with pytest.raises(AttributeError, match=f"{name} cannot be set"):

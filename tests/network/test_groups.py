@@ -90,7 +90,9 @@ def test_parameters_of_inputs_to_a_union() -> None:
     drives.rate = np.arange(12.0)
     np.testing.assert_array_equal(drives.drives[1].rate, np.arange(8.0, 12.0))
     np.testing.assert_array_equal(drives.rate, np.arange(12.0))
-    with pytest.raises(AttributeError, match="has no 'rat'; there are: rate, weight"):
+    with pytest.raises(
+        AttributeError, match=r"has no 'rat'; did you mean 'rate'\? \(there are: rate, weight"
+    ):
         drives.rat = 5.0
     with pytest.raises(ValueError, match="one value for each of the 12 neurons"):
         drives.rate = [1.0, 2.0]

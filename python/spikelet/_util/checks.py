@@ -155,6 +155,9 @@ def numbers(
     # RuntimeError is PyTorch's, of a tensor that requires a gradient.
     except (TypeError, ValueError, OverflowError, RuntimeError) as error:
         rule = "must be a number or an array of numbers"
+        if isinstance(value, str):
+            what = f"{rule} in {unit}" if unit else rule
+            fail(where, argument, value, f"{what}, not a text", error=TypeError)
         msg = f"{where}: {argument} {rule}, got {shown(value)} ({_line(str(error))})"
         raise TypeError(msg) from None
     if array.ndim > dimensions:

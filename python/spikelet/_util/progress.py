@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import io
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,6 +12,8 @@ import numpy as np
 
 from spikelet._util.checks import fail
 from spikelet._util.extras import needs
+
+_WIDTH, _EVERY = 100, 0.2  # of a bar in a notebook: columns, and seconds between its changes
 
 __all__ = ["bar", "images", "layers", "runs", "wanted"]
 
@@ -52,12 +56,50 @@ def _shown(columns: Callable[[Any], tuple[Any, ...]], title: str, **task: Any) -
         import rich.progress  # noqa: PLC0415  # an extra
         from rich.console import Console  # noqa: PLC0415
     console = Console(stderr=True)
+    if console.is_jupyter:
+        with _in_notebook(columns(rich.progress), title, task) as shown:
+            yield shown
+        return
     with rich.progress.Progress(*columns(rich.progress), console=console) as progress:
         number = progress.add_task(title, **task)
         yield (
             lambda **values: progress.update(number, **values),
             lambda: progress.tasks[0].elapsed or 0.0,
         )
+
+
+@contextlib.contextmanager
+def _in_notebook(columns: tuple[Any, ...], title: str, task: dict[str, Any]) -> Iterator[Any]:
+    """Show one task below the cell of a notebook, as text that is drawn by the thread that runs.
+
+    Rich's own way needs ipywidgets and draws from a thread of its own, whose output some kernels send elsewhere.
+    """
+    import rich.progress  # noqa: PLC0415  # an extra
+    from IPython.display import display  # noqa: PLC0415  # there is one in a notebook
+    from rich.console import Console  # noqa: PLC0415
+
+    progress = rich.progress.Progress(*columns, auto_refresh=False)
+    number = progress.add_task(title, **task)
+
+    def text() -> dict[str, str]:
+        page = io.StringIO()
+        Console(file=page, force_jupyter=False, width=_WIDTH).print(progress.get_renderable())
+        return {"text/plain": page.getvalue().rstrip()}
+
+    handle = display(text(), raw=True, display_id=True)
+    last = time.monotonic()
+
+    def update(**values: Any) -> None:
+        nonlocal last
+        progress.update(number, **values)
+        if time.monotonic() - last > _EVERY:
+            last = time.monotonic()
+            handle.update(text(), raw=True)
+
+    try:
+        yield update, lambda: progress.tasks[0].elapsed or 0.0
+    finally:
+        handle.update(text(), raw=True)
 
 
 @contextlib.contextmanager

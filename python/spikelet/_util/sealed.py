@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Generic, NoReturn, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, Self, TypeVar, overload
+
+from spikelet._util.spelling import no_attribute, suggestion
 
 __all__ = ["Sealed", "Setting"]
 
 T = TypeVar("T")
 
+_INTERNAL = {"contents", "engine", "synapses", "tape"}  # of the package, not of users
 _OURS = __name__.partition(".")[0]
 
 
@@ -38,6 +40,16 @@ class Sealed:
         if not (name.startswith("_") or _is_open(type(self), name)):
             _refuse(self, name)
         super().__delattr__(name)
+
+    if not TYPE_CHECKING:  # a type checker knows which attributes there are
+
+        def __getattr__(self, name: str) -> Any:
+            """Name the nearest attribute where there is none of this name."""
+            if name.startswith("_"):
+                raise AttributeError(name, name=name, obj=self)
+            if hasattr(type(self), name):
+                return object.__getattribute__(self, name)  # raises what the property raised
+            return no_attribute(type(self).__name__, name, sorted(_public(type(self))), self)
 
 
 class Setting(Generic[T]):
@@ -82,6 +94,12 @@ def _declared(kind: type) -> frozenset[str]:
     return frozenset(name for name in names if not name.startswith("_"))
 
 
+def _public(kind: type) -> set[str]:
+    """Return the public attributes and methods of a class."""
+    names = {name for name in (*_declared(kind), *dir(kind)) if not name.startswith("_")}
+    return names - _INTERNAL
+
+
 def _is_open(kind: type, name: str) -> bool:
     """Return whether an attribute can be set at any time."""
     if name in _declared(kind):
@@ -103,8 +121,7 @@ def _refuse(item: Sealed, name: str) -> NoReturn:
         msg = f"{kind.__name__}: {name} cannot be set: {instead.format(name=name)}"
     else:
         public = sorted(n for n in _declared(kind))
-        near = difflib.get_close_matches(name, public, 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        hint = suggestion(name, public)
         settable = ", ".join(n for n in public if _is_open(kind, n)) or "nothing"
         msg = f"{kind.__name__} has no {name!r}{hint} (what can be set: {settable})"
     raise AttributeError(msg, name=name, obj=item)

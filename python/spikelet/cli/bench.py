@@ -6,7 +6,6 @@ import gc
 import json
 import os
 import platform
-import re
 import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +20,7 @@ import numpy as np
 
 import spikelet as sl
 from spikelet._util import files
+from spikelet._util.about import processor
 from spikelet._util.checks import choice, fail, integer
 from spikelet._util.threads import default_threads
 from spikelet.cli.bench_networks import NETWORKS, BenchNetwork, Built
@@ -52,8 +52,8 @@ def run(
     networks: Sequence[str] | None = None,
     json_file: str | os.PathLike[str] | None = None,
     update_reference: bool = False,
-) -> bool:
-    """Measure, print a table, and return whether the results were correct.
+) -> tuple[bool, Record]:
+    """Measure, print a table, and return whether the results were correct, and the results.
 
     Parameters
     ----------
@@ -71,9 +71,11 @@ def run(
 
     Returns
     -------
-    bool
+    right : bool
         Whether each network gave the same spikes in all runs and, except with `update_reference`, the rate of the
         reference.
+    record : dict
+        All results, as in the file.
 
     Raises
     ------
@@ -122,7 +124,7 @@ def run(
     if update_reference and not wrong:
         files.write(REFERENCE, json.dumps(record, indent=1) + "\n")
         print(f"Wrote {REFERENCE}")
-    return not wrong
+    return not wrong, record | {"differ": wrong}
 
 
 # Measuring ------------------------------------------------------------------------------------------------------------
@@ -130,12 +132,8 @@ def run(
 
 def machine() -> dict[str, Any]:
     """Return what speed depends on: processor, available cores, operating system and SIMD level."""
-    cpu = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists() and (match := re.search(r"model name\s*:\s*(.+)", info.read_text())):
-        cpu = match[1].strip()
     return {
-        "cpu": cpu,
+        "cpu": processor(),
         "cores": default_threads(),
         "system": f"{platform.system()} {platform.machine()}",
         "simd": sl.simd_level(),

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from spikelet._util.checks import choice, fail, integer, number
 from spikelet._util.progress import wanted
+from spikelet._util.spelling import spelled
 from spikelet.conversion.converted import ConvertedModel
 from spikelet.conversion.economy import cheapest
 from spikelet.conversion.layerwise.calibration import Calibration
@@ -27,6 +28,7 @@ from spikelet.layers.spiking_model import SpikingModel
 __all__ = ["convert"]
 
 
+@spelled
 def convert(
     ann: Any,
     calibration: ArrayLike | tuple[ArrayLike, ...] | Mapping[str, ArrayLike],

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from numpy.typing import ArrayLike, NDArray
 
+from spikelet._util import html
 from spikelet._util.checks import choice, fail, integer
 from spikelet._util.sealed import Setting
 from spikelet.conversion.preparation.inputs import Range, on_another_scale, range_of
@@ -134,6 +135,16 @@ class ConvertedModel(SpikingModel):
         delay = self.delay if steps == self.steps else self.delay * steps // self.steps
         options = {"delay": delay, "coding": self.coding, **options}
         return super().run(arrays, steps, **options)
+
+    def _repr_html_(self) -> str:
+        """Return tables of the conversion and the layers, for notebooks."""
+        rows = [
+            ("method", f"{self.method}, {self.neuron} neurons"),
+            ("steps", f"T = {self.steps}, readout from step {self.delay} on"),
+            ("input", f"{', '.join(map(str, self.input_shapes))}, {self.coding}"),
+            ("stops", self.until),
+        ]
+        return html.joined(html.facts(type(self).__name__, rows), super()._repr_html_())
 
     def stopping(
         self,

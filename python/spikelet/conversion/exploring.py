@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from spikelet._util.checks import fail, integer, number, require
+from spikelet._util.spelling import spelled
 from spikelet.conversion.convert import convert
 from spikelet.conversion.converted import ConvertedModel
 from spikelet.conversion.economy import ECONOMICAL, STEPS, Frontier, explore, split
@@ -18,6 +19,7 @@ from spikelet.energy import Technology
 __all__ = ["frontier"]
 
 
+@spelled
 def frontier(
     ann: Any,
     calibration: ArrayLike | tuple[ArrayLike, ...] | Mapping[str, ArrayLike],

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spikelet._util import tables
+from spikelet._util import html, tables
 from spikelet.layers import Layer, Neuron, PredictiveIF
 from spikelet.layers.samples import Samples, check_labels, check_pair, decisions, readout_delay
 from spikelet.layers.spiking_model import SpikingModel, SpikingResult
@@ -108,6 +108,19 @@ class ConversionReport:
     def vanishing(self) -> tuple[str, ...]:
         """Names of the layers where spikes vanish."""
         return tuple(layer.name for layer in self.layers if layer.vanishing)
+
+    def _repr_html_(self) -> str:
+        """Return a table, for notebooks."""
+        rows = [
+            (x.name, x.kind, x.neurons, tables.share(x.error), tables.share(x.activity), tables.value(x.rate),
+             "spikes vanish" if x.vanishing else "")
+            for x in self.layers
+        ]  # fmt: skip
+        title = (
+            f"T = {self.steps}, {self.samples} samples, agreement {tables.share(self.agreement)}"
+        )
+        columns = ["layer", "kind", "neurons", "error", "activity", "rate", ""]
+        return html.grid(title, columns, rows, most=len(rows))
 
     def __str__(self) -> str:
         """Return a table with a row for each layer."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from spikelet._util.spelling import missing
 from spikelet.datasets.event_files import (
     GESTURES,
     SpikingSpeech,
@@ -40,3 +43,6 @@ __all__ = [
     "st_mnist",
     "yin_yang",
 ]
+
+if not TYPE_CHECKING:  # a type checker knows what there is
+    __getattr__ = missing(__name__, __all__)

@@ -1,4 +1,4 @@
-"""Labelled images: MNIST from its IDX files, and scikit-learn's digits, which need no download."""
+"""Labelled images: MNIST from its IDX files, and 8x8 digits, which come with the package."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikelet._util.checks import choice, integer
-from spikelet._util.extras import extra
+from spikelet._util.spelling import spelled
 from spikelet.datasets import idx
 
 if TYPE_CHECKING:
@@ -20,9 +20,11 @@ __all__ = ["Labelled", "Split", "digits", "load", "mnist"]
 Split: TypeAlias = Literal["train", "test"]
 Labelled: TypeAlias = tuple[NDArray[np.float32], NDArray[np.uint8]]
 
+_DIGITS = Path(__file__).with_name("digits.npz")
 _PREFIX = {"train": "train", "test": "t10k"}
 
 
+@spelled
 def mnist(
     data_dir: str | PathLike[str], split: Split = "train", n: SupportsIndex | None = None
 ) -> Labelled:
@@ -62,8 +64,12 @@ def mnist(
     return images.astype(np.float32) / np.float32(255), labels
 
 
+@spelled
 def digits(split: Split = "train", n: SupportsIndex | None = None, *, seed: int = 0) -> Labelled:
-    """Return scikit-learn's 8x8 digits, 1797 handwritten images from the UCI repository.
+    """Return 1797 handwritten digits of 8x8 pixels, the same as scikit-learn's.
+
+    They are the test set of "Optical Recognition of Handwritten Digits" by E. Alpaydin and C. Kaynak (1998), from the UCI
+    Machine Learning Repository, doi:10.24432/C50P49, under CC BY 4.0.
 
     Parameters
     ----------
@@ -77,26 +83,21 @@ def digits(split: Split = "train", n: SupportsIndex | None = None, *, seed: int 
     -------
     images : float32 array ``[n, 8, 8]``, in [0, 1]
     labels : uint8 array ``[n]``
-
-    Raises
-    ------
-    ImportError
-        scikit-learn is missing: ``pip install 'spikelet[demo]'``.
     """
     choice("datasets.digits", "split", split, *_PREFIX)
     integer("datasets.digits", "seed", seed, 0, 2**32 - 1)
-    sklearn = extra("sklearn.datasets", "datasets.digits", "demo")
-    images, labels = sklearn.load_digits(return_X_y=True)
+    with np.load(_DIGITS, allow_pickle=False) as file:
+        images, labels = file["images"], file["labels"]
     # RandomState is frozen, unlike Generator: the split is the same with every version of numpy.
     order = np.random.RandomState(seed).permutation(len(labels))
     held_out = len(labels) // 5
     chosen = order[:held_out] if split == "test" else order[held_out:]
     if n is not None:
         chosen = chosen[: integer("datasets.digits", "n", n, 0, len(chosen))]
-    pixels = images[chosen].reshape(-1, 8, 8).astype(np.float32)
-    return pixels / np.float32(16), labels[chosen].astype(np.uint8)
+    return images[chosen].astype(np.float32) / np.float32(16), labels[chosen]
 
 
+@spelled
 def load(
     data_dir: str | PathLike[str] | None = None,
     split: Split = "train",

@@ -22,6 +22,9 @@ decides the number of steps.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from spikelet._util.spelling import missing
 from spikelet.encode.cochlea import cochlea, erb_frequencies
 from spikelet.encode.codes import (
     burst,
@@ -46,3 +49,6 @@ __all__ = [
     "rate",
     "receptive_fields",
 ]
+
+if not TYPE_CHECKING:  # a type checker knows what there is
+    __getattr__ = missing(__name__, __all__)

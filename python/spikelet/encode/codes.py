@@ -19,6 +19,7 @@ from spikelet._util.checks import (
     series,
 )
 from spikelet._util.grid import to_ms
+from spikelet._util.spelling import spelled
 from spikelet.spikes import Spikes
 
 __all__ = [
@@ -37,6 +38,7 @@ Raster: TypeAlias = NDArray[np.uint8]
 _MAX_SEED = 2**64 - 1
 
 
+@spelled
 def rate(
     x: ArrayLike,
     steps: SupportsIndex,
@@ -64,6 +66,7 @@ def rate(
     return _bernoulli(p, n_steps, key, as_events)
 
 
+@spelled
 def poisson(
     x: ArrayLike,
     steps: SupportsIndex,
@@ -101,6 +104,7 @@ def poisson(
     return _bernoulli(p, n_steps, key, as_events, step)
 
 
+@spelled
 def latency(
     x: ArrayLike,
     steps: SupportsIndex,
@@ -143,6 +147,7 @@ def latency(
     return _shaped(raster, values.shape, as_events)
 
 
+@spelled
 def phase(
     x: ArrayLike, steps: SupportsIndex, *, bits: int = 8, seed: int = 0, as_events: bool = False
 ) -> Raster | Spikes:
@@ -168,6 +173,7 @@ def phase(
     return _shaped(raster, values.shape, as_events)
 
 
+@spelled
 def burst(
     x: ArrayLike,
     steps: SupportsIndex,
@@ -213,6 +219,7 @@ def burst(
     return _shaped(raster, values.shape, as_events)
 
 
+@spelled
 def delta(
     x: ArrayLike,
     steps: SupportsIndex | None = None,
@@ -260,6 +267,7 @@ def delta(
     return _shaped(raster, (*values.shape[1:], 2), as_events)
 
 
+@spelled
 def population(
     x: ArrayLike,
     steps: SupportsIndex,

@@ -26,6 +26,9 @@ reuse in registers: this is a simple upper bound, the same for both networks.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from spikelet._util.spelling import missing
 from spikelet.energy.measure import measure
 from spikelet.energy.report import BreakEven, EnergyReport, LayerEnergy, NetworkEnergy
 from spikelet.energy.technology import TECHNOLOGIES, Technology
@@ -39,3 +42,6 @@ __all__ = [
     "Technology",
     "measure",
 ]
+
+if not TYPE_CHECKING:  # a type checker knows what there is
+    __getattr__ = missing(__name__, __all__)

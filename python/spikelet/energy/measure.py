@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from spikelet._util.checks import fail
+from spikelet._util.spelling import spelled
 from spikelet.energy.report import EnergyReport, LayerEnergy, NetworkEnergy
 from spikelet.energy.segments import computed_once, current_once, timings
 from spikelet.energy.technology import Technology, find
@@ -22,6 +23,7 @@ __all__ = ["measure"]
 _ADDRESS_BYTES = 4.0  # size of a spike
 
 
+@spelled
 def measure(
     model: SpikingModel,
     x: Inputs,

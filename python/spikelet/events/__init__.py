@@ -8,6 +8,9 @@ filter_time=10_000)`` is a transform for any pipeline, tonic's ``Compose`` inclu
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from spikelet._util.spelling import missing
 from spikelet.events.arrays import DTYPE, event_array
 from spikelet.events.augmentation import drop, event_drop, jitter, uniform_noise
 from spikelet.events.changes import (
@@ -69,3 +72,6 @@ __all__ = [
     "uniform_noise",
     "voxel_grid",
 ]
+
+if not TYPE_CHECKING:  # a type checker knows what there is
+    __getattr__ = missing(__name__, __all__)

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, overload
 
 import numpy as np
 
+from spikelet._util import html
 from spikelet._util.sealed import Sealed
 from spikelet.experiments import hdf5, tables
 from spikelet.experiments.dataset import to_dataset
@@ -16,6 +17,9 @@ from spikelet.experiments.journal import Entry
 from spikelet.experiments.record import Arrays, Record
 
 __all__ = ["RunResult", "SweepResult"]
+
+
+_SHOWN_RUNS = 20  # in a notebook
 
 
 class RunResult(Sealed):
@@ -224,6 +228,14 @@ class SweepResult(Sealed, Sequence[RunResult]):
         statuses = [record.status for record in self._shorts()]
         counts = ", ".join(f"{statuses.count(s)} {s}" for s in dict.fromkeys(statuses))
         return f"SweepResult({len(self)} runs: {counts})"
+
+    def _repr_html_(self) -> str:
+        """Return a table of the first runs, for notebooks."""
+        columns = tables.columns(self.runs[:_SHOWN_RUNS], self._shorts()[:_SHOWN_RUNS])
+        rows = list(zip(*(map(tables.short, column) for column in columns.values()), strict=True))
+        more = len(self) - len(rows)
+        title = f"{self!r}{f', the first {len(rows)}' if more else ''}"
+        return html.grid(title, list(columns), rows, most=_SHOWN_RUNS)
 
     def _found(self, key: str) -> Record | Entry:
         return self._records.get(key) or Record("missing", error=self._broken)

@@ -14,6 +14,7 @@ from typing import Any
 from spikelet._util.checks import fail
 from spikelet._util.progress import runs as runs_bar
 from spikelet._util.progress import wanted
+from spikelet._util.spelling import spelled
 from spikelet.experiments.code import name_of
 from spikelet.experiments.executors import check, opened, pickled
 from spikelet.experiments.grid import Run, accepts, plan
@@ -29,6 +30,7 @@ __all__ = ["load_sweep", "sweep"]
 Progress = Callable[[int, int, int], Any]
 
 
+@spelled
 def sweep(
     fn: Callable[..., Any],
     grid: Any,
@@ -162,6 +164,7 @@ def sweep(
         return SweepResult(runs, kept.entries(), names, why)
 
 
+@spelled
 def load_sweep(store: str | os.PathLike[str]) -> SweepResult:
     """Load the runs in the store of a sweep, without running anything.
 

@@ -11,7 +11,7 @@ from spikelet._util.tables import table as text_table
 from spikelet.experiments.grid import COLUMNS, Run
 from spikelet.experiments.record import Record
 
-__all__ = ["array", "columns", "frame", "head", "names", "timing"]
+__all__ = ["array", "columns", "frame", "head", "names", "short", "timing"]
 
 Column = list[Any]
 
@@ -60,11 +60,12 @@ def frame(table: Mapping[str, Column]) -> Any:
 def head(table: Any, rows: int = 10) -> str:
     """Return the first rows as text, without keys."""
     names = [name for name in table if name != "key"]
-    cells = [list(map(_short, table[name][:rows])) for name in names]
+    cells = [list(map(short, table[name][:rows])) for name in names]
     return text_table(names, list(zip(*cells, strict=True)))
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
+    """Return a value as a short text of one line."""
     text = "" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
     line = text.partition("\n")[0]
     return line if len(line) <= 40 else f"{line[:37]}..."

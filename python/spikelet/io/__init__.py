@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from spikelet._util.spelling import missing
 from spikelet.io.c import write_c
-from spikelet.io.nest import NestNetwork, from_nest, to_nest
+from spikelet.io.nest import NestNetwork, from_nest, nest_model, to_nest
 from spikelet.io.nir import NirModel, NirNetwork, NirResult, read_nir, write_nir
 from spikelet.io.sonata import SonataNetwork, read_sonata, write_sonata
 
@@ -14,6 +17,7 @@ __all__ = [
     "NirResult",
     "SonataNetwork",
     "from_nest",
+    "nest_model",
     "read_nir",
     "read_sonata",
     "to_nest",
@@ -21,3 +25,6 @@ __all__ = [
     "write_nir",
     "write_sonata",
 ]
+
+if not TYPE_CHECKING:  # a type checker knows what there is
+    __getattr__ = missing(__name__, __all__)

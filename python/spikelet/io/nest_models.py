@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet._util.checks import fail
-from spikelet._util.described import suggestion
+from spikelet._util.spelling import suggestion
 from spikelet.neurons import LIFNMDA, IntegrateAndFire, NeuronModel
 from spikelet.neurons.equations.equations_model import EquationsModel
 from spikelet.neurons.nest_names import NEST_MODELS, NestKind, model_of_nest

@@ -11,6 +11,9 @@ their input. `ReLU` is an analog neuron: it takes the mean of its input over all
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from spikelet._util.spelling import missing
 from spikelet.layers.base import Layer, Shape
 from spikelet.layers.convolution import (
     Conv1d,
@@ -141,3 +144,6 @@ __all__ = [
     "Tile",
     "Upsample",
 ]
+
+if not TYPE_CHECKING:  # a type checker knows what there is
+    __getattr__ = missing(__name__, __all__)

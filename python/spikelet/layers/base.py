@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikelet._util.checks import fail, integer, numbers, require
+from spikelet._util.described import Described
 from spikelet._util.tensors import detached
 
 Shape: TypeAlias = tuple[int, ...]
@@ -41,7 +42,7 @@ _NAMES = {
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Layer:
+class Layer(Described):
     """Base class of all layers."""
 
     inputs: ClassVar[int | None] = 1  # number of inputs; None: `fewest` or more

@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikelet import _core
+from spikelet._util import html
 from spikelet._util import progress as _progress
 from spikelet._util.checks import choice, fail, integer, number, representable, require
 from spikelet._util.sealed import Sealed, Setting
+from spikelet._util.spelling import spelled
 from spikelet._util.threads import default_threads
 from spikelet.layers import stored
 from spikelet.layers.base import Layer
@@ -109,6 +111,25 @@ class SpikingResult:
             msg = f"SpikingResult: '{name}' was not recorded; recorded: {known}"
             raise KeyError(msg) from None
 
+    def _repr_html_(self) -> str:
+        """Return tables of the outputs and the operations, for notebooks."""
+        steps = self.steps if isinstance(self.steps, int) else f"{self.steps.mean():.3g} on average"
+        shapes = [(name, str(values.shape), "output") for name, values in self.outputs.items()]
+        shapes += [(name, str(values.shape), "record") for name, values in self.records.items()]
+        work = [
+            (name, f"{each.spikes:.4g}", f"{each.additions:.4g}", f"{each.products:.4g}")
+            for name, each in self.operations.items()
+        ]
+        return html.joined(
+            html.grid(f"SpikingResult, T = {steps}", ["name", "shape", ""], shapes),
+            html.grid(
+                "Operations", ["layer", "spikes", "additions", "products"], work, _SHOWN_LAYERS
+            ),
+        )
+
+
+_SHOWN_LAYERS = 60  # in a notebook
+
 
 class SpikingModel(Sealed):
     """Layers with spiking neurons between them.
@@ -150,6 +171,7 @@ class SpikingModel(Sealed):
         "": "it is fixed when the model is made; make another, with SpikingModel()"
     }
 
+    @spelled
     def __init__(
         self,
         layers: Iterable[LayerLike] | Graph,
@@ -178,6 +200,12 @@ class SpikingModel(Sealed):
             f"  {node.name}: {node.layer!r} <- {', '.join(node.inputs)}" for node in self.graph
         ]
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        """Return a table of the layers, for notebooks."""
+        rows = [(node.name, repr(node.layer), ", ".join(node.inputs)) for node in self.graph]
+        title = f"{type(self).__name__}, {self.dtype}"
+        return html.grid(title, ["layer", "", "inputs"], rows, most=_SHOWN_LAYERS)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what a copy or a pickle holds: all but what is compiled; the machine's number of threads is left open."""
@@ -309,6 +337,7 @@ class SpikingModel(Sealed):
                 sources += node.inputs
         return silent
 
+    @spelled
     def run(
         self,
         x: Inputs,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from spikelet._util.spelling import missing
 from spikelet.models.conv_stdp import Conv, ConvSTDP
 from spikelet.models.diehl_cook import DiehlCook
 from spikelet.models.fly_brain import FlyBrain, fly_brain
@@ -34,4 +35,4 @@ def __getattr__(name: str) -> Any:
         from spikelet.models.classifier import STDPClassifier  # noqa: PLC0415
 
         return STDPClassifier
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return missing(__name__, __all__)(name)

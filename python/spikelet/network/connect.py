@@ -30,16 +30,23 @@ Ends = tuple[int, _core.Plasticity | None, float | None]
 
 def check_call(net: NetworkContents, pre: Any, post: Any, receptor: Any, plasticity: Any) -> str:
     """Check the ends of a projection, its receptor and its kind of plasticity; return what errors call it."""
-    check_own(net, "connect", pre)
-    check_own(net, "connect", post)
+    check_own(net, "connect", pre, "pre")
+    check_own(net, "connect", post, "post")
     where = f"connect {pre.name} -> {post.name}"
     if not isinstance(post.model, NeuronModel):
         fail(where, "post", post, "must be neurons, not a spike source")
     if plasticity is not None and not isinstance(plasticity, Plasticity):
-        allowed = "must be a rule such as sl.STDP(...)"
+        allowed = "must be a rule such as sl.STDP(...)" + _called(plasticity)
         fail(where, "plasticity", plasticity, allowed, error=TypeError)
     receptor_number(where, post.model, receptor)
     return where
+
+
+def _called(plasticity: Any) -> str:
+    """Return a hint if the class of a rule is given in place of a rule."""
+    if isinstance(plasticity, type) and issubclass(plasticity, Plasticity):
+        return f"; did you mean sl.{plasticity.__name__}()?"
+    return ""
 
 
 def connect(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any, ClassVar, Literal
 
+from spikelet._util import html
+from spikelet._util.spelling import spelled
 from spikelet.network.base import NetworkBase
 from spikelet.network.drive import Drive
 from spikelet.network.population import Population
@@ -44,6 +47,7 @@ class NetworkContents(NetworkBase):
         "contents": "it belongs to the network",
     }
 
+    @spelled
     def __init__(
         self,
         dt: float = 0.1,
@@ -83,3 +87,35 @@ class NetworkContents(NetworkBase):
     def regulations(self) -> tuple[tuple[Projection, Regulation], ...]:
         """All regulations, each with its projection, in order of creation."""
         return tuple(self.contents.regulations)
+
+    def _repr_html_(self) -> str:
+        """Return tables of the contents, for notebooks."""
+        populations = [
+            (p.name, p.size, type(p.model).__name__, ", ".join(p.states)) for p in self.populations
+        ]
+        projections = [
+            (f"{p.pre.name} -> {p.post.name}", p.synapses.known(), _kind(p.plasticity))
+            for p in self.projections
+        ]
+        others = [
+            *(
+                (f"input to {drive.target.name}", type(drive.input).__name__)
+                for drive in self.inputs
+            ),
+            *(
+                (f"regulation of {p.pre.name} -> {p.post.name}", _kind(how))
+                for p, how in self.regulations
+            ),
+            *(("recorder", repr(recorder)) for recorder in self.recorders),
+        ]
+        return html.joined(
+            f"<p>{escape(repr(self))}</p>",
+            html.grid("Populations", ["name", "elements", "model", "states"], populations),
+            html.grid("Projections", ["from -> to", "synapses", "plasticity"], projections),
+            html.grid("Inputs, regulations, recorders", ["", ""], others),
+        )
+
+
+def _kind(item: object) -> str:
+    """Return the name of what something is, or nothing for None."""
+    return "" if item is None else type(item).__name__

@@ -9,6 +9,7 @@ import numpy as np
 
 from spikelet._util.advice import only_about
 from spikelet._util.snapshot import Snapshot
+from spikelet._util.spelling import suggestion
 from spikelet.network.base import NetworkBase
 from spikelet.network.input_kinds import Input, Key, described, kind_of, restarts, send
 from spikelet.network.population import Population
@@ -119,8 +120,9 @@ class Drive:
         return tuple(f.name for f in dataclasses.fields(self.input))
 
     def _refuse(self, name: str) -> NoReturn:
-        kind, names = type(self.input).__name__, ", ".join(self._names())
-        msg = f"input to {self.target.name} ({kind}) has no {name!r}; there are: {names}"
+        kind, names = type(self.input).__name__, self._names()
+        near = suggestion(name, names)
+        msg = f"input to {self.target.name} ({kind}) has no {name!r}{near} (there are: {', '.join(names)})"
         raise AttributeError(msg, name=name, obj=self)
 
     def __getattr__(self, name: str) -> Any:

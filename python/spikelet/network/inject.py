@@ -14,7 +14,7 @@ __all__ = ["inject", "inject_from"]
 
 def inject(net: NetworkContents, target: Population, what: Any) -> Drive:
     """Check an input and add it from now on; see `Network.inject`."""
-    check_own(net, "inject", target)
+    check_own(net, "inject", target, "target")
     return inject_from(net, target, what, net.engine.step, Key())
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet._util.advice import only_about
-from spikelet._util.checks import fail, fits, interval, representable
+from spikelet._util.checks import fail, fits, interval, representable, shown
 from spikelet.network.base import NetworkBase
 from spikelet.network.population import Population
 from spikelet.network.receptors import receptor_number, receptor_unit, require_sign
@@ -23,6 +23,7 @@ from spikelet.sources import (
     InhomogeneousPoisson,
     NoiseInput,
     PoissonInput,
+    PoissonSource,
     SineCurrent,
     StepCurrent,
 )
@@ -66,6 +67,10 @@ def kind_of(where: str, what: Any) -> _Kind:
         allowed = f"must be {', '.join(names[:-1])} or {names[-1]}"
         if isinstance(what, ChangingRate):
             allowed += "; as an input: PoissonInput(rate=..., weight=...)"
+        elif isinstance(what, PoissonSource):
+            allowed += f"; did you mean sl.PoissonInput(rate={shown(what.rate)}, weight=...)?"
+        elif isinstance(what, (int, float)):
+            allowed += f"; a constant current is a parameter, as in cells.I_e = {what}"
         fail(where, "what", what, allowed, error=TypeError)
     return kind
 

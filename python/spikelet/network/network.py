@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from spikelet._util.checks import fail, steps_of
+from spikelet._util.spelling import spelled
 from spikelet.network import checkpoint, to_disk
 from spikelet.network.between_unions import connect_unions, inject_union, record_union
 from spikelet.network.connect import connect
@@ -239,6 +240,7 @@ class Network(NetworkContents):
         """Lay out the synapses now rather than at the start of the first run."""
         self.engine.sim.prepare()
 
+    @spelled
     def run(
         self,
         duration: float,
@@ -438,6 +440,7 @@ class Network(NetworkContents):
         checkpoint.save(self, path, recorders=recorders)
 
     @staticmethod
+    @spelled
     def load(path: StrPath, *, threads: int | None = None, comm: Any = "world") -> Network:
         """Load a network that `save` wrote. Saved recorders are in `recorders` and continue.
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from spikelet import neurons
 from spikelet._util.checks import fail, integer, named, representable
 from spikelet.network.contents import NetworkContents
+from spikelet.network.input_kinds import Input
 from spikelet.network.population import Population, check_length
 from spikelet.network.source_kinds import is_source, send_source
 from spikelet.neurons import NeuronModel
@@ -29,7 +31,11 @@ def populate(
     net: NetworkContents, n: Any, model: Any, name: str | None, positions: Any = None
 ) -> Population:
     """Check and add a population; see `Network.population`."""
+    if isinstance(n, NeuronModel) or is_source(n):
+        rule = "must be the number of elements: net.population(n, model)"
+        fail("population", "n", n, rule, error=TypeError)
     n = integer("population", "n", n, 0, 2**32 - 1024)
+    given = name is not None
     name = f"{type(model).__name__}{len(net.populations)}" if name is None else str(name)
     where, sim = f"population {name}", net.engine.sim
     space = None if positions is None else _placed(where, positions, n, net)
@@ -48,10 +54,8 @@ def populate(
     elif is_source(model):
         index = send_source(where, net, n, model, net.engine.step)
     else:
-        called = getattr(model, "name", getattr(model, "__name__", "")) if callable(model) else ""
-        hint = f"; call it: {called}()" if called.isidentifier() else ""
-        rule = f"must be a neuron model or a spike source{hint}"
-        fail(where, "model", model, rule, error=TypeError)
+        rule = f"must be a neuron model or a spike source{_hint(model)}"
+        fail(f"population {name}" if given else "population", "model", model, rule, error=TypeError)
     net.engine.raster_starts[index] = net.engine.step
     population = Population(net, index, n, model, name, None)
     if space is not None:
@@ -61,6 +65,22 @@ def populate(
             sim.set_state(index, model.states.index(state), values.astype(net.dtype))
     net.contents.populations.append(population)
     return population
+
+
+def _hint(model: Any) -> str:
+    """Return what was probably meant by something that is no model."""
+    if callable(model):
+        called = getattr(model, "name", getattr(model, "__name__", ""))
+        return f"; call it: {called}()" if called.isidentifier() else ""
+    if isinstance(model, str):
+        names = {name.lower(): name for name in neurons.__all__}
+        called = names.get(model.lower().replace("_", ""), "")
+        return f"; did you mean sl.{called}()?" if called else "; models are in spikelet.neurons"
+    return (
+        f"; an input goes to net.inject(population, {type(model).__name__}(...))"
+        if isinstance(model, Input)
+        else ""
+    )
 
 
 def _placed(where: str, positions: Any, n: int, net: NetworkContents) -> Positions:

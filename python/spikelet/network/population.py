@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from spikelet._util import html
 from spikelet._util.checks import fail, fits, numbers, representable, require
-from spikelet._util.described import suggestion
 from spikelet._util.sealed import Sealed
 from spikelet._util.snapshot import Snapshot
+from spikelet._util.spelling import suggestion
 from spikelet.network.base import Engine, NetworkBase
 from spikelet.network.source_kinds import Source, per_element, send_source
 from spikelet.network.turn import changing
@@ -166,6 +167,13 @@ _FIXED = {
 }
 
 
+_ELSEWHERE = {
+    "spikes": '; record them: net.record(population, "spikes")',
+    "weights": "; they are of a projection, which net.connect() returns",
+    "delays": "; they are of a projection, which net.connect() returns",
+}
+
+
 class Population:
     """A group of neurons, or of spike sources, that share a model. Made by `Network.population`.
 
@@ -239,7 +247,7 @@ class Population:
         try:
             ids = np.atleast_1d(np.asarray(self.ids)[index])
         except IndexError as error:
-            msg = f"{self.name}: {error}"
+            msg = f"{self.name}: {error} (ids are 0 .. {self.size - 1})"
             raise IndexError(msg) from None
         if ids.ndim > 1:
             fail(
@@ -279,9 +287,9 @@ class Population:
                 value = value[self._ids]
             return Snapshot(value, _PARAMETER) if isinstance(value, np.ndarray) else value
         known = [*self._states, *self._parameter_names()]
-        near = suggestion(name, known)
-        msg = f"{self.name} ({type(self.model).__name__}) has no {name!r}{near}; there are: {', '.join(known)}"
-        raise AttributeError(msg)
+        near = _ELSEWHERE.get(name) or suggestion(name, known)
+        msg = f"{self.name} ({type(self.model).__name__}) has no {name!r}{near} (there are: {', '.join(known)})"
+        raise AttributeError(msg, name=name, obj=self)
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set a state or a parameter."""
@@ -392,6 +400,17 @@ class Population:
         part = "" if self.whole else f" of {self.size}"
         return f"Population({self.name}: {len(self)}{part}, {self.model!r})"
 
+    def _repr_html_(self) -> str:
+        """Return a table of states and parameters, for notebooks."""
+        part = "" if self.whole else f" of {self.size}"
+        title = f"{self.name}: {len(self)}{part} x {type(self.model).__name__}"
+        units = self.model.units() if isinstance(self.model, NeuronModel) else {}
+        rows = [
+            (name, html.short(getattr(self, name)), units.get(name, "")) for name in self.parameters
+        ]
+        states = html.facts("", [("states", ", ".join(self.states))]) if self.states else ""
+        return html.joined(html.grid(title, ["parameter", "value", "unit"], rows), states)
+
 
 @functools.lru_cache(maxsize=256)
 def _parameters_of(model: type) -> tuple[str, ...]:
@@ -404,12 +423,15 @@ def state_index(population: Population, name: str) -> int:
     return population.model.states.index(name)
 
 
-def check_own(network: NetworkBase, where: str, population: Any) -> None:
+def check_own(
+    network: NetworkBase, where: str, population: Any, argument: str = "population"
+) -> None:
     """Check that something is a population, or a part of one, of this network."""
     if not isinstance(population, Population):
-        fail(where, "population", population, "must be a Population", error=TypeError)
+        rule = "must be a Population, as net.population(...) returns"
+        fail(where, argument, population, rule, error=TypeError)
     if population.network is not network:
-        fail(where, "population", population.name, "must belong to this network")
+        fail(where, argument, population.name, "must belong to this network")
 
 
 def set_model(population: Population, model: Model) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from spikelet._util import html
 from spikelet._util.checks import (
     check_all,
     fail,
@@ -309,6 +310,19 @@ class Projection(Sealed):
         plastic = "" if self.plasticity is None else f", {type(self.plasticity).__name__}"
         count = self.synapses.known()
         return f"Projection({self.pre.name} -> {self.post.name}: {'some' if count is None else count} synapses{plastic}, {self._storage()}{self._rounding()})"
+
+    def _repr_html_(self) -> str:
+        """Return a table, for notebooks."""
+        model = self.post.model
+        unit = receptor_unit(model, self.receptor) if isinstance(model, NeuronModel) else ""
+        rows = [
+            ("synapses", self.synapses.known()),
+            ("sources, targets", f"{len(self.pre)}, {len(self.post)}"),
+            ("unit of weights", unit),
+            ("plasticity", self.plasticity),
+            ("storage", self._storage() + self._rounding()),
+        ]
+        return html.facts(f"{self.pre.name} -> {self.post.name}", rows)
 
     def _rounding(self) -> str:
         """Return the grid of weights of 16 bits, and what rounding to it costs at most."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from spikelet._util.checks import choice, fail, interval, steps_of
+from spikelet._util.spelling import suggestion
 from spikelet.network import to_disk
 from spikelet.network.contents import NetworkContents
 from spikelet.network.population import Population, check_own
@@ -95,10 +96,11 @@ def _recorder(
         if target.network is not net:
             fail("record", "target", target, "must belong to this network")
         if what != "weights":
-            fail(f"record {target!r}", "what", what, 'must be "weights"')
+            hint = suggestion(what, ["weights"])
+            fail(f"record {target!r}", "what", what, f'must be "weights"{hint}')
         _require_after(f"record {target!r}", what, when)
-        return WeightRecorder(net, target, interval("record", when.every, net.dt))
-    check_own(net, "record", target)
+        return WeightRecorder(net, target, interval(f"record {target!r}", when.every, net.dt))
+    check_own(net, "record", target, "target")
     states = target.model.states if isinstance(target.model, NeuronModel) else ()
     if what == "spikes":
         if when.every is not None:
@@ -106,13 +108,14 @@ def _recorder(
         _require_after(f"record {target.name}", what, when)
         return SpikeRecorder(net, target)
     if what not in states:
-        known = ", ".join(["spikes", *states])
+        known = ["spikes", *states]
         where = f"record {target.name} ({type(target.model).__name__})"
-        fail(where, "what", what, f"must be one of: {known}")
+        rule = f"must be one of: {', '.join(known)}{suggestion(what, known)}"
+        fail(where, "what", what, rule)
     choice(f"record {target.name}", "when", when.when, "after_reset", "before_reset")
     if what != states[0]:
         _require_after(f"record {target.name}", what, when, states[0])
-    every = interval("record", when.every, net.dt)
+    every = interval(f"record {target.name}", when.every, net.dt)
     return StateRecorder(net, target, what, every, before_reset=when.when == "before_reset")
 
 

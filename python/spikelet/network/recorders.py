@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from spikelet._util import html
 from spikelet._util.extras import extra
 from spikelet._util.grid import to_ms
 from spikelet._util.sealed import Sealed
@@ -99,6 +100,13 @@ class _Recorder(Sealed, Recorded):
         except RuntimeError:
             state = self.tape.network.engine.state()
             return "running" if state == "idle" else state  # it has ended since
+
+    def _repr_html_(self) -> str:
+        """Return a table, for notebooks."""
+        what = "spikes" if self.tape.title.endswith("spikes") else "samples"
+        state = "paused" if self.paused else ""
+        rows = [("recorded", self._described(what)), ("file", self.path), ("state", state)]
+        return html.facts(f"{type(self).__name__}: {self.tape.title}", rows)
 
     def _blocks(self, start: int = -1, stop: int = LAST) -> Iterator[Arrays]:
         return self.tape.blocks(start, stop)
@@ -325,6 +333,11 @@ class MultiStateRecorder(Sealed):
     def __reduce__(self) -> Any:
         """Copy and pickle as data without the network."""
         return MultiStateRecorder, (dict(self.recorders),)
+
+    def _repr_html_(self) -> str:
+        """Return a table, for notebooks."""
+        rows = [(name, repr(recorder)) for name, recorder in self.recorders.items()]
+        return html.grid("MultiStateRecorder", ["state", "recorder"], rows)
 
     def __repr__(self) -> str:
         return f"MultiStateRecorder({', '.join(map(repr, self.recorders.values()))})"

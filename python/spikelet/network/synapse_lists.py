@@ -182,17 +182,34 @@ def _refuse(where: str, rule: Any) -> None:
     if isinstance(rule, type) and issubclass(rule, (Rule, DistanceDependent)):
         hint = f"; did you mean sl.{_call(rule)}?"
     elif isinstance(rule, str):
-        found = {name.lower(): kind for name, kind in _rules().items()}
-        kind = found.get(rule.replace("_", "").lower())
-        hint = (
-            f"; did you mean sl.{_call(kind)}?" if kind else f"; rules are: {', '.join(_rules())}"
-        )
+        hint = _of_name(rule, {})
+    elif isinstance(rule, dict) and isinstance(rule.get("rule"), str):  # as NEST has them
+        hint = _of_name(rule["rule"], rule)
+    elif isinstance(rule, (int, float)) and not isinstance(rule, bool):
+        kind = rules.FixedProbability if 0 < rule < 1 else rules.FixedIndegree
+        hint = f"; did you mean sl.{kind.__name__}({rule})?"
     elif getattr(rule, "ndim", 0) == 2:
         hint = (
             "; of a dense array, connect the items that are not 0 with scipy.sparse.csr_array(array), or all of them "
             "with sl.AllToAll() and weight=array"
         )
     fail(where, "rule", rule, allowed + hint, error=TypeError)
+
+
+_NEST_RULES = {"pairwisebernoulli": "fixedprobability"}
+_NEST_NUMBERS = ("indegree", "outdegree", "N", "p")
+
+
+def _of_name(name: str, given: dict[str, Any]) -> str:
+    """Return which rule a name means, and the number that a dictionary of NEST's gives it."""
+    found = {kind_name.lower(): kind for kind_name, kind in _rules().items()}
+    plain = name.replace("_", "").lower()
+    kind = found.get(_NEST_RULES.get(plain, plain))
+    if kind is None:
+        return f"; rules are: {', '.join(_rules())}"
+    numbers = [str(given[key]) for key in _NEST_NUMBERS if key in given]
+    call = f"{kind.__name__}({numbers[0]})" if numbers else _call(kind)
+    return f"; did you mean sl.{call}?"
 
 
 def _rules() -> dict[str, type]:

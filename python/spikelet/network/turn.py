@@ -11,6 +11,8 @@ from itertools import compress, repeat
 from operator import is_
 from typing import Any, NoReturn, TypeVar, cast
 
+from spikelet._util.spelling import spelled
+
 __all__ = ["Report", "Turn", "changing"]
 
 Report = Callable[[int], None]
@@ -110,11 +112,12 @@ class Turn:
 
 def changing(method: Method) -> Method:
     """Make a method of a network, or of a part of one, hold the network's turn: it changes the network as a whole."""
+    checked = spelled(method)
 
     @functools.wraps(method)
     def held(self: Any, /, *args: Any, **kwargs: Any) -> Any:
-        turn: Turn = getattr(self, "network", self).engine.turn
-        return turn.take(lambda: method(self, *args, **kwargs), "being changed")
+        turn: Turn = vars(self).get("network", self).engine.turn
+        return turn.take(lambda: checked(self, *args, **kwargs), "being changed")
 
     return cast("Method", held)
 

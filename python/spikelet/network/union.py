@@ -8,9 +8,10 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from spikelet._util import html
 from spikelet._util.checks import fail
-from spikelet._util.described import suggestion
 from spikelet._util.snapshot import Snapshot
+from spikelet._util.spelling import suggestion
 from spikelet.network.base import NetworkBase
 from spikelet.network.population import Population, StateView
 from spikelet.neurons.base import State
@@ -143,8 +144,8 @@ class Union:
             return self._parameter(name)
         known = [*self.states, *self.parameters]
         near = suggestion(name, known)
-        msg = f"{self.name} has no {name!r}{near}; all of its parts have: {', '.join(known)}"
-        raise AttributeError(msg)
+        msg = f"{self.name} has no {name!r}{near} (all of its parts have: {', '.join(known)})"
+        raise AttributeError(msg, name=name, obj=self)
 
     def _parameter(self, name: str) -> Any:
         """Return one value if all elements share it, or one for each."""
@@ -223,6 +224,11 @@ class Union:
     def __dir__(self) -> list[str]:
         """List states and parameters, too."""
         return sorted({*super().__dir__(), *self.states, *self.parameters})
+
+    def _repr_html_(self) -> str:
+        """Return a table of the parts, for notebooks."""
+        rows = [(part.name, len(part), type(part.model).__name__) for part in self.parts]
+        return html.grid(f"{self.name}: {len(self)} elements", ["part", "elements", "model"], rows)
 
     def __repr__(self) -> str:
         return f"Union({' + '.join(map(repr, self.parts))})"

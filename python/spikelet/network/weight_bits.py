@@ -47,7 +47,8 @@ def largest_of(where: str, weights: Any, plasticity: Plasticity | None) -> float
         weights = Int16()
     if not isinstance(weights, Int16):
         error = ValueError if isinstance(weights, str) else TypeError
-        fail(where, "weights", weights, _ALLOWED, error=error)
+        hint = "" if isinstance(weights, str) else "; the weights themselves are weight=..."
+        fail(where, "weights", weights, _ALLOWED + hint, error=error)
     if plasticity is not None:
         rule = 'must be "float" where synapses are plastic'
         fail(where, "weights", weights, rule)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple, Self, TypeAlias
 
@@ -91,6 +91,14 @@ class NeuronModel(Described):
     """
 
     _kept: ClassVar[frozenset[str]] = frozenset()  # parameters that were checked in another model
+    _elsewhere: ClassVar[Mapping[str, str]] = {
+        **{
+            state: f"it is a state; set it on the population, as in cells.{state} = ... (sl.io.nest_model() takes a "
+            "dictionary of NEST's with its states)"
+            for state in STATES
+        },
+        "tau_minus": "it is of the plasticity rule, as in sl.STDP(tau_minus=20.0)",
+    }
 
     def __init_subclass__(cls, *, nest: NestModel | None = None) -> None:
         super().__init_subclass__()
@@ -123,10 +131,8 @@ class NeuronModel(Described):
         for f in self._fields():
             if f.name not in kept and (unit := f.metadata["unit"]) in _SI_BELOW:
                 most = largest(abs(getattr(self, f.name)), 0.0)
-                if 0 < most < _SI_BELOW[unit]:
-                    advise_si(
-                        type(self).__name__, f.name, most, unit, 1e9 if unit == "nS" else 1e12
-                    )
+                if _SI_FROM.get(unit, 0.0) < most < _SI_BELOW[unit]:
+                    advise_si(type(self).__name__, f.name, most, unit, _SI_FACTOR[unit])
 
     @classmethod
     def _fields(cls) -> tuple[dataclasses.Field[Any], ...]:
@@ -244,7 +250,14 @@ class NeuronModel(Described):
         return f"{type(self).__name__}({', '.join(shown)})"
 
 
-_SI_BELOW = {"pF": 1e-6, "nS": 1e-6, "pA": 1e-7}  # values below these are in F, S or A
+_SI_BELOW = {
+    "pF": 1e-6,
+    "nS": 1e-6,
+    "pA": 1e-7,
+    "ms": 0.0101,
+}  # values below these are in F, S, A or s
+_SI_FROM = {"ms": 0.00099}  # shorter times make synapses that act at once, on purpose
+_SI_FACTOR = {"pF": 1e12, "nS": 1e9, "pA": 1e12, "ms": 1e3}
 
 
 def advise_si(model: str, parameter: str, value: float, unit: str, factor: float) -> None:

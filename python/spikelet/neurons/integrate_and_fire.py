@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet import _core
+from spikelet._util.advice import advise
 from spikelet._util.checks import fail
 from spikelet.neurons.base import (
     NestModel,
@@ -119,6 +120,10 @@ class IntegrateAndFire(NeuronModel):
             in_volt = -0.2 < value < 0 and (name == "V_th" or highest["V_th"] <= -20.0)
             if in_volt:
                 advise_si(type(self).__name__, name, value, "mV", 1e3)
+        least = float(np.min(getattr(self, "C_m", math.inf), initial=math.inf))
+        if "C_m" not in self._kept and 0.01 <= least < 1.0 and highest["V_th"] <= -20.0:
+            problem = "pF looks like a value in nF, PyNN's unit"
+            advise(type(self).__name__, "C_m", least, problem, f"did you mean {1e3 * least:g} pF?")
 
     @classmethod
     def _facts(cls) -> _Facts:

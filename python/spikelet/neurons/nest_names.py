@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from spikelet._util.checks import fail
-from spikelet._util.described import suggestion
+from spikelet._util.spelling import suggestion
 from spikelet.neurons.adex import AdEx
 from spikelet.neurons.base import NeuronModel
 from spikelet.neurons.cond_alpha import LIFCondAlpha

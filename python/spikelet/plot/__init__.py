@@ -6,6 +6,9 @@ matplotlib. Needs ``pip install 'spikelet[plot]'``.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from spikelet._util.spelling import missing
 from spikelet.plot.layers import (
     accuracy_curve,
     coding_tradeoff,
@@ -31,3 +34,6 @@ __all__ = [
     "response_times",
     "trace",
 ]
+
+if not TYPE_CHECKING:  # a type checker knows what there is
+    __getattr__ = missing(__name__, __all__)

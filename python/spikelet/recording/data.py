@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from spikelet._util import html
 from spikelet._util.sealed import Sealed
 from spikelet.recording.hdf5_access import LAST, Arrays
 from spikelet.recording.labels import Labels
@@ -54,6 +55,10 @@ class _Data(Sealed, Recorded):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name}: {len(self)})"
+
+    def _repr_html_(self) -> str:
+        """Return a table, for notebooks."""
+        return html.facts(f"{type(self).__name__}: {self.name}", [("recorded", len(self))])
 
 
 class SpikeData(_Data, RecordedSpikes):

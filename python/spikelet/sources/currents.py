@@ -30,9 +30,8 @@ class CurrentInput(Described):
     def __post_init__(self) -> None:
         values = numbers("CurrentInput", "values", self.values, "pA", dimensions=2)
         if values.ndim not in (1, 2):
-            fail(
-                "CurrentInput", "values", values.shape, "must be [steps] or [steps, n]", got="shape"
-            )
+            rule = "must be [steps] or [steps, n]; a constant current is a parameter, as in cells.I_e = 5.0"
+            fail("CurrentInput", "values", values.shape, rule, got="shape")
         if not np.isfinite(values).all():
             fail("CurrentInput", "values", values[~np.isfinite(values)][0], "must be finite")
         object.__setattr__(self, "values", own(values))

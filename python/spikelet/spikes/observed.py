@@ -9,6 +9,7 @@ from typing import Any, ClassVar, NoReturn, Self, SupportsIndex
 import numpy as np
 import numpy.typing as npt
 
+from spikelet._util import html
 from spikelet._util.checks import Float, fail
 from spikelet._util.sealed import Sealed
 from spikelet.spikes.annotations import checked
@@ -159,6 +160,19 @@ class Observed(Sealed):
         part = "" if self._elements is None else f"{self._width} of "
         grid = "" if self.dt is None else f", dt {self.dt:g} ms"
         return f"Spikes({self.name}: {len(self)} spikes of {part}{self.n}, {self.start:g} ms to {end}{grid})"
+
+    def _repr_html_(self) -> str:
+        """Return a table, for notebooks."""
+        end = "unknown" if self.stop is None else f"{self.stop:g} ms"
+        seconds = (self._end() - self.start) * 1e-3
+        rate = f"{len(self) / self._width / seconds:.3g} Hz" if seconds > 0 and self._width else ""
+        rows = [
+            ("spikes", f"{len(self):,}"),
+            ("elements", f"{self._width:,}"),
+            ("interval", f"{self.start:g} ms to {end}"),
+            ("mean rate", rate),
+        ]
+        return html.facts(f"Spikes: {self.name}", rows)
 
     def __copy__(self) -> Self:
         return self

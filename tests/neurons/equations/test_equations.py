@@ -192,7 +192,7 @@ def test_states_and_parameters_of_a_population() -> None:
     np.testing.assert_array_equal(cells.w[:], [2.0, 5.0, 6.0, 7.0])  # states stay
     with pytest.raises(ValueError, match=r"^E\.w: value must be finite"):
         cells.w = np.inf
-    with pytest.raises(AttributeError, match=r"^E \(AdEx\) has no 'x'; there are: V_m, w, "):
+    with pytest.raises(AttributeError, match=r"^E \(AdEx\) has no 'x' \(there are: V_m, w, "):
         _ = cells.x
     with pytest.raises(ValueError, match="must have length 3"):
         net.population(3, AdEx(a=[1.0, 2.0]))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from spikelet._util.checks import fail
-from spikelet._util.described import suggestion
+from spikelet._util.spelling import suggestion
 from spikelet.plasticity import STDP, InhibitorySTDP, Plasticity, TripletSTDP, TsodyksMarkram
 
 __all__ = ["SHORT_TERM", "STATIC", "at_rest", "base_model", "rule_of_nest", "synapse_parameters"]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikelet._util.checks import fail
-from spikelet._util.described import suggestion
+from spikelet._util.spelling import suggestion
 
 __all__ = [
     "FIELDS", "GRAPH", "LINEAR", "NEURONS", "POPULATION", "SPIKING", "Field", "check", "known_kind", "pair", "values_of",

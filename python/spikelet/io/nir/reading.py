@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from spikelet._util.checks import fail, shown
-from spikelet._util.described import suggestion
 from spikelet._util.extras import extra
+from spikelet._util.spelling import suggestion
 from spikelet.io.nir.fields import FIELDS, GRAPH, POPULATION, check, known_kind
 from spikelet.io.nir.heaps import check_heaps
 from spikelet.io.nir.model import NirModel

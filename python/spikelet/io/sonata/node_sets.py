@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet._util.checks import fail, shown
-from spikelet._util.described import suggestion
+from spikelet._util.spelling import suggestion
 from spikelet.io.sonata.config import WHERE
 from spikelet.io.sonata.nodes import Nodes
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from spikelet._util.checks import fail
-from spikelet._util.described import suggestion
+from spikelet._util.spelling import suggestion
 from spikelet.io.nest.rules_of_nest import rule_of_nest
 from spikelet.plasticity import Plasticity
 

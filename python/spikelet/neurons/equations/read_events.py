@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from spikelet._util.checks import fail, number, require
-from spikelet._util.described import suggestion
+from spikelet._util.spelling import suggestion
 from spikelet.neurons.equations.calculus import affine_in
 from spikelet.neurons.equations.expression import ZERO, Expr, Name, Number, call, substitute
 from spikelet.neurons.equations.model import Assignment, Effect, Receptor

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from spikelet._util.described import suggestion
+from spikelet._util.spelling import suggestion
 from spikelet.neurons.equations.evaluate import evaluate
 from spikelet.neurons.equations.expression import FALSE, TRUE, ZERO, Call, Expr, Name, Number, call
 from spikelet.neurons.equations.source import Place

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 from spikelet._util.checks import fail, shown
-from spikelet._util.described import suggestion
+from spikelet._util.spelling import suggestion
 from spikelet.neurons.equations.expression import Call, Expr, Name, Number, nodes, substitute
 from spikelet.neurons.equations.parameters import Parameter
 from spikelet.neurons.equations.reading import FUNCTIONS, Draws, Scope, to_expression

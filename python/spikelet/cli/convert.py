@@ -1,0 +1,143 @@
+"""``spikelet convert``: from an ONNX file to a spiking network in a file, with a report."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import spikelet as sl
+from spikelet.cli import images as inputs
+from spikelet.cli.output import shows_progress
+from spikelet.conversion.onnx.model import loaded
+
+__all__ = ["input_shape", "run"]
+
+_MOST_CALIBRATION = 512
+
+
+def run(
+    *,
+    model: Path,
+    images: Path,
+    labels: Path | None = None,
+    steps: int = 32,
+    method: str = "auto",
+    neuron: str | None = None,
+    dtype: Any = "float32",
+    calibrate: int | None = None,
+    test: int = 1000,
+    scale: float | None = None,
+    mean: str | None = None,
+    std: str | None = None,
+    threads: int | None = None,
+    out: Path | None = None,
+    report: Path | None = None,
+) -> dict[str, Any]:
+    """Convert, compare, and write what is wanted; print what was found.
+
+    Parameters
+    ----------
+    model : Path
+        The ONNX file.
+    images, labels, scale, mean, std
+        See `spikelet.cli.images.read`.
+    steps, method, neuron, dtype, threads
+        See `spikelet.convert`.
+    calibrate : int, optional
+        Number of inputs to calibrate with, the first ones; by default half, at most 512.
+    test : int
+        Number of other inputs to test with, at most.
+    out, report : Path, optional
+        Files to write: the network and an HTML report.
+
+    Returns
+    -------
+    dict
+        What was found, for JSON.
+
+    Raises
+    ------
+    ValueError
+        If the model cannot be converted, or the inputs do not fit.
+    FileNotFoundError
+        If a file, or the folder of one to write, does not exist.
+    ImportError
+        If onnx is missing.
+    """
+    if not model.is_file():
+        raise FileNotFoundError(f"convert: there is no file {model}")
+    for target in (out, report):
+        if target is not None and not target.absolute().parent.is_dir():
+            raise FileNotFoundError(f"convert: the folder of {target} does not exist")
+    shape = input_shape(model)
+    found = inputs.read(images, labels, scale=scale, mean=mean, std=std)
+    x, classes = inputs.shaped(found.images, shape), found.labels
+    if calibrate is not None and calibrate > len(x):
+        raise ValueError(
+            f"convert: --calibrate must be at most the number of inputs, {len(x)}, got {calibrate}"
+        )
+    used = calibrate or max(1, min(_MOST_CALIBRATION, len(x) // 2))
+    rest = slice(used, used + test) if used < len(x) else slice(0, test)
+    print(
+        f"{model.name}: {used} of {len(x)} inputs {x.shape[1:]} calibrate, in [{x.min():.4g}, {x.max():.4g}]; "
+        + (
+            f"{len(x[rest])} others test"
+            if used < len(x)
+            else "the same ones test, for want of others"
+        ),
+        flush=True,
+    )
+    start = time.perf_counter()
+    try:
+        snn = sl.convert(
+            str(model), x[:used], steps=steps, method=method, neuron=neuron, dtype=dtype, threads=threads,
+            progress=shows_progress(),
+        )  # fmt: skip
+    except TypeError as error:  # a wrong value of an option
+        raise ValueError(str(error)) from None
+    seconds = time.perf_counter() - start
+    tested = None if classes is None else classes[rest]
+    compared = snn.report(x[rest], tested)
+    print(
+        f"Converted in {seconds:.1f} s by {snn.method}, with {snn.neuron} neurons.\n\n{compared}\n"
+    )
+    answer: dict[str, Any] = {
+        "model": str(model), "steps": snn.steps, "method": snn.method, "neuron": snn.neuron, "dtype": snn.dtype,
+        "calibrated": used, "tested": compared.samples, "held_out": used < len(x), "seconds": seconds,
+        "agreement": compared.agreement, "accuracy": compared.accuracy, "ann_accuracy": compared.ann_accuracy,
+        "layers": compared.to_dict()["layers"], "out": None, "report": None,
+    }  # fmt: skip
+    if out is not None:
+        snn.save(out)
+        answer["out"] = str(out)
+        print(
+            f"Network: {out} ({out.stat().st_size / 1e6:.2f} MB); in Python: sl.SpikingModel.load({str(out)!r})"
+        )
+    if report is not None:
+        write_report(compared, report)
+        answer["report"] = str(report)
+        print(f"Report: {report}")
+    return answer
+
+
+def write_report(compared: Any, path: Path) -> None:
+    """Write the HTML report of a comparison."""
+    compared.save(path)
+
+
+def input_shape(model: Path) -> tuple[int, ...] | None:
+    """Return the shape of one sample of an ONNX file's first input, or None if the file leaves it open.
+
+    Parameters
+    ----------
+    model : Path
+    """
+    graph = loaded(model).graph
+    weights = {tensor.name for tensor in graph.initializer}
+    first = next((i for i in graph.input if i.name not in weights), None)
+    if first is None:
+        raise ValueError(f"convert: {model} has no input")
+    sides = first.type.tensor_type.shape.dim
+    known = [d.dim_value for d in sides[1:] if d.HasField("dim_value") and d.dim_value > 0]
+    return tuple(map(int, known)) if len(known) == len(sides) - 1 and known else None

@@ -1,0 +1,99 @@
+"""Inputs of converted networks from files."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from spikelet.cli import images
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (5, 6, 4), dtype=np.uint8)
+CLASSES = np.arange(5, dtype=np.uint8)
+
+
+def idx(path: Path, array: np.ndarray[Any, Any]) -> Path:
+    data = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">i4").tobytes() + array.tobytes()
+    with gzip.open(path, "wb") if path.suffix == ".gz" else path.open("wb") as file:
+        file.write(data)
+    return path
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, Path]:
+    made = {name: tmp_path / name for name in ("x.npy", "x.npz", "y.npy")}
+    np.save(made["x.npy"], PIXELS)
+    np.savez(made["x.npz"], images=PIXELS, labels=CLASSES)
+    np.save(made["y.npy"], CLASSES)
+    made["x.idx"] = idx(tmp_path / "x-idx3-ubyte", PIXELS)
+    made["x.gz"] = idx(tmp_path / "x-idx3-ubyte.gz", PIXELS)
+    made["y.gz"] = idx(tmp_path / "y-idx1-ubyte.gz", CLASSES)
+    return made
+
+
+@pytest.mark.parametrize("name", ["x.npy", "x.npz", "x.idx", "x.gz"])
+def test_all_kinds_of_files_hold_the_same(files: dict[str, Path], name: str) -> None:
+    found = images.read(files[name], None if name == "x.npz" else files["y.gz"])
+    assert found.images.dtype == np.float32
+    np.testing.assert_allclose(found.images, PIXELS[:, np.newaxis] / 255.0, rtol=1e-6)
+    assert found.labels is not None
+    np.testing.assert_array_equal(found.labels, CLASSES)
+
+
+def test_a_folder_of_pictures(tmp_path: Path) -> None:
+    pillow = pytest.importorskip("PIL.Image")
+    colours = np.random.default_rng(1).integers(0, 256, (3, 6, 4, 3), dtype=np.uint8)
+    for k, picture in enumerate(colours):
+        pillow.fromarray(picture).save(tmp_path / f"{k}.png")
+    found = images.read(tmp_path, n=2)
+    np.testing.assert_allclose(found.images, colours[:2].transpose(0, 3, 1, 2) / 255.0, rtol=1e-6)
+    pillow.fromarray(colours[0][:5]).save(tmp_path / "9.png")
+    with pytest.raises(ValueError, match=r"9\.png must have the size of the first, \(3, 6, 4\)"):
+        images.read(tmp_path)
+
+
+def test_preprocessing(files: dict[str, Path], tmp_path: Path) -> None:
+    plain = images.read(files["x.npy"]).images
+    found = images.read(files["x.npy"], mean="0.5", std="0.25").images
+    np.testing.assert_allclose(found, (plain - 0.5) / 0.25, rtol=1e-6, atol=1e-6)
+    assert images.read(files["x.npy"], scale=1.0).images.max() == PIXELS.max()
+    floats = np.random.default_rng(2).random((3, 2, 4, 4))
+    np.save(tmp_path / "f.npy", floats)
+    found = images.read(tmp_path / "f.npy", mean="0.1,0.2").images
+    np.testing.assert_allclose(found[:, 1], floats[:, 1] - 0.2, rtol=1e-5, atol=1e-6)
+
+
+def test_inputs_take_the_shape_of_the_network() -> None:
+    x = np.zeros((2, 6, 4, 3), np.float32)
+    assert images.shaped(x, None) is x
+    assert images.shaped(x, (3, 6, 4)).shape == (2, 3, 6, 4)
+    assert images.shaped(x, (72,)).shape == (2, 72)
+    with pytest.raises(
+        ValueError, match=r"each input must have the shape .* \(5,\), got shape \(6, 4, 3\)"
+    ):
+        images.shaped(x, (5,))
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda f, t: images.read(t / "no.npy"), FileNotFoundError, "images: there is no file"),
+        (lambda f, t: images.read(f["x.npy"], t / "no.npy"), FileNotFoundError, "labels: there is no"),
+        (lambda f, t: images.read(f["y.npy"]), ValueError, r"must hold an array \[N, ...\]"),
+        (lambda f, t: images.read(f["x.npy"], f["x.npy"]), ValueError, "must have 1 dimensions"),
+        (lambda f, t: images.read(f["x.npy"], mean="a"), ValueError, "--mean must be numbers"),
+        (lambda f, t: images.read(f["x.npy"], mean="1,2"), ValueError, "--mean must be one number or 1"),
+        (lambda f, t: images.read(f["x.npy"], std="0"), ValueError, "--std must not contain 0"),
+        (lambda f, t: images.read(Path(__file__)), ValueError, "must be an .npy, .npz or IDX file"),
+        (lambda f, t: images.read(t / "empty"), ValueError, "must hold pictures"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_named(
+    call: Any, error: type[Exception], message: str, files: dict[str, Path], tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(error, match=message):
+        call(files, tmp_path)

@@ -1,0 +1,78 @@
+"""``spikelet report``: which report a file gets. The reports themselves are tested where they are made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import spikelet as sl
+from spikelet.cli.main import main
+from spikelet.datasets import digits
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["no.npz"], "report: there is no file or folder no.npz"),
+        (["text.txt"], "report: FILE must be a saved network (.npz)"),
+        (["plain.spk"], "must hold a network that was converted from an ANN"),
+        (["net.spk"], "report: --images must be given for a converted network"),
+        (
+            ["net.spk", "--images", "x.npy", "--out", "no/r.html"],
+            "the folder of no/r.html does not exist",
+        ),
+    ],
+)
+def test_mistakes_are_one_line(
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("text.txt").write_text("text")
+    _converted().save("net.spk")
+    sl.SpikingModel([sl.layers.Linear(np.eye(3)), sl.layers.IF(1.0)]).save("plain.spk")
+    np.save("x.npy", digits("test")[0])
+    before = sorted(tmp_path.iterdir())
+    assert main(["report", *arguments]) == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert err.count("\n") == 1
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def _converted() -> sl.SpikingModel:
+    random = np.random.default_rng(0)
+    weights = random.normal(size=(8, 64)), random.normal(size=(3, 8))
+    ann = [
+        sl.layers.Flatten(),
+        sl.layers.Linear(weights[0]),
+        sl.layers.ReLU(),
+        sl.layers.Linear(weights[1]),
+    ]
+    return sl.convert(ann, digits("train")[0][:50, np.newaxis], steps=8)
+
+
+def test_a_report_of_each_kind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("spikelet.report")
+    pytest.importorskip("plotly")
+    monkeypatch.chdir(tmp_path)
+    net = sl.Network()
+    net.record(net.population(5, sl.LIF(I_e=500.0), name="cells"), "spikes")
+    net.run(50.0)
+    net.save("run.npz", recorders=True)
+    _converted().save("net.spk")
+    np.save("x.npy", digits("test")[0])
+    assert main(["report", "run.npz"]) == 0
+    assert capsys.readouterr().out == "Report: run.html\n"
+    assert "cells" in Path("run.html").read_text(encoding="utf-8")
+    assert (
+        main(["report", "net.spk", "--images", "x.npy", "--test", "40", "--out", "net.html"]) == 0
+    )
+    assert "<html" in Path("net.html").read_text(encoding="utf-8")
