@@ -68,6 +68,16 @@ def place(args: argparse.Namespace, case: str, seed: int) -> Path:
     return args.folder / f"{case}-{seed}.npz"
 
 
+def check(args: argparse.Namespace, case: str, seed: int) -> None:
+    """Stop if a run of other settings is in the folder."""
+    path = place(args, case, seed).with_suffix(".json")
+    record = json.loads(path.read_text())
+    wanted = {"duration": args.seconds * 1e3, "presim": args.presim, "threads": args.threads}
+    found = {name: record[name] for name in wanted} | {"scale": record["circuit"]["scale"]}
+    if found != wanted | {"scale": args.scale}:
+        sys.exit(f"{path} is of another protocol: {found}; take another folder")
+
+
 def simulate(args: argparse.Namespace, case: str, seed: int) -> Record:
     """Run a case with one seed, and keep its spikes and its record."""
     dtype, weights, external = CASES[case]
@@ -103,12 +113,15 @@ def main() -> None:
     wanted = [(seed, case) for seed in range(1, args.seeds + 1) for case in args.cases]
     new = 0
     for seed, case in wanted:
-        if args.report or place(args, case, seed).exists() or new == args.runs:
+        if place(args, case, seed).exists():
+            check(args, case, seed)
+            continue
+        if args.report or new == args.runs:
             continue
         record = simulate(args, case, seed)
         new += 1
         print(f"{case} seed {seed}: real-time factor {record['rtf']:.3g}", flush=True)
-    report(args)
+    report(args.folder, args.cases, args.seeds, args.neurons, args.figure)
 
 
 if __name__ == "__main__":
