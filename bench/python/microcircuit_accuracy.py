@@ -131,9 +131,7 @@ def shifts_table(
         for kind, case in columns:
             key = f"{kind} {population}"
             base = [float(runs[reference, s][key].mean()) for s in seeds]
-            moved = [
-                float(runs[case, s][key].mean()) - b for s, b in zip(seeds, base, strict=True)
-            ]
+            moved = [float(runs[case, s][key].mean()) - b for s, b in zip(seeds, base, strict=True)]
             scale = 100 / fmean(base)
             error = stdev(moved) / len(seeds) ** 0.5
             line.append(f"{scale * fmean(moved):+.2f} ± {abs(scale) * error:.2f}")
@@ -167,7 +165,16 @@ def distances_table(
 
 def times_table(records: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     """Return a Markdown table of times, as means and standard deviations over seeds."""
-    head = ("case", "threads", "runs", "real-time factor", "build s", "ns/event", "peak MB", "others' CPU")
+    head = (
+        "case",
+        "threads",
+        "runs",
+        "real-time factor",
+        "build s",
+        "ns/event",
+        "peak MB",
+        "others' CPU",
+    )
     lines: list[tuple[str, ...]] = [head, ("---",) * len(head)]
     for case, group in records.items():
         line = [case, str(group[0]["threads"]), str(len(group))]
@@ -183,7 +190,9 @@ def times_table(records: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     return markdown(lines)
 
 
-def report(folder: Path, cases: Sequence[str], most: int, neurons: int, figure: Path | None) -> None:
+def report(
+    folder: Path, cases: Sequence[str], most: int, neurons: int, figure: Path | None
+) -> None:
     """Print what the runs of a folder show, for the seeds that all cases have.
 
     Parameters
@@ -221,6 +230,15 @@ def report(folder: Path, cases: Sequence[str], most: int, neurons: int, figure: 
         print("\nstatistics are compared with three seeds or more")
         return
     runs = {(case, s): load(folder, case, s, neurons) for case in compared for s in seeds}
+    empty = [
+        f"{name} of {case}-{s}"
+        for (case, s), keys in runs.items()
+        for name in keys
+        if not keys[name].size
+    ]
+    if empty:
+        print(f"\nstatistics are not compared: too few spikes for {', '.join(empty)}")
+        return
     found, populations = Distances(runs), first["circuit"]["populations"]
     print(f"\n{means_table(runs, compared, seeds, populations)}")
     print(
@@ -302,5 +320,7 @@ def draw(
         axes.set_ylim(0)
         axes.set_ylabel(f"distance of {kind}s", fontsize=8)
         axes.tick_params(axis="y", labelsize=8)
-        axes.legend(fontsize=7, frameon=False, title=f"bars: seeds of {reference}", title_fontsize=7)
+        axes.legend(
+            fontsize=7, frameon=False, title=f"bars: seeds of {reference}", title_fontsize=7
+        )
     figure.savefig(path, dpi=110)

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from microcircuit import describe
 from microcircuit_accuracy import report
-from processes import headline, machine, run
+from processes import headline, kept, machine, run
 
 if TYPE_CHECKING:
     from processes import Record
@@ -54,6 +54,8 @@ def arguments() -> argparse.Namespace:
         help="model time before that (default: 1000)")  # fmt: skip
     add("--threads", type=int, default=1)
     add("--runs", type=int, metavar="N", help="stop after N new runs")
+    add("--repeat-disturbed", action="store_true",
+        help="repeat runs during which other programs were busy")  # fmt: skip
     add("--neurons", type=int, default=200, help="neurons to correlate (default: 200)")
     add("--report", action="store_true", help="run nothing: report on the runs that are there")
     add("--figure", type=Path, metavar="PATH", help="draw the distributions and distances")
@@ -68,14 +70,19 @@ def place(args: argparse.Namespace, case: str, seed: int) -> Path:
     return args.folder / f"{case}-{seed}.npz"
 
 
-def check(args: argparse.Namespace, case: str, seed: int) -> None:
-    """Stop if a run of other settings is in the folder."""
+def done(args: argparse.Namespace, case: str, seed: int) -> bool:
+    """Return whether a run is in the folder; stop if it has other settings."""
+    if not place(args, case, seed).exists():
+        return False
     path = place(args, case, seed).with_suffix(".json")
-    record = json.loads(path.read_text())
+    record = kept(path, undisturbed=args.repeat_disturbed)
+    if record is None:
+        return False
     wanted = {"duration": args.seconds * 1e3, "presim": args.presim, "threads": args.threads}
     found = {name: record[name] for name in wanted} | {"scale": record["circuit"]["scale"]}
     if found != wanted | {"scale": args.scale}:
         sys.exit(f"{path} is of another protocol: {found}; take another folder")
+    return True
 
 
 def simulate(args: argparse.Namespace, case: str, seed: int) -> Record:
@@ -113,10 +120,7 @@ def main() -> None:
     wanted = [(seed, case) for seed in range(1, args.seeds + 1) for case in args.cases]
     new = 0
     for seed, case in wanted:
-        if place(args, case, seed).exists():
-            check(args, case, seed)
-            continue
-        if args.report or new == args.runs:
+        if done(args, case, seed) or args.report or new == args.runs:
             continue
         record = simulate(args, case, seed)
         new += 1

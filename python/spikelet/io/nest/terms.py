@@ -151,13 +151,14 @@ def neuron_parameters(
 
 def currents(population: Population) -> dict[str, npt.NDArray[np.float64]]:
     """Return, by state, what events can restore in NEST of the synaptic currents, which cannot be set there."""
-    if isinstance(population.model, LIFOneCurrent):  # the sign of an event's weight picks NEST's current
+    if isinstance(
+        population.model, LIFOneCurrent
+    ):  # the sign of an event's weight picks NEST's current
         return {"I_syn": np.asarray(population.I_syn, dtype=np.float64)}
     if not isinstance(population.model, LIF):
         return {}
     excitatory, inhibitory = (
-        np.asarray(getattr(population, name), dtype=np.float64)
-        for name in ("I_syn_ex", "I_syn_in")
+        np.asarray(getattr(population, name), dtype=np.float64) for name in ("I_syn_ex", "I_syn_in")
     )
     return {"I_syn_ex": np.maximum(excitatory, 0.0), "I_syn_in": np.minimum(inhibitory, 0.0)}
 
