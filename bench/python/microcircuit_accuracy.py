@@ -190,10 +190,29 @@ def times_table(records: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     return markdown(lines)
 
 
+def ratios_table(
+    found: Distances, cases: Sequence[str], seeds: Sequence[int], populations: Sequence[str]
+) -> str:
+    """Return a Markdown table of distances from the reference in units of that between its seeds."""
+    reference, *others = cases
+    lines: list[tuple[str, ...]] = [("", *DISTRIBUTIONS), ("---",) * (1 + len(DISTRIBUTIONS))]
+    for case in others:
+        line = [case]
+        for kind in DISTRIBUTIONS:
+            keys = [f"{kind} {population}" for population in populations]
+
+            def estimate(of: Sequence[int], case: str = case, keys: list[str] = keys) -> float:
+                return ratio(found, reference, case, of, keys)
+
+            line.append(f"{estimate(seeds):.3f} ± {jackknife(estimate, seeds):.3f}")
+        lines.append(tuple(line))
+    return markdown(lines)
+
+
 def report(
     folder: Path, cases: Sequence[str], most: int, neurons: int, figure: Path | None
-) -> None:
-    """Print what the runs of a folder show, for the seeds that all cases have.
+) -> dict[str, str]:
+    """Return what the runs of a folder show, for the seeds that all cases have.
 
     Parameters
     ----------
@@ -207,28 +226,31 @@ def report(
         Neurons of each population to correlate.
     figure : Path, optional
         Draw into this file.
+
+    Returns
+    -------
+    dict of str
+        Texts by name: "runs" says what there is and how long it took; the others are tables of activity.
     """
     every = range(1, most + 1)
     seeds = [s for s in every if all((folder / f"{case}-{s}.npz").exists() for case in cases)]
     if not seeds:
-        print("no seed has been run for all cases")
-        return
+        return {"runs": "No seed has been run for all cases."}
     records = {
         case: [json.loads((folder / f"{case}-{s}.json").read_text()) for s in seeds]
         for case in cases
     }
     first = records[cases[0]][0]
-    print(
-        f"\nscale {first['circuit']['scale']:g}, {first['duration'] * 1e-3:g} s after "
-        f"{first['presim']:g} ms, {len(seeds)} seeds; means ± standard deviations over seeds"
-        f"\n\n{times_table(records)}"
+    text = (
+        f"Scale {first['circuit']['scale']:g}, {first['duration'] * 1e-3:g} s after "
+        f"{first['presim']:g} ms, {len(seeds)} seeds; means ± standard deviations over seeds.\n\n"
+        f"{times_table(records)}"
     )
     if warning := busy(record for group in records.values() for record in group):
-        print(f"\n{warning}")
+        text += f"\n\n{warning}"
     compared = [case for case in cases if records[case][0]["circuit"] == first["circuit"]]
     if len(seeds) < 3:
-        print("\nstatistics are compared with three seeds or more")
-        return
+        return {"runs": f"{text}\n\nActivity is compared with three seeds or more."}
     runs = {(case, s): load(folder, case, s, neurons) for case in compared for s in seeds}
     empty = [
         f"{name} of {case}-{s}"
@@ -237,32 +259,17 @@ def report(
         if not keys[name].size
     ]
     if empty:
-        print(f"\nstatistics are not compared: too few spikes for {', '.join(empty)}")
-        return
+        return {"runs": f"{text}\n\nActivity is not compared: too few spikes: {', '.join(empty)}"}
     found, populations = Distances(runs), first["circuit"]["populations"]
-    print(f"\n{means_table(runs, compared, seeds, populations)}")
-    print(
-        f"\nDifferences from {compared[0]} with the same seed, and their standard errors\n\n"
-        f"{shifts_table(runs, compared, seeds, populations)}"
-    )
-    print(
-        f"\nKolmogorov-Smirnov distances: between seeds of {compared[0]}, and from it to a case "
-        f"with another seed\n\n{distances_table(found, compared, seeds, populations)}\n"
-    )
-    for case in compared[1:]:
-        for kind in DISTRIBUTIONS:
-            keys = [f"{kind} {population}" for population in populations]
-
-            def estimate(of: Sequence[int], case: str = case, keys: list[str] = keys) -> float:
-                return ratio(found, compared[0], case, of, keys)
-
-            print(
-                f"{case}, {kind}: {estimate(seeds):.3f} ± {jackknife(estimate, seeds):.3f} "
-                "of the distance between seeds"
-            )
     if figure:
         draw(figure, runs, found, compared, seeds, populations)
-        print(f"\nfigure: {figure}")
+    return {
+        "runs": text,
+        "ratios": ratios_table(found, compared, seeds, populations),
+        "distances": distances_table(found, compared, seeds, populations),
+        "shifts": shifts_table(runs, compared, seeds, populations),
+        "means": means_table(runs, compared, seeds, populations),
+    }
 
 
 def draw(

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from microcircuit import describe
 from microcircuit_accuracy import report
+from pages import has_place, put
 from processes import headline, kept, machine, run
 
 if TYPE_CHECKING:
@@ -36,6 +37,14 @@ CASES = {
 }
 """Data type, weights and input. With "int16", neurons have one synaptic current; "dc" is another
 model, which is timed only."""
+
+TITLES = {
+    "runs": "Runs",
+    "ratios": "Distance from the reference divided by that between its seeds, with its standard error",
+    "distances": "Kolmogorov-Smirnov distances: between seeds of the reference, and from it to a case with another seed",
+    "shifts": "Difference from the reference with the same seed, and its standard error",
+    "means": "Means by population",
+}
 
 
 def arguments() -> argparse.Namespace:
@@ -58,6 +67,12 @@ def arguments() -> argparse.Namespace:
         help="repeat runs during which other programs were busy")  # fmt: skip
     add("--neurons", type=int, default=200, help="neurons to correlate (default: 200)")
     add("--report", action="store_true", help="run nothing: report on the runs that are there")
+    add(
+        "--page",
+        type=Path,
+        metavar="PATH",
+        help="put the tables into this page, where it has places",
+    )
     add("--figure", type=Path, metavar="PATH", help="draw the distributions and distances")
     args = parser.parse_args()
     if min(args.seeds, args.seconds, args.threads) <= 0 or args.presim < 0 or args.neurons < 2:
@@ -107,7 +122,10 @@ def simulate(args: argparse.Namespace, case: str, seed: int) -> Record:
     if "wall_s" not in record:
         sys.exit(f"{case} seed {seed}: {record}")
     record |= settings | {"case": case, "circuit": circuit, "machine": machine()}
-    spikes.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n")
+    path = spikes.with_suffix(".json")
+    earlier = kept(path)  # its spikes are the same
+    if earlier is None or record["others_cpu"] < earlier["others_cpu"]:
+        path.write_text(json.dumps(record, indent=1) + "\n")
     part.rename(spikes)
     description.unlink()
     return record
@@ -125,7 +143,14 @@ def main() -> None:
         record = simulate(args, case, seed)
         new += 1
         print(f"{case} seed {seed}: real-time factor {record['rtf']:.3g}", flush=True)
-    report(args.folder, args.cases, args.seeds, args.neurons, args.figure)
+    texts = report(args.folder, args.cases, args.seeds, args.neurons, args.figure)
+    for name, text in texts.items():
+        print(f"\n### {TITLES[name]}\n\n{text}")
+        place_in_page = f"microcircuit_protocol.py, {args.seconds:g} s, {name}"
+        if args.page and has_place(args.page, place_in_page):
+            put(args.page, place_in_page, text)
+    if args.figure and "means" in texts:
+        print(f"\nfigure: {args.figure}")
 
 
 if __name__ == "__main__":

@@ -22,9 +22,12 @@ from typing import Any
 
 from driven import MOST_EVENTS, Point
 from models import DT
+from pages import has_place, markers, put
 from processes import Record, busy, headline, kept, machine, run
 
 WORKER = Path(__file__).with_name("driven.py")
+
+TABLE = "scaling.py"
 
 MEASURABLE = 0.1
 """If synapses cost less than this fraction of the neurons, their cost is lost in timing noise."""
@@ -174,6 +177,30 @@ def table(axis: Axis, results: dict[Point, list[Record]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+def brief(all_axes: list[Axis], results: dict[Point, list[Record]]) -> str:
+    """Return the costs of all axes as one Markdown table."""
+    head = ("", "", "ns/event, synapses", "ns/event, all work", "ns/neuron-step", "bytes/synapse", "ns/synapse built")  # fmt: skip
+    lines: list[tuple[str, ...]] = [head, ("---",) * len(head)]
+    for axis in all_axes:
+        for x, point in axis.points.items():
+            runs = results[point]
+            if "wall_s" not in runs[0]:
+                continue
+            added = split(runs)
+            lines.append(
+                (
+                    axis.name,
+                    f"{x:,.0f}".replace(",", " ") if x >= 1 else f"{x:g}",
+                    "-" if added is None else f"{added:.2f}",
+                    f"{middle(runs, 'ns_per_event_all'):.2f}",
+                    f"{middle(runs, 'ns_per_neuron_step'):.2f}",
+                    f"{middle(runs, 'bytes_per_synapse'):.1f}",
+                    f"{middle(runs, 'build_s') * 1e9 / middle(runs, 'synapses'):.0f}",
+                )
+            )
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
 def draw(
     all_axes: list[Axis],
     results: dict[Point, list[Record]],
@@ -264,6 +291,7 @@ def arguments() -> argparse.Namespace:
     add("--budget", type=float, metavar="S", help="start no run after S seconds; needs --keep")
     add("--repeat-disturbed", action="store_true",
         help="repeat kept runs during which other programs were busy")  # fmt: skip
+    add("--page", type=Path, metavar="PATH", help="put a table of all costs into this page")
     add("--plastic", type=Path, metavar="PATH", help="draw also what plastic_paths.py --json wrote")
     add("--quick", action="store_true", help="use tiny networks and one run, as a smoke test")
     add("--out", type=Path, metavar="PATH", help="draw the figure into this file (matplotlib)")
@@ -271,6 +299,8 @@ def arguments() -> argparse.Namespace:
     args = parser.parse_args()
     if args.runs < 1 or min(args.threads) < 1 or args.seconds <= 0:
         parser.error("--runs, --threads and --seconds must be positive")
+    if args.page and not has_place(args.page, TABLE):
+        parser.error(f"--page {args.page}: it must have the lines {' and '.join(markers(TABLE))}")
     if args.budget and not args.keep:
         parser.error("--budget needs --keep")
     if args.quick:
@@ -298,6 +328,8 @@ def main() -> None:
         plastic = json.loads(args.plastic.read_text()) if args.plastic else {}
         draw(all_axes, results, plastic, args.out)
         print(f"\nfigure: {args.out}")
+    if args.page:
+        put(args.page, TABLE, brief(all_axes, results))
     if args.json:
         cases = [
             {"axis": axis.name, "x": x, "runs": results[point]}
