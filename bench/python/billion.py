@@ -65,7 +65,7 @@ def main() -> None:
         "bytes/synapse": f"{record['bytes_per_synapse']:.2f}",
         "peak RSS MB, building": f"{record['build_peak_rss_mb']:.0f}",
         "peak RSS MB, total": f"{record['peak_rss_mb']:.0f}",
-        f"sim wall s for {record['model_ms']:g} ms": f"{record['wall_s']:.3f}",
+        f"sim s for {record['model_ms']:g} ms": f"{record['wall_s']:.3f}",
         "without synapses": f"{record['idle_wall_s']:.3f}",
         "rate Hz": f"{record['rate_hz']:.3f}",
         "events that arrived": f"{record['events']}",

@@ -34,7 +34,7 @@ MEAN_V, SIGMA_V = 5.7, 7.2
 LAMBDA, ALPHA, MU, TAU_PLUS, TAU_MINUS = 0.1, 0.0513, 0.4, 15.0, 30.0
 ETA = 1.685
 SAMPLED = 200
-"""Number of neurons whose plastic weights are compared."""
+"""Number of neurons, or all of fewer, whose plastic weights are compared."""
 
 
 def weight_of_1_mv() -> float:
@@ -52,6 +52,7 @@ class Numbers:
     def __init__(self, scale: float) -> None:
         self.n_exc, self.n_inh = round(9000 * scale), round(2250 * scale)
         self.k_exc, self.k_inh = min(9000, self.n_exc), min(2250, self.n_inh)
+        self.apart = max(1, self.n_exc // SAMPLED)  # neurons from one sampled to the next
         self.weight = JE * weight_of_1_mv()
         threshold = (
             NEURON["V_th"] * NEURON["C_m"] / (9000 * NEURON["tau_m"] * self.weight * np.e * TAU_SYN)
@@ -100,7 +101,7 @@ def on_spikelet(args: argparse.Namespace) -> dict[str, Any]:
     net.run(args.model_ms)
     wall = perf_counter() - start
     peak = peak_rss_mb()
-    sampled = plastic.weights[plastic.post_ids % (n.n_exc // SAMPLED) == 0]
+    sampled = plastic.weights[plastic.post_ids % n.apart == 0]
     return {
         "build_s": built,
         "wall_s": wall,
@@ -117,12 +118,12 @@ def on_nest(args: argparse.Namespace) -> dict[str, Any]:
     """Build and run the network on NEST."""
     try:
         import nest  # noqa: PLC0415
+        from nest_kernel import set_up, timed  # noqa: PLC0415
     except ImportError as error:
         return {"missing": str(error)}
 
     n = Numbers(args.scale)
-    nest.verbosity = nest.VerbosityLevel.ERROR
-    nest.set(resolution=DT, rng_seed=args.seed, local_num_threads=args.threads)
+    set_up(DT, args.seed, args.threads)
     start = perf_counter()
     parameters = NEURON | {"tau_minus": TAU_MINUS}
     exc, inh = (
@@ -157,14 +158,9 @@ def on_nest(args: argparse.Namespace) -> dict[str, Any]:
     synapses = nest.num_connections
     nest.Prepare()
     built = perf_counter() - start
-    nest.Run(args.warm_up)
-    start = perf_counter()
-    nest.Run(args.model_ms)
-    wall = perf_counter() - start
-    peak = peak_rss_mb()
-    nest.Cleanup()
+    wall, peak = timed(args.model_ms, args.warm_up)
     sampled = np.asarray(
-        nest.GetConnections(target=exc[:: n.n_exc // SAMPLED], synapse_model="plastic").weight
+        nest.GetConnections(target=exc[:: n.apart], synapse_model="plastic").weight
     )
     return {
         "build_s": built,

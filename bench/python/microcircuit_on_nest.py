@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import nest
 import numpy as np
-from measure import peak_rss_mb
 from microcircuit import Simulated
+from nest_kernel import set_up, timed
 
 if TYPE_CHECKING:
     from microcircuit import Task
@@ -20,8 +20,7 @@ def simulate(task: Task) -> Simulated:
         raise ValueError("NEST computes in float64")
     circuit = task.circuit
     names, dt = circuit["populations"], circuit["dt"]
-    nest.verbosity = nest.VerbosityLevel.ERROR
-    nest.set(resolution=dt, rng_seed=task.seed, local_num_threads=task.threads)
+    set_up(dt, task.seed, task.threads)
 
     start = perf_counter()
     cells = []
@@ -71,12 +70,7 @@ def simulate(task: Task) -> Simulated:
     nest.Prepare()
     build = perf_counter() - start
 
-    nest.Run(task.presim)
-    start = perf_counter()
-    nest.Run(task.duration)
-    wall = perf_counter() - start
-    peak = peak_rss_mb()
-    nest.Cleanup()
+    wall, peak = timed(task.duration, task.presim)
     spikes = {}
     for name, population, recorder in zip(names, cells, recorders, strict=True):
         events = recorder.events

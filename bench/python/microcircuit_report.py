@@ -142,7 +142,7 @@ def costs(results: Mapping[Any, list[Record]]) -> str:
                 f"{_middle(runs, 'peak_rss_mb'):.0f}",
             )
         )
-    return _markdown(lines)
+    return markdown(lines)
 
 
 def rates(results: Mapping[Any, list[Record]], circuit: Mapping[str, Any]) -> str:
@@ -159,7 +159,7 @@ def rates(results: Mapping[Any, list[Record]], circuit: Mapping[str, Any]) -> st
                 known = [run[key][name] for run in runs if run[key][name] is not None]
                 line.append(f"{fmean(known):.3f}" if known else "-")
         lines.append(tuple(line))
-    return _markdown(lines)
+    return markdown(lines)
 
 
 def distances(found: Mapping[str, Any], circuit: Mapping[str, Any]) -> str:
@@ -173,7 +173,7 @@ def distances(found: Mapping[str, Any], circuit: Mapping[str, Any]) -> str:
             values = found[name][kind][population]
             line.append(f"{fmean(values):.4f}" if values else "-")
         lines.append(tuple(line))
-    return _markdown(lines)
+    return markdown(lines)
 
 
 def verdict(found: Mapping[str, Any]) -> str:
@@ -219,5 +219,6 @@ def _middle(runs: list[Record], key: str) -> float:
     return float(median(run[key] for run in runs))
 
 
-def _markdown(lines: list[tuple[str, ...]]) -> str:
+def markdown(lines: list[tuple[str, ...]]) -> str:
+    """Return a Markdown table of rows of cells."""
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

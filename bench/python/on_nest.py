@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import nest
 import numpy as np
-from measure import Run, peak_rss_mb
+from measure import Run
 from models import DT, SAMPLED
+from nest_kernel import set_up, timed
 
 if TYPE_CHECKING:
     from measure import DType
@@ -22,8 +23,7 @@ def simulate(model: Model, *, duration: float, seed: int, threads: int, dtype: D
     """Build `model`, run it for `duration` ms and return the measurements."""
     if dtype != "float64":
         raise ValueError("NEST computes in float64")
-    nest.verbosity = nest.VerbosityLevel.ERROR
-    nest.set(resolution=DT, rng_seed=seed, local_num_threads=threads)
+    set_up(DT, seed, threads)
 
     start = perf_counter()
     parameters, name = model.neuron, NEURONS[model.synapse]
@@ -67,11 +67,7 @@ def simulate(model: Model, *, duration: float, seed: int, threads: int, dtype: D
     nest.Prepare()
     build = perf_counter() - start
 
-    start = perf_counter()
-    nest.Run(duration)
-    wall = perf_counter() - start
-    peak = peak_rss_mb()
-    nest.Cleanup()
+    wall, peak = timed(duration)
     events = recorder.events
     times = np.asarray(events["times"], np.float64)
     ids = np.asarray(events["senders"], np.int64) - cells[0].global_id

@@ -68,6 +68,17 @@ def run(
     return record | {"others_cpu": max(0.0, everyone - own) / capacity}
 
 
+def kept(path: Path, *, undisturbed: bool = False) -> Record | None:
+    """Return the record of an earlier run from its file, if there is one.
+
+    With `undisturbed`, there is none if other processes were busy during the run.
+    """
+    if not path.exists():
+        return None
+    record: Record = json.loads(path.read_text(encoding="utf-8"))
+    return None if undisturbed and record.get("others_cpu", 0.0) > BUSY else record
+
+
 def cpu_seconds() -> tuple[float, float]:
     """Return the CPU time used so far by the whole machine and by our finished runs."""
     spent = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -1,9 +1,12 @@
 """Show how cost grows with neurons, in-degree, firing rate, delays and threads.
 
     python bench/python/scaling.py --runs 3 --out scaling.png
+    python bench/python/scaling.py --keep FOLDER --budget 60 --repeat-disturbed    # a part of it
+    python bench/python/scaling.py --keep FOLDER --plastic paths.json --out scaling.png
 
 The output is a table for each and a figure. The network is that of driven.py. Each run of each point
-has its own process, and the points take turns.
+has its own process, and the points take turns. Times of runs with one thread are CPU times. With --keep, finished runs stay in a folder and are not
+repeated. --plastic adds a panel of what `plastic_paths.py --json` measured.
 """
 
 from __future__ import annotations
@@ -14,12 +17,17 @@ import sys
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import median
+from time import monotonic
+from typing import Any
 
 from driven import MOST_EVENTS, Point
 from models import DT
-from processes import Record, busy, headline, machine, run
+from pages import has_place, markers, put
+from processes import Record, busy, headline, kept, machine, run
 
 WORKER = Path(__file__).with_name("driven.py")
+
+TABLE = "scaling.py"
 
 MEASURABLE = 0.1
 """If synapses cost less than this fraction of the neurons, their cost is lost in timing noise."""
@@ -54,6 +62,15 @@ def axes(threads: list[int], *, quick: bool) -> list[Axis]:
             f"neurons, in-degree {few if quick else 100}",
             {n: Point(neurons=n, indegree=few if quick else 100, rate=10.0) for n in sizes},
         ),
+        Axis(
+            f"neurons, in-degree {few if quick else 100}, delays of 1 to 16 steps",
+            {
+                n: Point(
+                    neurons=n, indegree=few if quick else 100, rate=10.0, shortest=1, longest=16
+                )
+                for n in sizes
+            },
+        ),
         # All synapses at the largest in-degree must fit into memory.
         Axis(
             f"in-degree, {size // 2} neurons",
@@ -84,16 +101,27 @@ def lasting(point: Point, seconds: float) -> Point:
 
 
 def run_all(points: list[Point], args: argparse.Namespace) -> dict[Point, list[Record]]:
-    """Run all points with all seeds; a point that fails is not repeated."""
+    """Run all points with all seeds, or take kept runs; a point that fails is not repeated."""
+    until = monotonic() + args.budget if args.budget else float("inf")
     results: dict[Point, list[Record]] = {point: [] for point in points}
     for seed in range(args.seed, args.seed + args.runs):
         for point, runs in results.items():
             if runs and "wall_s" not in runs[-1]:
                 continue
             settings = asdict(replace(lasting(point, args.seconds), seed=seed, dtype=args.dtype))
-            command = [sys.executable, str(WORKER)]
-            command += [f"--{name}={value}" for name, value in settings.items()]
-            record = run(command, point.threads)
+            record = None
+            if args.keep:
+                numbers = (f"{value:g}" for value in list(settings.values())[:6])
+                path = args.keep / f"{'-'.join(numbers)}-{args.dtype}-{seed}.json"
+                record = kept(path, undisturbed=args.repeat_disturbed)
+            if record is None and monotonic() > until:
+                record = kept(path) or {"missing": "not run yet"}
+            if record is None:
+                command = [sys.executable, str(WORKER)]
+                command += [f"--{name}={value}" for name, value in settings.items()]
+                record = run(command, point.threads)
+                if args.keep and "wall_s" in record:
+                    path.write_text(json.dumps(record), encoding="utf-8")
             if "wall_s" in record:
                 runs.append(record)
                 text = f"{record['wall_s']:.3f} s, {record['idle_wall_s']:.3f} s without synapses"
@@ -149,15 +177,45 @@ def table(axis: Axis, results: dict[Point, list[Record]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def draw(all_axes: list[Axis], results: dict[Point, list[Record]], path: Path) -> None:
-    """Draw one figure with a panel for each axis."""
+def brief(all_axes: list[Axis], results: dict[Point, list[Record]]) -> str:
+    """Return the costs of all axes as one Markdown table."""
+    head = ("", "", "ns/event, synapses", "ns/event, all work", "ns/neuron-step", "bytes/synapse", "ns/synapse built")  # fmt: skip
+    lines: list[tuple[str, ...]] = [head, ("---",) * len(head)]
+    for axis in all_axes:
+        for x, point in axis.points.items():
+            runs = results[point]
+            if "wall_s" not in runs[0]:
+                continue
+            added = split(runs)
+            lines.append(
+                (
+                    axis.name,
+                    f"{x:,.0f}".replace(",", " ") if x >= 1 else f"{x:g}",
+                    "-" if added is None else f"{added:.2f}",
+                    f"{middle(runs, 'ns_per_event_all'):.2f}",
+                    f"{middle(runs, 'ns_per_neuron_step'):.2f}",
+                    f"{middle(runs, 'bytes_per_synapse'):.1f}",
+                    f"{middle(runs, 'build_s') * 1e9 / middle(runs, 'synapses'):.0f}",
+                )
+            )
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def draw(
+    all_axes: list[Axis],
+    results: dict[Point, list[Record]],
+    plastic: dict[str, list[Record]],
+    path: Path,
+) -> None:
+    """Draw one figure with a panel for each axis, and one for plastic synapses if there are any."""
     import matplotlib as mpl  # noqa: PLC0415  # only the figure needs it
 
     mpl.use("Agg")
     import matplotlib.pyplot as plt  # noqa: PLC0415
 
-    fig, panels = plt.subplots(2, 3, figsize=(13, 7.5), sharey=True, layout="constrained")
-    for axis, panel in zip(all_axes, panels.flat, strict=True):
+    fig, panels = plt.subplots(2, 4, figsize=(17, 8), layout="constrained")
+    for axis, panel in zip(all_axes, panels.flat, strict=False):
+        panel.sharey(panels[0, 0])
         done = {x: results[p] for x, p in axis.points.items() if "wall_s" in results[p][0]}
         curves = {
             "ns per event, synapses alone": ("o-", {x: split(runs) for x, runs in done.items()}),
@@ -184,11 +242,32 @@ def draw(all_axes: list[Axis], results: dict[Point, list[Record]], path: Path) -
         if name == "threads":
             panel.set_xticks(list(axis.points), [f"{x:g}" for x in axis.points])
             panel.minorticks_off()
+    last = panels[-1, -1]
+    if plastic:
+        bars(plastic, last)
+    else:
+        last.set_axis_off()
     fig.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
     for row in panels:
         row[0].set_ylabel("ns or bytes")
     fig.savefig(path, dpi=120)
     plt.close(fig)
+
+
+def bars(plastic: dict[str, list[Record]], panel: Any) -> None:
+    """Draw the cost of an event for each kind of plastic synapse."""
+    kinds: dict[str, dict[str, float]] = {}
+    for name, runs in plastic.items():
+        rule, _, delays = name.rpartition(", ")
+        kinds.setdefault(rule, {})[delays] = middle(runs, "ns_per_event")
+    for shift, delays in ((-0.2, "one delay"), (0.2, "mixed delays")):
+        known = {k: found[delays] for k, found in enumerate(kinds.values()) if delays in found}
+        panel.barh([k + shift for k in known], list(known.values()), 0.4, label=delays)
+    panel.set_yticks(range(len(kinds)), list(kinds), fontsize=7)
+    panel.invert_yaxis()
+    panel.set(xscale="log", xlabel="ns per event", title="plastic synapses of in-degree 1000")
+    panel.grid(axis="x", alpha=0.3)
+    panel.legend(fontsize=8)
 
 
 def arguments() -> argparse.Namespace:
@@ -203,12 +282,27 @@ def arguments() -> argparse.Namespace:
     add("--dtype", choices=["float32", "float64"], default="float32")
     add("--seconds", type=float, default=0.5,
         help="approximate wall time of a window; a run has three of each network (default: 0.5)")  # fmt: skip
+    add(
+        "--keep",
+        type=Path,
+        metavar="FOLDER",
+        help="keep finished runs there, and do not repeat them",
+    )
+    add("--budget", type=float, metavar="S", help="start no run after S seconds; needs --keep")
+    add("--repeat-disturbed", action="store_true",
+        help="repeat kept runs during which other programs were busy")  # fmt: skip
+    add("--page", type=Path, metavar="PATH", help="put a table of all costs into this page")
+    add("--plastic", type=Path, metavar="PATH", help="draw also what plastic_paths.py --json wrote")
     add("--quick", action="store_true", help="use tiny networks and one run, as a smoke test")
     add("--out", type=Path, metavar="PATH", help="draw the figure into this file (matplotlib)")
     add("--json", type=Path, metavar="PATH", help="write all runs and the machine to this file")
     args = parser.parse_args()
     if args.runs < 1 or min(args.threads) < 1 or args.seconds <= 0:
         parser.error("--runs, --threads and --seconds must be positive")
+    if args.page and not has_place(args.page, TABLE):
+        parser.error(f"--page {args.page}: it must have the lines {' and '.join(markers(TABLE))}")
+    if args.budget and not args.keep:
+        parser.error("--budget needs --keep")
     if args.quick:
         args.runs, args.seconds = 1, 0.01
     return args
@@ -217,6 +311,8 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     args = arguments()
     host = machine()
+    if args.keep:
+        args.keep.mkdir(parents=True, exist_ok=True)
     all_axes = axes(args.threads, quick=args.quick)
     results = run_all(list({p: None for axis in all_axes for p in axis.points.values()}), args)
     runs = [run for group in results.values() for run in group]
@@ -229,8 +325,11 @@ def main() -> None:
     for axis in all_axes:
         print(f"\n### {axis.name}\n\n{table(axis, results)}")
     if args.out:
-        draw(all_axes, results, args.out)
+        plastic = json.loads(args.plastic.read_text()) if args.plastic else {}
+        draw(all_axes, results, plastic, args.out)
         print(f"\nfigure: {args.out}")
+    if args.page:
+        put(args.page, TABLE, brief(all_axes, results))
     if args.json:
         cases = [
             {"axis": axis.name, "x": x, "runs": results[point]}

@@ -67,7 +67,7 @@ def test_scaling(tmp_path: Path) -> None:
     output, written = run(tmp_path, "scaling.py", "--quick", "--threads", "1", "--out", "a.png")
     assert (tmp_path / "a.png").read_bytes().startswith(PNG)
     cases = written["cases"]
-    assert len({case["axis"] for case in cases}) == 6
+    assert len({case["axis"] for case in cases}) == 7
     for case in cases:
         for record in case["runs"]:
             check(record)
@@ -78,7 +78,12 @@ def test_scaling(tmp_path: Path) -> None:
 
     by_axis: dict[str, list[Any]] = {}
     for case in cases:
-        by_axis.setdefault(case["axis"].split(",")[0], []).append(case["runs"][0])
+        name, *rest = case["axis"].split(",")
+        record = case["runs"][0]
+        if "delays" in rest[-1]:
+            assert (record["shortest"], record["longest"]) == (1, 16)
+        else:
+            by_axis.setdefault(name, []).append(record)
     for axis, key in {"neurons": "neurons", "in-degree": "indegree", "rate in Hz": "rate",
                       "longest delay in steps": "longest"}.items():  # fmt: skip
         low, high = by_axis[axis]

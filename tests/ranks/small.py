@@ -141,6 +141,42 @@ def lopsided() -> None:
         print(*found)
 
 
+def of_16_bits() -> None:
+    """Deliver weights of 16 bits, change them with spikes in flight, save, and go on from the file of other ranks."""
+    path, start = Path(sys.argv[2]), Path(sys.argv[3])
+    net = sl.Network(seed=4, threads=2, dtype="float32")
+    E = net.population(700, sl.LIFOneCurrent(tau_syn=0.5, I_e=390.0), name="E")
+    I = net.population(300, sl.LIF(tau_syn_ex=0.5, tau_syn_in=0.5, I_e=380.0), name="I")
+    for population in (E, I):
+        population.V_m[:] = sl.Uniform(-70.0, -55.0)
+        net.record(population, "spikes")
+        net.inject(population, sl.PoissonInput(4000.0, 60.0))
+    dense, sparse = sl.FixedProbability(0.3), sl.FixedIndegree(9)
+    for pre, sign in ((E, 1.0), (I, -4.0)):
+        for post in (E, I):
+            weight = sl.Normal(9.0 * sign, 0.9)
+            delay = sl.Uniform(0.3, 4.0)
+            net.connect(pre, post, dense, weight=weight, delay=1.5, weights="int16")
+            net.connect(pre, post, sparse, weight=weight, delay=delay, weights="int16")
+    if start.exists():  # go on from what other ranks saved
+        net = sl.Network.load(start, threads=1)
+    else:
+        net.run(30.0)
+        net.save(path, recorders=True)
+    spread = net.projections[1]
+    spread.weights = spread.weights * 0.5
+    net.run(30.0)
+    found = digest(net) + [
+        hashlib.sha256(np.asarray(state).tobytes()).hexdigest()
+        for p, names in zip(net.populations, (("V_m", "I_syn"), ("V_m", "I_syn_in")), strict=True)
+        for state in (getattr(p, name) for name in names)
+    ]
+    sizes = [len(r.times) for r in net.recorders]
+    if net.ranks.rank == 0:
+        assert min(sizes) > 100, sizes
+        print(*found)
+
+
 def mixed_up() -> None:
     """Let ranks read different things at once."""
     net, _ = build()
@@ -239,5 +275,6 @@ def sonata() -> None:
 if __name__ == "__main__":
     subjects = (
         error, stopped, apart, disk, lopsided, mixed_up, at_odds, groups, random_numbers, sonata,
+        of_16_bits,
     )  # fmt: skip
     {f.__name__: f for f in subjects}[sys.argv[1]]()

@@ -65,6 +65,19 @@ def test_events_on_one_rank_change_no_bit(tmp_path: Path) -> None:
     assert run(3, "small.py", "lopsided", str(tmp_path / "3")).split() == alone
 
 
+def test_weights_of_16_bits_give_the_bits_of_one_process(tmp_path: Path) -> None:
+    """Sums of integers, dense and queued rows, both neuron models; three ranks save, two go on."""
+    none, files = str(tmp_path / "none"), [str(tmp_path / f"{ranks}") for ranks in (0, 1, 3)]
+    alone = run(0, "small.py", "of_16_bits", files[0], none).split()
+    assert len(set(alone)) == 4 + 8 + 4
+    for ranks, file in ((1, files[1]), (3, files[2])):
+        assert run(ranks, "small.py", "of_16_bits", file, none).split() == alone
+    assert Path(files[2]).exists()
+    for ranks in (0, 2):
+        last = str(tmp_path / "last")
+        assert run(ranks, "small.py", "of_16_bits", last, files[2]).split() == alone
+
+
 def test_ranks_that_read_different_states_are_refused() -> None:
     printed = run(2, "small.py", "mixed_up")
     assert printed.count("rank 0: LIF0.V_m; rank 1: LIF0.I_syn_ex") == 2

@@ -239,7 +239,7 @@ class LIF(IntegrateAndFire, nest=NestModel("iaf_psc_exp", ("V_m", "I_syn_ex", "I
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class LIFOneCurrent(IntegrateAndFire):
+class LIFOneCurrent(IntegrateAndFire, nest=NestModel("iaf_psc_exp", ("V_m", "I_syn"))):
     r"""`LIF` with one synaptic time constant, and the sum of both synaptic currents as one state.
 
     .. math::

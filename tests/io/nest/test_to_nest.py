@@ -57,6 +57,77 @@ def test_nest_continues_from_a_state() -> None:
         np.testing.assert_allclose(nests.values, mine.values[:k], rtol=0, atol=1e-9)
 
 
+@pytest.mark.filterwarnings("ignore:connect .* hyperpolarises")
+@pytest.mark.parametrize("weights", ["float", "int16"])
+def test_one_current(weights: Any) -> None:
+    """`LIFOneCurrent` is iaf_psc_exp with equal time constants: spikes, the sum of both currents, and its past."""
+    rng = np.random.default_rng(5)
+    net = sl.Network(seed=5, threads=1, dtype="float64")
+    model = sl.LIFOneCurrent(tau_syn=rng.uniform(2.0, 5.0, 30), I_e=rng.uniform(380.0, 600.0, 30))
+    cells = net.population(30, model, name="cells")
+    cells.V_m = sl.Uniform(-70.0, -56.0)
+    drive = net.population(10, sl.RasterSource(rng.poisson(0.01, (3000, 10))))
+    net.connect(drive, cells, sl.AllToAll(), weight=sl.Normal(0.0, 60.0), delay=1.0)
+    spread = sl.Normal(0.0, 40.0)
+    net.connect(cells, cells, sl.FixedIndegree(5), weight=spread, delay=1.5, weights=weights)
+    # A weight of either sign goes to any receptor.
+    net.connect(cells, cells, sl.FixedIndegree(5), weight=-40.0, delay=1.5, receptor="ex")
+    net.run(49.5)
+    before = np.asarray(cells.I_syn)
+    assert before.min() < -1.0
+    assert before.max() > 1.0
+    other = net.to_nest(approximate=True)
+    assert [note for note in other.notes if "left out" in note and "I_syn" in note] == []
+    nodes = other.nodes(cells)
+    np.testing.assert_array_equal(nodes.tau_syn_ex, nodes.tau_syn_in)
+    np.testing.assert_array_equal(nodes.tau_syn_ex, model.tau_syn)
+    net.reset()
+    cells.I_syn = before
+    other = net.to_nest()
+    ours, theirs = (x.record(cells, "spikes") for x in (net, other))
+    samples = [[x.record(cells[4:], s) for s in ("V_m", "I_syn")] for x in (net, other)]
+    for x in (net, other):
+        x.run(200.0)
+        x.run(2.0)  # NEST hands over the last samples in the next run
+    same_spikes(ours, theirs, at_least=200)
+    for mine, nests in zip(*samples, strict=True):
+        k = len(nests.times)
+        assert k >= 2000
+        assert np.std(nests.values) > 1.0
+        np.testing.assert_allclose(nests.values, mine.values[:k], rtol=0, atol=1e-9)
+
+
+def test_one_current_returns_with_two() -> None:
+    """The network comes back from NEST with `LIF`, and spikes alike."""
+    net = sl.Network(seed=6, threads=1, dtype="float64")
+    cells = net.population(50, sl.LIFOneCurrent(tau_syn=3.0, I_e=380.0), name="cells")
+    cells.V_m = sl.Uniform(-70.0, -56.0)
+    net.connect(cells, cells, sl.FixedIndegree(10), weight=sl.Normal(0.0, 50.0), delay=1.0)
+    net.to_nest()
+    back = sl.io.from_nest(nest, threads=1)
+    other = back.populations[0]
+    assert type(other.model) is sl.LIF
+    assert other.model.tau_syn_ex == other.model.tau_syn_in == 3.0
+    recorders = [x.record(x.populations[0], "spikes") for x in (net, back)]
+    for x in (net, back):
+        x.run(100.0)
+    same_spikes(*recorders)
+
+
+def test_receptors_of_one_current_act_alike() -> None:
+    """What `LIF` cannot take to NEST: excitatory events at the inhibitory receptor."""
+    net = sl.Network(seed=7, threads=1, dtype="float64")
+    cells = net.population(100, sl.LIFOneCurrent(), name="cells")
+    net.inject(cells, sl.PoissonInput(2000.0, 100.0, receptor="in"))
+    other = net.to_nest()
+    ours, theirs = (x.record(cells, "V_m") for x in (net, other))
+    for x in (net, other):
+        x.run(51.0)
+    mine, nests = (np.asarray(r.values)[200:500].mean() for r in (ours, theirs))
+    assert mine > -69.0
+    assert nests == pytest.approx(mine, abs=0.8)  # 4 standard errors
+
+
 def test_conductances() -> None:
     """NEST steps adaptively: close, not equal."""
     rng = np.random.default_rng(3)

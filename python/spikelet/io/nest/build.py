@@ -15,7 +15,7 @@ from spikelet.io.nest import terms
 from spikelet.network.contents import NetworkContents
 from spikelet.network.population import Population
 from spikelet.network.projection import Projection
-from spikelet.neurons import LIF, LIFCond, NeuronModel
+from spikelet.neurons import LIFCond, NeuronModel
 from spikelet.plasticity import STDP
 from spikelet.sources import (
     CurrentInput,
@@ -147,10 +147,7 @@ class Builder:
 
     def _kicks(self, population: Population) -> list[Floats]:
         """Return weights of events that restore the present synaptic currents, which cannot be set in NEST."""
-        if not isinstance(population.model, LIF):
-            return []
-        values = (terms.currents(population, s) for s in ("I_syn_ex", "I_syn_in"))
-        return [v for v in values if v.any()]
+        return [v for v in terms.currents(population).values() if v.any()]
 
     # Inputs -------------------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from spikelet.network.gathered_state import whole_state
 from spikelet.network.population import Population
 from spikelet.network.projection import Projection
 from spikelet.network.receptors import BY_SIGN
-from spikelet.neurons import LIF, IntegrateAndFire, LIFAlpha, LIFCond, NeuronModel
+from spikelet.neurons import LIF, IntegrateAndFire, LIFAlpha, LIFCond, LIFOneCurrent, NeuronModel
 from spikelet.neurons.base import nest_model
 from spikelet.neurons.equations.equations_model import EquationsModel
 from spikelet.plasticity import STDP, InhibitorySTDP, Plasticity, TripletSTDP, TsodyksMarkram
@@ -63,9 +63,17 @@ def records(model: object) -> tuple[str, ...]:
     return () if found is None else found.records
 
 
+def columns(what: str) -> tuple[str, ...]:
+    """Return NEST's states whose sum is a state of ours."""
+    return ("I_syn_ex", "I_syn_in") if what == "I_syn" else (what,)
+
+
 def parameters(model: NeuronModel) -> dict[str, Any]:
     """Return a neuron's parameters for NEST."""
-    return {p: getattr(model, p) for p in model.parameters() if p not in _NOT_IN_NEST}
+    found = {p: getattr(model, p) for p in model.parameters() if p not in _NOT_IN_NEST}
+    if isinstance(model, LIFOneCurrent):
+        found["tau_syn_ex"] = found["tau_syn_in"] = found.pop("tau_syn")
+    return found
 
 
 def sign(projection: Projection) -> float:
@@ -141,10 +149,18 @@ def neuron_parameters(
     return values, conflicts
 
 
-def currents(population: Population, name: str) -> npt.NDArray[np.float64]:
-    """Return the part of a LIF's synaptic current that an event can restore in NEST."""
-    values = np.asarray(getattr(population, name), dtype=np.float64)
-    return np.maximum(values, 0.0) if name == "I_syn_ex" else np.minimum(values, 0.0)
+def currents(population: Population) -> dict[str, npt.NDArray[np.float64]]:
+    """Return, by state, what events can restore in NEST of the synaptic currents, which cannot be set there."""
+    if isinstance(
+        population.model, LIFOneCurrent
+    ):  # the sign of an event's weight picks NEST's current
+        return {"I_syn": np.asarray(population.I_syn, dtype=np.float64)}
+    if not isinstance(population.model, LIF):
+        return {}
+    excitatory, inhibitory = (
+        np.asarray(getattr(population, name), dtype=np.float64) for name in ("I_syn_ex", "I_syn_in")
+    )
+    return {"I_syn_ex": np.maximum(excitatory, 0.0), "I_syn_in": np.minimum(inhibitory, 0.0)}
 
 
 def inspect(net: NetworkContents) -> Findings:
@@ -167,7 +183,9 @@ def inspect(net: NetworkContents) -> Findings:
     found.refused += [
         f"PoissonInput to {drive.target.name} with receptor={drive.input.receptor!r}: the sign of a weight picks it in NEST"
         for drive in net.inputs
-        if isinstance(drive.input, PoissonInput) and drive.input.receptor is not None
+        if isinstance(drive.input, PoissonInput)
+        and drive.input.receptor is not None
+        and not isinstance(drive.target.model, LIFOneCurrent)  # both receptors act alike
     ]
     if _in_flight(net):
         found.left_out.append(f"spikes in flight at t = {net.t:g} ms")
@@ -219,15 +237,10 @@ def _inspect_neurons(net: NetworkContents, population: Population, found: Findin
         found.refused.append(f"{name}: V_reset must lie below V_th")
     if net.engine.sim.held(population.index).any():
         found.left_out.append(f"refractory neurons of {name}: NEST starts them ready to spike")
-    if isinstance(model, LIF):
-        lost = [
-            s
-            for s in ("I_syn_ex", "I_syn_in")
-            if (currents(population, s) != getattr(population, s)).any()
-        ]
-        if lost:
-            found.left_out.append(f"{name}: {' and '.join(lost)} of the sign of the other receptor")
-    elif isinstance(model, LIFAlpha):
+    lost = [s for s, v in currents(population).items() if (v != getattr(population, s)).any()]
+    if lost:
+        found.left_out.append(f"{name}: {' and '.join(lost)} of the sign of the other receptor")
+    if isinstance(model, LIFAlpha):
         states = ("I_syn_ex", "I_syn_in", "dI_syn_ex", "dI_syn_in")
         if any(np.any(getattr(population, s)) for s in states):
             found.left_out.append(

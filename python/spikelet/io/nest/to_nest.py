@@ -73,8 +73,10 @@ class NestRecorder:
 
         NEST delivers the samples of the last time slice, which is as long as the shortest delay, in the next run.
         """
-        values = self._events()[2][self.what].reshape(-1, len(self.target))
-        return np.asarray(values[:, np.argsort(np.argsort(self.target.ids))], dtype=np.float64)
+        events = self._events()[2]
+        total = sum(events[name] for name in terms.columns(self.what))
+        values = np.asarray(total, dtype=np.float64).reshape(-1, len(self.target))
+        return values[:, np.argsort(np.argsort(self.target.ids))]
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,7 +207,7 @@ class NestNetwork:
         # Unless the phase is 0, NEST misses a sample that is due in its next step. Then sample each step and drop most.
         taken = 1 if phase and (self._steps(self._nest.biological_time) + 1) % steps == 0 else steps
         times = {"interval": round(taken * dt, 3), "offset": round(phase % taken * dt, 3)}
-        params = {"record_from": [what], **times}
+        params = {"record_from": list(terms.columns(what)), **times}
         device = self._nest.Create("multimeter", params=params)
         self._nest.Connect(device, self.nodes(target), syn_spec={"delay": self._delay})
         return NestRecorder(self, target, what, device, steps)
