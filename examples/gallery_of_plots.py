@@ -43,7 +43,13 @@ def balanced() -> tuple[sl.Network, dict[str, Any], Any]:
     E, I = net.population(800, lif, name="E"), net.population(200, lif, name="I")
     for target in (E, I):
         net.inject(target, sl.PoissonInput(rate=2000.0, weight=20.0))
-        net.connect(E, target, sl.FixedProbability(0.1), weight=sl.Normal(16.0, 3.0), delay=sl.Uniform(0.5, 3.0))
+        net.connect(
+            E,
+            target,
+            sl.FixedProbability(0.1),
+            weight=sl.Normal(16.0, 3.0),
+            delay=sl.Uniform(0.5, 3.0),
+        )
         net.connect(I, target, sl.FixedProbability(0.1), weight=-90.0, delay=1.5)
     E.V_m = sl.Uniform(-60.0, -50.0)
     spikes = {p.name: net.record(p, "spikes") for p in (E, I)}
@@ -162,7 +168,9 @@ def receptive_fields() -> Any:
     """Draw the weights onto each neuron as an image."""
     images, _ = sl.datasets.digits("train")
     images = images[:1000].reshape(-1, 8, 8)
-    return sl.plot.receptive_fields(sl.models.WinnerTakeAll(25, 64, seed=1).fit(images).weights, (8, 8))
+    return sl.plot.receptive_fields(
+        sl.models.WinnerTakeAll(25, 64, seed=1).fit(images).weights, (8, 8)
+    )
 
 
 # %% [markdown]
@@ -224,7 +232,9 @@ def trained() -> tuple[Any, Any, Any]:
 
     torch.manual_seed(0)
     (x, y), (test_x, test_y) = (sl.datasets.digits(part) for part in ("train", "test"))
-    x, test_x = (torch.tensor(a.reshape(-1, 64) / a.max(), dtype=torch.float32) for a in (x, test_x))
+    x, test_x = (
+        torch.tensor(a.reshape(-1, 64) / a.max(), dtype=torch.float32) for a in (x, test_x)
+    )
     ann = torch.nn.Sequential(
         torch.nn.Linear(64, 128), torch.nn.ReLU(),
         torch.nn.Linear(128, 64), torch.nn.ReLU(), torch.nn.Linear(64, 10),
@@ -267,7 +277,9 @@ def training_curves() -> Any:
         torch.nn.Linear(64, 100), LIF(tau_m=2.0, steps=5), torch.nn.Linear(100, 10)
     )
     optimizer = torch.optim.Adam(model.parameters(), 2e-3)
-    history = fit(model, train, test=test, loss=losses.rate_cross_entropy, epochs=10, optimizer=optimizer)
+    history = fit(
+        model, train, test=test, loss=losses.rate_cross_entropy, epochs=10, optimizer=optimizer
+    )
     return sl.plot.training_curves(history)
 
 
@@ -298,7 +310,9 @@ def main() -> None:
         drawn = PICTURES[name]()
         getattr(drawn, "figure", drawn).savefig(folder / f"{name}.png")
         plt.close("all")
-        print(f"{folder / name}.png, {(folder / name).with_suffix('.png').stat().st_size / 1e3:.0f} kB")
+        print(
+            f"{folder / name}.png, {(folder / name).with_suffix('.png').stat().st_size / 1e3:.0f} kB"
+        )
 
 
 if __name__ == "__main__":

@@ -51,16 +51,20 @@ def network(net: NetworkContents, *, labels: bool | None = None, ax: Axes | None
     ax = axes(where, ax)
     n = len(net.populations)
     angles = np.pi / 2 - 2 * np.pi * np.arange(n) / n
-    if n == 2:  # side by side
-        angles = np.array([np.pi, 0.0])
+    if n <= 2:  # side by side
+        angles = np.array([np.pi, 0.0])[:n]
     places = np.stack([np.cos(angles), np.sin(angles)], axis=1) * (0.0 if n == 1 else max(0.55, 0.13 * n))  # fmt: skip
     outward = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     if labels is None:
         labels = len(net.projections) <= _MOST_LABELS
     most = max([len(p) for p in net.projections], default=1)
+    before: list[tuple[int, int]] = []
     for projection in net.projections:
+        pair = projection.pre.index, projection.post.index
+        again = before.count(pair)
+        before.append(pair)
         ends = places[projection.pre.index], places[projection.post.index]
-        middle = _arrow(ax, patches, projection, ends, outward[projection.pre.index], most)
+        middle = _arrow(ax, patches, projection, ends, outward[projection.pre.index], most, again)
         if labels:
             ax.annotate(
                 value(len(projection)), middle, ha="center", va="center", fontsize="small",
@@ -69,7 +73,10 @@ def network(net: NetworkContents, *, labels: bool | None = None, ax: Axes | None
     for population, place in zip(net.populations, places, strict=True):
         _node(ax, patches, population, place)
     margin = _RADIUS + (0.45 if _loops(net) else 0.08)
-    low, high = places.min(axis=0) - margin, places.max(axis=0) + margin
+    margins = np.array(
+        [margin, margin if n > 2 else _RADIUS + 0.12]
+    )  # loops are beside two circles
+    low, high = places.min(axis=0) - margins, places.max(axis=0) + margins
     ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal")
     ax.set_axis_off()
     return ax
@@ -90,21 +97,22 @@ def _node(ax: Axes, patches: Any, population: Population, place: Any) -> None:
 
 
 def _arrow(
-    ax: Axes, patches: Any, projection: Projection, ends: Any, outward: Any, most: int
+    ax: Axes, patches: Any, projection: Projection, ends: Any, outward: Any, most: int, again: int
 ) -> Any:
-    """Draw one projection, and return where its label goes."""
+    """Draw one projection, the n-th between its ends, and return where its label goes."""
     start, end = ends
     width = 0.8 + 2.2 * np.log1p(len(projection)) / np.log1p(max(most, 1)) if len(projection) else 0.8  # fmt: skip
     loop = projection.pre.index == projection.post.index
     if loop:
         turn = np.array([[np.cos(0.6), -np.sin(0.6)], [np.sin(0.6), np.cos(0.6)]])
         start, end = start + _RADIUS * (turn @ outward), end + _RADIUS * (turn.T @ outward)
-        rad, middle = -1.8, ends[0] + outward * (_RADIUS + 0.26)
+        rad = -1.8 - 0.8 * again
+        middle = ends[0] + outward * (_RADIUS + 0.26 + 0.1 * again)
     else:
         along = (end - start) / max(np.hypot(*(end - start)), 1e-9)
         side = np.array([along[1], -along[0]])
         start, end = start + along * (_RADIUS + 0.01), end - along * (_RADIUS + 0.03)
-        rad = 0.22
+        rad = 0.22 + 0.25 * again
         middle = (start + end) / 2 + side * rad / 2 * np.hypot(*(end - start))
     ax.add_patch(
         patches.FancyArrowPatch(

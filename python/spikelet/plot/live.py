@@ -92,9 +92,7 @@ def live(
     return figure
 
 
-def _drawing(
-    where: str, what: Any, net: Network, window: float | None
-) -> Callable[[Figure], Any]:
+def _drawing(where: str, what: Any, net: Network, window: float | None) -> Callable[[Figure], Any]:
     def start() -> float:
         return 0.0 if window is None else max(0.0, net.t - window)
 

@@ -75,7 +75,7 @@ def psp(
     sources = net.population(n, SpikeSource([arrival - step] * n, np.arange(n), snap=True))
     for k, (_, by_name, size) in enumerate(events):
         net.connect(sources[k], neurons[k], OneToOne(), weight=size, delay=step, receptor=by_name)
-    recorder = net.record(neurons, name, start=0.0)
+    recorder = net.record(neurons, name)
     net.run(round((arrival + length) / step) * step)
     after = recorder.times >= arrival - 1e-9
     times = recorder.times[after] - arrival
@@ -134,7 +134,9 @@ def fi_curve(
     where = "plot.fi_curve"
     _check(where, model)
     if model.current is None:
-        fail(where, "model", type(model).__name__, "must have a parameter for currents, such as I_e")
+        fail(
+            where, "model", type(model).__name__, "must have a parameter for currents, such as I_e"
+        )
     step = _positive(where, "dt", dt)
     length = _positive(where, "duration", duration)
     skipped = float(number(where, "settle", settle, "ms"))
@@ -165,12 +167,15 @@ def _rates(model: NeuronModel, currents: Float, settle: float, duration: float, 
 
 def _first_to_fire(where: str, model: NeuronModel, dt: float) -> float:
     """Return about the least constant current that makes a model fire within 0.5 s."""
+    rule = f"must be given: {type(model).__name__} does not fire up to 1e6"
     for power in range(-3, 6):  # decade by decade: far beyond its range a model may diverge
         tried = 10.0**power * np.logspace(0.05, 1.0, 20)
         fired = np.flatnonzero(_rates(model, tried, 0.0, 500.0, dt))
         if len(fired):
-            return float(tried[fired[0]])
-    fail(where, "currents", None, f"must be given: {type(model).__name__} did not fire up to 1e6")
+            break
+    else:
+        fail(where, "currents", None, rule)
+    return float(tried[fired[0]])
 
 
 def _events(

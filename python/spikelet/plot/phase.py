@@ -114,13 +114,13 @@ def _trajectory(
     net = Network(dt=dt, threads=1, dtype="float64", comm=None)
     neuron = net.population(1, model)
     start = {name: float(np.asarray(getattr(neuron, name))[0]) for name in model.states}
-    recorders = [net.record(neuron, name, start=0.0) for name in names]
+    recorders = [net.record(neuron, name) for name in names]
     spikes = net.record(neuron, "spikes")
     net.run(round(duration / dt) * dt)
-    if duration == 0:
-        return np.array([[start[name] for name in names]]), start
+    first = [[start[name] for name in names]]
     path = np.stack([recorder.values[:, 0] for recorder in recorders], axis=1).astype(np.float64)
-    after = np.searchsorted(recorders[0].times, spikes.times - dt / 2)  # the reset is a jump
+    path = np.concatenate([first, path])
+    after = 1 + np.searchsorted(recorders[0].times, spikes.times - dt / 2)  # the reset is a jump
     return np.insert(path, after, np.nan, axis=0), start
 
 

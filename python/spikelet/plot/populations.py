@@ -42,11 +42,11 @@ def named_spikes(where: str, argument: str, value: Any) -> list[Named]:
         return [Named(found.name, found)]
     if isinstance(value, Mapping) and value:
         return [Named(str(name), _spikes(where, f"{argument}[{name!r}]", one)) for name, one in value.items()]  # fmt: skip
-    if isinstance(value, list | tuple) and value:
-        each = [_spikes(where, f"{argument}[{k}]", one) for k, one in enumerate(value)]
-        return [Named(spikes.name, spikes) for spikes in each]
-    rule = "must be a recorder of spikes, Spikes, or a list or dict of them"
-    fail(where, argument, value, rule, error=TypeError)
+    if not isinstance(value, list | tuple) or not value:
+        rule = "must be a recorder of spikes, Spikes, or a list or dict of them"
+        fail(where, argument, value, rule, error=TypeError)
+    each = [_spikes(where, f"{argument}[{k}]", one) for k, one in enumerate(value)]
+    return [Named(spikes.name, spikes) for spikes in each]
 
 
 def interval(

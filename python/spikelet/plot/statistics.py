@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from spikelet import statistics
 from spikelet._util.checks import integer
@@ -50,11 +52,7 @@ def rate_distribution(
     found = named_spikes(where, "spikes", spikes)
     begin, end = interval(where, found, start, stop)
     values = [(name, statistics.rates(one, begin, end)) for name, one in found]
-    # A rate is a whole number of spikes over the interval: narrower bins would be empty in between.
-    least = 1e3 / (end - begin)
-    most = max((float(v.max(initial=0.0)) for _, v in values), default=0.0) / least
-    wide = max(1, math.ceil((most + 1) / integer(where, "bins", bins, 1)))
-    edges = (np.arange(math.ceil((most + 1) / wide) + 1) * wide - 0.5) * least
+    edges = rate_edges([v for _, v in values], end - begin, integer(where, "bins", bins, 1))
     ax = _shares(where, values, edges, ax, style)
     ax.set_xlabel("rate (Hz)")
     ax.set_ylabel("share of neurons")
@@ -109,6 +107,19 @@ def correlation_distribution(
     ax.set_xlabel(f"correlation of counts in {bin_size:g} ms")
     ax.set_ylabel("share of pairs")
     return ax
+
+
+def rate_edges(
+    rates: Sequence[npt.NDArray[np.float64]], length: float, bins: int
+) -> npt.NDArray[np.float64]:
+    """Return edges of at most `bins` bins of rates over an interval of a length [ms].
+
+    A rate is a whole number of spikes over the interval: narrower bins would be empty in between.
+    """
+    least = 1e3 / length
+    most = max((float(r.max(initial=0.0)) for r in rates), default=0.0) / least
+    wide = max(1, math.ceil((most + 1) / bins))
+    return np.asarray((np.arange(math.ceil((most + 1) / wide) + 1) * wide - 0.5) * least)
 
 
 def _shares(

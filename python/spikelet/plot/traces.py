@@ -95,10 +95,11 @@ def _level(where: str, recorder: Any, threshold: Any) -> float | None:
     if threshold is not True:
         return float(number(where, "threshold", threshold, recorder.labels.unit))
     model = recorder.target.model if isinstance(recorder, StateRecorder) else None
+    values: set[float] = set()
     if isinstance(model, NeuronModel):
         found = [name for name in _THRESHOLDS if name in model.parameters()]
         values = {float(v) for name in found[:1] for v in np.atleast_1d(getattr(model, name))}
-        if len(values) == 1:
-            return values.pop()
-    rule = "must be a number: the recorder's model has no single V_th or V_peak"
-    fail(where, "threshold", threshold, rule)
+    if len(values) != 1:
+        rule = "must be a number: the recorder's model has no single V_th or V_peak"
+        fail(where, "threshold", threshold, rule)
+    return values.pop()
