@@ -35,7 +35,7 @@ def picture(function: Callable[[], Any]) -> Callable[[], Any]:
 
 # %%
 def balanced() -> tuple[sl.Network, dict[str, Any], Any]:
-    """Return a network of 1000 neurons that has run, its spikes, and a potential."""
+    """Return the recurrent network of the tutorial after 500 ms, its spikes, and two potentials."""
     net = sl.Network(dt=0.1, seed=3)
     lif = sl.LIF(
         tau_m=20, C_m=200, E_L=-60, V_th=-50, V_reset=-60, t_ref=5, tau_syn_ex=5, tau_syn_in=10
@@ -107,16 +107,56 @@ def network() -> Any:
     return sl.plot.network(NET)
 
 
+def layer() -> Any:
+    """Return the projection between neurons of a ring that are near each other."""
+    net = sl.Network(dt=0.1, seed=2)
+    ring = net.population(
+        400, sl.LIF(), positions=sl.Grid(400, extent=1.0, periodic=True), name="ring"
+    )
+    near = sl.DistanceDependent("gaussian", scale=0.05, factor=0.8)
+    weight, delay = (
+        sl.ByDistance("exponential", scale=0.05, factor=20.0),
+        sl.ByDistance("0.2 + 10*d"),
+    )
+    return net.connect(ring, ring, near, weight=weight, delay=delay)
+
+
 @picture
 def connectivity() -> Any:
     """Draw the weights of a projection as a matrix."""
-    return sl.plot.connectivity(NET.projections[0], cells=100)
+    return sl.plot.connectivity(layer(), cells=100)
 
 
 @picture
 def delays() -> Any:
     """Draw the delays of a projection as a histogram."""
-    return sl.plot.synapse_distribution(NET.projections[0], what="delays")
+    return sl.plot.synapse_distribution(layer(), what="delays")
+
+
+@picture
+def inputs() -> Any:
+    """Draw what four inputs do to a potential."""
+    import matplotlib.pyplot as plt  # noqa: PLC0415
+
+    what = {
+        "StepCurrent": sl.StepCurrent([20.0, 120.0], [300.0, 0.0]),
+        "SineCurrent": sl.SineCurrent(amplitude=150.0, offset=150.0, frequency=20.0),
+        "NoiseInput": sl.NoiseInput(mean=200.0, std=400.0, every=1.0),
+        "PoissonInput": sl.PoissonInput(rate=4000.0, weight=30.0),
+    }
+    figure, axes = plt.subplots(
+        4, 1, sharex=True, sharey=True, figsize=(6.4, 5.4), layout="constrained"
+    )
+    for (name, one), ax in zip(what.items(), axes, strict=True):
+        net = sl.Network(dt=0.1, seed=1)
+        cell = net.population(1, sl.LIF())
+        net.inject(cell, one)
+        v_m, spikes = net.record(cell, "V_m"), net.record(cell, "spikes")
+        net.run(200.0)
+        sl.plot.trace(v_m, spikes=spikes, threshold=True, ax=ax)
+        ax.set_title(name, fontsize="medium", loc="left")
+        ax.label_outer()
+    return figure
 
 
 # %% [markdown]
@@ -217,7 +257,7 @@ def layer_rates() -> Any:
     """Draw the spikes of each layer of a deep network whose weights are too small."""
     rng, layers = np.random.default_rng(0), []
     for depth in range(8):
-        layers.append((f"fc{depth}", sl.layers.Linear(rng.normal(0.0, 0.13, (100, 100))), None))
+        layers.append((f"fc{depth}", sl.layers.Linear(rng.normal(0.0, 0.1, (100, 100))), None))
         layers.append((f"if{depth}", sl.layers.IF(1.0), None))
     chain, before = [], "input"
     for name, layer, _ in layers:
@@ -294,7 +334,7 @@ def main() -> None:
     import matplotlib.pyplot as plt  # noqa: PLC0415
 
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--out", default="plots", help="folder of the pictures")
+    parser.add_argument("--out", default=".", help="folder of the pictures; by default this one")
     parser.add_argument("--only", nargs="+", choices=sorted(PICTURES), help="draw only these")
     parser.add_argument("--dark", action="store_true", help="on a dark background")
     parser.add_argument("--quick", action="store_true", help="only those that take no training")

@@ -12,7 +12,9 @@ from spikelet.plot.statistics import rate_edges
 pytest.importorskip("matplotlib")
 
 RNG = np.random.default_rng(0)
-MANY = sl.Spikes(RNG.uniform(0, 1000, 2000), RNG.integers(0, 50, 2000), 50, stop=1000.0, name="many")
+MANY = sl.Spikes(
+    RNG.uniform(0, 1000, 2000), RNG.integers(0, 50, 2000), 50, stop=1000.0, name="many"
+)
 FEW = sl.Spikes([1.0, 2.0, 3.0], [0, 0, 1], 4, stop=1000.0, name="few")
 
 

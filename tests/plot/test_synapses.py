@@ -14,9 +14,19 @@ pytest.importorskip("matplotlib")
 @pytest.fixture
 def connected():
     net = sl.Network(dt=0.1, seed=1, threads=1)
-    pre, post = net.population(30, sl.PoissonSource(rate=50.0), name="X"), net.population(20, sl.LIF(), name="E")
+    pre, post = (
+        net.population(30, sl.PoissonSource(rate=50.0), name="X"),
+        net.population(20, sl.LIF(), name="E"),
+    )
     rule = sl.STDP(A_plus=1.0, A_minus=1.0, w_max=100.0)
-    synapses = net.connect(pre, post, sl.FixedProbability(0.3), weight=sl.Uniform(10.0, 90.0), delay=sl.Uniform(0.5, 2.0), plasticity=rule)
+    synapses = net.connect(
+        pre,
+        post,
+        sl.FixedProbability(0.3),
+        weight=sl.Uniform(10.0, 90.0),
+        delay=sl.Uniform(0.5, 2.0),
+        plasticity=rule,
+    )
     return net, synapses  # fmt: skip
 
 

@@ -19,7 +19,6 @@ from spikelet.conversion.report import report
 from spikelet.report import training
 
 
-
 @pytest.fixture(scope="module")
 def page(net, tmp_path_factory) -> Path:
     return net.report(tmp_path_factory.mktemp("report") / "net.html")
@@ -129,7 +128,9 @@ def test_hovering_names_the_neuron(browser, page, net):
     browser.wait("return document.querySelector('.neuron').textContent.startsWith('I ')")
     told = browser.find(".neuron").text
     count = int((recorder.ids == element).sum())
-    assert told.startswith(f"I {element} at {time:g} ms; {count} spikes in all, {count / 0.4:.2f} Hz")
+    assert told.startswith(
+        f"I {element} at {time:g} ms; {count} spikes in all, {count / 0.4:.2f} Hz"
+    )
     browser.picture("network_hovered")
 
 
@@ -250,7 +251,9 @@ def test_many_spikes_stay_interactive(browser, tmp_path):
     rng = np.random.default_rng(0)
     net = sl.Network(dt=0.1, seed=1)
     n = 200_000
-    source = sl.SpikeSource(np.sort(rng.integers(1, 100_001, n)) * 0.1, rng.integers(0, 5000, n), snap=True)
+    source = sl.SpikeSource(
+        np.sort(rng.integers(1, 100_001, n)) * 0.1, rng.integers(0, 5000, n), snap=True
+    )
     recorder = net.record(net.population(5000, source, name="many"), "spikes")
     net.run(10_000.0)
     path = net.report(tmp_path / "many.html")

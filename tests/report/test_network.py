@@ -12,7 +12,9 @@ import spikelet as sl
 
 
 def plain(page: str) -> str:
-    return html.unescape(re.sub(r"<[^>]*>", "|", page.split('<script type="application/json"')[0]))
+    return html.unescape(
+        re.sub(r"<[^>]*>", "|", page.split('<script type="application/json"', maxsplit=1)[0])
+    )
 
 
 def test_the_summary_has_the_numbers_of_the_network(net, tmp_path):

@@ -7,8 +7,8 @@ import pytest
 
 import spikelet as sl
 from spikelet.plot.populations import Named
-from spikelet.report.page import Page
 from spikelet.report.packing import unpack
+from spikelet.report.page import Page
 from spikelet.report.raster import add_raster
 
 FINE = sl.Spikes([0.123, 5.0, 9.9996], [0, 1, 1], 3, stop=10.0, name="fine")

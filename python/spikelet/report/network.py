@@ -116,7 +116,9 @@ def _activity(page: Page, found: Sequence[Named]) -> None:
                 name,
                 len(spikes.elements),
                 len(spikes),
-                *map(float, (np.mean(own), np.median(own), np.max(own)) if own.size else [np.nan] * 3),
+                *map(
+                    float, (np.mean(own), np.median(own), np.max(own)) if own.size else [np.nan] * 3
+                ),
                 float(np.mean(own == 0)) * 100 if own.size else None,
                 float(known.mean()) if known.size else None,
                 statistics.synchrony(spikes) if length >= 3.0 else None,
