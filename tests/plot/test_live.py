@@ -49,9 +49,8 @@ def test_a_function_draws_after_each_piece():
 
 
 def test_a_notebook_updates_one_cell(monkeypatch):
-    IPython = pytest.importorskip("IPython")
-    import IPython.display  # noqa: PLC0415
-
+    pytest.importorskip("IPython")
+    pytest.importorskip("IPython.display")
     events = []
 
     class Cell:
@@ -63,7 +62,7 @@ def test_a_notebook_updates_one_cell(monkeypatch):
         events.append(("display", figure))
         return Cell()
 
-    monkeypatch.setattr(IPython, "get_ipython", lambda: type("Shell", (), {"kernel": 1})())
+    monkeypatch.setattr(sys.modules["IPython"], "get_ipython", type("Shell", (), {"kernel": 1}))
     monkeypatch.setattr(sys.modules["IPython.display"], "display", display)
     net, spikes, _ = made()
     figure = plot.live(net, 90.0, spikes, every=30.0)

@@ -34,5 +34,5 @@ def test_the_table_has_the_numbers_of_the_report(compared, tmp_path):
 
 
 def test_json_is_written_elsewhere(compared, tmp_path):
-    with pytest.raises(ValueError, match='path must end in ".html"'):
+    with pytest.raises(ValueError, match=r'path must end in "\.html"'):
         compared.save(tmp_path / "model.json")

@@ -69,9 +69,9 @@ def test_pictures_are_drawn_for_both_schemes():
     shades = []
 
     def draw(figure):
-        import matplotlib  # noqa: PLC0415
+        import matplotlib as mpl  # noqa: PLC0415
 
-        shades.append(matplotlib.rcParams["text.color"])
+        shades.append(mpl.rcParams["text.color"])
         figure.subplots().plot([1, 2])
 
     page.picture(draw, (3.0, 2.0), 'a "line"')

@@ -149,7 +149,8 @@ class Page:
             own = {"title": {"text": title, "x": 0, "xanchor": "left", "font": {"size": 13}}, **layout}  # fmt: skip
             spot = self._figure("plot", data=plain(list(data)), layout=plain(own))
             cells.append(f'<figure><div class="plot" id="{spot}"></div>{_NEEDS_SCRIPT}</figure>')
-        self._body.append(f'<div class="plots">{"".join(cells)}</div>')
+        kind = "plots four" if len(cells) == 4 else "plots"
+        self._body.append(f'<div class="{kind}">{"".join(cells)}</div>')
 
     def special(
         self, kind: str, inside: str, picture: str = "", **spec: Any
