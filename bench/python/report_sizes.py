@@ -1,6 +1,7 @@
 """Measure reports of networks: their size, and how long they take to write and to open in headless Chromium.
 
     python bench/python/report_sizes.py
+    python bench/python/report_sizes.py --picture docs/images/report.png
 
 Needs the extra "report", selenium, Chromium and its driver. A file counts as open when all of its figures are drawn and can be
 zoomed; the time starts when the page is asked for.
@@ -46,14 +47,38 @@ def zoom(browser: Browser) -> float:
     return time.perf_counter() - start
 
 
+def picture(path: Path) -> None:
+    """Save a picture of the upper part of a report, of the network in docs/reports.md."""
+    net = sl.Network(dt=0.1, seed=1)
+    E, I = net.population(400, sl.LIF(), name="E"), net.population(100, sl.LIF(), name="I")
+    net.inject(E + I, sl.PoissonInput(rate=9_000.0, weight=20.0))
+    net.connect(E, E + I, sl.FixedProbability(0.2), weight=10.0, delay=1.5)
+    net.connect(I, E + I, sl.FixedProbability(0.2), weight=-50.0, delay=1.5)
+    for population in (E, I):
+        net.record(population, "spikes")
+    net.run(500.0)
+    with tempfile.TemporaryDirectory() as folder, Browser() as browser:
+        browser.open(net.report(Path(folder) / "run.html", title="A balanced network"))
+        browser.driver.set_window_size(900, 1130)
+        time.sleep(1.0)
+        browser.driver.save_screenshot(str(path))
+    from PIL import Image  # noqa: PLC0415  # comes with matplotlib
+
+    Image.open(path).convert("RGB").quantize(32, dither=Image.Dither.NONE).save(path, optimize=True)
+
+
 def main() -> None:
-    """Print a table."""
+    """Print a table, or save a picture."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--spikes", type=float, nargs="+", default=[1e4, 1e5, 1e6])
     parser.add_argument("--times", type=int, default=3, help="openings, of which the median counts")
+    parser.add_argument("--picture", type=Path, help="save a picture of a report instead")
     args = parser.parse_args()
     if why_not():
         raise SystemExit(f"report_sizes.py {why_not()}")
+    if args.picture:
+        picture(args.picture)
+        return
     print(
         "| spikes | neurons | file (MB) | written (s) | open (s) | zoom (s) |\n|---:|---:|---:|---:|---:|---:|"
     )

@@ -113,9 +113,10 @@ report.kinds.raster = async (spec, target) => {
       const rate = rows && seconds ? spikes / rows / seconds : 0;
       cells.push([p.name, number(rows), number(spikes), rate.toFixed(2)]);
       if (!rows) continue;
-      const x = Array.from(sums, (_, k) => start + (first + k * width) * dt);
+      const x = Array.from({ length: bins + 1 }, (_, k) => start + (first + k * width) * dt); // edges
+      const y = Array.from(sums, (n) => 1000 * n / rows / (width * dt));
       lines.push({
-        type: "scatter", mode: "lines", name: p.name, x, y: Array.from(sums, (n) => 1000 * n / rows / (width * dt)),
+        type: "scatter", mode: "lines", name: p.name, x, y: [...y, y.at(-1)],
         line: { color: p.colour, width: 1.2, shape: "hv" }, hovertemplate: `${p.name}: %{y:.1f} Hz at %{x} ms<extra></extra>`,
       });
     }

@@ -88,7 +88,8 @@ def test_the_whole_raster_has_all_spikes(opened, net):
     times = opened.run(f"return Array.from({PLOT}.data[0].x)")
     np.testing.assert_allclose(times, spikes_of(net)["E <x>"].times, atol=1e-9)
     rates = opened.run("return document.querySelector('.rates').data.map((line) => Array.from(line.y))")  # fmt: skip
-    for line, recorder in zip(rates, spikes_of(net).values(), strict=True):
+    for (*line, last), recorder in zip(rates, spikes_of(net).values(), strict=True):
+        assert last == line[-1]  # up to the right edge of the last bin
         counts = sl.statistics.histogram(recorder, bin_size=400.0 / len(line))
         scale = 1e3 / (400.0 / len(line)) / len(recorder.target)
         np.testing.assert_allclose(line, counts * scale, atol=1e-9)
