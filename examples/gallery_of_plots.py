@@ -139,10 +139,10 @@ def inputs() -> Any:
     import matplotlib.pyplot as plt  # noqa: PLC0415
 
     what = {
-        "StepCurrent": sl.StepCurrent([20.0, 120.0], [300.0, 0.0]),
-        "SineCurrent": sl.SineCurrent(amplitude=150.0, offset=150.0, frequency=20.0),
+        "StepCurrent": sl.StepCurrent([20.0, 120.0], [450.0, 0.0]),
+        "SineCurrent": sl.SineCurrent(amplitude=400.0, offset=250.0, frequency=20.0),
         "NoiseInput": sl.NoiseInput(mean=200.0, std=400.0, every=1.0),
-        "PoissonInput": sl.PoissonInput(rate=4000.0, weight=30.0),
+        "PoissonInput": sl.PoissonInput(rate=1500.0, weight=130.0),
     }
     figure, axes = plt.subplots(
         4, 1, sharex=True, sharey=True, figsize=(6.4, 5.4), layout="constrained"

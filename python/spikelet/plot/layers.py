@@ -398,8 +398,8 @@ def layer_rates(
 ) -> Axes:
     """Draw how many spikes each layer of a model sends, to see where they vanish.
 
-    The first layer is on top. A layer is red if its neurons spike less than a tenth as often as those of the layer
-    before.
+    The first layer is on top. A layer is red if its neurons spike less than a tenth as often as those of a layer
+    before it.
 
     Parameters
     ----------
