@@ -429,7 +429,7 @@ def layer_rates(
     sizes = [math.prod(found[name].shape[1:]) for name in named]
     total = float(np.mean(found.steps))
     rates = [one / (size * total) for one, size in zip(spikes, sizes, strict=True)]
-    vanish = [(k > 0 and rate < 0.1 * rates[k - 1]) or rate == 0 for k, rate in enumerate(rates)]
+    vanish = [rate == 0 or rate < 0.1 * max(rates[: k + 1]) for k, rate in enumerate(rates)]
     ax = axes(where, ax)
     place = np.arange(len(rates))
     bars = ax.barh(place, rates, color=[RED if gone else BLUE for gone in vanish])
