@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from tests.support.layered import curve, inputs, pair
 
+import spikelet as sl
 from spikelet import plot
 from spikelet.conversion.comparison import Comparison
 from spikelet.conversion.curves import accuracy_curve
@@ -15,6 +16,9 @@ from spikelet.conversion.response import steps_to_decision
 pytest.importorskip("matplotlib")
 
 from matplotlib import pyplot as plt
+from matplotlib.colors import same_color
+
+from spikelet.plot.figures import RED
 
 
 def test_pictures():
@@ -46,3 +50,22 @@ def test_pictures():
     with pytest.raises(TypeError, match="curves must be accuracy curves"):
         plot.accuracy_curve({"a": 3})
     plt.close("all")
+
+
+def test_layer_rates_count_the_spikes_of_each_layer():
+    rng = np.random.default_rng(0)
+    weights = [rng.normal(0.1, 0.1, (8, 8)), 1e-3 * np.eye(8), np.eye(8)]
+    layers = [part for w in weights for part in (sl.layers.Linear(w), sl.layers.IF(1.0))]
+    model, x = sl.SpikingModel(layers), rng.random((5, 8))
+    ax = plot.layer_rates(model, x, 20)
+    names = [label.get_text() for label in ax.get_yticklabels()]
+    assert names == list(model.neurons)
+    result = model.run(x, 20, record=[f"{name}.spikes" for name in names])
+    expected = [result[f"{name}.spikes"].mean() for name in names]
+    np.testing.assert_allclose([bar.get_width() for bar in ax.patches], expected)
+    assert expected[0] > 0
+    assert expected[1] == 0
+    shades = [same_color(bar.get_facecolor(), RED) for bar in ax.patches]
+    assert shades == [False, True, True]
+    with pytest.raises(TypeError, match="model must be a SpikingModel"):
+        plot.layer_rates(3, x)

@@ -54,7 +54,7 @@ def test_raster_names_the_wrong_argument(arguments, message):
 def test_what_is_no_recorder_of_the_kind_is_named(ran, draw):
     spikes, v_m = ran
     fitting = {plot.raster: spikes, plot.trace: v_m}
-    for wrong in (spikes, v_m, spikes.network, [spikes], "spikes", None):
+    for wrong in (spikes, v_m, spikes.network, [v_m], "spikes", None):
         if fitting.get(draw) is not wrong:
             with pytest.raises(TypeError, match=rf"plot\.{draw.__name__}: \w+ must be"):
                 draw(wrong)
@@ -159,3 +159,59 @@ def test_activity_names_the_wrong_argument(populations, arguments, error, messag
     with pytest.raises(error, match=message):
         plot.activity(**{"recorders": populations, **arguments})
     assert not plt.get_fignums()
+
+
+def test_populations_are_stacked_and_coloured(populations):
+    ax = plot.raster(populations)
+    assert [label.get_text() for label in ax.get_yticklabels()] == [
+        "E\n(60)",
+        "I\n(20)",
+        "silent\n(10)",
+        "none\n(0)",
+    ]
+    e, i, *_ = (dots.get_offsets() for dots in ax.collections)
+    np.testing.assert_array_equal(e[:, 1], populations["E"].ids)
+    np.testing.assert_array_equal(i[:, 1], 60 + populations["I"].ids)
+    np.testing.assert_array_equal(i[:, 0], populations["I"].times)
+    assert ax.get_ylim() == (89.5, -0.5)  # the first one is on top
+    shades = [tuple(dots.get_facecolor()[0]) for dots in ax.collections[:2]]
+    assert len(set(shades)) == 2
+    as_list = plot.raster([populations["E"], populations["I"]])
+    np.testing.assert_array_equal(as_list.collections[1].get_offsets(), i)
+    with pytest.raises(ValueError, match="ids must not be given with a recorder"):
+        plot.raster(populations, [1])
+
+
+def test_a_part_of_a_population_has_no_gaps(populations):
+    spikes = populations["E"].spikes[40:]
+    (dots,) = plot.raster([spikes]).collections
+    assert dots.get_offsets()[:, 1].max() <= 19
+
+
+def test_rates_are_spikes_per_neuron_and_second(populations):
+    ax = plot.rate_histogram(populations, 100.0, 300.0, bin_size=10.0)
+    for drawn, (name, n) in zip(ax.patches, (("E", 60), ("I", 20)), strict=False):
+        values, edges, _ = drawn.get_data()
+        counts, _ = np.histogram(populations[name].times - 1e-6, edges)
+        np.testing.assert_allclose(values, counts / n / 0.01)
+        assert edges[[0, -1]].tolist() == [100.0, 300.0]
+    assert ax.get_ylabel() == "rate (Hz)"
+
+
+def test_raster_and_rates_share_the_axis_of_time(populations):
+    figure = plot.raster_and_rates(populations, 50.0, 150.0)
+    dots, rates = figure.axes
+    assert dots.get_xlim() == rates.get_xlim() == (50.0, 150.0)
+    times = dots.collections[0].get_offsets()[:, 0]
+    assert times.min() > 50.0
+    assert times.max() <= 150.0
+    dots.set_xlim(60.0, 70.0)
+    assert rates.get_xlim() == (60.0, 70.0)
+
+
+def test_text_and_dots_are_readable_on_a_dark_background(ran):
+    with plt.style.context("dark_background"):
+        ax = plot.raster(ran[0])
+        assert ax.collections[0].get_facecolor()[0, :3].tolist() == [1.0, 1.0, 1.0]
+        figure = plot.activity({"E": ran[0]})
+    assert figure.axes[1].lines[0].get_color() == "white"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 
+import spikelet as sl
 from spikelet import plot
 
 pytest.importorskip("matplotlib")
@@ -22,3 +25,32 @@ def test_trace_draws_a_line_for_each_element(ran):
 def test_trace_takes_state_recorders_only(ran):
     with pytest.raises(TypeError, match="must be the recorder of one state, got"):
         plot.trace(ran[0])
+
+
+def test_spikes_are_marks_above_and_the_threshold_is_a_line(ran):
+    spikes, v_m = ran
+    ax = plot.trace(v_m, spikes=spikes, threshold=True)
+    first, second, level, *marks = ax.lines
+    assert set(level.get_ydata()) == {-55.0}
+    for element, (line, mark) in enumerate(zip((first, second), marks, strict=True)):
+        np.testing.assert_array_equal(mark.get_xdata(), spikes.times[spikes.ids == element])
+        assert mark.get_color() == line.get_color()
+    assert set(plot.trace(v_m, threshold=-50.0).lines[-1].get_ydata()) == {-50.0}
+
+
+def test_the_threshold_must_be_one(ran):
+    net = sl.Network()
+    cells = net.population(2, sl.LIF(V_th=[-50.0, -45.0]))
+    v_m = net.record(cells, "V_m")
+    net.run(1.0)
+    with pytest.raises(ValueError, match="threshold must be a number"):
+        plot.trace(v_m, threshold=True)
+    with pytest.raises(TypeError, match="spikes must be a SpikeRecorder"):
+        plot.trace(v_m, spikes=3)
+
+
+def test_trace_takes_recordings(ran):
+    copied = pickle.loads(pickle.dumps(ran[1]))
+    ax = plot.trace(copied)
+    np.testing.assert_array_equal(ax.lines[0].get_ydata(), ran[1].values[:, 0])
+    assert ax.get_ylabel() == "V_m (mV)"

@@ -169,6 +169,30 @@ class ConversionReport:
         """Return the same as JSON, and write it to a file if a path is given."""
         return tables.to_json(self.to_dict(), path)
 
+    def save(self, path: str | Path, *, title: str = "Converted network") -> Path:
+        """Write the report as one HTML file, which loads nothing and can be read without JavaScript.
+
+        Parameters
+        ----------
+        path : path
+            File to write (.html); `to_json` writes JSON.
+        title : str
+            Heading of the page.
+
+        Returns
+        -------
+        Path
+            The file.
+
+        Raises
+        ------
+        ImportError
+            If plotly or matplotlib is not installed: ``pip install 'spikelet[report]'``.
+        """
+        from spikelet.report.model import save  # noqa: PLC0415  # only where it is used
+
+        return save(self, path, title)
+
     def plot(self, figure: Figure | None = None) -> Figure:
         """Draw the report with `spikelet.plot.conversion_report`."""
         from spikelet.plot.layers import conversion_report  # noqa: PLC0415  # only where it is used

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar, overload
 
 import numpy as np
@@ -90,6 +91,11 @@ class RunResult(Sealed):
 
     def __repr__(self) -> str:
         return f"RunResult({self.run}, {self._short})"
+
+
+def _titled(run: Run) -> str:
+    values = ", ".join(f"{name} = {value!r}" for name, value in run.parameters.items())
+    return f"{values}, replicate {run.replicate}, seed {run.seed}"
 
 
 def _read(found: Record | Entry, arrays: Collection[str] | None = None) -> Record:
@@ -218,6 +224,41 @@ class SweepResult(Sealed, Sequence[RunResult]):
         """
         records = (one.record for one in self)
         hdf5.save(self.runs, records, tables.columns(self.runs, self._shorts()), path)
+
+    def report(self, path: str | os.PathLike[str], *, title: str | None = None) -> Path:
+        """Write results against parameters, and a table of the runs, as one HTML file, which loads nothing.
+
+        Parameters
+        ----------
+        path : path
+            File to write (.html).
+        title : str, optional
+            Heading of the page.
+
+        Returns
+        -------
+        Path
+            The file.
+
+        Raises
+        ------
+        ImportError
+            If plotly or matplotlib is not installed: ``pip install 'spikelet[report]'``.
+        """
+        from spikelet.report.sweep import save  # noqa: PLC0415  # only where it is used
+
+        shorts = self._shorts()
+        columns = tables.columns(self.runs, shorts)
+        varied = [name for name in tables.names(self.runs) if name not in self.fixed]
+        seconds = [
+            None if record.seconds != record.seconds else record.seconds for record in shorts
+        ]
+        failed = [
+            (_titled(run), record.traceback or record.error or "")
+            for run, record in zip(self.runs, shorts, strict=True)
+            if record.status == "failed"
+        ]
+        return save(columns, varied, seconds, failed, path, title)
 
     @property
     def complete(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from spikelet._util.checks import fail, steps_of
@@ -460,6 +461,34 @@ class Network(NetworkContents):
             If the file is damaged, was not written by `save`, or has a newer format.
         """
         return checkpoint.load(Network, path, threads, comm)
+
+    def report(self, path: StrPath, *, title: str | None = None) -> Path:
+        """Write what the network is and what its recorders hold as one HTML file, which loads nothing.
+
+        The spikes of all recorders make a raster to zoom and hover over, with rates below it. There are tables of
+        populations, inputs and projections, distributions of rates and weights, and recorded states and weights. The
+        tables and a picture can be read without JavaScript.
+
+        Parameters
+        ----------
+        path : path-like
+            File to write (.html).
+        title : str, optional
+            Heading of the page.
+
+        Returns
+        -------
+        Path
+            The file.
+
+        Raises
+        ------
+        ImportError
+            If plotly or matplotlib is not installed: ``pip install 'spikelet[report]'``.
+        """
+        from spikelet.report.network import report  # noqa: PLC0415  # only this method needs it
+
+        return report(self, path, title)
 
     def to_neo(self) -> Any:
         """Return what all recorders hold as a `neo.Block` with one segment, for Elephant and the files of Neo.

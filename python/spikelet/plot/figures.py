@@ -11,7 +11,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["axes", "figure_of", "pyplot"]
+__all__ = ["BLUE", "GREY", "RED", "axes", "colour", "extra_of", "figure_of", "ink", "pyplot"]
+
+# Readable on white and on black.
+BLUE, RED, GREY = "#3b7dc4", "#d1583f", "#8a8a8a"
 
 
 def axes(where: str, ax: Axes | None) -> Axes:
@@ -50,4 +53,19 @@ def figure_of(where: str, figure: Figure | None, size: tuple[float, float]) -> F
 
 def pyplot() -> Any:
     """Return matplotlib.pyplot."""
-    return extra("matplotlib.pyplot", "spikelet.plot", "plot")
+    return extra_of("matplotlib.pyplot")
+
+
+def extra_of(module: str) -> Any:
+    """Return a module of matplotlib."""
+    return extra(module, "spikelet.plot", "plot")
+
+
+def ink() -> Any:
+    """Return the colour of text in the present style, which fits its background."""
+    return pyplot().rcParams["text.color"]
+
+
+def colour(place: int) -> str:
+    """Return a colour of the present style's cycle."""
+    return f"C{place}"

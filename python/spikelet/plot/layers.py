@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikelet._util.checks import choice, fail
-from spikelet.plot.figures import axes, figure_of
+from spikelet.plot.figures import BLUE, GREY, RED, axes, figure_of, ink
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,10 +26,9 @@ __all__ = [
     "conversion_report",
     "frontier",
     "hybrid_search",
+    "layer_rates",
     "response_times",
 ]
-
-_BLUE, _RED, _GREY = "#2f5d8a", "#c8553d", "#8a8a8a"
 
 
 class ReportedLayer(Protocol):
@@ -157,19 +156,19 @@ def conversion_report(report: Report, *, figure: Figure | None = None) -> Figure
     figure = figure_of(where, figure, (11.0, 1.6 + 0.28 * len(layers)))
     errors, activity, rates, shares, thresholds = figure.subplots(1, 5)
     place = np.arange(len(layers))
-    colours = [_RED if layer.vanishing else _BLUE for layer in layers]
+    colours = [RED if layer.vanishing else BLUE for layer in layers]
     errors.barh(place, [100 * layer.error for layer in layers], color=colours)
     activity.barh(place, [100 * layer.activity for layer in layers], color=colours)
-    activity.axvline(100, color="black", linewidth=0.8)
+    activity.axvline(100, color=ink(), linewidth=0.8)
     rates.barh(place, [_known(layer.rate) for layer in layers], color=colours)
     silenced = np.array([100 * _known(layer.silenced) for layer in layers])
     saturated = np.array([100 * _known(layer.saturated) for layer in layers])
-    shares.barh(place - 0.2, silenced, height=0.4, color=_RED, label="silenced")
-    shares.barh(place + 0.2, saturated, height=0.4, color=_GREY, label="saturated")
+    shares.barh(place - 0.2, silenced, height=0.4, color=RED, label="silenced")
+    shares.barh(place + 0.2, saturated, height=0.4, color=GREY, label="saturated")
     shares.legend(fontsize="small", frameon=False)
     spread = np.array([layer.threshold or (math.nan,) * 3 for layer in layers]).reshape(-1, 3)
-    thresholds.hlines(place, spread[:, 0], spread[:, 2], color=_GREY)
-    thresholds.plot(spread[:, 1], place, ".", color="black")
+    thresholds.hlines(place, spread[:, 0], spread[:, 2], color=GREY)
+    thresholds.plot(spread[:, 1], place, ".", color=ink())
     labels = (
         "error (% of RMS)",
         "activity (% of ANN)",
@@ -208,7 +207,7 @@ def accuracy_curve(
     for name, curve in named.items():
         ax.plot(curve.steps, 100 * curve.quality, **{"linewidth": 1.2, "label": name, **style})
     for accuracy in sorted({c.ann_accuracy for c in named.values() if c.ann_accuracy is not None}):
-        ax.axhline(100 * accuracy, color="black", linewidth=0.8, linestyle=":")
+        ax.axhline(100 * accuracy, color=ink(), linewidth=0.8, linestyle=":")
     ax.set_xscale("log", base=2)
     ax.set_xlabel("steps")
     ax.set_ylabel(_quality(named))
@@ -282,15 +281,15 @@ def hybrid_search(search: SplitSearch, *, ax: Axes | None = None) -> Axes:
         fail(where, "search", search, "must be a HybridSearch", error=TypeError)
     ax = axes(where, ax)
     place = np.arange(len(search.candidates))
-    ax.plot(place, [c.loss for c in search.candidates], ".-", color=_BLUE)
-    ax.set_ylabel("loss (points)", color=_BLUE)
+    ax.plot(place, [c.loss for c in search.candidates], ".-", color=BLUE)
+    ax.set_ylabel("loss (points)", color=BLUE)
     ax.set_xticks(place, [c.split or "(nothing)" for c in search.candidates], rotation=90)
     ax.set_xlabel("SNN up to" if search.direction == "snn-first" else "ANN up to")
     right = ax.twinx()
-    right.plot(place, [c.ratio for c in search.candidates], ".-", color=_RED)
-    right.set_ylabel("energy / ANN (estimate)", color=_RED)
+    right.plot(place, [c.ratio for c in search.candidates], ".-", color=RED)
+    right.set_ylabel("energy / ANN (estimate)", color=RED)
     if search.index is not None:
-        ax.axvline(search.index, color=_GREY, linewidth=0.8, linestyle=":")
+        ax.axvline(search.index, color=GREY, linewidth=0.8, linestyle=":")
     return ax
 
 
@@ -313,7 +312,7 @@ def frontier(found: Tried, *, ax: Axes | None = None) -> Axes:
         fail(where, "found", found, "must be a Frontier", error=TypeError)
     ax = axes(where, ax)
     kinds = list(dict.fromkeys(p.model.neuron for p in found.points))
-    for kind, color in zip(kinds, (_BLUE, _RED, *[_GREY] * len(kinds)), strict=False):
+    for kind, color in zip(kinds, (BLUE, RED, *[GREY] * len(kinds)), strict=False):
         for stopped in (False, True):
             own = [
                 p
@@ -336,8 +335,8 @@ def frontier(found: Tried, *, ax: Axes | None = None) -> Axes:
                         horizontalalignment="right" if stopped else "left",
                         color=color,
                     )
-    ax.plot(found.integer_energy, found.integer_loss, "s", color=_GREY, label="ANN, int8")
-    ax.axvline(1.0, color=_GREY, linewidth=0.8, linestyle=":")
+    ax.plot(found.integer_energy, found.integer_loss, "s", color=GREY, label="ANN, int8")
+    ax.axvline(1.0, color=GREY, linewidth=0.8, linestyle=":")
     ax.set_xlabel("energy / ANN (estimate)")
     ax.set_ylabel("loss (points)")
     ax.set_xscale("log")
@@ -376,6 +375,69 @@ def response_times(
     ax.set_ylabel("share decided")
     if len(named) > 1:
         ax.legend(frameon=False)
+    return ax
+
+
+class Layered(Protocol):
+    """A model of layers; see `spikelet.SpikingModel`."""
+
+    @property
+    def neurons(self) -> tuple[str, ...]: ...
+    @property
+    def graph(self) -> Any: ...
+    def run(self, x: Any, steps: int | None = None, **options: Any) -> Any: ...
+
+
+def layer_rates(
+    model: Layered,
+    x: Any,
+    steps: int | None = None,
+    *,
+    ax: Axes | None = None,
+    **run_args: Any,
+) -> Axes:
+    """Draw how many spikes each layer of a model sends, to see where they vanish.
+
+    The first layer is on top. A layer is red if its neurons spike less than a tenth as often as those of a layer
+    before it.
+
+    Parameters
+    ----------
+    model : SpikingModel
+        The model.
+    x : array-like, [B, ...] with `steps`, else [T, B, ...]
+        Samples, as for `SpikingModel.run`.
+    steps : int, optional
+        Number of steps T; by default that of a converted model, or of the sequence.
+    ax : Axes, optional
+        Axes to draw on.
+    **run_args
+        Others of `SpikingModel.run`.
+
+    Returns
+    -------
+    Axes
+    """
+    where = "plot.layer_rates"
+    if not hasattr(model, "neurons") or not hasattr(model, "graph"):
+        fail(where, "model", model, "must be a SpikingModel", error=TypeError)
+    if not model.neurons:
+        fail(where, "model", 0, "must have a layer of spiking neurons", got="layers")
+    named = [f"{name}.mean" for name in model.neurons]
+    found = model.run(x, steps, record=named, **run_args)
+    spikes = [found.operations[name].spikes for name in model.neurons]
+    sizes = [math.prod(found[name].shape[1:]) for name in named]
+    total = float(np.mean(found.steps))
+    rates = [one / (size * total) for one, size in zip(spikes, sizes, strict=True)]
+    vanish = [rate == 0 or rate < 0.1 * max(rates[: k + 1]) for k, rate in enumerate(rates)]
+    ax = axes(where, ax)
+    place = np.arange(len(rates))
+    bars = ax.barh(place, rates, color=[RED if gone else BLUE for gone in vanish])
+    ax.bar_label(bars, [f"{rate:.3g}" for rate in rates], padding=3, fontsize="small")
+    ax.set_yticks(place, model.neurons)
+    ax.set_ylim(len(rates) - 0.5, -0.5)
+    ax.set_xlabel("spikes per neuron and step")
+    ax.margins(x=0.15)
     return ax
 
 

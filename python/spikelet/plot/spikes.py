@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike
 
 from spikelet import statistics
 from spikelet._util.checks import fail, integer, number, numbers, require
-from spikelet.plot.figures import axes, figure_of
+from spikelet.plot.figures import BLUE, GREY, RED, axes, colour, figure_of, ink
+from spikelet.plot.populations import Named, SpikesOf, interval, named_spikes
 from spikelet.recording.reading import RecordedSpikes
 from spikelet.spikes import Spikes, as_spikes
 
@@ -18,22 +19,25 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["activity", "raster"]
+__all__ = ["activity", "raster", "raster_and_rates", "rate_histogram"]
 
 
 def raster(
-    spikes: RecordedSpikes | Spikes | ArrayLike,
+    spikes: SpikesOf | ArrayLike,
     ids: ArrayLike | None = None,
     *,
     ax: Axes | None = None,
     **style: Any,
 ) -> Axes:
-    """Draw each spike as a dot: time on the horizontal axis, ids on the vertical one.
+    """Draw each spike as a dot: time on the horizontal axis, elements on the vertical one.
+
+    Several populations are stacked, the first on top, each in its colour and with its name.
 
     Parameters
     ----------
-    spikes : SpikeRecorder, SpikeRecording, Spikes or array-like, [n_spikes]
-        What `Network.record` or `read_recording` returned, spikes from elsewhere, or the times of the spikes [ms].
+    spikes : SpikeRecorder, SpikeRecording, Spikes, list or dict of them, or array-like, [n_spikes]
+        What `Network.record` or `read_recording` returned, spikes from elsewhere, several of these, by name or not, or
+        the times of the spikes [ms].
     ids : array-like, [n_spikes]
         The element that sent each spike; required with times only.
     ax : Axes, optional
@@ -46,18 +50,18 @@ def raster(
     Axes
     """
     where = "plot.raster"
+    style = {"s": 4.0, "linewidths": 0.0, **style}
+    if isinstance(spikes, Mapping) or _are_several(spikes):
+        if ids is not None:
+            fail(where, "ids", ids, _OWN_IDS)
+        return _stacked(named_spikes(where, "spikes", spikes), ax, style)
     found = as_spikes(spikes)
     if found is not None:
         if ids is not None:
-            fail(
-                where,
-                "ids",
-                ids,
-                "must not be given with a recorder or Spikes, which have their own",
-            )
+            fail(where, "ids", ids, _OWN_IDS)
         times, rows = found.times, np.asarray(found.ids, np.float64)
     elif np.asarray(spikes).ndim == 0 or np.asarray(spikes).dtype == object:
-        rule = "must be a recorder of spikes, or times with ids"
+        rule = "must be a recorder of spikes, Spikes, a list or dict of them, or times with ids"
         fail(where, "spikes", spikes, rule, error=TypeError)
     elif ids is None:
         fail(where, "ids", ids, "must be given with times")
@@ -68,19 +72,132 @@ def raster(
             fail(where, "times and ids", shapes, "must be one-dimensional and equally long")
     ax = axes(where, ax)
     if "c" not in style:
-        style.setdefault("color", "black")
-    ax.scatter(times, rows, **{"s": 4.0, "linewidths": 0.0, **style})
+        style.setdefault("color", ink())
+    _dots(ax, times, rows, style)
     ax.set_xlabel("time (ms)")
     ax.set_ylabel("id")
     return ax
 
 
-def _spikes(where: str, name: str, recorder: Any) -> Spikes:
-    found = as_spikes(recorder)
-    if found is None:
-        rule = "must be a SpikeRecorder, a recording or Spikes"
-        fail(where, f"recorders[{name!r}]", recorder, rule, error=TypeError)
-    return found
+def rate_histogram(
+    spikes: SpikesOf,
+    start: float | None = None,
+    stop: float | None = None,
+    *,
+    bin_size: float = 5.0,
+    ax: Axes | None = None,
+    **style: Any,
+) -> Axes:
+    """Draw the rate of each population over time: spikes in a bin, per neuron and second.
+
+    Parameters
+    ----------
+    spikes : SpikeRecorder, SpikeRecording, Spikes, or list or dict of them
+        Spikes of one or several populations.
+    start, stop : float, optional
+        The interval [ms]; by default all that was observed.
+    bin_size : float
+        Width of a bin [ms]. A remainder after the last whole bin is not drawn.
+    ax : Axes, optional
+        Axes to draw on.
+    **style
+        For ``Axes.stairs``: ``color``, ``fill``, ...
+
+    Returns
+    -------
+    Axes
+    """
+    where = "plot.rate_histogram"
+    found = named_spikes(where, "spikes", spikes)
+    begin, end = interval(where, found, start, stop)
+    width = float(number(where, "bin_size", bin_size, "ms"))
+    curves = []
+    for _, one in found:
+        counts = statistics.histogram(one, begin, end, bin_size=width)
+        # Spikes of a part of the interval have bins of their own, from their start on.
+        edges = max(begin, one.start) + width * np.arange(len(counts) + 1)
+        curves.append((counts * (1e3 / (width * max(1, len(one.elements)))), edges))
+    ax = axes(where, ax)
+    for k, ((name, _), (rates, edges)) in enumerate(zip(found, curves, strict=True)):
+        own = {"color": colour(k) if len(found) > 1 else ink(), "label": name, **style}
+        ax.stairs(rates, edges, **own)
+    ax.set(xlabel="time (ms)", ylabel="rate (Hz)", xlim=(begin, end))
+    ax.set_ylim(bottom=0.0)
+    return ax
+
+
+def raster_and_rates(
+    spikes: SpikesOf,
+    start: float | None = None,
+    stop: float | None = None,
+    *,
+    bin_size: float = 5.0,
+    figure: Figure | None = None,
+    **style: Any,
+) -> Figure:
+    """Draw a raster, and under it the rate of each population on the same axis of time.
+
+    Parameters
+    ----------
+    spikes : SpikeRecorder, SpikeRecording, Spikes, or list or dict of them
+        Spikes of one or several populations.
+    start, stop : float, optional
+        The interval [ms]; by default all that was observed.
+    bin_size : float
+        Width of a bin of the rates [ms].
+    figure : Figure, optional
+        An empty Figure to draw on.
+    **style
+        As for `raster`.
+
+    Returns
+    -------
+    Figure
+    """
+    where = "plot.raster_and_rates"
+    found = named_spikes(where, "spikes", spikes)
+    begin, end = interval(where, found, start, stop)
+    figure = figure_of(where, figure, (8.0, 5.0))
+    dots, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    _stacked([Named(name, one.between(begin, end)) for name, one in found], dots, {"s": 4.0, "linewidths": 0.0, **style})  # fmt: skip
+    shown = [one for _, one in found]
+    rate_histogram(shown, begin, end, bin_size=bin_size, ax=below)
+    dots.set_xlabel("")
+    dots.set_xlim(begin, end)
+    return figure
+
+
+_OWN_IDS = "must not be given with a recorder or Spikes, which have their own"
+
+
+def _are_several(value: Any) -> bool:
+    return isinstance(value, list | tuple) and any(as_spikes(one) is not None for one in value)
+
+
+def _dots(ax: Axes, times: Any, rows: Any, style: dict[str, Any]) -> None:
+    # A vector file of many dots is large and slow to show; its axes and text stay vectors.
+    ax.scatter(times, rows, **{"rasterized": len(times) > _MOST_VECTORS, **style})
+
+
+_MOST_VECTORS = 20_000
+
+
+def _stacked(found: Sequence[Named], ax: Axes | None, style: dict[str, Any]) -> Axes:
+    """Draw populations one below the other."""
+    ax = axes("plot.raster", ax)
+    centres, top = [], 0
+    for k, (_, spikes) in enumerate(found):
+        own = {} if "c" in style else {"color": colour(k) if len(found) > 1 else ink()}
+        _dots(ax, spikes.times, top + spikes.columns(), {**own, **style})
+        centres.append(top + (len(spikes.elements) - 1) / 2)
+        top += len(spikes.elements)
+        if k < len(found) - 1:
+            ax.axhline(top - 0.5, color=GREY, linewidth=0.5)
+    ax.set_yticks(centres, [f"{name}\n({len(s.elements)})" for name, s in found])
+    ax.tick_params(axis="y", length=0)
+    ax.set_ylim(max(top, 1) - 0.5, -0.5)
+    ax.set_xlabel("time (ms)")
+    return ax
 
 
 def activity(
@@ -90,7 +207,7 @@ def activity(
     *,
     window: float = 500.0,
     neurons: int = 4000,
-    colours: Sequence[Any] = ("#2f5d8a", "#c8553d"),
+    colours: Sequence[Any] = (BLUE, RED),
     figure: Figure | None = None,
 ) -> Figure:
     """Draw the activity of populations: a raster, and next to it rates, irregularity and synchrony.
@@ -123,7 +240,7 @@ def activity(
     if not isinstance(recorders, Mapping) or not recorders:
         rule = 'must be a dict of SpikeRecorders by name, such as {"E": spikes}'
         fail(where, "recorders", recorders, rule, error=TypeError)
-    found = {name: _spikes(where, name, recorder) for name, recorder in recorders.items()}
+    found = dict(named_spikes(where, "recorders", recorders))
     if not isinstance(colours, Sequence) or not colours:
         fail(where, "colours", colours, "must be a sequence of colours")
     require(where, "window", number(where, "window", window, "ms"), "> 0")
@@ -154,10 +271,10 @@ def activity(
     low, first, middle, third, high = np.array(
         [np.percentile(r, (5, 25, 50, 75, 95)) if r.size else [np.nan] * 5 for r in rates]
     ).T
-    boxes.hlines(place, low, high, color="black", linewidth=1.0, zorder=0.5)
+    boxes.hlines(place, low, high, color=ink(), linewidth=1.0, zorder=0.5)
     boxes.barh(place, third - first, left=first, color=shades)
-    boxes.vlines(middle, place - 0.4, place + 0.4, color="white")
-    boxes.plot([r.mean() if r.size else np.nan for r in rates], place, ".", color="black")
+    boxes.vlines(middle, place - 0.4, place + 0.4, color=figure.get_facecolor())
+    boxes.plot([r.mean() if r.size else np.nan for r in rates], place, ".", color=ink())
     cvs = [statistics.cvs(r, start, stop) for r in recorders.values()]
     known = [cv[np.isfinite(cv)] for cv in cvs]
     irregular.barh(place, [cv.mean() if cv.size else np.nan for cv in known], color=shades)

@@ -4,24 +4,41 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from spikelet._util.checks import fail
-from spikelet.network.recorders import MultiStateRecorder, StateRecorder
+import numpy as np
+
+from spikelet._util.checks import fail, number
+from spikelet.network.recorders import MultiStateRecorder, StateRecorder, WeightRecorder
 from spikelet.neurons import NeuronModel
-from spikelet.plot.figures import axes
+from spikelet.plot.figures import GREY, axes, ink
+from spikelet.recording.reading import RecordedSamples, RecordedSpikes
+from spikelet.spikes import Spikes, as_spikes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["trace"]
 
+_THRESHOLDS = ("V_th", "V_peak")
 
-def trace(recorder: StateRecorder, *, ax: Axes | None = None, **style: Any) -> Axes:
+
+def trace(
+    recorder: RecordedSamples,
+    *,
+    spikes: RecordedSpikes | Spikes | None = None,
+    threshold: bool | float = False,
+    ax: Axes | None = None,
+    **style: Any,
+) -> Axes:
     """Draw a recorded state against time, one line for each recorded element.
 
     Parameters
     ----------
-    recorder : StateRecorder
-        A recorder of a state, from `Network.record`.
+    recorder : StateRecorder, StateRecording
+        Samples of one state, from `Network.record` or `read_recording`.
+    spikes : SpikeRecorder, SpikeRecording or Spikes, optional
+        Spikes of the same population: those of the recorded elements are marks above the traces.
+    threshold : bool or float
+        True draws a line at the threshold of the recorder's model, V_th or V_peak; a number one there.
     ax : Axes, optional
         Axes to draw on.
     **style
@@ -30,20 +47,59 @@ def trace(recorder: StateRecorder, *, ax: Axes | None = None, **style: Any) -> A
     Returns
     -------
     Axes
+
+    Raises
+    ------
+    ValueError
+        If ``threshold=True`` and the model has none, or different ones.
     """
-    if not isinstance(recorder, StateRecorder):
-        several = isinstance(recorder, MultiStateRecorder)
-        hint = f', such as recorder["{recorder.names[0]}"]' if several else ""
-        rule = f"must be the recorder of one state{hint}"
-        fail("plot.trace", "recorder", recorder, rule, error=TypeError)
-    ax = axes("plot.trace", ax)
-    ax.plot(recorder.times, recorder.values, **{"linewidth": 1.0, **style})
+    where = "plot.trace"
+    if not isinstance(recorder, RecordedSamples) or isinstance(recorder, WeightRecorder):
+        rule = "must be the recorder of one state"
+        if isinstance(recorder, MultiStateRecorder):
+            rule += f', such as recorder["{recorder.names[0]}"]'
+        elif isinstance(recorder, WeightRecorder):
+            rule += "; plot.weight_history draws weights"
+        fail(where, "recorder", recorder, rule, error=TypeError)
+    level = _level(where, recorder, threshold)
+    sent = None if spikes is None else as_spikes(spikes)
+    if spikes is not None and sent is None:
+        rule = "must be a SpikeRecorder, a recording or Spikes"
+        fail(where, "spikes", spikes, rule, error=TypeError)
+    ax = axes(where, ax)
+    times, values, labels = recorder.times, recorder.values, recorder.labels
+    lines = ax.plot(times, values, **{"linewidth": 1.0, **style})
+    if level is not None:
+        ax.axhline(level, color=GREY, linewidth=0.8, linestyle="--")
+    if sent is not None and len(times):
+        _marks(ax, sent, lines, labels.columns.get("id", np.arange(len(lines))))
     ax.set_xlabel("time (ms)")
-    ax.set_ylabel(_label(recorder))
+    ax.set_ylabel(f"{labels.name} ({labels.unit})" if labels.unit else labels.name)
     return ax
 
 
-def _label(recorder: StateRecorder) -> str:
-    model = recorder.target.model
-    unit = model.state(recorder.name).unit if isinstance(model, NeuronModel) else ""
-    return f"{recorder.name} ({unit})" if unit else recorder.name
+def _marks(ax: Axes, spikes: Spikes, lines: list[Any], elements: Any) -> None:
+    """Draw the spikes of each line in its colour, in the upper margin of the axes."""
+    one = len(lines) == 1
+    for k, (element, line) in enumerate(zip(elements, lines, strict=True)):
+        times = spikes.times[spikes.ids == element]
+        height = 0.985 - 0.05 * k / max(1, len(lines) - 1)
+        ax.plot(times, np.full(len(times), height), "|", markersize=6, transform=ax.get_xaxis_transform(),
+                color=ink() if one else line.get_color())  # fmt: skip
+    ax.margins(y=0.12)
+
+
+def _level(where: str, recorder: Any, threshold: Any) -> float | None:
+    if threshold is False or threshold is None:
+        return None
+    if threshold is not True:
+        return float(number(where, "threshold", threshold, recorder.labels.unit))
+    model = recorder.target.model if isinstance(recorder, StateRecorder) else None
+    values: set[float] = set()
+    if isinstance(model, NeuronModel):
+        found = [name for name in _THRESHOLDS if name in model.parameters()]
+        values = {float(v) for name in found[:1] for v in np.atleast_1d(getattr(model, name))}
+    if len(values) != 1:
+        rule = "must be a number: the recorder's model has no single V_th or V_peak"
+        fail(where, "threshold", threshold, rule)
+    return values.pop()

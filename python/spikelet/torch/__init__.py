@@ -21,6 +21,7 @@ from spikelet.torch.event_prop import EventProp, EventSpikes
 from spikelet.torch.finetune import SpikingModule, from_spiking_model
 from spikelet.torch.first_spike import first_spike_cross_entropy
 from spikelet.torch.functional import integrate, lif
+from spikelet.torch.history import History
 from spikelet.torch.memory import keep_freed_memory, pool_limit, set_pool_limit
 from spikelet.torch.modules import (
     ALIF,
@@ -64,6 +65,7 @@ __all__ = [
     "EventDataset",
     "EventProp",
     "EventSpikes",
+    "History",
     "MaskedPSN",
     "Neuron",
     "OverTime",

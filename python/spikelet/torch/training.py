@@ -17,6 +17,7 @@ from torch import nn
 from spikelet._util import progress as _progress
 from spikelet._util.checks import fail, integer
 from spikelet.torch import checkpoints
+from spikelet.torch.history import History
 from spikelet.torch.losses import rate
 from spikelet.torch.modules import LI, Neuron
 
@@ -73,7 +74,7 @@ def fit(
     checkpoint: str | os.PathLike[str] | None = None,
     resume: bool = True,
     progress: bool | Callable[[Epoch], Any] = False,
-) -> list[Epoch]:
+) -> History[Epoch]:
     """Train a model.
 
     Parameters
@@ -103,8 +104,8 @@ def fit(
 
     Returns
     -------
-    list of Epoch
-        All epochs, including those before a resumption.
+    History of Epoch
+        All epochs, including those before a resumption: a list that writes a report.
 
     Raises
     ------
@@ -135,10 +136,10 @@ def fit(
         fail("fit", "checkpoint", str(path), "must be in an existing folder")
     parts = {"model": model, "optimizer": optimizer, "scheduler": scheduler}
     generator = getattr(train_loader, "generator", None)
-    history: list[Epoch] = []
+    history: History[Epoch] = History()
     if path is not None and resume and path.exists():
         stored = checkpoints.load(path, parts, generator, seed, Epoch)
-        history = [Epoch(**epoch) for epoch in stored]
+        history = History(Epoch(**epoch) for epoch in stored)
     else:
         torch.manual_seed(seed)
     batches = 0

@@ -16,6 +16,7 @@ from spikelet.neurons.equations.assembly import Assembled
 from spikelet.neurons.equations.evaluate import evaluate
 from spikelet.neurons.equations.model import Model
 from spikelet.neurons.equations.parameters import is_quantity
+from spikelet.neurons.equations.program import EXTERNAL
 from spikelet.neurons.equations.stability import stable_step
 from spikelet.neurons.equations.units import unit_text
 
@@ -202,6 +203,36 @@ class EquationsModel(NeuronModel):
         }
         way_out = f"use a shorter dt than {dt:g} ms{others.get(method, '')}, or bound what grows without limit"
         return f"{name}, {method}: {way_out}"
+
+    def derivatives(self, states: Mapping[str, npt.ArrayLike], t: float = 0.0) -> dict[str, Array]:
+        """Return dX/dt of each state [its unit per ms], without noise, input and refractoriness.
+
+        Parameters
+        ----------
+        states : mapping of str to array-like
+            Values of all states by name, which broadcast against each other and against the parameters.
+        t : float
+            Time [ms].
+
+        Raises
+        ------
+        ValueError
+            If a state is missing, or another name is given.
+        """
+        made = self.equations
+        if set(states) != set(made.states):
+            rule = f"must be values of {', '.join(made.states)}"
+            fail(type(self).__name__, "states", list(states), rule)
+        given = {
+            name: numbers(type(self).__name__, name, x, "", 8, nan=True)
+            for name, x in states.items()
+        }
+        values = {**self._values(), **given, "t": t, "not_refractory": True, EXTERNAL.name: 0.0}
+        middle = {"rand": 0.5, "randn": 0.0}
+        return {
+            name: evaluate(equation.rate, values, lambda op, _: middle[op])
+            for name, equation in made.assembled.equations.items()
+        }
 
     def _values(self) -> dict[str, npt.ArrayLike]:
         """Return the parameters in the base system."""
