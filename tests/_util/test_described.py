@@ -34,14 +34,15 @@ def test_a_misspelt_parameter_names_the_nearest_and_all(kind: Any, given: str, n
 
 def test_a_parameter_given_by_position_is_to_be_named() -> None:
     with pytest.raises(
-        TypeError, match=r"^LIF takes nothing by position; .* such as E_L=..., got 20.0$"
+        TypeError, match=r"^LIF takes no positional arguments; .* such as E_L=..., got 20.0$"
     ):
         sl.LIF(20.0)  # type: ignore[misc]
     with pytest.raises(
-        TypeError, match=r"^Normal takes only mean, std by position; .* clip=..., got 3.0$"
+        TypeError,
+        match=r"^Normal takes only mean, std as positional arguments; .* clip=..., got 3.0$",
     ):
         sl.Normal(1.0, 2.0, 3.0)  # type: ignore[misc]
-    with pytest.raises(TypeError, match=r"^AllToAll takes nothing by position; .* got 0\.1"):
+    with pytest.raises(TypeError, match=r"^AllToAll takes no positional arguments; .* got 0\.1"):
         sl.AllToAll(0.1)  # type: ignore[misc]
 
 

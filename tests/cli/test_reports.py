@@ -60,7 +60,6 @@ def _converted() -> sl.SpikingModel:
 def test_a_report_of_each_kind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pytest.importorskip("spikelet.report")
     pytest.importorskip("plotly")
     monkeypatch.chdir(tmp_path)
     net = sl.Network()
@@ -76,3 +75,10 @@ def test_a_report_of_each_kind(
         main(["report", "net.spk", "--images", "x.npy", "--test", "40", "--out", "net.html"]) == 0
     )
     assert "<html" in Path("net.html").read_text(encoding="utf-8")
+    sl.sweep(_half, {"x": [1, 2]}, executor="serial", store="halves")
+    assert main(["report", "halves"]) == 0
+    assert "<html" in Path("halves.html").read_text(encoding="utf-8")
+
+
+def _half(x: int, seed: int) -> dict[str, float]:
+    return {"y": x / 2}

@@ -56,7 +56,7 @@ MISTAKES = [
     Mistake(
         "sl.LIF(20.0)",
         TypeError,
-        "LIF takes nothing by position; name its parameters, such as E_L=..., got 20.0",
+        "LIF takes no positional arguments; name its parameters, such as E_L=..., got 20.0",
     ),
     Mistake(
         "sl.LIF(tau_m=0.02)",

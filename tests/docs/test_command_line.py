@@ -10,12 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import spikelet as sl
 from spikelet.cli.main import commands, main
 from spikelet.datasets import digits
 
 pytest.importorskip("onnx")
 pytest.importorskip("matplotlib")
 pytest.importorskip("pandas")
+pytest.importorskip("plotly")
 
 from tests.support.onnx_models import model, node  # it needs onnx
 
@@ -47,6 +49,10 @@ def files(folder: Path) -> None:
     np.savez(folder / "test.npz", images=x, labels=y)
     np.save(folder / "images.npy", x)
     np.save(folder / "labels.npy", y)
+    net = sl.Network()
+    net.record(net.population(20, sl.LIF(I_e=450.0)), "spikes")
+    net.run(50.0)
+    net.save(folder / "run.npz", recorders=True)
     (folder / "twice.py").write_text("def twice(x, seed):\n    return {'y': 2 * x}\n")
     (folder / "sweep.toml").write_text(SWEEP)
 
@@ -66,6 +72,7 @@ def test_the_commands_of_the_page_run(
         if "--json" in line:
             json.loads(out)
     made = {"digits.png", "net.spk", "my_network", "sweep-runs"}
+    made |= {"run.html", "net.html", "again.html", "sweep.html"}
     assert made <= {path.name for path in tmp_path.iterdir()}
 
 

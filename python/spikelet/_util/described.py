@@ -48,11 +48,14 @@ class Described:
                 if name not in known.names:
                     cls._refuse(name, known.names)
             if len(args) > len(known.by_position):
-                taken = f"only {', '.join(known.by_position)}" if known.by_position else "nothing"
+                names = ", ".join(known.by_position)
+                taken = (
+                    f"only {names} as positional arguments" if names else "no positional arguments"
+                )
                 example = next((n for n in known.names if n not in known.by_position), "")
                 hint = f", such as {example}=..." if example else ""
                 value = shown(args[len(known.by_position)])
-                msg = f"{cls.__name__} takes {taken} by position; name its parameters{hint}, got {value}"
+                msg = f"{cls.__name__} takes {taken}; name its parameters{hint}, got {value}"
                 raise TypeError(msg)
         return super().__new__(cls)
 

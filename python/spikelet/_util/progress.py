@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -75,7 +76,6 @@ def _in_notebook(columns: tuple[Any, ...], title: str, task: dict[str, Any]) -> 
     Rich's own way needs ipywidgets and draws from a thread of its own, whose output some kernels send elsewhere.
     """
     import rich.progress  # noqa: PLC0415  # an extra
-    from IPython.display import display  # noqa: PLC0415  # there is one in a notebook
     from rich.console import Console  # noqa: PLC0415
 
     progress = rich.progress.Progress(*columns, auto_refresh=False)
@@ -86,7 +86,9 @@ def _in_notebook(columns: tuple[Any, ...], title: str, task: dict[str, Any]) -> 
         Console(file=page, force_jupyter=False, width=_WIDTH).print(progress.get_renderable())
         return {"text/plain": page.getvalue().rstrip()}
 
-    handle = display(text(), raw=True, display_id=True)
+    handle = sys.modules["IPython.display"].display(
+        text(), raw=True, display_id=True
+    )  # a notebook has it
     last = time.monotonic()
 
     def update(**values: Any) -> None:

@@ -115,15 +115,10 @@ def run(
             f"Network: {out} ({out.stat().st_size / 1e6:.2f} MB); in Python: sl.SpikingModel.load({str(out)!r})"
         )
     if report is not None:
-        write_report(compared, report)
+        compared.save(report)
         answer["report"] = str(report)
         print(f"Report: {report}")
     return answer
-
-
-def write_report(compared: Any, path: Path) -> None:
-    """Write the HTML report of a comparison."""
-    compared.save(path)
 
 
 def input_shape(model: Path) -> tuple[int, ...] | None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import spikelet as sl
 from spikelet._util.checks import fail
 from spikelet.cli import images as inputs
 from spikelet.conversion.converted import ConvertedModel
+from spikelet.conversion.report import ConversionReport
 
 __all__ = ["write"]
 
@@ -46,13 +46,10 @@ def write(
     target = file.with_suffix(".html") if out is None else out
     if not target.absolute().parent.is_dir():
         raise FileNotFoundError(f"report: the folder of {target} does not exist")
-    found: Any
     if file.is_dir():
-        found = sl.load_sweep(file)
-        found.report(target)
+        sl.load_sweep(file).report(target)
     elif file.suffix == ".npz":
-        found = sl.Network.load(file)
-        found.report(target)
+        sl.Network.load(file).report(target)
     elif file.suffix == ".spk":
         _compared(file, images, labels, test).save(target)
     else:
@@ -61,7 +58,7 @@ def write(
     return target
 
 
-def _compared(file: Path, images: Path | None, labels: Path | None, test: int) -> Any:
+def _compared(file: Path, images: Path | None, labels: Path | None, test: int) -> ConversionReport:
     """Return the comparison of a converted network with its ANN."""
     snn = sl.SpikingModel.load(file)
     if not isinstance(snn, ConvertedModel):
