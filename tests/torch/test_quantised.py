@@ -123,6 +123,10 @@ def test_layers_with_delays() -> None:
     small = st.quantise(net, 3)
     assert len(small[0].weight.unique()) < len(net[0].weight.unique())
     x = raster(20)
+    model = st.to_spiking_model(small, (20,), dtype="int16")
+    assert np.array_equal(
+        model.run(x[:, None]).spikes, small(torch.from_numpy(x[:, None]).float()).detach().numpy()
+    )
     found = st.to_network(small, 20).run(x)
     wanted = spikes_of(small, x[:, None])
     for spikes, name in zip(found, ("1", "3"), strict=True):
@@ -136,6 +140,36 @@ def test_programs_in_c_send_the_same_spikes(tmp_path: Path, reset: str) -> None:
     model = st.to_spiking_model(st.quantise(net, 4), (1, 8, 8), dtype="int16")
     same_bits(tmp_path, model, raster(3, 1, 8, 8).astype(np.float32), form="spikes")
     assert "int16_t" in (tmp_path / "network_weights.h").read_text()
+
+
+RESIDUAL = {
+    "spikes": lambda: st.SEWBlock(nn.Sequential(nn.Linear(30, 30), st.LIF())),
+    "potentials": lambda: st.PotentialShortcut(nn.Sequential(st.LIF(), nn.Linear(30, 30))),
+}
+
+
+@pytest.mark.parametrize("make", RESIDUAL.values(), ids=RESIDUAL.keys())
+@pytest.mark.parametrize("convention", [{}, {"convention": "snntorch", "beta": 0.9}])
+def test_residual_networks_in_integers_and_in_onnx(
+    make: Any, convention: dict[str, Any], tmp_path: Path
+) -> None:
+    reference = pytest.importorskip("onnx.reference")
+    torch.manual_seed(3)
+    net = nn.Sequential(
+        nn.Linear(20, 30), st.LIF(**convention), make(), st.LIF(**convention), nn.Linear(30, 5), st.LIF(**convention)
+    )  # fmt: skip
+    with torch.no_grad():
+        net[0].weight.mul_(4)
+        net[4].weight.mul_(8)
+    small = st.quantise(net, 4)
+    x = torch.from_numpy(raster(6, 20)).float()
+    wanted = small(x).detach().numpy()
+    assert 0.05 < wanted.mean() < 0.95
+    model = st.to_spiking_model(small, (20,), dtype="int16")
+    assert np.array_equal(model.run(x.numpy()).spikes, wanted)
+    st.to_onnx(small, tmp_path / "small.onnx", x)
+    evaluator = reference.ReferenceEvaluator(str(tmp_path / "small.onnx"))
+    assert np.array_equal(evaluator.run(None, {"x": x.numpy()})[0], wanted)
 
 
 def test_weights_that_are_on_no_grid_stay_what_they_are_before_leaky_neurons() -> None:

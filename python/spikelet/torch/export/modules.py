@@ -12,6 +12,7 @@ from onnx import helper
 from torch import fx, nn
 
 from spikelet.conversion.building import ERRORS, refuse
+from spikelet.torch.attention import PotentialShortcut
 from spikelet.torch.blocks import SEWBlock
 from spikelet.torch.eprop import EProp
 from spikelet.torch.event_prop import EventProp
@@ -89,12 +90,15 @@ def _write(writer: Writer, module: nn.Module, name: str, x: str, rank: int) -> t
         if module.connect == "iand":
             y = writer.add("Sub", writer.constant(1.0, "one"), y)
         return writer.add("Add" if module.connect == "add" else "Mul", y, other), rank_y
+    if type(module) is PotentialShortcut:
+        y, rank_y = _write(writer, module.body, f"{inside}body", x, rank)
+        return writer.add("Add", x, y), rank_y
     if type(module).__module__.startswith(("torch.nn.", "spikelet.")):
         known = ", ".join(sorted({kind.__name__ for kind in LAYERS}))
         refuse(
             where,
             "cannot be written",
-            f"use neurons of spikelet.torch, OverTime, SEWBlock and {known}",
+            f"use neurons of spikelet.torch, OverTime, SEWBlock, PotentialShortcut and {known}",
         )
     return _traced(writer, module, where, inside, x, rank)
 
