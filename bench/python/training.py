@@ -55,6 +55,7 @@ OTHER = "box"
 
 NETWORK_METHODS = {
     "spikelet": ("by layer", "sparse"),
+    "spikingjelly": ("by layer", "by layer, channels last", "compiled, channels last"),
     "snntorch": ("by step", "by step, channels last", "by layer", "by layer, channels last"),
 }
 """Ways to run the network."""

@@ -86,7 +86,7 @@ struct Items {
   const std::ptrdiff_t* to;
 };
 
-// Windows of a convolution on the active inputs of a row, which are listed in order.
+// What outputs of a convolution see of the active inputs of an image row, which are listed in order.
 struct Slice {
   std::uint32_t first, last;  // slots: the inputs from ends[first] to ends[last]
   std::ptrdiff_t base;        // at[input] + base is its row of weights
@@ -114,11 +114,11 @@ struct SparseKernels {
   void (*gather)(const Events<R>& events, const Items& items, const R* from, const R* start, R* to);
   // Lines of 64 bytes that fit into registers together.
   std::size_t most_lines;
-  // For each window, to = to + sum over its inputs of value * row of `rows`, all of `lines` lines;
-  // those of windows are `step` apart.
+  // For each slice, to += value * row of each of its inputs, of `lines` lines; the sums of slices
+  // are `step` apart.
   void (*gather_windows)(const Slices<R>& windows, const R* rows, std::size_t lines, R* to,
                          std::size_t step);
-  // The transposed of that: rows of the inputs += value * from
+  // The transposed: row += value * from for each input of each slice.
   void (*scatter_windows)(const Slices<R>& windows, const R* from, std::size_t step,
                           std::size_t lines, R* rows);
   // sums[0 .. n) = sum over rows of x[rows][pitch]

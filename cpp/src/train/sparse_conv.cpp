@@ -13,7 +13,7 @@ namespace spikelet::train {
 namespace {
 
 constexpr std::size_t band_bytes = std::size_t{1} << 17;  // of outputs that share lists: in L2
-constexpr std::size_t gradient_values = std::size_t{1} << 23;  // of partial sums
+constexpr std::size_t gradient_values = std::size_t{1} << 20;  // of partial sums
 
 // Outputs of a group that are summed in registers together.
 struct Chunk {
@@ -29,7 +29,7 @@ struct BandLists {
   RawBuffer<std::uint32_t> at;
   RawBuffer<R> value;
   std::vector<std::uint32_t> ends;  // [row][1 + slot], the slots before end there
-  RawBuffer<X> row;                 // with channels last
+  RawBuffer<X> row;                 // scratch: one with channels last
   bool ones = true;                 // all values are 1
 };
 
@@ -87,8 +87,7 @@ class Convolution {
     return lists;
   }
 
-  // Lists the active inputs under output rows [first, first + n), and calls
-  // row(group, windows, lists of the input row, output row, kernel row) on demand: see `rows`.
+  // Lists the active inputs under output rows [first, first + n).
   void list(const X* x, std::size_t image, std::size_t first, std::size_t n,
             BandLists<R, X>& lists) const {
     const auto [low, high] = input_rows(first, n);
@@ -117,8 +116,8 @@ class Convolution {
     }
   }
 
-  // Calls row(windows, ends of the input row, kernel row, output row of the band) for each row of
-  // the kernel and each of the outputs.
+  // Calls row(windows, ends of the input row, kernel row, output row of the band) for each pair of
+  // a kernel row, first, and an output row: a kernel row's weights stay in L1.
   template <class Row>
   void rows(std::size_t group, std::size_t first, std::size_t n, const BandLists<R, X>& lists,
             Row&& row) const {
