@@ -16,7 +16,7 @@ namespace {
 constexpr std::size_t most_rows = 24;         // steps whose sums are in registers
 constexpr std::size_t most_packed = 120;      // steps in the L2 cache
 constexpr std::size_t most_correlated = 120;  // steps of a gradient in L1
-constexpr std::size_t cached = std::size_t{22} << 10;  // of rows that all outputs read: in L1
+constexpr std::size_t cached = std::size_t{128} << 10;
 
 // Steps from `first` on, backwards from the last one if `reversed`.
 struct Window {
