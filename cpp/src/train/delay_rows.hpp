@@ -6,17 +6,6 @@ namespace spikelet::train::SPIKELET_LEVEL {
 template <class R>
 inline constexpr int line_lanes = 64 / static_cast<int>(sizeof(R));
 
-// A value that is used twice is loaded once: compilers would fold its load into both products, and
-// loads would take more time than these.
-template <class R>
-SPIKELET_INLINE void loaded(Vec<R>& v) {
-#if defined(__x86_64__)
-  asm("" : "+v"(v));
-#else
-  (void)v;
-#endif
-}
-
 // Adds `inputs` inputs to N rows of an output, one vector wide. x: the row of the first step of the
 // first input; inputs are `pitch` apart, and earlier steps lie before.
 template <class R, int N>
@@ -34,8 +23,7 @@ SPIKELET_INLINE void delay_rows(const R* x, std::size_t pitch, const R* early, c
     Vec<R> before = load(from - line_lanes<R>);
 #pragma GCC unroll 24
     for (int k = 0; k < N; ++k) {
-      Vec<R> now = load(from + k * line_lanes<R>);
-      loaded<R>(now);
+      const Vec<R> now = load(from + k * line_lanes<R>);
       sum[k] = sum[k] + a * now + b * before;
       before = now;
     }
@@ -117,8 +105,7 @@ SPIKELET_INLINE void correlate_some(const R* x, std::size_t pitch, const std::in
         const Vec<R> weight = load(by + k * line_lanes<R>);
 #pragma GCC unroll 4
         for (int i = 0; i < N; ++i) {
-          Vec<R> now = load(from[i] + k * line_lanes<R>);
-          loaded<R>(now);
+          const Vec<R> now = load(from[i] + k * line_lanes<R>);
           a[i][k] += now * weight;
           b[i][k] += before[i] * weight;
           before[i] = now;
