@@ -258,7 +258,12 @@ def main() -> None:
         if "epoch" in args.parts:
             epoch = epochs(args, folder)
 
-    runs = [r for found in (layer, readouts, memory, epoch) for records in found.values() for r in records]
+    runs = [
+        r
+        for found in (layer, readouts, memory, epoch)
+        for records in found.values()
+        for r in records
+    ]
     versions: dict[str, str] = {}
     for record in [*equal, *floor.values(), *runs]:
         versions |= record.get("versions", {})
@@ -291,7 +296,10 @@ def main() -> None:
             **{
                 part: [vars(case) | {"runs": records} for case, records in found.items()]
                 for part, found in (
-                    ("layer", layer), ("readouts", readouts), ("memory", memory), ("epoch", epoch)
+                    ("layer", layer),
+                    ("readouts", readouts),
+                    ("memory", memory),
+                    ("epoch", epoch),
                 )  # fmt: skip
             },
         }

@@ -70,7 +70,7 @@ def on_torch(args: argparse.Namespace) -> tuple[Step, Callable[[Any], None], Any
         if args.form == "sparse":
             linear = st.SpikeLinear(args.neurons, args.neurons)
         lif = st.LIF(convention="spikingjelly", tau=TAU)
-        forward: Step = lambda: lif(linear(x))  # noqa: E731
+        forward: Step = lambda: lif(linear(x))
     elif args.program == "spikingjelly":
         forward = _spikingjelly(args.form, linear, x)
     elif args.program == "snntorch":
@@ -80,7 +80,7 @@ def on_torch(args: argparse.Namespace) -> tuple[Step, Callable[[Any], None], Any
         from norse.torch.module.lif import LIF  # noqa: PLC0415
 
         net = SequentialState(linear, LIF())
-        forward = lambda: net(x)[0]  # noqa: E731
+        forward = lambda: net(x)[0]
     else:
         from rockpool.nn.combinators import Sequential  # noqa: PLC0415
         from rockpool.nn.modules import LIFTorch, LinearTorch  # noqa: PLC0415
@@ -156,9 +156,11 @@ def on_jax(args: argparse.Namespace) -> tuple[Step, Callable[[Any], None], Any]:
 
     forward, both = jax.jit(total), jax.jit(jax.grad(total))
     args.both = True
-    return (lambda: forward(weights).block_until_ready()), (
-        lambda _: both(weights).block_until_ready()
-    ), None
+    return (
+        (lambda: forward(weights).block_until_ready()),
+        (lambda _: both(weights).block_until_ready()),
+        None,
+    )
 
 
 def measure(args: argparse.Namespace) -> dict[str, Any]:

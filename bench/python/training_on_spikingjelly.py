@@ -91,7 +91,11 @@ def network(task: Task, net: Network) -> Layer:
         for node in nodes:
             functional.reset_net(node)
         turn = iter(runs)
-        return net.by_layer(images, task.steps, lambda x: next(turn)(x))
+
+        def fire(x: torch.Tensor) -> torch.Tensor:
+            return next(turn)(x)
+
+        return net.by_layer(images, task.steps, fire)
 
     return logits
 

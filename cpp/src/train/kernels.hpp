@@ -86,7 +86,8 @@ struct Items {
   const std::ptrdiff_t* to;
 };
 
-// What outputs of a convolution see of the active inputs of an image row, which are listed in order.
+// What outputs of a convolution see of the active inputs of an image row, which are listed in
+// order.
 struct Slice {
   std::uint32_t first, last;  // slots: the inputs from ends[first] to ends[last]
   std::ptrdiff_t base;        // at[input] + base is its row of weights

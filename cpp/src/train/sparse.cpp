@@ -15,8 +15,8 @@ namespace {
 // Outputs whose sums are in registers together: nine vectors of 64 bytes.
 template <class R>
 constexpr std::size_t chunk_width = 9 * line<R>;
-constexpr std::size_t part_rows = 1024;     // that share a block of weights in L2,
-constexpr std::size_t block_inputs = 512;   // 576 bytes for each of these inputs
+constexpr std::size_t part_rows = 1024;      // that share a block of weights in L2,
+constexpr std::size_t block_inputs = 512;    // 576 bytes for each of these inputs
 constexpr std::size_t gradient_rows = 1024;  // with 576 bytes of gradient a row: in L2
 constexpr std::size_t list_inputs = 256;
 

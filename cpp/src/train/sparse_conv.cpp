@@ -12,7 +12,7 @@ namespace spikelet::train {
 
 namespace {
 
-constexpr std::size_t band_bytes = std::size_t{1} << 17;  // of outputs that share lists: in L2
+constexpr std::size_t band_bytes = std::size_t{1} << 17;       // of outputs that share lists: in L2
 constexpr std::size_t gradient_values = std::size_t{1} << 20;  // of partial sums
 
 // Outputs of a group that are summed in registers together.
@@ -188,9 +188,9 @@ class Convolution {
     return {slot, slot + 1, static_cast<std::ptrdiff_t>(tap * channels)};
   }
 
-  bool whole_;        // a window is one slice: else one for each column of the kernel
-  std::size_t taps_;  // slices of a window
-  std::vector<Slice> windows_;                     // [group][tap][column]
+  bool whole_;                  // a window is one slice: else one for each column of the kernel
+  std::size_t taps_;            // slices of a window
+  std::vector<Slice> windows_;  // [group][tap][column]
   std::vector<std::uint32_t> slot_of_, weight_of_;  // of an input of a row
 };
 

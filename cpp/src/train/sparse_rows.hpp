@@ -214,17 +214,15 @@ SPIKELET_INLINE void scatter_lines(const Slices<R>& windows, const R* from, std:
 template <class R>
 void gather_windows(const Slices<R>& windows, const R* rows, std::size_t lines, R* to,
                     std::size_t step) {
-  with_lines(windows, lines, [&](auto n, auto ones) {
-    gather_lines<R, n(), ones()>(windows, rows, to, step);
-  });
+  with_lines(windows, lines,
+             [&](auto n, auto ones) { gather_lines<R, n(), ones()>(windows, rows, to, step); });
 }
 
 template <class R>
-void scatter_windows(const Slices<R>& windows, const R* from, std::size_t step,
-                     std::size_t lines, R* rows) {
-  with_lines(windows, lines, [&](auto n, auto ones) {
-    scatter_lines<R, n(), ones()>(windows, from, step, rows);
-  });
+void scatter_windows(const Slices<R>& windows, const R* from, std::size_t step, std::size_t lines,
+                     R* rows) {
+  with_lines(windows, lines,
+             [&](auto n, auto ones) { scatter_lines<R, n(), ones()>(windows, from, step, rows); });
 }
 
 template <class R>

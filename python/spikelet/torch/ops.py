@@ -9,6 +9,7 @@ operator's way to Python and back, which is most of the time of one step of a sm
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -198,8 +199,9 @@ def _gradient(
     wanted = [bool(w) for w in ctx.needs_input_grad[1:11]]
     # A derivative of the derivative is refused by the operator.
     direct = ctx.direct and not torch.is_grad_enabled()
+    call: Any = _backward if direct else neuron_backward
     results = iter(
-        (_backward if direct else neuron_backward)(
+        call(
             kept,
             ctx.is_charged,
             given[:5],
@@ -257,12 +259,18 @@ class _Neuron(torch.autograd.Function):
 _PLAIN = (Tensor, torch.nn.Parameter)
 
 
+def _is_recorded() -> bool:
+    """Return whether `make_fx` records operators; without its module, which is slow to import, it does not."""
+    proxies = sys.modules.get("torch.fx.experimental.proxy_tensor")
+    return proxies is not None and proxies.get_proxy_mode() is not None
+
+
 def neuron(x: Tensor, *given: Any) -> tuple[Tensor, ...]:
     """Return the results of the operator, which whatever traces or compiles the call sees."""
     watched = (
         torch.compiler.is_compiling()
         or torch.jit.is_tracing()
-        or torch._C._len_torch_dispatch_stack() > 0  # noqa: SLF001  as make_fx
+        or _is_recorded()
         or any(type(t) not in _PLAIN for t in (x, *given[:10]) if t is not None)
     )
     if watched:
