@@ -300,7 +300,7 @@ def main() -> None:
                     ("readouts", readouts),
                     ("memory", memory),
                     ("epoch", epoch),
-                )  # fmt: skip
+                )
             },
         }
         args.json.write_text(json.dumps(cells, indent=1) + "\n")
