@@ -33,6 +33,7 @@ try:
         Epoch,
         OverTime,
         SpikeConv2d,
+        SpikeLinear,
         fit,
         keep_freed_memory,
         losses,
@@ -54,8 +55,8 @@ SPIKING = ("lif1", "lif2", "lif3")
 # ## The network
 #
 # The image is a constant input current, so everything before the first neurons is the same at each
-# step and is computed once. `SpikeConv2d` adds only the weights of inputs that spiked, and `OverTime`
-# applies layers without a time dimension to all steps at once. The last layer does not spike: its mean
+# step and is computed once. `SpikeConv2d` and `SpikeLinear` add only the weights of inputs that spiked, and
+# `OverTime` applies layers without a time dimension to all steps at once. The last layer does not spike: its mean
 # over the steps is the readout.
 
 
@@ -75,7 +76,7 @@ def build(shape: tuple[int, int], steps: int, width: int) -> nn.Sequential:
             bn2=OverTime(nn.BatchNorm2d(2 * width)),
             lif2=neurons(),
             flat=nn.Flatten(2),
-            fc1=nn.Linear(features, 128, bias=False),
+            fc1=SpikeLinear(features, 128, bias=False),
             bn3=OverTime(nn.BatchNorm1d(128)),
             lif3=neurons(),
             fc2=nn.Linear(128, 10),

@@ -25,13 +25,22 @@ from typing import Any
 import numpy as np
 import training_report as report
 from processes import Record, busy, headline, machine, run
-from training import LIBRARIES, METHODS, NETWORK_BATCH, NETWORK_METHODS, NETWORK_STEPS, TOLERANCE
+from training import (
+    LIBRARIES,
+    METHODS,
+    NETWORK_BATCH,
+    NETWORK_METHODS,
+    NETWORK_STEPS,
+    READOUT_METHODS,
+    READOUTS,
+    TOLERANCE,
+)
 
 from spikelet import datasets
 
 WORKER = Path(__file__).with_name("training_worker.py")
 PROGRAMS = ("spikelet", "reference", *LIBRARIES)
-PARTS = ("equality", "layer", "memory", "epoch")
+PARTS = ("equality", "layer", "readouts", "memory", "epoch")
 
 
 @dataclass(frozen=True)
@@ -42,9 +51,11 @@ class Case:
     convention: str
     method: str
     threads: int
+    readout: str = "dense"
 
     def __str__(self) -> str:
-        return f"{self.convention}: {self.program} {self.method}, threads {self.threads}"
+        what = "" if self.readout == "dense" else f", {self.readout}"
+        return f"{self.convention}: {self.program} {self.method}{what}, threads {self.threads}"
 
 
 def arguments() -> argparse.Namespace:
@@ -103,7 +114,7 @@ def work(args: argparse.Namespace, folder: Path, case: Case, what: str, **settin
     values = {
         "convention": case.convention, "method": case.method, "threads": case.threads,
         "steps": args.steps, "batch": args.batch, "neurons": args.neurons, "dtype": "float32",
-        "seconds": args.seconds, "folder": folder,
+        "seconds": args.seconds, "folder": folder, "readout": case.readout,
     }  # fmt: skip
     command = [getattr(args, f"{case.program}_python"), str(WORKER), case.program, what]
     for name, value in (values | settings).items():
@@ -211,6 +222,7 @@ def main() -> None:
     equal: list[Record] = []
     layer: dict[Case, list[Record]] = {}
     floor: dict[int, Record] = {}
+    readouts: dict[Case, list[Record]] = {}
     memory: dict[Case, list[Record]] = {}
     epoch: dict[Case, list[Record]] = {}
     with tempfile.TemporaryDirectory() as name:
@@ -227,6 +239,18 @@ def main() -> None:
                 case = Case("spikelet", args.libraries[0], "floor", threads)
                 floor[threads] = work(args, folder, case, "floor")
                 say(case, floor[threads], lambda record: str(record["floor_s"]))
+        if "readouts" in args.parts:
+            cases = [
+                Case(program, "spikingjelly", method, threads, readout)
+                for threads in args.threads
+                for readout in READOUTS
+                for program, methods in READOUT_METHODS.items()
+                for method in methods
+            ]
+            readouts = take_turns(
+                cases, args.runs, lambda case: work(args, folder, case, "time"),
+                lambda record: f"{1e3 * record['wall_s']:.2f} ms",
+            )  # fmt: skip
         if "memory" in args.parts:
             for case in layer_cases(args, args.threads[:1]):
                 memory[case] = [work(args, folder, case, "memory")]
@@ -234,7 +258,12 @@ def main() -> None:
         if "epoch" in args.parts:
             epoch = epochs(args, folder)
 
-    runs = [r for found in (layer, memory, epoch) for records in found.values() for r in records]
+    runs = [
+        r
+        for found in (layer, readouts, memory, epoch)
+        for records in found.values()
+        for r in records
+    ]
     versions: dict[str, str] = {}
     for record in [*equal, *floor.values(), *runs]:
         versions |= record.get("versions", {})
@@ -248,6 +277,8 @@ def main() -> None:
         shape = f"{args.steps} steps, batch {args.batch}, {args.neurons} neurons"
         print(f"\n{shape}, float32\n\n{report.layer(layer)}\n\n{report.best_peer(layer)}")
         print(f"\n{report.floors(layer, floor)}")
+    if readouts:
+        print(f"\n{report.readouts(readouts)}")
     if memory:
         print(f"\n{report.memory(memory)}")
     if epoch:
@@ -264,7 +295,12 @@ def main() -> None:
             "floor": floor,
             **{
                 part: [vars(case) | {"runs": records} for case, records in found.items()]
-                for part, found in (("layer", layer), ("memory", memory), ("epoch", epoch))
+                for part, found in (
+                    ("layer", layer),
+                    ("readouts", readouts),
+                    ("memory", memory),
+                    ("epoch", epoch),
+                )
             },
         }
         args.json.write_text(json.dumps(cells, indent=1) + "\n")

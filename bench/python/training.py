@@ -55,6 +55,7 @@ OTHER = "box"
 
 NETWORK_METHODS = {
     "spikelet": ("by layer", "sparse"),
+    "spikingjelly": ("by layer", "by layer, channels last", "compiled, channels last"),
     "snntorch": ("by step", "by step, channels last", "by layer", "by layer, channels last"),
 }
 """Ways to run the network."""
@@ -62,6 +63,13 @@ NETWORK_METHODS = {
 NETWORK_STEPS, NETWORK_BATCH = 5, 128
 
 NETWORK_NEURON = TIMED["snntorch"] | {"beta": 0.6065}
+
+READOUTS = ("dense", "mean", "sum", "mean, entropy", "sum, entropy", "ten steps")
+"""What is differentiated: a given gradient of the spikes, one of their mean over time, their sum, the
+cross entropy of their mean or sum over time, or of the mean of the last ten steps."""
+
+READOUT_METHODS = {"spikelet": ("fused",), "spikingjelly": ("multi-step", "compiled simple")}
+"""Ways to run the layer with them, all in the convention of SpikingJelly."""
 
 TOLERANCE = {"float32": 1e-5, "float64": 1e-9}
 """Two results agree if |a - b| <= tolerance (1 + |b|). For the gradients of parameters, which are
@@ -79,6 +87,7 @@ class Task:
     neurons: int
     threads: int
     dtype: str = "float32"
+    readout: str = "dense"
     seed: int = 1
 
     def arrays(self) -> dict[str, NDArray[Any]]:

@@ -52,7 +52,7 @@ def layer(task: Task) -> Layer:
 
 
 def network(task: Task, net: Network) -> Layer:
-    """Return the function from images to logits; "sparse" has an event-driven second convolution."""
+    """Return the function from images to logits; "sparse" has layers for spikes."""
     options = {"convention": "snntorch", **NETWORK_NEURON}
     if task.method == "sparse":
         dense = net.second[0]
@@ -60,6 +60,9 @@ def network(task: Task, net: Network) -> Layer:
             dense.in_channels, dense.out_channels, 5, stride=2, padding=2, bias=False
         )
         net.second[0].load_state_dict(dense.state_dict())
+        dense = net.third[1]
+        net.third[1] = st.SpikeLinear(dense.in_features, dense.out_features, bias=False)
+        net.third[1].load_state_dict(dense.state_dict())
     net.to(memory_format=torch.channels_last)
 
     def fire(x: torch.Tensor) -> torch.Tensor:

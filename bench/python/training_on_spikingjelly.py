@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from spikingjelly.activation_based import functional, neuron, surrogate
-from training import TIMED
+from training import NETWORK_NEURON, TIMED
 
 if TYPE_CHECKING:
     from training import Layer, Task
+    from training_network import Network
 
 SURROGATES = {"atan": surrogate.ATan, "sigmoid": surrogate.Sigmoid}
 
@@ -66,6 +67,37 @@ def layer(task: Task) -> Layer:
         return run(x)
 
     return fresh
+
+
+def network(task: Task, net: Network) -> Layer:
+    """Return the function from images to logits, layer by layer.
+
+    The neurons decay as fast as the other programs', but reset within the step of a spike.
+    """
+    kind = neuron.SimpleLIFNode if "compiled" in task.method else neuron.LIFNode
+    nodes: list[Any] = [
+        kind(
+            tau=1 / (1 - NETWORK_NEURON["beta"]), decay_input=False, v_reset=None,
+            detach_reset=True, surrogate_function=surrogate.ATan(NETWORK_NEURON["alpha"]),
+            step_mode="m",
+        )
+        for _ in range(3)
+    ]  # fmt: skip
+    runs = [torch.compile(n, dynamic=False) for n in nodes] if "compiled" in task.method else nodes
+    if "channels last" in task.method:
+        net.to(memory_format=torch.channels_last)
+
+    def logits(images: torch.Tensor) -> torch.Tensor:
+        for node in nodes:
+            functional.reset_net(node)
+        turn = iter(runs)
+
+        def fire(x: torch.Tensor) -> torch.Tensor:
+            return next(turn)(x)
+
+        return net.by_layer(images, task.steps, fire)
+
+    return logits
 
 
 def versions() -> dict[str, str]:

@@ -152,6 +152,30 @@ def floors(results: Results, floor: dict[int, Record]) -> str:
     return _markdown(lines)
 
 
+def readouts(found: Results) -> str:
+    """Tabulate the passes by readout, and compare them with spikelet and with a dense gradient."""
+
+    def ms(case: Case) -> float:
+        times = [record["wall_s"] for record in found[case] if "wall_s" in record]
+        return 1e3 * median(times) if times else float("nan")
+
+    lines = [
+        "| threads | readout | program | ms | it / spikelet | / dense | same gradient |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    ours = {(c.threads, c.readout): c for c in found if c.program == "spikelet"}
+    for case in found:
+        mine = ours[case.threads, case.readout]
+        dense = next(c for c in found if vars(c) == vars(case) | {"readout": "dense"})
+        norms = [r["of readout"] for c in (case, mine) for r in found[c] if "of readout" in r]
+        same = len(norms) > 1 and max(norms) - min(norms) <= 1e-4 * max(norms)
+        lines.append(
+            f"| {case.threads} | {case.readout} | {case.program}, {case.method} | {ms(case):.2f} |"
+            f" {ms(case) / ms(mine):.1f} | {ms(case) / ms(dense):.2f} | {'yes' if same else 'NO'} |"
+        )
+    return "\n".join(lines)
+
+
 def memory(found: Results) -> str:
     """Return a Markdown table of the memory of a pass."""
     lines: list[list[str]] = [list(MEMORY_HEADER), ["---"] * len(MEMORY_HEADER)]

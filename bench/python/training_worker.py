@@ -49,12 +49,13 @@ def main() -> None:
     for name in ("steps", "batch", "neurons", "threads"):
         add(f"--{name}", type=int, required=True)
     add("--dtype", choices=["float32", "float64"], required=True)
+    add("--readout", default="dense")
     add("--folder", type=Path, help="folder of mnist_*.npz and of arrays to write")
     add("--seconds", type=float, default=1.0)
     add("--images", type=int, default=60_000)
     add("--test-images", type=int, default=10_000)
     args = parser.parse_args()
-    names = ("convention", "method", "steps", "batch", "neurons", "threads", "dtype")
+    names = ("convention", "method", "steps", "batch", "neurons", "threads", "dtype", "readout")
     task = Task(**{name: getattr(args, name) for name in names})
     try:
         adapter = importlib.import_module(f"training_on_{args.program}")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch.fx.experimental.proxy_tensor import make_fx
 
 import spikelet.torch as st
 from spikelet.torch.cell import Cell, Surrogate, packed
+from spikelet.torch.ops import neuron, neuron_op
 
 
 @pytest.mark.filterwarnings("ignore:The .grad attribute")  # of torch itself, on Python 3.13
@@ -80,3 +82,28 @@ def test_second_derivatives_are_refused():
     (g,) = torch.autograd.grad(st.lif(x).square().sum(), x, create_graph=True)
     with pytest.raises(RuntimeError, match="differentiated once"):
         g.sum().backward()
+
+
+@pytest.mark.parametrize("give", ["sh", "sv"])
+def test_the_short_way_is_the_operator(give):
+    torch.manual_seed(0)
+    cell = st.LIF(tau_m=3.0).setting().numbers
+    found = []
+    for call in (neuron, neuron_op):
+        x = (X.detach() * 3).requires_grad_()
+        leak = torch.tensor([0.7], requires_grad=give == "sv")
+        v = torch.full((2, 3), 0.2, requires_grad=True)
+        results = call(x, leak, *[None] * 4, v, *[None] * 4, cell, give, 4)
+        results[0].pow(2).sum().backward(retain_graph=True)
+        results[3].sum().backward()
+        found.append([*results, x.grad, v.grad, *([leak.grad] if give == "sv" else [])])
+    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
+    assert found[0][-1].abs().sum() > 0
+
+
+def test_what_traces_sees_the_operator():
+    layer = st.LIF()
+    x = X.detach() * 3
+    graph = make_fx(lambda x: layer(x) * 2)(x)
+    assert "spikelet.neuron" in graph.code
+    torch.testing.assert_close(graph(x), layer(x) * 2)

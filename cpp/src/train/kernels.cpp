@@ -21,8 +21,9 @@ using namespace spikelet::SPIKELET_LEVEL;
 namespace spikelet::train::SPIKELET_LEVEL {
 
 template <class R>
-constexpr SparseKernels<R> sparse{lanes<R>,   &count<R>,   &find<R>,
-                                  &gather<R>, &scatter<R>, &sum_rows<R>};
+constexpr SparseKernels<R> sparse{
+    lanes<R>,           &count<R>,           &find<R>,    &gather<R>, most_lines,
+    &gather_windows<R>, &scatter_windows<R>, &sum_rows<R>};
 
 template <class R>
 constexpr FusedKernels<R> fused{

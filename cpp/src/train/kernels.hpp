@@ -86,6 +86,21 @@ struct Items {
   const std::ptrdiff_t* to;
 };
 
+// What outputs of a convolution see of the active inputs of an image row, which are listed in
+// order.
+struct Slice {
+  std::uint32_t first, last;  // slots: the inputs from ends[first] to ends[last]
+  std::ptrdiff_t base;        // at[input] + base is its row of weights
+};
+template <class R>
+struct Slices {
+  const Slice* window;
+  std::size_t number;
+  const std::uint32_t* ends;
+  const std::uint32_t* at;
+  const R* value;  // null: all are 1
+};
+
 // Layers over sparse inputs. An element of a sum is a chain of additions in the
 // order of the events: the width of the vectors does not matter.
 template <class R>
@@ -98,8 +113,15 @@ struct SparseKernels {
   std::size_t (*find)(const R* x, std::size_t n, std::uint32_t* index);
   // to = start + sum over the events of value * from[at]
   void (*gather)(const Events<R>& events, const Items& items, const R* from, const R* start, R* to);
-  // to[at] += value * from for each of the events
-  void (*scatter)(const Events<R>& events, const Items& items, const R* from, R* to);
+  // Lines of 64 bytes that fit into registers together.
+  std::size_t most_lines;
+  // For each slice, to += value * row of each of its inputs, of `lines` lines; the sums of slices
+  // are `step` apart.
+  void (*gather_windows)(const Slices<R>& windows, const R* rows, std::size_t lines, R* to,
+                         std::size_t step);
+  // The transposed: row += value * from for each input of each slice.
+  void (*scatter_windows)(const Slices<R>& windows, const R* from, std::size_t step,
+                          std::size_t lines, R* rows);
   // sums[0 .. n) = sum over rows of x[rows][pitch]
   void (*sum_rows)(const R* x, std::size_t rows, std::size_t pitch, std::size_t n, R* sums);
 };

@@ -15,6 +15,8 @@ namespace {
 // Outputs whose sums are in registers together: nine vectors of 64 bytes.
 template <class R>
 constexpr std::size_t chunk_width = 9 * line<R>;
+constexpr std::size_t part_rows = 1024;      // that share a block of weights in L2,
+constexpr std::size_t block_inputs = 512;    // 576 bytes for each of these inputs
 constexpr std::size_t gradient_rows = 1024;  // with 576 bytes of gradient a row: in L2
 constexpr std::size_t list_inputs = 256;
 
@@ -76,30 +78,51 @@ void sparse_linear(const LinearShape& shape, const X* x, const R* weight, const 
   const ChunkItems items(width, kernels.lanes);
 
   // Enough parts for many threads; rows are independent, so the division changes no result.
-  const std::size_t part = std::clamp<std::size_t>(rows / 32, 1, 256);
+  const auto members = static_cast<std::size_t>(threads);
+  const std::size_t part = std::clamp<std::size_t>(parts_of(rows, 4 * members), 1, part_rows);
+  const std::size_t blocks = parts_of(inputs, block_inputs);
   parallel_for(threads, parts_of(rows, part), [&](std::size_t p) {
     const std::size_t row0 = p * part;
     const std::size_t n_rows = std::min(part, rows - row0);
     Finder<X> find(inputs);
-    Lists<R> lists(n_rows, inputs);
+    std::vector<std::uint32_t> at, ends(n_rows * blocks + 1);
+    std::vector<R> value;
     for (std::size_t r = 0; r < n_rows; ++r) {
       const X* from = x + (row0 + r) * inputs;
       for (const std::uint32_t i : find(from, inputs)) {
-        lists.append(r, static_cast<std::uint32_t>(i * width), static_cast<R>(from[i]));
+        ends[r * blocks + i / block_inputs + 1] = static_cast<std::uint32_t>(at.size() + 1);
+        at.push_back(static_cast<std::uint32_t>(i * width));
+        value.push_back(static_cast<R>(from[i]));
       }
+    }
+    for (std::size_t k = 1; k < ends.size(); ++k) {
+      ends[k] = std::max(ends[k], ends[k - 1]);
     }
     Buffer<R> sums(width);
     for (std::size_t chunk = 0; chunk < chunks; ++chunk) {
       const std::size_t first = chunk * width;
       const std::size_t n = std::min(width, outputs - first);
       const Items vectors = items.first(padded<R>(n) / kernels.lanes);
-      for (std::size_t r = 0; r < n_rows; ++r) {
-        R* to = y + (row0 + r) * outputs + first;
-        R* into = n == padded<R>(n) ? to : sums.data();
-        kernels.gather(lists[r], vectors, weights.data() + chunk * inputs * width,
-                       start.data() + first, into);
-        if (into != to) {
-          std::copy_n(into, n, to);
+      const bool direct = n == padded<R>(n);
+      for (std::size_t block = 0; block < blocks; ++block) {
+        for (std::size_t r = 0; r < n_rows; ++r) {
+          const std::uint32_t begin = ends[r * blocks + block];
+          const std::uint32_t number = ends[r * blocks + block + 1] - begin;
+          R* to = y + (row0 + r) * outputs + first;
+          if (block > 0 && number == 0) {
+            continue;
+          }
+          const R* from = block == 0 ? start.data() + first : to;
+          if (!direct && block > 0) {
+            std::copy_n(to, n, sums.data());
+            from = sums.data();
+          }
+          R* into = direct ? to : sums.data();
+          kernels.gather({number, at.data() + begin, value.data() + begin}, vectors,
+                         weights.data() + chunk * inputs * width, from, into);
+          if (!direct) {
+            std::copy_n(into, n, to);
+          }
         }
       }
     }

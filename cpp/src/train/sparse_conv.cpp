@@ -1,9 +1,8 @@
-// Convolutions over sparse inputs. Outputs lie in a tile with margins wide enough for every tap of
-// every input, so that an input adds (forward) or reads (gradient) the same set of vectors wherever
-// it is. With a stride, the taps that reach an output depend on the input's phase, its place modulo
-// the stride.
+// Convolutions over sparse inputs. The active inputs of an image row are listed once, in the order
+// of pixels and channels, so that those in the window of an output are a slice of the list; each
+// adds its row of weights to the sums of the output (forward), or the gradients of the output to
+// its row of sums (gradient).
 #include <algorithm>
-#include <map>
 
 #include "spikelet/core/parallel.hpp"
 #include "spikelet/train/sparse.hpp"
@@ -13,158 +12,126 @@ namespace spikelet::train {
 
 namespace {
 
-constexpr std::size_t tile_bytes = std::size_t{1} << 15;  // outputs that active inputs reach: in L1
-constexpr std::size_t gradient_values = std::size_t{1} << 23;  // of partial sums
+constexpr std::size_t band_bytes = std::size_t{1} << 17;       // of outputs that share lists: in L2
+constexpr std::size_t gradient_values = std::size_t{1} << 20;  // of partial sums
 
-// One axis of a convolution: input i of phase p reaches output place[i] - lead - back of each tap.
-struct Axis {
-  struct Tap {
-    std::size_t index;
-    std::size_t back;
-  };
-  std::size_t lead;  // margin before the first output
-  std::size_t size;  // of the tile
-  std::vector<std::size_t> place;
-  std::vector<std::size_t> phase;
-  std::vector<std::vector<Tap>> taps;  // [phase]; the last phase may reach no output
-
-  Axis(std::size_t in, std::size_t out, std::size_t kernel, std::size_t stride, std::size_t padding,
-       std::size_t dilation)
-      : lead((kernel - 1) * dilation / stride),
-        size(lead + std::max(in == 0 ? 0 : (in - 1 + padding) / stride + 1, out)) {
-    std::map<std::size_t, std::size_t> phase_of;
-    for (std::size_t k = 0; k < kernel; ++k) {
-      const auto [found, added] = phase_of.try_emplace(k * dilation % stride, taps.size());
-      if (added) {
-        taps.emplace_back();
-      }
-      taps[found->second].push_back({k, k * dilation / stride});
-    }
-    if (phase_of.size() < stride) {
-      taps.emplace_back();
-    }
-    for (std::size_t i = 0; i < in; ++i) {
-      const auto found = phase_of.find((i + padding) % stride);
-      phase.push_back(found == phase_of.end() ? taps.size() - 1 : found->second);
-      place.push_back(lead + (i + padding) / stride);
-    }
-  }
-
-  // The largest number of inputs of one phase among `window` consecutive ones.
-  std::size_t most(std::size_t window) const {
-    std::vector<std::size_t> now(taps.size());
-    std::size_t found = 0;
-    for (std::size_t i = 0; i < phase.size(); ++i) {
-      if (i >= window) {
-        --now[phase[i - window]];
-      }
-      found = std::max(found, ++now[phase[i]]);
-    }
-    return found;
-  }
+// Outputs of a group that are summed in registers together.
+struct Chunk {
+  std::size_t first;
+  std::size_t number;
+  std::size_t lines;
+  std::size_t at;  // of its weights [kernel row][kernel column][channel][lines] in those of a group
 };
 
-// The vectors that an active input of each phase uses: in the tile, and in the rows of weights
-// [tap][pitch] of its channel.
-struct PhaseItems {
-  std::vector<std::ptrdiff_t> weight;
-  std::vector<std::ptrdiff_t> tile;
+// The active inputs of a band of image rows.
+template <class R, class X>
+struct BandLists {
+  RawBuffer<std::uint32_t> at;
+  RawBuffer<R> value;
+  std::vector<std::uint32_t> ends;  // [row][1 + slot], the slots before end there
+  RawBuffer<X> row;                 // scratch: one with channels last
+  bool ones = true;                 // all values are 1
 };
 
 template <class R, class X>
 class Convolution {
  public:
-  Convolution(const ConvShape& s)
+  explicit Convolution(const ConvShape& s)
       : shape(s),
         channels(s.channels / s.groups),
         outputs(s.outputs / s.groups),
-        pitch(padded<R>(outputs)),
-        taps(s.kernel.height * s.kernel.width),
-        rows(s.input.height, s.output.height, s.kernel.height, s.stride.height, s.padding.height,
-             s.dilation.height),
-        columns(s.input.width, s.output.width, s.kernel.width, s.stride.width, s.padding.width,
-                s.dilation.width),
-        tile_row(columns.size * pitch),
-        tile_image(rows.size * tile_row) {
-    const std::size_t target = tile_bytes / sizeof(R) / pitch;
-    const std::size_t pixels = s.input.height * s.input.width;
-    // Wide margins around small images are not worth a shared tile.
-    tile_images = std::min(target / pixels, 4 * tile_bytes / sizeof(R) / tile_image);
-    tile_images = std::max<std::size_t>(1, tile_images);
-    band = std::clamp<std::size_t>(target / s.input.width, 1, s.input.height);
-    for (const auto& row_taps : rows.taps) {
-      for (const auto& column_taps : columns.taps) {
-        add_phase(row_taps, column_taps);
+        row_length(s.input.width * s.channels),
+        slots(s.input.width * s.groups),
+        whole_(s.groups == 1 && (s.dilation.width == 1 || s.kernel.width == 1)),
+        taps_(whole_ ? 1 : s.kernel.width) {
+    const std::size_t lines = parts_of(outputs, line<R>);
+    const std::size_t n_chunks = parts_of(lines, sparse_kernels<R>().most_lines);
+    const std::size_t rows = s.kernel.height * s.kernel.width * channels;
+    for (std::size_t k = 0; k < n_chunks; ++k) {
+      const std::size_t first = k * lines / n_chunks;
+      const std::size_t next = (k + 1) * lines / n_chunks;
+      chunks.push_back({first * line<R>, std::min(next * line<R>, outputs) - first * line<R>,
+                        next - first, first * line<R> * rows});
+    }
+    group_size = rows * lines * line<R>;
+    const std::size_t output_row = std::max<std::size_t>(s.output.width * padded<R>(outputs), 1);
+    band = std::clamp<std::size_t>(band_bytes / sizeof(R) / output_row, 1,
+                                   std::max<std::size_t>(s.output.height, 1));
+    for (std::size_t g = 0; g < s.groups; ++g) {
+      for (std::size_t tap = 0; tap < taps_; ++tap) {
+        for (std::size_t ox = 0; ox < s.output.width; ++ox) {
+          windows_.push_back(window(g, tap, ox));
+        }
       }
     }
-    for (std::size_t y = 0; y < s.input.height; ++y) {
-      for (std::size_t x = 0; x < s.input.width; ++x) {
-        const std::size_t phase = rows.phase[y] * columns.taps.size() + columns.phase[x];
-        pixel_key.push_back(static_cast<std::uint32_t>(phase * channels));
-        pixel_at.push_back(
-            static_cast<std::uint32_t>(rows.place[y] * tile_row + columns.place[x] * pitch));
-      }
+    for (std::size_t i = 0; i < row_length; ++i) {
+      const std::size_t pixel = i / s.channels;
+      const std::size_t c = i % s.channels;
+      slot_of_.push_back(static_cast<std::uint32_t>(pixel * s.groups + c / channels));
+      weight_of_.push_back(static_cast<std::uint32_t>(whole_ ? i : c % channels));
     }
   }
 
-  // Scratch memory of a walk.
-  struct Walk {
-    Lists<R> lists;
-    Finder<X> find;
-  };
-  Walk prepare() const {
-    // A list is emptied after each band, or after the images that share a tile.
-    const std::size_t most_rows =
-        tile_images > 1 ? tile_images * rows.most(shape.input.height) : rows.most(band);
-    const std::size_t most = most_rows * columns.most(shape.input.width);
-    return {Lists<R>(phases.size() * channels, most),
-            Finder<X>(band * shape.input.width * shape.channels)};
+  std::size_t row_weights(const Chunk& chunk) const {  // of a row of the kernel
+    return shape.kernel.width * channels * chunk.lines * line<R>;
   }
 
-  // Lists the active inputs of a group of channels of the images [image0, image0 + n), in bands,
-  // and calls flush(list, phase, channel of the group) for each list that is not empty.
-  template <class Flush>
-  void walk(const X* x, std::size_t image0, std::size_t n, std::size_t group, Walk& with,
-            Flush&& flush) const {
-    for (std::size_t i = 0; i < n; ++i) {
-      for (std::size_t row = 0; row < shape.input.height; row += band) {
-        sort_band(x, image0 + i, i, row, group, with);
-        if (tile_images > 1 && i + 1 < n) {
+  BandLists<R, X> prepare() const {
+    const std::size_t reach = (shape.kernel.height - 1) * shape.dilation.height + 1;
+    const std::size_t most = std::min(shape.input.height, (band - 1) * shape.stride.height + reach);
+    BandLists<R, X> lists;
+    lists.at.resize(most * row_length + 64);
+    lists.value.resize(most * row_length);
+    lists.ends.resize(most * (slots + 1));
+    lists.row.resize(shape.channels_last ? 0 : row_length);
+    return lists;
+  }
+
+  // Lists the active inputs under output rows [first, first + n).
+  void list(const X* x, std::size_t image, std::size_t first, std::size_t n,
+            BandLists<R, X>& lists) const {
+    const auto [low, high] = input_rows(first, n);
+    std::uint32_t total = 0;
+    lists.ones = true;
+    for (std::size_t y = low; y < high; ++y) {
+      const X* from = input_row(x, image, y, lists);
+      std::uint32_t* const ends = lists.ends.data() + (y - low) * (slots + 1);
+      std::fill_n(ends, slots + 1, total);
+      std::uint32_t* const at = lists.at.data() + total;
+      R* const value = lists.value.data() + total;
+      const auto number = static_cast<std::uint32_t>(find_active(from, row_length, at));
+      bool ones = true;
+      for (std::uint32_t e = 0; e < number; ++e) {
+        const std::uint32_t i = at[e];
+        ends[slot_of_[i] + 1] = total + e + 1;
+        value[e] = static_cast<R>(from[i]);
+        ones &= value[e] == R(1);
+        at[e] = weight_of_[i];
+      }
+      lists.ones &= ones;
+      for (std::size_t slot = 1; slot <= slots; ++slot) {
+        ends[slot] = std::max(ends[slot], ends[slot - 1]);
+      }
+      total += number;
+    }
+  }
+
+  // Calls row(windows, ends of the input row, kernel row, output row of the band) for each pair of
+  // a kernel row, first, and an output row: a kernel row's weights stay in L1.
+  template <class Row>
+  void rows(std::size_t group, std::size_t first, std::size_t n, const BandLists<R, X>& lists,
+            Row&& row) const {
+    const std::size_t low = input_rows(first, n).first;
+    for (std::size_t ky = 0; ky < shape.kernel.height; ++ky) {
+      for (std::size_t oy = 0; oy < n; ++oy) {
+        const std::size_t y = (first + oy) * shape.stride.height + ky * shape.dilation.height;
+        if (y < shape.padding.height || y - shape.padding.height >= shape.input.height) {
           continue;
         }
-        for (std::size_t phase = 0; phase < phases.size(); ++phase) {
-          for (std::size_t c = 0; c < channels; ++c) {
-            const Events<R> events = with.lists[phase * channels + c];
-            if (events.number > 0) {
-              flush(events,
-                    Items{phases[phase].tile.size(), phases[phase].weight.data(),
-                          phases[phase].tile.data()},
-                    group * channels + c);
-            }
-          }
-        }
-        with.lists.clear();
-      }
-    }
-  }
-
-  // Calls move(place in the tile, place in y, number) for each run of outputs.
-  template <class Move>
-  void runs(std::size_t image0, std::size_t n, std::size_t group, Move&& move) const {
-    const bool whole = outputs == pitch && shape.groups == 1;
-    const auto [height, width] = shape.output;
-    for (std::size_t i = 0; i < n; ++i) {
-      for (std::size_t row = 0; row < height; ++row) {
-        const std::size_t tile =
-            i * tile_image + (rows.lead + row) * tile_row + columns.lead * pitch;
-        const std::size_t y =
-            ((image0 + i) * height + row) * width * shape.outputs + group * outputs;
-        if (whole) {
-          move(tile, y, width * pitch);
-          continue;
-        }
-        for (std::size_t column = 0; column < width; ++column) {
-          move(tile + column * pitch, y + column * shape.outputs, outputs);
+        const std::uint32_t* ends =
+            lists.ends.data() + (y - shape.padding.height - low) * (slots + 1);
+        for (std::size_t tap = 0; tap < taps_; ++tap) {
+          row(windows_.data() + (group * taps_ + tap) * shape.output.width, ends, ky, oy);
         }
       }
     }
@@ -173,77 +140,87 @@ class Convolution {
   ConvShape shape;
   std::size_t channels;  // of a group
   std::size_t outputs;
-  std::size_t pitch;  // outputs, padded
-  std::size_t taps;
-  Axis rows;
-  Axis columns;
-  std::size_t tile_row;
-  std::size_t tile_image;
-  std::size_t tile_images;  // small images share a tile, large ones are processed in bands of rows
-  std::size_t band;
+  std::size_t row_length;
+  std::size_t slots;  // of a row: pixels and groups
+  std::vector<Chunk> chunks;
+  std::size_t group_size;  // weights of a group, padded
+  std::size_t band;        // output rows
 
  private:
-  void add_phase(const std::vector<Axis::Tap>& row_taps,
-                 const std::vector<Axis::Tap>& column_taps) {
-    PhaseItems items;
-    for (std::size_t at = 0; at < pitch; at += sparse_kernels<R>().lanes) {
-      for (const Axis::Tap& y : row_taps) {
-        for (const Axis::Tap& x : column_taps) {
-          const std::size_t tap = y.index * shape.kernel.width + x.index;
-          items.weight.push_back(static_cast<std::ptrdiff_t>(tap * pitch + at));
-          items.tile.push_back(static_cast<std::ptrdiff_t>(at) -
-                               static_cast<std::ptrdiff_t>(y.back * tile_row + x.back * pitch));
-        }
-      }
-    }
-    phases.push_back(std::move(items));
+  // The input rows [low, high) under output rows.
+  std::pair<std::size_t, std::size_t> input_rows(std::size_t first, std::size_t n) const {
+    const std::size_t top = shape.padding.height;
+    const std::size_t from = first * shape.stride.height;
+    const std::size_t to = (first + n - 1) * shape.stride.height +
+                           (shape.kernel.height - 1) * shape.dilation.height + 1;
+    const std::size_t low = std::min(from - std::min(from, top), shape.input.height);
+    return {low, std::clamp(to - std::min(to, top), low, shape.input.height)};
   }
 
-  void sort_band(const X* x, std::size_t image, std::size_t tile, std::size_t row,
-                 std::size_t group, Walk& with) const {
-    const std::size_t pixels = shape.input.height * shape.input.width;
-    const std::size_t first = row * shape.input.width;
-    const std::size_t n = std::min(band, shape.input.height - row) * shape.input.width;
-    const auto tile_at = static_cast<std::uint32_t>(tile * tile_image);
-    const std::uint32_t* key = pixel_key.data() + first;
-    const std::uint32_t* at = pixel_at.data() + first;
-    if (!shape.channels_last) {
-      for (std::size_t c = 0; c < channels; ++c) {
-        const X* from = x + (image * shape.channels + group * channels + c) * pixels + first;
-        for (const std::uint32_t pixel : with.find(from, n)) {
-          with.lists.append(key[pixel] + c, tile_at + at[pixel], static_cast<R>(from[pixel]));
-        }
-      }
-      return;
+  const X* input_row(const X* x, std::size_t image, std::size_t y, BandLists<R, X>& lists) const {
+    const auto [height, width] = shape.input;
+    if (shape.channels_last) {
+      return x + (image * height + y) * row_length;
     }
-    // One group of channels is one run for all pixels.
-    const std::size_t run = shape.groups == 1 ? n : 1;
-    const X* from = x + (image * pixels + first) * shape.channels + group * channels;
-    for (std::size_t pixel0 = 0; pixel0 < n; pixel0 += run, from += run * shape.channels) {
-      for (const std::uint32_t i : with.find(from, run * channels)) {
-        const std::size_t pixel = pixel0 + quotient(i);
-        const std::size_t c = i - quotient(i) * channels;
-        with.lists.append(key[pixel] + c, tile_at + at[pixel], static_cast<R>(from[i]));
-      }
-    }
+    transpose(x + (image * shape.channels * height + y) * width, shape.channels, width,
+              height * width, lists.row.data(), shape.channels);
+    return lists.row.data();
   }
 
-  std::uint32_t quotient(std::uint32_t i) const { return i / static_cast<std::uint32_t>(channels); }
+  // The inputs of a row that an output sees.
+  Slice window(std::size_t group, std::size_t tap, std::size_t ox) const {
+    const auto width = static_cast<std::ptrdiff_t>(shape.input.width);
+    const auto left = static_cast<std::ptrdiff_t>(ox * shape.stride.width) -
+                      static_cast<std::ptrdiff_t>(shape.padding.width);
+    if (whole_) {
+      const std::ptrdiff_t first = std::clamp<std::ptrdiff_t>(left, 0, width);
+      const std::ptrdiff_t last = std::clamp<std::ptrdiff_t>(
+          left + static_cast<std::ptrdiff_t>(shape.kernel.width), first, width);
+      return {static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(last),
+              -left * static_cast<std::ptrdiff_t>(channels)};
+    }
+    const std::ptrdiff_t pixel = left + static_cast<std::ptrdiff_t>(tap * shape.dilation.width);
+    if (pixel < 0 || pixel >= width) {
+      return {0, 0, 0};
+    }
+    const auto slot =
+        static_cast<std::uint32_t>(static_cast<std::size_t>(pixel) * shape.groups + group);
+    return {slot, slot + 1, static_cast<std::ptrdiff_t>(tap * channels)};
+  }
 
-  std::vector<PhaseItems> phases;
-  std::vector<std::uint32_t> pixel_key, pixel_at;
+  bool whole_;                  // a window is one slice: else one for each column of the kernel
+  std::size_t taps_;            // slices of a window
+  std::vector<Slice> windows_;  // [group][tap][column]
+  std::vector<std::uint32_t> slot_of_, weight_of_;  // of an input of a row
 };
 
-// Calls body(part, begin, end) for at most `limit` parts of the images, in parallel; a part
-// consists of whole tiles.
-template <class R, class X, class Part>
-void in_parts(const Convolution<R, X>& conv, std::size_t limit, int threads, Part&& body) {
-  const std::size_t tiles = parts_of(conv.shape.images, conv.tile_images);
-  const std::size_t per_part = parts_of(tiles, limit) * conv.tile_images;
-  parallel_for(threads, parts_of(conv.shape.images, per_part), [&](std::size_t part) {
+// Calls body(part, begin, end) for at most `limit` parts of the images, in parallel.
+template <class Part>
+void in_parts(std::size_t images, std::size_t limit, int threads, Part&& body) {
+  const std::size_t per_part = std::max<std::size_t>(parts_of(images, limit), 1);
+  parallel_for(threads, parts_of(images, per_part), [&](std::size_t part) {
     const std::size_t first = part * per_part;
-    body(part, first, std::min(conv.shape.images, first + per_part));
+    body(part, first, std::min(images, first + per_part));
   });
+}
+
+// Calls move(place in PyTorch's weights, place in ours) for each weight.
+template <class R, class X, class Move>
+void each_weight(const Convolution<R, X>& conv, Move&& move) {
+  const auto [height, width] = conv.shape.kernel;
+  std::size_t theirs = 0;
+  for (std::size_t g = 0; g < conv.shape.groups; ++g) {
+    for (const Chunk& chunk : conv.chunks) {
+      for (std::size_t o = 0; o < chunk.number; ++o) {
+        for (std::size_t c = 0; c < conv.channels; ++c) {
+          for (std::size_t tap = 0; tap < height * width; ++tap) {
+            const std::size_t row = tap * conv.channels + c;
+            move(theirs++, g * conv.group_size + chunk.at + row * chunk.lines * line<R> + o);
+          }
+        }
+      }
+    }
+  }
 }
 
 }  // namespace
@@ -251,36 +228,49 @@ void in_parts(const Convolution<R, X>& conv, std::size_t limit, int threads, Par
 template <class R, class X>
 void sparse_conv(const ConvShape& shape, const X* x, const R* weight, const R* bias, R* y,
                  int threads) {
-  const SparseKernels<R>& kernels = sparse_kernels<R>();
+  const auto gather = sparse_kernels<R>().gather_windows;
   const Convolution<R, X> conv(shape);
-  const std::size_t row = conv.channels * conv.taps;           // of weights
-  Buffer<R> weights(shape.channels * conv.taps * conv.pitch);  // [channel][tap][pitch]
-  std::vector<Buffer<R>> start(shape.groups);                  // a row of the tile
-  for (std::size_t g = 0; g < shape.groups; ++g) {
-    transpose(weight + g * conv.outputs * row, conv.outputs, row, row,
-              weights.data() + g * row * conv.pitch, conv.pitch);
-    start[g].resize(conv.tile_row);
-    for (std::size_t column = 0; bias != nullptr && column < conv.columns.size; ++column) {
-      std::copy_n(bias + g * conv.outputs, conv.outputs, start[g].data() + column * conv.pitch);
-    }
-  }
-  in_parts(conv, 64, threads, [&](std::size_t, std::size_t begin, std::size_t end) {
-    auto with = conv.prepare();
-    RawBuffer<R> tile(conv.tile_images * conv.tile_image);
-    for (std::size_t image = begin; image < end; image += conv.tile_images) {
-      const std::size_t n = std::min(conv.tile_images, end - image);
-      for (std::size_t g = 0; g < shape.groups; ++g) {
-        for (std::size_t r = 0; r < n * conv.rows.size; ++r) {
-          std::copy_n(start[g].data(), conv.tile_row, tile.data() + r * conv.tile_row);
+  Buffer<R> weights(shape.groups * conv.group_size);
+  each_weight(conv, [&](std::size_t theirs, std::size_t ours) { weights[ours] = weight[theirs]; });
+  const auto [height, width] = shape.output;
+  in_parts(shape.images, 64, threads, [&](std::size_t, std::size_t begin, std::size_t end) {
+    auto lists = conv.prepare();
+    RawBuffer<R> sums;
+    for (std::size_t image = begin; image < end; ++image) {
+      for (std::size_t first = 0; first < height; first += conv.band) {
+        const std::size_t n = std::min(conv.band, height - first);
+        conv.list(x, image, first, n, lists);
+        for (std::size_t g = 0; g < shape.groups; ++g) {
+          for (const Chunk& chunk : conv.chunks) {
+            const std::size_t output = g * conv.outputs + chunk.first;
+            R* const to = y + (image * height + first) * width * shape.outputs + output;
+            // Sums of whole lines are kept in place.
+            const std::size_t pitch = chunk.lines * line<R>;
+            const bool direct = chunk.number == pitch;
+            sums.resize(direct ? 0 : n * width * pitch);
+            R* const sum = direct ? to : sums.data();
+            const std::size_t step = direct ? shape.outputs : pitch;
+            for (std::size_t place = 0; place < n * width; ++place) {
+              if (bias == nullptr) {
+                std::fill_n(sum + place * step, pitch, R(0));
+              } else {
+                std::copy_n(bias + output, chunk.number, sum + place * step);
+              }
+            }
+            const R* const rows = weights.data() + g * conv.group_size + chunk.at;
+            conv.rows(g, first, n, lists,
+                      [&](const Slice* windows, const std::uint32_t* ends, std::size_t ky,
+                          std::size_t oy) {
+                        gather({windows, width, ends, lists.at.data(),
+                                lists.ones ? nullptr : lists.value.data()},
+                               rows + ky * conv.row_weights(chunk), chunk.lines,
+                               sum + oy * width * step, step);
+                      });
+            for (std::size_t place = 0; !direct && place < n * width; ++place) {
+              std::copy_n(sum + place * pitch, chunk.number, to + place * shape.outputs);
+            }
+          }
         }
-        conv.walk(x, image, n, g, with,
-                  [&](const Events<R>& events, const Items& items, std::size_t channel) {
-                    kernels.scatter(events, items,
-                                    weights.data() + channel * conv.taps * conv.pitch, tile.data());
-                  });
-        conv.runs(image, n, g, [&](std::size_t from, std::size_t to, std::size_t number) {
-          std::copy_n(tile.data() + from, number, y + to);
-        });
       }
     }
   });
@@ -291,26 +281,44 @@ void sparse_conv_weight(const ConvShape& shape, const X* x, const R* grad_y, R* 
                         int threads) {
   const SparseKernels<R>& kernels = sparse_kernels<R>();
   const Convolution<R, X> conv(shape);
-  const std::size_t row = conv.channels * conv.taps;
-  const std::size_t size = shape.channels * conv.taps * conv.pitch;
+  const std::size_t size = shape.groups * conv.group_size;
   const std::size_t limit = std::clamp<std::size_t>(gradient_values / size, 4, 32);
-  Buffer<R> partial(limit * size);  // [part][channel][tap][pitch]
-  in_parts(conv, limit, threads, [&](std::size_t part, std::size_t begin, std::size_t end) {
-    auto with = conv.prepare();
-    Buffer<R> tile(conv.tile_images * conv.tile_image);  // margins stay 0
-    R* sums = partial.data() + part * size;
-    for (std::size_t image = begin; image < end; image += conv.tile_images) {
-      const std::size_t n = std::min(conv.tile_images, end - image);
-      for (std::size_t g = 0; g < shape.groups; ++g) {
-        conv.runs(image, n, g, [&](std::size_t to, std::size_t from, std::size_t number) {
-          std::copy_n(grad_y + from, number, tile.data() + to);
-        });
-        conv.walk(x, image, n, g, with,
-                  [&](const Events<R>& events, const Items& items, std::size_t channel) {
-                    R* to = sums + channel * conv.taps * conv.pitch;
-                    kernels.gather(events, {items.number, items.to, items.from}, tile.data(), to,
-                                   to);
-                  });
+  Buffer<R> partial(limit * size);
+  const auto [height, width] = shape.output;
+  in_parts(shape.images, limit, threads, [&](std::size_t part, std::size_t begin, std::size_t end) {
+    auto lists = conv.prepare();
+    Buffer<R> gradients;
+    R* const sums = partial.data() + part * size;
+    for (std::size_t image = begin; image < end; ++image) {
+      for (std::size_t first = 0; first < height; first += conv.band) {
+        const std::size_t n = std::min(conv.band, height - first);
+        conv.list(x, image, first, n, lists);
+        for (std::size_t g = 0; g < shape.groups; ++g) {
+          for (const Chunk& chunk : conv.chunks) {
+            const R* from = grad_y + (image * height + first) * width * shape.outputs +
+                            g * conv.outputs + chunk.first;
+            const std::size_t pitch = chunk.lines * line<R>;
+            std::size_t step = shape.outputs;
+            if (chunk.number != pitch) {
+              gradients.assign(n * width * pitch, R(0));
+              for (std::size_t place = 0; place < n * width; ++place) {
+                std::copy_n(from + place * shape.outputs, chunk.number,
+                            gradients.data() + place * pitch);
+              }
+              from = gradients.data();
+              step = pitch;
+            }
+            R* const rows = sums + g * conv.group_size + chunk.at;
+            conv.rows(g, first, n, lists,
+                      [&](const Slice* windows, const std::uint32_t* ends, std::size_t ky,
+                          std::size_t oy) {
+                        kernels.scatter_windows({windows, width, ends, lists.at.data(),
+                                                 lists.ones ? nullptr : lists.value.data()},
+                                                from + oy * width * step, step, chunk.lines,
+                                                rows + ky * conv.row_weights(chunk));
+                      });
+          }
+        }
       }
     }
   });
@@ -320,10 +328,8 @@ void sparse_conv_weight(const ConvShape& shape, const X* x, const R* grad_y, R* 
     kernels.sum_rows(partial.data() + b * block, limit, size, std::min(block, size - b * block),
                      total.data() + b * block);
   });
-  for (std::size_t g = 0; g < shape.groups; ++g) {
-    transpose(total.data() + g * row * conv.pitch, row, conv.outputs, conv.pitch,
-              grad_weight + g * conv.outputs * row, row);
-  }
+  each_weight(conv,
+              [&](std::size_t theirs, std::size_t ours) { grad_weight[theirs] = total[ours]; });
 }
 
 #define SPIKELET_SPARSE(R, X)                                                         \

@@ -105,18 +105,33 @@ class Lists {
   RawBuffer<R> value_;
 };
 
-// [rows][n] -> [n][pitch]: the first `rows` of each pitch, in blocks that stay in the cache.
+// [rows][n] -> [n][pitch]: the first `rows` of each pitch. A block is read and written in whole
+// lines: rows that are a power of two apart share few places of the cache.
 template <class R>
 void transpose(const R* x, std::size_t rows, std::size_t n, std::size_t x_pitch, R* y,
                std::size_t y_pitch) {
   constexpr std::size_t block = 16;
+  R here[block * block];
   for (std::size_t r0 = 0; r0 < rows; r0 += block) {
-    const std::size_t r1 = std::min(rows, r0 + block);
+    const std::size_t height = std::min(block, rows - r0);
     for (std::size_t i0 = 0; i0 < n; i0 += block) {
-      const std::size_t i1 = std::min(n, i0 + block);
-      for (std::size_t r = r0; r < r1; ++r) {
-        for (std::size_t i = i0; i < i1; ++i) {
-          y[i * y_pitch + r] = x[r * x_pitch + i];
+      const std::size_t width = std::min(block, n - i0);
+      const R* from = x + r0 * x_pitch + i0;
+      R* to = y + i0 * y_pitch + r0;
+      if (height == block && width == block) {
+        for (std::size_t r = 0; r < block; ++r) {
+          std::memcpy(here + r * block, from + r * x_pitch, block * sizeof(R));
+        }
+        for (std::size_t i = 0; i < block; ++i) {
+          for (std::size_t r = 0; r < block; ++r) {
+            to[i * y_pitch + r] = here[r * block + i];
+          }
+        }
+        continue;
+      }
+      for (std::size_t i = 0; i < width; ++i) {
+        for (std::size_t r = 0; r < height; ++r) {
+          to[i * y_pitch + r] = from[r * x_pitch + i];
         }
       }
     }

@@ -78,27 +78,6 @@ SPIKELET_INLINE void gather_some(const Events<R>& events, const std::ptrdiff_t* 
   }
 }
 
-template <class R, std::size_t N>
-SPIKELET_INLINE void scatter_some(const Events<R>& events, const std::ptrdiff_t* from_at,
-                                  const std::ptrdiff_t* to_at, const R* from, R* to) {
-  Vec<R> weight[N];
-  std::ptrdiff_t offset[N];
-#pragma GCC unroll 9
-  for (std::size_t k = 0; k < N; ++k) {
-    weight[k] = load(from + from_at[k]);
-    offset[k] = to_at[k];
-  }
-  for (std::size_t e = 0; e < events.number; ++e) {
-    R* base = to + events.at[e];
-    const Vec<R> value = broadcast(events.value[e]);
-#pragma GCC unroll 9
-    for (std::size_t k = 0; k < N; ++k) {
-      R* p = base + offset[k];
-      store(p, load(p) + value * weight[k]);
-    }
-  }
-}
-
 // Calls some(N, first) for groups of at most items_at_once items.
 template <class Some>
 SPIKELET_INLINE void in_groups(std::size_t number, Some&& some) {
@@ -135,11 +114,115 @@ void gather(const Events<R>& events, const Items& items, const R* from, const R*
   });
 }
 
+inline constexpr std::size_t most_lines = vector_bytes == 16 ? 2 : 4;
+
+// Calls some(lines, whether all values are 1), as constants.
+template <class R, class Some>
+SPIKELET_INLINE void with_lines(const Slices<R>& windows, std::size_t lines, Some&& some) {
+  const auto of = [&](auto n) {
+    if (windows.value == nullptr) {
+      some(n, std::true_type{});
+    } else {
+      some(n, std::false_type{});
+    }
+  };
+  switch (lines) {
+    case 1:
+      return of(std::integral_constant<std::size_t, 1>{});
+    case 2:
+      return of(std::integral_constant<std::size_t, 2>{});
+    case 3:
+      return of(std::integral_constant<std::size_t, 3>{});
+    default:
+      return of(std::integral_constant<std::size_t, 4>{});
+  }
+}
+
+template <class R, std::size_t Lines, bool Ones>
+SPIKELET_INLINE void gather_lines(const Slices<R>& windows, const R* rows, R* to,
+                                  std::size_t step) {
+  constexpr std::size_t width = 64 / sizeof(R) * Lines;
+  constexpr std::size_t N = width / lanes<R>;
+  for (std::size_t k = 0; k < windows.number; ++k, to += step) {
+    const Slice w = windows.window[k];
+    const std::uint32_t end = windows.ends[w.last];
+    std::uint32_t e = windows.ends[w.first];
+    if (e == end) {
+      continue;
+    }
+    const R* base = rows + w.base * static_cast<std::ptrdiff_t>(width);
+    Vec<R> sum[N];
+#pragma GCC unroll 16
+    for (std::size_t v = 0; v < N; ++v) {
+      sum[v] = load(to + v * lanes<R>);
+    }
+    for (; e < end; ++e) {
+      const R* row = base + std::size_t{windows.at[e]} * width;
+      [[maybe_unused]] Vec<R> value;
+      if constexpr (!Ones) {
+        value = broadcast(windows.value[e]);
+      }
+#pragma GCC unroll 16
+      for (std::size_t v = 0; v < N; ++v) {
+        if constexpr (Ones) {
+          sum[v] += load(row + v * lanes<R>);
+        } else {
+          sum[v] += value * load(row + v * lanes<R>);
+        }
+      }
+    }
+#pragma GCC unroll 16
+    for (std::size_t v = 0; v < N; ++v) {
+      store(to + v * lanes<R>, sum[v]);
+    }
+  }
+}
+
+template <class R, std::size_t Lines, bool Ones>
+SPIKELET_INLINE void scatter_lines(const Slices<R>& windows, const R* from, std::size_t step,
+                                   R* rows) {
+  constexpr std::size_t width = 64 / sizeof(R) * Lines;
+  constexpr std::size_t N = width / lanes<R>;
+  for (std::size_t k = 0; k < windows.number; ++k, from += step) {
+    const Slice w = windows.window[k];
+    const std::uint32_t end = windows.ends[w.last];
+    R* base = rows + w.base * static_cast<std::ptrdiff_t>(width);
+    Vec<R> add[N];
+#pragma GCC unroll 16
+    for (std::size_t v = 0; v < N; ++v) {
+      add[v] = load(from + v * lanes<R>);
+    }
+    for (std::uint32_t e = windows.ends[w.first]; e < end; ++e) {
+      R* row = base + std::size_t{windows.at[e]} * width;
+      [[maybe_unused]] Vec<R> value;
+      if constexpr (!Ones) {
+        value = broadcast(windows.value[e]);
+      }
+#pragma GCC unroll 16
+      for (std::size_t v = 0; v < N; ++v) {
+        R* p = row + v * lanes<R>;
+        if constexpr (Ones) {
+          store(p, load(p) + add[v]);
+        } else {
+          store(p, load(p) + value * add[v]);
+        }
+      }
+    }
+  }
+}
+
 template <class R>
-void scatter(const Events<R>& events, const Items& items, const R* from, R* to) {
-  in_groups(items.number, [&](auto n, std::size_t k) {
-    scatter_some<R, n()>(events, items.from + k, items.to + k, from, to);
-  });
+void gather_windows(const Slices<R>& windows, const R* rows, std::size_t lines, R* to,
+                    std::size_t step) {
+  with_lines(windows, lines,
+             [&](auto n, auto ones) { gather_lines<R, n(), ones()>(windows, rows, to, step); });
+}
+
+template <class R>
+void scatter_windows(const Slices<R>& windows, const R* from, std::size_t step, std::size_t lines,
+                     R* rows) {
+  with_lines(windows, lines,
+             [&](auto n, auto ones) { scatter_lines<R, n(), ones()>(windows, from, step, rows); });
 }
 
 template <class R>

@@ -46,12 +46,29 @@ std::vector<R> sums_of(const SparseKernels<R>& kernels, std::size_t lines) {
   std::vector<R> sums = sparse_values<R>(width, 1, 3);
   kernels.gather(events, {items.size(), items.data(), items.data()}, rows.data(), sums.data(),
                  sums.data());
-  std::vector<R> target = rows;
-  kernels.scatter(events, {items.size(), items.data(), items.data()}, sums.data(), target.data());
-  sums.insert(sums.end(), target.begin(), target.end());
   std::vector<R> total(width - 1);
-  kernels.sum_rows(target.data(), 40, width, width - 1, total.data());
+  kernels.sum_rows(rows.data(), 40, width, width - 1, total.data());
   sums.insert(sums.end(), total.begin(), total.end());
+  return sums;
+}
+
+// The sums of slices of a list of inputs, and those of their rows, for 1 to 4 lines.
+template <class R>
+std::vector<R> slices_of(const SparseKernels<R>& kernels, std::size_t lines, bool ones) {
+  const std::size_t width = lines * 64 / sizeof(R);
+  const std::vector<R> rows = sparse_values<R>(40 * width, 1, 1);
+  const std::vector<R> value = sparse_values<R>(9, 1, 2);
+  const std::vector<std::uint32_t> at{0, 3, 3, 5, 6, 9, 20, 24, 29}, ends{0, 2, 2, 5, 9};
+  // One of several slots, one before the first row, an empty one, and all.
+  const std::vector<Slice> windows{{0, 3, 10}, {3, 4, -3}, {1, 2, 0}, {0, 4, 4}};
+  const Slices<R> slices{windows.data(), windows.size(), ends.data(), at.data(),
+                         ones ? nullptr : value.data()};
+  const std::size_t step = width + 3;
+  std::vector<R> sums = sparse_values<R>(4 * step, 1, 3);
+  kernels.gather_windows(slices, rows.data(), lines, sums.data(), step);
+  std::vector<R> target = rows;
+  kernels.scatter_windows(slices, sums.data(), step, lines, target.data());
+  sums.insert(sums.end(), target.begin(), target.end());
   return sums;
 }
 
@@ -125,6 +142,12 @@ TEST_CASE_TEMPLATE("the sparse kernels have the same bits at all levels", R, flo
     for (std::size_t lines = 1; lines <= 11; ++lines) {
       CHECK(same_bits(sums_of(kernels_at<R>(level), lines),
                       sums_of(kernels_at<R>(SimdLevel::baseline), lines)));
+    }
+    for (std::size_t lines = 1; lines <= 4; ++lines) {
+      for (const bool ones : {false, true}) {
+        CHECK(same_bits(slices_of(kernels_at<R>(level), lines, ones),
+                        slices_of(kernels_at<R>(SimdLevel::baseline), lines, ones)));
+      }
     }
   }
 }

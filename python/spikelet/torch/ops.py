@@ -2,10 +2,14 @@
 
 Registered with `torch.library`, so that autograd, ``torch.compile`` and ``torch.export`` take them as they take PyTorch's
 own. Tensors reach the core as views of their memory. Use `spikelet.torch.lif` and the modules, which check arguments.
+
+`neuron` is the operator, or where nothing but autograd looks on a function with the same results: PyTorch takes 0.2 ms for the
+operator's way to Python and back, which is most of the time of one step of a small layer.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -16,7 +20,7 @@ from spikelet import _core
 from spikelet.torch.cell import PARAMETERS, STATES, states_of
 from spikelet.torch.layout import arranged, array, ordered, result, shaped
 
-__all__ = ["neuron", "neuron_backward"]
+__all__ = ["neuron", "neuron_backward", "neuron_op"]
 
 Optional: TypeAlias = Tensor | None
 
@@ -31,7 +35,7 @@ _LIBRARY.define(
     f"neuron_backward(Tensor kept, bool is_charged, {_GIVEN}, Tensor? spikes, Tensor? by_spikes, Tensor? by_v_seq,"
     " Tensor?[] by_last, float[] cell, bool[] wanted, int steps, bool constant) -> Tensor[]"
 )
-neuron = torch.ops.spikelet.neuron
+neuron_op = torch.ops.spikelet.neuron
 neuron_backward = torch.ops.spikelet.neuron_backward
 
 
@@ -178,6 +182,7 @@ def _save(ctx: Any, inputs: Sequence[Any], output: Sequence[Tensor]) -> None:
     recurrent = given[8]
     ctx.steps, ctx.constant = steps, len(x) != steps
     ctx.cell, ctx.is_charged = cell, recurrent is None and "h" in give
+    ctx.direct = False
     ctx.set_materialize_grads(False)
     from_output = ctx.is_charged or recurrent is not None
     ctx.save_for_backward(
@@ -192,8 +197,11 @@ def _gradient(
     if all(g is None for g in (by_spikes, by_v_seq, *by_last)):
         return (None,) * 14
     wanted = [bool(w) for w in ctx.needs_input_grad[1:11]]
+    # A derivative of the derivative is refused by the operator.
+    direct = ctx.direct and not torch.is_grad_enabled()
+    call: Any = _backward if direct else neuron_backward
     results = iter(
-        neuron_backward(
+        call(
             kept,
             ctx.is_charged,
             given[:5],
@@ -226,3 +234,47 @@ def _no_second(ctx: Any, *_: Any) -> Any:  # noqa: ARG001
 
 
 torch.library.register_autograd("spikelet::neuron_backward", _no_second, lib=_LIBRARY)
+
+
+class _Neuron(torch.autograd.Function):
+    """The operator without its dispatch."""
+
+    @staticmethod
+    def forward(*given: Any) -> tuple[Tensor, ...]:
+        """Return the results of the operator."""
+        return _forward(*given)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Sequence[Any], output: Sequence[Tensor]) -> None:
+        """Keep what the operator keeps."""
+        _save(ctx, inputs, output)
+        ctx.direct = True
+
+    @staticmethod
+    def backward(ctx: Any, *by: Optional) -> tuple[Any, ...]:
+        """Return the gradients of the inputs."""
+        return _gradient(ctx, *by)
+
+
+_PLAIN = (Tensor, torch.nn.Parameter)
+
+
+def _is_recorded() -> bool:
+    """Return whether `make_fx` records operators; without its module, which is slow to import, it does not."""
+    proxies = sys.modules.get("torch.fx.experimental.proxy_tensor")
+    return proxies is not None and proxies.get_proxy_mode() is not None
+
+
+def neuron(x: Tensor, *given: Any) -> tuple[Tensor, ...]:
+    """Return the results of the operator, which whatever traces or compiles the call sees."""
+    watched = (
+        torch.compiler.is_compiling()
+        or torch.jit.is_tracing()
+        or _is_recorded()
+        or any(type(t) not in _PLAIN for t in (x, *given[:10]) if t is not None)
+    )
+    if watched:
+        return neuron_op(x, *given)  # type: ignore[no-any-return]
+    if torch.is_grad_enabled():
+        return _Neuron.apply(x, *given)  # type: ignore[no-any-return]
+    return _forward(x, *given)

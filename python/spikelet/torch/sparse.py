@@ -19,7 +19,7 @@ __all__ = ["SpikeConv2d", "SpikeLinear", "spike_conv2d", "spike_linear"]
 # Fraction of active inputs above which PyTorch is faster, measured with forward passes and weight gradients on one
 # thread of an AVX-512 machine (Zen 4) with PyTorch 2.13.
 LINEAR_LIMIT = 0.35
-CONV_LIMIT = 0.25
+CONV_LIMIT = 0.35
 _REALS = (torch.float32, torch.float64, *HALVES)
 # Number of products of weights and inputs below which spike lists cost more than they save.
 LEAST_WORK = 1 << 21

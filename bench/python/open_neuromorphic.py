@@ -1,0 +1,272 @@
+r"""Open Neuromorphic's benchmark on a CPU: a linear layer and LIF neurons, forward and backward.
+
+500 steps, batch 16, and the loss is the sum of the spikes, as in
+https://open-neuromorphic.org/blog/spiking-neural-network-framework-benchmarking/. There the input
+consists of normal numbers; ``--input spikes`` gives the layer what it gets in a network instead.
+Each program runs in a process of its own, with its fastest form of those listed in FORMS; a number
+that it cannot reach within ``--limit`` seconds is left out. First, the spikes and gradients of
+spikelet and SpikingJelly, whose neurons are the same, must agree.
+
+    python bench/python/open_neuromorphic.py --peers-python ENV/bin/python --norse-python ...
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from processes import headline, machine, run
+
+FORMS = {
+    "spikelet": ("dense", "sparse"),
+    "spikingjelly": ("multi-step", "compiled"),
+    "snntorch": ("by step", "by layer"),
+    "norse": ("sequential",),
+    "rockpool": ("sequential",),
+    "spyx": ("scan",),
+}
+"""Ways to run the layer. snnTorch's own script is "by step"."""
+
+STEPS, BATCH, TAU = 500, 16, 5.0
+Step = Callable[[], Any]
+
+
+def given(args: argparse.Namespace) -> tuple[Any, Any]:
+    """Return the input [T, B, N] and the weights [N, N] and biases of all programs."""
+    rng = np.random.default_rng(1)
+    shape = (args.steps, BATCH, args.neurons)
+    if args.input == "spikes":
+        x = (rng.random(shape, np.float32) < args.density).astype(np.float32)
+    else:
+        x = rng.standard_normal(shape, np.float32)
+    bound = args.neurons**-0.5
+    weight = rng.uniform(-bound, bound, (args.neurons + 1, args.neurons)).astype(np.float32)
+    # Sums of spikes of one size have the spread of normal numbers, so that neurons are as active.
+    scale = 1.0 if args.input == "normal" else args.density**-0.5
+    return x, np.float32(scale) * weight
+
+
+# ---- programs: each returns the forward pass; its result's .sum() is differentiated ----
+
+
+def on_torch(args: argparse.Namespace) -> tuple[Step, Callable[[Any], None], Any]:
+    """Return the forward pass, the backward pass and the layer with the weights."""
+    import torch  # noqa: PLC0415  each program has an interpreter of its own
+
+    torch.set_num_threads(args.threads)
+    x, weights = (torch.from_numpy(a) for a in given(args))
+    linear: Any = torch.nn.Linear(args.neurons, args.neurons)
+    if args.program == "spikelet":
+        import spikelet.torch as st  # noqa: PLC0415
+
+        st.keep_freed_memory()
+        if args.form == "sparse":
+            linear = st.SpikeLinear(args.neurons, args.neurons)
+        lif = st.LIF(convention="spikingjelly", tau=TAU)
+        forward: Step = lambda: lif(linear(x))
+    elif args.program == "spikingjelly":
+        forward = _spikingjelly(args.form, linear, x)
+    elif args.program == "snntorch":
+        forward = _snntorch(args.form, linear, x)
+    elif args.program == "norse":
+        from norse.torch import SequentialState  # noqa: PLC0415
+        from norse.torch.module.lif import LIF  # noqa: PLC0415
+
+        net = SequentialState(linear, LIF())
+        forward = lambda: net(x)[0]
+    else:
+        from rockpool.nn.combinators import Sequential  # noqa: PLC0415
+        from rockpool.nn.modules import LIFTorch, LinearTorch  # noqa: PLC0415
+
+        first = LinearTorch(shape=(args.neurons, args.neurons))
+        layers = Sequential(first, LIFTorch(args.neurons))
+        batched = x.transpose(0, 1).contiguous()
+        return (lambda: layers(batched)[0]), (lambda out: out.sum().backward()), first
+    with torch.no_grad():
+        linear.weight.copy_(weights[:-1])
+        linear.bias.copy_(weights[-1])
+
+    def backward(out: Any) -> None:
+        linear.zero_grad()
+        out.sum().backward()
+
+    return forward, backward, linear
+
+
+def _spikingjelly(form: str, linear: Any, x: Any) -> Step:
+    import torch  # noqa: PLC0415
+    from spikingjelly.activation_based import functional, neuron, surrogate  # noqa: PLC0415
+
+    kind = neuron.LIFNode if form == "multi-step" else neuron.SimpleLIFNode
+    options = {"tau": TAU, "surrogate_function": surrogate.ATan(), "step_mode": "m"}
+    if form == "compiled":
+        options["decay_input"] = True
+    node: Any = kind(**options)
+    go = torch.compile(node, dynamic=False) if form == "compiled" else node
+
+    def forward() -> Any:
+        functional.reset_net(node)
+        return go(linear(x))
+
+    return forward
+
+
+def _snntorch(form: str, linear: Any, x: Any) -> Step:
+    import snntorch  # noqa: PLC0415
+    import torch  # noqa: PLC0415
+
+    leaky = snntorch.Leaky(beta=0.95)
+
+    def forward() -> Any:
+        mem, found = torch.zeros_like(x[0]), []
+        for part in x if form == "by step" else linear(x):
+            spikes, mem = leaky(linear(part) if form == "by step" else part, mem)
+            found.append(spikes)
+        return torch.stack(found)
+
+    return forward
+
+
+def on_jax(args: argparse.Namespace) -> tuple[Step, Callable[[Any], None], Any]:
+    """Spyx: the whole pass is compiled by XLA."""
+    import jax  # noqa: PLC0415
+    import jax.numpy as jnp  # noqa: PLC0415
+    import spyx  # noqa: PLC0415
+    from flax import nnx  # noqa: PLC0415
+
+    x, weights = (jnp.asarray(a) for a in given(args))
+    lif = spyx.nn.LIF((args.neurons,), activation=spyx.axn.arctan(), rngs=nnx.Rngs(0))
+    initial = lif.initial_state(BATCH)
+
+    def total(w: Any) -> Any:
+        current = x @ w[:-1].T + w[-1]
+
+        def step(v: Any, now: Any) -> tuple[Any, Any]:
+            spikes, v = lif(now, v)
+            return v, spikes
+
+        return jax.lax.scan(step, initial, current)[1].sum()
+
+    forward, both = jax.jit(total), jax.jit(jax.grad(total))
+    args.both = True
+    return (
+        (lambda: forward(weights).block_until_ready()),
+        (lambda _: both(weights).block_until_ready()),
+        None,
+    )
+
+
+def measure(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the shortest times of a forward and of a backward pass [s]."""
+    args.both = False  # whether the backward pass includes a forward one
+    forward, backward, linear = (on_jax if args.program == "spyx" else on_torch)(args)
+    begin = time.perf_counter()
+    out = forward()
+    backward(out)  # compiles, and fills caches
+    if args.save:
+        arrays = {"spikes": out.detach().numpy(), "by_weight": linear.weight.grad.numpy()}
+        np.savez(args.save, **arrays)
+    first = time.perf_counter() - begin
+    times = []
+    while not times or (sum(map(sum, times)) < args.seconds and len(times) < 100):
+        start = time.perf_counter()
+        out = forward()
+        middle = time.perf_counter()
+        backward(out)
+        end = time.perf_counter()
+        times.append((middle - start, end - middle - (middle - start if args.both else 0.0)))
+    ahead, back = (float(np.min([t[k] for t in times])) for k in (0, 1))
+    return {"forward": ahead, "backward": back, "total": min(map(sum, times)), "first": first}
+
+
+def worker(args: argparse.Namespace, program: str, form: str, **change: Any) -> dict[str, Any]:
+    """Run a program in its interpreter."""
+    settings = {"program": program, "form": form, "input": args.input, "density": args.density,
+                "threads": args.threads, "seconds": args.seconds, "steps": args.steps} | change  # fmt: skip
+    peers = args.peers_python or sys.executable
+    python = getattr(args, f"{program}_python") or (
+        sys.executable if program == "spikelet" else peers
+    )
+    command = [python, __file__, *(f"--{k}={v}" for k, v in settings.items())]
+    return run(command, args.threads, limit=args.limit)
+
+
+def check(args: argparse.Namespace) -> None:
+    """Compare spikes and gradients of spikelet and SpikingJelly."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = {}
+        for program, forms in (("spikelet", FORMS["spikelet"]), ("spikingjelly", ("multi-step",))):
+            for form in forms:
+                file = Path(folder) / f"{program}-{form}.npz"
+                record = worker(args, program, form, neurons=200, steps=50, seconds=0, save=file)
+                if "total" not in record:
+                    print(f"not checked against {program}: {record}")
+                    return
+                found[program, form] = np.load(file)
+        theirs = found["spikingjelly", "multi-step"]
+        for form in FORMS["spikelet"]:
+            ours = found["spikelet", form]
+            same = np.mean(ours["spikes"] == theirs["spikes"])
+            scale = np.abs(theirs["by_weight"]).max()
+            error = np.abs(ours["by_weight"] - theirs["by_weight"]).max() / scale
+            print(f"{form}: {same:.6%} of spikes as SpikingJelly's, gradients within {error:.1e}")
+            # Sums in another order move a potential next to the threshold across it.
+            if same < 0.9999 or error > 1e-3:
+                raise SystemExit("spikelet and SpikingJelly do not agree")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--input", choices=("normal", "spikes"), default="normal")
+    add("--density", type=float, default=0.05, help="of the spikes (default: 0.05)")
+    add("--sizes", type=int, nargs="+", default=[512, 4096, 16384])
+    add("--programs", nargs="+", choices=FORMS, default=list(FORMS))
+    add("--steps", type=int, default=STEPS)
+    add("--threads", type=int, default=1)
+    add("--seconds", type=float, default=2.0, help="timed at least (default: 2)")
+    add("--limit", type=float, default=900.0, help="longest time of a run [s] (default: 900)")
+    add("--peers-python", metavar="PATH", help="interpreter of the other programs")
+    for name in FORMS:
+        add(f"--{name}-python", metavar="PATH")
+    for name, kind in (("program", str), ("form", str), ("neurons", int), ("save", Path)):
+        add(f"--{name}", type=kind, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.program:
+        try:
+            print(json.dumps(measure(args)))
+        except ImportError as error:
+            print(json.dumps({"missing": str(error)}))
+        return
+    print(headline(machine()))
+    check(args)
+    print("\n| neurons | program | forward [ms] | backward [ms] | both [ms] | / the fastest |")
+    print("|---|---|---|---|---|---|")
+    for neurons in args.sizes:
+        rows = []
+        for program in args.programs:
+            for form in FORMS[program]:
+                if program == "spikelet" and form == "sparse" and args.input == "normal":
+                    continue  # normal numbers are not sparse
+                record = worker(args, program, form, neurons=neurons)
+                name = f"{program}, {form}"
+                if "total" in record:
+                    rows.append((record["total"], name, record))
+                else:
+                    print(f"{name}, {neurons}: {record}", file=sys.stderr)
+        for total, name, record in sorted(rows, key=lambda row: row[0]):
+            times = " | ".join(f"{1e3 * record[k]:.4g}" for k in ("forward", "backward", "total"))
+            print(f"| {neurons} | {name} | {times} | {total / min(rows)[0]:.1f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
