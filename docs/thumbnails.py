@@ -21,6 +21,7 @@ FULL = {  # pictures that pages show
     "convert_mnist": "convert_mnist.png",
     "detect_faces": "detect_digits.png",
     "fly_brain": "fly_brain.png",
+    "gallery_of_plots": "plots/raster_and_rates.png",
     "microcircuit": "microcircuit.png",
     "neuron_models": "neuron_models.png",
 }
