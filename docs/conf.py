@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import spikelet
+
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
 project = "spikelet"
 author = "the spikelet authors"
@@ -16,10 +21,25 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
     "sphinx.ext.viewcode",
+    "references",
 ]
 exclude_patterns = ["_build"]
+templates_path = ["_templates"]
 html_theme = "furo"
 html_title = f"spikelet {release}"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_js_files = ["versions.js"]
+html_sidebars = {
+    "**": [
+        "sidebar/scroll-start.html",
+        "sidebar/brand.html",
+        "sidebar/search.html",
+        "sidebar/versions.html",
+        "sidebar/navigation.html",
+        "sidebar/scroll-end.html",
+    ]
+}
 
 myst_enable_extensions = ["dollarmath", "colon_fence"]
 myst_heading_anchors = 3
@@ -27,5 +47,21 @@ myst_heading_anchors = 3
 default_role = "py:obj"
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # numpydoc's sections name the types
-autosummary_generate = False
+autosummary_generate = True
 numpydoc_show_class_members = False
+
+nitpicky = True
+nitpick_ignore_regex = [
+    # Other packages: there is no intersphinx, so that the documentation builds without a network.
+    (
+        "py:.*",
+        r"(torch|nn|neo|nir|xarray|pandas|numpy|np|scipy|h5py|onnx|matplotlib|quantities)(\..*)?",
+    ),
+    ("py:.*", "SpikeTrain|AnalogSignal|broadcast_to|interpolate|repr|attrs|SPIKELET_SIMD"),
+    # Symbols of equations, and entries of dictionaries and tables that the text describes.
+    ("py:.*", "[A-Za-z]|last|notes|V_m"),
+    # Extras of pyproject.toml.
+    ("py:.*", "aedat|hdf5"),
+    # Attributes that a constructor sets, which the class does not show.
+    ("py:.*", "sent|weight|bias|readout|scale|recurrent|parameter"),
+]

@@ -13,7 +13,7 @@ import pytest
 TOUR = Path(__file__).parents[2] / "docs" / "tour"
 CHAPTERS = sorted(path.name for path in (TOUR / "en").glob("[0-9]*.md"))
 PICTURE = re.compile(r"!\[([^\]]+)\]\(\.\./\.\./(images/tour/[\w.]+)\)")
-code = runpy.run_path(str(TOUR / "draw.py"))["code"]
+code = runpy.run_path(str(TOUR.parent / "draw.py"))["code"]
 
 
 def tokens(text: str) -> list[tuple[int, str]]:
