@@ -337,10 +337,10 @@ def main() -> None:
     parser.add_argument("--out", default=".", help="folder of the pictures; by default this one")
     parser.add_argument("--only", nargs="+", choices=sorted(PICTURES), help="draw only these")
     parser.add_argument("--dark", action="store_true", help="on a dark background")
-    parser.add_argument("--quick", action="store_true", help="only those that take no training")
+    parser.add_argument("--quick", action="store_true", help="only a few")
     args = parser.parse_args()
-    slow = {"receptive_fields", "weight_history", "conversion_report", "accuracy_curve", "training_curves"}  # fmt: skip
-    names = args.only or [name for name in PICTURES if not (args.quick and name in slow)]
+    quick = ("raster", "trace", "network", "stdp_window", "psp", "layer_rates")
+    names = args.only or (quick if args.quick else PICTURES)
     if args.dark:
         plt.style.use("dark_background")
     plt.rcParams.update({"figure.figsize": (6.4, 3.6), "savefig.dpi": 100, "axes.spines.top": False, "axes.spines.right": False})  # fmt: skip

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any, Self
 
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+CHROMIUM = ("chromium", "google-chrome", "google-chrome-stable", "chromium-browser")
 
 OPTIONS = (
     "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars", "--window-size=1250,1000",

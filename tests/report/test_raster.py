@@ -7,6 +7,7 @@ import pytest
 
 import spikelet as sl
 from spikelet.plot.populations import Named
+from spikelet.report import raster
 from spikelet.report.packing import unpack
 from spikelet.report.page import Page
 from spikelet.report.raster import add_raster
@@ -19,6 +20,9 @@ class Kept(Page):
 
     def special(self, kind, inside, picture="", **spec):
         self.kind, self.inside, self.picture_html, self.spec = kind, inside, picture, spec
+
+    def note(self, text):
+        self.notes = [*getattr(self, "notes", []), text]
 
     def blob(self, data):
         self.blobs = [*getattr(self, "blobs", []), data]
@@ -59,3 +63,14 @@ def test_the_picture_says_if_it_leaves_neurons_out(count, thinned):
     many = sl.Spikes(rng.uniform(0, 10, count), rng.integers(0, 100, count), 100, stop=10.0)
     assert ("Every 5th neuron" in added(many).picture_html) is thinned
     assert 'alt="Raster of the spikes of spikes' in added(many).picture_html
+
+
+def test_more_spikes_than_a_browser_draws_are_thinned(monkeypatch):
+    monkeypatch.setattr(raster, "_MOST", 1000)
+    rng = np.random.default_rng(0)
+    many = sl.Spikes(rng.uniform(0, 10, 3500), rng.integers(0, 100, 3500), 100, stop=10.0)
+    page = added(many)
+    (population,) = page.spec["populations"]
+    assert population["elements"] == list(range(0, 100, 4))
+    assert population["spikes"] == np.isin(many.ids, population["elements"]).sum()
+    assert "every 4th neuron" in page.notes[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ __all__ = ["add_raster"]
 
 _FINEST = 1e-3  # ms, of spikes that lie on no grid
 _DRAWN = 20_000  # spikes of the picture
+_MOST = 3_000_000  # spikes that a browser can draw in seconds
 
 _INSIDE = """
 <div class="interactive" hidden>
@@ -32,7 +34,7 @@ _INSIDE = """
 
 
 def add_raster(page: Page, found: Sequence[Named], start: float, stop: float) -> None:
-    """Add a raster of all spikes, with rates below it.
+    """Add a raster of all spikes, with rates below it; of more than 3 million, those of each n-th neuron.
 
     Parameters
     ----------
@@ -43,6 +45,9 @@ def add_raster(page: Page, found: Sequence[Named], start: float, stop: float) ->
     start, stop : float
         The interval [ms].
     """
+    found, each = _thinned(found, _MOST)
+    if each > 1:
+        page.note(f"The raster has every {each}th neuron; the tables below it are of all.")
     known = {spikes.dt for _, spikes in found}
     dt = known.pop() if len(known) == 1 else None
     step = _FINEST if dt is None else dt
@@ -65,7 +70,7 @@ def add_raster(page: Page, found: Sequence[Named], start: float, stop: float) ->
         )
         top += rows
     alt = "Raster of the spikes of " + ", ".join(name for name, _ in found) + ", with their rates below"  # fmt: skip
-    shown, thinned = _thinned(found)
+    shown, thinned = _thinned(found, _DRAWN)
     drawn = picture(lambda figure: _picture(figure, shown, start, stop), (10.0, 5.5), alt)
     note = f"<figcaption>Every {thinned}th neuron.</figcaption>" if thinned > 1 else ""
     page.special(
@@ -79,10 +84,10 @@ def add_raster(page: Page, found: Sequence[Named], start: float, stop: float) ->
     )
 
 
-def _thinned(found: Sequence[Named]) -> tuple[list[Named], int]:
-    """Return the spikes of each n-th neuron, so that a picture has not more dots than can be seen, and n."""
+def _thinned(found: Sequence[Named], most: int) -> tuple[list[Named], int]:
+    """Return the spikes of each n-th neuron, so that there are about `most` at most, and n."""
     total = sum(len(spikes) for _, spikes in found)
-    each = max(1, round(total / _DRAWN))
+    each = max(1, math.ceil(total / most))
     if each == 1:
         return list(found), 1
     return [Named(name, spikes[spikes.elements[::each]]) for name, spikes in found], each

@@ -45,3 +45,18 @@ def test_a_model_is_a_neuron_model() -> None:
 def test_bad_parameters(parameters: dict[str, Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         AdEx(**parameters)
+
+
+def test_derivatives_are_those_of_the_text() -> None:
+    model = AdEx(a=2.0, I_e=100.0)
+    v, w = np.linspace(-70.0, -50.0, 5), np.array([[0.0], [10.0]])
+    others = {name: 0.0 for name in model.states if name not in ("V_m", "w")}
+    found = model.derivatives({"V_m": v, "w": w, **others})
+    p = {name: getattr(model, name) for name in model.parameters()}
+    upstroke = p["g_L"] * p["Delta_T"] * np.exp((v - p["V_th"]) / p["Delta_T"])
+    dv = (-p["g_L"] * (v - p["E_L"]) + upstroke - w + p["I_e"]) / p["C_m"]
+    np.testing.assert_allclose(found["V_m"], dv, rtol=1e-12)
+    dw = (p["a"] * (v - p["E_L"]) - w) / p["tau_w"]
+    np.testing.assert_allclose(found["w"], dw, rtol=1e-12)
+    with pytest.raises(ValueError, match="AdEx: states must be values of V_m, w"):
+        model.derivatives({"V_m": 0.0})
