@@ -13,6 +13,7 @@ from spikelet._util.checks import fail
 from spikelet._util.extras import needs
 from spikelet._util.files import replaced
 from spikelet.conversion.building import ERRORS, refuse
+from spikelet.torch.quantised import plain
 
 __all__ = ["to_onnx"]
 
@@ -79,7 +80,7 @@ def to_onnx(module: nn.Module, path: str | os.PathLike[str], example: torch.Tens
         if p.is_floating_point() and p.dtype != example.dtype and p.ndim > 0:
             rule = f"must have the type of example, {example.dtype}: convert one of them with .to()"
             fail(_WHERE, name, str(p.dtype), rule, got="dtype")
-    twin = copy.deepcopy(module).cpu().eval()
+    twin = plain(copy.deepcopy(module)).cpu().eval()  # with the values of quantised weights
     try:
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
             expected = twin(example.detach().cpu())
