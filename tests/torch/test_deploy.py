@@ -231,6 +231,16 @@ def test_sew_blocks(connect, deep):
         assert expected.any()
 
 
+def test_a_shortcut_of_potentials():
+    torch.manual_seed(0)
+    body = nn.Sequential(st.LIF(decay=0.5, v_threshold=0.25), nn.Linear(20, 20))
+    model = nn.Sequential(nn.Linear(20, 20), st.PotentialShortcut(body), st.IF(v_threshold=0.5))
+    on_a_grid(model)
+    x = raster(8, 20)
+    wanted = spikes_of(model, x)
+    assert compare(to_spiking_model(model, (20,)).run(x, record=list(wanted)), wanted) > 500
+
+
 def test_a_residual_network_of_images():
     torch.manual_seed(0)
     model = st.models.sew_resnet18(classes=10, channels=2, width=8)

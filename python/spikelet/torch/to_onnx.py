@@ -31,7 +31,7 @@ def to_onnx(module: nn.Module, path: str | os.PathLike[str], example: torch.Tens
     Parameters
     ----------
     module : nn.Module
-        ``nn.Sequential`` of layers and neurons, `OverTime`, `SEWBlock`, `Delay`; or a module whose forward calls such modules,
+        ``nn.Sequential`` of layers and neurons, `OverTime`, `SEWBlock`, `SpikeAttention`, `Delay`; or a module whose forward calls such modules,
         adds or multiplies what they return, and takes means or sums. It is not modified.
     path : path-like
         File to write, or to replace as a whole.
