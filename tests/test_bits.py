@@ -26,6 +26,8 @@ PARTS = (
     "stores one weight",
     "plasticity TripletSTDP potentiate",
     "layers IF signed",
+    "layers Delay",
+    "torch EventProp recurrent",
     "conversion percentile soft",
     "encode rate",
     "torch CubaLIF",
@@ -48,10 +50,10 @@ def test_threads_do_not_matter(part: str) -> None:
         assert bits.digests(cases.values(), threads) == once
 
 
-def test_simd_levels_do_not_matter() -> None:
-    only = "neurons LIF zero"
+@pytest.mark.parametrize(("only", "count"), [("neurons LIF zero", 4), ("layers Delay", 3)])
+def test_simd_levels_do_not_matter(only: str, count: int) -> None:
     found = bits.digests(bits.zoo(only).values(), 1)
-    assert len(found) == 4
+    assert len(found) == count
     for level in sl.available_simd_levels():
         assert bits.at_level(level, only, 2) == found
 

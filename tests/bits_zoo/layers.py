@@ -47,6 +47,8 @@ NEURONS: dict[str, Any] = {
     "LIF": lambda n: L.LIF(0.2, tau_m=4.0),
     "LIF zero": lambda n: L.LIF(0.2, "zero", tau_m=4.0),
     "LIF decay and gain": lambda n: L.LIF(0.5, decay=0.9, gain=1.0),
+    "IF reset later": lambda n: L.IF(0.6, v_init=0.3, reset_delay=True),
+    "LIF reset later": lambda n: L.LIF(0.5, decay=0.9, gain=1.0, reset_delay=True, strict=True),
     "PredictiveIF": lambda n: L.PredictiveIF(
         pace=np.linspace(2.5, 2.0, STEPS), limit=np.linspace(0.9, 0.5, STEPS)
     ),
@@ -85,6 +87,7 @@ def cases() -> Iterator[Case]:
         for name, make in BETWEEN.items():
             yield Case(f"layers {name} {dtype}", lambda t, d=dtype, m=make: _between(t, d, m()))
         yield Case(f"layers Linear {dtype}", lambda t, d=dtype: _linear(t, d))
+        yield Case(f"layers Delay {dtype}", lambda t, d=dtype: _delay(t, d))
         yield Case(
             f"layers wide graph {dtype}", lambda t, d=dtype: _graph(t, d, wide(), (3, 12, 12))
         )
@@ -207,6 +210,22 @@ def _between(threads: int, dtype: str, between: list[Any]) -> Iterator[Any]:
             model = sl.SpikingModel([first, *middle, *between, *last], dtype=dtype, threads=threads)
             names = [f"{name}.spikes" for name in model.neurons]
             yield from _run_all(model, (3, *SHAPE), names)
+
+
+def _delay(threads: int, dtype: str) -> Iterator[Any]:
+    for outputs in (7, 33):
+        w, rng = weights_of(8), np.random.default_rng(9)
+        model = sl.SpikingModel(
+            [
+                L.Delay(w(150, 70), rng.integers(0, 6, (150, 70)), np.linspace(0, 0.1, 150)),
+                L.IF(0.4, v_init=0.2),
+                L.Delay(w(outputs, 150), rng.integers(0, 6, (outputs, 150)), np.full(outputs, 0.2)),
+                L.IF(0.3, v_init=0.2, reset_delay=True),
+            ],
+            dtype=dtype,
+            threads=threads,
+        )
+        yield from _run_all(model, (70,), True)
 
 
 def _linear(threads: int, dtype: str) -> Iterator[Any]:

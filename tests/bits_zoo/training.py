@@ -108,6 +108,9 @@ def cases() -> Iterator[Case]:
             lambda t, m=tau_mem, s=tau_syn: _event_prop(t, m, s),
         )
     yield Case("torch EventProp float32 weights", lambda t: _event_prop(t, 20.0, 5.0, "float32"))
+    yield Case("torch EventProp delays", lambda t: _event_prop(t, 20.0, 5.0, max_delay=6.0))
+    recurrent = {"max_delay": 6.0, "recurrent": True, "spread": 0.1}
+    yield Case("torch EventProp recurrent", lambda t: _event_prop(t, 20.0, 5.0, **recurrent))
 
 
 def values(seed: int, *shape: int, dtype: str, low: float = 0.0, high: float = 2.0) -> Any:
@@ -405,16 +408,18 @@ def _conversion(threads: int, dtype: str) -> Iterator[Any]:
 
 
 def _event_prop(
-    threads: int, tau_mem: float, tau_syn: float, dtype: str = "float64"
+    threads: int, tau_mem: float, tau_syn: float, dtype: str = "float64", **options: Any
 ) -> Iterator[Any]:
     torch.set_num_threads(threads)
+    options |= {"tau_mem": tau_mem, "tau_syn": tau_syn, "t_max": 40.0, "dtype": DTYPES[dtype]}
+    generator = torch.Generator().manual_seed(45)
     rng = np.random.default_rng(44)
     for batch, n, hidden in ((3, 5, 7), (40, 30, 70)):
         times = torch.from_numpy(rng.uniform(0, 20, (batch, n)))
         times[:, ::4] = torch.inf
         times.requires_grad_()
         layers = [
-            st.EventProp(a, b, tau_mem=tau_mem, tau_syn=tau_syn, t_max=40.0, dtype=DTYPES[dtype])
+            st.EventProp(a, b, generator=generator, **options)
             for a, b in ((n, hidden), (hidden, 6))
         ]
         for layer in layers:
@@ -428,6 +433,6 @@ def _event_prop(
             yield from (active(spikes.times.detach().numpy(), 3), spikes.ids.numpy())
             yield from (spikes.offsets.numpy(), spikes.counts().numpy())
         first = spikes.first(silent=40.0)
-        yield from backward(times, [layer.weight for layer in layers], first)
+        yield from backward(times, [p for layer in layers for p in layer.parameters()], first)
         yield layers[1].revive(spikes, 0.1, least=0.5)
         yield layers[1].weight.detach().numpy()

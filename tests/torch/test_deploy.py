@@ -231,6 +231,38 @@ def test_sew_blocks(connect, deep):
         assert expected.any()
 
 
+def test_a_shortcut_of_potentials():
+    torch.manual_seed(0)
+    body = nn.Sequential(st.LIF(decay=0.5, v_threshold=0.25), nn.Linear(20, 20))
+    model = nn.Sequential(nn.Linear(20, 20), st.PotentialShortcut(body), st.IF(v_threshold=0.5))
+    on_a_grid(model)
+    x = raster(8, 20)
+    wanted = spikes_of(model, x)
+    assert compare(to_spiking_model(model, (20,)).run(x, record=list(wanted)), wanted) > 500
+
+
+def test_attention_driven_by_spikes():
+    torch.manual_seed(0)
+    model = st.models.spikformer(classes=5, channels=2, width=16, depth=1, heads=2)
+    for m in model.modules():
+        if isinstance(m, nn.BatchNorm2d):
+            m.running_mean.uniform_(-0.1, 0.1)
+    model = model.double().eval()
+    x = torch.from_numpy(raster(2, 2, 16, 16)[:8]).double()
+    snn = to_spiking_model(model, (2, 16, 16), dtype="float64")
+    last = snn.graph.output.name
+    with torch.no_grad():
+        expected = model(x).numpy()
+    met = [name for name in snn.neurons if name.endswith("meeting")]
+    result = snn.run(x.numpy(), record=[f"{last}.value", *met])
+    np.testing.assert_allclose(result[f"{last}.value"], expected, rtol=1e-9, atol=1e-9)
+    assert all(result[name].any() for name in met)
+    assert len(met) == 1
+    product = st.models.spikformer(classes=5, channels=2, width=16, depth=1, attention="product")
+    with pytest.raises(ValueError, match=r"\(SpikeAttention\): multiplies counts of spikes, .*to_onnx"):
+        to_spiking_model(product, (2, 16, 16))
+
+
 def test_a_residual_network_of_images():
     torch.manual_seed(0)
     model = st.models.sew_resnet18(classes=10, channels=2, width=8)

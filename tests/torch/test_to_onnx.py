@@ -104,6 +104,16 @@ def test_held_inputs(tmp_path: Path) -> None:
     np.testing.assert_array_equal(run(tmp_path / "net.onnx", x), expected)
 
 
+def test_quantised_weights(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    net = st.quantise(nn.Sequential(nn.Linear(6, 8), st.LIF(decay=0.5), nn.Linear(8, 2)), bits=4)
+    x = 3 * torch.rand(10, 4, 6)
+    st.to_onnx(net, tmp_path / "net.onnx", x)
+    with torch.no_grad():
+        expected = net(x).numpy()
+    np.testing.assert_allclose(run(tmp_path / "net.onnx", x), expected, rtol=1e-5, atol=1e-6)
+
+
 class Branches(nn.Module):
     def __init__(self) -> None:
         super().__init__()

@@ -134,7 +134,8 @@ _SHOWN_LAYERS = 60  # in a notebook
 class SpikingModel(Sealed):
     """Layers with spiking neurons between them.
 
-    At each step all layers are evaluated in order, without delays, on the output of earlier layers at the same step.
+    At each step all layers are evaluated in order, on the output of earlier layers at the same step, and only the synapses of
+    a `Delay` reach back to earlier ones.
     Spikes are events: only active inputs cost work.
 
     Parameters

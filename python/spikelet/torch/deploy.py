@@ -20,6 +20,7 @@ from spikelet.conversion.folding import fold
 from spikelet.conversion.torch import reader as torch_reader
 from spikelet.layers.graph import Graph, Node
 from spikelet.layers.spiking_model import SpikingModel
+from spikelet.torch.attention import PotentialShortcut, SpikeAttention
 from spikelet.torch.blocks import SEWBlock
 from spikelet.torch.cell import Reset, When
 from spikelet.torch.delay import Delay
@@ -45,7 +46,7 @@ def to_spiking_model(
 
     The network is an arbitrarily nested `torch.nn.Sequential` of ``nn.Linear``, convolutions, pooling, BatchNorm (folded
     into the adjacent weights), flattening, dropout (removed, as in eval mode), `OverTime` (removed, since the engine
-    handles time), `Delay` (with whole steps, as in eval mode), `SEWBlock`, and the neurons `LIF`, `IF` and `LI`. The result of
+    handles time), `Delay` (with whole steps, as in eval mode), `SEWBlock`, `PotentialShortcut`, `SpikeAttention` that is driven by spikes, and the neurons `LIF`, `IF` and `LI`. The result of
     `from_spiking_model` can be converted back.
 
     A module with a forward of its own may call such modules and add what they return, as residual networks do. Its code
@@ -312,7 +313,7 @@ def _still(
         return nn.Flatten()
     if any(isinstance(m, Neuron | Delay) for m in module.modules()):
         if traced:
-            own = _StillBlock(module) if type(module) is SEWBlock else copy.deepcopy(module)
+            own = _still_whole(module, where)
             for n, m in module.named_children():
                 own.add_module(n, _still(m, f"{name}.{n}" if name else n, layer_of, traced=True))
             return own
@@ -323,6 +324,35 @@ def _still(
             "`SpikingModel` from its parts",
         )
     return copy.deepcopy(module)
+
+
+def _still_whole(module: nn.Module, where: str) -> nn.Module:
+    """Return a copy of a module with a forward of its own, whose children follow."""
+    if type(module) is SEWBlock:
+        return _StillBlock(module)
+    if type(module) is SpikeAttention:
+        if module.kind != "driven":
+            refuse(
+                f"{where} (SpikeAttention)",
+                "multiplies counts of spikes, which the engine does not",
+                'use kind="driven", or `to_onnx`',
+            )
+        return _StillAttention()
+    return copy.deepcopy(module)
+
+
+class _StillAttention(nn.Module):
+    """Stands in for a `SpikeAttention` that is driven by spikes, whose parts follow."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.both, self.masked = _Gate("and"), _Gate("and")
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        q, k, v = (part(x).flatten(2) for part in (self.query, self.key, self.value))
+        met = self.meeting(self.both(q, k).sum(2, keepdim=True))
+        result: torch.Tensor = self.out(self.masked(met, v).reshape(x.shape))
+        return result
 
 
 class _StillBlock(nn.Module):
@@ -342,7 +372,7 @@ def _own_forward(module: nn.Module, name: str) -> str | None:
     """Return the name of a module of neurons with a forward of its own, if there is one."""
     if isinstance(module, Neuron | Delay | SpikingModule):
         return None
-    known = type(module) in (nn.Sequential, SEWBlock, OverTime)
+    known = type(module) in (nn.Sequential, SEWBlock, OverTime, SpikeAttention, PotentialShortcut)
     if not known and any(isinstance(m, Neuron | Delay) for m in module.modules()):
         return name or type(module).__name__
     for n, m in module.named_children():

@@ -176,7 +176,7 @@ class EventProp(nn.Module):
     arrival, summed over spikes. Delays are exact numbers, not steps.
 
     Results and gradients are bit-identical for any number of threads (``torch.get_num_threads()``). Without delays and
-    recurrence, neurons share the work of their inputs, which is about three times as fast.
+    recurrence, neurons share the work of their inputs, which is faster.
 
     References
     ----------

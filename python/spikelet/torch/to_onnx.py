@@ -31,7 +31,7 @@ def to_onnx(module: nn.Module, path: str | os.PathLike[str], example: torch.Tens
     Parameters
     ----------
     module : nn.Module
-        ``nn.Sequential`` of layers and neurons, `OverTime`, `SEWBlock`, `Delay`; or a module whose forward calls such modules,
+        ``nn.Sequential`` of layers and neurons, `OverTime`, `SEWBlock`, `SpikeAttention`, `Delay`; or a module whose forward calls such modules,
         adds or multiplies what they return, and takes means or sums. It is not modified.
     path : path-like
         File to write, or to replace as a whole.
@@ -80,7 +80,7 @@ def to_onnx(module: nn.Module, path: str | os.PathLike[str], example: torch.Tens
         if p.is_floating_point() and p.dtype != example.dtype and p.ndim > 0:
             rule = f"must have the type of example, {example.dtype}: convert one of them with .to()"
             fail(_WHERE, name, str(p.dtype), rule, got="dtype")
-    twin = copy.deepcopy(plain(module)).cpu().eval()
+    twin = plain(copy.deepcopy(module)).cpu().eval()  # with the values of quantised weights
     try:
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
             expected = twin(example.detach().cpu())

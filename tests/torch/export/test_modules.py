@@ -70,6 +70,25 @@ def test_blocks_and_shared_modules(connect: Any, tmp_path: Path) -> None:
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("kind", ["driven", "product"])
+def test_attention_and_shortcuts_of_potentials(kind: Any, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+
+    def neuron() -> nn.Module:
+        return st.LIF(decay=0.5, v_threshold=0.25)
+
+    attention = st.SpikeAttention(8, 2, kind=kind, neuron=neuron)
+    block = st.PotentialShortcut(nn.Sequential(neuron(), attention))
+    module = nn.Sequential(block, nn.Flatten(2), nn.Linear(8 * 16, 3)).double().eval()
+    x = torch.randn(6, 2, 8, 4, 4).double()
+    st.to_onnx(module, tmp_path / "n.onnx", x)
+    with torch.no_grad():
+        expected = module(x).numpy()
+        assert (attention((x > 0).double()).std() > 0).item()
+    found = reference.ReferenceEvaluator(str(tmp_path / "n.onnx")).run(None, {"x": x.numpy()})[0]
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+
+
 @pytest.mark.parametrize(
     ("forward", "message"),
     [

@@ -91,6 +91,34 @@ def _batch_norm(writer: Writer, where: str, module: Any, x: str, rank: int) -> t
     return writer.add("Add", y, writer.constant(np.reshape(shift, shape), "shift")), rank
 
 
+def _group_norm(
+    writer: Writer, _where: str, module: Any, x: str, rank: int
+) -> tuple[str, int]:
+    """Write each group as one channel, whose statistics are its own, and then the factors of the channels."""
+    shape = writer.add("Concat", writer.sizes(x, 0, 1), writer.ints(module.num_groups, -1), axis=0)
+    unit = [writer.constant(np.full(module.num_groups, value)) for value in (1.0, 0.0)]
+    grouped = writer.add("Reshape", x, shape)
+    y = writer.add("InstanceNormalization", grouped, *unit, epsilon=module.eps)
+    y = writer.add("Reshape", y, writer.add("Shape", x))
+    if module.weight is None:
+        return y, rank
+    each = (-1, *[1] * (rank - 2))
+    y = writer.add("Mul", y, writer.constant(array_of(module.weight).reshape(each), "weight"))
+    return writer.add("Add", y, writer.constant(array_of(module.bias).reshape(each), "bias")), rank
+
+
+def _layer_norm(
+    writer: Writer, _where: str, module: Any, x: str, rank: int
+) -> tuple[str, int]:
+    size = module.normalized_shape
+    weight = np.ones(size) if module.weight is None else array_of(module.weight)
+    inputs = [x, writer.constant(weight, "weight")]
+    if module.bias is not None:
+        inputs.append(writer.constant(array_of(module.bias), "bias"))
+    y = writer.add("LayerNormalization", *inputs, axis=-len(size), epsilon=module.eps)
+    return y, rank
+
+
 def _pool(writer: Writer, _where: str, module: Any, x: str, rank: int) -> tuple[str, int]:
     axes = rank - 2
     kernel = _each(module.kernel_size, axes)
@@ -202,6 +230,8 @@ LAYERS: dict[type[nn.Module], Layer] = {
     **dict.fromkeys(
         (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, DropoutOverTime), _same
     ),
+    nn.GroupNorm: _group_norm,
+    nn.LayerNorm: _layer_norm,
     nn.Flatten: _flatten,
     Delay: _delay,
     TEBN: _tebn,

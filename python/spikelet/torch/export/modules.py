@@ -12,7 +12,7 @@ from onnx import helper
 from torch import fx, nn
 
 from spikelet.conversion.building import ERRORS, refuse
-from spikelet.torch.attention import PotentialShortcut
+from spikelet.torch.attention import PotentialShortcut, SpikeAttention
 from spikelet.torch.blocks import SEWBlock
 from spikelet.torch.eprop import EProp
 from spikelet.torch.event_prop import EventProp
@@ -93,6 +93,8 @@ def _write(writer: Writer, module: nn.Module, name: str, x: str, rank: int) -> t
     if type(module) is PotentialShortcut:
         y, rank_y = _write(writer, module.body, f"{inside}body", x, rank)
         return writer.add("Add", x, y), rank_y
+    if type(module) is SpikeAttention:
+        return _attention(writer, module, inside, x), rank
     if type(module).__module__.startswith(("torch.nn.", "spikelet.")):
         known = ", ".join(sorted({kind.__name__ for kind in LAYERS}))
         refuse(
@@ -101,6 +103,33 @@ def _write(writer: Writer, module: nn.Module, name: str, x: str, rank: int) -> t
             f"use neurons of spikelet.torch, OverTime, SEWBlock, PotentialShortcut and {known}",
         )
     return _traced(writer, module, where, inside, x, rank)
+
+
+def _attention(writer: Writer, module: SpikeAttention, inside: str, x: str) -> str:
+    """Write attention over the pixels of [T, B, channels, height, width]."""
+
+    def part(name: str) -> str:
+        spikes, _ = _write(writer, getattr(module, name), inside + name, x, 5)
+        pixels = writer.add("Concat", writer.sizes(spikes, 0, 3), writer.ints(-1), axis=0)
+        return writer.add("Reshape", spikes, pixels)
+
+    q, k, v = part("query"), part("key"), part("value")
+    if module.kind == "driven":
+        both = writer.add("ReduceSum", writer.add("Mul", q, k), writer.ints(3), keepdims=1)
+        met, _ = _write(writer, module.meeting, f"{inside}meeting", both, 4)
+        y = writer.add("Mul", met, v)
+    else:
+        shape = writer.add("Shape", v)
+        split = [writer.sizes(v, 0, 2), writer.ints(module.heads, -1), writer.sizes(v, 3)]
+        heads = writer.add("Concat", *split, axis=0)
+        q, k, v = (writer.add("Reshape", each, heads) for each in (q, k, v))
+        met = writer.add("MatMul", v, writer.add("Transpose", k, perm=[0, 1, 2, 4, 3]))
+        scale = writer.constant(module.scale, "scale")
+        met = writer.add("Mul", writer.add("MatMul", met, q), scale)
+        met = writer.add("Reshape", met, shape)
+        y, _ = _write(writer, module.meeting, f"{inside}meeting", met, 4)
+    y = writer.add("Reshape", y, writer.add("Shape", x))
+    return _write(writer, module.out, f"{inside}out", y, 5)[0]
 
 
 class _OneLevel(fx.Tracer):
