@@ -49,9 +49,7 @@ def local_names(what: str, name: str, obj: Any, lines: list[str]) -> set[str]:
     """Return the names that a docstring may use for its own parameters, fields and results."""
     owners = [obj]
     if what in ("method", "property", "attribute"):
-        module = importlib.import_module("spikelet")
-        path = name.rpartition(".")[0]
-        owners.append(found(path, module))
+        owners.append(found(name.rpartition(".")[0]))
     found_names = set()
     for owner in filter(None, owners):
         with contextlib.suppress(TypeError, ValueError):
@@ -67,18 +65,20 @@ def local_names(what: str, name: str, obj: Any, lines: list[str]) -> set[str]:
     return found_names
 
 
-def found(path: str, module: Any) -> Any:
-    """Return the object with a dotted name, or None."""
+def found(path: str) -> Any:
+    """Return the object of the package with a dotted name, or None."""
     parts = path.split(".")
+    if parts[0] != "spikelet":
+        return None
     for k in range(len(parts), 0, -1):
         try:
-            obj = importlib.import_module(".".join(parts[:k]))
+            item = importlib.import_module(".".join(parts[:k]))
         except ImportError:
             continue
         for part in parts[k:]:
-            obj = getattr(obj, part, None)
-        return obj
-    return getattr(module, path, None)
+            item = getattr(item, part, None)
+        return item
+    return None
 
 
 def inherited_parameters(
@@ -196,8 +196,16 @@ def short_reference(
     ends = [
         n for n in objects if (n == target or n.endswith(f".{target}")) and n.startswith("spikelet")
     ]
+    if (
+        not ends
+    ):  # the name of the module that defines it, while its page has the shorter public name
+        item = found(target)
+        last = target.rpartition(".")[2]
+        ends = [
+            n for n in objects if item is not None and n.endswith(f".{last}") and found(n) is item
+        ]
     if not ends:
-        return content if target in known_names() else None
+        return content if item is not None or target in known_names() else None
     here = node.get("py:module") or ""
     same = [n for n in ends if here and n.startswith(f"{here}.")]
     best = min(same or ends, key=lambda n: (n.count("."), n))
