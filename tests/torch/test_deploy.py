@@ -243,7 +243,9 @@ def test_a_shortcut_of_potentials():
 
 def test_attention_driven_by_spikes():
     torch.manual_seed(0)
-    model = st.models.spikformer(classes=5, channels=2, width=16, depth=1, heads=2)
+    model = st.models.spikformer(
+        classes=5, channels=2, width=16, depth=1, heads=2, neuron=lambda: st.LIF(v_threshold=0.1)
+    )
     for m in model.modules():
         if isinstance(m, nn.BatchNorm2d):
             m.running_mean.uniform_(-0.1, 0.1)
@@ -259,7 +261,9 @@ def test_attention_driven_by_spikes():
     assert all(result[name].any() for name in met)
     assert len(met) == 1
     product = st.models.spikformer(classes=5, channels=2, width=16, depth=1, attention="product")
-    with pytest.raises(ValueError, match=r"\(SpikeAttention\): multiplies counts of spikes, .*to_onnx"):
+    with pytest.raises(
+        ValueError, match=r"\(SpikeAttention\): multiplies counts of spikes, .*to_onnx"
+    ):
         to_spiking_model(product, (2, 16, 16))
 
 

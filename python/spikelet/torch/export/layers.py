@@ -91,9 +91,7 @@ def _batch_norm(writer: Writer, where: str, module: Any, x: str, rank: int) -> t
     return writer.add("Add", y, writer.constant(np.reshape(shift, shape), "shift")), rank
 
 
-def _group_norm(
-    writer: Writer, _where: str, module: Any, x: str, rank: int
-) -> tuple[str, int]:
+def _group_norm(writer: Writer, _where: str, module: Any, x: str, rank: int) -> tuple[str, int]:
     """Write each group as one channel, whose statistics are its own, and then the factors of the channels."""
     shape = writer.add("Concat", writer.sizes(x, 0, 1), writer.ints(module.num_groups, -1), axis=0)
     unit = [writer.constant(np.full(module.num_groups, value)) for value in (1.0, 0.0)]
@@ -107,9 +105,7 @@ def _group_norm(
     return writer.add("Add", y, writer.constant(array_of(module.bias).reshape(each), "bias")), rank
 
 
-def _layer_norm(
-    writer: Writer, _where: str, module: Any, x: str, rank: int
-) -> tuple[str, int]:
+def _layer_norm(writer: Writer, _where: str, module: Any, x: str, rank: int) -> tuple[str, int]:
     size = module.normalized_shape
     weight = np.ones(size) if module.weight is None else array_of(module.weight)
     inputs = [x, writer.constant(weight, "weight")]
