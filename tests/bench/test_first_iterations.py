@@ -17,7 +17,7 @@ SCRIPT = Path(__file__).parents[2] / "bench" / "python" / "first_iterations.py"
 
 def test_default_nets_spike_and_learn_at_once(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, str(SCRIPT), "--seeds", "0", "--iterations", "40"],
+        [sys.executable, str(SCRIPT), "--seeds", "0", "--iterations", "25"],
         cwd=tmp_path, env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
@@ -26,5 +26,5 @@ def test_default_nets_spike_and_learn_at_once(tmp_path: Path) -> None:
     for row in (membrane, steps, counts, rates, mean):
         _, _, first, accuracy, _ = row.split("|")
         assert float(first) > 0.01
-        assert min(map(float, accuracy.split(","))) > 60  # of ten digits
+        assert min(map(float, accuracy.split(","))) > 50  # of ten digits
     assert "cross entropy of the mean" in membrane

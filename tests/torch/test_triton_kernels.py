@@ -44,7 +44,7 @@ def test_kernels_compile_and_round_each_operation(
     real: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
-    cells = list(itertools.product(Charge, Reset))
+    cells = list(itertools.product(Charge, Reset))[real == "fp64" :: 2]
     kinds = [s for s in Surrogate if s != Surrogate.table]
     for k, (charge, reset) in enumerate(cells):
         shared = {
