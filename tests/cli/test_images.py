@@ -66,11 +66,24 @@ def test_preprocessing(files: dict[str, Path], tmp_path: Path) -> None:
     np.testing.assert_allclose(found[:, 1], floats[:, 1] - 0.2, rtol=1e-5, atol=1e-6)
 
 
+def test_channels_may_come_last(tmp_path: Path) -> None:
+    colours = np.random.default_rng(3).integers(0, 256, (5, 32, 32, 3), dtype=np.uint8)
+    np.savez(tmp_path / "cifar.npz", images=colours)
+    found = images.read(tmp_path / "cifar.npz", mean="0.1,0.2,0.3").images
+    assert found.shape == (5, 3, 32, 32)
+    np.testing.assert_allclose(found[:, 2], colours[..., 2] / 255.0 - 0.3, rtol=1e-4, atol=1e-6)
+
+
 def test_inputs_take_the_shape_of_the_network() -> None:
     x = np.zeros((2, 6, 4, 3), np.float32)
     assert images.shaped(x, None) is x
     assert images.shaped(x, (3, 6, 4)).shape == (2, 3, 6, 4)
     assert images.shaped(x, (72,)).shape == (2, 72)
+    y = np.arange(144, dtype=np.float32).reshape(2, 3, 6, 4)
+    np.testing.assert_array_equal(images.shaped(y, (6, 4, 3)), y.transpose(0, 2, 3, 1))
+    assert images.shaped(y[:, :1], (6, 4)).shape == (2, 6, 4)
+    with pytest.raises(ValueError, match="each input must have the shape"):
+        images.shaped(y, (9, 8))  # as many numbers, and no picture any more
     with pytest.raises(
         ValueError, match=r"each input must have the shape .* \(5,\), got shape \(6, 4, 3\)"
     ):

@@ -15,6 +15,7 @@ from spikelet.datasets import idx
 
 __all__ = ["Inputs", "read", "shaped"]
 
+_CHANNELS = (1, 3)
 _PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 _IMAGES, _LABELS = ("images", "x", "X", "data", "arr_0"), ("labels", "y", "Y", "targets", "arr_1")
 
@@ -72,6 +73,8 @@ def read(
         rule = f"must hold a class for each of the {len(array)} inputs"
         fail("labels", str(labels or path), len(classes), rule, got="length")
     array = array[:n]
+    if array.ndim == 4 and array.shape[3] in _CHANNELS and array.shape[1] not in _CHANNELS:
+        array = array.transpose(0, 3, 1, 2)  # pictures whose channels come last
     factor = scale if scale is not None else 1 / 255 if array.dtype == np.uint8 else 1.0
     images = array.astype(np.float32) * np.float32(factor)
     if array.ndim == 3:  # pictures without channels
@@ -84,7 +87,7 @@ def read(
 
 
 def shaped(images: NDArray[np.float32], shape: tuple[int, ...] | None) -> NDArray[np.float32]:
-    """Return inputs in the shape that a network takes, if they have as many numbers; pictures with channels last are turned.
+    """Return inputs in the shape that a network takes: the axis of channels is moved, pictures become vectors or the reverse.
 
     Parameters
     ----------
@@ -94,9 +97,12 @@ def shaped(images: NDArray[np.float32], shape: tuple[int, ...] | None) -> NDArra
     """
     if shape is None or images.shape[1:] == shape:
         return images
-    if images.ndim == 4 and images.shape[3:] + images.shape[1:3] == shape:
-        return np.ascontiguousarray(images.transpose(0, 3, 1, 2))
-    if images[0].size != int(np.prod(shape)):
+    for axes in ((0, 2, 3, 1), (0, 3, 1, 2)) if images.ndim == 4 else ():
+        turned = images.transpose(axes)
+        if turned.shape[1:] == shape:
+            return np.ascontiguousarray(turned)
+    flat = len(shape) == 1 or images.ndim == 2 or 1 in (images.shape[1], images.shape[-1])
+    if not flat or images[0].size != int(np.prod(shape)):
         rule = f"must have the shape of the network's input, {shape}"
         fail("images", "each input", images.shape[1:], rule, got="shape")
     return images.reshape(-1, *shape)
