@@ -48,6 +48,15 @@ default_role = "py:obj"
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # numpydoc's sections name the types
 autosummary_generate = True
+autosummary_filename_map = {  # names that differ in case only, for file systems that do not tell them apart
+    name: f"{name}-function"
+    for name in (
+        "spikelet.conversion.frontier",
+        "spikelet.models.microcircuit",
+        "spikelet.models.microcircuit.parameters",
+        "spikelet.torch.lif",
+    )
+}
 numpydoc_show_class_members = False
 
 nitpicky = True
