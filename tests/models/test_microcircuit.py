@@ -205,19 +205,6 @@ def test_errors_name_the_argument(
         sl.models.microcircuit(**{"scale": 0.01, **arguments})
 
 
-def test_the_former_name_of_input_still_works() -> None:
-    with pytest.warns(DeprecationWarning, match="use input="):
-        old = parameters(0.1, drive="dc")
-    new = parameters(0.1, input="dc")
-    np.testing.assert_array_equal(old.currents, new.currents)
-    assert not old.external_rates.any()
-    with pytest.warns(DeprecationWarning, match="use input="):
-        circuit = sl.models.microcircuit(0.01, drive="dc")
-    np.testing.assert_array_equal(
-        circuit.parameters.currents, parameters(0.01, input="dc").currents
-    )
-
-
 def test_16_bits_and_one_current_keep_the_rates() -> None:
     rates = []
     for fast in (False, True):

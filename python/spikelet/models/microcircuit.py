@@ -14,7 +14,6 @@ race, Neuromorph. Comput. Eng. 6:012001 (2026).
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -110,7 +109,6 @@ def parameters(
     K_scale: float | None = None,
     *,
     input: Literal["poisson", "dc"] = "poisson",  # noqa: A002
-    drive: Literal["poisson", "dc"] | None = None,
 ) -> Parameters:
     r"""Return the parameters of a microcircuit, without building one.
 
@@ -121,16 +119,15 @@ def parameters(
 
     Parameters
     ----------
-    scale, K_scale, input, drive
+    scale, K_scale, input
         See `microcircuit`.
     """
     where = "microcircuit"
-    given = _input(input, drive)
     for name, value in (("scale", scale), ("K_scale", K_scale)):
         if value is not None:
             require(where, name, number(where, name, value), "> 0")
     k = float(scale if K_scale is None else K_scale)
-    choice(where, "input", given, "poisson", "dc")
+    choice(where, "input", input, "poisson", "dc")
     sizes = np.rint(SIZES * scale).astype(np.int64)
     if sizes.min() < 1:
         fail(where, "scale", scale, "must leave at least one neuron in each population")
@@ -146,7 +143,7 @@ def parameters(
     from_outside = tau * weight * EXTERNAL * EXTERNAL_RATE
     from_inside = tau * (weights * (full / SIZES[:, np.newaxis]) @ _RATES)
     lost = 1 - np.sqrt(k)
-    if given == "poisson":
+    if input == "poisson":
         external = EXTERNAL_RATE * np.rint(EXTERNAL * k)
         currents = lost * (from_inside + from_outside)
     else:
@@ -159,18 +156,6 @@ def parameters(
         external_weight=weight / np.sqrt(k),
         currents=currents,
     )
-
-
-def _input(given: str, drive: str | None) -> str:
-    """Return the input, which `drive` named before 0.6."""
-    if drive is None:
-        return given
-    warnings.warn(
-        "microcircuit: drive= is deprecated and goes in 0.7; use input=",
-        DeprecationWarning,
-        stacklevel=3,
-    )
-    return drive
 
 
 def _psp_of_1_pA() -> float:
@@ -286,7 +271,6 @@ def microcircuit(
     weights: Literal["float", "int16"] = "float",
     one_current: bool = False,
     initial: Literal["optimised", "original"] = "optimised",
-    drive: Literal["poisson", "dc"] | None = None,
 ) -> Microcircuit:
     """Build the cortical microcircuit of Potjans & Diesmann (2014).
 
@@ -312,8 +296,6 @@ def microcircuit(
     initial : "optimised" or "original"
         Initial potentials: normally distributed, with mean and standard deviation by population, which avoids a
         volley at the start; or with -58 +- 10 mV for all.
-    drive : "poisson" or "dc", optional
-        The former name of `input`. Deprecated; goes in 0.7.
 
     Returns
     -------
@@ -336,7 +318,7 @@ def microcircuit(
     >>> sorted(circuit.rates()) == sorted(circuit.populations)
     True
     """
-    given = parameters(scale, K_scale, input=_input(input, drive))  # type: ignore[arg-type]
+    given = parameters(scale, K_scale, input=input)
     choice("microcircuit", "weights", weights, "float", "int16")
     choice("microcircuit", "initial", initial, *V_M)
     step = number("microcircuit", "dt", dt, "ms")
