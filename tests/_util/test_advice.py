@@ -42,7 +42,7 @@ def test_legitimate_values_pass() -> None:
         sl.LIFDelta(V_th=1.0, E_L=-0.1, V_reset=-0.1, C_m=1e-3)
         sl.LIF(V_th=[], E_L=[], V_reset=[])
         sl.LIFCond()
-        sl.LIF(tau_syn_ex=1e-4, t_ref=0.0)  # synapses that act at once
+        sl.LIF(tau_syn_ex=1e-4, tau_syn_in=1e-3, t_ref=0.0)  # synapses that act at once
         sl.LIF(t_ref=0.02)
         sl.LIF(C_m=1.0)
         sl.PoissonSource([0.0, 0.05, 30.0])

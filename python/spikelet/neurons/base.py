@@ -256,7 +256,7 @@ _SI_BELOW = {
     "pA": 1e-7,
     "ms": 0.0101,
 }  # values below these are in F, S, A or s
-_SI_FROM = {"ms": 0.00099}  # shorter times make synapses that act at once, on purpose
+_SI_FROM = {"ms": 1e-3}  # times of up to 1 us make synapses that act at once, on purpose
 _SI_FACTOR = {"pF": 1e12, "nS": 1e9, "pA": 1e12, "ms": 1e3}
 
 
