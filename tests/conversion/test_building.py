@@ -146,3 +146,18 @@ def test_example_shapes() -> None:
     ):
         with pytest.raises(error, match=r"^read: example_shape"):
             input_shapes("read", shape)
+
+
+def test_which_layers_send_0_and_1() -> None:
+    builder = Builder({"input": (3, 4, 4)})
+
+    def add(layer: L.Layer, *sources: str) -> str:
+        return builder.add("here", "x", layer, *sources)
+
+    spikes = add(L.IF(), "input")
+    moved = add(L.Flatten(), add(L.MaxPool2d(2), spikes))
+    for name in (spikes, moved):
+        assert builder.is_binary(name)
+    sized, signed = add(L.IF(amplitude=2.0), "input"), add(L.IF(code="signed"), "input")
+    for name in ("input", sized, signed, add(L.Add(), spikes, spikes), add(L.AvgPool2d(2), spikes)):
+        assert not builder.is_binary(name)

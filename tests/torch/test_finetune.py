@@ -133,6 +133,12 @@ def test_all_layers_of_a_graph_are_known():
         (sl.layers.ReLU(), r"layer 'relu1' \(ReLU\): waits for the mean"),
         (sl.layers.IF(code="signed"), r"layer 'if1' \(IF\): has a schedule, or signed spikes"),
         (sl.layers.IF(1.0, "zero", 0.5), "only v_reset=0.0 can be trained"),
+        (sl.layers.IF(1.0, reset_delay=True), "is reset a step later, or spikes only above"),
+        (sl.layers.IF(1.0, strict=True), "is reset a step later, or spikes only above"),
+        (
+            sl.layers.Delay(np.ones((4, 4)), 1),
+            r"layer 'delay1' \(Delay\): has delays; train the module",
+        ),
     ],
 )
 def test_fine_tuning_refuses(layer, message):
