@@ -16,11 +16,11 @@ import json
 import sys
 from dataclasses import MISSING, dataclass, fields
 from statistics import median
-from time import perf_counter, process_time
+from time import perf_counter
 from typing import Any
 
 import numpy as np
-from measure import peak_rss_mb
+from measure import clock, peak_rss_mb
 from models import DT
 
 import spikelet as sl
@@ -96,8 +96,7 @@ class Timer:
         self, net: sl.Network, neurons: sl.Population, spikes: sl.SpikeRecorder, point: Point
     ) -> None:
         self.net, self.neurons, self.recorder, self.point = net, neurons, spikes, point
-        # Other programs delay a thread, but hardly change the time that it computes.
-        self.clock = process_time if point.threads == 1 else perf_counter
+        self.clock = clock(point.threads)
         self.walls: list[float] = []
         self.spikes = self.events = 0
 

@@ -177,7 +177,8 @@ def times_table(records: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     )
     lines: list[tuple[str, ...]] = [head, ("---",) * len(head)]
     for case, group in records.items():
-        line = [case, str(group[0]["threads"]), str(len(group))]
+        threads = sorted({str(record["threads"]) for record in group})
+        line = [case, ", ".join(threads), str(len(group))]
         for key, digits in (("rtf", 3), ("build_s", 2), ("ns_per_event", 2), ("peak_rss_mb", 0)):
             values = [record[key] for record in group]
             if None in values:  # no spikes
