@@ -16,7 +16,6 @@ import json
 import sys
 from dataclasses import MISSING, dataclass, fields
 from statistics import median
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -139,12 +138,13 @@ def measure(point: Point, *, tell: bool = False) -> dict[str, Any]:
 
     idle, full = (Timer(*network(point), point) for _ in range(2))
     say(f"drawing {point.neurons * point.indegree:.3g} synapses")
-    start = perf_counter()
+    now = clock(point.threads)
+    start = now()
     projection = connect(full.net, full.neurons, point)
-    drawn = perf_counter()
+    drawn = now()
     say("laying them out")
     full.net.prepare()
-    built = perf_counter()
+    built = now()
     build_peak = peak_rss_mb()
     say("running")
     for timer in (idle, full):

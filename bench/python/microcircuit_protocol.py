@@ -39,7 +39,8 @@ CASES = {
 model, which is timed only."""
 
 TITLES = {
-    "runs": "Runs",
+    "what": "Runs",
+    "times": "Times, as means and standard deviations over seeds",
     "ratios": "Distance from the reference divided by that between its seeds, with its standard error",
     "distances": "Kolmogorov-Smirnov distances: between seeds of the reference, and from it to a case with another seed",
     "shifts": "Difference from the reference with the same seed, and its standard error",
