@@ -61,15 +61,15 @@ def network(
 
 def calls() -> Rows:
     """Measure a run of one step, and a change of a parameter."""
-    net, cells = network()
-    (run,) = least(lambda: net.run(0.1), repeat=20, times=1000, threads=2)
+    net, cells = network(threads=1)
+    (run,) = least(lambda: net.run(0.1), repeat=20, times=1000)
     yield "`run(0.1)` of 1000 neurons", f"{run * 1e6:.1f} us"
     thresholds = iter(np.linspace(-55.0, -54.0, 100_000).tolist())
 
     def change() -> None:
         cells.V_th = next(thresholds)
 
-    (change_s,) = least(change, repeat=20, times=500, threads=2)
+    (change_s,) = least(change, repeat=20, times=500)
     yield "`population.V_th = x`", f"{change_s * 1e6:.1f} us"
 
 
