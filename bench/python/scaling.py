@@ -270,7 +270,7 @@ def bars(plastic: dict[str, list[Record]], panel: Any) -> None:
         panel.barh([k + shift for k in known], list(known.values()), 0.4, label=delays)
     panel.set_yticks(range(len(kinds)), list(kinds), fontsize=7)
     panel.invert_yaxis()
-    panel.set(xscale="log", xlabel="ns per event", title="plastic synapses of in-degree 1000")
+    panel.set(xlabel="ns per event", title="plastic synapses of in-degree 1000")
     panel.grid(axis="x", alpha=0.3)
     panel.legend(fontsize=8)
 
