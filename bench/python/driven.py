@@ -16,11 +16,10 @@ import json
 import sys
 from dataclasses import MISSING, dataclass, fields
 from statistics import median
-from time import perf_counter, process_time
 from typing import Any
 
 import numpy as np
-from measure import peak_rss_mb
+from measure import clock, peak_rss_mb
 from models import DT
 
 import spikelet as sl
@@ -96,8 +95,7 @@ class Timer:
         self, net: sl.Network, neurons: sl.Population, spikes: sl.SpikeRecorder, point: Point
     ) -> None:
         self.net, self.neurons, self.recorder, self.point = net, neurons, spikes, point
-        # Other programs delay a thread, but hardly change the time that it computes.
-        self.clock = process_time if point.threads == 1 else perf_counter
+        self.clock = clock(point.threads)
         self.walls: list[float] = []
         self.spikes = self.events = 0
 
@@ -140,12 +138,13 @@ def measure(point: Point, *, tell: bool = False) -> dict[str, Any]:
 
     idle, full = (Timer(*network(point), point) for _ in range(2))
     say(f"drawing {point.neurons * point.indegree:.3g} synapses")
-    start = perf_counter()
+    now = clock(point.threads)
+    start = now()
     projection = connect(full.net, full.neurons, point)
-    drawn = perf_counter()
+    drawn = now()
     say("laying them out")
     full.net.prepare()
-    built = perf_counter()
+    built = now()
     build_peak = peak_rss_mb()
     say("running")
     for timer in (idle, full):

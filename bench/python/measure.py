@@ -7,6 +7,7 @@ import resource
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from time import perf_counter, process_time
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -72,6 +73,14 @@ def peak_above(work: Callable[[], object]) -> float:
             before = int(match[1]) * 1024 / 1e6
     work()
     return max(0.0, peak_rss_mb() - before)
+
+
+def clock(threads: int) -> Callable[[], float]:
+    """Return the clock [s] for runs with a number of threads.
+
+    For one thread it counts the CPU time of the process: other programs delay a thread, but hardly change the time that it computes.
+    """
+    return process_time if threads == 1 else perf_counter
 
 
 def mean_cv(times: NDArray[np.float64], ids: NDArray[np.int64]) -> float | None:

@@ -177,7 +177,8 @@ def times_table(records: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     )
     lines: list[tuple[str, ...]] = [head, ("---",) * len(head)]
     for case, group in records.items():
-        line = [case, str(group[0]["threads"]), str(len(group))]
+        threads = sorted({str(record["threads"]) for record in group})
+        line = [case, ", ".join(threads), str(len(group))]
         for key, digits in (("rtf", 3), ("build_s", 2), ("ns_per_event", 2), ("peak_rss_mb", 0)):
             values = [record[key] for record in group]
             if None in values:  # no spikes
@@ -230,27 +231,27 @@ def report(
     Returns
     -------
     dict of str
-        Texts by name: "runs" says what there is and how long it took; the others are tables of activity.
+        Texts by name: "what" says what there is, "times" is a table of how long it took; the others are tables of activity.
     """
     every = range(1, most + 1)
     seeds = [s for s in every if all((folder / f"{case}-{s}.npz").exists() for case in cases)]
     if not seeds:
-        return {"runs": "No seed has been run for all cases."}
+        return {"what": "No seed has been run for all cases."}
     records = {
         case: [json.loads((folder / f"{case}-{s}.json").read_text()) for s in seeds]
         for case in cases
     }
     first = records[cases[0]][0]
-    text = (
+    what = (
         f"Scale {first['circuit']['scale']:g}, {first['duration'] * 1e-3:g} s after "
-        f"{first['presim']:g} ms, {len(seeds)} seeds; means ± standard deviations over seeds.\n\n"
-        f"{times_table(records)}"
+        f"{first['presim']:g} ms, {len(seeds)} seeds."
     )
+    times = times_table(records)
     if warning := busy(record for group in records.values() for record in group):
-        text += f"\n\n{warning}"
+        times += f"\n\n{warning}"
     compared = [case for case in cases if records[case][0]["circuit"] == first["circuit"]]
     if len(seeds) < 3:
-        return {"runs": f"{text}\n\nActivity is compared with three seeds or more."}
+        return {"what": f"{what} Activity is compared with three seeds or more.", "times": times}
     runs = {(case, s): load(folder, case, s, neurons) for case in compared for s in seeds}
     empty = [
         f"{name} of {case}-{s}"
@@ -259,12 +260,14 @@ def report(
         if not keys[name].size
     ]
     if empty:
-        return {"runs": f"{text}\n\nActivity is not compared: too few spikes: {', '.join(empty)}"}
+        what += f" Activity is not compared: too few spikes: {', '.join(empty)}"
+        return {"what": what, "times": times}
     found, populations = Distances(runs), first["circuit"]["populations"]
     if figure:
         draw(figure, runs, found, compared, seeds, populations)
     return {
-        "runs": text,
+        "what": what,
+        "times": times,
         "ratios": ratios_table(found, compared, seeds, populations),
         "distances": distances_table(found, compared, seeds, populations),
         "shifts": shifts_table(runs, compared, seeds, populations),

@@ -39,7 +39,8 @@ CASES = {
 model, which is timed only."""
 
 TITLES = {
-    "runs": "Runs",
+    "what": "Runs",
+    "times": "Times, as means and standard deviations over seeds",
     "ratios": "Distance from the reference divided by that between its seeds, with its standard error",
     "distances": "Kolmogorov-Smirnov distances: between seeds of the reference, and from it to a case with another seed",
     "shifts": "Difference from the reference with the same seed, and its standard error",
@@ -93,7 +94,7 @@ def done(args: argparse.Namespace, case: str, seed: int) -> bool:
     record = kept(path, undisturbed=args.repeat_disturbed)
     if record is None:
         return False
-    wanted = {"duration": args.seconds * 1e3, "presim": args.presim, "threads": args.threads}
+    wanted = {"duration": args.seconds * 1e3, "presim": args.presim}
     found = {name: record[name] for name in wanted} | {"scale": record["circuit"]["scale"]}
     if found != wanted | {"scale": args.scale}:
         sys.exit(f"{path} is of another protocol: {found}; take another folder")

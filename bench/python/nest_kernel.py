@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 import nest
 from measure import peak_rss_mb
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def set_up(dt: float, seed: int, threads: int) -> None:
@@ -14,7 +18,9 @@ def set_up(dt: float, seed: int, threads: int) -> None:
     nest.set(resolution=dt, rng_seed=seed, local_num_threads=threads)
 
 
-def timed(duration: float, warm_up: float = 0.0) -> tuple[float, float]:
+def timed(
+    duration: float, warm_up: float = 0.0, *, now: Callable[[], float] = perf_counter
+) -> tuple[float, float]:
     """Run a prepared network, and clean up.
 
     Parameters
@@ -23,6 +29,8 @@ def timed(duration: float, warm_up: float = 0.0) -> tuple[float, float]:
         Model time of the timed part [ms].
     warm_up : float
         Model time before it [ms].
+    now : callable
+        The clock [s].
 
     Returns
     -------
@@ -33,9 +41,9 @@ def timed(duration: float, warm_up: float = 0.0) -> tuple[float, float]:
     """
     if warm_up:
         nest.Run(warm_up)
-    start = perf_counter()
+    start = now()
     nest.Run(duration)
-    wall = perf_counter() - start
+    wall = now() - start
     peak = peak_rss_mb()
     nest.Cleanup()
     return wall, peak

@@ -8,7 +8,7 @@ synapses do: their weights are far too small to matter, so that all paths have t
 event is a spike of a source at one of its synapses. Its cost is the time of the network minus that
 of the network without synapses, divided by the events: the update of the weight, its delivery, and
 the share of the targets' spikes. The first row has static synapses of the same number. Paths take
-turns in each run; the table shows medians and extremes over the runs.
+turns in each run; the times of one thread are CPU times; the table shows medians and extremes over the runs.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from statistics import median
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 from driven import DRIVE, NEURON
+from measure import clock
 from models import DT
 from processes import headline, machine
 
@@ -115,9 +115,10 @@ def measure(path: Path_ | None, args: argparse.Namespace) -> dict[str, Any]:
         layout = repr(projection)
     net.run(args.warm_up)
     recorder.clear()
-    start = perf_counter()
+    now = clock(args.threads)
+    start = now()
     net.run(args.model_ms)
-    wall = perf_counter() - start
+    wall = now() - start
     return {"wall_s": wall, "spikes": len(recorder.times), "layout": layout}
 
 

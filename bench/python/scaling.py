@@ -49,7 +49,10 @@ class Axis:
 
 
 def axes(threads: list[int], *, quick: bool) -> list[Axis]:
-    """Return all axes; each changes one thing only, and the rest stays at the values given here."""
+    """Return all axes; each changes one thing only, and the rest stays at the values given here.
+
+    One number of threads makes no axis.
+    """
     size, few, most = (1000, 10, 100) if quick else (20_000, 10, 10_000)
     base = Point(neurons=size, indegree=few if quick else 1000, rate=10.0)
     sizes = [1000, 2000] if quick else [1000, 3000, 10_000, 30_000, 100_000, 300_000, 1_000_000]
@@ -57,7 +60,7 @@ def axes(threads: list[int], *, quick: bool) -> list[Axis]:
     rates = [1.0, 100.0] if quick else [0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0]
     spreads = [1, 64] if quick else [1, 4, 16, 64, 160, 500]
     large = replace(base, neurons=10 * size, indegree=few if quick else 100)
-    return [
+    found = [
         Axis(
             f"neurons, in-degree {few if quick else 100}",
             {n: Point(neurons=n, indegree=few if quick else 100, rate=10.0) for n in sizes},
@@ -84,6 +87,7 @@ def axes(threads: list[int], *, quick: bool) -> list[Axis]:
         Axis("threads" + _of(base), {t: replace(base, threads=t) for t in threads}),
         Axis("threads" + _of(large), {t: replace(large, threads=t) for t in threads}),
     ]
+    return found if len(threads) > 1 else found[:-2]
 
 
 def _of(point: Point) -> str:
@@ -213,7 +217,8 @@ def draw(
     mpl.use("Agg")
     import matplotlib.pyplot as plt  # noqa: PLC0415
 
-    fig, panels = plt.subplots(2, 4, figsize=(17, 8), layout="constrained")
+    columns = (len(all_axes) + 2) // 2
+    fig, panels = plt.subplots(2, columns, figsize=(4.3 * columns, 8), layout="constrained")
     for axis, panel in zip(all_axes, panels.flat, strict=False):
         panel.sharey(panels[0, 0])
         done = {x: results[p] for x, p in axis.points.items() if "wall_s" in results[p][0]}
@@ -265,7 +270,7 @@ def bars(plastic: dict[str, list[Record]], panel: Any) -> None:
         panel.barh([k + shift for k in known], list(known.values()), 0.4, label=delays)
     panel.set_yticks(range(len(kinds)), list(kinds), fontsize=7)
     panel.invert_yaxis()
-    panel.set(xscale="log", xlabel="ns per event", title="plastic synapses of in-degree 1000")
+    panel.set(xlabel="ns per event", title="plastic synapses of in-degree 1000")
     panel.grid(axis="x", alpha=0.3)
     panel.legend(fontsize=8)
 

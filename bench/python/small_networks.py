@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from measure import peak_above
+from measure import clock, peak_above
 from pages import has_place, markers, put
 
 import spikelet as sl
@@ -26,15 +26,17 @@ HEADER = ("what", "cost")
 Rows = "Iterator[tuple[str, str]]"
 
 
-def least(*calls: Callable[[], object], repeat: int = 5, times: int = 1) -> list[float]:
-    """Return the least time of each call [s], of repetitions in turn."""
-    found = [np.inf] * len(calls)
+def least(
+    *calls: Callable[[], object], repeat: int = 5, times: int = 1, threads: int = 1
+) -> list[float]:
+    """Return the least time of each call [s], of repetitions in turn; with one thread, CPU time."""
+    found, now = [np.inf] * len(calls), clock(threads)
     for _ in range(repeat):
         for k, call in enumerate(calls):
-            start = time.perf_counter()
+            start = now()
             for _ in range(times):
                 call()
-            found[k] = min(found[k], (time.perf_counter() - start) / times)
+            found[k] = min(found[k], (now() - start) / times)
     return found
 
 
@@ -59,7 +61,7 @@ def network(
 
 def calls() -> Rows:
     """Measure a run of one step, and a change of a parameter."""
-    net, cells = network()
+    net, cells = network(threads=1)
     (run,) = least(lambda: net.run(0.1), repeat=20, times=1000)
     yield "`run(0.1)` of 1000 neurons", f"{run * 1e6:.1f} us"
     thresholds = iter(np.linspace(-55.0, -54.0, 100_000).tolist())
@@ -86,7 +88,9 @@ def threads() -> Rows:
             net.inject(cells, sl.PoissonInput(rate=8000.0, weight=35.0))
             net.run(10.0)
             nets.append(net)
-        one, two = least(*(lambda net=net, d=duration: net.run(d) for net in nets), repeat=9)
+        one, two = least(
+            *(lambda net=net, d=duration: net.run(d) for net in nets), repeat=9, threads=2
+        )
         step = one * 1e6 / (duration / 0.1)
         yield (
             f"{n} neurons of in-degree {in_degree}, delay {delay:g} ms: two threads against one",
@@ -105,7 +109,9 @@ def ensembles() -> Rows:
             for net in nets:
                 net.run(duration)
 
-        one, all_ = least(in_turn, lambda nets=nets, d=duration: sl.run_all(nets, d), repeat=3)
+        one, all_ = least(
+            in_turn, lambda nets=nets, d=duration: sl.run_all(nets, d), repeat=3, threads=2
+        )
         steps = 1000 * duration / 0.1
         yield (
             f"1000 networks of {n} neurons, {duration:g} ms: `run_all` against one after another",
@@ -158,9 +164,9 @@ def states() -> Rows:
             size = n * np.dtype(dtype).itemsize * len(recorder)
             source, times = np.ones(size // 8), []
             for _ in range(5):
-                start = time.perf_counter()
+                start = time.process_time()
                 copy = source.copy()
-                times.append(time.perf_counter() - start)
+                times.append(time.process_time() - start)
                 del copy
             named = "".join(f", {key} {value}" for key, value in options.items())
             yield (

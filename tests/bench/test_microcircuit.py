@@ -61,7 +61,7 @@ def test_the_protocol_resumes_and_reports(tmp_path: Path, monkeypatch: pytest.Mo
     assert all(line in rest for line in page.read_text().splitlines() if line.startswith("|"))
     assert page.read_text().count("| int16 |") == 1
     assert page.read_text().count("| L6I |") == 1
-    other = run("microcircuit_protocol.py", folder, *ARGUMENTS, "--threads", "2", check=False)
+    other = run("microcircuit_protocol.py", folder, *ARGUMENTS, "--presim", "60", check=False)
     assert "another protocol" in other
 
     monkeypatch.syspath_prepend(FOLDER)

@@ -64,7 +64,9 @@ def check(record: dict[str, Any]) -> None:
 
 
 def test_scaling(tmp_path: Path) -> None:
-    output, written = run(tmp_path, "scaling.py", "--quick", "--threads", "1", "--out", "a.png")
+    output, written = run(
+        tmp_path, "scaling.py", "--quick", "--threads", "1", "2", "--out", "a.png"
+    )
     assert (tmp_path / "a.png").read_bytes().startswith(PNG)
     cases = written["cases"]
     assert len({case["axis"] for case in cases}) == 7
