@@ -196,13 +196,10 @@ void HistoryRows<R>::deliver(Step step, Channels<R> input, bool early) {
 
 template <class R>
 Replaying<R> HistoryRows<R>::replaying(bool depresses) const {
-  return {spikes_.view(),
-          table_of(pre_factors_, pre_decay_),
-          table_of(post_factors_, post_decay_),
-          post_factor(R(0)),
-          static_cast<std::int32_t>(tie_),
-          first_only_,
-          depresses};
+  return {
+      spikes_.view(),    table_of(pre_factors_, pre_decay_), table_of(post_factors_, post_decay_),
+      post_factor(R(0)), static_cast<std::int32_t>(tie_),    first_only_,
+      depresses};
 }
 
 template <class R>

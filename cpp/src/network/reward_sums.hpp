@@ -84,8 +84,7 @@ class RewardSums {
       RewardAt& at = at_[first + static_cast<std::size_t>(k)];
       const RewardAt& before = *(&at - 1);
       const double since = rate_ * static_cast<double>(k);
-      at = {std::exp(since),
-            before.sum + before.fall * signal_->integral(begin + k - 1, begin + k),
+      at = {std::exp(since), before.sum + before.fall * signal_->integral(begin + k - 1, begin + k),
             std::exp(-since)};
     }
     return first;

@@ -110,13 +110,8 @@ class SpikeLists {
     size_ = 0;
   }
   TargetSpikes<R> view() const {
-    return {newest_.data(),
-            latest_.data(),
-            second_ ? latest_factor_.data() : nullptr,
-            end_.data(),
-            stamp_.data(),
-            trace_.data(),
-            second_ ? factor_.data() : nullptr};
+    return {newest_.data(), latest_.data(), second_ ? latest_factor_.data() : nullptr, end_.data(),
+            stamp_.data(),  trace_.data(),  second_ ? factor_.data() : nullptr};
   }
   // For walks one spike at a time, by index.
   Step stamp(std::uint32_t k) const { return base_ + stamp_[k]; }

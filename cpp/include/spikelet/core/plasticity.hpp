@@ -107,12 +107,12 @@ struct TargetSpikes {
   static constexpr std::uint32_t kept = 8;  // of each target
 
   const NewestSpike<R>* newest;  // by target
-  const std::int32_t* latest;  // by target, `kept` each: stamps
-  const R* latest_factor;      // the factors of potentiation; none: the row's is for all
-  const std::uint32_t* end;    // by target
-  const std::int32_t* stamp;   // by spike
-  const R* trace;              // by spike: with it
-  const R* factor;             // by spike
+  const std::int32_t* latest;    // by target, `kept` each: stamps
+  const R* latest_factor;        // the factors of potentiation; none: the row's is for all
+  const std::uint32_t* end;      // by target
+  const std::int32_t* stamp;     // by spike
+  const R* trace;                // by spike: with it
+  const R* factor;               // by spike
 };
 
 // Decay over the first steps; `beyond` has the others, unless all of them are 0.
@@ -150,8 +150,8 @@ struct Replaying {
   bool depresses;    // at a spike of the source
 };
 
-// What a reward does from each step of a stretch on. From a to b, an eligibility of 1 becomes weight
-// (b.sum - a.sum) * a.rise, and a.rise * b.fall of it is left.
+// What a reward does from each step of a stretch on. From a to b, an eligibility of 1 becomes
+// weight (b.sum - a.sum) * a.rise, and a.rise * b.fall of it is left.
 struct alignas(32) RewardAt {
   double rise, sum, fall;
 };

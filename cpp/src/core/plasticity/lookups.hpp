@@ -37,8 +37,8 @@ SPIKELET_INLINE Words<float> words_at(const void* values, Words<float> index) {
   alignas(64) std::int32_t at[lanes<float>];
   __builtin_memcpy(at, &index, sizeof at);
 #if SPIKELET_VECTOR_BYTES == 64
-  return reinterpret_cast<Words<float>>(
-      _mm512_inserti64x4(_mm512_castsi256_si512(eight_at(values, at)), eight_at(values, at + 8), 1));
+  return reinterpret_cast<Words<float>>(_mm512_inserti64x4(
+      _mm512_castsi256_si512(eight_at(values, at)), eight_at(values, at + 8), 1));
 #else
   return reinterpret_cast<Words<float>>(eight_at(values, at));
 #endif
@@ -73,7 +73,8 @@ SPIKELET_INLINE void look_up_newest(const NewestSpike<R>* newest, const std::uin
                                          four_pairs_at(newest, target + 4), 1),
                   b = _mm512_inserti64x4(_mm512_castsi256_si512(four_pairs_at(newest, target + 8)),
                                          four_pairs_at(newest, target + 12), 1);
-    const __m512i even = _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
+    const __m512i even =
+        _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
     const __m512i odd = _mm512_add_epi32(even, _mm512_set1_epi32(1));
     stamp = reinterpret_cast<Words<R>>(_mm512_permutex2var_epi32(a, even, b));
     trace = reinterpret_cast<Vec<R>>(_mm512_permutex2var_epi32(a, odd, b));

@@ -103,8 +103,7 @@ SPIKELET_INLINE void pass(const ModulatedRow<R>& row, Words<R> from, Words<R> to
     decay[k] = rise * fall;
   }
   Vec<R> moved = weight, decayed = own;
-  pass(
-      row, moved, decayed, [&](int k) { return integral[k]; }, [&](int k) { return decay[k]; });
+  pass(row, moved, decayed, [&](int k) { return integral[k]; }, [&](int k) { return decay[k]; });
   const auto passes = __builtin_convertvector(to > from, Mask<R>);
   weight = passes ? moved : weight;
   own = passes ? decayed : own;
@@ -195,8 +194,7 @@ SPIKELET_INLINE void replay_list(const Rule& rule, const ModulatedRow<R>& modula
       Vec<R> weight = load(part.weights + k), own = load(all.own + k);
       pass(modulated, load_words<R>(all.since + k), time, weight, own);
       own = rule.up(own, row.pre * decayed(how.pre_decay, steps) * factor);
-      const std::uint32_t used =
-          part.size - k >= width ? ~0u : (1u << (part.size - k)) - 1u;
+      const std::uint32_t used = part.size - k >= width ? ~0u : (1u << (part.size - k)) - 1u;
       const std::uint32_t more = word_bits<R>(synapse >= 2 << left_from);
       const std::uint32_t last = word_bits<R>(synapse < 2 << left_from) & used;
       pack(last, weight, all.done_weight + all.done);
@@ -225,8 +223,7 @@ SPIKELET_INLINE void pass_all(const ModulatedRow<R>& modulated, Replay<R>& part)
   const double integral = (b.sum - a.sum) * a.rise, decay = a.rise * b.fall;
   for (std::size_t k = 0; k < part.piece[0].n; k += lanes<R>) {
     Vec<R> weight = load(part.weight + k), own = load(part.own + k);
-    pass(
-        modulated, weight, own, [&](int) { return integral; }, [&](int) { return decay; });
+    pass(modulated, weight, own, [&](int) { return integral; }, [&](int) { return decay; });
     store(part.weight + k, weight);
     store(part.own + k, own);
   }
@@ -263,8 +260,7 @@ void modulated_row(const double* p, const ModulatedRow<R>& modulated) {
     replay_list(rule, modulated, all);
     pass_done(modulated, all);
     for (std::size_t k = 0; k < part.piece[0].n; k += lanes<R>) {
-      const Vec<R> change =
-          depressions(modulated.how, modulated.row, part, k, part.piece[0].n - k);
+      const Vec<R> change = depressions(modulated.how, modulated.row, part, k, part.piece[0].n - k);
       store(part.own + k, rule.down(load(part.own + k), change));
     }
     put_back(part);

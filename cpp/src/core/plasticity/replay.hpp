@@ -310,8 +310,7 @@ SPIKELET_INLINE void depress(const Rule& rule, const Replaying<R>& how, const Pi
 }
 
 template <template <class> class Rule, class R>
-void replayed_rows(const double* p, const Replaying<R>& how,
-                   std::span<const ReplayedRow<R>> rows) {
+void replayed_rows(const double* p, const Replaying<R>& how, std::span<const ReplayedRow<R>> rows) {
   const Rule<R> rule(p);
   Replay<R> part;
   std::size_t row = 0, begin = 0;
