@@ -13,6 +13,7 @@
 #include "core/integer_scatter.hpp"
 #include "core/plasticity/power.hpp"
 #include "core/plasticity/plasticity_rules.hpp"
+#include "core/plasticity/lookups.hpp"
 #include "core/plasticity/replay.hpp"
 #include "core/plasticity/modulated.hpp"
 #include "core/plasticity/loops.hpp"

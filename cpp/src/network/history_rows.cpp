@@ -7,6 +7,8 @@ namespace spikelet {
 namespace {
 
 constexpr Step tabled = 1 << 14;
+// Of rows that are updated together.
+constexpr std::size_t most_together = 16, synapses_together = 448;
 
 // The first factors of a decay, until they are 0.
 template <class R>
@@ -126,52 +128,78 @@ void HistoryRows<R>::prefetch_synapses(std::uint32_t row) const {
   }
 }
 
-// A spike of a source reaches its row.
+// Spikes of sources reach their rows.
 template <class R>
-void HistoryRows<R>::process(std::uint32_t row, Step arrival) {
-  const Step time = arrival + 1 - segments_[row].dendritic;
-  update(row, time);
-  const bool fired = last_[row] >= 0;
-  const Step since = time - last_[row];
-  pre_[row] = nearest_pre_ || !fired ? R(1) : pre_[row] * pre_decay_(since) + R(1);
-  const R second = fired ? pre_2_[row] * pre_2_decay_(since) : R(0);
-  pre_2_[row] = nearest_pre_ ? R(1) : second + R(1);
-  last_[row] = time;
-  done_[row] = std::max(done_[row], time - tie_);
+void HistoryRows<R>::process(std::span<const std::uint32_t> rows, Step arrival) {
+  update(rows, arrival);
+  for (const std::uint32_t row : rows) {
+    const Step time = time_at(row, arrival), since = time - last_[row];
+    const bool fired = last_[row] >= 0;
+    pre_[row] = nearest_pre_ || !fired ? R(1) : pre_[row] * pre_decay_(since) + R(1);
+    const R second = fired ? pre_2_[row] * pre_2_decay_(since) : R(0);
+    pre_2_[row] = nearest_pre_ ? R(1) : second + R(1);
+    last_[row] = time;
+    done_[row] = std::max(done_[row], time - tie_);
+  }
+}
+
+// Adds the weights of a row to the input.
+template <class R>
+void HistoryRows<R>::send(std::uint32_t row, Channels<R> input) const {
+  const Feed<R>& feed = this->feed_;
+  const Segment& segment = segments_[row];
+  const R* weight = weight_.data() + segment.first;
+  const std::uint16_t* target = target_.data() + segment.first;
+  if (feed.one_channel >= 0 && !feed.ends.magnitude) {
+    R* to = input[static_cast<std::size_t>(feed.one_channel)] + feed.local;
+    for (std::uint32_t k = 0; k < segment.count; ++k) {
+      to[target[k]] += weight[k];
+    }
+    return;
+  }
+  for (std::uint32_t k = 0; k < segment.count; ++k) {
+    input[static_cast<std::size_t>(feed.channel_of(weight[k]))][feed.local + target[k]] +=
+        feed.sent(weight[k]);
+  }
 }
 
 template <class R>
 void HistoryRows<R>::deliver(Step step, Channels<R> input, bool early) {
-  const Feed<R>& feed = this->feed_;
-  if (early != feed.ends.early()) {
+  if (early != this->feed_.ends.early()) {
     return;
   }
   this->deliver_sent(step, input);  // of earlier stamps than any arrival below
   auto& arrivals = calendar_.at(step);
-  for (std::size_t a = 0; a < arrivals.size(); ++a) {
-    if (a + 4 < arrivals.size()) {
-      prefetch_row(arrivals[a + 4]);
+  const std::span<const std::uint32_t> rows(arrivals);
+  std::size_t fetched = 0;  // rows whose synapses are on their way
+  for (std::size_t begin = 0, end = 0; begin < rows.size(); begin = end) {
+    // A few rows are updated together. None of them twice: a source may spike twice in a step.
+    std::size_t synapses = 0;
+    do {
+      synapses += segments_[rows[end++]].count;
+    } while (end < rows.size() && end - begin < most_together && rows[end] != rows[end - 1] &&
+             synapses + segments_[rows[end]].count <= synapses_together);
+    const std::size_t ahead = std::min(rows.size(), end + (end - begin));
+    for (std::size_t a = ahead; a < std::min(rows.size(), ahead + (end - begin)); ++a) {
+      prefetch_row(rows[a]);
     }
-    if (a + 1 < arrivals.size()) {
-      prefetch_synapses(arrivals[a + 1]);
+    for (fetched = std::max(fetched, end); fetched < ahead; ++fetched) {
+      prefetch_synapses(rows[fetched]);
     }
-    process(arrivals[a], step);
-    const Segment& segment = segments_[arrivals[a]];
-    const R* weight = weight_.data() + segment.first;
-    const std::uint16_t* target = target_.data() + segment.first;
-    if (feed.one_channel >= 0 && !feed.ends.magnitude) {
-      R* to = input[static_cast<std::size_t>(feed.one_channel)] + feed.local;
-      for (std::uint32_t k = 0; k < segment.count; ++k) {
-        to[target[k]] += weight[k];
-      }
-      continue;
-    }
-    for (std::uint32_t k = 0; k < segment.count; ++k) {
-      input[static_cast<std::size_t>(feed.channel_of(weight[k]))][feed.local + target[k]] +=
-          feed.sent(weight[k]);
+    process(rows.subspan(begin, end - begin), step);
+    for (std::size_t a = begin; a < end; ++a) {
+      send(rows[a], input);
     }
   }
   arrivals.clear();
+}
+
+template <class R>
+Replaying<R> HistoryRows<R>::replaying(bool depresses) const {
+  return {
+      spikes_.view(),    table_of(pre_factors_, pre_decay_), table_of(post_factors_, post_decay_),
+      post_factor(R(0)), static_cast<std::int32_t>(tie_),    first_only_,
+      depresses};
 }
 
 template <class R>
@@ -180,20 +208,13 @@ ReplayedRow<R> HistoryRows<R>::row_until(std::size_t row, Step upto) {
   const auto left = [&](Step time) { return spikes_.relative(time - segment.dendritic); };
   ReplayedRow<R> replayed{};
   replayed.weight = weight_.data() + segment.first;
-  replayed.own = centered_ ? own_.data() + segment.first : nullptr;
+  replayed.own = own_.empty() ? nullptr : own_.data() + segment.first;
   replayed.target = target_.data() + segment.first;
   replayed.n = segment.count;
-  replayed.more = weight_.size() - segment.first - segment.count;
-  replayed.posts = spikes_.view();
   replayed.from = left(done_[row]);
   replayed.to = left(upto);
   replayed.last = left(last_[row]);
-  replayed.tie = static_cast<std::int32_t>(tie_);
   replayed.pre = pre_[row];
-  replayed.up = post_factor(R(0));
-  replayed.pre_decay = table_of(pre_factors_, pre_decay_);
-  replayed.post_decay = table_of(post_factors_, post_decay_);
-  replayed.first_only = first_only_;
   return replayed;
 }
 
@@ -202,7 +223,6 @@ ReplayedRow<R> HistoryRows<R>::row_at_spike(std::size_t row, Step time) {
   ReplayedRow<R> replayed = row_until(row, time - tie_);
   const Step last = last_[row];
   const bool fired = last >= 0;
-  replayed.depresses = true;
   replayed.time = spikes_.relative(time - segments_[row].dendritic);
   replayed.down = pre_factor(fired ? pre_2_[row] * pre_2_decay_(time - last) : R(0));
   replayed.own_decay = centered_ && fired ? pre_decay_(time - last) : R(0);
@@ -220,10 +240,10 @@ void HistoryRows<R>::finish(Step now) {
   for (Step arrival = now; arrival < now + this->span_; ++arrival) {
     std::vector<std::uint32_t> later;
     for (const std::uint32_t row : calendar_.at(arrival)) {
-      if (arrival + 1 - segments_[row].dendritic > now) {
+      if (time_at(row, arrival) > now) {
         later.push_back(row);
       } else {
-        process(row, arrival);
+        process({&row, 1}, arrival);
         const Segment& segment = segments_[row];  // events wait with the weights they are sent with
         for (std::uint64_t k = segment.first; k < segment.first + segment.count; ++k) {
           const int channel = this->feed_.channel_of(weight_[k]);

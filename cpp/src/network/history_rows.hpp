@@ -42,9 +42,9 @@ class HistoryRows : public PlasticStore<R> {
     std::uint32_t count, source;
     std::uint16_t delay, dendritic;
   };
-  // At a spike of the row's source, at the synapses at `time`: potentiates by the spikes of targets
-  // since the last one, then depresses.
-  virtual void update(std::size_t row, Step time) = 0;
+  // At a spike of the sources of several different rows, which arrives at `arrival`: potentiates by
+  // the spikes of targets since the last one, then depresses.
+  virtual void update(std::span<const std::uint32_t> rows, Step arrival) = 0;
   // Potentiates by the spikes that are at the synapses by then.
   virtual void settle_row(std::size_t row, Step upto) = 0;
   // Turns the eligibility of all synapses into weight, up to then.
@@ -54,7 +54,12 @@ class HistoryRows : public PlasticStore<R> {
   virtual R post_factor(R before_2) const = 0;
   void set_parameters(const std::vector<double>& parameters) override;
 
+  // When a spike is at the synapses of a row that arrives then.
+  Step time_at(std::size_t row, Step arrival) const {
+    return arrival + 1 - segments_[row].dendritic;
+  }
   // For kernels: a row that is brought up to `upto`, or also depresses at a spike of its source.
+  Replaying<R> replaying(bool depresses) const;
   ReplayedRow<R> row_until(std::size_t row, Step upto);
   ReplayedRow<R> row_at_spike(std::size_t row, Step time);
 
@@ -74,7 +79,8 @@ class HistoryRows : public PlasticStore<R> {
 
  private:
   void note_post(std::uint32_t target, Step stamp) override;
-  void process(std::uint32_t row, Step arrival);
+  void process(std::span<const std::uint32_t> rows, Step arrival);
+  void send(std::uint32_t row, Channels<R> input) const;
   void prefetch_row(std::uint32_t row) const;
   void prefetch_synapses(std::uint32_t row) const;
 

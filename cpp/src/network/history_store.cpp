@@ -10,8 +10,12 @@ HistoryStore<R>::HistoryStore(const Feed<R>& feed, const Plasticity& plasticity,
     : HistoryRows<R>(feed, plasticity, dt, span), kernels_(kernels().plastic<R>(plasticity.rule)) {}
 
 template <class R>
-void HistoryStore<R>::update(std::size_t row, Step time) {
-  kernels_.replayed_row(parameters(), this->row_at_spike(row, time));
+void HistoryStore<R>::update(std::span<const std::uint32_t> rows, Step arrival) {
+  at_spike_.clear();
+  for (const std::uint32_t row : rows) {
+    at_spike_.push_back(this->row_at_spike(row, this->time_at(row, arrival)));
+  }
+  kernels_.replayed_rows(parameters(), this->replaying(true), at_spike_);
 }
 
 template <class R>
@@ -20,7 +24,8 @@ void HistoryStore<R>::settle_row(std::size_t row, Step upto) {
     return;
   }
   if (this->pre_[row] > 0) {
-    kernels_.replayed_row(parameters(), this->row_until(row, upto));
+    const ReplayedRow<R> until = this->row_until(row, upto);
+    kernels_.replayed_rows(parameters(), this->replaying(false), {&until, 1});
   }
   this->done_[row] = upto;
 }

@@ -23,13 +23,14 @@ class HistoryStore final : public HistoryRows<R> {
   }
 
  private:
-  void update(std::size_t row, Step time) override;
+  void update(std::span<const std::uint32_t> rows, Step arrival) override;
   void settle_row(std::size_t row, Step upto) override;
   R pre_factor(R before_2) const override { return kernels_.pre_factor(parameters(), before_2); }
   R post_factor(R before_2) const override { return kernels_.post_factor(parameters(), before_2); }
   const double* parameters() const { return this->plasticity_.parameters.data(); }
 
   const PlasticKernels<R>& kernels_;
+  std::vector<ReplayedRow<R>> at_spike_;  // rows of the update under way
 };
 
 }  // namespace spikelet

@@ -61,6 +61,13 @@ void RewardRows<R, Rule>::note_touched(std::size_t row) {
 }
 
 template <class R, template <class> class Rule>
+void RewardRows<R, Rule>::update(std::span<const std::uint32_t> rows, Step arrival) {
+  for (const std::uint32_t row : rows) {
+    update(row, this->time_at(row, arrival));
+  }
+}
+
+template <class R, template <class> class Rule>
 void RewardRows<R, Rule>::update(std::size_t row, Step time) {
   const Step last = this->last_[row];
   if (even_[row] == 0 || time <= last || !reward_.prepare_all(last, time)) {
@@ -68,11 +75,11 @@ void RewardRows<R, Rule>::update(std::size_t row, Step time) {
     even_[row] = update_each(row, time) ? 1 : 0;
   } else {
     ModulatedRow<R> modulated{};
+    modulated.how = this->replaying(true);
     modulated.row = this->row_at_spike(row, time);
     const auto [low, high] = this->limits();
     modulated.low = low;
     modulated.high = high;
-    modulated.eligibility = this->own_.data() + this->segments_[row].first;
     reward_.show(last, time, modulated);
     kernels_.modulated_row(this->plasticity_.parameters.data(), modulated);
   }
@@ -98,7 +105,7 @@ bool RewardRows<R, Rule>::update_each(std::size_t row, Step time) {
   std::size_t n = 0;
   for (std::uint32_t k = 0; k < segment.count; ++k) {
     listed_[n] = k;
-    n += posts.newest[target[k]] > lo || touched[k] != last ? 1 : 0;
+    n += posts.newest[target[k]].stamp > lo || touched[k] != last ? 1 : 0;
   }
   for (std::size_t m = 0; m < n; ++m) {
     const std::uint32_t k = listed_[m];
@@ -115,8 +122,7 @@ bool RewardRows<R, Rule>::update_each(std::size_t row, Step time) {
   for (std::uint32_t k = 0; k < segment.count; ++k) {
     Synapse s{weight[k], own[k], time};
     pass(s, touched[k] < time ? whole : RewardSignal::Passed{0, 1});
-    std::int32_t stamp = posts.newest[target[k]];
-    R trace = posts.newest_trace[target[k]];
+    auto [stamp, trace] = posts.newest[target[k]];
     if (stamp >= now) {  // spikes before this one depress
       std::uint32_t end = posts.end[target[k]];
       while (posts.stamp[end - 1] >= now) {

@@ -47,7 +47,8 @@ class RewardRows final : public HistoryRows<R> {
  private:
   using typename HistoryRows<R>::Segment;
 
-  void update(std::size_t row, Step time) override;
+  void update(std::span<const std::uint32_t> rows, Step arrival) override;
+  void update(std::size_t row, Step time);
   void settle_row(std::size_t row, Step upto) override;
   void settle_eligibility(Step upto) override;
   R pre_factor(R before_2) const override { return rule_.pre_factor(before_2); }

@@ -35,7 +35,7 @@ class RewardSums {
     const Step begin = (from >> shift_) << shift_;
     const std::size_t a = first + static_cast<std::size_t>(from - begin),
                       b = first + static_cast<std::size_t>(to - begin);
-    return {(sum_[b] - sum_[a]) * rise_[a], rise_[a] * fall_[b]};
+    return {(at_[b].sum - at_[a].sum) * at_[a].rise, at_[a].rise * at_[b].fall};
   }
   // Whether spans between these steps are summed; if so, sums them all and returns where.
   bool prepare_all(Step from, Step to) {
@@ -52,9 +52,7 @@ class RewardSums {
     const Step number = from >> shift_, begin = number << shift_;
     row.last = static_cast<std::int32_t>(from - begin);
     row.time = static_cast<std::int32_t>(to - begin);
-    row.sum = sum_.data();
-    row.rise = rise_.data();
-    row.fall = fall_.data();
+    row.reward = at_.data();
     row.shift = shift_;
     row.number = static_cast<std::int32_t>(number % stretches);
     row.stretches = stretches;
@@ -76,23 +74,18 @@ class RewardSums {
     const auto slot = static_cast<std::size_t>(number % stretches);
     const std::size_t first = slot * size();
     const Step begin = number << shift_;
-    if (sum_.empty()) {
-      for (std::vector<double>* values : {&sum_, &rise_, &fall_}) {
-        values->resize(stretches * size());
-      }
-    }
+    at_.resize(stretches * size());
     if (number_[slot] != number) {
       number_[slot] = number;
       known_[slot] = 1;
-      sum_[first] = 0;
-      rise_[first] = fall_[first] = 1;
+      at_[first] = {1, 0, 1};
     }
     for (Step& k = known_[slot]; begin + k <= to; ++k) {
-      const std::size_t at = first + static_cast<std::size_t>(k);
+      RewardAt& at = at_[first + static_cast<std::size_t>(k)];
+      const RewardAt& before = *(&at - 1);
       const double since = rate_ * static_cast<double>(k);
-      sum_[at] = sum_[at - 1] + fall_[at - 1] * signal_->integral(begin + k - 1, begin + k);
-      rise_[at] = std::exp(since);
-      fall_[at] = std::exp(-since);
+      at = {std::exp(since), before.sum + before.fall * signal_->integral(begin + k - 1, begin + k),
+            std::exp(-since)};
     }
     return first;
   }
@@ -101,7 +94,7 @@ class RewardSums {
   double rate_;
   int shift_;
   std::array<Step, stretches> number_, known_{};  // by slot: which stretch, how many steps of it
-  std::vector<double> sum_, rise_, fall_;
+  std::vector<RewardAt> at_;
 };
 
 }  // namespace spikelet

@@ -21,8 +21,7 @@ class SpikeLists {
         begin_(targets),
         end_(targets),
         limit_(targets),
-        newest_(targets, never),
-        newest_trace_(targets),
+        newest_(targets, nothing),
         latest_(kept * targets, never),
         latest_factor_(second ? kept * targets : 0) {
     compact([](Step) { return false; }, 0);
@@ -43,8 +42,7 @@ class SpikeLists {
       move(target);
     }
     put(end_[target]++, relative(spike.stamp), spike.value, factor);
-    newest_[target] = relative(spike.stamp);
-    newest_trace_[target] = spike.value[0];
+    newest_[target] = {relative(spike.stamp), spike.value[0]};
     push(latest_, target, relative(spike.stamp));
     push(latest_factor_, target, factor);
     ++size_;
@@ -100,23 +98,20 @@ class SpikeLists {
         copy(old, k, end_[j]++, relative(old.stamp(k)));
       }
       size_ += last - first;
-      newest_[j] = first < last ? stamp_[end_[j] - 1] : never;
+      newest_[j].stamp = first < last ? stamp_[end_[j] - 1] : never;
       look_up_latest(j);
     }
   }
   void clear() {
     compact([](Step) { return true; }, 0);
     std::copy(begin_.begin(), begin_.end(), end_.begin());
-    std::fill(newest_.begin(), newest_.end(), never);
-    std::fill(newest_trace_.begin(), newest_trace_.end(), R(0));
+    std::fill(newest_.begin(), newest_.end(), nothing);
     std::fill(latest_.begin(), latest_.end(), never);
     size_ = 0;
   }
   TargetSpikes<R> view() const {
-    return {newest_.data(), newest_trace_.data(),
-            latest_.data(), second_ ? latest_factor_.data() : nullptr,
-            end_.data(),    stamp_.data(),
-            trace_.data(),  second_ ? factor_.data() : nullptr};
+    return {newest_.data(), latest_.data(), second_ ? latest_factor_.data() : nullptr, end_.data(),
+            stamp_.data(),  trace_.data(),  second_ ? factor_.data() : nullptr};
   }
   // For walks one spike at a time, by index.
   Step stamp(std::uint32_t k) const { return base_ + stamp_[k]; }
@@ -124,6 +119,7 @@ class SpikeLists {
 
  private:
   static constexpr std::int32_t never = TargetSpikes<R>::never;
+  static constexpr NewestSpike<R> nothing{never, R(0)};
   static constexpr std::uint32_t kept = TargetSpikes<R>::kept;
   static constexpr Step reach = Step{1} << 29;
   static constexpr std::uint32_t least_room = 8;
@@ -200,8 +196,7 @@ class SpikeLists {
   Step base_ = 0;
   std::size_t size_ = 0;
   std::vector<std::uint32_t> begin_, end_, limit_;  // by target
-  std::vector<std::int32_t> newest_;
-  std::vector<R> newest_trace_;
+  std::vector<NewestSpike<R>> newest_;
   std::vector<std::int32_t> latest_;  // `kept` for each target, the newest last
   std::vector<R> latest_factor_;
   std::vector<std::int32_t> stamp_;  // by spike

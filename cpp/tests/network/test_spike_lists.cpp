@@ -37,9 +37,9 @@ void check(const SpikeLists<double>& lists, const std::vector<std::vector<Step>>
         CHECK(view.factor[view.end[j] - k] == factor);
       }
     }
-    CHECK(view.newest[j] == (mine.empty() ? never : lists.relative(mine.back())));
+    CHECK(view.newest[j].stamp == (mine.empty() ? never : lists.relative(mine.back())));
     if (!mine.empty()) {
-      CHECK(view.newest_trace[j] == static_cast<double>(mine.back()));
+      CHECK(view.newest[j].trace == static_cast<double>(mine.back()));
     }
   }
 }
@@ -86,7 +86,7 @@ TEST_CASE("lists of spikes grow, are found, forgotten and moved to another base"
   lists.add(1, spike(1, late), 10 * static_cast<double>(late));
   CHECK(lists.relative(late) == 0);
   CHECK(lists.relative(90) == never);
-  CHECK(lists.view().newest[1] == 0);
+  CHECK(lists.view().newest[1].stamp == 0);
   lists.clear();
   CHECK(lists.size() == 0);
   check(lists, {{}, {}, {}});

@@ -91,6 +91,13 @@ struct ClosedRow {
   int n_ended;
 };
 
+// The last spike of a target, or `never`, and the trace with it; together, as they are looked up.
+template <class R>
+struct NewestSpike {
+  std::int32_t stamp;
+  R trace;
+};
+
 // The spikes of the targets of a row that replays them: the latest few of each target together, the
 // newest last, and all of them, those of a target at [.., end), the oldest first. Spikes that never
 // were come before the first.
@@ -99,14 +106,13 @@ struct TargetSpikes {
   static constexpr std::int32_t never = -(std::int32_t{1} << 30);
   static constexpr std::uint32_t kept = 8;  // of each target
 
-  const std::int32_t* newest;  // by target: stamp of the last one, or `never`
-  const R* newest_trace;       // by target: with it
-  const std::int32_t* latest;  // by target, `kept` each: stamps
-  const R* latest_factor;      // the factors of potentiation; none: the row's is for all
-  const std::uint32_t* end;    // by target
-  const std::int32_t* stamp;   // by spike
-  const R* trace;              // by spike: with it
-  const R* factor;             // by spike
+  const NewestSpike<R>* newest;  // by target
+  const std::int32_t* latest;    // by target, `kept` each: stamps
+  const R* latest_factor;        // the factors of potentiation; none: the row's is for all
+  const std::uint32_t* end;      // by target
+  const std::int32_t* stamp;     // by spike
+  const R* trace;                // by spike: with it
+  const R* factor;               // by spike
 };
 
 // Decay over the first steps; `beyond` has the others, unless all of them are 0.
@@ -122,35 +128,45 @@ struct DecayTable {
 template <class R>
 struct ReplayedRow {
   R* weight;
-  R* own;  // by synapse: the source's trace of nearest_pre_centered; else none
+  R* own;  // by synapse: the source's trace of nearest_pre_centered, or the eligibility; or none
   const std::uint16_t* target;
   std::size_t n;
-  std::size_t more;  // synapses after the row, which may be read and written as they are
-  TargetSpikes<R> posts;
   std::int32_t from, to;  // spikes in (from, to] potentiate, unless pre is 0
   std::int32_t last;      // the row's last spike of its source
-  std::int32_t tie;       // 1: ties potentiate
+  std::int32_t time;      // if rows depress: a spike of the source is at the synapses
   R pre;                  // the source's trace then
-  R up;                   // factor of potentiation
+  R down;                 // factor of depression
+  R own_decay;            // of `own`, since the last spike
+};
+
+// What such rows share.
+template <class R>
+struct Replaying {
+  TargetSpikes<R> posts;
   DecayTable<R> pre_decay, post_decay;
-  bool first_only;  // nearest_restricted
-  bool depresses;   // a spike of the source is at the synapses, at `time`
-  std::int32_t time;
-  R down;       // factor of depression
-  R own_decay;  // of `own`, since the last spike
+  R up;              // factor of potentiation
+  std::int32_t tie;  // 1: ties potentiate
+  bool first_only;   // nearest_restricted
+  bool depresses;    // at a spike of the source
+};
+
+// What a reward does from each step of a stretch on. From a to b, an eligibility of 1 becomes
+// weight (b.sum - a.sum) * a.rise, and a.rise * b.fall of it is left.
+struct alignas(32) RewardAt {
+  double rise, sum, fall;
 };
 
 // A row of a modulated rule at a spike of its source, all of whose synapses were last touched at
-// the source's last spike. Steps count from the start of the stretch of that spike. What a reward
-// does to an eligibility from one step to another is in the first step's stretch: at
+// the source's last spike; `own` is the eligibility. Steps count from the start of the stretch of
+// that spike. What happens from one step on is in that step's stretch: at
 // ((number + (from >> shift)) % stretches) * size, for each step from its start (reward_sums.hpp).
 template <class R>
 struct ModulatedRow {
+  Replaying<R> how;
   ReplayedRow<R> row;
-  R* eligibility;
   R low, high;  // limits of weights
   std::int32_t last, time;
-  const double *sum, *rise, *fall;
+  const RewardAt* reward;
   std::int32_t shift, number, stretches, size;
 };
 
@@ -168,7 +184,9 @@ struct PlasticKernels {
   void (*dense_column)(const double* parameters, R* weight, std::size_t stride, const R* k_plus,
                        R up, std::size_t n);
   void (*closed_row)(const double* parameters, const ClosedRow<R>& row);
-  void (*replayed_row)(const double* parameters, const ReplayedRow<R>& row);    // unless modulated
+  // Unless modulated: several rows, which differ.
+  void (*replayed_rows)(const double* parameters, const Replaying<R>& how,
+                        std::span<const ReplayedRow<R>> rows);
   void (*modulated_row)(const double* parameters, const ModulatedRow<R>& row);  // if modulated
   // For any rule: sums += |row|; row = row * factors within [low, high].
   void (*add_row)(const R* row, double* sums, std::size_t n);

@@ -127,11 +127,12 @@ void scale_row(R* row, const R* factors, R low, R high, std::size_t n) {
 }
 
 template <template <class> class Rule, class R>
-constexpr auto replayed_row_of() -> void (*)(const double*, const ReplayedRow<R>&) {
+constexpr auto replayed_rows_of()
+    -> void (*)(const double*, const Replaying<R>&, std::span<const ReplayedRow<R>>) {
   if constexpr (Rule<R>::modulated) {
     return nullptr;
   } else {
-    return &replayed_row<Rule, R>;
+    return &replayed_rows<Rule, R>;
   }
 }
 template <template <class> class Rule, class R>
@@ -147,7 +148,7 @@ template <class R, template <class> class... Rules>
 constexpr std::array<PlasticKernels<R>, sizeof...(Rules)> plastic_kernels() {
   return {PlasticKernels<R>{&pre_factor<Rules, R>, &post_factor<Rules, R>, &dense_row<Rules, R>,
                             &dense_column<Rules, R>, &closed_row<Rules, R>,
-                            replayed_row_of<Rules, R>(), modulated_row_of<Rules, R>(), &add_row<R>,
+                            replayed_rows_of<Rules, R>(), modulated_row_of<Rules, R>(), &add_row<R>,
                             &scale_row<R>}...};
 }
 
