@@ -391,7 +391,7 @@ MISTAKES = [
     Mistake(
         "net.simulate(100.0)",
         AttributeError,
-        "Network has no 'simulate'; did you mean 'run'? (there are: connect, dt, dtype, exchanges, inject, inputs, join, load, population, populations, prepare, projections, ranks, record, recorders, regulate, regulations, reset, run, save, seed, t, threads, to_neo, to_nest)",
+        "Network has no 'simulate'; did you mean 'run'? (there are: connect, dt, dtype, exchanges, inject, inputs, join, load, population, populations, prepare, projections, ranks, record, recorders, regulate, regulations, report, reset, run, save, seed, t, threads, to_neo, to_nest)",
     ),
     Mistake(
         "net.inject(E, sl.PoissonSource(5.0))",
@@ -446,7 +446,7 @@ MISTAKES = [
     Mistake(
         "sl.layers.IF(treshold=1.0)",
         TypeError,
-        "IF has no parameter 'treshold'; did you mean 'threshold'? (there are: threshold, reset, v_reset, v_init, amplitude, code, levels)",
+        "IF has no parameter 'treshold'; did you mean 'threshold'? (there are: threshold, reset, v_reset, v_init, amplitude, code, levels, reset_delay, strict)",
     ),
     Mistake(
         "model.run(np.ones((2, 5)), steps=4)",
