@@ -168,10 +168,10 @@ def readouts(found: Results) -> str:
         mine = ours[case.threads, case.readout]
         dense = next(c for c in found if vars(c) == vars(case) | {"readout": "dense"})
         norms = [r["of readout"] for c in (case, mine) for r in found[c] if "of readout" in r]
-        same = len(norms) > 1 and max(norms) - min(norms) <= 1e-4 * max(norms)
+        same = "yes" if len(norms) > 1 and max(norms) - min(norms) <= 1e-4 * max(norms) else "NO"
         lines.append(
             f"| {case.threads} | {case.readout} | {case.program}, {case.method} | {ms(case):.2f} |"
-            f" {ms(case) / ms(mine):.1f} | {ms(case) / ms(dense):.2f} | {'yes' if same else 'NO'} |"
+            f" {ms(case) / ms(mine):.1f} | {ms(case) / ms(dense):.2f} | {'-' if case == mine else same} |"
         )
     return "\n".join(lines)
 
