@@ -31,7 +31,7 @@ FLOOR_HEADER = (
 MEMORY_HEADER = ("neuron of", "program", "method", "extra MB", "in inputs", "it / spikelet")
 EPOCH_HEADER = (
     "threads", "program", "method", "runs", "images/s (min..max)", "spikelet / it",
-    "first and last loss", "test accuracy",
+    "images a CPU second", "first and last loss", "test accuracy",
 )  # fmt: skip
 
 
@@ -213,6 +213,7 @@ def epoch(results: Results) -> str:
                 str(len(runs)),
                 spread([run["images_per_s"] for run in runs]),
                 f"{ours / value:.2f}" if ours else "-",
+                f"{median([run['images_per_cpu_s'] for run in runs]):.4g}",
                 ", ".join(f"{loss:.4f}" for loss in first["losses"]),
                 f"{100 * first['right'] / first['test_images']:.2f} %",
             ]
