@@ -8,7 +8,7 @@ input of every step.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -96,7 +96,7 @@ def epoch(adapter: Any, task: Task, folder: Path, images: int, test_images: int)
     warm = next(batches(folder, "train", task.batch))
     cross_entropy(run(warm[0]), warm[1]).backward()
     losses, seen = [], 0
-    start = perf_counter()
+    start, began = perf_counter(), process_time()
     for x, labels in batches(folder, "train", task.batch, images):
         optimizer.zero_grad()
         loss = cross_entropy(run(x), labels)
@@ -104,7 +104,7 @@ def epoch(adapter: Any, task: Task, folder: Path, images: int, test_images: int)
         optimizer.step()
         losses.append(loss.item())
         seen += len(x)
-    wall = perf_counter() - start
+    wall, cpu = perf_counter() - start, process_time() - began
     net.eval()
     with torch.no_grad():
         right = sum(
@@ -114,6 +114,7 @@ def epoch(adapter: Any, task: Task, folder: Path, images: int, test_images: int)
     return {
         "wall_s": wall,
         "images_per_s": seen / wall,
+        "images_per_cpu_s": seen / cpu,
         "images": seen,
         "losses": [losses[0], losses[-1]],
         "right": right,

@@ -31,7 +31,7 @@ FLOOR_HEADER = (
 MEMORY_HEADER = ("neuron of", "program", "method", "extra MB", "in inputs", "it / spikelet")
 EPOCH_HEADER = (
     "threads", "program", "method", "runs", "images/s (min..max)", "spikelet / it",
-    "first and last loss", "test accuracy",
+    "images a CPU second", "first and last loss", "test accuracy",
 )  # fmt: skip
 
 
@@ -168,10 +168,10 @@ def readouts(found: Results) -> str:
         mine = ours[case.threads, case.readout]
         dense = next(c for c in found if vars(c) == vars(case) | {"readout": "dense"})
         norms = [r["of readout"] for c in (case, mine) for r in found[c] if "of readout" in r]
-        same = len(norms) > 1 and max(norms) - min(norms) <= 1e-4 * max(norms)
+        same = "yes" if len(norms) > 1 and max(norms) - min(norms) <= 1e-4 * max(norms) else "NO"
         lines.append(
             f"| {case.threads} | {case.readout} | {case.program}, {case.method} | {ms(case):.2f} |"
-            f" {ms(case) / ms(mine):.1f} | {ms(case) / ms(dense):.2f} | {'yes' if same else 'NO'} |"
+            f" {ms(case) / ms(mine):.1f} | {ms(case) / ms(dense):.2f} | {'-' if case == mine else same} |"
         )
     return "\n".join(lines)
 
@@ -213,6 +213,7 @@ def epoch(results: Results) -> str:
                 str(len(runs)),
                 spread([run["images_per_s"] for run in runs]),
                 f"{ours / value:.2f}" if ours else "-",
+                f"{median([run['images_per_cpu_s'] for run in runs]):.4g}",
                 ", ".join(f"{loss:.4f}" for loss in first["losses"]),
                 f"{100 * first['right'] / first['test_images']:.2f} %",
             ]

@@ -208,3 +208,36 @@ def test_memory_of_a_piece_of_work() -> None:
         "print(measure.peak_above(lambda: np.ones(5_000_000)))"
     )
     assert float(spawn(code)) == pytest.approx(40, abs=5)
+
+
+def test_the_table_of_readouts_says_whether_gradients_are_the_same(scripts: Any) -> None:
+    report, case = scripts("training_report"), scripts("compare_training").Case
+    ours = [case("spikelet", "spikingjelly", "fused", 1, r) for r in ("dense", "mean")]
+    theirs = [case("spikingjelly", "spikingjelly", "multi-step", 1, r) for r in ("dense", "mean")]
+    found = {
+        ours[0]: [{"wall_s": 0.010, "of readout": 3.0}],
+        theirs[0]: [{"wall_s": 0.080, "of readout": 3.0}],
+        ours[1]: [{"wall_s": 0.012, "of readout": 2.0}],
+        theirs[1]: [{"wall_s": 0.090, "of readout": 2.1}],
+    }
+    table = report.readouts(found).splitlines()
+    assert table[3] == "| 1 | dense | spikingjelly, multi-step | 80.00 | 8.0 | 1.00 | yes |"
+    assert table[4] == "| 1 | mean | spikelet, fused | 12.00 | 1.0 | 1.20 | - |"
+    assert table[5] == "| 1 | mean | spikingjelly, multi-step | 90.00 | 7.5 | 1.12 | NO |"
+
+
+def test_a_readout_has_the_gradient_of_its_name(scripts: Any) -> None:
+    torch = pytest.importorskip("torch")
+    on, names = scripts("training_on_torch"), scripts("training").READOUTS
+    by = torch.arange(72.0).reshape(12, 2, 3)
+    found = {}
+    for name in names:
+        x = torch.ones(12, 2, 3, requires_grad=True)
+        on.differentiate(x * 1, by, name)
+        found[name] = x.grad
+    assert torch.equal(found["dense"], by)
+    assert torch.equal(found["sum"], torch.ones(12, 2, 3))
+    torch.testing.assert_close(found["mean"], (by[0] / 12).expand(12, 2, 3))
+    torch.testing.assert_close(found["sum, entropy"], 12 * found["mean, entropy"])
+    assert not found["ten steps"][:2].any()
+    assert found["ten steps"][2:].all()
