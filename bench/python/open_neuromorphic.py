@@ -49,8 +49,9 @@ def given(args: argparse.Namespace) -> tuple[Any, Any]:
         x = rng.standard_normal(shape, np.float32)
     bound = args.neurons**-0.5
     weight = rng.uniform(-bound, bound, (args.neurons + 1, args.neurons)).astype(np.float32)
-    # Sums of spikes of one size have the spread of normal numbers, so that neurons are as active.
-    scale = 1.0 if args.input == "normal" else args.density**-0.5
+    # PyTorch's first weights would leave the neurons silent. Sums of spikes get the spread of those
+    # of normal numbers.
+    scale = 4.0 if args.input == "normal" else 4.0 * args.density**-0.5
     return x, np.float32(scale) * weight
 
 

@@ -2,31 +2,67 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
+import importlib
 import sys
+from argparse import Namespace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
-pytest.importorskip("torch")
 pytest.importorskip("resource")
 
-SCRIPT = Path(__file__).parents[2] / "bench" / "python" / "open_neuromorphic.py"
+FOLDER = Path(__file__).parents[2] / "bench" / "python"
 
 
-def test_it_tabulates_what_is_there(tmp_path: Path) -> None:
-    command = [
-        sys.executable, str(SCRIPT), "--peers-python", str(tmp_path / "none"), "--sizes", "32",
-        "--steps", "10", "--seconds", "0", "--input", "spikes", "--programs", "spikelet", "norse",
-    ]  # fmt: skip
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, timeout=120,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert "not checked against spikingjelly" in done.stdout
-    rows = [line for line in done.stdout.splitlines() if line.startswith("| 32 |")]
-    assert {row.split("|")[2].strip() for row in rows} == {"spikelet, dense", "spikelet, sparse"}
-    assert rows[0].split("|")[-2].strip() == "1.0"  # the fastest is first
-    assert "norse, sequential, 32: {'missing'" in done.stderr
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.syspath_prepend(FOLDER)
+    return importlib.import_module("open_neuromorphic")
+
+
+def test_it_tabulates_what_is_there(
+    script: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def worker(_: Namespace, program: str, form: str, **change: Any) -> dict[str, Any]:
+        if program != "spikelet" or "save" in change:
+            return {"missing": f"no {program}"}
+        fast = form == "sparse"
+        cpu = 0.02 if fast else 0.05
+        return {"forward": 0.01, "backward": 0.02, "total": 0.03 if fast else 0.02, "cpu": cpu}
+
+    monkeypatch.setattr(script, "worker", worker)
+    command = ["--sizes", "32", "--input", "spikes", "--programs", "spikelet", "norse"]
+    monkeypatch.setattr(sys, "argv", ["open_neuromorphic.py", *command])
+    script.main()
+    out, err = capsys.readouterr()
+    assert "not checked against spikelet: {'missing'" in out
+    assert [line for line in out.splitlines() if line.startswith("| 32 |")] == [
+        "| 32 | spikelet, sparse | 10 | 20 | 30 | 20 | 1.0 |",
+        "| 32 | spikelet, dense | 10 | 20 | 20 | 50 | 2.5 |",
+    ]
+    assert "norse, sequential, 32: {'missing': 'no norse'}" in err
+
+
+@pytest.mark.parametrize("given", ["spikes", "normal"])
+def test_the_forms_of_spikelet_compute_the_same(script: Any, tmp_path: Path, given: str) -> None:
+    torch = pytest.importorskip("torch")
+    before = torch.get_num_threads()
+    found = []
+    for form in script.FORMS["spikelet"]:
+        file = tmp_path / f"{form}.npz"
+        args = Namespace(
+            program="spikelet", form=form, input=given, density=0.1, threads=1, seconds=0.0,
+            steps=20, neurons=64, save=file,
+        )  # fmt: skip
+        record = script.measure(args)
+        assert 0 < record["forward"] < record["total"]
+        assert record["cpu"] > 0
+        found.append(np.load(file))
+    torch.set_num_threads(before)
+    dense, sparse = found
+    assert dense["spikes"].shape == (20, 16, 64)
+    assert dense["spikes"].sum() > 0
+    assert np.mean(dense["spikes"] == sparse["spikes"]) > 0.999
+    np.testing.assert_allclose(sparse["by_weight"], dense["by_weight"], atol=1e-2)
