@@ -123,6 +123,21 @@ def test_constant_input_and_readout_of_potentials():
     np.testing.assert_allclose(result.v, v, rtol=1e-12, atol=1e-14)
 
 
+def test_the_output_of_a_readout_is_its_mean_potential(tmp_path):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(6, 9), st.LIF(), nn.Linear(9, 3), st.LI()).double()
+    x = (torch.rand(12, 4, 6) < 0.5).double()
+    v = model(x).detach().numpy()
+    snn = to_spiking_model(model, (6,), dtype="float64")
+    np.testing.assert_allclose(snn.run(x.numpy()).output, v.mean(0), rtol=1e-12)
+    np.testing.assert_allclose(snn.run(x.numpy(), delay=5).output, v[5:].mean(0), rtol=1e-12)
+    with pytest.raises(ValueError, match="until needs an output that spikes"):
+        snn.run(x.numpy(), until=1.0)
+    snn.save(tmp_path / "net.spk")
+    loaded = sl.SpikingModel.load(tmp_path / "net.spk")
+    np.testing.assert_array_equal(loaded.run(x.numpy()).output, snn.run(x.numpy()).output)
+
+
 def test_thresholds_of_channels_and_learned():
     torch.manual_seed(0)
     model = nn.Sequential(

@@ -15,7 +15,19 @@ from spikelet._util.tensors import detached
 from spikelet.layers.base import MAX_RANK, Floats, Layer, Shape
 from spikelet.layers.graded import Activation
 
-__all__ = ["IF", "LIF", "Neuron", "PredictiveIF", "ReLU", "leaves_mean", "sizes_of"]
+__all__ = [
+    "IF",
+    "LIF",
+    "NEVER",
+    "Neuron",
+    "PredictiveIF",
+    "ReLU",
+    "is_silent",
+    "leaves_mean",
+    "sizes_of",
+]
+
+NEVER = 1e30  # a threshold that no potential reaches, of readouts, which do not spike
 
 _MEAN_TOLERANCE = 1e-6
 _SCHEDULES = ("pace", "limit", "ceiling", "offset")  # of predictive neurons, by step
@@ -236,6 +248,11 @@ class LIF(Neuron):
             return decay, self.gain
         exact = -math.expm1(-self.dt / self.tau_m) if self.decay is None else 1 - decay
         return decay, exact
+
+
+def is_silent(layer: Layer) -> bool:
+    """Return whether a layer is a readout: leaky neurons that never spike."""
+    return isinstance(layer, LIF) and bool(np.all(layer.threshold == NEVER))
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -23,7 +23,7 @@ from spikelet.layers.base import Layer
 from spikelet.layers.graph import Graph, LayerLike
 from spikelet.layers.inputs import Inputs, Presented, arrays_of, present
 from spikelet.layers.movement import Movement, Upsample
-from spikelet.layers.neurons import Neuron, PredictiveIF, leaves_mean, sizes_of
+from spikelet.layers.neurons import Neuron, PredictiveIF, is_silent, leaves_mean, sizes_of
 from spikelet.layers.stopping import Stopping
 from spikelet.layers.to_core import Source, lower
 
@@ -72,7 +72,8 @@ class SpikingResult:
     Parameters
     ----------
     outputs : mapping of str to array, [B, ...]
-        Mean of each output layer over the steps (from `delay` on), by name.
+        Mean of each output layer over the steps (from `delay` on), by name: of spikes, of values, or, of readouts that never
+        spike (`LI` of spikelet.torch), of potentials.
     spikes : int8 array, [T, B, ...], or None
         Spikes of the output layer (the first of several), if it is a layer of neurons and either the input is a sequence or anything is recorded.
         Spikes of several sizes are given in units of the amplitude.
@@ -449,6 +450,8 @@ class SpikingModel(Sealed):
             for name, nodes in layers.items()
         }
         outputs = {name: kept.pop(f"\0{name}") for name in self.graph.outputs}
+        for name in filter(self._is_readout, outputs):
+            outputs[name] = outputs[name][delay:].mean(axis=0)
         spikes, v = kept.pop("\0\0spikes", None), kept.pop("\0\0v", None)
         if stop is not None and stop.keep:
             so_far = so_far.reshape(*so_far.shape[:2], *shapes[self.graph.output.name])
@@ -457,7 +460,15 @@ class SpikingModel(Sealed):
         each = total if stop is None else taken
         return SpikingResult(outputs, spikes, v, kept, operations, each, so_far)
 
+    def _is_readout(self, name: str) -> bool:
+        return is_silent(self.graph[name].layer)
+
     def _check_stop(self, where: str, engine: Any) -> None:
+        if self._is_readout(self.graph.output.name):
+            rule = (
+                "needs an output that spikes, or the sums of a linear layer; a readout never spikes"
+            )
+            fail(where, "until", "given", rule)
         if not engine.is_anytime():
             rule = "needs a network whose layers do not wait for the mean of spikes, as a ReLU before neurons does"
             fail(where, "until", "given", rule)
@@ -488,7 +499,10 @@ class SpikingModel(Sealed):
         elif record is not False:
             names = list(record)
         last = self.graph.output
-        records = {f"\0{name}": (name, "mean") for name in self.graph.outputs}
+        records = {
+            f"\0{name}": (name, "potential" if self._is_readout(name) else "mean")
+            for name in self.graph.outputs
+        }
         if isinstance(last.layer, Neuron) and (sequence or names):
             records["\0\0spikes"] = (last.name, "spikes")
         if names and self.neurons:

@@ -19,6 +19,7 @@ from spikelet.conversion.building import input_shape as input_shape_of
 from spikelet.conversion.folding import fold
 from spikelet.conversion.torch import reader as torch_reader
 from spikelet.layers.graph import Graph, Node
+from spikelet.layers.neurons import NEVER, is_silent
 from spikelet.layers.spiking_model import SpikingModel
 from spikelet.torch.attention import PotentialShortcut, SpikeAttention
 from spikelet.torch.blocks import SEWBlock
@@ -36,7 +37,6 @@ __all__ = ["to_spiking_model"]
 _MAXIMA = (layers.MaxPool1d, layers.MaxPool2d, layers.MaxPool3d,
            layers.AdaptiveMaxPool1d, layers.AdaptiveMaxPool2d, layers.AdaptiveMaxPool3d)  # fmt: skip
 _WHERE = "to_spiking_model"
-_NEVER = 1e30  # a threshold that no potential reaches, for neurons that do not spike
 
 
 def to_spiking_model(
@@ -136,11 +136,6 @@ def read(
     return fold(graph) if fold_norms else graph
 
 
-def is_silent(layer: layers.Layer) -> bool:
-    """Return whether a layer is an `LI`, which never spikes."""
-    return isinstance(layer, layers.LIF) and bool(np.all(layer.threshold == _NEVER))
-
-
 def neuron_layer(module: Neuron, where: str, *, recurrent: bool = False) -> layers.Neuron:
     """Convert a neuron of `spikelet.torch` to a layer.
 
@@ -171,7 +166,7 @@ def neuron_layer(module: Neuron, where: str, *, recurrent: bool = False) -> laye
     decay, gain = _one(module.decay, where, "decay"), _one(module.gain, where, "gain")
     with named(where):
         if isinstance(module, LI):
-            return layers.LIF(_NEVER, decay=decay, gain=gain)
+            return layers.LIF(NEVER, decay=decay, gain=gain)
     # To 0, a reset a step later gives the same spikes, and after it no potential exceeds the threshold.
     if cell.when == When.both and cell.reset != Reset.value:
         refuse(

@@ -13,6 +13,7 @@ from torch import nn
 from spikelet import layers
 from spikelet._util.checks import fail, integer, named
 from spikelet.conversion.building import refuse
+from spikelet.layers.neurons import is_silent
 from spikelet.network.network import Network
 from spikelet.network.population import Population
 from spikelet.network.projection import Projection
@@ -20,7 +21,7 @@ from spikelet.network.recorders import SpikeRecorder
 from spikelet.neurons import LIFDelta
 from spikelet.rules import AllToAll
 from spikelet.sources import RasterSource
-from spikelet.torch.deploy import is_silent, read
+from spikelet.torch.deploy import read
 from spikelet.torch.modules import Neuron
 
 __all__ = ["DeployedNetwork", "to_network"]

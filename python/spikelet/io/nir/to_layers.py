@@ -17,12 +17,12 @@ from spikelet.io.nir.kept import Floats, Subtract, subtracted
 from spikelet.io.nir.order import order_of
 from spikelet.io.nir.shapes import padded
 from spikelet.layers.graph import INPUT, Graph
+from spikelet.layers.neurons import NEVER
 from spikelet.layers.spiking_model import SpikingModel
 
 __all__ = ["to_spiking_model"]
 
 _WHERE = "NirModel.to_spiking_model"
-_NEVER = 1e30  # a threshold that no potential reaches, for neurons that do not spike
 _NETWORK = "use to_network, or run"
 
 
@@ -189,7 +189,7 @@ def _neuron(
             _refuse(
                 here, "v_leak or r", "is not that of all", "layers read potentials from 0: use run"
             )
-        return layers.LIF(_NEVER, **options)
+        return layers.LIF(NEVER, **options)
     resets, at = subtracted(subtract, node.name)
     return _spiking(here, step, (leak, unit), options, resets, at, dtype)
 
