@@ -79,7 +79,7 @@ HistoryRows<R>::HistoryRows(const Feed<R>& feed, const Plasticity& plasticity, d
   }
   last_.resize(segments_.size());
   done_.resize(segments_.size());
-  spikes_limit_ = 16 * spikes_.targets() + 1024;
+  spikes_limit_ = least_limit();
   calendar_.resize(span);
 }
 
@@ -308,7 +308,7 @@ void HistoryRows<R>::note_post(std::uint32_t target, Step stamp) {
       spikes_.has_second() ? post_factor(before_2) : R(0));
   if (spikes_.size() > spikes_limit_) {
     settle(stamp - 1);
-    spikes_limit_ = std::max(2 * spikes_.size(), 16 * spikes_.targets() + 1024);
+    spikes_limit_ = std::max(2 * spikes_.size(), least_limit());
   }
 }
 

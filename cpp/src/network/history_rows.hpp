@@ -84,6 +84,10 @@ class HistoryRows : public PlasticStore<R> {
   void prefetch_row(std::uint32_t row) const;
   void prefetch_synapses(std::uint32_t row) const;
 
+  // So many spikes are kept at least: settling them takes a pass over all synapses, and a spike
+  // less memory than two synapses.
+  std::size_t least_limit() const { return 16 * spikes_.targets() + 1024 + weight_.size() / 16; }
+
   std::vector<std::uint32_t> rows_;  // by source of the population: first segment
   std::size_t spikes_limit_ = 0;
   Step longest_ = 0;  // dendritic part of a delay

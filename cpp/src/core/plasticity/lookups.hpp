@@ -6,6 +6,14 @@ namespace spikelet::SPIKELET_LEVEL {
 template <class R>
 using Words = typename IndexOf<R>::type;
 
+// Puts the lanes of an index where loads find them; the compiler would take them from the vector
+// one by one.
+template <class W>
+SPIKELET_INLINE void put_in_memory(W index, std::int32_t* to) {
+  __builtin_memcpy(to, &index, sizeof index);
+  __asm__("" : "+m"(*reinterpret_cast<std::int32_t (*)[sizeof(W) / sizeof(*to)]>(to)));
+}
+
 #if defined(__x86_64__) && SPIKELET_VECTOR_BYTES >= 32
 template <class I>
 SPIKELET_INLINE __m128i four_at(const void* values, const I* index) {
@@ -35,7 +43,7 @@ SPIKELET_INLINE __m256i four_pairs_at(const void* pairs, const std::uint16_t* in
 SPIKELET_INLINE Words<float> words_at(const void* values, Words<float> index) {
 #if defined(__x86_64__) && SPIKELET_VECTOR_BYTES >= 32
   alignas(64) std::int32_t at[lanes<float>];
-  __builtin_memcpy(at, &index, sizeof at);
+  put_in_memory(index, at);
 #if SPIKELET_VECTOR_BYTES == 64
   return reinterpret_cast<Words<float>>(_mm512_inserti64x4(
       _mm512_castsi256_si512(eight_at(values, at)), eight_at(values, at + 8), 1));

@@ -92,8 +92,8 @@ SPIKELET_INLINE void pass(const ModulatedRow<R>& row, Words<R> from, Words<R> to
   const Words<R> begin = begin_of(row, from);
   const Words<R> first = begin + from, last = begin + to;
   alignas(64) std::int32_t a[lanes<R>], b[lanes<R>];
-  __builtin_memcpy(a, &first, sizeof a);
-  __builtin_memcpy(b, &last, sizeof b);
+  put_in_memory(first, a);
+  put_in_memory(last, b);
   Vec<double> integral[parts], decay[parts];
   for (int k = 0; k < parts; ++k) {
     Vec<double> rise{}, sum_a{}, sum_b{}, fall{};

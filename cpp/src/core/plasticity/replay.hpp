@@ -50,6 +50,20 @@ SPIKELET_INLINE Words<R> lane_indices() {
   return v;
 }
 
+// For a few dozen values, where a call or a string instruction costs as much as the copy.
+template <class T>
+SPIKELET_INLINE void copy_values(const T* from, std::size_t n, T* to) {
+  constexpr std::size_t width = vector_bytes / sizeof(T);
+  std::size_t k = 0;
+  for (; k + width <= n; k += width) {
+    __builtin_memcpy(to + k, from + k, vector_bytes);
+  }
+  for (; k < n; ++k) {
+    to[k] = from[k];
+    __asm__("" : : : "memory");
+  }
+}
+
 // Takes pieces of rows from `row` and its synapse `begin` on.
 template <class R>
 SPIKELET_INLINE void take(std::span<const ReplayedRow<R>> rows, std::size_t& row,
@@ -63,10 +77,10 @@ SPIKELET_INLINE void take(std::span<const ReplayedRow<R>> rows, std::size_t& row
     if (n < left && part.pieces > 0) {
       break;  // a row that fits into one part is not cut
     }
-    __builtin_memcpy(part.weight + used, from.weight + begin, n * sizeof(R));
-    __builtin_memcpy(part.target + used, from.target + begin, n * sizeof(std::uint16_t));
+    copy_values(from.weight + begin, n, part.weight + used);
+    copy_values(from.target + begin, n, part.target + used);
     if (from.own != nullptr) {
-      __builtin_memcpy(part.own + used, from.own + begin, n * sizeof(R));
+      copy_values(from.own + begin, n, part.own + used);
     }
     const std::size_t padded = (n + width - 1) / width * width;
     for (std::size_t k = used + n; k < used + padded; ++k) {
@@ -88,10 +102,9 @@ template <class R>
 SPIKELET_INLINE void put_back(const Replay<R>& part) {
   for (std::size_t p = 0; p < part.pieces; ++p) {
     const Piece<R>& piece = part.piece[p];
-    __builtin_memcpy(piece.row->weight + piece.begin, part.weight + piece.first,
-                     piece.n * sizeof(R));
+    copy_values(part.weight + piece.first, piece.n, piece.row->weight + piece.begin);
     if (piece.row->own != nullptr) {
-      __builtin_memcpy(piece.row->own + piece.begin, part.own + piece.first, piece.n * sizeof(R));
+      copy_values(part.own + piece.first, piece.n, piece.row->own + piece.begin);
     }
   }
 }
