@@ -45,6 +45,7 @@ MODULES = (
     "spikelet.layers",
     "spikelet.layers.graph",
     "spikelet.layers.spiking_model",
+    "spikelet.layers.spiking_result",
     "spikelet.models",
     "spikelet.models.conv_stdp",
     "spikelet.models.microcircuit",

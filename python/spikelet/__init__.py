@@ -98,7 +98,8 @@ if TYPE_CHECKING:
     from spikelet._util.about import info
     from spikelet.conversion.convert import convert
     from spikelet.experiments import SweepResult, load_sweep, sweep
-    from spikelet.layers.spiking_model import SpikingModel, SpikingResult
+    from spikelet.layers.spiking_model import SpikingModel
+    from spikelet.layers.spiking_result import SpikingResult
     from spikelet.layers.stopping import Stopping
 else:
     # Loaded on first access: a network needs none of them, and every worker of a sweep imports this package.
@@ -110,7 +111,7 @@ else:
         "convert": "conversion",
         "info": "_util.about",
         "SpikingModel": "layers.spiking_model",
-        "SpikingResult": "layers.spiking_model",
+        "SpikingResult": "layers.spiking_result",
         "Stopping": "layers.stopping",
         "SweepResult": "experiments",
         "load_sweep": "experiments",

@@ -116,9 +116,9 @@ def test_a_table_never_waits_for_a_run() -> None:
         thread.start()
         thread.join(timeout=20.0)
 
-    for _ in range(100):  # a short run does not ask for progress
+    for k in range(14):  # a short run does not ask for progress
         if not texts:
-            net.run(2000.0, progress=look)
+            net.run(2000.0 * 2**k, progress=look)
     assert failed == []
     assert len(texts) == 1 + 2 + 2 + 4
     assert any("running" in text for text in texts)

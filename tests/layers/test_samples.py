@@ -21,7 +21,8 @@ from spikelet.layers.samples import (
     readout_delay,
     with_coding,
 )
-from spikelet.layers.spiking_model import Operations, SpikingModel, SpikingResult
+from spikelet.layers.spiking_model import SpikingModel
+from spikelet.layers.spiking_result import Operations, SpikingResult
 
 X = np.arange(30.0).reshape(5, 6) / 30
 

@@ -86,7 +86,7 @@ class HistoryRows : public PlasticStore<R> {
 
   // So many spikes are kept at least: settling them takes a pass over all synapses, and a spike
   // less memory than two synapses.
-  std::size_t least_limit() const { return 16 * spikes_.targets() + 1024 + weight_.size() / 16; }
+  std::size_t least_limit() const { return 16 * spikes_.targets() + 1024 + weight_.size() / 64; }
 
   std::vector<std::uint32_t> rows_;  // by source of the population: first segment
   std::size_t spikes_limit_ = 0;

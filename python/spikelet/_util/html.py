@@ -9,7 +9,7 @@ import numpy as np
 
 __all__ = ["facts", "grid", "joined", "short"]
 
-_MOST_ROWS = 20
+_MOST_ROWS = 60
 _LEFT = ' style="text-align: left"'
 
 

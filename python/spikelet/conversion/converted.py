@@ -15,7 +15,8 @@ from spikelet.conversion.preparation.inputs import Range, on_another_scale, rang
 from spikelet.layers.base import Shape
 from spikelet.layers.graph import Graph
 from spikelet.layers.inputs import Inputs, arrays_of
-from spikelet.layers.spiking_model import SpikingModel, SpikingResult
+from spikelet.layers.spiking_model import SpikingModel
+from spikelet.layers.spiking_result import SpikingResult
 from spikelet.layers.stopping import Stopping
 
 if TYPE_CHECKING:

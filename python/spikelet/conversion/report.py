@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from spikelet._util import html, tables
 from spikelet.layers import Layer, Neuron, PredictiveIF
 from spikelet.layers.samples import Samples, check_labels, check_pair, decisions, readout_delay
-from spikelet.layers.spiking_model import SpikingModel, SpikingResult
+from spikelet.layers.spiking_model import SpikingModel
+from spikelet.layers.spiking_result import SpikingResult
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

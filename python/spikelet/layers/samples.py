@@ -15,7 +15,8 @@ from spikelet.layers.base import Shape
 from spikelet.layers.graded import Activation
 from spikelet.layers.inputs import Inputs, arrays_of
 from spikelet.layers.neurons import Neuron, ReLU
-from spikelet.layers.spiking_model import Operations, SpikingModel, SpikingResult
+from spikelet.layers.spiking_model import SpikingModel
+from spikelet.layers.spiking_result import Operations, SpikingResult
 
 __all__ = [
     "Samples",

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, Literal, Self, TypeAlias, cast
 
 import numpy as np
@@ -24,10 +23,11 @@ from spikelet.layers.graph import Graph, LayerLike
 from spikelet.layers.inputs import Inputs, Presented, arrays_of, present
 from spikelet.layers.movement import Movement, Upsample
 from spikelet.layers.neurons import Neuron, PredictiveIF, is_silent, leaves_mean, sizes_of
+from spikelet.layers.spiking_result import Operations, SpikingResult
 from spikelet.layers.stopping import Stopping
 from spikelet.layers.to_core import Source, lower
 
-__all__ = ["Operations", "SpikingModel", "SpikingResult"]
+__all__ = ["SpikingModel"]
 
 _ENGINES_KEPT = 4  # those made last, for shapes and records; each holds the weights
 _ENGINES = {
@@ -41,95 +41,6 @@ _WHATS = {"spikes": "spikes", "v": "potential", "mean": "mean", "value": "value"
 
 _Prepared: TypeAlias = tuple[Any, int, dict[str, list[int]], NDArray[np.float64]]
 """An engine, the number of its (first) output, those of each layer's nodes, and the operations of each node's dense form."""
-
-
-@dataclass(frozen=True)
-class Operations:
-    """Operations of one layer per sample, over all steps: the mean over the batch.
-
-    Parameters
-    ----------
-    spikes : float
-        Spikes sent.
-    additions : float
-        Synaptic operations, each one weight added for one spike (NeuroBench's effective ACs).
-    products : float
-        Products of a weight and a non-zero analog input (effective MACs), counted at each step.
-    dense : float
-        Number of operations if all inputs were active at each step.
-    """
-
-    spikes: float
-    additions: float
-    products: float
-    dense: float
-
-
-@dataclass(frozen=True, eq=False)
-class SpikingResult:
-    """The result of a run.
-
-    Parameters
-    ----------
-    outputs : mapping of str to array, [B, ...]
-        Mean of each output layer over the steps (from `delay` on), by name: of spikes, of values, or, of readouts that never
-        spike (`LI` of spikelet.torch), of potentials.
-    spikes : int8 array, [T, B, ...], or None
-        Spikes of the output layer (the first of several), if it is a layer of neurons and either the input is a sequence or anything is recorded.
-        Spikes of several sizes are given in units of the amplitude.
-    v : array, [T, B, ...], or None
-        Potential of the last layer of neurons after each step, if anything is recorded.
-    records : mapping of str to array
-        The arrays that `record` named.
-    operations : mapping of str to Operations
-        Operations by layer; "input" has the spikes of the input.
-    steps : int, or int array [B]
-        Number of time steps T; with ``until=``, that of each sample.
-    so_far : array, [K, B, ...], or None
-        Mean output after each of the K checks of a `Stopping` that keeps them.
-    """
-
-    outputs: Mapping[str, NDArray[Any]]
-    spikes: NDArray[Any] | None
-    v: NDArray[Any] | None
-    records: Mapping[str, NDArray[Any]]
-    operations: Mapping[str, Operations]
-    steps: int | NDArray[np.int64]
-    so_far: NDArray[Any] | None = None
-
-    @property
-    def output(self) -> Any:
-        """The output, [B, ...]; of a model with several, a tuple of them in their order."""
-        values = tuple(self.outputs.values())
-        return values[0] if len(values) == 1 else values
-
-    def __getitem__(self, name: str) -> NDArray[Any]:
-        """Return the array recorded under this name."""
-        try:
-            return self.records[name]
-        except KeyError:
-            known = ", ".join(self.records) or "nothing"
-            msg = f"SpikingResult: '{name}' was not recorded; recorded: {known}"
-            raise KeyError(msg) from None
-
-    def _repr_html_(self) -> str:
-        """Return tables of the outputs and the operations, for notebooks."""
-        steps = self.steps if isinstance(self.steps, int) else f"{self.steps.mean():.3g} on average"
-        shapes = [(name, str(values.shape), "output") for name, values in self.outputs.items()]
-        shapes += [(name, str(values.shape), "record") for name, values in self.records.items()]
-        work = [
-            (name, f"{each.spikes:.4g}", f"{each.additions:.4g}", f"{each.products:.4g}")
-            for name, each in self.operations.items()
-        ]
-        return html.joined(
-            html.grid(f"SpikingResult, T = {steps}", ["name", "shape", ""], shapes),
-            html.grid(
-                "Operations", ["layer", "spikes", "additions", "products"], work, _SHOWN_LAYERS
-            ),
-        )
-
-
-_SHOWN_LAYERS = 60  # in a notebook
 
 
 class SpikingModel(Sealed):
@@ -207,7 +118,7 @@ class SpikingModel(Sealed):
         """Return a table of the layers, for notebooks."""
         rows = [(node.name, repr(node.layer), ", ".join(node.inputs)) for node in self.graph]
         title = f"{type(self).__name__}, {self.dtype}"
-        return html.grid(title, ["layer", "", "inputs"], rows, most=_SHOWN_LAYERS)
+        return html.grid(title, ["layer", "", "inputs"], rows)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what a copy or a pickle holds: all but what is compiled; the machine's number of threads is left open."""

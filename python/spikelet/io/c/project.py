@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from spikelet.io.c.program import Program
 from spikelet.io.c.source import Interface
-from spikelet.layers.spiking_model import Operations
+from spikelet.layers.spiking_result import Operations
 
 __all__ = ["cmake", "main", "readme"]
 

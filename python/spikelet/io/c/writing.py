@@ -27,7 +27,8 @@ from spikelet.io.c.project import cmake, main, readme
 from spikelet.io.c.source import header, source
 from spikelet.layers.inputs import Inputs
 from spikelet.layers.neurons import leaves_mean
-from spikelet.layers.spiking_model import Operations, SpikingModel
+from spikelet.layers.spiking_model import SpikingModel
+from spikelet.layers.spiking_result import Operations
 from spikelet.layers.to_core import Source
 
 __all__ = ["write_c"]
