@@ -10,7 +10,6 @@ import contextvars
 import os
 import sys
 import time
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
@@ -18,6 +17,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from spikelet._util.advice import warn_caller
 from spikelet._util.extras import needs
 from spikelet._util.sealed import Sealed
 
@@ -149,10 +149,9 @@ class Ranks(Sealed):
             wait = min(wait + 1e-5, 1e-3)
             if not warned and time.monotonic() - start > PATIENCE:
                 warned = True
-                warnings.warn(
+                warn_caller(
                     f"rank {self.rank} waits for the others to read {what}: all ranks must do so",
                     RuntimeWarning,
-                    stacklevel=4,
                 )
 
     def cores(self, own: set[int]) -> int:

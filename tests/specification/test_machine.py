@@ -19,6 +19,8 @@ SHORT = settings(
 )
 
 
+# Random time constants may be as short as if they were given in seconds.
+@pytest.mark.filterwarnings("ignore:.* looks like a value in SI units:UserWarning")
 def test_networks_do_what_the_specification_says() -> None:
     machine.COUNTS.clear()
     run_state_machine_as_test(machine.Machine, settings=SHORT)

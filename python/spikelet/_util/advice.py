@@ -6,10 +6,18 @@ import inspect
 import warnings
 from contextvars import ContextVar
 
-__all__ = ["advise", "only_about"]
+__all__ = ["advise", "only_about", "warn_caller"]
 
 _OURS = __name__.partition(".")[0]
 _new: ContextVar[frozenset[str] | None] = ContextVar("new", default=None)
+
+
+def warn_caller(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warn the caller of this package, whose line the warning shows, however deep the call is nested."""
+    level, frame = 1, inspect.currentframe()
+    while frame is not None and _is_ours(frame.f_globals.get("__name__", "")):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, level)
 
 
 def advise(where: str, argument: str, value: float, problem: str, way_out: str) -> None:
@@ -29,10 +37,7 @@ def advise(where: str, argument: str, value: float, problem: str, way_out: str) 
     new = _new.get()
     if new is not None and argument not in new:
         return
-    level, frame = 1, inspect.currentframe()
-    while frame is not None and _is_ours(frame.f_globals.get("__name__", "")):
-        level, frame = level + 1, frame.f_back
-    warnings.warn(f"{where}: {argument} = {value:g} {problem}: {way_out}", UserWarning, level)
+    warn_caller(f"{where}: {argument} = {value:g} {problem}: {way_out}")
 
 
 class only_about:

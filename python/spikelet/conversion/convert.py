@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from typing import Any, Literal
@@ -10,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from spikelet._util.advice import warn_caller
 from spikelet._util.checks import choice, fail, integer, number
 from spikelet._util.progress import wanted
 from spikelet._util.spelling import spelled
@@ -199,9 +199,8 @@ def convert(
     converted = trials.best(candidates(where, method, neuron, cal), progress)
     if not converted.neurons:
         names = [n.name for n in converted.graph if isinstance(n.layer, Graded)]
-        warnings.warn(
+        warn_caller(
             f"{where}: no layer spikes: layers such as '{names[0]}' send graded values; neurons follow "
-            'activations with neuron="predictive" and coding="direct" only',
-            stacklevel=2,
+            'activations with neuron="predictive" and coding="direct" only'
         )
     return converted

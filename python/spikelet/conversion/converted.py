@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from numpy.typing import ArrayLike, NDArray
 
 from spikelet._util import html
+from spikelet._util.advice import warn_caller
 from spikelet._util.checks import choice, fail, integer
 from spikelet._util.sealed import Setting
 from spikelet.conversion.preparation.inputs import Range, on_another_scale, range_of
@@ -182,10 +182,9 @@ class ConvertedModel(SpikingModel):
                 self._warned = True
                 argument = "x" if len(arrays) == 1 else f"x['{name}']"
                 low, high = range_of(x)
-                warnings.warn(
+                warn_caller(
                     f"{where}: {argument} ({x.dtype}) lies in [{low:g}, {high:g}], the calibration in "
-                    f"[{known[0]:g}, {known[1]:g}]; preprocess both as for the ANN",
-                    stacklevel=3,
+                    f"[{known[0]:g}, {known[1]:g}]; preprocess both as for the ANN"
                 )
 
     def report(

@@ -18,13 +18,13 @@ import contextlib
 import itertools
 import os
 import uuid
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from spikelet._core import __version__
+from spikelet._util.advice import warn_caller
 from spikelet._util.checks import fail
 from spikelet._util.files import TEMPORARY, sync, write
 from spikelet.experiments import sealed_json
@@ -147,11 +147,9 @@ class Store:
         digests = digests_of(function)
         both = [what for what, digest in digests.items() if digest and found.get(what)]
         if both and digests[both[0]] != found[both[0]]:
-            warnings.warn(
+            warn_caller(
                 f"the code of {name_of(function)} has changed since the store "
                 f"{str(self.folder)!r} was made; the stored runs are kept",
-                UserWarning,
-                stacklevel=3,
             )
 
     @contextlib.contextmanager

@@ -6,11 +6,11 @@ import contextlib
 import functools
 import itertools
 import os
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from spikelet._util.advice import warn_caller
 from spikelet._util.checks import fail
 from spikelet._util.progress import runs as runs_bar
 from spikelet._util.progress import wanted
@@ -216,10 +216,9 @@ def _run_all(
             stored,
         )
     if why is not None:
-        warnings.warn(
+        warn_caller(
             f"the executor broke, and runs are missing ({why}); resume the sweep with a new executor",
             RuntimeWarning,
-            stacklevel=3,
         )
     return why
 

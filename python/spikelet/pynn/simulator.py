@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import itertools
 import math
-import warnings
 from typing import Any, Protocol
 
 import numpy as np
 from pyNN import common, errors
 
+from spikelet._util.advice import warn_caller
 from spikelet.network.network import Network
 
 __all__ = ["ID", "State", "name", "state"]
@@ -188,7 +188,7 @@ class State(common.control.BaseState):
         stop = int(self.steps_up(tstop))
         if abs(stop - tstop / self.dt) > 1e-3:
             msg = f"run: {tstop:g} ms is not on the grid of {self.dt:g} ms; running up to {self.ms(stop):g} ms"
-            warnings.warn(msg, errors.RoundingWarning, stacklevel=4)
+            warn_caller(msg, errors.RoundingWarning)
         self.running = True
         for projection in self.projections:
             projection.build()

@@ -6,7 +6,6 @@ or spike times.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +15,7 @@ from pyNN import errors
 from pyNN.parameters import ArrayParameter, Sequence
 from pyNN.standardmodels import build_translations, cells
 
+from spikelet._util.advice import warn_caller
 from spikelet.pynn.native import Cells, Translated, native_errors
 from spikelet.pynn.simulator import State
 from spikelet.sources import InhomogeneousPoisson, SpikeSource
@@ -216,7 +216,7 @@ class _Array(HeldParameters):
             msg = (
                 f"SpikeSourceArray: after a reset, spikes at 0 ms act one step later, at {dt:g} ms"
             )
-            warnings.warn(msg, errors.RoundingWarning, stacklevel=2)
+            warn_caller(msg, errors.RoundingWarning)
             stamps = np.maximum(stamps, 1)
         return stamps
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import torch
 from torch import nn
 
 from spikelet._util import progress as _progress
+from spikelet._util.advice import warn_caller
 from spikelet._util.checks import fail, integer
 from spikelet.torch import checkpoints
 from spikelet.torch.history import History
@@ -259,10 +259,9 @@ def _warn_of_silence(spikes: dict[str, int], batches: int) -> None:
     silent = [name for name, n in spikes.items() if n == 0]
     if silent:
         names = ", ".join(f"'{name}'" for name in silent)
-        warnings.warn(
+        warn_caller(
             f"fit: no neuron of {names} spiked in the first {batches} batches, so what follows gets no input; raise the "
-            "gain or the weights before, or lower v_threshold",
-            stacklevel=3,
+            "gain or the weights before, or lower v_threshold"
         )
 
 

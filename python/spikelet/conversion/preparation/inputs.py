@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spikelet._util.advice import warn_caller
 from spikelet._util.checks import fail
 from spikelet._util.tensors import array_of
 from spikelet.conversion.layerwise.calibration import Floats
@@ -75,10 +75,9 @@ def _array(where: str, name: str, value: Any) -> Floats:
     if x.ndim < 2 or x.size == 0:
         fail(where, name, x.shape, "must be [N, ...] and not empty", got="shape")
     if x.dtype.kind in "iu" and int(x.max()) > 1:
-        warnings.warn(
+        warn_caller(
             f"{where}: {name} holds integers up to {x.max()}, which the ANN gets as they are; pass inputs "
-            "preprocessed as for the ANN, or as floating-point numbers if it was trained on these",
-            stacklevel=4,
+            "preprocessed as for the ANN, or as floating-point numbers if it was trained on these"
         )
     x = np.ascontiguousarray(x, np.float32)
     if not np.isfinite(x).all():

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from spikelet._util.advice import warn_caller
 from spikelet._util.checks import fail
 from spikelet.io.nest import devices
 from spikelet.io.nest.devices import INPUTS, Generator
@@ -97,9 +97,9 @@ def from_nest(
         hint = "" if reader.obstacles else "\napproximate=True leaves these out."
         raise ValueError(msg + hint)
     if left_out:
-        warnings.warn(f"from_nest: left out: {'; '.join(left_out)}", UserWarning, stacklevel=2)
+        warn_caller(f"from_nest: left out: {'; '.join(left_out)}")
     if reader.notes:
-        warnings.warn(f"from_nest: {'; '.join(reader.notes)}", UserWarning, stacklevel=2)
+        warn_caller(f"from_nest: {'; '.join(reader.notes)}")
     seed = int(nest.rng_seed) if seed is None else seed
     net = Network(dt=reader.kernel.dt, seed=seed, threads=threads, dtype=dtype)
     reader.build(net)

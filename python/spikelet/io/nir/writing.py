@@ -5,13 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import sys
-import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
+from spikelet._util.advice import warn_caller
 from spikelet._util.checks import fail
 from spikelet._util.extras import extra
 from spikelet._util.files import replacing
@@ -105,7 +105,7 @@ def write_nir(
     file = None if path is None else _file(path)
     graph, notes = _written(model, request, nir)
     if notes:
-        warnings.warn(f"{_WHERE}: " + "; ".join(notes), UserWarning, stacklevel=2)
+        warn_caller(f"{_WHERE}: " + "; ".join(notes))
     if file is not None:
         with replacing(file) as part:
             nir.write(part, _Storable(graph), compression=compression)

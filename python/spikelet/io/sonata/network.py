@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -13,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from spikelet._util.advice import warn_caller
 from spikelet._util.checks import fail
 from spikelet._util.progress import bar, wanted
 from spikelet._util.sealed import Sealed
@@ -374,7 +374,7 @@ def read_sonata(
 
 
 def _warn(text: str) -> None:
-    warnings.warn(text, UserWarning, stacklevel=4)
+    warn_caller(text)
 
 
 def _node_sets(config: Config, nodes: Mapping[str, Nodes]) -> NodeSets:

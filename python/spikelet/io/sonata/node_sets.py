@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from spikelet._util.advice import warn_caller
 from spikelet._util.checks import fail, shown
 from spikelet._util.spelling import suggestion
 from spikelet.io.sonata.config import WHERE
@@ -72,9 +72,7 @@ class NodeSets:
         """
         found = self.rows(where, name)
         if not found:
-            warnings.warn(
-                f"{where}: node set {shown(name)} holds no nodes", UserWarning, stacklevel=5
-            )
+            warn_caller(f"{where}: node set {shown(name)} holds no nodes")
         kept = {n: np.intersect1d(rows, self._nodes[n].neurons) for n, rows in found.items()}
         return {n: rows for n, rows in kept.items() if len(rows)} or found
 
