@@ -1,7 +1,8 @@
 """Add a build of the documentation to the published site: ``python .ci/publish_docs.py HTML SITE NAME``.
 
-NAME is ``dev`` for the main branch and ``vX.Y`` for a release; a folder of that name is replaced. ``versions.json`` then
-lists the folders, newest release first, for the list in the sidebar, and ``index.html`` leads to the newest release.
+NAME is the branch ``main``, which goes to the folder ``dev``, or the tag of a release, ``vX.Y.Z``, which goes to ``vX.Y``; a
+folder of that name is replaced. ``versions.json`` then lists the folders, newest release first, for the list in the sidebar,
+and ``index.html`` leads to the newest release. Other tags, such as those of release candidates, change nothing.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ INDEX = """<!doctype html>
 """
 
 
-def folder_of(ref: str) -> str:
-    """Return the folder for a branch or tag: v1.2.3 -> v1.2, anything else -> dev."""
+def folder_of(ref: str) -> str | None:
+    """Return the folder for a branch or tag: v1.2.3 -> v1.2, main -> dev, and None for what is not published."""
     match = re.fullmatch(r"(v\d+\.\d+)(\.\d+)?", ref)
-    return match[1] if match else "dev"
+    return match[1] if match else "dev" if ref == "main" else None
 
 
 def versions(site: Path) -> list[str]:
@@ -34,8 +35,12 @@ def versions(site: Path) -> list[str]:
 
 
 def publish(html: Path, site: Path, ref: str) -> None:
-    """Copy a build into a site and list its versions."""
-    target = site / folder_of(ref)
+    """Copy a build into a site and list its versions, if the branch or tag is published."""
+    folder = folder_of(ref)
+    if folder is None:
+        print(f"{ref} is neither main nor a release: nothing is published")
+        return
+    target = site / folder
     if target.exists():
         shutil.rmtree(target)
     shutil.copytree(html, target, ignore=shutil.ignore_patterns(".doctrees", ".buildinfo"))

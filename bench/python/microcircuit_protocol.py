@@ -94,7 +94,7 @@ def done(args: argparse.Namespace, case: str, seed: int) -> bool:
     record = kept(path, undisturbed=args.repeat_disturbed)
     if record is None:
         return False
-    wanted = {"duration": args.seconds * 1e3, "presim": args.presim}
+    wanted = {"duration": args.seconds * 1e3, "presim": args.presim, "threads": args.threads}
     found = {name: record[name] for name in wanted} | {"scale": record["circuit"]["scale"]}
     if found != wanted | {"scale": args.scale}:
         sys.exit(f"{path} is of another protocol: {found}; take another folder")

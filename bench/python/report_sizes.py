@@ -4,7 +4,7 @@
     python bench/python/report_sizes.py --picture docs/images/report.png
 
 Needs the extra "report", selenium, Chromium and its driver. A file counts as open when all of its figures are drawn and can be
-zoomed; the time starts when the page is asked for.
+zoomed; the time starts with the navigation.
 """
 
 from __future__ import annotations

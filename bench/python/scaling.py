@@ -104,6 +104,13 @@ def lasting(point: Point, seconds: float) -> Point:
     return replace(point, model_ms=100.0 * max(1, int(10 * length)))
 
 
+def name_of(settings: dict[str, Any]) -> str:
+    """Return the name of the file of a run, which has all of its settings: runs of other lengths are other runs."""
+    return (
+        "-".join(f"{v:g}" if isinstance(v, float) else str(v) for v in settings.values()) + ".json"
+    )
+
+
 def run_all(points: list[Point], args: argparse.Namespace) -> dict[Point, list[Record]]:
     """Run all points with all seeds, or take kept runs; a point that fails is not repeated."""
     until = monotonic() + args.budget if args.budget else float("inf")
@@ -115,8 +122,7 @@ def run_all(points: list[Point], args: argparse.Namespace) -> dict[Point, list[R
             settings = asdict(replace(lasting(point, args.seconds), seed=seed, dtype=args.dtype))
             record = None
             if args.keep:
-                numbers = (f"{value:g}" for value in list(settings.values())[:6])
-                path = args.keep / f"{'-'.join(numbers)}-{args.dtype}-{seed}.json"
+                path = args.keep / name_of(settings)
                 record = kept(path, undisturbed=args.repeat_disturbed)
             if record is None and monotonic() > until:
                 record = kept(path) or {"missing": "not run yet"}

@@ -61,8 +61,9 @@ def test_the_protocol_resumes_and_reports(tmp_path: Path, monkeypatch: pytest.Mo
     assert all(line in rest for line in page.read_text().splitlines() if line.startswith("|"))
     assert page.read_text().count("| int16 |") == 1
     assert page.read_text().count("| L6I |") == 1
-    other = run("microcircuit_protocol.py", folder, *ARGUMENTS, "--presim", "60", check=False)
-    assert "another protocol" in other
+    for setting in (("--presim", "60"), ("--threads", "2")):
+        other = run("microcircuit_protocol.py", folder, *ARGUMENTS, *setting, check=False)
+        assert "another protocol" in other
 
     monkeypatch.syspath_prepend(FOLDER)
     accuracy = importlib.import_module("microcircuit_accuracy")

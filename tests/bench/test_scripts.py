@@ -63,6 +63,16 @@ def check(record: dict[str, Any]) -> None:
     assert 0 < record["build_peak_rss_mb"] <= record["peak_rss_mb"]
 
 
+def test_kept_runs_of_a_scaling_have_all_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(FOLDER)
+    scaling = importlib.import_module("scaling")
+    point = scaling.Point(neurons=1_000_000, indegree=100, rate=0.1)
+    base = scaling.asdict(point)
+    changed = {"neurons": 1_000_001, "model_ms": 200.0, "windows": 4, "seed": 2, "dtype": "float64", "threads": 2}  # fmt: skip
+    names = {scaling.name_of(base | {key: value}) for key, value in changed.items()}
+    assert len(names | {scaling.name_of(base)}) == len(changed) + 1
+
+
 def test_scaling(tmp_path: Path) -> None:
     output, written = run(
         tmp_path, "scaling.py", "--quick", "--threads", "1", "2", "--out", "a.png"

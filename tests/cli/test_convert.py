@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -104,6 +105,8 @@ def test_few_inputs_test_themselves(folder: Path, capsys: pytest.CaptureFixture[
         (["test.npz", "--images", "test.npz"], "is not an ONNX model"),
         (["model.onnx", "--images", "no.npy"], "images: there is no file or folder no.npy"),
         (["model.onnx", "--images", "test.npz", "--out", "no/net.spk"], "the folder of no/net.spk does not exist"),
+        (["model.onnx", "--images", "test.npz", "--out", "net.spk", "--report", "out.txt"], "--report: path must end in"),
+        (["model.onnx", "--images", "test.npz", "--out", "net.spk", "--report", "no/a.html"], "must be in an existing folder"),
         (["model.onnx", "--images", "test.npz", "--method", "magic"], "method must be"),
         (["model.onnx", "--images", "test.npz", "--calibrate", "999"], "at most the number of inputs, 359, got 999"),
     ],
@@ -118,6 +121,19 @@ def test_mistakes_are_one_line_and_write_nothing(
     assert message in err
     assert err.count("\n") == 1
     assert sorted(folder.iterdir()) == before
+
+
+def test_a_report_without_plotly_fails_before_the_work(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "plotly", None)
+    monkeypatch.setitem(sys.modules, "plotly.offline", None)
+    given = ["--images", "test.npz", "--out", "net.spk", "--report", "net.html"]
+    assert main(["convert", "model.onnx", *given]) == 1
+    out, err = capsys.readouterr()
+    assert "plotly" in err
+    assert out == ""
+    assert not (folder / "net.spk").exists()
 
 
 def test_the_shape_of_the_input(tmp_path: Path) -> None:

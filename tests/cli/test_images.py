@@ -43,6 +43,39 @@ def test_all_kinds_of_files_hold_the_same(files: dict[str, Path], name: str) -> 
     np.testing.assert_array_equal(found.labels, CLASSES)
 
 
+@pytest.mark.parametrize("kind", [".npy", ".npz"])
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (np.eye(5, dtype=np.int64), r"must have one dimension, a class for each input; .* got shape \(5, 5\)"),
+        (np.arange(5) + 0.9, "must hold integers, got 0.9"),
+        (np.array([0.0, 1.0, np.nan, 2.0, 3.0]), "must hold integers, got nan"),
+        (np.array(["a", "b", "a", "b", "a"]), "must hold integers, got dtype"),
+    ],
+)  # fmt: skip
+def test_labels_are_classes(
+    kind: str, labels: np.ndarray[Any, Any], message: str, files: dict[str, Path], tmp_path: Path
+) -> None:
+    wrong = tmp_path / f"wrong{kind}"
+    if kind == ".npz":
+        np.savez(wrong, images=PIXELS, labels=labels)
+        call = (wrong, None)
+    else:
+        np.save(wrong, labels)
+        call = (files["x.npy"], wrong)
+    with pytest.raises(ValueError, match=message):
+        images.read(*call)
+
+
+def test_labels_may_be_whole_floats(files: dict[str, Path], tmp_path: Path) -> None:
+    np.save(tmp_path / "float.npy", CLASSES.astype(np.float32))
+    found = images.read(files["x.npy"], tmp_path / "float.npy", skip=1, n=3)
+    assert found.labels is not None
+    assert found.labels.dtype == np.int64
+    np.testing.assert_array_equal(found.labels, CLASSES[1:4])
+    np.testing.assert_allclose(found.images, PIXELS[1:4, np.newaxis] / 255.0, rtol=1e-6)
+
+
 def test_a_folder_of_pictures(tmp_path: Path) -> None:
     pillow = pytest.importorskip("PIL.Image")
     colours = np.random.default_rng(1).integers(0, 256, (3, 6, 4, 3), dtype=np.uint8)
@@ -96,7 +129,9 @@ def test_inputs_take_the_shape_of_the_network() -> None:
         (lambda f, t: images.read(t / "no.npy"), FileNotFoundError, "images: there is no file"),
         (lambda f, t: images.read(f["x.npy"], t / "no.npy"), FileNotFoundError, "labels: there is no"),
         (lambda f, t: images.read(f["y.npy"]), ValueError, r"must hold an array \[N, ...\]"),
-        (lambda f, t: images.read(f["x.npy"], f["x.npy"]), ValueError, "must have 1 dimensions"),
+        (lambda f, t: images.read(f["x.npy"], f["x.npy"]), ValueError, r"labels: .*x\.npy must have one dimension, .* got shape \(5, 6, 4\)"),
+        (lambda f, t: images.read(f["x.npy"], f["x.npz"]), ValueError, "must be an .npy or IDX file; labels in the .npz"),
+        (lambda f, t: images.read(f["x.npy"], skip=5), ValueError, "--skip must be less than the number of inputs, 5, got 5"),
         (lambda f, t: images.read(f["x.npy"], mean="a"), ValueError, "--mean must be numbers"),
         (lambda f, t: images.read(f["x.npy"], mean="1,2"), ValueError, "--mean must be one number or 1"),
         (lambda f, t: images.read(f["x.npy"], std="0"), ValueError, "--std must not contain 0"),

@@ -9,6 +9,7 @@ import pytest
 
 import spikelet as sl
 from spikelet.cli.main import main
+from spikelet.conversion.converted import ConvertedModel
 from spikelet.datasets import digits
 
 
@@ -21,8 +22,14 @@ from spikelet.datasets import digits
         (["net.spk"], "report: --images must be given for a converted network"),
         (
             ["net.spk", "--images", "x.npy", "--out", "no/r.html"],
-            "the folder of no/r.html does not exist",
+            "report: path must be in an existing folder, got 'no/r.html'",
         ),
+        (["net.spk", "--images", "x.npy", "--out", "r.txt"], 'report: path must end in ".html"'),
+        (
+            ["net.spk", "--images", "x.npy", "--skip", "359"],
+            "--skip must be less than the number of inputs, 359",
+        ),
+        (["net.spk", "--images", "x.npy", "--mean", "1,2"], "--mean must be one number or 1"),
     ],
 )
 def test_mistakes_are_one_line(
@@ -78,6 +85,30 @@ def test_a_report_of_each_kind(
     sl.sweep(_half, {"x": [1, 2]}, executor="serial", store="halves")
     assert main(["report", "halves"]) == 0
     assert "<html" in Path("halves.html").read_text(encoding="utf-8")
+
+
+def test_a_report_reads_inputs_as_the_conversion_did(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("plotly")
+    monkeypatch.chdir(tmp_path)
+    x, y = digits("test")
+    pixels = np.round(x * 255).astype(np.uint8)
+    np.savez("x.npz", images=pixels, labels=y % 3)  # the network has three classes
+    _converted().save("net.spk")
+    seen = []
+    compare = ConvertedModel.report
+
+    def record(snn: ConvertedModel, images: object, labels: object) -> object:
+        seen.append((images, labels))
+        return compare(snn, images, labels)
+
+    monkeypatch.setattr(ConvertedModel, "report", record)
+    given = ["--scale", "0.002", "--mean", "-0.25", "--std", "2", "--skip", "300", "--test", "20"]
+    assert main(["report", "net.spk", "--images", "x.npz", *given]) == 0
+    images, labels = seen[0]
+    np.testing.assert_allclose(images, (pixels[300:320, None] * 0.002 + 0.25) / 2, rtol=1e-4)
+    np.testing.assert_array_equal(labels, y[300:320] % 3)
 
 
 def _half(x: int, seed: int) -> dict[str, float]:

@@ -48,6 +48,7 @@ def test_the_project_runs_and_its_tests_pass(
 @pytest.mark.parametrize(
     ("name", "message"),
     [("class", "NAME must be a name of a Python module"), ("3d", "got '3d'"), ("spikelet", "got 'spikelet'"),
+     ("numpy", "must not be the name of a module that exists"), ("random", "got 'random'"),
      ("a/b", "does not exist"), ("full", "full exists and is not empty")],
 )  # fmt: skip
 def test_what_cannot_be_made_is_refused(

@@ -66,9 +66,10 @@ def test_the_vocabulary_is_checked() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ref", "folder"), [("main", "dev"), ("v1.2.3", "v1.2"), ("v0.7", "v0.7"), ("v1.2rc1", "dev")]
-)
-def test_folder_of_a_version(ref: str, folder: str) -> None:
+    ("ref", "folder"),
+    [("main", "dev"), ("v1.2.3", "v1.2"), ("v0.7", "v0.7"), ("v1.2rc1", None), ("v1.2.0rc1", None), ("other", None)],
+)  # fmt: skip
+def test_folder_of_a_version(ref: str, folder: str | None) -> None:
     assert PUBLISH["folder_of"](ref) == folder
 
 
@@ -76,7 +77,7 @@ def test_versions_are_published_side_by_side(tmp_path: Path) -> None:
     html, pages = tmp_path / "html", tmp_path / "site"
     html.mkdir()
     pages.mkdir()
-    for ref in ("main", "v0.9.0", "v0.10.0", "v0.10.1"):
+    for ref in ("main", "v0.9.0", "v0.10.0", "v0.10.1", "v0.11.0rc1"):
         (html / "index.html").write_text(ref)
         PUBLISH["publish"](html, pages, ref)
     assert json.loads((pages / "versions.json").read_text()) == ["v0.10", "v0.9", "dev"]

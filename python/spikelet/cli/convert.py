@@ -10,6 +10,7 @@ import spikelet as sl
 from spikelet.cli import images as inputs
 from spikelet.cli.output import shows_progress
 from spikelet.conversion.onnx.model import loaded
+from spikelet.report.page import target
 
 __all__ = ["input_shape", "run"]
 
@@ -34,7 +35,7 @@ def run(
     out: Path | None = None,
     report: Path | None = None,
 ) -> dict[str, Any]:
-    """Convert, compare, and write what is wanted; print what was found.
+    """Convert, compare, and write the requested files; print what was found.
 
     Parameters
     ----------
@@ -59,17 +60,18 @@ def run(
     Raises
     ------
     ValueError
-        If the model cannot be converted, or the inputs do not fit.
+        If the model cannot be converted, the inputs do not fit, or the report cannot be written.
     FileNotFoundError
-        If a file, or the folder of one to write, does not exist.
+        If a file, or the folder of `out`, does not exist.
     ImportError
-        If onnx is missing.
+        If onnx is missing, or for a report plotly or matplotlib.
     """
     if not model.is_file():
         raise FileNotFoundError(f"convert: there is no file {model}")
-    for target in (out, report):
-        if target is not None and not target.absolute().parent.is_dir():
-            raise FileNotFoundError(f"convert: the folder of {target} does not exist")
+    if out is not None and not out.absolute().parent.is_dir():
+        raise FileNotFoundError(f"convert: the folder of {out} does not exist")
+    if report is not None:
+        target("convert --report", report)  # before any work
     shape = input_shape(model)
     found = inputs.read(images, labels, scale=scale, mean=mean, std=std)
     x, classes = inputs.shaped(found.images, shape), found.labels
@@ -84,7 +86,7 @@ def run(
         + (
             f"{len(x[rest])} others test"
             if used < len(x)
-            else "the same ones test, for want of others"
+            else "the same inputs are used to test, as there are no others"
         ),
         flush=True,
     )

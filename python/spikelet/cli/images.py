@@ -34,6 +34,7 @@ def read(
     scale: float | None = None,
     mean: str | None = None,
     std: str | None = None,
+    skip: int = 0,
     n: int | None = None,
 ) -> Inputs:
     """Read inputs, [N, ...], and preprocess them.
@@ -48,8 +49,10 @@ def read(
         Factor; by default 1/255 for bytes and 1 for others.
     mean, std : str, optional
         Numbers with commas between them, one for all or one for each channel (axis 1): what to subtract and to divide by.
+    skip : int
+        Number of inputs to leave out, the first ones.
     n : int, optional
-        Number of inputs to keep.
+        Number of the following inputs to keep; by default all.
 
     Raises
     ------
@@ -66,13 +69,18 @@ def read(
     if labels is not None:
         if not labels.exists():
             raise FileNotFoundError(f"labels: there is no file {labels}")
-        classes = _array("labels", labels, 1)
+        classes = _array("labels", labels)
     if array.ndim < 2 or len(array) == 0:
         fail("images", str(path), array.shape, "must hold an array [N, ...]", got="shape")
+    if classes is not None:
+        classes = _classes(labels or path, classes)
     if classes is not None and len(classes) != len(array):
         rule = f"must hold a class for each of the {len(array)} inputs"
         fail("labels", str(labels or path), len(classes), rule, got="length")
-    array = array[:n]
+    if skip >= len(array):
+        fail("images", "--skip", skip, f"must be less than the number of inputs, {len(array)}")
+    kept = slice(skip, None if n is None else skip + n)
+    array = array[kept]
     if array.ndim == 4 and array.shape[3] in _CHANNELS and array.shape[1] not in _CHANNELS:
         array = array.transpose(0, 3, 1, 2)  # pictures whose channels come last
     factor = scale if scale is not None else 1 / 255 if array.dtype == np.uint8 else 1.0
@@ -82,8 +90,7 @@ def read(
     images = (images - _by_channel("mean", mean, images, 0.0)) / _by_channel(
         "std", std, images, 1.0
     )
-    kept = None if classes is None else np.asarray(classes[:n]).astype(np.int64)
-    return Inputs(np.ascontiguousarray(images), kept)
+    return Inputs(np.ascontiguousarray(images), None if classes is None else classes[kept])
 
 
 def shaped(images: NDArray[np.float32], shape: tuple[int, ...] | None) -> NDArray[np.float32]:
@@ -120,23 +127,37 @@ def _arrays(path: Path) -> tuple[NDArray[Any], NDArray[Any] | None]:
             rule = f"must hold an array of one of the names {', '.join(_IMAGES)}"
             fail("images", str(path), ", ".join(named), rule)
         return found, next((named[k] for k in _LABELS if k in named), None)
-    return _array("images", path, None), None
+    return _array("images", path), None
 
 
-def _array(what: str, path: Path, axes: int | None) -> NDArray[Any]:
+def _classes(path: Path, labels: NDArray[Any]) -> NDArray[np.int64]:
+    """Return labels as numbers of classes."""
+    if labels.ndim != 1:
+        rule = "must have one dimension, a class for each input; argmax(axis=1) turns one-hot labels into classes"
+        fail("labels", str(path), labels.shape, rule, got="shape")
+    if labels.dtype.kind not in "biuf":
+        fail("labels", str(path), labels.dtype.name, "must hold integers", got="dtype")
+    whole = np.isfinite(labels) & (labels == np.floor(labels))
+    if not whole.all():
+        fail("labels", str(path), labels[~whole][0].item(), "must hold integers")
+    return labels.astype(np.int64)
+
+
+def _array(what: str, path: Path) -> NDArray[Any]:
     """Return the array of an .npy file or of one in IDX format."""
     if path.suffix == ".npy":
         array: NDArray[Any] = np.load(path, allow_pickle=False)
-        if axes is not None and array.ndim != axes:
-            fail(what, str(path), array.shape, f"must have {axes} dimensions", got="shape")
         return array
     with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
         magic = file.read(4)
     is_idx = len(magic) == 4 and magic[:3] == b"\0\0\x08" and 1 <= magic[3] <= 4
     if not is_idx:
-        rule = "must be an .npy, .npz or IDX file, or a folder of pictures"
-        fail(what, "file", str(path), rule)
-    return idx.read(path, axes or magic[3], None)
+        rules = {
+            "images": "must be an .npy, .npz or IDX file, or a folder of pictures",
+            "labels": "must be an .npy or IDX file; labels in the .npz file of the images need no --labels",
+        }
+        fail(what, "file", str(path), rules[what])
+    return idx.read(path, magic[3], None)
 
 
 def _pictures(folder: Path) -> NDArray[np.uint8]:

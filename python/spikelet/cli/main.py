@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,23 @@ def _file(**options: Any) -> click.Path:
 _JSON = click.option(
     "--json", "as_json", is_flag=True, help="Print JSON instead of text; progress goes to stderr."
 )
+
+
+def _preprocessing(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say how inputs are preprocessed: those of a conversion and of its report must be the same."""
+    options = (
+        click.option(
+            "--scale", type=float, metavar="X",
+            help="Factor of the inputs (default: 1/255 for bytes, 1 for others).",
+        ),
+        click.option("--mean", metavar="X,...", help="Means to subtract after that, of each channel."),
+        click.option("--std", metavar="X,...", help="Deviations to divide by then, of each channel."),
+    )  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 _SHELLS = """
 Shell completion, for bash (zsh and fish have the same, with their names):
 
@@ -278,7 +295,7 @@ Examples:
 )  # fmt: skip
 @click.option(
     "--labels", type=_file(), metavar="FILE",
-    help="Classes of the inputs, .npy or IDX, for accuracies. An .npz may hold them as 'labels' or 'y'.",
+    help="Classes of the inputs, .npy or IDX, for accuracies. An .npz of --images may hold them as 'labels' or 'y'.",
 )  # fmt: skip
 @click.option(
     "--steps",
@@ -300,12 +317,7 @@ Examples:
 )  # fmt: skip
 @click.option("--test", type=click.IntRange(min=1), metavar="N", default=1000, show_default=True,
               help="Number of other inputs to test with, at most.")  # fmt: skip
-@click.option(
-    "--scale", type=float, metavar="X",
-    help="Factor of the inputs (default: 1/255 for bytes, 1 for others).",
-)  # fmt: skip
-@click.option("--mean", metavar="X,...", help="Means to subtract after that, of each channel.")
-@click.option("--std", metavar="X,...", help="Deviations to divide by then, of each channel.")
+@_preprocessing
 @click.option(
     "--threads",
     type=click.IntRange(min=1),
@@ -334,7 +346,7 @@ def convert(as_json: bool, **options: Any) -> None:
 \b
 Examples:
     spikelet report run.npz                                a network saved with its recorders
-    spikelet report net.spk --images test.npz --out net.html
+    spikelet report net.spk --images test.npz --skip 512 --out net.html
     spikelet report sweep_store/                           the store of a sweep
 """
 )
@@ -349,15 +361,22 @@ Examples:
 @click.option(
     "--labels", type=_file(), metavar="FILE", help="For a .spk file: classes of the inputs."
 )
+@click.option(
+    "--skip", type=click.IntRange(min=0), metavar="N", default=0, show_default=True,
+    help="For a .spk file: number of inputs to leave out, the first ones. Skip those that calibrated the network, if "
+    "they are in the same file: spikelet convert prints how many.",
+)  # fmt: skip
 @click.option("--test", type=click.IntRange(min=1), metavar="N", default=1000, show_default=True,
-              help="For a .spk file: number of inputs to test with, at most.")  # fmt: skip
-def report(
-    file: Path, out: Path | None, images: Path | None, labels: Path | None, test: int
-) -> None:
-    """Write an HTML report of a saved network, a converted network or a sweep."""
+              help="For a .spk file: number of the following inputs to test with, at most.")  # fmt: skip
+@_preprocessing
+def report(file: Path, out: Path | None, **options: Any) -> None:
+    """Write an HTML report of a saved network, a converted network or a sweep.
+
+    A converted network is compared with its ANN: give --scale, --mean and --std as spikelet convert got them.
+    """
     from spikelet.cli import reports  # noqa: PLC0415  # only where it is used
 
-    written = reports.write(file, out, images=images, labels=labels, test=test)
+    written = reports.write(file, out, **options)
     click.echo(f"Report: {written}")
 
 

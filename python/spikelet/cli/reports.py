@@ -9,6 +9,7 @@ from spikelet._util.checks import fail
 from spikelet.cli import images as inputs
 from spikelet.conversion.converted import ConvertedModel
 from spikelet.conversion.report import ConversionReport
+from spikelet.report import page
 
 __all__ = ["write"]
 
@@ -19,7 +20,11 @@ def write(
     *,
     images: Path | None = None,
     labels: Path | None = None,
+    skip: int = 0,
     test: int = 1000,
+    scale: float | None = None,
+    mean: str | None = None,
+    std: str | None = None,
 ) -> Path:
     """Write a report, and return its path.
 
@@ -29,47 +34,49 @@ def write(
         A network saved by `Network.save` (.npz), a converted network (.spk), or the store of a sweep (a folder).
     out : Path, optional
         The report; by default beside the file, with its name.
-    images, labels : Path, optional
-        Of a converted network: inputs, which it needs, and their classes.
+    images, labels, scale, mean, std
+        Of a converted network: inputs, which it needs, and how to read them; see `spikelet.cli.images.read`.
+    skip : int
+        Number of inputs to leave out, the first ones, such as those that calibrated the network.
     test : int
-        Number of inputs to use, at most.
+        Number of the following inputs to use, at most.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is of another kind, or the inputs are missing.
+        If it is of another kind, the inputs are missing or do not fit, or the report cannot be written.
     """
     if not file.exists():
         raise FileNotFoundError(f"report: there is no file or folder {file}")
     target = file.with_suffix(".html") if out is None else out
-    if not target.absolute().parent.is_dir():
-        raise FileNotFoundError(f"report: the folder of {target} does not exist")
     if file.is_dir():
         sl.load_sweep(file).report(target)
     elif file.suffix == ".npz":
         sl.Network.load(file).report(target)
     elif file.suffix == ".spk":
-        _compared(file, images, labels, test).save(target)
+        snn = _converted(file)
+        if images is None:
+            rule = "must be given for a converted network: it is compared with its ANN"
+            fail("report", "--images", None, rule)
+        page.target("report", target)  # before any work
+        found = inputs.read(images, labels, scale=scale, mean=mean, std=std, skip=skip, n=test)
+        _compared(snn, found).save(target)
     else:
         rule = "must be a saved network (.npz), a converted network (.spk) or the store of a sweep (a folder)"
         fail("report", "FILE", str(file), rule)
     return target
 
 
-def _compared(file: Path, images: Path | None, labels: Path | None, test: int) -> ConversionReport:
-    """Return the comparison of a converted network with its ANN."""
+def _converted(file: Path) -> ConvertedModel:
     snn = sl.SpikingModel.load(file)
     if not isinstance(snn, ConvertedModel):
         fail("report", "FILE", str(file), "must hold a network that was converted from an ANN")
-    if images is None:
-        fail(
-            "report",
-            "--images",
-            None,
-            "must be given for a converted network: it is compared with its ANN",
-        )
-    found = inputs.read(images, labels, n=test)
+    return snn
+
+
+def _compared(snn: ConvertedModel, found: inputs.Inputs) -> ConversionReport:
+    """Return the comparison of a converted network with its ANN."""
     shape = snn.input_shapes[0] if snn.input_shapes else None
     return snn.report(inputs.shaped(found.images, shape), found.labels)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.resources
+import importlib.util
 import keyword
+import sys
 from pathlib import Path
 
 from spikelet import __version__
@@ -35,7 +37,7 @@ def write(folder: Path) -> list[Path]:
     Raises
     ------
     ValueError
-        If the name is not one of a Python module.
+        If the name is not one of a Python module, or is that of a module that exists.
     FileExistsError
         If the folder has files.
     FileNotFoundError
@@ -68,12 +70,20 @@ def write(folder: Path) -> list[Path]:
 def _module(folder: Path) -> str:
     """Return the name of the module of a project."""
     name = folder.absolute().name.replace("-", "_")
-    if (
-        not name.isidentifier()
-        or not name.isascii()
-        or keyword.iskeyword(name)
-        or name == "spikelet"
-    ):
+    if not name.isidentifier() or not name.isascii() or keyword.iskeyword(name):
         rule = "must be a name of a Python module: letters, digits, - and _, such as my_network"
         fail("new", "NAME", folder.name, rule)
+    if _exists(name):
+        rule = "must not be the name of a module that exists, which the project would hide; take one such as my_network"
+        fail("new", "NAME", folder.name, rule)
     return name
+
+
+def _exists(name: str) -> bool:
+    """Return whether a name is that of a module of Python, or of an installed one."""
+    if name in sys.stdlib_module_names or name in sys.modules:
+        return True
+    found = importlib.util.find_spec(name)
+    return (
+        found is not None and found.origin is not None
+    )  # None: a mere folder, such as the project's
