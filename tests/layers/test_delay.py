@@ -11,12 +11,11 @@ import pytest
 import spikelet as sl
 from spikelet import layers as L
 
-RNG = np.random.default_rng(3)
 STEPS, BATCH, IN, OUT = 30, 3, 20, 33
-WEIGHT = RNG.integers(-8, 9, (OUT, IN)) / 8
-DELAY = RNG.integers(0, 9, (OUT, IN))
+WEIGHT = np.random.default_rng(3).integers(-8, 9, (OUT, IN)) / 8
+DELAY = np.random.default_rng(4).integers(0, 9, (OUT, IN))
 DELAY[0, 0], DELAY[1, 1] = 0, STEPS + 5  # one that never arrives
-BIAS = RNG.integers(-4, 5, OUT) / 8
+BIAS = np.random.default_rng(5).integers(-4, 5, OUT) / 8
 
 
 def expected(x: np.ndarray) -> np.ndarray:
@@ -30,13 +29,14 @@ def expected(x: np.ndarray) -> np.ndarray:
 
 
 def some(form: str) -> np.ndarray:
+    rng = np.random.default_rng(6)
     shape = (STEPS, BATCH, IN)
-    spikes = RNG.random(shape) < 0.2
+    spikes = rng.random(shape) < 0.2
     if form == "spikes":
         return spikes.astype(np.float64)
     if form == "signed":
-        return spikes * RNG.choice([-1.0, 1.0], shape)
-    return RNG.integers(-8, 9, shape) / 4
+        return spikes * rng.choice([-1.0, 1.0], shape)
+    return rng.integers(-8, 9, shape) / 4
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int16"])
@@ -64,16 +64,17 @@ def test_a_constant_input_arrives_step_by_step() -> None:
 
 
 def test_behind_an_image_and_between_neurons() -> None:
+    rng = np.random.default_rng(7)
     delayed = L.Delay(WEIGHT, DELAY, BIAS)
     layers = [
-        L.Conv2d(RNG.integers(-2, 3, (5, 2, 1, 1)) / 2),
+        L.Conv2d(rng.integers(-2, 3, (5, 2, 1, 1)) / 2),
         L.IF(0.5),
         L.Flatten(),
         delayed,
         L.LIF(0.5, decay=0.5),
     ]
     model = sl.SpikingModel(layers)
-    x = (RNG.random((STEPS, BATCH, 2, 2, 2)) < 0.3).astype(float)
+    x = (rng.random((STEPS, BATCH, 2, 2, 2)) < 0.3).astype(float)
     names = [n.name for n in model.graph]
     result = model.run(x, record=[names[1], names[3]])
     before = result[names[1]].reshape(STEPS, BATCH, IN).astype(float)
@@ -85,7 +86,7 @@ def test_behind_an_image_and_between_neurons() -> None:
 
 
 def test_the_same_bits_for_any_number_of_threads_and_after_a_file(tmp_path) -> None:
-    weight = RNG.normal(size=(OUT, IN))
+    weight = np.random.default_rng(8).normal(size=(OUT, IN))
     model = sl.SpikingModel([L.Delay(weight, DELAY), L.LIF(0.5)], threads=1)
     x = some("spikes")
     wanted = model.run(x, record="v")

@@ -86,6 +86,10 @@ REFUSED: list[tuple[Make, dict[str, Any], type[Exception], tuple[str, ...]]] = [
     (L.IF, {"levels": 2}, ValueError, ("levels", "binary", "got 2")),
     (L.IF, {"code": "signed", "levels": 9}, ValueError, ("levels", "<= 8", "got 9")),
     (L.IF, {"code": "signed", "levels": 0}, ValueError, ("levels", ">= 1", "got 0")),
+    (L.IF, {"strict": 1}, TypeError, ("strict", "True or False", "int")),
+    (L.IF, {"strict": True}, ValueError, ("strict", 'reset="zero"', "reset_delay", "True")),
+    (L.LIF, {"strict": True, "decay": 0.5}, ValueError, ("strict", "strict=False")),
+    (L.IF, {"strict": True, "code": "signed"}, ValueError, ("strict", "strict=False")),
     (L.LIF, {"tau_m": 0.0}, ValueError, ("tau_m", "> 0", "0.0")),
     (L.LIF, {"tau_m": NAN}, ValueError, ("tau_m", "NaN")),
     (L.LIF, {"tau_m": [1.0, 2.0]}, ValueError, ("tau_m", "0 dimensions", "(2,)")),
@@ -117,6 +121,15 @@ REFUSED: list[tuple[Make, dict[str, Any], type[Exception], tuple[str, ...]]] = [
         ValueError,
         ("code and reset", "subtract", "zero"),
     ),
+    *(
+        (
+            L.PredictiveIF,
+            {"pace": ONES(3), "limit": ONES(3), flag: True},
+            ValueError,
+            ("reset_delay and strict", "must be False", "each step"),
+        )
+        for flag in ("reset_delay", "strict")
+    ),
 ]
 
 
@@ -134,6 +147,30 @@ def test_coefficients() -> None:
     assert L.LIF(decay=0.9).coefficients() == (0.9, 1 - 0.9)
     assert L.LIF(decay=0.9, gain=1.0).coefficients() == (0.9, 1.0)
     assert L.LIF(tau_m=1e9).coefficients()[1] == pytest.approx(1e-9, rel=1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("strict", [False, True])
+def test_strict_neurons_spike_above_their_threshold_and_others_at_it(
+    strict: bool, dtype: Any
+) -> None:
+    x = np.full((6, 1, 1), 0.5)
+    model = SpikingModel([L.IF(1.0, "zero", strict=strict)], dtype=dtype, threads=1)
+    result = model.run(x, record="v")
+    assert result.spikes is not None
+    expected = [0, 0, 1, 0, 0, 1] if strict else [0, 1, 0, 1, 0, 1]
+    np.testing.assert_array_equal(result.spikes.ravel(), expected)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_strict_neuron_subtracts_its_threshold_a_step_later(dtype: Any) -> None:
+    x = np.full((6, 1, 1), 0.5)
+    layer = L.IF(1.0, reset_delay=True, strict=True)
+    result = SpikingModel([layer], dtype=dtype, threads=1).run(x, record="v")
+    assert result.spikes is not None
+    assert result.v is not None
+    np.testing.assert_array_equal(result.spikes.ravel(), [0, 0, 1, 0, 1, 0])
+    np.testing.assert_array_equal(result.v.ravel(), [0.5, 1.0, 1.5, 1.0, 1.5, 1.0])
 
 
 def test_predictive_with_pace_of_the_threshold_is_a_soft_neuron_that_starts_half_way() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 import spikelet as sl
 from spikelet.neurons import NeuronModel
-from spikelet.neurons.base import nest_model
+from spikelet.neurons.base import nest_counterpart
 
 
 def test_units_and_parameters_go_together() -> None:
@@ -29,7 +29,7 @@ def test_array_parameters_have_one_length() -> None:
 
 
 def test_models_know_their_match_in_nest() -> None:
-    found = nest_model(sl.LIF)
+    found = nest_counterpart(sl.LIF)
     assert found is not None
     assert found.name == "iaf_psc_exp"
-    assert nest_model(sl.IF) is None
+    assert nest_counterpart(sl.IF) is None

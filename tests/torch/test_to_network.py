@@ -105,7 +105,7 @@ LINEAR = nn.Linear(4, 4)
         ([st.IF(), LINEAR], r"layer '0' \(IF\): must be Linear or Delay"),
         (
             [LINEAR, st.LIF(convention="snntorch", beta=0.5)],
-            "layer '1': is reset in the step after",
+            'layer \'1\': is reset in the step after its spike; train with reset="zero" or convention="spikelet"',
         ),
         ([LINEAR, st.LIF(decay=0.0)], "layer '1': decay must be > 0"),
     ],

@@ -242,7 +242,7 @@ class Earliest {
 std::vector<Spike> forward_sample(const Flow& flow, const EventNetwork& net, const Sample& input) {
   std::vector<Spike> spikes;
   Spike spike{};
-  if (net.recurrent.weights.empty()) {  // neurons know nothing of each other
+  if (net.recurrent.weights.empty()) {  // neurons are independent
     Walker walker;
     for (std::size_t o = 0; o < net.n_out; ++o) {
       const Fan fan(net, o);

@@ -30,6 +30,11 @@ class Delay(Layer):
     bias : array-like, [out], optional
         Added at every step.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument breaks its rule: weights and biases are finite, and delays are whole steps >= 0.
+
     Examples
     --------
     >>> import numpy as np, spikelet as sl

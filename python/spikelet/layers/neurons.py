@@ -109,7 +109,8 @@ class Neuron(Layer):
         Subtract the threshold in the step after the spike, after the leak, as snnTorch's Leaky does by default. Only with
         ``reset="subtract"`` and binary spikes; a reset to `v_reset` a step later would give the same spikes.
     strict : bool
-        Spike if the potential exceeds the threshold, not where it just reaches it. Not of `PredictiveIF`.
+        Spike if the potential exceeds the threshold, not where it just reaches it. Only with ``reset="zero"`` or
+        `reset_delay`; not of `PredictiveIF`.
     levels : int in 1 .. 8
         Number of spike sizes (threshold, threshold / 2, threshold / 4, ...), of which the largest that fits is sent; more
         than 1 needs signed or differential spikes.
@@ -151,16 +152,24 @@ class Neuron(Layer):
                 what = type(getattr(self, argument)).__name__
                 fail(where, argument, what, "must be True or False", error=TypeError)
             self._set(argument, bool(getattr(self, argument)))
-        if self.reset_delay and (self.reset != "subtract" or self.code != "binary"):
-            fail(
-                where,
-                "reset_delay",
-                True,
-                'must be False unless reset="subtract" and code="binary"',
-            )
+        self._check_reset(where)
         self._set("levels", integer(where, "levels", self.levels, 1, 8))
         if self.levels > 1 and self.code == "binary":
             fail(where, "levels", self.levels, 'must be 1 with code="binary"')
+
+    def _check_reset(self, where: str) -> None:
+        """Check `reset_delay` and `strict` against the other arguments."""
+        if self.reset_delay and (self.reset != "subtract" or self.code != "binary"):
+            rule = 'must be False unless reset="subtract" and code="binary"'
+            fail(where, "reset_delay", True, rule)
+        # The core raises a strict threshold to the next number, and would subtract that.
+        if self.strict and self.reset == "subtract" and not self.reset_delay:
+            fail(
+                where,
+                "strict",
+                True,
+                'needs reset="zero" or reset_delay=True; else set strict=False',
+            )
 
     def _shape(self, where: str, shapes: list[Shape]) -> Shape:
         shape = shapes[0]
@@ -315,10 +324,6 @@ class PredictiveIF(Neuron):
     def __post_init__(self) -> None:
         super().__post_init__()
         where = self._name()
-        if self.reset_delay or self.strict:
-            fail(
-                where, "reset_delay and strict", True, "must be False: it has limits for each step"
-            )
         self._check_activation(where)
         ratio = numbers(where, "level_ratio", self.level_ratio, dimensions=0)
         if not 0 < ratio < 1:
@@ -366,6 +371,11 @@ class PredictiveIF(Neuron):
                 fail(where, "limit", float(np.nanmin(self.limit)), "must be > 0 for pairs")
             if self.offset is None:
                 self._set("offset", np.zeros(self.steps))
+
+    def _check_reset(self, where: str) -> None:
+        if self.reset_delay or self.strict:
+            rule = "must be False: it has limits for each step"
+            fail(where, "reset_delay and strict", True, rule)
 
     def _check_activation(self, where: str) -> None:
         if self.activation is None:

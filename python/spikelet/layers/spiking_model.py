@@ -23,6 +23,7 @@ from spikelet.layers.graph import Graph, LayerLike
 from spikelet.layers.inputs import Inputs, Presented, arrays_of, present
 from spikelet.layers.movement import Movement, Upsample
 from spikelet.layers.neurons import Neuron, PredictiveIF, is_silent, leaves_mean, sizes_of
+from spikelet.layers.run_arguments import check_schedules, check_stop, neurons_of, recorded
 from spikelet.layers.spiking_result import Operations, SpikingResult
 from spikelet.layers.stopping import Stopping
 from spikelet.layers.to_core import Source, lower
@@ -36,7 +37,6 @@ _ENGINES = {
     "int16": _core.LayerEngine32,
 }
 _COUNTED = ("spikes", "additions", "products")
-_WHATS = {"spikes": "spikes", "v": "potential", "mean": "mean", "value": "value"}
 
 
 _Prepared: TypeAlias = tuple[Any, int, dict[str, list[int]], NDArray[np.float64]]
@@ -232,7 +232,7 @@ class SpikingModel(Sealed):
     @property
     def neurons(self) -> tuple[str, ...]:
         """Names of the layers of spiking neurons."""
-        return tuple(n.name for n in self.graph if isinstance(n.layer, Neuron))
+        return neurons_of(self.graph)
 
     @property
     def silent_steps(self) -> int:
@@ -315,14 +315,14 @@ class SpikingModel(Sealed):
         integer(where, "delay", delay, 0, total - 1)
         if not leaves_mean(self.sizes, delay):
             fail(where, "delay", delay, "must leave steps whose sizes do not add up to 0")
-        self._check_schedules(where, total)
+        check_schedules(where, self.graph, total)
         stop = (
             None
             if until is None
             else Stopping.of_run(where, until, total, delay, self.silent_steps)
         )
         sequence = any(kind != "constant" for kind in given.kinds)
-        records = self._records(where, record, sequence)
+        records = recorded(where, self.graph, record, sequence)
         key = (given.shapes, given.kinds, tuple(records.values()), given.amplitude)
         prepared = self._engines.get(key)
         if prepared is None:
@@ -331,7 +331,7 @@ class SpikingModel(Sealed):
                 self._engines.pop(oldest, None)
         engine, output, layers, dense = prepared
         if stop is not None:
-            self._check_stop(where, engine)
+            check_stop(where, self.graph, engine)
         with _watch(progress, count) as go_on:
             done, arrays, counts, taken, so_far = engine.run(
                 list(given.arrays),
@@ -361,8 +361,9 @@ class SpikingModel(Sealed):
             for name, nodes in layers.items()
         }
         outputs = {name: kept.pop(f"\0{name}") for name in self.graph.outputs}
-        for name in filter(self._is_readout, outputs):
-            outputs[name] = outputs[name][delay:].mean(axis=0)
+        for name, values in outputs.items():
+            if is_silent(self.graph[name].layer):
+                outputs[name] = values[delay:].mean(axis=0)
         spikes, v = kept.pop("\0\0spikes", None), kept.pop("\0\0v", None)
         if stop is not None and stop.keep:
             so_far = so_far.reshape(*so_far.shape[:2], *shapes[self.graph.output.name])
@@ -370,80 +371,6 @@ class SpikingModel(Sealed):
             so_far = None
         each = total if stop is None else taken
         return SpikingResult(outputs, spikes, v, kept, operations, each, so_far)
-
-    def _is_readout(self, name: str) -> bool:
-        return is_silent(self.graph[name].layer)
-
-    def _check_stop(self, where: str, engine: Any) -> None:
-        if self._is_readout(self.graph.output.name):
-            rule = (
-                "needs an output that spikes, or the sums of a linear layer; a readout never spikes"
-            )
-            fail(where, "until", "given", rule)
-        if not engine.is_anytime():
-            rule = "needs a network whose layers do not wait for the mean of spikes, as a ReLU before neurons does"
-            fail(where, "until", "given", rule)
-        for name in self.neurons:
-            if getattr(self.graph[name].layer, "code", "") == "differential":
-                fail(
-                    where,
-                    "until",
-                    "given",
-                    f"needs neurons that send sums; '{name}' sends differences",
-                )
-
-    def _check_schedules(self, where: str, steps: int) -> None:
-        for name in self.neurons:
-            layer = self.graph[name].layer
-            if isinstance(layer, PredictiveIF) and layer.steps != steps:
-                fail(where, "steps", steps, f"must be {layer.steps}, which '{name}' was made for")
-
-    def _records(
-        self, where: str, record: str | Iterable[str] | bool, sequence: bool
-    ) -> dict[str, tuple[str, str]]:
-        """Return (layer, quantity) by the requested name; internal names begin with NUL."""
-        names: list[str] = []
-        if record is True:
-            names = [f"{n}.{what}" for n in self.neurons for what in ("spikes", "v")]
-        elif isinstance(record, str):
-            names = [record]
-        elif record is not False:
-            names = list(record)
-        last = self.graph.output
-        records = {
-            f"\0{name}": (name, "potential" if self._is_readout(name) else "mean")
-            for name in self.graph.outputs
-        }
-        if isinstance(last.layer, Neuron) and (sequence or names):
-            records["\0\0spikes"] = (last.name, "spikes")
-        if names and self.neurons:
-            records["\0\0v"] = (self.neurons[-1], "potential")
-        for name in names:
-            if not isinstance(name, str):
-                fail(where, "record", name, "must hold names of layers", error=TypeError)
-            if name in ("v", "spikes") and name not in self.graph:
-                if not self.neurons:
-                    fail(where, "record", name, "needs a layer of neurons")
-                records[name] = (self.neurons[-1], _WHATS[name])
-                continue
-            layer, what = name, None
-            if name not in self.graph:
-                layer, _, what = name.rpartition(".")
-            if layer not in self.graph or (what is not None and what not in _WHATS):
-                known = ", ".join(n.name for n in self.graph)
-                fail(
-                    where,
-                    "record",
-                    name,
-                    f"must be one of {known}, optionally with .v, .spikes, .value or .mean",
-                )
-            neuron = isinstance(self.graph[layer].layer, Neuron)
-            if what is None:
-                what = "spikes" if neuron else "value"
-            if what in ("spikes", "v") and not neuron:
-                fail(where, "record", name, "must name a layer of neurons")
-            records[name] = (layer, _WHATS[what])
-        return records
 
     def _engine(self, given: Presented, records: list[tuple[str, str]]) -> _Prepared:
         sources = tuple(

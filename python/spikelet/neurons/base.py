@@ -29,7 +29,7 @@ __all__ = [
     "Values",
     "advise_si",
     "largest",
-    "nest_model",
+    "nest_counterpart",
     "parameter",
 ]
 
@@ -68,7 +68,7 @@ class NestModel(NamedTuple):
 _nest: dict[type[NeuronModel], NestModel] = {}
 
 
-def nest_model(model: type[NeuronModel]) -> NestModel | None:
+def nest_counterpart(model: type[NeuronModel]) -> NestModel | None:
     """Return the model of NEST that a model agrees with, if there is one."""
     return _nest.get(model)
 

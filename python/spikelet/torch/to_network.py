@@ -204,7 +204,7 @@ def _model(name: str, neuron: layers.Neuron, dt: float, dtype: str) -> LIFDelta:
         refuse(
             where,
             "is reset in the step after its spike",
-            "train with reset_delay=False, or use `to_spiking_model`",
+            'train with reset="zero" or convention="spikelet", or use `to_spiking_model`',
         )
     threshold = np.asarray(neuron.threshold)
     if neuron.strict:  # to exceed it is to reach the next number

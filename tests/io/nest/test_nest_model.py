@@ -36,7 +36,7 @@ def test_without_parameters_it_is_the_default() -> None:
     [
         (("iaf_psc_expp",), ValueError, "did you mean 'iaf_psc_exp'"),
         (("iaf_psc_exp", {"tau_mem": 20.0}), ValueError, "did you mean 'tau_m'"),
-        ((3,), TypeError, "name must be a name of NEST's.*got 3"),
+        ((3,), TypeError, "name must be the name of a NEST model.*got 3"),
         (("iaf_psc_exp", [1]), TypeError, "parameters must be a mapping"),
     ],
 )

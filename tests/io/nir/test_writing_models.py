@@ -119,6 +119,29 @@ def test_spikes_that_are_not_0_or_1_are_refused(converted, neuron, what):
         sl.io.write_nir(converted[0](neuron), input_shape=(1, 6, 6))
 
 
+def test_a_reset_a_step_later_is_refused_with_a_way_out_that_can_be_written():
+    weight = layers.Linear(np.ones((2, 3)))
+    late = layers.LIF(1.0, decay=0.5, gain=1.0, reset_delay=True, strict=True)
+    with pytest.raises(ValueError, match=r'train with reset="zero" or convention="spikelet"'):
+        sl.io.write_nir(sl.SpikingModel([weight, late]))
+    at_once = layers.LIF(1.0, "zero", decay=0.5, gain=1.0, strict=True)
+    assert sl.io.write_nir(sl.SpikingModel([weight, at_once])).nodes
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_strict_threshold_comes_back(strict, dtype):
+    """A potential that just reaches it tells the two apart."""
+    neuron = layers.IF(1.0, "zero", strict=strict)
+    model = sl.SpikingModel([layers.Linear(np.eye(1)), neuron], dtype=dtype, threads=1)
+    x = np.full((6, 1, 1), 0.5)
+    wanted = model.run(x).spikes
+    graph = sl.io.read_nir(quietly(model))
+    np.testing.assert_array_equal(graph.run(x, dtype=dtype).output, wanted)
+    np.testing.assert_array_equal(graph.to_spiking_model(dtype=dtype).run(x).spikes, wanted)
+    assert wanted.ravel().tolist() == ([0, 0, 1, 0, 0, 1] if strict else [0, 1, 0, 1, 0, 1])
+
+
 def test_schedules_analog_neurons_and_maxima_are_refused():
     schedule = layers.PredictiveIF(1.0, pace=np.ones(4), limit=np.ones(4))
     weight = layers.Linear(np.ones((2, 3)))

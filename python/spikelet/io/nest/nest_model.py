@@ -1,4 +1,4 @@
-"""A dictionary of NEST's parameters as a model."""
+"""Make a model from a NEST model name and parameter dictionary."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ __all__ = ["nest_model"]
 def nest_model(
     name: str, parameters: Mapping[str, Any] | None = None
 ) -> tuple[NeuronModel, dict[str, Any]]:
-    """Return the model of a name and a dictionary of NEST's, and the initial states that the dictionary holds.
+    """Return the model for a NEST model name and parameter dictionary, and the initial states in that dictionary.
 
     NEST mixes parameters and states (``V_m``), and keeps some of its synapses' parameters in the neuron (``tau_minus``, which
-    is passed over: give it to the plasticity rule).
+    is ignored: give it to the plasticity rule).
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def nest_model(
     ValueError
         If there is no such model here, or no such parameter; the message names the nearest.
     TypeError
-        If `name` is no text or `parameters` is no mapping.
+        If `name` is not a string or `parameters` is not a mapping.
 
     Examples
     --------
@@ -62,7 +62,7 @@ def nest_model(
             "nest_model",
             "name",
             name,
-            "must be a name of NEST's, such as 'iaf_psc_exp'",
+            "must be the name of a NEST model, such as 'iaf_psc_exp'",
             error=TypeError,
         )
     if parameters is not None and not isinstance(parameters, Mapping):

@@ -14,7 +14,7 @@ from spikelet.network.population import Population
 from spikelet.network.projection import Projection
 from spikelet.network.receptors import BY_SIGN
 from spikelet.neurons import LIF, IntegrateAndFire, LIFAlpha, LIFCond, LIFOneCurrent, NeuronModel
-from spikelet.neurons.base import nest_model
+from spikelet.neurons.base import nest_counterpart
 from spikelet.neurons.equations.equations_model import EquationsModel
 from spikelet.plasticity import STDP, InhibitorySTDP, Plasticity, TripletSTDP, TsodyksMarkram
 from spikelet.sources import NoiseInput, PoissonInput, PoissonSource
@@ -52,14 +52,14 @@ class Findings:
 
 def neuron(model: NeuronModel) -> str:
     """Return the name of NEST's model; `inspect` has found that there is one."""
-    found = nest_model(type(model))
+    found = nest_counterpart(type(model))
     assert found is not None
     return found.name
 
 
 def records(model: object) -> tuple[str, ...]:
     """Return the states that NEST records of a model."""
-    found = nest_model(type(model)) if isinstance(model, NeuronModel) else None
+    found = nest_counterpart(type(model)) if isinstance(model, NeuronModel) else None
     return () if found is None else found.records
 
 
@@ -217,7 +217,7 @@ def _in_flight(net: NetworkContents) -> bool:
 def _inspect_neurons(net: NetworkContents, population: Population, found: Findings) -> None:
     name, model = population.name, population.model
     assert isinstance(model, NeuronModel)
-    counterpart = nest_model(type(model))
+    counterpart = nest_counterpart(type(model))
     if counterpart is None:
         kind = type(model).__name__
         found.refused.append(

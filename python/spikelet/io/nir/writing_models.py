@@ -136,7 +136,7 @@ def _cell(node: Node, shape: Shape) -> tuple[Cell, Array | None]:
         refuse(at, what, 'convert with neuron="soft"')
     if layer.reset_delay:
         what = "is reset in the step after its spike, and NIR's neurons at once"
-        refuse(at, what, "train with reset_delay=False")
+        refuse(at, what, 'train with reset="zero" or convention="spikelet"')
     decay, gain = layer.coefficients()
     factor = None if np.all(np.asarray(layer.amplitude) == 1) else np.asarray(layer.amplitude)
     subtract = layer.reset == "subtract"
@@ -147,5 +147,6 @@ def _cell(node: Node, shape: Shape) -> tuple[Cell, Array | None]:
         reset="subtract" if subtract else "value",
         v_reset=full(0.0 if subtract else layer.v_reset, shape),
         v_init=full(layer.v_init, shape),
+        strict=layer.strict,
     )
     return cell, factor
