@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikelet._util.checks import choice, fail
-from spikelet.plot.figures import BLUE, GREY, RED, axes, figure_of, ink
+from spikelet.plot.figures import BLUE, GREY, RED, axes, figure_of, ink, literal
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -178,7 +178,7 @@ def conversion_report(report: Report, *, figure: Figure | None = None) -> Figure
     )
     for panel, label in zip(figure.axes[-5:], labels, strict=True):
         panel.set(xlabel=label, yticks=place, ylim=(len(layers) - 0.5, -0.5))
-        panel.set_yticklabels([layer.name for layer in layers] if panel is errors else [])
+        panel.set_yticklabels([literal(layer.name) for layer in layers] if panel is errors else [])
     return figure
 
 
