@@ -77,9 +77,9 @@ def ink() -> Any:
     return pyplot().rcParams["text.color"]
 
 
-def literal(name: str) -> str:
+def literal(name: object) -> str:
     """Return a text that matplotlib shows as this name, also one with dollar signs, which it would take for maths."""
-    return name.replace("$", r"\$")
+    return str(name).replace("$", r"\$")
 
 
 def colour(place: int) -> str:

@@ -110,13 +110,8 @@ def _drawing(where: str, what: Any, net: Network, window: float | None) -> Calla
     if callable(what) and not isinstance(what, Mapping):
         return what  # type: ignore[no-any-return]  # it takes a Figure
     named_spikes(where, "what", what)
-    for one in (
-        what.values()
-        if isinstance(what, Mapping)
-        else what
-        if isinstance(what, list | tuple)
-        else [what]
-    ):
+    several = list(what.values()) if isinstance(what, Mapping) else what
+    for one in several if isinstance(several, list | tuple) else [several]:
         _require_own(where, one, net)
 
     def spikes(figure: Figure) -> None:
