@@ -14,6 +14,7 @@ from matplotlib.colors import same_color
 from matplotlib.patches import Circle, FancyArrowPatch
 from matplotlib.transforms import Bbox
 
+from spikelet.plot import graph
 from spikelet.plot.figures import BLUE, GREY, RED
 
 
@@ -70,3 +71,24 @@ def test_what_is_no_network_is_named(net):
         plot.network(net.populations[0])
     with pytest.raises(ValueError, match="must have a population"):
         plot.network(sl.Network())
+
+
+def test_labels_must_be_true_or_false(net):
+    with pytest.raises(
+        TypeError, match=r"plot\.network: labels must be True, False or None, got 'no'"
+    ):
+        plot.network(net, labels="no")
+
+
+def test_weights_of_very_many_synapses_are_not_read(net, monkeypatch):
+    monkeypatch.setattr(graph, "MOST_SYNAPSES", 45)
+    shades = {p.get_gid(): p.get_edgecolor() for p in plot.network(net).patches}
+    assert same_color(shades["E -> E"], GREY)
+    assert same_color(shades["I -> E"], RED)
+
+
+def test_names_are_no_maths():
+    net = sl.Network()
+    net.population(2, sl.LIF(), name=r"$\x$")
+    ax = plot.network(net)
+    ax.figure.canvas.draw()

@@ -52,6 +52,12 @@ def test_pictures():
     plt.close("all")
 
 
+def test_names_of_curves_are_no_maths():
+    ax = plot.accuracy_curve({r"$\x$": curve([0.1, 0.2]), 8: curve([0.1, 0.2])})
+    ax.figure.canvas.draw()
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == [r"\$\x\$", "8"]
+
+
 def test_layer_rates_count_the_spikes_of_each_layer():
     rng = np.random.default_rng(0)
     weights = [rng.normal(0.1, 0.1, (8, 8)), 1e-3 * np.eye(8), np.eye(8)]

@@ -83,9 +83,36 @@ def test_an_error_of_the_run_ends_it():
     net.run(10.0)
 
 
+def test_recorders_may_be_younger_than_the_network():
+    net, spikes, _ = made()
+    net.run(100.0)
+    late = net.record(net.populations[0][:3], "spikes")
+    figure = plot.live(net, 20.0, [spikes, late], every=1.0)
+    assert net.t == 120.0
+    assert figure.axes[0].get_xlim() == (0.0, 120.0)
+    plot.live(net, 5.0, net.record(net.populations[0], "spikes"), every=1.0)
+
+
+def test_weights_are_drawn_as_a_history():
+    net, *_ = made()
+    E = net.populations[0]
+    rule = sl.STDP(A_plus=1.0, A_minus=1.0, w_max=10.0)
+    recorder = net.record(net.connect(E, E, sl.AllToAll(), weight=5.0, plasticity=rule), "weights", every=1.0)  # fmt: skip
+    (ax,) = plot.live(net, 20.0, recorder, window=10.0).axes
+    np.testing.assert_allclose(ax.lines[-1].get_ydata(), recorder.values.mean(axis=1))
+    assert ax.get_xlim() == (10.0, 20.0)
+
+
+OTHER = made()
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
+        ({"what": OTHER[1]}, ValueError, "what must be a recorder of net"),
+        ({"what": {"E": OTHER[1]}}, ValueError, "what must be a recorder of net"),
+        ({"what": [OTHER[1]]}, ValueError, "what must be a recorder of net"),
+        ({"what": OTHER[2]}, ValueError, "what must be a recorder of net"),
         ({"what": 3}, TypeError, "what must be a recorder"),
         ({"every": 0.05}, ValueError, "every must be a multiple"),
         ({"window": 0.0}, ValueError, "window must be > 0"),

@@ -215,3 +215,71 @@ def test_text_and_dots_are_readable_on_a_dark_background(ran):
         assert ax.collections[0].get_facecolor()[0, :3].tolist() == [1.0, 1.0, 1.0]
         figure = plot.activity({"E": ran[0]})
     assert figure.axes[1].lines[0].get_color() == "white"
+
+
+@pytest.fixture(params=[0.0, 2.0])
+def young(request):
+    """Return recorders of two populations, of which the second has observed for no time or less than a bin."""
+    net = sl.Network(dt=0.1, seed=1)
+    E, I = (net.population(5, sl.LIF(I_e=800.0), name=name) for name in "EI")
+    old = net.record(E, "spikes")
+    net.run(100.0)
+    new = net.record(I, "spikes")
+    net.run(request.param)
+    return {"E": old, "I": new}
+
+
+def test_a_population_observed_for_less_than_a_bin_has_an_empty_curve(young):
+    old, new = plot.rate_histogram(young).patches
+    assert old.get_data().values.any()
+    assert new.get_data().values.size == 0
+    dots, rates = plot.raster_and_rates(young).axes
+    assert [label.get_text() for label in dots.get_yticklabels()] == ["E\n(5)", "I\n(5)"]
+    assert [curve.get_data().values.size > 0 for curve in rates.patches] == [True, False]
+    rates.figure.canvas.draw()
+
+
+def test_activity_has_no_synchrony_of_less_than_a_bin(young):
+    figure = plot.activity(young)
+    synchrony = [bar.get_width() for bar in figure.axes[3].patches]
+    assert np.isfinite(synchrony[0])
+    assert np.isnan(synchrony[1])
+    figure.canvas.draw()
+
+
+def test_populations_observed_at_other_times_have_no_spikes():
+    early, late = (sl.Spikes([t], [0], 2, start=t - 10.0, stop=t, name=f"at {t:g}") for t in (10.0, 100.0))  # fmt: skip
+    dots, rates = plot.raster_and_rates([early, late], 90.0, 100.0).axes
+    assert [len(drawn.get_offsets()) for drawn in dots.collections] == [0, 1]
+    assert [curve.get_data().values.size for curve in rates.patches] == [0, 2]
+
+
+def test_the_whole_interval_must_have_a_bin(young):
+    for draw in (plot.rate_histogram, plot.raster_and_rates):
+        with pytest.raises(
+            ValueError, match=rf"plot\.{draw.__name__}: bin_size must be at most the interval"
+        ):
+            draw(young, bin_size=200.0)
+        with pytest.raises(ValueError, match=rf"plot\.{draw.__name__}: bin_size must be > 0"):
+            draw(young, bin_size=0.0)
+    assert not plt.get_fignums()
+
+
+def test_rates_of_several_populations_have_a_legend(populations):
+    ax = plot.rate_histogram(populations)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == list(populations)
+    assert plot.rate_histogram(populations["E"]).get_legend() is None
+    assert (
+        plot.raster_and_rates(populations).axes[1].get_legend() is None
+    )  # the raster has the names
+
+
+def test_names_are_no_maths(populations):
+    named = {r"$\x$": populations["E"], "$I$": populations["I"]}
+    for drawn in (
+        plot.raster(named).figure,
+        plot.activity(named),
+        plot.rate_histogram(named).figure,
+    ):
+        drawn.canvas.draw()
+    plot.rate_distribution(named).figure.canvas.draw()

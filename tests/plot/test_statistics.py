@@ -47,3 +47,11 @@ def test_correlations_are_those_of_the_statistics():
 def test_silent_populations_have_no_correlations():
     silent = sl.Spikes([], [], 3, stop=100.0)
     assert plot.correlation_distribution(silent).patches[0].get_data()[0].sum() == 0
+
+
+def test_a_population_that_was_not_observed_has_no_rates_and_correlations():
+    new = sl.Spikes([], [], 5, start=1000.0, stop=1000.0, name="new")
+    for draw in (plot.rate_distribution, plot.correlation_distribution):
+        old, none = draw([MANY, new]).patches
+        assert old.get_data().values.sum() == pytest.approx(1.0)
+        assert none.get_data().values.sum() == 0

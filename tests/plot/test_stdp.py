@@ -61,6 +61,7 @@ def test_at_lag_0_is_a_dot_and_a_label_is_shown_once():
         ({"rule": sl.TsodyksMarkram()}, ValueError, "must change the weight"),
         ({"rule": "STDP"}, TypeError, "rule must be a plasticity rule"),
         ({"rule": sl.STDP(), "lags": [0.05]}, ValueError, "must be multiples of dt = 0.1 ms, got 0.05"),
+        ({"rule": sl.STDP(), "lags": []}, ValueError, "lags must have a time"),
         ({"rule": sl.STDP(), "dt": 0.0}, ValueError, "dt must be"),
     ],
 )  # fmt: skip

@@ -10,6 +10,8 @@ from spikelet import plot
 
 pytest.importorskip("matplotlib")
 
+from matplotlib.colors import Normalize
+
 
 @pytest.fixture
 def connected():
@@ -59,6 +61,19 @@ def test_weights_of_both_signs_are_centred_at_zero():
     E = net.population(2, sl.LIF())
     synapses = net.connect(E, E, sl.AllToAll(), weight=[1.0, -4.0, 2.0, 3.0])
     assert plot.connectivity(synapses).images[0].get_clim() == (-4.0, 4.0)
+
+
+def test_weights_of_both_signs_take_a_norm():
+    net = sl.Network()
+    E = net.population(2, sl.LIF(), name=r"$\x$")
+    synapses = net.connect(E, E, sl.AllToAll(), weight=[1.0, -4.0, 2.0, 3.0])
+    norm = Normalize(-10.0, 10.0)
+    ax = plot.connectivity(synapses, norm=norm)
+    assert ax.images[0].norm is norm
+    ax.figure.canvas.draw()  # names are no maths
+    ax = plot.synapse_distribution(synapses)
+    ax.legend()
+    ax.figure.canvas.draw()
 
 
 def test_distributions_count_all_synapses(connected):

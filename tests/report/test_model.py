@@ -33,6 +33,12 @@ def test_the_table_has_the_numbers_of_the_report(compared, tmp_path):
     assert tuple(marked) == compared.vanishing
 
 
+def test_wrong_titles_are_named(compared, tmp_path):
+    with pytest.raises(TypeError, match=r"ConversionReport\.save: title must be a string"):
+        compared.save(tmp_path / "model.html", title=3)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_json_is_written_elsewhere(compared, tmp_path):
     with pytest.raises(ValueError, match=r'path must end in "\.html"'):
         compared.save(tmp_path / "model.json")

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import html
+import json
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import spikelet as sl
+from spikelet.report import network, page
+from spikelet.report.network import _extremes, unique
 
 
-def plain(page: str) -> str:
+def plain(text: str) -> str:
     return html.unescape(
-        re.sub(r"<[^>]*>", "|", page.split('<script type="application/json"', maxsplit=1)[0])
+        re.sub(r"<[^>]*>", "|", text.split('<script type="application/json"', maxsplit=1)[0])
     )
 
 
@@ -47,6 +52,71 @@ def test_repeated_names_are_told_apart(tmp_path):
     assert {"E", "E (2)", "E → E", "E → E (2)"} <= set(words)
 
 
+def test_numbers_of_repeated_names_make_no_other_name():
+    assert unique(["A", "A (2)", "A"]) == ["A", "A (2)", "A (3)"]
+    assert unique(["A", "A", "A (2)", "A"]) == ["A", "A (3)", "A (2)", "A (4)"]
+    assert unique(["A", "B"]) == ["A", "B"]
+
+
+def test_a_population_recorded_for_less_than_a_bin(tmp_path):
+    net = sl.Network(dt=0.1, seed=1)
+    E, I = (net.population(5, sl.LIF(I_e=500.0), name=name) for name in "EI")
+    net.record(E, "spikes")
+    net.run(1000.0)
+    net.record(I, "spikes")
+    net.run(2.0)
+    assert "I" in plain(net.report(tmp_path / "net.html").read_text()).split("|")
+
+
+def test_names_with_dashes_and_dollars(tmp_path):
+    net = sl.Network(dt=0.1, seed=1)
+    E, I = (net.population(3, sl.LIF(I_e=500.0), name=name) for name in ("L2-E", r"$\x$"))
+    EI = net.connect(E, I, sl.AllToAll(), weight=1.0)
+    for one, what in ((E, "spikes"), (I, "spikes"), (EI, "weights")):
+        net.record(one, what)
+    net.run(10.0)
+    words = plain(net.report(tmp_path / "net.html").read_text()).split("|")
+    assert r"L2-E → $\x$: weights over time" in words
+
+
+def test_weights_of_each_projection_are_read_once(tmp_path, monkeypatch):
+    net = sl.Network()
+    E, I = (net.population(3, sl.LIF(), name=name) for name in "EI")
+    few = net.connect(E, I, sl.AllToAll(), weight=1.0)
+    net.connect(I, E, sl.FixedProbability(1.0), weight=-1.0)
+    net.connect(E + I, E, sl.AllToAll(), weight=1.0)
+    read = []
+    of = type(few).weights
+    monkeypatch.setattr(type(few), "weights", of.getter(lambda p: read.append(p.index) or of.fget(p)))  # fmt: skip
+    net.report(tmp_path / "net.html")
+    assert read == [p.index for p in net.projections]
+    read.clear()
+    monkeypatch.setattr(network, "MOST_SYNAPSES", 8)
+    assert "more than 8 synapses" in plain(net.report(tmp_path / "net.html").read_text())
+    assert read == []
+
+
+@pytest.mark.parametrize("count", [1_999, 9_997])
+def test_traces_and_weights_of_many_samples_are_thinned(tmp_path, count):
+    net = sl.Network(dt=0.1, seed=1)
+    E = net.population(2, sl.LIF(I_e=500.0), name="E")
+    net.record(E, "V_m")
+    net.record(net.connect(E, E, sl.AllToAll(), weight=1.0, plasticity=sl.STDP()), "weights", every=0.1)  # fmt: skip
+    net.run(count * 0.1)
+    text = net.report(tmp_path / "net.html").read_text()
+    figures = json.loads(re.findall(r'id="figures">(.*?)</script>', text)[0])
+    lengths = [len(line["x"]) for figure in figures for line in figure["data"] if figure["kind"] == "plot"]  # fmt: skip
+    assert len(lengths) >= 9
+    assert max(lengths) <= 2_002
+    assert plain(text).count("the least and the largest are drawn") == (2 if count > 2_000 else 0)
+
+
+def test_the_extremes_of_the_last_samples_are_drawn():
+    values = np.array([0.0, 1.0, 0.0, 0.0, 5.0, -5.0, 0.0])
+    assert values[_extremes(values, 4)].tolist() == [0.0, 1.0, 5.0, -5.0, 0.0]
+    assert len(_extremes(values[:4], 4)) == 3
+
+
 @pytest.mark.parametrize("populations", [0, 1])
 def test_a_network_that_did_nothing_can_be_reported(tmp_path, populations):
     net = sl.Network()
@@ -64,7 +134,9 @@ def test_a_silent_network_and_an_empty_population(tmp_path):
     assert "0.00 Hz" in words
 
 
-def test_the_report_changes_nothing(net, tmp_path):
+def test_the_report_changes_nothing(net, tmp_path, monkeypatch):
+    today = SimpleNamespace(now=lambda _: dt.datetime(2026, 1, 2, tzinfo=dt.UTC))
+    monkeypatch.setattr(page, "dt", SimpleNamespace(UTC=dt.UTC, datetime=today))
     before = net.t, [len(r) for r in net.recorders]
     first, second = (net.report(tmp_path / f"{k}.html").read_bytes() for k in "ab")
     assert first == second

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.packing import unpack
 
-from spikelet.report.packing import pack, unpack
+from spikelet.report.packing import pack
 
 
 @given(

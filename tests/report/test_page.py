@@ -89,7 +89,7 @@ def test_pictures_are_drawn_for_both_schemes():
 )
 def test_wrong_paths_are_named(path, error, message):
     with pytest.raises(error, match=message):
-        target("f", path)
+        target("f", path, None)
 
 
 def test_without_plotly_the_extra_is_named(monkeypatch, tmp_path):
@@ -97,4 +97,4 @@ def test_without_plotly_the_extra_is_named(monkeypatch, tmp_path):
 
     monkeypatch.setitem(sys.modules, "plotly.offline", None)
     with pytest.raises(ImportError, match=r"pip install 'spikelet\[report\]'"):
-        target("f", tmp_path / "report.html")
+        target("f", tmp_path / "report.html", None)

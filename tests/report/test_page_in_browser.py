@@ -167,6 +167,40 @@ def test_tables_are_those_of_the_network_and_sort(opened, net):
     assert rows == sorted(map(len, net.projections))
 
 
+def test_rates_are_those_of_the_time_of_observation(browser, tmp_path):
+    net = sl.Network(dt=0.1, seed=1)
+    E, I = (net.population(5, sl.LIF(I_e=800.0), name=name) for name in "EI")
+    net.record(E, "spikes")
+    net.run(300.0)
+    late = net.record(I, "spikes")
+    net.run(100.0)
+    browser.open(net.report(tmp_path / "late.html"))
+    want = len(late) / 5 / 0.1
+    assert want > 0
+    old, new = browser.table(".view")
+    assert old[3] != ""
+    assert numbers(new) == [5, len(late), round(want, 2)]
+    x, y = browser.run("const line = document.querySelector('.rates').data[1]; return [line.x, line.y]")  # fmt: skip
+    assert all((rate is None) == (time < 300 - 1e-9) for time, rate in zip(x, y, strict=True))
+    widths = np.diff(x)[len(x) - 1 - sum(rate is not None for rate in y[:-1]) :]
+    rates = np.array([rate for rate in y[:-1] if rate is not None])
+    assert (rates * widths).sum() / 100 == pytest.approx(want)
+    browser.run(f"return Plotly.relayout({PLOT}, {{'xaxis.range[0]': 0, 'xaxis.range[1]': 200}})")
+    browser.wait("return document.querySelector('.span').textContent.startsWith('In view: 0 to 200')")  # fmt: skip
+    assert browser.table(".view")[1] == ["I", "5", "0", ""]
+    assert browser.messages() == []
+
+
+def test_a_raster_that_cannot_be_drawn_says_so(browser, page, tmp_path):
+    without = "<script>HTMLCanvasElement.prototype.getContext = () => null</script></head>"
+    path = tmp_path / "no_webgl.html"
+    path.write_text(page.read_text().replace("</head>", without, 1))
+    browser.open(path)
+    notes = "[...document.querySelectorAll('figure .note')].find((p) => p.textContent.startsWith('This figure could not'))"
+    assert browser.run(f"return {notes}.checkVisibility()")
+    assert browser.find("picture img").is_displayed()
+
+
 def test_a_dark_page_has_light_text(page):
     with Browser(dark=True) as dark:
         dark.open(page)

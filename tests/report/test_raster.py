@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.support.packing import unpack
 
 import spikelet as sl
 from spikelet.plot.populations import Named
 from spikelet.report import raster
-from spikelet.report.packing import unpack
 from spikelet.report.page import Page
 from spikelet.report.raster import add_raster
 
@@ -74,3 +74,10 @@ def test_more_spikes_than_a_browser_draws_are_thinned(monkeypatch):
     assert population["elements"] == list(range(0, 100, 4))
     assert population["spikes"] == np.isin(many.ids, population["elements"]).sum()
     assert "every 4th neuron" in page.notes[0]
+
+
+def test_populations_have_the_time_of_their_observation():
+    late = sl.Spikes([6.0], [0], 1, start=5.0, stop=9.0, dt=0.5, name="late")
+    open_ended = sl.Spikes([6.0], [0], 1, dt=0.5, name="open-ended")
+    found = [(p["start"], p["stop"]) for p in added(late, open_ended).spec["populations"]]
+    assert found == [(5.0, 9.0), (0.0, 10.0)]

@@ -11,7 +11,18 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["BLUE", "GREY", "RED", "axes", "colour", "extra_of", "figure_of", "ink", "pyplot"]
+__all__ = [
+    "BLUE",
+    "GREY",
+    "RED",
+    "axes",
+    "colour",
+    "extra_of",
+    "figure_of",
+    "ink",
+    "literal",
+    "pyplot",
+]
 
 # Readable on white and on black.
 BLUE, RED, GREY = "#3b7dc4", "#d1583f", "#8a8a8a"
@@ -64,6 +75,11 @@ def extra_of(module: str) -> Any:
 def ink() -> Any:
     """Return the colour of text in the present style, which fits its background."""
     return pyplot().rcParams["text.color"]
+
+
+def literal(name: object) -> str:
+    """Return a text that matplotlib shows as this name, also one with dollar signs, which it would take for maths."""
+    return str(name).replace("$", r"\$")
 
 
 def colour(place: int) -> str:

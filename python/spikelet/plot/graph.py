@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,12 +13,15 @@ from spikelet.network.contents import NetworkContents
 from spikelet.network.population import Population
 from spikelet.network.projection import Projection
 from spikelet.neurons import NeuronModel
-from spikelet.plot.figures import BLUE, GREY, RED, axes, extra_of, ink
+from spikelet.plot.figures import BLUE, GREY, RED, axes, extra_of, ink, literal
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["network"]
+__all__ = ["MOST_SYNAPSES", "draw", "network"]
+
+MOST_SYNAPSES = 20_000_000
+"""Synapses of a projection up to which its weights are read."""
 
 _MOST_LABELS = 12
 _RADIUS = 0.2
@@ -26,8 +30,8 @@ _RADIUS = 0.2
 def network(net: NetworkContents, *, labels: bool | None = None, ax: Axes | None = None) -> Axes:
     """Draw populations as circles and projections as arrows from source to target.
 
-    Arrows are blue if the mean weight is positive, red if it is negative, grey without synapses, dashed if the
-    projection is plastic, and wider the more synapses there are. Sources of spikes are circles with a dotted edge.
+    Arrows are blue if the mean weight is positive, red if it is negative, grey without synapses and
+    with more than 20 million, dashed if the projection is plastic, and wider the more synapses there are. Sources of spikes are circles with a dotted edge.
 
     Parameters
     ----------
@@ -47,8 +51,26 @@ def network(net: NetworkContents, *, labels: bool | None = None, ax: Axes | None
         fail(where, "net", net, "must be a Network", error=TypeError)
     if not net.populations:
         fail(where, "net", 0, "must have a population", got="populations")
+    if labels is not None and not isinstance(labels, bool):
+        fail(where, "labels", labels, "must be True, False or None", error=TypeError)
+    return draw(net, list(map(_mean_weight, net.projections)), labels=labels, ax=axes(where, ax))
+
+
+def draw(
+    net: NetworkContents, means: Sequence[float | None], *, labels: bool | None = None, ax: Axes
+) -> Axes:
+    """Draw the graph of a network that has populations; see `network`.
+
+    Parameters
+    ----------
+    net : Network
+        The network.
+    means : sequence of float or None
+        Mean weight of each projection, or None for a grey arrow.
+    labels, ax
+        As for `network`.
+    """
     patches = extra_of("matplotlib.patches")
-    ax = axes(where, ax)
     n = len(net.populations)
     angles = np.pi / 2 - 2 * np.pi * np.arange(n) / n
     if n <= 2:  # side by side
@@ -59,16 +81,19 @@ def network(net: NetworkContents, *, labels: bool | None = None, ax: Axes | None
         labels = len(net.projections) <= _MOST_LABELS
     most = max([len(p) for p in net.projections], default=1)
     before: list[tuple[int, int]] = []
-    for projection in net.projections:
+    for projection, mean in zip(net.projections, means, strict=True):
+        shade = GREY if mean is None else BLUE if mean >= 0 else RED
         pair = projection.pre.index, projection.post.index
         again = before.count(pair)
         before.append(pair)
         ends = places[projection.pre.index], places[projection.post.index]
-        middle = _arrow(ax, patches, projection, ends, outward[projection.pre.index], most, again)
+        middle = _arrow(
+            ax, patches, projection, shade, ends, outward[projection.pre.index], most, again
+        )
         if labels:
             ax.annotate(
                 value(len(projection)), middle, ha="center", va="center", fontsize="small",
-                color=_shade(projection), bbox={"boxstyle": "round,pad=0.15", "facecolor": ax.get_facecolor(), "edgecolor": "none"},
+                color=shade, bbox={"boxstyle": "round,pad=0.15", "facecolor": ax.get_facecolor(), "edgecolor": "none"},
             )  # fmt: skip
     for population, place in zip(net.populations, places, strict=True):
         _node(ax, patches, population, place)
@@ -93,11 +118,18 @@ def _node(ax: Axes, patches: Any, population: Population, place: Any) -> None:
     text = f"{name}\n{type(population.model).__name__}\n{value(population.size)}"
     longest = max(map(len, text.split("\n")))
     size = min(9.0, 78.0 / max(longest, 8))
-    ax.annotate(text, place, ha="center", va="center", fontsize=size, zorder=4)
+    ax.annotate(literal(text), place, ha="center", va="center", fontsize=size, zorder=4)
 
 
 def _arrow(
-    ax: Axes, patches: Any, projection: Projection, ends: Any, outward: Any, most: int, again: int
+    ax: Axes,
+    patches: Any,
+    projection: Projection,
+    shade: str,
+    ends: Any,
+    outward: Any,
+    most: int,
+    again: int,
 ) -> Any:
     """Draw one projection, the n-th between its ends, and return where its label goes."""
     start, end = ends
@@ -117,17 +149,15 @@ def _arrow(
     ax.add_patch(
         patches.FancyArrowPatch(
             start, end, connectionstyle=f"arc3,rad={rad}", arrowstyle="-|>", mutation_scale=10 + 2 * width,
-            linewidth=width, color=_shade(projection), linestyle="-" if projection.plasticity is None else "--",
+            linewidth=width, color=shade, linestyle="-" if projection.plasticity is None else "--",
             shrinkA=0.0, shrinkB=0.0, zorder=2, gid=f"{projection.pre.name} -> {projection.post.name}",
         )
     )  # fmt: skip
     return middle
 
 
-def _shade(projection: Projection) -> str:
-    if not len(projection):
-        return GREY
-    return BLUE if float(np.mean(projection.weights)) >= 0 else RED
+def _mean_weight(projection: Projection) -> float | None:
+    return float(np.mean(projection.weights)) if 0 < len(projection) <= MOST_SYNAPSES else None
 
 
 def _loops(net: NetworkContents) -> bool:

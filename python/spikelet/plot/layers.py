@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikelet._util.checks import choice, fail
-from spikelet.plot.figures import BLUE, GREY, RED, axes, figure_of, ink
+from spikelet.plot.figures import BLUE, GREY, RED, axes, figure_of, ink, literal
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -178,7 +178,7 @@ def conversion_report(report: Report, *, figure: Figure | None = None) -> Figure
     )
     for panel, label in zip(figure.axes[-5:], labels, strict=True):
         panel.set(xlabel=label, yticks=place, ylim=(len(layers) - 0.5, -0.5))
-        panel.set_yticklabels([layer.name for layer in layers] if panel is errors else [])
+        panel.set_yticklabels([literal(layer.name) for layer in layers] if panel is errors else [])
     return figure
 
 
@@ -205,7 +205,9 @@ def accuracy_curve(
     named = _named("plot.accuracy_curve", curves)
     ax = axes("plot.accuracy_curve", ax)
     for name, curve in named.items():
-        ax.plot(curve.steps, 100 * curve.quality, **{"linewidth": 1.2, "label": name, **style})
+        ax.plot(
+            curve.steps, 100 * curve.quality, **{"linewidth": 1.2, "label": literal(name), **style}
+        )
     for accuracy in sorted({c.ann_accuracy for c in named.values() if c.ann_accuracy is not None}):
         ax.axhline(100 * accuracy, color=ink(), linewidth=0.8, linestyle=":")
     ax.set_xscale("log", base=2)
@@ -250,7 +252,7 @@ def coding_tradeoff(
     for name, curve in named.items():
         cost = curve.spikes if against == "spikes" else curve.energy_nj
         assert cost is not None
-        ax.plot(cost, 100 * curve.quality, **{"marker": ".", "label": name, **style})
+        ax.plot(cost, 100 * curve.quality, **{"marker": ".", "label": literal(name), **style})
     ax.set_xscale("log")
     ax.tick_params(axis="x", which="minor", labelbottom=False)
     ax.set_xlabel(
@@ -283,7 +285,7 @@ def hybrid_search(search: SplitSearch, *, ax: Axes | None = None) -> Axes:
     place = np.arange(len(search.candidates))
     ax.plot(place, [c.loss for c in search.candidates], ".-", color=BLUE)
     ax.set_ylabel("loss (points)", color=BLUE)
-    ax.set_xticks(place, [c.split or "(nothing)" for c in search.candidates], rotation=90)
+    ax.set_xticks(place, [literal(c.split or "(nothing)") for c in search.candidates], rotation=90)
     ax.set_xlabel("SNN up to" if search.direction == "snn-first" else "ANN up to")
     right = ax.twinx()
     right.plot(place, [c.ratio for c in search.candidates], ".-", color=RED)
@@ -370,7 +372,7 @@ def response_times(
         fail("plot.response_times", "decisions", decisions, "must be Decisions", error=TypeError)
     ax = axes("plot.response_times", ax)
     for name, found in named.items():
-        ax.ecdf(found.steps, **{"label": name, **style})
+        ax.ecdf(found.steps, **{"label": literal(name), **style})
     ax.set_xlabel("steps")
     ax.set_ylabel("share decided")
     if len(named) > 1:
@@ -434,7 +436,7 @@ def layer_rates(
     place = np.arange(len(rates))
     bars = ax.barh(place, rates, color=[RED if gone else BLUE for gone in vanish])
     ax.bar_label(bars, [f"{rate:.3g}" for rate in rates], padding=3, fontsize="small")
-    ax.set_yticks(place, model.neurons)
+    ax.set_yticks(place, list(map(literal, model.neurons)))
     ax.set_ylim(len(rates) - 0.5, -0.5)
     ax.set_xlabel("spikes per neuron and step")
     ax.margins(x=0.15)

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from spikelet._util.checks import fail, interval, number, require, steps_of
 from spikelet.network.network import Network
+from spikelet.network.recorders import SpikeRecorder, StateRecorder, WeightRecorder
 from spikelet.plot.figures import figure_of, pyplot
 from spikelet.plot.populations import SpikesOf, named_spikes
 from spikelet.plot.spikes import raster_and_rates
+from spikelet.plot.synapses import weight_history
 from spikelet.plot.traces import trace
 from spikelet.recording.reading import RecordedSamples
 
@@ -41,9 +43,9 @@ def live(
         The network.
     duration : float
         Model time [ms], a multiple of dt.
-    what : recorder of spikes, list or dict of them, recorder of a state, or callable
-        What to draw: spikes by `raster_and_rates`, a state by `trace`, or whatever a function draws on the empty Figure
-        that it is given.
+    what : recorder of spikes, list or dict of them, recorder of a state or of weights, or callable
+        What to draw: spikes by `raster_and_rates`, a state by `trace`, weights by `weight_history`, or whatever a
+        function draws on the empty Figure that it is given. Recorders must be of this network.
     every : float, optional
         Model time between pictures [ms], a multiple of dt; by default a twentieth of the run.
     window : float, optional
@@ -97,21 +99,32 @@ def _drawing(where: str, what: Any, net: Network, window: float | None) -> Calla
         return 0.0 if window is None else max(0.0, net.t - window)
 
     if isinstance(what, RecordedSamples):
+        _require_own(where, what, net)
+        picture = weight_history if isinstance(what, WeightRecorder) else trace
 
-        def states(figure: Figure) -> None:
-            ax = trace(what, ax=figure.subplots())
+        def samples(figure: Figure) -> None:
+            ax = picture(what, ax=figure.subplots())
             ax.set_xlim(start(), net.t)
 
-        return states
+        return samples
     if callable(what) and not isinstance(what, Mapping):
         return what  # type: ignore[no-any-return]  # it takes a Figure
     named_spikes(where, "what", what)
+    several = list(what.values()) if isinstance(what, Mapping) else what
+    for one in several if isinstance(several, list | tuple) else [several]:
+        _require_own(where, one, net)
 
     def spikes(figure: Figure) -> None:
         length = net.t - start()
         raster_and_rates(what, start(), net.t, bin_size=min(5.0, length), figure=figure)
 
     return spikes
+
+
+def _require_own(where: str, recorder: Any, net: Network) -> None:
+    made = isinstance(recorder, SpikeRecorder | StateRecorder | WeightRecorder)
+    if made and recorder.network is not net:
+        fail(where, "what", recorder, "must be a recorder of net, from net.record()")
 
 
 class _Screen:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from spikelet._util.checks import fail, number
+from spikelet._util.checks import fail, number, require
 from spikelet.recording.reading import RecordedSpikes
 from spikelet.spikes import Spikes, as_spikes
+from spikelet.spikes.binning import number_of_bins
 
-__all__ = ["Named", "SpikesOf", "interval", "named_spikes"]
+__all__ = ["Named", "SpikesOf", "bin_width", "interval", "named_spikes", "overlap"]
 
 Recorded: TypeAlias = RecordedSpikes | Spikes
 SpikesOf: TypeAlias = Recorded | Sequence[Recorded] | Mapping[str, Recorded]
@@ -60,6 +61,21 @@ def interval(
     if not end > begin:
         fail(where, "stop", end, f"must be after start = {begin:g} ms")
     return begin, end
+
+
+def overlap(spikes: Spikes, start: float, stop: float) -> tuple[float, float]:
+    """Return when observation starts and stops within an interval [ms]: not after it starts, if it is all outside."""
+    first = max(start, spikes.start)
+    return first, stop if spikes.stop is None else min(stop, spikes.stop)
+
+
+def bin_width(where: str, bin_size: Any, length: float) -> float:
+    """Return the width of a bin [ms], after a check that an interval of a length [ms] has one."""
+    width = number(where, "bin_size", bin_size, "ms")
+    require(where, "bin_size", width, "> 0")
+    if number_of_bins(length, float(width), whole=True) < 1:
+        fail(where, "bin_size", float(width), f"must be at most the interval, {length:g} ms")
+    return float(width)
 
 
 def _spikes(where: str, argument: str, value: Any) -> Spikes:

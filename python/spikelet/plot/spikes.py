@@ -10,10 +10,11 @@ from numpy.typing import ArrayLike
 
 from spikelet import statistics
 from spikelet._util.checks import fail, integer, number, numbers, require
-from spikelet.plot.figures import BLUE, GREY, RED, axes, colour, figure_of, ink
-from spikelet.plot.populations import Named, SpikesOf, interval, named_spikes
+from spikelet.plot.figures import BLUE, GREY, RED, axes, colour, figure_of, ink, literal
+from spikelet.plot.populations import Named, SpikesOf, bin_width, interval, named_spikes, overlap
 from spikelet.recording.reading import RecordedSpikes
 from spikelet.spikes import Spikes, as_spikes
+from spikelet.spikes.binning import number_of_bins
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -97,7 +98,8 @@ def rate_histogram(
     start, stop : float, optional
         The interval [ms]; by default all that was observed.
     bin_size : float
-        Width of a bin [ms]. A remainder after the last whole bin is not drawn.
+        Width of a bin [ms]. A remainder after the last whole bin is not drawn, and so nothing of a population that was
+        observed for less than one bin.
     ax : Axes, optional
         Axes to draw on.
     **style
@@ -110,19 +112,11 @@ def rate_histogram(
     where = "plot.rate_histogram"
     found = named_spikes(where, "spikes", spikes)
     begin, end = interval(where, found, start, stop)
-    width = float(number(where, "bin_size", bin_size, "ms"))
-    curves = []
-    for _, one in found:
-        counts = statistics.histogram(one, begin, end, bin_size=width)
-        # Spikes of a part of the interval have bins of their own, from their start on.
-        edges = max(begin, one.start) + width * np.arange(len(counts) + 1)
-        curves.append((counts * (1e3 / (width * max(1, len(one.elements)))), edges))
+    width = bin_width(where, bin_size, end - begin)
     ax = axes(where, ax)
-    for k, ((name, _), (rates, edges)) in enumerate(zip(found, curves, strict=True)):
-        own = {"color": colour(k) if len(found) > 1 else ink(), "label": name, **style}
-        ax.stairs(rates, edges, **own)
-    ax.set(xlabel="time (ms)", ylabel="rate (Hz)", xlim=(begin, end))
-    ax.set_ylim(bottom=0.0)
+    _rates(ax, found, begin, end, width, style)
+    if len(found) > 1:
+        ax.legend(frameon=False)
     return ax
 
 
@@ -157,17 +151,43 @@ def raster_and_rates(
     where = "plot.raster_and_rates"
     found = named_spikes(where, "spikes", spikes)
     begin, end = interval(where, found, start, stop)
+    width = bin_width(where, bin_size, end - begin)
     figure = figure_of(where, figure, (8.0, 5.0))
     dots, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    _stacked([Named(name, one.between(begin, end)) for name, one in found], dots, {"s": 4.0, "linewidths": 0.0, **style})  # fmt: skip
-    shown = [one for _, one in found]
-    rate_histogram(shown, begin, end, bin_size=bin_size, ax=below)
+    _stacked([Named(name, _between(one, begin, end)) for name, one in found], dots, {"s": 4.0, "linewidths": 0.0, **style})  # fmt: skip
+    _rates(below, found, begin, end, width, {})  # the raster has the names
     dots.set_xlabel("")
     dots.set_xlim(begin, end)
     return figure
 
 
 _OWN_IDS = "must not be given with a recorder or Spikes, which have their own"
+
+
+def _rates(
+    ax: Axes, found: Sequence[Named], start: float, stop: float, width: float, style: dict[str, Any]
+) -> None:
+    """Draw the rate of each population; that of one observed for less than a bin is an empty curve."""
+    for k, (name, one) in enumerate(found):
+        # Spikes of a part of the interval have bins of their own, from their start on.
+        first, last = overlap(one, start, stop)
+        counts = np.zeros(0, np.int64)
+        if number_of_bins(last - first, width, whole=True) >= 1:
+            counts = statistics.histogram(one, first, last, bin_size=width)
+        edges = first + width * np.arange(len(counts) + 1)
+        rates = counts * (1e3 / (width * max(1, len(one.elements))))
+        own = {"color": colour(k) if len(found) > 1 else ink(), "label": literal(name), **style}
+        ax.stairs(rates, edges, **own)
+    ax.set(xlabel="time (ms)", ylabel="rate (Hz)", xlim=(start, stop))
+    ax.set_ylim(bottom=0.0)
+
+
+def _between(spikes: Spikes, start: float, stop: float) -> Spikes:
+    """Return the spikes of an interval [ms], none if they were observed at other times."""
+    first, last = overlap(spikes, start, stop)
+    if first > last:
+        return Spikes([], [], spikes.n, elements=spikes.elements, name=spikes.name)
+    return spikes.between(first, last)
 
 
 def _are_several(value: Any) -> bool:
@@ -193,7 +213,7 @@ def _stacked(found: Sequence[Named], ax: Axes | None, style: dict[str, Any]) -> 
         top += len(spikes.elements)
         if k < len(found) - 1:
             ax.axhline(top - 0.5, color=GREY, linewidth=0.5)
-    ax.set_yticks(centres, [f"{name}\n({len(s.elements)})" for name, s in found])
+    ax.set_yticks(centres, [f"{literal(name)}\n({len(s.elements)})" for name, s in found])
     ax.tick_params(axis="y", length=0)
     ax.set_ylim(max(top, 1) - 0.5, -0.5)
     ax.set_xlabel("time (ms)")
@@ -250,7 +270,15 @@ def activity(
         stop = max((s.stop for s in found.values() if s.stop is not None), default=None)
     if stop is None:
         fail(where, "stop", stop, "must be given with Spikes whose end is unknown")
-    rates = [statistics.rates(r, start, stop) for r in recorders.values()]
+    start, stop = (
+        float(number(where, name, x, "ms")) for name, x in (("start", start), ("stop", stop))
+    )
+    if not stop > start:
+        fail(where, "stop", stop, f"must be after start = {start:g} ms")
+    # What was not observed, or too briefly, has no statistics.
+    lengths = [last - first for first, last in (overlap(s, start, stop) for s in found.values())]
+    each = list(zip(recorders.values(), lengths, strict=True))
+    rates = [statistics.rates(r, start, stop) if t > 0 else np.zeros(0) for r, t in each]
 
     figure = figure_of(where, figure, (11.0, 5.0))
     dots, *panels = figure.subplots(1, 4, width_ratios=(3, 1, 1, 1))
@@ -263,7 +291,8 @@ def activity(
         centres.append(top + shown / 2)
         top += shown
     dots.set(xlim=(max(start, stop - window), stop), ylim=(top, 0), ylabel="", yticks=centres)
-    dots.set_yticklabels(recorders)
+    names = [literal(name) for name in found]
+    dots.set_yticklabels(names)
 
     boxes, irregular, together = panels
     place = np.arange(len(recorders))
@@ -275,14 +304,16 @@ def activity(
     boxes.barh(place, third - first, left=first, color=shades)
     boxes.vlines(middle, place - 0.4, place + 0.4, color=figure.get_facecolor())
     boxes.plot([r.mean() if r.size else np.nan for r in rates], place, ".", color=ink())
-    cvs = [statistics.cvs(r, start, stop) for r in recorders.values()]
+    cvs = [statistics.cvs(r, start, stop) if t > 0 else np.zeros(0) for r, t in each]
     known = [cv[np.isfinite(cv)] for cv in cvs]
     irregular.barh(place, [cv.mean() if cv.size else np.nan for cv in known], color=shades)
     together.barh(
-        place, [statistics.synchrony(r, start, stop) for r in recorders.values()], color=shades
+        place,
+        [statistics.synchrony(r, start, stop) if t >= 3.0 else np.nan for r, t in each],
+        color=shades,
     )
     labels = ("rate (Hz)", "CV of intervals", "synchrony")
     for panel, label in zip(panels, labels, strict=True):
         panel.set(xlabel=label, yticks=place, ylim=(len(recorders) - 0.5, -0.5))
-        panel.set_yticklabels(recorders if panel is boxes else [])
+        panel.set_yticklabels(names if panel is boxes else [])
     return figure

@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from spikelet import statistics
 from spikelet._util.checks import integer
-from spikelet.plot.figures import axes, colour
-from spikelet.plot.populations import SpikesOf, interval, named_spikes
+from spikelet.plot.figures import axes, colour, literal
+from spikelet.plot.populations import SpikesOf, bin_width, interval, named_spikes, overlap
+from spikelet.spikes.binning import number_of_bins
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,7 +52,11 @@ def rate_distribution(
     where = "plot.rate_distribution"
     found = named_spikes(where, "spikes", spikes)
     begin, end = interval(where, found, start, stop)
-    values = [(name, statistics.rates(one, begin, end)) for name, one in found]
+    values = []
+    for name, one in found:
+        first, last = overlap(one, begin, end)
+        own = statistics.rates(one, first, last) if last > first else np.zeros(0)
+        values.append((name, own))
     edges = rate_edges([v for _, v in values], end - begin, integer(where, "bins", bins, 1))
     ax = _shares(where, values, edges, ax, style)
     ax.set_xlabel("rate (Hz)")
@@ -96,10 +101,14 @@ def correlation_distribution(
     where = "plot.correlation_distribution"
     found = named_spikes(where, "spikes", spikes)
     begin, end = interval(where, found, start, stop)
-    values = [
-        (name, statistics.correlations(one, begin, end, bin_size=bin_size, neurons=neurons))
-        for name, one in found
-    ]
+    width = bin_width(where, bin_size, end - begin)
+    values = []
+    for name, one in found:
+        first, last = overlap(one, begin, end)
+        own = np.zeros(0)
+        if number_of_bins(last - first, width, whole=True) >= 1:
+            own = statistics.correlations(one, first, last, bin_size=width, neurons=neurons)
+        values.append((name, own))
     known = [v for _, v in values if v.size]
     bins = integer(where, "bins", bins, 1)
     edges = np.histogram_bin_edges(np.concatenate(known) if known else np.zeros(1), bins)
@@ -129,7 +138,9 @@ def _shares(
     ax = axes(where, ax)
     for k, (name, found) in enumerate(values):
         counts = np.histogram(found, edges)[0] / max(1, found.size)
-        ax.stairs(counts, edges, **{"color": colour(k), "label": name, "linewidth": 1.3, **style})
+        ax.stairs(
+            counts, edges, **{"color": colour(k), "label": literal(name), "linewidth": 1.3, **style}
+        )
         if found.size:
             ax.axvline(found.mean(), color=colour(k), linewidth=0.8, linestyle=":")
     ax.set_ylim(bottom=0.0)

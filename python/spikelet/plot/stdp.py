@@ -70,6 +70,8 @@ def stdp_window(
         fail(where, "rule", rule, "must be a plasticity rule, such as sl.STDP()", error=TypeError)
     found = np.arange(-100.0, 101.0) if lags is None else numbers(where, "lags", lags, "ms")
     found = np.unique(np.atleast_1d(found))
+    if not found.size:
+        fail(where, "lags", lags, "must have a time")
     require(where, "lags", found, "finite")
     step = float(number(where, "dt", dt, "ms"))
     require(where, "dt", np.asarray(step), "> 0")

@@ -12,7 +12,7 @@ from spikelet.network.groups import ProjectionGroup
 from spikelet.network.projection import Projection
 from spikelet.network.receptors import receptor_unit
 from spikelet.neurons import NeuronModel
-from spikelet.plot.figures import axes, ink
+from spikelet.plot.figures import axes, ink, literal
 from spikelet.recording.reading import RecordedSamples
 
 if TYPE_CHECKING:
@@ -69,14 +69,15 @@ def connectivity(
     ax = axes(where, ax)
     extent = (-0.5, shape[1] * wide[1] - 0.5, shape[0] * wide[0] - 0.5, -0.5)
     style = {"aspect": "auto", "interpolation": "nearest", "extent": extent, **style}
-    if what == "weights" and "vmin" not in style and np.nanmin(image, initial=0.0) < 0 < np.nanmax(image, initial=0.0):  # fmt: skip
+    own = "vmin" in style or "norm" in style
+    if what == "weights" and not own and np.nanmin(image, initial=0.0) < 0 < np.nanmax(image, initial=0.0):  # fmt: skip
         most = float(np.nanmax(np.abs(image)))
         style = {"cmap": "RdBu_r", "vmin": -most, "vmax": most, **style}
     drawn = ax.imshow(image.reshape(shape), **style)
     ax.set_xlim(-0.5, sizes[1] - 0.5)
     ax.set_ylim(sizes[0] - 0.5, -0.5)
-    ax.set_xlabel(f"target, {projection.post.name}")
-    ax.set_ylabel(f"source, {projection.pre.name}")
+    ax.set_xlabel(f"target, {literal(projection.post.name)}")
+    ax.set_ylabel(f"source, {literal(projection.pre.name)}")
     ax.figure.colorbar(drawn, ax=ax, label=label_of(projection, what))
     return ax
 
@@ -116,7 +117,7 @@ def synapse_distribution(
         wide = max(1, -(-(most - least + 1) // 50))
         bins = (least - 0.5 + wide * np.arange((most - least) // wide + 2)) * dt
     ax = axes(where, ax)
-    ax.hist(values, **{"bins": bins, "label": f"{projection.pre.name} → {projection.post.name}", **style})  # fmt: skip
+    ax.hist(values, **{"bins": bins, "label": literal(f"{projection.pre.name} → {projection.post.name}"), **style})  # fmt: skip
     ax.set_xlabel(label_of(projection, what))
     ax.set_ylabel("synapses")
     return ax

@@ -7,17 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from spikelet._util.tables import percent, share
+from spikelet.plot.figures import BLUE, GREY, RED
 from spikelet.report.page import Page, Table, target
 
 __all__ = ["save"]
 
-_BLUE, _RED, _GREY = "#3b7dc4", "#d1583f", "#8a8a8a"
 
-
-def save(compared: Any, path: Any, title: str) -> Path:
+def save(compared: Any, path: Any, title: str | None) -> Path:
     """Write the report of a comparison; see `spikelet.conversion.ConversionReport.save`."""
-    file = target("ConversionReport.save", path)
-    build(compared, title).write(file)
+    file = target("ConversionReport.save", path, title)
+    build(compared, title or "Converted network").write(file)
     return file
 
 
@@ -28,8 +27,8 @@ def build(compared: Any, title: str) -> Page:
     gone = [layer.name for layer in layers if layer.vanishing]
     page.keys(
         {
-            "accuracy": _percent(compared.accuracy),
-            "accuracy of the ANN": _percent(compared.ann_accuracy),
+            "accuracy": percent(compared.accuracy) or None,
+            "accuracy of the ANN": percent(compared.ann_accuracy) or None,
             "same decision as the ANN": None if math.isnan(compared.agreement) else share(compared.agreement),
             "steps T": compared.steps,
             "readout from step": compared.delay or None,
@@ -76,7 +75,7 @@ def build(compared: Any, title: str) -> Page:
 
 def _figures(layers: list[Any]) -> list[tuple[str, list[Any], dict[str, Any]]]:
     names = [layer.name for layer in layers]
-    shades = [_RED if layer.vanishing else _BLUE for layer in layers]
+    shades = [RED if layer.vanishing else BLUE for layer in layers]
 
     def bars(values: list[float | None], shade: Any, name: str = "") -> dict[str, Any]:
         return {
@@ -99,9 +98,5 @@ def _figures(layers: list[Any]) -> list[tuple[str, list[Any], dict[str, Any]]]:
         ("Error", [bars([100 * layer.error for layer in layers], shades)], layout("% of the RMS of the ANN")),
         ("Activity", [bars([100 * layer.activity for layer in layers], shades)], layout("% of that of the ANN")),
         ("Rate", [bars([layer.rate for layer in layers], shades)], layout("spikes per neuron and step")),
-        ("Neurons", [bars(silenced, _RED, "silenced"), bars(saturated, _GREY, "saturated")], layout("% of neurons", **both)),
+        ("Neurons", [bars(silenced, RED, "silenced"), bars(saturated, GREY, "saturated")], layout("% of neurons", **both)),
     ]  # fmt: skip
-
-
-def _percent(x: float | None) -> str | None:
-    return None if x is None else percent(x)

@@ -10,20 +10,19 @@ from typing import Any
 import numpy as np
 
 from spikelet import statistics
-from spikelet._util.checks import fail
 from spikelet.network.contents import NetworkContents
 from spikelet.network.receptors import receptor_unit
 from spikelet.network.recorders import SpikeRecorder, StateRecorder, WeightRecorder
 from spikelet.neurons import NeuronModel
-from spikelet.plot.graph import network as draw_network
+from spikelet.plot.figures import GREY
+from spikelet.plot.graph import MOST_SYNAPSES, draw
 from spikelet.plot.populations import Named
 from spikelet.plot.statistics import rate_edges
-from spikelet.report.page import Page, Table, colour, target
+from spikelet.report.page import Page, Table, axes, colour, target
 from spikelet.report.raster import add_raster
 
 __all__ = ["report"]
 
-_MOST_SYNAPSES = 20_000_000  # of a projection, for statistics of its weights
 _SAMPLES = 2_000  # of a trace
 _TRACES = 8  # of a recorder
 _BINS = 40
@@ -31,10 +30,7 @@ _BINS = 40
 
 def report(net: NetworkContents, path: Any, title: str | None) -> Path:
     """Write the report of a network; see `Network.report`."""
-    where = "report"
-    if title is not None and not isinstance(title, str):
-        fail(where, "title", title, "must be a string", error=TypeError)
-    file = target(where, path)
+    file = target("report", path, title)
     net.engine.require_idle()
     page = build(net, title or "Network")
     with net.ranks.all_or_none(f"writing {file}"):
@@ -62,13 +58,19 @@ def build(net: NetworkContents, title: str) -> Page:
 
 def _named(recorders: Sequence[SpikeRecorder]) -> list[Named]:
     """Return the spikes of each recorder, and names that differ."""
-    found: list[Named] = []
-    names: list[str] = []
-    for recorder in recorders:
-        name = recorder.target.name
-        names.append(name)
-        again = names.count(name)
-        found.append(Named(name if again == 1 else f"{name} ({again})", recorder.spikes))
+    names = unique([recorder.target.name for recorder in recorders])
+    return [Named(name, r.spikes) for name, r in zip(names, recorders, strict=True)]
+
+
+def unique(names: Sequence[str]) -> list[str]:
+    """Return names that differ: repeated ones get a number, such as "E (2)", that makes no other name."""
+    found: list[str] = []
+    taken = set(names)
+    for name in names:
+        own, k = name, 2
+        while own in found or (own != name and own in taken):
+            own, k = f"{name} ({k})", k + 1
+        found.append(own)
     return found
 
 
@@ -135,7 +137,7 @@ def _activity(page: Page, found: Sequence[Named]) -> None:
         _histogram(name, own, edges, colour(k)) for k, (name, own) in enumerate(rates) if own.size
     ]
     page.plots(
-        ("Rates of the neurons", lines, _axes("rate (Hz)", "share of neurons", legend=len(lines) > 1))
+        ("Rates of the neurons", lines, axes("rate (Hz)", "share of neurons", legend=len(lines) > 1))
     )  # fmt: skip
 
 
@@ -157,23 +159,20 @@ def _structure(page: Page, net: NetworkContents) -> None:
     if not net.projections:
         return
     page.heading("Projections")
-    if 1 < len(net.populations) <= 24:
-        size = (8.0, 3.0) if len(net.populations) < 3 else (8.0, 7.0)
-        page.picture(lambda figure: draw_network(net, ax=figure.subplots()), size, _alt(net))
     rows, histograms = [], dict[str, list[Any]]()
-    names: list[str] = []
-    for k, projection in enumerate(net.projections):
+    means: list[float | None] = []
+    names = unique([f"{p.pre.name} → {p.post.name}" for p in net.projections])
+    for k, (name, projection) in enumerate(zip(names, net.projections, strict=True)):
         model = projection.post.model
         unit = receptor_unit(model, projection.receptor) if isinstance(model, NeuronModel) else ""
-        names.append(f"{projection.pre.name} → {projection.post.name}")
-        again = names.count(names[-1])
-        name = names[-1] if again == 1 else f"{names[-1]} ({again})"
         plastic = projection.plasticity
         row: list[Any] = [name, len(projection)]
-        if 0 < len(projection) <= _MOST_SYNAPSES:
+        means.append(None)
+        if 0 < len(projection) <= MOST_SYNAPSES:
             weights = np.asarray(projection.weights, np.float64)
             delays = np.asarray(projection.delays)
-            row += [float(weights.mean()), float(weights.std()), float(weights.min()), float(weights.max()), unit]  # fmt: skip
+            means[-1] = float(weights.mean())
+            row += [means[-1], float(weights.std()), float(weights.min()), float(weights.max()), unit]  # fmt: skip
             row += [float(delays.min()), float(delays.mean()), float(delays.max())]
             if weights.min() < weights.max():
                 edges = np.linspace(weights.min(), weights.max(), _BINS + 1)
@@ -182,18 +181,19 @@ def _structure(page: Page, net: NetworkContents) -> None:
         else:
             row += [None] * 4 + [unit] + [None] * 3
         rows.append([*row, "" if plastic is None else type(plastic).__name__])
+    if 1 < len(net.populations) <= 24:
+        size = (8.0, 3.0) if len(net.populations) < 3 else (8.0, 7.0)
+        page.picture(lambda figure: draw(net, means, ax=figure.subplots()), size, _alt(net))
     page.table(
         Table(
             ["projection", "synapses", "mean weight", "std", "least", "largest", "unit", "least delay (ms)", "mean delay (ms)", "largest delay (ms)", "plasticity"],
             rows,
         )
     )  # fmt: skip
-    if any(len(p) > _MOST_SYNAPSES for p in net.projections):
-        page.note(
-            f"Weights and delays of more than {_MOST_SYNAPSES:,} synapses are not summarised."
-        )
+    if any(len(p) > MOST_SYNAPSES for p in net.projections):
+        page.note(f"Weights and delays of more than {MOST_SYNAPSES:,} synapses are not summarised.")
     plots = [
-        ("Weights now", lines, _axes(f"weight ({unit})" if unit else "weight", "share of synapses", legend=True))
+        ("Weights now", lines, axes(f"weight ({unit})" if unit else "weight", "share of synapses", legend=True))
         for unit, lines in histograms.items()
     ]  # fmt: skip
     if plots:
@@ -208,14 +208,10 @@ def _states(page: Page, recorder: StateRecorder) -> None:
     chosen = np.unique(np.linspace(0, values.shape[1] - 1, min(_TRACES, values.shape[1])).round()).astype(int)  # fmt: skip
     if len(chosen) < values.shape[1]:
         page.note(f"{len(chosen)} of {values.shape[1]} recorded elements.")
-    every = -(-len(times) // _SAMPLES)
-    if every > 1:
-        page.note(
-            f"Of each {2 * every} samples, the least and the largest are drawn; the recorder has {len(times)}."
-        )
+    _note_thinned(page, len(times))
     lines = []
     for k, column in enumerate(chosen):
-        at = _extremes(values[:, column], 2 * every) if every > 1 else np.arange(len(times))
+        at = _drawn(values[:, column])
         y = values[at, column].astype(np.float64)
         lines.append(
             {
@@ -224,7 +220,7 @@ def _states(page: Page, recorder: StateRecorder) -> None:
             }
         )  # fmt: skip
     y_title = f"{labels.name} ({labels.unit})" if labels.unit else labels.name
-    page.plots(("", lines, _axes("time (ms)", y_title, legend=len(lines) > 1)))
+    page.plots(("", lines, axes("time (ms)", y_title, legend=len(lines) > 1)))
 
 
 def _weights(page: Page, recorder: WeightRecorder) -> None:
@@ -232,35 +228,57 @@ def _weights(page: Page, recorder: WeightRecorder) -> None:
     times, values = recorder.times, np.asarray(recorder.values, np.float64)
     if not values.shape[1]:
         return
-    page.heading(f"{labels.population.replace('-', ' → ')}: weights over time")
+    ends = recorder.target
+    page.heading(f"{ends.pre.name} → {ends.post.name}: weights over time")
+    _note_thinned(page, len(times))
     low, high = np.percentile(values, (10, 90), axis=1)
-    line: dict[str, Any] = {"type": "scatter", "mode": "lines", "x": times}
+
+    def line(y: Any, name: str, **own: Any) -> dict[str, Any]:
+        at = _drawn(y)
+        return {"type": "scatter", "mode": "lines", "x": times[at].round(6), "y": y[at], "name": name, **own}  # fmt: skip
+
     band = "rgba(128,128,128,0.25)"
     lines = [
-        {**line, "y": low, "name": "10 %", "line": {"width": 0}, "showlegend": False, "hoverinfo": "skip"},
-        {**line, "y": high, "name": "middle 80 %", "fill": "tonexty", "fillcolor": band, "line": {"width": 0}},
+        line(low, "10 %", line={"width": 0}, showlegend=False, hoverinfo="skip"),
+        line(high, "middle 80 %", fill="tonexty", fillcolor=band, line={"width": 0}),
     ]  # fmt: skip
     chosen = np.unique(np.linspace(0, values.shape[1] - 1, min(_TRACES, values.shape[1])).round())
     for k, column in enumerate(chosen.astype(int)):
-        ends = labels.columns
-        name = f"{ends['pre'][column]} → {ends['post'][column]}" if "pre" in ends else f"synapse {column}"  # fmt: skip
-        lines.append(
-            {**line, "y": values[:, column], "name": name, "line": {"width": 1, "color": colour(k)}}
-        )
-    lines.append(
-        {**line, "y": values.mean(axis=1), "name": "mean", "line": {"width": 3, "color": "#8a8a8a"}}
-    )
+        ids = labels.columns
+        name = f"{ids['pre'][column]} → {ids['post'][column]}" if "pre" in ids else f"synapse {column}"  # fmt: skip
+        lines.append(line(values[:, column], name, line={"width": 1, "color": colour(k)}))
+    lines.append(line(values.mean(axis=1), "mean", line={"width": 3, "color": GREY}))
     unit = f"weight ({labels.unit})" if labels.unit else "weight"
-    page.plots(("", lines, _axes("time (ms)", unit, legend=True)))
+    page.plots(("", lines, axes("time (ms)", unit, legend=True)))
+
+
+def _note_thinned(page: Page, samples: int) -> None:
+    every = -(-samples // _SAMPLES)
+    if every > 1:
+        page.note(
+            f"Of each {2 * every} samples, the least and the largest are drawn; the recorder has {samples}."
+        )
+
+
+def _drawn(values: Any) -> Any:
+    """Return the places of the samples of a line that are drawn: all, or the extremes of blocks of many."""
+    every = -(-len(values) // _SAMPLES)
+    return _extremes(values, 2 * every) if every > 1 else np.arange(len(values))
 
 
 def _extremes(values: Any, block: int) -> Any:
-    """Return the places of the least and the largest of each block, in order: what a line over many samples shows."""
+    """Return the places of the least and the largest of each block, in order: what a line over many samples shows.
+
+    The samples after the last whole block are one more.
+    """
     whole = len(values) // block * block
     blocks = values[:whole].reshape(-1, block)
     first = np.arange(0, whole, block)
-    both = np.stack([first + blocks.argmin(axis=1), first + blocks.argmax(axis=1)])
-    return np.unique(np.concatenate([[0], both.ravel(), [len(values) - 1]]))
+    places = [first + blocks.argmin(axis=1), first + blocks.argmax(axis=1)]
+    rest = values[whole:]
+    if len(rest):
+        places.append([whole + rest.argmin(), whole + rest.argmax()])
+    return np.unique(np.concatenate([[0], *places, [len(values) - 1]]))
 
 
 def _histogram(name: str, values: Any, edges: Any, shade: str) -> dict[str, Any]:
@@ -269,13 +287,6 @@ def _histogram(name: str, values: Any, edges: Any, shade: str) -> dict[str, Any]
     return {
         "type": "scatter", "mode": "lines", "name": name, "x": middles, "y": counts,
         "line": {"shape": "hvh", "color": shade, "width": 1.6}, "hovertemplate": f"%{{y:.3g}} at %{{x:.4g}}<extra>{name}</extra>",
-    }  # fmt: skip
-
-
-def _axes(x: str, y: str, *, legend: bool = False) -> dict[str, Any]:
-    return {
-        "height": 320, "xaxis": {"title": {"text": x}}, "yaxis": {"title": {"text": y}}, "showlegend": legend,
-        "margin": {"l": 64, "r": 16, "t": 64 if legend else 36, "b": 48},
     }  # fmt: skip
 
 

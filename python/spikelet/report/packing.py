@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["pack", "unpack"]
+__all__ = ["pack"]
 
 
 def pack(steps: npt.NDArray[np.int64], rows: npt.NDArray[np.int64], width: int) -> bytes:
@@ -37,17 +37,3 @@ def pack(steps: npt.NDArray[np.int64], rows: npt.NDArray[np.int64], width: int) 
     each = np.stack(columns, axis=1).astype(np.uint8)
     packed: bytes = each[np.stack(used, axis=1)].tobytes()
     return packed
-
-
-def unpack(data: bytes, width: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return the steps and rows that `pack` took, in order of step, then row."""
-    keys, key, value, shift = [], 0, 0, 0
-    for byte in data:
-        value |= (byte & 127) << shift
-        shift += 7
-        if byte < 128:
-            key += value
-            keys.append(key)
-            value = shift = 0
-    found = np.array(keys, np.int64)
-    return found // max(width, 1), found % max(width, 1)

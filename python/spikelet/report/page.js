@@ -95,10 +95,10 @@ report.start = async () => {
       const note = document.createElement("p");
       note.className = "note";
       note.textContent = `This figure could not be drawn: ${error.message}`;
-      target.after(note);
+      target.closest("figure").append(note); // the plot itself may be hidden until it is drawn
     }
   }
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", report.recolour);
-  document.documentElement.dataset.ready = performance.now().toFixed(0); // ms since the page was asked for
+  document.documentElement.dataset.ready = performance.now().toFixed(0); // ms since navigation starts
 };
 addEventListener("DOMContentLoaded", report.start);

@@ -24,7 +24,7 @@ from spikelet._util.checks import fail, shown
 from spikelet._util.extras import extra
 from spikelet._util.tables import plain
 
-__all__ = ["COLOURS", "Page", "Table", "colour", "picture", "target"]
+__all__ = ["COLOURS", "NEEDS_SCRIPT", "Page", "Table", "axes", "colour", "picture", "target"]
 
 COLOURS = (
     "#3b7dc4", "#d1583f", "#3f9e62", "#a06bb8", "#b8862b", "#3c9ca3", "#c4608f", "#7f8c3a", "#7a7ad0", "#a8705a",
@@ -37,7 +37,7 @@ _POLICY = (
     "img-src data: blob:; font-src data:; worker-src blob:"
 )
 
-_NEEDS_SCRIPT = (
+NEEDS_SCRIPT = (
     '<noscript><p class="note">This figure needs JavaScript; the tables do not.</p></noscript>'
 )
 
@@ -140,7 +140,7 @@ class Page:
         alt : str
             What it shows.
         """
-        self._body.append(f"<figure>{_picture(draw, size, alt)}</figure>")
+        self._body.append(f"<figure>{picture(draw, size, alt)}</figure>")
 
     def plots(self, *specs: tuple[str, Sequence[Any], Mapping[str, Any]]) -> None:
         """Add figures next to each other, each of a title, plotly traces and a plotly layout."""
@@ -148,7 +148,7 @@ class Page:
         for title, data, layout in specs:
             own = {"title": {"text": title, "x": 0, "xanchor": "left", "font": {"size": 13}}, **layout}  # fmt: skip
             spot = self._figure("plot", data=plain(list(data)), layout=plain(own))
-            cells.append(f'<figure><div class="plot" id="{spot}"></div>{_NEEDS_SCRIPT}</figure>')
+            cells.append(f'<figure><div class="plot" id="{spot}"></div>{NEEDS_SCRIPT}</figure>')
         kind = "plots four" if len(cells) == 4 else "plots"
         self._body.append(f'<div class="{kind}">{"".join(cells)}</div>')
 
@@ -213,14 +213,24 @@ class Page:
         )
 
 
-def target(where: str, path: Any) -> Path:
-    """Return the file to write, after a check that it can be one.
+def axes(x: str, y: str, *, legend: bool = False) -> dict[str, Any]:
+    """Return the plotly layout of a figure with titles of its axes."""
+    return {
+        "height": 320, "xaxis": {"title": {"text": x}}, "yaxis": {"title": {"text": y}}, "showlegend": legend,
+        "margin": {"l": 64, "r": 16, "t": 64 if legend else 36, "b": 48},
+    }  # fmt: skip
+
+
+def target(where: str, path: Any, title: Any) -> Path:
+    """Return the file to write, after a check that it can be one and that the title is a string or None.
 
     Raises
     ------
     TypeError, ValueError
-        If it is not a path that ends in ".html", in a folder that exists.
+        If the title is something else, or the path does not end in ".html", in a folder that exists.
     """
+    if title is not None and not isinstance(title, str):
+        fail(where, "title", title, "must be a string", error=TypeError)
     try:
         found = Path(path)
     except TypeError:
@@ -237,10 +247,6 @@ def target(where: str, path: Any) -> Path:
 
 def picture(draw: Callable[[Any], Any], size: tuple[float, float], alt: str) -> str:
     """Return HTML of a picture that matplotlib draws; see `Page.picture`."""
-    return _picture(draw, size, alt)
-
-
-def _picture(draw: Callable[[Any], Any], size: tuple[float, float], alt: str) -> str:
     light, dark = (_png(draw, size, style) for style in (_LIGHT, _DARK))
     return (
         f'<picture><source media="(prefers-color-scheme: dark)" srcset="{dark}">'

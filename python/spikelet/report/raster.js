@@ -39,13 +39,14 @@ report.kinds.raster = async (spec, target) => {
       y[i] = given.top + row[i];
       counts[row[i]]++;
     }
-    populations.push({ ...given, steps, row, times, y, counts, shown: true });
+    const [from, to] = [given.start, given.stop].map((t) => Math.round((t - start) / dt)); // observed [steps]
+    populations.push({ ...given, from, to, steps, row, times, y, counts, shown: true });
   }
   const total = populations.reduce((n, p) => n + p.spikes, 0), height = populations.reduce((n, p) => n + p.rows, 0);
   const id = (p, row) => (p.elements ? p.elements[row] : row);
 
   const figure = target.closest("figure");
-  const [below, table, told] = ["rates", "view", "neuron"].map((name) => figure.querySelector(`.${name}`));
+  const [below, table, readout] = ["rates", "view", "neuron"].map((name) => figure.querySelector(`.${name}`));
   const controls = figure.querySelector(".controls");
   const size = Math.max(1.6, Math.min(5, 900 / Math.sqrt(total + 1) ** 1.2));
   const data = populations.map((p) => ({
@@ -109,14 +110,19 @@ report.kinds.raster = async (spec, target) => {
         const bin = Math.max(0, Math.ceil((step - first) / width) - 1);
         if (bin < bins) sums[bin]++;
       }
-      const seconds = (last - first) * dt / 1000;
-      const rate = rows && seconds ? spikes / rows / seconds : 0;
-      cells.push([p.name, number(rows), number(spikes), rate.toFixed(2)]);
+      // How long the population was observed, of what is between two steps.
+      const seconds = (low, high) => Math.max(0, Math.min(high, p.to) - Math.max(low, p.from)) * dt / 1000;
+      const all = seconds(first, last);
+      cells.push([p.name, number(rows), number(spikes), all ? (rows ? spikes / rows / all : 0).toFixed(2) : ""]);
       if (!rows) continue;
       const x = Array.from({ length: bins + 1 }, (_, k) => start + (first + k * width) * dt); // edges
-      const y = Array.from(sums, (n) => 1000 * n / rows / (width * dt));
+      const rates = Array.from(sums, (n, k) => {
+        const part = seconds(first + k * width, first + (k + 1) * width);
+        return part ? n / rows / part : null;
+      });
+      const y = x.map((_, k) => rates[k] ?? rates[k - 1] ?? null); // up to the right edge of the last bin
       lines.push({
-        type: "scatter", mode: "lines", name: p.name, x, y: [...y, y.at(-1)],
+        type: "scatter", mode: "lines", name: p.name, x, y,
         line: { color: p.colour, width: 1.2, shape: "hv" }, hovertemplate: `${p.name}: %{y:.1f} Hz at %{x} ms<extra></extra>`,
       });
     }
@@ -155,8 +161,8 @@ report.kinds.raster = async (spec, target) => {
 
   target.on("plotly_hover", (event) => {
     const point = event.points[0], p = populations[point.curveNumber], row = p.row[point.pointNumber];
-    const spikes = p.counts[row], rate = spikes / (length / 1000);
-    told.textContent = `${p.name} ${id(p, row)} at ${number(point.x, 4)} ms; ${number(spikes)} spikes in all, ${rate.toFixed(2)} Hz`;
+    const spikes = p.counts[row], rate = spikes / ((p.stop - p.start) / 1000);
+    readout.textContent = `${p.name} ${id(p, row)} at ${number(point.x, 4)} ms; ${number(spikes)} spikes in all, ${rate.toFixed(2)} Hz`;
     const line = { type: "line", xref: "paper", x0: 0, x1: 1, y0: point.y, y1: point.y, line: { color: p.colour, width: 1 }, opacity: 0.6 };
     Plotly.relayout(target, { shapes: [line] });
   });

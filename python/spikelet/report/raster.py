@@ -63,6 +63,8 @@ def add_raster(page: Page, found: Sequence[Named], start: float, stop: float) ->
                 "rows": rows,
                 "top": top,
                 "spikes": len(spikes),
+                "start": spikes.start,
+                "stop": stop if spikes.stop is None else spikes.stop,
                 "colour": colour(k),
                 "data": page.blob(packed),
                 **own,

@@ -8,16 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from spikelet._util.checks import fail
 from spikelet._util.tables import plain
-from spikelet.report.page import COLOURS, Page, Table, target
+from spikelet.report.page import COLOURS, NEEDS_SCRIPT, Page, Table, target
 
 __all__ = ["save"]
 
 _ROWS = 2_000  # of the table
 _TRACEBACKS = 20
 
-_INSIDE = '<div class="controls"></div><div class="plot" id="{id}"></div><noscript><p class="note">This figure needs JavaScript.</p></noscript>'
+_INSIDE = f'<div class="controls"></div><div class="plot" id="{{id}}"></div>{NEEDS_SCRIPT}'
 
 
 def save(
@@ -43,10 +42,7 @@ def save(
     path, title
         File and heading.
     """
-    where = "SweepResult.report"
-    if title is not None and not isinstance(title, str):
-        fail(where, "title", title, "must be a string", error=TypeError)
-    file = target(where, path)
+    file = target("SweepResult.report", path, title)
     build(columns, parameters, seconds, tracebacks, title or "Sweep").write(file)
     return file
 

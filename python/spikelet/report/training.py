@@ -8,21 +8,18 @@ from typing import Any
 
 from spikelet._util.checks import fail
 from spikelet._util.tables import percent
-from spikelet.report.page import Page, Table, target
+from spikelet.plot.figures import BLUE, GREY, RED
+from spikelet.report.page import Page, Table, axes, target
 
 __all__ = ["save"]
-
-_BLUE, _RED, _GREY = "#3b7dc4", "#d1583f", "#8a8a8a"
 
 
 def save(history: Sequence[Any], path: Any, title: str | None) -> Path:
     """Write the report of a training; see `spikelet.torch.History.report`."""
     where = "History.report"
-    if title is not None and not isinstance(title, str):
-        fail(where, "title", title, "must be a string", error=TypeError)
     if not history:
         fail(where, "history", 0, "must have an epoch", got="epochs")
-    file = target(where, path)
+    file = target(where, path, title)
     build(history, title or "Training").write(file)
     return file
 
@@ -55,20 +52,14 @@ def build(history: Sequence[Any], title: str) -> Page:
             "hovertemplate": f"epoch %{{x}}: %{{y:.5g}}<extra>{name}</extra>",
         }  # fmt: skip
 
-    def layout(y: str, *, legend: bool = False) -> dict[str, Any]:
-        return {
-            "height": 320, "xaxis": {"title": {"text": "epoch"}}, "yaxis": {"title": {"text": y}}, "showlegend": legend,
-            "margin": {"l": 64, "r": 16, "t": 64 if legend else 36, "b": 48},
-        }  # fmt: skip
-
-    accuracies = [line("training", [100 * e.accuracy for e in history], _BLUE)]
+    accuracies = [line("training", [100 * e.accuracy for e in history], BLUE)]
     if tested:
         values = [None if e.test_accuracy is None else 100 * e.test_accuracy for e in history]
-        accuracies.append(line("test", values, _RED))
+        accuracies.append(line("test", values, RED))
     page.plots(
-        ("Loss", [line("loss", [e.loss for e in history], _BLUE)], layout("loss")),
-        ("Accuracy", accuracies, layout("accuracy (%)", legend=bool(tested))),
-        ("Spikes", [line("spikes", [e.spikes for e in history], _GREY)], layout("spikes per neuron and sample")),
+        ("Loss", [line("loss", [e.loss for e in history], BLUE)], axes("epoch", "loss")),
+        ("Accuracy", accuracies, axes("epoch", "accuracy (%)", legend=bool(tested))),
+        ("Spikes", [line("spikes", [e.spikes for e in history], GREY)], axes("epoch", "spikes per neuron and sample")),
     )  # fmt: skip
     page.heading("Epochs")
     rows = [
