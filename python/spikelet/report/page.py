@@ -221,7 +221,7 @@ def axes(x: str, y: str, *, legend: bool = False) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def target(where: str, path: Any, title: Any) -> Path:
+def target(where: str, path: Any, title: Any = None) -> Path:
     """Return the file to write, after a check that it can be one and that the title is a string or None.
 
     Raises
