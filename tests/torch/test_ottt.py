@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import weakref
 from typing import Any
@@ -95,6 +96,19 @@ def test_one_layer_is_exact() -> None:
         trainer.learn(error)
     for parameter, gradient in zip(net.parameters(), full, strict=True):
         torch.testing.assert_close(parameter.grad, gradient, rtol=1e-9, atol=1e-9)
+
+
+def test_an_input_may_be_filled_again() -> None:
+    """The traces keep their own copy of it."""
+    torch.manual_seed(6)
+    x, labels = (torch.rand(10, 5, 6) < 0.4).double(), torch.arange(5) % 3
+    net = dense()
+    twin = copy.deepcopy(net)
+    online(net, x, labels)
+    buffer = torch.empty_like(x[0])
+    online(twin, (buffer.copy_(x_t) for x_t in x), labels)  # type: ignore[arg-type]
+    for p, q in zip(net.parameters(), twin.parameters(), strict=True):
+        assert torch.equal(p.grad, q.grad)
 
 
 def test_quantised_networks() -> None:

@@ -116,7 +116,8 @@ class OTTT:
             rule = f"must have the shape {tuple(first.trace.shape[1:])} of earlier steps; reset() starts anew"
             fail("OTTT.step", "x", tuple(x.shape), rule, got="shape")
         kind = next((p.dtype for p in self.model.parameters()), torch.get_default_dtype())
-        y = x.detach().to(kind)[None]
+        # A copy, since the trace keeps it: callers may fill the same tensor again at the next step.
+        y = x.detach().to(kind, copy=True)[None]
         before = [(stage.trace, stage.v) for stage in self._stages], list(self._ones)
         try:
             with torch.enable_grad():

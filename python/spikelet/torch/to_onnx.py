@@ -83,7 +83,7 @@ def to_onnx(module: nn.Module, path: str | os.PathLike[str], example: torch.Tens
     twin = plain(copy.deepcopy(module)).cpu().eval()  # with the values of quantised weights
     try:
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
-            expected = twin(example.detach().cpu())
+            expected = twin(example.detach().cpu().clone())  # a layer may work in place
     except ERRORS as error:
         refuse(
             f"{_WHERE}: module",
