@@ -134,7 +134,10 @@ def test_layers_in_place_whose_input_is_not_read_again(tmp_path: Path) -> None:
         (lambda m, x: m.neuron(x)[0], "calls getitem"),
         (lambda m, x: m.neuron(m.linear(x), None), "more than one input"),
         (lambda m, x: m.linear(m.neuron(x).add_(m.other(x))), "calls add_"),
-        (lambda m, x: kept(m.neuron(x)), "changes a tensor in place that is read again; write y = y"),
+        (
+            lambda m, x: kept(m.neuron(x)),
+            "changes a tensor in place that is read again; write y = y",
+        ),
         (lambda m, x: kept_flat(m.neuron(x)), "changes a tensor in place that is read again"),
         (lambda m, x: added(x, 1), "changes a tensor in place that is read again"),
         (lambda m, x: rectified(m, m.linear(x)), "changes a tensor in place that is read again"),

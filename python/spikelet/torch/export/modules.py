@@ -20,7 +20,7 @@ from spikelet.torch.export.layers import LAYERS, merged
 from spikelet.torch.export.neurons import neuron
 from spikelet.torch.export.writer import Writer
 from spikelet.torch.modules import Neuron
-from spikelet.torch.time import OverTime
+from spikelet.torch.time import OverTime, layers_over_time
 
 __all__ = ["serialised"]
 
@@ -75,11 +75,12 @@ def _write(writer: Writer, module: nn.Module, name: str, x: str, rank: int) -> t
             "has no steps, or learns while it runs",
             "ONNX has no operator for it: deploy its weights yourself",
         )
-    if isinstance(module, OverTime):
+    over = layers_over_time(module)
+    if over is not None:
         last = [rank - 1]
 
         def body(flat: str) -> str:
-            y, last[0] = _write(writer, module.layer, f"{inside}layer", flat, rank - 1)
+            y, last[0] = _write(writer, over, f"{inside}layer", flat, rank - 1)
             return y
 
         return merged(writer, x, body), last[0] + 1
