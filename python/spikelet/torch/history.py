@@ -26,7 +26,7 @@ class History(list[_Epoch]):
         found: Any = super().__getitem__(index)
         return History(found) if isinstance(index, slice) else found
 
-    def __add__(self, other: Iterable[Any], /) -> History[Any]:  # type: ignore[override]
+    def __add__(self, other: Iterable[Any], /) -> History[Any]:
         """Return the epochs of two trainings, one after the other."""
         return History([*self, *other]) if isinstance(other, list) else NotImplemented
 

@@ -23,6 +23,7 @@ class Following(nn.Module):
         super().__init__()
         self.linear, self.neuron, self.other = nn.Linear(6, 6), st.LIF(), st.IF()
         self.rectifier = nn.Sequential(nn.Identity(), nn.ReLU(inplace=True))
+        self.flat = Flat()
         self.scale = nn.Parameter(torch.rand(6))
         self.function = function
 
@@ -109,6 +110,17 @@ def test_attention_and_shortcuts_of_potentials(kind: Any, tmp_path: Path) -> Non
     np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
 
 
+class Flat(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.flatten(x, 2)
+
+
+def kept_by_a_module(module: Any, y: torch.Tensor) -> torch.Tensor:
+    z = module.flat(y)
+    z += 1
+    return y + z
+
+
 def rectified(module: Any, y: torch.Tensor) -> torch.Tensor:
     return module.rectifier(y) + y
 
@@ -139,6 +151,10 @@ def test_layers_in_place_whose_input_is_not_read_again(tmp_path: Path) -> None:
             "changes a tensor in place that is read again; write y = y",
         ),
         (lambda m, x: kept_flat(m.neuron(x)), "changes a tensor in place that is read again"),
+        (
+            lambda m, x: kept_by_a_module(m, m.neuron(x)),
+            "changes a tensor in place that is read again",
+        ),
         (lambda m, x: added(x, 1), "changes a tensor in place that is read again"),
         (lambda m, x: rectified(m, m.linear(x)), "changes a tensor in place that is read again"),
     ],

@@ -195,17 +195,17 @@ def _keeps(module: nn.Module) -> bool:
     """Return whether the output of a module may lie in the memory of its input."""
     if isinstance(module, OverTime | nn.Sequential):
         return all(_keeps(child) for child in module.children())
-    return getattr(module, "inplace", False) or LAYERS.get(type(module)) in (
-        LAYERS[nn.Identity],
-        LAYERS[nn.Flatten],
-    )
+    handler = LAYERS.get(type(module))
+    if handler is None:  # a forward that is not known may return its input
+        return not isinstance(module, Neuron | SEWBlock | PotentialShortcut | SpikeAttention)
+    return getattr(module, "inplace", False) or handler in (LAYERS[nn.Identity], LAYERS[nn.Flatten])
 
 
 def _changed(node: fx.Node, modules: dict[str, nn.Module]) -> fx.Node | None:
     """Return the node whose tensor a node changes in place."""
     if node.op == "call_module":
-        return node.args[0] if _changes(modules[str(node.target)]) else None  # type: ignore[return-value]
-    return node.args[0] if node.target in _IN_PLACE else None  # type: ignore[return-value]
+        return node.args[0] if _changes(modules[str(node.target)]) else None
+    return node.args[0] if node.target in _IN_PLACE else None
 
 
 def _is_read_again(node: Any, modules: dict[str, nn.Module]) -> bool:
