@@ -106,3 +106,16 @@ def test_bad_input(call: Any, message: str) -> None:
 def test_other_inputs(x: Any) -> None:
     with pytest.raises(TypeError, match=r"x must be a tensor \[T, B, channels, height, width\]"):
         st.SpikeAttention(6)(x)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"scale": float("nan")}, ValueError, "SpikeAttention: scale must be finite|NaN"),
+        ({"scale": "a"}, TypeError, "SpikeAttention: scale must be"),
+        ({"neuron": 3}, TypeError, "SpikeAttention: neuron must be a function that makes neurons"),
+    ],
+)
+def test_bad_options(options: dict[str, Any], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        st.SpikeAttention(6, **options)

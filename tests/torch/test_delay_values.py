@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+import spikelet.torch as st
 from spikelet.torch.delay_values import expanded, first_delays, kept_within, shape_of
 
 
@@ -28,6 +29,13 @@ def test_first_delays() -> None:
     given = np.arange(6.0).reshape(2, 3)
     for array in (given, given.tolist(), torch.from_numpy(given)):
         assert first_delays("x", array, (2, 3), 7.0, "ms").tolist() == given.tolist()
+
+
+def test_given_delays_keep_the_digits_of_their_type() -> None:
+    exact = first_delays("x", 0.1, (2,), 7.0, "ms", dtype=torch.float64)
+    assert exact.tolist() == [0.1, 0.1]
+    layer = st.EventProp(3, 2, max_delay=7.0, delay=0.1, dtype=torch.float64)
+    assert (layer.delay == 0.1).all()
 
 
 @pytest.mark.parametrize("bad", [-0.5, 7.5, float("nan"), float("inf")])

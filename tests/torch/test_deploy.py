@@ -375,7 +375,7 @@ def test_layers_with_a_forward_of_their_own_are_traced():
         ([LINEAR, st.LIF(tau_m=torch.arange(1.0, 5.0))], "has a decay for each neuron"),
         ([LINEAR, st.LIF(v_threshold=torch.zeros(4))], "threshold must be finite and > 0"),
         ([LINEAR, st.IF(), nn.Softmax(-1)], "module '2': is a softmax"),
-        ([LINEAR, Backwards()], "module '1': does something to time that its operators do not"),
+        ([LINEAR, Backwards()], "module '1': treats time in a way that its operators do not"),
         ([LINEAR, Mean()], r"module '1': must return \[T, B, ...\], one value for each step"),
         ([LINEAR, Product()], r"module '1.mul' \(Multiply\): is an analog activation"),
         (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -42,7 +43,7 @@ def test_equal_ones_pass_and_others_do_not(neuron, layer, what) -> None:
     compare("here", module, graph(layer), (6,), "net", what)
     assert module.training  # it is not touched
     assert module.linear.weight.dtype == torch.float32
-    with pytest.raises(ValueError, match="here: module 'net': does something to time"):
+    with pytest.raises(ValueError, match="here: module 'net': treats time in a way"):
         compare("here", module, graph(layer.replace(decay=0.25)), (6,), "net", what)
 
 
@@ -70,3 +71,26 @@ def test_what_cannot_be_compared_is_refused() -> None:
         compare("here", Mean(st.IF()), graph(end), (6,), "net", "spikes")
     with pytest.raises(ValueError, match=r"cannot be run on \[T, B, 6\] \(no\)"):
         compare("here", Broken(st.IF()), graph(end), (6,), "net", "spikes")
+
+
+def test_silent_networks_get_larger_inputs() -> None:
+    """With small weights the network is silent for spikes of 1, and what it does to time does not show."""
+
+    class Backwards(Five):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.neuron(0.02 * (x.flip(0) if self.turned else x) @ LINEAR.weight.double().T)
+
+    end = L.LIF(1.0, decay=0.5, gain=1.0)
+    small = Graph([L.Linear(0.02 * LINEAR.weight.detach().double().numpy()), end])
+    module = Backwards(st.LIF(decay=0.5))
+    module.turned = False
+    compare("here", module, small, (6,), "net", "spikes")
+    module.turned = True
+    with pytest.raises(ValueError, match="module 'net': treats time in a way"):
+        compare("here", module, small, (6,), "net", "spikes")
+    dead = Graph([L.Linear(np.zeros((4, 6))), end])
+    message = "module 'net': sends no spikes for random inputs, so the comparison shows nothing"
+    zero = nn.Sequential(nn.Linear(6, 4, bias=False), st.LIF(decay=0.5))
+    nn.init.zeros_(zero[0].weight)
+    with pytest.raises(ValueError, match=message):
+        compare("here", zero, dead, (6,), "net", "spikes")

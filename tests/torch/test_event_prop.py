@@ -486,3 +486,23 @@ def test_bad_delays_are_refused(options: dict[str, Any], message: str) -> None:
         EventProp(4, 6, **options)
     with pytest.raises(TypeError, match="recurrent must be True or False"):
         EventProp(4, 6, recurrent=1)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda n: n.revive(3, 1.0), TypeError, "EventProp.revive: spikes must be the EventSpikes"),
+        (lambda n: n.revive(3, float("nan")), ValueError, "EventProp.revive: amount must"),
+        (
+            lambda n: n.reset_parameters(3),
+            TypeError,
+            "EventProp.reset_parameters: generator must be",
+        ),
+    ],
+)
+def test_bad_calls_of_methods(call, error, message):
+    net = EventProp(3, 2, tau_mem=20.0, tau_syn=5.0)
+    before = net.weight.detach().clone()
+    with pytest.raises(error, match=message):
+        call(net)
+    assert torch.equal(net.weight, before)

@@ -22,6 +22,13 @@ def test_a_history_is_a_list_of_epochs():
     assert isinstance(history, list)
     assert [type(e) for e in history] == [Epoch, Epoch]
     assert history == list(history)
+    for part in (history[:1], history[1:], history + history, history + list(history)):
+        assert isinstance(part, History)
+        assert all(type(e) is Epoch for e in part)
+    assert history[:1] + history[1:] == history
+    assert history[0] is next(iter(history))
+    with pytest.raises(TypeError):
+        history + 3
     for same in (pickle.loads(pickle.dumps(history)), copy.deepcopy(history)):
         assert same == history
         assert isinstance(same, History)

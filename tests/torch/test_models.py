@@ -93,7 +93,7 @@ def test_networks_learn_a_batch(make: Any) -> None:
             "width must be divisible by 7, because of heads",
         ),
         (lambda: models.spikformer(depth=0), ValueError, "depth must be >= 1"),
-        (lambda: models.spikformer(attention="soft"), ValueError, "kind must be"),
+        (lambda: models.spikformer(attention="soft"), ValueError, "spikformer: attention must be"),
     ],
 )
 def test_bad_input(call: Any, error: type[Exception], message: str) -> None:

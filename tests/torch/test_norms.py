@@ -69,6 +69,7 @@ def test_tebn_scales_each_step() -> None:
         (lambda: st.TEBN(3, 0), "steps must be >= 1"),
         (lambda: st.tdLN(3, 4), "dimensions must be >= 0 and <= 3"),
         (lambda: st.tdLN(3)(torch.rand(4, 2, 3)), r"x must have 5 dimensions"),
+        (lambda: st.tdLN(3, 0)(torch.rand(4, 2, 5)), r"x must have 3 dimensions, \[T, B, 3, ...\]"),
         (lambda: st.TEBN(3, 5)(torch.rand(4, 2, 3, 5, 5)), r"x must be \[5, B, channels, ...\]"),
     ],
 )

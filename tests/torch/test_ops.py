@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch.autograd import forward_ad
 from torch.fx.experimental.proxy_tensor import make_fx
 
 import spikelet.torch as st
@@ -107,3 +108,25 @@ def test_what_traces_sees_the_operator():
     graph = make_fx(lambda x: layer(x) * 2)(x)
     assert "spikelet.neuron" in graph.code
     torch.testing.assert_close(graph(x), layer(x) * 2)
+
+
+@pytest.mark.parametrize("make", [st.LIF, st.ALIF, lambda: st.RecurrentLIF(4)])
+def test_a_network_for_each_of_several_inputs(make) -> None:
+    """`torch.func.vmap` calls the operator."""
+    torch.manual_seed(2)
+    layer, x = make(), torch.rand(3, 5, 2, 4) * 2
+    wanted = torch.stack([layer(each) for each in x])
+    assert wanted.any()
+    assert torch.equal(torch.func.vmap(layer)(x), wanted)
+    with torch.no_grad():
+        assert torch.equal(torch.func.vmap(layer)(x), wanted)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script")  # of torch itself
+def test_forward_mode_is_refused() -> None:
+    """Its derivative would be lost without a word."""
+    x = torch.rand(5, 2, 4)
+    with pytest.raises(RuntimeError, match="no forward-mode derivative"):
+        torch.func.jvp(st.LIF(), (x,), (x,))
+    with forward_ad.dual_level(), pytest.raises(RuntimeError, match="no forward-mode derivative"):
+        st.LIF()(forward_ad.make_dual(x, x))

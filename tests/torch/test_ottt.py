@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import weakref
 from typing import Any
@@ -95,6 +96,19 @@ def test_one_layer_is_exact() -> None:
         trainer.learn(error)
     for parameter, gradient in zip(net.parameters(), full, strict=True):
         torch.testing.assert_close(parameter.grad, gradient, rtol=1e-9, atol=1e-9)
+
+
+def test_an_input_may_be_filled_again() -> None:
+    """The traces keep their own copy of it."""
+    torch.manual_seed(6)
+    x, labels = (torch.rand(10, 5, 6) < 0.4).double(), torch.arange(5) % 3
+    net = dense()
+    twin = copy.deepcopy(net)
+    online(net, x, labels)
+    buffer = torch.empty_like(x[0])
+    online(twin, (buffer.copy_(x_t) for x_t in x), labels)  # type: ignore[arg-type]
+    for p, q in zip(net.parameters(), twin.parameters(), strict=True):
+        assert torch.equal(p.grad, q.grad)
 
 
 def test_quantised_networks() -> None:
@@ -199,18 +213,45 @@ def test_models_that_traces_do_not_fit(model: Any, error: type[Exception], messa
 
 
 def test_bad_calls_change_nothing() -> None:
-    net = nn.Sequential(nn.Linear(3, 2), st.LIF())
-    trainer = st.OTTT(net)
+    torch.manual_seed(7)
+    net = nn.Sequential(nn.Linear(3, 2), st.LIF(), nn.Linear(2, 2), st.LI())
+    with torch.no_grad():
+        net[0].weight.abs_().mul_(2)
+    twin = copy.deepcopy(net)
+    x, error = 3 * torch.rand(3, 4, 3), torch.rand(4, 2)
+    trainer, fresh = st.OTTT(net), st.OTTT(twin)
     with pytest.raises(ValueError, match="call step before each learn"):
         trainer.learn(torch.rand(4, 2))
-    with pytest.raises(RuntimeError, match="cannot be multiplied"):
-        trainer.step(torch.rand(4, 5))
-    trainer.step(torch.rand(4, 3))
-    with pytest.raises(ValueError, match=r"OTTT.step: x must have the shape \(4, 3\)"):
-        trainer.step(torch.rand(5, 3))
-    with pytest.raises(TypeError, match=r"must be a tensor \[B, ...\] of one step"):
-        trainer.step(torch.rand(3))
-    with pytest.raises(ValueError, match=r"OTTT.learn: error must be a tensor \[4, 2\]"):
-        trainer.learn(torch.rand(4, 3))
-    trainer.learn(torch.rand(4, 2))
-    assert net[0].weight.grad is not None
+    for x_t in x:
+        with pytest.raises(
+            (RuntimeError, ValueError), match=r"cannot be multiplied|must have the shape"
+        ):
+            trainer.step(torch.rand(4, 5))
+        assert torch.equal(trainer.step(x_t), fresh.step(x_t))
+        with pytest.raises(ValueError, match=r"OTTT.step: x must have the shape \(4, 3\)"):
+            trainer.step(torch.rand(5, 3))
+        with pytest.raises(TypeError, match=r"must be a tensor \[B, ...\] of one step"):
+            trainer.step(torch.rand(3))
+        with pytest.raises(ValueError, match=r"OTTT.learn: error must be a tensor \[4, 2\]"):
+            trainer.learn(torch.rand(4, 3))
+        with pytest.raises(TypeError, match=r"OTTT.learn: error must be a tensor \[4, 2\]"):
+            trainer.learn([1])  # type: ignore[arg-type]
+        trainer.learn(error)
+        fresh.learn(error)
+    for p, q in zip(net.parameters(), twin.parameters(), strict=True):
+        assert p.grad.any()
+        assert torch.equal(p.grad, q.grad)
+
+
+def test_copies_go_on() -> None:
+    """Also of a trainer whose last step was not learned from."""
+    trainer = st.OTTT(nn.Sequential(nn.Linear(3, 2), st.LIF()))
+    x = 3 * torch.rand(2, 4, 3)
+    trainer.step(x[0])
+    twin = copy.deepcopy(trainer)
+    with pytest.raises(ValueError, match="call step before each learn"):
+        twin.learn(torch.rand(4, 2))
+    assert torch.equal(twin.step(x[1]), trainer.step(x[1]))
+    for each in (twin, trainer):
+        each.learn(torch.ones(4, 2))
+    assert torch.equal(twin.model[0].weight.grad, trainer.model[0].weight.grad)

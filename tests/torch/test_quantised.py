@@ -205,6 +205,26 @@ def test_norms_are_folded() -> None:
     assert st.quantise(nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2)), 8)[0].bias is not None
 
 
+def test_norms_without_parameters_are_folded() -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(6, 4), nn.BatchNorm1d(4, affine=False)).double()
+    net(3 + torch.rand(20, 6).double())
+    x = torch.rand(5, 6).double()
+    torch.testing.assert_close(st.quantise(net.eval(), 16)(x), net(x), rtol=0, atol=1e-3)
+
+
+def shared() -> nn.Sequential:
+    layer = nn.Linear(3, 3)
+    return nn.Sequential(layer, nn.BatchNorm1d(3), st.LIF(), layer)
+
+
+def with_nan(name: str) -> nn.Sequential:
+    net = nn.Sequential(nn.Linear(3, 2), st.LIF())
+    with torch.no_grad():
+        getattr(net[0], name)[0] = float("nan")
+    return net
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
@@ -217,6 +237,10 @@ def test_norms_are_folded() -> None:
             ValueError,
             "module '2' must stand directly behind a linear layer",
         ),
+        (lambda: st.quantise(shared()), ValueError, "module '0' must stand in one place only"),
+        (lambda: st.quantise(nn.Linear(3, 2).half()), TypeError, "weight must be float32 or .* with .float"),
+        (lambda: st.quantise(with_nan("weight")), ValueError, "module '0', weight must be finite"),
+        (lambda: st.quantise(with_nan("bias")), ValueError, "module '0', bias must be finite"),
     ],
 )  # fmt: skip
 def test_bad_input(call: Any, error: type[Exception], message: str) -> None:

@@ -6,7 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+import spikelet.torch as st
 from spikelet.torch import OverTime
+from spikelet.torch.time import layers_over_time
 
 
 @pytest.fixture(autouse=True)
@@ -41,3 +43,28 @@ def test_over_time_applies_the_layer_at_each_step():
 def test_bad_time(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+class Twice(OverTime):
+    """Not what it is made of."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return 2 * super().forward(x)
+
+
+def test_a_subclass_with_its_own_forward_is_not_taken_for_its_layers(tmp_path):
+    layer = nn.Linear(4, 4)
+    assert layers_over_time(OverTime(layer)) is layer
+    assert layers_over_time(st.tdLN(3)) is not None
+    assert layers_over_time(layer) is None
+    assert layers_over_time(Twice(layer)) is None
+    net = nn.Sequential(Twice(layer), st.LIF())
+    with pytest.raises(ValueError, match=r"module '0' \(Twice\): is an OverTime with a forward"):
+        st.to_spiking_model(net, (4,))
+    with pytest.raises(ValueError, match="module '0' must be a linear layer"):
+        st.OTTT(net)
+    with pytest.raises(ValueError, match="must stand directly behind a linear layer"):
+        st.quantise(nn.Sequential(nn.Linear(4, 4), Twice(nn.BatchNorm1d(4)), st.LIF()))
+    pytest.importorskip("onnx")
+    with pytest.raises(ValueError, match="Twice"):
+        st.to_onnx(net, tmp_path / "n.onnx", torch.rand(5, 2, 4))

@@ -180,3 +180,13 @@ def test_bad_arguments_are_refused(
     with pytest.raises(error, match=f"to_onnx: {message}"):
         st.to_onnx(module, tmp_path / "net.onnx", example)
     assert not (tmp_path / "net.onnx").exists()
+
+
+def test_networks_that_no_file_holds_are_refused_before_they_are_copied(tmp_path: Path) -> None:
+    with torch.device("meta"):
+        net = nn.Sequential(nn.Linear(6, 2**27), nn.Linear(2**27, 2))
+    with pytest.raises(
+        ValueError, match=r"has parameters of [0-9]+ bytes, more than a file of ONNX"
+    ):
+        st.to_onnx(net, tmp_path / "net.onnx", torch.rand(5, 3, 6))
+    assert not list(tmp_path.iterdir())

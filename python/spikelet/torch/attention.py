@@ -7,7 +7,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from spikelet._util.checks import choice, fail, integer
+from spikelet._util.checks import choice, fail, integer, number, require
 from spikelet.torch.modules import LIF
 from spikelet.torch.norms import tdBN
 from spikelet.torch.sparse import SpikeConv2d
@@ -39,6 +39,11 @@ class SpikeAttention(nn.Module):
         The factor s of "product".
     neuron : callable
         Makes the neurons of a layer; by default ``LIF(tau_m=2.0)``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is out of range, or `neuron` is not callable; when called, if x is not [T, B, channels, height, width].
 
     Notes
     -----
@@ -72,7 +77,11 @@ class SpikeAttention(nn.Module):
         if channels % self.heads:
             fail("SpikeAttention", "heads", heads, f"must divide the {channels} channels")
         choice("SpikeAttention", "kind", kind, "driven", "product")
-        self.kind, self.scale = kind, scale
+        require("SpikeAttention", "scale", number("SpikeAttention", "scale", scale), "finite")
+        if not callable(neuron):
+            what, rule = type(neuron).__name__, "must be a function that makes neurons"
+            fail("SpikeAttention", "neuron", what, rule, error=TypeError)
+        self.kind, self.scale = kind, float(scale)
         self.query, self.key, self.value = (
             nn.Sequential(_mixed(channels), neuron()) for _ in range(3)
         )
@@ -110,11 +119,23 @@ class PotentialShortcut(nn.Module):
     Parameters
     ----------
     body : nn.Module
-        From potentials to potentials of the same shape.
+        From potentials [T, B, ...] to potentials of the same shape.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `body` is not a module; when called, if it changes the shape.
 
     References
     ----------
     Hu et al., "Advancing spiking neural networks toward deep residual learning", IEEE TNNLS (2024).
+
+    Examples
+    --------
+    >>> import torch, spikelet.torch as st
+    >>> block = st.PotentialShortcut(torch.nn.Sequential(st.LIF(), torch.nn.Linear(4, 4)))
+    >>> block(torch.rand(5, 3, 4)).shape
+    torch.Size([5, 3, 4])
     """
 
     def __init__(self, body: nn.Module) -> None:

@@ -12,7 +12,7 @@ from torch.nn import functional as F  # PyTorch's customary name
 from spikelet._util.checks import choice, fail, integer, number, require
 from spikelet.torch.conventions import RASTERS, single
 from spikelet.torch.delay_ops import delayed
-from spikelet.torch.delay_values import Per, expanded, first_delays, shape_of
+from spikelet.torch.delay_values import Per, expanded, first_delays, kept_within, shape_of
 from spikelet.torch.functional import kept_as
 
 __all__ = ["Delay", "narrow_delays"]
@@ -56,8 +56,9 @@ class Delay(nn.Module):
 
     Notes
     -----
-    The Gaussian is applied to the inputs, before the delays. It also reaches back, so that the layer sees up to ``3 width`` steps
-    of the future of a sequence: only in training mode. The core's results have the same bits for any number of threads and any SIMD level.
+    The Gaussian is applied to the inputs, before the delays. It also reaches back, so that the layer sees up to ``3 width``
+    steps of the future of a sequence: only in training mode. The core's results have the same bits for any number of threads
+    and any SIMD level.
 
     References
     ----------
@@ -118,7 +119,7 @@ class Delay(nn.Module):
 
     def rounded(self) -> Tensor:
         """Return the delays of all synapses in whole steps, as in eval mode: an int64 tensor [out, in]."""
-        return self._of_synapses(self._finite().round().clamp(0, self.max_delay)).long()
+        return self._of_synapses(self._kept(training=False).detach().round()).long()
 
     def without_delays(self) -> nn.Linear:
         """Return a linear layer with copies of weights and bias."""
@@ -129,14 +130,8 @@ class Delay(nn.Module):
         )
         return linear
 
-    def _finite(self) -> Tensor:
-        delay = self.delay.detach()
-        if torch.compiler.is_compiling() or delay.device.type == "meta":
-            return delay
-        if not torch.isfinite(delay).all():
-            bad = delay[~torch.isfinite(delay)]
-            fail("Delay", "delay", float(bad[0]), "must be finite; reduce the learning rate")
-        return delay
+    def _kept(self, *, training: bool) -> Tensor:
+        return kept_within("Delay", "delay", self.delay, self.max_delay, training=training)
 
     def _of_synapses(self, delay: Tensor) -> Tensor:
         return expanded(delay, self.per, (self.out_features, self.in_features))
@@ -151,11 +146,9 @@ class Delay(nn.Module):
         """
         given = x
         x, kind = self._checked(x)
-        weight, delay = single(self.weight), single(self.delay)
+        weight = single(self.weight)
         if self.training:
-            self._finite()
-            with torch.no_grad():
-                self.delay.clamp_(0, self.max_delay)
+            delay = single(self._kept(training=True))
             lag = delay.detach().floor()
             part = self._of_synapses(delay - lag)
             early, late = weight * (1 - part), weight * part

@@ -22,11 +22,13 @@ def shape_of(where: str, per: str, in_features: int, out_features: int) -> tuple
 
 
 def first_delays(
-    where: str, given: Any, shape: tuple[int, ...], longest: float, unit: str, generator: Any = None
-) -> Tensor:
-    """Return delays drawn uniformly from 0 .. `longest`, or the given ones, checked."""
+    where: str, given: Any, shape: tuple[int, ...], longest: float, unit: str,
+    generator: Any = None, dtype: torch.dtype | None = None,
+) -> Tensor:  # fmt: skip
+    """Return delays drawn uniformly from 0 .. `longest`, or the given ones, checked; of `dtype`, or the default type."""
+    kind = dtype or torch.get_default_dtype()
     if given is None:
-        return torch.rand(shape, generator=generator) * longest
+        return (torch.rand(shape, generator=generator) * longest).to(kind)
     array = given.detach().cpu().double().numpy() if isinstance(given, Tensor) else given
     values = torch.from_numpy(numbers(where, "delay", array, "", 2).copy())
     if values.ndim and tuple(values.shape) != shape:
@@ -36,7 +38,7 @@ def first_delays(
     if bad.any():
         rule = f"must lie in 0 .. max_delay = {longest:g} {unit}"
         fail(where, "delay", float(values[bad].flatten()[0]), rule)
-    return values.expand(shape).to(torch.get_default_dtype()).contiguous()
+    return values.expand(shape).to(kind).contiguous()
 
 
 def kept_within(where: str, name: str, delay: Tensor, longest: float, *, training: bool) -> Tensor:
@@ -45,15 +47,18 @@ def kept_within(where: str, name: str, delay: Tensor, longest: float, *, trainin
     In training the parameter itself is set back, so that it is not lost there; outside of it nothing changes.
     """
     if torch.compiler.is_compiling() or delay.device.type == "meta":
+        if not training:
+            return delay.clamp(0, longest)
+        with torch.no_grad():
+            delay.clamp_(0, longest)
         return delay
     with torch.no_grad():
         bad = ~torch.isfinite(delay)
         if bad.any():
             rule = "must be finite; reduce the learning rate"
             fail(where, name, float(delay[bad].flatten()[0]), rule)
-        if not (
-            (delay < 0) | (delay > longest)
-        ).any():  # a tensor that is saved must not be touched
+        # A tensor that is saved must not be touched.
+        if not ((delay < 0) | (delay > longest)).any():
             return delay
         if training:
             delay.clamp_(0, longest)

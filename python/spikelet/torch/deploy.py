@@ -30,7 +30,7 @@ from spikelet.torch.finetune import SpikingModule
 from spikelet.torch.modules import LI, Neuron
 from spikelet.torch.quantised import plain
 from spikelet.torch.sparse import SpikeLinear
-from spikelet.torch.time import OverTime
+from spikelet.torch.time import OverTime, layers_over_time
 
 __all__ = ["to_spiking_model"]
 
@@ -46,8 +46,8 @@ def to_spiking_model(
 
     The network is an arbitrarily nested `torch.nn.Sequential` of ``nn.Linear``, convolutions, pooling, BatchNorm (folded
     into the adjacent weights), flattening, dropout (removed, as in eval mode), `OverTime` (removed, since the engine
-    handles time), `Delay` (with whole steps, as in eval mode), `SEWBlock`, `PotentialShortcut`, `SpikeAttention` that is driven by spikes, and the neurons `LIF`, `IF` and `LI`. The result of
-    `from_spiking_model` can be converted back.
+    handles time), `Delay` (with whole steps, as in eval mode), `SEWBlock`, `PotentialShortcut`, `SpikeAttention` that is
+    driven by spikes, and the neurons `LIF`, `IF` and `LI`. The result of `from_spiking_model` can be converted back.
 
     A module with a forward of its own may call such modules and add what they return, as residual networks do. Its code
     does not show what it does to time, so the model is then compared with it, in float64 on random spikes, and refused if
@@ -281,16 +281,22 @@ def _still(
 ) -> nn.Module:
     """Return a copy without time, which maps the samples of one step."""
     where = f"{_WHERE}: module '{name}'" if name else _WHERE
+    inside = layers_over_time(module)
+    if inside is not None:
+        return _still(inside, name, layer_of, traced=traced)
     if isinstance(module, OverTime):
-        return _still(module.layer, name, layer_of, traced=traced)
+        refuse(
+            f"{where} ({type(module).__name__})",
+            "is an OverTime with a forward of its own",
+            "use OverTime itself, around layers of one step",
+        )
     if type(module) is nn.Sequential:
-        inside = f"{name}." if name else ""
+        prefix = f"{name}." if name else ""
         twin = nn.Sequential()
-        for n, m in module.named_modules(
-            remove_duplicate=False
-        ):  # a module may stand in two places
+        # A module may stand in two places.
+        for n, m in module.named_modules(remove_duplicate=False):
             if n and "." not in n:
-                twin.add_module(n, _still(m, inside + n, layer_of, traced=traced))
+                twin.add_module(n, _still(m, prefix + n, layer_of, traced=traced))
         return twin
     if isinstance(module, Neuron):
         return _Still(layer_of(module, where))

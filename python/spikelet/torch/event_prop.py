@@ -1,8 +1,8 @@
 """EventProp: LIF neurons in continuous time whose spike times have exact gradients (Wunderlich & Pehle 2021).
 
 There are no time steps and no surrogate gradient: spike times solve the equations of the neuron, and the
-adjoint equations are integrated backwards from spike to spike. Memory grows only with the number of
-spikes.
+adjoint equations are integrated backwards from spike to spike. Memory grows with the number of spikes; with
+`recurrent`, the backward pass keeps the arrivals of each spike at all neurons.
 """
 
 from __future__ import annotations
@@ -227,9 +227,7 @@ class EventProp(nn.Module):
         if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
             msg = f"EventProp: dtype must be a floating point type, got {dtype}"
             raise TypeError(msg)
-        if generator is not None and not isinstance(generator, torch.Generator):
-            what = type(generator).__name__
-            fail("EventProp", "generator", what, "must be a torch.Generator", error=TypeError)
+        _checked_generator("EventProp", generator)
         self.max_delay = _number("max_delay", max_delay, ">= 0", "ms")
         shape = shape_of("EventProp", per, self.in_features, self.out_features)
         self.per = per
@@ -253,7 +251,7 @@ class EventProp(nn.Module):
         self.register_parameter(name, None if value is None else nn.Parameter(value))
 
     def _drawn(self, given: Any, shape: tuple[int, ...], generator: Any, dtype: Any) -> Any:
-        return first_delays("EventProp", given, shape, self.max_delay, "ms", generator).to(dtype)
+        return first_delays("EventProp", given, shape, self.max_delay, "ms", generator, dtype)
 
     @property
     def peak(self) -> float:
@@ -263,7 +261,18 @@ class EventProp(nn.Module):
         return math.exp(-1) if near_equal else ratio ** (1 / (1 - ratio))
 
     def reset_parameters(self, generator: Any = None) -> None:
-        """Draw new weights; delays stay."""
+        """Draw new weights; delays stay.
+
+        Parameters
+        ----------
+        generator : torch.Generator, optional
+
+        Raises
+        ------
+        TypeError
+            If `generator` is of another type; nothing has changed then.
+        """
+        _checked_generator("EventProp.reset_parameters", generator)
         unit = self.v_threshold / self.peak
         mean = self.drive * unit / self.in_features
         std = self.spread * unit / math.sqrt(self.in_features)
@@ -345,10 +354,18 @@ class EventProp(nn.Module):
         -------
         int
             Number of neurons that were revived.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `spikes` are not `EventSpikes` of as many neurons, or a number is out of range; nothing has changed then.
         """
         where = "EventProp.revive"
-        amount = _number("revive's amount", amount, "finite")
+        require(where, "amount", number(where, "amount", amount), "finite")
         require(where, "least", number(where, "least", least), "in [0, 1]")
+        if not isinstance(spikes, EventSpikes):
+            what = type(spikes).__name__
+            fail(where, "spikes", what, "must be the EventSpikes of this layer", error=TypeError)
         if spikes.n != self.out_features:
             rule = f"must come from {self.out_features} neurons"
             fail(where, "spikes", spikes.n, rule, got="n =")
@@ -456,6 +473,12 @@ def _tensor(where: str, argument: str, value: Any, dimensions: int, dtype: Any) 
         fail(where, argument, tuple(value.shape), f"must have {dimensions} dimensions", got="shape")
     if value.device.type != "cpu":
         fail(where, argument, str(value.device), "must be on the CPU", got="device")
+
+
+def _checked_generator(where: str, generator: Any) -> None:
+    if generator is not None and not isinstance(generator, torch.Generator):
+        what = type(generator).__name__
+        fail(where, "generator", what, "must be a torch.Generator", error=TypeError)
 
 
 def _number(argument: str, value: Any, rule: str, unit: str = "") -> float:

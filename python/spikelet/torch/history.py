@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, SupportsIndex, TypeVar, overload
 
 __all__ = ["History"]
 
@@ -16,6 +17,18 @@ class History(list[_Epoch]):
 
     `spikelet.plot.training_curves` draws it.
     """
+
+    @overload
+    def __getitem__(self, index: SupportsIndex, /) -> _Epoch: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> History[_Epoch]: ...
+    def __getitem__(self, index: SupportsIndex | slice, /) -> _Epoch | History[_Epoch]:
+        found: Any = super().__getitem__(index)
+        return History(found) if isinstance(index, slice) else found
+
+    def __add__(self, other: Iterable[Any], /) -> History[Any]:
+        """Return the epochs of two trainings, one after the other."""
+        return History([*self, *other]) if isinstance(other, list) else NotImplemented
 
     def report(self, path: str | os.PathLike[str], *, title: str | None = None) -> Path:
         """Write curves and a table of the epochs as one HTML file, which loads nothing.

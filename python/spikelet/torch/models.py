@@ -8,7 +8,7 @@ from typing import Literal
 
 from torch import nn
 
-from spikelet._util.checks import fail, integer
+from spikelet._util.checks import choice, fail, integer
 from spikelet.torch.attention import PotentialShortcut, SpikeAttention
 from spikelet.torch.blocks import SEWBlock
 from spikelet.torch.modules import LIF
@@ -167,10 +167,11 @@ def spikformer(
 ) -> nn.Sequential:
     """Return a small spiking transformer: [T, B, channels, height, width] to potentials of the classes [T, B, classes].
 
-    A stem of 3x3 convolutions, `tdBN`, neurons and max pools makes tokens, [T, B, width, height / 2^h, width of the image / 2^h]
-    with h = `halvings`; one more convolution adds their relative positions. Then `depth` times `SpikeAttention` and two layers
-    of 1x1 convolutions with ``ratio width`` channels between them, each around a `PotentialShortcut`; the mean over tokens, and
-    one linear layer, whose outputs are to be averaged over the steps. Between layers there is nothing but spikes.
+    A stem of 3x3 convolutions, `tdBN`, neurons and max pools makes tokens, [T, B, width, height / 2^h, width of the
+    image / 2^h] with h = `halvings`; one more convolution adds their relative positions. Then `depth` times
+    `SpikeAttention` and two layers of 1x1 convolutions with ``ratio width`` channels between them, each around a
+    `PotentialShortcut`; the mean over tokens, and one linear layer, whose outputs are to be averaged over the steps.
+    Layers exchange only spikes.
 
     Parameters
     ----------
@@ -183,6 +184,11 @@ def spikformer(
     neuron : callable
         Makes the neurons of a layer; by default ``LIF(tau_m=2.0)``.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is out of range.
+
     References
     ----------
     Yao et al., "Spike-driven transformer", NeurIPS 2023; Zhou et al., "Spikformer: when spiking neural network meets
@@ -193,6 +199,7 @@ def spikformer(
     sizes = {"width": width, "depth": depth, "heads": heads, "ratio": ratio, "halvings": halvings}
     for name, size in sizes.items():
         integer(where, name, size, 1)
+    choice(where, "attention", attention, "driven", "product")
     for name, divisor in (("heads", heads), ("halvings", 2 ** (halvings - 1))):
         if width % divisor:
             fail(where, "width", width, f"must be divisible by {divisor}, because of {name}")

@@ -59,7 +59,12 @@ class tdLN(OverTime):
     Parameters
     ----------
     features, dimensions, v_threshold, alpha
-        As of `tdBN`.
+        As in `tdBN`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is out of range; when called, if x is not [T, B, features, ...].
 
     References
     ----------
@@ -78,12 +83,12 @@ class tdLN(OverTime):
         with torch.no_grad():
             norm.weight.fill_(alpha * v_threshold)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the normalised inputs [T, B, channels, ...]."""
-        if isinstance(x, Tensor) and x.ndim != 3 + self.dimensions:
-            rule = f"must have {3 + self.dimensions} dimensions, [T, B, channels, ...]"
+    def check(self, x: Tensor) -> None:
+        """Refuse inputs that are not [T, B, features, ...] with as many dimensions as the images have."""
+        features = self.get_parameter("layer.weight").numel()
+        if x.ndim != 3 + self.dimensions or x.shape[2] != features:
+            rule = f"must have {3 + self.dimensions} dimensions, [T, B, {features}, ...]"
             fail("tdLN", "x", tuple(x.shape), rule, got="shape")
-        return super().forward(x)
 
 
 class TEBN(nn.Module):

@@ -12,7 +12,8 @@ from torch.func import functional_call
 from spikelet._util.checks import fail
 from spikelet.torch.cell import Reset
 from spikelet.torch.modules import LI, Neuron
-from spikelet.torch.time import OverTime
+from spikelet.torch.straight_through import straight_through
+from spikelet.torch.time import layers_over_time
 
 __all__ = ["OTTT"]
 
@@ -38,13 +39,13 @@ class _Stage:
 class OTTT:
     r"""Trains a feed-forward network online: gradients of each step follow from traces of the inputs of its layers.
 
-    The potential of a neuron, reset aside, is a sum of its inputs with weights that decay,
+    The potential of a neuron, apart from resets, is a sum of its inputs with weights that decay,
     :math:`u[t] = \sum_{\tau \le t} \lambda^{t - \tau} (W s[\tau] + b)`. Its derivative by :math:`W` is therefore the trace
     :math:`\hat{a}[t] = \lambda \hat{a}[t - 1] + s[t]` of the layer's input, and the gradient of the loss of step t,
 
     .. math:: \nabla_W L[t] = \frac{\partial L[t]}{\partial u[t]} \, \hat{a}[t]^T,
 
-    needs nothing but this step: :math:`\partial L[t] / \partial u[t]` goes back through the layers at step t, by
+    needs only this step: :math:`\partial L[t] / \partial u[t]` goes back through the layers at step t, by
     surrogates. This is backpropagation through time without the paths through resets and those from a spike to later
     potentials of the next layer.
 
@@ -53,7 +54,7 @@ class OTTT:
     model : nn.Sequential
         The network, nested as you like: `LIF`, `IF` and `LI` that are reset by subtraction, with one fixed decay for each
         layer, and between them linear layers, convolutions (in `OverTime`, or `SpikeConv2d`), averaging pools and
-        ``nn.Flatten(2)``. It is trained in place, and can be run over all steps at once and deployed as ever.
+        ``nn.Flatten(2)``. It is trained in place, and can be run over all steps at once and deployed as usual.
 
     Raises
     ------
@@ -63,7 +64,8 @@ class OTTT:
     Notes
     -----
     `step` and `learn` keep the potentials of neurons and one trace of the input of each layer, whatever the number of
-    steps. An optimizer may step after each `learn` (OTTT-O) or after the last (OTTT-A).
+    steps. A copy (``copy.deepcopy``, pickle) keeps them too, but not the graph of the last step: call its `step` before its
+    `learn`. An optimizer may step after each `learn` (OTTT-O) or after the last (OTTT-A).
 
     References
     ----------
@@ -93,19 +95,29 @@ class OTTT:
         self._output: Tensor | None = None
 
     def reset(self) -> None:
-        """Start new sequences, from rest and with traces of 0."""
+        """Start new sequences, from rest and with traces of 0; an output that `learn` has not taken is dropped."""
         for stage in self._stages:
             stage.trace = stage.v = None
         self._ones = [0.0] * len(self._stages)
         self._output = None
 
     def step(self, x: Tensor) -> Tensor:
-        """Take the inputs of a step [B, ...] and return the outputs [B, ...]: spikes, or potentials of `LI`.
+        """Run the network for one step.
+
+        Parameters
+        ----------
+        x : Tensor, [B, ...]
+            Inputs of the step, which are copied.
+
+        Returns
+        -------
+        Tensor, [B, ...]
+            Spikes of the last neurons, or potentials of `LI`.
 
         Raises
         ------
         TypeError, ValueError
-            If x is no tensor [B, ...], or has another shape than at the steps since `reset`. Nothing has changed then,
+            If x is not a tensor [B, ...], or has another shape than at the steps since `reset`. Nothing has changed then,
             nor after an error of a layer.
         """
         first = self._stages[0]
@@ -116,7 +128,8 @@ class OTTT:
             rule = f"must have the shape {tuple(first.trace.shape[1:])} of earlier steps; reset() starts anew"
             fail("OTTT.step", "x", tuple(x.shape), rule, got="shape")
         kind = next((p.dtype for p in self.model.parameters()), torch.get_default_dtype())
-        y = x.detach().to(kind)[None]
+        # A copy, since the trace keeps it: callers may fill the same tensor again at the next step.
+        y = x.detach().to(kind, copy=True)[None]
         before = [(stage.trace, stage.v) for stage in self._stages], list(self._ones)
         try:
             with torch.enable_grad():
@@ -140,8 +153,8 @@ class OTTT:
             name: p * self._ones[k] if "bias" in name.split(".") else p
             for name, p in stage.layers.named_parameters()
         }
-        filtered = functional_call(stage.layers, given, (_Valued.apply(x, stage.trace),))
-        y: Tensor = _Valued.apply(filtered, value)
+        filtered = functional_call(stage.layers, given, (straight_through(x, stage.trace),))
+        y = straight_through(filtered, value)
         if stage.neurons is None:
             return y
         result = stage.neurons.run(y, v=stage.v)
@@ -166,26 +179,26 @@ class OTTT:
             fail("OTTT.learn", "state", "none", "must be made: call step before each learn")
         shape = tuple(output.shape[1:])
         if not isinstance(error, Tensor) or tuple(error.shape) != shape:
-            what: Any = tuple(error.shape) if isinstance(error, Tensor) else type(error).__name__
-            fail("OTTT.learn", "error", what, f"must be a tensor {list(shape)}", got="shape")
+            if not isinstance(error, Tensor):
+                what, rule = type(error).__name__, f"must be a tensor {list(shape)}"
+                fail("OTTT.learn", "error", what, rule, error=TypeError)
+            fail(
+                "OTTT.learn",
+                "error",
+                tuple(error.shape),
+                f"must be a tensor {list(shape)}",
+                got="shape",
+            )
         self._output = None
         if output.requires_grad:
             output.backward(error.detach().to(output.dtype)[None])
 
+    def __getstate__(self) -> dict[str, Any]:
+        # PyTorch copies no graphs: a copy begins after `learn`.
+        return self.__dict__ | {"_output": None}
+
     def __repr__(self) -> str:
         return f"OTTT({self.model!r})"
-
-
-class _Valued(torch.autograd.Function):
-    """Takes the place of a tensor with another value; its gradient goes to the tensor."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, value: Tensor) -> Tensor:  # noqa: ARG004
-        return value.view_as(value)
-
-    @staticmethod
-    def backward(ctx: Any, by: Tensor) -> tuple[Tensor, None]:  # noqa: ARG004
-        return by, None
 
 
 def _stages(model: nn.Sequential) -> list[_Stage]:
@@ -193,13 +206,14 @@ def _stages(model: nn.Sequential) -> list[_Stage]:
     seen: set[nn.Module] = set()
     for name, module in _flat(model, ""):
         if module in seen and any(True for _ in module.parameters()):
-            fail("OTTT", f"module '{name}'", type(module).__name__, "must not stand in two places")
+            fail("OTTT", f"module '{name}'", type(module).__name__, "must not be used twice")
         seen.add(module)
         if isinstance(module, Neuron):
             stages.append(_Stage(layers, module, _decay(module, name)))
             layers = nn.Sequential()
             continue
-        inside = module.layer if isinstance(module, OverTime) else module
+        over = layers_over_time(module)
+        inside = module if over is None else over
         for part in inside if isinstance(inside, nn.Sequential) else [inside]:
             if not isinstance(part, _AFFINE):
                 rule = "must be a linear layer, convolution, averaging pool, Flatten or neurons: traces pass no other layer"

@@ -1,8 +1,9 @@
-"""Training with weights of a few bits, which integer engines then run to the same spike."""
+"""Training with weights of a few bits, which integer engines then run with identical spikes."""
 
 from __future__ import annotations
 
 import copy
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
@@ -12,7 +13,8 @@ from torch.nn.utils import fusion, parametrize
 
 from spikelet._util.checks import fail, integer
 from spikelet.torch.delay import Delay
-from spikelet.torch.time import OverTime
+from spikelet.torch.straight_through import straight_through
+from spikelet.torch.time import layers_over_time
 
 __all__ = ["plain", "quantise"]
 
@@ -37,19 +39,23 @@ def quantise(model: _Module, bits: int = 8) -> _Module:
     ----------
     model : nn.Module
         A network of ``nn.Linear``, `Delay`, convolutions (also sparse ones) and neurons, trained or not; it is not
-        modified. Recurrent weights stay as they are.
+        modified.
     bits : int, 2 to 16
         Bits of a weight.
 
     Raises
     ------
     TypeError, ValueError
-        If `model` is not a module, has no such layers or is quantised already, a BatchNorm does not stand behind one, or
-        `bits` is out of range.
+        If `model` is not a module, has no such layers or is quantised already, a BatchNorm does not stand behind one or one
+        of the two is used twice, weights are not finite or of another type than float32 and float64, or `bits` is out of
+        range.
 
     Notes
     -----
-    Parameters are those of `model` under the names of `torch.nn.utils.parametrize`, ``parametrizations.weight.original``; as of all such modules, the state_dict can be pickled, the module cannot.
+    Parameters are those of `model` under the names of `torch.nn.utils.parametrize`, ``parametrizations.weight.original``;
+    as of all such modules, the state_dict can be pickled, the module cannot. Recurrent weights and those of transposed
+    convolutions stay as they are, in full precision.
+
     Spikes are the same if all inputs of a layer are spikes, counts, or averages of them over windows whose size is a power
     of two, and if sums stay within 24 bits; 16-bit sums hold :math:`\pm 32767` steps of the weights of a channel, otherwise
     the layer is computed in float32 (and with `IF` its weights are rounded to the 16 bits that fit). An analog input of the
@@ -78,6 +84,8 @@ def quantise(model: _Module, bits: int = 8) -> _Module:
         if parametrize.is_parametrized(module):
             rule = "must have plain parameters: quantise the network that this one was made of"
             fail("quantise", f"module '{name}'", "parametrized", rule)
+        if isinstance(module, _LAYERS):
+            _checked(name, module)
     copied = copy.deepcopy(model)
     _fold(copied)
     layers = [m for m in copied.modules() if isinstance(m, _LAYERS)]
@@ -88,6 +96,22 @@ def quantise(model: _Module, bits: int = 8) -> _Module:
             parametrize.register_parametrization(layer, "bias", _Bias(layer, bits))
         parametrize.register_parametrization(layer, "weight", _Weight(bits))
     return copied
+
+
+def _checked(name: str, layer: nn.Module) -> None:
+    """Refuse parameters whose grid cannot be found."""
+    for which, p in (("weight", layer.weight), ("bias", layer.bias)):
+        if not isinstance(p, Tensor):
+            continue
+        what = f"module '{name}', {which}"
+        if p.dtype not in (torch.float32, torch.float64):
+            rule = "must be float32 or float64: convert the model with .float()"
+            fail("quantise", what, str(p.dtype), rule, got="dtype", error=TypeError)
+        if not torch.isfinite(p).all():
+            bad = p.detach()[~torch.isfinite(p)]
+            fail(
+                "quantise", what, float(bad[0]), "must be finite: train with a lower learning rate"
+            )
 
 
 def plain(model: nn.Module) -> nn.Module:
@@ -125,8 +149,7 @@ class _Weight(nn.Module):
             given = weight.detach()
             step = _steps(given, self.bits)
             rounded = _on_grid(given, step, self.bits)
-        quantised: Tensor = _Through.apply(weight, rounded)
-        return quantised
+        return straight_through(weight, rounded)
 
     def extra_repr(self) -> str:
         return f"bits={self.bits}"
@@ -147,20 +170,7 @@ class _Bias(nn.Module):
             given = layer.weight if first else layer.parametrizations.weight.original
             step = _steps(given.detach(), self.bits).flatten() / 2**_BIAS_BITS
             rounded = torch.round(bias.detach() / step) * step
-        quantised: Tensor = _Through.apply(bias, rounded)
-        return quantised
-
-
-class _Through(torch.autograd.Function):
-    """The straight-through estimator: the value of one tensor, the gradient of another."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, value: Tensor) -> Tensor:  # noqa: ARG004
-        return value.clone()
-
-    @staticmethod
-    def backward(ctx: Any, by: Tensor) -> tuple[Tensor, None]:  # noqa: ARG004
-        return by, None
+        return straight_through(bias, rounded)
 
 
 def _on_grid(weight: Tensor, step: Tensor, bits: int) -> Tensor:
@@ -172,9 +182,8 @@ def _steps(weight: Tensor, bits: int) -> Tensor:
     """Return the power of two of each output channel, [out, 1, ...], whose grid is closest to its weights."""
     over = tuple(range(1, weight.ndim))
     largest = weight.abs().amax(over, keepdim=True)
-    tiny = (
-        torch.finfo(weight.dtype).smallest_normal * 2**32
-    )  # so that the grid of a bias has no subnormal numbers
+    # So that the grid of a bias has no subnormal numbers.
+    tiny = torch.finfo(weight.dtype).smallest_normal * 2**32
     covering = torch.exp2(torch.ceil(torch.log2(largest.clamp(min=tiny) / (2 ** (bits - 1) - 1))))
     best, least = covering, torch.full_like(covering, torch.inf)
     for finer in (1, 2, 4):  # smaller steps clip the largest weights
@@ -187,10 +196,17 @@ def _steps(weight: Tensor, bits: int) -> Tensor:
 
 def _fold(model: nn.Module) -> None:
     """Fold each BatchNorm into the layer before it, in place; an identity stays where it was."""
+    places = [(name, id(m)) for name, m in model.named_modules(remove_duplicate=False)]
+    uses = Counter(which for _, which in places)
+    names = {which: name for name, which in reversed(places)}
     for chain in _chains(model):
         before: nn.Module | None = None
         for parent, name, module in chain:
             if isinstance(module, _NORMS) and isinstance(before, _LAYERS):
+                for each in (before, module):
+                    if uses[id(each)] > 1:
+                        rule = "must stand in one place only where a BatchNorm is folded: give each place a layer of its own"
+                        fail("quantise", f"module '{names[id(each)]}'", type(each).__name__, rule)
                 _folded(before, module)
                 setattr(parent, name, nn.Identity())
                 before = None
@@ -206,7 +222,7 @@ def _fold(model: nn.Module) -> None:
 
 def _chains(model: nn.Module) -> Iterator[list[tuple[nn.Module, str, nn.Module]]]:
     """Yield the leaves of each outermost Sequential in the order in which they are applied, with their parents."""
-    if isinstance(model, (nn.Sequential, OverTime)):
+    if _is_chain(model):
         yield list(_leaves(model))
         inside = (m for _, _, m in _leaves(model))
     else:
@@ -215,9 +231,15 @@ def _chains(model: nn.Module) -> Iterator[list[tuple[nn.Module, str, nn.Module]]
         yield from _chains(module)
 
 
+def _is_chain(module: nn.Module) -> bool:
+    """Return whether a module applies its children one after another, and nothing else."""
+    plain_one = isinstance(module, nn.Sequential) and type(module).forward is nn.Sequential.forward
+    return plain_one or layers_over_time(module) is not None
+
+
 def _leaves(model: nn.Module) -> Iterator[tuple[nn.Module, str, nn.Module]]:
     for name, module in model.named_children():
-        if isinstance(module, (nn.Sequential, OverTime)):
+        if _is_chain(module):
             yield from _leaves(module)
         else:
             yield model, name, module
@@ -227,16 +249,11 @@ def _folded(layer: Any, norm: Any) -> None:
     """Multiply a layer by the scales of a norm behind it, which its running statistics give."""
     if norm.running_mean is None:
         fail("quantise", "norm", type(norm).__name__, "must have running statistics")
-    args = (
-        layer.weight,
-        layer.bias,
-        norm.running_mean,
-        norm.running_var,
-        norm.eps,
-        norm.weight,
-        norm.bias,
-    )
+    # Without parameters of its own, its factors are 1 and its offsets 0.
+    factor = torch.ones_like(norm.running_var) if norm.weight is None else norm.weight
+    offset = torch.zeros_like(norm.running_mean) if norm.bias is None else norm.bias
+    statistics = (norm.running_mean, norm.running_var, norm.eps)
     flat = isinstance(layer, (nn.Linear, Delay))
     fuse: Any = fusion.fuse_linear_bn_weights if flat else fusion.fuse_conv_bn_weights
-    layer.weight, layer.bias = fuse(*args)
+    layer.weight, layer.bias = fuse(layer.weight, layer.bias, *statistics, factor, offset)
     layer.bias.requires_grad_(layer.weight.requires_grad)  # also where there was none

@@ -7,7 +7,7 @@ from torch import nn
 
 from spikelet._util.checks import fail
 
-__all__ = ["OverTime"]
+__all__ = ["OverTime", "layers_over_time"]
 
 
 class OverTime(nn.Module):
@@ -44,6 +44,9 @@ class OverTime(nn.Module):
                 fail("OverTime", "layers", layer, "must be torch.nn modules", error=TypeError)
         self.layer = layers[0] if len(layers) == 1 else nn.Sequential(*layers)
 
+    def check(self, x: torch.Tensor) -> None:
+        """Refuse inputs [T, B, ...] that the layers would take in a wrong way; subclasses say which."""
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the output of the layers for each step.
 
@@ -55,5 +58,13 @@ class OverTime(nn.Module):
             fail("OverTime", "x", type(x).__name__, "must be a dense torch.Tensor", error=TypeError)
         if x.ndim < 3:
             fail("OverTime", "x", tuple(x.shape), "must have the shape [T, B, ...]", got="shape")
+        self.check(x)
         y: torch.Tensor = self.layer(x.flatten(0, 1))
         return y.unflatten(0, x.shape[:2])
+
+
+def layers_over_time(module: nn.Module) -> nn.Module | None:
+    """Return what an `OverTime` applies to all steps, or None: for other modules, and subclasses with their own forward."""
+    if isinstance(module, OverTime) and type(module).forward is OverTime.forward:
+        return module.layer
+    return None

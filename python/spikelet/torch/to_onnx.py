@@ -22,7 +22,7 @@ _MOST_BYTES = (1 << 31) - (1 << 20)  # of a file of ONNX that is in one part
 
 
 def to_onnx(module: nn.Module, path: str | os.PathLike[str], example: torch.Tensor) -> None:
-    """Write a trained spiking module as an ONNX file, which any runtime of ONNX runs to the same spikes.
+    """Write a trained spiking module as an ONNX file, which any runtime of ONNX runs with the same spikes up to rounding.
 
     The graph takes ``x`` and returns ``y``, for any number of samples and, unless the module has parameters of single steps
     (`PSN`, `TEBN`, ``steps=T``), of steps. Neurons of all kinds and conventions are a Scan over time, whose body is one step;
@@ -31,8 +31,8 @@ def to_onnx(module: nn.Module, path: str | os.PathLike[str], example: torch.Tens
     Parameters
     ----------
     module : nn.Module
-        ``nn.Sequential`` of layers and neurons, `OverTime`, `SEWBlock`, `SpikeAttention`, `Delay`; or a module whose forward calls such modules,
-        adds or multiplies what they return, and takes means or sums. It is not modified.
+        ``nn.Sequential`` of layers and neurons, `OverTime`, `SEWBlock`, `SpikeAttention`, `Delay`; or a module whose forward
+        calls such modules, adds or multiplies what they return, and takes means or sums. It is not modified.
     path : path-like
         File to write, or to replace as a whole.
     example : Tensor, [T, B, ...] (or [B, ...], if the module holds its input)
@@ -80,10 +80,17 @@ def to_onnx(module: nn.Module, path: str | os.PathLike[str], example: torch.Tens
         if p.is_floating_point() and p.dtype != example.dtype and p.ndim > 0:
             rule = f"must have the type of example, {example.dtype}: convert one of them with .to()"
             fail(_WHERE, name, str(p.dtype), rule, got="dtype")
+    size = sum(t.nbytes for t in (*module.parameters(), *module.buffers()))
+    if size > _MOST_BYTES:
+        refuse(
+            f"{_WHERE}: module",
+            f"has parameters of {size} bytes, more than a file of ONNX holds",
+            "write it in parts",
+        )
     twin = plain(copy.deepcopy(module)).cpu().eval()  # with the values of quantised weights
     try:
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
-            expected = twin(example.detach().cpu())
+            expected = twin(example.detach().cpu().clone())  # a layer may work in place
     except ERRORS as error:
         refuse(
             f"{_WHERE}: module",
@@ -94,11 +101,5 @@ def to_onnx(module: nn.Module, path: str | os.PathLike[str], example: torch.Tens
         what = type(expected).__name__
         refuse(f"{_WHERE}: module", f"returns a {what}", "return a single tensor")
     data = serialised(twin, example, expected)
-    if len(data) > _MOST_BYTES:
-        refuse(
-            f"{_WHERE}: module",
-            f"takes {len(data)} bytes, more than a file of ONNX holds",
-            "write it in parts",
-        )
     with replaced(Path(path)) as file:
         file.write(data)

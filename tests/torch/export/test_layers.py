@@ -77,6 +77,11 @@ def test_layers(kind: tuple[str, bool], tmp_path: Path) -> None:
         (OverTime(nn.Conv2d(4, 6, 3, padding_mode="circular")), "has padding_mode='circular'"),
         (OverTime(nn.BatchNorm2d(4, track_running_stats=False)), "has no running statistics"),
         (OverTime(nn.AdaptiveAvgPool2d(2)), "has output_size=2"),
+        (
+            OverTime(nn.AdaptiveAvgPool2d((None, 1))),
+            r"has output_size=\(None, 1\); use output_size=1",
+        ),
+        (OverTime(nn.AvgPool2d(2, divisor_override=3)), "has divisor_override=3; use None"),
         (nn.Flatten(0), "flatten whole samples"),
         (OverTime(nn.Softmax()), "has no dim"),
     ],

@@ -115,7 +115,9 @@ def _layer_norm(writer: Writer, _where: str, module: Any, x: str, rank: int) -> 
     return y, rank
 
 
-def _pool(writer: Writer, _where: str, module: Any, x: str, rank: int) -> tuple[str, int]:
+def _pool(writer: Writer, where: str, module: Any, x: str, rank: int) -> tuple[str, int]:
+    if getattr(module, "divisor_override", None) is not None:
+        refuse(where, f"has divisor_override={module.divisor_override}", "use None")
     axes = rank - 2
     kernel = _each(module.kernel_size, axes)
     stride = kernel if module.stride is None else _each(module.stride, axes)
@@ -130,7 +132,8 @@ def _pool(writer: Writer, _where: str, module: Any, x: str, rank: int) -> tuple[
 
 
 def _adaptive_pool(writer: Writer, where: str, module: Any, x: str, rank: int) -> tuple[str, int]:
-    if any(n != 1 for n in _each(module.output_size, rank - 2)):
+    size = module.output_size
+    if any(n != 1 for n in ([size] if size is None or isinstance(size, int) else size)):
         refuse(
             where,
             f"has output_size={module.output_size}",

@@ -20,11 +20,16 @@ from spikelet.torch.export.layers import LAYERS, merged
 from spikelet.torch.export.neurons import neuron
 from spikelet.torch.export.writer import Writer
 from spikelet.torch.modules import Neuron
-from spikelet.torch.time import OverTime
+from spikelet.torch.time import OverTime, layers_over_time
 
 __all__ = ["serialised"]
 
 _WHERE = "to_onnx"
+_IN_PLACE = (operator.iadd, operator.isub, operator.imul, operator.itruediv)
+_AGAIN = (
+    "changes a tensor in place that is read again",
+    "write y = y + z instead of y += z, and make layers without inplace=True",
+)
 
 
 def serialised(module: nn.Module, example: torch.Tensor, expected: torch.Tensor) -> bytes:
@@ -39,10 +44,12 @@ def serialised(module: nn.Module, example: torch.Tensor, expected: torch.Tensor)
             "use nn.Flatten",
         )
     writer.add("Identity", y, outputs=["y"])
-    sizes = ["T", "B"] if expected.ndim > 2 or expected.shape[:2] == example.shape[:2] else ["B"]
     info = helper.make_tensor_value_info
-    held = any(isinstance(m, Neuron) and m.steps is not None for m in module.modules())
+    held = [m.steps for m in module.modules() if isinstance(m, Neuron) and m.steps is not None]
     lead = ["B"] if held else ["T", "B"]
+    steps, samples = (held[0], len(example)) if held else example.shape[:2]
+    # Without time, [B, ...], if the first two sizes are not those of steps and samples.
+    sizes = ["T", "B"] if expected.shape[:2] == (steps, samples) else ["B"]
     ends = [
         info("x", writer.element, [*lead, *example.shape[len(lead) :]]),
         info("y", writer.element, [*sizes, *expected.shape[len(sizes) :]]),
@@ -68,11 +75,12 @@ def _write(writer: Writer, module: nn.Module, name: str, x: str, rank: int) -> t
             "has no steps, or learns while it runs",
             "ONNX has no operator for it: deploy its weights yourself",
         )
-    if isinstance(module, OverTime):
+    over = layers_over_time(module)
+    if over is not None:
         last = [rank - 1]
 
         def body(flat: str) -> str:
-            y, last[0] = _write(writer, module.layer, f"{inside}layer", flat, rank - 1)
+            y, last[0] = _write(writer, over, f"{inside}layer", flat, rank - 1)
             return y
 
         return merged(writer, x, body), last[0] + 1
@@ -85,12 +93,15 @@ def _write(writer: Writer, module: nn.Module, name: str, x: str, rank: int) -> t
                 x, rank = _write(writer, m, inside + n, x, rank)
         return x, rank
     if type(module) is SEWBlock:
+        _refuse_changes(module.body, where)
         y, rank_y = _write(writer, module.body, f"{inside}body", x, rank)
+        _refuse_changes(module.shortcut, where)
         other, _ = _write(writer, module.shortcut, f"{inside}shortcut", x, rank)
         if module.connect == "iand":
             y = writer.add("Sub", writer.constant(1.0, "one"), y)
         return writer.add("Add" if module.connect == "add" else "Mul", y, other), rank_y
     if type(module) is PotentialShortcut:
+        _refuse_changes(module.body, where)
         y, rank_y = _write(writer, module.body, f"{inside}body", x, rank)
         return writer.add("Add", x, y), rank_y
     if type(module) is SpikeAttention:
@@ -132,11 +143,85 @@ def _attention(writer: Writer, module: SpikeAttention, inside: str, x: str) -> s
     return _write(writer, module.out, f"{inside}out", y, 5)[0]
 
 
+class _Value(fx.Proxy):
+    """Also records operations in place, which a plain proxy takes for pure ones."""
+
+    def __iadd__(self, other: Any) -> Any:
+        return self._in_place(operator.iadd, other)
+
+    def __isub__(self, other: Any) -> Any:
+        return self._in_place(operator.isub, other)
+
+    def __imul__(self, other: Any) -> Any:
+        return self._in_place(operator.imul, other)
+
+    def __itruediv__(self, other: Any) -> Any:
+        return self._in_place(operator.itruediv, other)
+
+    def _in_place(self, function: Callable[[Any, Any], Any], other: Any) -> Any:
+        return self.tracer.create_proxy("call_function", function, (self, other), {})
+
+
 class _OneLevel(fx.Tracer):
-    """Records what a forward calls, and looks into no module."""
+    """Records what a forward calls, and does not enter submodules."""
+
+    def proxy(self, node: fx.Node) -> fx.Proxy:
+        return _Value(node, self)
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:  # noqa: ARG002  # of the base class
         return True
+
+
+def _refuse_changes(module: nn.Module, where: str) -> None:
+    """Refuse a module that changes its input in place, where that is read again."""
+    if _changes(module):
+        refuse(where, *_AGAIN)
+
+
+def _changes(module: nn.Module) -> bool:
+    """Return whether a layer with inplace=True reaches the input of a module."""
+    if getattr(module, "inplace", False):
+        return True
+    if isinstance(module, OverTime | nn.Sequential):
+        for child in module.children():
+            if _changes(child):
+                return True
+            if not _keeps(child):
+                return False
+    return False
+
+
+def _keeps(module: nn.Module) -> bool:
+    """Return whether the output of a module may lie in the memory of its input."""
+    if isinstance(module, OverTime | nn.Sequential):
+        return all(_keeps(child) for child in module.children())
+    handler = LAYERS.get(type(module))
+    if handler is None:  # a forward that is not known may return its input
+        return not isinstance(module, Neuron | SEWBlock | PotentialShortcut | SpikeAttention)
+    return getattr(module, "inplace", False) or handler in (LAYERS[nn.Identity], LAYERS[nn.Flatten])
+
+
+def _changed(node: fx.Node, modules: dict[str, nn.Module]) -> fx.Node | None:
+    """Return the node whose tensor a node changes in place."""
+    if node.op == "call_module":
+        return node.args[0] if _changes(modules[str(node.target)]) else None
+    return node.args[0] if node.target in _IN_PLACE else None
+
+
+def _is_read_again(node: Any, modules: dict[str, nn.Module]) -> bool:
+    """Return whether another than the caller may see the tensor of a node, or one in the same memory."""
+    while isinstance(node, fx.Node):
+        if len(node.users) > 1 or node.op in ("placeholder", "get_attr"):
+            return True
+        shared = _changed(node, modules) is not None or (
+            _keeps(modules[str(node.target)])
+            if node.op == "call_module"
+            else node.target in ("flatten", torch.flatten)
+        )
+        if not shared:
+            return False
+        node = node.args[0]
+    return False
 
 
 def _traced(
@@ -161,6 +246,10 @@ def _traced(
         return writer.constant(float(a)), 0
 
     for node in graph.nodes:
+        if node.op in ("call_module", "call_function") and node.args:
+            target = _changed(node, modules)
+            if target is not None and _is_read_again(target, modules):
+                refuse(where, *_AGAIN)
         if node.op == "placeholder":
             if node.args or found:
                 refuse(where, "takes several inputs", "give it one")
@@ -232,10 +321,10 @@ def _reduced(name: str) -> Callable[..., tuple[str, int]]:
 
 
 _FUNCTIONS: dict[str, Callable[..., tuple[str, int]]] = {
-    **dict.fromkeys(("add", "iadd", "add_"), _combined("Add")),
+    **dict.fromkeys(("add", "iadd"), _combined("Add")),
     **dict.fromkeys(("sub", "isub"), _combined("Sub")),
     **dict.fromkeys(("mul", "imul"), _combined("Mul")),
-    **dict.fromkeys(("truediv", "div"), _combined("Div")),
+    **dict.fromkeys(("truediv", "itruediv", "div"), _combined("Div")),
     **dict.fromkeys(("cat", "concat"), _joined),
     "flatten": _flattened,
     "mean": _reduced("ReduceMean"),
