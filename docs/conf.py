@@ -30,7 +30,9 @@ html_title = f"spikelet {release}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_js_files = ["versions.js"]
-html_search_scorer = str(Path(__file__).parent / "_static" / "scorer.js")  # relative to the current folder otherwise
+html_search_scorer = str(
+    Path(__file__).parent / "_static" / "scorer.js"
+)  # relative to the current folder otherwise
 html_sidebars = {
     "**": [
         "sidebar/scroll-start.html",

@@ -266,15 +266,24 @@ def _is_recorded() -> bool:
     return proxies is not None and proxies.get_proxy_mode() is not None
 
 
+def _has_memory(tensor: Tensor) -> bool:
+    """Return whether a tensor has numbers; those of vmap look like plain ones and have none."""
+    try:
+        tensor.data_ptr()
+    except RuntimeError:
+        return False
+    return True
+
+
 def neuron(x: Tensor, *given: Any) -> tuple[Tensor, ...]:
     """Return the operator's results; calls the operator itself if the call is being traced or compiled."""
     watched = (
         torch.compiler.is_compiling()
         or torch.jit.is_tracing()
         or _is_recorded()
-        # Of vmap, whose tensors look like plain ones and have no memory; there is no public name for it.
-        or torch._C._are_functorch_transforms_active()
-        or any(type(t) not in _PLAIN for t in (x, *given[:10]) if t is not None)
+        or any(
+            type(t) not in _PLAIN or not _has_memory(t) for t in (x, *given[:10]) if t is not None
+        )
     )
     if not torch.compiler.is_compiling() and any(
         forward_ad.unpack_dual(t).tangent is not None for t in (x, *given[:10]) if t is not None
