@@ -20,7 +20,7 @@ import spikelet as sl
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from tests.report.browser import Browser, why_not
+from tests.plot.report.browser import Browser, why_not
 
 SECONDS = 10.0
 RATE = 10.0  # Hz

@@ -10,7 +10,7 @@ import spikelet as sl
 from spikelet.cli import images as inputs
 from spikelet.cli.output import shows_progress
 from spikelet.conversion.onnx.model import loaded
-from spikelet.report.page import target
+from spikelet.plot.report.page import target
 
 __all__ = ["input_shape", "run"]
 

@@ -9,7 +9,7 @@ from spikelet._util.checks import fail
 from spikelet.cli import images as inputs
 from spikelet.conversion.converted import ConvertedModel
 from spikelet.conversion.report import ConversionReport
-from spikelet.report import page
+from spikelet.plot.report import page
 
 __all__ = ["write"]
 

@@ -190,7 +190,7 @@ class ConversionReport:
         ImportError
             If plotly or matplotlib is not installed: ``pip install 'spikelet[report]'``.
         """
-        from spikelet.report.model import save  # noqa: PLC0415  # only where it is used
+        from spikelet.plot.report.model import save  # noqa: PLC0415  # only where it is used
 
         return save(self, path, title)
 

@@ -245,7 +245,7 @@ class SweepResult(Sealed, Sequence[RunResult]):
         ImportError
             If plotly or matplotlib is not installed: ``pip install 'spikelet[report]'``.
         """
-        from spikelet.report.sweep import save  # noqa: PLC0415  # only where it is used
+        from spikelet.plot.report.sweep import save  # noqa: PLC0415  # only where it is used
 
         shorts = self._shorts()
         columns = tables.columns(self.runs, shorts)

@@ -486,7 +486,7 @@ class Network(NetworkContents):
         ImportError
             If plotly or matplotlib is not installed: ``pip install 'spikelet[report]'``.
         """
-        from spikelet.report.network import report  # noqa: PLC0415  # only this method needs it
+        from spikelet.plot.report.network import report  # noqa: PLC0415  # only this method needs it
 
         return report(self, path, title)
 

@@ -50,6 +50,6 @@ class History(list[_Epoch]):
         ImportError
             If plotly or matplotlib is not installed: ``pip install 'spikelet[report]'``.
         """
-        from spikelet.report.training import save  # noqa: PLC0415  # only where it is used
+        from spikelet.plot.report.training import save  # noqa: PLC0415  # only where it is used
 
         return save(self, path, title)

@@ -8,9 +8,9 @@ from tests.support.packing import unpack
 
 import spikelet as sl
 from spikelet.plot.populations import Named
-from spikelet.report import raster
-from spikelet.report.page import Page
-from spikelet.report.raster import add_raster
+from spikelet.plot.report import raster
+from spikelet.plot.report.page import Page
+from spikelet.plot.report.raster import add_raster
 
 FINE = sl.Spikes([0.123, 5.0, 9.9996], [0, 1, 1], 3, stop=10.0, name="fine")
 

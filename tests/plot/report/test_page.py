@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from spikelet.report.page import Page, Table, target
+from spikelet.plot.report.page import Page, Table, target
 
 
 class Elements(HTMLParser):

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from spikelet.plot.populations import Named
+from spikelet.plot.report.packing import pack
+from spikelet.plot.report.page import Page, colour, picture
 from spikelet.plot.spikes import raster_and_rates
-from spikelet.report.packing import pack
-from spikelet.report.page import Page, colour, picture
 from spikelet.spikes import Spikes
 
 __all__ = ["add_raster"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.report.browser import Browser, why_not
+from tests.plot.report.browser import Browser, why_not
 
 import spikelet as sl
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from spikelet._util.tables import percent, share
 from spikelet.plot.figures import BLUE, GREY, RED
-from spikelet.report.page import Page, Table, target
+from spikelet.plot.report.page import Page, Table, target
 
 __all__ = ["save"]
 

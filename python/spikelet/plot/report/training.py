@@ -9,7 +9,7 @@ from typing import Any
 from spikelet._util.checks import fail
 from spikelet._util.tables import percent
 from spikelet.plot.figures import BLUE, GREY, RED
-from spikelet.report.page import Page, Table, axes, target
+from spikelet.plot.report.page import Page, Table, axes, target
 
 __all__ = ["save"]
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from spikelet._util.tables import plain
-from spikelet.report.page import COLOURS, NEEDS_SCRIPT, Page, Table, target
+from spikelet.plot.report.page import COLOURS, NEEDS_SCRIPT, Page, Table, target
 
 __all__ = ["save"]
 

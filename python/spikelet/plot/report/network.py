@@ -17,9 +17,9 @@ from spikelet.neurons import NeuronModel
 from spikelet.plot.figures import GREY
 from spikelet.plot.graph import MOST_SYNAPSES, draw
 from spikelet.plot.populations import Named
+from spikelet.plot.report.page import Page, Table, axes, colour, target
+from spikelet.plot.report.raster import add_raster
 from spikelet.plot.statistics import rate_edges
-from spikelet.report.page import Page, Table, axes, colour, target
-from spikelet.report.raster import add_raster
 
 __all__ = ["report"]
 

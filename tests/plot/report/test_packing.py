@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.packing import unpack
 
-from spikelet.report.packing import pack
+from spikelet.plot.report.packing import pack
 
 
 @given(

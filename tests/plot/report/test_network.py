@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import spikelet as sl
-from spikelet.report import network, page
-from spikelet.report.network import _extremes, unique
+from spikelet.plot.report import network, page
+from spikelet.plot.report.network import _extremes, unique
 
 
 def plain(text: str) -> str:

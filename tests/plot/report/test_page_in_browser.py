@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.report.browser import Browser
+from tests.plot.report.browser import Browser
 from tests.support.layered import inputs, pair
 
 import spikelet as sl
 from spikelet.conversion.report import report
-from spikelet.report import training
+from spikelet.plot.report import training
 
 
 @pytest.fixture(scope="module")
