@@ -173,7 +173,7 @@ inline EventOutput joined(const std::vector<std::vector<Spike>>& found) {
   return out;
 }
 
-// At most one thread for every 4096 pairs of an input spike and a neuron.
+// At most one thread per 4096 pairs of an input spike and a neuron.
 inline int team(int threads, std::size_t input_spikes, std::size_t n_out) {
   if (threads < 1) {
     refuse("threads must be >= 1, got " + std::to_string(threads));
