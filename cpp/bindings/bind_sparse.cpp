@@ -13,6 +13,7 @@
 #include <string>
 
 #include "bindings.hpp"
+#include "spikelet/train/conv_input.hpp"
 #include "spikelet/train/sparse.hpp"
 
 namespace spikelet::train {
@@ -204,9 +205,32 @@ void bind_sparse_of(py::module_& m) {
       "Write the sums of x over its rows.");
 }
 
+void bind_conv_input(py::module_& m) {
+  m.def(
+      "conv_input",
+      [](const In<float>& grad_y, const In<float>& weight, Out<float>& grad_x, Pair stride,
+         Pair padding, int threads) {
+        const auto shape =
+            conv_shape(grad_x, weight, grad_y, true, 1, stride, padding, Pair{1, 1});
+        require_threads(threads);
+        if (!suits_conv_input(shape)) {
+          return false;
+        }
+        float* out = grad_x.mutable_data();
+        const py::gil_scoped_release release;
+        conv_input(shape, grad_y.data(), weight.data(), out, threads);
+        return true;
+      },
+      py::arg("grad_y").noconvert(), py::arg("weight").noconvert(), py::arg("grad_x").noconvert(),
+      py::arg("stride"), py::arg("padding"), py::arg("threads"),
+      "Write the gradient of a convolution's input [image, row, column, channel] if that is faster "
+      "than a direct product; return whether it was written.");
+}
+
 }  // namespace
 
 void bind_sparse(py::module_& m) {
+  bind_conv_input(m);
   bind_activity<std::uint8_t>(m);
   bind_sparse_of<float>(m);
   bind_sparse_of<double>(m);

@@ -910,6 +910,14 @@ def sparse_conv_weight(
     dilation: _Pair,
     threads: int,
 ) -> None: ...
+def conv_input(
+    grad_y: npt.NDArray[np.float32],
+    weight: npt.NDArray[np.float32],
+    grad_x: npt.NDArray[np.float32],
+    stride: _Pair,
+    padding: _Pair,
+    threads: int,
+) -> bool: ...
 def column_sums(x: _Reals, sums: _Reals, threads: int) -> None: ...
 def event_check(offsets: _Ints, times: _Floats, ids: _Ints, n: int) -> None: ...
 def event_forward(

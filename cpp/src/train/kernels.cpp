@@ -16,6 +16,7 @@ using namespace spikelet::SPIKELET_LEVEL;
 #include "train/dense_rows.hpp"
 #include "train/sparse_rows.hpp"
 #include "train/delay_rows.hpp"
+#include "train/tile_rows.hpp"
 // clang-format on
 
 namespace spikelet::train::SPIKELET_LEVEL {
@@ -33,8 +34,10 @@ constexpr FusedKernels<R> fused{
 template <class R>
 constexpr DelayKernels<R> delay{&delay_tile<R>, &delay_correlate<R>};
 
-constinit const LevelTable kernel_table{fused<float>,   fused<double>, sparse<float>,
-                                        sparse<double>, delay<float>,  delay<double>};
+constexpr TileKernels tiles{tile_lines, &tile_points, &filter_points, &multiply_points, &tile_values};
+
+constinit const LevelTable kernel_table{fused<float>, fused<double>, sparse<float>, sparse<double>,
+                                        delay<float>, delay<double>, tiles};
 
 }  // namespace spikelet::train::SPIKELET_LEVEL
 #include "core/target_pop.hpp"

@@ -137,6 +137,26 @@ struct DelayKernels {
                     const R* g, std::size_t rows, R* by_early, R* by_late);
 };
 
+// Tiles of images for minimal filtering: see tile_rows.hpp.
+inline constexpr std::size_t tile_side = 6;
+inline constexpr std::size_t tile_group = 24;  // tiles are multiplied in groups
+inline constexpr float tile_a = 0.625f;        // the points
+inline constexpr float tile_b = 1.5f;
+struct TileKernels {
+  // Lines of 64 bytes that fit into registers together.
+  std::size_t most_lines;
+  // v[point][channels], `step` apart, of a tile whose pixels begin there
+  void (*points)(const float* const* pixels, std::size_t channels, float* v, std::size_t step);
+  // u[point][n], `step` apart, of filters [places][places][pitch]
+  void (*filters)(const double* filter, std::size_t places, std::size_t pitch, std::size_t n,
+                  const double* matrix, float* u, std::size_t step);
+  // m [tiles][pitch] = v [tiles][v_pitch] u [terms][lines]
+  void (*multiply)(const float* v, std::size_t v_pitch, const float* u, std::size_t terms,
+                   std::size_t lines, float* m, std::size_t pitch, std::size_t tiles);
+  // y [side][side][width] of a tile whose points are `step` apart
+  void (*values)(const float* m, std::size_t step, std::size_t width, std::size_t side, float* y);
+};
+
 struct LevelTable {
   FusedKernels<float> fused32;
   FusedKernels<double> fused64;
@@ -144,6 +164,7 @@ struct LevelTable {
   SparseKernels<double> sparse64;
   DelayKernels<float> delay32;
   DelayKernels<double> delay64;
+  TileKernels tiles;
 };
 
 SPIKELET_LEVEL_TABLE(LevelTable)
@@ -173,5 +194,6 @@ const DelayKernels<R>& delay_kernels() {
     return level_table().delay64;
   }
 }
+inline const TileKernels& tile_kernels() { return level_table().tiles; }
 
 }  // namespace spikelet::train

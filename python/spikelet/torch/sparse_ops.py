@@ -14,10 +14,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from spikelet import _core
+from spikelet.torch.memory import empty
 
 __all__ = ["spike_conv2d_op", "spike_linear_op"]
 
 _LAST = torch.channels_last
+_ROWS = (0, 2, 3, 1)  # its dimensions, from slowest to fastest
 # Positions of outputs and weights are 32-bit numbers in the core.
 _PLACES = 2**31
 
@@ -49,12 +51,13 @@ def _linear(
     x: Tensor, weight: Tensor, bias: Tensor | None, density_limit: float
 ) -> tuple[Tensor, Tensor]:
     x, weight = x.contiguous(), weight.contiguous()
-    y = weight.new_empty(x.shape[0], weight.shape[0])
+    shape = (x.shape[0], weight.shape[0])
     places = weight.shape[1] * _line(weight.shape[0])
-    sparse = x.numel() > 0 and y.numel() > 0 and places < _PLACES and _is_sparse(x, density_limit)
+    sparse = x.numel() > 0 and min(shape) > 0 and places < _PLACES and _is_sparse(x, density_limit)
     if not sparse:
         return F.linear(x.to(weight.dtype), weight, bias), _flag(value=False)
     bias = None if bias is None else bias.contiguous()
+    y = empty(shape, weight.dtype)
     _core.sparse_linear(_view(x), _view(weight), _view(bias), _view(y), torch.get_num_threads())
     return y, _flag(value=True)
 
@@ -194,7 +197,7 @@ def _conv(
         x, both = _padded(x.to(weight.dtype), padding)
         y = F.conv2d(x, weight, bias, stride, both, dilation, groups)
         return y.contiguous(memory_format=_LAST), _flag(value=False)
-    y = torch.empty(shape, dtype=weight.dtype, memory_format=_LAST)
+    y = empty(shape, weight.dtype, _ROWS)
     _core.sparse_conv(
         array,
         _view(weight.contiguous()),
@@ -267,7 +270,7 @@ def _conv_weight_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
     for_x, for_y, *_ = ctx.needs_input_grad
     padded, both = _padded(x.to(grad.dtype), padding)
     return (
-        _conv_input(x, grad, grad_y, *ctx.geometry) if for_x else None,
+        _conv_input_op(grad_y, grad, x.shape, *ctx.geometry) if for_x else None,
         F.conv2d(padded, grad, None, stride, both, dilation, groups) if for_y else None,
         *[None] * 6,
     )
@@ -279,30 +282,70 @@ def _conv_save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor])
 
 
 def _conv_input(
-    x: Tensor,
-    weight: Tensor,
     grad_y: Tensor,
+    weight: Tensor,
+    size: Sequence[int],
     stride: Sequence[int],
     padding: Sequence[int],
     dilation: Sequence[int],
     groups: int,
 ) -> Tensor:
-    """Return the input gradient, computed by PyTorch since inactive inputs have one too."""
-    n, channels, height, width = x.shape
+    """Return the gradient of an input of this size: a dense product, since inactive inputs have a gradient too.
+
+    The core computes it with fewer multiplications than the sum that defines it if that is faster, PyTorch otherwise.
+    """
+    n, channels, height, width = size
     top, bottom, left, right = padding
+    grad_y = grad_y.contiguous(memory_format=_LAST)
+    if groups == 1 and tuple(dilation) == (1, 1) and grad_y.dtype == torch.float32:
+        grad = empty(size, grad_y.dtype, _ROWS)
+        if _core.conv_input(
+            _pixels(grad_y),
+            _view(weight.contiguous()),
+            _pixels(grad),
+            (stride[0], stride[1]),
+            (top, left),
+            torch.get_num_threads(),
+        ):
+            return grad
     even = (top, left) == (bottom, right)
     both = [top, left] if even else [0, 0]
     if not even:
         height, width = height + top + bottom, width + left + right
     # Only the shape and format of this tensor matter; channels_last is fastest.
-    like = torch.empty(
-        (n, channels, height, width), dtype=x.dtype, device=x.device, memory_format=_LAST
-    )
+    like = torch.empty((n, channels, height, width), dtype=grad_y.dtype, memory_format=_LAST)
     masks = (True, False, False)
     grad, _, _ = torch.ops.aten.convolution_backward(
         grad_y, like, weight, None, stride, both, dilation, False, [0, 0], groups, masks
     )
-    return grad if even else grad[:, :, top : height - bottom, left : width - right]
+    inner = grad if even else grad[:, :, top : height - bottom, left : width - right]
+    return inner.contiguous(memory_format=_LAST)
+
+
+def _conv_input_fake(grad_y: Tensor, weight: Tensor, size: Sequence[int], *_: Any) -> Tensor:
+    del weight
+    return torch.empty(size, dtype=grad_y.dtype, device=grad_y.device, memory_format=_LAST)
+
+
+def _conv_input_save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    del output
+    grad_y, weight, _, *ctx.geometry = inputs
+    ctx.save_for_backward(grad_y, weight)
+
+
+def _conv_input_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    grad_y, weight = ctx.saved_tensors
+    stride, padding, dilation, groups = ctx.geometry
+    for_y, for_weight, *_ = ctx.needs_input_grad
+    padded, both = _padded(grad, padding)
+    weights = torch.nn.grad.conv2d_weight
+    return (
+        F.conv2d(padded, weight, None, stride, both, dilation, groups) if for_y else None,
+        weights(padded, list(weight.shape), grad_y, stride, both, dilation, groups)
+        if for_weight
+        else None,
+        *[None] * 5,
+    )
 
 
 def _conv_backward(ctx: Any, grad_y: Tensor, _: Any) -> tuple[Tensor | None, ...]:
@@ -311,7 +354,7 @@ def _conv_backward(ctx: Any, grad_y: Tensor, _: Any) -> tuple[Tensor | None, ...
     grad_y = grad_y.contiguous(memory_format=_LAST)
     rows = grad_y.permute(0, 2, 3, 1).flatten(0, 2)
     return (
-        _conv_input(x, weight, grad_y, *ctx.geometry) if for_x else None,
+        _conv_input_op(grad_y, weight, x.shape, *ctx.geometry) if for_x else None,
         _conv_weight_op(x, grad_y, sparse, weight.shape, *ctx.geometry) if for_weight else None,
         _column_sums_op(rows) if for_bias else None,
         *[None] * 5,
@@ -355,7 +398,14 @@ _conv_weight_op = _operator(
     _conv_weight,
     _conv_weight_fake,
 )
+_conv_input_op = _operator(
+    "spike_conv2d_input",
+    f"(Tensor grad_y, Tensor weight, SymInt[] size, {_GEOMETRY}) -> Tensor",
+    _conv_input,
+    _conv_input_fake,
+)
 _column_sums_op = _operator("column_sums", "(Tensor x) -> Tensor", _column_sums, _column_sums_fake)
 _linear_weight_op.register_autograd(_linear_weight_backward, setup_context=_linear_weight_save)
 _conv_weight_op.register_autograd(_conv_weight_backward, setup_context=_conv_weight_save)
+_conv_input_op.register_autograd(_conv_input_backward, setup_context=_conv_input_save)
 _column_sums_op.register_autograd(_column_sums_backward, setup_context=_column_sums_save)
