@@ -6,7 +6,7 @@ import copy
 import gc
 import io
 import pickle
-import sys
+import platform
 
 import pytest
 import torch
@@ -59,28 +59,39 @@ def test_results_outlive_the_pool_and_may_be_changed():
     assert len(others) == 4
 
 
-KEPT = """
+FAULTS = """
 import resource, torch
 import spikelet.torch as st
 torch.set_num_threads(1)
-kept = st.keep_freed_memory()
+BEFORE
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     x = torch.ones(1 << 24)  # 64 MB, 16384 pages
     del x
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 first, again = faults(), [faults() for _ in range(3)]
-print(kept, first, max(again))
+print(first, max(again))
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="it configures glibc")
-def test_memory_that_is_kept_by_the_c_library():
-    """Told once for a whole process, so in one of its own."""
-    kept, first, again = spawn(KEPT).split()
-    if kept == "False":
-        pytest.skip("the C library is not glibc")
-    assert int(again) < 0.05 * int(first)
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it configures glibc")
+@pytest.mark.parametrize(
+    ("before", "environment", "kept"),
+    [
+        ("", {}, True),
+        ("st.set_pool_limit(0)", {}, False),
+        ("st.set_pool_limit(32 << 20)", {}, False),
+        ("st.set_pool_limit(0); assert st.keep_freed_memory()", {}, True),
+        ("", {"MALLOC_TRIM_THRESHOLD_": "131072"}, False),
+    ],
+)
+def test_memory_that_the_c_library_keeps(before, environment, kept):
+    """A setting of the whole process, so each case has one of its own."""
+    first, again = map(int, spawn(FAULTS.replace("BEFORE", before), **environment).split())
+    if kept:
+        assert again < 0.05 * first
+    else:
+        assert again > 0.5 * first
 
 
 def _ordinary(y, x):

@@ -15,6 +15,7 @@ using namespace spikelet::SPIKELET_LEVEL;
 #include "train/linear_rows.hpp"
 #include "train/dense_rows.hpp"
 #include "train/sparse_rows.hpp"
+#include "train/weight_rows.hpp"
 #include "train/delay_rows.hpp"
 #include "train/tile_rows.hpp"
 // clang-format on
@@ -24,7 +25,7 @@ namespace spikelet::train::SPIKELET_LEVEL {
 template <class R>
 constexpr SparseKernels<R> sparse{
     lanes<R>,           &count<R>,           &find<R>,    &gather<R>, most_lines,
-    &gather_windows<R>, &scatter_windows<R>, &sum_rows<R>};
+    &gather_windows<R>, &correlate<R>, &sum_rows<R>};
 
 template <class R>
 constexpr FusedKernels<R> fused{

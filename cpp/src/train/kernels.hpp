@@ -101,6 +101,13 @@ struct Slices {
   const R* value;  // null: all are 1
 };
 
+// The taps of a convolution that an input sees, and the distances between their outputs and weights.
+struct KernelTaps {
+  std::size_t rows, columns;
+  std::ptrdiff_t from_row, from_column;
+  std::size_t to_row, to_column;
+};
+
 // Layers over sparse inputs. An element of a sum is a chain of additions in the
 // order of the events: the width of the vectors does not matter.
 template <class R>
@@ -119,9 +126,9 @@ struct SparseKernels {
   // are `step` apart.
   void (*gather_windows)(const Slices<R>& windows, const R* rows, std::size_t lines, R* to,
                          std::size_t step);
-  // The transposed: row += value * from for each input of each slice.
-  void (*scatter_windows)(const Slices<R>& windows, const R* from, std::size_t step,
-                          std::size_t lines, R* rows);
+  // to[row][column] += value * the line at from[at] - row from_row - column from_column, for each
+  // event and each of the taps; without values, all are 1.
+  void (*correlate)(const Events<R>& events, const KernelTaps& taps, const R* from, R* to);
   // sums[0 .. n) = sum over rows of x[rows][pitch]
   void (*sum_rows)(const R* x, std::size_t rows, std::size_t pitch, std::size_t n, R* sums);
 };

@@ -1,19 +1,17 @@
 // Convolutions over sparse inputs. The active inputs of an image row are listed once, in the order
 // of pixels and channels, so that those in the window of an output are a slice of the list; each
-// adds its row of weights to the sums of the output (forward), or the gradients of the output to
-// its row of sums (gradient).
+// adds its row of weights to the sums of the output.
 #include <algorithm>
 
-#include "spikelet/core/parallel.hpp"
 #include "spikelet/train/sparse.hpp"
+#include "train/image_parts.hpp"
 #include "train/sparse_lists.hpp"
 
 namespace spikelet::train {
 
 namespace {
 
-constexpr std::size_t band_bytes = std::size_t{1} << 17;       // of outputs that share lists: in L2
-constexpr std::size_t gradient_values = std::size_t{1} << 20;  // of partial sums
+constexpr std::size_t band_bytes = std::size_t{1} << 17;  // of outputs that share lists: in L2
 
 // Outputs of a group that are summed in registers together.
 struct Chunk {
@@ -94,7 +92,7 @@ class Convolution {
     std::uint32_t total = 0;
     lists.ones = true;
     for (std::size_t y = low; y < high; ++y) {
-      const X* from = input_row(x, image, y, lists);
+      const X* from = image_row(shape, x, image, y, lists.row);
       std::uint32_t* const ends = lists.ends.data() + (y - low) * (slots + 1);
       std::fill_n(ends, slots + 1, total);
       std::uint32_t* const at = lists.at.data() + total;
@@ -157,16 +155,6 @@ class Convolution {
     return {low, std::clamp(to - std::min(to, top), low, shape.input.height)};
   }
 
-  const X* input_row(const X* x, std::size_t image, std::size_t y, BandLists<R, X>& lists) const {
-    const auto [height, width] = shape.input;
-    if (shape.channels_last) {
-      return x + (image * height + y) * row_length;
-    }
-    transpose(x + (image * shape.channels * height + y) * width, shape.channels, width,
-              height * width, lists.row.data(), shape.channels);
-    return lists.row.data();
-  }
-
   // The inputs of a row that an output sees.
   Slice window(std::size_t group, std::size_t tap, std::size_t ox) const {
     const auto width = static_cast<std::ptrdiff_t>(shape.input.width);
@@ -194,33 +182,24 @@ class Convolution {
   std::vector<std::uint32_t> slot_of_, weight_of_;  // of an input of a row
 };
 
-// Calls body(part, begin, end) for at most `limit` parts of the images, in parallel.
-template <class Part>
-void in_parts(std::size_t images, std::size_t limit, int threads, Part&& body) {
-  const std::size_t per_part = std::max<std::size_t>(parts_of(images, limit), 1);
-  parallel_for(threads, parts_of(images, per_part), [&](std::size_t part) {
-    const std::size_t first = part * per_part;
-    body(part, first, std::min(images, first + per_part));
-  });
-}
-
-// Calls move(place in PyTorch's weights, place in ours) for each weight.
-template <class R, class X, class Move>
-void each_weight(const Convolution<R, X>& conv, Move&& move) {
+// The weights as [group][chunk][kernel row][kernel column][channel][line].
+template <class R, class X>
+Buffer<R> by_chunk(const Convolution<R, X>& conv, const R* weight) {
   const auto [height, width] = conv.shape.kernel;
-  std::size_t theirs = 0;
+  Buffer<R> weights(conv.shape.groups * conv.group_size);
   for (std::size_t g = 0; g < conv.shape.groups; ++g) {
     for (const Chunk& chunk : conv.chunks) {
       for (std::size_t o = 0; o < chunk.number; ++o) {
         for (std::size_t c = 0; c < conv.channels; ++c) {
           for (std::size_t tap = 0; tap < height * width; ++tap) {
             const std::size_t row = tap * conv.channels + c;
-            move(theirs++, g * conv.group_size + chunk.at + row * chunk.lines * line<R> + o);
+            weights[g * conv.group_size + chunk.at + row * chunk.lines * line<R> + o] = *weight++;
           }
         }
       }
     }
   }
+  return weights;
 }
 
 }  // namespace
@@ -230,8 +209,7 @@ void sparse_conv(const ConvShape& shape, const X* x, const R* weight, const R* b
                  int threads) {
   const auto gather = sparse_kernels<R>().gather_windows;
   const Convolution<R, X> conv(shape);
-  Buffer<R> weights(shape.groups * conv.group_size);
-  each_weight(conv, [&](std::size_t theirs, std::size_t ours) { weights[ours] = weight[theirs]; });
+  const Buffer<R> weights = by_chunk(conv, weight);
   const auto [height, width] = shape.output;
   in_parts(shape.images, 64, threads, [&](std::size_t, std::size_t begin, std::size_t end) {
     auto lists = conv.prepare();
@@ -276,65 +254,8 @@ void sparse_conv(const ConvShape& shape, const X* x, const R* weight, const R* b
   });
 }
 
-template <class R, class X>
-void sparse_conv_weight(const ConvShape& shape, const X* x, const R* grad_y, R* grad_weight,
-                        int threads) {
-  const SparseKernels<R>& kernels = sparse_kernels<R>();
-  const Convolution<R, X> conv(shape);
-  const std::size_t size = shape.groups * conv.group_size;
-  const std::size_t limit = std::clamp<std::size_t>(gradient_values / size, 4, 32);
-  Buffer<R> partial(limit * size);
-  const auto [height, width] = shape.output;
-  in_parts(shape.images, limit, threads, [&](std::size_t part, std::size_t begin, std::size_t end) {
-    auto lists = conv.prepare();
-    Buffer<R> gradients;
-    R* const sums = partial.data() + part * size;
-    for (std::size_t image = begin; image < end; ++image) {
-      for (std::size_t first = 0; first < height; first += conv.band) {
-        const std::size_t n = std::min(conv.band, height - first);
-        conv.list(x, image, first, n, lists);
-        for (std::size_t g = 0; g < shape.groups; ++g) {
-          for (const Chunk& chunk : conv.chunks) {
-            const R* from = grad_y + (image * height + first) * width * shape.outputs +
-                            g * conv.outputs + chunk.first;
-            const std::size_t pitch = chunk.lines * line<R>;
-            std::size_t step = shape.outputs;
-            if (chunk.number != pitch) {
-              gradients.assign(n * width * pitch, R(0));
-              for (std::size_t place = 0; place < n * width; ++place) {
-                std::copy_n(from + place * shape.outputs, chunk.number,
-                            gradients.data() + place * pitch);
-              }
-              from = gradients.data();
-              step = pitch;
-            }
-            R* const rows = sums + g * conv.group_size + chunk.at;
-            conv.rows(g, first, n, lists,
-                      [&](const Slice* windows, const std::uint32_t* ends, std::size_t ky,
-                          std::size_t oy) {
-                        kernels.scatter_windows({windows, width, ends, lists.at.data(),
-                                                 lists.ones ? nullptr : lists.value.data()},
-                                                from + oy * width * step, step, chunk.lines,
-                                                rows + ky * conv.row_weights(chunk));
-                      });
-          }
-        }
-      }
-    }
-  });
-  Buffer<R> total(size);
-  constexpr std::size_t block = 4096;
-  parallel_for(threads, parts_of(size, block), [&](std::size_t b) {
-    kernels.sum_rows(partial.data() + b * block, limit, size, std::min(block, size - b * block),
-                     total.data() + b * block);
-  });
-  each_weight(conv,
-              [&](std::size_t theirs, std::size_t ours) { grad_weight[theirs] = total[ours]; });
-}
-
-#define SPIKELET_SPARSE(R, X)                                                         \
-  template void sparse_conv(const ConvShape&, const X*, const R*, const R*, R*, int); \
-  template void sparse_conv_weight(const ConvShape&, const X*, const R*, R*, int);
+#define SPIKELET_SPARSE(R, X) \
+  template void sparse_conv(const ConvShape&, const X*, const R*, const R*, R*, int);
 SPIKELET_SPARSE(float, float)
 SPIKELET_SPARSE(float, std::uint8_t)
 SPIKELET_SPARSE(double, double)

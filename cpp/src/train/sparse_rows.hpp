@@ -178,51 +178,11 @@ SPIKELET_INLINE void gather_lines(const Slices<R>& windows, const R* rows, R* to
   }
 }
 
-template <class R, std::size_t Lines, bool Ones>
-SPIKELET_INLINE void scatter_lines(const Slices<R>& windows, const R* from, std::size_t step,
-                                   R* rows) {
-  constexpr std::size_t width = 64 / sizeof(R) * Lines;
-  constexpr std::size_t N = width / lanes<R>;
-  for (std::size_t k = 0; k < windows.number; ++k, from += step) {
-    const Slice w = windows.window[k];
-    const std::uint32_t end = windows.ends[w.last];
-    R* base = rows + w.base * static_cast<std::ptrdiff_t>(width);
-    Vec<R> add[N];
-#pragma GCC unroll 16
-    for (std::size_t v = 0; v < N; ++v) {
-      add[v] = load(from + v * lanes<R>);
-    }
-    for (std::uint32_t e = windows.ends[w.first]; e < end; ++e) {
-      R* row = base + std::size_t{windows.at[e]} * width;
-      [[maybe_unused]] Vec<R> value;
-      if constexpr (!Ones) {
-        value = broadcast(windows.value[e]);
-      }
-#pragma GCC unroll 16
-      for (std::size_t v = 0; v < N; ++v) {
-        R* p = row + v * lanes<R>;
-        if constexpr (Ones) {
-          store(p, load(p) + add[v]);
-        } else {
-          store(p, load(p) + value * add[v]);
-        }
-      }
-    }
-  }
-}
-
 template <class R>
 void gather_windows(const Slices<R>& windows, const R* rows, std::size_t lines, R* to,
                     std::size_t step) {
   with_lines(windows, lines,
              [&](auto n, auto ones) { gather_lines<R, n(), ones()>(windows, rows, to, step); });
-}
-
-template <class R>
-void scatter_windows(const Slices<R>& windows, const R* from, std::size_t step, std::size_t lines,
-                     R* rows) {
-  with_lines(windows, lines,
-             [&](auto n, auto ones) { scatter_lines<R, n(), ones()>(windows, from, step, rows); });
 }
 
 template <class R>

@@ -1,6 +1,7 @@
 // The kernels of training: every SIMD level must give the bits of the baseline.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -66,10 +67,63 @@ std::vector<R> slices_of(const SparseKernels<R>& kernels, std::size_t lines, boo
   const std::size_t step = width + 3;
   std::vector<R> sums = sparse_values<R>(4 * step, 1, 3);
   kernels.gather_windows(slices, rows.data(), lines, sums.data(), step);
-  std::vector<R> target = rows;
-  kernels.scatter_windows(slices, sums.data(), step, lines, target.data());
-  sums.insert(sums.end(), target.begin(), target.end());
   return sums;
+}
+
+// The sums of taps of a kernel over a list of inputs, for columns that are neighbours or not.
+template <class R>
+std::vector<R> taps_of(const SparseKernels<R>& kernels, std::size_t rows, std::size_t columns,
+                       std::size_t apart, bool ones) {
+  constexpr std::size_t line = 64 / sizeof(R);
+  const std::size_t pitch = 20 * line;
+  const std::vector<R> from = sparse_values<R>((rows + 4) * pitch, 1, 1);
+  const std::vector<R> value = sparse_values<R>(7, 1, 2);
+  std::vector<std::uint32_t> at;
+  for (std::size_t e = 0; e < value.size(); ++e) {
+    at.push_back(static_cast<std::uint32_t>((rows + e / 2) * pitch + (12 + e) * line));
+  }
+  const Events<R> events{value.size(), at.data(), ones ? nullptr : value.data()};
+  std::vector<R> sums = sparse_values<R>(rows * columns * 2 * line, 1, 3);
+  kernels.correlate(events,
+                    {rows, columns, static_cast<std::ptrdiff_t>(pitch),
+                     static_cast<std::ptrdiff_t>(apart * line), columns * 2 * line, 2 * line},
+                    from.data(), sums.data());
+  return sums;
+}
+
+// The points of a tile, their products with filters in panels of lines, and the results.
+std::vector<float> tiles_of(const TileKernels& kernels, std::size_t lines, std::size_t places) {
+  const std::size_t terms = 19, pitch = 32, width = lines * 16, points = tile_side * tile_side;
+  const std::vector<float> pixels = sparse_values<float>(points * terms, 1, 1);
+  std::vector<const float*> at;
+  for (std::size_t p = 0; p < points; ++p) {
+    at.push_back(pixels.data() + p * terms);
+  }
+  std::vector<float> v(points * tile_group * pitch), u(points * terms * width),
+      m(points * tile_group * width), y((7 - places) * (7 - places) * width);
+  const std::vector<double> filter = sparse_values<double>(places * places * width, 1, 2),
+                            matrix = sparse_values<double>(points, 1, 3);
+  for (std::size_t t = 0; t < tile_group; ++t) {
+    kernels.points(at.data(), terms - t % 3, v.data() + t * pitch, tile_group * pitch);
+  }
+  std::vector<float> all;
+  for (std::size_t first = 0; first < lines; first += kernels.most_lines) {
+    const std::size_t n = std::min(kernels.most_lines, lines - first);
+    float* const panel = u.data() + first * 16 * terms;
+    for (std::size_t o = 0; o < terms; ++o) {
+      kernels.filters(filter.data() + first * 16, places, width, n * 16, matrix.data(),
+                      panel + o * n * 16, terms * width);
+    }
+    for (std::size_t p = 0; p < points; ++p) {
+      kernels.multiply(v.data() + p * tile_group * pitch, pitch, panel + p * terms * width, terms,
+                       n, m.data() + p * tile_group * width + first * 16, width, tile_group);
+    }
+  }
+  for (std::size_t t = 0; t < tile_group; ++t) {
+    kernels.values(m.data() + t * width, tile_group * width, width, 7 - places, y.data());
+    all.insert(all.end(), y.begin(), y.end());
+  }
+  return all;
 }
 
 template <class R>
@@ -148,6 +202,26 @@ TEST_CASE_TEMPLATE("the sparse kernels have the same bits at all levels", R, flo
         CHECK(same_bits(slices_of(kernels_at<R>(level), lines, ones),
                         slices_of(kernels_at<R>(SimdLevel::baseline), lines, ones)));
       }
+    }
+    for (std::size_t rows = 1; rows <= 7; ++rows) {
+      for (std::size_t columns = 1; columns <= 6; ++columns) {
+        for (const bool ones : {false, true}) {
+          const std::size_t apart = columns < 4 ? 1 + rows % 2 : 1;
+          CHECK(same_bits(taps_of(kernels_at<R>(level), rows, columns, apart, ones),
+                          taps_of(kernels_at<R>(SimdLevel::baseline), rows, columns, apart, ones)));
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("the kernels of tiles have the same bits at all levels") {
+  for (const SimdLevel level : available_simd_levels()) {
+    INFO("level ", std::string(to_string(level)));
+    for (std::size_t lines = 1; lines <= 6; ++lines) {
+      const std::size_t places = 2 + lines % 4;
+      CHECK(same_bits(tiles_of(level_table(level).tiles, lines, places),
+                      tiles_of(level_table(SimdLevel::baseline).tiles, lines, places)));
     }
   }
 }

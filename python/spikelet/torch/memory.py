@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -35,37 +36,64 @@ def empty(shape: Sequence[int], dtype: torch.dtype, order: Sequence[int] = ()) -
 
 
 def pool_limit() -> int:
-    """Return how many bytes of idle results the pool may keep for the next step; by default 1 GiB."""
+    """Return how many bytes of idle memory are kept for the next step; by default 1 GiB."""
     return _core.pool_limit()
 
 
 def set_pool_limit(n_bytes: int) -> None:
-    """Limit the idle memory of the pool; above the limit, the oldest is returned to the system at once.
+    """Limit the idle memory that is kept for the next step.
+
+    It bounds the core's pool, and with glibc the freed memory at the end of the heap, where PyTorch's tensors lie. Above
+    the limit, memory is returned to the system at once.
 
     Parameters
     ----------
     n_bytes : int >= 0
         0 keeps nothing; each large result then causes page faults, which take several times as long as its computation.
+
+    Notes
+    -----
+    Importing `spikelet.torch` applies the default limit to the whole process. It leaves glibc alone if the environment
+    configures its memory (``MALLOC_TRIM_THRESHOLD_``, ``MALLOC_MMAP_THRESHOLD_`` or ``GLIBC_TUNABLES``).
     """
-    _core.set_pool_limit(integer("set_pool_limit", "n_bytes", n_bytes, 0))
+    limit = integer("set_pool_limit", "n_bytes", n_bytes, 0)
+    _core.set_pool_limit(limit)
+    _keep_on_heap(limit)
 
 
 def keep_freed_memory() -> bool:
-    """Make the C library keep freed memory in the process, including that of PyTorch's own tensors.
+    """Make the C library keep all freed memory in the process, above `pool_limit` too.
 
-    glibc returns large freed blocks to the system, and each training step has to fault their pages in again, which can
-    take most of the time on a CPU. Call this once before training. It affects the whole process and cannot be undone.
+    glibc returns large freed blocks to the system, and each training step has to fault their pages in again. Call this
+    before a training whose steps free more than `pool_limit` bytes of tensors, if memory is plentiful. It affects the
+    whole process.
 
     Returns
     -------
     bool
         False if the C library is not glibc, and nothing was changed.
     """
+    return _keep_on_heap(_MOST)
+
+
+_MOST = 2**31 - 1  # an int of C
+_USUAL = 128 << 10  # glibc's own thresholds
+_VARIABLES = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "GLIBC_TUNABLES")
+
+
+def _keep_on_heap(n_bytes: int) -> bool:
+    """Let glibc keep that much free memory at the end of its heap, and put blocks up to that size there."""
     if not sys.platform.startswith("linux"):
         return False
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:
         return False
     m_trim_threshold, m_mmap_threshold = -1, -3
-    most = 2**31 - 1
-    return bool(mallopt(m_mmap_threshold, 1 << 30) and mallopt(m_trim_threshold, most))
+    limit = min(max(n_bytes, _USUAL), _MOST)
+    # Old releases allow at most 32 MiB for the second.
+    largest = mallopt(m_mmap_threshold, min(limit, 1 << 30)) or mallopt(m_mmap_threshold, 32 << 20)
+    return bool(largest and mallopt(m_trim_threshold, limit))
+
+
+if not any(name in os.environ for name in _VARIABLES):
+    _keep_on_heap(_core.pool_limit())
