@@ -35,7 +35,6 @@ try:
         SpikeConv2d,
         SpikeLinear,
         fit,
-        keep_freed_memory,
         losses,
         to_spiking_model,
     )
@@ -256,7 +255,6 @@ def main() -> None:
         parser.error(str(error))
     if args.threads is not None or args.quick:  # small tensors gain nothing from threads
         torch.set_num_threads(args.threads or 1)
-    keep_freed_memory()  # otherwise each step faults freed memory in again
     x_train, x = images[:, None], test_images[:, None]  # one channel
 
     print(f"Training on {len(x_train)} images of {x.shape[2]}x{x.shape[3]}, {args.steps} steps:")

@@ -190,7 +190,6 @@ def main() -> None:
         parser.error(str(error))
     if args.threads is not None or args.quick:
         torch.set_num_threads(args.threads or 1)
-    st.keep_freed_memory()
     labels = torch.from_numpy(np.asarray(sounds.labels, np.int64))
     test = torch.from_numpy(sounds.test)
     print(

@@ -105,7 +105,6 @@ def measure(args: argparse.Namespace) -> None:
     step()
     memory = resident("VmHWM") - before
     st.set_pool_limit(limit)
-    st.keep_freed_memory()
     step()
     times = []
     for _ in range(args.runs):

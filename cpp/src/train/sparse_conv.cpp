@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "spikelet/train/sparse.hpp"
-#include "train/image_parts.hpp"
 #include "train/sparse_lists.hpp"
 
 namespace spikelet::train {

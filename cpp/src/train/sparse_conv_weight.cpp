@@ -5,9 +5,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "spikelet/core/parallel.hpp"
 #include "spikelet/train/sparse.hpp"
-#include "train/image_parts.hpp"
 #include "train/sparse_lists.hpp"
 
 namespace spikelet::train {
