@@ -152,8 +152,9 @@ inline constexpr float tile_b = 1.5f;
 struct TileKernels {
   // Lines of 64 bytes that fit into registers together.
   std::size_t most_lines;
-  // v[point][channels], `step` apart, of a tile whose pixels begin there
-  void (*points)(const float* const* pixels, std::size_t channels, float* v, std::size_t step);
+  // v[point][channels], `step` apart, of a square whose pixels begin there
+  void (*points)(const float* const* pixels, std::size_t side, std::size_t channels, float* v,
+                 std::size_t step);
   // u[point][n], `step` apart, of filters [places][places][pitch]
   void (*filters)(const double* filter, std::size_t places, std::size_t pitch, std::size_t n,
                   const double* matrix, float* u, std::size_t step);

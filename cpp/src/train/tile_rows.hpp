@@ -1,9 +1,10 @@
 // Tiles of 6 x 6 pixels for minimal filtering (Winograd 1980; Lavin & Gray, CVPR 2016). Included
 // only by train/kernels.cpp.
 //
-// A polynomial product of degree 5 is known from its values at 0, a, -a, b, -b and infinity: 6
-// multiplications give 7 - L values of a correlation with a filter of L places. a and b keep the
-// rounding error close to that of a direct sum; with the usual 1 and 2 it is twice as large.
+// A polynomial product of degree 5 is known from its values at 0, a, -a, b, -b and infinity. So 6
+// multiplications give the product of a filter of L places with M = 7 - L values, or, transposed, M
+// values of its correlation with 6. a and b keep the rounding error close to that of a direct sum;
+// with the usual 1 and 2 it is twice as large.
 
 namespace spikelet::train::SPIKELET_LEVEL {
 
@@ -48,8 +49,31 @@ SPIKELET_INLINE Vec<float> fma(Vec<float> x, Vec<float> y, Vec<float> z) {
 
 SPIKELET_INLINE Vec<float> splat(float x) { return x - Vec<float>{}; }
 
-// The values at the points, as in B^T d.
+// The points of M values: the values of a polynomial, A g; or of 6 that are correlated, B^T d.
+template <int M>
 SPIKELET_INLINE void to_points(const Vec<float>* d, Vec<float>* v) {
+  if constexpr (M < static_cast<int>(tile_side)) {
+    Vec<float> even_a = d[0], even_b = d[0];
+    Vec<float> odd_a = tile_a * d[1], odd_b = tile_b * d[1];
+    float a = tile_a;
+    float b = tile_b;
+#pragma GCC unroll 8
+    for (int k = 2; k < M; ++k) {
+      a *= tile_a;
+      b *= tile_b;
+      Vec<float>& sum_a = k % 2 == 0 ? even_a : odd_a;
+      Vec<float>& sum_b = k % 2 == 0 ? even_b : odd_b;
+      sum_a = fma(splat(a), d[k], sum_a);
+      sum_b = fma(splat(b), d[k], sum_b);
+    }
+    v[0] = d[0];
+    v[1] = even_a + odd_a;
+    v[2] = even_a - odd_a;
+    v[3] = even_b + odd_b;
+    v[4] = even_b - odd_b;
+    v[5] = d[M - 1];
+    return;
+  }
   constexpr float a = tile_a;
   constexpr float b = tile_b;
   const Vec<float> both = splat(-(a * a + b * b));
@@ -66,13 +90,26 @@ SPIKELET_INLINE void to_points(const Vec<float>* d, Vec<float>* v) {
   v[4] = even_b - odd_b;
 }
 
-// The M values of the correlation, A^T m.
+// The M values of a correlation, A^T m; or the 6 of a product, B m.
 template <int M>
 SPIKELET_INLINE void from_points(const Vec<float>* m, Vec<float>* y) {
   const Vec<float> even_a = m[1] + m[2];
   const Vec<float> odd_a = m[1] - m[2];
   const Vec<float> even_b = m[3] + m[4];
   const Vec<float> odd_b = m[3] - m[4];
+  if constexpr (M == static_cast<int>(tile_side)) {
+    constexpr float a = tile_a;
+    constexpr float b = tile_b;
+    const Vec<float> both = splat(-(a * a + b * b));
+    const Vec<float> product = splat(a * a * b * b);
+    y[0] = product * m[0];
+    y[1] = fma(product, m[5], fma(splat(-(a * a * b)), odd_b, -(a * b * b) * odd_a));
+    y[2] = fma(both, m[0], fma(splat(-(a * a)), even_b, -(b * b) * even_a));
+    y[3] = fma(both, m[5], fma(splat(b), odd_b, a * odd_a));
+    y[4] = m[0] + (even_a + even_b);
+    y[5] = m[5];
+    return;
+  }
   y[0] = m[0] + (even_a + even_b);
   float a = 1;
   float b = 1;
@@ -85,19 +122,20 @@ SPIKELET_INLINE void from_points(const Vec<float>* m, Vec<float>* y) {
   y[M - 1] += m[5];
 }
 
-// Writes the points of a tile, `step` apart, given its pixels.
+// Writes the points of a square of M x M pixels, `step` apart.
+template <int M>
 SPIKELET_INLINE void tile_part(const float* const* pixels, std::size_t c, std::size_t count,
                                float* v, std::size_t step) {
-  Vec<float> t[tile_side][tile_side];
+  Vec<float> t[tile_side][M];
 #pragma GCC unroll 6
-  for (std::size_t x = 0; x < tile_side; ++x) {
-    Vec<float> d[tile_side], column[tile_side];
+  for (int x = 0; x < M; ++x) {
+    Vec<float> d[M], column[tile_side];
 #pragma GCC unroll 6
-    for (std::size_t y = 0; y < tile_side; ++y) {
-      const float* p = pixels[y * tile_side + x] + c;
+    for (int y = 0; y < M; ++y) {
+      const float* p = pixels[y * M + x] + c;
       d[y] = count == static_cast<std::size_t>(lanes<float>) ? load(p) : load_part(p, count);
     }
-    to_points(d, column);
+    to_points<M>(d, column);
 #pragma GCC unroll 6
     for (std::size_t y = 0; y < tile_side; ++y) {
       t[y][x] = column[y];
@@ -106,7 +144,7 @@ SPIKELET_INLINE void tile_part(const float* const* pixels, std::size_t c, std::s
 #pragma GCC unroll 6
   for (std::size_t y = 0; y < tile_side; ++y) {
     Vec<float> row[tile_side];
-    to_points(t[y], row);
+    to_points<M>(t[y], row);
 #pragma GCC unroll 6
     for (std::size_t x = 0; x < tile_side; ++x) {
       store(v + (y * tile_side + x) * step + c, row[x]);
@@ -114,16 +152,35 @@ SPIKELET_INLINE void tile_part(const float* const* pixels, std::size_t c, std::s
   }
 }
 
-inline void tile_points(const float* const* pixels, std::size_t channels, float* v,
-                        std::size_t step) {
+// Calls some(M), as a constant.
+template <class Some>
+SPIKELET_INLINE void with_side(std::size_t side, Some&& some) {
+  switch (side) {
+    case 2:
+      return some(std::integral_constant<int, 2>{});
+    case 3:
+      return some(std::integral_constant<int, 3>{});
+    case 4:
+      return some(std::integral_constant<int, 4>{});
+    case 5:
+      return some(std::integral_constant<int, 5>{});
+    default:
+      return some(std::integral_constant<int, 6>{});
+  }
+}
+
+inline void tile_points(const float* const* pixels, std::size_t side, std::size_t channels,
+                        float* v, std::size_t step) {
   constexpr std::size_t width = lanes<float>;
-  std::size_t c = 0;
-  for (; c + width <= channels; c += width) {
-    tile_part(pixels, c, width, v, step);
-  }
-  if (c < channels) {
-    tile_part(pixels, c, channels - c, v, step);
-  }
+  with_side(side, [&](auto m) {
+    std::size_t c = 0;
+    for (; c + width <= channels; c += width) {
+      tile_part<m()>(pixels, c, width, v, step);
+    }
+    if (c < channels) {
+      tile_part<m()>(pixels, c, channels - c, v, step);
+    }
+  });
 }
 
 // The values at the points of filters [places][places][pitch] of width n, a multiple of a line, by
@@ -243,16 +300,7 @@ SPIKELET_INLINE void tile_result(const float* m, std::size_t step, std::size_t w
 
 inline void tile_values(const float* m, std::size_t step, std::size_t width, std::size_t side,
                         float* y) {
-  switch (side) {
-    case 2:
-      return tile_result<2>(m, step, width, y);
-    case 3:
-      return tile_result<3>(m, step, width, y);
-    case 4:
-      return tile_result<4>(m, step, width, y);
-    default:
-      return tile_result<5>(m, step, width, y);
-  }
+  with_side(side, [&](auto n) { tile_result<n()>(m, step, width, y); });
 }
 
 }  // namespace spikelet::train::SPIKELET_LEVEL

@@ -61,6 +61,9 @@ TEST_CASE("the gradient of the input is that of the sum which defines it") {
            ConvShape{60, 16, 64, 1, {10, 10}, {11, 11}, {2, 2}, {1, 1}, {1, 1}, {1, 1}, true},
            ConvShape{40, 16, 24, 1, {12, 12}, {12, 12}, {4, 4}, {1, 1}, {2, 2}, {1, 1}, true},
            ConvShape{40, 16, 24, 1, {24, 24}, {12, 12}, {7, 7}, {2, 2}, {3, 3}, {1, 1}, true},
+           ConvShape{40, 12, 64, 1, {12, 13}, {8, 9}, {5, 5}, {1, 1}, {0, 0}, {1, 1}, true},
+           ConvShape{40, 16, 40, 1, {17, 19}, {7, 8}, {5, 5}, {2, 2}, {0, 0}, {1, 1}, true},
+           ConvShape{40, 16, 40, 1, {10, 9}, {7, 6}, {4, 4}, {1, 1}, {0, 0}, {1, 1}, true},
        }) {
     CAPTURE(shape.kernel.height);
     CAPTURE(shape.stride.height);

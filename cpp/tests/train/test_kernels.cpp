@@ -100,11 +100,11 @@ std::vector<float> tiles_of(const TileKernels& kernels, std::size_t lines, std::
     at.push_back(pixels.data() + p * terms);
   }
   std::vector<float> v(points * tile_group * pitch), u(points * terms * width),
-      m(points * tile_group * width), y((7 - places) * (7 - places) * width);
+      m(points * tile_group * width);
   const std::vector<double> filter = sparse_values<double>(places * places * width, 1, 2),
                             matrix = sparse_values<double>(points, 1, 3);
   for (std::size_t t = 0; t < tile_group; ++t) {
-    kernels.points(at.data(), terms - t % 3, v.data() + t * pitch, tile_group * pitch);
+    kernels.points(at.data(), t % 2 == 0 ? tile_side : 7 - places, terms - t % 3, v.data() + t * pitch, tile_group * pitch);
   }
   std::vector<float> all;
   for (std::size_t first = 0; first < lines; first += kernels.most_lines) {
@@ -120,8 +120,11 @@ std::vector<float> tiles_of(const TileKernels& kernels, std::size_t lines, std::
     }
   }
   for (std::size_t t = 0; t < tile_group; ++t) {
-    kernels.values(m.data() + t * width, tile_group * width, width, 7 - places, y.data());
-    all.insert(all.end(), y.begin(), y.end());
+    for (const std::size_t side : {tile_side, 7 - places}) {
+      std::vector<float> y(side * side * width);
+      kernels.values(m.data() + t * width, tile_group * width, width, side, y.data());
+      all.insert(all.end(), y.begin(), y.end());
+    }
   }
   return all;
 }
