@@ -147,13 +147,12 @@ class WeightGradient {
         const std::size_t place =
             (i * rows_of(b) + rows_.place_of(y) - rows_.low(b.first)) * pitch_;
         const std::size_t lists = rows_.class_of(y) * columns_.stride * shape_.channels;
-        const std::size_t n = find_active(from, list_.size(), scratch.active.data());
+        const std::size_t n =
+            find_active(from, list_.size(), scratch.active.data(), scratch.ones);
         for (std::size_t e = 0; e < n; ++e) {
           const std::uint32_t at = scratch.active[e];
-          const auto value = static_cast<R>(from[at]);
-          scratch.ones &= value == R(1);
           scratch.lists.append(lists + list_[at], static_cast<std::uint32_t>(place + at_[at]),
-                               value);
+                               static_cast<R>(from[at]));
         }
       }
     }
