@@ -71,7 +71,7 @@ def check(args: argparse.Namespace, folder: Path, case: Case) -> str:
     """Compare the loss and gradients of spikelet's first iteration with those of the case's library."""
     found = {}
     for program in ("spikelet", case.library):
-        for form in FORMS[program][: None if program != "spikelet" else 1]:
+        for form in FORMS[program]:
             file = folder / f"{program}-{form.replace(' ', '-')}.npz"
             record = work(args, folder, case, program, form, save=file)
             if "loss" not in record:

@@ -51,7 +51,7 @@ CASES = {
 """snnTorch's tutorials 5 and 6 and its tutorial of population coding; SpikingJelly's examples of the same names."""
 
 FORMS = {
-    "spikelet": ("ported", "ported, freed memory returned"),
+    "spikelet": ("ported",),
     "snntorch": ("script", "by layer"),
     "spikingjelly": ("script", "by layer"),
 }

@@ -65,10 +65,8 @@ def layers(case: Case) -> nn.Sequential:
     )  # fmt: skip
 
 
-def network(case: Case, form: str) -> tuple[nn.Module, Loss, Any]:
+def network(case: Case, form: str) -> tuple[nn.Module, Loss, Any]:  # noqa: ARG001
     """Return the network, its loss of a batch, and the optimizer."""
-    if form == "ported":
-        st.keep_freed_memory()
     net = layers(case).to(memory_format=torch.channels_last)
     seeds = iter(range(2**31))
 

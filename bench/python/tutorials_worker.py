@@ -28,7 +28,7 @@ WARM = 2
 
 
 def keep_freed_memory() -> None:
-    """Do for a peer what `spikelet.torch.keep_freed_memory` does, where the C library can."""
+    """Do for a peer what importing `spikelet.torch` does, where the C library can."""
     libc = ctypes.CDLL(None)
     if hasattr(libc, "mallopt"):
         libc.mallopt(-3, 1 << 30)

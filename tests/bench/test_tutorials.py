@@ -43,7 +43,6 @@ def test_ported_networks_are_trained(
     library = "snntorch" if net in ("dense", "population", "conv") else "spikingjelly"
     small = cases.Case("small", net, library, 3, 4, channels=6, size=32 if net == "gesture" else 28)
     monkeypatch.setitem(cases.CASES, "small", small)
-    monkeypatch.setattr(program.st, "keep_freed_memory", lambda: True)  # of the whole process
     args = argparse.Namespace(
         case="small", form="ported", folder=images, iterations=1, save=images / "first.npz"
     )

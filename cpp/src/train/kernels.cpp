@@ -39,7 +39,8 @@ constexpr FusedKernels<R> fused{
 template <class R>
 constexpr DelayKernels<R> delay{&delay_tile<R>, &delay_correlate<R>};
 
-constexpr TileKernels tiles{tile_lines, &tile_points, &filter_points, &multiply_points, &tile_values};
+constexpr TileKernels tiles{tile_lines, &tile_points, &filter_points, &multiply_points,
+                            &tile_values};
 
 constinit const LevelTable kernel_table{
     fused<float>, fused<double>, sparse<float>, sparse<double>, {&count_bytes, &find_bytes},

@@ -94,7 +94,8 @@ struct Slices {
   const R* value;  // null: all are 1
 };
 
-// The taps of a convolution that an input sees, and the distances between their outputs and weights.
+// The taps of a convolution that an input sees, and the distances between their outputs and
+// weights.
 struct KernelTaps {
   std::size_t rows, columns;
   std::ptrdiff_t from_row, from_column;
