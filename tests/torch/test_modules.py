@@ -168,6 +168,27 @@ def test_learned_time_constants_may_be_long(gain):
     assert float(learned.leak.grad) != 0
 
 
+@pytest.mark.parametrize("convention", ["spikelet", "snntorch"])
+def test_a_run_has_the_potentials_of_all_steps(convention):
+    torch.manual_seed(3)
+    x = torch.rand(6, 2, 3, requires_grad=True)
+    given = {"beta": 0.9} if convention == "snntorch" else {}
+    lif = st.LIF(convention=convention, **given)
+    done = lif.run(x)
+    assert done.spikes.any()
+    assert torch.equal(done.v_seq[-1], done.v)
+    for t in range(1, 7):
+        assert torch.equal(lif.run(x[:t]).v, done.v_seq[t - 1])
+    (by_all,) = torch.autograd.grad(done.v_seq.sum(), x)
+    (by_last,) = torch.autograd.grad(sum(lif.run(x[:t]).v.sum() for t in range(1, 7)), x)
+    torch.testing.assert_close(by_all, by_last)
+    without = lif.run(x, v_seq=False)
+    assert without.v_seq.numel() == 0
+    assert torch.equal(without.spikes, done.spikes)
+    potentials = st.LI().run(x, v_seq=False)  # what LI is for
+    assert torch.equal(potentials.v_seq, st.LI()(x))
+
+
 def test_unknown_states_are_refused():
     x = torch.rand(4, 2, 3)
     for state in ("i", "a", "first_spikes"):

@@ -5,6 +5,7 @@
 // clang-format off: each builds on the one before
 #include "core/target_push.hpp"
 #include "core/simd.hpp"
+#include "core/simd_pack.hpp"
 
 namespace spikelet::train::SPIKELET_LEVEL {
 using namespace spikelet::SPIKELET_LEVEL;
@@ -14,6 +15,7 @@ using namespace spikelet::SPIKELET_LEVEL;
 #include "train/fused_rows.hpp"
 #include "train/linear_rows.hpp"
 #include "train/dense_rows.hpp"
+#include "train/active_rows.hpp"
 #include "train/sparse_rows.hpp"
 #include "train/weight_rows.hpp"
 #include "train/delay_rows.hpp"
@@ -22,10 +24,12 @@ using namespace spikelet::SPIKELET_LEVEL;
 
 namespace spikelet::train::SPIKELET_LEVEL {
 
+void stored() { fence(); }
+
 template <class R>
-constexpr SparseKernels<R> sparse{
-    lanes<R>,           &count<R>,           &find<R>,    &gather<R>, most_lines,
-    &gather_windows<R>, &correlate<R>, &sum_rows<R>};
+constexpr SparseKernels<R> sparse{&count<R>,   &find<R>,   &gather<R>,         &stored,
+                                  &scatter<R>, most_lines, &gather_windows<R>, &correlate<R>,
+                                  &sum_rows<R>};
 
 template <class R>
 constexpr FusedKernels<R> fused{
@@ -35,10 +39,12 @@ constexpr FusedKernels<R> fused{
 template <class R>
 constexpr DelayKernels<R> delay{&delay_tile<R>, &delay_correlate<R>};
 
-constexpr TileKernels tiles{tile_lines, &tile_points, &filter_points, &multiply_points, &tile_values};
+constexpr TileKernels tiles{tile_lines, &tile_points, &filter_points, &multiply_points,
+                            &tile_values};
 
-constinit const LevelTable kernel_table{fused<float>, fused<double>, sparse<float>, sparse<double>,
-                                        delay<float>, delay<double>, tiles};
+constinit const LevelTable kernel_table{
+    fused<float>, fused<double>, sparse<float>, sparse<double>, {&count_bytes, &find_bytes},
+    delay<float>, delay<double>, tiles};
 
 }  // namespace spikelet::train::SPIKELET_LEVEL
 #include "core/target_pop.hpp"

@@ -71,19 +71,12 @@ struct FusedKernels {
   void (*linear_row)(const LinearNeurons<R>&, const LinearRun<R>&);
 };
 
-// Nonzero inputs: where the weights (or outputs) of each begin, and its value.
+// Nonzero inputs: their rows of weights (or sums), and their values.
 template <class R>
 struct Events {
   std::size_t number;
   const std::uint32_t* at;
-  const R* value;
-};
-
-// The vectors that belong to an event: from[k] counts from its source, to[k] from its target.
-struct Items {
-  std::size_t number;
-  const std::ptrdiff_t* from;
-  const std::ptrdiff_t* to;
+  const R* value;  // null: all are 1
 };
 
 // What outputs of a convolution see of the active inputs of an image row, which are listed in
@@ -101,7 +94,8 @@ struct Slices {
   const R* value;  // null: all are 1
 };
 
-// The taps of a convolution that an input sees, and the distances between their outputs and weights.
+// The taps of a convolution that an input sees, and the distances between their outputs and
+// weights.
 struct KernelTaps {
   std::size_t rows, columns;
   std::ptrdiff_t from_row, from_column;
@@ -112,14 +106,19 @@ struct KernelTaps {
 // order of the events: the width of the vectors does not matter.
 template <class R>
 struct SparseKernels {
-  std::size_t lanes;
   // The number of nonzero inputs among n; adds 0 to `finite` if all are finite, else NaN.
   std::size_t (*count)(const R* x, std::size_t n, R& finite);
   // Writes the indices of the nonzero inputs and returns their number; `index` must have room for
-  // n + 64.
-  std::size_t (*find)(const R* x, std::size_t n, std::uint32_t* index);
-  // to = start + sum over the events of value * from[at]
-  void (*gather)(const Events<R>& events, const Items& items, const R* from, const R* start, R* to);
+  // n + 64. Clears `ones` if one of them is not 1.
+  std::size_t (*find)(const R* x, std::size_t n, std::uint32_t* index, bool& ones);
+  // to[width] = start + sum over the events of value * from[at][pitch], of whole lines of 64 bytes.
+  // `streams`: stored past the caches, on a boundary of lines; fence() follows.
+  void (*gather)(const Events<R>& events, const R* from, std::size_t pitch, std::size_t width,
+                 const R* start, R* to, bool streams);
+  void (*fence)();
+  // The transposed: to[at][pitch] += value * from[width] for each event.
+  void (*scatter)(const Events<R>& events, const R* from, std::size_t width, R* to,
+                  std::size_t pitch);
   // Lines of 64 bytes that fit into registers together.
   std::size_t most_lines;
   // For each slice, to += value * row of each of its inputs, of `lines` lines; the sums of slices
@@ -131,6 +130,12 @@ struct SparseKernels {
   void (*correlate)(const Events<R>& events, const KernelTaps& taps, const R* from, R* to);
   // sums[0 .. n) = sum over rows of x[rows][pitch]
   void (*sum_rows)(const R* x, std::size_t rows, std::size_t pitch, std::size_t n, R* sums);
+};
+
+// The first two for rasters.
+struct ByteKernels {
+  std::size_t (*count)(const std::uint8_t* x, std::size_t n);
+  std::size_t (*find)(const std::uint8_t* x, std::size_t n, std::uint32_t* index, bool& ones);
 };
 
 // Layers with delays; rows are lines of 64 bytes with a sample in each place. See delay_rows.hpp.
@@ -170,6 +175,7 @@ struct LevelTable {
   FusedKernels<double> fused64;
   SparseKernels<float> sparse32;
   SparseKernels<double> sparse64;
+  ByteKernels bytes;
   DelayKernels<float> delay32;
   DelayKernels<double> delay64;
   TileKernels tiles;

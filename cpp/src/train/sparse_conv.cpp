@@ -96,16 +96,13 @@ class Convolution {
       std::fill_n(ends, slots + 1, total);
       std::uint32_t* const at = lists.at.data() + total;
       R* const value = lists.value.data() + total;
-      const auto number = static_cast<std::uint32_t>(find_active(from, row_length, at));
-      bool ones = true;
+      const auto number = static_cast<std::uint32_t>(find_active(from, row_length, at, lists.ones));
       for (std::uint32_t e = 0; e < number; ++e) {
         const std::uint32_t i = at[e];
         ends[slot_of_[i] + 1] = total + e + 1;
         value[e] = static_cast<R>(from[i]);
-        ones &= value[e] == R(1);
         at[e] = weight_of_[i];
       }
-      lists.ones &= ones;
       for (std::size_t slot = 1; slot <= slots; ++slot) {
         ends[slot] = std::max(ends[slot], ends[slot - 1]);
       }

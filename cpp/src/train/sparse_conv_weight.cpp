@@ -77,9 +77,8 @@ class WeightGradient {
     images_ = std::clamp<std::size_t>(fit / least_rows_, 1, most_images);
     const std::size_t extra = rows_.margin + 1;
     const std::size_t most = (std::max(fit, extra + 1) - extra) * rows_.stride;
-    band_ = fit >= least_rows_
-                ? s.input.height
-                : parts_of(s.input.height, parts_of(s.input.height, most));
+    band_ = fit >= least_rows_ ? s.input.height
+                               : parts_of(s.input.height, parts_of(s.input.height, most));
     for (std::size_t x = 0; x < s.input.width; ++x) {
       const std::size_t place = (columns_.place_of(x) - columns_.low(0)) * line<R>;
       for (std::size_t c = 0; c < s.channels; ++c) {
@@ -147,13 +146,11 @@ class WeightGradient {
         const std::size_t place =
             (i * rows_of(b) + rows_.place_of(y) - rows_.low(b.first)) * pitch_;
         const std::size_t lists = rows_.class_of(y) * columns_.stride * shape_.channels;
-        const std::size_t n = find_active(from, list_.size(), scratch.active.data());
+        const std::size_t n = find_active(from, list_.size(), scratch.active.data(), scratch.ones);
         for (std::size_t e = 0; e < n; ++e) {
           const std::uint32_t at = scratch.active[e];
-          const auto value = static_cast<R>(from[at]);
-          scratch.ones &= value == R(1);
           scratch.lists.append(lists + list_[at], static_cast<std::uint32_t>(place + at_[at]),
-                               value);
+                               static_cast<R>(from[at]));
         }
       }
     }
@@ -176,8 +173,8 @@ class WeightGradient {
         if (oy >= rows_.output) {
           continue;
         }
-        const R* from =
-            grad_y + (((b.image + i) * rows_.output + oy) * columns_.output + left) * shape_.outputs;
+        const R* from = grad_y + (((b.image + i) * rows_.output + oy) * columns_.output + left) *
+                                     shape_.outputs;
         R* row = to.data() + (i * rows + r) * pitch_ + first * line<R>;
         for (std::size_t ox = left; ox < right; ++ox, row += line<R>) {
           R* place = row;
@@ -202,20 +199,21 @@ class WeightGradient {
     for (std::size_t c = 0; c < channels_; ++c, sums += taps() * line<R>) {
       for (std::size_t cy = 0; cy < rows_.stride; ++cy) {
         for (std::size_t cx = 0; cx < columns_.stride; ++cx) {
-          Events<R> events = scratch.lists[(cy * columns_.stride + cx) * shape_.channels +
-                                           group * channels_ + c];
+          Events<R> events =
+              scratch.lists[(cy * columns_.stride + cx) * shape_.channels + group * channels_ + c];
           if (events.number == 0) {
             continue;
           }
           if (scratch.ones) {
             events.value = nullptr;
           }
-          const KernelTaps taps{.rows = rows_.number[cy],
-                          .columns = columns_.number[cx],
-                          .from_row = static_cast<std::ptrdiff_t>(rows_.apart * pitch_),
-                          .from_column = static_cast<std::ptrdiff_t>(columns_.apart * line<R>),
-                          .to_row = rows_.step * columns_.kernel * line<R>,
-                          .to_column = columns_.step * line<R>};
+          const KernelTaps taps{
+              .rows = rows_.number[cy],
+              .columns = columns_.number[cx],
+              .from_row = static_cast<std::ptrdiff_t>(rows_.apart * pitch_),
+              .from_column = static_cast<std::ptrdiff_t>(columns_.apart * line<R>),
+              .to_row = rows_.step * columns_.kernel * line<R>,
+              .to_column = columns_.step * line<R>};
           correlate(events, taps, gradients,
                     sums + (rows_.first[cy] * columns_.kernel + columns_.first[cx]) * line<R>);
         }
@@ -225,11 +223,11 @@ class WeightGradient {
 
   const ConvShape& shape_;
   Axis rows_, columns_;
-  std::size_t channels_, outputs_;  // of a group
-  std::size_t lines_;               // of its outputs
-  std::size_t pitch_;               // values of a row of places
-  std::size_t least_rows_;          // of places of an image
-  std::size_t images_, band_;       // of a block: images, or rows of one
+  std::size_t channels_, outputs_;        // of a group
+  std::size_t lines_;                     // of its outputs
+  std::size_t pitch_;                     // values of a row of places
+  std::size_t least_rows_;                // of places of an image
+  std::size_t images_, band_;             // of a block: images, or rows of one
   std::vector<std::uint32_t> at_, list_;  // of an input of a row
 };
 

@@ -2,10 +2,9 @@
 #pragma once
 
 #include <algorithm>
-#include <bit>
 #include <cstdint>
 #include <cstring>
-#include <span>
+#include <type_traits>
 #include <vector>
 
 #include "spikelet/core/buffer.hpp"
@@ -26,62 +25,16 @@ constexpr std::size_t padded(std::size_t n) {
 
 constexpr std::size_t parts_of(std::size_t n, std::size_t part) { return (n + part - 1) / part; }
 
-// One bit for each of 8 bytes, set where the byte is not 0.
-inline unsigned nonzero_bytes(const std::uint8_t* x) {
-  std::uint64_t bytes = 0;
-  std::memcpy(&bytes, x, 8);
-  if constexpr (std::endian::native == std::endian::big) {
-    bytes = __builtin_bswap64(bytes);
-  }
-  constexpr std::uint64_t low = 0x7f7f7f7f7f7f7f7fu;
-  const std::uint64_t set = (((bytes & low) + low) | bytes) & ~low;
-  return static_cast<unsigned>(((set >> 7) * 0x0102040810204080u) >> 56);
-}
-
-inline std::size_t count_active(const std::uint8_t* x, std::size_t n) {
-  std::size_t number = 0;
-  std::size_t i = 0;
-  for (; i + 8 <= n; i += 8) {
-    number += static_cast<std::size_t>(std::popcount(nonzero_bytes(x + i)));
-  }
-  for (; i < n; ++i) {
-    number += x[i] != 0;
-  }
-  return number;
-}
-
 // Writes the indices of the active inputs and returns their number; `index` has room for n + 64.
-template <class R>
-std::size_t find_active(const R* x, std::size_t n, std::uint32_t* index) {
-  return sparse_kernels<R>().find(x, n, index);
-}
-inline std::size_t find_active(const std::uint8_t* x, std::size_t n, std::uint32_t* index) {
-  std::uint32_t* next = index;
-  std::size_t i = 0;
-  for (; i + 8 <= n; i += 8) {
-    for (unsigned which = nonzero_bytes(x + i); which != 0; which &= which - 1) {
-      *next++ = static_cast<std::uint32_t>(i) + static_cast<std::uint32_t>(std::countr_zero(which));
-    }
-  }
-  for (; i < n; ++i) {
-    *next = static_cast<std::uint32_t>(i);
-    next += x[i] != 0;
-  }
-  return static_cast<std::size_t>(next - index);
-}
-
-// Finds the indices of active inputs.
+// Clears `ones` if one of them is not 1.
 template <class X>
-class Finder {
- public:
-  explicit Finder(std::size_t most) : index_(most + 64) {}
-  std::span<const std::uint32_t> operator()(const X* x, std::size_t n) {
-    return {index_.data(), find_active(x, n, index_.data())};
+std::size_t find_active(const X* x, std::size_t n, std::uint32_t* index, bool& ones) {
+  if constexpr (std::is_same_v<X, std::uint8_t>) {
+    return level_table().bytes.find(x, n, index, ones);
+  } else {
+    return sparse_kernels<X>().find(x, n, index, ones);
   }
-
- private:
-  RawBuffer<std::uint32_t> index_;
-};
+}
 
 // Lists of events with a fixed capacity; unused memory is never touched.
 template <class R>
@@ -106,6 +59,73 @@ class Lists {
   RawBuffer<std::uint32_t> at_;
   RawBuffer<R> value_;
 };
+
+// The active inputs of some rows, row by row.
+template <class R>
+struct ActiveRows {
+  RawBuffer<std::uint32_t> at;      // input
+  RawBuffer<R> value;               // empty if all are 1
+  std::vector<std::uint32_t> ends;  // [rows + 1]
+
+  std::size_t rows() const { return ends.size() - 1; }
+  std::size_t number() const { return ends.back(); }
+  Events<R> events(std::size_t first, std::size_t last) const {
+    return {last - first, at.data() + first, value.empty() ? nullptr : value.data() + first};
+  }
+};
+
+// Rows are `pitch` apart.
+template <class R, class X>
+ActiveRows<R> active_rows(const X* x, std::size_t rows, std::size_t inputs, std::size_t pitch) {
+  ActiveRows<R> found;
+  found.ends.reserve(rows + 1);
+  found.ends.push_back(0);
+  std::size_t number = 0;
+  bool ones = true;
+  for (std::size_t r = 0; r < rows; ++r) {
+    if (found.at.size() < number + inputs + 64) {
+      found.at.resize(2 * found.at.size() + inputs + 64);
+    }
+    number += find_active(x + r * pitch, inputs, found.at.data() + number, ones);
+    found.ends.push_back(static_cast<std::uint32_t>(number));
+  }
+  if (!ones) {
+    found.value.resize(number);
+    for (std::size_t r = 0; r < rows; ++r) {
+      for (std::uint32_t e = found.ends[r]; e < found.ends[r + 1]; ++e) {
+        found.value[e] = static_cast<R>(x[r * pitch + found.at[e]]);
+      }
+    }
+  }
+  return found;
+}
+
+// The same, input by input: at is the row.
+template <class R>
+ActiveRows<R> by_input(const ActiveRows<R>& rows, std::size_t inputs) {
+  ActiveRows<R> found;
+  found.at.resize(rows.number());
+  found.value.resize(rows.value.empty() ? 0 : rows.number());
+  // ends[i + 1] is where the next event of input i goes, and at last its end.
+  found.ends.assign(inputs + 2, 0);
+  for (std::size_t e = 0; e < rows.number(); ++e) {
+    ++found.ends[rows.at[e] + 2];
+  }
+  for (std::size_t i = 2; i < inputs + 2; ++i) {
+    found.ends[i] += found.ends[i - 1];
+  }
+  for (std::size_t r = 0; r < rows.rows(); ++r) {
+    for (std::uint32_t e = rows.ends[r]; e < rows.ends[r + 1]; ++e) {
+      const std::uint32_t place = found.ends[rows.at[e] + 1]++;
+      found.at[place] = static_cast<std::uint32_t>(r);
+      if (!rows.value.empty()) {
+        found.value[place] = rows.value[e];
+      }
+    }
+  }
+  found.ends.pop_back();
+  return found;
+}
 
 // [rows][n] -> [n][pitch]: the first `rows` of each pitch. A block is read and written in whole
 // lines: rows that are a power of two apart share few places of the cache.

@@ -2,83 +2,46 @@
 
 namespace spikelet::train::SPIKELET_LEVEL {
 
-template <class R>
-std::size_t count(const R* x, std::size_t n, R& finite) {
-  std::size_t number = 0;
-  Vec<R> rest{};  // x - x is NaN where x is not finite
-  std::size_t i = 0;
-  for (; i + lanes<R> <= n; i += lanes<R>) {
-    const Vec<R> v = load(x + i);
-    number += static_cast<std::size_t>(__builtin_popcountll(bits<R>(v != Vec<R>{})));
-    rest += v - v;
-  }
-  for (int k = 0; k < lanes<R>; ++k) {
-    finite += rest[k];
-  }
-  for (; i < n; ++i) {
-    number += x[i] != 0;
-    finite += x[i] - x[i];
-  }
-  return number;
-}
-
-// Takes eight bits at a time: a branch for each would be mispredicted.
-template <class R>
-std::size_t find(const R* x, std::size_t n, std::uint32_t* index) {
-  std::uint32_t* next = index;
-  std::size_t i = 0;
-  for (; i + 64 <= n; i += 64) {
-    std::uint64_t which = 0;
-    for (int k = 0; k < 64; k += lanes<R>) {
-      which |= bits<R>(load(x + i + k) != Vec<R>{}) << k;
-    }
-    std::uint32_t* const end = next + __builtin_popcountll(which);
-    while (next < end) {
-#pragma GCC unroll 8
-      for (int k = 0; k < 8; ++k) {
-        // If no bit is left, the result is not used; the added bit keeps it defined.
-        next[k] = static_cast<std::uint32_t>(i) +
-                  static_cast<std::uint32_t>(__builtin_ctzll(which | (std::uint64_t{1} << 63)));
-        which &= which - 1;
-      }
-      next += 8;
-    }
-    next = end;
-  }
-  for (; i < n; ++i) {
-    *next = static_cast<std::uint32_t>(i);
-    next += x[i] != 0;
-  }
-  return static_cast<std::size_t>(next - index);
-}
-
 // Enough sums in registers to hide the latency of an addition.
 inline constexpr std::size_t items_at_once = 9;
 
-template <class R, std::size_t N>
-SPIKELET_INLINE void gather_some(const Events<R>& events, const std::ptrdiff_t* from_at,
-                                 const std::ptrdiff_t* to_at, const R* from, const R* start,
-                                 R* to) {
+template <class R, std::size_t N, bool Ones>
+SPIKELET_INLINE void gather_some(const Events<R>& events, const R* from, std::size_t pitch,
+                                 const R* start, R* to, bool streams) {
   Vec<R> sum[N];
 #pragma GCC unroll 9
   for (std::size_t k = 0; k < N; ++k) {
-    sum[k] = load(start + to_at[k]);
+    sum[k] = load(start + k * lanes<R>);
   }
   for (std::size_t e = 0; e < events.number; ++e) {
-    const R* base = from + events.at[e];
-    const Vec<R> value = broadcast(events.value[e]);
+    const R* row = from + std::size_t{events.at[e]} * pitch;
+    [[maybe_unused]] Vec<R> value;
+    if constexpr (!Ones) {
+      value = broadcast(events.value[e]);
+    }
 #pragma GCC unroll 9
     for (std::size_t k = 0; k < N; ++k) {
-      sum[k] += value * load(base + from_at[k]);
+      if constexpr (Ones) {
+        sum[k] += load(row + k * lanes<R>);
+      } else {
+        sum[k] += value * load(row + k * lanes<R>);
+      }
     }
   }
+  if (streams) {
 #pragma GCC unroll 9
-  for (std::size_t k = 0; k < N; ++k) {
-    store(to + to_at[k], sum[k]);
+    for (std::size_t k = 0; k < N; ++k) {
+      stream(to + k * lanes<R>, sum[k]);
+    }
+  } else {
+#pragma GCC unroll 9
+    for (std::size_t k = 0; k < N; ++k) {
+      store(to + k * lanes<R>, sum[k]);
+    }
   }
 }
 
-// Calls some(N, first) for groups of at most items_at_once items.
+// Calls some(N, first) for groups of at most items_at_once vectors.
 template <class Some>
 SPIKELET_INLINE void in_groups(std::size_t number, Some&& some) {
   std::size_t k = 0;
@@ -108,9 +71,48 @@ SPIKELET_INLINE void in_groups(std::size_t number, Some&& some) {
 }
 
 template <class R>
-void gather(const Events<R>& events, const Items& items, const R* from, const R* start, R* to) {
-  in_groups(items.number, [&](auto n, std::size_t k) {
-    gather_some<R, n()>(events, items.from + k, items.to + k, from, start, to);
+void gather(const Events<R>& events, const R* from, std::size_t pitch, std::size_t width,
+            const R* start, R* to, bool streams) {
+  in_groups(width / lanes<R>, [&](auto n, std::size_t k) {
+    k *= lanes<R>;
+    if (events.value == nullptr) {
+      gather_some<R, n(), true>(events, from + k, pitch, start + k, to + k, streams);
+    } else {
+      gather_some<R, n(), false>(events, from + k, pitch, start + k, to + k, streams);
+    }
+  });
+}
+
+template <class R, std::size_t N, bool Ones>
+SPIKELET_INLINE void scatter_some(const Events<R>& events, const R* from, R* to,
+                                  std::size_t pitch) {
+  Vec<R> add[N];
+#pragma GCC unroll 9
+  for (std::size_t k = 0; k < N; ++k) {
+    add[k] = load(from + k * lanes<R>);
+  }
+  for (std::size_t e = 0; e < events.number; ++e) {
+    R* row = to + std::size_t{events.at[e]} * pitch;
+#pragma GCC unroll 9
+    for (std::size_t k = 0; k < N; ++k) {
+      if constexpr (Ones) {
+        store(row + k * lanes<R>, load(row + k * lanes<R>) + add[k]);
+      } else {
+        store(row + k * lanes<R>, load(row + k * lanes<R>) + broadcast(events.value[e]) * add[k]);
+      }
+    }
+  }
+}
+
+template <class R>
+void scatter(const Events<R>& events, const R* from, std::size_t width, R* to, std::size_t pitch) {
+  in_groups(width / lanes<R>, [&](auto n, std::size_t k) {
+    k *= lanes<R>;
+    if (events.value == nullptr) {
+      scatter_some<R, n(), true>(events, from + k, to + k, pitch);
+    } else {
+      scatter_some<R, n(), false>(events, from + k, to + k, pitch);
+    }
   });
 }
 

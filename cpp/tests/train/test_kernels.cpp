@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "spikelet/core/buffer.hpp"
 #include "spikelet/core/cpu.hpp"
 #include "support/sparse_values.hpp"
 #include "support/values.hpp"
@@ -29,28 +30,61 @@ const SparseKernels<R>& kernels_at(SimdLevel level) {
   }
 }
 
-// What a kernel at one level gives, for 1 to 11 lines of 64 bytes.
+// What kernels at one level give, for 1 to 11 lines of 64 bytes.
 template <class R>
-std::vector<R> sums_of(const SparseKernels<R>& kernels, std::size_t lines) {
+std::vector<R> sums_of(const SparseKernels<R>& kernels, std::size_t lines, bool ones) {
   const std::size_t width = lines * 64 / sizeof(R);
-  const std::vector<R> rows = sparse_values<R>(40 * width, 1, 1);
+  const std::size_t pitch = width + 16;
+  const std::vector<R> rows = sparse_values<R>(40 * pitch, 1, 1);
   const std::vector<R> value = sparse_values<R>(25, 1, 2);
   std::vector<std::uint32_t> at;
   for (std::size_t e = 0; e < value.size(); ++e) {
-    at.push_back(static_cast<std::uint32_t>((e * 7 % 40) * width));
+    at.push_back(static_cast<std::uint32_t>(e * 7 % 40));
   }
-  std::vector<std::ptrdiff_t> items;
-  for (std::size_t i = 0; i < width; i += kernels.lanes) {
-    items.push_back(static_cast<std::ptrdiff_t>(i));
-  }
-  const Events<R> events{value.size(), at.data(), value.data()};
+  const Events<R> events{value.size(), at.data(), ones ? nullptr : value.data()};
   std::vector<R> sums = sparse_values<R>(width, 1, 3);
-  kernels.gather(events, {items.size(), items.data(), items.data()}, rows.data(), sums.data(),
-                 sums.data());
+  kernels.gather(events, rows.data(), pitch, width, sums.data(), sums.data(), false);
+  Buffer<R> streamed(width);
+  kernels.gather(events, rows.data(), pitch, width, sums.data(), streamed.data(), true);
+  kernels.fence();
+  std::vector<R> target = rows;
+  kernels.scatter(events, sums.data(), width, target.data(), pitch);
   std::vector<R> total(width - 1);
   kernels.sum_rows(rows.data(), 40, width, width - 1, total.data());
+  sums.insert(sums.end(), streamed.begin(), streamed.end());
+  sums.insert(sums.end(), target.begin(), target.end());
   sums.insert(sums.end(), total.begin(), total.end());
   return sums;
+}
+
+// The same additions, one number after another.
+template <class R>
+void check_sums(std::size_t lines, bool ones) {
+  const std::size_t width = lines * 64 / sizeof(R);
+  const std::size_t pitch = width + 16;
+  const std::vector<R> rows = sparse_values<R>(40 * pitch, 1, 1);
+  const std::vector<R> value = sparse_values<R>(25, 1, 2);
+  const std::vector<R> found = sums_of(kernels_at<R>(SimdLevel::baseline), lines, ones);
+  std::vector<R> sums = sparse_values<R>(width, 1, 3), target = rows;
+  const auto add = [&](std::vector<R>& to) {
+    for (std::size_t e = 0; e < value.size(); ++e) {
+      for (std::size_t k = 0; k < width; ++k) {
+        to[k] += (ones ? R(1) : value[e]) * rows[e * 7 % 40 * pitch + k];
+      }
+    }
+  };
+  add(sums);
+  std::vector<R> twice = sums;
+  add(twice);
+  for (std::size_t e = 0; e < value.size(); ++e) {
+    for (std::size_t k = 0; k < width; ++k) {
+      target[e * 7 % 40 * pitch + k] += (ones ? R(1) : value[e]) * sums[k];
+    }
+  }
+  sums.insert(sums.end(), twice.begin(), twice.end());
+  sums.insert(sums.end(), target.begin(), target.end());
+  CHECK(same_bits(
+      sums, std::vector<R>(found.begin(), found.end() - static_cast<std::ptrdiff_t>(width - 1))));
 }
 
 // The sums of slices of a list of inputs, and those of their rows, for 1 to 4 lines.
@@ -132,7 +166,9 @@ std::vector<float> tiles_of(const TileKernels& kernels, std::size_t lines, std::
 template <class R>
 std::vector<std::uint32_t> found_by(const SparseKernels<R>& kernels, const std::vector<R>& x) {
   std::vector<std::uint32_t> index(x.size() + 64);
-  index.resize(kernels.find(x.data(), x.size(), index.data()));
+  bool ones = true;
+  index.resize(kernels.find(x.data(), x.size(), index.data(), ones));
+  CHECK(ones == std::all_of(x.begin(), x.end(), [](R v) { return v == 0 || v == 1; }));
   return index;
 }
 
@@ -197,8 +233,10 @@ TEST_CASE_TEMPLATE("the sparse kernels have the same bits at all levels", R, flo
   for (const SimdLevel level : available_simd_levels()) {
     INFO("level ", std::string(to_string(level)));
     for (std::size_t lines = 1; lines <= 11; ++lines) {
-      CHECK(same_bits(sums_of(kernels_at<R>(level), lines),
-                      sums_of(kernels_at<R>(SimdLevel::baseline), lines)));
+      for (const bool ones : {false, true}) {
+        CHECK(same_bits(sums_of(kernels_at<R>(level), lines, ones),
+                        sums_of(kernels_at<R>(SimdLevel::baseline), lines, ones)));
+      }
     }
     for (std::size_t lines = 1; lines <= 4; ++lines) {
       for (const bool ones : {false, true}) {
@@ -225,6 +263,42 @@ TEST_CASE("the kernels of tiles have the same bits at all levels") {
       const std::size_t places = 2 + lines % 4;
       CHECK(same_bits(tiles_of(level_table(level).tiles, lines, places),
                       tiles_of(level_table(SimdLevel::baseline).tiles, lines, places)));
+    }
+  }
+}
+
+TEST_CASE_TEMPLATE("the sums of events are those of plain loops", R, float, double) {
+  for (const std::size_t lines : {1u, 9u, 11u}) {
+    check_sums<R>(lines, false);
+    check_sums<R>(lines, true);
+  }
+}
+
+TEST_CASE("active bytes are found and counted") {
+  for (const SimdLevel level : available_simd_levels()) {
+    const ByteKernels& kernels = level_table(level).bytes;
+    for (const std::size_t n : {0u, 1u, 63u, 64u, 65u, 203u}) {
+      for (const double density : {0.0, 0.1, 1.0}) {
+        for (const bool ones : {true, false}) {
+          std::vector<std::uint8_t> x;
+          std::vector<std::uint32_t> wanted;
+          for (const double value : test::values<double>(n, 0, 1, 7)) {
+            // otherwise all values of a byte, also those with only the highest bit
+            const std::size_t k = x.size();
+            const auto high = static_cast<std::uint8_t>(k % 3 == 0 ? 128 : 1 + k % 255);
+            x.push_back(value >= density ? std::uint8_t{0} : ones ? std::uint8_t{1} : high);
+            if (x.back() != 0) {
+              wanted.push_back(static_cast<std::uint32_t>(k));
+            }
+          }
+          bool found_ones = true;
+          std::vector<std::uint32_t> index(n + 64);
+          index.resize(kernels.find(x.data(), n, index.data(), found_ones));
+          CHECK(index == wanted);
+          CHECK(kernels.count(x.data(), n) == wanted.size());
+          CHECK(found_ones == (ones || wanted.empty()));
+        }
+      }
     }
   }
 }

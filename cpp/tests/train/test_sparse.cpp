@@ -43,7 +43,7 @@ TEST_CASE_TEMPLATE("activity spans parts", R, float, double) {
 
 TEST_CASE_TEMPLATE("the sparse linear layer is the dense one", R, float, double) {
   for (const LinearShape& shape :
-       {LinearShape{1, 1, 1}, {5, 30, 20}, {40, 17, 145}, {2100, 270, 7}}) {
+       {LinearShape{1, 1, 1}, {5, 30, 20}, {40, 17, 145}, {2100, 270, 7}, {600, 900, 161}}) {
     const auto x = sparse_values<R>(shape.rows * shape.inputs, 0.1, 1);
     const auto weight = sparse_values<R>(shape.outputs * shape.inputs, 1, 2);
     const auto bias = sparse_values<R>(shape.outputs, 1, 3);

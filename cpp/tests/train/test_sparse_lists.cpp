@@ -19,18 +19,39 @@ TEST_CASE("rows are padded to whole lines, and parts cover everything") {
   CHECK(parts_of(11, 10) == 2);
 }
 
-TEST_CASE_TEMPLATE("a finder gives the places of inputs that are not 0", R, float, double) {
-  Finder<R> find(500);
-  for (const std::size_t n : {500u, 3u, 0u}) {
-    const auto x = test::sparse_values<R>(n, 0.2, 1);
-    std::vector<std::uint32_t> expected;
-    for (std::uint32_t i = 0; i < n; ++i) {
-      if (x[i] != 0) {
-        expected.push_back(i);
-      }
+TEST_CASE_TEMPLATE("active inputs are listed by row and by input", R, float, double) {
+  constexpr std::size_t rows = 37, inputs = 90, pitch = 100;
+  for (const bool ones : {false, true}) {
+    auto x = test::sparse_values<R>(rows * pitch, 0.2, 1);
+    for (R& value : x) {
+      value = ones && value != 0 ? R(1) : value;
     }
-    const auto found = find(x.data(), n);
-    CHECK(std::vector<std::uint32_t>(found.begin(), found.end()) == expected);
+    const ActiveRows<R> found = active_rows<R>(x.data(), rows, inputs, pitch);
+    const ActiveRows<R> turned = by_input(found, inputs);
+    CHECK(found.value.empty() == ones);
+    CHECK(turned.value.empty() == ones);
+    REQUIRE(found.rows() == rows);
+    REQUIRE(turned.rows() == inputs);
+    const auto check = [&](const ActiveRows<R>& lists, std::size_t other, auto&& value) {
+      std::size_t number = 0;
+      for (std::size_t k = 0; k < lists.rows(); ++k) {
+        const Events<R> events = lists.events(lists.ends[k], lists.ends[k + 1]);
+        std::size_t e = 0;
+        for (std::uint32_t i = 0; i < other; ++i) {
+          if (value(k, i) != 0) {
+            REQUIRE(e < events.number);
+            CHECK(events.at[e] == i);
+            CHECK((events.value == nullptr ? R(1) : events.value[e]) == value(k, i));
+            ++e;
+          }
+        }
+        CHECK(e == events.number);
+        number += e;
+      }
+      CHECK(number == lists.number());
+    };
+    check(found, inputs, [&](std::size_t r, std::size_t i) { return x[r * pitch + i]; });
+    check(turned, rows, [&](std::size_t i, std::size_t r) { return x[r * pitch + i]; });
   }
 }
 
@@ -52,6 +73,14 @@ TEST_CASE("lists keep the order of their events and can be refilled") {
   }
 }
 
+TEST_CASE("rows without active inputs have empty lists") {
+  const std::vector<std::uint8_t> x(3 * 10);
+  const auto found = active_rows<float>(x.data(), 3, 10, 10);
+  CHECK(found.ends == std::vector<std::uint32_t>{0, 0, 0, 0});
+  CHECK(by_input(found, 10).ends == std::vector<std::uint32_t>(11));
+  CHECK(active_rows<float>(x.data(), 0, 10, 10).rows() == 0);
+}
+
 TEST_CASE("transpose leaves what lies beyond the rows") {
   constexpr std::size_t rows = 19, n = 35, x_pitch = 40, y_pitch = 24;
   const auto x = test::values<double>(rows * x_pitch, -1, 1, 4);
@@ -60,28 +89,6 @@ TEST_CASE("transpose leaves what lies beyond the rows") {
   for (std::size_t i = 0; i < n; ++i) {
     for (std::size_t r = 0; r < y_pitch; ++r) {
       CHECK(y[i * y_pitch + r] == (r < rows ? x[r * x_pitch + i] : 7));
-    }
-  }
-}
-
-TEST_CASE("active bytes are found and counted as single ones are") {
-  for (const std::size_t n : {std::size_t{0}, std::size_t{1}, std::size_t{7}, std::size_t{8},
-                              std::size_t{64}, std::size_t{203}}) {
-    for (const double density : {0.0, 0.1, 1.0}) {
-      std::vector<std::uint8_t> x;
-      std::vector<std::uint32_t> wanted;
-      for (const double value : test::values<double>(n, 0, 1, 7)) {
-        const bool active = value < density;
-        // all values of a byte, also those with only the highest bit
-        x.push_back(active ? static_cast<std::uint8_t>(x.size() % 3 == 0 ? 128 : 1 + x.size()) : 0);
-        if (x.back() != 0) {
-          wanted.push_back(static_cast<std::uint32_t>(x.size() - 1));
-        }
-      }
-      CHECK(count_active(x.data(), n) == wanted.size());
-      Finder<std::uint8_t> find(n);
-      const auto found = find(x.data(), n);
-      CHECK(std::vector<std::uint32_t>(found.begin(), found.end()) == wanted);
     }
   }
 }

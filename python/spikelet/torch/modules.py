@@ -221,8 +221,12 @@ class Neuron(nn.Module):
         made = self._setting
         return replace(made, tensors=tensors)
 
-    def run(self, x: Tensor, **states: Tensor | None) -> Run:
-        """Run over [T, B, ...] from given states (`v`, `i`, `a`, `first_spikes`; [B, ...]) and return all results."""
+    def run(self, x: Tensor, *, v_seq: bool = True, **states: Tensor | None) -> Run:
+        """Run over [T, B, ...] from given states (`v`, `i`, `a`, `first_spikes`; [B, ...]) and return all results.
+
+        The potentials after each step, `v_seq`, are differentiable too; without `v_seq` they are empty, unless they are what
+        the module returns.
+        """
         where = type(self).__name__
         if (
             self.steps is None and isinstance(x, Tensor) and x.ndim == 2
@@ -241,7 +245,7 @@ class Neuron(nn.Module):
             checkpoint=self.checkpoint,
             steps=self.steps,
             backend=self.backend,
-            **self._outputs(),
+            **{"give_v_seq": v_seq, **self._outputs()},
             **states,  # type: ignore[arg-type]  # names of states only
         )
 
@@ -250,7 +254,7 @@ class Neuron(nn.Module):
 
     def forward(self, x: Tensor, v: Tensor | None = None) -> Tensor | tuple[Tensor, Tensor]:
         """Return spikes [T, B, ...]; with `return_v` also the potential after the last step, [B, ...]."""
-        result = self.run(x, v=v)
+        result = self.run(x, v_seq=False, v=v)
         return (result.spikes, result.v) if self.return_v else result.spikes
 
     @property
@@ -385,7 +389,7 @@ class LI(LIF):
 
     def forward(self, x: Tensor, v: Tensor | None = None) -> Tensor | tuple[Tensor, Tensor]:
         """Return the potential after each step, [T, B, ...]; with `return_v` also that after the last, [B, ...]."""
-        result = self.run(x, v=v)
+        result = self.run(x, v_seq=False, v=v)
         return (result.v_seq, result.v) if self.return_v else result.v_seq
 
 

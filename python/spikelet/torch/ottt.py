@@ -157,7 +157,7 @@ class OTTT:
         y = straight_through(filtered, value)
         if stage.neurons is None:
             return y
-        result = stage.neurons.run(y, v=stage.v)
+        result = stage.neurons.run(y, v_seq=False, v=stage.v)
         stage.v = result.v.detach()
         return result.v_seq if isinstance(stage.neurons, LI) else result.spikes
 

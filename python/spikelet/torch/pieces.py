@@ -91,7 +91,7 @@ def _through(model: nn.Sequential, x: Any, states: _States) -> Any:
         if isinstance(module, nn.Sequential):
             x = _through(module, x, states)
         elif isinstance(module, Neuron):
-            result = module.run(x, **states.get(module, {}))
+            result = module.run(x, v_seq=False, **states.get(module, {}))
             cell = module.setting().cell
             left = {"v": result.v}
             left |= {"i": result.i} if cell.synapse else {}

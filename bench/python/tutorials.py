@@ -1,0 +1,152 @@
+r"""Train the networks of snnTorch's and SpikingJelly's tutorials: whole iterations, script by script.
+
+Each program runs in a process of its own, in the interpreter that has it, with the same first weights, images and number of
+iterations. First, the loss and the gradients of the first iteration must agree: within rounding of float64 with
+SpikingJelly's, of float32 with snnTorch's. FORMS lists the ways to run a network: "script" as the tutorial has it, and
+"by layer", with channels last and freed memory kept by the process, which is the best that PyTorch's operations allow.
+spikelet's is ported as docs/from_snntorch_and_spikingjelly.md says. MNIST takes the place of Fashion-MNIST, and drawn
+events of moving spots that of recorded gestures.
+
+    python bench/python/tutorials.py --peers-python ENV/bin/python --mnist MNIST/raw
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+from processes import Record, busy, headline, machine, run
+from tutorials_cases import CASES, FORMS, Case
+
+from spikelet import datasets
+
+WORKER = Path(__file__).with_name("tutorials_worker.py")
+TOLERANCE = {"spikingjelly": 1e-9, "snntorch": 1e-5}
+"""Largest relative error of the loss and of each gradient, by its norm."""
+
+
+def arguments() -> argparse.Namespace:
+    """Return the parsed command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--cases", nargs="+", choices=CASES, default=list(CASES), metavar="NAME",
+        help="any of " + "; ".join(CASES))  # fmt: skip
+    add("--mnist", type=Path, required=True, metavar="FOLDER", help="folder of MNIST's IDX files")
+    add("--iterations", type=int, default=8, help="timed iterations of a run (default: 8)")
+    add("--runs", type=int, default=2, help="runs of each program, in turn (default: 2)")
+    add("--threads", type=int, default=1)
+    add("--limit", type=float, default=600.0, help="longest time of a run [s] (default: 600)")
+    add("--peers-python", default=sys.executable, metavar="PATH", help="interpreter of the peers")
+    add("--json", type=Path, metavar="PATH", help="write all runs and the machine to this file")
+    args = parser.parse_args()
+    if min(args.iterations, args.runs, args.threads, args.limit) <= 0:
+        parser.error("numbers must be positive")
+    try:
+        datasets.mnist(args.mnist, "test", 1)
+    except (FileNotFoundError, ValueError) as error:
+        parser.error(f"--mnist: {error}")
+    return args
+
+
+def work(
+    args: argparse.Namespace, folder: Path, case: Case, program: str, form: str, **settings: Any
+) -> Record:
+    """Run a worker and return what it printed."""
+    python = sys.executable if program == "spikelet" else args.peers_python
+    values = {"case": case.name, "form": form, "folder": folder, "iterations": args.iterations,
+              "threads": args.threads} | settings  # fmt: skip
+    command = [python, str(WORKER), program, *(f"--{name}={v}" for name, v in values.items())]
+    return run(command, args.threads, limit=args.limit)
+
+
+def check(args: argparse.Namespace, folder: Path, case: Case) -> str:
+    """Compare the loss and gradients of spikelet's first iteration with those of the case's library."""
+    found = {}
+    for program in ("spikelet", case.library):
+        for form in FORMS[program]:
+            file = folder / f"{program}-{form.replace(' ', '-')}.npz"
+            record = work(args, folder, case, program, form, save=file)
+            if "loss" not in record:
+                return f"not compared, {program}: {record}"
+            with np.load(file) as stored:
+                found[program, form] = [np.array(stored[name]) for name in stored.files]
+    ours = found.pop(("spikelet", FORMS["spikelet"][0]))
+    worst = 0.0
+    for theirs in found.values():
+        assert len(ours) == len(theirs)
+        for a, b in zip(ours, theirs, strict=True):
+            apart = np.linalg.norm(a - b)
+            worst = max(worst, float(apart / np.linalg.norm(b)) if apart > 0 else 0.0)
+    if worst > TOLERANCE[case.library]:
+        raise SystemExit(f"{case.name}: {worst:.1e} apart from {case.library}")
+    return f"loss and {len(ours) - 1} gradients within {worst:.1e}"
+
+
+def row(case: Case, program: str, form: str, records: list[Record], ours: float | None) -> str:
+    """Return the row of a table."""
+    head = f"| {case.name} | {program}, {form}"
+    if "cpu" not in records[-1]:
+        why = next(f"{k}: {records[-1][k]}" for k in ("missing", "failed") if k in records[-1])
+        return f"{head} | {why} | |"
+    taken = time_of(records)
+    ratio = f"{taken / ours:.2f}" if ours else "-"
+    return f"{head} | {1e3 * taken:.4g} | {ratio} |"
+
+
+def time_of(records: list[Record]) -> float:
+    """Return the median seconds of an iteration: of CPU with one thread, which others hardly disturb."""
+    return median(s for r in records for s in r["cpu" if r["threads"] == 1 else "wall"])
+
+
+def main() -> None:
+    args = arguments()
+    host = machine()
+    print(headline(host))
+    everything: list[dict[str, Any]] = []
+    rows = [
+        "| network | program | iteration [ms] | / spikelet |",
+        "|---|---|---|---|",
+    ]
+    versions: dict[str, str] = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        images, labels = datasets.mnist(args.mnist, "train", 12_800)
+        np.savez(folder / "mnist_train.npz", images=images, labels=labels)
+        for key in args.cases:
+            case = CASES[key]
+            print(f"* {case.name}: {check(args, folder, case)}", flush=True)
+            found: dict[tuple[str, str], list[Record]] = {
+                (program, form): [] for program in ("spikelet", case.library) for form in FORMS[program]
+            }  # fmt: skip
+            for _ in range(args.runs):
+                for (program, form), records in found.items():
+                    if records and "cpu" not in records[-1]:
+                        continue
+                    record = work(args, folder, case, program, form)
+                    versions |= record.get("versions", {})
+                    records.append(record | {"threads": args.threads})
+            first = found["spikelet", FORMS["spikelet"][0]]
+            ours = time_of(first) if "cpu" in first[-1] else None
+            rows += [row(case, *which, records, ours) for which, records in found.items()]
+            everything += [
+                {"case": key, "program": program, "form": form, "runs": records}
+                for (program, form), records in found.items()
+            ]
+    print("\n" + ", ".join(f"{name} {version}" for name, version in versions.items()))
+    if warning := busy(r for part in everything for r in part["runs"]):
+        print(warning)
+    print("\n" + "\n".join(rows))
+    if args.json:
+        args.json.write_text(json.dumps({"machine": host, "cases": everything}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+// Places of selected lanes as a list of numbers. Included by kernel sources after simd.hpp.
+
+namespace spikelet::SPIKELET_LEVEL {
+
+// One bit per lane: a != b, also where one of them is NaN.
+#if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
+SPIKELET_INLINE std::uint64_t unequal(Vec<float> a, Vec<float> b) {
+  return _mm512_cmp_ps_mask(reinterpret_cast<__m512>(a), reinterpret_cast<__m512>(b), _CMP_NEQ_UQ);
+}
+SPIKELET_INLINE std::uint64_t unequal(Vec<double> a, Vec<double> b) {
+  return _mm512_cmp_pd_mask(reinterpret_cast<__m512d>(a), reinterpret_cast<__m512d>(b),
+                            _CMP_NEQ_UQ);
+}
+#else
+SPIKELET_INLINE std::uint64_t unequal(Vec<float> a, Vec<float> b) { return bits<float>(a != b); }
+SPIKELET_INLINE std::uint64_t unequal(Vec<double> a, Vec<double> b) { return bits<double>(a != b); }
+#endif
+
+// One bit for each of 64 bytes that are not `than`.
+SPIKELET_INLINE std::uint64_t unequal_bytes(const std::uint8_t* p, std::uint8_t than) {
+#if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
+  return _mm512_cmpneq_epi8_mask(_mm512_loadu_si512(p), _mm512_set1_epi8(static_cast<char>(than)));
+#elif defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 32
+  std::uint64_t equal = 0;
+  for (int k = 0; k < 64; k += 32) {
+    const __m256i here = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + k));
+    const __m256i same = _mm256_cmpeq_epi8(here, _mm256_set1_epi8(static_cast<char>(than)));
+    equal |= std::uint64_t{static_cast<std::uint32_t>(_mm256_movemask_epi8(same))} << k;
+  }
+  return ~equal;
+#elif defined(__x86_64__)
+  std::uint64_t equal = 0;
+  for (int k = 0; k < 64; k += 16) {
+    const __m128i here = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + k));
+    const __m128i same = _mm_cmpeq_epi8(here, _mm_set1_epi8(static_cast<char>(than)));
+    equal |= std::uint64_t{static_cast<std::uint32_t>(_mm_movemask_epi8(same))} << k;
+  }
+  return ~equal;
+#else
+  std::uint64_t found = 0;
+  for (int k = 0; k < 64; ++k) {
+    found |= std::uint64_t{p[k] != than} << k;
+  }
+  return found;
+#endif
+}
+
+// Writes first + k for each bit k of `which`, and returns the end of what it wrote. Places up to 16
+// after that end are overwritten.
+SPIKELET_INLINE std::uint32_t* append_places(std::uint32_t* to, std::uint32_t first,
+                                             std::uint64_t which) {
+#if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
+  __m512i place =
+      _mm512_add_epi32(_mm512_set1_epi32(static_cast<int>(first)),
+                       _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
+  for (int k = 0; k < 64; k += 16) {
+    const auto some = static_cast<__mmask16>(which >> k);
+    _mm512_storeu_si512(to, _mm512_maskz_compress_epi32(some, place));
+    to += __builtin_popcount(some);
+    place = _mm512_add_epi32(place, _mm512_set1_epi32(16));
+  }
+  return to;
+#else
+  // Eight at a time: a branch for each would be mispredicted.
+  std::uint32_t* const end = to + __builtin_popcountll(which);
+  while (to < end) {
+#pragma GCC unroll 8
+    for (int k = 0; k < 8; ++k) {
+      // If no bit is left, the result is not used; the added bit keeps it defined.
+      to[k] = first + static_cast<std::uint32_t>(__builtin_ctzll(which | (std::uint64_t{1} << 63)));
+      which &= which - 1;
+    }
+    to += 8;
+  }
+  return end;
+#endif
+}
+
+}  // namespace spikelet::SPIKELET_LEVEL
