@@ -137,6 +137,11 @@ SPIKELET_INLINE void add_drives(const StepArgs<R>& args,
       const int state = input_states[static_cast<std::size_t>(drive.channel)];
       input = args.state[static_cast<std::size_t>(state)];
     }
+    if (blocks_together > 1 && drive.ahead != nullptr &&
+        end - begin < blocks_together * block_size) {
+      poisson_ahead(drive, args.step, begin, end, input);
+      continue;
+    }
     poisson_range(*drive.table, *drive.stream, *drive.tie, args.step, begin, end, drive.weight,
                   drive.weight_mask, input);
   }
@@ -164,7 +169,7 @@ Gid* step_model(const StepArgs<R>& args, std::size_t begin, std::size_t end, Gid
   constexpr bool early = Model::input_states.size() == 0;
   const std::size_t together = args.drives.empty() ? end - begin : blocks_together * block_size;
   for (std::size_t first = begin; first < end;) {
-    const std::size_t last = first + together <= end ? first + together : first + block_size;
+    const std::size_t last = std::min(first + together, end);
     if constexpr (early) {
       add_drives(args, Model::input_states, first, last);
     }
