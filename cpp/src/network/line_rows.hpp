@@ -56,7 +56,7 @@ class LineRows final : public StaticRows<R> {
   template <class F>
   void for_segments_of(const Row& row, F&& f) const;
   std::uint16_t append_lines(std::span<const RowEntry<R>> entries);
-  void note(const Row& row, Step stamp, Step from);
+  void note(const Row& row, Step stamp, Step from, typename Arrivals<DueLines>::Writer& due);
   void list_parts(Step step);
 
   std::uint32_t dummies_;

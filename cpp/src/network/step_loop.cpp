@@ -162,7 +162,8 @@ class StepLoop<R>::Member {
     merged_.clear();
     for (const Partition<R>& partition : partitions_) {  // each list ascends
       const std::span<const Gid> spikes = mail_of(partition).step(k);
-      if (merged_.empty() || spikes.empty()) {
+      // One population: its partitions have ascending ranges.
+      if (merged_.empty() || spikes.empty() || merged_.back() < spikes.front()) {
         merged_.insert(merged_.end(), spikes.begin(), spikes.end());
         continue;
       }
@@ -217,6 +218,9 @@ class StepLoop<R>::Member {
       const std::span<const Gid> spikes =
           loop_.exchange_ ? loop_.exchange_->step(static_cast<std::size_t>(step - begin_))
                           : collect(step);
+      if (spikes.empty()) {
+        continue;
+      }
       for_own([&](std::size_t p) {
         for (const auto& store : partitions_[p].stores) {
           if (store) {
@@ -344,8 +348,8 @@ void StepLoop<R>::emit_at_time_0() {
 template <class R>
 void StepLoop<R>::forget_old_spikes(Step step) {
   if (flight_.stamps.size() >= flight_limit_) {
-    flight_ = flight_.after(step - network_.longest_delay());
-    flight_limit_ = 2 * flight_.stamps.size() + 65536;
+    flight_.forget(step - network_.longest_delay());
+    flight_limit_ = 2 * flight_.stamps.size() + few_in_flight;
   }
 }
 

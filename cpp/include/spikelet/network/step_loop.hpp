@@ -52,7 +52,8 @@ class StepLoop {
   SpikeExchange* exchange_;
   bool paced_;
   Pace pace_;
-  std::size_t flight_limit_ = 65536;
+  static constexpr std::size_t few_in_flight = 2048;  // they stay in the first-level cache
+  std::size_t flight_limit_ = few_in_flight;
 };
 
 extern template class StepLoop<float>;
