@@ -169,8 +169,17 @@ void LineRows<R, L>::prepare(Step step) {
   });
   due_.clear(step);
   std::fill(out, out + lines_ahead, out[-1]);
-  for (std::size_t i = 0; i < std::min(listed_, lines_ahead); ++i) {
-    fetch_line(lines_.data() + list_[i]);
+  fetch_first();
+}
+
+// A fixed number at a time, so that few lines take a turn that is predicted.
+template <class R, class L>
+void LineRows<R, L>::fetch_first() const {
+  constexpr std::size_t together = 8;
+  for (std::size_t i = 0; i < std::min(listed_, lines_ahead); i += together) {
+    for (std::size_t k = i; k < i + together; ++k) {
+      fetch_line(lines_.data() + list_[k]);
+    }
   }
 }
 
@@ -199,9 +208,7 @@ void LineRows<R, L>::list_parts(Step step) {
   }
   listed_ = static_cast<std::size_t>(out - list_.data());
   std::fill(out, out + lines_ahead, out[-1]);
-  for (std::size_t i = 0; i < std::min(listed_, lines_ahead); ++i) {
-    fetch_line(lines_.data() + list_[i]);
-  }
+  fetch_first();
 }
 
 template <class R, class L>
@@ -211,7 +218,7 @@ void LineRows<R, L>::deliver(Step, R* input) {
                                grid_.sums);
   } else {
     kernels().scatter(static_cast<const L*>(nullptr), dummies_ + L::size > 65536)(
-        lines_.data(), list_.data(), listed_, input);
+        lines_.data(), list_.data(), listed_, dummies_, input);
   }
 }
 

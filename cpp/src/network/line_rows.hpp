@@ -58,6 +58,7 @@ class LineRows final : public StaticRows<R> {
   std::uint16_t append_lines(std::span<const RowEntry<R>> entries);
   void note(const Row& row, Step stamp, Step from, typename Arrivals<DueLines>::Writer& due);
   void list_parts(Step step);
+  void fetch_first() const;
 
   std::uint32_t dummies_;
   RowGrid grid_;
