@@ -213,6 +213,9 @@ void LineRows<R, L>::list_parts(Step step) {
 
 template <class R, class L>
 void LineRows<R, L>::deliver(Step, R* input) {
+  if (listed_ == 0) {
+    return;
+  }
   if constexpr (integer) {
     kernels().scatter_integers(lines_.data(), list_.data(), listed_, grid_.shift, grid_.negative,
                                grid_.sums);

@@ -33,6 +33,11 @@ class LineRows final : public StaticRows<R> {
   // Sorted by delay.
   void append(Gid source, const RowEntries<R>& row) override;
   void close(std::size_t span) override;
+  void fetch() const override {
+    rows_.fetch();
+    fetch_if_small(segments_.data(), segments_.size() * sizeof(Segment));
+    fetch_if_small(lines_.data(), lines_.size() * sizeof(L));
+  }
   void enqueue(std::span<const Gid> sources, Step stamp, Step from) override;
   void prepare(Step step) override;
   void deliver(Step step, R* input) override;
