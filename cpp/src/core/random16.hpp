@@ -116,8 +116,8 @@ SPIKELET_INLINE void counts_of_block(const PoissonTable& table, const std::uint1
     const U limit = look_up(high, column), alias = look_up(other, column);
     const auto own = rest < limit;
     store(counts + 32 * half, own ? column : alias);
-    std::uint64_t ties = _mm512_cmpeq_epi16_mask(reinterpret_cast<__m512i>(rest),
-                                                 reinterpret_cast<__m512i>(limit));
+    std::uint64_t ties =
+        _mm512_cmpeq_epi16_mask(reinterpret_cast<__m512i>(rest), reinterpret_cast<__m512i>(limit));
     for (; ties != 0; ties &= ties - 1) {
       const auto n = static_cast<std::uint32_t>(32 * half + __builtin_ctzll(ties));
       counts[n] =

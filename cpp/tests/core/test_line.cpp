@@ -87,8 +87,8 @@ void compare(const Buffer<L>& lines, bool wide) {
     for (const SimdLevel level : available_simd_levels()) {
       CAPTURE(std::string(to_string(level)));
       auto input = start;
-      kernels(level).scatter(lines.data(), wide)(
-          lines.data(), list.data(), n, static_cast<std::uint32_t>(size), input.data());
+      kernels(level).scatter(lines.data(), wide)(lines.data(), list.data(), n,
+                                                 static_cast<std::uint32_t>(size), input.data());
       std::copy(expected.begin() + static_cast<std::ptrdiff_t>(size), expected.end(),
                 input.begin() + static_cast<std::ptrdiff_t>(size));
       CHECK(test::same_bits(input, expected));
