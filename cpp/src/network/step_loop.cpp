@@ -265,25 +265,42 @@ template <class R>
 bool StepLoop<R>::run_paced(Step end, const Poll& poll, std::exception_ptr before, int threads) {
   constexpr std::size_t most_paced = 32768;  // neurons: larger networks always gain from threads
   const auto partitions = static_cast<int>(layout_.partitions.size());
-  const int most = std::min({network_.threads, threads, partitions});
+  const int wanted = std::min(network_.threads, threads), most = std::min(wanted, partitions);
   std::size_t elements = 0;
   for (const Partition<R>& partition : layout_.partitions) {
     elements += partition.elements;
   }
   // Processes must cut their runs alike.
-  if (!paced_ || most <= 1 || exchange_ != nullptr || elements > most_paced) {
+  if (!paced_ || wanted <= 1 || (most <= 1 && !layout_.folded()) || exchange_ != nullptr ||
+      elements > most_paced) {
     return run_part(end, poll, std::move(before), most);
   }
   using Clock = std::chrono::steady_clock;
   bool stopped = false;
   do {
     const Step first = network_.now;
-    const Pace::Part part = pace_.next(end - first, network_.interval);
+    const Pace::Part part = pace_.next(end - first, network_.interval, layout_.may_fold());
+    layout_.fold(part.fold);
+    if (layout_.stale()) {
+      return false;
+    }
     const auto start = Clock::now();
-    stopped =
-        run_part(first + part.steps, poll, std::exchange(before, nullptr), part.all ? most : 1);
-    const std::chrono::duration<double, std::nano> passed = Clock::now() - start;
-    pace_.note(network_.now - first, passed.count());
+    const auto passed = [&] {
+      return std::chrono::duration<double, std::nano>(Clock::now() - start).count();
+    };
+    bool late = false;
+    std::uint32_t intervals = 0;
+    const Poll within = [&](Step step) {
+      if (poll(step)) {
+        return true;
+      }
+      late = ++intervals % 8 == 0 && passed() > part.most;
+      return late;
+    };
+    stopped = run_part(first + part.steps, part.all ? within : poll, std::exchange(before, nullptr),
+                       part.all ? most : 1);
+    stopped = stopped && !late;
+    pace_.note(network_.now - first, passed());
   } while (!stopped && network_.now < end);
   return stopped;
 }
