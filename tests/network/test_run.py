@@ -9,7 +9,7 @@ import time
 
 import numpy as np
 import pytest
-from tests.conftest import busy_network, make, train
+from tests.conftest import busy_network, make, spawn, train
 from tests.support.running import Stop, in_thread
 
 import spikelet as sl
@@ -168,3 +168,38 @@ def test_a_run_that_changes_its_number_of_threads_gives_the_same_results(threads
     np.testing.assert_array_equal(traces[0].values, traces[1].values)
     np.testing.assert_array_equal(cells.V_m[:], twins.V_m[:])
     np.testing.assert_array_equal(plastic.weights, twin.weights)
+
+
+FOLDED = """
+import os
+import numpy as np
+import spikelet as sl
+
+if hasattr(os, "sched_setaffinity"):  # one core for two threads: one of them is faster
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+
+
+def run(threads):
+    net = sl.Network(dt=0.1, seed=3, threads=threads)
+    cells, others = net.population(1000, sl.LIF()), net.population(150, sl.LIF())
+    first = net.connect(cells, cells, sl.FixedOutdegree(10), weight=5.0, delay=0.1)
+    net.connect(cells, others, sl.FixedOutdegree(5), weight=sl.Normal(30.0, 3.0), delay=2.0)
+    net.inject(cells, sl.PoissonInput(rate=8000.0, weight=35.0))
+    net.inject(others, sl.NoiseInput(mean=300.0, std=100.0, every=1.0))
+    spikes, v = net.record(cells, "spikes"), net.record(cells[:7], "V_m")
+    weights = net.record(first, "weights", every=50.0)
+    for duration in (300.0, 0.1, 523.4, 700.0):
+        net.run(duration)
+    found = spikes.times, spikes.ids, v.times, v.values, weights.times, weights.values
+    return *found, cells.V_m[:], others.V_m[:]
+
+
+one, two = run(1), run(2)
+assert len(one[0]) > 1000
+print(all(np.array_equal(a, b) for a, b in zip(one, two, strict=True)))
+"""
+
+
+def test_a_network_with_fewer_cores_than_threads_gives_the_same_results() -> None:
+    """Where one thread stays faster, the network is laid out for one."""
+    assert spawn(FOLDED).strip() == "True"

@@ -37,9 +37,9 @@ SPIKELET_INLINE void store_words(const Vec<std::uint64_t> (&c)[4][parts], int p,
   store(high, (c[2][p] & half) | (c[3][p] << 32));
 }
 
-// The draws of `blocks` blocks from `block` on. Several chains of multiplications in flight hide
-// each other's latency.
-template <int blocks>
+// The draws of `blocks` blocks from `block` on, or of one block at `blocks` steps from `step` on.
+// Several chains of multiplications in flight hide each other's latency.
+template <int blocks, bool steps = false>
 SPIKELET_INLINE void draw16(const Stream& stream, std::uint32_t block, Step step,
                             std::uint16_t* out) {
   using U = Vec<std::uint64_t>;
@@ -47,10 +47,12 @@ SPIKELET_INLINE void draw16(const Stream& stream, std::uint32_t block, Step step
   constexpr int parts = 8 / width;
   U c[4][blocks * parts];
   for (int p = 0; p < blocks * parts; ++p) {
+    const auto number = static_cast<std::uint32_t>(p / parts);
+    const Step at = steps ? step + number : step;
     c[0][p] = load(lane_numbers + p % parts * width) +
-              std::uint64_t{8 * (block + static_cast<std::uint32_t>(p / parts))};
-    c[1][p] = U{} + static_cast<std::uint32_t>(step);
-    c[2][p] = U{} + static_cast<std::uint32_t>(step >> 32);
+              std::uint64_t{8 * (steps ? block : block + number)};
+    c[1][p] = U{} + static_cast<std::uint32_t>(at);
+    c[2][p] = U{} + static_cast<std::uint32_t>(at >> 32);
     c[3][p] = U{} + stream.word();
   }
   philox_rounds<blocks * parts>(stream, c);
@@ -114,7 +116,8 @@ SPIKELET_INLINE void counts_of_block(const PoissonTable& table, const std::uint1
     const U limit = look_up(high, column), alias = look_up(other, column);
     const auto own = rest < limit;
     store(counts + 32 * half, own ? column : alias);
-    std::uint64_t ties = _mm512_movepi16_mask(reinterpret_cast<__m512i>(rest == limit));
+    std::uint64_t ties =
+        _mm512_cmpeq_epi16_mask(reinterpret_cast<__m512i>(rest), reinterpret_cast<__m512i>(limit));
     for (; ties != 0; ties &= ties - 1) {
       const auto n = static_cast<std::uint32_t>(32 * half + __builtin_ctzll(ties));
       counts[n] =
@@ -190,6 +193,18 @@ void poisson_add_many(const PoissonTable& table, const Stream& stream, const Str
   }
 }
 
+// input[i] += weight * counts[i - begin] for whole blocks [begin, end) of elements.
+template <class R>
+SPIKELET_INLINE void add_counts(const std::uint16_t* counts, std::size_t begin, std::size_t end,
+                                const R* weight, std::size_t weight_mask, R* input) {
+  constexpr auto width = static_cast<std::size_t>(lanes<R>);
+  for (std::size_t n = begin; n < end; n += width) {
+    const Vec<R> count = __builtin_convertvector(load_index<R>(counts + (n - begin)), Vec<R>);
+    const Vec<R> w = load(weight + (n & (weight_mask | (block_size - 1))));
+    store(input + n, load(input + n) + w * count);
+  }
+}
+
 // input[i] += weight * (Poisson count of element i) for `blocks` blocks from element i on.
 template <class R, int blocks>
 SPIKELET_INLINE void poisson_add(const PoissonTable& table, const Stream& stream, const Stream& tie,
@@ -205,12 +220,7 @@ SPIKELET_INLINE void poisson_add(const PoissonTable& table, const Stream& stream
     }
     return;
   }
-  constexpr auto width = static_cast<std::size_t>(lanes<R>);
-  for (std::size_t n = i; n < i + blocks * block_size; n += width) {
-    const Vec<R> count = __builtin_convertvector(load_index<R>(counts + (n - i)), Vec<R>);
-    const Vec<R> w = load(weight + (n & (weight_mask | (block_size - 1))));
-    store(input + n, load(input + n) + w * count);
-  }
+  add_counts(counts, i, i + blocks * block_size, weight, weight_mask, input);
 }
 
 template <class R>
@@ -225,6 +235,39 @@ void poisson_range(const PoissonTable& table, const Stream& stream, const Stream
   for (; i < end; i += block_size) {
     poisson_add<R, 1>(table, stream, tie, step, i, weight, weight_mask, input);
   }
+}
+
+// The same for few blocks, whose counts of some steps are drawn together.
+template <class R>
+void poisson_ahead(const PoissonDrive<R>& drive, Step step, std::size_t begin, std::size_t end,
+                   R* input) {
+  constexpr Step steps = PoissonAhead::steps;
+  static_assert(steps % blocks_together == 0 && blocks_together <= PoissonAhead::blocks + 1);
+  const PoissonTable& table = *drive.table;
+  if (table.repeats != 1) [[unlikely]] {
+    poisson_range(table, *drive.stream, *drive.tie, step, begin, end, drive.weight,
+                  drive.weight_mask, input);
+    return;
+  }
+  PoissonAhead& ahead = *drive.ahead;
+  const Step first = step - step % steps;
+  if (ahead.first != first) {
+    ahead.first = first;
+    std::uint16_t* counts = ahead.counts.data();
+    for (std::size_t i = begin; i < end; i += block_size, counts += block_size) {
+      const auto block = static_cast<std::uint32_t>(i / block_size);
+      for (Step k = 0; k < steps; k += blocks_together) {
+        alignas(64) std::uint16_t draws[blocks_together * block_size];
+        draw16<blocks_together, true>(*drive.stream, block, first + k, draws);
+        for (int n = 0; n < blocks_together; ++n) {
+          counts_of_block(table, draws + n * block_size, *drive.tie, block, first + k + n,
+                          counts + (k + n) * PoissonAhead::stride);
+        }
+      }
+    }
+  }
+  add_counts(ahead.counts.data() + (step - first) * PoissonAhead::stride, begin, end, drive.weight,
+             drive.weight_mask, input);
 }
 
 inline std::uint64_t below_block(const Stream& stream, const Stream& tie, std::uint32_t block,

@@ -26,20 +26,28 @@ inline std::uint32_t* list_lines(const DueLines* begin, const DueLines* end, std
   return out;
 }
 
-// Adds one line. wide: targets may have more than 16 bits.
+// Adds one line. wide: targets may have more than 16 bits. Those from `dummies` on are padding.
 template <class R, bool wide>
-inline void add_line(const Line<R>& line, R* input) {
+inline void add_line(const Line<R>& line, std::uint32_t, R* input) {
 #pragma GCC unroll 16
   for (int l = 0; l < Line<R>::size; ++l) {
     input[wide ? line.target_of(l) : line.target[l]] += line.weight[l];
   }
 }
 template <class R, bool wide>
-inline void add_line(const SharedLine<R>& line, R* input) {
+inline void add_line(const SharedLine<R>& line, std::uint32_t dummies, R* input) {
   static_assert(!wide);
+  constexpr int size = SharedLine<R>::size, half = size / 2;
   const R weight = line.weight;
-#pragma GCC unroll 32
-  for (int l = 0; l < SharedLine<R>::size; ++l) {
+#pragma GCC unroll 16
+  for (int l = 0; l < half; ++l) {
+    input[line.target[l]] += weight;
+  }
+  if (line.target[half] >= dummies) {  // the last line of a short segment
+    return;
+  }
+#pragma GCC unroll 16
+  for (int l = half; l < size; ++l) {
     input[line.target[l]] += weight;
   }
 }
@@ -48,21 +56,26 @@ inline void add_line(const SharedLine<R>& line, R* input) {
 // are known early. Otherwise they depend on the line and its number, and loads wait for earlier
 // stores whose addresses are still unknown.
 template <class R, class L, bool wide>
-void scatter(const L* lines, const std::uint32_t* list, std::size_t n, R* input) {
+void scatter(const L* lines, const std::uint32_t* list, std::size_t n, std::uint32_t dummies,
+             R* input) {
   typedef std::uint64_t Bytes __attribute__((vector_size(32)));
   constexpr std::size_t batch = 2048 / sizeof(L), parts = sizeof(L) / sizeof(Bytes);
+  constexpr std::size_t together = 4;  // few lines take one turn, which is predicted
   L staged[batch];
-  for (std::size_t i = 0; i < n;) {
+  for (std::size_t i = 0; i < n; i += batch) {
     const std::size_t count = n - i < batch ? n - i : batch;
-    for (std::size_t k = 0; k < count; ++k, ++i) {
-      fetch_line(lines + list[i + lines_ahead]);
-      const auto* from = reinterpret_cast<const char*>(lines + list[i]);
-      Bytes part[parts];
-      __builtin_memcpy(part, from, sizeof part);
-      __builtin_memcpy(staged + k, part, sizeof part);
+    for (std::size_t first = 0; first < count; first += together) {
+#pragma GCC unroll 4
+      for (std::size_t k = first; k < first + together; ++k) {
+        fetch_line(lines + list[i + k + lines_ahead - together]);
+        const auto* from = reinterpret_cast<const char*>(lines + list[i + k]);
+        Bytes part[parts];
+        __builtin_memcpy(part, from, sizeof part);
+        __builtin_memcpy(staged + k, part, sizeof part);
+      }
     }
     for (std::size_t k = 0; k < count; ++k) {
-      add_line<R, wide>(staged[k], input);
+      add_line<R, wide>(staged[k], dummies, input);
     }
   }
 }

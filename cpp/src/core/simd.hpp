@@ -443,6 +443,12 @@ struct IndexOf {
 };
 template <class R>
 SPIKELET_INLINE typename IndexOf<R>::type load_index(const std::uint16_t* p) {
+#if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
+  if constexpr (sizeof(R) == 4) {  // one instruction where GCC makes five
+    return reinterpret_cast<typename IndexOf<R>::type>(
+        _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))));
+  }
+#endif
   typename IndexOf<R>::narrow v;
   __builtin_memcpy(&v, p, sizeof v);
   return __builtin_convertvector(v, typename IndexOf<R>::type);

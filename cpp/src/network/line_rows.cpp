@@ -102,26 +102,33 @@ void LineRows<R, L>::close(std::size_t span) {
 template <class R, class L>
 void LineRows<R, L>::enqueue(std::span<const Gid> sources, Step stamp, Step from) {
   // Fetch rows, then their segments, then process them: each is in the cache by then.
+  std::array<const Row*, rows_ahead> rows;
   for (std::size_t k = 0; k < sources.size(); k += rows_ahead) {
     const auto some = sources.subspan(k, std::min(rows_ahead, sources.size() - k));
     rows_.prefetch(some);
+    std::size_t found = 0;
     for (const Gid source : some) {
       if (const Row* row = rows_.find(source)) {
-        for (std::uint32_t s = row->more; s < row[1].more; s += 64 / sizeof(Segment)) {
+        rows[found++] = row;
+      }
+    }
+    if (!segments_.empty()) {
+      for (std::size_t i = 0; i < found; ++i) {
+        for (std::uint32_t s = rows[i]->more; s < rows[i][1].more; s += 64 / sizeof(Segment)) {
           __builtin_prefetch(segments_.data() + s);
         }
       }
     }
-    for (const Gid source : some) {
-      if (const Row* row = rows_.find(source)) {
-        note(*row, stamp, from);
-      }
+    typename Arrivals<DueLines>::Writer due(due_);
+    for (std::size_t i = 0; i < found; ++i) {
+      note(*rows[i], stamp, from, due);
     }
   }
 }
 
 template <class R, class L>
-void LineRows<R, L>::note(const Row& row, Step stamp, Step from) {
+void LineRows<R, L>::note(const Row& row, Step stamp, Step from,
+                          typename Arrivals<DueLines>::Writer& due) {
   for_segments_of(row, [&](std::uint32_t first, Segment segment) {
     const Step arrival = stamp + segment.delay - 1;
     if (arrival < from) {
@@ -129,10 +136,10 @@ void LineRows<R, L>::note(const Row& row, Step stamp, Step from) {
     }
     for (std::uint32_t left = segment.lines;;) {
       if (left <= most_due_lines) [[likely]] {
-        due_.push(arrival, first << due_count_bits | left);
+        due.push(arrival, first << due_count_bits | left);
         break;
       }
-      due_.push(arrival, first << due_count_bits | most_due_lines);
+      due.push(arrival, first << due_count_bits | most_due_lines);
       first += most_due_lines;
       left -= most_due_lines;
     }
@@ -162,8 +169,17 @@ void LineRows<R, L>::prepare(Step step) {
   });
   due_.clear(step);
   std::fill(out, out + lines_ahead, out[-1]);
-  for (std::size_t i = 0; i < std::min(listed_, lines_ahead); ++i) {
-    fetch_line(lines_.data() + list_[i]);
+  fetch_first();
+}
+
+// A fixed number at a time, so that few lines take a turn that is predicted.
+template <class R, class L>
+void LineRows<R, L>::fetch_first() const {
+  constexpr std::size_t together = 8;
+  for (std::size_t i = 0; i < std::min(listed_, lines_ahead); i += together) {
+    for (std::size_t k = i; k < i + together; ++k) {
+      fetch_line(lines_.data() + list_[k]);
+    }
   }
 }
 
@@ -192,19 +208,20 @@ void LineRows<R, L>::list_parts(Step step) {
   }
   listed_ = static_cast<std::size_t>(out - list_.data());
   std::fill(out, out + lines_ahead, out[-1]);
-  for (std::size_t i = 0; i < std::min(listed_, lines_ahead); ++i) {
-    fetch_line(lines_.data() + list_[i]);
-  }
+  fetch_first();
 }
 
 template <class R, class L>
 void LineRows<R, L>::deliver(Step, R* input) {
+  if (listed_ == 0) {
+    return;
+  }
   if constexpr (integer) {
     kernels().scatter_integers(lines_.data(), list_.data(), listed_, grid_.shift, grid_.negative,
                                grid_.sums);
   } else {
     kernels().scatter(static_cast<const L*>(nullptr), dummies_ + L::size > 65536)(
-        lines_.data(), list_.data(), listed_, input);
+        lines_.data(), list_.data(), listed_, dummies_, input);
   }
 }
 

@@ -33,6 +33,11 @@ class LineRows final : public StaticRows<R> {
   // Sorted by delay.
   void append(Gid source, const RowEntries<R>& row) override;
   void close(std::size_t span) override;
+  void fetch() const override {
+    rows_.fetch();
+    fetch_if_small(segments_.data(), segments_.size() * sizeof(Segment));
+    fetch_if_small(lines_.data(), lines_.size() * sizeof(L));
+  }
   void enqueue(std::span<const Gid> sources, Step stamp, Step from) override;
   void prepare(Step step) override;
   void deliver(Step step, R* input) override;
@@ -56,8 +61,9 @@ class LineRows final : public StaticRows<R> {
   template <class F>
   void for_segments_of(const Row& row, F&& f) const;
   std::uint16_t append_lines(std::span<const RowEntry<R>> entries);
-  void note(const Row& row, Step stamp, Step from);
+  void note(const Row& row, Step stamp, Step from, typename Arrivals<DueLines>::Writer& due);
   void list_parts(Step step);
+  void fetch_first() const;
 
   std::uint32_t dummies_;
   RowGrid grid_;

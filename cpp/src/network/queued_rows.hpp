@@ -50,6 +50,10 @@ class QueuedRows final : public StaticRows<R> {
 
   void append(Gid source, const RowEntries<R>& row) override;
   void close(std::size_t span) override;
+  void fetch() const override {
+    rows_.fetch();
+    fetch_if_small(data_.data(), data_.size() * sizeof(Unit));
+  }
   void enqueue(std::span<const Gid> sources, Step stamp, Step from) override;
   void deliver(Step step, R* input) override;
   void clear() override { due_.clear(); }

@@ -564,12 +564,16 @@ Step Simulator<R>::run(Step steps, const Poll& poll, int threads) {
       std::rethrow_exception(error);
     }
   };
-  bool stopped = false;
+  bool stopped = false, allotted = true;
   while (network.now < end && !stopped) {
-    const Step stop = parts.next_stop(end);
-    if (!parts.ranks && network.now > first) {
-      parts.recorders.allot(network.now, stop);
+    if (parts.layout.stale()) {
+      parts.lay_out();
     }
+    const Step begin = network.now, stop = parts.next_stop(end);
+    if (!parts.ranks && !allotted) {
+      parts.recorders.allot(begin, stop);
+    }
+    allotted = false;
     const auto advance = [&] {
       if (parts.ranks && network.now > first) {
         attempt([&] { parts.recorders.allot(network.now, stop); });
@@ -580,6 +584,9 @@ Step Simulator<R>::run(Step steps, const Poll& poll, int threads) {
         }
       }
       stopped = parts.loop.run(stop, timed, error, threads);
+      if (network.now == begin && !parts.ranks) {  // it wants another layout first
+        return;
+      }
       attempt([&] {
         network.require_numbers();
         parts.apply_regulations();

@@ -73,6 +73,15 @@ void SliceInputs<R>::split(Step step) {
           }
         });
   }
+  for (Segment<R>& segment : segments_) {
+    if ((segment.end - segment.begin) / block_size % (PoissonAhead::blocks + 1) == 0) {
+      continue;
+    }
+    segment.ahead.resize(segment.drives.size());
+    for (std::size_t k = 0; k < segment.drives.size(); ++k) {
+      segment.drives[k].ahead = &segment.ahead[k];
+    }
+  }
 }
 
 template class SliceInputs<float>;

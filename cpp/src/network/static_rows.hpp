@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "spikelet/core/line.hpp"
 #include "spikelet/network/source_index.hpp"
 #include "spikelet/network/store.hpp"
 
@@ -48,6 +49,7 @@ class StaticRows {
   virtual void close(std::size_t span) = 0;
 
   // As of a SynapseStore.
+  virtual void fetch() const {}
   virtual void enqueue(std::span<const Gid> sources, Step stamp, Step from) = 0;
   // All that arrives in a step is known; called before neurons are updated.
   virtual void prepare(Step /*step*/) {}
@@ -107,6 +109,7 @@ class RowTable {
     }
   }
   std::size_t bytes() const { return index_.bytes() + rows_.size() * sizeof(Row); }
+  void fetch() const { fetch_if_small(rows_.data(), rows_.size() * sizeof(Row)); }
 
  private:
   std::vector<Gid> sources_;  // of the rows, while they are built

@@ -120,6 +120,13 @@ void StaticStore<R>::enqueue_all(std::span<const Gid> sources, Step stamp, Step 
 }
 
 template <class R>
+void StaticStore<R>::fetch() const {
+  for (const Channel& channel : channels_) {
+    channel.rows->fetch();
+  }
+}
+
+template <class R>
 void StaticStore<R>::deliver(Step step, Channels<R> input, bool early) {
   for (Channel& channel : channels_) {
     if (early) {

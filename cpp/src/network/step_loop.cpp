@@ -162,7 +162,8 @@ class StepLoop<R>::Member {
     merged_.clear();
     for (const Partition<R>& partition : partitions_) {  // each list ascends
       const std::span<const Gid> spikes = mail_of(partition).step(k);
-      if (merged_.empty() || spikes.empty()) {
+      // One population: its partitions have ascending ranges.
+      if (merged_.empty() || spikes.empty() || merged_.back() < spikes.front()) {
         merged_.insert(merged_.end(), spikes.begin(), spikes.end());
         continue;
       }
@@ -217,6 +218,9 @@ class StepLoop<R>::Member {
       const std::span<const Gid> spikes =
           loop_.exchange_ ? loop_.exchange_->step(static_cast<std::size_t>(step - begin_))
                           : collect(step);
+      if (spikes.empty()) {
+        continue;
+      }
       for_own([&](std::size_t p) {
         for (const auto& store : partitions_[p].stores) {
           if (store) {
@@ -261,25 +265,42 @@ template <class R>
 bool StepLoop<R>::run_paced(Step end, const Poll& poll, std::exception_ptr before, int threads) {
   constexpr std::size_t most_paced = 32768;  // neurons: larger networks always gain from threads
   const auto partitions = static_cast<int>(layout_.partitions.size());
-  const int most = std::min({network_.threads, threads, partitions});
+  const int wanted = std::min(network_.threads, threads), most = std::min(wanted, partitions);
   std::size_t elements = 0;
   for (const Partition<R>& partition : layout_.partitions) {
     elements += partition.elements;
   }
   // Processes must cut their runs alike.
-  if (!paced_ || most <= 1 || exchange_ != nullptr || elements > most_paced) {
+  if (!paced_ || wanted <= 1 || (most <= 1 && !layout_.folded()) || exchange_ != nullptr ||
+      elements > most_paced) {
     return run_part(end, poll, std::move(before), most);
   }
   using Clock = std::chrono::steady_clock;
   bool stopped = false;
   do {
     const Step first = network_.now;
-    const Pace::Part part = pace_.next(end - first, network_.interval);
+    const Pace::Part part = pace_.next(end - first, network_.interval, layout_.may_fold());
+    layout_.fold(part.fold);
+    if (layout_.stale()) {
+      return false;
+    }
     const auto start = Clock::now();
-    stopped =
-        run_part(first + part.steps, poll, std::exchange(before, nullptr), part.all ? most : 1);
-    const std::chrono::duration<double, std::nano> passed = Clock::now() - start;
-    pace_.note(network_.now - first, passed.count());
+    const auto passed = [&] {
+      return std::chrono::duration<double, std::nano>(Clock::now() - start).count();
+    };
+    bool late = false;
+    std::uint32_t intervals = 0;
+    const Poll within = [&](Step step) {
+      if (poll(step)) {
+        return true;
+      }
+      late = ++intervals % 8 == 0 && passed() > part.most;
+      return late;
+    };
+    stopped = run_part(first + part.steps, part.all ? within : poll, std::exchange(before, nullptr),
+                       part.all ? most : 1);
+    stopped = stopped && !late;
+    pace_.note(network_.now - first, passed());
   } while (!stopped && network_.now < end);
   return stopped;
 }
@@ -344,8 +365,8 @@ void StepLoop<R>::emit_at_time_0() {
 template <class R>
 void StepLoop<R>::forget_old_spikes(Step step) {
   if (flight_.stamps.size() >= flight_limit_) {
-    flight_ = flight_.after(step - network_.longest_delay());
-    flight_limit_ = 2 * flight_.stamps.size() + 65536;
+    flight_.forget(step - network_.longest_delay());
+    flight_limit_ = 2 * flight_.stamps.size() + few_in_flight;
   }
 }
 

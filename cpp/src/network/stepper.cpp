@@ -9,6 +9,11 @@ void Stepper<R>::bind_arrays() {
   for (Partition<R>& partition : layout_.partitions) {
     partition.channel.clear();
     partition.reached.clear();
+    for (const auto& store : partition.stores) {
+      if (store) {
+        store->fetch();
+      }
+    }
     for (Buffer<R>& buffer : partition.input) {
       partition.channel.push_back(buffer.data());
     }
@@ -124,7 +129,9 @@ void Stepper<R>::complete(std::size_t p, Step step) {
   Partition<R>& partition = layout_.partitions[p];
   deliver(partition, step, false);
   for (const Slice<R>& slice : partition.slices) {
-    sample(partition, slice, step + 1);
+    if (!slice.samples.empty()) {
+      sample(partition, slice, step + 1);
+    }
   }
 }
 

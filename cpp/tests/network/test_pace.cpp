@@ -15,12 +15,47 @@ double share_of_all(Pace& pace, Step steps, double one, double all, double start
     const Pace::Part part = pace.next(left, 5);
     CHECK(part.steps > 0);
     CHECK(part.steps <= left);
+    CHECK(!part.fold);
     pace.note(part.steps, part.all ? start + all * static_cast<double>(part.steps)
                                    : one * static_cast<double>(part.steps));
     by_all += part.all ? part.steps : 0;
     left -= part.steps;
   }
   return static_cast<double>(by_all) / static_cast<double>(steps);
+}
+
+// The same for a network that may be folded: how much one thread does then, and how often there is
+// a new layout. fold: whether it is folded at first.
+struct Folding {
+  double share;
+  int layouts;
+};
+Folding share_of_folded(Pace& pace, Step steps, double one, double all, double folded,
+                        bool fold = false) {
+  Step by_folded = 0;
+  int layouts = 0;
+  for (Step left = steps; left > 0;) {
+    Pace::Part part = pace.next(left, 5, true);
+    if (part.fold != fold) {
+      fold = part.fold;
+      ++layouts;
+      const Pace::Part again = pace.next(left, 5, true);
+      CHECK(again.fold == part.fold);
+      CHECK(again.all == part.all);
+      part = again;
+    }
+    CHECK(!(part.fold && part.all));
+    const double cost = part.all ? all : part.fold ? folded : one;
+    // All threads are stopped when they are late.
+    Step done = part.steps;
+    if (part.all) {
+      done = std::min(done, static_cast<Step>(part.most / cost) + 1);
+    }
+    pace.note(done, cost * static_cast<double>(done));
+    by_folded += part.fold ? done : 0;
+    left -= done;
+  }
+  return {static_cast<double>(by_folded) / static_cast<double>(steps), layouts};
 }
 
 }  // namespace
@@ -53,4 +88,35 @@ TEST_CASE("a run of no steps") {
   CHECK(pace.next(0, 3).steps == 0);
   pace.note(0, 100);
   CHECK(pace.next(7, 30).steps == 7);
+}
+
+TEST_CASE("where one thread is faster, the network is folded until all are faster again") {
+  Pace pace;
+  CHECK(share_of_folded(pace, 3'000'000, 1000, 500, 800).layouts == 0);
+  const Folding busy = share_of_folded(pace, 10'000'000, 1000, 5000, 800);
+  CHECK(busy.share > 0.95);
+  CHECK(busy.layouts < 25);  // in eight seconds
+  const Folding free = share_of_folded(pace, 10'000'000, 1000, 500, 800, true);
+  CHECK(free.share < 0.4);
+  CHECK(free.layouts == 1);
+}
+
+TEST_CASE("a short run is not folded, and one that gains nothing is not kept so") {
+  Pace brief, useless;
+  CHECK(share_of_folded(brief, 30'000, 1000, 2000, 800).layouts == 0);
+  const Folding found = share_of_folded(useless, 10'000'000, 1000, 950, 990);
+  CHECK(found.layouts == 2);
+  CHECK(found.share < 0.01);
+}
+
+TEST_CASE("all threads are stopped when they are late") {
+  Pace pace;
+  Pace::Part part = pace.next(1'000'000, 5);
+  CHECK(part.all);
+  CHECK(part.most < 1e7);
+  share_of_all(pace, 1'000'000, 1000, 500);
+  part = pace.next(1'000'000, 5);
+  CHECK(part.all);
+  CHECK(part.most > 1.5 * 500 * static_cast<double>(part.steps));
+  CHECK(part.most < 3 * 500 * static_cast<double>(part.steps));
 }

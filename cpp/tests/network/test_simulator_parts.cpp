@@ -107,3 +107,46 @@ TEST_CASE("a clock that cannot be is refused, and changes nothing") {
     CHECK(parts.flight.stamps == std::vector<Step>{6});
   }
 }
+
+TEST_CASE("a network that is folded and unfolded goes on with the same bits") {
+  const std::uint32_t n = 700;
+  const auto spikes = [&](bool folds) {
+    Parts parts(dt, 1, 3, false, false, nullptr);
+    parts.network.add_neurons(model(), n, delta(), false);
+    parts.network.add_events(1, {1, 2}, {0, 0});
+    std::vector<std::uint32_t> pre, post;
+    std::vector<std::uint16_t> delay;
+    for (std::uint32_t i = 0; i < n; ++i) {  // a wave that goes through all of them
+      pre.push_back(i);
+      post.push_back((i + 211) % n);
+      delay.push_back(static_cast<std::uint16_t>(2 + i % 3));
+    }
+    parts.network.connect(0, 0, table<double>(n, pre, post, delay), Receptor::by_sign, {}, {}, {});
+    parts.network.connect(1, 0, table<double>(1, {0}, {5}, {1}), Receptor::by_sign, {}, {}, {});
+    parts.recorders.spikes.emplace_back(0);
+    CHECK(parts.layout.may_fold());
+    parts.lay_out();
+    const Poll go_on = [](Step) { return false; };
+    for (Step end = 13; end < 100; end += 13) {
+      parts.layout.fold(folds && end % 2 == 0);
+      if (parts.layout.stale()) {
+        parts.lay_out();
+      }
+      CHECK(parts.layout.partitions.size() == (parts.layout.folded() ? 1 : 3));
+      CHECK(!parts.loop.run(end, go_on, nullptr, 3));
+    }
+    return parts.recorders.spikes[0].share();
+  };
+  const auto expected = spikes(false), folded = spikes(true);
+  CHECK(expected->stamps.size() > 25);
+  CHECK(folded->stamps == expected->stamps);
+  CHECK(folded->elements == expected->elements);
+}
+
+TEST_CASE("plastic and large networks are not folded") {
+  Pair pair;
+  CHECK(!pair.parts.layout.may_fold());
+  Parts large(dt, 1, 2, false, false, nullptr);
+  large.network.add_neurons(model(), 6000, delta(), false);
+  CHECK(!large.layout.may_fold());
+}

@@ -20,6 +20,11 @@ TEST_CASE("spikes in flight are kept by stamp until they are old") {
   CHECK(spikes.after(3).gids == b);
   CHECK(spikes.after(4).stamps == std::vector<Step>{5});
   CHECK(spikes.after(5).gids.empty());
+  spikes.forget(3);
+  CHECK(spikes.stamps == std::vector<Step>{5});
+  CHECK(spikes.gids == b);
+  spikes.forget(5);
+  CHECK(spikes.gids.empty());
 }
 
 TEST_CASE("the longest and the shortest delay together") {

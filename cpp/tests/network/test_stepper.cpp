@@ -42,3 +42,34 @@ TEST_CASE_TEMPLATE("recorded states are those of the neurons, in any order of co
     CHECK(sim.recorded_states(potential).stamps.size() == 90);
   }
 }
+
+// Blocks that do not fill a vector loop have their counts drawn for some steps at once.
+TEST_CASE_TEMPLATE("the Poisson events of a neuron do not depend on how many others there are", R,
+                   float, double) {
+  const auto current_of = [](std::size_t size, double rate, const std::vector<Step>& pieces) {
+    Simulator<R> sim(dt, 1, 1);
+    const std::size_t n = sim.add_neurons(find_model("LIF"), size, lif(0), false);
+    inputs::poisson(sim, n, rate, 30);
+    inputs::poisson(sim, n, 2 * rate, 7);
+    std::vector<std::vector<R>> found;
+    Step done = 0;
+    for (const Step steps : pieces) {
+      sim.run(steps, {});
+      done += steps;
+      std::vector<R> now = sim.state(n, 1);
+      now.resize(64);
+      found.push_back(std::move(now));
+    }
+    CHECK(done == 23);
+    return found;
+  };
+  for (const double rate : {8000.0, 300'000.0}) {  // one draw a step, and several
+    const auto expected = current_of(256, rate, {1, 1, 1, 2, 3, 4, 5, 6});
+    CHECK(expected.back() != std::vector<R>(64));
+    for (const std::size_t size : {64u, 128u, 192u, 300u, 450u}) {
+      CAPTURE(size);
+      CHECK(current_of(size, rate, {1, 1, 1, 2, 3, 4, 5, 6}) == expected);
+      CHECK(current_of(size, rate, {23}).back() == expected.back());
+    }
+  }
+}

@@ -68,9 +68,10 @@ struct KernelTable {
   void (*list_parts)(const DueLines* begin, const DueLines* end, std::uint32_t** ends);
 
   // input[target] += weight for all synapses of the n listed lines. The list must continue for
-  // lines_ahead valid numbers.
+  // lines_ahead valid numbers. Targets from `dummies` on are padding, which may be left out.
   template <class R, class L>
-  using Scatter = void (*)(const L*, const std::uint32_t* list, std::size_t n, R* input);
+  using Scatter = void (*)(const L*, const std::uint32_t* list, std::size_t n,
+                           std::uint32_t dummies, R* input);
   Scatter<float, Line<float>> scatter32[2];  // narrow, wide
   Scatter<double, Line<double>> scatter64[2];
   Scatter<float, SharedLine<float>> scatter_shared32;

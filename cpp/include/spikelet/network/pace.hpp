@@ -1,5 +1,6 @@
 // Whether all threads of a network or one of them advance it faster: measured while it runs, as
-// that depends on its activity, and on what else the machine does.
+// that depends on its activity, and on what else the machine does. One thread is faster still if
+// a small network is folded, i.e. laid out as one partition; that takes a new layout.
 #pragma once
 
 #include <algorithm>
@@ -15,14 +16,20 @@ class Pace {
   struct Part {
     bool all;  // threads, or one
     Step steps;
+    bool fold = false;  // as one partition
+    double most = 0;    // of all threads: when it had better be stopped [ns]
   };
 
   // What to run next, of `left` steps. The first parts try both. Then the faster goes on, and now
-  // and then the other is tried again: less often each time that it loses.
-  Part next(Step left, Step interval) {
-    part_ = choose(interval);
+  // and then the other is tried again: less often each time that it loses. Asked again without a
+  // note, it says the same.
+  Part next(Step left, Step interval, bool may_fold = false) {
+    part_ = choose(interval, may_fold);
     part_.steps = std::clamp<Step>(part_.steps, interval, std::max(left, interval));
     part_.steps = std::min(part_.steps, left);
+    // With fewer free cores than threads, an interval may last as long as the system lets others
+    // run.
+    part_.most = late * teams_[all].cost * static_cast<double>(part_.steps) + 2 * try_for;
     return part_;
   }
 
@@ -31,19 +38,28 @@ class Pace {
     if (steps <= 0) {
       return;
     }
-    Team& team = teams_[part_.all ? 1 : 0];
+    Team& team = teams_[part_.all ? all : part_.fold ? folded : one];
     const double cost = ns / static_cast<double>(steps);
+    total_ += ns;
+    since_trial_ = part_.fold == folded_ ? since_trial_ : 0;
+    folded_ = part_.fold;
     if (!team.known()) {
       team.ns += ns;
       team.steps += steps;
       team.cost = team.ns / static_cast<double>(team.steps);
+      if (part_.fold) {
+        gain_ = team.cost / teams_[one].cost;
+      }
       return;
     }
     team.cost = trial_ ? cost : (team.cost + cost) / 2;
     since_trial_ += ns;
     if (trial_) {
-      const Team& other = teams_[part_.all ? 0 : 1];
-      patience_ = team.cost < other.cost ? first_patience : std::min(2 * patience_, most_patience);
+      if (!part_.all && teams_[folded].known()) {
+        teams_[folded].cost = gain_ * cost;
+      }
+      const bool won = (teams_[all].cost < single_cost()) == part_.all;
+      patience_ = won ? first_patience : std::min(2 * patience_, most_patience);
       since_trial_ = 0;
     }
   }
@@ -51,6 +67,11 @@ class Pace {
  private:
   static constexpr double learn = 5e5, try_for = 1e6, go_on_for = 1e7;  // ns
   static constexpr double first_patience = 5e7, most_patience = 4e9;
+  // A new layout takes longer than a trial.
+  static constexpr double fold_after = 5e7, folded_patience = 1e9;
+  static constexpr double late = 2;            // times what it should take
+  static constexpr double typical_gain = 0.8;  // cost of one thread, folded, in that of unfolded
+  enum { one, all, folded };
 
   struct Team {
     double cost = 0;  // ns a step
@@ -58,26 +79,45 @@ class Pace {
     Step steps = 0;
     bool known() const { return ns >= learn; }
     Step in(double time) const { return static_cast<Step>(std::min(time / cost, 1e9)); }
+    Step to_learn(Step interval) const { return std::max(64 * interval, steps); }
   };
 
-  Part choose(Step interval) {
-    trial_ = false;
-    for (const bool all : {true, false}) {
-      const Team& team = teams_[all ? 1 : 0];
-      if (!team.known()) {
-        return {all, std::max(64 * interval, team.steps)};
-      }
+  // A step of one thread, folded if that is possible.
+  double single_cost() const {
+    if (!may_fold_) {
+      return teams_[one].cost;
     }
-    const bool all = teams_[1].cost < teams_[0].cost;
-    trial_ = since_trial_ > patience_;
-    const Team& faster = teams_[all ? 1 : 0];
-    return {all != trial_, faster.in(trial_ ? try_for : go_on_for)};
+    return teams_[folded].known() ? teams_[folded].cost : gain_ * teams_[one].cost;
   }
 
-  std::array<Team, 2> teams_{};  // one thread, and all
+  Part choose(Step interval, bool may_fold) {
+    trial_ = false;
+    may_fold_ = may_fold;
+    for (const int k : {all, one}) {
+      if (!teams_[k].known()) {
+        return {k == all, teams_[k].to_learn(interval)};
+      }
+    }
+    const bool all_wins = teams_[all].cost < single_cost();
+    if (may_fold && (folded_ || (!all_wins && total_ > fold_after))) {
+      if (!teams_[folded].known()) {
+        return {false, teams_[folded].to_learn(interval), true};
+      }
+      trial_ = folded_ && since_trial_ > std::max(patience_, folded_patience);
+      return all_wins || trial_ ? Part{true, teams_[all].in(trial_ ? try_for : go_on_for)}
+                                : Part{false, teams_[folded].in(go_on_for), true};
+    }
+    trial_ = since_trial_ > patience_;
+    const int k = all_wins != trial_ ? all : one;
+    return {k == all, teams_[k].in(trial_ ? try_for : go_on_for)};
+  }
+
+  std::array<Team, 3> teams_{};
   Part part_{};
-  bool trial_ = false;
-  double since_trial_ = 0, patience_ = first_patience;
+  bool trial_ = false, may_fold_ = false;
+  bool folded_ = false;  // in the last part
+  double gain_ = typical_gain;
+  double total_ = 0, since_trial_ = 0, patience_ = first_patience;  // ns
 };
 
 }  // namespace spikelet

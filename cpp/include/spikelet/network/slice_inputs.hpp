@@ -5,6 +5,7 @@
 #include <limits>
 #include <vector>
 
+#include "spikelet/core/buffer.hpp"
 #include "spikelet/core/model.hpp"
 #include "spikelet/network/injector.hpp"
 
@@ -15,6 +16,7 @@ template <class R>
 struct Segment {
   std::uint32_t begin, end;             // elements
   std::vector<PoissonDrive<R>> drives;  // the inputs that the step draws itself
+  Buffer<PoissonAhead> ahead{};         // of each drive
   std::vector<Injector<R>*> before{}, after{};
   bool external = false;  // some input drives a current
 };

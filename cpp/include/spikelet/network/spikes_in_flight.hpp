@@ -20,8 +20,19 @@ struct SpikesInFlight {
   }
   // Those with a later stamp than `oldest`.
   SpikesInFlight after(Step oldest) const {
-    const auto first = std::upper_bound(stamps.begin(), stamps.end(), oldest) - stamps.begin();
+    const auto first = first_after(oldest);
     return {{stamps.begin() + first, stamps.end()}, {gids.begin() + first, gids.end()}};
+  }
+  // Leaves only those.
+  void forget(Step oldest) {
+    const auto first = first_after(oldest);
+    stamps.erase(stamps.begin(), stamps.begin() + first);
+    gids.erase(gids.begin(), gids.begin() + first);
+  }
+
+ private:
+  std::ptrdiff_t first_after(Step oldest) const {
+    return std::upper_bound(stamps.begin(), stamps.end(), oldest) - stamps.begin();
   }
 };
 

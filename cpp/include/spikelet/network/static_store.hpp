@@ -31,6 +31,7 @@ class StaticStore final : public SynapseStore<R> {
     enqueue_all({&source, 1}, stamp, from);
   }
   void enqueue_all(std::span<const Gid> sources, Step stamp, Step from) override;
+  void fetch() const override;
   void deliver(Step step, Channels<R> input, bool early) override;
   bool mark_reached(std::span<std::uint64_t> blocks) const override;
   bool copies_weights() const override { return has(Form::queued); }

@@ -82,6 +82,9 @@ class SynapseStore {
       enqueue(source, stamp, from);
     }
   }
+  // Before a span of steps: fetches what is small. After others have run, it is no longer in the
+  // cache, and each spike would wait for its row.
+  virtual void fetch() const {}
   // Adds all events that arrive at the end of `step`: a first call adds those of early channels, a
   // second one all others.
   virtual void deliver(Step step, Channels<R> input, bool early) = 0;

@@ -12,8 +12,11 @@ inline std::int8_t low_byte(std::int32_t until, std::int32_t now) {
 template <class R>
 SPIKELET_INLINE void refresh_hold(const StepArgs<R>& args, std::size_t begin, std::size_t end) {
   if (args.now % hold_steps == 0) {
+    const std::int32_t now = args.now;  // copies, because `hold` may alias anything
+    const std::int32_t* __restrict held_until = args.held_until;
+    std::int8_t* __restrict hold = args.hold;
     for (std::size_t i = begin; i < end; ++i) {
-      args.hold[i] = low_byte(args.held_until[i], args.now);
+      hold[i] = low_byte(held_until[i], now);
     }
   }
 }

@@ -137,6 +137,11 @@ SPIKELET_INLINE void add_drives(const StepArgs<R>& args,
       const int state = input_states[static_cast<std::size_t>(drive.channel)];
       input = args.state[static_cast<std::size_t>(state)];
     }
+    if (blocks_together > 1 && drive.ahead != nullptr &&
+        end - begin < blocks_together * block_size) {
+      poisson_ahead(drive, args.step, begin, end, input);
+      continue;
+    }
     poisson_range(*drive.table, *drive.stream, *drive.tie, args.step, begin, end, drive.weight,
                   drive.weight_mask, input);
   }
@@ -149,6 +154,12 @@ Gid* step_model(const StepArgs<R>& args, std::size_t begin, std::size_t end, Gid
   Lane<R, k_first + static_cast<int>(Model::coefficient_count),
        static_cast<int>(Model::states.size()), General>
       lane(args);
+  // Whether a block spikes cannot be predicted, so nothing branches on it: those that did are
+  // noted, and fire once `most` blocks are through.
+  constexpr std::size_t most = 32;
+  std::uint64_t spikes[most];
+  std::uint32_t fired = 0;
+  std::size_t noted = 0;
   const auto integrate = [&](std::size_t block) __attribute__((always_inline)) {
     std::uint64_t spiked = 0;
 #pragma GCC unroll 4
@@ -156,15 +167,22 @@ Gid* step_model(const StepArgs<R>& args, std::size_t begin, std::size_t end, Gid
       lane.at(block + static_cast<std::size_t>(k));
       spiked |= Model::step(lane) << k;
     }
-    if (spiked != 0) [[unlikely]] {
-      out = fire(args, block, spiked, out);
+    spikes[noted] = spiked;
+    fired |= std::uint32_t{spiked != 0} << noted;
+    ++noted;
+  };
+  const auto fire_noted = [&](std::size_t last) {
+    for (const std::size_t first = last - noted * block_size; fired != 0; fired &= fired - 1) {
+      const auto k = static_cast<std::size_t>(__builtin_ctz(fired));
+      out = fire(args, first + k * block_size, spikes[k], out);
     }
+    noted = 0;
   };
   // Drawing is arithmetic and integrating waits for memory: interleaved, each hides the other.
   constexpr bool early = Model::input_states.size() == 0;
-  const std::size_t together = args.drives.empty() ? end - begin : blocks_together * block_size;
+  const std::size_t together = (args.drives.empty() ? most : blocks_together) * block_size;
   for (std::size_t first = begin; first < end;) {
-    const std::size_t last = first + together <= end ? first + together : first + block_size;
+    const std::size_t last = std::min(first + together, end);
     if constexpr (early) {
       add_drives(args, Model::input_states, first, last);
     }
@@ -175,7 +193,11 @@ Gid* step_model(const StepArgs<R>& args, std::size_t begin, std::size_t end, Gid
       add_drives(args, Model::input_states, first, last);
     }
     first = last;
+    if (noted == most) {
+      fire_noted(last);
+    }
   }
+  fire_noted(end);
   return out;
 }
 
