@@ -6,7 +6,7 @@
 namespace spikelet {
 namespace {
 
-constexpr Step tabled = 1 << 14;
+constexpr Step tabled = 1 << 15;
 // Of rows that are updated together.
 constexpr std::size_t most_together = 16, synapses_together = 448;
 

@@ -122,7 +122,8 @@ bool RewardRows<R, Rule>::update_each(std::size_t row, Step time) {
   for (std::uint32_t k = 0; k < segment.count; ++k) {
     Synapse s{weight[k], own[k], time};
     pass(s, touched[k] < time ? whole : RewardSignal::Passed{0, 1});
-    auto [stamp, trace] = posts.newest[target[k]];
+    std::int32_t stamp = posts.newest[target[k]].stamp;
+    R trace = posts.newest[target[k]].trace;
     if (stamp >= now) {  // spikes before this one depress
       std::uint32_t end = posts.end[target[k]];
       while (posts.stamp[end - 1] >= now) {

@@ -91,11 +91,12 @@ struct ClosedRow {
   int n_ended;
 };
 
-// The last spike of a target, or `never`, and the trace with it; together, as they are looked up.
+// The last spike of a target and the one before it, or `never`, and the traces with them; together,
+// as they are looked up.
 template <class R>
-struct NewestSpike {
-  std::int32_t stamp;
-  R trace;
+struct alignas(4 * sizeof(R)) NewestSpikes {
+  std::int32_t stamp, stamp_before;
+  R trace, trace_before;
 };
 
 // The spikes of the targets of a row that replays them: the latest few of each target together, the
@@ -106,13 +107,13 @@ struct TargetSpikes {
   static constexpr std::int32_t never = -(std::int32_t{1} << 30);
   static constexpr std::uint32_t kept = 8;  // of each target
 
-  const NewestSpike<R>* newest;  // by target
-  const std::int32_t* latest;    // by target, `kept` each: stamps
-  const R* latest_factor;        // the factors of potentiation; none: the row's is for all
-  const std::uint32_t* end;      // by target
-  const std::int32_t* stamp;     // by spike
-  const R* trace;                // by spike: with it
-  const R* factor;               // by spike
+  const NewestSpikes<R>* newest;  // by target
+  const std::int32_t* latest;     // by target, `kept` each, and as many more: stamps
+  const R* latest_factor;         // the factors of potentiation; none: the row's is for all
+  const std::uint32_t* end;       // by target
+  const std::int32_t* stamp;      // by spike
+  const R* trace;                 // by spike: with it
+  const R* factor;                // by spike
 };
 
 // Decay over the first steps; `beyond` has the others, unless all of them are 0.

@@ -5,17 +5,14 @@
 namespace spikelet::SPIKELET_LEVEL {
 
 template <class R>
-struct ModulatedReplay {
-  static constexpr std::size_t room = replayed_together + lanes<R>;
-  Replay<R> part;
-  // The list goes on: eligibilities, and when they had these values.
-  alignas(64) R own[room];
+struct ModulatedRounds {
+  static constexpr std::size_t room = Pieces<R>::room;
+  Rounds<R> rounds;
+  // By place, of synapses with a spike replayed: when the eligibility had its value.
   alignas(64) std::int32_t since[room];
-  // Those that left the list.
-  alignas(64) std::uint32_t done_synapse[room];
-  alignas(64) R done_weight[room], done_own[room];
-  alignas(64) std::int32_t done_since[room];
-  std::size_t done;
+  // Those: weights and eligibilities in the end, and results of a round.
+  alignas(64) R weight[room], own[room];
+  alignas(64) std::int32_t time[room];
 };
 
 // rise and sum, or sum and fall, for as many steps as a vector has doubles.
@@ -109,158 +106,138 @@ SPIKELET_INLINE void pass(const ModulatedRow<R>& row, Words<R> from, Words<R> to
   own = passes ? decayed : own;
 }
 
-// Replays more spikes of a target than are kept together, the first of which is number `p`.
+// Replays more spikes of a target than are kept together. Returns whether there were any.
 template <class Rule, class R>
-[[gnu::noinline]] void replay_many(const Rule& rule, const ModulatedRow<R>& modulated,
-                                   ModulatedReplay<R>& all, std::uint32_t k, std::uint32_t p,
-                                   std::uint32_t left) {
+[[gnu::noinline]] bool replay_many(const Rule& rule, const ModulatedRow<R>& modulated,
+                                   ModulatedRounds<R>& all, std::uint32_t place) {
   const Replaying<R>& how = modulated.how;
   const ReplayedRow<R>& row = modulated.row;
-  R weight = all.part.weight[k], own = all.part.own[k];
-  std::int32_t since = modulated.last;
-  for (; left > 0; --left, ++p) {
+  Pieces<R>& part = all.rounds.part;
+  R &weight = part.weight[place], &own = part.own[place];
+  std::int32_t& since = all.since[place];
+  since = modulated.last;
+  const std::uint32_t end = how.posts.end[part.target[place]];
+  std::uint32_t p = end;
+  while (how.posts.stamp[p - 1] > row.from) {
+    --p;
+  }
+  const bool any = p < end && how.posts.stamp[p] <= row.to;
+  for (; p < end && how.posts.stamp[p] <= row.to; ++p) {
     const std::int32_t steps = std::max(how.posts.stamp[p] - row.last, 0);
     const R factor = how.posts.factor != nullptr ? how.posts.factor[p] : how.up;
     pass(modulated, since, steps + modulated.last, weight, own);
     since = steps + modulated.last;
     own = rule.up(own, row.pre * decayed(how.pre_decay, steps) * factor);
   }
-  all.done_synapse[all.done] = k;
-  all.done_weight[all.done] = weight;
-  all.done_own[all.done] = own;
-  all.done_since[all.done++] = since;
+  return any;
 }
 
-template <class Rule, class R>
-SPIKELET_INLINE void list_synapses(const Rule& rule, const ModulatedRow<R>& modulated,
-                                   ModulatedReplay<R>& all) {
-  constexpr std::uint32_t kept = TargetSpikes<R>::kept;
-  const ReplayedRow<R>& row = modulated.row;
-  const TargetSpikes<R>& posts = modulated.how.posts;
-  Replay<R>& part = all.part;
-  const std::size_t n = find_newest(modulated.how, part.piece[0], part, part.synapse);
-  std::size_t size = 0;
-  all.done = 0;
-  for (std::size_t c = 0; c < n; ++c) {
-    const std::uint32_t k = part.synapse[c], j = part.target[k], first = j * kept;
-    std::uint32_t since = count_above(posts.latest + first, row.from);
-    std::uint32_t left = since - count_above(posts.latest + first, row.to);
-    if (since == kept) {
-      const auto count = [&](std::int32_t time) {
-        std::uint32_t later = 0;
-        while (posts.stamp[posts.end[j] - later - 1] > time) {
-          ++later;
-        }
-        return later;
-      };
-      since = count(row.from);
-      left = since - count(row.to);
-      if (left > 0) {
-        replay_many(rule, modulated, all, k, posts.end[j] - since, left);
-        left = 0;
-      }
-    }
-    part.at[size] = first + kept - since;
-    part.weights[size] = part.weight[k];
-    all.own[size] = part.own[k];
-    all.since[size] = modulated.last;
-    part.synapse[size] = k | left << left_from;
-    size += left > 0 ? 1 : 0;
-  }
-  part.size = size;
-}
-
-template <class Rule, class R>
-SPIKELET_INLINE void replay_list(const Rule& rule, const ModulatedRow<R>& modulated,
-                                 ModulatedReplay<R>& all) {
+// first: the synapses were touched last at the source's last spike.
+template <bool first, class Rule, class R>
+SPIKELET_INLINE void replay(const Rule& rule, const ModulatedRow<R>& modulated, Round<R>& round,
+                            std::size_t size, ModulatedRounds<R>& all) {
   constexpr std::size_t width = lanes<R>;
-  const ReplayedRow<R>& row = modulated.row;
   const Replaying<R>& how = modulated.how;
-  Replay<R>& part = all.part;
-  while (part.size > 0) {
-    for (std::size_t k = part.size; k % width != 0; ++k) {  // lanes beyond the end
-      part.at[k] = part.synapse[k] = 0;
-      all.since[k] = modulated.last;
+  Pieces<R>& part = all.rounds.part;
+  for (std::size_t k = size; k % width != 0; ++k) {  // lanes beyond the end
+    round.place[k] = round.place[0];
+    round.steps[k] = round.steps[0];
+    round.at[k] = 0;
+  }
+  const auto* place = reinterpret_cast<const std::int32_t*>(round.place);
+  const auto* steps = reinterpret_cast<const std::int32_t*>(round.steps);
+  for (std::size_t k = 0; k < size; k += width) {
+    const Words<R> time = load_words<R>(steps + k) + modulated.last;
+    Words<R> since = Words<R>{} + modulated.last;
+    if constexpr (!first) {
+      since = look_up_words<R>(all.since, place + k);
     }
-    std::size_t kept = 0;
-    for (std::size_t k = 0; k < part.size; k += width) {
-      const Words<R> at = load_words<R>(part.at + k), synapse = load_words<R>(part.synapse + k);
-      const Words<R> stamp = look_up_words<R>(how.posts.latest, at) - row.last;
-      const Words<R> steps = stamp > 0 ? stamp : Words<R>{};
-      const Words<R> time = steps + modulated.last;
-      const Vec<R> factor = how.posts.latest_factor != nullptr
-                                ? look_up<R>(how.posts.latest_factor, at)
-                                : broadcast(how.up);
-      Vec<R> weight = load(part.weights + k), own = load(all.own + k);
-      pass(modulated, load_words<R>(all.since + k), time, weight, own);
-      own = rule.up(own, row.pre * decayed(how.pre_decay, steps) * factor);
-      const std::uint32_t used = part.size - k >= width ? ~0u : (1u << (part.size - k)) - 1u;
-      const std::uint32_t more = word_bits<R>(synapse >= 2 << left_from);
-      const std::uint32_t last = word_bits<R>(synapse < 2 << left_from) & used;
-      pack(last, weight, all.done_weight + all.done);
-      pack(last, own, all.done_own + all.done);
-      pack(last, time, reinterpret_cast<std::uint32_t*>(all.done_since + all.done));
-      pack(last, synapse & ((1 << synapse_bits) - 1), all.done_synapse + all.done);
-      all.done += static_cast<std::size_t>(std::popcount(last));
-      pack(more, weight, part.weights + kept);
-      pack(more, own, all.own + kept);
-      pack(more, time, reinterpret_cast<std::uint32_t*>(all.since + kept));
-      pack(more, at + 1, part.at + kept);
-      pack(more, synapse - (1 << left_from), part.synapse + kept);
-      kept += static_cast<std::size_t>(std::popcount(more));
-    }
-    part.size = kept;
+    const Vec<R> factor =
+        how.posts.latest_factor != nullptr
+            ? look_up<R>(how.posts.latest_factor, reinterpret_cast<const std::int32_t*>(round.at) + k)
+            : broadcast(how.up);
+    Vec<R> weight = look_up<R>(part.weight, place + k), own = look_up<R>(part.own, place + k);
+    pass(modulated, since, time, weight, own);
+    own = rule.up(own, load(round.trace + k) * decayed(how.pre_decay, steps + k) * factor);
+    store(all.weight + k, weight);
+    store(all.own + k, own);
+    __builtin_memcpy(all.time + k, &time, sizeof time);
+  }
+  for (std::size_t k = 0; k < size; ++k) {
+    part.weight[place[k]] = all.weight[k];
+    part.own[place[k]] = all.own[k];
+    all.since[place[k]] = all.time[k];
   }
 }
 
-// To the source's spike: first as if no synapse had been touched since the last one, then those
-// that were.
+// To the source's spike: synapses with a spike replayed, `listed`, from that on, all others from the
+// source's last one.
 template <class R>
-SPIKELET_INLINE void pass_all(const ModulatedRow<R>& modulated, Replay<R>& part) {
+SPIKELET_INLINE void pass_all(const ModulatedRow<R>& modulated, ModulatedRounds<R>& all,
+                              Round<R>& listed, std::size_t size) {
+  constexpr std::size_t width = lanes<R>;
+  Pieces<R>& part = all.rounds.part;
+  for (std::size_t k = size; k % width != 0; ++k) {  // lanes beyond the end
+    listed.place[k] = listed.place[0];
+  }
+  const auto* place = reinterpret_cast<const std::int32_t*>(listed.place);
+  for (std::size_t k = 0; k < size; k += width) {
+    Vec<R> weight = look_up<R>(part.weight, place + k), own = look_up<R>(part.own, place + k);
+    pass(modulated, look_up_words<R>(all.since, place + k), Words<R>{} + modulated.time, weight,
+         own);
+    store(all.weight + k, weight);
+    store(all.own + k, own);
+  }
   const std::int32_t begin = begin_of(modulated, modulated.last);
   const RewardAt &a = modulated.reward[begin + modulated.last],
                  &b = modulated.reward[begin + modulated.time];
   const double integral = (b.sum - a.sum) * a.rise, decay = a.rise * b.fall;
-  for (std::size_t k = 0; k < part.piece[0].n; k += lanes<R>) {
+  for (std::size_t k = 0; k < part.piece[0].n; k += width) {
     Vec<R> weight = load(part.weight + k), own = load(part.own + k);
     pass(modulated, weight, own, [&](int) { return integral; }, [&](int) { return decay; });
     store(part.weight + k, weight);
     store(part.own + k, own);
   }
-}
-template <class R>
-SPIKELET_INLINE void pass_done(const ModulatedRow<R>& modulated, ModulatedReplay<R>& all) {
-  constexpr std::size_t width = lanes<R>;
-  for (std::size_t k = all.done; k % width != 0; ++k) {  // lanes beyond the end
-    all.done_since[k] = modulated.last;
-  }
-  for (std::size_t k = 0; k < all.done; k += width) {
-    Vec<R> weight = load(all.done_weight + k), own = load(all.done_own + k);
-    pass(modulated, load_words<R>(all.done_since + k), Words<R>{} + modulated.time, weight, own);
-    store(all.done_weight + k, weight);
-    store(all.done_own + k, own);
-  }
-  for (std::size_t k = 0; k < all.done; ++k) {
-    all.part.weight[all.done_synapse[k]] = all.done_weight[k];
-    all.part.own[all.done_synapse[k]] = all.done_own[k];
+  for (std::size_t k = 0; k < size; ++k) {
+    part.weight[place[k]] = all.weight[k];
+    part.own[place[k]] = all.own[k];
   }
 }
 
 template <template <class> class Rule, class R>
 void modulated_row(const double* p, const ModulatedRow<R>& modulated) {
+  constexpr std::uint32_t kept = TargetSpikes<R>::kept;
   const Rule<R> rule(p);
-  const std::span<const ReplayedRow<R>> rows(&modulated.row, 1);
-  ModulatedReplay<R> all;
-  Replay<R>& part = all.part;
+  const Replaying<R>& how = modulated.how;
+  ModulatedRounds<R> all;
+  Rounds<R>& rounds = all.rounds;
+  Pieces<R>& part = rounds.part;
+  std::array<std::uint32_t, replayed_together> many;
   std::size_t row = 0, begin = 0;
-  while (row < rows.size()) {
-    take(rows, row, begin, part);
-    list_synapses(rule, modulated, all);
-    pass_all(modulated, part);
-    replay_list(rule, modulated, all);
-    pass_done(modulated, all);
+  while (row < 1) {
+    take(1, [&](std::size_t) -> const ReplayedRow<R>& { return modulated.row; }, row, begin, part);
+    rounds.size = {};
+    std::size_t n_many = 0;
+    list_spikes(how, part.piece[0], false, rounds,
+                [&](std::uint32_t k, std::uint32_t since, std::uint32_t, std::uint32_t& left, R&) {
+                  if (since == kept) {
+                    many[n_many] = k;
+                    n_many += replay_many(rule, modulated, all, k) ? 1 : 0;
+                    left = 0;
+                  }
+                });
+    for (std::size_t r = 0; r < rounds.round.size() && rounds.size[r] > 0; ++r) {
+      if (r == 0) {
+        replay<true>(rule, modulated, rounds.round[r], rounds.size[r], all);
+      } else {
+        replay<false>(rule, modulated, rounds.round[r], rounds.size[r], all);
+      }
+    }
+    std::copy_n(many.begin(), n_many, rounds.round[0].place + rounds.size[0]);
+    pass_all(modulated, all, rounds.round[0], rounds.size[0] + n_many);
     for (std::size_t k = 0; k < part.piece[0].n; k += lanes<R>) {
-      const Vec<R> change = depressions(modulated.how, modulated.row, part, k, part.piece[0].n - k);
+      const Vec<R> change = load(rounds.down_trace + k) *
+                            decayed(how.post_decay, rounds.down_steps + k) * modulated.row.down;
       store(part.own + k, rule.down(load(part.own + k), change));
     }
     put_back(part);
