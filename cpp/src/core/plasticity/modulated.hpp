@@ -8,11 +8,12 @@ template <class R>
 struct ModulatedRounds {
   static constexpr std::size_t room = Pieces<R>::room;
   Rounds<R> rounds;
-  // By place, of synapses with a spike replayed: when the eligibility had its value.
+  // By place: when the eligibility had its value.
   alignas(64) std::int32_t since[room];
-  // Those: weights and eligibilities in the end, and results of a round.
+  // Results of a round.
   alignas(64) R weight[room], own[room];
   alignas(64) std::int32_t time[room];
+  alignas(64) std::uint32_t touched[room];  // places of synapses with spikes replayed
 };
 
 // rise and sum, or sum and fall, for as many steps as a vector has doubles.
@@ -106,52 +107,40 @@ SPIKELET_INLINE void pass(const ModulatedRow<R>& row, Words<R> from, Words<R> to
   own = passes ? decayed : own;
 }
 
-// Replays more spikes of a target than are kept together. Returns whether there were any.
+// Replays the spikes of a target that are older than its latest few.
 template <class Rule, class R>
-[[gnu::noinline]] bool replay_many(const Rule& rule, const ModulatedRow<R>& modulated,
-                                   ModulatedRounds<R>& all, std::uint32_t place) {
+[[gnu::noinline]] void replay_older(const Rule& rule, const ModulatedRow<R>& modulated,
+                                    ModulatedRounds<R>& all, std::uint32_t place) {
   const Replaying<R>& how = modulated.how;
   const ReplayedRow<R>& row = modulated.row;
   Pieces<R>& part = all.rounds.part;
-  R &weight = part.weight[place], &own = part.own[place];
-  std::int32_t& since = all.since[place];
-  since = modulated.last;
-  const std::uint32_t end = how.posts.end[part.target[place]];
-  std::uint32_t p = end;
+  const std::uint32_t latest = how.posts.end[part.target[place]] - TargetSpikes<R>::kept;
+  std::uint32_t p = latest;
   while (how.posts.stamp[p - 1] > row.from) {
     --p;
   }
-  const bool any = p < end && how.posts.stamp[p] <= row.to;
-  for (; p < end && how.posts.stamp[p] <= row.to; ++p) {
+  R &weight = part.weight[place], &own = part.own[place];
+  std::int32_t& since = all.since[place];
+  for (; p < latest && how.posts.stamp[p] <= row.to; ++p) {
     const std::int32_t steps = std::max(how.posts.stamp[p] - row.last, 0);
     const R factor = how.posts.factor != nullptr ? how.posts.factor[p] : how.up;
     pass(modulated, since, steps + modulated.last, weight, own);
     since = steps + modulated.last;
     own = rule.up(own, row.pre * decayed(how.pre_decay, steps) * factor);
   }
-  return any;
 }
 
-// first: the synapses were touched last at the source's last spike.
-template <bool first, class Rule, class R>
+template <class Rule, class R>
 SPIKELET_INLINE void replay(const Rule& rule, const ModulatedRow<R>& modulated, Round<R>& round,
                             std::size_t size, ModulatedRounds<R>& all) {
-  constexpr std::size_t width = lanes<R>;
   const Replaying<R>& how = modulated.how;
   Pieces<R>& part = all.rounds.part;
-  for (std::size_t k = size; k % width != 0; ++k) {  // lanes beyond the end
-    round.place[k] = round.place[0];
-    round.steps[k] = round.steps[0];
-    round.at[k] = 0;
-  }
+  no_spikes_from(size, round);
   const auto* place = reinterpret_cast<const std::int32_t*>(round.place);
   const auto* steps = reinterpret_cast<const std::int32_t*>(round.steps);
-  for (std::size_t k = 0; k < size; k += width) {
-    const Words<R> time = load_words<R>(steps + k) + modulated.last;
-    Words<R> since = Words<R>{} + modulated.last;
-    if constexpr (!first) {
-      since = look_up_words<R>(all.since, place + k);
-    }
+  for (std::size_t k = 0; k < size; k += lanes<R>) {
+    const Words<R> time = load_words<R>(steps + k) + modulated.last,
+                   since = look_up_words<R>(all.since, place + k);
     const Vec<R> factor =
         how.posts.latest_factor != nullptr
             ? look_up<R>(how.posts.latest_factor, reinterpret_cast<const std::int32_t*>(round.at) + k)
@@ -170,18 +159,24 @@ SPIKELET_INLINE void replay(const Rule& rule, const ModulatedRow<R>& modulated, 
   }
 }
 
-// To the source's spike: synapses with a spike replayed, `listed`, from that on, all others from the
-// source's last one.
+// To the source's spike: first as if no synapse had been touched since the last one; those that
+// were, from then on.
 template <class R>
-SPIKELET_INLINE void pass_all(const ModulatedRow<R>& modulated, ModulatedRounds<R>& all,
-                              Round<R>& listed, std::size_t size) {
+SPIKELET_INLINE void pass_all(const ModulatedRow<R>& modulated, ModulatedRounds<R>& all) {
   constexpr std::size_t width = lanes<R>;
   Pieces<R>& part = all.rounds.part;
-  for (std::size_t k = size; k % width != 0; ++k) {  // lanes beyond the end
-    listed.place[k] = listed.place[0];
+  const std::size_t n = part.piece[0].n;
+  std::size_t touched = 0;
+  for (std::size_t k = 0; k < n; k += width) {
+    const std::uint32_t which =
+        word_bits<R>(load_words<R>(all.since + k) != modulated.last) & first_lanes<R>(n - k);
+    pack(which, lane_indices<R>() + static_cast<std::int32_t>(k), all.touched + touched);
+    touched += static_cast<std::size_t>(std::popcount(which));
   }
-  const auto* place = reinterpret_cast<const std::int32_t*>(listed.place);
-  for (std::size_t k = 0; k < size; k += width) {
+  const Words<R> none{};
+  __builtin_memcpy(all.touched + touched, &none, sizeof none);  // lanes beyond the end
+  const auto* place = reinterpret_cast<const std::int32_t*>(all.touched);
+  for (std::size_t k = 0; k < touched; k += width) {
     Vec<R> weight = look_up<R>(part.weight, place + k), own = look_up<R>(part.own, place + k);
     pass(modulated, look_up_words<R>(all.since, place + k), Words<R>{} + modulated.time, weight,
          own);
@@ -192,13 +187,13 @@ SPIKELET_INLINE void pass_all(const ModulatedRow<R>& modulated, ModulatedRounds<
   const RewardAt &a = modulated.reward[begin + modulated.last],
                  &b = modulated.reward[begin + modulated.time];
   const double integral = (b.sum - a.sum) * a.rise, decay = a.rise * b.fall;
-  for (std::size_t k = 0; k < part.piece[0].n; k += width) {
+  for (std::size_t k = 0; k < n; k += width) {
     Vec<R> weight = load(part.weight + k), own = load(part.own + k);
     pass(modulated, weight, own, [&](int) { return integral; }, [&](int) { return decay; });
     store(part.weight + k, weight);
     store(part.own + k, own);
   }
-  for (std::size_t k = 0; k < size; ++k) {
+  for (std::size_t k = 0; k < touched; ++k) {
     part.weight[place[k]] = all.weight[k];
     part.own[place[k]] = all.own[k];
   }
@@ -206,35 +201,25 @@ SPIKELET_INLINE void pass_all(const ModulatedRow<R>& modulated, ModulatedRounds<
 
 template <template <class> class Rule, class R>
 void modulated_row(const double* p, const ModulatedRow<R>& modulated) {
-  constexpr std::uint32_t kept = TargetSpikes<R>::kept;
   const Rule<R> rule(p);
   const Replaying<R>& how = modulated.how;
   ModulatedRounds<R> all;
   Rounds<R>& rounds = all.rounds;
   Pieces<R>& part = rounds.part;
-  std::array<std::uint32_t, replayed_together> many;
   std::size_t row = 0, begin = 0;
   while (row < 1) {
     take(1, [&](std::size_t) -> const ReplayedRow<R>& { return modulated.row; }, row, begin, part);
     rounds.size = {};
-    std::size_t n_many = 0;
-    list_spikes(how, part.piece[0], false, rounds,
-                [&](std::uint32_t k, std::uint32_t since, std::uint32_t, std::uint32_t& left, R&) {
-                  if (since == kept) {
-                    many[n_many] = k;
-                    n_many += replay_many(rule, modulated, all, k) ? 1 : 0;
-                    left = 0;
-                  }
-                });
-    for (std::size_t r = 0; r < rounds.round.size() && rounds.size[r] > 0; ++r) {
-      if (r == 0) {
-        replay<true>(rule, modulated, rounds.round[r], rounds.size[r], all);
-      } else {
-        replay<false>(rule, modulated, rounds.round[r], rounds.size[r], all);
-      }
+    const Words<R> since = Words<R>{} + modulated.last;
+    for (std::size_t k = 0; k < part.piece[0].n; k += lanes<R>) {
+      __builtin_memcpy(all.since + k, &since, sizeof since);
     }
-    std::copy_n(many.begin(), n_many, rounds.round[0].place + rounds.size[0]);
-    pass_all(modulated, all, rounds.round[0], rounds.size[0] + n_many);
+    list_spikes(how, part.piece[0], rounds,
+                [&](std::uint32_t k) { replay_older(rule, modulated, all, k); });
+    for (std::size_t age = rounds.round.size(); age-- > 0;) {
+      replay(rule, modulated, rounds.round[age], rounds.size[age], all);
+    }
+    pass_all(modulated, all);
     for (std::size_t k = 0; k < part.piece[0].n; k += lanes<R>) {
       const Vec<R> change = load(rounds.down_trace + k) *
                             decayed(how.post_decay, rounds.down_steps + k) * modulated.row.down;

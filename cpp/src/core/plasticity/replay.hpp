@@ -46,34 +46,36 @@ SPIKELET_INLINE void list_spikes(const Rule& rule, const Replaying<R>& how, cons
                                  Rounds<R>& rounds) {
   const ReplayedRow<R>& row = *piece.row;
   const bool centered = row.own != nullptr;
-  list_spikes(how, piece, how.first_only || centered, rounds,
-              [&](std::uint32_t k, std::uint32_t since, std::uint32_t at, std::uint32_t& left,
-                  R& trace) {
-                if (since == TargetSpikes<R>::kept) {
-                  replay_older(rule, how, row, rounds.part, k);
-                }
-                if (!how.first_only && !centered) {
-                  return;
-                }
-                left = left > 0 && since < TargetSpikes<R>::kept ? 1 : 0;
-                if (how.first_only) {  // not if another of the target's spikes came first
-                  left = left > 0 && how.posts.latest[at - 1] <= row.last - how.tie ? 1 : 0;
-                }
-                if (centered) {
-                  trace = rounds.part.own[k];
-                  rounds.part.own[k] = left > 0 ? R(0) : trace;
-                  left = trace > 0 ? left : 0;
-                }
-              });
+  if (!how.first_only && !centered) {
+    list_spikes(how, piece, rounds,
+                [&](std::uint32_t k) { replay_older(rule, how, row, rounds.part, k); });
+    return;
+  }
+  list_one_each(how, piece, rounds,
+                [&](std::uint32_t k, std::uint32_t since, std::uint32_t at, std::uint32_t left,
+                    R& trace) {
+                  constexpr std::uint32_t kept = TargetSpikes<R>::kept;
+                  if (since == kept) {
+                    replay_older(rule, how, row, rounds.part, k);
+                  }
+                  bool one = left > 0 && since < kept;
+                  if (how.first_only) {  // not if another of the target's spikes came first
+                    one = one && how.posts.latest[at - 1] <= row.last - how.tie;
+                  }
+                  if (centered) {
+                    trace = rounds.part.own[k];
+                    rounds.part.own[k] = one ? R(0) : trace;
+                    one = one && trace > 0;
+                  }
+                  return one;
+                });
 }
 
 template <class Rule, class R>
 SPIKELET_INLINE void replay(const Rule& rule, const Replaying<R>& how, Round<R>& round,
                             std::size_t size, Rounds<R>& rounds) {
   constexpr std::size_t width = lanes<R>;
-  for (std::size_t k = size; k % width != 0; ++k) {  // lanes beyond the end
-    round.place[k] = round.steps[k] = round.at[k] = 0;
-  }
+  no_spikes_from(size, round);
   const auto* place = reinterpret_cast<const std::int32_t*>(round.place);
   for (std::size_t k = 0; k < size; k += width) {
     const Vec<R> decay =
@@ -119,8 +121,8 @@ void replayed_rows(const double* p, const Replaying<R>& how, std::span<const Rep
     for (const Piece<R>& piece : pieces) {
       list_spikes(rule, how, piece, rounds);
     }
-    for (std::size_t r = 0; r < rounds.round.size() && rounds.size[r] > 0; ++r) {
-      replay(rule, how, rounds.round[r], rounds.size[r], rounds);
+    for (std::size_t age = rounds.round.size(); age-- > 0;) {
+      replay(rule, how, rounds.round[age], rounds.size[age], rounds);
     }
     for (const Piece<R>& piece : pieces) {
       if (how.depresses) {

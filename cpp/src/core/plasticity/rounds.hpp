@@ -1,6 +1,7 @@
-// The spikes of targets that rows replay, in rounds: the first of each synapse, then the second, and
-// so on. A round has each synapse once at most, so its spikes are applied in vectors. Most targets
-// have no spike or one since the source's last one, and the look-up of the newest two tells so.
+// The spikes of targets that rows replay, in rounds by age: a round has the newest spike of each
+// target, or the one before it, and so on. It has each synapse once at most, so its spikes are
+// applied in vectors, and the oldest round comes first. Most targets have few spikes since the
+// source's last one: the newest two are looked up together, older ones for fewer and fewer targets.
 
 namespace spikelet::SPIKELET_LEVEL {
 
@@ -18,13 +19,15 @@ template <class R>
 struct Rounds {
   static constexpr std::size_t room = Pieces<R>::room;
   Pieces<R> part;
-  std::array<Round<R>, TargetSpikes<R>::kept> round;
+  std::array<Round<R>, TargetSpikes<R>::kept> round;  // by age
   std::array<std::uint32_t, TargetSpikes<R>::kept> size;
   // By place: the target's trace that depresses, and the steps since then; and results of a round.
   alignas(64) R down_trace[room];
   alignas(64) std::int32_t down_steps[room];
   alignas(64) R changed[room];
-  alignas(64) std::uint32_t several[room];  // places with more than one spike
+  // Places whose spikes have been looked up from the newest on, up to one that is not in yet; and
+  // where the next one is.
+  alignas(64) std::uint32_t place[room], at[room];
 };
 
 template <class R>
@@ -34,6 +37,20 @@ SPIKELET_INLINE Words<R> lane_indices() {
     v[k] = k;
   }
   return v;
+}
+
+// Fills the lanes of a round beyond its end.
+template <class R>
+SPIKELET_INLINE void no_spikes_from(std::size_t size, Round<R>& round) {
+  const Words<R> none{};
+  for (std::uint32_t* words : {round.place, round.steps, round.at}) {
+    __builtin_memcpy(words + size, &none, sizeof none);
+  }
+}
+
+template <class R>
+SPIKELET_INLINE std::uint32_t first_lanes(std::size_t count) {
+  return count >= lanes<R> ? ~0u : (1u << count) - 1u;
 }
 
 template <class R>
@@ -97,80 +114,116 @@ SPIKELET_INLINE void list_down(const Replaying<R>& how, const ReplayedRow<R>& ro
   const Words<R> steps = (row.time - stamp) & some;
   store(rounds.down_trace + k, trace);
   __builtin_memcpy(rounds.down_steps + k, &steps, sizeof steps);
-  if (searched != 0) {
-    searched &= count >= lanes<R> ? ~0u : (1u << count) - 1u;
-    for (; searched != 0; searched &= searched - 1) {
-      const std::size_t lane = k + static_cast<std::size_t>(std::countr_zero(searched));
-      find_down(how, row, rounds.part.target[lane], rounds.down_trace[lane],
-                rounds.down_steps[lane]);
-    }
+  for (searched &= first_lanes<R>(count); searched != 0; searched &= searched - 1) {
+    const std::size_t lane = k + static_cast<std::size_t>(std::countr_zero(searched));
+    find_down(how, row, rounds.part.target[lane], rounds.down_trace[lane], rounds.down_steps[lane]);
   }
 }
 
-// Lists the spikes of a piece. adjust(place, since, at, left, trace): at a synapse, `since` of the
-// latest spikes are not in, and `left` of these from `at` on would be replayed. one_at_most: it
-// decides for all of them; else not for those that have one.
-template <class R, class Adjust>
-SPIKELET_INLINE void list_spikes(const Replaying<R>& how, const Piece<R>& piece, bool one_at_most,
-                                 Rounds<R>& rounds, Adjust&& adjust) {
+// Adds lanes to a round.
+template <class R>
+SPIKELET_INLINE void add(const Replaying<R>& how, const ReplayedRow<R>& row, std::uint32_t which,
+                         Words<R> place, Words<R> stamp, Words<R> at, std::size_t age,
+                         Rounds<R>& rounds) {
+  Round<R>& round = rounds.round[age];
+  const std::uint32_t size = rounds.size[age];
+  const Words<R> steps = stamp - row.last;
+  pack(which, place, round.place + size);
+  pack(which, steps > 0 ? steps : Words<R>{}, round.steps + size);
+  store(round.trace + size, broadcast(row.pre));
+  if (how.posts.latest_factor != nullptr) {
+    pack(which, at, round.at + size);
+  }
+  rounds.size[age] = size + static_cast<std::uint32_t>(std::popcount(which));
+}
+
+// Lists the spikes of a piece. older(place): a target has more that are not in than are kept
+// together.
+template <class R, class Older>
+SPIKELET_INLINE void list_spikes(const Replaying<R>& how, const Piece<R>& piece, Rounds<R>& rounds,
+                                 Older&& older) {
   constexpr std::size_t width = lanes<R>;
-  constexpr std::uint32_t kept = TargetSpikes<R>::kept, unrolled = 4;
+  constexpr auto kept = static_cast<std::int32_t>(TargetSpikes<R>::kept);
   const ReplayedRow<R>& row = *piece.row;
   const std::uint16_t* target = rounds.part.target;
-  const bool factors = how.posts.latest_factor != nullptr;
-  Round<R>& first = rounds.round[0];
-  const std::uint32_t wanted = row.pre > 0 ? ~0u : 0u, singles = one_at_most ? 0u : ~0u;
-  std::uint32_t size = rounds.size[0], several = 0;
+  const std::uint32_t wanted = row.pre > 0 ? ~0u : 0u;
+  std::size_t left = 0;
+  const auto leave = [&](std::uint32_t which, Words<R> place, Words<R> at) {
+    pack(which, place, rounds.place + left);
+    pack(which, at, rounds.at + left);
+    left += static_cast<std::size_t>(std::popcount(which));
+  };
   const std::size_t end = piece.first + piece.n;
   for (std::size_t k = piece.first; k < end; k += width) {
     const Newest<R> newest = look_up_newest<R>(how.posts.newest, target + k);
     if (how.depresses) {
       list_down(how, row, newest, k, end - k, rounds);
     }
-    const std::uint32_t all = end - k >= width ? wanted : wanted & ((1u << (end - k)) - 1u);
-    const std::uint32_t some = word_bits<R>(newest.stamp > row.from) & all;
-    const std::uint32_t one =
-        some & singles &
-        word_bits<R>((newest.stamp_before <= row.from) & (newest.stamp <= row.to));
-    const Words<R> place = lane_indices<R>() + static_cast<std::int32_t>(k);
-    const Words<R> steps = newest.stamp - row.last;
-    pack(one, place, first.place + size);
-    pack(one, steps > 0 ? steps : Words<R>{}, first.steps + size);
-    store(first.trace + size, broadcast(row.pre));
-    if (factors) {
-      const auto newest_at = static_cast<std::int32_t>(kept) * load_index<R>(target + k);
-      pack(one, newest_at + static_cast<std::int32_t>(kept - 1), first.at + size);
-    }
-    size += static_cast<std::uint32_t>(std::popcount(one));
-    pack(some & ~one, place, rounds.several + several);
-    several += static_cast<std::uint32_t>(std::popcount(some & ~one));
+    const std::uint32_t all = wanted & first_lanes<R>(end - k);
+    const Words<R> new_0 = newest.stamp > row.from, new_1 = newest.stamp_before > row.from;
+    const Words<R> place = lane_indices<R>() + static_cast<std::int32_t>(k),
+                   at = kept * load_index<R>(target + k) + (kept - 1);
+    add(how, row, all & word_bits<R>(new_0 & (newest.stamp <= row.to)), place, newest.stamp, at, 0,
+        rounds);
+    add(how, row, all & word_bits<R>(new_1 & (newest.stamp_before <= row.to)), place,
+        newest.stamp_before, at - 1, 1, rounds);
+    leave(all & word_bits<R>(new_1), place, at - 2);
   }
-  std::array<std::uint32_t, unrolled> sizes{size, rounds.size[1], rounds.size[2], rounds.size[3]};
+  for (std::size_t age = 2; age < rounds.round.size() && left > 0; ++age) {
+    const std::size_t listed = left;
+    left = 0;
+    const Words<R> none{};
+    __builtin_memcpy(rounds.at + listed, &none, sizeof none);  // lanes beyond the end
+    for (std::size_t c = 0; c < listed; c += width) {
+      const Words<R> place = load_words<R>(rounds.place + c), at = load_words<R>(rounds.at + c);
+      const Words<R> stamp = look_up_words<R>(
+          how.posts.latest, reinterpret_cast<const std::int32_t*>(rounds.at) + c);
+      const std::uint32_t all = first_lanes<R>(listed - c);
+      const Words<R> is_new = stamp > row.from;
+      add(how, row, all & word_bits<R>(is_new & (stamp <= row.to)), place, stamp, at, age, rounds);
+      leave(all & word_bits<R>(is_new), place, at - 1);
+    }
+  }
+  for (std::size_t c = 0; c < left; ++c) {
+    older(rounds.place[c]);
+  }
+}
+
+// Where at most one spike of a target is replayed. choose(place, since, at, left, trace): `since` of
+// the latest spikes are not in, `left` of these, from `at` on, would be replayed; whether one is.
+template <class R, class Choose>
+SPIKELET_INLINE void list_one_each(const Replaying<R>& how, const Piece<R>& piece,
+                                   Rounds<R>& rounds, Choose&& choose) {
+  constexpr std::uint32_t kept = TargetSpikes<R>::kept;
+  const ReplayedRow<R>& row = *piece.row;
+  const std::uint16_t* target = rounds.part.target;
   const std::int32_t* latest = how.posts.latest;
-  for (std::uint32_t c = 0; c < several; ++c) {
-    const std::uint32_t k = rounds.several[c], begin = target[k] * kept;
-    const std::uint32_t since = count_above(latest + begin, row.from), at = begin + kept - since;
-    std::uint32_t left = since - count_above(latest + begin, row.to);
-    R trace = row.pre;
-    if (since == kept || one_at_most) {
-      adjust(k, since, at, left, trace);
+  Round<R>& round = rounds.round[0];
+  std::uint32_t size = rounds.size[0];
+  std::size_t listed = 0;
+  const std::size_t end = piece.first + piece.n;
+  for (std::size_t k = piece.first; k < end; k += lanes<R>) {
+    const Newest<R> newest = look_up_newest<R>(how.posts.newest, target + k);
+    if (how.depresses) {
+      list_down(how, row, newest, k, end - k, rounds);
     }
-    const auto list = [&](std::uint32_t r, std::uint32_t to) {
-      Round<R>& round = rounds.round[r];
-      round.place[to] = k;
-      round.steps[to] = static_cast<std::uint32_t>(std::max(latest[at + r] - row.last, 0));
-      round.trace[to] = trace;
-      round.at[to] = at + r;
-    };
-    for (std::uint32_t r = 0; r < unrolled; ++r) {  // cheaper than a branch that is guessed wrong
-      list(r, sizes[r]);
-      sizes[r] += left > r ? 1 : 0;
-    }
-    for (std::uint32_t r = unrolled; r < left; ++r) {
-      list(r, rounds.size[r]++);
-    }
+    const std::uint32_t which = word_bits<R>(newest.stamp > row.from) & first_lanes<R>(end - k);
+    pack(which, lane_indices<R>() + static_cast<std::int32_t>(k), rounds.place + listed);
+    listed += static_cast<std::size_t>(std::popcount(which));
   }
-  std::copy(sizes.begin(), sizes.end(), rounds.size.begin());
+  for (std::size_t c = 0; row.pre > 0 && c < listed; ++c) {
+    const std::uint32_t k = rounds.place[c], begin = target[k] * kept;
+    const std::uint32_t since = count_above(latest + begin, row.from), at = begin + kept - since;
+    const std::uint32_t left = since - count_above(latest + begin, row.to);
+    R trace = row.pre;
+    const bool one = choose(k, since, at, left, trace);
+    round.place[size] = k;
+    round.steps[size] = static_cast<std::uint32_t>(std::max(latest[at] - row.last, 0));
+    round.trace[size] = trace;
+    round.at[size] = at;
+    size += one ? 1 : 0;
+  }
+  rounds.size[0] = size;
 }
 
 }  // namespace spikelet::SPIKELET_LEVEL
