@@ -1,4 +1,4 @@
-// A row of synapses of a modulated rule at a spike of its source: as in replay.hpp, but spikes
+// Rows of synapses of a modulated rule at spikes of their sources: as in replay.hpp, but spikes
 // change the eligibility, and between them it decays and the reward turns it into weight. Synapses
 // without a spike to replay all pass the same time, and so share what it does.
 
@@ -7,12 +7,10 @@ namespace spikelet::SPIKELET_LEVEL {
 template <class R>
 struct ModulatedRounds {
   static constexpr std::size_t room = Pieces<R>::room;
-  Rounds<R> rounds;
-  // By place: when the eligibility had its value.
-  alignas(64) std::int32_t since[room];
-  // Results of a round.
-  alignas(64) R weight[room], own[room];
-  alignas(64) std::int32_t time[room];
+  Rounds<R, true> rounds;
+  // By place: when the eligibility had its value, and the time of the source's spike.
+  alignas(64) std::int32_t since[room], until[room];
+  alignas(64) R weight[room], own[room];    // results of a round
   alignas(64) std::uint32_t touched[room];  // places of synapses with spikes replayed
 };
 
@@ -43,29 +41,42 @@ SPIKELET_INLINE void look_up_two(const double* from, const std::int32_t* step, V
 #endif
 }
 
-// Where the stretch of a step begins, as far as steps from there are counted from the row's.
+// Where the stretch of a step begins, as far as steps from there are counted from the base.
 template <class R, class W>
-SPIKELET_INLINE W begin_of(const ModulatedRow<R>& row, W step) {
-  const W stretch = step >> row.shift;
-  return ((stretch + row.number) & (row.stretches - 1)) * row.size - (stretch << row.shift);
+SPIKELET_INLINE W begin_of(const Modulating<R>& how, W step) {
+  const W stretch = step >> how.shift;
+  return ((stretch + how.number) & (how.stretches - 1)) * how.size - (stretch << how.shift);
+}
+// Whether the stretch of a step does not have a later one.
+template <class R, class W>
+SPIKELET_INLINE auto is_far(const Modulating<R>& how, W from, W to) {
+  return to - ((from >> how.shift) << how.shift) >= how.size;
 }
 
 // From one step to a later one, in double precision, one synapse.
 template <class R>
-SPIKELET_INLINE void pass(const ModulatedRow<R>& row, std::int32_t from, std::int32_t to, R& weight,
+SPIKELET_INLINE void pass(const Modulating<R>& how, std::int32_t from, std::int32_t to, R& weight,
                           R& own) {
-  if (to > from) {
-    const std::int32_t begin = begin_of(row, from);
-    const RewardAt &a = row.reward[begin + from], &b = row.reward[begin + to];
-    const double wide = static_cast<double>(own);
-    const double moved = static_cast<double>(weight) + wide * ((b.sum - a.sum) * a.rise);
-    weight = at_least(at_most(static_cast<R>(moved), row.high), row.low);
-    own = static_cast<R>(wide * (a.rise * b.fall));
+  if (to <= from) {
+    return;
   }
+  double integral, decay;
+  if (is_far(how, from, to)) {
+    how.passed(how.signal, how.base + from, how.base + to, integral, decay);
+  } else {
+    const std::int32_t begin = begin_of(how, from);
+    const RewardAt &a = how.reward[begin + from], &b = how.reward[begin + to];
+    integral = (b.sum - a.sum) * a.rise;
+    decay = a.rise * b.fall;
+  }
+  const double wide = static_cast<double>(own);
+  const double moved = static_cast<double>(weight) + wide * integral;
+  weight = at_least(at_most(static_cast<R>(moved), how.high), how.low);
+  own = static_cast<R>(wide * decay);
 }
 // A vector of them, with the integral and the decay of each part.
 template <class R, class Integral, class Decay>
-SPIKELET_INLINE void pass(const ModulatedRow<R>& row, Vec<R>& weight, Vec<R>& own,
+SPIKELET_INLINE void pass(const Modulating<R>& how, Vec<R>& weight, Vec<R>& own,
                           Integral&& integral, Decay&& decay) {
   constexpr int parts = sizeof(R) == 4 ? 2 : 1;
   typedef R Part __attribute__((vector_size(sizeof(Vec<R>) / parts)));
@@ -81,27 +92,35 @@ SPIKELET_INLINE void pass(const ModulatedRow<R>& row, Vec<R>& weight, Vec<R>& ow
   Vec<R> moved;
   __builtin_memcpy(&moved, w, sizeof w);
   __builtin_memcpy(&own, c, sizeof c);
-  weight = at_least(at_most(moved, row.high), row.low);
+  weight = at_least(at_most(moved, how.high), how.low);
 }
 template <class R>
-SPIKELET_INLINE void pass(const ModulatedRow<R>& row, Words<R> from, Words<R> to, Vec<R>& weight,
+SPIKELET_INLINE void pass(const Modulating<R>& how, Words<R> from, Words<R> to, Vec<R>& weight,
                           Vec<R>& own) {
-  constexpr int parts = sizeof(R) == 4 ? 2 : 1;
-  const Words<R> begin = begin_of(row, from);
-  const Words<R> first = begin + from, last = begin + to;
+  constexpr int parts = sizeof(R) == 4 ? 2 : 1, width = lanes<double>;
+  const Words<R> begin = begin_of(how, from), far = is_far(how, from, to) & (to > from);
+  // Lanes beyond the end may pass no time, or less.
+  const Words<R> first = begin + from, last = begin + (far | (to < from) ? from : to);
   alignas(64) std::int32_t a[lanes<R>], b[lanes<R>];
   put_in_memory(first, a);
   put_in_memory(last, b);
   Vec<double> integral[parts], decay[parts];
   for (int k = 0; k < parts; ++k) {
     Vec<double> rise{}, sum_a{}, sum_b{}, fall{};
-    look_up_two(&row.reward->rise, a + k * lanes<double>, rise, sum_a);
-    look_up_two(&row.reward->sum, b + k * lanes<double>, sum_b, fall);
+    look_up_two(&how.reward->rise, a + k * width, rise, sum_a);
+    look_up_two(&how.reward->sum, b + k * width, sum_b, fall);
     integral[k] = (sum_b - sum_a) * rise;
     decay[k] = rise * fall;
   }
+  for (std::uint32_t left = word_bits<R>(far); left != 0; left &= left - 1) {
+    const int lane = std::countr_zero(left);
+    double sum = 0, fall = 0;
+    how.passed(how.signal, how.base + from[lane], how.base + to[lane], sum, fall);
+    integral[lane / width][lane % width] = sum;
+    decay[lane / width][lane % width] = fall;
+  }
   Vec<R> moved = weight, decayed = own;
-  pass(row, moved, decayed, [&](int k) { return integral[k]; }, [&](int k) { return decay[k]; });
+  pass(how, moved, decayed, [&](int k) { return integral[k]; }, [&](int k) { return decay[k]; });
   const auto passes = __builtin_convertvector(to > from, Mask<R>);
   weight = passes ? moved : weight;
   own = passes ? decayed : own;
@@ -109,9 +128,10 @@ SPIKELET_INLINE void pass(const ModulatedRow<R>& row, Words<R> from, Words<R> to
 
 // Replays the spikes of a target that are older than its latest few.
 template <class Rule, class R>
-[[gnu::noinline]] void replay_older(const Rule& rule, const ModulatedRow<R>& modulated,
-                                    ModulatedRounds<R>& all, std::uint32_t place) {
-  const Replaying<R>& how = modulated.how;
+[[gnu::noinline]] void replay_older(const Rule& rule, const Modulating<R>& modulating,
+                                    const ModulatedRow<R>& modulated, ModulatedRounds<R>& all,
+                                    std::uint32_t place) {
+  const Replaying<R>& how = modulating.how;
   const ReplayedRow<R>& row = modulated.row;
   Pieces<R>& part = all.rounds.part;
   const std::uint32_t latest = how.posts.end[part.target[place]] - TargetSpikes<R>::kept;
@@ -124,74 +144,77 @@ template <class Rule, class R>
   for (; p < latest && how.posts.stamp[p] <= row.to; ++p) {
     const std::int32_t steps = std::max(how.posts.stamp[p] - row.last, 0);
     const R factor = how.posts.factor != nullptr ? how.posts.factor[p] : how.up;
-    pass(modulated, since, steps + modulated.last, weight, own);
+    pass(modulating, since, steps + modulated.last, weight, own);
     since = steps + modulated.last;
     own = rule.up(own, row.pre * decayed(how.pre_decay, steps) * factor);
   }
 }
 
 template <class Rule, class R>
-SPIKELET_INLINE void replay(const Rule& rule, const ModulatedRow<R>& modulated, Round<R>& round,
+SPIKELET_INLINE void replay(const Rule& rule, const Modulating<R>& modulating, Round<R>& round,
                             std::size_t size, ModulatedRounds<R>& all) {
-  const Replaying<R>& how = modulated.how;
+  const Replaying<R>& how = modulating.how;
   Pieces<R>& part = all.rounds.part;
   no_spikes_from(size, round);
   const auto* place = reinterpret_cast<const std::int32_t*>(round.place);
   const auto* steps = reinterpret_cast<const std::int32_t*>(round.steps);
   for (std::size_t k = 0; k < size; k += lanes<R>) {
-    const Words<R> time = load_words<R>(steps + k) + modulated.last,
-                   since = look_up_words<R>(all.since, place + k);
     const Vec<R> factor =
         how.posts.latest_factor != nullptr
             ? look_up<R>(how.posts.latest_factor, reinterpret_cast<const std::int32_t*>(round.at) + k)
             : broadcast(how.up);
     Vec<R> weight = look_up<R>(part.weight, place + k), own = look_up<R>(part.own, place + k);
-    pass(modulated, since, time, weight, own);
+    pass(modulating, look_up_words<R>(all.since, place + k), load_words<R>(round.time + k), weight,
+         own);
     own = rule.up(own, load(round.trace + k) * decayed(how.pre_decay, steps + k) * factor);
     store(all.weight + k, weight);
     store(all.own + k, own);
-    __builtin_memcpy(all.time + k, &time, sizeof time);
   }
   for (std::size_t k = 0; k < size; ++k) {
     part.weight[place[k]] = all.weight[k];
     part.own[place[k]] = all.own[k];
-    all.since[place[k]] = all.time[k];
+    all.since[place[k]] = static_cast<std::int32_t>(round.time[k]);
   }
 }
 
-// To the source's spike: first as if no synapse had been touched since the last one; those that
+// To the sources' spikes: first as if no synapse had been touched since the last ones; those that
 // were, from then on.
 template <class R>
-SPIKELET_INLINE void pass_all(const ModulatedRow<R>& modulated, ModulatedRounds<R>& all) {
+SPIKELET_INLINE void pass_all(const Modulating<R>& modulating,
+                              std::span<const ModulatedRow<R>> rows, ModulatedRounds<R>& all) {
   constexpr std::size_t width = lanes<R>;
   Pieces<R>& part = all.rounds.part;
-  const std::size_t n = part.piece[0].n;
   std::size_t touched = 0;
-  for (std::size_t k = 0; k < n; k += width) {
-    const std::uint32_t which =
-        word_bits<R>(load_words<R>(all.since + k) != modulated.last) & first_lanes<R>(n - k);
-    pack(which, lane_indices<R>() + static_cast<std::int32_t>(k), all.touched + touched);
-    touched += static_cast<std::size_t>(std::popcount(which));
+  for (std::size_t p = 0; p < part.count; ++p) {
+    const std::size_t first = part.piece[p].first, end = first + part.piece[p].n;
+    const std::int32_t last = rows[part.piece[p].number].last;
+    for (std::size_t k = first; k < end; k += width) {
+      const std::uint32_t which =
+          word_bits<R>(load_words<R>(all.since + k) != last) & first_lanes<R>(end - k);
+      pack(which, lane_indices<R>() + static_cast<std::int32_t>(k), all.touched + touched);
+      touched += static_cast<std::size_t>(std::popcount(which));
+    }
   }
   const Words<R> none{};
   __builtin_memcpy(all.touched + touched, &none, sizeof none);  // lanes beyond the end
   const auto* place = reinterpret_cast<const std::int32_t*>(all.touched);
   for (std::size_t k = 0; k < touched; k += width) {
     Vec<R> weight = look_up<R>(part.weight, place + k), own = look_up<R>(part.own, place + k);
-    pass(modulated, look_up_words<R>(all.since, place + k), Words<R>{} + modulated.time, weight,
-         own);
+    pass(modulating, look_up_words<R>(all.since, place + k),
+         look_up_words<R>(all.until, place + k), weight, own);
     store(all.weight + k, weight);
     store(all.own + k, own);
   }
-  const std::int32_t begin = begin_of(modulated, modulated.last);
-  const RewardAt &a = modulated.reward[begin + modulated.last],
-                 &b = modulated.reward[begin + modulated.time];
-  const double integral = (b.sum - a.sum) * a.rise, decay = a.rise * b.fall;
-  for (std::size_t k = 0; k < n; k += width) {
-    Vec<R> weight = load(part.weight + k), own = load(part.own + k);
-    pass(modulated, weight, own, [&](int) { return integral; }, [&](int) { return decay; });
-    store(part.weight + k, weight);
-    store(part.own + k, own);
+  for (std::size_t p = 0; p < part.count; ++p) {
+    const std::size_t first = part.piece[p].first, end = first + part.piece[p].n;
+    const ModulatedRow<R>& row = rows[part.piece[p].number];
+    for (std::size_t k = first; k < end; k += width) {
+      Vec<R> weight = load(part.weight + k), own = load(part.own + k);
+      pass(modulating, weight, own, [&](int) { return row.integral; },
+           [&](int) { return row.decay; });
+      store(part.weight + k, weight);
+      store(part.own + k, own);
+    }
   }
   for (std::size_t k = 0; k < touched; ++k) {
     part.weight[place[k]] = all.weight[k];
@@ -200,30 +223,41 @@ SPIKELET_INLINE void pass_all(const ModulatedRow<R>& modulated, ModulatedRounds<
 }
 
 template <template <class> class Rule, class R>
-void modulated_row(const double* p, const ModulatedRow<R>& modulated) {
+void modulated_rows(const double* p, const Modulating<R>& modulating,
+                    std::span<const ModulatedRow<R>> rows) {
   const Rule<R> rule(p);
-  const Replaying<R>& how = modulated.how;
+  const Replaying<R>& how = modulating.how;
   ModulatedRounds<R> all;
-  Rounds<R>& rounds = all.rounds;
+  Rounds<R, true>& rounds = all.rounds;
   Pieces<R>& part = rounds.part;
   std::size_t row = 0, begin = 0;
-  while (row < 1) {
-    take(1, [&](std::size_t) -> const ReplayedRow<R>& { return modulated.row; }, row, begin, part);
+  while (row < rows.size()) {
+    take(rows.size(), [&](std::size_t k) -> const ReplayedRow<R>& { return rows[k].row; }, row,
+         begin, part);
     rounds.size = {};
-    const Words<R> since = Words<R>{} + modulated.last;
-    for (std::size_t k = 0; k < part.piece[0].n; k += lanes<R>) {
-      __builtin_memcpy(all.since + k, &since, sizeof since);
+    const std::span<const Piece<R>> pieces(part.piece.data(), part.count);
+    for (const Piece<R>& piece : pieces) {
+      const ModulatedRow<R>& modulated = rows[piece.number];
+      const Words<R> since = Words<R>{} + modulated.last, until = Words<R>{} + modulated.time;
+      for (std::size_t k = piece.first; k < piece.first + piece.n; k += lanes<R>) {
+        __builtin_memcpy(all.since + k, &since, sizeof since);
+        __builtin_memcpy(all.until + k, &until, sizeof until);
+      }
+      rounds.clock = modulated.last;
+      list_spikes(how, piece, rounds, [&](std::uint32_t k) {
+        replay_older(rule, modulating, modulated, all, k);
+      });
     }
-    list_spikes(how, part.piece[0], rounds,
-                [&](std::uint32_t k) { replay_older(rule, modulated, all, k); });
     for (std::size_t age = rounds.round.size(); age-- > 0;) {
-      replay(rule, modulated, rounds.round[age], rounds.size[age], all);
+      replay(rule, modulating, rounds.round[age], rounds.size[age], all);
     }
-    pass_all(modulated, all);
-    for (std::size_t k = 0; k < part.piece[0].n; k += lanes<R>) {
-      const Vec<R> change = load(rounds.down_trace + k) *
-                            decayed(how.post_decay, rounds.down_steps + k) * modulated.row.down;
-      store(part.own + k, rule.down(load(part.own + k), change));
+    pass_all(modulating, rows, all);
+    for (const Piece<R>& piece : pieces) {
+      for (std::size_t k = piece.first; k < piece.first + piece.n; k += lanes<R>) {
+        const Vec<R> change = load(rounds.down_trace + k) *
+                              decayed(how.post_decay, rounds.down_steps + k) * piece.row->down;
+        store(part.own + k, rule.down(load(part.own + k), change));
+      }
     }
     put_back(part);
   }

@@ -43,7 +43,7 @@ template <class Rule, class R>
 
 template <class Rule, class R>
 SPIKELET_INLINE void list_spikes(const Rule& rule, const Replaying<R>& how, const Piece<R>& piece,
-                                 Rounds<R>& rounds) {
+                                 Rounds<R, false>& rounds) {
   const ReplayedRow<R>& row = *piece.row;
   const bool centered = row.own != nullptr;
   if (!how.first_only && !centered) {
@@ -73,7 +73,7 @@ SPIKELET_INLINE void list_spikes(const Rule& rule, const Replaying<R>& how, cons
 
 template <class Rule, class R>
 SPIKELET_INLINE void replay(const Rule& rule, const Replaying<R>& how, Round<R>& round,
-                            std::size_t size, Rounds<R>& rounds) {
+                            std::size_t size, Rounds<R, false>& rounds) {
   constexpr std::size_t width = lanes<R>;
   no_spikes_from(size, round);
   const auto* place = reinterpret_cast<const std::int32_t*>(round.place);
@@ -94,7 +94,7 @@ SPIKELET_INLINE void replay(const Rule& rule, const Replaying<R>& how, Round<R>&
 
 template <class Rule, class R>
 SPIKELET_INLINE void depress(const Rule& rule, const Replaying<R>& how, const Piece<R>& piece,
-                             Rounds<R>& rounds) {
+                             Rounds<R, false>& rounds) {
   const ReplayedRow<R>& row = *piece.row;
   Pieces<R>& part = rounds.part;
   const std::size_t end = piece.first + piece.n;
@@ -111,7 +111,7 @@ SPIKELET_INLINE void depress(const Rule& rule, const Replaying<R>& how, const Pi
 template <template <class> class Rule, class R>
 void replayed_rows(const double* p, const Replaying<R>& how, std::span<const ReplayedRow<R>> rows) {
   const Rule<R> rule(p);
-  Rounds<R> rounds;
+  Rounds<R, false> rounds;
   std::size_t row = 0, begin = 0;
   while (row < rows.size()) {
     take(rows.size(), [&](std::size_t k) -> const ReplayedRow<R>& { return rows[k]; }, row, begin,

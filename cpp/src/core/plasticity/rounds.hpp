@@ -13,10 +13,13 @@ struct Round {
   alignas(64) std::uint32_t steps[room];  // from the source's last spike to the target's
   alignas(64) R trace[room];              // of the source, at its last spike
   alignas(64) std::uint32_t at[room];     // the spike, among the latest; if it has a factor
+  alignas(64) std::uint32_t time[room];   // on the reward's clock; of modulated rules
 };
 
-template <class R>
+// timed: rounds have times.
+template <class R, bool with_times>
 struct Rounds {
+  static constexpr bool timed = with_times;
   static constexpr std::size_t room = Pieces<R>::room;
   Pieces<R> part;
   std::array<Round<R>, TargetSpikes<R>::kept> round;  // by age
@@ -28,6 +31,7 @@ struct Rounds {
   // Places whose spikes have been looked up from the newest on, up to one that is not in yet; and
   // where the next one is.
   alignas(64) std::uint32_t place[room], at[room];
+  std::int32_t clock;  // the source's last spike on the reward's clock
 };
 
 template <class R>
@@ -43,7 +47,7 @@ SPIKELET_INLINE Words<R> lane_indices() {
 template <class R>
 SPIKELET_INLINE void no_spikes_from(std::size_t size, Round<R>& round) {
   const Words<R> none{};
-  for (std::uint32_t* words : {round.place, round.steps, round.at}) {
+  for (std::uint32_t* words : {round.place, round.steps, round.at, round.time}) {
     __builtin_memcpy(words + size, &none, sizeof none);
   }
 }
@@ -93,10 +97,10 @@ template <class R>
 }
 
 // A vector of synapses: what depresses them, of which `count` are some.
-template <class R>
+template <class R, bool timed>
 SPIKELET_INLINE void list_down(const Replaying<R>& how, const ReplayedRow<R>& row,
                                const Newest<R>& newest, std::size_t k, std::size_t count,
-                               Rounds<R>& rounds) {
+                               Rounds<R, timed>& rounds) {
   const Words<R> late = newest.stamp >= row.time;
   Words<R> stamp = newest.stamp;
   Vec<R> trace = newest.trace;
@@ -121,15 +125,18 @@ SPIKELET_INLINE void list_down(const Replaying<R>& how, const ReplayedRow<R>& ro
 }
 
 // Adds lanes to a round.
-template <class R>
+template <class R, bool timed>
 SPIKELET_INLINE void add(const Replaying<R>& how, const ReplayedRow<R>& row, std::uint32_t which,
                          Words<R> place, Words<R> stamp, Words<R> at, std::size_t age,
-                         Rounds<R>& rounds) {
+                         Rounds<R, timed>& rounds) {
   Round<R>& round = rounds.round[age];
   const std::uint32_t size = rounds.size[age];
-  const Words<R> steps = stamp - row.last;
+  const Words<R> since = stamp - row.last, steps = since > 0 ? since : Words<R>{};
   pack(which, place, round.place + size);
-  pack(which, steps > 0 ? steps : Words<R>{}, round.steps + size);
+  pack(which, steps, round.steps + size);
+  if constexpr (timed) {
+    pack(which, steps + rounds.clock, round.time + size);
+  }
   store(round.trace + size, broadcast(row.pre));
   if (how.posts.latest_factor != nullptr) {
     pack(which, at, round.at + size);
@@ -139,8 +146,8 @@ SPIKELET_INLINE void add(const Replaying<R>& how, const ReplayedRow<R>& row, std
 
 // Lists the spikes of a piece. older(place): a target has more that are not in than are kept
 // together.
-template <class R, class Older>
-SPIKELET_INLINE void list_spikes(const Replaying<R>& how, const Piece<R>& piece, Rounds<R>& rounds,
+template <class R, bool timed, class Older>
+SPIKELET_INLINE void list_spikes(const Replaying<R>& how, const Piece<R>& piece, Rounds<R, timed>& rounds,
                                  Older&& older) {
   constexpr std::size_t width = lanes<R>;
   constexpr auto kept = static_cast<std::int32_t>(TargetSpikes<R>::kept);
@@ -191,9 +198,9 @@ SPIKELET_INLINE void list_spikes(const Replaying<R>& how, const Piece<R>& piece,
 
 // Where at most one spike of a target is replayed. choose(place, since, at, left, trace): `since` of
 // the latest spikes are not in, `left` of these, from `at` on, would be replayed; whether one is.
-template <class R, class Choose>
+template <class R, bool timed, class Choose>
 SPIKELET_INLINE void list_one_each(const Replaying<R>& how, const Piece<R>& piece,
-                                   Rounds<R>& rounds, Choose&& choose) {
+                                   Rounds<R, timed>& rounds, Choose&& choose) {
   constexpr std::uint32_t kept = TargetSpikes<R>::kept;
   const ReplayedRow<R>& row = *piece.row;
   const std::uint16_t* target = rounds.part.target;
