@@ -166,9 +166,9 @@ struct ModulatedRow {
   double integral, decay;  // of an eligibility of 1 from `last` to `time`: weight, and what is left
 };
 
-// What such rows share. Steps count from the start of a stretch. What happens from one step on is in
-// that step's stretch: at ((number + (from >> shift)) % stretches) * size, for each step from its
-// start, as far as that has them (reward_sums.hpp); beyond, `passed` knows.
+// What such rows share. Steps count from the start of a stretch. What happens from one step on is
+// in that step's stretch: at ((number + (from >> shift)) % stretches) * size, for each step from
+// its start, as far as that has them (reward_sums.hpp); beyond, `passed` knows.
 template <class R>
 struct Modulating {
   Replaying<R> how;

@@ -90,8 +90,11 @@ struct Newest {
 
 #if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
 // Of four targets, one in each 128 bits.
-SPIKELET_INLINE __m512 every_fourth(const NewestSpikes<float>* newest, const std::uint16_t* target) {
-  const auto one = [&](int k) { return _mm_load_ps(reinterpret_cast<const float*>(newest + target[k])); };
+SPIKELET_INLINE __m512 every_fourth(const NewestSpikes<float>* newest,
+                                    const std::uint16_t* target) {
+  const auto one = [&](int k) {
+    return _mm_load_ps(reinterpret_cast<const float*>(newest + target[k]));
+  };
   const __m512 two = _mm512_insertf32x4(_mm512_castps128_ps512(one(0)), one(4), 1);
   return _mm512_insertf32x4(_mm512_insertf32x4(two, one(8), 2), one(12), 3);
 }
@@ -104,8 +107,11 @@ SPIKELET_INLINE __m512d interleaved_high(__m512 a, __m512 b) {
 SPIKELET_INLINE __m512d interleaved_low(__m512d a, __m512d b) { return _mm512_unpacklo_pd(a, b); }
 SPIKELET_INLINE __m512d interleaved_high(__m512d a, __m512d b) { return _mm512_unpackhi_pd(a, b); }
 #elif defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 32
-SPIKELET_INLINE __m256 every_fourth(const NewestSpikes<float>* newest, const std::uint16_t* target) {
-  const auto one = [&](int k) { return _mm_load_ps(reinterpret_cast<const float*>(newest + target[k])); };
+SPIKELET_INLINE __m256 every_fourth(const NewestSpikes<float>* newest,
+                                    const std::uint16_t* target) {
+  const auto one = [&](int k) {
+    return _mm_load_ps(reinterpret_cast<const float*>(newest + target[k]));
+  };
   return _mm256_insertf128_ps(_mm256_castps128_ps256(one(0)), one(4), 1);
 }
 SPIKELET_INLINE __m256d interleaved_low(__m256 a, __m256 b) {

@@ -159,10 +159,10 @@ SPIKELET_INLINE void replay(const Rule& rule, const Modulating<R>& modulating, R
   const auto* place = reinterpret_cast<const std::int32_t*>(round.place);
   const auto* steps = reinterpret_cast<const std::int32_t*>(round.steps);
   for (std::size_t k = 0; k < size; k += lanes<R>) {
-    const Vec<R> factor =
-        how.posts.latest_factor != nullptr
-            ? look_up<R>(how.posts.latest_factor, reinterpret_cast<const std::int32_t*>(round.at) + k)
-            : broadcast(how.up);
+    const Vec<R> factor = how.posts.latest_factor != nullptr
+                              ? look_up<R>(how.posts.latest_factor,
+                                           reinterpret_cast<const std::int32_t*>(round.at) + k)
+                              : broadcast(how.up);
     Vec<R> weight = look_up<R>(part.weight, place + k), own = look_up<R>(part.own, place + k);
     pass(modulating, look_up_words<R>(all.since, place + k), load_words<R>(round.time + k), weight,
          own);
@@ -200,8 +200,8 @@ SPIKELET_INLINE void pass_all(const Modulating<R>& modulating,
   const auto* place = reinterpret_cast<const std::int32_t*>(all.touched);
   for (std::size_t k = 0; k < touched; k += width) {
     Vec<R> weight = look_up<R>(part.weight, place + k), own = look_up<R>(part.own, place + k);
-    pass(modulating, look_up_words<R>(all.since, place + k),
-         look_up_words<R>(all.until, place + k), weight, own);
+    pass(modulating, look_up_words<R>(all.since, place + k), look_up_words<R>(all.until, place + k),
+         weight, own);
     store(all.weight + k, weight);
     store(all.own + k, own);
   }
@@ -210,8 +210,9 @@ SPIKELET_INLINE void pass_all(const Modulating<R>& modulating,
     const ModulatedRow<R>& row = rows[part.piece[p].number];
     for (std::size_t k = first; k < end; k += width) {
       Vec<R> weight = load(part.weight + k), own = load(part.own + k);
-      pass(modulating, weight, own, [&](int) { return row.integral; },
-           [&](int) { return row.decay; });
+      pass(
+          modulating, weight, own, [&](int) { return row.integral; },
+          [&](int) { return row.decay; });
       store(part.weight + k, weight);
       store(part.own + k, own);
     }
@@ -232,8 +233,9 @@ void modulated_rows(const double* p, const Modulating<R>& modulating,
   Pieces<R>& part = rounds.part;
   std::size_t row = 0, begin = 0;
   while (row < rows.size()) {
-    take(rows.size(), [&](std::size_t k) -> const ReplayedRow<R>& { return rows[k].row; }, row,
-         begin, part);
+    take(
+        rows.size(), [&](std::size_t k) -> const ReplayedRow<R>& { return rows[k].row; }, row,
+        begin, part);
     rounds.size = {};
     const std::span<const Piece<R>> pieces(part.piece.data(), part.count);
     for (const Piece<R>& piece : pieces) {
@@ -244,9 +246,8 @@ void modulated_rows(const double* p, const Modulating<R>& modulating,
         __builtin_memcpy(all.until + k, &until, sizeof until);
       }
       rounds.clock = modulated.last;
-      list_spikes(how, piece, rounds, [&](std::uint32_t k) {
-        replay_older(rule, modulating, modulated, all, k);
-      });
+      list_spikes(how, piece, rounds,
+                  [&](std::uint32_t k) { replay_older(rule, modulating, modulated, all, k); });
     }
     for (std::size_t age = rounds.round.size(); age-- > 0;) {
       replay(rule, modulating, rounds.round[age], rounds.size[age], all);

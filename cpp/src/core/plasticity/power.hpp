@@ -83,7 +83,8 @@ SPIKELET_INLINE V power_in_float(V x, float y) {
   const V shifted = (whole + rest) + magic;
   const V f = (whole - (shifted - magic)) + rest;
   const V e =
-      f * (((((f * 1.54762795e-4f + 1.34002353e-3f) * f + 9.61800398e-3f) * f + 5.55032791e-2f) * f +
+      f * (((((f * 1.54762795e-4f + 1.34002353e-3f) * f + 9.61800398e-3f) * f + 5.55032791e-2f) *
+                f +
             0.240226514f) *
                f +
            0.693147206f) +

@@ -51,24 +51,24 @@ SPIKELET_INLINE void list_spikes(const Rule& rule, const Replaying<R>& how, cons
                 [&](std::uint32_t k) { replay_older(rule, how, row, rounds.part, k); });
     return;
   }
-  list_one_each(how, piece, rounds,
-                [&](std::uint32_t k, std::uint32_t since, std::uint32_t at, std::uint32_t left,
-                    R& trace) {
-                  constexpr std::uint32_t kept = TargetSpikes<R>::kept;
-                  if (since == kept) {
-                    replay_older(rule, how, row, rounds.part, k);
-                  }
-                  bool one = left > 0 && since < kept;
-                  if (how.first_only) {  // not if another of the target's spikes came first
-                    one = one && how.posts.latest[at - 1] <= row.last - how.tie;
-                  }
-                  if (centered) {
-                    trace = rounds.part.own[k];
-                    rounds.part.own[k] = one ? R(0) : trace;
-                    one = one && trace > 0;
-                  }
-                  return one;
-                });
+  list_one_each(
+      how, piece, rounds,
+      [&](std::uint32_t k, std::uint32_t since, std::uint32_t at, std::uint32_t left, R& trace) {
+        constexpr std::uint32_t kept = TargetSpikes<R>::kept;
+        if (since == kept) {
+          replay_older(rule, how, row, rounds.part, k);
+        }
+        bool one = left > 0 && since < kept;
+        if (how.first_only) {  // not if another of the target's spikes came first
+          one = one && how.posts.latest[at - 1] <= row.last - how.tie;
+        }
+        if (centered) {
+          trace = rounds.part.own[k];
+          rounds.part.own[k] = one ? R(0) : trace;
+          one = one && trace > 0;
+        }
+        return one;
+      });
 }
 
 template <class Rule, class R>
@@ -80,10 +80,10 @@ SPIKELET_INLINE void replay(const Rule& rule, const Replaying<R>& how, Round<R>&
   for (std::size_t k = 0; k < size; k += width) {
     const Vec<R> decay =
         decayed(how.pre_decay, reinterpret_cast<const std::int32_t*>(round.steps) + k);
-    const Vec<R> factor =
-        how.posts.latest_factor != nullptr
-            ? look_up<R>(how.posts.latest_factor, reinterpret_cast<const std::int32_t*>(round.at) + k)
-            : broadcast(how.up);
+    const Vec<R> factor = how.posts.latest_factor != nullptr
+                              ? look_up<R>(how.posts.latest_factor,
+                                           reinterpret_cast<const std::int32_t*>(round.at) + k)
+                              : broadcast(how.up);
     const Vec<R> weight = look_up<R>(rounds.part.weight, place + k);
     store(rounds.changed + k, rule.up(weight, load(round.trace + k) * decay * factor));
   }
@@ -114,8 +114,9 @@ void replayed_rows(const double* p, const Replaying<R>& how, std::span<const Rep
   Rounds<R, false> rounds;
   std::size_t row = 0, begin = 0;
   while (row < rows.size()) {
-    take(rows.size(), [&](std::size_t k) -> const ReplayedRow<R>& { return rows[k]; }, row, begin,
-         rounds.part);
+    take(
+        rows.size(), [&](std::size_t k) -> const ReplayedRow<R>& { return rows[k]; }, row, begin,
+        rounds.part);
     const std::span<const Piece<R>> pieces(rounds.part.piece.data(), rounds.part.count);
     rounds.size = {};
     for (const Piece<R>& piece : pieces) {

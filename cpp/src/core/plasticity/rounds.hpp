@@ -147,8 +147,8 @@ SPIKELET_INLINE void add(const Replaying<R>& how, const ReplayedRow<R>& row, std
 // Lists the spikes of a piece. older(place): a target has more that are not in than are kept
 // together.
 template <class R, bool timed, class Older>
-SPIKELET_INLINE void list_spikes(const Replaying<R>& how, const Piece<R>& piece, Rounds<R, timed>& rounds,
-                                 Older&& older) {
+SPIKELET_INLINE void list_spikes(const Replaying<R>& how, const Piece<R>& piece,
+                                 Rounds<R, timed>& rounds, Older&& older) {
   constexpr std::size_t width = lanes<R>;
   constexpr auto kept = static_cast<std::int32_t>(TargetSpikes<R>::kept);
   const ReplayedRow<R>& row = *piece.row;
@@ -183,8 +183,8 @@ SPIKELET_INLINE void list_spikes(const Replaying<R>& how, const Piece<R>& piece,
     __builtin_memcpy(rounds.at + listed, &none, sizeof none);  // lanes beyond the end
     for (std::size_t c = 0; c < listed; c += width) {
       const Words<R> place = load_words<R>(rounds.place + c), at = load_words<R>(rounds.at + c);
-      const Words<R> stamp = look_up_words<R>(
-          how.posts.latest, reinterpret_cast<const std::int32_t*>(rounds.at) + c);
+      const Words<R> stamp =
+          look_up_words<R>(how.posts.latest, reinterpret_cast<const std::int32_t*>(rounds.at) + c);
       const std::uint32_t all = first_lanes<R>(listed - c);
       const Words<R> is_new = stamp > row.from;
       add(how, row, all & word_bits<R>(is_new & (stamp <= row.to)), place, stamp, at, age, rounds);
@@ -196,8 +196,9 @@ SPIKELET_INLINE void list_spikes(const Replaying<R>& how, const Piece<R>& piece,
   }
 }
 
-// Where at most one spike of a target is replayed. choose(place, since, at, left, trace): `since` of
-// the latest spikes are not in, `left` of these, from `at` on, would be replayed; whether one is.
+// Where at most one spike of a target is replayed. choose(place, since, at, left, trace): `since`
+// of the latest spikes are not in, `left` of these, from `at` on, would be replayed; whether one
+// is.
 template <class R, bool timed, class Choose>
 SPIKELET_INLINE void list_one_each(const Replaying<R>& how, const Piece<R>& piece,
                                    Rounds<R, timed>& rounds, Choose&& choose) {
