@@ -14,6 +14,8 @@
 #include "core/plasticity/power.hpp"
 #include "core/plasticity/plasticity_rules.hpp"
 #include "core/plasticity/lookups.hpp"
+#include "core/plasticity/pieces.hpp"
+#include "core/plasticity/rounds.hpp"
 #include "core/plasticity/replay.hpp"
 #include "core/plasticity/modulated.hpp"
 #include "core/plasticity/loops.hpp"

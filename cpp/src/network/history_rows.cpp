@@ -6,7 +6,7 @@
 namespace spikelet {
 namespace {
 
-constexpr Step tabled = 1 << 14;
+constexpr Step tabled = 1 << 15;
 // Of rows that are updated together.
 constexpr std::size_t most_together = 16, synapses_together = 448;
 
@@ -192,6 +192,11 @@ void HistoryRows<R>::deliver(Step step, Channels<R> input, bool early) {
     }
   }
   arrivals.clear();
+  const auto& next = calendar_.at(step + 1);
+  for (std::size_t a = 0; a < std::min<std::size_t>(next.size(), most_together); ++a) {
+    prefetch_row(next[a]);
+    prefetch_synapses(next[a]);
+  }
 }
 
 template <class R>

@@ -62,27 +62,46 @@ void RewardRows<R, Rule>::note_touched(std::size_t row) {
 
 template <class R, template <class> class Rule>
 void RewardRows<R, Rule>::update(std::span<const std::uint32_t> rows, Step arrival) {
+  together_.clear();
+  Step from = 0, to = 0;  // of the rows that are updated together
   for (const std::uint32_t row : rows) {
-    update(row, this->time_at(row, arrival));
+    const Step time = this->time_at(row, arrival), last = this->last_[row];
+    if (even_[row] == 0 || time <= last || !reward_.keeps(last, time)) {
+      note_touched(row);
+      even_[row] = update_each(row, time) ? 1 : 0;
+      continue;
+    }
+    if (!together_.empty() && !reward_.keeps(std::min(from, last), std::max(to, time))) {
+      update_together(from, to, arrival);
+    }
+    from = together_.empty() ? last : std::min(from, last);
+    to = together_.empty() ? time : std::max(to, time);
+    together_.push_back(row);
   }
+  update_together(from, to, arrival);
 }
 
+// Rows whose spans, from the source's last spike on, lie between two steps.
 template <class R, template <class> class Rule>
-void RewardRows<R, Rule>::update(std::size_t row, Step time) {
-  const Step last = this->last_[row];
-  if (even_[row] == 0 || time <= last || !reward_.prepare_all(last, time)) {
-    note_touched(row);
-    even_[row] = update_each(row, time) ? 1 : 0;
-  } else {
-    ModulatedRow<R> modulated{};
-    modulated.how = this->replaying(true);
-    modulated.row = this->row_at_spike(row, time);
-    const auto [low, high] = this->limits();
-    modulated.low = low;
-    modulated.high = high;
-    reward_.show(last, time, modulated);
-    kernels_.modulated_row(this->plasticity_.parameters.data(), modulated);
+void RewardRows<R, Rule>::update_together(Step from, Step to, Step arrival) {
+  if (together_.empty()) {
+    return;
   }
+  Modulating<R> modulating{};
+  modulating.how = this->replaying(true);
+  const auto [low, high] = this->limits();
+  modulating.low = low;
+  modulating.high = high;
+  const Step base = reward_.show(from, to, modulating);
+  at_spike_.clear();
+  for (const std::uint32_t row : together_) {
+    const Step time = this->time_at(row, arrival), last = this->last_[row];
+    const RewardSignal::Passed passed = reward_.passed(last, time);
+    at_spike_.push_back({this->row_at_spike(row, time), static_cast<std::int32_t>(last - base),
+                         static_cast<std::int32_t>(time - base), passed.integral, passed.decay});
+  }
+  kernels_.modulated_rows(this->plasticity_.parameters.data(), modulating, at_spike_);
+  together_.clear();
 }
 
 // One synapse at a time, whenever each was touched last. Returns whether that is now the same time.
@@ -122,7 +141,8 @@ bool RewardRows<R, Rule>::update_each(std::size_t row, Step time) {
   for (std::uint32_t k = 0; k < segment.count; ++k) {
     Synapse s{weight[k], own[k], time};
     pass(s, touched[k] < time ? whole : RewardSignal::Passed{0, 1});
-    auto [stamp, trace] = posts.newest[target[k]];
+    std::int32_t stamp = posts.newest[target[k]].stamp;
+    R trace = posts.newest[target[k]].trace;
     if (stamp >= now) {  // spikes before this one depress
       std::uint32_t end = posts.end[target[k]];
       while (posts.stamp[end - 1] >= now) {

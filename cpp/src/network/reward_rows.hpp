@@ -48,7 +48,7 @@ class RewardRows final : public HistoryRows<R> {
   using typename HistoryRows<R>::Segment;
 
   void update(std::span<const std::uint32_t> rows, Step arrival) override;
-  void update(std::size_t row, Step time);
+  void update_together(Step from, Step to, Step arrival);
   void settle_row(std::size_t row, Step upto) override;
   void settle_eligibility(Step upto) override;
   R pre_factor(R before_2) const override { return rule_.pre_factor(before_2); }
@@ -79,7 +79,9 @@ class RewardRows final : public HistoryRows<R> {
   // By row: all synapses were touched last at the source's last spike, and touched_ is not up to
   // date.
   std::vector<std::uint8_t> even_;
-  std::vector<std::uint32_t> listed_;  // synapses of the update under way
+  // Of the update under way: synapses, or rows that are updated together.
+  std::vector<std::uint32_t> listed_, together_;
+  std::vector<ModulatedRow<R>> at_spike_;
 };
 
 }  // namespace spikelet

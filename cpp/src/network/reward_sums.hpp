@@ -37,26 +37,28 @@ class RewardSums {
                       b = first + static_cast<std::size_t>(to - begin);
     return {(at_[b].sum - at_[a].sum) * at_[a].rise, at_[a].rise * at_[b].fall};
   }
-  // Whether spans between these steps are summed; if so, sums them all and returns where.
-  bool prepare_all(Step from, Step to) {
-    if (!reaches(from, to)) {
-      return false;
-    }
-    for (Step number = from >> shift_; number <= to >> shift_; ++number) {
-      prepare(number, to);
-    }
-    return true;
-  }
+  // Whether the stretches between these steps are kept at the same time.
+  bool keeps(Step from, Step to) const { return (to >> shift_) - (from >> shift_) < stretches; }
+  // Sums those that are, up to there, and shows them; steps count from the returned one.
   template <class R>
-  void show(Step from, Step to, ModulatedRow<R>& row) const {
-    const Step number = from >> shift_, begin = number << shift_;
-    row.last = static_cast<std::int32_t>(from - begin);
-    row.time = static_cast<std::int32_t>(to - begin);
-    row.reward = at_.data();
-    row.shift = shift_;
-    row.number = static_cast<std::int32_t>(number % stretches);
-    row.stretches = stretches;
-    row.size = static_cast<std::int32_t>(size());
+  Step show(Step from, Step to, Modulating<R>& how) {
+    const Step number = from >> shift_;
+    for (Step n = number; n <= to >> shift_; ++n) {
+      prepare(n, std::min(to, (n << shift_) + static_cast<Step>(size()) - 1));
+    }
+    how.reward = at_.data();
+    how.shift = shift_;
+    how.number = static_cast<std::int32_t>(number % stretches);
+    how.stretches = stretches;
+    how.size = static_cast<std::int32_t>(size());
+    how.base = number << shift_;
+    how.signal = signal_;
+    how.passed = [](const void* signal, Step a, Step b, double& integral, double& decay) {
+      const auto passed = static_cast<const RewardSignal*>(signal)->passed(a, b);
+      integral = passed.integral;
+      decay = passed.decay;
+    };
+    return how.base;
   }
   void clear() { number_.fill(-1); }
 

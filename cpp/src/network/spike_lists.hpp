@@ -22,7 +22,7 @@ class SpikeLists {
         end_(targets),
         limit_(targets),
         newest_(targets, nothing),
-        latest_(kept * targets, never),
+        latest_(kept * (targets + 1), never),
         latest_factor_(second ? kept * targets : 0) {
     compact([](Step) { return false; }, 0);
   }
@@ -42,7 +42,8 @@ class SpikeLists {
       move(target);
     }
     put(end_[target]++, relative(spike.stamp), spike.value, factor);
-    newest_[target] = {relative(spike.stamp), spike.value[0]};
+    NewestSpikes<R>& newest = newest_[target];
+    newest = {relative(spike.stamp), newest.stamp, spike.value[0], newest.trace};
     push(latest_, target, relative(spike.stamp));
     push(latest_factor_, target, factor);
     ++size_;
@@ -98,7 +99,8 @@ class SpikeLists {
         copy(old, k, end_[j]++, relative(old.stamp(k)));
       }
       size_ += last - first;
-      newest_[j].stamp = first < last ? stamp_[end_[j] - 1] : never;
+      const std::uint32_t end = end_[j];  // spikes that never were have no trace
+      newest_[j] = {stamp_[end - 1], stamp_[end - 2], trace_[end - 1], trace_[end - 2]};
       look_up_latest(j);
     }
   }
@@ -119,7 +121,7 @@ class SpikeLists {
 
  private:
   static constexpr std::int32_t never = TargetSpikes<R>::never;
-  static constexpr NewestSpike<R> nothing{never, R(0)};
+  static constexpr NewestSpikes<R> nothing{never, never, R(0), R(0)};
   static constexpr std::uint32_t kept = TargetSpikes<R>::kept;
   static constexpr Step reach = Step{1} << 29;
   static constexpr std::uint32_t least_room = 8;
@@ -196,8 +198,9 @@ class SpikeLists {
   Step base_ = 0;
   std::size_t size_ = 0;
   std::vector<std::uint32_t> begin_, end_, limit_;  // by target
-  std::vector<NewestSpike<R>> newest_;
-  std::vector<std::int32_t> latest_;  // `kept` for each target, the newest last
+  std::vector<NewestSpikes<R>> newest_;
+  // `kept` for each target, the newest last; those of a target that is not there may be read.
+  std::vector<std::int32_t> latest_;
   std::vector<R> latest_factor_;
   std::vector<std::int32_t> stamp_;  // by spike
   std::vector<R> trace_, factor_;

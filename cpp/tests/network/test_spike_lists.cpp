@@ -37,10 +37,11 @@ void check(const SpikeLists<double>& lists, const std::vector<std::vector<Step>>
         CHECK(view.factor[view.end[j] - k] == factor);
       }
     }
-    CHECK(view.newest[j].stamp == (mine.empty() ? never : lists.relative(mine.back())));
-    if (!mine.empty()) {
-      CHECK(view.newest[j].trace == static_cast<double>(mine.back()));
-    }
+    const std::size_t n = mine.size();
+    CHECK(view.newest[j].stamp == (n < 1 ? never : lists.relative(mine[n - 1])));
+    CHECK(view.newest[j].trace == (n < 1 ? 0.0 : static_cast<double>(mine[n - 1])));
+    CHECK(view.newest[j].stamp_before == (n < 2 ? never : lists.relative(mine[n - 2])));
+    CHECK(view.newest[j].trace_before == (n < 2 ? 0.0 : static_cast<double>(mine[n - 2])));
   }
 }
 

@@ -91,11 +91,12 @@ struct ClosedRow {
   int n_ended;
 };
 
-// The last spike of a target, or `never`, and the trace with it; together, as they are looked up.
+// The last spike of a target and the one before it, or `never`, and the traces with them; together,
+// as they are looked up.
 template <class R>
-struct NewestSpike {
-  std::int32_t stamp;
-  R trace;
+struct alignas(4 * sizeof(R)) NewestSpikes {
+  std::int32_t stamp, stamp_before;
+  R trace, trace_before;
 };
 
 // The spikes of the targets of a row that replays them: the latest few of each target together, the
@@ -106,13 +107,13 @@ struct TargetSpikes {
   static constexpr std::int32_t never = -(std::int32_t{1} << 30);
   static constexpr std::uint32_t kept = 8;  // of each target
 
-  const NewestSpike<R>* newest;  // by target
-  const std::int32_t* latest;    // by target, `kept` each: stamps
-  const R* latest_factor;        // the factors of potentiation; none: the row's is for all
-  const std::uint32_t* end;      // by target
-  const std::int32_t* stamp;     // by spike
-  const R* trace;                // by spike: with it
-  const R* factor;               // by spike
+  const NewestSpikes<R>* newest;  // by target
+  const std::int32_t* latest;     // by target, `kept` each, and as many more: stamps
+  const R* latest_factor;         // the factors of potentiation; none: the row's is for all
+  const std::uint32_t* end;       // by target
+  const std::int32_t* stamp;      // by spike
+  const R* trace;                 // by spike: with it
+  const R* factor;                // by spike
 };
 
 // Decay over the first steps; `beyond` has the others, unless all of them are 0.
@@ -157,17 +158,26 @@ struct alignas(32) RewardAt {
 };
 
 // A row of a modulated rule at a spike of its source, all of whose synapses were last touched at
-// the source's last spike; `own` is the eligibility. Steps count from the start of the stretch of
-// that spike. What happens from one step on is in that step's stretch: at
-// ((number + (from >> shift)) % stretches) * size, for each step from its start (reward_sums.hpp).
+// the source's last spike; `own` is the eligibility. Steps have the base of `Modulating`.
 template <class R>
 struct ModulatedRow {
-  Replaying<R> how;
   ReplayedRow<R> row;
-  R low, high;  // limits of weights
   std::int32_t last, time;
+  double integral, decay;  // of an eligibility of 1 from `last` to `time`: weight, and what is left
+};
+
+// What such rows share. Steps count from the start of a stretch. What happens from one step on is
+// in that step's stretch: at ((number + (from >> shift)) % stretches) * size, for each step from
+// its start, as far as that has them (reward_sums.hpp); beyond, `passed` knows.
+template <class R>
+struct Modulating {
+  Replaying<R> how;
+  R low, high;  // limits of weights
   const RewardAt* reward;
   std::int32_t shift, number, stretches, size;
+  Step base;
+  const void* signal;
+  void (*passed)(const void* signal, Step from, Step to, double& integral, double& decay);
 };
 
 // Compiled loops of one rule at one SIMD level. `parameters` are the rule's.
@@ -187,7 +197,9 @@ struct PlasticKernels {
   // Unless modulated: several rows, which differ.
   void (*replayed_rows)(const double* parameters, const Replaying<R>& how,
                         std::span<const ReplayedRow<R>> rows);
-  void (*modulated_row)(const double* parameters, const ModulatedRow<R>& row);  // if modulated
+  // If modulated: the same.
+  void (*modulated_rows)(const double* parameters, const Modulating<R>& how,
+                         std::span<const ModulatedRow<R>> rows);
   // For any rule: sums += |row|; row = row * factors within [low, high].
   void (*add_row)(const R* row, double* sums, std::size_t n);
   void (*scale_row)(R* row, const R* factors, R low, R high, std::size_t n);

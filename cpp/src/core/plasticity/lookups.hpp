@@ -28,15 +28,6 @@ SPIKELET_INLINE __m256i eight_at(const void* values, const I* index) {
   return _mm256_inserti128_si256(_mm256_castsi128_si256(four_at(values, index)),
                                  four_at(values, index + 4), 1);
 }
-// Pairs of 32-bit values.
-SPIKELET_INLINE __m128i two_pairs_at(const void* pairs, const std::uint16_t* index) {
-  const auto* p = static_cast<const double*>(pairs);
-  return _mm_castpd_si128(_mm_loadh_pd(_mm_load_sd(p + index[0]), p + index[1]));
-}
-SPIKELET_INLINE __m256i four_pairs_at(const void* pairs, const std::uint16_t* index) {
-  return _mm256_inserti128_si256(_mm256_castsi128_si256(two_pairs_at(pairs, index)),
-                                 two_pairs_at(pairs, index + 2), 1);
-}
 #endif
 
 // 32-bit values, bit by bit.
@@ -54,6 +45,25 @@ SPIKELET_INLINE Words<float> words_at(const void* values, Words<float> index) {
   return gather_words<float>(static_cast<const std::int32_t*>(values), index);
 #endif
 }
+// The same, at indices that are in memory.
+SPIKELET_INLINE Words<float> words_at(const void* values, const std::int32_t* index) {
+#if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
+  return reinterpret_cast<Words<float>>(_mm512_inserti64x4(
+      _mm512_castsi256_si512(eight_at(values, index)), eight_at(values, index + 8), 1));
+#elif defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 32
+  return reinterpret_cast<Words<float>>(eight_at(values, index));
+#else
+  return gather_words<float>(static_cast<const std::int32_t*>(values), load_words<float>(index));
+#endif
+}
+template <class R>
+SPIKELET_INLINE Vec<R> look_up(const R* values, const std::int32_t* index) {
+  if constexpr (sizeof(R) == 4) {
+    return reinterpret_cast<Vec<R>>(words_at(values, index));
+  } else {
+    return gather<R>(values, load_words<R>(index));
+  }
+}
 template <class R>
 SPIKELET_INLINE Vec<R> look_up(const R* values, Words<R> index) {
   if constexpr (sizeof(R) == 4) {
@@ -63,70 +73,82 @@ SPIKELET_INLINE Vec<R> look_up(const R* values, Words<R> index) {
   }
 }
 template <class R>
-SPIKELET_INLINE Words<R> look_up_words(const std::int32_t* values, Words<R> index) {
+SPIKELET_INLINE Words<R> look_up_words(const std::int32_t* values, const std::int32_t* index) {
   if constexpr (sizeof(R) == 4) {
     return words_at(values, index);
   } else {
-    return gather_words<R>(values, index);
+    return gather_words<R>(values, load_words<R>(index));
   }
 }
 
-// The newest spikes of a vector of targets.
+// The newest spikes of a vector of targets, value by value.
 template <class R>
-SPIKELET_INLINE void look_up_newest(const NewestSpike<R>* newest, const std::uint16_t* target,
-                                    Words<R>& stamp, Vec<R>& trace) {
+struct Newest {
+  Words<R> stamp, stamp_before;
+  Vec<R> trace, trace_before;
+};
+
 #if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
-  if constexpr (sizeof(R) == 4) {
-    const __m512i a = _mm512_inserti64x4(_mm512_castsi256_si512(four_pairs_at(newest, target)),
-                                         four_pairs_at(newest, target + 4), 1),
-                  b = _mm512_inserti64x4(_mm512_castsi256_si512(four_pairs_at(newest, target + 8)),
-                                         four_pairs_at(newest, target + 12), 1);
-    const __m512i even =
-        _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
-    const __m512i odd = _mm512_add_epi32(even, _mm512_set1_epi32(1));
-    stamp = reinterpret_cast<Words<R>>(_mm512_permutex2var_epi32(a, even, b));
-    trace = reinterpret_cast<Vec<R>>(_mm512_permutex2var_epi32(a, odd, b));
-    return;
-  }
+// Of four targets, one in each 128 bits.
+SPIKELET_INLINE __m512 every_fourth(const NewestSpikes<float>* newest,
+                                    const std::uint16_t* target) {
+  const auto one = [&](int k) {
+    return _mm_load_ps(reinterpret_cast<const float*>(newest + target[k]));
+  };
+  const __m512 two = _mm512_insertf32x4(_mm512_castps128_ps512(one(0)), one(4), 1);
+  return _mm512_insertf32x4(_mm512_insertf32x4(two, one(8), 2), one(12), 3);
+}
+SPIKELET_INLINE __m512d interleaved_low(__m512 a, __m512 b) {
+  return _mm512_castps_pd(_mm512_unpacklo_ps(a, b));
+}
+SPIKELET_INLINE __m512d interleaved_high(__m512 a, __m512 b) {
+  return _mm512_castps_pd(_mm512_unpackhi_ps(a, b));
+}
+SPIKELET_INLINE __m512d interleaved_low(__m512d a, __m512d b) { return _mm512_unpacklo_pd(a, b); }
+SPIKELET_INLINE __m512d interleaved_high(__m512d a, __m512d b) { return _mm512_unpackhi_pd(a, b); }
 #elif defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 32
-  if constexpr (sizeof(R) == 4) {
-    // Shuffles work in 128-bit halves: 0 1 4 5 and 2 3 6 7.
-    const __m256 a = _mm256_castsi256_ps(four_pairs_at(newest, target)),
-                 b = _mm256_castsi256_ps(four_pairs_at(newest, target + 4));
-    const auto in_order = [](__m256 v) {
-      return _mm256_permute4x64_epi64(_mm256_castps_si256(v), 0xd8);
-    };
-    stamp = reinterpret_cast<Words<R>>(in_order(_mm256_shuffle_ps(a, b, 0x88)));
-    trace = reinterpret_cast<Vec<R>>(in_order(_mm256_shuffle_ps(a, b, 0xdd)));
-    return;
-  }
-#endif
-  for (int k = 0; k < lanes<R>; ++k) {
-    stamp[k] = newest[target[k]].stamp;
-    trace[k] = newest[target[k]].trace;
-  }
+SPIKELET_INLINE __m256 every_fourth(const NewestSpikes<float>* newest,
+                                    const std::uint16_t* target) {
+  const auto one = [&](int k) {
+    return _mm_load_ps(reinterpret_cast<const float*>(newest + target[k]));
+  };
+  return _mm256_insertf128_ps(_mm256_castps128_ps256(one(0)), one(4), 1);
 }
+SPIKELET_INLINE __m256d interleaved_low(__m256 a, __m256 b) {
+  return _mm256_castps_pd(_mm256_unpacklo_ps(a, b));
+}
+SPIKELET_INLINE __m256d interleaved_high(__m256 a, __m256 b) {
+  return _mm256_castps_pd(_mm256_unpackhi_ps(a, b));
+}
+SPIKELET_INLINE __m256d interleaved_low(__m256d a, __m256d b) { return _mm256_unpacklo_pd(a, b); }
+SPIKELET_INLINE __m256d interleaved_high(__m256d a, __m256d b) { return _mm256_unpackhi_pd(a, b); }
+#endif
 
-// table[index] of 16 values.
 template <class R>
-SPIKELET_INLINE Words<R> word_of_16(const std::int32_t* table, Words<R> index) {
-#if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
+SPIKELET_INLINE Newest<R> look_up_newest(const NewestSpikes<R>* newest,
+                                         const std::uint16_t* target) {
+#if defined(__x86_64__) && SPIKELET_VECTOR_BYTES >= 32
   if constexpr (sizeof(R) == 4) {
-    return reinterpret_cast<Words<R>>(
-        _mm512_permutexvar_epi32(reinterpret_cast<__m512i>(index), _mm512_loadu_si512(table)));
+    // In each 128 bits, 4 targets of 4 values become 4 values of 4 targets.
+    const auto a = every_fourth(newest, target), b = every_fourth(newest, target + 1),
+               c = every_fourth(newest, target + 2), d = every_fourth(newest, target + 3);
+    const auto stamps = interleaved_low(a, b), stamps_2 = interleaved_low(c, d);
+    const auto traces = interleaved_high(a, b), traces_2 = interleaved_high(c, d);
+    return {reinterpret_cast<Words<R>>(interleaved_low(stamps, stamps_2)),
+            reinterpret_cast<Words<R>>(interleaved_high(stamps, stamps_2)),
+            reinterpret_cast<Vec<R>>(interleaved_low(traces, traces_2)),
+            reinterpret_cast<Vec<R>>(interleaved_high(traces, traces_2))};
   }
 #endif
-  return gather_words<R>(table, index);
-}
-template <class R>
-SPIKELET_INLINE Vec<R> value_of_16(const R* table, Words<R> index) {
-#if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
-  if constexpr (sizeof(R) == 4) {
-    return reinterpret_cast<Vec<R>>(
-        _mm512_permutexvar_ps(reinterpret_cast<__m512i>(index), _mm512_loadu_ps(table)));
+  Newest<R> found{};
+  for (int k = 0; k < lanes<R>; ++k) {
+    const NewestSpikes<R>& one = newest[target[k]];
+    found.stamp[k] = one.stamp;
+    found.stamp_before[k] = one.stamp_before;
+    found.trace[k] = one.trace;
+    found.trace_before[k] = one.trace_before;
   }
-#endif
-  return gather<R>(table, index);
+  return found;
 }
 
 }  // namespace spikelet::SPIKELET_LEVEL

@@ -136,9 +136,10 @@ constexpr auto replayed_rows_of()
   }
 }
 template <template <class> class Rule, class R>
-constexpr auto modulated_row_of() -> void (*)(const double*, const ModulatedRow<R>&) {
+constexpr auto modulated_rows_of()
+    -> void (*)(const double*, const Modulating<R>&, std::span<const ModulatedRow<R>>) {
   if constexpr (Rule<R>::modulated) {
-    return &modulated_row<Rule, R>;
+    return &modulated_rows<Rule, R>;
   } else {
     return nullptr;
   }
@@ -148,8 +149,8 @@ template <class R, template <class> class... Rules>
 constexpr std::array<PlasticKernels<R>, sizeof...(Rules)> plastic_kernels() {
   return {PlasticKernels<R>{&pre_factor<Rules, R>, &post_factor<Rules, R>, &dense_row<Rules, R>,
                             &dense_column<Rules, R>, &closed_row<Rules, R>,
-                            replayed_rows_of<Rules, R>(), modulated_row_of<Rules, R>(), &add_row<R>,
-                            &scale_row<R>}...};
+                            replayed_rows_of<Rules, R>(), modulated_rows_of<Rules, R>(),
+                            &add_row<R>, &scale_row<R>}...};
 }
 
 }  // namespace spikelet::SPIKELET_LEVEL

@@ -113,7 +113,7 @@ struct PowerLawSTDP : AdditiveSTDP<R> {
   explicit PowerLawSTDP(const double* p) : AdditiveSTDP<R>(p), mu_plus(static_cast<R>(p[6])) {}
   template <class V>
   SPIKELET_INLINE V up(V w, V k) const {
-    return w + k * rule_power(w, mu_plus);
+    return w + k * quick_power(w, mu_plus);
   }
   template <class V>
   SPIKELET_INLINE V down(V w, V k) const {

@@ -1,0 +1,86 @@
+// Pieces of rows of synapses, copied to one place. Short rows are taken together.
+
+namespace spikelet::SPIKELET_LEVEL {
+
+inline constexpr std::size_t replayed_together = 512, pieces_together = 16;
+
+// Synapses of one row, from `begin` of the row on; their places begin at a whole vector.
+template <class R>
+struct Piece {
+  const ReplayedRow<R>* row;
+  std::size_t number;  // of the row
+  std::size_t begin;
+  std::size_t first, n;
+};
+
+template <class R>
+struct Pieces {
+  static constexpr std::size_t room = replayed_together + lanes<R>;
+  std::array<Piece<R>, pieces_together> piece;
+  std::size_t count;
+  alignas(64) R weight[room];
+  alignas(64) R own[room];  // if rows have some
+  alignas(64) std::uint16_t target[room];
+};
+
+// For a few dozen values, where a call or a string instruction costs as much as the copy.
+template <class T>
+SPIKELET_INLINE void copy_values(const T* from, std::size_t n, T* to) {
+  constexpr std::size_t width = vector_bytes / sizeof(T);
+  if (n >= width) {
+    for (std::size_t k = 0; k + width < n; k += width) {
+      __builtin_memcpy(to + k, from + k, vector_bytes);
+    }
+    __builtin_memcpy(to + n - width, from + n - width, vector_bytes);
+    return;
+  }
+  for (std::size_t k = 0; k < n; ++k) {
+    to[k] = from[k];
+    __asm__("" : : : "memory");
+  }
+}
+
+// Takes pieces of rows from `row` and its synapse `begin` on. row_of(k): row k.
+template <class R, class RowOf>
+SPIKELET_INLINE void take(std::size_t rows, RowOf&& row_of, std::size_t& row, std::size_t& begin,
+                          Pieces<R>& part) {
+  constexpr std::size_t width = lanes<R>;
+  std::size_t used = 0;
+  part.count = 0;
+  while (row < rows && part.count < pieces_together && used < replayed_together) {
+    const ReplayedRow<R>& from = row_of(row);
+    const std::size_t left = from.n - begin, n = std::min(left, replayed_together - used);
+    if (n < left && part.count > 0) {
+      break;  // a row that fits into one part is not cut
+    }
+    for (std::size_t k = 0; k < width; ++k) {  // places beyond the end
+      part.target[used + n + k] = 0;
+    }
+    store(part.weight + used + n, Vec<R>{});
+    copy_values(from.weight + begin, n, part.weight + used);
+    copy_values(from.target + begin, n, part.target + used);
+    if (from.own != nullptr) {
+      store(part.own + used + n, Vec<R>{});
+      copy_values(from.own + begin, n, part.own + used);
+    }
+    part.piece[part.count++] = {&from, row, begin, used, n};
+    used += (n + width - 1) / width * width;
+    begin += n;
+    if (begin == from.n) {
+      begin = 0;
+      ++row;
+    }
+  }
+}
+template <class R>
+SPIKELET_INLINE void put_back(const Pieces<R>& part) {
+  for (std::size_t p = 0; p < part.count; ++p) {
+    const Piece<R>& piece = part.piece[p];
+    copy_values(part.weight + piece.first, piece.n, piece.row->weight + piece.begin);
+    if (piece.row->own != nullptr) {
+      copy_values(part.own + piece.first, piece.n, piece.row->own + piece.begin);
+    }
+  }
+}
+
+}  // namespace spikelet::SPIKELET_LEVEL

@@ -1,0 +1,237 @@
+// The spikes of targets that rows replay, in rounds by age: a round has the newest spike of each
+// target, or the one before it, and so on. It has each synapse once at most, so its spikes are
+// applied in vectors, and the oldest round comes first. Most targets have few spikes since the
+// source's last one: the newest two are looked up together, older ones for fewer and fewer targets.
+
+namespace spikelet::SPIKELET_LEVEL {
+
+// What is replayed at which synapse (a place in Pieces).
+template <class R>
+struct Round {
+  static constexpr std::size_t room = Pieces<R>::room;
+  alignas(64) std::uint32_t place[room];
+  alignas(64) std::uint32_t steps[room];  // from the source's last spike to the target's
+  alignas(64) R trace[room];              // of the source, at its last spike
+  alignas(64) std::uint32_t at[room];     // the spike, among the latest; if it has a factor
+  alignas(64) std::uint32_t time[room];   // on the reward's clock; of modulated rules
+};
+
+// timed: rounds have times.
+template <class R, bool with_times>
+struct Rounds {
+  static constexpr bool timed = with_times;
+  static constexpr std::size_t room = Pieces<R>::room;
+  Pieces<R> part;
+  std::array<Round<R>, TargetSpikes<R>::kept> round;  // by age
+  std::array<std::uint32_t, TargetSpikes<R>::kept> size;
+  // By place: the target's trace that depresses, and the steps since then; and results of a round.
+  alignas(64) R down_trace[room];
+  alignas(64) std::int32_t down_steps[room];
+  alignas(64) R changed[room];
+  // Places whose spikes have been looked up from the newest on, up to one that is not in yet; and
+  // where the next one is.
+  alignas(64) std::uint32_t place[room], at[room];
+  std::int32_t clock;  // the source's last spike on the reward's clock
+};
+
+template <class R>
+SPIKELET_INLINE Words<R> lane_indices() {
+  Words<R> v{};
+  for (int k = 0; k < lanes<R>; ++k) {
+    v[k] = k;
+  }
+  return v;
+}
+
+// Fills the lanes of a round beyond its end.
+template <class R>
+SPIKELET_INLINE void no_spikes_from(std::size_t size, Round<R>& round) {
+  const Words<R> none{};
+  for (std::uint32_t* words : {round.place, round.steps, round.at, round.time}) {
+    __builtin_memcpy(words + size, &none, sizeof none);
+  }
+}
+
+template <class R>
+SPIKELET_INLINE std::uint32_t first_lanes(std::size_t count) {
+  return count >= lanes<R> ? ~0u : (1u << count) - 1u;
+}
+
+template <class R>
+SPIKELET_INLINE Vec<R> decayed(const DecayTable<R>& table, const std::int32_t* steps) {
+  const Words<R> last = Words<R>{} + (table.count - 1), wanted = load_words<R>(steps);
+  const std::uint32_t far = word_bits<R>(wanted > last);
+  if (far == 0) {
+    return look_up<R>(table.factor, steps);
+  }
+  Vec<R> factor = look_up<R>(table.factor, wanted < last ? wanted : last);
+  for (std::uint32_t left = table.beyond != nullptr ? far : 0; left != 0; left &= left - 1) {
+    const int lane = std::countr_zero(left);
+    factor[lane] = (*table.beyond)(Step{wanted[lane]});
+  }
+  return factor;
+}
+template <class R>
+SPIKELET_INLINE R decayed(const DecayTable<R>& table, std::int32_t steps) {
+  return steps < table.count       ? table.factor[steps]
+         : table.beyond != nullptr ? (*table.beyond)(Step{steps})
+                                   : table.factor[table.count - 1];
+}
+
+// The trace that depresses if both of the target's newest spikes are not before `time`, or if pairs
+// are restricted and the newest one is not.
+template <class R>
+[[gnu::noinline]] void find_down(const Replaying<R>& how, const ReplayedRow<R>& row, std::size_t j,
+                                 R& trace, std::int32_t& steps) {
+  const TargetSpikes<R>& posts = how.posts;
+  std::uint32_t p = posts.end[j];
+  while (posts.stamp[p - 1] >= row.time) {
+    --p;
+  }
+  const bool tied = p < posts.end[j] && posts.stamp[p] <= row.time - how.tie;
+  const std::int32_t stamp = posts.stamp[p - 1];
+  const bool counts = stamp > TargetSpikes<R>::never &&
+                      (!how.first_only || posts.stamp[tied ? p : p - 1] > row.last - how.tie);
+  trace = counts ? posts.trace[p - 1] : R(0);
+  steps = counts ? row.time - stamp : 0;
+}
+
+// A vector of synapses: what depresses them, of which `count` are some.
+template <class R, bool timed>
+SPIKELET_INLINE void list_down(const Replaying<R>& how, const ReplayedRow<R>& row,
+                               const Newest<R>& newest, std::size_t k, std::size_t count,
+                               Rounds<R, timed>& rounds) {
+  const Words<R> late = newest.stamp >= row.time;
+  Words<R> stamp = newest.stamp;
+  Vec<R> trace = newest.trace;
+  std::uint32_t searched;
+  if (how.first_only) {
+    searched = word_bits<R>(late);
+    trace = __builtin_convertvector(stamp > row.last - how.tie, Mask<R>) ? trace : Vec<R>{};
+  } else {
+    stamp = late ? newest.stamp_before : stamp;
+    trace = __builtin_convertvector(late, Mask<R>) ? newest.trace_before : trace;
+    searched = word_bits<R>(stamp >= row.time);
+  }
+  // Lanes beyond the end may have any stamp; spikes that never were, no trace.
+  const Words<R> some = __builtin_convertvector(trace > R(0), Words<R>) & (stamp < row.time);
+  const Words<R> steps = (row.time - stamp) & some;
+  store(rounds.down_trace + k, trace);
+  __builtin_memcpy(rounds.down_steps + k, &steps, sizeof steps);
+  for (searched &= first_lanes<R>(count); searched != 0; searched &= searched - 1) {
+    const std::size_t lane = k + static_cast<std::size_t>(std::countr_zero(searched));
+    find_down(how, row, rounds.part.target[lane], rounds.down_trace[lane], rounds.down_steps[lane]);
+  }
+}
+
+// Adds lanes to a round.
+template <class R, bool timed>
+SPIKELET_INLINE void add(const Replaying<R>& how, const ReplayedRow<R>& row, std::uint32_t which,
+                         Words<R> place, Words<R> stamp, Words<R> at, std::size_t age,
+                         Rounds<R, timed>& rounds) {
+  Round<R>& round = rounds.round[age];
+  const std::uint32_t size = rounds.size[age];
+  const Words<R> since = stamp - row.last, steps = since > 0 ? since : Words<R>{};
+  pack(which, place, round.place + size);
+  pack(which, steps, round.steps + size);
+  if constexpr (timed) {
+    pack(which, steps + rounds.clock, round.time + size);
+  }
+  store(round.trace + size, broadcast(row.pre));
+  if (how.posts.latest_factor != nullptr) {
+    pack(which, at, round.at + size);
+  }
+  rounds.size[age] = size + static_cast<std::uint32_t>(std::popcount(which));
+}
+
+// Lists the spikes of a piece. older(place): a target has more that are not in than are kept
+// together.
+template <class R, bool timed, class Older>
+SPIKELET_INLINE void list_spikes(const Replaying<R>& how, const Piece<R>& piece,
+                                 Rounds<R, timed>& rounds, Older&& older) {
+  constexpr std::size_t width = lanes<R>;
+  constexpr auto kept = static_cast<std::int32_t>(TargetSpikes<R>::kept);
+  const ReplayedRow<R>& row = *piece.row;
+  const std::uint16_t* target = rounds.part.target;
+  const std::uint32_t wanted = row.pre > 0 ? ~0u : 0u;
+  std::size_t left = 0;
+  const auto leave = [&](std::uint32_t which, Words<R> place, Words<R> at) {
+    pack(which, place, rounds.place + left);
+    pack(which, at, rounds.at + left);
+    left += static_cast<std::size_t>(std::popcount(which));
+  };
+  const std::size_t end = piece.first + piece.n;
+  for (std::size_t k = piece.first; k < end; k += width) {
+    const Newest<R> newest = look_up_newest<R>(how.posts.newest, target + k);
+    if (how.depresses) {
+      list_down(how, row, newest, k, end - k, rounds);
+    }
+    const std::uint32_t all = wanted & first_lanes<R>(end - k);
+    const Words<R> new_0 = newest.stamp > row.from, new_1 = newest.stamp_before > row.from;
+    const Words<R> place = lane_indices<R>() + static_cast<std::int32_t>(k),
+                   at = kept * load_index<R>(target + k) + (kept - 1);
+    add(how, row, all & word_bits<R>(new_0 & (newest.stamp <= row.to)), place, newest.stamp, at, 0,
+        rounds);
+    add(how, row, all & word_bits<R>(new_1 & (newest.stamp_before <= row.to)), place,
+        newest.stamp_before, at - 1, 1, rounds);
+    leave(all & word_bits<R>(new_1), place, at - 2);
+  }
+  for (std::size_t age = 2; age < rounds.round.size() && left > 0; ++age) {
+    const std::size_t listed = left;
+    left = 0;
+    const Words<R> none{};
+    __builtin_memcpy(rounds.at + listed, &none, sizeof none);  // lanes beyond the end
+    for (std::size_t c = 0; c < listed; c += width) {
+      const Words<R> place = load_words<R>(rounds.place + c), at = load_words<R>(rounds.at + c);
+      const Words<R> stamp =
+          look_up_words<R>(how.posts.latest, reinterpret_cast<const std::int32_t*>(rounds.at) + c);
+      const std::uint32_t all = first_lanes<R>(listed - c);
+      const Words<R> is_new = stamp > row.from;
+      add(how, row, all & word_bits<R>(is_new & (stamp <= row.to)), place, stamp, at, age, rounds);
+      leave(all & word_bits<R>(is_new), place, at - 1);
+    }
+  }
+  for (std::size_t c = 0; c < left; ++c) {
+    older(rounds.place[c]);
+  }
+}
+
+// Where at most one spike of a target is replayed. choose(place, since, at, left, trace): `since`
+// of the latest spikes are not in, `left` of these, from `at` on, would be replayed; whether one
+// is.
+template <class R, bool timed, class Choose>
+SPIKELET_INLINE void list_one_each(const Replaying<R>& how, const Piece<R>& piece,
+                                   Rounds<R, timed>& rounds, Choose&& choose) {
+  constexpr std::uint32_t kept = TargetSpikes<R>::kept;
+  const ReplayedRow<R>& row = *piece.row;
+  const std::uint16_t* target = rounds.part.target;
+  const std::int32_t* latest = how.posts.latest;
+  Round<R>& round = rounds.round[0];
+  std::uint32_t size = rounds.size[0];
+  std::size_t listed = 0;
+  const std::size_t end = piece.first + piece.n;
+  for (std::size_t k = piece.first; k < end; k += lanes<R>) {
+    const Newest<R> newest = look_up_newest<R>(how.posts.newest, target + k);
+    if (how.depresses) {
+      list_down(how, row, newest, k, end - k, rounds);
+    }
+    const std::uint32_t which = word_bits<R>(newest.stamp > row.from) & first_lanes<R>(end - k);
+    pack(which, lane_indices<R>() + static_cast<std::int32_t>(k), rounds.place + listed);
+    listed += static_cast<std::size_t>(std::popcount(which));
+  }
+  for (std::size_t c = 0; row.pre > 0 && c < listed; ++c) {
+    const std::uint32_t k = rounds.place[c], begin = target[k] * kept;
+    const std::uint32_t since = count_above(latest + begin, row.from), at = begin + kept - since;
+    const std::uint32_t left = since - count_above(latest + begin, row.to);
+    R trace = row.pre;
+    const bool one = choose(k, since, at, left, trace);
+    round.place[size] = k;
+    round.steps[size] = static_cast<std::uint32_t>(std::max(latest[at] - row.last, 0));
+    round.trace[size] = trace;
+    round.at[size] = at;
+    size += one ? 1 : 0;
+  }
+  rounds.size[0] = size;
+}
+
+}  // namespace spikelet::SPIKELET_LEVEL
