@@ -114,10 +114,13 @@ def _steps(nets: list[Network], duration: Any) -> list[int]:
             rule = f"must be one, or one for each of the {len(nets)} networks"
             fail("run_all", "duration", len(durations), rule, got="length")
     known: dict[tuple[Any, float], int] = {}  # most have the same grid
-    for k, key in enumerate(zip(durations, (net.dt for net in nets), strict=True)):
-        if key not in known:
-            known[key] = steps_of(f"run_all: networks[{k}]", "duration", *key)[1]
-    return [known[time, net.dt] for time, net in zip(durations, nets, strict=True)]
+    steps = []
+    for k, key in enumerate(zip(durations, [net.dt for net in nets], strict=True)):
+        found = known.get(key)
+        if found is None:
+            found = known[key] = steps_of(f"run_all: networks[{k}]", "duration", *key)[1]
+        steps.append(found)
+    return steps
 
 
 def _run(

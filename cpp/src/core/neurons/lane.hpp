@@ -15,7 +15,7 @@ class Lane {
     for (int k = 0; k < Coefficients; ++k) {
       pointer_[k] = args.coefficient[k];
       mask_[k] = args.index_mask[k];
-      value_[k] = broadcast(*pointer_[k]);
+      value_[k] = load(pointer_[k]);  // where it is used, one of 64 copies
     }
     for (int k = 0; k < States; ++k) {
       state_[k] = args.state[k];
