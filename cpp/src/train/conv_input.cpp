@@ -271,11 +271,10 @@ void conv_input(const ConvShape& shape, const float* grad_y, const float* weight
   const std::size_t bytes = tile_group * points * sizeof(float) *
                             (padded<float>(shape.outputs) + tiling.lines * line<float>);
   const std::size_t most = tile_group * std::clamp<std::size_t>(block_bytes / bytes, 1, 8);
-  // Parts of whole images, as tiles may add to the same pixels.
-  const std::size_t images =
-      parts_of(shape.images, 8 * static_cast<std::size_t>(std::max(threads, 1)));
-  const std::size_t each = parts_of(std::max(images * tiling.tiles(), most), tiling.tiles()) *
-                           tiling.tiles();
+  // Parts for the threads: whole blocks or, as tiles may add to the same pixels, whole images.
+  const std::size_t unit = tiling.adds ? tiling.tiles() : most;
+  const std::size_t share = parts_of(tiles, 8 * static_cast<std::size_t>(std::max(threads, 1)));
+  const std::size_t each = parts_of(std::max(share, 4 * most), unit) * unit;
   std::atomic<std::size_t> next{0};
   const std::size_t parts = parts_of(tiles, each);
   const std::size_t members = std::min(parts, static_cast<std::size_t>(std::max(threads, 1)));
