@@ -210,8 +210,7 @@ void bind_conv_input(py::module_& m) {
       "conv_input",
       [](const In<float>& grad_y, const In<float>& weight, Out<float>& grad_x, Pair stride,
          Pair padding, int threads) {
-        const auto shape =
-            conv_shape(grad_x, weight, grad_y, true, 1, stride, padding, Pair{1, 1});
+        const auto shape = conv_shape(grad_x, weight, grad_y, true, 1, stride, padding, Pair{1, 1});
         require_threads(threads);
         if (!suits_conv_input(shape)) {
           return false;

@@ -1,6 +1,6 @@
 // An input pixel p belongs to phase q and place u with p + padding = stride u + q, and its gradient
-// is the sum over l of grad_y[u - l] weight[stride l + q]: for each phase a convolution of stride 1,
-// and all phases see the same tiles of grad_y. Minimal filtering turns the convolutions into one
+// is the sum over l of grad_y[u - l] weight[stride l + q]: for each phase a convolution of stride
+// 1, and all phases see the same tiles of grad_y. Minimal filtering turns the convolutions into one
 // product of matrices for each of the 36 points of a tile. Tiles lie side by side in the image that
 // has fewer of them: tiles of grad_x read 6 x 6 pixels, as correlations; tiles of grad_y, as
 // products of polynomials, add to 6 x 6 places.
@@ -107,8 +107,10 @@ RawBuffer<float> filters(const ConvShape& s, const Tiling& tiling, const std::ve
       for (std::size_t kx = 0; kx < s.kernel.width; ++kx) {
         const std::size_t phase = ky % tiling.stride * tiling.stride + kx % tiling.stride;
         const std::size_t last = tiling.adds ? 0 : places - 1;  // correlations see it reversed
-        const std::size_t y = std::max(last, ky / tiling.stride) - std::min(last, ky / tiling.stride);
-        const std::size_t x = std::max(last, kx / tiling.stride) - std::min(last, kx / tiling.stride);
+        const std::size_t y =
+            std::max(last, ky / tiling.stride) - std::min(last, ky / tiling.stride);
+        const std::size_t x =
+            std::max(last, kx / tiling.stride) - std::min(last, kx / tiling.stride);
         double* to = filter.data() + (y * places + x) * width + phase * s.channels;
         const float* from = weight + o * s.channels * kernel + ky * s.kernel.width + kx;
         for (std::size_t c = 0; c < s.channels; ++c) {
@@ -146,7 +148,8 @@ class TileRun {
     const TileKernels& kernels = tile_kernels();
     for (std::size_t t = 0; t < n; ++t) {
       read(first + t, grad_y);
-      kernels.points(pixels_.data(), tiling_.reads(), shape_.outputs, points_.data() + t * terms_, read_step_);
+      kernels.points(pixels_.data(), tiling_.reads(), shape_.outputs, points_.data() + t * terms_,
+                     read_step_);
     }
     const std::size_t tiles = parts_of(n, tile_group) * tile_group;
     for (std::size_t p = 0; p < points; ++p) {
@@ -211,8 +214,8 @@ class TileRun {
           continue;
         }
         const std::size_t phase = y % stride * stride + x % stride;
-        const float* from = values_.data() + phase * n +
-                            (y / stride * tiling_.writes() + x / stride) * width_;
+        const float* from =
+            values_.data() + phase * n + (y / stride * tiling_.writes() + x / stride) * width_;
         float* to = grad_x + ((image * height + py) * width + px) * n;
         if (tiling_.adds) {
           std::transform(from, from + n, to, to, std::plus<>{});

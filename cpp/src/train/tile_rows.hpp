@@ -10,15 +10,13 @@ namespace spikelet::train::SPIKELET_LEVEL {
 
 #if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
 SPIKELET_INLINE Vec<float> fma(Vec<float> x, Vec<float> y, Vec<float> z) {
-  return reinterpret_cast<Vec<float>>(
-      _mm512_fmadd_ps(reinterpret_cast<__m512>(x), reinterpret_cast<__m512>(y),
-                      reinterpret_cast<__m512>(z)));
+  return reinterpret_cast<Vec<float>>(_mm512_fmadd_ps(
+      reinterpret_cast<__m512>(x), reinterpret_cast<__m512>(y), reinterpret_cast<__m512>(z)));
 }
 #elif defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 32
 SPIKELET_INLINE Vec<float> fma(Vec<float> x, Vec<float> y, Vec<float> z) {
-  return reinterpret_cast<Vec<float>>(
-      _mm256_fmadd_ps(reinterpret_cast<__m256>(x), reinterpret_cast<__m256>(y),
-                      reinterpret_cast<__m256>(z)));
+  return reinterpret_cast<Vec<float>>(_mm256_fmadd_ps(
+      reinterpret_cast<__m256>(x), reinterpret_cast<__m256>(y), reinterpret_cast<__m256>(z)));
 }
 #elif defined(__aarch64__)
 SPIKELET_INLINE Vec<float> fma(Vec<float> x, Vec<float> y, Vec<float> z) {

@@ -1,12 +1,11 @@
 // The gradient of a convolution's input against plain loops in double.
-#include "spikelet/train/conv_input.hpp"
-
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <cmath>
 #include <vector>
 
+#include "spikelet/train/conv_input.hpp"
 #include "support/sparse_values.hpp"
 #include "support/values.hpp"
 
@@ -108,7 +107,7 @@ TEST_CASE("only shapes that gain are computed by tiles") {
   CHECK_FALSE(suits([](ConvShape& s) { s.stride = {1, 2}; }));
   CHECK_FALSE(suits([](ConvShape& s) { s.stride = {3, 3}; }));
   CHECK_FALSE(suits([](ConvShape& s) { s.images = 0; }));
-  CHECK_FALSE(suits([](ConvShape& s) { s.images = 1; }));                      // filters cost more
-  CHECK_FALSE(suits([](ConvShape& s) { s.input = s.output = {1, 1}; }));       // one tile a pixel
+  CHECK_FALSE(suits([](ConvShape& s) { s.images = 1; }));                 // filters cost more
+  CHECK_FALSE(suits([](ConvShape& s) { s.input = s.output = {1, 1}; }));  // one tile a pixel
   CHECK_FALSE(suits([](ConvShape& s) { s.kernel = {3, 3}, s.stride = {2, 2}; }));  // few products
 }

@@ -138,7 +138,8 @@ std::vector<float> tiles_of(const TileKernels& kernels, std::size_t lines, std::
   const std::vector<double> filter = sparse_values<double>(places * places * width, 1, 2),
                             matrix = sparse_values<double>(points, 1, 3);
   for (std::size_t t = 0; t < tile_group; ++t) {
-    kernels.points(at.data(), t % 2 == 0 ? tile_side : 7 - places, terms - t % 3, v.data() + t * pitch, tile_group * pitch);
+    kernels.points(at.data(), t % 2 == 0 ? tile_side : 7 - places, terms - t % 3,
+                   v.data() + t * pitch, tile_group * pitch);
   }
   std::vector<float> all;
   for (std::size_t first = 0; first < lines; first += kernels.most_lines) {
