@@ -26,14 +26,14 @@ import numpy as np
 from processes import headline, machine, run
 
 FORMS = {
-    "spikelet": ("dense", "sparse"),
+    "spikelet": ("dense", "sparse", "sparse, bytes"),
     "spikingjelly": ("multi-step", "compiled step"),
     "snntorch": ("by step", "by layer"),
     "norse": ("sequential",),
     "rockpool": ("sequential",),
     "spyx": ("scan",),
 }
-"""Ways to run the layer. snnTorch's own script is "by step"."""
+"""Ways to run the layer. snnTorch's own script is "by step"; with "bytes", the spikes are uint8, as encoders return them."""
 
 STEPS, BATCH, TAU = 500, 16, 5.0
 Step = Callable[[], Any]
@@ -69,8 +69,10 @@ def on_torch(args: argparse.Namespace) -> tuple[Step, Callable[[Any], None], Any
         import spikelet.torch as st  # noqa: PLC0415
 
         st.keep_freed_memory()
-        if args.form == "sparse":
+        if args.form != "dense":
             linear = st.SpikeLinear(args.neurons, args.neurons)
+        if args.form == "sparse, bytes":
+            x = x.to(torch.uint8)
         lif = st.LIF(convention="spikingjelly", tau=TAU)
         forward: Step = lambda: lif(linear(x))
     elif args.program == "spikingjelly":
@@ -212,20 +214,21 @@ def check(args: argparse.Namespace) -> None:
     """Compare spikes and gradients of spikelet and SpikingJelly."""
     with tempfile.TemporaryDirectory() as folder:
         found = {}
-        for program, forms in (("spikelet", FORMS["spikelet"]), ("spikingjelly", ("multi-step",))):
+        ours = [f for f in FORMS["spikelet"] if args.input == "spikes" or "bytes" not in f]
+        for program, forms in (("spikelet", ours), ("spikingjelly", ("multi-step",))):
             for form in forms:
-                file = Path(folder) / f"{program}-{form}.npz"
+                file = Path(folder) / f"{program}-{form.replace(', ', '-')}.npz"
                 record = worker(args, program, form, neurons=200, steps=50, seconds=0, save=file)
                 if "total" not in record:
                     print(f"not checked against {program}: {record}")
                     return
                 found[program, form] = np.load(file)
         theirs = found["spikingjelly", "multi-step"]
-        for form in FORMS["spikelet"]:
-            ours = found["spikelet", form]
-            same = np.mean(ours["spikes"] == theirs["spikes"])
+        for form in ours:
+            own = found["spikelet", form]
+            same = np.mean(own["spikes"] == theirs["spikes"])
             scale = np.abs(theirs["by_weight"]).max()
-            error = np.abs(ours["by_weight"] - theirs["by_weight"]).max() / scale
+            error = np.abs(own["by_weight"] - theirs["by_weight"]).max() / scale
             print(f"{form}: {same:.6%} of spikes as SpikingJelly's, gradients within {error:.1e}")
             # Sums in another order move a potential next to the threshold across it.
             if same < 0.9999 or error > 1e-3:
@@ -267,7 +270,7 @@ def main() -> None:
         rows = []
         for program in args.programs:
             for form in FORMS[program]:
-                if program == "spikelet" and form == "sparse" and args.input == "normal":
+                if program == "spikelet" and form != "dense" and args.input == "normal":
                     continue  # normal numbers are not sparse
                 record = worker(args, program, form, neurons=neurons)
                 name = f"{program}, {form}"

@@ -69,15 +69,23 @@ def layer(task: Task) -> Layer:
     return fresh
 
 
+class SimpleSoft(neuron.SimpleLIFNode):
+    """SimpleLIFNode with the soft reset that it has no setting for: its charge needs a number as `v_reset`."""
+
+    def neuronal_reset(self, spike: torch.Tensor) -> None:
+        """Subtract the threshold."""
+        self.v = self.v - self.v_threshold * spike.detach()
+
+
 def network(task: Task, net: Network) -> Layer:
     """Return the function from images to logits, layer by layer.
 
     The neurons decay as fast as the other programs', but reset within the step of a spike.
     """
-    kind = neuron.SimpleLIFNode if "compiled" in task.method else neuron.LIFNode
+    kind, v_reset = (SimpleSoft, 0.0) if "compiled" in task.method else (neuron.LIFNode, None)
     nodes: list[Any] = [
         kind(
-            tau=1 / (1 - NETWORK_NEURON["beta"]), decay_input=False, v_reset=None,
+            tau=1 / (1 - NETWORK_NEURON["beta"]), decay_input=False, v_reset=v_reset,
             detach_reset=True, surrogate_function=surrogate.ATan(NETWORK_NEURON["alpha"]),
             step_mode="m",
         )

@@ -8,9 +8,9 @@
 #include <stdexcept>
 #include <vector>
 
+#include "core/thresholds.hpp"
 #include "spikelet/core/buffer.hpp"
 #include "spikelet/core/kernels.hpp"
-#include "spikelet/core/poisson.hpp"
 #include "spikelet/core/random.hpp"
 
 namespace spikelet::coding {
@@ -24,11 +24,15 @@ void for_each_block(std::span<const double> p, Step steps, std::uint64_t seed, V
   Buffer<std::uint16_t> high(blocks * block_size);  // padding has p = 0
   Buffer<std::uint32_t> low(blocks * block_size);
   std::vector<std::uint64_t> certain(blocks);  // thresholds end at 1 - 2^-48: p = 1 is set by hand
-  for (std::size_t i = 0; i < p.size(); ++i) {
-    const Threshold threshold = to_threshold(p[i]);
-    high[i] = threshold.high;
-    low[i] = threshold.low;
-    certain[i / block_size] |= std::uint64_t{p[i] >= 1.0} << (i % block_size);
+  for (std::size_t b = 0; b < blocks; ++b) {
+    const std::size_t first = b * block_size;
+    const std::size_t n = std::min(block_size, p.size() - first);
+    to_thresholds(&p[first], n, &high[first], &low[first]);
+    std::uint64_t ones = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+      ones |= std::uint64_t{p[first + i] >= 1.0} << i;
+    }
+    certain[b] = ones;
   }
   const Stream stream(seed, Purpose::encode, 0), tie(seed, Purpose::encode_tie, 0);
   const auto below = kernels().below;

@@ -96,10 +96,25 @@ int PoissonCount::invert(double u, const Stream& stream, std::uint32_t element,
   return count;
 }
 
-Threshold to_threshold(double p) {
+namespace {
+
+// Conversions to signed integers are one instruction, those to unsigned ones are not.
+inline Threshold threshold_of(double p) {
   const double scaled = std::clamp(p, 0.0, 1.0) * 0x1p48;
-  const auto whole = static_cast<std::uint64_t>(std::min(scaled, 0x1p48 - 1));
+  const auto whole = static_cast<std::int64_t>(std::min(scaled, 0x1p48 - 1));
   return {static_cast<std::uint16_t>(whole >> 32), static_cast<std::uint32_t>(whole)};
+}
+
+}  // namespace
+
+Threshold to_threshold(double p) { return threshold_of(p); }
+
+void to_thresholds(const double* p, std::size_t n, std::uint16_t* high, std::uint32_t* low) {
+  for (std::size_t i = 0; i < n; ++i) {
+    const Threshold threshold = threshold_of(p[i]);
+    high[i] = threshold.high;
+    low[i] = threshold.low;
+  }
 }
 
 }  // namespace spikelet

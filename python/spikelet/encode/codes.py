@@ -356,5 +356,6 @@ def _arguments(
     """Check the arguments of every encoder; return x as contiguous float64."""
     where = f"encode.{name}"
     values = real_array(where, "x", x).astype(np.float64, order="C", copy=False)
-    check_all(where, "x", values, (values >= 0) & (values <= 1), "must lie in [0, 1]")
+    if values.size and not (values.min() >= 0 and values.max() <= 1):  # false for NaN
+        check_all(where, "x", values, (values >= 0) & (values <= 1), "must lie in [0, 1]")
     return values, integer(where, "steps", steps, 1), integer(where, "seed", seed, 0, _MAX_SEED)
