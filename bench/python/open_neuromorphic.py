@@ -207,7 +207,9 @@ def worker(args: argparse.Namespace, program: str, form: str, **change: Any) -> 
         sys.executable if program == "spikelet" else peers
     )
     command = [python, __file__, *(f"--{k}={v}" for k, v in settings.items())]
-    return run(command, args.threads, limit=args.limit)
+    # The C library keeps freed memory for the next pass, as spikelet has it.
+    kept = {"MALLOC_TRIM_THRESHOLD_": str(2**31 - 1), "MALLOC_MMAP_THRESHOLD_": str(1 << 30)}
+    return run(command, args.threads, limit=args.limit, environment=kept)
 
 
 def check(args: argparse.Namespace) -> None:
