@@ -5,6 +5,8 @@
 #include <stdexcept>
 #include <vector>
 
+#include "core/thresholds.hpp"
+
 namespace spikelet {
 namespace {
 
