@@ -8,6 +8,7 @@ Each figure is the least of several repetitions, taken in turn where two are com
 from __future__ import annotations
 
 import argparse
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -99,9 +100,10 @@ def threads() -> Rows:
 
 
 def ensembles() -> Rows:
-    """Compare many networks at once with one after another."""
+    """Compare many networks at once with one after another; with OMP_NUM_THREADS=1, in CPU time."""
     if not hasattr(sl, "run_all"):
         return
+    cores = int(os.environ.get("OMP_NUM_THREADS", "2"))
     for n, duration in ((100, 10.0), (100, 100.0), (1000, 100.0)):
         nets = [network(n, seed=seed)[0] for seed in range(1000)]
 
@@ -110,7 +112,7 @@ def ensembles() -> Rows:
                 net.run(duration)
 
         one, all_ = least(
-            in_turn, lambda nets=nets, d=duration: sl.run_all(nets, d), repeat=3, threads=2
+            in_turn, lambda nets=nets, d=duration: sl.run_all(nets, d), repeat=3, threads=cores
         )
         steps = 1000 * duration / 0.1
         yield (
