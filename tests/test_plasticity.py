@@ -374,6 +374,44 @@ def test_reward(tau_n: float | None, coincidence: Any, layout: str) -> None:
         check_reward(bench, sorted(levels), STEPS)
 
 
+@pytest.mark.parametrize("tau_c", [0.3, 40.0, 300.0])
+def test_reward_over_long_silences(tau_c: float) -> None:
+    """Sources are silent for up to a few seconds, while targets fire a few times or often."""
+    steps, n = 40_000, 20
+    rng = np.random.default_rng(5)
+    lengths = [40, 900, 3500, 4200, 9000, 15_000, 17_000]
+    pres = [np.cumsum(rng.permutation(lengths) + rng.integers(1, 30)) for _ in range(n)]
+    pres = [train[train < steps - 10] for train in pres]
+    posts = [
+        np.unique(rng.integers(10, steps - 40, int(rng.choice([3, 40, 400])))) for _ in range(n)
+    ]
+    posts = [train[np.diff(train, prepend=-50) > 20] for train in posts]
+    rule = sl.RewardSTDP(
+        tau_plus=300.0, tau_minus=200.0, A_plus=0.03, A_minus=0.02, tau_c=tau_c, tau_n=150.0,
+        w_min=-1e3, w_max=1e3,
+    )  # fmt: skip
+    levels = [(int(step), float(v)) for step, v in zip(range(7, steps, 1111), rng.normal(0.5, 1, 99), strict=False)]
+    found = []
+    for often in (False, True):
+        net = make()
+        p = net.connect(
+            emit(net, pres), force(net, posts, steps), sl.AllToAll(), weight=1.0,
+            delay=rng.integers(1, 30, n * n) * 0.1 if not found else found[0].delays, plasticity=rule,
+        )  # fmt: skip
+        p.schedule_reward([s * 0.1 for s, _ in levels], [v for _, v in levels])
+        for now in range(3000, steps + 1, 3700) if often else (steps,):
+            net.run(now * 0.1 - net.t)
+            _ = p.weights
+        net.run(steps * 0.1 - net.t)
+        found.append(p)
+    np.testing.assert_array_equal(found[0].weights, found[1].weights)
+    expected = [
+        reward(rule, 1.0, pres[i], posts[j], round(d / 0.1), levels, steps)[0]
+        for i, j, d in zip(found[0].pre_ids, found[0].post_ids, found[0].delays, strict=True)
+    ]
+    np.testing.assert_allclose(found[0].weights, expected, rtol=1e-9)
+
+
 def test_a_lasting_reward_moves_a_weight_by_the_integral() -> None:
     """One pair; the weight is the integral of an exponential."""
     rule = sl.RewardSTDP(

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <limits>
 #include <map>
+#include <numeric>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -205,6 +207,57 @@ TEST_CASE_TEMPLATE("factors, sums and scaling", R, float, double) {
       });
     }
   });
+}
+
+// One weight by the column's loop, and a vector of them by that of rows.
+TEST_CASE("the power law in float32 is accurate from the smallest weights to the greatest") {
+  const std::size_t rule = find_plasticity("STDP.power_law");
+  for (const double mu : {0.0, 0.01, 0.4, 0.9, 1.0, 1.3}) {
+    CAPTURE(mu);
+    const double p[]{20, 30, 1, 1, 0, std::numeric_limits<double>::infinity(), mu};
+    std::vector<float> weight;
+    for (int k = 0; k < 149 + 96; ++k) {  // numbers that are not normal, too
+      weight.push_back(std::ldexp(1.0f + 0.0173f * static_cast<float>(k % 50), k - 149));
+    }
+    weight.push_back(0);
+    const std::size_t n = weight.size();
+    std::vector<std::uint16_t> target(n);
+    std::iota(target.begin(), target.end(), std::uint16_t{0});
+    constexpr std::uint32_t kept = TargetSpikes<float>::kept;
+    // Each target has fired once, a step ago.
+    const std::vector<NewestSpikes<float>> newest(
+        n, {9, TargetSpikes<float>::never, 1, 0});
+    std::vector<std::int32_t> latest((n + 1) * kept, TargetSpikes<float>::never);
+    for (std::size_t j = 0; j < n; ++j) {
+      latest[j * kept + kept - 1] = 9;
+    }
+    const std::vector<float> one(n, 1), decay(16, 1);
+    Replaying<float> how{};
+    how.posts.newest = newest.data();
+    how.posts.latest = latest.data();
+    how.pre_decay = how.post_decay = {decay.data(), 16, nullptr};
+    how.up = 1e6f;  // so that what is added counts
+    std::vector<float> row = weight, column = weight;
+    ReplayedRow<float> replayed{};
+    replayed.weight = row.data();
+    replayed.target = target.data();
+    replayed.n = n;
+    replayed.to = 10;
+    replayed.pre = 1;
+    kernels(SimdLevel::baseline)
+        .plastic<float>(rule)
+        .dense_column(p, column.data(), 1, one.data(), how.up, n);
+    for (std::size_t k = 0; k < n; ++k) {
+      CAPTURE(weight[k]);
+      const double w = static_cast<double>(weight[k]), added = 1e6 * std::pow(w, mu);
+      CHECK(std::abs(static_cast<double>(column[k]) - (w + added)) < 3e-7 * (w + added) + 1e-45);
+    }
+    for (const SimdLevel level : available_simd_levels()) {
+      row = weight;
+      kernels(level).plastic<float>(rule).replayed_rows(p, how, {&replayed, 1});
+      CHECK(row == column);
+    }
+  }
 }
 
 TEST_CASE("rules are found by name, and an unknown one is refused with a list") {

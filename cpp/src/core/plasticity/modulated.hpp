@@ -155,6 +155,9 @@ SPIKELET_INLINE void replay(const Rule& rule, const Modulating<R>& modulating, R
                             std::size_t size, ModulatedRounds<R>& all) {
   const Replaying<R>& how = modulating.how;
   Pieces<R>& part = all.rounds.part;
+  if (size == 0) {
+    return;
+  }
   no_spikes_from(size, round);
   const auto* place = reinterpret_cast<const std::int32_t*>(round.place);
   const auto* steps = reinterpret_cast<const std::int32_t*>(round.steps);

@@ -75,6 +75,9 @@ template <class Rule, class R>
 SPIKELET_INLINE void replay(const Rule& rule, const Replaying<R>& how, Round<R>& round,
                             std::size_t size, Rounds<R, false>& rounds) {
   constexpr std::size_t width = lanes<R>;
+  if (size == 0) {
+    return;
+  }
   no_spikes_from(size, round);
   const auto* place = reinterpret_cast<const std::int32_t*>(round.place);
   for (std::size_t k = 0; k < size; k += width) {

@@ -129,6 +129,9 @@ template <class R, bool timed>
 SPIKELET_INLINE void add(const Replaying<R>& how, const ReplayedRow<R>& row, std::uint32_t which,
                          Words<R> place, Words<R> stamp, Words<R> at, std::size_t age,
                          Rounds<R, timed>& rounds) {
+  if (vector_bytes < 64 && which == 0) {
+    return;  // lanes are packed one by one
+  }
   Round<R>& round = rounds.round[age];
   const std::uint32_t size = rounds.size[age];
   const Words<R> since = stamp - row.last, steps = since > 0 ? since : Words<R>{};
@@ -156,6 +159,9 @@ SPIKELET_INLINE void list_spikes(const Replaying<R>& how, const Piece<R>& piece,
   const std::uint32_t wanted = row.pre > 0 ? ~0u : 0u;
   std::size_t left = 0;
   const auto leave = [&](std::uint32_t which, Words<R> place, Words<R> at) {
+    if (vector_bytes < 64 && which == 0) {
+      return;
+    }
     pack(which, place, rounds.place + left);
     pack(which, at, rounds.at + left);
     left += static_cast<std::size_t>(std::popcount(which));
