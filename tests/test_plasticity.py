@@ -390,7 +390,10 @@ def test_reward_over_long_silences(tau_c: float) -> None:
         tau_plus=300.0, tau_minus=200.0, A_plus=0.03, A_minus=0.02, tau_c=tau_c, tau_n=150.0,
         w_min=-1e3, w_max=1e3,
     )  # fmt: skip
-    levels = [(int(step), float(v)) for step, v in zip(range(7, steps, 1111), rng.normal(0.5, 1, 99), strict=False)]
+    levels = [
+        (int(step), float(v))
+        for step, v in zip(range(7, steps, 1111), rng.normal(0.5, 1, 99), strict=False)
+    ]
     found = []
     for often in (False, True):
         net = make()

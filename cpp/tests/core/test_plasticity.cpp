@@ -225,8 +225,7 @@ TEST_CASE("the power law in float32 is accurate from the smallest weights to the
     std::iota(target.begin(), target.end(), std::uint16_t{0});
     constexpr std::uint32_t kept = TargetSpikes<float>::kept;
     // Each target has fired once, a step ago.
-    const std::vector<NewestSpikes<float>> newest(
-        n, {9, TargetSpikes<float>::never, 1, 0});
+    const std::vector<NewestSpikes<float>> newest(n, {9, TargetSpikes<float>::never, 1, 0});
     std::vector<std::int32_t> latest((n + 1) * kept, TargetSpikes<float>::never);
     for (std::size_t j = 0; j < n; ++j) {
       latest[j * kept + kept - 1] = 9;
