@@ -38,7 +38,7 @@ def layers(case: Case) -> nn.Sequential:
         lif = {"beta": 0.5, "surrogate": "fast_sigmoid", "alpha": 25.0}
         return nn.Sequential(
             nn.Conv2d(1, 12, 5), nn.MaxPool2d(2), like(case.steps, **lif),
-            st.SpikeConv2d(12, 64, 5), st.OverTime(nn.MaxPool2d(2)), like(**lif),
+            st.SpikeConv2d(12, 64, 5), st.MaxPool2d(2), like(**lif),
             nn.Flatten(2), st.SpikeLinear(64 * 4 * 4, 10), like(**lif),
         )  # fmt: skip
     if case.net == "linear":
@@ -47,9 +47,9 @@ def layers(case: Case) -> nn.Sequential:
         node: dict[str, Any] = {"tau": None}
         return nn.Sequential(
             nn.Conv2d(1, c, 3, padding=1, bias=False), nn.BatchNorm2d(c), like(case.steps, **node),
-            st.OverTime(nn.MaxPool2d(2)),
+            st.MaxPool2d(2),
             st.SpikeConv2d(c, c, 3, padding=1, bias=False), st.OverTime(nn.BatchNorm2d(c)),
-            like(**node), st.OverTime(nn.MaxPool2d(2)),
+            like(**node), st.MaxPool2d(2),
             nn.Flatten(2), st.SpikeLinear(c * 7 * 7, c * 4 * 4, bias=False), like(**node),
             st.SpikeLinear(c * 4 * 4, 10, bias=False), like(**node),
         )  # fmt: skip
@@ -57,7 +57,7 @@ def layers(case: Case) -> nn.Sequential:
     parts: list[nn.Module] = []
     for k in range(5):
         conv = st.SpikeConv2d(c if k else 2, c, 3, padding=1, bias=False)
-        parts += [conv, st.OverTime(nn.BatchNorm2d(c)), like(**node), st.OverTime(nn.MaxPool2d(2))]
+        parts += [conv, st.OverTime(nn.BatchNorm2d(c)), like(**node), st.MaxPool2d(2)]
     return nn.Sequential(
         *parts, nn.Flatten(2), st.DropoutOverTime(0.5), st.SpikeLinear(c * (case.size // 32) ** 2, 512),
         like(**node), st.DropoutOverTime(0.5), st.SpikeLinear(512, 110), like(**node),

@@ -36,6 +36,7 @@ void bind_engine(py::module_& m);
 namespace train {
 void bind_neuron(py::module_& m);
 void bind_sparse(py::module_& m);
+void bind_pool(py::module_& m);
 void bind_delay(py::module_& m);
 void bind_event_prop(py::module_& m);
 }  // namespace train

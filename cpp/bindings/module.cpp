@@ -38,6 +38,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   layers::bind_engine(m);
   train::bind_neuron(m);
   train::bind_sparse(m);
+  train::bind_pool(m);
   train::bind_delay(m);
   train::bind_event_prop(m);
 }

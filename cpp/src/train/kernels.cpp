@@ -18,6 +18,7 @@ using namespace spikelet::SPIKELET_LEVEL;
 #include "train/active_rows.hpp"
 #include "train/sparse_rows.hpp"
 #include "train/weight_rows.hpp"
+#include "train/pool_rows.hpp"
 #include "train/delay_rows.hpp"
 #include "train/tile_rows.hpp"
 // clang-format on
@@ -37,6 +38,9 @@ constexpr FusedKernels<R> fused{
     &multiply_add<R>,       &add_row<R>,           &linear_row<R>};
 
 template <class R>
+constexpr PoolKernels<R> pool{&max_row<R>, &spread_row<R>, &take_row<R>};
+
+template <class R>
 constexpr DelayKernels<R> delay{&delay_tile<R>, &delay_correlate<R>};
 
 constexpr TileKernels tiles{tile_lines, &tile_points, &filter_points, &multiply_points,
@@ -44,6 +48,7 @@ constexpr TileKernels tiles{tile_lines, &tile_points, &filter_points, &multiply_
 
 constinit const LevelTable kernel_table{
     fused<float>, fused<double>, sparse<float>, sparse<double>, {&count_bytes, &find_bytes},
+    pool<float>, pool<double>,
     delay<float>, delay<double>, tiles};
 
 }  // namespace spikelet::train::SPIKELET_LEVEL

@@ -138,6 +138,22 @@ struct ByteKernels {
   std::size_t (*find)(const std::uint8_t* x, std::size_t n, std::uint32_t* index, bool& ones);
 };
 
+// A row of windows of a pool; rows of the input are `pitch` apart.
+struct PoolRow {
+  std::size_t windows, channels;
+  std::size_t height, width;  // of a window
+  std::size_t pitch;
+};
+template <class R>
+struct PoolKernels {
+  // y, place = the greatest of each window and channel, and which of its places has it
+  void (*max_row)(const PoolRow&, const R* x, R* y, std::uint8_t* place);
+  // by_x = by_y at the places, 0 elsewhere in the windows
+  void (*spread_row)(const PoolRow&, const R* by_y, const std::uint8_t* place, R* by_x);
+  // y = x at the places
+  void (*take_row)(const PoolRow&, const R* x, const std::uint8_t* place, R* y);
+};
+
 // Layers with delays; rows are lines of 64 bytes with a sample in each place. See delay_rows.hpp.
 template <class R>
 struct DelayKernels {
@@ -176,6 +192,8 @@ struct LevelTable {
   SparseKernels<float> sparse32;
   SparseKernels<double> sparse64;
   ByteKernels bytes;
+  PoolKernels<float> pool32;
+  PoolKernels<double> pool64;
   DelayKernels<float> delay32;
   DelayKernels<double> delay64;
   TileKernels tiles;
@@ -198,6 +216,14 @@ const SparseKernels<R>& sparse_kernels() {
     return level_table().sparse32;
   } else {
     return level_table().sparse64;
+  }
+}
+template <class R>
+const PoolKernels<R>& pool_kernels() {
+  if constexpr (std::is_same_v<R, float>) {
+    return level_table().pool32;
+  } else {
+    return level_table().pool64;
   }
 }
 template <class R>

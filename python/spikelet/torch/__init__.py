@@ -37,6 +37,7 @@ from spikelet.torch.modules import (
 from spikelet.torch.norms import TEBN, tdBN, tdLN
 from spikelet.torch.ottt import OTTT
 from spikelet.torch.pieces import in_pieces
+from spikelet.torch.pool import MaxPool2d
 from spikelet.torch.psn import PSN, MaskedPSN, SlidingPSN
 from spikelet.torch.quantised import quantise
 from spikelet.torch.sparse import SpikeConv2d, SpikeLinear, spike_conv2d, spike_linear
@@ -67,6 +68,7 @@ __all__ = [
     "EventSpikes",
     "History",
     "MaskedPSN",
+    "MaxPool2d",
     "Neuron",
     "OverTime",
     "PotentialShortcut",

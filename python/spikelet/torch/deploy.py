@@ -29,6 +29,7 @@ from spikelet.torch.deploy_check import compare
 from spikelet.torch.finetune import SpikingModule
 from spikelet.torch.modules import LI, Neuron
 from spikelet.torch.quantised import plain
+from spikelet.torch.pool import MaxPool2d
 from spikelet.torch.sparse import SpikeLinear
 from spikelet.torch.time import OverTime, layers_over_time
 
@@ -302,10 +303,11 @@ def _still(
         return _Still(layer_of(module, where))
     if type(module) is Delay:
         return _StillDelay(module)
-    if type(module) is SpikeLinear:  # the same map, computed sparsely
-        twin = copy.copy(module)
-        twin.__class__ = nn.Linear
-        return copy.deepcopy(twin)
+    for ours, theirs in ((SpikeLinear, nn.Linear), (MaxPool2d, nn.MaxPool2d)):
+        if type(module) is ours:  # the same map, computed in another way
+            twin = copy.copy(module)
+            twin.__class__ = theirs
+            return copy.deepcopy(twin)
     if isinstance(module, (nn.Softmax, nn.LogSoftmax)):
         refuse(where, "is a softmax of each step", "apply it to the readout, outside the model")
     if isinstance(module, nn.Flatten):

@@ -10,7 +10,7 @@ through Python takes 0.2 ms, most of the time of one step of a small layer.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
 import torch
@@ -21,7 +21,7 @@ from spikelet import _core
 from spikelet.torch.cell import PARAMETERS, STATES, states_of
 from spikelet.torch.layout import arranged, array, ordered, result, shaped
 
-__all__ = ["neuron", "neuron_backward", "neuron_op"]
+__all__ = ["has_tangent", "is_watched", "neuron", "neuron_backward", "neuron_op"]
 
 Optional: TypeAlias = Tensor | None
 
@@ -272,19 +272,28 @@ def _has_memory(tensor: Tensor) -> bool:
     return True
 
 
-def neuron(x: Tensor, *given: Any) -> tuple[Tensor, ...]:
-    """Return the operator's results; calls the operator itself if the call is being traced or compiled."""
-    watched = (
+def is_watched(tensors: Iterable[Optional]) -> bool:
+    """Return whether more than autograd observes a call: a compiler, a tracer, vmap, a subclass of tensors."""
+    return (
         torch.compiler.is_compiling()
         or torch.jit.is_tracing()
         or _is_recorded()
-        or any(
-            type(t) not in _PLAIN or not _has_memory(t) for t in (x, *given[:10]) if t is not None
-        )
+        or any(type(t) not in _PLAIN or not _has_memory(t) for t in tensors if t is not None)
     )
-    if not torch.compiler.is_compiling() and any(
-        forward_ad.unpack_dual(t).tangent is not None for t in (x, *given[:10]) if t is not None
-    ):  # which PyTorch would drop, as if the derivative were 0
+
+
+def has_tangent(tensors: Iterable[Optional]) -> bool:
+    """Return whether a tensor carries a forward-mode derivative."""
+    return not torch.compiler.is_compiling() and any(
+        forward_ad.unpack_dual(t).tangent is not None for t in tensors if t is not None
+    )
+
+
+def neuron(x: Tensor, *given: Any) -> tuple[Tensor, ...]:
+    """Return the operator's results; calls the operator itself if the call is being traced or compiled."""
+    tensors = (x, *given[:10])
+    watched = is_watched(tensors)
+    if has_tangent(tensors):  # which PyTorch would drop, as if the derivative were 0
         raise RuntimeError(
             "spikelet.torch: neurons have no forward-mode derivative (torch.func.jvp, forward_ad); use backward()"
         )

@@ -1,0 +1,141 @@
+"""Max pools of spikes and potentials over all steps, with gradients that remember a byte for each maximum."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from spikelet import _core
+from spikelet.torch.ops import has_tangent, is_watched
+
+__all__ = ["MaxPool2d"]
+
+_LAST = torch.channels_last
+_MOST = 127  # places of a window
+
+
+def _pixels(x: Tensor) -> Any:
+    return x.detach().permute(0, 2, 3, 1).numpy()
+
+
+def _shape(shape: torch.Size, window: tuple[int, int]) -> tuple[int, ...]:
+    return *shape[:2], shape[2] // window[0], shape[3] // window[1]
+
+
+class _Maxima(torch.autograd.Function):
+    """Maxima of windows."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, window: tuple[int, int]) -> Tensor:
+        shape = _shape(x.shape, window)
+        y = torch.empty(shape, dtype=x.dtype, memory_format=_LAST)
+        place = torch.empty(shape, dtype=torch.uint8, memory_format=_LAST)
+        _core.max_pool(_pixels(x), _pixels(y), _pixels(place), window, torch.get_num_threads())
+        ctx.window, ctx.shape = window, x.shape
+        ctx.save_for_backward(place)
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, by_y: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+        (place,) = ctx.saved_tensors
+        return _Spread.apply(by_y, place, ctx.window, ctx.shape), None  # type: ignore[no-any-return]
+
+
+class _Spread(torch.autograd.Function):
+    """Values at the places of maxima, and 0 elsewhere."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, by_y: Tensor, place: Tensor, window: tuple[int, int], shape: torch.Size
+    ) -> Tensor:
+        by_x = torch.empty(shape, dtype=by_y.dtype, memory_format=_LAST)
+        by_y = by_y.contiguous(memory_format=_LAST)
+        _core.max_pool_spread(
+            _pixels(by_y), _pixels(place), _pixels(by_x), window, torch.get_num_threads()
+        )
+        ctx.window, ctx.shape = window, shape
+        ctx.save_for_backward(place)
+        return by_x
+
+    @staticmethod
+    def backward(ctx: Any, by: Tensor) -> tuple[Any, ...]:  # type: ignore[override]
+        (place,) = ctx.saved_tensors
+        return _Take.apply(by, place, ctx.window), None, None, None
+
+
+class _Take(torch.autograd.Function):
+    """Values from the places of maxima."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, place: Tensor, window: tuple[int, int]) -> Tensor:
+        y = torch.empty(place.shape, dtype=x.dtype, memory_format=_LAST)
+        x = x.contiguous(memory_format=_LAST)
+        _core.max_pool_take(
+            _pixels(x), _pixels(place), _pixels(y), window, torch.get_num_threads()
+        )
+        ctx.window, ctx.shape = window, x.shape
+        ctx.save_for_backward(place)
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, by: Tensor) -> tuple[Any, ...]:  # type: ignore[override]
+        (place,) = ctx.saved_tensors
+        return _Spread.apply(by, place, ctx.window, ctx.shape), None, None
+
+
+def _pair(value: Any) -> tuple[int, int]:
+    return (value, value) if isinstance(value, int) else tuple(value)
+
+
+class MaxPool2d(nn.MaxPool2d):
+    """`torch.nn.MaxPool2d` for all steps: the same results, with less memory and time behind sparse convolutions.
+
+    Windows that do not overlap, the default, are compared in the core if the channels come last in memory, as
+    `SpikeConv2d` and the neurons behind it return them; a byte is kept for the place of each maximum, where PyTorch keeps
+    eight. Any other pool is PyTorch's.
+
+    Parameters
+    ----------
+    *args, **kwargs
+        Arguments of `torch.nn.MaxPool2d`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> import spikelet.torch as st
+    >>> st.MaxPool2d(2)(torch.zeros(5, 8, 16, 28, 28)).shape
+    torch.Size([5, 8, 16, 14, 14])
+    """
+
+    def forward(self, input: Tensor) -> Any:  # noqa: A002  PyTorch's name
+        """Return the maxima (..., channels, out_height, out_width) of (..., channels, height, width)."""
+        x = input.flatten(0, -4) if input.dim() > 4 else input
+        y = self._maxima(x)
+        if input.dim() <= 4:
+            return y
+        if self.return_indices:
+            return tuple(part.unflatten(0, input.shape[:-3]) for part in y)
+        return y.unflatten(0, input.shape[:-3])
+
+    def _maxima(self, x: Tensor) -> Any:
+        window = _pair(self.kernel_size)
+        ours = (
+            x.dim() == 4
+            and x.device.type == "cpu"
+            and x.dtype in (torch.float32, torch.float64)
+            and window == _pair(self.stride)
+            and _pair(self.padding) == (0, 0)
+            and _pair(self.dilation) == (1, 1)
+            and not self.ceil_mode
+            and not self.return_indices
+            and 0 < window[0] * window[1] <= _MOST
+            and min(x.shape) > 0
+            and x.shape[2] >= window[0]
+            and x.shape[3] >= window[1]
+            and not is_watched([x])
+            and not has_tangent([x])
+            and x.is_contiguous(memory_format=_LAST)
+        )
+        return _Maxima.apply(x, window) if ours else super().forward(x)
