@@ -20,7 +20,8 @@ PoolShape pool_shape(const Pixels<R>& x, const Pixels<R>& y, const Pixels<std::u
                      std::array<std::size_t, 2> window, int threads) {
   const auto fail = [](bool wrong) {
     if (wrong) {
-      throw std::invalid_argument("max_pool: shapes of the input, the maxima and places must match");
+      throw std::invalid_argument(
+          "max_pool: shapes of the input, the maxima and places must match");
     }
   };
   fail(x.ndim() != 4 || y.ndim() != 4 || place.ndim() != 4 || threads < 1);

@@ -15,7 +15,11 @@ def given(*shape: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
     """Values of which many are alike, channels last."""
     torch.manual_seed(1)
     x = torch.randn(shape, dtype=dtype).round()
-    return x.flatten(0, -4).contiguous(memory_format=torch.channels_last).view_as(x) if x.dim() == 4 else x
+    return (
+        x.flatten(0, -4).contiguous(memory_format=torch.channels_last).view_as(x)
+        if x.dim() == 4
+        else x
+    )
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -99,13 +103,22 @@ def test_other_inputs_are_pytorchs() -> None:
     x = given(2, 3, 6, 6)
     compiled = torch.export.export(nn.Sequential(pool), (x,)).module()
     assert torch.equal(compiled(x), theirs(x))
-    assert torch.equal(torch.func.vmap(pool)(x[None].expand(2, *x.shape)), theirs(x).expand(2, -1, -1, -1, -1))
-    with torch.autograd.forward_ad.dual_level():
-        dual = torch.autograd.forward_ad.make_dual(x, torch.ones_like(x))
-        tangent = torch.autograd.forward_ad.unpack_dual(pool(dual)).tangent
-    assert torch.equal(tangent, torch.ones_like(theirs(x)))
+    assert torch.equal(
+        torch.func.vmap(pool)(x[None].expand(2, *x.shape)), theirs(x).expand(2, -1, -1, -1, -1)
+    )
     with pytest.raises(RuntimeError):
         pool(torch.zeros(1, 1, 1, 1).contiguous(memory_format=torch.channels_last))
+
+
+@pytest.mark.filterwarnings(
+    "ignore:.*torch.jit.script:DeprecationWarning"
+)  # PyTorch's own, in forward mode
+def test_forward_mode_derivatives_are_pytorchs() -> None:
+    x, theirs = given(2, 3, 6, 6), nn.MaxPool2d(2)
+    with torch.autograd.forward_ad.dual_level():
+        dual = torch.autograd.forward_ad.make_dual(x, torch.ones_like(x))
+        tangent = torch.autograd.forward_ad.unpack_dual(st.MaxPool2d(2)(dual)).tangent
+    assert torch.equal(tangent, torch.ones_like(theirs(x)))
 
 
 def test_it_is_deployed() -> None:

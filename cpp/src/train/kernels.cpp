@@ -48,8 +48,7 @@ constexpr TileKernels tiles{tile_lines, &tile_points, &filter_points, &multiply_
 
 constinit const LevelTable kernel_table{
     fused<float>, fused<double>, sparse<float>, sparse<double>, {&count_bytes, &find_bytes},
-    pool<float>, pool<double>,
-    delay<float>, delay<double>, tiles};
+    pool<float>,  pool<double>,  delay<float>,  delay<double>,  tiles};
 
 }  // namespace spikelet::train::SPIKELET_LEVEL
 #include "core/target_pop.hpp"

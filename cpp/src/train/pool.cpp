@@ -14,8 +14,8 @@ namespace {
 template <class Row>
 void over_rows(const PoolShape& shape, int threads, Row&& row) {
   const std::size_t pitch = shape.width * shape.channels;
-  const PoolRow here{shape.out_width(),  shape.channels, shape.window_height,
-                     shape.window_width, pitch};
+  const PoolRow here{shape.out_width(), shape.channels, shape.window_height, shape.window_width,
+                     pitch};
   constexpr std::size_t together = 16;
   parallel_for(threads, (shape.images + together - 1) / together, [&](std::size_t part) {
     const std::size_t end = std::min(shape.images, (part + 1) * together);
@@ -69,9 +69,9 @@ void max_pool_take(const PoolShape& shape, const R* x, const std::uint8_t* place
   });
 }
 
-#define SPIKELET_POOL(R)                                                                     \
-  template void max_pool(const PoolShape&, const R*, R*, std::uint8_t*, int);                \
-  template void max_pool_spread(const PoolShape&, const R*, const std::uint8_t*, R*, int);   \
+#define SPIKELET_POOL(R)                                                                   \
+  template void max_pool(const PoolShape&, const R*, R*, std::uint8_t*, int);              \
+  template void max_pool_spread(const PoolShape&, const R*, const std::uint8_t*, R*, int); \
   template void max_pool_take(const PoolShape&, const R*, const std::uint8_t*, R*, int);
 SPIKELET_POOL(float)
 SPIKELET_POOL(double)

@@ -15,8 +15,11 @@ using namespace spikelet;
 using namespace spikelet::train;
 
 TEST_CASE_TEMPLATE("a pool finds the first of the greatest", R, float, double) {
-  for (const PoolShape& shape : {PoolShape{2, 1, 2, 2, 2, 2}, {3, 37, 7, 9, 2, 3}, {33, 16, 4, 4, 4, 1},
-                                 {1, 5, 3, 3, 1, 1}, {2, 3, 1, 5, 2, 2}}) {
+  for (const PoolShape& shape : {PoolShape{2, 1, 2, 2, 2, 2},
+                                 {3, 37, 7, 9, 2, 3},
+                                 {33, 16, 4, 4, 4, 1},
+                                 {1, 5, 3, 3, 1, 1},
+                                 {2, 3, 1, 5, 2, 2}}) {
     const std::size_t n = shape.images * shape.height * shape.width * shape.channels;
     auto x = test::values<R>(n, 1, -2, 2);
     for (std::size_t i = 0; i < n; ++i) {

@@ -28,8 +28,8 @@ from spikelet.torch.delay import Delay
 from spikelet.torch.deploy_check import compare
 from spikelet.torch.finetune import SpikingModule
 from spikelet.torch.modules import LI, Neuron
-from spikelet.torch.quantised import plain
 from spikelet.torch.pool import MaxPool2d
+from spikelet.torch.quantised import plain
 from spikelet.torch.sparse import SpikeLinear
 from spikelet.torch.time import OverTime, layers_over_time
 

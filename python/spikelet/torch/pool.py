@@ -38,9 +38,9 @@ class _Maxima(torch.autograd.Function):
         return y
 
     @staticmethod
-    def backward(ctx: Any, by_y: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, by_y: Tensor) -> tuple[Tensor, None]:
         (place,) = ctx.saved_tensors
-        return _Spread.apply(by_y, place, ctx.window, ctx.shape), None  # type: ignore[no-any-return]
+        return _Spread.apply(by_y, place, ctx.window, ctx.shape), None
 
 
 class _Spread(torch.autograd.Function):
@@ -60,7 +60,7 @@ class _Spread(torch.autograd.Function):
         return by_x
 
     @staticmethod
-    def backward(ctx: Any, by: Tensor) -> tuple[Any, ...]:  # type: ignore[override]
+    def backward(ctx: Any, by: Tensor) -> tuple[Any, ...]:
         (place,) = ctx.saved_tensors
         return _Take.apply(by, place, ctx.window), None, None, None
 
@@ -72,15 +72,13 @@ class _Take(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, place: Tensor, window: tuple[int, int]) -> Tensor:
         y = torch.empty(place.shape, dtype=x.dtype, memory_format=_LAST)
         x = x.contiguous(memory_format=_LAST)
-        _core.max_pool_take(
-            _pixels(x), _pixels(place), _pixels(y), window, torch.get_num_threads()
-        )
+        _core.max_pool_take(_pixels(x), _pixels(place), _pixels(y), window, torch.get_num_threads())
         ctx.window, ctx.shape = window, x.shape
         ctx.save_for_backward(place)
         return y
 
     @staticmethod
-    def backward(ctx: Any, by: Tensor) -> tuple[Any, ...]:  # type: ignore[override]
+    def backward(ctx: Any, by: Tensor) -> tuple[Any, ...]:
         (place,) = ctx.saved_tensors
         return _Spread.apply(by, place, ctx.window, ctx.shape), None, None
 
