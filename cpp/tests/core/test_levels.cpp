@@ -24,9 +24,9 @@ TEST_CASE("each level has kernels of its own, with vectors of its own width") {
     core.insert(&kernels(level));
     layers.insert(&layers::level_table(level));
     train.insert(&train::level_table(level));
-    const std::size_t bytes = level == SimdLevel::v4 ? 64 : level == SimdLevel::v3 ? 32 : 16;
-    CHECK(train::level_table(level).sparse32.lanes == bytes / 4);
-    CHECK(train::level_table(level).sparse64.lanes == bytes / 8);
+    // How many lines are summed in registers follows from the width.
+    CHECK(train::level_table(level).sparse32.most_lines == (level == SimdLevel::baseline ? 2 : 4));
+    CHECK(train::level_table(level).tiles.most_lines == (level == SimdLevel::v4 ? 4 : 1));
   }
   CHECK(core.size() == available_simd_levels().size());
   CHECK(layers.size() == core.size());
