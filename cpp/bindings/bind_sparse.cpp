@@ -55,11 +55,12 @@ void require_bias(const std::optional<In<R>>& bias, std::size_t outputs) {
   }
 }
 
-// Geometry of a convolution: groups, then stride, padding and dilation as (height, width).
+// Geometry of a convolution: groups, then stride, padding and dilation as (height, width). Places
+// of inputs that are listed have 32 bits.
 using Pair = std::array<std::size_t, 2>;
 ConvShape conv_shape(const py::array& x, const py::array& weight, const py::array& y,
                      bool channels_last, std::size_t groups, Pair stride, Pair padding,
-                     Pair dilation) {
+                     Pair dilation, bool listed = true) {
   const int c = channels_last ? 3 : 1;
   const int h = channels_last ? 1 : 2;
   require(x.ndim() == 4 && weight.ndim() == 4 && y.ndim() == 4,
@@ -69,7 +70,7 @@ ConvShape conv_shape(const py::array& x, const py::array& weight, const py::arra
   require(groups > 0 && size_of(weight, 1) * groups == size_of(x, c) &&
               size_of(weight, 0) % groups == 0,
           "groups must divide the channels of the input and of the output");
-  double places = static_cast<double>(size_of(weight, 0) / groups + 16);
+  double places = static_cast<double>((size_of(weight, 0) / groups + 15) / 16 * 16);
   for (const int k : {0, 1}) {
     const auto axis = static_cast<std::size_t>(k);
     require(stride[axis] > 0 && dilation[axis] > 0 && size_of(weight, 2 + k) > 0,
@@ -80,7 +81,8 @@ ConvShape conv_shape(const py::array& x, const py::array& weight, const py::arra
   }
   require(size_of(x, c) > 0 && size_of(x, h) > 0 && size_of(x, h + 1) > 0,
           "an image must have at least one pixel and channel");
-  require(places < 2147483648.0, "an image with its margins must have fewer than 2^31 places");
+  require(!listed || places < 2147483648.0,
+          "an image with its margins must have fewer than 2^31 places");
   return {.images = size_of(x, 0),
           .channels = size_of(x, c),
           .outputs = size_of(y, 3),
@@ -210,7 +212,8 @@ void bind_conv_input(py::module_& m) {
       "conv_input",
       [](const In<float>& grad_y, const In<float>& weight, Out<float>& grad_x, Pair stride,
          Pair padding, int threads) {
-        const auto shape = conv_shape(grad_x, weight, grad_y, true, 1, stride, padding, Pair{1, 1});
+        const auto shape =
+            conv_shape(grad_x, weight, grad_y, true, 1, stride, padding, Pair{1, 1}, false);
         require_threads(threads);
         if (!suits_conv_input(shape)) {
           return false;

@@ -567,6 +567,7 @@ Step Simulator<R>::run(Step steps, const Poll& poll, int threads) {
   bool stopped = false, allotted = true;
   while (network.now < end && !stopped) {
     if (parts.layout.stale()) {
+      network.changed = true;  // until it is laid out: a failure is tried again
       parts.lay_out();
     }
     const Step begin = network.now, stop = parts.next_stop(end);

@@ -43,6 +43,9 @@ void max_pool_spread(const PoolShape& shape, const R* by_y, const std::uint8_t* 
                      int threads) {
   const auto spread_row = pool_kernels<R>().spread_row;
   const std::size_t pitch = shape.width * shape.channels;
+  if (pitch == 0) {
+    return;
+  }
   const std::size_t used = shape.out_width() * shape.window_width * shape.channels;
   const std::size_t rows_left = shape.height % shape.window_height;
   over_rows(shape, threads, [&](const PoolRow& row, std::size_t from, std::size_t to) {

@@ -37,7 +37,8 @@ constexpr std::size_t narrow_sums = std::size_t{1} << 18;  // bytes of them all
 // How many of n places hold `block_events`, if `number` of `places` hold one.
 std::size_t block_of(std::size_t n, std::size_t places, std::size_t number) {
   const std::size_t wanted = block_events * places / std::max<std::size_t>(number, 1);
-  return std::min(std::clamp<std::size_t>((wanted + 15) / 16 * 16, 64, 512), n);
+  return std::min(std::clamp<std::size_t>((wanted + 15) / 16 * 16, 64, 512),
+                  std::max<std::size_t>(n, 1));
 }
 
 // Where the events of each block of inputs begin: [row][block], and the end of all.

@@ -43,8 +43,8 @@ def pool_limit() -> int:
 def set_pool_limit(n_bytes: int) -> None:
     """Limit the idle memory that is kept for the next step.
 
-    It bounds the core's pool, and with glibc the freed memory at the end of the heap, where PyTorch's tensors lie. Above
-    the limit, memory is returned to the system at once.
+    It bounds the core's pool and, with glibc, the freed memory at the end of the heap, where PyTorch's tensors lie; freed
+    memory below a tensor that still lives is kept as well. Above the limit, memory is returned to the system at once.
 
     Parameters
     ----------
@@ -53,12 +53,14 @@ def set_pool_limit(n_bytes: int) -> None:
 
     Notes
     -----
-    Importing `spikelet.torch` applies the default limit to the whole process. It leaves glibc alone if the environment
-    configures its memory (``MALLOC_TRIM_THRESHOLD_``, ``MALLOC_MMAP_THRESHOLD_`` or ``GLIBC_TUNABLES``).
+    Importing `spikelet.torch` applies the default limit to the whole process. glibc is left alone if the environment
+    configures its memory (``MALLOC_TRIM_THRESHOLD_``, ``MALLOC_MMAP_THRESHOLD_`` or ``GLIBC_TUNABLES``). Freed memory that
+    the heap holds is returned to the system by each call.
     """
     limit = integer("set_pool_limit", "n_bytes", n_bytes, 0)
     _core.set_pool_limit(limit)
-    _keep_on_heap(limit)
+    if not _is_configured() and _keep_on_heap(limit):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def keep_freed_memory() -> bool:
@@ -95,5 +97,10 @@ def _keep_on_heap(n_bytes: int) -> bool:
     return bool(largest and mallopt(m_trim_threshold, limit))
 
 
-if not any(name in os.environ for name in _VARIABLES):
+def _is_configured() -> bool:
+    """Return whether the environment says what glibc does with freed memory."""
+    return any(name in os.environ for name in _VARIABLES)
+
+
+if not _is_configured():
     _keep_on_heap(_core.pool_limit())

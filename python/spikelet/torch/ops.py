@@ -241,12 +241,15 @@ class _Neuron(torch.autograd.Function):
     """The operator without its dispatch."""
 
     @staticmethod
-    def forward(ctx: Any, *given: Any) -> tuple[Tensor, ...]:
-        """Return the results of the operator, and keep what it keeps; a separate `setup_context` would cost 20 us."""
-        results = _forward(*given)
-        _save(ctx, given, results)
+    def forward(*given: Any) -> tuple[Tensor, ...]:
+        """Return the results of the operator."""
+        return _forward(*given)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Sequence[Any], output: Sequence[Tensor]) -> None:
+        """Keep what the operator keeps; `torch.func` requires it apart from `forward`, though that costs 20 us."""
+        _save(ctx, inputs, output)
         ctx.direct = True
-        return results
 
     @staticmethod
     def backward(ctx: Any, *by: Optional) -> tuple[Any, ...]:

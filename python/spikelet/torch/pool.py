@@ -17,7 +17,7 @@ _MOST = 127  # places of a window
 
 
 def _pixels(x: Tensor) -> Any:
-    return x.detach().permute(0, 2, 3, 1).numpy()
+    return x.detach().resolve_neg().permute(0, 2, 3, 1).numpy()
 
 
 def _shape(shape: torch.Size, window: tuple[int, int]) -> tuple[int, ...]:
@@ -28,17 +28,22 @@ class _Maxima(torch.autograd.Function):
     """Maxima of windows."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, window: tuple[int, int]) -> Tensor:
+    def forward(x: Tensor, window: tuple[int, int]) -> tuple[Tensor, Tensor]:
         shape = _shape(x.shape, window)
         y = torch.empty(shape, dtype=x.dtype, memory_format=_LAST)
         place = torch.empty(shape, dtype=torch.uint8, memory_format=_LAST)
         _core.max_pool(_pixels(x), _pixels(y), _pixels(place), window, torch.get_num_threads())
-        ctx.window, ctx.shape = window, x.shape
-        ctx.save_for_backward(place)
-        return y
+        return y, place
 
     @staticmethod
-    def backward(ctx: Any, by_y: Tensor) -> tuple[Tensor, None]:
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+        x, ctx.window = inputs
+        ctx.shape, place = x.shape, output[1]
+        ctx.mark_non_differentiable(place)
+        ctx.save_for_backward(place)
+
+    @staticmethod
+    def backward(ctx: Any, by_y: Tensor, _: Any) -> tuple[Tensor, None]:
         (place,) = ctx.saved_tensors
         return _Spread.apply(by_y, place, ctx.window, ctx.shape), None
 
@@ -47,17 +52,19 @@ class _Spread(torch.autograd.Function):
     """Values at the places of maxima, and 0 elsewhere."""
 
     @staticmethod
-    def forward(
-        ctx: Any, by_y: Tensor, place: Tensor, window: tuple[int, int], shape: torch.Size
-    ) -> Tensor:
+    def forward(by_y: Tensor, place: Tensor, window: tuple[int, int], shape: torch.Size) -> Tensor:
         by_x = torch.empty(shape, dtype=by_y.dtype, memory_format=_LAST)
         by_y = by_y.contiguous(memory_format=_LAST)
         _core.max_pool_spread(
             _pixels(by_y), _pixels(place), _pixels(by_x), window, torch.get_num_threads()
         )
-        ctx.window, ctx.shape = window, shape
-        ctx.save_for_backward(place)
         return by_x
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        del output
+        _, place, ctx.window, ctx.shape = inputs
+        ctx.save_for_backward(place)
 
     @staticmethod
     def backward(ctx: Any, by: Tensor) -> tuple[Any, ...]:
@@ -69,13 +76,18 @@ class _Take(torch.autograd.Function):
     """Values from the places of maxima."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, place: Tensor, window: tuple[int, int]) -> Tensor:
+    def forward(x: Tensor, place: Tensor, window: tuple[int, int]) -> Tensor:
         y = torch.empty(place.shape, dtype=x.dtype, memory_format=_LAST)
         x = x.contiguous(memory_format=_LAST)
         _core.max_pool_take(_pixels(x), _pixels(place), _pixels(y), window, torch.get_num_threads())
-        ctx.window, ctx.shape = window, x.shape
-        ctx.save_for_backward(place)
         return y
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        del output
+        x, place, ctx.window = inputs
+        ctx.shape = x.shape
+        ctx.save_for_backward(place)
 
     @staticmethod
     def backward(ctx: Any, by: Tensor) -> tuple[Any, ...]:
@@ -84,7 +96,8 @@ class _Take(torch.autograd.Function):
 
 
 def _pair(value: Any) -> tuple[int, int]:
-    return (value, value) if isinstance(value, int) else tuple(value)
+    values = (value,) if isinstance(value, int) else tuple(value)
+    return values * 2 if len(values) == 1 else values
 
 
 class MaxPool2d(nn.MaxPool2d):
@@ -136,4 +149,4 @@ class MaxPool2d(nn.MaxPool2d):
             and not has_tangent([x])
             and x.is_contiguous(memory_format=_LAST)
         )
-        return _Maxima.apply(x, window) if ours else super().forward(x)
+        return _Maxima.apply(x, window)[0] if ours else super().forward(x)
