@@ -83,6 +83,7 @@ print(first, max(again))
         ("st.set_pool_limit(32 << 20)", {}, False),
         ("st.set_pool_limit(0); assert st.keep_freed_memory()", {}, True),
         ("", {"MALLOC_TRIM_THRESHOLD_": "131072"}, False),
+        ("st.set_pool_limit(1 << 30)", {"MALLOC_TRIM_THRESHOLD_": "131072"}, False),
     ],
 )
 def test_memory_that_the_c_library_keeps(before, environment, kept):

@@ -121,6 +121,18 @@ def test_forward_mode_derivatives_are_pytorchs() -> None:
     assert torch.equal(tangent, torch.ones_like(theirs(x)))
 
 
+@pytest.mark.filterwarnings(
+    "ignore:.*torch.jit.script:DeprecationWarning"
+)  # PyTorch's own, in torch.func
+def test_constants_under_torch_func_negative_views_and_windows_of_one_number() -> None:
+    x, pool, theirs = given(2, 3, 6, 6), st.MaxPool2d((2,)), nn.MaxPool2d(2)
+    one = torch.ones(())
+    by_one = torch.func.grad(lambda w: (pool(x) * w).sum())(one)
+    torch.testing.assert_close(by_one, theirs(x).sum())
+    negative = torch._neg_view(x)
+    assert torch.equal(pool(negative), theirs(negative))
+
+
 def test_it_is_deployed() -> None:
     torch.manual_seed(2)
     net = nn.Sequential(

@@ -161,3 +161,15 @@ def test_lists_of_large_strides(kernel, stride):
         *(torch.autograd.grad((y * g).sum(), (x, w)) for y in (ours, theirs)), strict=True
     ):
         torch.testing.assert_close(a, b)
+
+
+def test_the_input_gradient_of_an_image_of_many_places() -> None:
+    """The dense path takes what has too many places for lists; so does its backward pass."""
+    conv = torch.nn.Conv2d(1, 2000, 3, stride=1099, bias=False)
+    x = torch.ones(1, 1, 1103, 1103)
+    found = []
+    for convolve in (spike_conv2d, F.conv2d):
+        leaf = x.clone().requires_grad_()
+        convolve(leaf, conv.weight, stride=1099).sum().backward()
+        found.append(leaf.grad)
+    torch.testing.assert_close(*found)
