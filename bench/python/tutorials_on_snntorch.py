@@ -80,7 +80,7 @@ def network(case: Case, form: str) -> tuple[nn.Module, Loss, Any]:
     def loss(x: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         spikes, potentials = getattr(net, "by_step" if form == "script" else "by_layer")(x, case.steps)  # fmt: skip
         if case.net != "dense":
-            return rates[case.net](spikes, labels)  # type: ignore[no-any-return]
+            return rates[case.net](spikes, labels)  # type: ignore[no-any-return]  # snnTorch has no types
         if form == "by layer":
             same = labels.repeat(case.steps)
             return F.cross_entropy(potentials.flatten(0, 1), same) * case.steps

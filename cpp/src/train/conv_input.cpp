@@ -106,12 +106,11 @@ RawBuffer<float> filters(const ConvShape& s, const Tiling& tiling, const std::ve
     for (std::size_t ky = 0; ky < s.kernel.height; ++ky) {
       for (std::size_t kx = 0; kx < s.kernel.width; ++kx) {
         const std::size_t phase = ky % tiling.stride * tiling.stride + kx % tiling.stride;
-        const std::size_t last = tiling.adds ? 0 : places - 1;  // correlations see it reversed
-        const std::size_t y =
-            std::max(last, ky / tiling.stride) - std::min(last, ky / tiling.stride);
-        const std::size_t x =
-            std::max(last, kx / tiling.stride) - std::min(last, kx / tiling.stride);
-        double* to = filter.data() + (y * places + x) * width + phase * s.channels;
+        // Correlations see the filter reversed.
+        const auto place = [&](std::size_t k) {
+          return tiling.adds ? k / tiling.stride : places - 1 - k / tiling.stride;
+        };
+        double* to = filter.data() + (place(ky) * places + place(kx)) * width + phase * s.channels;
         const float* from = weight + o * s.channels * kernel + ky * s.kernel.width + kx;
         for (std::size_t c = 0; c < s.channels; ++c) {
           to[c] = static_cast<double>(from[c * kernel]);
