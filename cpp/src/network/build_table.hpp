@@ -1,12 +1,15 @@
-// Builds a synapse table from a walk over pairs in two passes: count, then place. No list of pairs
-// is kept, and threads share both passes.
+// Builds a synapse table from a walk over pairs. Pairs come in any order of sources, and placing each at
+// once would miss the cache; so they are collected by groups of sources first. Threads share the work.
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <numeric>
 #include <tuple>
 #include <utility>
+#include <vector>
 
+#include "spikelet/core/growing_array.hpp"
 #include "spikelet/core/parallel.hpp"
 #include "spikelet/network/synapses.hpp"
 
@@ -68,43 +71,105 @@ void sort_rows(SynapseTable<R>& table, std::size_t first_row, std::size_t last_r
   }
 }
 
-// walk(part, parts, add) calls add(pre, post, values) for each synapse of one part, in the same
-// order each time; the parts in sequence give the order of creation. values(&weight, &delay) sets
-// what each synapse has a value for; the other pointer is null.
-template <class R, class Walk>
-SynapseTable<R> build_table(std::size_t n_pre, bool weights, bool delays, int threads, Walk&& walk,
-                            bool ties_by_delay) {
+// A synapse before it has its place.
+template <class R, bool values>
+struct Created {
+  std::uint32_t pre, post;
+};
+template <class R>
+struct Created<R, true> {
+  std::uint32_t pre, post;
+  R weight;
+  std::uint16_t delay;
+};
+
+// As build_table(); values: whether entries have room for weight and delay.
+template <class R, bool values, class Walk>
+SynapseTable<R> build_grouped(std::size_t n_pre, bool weights, bool delays, int threads, Walk&& walk,
+                            bool ties_by_delay, std::uint64_t expected) {
+  // Synapses of a group of sources are placed together: a group fits the second-level cache, and so
+  // do the ends of all groups.
+  constexpr std::uint64_t per_group = 32768, most_groups = 1024;
   const auto parts = static_cast<std::size_t>(std::max(threads, 1));
-  SynapseTable<R> table;
-  // First the number of synapses of each source in each part, then where they begin.
-  std::vector<std::vector<std::uint64_t>> cursor(parts);
+  const std::size_t wanted = std::clamp<std::uint64_t>(expected / per_group, 1, most_groups);
+  const int shift = std::bit_width((n_pre + wanted - 1) / wanted);
+  const std::size_t groups = (n_pre >> shift) + 1;
+  std::vector<std::vector<GrowingArray<Created<R, values>>>> created(parts);
   parallel_for(threads, parts, [&](std::size_t part) {
-    cursor[part].assign(n_pre, 0);
-    walk(part, parts, [&](std::uint32_t pre, std::uint32_t, auto&&) { ++cursor[part][pre]; });
+    auto& own = created[part];
+    own.resize(groups);
+    for (auto& group : own) {
+      group.reserve(expected / (parts * groups) * 9 / 8 + 16);
+    }
+    walk(part, parts, [&](std::uint32_t pre, std::uint32_t post, auto&& set) {
+      Created<R, values> one{};
+      one.pre = pre;
+      one.post = post;
+      if constexpr (values) {
+        set(weights ? &one.weight : nullptr, delays ? &one.delay : nullptr);
+      }
+      own[pre >> shift].push_back(one);
+    });
   });
+
+  SynapseTable<R> table;
   table.row.resize(n_pre + 1);
   std::uint64_t n = 0;
-  for (std::size_t i = 0; i < n_pre; ++i) {
-    table.row[i] = n;
-    for (std::vector<std::uint64_t>& counts : cursor) {
-      n += std::exchange(counts[i], n);
+  for (std::size_t g = 0; g < groups; ++g) {
+    table.row[g << shift] = n;
+    for (const auto& own : created) {
+      n += own[g].size();
     }
   }
   table.row[n_pre] = n;
   table.post.resize(n);
   table.weight.resize(weights ? n : 1);
   table.delay.resize(delays ? n : 1);
-  parallel_for(threads, parts, [&](std::size_t part) {
-    walk(part, parts, [&](std::uint32_t pre, std::uint32_t post, auto&& values) {
-      const std::uint64_t at = cursor[part][pre]++;
-      table.post[at] = post;
-      values(weights ? &table.weight[at] : nullptr, delays ? &table.delay[at] : nullptr);
-    });
-  });
-  parallel_for(threads, parts, [&](std::size_t part) {
-    sort_rows(table, n_pre * part / parts, n_pre * (part + 1) / parts, ties_by_delay);
+  parallel_for(threads, groups, [&](std::size_t g) {
+    const std::size_t begin = g << shift, end = std::min(n_pre, (g + 1) << shift);
+    std::vector<std::uint64_t> next(end - begin);
+    for (const auto& own : created) {
+      for (const Created<R, values>& one : own[g]) {
+        ++next[one.pre - begin];
+      }
+    }
+    std::uint64_t at = table.row[begin];
+    for (std::size_t i = begin; i < end; ++i) {
+      if (i > begin) {  // others read where a group begins
+        table.row[i] = at;
+      }
+      at += std::exchange(next[i - begin], at);
+    }
+    for (auto& own : created) {
+      for (const Created<R, values>& one : own[g]) {
+        const std::uint64_t k = next[one.pre - begin]++;
+        table.post[k] = one.post;
+        if constexpr (values) {
+          if (weights) {
+            table.weight[k] = one.weight;
+          }
+          if (delays) {
+            table.delay[k] = one.delay;
+          }
+        }
+      }
+      own[g] = {};
+    }
+    sort_rows(table, begin, end, ties_by_delay);
   });
   return table;
+}
+
+// walk(part, parts, add) calls add(pre, post, set) for each synapse of one part; the parts in
+// sequence give the order of creation. set(&weight, &delay) sets what each synapse has a value for;
+// the other pointer is null. expected: about how many synapses there are.
+template <class R, class Walk>
+SynapseTable<R> build_table(std::size_t n_pre, bool weights, bool delays, int threads, Walk&& walk,
+                            bool ties_by_delay, std::uint64_t expected) {
+  return weights || delays ? build_grouped<R, true>(n_pre, weights, delays, threads, walk,
+                                                    ties_by_delay, expected)
+                           : build_grouped<R, false>(n_pre, weights, delays, threads, walk,
+                                                     ties_by_delay, expected);
 }
 
 }  // namespace spikelet

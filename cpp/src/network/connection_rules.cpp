@@ -5,7 +5,6 @@
 #include <numeric>
 #include <stdexcept>
 #include <string>
-#include <unordered_set>
 
 #include "network/build_table.hpp"
 #include "network/draws.hpp"
@@ -67,6 +66,39 @@ Drawing<R>::Drawing(const ConnectionRule& rule, Selection pre, Selection post, b
   if (rule_.by_source()) {
     size_ = owns_all() ? total(threads) : count(own_, threads);
   }
+}
+
+// About how many synapses there are onto own targets.
+template <class R>
+std::uint64_t Drawing<R>::expected() const {
+  const auto n = static_cast<double>(pre_.size()), m = static_cast<double>(post_.size());
+  double own = 0;  // targets
+  if (post_.all) {
+    const auto end = std::min<std::size_t>(own_.end, post_.size());
+    own = static_cast<double>(end - std::min<std::size_t>(own_.begin, end));
+  } else {
+    own = static_cast<double>(std::ranges::count_if(
+        post_.elements, [&](std::uint32_t element) { return own_.contains(element); }));
+  }
+  const auto number = static_cast<double>(rule_.number);
+  double of_target = n * rule_.p;
+  switch (rule_.kind) {
+    case ConnectionRule::Kind::fixed_total_number:
+      of_target = number / std::max(m, 1.0);
+      break;
+    case ConnectionRule::Kind::fixed_indegree:
+      of_target = number;
+      break;
+    case ConnectionRule::Kind::fixed_outdegree:
+      of_target = number * n / std::max(m, 1.0);
+      break;
+    case ConnectionRule::Kind::one_to_one:
+      of_target = 1;
+      break;
+    default:
+      break;
+  }
+  return static_cast<std::uint64_t>(own * of_target);
 }
 
 template <class R>
@@ -304,7 +336,11 @@ void Drawing<R>::draw_by_target(std::size_t begin, std::size_t end, Add&& add) c
   if (end != m) {  // a total number without repeats: drawn in one piece, with the last target
     return;
   }
-  std::unordered_set<std::uint64_t> seen;
+  std::uint64_t candidates = std::uint64_t{n} * m;
+  for (std::size_t i = 0; same_ && !rule_.self_connections && i < n; ++i) {
+    candidates -= self_of(post_, pre_[i]) < m ? 1 : 0;
+  }
+  NumberSet seen(std::min(rule_.number, candidates - rule_.number));
   std::uint32_t number = 0;
   Draws draws(stream_, more_, 0, ~std::uint64_t{0});
   const auto fresh = [&] {  // a candidate not drawn yet
@@ -312,7 +348,7 @@ void Drawing<R>::draw_by_target(std::size_t begin, std::size_t end, Add&& add) c
       const Draw draw = draws[number];
       const std::uint64_t i = draws.below(draw.choice(), n, number),
                           j = (std::uint64_t{draw.second()} * m) >> 32;
-      if (self_of(post_, pre_[i]) != j && seen.insert(i * m + j).second) {
+      if (self_of(post_, pre_[i]) != j && seen.insert(i * m + j)) {
         ++number;
         return std::pair(i, j);
       }
@@ -324,10 +360,6 @@ void Drawing<R>::draw_by_target(std::size_t begin, std::size_t end, Add&& add) c
   const auto emit = [&](std::uint64_t i, std::uint64_t j, std::uint32_t k) {
     add(i, j, key, k, values[k]);
   };
-  std::uint64_t candidates = std::uint64_t{n} * m;
-  for (std::size_t i = 0; same_ && !rule_.self_connections && i < n; ++i) {
-    candidates -= self_of(post_, pre_[i]) < m ? 1 : 0;
-  }
   if (rule_.number <= candidates / 2) {
     for (std::uint32_t k = 0; k < rule_.number; ++k) {
       const auto [i, j] = fresh();
@@ -442,7 +474,7 @@ SynapseTable<R> Drawing<R>::table(int threads) const {
                    });
         }
       },
-      true);
+      true, expected());
 
   // Given values: one for all, or one for each synapse in canonical order.
   const auto given = [&](const char* what, const ValueSpec& spec, auto& to, auto&& convert) {

@@ -79,18 +79,7 @@ std::pair<double, double> ValueSpec::range() const {
   return {std::clamp(from, low, high), std::clamp(to, low, high)};
 }
 
-double draw_value(const ValueSpec& spec, double u,
-                  const std::function<double(std::uint32_t)>& more) {
-  for (std::uint32_t attempt = 1; attempt <= 1000; ++attempt) {
-    const double x = spec.quantile(u);
-    if (spec.limit == ValueSpec::Limit::clip) {
-      return on_grid(std::clamp(x, spec.low, spec.high), spec.step);
-    }
-    if (spec.limit == ValueSpec::Limit::none || (x >= spec.low && x <= spec.high)) {
-      return on_grid(x, spec.step);
-    }
-    u = more(attempt);
-  }
+void refuse_limits(const ValueSpec& spec) {
   throw std::invalid_argument(
       "redraw=(" + std::to_string(spec.low) + ", " + std::to_string(spec.high) +
       "): 1000 draws in a row fell outside; the interval holds almost none of the distribution");

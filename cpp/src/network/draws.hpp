@@ -2,9 +2,10 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstdint>
-#include <unordered_set>
+#include <vector>
 
 #include "spikelet/core/kernels.hpp"
 #include "spikelet/core/random.hpp"
@@ -61,6 +62,41 @@ class Draws {
   alignas(64) std::uint64_t low_[held], high_[held];
 };
 
+// A set of numbers in an open table. std::unordered_set allocates each entry, which takes longer
+// than drawing a synapse.
+class NumberSet {
+ public:
+  // most: how many numbers there can be; 0: none are inserted.
+  explicit NumberSet(std::uint64_t most)
+      : slots_(most == 0 ? 0 : std::bit_ceil(2 * most)),
+        shift_(most == 0 ? 0 : 64 - std::countr_zero(slots_.size())) {}
+
+  // False: it was there.
+  bool insert(std::uint64_t number) {
+    std::uint64_t& slot = slots_[place(number)];
+    const bool fresh = slot == 0;
+    slot = number + 1;
+    return fresh;
+  }
+  bool contains(std::uint64_t number) const {
+    return !slots_.empty() && slots_[place(number)] != 0;
+  }
+
+ private:
+  // Where the number is, or the free slot for it: at its hash (Fibonacci) or after.
+  std::size_t place(std::uint64_t number) const {
+    const std::size_t mask = slots_.size() - 1;
+    auto at = static_cast<std::size_t>((number * 0x9e3779b97f4a7c15u) >> shift_);
+    while (slots_[at] != 0 && slots_[at] != number + 1) {
+      at = (at + 1) & mask;
+    }
+    return at;
+  }
+
+  std::vector<std::uint64_t> slots_;  // 0: free; else a number plus 1
+  int shift_;
+};
+
 // Draws k of n candidates for one row, with repeats or without (Floyd 1987), and passes each on
 // with its number. `forbidden` is left out, unless it is n.
 template <class Emit>
@@ -68,12 +104,12 @@ void choose(Draws& draws, std::uint64_t n, std::uint64_t k, bool repeats, std::u
             Emit&& emit) {
   const bool skip = forbidden < n;
   const std::uint64_t m = n - (skip ? 1 : 0);
-  std::unordered_set<std::uint64_t> seen;
+  NumberSet seen(repeats ? 0 : k);
   for (std::uint32_t number = 0; number < k; ++number) {
     const Draw draw = draws[number];
     const std::uint64_t j = m - k + number;
     std::uint64_t c = draws.below(draw.choice(), repeats ? m : j + 1, number);
-    if (!repeats && !seen.insert(c).second) {
+    if (!repeats && !seen.insert(c)) {
       c = j;
       seen.insert(c);
     }

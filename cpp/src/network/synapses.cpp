@@ -35,7 +35,7 @@ SynapseTable<R> SynapseTable<R>::from_lists(std::size_t n_pre, std::span<const s
           });
         }
       },
-      false);
+      false, pre.size());
   if (!weights) {
     table.weight[0] = weight[0];
   }

@@ -30,7 +30,8 @@ struct Lists {
       delay.push_back(static_cast<std::uint16_t>(1 + w[3] % 4));
     }
   }
-  SynapseTable<double> build(int threads, bool weights, bool delays, bool ties_by_delay) const {
+  SynapseTable<double> build(int threads, bool weights, bool delays, bool ties_by_delay,
+                             std::uint64_t expected = 0) const {
     return build_table<double>(
         n_pre, weights, delays, threads,
         [&](std::size_t part, std::size_t parts, auto&& add) {
@@ -46,7 +47,7 @@ struct Lists {
             });
           }
         },
-        ties_by_delay);
+        ties_by_delay, expected);
   }
 };
 
@@ -58,13 +59,16 @@ TEST_CASE("a table built in parts equals the table of the whole list") {
     const auto expected =
         SynapseTable<double>::from_lists(n_pre, lists.pre, lists.post, lists.weight, lists.delay);
     for (const int threads : {1, 2, 5}) {
-      CAPTURE(n);
-      CAPTURE(threads);
-      const auto table = lists.build(threads, true, true, false);
-      CHECK(table.row == expected.row);
-      CHECK(table.post == expected.post);
-      CHECK(table.weight == expected.weight);
-      CHECK(table.delay == expected.delay);
+      for (const std::uint64_t about : {0u, 100'000u, 100'000'000u}) {  // one group, some, most
+        CAPTURE(n);
+        CAPTURE(threads);
+        CAPTURE(about);
+        const auto table = lists.build(threads, true, true, false, about);
+        CHECK(table.row == expected.row);
+        CHECK(table.post == expected.post);
+        CHECK(table.weight == expected.weight);
+        CHECK(table.delay == expected.delay);
+      }
     }
   }
 }

@@ -165,3 +165,22 @@ TEST_CASE("binomial numbers at the ends, and known ones") {
   CHECK(binomial(known, 1000, 0.7) == 686);
   CHECK(binomial(known, 1000000000, 0.1) == 100014807);
 }
+
+TEST_CASE("a set of numbers knows what was inserted, up to its room and with any hashes") {
+  for (const std::uint64_t most : {1u, 2u, 3u, 100u, 1000u}) {
+    for (const std::uint64_t stride : {std::uint64_t{1}, std::uint64_t{1} << 20,
+                                       std::uint64_t{1} << 56, std::uint64_t{0x9e3779b97f4a7c15}}) {
+      CAPTURE(most);
+      CAPTURE(stride);
+      NumberSet set(most);
+      for (std::uint64_t k = 0; k < most; ++k) {
+        CHECK_FALSE(set.contains(k * stride));
+        CHECK(set.insert(k * stride));
+        CHECK_FALSE(set.insert(k * stride));
+        CHECK(set.contains(k * stride));
+      }
+      CHECK(set.insert(most * stride + 7));  // there is room for some more
+    }
+  }
+  CHECK_FALSE(NumberSet(0).contains(0));
+}

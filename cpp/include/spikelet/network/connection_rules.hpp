@@ -98,6 +98,7 @@ class Drawing {
   void set_values(const Draw& draw, std::uint64_t row, std::uint32_t n, R* weight,
                   std::uint16_t* delay) const;
   void split_total(int threads);
+  std::uint64_t expected() const;
   bool owns_all() const { return own_.begin == 0 && own_.end >= post_.population_size; }
   std::size_t count(Range own, int threads) const;
   std::uint64_t self_of(const Selection& other, std::uint32_t element) const;

@@ -1,8 +1,8 @@
 // Where the weight and the delay of each synapse come from: given values, or distributions.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
-#include <functional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -35,11 +35,26 @@ struct ValueSpec {
   std::pair<double, double> range() const;
 };
 
+// Says that 1000 draws in a row fell outside the limits.
+[[noreturn]] void refuse_limits(const ValueSpec& spec);
+
 // Turns the uniform number u into a value, in double precision; redrawing takes more(attempt), from
 // attempt 1 on. Throws std::invalid_argument if almost none of the distribution is within limits.
 // Values are within limits before they are rounded to a grid.
-double draw_value(const ValueSpec& spec, double u,
-                  const std::function<double(std::uint32_t)>& more);
+template <class More>
+double draw_value(const ValueSpec& spec, double u, More&& more) {
+  for (std::uint32_t attempt = 1; attempt <= 1000; ++attempt) {
+    const double x = spec.quantile(u);
+    if (spec.limit == ValueSpec::Limit::clip) {
+      return on_grid(std::clamp(x, spec.low, spec.high), spec.step);
+    }
+    if (spec.limit == ValueSpec::Limit::none || (x >= spec.low && x <= spec.high)) {
+      return on_grid(x, spec.step);
+    }
+    u = more(attempt);
+  }
+  refuse_limits(spec);
+}
 
 // The same for element `key` of a stream: from words 2 * half and 2 * half + 1 of its counter, and
 // of further counters where a value is drawn again.
