@@ -1,6 +1,7 @@
 #include "network/history_rows.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <numeric>
 
 namespace spikelet {
@@ -9,6 +10,20 @@ namespace {
 constexpr Step tabled = 1 << 15;
 // Of rows that are updated together.
 constexpr std::size_t most_together = 16, synapses_together = 448;
+
+// Of a row, before it is processed; the kernels fetch the others in time.
+constexpr std::size_t prefetched_synapses = 512;
+
+// All cache lines of some values, the last one too.
+template <class T>
+void prefetch_lines(const T* from, std::size_t n) {
+  constexpr std::uintptr_t line = 64;
+  const auto begin = reinterpret_cast<std::uintptr_t>(from) / line * line,
+             end = reinterpret_cast<std::uintptr_t>(from + n);
+  for (std::uintptr_t at = begin; at < end; at += line) {
+    __builtin_prefetch(reinterpret_cast<const void*>(at), 0, 2);
+  }
+}
 
 // The first factors of a decay, until they are 0.
 template <class R>
@@ -117,14 +132,12 @@ void HistoryRows<R>::prefetch_row(std::uint32_t row) const {
 }
 template <class R>
 void HistoryRows<R>::prefetch_synapses(std::uint32_t row) const {
-  constexpr std::uint64_t line = 64;
   const Segment& segment = segments_[row];
-  const std::uint64_t count = std::min<std::uint64_t>(segment.count, 512);
-  for (std::uint64_t k = 0; k < count; k += line / sizeof(R)) {
-    __builtin_prefetch(weight_.data() + segment.first + k, 0, 2);
-  }
-  for (std::uint64_t k = 0; k < count; k += line / sizeof(std::uint16_t)) {
-    __builtin_prefetch(target_.data() + segment.first + k, 0, 2);
+  const std::size_t count = std::min<std::size_t>(segment.count, prefetched_synapses);
+  prefetch_lines(weight_.data() + segment.first, count);
+  prefetch_lines(target_.data() + segment.first, count);
+  if (!own_.empty()) {
+    prefetch_lines(own_.data() + segment.first, count);
   }
 }
 

@@ -52,11 +52,11 @@ void RewardRows<R, Rule>::potentiate(std::size_t row, std::size_t j, Step from, 
 
 template <class R, template <class> class Rule>
 void RewardRows<R, Rule>::note_touched(std::size_t row) {
-  if (even_[row] != 0) {
+  if (even_[row] != uneven) {
     const Segment& segment = this->segments_[row];
     const auto first = this->touched_.begin() + static_cast<std::ptrdiff_t>(segment.first);
-    std::fill(first, first + segment.count, this->last_[row]);
-    even_[row] = 0;
+    std::fill(first, first + segment.count, even_[row]);
+    even_[row] = uneven;
   }
 }
 
@@ -65,23 +65,24 @@ void RewardRows<R, Rule>::update(std::span<const std::uint32_t> rows, Step arriv
   together_.clear();
   Step from = 0, to = 0;  // of the rows that are updated together
   for (const std::uint32_t row : rows) {
-    const Step time = this->time_at(row, arrival), last = this->last_[row];
-    if (even_[row] == 0 || time <= last || !reward_.keeps(last, time)) {
+    const Step time = this->time_at(row, arrival), last = this->last_[row], since = even_[row];
+    if (since == uneven || time <= std::max(last, since) || !reward_.keeps(since, time) ||
+        time - last > longest_span) {
       note_touched(row);
-      even_[row] = update_each(row, time) ? 1 : 0;
+      even_[row] = update_each(row, time) ? time : uneven;
       continue;
     }
-    if (!together_.empty() && !reward_.keeps(std::min(from, last), std::max(to, time))) {
+    if (!together_.empty() && !reward_.keeps(std::min(from, since), std::max(to, time))) {
       update_together(from, to, arrival);
     }
-    from = together_.empty() ? last : std::min(from, last);
+    from = together_.empty() ? since : std::min(from, since);
     to = together_.empty() ? time : std::max(to, time);
     together_.push_back(row);
   }
   update_together(from, to, arrival);
 }
 
-// Rows whose spans, from the source's last spike on, lie between two steps.
+// Rows whose spans, from when their synapses were touched last, lie between two steps.
 template <class R, template <class> class Rule>
 void RewardRows<R, Rule>::update_together(Step from, Step to, Step arrival) {
   if (together_.empty()) {
@@ -95,10 +96,13 @@ void RewardRows<R, Rule>::update_together(Step from, Step to, Step arrival) {
   const Step base = reward_.show(from, to, modulating);
   at_spike_.clear();
   for (const std::uint32_t row : together_) {
-    const Step time = this->time_at(row, arrival), last = this->last_[row];
-    const RewardSignal::Passed passed = reward_.passed(last, time);
-    at_spike_.push_back({this->row_at_spike(row, time), static_cast<std::int32_t>(last - base),
-                         static_cast<std::int32_t>(time - base), passed.integral, passed.decay});
+    const Step time = this->time_at(row, arrival), since = even_[row];
+    const RewardSignal::Passed passed = reward_.passed(since, time);
+    const auto from_base = [&](Step step) { return static_cast<std::int32_t>(step - base); };
+    at_spike_.push_back({this->row_at_spike(row, time), from_base(since),
+                         from_base(this->last_[row]), from_base(time), passed.integral,
+                         passed.decay});
+    even_[row] = time;
   }
   kernels_.modulated_rows(this->plasticity_.parameters.data(), modulating, at_spike_);
   together_.clear();
@@ -181,12 +185,16 @@ void RewardRows<R, Rule>::settle_row(std::size_t row, Step upto) {
 template <class R, template <class> class Rule>
 void RewardRows<R, Rule>::settle_eligibility(Step upto) {
   for (std::size_t row = 0; row < this->segments_.size(); ++row) {
+    const Segment& segment = this->segments_[row];
     note_touched(row);
-  }
-  for (std::uint64_t k = 0; k < this->weight_.size(); ++k) {
-    Synapse s = load(k);
-    integrate(s, upto);
-    store(k, s);
+    bool even = true;
+    for (std::uint64_t k = segment.first; k < segment.first + segment.count; ++k) {
+      Synapse s = load(k);
+      integrate(s, upto);
+      store(k, s);
+      even = even && s.touched == upto;
+    }
+    even_[row] = even ? upto : uneven;
   }
 }
 

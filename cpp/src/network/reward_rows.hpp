@@ -23,13 +23,16 @@ class RewardRows final : public HistoryRows<R> {
         rule_(plasticity.parameters.data()),
         kernels_(kernels().plastic<R>(plasticity.rule)),
         reward_(reward, dt, plasticity.parameters[reward_tau_eligibility]),
-        even_(this->segments_.size()) {}
+        even_(this->segments_.size(), uneven) {}
 
   std::unique_ptr<PlasticStore<R>> clone() const override {
     return std::make_unique<RewardRows>(*this);
   }
+  void start(Step born) override {
+    HistoryRows<R>::start(born);
+    std::fill(even_.begin(), even_.end(), std::max<Step>(born, 0));
+  }
   void clear() override {
-    std::fill(even_.begin(), even_.end(), std::uint8_t{0});
     HistoryRows<R>::clear();
     reward_.clear();
   }
@@ -76,9 +79,11 @@ class RewardRows final : public HistoryRows<R> {
   Rule<R> rule_;
   const PlasticKernels<R>& kernels_;
   RewardSums reward_;
-  // By row: all synapses were touched last at the source's last spike, and touched_ is not up to
-  // date.
-  std::vector<std::uint8_t> even_;
+  static constexpr Step uneven = -1;
+  static constexpr Step longest_span = Step{1} << 29;  // of a row, as kernels count steps
+  // By row: when all synapses were touched last, and touched_ is not up to date; or uneven, and it
+  // is.
+  std::vector<Step> even_;
   // Of the update under way: synapses, or rows that are updated together.
   std::vector<std::uint32_t> listed_, together_;
   std::vector<ModulatedRow<R>> at_spike_;

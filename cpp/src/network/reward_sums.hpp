@@ -35,7 +35,7 @@ class RewardSums {
     const Step begin = (from >> shift_) << shift_;
     const std::size_t a = first + static_cast<std::size_t>(from - begin),
                       b = first + static_cast<std::size_t>(to - begin);
-    return {(at_[b].sum - at_[a].sum) * at_[a].rise, at_[a].rise * at_[b].fall};
+    return {(until_[b].sum - from_[a].sum) * from_[a].rise, from_[a].rise * until_[b].fall};
   }
   // Whether the stretches between these steps are kept at the same time.
   bool keeps(Step from, Step to) const { return (to >> shift_) - (from >> shift_) < stretches; }
@@ -46,7 +46,8 @@ class RewardSums {
     for (Step n = number; n <= to >> shift_; ++n) {
       prepare(n, std::min(to, (n << shift_) + static_cast<Step>(size()) - 1));
     }
-    how.reward = at_.data();
+    how.reward_from = from_.data();
+    how.reward_until = until_.data();
     how.shift = shift_;
     how.number = static_cast<std::int32_t>(number % stretches);
     how.stretches = stretches;
@@ -76,18 +77,21 @@ class RewardSums {
     const auto slot = static_cast<std::size_t>(number % stretches);
     const std::size_t first = slot * size();
     const Step begin = number << shift_;
-    at_.resize(stretches * size());
+    from_.resize(stretches * size());
+    until_.resize(stretches * size());
     if (number_[slot] != number) {
       number_[slot] = number;
       known_[slot] = 1;
-      at_[first] = {1, 0, 1};
+      from_[first] = {1, 0};
+      until_[first] = {0, 1};
     }
     for (Step& k = known_[slot]; begin + k <= to; ++k) {
-      RewardAt& at = at_[first + static_cast<std::size_t>(k)];
-      const RewardAt& before = *(&at - 1);
-      const double since = rate_ * static_cast<double>(k);
-      at = {std::exp(since), before.sum + before.fall * signal_->integral(begin + k - 1, begin + k),
-            std::exp(-since)};
+      const std::size_t at = first + static_cast<std::size_t>(k);
+      const RewardUntil& before = until_[at - 1];
+      const double since = rate_ * static_cast<double>(k),
+                   sum = before.sum + before.fall * signal_->integral(begin + k - 1, begin + k);
+      from_[at] = {std::exp(since), sum};
+      until_[at] = {sum, std::exp(-since)};
     }
     return first;
   }
@@ -96,7 +100,8 @@ class RewardSums {
   double rate_;
   int shift_;
   std::array<Step, stretches> number_, known_{};  // by slot: which stretch, how many steps of it
-  std::vector<RewardAt> at_;
+  std::vector<RewardFrom> from_;
+  std::vector<RewardUntil> until_;
 };
 
 }  // namespace spikelet

@@ -261,6 +261,42 @@ TEST_CASE("the power law in float32 is accurate from the smallest weights to the
   }
 }
 
+TEST_CASE("powers of the distance from the bounds in float32 are accurate, also at the bounds") {
+  const std::size_t rule = find_plasticity("STDP.power");
+  constexpr float low = -1, high = 3, change = 0.125f;
+  for (const float mu : {0.0f, 0.01f, 0.4f, 0.9f, 1.0f, 1.3f}) {
+    CAPTURE(mu);
+    const double p[]{20, 30, 1, 1, low, high, mu, mu};
+    std::vector<float> weight{low, high, std::nextafter(low, high), std::nextafter(high, low)};
+    for (int k = 0; k < 63; ++k) {
+      weight.push_back(low + (high - low) * static_cast<float>(k) / 64);
+    }
+    const std::size_t n = weight.size();
+    const std::vector<float> one(n, 1);
+    const std::vector<std::uint8_t> active(n, 1);
+    std::vector<float> up = weight, down = weight, sent(n);
+    const auto& scalar = kernels(SimdLevel::baseline).plastic<float>(rule);
+    scalar.dense_column(p, up.data(), 1, one.data(), change, n);
+    for (std::size_t k = 0; k < n; ++k) {
+      scalar.dense_row(p, &down[k], one.data(), active.data(), change, 1, &sent[k], 1);
+      CAPTURE(weight[k]);
+      const double w = static_cast<double>(weight[k]), y = static_cast<double>(mu);
+      const double raised = w + change * std::pow((high - w) / 4, y),
+                   lowered = w - change * std::pow((w - low) / 4, y);
+      CHECK(static_cast<double>(up[k]) ==
+            doctest::Approx(std::min(raised, double{high})).epsilon(1e-6));
+      CHECK(static_cast<double>(down[k]) ==
+            doctest::Approx(std::max(lowered, double{low})).epsilon(1e-6));
+    }
+    for (const SimdLevel level : available_simd_levels()) {
+      std::vector<float> row = weight;
+      kernels(level).plastic<float>(rule).dense_row(p, row.data(), one.data(), active.data(),
+                                                    change, 1, sent.data(), n);
+      CHECK(row == down);
+    }
+  }
+}
+
 TEST_CASE("rules are found by name, and an unknown one is refused with a list") {
   for (std::size_t k = 0; k < plasticity_rules().size(); ++k) {
     CHECK(find_plasticity(plasticity_rules()[k].name) == k);

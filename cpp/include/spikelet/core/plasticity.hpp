@@ -152,18 +152,22 @@ struct Replaying {
 };
 
 // What a reward does from each step of a stretch on. From a to b, an eligibility of 1 becomes
-// weight (b.sum - a.sum) * a.rise, and a.rise * b.fall of it is left.
-struct alignas(32) RewardAt {
-  double rise, sum, fall;
+// weight (b.sum - a.sum) * a.rise, and a.rise * b.fall of it is left. Kernels look up one pair of
+// each.
+struct alignas(16) RewardFrom {
+  double rise, sum;
+};
+struct alignas(16) RewardUntil {
+  double sum, fall;
 };
 
 // A row of a modulated rule at a spike of its source, all of whose synapses were last touched at
-// the source's last spike; `own` is the eligibility. Steps have the base of `Modulating`.
+// the same step; `own` is the eligibility. Steps have the base of `Modulating`.
 template <class R>
 struct ModulatedRow {
   ReplayedRow<R> row;
-  std::int32_t last, time;
-  double integral, decay;  // of an eligibility of 1 from `last` to `time`: weight, and what is left
+  std::int32_t touched, last, time;  // the source's last spike, and this one
+  double integral, decay;  // of an eligibility of 1 since `touched`: weight, and what is left
 };
 
 // What such rows share. Steps count from the start of a stretch. What happens from one step on is
@@ -173,7 +177,8 @@ template <class R>
 struct Modulating {
   Replaying<R> how;
   R low, high;  // limits of weights
-  const RewardAt* reward;
+  const RewardFrom* reward_from;
+  const RewardUntil* reward_until;
   std::int32_t shift, number, stretches, size;
   Step base;
   const void* signal;

@@ -64,6 +64,21 @@ SPIKELET_INLINE Vec<R> look_up(const R* values, const std::int32_t* index) {
     return gather<R>(values, load_words<R>(index));
   }
 }
+// At 16-bit indices.
+template <class R>
+SPIKELET_INLINE Vec<R> look_up(const R* values, const std::uint16_t* index) {
+#if defined(__x86_64__) && SPIKELET_VECTOR_BYTES >= 32
+  if constexpr (sizeof(R) == 4) {
+#if SPIKELET_VECTOR_BYTES == 64
+    return reinterpret_cast<Vec<R>>(_mm512_inserti64x4(
+        _mm512_castsi256_si512(eight_at(values, index)), eight_at(values, index + 8), 1));
+#else
+    return reinterpret_cast<Vec<R>>(eight_at(values, index));
+#endif
+  }
+#endif
+  return gather<R>(values, load_index<R>(index));
+}
 template <class R>
 SPIKELET_INLINE Vec<R> look_up(const R* values, Words<R> index) {
   if constexpr (sizeof(R) == 4) {
@@ -80,6 +95,37 @@ SPIKELET_INLINE Words<R> look_up_words(const std::int32_t* values, const std::in
     return gather_words<R>(values, load_words<R>(index));
   }
 }
+
+// At indices of 16 values.
+#if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
+template <class R>
+SPIKELET_INLINE Words<float> of_few(const std::int32_t* values, Words<float> index) {
+  return reinterpret_cast<Words<float>>(
+      _mm512_permutexvar_epi32(reinterpret_cast<__m512i>(index), _mm512_load_si512(values)));
+}
+template <class R>
+SPIKELET_INLINE Vec<float> of_few(const float* values, Words<float> index) {
+  return reinterpret_cast<Vec<float>>(
+      _mm512_permutexvar_ps(reinterpret_cast<__m512i>(index), _mm512_load_ps(values)));
+}
+template <class R>
+SPIKELET_INLINE Words<double> of_few(const std::int32_t* values, Words<double> index) {
+  return gather_words<double>(values, index);
+}
+template <class R>
+SPIKELET_INLINE Vec<double> of_few(const double* values, Words<double> index) {
+  return gather<double>(values, index);
+}
+#else
+template <class R>
+SPIKELET_INLINE Words<R> of_few(const std::int32_t* values, Words<R> index) {
+  return gather_words<R>(values, index);
+}
+template <class R>
+SPIKELET_INLINE Vec<R> of_few(const R* values, Words<R> index) {
+  return gather<R>(values, index);
+}
+#endif
 
 // The newest spikes of a vector of targets, value by value.
 template <class R>

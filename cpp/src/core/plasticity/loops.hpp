@@ -72,12 +72,12 @@ void closed_row(const double* p, const ClosedRow<R>& row) {
   for (; k + width <= row.n; k += width) {
     __builtin_prefetch(row.weight + k + ahead, 0, second_level);
     __builtin_prefetch(row.seen + k + ahead, 0, second_level);
+    __builtin_prefetch(row.target + k + ahead, 0, second_level);
     const std::uint16_t* target = row.target + k;
-    const auto index = load_index<R>(target);
-    const Vec<R> grown = gather<R>(row.grown, index);
+    const Vec<R> grown = look_up<R>(row.grown, target);
     Vec<R> seen = load(row.seen + k), sum = Vec<R>{};
     if (row.n_ended > 0) {
-      sum = ended_sum<R>(row, seen, [&](const R* values) { return gather<R>(values, index); });
+      sum = ended_sum<R>(row, seen, [&](const R* values) { return look_up<R>(values, target); });
       seen = Vec<R>{};
     }
     sum = sum + (grown - seen) * row.up;
@@ -87,7 +87,7 @@ void closed_row(const double* p, const ClosedRow<R>& row) {
       store(row.weight + k, w);
       continue;
     }
-    w = rule.down(w, gather<R>(row.k_minus, index) * row.down);
+    w = rule.down(w, look_up<R>(row.k_minus, target) * row.down);
     store(row.weight + k, w);
     store(sent, w * row.sign);
     for (std::size_t lane = 0; lane < width; ++lane) {

@@ -1,6 +1,7 @@
 // Rows of synapses of a modulated rule at spikes of their sources: as in replay.hpp, but spikes
 // change the eligibility, and between them it decays and the reward turns it into weight. Synapses
-// without a spike to replay all pass the same time, and so share what it does.
+// without a spike to replay all pass the same time, and so share what it does. The newest spike of
+// a target is the last one of its synapse, which passes the rest of the time with it.
 
 namespace spikelet::SPIKELET_LEVEL {
 
@@ -8,18 +9,20 @@ template <class R>
 struct ModulatedRounds {
   static constexpr std::size_t room = Pieces<R>::room;
   Rounds<R, true> rounds;
-  // By place: when the eligibility had its value, and the time of the source's spike.
+  // By place: when the eligibility had its value, and the time of the source's spike. Pieces that
+  // share rounds have several of the latter.
   alignas(64) std::int32_t since[room], until[room];
   alignas(64) R weight[room], own[room];    // results of a round
-  alignas(64) std::uint32_t touched[room];  // places of synapses with spikes replayed
+  alignas(64) std::uint32_t touched[room];  // places of synapses that have not passed all of it
 };
 
 // rise and sum, or sum and fall, for as many steps as a vector has doubles.
 SPIKELET_INLINE void look_up_two(const double* from, const std::int32_t* step, Vec<double>& first,
                                  Vec<double>& second) {
-  static_assert(sizeof(RewardAt) == 4 * sizeof(double));
+  static_assert(sizeof(RewardFrom) == 2 * sizeof(double));
+  static_assert(sizeof(RewardUntil) == 2 * sizeof(double));
 #if defined(__x86_64__) && SPIKELET_VECTOR_BYTES >= 32
-  const auto two = [&](int lane) { return _mm_loadu_pd(from + 4 * std::ptrdiff_t{step[lane]}); };
+  const auto two = [&](int lane) { return _mm_loadu_pd(from + 2 * std::ptrdiff_t{step[lane]}); };
   const auto pair = [&](int a, int b) {
     return _mm256_insertf128_pd(_mm256_castpd128_pd256(two(a)), two(b), 1);
   };
@@ -35,8 +38,8 @@ SPIKELET_INLINE void look_up_two(const double* from, const std::int32_t* step, V
 #endif
 #else
   for (int k = 0; k < lanes<double>; ++k) {
-    first[k] = from[4 * std::ptrdiff_t{step[k]}];
-    second[k] = from[4 * std::ptrdiff_t{step[k]} + 1];
+    first[k] = from[2 * std::ptrdiff_t{step[k]}];
+    second[k] = from[2 * std::ptrdiff_t{step[k]} + 1];
   }
 #endif
 }
@@ -65,7 +68,8 @@ SPIKELET_INLINE void pass(const Modulating<R>& how, std::int32_t from, std::int3
     how.passed(how.signal, how.base + from, how.base + to, integral, decay);
   } else {
     const std::int32_t begin = begin_of(how, from);
-    const RewardAt &a = how.reward[begin + from], &b = how.reward[begin + to];
+    const RewardFrom& a = how.reward_from[begin + from];
+    const RewardUntil& b = how.reward_until[begin + to];
     integral = (b.sum - a.sum) * a.rise;
     decay = a.rise * b.fall;
   }
@@ -94,12 +98,13 @@ SPIKELET_INLINE void pass(const Modulating<R>& how, Vec<R>& weight, Vec<R>& own,
   __builtin_memcpy(&own, c, sizeof c);
   weight = at_least(at_most(moved, how.high), how.low);
 }
+// The first `count` lanes.
 template <class R>
-SPIKELET_INLINE void pass(const Modulating<R>& how, Words<R> from, Words<R> to, Vec<R>& weight,
-                          Vec<R>& own) {
+SPIKELET_INLINE void pass(const Modulating<R>& how, Words<R> from, Words<R> to, std::size_t count,
+                          Vec<R>& weight, Vec<R>& own) {
   constexpr int parts = sizeof(R) == 4 ? 2 : 1, width = lanes<double>;
   const Words<R> begin = begin_of(how, from), far = is_far(how, from, to) & (to > from);
-  // Lanes beyond the end may pass no time, or less.
+  // Some pass no time; those beyond the end, any.
   const Words<R> first = begin + from, last = begin + (far | (to < from) ? from : to);
   alignas(64) std::int32_t a[lanes<R>], b[lanes<R>];
   put_in_memory(first, a);
@@ -107,12 +112,13 @@ SPIKELET_INLINE void pass(const Modulating<R>& how, Words<R> from, Words<R> to, 
   Vec<double> integral[parts], decay[parts];
   for (int k = 0; k < parts; ++k) {
     Vec<double> rise{}, sum_a{}, sum_b{}, fall{};
-    look_up_two(&how.reward->rise, a + k * width, rise, sum_a);
-    look_up_two(&how.reward->sum, b + k * width, sum_b, fall);
+    look_up_two(&how.reward_from->rise, a + k * width, rise, sum_a);
+    look_up_two(&how.reward_until->sum, b + k * width, sum_b, fall);
     integral[k] = (sum_b - sum_a) * rise;
     decay[k] = rise * fall;
   }
-  for (std::uint32_t left = word_bits<R>(far); left != 0; left &= left - 1) {
+  for (std::uint32_t left = word_bits<R>(far) & first_lanes<R>(count); left != 0;
+       left &= left - 1) {
     const int lane = std::countr_zero(left);
     double sum = 0, fall = 0;
     how.passed(how.signal, how.base + from[lane], how.base + to[lane], sum, fall);
@@ -150,7 +156,8 @@ template <class Rule, class R>
   }
 }
 
-template <class Rule, class R>
+// newest: then, the synapses pass the time to their sources' spikes, too.
+template <bool newest, class Rule, class R>
 SPIKELET_INLINE void replay(const Rule& rule, const Modulating<R>& modulating, Round<R>& round,
                             std::size_t size, ModulatedRounds<R>& all) {
   const Replaying<R>& how = modulating.how;
@@ -167,9 +174,15 @@ SPIKELET_INLINE void replay(const Rule& rule, const Modulating<R>& modulating, R
                                            reinterpret_cast<const std::int32_t*>(round.at) + k)
                               : broadcast(how.up);
     Vec<R> weight = look_up<R>(part.weight, place + k), own = look_up<R>(part.own, place + k);
-    pass(modulating, look_up_words<R>(all.since, place + k), load_words<R>(round.time + k), weight,
-         own);
+    const Words<R> time = load_words<R>(round.time + k);
+    pass(modulating, look_up_words<R>(all.since, place + k), time, size - k, weight, own);
     own = rule.up(own, load(round.trace + k) * decayed(how.pre_decay, steps + k) * factor);
+    if constexpr (newest) {
+      const Words<R> until =
+          part.count == 1 ? load_words<R>(all.until) : look_up_words<R>(all.until, place + k);
+      pass(modulating, time, until, size - k, weight, own);
+      __builtin_memcpy(round.time + k, &until, sizeof until);
+    }
     store(all.weight + k, weight);
     store(all.own + k, own);
   }
@@ -180,8 +193,8 @@ SPIKELET_INLINE void replay(const Rule& rule, const Modulating<R>& modulating, R
   }
 }
 
-// To the sources' spikes: first as if no synapse had been touched since the last ones; those that
-// were, from then on.
+// To the sources' spikes: synapses without a spike replayed all do the same. Few have one replayed
+// that is not the target's newest, which is not at the synapse yet; they have not passed the rest.
 template <class R>
 SPIKELET_INLINE void pass_all(const Modulating<R>& modulating,
                               std::span<const ModulatedRow<R>> rows, ModulatedRounds<R>& all) {
@@ -190,12 +203,23 @@ SPIKELET_INLINE void pass_all(const Modulating<R>& modulating,
   std::size_t touched = 0;
   for (std::size_t p = 0; p < part.count; ++p) {
     const std::size_t first = part.piece[p].first, end = first + part.piece[p].n;
-    const std::int32_t last = rows[part.piece[p].number].last;
+    const ModulatedRow<R>& row = rows[part.piece[p].number];
     for (std::size_t k = first; k < end; k += width) {
+      const Words<R> since = load_words<R>(all.since + k);
+      const Vec<R> weight = load(part.weight + k), own = load(part.own + k);
+      Vec<R> moved = weight, decayed = own;
+      pass(
+          modulating, moved, decayed, [&](int) { return row.integral; },
+          [&](int) { return row.decay; });
+      const auto passes = __builtin_convertvector(since == row.touched, Mask<R>);
+      store(part.weight + k, passes ? moved : weight);
+      store(part.own + k, passes ? decayed : own);
       const std::uint32_t which =
-          word_bits<R>(load_words<R>(all.since + k) != last) & first_lanes<R>(end - k);
-      pack(which, lane_indices<R>() + static_cast<std::int32_t>(k), all.touched + touched);
-      touched += static_cast<std::size_t>(std::popcount(which));
+          word_bits<R>((since != row.touched) & (since != row.time)) & first_lanes<R>(end - k);
+      if (which != 0) {
+        pack(which, lane_indices<R>() + static_cast<std::int32_t>(k), all.touched + touched);
+        touched += static_cast<std::size_t>(std::popcount(which));
+      }
     }
   }
   const Words<R> none{};
@@ -204,21 +228,9 @@ SPIKELET_INLINE void pass_all(const Modulating<R>& modulating,
   for (std::size_t k = 0; k < touched; k += width) {
     Vec<R> weight = look_up<R>(part.weight, place + k), own = look_up<R>(part.own, place + k);
     pass(modulating, look_up_words<R>(all.since, place + k), look_up_words<R>(all.until, place + k),
-         weight, own);
+         touched - k, weight, own);
     store(all.weight + k, weight);
     store(all.own + k, own);
-  }
-  for (std::size_t p = 0; p < part.count; ++p) {
-    const std::size_t first = part.piece[p].first, end = first + part.piece[p].n;
-    const ModulatedRow<R>& row = rows[part.piece[p].number];
-    for (std::size_t k = first; k < end; k += width) {
-      Vec<R> weight = load(part.weight + k), own = load(part.own + k);
-      pass(
-          modulating, weight, own, [&](int) { return row.integral; },
-          [&](int) { return row.decay; });
-      store(part.weight + k, weight);
-      store(part.own + k, own);
-    }
   }
   for (std::size_t k = 0; k < touched; ++k) {
     part.weight[place[k]] = all.weight[k];
@@ -239,22 +251,23 @@ void modulated_rows(const double* p, const Modulating<R>& modulating,
     take(
         rows.size(), [&](std::size_t k) -> const ReplayedRow<R>& { return rows[k].row; }, row,
         begin, part);
-    rounds.size = {};
     const std::span<const Piece<R>> pieces(part.piece.data(), part.count);
     for (const Piece<R>& piece : pieces) {
       const ModulatedRow<R>& modulated = rows[piece.number];
-      const Words<R> since = Words<R>{} + modulated.last, until = Words<R>{} + modulated.time;
+      const Words<R> since = Words<R>{} + modulated.touched, until = Words<R>{} + modulated.time;
       for (std::size_t k = piece.first; k < piece.first + piece.n; k += lanes<R>) {
         __builtin_memcpy(all.since + k, &since, sizeof since);
         __builtin_memcpy(all.until + k, &until, sizeof until);
       }
-      rounds.clock = modulated.last;
-      list_spikes(how, piece, rounds,
-                  [&](std::uint32_t k) { replay_older(rule, modulating, modulated, all, k); });
+      rounds.clock[&piece - pieces.data()] = modulated.last;
     }
-    for (std::size_t age = rounds.round.size(); age-- > 0;) {
-      replay(rule, modulating, rounds.round[age], rounds.size[age], all);
+    list_spikes(how, pieces, rounds, [&](const Piece<R>& piece, std::uint32_t k) {
+      replay_older(rule, modulating, rows[piece.number], all, k);
+    });
+    for (std::size_t age = rounds.round.size(); --age > 0;) {
+      replay<false>(rule, modulating, rounds.round[age], rounds.size[age], all);
     }
+    replay<true>(rule, modulating, rounds.round[0], rounds.size[0], all);
     pass_all(modulating, rows, all);
     for (const Piece<R>& piece : pieces) {
       for (std::size_t k = piece.first; k < piece.first + piece.n; k += lanes<R>) {

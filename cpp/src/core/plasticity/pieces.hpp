@@ -40,6 +40,14 @@ SPIKELET_INLINE void copy_values(const T* from, std::size_t n, T* to) {
   }
 }
 
+// Fetches the values that are copied next.
+template <class T>
+SPIKELET_INLINE void prefetch_values(const T* from, std::size_t n) {
+  for (std::size_t k = 0; k < n; k += 64 / sizeof(T)) {
+    __builtin_prefetch(from + k, 0, 2);
+  }
+}
+
 // Takes pieces of rows from `row` and its synapse `begin` on. row_of(k): row k.
 template <class R, class RowOf>
 SPIKELET_INLINE void take(std::size_t rows, RowOf&& row_of, std::size_t& row, std::size_t& begin,
@@ -66,6 +74,14 @@ SPIKELET_INLINE void take(std::size_t rows, RowOf&& row_of, std::size_t& row, st
     part.piece[part.count++] = {&from, row, begin, used, n};
     used += (n + width - 1) / width * width;
     begin += n;
+    if (n < left) {
+      const std::size_t next = std::min(left - n, replayed_together);
+      prefetch_values(from.weight + begin, next);
+      prefetch_values(from.target + begin, next);
+      if (from.own != nullptr) {
+        prefetch_values(from.own + begin, next);
+      }
+    }
     if (begin == from.n) {
       begin = 0;
       ++row;

@@ -1,6 +1,7 @@
 // x^y for rules, x >= 0: in float32 from logarithm and exponential in double precision (relative
 // error 1e-11, so nearly all results are correctly rounded), fast in vectors and the same at all
-// levels; in float64 from the C library. quick_power stays in single precision where 0 <= y <= 1.
+// levels; in float64 from the C library. quick_power stays in single precision where 0 <= y <= 1,
+// for factors of a change of the weight.
 
 namespace spikelet::SPIKELET_LEVEL {
 
@@ -112,11 +113,14 @@ SPIKELET_INLINE Vec<float> quick_power(Vec<float> x, float y) {
   if (!(y >= 0 && y <= 1)) {
     return rule_power(x, y);
   }
-  const Vec<float> result = power_in_float<Vec<float>, Mask<float>>(x, y);
-  if (bits<float>(~normal) == 0) {
+  // Weights that have reached a bound have 0 left.
+  const Vec<float> result =
+      normal ? power_in_float<Vec<float>, Mask<float>>(x, y) : broadcast(y == 0 ? 1.0f : 0.0f);
+  const Mask<float> others = ~normal & (x > 0.0f);
+  if (bits<float>(others) == 0) {
     return result;
   }
-  return normal ? result : rule_power(x, y);
+  return others ? rule_power(x, y) : result;
 }
 SPIKELET_INLINE double quick_power(double x, double y) { return rule_power(x, y); }
 SPIKELET_INLINE Vec<double> quick_power(Vec<double> x, double y) { return rule_power(x, y); }

@@ -41,16 +41,12 @@ template <class Rule, class R>
   }
 }
 
+// The same where at most one spike of a target is replayed.
 template <class Rule, class R>
-SPIKELET_INLINE void list_spikes(const Rule& rule, const Replaying<R>& how, const Piece<R>& piece,
-                                 Rounds<R, false>& rounds) {
+SPIKELET_INLINE void list_one_each(const Rule& rule, const Replaying<R>& how, const Piece<R>& piece,
+                                   Rounds<R, false>& rounds) {
   const ReplayedRow<R>& row = *piece.row;
   const bool centered = row.own != nullptr;
-  if (!how.first_only && !centered) {
-    list_spikes(how, piece, rounds,
-                [&](std::uint32_t k) { replay_older(rule, how, row, rounds.part, k); });
-    return;
-  }
   list_one_each(
       how, piece, rounds,
       [&](std::uint32_t k, std::uint32_t since, std::uint32_t at, std::uint32_t left, R& trace) {
@@ -121,9 +117,15 @@ void replayed_rows(const double* p, const Replaying<R>& how, std::span<const Rep
         rows.size(), [&](std::size_t k) -> const ReplayedRow<R>& { return rows[k]; }, row, begin,
         rounds.part);
     const std::span<const Piece<R>> pieces(rounds.part.piece.data(), rounds.part.count);
-    rounds.size = {};
-    for (const Piece<R>& piece : pieces) {
-      list_spikes(rule, how, piece, rounds);
+    if (how.first_only || pieces.front().row->own != nullptr) {
+      rounds.size = {};
+      for (const Piece<R>& piece : pieces) {
+        list_one_each(rule, how, piece, rounds);
+      }
+    } else {
+      list_spikes(how, pieces, rounds, [&](const Piece<R>& piece, std::uint32_t k) {
+        replay_older(rule, how, *piece.row, rounds.part, k);
+      });
     }
     for (std::size_t age = rounds.round.size(); age-- > 0;) {
       replay(rule, how, rounds.round[age], rounds.size[age], rounds);

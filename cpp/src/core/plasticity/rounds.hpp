@@ -31,7 +31,11 @@ struct Rounds {
   // Places whose spikes have been looked up from the newest on, up to one that is not in yet; and
   // where the next one is.
   alignas(64) std::uint32_t place[room], at[room];
-  std::int32_t clock;  // the source's last spike on the reward's clock
+  alignas(64) std::uint32_t number[room];  // of its piece
+  // By piece: what all of its synapses have; and the source's last spike on the reward's clock.
+  alignas(64) std::int32_t from[pieces_together], to[pieces_together], last[pieces_together],
+      clock[pieces_together];
+  alignas(64) R pre[pieces_together];
 };
 
 template <class R>
@@ -124,9 +128,29 @@ SPIKELET_INLINE void list_down(const Replaying<R>& how, const ReplayedRow<R>& ro
   }
 }
 
+// What synapses have of their rows.
+template <class R>
+struct OfRows {
+  Words<R> from, to, last, clock;
+  Vec<R> pre;
+};
+template <class R, bool timed>
+SPIKELET_INLINE OfRows<R> of_row(const Rounds<R, timed>& rounds, std::size_t number) {
+  const auto all = [&](const std::int32_t* values) { return Words<R>{} + values[number]; };
+  return {all(rounds.from), all(rounds.to), all(rounds.last),
+          timed ? all(rounds.clock) : Words<R>{}, broadcast(rounds.pre[number])};
+}
+// Of the rows of several pieces.
+template <class R, bool timed>
+SPIKELET_INLINE OfRows<R> of_rows(const Rounds<R, timed>& rounds, Words<R> number) {
+  return {of_few<R>(rounds.from, number), of_few<R>(rounds.to, number),
+          of_few<R>(rounds.last, number), timed ? of_few<R>(rounds.clock, number) : Words<R>{},
+          of_few<R>(rounds.pre, number)};
+}
+
 // Adds lanes to a round.
 template <class R, bool timed>
-SPIKELET_INLINE void add(const Replaying<R>& how, const ReplayedRow<R>& row, std::uint32_t which,
+SPIKELET_INLINE void add(const Replaying<R>& how, const OfRows<R>& rows, std::uint32_t which,
                          Words<R> place, Words<R> stamp, Words<R> at, std::size_t age,
                          Rounds<R, timed>& rounds) {
   if (vector_bytes < 64 && which == 0) {
@@ -134,84 +158,109 @@ SPIKELET_INLINE void add(const Replaying<R>& how, const ReplayedRow<R>& row, std
   }
   Round<R>& round = rounds.round[age];
   const std::uint32_t size = rounds.size[age];
-  const Words<R> since = stamp - row.last, steps = since > 0 ? since : Words<R>{};
+  const Words<R> since = stamp - rows.last, steps = since > 0 ? since : Words<R>{};
   pack(which, place, round.place + size);
   pack(which, steps, round.steps + size);
   if constexpr (timed) {
-    pack(which, steps + rounds.clock, round.time + size);
+    pack(which, steps + rows.clock, round.time + size);
   }
-  store(round.trace + size, broadcast(row.pre));
+  if (rounds.part.count == 1) {
+    store(round.trace + size, rows.pre);
+  } else {
+    pack(which, rows.pre, round.trace + size);
+  }
   if (how.posts.latest_factor != nullptr) {
     pack(which, at, round.at + size);
   }
   rounds.size[age] = size + static_cast<std::uint32_t>(std::popcount(which));
 }
 
-// Lists the spikes of a piece. older(place): a target has more that are not in than are kept
+// Lists the spikes of pieces. older(piece, place): a target has more that are not in than are kept
 // together.
 template <class R, bool timed, class Older>
-SPIKELET_INLINE void list_spikes(const Replaying<R>& how, const Piece<R>& piece,
+SPIKELET_INLINE void list_spikes(const Replaying<R>& how, std::span<const Piece<R>> pieces,
                                  Rounds<R, timed>& rounds, Older&& older) {
   constexpr std::size_t width = lanes<R>;
   constexpr auto kept = static_cast<std::int32_t>(TargetSpikes<R>::kept);
-  const ReplayedRow<R>& row = *piece.row;
   const std::uint16_t* target = rounds.part.target;
-  const std::uint32_t wanted = row.pre > 0 ? ~0u : 0u;
+  const bool several = pieces.size() > 1;
   std::size_t left = 0;
-  const auto leave = [&](std::uint32_t which, Words<R> place, Words<R> at) {
+  const auto leave = [&](std::uint32_t which, Words<R> place, Words<R> at, Words<R> number) {
     if (vector_bytes < 64 && which == 0) {
       return;
     }
     pack(which, place, rounds.place + left);
     pack(which, at, rounds.at + left);
+    if (several) {
+      pack(which, number, rounds.number + left);
+    }
     left += static_cast<std::size_t>(std::popcount(which));
   };
-  const std::size_t end = piece.first + piece.n;
-  for (std::size_t k = piece.first; k < end; k += width) {
-    const Newest<R> newest = look_up_newest<R>(how.posts.newest, target + k);
-    if (how.depresses) {
-      list_down(how, row, newest, k, end - k, rounds);
+  rounds.size = {};
+  for (std::size_t p = 0; p < pieces.size(); ++p) {
+    const Piece<R>& piece = pieces[p];
+    const ReplayedRow<R>& row = *piece.row;
+    rounds.from[p] = row.from;
+    rounds.to[p] = row.to;
+    rounds.last[p] = row.last;
+    rounds.pre[p] = row.pre;
+    const OfRows<R> rows = of_row(rounds, p);
+    const Words<R> number = Words<R>{} + static_cast<std::int32_t>(p);
+    const std::uint32_t wanted = row.pre > 0 ? ~0u : 0u;
+    const std::size_t end = piece.first + piece.n;
+    for (std::size_t k = piece.first; k < end; k += width) {
+      const Newest<R> newest = look_up_newest<R>(how.posts.newest, target + k);
+      if (how.depresses) {
+        list_down(how, row, newest, k, end - k, rounds);
+      }
+      const std::uint32_t all = wanted & first_lanes<R>(end - k);
+      const Words<R> new_0 = newest.stamp > row.from, new_1 = newest.stamp_before > row.from;
+      const Words<R> place = lane_indices<R>() + static_cast<std::int32_t>(k),
+                     at = kept * load_index<R>(target + k) + (kept - 1);
+      add(how, rows, all & word_bits<R>(new_0 & (newest.stamp <= row.to)), place, newest.stamp, at,
+          0, rounds);
+      add(how, rows, all & word_bits<R>(new_1 & (newest.stamp_before <= row.to)), place,
+          newest.stamp_before, at - 1, 1, rounds);
+      leave(all & word_bits<R>(new_1), place, at - 2, number);
     }
-    const std::uint32_t all = wanted & first_lanes<R>(end - k);
-    const Words<R> new_0 = newest.stamp > row.from, new_1 = newest.stamp_before > row.from;
-    const Words<R> place = lane_indices<R>() + static_cast<std::int32_t>(k),
-                   at = kept * load_index<R>(target + k) + (kept - 1);
-    add(how, row, all & word_bits<R>(new_0 & (newest.stamp <= row.to)), place, newest.stamp, at, 0,
-        rounds);
-    add(how, row, all & word_bits<R>(new_1 & (newest.stamp_before <= row.to)), place,
-        newest.stamp_before, at - 1, 1, rounds);
-    leave(all & word_bits<R>(new_1), place, at - 2);
   }
   for (std::size_t age = 2; age < rounds.round.size() && left > 0; ++age) {
     const std::size_t listed = left;
     left = 0;
     const Words<R> none{};
-    __builtin_memcpy(rounds.at + listed, &none, sizeof none);  // lanes beyond the end
+    for (std::uint32_t* words : {rounds.at, rounds.number}) {
+      __builtin_memcpy(words + listed, &none, sizeof none);  // lanes beyond the end
+    }
     for (std::size_t c = 0; c < listed; c += width) {
       const Words<R> place = load_words<R>(rounds.place + c), at = load_words<R>(rounds.at + c);
+      const Words<R> number = load_words<R>(rounds.number + c);
+      const OfRows<R> rows = several ? of_rows(rounds, number) : of_row(rounds, 0);
       const Words<R> stamp =
           look_up_words<R>(how.posts.latest, reinterpret_cast<const std::int32_t*>(rounds.at) + c);
       const std::uint32_t all = first_lanes<R>(listed - c);
-      const Words<R> is_new = stamp > row.from;
-      add(how, row, all & word_bits<R>(is_new & (stamp <= row.to)), place, stamp, at, age, rounds);
-      leave(all & word_bits<R>(is_new), place, at - 1);
+      const Words<R> is_new = stamp > rows.from;
+      add(how, rows, all & word_bits<R>(is_new & (stamp <= rows.to)), place, stamp, at, age,
+          rounds);
+      leave(all & word_bits<R>(is_new), place, at - 1, number);
     }
   }
   for (std::size_t c = 0; c < left; ++c) {
-    older(rounds.place[c]);
+    older(pieces[several ? rounds.number[c] : 0], rounds.place[c]);
   }
 }
 
-// Where at most one spike of a target is replayed. choose(place, since, at, left, trace): `since`
-// of the latest spikes are not in, `left` of these, from `at` on, would be replayed; whether one
-// is.
+// Where at most one spike of a target is replayed: targets with one that is not in are taken in
+// vectors. For the others choose(place, since, at, left, trace): `since` of the latest spikes are
+// not in, `left` of these, from `at` on, would be replayed; whether one is.
 template <class R, bool timed, class Choose>
 SPIKELET_INLINE void list_one_each(const Replaying<R>& how, const Piece<R>& piece,
                                    Rounds<R, timed>& rounds, Choose&& choose) {
-  constexpr std::uint32_t kept = TargetSpikes<R>::kept;
+  constexpr auto kept = static_cast<std::int32_t>(TargetSpikes<R>::kept);
   const ReplayedRow<R>& row = *piece.row;
   const std::uint16_t* target = rounds.part.target;
   const std::int32_t* latest = how.posts.latest;
+  const bool centered = row.own != nullptr;
+  const std::uint32_t wanted = row.pre > 0 ? ~0u : 0u;
   Round<R>& round = rounds.round[0];
   std::uint32_t size = rounds.size[0];
   std::size_t listed = 0;
@@ -221,13 +270,40 @@ SPIKELET_INLINE void list_one_each(const Replaying<R>& how, const Piece<R>& piec
     if (how.depresses) {
       list_down(how, row, newest, k, end - k, rounds);
     }
-    const std::uint32_t which = word_bits<R>(newest.stamp > row.from) & first_lanes<R>(end - k);
-    pack(which, lane_indices<R>() + static_cast<std::int32_t>(k), rounds.place + listed);
-    listed += static_cast<std::size_t>(std::popcount(which));
+    const Words<R> place = lane_indices<R>() + static_cast<std::int32_t>(k),
+                   several = newest.stamp_before > row.from;
+    const std::uint32_t which = word_bits<R>(several) & wanted & first_lanes<R>(end - k);
+    if (vector_bytes == 64 || which != 0) {
+      pack(which, place, rounds.place + listed);
+      listed += static_cast<std::size_t>(std::popcount(which));
+    }
+    Words<R> one = ~several & (newest.stamp > row.from) & (newest.stamp <= row.to);
+    if (how.first_only) {
+      one &= newest.stamp_before <= row.last - how.tie;
+    }
+    std::uint32_t ones = word_bits<R>(one) & wanted & first_lanes<R>(end - k);
+    if (ones == 0) {
+      continue;
+    }
+    Vec<R> trace = broadcast(row.pre);
+    if (centered) {
+      trace = load(rounds.part.own + k);
+      store(rounds.part.own + k, __builtin_convertvector(one, Mask<R>) ? Vec<R>{} : trace);
+      ones &= static_cast<std::uint32_t>(bits<R>(trace > R(0)));
+    }
+    const Words<R> since = newest.stamp - row.last, steps = since > 0 ? since : Words<R>{};
+    pack(ones, place, round.place + size);
+    pack(ones, steps, round.steps + size);
+    pack(ones, trace, round.trace + size);
+    if (how.posts.latest_factor != nullptr) {
+      pack(ones, kept * load_index<R>(target + k) + (kept - 1), round.at + size);
+    }
+    size += static_cast<std::uint32_t>(std::popcount(ones));
   }
-  for (std::size_t c = 0; row.pre > 0 && c < listed; ++c) {
-    const std::uint32_t k = rounds.place[c], begin = target[k] * kept;
-    const std::uint32_t since = count_above(latest + begin, row.from), at = begin + kept - since;
+  for (std::size_t c = 0; c < listed; ++c) {
+    const std::uint32_t k = rounds.place[c], begin = target[k] * TargetSpikes<R>::kept;
+    const std::uint32_t since = count_above(latest + begin, row.from),
+                        at = begin + TargetSpikes<R>::kept - since;
     const std::uint32_t left = since - count_above(latest + begin, row.to);
     R trace = row.pre;
     const bool one = choose(k, since, at, left, trace);

@@ -52,11 +52,11 @@ struct PowerSTDP : MultiplicativeSTDP<R> {
       : MultiplicativeSTDP<R>(p), mu_plus(static_cast<R>(p[6])), mu_minus(static_cast<R>(p[7])) {}
   template <class V>
   SPIKELET_INLINE V up(V w, V k) const {
-    return at_most(w + k * rule_power((this->w_max - w) * this->scale, mu_plus), this->w_max);
+    return at_most(w + k * quick_power((this->w_max - w) * this->scale, mu_plus), this->w_max);
   }
   template <class V>
   SPIKELET_INLINE V down(V w, V k) const {
-    return at_least(w - k * rule_power((w - this->w_min) * this->scale, mu_minus), this->w_min);
+    return at_least(w - k * quick_power((w - this->w_min) * this->scale, mu_minus), this->w_min);
   }
 
   R mu_plus, mu_minus;
@@ -98,7 +98,7 @@ struct SignedPowerSTDP : PowerSTDP<R> {
   template <class V>
   SPIKELET_INLINE V moved(V w, V k, bool upwards, R mu) const {
     const V room = upwards ? this->w_max - w : w - this->w_min;
-    return at_least(at_most(w + k * rule_power(room * this->scale, mu), this->w_max), this->w_min);
+    return at_least(at_most(w + k * quick_power(room * this->scale, mu), this->w_max), this->w_min);
   }
 };
 
