@@ -54,7 +54,7 @@ template <class R>
 void QueuedRows<R>::close(std::size_t span) {
   data_.resize(data_.size() + 1);  // the last code is read as a whole word
   rows_.close({static_cast<std::uint32_t>(data_.size()), 0});
-  due_.resize(span);
+  due_.resize(target_bits_, span);
 }
 
 template <class R>
@@ -92,18 +92,17 @@ template <bool cut>
 void QueuedRows<R>::queue(const Row& row, Step stamp, Step from) {
   const auto* weights = reinterpret_cast<const R*>(data_.data() + row.first);
   const auto* codes = reinterpret_cast<const unsigned char*>(weights + row.count);
-  const std::uint32_t mask = (std::uint32_t{1} << target_bits_) - 1;
-  const int bits = target_bits_;
+  const int bits = target_bits_, low_bits = std::min(bits, block_target_bits);
+  const std::uint32_t mask = (std::uint32_t{1} << low_bits) - 1;
   const Step first = stamp + shortest_ - 1;
-  typename Arrivals<QueuedEvent<R>, block_bytes>::Writer writer(due_);
+  typename EventLists<R>::Writer writer(due_, first);
   const auto walk = [&](auto width) {
     for (std::uint32_t k = 0; k < row.count; ++k) {
       std::uint32_t word;
       std::memcpy(&word, codes + k * width, sizeof word);
       word &= width == 3 ? 0xffffffu : 0xffffffffu;
-      const Step arrival = first + (word >> bits);
-      if (!cut || arrival >= from) {
-        writer.push(arrival, QueuedEvent<R>(weights[k], word & mask));
+      if (!cut || first + (word >> bits) >= from) {
+        writer.push(word >> low_bits, weights[k], word & mask);
       }
     }
   };
@@ -116,12 +115,9 @@ void QueuedRows<R>::queue(const Row& row, Step stamp, Step from) {
 
 template <class R>
 void QueuedRows<R>::deliver(Step step, R* input) {
-  due_.for_runs(step, [&](const QueuedEvent<R>* begin, const QueuedEvent<R>* end) {
-    for (const QueuedEvent<R>* event = begin; event != end; ++event) {
-      input[event->target()] += event->weight();
-    }
+  due_.take(step, [input](std::size_t block, R weight, std::uint32_t target) {
+    input[(block << block_target_bits) + target] += weight;
   });
-  due_.clear(step);
 }
 
 template <class R>
