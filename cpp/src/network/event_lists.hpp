@@ -44,12 +44,14 @@ class EventLists {
           base_(lists.list(first)),
           lists_(lists) {}
     // after: how many lists behind the first one of the step `first`.
-    void push(std::uint32_t after, R weight, std::uint32_t target) {
+    // The weight is read as bits, which need no register of floating-point numbers.
+    void push(std::uint32_t after, const R& weight, std::uint32_t target) {
       const std::uint32_t list = (base_ + after) & mask_;
       char* to = next_[list];
       if (full(to)) [[unlikely]] {
         to = lists_.extend(list);
       }
+      __builtin_prefetch(to + 64, 1);  // stores wait for each other's lines
       write(to, weight, target);
       next_[list] = to + event_bytes;
     }
@@ -96,9 +98,11 @@ class EventLists {
   // Where an empty list goes on: it counts as full.
   static char* none() { return reinterpret_cast<char*>(end); }
 
-  static void write(char* to, R weight, std::uint32_t target) {
+  static void write(char* to, const R& weight, std::uint32_t target) {
     if constexpr (std::is_same_v<R, float>) {  // two stores would take twice the time
-      const std::uint64_t word = std::uint64_t{target} << 32 | std::bit_cast<std::uint32_t>(weight);
+      std::uint32_t bits;
+      std::memcpy(&bits, &weight, sizeof bits);
+      const std::uint64_t word = std::uint64_t{target} << 32 | bits;
       std::memcpy(to, &word, sizeof word);
     } else {
       const auto low = static_cast<std::uint16_t>(target);
