@@ -156,7 +156,8 @@ class EventLists {
       left_ = pool_.empty() ? least : std::min(4 * (pool_.back().size() / sizeof(Chunk)), most);
       pool_.emplace_back((left_ + 1) * sizeof(Chunk));  // one more, to begin on a boundary
       const auto begin = reinterpret_cast<std::uintptr_t>(pool_.back().data());
-      fresh_ = reinterpret_cast<Chunk*>((begin + sizeof(Chunk) - 1) / sizeof(Chunk) * sizeof(Chunk));
+      fresh_ =
+          reinterpret_cast<Chunk*>((begin + sizeof(Chunk) - 1) / sizeof(Chunk) * sizeof(Chunk));
     }
     --left_;
     return fresh_++;

@@ -16,9 +16,9 @@ namespace {
 
 constexpr std::size_t local_limit =
     65408;  // elements of a partition: 16-bit targets, less the spare ones
-constexpr std::size_t short_segment = 24;               // synapses
-constexpr Step wide_delays = 1 << 13;  // range, in which a queued synapse fits 32 bits
-constexpr int short_code_bits = 24;    // of target and delay of a queued synapse
+constexpr std::size_t short_segment = 24;  // synapses
+constexpr Step wide_delays = 1 << 13;      // range, in which a queued synapse fits 32 bits
+constexpr int short_code_bits = 24;        // of target and delay of a queued synapse
 template <class R>
 constexpr std::size_t most_synapses =
     100'000'000 * Line<R>::size;  // of a partition: numbers of lines have 27 bits, less padding

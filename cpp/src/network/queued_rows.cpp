@@ -61,7 +61,7 @@ template <class R>
 void QueuedRows<R>::enqueue(std::span<const Gid> sources, Step stamp, Step from) {
   // Rows are fetched some lines ahead, as many as the cache waits for at once; of a long row the
   // rest is predicted.
-  constexpr std::size_t lines_ahead = 40, most = 32, line = 64;
+  constexpr std::size_t most_ahead = 40, most = 32, line = 64;
   const bool cut = stamp + shortest_ - 1 < from;
   const auto lines_of = [&](const Row& row) {
     return std::min(bytes_of(row.count) / line + 1, most);
@@ -77,7 +77,7 @@ void QueuedRows<R>::enqueue(std::span<const Gid> sources, Step stamp, Step from)
     if (k % rows_ahead == 0) {
       headers(k + rows_ahead);
     }
-    for (; next < std::min(k + rows_ahead, sources.size()) && (lines < lines_ahead || next == k);
+    for (; next < std::min(k + rows_ahead, sources.size()) && (lines < most_ahead || next == k);
          ++next) {
       if (const Row* row = rows_.find(sources[next])) {
         const auto* data = reinterpret_cast<const char*>(data_.data() + row->first);
@@ -100,7 +100,7 @@ template <class R>
 template <bool cut>
 void QueuedRows<R>::queue(const Row& row, Step stamp, Step from) {
   const auto* weights = reinterpret_cast<const R*>(data_.data() + row.first);
-  const std::size_t count = row.count;  // what is written could change the row, says its type
+  const std::size_t count = row.count;  // a store of bytes might change the row: read it once
   const auto* codes = reinterpret_cast<const unsigned char*>(weights + count);
   const int bits = target_bits_, low_bits = std::min(bits, block_target_bits);
   const std::uint32_t mask = (std::uint32_t{1} << low_bits) - 1;
@@ -108,7 +108,8 @@ void QueuedRows<R>::queue(const Row& row, Step stamp, Step from) {
   typename EventLists<R>::Writer writer(due_, first);
   const auto walk = [&](auto width) {
     const unsigned char* code = codes;
-    for (const R *weight = weights, *end = weights + count; weight != end; ++weight, code += width) {
+    for (const R *weight = weights, *end = weights + count; weight != end;
+         ++weight, code += width) {
       std::uint32_t word;
       std::memcpy(&word, code, sizeof word);
       word &= width == 3 ? 0xffffffu : 0xffffffffu;
