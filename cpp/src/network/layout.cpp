@@ -1,6 +1,7 @@
 #include "spikelet/network/layout.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <ranges>
 #include <set>
 #include <stdexcept>
@@ -15,9 +16,9 @@ namespace {
 
 constexpr std::size_t local_limit =
     65408;  // elements of a partition: 16-bit targets, less the spare ones
-constexpr std::size_t wide_limit = most_targets - 128;  // of a wide one, for short segments
-constexpr std::size_t short_segment = 24;               // synapses
-constexpr Step wide_delays = 1 << 13;  // range, in which a queued synapse fits 32 bits
+constexpr std::size_t short_segment = 24;  // synapses
+constexpr Step wide_delays = 1 << 13;      // range, in which a queued synapse fits 32 bits
+constexpr int short_code_bits = 24;        // of target and delay of a queued synapse
 template <class R>
 constexpr std::size_t most_synapses =
     100'000'000 * Line<R>::size;  // of a partition: numbers of lines have 27 bits, less padding
@@ -98,6 +99,20 @@ std::size_t Layout<R>::segment_length() const {
   return segments == 0 ? 0 : synapses / (segments * static_cast<std::size_t>(spread));
 }
 
+// Elements of a wide partition, for short segments: as many as have short codes.
+template <class R>
+std::size_t Layout<R>::wide_limit() const {
+  Step shortest = max_delay, longest = 1;
+  for (const Projection<R>& projection : network_.projections) {
+    shortest = std::min(shortest, projection.shortest);
+    longest = std::max(longest, projection.longest);
+  }
+  const auto spread = static_cast<std::uint64_t>(std::max(longest - shortest, Step{0}));
+  const int target_bits = std::max(short_code_bits - static_cast<int>(std::bit_width(spread)),
+                                   static_cast<int>(std::bit_width(most_targets)) - 1);
+  return (std::size_t{1} << target_bits) - 128;
+}
+
 // Whether partitions may be wide: plastic synapses have 16-bit targets.
 template <class R>
 bool Layout<R>::may_be_wide() const {
@@ -144,7 +159,7 @@ std::size_t Layout<R>::partition_count() const {
   // Each partition looks up each spike: where it would find few synapses, fewer partitions pay.
   if (segment_length() < short_segment * fit && may_be_wide()) {
     fit = std::max(
-        {wanted, parts(elements, wide_limit - rounding), parts(synapses, most_synapses<R>)});
+        {wanted, parts(elements, wide_limit() - rounding), parts(synapses, most_synapses<R>)});
   }
   // More partitions keep what events are added to in the first-level cache; this pays only while a
   // source's segments stay long. Each thread gets a whole number of them.
@@ -182,7 +197,7 @@ void Layout<R>::split() {
     }
   }
   for (Partition<R>& partition : partitions) {
-    if (partition.elements > (may_be_wide() ? wide_limit : local_limit)) {
+    if (partition.elements > (may_be_wide() ? wide_limit() : local_limit)) {
       throw std::length_error("too many small populations for one partition: use more threads");
     }
     for (const Slice<R>& slice : partition.slices) {

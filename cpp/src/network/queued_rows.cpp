@@ -54,34 +54,43 @@ template <class R>
 void QueuedRows<R>::close(std::size_t span) {
   data_.resize(data_.size() + 1);  // the last code is read as a whole word
   rows_.close({static_cast<std::uint32_t>(data_.size()), 0});
-  due_.resize(span);
+  due_.resize(target_bits_, span);
 }
 
 template <class R>
 void QueuedRows<R>::enqueue(std::span<const Gid> sources, Step stamp, Step from) {
-  constexpr std::size_t ahead = 4, most = 2048;  // rows, and bytes of each: the rest is predicted
-  const auto fetch = [&](Gid source) {
-    if (const Row* row = rows_.find(source)) {
-      const auto* data = reinterpret_cast<const char*>(data_.data() + row->first);
-      for (std::size_t byte = 0; byte < std::min(bytes_of(row->count), most); byte += 64) {
-        fetch_line(data + byte);
-      }
+  // Rows are fetched some lines ahead, as many as the cache waits for at once; of a long row the
+  // rest is predicted.
+  constexpr std::size_t most_ahead = 40, most = 32, line = 64;
+  const bool cut = stamp + shortest_ - 1 < from;
+  const auto lines_of = [&](const Row& row) {
+    return std::min(bytes_of(row.count) / line + 1, most);
+  };
+  const auto headers = [&](std::size_t k) {
+    if (k < sources.size()) {
+      rows_.prefetch(sources.subspan(k, std::min(rows_ahead, sources.size() - k)));
     }
   };
-  const bool cut = stamp + shortest_ - 1 < from;
-  for (std::size_t k = 0; k < sources.size(); k += rows_ahead) {
-    const auto some = sources.subspan(k, std::min(rows_ahead, sources.size() - k));
-    rows_.prefetch(some);
-    for (std::size_t i = 0; i < std::min(ahead, some.size()); ++i) {
-      fetch(some[i]);
+  headers(0);
+  std::size_t next = 0, lines = 0;  // the next row to fetch, and lines fetched but not read
+  for (std::size_t k = 0; k < sources.size(); ++k) {
+    if (k % rows_ahead == 0) {
+      headers(k + rows_ahead);
     }
-    for (std::size_t i = 0; i < some.size(); ++i) {
-      if (i + ahead < some.size()) {
-        fetch(some[i + ahead]);
+    for (; next < std::min(k + rows_ahead, sources.size()) && (lines < most_ahead || next == k);
+         ++next) {
+      if (const Row* row = rows_.find(sources[next])) {
+        const auto* data = reinterpret_cast<const char*>(data_.data() + row->first);
+        const std::size_t n = lines_of(*row);
+        lines += n;
+        for (std::size_t l = 0; l < n; ++l) {
+          fetch_line(data + l * line);
+        }
       }
-      if (const Row* row = rows_.find(some[i])) {
-        cut ? queue<true>(*row, stamp, from) : queue<false>(*row, stamp, from);
-      }
+    }
+    if (const Row* row = rows_.find(sources[k])) {
+      lines -= lines_of(*row);
+      cut ? queue<true>(*row, stamp, from) : queue<false>(*row, stamp, from);
     }
   }
 }
@@ -91,19 +100,21 @@ template <class R>
 template <bool cut>
 void QueuedRows<R>::queue(const Row& row, Step stamp, Step from) {
   const auto* weights = reinterpret_cast<const R*>(data_.data() + row.first);
-  const auto* codes = reinterpret_cast<const unsigned char*>(weights + row.count);
-  const std::uint32_t mask = (std::uint32_t{1} << target_bits_) - 1;
-  const int bits = target_bits_;
+  const std::size_t count = row.count;  // a store of bytes might change the row: read it once
+  const auto* codes = reinterpret_cast<const unsigned char*>(weights + count);
+  const int bits = target_bits_, low_bits = std::min(bits, block_target_bits);
+  const std::uint32_t mask = (std::uint32_t{1} << low_bits) - 1;
   const Step first = stamp + shortest_ - 1;
-  typename Arrivals<QueuedEvent<R>, block_bytes>::Writer writer(due_);
+  typename EventLists<R>::Writer writer(due_, first);
   const auto walk = [&](auto width) {
-    for (std::uint32_t k = 0; k < row.count; ++k) {
+    const unsigned char* code = codes;
+    for (const R *weight = weights, *end = weights + count; weight != end;
+         ++weight, code += width) {
       std::uint32_t word;
-      std::memcpy(&word, codes + k * width, sizeof word);
+      std::memcpy(&word, code, sizeof word);
       word &= width == 3 ? 0xffffffu : 0xffffffffu;
-      const Step arrival = first + (word >> bits);
-      if (!cut || arrival >= from) {
-        writer.push(arrival, QueuedEvent<R>(weights[k], word & mask));
+      if (!cut || first + (word >> bits) >= from) {
+        writer.push(word >> low_bits, *weight, word & mask);
       }
     }
   };
@@ -116,12 +127,9 @@ void QueuedRows<R>::queue(const Row& row, Step stamp, Step from) {
 
 template <class R>
 void QueuedRows<R>::deliver(Step step, R* input) {
-  due_.for_runs(step, [&](const QueuedEvent<R>* begin, const QueuedEvent<R>* end) {
-    for (const QueuedEvent<R>* event = begin; event != end; ++event) {
-      input[event->target()] += event->weight();
-    }
+  due_.take(step, [input](std::size_t block, R weight, std::uint32_t target) {
+    input[(block << block_target_bits) + target] += weight;
   });
-  due_.clear(step);
 }
 
 template <class R>

@@ -5,39 +5,11 @@
 // are best not sorted by delay, as consecutive ones of one list wait for each other.
 #pragma once
 
-#include <bit>
-
+#include "network/event_lists.hpp"
 #include "network/static_rows.hpp"
 #include "spikelet/core/line.hpp"
-#include "spikelet/network/arrivals.hpp"
 
 namespace spikelet {
-
-template <class R>
-class QueuedEvent {
- public:
-  QueuedEvent() = default;
-  QueuedEvent(R weight, std::uint32_t target) : weight_(weight), target_(target) {}
-  R weight() const { return weight_; }
-  std::uint32_t target() const { return target_; }
-
- private:
-  R weight_;
-  std::uint32_t target_;
-};
-// One word, because two stores would take twice the time.
-template <>
-class QueuedEvent<float> {
- public:
-  QueuedEvent() = default;
-  QueuedEvent(float weight, std::uint32_t target)
-      : word_(std::uint64_t{target} << 32 | std::bit_cast<std::uint32_t>(weight)) {}
-  float weight() const { return std::bit_cast<float>(static_cast<std::uint32_t>(word_)); }
-  std::uint32_t target() const { return static_cast<std::uint32_t>(word_ >> 32); }
-
- private:
-  std::uint64_t word_;
-};
 
 template <class R>
 class QueuedRows final : public StaticRows<R> {
@@ -71,8 +43,6 @@ class QueuedRows final : public StaticRows<R> {
     Row emptied() const { return {first, 0}; }
   };
 
-  static constexpr std::size_t block_bytes = 4096;
-
   std::uint32_t code(const unsigned char* codes, std::size_t k) const;
   template <bool cut>
   void queue(const Row& row, Step stamp, Step from);
@@ -83,7 +53,7 @@ class QueuedRows final : public StaticRows<R> {
   std::uint32_t code_mask_;
   RowTable<Row> rows_;
   RawBuffer<Unit> data_;
-  Arrivals<QueuedEvent<R>, block_bytes> due_;
+  EventLists<R> due_;
 };
 
 }  // namespace spikelet

@@ -92,7 +92,8 @@ void StaticStore<R>::choose_forms(RowGatherer<R>& gatherer, std::uint32_t elemen
     const auto synapses = static_cast<double>(size.synapses);
     const bool one = !wide && gatherer.one_weight() &&
                      static_cast<double>(shared[k] * SharedLine<R>::size) <= 1.6 * synapses;
-    const bool full = static_cast<double>(size.lines * Line<R>::size) <= most_padding * synapses;
+    const bool full = elements + Line<R>::size <= most_targets &&
+                      static_cast<double>(size.lines * Line<R>::size) <= most_padding * synapses;
     if (one) {
       size.lines = shared[k];
     }

@@ -9,12 +9,6 @@ namespace {
 using namespace spikelet;
 }
 
-TEST_CASE_TEMPLATE("an event keeps its weight and its target", R, float, double) {
-  const QueuedEvent<R> event(R(-0.1), 524'287);
-  CHECK(event.weight() == R(-0.1));
-  CHECK(event.target() == 524'287);
-}
-
 // Codes take 3 bytes for the first pair of sizes, and 4 for the others.
 TEST_CASE_TEMPLATE("synapses arrive after their delays, whatever their codes take", R, float,
                    double) {

@@ -350,6 +350,18 @@ TEST_CASE_TEMPLATE("targets of a wide partition need more than 16 bits, in each 
   }
 }
 
+TEST_CASE_TEMPLATE("more targets than lines can reach have queued rows, however full", R, float,
+                   double) {
+  constexpr std::uint32_t elements = 700'000;
+  Case<R> network;
+  network.add(random_table<R>(10, 25, 20'000, 300, 5), 0, 0, 300, 70'000);
+  network.add(random_table<R>(11, 25, 20'000, 300, 5), 0, 0, 300, elements - 300);
+  network.add(random_table<R>(12, sources, 300, 300, 5), 0, 100, 300, 64);
+  StaticStore<R> store(network.feeds, 5 + 32, elements);
+  CHECK(!store.has(StaticStore<R>::Form::lines));
+  compare(network, store, random_spikes(30, 0.1), 40, elements);
+}
+
 TEST_CASE_TEMPLATE("one weight in a wide partition", R, float, double) {
   Case<R> network;
   SynapseTable<R> table = random_table<R>(13, 25, 9000, 300, 2);

@@ -64,6 +64,7 @@ class Layout {
  private:
   void place_stores();
   std::size_t segment_length() const;
+  std::size_t wide_limit() const;
   bool may_be_wide() const;
   std::size_t partition_count() const;
   void hand_over(const SpikesInFlight& spikes, SynapseStore<R>& store, Step born);
