@@ -35,12 +35,12 @@ void check_clock(Step now, const SpikesInFlight& spikes, Gid elements) {
 // Given back, each page would have to be fetched anew: that took longer than all else in a layout.
 template <class R>
 [[maybe_unused]] bool is_small(const Network<R>& network) {
-  constexpr std::size_t few = 65536;
+  constexpr std::size_t most = 65536;
   std::size_t size = network.elements();
   for (const Projection<R>& projection : network.projections) {
     size += projection.size;
   }
-  return size <= few;
+  return size <= most;
 }
 
 }  // namespace
