@@ -122,5 +122,7 @@ def test_the_smallest_images(make: Any, name: str, least: int) -> None:
     assert copy.deepcopy(model)(torch.zeros(2, 1, 2, least, least + 1)).shape == (2, 1, 3)
     if least > 1:
         rule = rf"{name}: x must have images of {least} x {least} pixels or more, because \d pools"
-        with pytest.raises(ValueError, match=rf"{rule} halve them, got size \({least}, {least - 1}\)"):
-            pickle.loads(pickle.dumps(model))(torch.zeros(2, 1, 2, least, least - 1))  # noqa: S301
+        with pytest.raises(
+            ValueError, match=rf"{rule} halve them, got size \({least}, {least - 1}\)"
+        ):
+            pickle.loads(pickle.dumps(model))(torch.zeros(2, 1, 2, least, least - 1))
