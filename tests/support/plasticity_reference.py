@@ -231,7 +231,7 @@ def level(rule: Any, levels: Sequence[tuple[int, float]], now: int, dt: float = 
     return value if rule.tau_n is None else value * math.exp(-(now - time) * dt / rule.tau_n)
 
 
-def synaptic_flows(tau_psc: float, tau_rec: float, gaps: Sequence[float]) -> dict[float, Floats]:
+def synaptic_flows(tau_psc: float, tau_rec: float, gaps: Sequence[float]) -> dict[float, Any]:
     """Return what recovered, active and inactive resources become in each gap: equal gaps are computed once."""
     a, r = 1.0 / tau_psc, 1.0 / tau_rec
     distinct = np.unique(gaps)
