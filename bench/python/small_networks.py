@@ -11,7 +11,7 @@ import argparse
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from measure import clock, peak_above
@@ -41,7 +41,7 @@ def least(
     return found
 
 
-def network(
+def described(
     n: int = 1000,
     *,
     threads: int | None = None,
@@ -49,13 +49,19 @@ def network(
     delay: float = 1.5,
     driven: bool = True,
 ) -> tuple[sl.Network, sl.Population]:
-    """Return a network of n neurons with ten synapses each, driven, and one recorder of spikes."""
+    """Return a network of n neurons with ten synapses each, driven, and one recorder of spikes, before it runs."""
     net = sl.Network(dt=0.1, seed=seed, threads=threads)
     cells = net.population(n, sl.LIF(), name="E")
     net.connect(cells, cells, sl.FixedOutdegree(10), weight=20.0, delay=delay)
     if driven:
         net.inject(cells, sl.PoissonInput(rate=8000.0, weight=35.0))
     net.record(cells, "spikes")
+    return net, cells
+
+
+def network(n: int = 1000, **options: Any) -> tuple[sl.Network, sl.Population]:
+    """Return what `described` does, after it has run for 1 ms."""
+    net, cells = described(n, **options)
     net.run(1.0)
     return net, cells
 
@@ -118,6 +124,24 @@ def ensembles() -> Rows:
         yield (
             f"1000 networks of {n} neurons, {duration:g} ms: `run_all` against one after another",
             f"{one / all_:.2f} times ({one * 1e9 / steps:.0f} and {all_ * 1e9 / steps:.0f} ns a step of a network)",
+        )
+
+
+def construction() -> Rows:
+    """Measure what a network of an ensemble costs before it runs: its construction in Python, and its layout."""
+    for n in (100, 1000):
+        built, laid_out = np.inf, np.inf
+        for _ in range(3):
+            start = time.process_time()
+            nets = [described(n, threads=1, seed=seed)[0] for seed in range(1000)]
+            built = min(built, time.process_time() - start)
+            start = time.process_time()
+            sl.run_all(nets, 0.1, threads=1)
+            laid_out = min(laid_out, time.process_time() - start)
+            del nets
+        yield (
+            f"one of 1000 networks of {n} neurons: construction, and the first step with its layout",
+            f"{built * 1e3:.0f} and {laid_out * 1e3:.0f} us",
         )
 
 
@@ -195,7 +219,7 @@ def spikes() -> Rows:
         )
 
 
-PARTS = {f.__name__: f for f in (calls, threads, ensembles, inputs, states, spikes)}
+PARTS = {f.__name__: f for f in (calls, threads, construction, ensembles, inputs, states, spikes)}
 
 
 def main() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import gc
 import pickle
+import weakref
 from typing import Any, ClassVar
 
 import pytest
@@ -95,6 +97,15 @@ def test_a_users_subclass_has_attributes_of_its_own() -> None:
     assert (crate.colour, crate.level) == ("blue", 2)
     with pytest.raises(AttributeError, match="Crate: width cannot be set"):
         crate.width = 4
+
+
+def test_no_class_is_kept() -> None:
+    kind = type("Own", (Crate,), {})
+    assert kind().width == 3
+    gone = weakref.ref(kind)
+    del kind
+    gc.collect()
+    assert gone() is None
 
 
 def test_copies_are_alike() -> None:

@@ -6,7 +6,7 @@ Fences of a page ``docs/adding_*.md`` say what to do with them:
 * ``py append=PATH``: lines at the end of a file.
 * ``diff file=PATH``: lines that replace others, which stand in the file once.
 * ``bash run``: commands, in the root of the tree.
-* ``bash test`` and ``py check``: what must pass once the tree is built.
+* ``bash test``, a command a line, and ``py check``: what must pass once the tree is built.
 
 All pages are followed in one copy, which is built once. It takes some minutes, so these tests run only with
 ``python -m pytest -m build``.
@@ -19,6 +19,8 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -119,13 +121,29 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str
     return tree, environment
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_recipe(page: Path, built: tuple[Path, dict[str, str]]) -> None:
-    tree, environment = built
-    checks = [step for step in steps(page) if step.what in ("check", "test")]
-    assert {step.what for step in checks} == {"check", "test"}
-    for step in checks:
+def checks(page: Path) -> list[tuple[str, ...]]:
+    """Return the commands of a page that must pass, each by itself: a line of a block is one."""
+    found: list[tuple[str, ...]] = []
+    for step in steps(page):
         if step.what == "check":
-            run([sys.executable, "-c", step.text], tree, environment)
-        else:
-            follow(step._replace(what="run"), tree, environment)
+            found.append((sys.executable, "-c", step.text))
+        elif step.what == "test":
+            found += [("bash", "-euo", "pipefail", "-c", line) for line in step.text.splitlines()]
+    return found
+
+
+@pytest.fixture(scope="module")
+def followed(
+    built: tuple[Path, dict[str, str]],
+) -> Iterator[dict[tuple[str, ...], Future[None]]]:
+    """Run the checks of all pages: two at a time, and once what stands on several pages."""
+    distinct = dict.fromkeys(command for page in PAGES for command in checks(page))
+    with ThreadPoolExecutor(2) as pool:
+        yield {command: pool.submit(run, list(command), *built) for command in distinct}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_recipe(page: Path, followed: dict[tuple[str, ...], Future[None]]) -> None:
+    assert {step.what for step in steps(page)} >= {"check", "test"}
+    for command in checks(page):
+        followed[command].result()

@@ -134,3 +134,13 @@ def test_a_named_receptor_of_a_built_in_model() -> None:
     net.run(10.0)
     assert cells.g_in[0] > 0 == cells.g_in[1]
     assert cells.g_ex[1] > 0 == cells.g_ex[0]
+
+
+def test_an_input_of_plain_numbers_is_its_own_description() -> None:
+    """Networks of an ensemble may share what describes them."""
+    what = sl.PoissonInput(rate=8000.0, weight=35.0)
+    nets = [sl.Network(dt=0.1, seed=seed) for seed in (1, 1)]
+    drives = [net.inject(net.population(5, sl.LIF()), what) for net in nets]
+    assert all(drive.input is what for drive in drives)
+    drives[0].set(rate=1.0)
+    assert (float(what.rate), float(drives[1].input.rate)) == (8000.0, 8000.0)

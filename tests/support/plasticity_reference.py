@@ -231,13 +231,22 @@ def level(rule: Any, levels: Sequence[tuple[int, float]], now: int, dt: float = 
     return value if rule.tau_n is None else value * math.exp(-(now - time) * dt / rule.tau_n)
 
 
+def synaptic_flows(tau_psc: float, tau_rec: float, gaps: Sequence[float]) -> dict[float, Any]:
+    """Return what recovered, active and inactive resources become in each gap: equal gaps are computed once."""
+    a, r = 1.0 / tau_psc, 1.0 / tau_rec
+    distinct = np.unique(gaps)
+    flow = np.array([[0.0, 0.0, r], [0.0, -a, 0.0], [0.0, a, -r]])
+    return dict(zip(distinct.tolist(), expm(distinct[:, None, None] * flow), strict=True))
+
+
 def depression_and_facilitation(rule: Any, pre: Sequence[int], dt: float = 0.1) -> list[float]:
     """Return the factors of the base weight with which the spikes of a source are sent."""
     factors: list[float] = []
     state = np.array([1.0, 0.0, 0.0])  # recovered, active, inactive
     u = rule.U if rule.tau_psc is None else 0.0
-    for k, now in enumerate(pre):
-        h = (int(now) - int(pre[k - 1])) * dt if k else 0.0
+    gaps = [(int(now) - int(pre[k - 1])) * dt if k else 0.0 for k, now in enumerate(pre)]
+    flows = {} if rule.tau_psc is None else synaptic_flows(rule.tau_psc, rule.tau_rec, gaps)
+    for k, h in enumerate(gaps):
         kept = math.exp(-h / rule.tau_fac) if rule.tau_fac > 0.0 else 0.0
         if rule.tau_psc is None:
             if k:
@@ -245,8 +254,7 @@ def depression_and_facilitation(rule: Any, pre: Sequence[int], dt: float = 0.1) 
                 u = rule.U + u * (1.0 - rule.U) * kept
             factors.append(float(u * state[0]))
         else:
-            a, r = 1.0 / rule.tau_psc, 1.0 / rule.tau_rec
-            state = expm(h * np.array([[0.0, 0.0, r], [0.0, -a, 0.0], [0.0, a, -r]])) @ state
+            state = flows[h] @ state
             u = u * kept if k else 0.0
             u += rule.U * (1.0 - u)
             released = u * state[0]

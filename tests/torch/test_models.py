@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from typing import Any
 
 import pytest
@@ -99,3 +101,28 @@ def test_networks_learn_a_batch(make: Any) -> None:
 def test_bad_input(call: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize(
+    ("make", "name", "least"),
+    [
+        (lambda: models.vgg((4, "pool", 4, "pool"), 2, 3), "vgg", 4),
+        (lambda: models.vgg((4,), 2, 3), "vgg", 1),
+        (lambda: models.sew_resnet18(2, 3, width=4), "sew_resnet18", 1),
+        (
+            lambda: models.spikformer(2, 3, width=8, depth=1, heads=2, halvings=3),
+            "spikformer",
+            8,
+        ),
+    ],
+)
+def test_the_smallest_images(make: Any, name: str, least: int) -> None:
+    model = make()
+    assert model(torch.zeros(2, 1, 2, least, least)).shape == (2, 1, 3)
+    assert copy.deepcopy(model)(torch.zeros(2, 1, 2, least, least + 1)).shape == (2, 1, 3)
+    if least > 1:
+        rule = rf"{name}: x must have images of {least} x {least} pixels or more, because \d pools"
+        with pytest.raises(
+            ValueError, match=rf"{rule} halve them, got size \({least}, {least - 1}\)"
+        ):
+            pickle.loads(pickle.dumps(model))(torch.zeros(2, 1, 2, least, least - 1))

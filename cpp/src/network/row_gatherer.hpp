@@ -140,6 +140,9 @@ class RowGatherer {
       return;
     }
     sorted.resize(unsorted.size());
+    if (count_.size() <= high) {
+      count_.resize(high + 1);
+    }
     std::fill(count_.begin() + low, count_.begin() + high + 1, 0u);
     for (const RowEntry<R>& e : unsorted) {
       ++count_[e.delay];
@@ -166,7 +169,7 @@ class RowGatherer {
   std::vector<DrawnSynapse<R>> drawn_;
   std::vector<RowEntries<R>> unsorted_;  // by place
   RowEntries<R> sorted_;
-  std::vector<std::uint32_t> count_ = std::vector<std::uint32_t>(max_delay + 1);
+  std::vector<std::uint32_t> count_;  // by delay, up to the longest so far
 };
 
 }  // namespace spikelet

@@ -48,3 +48,24 @@ TEST_CASE("a row has the entries of all projections by channel, then by delay") 
   CHECK(gatherer.gather(102)[0].empty());
   CHECK(RowGatherer<double>(std::span(feeds).last(1)).one_weight());
 }
+
+TEST_CASE("rows are in order of delay, whatever the delays of those before") {
+  const std::vector<std::uint32_t> pre{0, 0, 1, 1, 1, 2, 2};
+  const std::vector<std::uint32_t> post{10, 11, 12, 13, 14, 15, 16};
+  const std::vector<double> weight{1};
+  const std::vector<std::uint16_t> delay{2, 1, max_delay, 7, 2, 300, 3};
+  const auto table = SynapseTable<double>::from_lists(3, pre, post, weight, delay);
+  const std::vector<Feed<double>> feeds{feed_of(table, 0, 0)};
+  RowGatherer<double> gatherer(feeds);
+  const auto delays = [&](Gid source) {
+    std::vector<std::uint32_t> all;
+    gatherer.gather(source);
+    for (const auto& entry : gatherer.by_delay(0)) {
+      all.push_back(entry.delay);
+    }
+    return all;
+  };
+  CHECK(delays(0) == std::vector<std::uint32_t>{1, 2});
+  CHECK(delays(1) == std::vector<std::uint32_t>{2, 7, max_delay});
+  CHECK(delays(2) == std::vector<std::uint32_t>{3, 300});
+}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, Self, TypeVar, overload
+from weakref import WeakKeyDictionary
 
 from spikelet._util.spelling import no_attribute, suggestion
 
@@ -14,6 +15,7 @@ T = TypeVar("T")
 
 _INTERNAL = {"contents", "engine", "synapses", "tape"}  # of the package, not of users
 _OURS = __name__.partition(".")[0]
+_known: WeakKeyDictionary[type, frozenset[str]] = WeakKeyDictionary()  # declared, by class
 
 
 class Sealed:
@@ -29,10 +31,11 @@ class Sealed:
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set an attribute, or say why not."""
-        kind = type(self)
-        first = name not in vars(self) and name in _declared(kind) and not hasattr(kind, name)
-        if not (name.startswith("_") or first or _is_open(kind, name)):
-            _refuse(self, name)
+        if not name.startswith("_"):
+            kind = type(self)
+            first = name not in vars(self) and name in _declared(kind) and not hasattr(kind, name)
+            if not (first or _is_open(kind, name)):
+                _refuse(self, name)
         super().__setattr__(name, value)
 
     def __delattr__(self, name: str) -> None:
@@ -89,9 +92,12 @@ class Setting(Generic[T]):
 
 def _declared(kind: type) -> frozenset[str]:
     """Return the public attributes that the classes of this package declare."""
-    ours = (c for c in kind.__mro__ if c.__module__.partition(".")[0] == _OURS)
-    names = (name for c in ours for name in (*inspect.get_annotations(c), *vars(c)))
-    return frozenset(name for name in names if not name.startswith("_"))
+    found = _known.get(kind)
+    if found is None:
+        ours = (c for c in kind.__mro__ if c.__module__.partition(".")[0] == _OURS)
+        names = (name for c in ours for name in (*inspect.get_annotations(c), *vars(c)))
+        found = _known[kind] = frozenset(name for name in names if not name.startswith("_"))
+    return found
 
 
 def _public(kind: type) -> set[str]:

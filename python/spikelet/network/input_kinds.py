@@ -92,9 +92,10 @@ def described(where: str, target: Population, what: Any) -> Any:
     if isinstance(what, PoissonInput):  # now the unit of a quantity is known
         with only_about():
             unit = receptor_unit(model, receptor_number(where, model, what.receptor))
-            weight = what.weight_in(unit)
+            is_plain = isinstance(what.weight, np.ndarray)
+            weight = what.weight if is_plain else what.weight_in(unit)
             require_sign(where, model, what.receptor, weight)
-            return PoissonInput(what.rate, weight, what.receptor)
+            return what if is_plain else PoissonInput(what.rate, weight, what.receptor)
     if model.current is None:
         kind = type(model).__name__
         rule = f'takes no current: no parameter of {kind} is one; name it, as in Equations(..., current="I_e")'

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from torch import nn
 
@@ -70,7 +71,7 @@ def vgg(
     Raises
     ------
     ValueError, TypeError
-        If the plan is unknown or empty, or an argument is out of range.
+        If the plan is unknown or empty, or an argument is out of range; in a call, if an image is smaller than its pools.
     """
     _checked("vgg", channels, classes, neuron)
     if isinstance(plan, str):
@@ -89,7 +90,22 @@ def vgg(
     if not layers:
         fail("vgg", "plan", plan, "must have at least one layer")
     layers["head"] = _head(width, classes)
-    return nn.Sequential(layers)
+    return _halving("vgg", layers, sum(item == "pool" for item in plan))
+
+
+def _halving(where: str, layers: OrderedDict[str, nn.Module], pools: int) -> nn.Sequential:
+    """Return a network that refuses images of which its pools would leave nothing."""
+    network = nn.Sequential(layers)
+    network.register_forward_pre_hook(functools.partial(_require_size, where, pools))
+    return network
+
+
+def _require_size(where: str, pools: int, _: nn.Module, inputs: tuple[Any, ...]) -> None:
+    height, width = inputs[0].shape[-2:]
+    least = 2**pools
+    if min(height, width) < least:
+        rule = f"must have images of {least} x {least} pixels or more, because {pools} pools halve them"
+        fail(where, "x", (int(height), int(width)), rule, got="size")
 
 
 def _head(width: int, classes: int) -> nn.Sequential:
@@ -222,7 +238,7 @@ def spikformer(
         layers[f"mixing{k}"] = PotentialShortcut(nn.Sequential(*mixing))
     layers["neuron"] = neuron()
     layers["head"] = _head(width, classes)
-    return nn.Sequential(layers)
+    return _halving(where, layers, halvings)
 
 
 def _charged(inputs: int, outputs: int, neuron: Make, kernel: int = 1) -> nn.Sequential:
