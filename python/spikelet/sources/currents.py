@@ -104,7 +104,7 @@ class SineCurrent(Described):
     phase: Any = 0.0
 
     def __post_init__(self) -> None:
-        units = {"amplitude": "pA", "offset": "pA", "frequency": "Hz", "phase": ""}
+        units = {"amplitude": "pA", "offset": "pA", "frequency": "Hz", "phase": "deg"}
         for name, unit in units.items():
             values = numbers("SineCurrent", name, getattr(self, name), unit)
             rule = ">= 0" if name == "frequency" else "finite"

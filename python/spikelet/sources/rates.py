@@ -60,12 +60,12 @@ class SinusoidalPoisson(Described):
     rate: Any = _in("Hz")
     amplitude: Any = _in("Hz")
     frequency: Any = _in("Hz")
-    phase: Any = _in("", 0.0)
+    phase: Any = _in("deg", 0.0)
 
     def __post_init__(self) -> None:
         rules = {"rate": ">= 0", "amplitude": "finite", "frequency": ">= 0", "phase": "finite"}
         for name, rule in rules.items():
-            unit = "" if name == "phase" else "Hz"
+            unit = "deg" if name == "phase" else "Hz"
             values = numbers("SinusoidalPoisson", name, getattr(self, name), unit)
             require("SinusoidalPoisson", name, values, rule)
             object.__setattr__(self, name, own(values) if values.ndim else float(values))
