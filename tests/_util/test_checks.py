@@ -203,10 +203,13 @@ class Plain:
 
 @pytest.mark.parametrize("value", [Rescaled(1.0), [Rescaled(1.0), 2.0]])
 def test_a_unit_is_not_dropped_where_numbers_are_plain(value: Any) -> None:
-    with pytest.raises(TypeError, match=r"^f: x must be a number .*it has a unit, and a plain number is wanted"):
+    with pytest.raises(
+        TypeError, match=r"^f: x must be a number .*it has a unit, and a plain number is wanted"
+    ):
         checks.numbers("f", "x", value)
     assert checks.number("f", "x", Plain()) == 3.0
-    assert checks.magnitude(value := object(), "") is value
+    plain = object()
+    assert checks.magnitude(plain, "") is plain
 
 
 @pytest.mark.parametrize(

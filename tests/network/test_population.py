@@ -141,7 +141,7 @@ def test_a_state_can_only_be_copied() -> None:
 
 def test_a_part_does_not_change_the_reset_of_the_others() -> None:
     cells = make().population(4, sl.LIF())
-    with pytest.raises(ValueError, match="^part of LIF0: reset is of the whole population"):
+    with pytest.raises(ValueError, match=r"^part of LIF0: reset is of the whole population"):
         cells[:2].reset = "subtract"
     with pytest.raises(ValueError, match="reset is of the whole population"):
         cells[:2].set(tau_m=5.0, reset="subtract")

@@ -156,7 +156,7 @@ def _without_unit(value: Any) -> Any:
             return np.asarray(value, dtype=float)
         if hasattr(value, "to") and hasattr(value, "magnitude"):
             return np.asarray(value.to("dimensionless").magnitude)
-    except Exception:  # each library has its own
+    except (ValueError, TypeError, AttributeError):  # quantities, pint
         msg = "it has a unit, and a plain number is wanted"
         raise ValueError(msg) from None
     return value

@@ -328,7 +328,9 @@ class Population:
         for name, value in parameters.items():
             if name not in self._parameter_names():
                 self.__getattr__(name)
-            shared = name == "reset" and value != self.model.reset and len(self) < self.size
+            shared = (
+                name == "reset" and len(self) < self.size and value != getattr(self.model, name)
+            )
             if self._ids is not None and (shared or not self._per_element):
                 kind = type(self.model).__name__
                 rule = f"is of the whole population ({kind}): set it there, for all elements"
