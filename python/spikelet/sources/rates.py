@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet import _core
-from spikelet._util.checks import fail, fits, interval, numbers, own, require
+from spikelet._util.checks import fail, fits, interval, number, numbers, own, require
 from spikelet._util.described import Described
 from spikelet._util.grid import Snap, grid_steps, snap_rule
 
@@ -126,6 +126,8 @@ class InhomogeneousPoisson(Described):
             msg = f"{where}: give either every= (how long each row holds) or times= (when each begins), got {given}"
             raise ValueError(msg)
         object.__setattr__(self, "rates", own(rates))
+        if self.every is not None:
+            object.__setattr__(self, "every", float(number(where, "every", self.every, "ms")))
         if self.times is not None:
             object.__setattr__(self, "times", own(change_times(where, self.times, len(rates))))
         object.__setattr__(self, "snap", snap_rule(where, self.snap))
