@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 import pytest
 
+import spikelet as sl
 from spikelet._util import checks
 
 NAN, INF = np.nan, np.inf
@@ -173,16 +174,57 @@ class Rescaled:
         self.volts = volts
 
     def rescale(self, unit: str) -> Any:
-        assert unit == "mV"
+        if unit != "mV":
+            raise ValueError("unable to convert")
         return type("In", (), {"magnitude": self.volts * 1e3})
 
 
 def test_quantities_become_plain_numbers() -> None:
     assert checks.magnitude(Rescaled(0.07), "mV") == pytest.approx(70.0)
     assert checks.scalar("f", "x", Rescaled(0.07), "> 0", "mV") == pytest.approx(70.0)
-    quantity = Rescaled(1.0)
-    assert checks.magnitude(quantity, "") is quantity
     assert checks.magnitude(3.0, "mV") == 3.0
+
+
+def test_quantities_in_lists_become_plain_numbers() -> None:
+    assert checks.numbers("f", "x", [Rescaled(0.07), 3.0], "mV") == pytest.approx([70.0, 3.0])
+    rows = [[Rescaled(0.07)], (Rescaled(0.08),)]
+    assert checks.numbers("f", "x", rows, "mV", 2) == pytest.approx(np.array([[70.0], [80.0]]))
+
+
+class Plain:
+    """A quantity without dimension, as the quantities package or pint has it."""
+
+    magnitude = 3.0
+
+    def to(self, unit: str) -> Plain:
+        assert unit == "dimensionless"
+        return self
+
+
+@pytest.mark.parametrize("value", [Rescaled(1.0), [Rescaled(1.0), 2.0]])
+def test_a_unit_is_not_dropped_where_numbers_are_plain(value: Any) -> None:
+    with pytest.raises(
+        TypeError, match=r"^f: x must be a number .*it has a unit, and a plain number is wanted"
+    ):
+        checks.numbers("f", "x", value)
+    assert checks.number("f", "x", Plain()) == 3.0
+    plain = object()
+    assert checks.magnitude(plain, "") is plain
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda q: sl.Normal(q, 1.0),
+        lambda q: sl.Uniform(0.0, 1.0, clip=(0.0, q)),
+        lambda q: sl.STDP(w_max=q),
+        lambda q: sl.WeightNormalisation(total=q, every=1.0),
+        lambda q: sl.Int16(largest=q),
+    ],
+)
+def test_what_has_the_unit_of_a_weight_takes_plain_numbers(call: Any) -> None:
+    with pytest.raises(TypeError, match="it has a unit"):
+        call(Rescaled(1.0))
 
 
 class Brian(float):
@@ -195,8 +237,8 @@ class Brian(float):
         quantity.kind = kind
         return quantity
 
-    def has_same_dimensions(self, other: Brian) -> bool:
-        return self.kind == other.kind
+    def has_same_dimensions(self, other: float) -> bool:
+        return self.kind == getattr(other, "kind", "one")
 
 
 def test_quantities_of_brian2_become_numbers_of_the_base_system(
@@ -213,6 +255,9 @@ def test_quantities_of_brian2_become_numbers_of_the_base_system(
     for unit in ("mV", "nS/mV"):
         with pytest.raises(TypeError, match=f"cannot convert 1.0 to {unit}"):
             checks.scalar("f", "x", Brian(1.0, "second"), "> 0", unit)
+    with pytest.raises(TypeError, match="it has a unit"):
+        checks.scalar("f", "x", Brian(1.0, "second"), "> 0")
+    assert checks.scalar("f", "x", Brian(1.0, "one"), "> 0") == 1.0
 
 
 HUGE: list[Any] = [

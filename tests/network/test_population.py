@@ -139,6 +139,19 @@ def test_a_state_can_only_be_copied() -> None:
 # Parameters
 
 
+def test_a_part_does_not_change_the_reset_of_the_others() -> None:
+    cells = make().population(4, sl.LIF())
+    with pytest.raises(ValueError, match=r"^part of LIF0: reset is of the whole population"):
+        cells[:2].reset = "subtract"
+    with pytest.raises(ValueError, match="reset is of the whole population"):
+        cells[:2].set(tau_m=5.0, reset="subtract")
+    assert cells.reset == "zero"
+    assert (cells[:2].tau_m, cells[:2].reset) == (10.0, "zero")
+    cells[:2].set(tau_m=5.0, reset="zero")  # as it is
+    cells[:].reset = "subtract"
+    assert cells.reset == "subtract"
+
+
 def test_parameters_are_read_and_set() -> None:
     cells = make().population(4, sl.LIF(tau_m=15.0), name="cells")
     assert cells.tau_m == 15.0

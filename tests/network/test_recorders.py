@@ -58,6 +58,25 @@ def test_counts_and_rates() -> None:
     assert "7 spikes" in repr(spikes)
 
 
+def test_rates_are_of_the_time_that_was_recorded() -> None:
+    net = make()
+    spikes = net.record(source(net, [5, 10], [0, 0]), "spikes")
+    net.run(4.0)
+    np.testing.assert_array_equal(spikes.rates(0.0, 1e9), spikes.rates())  # the run ended at 4 ms
+    np.testing.assert_array_equal(spikes.rates(1.0, 40.0), spikes.rates(1.0, 4.0))
+    with pytest.raises(ValueError, match=r"^rates: stop must not be before start = 3 ms, got 2\.0"):
+        spikes.rates(3.0, 2.0)
+
+
+def test_rates_take_quantities() -> None:
+    pq = pytest.importorskip("quantities")
+    net = make()
+    spikes = net.record(source(net, [5, 10], [0, 0]), "spikes")
+    net.run(4.0)
+    np.testing.assert_array_equal(spikes.rates(0 * pq.s, 2e-3 * pq.s), spikes.rates(0.0, 2.0))
+    np.testing.assert_array_equal(spikes.rates(stop=2e-3 * pq.s), spikes.rates(stop=2.0))
+
+
 def test_rates_before_a_run_are_zero() -> None:
     net = make()
     spikes = net.record(net.population(3, sl.LIF()), "spikes")

@@ -72,3 +72,18 @@ def test_impossible_descriptions_are_refused(tmp_path: Path, edit: Any, match: s
     change(tmp_path / "c", edit)
     with pytest.raises(ValueError, match=match):
         sl.Network.load(tmp_path / "c")
+
+
+def test_intervals_come_back_in_ms(tmp_path: Path) -> None:
+    pq = pytest.importorskip("quantities")
+    net = make()
+    cells = net.population(3, sl.LIF())
+    drive = net.inject(cells, sl.NoiseInput(std=200.0, every=0.5 * pq.s))
+    source = net.population(2, sl.InhomogeneousPoisson([1.0, 2.0], every=0.25 * pq.s))
+    assert (drive.every, source.every) == (500.0, 250.0)
+    net.save(tmp_path / "net.npz")
+    again = sl.Network.load(tmp_path / "net.npz")
+    assert (again.inputs[0].every, again.populations[1].every) == (500.0, 250.0)
+    for n in (net, again):
+        n.run(20.0)
+    np.testing.assert_array_equal(again.populations[0].V_m, cells.V_m)

@@ -129,6 +129,13 @@ def test_each_neuron_has_its_sine() -> None:
     np.testing.assert_allclose(got, expected, atol=1e-10)
 
 
+def test_a_phase_with_a_unit_becomes_degrees() -> None:
+    pq = pytest.importorskip("quantities")
+    assert sl.SineCurrent(1.0, phase=np.pi / 2 * pq.rad).phase == pytest.approx(90.0)
+    wave = sl.SinusoidalPoisson(5.0, 1.0, 2.0, phase=np.pi * pq.rad)
+    assert wave.phase == pytest.approx(180.0)
+
+
 def test_a_sine_keeps_its_phase_over_hours() -> None:
     net = make()
     meter = net.population(1, METER)

@@ -119,8 +119,10 @@ def named(where: str) -> Iterator[None]:
 
 def magnitude(value: Any, unit: str) -> Any:
     """Convert a quantity (pint, quantities, Brian2, anything with `.to` or `.rescale`) to plain numbers in `unit`."""
+    if isinstance(value, (list, tuple)) and any(map(_may_have_units, set(map(type, value)))):
+        return [magnitude(item, unit) for item in value]  # numpy would drop their units
     if not unit:
-        return value
+        return _without_unit(value)
     if hasattr(value, "rescale"):
         return np.asarray(value.rescale(unit).magnitude)
     if hasattr(value, "has_same_dimensions"):  # Brian2 keeps SI base units
@@ -131,6 +133,32 @@ def magnitude(value: Any, unit: str) -> Any:
         return np.asarray(value, dtype=float) * _SI[unit]
     if hasattr(value, "to") and hasattr(value, "magnitude"):
         return np.asarray(value.to(unit).magnitude)
+    return value
+
+
+def _may_have_units(kind: type) -> bool:
+    """Return whether objects of a type are quantities, or hold some."""
+    if kind in (int, float, bool, np.float64):
+        return False
+    return issubclass(kind, (list, tuple)) or any(
+        hasattr(kind, name) for name in ("rescale", "has_same_dimensions", "magnitude")
+    )
+
+
+def _without_unit(value: Any) -> Any:
+    """Return plain numbers as they are, and those of a quantity that has no dimension."""
+    try:
+        if hasattr(value, "rescale"):
+            return np.asarray(value.rescale("dimensionless").magnitude)
+        if hasattr(value, "has_same_dimensions"):
+            if not value.has_same_dimensions(1):
+                raise ValueError
+            return np.asarray(value, dtype=float)
+        if hasattr(value, "to") and hasattr(value, "magnitude"):
+            return np.asarray(value.to("dimensionless").magnitude)
+    except (ValueError, TypeError, AttributeError):  # quantities, pint
+        msg = "it has a unit, and a plain number is wanted"
+        raise ValueError(msg) from None
     return value
 
 

@@ -328,7 +328,10 @@ class Population:
         for name, value in parameters.items():
             if name not in self._parameter_names():
                 self.__getattr__(name)
-            if self._ids is not None and not self._per_element:
+            shared = (
+                name == "reset" and len(self) < self.size and value != getattr(self.model, name)
+            )
+            if self._ids is not None and (shared or not self._per_element):
                 kind = type(self.model).__name__
                 rule = f"is of the whole population ({kind}): set it there, for all elements"
                 fail(f"part of {self.name}", name, value, rule)

@@ -161,7 +161,7 @@ def diverged(
     assert isinstance(found.model, NeuronModel)
     name, at = found.model.states[state], float(net.engine.ms(np.array(step)))
     return (
-        f"population {found.name}: {name} of neuron {element} is {value:g} at {at:g} ms "
+        f"population {found.name}: {name} of neuron {element} is {value:g} by {at:g} ms "
         f"({found.model.about_stability(net.dt)}); what earlier runs recorded is kept"
     )
 

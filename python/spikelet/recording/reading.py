@@ -200,14 +200,24 @@ class RecordedSpikes(Recorded):
     def rates(self, start: float = 0.0, stop: float | None = None) -> npt.NDArray[np.float64]:
         """Return the mean rate of each element in an interval [Hz], by default from 0 to now.
 
-        The interval is limited to the one that was recorded, if the recorder was given `start` or `stop`.
+        The interval is limited to what was recorded: it ends now at the latest, and lies within `start` and `stop` of the
+        recorder.
 
         Parameters
         ----------
         start, stop : float
             The interval [ms].
+
+        Raises
+        ------
+        ValueError
+            If `stop` is before `start`.
         """
-        start, stop = max(start, self.start), min(self._now if stop is None else stop, self.stop)
+        start = float(number("rates", "start", start, "ms"))
+        stop = math.inf if stop is None else float(number("rates", "stop", stop, "ms"))
+        if stop < start:
+            fail("rates", "stop", stop, f"must not be before start = {start:g} ms")
+        start, stop = max(start, self.start), min(stop, self.stop, self._now)
         length = stop - start
         scale = 1e3 / length if length > 0 else 0.0
         return np.asarray(self.counts(start, stop) * scale, dtype=np.float64)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from spikelet._util.checks import fail, numbers, own, require
+from spikelet._util.checks import fail, number, numbers, own, require
 from spikelet._util.described import Described
 from spikelet._util.grid import Snap, snap_rule
 from spikelet.sources.rates import change_times
@@ -104,7 +104,7 @@ class SineCurrent(Described):
     phase: Any = 0.0
 
     def __post_init__(self) -> None:
-        units = {"amplitude": "pA", "offset": "pA", "frequency": "Hz", "phase": ""}
+        units = {"amplitude": "pA", "offset": "pA", "frequency": "Hz", "phase": "deg"}
         for name, unit in units.items():
             values = numbers("SineCurrent", name, getattr(self, name), unit)
             rule = ">= 0" if name == "frequency" else "finite"
@@ -135,3 +135,6 @@ class NoiseInput(Described):
         require("NoiseInput", "std", std, ">= 0")
         object.__setattr__(self, "mean", own(mean))
         object.__setattr__(self, "std", own(std))
+        if self.every is not None:
+            every = float(number("NoiseInput", "every", self.every, "ms"))
+            object.__setattr__(self, "every", every)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet import _core
-from spikelet._util.checks import fail, fits, interval, numbers, own, require
+from spikelet._util.checks import fail, fits, interval, number, numbers, own, require
 from spikelet._util.described import Described
 from spikelet._util.grid import Snap, grid_steps, snap_rule
 
@@ -60,12 +60,12 @@ class SinusoidalPoisson(Described):
     rate: Any = _in("Hz")
     amplitude: Any = _in("Hz")
     frequency: Any = _in("Hz")
-    phase: Any = _in("", 0.0)
+    phase: Any = _in("deg", 0.0)
 
     def __post_init__(self) -> None:
         rules = {"rate": ">= 0", "amplitude": "finite", "frequency": ">= 0", "phase": "finite"}
         for name, rule in rules.items():
-            unit = "" if name == "phase" else "Hz"
+            unit = "deg" if name == "phase" else "Hz"
             values = numbers("SinusoidalPoisson", name, getattr(self, name), unit)
             require("SinusoidalPoisson", name, values, rule)
             object.__setattr__(self, name, own(values) if values.ndim else float(values))
@@ -126,6 +126,8 @@ class InhomogeneousPoisson(Described):
             msg = f"{where}: give either every= (how long each row holds) or times= (when each begins), got {given}"
             raise ValueError(msg)
         object.__setattr__(self, "rates", own(rates))
+        if self.every is not None:
+            object.__setattr__(self, "every", float(number(where, "every", self.every, "ms")))
         if self.times is not None:
             object.__setattr__(self, "times", own(change_times(where, self.times, len(rates))))
         object.__setattr__(self, "snap", snap_rule(where, self.snap))

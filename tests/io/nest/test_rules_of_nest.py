@@ -59,6 +59,19 @@ def test_plastic_synapses(model: str, more: dict[str, float], copied: bool) -> N
     assert np.any(plastic.weights != before) or model.startswith("tsodyks")
 
 
+@pytest.mark.parametrize("state", [{}, {"u": 0.3, "x": 0.9}])
+def test_short_term_synapses_that_are_not_at_rest_at_time_0(state: dict[str, float]) -> None:
+    """NEST's u begins at 0.5, whatever U is, as if the source had spiked at time 0."""
+    cells = nest.Create("iaf_psc_exp", 2)
+    nest.Connect(cells, cells, syn_spec={"synapse_model": "tsodyks2_synapse", "U": 0.3, **state})
+    with pytest.raises(ValueError, match="u and x, which are not U and 1") as caught:
+        sl.io.from_nest(nest)
+    assert "approximate=True" in str(caught.value)
+    with pytest.warns(UserWarning, match="u and x"):
+        net = sl.io.from_nest(nest, approximate=True)
+    assert isinstance(net.projections[0].plasticity, sl.TsodyksMarkram)
+
+
 def test_nearest_neighbour_rules() -> None:
     """NEST acts as if each source had spiked at time 0, so weights differ at first."""
     cells = nest.Create("iaf_psc_exp", 2, {"tau_minus": 30.0})

@@ -388,7 +388,7 @@ def test_a_neuron_that_diverges_is_named() -> None:
     cells = net.population(4, kind(I_e=[0.0, 0.0, 1.0, 0.0]), name="E")
     with pytest.raises(
         FloatingPointError,
-        match=r"^population E: x of neuron 2 is (inf|nan) at [0-9.]+ ms \(Blow, rk4: ",
+        match=r"^population E: x of neuron 2 is (inf|nan) by [0-9.]+ ms \(Blow, rk4: ",
     ):
         net.run(50.0)
     assert "failed" in repr(net)

@@ -24,6 +24,7 @@ from spikelet.network import Network
 from spikelet.network.population import Population
 from spikelet.neurons import LIFDelta, NeuronModel
 from spikelet.neurons.nest_names import model_of_nest
+from spikelet.plasticity import TsodyksMarkram
 from spikelet.sources import PoissonInput, PoissonSource
 
 __all__ = ["from_nest"]
@@ -331,7 +332,11 @@ class _Reader:
         """Return what NEST does not show of what has happened."""
         now, nest = self.kernel.now, self.kernel.nest
         if now == 0:
-            return []
+            return [
+                f"{s}: u and x, which are not U and 1: set them in NEST for synapses at rest"
+                for s, rule in self.projections
+                if isinstance(rule, TsodyksMarkram) and not at_rest(self.base[s.model], s.more)
+            ]
         found = []
         if nest.local_spike_counter:
             found.append(

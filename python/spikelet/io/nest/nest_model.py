@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from spikelet._util.checks import fail
+from spikelet._util.checks import fail, magnitude, named
 from spikelet._util.spelling import spelled
 from spikelet.neurons import NeuronModel
 from spikelet.neurons.nest_names import model_of_nest
@@ -67,5 +67,8 @@ def nest_model(
         )
     if parameters is not None and not isinstance(parameters, Mapping):
         fail("nest_model", "parameters", parameters, "must be a mapping", error=TypeError)
+    for parameter, value in (parameters or {}).items():
+        with named(f"nest_model: {parameter}"):
+            magnitude(value, "")  # numbers in NEST's units; a unit would be lost
     model, states = model_of_nest("nest_model", name, dict(parameters or {}))
     return model, {state: np.asarray(value)[()] for state, value in states.items()}
