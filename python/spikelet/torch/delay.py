@@ -12,9 +12,9 @@ from torch.nn import functional as F  # PyTorch's customary name
 from spikelet._util.checks import choice, fail, integer, number, require
 from spikelet.torch.conventions import RASTERS, single
 from spikelet.torch.delay_ops import delayed
-from spikelet.torch.transforms import Dims, is_transformed, of_batches
 from spikelet.torch.delay_values import Per, expanded, first_delays, kept_within, shape_of
 from spikelet.torch.functional import kept_as
+from spikelet.torch.transforms import Dims, is_transformed, of_batches
 
 __all__ = ["Delay", "narrow_delays"]
 

@@ -247,12 +247,13 @@ def run(
                 where, x, tensors, states[:3], recurrent, cell, give, steps
             )
         return _run(result, kind)
-    if backend == "torch":
+    transformed = is_transformed()  # tensors do not tell then whether they require a gradient
+    # Operators have no derivative under a transform that is compiled.
+    if backend == "torch" or (transformed and torch.compiler.is_compiling()):
         with torch.no_grad() if inference else nullcontext():
             result = plain.neuron(x, tensors, states[:3], recurrent, states[3], cell, give, steps)
         return _run(result, kind)
     operands = [x, *tensors, *states[:3], recurrent, states[3]]
-    transformed = is_transformed()  # tensors of vmap do not tell
     keeps = (
         not inference
         and torch.is_grad_enabled()

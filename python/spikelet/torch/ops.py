@@ -208,7 +208,8 @@ def _gradient(
         # A derivative of the derivative is refused.
         found = _Gradient.apply(kept, *tensors, ctx.is_charged, *numbers)
     else:
-        found = _backward(kept, ctx.is_charged, *_grouped(tensors), *numbers)
+        direct: Any = _backward
+        found = direct(kept, ctx.is_charged, *_grouped(tensors), *numbers)
     results = iter(found)
     return next(results), *(next(results) if w else None for w in wanted), None, None, None
 
@@ -327,11 +328,10 @@ class _Neuron(torch.autograd.Function):
         )
         keeps = ("h" if recurrent is None else "x") in give
         there = ("s" in give, keeps, "v" in give, *states_of(cell))
-        places = tuple(
-            (1 if k < 3 else 0) if has else None for k, has in enumerate(there)
-        )
+        places = tuple((1 if k < 3 else 0) if has else None for k, has in enumerate(there))
         parts = (
-            r if at is None else unfolded(r, size, at) for r, at in zip(results, places, strict=True)
+            r if at is None else unfolded(r, size, at)
+            for r, at in zip(results, places, strict=True)
         )
         return tuple(parts), places
 

@@ -72,7 +72,9 @@ class _Spread(torch.autograd.Function):
     def vmap(info: Any, in_dims: Dims, *given: Any) -> tuple[Tensor, int]:
         """Return the values of each element, from one call, as more images."""
         size = info.batch_size
-        by_y, place = (folded(t, dim, size, 0) for t, dim in zip(given[:2], in_dims[:2], strict=True))
+        by_y, place = (
+            folded(t, dim, size, 0) for t, dim in zip(given[:2], in_dims[:2], strict=True)
+        )
         shape = (size * given[3][0], *given[3][1:])
         return unfolded(_Spread.apply(by_y, place, given[2], shape), size, 0), 0
 

@@ -14,12 +14,27 @@ __all__ = ["folded", "is_transformed", "of_batches", "one_by_one", "unfolded"]
 Dims: TypeAlias = Sequence[Any]  # the batched dimension of each argument, or None
 
 
+def _of_torch(*path: str) -> Any:
+    """Return a private function of PyTorch, which has no public one for this; None if a release does not have it either."""
+    found: Any = torch
+    for name in path:
+        found = getattr(found, name, None)
+    return found
+
+
+_is_active = _of_torch("_C", "_are_functorch_transforms_active") or (lambda: False)
+_is_batched = _of_torch("_C", "_functorch", "is_legacy_batchedtensor")
+_enter, _leave = (_of_torch("_C", f"_vmapmode_{way}crement_nesting") for way in ("in", "de"))
+_unpack, _pack = (_of_torch(name) for name in ("_remove_batch_dim", "_add_batch_dim"))
+_HAS_BATCHES = all((_is_batched, _enter, _leave, _unpack, _pack))
+
+
 def is_transformed() -> bool:
-    """Return whether a transform of `torch.func` is active, outside of ``torch.compile``.
+    """Return whether a transform of `torch.func` is active.
 
     Tensors then stand for others: they have no memory, and may not tell whether they require a gradient.
     """
-    return torch._C._are_functorch_transforms_active() and not torch.compiler.is_compiling()
+    return bool(_is_active())
 
 
 def folded(tensor: Tensor | None, dim: int | None, size: int, at: int) -> Tensor | None:
@@ -62,25 +77,27 @@ def of_batches(backward: Callable[..., Any]) -> Callable[..., Any]:
     PyTorch hands them over as tensors of an older vmap, which knows no rules for functions in Python; the backward function
     is called for one after another.
     """
+    if not _HAS_BATCHES:
+        return backward
 
     @functools.wraps(backward)
     def each(ctx: Any, *by: Tensor | None) -> Any:
-        batched = [g is not None and torch._C._functorch.is_legacy_batchedtensor(g) for g in by]
+        batched = [g is not None and _is_batched(g) for g in by]
         if not any(batched):
             return backward(ctx, *by)
-        torch._C._vmapmode_increment_nesting()
-        level = torch._C._vmapmode_decrement_nesting()  # what is left
-        whole = [
-            torch._remove_batch_dim(g, level, 1, 0) if g is not None and is_batched else g
-            for g, is_batched in zip(by, batched, strict=True)
+        _enter()
+        level = _leave()  # what is left
+        whole: list[Any] = [
+            _unpack(g, level, 1, 0).unbind() if apart else g
+            for g, apart in zip(by, batched, strict=True)
         ]
-        size = next(len(g) for g, is_batched in zip(whole, batched, strict=True) if is_batched)  # type: ignore[arg-type]
+        size = next(len(g) for g, apart in zip(whole, batched, strict=True) if apart)
         results = [
-            backward(ctx, *(g[k] if is_batched else g for g, is_batched in zip(whole, batched, strict=True)))  # type: ignore[index]
+            backward(ctx, *(g[k] if apart else g for g, apart in zip(whole, batched, strict=True)))
             for k in range(size)
         ]
         return tuple(
-            None if parts[0] is None else torch._add_batch_dim(torch.stack(parts), 0, level)
+            None if parts[0] is None else _pack(torch.stack(parts), 0, level)
             for parts in zip(*results, strict=True)
         )
 
