@@ -14,6 +14,7 @@ from spikelet.torch.conventions import RASTERS, single
 from spikelet.torch.delay_ops import delayed
 from spikelet.torch.delay_values import Per, expanded, first_delays, kept_within, shape_of
 from spikelet.torch.functional import kept_as
+from spikelet.torch.transforms import Dims, is_transformed, of_batches
 
 __all__ = ["Delay", "narrow_delays"]
 
@@ -158,12 +159,15 @@ class Delay(nn.Module):
         else:
             lag, early, late = self.rounded(), weight, torch.zeros_like(weight)
         lag = lag.to(torch.int32)
-        if self.backend == "core":
+        if self.backend == "core" and not is_transformed():
             with kept_as(given, x):
                 y = delayed(x, early, late, lag, self.max_delay)
         else:
             y = _convolved(x, early, late, lag, self.max_delay)
-        return (y if self.bias is None else y.add_(single(self.bias))).to(kind)
+        if self.bias is not None:
+            bias = single(self.bias)
+            y = y + bias if is_transformed() else y.add_(bias)
+        return y.to(kind)
 
     def _checked(self, x: Any) -> tuple[Tensor, torch.dtype]:
         """Return the input in the type of the computation, and the type of the result."""
@@ -228,13 +232,23 @@ class _Smoothed(torch.autograd.Function):
     """x [T, ...] convolved over time with a Gaussian whose sum is 1; outside, x is 0."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, width: float) -> Tensor:
-        ctx.width = width
+    def forward(x: Tensor, width: float) -> Tensor:
         return _convolved_with_gaussian(x, width)
 
     @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, float], output: Tensor) -> None:
+        del output
+        _, ctx.width = inputs
+
+    @staticmethod
+    @of_batches
     def backward(ctx: Any, by_y: Tensor) -> tuple[Tensor, None]:
-        return _convolved_with_gaussian(by_y, ctx.width), None  # it is symmetric
+        return _Smoothed.apply(by_y, ctx.width), None  # it is symmetric
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Dims, x: Tensor, width: float) -> tuple[Tensor, int]:
+        del info
+        return _Smoothed.apply(x.movedim(in_dims[0], -1), width), -1
 
 
 def _convolved_with_gaussian(x: Tensor, width: float) -> Tensor:

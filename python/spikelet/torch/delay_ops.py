@@ -14,6 +14,7 @@ from torch import Tensor
 
 from spikelet import _core
 from spikelet.torch.memory import empty
+from spikelet.torch.transforms import of_batches
 
 __all__ = ["delayed"]
 
@@ -74,6 +75,7 @@ def _save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
     ctx.save_for_backward(*tensors)
 
 
+@of_batches
 def _gradient(ctx: Any, by_y: Tensor) -> tuple[Tensor | None, ...]:
     wanted = [ctx.needs_input_grad[0], any(ctx.needs_input_grad[1:3])]
     by_x, by_early, by_late = _backward_op(*ctx.saved_tensors, ctx.longest, by_y, wanted)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from spikelet._util.checks import choice, fail, numbers
+from spikelet.torch.transforms import is_transformed
 
 __all__ = ["Per", "expanded", "first_delays", "kept_within", "shape_of"]
 
@@ -46,8 +47,8 @@ def kept_within(where: str, name: str, delay: Tensor, longest: float, *, trainin
 
     In training the parameter itself is set back, so that it is not lost there; outside of it nothing changes.
     """
-    if torch.compiler.is_compiling() or delay.device.type == "meta":
-        if not training:
+    if torch.compiler.is_compiling() or delay.device.type == "meta" or is_transformed():
+        if not training or is_transformed():
             return delay.clamp(0, longest)
         with torch.no_grad():
             delay.clamp_(0, longest)

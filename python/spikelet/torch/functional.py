@@ -16,6 +16,7 @@ from spikelet.torch.conventions import HALVES, RASTERS, Setting, setting, single
 from spikelet.torch.layout import groups, memory_order
 from spikelet.torch.ops import neuron
 from spikelet.torch.surrogate import Table
+from spikelet.torch.transforms import is_transformed
 
 Backend: TypeAlias = Literal["core", "torch", "triton"]
 BACKENDS = ("core", "torch", "triton")
@@ -246,7 +247,9 @@ def run(
                 where, x, tensors, states[:3], recurrent, cell, give, steps
             )
         return _run(result, kind)
-    if backend == "torch":
+    transformed = is_transformed()  # tensors do not tell then whether they require a gradient
+    # Operators have no derivative under a transform that is compiled.
+    if backend == "torch" or (transformed and torch.compiler.is_compiling()):
         with torch.no_grad() if inference else nullcontext():
             result = plain.neuron(x, tensors, states[:3], recurrent, states[3], cell, give, steps)
         return _run(result, kind)
@@ -254,9 +257,9 @@ def run(
     keeps = (
         not inference
         and torch.is_grad_enabled()
-        and any(t is not None and t.requires_grad for t in operands)
+        and (transformed or any(t is not None and t.requires_grad for t in operands))
     )
-    learned = any(t is not None and t.requires_grad for t in tensors)
+    learned = any(t is not None and (transformed or t.requires_grad) for t in tensors)
     if keeps:
         if recurrent is not None:
             give += "x"
@@ -314,7 +317,7 @@ def _real(x: Any, others: Iterable[Tensor | None]) -> torch.dtype:
 
 def kept_as(given: Tensor, x: Tensor) -> AbstractContextManager[Any]:
     """Keep the bytes of a raster for the backward pass, in place of x, made of it."""
-    if given.dtype not in RASTERS or torch.compiler.is_compiling():
+    if given.dtype not in RASTERS or torch.compiler.is_compiling() or is_transformed():
         return nullcontext()
     kind, at, shape = x.dtype, x.data_ptr(), x.shape
 
@@ -371,6 +374,8 @@ def _broadcast(where: str, name: str, tensor: Tensor, x: Tensor) -> Tensor:
             f"must broadcast to the neurons of x, {tuple(features)}",
             got="shape",
         )
-    if memory_order(x) is None or groups(tensor, x) is None:
+    # A rule of vmap may change the order of memory.
+    one = tensor.numel() == 1
+    if memory_order(x) is None or groups(tensor, x) is None or (is_transformed() and not one):
         return tensor.expand(features)
     return tensor

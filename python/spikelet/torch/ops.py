@@ -20,6 +20,7 @@ from torch.autograd import forward_ad
 from spikelet import _core
 from spikelet.torch.cell import PARAMETERS, STATES, states_of
 from spikelet.torch.layout import arranged, array, ordered, result, shaped
+from spikelet.torch.transforms import Dims, folded, is_transformed, of_batches, one_by_one, unfolded
 
 __all__ = ["has_tangent", "is_watched", "neuron", "neuron_backward", "neuron_op"]
 
@@ -198,27 +199,24 @@ def _gradient(
     if all(g is None for g in (by_spikes, by_v_seq, *by_last)):
         return (None,) * 14
     wanted = [bool(w) for w in ctx.needs_input_grad[1:11]]
-    # A derivative of the derivative is refused by the operator.
-    direct = ctx.direct and not torch.is_grad_enabled()
-    call: Any = _backward if direct else neuron_backward
-    results = iter(
-        call(
-            kept,
-            ctx.is_charged,
-            given[:5],
-            given[5:8],
-            *given[8:],
-            spikes,
-            by_spikes,
-            by_v_seq,
-            by_last,
-            ctx.cell,
-            wanted,
-            ctx.steps,
-            ctx.constant,
-        )
-    )
+    tensors = (*given, spikes, by_spikes, by_v_seq, *by_last)
+    numbers = (ctx.cell, wanted, ctx.steps, ctx.constant)
+    found: Sequence[Tensor]
+    if not ctx.direct:
+        found = neuron_backward(kept, ctx.is_charged, *_grouped(tensors), *numbers)
+    elif torch.is_grad_enabled() or is_transformed():
+        # A derivative of the derivative is refused.
+        found = _Gradient.apply(kept, *tensors, ctx.is_charged, *numbers)
+    else:
+        direct: Any = _backward
+        found = direct(kept, ctx.is_charged, *_grouped(tensors), *numbers)
+    results = iter(found)
     return next(results), *(next(results) if w else None for w in wanted), None, None, None
+
+
+def _grouped(tensors: Sequence[Optional]) -> tuple[Any, ...]:
+    """Return parameters, states, recurrent weights, first spikes, spikes and their gradients as `_backward` takes them."""
+    return tensors[:5], tensors[5:8], *tensors[8:13], tensors[13:]
 
 
 _LIBRARY.impl("neuron", _forward, "CPU")
@@ -237,6 +235,59 @@ def _no_second(ctx: Any, *_: Any) -> Any:  # noqa: ARG001
 torch.library.register_autograd("spikelet::neuron_backward", _no_second, lib=_LIBRARY)
 
 
+def _no_tangent(*_: Any) -> Any:
+    raise RuntimeError(
+        "spikelet.torch: neurons have no forward-mode derivative (torch.func.jvp, forward_ad); use backward()"
+    )
+
+
+class _Gradient(torch.autograd.Function):
+    """`_backward` for `torch.func` and for batched gradients."""
+
+    @staticmethod
+    def forward(kept: Tensor, *given: Any) -> tuple[Tensor, ...]:
+        """Return the gradients of the operator."""
+        tensors, (is_charged, *numbers) = given[:16], given[16:]
+        return tuple(_backward(kept, is_charged, *_grouped(tensors), *numbers))
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Sequence[Any], output: Sequence[Tensor]) -> None:
+        """Keep nothing."""
+
+    backward = staticmethod(_no_second)
+    jvp = staticmethod(_no_second)
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Dims, *given: Any) -> tuple[Any, Any]:
+        """Return the gradients of each element; those that neurons do not share come from one call."""
+        size, wanted = info.batch_size, given[-3]
+        shared = any(d is not None for d in (*in_dims[1:6], in_dims[9]))
+        if shared or any(wanted[:5]) or wanted[8]:
+            return one_by_one(_Gradient.apply, size, in_dims, given)
+        ndim = given[0].ndim - (in_dims[0] is not None)
+
+        def fold(k: int, over_time: bool = True) -> Optional:
+            tensor, dim = given[k], in_dims[k]
+            if tensor is None or tensor.ndim - (dim is not None) < ndim - (not over_time):
+                return None  # nothing, or the gradient of a result that was not wanted
+            return folded(tensor, dim, size, int(over_time))
+
+        states = states_of(given[-4])
+        results = _Gradient.apply(
+            fold(0),
+            *given[1:6],
+            *(fold(k, False) for k in (6, 7, 8)),
+            given[9],
+            fold(10, False),
+            *(fold(k) for k in (11, 12, 13)),
+            *(fold(14 + k, False) if has else None for k, has in enumerate(states)),
+            *given[17:],
+        )
+        places = (1, *(0 for _ in results[1:]))
+        parts = (unfolded(r, size, at) for r, at in zip(results, places, strict=True))
+        return tuple(parts), places
+
+
 class _Neuron(torch.autograd.Function):
     """The operator without its dispatch."""
 
@@ -252,9 +303,37 @@ class _Neuron(torch.autograd.Function):
         ctx.direct = True
 
     @staticmethod
+    @of_batches
     def backward(ctx: Any, *by: Optional) -> tuple[Any, ...]:
         """Return the gradients of the inputs."""
         return _gradient(ctx, *by)
+
+    jvp = staticmethod(_no_tangent)
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Dims, *given: Any) -> tuple[Any, Any]:
+        """Return the results for each element: from one call, as more samples, unless parameters differ."""
+        size, (cell, give, steps), recurrent = info.batch_size, given[11:], given[9]
+        if any(d is not None for d in (*in_dims[1:6], in_dims[9])):
+            return one_by_one(_Neuron.apply, size, in_dims, given)
+        results = _Neuron.apply(
+            folded(given[0], in_dims[0], size, 1),
+            *given[1:6],
+            *(folded(given[k], in_dims[k], size, 0) for k in (6, 7, 8)),
+            recurrent,
+            folded(given[10], in_dims[10], size, 0),
+            cell,
+            give,
+            steps,
+        )
+        keeps = ("h" if recurrent is None else "x") in give
+        there = ("s" in give, keeps, "v" in give, *states_of(cell))
+        places = tuple((1 if k < 3 else 0) if has else None for k, has in enumerate(there))
+        parts = (
+            r if at is None else unfolded(r, size, at)
+            for r, at in zip(results, places, strict=True)
+        )
+        return tuple(parts), places
 
 
 _PLAIN = (Tensor, torch.nn.Parameter)
@@ -295,13 +374,12 @@ def has_tangent(tensors: Iterable[Optional]) -> bool:
 def neuron(x: Tensor, *given: Any) -> tuple[Tensor, ...]:
     """Return the operator's results; calls the operator itself if the call is being traced or compiled."""
     tensors = (x, *given[:10])
-    watched = is_watched(tensors)
+    transformed = is_transformed() and not _is_recorded()
+    watched = not transformed and is_watched(tensors)
     if has_tangent(tensors):  # which PyTorch would drop, as if the derivative were 0
-        raise RuntimeError(
-            "spikelet.torch: neurons have no forward-mode derivative (torch.func.jvp, forward_ad); use backward()"
-        )
+        _no_tangent()
     if watched:
         return neuron_op(x, *given)  # type: ignore[no-any-return]
-    if torch.is_grad_enabled():
+    if transformed or torch.is_grad_enabled():
         return _Neuron.apply(x, *given)  # type: ignore[no-any-return]
     return _forward(x, *given)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from spikelet.torch.cell import PARAMETERS, Cell, Charge, Reset, Surrogate, When
+from spikelet.torch.transforms import is_transformed
 
 __all__ = ["neuron", "slope"]
 
@@ -108,7 +109,8 @@ def _charged(cell: Cell, leak: Any, v: Tensor, x: Tensor) -> Tensor:
 def _crossed(cell: Cell, u: Tensor) -> Tensor:
     """Return 1 where u has reached 0, with the derivative of the surrogate."""
     table = (cell.table_low, cell.table_step, cell.table)
-    crossed: Tensor = _Crossed.apply(u, cell.strict, int(cell.surrogate), cell.alpha, *table)
+    function = _TransformedCrossed if is_transformed() else _Crossed
+    crossed: Tensor = function.apply(u, cell.strict, int(cell.surrogate), cell.alpha, *table)
     return crossed
 
 
@@ -128,6 +130,24 @@ class _Crossed(torch.autograd.Function):
     def backward(ctx: Any, by_spikes: Tensor) -> tuple[Any, ...]:
         (u,) = ctx.saved_tensors
         return by_spikes * _slope(u, *ctx.surrogate), None, None, None, None, None, None
+
+
+class _TransformedCrossed(torch.autograd.Function):
+    """`_Crossed` for `torch.func`, which requires a context apart from `forward`; that costs more."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(u: Tensor, strict: bool, *_: Any) -> Tensor:
+        return ((u > 0) if strict else (u >= 0)).to(u.dtype)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        del output
+        u, _, *ctx.surrogate = inputs
+        ctx.save_for_backward(u)
+
+    backward = staticmethod(_Crossed.backward)
 
 
 def _slope(

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from spikelet import _core
 from spikelet.torch.ops import has_tangent, is_watched
+from spikelet.torch.transforms import Dims, folded, of_batches, unfolded
 
 __all__ = ["MaxPool2d"]
 
@@ -43,6 +44,7 @@ class _Maxima(torch.autograd.Function):
         ctx.save_for_backward(place)
 
     @staticmethod
+    @of_batches
     def backward(ctx: Any, by_y: Tensor, _: Any) -> tuple[Tensor, None]:
         (place,) = ctx.saved_tensors
         return _Spread.apply(by_y, place, ctx.window, ctx.shape), None
@@ -54,7 +56,7 @@ class _Spread(torch.autograd.Function):
     @staticmethod
     def forward(by_y: Tensor, place: Tensor, window: tuple[int, int], shape: torch.Size) -> Tensor:
         by_x = torch.empty(shape, dtype=by_y.dtype, memory_format=_LAST)
-        by_y = by_y.contiguous(memory_format=_LAST)
+        by_y, place = (t.contiguous(memory_format=_LAST) for t in (by_y, place))
         _core.max_pool_spread(
             _pixels(by_y), _pixels(place), _pixels(by_x), window, torch.get_num_threads()
         )
@@ -67,6 +69,17 @@ class _Spread(torch.autograd.Function):
         ctx.save_for_backward(place)
 
     @staticmethod
+    def vmap(info: Any, in_dims: Dims, *given: Any) -> tuple[Tensor, int]:
+        """Return the values of each element, from one call, as more images."""
+        size = info.batch_size
+        by_y, place = (
+            folded(t, dim, size, 0) for t, dim in zip(given[:2], in_dims[:2], strict=True)
+        )
+        shape = (size * given[3][0], *given[3][1:])
+        return unfolded(_Spread.apply(by_y, place, given[2], shape), size, 0), 0
+
+    @staticmethod
+    @of_batches
     def backward(ctx: Any, by: Tensor) -> tuple[Any, ...]:
         (place,) = ctx.saved_tensors
         return _Take.apply(by, place, ctx.window), None, None, None
@@ -78,7 +91,7 @@ class _Take(torch.autograd.Function):
     @staticmethod
     def forward(x: Tensor, place: Tensor, window: tuple[int, int]) -> Tensor:
         y = torch.empty(place.shape, dtype=x.dtype, memory_format=_LAST)
-        x = x.contiguous(memory_format=_LAST)
+        x, place = (t.contiguous(memory_format=_LAST) for t in (x, place))
         _core.max_pool_take(_pixels(x), _pixels(place), _pixels(y), window, torch.get_num_threads())
         return y
 
@@ -90,6 +103,14 @@ class _Take(torch.autograd.Function):
         ctx.save_for_backward(place)
 
     @staticmethod
+    def vmap(info: Any, in_dims: Dims, *given: Any) -> tuple[Tensor, int]:
+        """Return the values of each element, from one call, as more images."""
+        size = info.batch_size
+        x, place = (folded(t, dim, size, 0) for t, dim in zip(given[:2], in_dims[:2], strict=True))
+        return unfolded(_Take.apply(x, place, given[2]), size, 0), 0
+
+    @staticmethod
+    @of_batches
     def backward(ctx: Any, by: Tensor) -> tuple[Any, ...]:
         (place,) = ctx.saved_tensors
         return _Spread.apply(by, place, ctx.window, ctx.shape), None, None

@@ -15,8 +15,9 @@ from torch.nn import functional as F
 
 from spikelet import _core
 from spikelet.torch.memory import empty
+from spikelet.torch.transforms import is_transformed, of_batches
 
-__all__ = ["spike_conv2d_op", "spike_linear_op"]
+__all__ = ["dense_conv", "spike_conv2d_op", "spike_linear_op"]
 
 _LAST = torch.channels_last
 _ROWS = (0, 2, 3, 1)  # its dimensions, from slowest to fastest
@@ -116,9 +117,17 @@ def _linear_save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor
     ctx.save_for_backward(x, weight, output[1])
 
 
+@of_batches
 def _linear_backward(ctx: Any, grad_y: Tensor, _: Any) -> tuple[Tensor | None, ...]:
     x, weight, sparse = ctx.saved_tensors
     for_x, for_weight, for_bias, _ = ctx.needs_input_grad
+    if is_transformed():
+        return (
+            grad_y.mm(weight) if for_x else None,
+            grad_y.t().mm(x.to(grad_y.dtype)) if for_weight else None,
+            grad_y.sum(0) if for_bias else None,
+            None,
+        )
     return (
         grad_y.mm(weight) if for_x else None,
         _linear_weight_op(x, grad_y, sparse) if for_weight else None,
@@ -170,6 +179,27 @@ def _padded(x: Tensor, padding: Sequence[int]) -> tuple[Tensor, list[int]]:
     if (top, left) == (bottom, right):
         return x.contiguous(memory_format=_LAST), [top, left]
     return F.pad(x, (left, right, top, bottom)).contiguous(memory_format=_LAST), [0, 0]
+
+
+def _margin(x: Tensor, padding: Sequence[int]) -> tuple[Tensor, tuple[Any, ...]]:
+    """Return the padded input, and where in it the input is."""
+    top, bottom, left, right = padding
+    rows, columns = (slice(low, low + n) for low, n in zip((top, left), x.shape[-2:], strict=True))
+    return F.pad(x, (left, right, top, bottom)), (..., rows, columns)
+
+
+def dense_conv(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
+) -> Tensor:
+    """Return what the operator does, by PyTorch alone, for the transforms of `torch.func`."""
+    x, _ = _margin(x.to(weight.dtype), padding)
+    return F.conv2d(x, weight, bias, stride, 0, dilation, groups)
 
 
 def _conv(
@@ -348,9 +378,18 @@ def _conv_input_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
     )
 
 
+@of_batches
 def _conv_backward(ctx: Any, grad_y: Tensor, _: Any) -> tuple[Tensor | None, ...]:
     x, weight, sparse = ctx.saved_tensors
     for_x, for_weight, for_bias, *_ = ctx.needs_input_grad
+    if is_transformed():
+        stride, padding, dilation, groups = ctx.geometry
+        x, inner = _margin(x.to(grad_y.dtype), padding)
+        masks = (bool(for_x), bool(for_weight), bool(for_bias))
+        by_x, by_weight, by_bias = torch.ops.aten.convolution_backward(
+            grad_y, x, weight, [len(weight)], stride, [0, 0], dilation, False, [0, 0], groups, masks
+        )
+        return by_x[inner] if for_x else None, by_weight, by_bias, *[None] * 5
     grad_y = grad_y.contiguous(memory_format=_LAST)
     rows = grad_y.permute(0, 2, 3, 1).flatten(0, 2)
     return (

@@ -17,9 +17,15 @@ def straight_through(x: Tensor, value: Tensor) -> Tensor:
 
 
 class _Through(torch.autograd.Function):
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(ctx: Any, x: Tensor, value: Tensor) -> Tensor:  # noqa: ARG004
+    def forward(x: Tensor, value: Tensor) -> Tensor:  # noqa: ARG004
         return value.clone()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        """Keep nothing."""
 
     @staticmethod
     def backward(ctx: Any, by: Tensor) -> tuple[Tensor, None]:  # noqa: ARG004

@@ -51,6 +51,8 @@ IMAGES: dict[str, Any] = {
     "layer norm": lambda: nn.LayerNorm((8, 8)),
     "layer norm to the threshold": lambda: st.tdLN(4),
     "maximum": lambda: OverTime(nn.MaxPool2d(3, 2, 1, ceil_mode=True)),
+    "maximum over time": lambda: st.MaxPool2d(3, 2, 1),
+    "maximum of one step": lambda: OverTime(st.MaxPool2d(2)),
     "mean": lambda: OverTime(nn.AvgPool2d(2, padding=1, count_include_pad=False)),
     "whole mean": lambda: nn.Sequential(OverTime(nn.AdaptiveAvgPool2d((1, 1))), nn.Flatten(2)),
     "flat": lambda: OverTime(nn.Flatten(), nn.Linear(4 * 64, 3)),

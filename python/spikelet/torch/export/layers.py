@@ -13,6 +13,7 @@ from spikelet.torch.blocks import DropoutOverTime
 from spikelet.torch.delay import Delay
 from spikelet.torch.export.writer import Writer, array_of
 from spikelet.torch.norms import TEBN
+from spikelet.torch.pool import MaxPool2d
 from spikelet.torch.psn import PSN, MaskedPSN, SlidingPSN
 from spikelet.torch.sparse import SpikeConv2d, SpikeLinear
 
@@ -131,6 +132,12 @@ def _pool(writer: Writer, where: str, module: Any, x: str, rank: int) -> tuple[s
     ), rank
 
 
+def _pool_over_time(writer: Writer, where: str, module: Any, x: str, rank: int) -> tuple[str, int]:
+    if rank == 5:
+        return merged(writer, x, lambda y: _pool(writer, where, module, y, 4)[0]), rank
+    return _pool(writer, where, module, x, rank)
+
+
 def _adaptive_pool(writer: Writer, where: str, module: Any, x: str, rank: int) -> tuple[str, int]:
     size = module.output_size
     if any(n != 1 for n in ([size] if size is None or isinstance(size, int) else size)):
@@ -225,6 +232,7 @@ LAYERS: dict[type[nn.Module], Layer] = {
     **dict.fromkeys(
         (nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d, nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d), _pool
     ),
+    MaxPool2d: _pool_over_time,
     **dict.fromkeys((nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d), _adaptive_pool),
     **dict.fromkeys(
         (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, DropoutOverTime), _same
