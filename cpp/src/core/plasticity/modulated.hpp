@@ -105,7 +105,7 @@ SPIKELET_INLINE void pass(const Modulating<R>& how, Words<R> from, Words<R> to, 
   constexpr int parts = sizeof(R) == 4 ? 2 : 1, width = lanes<double>;
   const Words<R> begin = begin_of(how, from), far = is_far(how, from, to) & (to > from);
   // Some pass no time; those beyond the end, any.
-  const Words<R> first = begin + from, last = begin + (far | (to < from) ? from : to);
+  const Words<R> first = begin + from, last = begin + ((far | (to < from)) ? from : to);
   alignas(64) std::int32_t a[lanes<R>], b[lanes<R>];
   put_in_memory(first, a);
   put_in_memory(last, b);
