@@ -1,6 +1,7 @@
 // Maxima of windows. torch/pool.py checks arguments; the checks here only keep reads and writes
 // within bounds.
 #include <pybind11/numpy.h>
+#include <pybind11/stl.h>
 
 #include <array>
 #include <cstdint>

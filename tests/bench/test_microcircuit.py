@@ -18,7 +18,7 @@ pytest.importorskip("matplotlib")
 pytest.importorskip("resource")  # the peak memory of a process, not on Windows
 
 FOLDER = Path(__file__).parents[2] / "bench" / "python"
-ARGUMENTS = ("--cases", "float64", "int16", "--scale", "0.05", "--seconds", "1", "--presim", "50", "--seeds", "3")  # fmt: skip
+ARGUMENTS = ("--cases", "float64", "int16", "--scale", "0.1", "--seconds", "1", "--presim", "50", "--seeds", "3")  # fmt: skip
 
 
 def run(script: str, *arguments: str, check: bool = True) -> str:
