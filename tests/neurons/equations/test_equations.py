@@ -417,7 +417,7 @@ def test_what_was_recorded_before_a_divergence_is_kept(threads: int, connected: 
     net, states, spikes = network(1.0)
     with pytest.raises(FloatingPointError, match="x of neuron 299") as raised:
         net.run(50.0)
-    found = re.search(r"at ([0-9.]+) ms", str(raised.value))
+    found = re.search(r"by ([0-9.]+) ms", str(raised.value))
     assert found
     assert net.t == pytest.approx(float(found[1]) - 0.1)
     assert net.t > 1.0
