@@ -71,6 +71,17 @@ def test_kinds_of_input(encoder):
     np.testing.assert_array_equal(encoder([True, False], 9), encoder([1, 0], 9))
 
 
+def test_tensors_of_a_training(encoder):
+    """Tensors that require a gradient, or are bfloat16, raised errors of PyTorch."""
+    torch = pytest.importorskip("torch")
+    x = torch.tensor([0.0, 0.25, 0.75, 1.0])
+    expected = encoder(x.numpy(), 9)
+    for same in (x.clone().requires_grad_(), x.bfloat16(), torch.nn.Parameter(x.half())):
+        np.testing.assert_array_equal(encoder(same, 9), expected)
+    with pytest.raises(TypeError, match="must be dense"):
+        encoder(x.to_sparse(), 9)
+
+
 def test_zero_is_silent(encoder):
     if getattr(encoder, "func", encoder) is not encode.population:
         assert not encoder(np.zeros(70), 50).any()

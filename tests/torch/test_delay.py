@@ -194,6 +194,16 @@ def test_types_shapes_and_compilers() -> None:
     assert torch.equal(layer(strided), layer(strided.contiguous()))
 
 
+def test_it_is_made_without_memory() -> None:
+    """As `torch.device("meta")` makes modules whose parameters are loaded afterwards."""
+    with torch.device("meta"):
+        layer = Delay(6, 5, 3)
+    trained, x = Delay(6, 5, 3), torch.rand(4, 2, 6)
+    layer.load_state_dict(trained.state_dict(), assign=True)
+    assert (layer.first_width, layer.width) == (1.5, 1.5)
+    assert torch.equal(layer(x), trained(x))
+
+
 BAD = [
     (lambda: Delay(0, 3, 4), ValueError, "in_features must be >= 1"),
     (lambda: Delay(3, 3, -1), ValueError, "max_delay must be >= 0"),

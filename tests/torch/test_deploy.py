@@ -368,6 +368,15 @@ def test_layers_with_a_forward_of_their_own_are_traced():
         ([LINEAR, st.RecurrentLIF(4)], "RecurrentLIF by `to_network`"),
         ([LINEAR, st.LIF(convention="norse")], "is a neuron that"),
         (
+            [LINEAR, st.MaskedPSN(5, 2)],
+            r"module '1' \(MaskedPSN\): .* one after another; use LIF and tdBN",
+        ),
+        (
+            [LINEAR, st.SlidingPSN(3)],
+            r"module '1' \(SlidingPSN\): has parameters for each step, or sees",
+        ),
+        ([LINEAR, st.TEBN(4, 5)], r"module '1' \(TEBN\): has parameters for each step"),
+        (
             [LINEAR, st.IF(convention="snntorch", reset_delay=False)],
             "with reset_delay=False, where",
         ),

@@ -260,6 +260,8 @@ def test_numbers_may_be_tensors_but_are_not_learned(name):
         (lambda: st.LIF(v_threshold=np.ones(4)), TypeError, "LIF: v_threshold must be a number or a torch.Tensor"),
         (lambda: st.LIF(tau_m=torch.tensor([5.0, 0.0])), ValueError, "LIF: tau_m must be finite and > 0, got 0.0"),
         (lambda: st.LIF(v_threshold=torch.tensor(math.nan)), ValueError, "LIF: v_threshold must be finite"),
+        (lambda: st.LIF(decay=torch.tensor([0.9, 1.5])), ValueError, r"LIF: decay must lie in \[0, 1\], got 1.5"),
+        (lambda: st.LIF(convention="spikingjelly", tau=torch.tensor(0.5)), ValueError, "LIF: tau must be at least 1, got 0.5"),
         (lambda: st.LIF(tau_m=torch.tensor(True)), TypeError, "LIF: tau_m must be a dense tensor of real"),
         (lambda: st.LIF(learn_tau=True, shape="ab"), TypeError, "LIF: shape must be an integer"),
         (lambda: st.LIF(gain="exact"), ValueError, "gain must be a number or 'normalised', got 'exact'"),

@@ -14,6 +14,8 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
+from spikelet._util.tensors import detached
+
 Float = npt.NDArray[np.float64]
 
 # One SI unit in the package's unit.
@@ -316,6 +318,7 @@ def known(where: str, argument: str, name: str, names: Collection[str], what: st
 
 def real_array(where: str, argument: str, values: npt.ArrayLike) -> npt.NDArray[Any]:
     """Return an array of real numbers of any type."""
+    values = detached(where, argument, values)
     try:
         require_unmasked(values)
         array = np.asarray(values)

@@ -105,7 +105,7 @@ class Delay(nn.Module):
         wide = self.max_delay / 2 if width is None else width
         self.register_buffer("gaussian", torch.zeros(()))  # in the state, as checkpoints need it
         self.width = wide
-        self.first_width = self.width
+        self.first_width = float(wide) if self.gaussian.is_meta else self.width
 
     @property
     def width(self) -> float:

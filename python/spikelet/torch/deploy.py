@@ -28,7 +28,9 @@ from spikelet.torch.delay import Delay
 from spikelet.torch.deploy_check import compare
 from spikelet.torch.finetune import SpikingModule
 from spikelet.torch.modules import LI, Neuron
+from spikelet.torch.norms import TEBN
 from spikelet.torch.pool import MaxPool2d
+from spikelet.torch.psn import PSN, SlidingPSN
 from spikelet.torch.quantised import plain
 from spikelet.torch.sparse import SpikeLinear
 from spikelet.torch.time import OverTime, layers_over_time
@@ -299,6 +301,12 @@ def _still(
             if n and "." not in n:
                 twin.add_module(n, _still(m, prefix + n, layer_of, traced=traced))
         return twin
+    if isinstance(module, PSN | SlidingPSN | TEBN):
+        refuse(
+            f"{where} ({type(module).__name__})",
+            "has parameters for each step, or sees several steps at once, where the engine takes one after another",
+            "use LIF and tdBN, or write a file with to_onnx",
+        )
     if isinstance(module, Neuron):
         return _Still(layer_of(module, where))
     if type(module) is Delay:

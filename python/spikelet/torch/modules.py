@@ -35,6 +35,10 @@ def _register(module: nn.Module, name: str, value: Tensor) -> None:
         module.register_buffer(name, value)
 
 
+# As for numbers; of SpikingJelly, `tau`.
+_RANGES = {"decay": (0.0, 1.0, "must lie in [0, 1]"), "tau": (1.0, math.inf, "must be at least 1")}
+
+
 def _parameter(where: str, name: str, value: Tensor) -> Tensor:
     """Check the values of a parameter that is a tensor; integers become floating-point numbers."""
     if (
@@ -49,6 +53,10 @@ def _parameter(where: str, name: str, value: Tensor) -> Tensor:
         if bad.any():
             rule = "must be finite and > 0" if positive else "must be finite"
             fail(where, name, value.detach()[bad].flatten()[0].item(), rule)
+        low, high, rule = _RANGES.get(name, (-math.inf, math.inf, ""))
+        outside = (value < low) | (value > high)
+        if outside.any():
+            fail(where, name, value.detach()[outside].flatten()[0].item(), rule)
     return value if value.is_floating_point() else value.to(torch.get_default_dtype())
 
 
