@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet._util import html
-from spikelet._util.checks import fail, fits, numbers, representable, require
+from spikelet._util.checks import fail, fits, is_masked, numbers, representable, require
 from spikelet._util.sealed import Sealed
 from spikelet._util.snapshot import Snapshot
 from spikelet._util.spelling import suggestion
@@ -242,7 +242,7 @@ class Population:
 
     def __getitem__(self, index: Any) -> Population:
         """Return a part: a slice, an id, ids or a mask."""
-        if np.ma.is_masked(index):
+        if is_masked(index):
             fail(self.name, "index", index, "must have no masked elements", error=TypeError)
         try:
             ids = np.atleast_1d(np.asarray(self.ids)[index])

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet._util import html
-from spikelet._util.checks import fail
+from spikelet._util.checks import fail, is_masked
 from spikelet._util.snapshot import Snapshot
 from spikelet._util.spelling import suggestion
 from spikelet.network.base import NetworkBase
@@ -101,7 +101,7 @@ class Union:
 
     def __getitem__(self, index: Any) -> Union:
         """Return a part: a slice, an id, ids or a mask; elements of one population must stay together."""
-        if np.ma.is_masked(index):
+        if is_masked(index):
             fail(self.name, "index", index, "must have no masked elements", error=TypeError)
         try:
             ids = np.atleast_1d(np.arange(len(self))[index])

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from spikelet._util.checks import fail, numbers, read_only, require
+from spikelet._util.checks import fail, is_masked, numbers, read_only, require
 from spikelet._util.described import Described
 from spikelet._util.grid import Snap, grid_steps, snap_rule
 from spikelet.spikes import as_spikes
@@ -55,7 +55,7 @@ class SpikeSource(Described):
         elif self.ids is None:
             fail("SpikeSource", "ids", None, "must be given with times", error=TypeError)
         times = numbers("SpikeSource", "times", self.times, "ms").copy()
-        if np.ma.is_masked(self.ids):
+        if is_masked(self.ids):
             fail("SpikeSource", "ids", self.ids, "must have no masked elements", error=TypeError)
         ids = np.array(self.ids)
         if times.ndim != 1 or ids.shape != times.shape:
@@ -115,7 +115,7 @@ class RasterSource(Described):
     raster: Any
 
     def __post_init__(self) -> None:
-        if np.ma.is_masked(self.raster):
+        if is_masked(self.raster):
             fail(
                 "RasterSource",
                 "raster",

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spikelet._util.checks import fail
+from spikelet._util.checks import fail, is_masked
 
 __all__ = ["chosen_ids", "places_of", "united"]
 
@@ -20,7 +20,7 @@ def chosen_ids(index: Any, n: int, elements: Ints | None) -> Ints:
 
     A slice or a mask takes what there is; an id that was not observed is an IndexError.
     """
-    if np.ma.is_masked(index):
+    if is_masked(index):
         fail("Spikes", "index", index, "must have no masked elements", error=TypeError)
     try:
         chosen = None if isinstance(index, tuple) else np.atleast_1d(np.arange(n)[index])
