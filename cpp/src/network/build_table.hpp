@@ -1,5 +1,6 @@
-// Builds a synapse table from a walk over pairs. Pairs come in any order of sources, and placing each at
-// once would miss the cache; so they are collected by groups of sources first. Threads share the work.
+// Builds a synapse table from a walk over pairs. Pairs come in any order of sources, and placing
+// each at once would miss the cache; so they are collected by groups of sources first. Threads
+// share the work.
 #pragma once
 
 #include <algorithm>
@@ -85,8 +86,8 @@ struct Created<R, true> {
 
 // As build_table(); values: whether entries have room for weight and delay.
 template <class R, bool values, class Walk>
-SynapseTable<R> build_grouped(std::size_t n_pre, bool weights, bool delays, int threads, Walk&& walk,
-                            bool ties_by_delay, std::uint64_t expected) {
+SynapseTable<R> build_grouped(std::size_t n_pre, bool weights, bool delays, int threads,
+                              Walk&& walk, bool ties_by_delay, std::uint64_t expected) {
   // Synapses of a group of sources are placed together: a group fits the second-level cache, and so
   // do the ends of all groups.
   constexpr std::uint64_t per_group = 32768, most_groups = 1024;
