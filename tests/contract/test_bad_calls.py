@@ -138,7 +138,7 @@ TABLE: list[tuple[Callable[[Scene], Any], Any, tuple[str, ...]]] = [
     (lambda s: s.net.inject(s.E, sl.NoiseInput(std=[1.0] * 3)), ValueError, ("inject E", "std", "(3,)", "10")),
     (lambda s: s.net.inject(s.E, sl.NoiseInput(every=0.15)), ValueError, ("inject E", "every", "0.15", "multiple of dt")),
     (lambda s: s.net.inject(s.E, sl.NoiseInput(every=0.0)), ValueError, ("inject E", "every", "0.0", "> 0")),
-    (lambda s: s.net.inject(s.E, sl.NoiseInput(every=[1.0, 2.0])), EITHER, ("inject E", "every")),
+    (lambda s: s.net.inject(s.E, sl.NoiseInput(every=[1.0, 2.0])), EITHER, ("NoiseInput", "every")),
     # run
     (lambda s: s.net.run(-1.0), ValueError, ("run", "duration", "-1.0", ">= 0")),
     (lambda s: s.net.run(NAN), ValueError, ("run", "duration", "nan")),

@@ -266,6 +266,17 @@ def test_quantities_are_converted(kind: Any) -> None:
     assert sl.Network(dt=kind(0.0001, "s")).dt == pytest.approx(0.1)
 
 
+def test_quantities_that_are_arrays_are_converted() -> None:
+    pq = pytest.importorskip("quantities")
+    net = make()
+    cells = net.population(2, sl.LIF(I_e=np.array([0.1 * pq.nA, 200.0 * pq.pA], dtype=object)))
+    np.testing.assert_allclose(cells.I_e, [100.0, 200.0])
+    drive = net.inject(cells, sl.PoissonInput(rate=8000.0, weight=0.035 * pq.nA))
+    assert drive.weight == pytest.approx(35.0)
+    with pytest.raises((TypeError, ValueError), match="weight"):
+        net.inject(cells, sl.PoissonInput(rate=8000.0, weight=35.0 * pq.mV))
+
+
 def test_quantities_of_a_part_are_converted() -> None:
     cells = make().population(3, sl.LIF())
     cells[:2].tau_m = Quantity([0.02, 0.03], "s")

@@ -119,6 +119,7 @@ def test_bad_input(call: Any, error: type[Exception], message: str) -> None:
 def test_the_smallest_images(make: Any, name: str, least: int) -> None:
     model = make()
     assert model(torch.zeros(2, 1, 2, least, least)).shape == (2, 1, 3)
+    assert model(input=torch.zeros(2, 1, 2, least, least)).shape == (2, 1, 3)
     assert copy.deepcopy(model)(torch.zeros(2, 1, 2, least, least + 1)).shape == (2, 1, 3)
     if least > 1:
         rule = rf"{name}: x must have images of {least} x {least} pixels or more, because \d pools"

@@ -153,8 +153,10 @@ class EventLists {
   Chunk* fresh() {
     if (left_ == 0) {
       constexpr std::size_t least = 63, most = (std::size_t{8} << 20) / sizeof(Chunk) - 1;
-      left_ = pool_.empty() ? least : std::min(4 * (pool_.back().size() / sizeof(Chunk)), most);
-      pool_.emplace_back((left_ + 1) * sizeof(Chunk));  // one more, to begin on a boundary
+      const std::size_t more =
+          pool_.empty() ? least : std::min(4 * (pool_.back().size() / sizeof(Chunk)), most);
+      pool_.emplace_back((more + 1) * sizeof(Chunk));  // one more, to begin on a boundary
+      left_ = more;
       const auto begin = reinterpret_cast<std::uintptr_t>(pool_.back().data());
       fresh_ =
           reinterpret_cast<Chunk*>((begin + sizeof(Chunk) - 1) / sizeof(Chunk) * sizeof(Chunk));

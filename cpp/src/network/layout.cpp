@@ -17,6 +17,7 @@ namespace {
 constexpr std::size_t local_limit =
     65408;  // elements of a partition: 16-bit targets, less the spare ones
 constexpr std::size_t short_segment = 24;  // synapses
+constexpr std::size_t line_segment = 8;    // shorter ones would not fill lines
 constexpr Step wide_delays = 1 << 13;      // range, in which a queued synapse fits 32 bits
 constexpr int short_code_bits = 24;        // of target and delay of a queued synapse
 template <class R>
@@ -99,7 +100,7 @@ std::size_t Layout<R>::segment_length() const {
   return segments == 0 ? 0 : synapses / (segments * static_cast<std::size_t>(spread));
 }
 
-// Elements of a wide partition, for short segments: as many as have short codes.
+// Elements of a wide partition whose rows are queued: as many as have short codes.
 template <class R>
 std::size_t Layout<R>::wide_limit() const {
   Step shortest = max_delay, longest = 1;
@@ -158,8 +159,14 @@ std::size_t Layout<R>::partition_count() const {
       {wanted, parts(elements, local_limit - rounding), parts(synapses, most_synapses<R>)});
   // Each partition looks up each spike: where it would find few synapses, fewer partitions pay.
   if (segment_length() < short_segment * fit && may_be_wide()) {
-    fit = std::max(
-        {wanted, parts(elements, wide_limit() - rounding), parts(synapses, most_synapses<R>)});
+    const auto fit_of = [&](std::size_t limit) {
+      return std::max(
+          {wanted, parts(elements, limit - rounding), parts(synapses, most_synapses<R>)});
+    };
+    fit = fit_of(most_targets - 128);  // as wide as lines reach
+    if (segment_length() < line_segment * fit) {
+      fit = fit_of(wide_limit());
+    }
   }
   // More partitions keep what events are added to in the first-level cache; this pays only while a
   // source's segments stay long. Each thread gets a whole number of them.

@@ -8,6 +8,7 @@ import math
 import operator
 import reprlib
 import sys
+from collections import deque
 from collections.abc import Collection, Iterator
 from typing import Any, NoReturn
 
@@ -121,6 +122,10 @@ def named(where: str) -> Iterator[None]:
 
 def magnitude(value: Any, unit: str) -> Any:
     """Convert a quantity (pint, quantities, Brian2, anything with `.to` or `.rescale`) to plain numbers in `unit`."""
+    if getattr(value, "dtype", None) == object and hasattr(value, "tolist"):  # arrays and series
+        value = value.tolist()
+    if isinstance(value, deque):
+        value = list(value)
     if isinstance(value, (list, tuple)) and any(map(_may_have_units, set(map(type, value)))):
         return [magnitude(item, unit) for item in value]  # numpy would drop their units
     if not unit:

@@ -92,7 +92,7 @@ def described(where: str, target: Population, what: Any) -> Any:
     if isinstance(what, PoissonInput):  # now the unit of a quantity is known
         with only_about():
             unit = receptor_unit(model, receptor_number(where, model, what.receptor))
-            is_plain = isinstance(what.weight, np.ndarray)
+            is_plain = type(what.weight) is np.ndarray  # a quantity may be a kind of array
             weight = what.weight if is_plain else what.weight_in(unit)
             require_sign(where, model, what.receptor, weight)
             return what if is_plain else PoissonInput(what.rate, weight, what.receptor)

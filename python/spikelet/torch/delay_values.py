@@ -48,7 +48,9 @@ def kept_within(where: str, name: str, delay: Tensor, longest: float, *, trainin
     In training the parameter itself is set back, so that it is not lost there; outside of it nothing changes.
     """
     if torch.compiler.is_compiling() or delay.device.type == "meta" or is_transformed():
-        if not training or is_transformed():
+        if is_transformed() and training:  # with the gradient that brings them back
+            return delay + (delay.clamp(0, longest) - delay).detach()
+        if not training:
             return delay.clamp(0, longest)
         with torch.no_grad():
             delay.clamp_(0, longest)

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
-from torch import nn
+from torch import Tensor, nn
 
 from spikelet._util.checks import choice, fail, integer
 from spikelet.torch.attention import PotentialShortcut, SpikeAttention
@@ -96,12 +96,19 @@ def vgg(
 def _halving(where: str, layers: OrderedDict[str, nn.Module], pools: int) -> nn.Sequential:
     """Return a network that refuses images of which its pools would leave nothing."""
     network = nn.Sequential(layers)
-    network.register_forward_pre_hook(functools.partial(_require_size, where, pools))
+    network.register_forward_pre_hook(
+        functools.partial(_require_size, where, pools), with_kwargs=True
+    )
     return network
 
 
-def _require_size(where: str, pools: int, _: nn.Module, inputs: tuple[Any, ...]) -> None:
-    height, width = inputs[0].shape[-2:]
+def _require_size(
+    where: str, pools: int, _: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]
+) -> None:
+    x = inputs[0] if inputs else named.get("input")
+    if not isinstance(x, Tensor) or x.ndim < 3:
+        return  # the first layer names what is wrong
+    height, width = x.shape[-2:]
     least = 2**pools
     if min(height, width) < least:
         rule = f"must have images of {least} x {least} pixels or more, because {pools} pools halve them"
