@@ -172,6 +172,20 @@ def test_parameters_by_place_in_any_order_of_memory(backend: st.functional.Backe
     torch.testing.assert_close(own, leaf.grad, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.parametrize("delay", [-0.1, 3.2])
+def test_delays_outside_of_their_range_keep_their_gradient(delay: float) -> None:
+    net = st.Delay(1, 2, 3)
+    own = {name: value.detach().clone() for name, value in net.named_parameters()}
+    own["delay"].fill_(delay)  # where an optimiser may have put it
+    x = torch.tensor([0.0, 1.0, 0.0, 0.0, 0.0, 0.0])[:, None, None]
+    late = torch.arange(6.0)[:, None, None]
+
+    def loss(own: dict[str, Tensor]) -> Tensor:
+        return (functional_call(net, own, (x,)) * late).sum()
+
+    assert (grad(loss)(own)["delay"] != 0).all()
+
+
 def test_rasters() -> None:
     raster = (torch.rand(5, 2, 3) < 0.5).to(torch.uint8)
     own = grad(lambda g: st.lif(raster, decay=g).sum())(torch.tensor(0.8))

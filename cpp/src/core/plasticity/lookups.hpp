@@ -97,35 +97,26 @@ SPIKELET_INLINE Words<R> look_up_words(const std::int32_t* values, const std::in
 }
 
 // At indices of 16 values.
-#if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
-template <class R>
-SPIKELET_INLINE Words<float> of_few(const std::int32_t* values, Words<float> index) {
-  return reinterpret_cast<Words<float>>(
-      _mm512_permutexvar_epi32(reinterpret_cast<__m512i>(index), _mm512_load_si512(values)));
-}
-template <class R>
-SPIKELET_INLINE Vec<float> of_few(const float* values, Words<float> index) {
-  return reinterpret_cast<Vec<float>>(
-      _mm512_permutexvar_ps(reinterpret_cast<__m512i>(index), _mm512_load_ps(values)));
-}
-template <class R>
-SPIKELET_INLINE Words<double> of_few(const std::int32_t* values, Words<double> index) {
-  return gather_words<double>(values, index);
-}
-template <class R>
-SPIKELET_INLINE Vec<double> of_few(const double* values, Words<double> index) {
-  return gather<double>(values, index);
-}
-#else
 template <class R>
 SPIKELET_INLINE Words<R> of_few(const std::int32_t* values, Words<R> index) {
+#if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
+  if constexpr (sizeof(R) == 4) {
+    return reinterpret_cast<Words<R>>(
+        _mm512_permutexvar_epi32(reinterpret_cast<__m512i>(index), _mm512_load_si512(values)));
+  }
+#endif
   return gather_words<R>(values, index);
 }
 template <class R>
 SPIKELET_INLINE Vec<R> of_few(const R* values, Words<R> index) {
+#if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
+  if constexpr (sizeof(R) == 4) {
+    return reinterpret_cast<Vec<R>>(
+        _mm512_permutexvar_ps(reinterpret_cast<__m512i>(index), _mm512_load_ps(values)));
+  }
+#endif
   return gather<R>(values, index);
 }
-#endif
 
 // The newest spikes of a vector of targets, value by value.
 template <class R>
