@@ -120,10 +120,12 @@ class IntegrateAndFire(NeuronModel):
             in_volt = -0.2 < value < 0 and (name == "V_th" or highest["V_th"] <= -20.0)
             if in_volt:
                 advise_si(type(self).__name__, name, value, "mV", 1e3)
-        least = float(np.min(getattr(self, "C_m", math.inf), initial=math.inf))
-        if "C_m" not in self._kept and 0.01 <= least < 1.0 and highest["V_th"] <= -20.0:
-            problem = "pF looks like a value in nF, PyNN's unit"
-            advise(type(self).__name__, "C_m", least, problem, f"did you mean {1e3 * least:g} pF?")
+        if "C_m" not in self._kept and highest["V_th"] <= -20.0:
+            least = float(np.min(getattr(self, "C_m", math.inf), initial=math.inf))
+            if 0.01 <= least < 1.0:
+                problem = "pF looks like a value in nF, PyNN's unit"
+                way_out = f"did you mean {1e3 * least:g} pF?"
+                advise(type(self).__name__, "C_m", least, problem, way_out)
 
     @classmethod
     def _facts(cls) -> _Facts:
