@@ -94,10 +94,10 @@ def test_what_is_wrong_is_named(arguments, options, error, message) -> None:
         (
             lambda s: s.between(7.0, 9.0),
             ValueError,
-            "reach into the time of observation, 0 to 6 ms",
+            "overlap the time of observation, 0 to 6 ms",
         ),
-        (lambda s: s[:0].between(np.inf), ValueError, "reach into the time of observation"),
-        (lambda s: Spikes([], []).between(np.inf), ValueError, "reach into the time of obs"),
+        (lambda s: s[:0].between(np.inf), ValueError, "overlap the time of observation"),
+        (lambda s: Spikes([], []).between(np.inf), ValueError, "overlap the time of obs"),
         (lambda s: s.shift(np.inf), ValueError, "Spikes.shift: by must be finite"),
         (lambda s: s.merge([1.0]), TypeError, "Spikes.merge: others must be Spikes"),
         (lambda s: s + 1, TypeError, "unsupported operand"),

@@ -213,7 +213,7 @@ class WeightRecorder(_SampleRecorder):
 
     @property
     def labels(self) -> Labels:
-        """What the samples are: whose, of what, in which unit; with several ranks not which ends synapses have."""
+        """Description of the samples: their population, quantity and unit; with several ranks, without the ends of synapses."""
         of = self.target
         if self.network.ranks.size == 1:
             ends = {"pre": of.pre_ids, "post": of.post_ids}

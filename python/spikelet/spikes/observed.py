@@ -152,7 +152,7 @@ class Observed(Sealed):
         raise TypeError(msg)
 
     def __array__(self, *_: Any, **__: Any) -> NoReturn:
-        msg = "Spikes are no array: take spikes.times and spikes.ids, spikes.bin(width) or spikes.raster()"
+        msg = "Spikes are not an array: use spikes.times and spikes.ids, spikes.bin(width) or spikes.raster()"
         raise TypeError(msg)
 
     def __repr__(self) -> str:

@@ -115,7 +115,7 @@ def test_concatenation_with_constants() -> None:
         movement.concat(c, [np.arange(16.0).reshape(2, 1, 8), X], 1)
     with pytest.raises(ValueError, match="which is the batch"):
         movement.concat(c, [X, X], 0)
-    with pytest.raises(ValueError, match="in other places"):
+    with pytest.raises(ValueError, match="in different places"):
         movement.concat(c, [X, Data("input", axis=1)], 2)
 
 

@@ -280,7 +280,7 @@ def require_number(
     """
     found = values.get(key, default)
     if found is _UNKNOWN:
-        fail(where, key, None, "must be there")
+        fail(where, key, None, "must be present")
     number = isinstance(found, (int, float)) and not isinstance(found, bool)
     if not number or not abs(found) < float("inf") or (positive and found <= 0):
         fail(where, key, found, "must be a finite number" + (" > 0" if positive else ""))
