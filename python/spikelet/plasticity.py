@@ -172,7 +172,7 @@ class STDP(_SpikeTiming):
             -A_- \exp(-(t_{pre} - t_{post}) / \tau_-) & t_{pre} > t_{post}
         \end{cases}
 
-    Times are those at the synapse: with delay d, of which ``axonal_fraction`` is axonal and the rest dendritic,
+    Times are those at the synapse: a fraction ``axonal_fraction`` of the delay is axonal and the rest dendritic,
     t_pre is the stamp of the source's spike plus the axonal part, t_post that of the target's plus the dendritic one.
     At a source's spike the posts since its last spike potentiate, then those before it depress, then the weight is
     sent. Weights stay within [w_min, w_max].
@@ -326,7 +326,7 @@ class TripletSTDP(_SpikeTiming):
 class InhibitorySTDP(_SpikeTiming):
     r"""Symmetric STDP of inhibitory synapses, which drives their targets to one rate.
 
-    A pair changes the magnitude of the weight by :math:`\eta \exp(-|\Delta t| / \tau)` whatever the order, and each
+    A pair changes the magnitude of the weight by :math:`\eta \exp(-|\Delta t| / \tau)` for either order, and each
     source's spike by :math:`-\alpha \eta`; the sign of the weight stays.
 
     Parameters

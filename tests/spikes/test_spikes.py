@@ -82,7 +82,7 @@ def test_what_is_wrong_is_named(arguments, options, error, message) -> None:
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (list, TypeError, r"take spikes.trains\(\)"),
+        (list, TypeError, r"use spikes.trains\(\)"),
         (np.asarray, TypeError, "take spikes.times"),
         (hash, TypeError, "unhashable"),
         (lambda s: 3.0 in s, TypeError, "must be a pair of time"),

@@ -119,7 +119,7 @@ class ConvertedModel(SpikingModel):
         steps : int, optional
             Number of steps T; by default the number that the model was made for.
         **options
-            Options of `SpikingModel.run`; `delay` and `coding` default to those that the model was made for.
+            Options of `SpikingModel.run`; the defaults of `delay` and `coding` are those for which the model was made.
 
         Warns
         -----

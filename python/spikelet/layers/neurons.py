@@ -112,7 +112,7 @@ class Neuron(Layer):
         Spike only if the potential exceeds the threshold, not if it equals it. Only with ``reset="zero"`` or
         `reset_delay`; not of `PredictiveIF`.
     levels : int in 1 .. 8
-        Number of spike sizes (threshold, threshold / 2, threshold / 4, ...), of which the largest that fits is sent; more
+        Number of spike sizes (threshold, threshold / 2, threshold / 4, ...); a neuron sends the largest that fits. More
         than 1 needs signed or differential spikes.
     """
 

@@ -275,7 +275,7 @@ class _UnionRecorder(Sealed, Recorded):
         return float(self.recorders[0].stop)
 
     def pause(self) -> None:
-        """Record nothing from now on, until `resume`. The data so far stays."""
+        """Stop recording until `resume`. Earlier data is kept."""
         for recorder in self.recorders:
             recorder.pause()
 
@@ -285,7 +285,7 @@ class _UnionRecorder(Sealed, Recorded):
             recorder.resume()
 
     def clear(self) -> None:
-        """Forget all data recorded so far, in the file too."""
+        """Discard all data recorded so far, also in the file."""
         for recorder in self.recorders:
             recorder.clear()
 

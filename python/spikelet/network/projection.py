@@ -148,9 +148,9 @@ class Projection(Sealed):
     def traces(self) -> Mapping[str, npt.NDArray[Any]]:
         """Present traces of a plastic projection by name; arrays with one entry per synapse.
 
-        Each includes the spikes that are at the synapse by now, the source's after the axonal part of the delay, the
-        target's after the dendritic one, and has decayed to the present. A spike adds 1, or sets the trace to 1, as the
-        pairing says. Traces have no unit. Names are NEST's, which keeps them as they were at the last spike:
+        Each includes the spikes that have reached the synapse, the source's after the axonal part of the delay, the
+        target's after the dendritic part, and has decayed to the present. A spike adds 1, or sets the trace to 1, as
+        the pairing says. Traces have no unit. Names are NEST's, which keeps them as they were at the last spike:
 
         * ``Kplus``, ``Kminus``: of the source's and the target's spikes, with ``tau_plus`` and ``tau_minus``. With
           ``pairing="nearest_pre_centered"``, Kplus is 0 once a spike of the target has used it.

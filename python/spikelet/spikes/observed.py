@@ -147,7 +147,7 @@ class Observed(Sealed):
 
     def __iter__(self) -> NoReturn:
         msg = (
-            "Spikes cannot be iterated over: take spikes.trains(), or zip(spikes.times, spikes.ids)"
+            "Spikes cannot be iterated over: use spikes.trains(), or zip(spikes.times, spikes.ids)"
         )
         raise TypeError(msg)
 

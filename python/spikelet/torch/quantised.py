@@ -214,9 +214,7 @@ def _fold(model: nn.Module) -> None:
                 before = module
     for name, module in model.named_modules():
         if isinstance(module, _NORMS):
-            rule = (
-                "must stand directly behind a linear layer or convolution, in a torch.nn.Sequential"
-            )
+            rule = "must directly follow a linear layer or convolution, in a torch.nn.Sequential"
             fail("quantise", f"module '{name}'", type(module).__name__, rule)
 
 

@@ -45,7 +45,7 @@ def read_nir(path_or_graph: str | os.PathLike[str] | Any) -> NirModel:
     Parameters
     ----------
     path_or_graph : path or nir.NIRGraph
-        A file (".nir"), or a graph in memory, of which the model keeps a copy.
+        A file (".nir"), or a graph in memory, which is copied.
 
     Returns
     -------

@@ -218,7 +218,7 @@ class Equations(Sealed):
 
     @property
     def current(self) -> str | None:
-        """Name of the parameter to which currents are added, or None if there is none."""
+        """Name of the parameter that currents are added to, or None."""
         return self._current
 
     @property
