@@ -172,7 +172,7 @@ class STDP(_SpikeTiming):
             -A_- \exp(-(t_{pre} - t_{post}) / \tau_-) & t_{pre} > t_{post}
         \end{cases}
 
-    Times are those at the synapse: a fraction ``axonal_fraction`` of the delay is axonal and the rest dendritic,
+    Times are those at the synapse: a fraction ``axonal_fraction`` of the delay is axonal and the rest dendritic;
     t_pre is the stamp of the source's spike plus the axonal part, t_post that of the target's plus the dendritic one.
     At a source's spike the posts since its last spike potentiate, then those before it depress, then the weight is
     sent. Weights stay within [w_min, w_max].

@@ -149,8 +149,9 @@ class EventProp(nn.Module):
         Longest delay [ms]; 0 for a layer without delays. Delays that the optimiser has moved out of 0 .. `max_delay` act as
         its ends, to which a run in training mode sets them back.
     per : "synapse", "axon" or "neuron"
-        Separate delays for all synapses [out, in], for the inputs [in], or for the outputs [out]. delay : float,
-        array-like or Tensor, optional Initial delays [ms]; by default drawn uniformly from 0 .. `max_delay`.
+        Separate delays for all synapses [out, in], for the inputs [in], or for the outputs [out].
+    delay : float, array-like or Tensor, optional
+        Initial delays [ms]; by default drawn uniformly from 0 .. `max_delay`.
     recurrent : bool
         Connect all neurons of the layer, also to themselves, by weights that are first drawn with mean 0 and standard
         deviation ``spread * v_threshold / (peak * sqrt(out_features))``, and with `max_delay` by delays of all synapses.
