@@ -83,7 +83,7 @@ def test_what_is_wrong_is_named(arguments, options, error, message) -> None:
     ("call", "error", "message"),
     [
         (list, TypeError, r"use spikes.trains\(\)"),
-        (np.asarray, TypeError, "take spikes.times"),
+        (np.asarray, TypeError, "use spikes.times"),
         (hash, TypeError, "unhashable"),
         (lambda s: 3.0 in s, TypeError, "must be a pair of time"),
         (lambda s: s[9], IndexError, "out of bounds"),
@@ -104,7 +104,7 @@ def test_what_is_wrong_is_named(arguments, options, error, message) -> None:
         (lambda s: s.bin(0.0), ValueError, "Spikes.bin: width must be > 0"),
         (lambda s: Spikes([1.0], [0]).raster(), ValueError, "dt must be given"),
         (lambda s: Spikes([1.0], [0]).rates(), ValueError, "stop must be given"),
-        (lambda s: Spikes(np.ones(256), [0] * 256).raster(1.0), ValueError, "over 255 spikes"),
+        (lambda s: Spikes(np.ones(256), [0] * 256).raster(1.0), ValueError, "at most 255 spikes"),
         (lambda s: Spikes.from_raster([[0.5]]), ValueError, "must hold whole numbers"),
         (lambda s: Spikes.from_raster([[-1]]), ValueError, "must not be negative"),
         (lambda s: Spikes.from_raster([[1]], 0.1, start=0.15), ValueError, "multiple of dt"),

@@ -195,7 +195,7 @@ TEXT = h5py.string_dtype()
         (put(f"{LIF}/taus", ONES), "field must be one of tau, .*did you mean 'tau'"),
         (put(f"{LIF}/tau", ONES * np.nan), r"/node/nodes/lif \(LIF\): tau must be finite and > 0"),
         (put(f"{LIF}/tau", -ONES), "tau must be finite and > 0"),
-        (put(f"{LIF}/tau", np.ones(4)), "parameters must have one shape"),
+        (put(f"{LIF}/tau", np.ones(4)), "parameters must all have the shape"),
         (put(f"{LIF}/tau", ["a", "b", "c"], dtype=TEXT), "tau must hold numbers"),
         (put(f"{LIF}/tau", np.zeros(3, [("a", "f8")])), "dtype must be numbers or text"),
         (put("node/nodes/in/shape", [-2]), "shape must lie in 1"),

@@ -153,7 +153,9 @@ def read_config(path: str | os.PathLike[str], circuit: str | os.PathLike[str] | 
     }
     values.pop("network", None)
     if not values.get("networks"):
-        rule = "must be there, or network must name the circuit's configuration (or pass circuit=)"
+        rule = (
+            "must be present, or network must name the circuit's configuration (or pass circuit=)"
+        )
         fail(f"{WHERE}: {main}", "networks", None, rule)
     return Config(main, values)
 
