@@ -6,7 +6,7 @@
     python examples/mnist_stdp.py --data MNIST/raw --network diehl_cook --epochs 3
     python examples/mnist_stdp.py --data MNIST/raw --neurons 6400 --threads 2
 
-Labels are used twice: after training, those of training images name the neurons; at the end, those
+Labels are used twice. After training, the labels of training images name the neurons; at the end, those
 of test images give the test accuracy, once. To continue an interrupted run from its checkpoint, repeat
 the command; the result is the same as without the interruption.
 """

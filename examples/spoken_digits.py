@@ -1,5 +1,5 @@
 # %% [markdown]
-"""Turn speech into spikes, and tell words apart by them.
+"""Turn speech into spikes, and classify words by them.
 
     python examples/spoken_digits.py                       # four artificial words, made here
     python examples/spoken_digits.py --data fsdd.npz       # arrays audio, offsets, digit, index; 8 kHz
@@ -8,7 +8,7 @@
 The files are those of the Free Spoken Digit Dataset (https://github.com/Jakobovski/free-spoken-digit-dataset), whose official
 test recordings have an index below 5. A cochlea of gammatone filters turns each recording into spikes (`sl.encode.cochlea`).
 Two listeners then learn the words: a linear readout of how many spikes each channel sent in each tenth of the recording,
-and, with PyTorch, a network of LIF neurons that hears the spikes themselves, in steps of 10 ms (`--listener network`).
+and, with PyTorch, a network of LIF neurons that receives the spikes in steps of 10 ms (`--listener network`).
 """
 
 # %%

@@ -2,7 +2,7 @@
 """Train a spiking network on the events of a camera that watches moving digits.
 
     python examples/train_events.py                                 # scikit-learn's digits
-    python examples/train_events.py --label direction               # where they move, whatever they are
+    python examples/train_events.py --label direction               # the direction in which they move
     python examples/train_events.py --data MNIST/raw --images 6000  # MNIST's
 
 A pixel sends an event when it becomes brighter (ON) or darker (OFF), and none where nothing moves.

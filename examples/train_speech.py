@@ -7,7 +7,7 @@
 
 Sounds and their cochlea are those of examples/spoken_digits.py. Two layers of LIF neurons see the spikes in steps of 10 ms,
 through synapses with a weight and a delay each. Both are learned (`--delays learned`), or the delays stay as they were drawn
-(`fixed`), or there are none (`none`): the script prints what each is worth.
+(`fixed`), or there are none (`none`). The script prints the test accuracy of each.
 """
 
 # %%

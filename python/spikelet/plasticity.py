@@ -49,8 +49,7 @@ def _number(default: float, rule: str = "finite") -> Any:
 class Plasticity(Described):
     """Base of all plasticity rules: parameters are numbers, checked when the rule is made.
 
-    A rule of your own is a dataclass like those below and a header in the core; see "Adding a rule" in the
-    documentation.
+    Your own rule needs a dataclass like those below and a header in the core; see "Adding a rule" in the documentation.
 
     Raises
     ------
@@ -173,7 +172,7 @@ class STDP(_SpikeTiming):
             -A_- \exp(-(t_{pre} - t_{post}) / \tau_-) & t_{pre} > t_{post}
         \end{cases}
 
-    Times are those at the synapse: with delay d, of which ``axonal_fraction`` is axonal and the rest dendritic,
+    Times are those at the synapse: a fraction ``axonal_fraction`` of the delay is axonal and the rest dendritic;
     t_pre is the stamp of the source's spike plus the axonal part, t_post that of the target's plus the dendritic one.
     At a source's spike the posts since its last spike potentiate, then those before it depress, then the weight is
     sent. Weights stay within [w_min, w_max].
@@ -183,8 +182,9 @@ class STDP(_SpikeTiming):
     tau_plus, tau_minus : float
         Time constants [ms].
     A_plus, A_minus : float
-        Amplitudes, in the unit of the weight (with "power_law": see below). Both negative: anti-Hebbian; of one sign
-        each: pairs of either order raise the weight, or lower it. Their signs cannot change later.
+        Amplitudes, in the unit of the weight (with "power_law": see below). If both are negative, the rule is
+        anti-Hebbian. If one is negative, pairs of either order change the weight in the same direction. Their signs
+        cannot change later.
     w_min, w_max : float
         Bounds, of either sign; weights must lie within from the start. "Up" is towards w_max: an inhibitory weight
         within [-5, 0] becomes weaker.
@@ -196,7 +196,7 @@ class STDP(_SpikeTiming):
         How amplitudes depend on the weight: "additive", not at all; "multiplicative", potentiation is scaled by
         (w_max - w) / (w_max - w_min) and depression by (w - w_min) / (w_max - w_min); "power", by these to the
         power of mu_plus and mu_minus; "power_law", A_plus w^mu_plus up and A_minus w down, with no upper bound.
-        With a negative amplitude it is the distance from the other bound, to which the change leads.
+        With a negative amplitude, the distance is to the other bound, towards which the change moves.
     mu_plus, mu_minus : float, optional
         Exponents, where the dependence has them.
     coincidence : "potentiate" or "ignore"
@@ -326,7 +326,7 @@ class TripletSTDP(_SpikeTiming):
 class InhibitorySTDP(_SpikeTiming):
     r"""Symmetric STDP of inhibitory synapses, which drives their targets to one rate.
 
-    A pair changes the magnitude of the weight by :math:`\eta \exp(-|\Delta t| / \tau)` whatever the order, and each
+    A pair changes the magnitude of the weight by :math:`\eta \exp(-|\Delta t| / \tau)` for either order, and each
     source's spike by :math:`-\alpha \eta`; the sign of the weight stays.
 
     Parameters
@@ -464,8 +464,8 @@ class TsodyksMarkram(Plasticity):
         Time constant with which released resources become inactive [ms]; None: immediately.
 
     An array has one value for each synapse, in the order of an array of weights; a distribution is drawn by
-    `Network.connect`. The rule of the projection then has arrays in canonical order. Each synapse keeps resources of
-    its own, which costs memory and time; single numbers cost nothing by synapse.
+    `Network.connect`. The rule of the projection then has arrays in canonical order. Each synapse then keeps its own
+    resources, which costs memory and time; single numbers cost nothing per synapse.
 
     Notes
     -----

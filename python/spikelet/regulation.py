@@ -30,7 +30,7 @@ class WeightNormalisation(Regulation):
     ----------
     total : float
         Sum of the weights' magnitudes, > 0; the bounds of the plasticity still hold. A target whose weights are all 0
-        stays as it is.
+        is not changed.
     every : float
         Interval [ms], a multiple of dt.
     """
@@ -53,8 +53,9 @@ class SynapticScaling(Regulation):
     """Homeostasis: multiply the incoming weights of each target by 1 + strength (1 - r / rate).
 
     r is the target's mean rate over the interval that ends, at a multiple of `every`; the factor is at least 0. The
-    first interval begins when the regulation is added, or where `Network.reset` puts the clock. If that is no multiple
-    of `every`, it is shorter, and ``strength`` is reduced to the same share. Each scaling counts spikes for itself.
+    first interval begins when the regulation is added, or at the time that `Network.reset` sets. If this is not a
+    multiple of `every`, the interval is shorter, and ``strength`` is reduced in proportion. Each scaling counts spikes
+    separately.
 
     Parameters
     ----------

@@ -307,14 +307,14 @@ class DistanceDependent(Profile):
         The probability, in [0, 1], as in `Profile`: ``sl.DistanceDependent("gaussian", scale=0.1)``. With `indegree`
         or `outdegree`, a weight >= 0 to which probabilities are proportional.
     cutoff : float, optional
-        Distance beyond which nothing is connected. With one, only neighbours are compared.
+        Distance beyond which nothing is connected. With a cutoff, only neighbours are compared.
     inner : float
         Distance below which nothing is connected.
     box : (array-like, array-like), optional
         Least and greatest displacement from source to target in each dimension: ``((-0.2, -0.1), (0.2, 0.1))``.
     indegree, outdegree : int, optional
-        Connect each target with so many sources, or each source with so many targets, instead of each pair
-        independently.
+        Connect each target with this number of sources, or each source with this number of targets, instead of each
+        pair independently.
     self_connections : bool
         Whether an element may connect to itself.
     multapses : bool

@@ -22,7 +22,7 @@ def test_steps_to_a_target_and_factors():
     assert math.isnan(both.factor("hard", "bad", 1.0))
     with pytest.raises(ValueError, match="name must be one of soft, hard, bad"):
         both.factor("hard", "softer", 1.0)
-    with pytest.raises(ValueError, match="must know the ANN's accuracy"):
+    with pytest.raises(ValueError, match="must include the ANN's accuracy"):
         Comparison({"a": curve([0.5], None)}).steps_to(1.0)
 
 

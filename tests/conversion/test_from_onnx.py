@@ -151,7 +151,7 @@ def test_samples_in_turns_are_no_output() -> None:
     ann.graph.output[0].name = "projected"
     with pytest.raises(
         ValueError,
-        match=r"^read_onnx: output 'projected': has the samples in turns along dimension 0",
+        match=r"^read_onnx: output 'projected': interleaves the samples of the batch along dimension 0",
     ):
         read_onnx(ann)
 

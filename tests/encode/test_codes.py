@@ -427,7 +427,7 @@ def test_network_plays_events_and_raster_alike():
         (
             lambda: encode.delta([0.5, 0.6], 3),
             ValueError,
-            "delta: steps must be the length of x, 2, got 3",
+            "delta: steps must equal the length of x, 2, got 3",
         ),
         (lambda: encode.delta([0.5], threshold=0), ValueError, "delta: threshold must be > 0"),
         (lambda: encode.population([0.5], 9, n=2), ValueError, "population: n must be >= 3, got 2"),

@@ -294,7 +294,7 @@ def test_recorders_say_what_is_wrong(small: tuple[sl.Network, Any]) -> None:
     for given, error, text in (
         ({"what": ["V_m", "x"]}, ValueError, "must be one of: spikes, V_m"),
         ({"what": ["V_m", "V_m"]}, ValueError, "each once"),
-        ({"what": ["spikes", "V_m"]}, ValueError, "record spikes and weights on their own"),
+        ({"what": ["spikes", "V_m"]}, ValueError, "record spikes and weights separately"),
         ({"what": []}, TypeError, "a list of names of states"),
         ({"what": 3}, TypeError, "a list of names of states"),
         ({"what": "V_m", "start": 5.0, "stop": 5.0}, ValueError, "stop must be after start = 5 ms"),

@@ -203,7 +203,9 @@ def test_networks_are_refused_to_others_while_they_run() -> None:
 
     with pytest.raises(Stop):
         sl.run_all(nets, 5000.0, threads=1, progress=disturb)
-    assert refused == ["Network: it is running and asks this callback; wait until that run is over"]
+    assert refused == [
+        "Network: it is running and has called this callback; wait until the run is over"
+    ]
     begin = time.monotonic()
     sl.run_all(nets[-1:], 1.0)
     assert time.monotonic() - begin < 60.0

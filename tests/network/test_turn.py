@@ -60,7 +60,7 @@ def test_a_run_is_not_disturbed_between_its_pieces(tmp_path: Path) -> None:
 
     other.run(100.0, progress=callback)
     assert any(idle)
-    expected_refusals = ["in another thread"] * 5 + ["and asks this callback"] * 5
+    expected_refusals = ["in another thread"] * 5 + ["and has called this callback"] * 5
     assert [text.partition(";")[0] for text in refused] == expected_refusals * len(idle)
     assert other.t == 100.0
     for a, b in zip(found, expected, strict=True):

@@ -234,7 +234,7 @@ def test_totals_without_replacement_are_different_pairs_of_different_cells(sim: 
     pairs = _pairs(sim.Projection(cells, cells, sim.FixedTotalNumberConnector(56, **how)))
     assert len(set(pairs)) == 56
     assert all(i != j for i, j in pairs)
-    with pytest.raises(errors.ConnectionError, match="n = 57 is more than the 56 pairs"):
+    with pytest.raises(errors.ConnectionError, match="n = 57 is more than the 56 possible pairs"):
         sim.Projection(cells, cells, sim.FixedTotalNumberConnector(57, **how))
 
 

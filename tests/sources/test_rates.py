@@ -280,7 +280,7 @@ def test_rates_of_a_source_change_between_runs() -> None:
         (lambda: sl.InhomogeneousPoisson([-1.0], 1.0), ValueError, "rates must be .*>= 0"),
         (lambda: sl.InhomogeneousPoisson([1.0, 2.0], times=[1.0]), ValueError, "one time for each of 2 rows"),
         (lambda: sl.InhomogeneousPoisson([1.0, 2.0], times=[3.0, 1.0]), ValueError, "times must ascend"),
-        (lambda: sl.PoissonSource(sl.SinusoidalPoisson(1.0, 1.0, 1.0)), TypeError, "is itself the model of a population"),
+        (lambda: sl.PoissonSource(sl.SinusoidalPoisson(1.0, 1.0, 1.0)), TypeError, "directly as the model of a population"),
     ],
 )  # fmt: skip
 def test_bad_descriptions(make_it: Any, error: type[Exception], match: str) -> None:

@@ -371,11 +371,11 @@ def test_layers_with_a_forward_of_their_own_are_traced():
         ([LINEAR, st.LIF(convention="norse")], "is a neuron that"),
         (
             [LINEAR, st.MaskedPSN(5, 2)],
-            r"module '1' \(MaskedPSN\): .* one after another; use LIF and tdBN",
+            r"module '1' \(MaskedPSN\): .* one step after another; use LIF and tdBN",
         ),
         (
             [LINEAR, st.SlidingPSN(3)],
-            r"module '1' \(SlidingPSN\): has parameters for each step, or sees",
+            r"module '1' \(SlidingPSN\): has parameters for each step, or uses",
         ),
         ([LINEAR, st.TEBN(4, 5)], r"module '1' \(TEBN\): has parameters for each step"),
         (

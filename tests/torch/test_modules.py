@@ -243,7 +243,7 @@ def test_thresholds_are_learned_by_all_modules(make):
 
 @pytest.mark.parametrize("name", ["gain", "dt", "v_reset", "alpha"])
 def test_numbers_may_be_tensors_but_are_not_learned(name):
-    with pytest.raises(TypeError, match=f"LIF: {name} must be a number, it cannot be learned"):
+    with pytest.raises(TypeError, match=f"LIF: {name} must be a number, as it cannot be learned"):
         st.LIF(**{name: nn.Parameter(torch.tensor(1.0))})
     x = torch.rand(9, 2, 4) * 2
     expected = st.lif(x, **{name: 0.5})

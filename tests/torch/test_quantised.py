@@ -235,7 +235,7 @@ def with_nan(name: str) -> nn.Sequential:
         (
             lambda: st.quantise(nn.Sequential(nn.Linear(3, 2), st.LIF(), nn.BatchNorm1d(2))),
             ValueError,
-            "module '2' must stand directly behind a linear layer",
+            "module '2' must directly follow a linear layer",
         ),
         (lambda: st.quantise(shared()), ValueError, "module '0' must stand in one place only"),
         (lambda: st.quantise(nn.Linear(3, 2).half()), TypeError, "weight must be float32 or .* with .float"),

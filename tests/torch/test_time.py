@@ -63,7 +63,7 @@ def test_a_subclass_with_its_own_forward_is_not_taken_for_its_layers(tmp_path):
         st.to_spiking_model(net, (4,))
     with pytest.raises(ValueError, match="module '0' must be a linear layer"):
         st.OTTT(net)
-    with pytest.raises(ValueError, match="must stand directly behind a linear layer"):
+    with pytest.raises(ValueError, match="must directly follow a linear layer"):
         st.quantise(nn.Sequential(nn.Linear(4, 4), Twice(nn.BatchNorm1d(4)), st.LIF()))
     pytest.importorskip("onnx")
     with pytest.raises(ValueError, match="Twice"):

@@ -113,7 +113,7 @@ def check_output(where: str, name: str, data: Data) -> None:
     if data.merged == "turns":
         refuse(
             f"{where}: output '{name}'" if name else f"{where}: output",
-            f"has the samples in turns along dimension {data.axis}",
+            f"interleaves the samples of the batch along dimension {data.axis}",
             "split this dimension into (length, batch) and put the batch first",
         )
 
@@ -365,7 +365,7 @@ class Call:
         """Refuse an operator that mixes the samples of a batch."""
         self.refuse(
             f"works along dimension {d}, which is the batch",
-            "samples must stay apart: the first dimension of the input is the batch; sequences need batch_first=True",
+            "keep the samples of a batch separate: the first dimension of the input is the batch; sequences need batch_first=True",
         )
 
     def add(self, layer: Layer, *operands: Data) -> Data:

@@ -44,7 +44,7 @@ class Comparison:
         for name, curve in self.curves.items():
             best = curve.ann_accuracy if curve.accuracy is not None else 1.0
             if best is None:
-                rule = "must know the ANN's accuracy"
+                rule = "must include the ANN's accuracy"
                 fail("Comparison.steps_to", f"curve '{name}'", None, rule, got="ann_accuracy")
             found[name] = curve.steps_to(best - points / 100)
         return found
@@ -52,7 +52,7 @@ class Comparison:
     def factor(self, slow: str, fast: str, points: float) -> float:
         """Return the ratio of the steps that two models take to come within `points` percentage points of the ANN.
 
-        The ratio is infinite if the slow one never does within the measured steps, NaN if the fast one does not.
+        The ratio is infinite if the slow one never does so within the measured steps, and NaN if the fast one does not.
         """
         needed = self.steps_to(points)
         for name in (slow, fast):
@@ -115,7 +115,7 @@ def compare(
 
     Examples
     --------
-    How many times as many steps a reset to zero needs as a reset by subtraction, to come within 1 point of the ANN::
+    Ratio of the steps that a reset to zero and a reset by subtraction need to come within 1 point of the ANN::
 
         compare({"zero": hard, "subtract": soft}, x, labels, 256, ann=ann).factor("zero", "subtract", 1.0)
     """

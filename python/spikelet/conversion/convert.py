@@ -73,8 +73,9 @@ def convert(
         "auto"
             The best of several for these inputs: each is fitted to four fifths of them, and the one that comes closest to the
             ANN's outputs on the others is returned. Small networks try "fitted", "percentile", "maxnorm", "least_error" and
-            "calibrated", large ones "fitted" and "percentile". `ConvertedModel.method` and `.scores` say what was found. A
-            small network is then fitted to all inputs. Where other activations than ReLU are to spike, it is "fitted".
+            "calibrated", large ones "fitted" and "percentile". `ConvertedModel.method` and `.scores` show the result. A
+            small network is then fitted to all inputs. If activations other than ReLU are to spike, the method is
+            "fitted".
         "fitted"
             Correct weights, choose thresholds and shift means layer by layer, on the activity of the preceding spiking
             layers. See `spikelet.conversion.fitted`.
@@ -94,12 +95,12 @@ def convert(
             For networks trained with `spikelet.conversion.QCFS` activations (Bu et al. 2022).
     neuron : "predictive", "alternating", "soft", "hard", "signed", "differential" or "multi", optional
         "predictive": each unit is a pair of an ON and an OFF neuron, whose binary spikes follow an estimate of the mean input
-        (`spikelet.layers.PredictiveIF`). "alternating": one such neuron a unit, whose spikes take back at every second step.
-        Both are for ``method="fitted"`` only, and "predictive" is its default (up to 8 steps, "soft" is tried too, and the
-        model closer to the ANN is returned). "predictive" and "multi" follow other activations than ReLU.
-        "soft": reset by subtraction (RMP), starting at half the threshold; the default of all other methods.
-        "hard": reset to zero. "signed": spikes of both signs. "differential": differential coding. "multi": spikes of
-        several sizes and both signs, for very few steps; with ``method="fitted"`` of pairs like "predictive" ones.
+        (`spikelet.layers.PredictiveIF`). "alternating": one such neuron per unit, whose spikes subtract at every second
+        step. Both are for ``method="fitted"`` only, and "predictive" is its default (up to 8 steps, "soft" is tried
+        too, and the model closer to the ANN is returned). "predictive" and "multi" follow other activations than ReLU.
+        "soft": reset by subtraction (RMP), starting at half the threshold; the default of all other methods. "hard":
+        reset to zero. "signed": spikes of both signs. "differential": differential coding. "multi": spikes of several
+        sizes and both signs, for very few steps; with ``method="fitted"`` of pairs like "predictive" ones.
     percentile : float
         Percentile for ``method="percentile"``.
     per_channel : bool
@@ -108,29 +109,31 @@ def convert(
         Number of initial steps that the readout leaves out. "auto" takes the number, at most half of the steps, that
         comes closest to the ANN's outputs on the calibration inputs.
     keep : iterable of str, or callable
-        Names of neurons that stay analog (a hybrid network), or a function that returns whether a name does. Activations
+        Names of neurons that stay analog (a hybrid network), or a function that decides this for a name. Activations
         other than ReLU stay graded.
     analog : collection of str
         Names of layers that no layer of `sl.layers` computes: each stays in its own framework, which gets its mean input. Names
         of neurons stay analog, as with `keep`.
     outputs : collection of str, optional
-        Of an ONNX model: names of the tensors at which to end it; by default its outputs.
+        For an ONNX model: names of the tensors at which to end it; by default its outputs.
     fixed : mapping of str to array, optional
-        Of an ONNX model: values of inputs that are no data, such as a sampling rate.
+        For an ONNX model: values of inputs that are not data, such as a sampling rate.
     coding, seed
         Input coding; see `SpikingModel.run`.
     dtype, threads
         Options of the result; see `SpikingModel`.
     progress : bool or callable
         Show a progress bar with the names of the layers (needs rich), or call ``progress(done, total, name)`` before each
-        layer. An exception that it raises, as does Ctrl-C, ends the conversion; nothing is left behind.
+        layer. An exception that it raises, or Ctrl-C, ends the conversion without side effects.
     budget : float, optional
-        Percent of the decisions that may change. Numbers of steps up to `steps`, with spikes of one and of several sizes, are
-        tried, each also stopped when sure, and the network with the least arithmetic within this loss is returned; stop it with
-        ``run(x, until=snn.until)``. `ConvertedModel.scores` has what was tried; `spikelet.conversion.frontier` draws it.
+        Percentage of the decisions that may change. `convert` then tries numbers of steps up to `steps`, with spikes of
+        one and of several sizes, with and without stopping, and returns the network with the least arithmetic within
+        this loss. Run it with ``run(x, until=snn.until)``. `ConvertedModel.scores` has all candidates;
+        `spikelet.conversion.frontier` draws them.
     relays : bool
-        Send the values of graded units (layer norm, attention, gates) on as spikes, by pairs of neurons before each layer
-        with weights, which then adds where it would multiply. Costs some precision, saves most of a transformer's products.
+        Forward the values of graded units (layer norm, attention, gates) as spikes, by pairs of neurons before each
+        layer with weights, which then adds instead of multiplying. This costs some precision and saves most of a
+        transformer's products.
 
     Returns
     -------
@@ -140,14 +143,14 @@ def convert(
     ------
     ValueError
         If a layer of the ANN cannot be converted (the message names it, with a hint); if the calibration inputs do not
-        fit, contain NaN, or are all equal; if no network keeps the budget; or if an argument breaks its rule.
+        fit, contain NaN, or are all equal; if no network is within the budget; or if an argument breaks its rule.
     TypeError
         If `ann` is of a type that cannot be read, or `calibration` is not an array.
 
     Warns
     -----
     UserWarning
-        If `calibration` holds integers above 1, such as bytes of images; if no layer of the result spikes.
+        If `calibration` holds integers above 1, such as bytes of images, or if no layer of the result spikes.
     """
     where = "convert"
     inputs = calibration_inputs(where, calibration)

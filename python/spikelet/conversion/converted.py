@@ -47,7 +47,7 @@ class ConvertedModel(SpikingModel):
     method, neuron : str
         Method and kind of neurons of the conversion.
     steps, delay : int
-        Number of steps T and readout delay that it was made for: the defaults of `run`.
+        Number of steps T and readout delay for which it was made: the defaults of `run`.
     coding : str
         Default input coding.
     input_shapes : sequence of tuple of int
@@ -55,8 +55,8 @@ class ConvertedModel(SpikingModel):
     input_ranges : sequence of (float, float)
         Least and largest value of the calibration, for each input.
     scores : mapping of str to mapping
-        What ``method="auto"`` tried, the chosen one first, as "method/neuron", with the "error" and the "agreement" of each;
-        see `spikelet.conversion.selection`. With a budget: what was tried, with its loss and energy.
+        Candidates of ``method="auto"``, the chosen one first, as "method/neuron", with the "error" and the "agreement"
+        of each; see `spikelet.conversion.selection`. With a budget: the candidates with their loss and energy.
     until : Stopping, optional
         When samples may stop, as chosen for a budget: ``run(x, until=snn.until)``. Runs do not stop by themselves.
     **options
@@ -119,7 +119,7 @@ class ConvertedModel(SpikingModel):
         steps : int, optional
             Number of steps T; by default the number that the model was made for.
         **options
-            Options of `SpikingModel.run`; `delay` and `coding` default to those that the model was made for.
+            Options of `SpikingModel.run`; the defaults of `delay` and `coding` are those for which the model was made.
 
         Warns
         -----
@@ -163,9 +163,9 @@ class ConvertedModel(SpikingModel):
         x : array-like, [B, ...]
         labels : int array, [B], optional
         loss : float
-            Points of accuracy, or percent of the decisions, that may be lost.
+            Percentage points of accuracy that may be lost, or percentage of decisions that may change.
         tolerance : float, optional
-            Of an output that is no score of a class: the error to accept.
+            For an output that is not a class score: the error to accept.
         **options
             Others of `choose_stopping`.
         """

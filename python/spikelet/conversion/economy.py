@@ -54,7 +54,7 @@ _FEWEST = 20  # samples
 
 @dataclass(frozen=True, eq=False)
 class FrontierPoint:
-    """A spiking network, and what it loses and costs.
+    """A spiking network with its loss and its cost.
 
     Parameters
     ----------
@@ -64,7 +64,8 @@ class FrontierPoint:
     steps : float
         Mean number of steps of a sample.
     loss : float
-        Percent of the decisions that differ from the ANN's or, with labels, points of accuracy below the ANN's.
+        Percentage of decisions that differ from the ANN's or, with labels, percentage points of accuracy below the
+        ANN's.
     energy : float
         Arithmetic (`spikelet.energy`), relative to the ANN that skips zeros.
     with_memory : float
@@ -130,7 +131,7 @@ class Frontier:
         Raises
         ------
         ValueError
-            If none does; the message says what is possible.
+            If there is none; the message says what is possible.
         """
         fitting = [p for p in self.points if p.loss <= loss + 1e-9]
         if not fitting:

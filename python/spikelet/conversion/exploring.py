@@ -33,7 +33,7 @@ def frontier(
     multiply_sizes: bool = False,
     **options: Any,
 ) -> Frontier:
-    """Convert an ANN in several ways, and return what each loses and costs.
+    """Convert an ANN in several ways, and return the loss and the cost of each.
 
     Three fifths of the samples fit the networks, a fifth chooses when to stop, a fifth measures.
 
@@ -42,7 +42,7 @@ def frontier(
     ann, calibration
         As for `convert`.
     labels : array-like of int, [N], optional
-        Class of each sample; without, losses are decisions that differ from the ANN's.
+        Class of each sample; without labels, the loss counts decisions that differ from the ANN's.
     loss : float
         Points of loss that stopping may cause.
     steps : sequence of int

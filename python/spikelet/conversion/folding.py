@@ -73,8 +73,8 @@ def fold(graph: Graph) -> Graph:
     An `Affine` by channel is folded into the `Linear`, convolution, transposed convolution or `Affine` before it, which
     keeps its name, if nothing else uses the output of that layer; or into the `Linear` or convolution after it, if nothing
     else uses the output of the `Affine`. A convolution pads the *output* of the `Affine` with zeros, so an `Affine` with a
-    shift stays if the convolution after it pads. An `Affine` after a sum stays too, and one with a value of its own for
-    each pixel.
+    shift stays if the convolution after it pads. An `Affine` after a sum also stays, as does one with a separate value
+    for each pixel.
 
     Parameters
     ----------

@@ -51,9 +51,9 @@ def read_onnx(
     outputs : iterable of str, optional
         Tensors at which to cut the model: they become the outputs. By default the model's own.
     fixed : mapping of str to array-like, optional
-        Values of inputs that are no data, such as a sampling rate.
+        Values of inputs that are not data, such as a sampling rate.
     analog : iterable of str
-        Names of nodes that ONNX's reference implementation is to run, because there are no layers for them.
+        Names of nodes without layers, which ONNX's reference implementation runs.
 
     Returns
     -------
@@ -236,7 +236,7 @@ def _examples(given: Any, names: list[str]) -> dict[str, Shape]:
     else:
         if not isinstance(given, Sequence) or len(given) != len(names):
             rule = (
-                f"must hold a shape for each input, {', '.join(names)}; inputs that are no data, such as a sampling "
+                f"must hold a shape for each input, {', '.join(names)}; inputs that are not data, such as a sampling "
                 "rate, are given by fixed={name: value}"
             )
             fail(READER, "example_shape", shown(given), rule)

@@ -16,20 +16,20 @@ def read_torch(module: Any, example_shape: Any, *, analog: Collection[str] = ())
     """Read a PyTorch module by running it once; its training code is not needed.
 
     The module runs on random samples, and each operator of PyTorch that works on its input is recorded, whether a
-    module, a function, a method or an expression calls it. So loops and branches follow the shapes of the tensors, as
-    they always do; only branches on their values are refused. Operators that do not lead to an output are ignored.
+    module, a function, a method or an expression calls it. So loops and branches on the shapes of tensors work; only
+    branches on their values raise an error. Operators that do not lead to an output are ignored.
 
     Supported are the operators of convolutional networks and transformers: linear layers, convolutions and transposed
     convolutions of sequences, images and volumes, BatchNorm in eval mode (as `Affine`; `fold` puts it into the weights),
     ReLU and all other activations, pooling, sums and products of data and constants, matrix products, attention, softmax,
-    LayerNorm, GroupNorm, InstanceNorm and RMSNorm, means, sums and maxima over axes, interpolation, and whatever moves
-    values: reshaping, permuting, slicing, padding, concatenating, shuffling. docs/conversion.md has the list.
+    LayerNorm, GroupNorm, InstanceNorm and RMSNorm, means, sums and maxima over axes, interpolation, and operators that
+    only move values: reshaping, permuting, slicing, padding, concatenating, shuffling. docs/conversion.md has the list.
 
     Modules that ``torch.ao.quantization.quantize_dynamic`` has quantised are read with their weights; their rounding of inputs,
     which depends on the batch, is left out.
 
-    Each layer is then compared with PyTorch on these samples, in float64, and the outputs on others. The module itself is
-    not modified; forward hooks and parametrizations belong to it.
+    Each layer is then compared with PyTorch on these samples, in float64, and the outputs on others. The module is not
+    modified; its forward hooks and parametrizations are included.
 
     Parameters
     ----------

@@ -280,8 +280,8 @@ def search_split(
         As for `spikelet.energy.measure`.
     first_layer_once : bool
         Count constant currents (of the first layer, and of spiking layers after a ReLU) once. Unlike in
-        `spikelet.energy.measure` this is the default, since T times the products would rule out any change from ANN to
-        SNN.
+        `spikelet.energy.measure` this is the default, because with T times the products no change from ANN to SNN would
+        pay off.
     delay : int, optional
         Number of initial steps to leave out of means; by default that of a converted SNN, or 0. It does not apply to a
         candidate without spiking neurons.

@@ -171,7 +171,7 @@ class ConversionReport:
         return tables.to_json(self.to_dict(), path)
 
     def save(self, path: str | Path, *, title: str = "Converted network") -> Path:
-        """Write the report as one HTML file, which loads nothing and can be read without JavaScript.
+        """Write the report as one HTML file, which loads nothing from elsewhere and needs no JavaScript to read.
 
         Parameters
         ----------

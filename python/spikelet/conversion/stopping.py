@@ -46,19 +46,19 @@ def choose_stopping(
     ----------
     model : SpikingModel
     x : array-like, [B, ...]
-        Samples: best others than those of the calibration, and not those on which the result is tested.
+        Samples, preferably neither those of the calibration nor those on which the result is tested.
     labels : int array, [B], optional
         With labels, the accuracy after stopping is at most `loss` points below that after all steps; without, at most `loss`
         percent of the decisions differ from those after all steps.
     loss : float
         In points.
     tolerance : float, optional
-        For outputs that are no scores of classes: the error to accept, in units of the output; 99 % of the samples differ by less
-        from their output after all steps.
+        For outputs that are not class scores: the error to accept, in units of the output; 99 % of the samples differ
+        by less from their output after all steps.
     steps : int, optional
         Number of steps T; by default that of a converted model.
     checks : iterable of int, optional
-        Numbers of steps after which to look; by default each from the first at which a decision can be right.
+        Numbers of steps after which to check; by default all steps from the first at which a decision can be right.
     batch_size : int, optional
         By default the number that keeps records below 64 MB.
     **run_args

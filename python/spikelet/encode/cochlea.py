@@ -1,4 +1,4 @@
-"""Sound as spikes: a bank of auditory filters, and spikes where the level of a channel crosses a threshold."""
+"""Encode sound as spikes: a bank of auditory filters, and spikes where the level of a channel crosses a threshold."""
 
 from __future__ import annotations
 

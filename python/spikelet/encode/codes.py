@@ -260,7 +260,7 @@ def delta(
     check_all("encode.delta", "x", values, np.isfinite(values), "must be finite")
     length = len(values)
     if steps is not None and integer("encode.delta", "steps", steps, 1) != length:
-        fail("encode.delta", "steps", steps, f"must be the length of x, {length}")
+        fail("encode.delta", "steps", steps, f"must equal the length of x, {length}")
     integer("encode.delta", "seed", seed, 0, _MAX_SEED)
     distance = scalar("encode.delta", "threshold", threshold, "> 0")
     raster = _core.encode_delta(values, length, distance)

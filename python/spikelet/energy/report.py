@@ -140,7 +140,7 @@ def _row(layer: LayerEnergy) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class EnergyReport:
-    """An estimate of the energy of one inference; see `spikelet.energy` for what is counted.
+    """An estimate of the energy of one inference; `spikelet.energy` explains the counts.
 
     Parameters
     ----------

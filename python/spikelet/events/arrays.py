@@ -26,7 +26,7 @@ _MOST_CELLS = 2**31 - 1
 def event_array(
     t: ArrayLike, x: ArrayLike, y: ArrayLike | None = None, p: ArrayLike | None = None
 ) -> Events:
-    """Make an event array of columns.
+    """Make an event array from columns.
 
     Parameters
     ----------

@@ -56,9 +56,9 @@ def jitter(
     std : float
         Standard deviation of the shifts of t [us].
     clip_outliers : bool
-        Drop events that leave the sensor. Other functions refuse them.
+        Drop events that leave the sensor, which raise an error in other functions.
     clip_negative : bool
-        Drop events that would be before time 0. Other functions refuse them.
+        Drop events that would be before time 0, which raise an error in other functions.
     sort_timestamps : bool
         Sort the events by t if times change; functions that slice time need it.
     seed : int, numpy.random.Generator or None
@@ -132,7 +132,7 @@ def drop(
     events : structured array [n]
         In any order.
     drop_probability : float or (low, high)
-        Part of the events, in [0, 1]; so many are dropped, to the nearest, and any of them with equal chances.
+        Fraction of the events to drop, in [0, 1], rounded to a whole number of events; all events have equal chances.
     duration_ratio : float or (low, high)
         Part of the time from 0 to the last event; an interval of this length, at a random time, is dropped.
     area_ratio : float or (low, high)
@@ -144,8 +144,8 @@ def drop(
     sensor_size : (W, H, P), optional
         Size of the sensor [pixels]; needed for `area_ratio` and `pixel_probability`.
     seed : int, numpy.random.Generator or None
-        An integer gives the same result each time. A generator is asked for a new integer at each call: what a
-        pipeline needs. None takes one from the system. Results do not depend on the number of threads.
+        An integer gives the same result each time. A generator gives a new integer at each call, as a pipeline needs.
+        None takes one from the system. Results do not depend on the number of threads.
 
     Returns
     -------

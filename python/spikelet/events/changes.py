@@ -40,7 +40,7 @@ def crop(
     sensor_size : (W, H, P)
         Size of the sensor [pixels].
     target_size : int or (W, H)
-        Size of the window: the sensor's size for what comes next.
+        Size of the window, which is the sensor's size for the following functions.
     at : "random", "center" or (x, y)
         Where the window is: anywhere on the sensor with equal chances, in its middle, or with this corner. A window
         larger than the sensor is possible in the middle: events are moved.

@@ -19,7 +19,7 @@ _FOR_EVER = 2**62
 
 
 def denoise(events: Events, filter_time: float = 10_000) -> Events:
-    """Drop events that nothing near them preceded.
+    """Drop events without a recent event in a neighbouring pixel.
 
     An event stays if a pixel left, right, above or below had its last event less than `filter_time` before it: the
     background activity filter of Delbruck, Frame-free dynamic digital vision (2008).
@@ -45,8 +45,8 @@ def denoise(events: Events, filter_time: float = 10_000) -> Events:
 
     Notes
     -----
-    As in tonic, each pixel starts as if it had had an event at time 0: what happens before `filter_time` stays if it
-    has a pixel beside it.
+    As in tonic, each pixel starts as if it had had an event at time 0: events before `filter_time` stay if the pixel
+    has a neighbour.
     """
     where = "events.denoise"
     limit = math.ceil(_duration(where, "filter_time", filter_time))
@@ -98,7 +98,7 @@ def decimate(events: Events, n: int) -> Events:
     events : structured array
         Taken in the order of the array.
     n : int
-        One of so many events of a pixel stays: the n-th, the 2n-th, ...
+        Every n-th event of a pixel stays: the n-th, the 2n-th, ...
 
     Returns
     -------
@@ -114,7 +114,7 @@ def decimate(events: Events, n: int) -> Events:
 
 
 def identify_hot_pixel(events: Events, hot_pixel_frequency: float) -> NDArray[np.int64]:
-    """Find pixels that have events more often than any scene causes.
+    """Find pixels that have more events than any scene causes.
 
     Parameters
     ----------

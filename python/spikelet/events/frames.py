@@ -65,9 +65,9 @@ def to_frame(
     n_event_bins : int
         Number of slices with equally many events, see `slice_by_event_bins`.
     overlap : float
-        What slices share: us for `time_window`, events for `event_count`, else a part of a bin.
+        Overlap of slices: in us for `time_window`, in events for `event_count`, otherwise as a fraction of a bin.
     include_incomplete : bool
-        Keep the slice that the end of the recording cuts; for `time_window` and `event_count`.
+        Keep a last slice that the end of the recording truncates; for `time_window` and `event_count`.
     start_time, end_time : float, optional
         Where slices of `time_window` start and end [us]: by default the first and the last event.
     dtype : uint8, int16, int32 or float32

@@ -51,7 +51,7 @@ def time_surface(
     overlap : float
         By how much the slices overlap [us]: surfaces are ``dt - overlap`` apart.
     include_incomplete : bool
-        Add the surface of the slice that the end of the recording cuts.
+        Add the surface of a last slice that the end of the recording truncates.
     dtype : float32 or float64
         Type of the result.
     threads : int
@@ -189,8 +189,8 @@ def voxel_grid(
     -------
     array [B, 1, H, W]
         At ``s = B (t - t_first) / (t_last - t_first)``, an event adds 1 - frac(s) to bin floor(s) and frac(s) to the
-        next, with the sign + for p = 1 and - for p = 0. What falls beyond the last bin is left out: the last event, for
-        one. If all events are at one time, they are in bin 0.
+        next, with the sign + for p = 1 and - for p = 0. Contributions beyond the last bin, such as that of the last
+        event, are left out. If all events are at one time, they are in bin 0.
 
     Raises
     ------

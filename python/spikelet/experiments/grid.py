@@ -60,7 +60,7 @@ class Run:
         Raises
         ------
         ValueError, TypeError
-            If it was not made by `to_json`, or the key is not that of the parameters and of the replicate or the seed.
+            If it was not made by `to_json`, or the key does not match the parameters and the replicate or seed.
         """
         if data.keys() != {"key", "parameters", "replicate", "seed"}:
             fail("sweep", "fields of a stored run", sorted(data), "must be those of a run")

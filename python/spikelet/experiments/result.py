@@ -226,7 +226,7 @@ class SweepResult(Sealed, Sequence[RunResult]):
         hdf5.save(self.runs, records, tables.columns(self.runs, self._shorts()), path)
 
     def report(self, path: str | os.PathLike[str], *, title: str | None = None) -> Path:
-        """Write results against parameters, and a table of the runs, as one HTML file, which loads nothing.
+        """Write results against parameters, and a table of the runs, as one HTML file, which loads nothing from elsewhere.
 
         Parameters
         ----------

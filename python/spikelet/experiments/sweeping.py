@@ -48,8 +48,8 @@ def sweep(
 ) -> SweepResult:
     """Call a function for all points of a grid, with several seeds each, on all cores.
 
-    The seed, key and results of a run depend only on its own parameters, its replicate and `seed`: not on the rest of
-    the grid, the executor, the number of workers or the order in which runs finish.
+    The seed, key and results of a run depend only on its own parameters, its replicate and `seed`. They do not depend
+    on the rest of the grid, the executor, the number of workers or the order in which runs finish.
 
     Parameters
     ----------
@@ -176,7 +176,7 @@ def load_sweep(store: str | os.PathLike[str]) -> SweepResult:
     Returns
     -------
     SweepResult
-        All runs that were ever planned for this store, those of the last sweep first; some may be missing.
+        All runs planned for this store, those of the last sweep first; some may be missing.
     """
     kept = Store(Path(store).absolute())
     kept.description()

@@ -179,7 +179,7 @@ class Graph(Sealed):
         Raises
         ------
         ValueError
-            If a wanted layer also depends on an input that is not among the sources, or is a source itself.
+            If a requested layer also depends on an input that is not among the sources, or is itself a source.
         """
         given, needed = set(sources), set(wanted)
         where = "Graph.between"

@@ -269,7 +269,7 @@ class Take(Movement):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Roll(Movement):
-    """Shift values along axes; those that leave at one end come back at the other.
+    """Shift values along axes; values that leave at one end return at the other.
 
     Parameters
     ----------

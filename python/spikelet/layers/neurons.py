@@ -109,10 +109,10 @@ class Neuron(Layer):
         Subtract the threshold in the step after the spike, after the leak, as snnTorch's Leaky does by default. Only with
         ``reset="subtract"`` and binary spikes; a reset to `v_reset` a step later would give the same spikes.
     strict : bool
-        Spike if the potential exceeds the threshold, not where it just reaches it. Only with ``reset="zero"`` or
+        Spike only if the potential exceeds the threshold, not if it equals it. Only with ``reset="zero"`` or
         `reset_delay`; not of `PredictiveIF`.
     levels : int in 1 .. 8
-        Number of spike sizes (threshold, threshold / 2, threshold / 4, ...), of which the largest that fits is sent; more
+        Number of spike sizes (threshold, threshold / 2, threshold / 4, ...); a neuron sends the largest that fits. More
         than 1 needs signed or differential spikes.
     """
 
@@ -268,24 +268,25 @@ def is_silent(layer: Layer) -> bool:
 class PredictiveIF(Neuron):
     """An integrate-and-fire neuron that spikes according to an estimate of its mean input.
 
-    Early input misleads an `IF` neuron: spikes that it sends too soon cannot be taken back, which hurts deep networks most.
-    This neuron compares the number of spikes it has sent with an estimate from the sum S of its input so far (starting at
-    `v_init`): at step t it spikes if ``pace[t] * S - sent >= limit[t]``, where `sent` counts its spikes. With ``pace = 1 / threshold`` and
-    ``limit = 1/2`` it is an `IF` with reset by subtraction that starts at half its threshold. `spikelet.conversion` fits
-    pace and limit to the network. Spikes are binary; time and memory are those of an `IF` with two states.
+    Early input misleads an `IF` neuron: it cannot take back spikes that it sent too soon, which affects deep networks
+    most. This neuron compares the number of spikes it has sent with an estimate from the sum S of its input so far
+    (starting at `v_init`): at step t it spikes if ``pace[t] * S - sent >= limit[t]``, where `sent` counts its spikes.
+    With ``pace = 1 / threshold`` and ``limit = 1/2`` it is an `IF` with reset by subtraction that starts at half its
+    threshold. `spikelet.conversion` fits pace and limit to the network. Spikes are binary; time and memory are those of
+    an `IF` with two states.
 
     With `sizes`, spikes stay binary, but the steps of a run have different weights: one of step t counts ``sizes[t]``, in
     the input sum S (``S += sizes[t] * input``), in `sent`, and in all means over the steps. Early, large spikes and late,
-    small ones code a number in as few steps as its digits. A spike at a step of negative size takes back what was sent; a
+    small ones code a number in as few steps as its digits. A spike at a step of negative size subtracts from `sent`; a
     neuron sends it if ``sent - pace[t] * S >= limit[t]``. All neurons of a model must have the same sizes.
 
     With ``code="signed"``, a unit is a pair of neurons, whose spikes are binary too: the ON neuron spikes if the estimate
     ``clip(pace[t] * S + offset[t], 0, ceiling[t])`` is at least ``limit[t]`` ahead of `sent`, the OFF neuron if it is at least as far
-    behind. A spike of the OFF neuron takes back one of the ON neuron at the same step; in arrays it is a -1.
+    behind. A spike of the OFF neuron cancels one of the ON neuron at the same step; in arrays it is a -1.
 
     Such a pair has `levels` sizes of spikes: those of a step are ``sizes[t]``, and each next one is `level_ratio` times the one
-    before. It sends the size that is nearest to what is missing, and none if less than ``limit[t]`` times the smallest one
-    is missing. Receivers multiply by the size: an addition with a shift if the ratio is 1/2, else a product.
+    before. It sends the size nearest to the remaining difference, and none if this is less than ``limit[t]`` times the
+    smallest size. Receivers multiply by the size: an addition with a shift if the ratio is 1/2, else a product.
 
     With `activation`, the neuron follows a function f of its estimate: it compares ``scale * f(pace[t] * S + offset[t])``
     with `sent` in place of ``pace[t] * S``. OFF spikes, or spikes of negative size, make negative values of f possible.
@@ -306,7 +307,7 @@ class PredictiveIF(Neuron):
     offset : array-like, [T] or [T, channels], optional
         Only of pairs, or with `activation`; 0 by default.
     scale : float or [channels], optional
-        What `sent` is to be where f is 1; only with `activation`, and then 1 by default. With ``T / amplitude`` the mean
+        Target of `sent` where f is 1; only with `activation`, and then 1 by default. With ``T / amplitude`` the mean
         output follows f.
 
     All other parameters are those of `IF`; `threshold` is used in reports only.
@@ -417,7 +418,7 @@ class PredictiveIF(Neuron):
 
     @property
     def first_step(self) -> int:
-        """The first step at which a neuron may spike: limits are infinite before."""
+        """The first step at which a neuron may spike; earlier limits are infinite."""
         return int(np.isfinite(np.reshape(self.limit, (self.steps, -1))).any(1).argmax())
 
     @property

@@ -31,10 +31,10 @@ class Resize(Layer):
     mode : "nearest", "linear" or "cubic"
         Linear and cubic interpolation act along each axis in turn (bilinear, bicubic ...).
     coordinates : str
-        How the place x of an output follows from its index i, with `scale` outputs an input: "half_pixel" (x + 1/2 = (i +
-        1/2) / scale), "align_corners" (the first and the last values lie on each other), "asymmetric" (x = i / scale),
-        "pytorch_half_pixel" ("half_pixel", but 0 for an output of 1) or "half_pixel_symmetric" ("half_pixel", around the
-        centre).
+        How the position x of an output follows from its index i, with `scale` outputs per input: "half_pixel" (x + 1/2
+        = (i + 1/2) / scale), "align_corners" (the first and the last values lie on each other), "asymmetric" (x = i /
+        scale), "pytorch_half_pixel" ("half_pixel", but 0 for an output of 1) or "half_pixel_symmetric" ("half_pixel",
+        around the centre).
     rounding : str
         How "nearest" rounds places. PyTorch's "nearest" is "asymmetric" with "floor", its "nearest-exact" "half_pixel"
         with "round_prefer_ceil".
@@ -43,7 +43,7 @@ class Resize(Layer):
     exclude_outside : bool
         Leave values outside the input out of cubic interpolation; otherwise those at the border are repeated.
     scale : float, or one for each spatial axis, optional
-        Scale of the coordinates, where it is not the ratio of the sizes.
+        Scale of the coordinates, if it is not the ratio of the sizes.
     """
 
     size: Any

@@ -46,9 +46,8 @@ _Prepared: TypeAlias = tuple[Any, int, dict[str, list[int]], NDArray[np.float64]
 class SpikingModel(Sealed):
     """Layers with spiking neurons between them.
 
-    At each step all layers are evaluated in order, on the output of earlier layers at the same step, and only the synapses of
-    a `Delay` reach back to earlier ones.
-    Spikes are events: only active inputs cost work.
+    At each step all layers are evaluated in order, on the output of earlier layers at the same step; only the synapses
+    of a `Delay` use earlier steps. Spikes are events: only active inputs cost work.
 
     Parameters
     ----------
@@ -132,11 +131,10 @@ class SpikingModel(Sealed):
         vars(self).update({"threads": default_threads(), **state})
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the model to one file (.spk), from which `load` makes it again: the same results, bit for bit.
+        """Write the model to one file (.spk); `load` returns a model with the same results, bit for bit.
 
-        The file holds a description of the layers and their weights, each with a checksum, and no code. A file that is
-        there is replaced as a whole or not at all. What was recorded is not part of the model, and neither is the number
-        of threads.
+        The file holds a description of the layers and their weights, each with a checksum, and no code. An existing
+        file is replaced atomically. Recordings and the number of threads are not part of the model.
 
         Parameters
         ----------
@@ -157,7 +155,7 @@ class SpikingModel(Sealed):
         """Return the model of a file of `save`, of the class that it had.
 
         Weights stay in the file: they are read when they are used, and processes that load the same file share them in
-        memory. So do not overwrite the file in place while a model is in use; `save` replaces it, which is safe.
+        memory. Do not overwrite the file in place while a model is in use; `save` replaces it safely.
 
         Parameters
         ----------
@@ -187,12 +185,12 @@ class SpikingModel(Sealed):
         form: Literal["constant", "sequence", "spikes", "signed"] | None = None,
         example: Inputs | None = None,
     ) -> None:
-        """Write the model as a program that runs it without Python, and gives the same bits.
+        """Write the model as a program that runs without Python and gives the same bits.
 
         The folder gets one file pair of C99 (``network.h``, ``network.c``), the weights (``network_weights.h``), a CMake
         file, a ``main.c`` that runs the network on files and measures it, and a ``README.md`` about its size, memory and
-        work. The program needs no operating system, heap or mathematical functions. It goes step by step, so that it holds
-        the state of the neurons and the spikes of one step: far less memory than `run`.
+        work. The program needs no operating system, heap or mathematical functions. It runs step by step and holds only
+        the state of the neurons and the spikes of one step, which takes far less memory than `run`.
 
         Parameters
         ----------
@@ -217,8 +215,7 @@ class SpikingModel(Sealed):
         Raises
         ------
         ValueError
-            If a layer cannot be exported, which the message names; graded units, functions of Python and differential
-            codes cannot.
+            If a layer cannot be exported (graded units, Python functions and differential codes); the message names it.
         OSError
             If a file cannot be written.
         """
@@ -236,7 +233,7 @@ class SpikingModel(Sealed):
 
     @property
     def silent_steps(self) -> int:
-        """Number of initial steps in which neurons before the first output cannot spike yet: it is that of an empty network."""
+        """Number of initial steps in which neurons before the first output cannot spike yet, so the output is that of a silent network."""
         silent, sources, seen = 0, [self.graph.output.name], set(self.graph.inputs)
         while sources:
             name = sources.pop()
@@ -274,7 +271,8 @@ class SpikingModel(Sealed):
         steps : int, optional
             Number of time steps T.
         delay : int
-            Number of initial steps to leave out of means (which sizes of spikes weight, if the model has any), while activity travels to the last layer; less than T.
+            Number of initial steps to leave out of means, while activity travels to the last layer; less than T. If
+            spikes have sizes, these weight the means.
         record : str or iterable of str, or True
             ``"layer"`` (spikes of neurons, values of others), ``"layer.v"``, ``"layer.spikes"``, ``"layer.value"`` (all ``[T,
             B, ...]``) or ``"layer.mean"`` (``[B, ...]``); also ``"v"`` and ``"spikes"`` of the last neurons. True: all
@@ -289,7 +287,7 @@ class SpikingModel(Sealed):
             Show a progress bar (needs rich), or call ``progress(samples done)``.
         until : Stopping or float, optional
             When a sample ends before its last step; a number is the margin between its greatest output and the next. The
-            first output decides. What is recorded by step is 0 from there on.
+            first output decides. Recordings by step are 0 after it.
 
         Returns
         -------

@@ -18,17 +18,18 @@ __all__ = ["Stopping"]
 class Stopping:
     """When a sample may end before the last step.
 
-    At each check, the mean output so far is compared with a limit; the first check that it meets ends the run of this sample.
+    At each check, the mean output so far is compared with a limit. The run of a sample ends at the first check that it
+    meets.
 
     Parameters
     ----------
     checks : sequence of int, [K]
-        Numbers of steps after which to look, ascending.
+        Numbers of steps after which to check, ascending.
     limits : sequence of float, [K]
         Limit of each check, in units of the output.
     of : "margin" or "change"
-        What the limits bound. "margin": the greatest output leads the next by at least so much (at each place, if there
-        are several). "change": each output has changed by less since the check before.
+        What the limits bound. "margin": the greatest output exceeds the next by at least this (at each place, if there
+        are several). "change": each output has changed by less since the previous check.
     keep : bool
         Keep the mean output of all checks, as ``result.so_far``.
 
@@ -39,8 +40,8 @@ class Stopping:
 
     Notes
     -----
-    `ConvertedModel.stopping` chooses the limits on data. Networks whose spikes have sizes (the default of `convert`) count as 0
-    what was not sent yet; the output of others is the mean over the steps so far.
+    `ConvertedModel.stopping` chooses the limits on data. In networks whose spikes have sizes (the default of
+    `convert`), spikes not yet sent count as 0; in others, the output is the mean over the steps so far.
     """
 
     checks: tuple[int, ...]
@@ -70,7 +71,7 @@ class Stopping:
 
     @classmethod
     def never(cls, checks: Iterable[int]) -> Self:
-        """Return what ends no run, but keeps the mean output of the checks."""
+        """Return a `Stopping` that ends no run, but keeps the mean output of the checks."""
         checks = tuple(checks)
         return cls(checks, (math.inf,) * len(checks), keep=True)
 

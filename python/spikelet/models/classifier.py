@@ -57,7 +57,7 @@ class STDPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # u
 
     Notes
     -----
-    Samples are numbers >= 0, the largest of which in `fit` is white; `predict` clips larger numbers.
+    Samples are numbers >= 0. The largest number in `fit` is white; `predict` clips larger numbers.
     """
 
     def __init__(

@@ -162,8 +162,8 @@ class Connectome:
     ) -> Connectome:
         """Draw a connectome with the size and the spread of degrees of the published one.
 
-        It costs as much as the fly's brain to build and to run; otherwise it has no meaning. Its first 21 neurons
-        drive three hundred others, most of them through others.
+        It costs as much to build and run as the fly's brain, and has no other purpose. Its first 21 neurons drive three
+        hundred others, most of them indirectly.
 
         Parameters
         ----------
@@ -175,8 +175,8 @@ class Connectome:
         Notes
         -----
         In- and out-degrees are log-normal with a sigma of 1, numbers of synapses log-normal such that 18 % of the edges
-        have five or more, as in FlyWire 783; 35 % of the neurons are inhibitory. Neurons that are close in the list are
-        no closer in the network: in the published results, the neurons that fire lie as if their indices were random.
+        have five or more, as in FlyWire 783; 35 % of the neurons are inhibitory. The index of a neuron says nothing
+        about its place in the network: in the published results, the indices of the neurons that fire look random.
         """
         n = integer("Connectome.surrogate", "neurons", neurons, 50)
         most = integer("Connectome.surrogate", "edges", edges, 0)

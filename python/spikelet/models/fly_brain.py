@@ -200,9 +200,8 @@ class FlyBrain(Sealed):
     Parameters
     ----------
     network : Network
-        A network whose first population are the neurons, whose first projection are their synapses, and whose first
-        recorder, if there is one, has the spikes: what `fly_brain` built, or what `Network.save` saved of it. What was
-        silenced then stays silent.
+        A network built by `fly_brain`, or loaded after `Network.save`: its first population is the neurons, its first
+        projection their synapses, and its first recorder, if any, has the spikes. Silenced neurons stay silent.
     ids : array of int, [n]
         Ids of the neurons.
 

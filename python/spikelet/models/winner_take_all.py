@@ -57,8 +57,8 @@ class WinnerTakeAll(Learner):
         Sum of the weights onto each neuron [mV]; by default 0.05 times the effective number of lit pixels in the
         images of the first call of `fit`.
     theta_plus : float, optional
-        Increment of the threshold by a spike [mV]; by default 0.001 times the number of neurons, at most 0.4: fewer
-        neurons win more often each, and thresholds should settle at the same level.
+        Increment of the threshold by a spike [mV]; by default 0.001 times the number of neurons, at most 0.4. With
+        fewer neurons each wins more often, and thresholds should settle at the same level.
     normalise_every : int
         Number of images between normalisations of the weights.
     anneal : float

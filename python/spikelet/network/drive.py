@@ -59,7 +59,7 @@ class Drive:
 
     @property
     def start(self) -> float:
-        """Time [ms] from which the input's own time counts: row 0 of a current drives the step that begins then."""
+        """Time [ms] at which the input starts: row 0 of a current drives the step that begins then."""
         return float(self.network.engine.ms(np.array(self.start_step)))
 
     @property

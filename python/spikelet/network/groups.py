@@ -41,9 +41,9 @@ class ProjectionGroup(Sealed):
     """The projections between two unions, as one. Made by `Network.connect`.
 
     All arrays have one entry per synapse, in the canonical order of the whole: by source, then target, then creation,
-    with ids counted within the unions. `projections` has the single projections, in which ids count within
-    populations. A file has these only; after a load, ``sl.ProjectionGroup(pre, post, net.projections)`` puts them
-    together again.
+    with ids counted within the unions. `projections` has the individual projections, in which ids count within
+    populations. A file holds only these; after loading, make the group again with ``sl.ProjectionGroup(pre, post,
+    net.projections)``.
 
     Parameters
     ----------
@@ -173,8 +173,8 @@ class ProjectionGroup(Sealed):
 class DriveGroup(Sealed):
     """The inputs to the parts of a union, as one. Made by `Network.inject`.
 
-    The parameters of the input are attributes, as those of a `Drive`: set one to a number, or to an array with one for each
-    neuron of the union.
+    The parameters of the input are attributes, as in `Drive`: set one to a number, or to an array with one value for
+    each neuron of the union.
 
     Attributes
     ----------
@@ -275,7 +275,7 @@ class _UnionRecorder(Sealed, Recorded):
         return float(self.recorders[0].stop)
 
     def pause(self) -> None:
-        """Record nothing from now on, until `resume`. The data so far stays."""
+        """Stop recording until `resume`. Earlier data is kept."""
         for recorder in self.recorders:
             recorder.pause()
 
@@ -285,7 +285,7 @@ class _UnionRecorder(Sealed, Recorded):
             recorder.resume()
 
     def clear(self) -> None:
-        """Forget all data recorded so far, in the file too."""
+        """Discard all data recorded so far, also in the file."""
         for recorder in self.recorders:
             recorder.clear()
 

@@ -60,8 +60,8 @@ class Network(NetworkContents):
         Random seed of connectivity, weights, initial values and noise. The same seed gives the same result, bit for
         bit, for any number of threads, any SIMD level and any division of a run into pieces.
     threads : int, optional
-        The most threads to use; a run uses one of them while that is faster. By default as many as the network
-        benefits from, up to the number of available cores or OMP_NUM_THREADS.
+        Largest number of threads; a run uses only one while that is faster. By default as many as the network benefits
+        from, up to the number of available cores or OMP_NUM_THREADS.
     dtype : "float32" or "float64"
         Precision of states and weights. float64 reproduces NEST's spike trains for deterministic input.
     comm : mpi4py communicator, "world" or None
@@ -164,8 +164,8 @@ class Network(NetworkContents):
         delay : float, array-like, Distribution or ByDistance
             Delays [ms], at least dt and at most 65535 steps, rounded to the nearest step.
         receptor : str, optional
-            Name of the receptor: "excitatory" or "inhibitory" ("ex" or "in"), or one of the model's own. By default the
-            sign of each weight picks it, where there are these two.
+            Name of the receptor: "excitatory" or "inhibitory" ("ex" or "in"), or one of the model's own. If the model
+            has these two, the sign of each weight selects one by default.
         plasticity : Plasticity, optional
             Plasticity rule, for example `spikelet.STDP`.
         weights : "float", "int16" or Int16
@@ -195,12 +195,12 @@ class Network(NetworkContents):
     def inject(self, target: Population | Union, what: Input) -> Drive | DriveGroup:
         """Drive a population, or a part of it, from now on, without a source population.
 
-        Time and memory follow the number of targets, and an input that has ended costs nothing.
+        Time and memory depend only on the number of targets, and an input that has ended costs nothing.
 
         Parameters
         ----------
         target : Population or Union
-            Neurons. To a union (``E + I``), values by neuron are those of all of its elements.
+            Neurons. For a union (``E + I``), arrays have one value for each of its elements.
         what : PoissonInput, CurrentInput, StepCurrent, SineCurrent or NoiseInput
             The input.
 
@@ -215,14 +215,14 @@ class Network(NetworkContents):
 
     @changing
     def regulate(self, projection: Projection, how: Regulation) -> None:
-        """Keep the weights of a plastic projection in balance, at each multiple of an interval.
+        """Regulate the weights of a plastic projection at each multiple of an interval.
 
         Parameters
         ----------
         projection : Projection
             A projection with a plasticity rule.
         how : WeightNormalisation or SynapticScaling
-            The method and its interval. Regulations of one moment act in the order in which they were added.
+            The method and its interval. Regulations due at the same time act in the order in which they were added.
         """
         if isinstance(projection, ProjectionGroup):
             rule = "must be one projection; regulate each of group.projections"
@@ -250,7 +250,7 @@ class Network(NetworkContents):
         save: StrPath | None = None,
         save_every: float | None = None,
     ) -> None:
-        """Simulate for a duration. The global interpreter lock is released meanwhile.
+        """Simulate for a duration. The run releases the global interpreter lock.
 
         Parameters
         ----------
@@ -361,7 +361,7 @@ class Network(NetworkContents):
         when: Literal["after_reset", "before_reset"] = "after_reset",
         to: StrPath | None = None,
     ) -> Any:
-        """Record from now on, or for some time.
+        """Record from now on, or during an interval.
 
         Parameters
         ----------
@@ -374,11 +374,11 @@ class Network(NetworkContents):
             Interval between samples [ms], a multiple of dt; by default dt. Samples are taken at its multiples, counted
             from time 0. Not for spikes.
         start, stop : float, optional
-            Record what has ``start < time <= stop`` [ms], counted from time 0; ``start=0`` includes time 0. Without
-            them, recording has no end. See also `SpikeRecorder.pause`.
+            Record only ``start < time <= stop`` [ms], counted from time 0; ``start=0`` includes time 0. Without `stop`,
+            recording has no end. See also `SpikeRecorder.pause`.
         when : "after_reset" or "before_reset"
-            Whether V_m of a neuron that spikes in the step is that after the reset, or that with which it spiked; of
-            `Equations`, the first state.
+            If a neuron spikes in the step, record its V_m after the reset, or the V_m at which it spiked. For
+            `Equations`, this applies to the first state.
         to : path-like, optional
             Record to this HDF5 file (needs h5py) instead of memory, so that a run of any length needs only a few MB
             of memory. Several recorders of a network may share a file. `read_recording` reads it, even during the run
@@ -415,7 +415,8 @@ class Network(NetworkContents):
             Keep the present plastic weights. Otherwise they go back to those given to `connect`. Static weights do
             not change in either case.
         at : float
-            Time [ms] to go to instead of 0, a multiple of dt. Noise depends on the time at which it is drawn.
+            Time [ms] to set the clock to instead of 0, a multiple of dt. Noise depends on the time at which it is
+            drawn.
         """
         _, step = steps_of("reset", "at", at, self.dt)
         for recorder in self.recorders:
@@ -445,8 +446,7 @@ class Network(NetworkContents):
     def load(path: StrPath, *, threads: int | None = None, comm: Any = "world") -> Network:
         """Load a network that `save` wrote. Saved recorders are in `recorders` and continue.
 
-        A recorder on disk continues in its file. What was recorded there after the checkpoint is cut off at the next
-        run.
+        A recorder on disk continues in its file. The next run discards what was recorded after the checkpoint.
 
         Parameters
         ----------
@@ -463,11 +463,11 @@ class Network(NetworkContents):
         return checkpoint.load(Network, path, threads, comm)
 
     def report(self, path: StrPath, *, title: str | None = None) -> Path:
-        """Write what the network is and what its recorders hold as one HTML file, which loads nothing.
+        """Write a report of the network and its recordings as one HTML file, which loads nothing from elsewhere.
 
-        The spikes of all recorders make a raster to zoom and hover over, with rates below it. There are tables of
-        populations, inputs and projections, distributions of rates and weights, and recorded states and weights. The
-        tables and a picture can be read without JavaScript.
+        It has a raster of all recorded spikes, in which the reader can zoom and hover, with rates below it; tables of
+        populations, inputs and projections; distributions of rates and weights; and recorded states and weights. The
+        tables and one figure do not need JavaScript.
 
         Parameters
         ----------
@@ -491,10 +491,10 @@ class Network(NetworkContents):
         return report(self, path, title)
 
     def to_neo(self) -> Any:
-        """Return what all recorders hold as a `neo.Block` with one segment, for Elephant and the files of Neo.
+        """Return all recordings as a `neo.Block` with one segment, for Elephant and Neo's file formats.
 
         Spikes become a `SpikeTrain` for each neuron, states and weights an `AnalogSignal` for each recorder. A
-        `neo.Group` for each population has those of its recorders.
+        `neo.Group` for each population holds its recordings.
 
         Raises
         ------

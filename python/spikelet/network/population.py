@@ -226,7 +226,7 @@ class Population:
 
     @property
     def positions(self) -> npt.NDArray[np.float64] | None:
-        """Positions of the elements, [n, dimensions], read-only; None if the population was made without."""
+        """Positions of the elements, [n, dimensions], read-only; None if the population has none."""
         if self.space is None:
             return None
         return Snapshot(self.space.coordinates[self.ids], _FIXED_POSITIONS)

@@ -95,9 +95,9 @@ class Projection(Sealed):
         Plastic weights include all pairs of spikes so far. The array is a copy, which later runs do not change. Assign
         one number, or one per synapse, to set all weights; assign to items, as in ``p.weights[:5] = 2`` and
         ``p.weights[mask] *= 3``, to set these and keep the others as they are at that time. Each assignment writes all
-        weights of the projection, so set many in one assignment. Views and results are not tied to the network: a
-        view cannot be changed (``p.weights[:5][0] = 2`` raises ValueError), and ``np.array(p.weights)`` is an array of
-        your own.
+        weights of the projection, so set many in one assignment. Views and results are not connected to the network: a
+        view is read-only (``p.weights[:5][0] = 2`` raises ValueError). ``np.array(p.weights)`` returns an array that
+        you can change.
         """
         return Snapshot(self._weights(), _SET_WEIGHTS, self._set_items)
 
@@ -148,9 +148,9 @@ class Projection(Sealed):
     def traces(self) -> Mapping[str, npt.NDArray[Any]]:
         """Present traces of a plastic projection by name; arrays with one entry per synapse.
 
-        Each includes the spikes that are at the synapse by now, the source's after the axonal part of the delay, the
-        target's after the dendritic one, and has decayed to the present. A spike adds 1, or sets the trace to 1, as the
-        pairing says. Traces have no unit. Names are NEST's, which keeps them as they were at the last spike:
+        Each includes the spikes that have reached the synapse, the source's after the axonal part of the delay, the
+        target's after the dendritic part, and has decayed to the present. A spike adds 1, or sets the trace to 1, as
+        the pairing says. Traces have no unit. Names are NEST's, which keeps them as they were at the last spike:
 
         * ``Kplus``, ``Kminus``: of the source's and the target's spikes, with ``tau_plus`` and ``tau_minus``. With
           ``pairing="nearest_pre_centered"``, Kplus is 0 once a spike of the target has used it.
@@ -160,7 +160,8 @@ class Projection(Sealed):
           `reward`.
         * ``x``, ``y``, ``u``: the resources of `TsodyksMarkram`.
 
-        They cannot be set. Reading them does not change what follows. With several ranks it is collective, like `weights`.
+        They cannot be set, and reading them does not change later results. With several ranks, reading is collective,
+        as for `weights`.
         """
         if self.plasticity is None:
             fail(repr(self), "plasticity", None, "must be a rule, to have traces")
@@ -217,7 +218,7 @@ class Projection(Sealed):
             Sum of the weights' magnitudes, > 0. Weights are then clipped to the bounds of the plasticity rule.
         """
         if self.plasticity is None:
-            fail(repr(self), "normalise", total, "is for projections with plasticity")
+            fail(repr(self), "normalise", total, "is only for projections with plasticity")
         value = number(repr(self), "total", total)
         require(repr(self), "total", value, "> 0")
         self._engine.sim.normalise(self.index, float(value))

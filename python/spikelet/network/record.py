@@ -63,7 +63,7 @@ def _several(
         rule = 'must be the name of what to record, or a list of names of states, such as ["V_m", "I_syn_ex"]'
         fail(where, "what", what, rule, error=TypeError)
     if len(set(names)) < len(names) or "spikes" in names or isinstance(target, Projection):
-        rule = "must be names of states, each once; record spikes and weights on their own"
+        rule = "must be names of states, each once; record spikes and weights separately"
         fail(where, "what", what, rule)
     for name in names:  # all of them before the first is added
         make_recorder(net, target, name, when)

@@ -59,7 +59,7 @@ class _Recorder(Sealed, Recorded):
 
     @changing
     def pause(self) -> None:
-        """Record nothing from now on, until `resume`. The data so far stays."""
+        """Stop recording until `resume`. Earlier data is kept."""
         self.tape.pause(True)
 
     @changing
@@ -74,7 +74,7 @@ class _Recorder(Sealed, Recorded):
 
     @changing
     def clear(self) -> None:
-        """Forget all data recorded so far, in the file too."""
+        """Discard all data recorded so far, also in the file."""
         self.tape.clear()
 
     def __len__(self) -> int:
@@ -213,7 +213,7 @@ class WeightRecorder(_SampleRecorder):
 
     @property
     def labels(self) -> Labels:
-        """What the samples are: whose, of what, in which unit; with several ranks not which ends synapses have."""
+        """Description of the samples: their population, quantity and unit; with several ranks, without the ends of synapses."""
         of = self.target
         if self.network.ranks.size == 1:
             ends = {"pre": of.pre_ids, "post": of.post_ids}
@@ -312,7 +312,7 @@ class MultiStateRecorder(Sealed):
         return found[0][0], np.stack([values for _, values in found])
 
     def pause(self) -> None:
-        """Record nothing from now on, until `resume`. The data so far stays."""
+        """Stop recording until `resume`. Earlier data is kept."""
         for recorder in self.recorders.values():
             recorder.pause()
 
@@ -322,7 +322,7 @@ class MultiStateRecorder(Sealed):
             recorder.resume()
 
     def clear(self) -> None:
-        """Forget all data recorded so far, in the file too."""
+        """Discard all data recorded so far, also in the file."""
         for recorder in self.recorders.values():
             recorder.clear()
 

@@ -29,8 +29,8 @@ def run_all(
     """Run many networks at once: an ensemble, such as one network with many seeds or parameters.
 
     Each thread takes whole networks, one after another, so the threads never wait for each other, and Python is not
-    involved. That is faster than to run the networks in turn, most of all if they are small. Results, recordings and
-    what follows are those of `Network.run`, bit for bit. The networks need not be alike.
+    involved. This is faster than running the networks one after another, especially if they are small. Results and
+    recordings are the same as with `Network.run`, bit for bit. The networks may differ.
 
     Networks that record to files run after all others, in turn and with their own threads.
 
@@ -45,15 +45,16 @@ def run_all(
         smaller.
     progress : bool or callable
         True shows a progress bar (needs rich). A callable is called as ``progress(n)`` a few dozen times a second
-        with the number of networks that are through.
+        with the number of finished networks.
 
     Raises
     ------
     KeyboardInterrupt
-        After Ctrl-C. Each network is intact and stands at the end of a step; those that had not begun stand where they
-        were. ``run_all(networks, [end - net.t for net in networks])`` continues.
+        After Ctrl-C. Each network is intact at the end of a step; networks that had not begun are unchanged.
+        ``run_all(networks, [end - net.t for net in networks])`` continues.
     FloatingPointError, RuntimeError, ...
-        What `Network.run` raises for a network, with its place in the list. The others have run nevertheless.
+        An error that `Network.run` raises for a network, with the network's index in the list. All other networks have
+        run.
     ValueError, TypeError
         If an argument is invalid; nothing has run then.
 

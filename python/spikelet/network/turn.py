@@ -129,7 +129,7 @@ def _refuse(owner: _Owner | None, which: str = "") -> NoReturn:
     elif thread != threading.get_ident():
         msg = f"Network: it is {doing} in another thread; wait until that call is over"
     elif doing == "running":
-        msg = "Network: it is running and asks this callback; wait until that run is over"
+        msg = "Network: it is running and has called this callback; wait until the run is over"
     else:
         msg = (
             f"Network: it is {doing} by the call that led to this one; wait until that call is over"

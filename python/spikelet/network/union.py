@@ -28,15 +28,15 @@ class Union:
     """Several populations, or parts of them, one after the other. Made by ``E + I``.
 
     Elements are numbered through all parts, in the order in which these were added. States and parameters that all
-    parts have are attributes, as of a population. A union is a way to name populations, not a part of the network: it
-    is not saved, and can be made again from ``net.populations``.
+    parts have are attributes, as of a population. A union only names populations. It is not part of the network and is
+    not saved; make it again from ``net.populations``.
 
     Attributes
     ----------
     network : Network
         The network.
     parts : tuple of Population
-        What was added, in order. No element is in two of them.
+        The parts, in order. No element is in two of them.
     """
 
     network: NetworkBase

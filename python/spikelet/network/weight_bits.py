@@ -17,16 +17,16 @@ _ALLOWED = 'must be "float", "int16" or sl.Int16(...)'
 class Int16:
     """Weights of 16 bits, for `Network.connect`: less memory, and faster where rows are long.
 
-    The magnitude of a weight is rounded to a multiple of a step, a power of two. 65535 steps hold the largest
-    magnitude, so that a weight is off by at most 1 / 65535 of it, and by half of that if it is just below a power of
-    two. Events of one step are summed as whole numbers, exactly, and the sum is rounded once.
+    The magnitude of a weight is rounded to a multiple of a step, a power of two. The largest magnitude has at most
+    65535 steps, so the error of a weight is at most 1 / 65535 of it, and half of that if it is just below a power of
+    two. Events of one time step are summed exactly, as integers, and the sum is rounded once.
 
     Parameters
     ----------
     largest : float, optional
         Largest magnitude that a weight may have, now and later, in the unit of the weight; by default that of the
         given weights, or the largest that the distribution can give. Projections onto a population share rows of
-        synapses if they have one step, so give them one `largest` where rows would be short otherwise.
+        synapses if they have the same step; give them the same `largest` if rows would otherwise be short.
     """
 
     largest: float | None = None
@@ -50,6 +50,6 @@ def largest_of(where: str, weights: Any, plasticity: Plasticity | None) -> float
         hint = "" if isinstance(weights, str) else "; the weights themselves are weight=..."
         fail(where, "weights", weights, _ALLOWED + hint, error=error)
     if plasticity is not None:
-        rule = 'must be "float" where synapses are plastic'
+        rule = 'must be "float" for plastic synapses'
         fail(where, "weights", weights, rule)
     return weights.largest or 0.0

@@ -162,7 +162,7 @@ class NeuronModel(Described):
 
     @property
     def current(self) -> str | None:
-        """Name of the parameter to which currents are added, or None if there is none."""
+        """Name of the parameter that currents are added to, or None."""
         raise NotImplementedError
 
     @property
@@ -208,7 +208,7 @@ class NeuronModel(Described):
         raise NotImplementedError
 
     def about_stability(self, dt: float) -> str:  # noqa: ARG002 - models differ
-        """Return what to do if a state diverges, for messages."""
+        """Return advice for a state that diverges, for messages."""
         return type(self).__name__
 
     @property

@@ -32,7 +32,7 @@ def HodgkinHuxley(
         \dot x = \alpha_x(V) (1 - x) - \beta_x(V) x
 
     for the gates m, h and n. A neuron spikes at the end of the first step at which V_m lies above 0 mV (Traub: V_T + 30 mV)
-    and falls, and not again for t_ref. Nothing is reset.
+    and falls; it does not spike again for t_ref. Nothing is reset.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def HodgkinHuxley(
     V_T : float or array
         Shifts the gates of "traub" along V, -63 mV.
     t_ref : float or array
-        Time after a spike in which there is no other, 2 ms.
+        Time after a spike during which there is no other, 2 ms.
     I_e : float or array
         Constant current, 0 pA.
     tau_syn_ex, tau_syn_in : float or array

@@ -75,8 +75,8 @@ class IntegrateAndFire(NeuronModel):
     tau_theta : float or array
         Time constant of the adaptive threshold [ms]; inf: no decay.
     reset : "zero" or "subtract"
-        "zero" sets V_m to V_reset. "subtract" subtracts ``V_th + theta - V_reset``, so what lies above the
-        threshold is kept: the residual membrane potential of RMP-SNN (Han, Srinivasan & Roy, CVPR 2020).
+        "zero" sets V_m to V_reset. "subtract" subtracts ``V_th + theta - V_reset``, which keeps the excess over the
+        threshold: the residual membrane potential of RMP-SNN (Han, Srinivasan & Roy, CVPR 2020).
     """
 
     E_L: Values = parameter(-70.0, "mV")
@@ -248,8 +248,9 @@ class LIFOneCurrent(IntegrateAndFire, nest=NestModel("iaf_psc_exp", ("V_m", "I_s
 
         C_m \dot V = -\frac{C_m}{\tau_m} (V - E_L) + I_{syn} + I_e, \qquad \dot I_{syn} = -I_{syn} / \tau_{syn}
 
-    The currents of both receptors decay alike, so that only their sum matters. A step reads and writes a third less
-    memory than that of `LIF`. V_m differs from that of `LIF` by rounding, and not at all if all weights have one sign.
+    The currents of both receptors decay with the same time constant, so only their sum matters. A step reads and writes
+    a third less memory than with `LIF`. V_m differs from that of `LIF` only by rounding, and is identical if all
+    weights have the same sign.
 
     Parameters
     ----------

@@ -38,7 +38,7 @@ def psp(
     Parameters
     ----------
     model : NeuronModel
-        The model, with its parameters; of a neuron that spikes by itself the response is that of the first cycle.
+        The model, with its parameters. For a neuron that spikes without input, the response is that of the first cycle.
     weight : float
         Weight of the event, in the unit of the model's synapses.
     receptor : str, optional

@@ -37,7 +37,7 @@ def phase_plane(
 ) -> Axes:
     """Draw two states of a model from text against each other: nullclines, vector field and a simulated trajectory.
 
-    Where a nullcline lies its state does not change; where both cross, neither does. All other states stay at their
+    On a nullcline its state does not change; where both cross, neither does. All other states stay at their
     initial values in the nullclines and in the field, but not in the trajectory. A spike interrupts the trajectory's
     line, and a dot marks its start.
 

@@ -98,8 +98,8 @@ def rate_histogram(
     start, stop : float, optional
         The interval [ms]; by default all that was observed.
     bin_size : float
-        Width of a bin [ms]. A remainder after the last whole bin is not drawn, and so nothing of a population that was
-        observed for less than one bin.
+        Width of a bin [ms]. A remainder after the last whole bin is not drawn, so a population that was observed for
+        less than one bin is not drawn at all.
     ax : Axes, optional
         Axes to draw on.
     **style

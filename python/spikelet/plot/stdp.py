@@ -35,9 +35,8 @@ def stdp_window(
 ) -> Axes:
     """Draw by how much one pair of spikes changes a weight, against the time from the source's to the target's spike.
 
-    Each lag is a synapse of its own in one simulation, so the window is that of the engine, for any rule, also one of
-    your own. With `RewardSTDP` a reward follows the pair, such that the change is the eligibility
-    that the pair left.
+    One simulation has a separate synapse for each lag, so the engine computes the window, for any rule including your
+    own. With `RewardSTDP` a reward follows the pair, such that the change equals the eligibility that the pair left.
 
     Parameters
     ----------

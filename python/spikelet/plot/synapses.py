@@ -133,7 +133,7 @@ def weight_history(
     recorder : WeightRecorder or WeightRecording
         ``net.record(projection, "weights", every=...)``.
     lines : int
-        Number of synapses drawn as lines, evenly spaced in canonical order; 0 draws the mean and the band only.
+        Number of synapses drawn as lines, evenly spaced in canonical order; 0 draws only the mean and the band.
     ax : Axes, optional
         Axes to draw on.
     **style

@@ -38,7 +38,7 @@ def trace(
     spikes : SpikeRecorder, SpikeRecording or Spikes, optional
         Spikes of the same population: those of the recorded elements are marks above the traces.
     threshold : bool or float
-        True draws a line at the threshold of the recorder's model, V_th or V_peak; a number one there.
+        True draws a line at the threshold of the recorder's model, V_th or V_peak; a number draws a line at this value.
     ax : Axes, optional
         Axes to draw on.
     **style

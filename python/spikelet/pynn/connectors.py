@@ -305,7 +305,7 @@ class FixedTotalNumberConnector(_Spikelet, connectors.FixedTotalNumberConnector)
             raise NotImplementedError(msg)
         most = n_pre * n_post - (0 if own is None else int((own >= 0).sum()))
         if n and (most == 0 or (not self.with_replacement and n > most)):
-            msg = f"FixedTotalNumberConnector: n = {n} is more than the {most} pairs that there are"
+            msg = f"FixedTotalNumberConnector: n = {n} is more than the {most} possible pairs"
             raise errors.ConnectionError(msg)
         keys = np.zeros(0, np.int64)
         while len(keys) < n:

@@ -121,7 +121,7 @@ class STDPMechanism(SynapseType, synapses.STDPMechanism):
             msg = "STDPMechanism: needs both a timing_dependence and a weight_dependence"
             raise errors.NoModelAvailableError(msg)
         if voltage_dependence is not None:
-            msg = "STDPMechanism: spikelet has no rule in which a voltage_dependence can take part"
+            msg = "STDPMechanism: no plasticity rule of spikelet has a voltage_dependence"
             raise NotImplementedError(msg)
         super().__init__(
             timing_dependence, weight_dependence, None, dendritic_delay_fraction, weight, delay
@@ -303,13 +303,13 @@ class _NotAvailable(ModelNotAvailable):
 class ElectricalSynapse(_NotAvailable):
     """Not available."""
 
-    reason = "spikelet has no gap junctions, as neurons of a step do not wait for each other"
+    reason = "spikelet has no gap junctions, because neurons do not interact within a step"
 
 
 class SimpleStochasticSynapse(_NotAvailable):
     """Not available."""
 
-    reason = "synapses of spikelet pass on every spike"
+    reason = "synapses of spikelet transmit every spike"
 
 
 class StochasticTsodyksMarkramSynapse(_NotAvailable):

@@ -119,7 +119,7 @@ class SampleData(_Data, RecordedSamples):
 
     @property
     def labels(self) -> Labels:
-        """What they are; of data that 0.3 pickled, unit and ids are unknown."""
+        """Description of the samples; in data pickled by version 0.3, unit and ids are unknown."""
         if self._what is not None:
             return self._what
         population, _, what = self.name.rpartition(".")

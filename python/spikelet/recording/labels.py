@@ -24,7 +24,7 @@ class Labels:
     unit : str
         Its unit, or "" if it has none or it is unknown.
     columns : mapping of str to array
-        What tells columns apart: "id", or "pre" and "post".
+        Labels of the columns: "id", or "pre" and "post".
     every : float
         Interval of sampling [ms].
     when : str
@@ -40,6 +40,6 @@ class Labels:
 
     @property
     def about(self) -> dict[str, Any]:
-        """What describes the whole, by name."""
+        """Description of the whole, by name."""
         when = {} if self.when == "after_reset" else {"when": self.when}
         return {"population": self.population, **when}

@@ -356,7 +356,7 @@ class StateRecording(_OnDisk, RecordedSamples):
 
     @property
     def labels(self) -> Labels:
-        """What they are: whose, of what, in which unit; the unit is "" in a file of 0.3."""
+        """Description of the samples: their population, quantity and unit; the unit is "" in a file of version 0.3."""
         about = self.attributes
         size = int(about.get("size", 0))
         ids = np.arange(size) if self._ids is None else self._ids.astype(np.int64)
@@ -370,7 +370,7 @@ class WeightRecording(_OnDisk, RecordedSamples):
 
     @property
     def labels(self) -> Labels:
-        """What they are; the file does not hold which neurons a synapse connects."""
+        """Description of the samples, without the ends of synapses, which the file does not hold."""
         about = self.attributes
         between = f"{about.get('pre', '')}-{about.get('post', '')}"
         with hdf5_access.reading(self.path) as file:

@@ -41,7 +41,7 @@ class CurrentInput(Described):
 class StepCurrent(Described):
     """A piecewise constant current, which is added to I_e.
 
-    Memory and time follow the number of changes. While the current is 0, it costs nothing.
+    Memory and time depend on the number of changes. A current of 0 costs nothing.
 
     Parameters
     ----------

@@ -22,7 +22,7 @@ class PulsePacket(Described):
     """A source whose elements fire volleys of spikes around given times.
 
     Each element fires `activity` spikes for each packet, at independent, normally distributed times. A spike has the stamp
-    of the end of the step in which it lies. Those that would lie before the source was added or set are left out.
+    of the end of the step in which it lies. Spikes before the time at which the source was added or set are left out.
 
     Parameters
     ----------
@@ -35,8 +35,8 @@ class PulsePacket(Described):
 
     Notes
     -----
-    NEST's ``pulsepacket_generator`` (``pulse_times``, ``activity``, ``sdev``). There all targets of a generator receive
-    the same train: make a population of one element for that.
+    NEST's ``pulsepacket_generator`` (``pulse_times``, ``activity``, ``sdev``). In NEST all targets of a generator
+    receive the same train; for this, make a population of one element.
     """
 
     times: Any

@@ -57,9 +57,7 @@ class PoissonSource(Described):
 
     def __post_init__(self) -> None:
         if isinstance(self.rate, ChangingRate):
-            rule = (
-                "must be numbers; a rate that changes with time is itself the model of a population"
-            )
+            rule = "must be numbers; use a rate that changes with time directly as the model of a population"
             fail("PoissonSource", "rate", self.rate, rule, error=TypeError)
         rate = numbers("PoissonSource", "rate", self.rate, "Hz")
         require("PoissonSource", "rate", rate, ">= 0")

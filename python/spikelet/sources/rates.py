@@ -42,7 +42,7 @@ class SinusoidalPoisson(Described):
     Parameters
     ----------
     rate : float or array-like, [n]
-        Mean rate [Hz]. It is exceeded where the amplitude is larger, as a rate is never negative.
+        Mean rate [Hz]. If the amplitude is larger, the true mean is higher, because a rate is never negative.
     amplitude : float or array-like, [n]
         Amplitude of the modulation [Hz].
     frequency : float or array-like, [n]

@@ -26,8 +26,8 @@ class SpikeSource(Described):
     Parameters
     ----------
     times : array-like of float, [n_spikes], or Spikes
-        Times of the spikes [ms], ascending, on the grid of the network's dt. 0.0 is allowed, and a repeated pair of
-        time and id counts twice. Or `Spikes`, or a recorder or recording of spikes.
+        Times of the spikes [ms], ascending, on the grid of the network's dt; or `Spikes`, or a recorder or recording of
+        spikes. 0.0 is allowed, and a repeated pair of time and id counts twice.
     ids : array-like of int, [n_spikes]
         Id of the element that fires each spike; not with Spikes, which have their own.
     snap : bool or "up"

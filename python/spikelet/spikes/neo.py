@@ -181,7 +181,7 @@ def _trains_of(where: str, source: Any) -> Any:
     """Return the trains in something of Neo's."""
     if hasattr(source, "segments") and not hasattr(source, "spiketrains"):
         if len(source.segments) != 1:
-            rule = "must have one segment; take one of block.segments"
+            rule = "must have one segment; use one of block.segments"
             fail(where, "block", len(source.segments), rule, got="segments:")
         source = source.segments[0]
     if hasattr(source, "spiketrains"):

@@ -147,12 +147,12 @@ class Observed(Sealed):
 
     def __iter__(self) -> NoReturn:
         msg = (
-            "Spikes cannot be iterated over: take spikes.trains(), or zip(spikes.times, spikes.ids)"
+            "Spikes cannot be iterated over: use spikes.trains(), or zip(spikes.times, spikes.ids)"
         )
         raise TypeError(msg)
 
     def __array__(self, *_: Any, **__: Any) -> NoReturn:
-        msg = "Spikes are no array: take spikes.times and spikes.ids, spikes.bin(width) or spikes.raster()"
+        msg = "Spikes are not an array: use spikes.times and spikes.ids, spikes.bin(width) or spikes.raster()"
         raise TypeError(msg)
 
     def __repr__(self) -> str:

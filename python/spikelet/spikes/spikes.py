@@ -31,7 +31,7 @@ Ints = npt.NDArray[np.int64]
 class Spikes(Observed):
     """Spikes: their times, the elements that sent them, and the interval in which these were observed.
 
-    A value: it never changes, and methods return another one. ``len(spikes)`` is the number of spikes,
+    It is immutable: methods return a new object. ``len(spikes)`` is the number of spikes,
     ``spikes[ids]`` those of some elements, and ``(time, id) in spikes`` asks for one. Two are equal if all is equal but
     names and annotations.
 
@@ -40,11 +40,11 @@ class Spikes(Observed):
     times : array-like of float, [n_spikes]
         Times [ms], in any order. They are sorted by time, then id. A repeated pair counts twice.
     ids : array-like of int, [n_spikes]
-        Ids of the elements that sent them, counted from 0.
+        Id of the element that sent each spike, counted from 0.
     n : int, optional
         Number of elements, silent ones included; by default the largest id + 1.
     start, stop : float, optional
-        The interval in which the elements were observed [ms]: ``start < time <= stop``, and the start itself. By default
+        The interval in which the elements were observed [ms]: ``start < time <= stop``, including the start. By default
         it starts at 0, or at the first time if that is negative, and its end is unknown: `stop` is None.
     dt : float, optional
         Step of the grid on which the times lie [ms].
@@ -56,7 +56,8 @@ class Spikes(Observed):
     name : str
         Name of the elements.
     annotations : mapping of str to values, optional
-        What else is known: values for all, or arrays with one for each element. They are Neo's annotations.
+        Further information: a single value, or an array with one value for each element. These become Neo's
+        annotations.
 
     Attributes
     ----------
@@ -145,9 +146,10 @@ class Spikes(Observed):
         Parameters
         ----------
         index : int, slice, ids or mask
-            Ids of elements, as of an array of n. Of spikes of a part, a slice or a mask takes what is observed.
+            Ids of elements, as for an array of length n. For spikes of a part, a slice or a mask selects among the
+            observed elements.
         relabel : bool
-            Count ids anew, from 0 in the order of `index`. By default they stay, and n too.
+            Renumber ids from 0 in the order of `index`. By default ids and n stay the same.
         """
         chosen = chosen_ids(index, self.n, self._elements)
         if self.whole and np.array_equal(chosen, np.arange(self.n)):
@@ -189,7 +191,7 @@ class Spikes(Observed):
             fail(where, "stop", stop, f"must not be before start = {begin:g} ms")
         last_end = math.inf if self.stop is None else self.stop
         if begin > last_end or begin == math.inf or end < self.start:
-            rule = f"must reach into the time of observation, {self.start:g} to {last_end:g} ms"
+            rule = f"must overlap the time of observation, {self.start:g} to {last_end:g} ms"
             fail(where, "start and stop", (begin, end), rule)
         begin, end = max(begin, self.start), min(end, last_end)
         first = 0 if begin <= self.start else int(np.searchsorted(self.times, begin, "right"))
@@ -197,7 +199,7 @@ class Spikes(Observed):
         return begin, None if end == math.inf else end, first, last
 
     def shift(self, by: float) -> Self:
-        """Return the spikes at later times, and so their interval.
+        """Return the spikes with all times, and the interval, shifted.
 
         The grid stays if it maps to itself; else `dt` of the result is None.
 
@@ -233,7 +235,7 @@ class Spikes(Observed):
         *others : Spikes
             Spikes of the same elements.
         relabel : bool
-            They are of other elements, whose ids follow those before, as in a union of populations.
+            The others have different elements, whose ids follow those before, as in a union of populations.
         """
         every: list[Spikes] = [
             self,
@@ -362,7 +364,7 @@ class Spikes(Observed):
         raster = np.zeros((rows, self._width), np.uint8)
         np.add.at(raster.reshape(-1), row * self._width + self.columns(), 1)
         if raster.sum(dtype=np.int64) != len(self):  # an element of uint8 went through 0
-            rule = "must be so short that no element has over 255 spikes in a step; take bin()"
+            rule = "must be short enough for at most 255 spikes of an element in a step; otherwise use bin()"
             fail("Spikes.raster", "dt", step, rule)
         return raster.reshape(rows, *self.shape)
 
@@ -377,8 +379,9 @@ class Spikes(Observed):
         Parameters
         ----------
         lazy : bool
-            Return a `neo.spiketrainlist.SpikeTrainList` of the two arrays, which makes trains only when one is touched. It
-            costs nothing, but then more time than a list: each train is a search through all spikes.
+            Return a `neo.spiketrainlist.SpikeTrainList` of the two arrays, which makes a train only on access. Making
+            it costs nothing, but each train then takes a search through all spikes, so using all of them is slower than
+            a list.
 
         Returns
         -------

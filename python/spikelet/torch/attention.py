@@ -114,7 +114,7 @@ def _mixed(channels: int) -> nn.Sequential:
 
 
 class PotentialShortcut(nn.Module):
-    """A residual block of potentials, ``x + body(x)``, whose body begins with neurons: all that layers send are spikes.
+    """A residual block of potentials, ``x + body(x)``, whose body begins with neurons, so layers send only spikes.
 
     Parameters
     ----------

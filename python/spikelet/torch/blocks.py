@@ -13,7 +13,7 @@ __all__ = ["DropoutOverTime", "SEWBlock"]
 
 
 class SEWBlock(nn.Module):
-    """A residual block whose spikes and those of its shortcut meet element by element.
+    """A residual block that combines its spikes and those of its shortcut element by element.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ class SEWBlock(nn.Module):
         return result
 
     def extra_repr(self) -> str:
-        """Return how spikes meet."""
+        """Return how spikes are combined."""
         return f"connect={self.connect!r}"
 
 

@@ -100,7 +100,7 @@ def _number(where: str, name: str, value: Any, rule: str = "finite") -> float:
                 where,
                 name,
                 tuple(value.shape),
-                "must be a number, it cannot be learned",
+                "must be a number, as it cannot be learned",
                 got="a parameter of shape",
                 error=TypeError,
             )

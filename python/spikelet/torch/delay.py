@@ -28,8 +28,8 @@ class Delay(nn.Module):
     ``y[t, b, o] = bias[o] + sum over i of weight[o, i] x[t - delay[o, i], b, i]``, where x is 0 before its first step.
 
     In training mode delays are real numbers. An input acts at the two steps around its delay, by linear interpolation, and
-    with `width` > 0 at those around them too, as a Gaussian of this standard deviation [steps]. A wide Gaussian lets a delay
-    see from afar where its input is useful; `narrow_delays` shrinks it during training until only the delay is left
+    with `width` > 0 at those around them too, as a Gaussian of this standard deviation [steps]. A wide Gaussian gives a
+    delay a gradient towards useful spikes far away; `narrow_delays` shrinks it to zero width during training
     (Hammouamri et al., ICLR 2024). In eval mode delays are rounded to whole steps, as `to_network` deploys them.
 
     Parameters
@@ -47,7 +47,7 @@ class Delay(nn.Module):
         Initial delays [steps]; by default they are drawn uniformly from 0 .. `max_delay`. The parameter `delay`, like
         `weight` and `bias`, may be changed at any time.
     backend : "core" or "torch"
-        What computes: the compiled core, on the CPU, where a synapse costs two products a step whatever its delay, or a
+        Implementation: the compiled core, on the CPU, where a synapse costs two products per step for any delay, or a
         convolution by PyTorch on any device, with one product for each possible delay.
 
     Raises
@@ -57,15 +57,15 @@ class Delay(nn.Module):
 
     Notes
     -----
-    The Gaussian is applied to the inputs, before the delays. It also reaches back, so that the layer sees up to ``3 width``
-    steps of the future of a sequence: only in training mode. The core's results have the same bits for any number of threads
+    The Gaussian is applied to the inputs, before the delays. It also looks ahead: in training mode, the layer sees up
+    to ``3 width`` steps of the future of a sequence. The core's results have the same bits for any number of threads
     and any SIMD level.
 
     References
     ----------
     Hammouamri, Khalfaoui-Hassani & Masquelier, "Learning delays in spiking neural networks using dilated convolutions with
-    learnable spacings", ICLR 2024. There, each synapse has a Gaussian of its own, cut off at the ends of the kernel; here,
-    the Gaussian is applied to the inputs once for all synapses, which is what makes the cost independent of its width.
+    learnable spacings", ICLR 2024. There, each synapse has its own Gaussian, cut off at the ends of the kernel. Here,
+    the Gaussian is applied once to the inputs of all synapses, so the cost does not depend on its width.
 
     Examples
     --------

@@ -52,9 +52,9 @@ def to_spiking_model(
     handles time), `Delay` (with whole steps, as in eval mode), `SEWBlock`, `PotentialShortcut`, `SpikeAttention` that is
     driven by spikes, and the neurons `LIF`, `IF` and `LI`. The result of `from_spiking_model` can be converted back.
 
-    A module with a forward of its own may call such modules and add what they return, as residual networks do. Its code
-    does not show what it does to time, so the model is then compared with it, in float64 on random spikes, and refused if
-    their outputs differ.
+    A module with its own `forward` may call such modules and add their outputs, as residual networks do. Such code does
+    not show how it treats time, so the result is then compared with the module, in float64 on random spikes; it is an
+    error if their outputs differ.
 
     The engine adds weights in another order than PyTorch, so a potential may differ in its last digits, and a spike if the
     potential meets the threshold within rounding. With ``dtype="float64"`` for both, spikes are equal; with weights on a
@@ -81,7 +81,7 @@ def to_spiking_model(
     ------
     ValueError
         If the network cannot be converted exactly: a neuron that the engine does not have, an analog activation between
-        spiking layers, a forward that mixes steps; the message names the module, with a hint.
+        spiking layers, or a `forward` that mixes steps. The message names the module, with a hint.
     TypeError
         If `module` is not a module.
 
@@ -304,7 +304,7 @@ def _still(
     if isinstance(module, PSN | SlidingPSN | TEBN):
         refuse(
             f"{where} ({type(module).__name__})",
-            "has parameters for each step, or sees several steps at once, where the engine takes one after another",
+            "has parameters for each step, or uses several steps at once; the engine runs one step after another",
             "use LIF and tdBN, or write a file with to_onnx",
         )
     if isinstance(module, Neuron):

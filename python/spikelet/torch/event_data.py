@@ -39,25 +39,25 @@ class EventDataset(Dataset[Any]):
     Parameters
     ----------
     data : sequence of (events, label)
-        From `spikelet.datasets`, tonic, or a list. It is read when an item is asked for.
+        From `spikelet.datasets`, tonic, or a list. A recording is read when its item is accessed.
     transform : callable, optional
         Events to frames ``[T, ...]``, such as ``functools.partial(sl.events.to_frame, sensor_size=(34, 34, 2),
-        n_time_bins=20)``. It should not be random, if there is a cache. By default, events stay what they are.
+        n_time_bins=20)``. With a cache, it should not be random. By default, events stay unchanged.
     cache : path, optional
         Folder where frames are kept. Several processes, and several data sets, may share it: the name of a file depends on
         the transform with its code, arguments and the global variables that it reads, on the data, and on the version.
-        Functions of other modules that the transform calls are not looked into. Of a list, all recordings count; of a data
-        set, its lists and arrays (paths, labels, indices), and its first, middle and last recording. A damaged file is
-        written again.
+        Functions of other modules that the transform calls are not inspected. For a list, all recordings count; for a
+        data set, its lists and arrays (paths, labels, indices), and its first, middle and last recording. A damaged
+        file is written again.
     augment : callable, optional
-        Applied to the frames each time, and not kept: what is random belongs here.
+        Applied to the frames each time, and not cached: put random transforms here.
     key : str, optional
         Names the data and the transform for the cache instead of their content.
 
     Raises
     ------
     TypeError
-        `data` is no sequence; or transform or data cannot be identified, and there is no `key`.
+        `data` is not a sequence; or the transform or the data cannot be identified, and there is no `key`.
 
     Examples
     --------

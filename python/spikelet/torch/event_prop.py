@@ -142,14 +142,14 @@ class EventProp(nn.Module):
         standard deviation ``spread * v_threshold / (peak * sqrt(in_features))``. With a drive of 1, one
         simultaneous spike of each input just reaches the threshold on average.
     generator : torch.Generator, optional
-        Source of the initial weights.
+        Random generator of the initial weights.
     dtype : torch.dtype, optional
         Type of the parameters. All computations are in float64.
     max_delay : float >= 0
         Longest delay [ms]; 0 for a layer without delays. Delays that the optimiser has moved out of 0 .. `max_delay` act as
         its ends, to which a run in training mode sets them back.
     per : "synapse", "axon" or "neuron"
-        Delays of their own for all synapses [out, in], for the inputs [in], or for the outputs [out].
+        Separate delays for all synapses [out, in], for the inputs [in], or for the outputs [out].
     delay : float, array-like or Tensor, optional
         Initial delays [ms]; by default drawn uniformly from 0 .. `max_delay`.
     recurrent : bool
@@ -166,7 +166,7 @@ class EventProp(nn.Module):
 
     Notes
     -----
-    A neuron without spikes has no gradient, so a neuron that never spikes never learns. Three things help: a
+    A neuron that never spikes has no gradient and never learns. Three things help: a
     `drive` well above 1, `revive`, and ``first(silent=t_max)`` for the output.
 
     The gradient of a spike time is 1/V' at the crossing, which is large if the potential barely reaches the

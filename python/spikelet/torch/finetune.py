@@ -38,7 +38,7 @@ def from_spiking_model(
 ) -> SpikingModule:
     """Convert a `SpikingModel` to a module with the same output that is trained by surrogate gradients.
 
-    It serves conversion followed by fine-tuning (Rathi et al., ICLR 2020): convert an ANN for few steps with
+    Use it to fine-tune a converted network (Rathi et al., ICLR 2020): convert an ANN for few steps with
     ``sl.convert(ann, x, neuron="soft", steps=4)``, train the module for an epoch or two, and convert it back with
     `to_spiking_model`. Weights, biases, thresholds, initial potentials and amplitudes are parameters.
 

@@ -53,7 +53,7 @@ def lif(
     With ``convention="spikelet"`` the potential decays exactly, ``h[t] = decay v[t-1] + gain x[t]`` with
     ``decay = exp(-dt / tau_m)`` and a gain of 1; the neuron spikes if ``h[t] >= v_threshold``, and the threshold is
     subtracted (`reset`).
-    The other conventions integrate, reset and differentiate as the named library does.
+    The other conventions use the integration, reset and derivative of the named library.
 
     Parameters
     ----------
@@ -62,15 +62,15 @@ def lif(
         float32: spikes have the type of x, potentials are float32. A raster of uint8 or bool, as encoders return it, is
         computed in the type of the first given tensor, or PyTorch's default; a backward pass keeps its bytes.
     convention : "spikelet", "snntorch", "spikingjelly" or "norse"
-        Library whose step, reset and gradient are used; parameters have the names of that library, see below.
+        Library whose update, reset and gradient are used; parameters have the names of that library, see below.
     v_threshold : float or Tensor
         Threshold. A Tensor may require a gradient, and broadcasts to ``x.shape[2:]``; this holds for all parameters that
         may be tensors.
     surrogate : str, Table or None
         Surrogate for the derivative of a spike, a function of u = h - v_threshold with a = alpha: "atan"
         ``(a/2) / (1 + (pi a u/2)^2)``, "sigmoid" ``a e / (1 + e)^2`` with ``e = exp(-a u)``, "fast_sigmoid" and "superspike" ``1 / (1 + a|u|)^2``, "triangle"
-        ``max(0, a - a^2 |u|)``, "rectangle" ``a where |u| < 1/(2a)``, "gaussian" ``a exp(-(a u)^2 / 2) / sqrt(2 pi)``. None
-        is for inference: nothing is kept.
+        ``max(0, a - a^2 |u|)``, "rectangle" ``a where |u| < 1/(2a)``, "gaussian" ``a exp(-(a u)^2 / 2) / sqrt(2 pi)``.
+        None is for inference and keeps nothing for a backward pass.
     alpha : float > 0, optional
         Parameter of the surrogate; by default 2, 4, 25 (superspike 100), 1, 1, 1 in that order.
     v : Tensor, [B, ...], optional
@@ -78,16 +78,16 @@ def lif(
     return_v : bool
         Also return the potential after the last step, [B, ...].
     checkpoint : bool, optional
-        What is kept for the backward pass: the potential before each reset (False), or only the input, from which the
-        potentials are recomputed (True), with half the memory but more time. By default the potential if it suffices.
-        Results are bit-identical.
+        What to keep for the backward pass: the potential before each reset (False), or only the input, from which the
+        potentials are recomputed (True), with half the memory but more time. By default the potential if this is
+        enough. Results are bit-identical.
     steps : int >= 1, optional
         Number of steps; x is then [B, ...], the same input at each step (direct coding), and its gradient is the sum over
         the steps.
     backend : "core", "torch" or "triton"
-        What computes: the compiled core, on the CPU; PyTorch's own operations, one step after another, on any device and
-        for ``torch.compile``; or Triton kernels fused over time, on a GPU, for neurons that are not recurrent. The spikes
-        are the same. It is never chosen for you.
+        Implementation: the compiled core, on the CPU; PyTorch's own operations, one step after another, on any device
+        and for ``torch.compile``; or Triton kernels fused over time, on a GPU, for neurons that are not recurrent. The
+        spikes are the same. The choice never changes by itself.
     **parameters
         spikelet: `tau_m` (float or Tensor, ms, 20), `dt` (ms, 1), or `decay` (float or Tensor), `gain` (1, or "normalised":
         ``1 - decay``, with which a constant x drives the potential to x), `reset` ("subtract", "zero", "none"),
@@ -107,8 +107,8 @@ def lif(
     Raises
     ------
     TypeError
-        If x is not a tensor of floating-point numbers, uint8 or bool, another tensor cannot be converted to its type without loss, or a
-        parameter that is a number is given as one to learn.
+        If x is not a tensor of floating-point numbers, uint8 or bool, another tensor cannot be converted to its type
+        without loss, or a learnable tensor is given for a parameter that must be a number.
     ValueError
         If a parameter is unknown, out of range or of the wrong shape, or x has no dimension for time.
 

@@ -13,7 +13,7 @@ _Epoch = TypeVar("_Epoch")
 
 
 class History(list[_Epoch]):
-    """The epochs of a training, in order: what `spikelet.torch.fit` returns.
+    """The epochs of a training, in order. Made by `spikelet.torch.fit`.
 
     `spikelet.plot.training_curves` draws it.
     """
@@ -31,7 +31,7 @@ class History(list[_Epoch]):
         return History([*self, *other]) if isinstance(other, list) else NotImplemented
 
     def report(self, path: str | os.PathLike[str], *, title: str | None = None) -> Path:
-        """Write curves and a table of the epochs as one HTML file, which loads nothing.
+        """Write curves and a table of the epochs as one HTML file, which loads nothing from elsewhere.
 
         Parameters
         ----------

@@ -53,9 +53,9 @@ def set_pool_limit(n_bytes: int) -> None:
 
     Notes
     -----
-    Importing `spikelet.torch` applies the default limit to the whole process. glibc is left alone if the environment
-    configures its memory (``MALLOC_TRIM_THRESHOLD_``, ``MALLOC_MMAP_THRESHOLD_`` or ``GLIBC_TUNABLES``). Freed memory that
-    the heap holds is returned to the system by each call.
+    Importing `spikelet.torch` applies the default limit to the whole process. glibc stays unchanged if the environment
+    configures its memory (``MALLOC_TRIM_THRESHOLD_``, ``MALLOC_MMAP_THRESHOLD_`` or ``GLIBC_TUNABLES``). Freed memory
+    that the heap holds is returned to the system by each call.
     """
     limit = integer("set_pool_limit", "n_bytes", n_bytes, 0)
     _core.set_pool_limit(limit)

@@ -232,8 +232,8 @@ class Neuron(nn.Module):
     def run(self, x: Tensor, *, v_seq: bool = True, **states: Tensor | None) -> Run:
         """Run over [T, B, ...] from given states (`v`, `i`, `a`, `first_spikes`; [B, ...]) and return all results.
 
-        The potentials after each step, `v_seq`, are differentiable too; without `v_seq` they are empty, unless they are what
-        the module returns.
+        The potentials after each step, `v_seq`, are also differentiable; without `v_seq` they are empty, unless the
+        module returns them.
         """
         where = type(self).__name__
         if (

@@ -39,7 +39,7 @@ class _Stage:
 class OTTT:
     r"""Trains a feed-forward network online: gradients of each step follow from traces of the inputs of its layers.
 
-    The potential of a neuron, apart from resets, is a sum of its inputs with weights that decay,
+    Without resets, the potential of a neuron is a sum of its inputs with decaying weights,
     :math:`u[t] = \sum_{\tau \le t} \lambda^{t - \tau} (W s[\tau] + b)`. Its derivative by :math:`W` is therefore the trace
     :math:`\hat{a}[t] = \lambda \hat{a}[t - 1] + s[t]` of the layer's input, and the gradient of the loss of step t,
 
@@ -54,7 +54,7 @@ class OTTT:
     model : nn.Sequential
         The network, nested as you like: `LIF`, `IF` and `LI` that are reset by subtraction, with one fixed decay for each
         layer, and between them linear layers, convolutions (in `OverTime`, or `SpikeConv2d`), averaging pools and
-        ``nn.Flatten(2)``. It is trained in place, and can be run over all steps at once and deployed as usual.
+        ``nn.Flatten(2)``. It is trained in place. You can still run it over all steps at once and deploy it.
 
     Raises
     ------
@@ -64,8 +64,8 @@ class OTTT:
     Notes
     -----
     `step` and `learn` keep the potentials of neurons and one trace of the input of each layer, whatever the number of
-    steps. A copy (``copy.deepcopy``, pickle) keeps them too, but not the graph of the last step: call its `step` before its
-    `learn`. An optimizer may step after each `learn` (OTTT-O) or after the last (OTTT-A).
+    steps. A copy (``copy.deepcopy``, pickle) also keeps them, but not the graph of the last step: call `step` of the
+    copy before `learn`. An optimizer may step after each `learn` (OTTT-O) or after the last (OTTT-A).
 
     References
     ----------

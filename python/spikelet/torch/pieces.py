@@ -19,7 +19,7 @@ _States = dict[nn.Module, dict[str, Tensor]]
 
 
 def in_pieces(model: nn.Sequential, x: Tensor, length: int) -> Iterator[Tensor]:
-    """Run a network over pieces of a sequence; each starts from the states that the one before has left.
+    """Run a network over pieces of a sequence; each piece starts from the final states of the previous one.
 
     Outputs are those of the whole sequence. Gradients stop at the beginning of each piece, and memory is that of one piece,
     if its loss is differentiated before the next one is taken.
@@ -40,8 +40,8 @@ def in_pieces(model: nn.Sequential, x: Tensor, length: int) -> Iterator[Tensor]:
     Raises
     ------
     TypeError, ValueError
-        Before the first piece, if a layer looks back in time without a state (`Delay`, parallel neurons), or has a forward of
-        its own around neurons, or an argument is out of range.
+        Before the first piece, if a layer uses earlier steps without a state (`Delay`, parallel neurons), has its own
+        `forward` around neurons, or an argument is out of range.
 
     Examples
     --------

@@ -122,11 +122,11 @@ def _pair(value: Any) -> tuple[int, int]:
 
 
 class MaxPool2d(nn.MaxPool2d):
-    """`torch.nn.MaxPool2d` for all steps: the same results, with less memory and time behind sparse convolutions.
+    """`torch.nn.MaxPool2d` for all steps: the same results, with less memory and time after sparse convolutions.
 
     Windows that do not overlap, the default, are compared in the core if the channels come last in memory, as
-    `SpikeConv2d` and the neurons behind it return them; a byte is kept for the place of each maximum, where PyTorch keeps
-    eight. Any other pool is PyTorch's.
+    `SpikeConv2d` and the neurons after it return them. One byte is kept for the position of each maximum; PyTorch keeps
+    eight. PyTorch computes all other pools.
 
     Parameters
     ----------

@@ -101,16 +101,16 @@ class PSN(_Parallel):
 
 
 class MaskedPSN(PSN):
-    """Parallel spiking neurons that see the last `order` steps, each step with weights of its own.
+    """Parallel spiking neurons that see the last `order` steps, with separate weights for each step.
 
     Parameters
     ----------
     steps : int >= 1
     order : int >= 1
-        Number of steps that a step depends on, with itself.
+        Number of steps that a step depends on, including itself.
     masked : float in [0, 1]
-        How much of the mask is applied: 0 not, as a `PSN`, 1 wholly. It may be raised during training, as in the paper; the
-        attribute `masked` can be set.
+        How much of the mask is applied: 0 is no mask, as in `PSN`, 1 the full mask. You can raise it during training,
+        as in the paper, by setting the attribute `masked`.
 
     All other parameters are those of `PSN`.
     """

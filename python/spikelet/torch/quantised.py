@@ -29,8 +29,8 @@ def quantise(model: _Module, bits: int = 8) -> _Module:
 
     A weight of the copy is :math:`2^e \, \mathrm{clip}(\mathrm{round}(w / 2^e), -2^{b-1} + 1, 2^{b-1} - 1)` in each forward
     pass, with the e of smallest mean squared error of its channel; the gradient goes straight through to w (Bengio et al.).
-    A bias is rounded to :math:`2^{e-8}`. BatchNorm is folded into the layer before it first, so quantise a trained network
-    and train the copy on, a few epochs at a tenth of the rate.
+    A bias is rounded to :math:`2^{e-8}`. BatchNorm is first folded into the preceding layer. Therefore quantise a
+    trained network, and train the copy for a few more epochs at a tenth of the learning rate.
 
     Sums of such weights over spikes have no rounding errors in any order, so a deployed copy sends the same spikes:
     ``to_spiking_model(copy, shape, dtype="int16")`` adds 16-bit integers, and its ``export`` to C does too.
@@ -46,15 +46,15 @@ def quantise(model: _Module, bits: int = 8) -> _Module:
     Raises
     ------
     TypeError, ValueError
-        If `model` is not a module, has no such layers or is quantised already, a BatchNorm does not stand behind one or one
-        of the two is used twice, weights are not finite or of another type than float32 and float64, or `bits` is out of
-        range.
+        If `model` is not a module, has no such layers or is quantised already, a BatchNorm does not follow such a
+        layer, one of the two is used twice, weights are not finite or of another type than float32 and float64, or
+        `bits` is out of range.
 
     Notes
     -----
     Parameters are those of `model` under the names of `torch.nn.utils.parametrize`, ``parametrizations.weight.original``;
-    as of all such modules, the state_dict can be pickled, the module cannot. Recurrent weights and those of transposed
-    convolutions stay as they are, in full precision.
+    as with all such modules, you can pickle the state_dict but not the module. Recurrent weights and those of
+    transposed convolutions stay as they are, in full precision.
 
     Spikes are the same if all inputs of a layer are spikes, counts, or averages of them over windows whose size is a power
     of two, and if sums stay within 24 bits; 16-bit sums hold :math:`\pm 32767` steps of the weights of a channel, otherwise
@@ -214,9 +214,7 @@ def _fold(model: nn.Module) -> None:
                 before = module
     for name, module in model.named_modules():
         if isinstance(module, _NORMS):
-            rule = (
-                "must stand directly behind a linear layer or convolution, in a torch.nn.Sequential"
-            )
+            rule = "must directly follow a linear layer or convolution, in a torch.nn.Sequential"
             fail("quantise", f"module '{name}'", type(module).__name__, rule)
 
 

@@ -45,7 +45,7 @@ class OverTime(nn.Module):
         self.layer = layers[0] if len(layers) == 1 else nn.Sequential(*layers)
 
     def check(self, x: torch.Tensor) -> None:
-        """Refuse inputs [T, B, ...] that the layers would take in a wrong way; subclasses say which."""
+        """Reject inputs [T, B, ...] that the layers would misinterpret; subclasses define which."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the output of the layers for each step.

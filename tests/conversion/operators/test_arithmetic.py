@@ -73,7 +73,7 @@ def test_a_merged_batch_meets_an_ordinary_one() -> None:
     mask = np.tile(np.arange(12.0).reshape(3, 4), (2, 1))
     made = arithmetic.add(c, merged, mask)
     np.testing.assert_allclose(values(c, made, x), x + mask[:3])
-    with pytest.raises(ValueError, match="with other values for each sample"):
+    with pytest.raises(ValueError, match="with different values for each sample"):
         arithmetic.add(c, merged, np.arange(24.0).reshape(6, 4))
 
 

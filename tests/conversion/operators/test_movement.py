@@ -71,7 +71,7 @@ def test_samples_may_take_turns() -> None:
     first = rng.normal(size=(4, 1, 5))
     constant = movement.sample_of(c, np.repeat(first, 2, 0), rows)  # each row twice: equal for both
     np.testing.assert_array_equal(constant, first)
-    with pytest.raises(ValueError, match="other values for each sample"):
+    with pytest.raises(ValueError, match="different values for each sample"):
         movement.sample_of(c, np.tile(first, (2, 1, 1)), rows)
     turned = movement.permute(c, rows, (0, 2, 1))
     assert turned.layout == rows.layout
@@ -111,11 +111,11 @@ def test_concatenation_with_constants() -> None:
     np.testing.assert_array_equal(
         values(c, made, x), np.concatenate([np.repeat(token, 2, 0), x], 1)
     )
-    with pytest.raises(ValueError, match="with other values for each sample"):
+    with pytest.raises(ValueError, match="with different values for each sample"):
         movement.concat(c, [np.arange(16.0).reshape(2, 1, 8), X], 1)
     with pytest.raises(ValueError, match="which is the batch"):
         movement.concat(c, [X, X], 0)
-    with pytest.raises(ValueError, match="in other places"):
+    with pytest.raises(ValueError, match="in different places"):
         movement.concat(c, [X, Data("input", axis=1)], 2)
 
 

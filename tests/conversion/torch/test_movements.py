@@ -53,7 +53,7 @@ def test_places_of_a_tensor_are_one_layer_each() -> None:
     [
         (
             lambda _, x: x.transpose(0, 1).reshape(6, 4, 4),
-            r"^read_torch: output: has the samples in turns along dimension 0; split this dimension",
+            r"^read_torch: output: interleaves the samples of the batch along dimension 0; split this dimension",
         ),
         (
             lambda _, x: x.transpose(0, 1).reshape(24, 4),

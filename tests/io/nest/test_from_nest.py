@@ -154,7 +154,7 @@ def test_bad_arguments() -> None:
     with pytest.raises(TypeError, match="must be the module nest"):
         sl.io.from_nest(3)
     cells, others = nest.Create("iaf_psc_exp", 3), nest.Create("iaf_psc_alpha", 2)
-    with pytest.raises(ValueError, match=r'populations\["all"\]: nodes must be of one model'):
+    with pytest.raises(ValueError, match=r'populations\["all"\]: nodes must be of the same model'):
         sl.io.from_nest(nest, populations={"all": cells + others})
     with pytest.raises(ValueError, match="another population"):
         sl.io.from_nest(nest, populations={"a": cells, "b": cells[:1]})

@@ -169,7 +169,7 @@ def test_several_inputs_and_outputs() -> None:
         ValueError, match="x must be a dict with arrays for a, b, as the graph has 2"
     ):
         model.run(a, dt=0.1)
-    with pytest.raises(ValueError, match="must have one number of steps and samples"):
+    with pytest.raises(ValueError, match="must have the same number of steps and samples"):
         model.run({"a": a, "b": b[:3]}, dt=0.1)
 
 

@@ -163,7 +163,7 @@ def test_echoes_and_many_paths() -> None:
     echo = sl.io.read_nir(nir.NIRGraph(nodes, edges, type_check=False))
     out = echo.run(np.eye(7)[:, :1], dt=1e-3, record="s").record["s"]
     np.testing.assert_array_equal(out[:, 0], [0.5, 0, 0.25, 0, 0.125, 0, 0.0625])
-    with pytest.raises(ValueError, match=r"cycle .* holds no neuron; it echoes without end"):
+    with pytest.raises(ValueError, match=r"cycle .* holds no neuron; its signal never ends"):
         echo.to_network(dt=1e-3)
     nodes, edges, at = {"in": nir.Input(np.array([1])), "lif": lif}, [], "in"
     for k in range(20):

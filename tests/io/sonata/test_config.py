@@ -85,7 +85,7 @@ def test_circuit_and_simulation(tmp_path: Path, how: str) -> None:
         ({"manifest": {"$A": "$B", "$B": "$A/x"}, "networks": {"x": "$A"}}, r"\$A -> \$B -> \$A"),
         ({"networks": {"x": "$A"}}, r"must define each variable that is used .*got '\$A'"),
         ({"manifest": {"$A": 1}, "networks": {"x": 1}}, "manifest must be an object of strings"),
-        ({"run": {}}, "networks must be there"),
+        ({"run": {}}, "networks must be present"),
         ({"network": 3}, "network must be the path"),
     ],
 )  # fmt: skip
@@ -138,7 +138,7 @@ def test_numbers_and_paths() -> None:
     for value in (True, "1", float("nan"), float("inf"), None):
         with pytest.raises(ValueError, match="w: a must be a finite number"):
             require_number("w", {"a": value}, "a")
-    with pytest.raises(ValueError, match="w: a must be there"):
+    with pytest.raises(ValueError, match="w: a must be present"):
         require_number("w", {}, "a")
     with pytest.raises(ValueError, match="w: a must be a finite number > 0, got 0"):
         require_number("w", {"a": 0}, "a", positive=True)

@@ -280,7 +280,7 @@ def test_what_is_missing(tmp_path: Path) -> None:
     path = config(tmp_path, parts, [entry])
     for name, text in (
         ("edge_type_id", "edge_type_id must be a dataset"),
-        ("edge_group_id", "must both be there"),
+        ("edge_group_id", "must both be present"),
     ):
         saved = (tmp_path / "a_to_a_edges.h5").read_bytes()
         with h5py.File(tmp_path / "a_to_a_edges.h5", "r+") as file:

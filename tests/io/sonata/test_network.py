@@ -132,10 +132,10 @@ def test_files_are_not_overwritten_if_the_configuration_says_so(tmp_path: Path) 
 
 def test_a_circuit_alone(tmp_path: Path) -> None:
     path = small(tmp_path, run={}, output={})
-    with pytest.raises(ValueError, match=r"config.json: run: dt must be there"):
+    with pytest.raises(ValueError, match=r"config.json: run: dt must be present"):
         read(path)
     found = read(path, dt=0.1)
-    with pytest.raises(ValueError, match=r"config.json: run: tstop must be there"):
+    with pytest.raises(ValueError, match=r"config.json: run: tstop must be present"):
         found.run()
     found.network.run(10.0)
     assert found.spikes_file is None

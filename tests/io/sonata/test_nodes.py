@@ -156,13 +156,13 @@ def test_sources_that_are_no_spikes(tmp_path: Path) -> None:
             [100],
             ROW,
             {"0": {}, "1": {}},
-            "node_group_id must be there, as there are several groups",
+            "node_group_id must be present, as there are several groups",
         ),
         (
             [100],
             ROW,
             {"node_group_id": np.zeros(1, int)},
-            "node_group_id and node_group_index must both be there",
+            "node_group_id and node_group_index must both be present",
         ),
         (
             [100] * 2,

@@ -124,7 +124,7 @@ class Walk:
         if wrong is not None:
             refuse(
                 f"{READER}: {wrong.operation.label}",
-                "gives other values than ONNX's reference implementation",
+                "differs from ONNX's reference implementation",
                 "please report it, with the model; until then, cut the model before this node: "
                 f"outputs={[i for i in wrong.operation.inputs if isinstance(i, str) and i]}",
             )

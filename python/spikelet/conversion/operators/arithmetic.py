@@ -49,7 +49,7 @@ def _aligned(c: Call, *xs: Operand) -> tuple[list[Data | Floats], Data]:
         shapes = ", ".join(str(c.tensor(v)) for v, _ in data)
         c.refuse(
             f"combines tensors of shapes {shapes}, in which the batch lies along different dimensions or in another order",
-            "samples must stay apart: the first dimension of the input is the batch",
+            "keep the samples of a batch separate: the first dimension of the input is the batch",
         )
     merged: Merged = "blocks" if apart else next(iter(kinds), "")
     # A constant with several entries in place of a batch of 1 widens the sample.

@@ -177,7 +177,7 @@ def _applied(c: Call, x: Data, weight: Array, layer: Any) -> Data:
     if n not in _CONV or len(c.tensor(x)) != n + 2 or x.axis:
         c.refuse(
             f"convolves a tensor of shape {c.tensor(x)} with a kernel of {n} dimensions",
-            "the input must be [batch, channels, ...], with one to three dimensions behind the channels",
+            "the input must be [batch, channels, ...], with one to three dimensions after the channels",
         )
     if not x.merged:
         with named(c.where):

@@ -55,7 +55,7 @@ def _of_one_sample(c: Call, x: Data, out: Ints, size: int) -> tuple[Ints, int, M
     if found is None:
         c.refuse(
             f"takes a tensor of shape {c.tensor(x)} to {out.shape} and mixes the samples of a batch",
-            "samples must stay apart: the first dimension of the input is the batch",
+            "keep the samples of a batch separate: the first dimension of the input is the batch",
         )
     return found
 
@@ -223,7 +223,7 @@ def sample_of(c: Call, constant: NDArray[Any], like: Data) -> NDArray[np.float64
     apart = like.layout.samples(array, c.batch)
     if not (apart == apart[:1]).all():
         c.refuse(
-            "takes a constant with other values for each sample",
+            "takes a constant with different values for each sample",
             "a constant must be the same for each sample",
         )
     return np.array(apart[0])
@@ -236,7 +236,7 @@ def concat(c: Call, xs: Sequence[Operand], axis: int) -> Data:
     xs = [x for x in xs if isinstance(x, Data) or np.size(x)]  # empty ones are allowed
     same = [x for x in xs if isinstance(x, Data) and x.layout != like.layout]
     if same:
-        c.refuse("concatenates tensors with the batch in other places", "put the batch first")
+        c.refuse("concatenates tensors with the batch in different places", "put the batch first")
     parts = []
     for k, x in enumerate(xs):
         if isinstance(x, Data):

@@ -53,7 +53,7 @@ def _windows(c: Call, x: Data, kernel: Any) -> tuple[int, tuple[int, ...], int]:
     if n not in _MEAN or x.axis or (x.merged and n == 3):
         c.refuse(
             f"pools a tensor of shape {c.tensor(x)}",
-            "the input must be [batch, channels, ...], with one to three dimensions behind the channels",
+            "the input must be [batch, channels, ...], with one to three dimensions after the channels",
         )
     return n, per_axis(kernel, n), int(bool(x.merged))
 

@@ -23,13 +23,13 @@ _NEAR = 1.25  # errors within this factor of the least let the decisions count
 
 @dataclass(frozen=True)
 class Score:
-    """How close a converted model comes to its ANN.
+    """How closely a converted model approximates its ANN.
 
     Parameters
     ----------
     error : float
-        Root mean square of the difference of an output from the ANN's, relative to that of the difference and the spread of
-        this output, so that each counts alike and one that hardly varies at most 1.
+        Root mean square difference of an output from the ANN's, relative to that of the difference and the spread of
+        this output. Each output then has the same weight, and one that hardly varies counts at most 1.
     agreement : float
         Share of samples (of pixels, for outputs that are images) with the ANN's decision, the largest output; NaN for a
         single output.

@@ -60,7 +60,7 @@ class ForeignStep:
                 if np.allclose(one, first, equal_nan=True):
                     return layout
         msg = "mixes the samples of a batch"
-        raise ValueError(f"{self._step.where}: {msg}; samples must stay apart")
+        raise ValueError(f"{self._step.where}: {msg}; keep the samples of a batch separate")
 
     def _run(self, arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
         tensors: dict[Value, torch.Tensor] = {}

@@ -224,7 +224,7 @@ def convert(
         if not wanted:
             fail(READER, "output", None, "must be a tensor that depends on the input")
         if len(others) != len(wanted):
-            rule = "must be as many for all inputs"
+            rule = "must be the same for all inputs"
             fail(READER, "outputs", (len(others), len(wanted)), rule, got="numbers")
         reader = _Reader(recorder, inputs, handlers, analog)
         reader.convert(recorder.steps, wanted)
@@ -247,13 +247,13 @@ def convert(
     if wrong is not None and wrong[1] < count:
         refuse(
             f"{READER}: layer '{wrong[0]}'",
-            "gives other values than PyTorch",
+            "differs from PyTorch",
             "do not change in place a tensor of which a view is used elsewhere; otherwise please report the module",
         )
     if wrong is not None:
         refuse(
             f"{READER}: {type(module).__name__}",
-            "gives other values than its operators one by one",
+            "differs from its operators run one by one",
             "remove random operators, and code that PyTorch does not see (numpy, torch.jit)",
         )
     return graph

@@ -294,7 +294,7 @@ def _multi_head_attention(
     if not need_weights:
         return (found,)
     if not average_attn_weights:
-        c.refuse("returns the weights of each head", "pass need_weights=False")
+        c.refuse("returns the attention weights of each head", "pass need_weights=False")
     return found, attended
 
 

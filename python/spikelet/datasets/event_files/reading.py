@@ -52,7 +52,7 @@ def read_events(
         "hdf5"         columns t, x, y, p; extra `hdf5`      .h5 .hdf5         columns, unit
         ============== ===================================== ================= ======================
     sensor_size : (width, height) or (width, height, polarities), optional
-        Addresses outside are an error, as those are that lie outside the sensor which the file states.
+        Addresses outside this size are an error, as are addresses outside the size that the file states.
     unsorted : "error", "sort" or "keep"
         What to do if time goes backwards; "sort" keeps the order of events of equal times.
     **options
@@ -75,8 +75,8 @@ def read_events(
     FileNotFoundError
         There is no such file.
     ValueError
-        The format is unknown; or the file is truncated, of another version, or states what cannot be: the error
-        names the file, the byte and the rule. Sizes are checked before memory is allocated for them.
+        The format is unknown; or the file is truncated, of another version, or invalid: the error names the file, the
+        byte and the rule. Sizes are checked before memory is allocated for them.
     ImportError
         An extra is missing; the error names it.
     """

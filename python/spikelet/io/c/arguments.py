@@ -177,7 +177,7 @@ def check_plan(where: str, plan: Plan, graph: Graph) -> None:
     for name in graph.outputs:
         if is_silent(graph[name].layer):
             rule = (
-                "cannot be exported: the programs in C return means of spikes, and readouts never spike; end the network "
+                "cannot be exported: C programs return means of spikes, and readouts never spike; end the network "
                 "with neurons that do, or with a linear layer"
             )
             fail(where, f"layer '{name}'", "a readout of potentials", rule)
@@ -188,20 +188,18 @@ def check_plan(where: str, plan: Plan, graph: Graph) -> None:
             kind = type(graph[layer].layer).__name__ if layer in graph else item.kind
             if item.kind == "delayed":
                 rule = (
-                    "cannot be exported: the programs in C have no delays; train without them (max_delay=0), run the "
+                    "cannot be exported: C programs have no delays; train without them (max_delay=0), run the "
                     "model in Python, or deploy it as a Network"
                 )
                 fail(where, f"layer '{layer}'", kind, rule)
             rule = (
-                "cannot be exported: the programs in C have no graded units, such as products, gates and norms; export "
+                "cannot be exported: C programs have no graded units, such as products, gates and norms; export "
                 "the model up to it, SpikingModel(model.graph.upto(...)), and compute it from the outputs"
             )
             fail(where, f"layer '{layer}'", kind, rule)
         follows = item.about.get("activation")
         if follows is not None and follows.name not in ACTIVATIONS:
-            rule = (
-                f"must be one of {', '.join(sorted(ACTIVATIONS))}; the programs in C have no others"
-            )
+            rule = f"must be one of {', '.join(sorted(ACTIVATIONS))}; C programs have no others"
             fail(where, f"activation of '{layer}'", follows.name, rule)
         if item.differential:
             rule = 'must be "binary" or "signed": sums of differential spikes, step by step, have other bits'

@@ -47,18 +47,19 @@ def from_nest(
     """Return the network that was built in a running NEST kernel.
 
     Time 0 of the network is NEST's present. With deterministic input and ``dtype="float64"``, the current-based models
-    spike exactly as in NEST. Random inputs have the same statistics, not the same events. NEST's nearest-neighbour STDP acts
-    as if each source had spiked at time 0; here it did not.
+    spike exactly as in NEST. Random inputs have the same statistics, not the same events. NEST's nearest-neighbour STDP
+    acts as if each source had spiked at time 0; spikelet's does not.
 
     Parameters
     ----------
     nest : module
-        NEST, in whose kernel there is a network. The kernel is only read.
+        NEST, with a network in its kernel. The kernel is not changed.
     populations : mapping of str to nest.NodeCollection, optional
-        Names for nodes, each of one model. Other nodes become populations of consecutive nodes of one model, called by it
-        and by the id of the first: ``"iaf_psc_exp_1"``. Element k of a population is its node k.
+        Names for groups of nodes; the nodes of a group have the same model. Other nodes become populations of
+        consecutive nodes of one model, named after the model and the id of the first node: ``"iaf_psc_exp_1"``. Element
+        k of a population is its node k.
     synapse_models : mapping of str to str, optional
-        NEST's own models of copies, where their parameters do not show it: ``{"ee": "stdp_synapse"}``.
+        NEST's original models of copied models, if their parameters do not identify it: ``{"ee": "stdp_synapse"}``.
     dtype : {"float64", "float32"}
         Precision.
     seed : int, optional
@@ -66,8 +67,8 @@ def from_nest(
     threads : int, optional
         Number of threads, as in `Network`.
     approximate : bool
-        Whether to leave out what NEST does not show of its past (synaptic currents, traces, spikes in flight), with a
-        warning, instead of refusing it.
+        Whether to leave out the state that NEST does not expose (synaptic currents, traces, spikes in flight), with a
+        warning instead of an error.
 
     Returns
     -------
@@ -78,7 +79,7 @@ def from_nest(
     Raises
     ------
     ValueError
-        If the kernel holds what spikelet does not have; the message lists everything.
+        If spikelet has no counterpart for something in the kernel; the message lists everything.
 
     See Also
     --------

@@ -222,11 +222,11 @@ def _gids_of(name: str, collection: Any, owner: Ints, models: npt.NDArray[Any]) 
         fail(where, "nodes", collection, "must be a NodeCollection with nodes", error=TypeError)
     gids = np.asarray(collection.tolist(), dtype=np.int64)
     if gids.max() > len(owner):
-        fail(where, "nodes", int(gids.max()), "must be nodes of the kernel as it is now", got="id")
+        fail(where, "nodes", int(gids.max()), "must be nodes of the present kernel", got="id")
     if (owner[gids - 1] >= 0).any():
         twice = int(gids[owner[gids - 1] >= 0][0])
         fail(where, "nodes", twice, "must not have nodes of another population", got="id")
     kinds = sorted(set(models[gids - 1]))
     if len(kinds) > 1:
-        fail(where, "nodes", kinds, "must be of one model", got="models")
+        fail(where, "nodes", kinds, "must be of the same model", got="models")
     return gids

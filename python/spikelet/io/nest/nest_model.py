@@ -41,7 +41,7 @@ def nest_model(
     Raises
     ------
     ValueError
-        If there is no such model here, or no such parameter; the message names the nearest.
+        If spikelet has no such model or parameter; the message names the nearest.
     TypeError
         If `name` is not a string or `parameters` is not a mapping.
 

@@ -144,7 +144,7 @@ def base_model(nest: Any, model: str, given: Mapping[str, str]) -> str:
         return max(by_name, key=len)
     if len(same) > 1:
         rule = (
-            f"is a copy of {' or '.join(same)}, and NEST does not say of which: give it, as in "
+            f"is a copy of {' or '.join(same)}, and NEST does not say which: name it, as in "
             f'synapse_models={{"{model}": "{same[0]}"}}'
         )
         fail("from_nest", "synapse model", model, rule)

@@ -86,10 +86,10 @@ class NestNetwork:
     Attributes
     ----------
     network : Network
-        The network that it was built from.
+        The network from which it was built.
     offset : float
-        NEST's time minus spikelet's [ms]. In NEST, generators fire before their spikes are relayed, and those for our
-        time 0 must fire after NEST's time 0.
+        NEST's time minus spikelet's [ms]. In NEST, generators fire before their spikes are relayed, and those for
+        spikelet's time 0 must fire after NEST's time 0.
     notes : tuple of str
         Differences between the two networks.
     """

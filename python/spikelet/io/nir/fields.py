@@ -216,7 +216,7 @@ def _population(where: str, kind: str, found: dict[str, Any]) -> None:
     shapes = {name: value.shape for name, value in found.items()}
     wide = {shape for shape in shapes.values() if shape}
     if len(wide) > 1:
-        fail(where, "parameters", shapes, "must have one shape, that of the population")
+        fail(where, "parameters", shapes, "must all have the shape of the population")
     shape = next(iter(wide), ())
     for name in FIELDS[kind]:
         if name in found:

@@ -127,9 +127,9 @@ class NirModel(Sealed):
         dtype: Literal["float64", "float32"] = "float64",
         threads: int | None = None,
     ) -> NirResult:
-        r"""Run the graph from rest: all potentials, currents and delay lines 0.
+        r"""Run the graph from rest, with all potentials, currents and delay lines at 0.
 
-        Where a graph of `write_nir` says how it is to be run (its metadata), that is the default.
+        If `write_nir` wrote the graph, its metadata gives the defaults.
 
         Parameters
         ----------
@@ -139,14 +139,14 @@ class NirModel(Sealed):
         dt : float
             Time step, **in the unit of the file's time constants and delays**. All known writers use seconds.
         mode : "exact" or "euler"
-            "exact", the default, solves the equations of each neuron exactly for an input that is constant over the step; results do not
-            depend on dt but through the input, and the grid of spikes and resets. "euler" is forward Euler, as most
-            libraries step, with the synaptic current before the potential: needed to reproduce networks that were
-            trained with a dt close to the time constants.
+            "exact", the default, solves the equations of each neuron exactly for an input that is constant over the
+            step; results then depend on dt only through the input and the grid of spikes and resets. "euler" is forward
+            Euler, as most libraries step, with the synaptic current before the potential: needed to reproduce networks
+            that were trained with a dt close to the time constants.
         reset : "value" or "subtract"
-            What a spike does to the potential: set it to `v_reset`, as the standard says, or subtract the threshold, as
-            many networks were trained with, which the format cannot say. By default "value", except for the nodes of which
-            `write_nir` says otherwise.
+            How a spike resets the potential: set it to `v_reset`, as the standard says, or subtract the threshold, as
+            in the training of many networks. The format cannot state this. By default "value", except for nodes whose
+            reset `write_nir` has recorded.
         record : str or (node, quantity), or an iterable of these
             ``"lif"``: the output of a node (spikes, or potentials of LI, CubaLI and I), or of a nested graph;
             ``"lif.v"``: potentials after the reset, ``"lif.i"``: synaptic currents. ``("lif", "v")`` is the same.
@@ -155,8 +155,8 @@ class NirModel(Sealed):
         state : mapping, optional
             The `state` of an earlier result, to continue from: with the same dt, dtype and number of samples.
         spike_height : float
-            The value of a spike on an edge. The standard does not say: 1, as all libraries have it, makes the effect of a
-            spike proportional to dt; ``1 / dt`` makes it a pulse of area 1.
+            The value of a spike on an edge, which the standard does not define. 1, as in all libraries, makes the
+            effect of a spike proportional to dt; ``1 / dt`` makes it a pulse of area 1.
         dtype : "float64" or "float32"
         threads : int, optional
             By default all cores that this process may use. Results do not depend on it.
@@ -174,11 +174,11 @@ class NirModel(Sealed):
         -----
         Within a step, signals pass through the whole graph. In a cycle, the edge that closes it carries the value of the
         step before: among the paths from the inputs, the edge that leads back. Before the first step, neurons have sent
-        nothing, and other nodes what they make of zeros (an Affine its bias). A `Delay` is rounded to the nearest step;
-        with at least one it needs no such edge. A neuron spikes if its potential is above the threshold (>) at the end of
-        a step, and is reset there.
+        nothing, and other nodes their output for zeros (an Affine its bias). A `Delay` is rounded to the nearest step;
+        with at least one it needs no such edge. A neuron spikes if its potential is above the threshold (>) at the end
+        of a step, and is reset there.
 
-        A run that is cut in two gives the same bits as one in one piece.
+        A run in two pieces gives the same bits as a single run.
         """
         where = "NirModel.run"
         dt, mode, subtract = self._scheme(where, dt, mode, reset)
@@ -217,7 +217,7 @@ class NirModel(Sealed):
         dtype: Literal["float32", "float64", "int16"] = "float64",
         threads: int | None = None,
     ) -> SpikingModel:
-        """Return a `SpikingModel` that sends the same spikes, where the graph is layered: nothing flows back.
+        """Return a `SpikingModel` that sends the same spikes; the graph must be layered, without cycles.
 
         Parameters
         ----------
@@ -373,7 +373,7 @@ class NirModel(Sealed):
             fail(where, "x", {}, "must hold at least one input")
         lead = next(iter(leads.values()))
         if any(other != lead for other in leads.values()):
-            fail(where, "x", leads, "must have one number of steps and samples")
+            fail(where, "x", leads, "must have the same number of steps and samples")
         return found, lead[0], lead[1] if len(lead) == 2 else None
 
     def _only(self, where: str) -> str:

@@ -45,7 +45,7 @@ def read_nir(path_or_graph: str | os.PathLike[str] | Any) -> NirModel:
     Parameters
     ----------
     path_or_graph : path or nir.NIRGraph
-        A file (".nir"), or a graph in memory, of which the model keeps a copy.
+        A file (".nir"), or a graph in memory, which is copied.
 
     Returns
     -------
@@ -74,9 +74,9 @@ def read_nir(path_or_graph: str | os.PathLike[str] | Any) -> NirModel:
 
     Notes
     -----
-    Unlike ``nir.read``, this accepts what old writers left out (`v_reset`, shapes) and what they got wrong without harm (a
-    scalar for a population, another shape of an Output with as many values), adds no nodes, and infers the shapes of
-    convolutions with groups or kernels that are not square.
+    Unlike ``nir.read``, this accepts files of old writers that lack `v_reset` or shapes, or that have harmless errors
+    (a scalar for a population, an Output of another shape with the same number of values). It adds no nodes, and infers
+    the shapes of convolutions with groups or with kernels that are not square.
     """
     nir = extra("nir", _WHERE, "nir")
     if isinstance(path_or_graph, nir.NIRGraph):
@@ -153,7 +153,7 @@ class _Reader:
                 fail(here, "item", name, f"must be type, nodes, edges or metadata{hint}")
         for name in ("nodes", "edges"):
             if name not in group:
-                fail(here, name, None, "must be there")
+                fail(here, name, None, "must be present")
         nodes = self._item(group, "nodes", depth)
         if not isinstance(nodes, self._h5py.Group):
             fail(here, "nodes", "a data set", "must be a group")
@@ -208,7 +208,7 @@ class _Reader:
 
     def _kind(self, group: Any) -> str:
         if "type" not in group:
-            fail(f"{self._where}: {group.name}", "type", None, "must be there")
+            fail(f"{self._where}: {group.name}", "type", None, "must be present")
         kind = self._value(self._data(group, "type", 0))
         if not isinstance(kind, str):
             fail(f"{self._where}: {group.name}", "type", kind, "must be a text")

@@ -80,7 +80,7 @@ class NirNetwork:
             rasters[name] = raster
         lengths = {len(raster) for raster in rasters.values()}
         if len(lengths) != 1:
-            fail(where, "x", sorted(lengths), "must have one number of steps")
+            fail(where, "x", sorted(lengths), "must have the same number of steps")
         steps, dt = lengths.pop(), self.network.dt
         self.network.reset(keep_weights=True)
         for name, raster in rasters.items():
@@ -234,7 +234,7 @@ class _Paths:
             return list(graphlib.TopologicalSorter(needs).static_order())
         except graphlib.CycleError as error:
             cycle = " -> ".join(error.args[1])
-            _refuse(f"{_WHERE}: cycle {cycle}", "holds no neuron", "it echoes without end: use run")
+            _refuse(f"{_WHERE}: cycle {cycle}", "holds no neuron", "its signal never ends: use run")
 
     def _from(self, origin: str, name: str, matrix: Any, *, always: bool) -> None:
         """Follow what leaves a node, as a matrix [origin, elements], to all neurons behind it.

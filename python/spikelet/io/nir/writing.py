@@ -42,8 +42,8 @@ def write_nir(
 
     NIR describes neurons by equations in continuous time; the step is the reader's. A neuron with the step ``v = decay v +
     gain x`` therefore gets the time constant that has this decay in a step of `dt`: ``-dt / log(decay)`` if the reader makes
-    exact steps, ``dt / (1 - decay)`` if it makes Euler's; and the resistance ``gain / (1 - decay)`` in both cases. `mode`
-    says which. The graph's metadata says so too.
+    exact steps, ``dt / (1 - decay)`` if it makes Euler's; and the resistance ``gain / (1 - decay)`` in both cases.
+    `mode` selects which. The graph's metadata records it.
 
     A neuron of NIR spikes above its threshold, those of `spikelet` at it. The threshold is therefore the next smaller number
     of the model's precision, except where the reader spikes at the threshold.
@@ -60,15 +60,16 @@ def write_nir(
         Shape of one sample at one step, as (2, 34, 34); a sequence of shapes for several inputs. Needed unless the first
         layer is fully connected.
     dt : float, optional
-        Step at which a reader gives the model's spikes, in the unit of time of the graph, seconds in all known files. By default
-        that of the reader that `convention` names, or for "nir" that of the model, if it has one, and else 1e-4.
+        Time step with which a reader reproduces the model's spikes, in the unit of time of the graph, seconds in all
+        known files. By default the step of the reader that `convention` names. For "nir" it is the step of the model,
+        or 1e-4 if the model has none.
     mode : "exact" or "euler", optional
-        How the reader makes steps. By default as the reader does that `convention` names; for "nir" exactly, unless neurons
-        have synapses, whose current acts within the step as with Euler's method.
+        How the reader integrates. By default as the reader that `convention` names. For "nir" it is "exact", unless
+        neurons have synapses, whose current acts within the step as with Euler's method.
     convention : str
-        "nir": the standard's equations, for any reader. Otherwise the library whose reader shall give the same spikes: its
-        step, its reset and its comparison, only primitives that it reads, and potentials in the unit that it wants. What it
-        cannot give is refused.
+        "nir": the standard's equations, for any reader. Otherwise the library whose reader should give the same spikes.
+        The graph then uses its step, reset and comparison, only primitives that it reads, and potentials in its unit. A
+        model that it cannot reproduce raises an error.
     dtype : "float32" or "float64", optional
         Type of the weights; by default that of the model. Parameters of neurons are always float64.
     compression : str or int, optional
@@ -81,7 +82,7 @@ def write_nir(
     Raises
     ------
     ValueError
-        If the model has what NIR, or the reader, cannot hold without another result; the message names the layer.
+        If NIR or the reader cannot represent the model with the same result; the message names the layer.
     TypeError
         If `model` is of another kind.
     ImportError
@@ -90,7 +91,7 @@ def write_nir(
     Warns
     -----
     UserWarning
-        About what only `read_nir` reads, from the metadata: reset by subtraction and initial potentials.
+        If only `read_nir` can reproduce the model, from the metadata: reset by subtraction and initial potentials.
 
     Examples
     --------

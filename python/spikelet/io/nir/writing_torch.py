@@ -112,10 +112,10 @@ def _require_same(module: nn.Module, graph: Graph, shape: Shape) -> None:
             wanted = twin(x)
     except ERRORS as error:
         what = f"cannot take [T, B, ...] ({error})"
-        refuse(where, what, "its forward has to take and pass on all steps at once")
+        refuse(where, what, "its forward must process all steps at once")
     if found.shape != tuple(wanted.shape) or not np.allclose(found, wanted.numpy(), atol=1e-9):
         what = "gives another output than its layers one after another"
-        refuse(where, what, "its forward may only pass [T, B, ...] on: use nn.Flatten(2), OverTime")
+        refuse(where, what, "its forward must keep [T, B, ...]: use nn.Flatten(2), OverTime")
 
 
 def _sample_shape(module: nn.Module, request: Request) -> Shape:

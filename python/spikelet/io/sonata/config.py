@@ -153,7 +153,9 @@ def read_config(path: str | os.PathLike[str], circuit: str | os.PathLike[str] | 
     }
     values.pop("network", None)
     if not values.get("networks"):
-        rule = "must be there, or network must name the circuit's configuration (or pass circuit=)"
+        rule = (
+            "must be present, or network must name the circuit's configuration (or pass circuit=)"
+        )
         fail(f"{WHERE}: {main}", "networks", None, rule)
     return Config(main, values)
 
@@ -280,7 +282,7 @@ def require_number(
     """
     found = values.get(key, default)
     if found is _UNKNOWN:
-        fail(where, key, None, "must be there")
+        fail(where, key, None, "must be present")
     number = isinstance(found, (int, float)) and not isinstance(found, bool)
     if not number or not abs(found) < float("inf") or (positive and found <= 0):
         fail(where, key, found, "must be a finite number" + (" > 0" if positive else ""))

@@ -106,9 +106,9 @@ class _Edges:
         self.group_id = group.optional("edge_group_id", "iu", self.n)
         self.index = group.optional("edge_group_index", "iu", self.n)
         if (self.group_id is None) != (self.index is None):
-            fail(group.where, "edge_group_id and edge_group_index", "one", "must both be there")
+            fail(group.where, "edge_group_id and edge_group_index", "one", "must both be present")
         if self.group_id is None and len(self.groups) > 1:
-            fail(group.where, "edge_group_id", None, "must be there, as there are several groups")
+            fail(group.where, "edge_group_id", None, "must be present, as there are several groups")
         self.columns = {k: _columns(g) for k, g in self.groups.items()}
         self.types = {k: _type(config, group, k, row) for k, row in sorted(rows.items())}
         if not self.types:

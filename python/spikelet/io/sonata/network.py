@@ -310,7 +310,7 @@ def read_sonata(
     seed : int, optional
         Random seed; by default ``run.random_seed``, or 0.
     v_init : bool
-        Whether neurons start at ``conditions.v_init`` [mV]. By default they start where NEST lets them: at V_m of
+        Whether neurons start at ``conditions.v_init`` [mV]. By default they start as in NEST: at V_m of
         ``dynamics_params``, or at the default of NEST's model. NEST's SonataNetwork ignores the conditions.
 
     Returns

@@ -216,10 +216,10 @@ def _group_index(population: hdf5.Group, n: int) -> tuple[Ints, Ints]:
     ids = population.optional("node_group_id", "iu", n)
     index = population.optional("node_group_index", "iu", n)
     if (ids is None) != (index is None):
-        fail(population.where, "node_group_id and node_group_index", "one", "must both be there")
+        fail(population.where, "node_group_id and node_group_index", "one", "must both be present")
     if ids is None:
         if len(groups) > 1:
-            rule = "must be there, as there are several groups"
+            rule = "must be present, as there are several groups"
             fail(population.where, "node_group_id", None, rule)
         return np.full(n, next(iter(groups), 0)), np.arange(n)
     group_ids = _integers(population, "node_group_id", ids)

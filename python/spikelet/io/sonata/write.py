@@ -40,7 +40,7 @@ def write_sonata(
     tstop: float = 1000.0,
     overwrite: bool = False,
 ) -> Path:
-    """Write a network as a SONATA circuit and simulation, which `read_sonata`, NEST and others read.
+    """Write a network as a SONATA circuit and simulation, for `read_sonata`, NEST and other programs.
 
     Reading the files gives the same network: in float64 the same spikes, bit for bit. Each population becomes a
     population of nodes, each projection one of edges, each source of given spikes a file of inputs, each recorder of a
@@ -74,8 +74,8 @@ def write_sonata(
     Notes
     -----
     Parameters that differ between neurons make types of nodes, up to 1024 in a population; beyond that they are written
-    by node, in ``dynamics_params`` of the HDF5 file, which NEST's SonataNetwork ignores. A PoissonSource is a
-    poisson_generator, of which NEST gives each target a train of its own.
+    by node, in ``dynamics_params`` of the HDF5 file, which NEST's SonataNetwork ignores. A PoissonSource becomes a
+    poisson_generator, from which each target gets its own train in NEST.
     """
     stop = number(WHERE, "tstop", tstop, "ms")
     require(WHERE, "tstop", stop, "> 0")

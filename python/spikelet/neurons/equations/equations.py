@@ -36,7 +36,7 @@ class Equations(Sealed):
     Parameters
     ----------
     text : str
-        Equations, one a line or separated by ``;``; ``#`` begins a comment.
+        Equations, one per line or separated by ``;``; ``#`` starts a comment.
 
         * ``dX/dt = ...`` or ``factor*dX/dt = ...``: a state. The flag ``(unless refractory)`` may follow.
         * ``name = ...``: a definition, in any order.
@@ -47,7 +47,7 @@ class Equations(Sealed):
         ``exp log log10 log1p expm1 exprel sqrt abs sin cos tan sinh cosh tanh asin acos atan floor ceil sign min max clip
         where int mod``; ``rand()`` and ``randn()``, drawn once for each neuron and step.
     threshold : str, optional
-        Condition for a spike, such as ``"V_m >= V_th"``; by default there are none.
+        Condition for a spike, such as ``"V_m >= V_th"``; without it, the neuron never spikes.
     reset : str, optional
         Assignments at a spike, in order: ``"V_m = V_reset; w += b"``.
     refractory : str or float, optional
@@ -61,14 +61,14 @@ class Equations(Sealed):
         By name: a default, ``(default, unit)`` or ``(default, unit, rule)``; rules are "finite", "> 0", ">= 0", "in [0, 1]"
         and "tau" (> 0, or inf).
     initial : dict of str to str or float, optional
-        Initial values: numbers, or expressions of parameters and random numbers. By default V_m begins at E_L, if there is
-        such a parameter, and all else at 0.
+        Initial values: numbers, or expressions of parameters and random numbers. By default V_m starts at E_L, if there
+        is such a parameter, and all other states at 0.
     method : str
-        How equations that are not linear are integrated: "auto", "exact", "exponential_euler", "exponential_midpoint",
+        How nonlinear equations are integrated: "auto", "exact", "exponential_euler", "exponential_midpoint",
         "magnus4", "rk2" or "rk4". Linear ones with constant coefficients are always solved exactly.
     current : str or None, optional
         Parameter that `spikelet.CurrentInput` and `spikelet.NoiseInput` add to; by default I_e, if an equation has it.
-        None: they are refused.
+        With None, the model takes no currents.
     schedule : {"nest", "brian2"}
         Order within a step: integration, events, threshold, reset; or integration, threshold, events, reset.
     name : str
@@ -77,7 +77,7 @@ class Equations(Sealed):
     Raises
     ------
     ValueError, TypeError
-        If anything is wrong; the message shows the line and marks the place. Nothing of the text is executed.
+        If anything is wrong; the message shows the line and marks the place. The text is never executed.
 
     Examples
     --------
@@ -203,7 +203,7 @@ class Equations(Sealed):
 
     @property
     def method(self) -> str:
-        """How equations that are not linear are integrated; "exact" if there are none."""
+        """How nonlinear equations are integrated; "exact" if there are none."""
         return self._assembled.method
 
     @property
@@ -218,7 +218,7 @@ class Equations(Sealed):
 
     @property
     def current(self) -> str | None:
-        """Name of the parameter to which currents are added, or None if there is none."""
+        """Name of the parameter that currents are added to, or None."""
         return self._current
 
     @property
@@ -254,7 +254,7 @@ class Equations(Sealed):
 
     @property
     def model(self) -> type[EquationsModel]:
-        """The class of the models that this makes."""
+        """The class of models that this makes."""
         return self._model
 
     # Copies -----------------------------------------------------------------------------------------------------------

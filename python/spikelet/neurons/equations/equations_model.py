@@ -97,7 +97,7 @@ class EquationsModel(NeuronModel):
 
     @property
     def current(self) -> str | None:
-        """Name of the parameter to which currents are added, or None if there is none."""
+        """Name of the parameter that currents are added to, or None."""
         return self.equations.current
 
     @property
@@ -194,7 +194,7 @@ class EquationsModel(NeuronModel):
             advise(type(self).__name__, "dt", dt, problem, f"use at most {longest:g} ms")
 
     def about_stability(self, dt: float) -> str:
-        """Return what to do if a state diverges, for messages."""
+        """Return advice for a state that diverges, for messages."""
         made = self.equations
         name, method = type(self).__name__, made.method
         others = {

@@ -71,7 +71,7 @@ def read_receptors(words: Vocabulary, given: object) -> tuple[Receptor, ...]:
     found = []
     for name, text in given.items():
         if not isinstance(name, str) or not IDENTIFIER.fullmatch(name):
-            fail(words.model, "receptors", name, "must have names of letters, digits and _")
+            fail(words.model, "receptors", name, "must have names made of letters, digits and _")
         statements = read_statements(Source.of(words.model, f"receptor {name}", text))
         if not statements:
             fail(words.model, f"receptor {name}", text, "must have an effect: I_syn += weight")

@@ -40,7 +40,7 @@ def serialised(module: nn.Module, example: torch.Tensor, expected: torch.Tensor)
     if rank != expected.ndim:
         refuse(
             f"{_WHERE}: module",
-            "changes the number of dimensions in a way that is not known",
+            "changes the number of dimensions in an unknown way",
             "use nn.Flatten",
         )
     writer.add("Identity", y, outputs=["y"])
