@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spikelet._util.snapshot import Snapshot, Snapshots
+from spikelet._util.snapshot import Snapshot
 
 
 class Owner:
@@ -102,15 +102,3 @@ def test_it_reads_like_an_array() -> None:
     np.testing.assert_array_equal(np.add(x, 1, out=np.empty(6)), np.arange(6) + 1)
     empty = Snapshot(np.zeros(0), "no", lambda index, value: np.zeros(0)[index])
     empty[:] = 3
-
-
-def test_snapshots_by_name_copy_and_pickle_as_a_dictionary() -> None:
-    held = Snapshots({"x": Owner().x})
-    assert dict(held) == {"x": held["x"]}
-    assert len(held) == 1
-    assert repr(held) == repr({"x": np.arange(6.0)})
-    with pytest.raises(TypeError):
-        held["x"] = np.zeros(6)  # type: ignore[index]
-    for own in (copy.copy(held), copy.deepcopy(held), pickle.loads(pickle.dumps(held))):
-        assert type(own) is dict
-        np.testing.assert_array_equal(own["x"], np.arange(6.0))

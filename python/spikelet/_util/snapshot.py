@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Snapshot", "Snapshots"]
+__all__ = ["Snapshot"]
 
 
 class Snapshot(np.ndarray[Any, np.dtype[Any]]):
@@ -94,35 +94,6 @@ class Snapshot(np.ndarray[Any, np.dtype[Any]]):
 
     def __repr__(self) -> str:
         return repr(self.view(np.ndarray))
-
-
-class Snapshots(Mapping[str, Snapshot]):
-    """Snapshots by name: a read-only mapping, which copies and pickles as a dictionary of the caller's own.
-
-    Parameters
-    ----------
-    snapshots : mapping of str to Snapshot
-        The snapshots.
-    """
-
-    def __init__(self, snapshots: Mapping[str, Snapshot]) -> None:
-        self._snapshots = dict(snapshots)
-
-    def __getitem__(self, name: str) -> Snapshot:
-        return self._snapshots[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._snapshots)
-
-    def __len__(self) -> int:
-        return len(self._snapshots)
-
-    def __reduce__(self) -> Any:
-        """Copy and pickle as a dictionary."""
-        return dict, (self._snapshots,)
-
-    def __repr__(self) -> str:
-        return repr(self._snapshots)
 
 
 def _plain(value: Any) -> Any:

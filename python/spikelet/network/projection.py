@@ -20,8 +20,9 @@ from spikelet._util.checks import (
     representable,
     require,
 )
+from spikelet._util.read_only import ReadOnly
 from spikelet._util.sealed import Sealed
-from spikelet._util.snapshot import Snapshot, Snapshots
+from spikelet._util.snapshot import Snapshot
 from spikelet.network.base import NetworkBase
 from spikelet.network.population import Population
 from spikelet.network.receptors import receptor_unit
@@ -164,7 +165,7 @@ class Projection(Sealed):
         if self.plasticity is None:
             fail(repr(self), "plasticity", None, "must be a rule, to have traces")
         found = self._engine.sim.traces(self.index)
-        return Snapshots(
+        return ReadOnly(
             {
                 name: Snapshot(self.synapses.whole("traces", own), _TRACES)
                 for name, own in found.items()
