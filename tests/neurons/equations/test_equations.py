@@ -107,7 +107,9 @@ def test_values_that_no_step_can_use() -> None:
     with pytest.raises(ValueError, match=r"^Bad: effect of x on dx/dt must be finite of neuron 1"):
         net.population(2, kind(tau=[1.0, 0.0]))  # not a state that is gone at once
     fed = sl.Equations("dx/dt = (1 - x)/tau", parameters={"tau": 0.0})
-    with pytest.raises(ValueError, match=r"^Equations: (effect of x on|constant term of) dx/dt must be finite"):
+    with pytest.raises(
+        ValueError, match=r"^Equations: (effect of x on|constant term of) dx/dt must be finite"
+    ):
         net.population(1, fed())
     cells = net.population(2, kind())
     with pytest.raises(ValueError, match="must be finite"):

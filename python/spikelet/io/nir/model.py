@@ -12,8 +12,8 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spikelet._util.read_only import ReadOnly
 from spikelet._util.checks import choice, fail, integer, representable, scalar, shown
+from spikelet._util.read_only import ReadOnly
 from spikelet._util.sealed import Sealed
 from spikelet._util.tensors import array_of
 from spikelet._util.threads import default_threads

@@ -332,7 +332,9 @@ class _Solver:
         system = self._system
         if of == by and (of, of) not in system.paths:
             tau = self._tau(of)
-            return np.where(tau == 0, np.nan, propagators.decay(self._h, tau))  # exp(-inf) would hide it
+            return np.where(
+                tau == 0, np.nan, propagators.decay(self._h, tau)
+            )  # exp(-inf) would hide it
         if system.direct(of, by):
             tau, C, source = self._tau(of), self._inverse(system.rates[of, by]), self._tau(by)
             return propagators.exponential_response(self._h, tau, C, source)
