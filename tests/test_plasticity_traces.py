@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from typing import Any
 
 import numpy as np
@@ -146,6 +148,9 @@ def test_traces_after_a_reset_and_without_plasticity() -> None:
     net.run(50.0)
     assert p.traces["Kplus"].min() > 0.0
     assert p.traces["Kminus"].min() > 0.0
+    for own in (copy.copy(p.traces), copy.deepcopy(p.traces), pickle.loads(pickle.dumps(p.traces))):
+        assert type(own) is dict
+        np.testing.assert_array_equal(own["Kplus"], p.traces["Kplus"])
     with pytest.raises(TypeError):
         p.traces["Kplus"] = np.zeros(6)  # type: ignore[index]  # a read-only mapping
     with pytest.raises(ValueError, match="traces cannot be set"):

@@ -93,6 +93,17 @@ def test_masks() -> None:
     np.testing.assert_array_equal(rule.chances(D, STEPS), np.ones(4))
 
 
+def test_limits_include_distances_that_equal_them_but_for_rounding() -> None:
+    at = np.linspace(-0.475, 0.475, 20)
+    step = at[1:] - at[:-1]
+    assert (step > 0.05).any()  # rounding: 0.05 in truth
+    assert (step < 0.05).any()
+    assert sl.DistanceDependent(cutoff=0.05).within(step, [step]).all()
+    assert sl.DistanceDependent(inner=0.05).within(step, [step]).all()
+    assert sl.DistanceDependent(box=(0.05, 0.05)).within(step, [step]).all()
+    assert not sl.DistanceDependent(cutoff=0.0499999).within(step, [step]).any()
+
+
 BAD: list[tuple[str, Any, type[Exception], str]] = [
     (
         "no name",
@@ -112,6 +123,12 @@ BAD: list[tuple[str, Any, type[Exception], str]] = [
         lambda: Profile(lambda d: d[:2]).of(D, STEPS),
         ValueError,
         "one number for each distance",
+    ),
+    (
+        "dimension",
+        lambda: sl.ByDistance("d + dz").of(D, STEPS[:1]),
+        ValueError,
+        "^ByDistance: profile must not depend on dz: positions have no such dimension",
     ),
     ("clip", lambda: sl.ByDistance("d", clip=(2.0, 1.0)), ValueError, "clip must be"),
     (

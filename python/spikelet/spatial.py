@@ -28,6 +28,7 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 Draw: TypeAlias = Callable[[Distribution, int], Floats]
 
 _MOST = 3  # dimensions
+_ROUNDING = 1e-9  # of a limit
 _SHAPES: dict[str, Callable[[Floats], Floats]] = {  # of distance / scale
     "gaussian": lambda x: np.exp(-0.5 * x * x),
     "exponential": lambda x: np.exp(-x),
@@ -210,7 +211,15 @@ def formula(where: str, text: str) -> Callable[[dict[str, Floats]], Floats]:
     """Return an expression of d, dx, dy and dz as a function of their values."""
     tree = read_expression(Source.of(where, "profile", text))
     expr = to_expression(tree, Scope({name: Name(name) for name in ("d", "dx", "dy", "dz")}))
-    return lambda values: np.asarray(evaluate(expr, values), dtype=np.float64)
+
+    def value(values: dict[str, Floats]) -> Floats:
+        absent = sorted(expr.names - values.keys())
+        if absent:
+            rule = f"must not depend on {absent[0]}: positions have no such dimension"
+            fail(where, "profile", text, rule)
+        return np.asarray(evaluate(expr, values), dtype=np.float64)
+
+    return value
 
 
 @dataclass(frozen=True)
@@ -359,13 +368,14 @@ class DistanceDependent(Profile):
                 fail(where, name, value, "must be True or False", error=TypeError)
 
     def within(self, distance: Floats, displacement: list[Floats]) -> npt.NDArray[np.bool_]:
-        """Return which pairs may be connected at all."""
-        ok = distance >= self.inner
+        """Return which pairs may be connected at all; on a grid, limits are often distances of many pairs, but for rounding."""
+        ok = distance >= self.inner * (1 - _ROUNDING)
         if self.cutoff is not None:
-            ok &= distance <= self.cutoff
+            ok &= distance <= self.cutoff * (1 + _ROUNDING)
         if self.box is not None:
             for low, high, step in zip(*self.box, displacement, strict=True):
-                ok &= (step >= low) & (step <= high)
+                slack = _ROUNDING * max(abs(low), abs(high))
+                ok &= (step >= low - slack) & (step <= high + slack)
         return ok
 
     def chances(self, distance: Floats, displacement: list[Floats]) -> Floats:

@@ -85,6 +85,10 @@ def test_a_report_of_each_kind(
     sl.sweep(_half, {"x": [1, 2]}, executor="serial", store="halves")
     assert main(["report", "halves"]) == 0
     assert "<html" in Path("halves.html").read_text(encoding="utf-8")
+    Path("halves.html").unlink()
+    monkeypatch.chdir("halves")  # a folder without a name
+    assert main(["report", "."]) == 0
+    assert "<html" in Path("../halves.html").read_text(encoding="utf-8")
 
 
 def test_a_report_reads_inputs_as_the_conversion_did(

@@ -67,6 +67,15 @@ def test_a_cutoff_only_leaves_pairs_out(periodic: Any) -> None:
     assert len(found[0]) > 1000
 
 
+@pytest.mark.parametrize("periodic", [False, True])
+def test_a_cutoff_of_one_spacing_connects_all_neighbours_on_a_grid(periodic: bool) -> None:
+    net = make()
+    grid = sl.Grid((20, 20), extent=1.0, periodic=periodic)
+    cells = net.population(400, sl.LIF(), positions=grid)
+    p = net.connect(cells, cells, sl.DistanceDependent(cutoff=0.05, self_connections=False))
+    assert len(p) == 4 * 400 - (0 if periodic else 4 * 20)
+
+
 def test_threads_parts_and_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     rule = sl.DistanceDependent("exponential", scale=0.1)
     net, cells = layer(threads=1)

@@ -71,8 +71,13 @@ def test_other_models_are_refused() -> None:
 
 @pytest.mark.parametrize(
     ("model", "name"),
-    [(sl.AdEx, "AdEx"), (sl.LIF, "LIF"), (sl.Equations("dv/dt = -v", name="Leak"), "Leak")],
-    ids=["function", "class", "equations"],
+    [
+        (sl.AdEx, "AdEx"),
+        (sl.LIF, "LIF"),
+        (sl.Equations("dv/dt = -v", name="Leak"), "Leak"),
+        (sl.Equations("dv/dt = -v"), "model"),
+    ],
+    ids=["function", "class", "equations", "unnamed equations"],
 )
 def test_a_model_that_is_not_called(model: object, name: str) -> None:
     with pytest.raises(TypeError, match=rf"or a spike source; call it: {name}\(\), got"):

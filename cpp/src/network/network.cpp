@@ -171,8 +171,9 @@ void Network<R>::check(const SynapseTable<R>& table, std::size_t post, Receptor 
       throw std::invalid_argument("weight must be finite, got " + std::to_string(w));
     }
     if (magnitudes && w < 0) {
-      throw std::invalid_argument("weight must be >= 0 nS if receptor= names one, got " +
-                                  std::to_string(w));
+      throw std::invalid_argument(
+          "weight must be >= 0 if receptor= names one: there, weights are magnitudes, got " +
+          std::to_string(w));
     }
     if (!(w >= static_cast<R>(low) && w <= static_cast<R>(high))) {
       throw std::invalid_argument("weight must lie in [w_min, w_max] = [" + number(low) + ", " +

@@ -50,7 +50,8 @@ def write(
     """
     if not file.exists():
         raise FileNotFoundError(f"report: there is no file or folder {file}")
-    target = file.with_suffix(".html") if out is None else out
+    named = file if file.name.strip(".") else file.resolve()  # "." and ".." have no name
+    target = named.with_suffix(".html") if out is None else out
     if file.is_dir():
         sl.load_sweep(file).report(target)
     elif file.suffix == ".npz":

@@ -205,7 +205,7 @@ def _candidates(
 
     at, there = (_wrapped(p.space.coordinates[p.ids], box) for p in (around, near) if p.space)
     tree = cKDTree(there, boxsize=box)
-    reach *= 1 + 1e-9  # what is just beyond is left out later
+    reach *= 1 + 2e-9  # what is just beyond is left out later
     sample = tree.query_ball_point(at[:: max(1, len(at) // 64)], reach, return_length=True)
     rows = max(1, int(_BLOCK / (1 + sample.mean())))
     for begin in range(0, len(ids), rows):

@@ -71,6 +71,10 @@ def _hint(model: Any) -> str:
     """Return what was probably meant by something that is no model."""
     if callable(model):
         called = getattr(model, "name", getattr(model, "__name__", ""))
+        if (
+            isinstance(model, neurons.Equations) and called == "Equations"
+        ):  # it has no name of its own
+            called = "model"
         return f"; call it: {called}()" if called.isidentifier() else ""
     if isinstance(model, str):
         names = {name.lower(): name for name in neurons.__all__}

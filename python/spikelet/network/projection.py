@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -21,6 +20,7 @@ from spikelet._util.checks import (
     representable,
     require,
 )
+from spikelet._util.read_only import ReadOnly
 from spikelet._util.sealed import Sealed
 from spikelet._util.snapshot import Snapshot
 from spikelet.network.base import NetworkBase
@@ -166,7 +166,7 @@ class Projection(Sealed):
         if self.plasticity is None:
             fail(repr(self), "plasticity", None, "must be a rule, to have traces")
         found = self._engine.sim.traces(self.index)
-        return MappingProxyType(
+        return ReadOnly(
             {
                 name: Snapshot(self.synapses.whole("traces", own), _TRACES)
                 for name, own in found.items()

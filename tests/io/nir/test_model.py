@@ -75,6 +75,15 @@ def test_each_run_begins_at_rest_and_the_model_does_not_change() -> None:
     np.testing.assert_array_equal(SMALL.run(X, dt=1e-3).output, first.output)
 
 
+def test_results_copy_and_pickle() -> None:
+    result = SMALL.run(X, dt=1e-3, record={"lif": "lif"})
+    with pytest.raises(TypeError):
+        result.outputs["output"] = X  # type: ignore[index]  # a read-only mapping
+    for other in (copy.deepcopy(result), pickle.loads(pickle.dumps(result))):
+        np.testing.assert_array_equal(other.output, result.output)
+        np.testing.assert_array_equal(other.record["lif"], result.record["lif"])
+
+
 @pytest.mark.parametrize("how", ["pickle", "copy", "deepcopy", "graph"])
 def test_copies_give_the_same_bits(how: str) -> None:
     ways: dict[str, Any] = {

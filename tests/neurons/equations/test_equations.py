@@ -76,6 +76,9 @@ def test_what_it_says_of_itself() -> None:
             {"text": ADEX + "dlength/dt = 0"},
             r"^AdEx: name must not be that of an attribute of models",
         ),
+        ({"text": ADEX + "dequations/dt = 0"}, r"^AdEx: name must not be that of an attribute"),
+        ({"text": ADEX + "dspikes/dt = 0"}, r"^AdEx: name of a state must not be what recorders"),
+        ({"text": ADEX + "d_x/dt = 0"}, r"^AdEx: name of a state or parameter must begin with a"),
         ({"threshold": "V_m + 3"}, r"AdEx: "),
         ({"text": "dV_m/dt = import os"}, r"AdEx: "),
     ],
@@ -101,6 +104,13 @@ def test_values_that_no_step_can_use() -> None:
         ValueError, match=r"^Bad: .* must be finite of neuron 1, with the parameters given"
     ):
         net.population(2, kind(tau=[1.0, -1e-9]))
+    with pytest.raises(ValueError, match=r"^Bad: effect of x on dx/dt must be finite of neuron 1"):
+        net.population(2, kind(tau=[1.0, 0.0]))  # not a state that is gone at once
+    fed = sl.Equations("dx/dt = (1 - x)/tau", parameters={"tau": 0.0})
+    with pytest.raises(
+        ValueError, match=r"^Equations: (effect of x on|constant term of) dx/dt must be finite"
+    ):
+        net.population(1, fed())
     cells = net.population(2, kind())
     with pytest.raises(ValueError, match="must be finite"):
         cells.tau = -1e-9

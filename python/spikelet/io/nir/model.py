@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikelet._util.checks import choice, fail, integer, representable, scalar, shown
+from spikelet._util.read_only import ReadOnly
 from spikelet._util.sealed import Sealed
 from spikelet._util.tensors import array_of
 from spikelet._util.threads import default_threads
@@ -202,8 +203,8 @@ class NirModel(Sealed):
             return array.reshape(total, *(() if samples is None else (samples,)), *shape)
 
         return NirResult(
-            MappingProxyType({k: shaped(n, "out") for k, n in self._flat.outputs.items()}),
-            MappingProxyType({k: shaped(*of) for k, of in records.items()}),
+            ReadOnly({k: shaped(n, "out") for k, n in self._flat.outputs.items()}),
+            ReadOnly({k: shaped(*of) for k, of in records.items()}),
             run.state(),
             dt,
         )

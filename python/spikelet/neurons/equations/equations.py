@@ -354,10 +354,15 @@ def _current(model: Model, given: str | None) -> str | None:
 
 
 def _check_names(model: Model) -> None:
-    taken = set(dir(EquationsModel))
+    taken = {*dir(EquationsModel), *EquationsModel.__annotations__}
     for name in (*model.states, *model.parameters):
         if name in taken:
             fail(model.name, "name", name, "must not be that of an attribute of models: rename it")
+        if name.startswith("_"):
+            fail(model.name, "name", name, "of a state or parameter must begin with a letter")
+    if "spikes" in model.states:
+        rule = "of a state must not be what recorders call spikes: rename it"
+        fail(model.name, "name", "spikes", rule)
 
 
 def _model_class(equations: Equations) -> type[EquationsModel]:

@@ -14,6 +14,7 @@ from spikelet._util.checks import fail, numbers
 from spikelet.neurons.base import NeuronModel, Simulator, State
 from spikelet.neurons.equations.assembly import Assembled
 from spikelet.neurons.equations.evaluate import evaluate
+from spikelet.neurons.equations.linear import described
 from spikelet.neurons.equations.model import Model
 from spikelet.neurons.equations.parameters import is_quantity
 from spikelet.neurons.equations.program import EXTERNAL
@@ -172,7 +173,7 @@ class EquationsModel(NeuronModel):
                 k = int(np.flatnonzero(bad)[0])
                 at = f" of neuron {k}" if len(value) > 1 else ""
                 rule = f"must be finite{at}, with the parameters given: is one of them zero, or in another unit?"
-                fail(type(self).__name__, str(expr), float(value[k]), rule)
+                fail(type(self).__name__, described(str(expr)), float(value[k]), rule)
         return values
 
     def _advise_step(self, dt: float) -> None:

@@ -18,7 +18,7 @@ from spikelet.neurons.equations import propagators
 from spikelet.neurons.equations.calculus import affine_in
 from spikelet.neurons.equations.expression import ONE, ZERO, Call, Expr, Name, Number, call, nodes
 
-__all__ = ["NOT_REFRACTORY", "Equation", "Linear", "linear_part"]
+__all__ = ["NOT_REFRACTORY", "Equation", "Linear", "described", "linear_part"]
 
 Array = npt.NDArray[np.float64]
 Places = npt.NDArray[np.intp]
@@ -48,6 +48,22 @@ class _Coefficient(NamedTuple):
 
     def __str__(self) -> str:  # no name of a user has spaces
         return f"{self.kind} {self.by} to {self.of} at {self.part!r}{' held' if self.held else ''}"
+
+
+def described(coefficient: str) -> str:
+    """Return what errors call a coefficient: where it comes from, if it is one of an exact solution."""
+    words = coefficient.split(" ")
+    if len(words) < 5 or words[0] not in _DESCRIBED or words[2::2][:2] != ["to", "at"]:
+        return coefficient
+    return _DESCRIBED[words[0]].format(of=words[3], by=words[1])
+
+
+_DESCRIBED = {
+    "from": "effect of {by} on d{of}/dt",
+    "current": "effect of the current on d{of}/dt",
+    "constant": "constant term of d{of}/dt",
+    "noise": "noise of d{of}/dt",
+}
 
 
 class _System(NamedTuple):
@@ -315,7 +331,10 @@ class _Solver:
         """Return the effect of a value on another one."""
         system = self._system
         if of == by and (of, of) not in system.paths:
-            return propagators.decay(self._h, self._tau(of))
+            tau = self._tau(of)
+            return np.where(
+                tau == 0, np.nan, propagators.decay(self._h, tau)
+            )  # exp(-inf) would hide it
         if system.direct(of, by):
             tau, C, source = self._tau(of), self._inverse(system.rates[of, by]), self._tau(by)
             return propagators.exponential_response(self._h, tau, C, source)
