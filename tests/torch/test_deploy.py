@@ -426,7 +426,9 @@ def test_pruned_weights():
     prune.random_structured(net[4], "weight", 0.2, dim=0)
     x = raster(5, 20)
     with torch.no_grad():
-        net[0].weight_orig.mul_(2.0)  # as an optimizer: the mask is applied at the next forward pass
+        net[0].weight_orig.mul_(
+            2.0
+        )  # as an optimizer: the mask is applied at the next forward pass
     model, network = to_spiking_model(net, (20,)), to_network(net, 20)
     same = list(spikes_of(net.eval(), x).values())[-1]
     np.testing.assert_array_equal(model.run(x).spikes, same)

@@ -66,7 +66,9 @@ def _require_own(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
     own = {id(p) for p in model.parameters() if p.requires_grad}
     if groups is None or not own or any(id(p) in own for group in groups for p in group["params"]):
         return
-    rule = "must have parameters of the model: make it of model.parameters(), after copies and loading"
+    rule = (
+        "must have parameters of the model: make it of model.parameters(), after copies and loading"
+    )
     fail("fit", "optimizer", type(optimizer).__name__, rule)
 
 
