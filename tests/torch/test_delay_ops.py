@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from spikelet.torch import Delay
 from spikelet.torch.delay_ops import delayed
 
 
@@ -40,3 +41,20 @@ def test_bounds_are_checked_in_the_core() -> None:
             delayed(x, w, w, lag.int(), 3)
     with pytest.raises((ValueError, TypeError)):
         delayed(x, w[:, :3], w, torch.zeros(5, 4, dtype=torch.int32), 3)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_second_derivatives_name_the_backend_that_has_them(training: bool) -> None:
+    torch.manual_seed(0)
+    x = torch.rand(6, 2, 3, dtype=torch.float64, requires_grad=True)
+    layer = Delay(3, 4, 3).double().train(training)
+
+    def penalty(weight: torch.Tensor) -> torch.Tensor:
+        y = torch.func.functional_call(layer, {"weight": weight}, (x,))
+        (by_x,) = torch.autograd.grad(y.square().sum(), x, create_graph=True)
+        return by_x.square().sum()
+
+    with pytest.raises(RuntimeError, match='differentiated once; with backend="torch"'):
+        penalty(layer.weight).backward()
+    layer.backend = "torch"
+    assert torch.autograd.gradcheck(penalty, layer.weight)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from tests.support.torch_deployed import dense, on_a_grid, raster, spikes_of, train_a_little
 from torch import nn
+from torch.nn.utils import prune
 
 import spikelet as sl
 import spikelet.torch as st
@@ -404,6 +405,35 @@ def test_layers_with_a_forward_of_their_own_are_traced():
 def test_unsupported_modules_are_refused(parts, message):
     with pytest.raises(ValueError, match=message):
         to_spiking_model(nn.Sequential(*parts), (4,))
+
+
+def test_dropout_over_time_leaves_nothing_out():
+    net = dense()
+    net[2] = st.DropoutOverTime(0.5)
+    x = raster(5, 20)
+    same = spikes_of(net.eval(), x)
+    for mode in (True, False):
+        for model in (to_spiking_model(net.train(mode), (20,)), to_network(net, 20)):
+            assert model is not None
+    found = to_spiking_model(net.train(), (20,)).run(x).spikes
+    np.testing.assert_array_equal(found, list(same.values())[-1])
+    assert found.any()
+
+
+def test_pruned_weights():
+    net = dense()
+    prune.l1_unstructured(net[0], "weight", 0.5)
+    prune.random_structured(net[4], "weight", 0.2, dim=0)
+    x = raster(5, 20)
+    with torch.no_grad():
+        net[0].weight_orig.mul_(
+            2.0
+        )  # as an optimizer: the mask is applied at the next forward pass
+    model, network = to_spiking_model(net, (20,)), to_network(net, 20)
+    same = list(spikes_of(net.eval(), x).values())[-1]
+    np.testing.assert_array_equal(model.run(x).spikes, same)
+    np.testing.assert_array_equal(network.run(x[:, 0])[-1], same[:, 0])
+    assert same.any()
 
 
 def test_not_a_module():

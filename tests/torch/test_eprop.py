@@ -106,6 +106,22 @@ def test_it_learns() -> None:
     assert net.spikes.shape == (30, 40)
 
 
+def test_outputs_can_be_changed_in_place() -> None:
+    net, x, labels = scene()
+    online(net, x, labels)
+    wanted = net.weight.grad
+    net.zero_grad()
+    net.reset(x.shape[1])
+    target = torch.nn.functional.one_hot(labels, 3)
+    for x_t in x:
+        y = net.step(x_t)
+        error = y.softmax(1) - target
+        y.zero_()
+        net.spikes.zero_()
+        net.learn(error)
+    assert torch.equal(net.weight.grad, wanted)
+
+
 def test_weights_that_are_frozen_keep_no_gradient() -> None:
     net, x, labels = scene()
     net.weight.requires_grad_(False)

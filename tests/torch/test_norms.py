@@ -46,6 +46,26 @@ def test_tdln_normalises_each_sample_and_step(shape: tuple[int, ...]) -> None:
     torch.testing.assert_close(norm.eval()(x[1:2, 2:3])[0, 0], wanted[1, 2])
 
 
+@pytest.mark.parametrize("norm", [st.tdLN(3, 0), st.tdBN(3, 0), st.TEBN(3, 5, 0)])
+def test_parameters_of_a_call(norm: nn.Module) -> None:
+    x = torch.randn(5, 4, 3)
+    twice = {name: 2 * p.detach() for name, p in norm.named_parameters()}
+    y = torch.func.functional_call(norm, twice, (x,))
+    factor = 4 if isinstance(norm, st.TEBN) else 2  # scales of channels and of steps
+    torch.testing.assert_close(y, factor * norm(x))
+
+
+def test_tdln_with_a_parametrised_weight() -> None:
+    class Double(nn.Module):
+        def forward(self, weight: torch.Tensor) -> torch.Tensor:
+            return 2 * weight
+
+    norm, x = st.tdLN(3, 0), torch.randn(5, 4, 3)
+    wanted = 2 * norm(x)
+    nn.utils.parametrize.register_parametrization(norm.layer, "weight", Double())
+    torch.testing.assert_close(norm(x), wanted)
+
+
 def test_tebn_scales_each_step() -> None:
     torch.manual_seed(0)
     norm, plain = st.TEBN(3, 5).double(), st.tdBN(3).double()

@@ -12,6 +12,7 @@ import torch
 from tests.support.c_programs import same_bits
 from tests.support.torch_deployed import raster, spikes_of, train_a_little
 from torch import nn
+from torch.nn.utils import prune
 
 import spikelet as sl
 import spikelet.torch as st
@@ -225,6 +226,18 @@ def with_nan(name: str) -> nn.Sequential:
     return net
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_holds_weights_of_eight_bits(dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    layer = st.quantise(nn.Linear(30, 20), bits=8)
+    wanted = layer.weight.detach()
+    layer.parametrizations.weight.original.data = wanted.clone()  # on the grid before it is rounded
+    low = copy.deepcopy(layer).to(dtype)
+    assert low.weight.dtype == dtype
+    torch.testing.assert_close(low.weight.float(), wanted, rtol=0, atol=0)
+    assert low(torch.rand(2, 30, dtype=dtype)).isfinite().all()
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
@@ -239,6 +252,7 @@ def with_nan(name: str) -> nn.Sequential:
         ),
         (lambda: st.quantise(shared()), ValueError, "module '0' must stand in one place only"),
         (lambda: st.quantise(nn.Linear(3, 2).half()), TypeError, "weight must be float32 or .* with .float"),
+        (lambda: st.quantise(prune.l1_unstructured(nn.Linear(3, 2), "weight", 0.5)), ValueError, "end pruning with"),
         (lambda: st.quantise(with_nan("weight")), ValueError, "module '0', weight must be finite"),
         (lambda: st.quantise(with_nan("bias")), ValueError, "module '0', bias must be finite"),
     ],

@@ -11,6 +11,7 @@ import pytest
 import torch
 from tests.support.torch_deployed import on_a_grid
 from torch import nn
+from torch.nn.utils import parametrizations, prune
 
 import spikelet.torch as st
 from spikelet.torch import OverTime
@@ -111,6 +112,22 @@ def test_quantised_weights(tmp_path: Path) -> None:
     st.to_onnx(net, tmp_path / "net.onnx", x)
     with torch.no_grad():
         expected = net(x).numpy()
+    np.testing.assert_allclose(run(tmp_path / "net.onnx", x), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_weights_that_are_computed(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(6, 8), st.LIF(decay=0.5), st.SpikeLinear(8, 8), nn.Linear(8, 2))
+    parametrizations.weight_norm(net[0])
+    parametrizations.spectral_norm(net[2])
+    prune.l1_unstructured(net[3], "weight", 0.5)
+    x = 3 * torch.rand(10, 4, 6)
+    with torch.no_grad():
+        net[3].weight_orig.mul_(2.0)
+    st.to_onnx(net, tmp_path / "net.onnx", x)
+    assert net.training
+    with torch.no_grad():
+        expected = net.eval()(x).numpy()
     np.testing.assert_allclose(run(tmp_path / "net.onnx", x), expected, rtol=1e-5, atol=1e-6)
 
 

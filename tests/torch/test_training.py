@@ -54,6 +54,20 @@ def test_progress(capsys):
     assert seen == history
 
 
+def test_the_optimizer_of_another_model_is_refused():
+    model, other = (torch.nn.Sequential(torch.nn.Linear(3, 2), st.LI()) for _ in "ab")
+    optimizer = torch.optim.SGD(other.parameters(), lr=0.1)
+    data = [(torch.rand(4, 5, 3), torch.zeros(5, dtype=torch.int64))]
+    options = {"loss": st.losses.membrane_cross_entropy, "epochs": 1, "optimizer": optimizer}
+    with pytest.raises(ValueError, match="fit: optimizer must have parameters of the model"):
+        st.fit(model, data, **options)
+    optimizer.add_param_group({"params": model[0].weight})
+    assert len(st.fit(model, data, **options)) == 1
+    model.requires_grad_(False)  # what the loss has may be learned alone
+    options["loss"] = lambda y, labels: y.sum() * other[0].bias.sum()
+    assert len(st.fit(model, data, **options)) == 1
+
+
 def test_bad_input(tmp_path):
     with pytest.raises(ValueError, match="fit: epochs must be >= 1"):
         run(0)

@@ -96,3 +96,12 @@ _backward_op = torch.library.custom_op(
 delayed.register_fake(_delayed_fake)
 _backward_op.register_fake(_backward_fake)
 delayed.register_autograd(_gradient, setup_context=_save)
+
+
+def _no_second(ctx: Any, *_: Any) -> Any:  # noqa: ARG001
+    raise RuntimeError(
+        'spikelet.torch: Delay can be differentiated once; with backend="torch" it can be again'
+    )
+
+
+_backward_op.register_autograd(_no_second)

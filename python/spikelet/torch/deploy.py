@@ -18,11 +18,12 @@ from spikelet.conversion.building import Call, Data, refuse
 from spikelet.conversion.building import input_shape as input_shape_of
 from spikelet.conversion.folding import fold
 from spikelet.conversion.torch import reader as torch_reader
+from spikelet.conversion.torch.copies import copy_of
 from spikelet.layers.graph import Graph, Node
 from spikelet.layers.neurons import NEVER, is_silent
 from spikelet.layers.spiking_model import SpikingModel
 from spikelet.torch.attention import PotentialShortcut, SpikeAttention
-from spikelet.torch.blocks import SEWBlock
+from spikelet.torch.blocks import DropoutOverTime, SEWBlock
 from spikelet.torch.cell import Reset, When
 from spikelet.torch.delay import Delay
 from spikelet.torch.deploy_check import compare
@@ -311,11 +312,13 @@ def _still(
         return _Still(layer_of(module, where))
     if type(module) is Delay:
         return _StillDelay(module)
+    if type(module) is DropoutOverTime:
+        return nn.Identity()
     for ours, theirs in ((SpikeLinear, nn.Linear), (MaxPool2d, nn.MaxPool2d)):
         if type(module) is ours:  # the same map, computed in another way
             twin = copy.copy(module)
             twin.__class__ = theirs
-            return copy.deepcopy(twin)
+            return copy_of(twin)
     if isinstance(module, (nn.Softmax, nn.LogSoftmax)):
         refuse(where, "is a softmax of each step", "apply it to the readout, outside the model")
     if isinstance(module, nn.Flatten):
@@ -334,7 +337,7 @@ def _still(
             "only torch.nn.Sequential shows the order of layers: use it, or build the "
             "`SpikingModel` from its parts",
         )
-    return copy.deepcopy(module)
+    return copy_of(module)
 
 
 def _still_whole(module: nn.Module, where: str) -> nn.Module:
@@ -349,7 +352,7 @@ def _still_whole(module: nn.Module, where: str) -> nn.Module:
                 'use kind="driven", or `to_onnx`',
             )
         return _StillAttention()
-    return copy.deepcopy(module)
+    return copy_of(module)
 
 
 class _StillAttention(nn.Module):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import copy
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
 from spikelet.conversion.building import ERRORS, refuse
+from spikelet.conversion.torch.copies import copy_of
 from spikelet.layers import Shape
 from spikelet.layers.graph import Graph
 from spikelet.layers.spiking_model import SpikingModel
@@ -48,7 +47,7 @@ def compare(
     generator = torch.Generator().manual_seed(1)
     x = torch.rand(STEPS, BATCH, *shape, generator=generator)
     x = (x < torch.linspace(0.1, 0.9, STEPS).reshape(-1, *[1] * (x.ndim - 1))).double()
-    twin = copy.deepcopy(module).double().eval()
+    twin = copy_of(module).double().eval()
     model = SpikingModel(graph, dtype="float64", threads=1)
     last = f"{graph.output.name}.{what}"
     # Weights of a network that is not trained may be so small that only larger inputs reach its output.

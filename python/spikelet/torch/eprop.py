@@ -132,8 +132,8 @@ class EProp(nn.Module):
 
     @property
     def spikes(self) -> Tensor:
-        """Spikes of the last step [B, neurons]."""
-        return self._started()["s"]
+        """Spikes of the last step [B, neurons], a copy."""
+        return self._started()["s"].clone()
 
     def _started(self) -> dict[str, Tensor]:
         if not self._state:
@@ -168,7 +168,7 @@ class EProp(nn.Module):
         state["a"] = cell.adapt_decay * state["a"] + s
         state["sent"] = self.out_decay * state["sent"] + s
         state["y"] = self.out_decay * state["y"] + s @ self.readout.T
-        return state["y"]
+        return state["y"].clone()  # callers subtract targets in place
 
     @torch.no_grad()  # type: ignore[untyped-decorator]
     def learn(self, error: Tensor) -> None:

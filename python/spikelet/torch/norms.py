@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -85,7 +87,8 @@ class tdLN(OverTime):
 
     def check(self, x: Tensor) -> None:
         """Refuse inputs that are not [T, B, features, ...] with as many dimensions as the images have."""
-        features = self.get_parameter("layer.weight").numel()
+        norm: Any = self.layer
+        features = norm.num_channels
         if x.ndim != 3 + self.dimensions or x.shape[2] != features:
             rule = f"must have {3 + self.dimensions} dimensions, [T, B, {features}, ...]"
             fail("tdLN", "x", tuple(x.shape), rule, got="shape")

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from torch.nn.utils import fusion, parametrize
 
 from spikelet._util.checks import fail, integer
+from spikelet.conversion.torch.copies import copy_of
+from spikelet.torch.conventions import single
 from spikelet.torch.delay import Delay
 from spikelet.torch.straight_through import straight_through
 from spikelet.torch.time import layers_over_time
@@ -104,6 +106,9 @@ def _checked(name: str, layer: nn.Module) -> None:
         if not isinstance(p, Tensor):
             continue
         what = f"module '{name}', {which}"
+        if not isinstance(p, nn.Parameter):
+            rule = "must be a parameter: end pruning with torch.nn.utils.prune.remove, or normalisation with remove_weight_norm"
+            fail("quantise", what, "computed by a hook", rule)
         if p.dtype not in (torch.float32, torch.float64):
             rule = "must be float32 or float64: convert the model with .float()"
             fail("quantise", what, str(p.dtype), rule, got="dtype", error=TypeError)
@@ -115,26 +120,22 @@ def _checked(name: str, layer: nn.Module) -> None:
 
 
 def plain(model: nn.Module) -> nn.Module:
-    """Return a copy whose layers hold the values of their quantised weights; the model itself if it has none."""
-    if not any(_quantised(m) for m in model.modules()):
+    """Return a copy in eval mode whose layers hold the values of quantised and other parametrised weights.
+
+    It is the model itself if it has none.
+    """
+    if not any(parametrize.is_parametrized(m) for m in model.modules()):
         return model
-    copied = copy.deepcopy(model)
-    for layer in [m for m in copied.modules() if _quantised(m)]:
-        values = {name: getattr(layer, name) for name in ("weight", "bias")}
+    copied = copy_of(model).eval()  # spectral_norm changes its estimate in training mode
+    for layer in [m for m in copied.modules() if parametrize.is_parametrized(m)]:
+        parts: Any = layer.parametrizations
+        values = {name: getattr(layer, name) for name in parts}
         # PyTorch's own removal changes the class, which copies share.
         layer.__class__ = type(layer).__bases__[0]
         del layer.parametrizations
         for name, value in values.items():
-            given = None if value is None else nn.Parameter(value.detach().clone())
-            layer.register_parameter(name, given)
+            layer.register_parameter(name, nn.Parameter(value.detach().clone()))
     return copied
-
-
-def _quantised(module: nn.Module) -> bool:
-    if not parametrize.is_parametrized(module):
-        return False
-    parts: Any = module.parametrizations
-    return any(isinstance(p, _Weight) for chain in parts.values() for p in chain)
 
 
 class _Weight(nn.Module):
@@ -146,9 +147,9 @@ class _Weight(nn.Module):
 
     def forward(self, weight: Tensor) -> Tensor:
         with torch.no_grad():
-            given = weight.detach()
+            given = single(weight.detach())
             step = _steps(given, self.bits)
-            rounded = _on_grid(given, step, self.bits)
+            rounded = _on_grid(given, step, self.bits).to(weight.dtype)
         return straight_through(weight, rounded)
 
     def extra_repr(self) -> str:
@@ -168,8 +169,8 @@ class _Bias(nn.Module):
             layer: Any = self.of[0]
             first = not parametrize.is_parametrized(layer, "weight")  # while it is being registered
             given = layer.weight if first else layer.parametrizations.weight.original
-            step = _steps(given.detach(), self.bits).flatten() / 2**_BIAS_BITS
-            rounded = torch.round(bias.detach() / step) * step
+            step = _steps(single(given.detach()), self.bits).flatten() / 2**_BIAS_BITS
+            rounded = (torch.round(bias.detach() / step) * step).to(bias.dtype)
         return straight_through(bias, rounded)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from spikelet._util.checks import fail
 from spikelet._util.extras import needs
 from spikelet._util.files import replaced
 from spikelet.conversion.building import ERRORS, refuse
+from spikelet.conversion.torch.copies import copy_of
 from spikelet.torch.quantised import plain
 
 __all__ = ["to_onnx"]
@@ -87,7 +87,7 @@ def to_onnx(module: nn.Module, path: str | os.PathLike[str], example: torch.Tens
             f"has parameters of {size} bytes, more than a file of ONNX holds",
             "write it in parts",
         )
-    twin = plain(copy.deepcopy(module)).cpu().eval()  # with the values of quantised weights
+    twin = plain(copy_of(module)).cpu().eval()  # with the values of quantised weights
     try:
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
             expected = twin(example.detach().cpu().clone())  # a layer may work in place

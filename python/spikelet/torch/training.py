@@ -60,6 +60,18 @@ class Epoch:
         )
 
 
+def _require_own(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    """Refuse the optimizer of another model, with which this one would learn nothing."""
+    groups = getattr(optimizer, "param_groups", None)
+    own = {id(p) for p in model.parameters() if p.requires_grad}
+    if groups is None or not own or any(id(p) in own for group in groups for p in group["params"]):
+        return
+    rule = (
+        "must have parameters of the model: make it of model.parameters(), after copies and loading"
+    )
+    fail("fit", "optimizer", type(optimizer).__name__, rule)
+
+
 def fit(
     model: nn.Module,
     train_loader: Batches,
@@ -110,7 +122,7 @@ def fit(
     Raises
     ------
     ValueError
-        If the checkpoint belongs to another model, optimizer or seed, the loss is not finite, the readout does not give
+        If the optimizer has no parameter of the model, the checkpoint belongs to another model, optimizer or seed, the loss is not finite, the readout does not give
         ``[B, classes]``, or there are no data.
 
     Warns
@@ -122,6 +134,7 @@ def fit(
     if not hasattr(optimizer, "zero_grad"):
         what = type(optimizer).__name__
         fail("fit", "optimizer", what, "must be a torch optimizer", error=TypeError)
+    _require_own(model, optimizer)
     if scheduler is not None and not hasattr(scheduler, "step"):
         what = type(scheduler).__name__
         fail("fit", "scheduler", what, "must be a scheduler of torch, or None", error=TypeError)

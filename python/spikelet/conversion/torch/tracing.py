@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import functools
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -14,6 +13,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from spikelet.conversion.building import ERRORS, hint_for, refuse
+from spikelet.conversion.torch.copies import copy_of
 
 __all__ = [
     "READER",
@@ -155,23 +155,17 @@ def copied(module: nn.Module) -> nn.Module:
     """Return a copy in eval mode, on the CPU."""
     while type(module).__name__ in ("DataParallel", "DistributedDataParallel", "OptimizedModule"):
         module = getattr(module, "_orig_mod", None) or module.module
-    memo: dict[int, Any] = {}
     for name, m in module.named_modules():
         where = f"{READER}: module '{name}' ({type(m).__name__})"
         if isinstance(m, torch.jit.ScriptModule):
             refuse(where, "is scripted", "pass the torch.nn.Module from which it was made")
-        for attribute, tensor in vars(m).items():
-            # A weight that a hook computes (weight_norm) is no leaf, which cannot be copied otherwise.
-            if isinstance(tensor, torch.Tensor) and not tensor.is_leaf:
-                memo[id(tensor)] = tensor.detach().clone()
-            del attribute
     for name, p in (*module.named_parameters(), *module.named_buffers()):
         if isinstance(p, nn.parameter.UninitializedTensorMixin):
             refuse(f"{READER}: '{name}'", "has no shape yet", "run the module once first")
         if p.device.type == "meta":
             refuse(f"{READER}: '{name}'", "has no values", "load its weights first")
     try:
-        twin = copy.deepcopy(module, memo)
+        twin = copy_of(module)
     except ERRORS as error:
         refuse(
             f"{READER}: {type(module).__name__}",

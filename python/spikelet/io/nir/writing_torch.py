@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -14,6 +13,7 @@ from torch import nn
 from spikelet import layers
 from spikelet._util.checks import fail, named, require
 from spikelet.conversion.building import ERRORS, input_shape, refuse
+from spikelet.conversion.torch.copies import copy_of
 from spikelet.io.nir.writing_models import write_layers, write_model
 from spikelet.io.nir.writing_neurons import Cell, full
 from spikelet.io.nir.writing_readers import Request
@@ -92,7 +92,7 @@ def _require_same(module: nn.Module, graph: Graph, shape: Shape) -> None:
 
     Without its neurons, a network is a linear map of each step: that of the layers, if the forward leaves time alone.
     """
-    twin = copy.deepcopy(module).cpu().double().eval()
+    twin = copy_of(module).cpu().double().eval()
     for name, m in list(twin.named_modules()):
         if isinstance(m, Neuron):
             twin.set_submodule(name, nn.Identity())
@@ -232,7 +232,7 @@ def _lifted(module: nn.Module) -> nn.Module:
                 conv.bias.copy_(module.bias)
         return conv
     if type(module) is nn.BatchNorm1d:
-        norm = copy.deepcopy(module)
+        norm = copy_of(module)
         norm.__class__ = nn.BatchNorm2d
         return norm
     if type(module) is nn.AvgPool1d:
@@ -243,7 +243,7 @@ def _lifted(module: nn.Module) -> nn.Module:
     children = list(module.named_children())
     if not children:
         return module
-    twin = copy.deepcopy(module)
+    twin = copy_of(module)
     for name, m in children:
         twin.add_module(name, _lifted(m))
     return twin
