@@ -147,6 +147,19 @@ def test_wrong_results_fail_their_run():
     assert "names of results must be strings, got 1" in result[2].error
 
 
+@pytest.mark.parametrize("stored", [False, True])
+def test_what_can_be_stored_of_a_failed_run_is_kept(tmp_path, stored):
+    def run(k, seed):
+        return {"rate": 2.5, "model": sl.LIF(), "inner": {"v": np.arange(k), "f": print}}
+
+    result = sweep(run, {"k": [3]}, store=tmp_path / "s" if stored else None)
+    assert result[0].status == "failed"
+    for name in ("model", "inner.f"):
+        assert f"result '{name}' must be a number" in result[0].error
+    assert result[0]["rate"] == 2.5
+    np.testing.assert_array_equal(result[0]["inner.v"], [0, 1, 2])
+
+
 class Number(enum.IntEnum):
     ONE = 1
 

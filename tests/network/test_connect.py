@@ -264,3 +264,16 @@ def test_a_matrix_of_weights_keeps_its_unit_and_its_mask() -> None:
         with pytest.raises(ValueError, match=rf"weight must .*{message} at index \(0, 1\)"):
             net.connect(cells, cells, sl.AllToAll(), weight=[[1.0, odd], [3.0, 4.0]])
     assert net.projections == (found,)
+
+
+@pytest.mark.parametrize(
+    "rule", [sl.FixedIndegree(2**40), sl.FixedOutdegree(2**40), sl.FixedTotalNumber(2**43)]
+)
+def test_a_rule_that_exceeds_the_memory_is_refused(rule: sl.Rule) -> None:
+    """A typing error in a rule does not exhaust the machine's memory, and adds nothing."""
+    net = sl.Network()
+    cells = net.population(10, sl.LIF())
+    with pytest.raises(ValueError, match=r"connect .* need at least .* GB; this machine has"):
+        net.connect(cells, cells, rule)
+    assert net.projections == ()
+    net.connect(cells, cells, sl.FixedIndegree(2))

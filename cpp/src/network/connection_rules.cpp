@@ -8,6 +8,7 @@
 
 #include "network/build_table.hpp"
 #include "network/draws.hpp"
+#include "network/require_memory.hpp"
 #include "spikelet/core/parallel.hpp"
 
 namespace spikelet {
@@ -44,6 +45,7 @@ Drawing<R>::Drawing(const ConnectionRule& rule, Selection pre, Selection post, b
     delay_table_.emplace(delay_, dt);
   }
   const std::size_t n = pre_.size(), m = post_.size();
+  require_memory(expected());
   switch (rule_.kind) {
     case ConnectionRule::Kind::fixed_total_number:
       split_total(threads);
@@ -98,7 +100,7 @@ std::uint64_t Drawing<R>::expected() const {
     default:
       break;
   }
-  return static_cast<std::uint64_t>(own * of_target);
+  return static_cast<std::uint64_t>(std::min(own * of_target, 1e18));
 }
 
 template <class R>

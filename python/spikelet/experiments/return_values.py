@@ -11,9 +11,25 @@ from spikelet.experiments.record import Arrays, check_name
 from spikelet.recording.reading import RecordedSamples, RecordedSpikes
 from spikelet.spikes import Spikes
 
-__all__ = ["scalars_and_arrays"]
+__all__ = ["NotStorableError", "scalars_and_arrays"]
 
 _MOST = 9000  # characters in a structured dtype: numpy reads no header of more than 10,000
+
+
+class NotStorableError(TypeError):
+    """Some of what a function returned cannot be stored.
+
+    Parameters
+    ----------
+    message : str
+        Which values, and why.
+    scalars, arrays : dict
+        The others, which can.
+    """
+
+    def __init__(self, message: str, scalars: dict[str, Any], arrays: Arrays) -> None:
+        super().__init__(message)
+        self.scalars, self.arrays = scalars, arrays
 
 
 def scalars_and_arrays(value: Any) -> tuple[dict[str, Any], Arrays]:
@@ -27,18 +43,29 @@ def scalars_and_arrays(value: Any) -> tuple[dict[str, Any], Arrays]:
 
     Raises
     ------
+    NotStorableError
+        If a value is of another type. The exception has the values that can be stored.
     TypeError
-        If a value is of another type.
+        If a name is not a string.
     ValueError
         If a name is not valid in an HDF5 file, or occurs twice.
     """
     scalars: dict[str, Any] = {}
     arrays: Arrays = {}
-    _sort(value if isinstance(value, Mapping) else {"result": value}, "", scalars, arrays)
+    refused: list[str] = []
+    _sort(value if isinstance(value, Mapping) else {"result": value}, "", scalars, arrays, refused)
+    if refused:
+        raise NotStorableError("; ".join(refused), scalars, arrays)
     return scalars, arrays
 
 
-def _sort(values: Mapping[Any, Any], prefix: str, scalars: dict[str, Any], arrays: Arrays) -> None:
+def _sort(
+    values: Mapping[Any, Any],
+    prefix: str,
+    scalars: dict[str, Any],
+    arrays: Arrays,
+    refused: list[str],
+) -> None:
     def add(name: str, array: np.ndarray[Any, Any]) -> None:
         check_name(name, name)
         _check_twice(name, scalars, arrays)
@@ -55,7 +82,7 @@ def _sort(values: Mapping[Any, Any], prefix: str, scalars: dict[str, Any], array
         if plain is not NotImplemented:
             scalars[name] = plain
         elif isinstance(value, Mapping):
-            _sort(value, f"{name}.", scalars, arrays)
+            _sort(value, f"{name}.", scalars, arrays, refused)
         elif isinstance(value, RecordedSpikes):
             times, ids = value.between()
             add(f"{name}.times", times)
@@ -71,8 +98,8 @@ def _sort(values: Mapping[Any, Any], prefix: str, scalars: dict[str, Any], array
             try:
                 arrays[name] = _array(value)
             except (TypeError, ValueError) as error:
-                msg = f"result {name!r} must be a number, a string, an array or a recorder: {error}"
-                raise TypeError(msg) from None
+                rule = "must be a number, a string, an array or a recorder"
+                refused.append(f"result {name!r} {rule}: {error}")
 
 
 def _check_twice(name: str, scalars: Mapping[str, Any], arrays: Arrays) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import os
 import pickle
@@ -17,7 +18,7 @@ from spikelet._core import __version__, simd_level
 from spikelet.experiments.grid import Run
 from spikelet.experiments.journal import Pieces, pack
 from spikelet.experiments.record import Record
-from spikelet.experiments.return_values import scalars_and_arrays
+from spikelet.experiments.return_values import NotStorableError, scalars_and_arrays
 from spikelet.experiments.store import Place
 from spikelet.ranks import alone
 
@@ -54,10 +55,15 @@ def perform(
         with _threads(threads), alone():  # the ranks of an executor compute different runs
             value = _call(function, run)
         about = _about(start)
-        scalars, arrays = scalars_and_arrays(value)
+        record = Record("done", **about)
+        try:
+            scalars, arrays = scalars_and_arrays(value)
+        except NotStorableError as error:  # the run is not lost: what can be stored is kept
+            record = _failed(TypeError(*error.args), about)
+            scalars, arrays = error.scalars, error.arrays
         if copy:
             arrays = {name: array.copy(order="K") for name, array in arrays.items()}
-        record = Record("done", scalars, arrays, **about)
+        record = dataclasses.replace(record, scalars=scalars, arrays=arrays)
         return record, pack(run, record)
     except KeyboardInterrupt:
         raise
