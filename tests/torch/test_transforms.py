@@ -229,3 +229,13 @@ def test_rules() -> None:
     (sums,), dims = one_by_one(lambda x, y: (x + y,), 2, (0, None), (x, 1))
     assert torch.equal(sums, x + 1)
     assert dims == (0,)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_batches_without_elements(case: str) -> None:
+    net, x = made(case)
+    wanted = net(x).shape
+    none = x.unsqueeze(1)[:, :0]
+    assert vmap(net, in_dims=1)(none).shape == (0, *wanted)
+    found = vmap(grad(lambda x: net(x).sum()), in_dims=1)(none)
+    assert found.shape == (0, *x.shape)
