@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import types
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -189,6 +190,23 @@ def test_quantities_in_lists_become_plain_numbers() -> None:
     assert checks.numbers("f", "x", [Rescaled(0.07), 3.0], "mV") == pytest.approx([70.0, 3.0])
     rows = [[Rescaled(0.07)], (Rescaled(0.08),)]
     assert checks.numbers("f", "x", rows, "mV", 2) == pytest.approx(np.array([[70.0], [80.0]]))
+
+
+def test_quantities_are_found_wherever_they_are() -> None:
+    one = Rescaled(0.07)
+    for value in (one, [1.0, one], (one,), [[1.0], [one]], np.array([one], object), deque([one])):
+        assert checks.has_units(value)
+    for value in (
+        1.0,
+        None,
+        "mV",
+        [1.0, 2.0],
+        [[1.0]],
+        [],
+        np.ones(3),
+        np.array([1, None], object),
+    ):
+        assert not checks.has_units(value)
 
 
 class Plain:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import pickle
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 import spikelet as sl
+from spikelet._util.described import Described
 
 
 @pytest.mark.parametrize(
@@ -64,3 +66,67 @@ def test_copies_and_pickles_are_made_as_ever() -> None:
     model = sl.LIF(I_e=[1.0, 2.0])
     for other in (copy.copy(model), copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
         np.testing.assert_array_equal(other.I_e, [1.0, 2.0])
+
+
+DESCRIPTIONS: dict[str, Any] = {
+    "model": sl.LIF,
+    "array": lambda: sl.LIF(C_m=[200.0, 250.0]),
+    "equations": sl.Equations("dv/dt = -v/(10*ms) : mV", threshold="v > 1*mV", reset="v = 0*mV"),
+    "rule": lambda: sl.FixedProbability(0.1),
+    "distribution": lambda: sl.Normal(1.0, 2.0, clip=(0.0, 3.0)),
+    "plasticity": sl.STDP,
+    "regulation": lambda: sl.SynapticScaling(rate=5.0, strength=0.1, every=100.0),
+    "input": lambda: sl.PoissonInput([8.0, 9.0], 2.0),
+    "current": lambda: sl.CurrentInput(np.ones((3, 2))),
+    "raster": lambda: sl.RasterSource(np.ones((3, 2), int)),
+    "spikes": lambda: sl.SpikeSource([1.0, 2.0], [0, 1]),
+    "rates": lambda: sl.SinusoidalPoisson([5.0, 6.0], 1.0, 2.0),
+    "positions": lambda: sl.Grid((2, 3)),
+}
+
+
+@pytest.mark.parametrize("kind", DESCRIPTIONS)
+def test_descriptions_are_equal_by_value(kind: str) -> None:
+    make = DESCRIPTIONS[kind]
+    first, second = make(), make()
+    assert first == second
+    assert not (first != second)  # noqa: SIM202
+    assert hash(first) == hash(second)
+    assert len({first, second, copy.deepcopy(first), pickle.loads(pickle.dumps(first))}) == 1
+    for other in (d() for name, d in DESCRIPTIONS.items() if name != kind):
+        assert first != other
+        assert other != first
+    assert first != 3
+
+
+def test_another_value_makes_another_description() -> None:
+    assert sl.LIF(C_m=[200.0, 250.0]) != sl.LIF(C_m=[200.0, 251.0])
+    assert sl.LIF(C_m=[200.0, 250.0]) != sl.LIF(C_m=[200.0])
+    assert sl.LIF(E_L=-70.0) != sl.LIF(E_L=-71.0)
+    assert sl.LIF(tau_m=10.0) != sl.IF()
+    assert sl.PoissonInput(8.0, 2.0) != sl.PoissonInput(8.0, 2.0, receptor="ex")
+    text = "dv/dt = -v/tau : mV"
+    models = [sl.Equations(text, parameters={"tau": (tau, "ms")}) for tau in (10.0, 20.0)]
+    assert models[0]() != models[1]()
+    assert models[0]() != models[0](tau=11.0)
+    assert models[0](tau=11.0) == models[0](tau=11.0)
+
+
+def test_classes_of_users_are_equal_by_value() -> None:
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Mine(Described):
+        times: Any = None
+
+    @dataclasses.dataclass(frozen=True)
+    class Other(Mine):
+        pass
+
+    assert Mine(times=np.array([1.0, 2.0])) == Mine(times=np.array([1.0, 2.0]))
+    assert Mine(times=np.array([1.0, 2.0])) != Mine(times=np.array([1.0, 3.0]))
+    assert hash(Mine(times=np.array([1.0]))) == hash(Mine(times=np.array([1.0])))
+    assert Mine() != Other()
+    assert Other() == Other()
+
+
+def test_layers_are_places() -> None:
+    assert sl.layers.Flatten() != sl.layers.Flatten()

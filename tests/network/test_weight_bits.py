@@ -271,18 +271,55 @@ def test_weights_that_are_set_are_rounded_and_may_change_sign() -> None:
     np.testing.assert_array_equal(p.weights, before)
 
 
-def test_too_many_synapses_for_a_sum_are_refused() -> None:
-    n = 32769
-    for size, fits in ((n - 1, True), (n, False)):
-        net = make(dtype="float32")
-        a, b = net.population(n, sl.LIF()), net.population(1, sl.LIF())
-        pairs = np.arange(size), np.zeros(size, int)
-        net.connect(a, b, pairs, weight=87.8, weights="int16")
-        if fits:
-            net.run(0.2)
-        else:
-            with pytest.raises((ValueError, MemoryError, OverflowError), match="32768 have room"):
-                net.run(0.2)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_any_number_of_synapses_has_an_exact_sum(dtype: Any) -> None:
+    n = 50_000  # 32768 of the largest weight fill 31 bits
+    step = 2.0**-9
+    weight = np.linspace(100.0, 127.9, n)
+    total = np.rint(weight / step).sum() * step
+    assert total / step > 2**31
+
+    def arrived(threads: int) -> Any:
+        net = make(threads=threads, dtype=dtype)
+        a, b = net.population(n, sl.LIF(I_e=1e6)), net.population(200, sl.LIF(V_th=1e300))
+        net.connect(a, b, (np.arange(n), np.zeros(n, int)), weight=weight, weights="int16")
+        current = net.record(b, "I_syn_ex")
+        net.run(2.0)
+        return current.values
+
+    found = arrived(1)
+    assert found[found[:, 0] > 0, 0][0] == np.dtype(dtype).type(total)
+    np.testing.assert_array_equal(found[:, 1:], 0.0)
+    for threads in (2, 3):
+        np.testing.assert_array_equal(arrived(threads), found)
+
+
+def test_projections_together_have_an_exact_sum() -> None:
+    n = 3000
+    net = make()
+    a, b = net.population(n, sl.LIF(I_e=1e6)), net.population(1, sl.LIF(V_th=1e300))
+    large = net.connect(a, b, sl.AllToAll(), weight=60_000.0, weights="int16")
+    small = net.connect(a, b, sl.AllToAll(), weight=2.0, weights="int16")
+    current = net.record(b, "I_syn_ex")
+    net.run(2.0)
+    total = np.asarray(large.weights).sum() + np.asarray(small.weights).sum()
+    assert current.values.max() >= total
+    assert total in current.values
+
+
+def test_weights_that_differ_too_much_for_one_sum_are_refused_by_connect() -> None:
+    net = make()
+    a, b = net.population(3, sl.LIF(I_e=1e6)), net.population(3, sl.LIF(), name="b")
+    net.connect(a, b, sl.AllToAll(), weight=1.0, weights="int16")
+    words = r"connect .*within a factor of 32768 .*Int16\(largest=\.\.\.\) for both, or weights=\"float\""
+    for weight in (1e-5, 1e5):
+        with pytest.raises(ValueError, match=words):
+            net.connect(a, b, sl.AllToAll(), weight=weight, weights="int16")
+    assert len(net.projections) == 1
+    net.connect(a, b, sl.AllToAll(), weight=1e-5, weights=sl.Int16(largest=1.0))
+    net.connect(a, b, sl.AllToAll(), weight=1e-5)
+    net.connect(a, a, sl.AllToAll(), weight=1e-5, weights="int16")  # of another population
+    net.run(1.0)
 
 
 @pytest.mark.parametrize(

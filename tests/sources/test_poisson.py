@@ -130,6 +130,31 @@ def test_a_rate_that_cannot_be_drawn_is_refused() -> None:
     assert abs(len(spikes.times) - 20_000) < 5 * np.sqrt(20_000)
 
 
+def test_weights_may_be_quantities_in_a_list() -> None:
+    pq = pytest.importorskip("quantities")
+    pairs: Any = [0.5 * pq.nA, 20.0 * pq.pA]
+    for weight in (
+        pairs,
+        tuple(pairs),
+        np.array(pairs, object),
+        [0.5, 0.02] * pq.nA,
+        [500.0, 20.0],
+    ):
+        net = make()
+        cells = net.population(2, sl.LIF())
+        drive = sl.PoissonInput(rate=[8.0 * pq.kHz, 9000.0 * pq.Hz], weight=weight)
+        given = net.inject(cells, drive)
+        np.testing.assert_allclose(given.weight, [500.0, 20.0])
+        np.testing.assert_allclose(given.rate, [8000.0, 9000.0])
+    drive = sl.PoissonInput(8000.0, pairs)
+    pairs[0] = 3.0 * pq.nA
+    assert drive.weight[0] == 0.5 * pq.nA
+    net = make()
+    with pytest.raises(TypeError, match=r'PoissonInput: weight must be .* "mV" and "pA"'):
+        net.inject(net.population(1, sl.LIF()), sl.PoissonInput(8000.0, [1.0 * pq.mV]))
+    assert not net.inputs
+
+
 def test_arrays_of_the_caller_can_change_and_a_description_cannot() -> None:
     rates, raster = np.array([1.0, 2.0]), np.ones((3, 2), dtype=np.uint8)
     models = sl.PoissonSource(rates), sl.RasterSource(raster)

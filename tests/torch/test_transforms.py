@@ -45,6 +45,9 @@ def delays() -> nn.Module:
     return net
 
 
+OF_TORCH = ("convolutions", "even kernel", "pool", "delays")
+
+
 def rows(*shape: int) -> Tensor:
     return 2 * torch.rand(shape, dtype=REAL)
 
@@ -229,3 +232,15 @@ def test_rules() -> None:
     (sums,), dims = one_by_one(lambda x, y: (x + y,), 2, (0, None), (x, 1))
     assert torch.equal(sums, x + 1)
     assert dims == (0,)
+
+
+# Operators of PyTorch lose the shapes of such a batch: convolutions, its own pool, matrix products.
+@pytest.mark.parametrize("case", [c for c in CASES if c not in OF_TORCH])
+def test_batches_without_elements(case: str) -> None:
+    """A division by zero is no answer."""
+    net, x = made(case)
+    wanted = net(x).shape
+    none = x.unsqueeze(1)[:, :0]
+    assert vmap(net, in_dims=1)(none).shape == (0, *wanted)
+    found = vmap(grad(lambda x: net(x).sum()), in_dims=1)(none)
+    assert found.shape == (0, *x.shape)

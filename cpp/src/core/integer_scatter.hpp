@@ -22,8 +22,12 @@ inline void list_parts(const DueLines* begin, const DueLines* end, std::uint32_t
 
 // As in scatter(), lines are staged before they are added: here as targets and as weights of 32
 // bits.
-inline void scatter_integers(const IntegerLine* lines, const std::uint32_t* list, std::size_t n,
-                             int shift, bool negative, std::uint32_t* sums) {
+template <class Sum>
+void scatter_to(const IntegerLine* lines, const std::uint32_t* list, std::size_t n, int shift,
+                bool negative, Sum* sums) {
+  const auto widened = [](std::uint64_t word) {  // its lower half, a signed number
+    return static_cast<Sum>(static_cast<std::int64_t>(static_cast<std::int32_t>(word)));
+  };
   using U = Vec<std::uint32_t>;
   constexpr std::size_t batch = 16, size = IntegerLine::size,
                         width = static_cast<std::size_t>(lanes<std::uint32_t>);
@@ -46,25 +50,38 @@ inline void scatter_integers(const IntegerLine* lines, const std::uint32_t* list
         std::uint64_t to, add;  // two of each by one load
         __builtin_memcpy(&to, target + l, sizeof to);
         __builtin_memcpy(&add, weight + l, sizeof add);
-        sums[static_cast<std::uint32_t>(to)] += static_cast<std::uint32_t>(add);
-        sums[to >> 32] += static_cast<std::uint32_t>(add >> 32);
+        sums[static_cast<std::uint32_t>(to)] += widened(add);
+        sums[to >> 32] += widened(add >> 32);
       }
     }
   }
 }
 
-// input += step * sum for n elements, a multiple of block_size; clears the sums.
-template <class R>
-void add_sums(std::uint32_t* sums, std::size_t n, R step, R* input) {
+inline void scatter_integers(const IntegerLine* lines, const std::uint32_t* list, std::size_t n,
+                             int shift, bool negative, const SumsAt* sums) {
+  sums->wide != nullptr ? scatter_to(lines, list, n, shift, negative, sums->wide)
+                        : scatter_to(lines, list, n, shift, negative, sums->narrow);
+}
+
+// Int: Sum, as a signed number.
+template <class Int, class R, class Sum>
+void add_to(Sum* sums, std::size_t n, R step, R* input) {
   constexpr auto width = static_cast<std::size_t>(lanes<R>);
   for (std::size_t i = 0; i < n; i += width) {
-    typedef std::int32_t Sums __attribute__((vector_size(width * sizeof(std::int32_t))));
+    typedef Int Sums __attribute__((vector_size(width * sizeof(Int))));
     Sums sum;
     __builtin_memcpy(&sum, sums + i, sizeof sum);
     store(input + i, load(input + i) + __builtin_convertvector(sum, Vec<R>) * step);
     sum = Sums{};
     __builtin_memcpy(sums + i, &sum, sizeof sum);
   }
+}
+
+// input += step * sum for n elements, a multiple of block_size; clears the sums.
+template <class R>
+void add_sums(const SumsAt& sums, std::size_t first, std::size_t n, R step, R* input) {
+  sums.wide != nullptr ? add_to<std::int64_t>(sums.wide + first, n, step, input)
+                       : add_to<std::int32_t>(sums.narrow + first, n, step, input);
 }
 
 }  // namespace spikelet::SPIKELET_LEVEL

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <stdexcept>
-#include <string>
 
 #include "network/line_rows.hpp"
 #include "network/row_gatherer.hpp"
@@ -16,25 +14,39 @@ IntegerStore<R>::IntegerStore(std::span<const Feed<R>> feeds, std::size_t span,
                               std::uint32_t elements, std::span<IntegerSums> sums) {
   std::vector<Feed<R>> sorted(feeds.begin(), feeds.end());
   std::ranges::stable_sort(sorted, {}, &Feed<R>::step);
-  for (std::size_t begin = 0; begin < sorted.size();) {  // those of one grid
-    std::size_t end = begin + 1;
-    while (end < sorted.size() && sorted[end].step == sorted[begin].step) {
-      ++end;
+  std::vector<Group> groups;
+  for (const Feed<R>& feed : sorted) {
+    auto group = std::ranges::find_if(groups, [&](const Group& one) { return one.takes(feed); });
+    if (group == groups.end()) {
+      group = groups.insert(group, Group{feed.step, {}, {}});
     }
-    build(std::span(sorted).subspan(begin, end - begin), span, elements, sums);
-    begin = end;
+    group->sum_step.insert(
+        {{feed.ends.up, feed.sum_step_up}, {feed.ends.down, feed.sum_step_down}});
+    group->feeds.push_back(feed);
   }
+  for (const Group& group : groups) {
+    build(group, span, elements, sums);
+  }
+}
+
+template <class R>
+bool IntegerStore<R>::Group::takes(const Feed<R>& feed) const {
+  const auto agrees = [&](int channel, double of_feed) {
+    const auto found = sum_step.find(channel);
+    return found == sum_step.end() || found->second == of_feed;
+  };
+  return feed.step == step && agrees(feed.ends.up, feed.sum_step_up) &&
+         agrees(feed.ends.down, feed.sum_step_down);
 }
 
 template <class R>
 IntegerStore<R>::~IntegerStore() = default;
 
 template <class R>
-void IntegerStore<R>::build(std::span<const Feed<R>> feeds, std::size_t span,
-                            std::uint32_t elements, std::span<IntegerSums> sums) {
+void IntegerStore<R>::build(const Group& group, std::size_t span, std::uint32_t elements,
+                            std::span<IntegerSums> sums) {
   constexpr std::size_t signs = 2;  // weights >= 0, and < 0
-  const double step = feeds[0].step;
-  RowGatherer<R> gatherer(feeds);
+  RowGatherer<R> gatherer(group.feeds);
   const std::size_t channels = gatherer.channels().size();
   std::vector<RowGrid> grid;
   std::vector<RowSizes> sizes(channels * signs);
@@ -63,9 +75,9 @@ void IntegerStore<R>::build(std::span<const Feed<R>> feeds, std::size_t span,
   for (std::size_t k = 0; k < sizes.size(); ++k) {
     sizes[k].scale(stride);
     const int channel = gatherer.channels()[k / signs];
-    IntegerSums& to = sums[static_cast<std::size_t>(channel)];
-    const int shift = std::ilogb(step) - std::ilogb(to.step);
-    grid.push_back({step, k % signs == 1, std::min(shift, 31), to.value.data()});
+    const IntegerSums& to = sums[static_cast<std::size_t>(channel)];
+    const int shift = std::ilogb(group.step) - std::ilogb(group.sum_step.at(channel));
+    grid.push_back({group.step, k % signs == 1, shift, &to.at()});
     parts.push_back(
         {channel, std::make_unique<LineRows<R, IntegerLine>>(elements, sizes[k], grid[k])});
   }
@@ -81,15 +93,10 @@ void IntegerStore<R>::build(std::span<const Feed<R>> feeds, std::size_t span,
         parts[k].rows->append(source, apart[s]);
         used[k] = true;
         // A neuron spikes at most once in a step, and so each synapse adds to a sum at most once.
-        std::vector<std::uint64_t>& most = sums[static_cast<std::size_t>(parts[k].channel)].most;
+        IntegerSums& to = sums[static_cast<std::size_t>(parts[k].channel)];
+        const auto most = static_cast<std::uint32_t>(most_grid_steps) << grid[k].shift;
         for (const RowEntry<R>& entry : apart[s]) {
-          most[entry.target] += static_cast<std::uint64_t>(most_grid_steps) << grid[k].shift;
-          if (most[entry.target] > IntegerSums::limit) {
-            throw std::length_error(
-                "a neuron has so many synapses with weights of 16 bits that their sum might not "
-                "fit 32 bits: 32768 have room if all projections onto it have one step "
-                "(weights=Int16(largest=...)); use weights=\"float\" for some of them");
-          }
+          to.expect(entry.target, most);
         }
       }
     }

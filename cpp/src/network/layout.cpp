@@ -266,7 +266,8 @@ void Layout<R>::find_reorder(Projection<R>& projection) const {
 
 // What each store of a partition is built from.
 template <class R>
-std::vector<std::vector<Feed<R>>> Layout<R>::feeds_of(const Partition<R>& partition) const {
+std::vector<std::vector<Feed<R>>> Layout<R>::feeds_of(const Partition<R>& partition,
+                                                      const SumSteps& sum_steps) const {
   std::vector<std::vector<Feed<R>>> feeds(partition.stores.size());
   for (std::size_t k = 0; k < network_.projections.size(); ++k) {
     const Projection<R>& projection = network_.projections[k];
@@ -281,6 +282,11 @@ std::vector<std::vector<Feed<R>>> Layout<R>::feeds_of(const Partition<R>& partit
         feed.post_begin = slice.begin;
         feed.post_end = slice.end;
         feed.local = slice.local;
+        if (feed.step > 0) {
+          const auto steps = sum_steps.of(slice.node);
+          feed.sum_step_up = steps.at(feed.ends.up);
+          feed.sum_step_down = steps.at(feed.ends.down);
+        }
         feeds[projection.store].push_back(feed);
       }
     }
@@ -294,16 +300,18 @@ void Layout<R>::build_stores() {
   // Up to then, all spikes have arrived: a store without a state to go on from need not make up for
   // the steps before.
   const Step before = network_.now - network_.agreed_longest - 1;
+  const SumSteps sum_steps = network_.sum_steps();
   parallel_for(network_.threads, partitions.size(), [&](std::size_t p) {
     Partition<R>& partition = partitions[p];
-    const auto feeds = feeds_of(partition);
-    const auto elements = static_cast<std::uint32_t>(partition.elements);
-    for (const Feed<R>& feed : std::views::join(feeds)) {
-      if (feed.step > 0) {
-        partition.need_sums(feed.ends.up, feed.step);
-        partition.need_sums(feed.ends.down, feed.step);
+    for (Slice<R>& slice : partition.slices) {
+      slice.sums.clear();
+      for (const auto& [channel, step] : sum_steps.of(slice.node)) {
+        partition.need_sums(channel);
+        slice.sums.push_back({static_cast<std::size_t>(channel), step});
       }
     }
+    const auto feeds = feeds_of(partition, sum_steps);
+    const auto elements = static_cast<std::uint32_t>(partition.elements);
     for (std::size_t s = 0; s < partition.stores.size(); ++s) {
       if (feeds[s].empty()) {
         continue;
@@ -321,7 +329,7 @@ void Layout<R>::build_stores() {
       }
     }
     for (IntegerSums& sums : partition.sums) {
-      sums.most = {};
+      sums.settle();
     }
   });
 }

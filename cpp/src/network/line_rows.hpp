@@ -8,6 +8,7 @@
 
 #include "network/static_rows.hpp"
 #include "spikelet/core/line.hpp"
+#include "spikelet/core/weight_grid.hpp"
 #include "spikelet/network/arrivals.hpp"
 
 namespace spikelet {
@@ -17,7 +18,7 @@ struct RowGrid {
   double step = 0;
   bool negative = false;
   int shift = 0;  // of the sums: their step is step / 2^shift
-  std::uint32_t* sums = nullptr;
+  const SumsAt* sums = nullptr;
 };
 
 template <class R, class L>

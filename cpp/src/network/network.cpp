@@ -203,6 +203,7 @@ std::size_t Network<R>::add(Projection<R>&& projection) {
 
 template <class R>
 double Network<R>::grid_of(WeightBits bits, double low, double high, std::size_t pre,
+                           std::size_t post, Receptor receptor,
                            const std::optional<Plasticity>& rule) const {
   if (!bits.sixteen) {
     return 0;
@@ -226,7 +227,27 @@ double Network<R>::grid_of(WeightBits bits, double low, double high, std::size_t
                                 " in magnitude, as Int16(largest=" + number(bits.largest) +
                                 ") says, got " + number(most));
   }
+  const Ends ends = nodes[post].neurons->receptors().ends(receptor);
+  if (const double other = sum_steps().too_far(post, ends, step); other > 0) {
+    throw std::invalid_argument(
+        "the largest of 16-bit weights must be within a factor of " +
+        number(std::exp2(most_sum_shift)) + " of that of each other projection with such weights " +
+        "onto a receptor, so that their sum is exact, got " + number(step * most_grid_steps) +
+        " beside " + number(other * most_grid_steps) +
+        "; use Int16(largest=...) for both, or weights=\"float\" for one of them");
+  }
   return step;
+}
+
+template <class R>
+SumSteps Network<R>::sum_steps() const {
+  SumSteps steps;
+  for (const Projection<R>& projection : projections) {
+    if (projection.step > 0) {
+      steps.add(projection.post, feed_of(projection).ends, projection.step);
+    }
+  }
+  return steps;
 }
 
 template <class R>
@@ -244,8 +265,9 @@ std::size_t Network<R>::connect(std::size_t pre, std::size_t post, SynapseTable<
     own_rule->varied = restricted(*rule, table, own(post));
   }
   const auto [least, most] = std::ranges::minmax_element(table.weight);
-  const double step = table.weight.empty() ? grid_of(bits, 0, 0, pre, rule)
-                                           : grid_of(bits, *least, *most, pre, rule);
+  const double step = table.weight.empty()
+                          ? grid_of(bits, 0, 0, pre, post, receptor, rule)
+                          : grid_of(bits, *least, *most, pre, post, receptor, rule);
   if (step > 0) {
     std::ranges::transform(table.weight, table.weight.begin(),
                            [&](R w) { return static_cast<R>(on_grid(w, step)); });
@@ -291,7 +313,7 @@ std::size_t Network<R>::connect(std::size_t pre, std::size_t post, Drawing<R> dr
   // A table puts the synapses of negative weight last among those of a pair, and so do stores that
   // keep receptors apart.
   const auto [low, high] = drawing.weights();
-  const double step = grid_of(bits, low, high, pre, rule);
+  const double step = grid_of(bits, low, high, pre, post, receptor, rule);
   drawing.round_weights(step);
   std::function<std::size_t()> total;
   if (ranks_ && drawing.counts_by_drawing()) {  // the caller pays for the count

@@ -42,6 +42,9 @@ class RewardRows final : public HistoryRows<R> {
     }
     return HistoryRows<R>::parts();
   }
+  std::size_t bytes() const override {
+    return HistoryRows<R>::bytes() + even_.size() * sizeof(Step);
+  }
   void set_parameters(const std::vector<double>& parameters) override {
     rule_ = Rule<R>(parameters.data());
     HistoryRows<R>::set_parameters(parameters);

@@ -49,12 +49,6 @@ void Stepper<R>::bind_neurons(Partition<R>& partition, Slice<R>& slice) {
     std::copy(state + slice.begin, state + slice.end, partition.input[c].data() + slice.local);
     state = slice.target.input[c] = at_element_0(channel);
   }
-  slice.sums.clear();
-  for (std::size_t c = 0; c < partition.sums.size(); ++c) {
-    if (!partition.sums[c].value.empty() && slice.target.input[c] != nullptr) {
-      slice.sums.push_back(c);
-    }
-  }
   if (neurons.program()) {
     ProgramArrays<R> arrays = neurons.program_arrays();
     arrays.state = slice.state;
@@ -204,10 +198,9 @@ void Stepper<R>::step_neurons(Partition<R>& partition, Slice<R>& slice, Step ste
 template <class R>
 void Stepper<R>::add_sums(Partition<R>& partition, const Slice<R>& slice, std::size_t begin,
                           std::size_t end) const {
-  for (const std::size_t c : slice.sums) {
-    IntegerSums& sums = partition.sums[c];
-    kernels().add_sums<R>()(sums.value.data() + (slice.local + begin - slice.begin), end - begin,
-                            static_cast<R>(sums.step), slice.target.input[c] + begin);
+  for (const auto& [c, step] : slice.sums) {
+    kernels().add_sums<R>()(partition.sums[c].at(), slice.local + begin - slice.begin, end - begin,
+                            static_cast<R>(step), slice.target.input[c] + begin);
   }
 }
 

@@ -3,9 +3,11 @@
 
 #include <array>
 #include <cmath>
-#include <stdexcept>
+#include <utility>
 #include <vector>
 
+#include "core/levels.hpp"
+#include "spikelet/core/kernels.hpp"
 #include "spikelet/core/line.hpp"
 #include "spikelet/core/random.hpp"
 #include "spikelet/network/integer_store.hpp"
@@ -41,7 +43,16 @@ Feed<R> feed_of(const SynapseTable<R>& table, double step, Ends ends) {
   feed.post_end = n_post;
   feed.ends = ends;
   feed.step = step;
+  feed.sum_step_up = feed.sum_step_down = 0.25;
   return feed;
+}
+
+std::vector<IntegerSums> sums_for(std::size_t channels) {
+  std::vector<IntegerSums> sums(channels);
+  for (IntegerSums& of : sums) {
+    of.resize(n_post, spare);
+  }
+  return sums;
 }
 
 }  // namespace
@@ -49,10 +60,7 @@ Feed<R> feed_of(const SynapseTable<R>& table, double step, Ends ends) {
 TEST_CASE_TEMPLATE("a full line has 16 synapses, and a row has no more segments than delays", R,
                    float, double) {
   const auto table = random_table<R>(3, 60'000, 0.25);
-  std::vector<IntegerSums> sums(1);
-  sums[0].step = 0.25;
-  sums[0].value.resize(n_post + spare);
-  sums[0].most.resize(n_post);
+  auto sums = sums_for(1);
   const std::vector<Feed<R>> feeds{feed_of(table, 0.25, {0, 0, false})};
   const IntegerStore<R> store(feeds, longest + 32, n_post, sums);
   // At most one line for each source, delay and sign is not full.
@@ -60,25 +68,28 @@ TEST_CASE_TEMPLATE("a full line has 16 synapses, and a row has no more segments 
   CHECK(store.bytes() < 60'000 * 4 + segments * (sizeof(IntegerLine) + 4) + n_pre * 2 * 16 + 64);
 }
 
-TEST_CASE_TEMPLATE("events of a step are summed exactly, by channel", R, float, double) {
+TEST_CASE_TEMPLATE("events of a step are summed exactly, by channel, as 32 or 64 bits", R, float,
+                   double) {
   const std::array tables{random_table<R>(1, 4000, 0.25), random_table<R>(2, 3000, 2.0)};
-  for (const Ends ends : {Ends{0, 1, false}, Ends{0, 0, false}}) {
+  for (const auto& [ends, wide] : {std::pair{Ends{0, 1, false}, false},
+                                   {Ends{0, 0, false}, false},
+                                   {Ends{0, 1, false}, true}}) {
     std::vector<Feed<R>> feeds{feed_of(tables[0], 0.25, ends), feed_of(tables[1], 2.0, ends)};
     feeds[1].pre_gid = n_pre;
-    std::vector<IntegerSums> sums(2);
-    for (IntegerSums& of : sums) {
-      of.step = 0.25;
-      of.value.resize(n_post + spare);
-      of.most.resize(n_post);
-    }
+    auto sums = sums_for(2);
     IntegerStore<R> store(feeds, longest + 32, n_post, sums);
     CHECK(store.bytes() > 7000 * 4);
+    for (IntegerSums& of : sums) {
+      for (int k = 0; wide && k < 32769; ++k) {
+        of.expect(7, 65535);
+      }
+      of.settle();
+      CHECK((of.at().wide != nullptr) == wide);
+      CHECK((of.at().narrow == nullptr) == wide);
+    }
     std::vector<std::pair<Step, Gid>> spikes;
     const Stream stream(5, Purpose::values, 9);
     for (Step step = 0; step < 120; ++step) {
-      for (auto& of : sums) {
-        std::fill(of.value.begin(), of.value.end(), 0u);
-      }
       store.deliver(step, {}, true);
       std::array<R*, 2> none{};
       store.deliver(step, none, false);
@@ -94,8 +105,11 @@ TEST_CASE_TEMPLATE("events of a step are summed exactly, by channel", R, float, 
         }
       }
       for (std::size_t c = 0; c < 2; ++c) {
+        constexpr std::size_t blocks = (n_post + 63) / 64 * 64;
+        std::vector<double> found(blocks);  // and the sums are 0 again
+        kernels().add_sums<double>()(sums[c].at(), 0, blocks, 0.25, found.data());
         for (std::size_t i = 0; i < n_post; ++i) {
-          REQUIRE(0.25 * static_cast<std::int32_t>(sums[c].value[i]) == expected[c][i]);
+          REQUIRE(found[i] == expected[c][i]);
         }
       }
       std::vector<Gid> now;
@@ -114,12 +128,7 @@ TEST_CASE_TEMPLATE("events of a step are summed exactly, by channel", R, float, 
 TEST_CASE("weights are visited, and can be set") {
   const auto table = random_table<float>(3, 2000, 0.25);
   std::vector<Feed<float>> feeds{feed_of(table, 0.25, {})};
-  std::vector<IntegerSums> sums(2);
-  for (IntegerSums& of : sums) {
-    of.step = 0.25;
-    of.value.resize(n_post + spare);
-    of.most.resize(n_post);
-  }
+  auto sums = sums_for(2);
   IntegerStore<float> store(feeds, longest + 32, n_post, sums);
   double given = 0, found = 0;
   std::size_t count = 0;
@@ -144,14 +153,57 @@ TEST_CASE("weights are visited, and can be set") {
   });
 }
 
-TEST_CASE("a sum that might overflow is refused") {
+TEST_CASE("a store says what its sums may reach") {
+  // 2000 synapses from each of 50 sources, so at least 6 synapses with 65535 << 13 onto a target.
   const auto table = random_table<float>(4, 2000, 0.25);
-  std::vector<Feed<float>> feeds{feed_of(table, 0.25, {})};
-  std::vector<IntegerSums> sums(2);
-  for (IntegerSums& of : sums) {
-    of.step = std::ldexp(0.25, -14);  // of another projection
-    of.value.resize(n_post + spare);
-    of.most.resize(n_post);
+  for (const int shift : {0, 13}) {
+    std::vector<Feed<float>> feeds{feed_of(table, 0.25, {0, 0, false})};
+    feeds[0].sum_step_up = feeds[0].sum_step_down = std::ldexp(0.25, -shift);
+    auto sums = sums_for(1);
+    const IntegerStore<float> store(feeds, longest + 32, n_post, sums);
+    sums[0].settle();
+    CHECK((sums[0].at().wide != nullptr) == (shift == 13));
   }
-  CHECK_THROWS_AS(IntegerStore<float>(feeds, longest + 32, n_post, sums), std::length_error);
+}
+
+TEST_CASE("rows onto nodes whose sums have other steps are apart") {
+  const std::array tables{random_table<float>(1, 4000, 0.25), random_table<float>(2, 3000, 0.25)};
+  std::vector<Feed<float>> feeds{feed_of(tables[0], 0.25, {}), feed_of(tables[1], 0.25, {})};
+  feeds[1].local = n_post;  // another node in the partition
+  for (const double finer : {1.0, 0.25}) {
+    feeds[1].sum_step_up = feeds[1].sum_step_down = 0.25 * finer;
+    std::vector<IntegerSums> sums(2);
+    for (IntegerSums& of : sums) {
+      of.resize(std::size_t{2} * n_post, spare);
+    }
+    IntegerStore<float> store(feeds, longest + 32, 2 * n_post, sums);
+    std::array<double, 2> given{}, found{};
+    for (std::size_t t = 0; t < 2; ++t) {
+      for (const float w : tables[t].weight) {
+        given[t] += w;
+      }
+    }
+    for (Gid source = 0; source < n_pre; ++source) {
+      store.visit(source, [&](const SynapseRef<float>& synapse) {
+        found[synapse.target < n_post ? 0 : 1] += synapse.value();
+      });
+      store.enqueue_all(std::array{source}, 1, 1);
+    }
+    CHECK(found == given);
+    std::array<double, 2> arrived{};
+    std::array<float*, 2> none{};
+    for (Step step = 0; step < longest + 1; ++step) {
+      store.deliver(step, {}, true);
+      store.deliver(step, none, false);
+    }
+    constexpr std::size_t blocks = (2 * n_post + 63) / 64 * 64;
+    for (const IntegerSums& of : sums) {
+      std::vector<double> all(blocks);
+      kernels().add_sums<double>()(of.at(), 0, blocks, 1.0, all.data());
+      for (std::size_t i = 0; i < 2 * n_post; ++i) {
+        arrived[i < n_post ? 0 : 1] += all[i] * (i < n_post ? 0.25 : 0.25 * finer);
+      }
+    }
+    CHECK(arrived == given);
+  }
 }

@@ -122,10 +122,7 @@ def named(where: str) -> Iterator[None]:
 
 def magnitude(value: Any, unit: str) -> Any:
     """Convert a quantity (pint, quantities, Brian2, anything with `.to` or `.rescale`) to plain numbers in `unit`."""
-    if getattr(value, "dtype", None) == object and hasattr(value, "tolist"):  # arrays and series
-        value = value.tolist()
-    if isinstance(value, deque):
-        value = list(value)
+    value = listed(value)
     if isinstance(value, (list, tuple)) and any(map(_may_have_units, set(map(type, value)))):
         return [magnitude(item, unit) for item in value]  # numpy would drop their units
     if not unit:
@@ -141,6 +138,24 @@ def magnitude(value: Any, unit: str) -> Any:
     if hasattr(value, "to") and hasattr(value, "magnitude"):
         return np.asarray(value.to(unit).magnitude)
     return value
+
+
+def has_units(value: Any) -> bool:
+    """Return whether a value is a quantity, or holds some."""
+    value = listed(value)
+    if not _may_have_units(type(value)):
+        return False
+    if not isinstance(value, (list, tuple)):
+        return True
+    kinds = set(map(type, value))
+    return any(map(_may_have_units, kinds)) and any(map(has_units, value))
+
+
+def listed(value: Any) -> Any:
+    """Return objects in an array, a series or a deque as a list, and any other value as it is."""
+    if getattr(value, "dtype", None) == object and hasattr(value, "tolist"):
+        return value.tolist()
+    return list(value) if isinstance(value, deque) else value
 
 
 def _may_have_units(kind: type) -> bool:
@@ -185,8 +200,7 @@ def numbers(
         return np.array(value)
     try:
         plain = magnitude(value, unit)
-        _require_numbers(plain)
-        array = np.asarray(plain, dtype=np.float64)
+        array = _as_numbers(plain)
     # RuntimeError is PyTorch's, of a tensor that requires a gradient.
     except (TypeError, ValueError, OverflowError, RuntimeError) as error:
         rule = "must be a number or an array of numbers"
@@ -205,10 +219,10 @@ def numbers(
     return array
 
 
-def _require_numbers(value: Any) -> None:
-    """Raise TypeError for what numpy would convert to numbers with a loss, or by a guess."""
+def _as_numbers(value: Any) -> Float:
+    """Return float64 numbers; raise TypeError for what numpy would convert with a loss, or by a guess."""
     if type(value) in (int, float):
-        return
+        return np.array(value, dtype=np.float64)
     require_unmasked(value)
     array = np.asarray(value)
     if array.dtype.kind == "O":
@@ -219,6 +233,7 @@ def _require_numbers(value: Any) -> None:
     elif array.dtype.kind not in "biuf" or (array.dtype.kind == "b" and array.ndim == 0):
         msg = f"it has the type {array.dtype}"
         raise TypeError(msg)
+    return array.astype(np.float64, copy=False)  # a list is read once
 
 
 def is_masked(value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Descriptions: frozen dataclasses that users write, which say what there is if an argument is misspelt."""
+"""Descriptions: frozen dataclasses that users write, equal by value; they say what there is if an argument is misspelt."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, ClassVar, NamedTuple, NoReturn, Self
 
 from spikelet._util.checks import shown
 from spikelet._util.spelling import suggestion
+from spikelet._util.values import hashed, same
 
 __all__ = ["Described"]
 
@@ -27,8 +28,13 @@ def _arguments(kind: type) -> _Arguments | None:
     return _Arguments(tuple(f.name for f in fields), tuple(f.name for f in fields if not f.kw_only))
 
 
+def _values(description: Any) -> list[Any]:
+    """Return the values of a dataclass that count."""
+    return [getattr(description, f.name) for f in dataclasses.fields(description) if f.compare]
+
+
 class Described:
-    """Base of dataclasses with parameters; its constructor names what there is.
+    """Base of dataclasses with parameters; its constructor names what there is, and they are equal by value.
 
     Raises
     ------
@@ -38,6 +44,28 @@ class Described:
 
     _elsewhere: ClassVar[Mapping[str, str]] = {}
     """Where to set what is no parameter, by its name."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        for name in ("__eq__", "__hash__"):  # dataclass() leaves those that a class has
+            if name not in vars(cls):
+                setattr(cls, name, getattr(cls, name))
+
+    def __eq__(self, other: object) -> bool:
+        """Compare the parameters, arrays as a whole."""
+        if self is other:
+            return True
+        if not isinstance(other, Described) or self._sort() != other._sort():
+            return NotImplemented
+        return all(map(same, _values(self), _values(other)))
+
+    def __hash__(self) -> int:
+        """Return the hash of the parameters."""
+        return hash((self._sort(), *map(hashed, _values(self))))
+
+    def _sort(self) -> Any:
+        """Return what equal descriptions share besides the parameters."""
+        return type(self)
 
     def __new__(cls, *args: Any, **given: Any) -> Self:
         """Check the names of the arguments."""

@@ -48,6 +48,7 @@ def array_of(where: str, argument: str, value: Any) -> NDArray[Any]:
         If the value is not a rectangular array of real numbers, or a tensor of `detached` that is not dense.
     """
     value = detached(where, argument, value)
+    _refuse_data(where, argument, value)
     if isinstance(value, (list, tuple)):
         value = [detached(where, f"{argument}[{k}]", item) for k, item in enumerate(value)]
     try:
@@ -64,3 +65,19 @@ def array_of(where: str, argument: str, value: Any) -> NDArray[Any]:
         msg = f"{where}: {argument} must be an array of numbers, got {what}"
         raise TypeError(msg)
     return array
+
+
+def _refuse_data(where: str, argument: str, value: Any) -> None:
+    """Refuse a data set or a loader of PyTorch: numpy would take its pairs of inputs and labels for values."""
+    data = sys.modules.get("torch.utils.data")
+    if data is None or not isinstance(value, (data.Dataset, data.DataLoader)):
+        return
+    kind = type(value).__name__
+    if isinstance(value, data.TensorDataset):
+        way_out = "pass its inputs, such as dataset.tensors[0]"
+    elif isinstance(value, data.DataLoader):
+        way_out = "pass its inputs, such as torch.cat([x for x, _ in loader])"
+    else:
+        way_out = "pass its inputs, such as torch.stack([dataset[k][0] for k in range(500)])"
+    msg = f"{where}: {argument} must be an array of numbers, got a {kind}; {way_out}"
+    raise TypeError(msg)

@@ -45,6 +45,10 @@ _NAMES = {
 class Layer(Described):
     """Base class of all layers."""
 
+    # A layer is a place in a model, not a value.
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
     inputs: ClassVar[int | None] = 1  # number of inputs; None: `fewest` or more
     fewest: ClassVar[int] = 2
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet._util.advice import advise
-from spikelet._util.checks import fail, numbers, own, require
+from spikelet._util.checks import fail, has_units, listed, numbers, own, require
 from spikelet._util.described import Described
 from spikelet.sources.rates import ChangingRate
 
@@ -99,8 +99,10 @@ class PoissonInput(Described):
             require("PoissonInput", "rate", rate, ">= 0")
             _advise_rate("PoissonInput", rate)
             object.__setattr__(self, "rate", own(rate))
-        if not hasattr(self.weight, "magnitude"):  # the unit of a quantity depends on the target
-            object.__setattr__(self, "weight", own(self.weight_in("")))
+        weight = listed(self.weight)
+        if not has_units(weight):  # the unit of a quantity depends on the target
+            weight = own(self.weight_in(""))
+        object.__setattr__(self, "weight", tuple(weight) if isinstance(weight, list) else weight)
 
     def weight_in(self, unit: str) -> npt.NDArray[np.float64]:
         """Return the weight as plain numbers in a unit."""

@@ -75,7 +75,7 @@ class _Spread(torch.autograd.Function):
         by_y, place = (
             folded(t, dim, size, 0) for t, dim in zip(given[:2], in_dims[:2], strict=True)
         )
-        shape = (size * given[3][0], *given[3][1:])
+        shape = (max(size, 1) * given[3][0], *given[3][1:])  # as `folded` has it
         return unfolded(_Spread.apply(by_y, place, given[2], shape), size, 0), 0
 
     @staticmethod

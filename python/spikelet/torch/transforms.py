@@ -38,9 +38,14 @@ def is_transformed() -> bool:
 
 
 def folded(tensor: Tensor | None, dim: int | None, size: int, at: int) -> Tensor | None:
-    """Return a tensor whose batched dimension is folded into dimension `at`, or repeated there if it has none."""
+    """Return a tensor whose batched dimension is folded into dimension `at`, or repeated there if it has none.
+
+    A batch without elements becomes one of zeros, which `unfolded` drops: its results have shapes, too.
+    """
     if tensor is None:
         return None
+    if size == 0:
+        return tensor if dim is None else _zeros(tensor, dim)
     if dim is None:
         whole = tensor.unsqueeze(at)
         whole = whole.expand(*whole.shape[:at], size, *whole.shape[at + 1 :])
@@ -51,23 +56,34 @@ def folded(tensor: Tensor | None, dim: int | None, size: int, at: int) -> Tensor
 
 def unfolded(tensor: Tensor, size: int, at: int) -> Tensor:
     """Undo `folded`; the batched dimension is dimension `at`."""
+    if size == 0:
+        return tensor.unsqueeze(at).narrow(at, 0, 0)
     return tensor.unflatten(at, (size, tensor.shape[at] // size))
+
+
+def _zeros(tensor: Tensor, dim: int) -> Tensor:
+    """Return zeros of the shape of an element."""
+    return tensor.new_zeros([n for k, n in enumerate(tensor.shape) if k != dim % tensor.ndim])
 
 
 def one_by_one(
     apply: Callable[..., tuple[Tensor, ...]], size: int, dims: Dims, arguments: Sequence[Any]
 ) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
     """Call a function for each element of a batch; return stacked results and their batched dimension, 0."""
+
+    def element(value: Tensor, dim: int, k: int) -> Tensor:
+        return value.select(dim, k) if size > 0 else _zeros(value, dim)
+
     results = [
         apply(
             *(
-                value.select(dim, k) if isinstance(value, Tensor) and dim is not None else value
+                element(value, dim, k) if isinstance(value, Tensor) and dim is not None else value
                 for value, dim in zip(arguments, dims, strict=True)
             )
         )
-        for k in range(size)
+        for k in range(max(size, 1))
     ]
-    stacked = tuple(torch.stack(parts) for parts in zip(*results, strict=True))
+    stacked = tuple(torch.stack(parts)[:size] for parts in zip(*results, strict=True))
     return stacked, (0,) * len(stacked)
 
 

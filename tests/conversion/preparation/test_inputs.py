@@ -61,3 +61,13 @@ def test_what_is_refused(calibration: Any, message: str) -> None:
 def test_bytes_are_reported() -> None:
     with pytest.warns(UserWarning, match="convert: calibration holds integers up to 25"):
         calibration_inputs("convert", (255 * IMAGES).astype(np.uint8))
+
+
+def test_a_data_set_is_no_calibration() -> None:
+    data = torch.utils.data.TensorDataset(torch.rand(8, 3))
+    loader = torch.utils.data.DataLoader(data)
+    for given, way_out in ((data, r"dataset\.tensors\[0\]"), (loader, r"torch\.cat")):
+        with pytest.raises(TypeError, match=rf"convert: calibration must be an array .*{way_out}"):
+            calibration_inputs("convert", given)
+    found = calibration_inputs("convert", data.tensors[0])[0]
+    np.testing.assert_array_equal(found, data.tensors[0].numpy())

@@ -11,6 +11,7 @@
 #include "spikelet/core/poisson_rates.hpp"
 #include "spikelet/core/program_run.hpp"
 #include "spikelet/core/random.hpp"
+#include "spikelet/core/weight_grid.hpp"
 
 namespace spikelet {
 
@@ -78,11 +79,15 @@ struct KernelTable {
   Scatter<double, SharedLine<double>> scatter_shared64;
 
   // sums[target] += magnitude << shift, or -= if negative, for all synapses of the n listed lines.
+  // shift <= most_sum_shift.
   void (*scatter_integers)(const IntegerLine*, const std::uint32_t* list, std::size_t n, int shift,
-                           bool negative, std::uint32_t* sums);
-  // input[i] += step * sum[i], as a signed number, and sum[i] = 0, for n elements in whole blocks.
-  void (*add_sums32)(std::uint32_t* sums, std::size_t n, float step, float* input);
-  void (*add_sums64)(std::uint32_t* sums, std::size_t n, double step, double* input);
+                           bool negative, const SumsAt* sums);
+  // input[i] += step * sum[first + i], a signed number, and the sum = 0, for n elements in whole
+  // blocks.
+  void (*add_sums32)(const SumsAt& sums, std::size_t first, std::size_t n, float step,
+                     float* input);
+  void (*add_sums64)(const SumsAt& sums, std::size_t first, std::size_t n, double step,
+                     double* input);
 
   // Bit i: the draw of element i of block `block` is below its threshold, whose 16 high bits are
   // high[i]; a tie is settled by 32 more bits and low[i].

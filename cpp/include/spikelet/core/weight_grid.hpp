@@ -4,10 +4,21 @@
 #pragma once
 
 #include <cmath>
+#include <cstdint>
 
 namespace spikelet {
 
 inline constexpr double most_grid_steps = 65535;
+
+// Sums of weights of several grids are multiples of the finest step. With shifts up to this one the
+// magnitude of a weight has 31 bits, and 2^32 of them have room in 64.
+inline constexpr int most_sum_shift = 15;
+
+// Where such sums are, by target: signed numbers of 32 bits, or of 64.
+struct SumsAt {
+  std::uint32_t* narrow = nullptr;
+  std::uint64_t* wide = nullptr;
+};
 
 // The finest step with which `largest` is on the grid.
 inline double grid_step(double largest) {

@@ -2,6 +2,7 @@
 // by grid and by sign. Events are added to integer sums, exactly, so that no layout changes them.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -17,8 +18,7 @@ template <class R>
 class IntegerStore final : public SynapseStore<R> {
  public:
   // span: longest delay + longest interval; elements: of the partition. sums: by channel; those
-  // that the feeds need must be there, and must outlive the store. Throws std::length_error if one
-  // of them might overflow.
+  // that the feeds need must be there, and must outlive the store. They are told what to expect.
   IntegerStore(std::span<const Feed<R>> feeds, std::size_t span, std::uint32_t elements,
                std::span<IntegerSums> sums);
   ~IntegerStore() override;
@@ -38,7 +38,15 @@ class IntegerStore final : public SynapseStore<R> {
     int channel;
     std::unique_ptr<StaticRows<R>> rows;
   };
-  void build(std::span<const Feed<R>> feeds, std::size_t span, std::uint32_t elements,
+  // Feeds that may share rows.
+  struct Group {
+    double step;
+    std::map<int, double> sum_step;  // by channel
+    std::vector<Feed<R>> feeds;
+
+    bool takes(const Feed<R>& feed) const;
+  };
+  void build(const Group& group, std::size_t span, std::uint32_t elements,
              std::span<IntegerSums> sums);
 
   std::vector<Part> parts_;

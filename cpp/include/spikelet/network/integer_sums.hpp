@@ -2,6 +2,7 @@
 // part of the channel, in its unit, before anything reads that: exact sums, rounded once.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <vector>
@@ -11,12 +12,41 @@
 
 namespace spikelet {
 
-struct IntegerSums {
-  Buffer<std::uint32_t> value;      // by local target; signed numbers; empty: there are none
-  double step = 0;                  // of all of them
-  std::vector<std::uint64_t> most;  // that a sum can be, by local target, while stores are built
+class IntegerSums {
+ public:
+  IntegerSums() = default;
+  IntegerSums(IntegerSums&&) = default;  // no copies: `at` would lead to the original
+  IntegerSums& operator=(IntegerSums&&) = default;
 
-  static constexpr std::uint64_t limit = std::numeric_limits<std::int32_t>::max();
+  // Sums of 32 bits by local target, and some for the padding of lines.
+  void resize(std::size_t elements, std::size_t padding) {
+    narrow_.resize(elements + padding);
+    most_.resize(elements);
+    at_.narrow = narrow_.data();
+  }
+  bool empty() const { return at_.narrow == nullptr && at_.wide == nullptr; }
+
+  // While stores are built: a synapse adds at most this, at most once in a step.
+  void expect(std::uint32_t target, std::uint32_t most) { most_[target] += most; }
+  // Once they are built: sums that might not fit 32 bits get 64.
+  void settle() {
+    constexpr std::uint64_t limit = std::numeric_limits<std::int32_t>::max();
+    if (!most_.empty() && std::ranges::max(most_) > limit) {
+      wide_.resize(narrow_.size());
+      narrow_ = {};
+      at_ = {nullptr, wide_.data()};
+    }
+    most_ = {};
+  }
+
+  // Stays where it is, whatever the bits.
+  const SumsAt& at() const { return at_; }
+
+ private:
+  Buffer<std::uint32_t> narrow_;
+  Buffer<std::uint64_t> wide_;
+  std::vector<std::uint64_t> most_;  // that a sum can be
+  SumsAt at_;
 };
 
 }  // namespace spikelet

@@ -71,7 +71,8 @@ class Layout {
   void split();
   void find_reorder(Projection<R>& projection) const;
   void build_stores();
-  std::vector<std::vector<Feed<R>>> feeds_of(const Partition<R>& partition) const;
+  std::vector<std::vector<Feed<R>>> feeds_of(const Partition<R>& partition,
+                                             const SumSteps& sum_steps) const;
   void bind_plastic();
   void bind_new(Recorders<R>& recorders);
 

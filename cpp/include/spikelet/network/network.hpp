@@ -21,6 +21,7 @@
 #include "spikelet/network/ranks.hpp"
 #include "spikelet/network/reward.hpp"
 #include "spikelet/network/source.hpp"
+#include "spikelet/network/sum_steps.hpp"
 #include "spikelet/network/synapses.hpp"
 #include "spikelet/network/table_facts.hpp"
 
@@ -150,6 +151,8 @@ class Network {
 
   // How a store sees the projection, apart from its synapses and the slice of its targets.
   Feed<R> feed_of(const Projection<R>& projection) const;
+  // Of the projections with weights of 16 bits.
+  SumSteps sum_steps() const;
   // The synapses of a projection that is not laid out. From now on it keeps them as a table.
   const SynapseTable<R>& table_of(Projection<R>& projection) const;
 
@@ -198,9 +201,10 @@ class Network {
   std::size_t add(Projection<R>&& projection);
   // A population of neurons; throws std::invalid_argument if there is none of that number.
   Node<R>& neurons_at(std::size_t population);
-  // The step of the grid of 16-bit weights with these bounds, or 0.
-  double grid_of(WeightBits bits, double low, double high, std::size_t pre,
-                 const std::optional<Plasticity>& rule) const;
+  // The step of the grid of 16-bit weights with these bounds, or 0. Throws std::invalid_argument if
+  // they cannot have 16 bits.
+  double grid_of(WeightBits bits, double low, double high, std::size_t pre, std::size_t post,
+                 Receptor receptor, const std::optional<Plasticity>& rule) const;
   void check_ends(const SynapseTable<R>& table, std::size_t pre, std::size_t post,
                   std::optional<Step> born) const;
   void check(const SynapseTable<R>& table, std::size_t post, Receptor receptor,

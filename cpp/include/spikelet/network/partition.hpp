@@ -41,6 +41,11 @@ struct SampledColumns {
   }
 };
 
+struct SliceSums {
+  std::size_t channel;
+  double step;
+};
+
 // The part of a node that a partition owns.
 template <class R>
 struct Slice {
@@ -52,7 +57,7 @@ struct Slice {
   InjectionTarget<R> target{};
   SliceInputs<R> inputs;
   std::vector<R*> state;                   // by number, indexed from element 0 on
-  std::vector<std::size_t> sums;           // channels of which the partition has integer sums
+  std::vector<SliceSums> sums;             // integer ones of the partition that become its input
   std::unique_ptr<ProgramRun<R>> program;  // of neurons that a program moves
   std::vector<PlasticStore<R>*> plastic;   // stores that need its spikes
   std::vector<std::size_t> spike_recorders;
@@ -86,13 +91,12 @@ struct alignas(128) Partition {
     input.resize(std::max(input.size(), k + 1));
     input[k].resize(elements + spare);
   }
-  void need_sums(int number, double step) {
+  void need_sums(int number) {
     const auto k = static_cast<std::size_t>(number);
     sums.resize(std::max(sums.size(), k + 1));
-    IntegerSums& of = sums[k];
-    of.step = of.step == 0 ? step : std::min(of.step, step);
-    of.value.resize(elements + spare);
-    of.most.resize(elements);
+    if (sums[k].empty()) {
+      sums[k].resize(elements, spare);
+    }
   }
   // `external`, indexed as elements are, for the chunk that begins there.
   R* external_of(std::size_t begin) {

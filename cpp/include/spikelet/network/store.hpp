@@ -32,6 +32,7 @@ struct Feed {
   int one_channel = -1;     // of all weights, now and later; -1: it depends on the weight
   std::uint16_t delay = 0;  // of all synapses, even if there are none; 0: see the table
   double step = 0;          // of the grid of 16-bit weights; 0: floats
+  double sum_step_up = 0, sum_step_down = 0;  // of what these are added to
 
   int channel_of(R weight) const { return weight < 0 ? ends.down : ends.up; }
   R sent(R weight) const { return ends.magnitude && weight < 0 ? -weight : weight; }

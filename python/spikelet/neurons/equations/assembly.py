@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from spikelet.neurons.equations import schemes
 from spikelet.neurons.equations.arrange import Arranger
+from spikelet.neurons.equations.branches import taken
 from spikelet.neurons.equations.evaluate import evaluate
 from spikelet.neurons.equations.expression import (
     ONE,
@@ -66,6 +67,16 @@ class Assembled(NamedTuple):
         values = {**parameters, "dt": dt}
         values |= self.linear_values(values)
         return [np.atleast_1d(evaluate(expr, values)) for expr in self.listing.coefficients]
+
+    def counts(
+        self, expr: Expr, parameters: Mapping[str, npt.ArrayLike], dt: float
+    ) -> npt.NDArray[np.bool_]:
+        """Return whether a coefficient can have an effect, given parameters and dt: for all, or for each neuron."""
+        values = {**parameters, "dt": dt}
+        found = taken(self.listing.roots, values | self.linear_values(values))
+        return found.get(
+            expr, found.get(-expr, np.array([True]))
+        )  # those of fused operations are negative
 
     def linear_values(self, values: Mapping[str, npt.ArrayLike]) -> dict[str, Array]:
         """Return the values of the coefficients that the linear part has, given parameters and dt."""

@@ -81,6 +81,9 @@ class EquationsModel(NeuronModel):
                 "must be finite and >= 0 ms",
             )
 
+    def _sort(self) -> Any:
+        return self.equations
+
     @property
     def states(self) -> tuple[str, ...]:
         """Names of the states that can be read, set and recorded."""
@@ -170,10 +173,13 @@ class EquationsModel(NeuronModel):
             given = str(expr) in self.equations.parameters  # which may be infinite, by its rule
             bad = np.isnan(value) if given else ~np.isfinite(value)
             if bad.any():
+                bad = bad & assembled.counts(expr, self._values(), dt)
+            if bad.any():
                 k = int(np.flatnonzero(bad)[0])
-                at = f" of neuron {k}" if len(value) > 1 else ""
+                at = f" of neuron {k}" if len(bad) > 1 else ""
                 rule = f"must be finite{at}, with the parameters given: is one of them zero, or in another unit?"
-                fail(type(self).__name__, described(str(expr)), float(value[k]), rule)
+                first = float(np.broadcast_to(value, bad.shape)[k])
+                fail(type(self).__name__, described(str(expr)), first, rule)
         return values
 
     def _advise_step(self, dt: float) -> None:

@@ -68,6 +68,8 @@ class Listing:
         Whether the sign of an event picks its receptor.
     time : bool
         Whether a step depends on the time, or draws random numbers.
+    roots : tuple of Expr
+        What it computes: new values of states, and whether the neuron spikes.
     """
 
     states: tuple[str, ...]
@@ -81,6 +83,7 @@ class Listing:
     reset: npt.NDArray[np.uint16]
     by_sign: bool
     time: bool
+    roots: tuple[Expr, ...]
 
     def to_core(self, name: str) -> _core.Program:
         """Return the program for the core."""
@@ -169,6 +172,7 @@ def compile_step(
         reset=code[1],
         by_sign=by_sign,
         time=pool.time or bool(pool.draws),
+        roots=(*new.values(), *([] if spiked is None else [spiked]), *reset.values()),
     )
 
 
