@@ -5,12 +5,10 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <new>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -24,11 +22,6 @@ inline constexpr int block_target_bits = 16;
 
 template <class R>
 class EventLists {
-  // Where a list goes on, and where that chunk ends; equal: it needs another one.
-  struct Place {
-    char *next = nullptr, *end = nullptr;
-  };
-
  public:
   EventLists() = default;
   EventLists(const EventLists&) = delete;  // chunks are linked by address
@@ -38,7 +31,7 @@ class EventLists {
   void resize(int target_bits, std::size_t span) {
     block_bits_ = std::max(target_bits - block_target_bits, 0);
     slots_ = std::bit_ceil(span + 1);
-    places_.assign(slots_ << block_bits_, {});
+    next_.assign(slots_ << block_bits_, none());
     chains_.assign(slots_ << block_bits_, {});
   }
 
@@ -46,26 +39,25 @@ class EventLists {
   class Writer {
    public:
     Writer(EventLists& lists, Step first)
-        : places_(lists.places_.data()),
-          mask_(static_cast<std::uint32_t>(lists.places_.size() - 1)),
+        : next_(lists.next_.data()),
+          mask_(static_cast<std::uint32_t>(lists.next_.size() - 1)),
           base_(lists.list(first)),
           lists_(lists) {}
     // after: how many lists behind the first one of the step `first`.
     // The weight is read as bits, which need no register of floating-point numbers.
     void push(std::uint32_t after, const R& weight, std::uint32_t target) {
       const std::uint32_t list = (base_ + after) & mask_;
-      Place& place = places_[list];
-      char* to = place.next;
-      if (to == place.end) [[unlikely]] {
+      char* to = next_[list];
+      if (full(to)) [[unlikely]] {
         to = lists_.extend(list);
       }
       __builtin_prefetch(to + 64, 1);  // stores wait for each other's lines
       write(to, weight, target);
-      place.next = to + event_bytes;
+      next_[list] = to + event_bytes;
     }
 
    private:
-    Place* places_;
+    char** next_;
     std::uint32_t mask_, base_;
     EventLists& lists_;
   };
@@ -80,40 +72,31 @@ class EventLists {
     }
   }
   void clear() {
-    for (std::uint32_t k = 0; k < places_.size(); ++k) {
+    for (std::uint32_t k = 0; k < next_.size(); ++k) {
       take_list(k, [](R, std::uint32_t) {});
     }
-  }
-  // Memory that was ever used.
-  std::size_t bytes() const {
-    std::size_t sum = places_.size() * (sizeof(Place) + sizeof(Chain));
-    for (const RawBuffer<char>& piece : pool_) {
-      sum += piece.size();
-    }
-    return sum - left_ * sizes[largest];
   }
 
  private:
   static constexpr std::size_t event_bytes = sizeof(R) + 2;
-  // The chunks of a list grow, since it may stay short: there can be many lists.
-  static constexpr std::array<std::size_t, 3> sizes{64, 512, 4096};
-  static constexpr std::size_t largest = sizes.size() - 1;
-  struct Chunk {
-    Chunk* following;  // events come behind it
-
-    char* events() { return reinterpret_cast<char*>(this + 1); }
+  struct alignas(4096) Chunk {
+    Chunk* following;
+    char events[4096 - sizeof(Chunk*)];
   };
-  struct Chain {
-    Chunk *first = nullptr, *last = nullptr;
-    std::size_t count = 0;
-  };
-  static std::size_t size_of(std::size_t number) { return std::min(number, largest); }
   // An event is written as whole words, of which the next one overwrites the last bytes: the last
   // one of a chunk needs room for them, too.
-  static char* end_of(Chunk* chunk, std::size_t size) {
-    constexpr std::size_t slack = std::is_same_v<R, float> ? 2 : 0;
-    return chunk->events() + (sizes[size] - sizeof(Chunk) - slack) / event_bytes * event_bytes;
+  static constexpr std::size_t slack = std::is_same_v<R, float> ? 2 : 0;
+  static constexpr std::size_t room = (sizeof(Chunk::events) - slack) / event_bytes;
+  static constexpr std::uintptr_t end = sizeof(Chunk*) + room * event_bytes;
+  struct Chain {
+    Chunk *first = nullptr, *last = nullptr;
+  };
+
+  static bool full(const char* next) {
+    return (reinterpret_cast<std::uintptr_t>(next) & (sizeof(Chunk) - 1)) == end;
   }
+  // Where an empty list goes on: it counts as full.
+  static char* none() { return reinterpret_cast<char*>(end); }
 
   static void write(char* to, const R& weight, std::uint32_t target) {
     if constexpr (std::is_same_v<R, float>) {  // two stores would take twice the time
@@ -136,79 +119,59 @@ class EventLists {
   template <class F>
   void take_list(std::uint32_t k, F&& f) {
     Chunk* chunk = chains_[k].first;
-    for (std::size_t number = 0; chunk != nullptr; ++number) {
-      const std::size_t size = size_of(number);
+    while (chunk != nullptr) {
       Chunk* following = chunk->following;
       for (std::size_t line = 0; following != nullptr && line < 8; ++line) {
         __builtin_prefetch(reinterpret_cast<const char*>(following) + 64 * line);
       }
-      const char* last = following == nullptr ? places_[k].next : end_of(chunk, size);
-      for (const char* event = chunk->events(); event != last; event += event_bytes) {
+      const char* last = following == nullptr ? next_[k] : chunk->events + room * event_bytes;
+      for (const char* event = chunk->events; event != last; event += event_bytes) {
         R weight;
         std::uint16_t target;
         std::memcpy(&weight, event, sizeof weight);
         std::memcpy(&target, event + sizeof weight, sizeof target);
         f(weight, target);
       }
-      chunk->following = std::exchange(free_[size], chunk);
+      chunk->following = std::exchange(free_, chunk);
       chunk = following;
     }
     chains_[k] = {};
-    places_[k] = {};
+    next_[k] = none();
   }
 
   [[gnu::noinline]] char* extend(std::uint32_t k) {
-    Chain& chain = chains_[k];
-    const std::size_t size = size_of(chain.count);
-    if (free_[size] == nullptr) {
-      refill(size);
-    }
-    Chunk* chunk = std::exchange(free_[size], free_[size]->following);
+    Chunk* chunk = free_ != nullptr ? std::exchange(free_, free_->following) : fresh();
     chunk->following = nullptr;
+    Chain& chain = chains_[k];
     (chain.last != nullptr ? chain.last->following : chain.first) = chunk;
     chain.last = chunk;
-    ++chain.count;
-    places_[k] = {chunk->events(), end_of(chunk, size)};
-    return chunk->events();
-  }
-
-  // Small chunks are parts of a large one.
-  void refill(std::size_t size) {
-    char* whole;
-    if (size < largest && free_[largest] != nullptr) {
-      whole = reinterpret_cast<char*>(free_[largest]);
-      free_[largest] = free_[largest]->following;
-    } else {
-      whole = fresh();
-    }
-    for (std::size_t end = sizes[largest]; end > 0; end -= sizes[size]) {
-      free_[size] = ::new (whole + end - sizes[size]) Chunk{free_[size]};
-    }
+    return chunk->events;
   }
 
   // Pieces of the pool grow, so that large ones lie on huge pages; memory is touched when it is
   // used.
-  char* fresh() {
-    constexpr std::size_t chunk = sizes[largest];
+  Chunk* fresh() {
     if (left_ == 0) {
-      constexpr std::size_t least = 64, most = (std::size_t{8} << 20) / chunk;
+      constexpr std::size_t least = 63, most = (std::size_t{8} << 20) / sizeof(Chunk) - 1;
       const std::size_t more =
-          pool_.empty() ? least : std::min(4 * (pool_.back().size() / chunk), most);
-      pool_.emplace_back(more * chunk);
+          pool_.empty() ? least : std::min(4 * (pool_.back().size() / sizeof(Chunk)), most);
+      pool_.emplace_back((more + 1) * sizeof(Chunk));  // one more, to begin on a boundary
       left_ = more;
-      fresh_ = pool_.back().data();
+      const auto begin = reinterpret_cast<std::uintptr_t>(pool_.back().data());
+      fresh_ =
+          reinterpret_cast<Chunk*>((begin + sizeof(Chunk) - 1) / sizeof(Chunk) * sizeof(Chunk));
     }
     --left_;
-    return std::exchange(fresh_, fresh_ + chunk);
+    return fresh_++;
   }
 
   int block_bits_ = 0;
   std::size_t slots_ = 1;
-  std::vector<Place> places_ = std::vector<Place>(1);
+  std::vector<char*> next_ = {none()};
   std::vector<Chain> chains_ = std::vector<Chain>(1);
-  std::array<Chunk*, sizes.size()> free_{};
+  Chunk* free_ = nullptr;
   std::vector<RawBuffer<char>> pool_;
-  char* fresh_ = nullptr;  // the first chunk that was never used
+  Chunk* fresh_ = nullptr;  // the first of those that were never used
   std::size_t left_ = 0;
 };
 

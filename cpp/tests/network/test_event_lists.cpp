@@ -65,23 +65,3 @@ TEST_CASE("memory of events that arrived is used again, and none survives clear(
     CHECK(taken(lists, step, 1)[0].empty());
   }
 }
-
-TEST_CASE_TEMPLATE("many short lists take little memory", R, float, double) {
-  constexpr int bits = 5;  // blocks of targets, and 1024 steps
-  EventLists<R> lists;
-  lists.resize(block_target_bits + bits, 1000);
-  typename EventLists<R>::Writer writer(lists, 0);
-  constexpr std::uint32_t n = 1024u << bits;
-  for (std::uint32_t k = 0; k < 2 * n; ++k) {
-    writer.push(k % n, R(k), k % 65'536);
-  }
-  CHECK(lists.bytes() < n * (64 + 48) + (std::size_t{1} << 20));
-  for (std::uint32_t k = 0; k < 20 * n; ++k) {  // memory as there are events, however many
-    writer.push(k % n, R(k), k % 65'536);
-  }
-  CHECK(lists.bytes() < n * (64 + 512 + 48) + (std::size_t{8} << 20));
-  const auto all = taken(lists, 3, 1u << bits);
-  for (const Events<R>& events : all) {
-    CHECK(events.size() == 22);
-  }
-}
