@@ -105,7 +105,8 @@ TEST_CASE_TEMPLATE("events of a step are summed exactly, by channel", R, float, 
           spikes.emplace_back(step + 1, source);
         }
       }
-      store.enqueue_all(now, step + 1, step + 1);
+      const std::vector<Step> stamps(now.size(), step + 1);
+      store.enqueue_all({stamps, now}, step + 1);
     }
     CHECK(spikes.size() > 400);
   }
