@@ -53,8 +53,8 @@ SPIKELET_INLINE void draw16(const Stream& stream, std::uint32_t block, Step step
     const U first = load(lane_numbers + p % parts * width) +
                     std::uint64_t{8 * (steps ? block : block + number)};
     const std::uint64_t p1 = std::uint64_t{static_cast<std::uint32_t>(at >> 32)} * philox_m1;
-    const auto c0 = static_cast<std::uint32_t>(p1 >> 32) ^ static_cast<std::uint32_t>(at) ^
-                    stream.key0();
+    const auto c0 =
+        static_cast<std::uint32_t>(p1 >> 32) ^ static_cast<std::uint32_t>(at) ^ stream.key0();
     const std::uint64_t next_p0 = std::uint64_t{c0} * philox_m0;
     const U p0 = mul_low32(first, U{} + std::uint64_t{philox_m0});
     const U c2 = (p0 >> 32) ^ std::uint64_t{stream.word() ^ stream.key1()};

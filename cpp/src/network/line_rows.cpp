@@ -160,23 +160,32 @@ void LineRows<R, L>::prepare(Step step) {
     }
     return;
   }
-  if (const std::size_t n = due_.take_few(step, most_few, few_lines_.data()); n <= most_few) {
-    few_ = n;
-    for (std::size_t k = 0; k < n && prepares(); ++k) {
-      fetch_line(lines_.data() + (few_lines_[k] >> due_count_bits));
-    }
-    return;
-  }
   std::uint32_t* out = nullptr;
-  due_.for_runs(step, [&](const DueLines* begin, const DueLines* end) {
+  const auto list = [&](const DueLines* begin, const DueLines* end) {
     const std::size_t most = most_due_lines * static_cast<std::size_t>(end - begin) + lines_ahead;
     if (list_.size() < listed_ + most) {
       list_.resize(2 * (listed_ + most));
     }
     out = kernels().list_lines(begin, end, list_.data() + listed_);
     listed_ = static_cast<std::size_t>(out - list_.data());
-  });
-  due_.clear(step);
+  };
+  if (const std::size_t n = due_.take_few(step, most_few, few_lines_.data()); n <= most_few) {
+    std::size_t lines = 0;
+    for (std::size_t k = 0; k < n; ++k) {
+      lines += few_lines_[k] & most_due_lines;
+    }
+    if (lines <= most_few_lines) {
+      few_ = n;
+      for (std::size_t k = 0; k < n && prepares(); ++k) {
+        fetch_line(lines_.data() + (few_lines_[k] >> due_count_bits));
+      }
+      return;
+    }
+    list(few_lines_.data(), few_lines_.data() + n);
+  } else {
+    due_.for_runs(step, list);
+    due_.clear(step);
+  }
   std::fill(out, out + lines_ahead, out[-1]);
   fetch_first();
 }
@@ -229,8 +238,8 @@ void LineRows<R, L>::add_few(R* input) const {
     for (const L* end = line + (few_lines_[k] & most_due_lines); line != end; ++line) {
       if constexpr (shared) {
         constexpr int half = L::size / 2;
-        const auto add = [&](int begin, int end) {
-          for (int l = begin; l < end; ++l) {
+        const auto add = [&](int from, int to) {
+          for (int l = from; l < to; ++l) {
             input[line->target[l]] += line->weight;
           }
         };

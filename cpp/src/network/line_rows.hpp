@@ -82,8 +82,8 @@ class LineRows final : public StaticRows<R> {
   std::vector<std::uint32_t> list_;  // numbers of the lines due in the current step
   std::vector<std::uint32_t> part_;  // the same by part, before they are put together
   std::size_t listed_ = 0;
-  // Fewer ranges of lines are not listed: a list and its prefetches cost more than they do.
-  static constexpr std::size_t most_few = 8;
+  // Fewer ranges of few lines are not listed: a list and its prefetches cost more than they do.
+  static constexpr std::size_t most_few = 8, most_few_lines = 16;
   std::array<DueLines, most_few> few_lines_;
   std::size_t few_ = 0;
   Step prepared_ = -1;

@@ -243,8 +243,7 @@ void Stepper<R>::note(std::size_t partition, const Slice<R>& slice, std::span<co
 }
 
 template <class R>
-void Stepper<R>::record(std::size_t partition, const Slice<R>& slice,
-                        const StampedSpikes& spikes) {
+void Stepper<R>::record(std::size_t partition, const Slice<R>& slice, const StampedSpikes& spikes) {
   for (const std::size_t k : slice.spike_recorders) {
     recorders_.spikes[k].note(partition, spikes, network_.nodes[slice.node].first_gid);
   }

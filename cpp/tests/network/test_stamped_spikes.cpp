@@ -8,7 +8,8 @@
 using namespace spikelet;
 
 TEST_CASE("each spike of an interval gets the stamp of its step") {
-  const std::vector<std::vector<std::size_t>> cases{{}, {0}, {3}, {0, 0, 9, 0, 1}, {4, 5, 0, 200, 2}};
+  const std::vector<std::vector<std::size_t>> cases{
+      {}, {0}, {3}, {0, 0, 9, 0, 1}, {4, 5, 0, 200, 2}};
   RawBuffer<Step> stamps;
   for (const std::vector<std::size_t>& counts : cases) {
     std::vector<std::size_t> ends(counts.size());

@@ -1,5 +1,5 @@
-// Spikes of successive steps in one list, so that an interval is handled as a whole: most steps of a
-// small network have none or one, and a loop over so few is mostly mispredicted.
+// Spikes of successive steps in one list, so that an interval is handled as a whole: most steps of
+// a small network have none or one, and a loop over so few is mostly mispredicted.
 #pragma once
 
 #include <algorithm>
