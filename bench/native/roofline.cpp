@@ -195,8 +195,7 @@ class Both {
     const std::array<float*, max_channels> input{input_[0].data(), input_[1].data(),
                                                  input_[2].data()};
     for (std::size_t at = 0; at < spikes_.size(); at += shape_.spikes) {
-      stamps_.assign(shape_.spikes, now_ + 1);
-      store_.enqueue_all({stamps_, std::span(spikes_).subspan(at, shape_.spikes)}, now_ + 1);
+      store_.enqueue_all({spikes_.data() + at, shape_.spikes}, now_ + 1, now_ + 1);
       ++now_;
       store_.deliver(now_, input, true);
       store_.deliver(now_, input, false);
@@ -259,7 +258,6 @@ class Both {
 
   Shape shape_;
   std::vector<Gid> spikes_;
-  std::vector<Step> stamps_;
   std::array<SynapseTable<float>, 2> tables_;
   Bare bare_;
   StaticStore<float> store_;

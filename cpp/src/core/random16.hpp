@@ -10,11 +10,11 @@ alignas(64) inline constexpr std::uint64_t lane_numbers[16] = {0, 1, 2,  3,  4, 
 
 // Ten rounds of Philox on counters in 64-bit lanes. Upper halves may hold garbage in between: only
 // low halves are multiplied, and the caller masks the rest.
-template <int parts, std::uint32_t first = 0>
+template <int parts>
 SPIKELET_INLINE void philox_rounds(const Stream& stream, Vec<std::uint64_t> (&c)[4][parts]) {
   using U = Vec<std::uint64_t>;
 #pragma GCC unroll 10
-  for (std::uint32_t round = first; round < 10; ++round) {
+  for (std::uint32_t round = 0; round < 10; ++round) {
     const U k0 = U{} + std::uint64_t{stream.key0() + round * philox_w0};
     const U k1 = U{} + std::uint64_t{stream.key1() + round * philox_w1};
     for (int p = 0; p < parts; ++p) {
@@ -38,8 +38,7 @@ SPIKELET_INLINE void store_words(const Vec<std::uint64_t> (&c)[4][parts], int p,
 }
 
 // The draws of `blocks` blocks from `block` on, or of one block at `blocks` steps from `step` on.
-// Several chains of multiplications in flight hide each other's latency. Only the first word of the
-// counters differs between lanes: half of the first two rounds is the same for all.
+// Several chains of multiplications in flight hide each other's latency.
 template <int blocks, bool steps = false>
 SPIKELET_INLINE void draw16(const Stream& stream, std::uint32_t block, Step step,
                             std::uint16_t* out) {
@@ -50,21 +49,13 @@ SPIKELET_INLINE void draw16(const Stream& stream, std::uint32_t block, Step step
   for (int p = 0; p < blocks * parts; ++p) {
     const auto number = static_cast<std::uint32_t>(p / parts);
     const Step at = steps ? step + number : step;
-    const U first = load(lane_numbers + p % parts * width) +
-                    std::uint64_t{8 * (steps ? block : block + number)};
-    const std::uint64_t p1 = std::uint64_t{static_cast<std::uint32_t>(at >> 32)} * philox_m1;
-    const auto c0 =
-        static_cast<std::uint32_t>(p1 >> 32) ^ static_cast<std::uint32_t>(at) ^ stream.key0();
-    const std::uint64_t next_p0 = std::uint64_t{c0} * philox_m0;
-    const U p0 = mul_low32(first, U{} + std::uint64_t{philox_m0});
-    const U c2 = (p0 >> 32) ^ std::uint64_t{stream.word() ^ stream.key1()};
-    const U next_p1 = mul_low32(c2, U{} + std::uint64_t{philox_m1});
-    c[0][p] = (next_p1 >> 32) ^ (p1 ^ std::uint64_t{stream.key0() + philox_w0});
-    c[1][p] = next_p1;
-    c[2][p] = p0 ^ ((next_p0 >> 32) ^ std::uint64_t{stream.key1() + philox_w1});
-    c[3][p] = U{} + next_p0;
+    c[0][p] = load(lane_numbers + p % parts * width) +
+              std::uint64_t{8 * (steps ? block : block + number)};
+    c[1][p] = U{} + static_cast<std::uint32_t>(at);
+    c[2][p] = U{} + static_cast<std::uint32_t>(at >> 32);
+    c[3][p] = U{} + stream.word();
   }
-  philox_rounds<blocks * parts, 2>(stream, c);
+  philox_rounds<blocks * parts>(stream, c);
   auto* words = reinterpret_cast<std::uint64_t*>(out);
   for (int p = 0; p < blocks * parts; ++p) {
     const int at = p / parts * 16 + p % parts * width;

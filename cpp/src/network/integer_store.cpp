@@ -110,9 +110,9 @@ void IntegerStore<R>::build(const Group& group, std::size_t span, std::uint32_t 
 }
 
 template <class R>
-void IntegerStore<R>::enqueue_all(const StampedSpikes& spikes, Step from) {
+void IntegerStore<R>::enqueue_all(std::span<const Gid> sources, Step stamp, Step from) {
   for (Part& part : parts_) {
-    part.rows->enqueue(spikes, from);
+    part.rows->enqueue(sources, stamp, from);
   }
 }
 

@@ -100,18 +100,16 @@ void LineRows<R, L>::close(std::size_t span) {
 }
 
 template <class R, class L>
-void LineRows<R, L>::enqueue(const StampedSpikes& spikes, Step from) {
+void LineRows<R, L>::enqueue(std::span<const Gid> sources, Step stamp, Step from) {
   // Fetch rows, then their segments, then process them: each is in the cache by then.
   std::array<const Row*, rows_ahead> rows;
-  std::array<Step, rows_ahead> stamps;
-  for (std::size_t k = 0; k < spikes.size(); k += rows_ahead) {
-    const auto some = spikes.gids.subspan(k, std::min(rows_ahead, spikes.size() - k));
+  for (std::size_t k = 0; k < sources.size(); k += rows_ahead) {
+    const auto some = sources.subspan(k, std::min(rows_ahead, sources.size() - k));
     rows_.prefetch(some);
     std::size_t found = 0;
-    for (std::size_t i = 0; i < some.size(); ++i) {
-      if (const Row* row = rows_.find(some[i])) {
-        rows[found] = row;
-        stamps[found++] = spikes.stamps[k + i];
+    for (const Gid source : some) {
+      if (const Row* row = rows_.find(source)) {
+        rows[found++] = row;
       }
     }
     if (!segments_.empty()) {
@@ -123,7 +121,7 @@ void LineRows<R, L>::enqueue(const StampedSpikes& spikes, Step from) {
     }
     typename Arrivals<DueLines>::Writer due(due_);
     for (std::size_t i = 0; i < found; ++i) {
-      note(*rows[i], stamps[i], from, due);
+      note(*rows[i], stamp, from, due);
     }
   }
 }
@@ -152,40 +150,24 @@ void LineRows<R, L>::note(const Row& row, Step stamp, Step from,
 // mispredicted branch at the end of each segment, and keeps the prefetch distance constant.
 template <class R, class L>
 void LineRows<R, L>::prepare(Step step) {
-  prepared_ = step;
-  listed_ = few_ = 0;
+  listed_ = 0;
+  if (due_.empty(step)) {
+    return;
+  }
   if constexpr (integer) {
-    if (!due_.empty(step)) {
-      list_parts(step);
-    }
+    list_parts(step);
     return;
   }
   std::uint32_t* out = nullptr;
-  const auto list = [&](const DueLines* begin, const DueLines* end) {
+  due_.for_runs(step, [&](const DueLines* begin, const DueLines* end) {
     const std::size_t most = most_due_lines * static_cast<std::size_t>(end - begin) + lines_ahead;
     if (list_.size() < listed_ + most) {
       list_.resize(2 * (listed_ + most));
     }
     out = kernels().list_lines(begin, end, list_.data() + listed_);
     listed_ = static_cast<std::size_t>(out - list_.data());
-  };
-  if (const std::size_t n = due_.take_few(step, most_few, few_lines_.data()); n <= most_few) {
-    std::size_t lines = 0;
-    for (std::size_t k = 0; k < n; ++k) {
-      lines += few_lines_[k] & most_due_lines;
-    }
-    if (lines <= most_few_lines) {
-      few_ = n;
-      for (std::size_t k = 0; k < n && prepares(); ++k) {
-        fetch_line(lines_.data() + (few_lines_[k] >> due_count_bits));
-      }
-      return;
-    }
-    list(few_lines_.data(), few_lines_.data() + n);
-  } else {
-    due_.for_runs(step, list);
-    due_.clear(step);
-  }
+  });
+  due_.clear(step);
   std::fill(out, out + lines_ahead, out[-1]);
   fetch_first();
 }
@@ -229,42 +211,8 @@ void LineRows<R, L>::list_parts(Step step) {
   fetch_first();
 }
 
-// Adds in the order in which the kernel does.
 template <class R, class L>
-void LineRows<R, L>::add_few(R* input) const {
-  const bool wide = dummies_ + L::size > 65536;
-  for (std::size_t k = 0; k < few_; ++k) {
-    const L* line = lines_.data() + (few_lines_[k] >> due_count_bits);
-    for (const L* end = line + (few_lines_[k] & most_due_lines); line != end; ++line) {
-      if constexpr (shared) {
-        constexpr int half = L::size / 2;
-        const auto add = [&](int from, int to) {
-          for (int l = from; l < to; ++l) {
-            input[line->target[l]] += line->weight;
-          }
-        };
-        add(0, half);
-        if (line->target[half] < dummies_) {  // else it is the last line of a short segment
-          add(half, L::size);
-        }
-      } else if constexpr (!integer) {
-        for (int l = 0; l < L::size; ++l) {
-          input[wide ? line->target_of(l) : line->target[l]] += line->weight[l];
-        }
-      }
-    }
-  }
-}
-
-template <class R, class L>
-void LineRows<R, L>::deliver(Step step, R* input) {
-  if (prepared_ != step) {
-    prepare(step);
-  }
-  if (few_ != 0) {
-    add_few(input);
-    return;
-  }
+void LineRows<R, L>::deliver(Step, R* input) {
   if (listed_ == 0) {
     return;
   }
@@ -283,7 +231,8 @@ bool LineRows<R, L>::mark_reached(std::span<std::uint64_t> blocks) const {
   if (listed_ * sizeof(L) > 8 * 64 * blocks.size()) {
     return false;
   }
-  const auto mark = [&](const L& line) {
+  for (std::size_t i = 0; i < listed_; ++i) {
+    const L& line = lines_[list_[i]];
     for (int l = 0; l < L::size; ++l) {
       std::size_t target;
       if constexpr (shared) {
@@ -293,15 +242,6 @@ bool LineRows<R, L>::mark_reached(std::span<std::uint64_t> blocks) const {
       }
       const std::size_t block = target / block_size;
       blocks[block / 64] |= std::uint64_t{1} << (block % 64);
-    }
-  };
-  for (std::size_t i = 0; i < listed_; ++i) {
-    mark(lines_[list_[i]]);
-  }
-  for (std::size_t k = 0; k < few_; ++k) {
-    const std::size_t first = few_lines_[k] >> due_count_bits;
-    for (std::size_t i = first; i < first + (few_lines_[k] & most_due_lines); ++i) {
-      mark(lines_[i]);
     }
   }
   return true;

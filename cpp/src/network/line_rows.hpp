@@ -4,7 +4,6 @@
 // IntegerLine for weights of 16 bits.
 #pragma once
 
-#include <array>
 #include <type_traits>
 
 #include "network/static_rows.hpp"
@@ -40,17 +39,11 @@ class LineRows final : public StaticRows<R> {
     fetch_if_small(segments_.data(), segments_.size() * sizeof(Segment));
     fetch_if_small(lines_.data(), lines_.size() * sizeof(L));
   }
-  void enqueue(const StampedSpikes& spikes, Step from) override;
+  void enqueue(std::span<const Gid> sources, Step stamp, Step from) override;
   void prepare(Step step) override;
-  // What is small was fetched before.
-  bool prepares() const override { return lines_.size() * sizeof(L) > small_bytes; }
   void deliver(Step step, R* input) override;
   bool mark_reached(std::span<std::uint64_t> blocks) const override;
-  void clear() override {
-    due_.clear();
-    prepared_ = -1;
-    listed_ = few_ = 0;
-  }
+  void clear() override { due_.clear(); }
   void visit(Gid source, const std::function<void(SynapseRef<R>)>& visitor) override;
   std::size_t bytes() const override {
     return rows_.bytes() + segments_.size() * sizeof(Segment) + lines_.size() * sizeof(L);
@@ -71,7 +64,6 @@ class LineRows final : public StaticRows<R> {
   std::uint16_t append_lines(std::span<const RowEntry<R>> entries);
   void note(const Row& row, Step stamp, Step from, typename Arrivals<DueLines>::Writer& due);
   void list_parts(Step step);
-  void add_few(R* input) const;
   void fetch_first() const;
 
   std::uint32_t dummies_;
@@ -83,11 +75,6 @@ class LineRows final : public StaticRows<R> {
   std::vector<std::uint32_t> list_;  // numbers of the lines due in the current step
   std::vector<std::uint32_t> part_;  // the same by part, before they are put together
   std::size_t listed_ = 0;
-  // Fewer ranges of few lines are not listed: a list and its prefetches cost more than they do.
-  static constexpr std::size_t most_few = 8, most_few_lines = 16;
-  std::array<DueLines, most_few> few_lines_;
-  std::size_t few_ = 0;
-  Step prepared_ = -1;
 };
 
 }  // namespace spikelet

@@ -58,11 +58,11 @@ void QueuedRows<R>::close(std::size_t span) {
 }
 
 template <class R>
-void QueuedRows<R>::enqueue(const StampedSpikes& spikes, Step from) {
+void QueuedRows<R>::enqueue(std::span<const Gid> sources, Step stamp, Step from) {
   // Rows are fetched some lines ahead, as many as the cache waits for at once; of a long row the
   // rest is predicted.
   constexpr std::size_t most_ahead = 40, most = 32, line = 64;
-  const std::span<const Gid> sources = spikes.gids;
+  const bool cut = stamp + shortest_ - 1 < from;
   const auto lines_of = [&](const Row& row) {
     return std::min(bytes_of(row.count) / line + 1, most);
   };
@@ -90,8 +90,6 @@ void QueuedRows<R>::enqueue(const StampedSpikes& spikes, Step from) {
     }
     if (const Row* row = rows_.find(sources[k])) {
       lines -= lines_of(*row);
-      const Step stamp = spikes.stamps[k];
-      const bool cut = stamp + shortest_ - 1 < from;
       cut ? queue<true>(*row, stamp, from) : queue<false>(*row, stamp, from);
     }
   }

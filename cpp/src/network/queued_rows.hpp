@@ -26,7 +26,7 @@ class QueuedRows final : public StaticRows<R> {
     rows_.fetch();
     fetch_if_small(data_.data(), data_.size() * sizeof(Unit));
   }
-  void enqueue(const StampedSpikes& spikes, Step from) override;
+  void enqueue(std::span<const Gid> sources, Step stamp, Step from) override;
   void deliver(Step step, R* input) override;
   void clear() override { due_.clear(); }
   void visit(Gid source, const std::function<void(SynapseRef<R>)>& visitor) override;

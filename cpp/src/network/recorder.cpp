@@ -91,44 +91,6 @@ void SpikeRecorder::note(std::size_t partition, std::span<const Gid> gids, Gid f
   }
 }
 
-void SpikeRecorder::note(std::size_t partition, const StampedSpikes& spikes, Gid first_gid) {
-  if (window.paused) {
-    return;
-  }
-  const auto at = [&](Step stamp) {  // where later ones begin
-    return std::ranges::upper_bound(spikes.stamps, stamp) - spikes.stamps.begin();
-  };
-  std::size_t begin = 0, end = spikes.size();
-  if (end == 0 || !window.includes(spikes.stamps.front()) ||
-      !window.includes(spikes.stamps.back())) {
-    begin = static_cast<std::size_t>(at(window.start));
-    end = static_cast<std::size_t>(at(window.stop));
-    if (begin >= end) {
-      return;
-    }
-  }
-  Log& log = fresh_[partition];
-  const std::size_t before = log.stamps.size();
-  log.resize(before + (end - begin));
-  Step* stamp = log.stamps.data() + before;
-  std::uint32_t* element = log.elements.data() + before;
-  if (wanted_.empty()) {
-    for (std::size_t k = begin; k < end; ++k) {
-      *stamp++ = spikes.stamps[k];
-      *element++ = spikes.gids[k] - first_gid;
-    }
-    return;
-  }
-  for (std::size_t k = begin; k < end; ++k) {
-    *stamp = spikes.stamps[k];
-    *element = spikes.gids[k] - first_gid;
-    const std::ptrdiff_t one = wanted_[*element] ? 1 : 0;
-    stamp += one;
-    element += one;
-  }
-  log.resize(static_cast<std::size_t>(stamp - log.stamps.data()));  // smaller: cannot fail
-}
-
 std::size_t SpikeRecorder::fresh_size() const {
   std::size_t n = 0;
   for (const Log& log : fresh_) {

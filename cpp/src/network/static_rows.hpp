@@ -50,11 +50,9 @@ class StaticRows {
 
   // As of a SynapseStore.
   virtual void fetch() const {}
-  virtual void enqueue(const StampedSpikes& spikes, Step from) = 0;
-  // All that arrives in a step is known; called before neurons are updated. May be left out where
-  // prepares() is false.
+  virtual void enqueue(std::span<const Gid> sources, Step stamp, Step from) = 0;
+  // All that arrives in a step is known; called before neurons are updated.
   virtual void prepare(Step /*step*/) {}
-  virtual bool prepares() const { return false; }
   virtual void deliver(Step step, R* input) = 0;
   virtual bool mark_reached(std::span<std::uint64_t> /*blocks*/) const { return false; }
   virtual void clear() = 0;

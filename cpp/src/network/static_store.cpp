@@ -114,9 +114,9 @@ void StaticStore<R>::choose_forms(RowGatherer<R>& gatherer, std::uint32_t elemen
 }
 
 template <class R>
-void StaticStore<R>::enqueue_all(const StampedSpikes& spikes, Step from) {
+void StaticStore<R>::enqueue_all(std::span<const Gid> sources, Step stamp, Step from) {
   for (Channel& channel : channels_) {
-    channel.rows->enqueue(spikes, from);
+    channel.rows->enqueue(sources, stamp, from);
   }
 }
 
@@ -137,13 +137,6 @@ void StaticStore<R>::deliver(Step step, Channels<R> input, bool early) {
       channel.rows->deliver(step, input[channel.number]);
     }
   }
-}
-
-template <class R>
-bool StaticStore<R>::delivers_twice() const {
-  return std::ranges::any_of(channels_, [](const Channel& channel) {
-    return is_early(static_cast<int>(channel.number)) || channel.rows->prepares();
-  });
 }
 
 template <class R>

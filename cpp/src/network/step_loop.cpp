@@ -160,52 +160,19 @@ class StepLoop<R>::Member {
       return mail_of(partitions_[0]).step(k);
     }
     merged_.clear();
-    merge(k);
-    return merged_;
-  }
-
-  // Appends those of step k of the interval to merged_.
-  void merge(std::size_t k) {
-    const auto begin = static_cast<std::ptrdiff_t>(merged_.size());
     for (const Partition<R>& partition : partitions_) {  // each list ascends
       const std::span<const Gid> spikes = mail_of(partition).step(k);
-      const auto first = merged_.begin() + begin;
       // One population: its partitions have ascending ranges.
-      if (first == merged_.end() || spikes.empty() || merged_.back() < spikes.front()) {
+      if (merged_.empty() || spikes.empty() || merged_.back() < spikes.front()) {
         merged_.insert(merged_.end(), spikes.begin(), spikes.end());
         continue;
       }
       scratch_.clear();
-      std::merge(first, merged_.end(), spikes.begin(), spikes.end(), std::back_inserter(scratch_));
-      merged_.resize(static_cast<std::size_t>(begin));
-      merged_.insert(merged_.end(), scratch_.begin(), scratch_.end());
+      std::merge(merged_.begin(), merged_.end(), spikes.begin(), spikes.end(),
+                 std::back_inserter(scratch_));
+      merged_.swap(scratch_);
     }
-  }
-
-  // The spikes of the interval, of all partitions and processes, by (stamp, gid).
-  StampedSpikes collect_all() {
-    const auto steps = static_cast<std::size_t>(stop_ - begin_);
-    std::span<const Gid> spikes;
-    std::span<const std::size_t> ends;
-    if (loop_.exchange_ != nullptr) {
-      spikes = loop_.exchange_->spikes();
-      ends = loop_.exchange_->ends();
-    } else if (partitions_.size() == 1) {
-      return {partitions_[0].stamps, partitions_[0].spikes[static_cast<std::size_t>(parity_)]};
-    } else {
-      merged_.clear();
-      ends_.clear();
-      for (std::size_t k = 0; k < steps; ++k) {
-        merge(k);
-        ends_.push_back(merged_.size());
-      }
-      spikes = merged_;
-      ends = ends_;
-    }
-    if (!spikes.empty()) {
-      make_stamps(ends, begin_ + 1, stamps_);
-    }
-    return {std::span<const Step>(stamps_).first(spikes.size()), spikes};
+    return merged_;
   }
 
   // With the other processes; even after a failure, or they would wait forever.
@@ -247,17 +214,22 @@ class StepLoop<R>::Member {
 
   // Hands the spikes of the interval to the stores.
   void enqueue() {
-    const StampedSpikes spikes = collect_all();
-    if (spikes.size() > 0) {
+    for (Step step = begin_; step < stop_; ++step) {
+      const std::span<const Gid> spikes =
+          loop_.exchange_ ? loop_.exchange_->step(static_cast<std::size_t>(step - begin_))
+                          : collect(step);
+      if (spikes.empty()) {
+        continue;
+      }
       for_own([&](std::size_t p) {
         for (const auto& store : partitions_[p].stores) {
           if (store) {
-            store->enqueue_all(spikes, begin_ + 1);
+            store->enqueue_all(spikes, step + 1, step + 1);
           }
         }
       });
       if (number_ == 0) {
-        loop_.flight_.add(spikes);
+        loop_.flight_.add(spikes, step + 1);
       }
     }
     if (number_ == 0) {
@@ -274,9 +246,7 @@ class StepLoop<R>::Member {
   Step before_ = 0;            // begin of the one before
   int parity_ = 0;
   bool failed_;
-  std::vector<Gid> merged_, scratch_;  // spikes of all partitions
-  std::vector<std::size_t> ends_;      // where those of each step end
-  RawBuffer<Step> stamps_;
+  std::vector<Gid> merged_, scratch_;
 };
 
 template <class R>

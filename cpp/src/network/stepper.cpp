@@ -9,15 +9,9 @@ void Stepper<R>::bind_arrays() {
   for (Partition<R>& partition : layout_.partitions) {
     partition.channel.clear();
     partition.reached.clear();
-    partition.late_stores.clear();
-    partition.early_stores.clear();
     for (const auto& store : partition.stores) {
       if (store) {
         store->fetch();
-        partition.late_stores.push_back(store.get());
-        if (store->delivers_twice()) {
-          partition.early_stores.push_back(store.get());
-        }
       }
     }
     for (Buffer<R>& buffer : partition.input) {
@@ -105,49 +99,29 @@ void Stepper<R>::advance(std::size_t p, Step begin, Step end, int parity) {
   std::vector<std::size_t>& step_end = partition.step_end[static_cast<std::size_t>(parity)];
   spikes.clear();
   step_end.clear();
-  // The spikes of neurons alone are recorded together, those before an error, too.
-  const bool together =
-      partition.slices.size() == 1 && network_.nodes[partition.slices[0].node].neurons;
-  const auto record_all = [&] {
-    make_stamps(step_end, begin + 1, partition.stamps);
-    if (together && !partition.stamps.empty()) {
-      record(p, partition.slices[0],
-             {partition.stamps, std::span(spikes).first(partition.stamps.size())});
+  for (Step step = begin; step < end; ++step) {
+    deliver(partition, step, true);
+    if (!partition.reached.empty()) {
+      mark_reached(partition);
     }
-  };
-  try {
-    for (Step step = begin; step < end; ++step) {
-      for (SynapseStore<R>* store : partition.early_stores) {
-        store->deliver(step, partition.channel, true);
-      }
-      if (!partition.reached.empty()) {
-        mark_reached(partition);
-      }
-      for (Slice<R>& slice : partition.slices) {
-        const std::size_t before = spikes.size();
-        emit(partition, slice, step, spikes);
-        if (spikes.size() > before && (!together || !slice.plastic.empty())) {
-          note(p, slice, {spikes.data() + before, spikes.size() - before}, step + 1, !together);
-        }
-      }
-      step_end.push_back(spikes.size());
-      if (step + 1 < end) {
-        complete(p, step);
+    for (Slice<R>& slice : partition.slices) {
+      const std::size_t before = spikes.size();
+      emit(partition, slice, step, spikes);
+      if (spikes.size() > before) {
+        note(p, slice, {spikes.data() + before, spikes.size() - before}, step + 1);
       }
     }
-  } catch (...) {
-    record_all();
-    throw;
+    step_end.push_back(spikes.size());
+    if (step + 1 < end) {
+      complete(p, step);
+    }
   }
-  record_all();
 }
 
 template <class R>
 void Stepper<R>::complete(std::size_t p, Step step) {
   Partition<R>& partition = layout_.partitions[p];
-  for (SynapseStore<R>* store : partition.late_stores) {
-    store->deliver(step, partition.channel, false);
-  }
+  deliver(partition, step, false);
   for (const Slice<R>& slice : partition.slices) {
     if (!slice.samples.empty()) {
       sample(partition, slice, step + 1);
@@ -156,11 +130,20 @@ void Stepper<R>::complete(std::size_t p, Step step) {
 }
 
 template <class R>
+void Stepper<R>::deliver(Partition<R>& partition, Step step, bool early) const {
+  for (const auto& store : partition.stores) {
+    if (store) {
+      store->deliver(step, partition.channel, early);
+    }
+  }
+}
+
+template <class R>
 void Stepper<R>::mark_reached(Partition<R>& partition) const {
   std::ranges::fill(partition.reached, 0);
-  partition.knows_reached = std::ranges::all_of(
-      partition.early_stores,
-      [&](const SynapseStore<R>* store) { return store->mark_reached(partition.reached); });
+  partition.knows_reached = std::ranges::all_of(partition.stores, [&](const auto& store) {
+    return !store || store->mark_reached(partition.reached);
+  });
 }
 
 // Appends the spikes of a slice in this step.
@@ -223,22 +206,13 @@ void Stepper<R>::add_sums(Partition<R>& partition, const Slice<R>& slice, std::s
 
 template <class R>
 void Stepper<R>::note(std::size_t partition, const Slice<R>& slice, std::span<const Gid> spikes,
-                      Step stamp, bool recorded) {
+                      Step stamp) {
   const Gid first_gid = network_.nodes[slice.node].first_gid;
   for (PlasticStore<R>* store : slice.plastic) {
     store->note_posts(spikes, first_gid, stamp);
   }
-  if (recorded) {
-    for (const std::size_t k : slice.spike_recorders) {
-      recorders_.spikes[k].note(partition, spikes, first_gid, stamp);
-    }
-  }
-}
-
-template <class R>
-void Stepper<R>::record(std::size_t partition, const Slice<R>& slice, const StampedSpikes& spikes) {
   for (const std::size_t k : slice.spike_recorders) {
-    recorders_.spikes[k].note(partition, spikes, network_.nodes[slice.node].first_gid);
+    recorders_.spikes[k].note(partition, spikes, first_gid, stamp);
   }
 }
 

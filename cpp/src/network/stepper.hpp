@@ -26,13 +26,11 @@ class Stepper {
 
  private:
   void bind_neurons(Partition<R>& partition, Slice<R>& slice);
+  void deliver(Partition<R>& partition, Step step, bool early) const;
   void mark_reached(Partition<R>& partition) const;
   void emit(Partition<R>& partition, Slice<R>& slice, Step step, std::vector<Gid>& spikes);
   void step_neurons(Partition<R>& partition, Slice<R>& slice, Step step, std::vector<Gid>& spikes);
-  // What a slice's spikes of a step are for; recorded: also by recorders.
-  void note(std::size_t partition, const Slice<R>& slice, std::span<const Gid> spikes, Step stamp,
-            bool recorded);
-  void record(std::size_t partition, const Slice<R>& slice, const StampedSpikes& spikes);
+  void note(std::size_t partition, const Slice<R>& slice, std::span<const Gid> spikes, Step stamp);
   void sample(Partition<R>& partition, const Slice<R>& slice, Step stamp);
   // Adds the integer sums of elements [begin, end) to their channels.
   void add_sums(Partition<R>& partition, const Slice<R>& slice, std::size_t begin,

@@ -54,27 +54,3 @@ TEST_CASE("a delivered step makes room for a later one") {
     CHECK(!arrivals.empty(now + 1));
   }
 }
-
-TEST_CASE("few entries are taken at once, many are left") {
-  Arrivals<int> arrivals;
-  arrivals.resize(3);
-  std::vector<int> to(8);
-  CHECK(arrivals.take_few(1, 8, to.data()) == 0);
-  for (int k = 0; k < 8; ++k) {
-    arrivals.push(1, k);
-    arrivals.push(2, k);
-  }
-  arrivals.push(2, 8);
-  for (int k = 0; k < 200; ++k) {  // several blocks, with few entries in the last one
-    arrivals.push(3, k);
-  }
-  CHECK(arrivals.take_few(1, 8, to.data()) == 8);
-  CHECK(to == std::vector<int>{0, 1, 2, 3, 4, 5, 6, 7});
-  CHECK(arrivals.empty(1));
-  CHECK(arrivals.take_few(2, 8, to.data()) > 8);
-  CHECK(read(arrivals, 2).size() == 9);
-  CHECK(arrivals.take_few(3, 8, to.data()) > 8);
-  CHECK(read(arrivals, 3).size() == 200);
-  arrivals.push(1, 7);
-  CHECK(read(arrivals, 1) == std::vector<int>{7});
-}

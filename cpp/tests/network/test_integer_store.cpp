@@ -119,8 +119,7 @@ TEST_CASE_TEMPLATE("events of a step are summed exactly, by channel, as 32 or 64
           spikes.emplace_back(step + 1, source);
         }
       }
-      const std::vector<Step> stamps(now.size(), step + 1);
-      store.enqueue_all({stamps, now}, step + 1);
+      store.enqueue_all(now, step + 1, step + 1);
     }
     CHECK(spikes.size() > 400);
   }

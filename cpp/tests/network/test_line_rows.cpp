@@ -34,8 +34,7 @@ TEST_CASE_TEMPLATE("a segment takes whole lines and arrives after its delay", R,
 
   std::vector<R> input(elements + spare);
   const std::vector<Gid> sources{3, 4, 5};
-  const std::vector<Step> stamps(sources.size(), 10);
-  rows.enqueue({stamps, sources}, 10);
+  rows.enqueue(sources, 10, 10);
   for (Step step = 10; step < 16; ++step) {
     std::ranges::fill(input, R(0));
     rows.prepare(step);
@@ -55,8 +54,7 @@ TEST_CASE_TEMPLATE("a line of one weight ends where the weight changes", R, floa
   rows.close(33);
   std::vector<R> input(1000 + spare);
   const Gid source = 0;
-  const Step stamp = 1;
-  rows.enqueue({{&stamp, 1}, {&source, 1}}, 1);
+  rows.enqueue({&source, 1}, 1, 1);
   rows.prepare(1);
   std::vector<std::uint64_t> blocks(1);
   CHECK(rows.mark_reached(blocks));

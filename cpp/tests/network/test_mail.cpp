@@ -1,6 +1,5 @@
 #include <doctest/doctest.h>
 
-#include <algorithm>
 #include <numeric>
 #include <span>
 #include <vector>
@@ -29,8 +28,6 @@ TEST_CASE("mail carries the spikes of each step, few or many") {
     CHECK(mail.arrived(12));
     CHECK(!mail.arrived(13));
     CHECK(read(mail, 0) == spikes);
-    CHECK(std::ranges::equal(mail.spikes(), spikes));
-    CHECK(std::ranges::equal(mail.ends(1), std::vector{n}));
     const auto half = spikes.begin() + static_cast<std::ptrdiff_t>(n / 2);
     const std::vector<std::size_t> ends{n / 2, n / 2, n};
     mail.post(spikes, ends, 12, 15);
@@ -38,8 +35,6 @@ TEST_CASE("mail carries the spikes of each step, few or many") {
     CHECK(read(mail, 0) == std::vector<Gid>(spikes.begin(), half));
     CHECK(read(mail, 1).empty());
     CHECK(read(mail, 2) == std::vector<Gid>(half, spikes.end()));
-    CHECK(std::ranges::equal(mail.spikes(), spikes));
-    CHECK(std::ranges::equal(mail.ends(3), ends));
     mail.clear();
     CHECK(!mail.arrived(15));
   }
@@ -51,6 +46,4 @@ TEST_CASE("an interval that failed sends no spikes") {
   CHECK(mail.arrived(6));
   CHECK(read(mail, 0).empty());
   CHECK(read(mail, 1).empty());
-  CHECK(mail.spikes().empty());
-  CHECK(mail.ends(2).empty());
 }

@@ -29,8 +29,7 @@ TEST_CASE_TEMPLATE("synapses arrive after their delays, whatever their codes tak
     rows.close(static_cast<std::size_t>(longest) + 32);
     std::vector<R> input(targets);
     const std::vector<Gid> sources{6, 7, 8};
-    std::vector<Step> stamps(sources.size(), 1);
-    rows.enqueue({stamps, sources}, 1);
+    rows.enqueue(sources, 1, 1);
     for (Step step = 1; step <= longest; ++step) {
       rows.deliver(step, input.data());
       CHECK(input[0] == (step >= shortest ? R(2) : R(0)));
@@ -42,8 +41,7 @@ TEST_CASE_TEMPLATE("synapses arrive after their delays, whatever their codes tak
       *synapse.weight = R(8);
     });
     CHECK(delays == std::vector<Step>{longest, shortest, longest});
-    stamps.assign(sources.size(), longest + 1);
-    rows.enqueue({stamps, sources}, 2 * longest);  // the short delay is over by then
+    rows.enqueue(sources, longest + 1, 2 * longest);  // the short delay is over by then
     for (Step step = 2 * longest; step < 2 * longest + shortest; ++step) {
       rows.deliver(step, input.data());
     }

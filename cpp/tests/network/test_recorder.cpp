@@ -164,25 +164,3 @@ TEST_CASE("nothing is recorded outside of a recorder's window, or while it pause
   CHECK_FALSE(all.weights[0].window.includes(1));
   CHECK(all.weights[0].window.includes(2));
 }
-
-TEST_CASE("spikes of several steps at once are recorded as they are step by step") {
-  const std::vector<Step> stamps{3, 3, 4, 6, 6, 6, 9};
-  const std::vector<Gid> gids{100, 102, 101, 100, 101, 103, 102};
-  for (const auto& wanted : {std::vector<bool>{}, std::vector<bool>{true, false, true, false}}) {
-    for (Step start = -1; start < 11; ++start) {
-      for (Step stop = start; stop < 12; ++stop) {
-        for (const bool paused : {false, true}) {
-          SpikeRecorder at_once = recorder(1, wanted), by_step = recorder(1, wanted);
-          at_once.window = by_step.window = {start, stop, paused};
-          at_once.note(0, {stamps, gids}, 100);
-          at_once.note(0, {}, 100);
-          for (std::size_t k = 0; k < stamps.size(); ++k) {
-            by_step.note(0, std::span(gids).subspan(k, 1), 100, stamps[k]);
-          }
-          REQUIRE(at_once.share()->stamps == by_step.share()->stamps);
-          REQUIRE(at_once.share()->elements == by_step.share()->elements);
-        }
-      }
-    }
-  }
-}

@@ -12,9 +12,8 @@ TEST_CASE("spikes in flight are kept by stamp until they are old") {
   SpikesInFlight spikes;
   const std::vector<Gid> a{4, 9}, b{1};
   spikes.add(a, 3);
-  spikes.add(std::span<const Gid>{}, 4);
-  const std::vector<Step> stamps{5};
-  spikes.add({stamps, b});
+  spikes.add({}, 4);
+  spikes.add(b, 5);
   CHECK(spikes.stamps == std::vector<Step>{3, 3, 5});
   CHECK(spikes.gids == std::vector<Gid>{4, 9, 1});
   CHECK(spikes.after(2).gids == spikes.gids);

@@ -118,9 +118,7 @@ void deliver(StaticStore<R>& store, Step step, Inputs<R>& input) {
   std::array<R*, max_channels> pointers;
   std::ranges::transform(input, pointers.begin(),
                          [](std::vector<R>& buffer) { return buffer.data(); });
-  if (step % 2 == 0 || store.delivers_twice()) {
-    store.deliver(step, pointers, true);
-  }
+  store.deliver(step, pointers, true);
   store.deliver(step, pointers, false);
 }
 
@@ -388,16 +386,4 @@ TEST_CASE_TEMPLATE("more events in flight than one block of a list holds", R, fl
   auto store = make_store(network, 90);
   REQUIRE(store.has(StaticStore<R>::Form::queued));
   compare(network, store, random_spikes(150, 0.9), 260);
-}
-
-TEST_CASE("a store delivers twice in a step if there are early channels or memory to fetch") {
-  const auto twice = [](std::size_t n, int channel) {
-    Case<float> network;
-    network.add(random_table<float>(4, sources, n, 300, 4), 0, 0, 300, 0);
-    network.feeds[0].ends = {channel, channel};
-    return make_store(network, 4).delivers_twice();
-  };
-  CHECK(!twice(1000, excitatory_channel));
-  CHECK(twice(1000, early_channel));
-  CHECK(twice(30000, excitatory_channel));
 }

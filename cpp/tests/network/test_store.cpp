@@ -52,13 +52,11 @@ TEST_CASE("conductances are sent as magnitudes, currents with their sign") {
   CHECK(feed.sent(3) == 3);
 }
 
-TEST_CASE("by default, a store enqueues the spikes of an interval one by one") {
+TEST_CASE("by default, a store enqueues the spikes of a step one by one") {
   Notes store;
   const std::vector<Gid> spikes{3, 8, 9};
-  const std::vector<Step> stamps{7, 7, 8};
-  store.enqueue_all({stamps, spikes}, 5);
-  CHECK(store.noted == std::vector<Notes::Note>{{3, 7, 5}, {8, 7, 5}, {9, 8, 5}});
-  CHECK(store.delivers_twice());
+  store.enqueue_all(spikes, 7, 5);
+  CHECK(store.noted == std::vector<Notes::Note>{{3, 7, 5}, {8, 7, 5}, {9, 7, 5}});
 }
 
 TEST_CASE("a calendar has a list for each step up to its span") {

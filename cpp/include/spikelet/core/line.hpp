@@ -54,10 +54,9 @@ inline constexpr std::size_t lines_ahead = 64;
 inline void fetch_line(const void* line) { __builtin_prefetch(line, 0, 2); }
 
 // All of some memory, if it is little.
-inline constexpr std::size_t small_bytes = 32768;
 inline void fetch_if_small(const void* from, std::size_t bytes) {
-  constexpr std::size_t line = 64;
-  if (bytes <= small_bytes) {
+  constexpr std::size_t most = 32768, line = 64;
+  if (bytes <= most) {
     for (std::size_t k = 0; k < bytes; k += line) {
       fetch_line(static_cast<const char*>(from) + k);
     }

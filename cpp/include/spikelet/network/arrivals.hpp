@@ -71,24 +71,6 @@ class Arrivals {
         last ? static_cast<const Entry*>(list.next) : block->entries + Block::room);
     }
   }
-  // Moves the entries of a step to `to` and forgets them, if they are at most `most`, which one
-  // block must hold. Returns their number; where they are more, a larger one, and does nothing.
-  std::size_t take_few(Step step, std::size_t most, Entry* to) {
-    List& list = lists_[slot(step)];
-    Block* block = list.first;
-    if (block == nullptr) {
-      return 0;
-    }
-    const auto n = static_cast<std::size_t>(list.next - block->entries);
-    if (block != list.last || n > most) {
-      return most + 1;
-    }
-    std::copy(block->entries, list.next, to);
-    block->following = free_;
-    free_ = block;
-    list = {};
-    return n;
-  }
   void clear(Step step) {
     List& list = lists_[slot(step)];
     while (list.first != nullptr) {

@@ -24,9 +24,9 @@ class IntegerStore final : public SynapseStore<R> {
   ~IntegerStore() override;
 
   void enqueue(Gid source, Step stamp, Step from) override {
-    enqueue_all({{&stamp, 1}, {&source, 1}}, from);
+    enqueue_all({&source, 1}, stamp, from);
   }
-  void enqueue_all(const StampedSpikes& spikes, Step from) override;
+  void enqueue_all(std::span<const Gid> sources, Step stamp, Step from) override;
   void deliver(Step step, Channels<R> input, bool early) override;
   bool mark_reached(std::span<std::uint64_t> blocks) const override;
   void clear() override;

@@ -25,9 +25,9 @@ class alignas(128) Mail {
       count_ = 0;
       ends_ = nullptr;
     } else {
-      count_ = spikes.size();
+      count_ = static_cast<std::uint32_t>(spikes.size());
       spikes_ = spikes.data();
-      ends_ = ends.size() == 1 ? &count_ : ends.data();
+      ends_ = ends.size() == 1 ? nullptr : ends.data();
       if (spikes.size() <= few_.size()) {
         std::copy(spikes.begin(), spikes.end(), few_.begin());
         spikes_ = few_.data();
@@ -39,22 +39,17 @@ class alignas(128) Mail {
   // The spikes of step k of the interval.
   std::span<const Gid> step(std::size_t k) const {
     if (ends_ == nullptr) {
-      return {};
+      return {spikes_, count_};
     }
     const std::size_t begin = k == 0 ? 0 : ends_[k - 1];
     return {spikes_ + begin, ends_[k] - begin};
-  }
-  // Those of all steps, and where those of each end: no steps, if it sends no spikes.
-  std::span<const Gid> spikes() const { return {spikes_, count_}; }
-  std::span<const std::size_t> ends(std::size_t steps) const {
-    return {ends_, ends_ == nullptr ? 0 : steps};
   }
 
  private:
   std::atomic<Step> stop_{-1};  // the step at which the interval ended
   const Gid* spikes_ = nullptr;
-  const std::size_t* ends_ = nullptr;  // null: it sends no spikes
-  std::size_t count_ = 0;
+  const std::size_t* ends_ = nullptr;  // null: one step
+  std::uint32_t count_ = 0;
   std::array<Gid, 24> few_;
 };
 

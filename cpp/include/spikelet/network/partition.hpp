@@ -74,11 +74,8 @@ struct alignas(128) Partition {
   std::vector<R*> channel;        // where each of these begins
   std::vector<IntegerSums> sums;  // by channel, as far as they are needed
   std::vector<std::unique_ptr<SynapseStore<R>>> stores;
-  // During a run: those that there are, and those of them that deliver twice in a step.
-  std::vector<SynapseStore<R>*> late_stores, early_stores;
   std::array<std::vector<Gid>, 2> spikes;            // of an interval, double-buffered
   std::array<std::vector<std::size_t>, 2> step_end;  // where the spikes of each step end
-  RawBuffer<Step> stamps;                            // of the spikes of the last interval
   // For programs with early receptors: a bit for each block that the events of this step reached,
   // if it is known.
   std::vector<std::uint64_t> reached;

@@ -8,7 +8,6 @@
 
 #include "spikelet/core/growing_array.hpp"
 #include "spikelet/core/types.hpp"
-#include "spikelet/network/stamped_spikes.hpp"
 
 namespace spikelet {
 
@@ -46,8 +45,6 @@ class SpikeRecorder {
   RecordingWindow window;
   void need_logs(std::size_t partitions);
   void note(std::size_t partition, std::span<const Gid> gids, Gid first_gid, Step stamp);
-  // The same for several steps, in each of which gids ascend.
-  void note(std::size_t partition, const StampedSpikes& spikes, Gid first_gid);
 
   std::size_t size() const;
   // All spikes in order of (stamp, element). Reading again costs only what is new: no spike noted

@@ -41,9 +41,6 @@ class SpikeExchange {
     const std::size_t begin = k == 0 ? 0 : ends_[k - 1];
     return {spikes_.data() + begin, ends_[k] - begin};
   }
-  // Those of all steps, and where those of each end.
-  std::span<const Gid> spikes() const { return spikes_; }
-  std::span<const std::size_t> ends() const { return ends_; }
   const ExchangeStatistics& statistics() const { return statistics_; }
 
  private:

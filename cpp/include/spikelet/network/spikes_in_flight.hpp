@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "spikelet/network/stamped_spikes.hpp"
+#include "spikelet/core/types.hpp"
 
 namespace spikelet {
 
@@ -17,10 +17,6 @@ struct SpikesInFlight {
   void add(std::span<const Gid> spikes, Step stamp) {
     stamps.insert(stamps.end(), spikes.size(), stamp);
     gids.insert(gids.end(), spikes.begin(), spikes.end());
-  }
-  void add(const StampedSpikes& spikes) {
-    stamps.insert(stamps.end(), spikes.stamps.begin(), spikes.stamps.end());
-    gids.insert(gids.end(), spikes.gids.begin(), spikes.gids.end());
   }
   // Those with a later stamp than `oldest`.
   SpikesInFlight after(Step oldest) const {

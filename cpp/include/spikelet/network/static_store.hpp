@@ -28,12 +28,11 @@ class StaticStore final : public SynapseStore<R> {
   ~StaticStore() override;
 
   void enqueue(Gid source, Step stamp, Step from) override {
-    enqueue_all({{&stamp, 1}, {&source, 1}}, from);
+    enqueue_all({&source, 1}, stamp, from);
   }
-  void enqueue_all(const StampedSpikes& spikes, Step from) override;
+  void enqueue_all(std::span<const Gid> sources, Step stamp, Step from) override;
   void fetch() const override;
   void deliver(Step step, Channels<R> input, bool early) override;
-  bool delivers_twice() const override;
   bool mark_reached(std::span<std::uint64_t> blocks) const override;
   bool copies_weights() const override { return has(Form::queued); }
   void clear() override;

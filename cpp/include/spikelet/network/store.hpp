@@ -9,7 +9,6 @@
 
 #include "spikelet/core/receptors.hpp"
 #include "spikelet/network/connection_rules.hpp"
-#include "spikelet/network/stamped_spikes.hpp"
 #include "spikelet/network/synapses.hpp"
 
 namespace spikelet {
@@ -78,10 +77,10 @@ class SynapseStore {
   // Notes a spike of `source` for each delay of its row with which it arrives at `from` or later.
   // Called in order of (stamp, source).
   virtual void enqueue(Gid source, Step stamp, Step from) = 0;
-  // The same for all spikes of an interval, so that rows can be fetched ahead.
-  virtual void enqueue_all(const StampedSpikes& spikes, Step from) {
-    for (std::size_t k = 0; k < spikes.size(); ++k) {
-      enqueue(spikes.gids[k], spikes.stamps[k], from);
+  // The same for all spikes of a step, so that rows can be fetched ahead.
+  virtual void enqueue_all(std::span<const Gid> sources, Step stamp, Step from) {
+    for (const Gid source : sources) {
+      enqueue(source, stamp, from);
     }
   }
   // Before a span of steps: fetches what is small. After others have run, it is no longer in the
@@ -90,9 +89,6 @@ class SynapseStore {
   // Adds all events that arrive at the end of `step`: a first call adds those of early channels, a
   // second one all others.
   virtual void deliver(Step step, Channels<R> input, bool early) = 0;
-  // Whether the first call does anything: there are early channels, or memory to fetch. Without it,
-  // there is nothing for mark_reached either.
-  virtual bool delivers_twice() const { return true; }
   // After a first call of deliver: sets the bit of each block of the partition's elements that its
   // events reached. False: they are many or not known, and any block may have been reached.
   virtual bool mark_reached(std::span<std::uint64_t> /*blocks*/) const { return false; }
