@@ -187,7 +187,7 @@ TEST_CASE("rows onto nodes whose sums have other steps are apart") {
       store.visit(source, [&](const SynapseRef<float>& synapse) {
         found[synapse.target < n_post ? 0 : 1] += synapse.value();
       });
-      store.enqueue_all({std::array{Step{1}}, std::array{source}}, 1);
+      store.enqueue_all(std::array{source}, 1, 1);
     }
     CHECK(found == given);
     std::array<double, 2> arrived{};
