@@ -207,6 +207,12 @@ class Distribution(Described):
                     fail(name, argument, limits, "must be (low, high) with low <= high")
                 object.__setattr__(self, argument, (float(pair[0]), float(pair[1])))
 
+    def __float__(self) -> float:
+        """Raise TypeError, with the way out, where numbers are wanted: parameters of models take no distribution."""
+        numpys, own = self.kind.name, ", ".join(f"{getattr(self, p):g}" for p in self._parameters())
+        msg = f"states, weights and delays are drawn; for this, draw n numbers with rng.{numpys}({own}, n) of numpy"
+        raise TypeError(msg)
+
     def _parameters(self) -> tuple[str, ...]:
         return tuple(f.name for f in fields(self) if f.name not in ("clip", "redraw"))
 

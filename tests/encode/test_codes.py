@@ -407,6 +407,7 @@ def test_network_plays_events_and_raster_alike():
         (lambda: encode.poisson([0.5], 9, dt=np.nan), ValueError, "dt must not contain NaN"),
         (lambda: encode.latency([0.5], 9, code="Log"), ValueError, "code must be .* got 'Log'"),
         (lambda: encode.latency([0.5], 9, code="log", tau=0), ValueError, "tau must be > 0"),
+        (lambda: encode.latency([0.5], 9, tau=3.0), ValueError, 'latency: tau needs code="log"'),
         (lambda: encode.latency([0.5], 9, threshold=-0.1), ValueError, "threshold must be"),
         (
             lambda: encode.phase([0.5], 9, bits=33),

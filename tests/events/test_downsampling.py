@@ -65,7 +65,7 @@ def test_differentiator(bins: int, threshold: int) -> None:
         (lambda: sl.events.integrator_downsample(EVENTS, SIZE, (6, 4), 1e-13), "would need"),
         (lambda: sl.events.integrator_downsample(EVENTS, SIZE, (6, 4), 1, -1), "noise_threshold must be >= 0"),
         (lambda: sl.events.differentiator_downsample(EVENTS, SIZE, (6, 4), 1, 0), "differentiator_time_bins must"),
-        (lambda: sl.events.integrator_downsample(EVENTS, (12, 8, 1), (6, 4), 1), "must have 2 polarities"),
+        (lambda: sl.events.integrator_downsample(EVENTS, (12, 8, 1), (6, 4), 1), "2 polarities, .width, height, 2.: events count as"),
     ],
 )  # fmt: skip
 def test_what_makes_no_sense_is_refused(call: Any, message: str) -> None:

@@ -78,7 +78,7 @@ def test_averaged_time_surface(decay: str) -> None:
         (lambda: sl.events.time_surface(EVENTS, (4000, 4000, 2), 1e-3, 1), ValueError, "would need"),
         (lambda: sl.events.time_surface(EVENTS, SIZE, 10, 1, dtype=int), TypeError, "must be one of float32, float64"),
         (lambda: sl.events.voxel_grid(EVENTS, SIZE, 0), ValueError, "n_time_bins must be >= 1"),
-        (lambda: sl.events.voxel_grid(EVENTS, (12, 7, 1)), ValueError, "must have 2 polarities"),
+        (lambda: sl.events.voxel_grid(EVENTS, (12, 7, 1)), ValueError, "2 polarities, .width, height, 2.: events count"),
         (lambda: sl.events.voxel_grid(EVENTS, (4000, 4000, 2), 10**9), ValueError, "would need"),
         (lambda: sl.events.averaged_time_surface(EVENTS, SIZE, 5, 4), ValueError, "surface_size must be odd"),
         (lambda: sl.events.averaged_time_surface(EVENTS, SIZE, 5, 7), ValueError, "surface_size must be odd"),

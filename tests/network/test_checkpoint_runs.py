@@ -111,7 +111,7 @@ def assert_shut_out(net: sl.Network, *, reading: bool = True) -> None:
     recorder: Any = net.recorders[0]
     uses = (lambda: net.run(1.0), recorder.clear, lambda: recorder.values)
     for use in uses if reading else uses[:2]:
-        with pytest.raises(OSError, match=r"another network.*r\.h5"):
+        with pytest.raises(OSError, match=r"the recording was changed .*another network.*r\.h5"):
             use()
     assert net.t == t
 

@@ -186,6 +186,29 @@ def test_a_bad_parameter_changes_nothing(changes: Any, rule: str) -> None:
     assert repr(cells) == before
 
 
+@pytest.mark.parametrize(
+    ("drawn", "numpys"),
+    [
+        (sl.Normal(20.0, 1.0), r"rng.normal\(20, 1, n\)"),
+        (sl.Uniform(1.0, 2.0), r"rng.uniform\(1, 2, n\)"),
+        (sl.LogNormal(1.0, 0.5), r"rng.lognormal\(1, 0.5, n\)"),
+        (sl.Exponential(3.0, clip=(1.0, 5.0)), r"rng.exponential\(3, n\)"),
+    ],
+)
+def test_a_distribution_as_a_parameter_names_the_way_out(drawn: Any, numpys: str) -> None:
+    """States are drawn, parameters are not."""
+    cells = make().population(4, sl.LIF())
+    message = (
+        rf"LIF: I_e must be a number or an array of numbers, got .*draw n numbers with {numpys}"
+    )
+    with pytest.raises(TypeError, match=message):
+        cells.I_e = drawn
+    with pytest.raises(TypeError, match=f"LIF: tau_m must be .*{numpys} of numpy"):
+        sl.LIF(tau_m=drawn)
+    with pytest.raises(TypeError, match=r"number or an array of numbers, got None$"):
+        sl.LIF(tau_m=None)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(("name", "known"), [("V", "V_m"), ("tau", "tau_m"), ("rate", "I_e")])
 def test_unknown_names_are_refused_with_a_list_of_known_ones(name: str, known: str) -> None:
     cells = make().population(2, sl.LIF(), name="cells")

@@ -309,6 +309,22 @@ def test_recorders_say_what_is_wrong(small: tuple[sl.Network, Any]) -> None:
     assert net.recorders == ()
 
 
+@pytest.mark.parametrize("what", ["V_m", "spikes", ["V_m", "I_syn_ex"]])
+def test_a_stop_in_the_past_is_refused(small: tuple[sl.Network, Any], what: Any) -> None:
+    """It recorded nothing, without a word."""
+    net, cells = small
+    net.run(5.0)
+    for stop in (1.0, 5.0):
+        with pytest.raises(
+            ValueError, match=rf"stop must be after the present time, 5 ms, got {stop}"
+        ):
+            net.record(cells, what, stop=stop)
+    assert net.recorders == ()
+    recorder: Any = net.record(cells, "V_m", start=2.0, stop=5.5)
+    net.run(5.0)
+    assert recorder.times[-1] == 5.5
+
+
 def test_length_and_truth(small: tuple[sl.Network, Any]) -> None:
     net, cells = small
     spikes, v = net.record(cells, "spikes"), net.record(cells, "V_m", every=1.0)

@@ -107,6 +107,7 @@ def test_checkpoint_that_does_not_fit(tmp_path):
     run(1, checkpoint=path, resume=False)
     other = nn.Sequential(nn.Linear(6, 3), st.LIF())
     _, _, optimizer, scheduler = setup()
+    optimizer.add_param_group({"params": list(other.parameters())})
     with pytest.raises(ValueError, match=r"does not fit .*resume=False to start anew"):
         run(2, (other, loader, optimizer, scheduler), checkpoint=path)
 

@@ -97,7 +97,7 @@ X = torch.rand(4, 2, 3)
         (lambda: st.lif(X[0, 0]), ValueError, r"x must be \[T, B, .*\].*\(3,\)"),
         (lambda: st.lif(X[:0]), ValueError, "T >= 1"),
         (lambda: st.lif(X, convention="brian"), ValueError, "convention must be .*'brian'"),
-        (lambda: st.lif(X, tau=3.0), ValueError, "parameters of convention 'spikelet' must be among tau_m.*'tau'"),
+        (lambda: st.lif(X, tau=3.0), ValueError, "lif: has no parameter 'tau'; did you mean 'tau_m'"),
         (lambda: st.lif(X, convention="snntorch"), TypeError, "needs beta"),
         (lambda: st.lif(X, tau_m=0.0), ValueError, "tau_m must be finite and > 0, got 0.0"),
         (lambda: st.lif(X, tau_m=float("nan")), ValueError, "tau_m"),
@@ -246,10 +246,11 @@ def test_numbers_may_be_tensors_but_are_not_learned(name):
     with pytest.raises(TypeError, match=f"LIF: {name} must be a number, as it cannot be learned"):
         st.LIF(**{name: nn.Parameter(torch.tensor(1.0))})
     x = torch.rand(9, 2, 4) * 2
-    expected = st.lif(x, **{name: 0.5})
+    reset = {"reset": "zero"} if name == "v_reset" else {}
+    expected = st.lif(x, **{name: 0.5}, **reset)
     for value in (torch.tensor(0.5), np.float32(0.5), np.array(0.5), torch.tensor([0.5])):
         if name == "alpha" or np.ndim(value) == 0 or isinstance(value, torch.Tensor):
-            assert torch.equal(st.LIF(**{name: value})(x), expected)
+            assert torch.equal(st.LIF(**{name: value}, **reset)(x), expected)
     with pytest.raises(ValueError, match=f"LIF: {name} must be one number"):
         st.LIF(**{name: torch.ones(4)})
 
@@ -467,3 +468,84 @@ def test_checkpoints_load_where_they_fit() -> None:
         "leak"
     ]
     assert st.LIF(learn_tau=True).load_state_dict({}, strict=False).missing_keys == ["leak"]
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: st.LIF(tau_m=3.0, decay=0.5), "LIF: tau_m must not be given with decay"),
+        (lambda: st.lif(X, tau_m=3.0, decay=0.5), "lif: tau_m must not be given with decay"),
+        (lambda: st.LIF(tau_m=torch.ones(4), decay=0.5), r"tau_m must not .* decay.*\(4,\)"),
+        (lambda: st.LI(tau_m=3.0, decay=0.5), "LI: tau_m must not be given with decay"),
+        (lambda: st.integrate(X, tau_m=3.0, decay=0.5), "integrate: tau_m must not be .* decay"),
+        (lambda: st.IF(tau_m=10.0), "IF: tau_m must not be given: decay is 1.*LIF"),
+        (lambda: st.LIF(v_reset=-0.5), 'v_reset needs reset="zero"'),
+        (lambda: st.LIF(surrogate=TABLE, alpha=2.0), "alpha must not be given with a Table"),
+        (lambda: st.LIF(shape=(4,)), "shape .* needs learn_tau=True or learn_threshold=True"),
+        (lambda: st.LI(v_threshold=2.0), "LI: v_threshold must not be given"),
+        (lambda: st.LI(reset="zero"), "LI: reset must not be given"),
+        (lambda: st.LIF(taum=3.0), "LIF: has no parameter 'taum'; did you mean 'tau_m'"),
+        (lambda: st.LIF(vthreshold=3.0), "no parameter 'vthreshold'; did you mean 'v_threshold'"),
+        (lambda: st.LIF(convention="snntorch", bet=0.5), "'bet'; did you mean 'beta'"),
+    ],
+)  # fmt: skip
+def test_no_parameter_is_ignored(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+TABLE = st.surrogate.Table(-1.0, 1.0, [0.0, 1.0, 0.0])
+
+
+@pytest.mark.parametrize("name", ["return_v", "checkpoint", "learn_tau", "learn_threshold"])
+def test_options_are_true_or_false(name):
+    for value in (3, "x", 1.0):
+        with pytest.raises(TypeError, match=f"LIF: {name} must be True or False, got {value!r}"):
+            st.LIF(**{name: value})
+    if not name.startswith("learn"):
+        with pytest.raises(TypeError, match=f"lif: {name} must be True or False, got 3"):
+            st.lif(X, **{name: 3})
+
+
+def test_the_default_time_constant_of_integrate():
+    assert torch.equal(st.integrate(X), st.integrate(X, tau_m=20.0))
+    assert torch.equal(st.integrate(X, decay=0.5), st.LI(decay=0.5)(X))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "rule"),
+    [
+        ("tau_m", -1.0, "must be finite and > 0, got -1.0; .*learn_tau=True keeps"),
+        ("tau_m", 0.0, "must be finite and > 0"),
+        ("tau_m", math.nan, "must be finite and > 0"),
+        ("tau_syn", -1.0, "must be finite and > 0, got -1.0; .*clamp"),
+        ("tau_adapt", -1.0, "must be finite and > 0"),
+        ("decay", 1.5, r"must lie in \[0, 1\], got 1.5; .*clamp"),
+        ("boost", math.inf, "must be finite"),
+    ],
+)
+def test_a_learned_parameter_that_leaves_its_range_is_noticed(name, value, rule):
+    module = st.LIF(**{name: nn.Parameter(torch.tensor([0.5, 0.5, 0.5]))})
+    assert module(X).shape == X.shape
+    with torch.no_grad():
+        module.tensors.get_parameter(name)[1] = value
+    with pytest.raises(ValueError, match=f"LIF: {name} {rule}"):
+        module(X)
+    with pytest.raises(ValueError, match=f"lif: {name} {rule.partition(', got')[0]}"):
+        st.lif(X, **{name: torch.tensor([0.5, value, 0.5])})
+
+
+def test_spikes_may_be_changed_in_place():
+    """As docs/training.md says: those of recurrent layers are read by the backward pass, and a copy may be changed."""
+    for module in (st.LIF(), st.CubaLIF(), st.ALIF(), st.LI(), st.LIF(learn_tau=True)):
+        x = (torch.rand(4, 2, 3) * 3).requires_grad_()
+        grads = []
+        for change in (torch.mul, torch.Tensor.mul_):
+            x.grad = None
+            change(module(x), 0.5).sum().backward()
+            grads.append(x.grad)
+        assert torch.equal(*grads)
+    spikes = st.RecurrentLIF(3)(torch.rand(4, 2, 3).requires_grad_())
+    spikes.clone().mul_(0.5).sum().backward(retain_graph=True)
+    with pytest.raises(RuntimeError, match="inplace"):
+        spikes.mul_(0.5).sum().backward()

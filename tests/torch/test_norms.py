@@ -96,3 +96,14 @@ def test_tebn_scales_each_step() -> None:
 def test_bad_input(call: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize(
+    ("dimensions", "shape"), [(2, (5, 4, 3)), (0, (5, 4, 3, 6, 7)), (3, (5, 4, 3, 6, 7)), (0, (5, 4, 2))]
+)  # fmt: skip
+def test_tdbn_names_the_shape_that_it_needs(dimensions: int, shape: tuple[int, ...]) -> None:
+    message = r"tdBN: x must have \d dimensions, \[T, B, 3, ...\].*got shape"
+    with pytest.raises(ValueError, match=message):
+        st.tdBN(3, dimensions)(torch.zeros(shape))
+    assert st.tdBN(3, 0)(torch.zeros(5, 4, 3, 6)).shape == (5, 4, 3, 6)
+    assert st.tdBN(3, 1)(torch.zeros(5, 4, 3)).shape == (5, 4, 3)

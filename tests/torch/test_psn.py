@@ -113,3 +113,40 @@ def test_inputs_of_another_type_and_without_steps_are_refused(make) -> None:
     assert neuron(torch.rand(5, 0, 4)).shape == (5, 0, 4)
     with torch.autocast("cpu", torch.bfloat16):
         assert neuron(torch.rand(5, 2, 4).bfloat16()).shape == (5, 2, 4)
+
+
+def test_a_state_dict_holds_how_much_is_masked() -> None:
+    made, resumed = (st.MaskedPSN(6, 2, masked=share) for share in (0.25, 1.0))
+    nested = torch.nn.Sequential(torch.nn.Identity(), made)
+    torch.nn.Sequential(torch.nn.Identity(), resumed).load_state_dict(nested.state_dict())
+    assert resumed.masked == 0.25
+    assert torch.equal(resumed.matrix(), made.matrix())
+    old = {name: value for name, value in made.state_dict().items() if "extra" not in name}
+    made.masked = 0.5
+    assert made.load_state_dict(old).missing_keys == []
+    assert made.masked == 0.5
+    assert len(old) == 2
+    with pytest.raises(ValueError, match=r"masked must lie in \[0, 1\], got 2"):
+        made.masked = 2.0
+
+
+def test_a_training_resumes_with_its_mask(tmp_path) -> None:
+    def train(epochs: int, share: float) -> st.MaskedPSN:
+        torch.manual_seed(0)
+        psn = st.MaskedPSN(4, 2, masked=share)
+        net = torch.nn.Sequential(torch.nn.Linear(3, 2), psn, st.LI())
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+        batch = (torch.rand(4, 5, 3), torch.zeros(5, dtype=torch.int64))
+        st.fit(
+            net, [batch], loss=st.losses.membrane_cross_entropy, epochs=epochs, optimizer=optimizer,
+            checkpoint=path,
+        )  # fmt: skip
+        return psn
+
+    path = tmp_path / "run.pt"
+    train(1, 0.25)
+    assert train(2, 1.0).masked == 0.25
+    stored = torch.load(path)
+    del stored["model"]["1._extra_state"]  # as an older version wrote it
+    torch.save(stored, path)
+    assert train(3, 1.0).masked == 1.0

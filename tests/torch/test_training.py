@@ -148,3 +148,68 @@ def test_a_default_network_learns_at_once():
     with torch.no_grad():
         found = net(coded(test_images, 1000)).mean(0).argmax(1).numpy()
     assert (found == test_labels).mean() >= 0.9
+
+
+BATCH = (torch.rand(4, 5, 3) * 3, torch.zeros(5, dtype=torch.int64))
+
+
+def training(batches, epochs=1, make=torch.optim.SGD, **options):
+    model = nn.Sequential(nn.Linear(3, 4), st.LIF(), nn.Linear(4, 2), st.LI())
+    optimizer = make(model.parameters(), lr=0.1)
+    options = {"loss": st.losses.membrane_cross_entropy, "epochs": epochs, **options}
+    return st.fit(model, batches, optimizer=optimizer, **options)
+
+
+def test_nan_in_a_batch_is_refused():
+    """Neurons send no spike for it, so the loss behind them is finite, and the weights became NaN."""
+    x = BATCH[0].clone()
+    x[1, 2, 0] = np.nan
+    with pytest.raises(
+        ValueError, match=r"fit: x of a batch, at index \(1, 2, 0\), must be a numb"
+    ):
+        training([(x, BATCH[1])])
+    with pytest.raises(ValueError, match="evaluate: x of a batch"):
+        training([BATCH], test=[(x, BATCH[1])])
+    x[1, 2, 0] = np.inf  # a spike that never comes, as a time
+    x[1, 2, 1] = -np.inf
+    evaluate(nn.Flatten(1), [(x[0], BATCH[1])], readout=lambda y: y)
+    evaluate(nn.Identity(), [(x[1], BATCH[1])], readout=lambda y: y)
+
+
+def test_parameters_that_are_not_finite_are_noticed_after_an_epoch(tmp_path):
+    def loss(y, labels):
+        value = st.losses.membrane_cross_entropy(y, labels)
+        value.register_hook(lambda g: g * np.nan)
+        return value
+
+    path = tmp_path / "run.pt"
+    message = r"fit: parameter '0.weight' after epoch 1 of 1 must be finite; .*, got nan"
+    with pytest.raises(ValueError, match=message):
+        training([BATCH], loss=loss, checkpoint=path)
+    assert not path.exists()
+
+
+def test_an_optimizer_that_needs_a_closure_is_refused():
+    with pytest.raises(ValueError, match=r"fit: optimizer must step without a closure.*'LBFGS'"):
+        training([BATCH], make=torch.optim.LBFGS)
+
+
+@pytest.mark.parametrize("argument", ["train_loader", "test"])
+def test_a_generator_runs_once(argument):
+    def once():
+        return (batch for batch in [BATCH])
+
+    def call(epochs):
+        given = {"train_loader": [BATCH], "test": None, argument: once()}
+        return training(given["train_loader"], epochs, test=given["test"])
+
+    assert len(call(1)) == 1
+    with pytest.raises(
+        ValueError, match=f"fit: {argument} must give its batches 3 times.*runs once"
+    ):
+        call(3)
+
+
+def test_an_iterator_that_is_empty_in_the_second_epoch():
+    with pytest.raises(ValueError, match="none in epoch 2 of 3: an iterator runs once"):
+        training(iter([BATCH]), 3)

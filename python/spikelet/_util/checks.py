@@ -207,6 +207,8 @@ def numbers(
         if isinstance(value, str):
             what = f"{rule} in {unit}" if unit else rule
             fail(where, argument, value, f"{what}, not a text", error=TypeError)
+        if value is None:
+            fail(where, argument, value, rule, error=TypeError)
         msg = f"{where}: {argument} {rule}, got {shown(value)} ({_line(str(error))})"
         raise TypeError(msg) from None
     if array.ndim > dimensions:

@@ -139,6 +139,8 @@ def latency(
     """
     values, n_steps, _ = _arguments("latency", x, steps, seed)
     choice("encode.latency", "code", code, "linear", "log")
+    if tau is not None and code != "log":
+        fail("encode.latency", "tau", tau, 'needs code="log": code="linear" has no time constant')
     if tau is None:
         tau = max(n_steps - 1, 1) / 5
     constant = scalar("encode.latency", "tau", tau, "> 0") if code == "log" else math.inf

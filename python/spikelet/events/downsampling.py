@@ -172,7 +172,12 @@ def _integrated(
 ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.uint8], tuple[int, int]]:
     size, target = sensor(where, sensor_size), _target(where, target_size)
     if size[2] != 2:
-        fail(where, "sensor_size", size, "must have 2 polarities, as they are signs")
+        fail(
+            where,
+            "sensor_size",
+            size,
+            "must have 2 polarities, (width, height, 2): events count as +1 and -1",
+        )
     if target[0] > size[0] or target[1] > size[1]:
         fail(where, "target_size", target, f"must be at most that of the sensor, {size[:2]}")
     least = integer(where, "noise_threshold", threshold, 0, 2**31 - 1)

@@ -207,7 +207,12 @@ def voxel_grid(
     where = "events.voxel_grid"
     size = sensor(where, sensor_size)
     if size[2] != 2:
-        fail(where, "sensor_size", size, "must have 2 polarities, as they are signs")
+        fail(
+            where,
+            "sensor_size",
+            size,
+            "must have 2 polarities, (width, height, 2): events count as +1 and -1",
+        )
     kind, itemsize = type_name(where, dtype, *_REALS)
     number = integer(where, "n_time_bins", n_time_bins, 1, 2**31 - 2)
     require_memory(where, (number, *size[:2]), itemsize, "give fewer n_time_bins")

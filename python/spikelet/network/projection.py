@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet._util import html
+from spikelet._util.advice import warn_caller
 from spikelet._util.checks import (
     check_all,
     fail,
@@ -34,7 +35,7 @@ from spikelet.plasticity import Plasticity, RewardSTDP, amplitudes
 if TYPE_CHECKING:
     import scipy.sparse
 
-__all__ = ["Projection"]
+__all__ = ["Projection", "warn_if_beyond"]
 
 
 _SET_WEIGHTS = (
@@ -43,6 +44,20 @@ _SET_WEIGHTS = (
 )
 _TRACES = "traces cannot be set; copy the array with np.array(...)"
 _MADE = "what a projection connects is fixed when it is made; add another, with net.connect(), or copy the array"
+
+
+def warn_if_beyond(projection: Projection, total: float) -> None:
+    """Warn of a sum of incoming weights that the bounds of the plasticity do not allow."""
+    rule = projection.plasticity
+    if rule is None or len(projection) == 0:
+        return
+    bound = max(map(abs, rule.bounds))
+    mean = len(projection) / len(projection.post)
+    if total > bound * mean * (1 + 1e-9):  # 0.3 is not beyond 3 times 0.1
+        warn_caller(
+            f"{projection!r}: total = {total:g} is more than the bounds of the weights allow, {bound:g} times "
+            f"{mean:g} synapses of a target on average: weights end at the bounds, with a smaller sum"
+        )
 
 
 class Projection(Sealed):
@@ -216,11 +231,17 @@ class Projection(Sealed):
         ----------
         total : float
             Sum of the weights' magnitudes, > 0. Weights are then clipped to the bounds of the plasticity rule.
+
+        Warns
+        -----
+        UserWarning
+            If the bounds do not allow such a sum, given the mean number of synapses of a target.
         """
         if self.plasticity is None:
             fail(repr(self), "normalise", total, "is only for projections with plasticity")
         value = number(repr(self), "total", total)
         require(repr(self), "total", value, "> 0")
+        warn_if_beyond(self, float(value))
         self._engine.sim.normalise(self.index, float(value))
 
     @property

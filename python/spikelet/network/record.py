@@ -75,7 +75,12 @@ def make_recorder(
 ) -> SpikeRecorder | StateRecorder | WeightRecorder:
     """Check what there is to record and when, and make a recorder that has not started."""
     recorder = _recorder(net, target, what, when)
-    recorder.tape.span = _span(f"record {recorder.tape.title}", when, net.dt)
+    where = f"record {recorder.tape.title}"
+    span = _span(where, when, net.dt)
+    if span.stop <= net.engine.step:
+        rule = f"must be after the present time, {net.engine.step * net.dt:g} ms"
+        fail(where, "stop", when.stop, rule)
+    recorder.tape.span = span
     return recorder
 
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from spikelet._util.checks import fail, integer, interval
 from spikelet.network.contents import NetworkContents
-from spikelet.network.projection import Projection
-from spikelet.regulation import Regulation, SynapticScaling
+from spikelet.network.projection import Projection, warn_if_beyond
+from spikelet.regulation import Regulation, SynapticScaling, WeightNormalisation
 
 __all__ = ["counted_so_far", "go_on_counting", "regulate"]
 
@@ -25,6 +25,8 @@ def regulate(net: NetworkContents, projection: Any, how: Any) -> None:
         fail("regulate", "how", how, allowed, error=TypeError)
     if projection.plasticity is None:
         fail("regulate", "projection", projection, "must have plasticity")
+    if isinstance(how, WeightNormalisation):
+        warn_if_beyond(projection, how.total)
     every = interval(f"regulate {type(how).__name__}", how.every, net.dt)
     net.engine.sim.regulate(projection.index, every, how.to_core())
     net.contents.regulations.append((projection, how))

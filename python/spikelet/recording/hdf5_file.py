@@ -324,7 +324,7 @@ class RecordingFile:
 
     def _changed(self) -> NoReturn:
         msg = (
-            "was changed or replaced by another program since it was last written or loaded"
+            "the recording was changed or replaced by another program since it was last written or loaded"
             " (another network of the same checkpoint?)"
         )
         raise OSError(errno.EIO, msg, str(self.path))

@@ -143,11 +143,15 @@ def _check_history(where: str, history: Any, epoch: type[Any]) -> None:
 
 
 def _check_model(where: str, own: Mapping[str, Any], saved: Any) -> None:
-    if not isinstance(saved, Mapping) or saved.keys() != own.keys():
-        found = saved.keys() if isinstance(saved, Mapping) else set()
+    found = saved.keys() if isinstance(saved, Mapping) else set()
+    # What a module keeps beside its tensors may be newer than the checkpoint.
+    late = {name for name in own.keys() - found if name.endswith("_extra_state")}
+    if not isinstance(saved, Mapping) or found | late != own.keys():
         differ = sorted(map(str, own.keys() ^ found))[:5]
         fail(where, "model", differ, "must have the same parameters", got="differences in")
     for name, value in own.items():
+        if name in late:
+            continue
         if not isinstance(value, torch.Tensor):
             if type(saved[name]) is not type(value):
                 kind = type(value).__name__

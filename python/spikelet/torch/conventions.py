@@ -13,10 +13,22 @@ import torch
 from torch import Tensor
 
 from spikelet._util.checks import choice, fail, numbers, require
+from spikelet._util.spelling import suggestion
 from spikelet.torch.cell import Cell, Charge, Reset, Surrogate, When, packed
 from spikelet.torch.surrogate import Table, checked
+from spikelet.torch.transforms import is_transformed
 
-__all__ = ["CONVENTIONS", "DEFAULT_ALPHA", "HALVES", "RASTERS", "Setting", "setting", "single"]
+__all__ = [
+    "CONVENTIONS",
+    "DEFAULT_ALPHA",
+    "HALVES",
+    "RASTERS",
+    "Setting",
+    "flag",
+    "require_in_range",
+    "setting",
+    "single",
+]
 
 # Types that autocast and `module.half()` produce; the core computes in float32 instead.
 HALVES = (torch.bfloat16, torch.float16)
@@ -61,8 +73,12 @@ def setting(
     choice(where, "convention", convention, *CONVENTIONS)
     for name in parameters:
         if name not in _NAMES[convention]:
-            names = ", ".join(_NAMES[convention])
-            fail(where, "parameters", name, f"of convention {convention!r} must be among {names}")
+            near = suggestion(name, (*_NAMES[convention], *_OF_ALL))
+            there = ", ".join(_NAMES[convention])
+            msg = (
+                f"{where}: has no parameter {name!r}{near} (convention {convention!r} has {there})"
+            )
+            raise ValueError(msg)
     for name in _REQUIRED[convention]:
         if name not in parameters:
             raise TypeError(f"{where}: convention {convention!r} needs {name}")
@@ -78,6 +94,10 @@ def _slope(where: str, surrogate: str | Table | None, alpha: float | None) -> di
     if name is None:
         return {}
     if isinstance(name, Table):
+        if alpha is not None:
+            fail(
+                where, "alpha", alpha, "must not be given with a Table as surrogate, which has none"
+            )
         values = tuple(np.asarray(name.values, dtype=float).tolist())
         return {
             "surrogate": Surrogate.table,
@@ -160,6 +180,8 @@ class _Build:
                 rule = "must be a dense tensor; move it with .to_dense()"
                 fail(self.where, name, layout, rule, got="layout", error=TypeError)
             value = single(value)
+            if _is_cheap_to_check(value):
+                require_in_range(self.where, name, value)
             self.tensors[target] = value if change is None else change(value)
             return
         if isinstance(value, np.ndarray) and value.ndim:
@@ -180,6 +202,54 @@ class _Build:
         return value
 
 
+def flag(where: str, name: str, value: Any) -> bool:
+    """Return an option that is True or False."""
+    if not isinstance(value, (bool, np.bool_)):
+        fail(where, name, value, "must be True or False", error=TypeError)
+    return bool(value)
+
+
+# As for numbers; of SpikingJelly, `tau`.
+_RANGES = {"decay": (0.0, 1.0, "must lie in [0, 1]"), "tau": (1.0, math.inf, "must be at least 1")}
+
+
+def _is_cheap_to_check(value: Tensor) -> bool:
+    """Return whether the values of a tensor can be read without waiting for a device or breaking a graph."""
+    return (
+        not torch.compiler.is_compiling()
+        and type(value) in (Tensor, torch.nn.Parameter)
+        and value.device.type == "cpu"
+        and value.numel() > 0
+        and value.is_floating_point()
+        and not is_transformed()
+        and not torch.jit.is_tracing()
+    )
+
+
+def require_in_range(where: str, name: str, value: Tensor) -> None:
+    """Check the values of a parameter that is a tensor of real numbers."""
+    positive = name.startswith("tau")
+    low, high, rule = _RANGES.get(name, (-math.inf, math.inf, ""))
+    least, most = (float(end) for end in torch.aminmax(value.detach()))
+    ends = math.isfinite(least) and math.isfinite(most)  # a NaN makes both NaN
+    if ends and low <= least and most <= high and (least > 0 or not positive):
+        return
+    bad = ~torch.isfinite(value) | ((value <= 0) if positive else False)
+    if bad.any():
+        rule = "must be finite and > 0" if positive else "must be finite"
+    else:
+        bad = (value < low) | (value > high)
+    first = value.detach()[bad].flatten()[0].item()
+    if value.requires_grad:
+        learned = "; learn_tau=True keeps it in range" if name in _LEAKS else ""
+        msg = (
+            f"{where}: {name} {rule}, got {first!r}; where an optimizer moves it there, clamp it after each step or reduce "
+            f"the learning rate{learned}"
+        )
+        raise ValueError(msg)
+    fail(where, name, first, rule)
+
+
 def exponential(step: float, tau: float | Tensor) -> Any:
     """Return exp(-step / tau)."""
     return torch.exp(-step / tau) if isinstance(tau, Tensor) else math.exp(-step / tau)
@@ -190,7 +260,7 @@ _RESETS = {"subtract": Reset.subtract, "zero": Reset.value, "none": Reset.none}
 
 def _spikelet(
     build: _Build,
-    tau_m: Any = 20.0,
+    tau_m: Any = None,
     dt: float = 1.0,
     decay: Any = None,
     gain: float | str = 1.0,
@@ -201,7 +271,18 @@ def _spikelet(
     tau_adapt: Any = None,
     boost: Any = None,
 ) -> tuple[Cell, float]:
+    if tau_m is not None and decay is not None:
+        where, rule = build.where, "must not be given with decay, which replaces it: give one"
+        fail(where, "tau_m", tuple(tau_m.shape) if isinstance(tau_m, Tensor) else tau_m, rule)
+    tau_m = 20.0 if tau_m is None else tau_m
     dt = build.number("dt", dt, "> 0")
+    if reset != "zero" and build.number("v_reset", v_reset) != 0:
+        fail(
+            build.where,
+            "v_reset",
+            v_reset,
+            f'needs reset="zero": reset={reset!r} has no use for it',
+        )
     cell = Cell(
         reset=_RESETS[build.choice("reset", reset, *_RESETS)],
         detached=bool(build.choice("detach_reset", detach_reset, True, False)),
@@ -331,4 +412,10 @@ CONVENTIONS: dict[str, Callable[..., tuple[Cell, float]]] = {
     "norse": _norse,
 }
 _NAMES = {name: tuple(inspect.signature(make).parameters)[1:] for name, make in CONVENTIONS.items()}
+# What all conventions take, for the name that was probably meant.
+_OF_ALL = (
+    "v_threshold", "surrogate", "alpha", "learn_tau", "learn_threshold", "checkpoint", "return_v", "steps", "backend",
+    "shape", "convention",
+)  # fmt: skip
+_LEAKS = ("tau_m", "decay", "beta", "tau", "tau_mem_inv")
 _REQUIRED = {"spikelet": (), "snntorch": ("beta",), "spikingjelly": (), "norse": ()}

@@ -12,7 +12,7 @@ from torch import Tensor
 from spikelet._util.checks import choice, fail, integer
 from spikelet.torch import plain, triton_neuron
 from spikelet.torch.cell import PARAMETERS
-from spikelet.torch.conventions import HALVES, RASTERS, Setting, setting, single
+from spikelet.torch.conventions import HALVES, RASTERS, Setting, flag, setting, single
 from spikelet.torch.layout import groups, memory_order
 from spikelet.torch.ops import neuron
 from spikelet.torch.surrogate import Table
@@ -123,6 +123,7 @@ def lif(
     Fang et al., "SpikingJelly", Sci. Adv. 9 (2023); Eshraghian et al., "Training spiking neural networks using lessons from
     deep learning", Proc. IEEE 111 (2023).
     """
+    return_v = flag("lif", "return_v", return_v)
     made = setting("lif", convention, v_threshold, surrogate, alpha, parameters)
     result = run(
         "lif",
@@ -140,7 +141,7 @@ def lif(
 def integrate(
     x: Tensor,
     *,
-    tau_m: float | Tensor = 20.0,
+    tau_m: float | Tensor | None = None,
     dt: float = 1.0,
     decay: Any = None,
     gain: float | str = 1.0,
@@ -149,7 +150,7 @@ def integrate(
 ) -> Tensor:
     """Leaky integration without spikes, as a readout; returns the potential after each step, [T, B, ...].
 
-    Parameters and errors are those of `lif`.
+    Parameters and errors are those of `lif`; `tau_m` is 20 ms without `decay`.
     """
     parameters = {"tau_m": tau_m, "dt": dt, "decay": decay, "gain": gain, "reset": "none"}
     made = setting("integrate", "spikelet", 1.0, "atan", None, parameters)
@@ -200,6 +201,7 @@ def run(
     """
     cell, given = made.cell, x
     choice(where, "backend", backend, *BACKENDS)
+    checkpoint = None if checkpoint is None else flag(where, "checkpoint", checkpoint)
     if backend != "core" and checkpoint is not None:
         rule = f"must be None with backend={backend!r}: use torch.utils.checkpoint"
         fail(where, "checkpoint", checkpoint, rule)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from spikelet._util.checks import choice, fail, integer
 from spikelet.torch.cell import Charge, Reset
-from spikelet.torch.conventions import Setting, setting, single
+from spikelet.torch.conventions import Setting, flag, require_in_range, setting, single
 from spikelet.torch.functional import BACKENDS, Backend, Run, run
 from spikelet.torch.surrogate import Table
 
@@ -35,10 +35,6 @@ def _register(module: nn.Module, name: str, value: Tensor) -> None:
         module.register_buffer(name, value)
 
 
-# As for numbers; of SpikingJelly, `tau`.
-_RANGES = {"decay": (0.0, 1.0, "must lie in [0, 1]"), "tau": (1.0, math.inf, "must be at least 1")}
-
-
 def _parameter(where: str, name: str, value: Tensor) -> Tensor:
     """Check the values of a parameter that is a tensor; integers become floating-point numbers."""
     if (
@@ -47,16 +43,8 @@ def _parameter(where: str, name: str, value: Tensor) -> Tensor:
     ):
         what = f"{value.dtype} {value.layout}"
         raise TypeError(f"{where}: {name} must be a dense tensor of real numbers, got {what}")
-    if value.device.type != "meta":
-        positive = name.startswith("tau")
-        bad = ~torch.isfinite(value) | ((value <= 0) if positive else False)
-        if bad.any():
-            rule = "must be finite and > 0" if positive else "must be finite"
-            fail(where, name, value.detach()[bad].flatten()[0].item(), rule)
-        low, high, rule = _RANGES.get(name, (-math.inf, math.inf, ""))
-        outside = (value < low) | (value > high)
-        if outside.any():
-            fail(where, name, value.detach()[outside].flatten()[0].item(), rule)
+    if value.device.type != "meta" and value.numel():
+        require_in_range(where, name, value)
     return value if value.is_floating_point() else value.to(torch.get_default_dtype())
 
 
@@ -119,14 +107,18 @@ class Neuron(nn.Module):
         **parameters: Any,
     ) -> None:
         super().__init__()
-        choice(type(self).__name__, "backend", backend, *BACKENDS)
+        where = type(self).__name__
+        choice(where, "backend", backend, *BACKENDS)
+        return_v = flag(where, "return_v", return_v)
+        learn_tau = flag(where, "learn_tau", learn_tau)
+        learn_threshold = flag(where, "learn_threshold", learn_threshold)
+        checkpoint = None if checkpoint is None else flag(where, "checkpoint", checkpoint)
         self.backend = backend
         self.convention, self.surrogate, self.alpha = convention, surrogate, alpha
         self.return_v, self.checkpoint = return_v, checkpoint
         self.steps = (
             None if steps is None else integer(type(self).__name__, "steps", steps, 1, 2**31 - 1)
         )
-        where = type(self).__name__
         self._fixed_threshold = 1.0 if isinstance(v_threshold, Tensor) else v_threshold
         # Numbers are checked once, here; tensors and learned parameters replace them at each run.
         made = self._made(v_threshold, parameters)
@@ -140,6 +132,9 @@ class Neuron(nn.Module):
                 self.given[name] = value.item() if isinstance(value, Tensor) else value
         self._has_tensors = len(self.given) < len(parameters)
         shape = _shape(where, shape)
+        if shape and not (learn_tau or learn_threshold):
+            rule = "is that of learned parameters: it needs learn_tau=True or learn_threshold=True"
+            fail(where, "shape", shape, rule)
         if learn_tau:
             self._learn_tau(shape)
         if isinstance(v_threshold, Tensor):
@@ -338,6 +333,9 @@ class IF(Neuron):
 
     def __init__(self, *, convention: str = "spikelet", **parameters: Any) -> None:
         if convention == "spikelet":
+            if parameters.get("tau_m") is not None:
+                rule = "must not be given: decay is 1, without a leak; LIF has one"
+                fail("IF", "tau_m", parameters["tau_m"], rule)
             parameters = {"decay": 1.0, "gain": 1.0, **parameters}
         elif convention == "snntorch":
             parameters = {"beta": 1.0, **parameters}
@@ -382,6 +380,9 @@ class ALIF(LIF):
         super().__init__(tau_adapt=tau_adapt, boost=boost, **parameters)
 
 
+_OF_SPIKES = ("v_threshold", "learn_threshold", "reset", "v_reset", "tau_adapt", "boost")
+
+
 class LI(LIF):
     """Leaky integrators that never spike, as a readout: the potential after each step, [T, B, ...].
 
@@ -390,6 +391,10 @@ class LI(LIF):
     """
 
     def __init__(self, **parameters: Any) -> None:
+        for name in _OF_SPIKES:
+            if name in parameters:
+                rule = "must not be given: these neurons never spike, and are not reset"
+                fail(type(self).__name__, name, parameters[name], rule)
         super().__init__(reset="none", **parameters)
 
     def _outputs(self) -> dict[str, bool]:

@@ -19,6 +19,17 @@ def _norm(where: str, features: int, dimensions: int) -> nn.Module:
     return kinds[integer(where, "dimensions", dimensions, 0, 3)](features)
 
 
+def _require_images(where: str, x: Tensor, features: int, dimensions: int) -> None:
+    if x.ndim != 3 + dimensions or x.shape[2] != features:
+        rule = f"must have {3 + dimensions} dimensions, [T, B, {features}, ...]"
+        rule += (
+            ""
+            if x.ndim == 3 + dimensions
+            else "; `dimensions` is the number that follow the features"
+        )
+        fail(where, "x", tuple(x.shape), rule, got="shape")
+
+
 class tdBN(OverTime):
     """Threshold-dependent batch normalisation: inputs of neurons with a standard deviation of `alpha` thresholds.
 
@@ -50,6 +61,15 @@ class tdBN(OverTime):
         super().__init__(norm)
         with torch.no_grad():
             norm.get_parameter("weight").fill_(alpha * v_threshold)
+
+    def check(self, x: Tensor) -> None:
+        """Refuse inputs that are not [T, B, features, ...] with as many dimensions as the images have."""
+        norm = self.layer
+        if isinstance(norm, nn.BatchNorm1d):  # takes [T, B, features] and one more dimension alike
+            _require_images("tdBN", x, norm.num_features, 1 if x.ndim == 4 else 0)
+        elif isinstance(norm, nn.BatchNorm2d | nn.BatchNorm3d):  # not what it was folded into
+            dimensions = 2 if isinstance(norm, nn.BatchNorm2d) else 3
+            _require_images("tdBN", x, norm.num_features, dimensions)
 
 
 class tdLN(OverTime):
@@ -88,10 +108,7 @@ class tdLN(OverTime):
     def check(self, x: Tensor) -> None:
         """Refuse inputs that are not [T, B, features, ...] with as many dimensions as the images have."""
         norm: Any = self.layer
-        features = norm.num_channels
-        if x.ndim != 3 + self.dimensions or x.shape[2] != features:
-            rule = f"must have {3 + self.dimensions} dimensions, [T, B, {features}, ...]"
-            fail("tdLN", "x", tuple(x.shape), rule, got="shape")
+        _require_images("tdLN", x, norm.num_channels, self.dimensions)
 
 
 class TEBN(nn.Module):

@@ -110,7 +110,7 @@ class MaskedPSN(PSN):
         Number of steps that a step depends on, including itself.
     masked : float in [0, 1]
         How much of the mask is applied: 0 is no mask, as in `PSN`, 1 the full mask. You can raise it during training,
-        as in the paper, by setting the attribute `masked`.
+        as in the paper, by setting the attribute `masked`; a state_dict holds it.
 
     All other parameters are those of `PSN`.
     """
@@ -118,9 +118,32 @@ class MaskedPSN(PSN):
     def __init__(self, steps: int, order: int, *, masked: float = 1.0, **options: Any) -> None:
         super().__init__(steps, **options)
         self.order = integer("MaskedPSN", "order", order, 1)
-        self.masked = float(number("MaskedPSN", "masked", masked))
-        if not 0 <= self.masked <= 1:
-            fail("MaskedPSN", "masked", masked, "must lie in [0, 1]")
+        self.masked = masked
+
+    @property
+    def masked(self) -> float:
+        """How much of the mask is applied."""
+        return self._masked
+
+    @masked.setter
+    def masked(self, value: float) -> None:
+        share = float(number("MaskedPSN", "masked", value))
+        if not 0 <= share <= 1:
+            fail("MaskedPSN", "masked", value, "must lie in [0, 1]")
+        self._masked = share
+
+    def get_extra_state(self) -> Tensor:
+        """Return what a state_dict keeps beside the weights: `masked`."""
+        return torch.tensor(self.masked, dtype=torch.float64)
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Take `masked` from a state_dict."""
+        self.masked = float(state)
+
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, *args: Any) -> None:
+        """Load a state_dict; one without `masked`, of an older version, leaves it as it is."""
+        state_dict.setdefault(f"{prefix}_extra_state", self.get_extra_state())
+        super()._load_from_state_dict(state_dict, prefix, *args)
 
     def matrix(self) -> Tensor:
         """Return the weights [step of h, step of x], masked."""

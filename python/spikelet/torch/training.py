@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import GeneratorType
 from typing import Any
 
 import torch
@@ -24,6 +26,7 @@ from spikelet.torch.modules import LI, Neuron
 __all__ = ["Epoch", "evaluate", "fit"]
 
 _FIRST_BATCHES = 10  # after which a layer that never spiked is reported
+_ONCE = (GeneratorType, map, filter, zip, enumerate)  # what a second epoch finds empty
 Batches = Iterable[tuple[torch.Tensor, torch.Tensor]]
 
 
@@ -72,6 +75,60 @@ def _require_own(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
     fail("fit", "optimizer", type(optimizer).__name__, rule)
 
 
+def _require_plain_step(optimizer: torch.optim.Optimizer) -> None:
+    """Refuse an optimizer that computes the loss several times a step, such as LBFGS."""
+    try:
+        closure = inspect.signature(optimizer.step).parameters.get("closure")
+    except (TypeError, ValueError):  # of a callable without a signature
+        return
+    if closure is not None and closure.default is closure.empty:
+        rule = (
+            "must step without a closure, as Adam and SGD do; for others, write the loop yourself"
+        )
+        fail("fit", "optimizer", type(optimizer).__name__, rule)
+
+
+def _require_repeatable(argument: str, batches: Batches, epochs: int) -> None:
+    if isinstance(batches, _ONCE) and epochs > 1:
+        rule = (
+            f"must give its batches {epochs} times, once per epoch, and such an iterator runs once: pass "
+            "a DataLoader or a list"
+        )
+        fail("fit", argument, type(batches).__name__, rule, got="a")
+
+
+def _require_numbers(where: str, x: Any) -> None:
+    """Refuse NaN in a batch: behind spiking layers, which send no spike for it, a loss would not show it.
+
+    The sum of all is NaN then, which is cheaper to look at than each number.
+    """
+    if not isinstance(x, torch.Tensor) or not x.is_floating_point() or x.layout != torch.strided:
+        return
+    if bool(torch.isnan(x.sum())) and (bad := torch.isnan(x)).any():
+        first = tuple(bad.nonzero()[0].tolist())
+        fail(
+            where,
+            f"x of a batch, at index {first},",
+            float("nan"),
+            "must be a number; fill or drop it",
+        )
+
+
+def _require_finite(model: nn.Module, title: str) -> None:
+    """Refuse parameters that are no longer finite: spiking layers can hide it from the loss."""
+    for name, parameter in model.named_parameters():
+        if not parameter.requires_grad or torch.isfinite(parameter.sum()):
+            continue
+        finite = torch.isfinite(parameter)
+        if not finite.all():
+            rule = (
+                "must be finite; reduce the learning rate or clip the gradients, and train a new model, or resume from "
+                "a checkpoint"
+            )
+            value = parameter.detach()[~finite].flatten()[0].item()
+            fail("fit", f"parameter '{name}' after {title}", value, rule)
+
+
 def fit(
     model: nn.Module,
     train_loader: Batches,
@@ -93,13 +150,14 @@ def fit(
     ----------
     model : nn.Module
     train_loader, test : iterable of (x, labels)
-        A DataLoader, or any iterable that is traversed once per epoch. Its random numbers must come from torch's default
+        A DataLoader, or any iterable that is traversed once per epoch: not a generator, which runs once. Its random numbers must come from torch's default
         generator, or from a `torch.Generator` in its attribute ``generator``, as in a DataLoader.
     loss : callable
         Returns a scalar for ``loss(model(x), labels)``; see `spikelet.torch.losses`.
     epochs : int
         Total number of epochs, including those before a resumption.
     optimizer : torch.optim.Optimizer
+        One whose step needs no closure: not LBFGS.
     scheduler : LRScheduler, optional
         Stepped after each batch.
     readout : callable
@@ -122,8 +180,9 @@ def fit(
     Raises
     ------
     ValueError
-        If the optimizer has no parameter of the model, the checkpoint belongs to another model, optimizer or seed, the loss is not finite, the readout does not give
-        ``[B, classes]``, or there are no data.
+        If the optimizer has no parameter of the model or needs a closure, the checkpoint belongs to another model,
+        optimizer or seed, a batch holds NaN, the loss is not finite, a parameter is not after an epoch, the readout does
+        not give ``[B, classes]``, or there are no data.
 
     Warns
     -----
@@ -135,6 +194,7 @@ def fit(
         what = type(optimizer).__name__
         fail("fit", "optimizer", what, "must be a torch optimizer", error=TypeError)
     _require_own(model, optimizer)
+    _require_plain_step(optimizer)
     if scheduler is not None and not hasattr(scheduler, "step"):
         what = type(scheduler).__name__
         fail("fit", "scheduler", what, "must be a scheduler of torch, or None", error=TypeError)
@@ -155,6 +215,9 @@ def fit(
         history = History(Epoch(**epoch) for epoch in stored)
     else:
         torch.manual_seed(seed)
+    for argument, data in (("train_loader", train_loader), ("test", test)):
+        if data is not None:
+            _require_repeatable(argument, data, epochs - len(history))
     batches = 0
     for number in range(len(history) + 1, epochs + 1):
         start = time.perf_counter()
@@ -164,6 +227,7 @@ def fit(
         seen, total, right = 0, 0.0, 0
         with count_spikes(model) as spikes, show or contextlib.nullcontext() as update:
             for x, labels in train_loader:
+                _require_numbers("fit", x)
                 optimizer.zero_grad()
                 output = model(x)
                 value = loss(output, labels)
@@ -190,7 +254,10 @@ def fit(
             _warn_of_silence(spikes.spikes, batches)
             batches = _FIRST_BATCHES
         if not seen:
-            fail("fit", "train_loader", seen, "must give at least one sample per epoch")
+            rule = "must give at least one sample per epoch"
+            again = f"; it gave none in {title}: an iterator runs once, a DataLoader or a list each time"
+            fail("fit", "train_loader", seen, rule + (again if number > 1 else ""))
+        _require_finite(model, title)
         accuracy, sent = (None, spikes()) if test is None else evaluate(model, test, readout)
         seconds = time.perf_counter() - start
         history.append(Epoch(number, total / seen, right / seen, accuracy, sent, seconds))
@@ -218,6 +285,7 @@ def evaluate(
     seen = right = 0
     with torch.no_grad(), count_spikes(model) as spikes:
         for x, labels in data:
+            _require_numbers("evaluate", x)
             right += int((_scores("evaluate", readout(model(x)), labels) == labels).sum())
             seen += len(labels)
     if not seen:

@@ -285,6 +285,11 @@ def test_parameters_that_training_has_lost_are_refused():
     net = nn.Sequential(nn.Linear(4, 4), st.LIF(tau_m=nn.Parameter(torch.ones(4))))
     with torch.no_grad():
         net[1].tensors.tau_m[2] = torch.nan
+    with pytest.raises(ValueError, match="LIF: tau_m must be finite and > 0, got nan"):
+        sl.io.write_nir(net)
+    net[1] = st.LIF(learn_tau=True, shape=(4,))
+    with torch.no_grad():
+        net[1].leak[2] = torch.nan
     with pytest.raises(ValueError, match="leak must be finite at index"):
         sl.io.write_nir(net)
 
