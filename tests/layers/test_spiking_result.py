@@ -25,8 +25,10 @@ def test_the_output_is_an_array_or_one_for_each() -> None:
 def test_records_are_read_by_name() -> None:
     found = result(a=np.zeros((2, 3)))
     assert found["fc.v"].shape == (5, 2, 3)
-    with pytest.raises(KeyError, match=r"SpikingResult: 'fc' was not recorded; recorded: fc\.v"):
+    with pytest.raises(KeyError, match=r"SpikingResult: 'fc' was not recorded; recorded: fc\.v\""):
         found["fc"]
+    with pytest.raises(KeyError, match=r"'a' was not recorded; .*; the output is outputs\['a'\]"):
+        found["a"]
 
 
 def test_the_table_has_shapes_and_operations() -> None:

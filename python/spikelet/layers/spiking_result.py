@@ -80,7 +80,8 @@ class SpikingResult:
             return self.records[name]
         except KeyError:
             known = ", ".join(self.records) or "nothing"
-            msg = f"SpikingResult: '{name}' was not recorded; recorded: {known}"
+            hint = f"; the output is outputs[{name!r}]" if name in self.outputs else ""
+            msg = f"SpikingResult: '{name}' was not recorded; recorded: {known}{hint}"
             raise KeyError(msg) from None
 
     def _repr_html_(self) -> str:

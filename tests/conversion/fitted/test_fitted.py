@@ -48,3 +48,11 @@ def test_few_steps_for_the_depth_have_equal_sizes() -> None:
         assert (model.sizes is not None) == has_sizes
         pairs = sl.convert(ann, x, steps=steps, method="fitted", neuron="predictive")
         assert pairs.sizes is not None
+
+
+@pytest.mark.parametrize("options", [{}, {"neuron": "alternating", "steps": 4}])
+def test_outliers_whose_squares_overflow_are_refused(options) -> None:
+    x = TEST.copy()
+    x[1] = 1e25
+    with pytest.raises(ValueError, match=r"convert: the input of '.*' must lie within .*outliers"):
+        convert(x=x, **{"steps": 16, "method": "fitted", **options})

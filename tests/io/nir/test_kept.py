@@ -10,7 +10,7 @@ import pytest
 
 import spikelet as sl
 from spikelet import layers
-from spikelet.io.nir.kept import subtracted
+from spikelet.io.nir.kept import Kept, Resets
 
 nir = pytest.importorskip("nir")
 
@@ -119,6 +119,44 @@ def test_bad_metadata_of_a_node_is_refused(graph, own, message):
 
 
 def test_which_spikes_subtract():
-    assert subtracted(True, "a") == (True, None)
-    assert subtracted({"a": 1}, "b") == (False, None)
-    assert subtracted({"a": 1}, "a") == (True, 1)
+    assert Resets(True).of("a") == (True, None)
+    assert Resets({"a"}, {"a": 1, "b": 2}).of("a") == (True, 1)
+    assert Resets({"a"}, {"a": 1, "b": 2}).of("b") == (False, 2)
+    said = Kept(subtract={"a": 1}, at={"b": 2})
+    assert said.resets(None).of("a") == (True, 1)
+    assert said.resets(None).of("b") == said.resets(False).of("b") == (False, 2)
+    assert said.resets(False).of("a") == (False, None)
+
+
+@pytest.mark.parametrize(
+    ("convention", "reset"), [("spikingjelly", "value"), ("sinabs", "subtract")]
+)
+@pytest.mark.parametrize("given", [False, True])
+def test_neurons_written_for_a_reader_that_spikes_at_the_threshold_do_so_here(
+    convention, reset, given
+):
+    """Two inputs of a half reach the threshold of 1 exactly."""
+    neurons = layers.IF(1.0, "zero" if reset == "value" else reset)
+    model = sl.SpikingModel([layers.Linear([[0.5]]), neurons, layers.Linear([[1.0]]), neurons])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        graph = sl.io.write_nir(model, convention=convention)
+    x = np.ones((8, 1, 1))
+    read, options = sl.io.read_nir(graph), {"reset": reset} if given else {}
+    expected = model.run(x).spikes
+    assert expected.sum() == 4
+    np.testing.assert_array_equal(read.run(x, **options).output, expected)
+    np.testing.assert_array_equal(read.run(x, dtype="float32", **options).output, expected)
+    np.testing.assert_array_equal(read.to_spiking_model(**options).run(x).spikes, expected)
+    net = read.to_network(**options)
+    np.testing.assert_array_equal(
+        net.run(x[:, 0].astype(np.uint8))[list(net.recorders)[-1]], expected[:, 0]
+    )
+
+
+def test_spikes_at_a_threshold_need_one(graph):
+    graph.nodes["linear0"].metadata = {"spikelet": {"spikes": "at"}}
+    with pytest.raises(
+        ValueError, match="'linear0': spikes must belong to a neuron with a threshold"
+    ):
+        sl.io.read_nir(graph)

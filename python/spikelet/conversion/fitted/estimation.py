@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spikelet._util.checks import fail
 from spikelet.conversion.layerwise.calibration import Floats
 
 __all__ = ["Estimate", "estimate"]
@@ -13,6 +14,7 @@ __all__ = ["Estimate", "estimate"]
 _RIDGE = 1e-3  # penalty, relative to the variance of the means
 _LEAST = 0.05  # explained share of the variance below which it counts as this
 _TINY = 1e-12
+_LARGEST = 1e18  # mean inputs whose squares float32 can add up
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,9 @@ class Estimate:
     offset: Floats
 
 
-def estimate(currents: Floats, means: Floats, sizes: Floats, unbiased: float = 0.0) -> Estimate:
+def estimate(
+    currents: Floats, means: Floats, sizes: Floats, unbiased: float = 0.0, name: str = "a layer"
+) -> Estimate:
     """Return the estimate of the least squared error on calibration inputs.
 
     Parameters
@@ -41,7 +45,18 @@ def estimate(currents: Floats, means: Floats, sizes: Floats, unbiased: float = 0
     unbiased : float
         0: of the least squared error, which lies too close to the mean of the channel where little is known. 1: right on
         average for each mean input, and so less accurate.
+    name : str
+        Of the neurons, for errors.
+
+    Raises
+    ------
+    ValueError
+        If mean inputs are so large that their squares overflow.
     """
+    largest = float(np.abs(means).max(initial=0.0))
+    if largest > _LARGEST:
+        rule = f"must lie within +-{_LARGEST:g} for all calibration inputs: do these hold outliers, or marks of missing values?"
+        fail("convert", f"the input of '{name}'", largest, rule)
     steps, _, channels = currents.shape[:3]
     centre = means.mean((0, 2), dtype=np.float64)
     centred = (means - centre[:, None]).astype(np.float32)

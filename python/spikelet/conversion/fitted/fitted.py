@@ -94,7 +94,7 @@ class Fitted(Method):
         if isinstance(site.layer, Activation):
             return fit_following(site, place, plan, near, _UNBIASED)
         currents, target = site.currents(place), site.target(place)
-        known = estimate(currents, site.potentials(place), plan.sizes, _UNBIASED)
+        known = estimate(currents, site.potentials(place), plan.sizes, _UNBIASED, site.name)
         greatest = _greatest(site, plan.room if pairs else 1.0)
         sized = _Sized(plan, site.depth, near, known, greatest, _upper(site.layer))
         make = sized.pairs if pairs else sized.alternating
@@ -110,7 +110,8 @@ class Fitted(Method):
         currents = site.currents(place, changes)
         make: _Make
         if self.neuron in PREDICTIVE:
-            make = _Even(site, estimate(currents, site.potentials(place), np.ones(site.steps)))
+            even = np.ones(site.steps)
+            make = _Even(site, estimate(currents, site.potentials(place), even, name=site.name))
         else:
             make = _shifted(self.neuron, site.steps)
         greatest = _quantile(target)

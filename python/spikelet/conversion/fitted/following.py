@@ -39,7 +39,7 @@ def fit_following(
         As for `estimate`.
     """
     currents = site.currents(place)
-    known = estimate(currents, site.potentials(place), plan.sizes, unbiased)
+    known = estimate(currents, site.potentials(place), plan.sizes, unbiased, site.name)
     greatest = _greatest(site, plan.room)
     layer = site.layer
     assert isinstance(layer, Activation)

@@ -1,12 +1,13 @@
 """What `write_nir` keeps in the metadata of a graph, because the format has no place for it.
 
 The graph has ``{"spikelet": {"dt", "mode", "version"}}``: the step, and how steps are made, that give the written model's
-spikes. A node has ``{"spikelet": {"reset": "subtract", "subtract": thresholds, "v_init": potentials}}``, each only if needed.
+spikes. A node has ``{"spikelet": {"reset": "subtract", "subtract": thresholds, "spikes": "at", "v_init": potentials}}``, each
+only if needed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -17,12 +18,31 @@ from spikelet._util.checks import choice, fail, numbers, require, scalar
 from spikelet.io.nir.cells import Mode
 from spikelet.io.nir.flat import FlatGraph
 
-__all__ = ["KEY", "Floats", "Kept", "Subtract", "kept", "subtracted"]
+__all__ = ["KEY", "Floats", "Kept", "Resets", "kept"]
 
 KEY = "spikelet"
 Floats: TypeAlias = NDArray[np.float64]
-# Whether spikes subtract the threshold, or the nodes whose spikes do, with their thresholds.
-Subtract: TypeAlias = bool | Mapping[str, Floats]
+
+
+@dataclass(frozen=True)
+class Resets:
+    """Which spikes subtract the threshold, and which neurons spike at it.
+
+    Attributes
+    ----------
+    subtract : bool or collection of str
+        Whether all spikes do, or the nodes whose spikes do.
+    at : mapping of str to array
+        Thresholds of the nodes that spike at their threshold; others spike above it, as the standard says.
+    """
+
+    subtract: bool | Collection[str]
+    at: Mapping[str, Floats] = field(default_factory=dict)
+
+    def of(self, name: str) -> tuple[bool, Floats | None]:
+        """Return whether spikes of a node subtract the threshold, and the threshold at which they are sent, if there is one."""
+        chosen = self.subtract
+        return chosen if isinstance(chosen, bool) else name in chosen, self.at.get(name)
 
 
 @dataclass(frozen=True)
@@ -35,6 +55,8 @@ class Kept:
     mode : "exact" or "euler", optional
     subtract : mapping of str to array
         Thresholds of the nodes that are reset by subtraction: they spike at the threshold, and it is subtracted.
+    at : mapping of str to array
+        Thresholds of the nodes that spike at the threshold of the graph, because it was written for a reader that does.
     v_init : mapping of str to array
         Initial potentials.
     """
@@ -42,7 +64,14 @@ class Kept:
     dt: float | None = None
     mode: Mode | None = None
     subtract: Mapping[str, Floats] = field(default_factory=dict)
+    at: Mapping[str, Floats] = field(default_factory=dict)
     v_init: Mapping[str, Floats] = field(default_factory=dict)
+
+    def resets(self, given: bool | None) -> Resets:
+        """Return which spikes subtract: all or none if that is given, else as the metadata says."""
+        if given is None:
+            return Resets(self.subtract.keys(), {**self.at, **self.subtract})
+        return Resets(given, self.at)
 
 
 def kept(graph: Any, flat: FlatGraph) -> Kept:
@@ -62,6 +91,7 @@ def kept(graph: Any, flat: FlatGraph) -> Kept:
     if mode is not None:
         choice(where, "mode", mode, "exact", "euler")
     subtract: dict[str, Floats] = {}
+    spikes: dict[str, Floats] = {}
     first: dict[str, Floats] = {}
     for name, node in _nodes(graph, "", flat):
         at = f"{flat.where}: metadata of node '{name}'"
@@ -73,16 +103,15 @@ def kept(graph: Any, flat: FlatGraph) -> Kept:
             choice(at, "reset", own["reset"], "subtract")
             threshold = own.get("subtract", getattr(node, "v_threshold", None))
             subtract[name] = _array(at, "subtract", threshold, shape)
+        if "spikes" in own:
+            choice(at, "spikes", own["spikes"], "at")
+            threshold = getattr(node, "v_threshold", None)
+            if threshold is None:
+                fail(at, "spikes", own["spikes"], "must belong to a neuron with a threshold")
+            spikes[name] = _array(at, "v_threshold", threshold, shape)
         if "v_init" in own:
             first[name] = _array(at, "v_init", own["v_init"], shape)
-    return Kept(dt, mode, subtract, first)
-
-
-def subtracted(subtract: Subtract, name: str) -> tuple[bool, Floats | None]:
-    """Return whether spikes of a node subtract the threshold, and the threshold at which they are sent, if that is known."""
-    if isinstance(subtract, bool):
-        return subtract, None
-    return name in subtract, subtract.get(name)
+    return Kept(dt, mode, subtract, spikes, first)
 
 
 def _own(where: str, node: Any) -> Mapping[str, Any]:

@@ -20,7 +20,7 @@ from spikelet._util.threads import default_threads
 from spikelet.io.nir.cells import Mode
 from spikelet.io.nir.fields import NEURONS
 from spikelet.io.nir.flat import FlatGraph, flatten
-from spikelet.io.nir.kept import Kept, Subtract, kept
+from spikelet.io.nir.kept import Kept, Resets, kept
 from spikelet.io.nir.running import Choices, Run, State
 from spikelet.io.nir.to_layers import to_spiking_model
 from spikelet.io.nir.to_network import NirNetwork, to_network
@@ -182,11 +182,11 @@ class NirModel(Sealed):
         A run in two pieces gives the same bits as a single run.
         """
         where = "NirModel.run"
-        dt, mode, subtract = self._scheme(where, dt, mode, reset)
+        dt, mode, resets = self._scheme(where, dt, mode, reset)
         choice(where, "dtype", dtype, "float64", "float32")
         height = scalar(where, "spike_height", spike_height, "finite")
         threads = default_threads() if threads is None else integer(where, "threads", threads, 1)
-        choices = Choices(dt, mode, subtract, height, np.dtype(dtype), threads)
+        choices = Choices(dt, mode, resets, height, np.dtype(dtype), threads)
         records = self._records(where, record)
         given, total, samples = self._given(where, x, steps, state, choices.dtype)
         run = Run(where, self._flat, 1 if samples is None else samples, choices)
@@ -241,9 +241,9 @@ class NirModel(Sealed):
             differ within a population. The message names the node and what to use instead.
         """
         where = "NirModel.to_spiking_model"
-        dt, mode, subtract = self._scheme(where, dt, mode, reset)
+        dt, mode, resets = self._scheme(where, dt, mode, reset)
         return to_spiking_model(
-            self._flat, dt, mode, subtract, dtype, self._kept.v_init, threads=threads
+            self._flat, dt, mode, resets, dtype, self._kept.v_init, threads=threads
         )
 
     def to_network(
@@ -283,17 +283,17 @@ class NirModel(Sealed):
             synapses. The message names the node and what to use instead.
         """
         where = "NirModel.to_network"
-        dt, mode, subtract = self._scheme(where, dt, mode, reset)
+        dt, mode, resets = self._scheme(where, dt, mode, reset)
         choice(where, "unit", unit, "s", "ms")
         if self._kept.v_init:
             name = next(iter(self._kept.v_init))
             msg = f"{where}: node '{name}' has initial potentials, which a network loses at reset(); use run"
             raise ValueError(msg)
         return to_network(
-            self._flat, dt, mode, subtract, unit, dtype=dtype, seed=seed, threads=threads
+            self._flat, dt, mode, resets, unit, dtype=dtype, seed=seed, threads=threads
         )
 
-    def _scheme(self, where: str, dt: Any, mode: Any, reset: Any) -> tuple[float, Mode, Subtract]:
+    def _scheme(self, where: str, dt: Any, mode: Any, reset: Any) -> tuple[float, Mode, Resets]:
         """Return the time step, the mode, and which resets subtract, after checks; by default as the metadata says."""
         known = self._kept
         if dt is None and known.dt is None:
@@ -302,10 +302,9 @@ class NirModel(Sealed):
         dt = scalar(where, "dt", known.dt if dt is None else dt, "finite and > 0")
         mode = known.mode or "exact" if mode is None else mode
         choice(where, "mode", mode, "exact", "euler")
-        if reset is None:
-            return dt, mode, known.subtract
-        choice(where, "reset", reset, "value", "subtract")
-        return dt, mode, reset == "subtract"
+        if reset is not None:
+            choice(where, "reset", reset, "value", "subtract")
+        return dt, mode, known.resets(None if reset is None else reset == "subtract")
 
     def _records(
         self, where: str, record: Record | Iterable[Record]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from spikelet.io.nir.cells import Cell, Delayed, Mode, coefficients, delay_steps
 from spikelet.io.nir.fields import NEURONS
 from spikelet.io.nir.flat import FlatGraph, FlatNode
-from spikelet.io.nir.kept import Subtract, subtracted
+from spikelet.io.nir.kept import Resets
 from spikelet.io.nir.maps import Map, map_of
 from spikelet.io.nir.order import Component, order_of
 
@@ -31,7 +31,7 @@ class Choices:
 
     dt: float
     mode: Mode
-    subtract: Subtract
+    resets: Resets
     height: float
     dtype: np.dtype[Any]
     threads: int
@@ -60,7 +60,7 @@ class Run:
         for name, node in flat.nodes.items():
             if node.kind in NEURONS:
                 step = coefficients(where, node, dt, choices.mode)
-                subtract, threshold = subtracted(choices.subtract, name)
+                subtract, threshold = choices.resets.of(name)
                 if (
                     threshold is not None
                 ):  # spikes at the threshold are those above the next smaller number

@@ -13,7 +13,7 @@ from spikelet._util.checks import named
 from spikelet.io.nir.cells import Coefficients, Mode, coefficients, delay_steps
 from spikelet.io.nir.fields import NEURONS, SPIKING, pair
 from spikelet.io.nir.flat import FlatGraph, FlatNode
-from spikelet.io.nir.kept import Floats, Subtract, subtracted
+from spikelet.io.nir.kept import Floats, Resets
 from spikelet.io.nir.order import order_of
 from spikelet.io.nir.shapes import padded
 from spikelet.layers.graph import INPUT, Graph
@@ -30,7 +30,7 @@ def to_spiking_model(
     flat: FlatGraph,
     dt: float,
     mode: Mode,
-    subtract: Subtract,
+    resets: Resets,
     dtype: Any,
     v_init: Mapping[str, Floats],
     **options: Any,
@@ -65,7 +65,7 @@ def to_spiking_model(
             rule = "a potential can only be the output of a SpikingModel: use run"
             _refuse(here, "the output", f"leads to '{after}'", rule)
         try:
-            layer = _layer(here, node, dt, mode, subtract, dtype, v_init.get(node.name))
+            layer = _layer(here, node, dt, mode, resets, dtype, v_init.get(node.name))
         except ValueError as error:  # of a layer's own checks
             if str(error).startswith(_WHERE):
                 raise
@@ -102,14 +102,14 @@ def _layer(
     node: FlatNode,
     dt: float,
     mode: Mode,
-    subtract: Subtract,
+    resets: Resets,
     dtype: Any,
     first: Floats | None,
 ) -> layers.Layer | None:
     """Return the layer of a node, or None if it passes its input on."""
     v, kind = node.values, node.kind
     if kind in NEURONS or kind == "Threshold":
-        return _neuron(here, node, dt, mode, subtract, dtype, first)
+        return _neuron(here, node, dt, mode, resets, dtype, first)
     if kind in ("Affine", "Linear"):
         if v["weight"].ndim != 2:
             _refuse(here, "weight", f"has the shape {v['weight'].shape}", "a layer has [out, in]")
@@ -161,7 +161,7 @@ def _neuron(
     node: FlatNode,
     dt: float,
     mode: Mode,
-    subtract: Subtract,
+    resets: Resets,
     dtype: Any,
     first: Floats | None,
 ) -> layers.Layer:
@@ -190,8 +190,8 @@ def _neuron(
                 here, "v_leak or r", "is not that of all", "layers read potentials from 0: use run"
             )
         return layers.LIF(NEVER, **options)
-    resets, at = subtracted(subtract, node.name)
-    return _spiking(here, step, (leak, unit), options, resets, at, dtype)
+    subtracts, at = resets.of(node.name)
+    return _spiking(here, step, (leak, unit), options, subtracts, at, dtype)
 
 
 def _spiking(

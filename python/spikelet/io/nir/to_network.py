@@ -14,7 +14,7 @@ from spikelet._util.checks import fail
 from spikelet.io.nir.cells import Coefficients, Mode, coefficients, delay_steps
 from spikelet.io.nir.fields import LINEAR, NEURONS, SPIKING
 from spikelet.io.nir.flat import FlatGraph, FlatNode
-from spikelet.io.nir.kept import Subtract, subtracted
+from spikelet.io.nir.kept import Resets
 from spikelet.io.nir.maps import map_of
 from spikelet.io.nir.order import order_of
 from spikelet.network.network import Network
@@ -124,7 +124,7 @@ class _Synapses:
 
 
 def to_network(
-    flat: FlatGraph, dt: float, mode: Mode, subtract: Subtract, unit: str, **options: Any
+    flat: FlatGraph, dt: float, mode: Mode, resets: Resets, unit: str, **options: Any
 ) -> NirNetwork:
     """Return the network of a graph; see `NirModel.to_network`."""
     paths = _Paths(flat, dt)
@@ -141,7 +141,7 @@ def to_network(
         if flat.nodes[node].kind == "Input"
     }
     models = {
-        name: _model(node, net.dt, dt, mode, subtract)
+        name: _model(node, net.dt, dt, mode, resets)
         for name, node in flat.nodes.items()
         if _is_cell(node)
     }
@@ -320,7 +320,7 @@ def _offsets(flat: FlatGraph, found: Mapping[tuple[str, str], _Synapses]) -> dic
 
 
 def _model(
-    node: FlatNode, step_ms: float, dt: float, mode: Mode, subtract: Subtract
+    node: FlatNode, step_ms: float, dt: float, mode: Mode, resets: Resets
 ) -> tuple[Any, NDArray[np.float64]]:
     """Return a model from text whose exact step has the coefficients of the graph's, and its drive in a step."""
     size = int(np.prod(node.takes))
@@ -351,10 +351,10 @@ def _model(
         receptor += "; i += g*weight"
     options: dict[str, Any] = {}
     if node.kind in SPIKING:
-        resets, at = subtracted(subtract, node.name)
+        subtracts, at = resets.of(node.name)
         values["v_th"] = flat(c.threshold if at is None else np.nextafter(at, -np.inf))
         options = {"threshold": "v > v_th", "reset": "v -= v_th"}
-        if not resets or node.kind == "Threshold":
+        if not subtracts or node.kind == "Threshold":
             values["v_reset"] = flat(c.v_reset)
             options["reset"] = "v = v_reset"
     units = {"k_m": "1/ms", "k_s": "1/ms"}

@@ -225,6 +225,8 @@ class Neurons:
         if cell.reset == "subtract":
             kept["reset"] = "subtract"
             kept["subtract"] = _simple(full(cell.threshold, shape))
+        if cell.threshold is not None and not self.reader.strict:
+            kept["spikes"] = "at"
         if np.any(np.asarray(cell.v_init) != 0):
             kept["v_init"] = _simple(full(cell.v_init, shape))
         if kept:
