@@ -177,7 +177,7 @@ def test_bad_effects(text: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("given", "error", "message"),
     [
-        (["s += weight"], TypeError, "receptors must be a dictionary of texts"), ({"a b": "s += weight"}, ValueError, "must have names of letters"), ({3: "s += weight"}, ValueError, "must have names of letters"),
+        (["s += weight"], TypeError, "receptors must be a dictionary of texts"), ({"a b": "s += weight"}, ValueError, "must have names made of letters"), ({3: "s += weight"}, ValueError, "must have names made of letters"),
         ({"a": ""}, ValueError, "receptor a must have an effect"), ({"a": 3}, TypeError, "receptor a must be text, got 3"), ({"": "s += weight"}, ValueError, "must have names"),
     ],
 )  # fmt: skip
