@@ -18,8 +18,8 @@ class Int16:
     """Weights of 16 bits, for `Network.connect`: less memory, and faster where rows are long.
 
     The magnitude of a weight is rounded to a multiple of a step, a power of two. The largest magnitude has at most
-    65535 steps, so the error of a weight is at most 1 / 65535 of it, and half of that if it is just below a power of
-    two. Events of one time step are summed exactly, as integers, and the sum is rounded once.
+    65535 steps, so the error of a weight is at most 1 / 65535 of the largest, and half of that if the largest is just
+    below a power of two. Events of one time step are summed exactly, as integers, and the sum is rounded once.
 
     Parameters
     ----------

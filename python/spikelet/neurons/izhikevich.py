@@ -46,7 +46,7 @@ def Izhikevich(*, method: str = "rk4", **parameters: Values) -> EquationsModel:
     States: ``V_m`` [mV], ``U_m`` [mV/ms]. At the start V_m is -65 mV and U_m is ``b V_m``.
 
     Izhikevich, IEEE Trans. Neural Netw. 14 (2003), eqs. 1 to 3. NEST integrates by Euler's method, of order 1, and the
-    original code by two half steps in V and one step in U, at dt = 1 ms: with such a dt, both are different models.
+    original code by two half steps in V and one step in U, at dt = 1 ms: with such a step, each is another model.
     Here the order is 2 or more, so V(t) follows the equations; at dt = 0.1 ms, spikes differ from NEST's by a few ms.
     """
     choice("Izhikevich", "method", method, *METHODS)

@@ -144,7 +144,7 @@ def _check_history(where: str, history: Any, epoch: type[Any]) -> None:
 
 def _check_model(where: str, own: Mapping[str, Any], saved: Any) -> None:
     found = saved.keys() if isinstance(saved, Mapping) else set()
-    # What a module keeps beside its tensors may be newer than the checkpoint.
+    # What a module keeps in addition to its tensors may be newer than the checkpoint.
     late = {name for name in own.keys() - found if name.endswith("_extra_state")}
     if not isinstance(saved, Mapping) or found | late != own.keys():
         differ = sorted(map(str, own.keys() ^ found))[:5]

@@ -133,7 +133,7 @@ class MaskedPSN(PSN):
         self._masked = share
 
     def get_extra_state(self) -> Tensor:
-        """Return what a state_dict keeps beside the weights: `masked`."""
+        """Return what a state_dict keeps in addition to the weights: `masked`."""
         return torch.tensor(self.masked, dtype=torch.float64)
 
     def set_extra_state(self, state: Tensor) -> None:

@@ -98,7 +98,7 @@ def _require_repeatable(argument: str, batches: Batches, epochs: int) -> None:
 
 
 def _require_numbers(where: str, x: Any) -> None:
-    """Refuse NaN in a batch: behind spiking layers, which send no spike for it, a loss would not show it.
+    """Refuse NaN in a batch: after spiking layers, which send no spike for it, a loss would not show it.
 
     The sum of all is NaN then, which is cheaper to look at than each number.
     """

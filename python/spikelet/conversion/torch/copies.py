@@ -16,7 +16,7 @@ _Module = TypeVar("_Module", bound=nn.Module)
 def copy_of(module: _Module) -> _Module:
     """Return a deep copy of a module, whose weights may be pruned or normalised by a hook.
 
-    Such a weight is no leaf of the graph, and PyTorch copies leaves only; the hook of the copy computes it anew before each
+    Such a weight is not a leaf of the graph, and PyTorch copies only leaves; the hook of the copy computes it before each
     forward pass.
     """
     memo: dict[int, Any] = {
