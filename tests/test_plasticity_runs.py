@@ -157,7 +157,7 @@ class Actor:
         p.weights = p.weights * 0.9 + np.sign(p.weights)
 
     def normalise(self, _: int) -> None:
-        self.pick(sl.STDP, sl.TripletSTDP, sl.DiehlCookSTDP).normalise(self.rng.uniform(20, 200))
+        self.pick(sl.STDP, sl.TripletSTDP, sl.DiehlCookSTDP).normalise(self.rng.uniform(20, 140))
 
     def reward(self, _: int) -> None:
         p = self.pick(sl.RewardSTDP)

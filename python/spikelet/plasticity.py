@@ -479,13 +479,3 @@ class TsodyksMarkram(Plasticity):
 
     def _core_values(self) -> dict[str, Any]:
         return {**super()._core_values(), "tau_psc": 0.0 if self.tau_psc is None else self.tau_psc}
-
-    def __eq__(self, other: object) -> bool:
-        """Return whether all parameters are the same."""
-        if type(other) is not type(self):
-            return NotImplemented
-        names = [f.name for f in dataclasses.fields(self)]
-        return all(np.array_equal(getattr(self, name), getattr(other, name)) for name in names)
-
-    def __hash__(self) -> int:
-        return hash((type(self), *map(str, self._core_values().values())))

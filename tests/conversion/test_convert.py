@@ -308,7 +308,8 @@ def test_tensors_are_inputs_with_or_without_a_gradient() -> None:
     np.testing.assert_array_equal(snn.run(rounded).output, snn.run(rounded.float()).output)
     assert snn.report(torch.tensor(x, requires_grad=True)).agreement > 0.5
     with pytest.raises(
-        TypeError, match=r"convert: calibration must be an array .* join its batches"
+        TypeError,
+        match=r"convert: calibration must be an array .* got a DataLoader; pass its inputs",
     ):
         sl.convert(ann, torch.utils.data.DataLoader(torch.tensor(x), 8))
     with pytest.raises(TypeError, match=r"ConvertedModel.run: x must be dense"):

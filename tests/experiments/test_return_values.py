@@ -160,6 +160,19 @@ def test_what_can_be_stored_of_a_failed_run_is_kept(tmp_path, stored):
     np.testing.assert_array_equal(result[0]["inner.v"], [0, 1, 2])
 
 
+def test_a_failed_run_does_not_change_the_dataset_of_the_others():
+    pytest.importorskip("xarray")
+
+    def run(k, seed):
+        bad = {"model": sl.LIF()} if k == 2 else {}
+        return {"rate": 1.0 * k, "v": np.ones(3 + k // 2)} | bad
+
+    data = sweep(run, {"k": [0, 1, 2]}).to_xarray()
+    np.testing.assert_array_equal(data["rate"].values.ravel(), [0, 1, np.nan])
+    assert data["v"].shape[-1] == 3
+    assert np.isnan(data["v"].values[2]).all()
+
+
 class Number(enum.IntEnum):
     ONE = 1
 

@@ -267,12 +267,19 @@ def test_a_matrix_of_weights_keeps_its_unit_and_its_mask() -> None:
 
 
 @pytest.mark.parametrize(
-    "rule", [sl.FixedIndegree(2**40), sl.FixedOutdegree(2**40), sl.FixedTotalNumber(2**43)]
+    ("rule", "n"),
+    [
+        (sl.FixedIndegree(2**40), 10),
+        (sl.FixedOutdegree(2**40), 10),
+        (sl.FixedTotalNumber(2**43), 10),
+        (sl.AllToAll(), 5_000_000),
+        (sl.FixedProbability(0.5), 5_000_000),
+    ],
 )
-def test_a_rule_that_exceeds_the_memory_is_refused(rule: sl.Rule) -> None:
+def test_a_rule_that_exceeds_the_memory_is_refused(rule: sl.Rule, n: int) -> None:
     """A typing error in a rule does not exhaust the machine's memory, and adds nothing."""
     net = sl.Network()
-    cells = net.population(10, sl.LIF())
+    cells = net.population(n, sl.LIF())
     with pytest.raises(ValueError, match=r"connect .* need at least .* GB; this machine has"):
         net.connect(cells, cells, rule)
     assert net.projections == ()

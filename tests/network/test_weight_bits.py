@@ -359,3 +359,16 @@ def test_unions_pass_it_on() -> None:
     group = net.connect(a + b, a + b, sl.FixedProbability(0.2), weight=30.0, weights="int16")
     assert len(group.projections) == 4
     assert all("steps of" in repr(p) for p in group.projections)
+
+
+def test_zeros_need_no_grid() -> None:
+    """A projection of nothing but zeros, or of no synapse, does not restrict the grids of others."""
+    net = sl.Network()
+    a, b = net.population(3, sl.LIF()), net.population(4, sl.LIF())
+    none = np.array([], dtype=int)
+    net.connect(a, b, sl.AllToAll(), weight=0.5, weights="int16")
+    net.connect(a, b, (none, none), weight=[], weights="int16")
+    zeros = net.connect(a, b, sl.AllToAll(), weight=0.0, weights="int16")
+    net.run(1.0)
+    zeros.weights = 0.3
+    np.testing.assert_allclose(zeros.weights, 0.3, rtol=1e-6)

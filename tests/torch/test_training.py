@@ -189,6 +189,15 @@ def test_parameters_that_are_not_finite_are_noticed_after_an_epoch(tmp_path):
     assert not path.exists()
 
 
+def test_parameters_that_no_loss_reaches_need_not_be_finite():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(BATCH[0].shape[-1], 3), st.LIF())
+    model.mask = nn.Parameter(torch.tensor([-torch.inf]))
+    optimizer = torch.optim.Adam(model.parameters())
+    loss = st.losses.rate_cross_entropy
+    st.fit(model, [BATCH], loss=loss, epochs=1, optimizer=optimizer)
+
+
 def test_an_optimizer_that_needs_a_closure_is_refused():
     with pytest.raises(ValueError, match=r"fit: optimizer must step without a closure.*'LBFGS'"):
         training([BATCH], make=torch.optim.LBFGS)

@@ -97,6 +97,9 @@ std::uint64_t Drawing<R>::expected() const {
     case ConnectionRule::Kind::one_to_one:
       of_target = 1;
       break;
+    case ConnectionRule::Kind::all_to_all:
+      of_target = n;
+      break;
     default:
       break;
   }

@@ -221,6 +221,9 @@ double Network<R>::grid_of(WeightBits bits, double low, double high, std::size_t
     throw std::invalid_argument("the largest of 16-bit weights must be > 0, got " +
                                 number(bits.largest));
   }
+  if (!(bits.largest > 0) && most == 0) {
+    return 0;  // zeros have no grid, and floats hold them exactly
+  }
   const double step = grid_step(bits.largest > 0 ? bits.largest : most);
   if (std::nearbyint(most / step) > most_grid_steps) {
     throw std::invalid_argument("weight must be at most " + number(step * most_grid_steps) +

@@ -1,5 +1,5 @@
-// Refuses synapses that this machine cannot hold: a typing error in a rule must not exhaust the memory,
-// since the system then ends the process.
+// Refuses synapses that this machine cannot hold: a typing error in a rule must not exhaust the
+// memory, since the system then ends the process.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +15,9 @@ namespace spikelet {
 // Of this machine [bytes]; 0 if it is unknown.
 inline double installed_memory() {
 #if defined(_SC_PHYS_PAGES)
-  return static_cast<double>(sysconf(_SC_PHYS_PAGES)) *
-         static_cast<double>(sysconf(_SC_PAGE_SIZE));
+  const auto pages = static_cast<double>(sysconf(_SC_PHYS_PAGES)),
+             size = static_cast<double>(sysconf(_SC_PAGE_SIZE));
+  return pages > 0 && size > 0 ? pages * size : 0;
 #else
   return 0;
 #endif

@@ -1,6 +1,6 @@
-#include "network/require_memory.hpp"
-
 #include <doctest/doctest.h>
+
+#include "network/require_memory.hpp"
 
 using namespace spikelet;
 

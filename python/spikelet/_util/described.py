@@ -29,7 +29,7 @@ def _arguments(kind: type) -> _Arguments | None:
 
 
 def _values(description: Any) -> list[Any]:
-    """Return the values of a dataclass that count."""
+    """Return the values of a dataclass that are compared."""
     return [getattr(description, f.name) for f in dataclasses.fields(description) if f.compare]
 
 
@@ -55,15 +55,15 @@ class Described:
         """Compare the parameters, arrays as a whole."""
         if self is other:
             return True
-        if not isinstance(other, Described) or self._sort() != other._sort():
+        if not isinstance(other, Described) or self._kind() != other._kind():
             return NotImplemented
         return all(map(same, _values(self), _values(other)))
 
     def __hash__(self) -> int:
         """Return the hash of the parameters."""
-        return hash((self._sort(), *map(hashed, _values(self))))
+        return hash((self._kind(), *map(hashed, _values(self))))
 
-    def _sort(self) -> Any:
+    def _kind(self) -> Any:
         """Return what equal descriptions share besides the parameters."""
         return type(self)
 

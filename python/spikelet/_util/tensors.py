@@ -72,6 +72,8 @@ def _refuse_data(where: str, argument: str, value: Any) -> None:
     data = sys.modules.get("torch.utils.data")
     if data is None or not isinstance(value, (data.Dataset, data.DataLoader)):
         return
+    if hasattr(value, "__array__"):  # which says what its values are
+        return
     kind = type(value).__name__
     if isinstance(value, data.TensorDataset):
         way_out = "pass its inputs, such as dataset.tensors[0]"

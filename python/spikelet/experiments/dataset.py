@@ -53,7 +53,11 @@ def to_dataset(
     add("seed", tables.array([run.seed for run in runs]))
     add("status", tables.array([record.status for record in records]))
     for name in dict.fromkeys(name for record in records for name in record.scalars):
-        add(name, tables.array([record.scalars.get(name) for record in records]))
+        values = [
+            record.scalars.get(name) if ok else None
+            for record, ok in zip(records, done, strict=True)
+        ]
+        add(name, tables.array(values))
     for name in names:
         stacked = _stacked(arrays(name), done)
         if stacked is not None:
@@ -65,6 +69,7 @@ def to_dataset(
 
 def _stacked(arrays: Sequence[np.ndarray[Any, Any] | None], done: Sequence[bool]) -> Any:
     """Return all arrays stacked, or None if shapes differ or the type has no value for a missing array."""
+    arrays = [array if ok else None for array, ok in zip(arrays, done, strict=True)]
     found = [array for array in arrays if array is not None]
     if len({array.shape for array in found}) > 1 or len(found) < sum(done):
         return None

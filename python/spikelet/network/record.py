@@ -78,7 +78,7 @@ def make_recorder(
     where = f"record {recorder.tape.title}"
     span = _span(where, when, net.dt)
     if span.stop <= net.engine.step:
-        rule = f"must be after the present time, {net.engine.step * net.dt:g} ms"
+        rule = f"must be after the present time, {net.engine.step * net.dt:g} ms (or call net.reset() first)"
         fail(where, "stop", when.stop, rule)
     recorder.tape.span = span
     return recorder

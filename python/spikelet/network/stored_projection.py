@@ -79,7 +79,7 @@ def _largest(
     key: str, step: Any, weight: npt.NDArray[Any], rule: Plasticity | None
 ) -> float | None:
     """Return the largest weight of a stored grid of 16 bits, or None for floats."""
-    if step == 0:
+    if step == 0 or (step == 1 and not weight.any()):  # zeros had a grid up to version 0.9
         return None
     if rule is not None or not isinstance(step, float) or not 0 < step < np.inf:
         fail(WHERE, f"{key} weight_step", step, "must be 0, or > 0 and finite for static synapses")

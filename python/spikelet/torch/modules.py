@@ -395,6 +395,10 @@ class LI(LIF):
             if name in parameters:
                 rule = "must not be given: these neurons never spike, and are not reset"
                 fail(type(self).__name__, name, parameters[name], rule)
+        convention = parameters.get("convention", "spikelet")
+        if convention != "spikelet":
+            rule = 'must be "spikelet", whose reset="none" these neurons have'
+            fail(type(self).__name__, "convention", convention, rule)
         super().__init__(reset="none", **parameters)
 
     def _outputs(self) -> dict[str, bool]:

@@ -132,6 +132,12 @@ class MaskedPSN(PSN):
             fail("MaskedPSN", "masked", value, "must lie in [0, 1]")
         self._masked = share
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        state = dict(state)
+        if "_masked" not in state:  # pickled by version 0.9 or before
+            state["_masked"] = state.pop("masked", 1.0)
+        super().__setstate__(state)
+
     def get_extra_state(self) -> Tensor:
         """Return what a state_dict keeps in addition to the weights: `masked`."""
         return torch.tensor(self.masked, dtype=torch.float64)

@@ -102,7 +102,9 @@ def _require_numbers(where: str, x: Any) -> None:
 
     The sum of all is NaN then, which is cheaper to look at than each number.
     """
-    if not isinstance(x, torch.Tensor) or not x.is_floating_point() or x.layout != torch.strided:
+    if not isinstance(x, torch.Tensor) or not x.is_floating_point():
+        return
+    if x.layout != torch.strided or x.is_nested:
         return
     if bool(torch.isnan(x.sum())) and (bad := torch.isnan(x)).any():
         first = tuple(bad.nonzero()[0].tolist())
@@ -117,13 +119,13 @@ def _require_numbers(where: str, x: Any) -> None:
 def _require_finite(model: nn.Module, title: str) -> None:
     """Refuse parameters that are no longer finite: spiking layers can hide it from the loss."""
     for name, parameter in model.named_parameters():
-        if not parameter.requires_grad or torch.isfinite(parameter.sum()):
+        if parameter.grad is None or torch.isfinite(parameter.sum()):  # no loss reached it, or fine
             continue
         finite = torch.isfinite(parameter)
         if not finite.all():
             rule = (
-                "must be finite; reduce the learning rate or clip the gradients, and train a new model, or resume from "
-                "a checkpoint"
+                "must be finite; look for NaN and infinity in the data, reduce the learning rate or clip the gradients, and "
+                "train a new model, or resume from a checkpoint"
             )
             value = parameter.detach()[~finite].flatten()[0].item()
             fail("fit", f"parameter '{name}' after {title}", value, rule)

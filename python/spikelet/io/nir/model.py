@@ -177,7 +177,7 @@ class NirModel(Sealed):
         step before: among the paths from the inputs, the edge that leads back. Before the first step, neurons have sent
         nothing, and other nodes their output for zeros (an Affine its bias). A `Delay` is rounded to the nearest step;
         with at least one it needs no such edge. A neuron spikes if its potential is above the threshold (>) at the end
-        of a step, and is reset there.
+        of a step, or at it if the metadata of its node says so, and is reset there.
 
         A run in two pieces gives the same bits as a single run.
         """

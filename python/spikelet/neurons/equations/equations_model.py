@@ -81,7 +81,7 @@ class EquationsModel(NeuronModel):
                 "must be finite and >= 0 ms",
             )
 
-    def _sort(self) -> Any:
+    def _kind(self) -> Any:
         return self.equations
 
     @property
