@@ -157,7 +157,7 @@ class Actor:
         p.weights = p.weights * 0.9 + np.sign(p.weights)
 
     def normalise(self, _: int) -> None:
-        self.pick(sl.STDP, sl.TripletSTDP, sl.DiehlCookSTDP).normalise(self.rng.uniform(20, 140))
+        self.pick(sl.STDP, sl.TripletSTDP, sl.DiehlCookSTDP).normalise(self.rng.uniform(20, 200))
 
     def reward(self, _: int) -> None:
         p = self.pick(sl.RewardSTDP)
@@ -189,6 +189,7 @@ class Actor:
                 self.net = sl.Network.load(path, threads=int(rng.integers(1, 4)))
 
 
+@pytest.mark.filterwarnings("ignore:.*more than the bounds of the weights allow")
 @pytest.mark.parametrize("seed", range(int(os.environ.get("SPIKELET_FUZZ", "12"))))
 def test_reading_and_saving_change_no_bit(seed: int, tmp_path: Path) -> None:
     layout = LAYOUTS[seed % 3]

@@ -71,9 +71,7 @@ def _hint(model: Any) -> str:
     """Return what was probably meant by something that is no model."""
     if callable(model):
         called = getattr(model, "name", getattr(model, "__name__", ""))
-        if (
-            isinstance(model, neurons.Equations) and called == "Equations"
-        ):  # it has no name of its own
+        if isinstance(model, neurons.Equations) and called == "Equations":  # unnamed
             called = "model"
         return f"; call it: {called}()" if called.isidentifier() else ""
     if isinstance(model, str):

@@ -152,8 +152,8 @@ def fit(
     ----------
     model : nn.Module
     train_loader, test : iterable of (x, labels)
-        A DataLoader, or any iterable that is traversed once per epoch: not a generator, which runs once. Its random numbers must come from torch's default
-        generator, or from a `torch.Generator` in its attribute ``generator``, as in a DataLoader.
+        A DataLoader, or any iterable that is traversed once per epoch; not a generator, which can only be traversed once
+        in total. Its random numbers must come from torch's default generator, or from a `torch.Generator` in its attribute ``generator``, as in a DataLoader.
     loss : callable
         Returns a scalar for ``loss(model(x), labels)``; see `spikelet.torch.losses`.
     epochs : int

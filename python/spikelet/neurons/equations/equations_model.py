@@ -14,7 +14,6 @@ from spikelet._util.checks import fail, numbers
 from spikelet.neurons.base import NeuronModel, Simulator, State
 from spikelet.neurons.equations.assembly import Assembled
 from spikelet.neurons.equations.evaluate import evaluate
-from spikelet.neurons.equations.linear import described
 from spikelet.neurons.equations.model import Model
 from spikelet.neurons.equations.parameters import is_quantity
 from spikelet.neurons.equations.program import EXTERNAL
@@ -179,7 +178,7 @@ class EquationsModel(NeuronModel):
                 at = f" of neuron {k}" if len(bad) > 1 else ""
                 rule = f"must be finite{at}, with the parameters given: is one of them zero, or in another unit?"
                 first = float(np.broadcast_to(value, bad.shape)[k])
-                fail(type(self).__name__, described(str(expr)), first, rule)
+                fail(type(self).__name__, assembled.linear.described(str(expr)), first, rule)
         return values
 
     def _advise_step(self, dt: float) -> None:

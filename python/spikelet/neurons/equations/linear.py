@@ -18,7 +18,7 @@ from spikelet.neurons.equations import propagators
 from spikelet.neurons.equations.calculus import affine_in
 from spikelet.neurons.equations.expression import ONE, ZERO, Call, Expr, Name, Number, call, nodes
 
-__all__ = ["NOT_REFRACTORY", "Equation", "Linear", "described", "linear_part"]
+__all__ = ["NOT_REFRACTORY", "Equation", "Linear", "linear_part"]
 
 Array = npt.NDArray[np.float64]
 Places = npt.NDArray[np.intp]
@@ -49,13 +49,9 @@ class _Coefficient(NamedTuple):
     def __str__(self) -> str:  # no name of a user has spaces
         return f"{self.kind} {self.by} to {self.of} at {self.part!r}{' held' if self.held else ''}"
 
-
-def described(coefficient: str) -> str:
-    """Return what errors call a coefficient: where it comes from, if it is one of an exact solution."""
-    words = coefficient.split(" ")
-    if len(words) < 5 or words[0] not in _DESCRIBED or words[2::2][:2] != ["to", "at"]:
-        return coefficient
-    return _DESCRIBED[words[0]].format(of=words[3], by=words[1])
+    def described(self) -> str:
+        """Return what errors call it."""
+        return _DESCRIBED[self.kind].format(of=self.of, by=self.by)
 
 
 _DESCRIBED = {
@@ -266,6 +262,10 @@ class Linear:
     def coefficients(self) -> frozenset[str]:
         """Names of the coefficients that the expressions so far hold."""
         return frozenset(self._coefficients)
+
+    def described(self, name: str) -> str:
+        """Return what errors call a coefficient; other names stay as they are."""
+        return self._coefficients[name].described() if name in self._coefficients else name
 
     def values(self, names: Iterable[str], dt: float, evaluate: Evaluate) -> dict[str, Array]:
         """Return the values of coefficients, each one number for all neurons or one for each.
