@@ -120,3 +120,23 @@ TEST_CASE("all threads are stopped when they are late") {
   CHECK(part.most > 1.5 * 500 * static_cast<double>(part.steps));
   CHECK(part.most < 3 * 500 * static_cast<double>(part.steps));
 }
+
+TEST_CASE("long intervals go to all threads, whatever moments were compared") {
+  Pace pace;
+  CHECK(pace.next(100'000, 15).all);
+  pace.note(100, 100 * 30'000.0);  // busy
+  CHECK(!pace.next(100'000, 15).all);
+  pace.note(100, 100 * 20'000.0);  // hardly active
+  CHECK(share_of_all(pace, 1'000'000, 20'000, 30'000) > 0.98);
+}
+
+TEST_CASE("a cost is learnt in few steps where they take long") {
+  Pace pace;
+  for (const bool all : {true, false}) {
+    const Pace::Part part = pace.next(1'000'000, 15);
+    CHECK(part.all == all);
+    CHECK(part.most < 1e7);
+    pace.note(15, 15 * 2e5);
+  }
+  CHECK(pace.next(1'000'000, 15).all);
+}

@@ -17,7 +17,7 @@ class Pace {
     bool all;  // threads, or one
     Step steps;
     bool fold = false;  // as one partition
-    double most = 0;    // of all threads: when it had better be stopped [ns]
+    double most = 0;    // when it had better be stopped [ns]
   };
 
   // What to run next, of `left` steps. The first parts try both. Then the faster goes on, and now
@@ -28,8 +28,10 @@ class Pace {
     part_.steps = std::clamp<Step>(part_.steps, interval, std::max(left, interval));
     part_.steps = std::min(part_.steps, left);
     // With fewer free cores than threads, an interval may last as long as the system lets others
-    // run.
-    part_.most = late * teams_[all].cost * static_cast<double>(part_.steps) + 2 * try_for;
+    // run. And how many steps are enough to learn a cost is not known before.
+    const Team& team = team_of(part_);
+    part_.most = team.known() ? late * team.cost * static_cast<double>(part_.steps) + 2 * try_for
+                              : 2 * try_for;
     return part_;
   }
 
@@ -38,7 +40,7 @@ class Pace {
     if (steps <= 0) {
       return;
     }
-    Team& team = teams_[part_.all ? all : part_.fold ? folded : one];
+    Team& team = team_of(part_);
     const double cost = ns / static_cast<double>(steps);
     total_ += ns;
     since_trial_ = part_.fold == folded_ ? since_trial_ : 0;
@@ -58,7 +60,7 @@ class Pace {
       if (!part_.all && teams_[folded].known()) {
         teams_[folded].cost = gain_ * cost;
       }
-      const bool won = (teams_[all].cost < single_cost()) == part_.all;
+      const bool won = all_wins() == part_.all;
       patience_ = won ? first_patience : std::min(2 * patience_, most_patience);
       since_trial_ = 0;
     }
@@ -69,6 +71,9 @@ class Pace {
   static constexpr double first_patience = 5e7, most_patience = 4e9;
   // A new layout takes longer than a trial.
   static constexpr double fold_after = 5e7, folded_patience = 1e9;
+  // Threads gain where one takes so long for an interval, as they meet once in each. So do not rely
+  // on a comparison there: it would take two moments of equal activity.
+  static constexpr double long_interval = 1e5;
   static constexpr double late = 2;            // times what it should take
   static constexpr double typical_gain = 0.8;  // cost of one thread, folded, in that of unfolded
   enum { one, all, folded };
@@ -90,15 +95,23 @@ class Pace {
     return teams_[folded].known() ? teams_[folded].cost : gain_ * teams_[one].cost;
   }
 
+  bool all_wins() const {
+    return teams_[one].cost * static_cast<double>(interval_) > long_interval ||
+           teams_[all].cost < single_cost();
+  }
+
+  Team& team_of(const Part& part) { return teams_[part.all ? all : part.fold ? folded : one]; }
+
   Part choose(Step interval, bool may_fold) {
     trial_ = false;
+    interval_ = interval;
     may_fold_ = may_fold;
     for (const int k : {all, one}) {
       if (!teams_[k].known()) {
         return {k == all, teams_[k].to_learn(interval)};
       }
     }
-    const bool all_wins = teams_[all].cost < single_cost();
+    const bool all_wins = this->all_wins();
     if (may_fold && (folded_ || (!all_wins && total_ > fold_after))) {
       if (!teams_[folded].known()) {
         return {false, teams_[folded].to_learn(interval), true};
@@ -114,6 +127,7 @@ class Pace {
 
   std::array<Team, 3> teams_{};
   Part part_{};
+  Step interval_ = 1;
   bool trial_ = false, may_fold_ = false;
   bool folded_ = false;  // in the last part
   double gain_ = typical_gain;
