@@ -42,23 +42,25 @@ class Pace {
     }
     Team& team = team_of(part_);
     const double cost = ns / static_cast<double>(steps);
+    const bool other = &team != &teams_[last_];
+    last_ = static_cast<int>(&team - teams_.data());
     total_ += ns;
     since_trial_ = part_.fold == folded_ ? since_trial_ : 0;
     folded_ = part_.fold;
     if (!team.known()) {
       team.ns += ns;
       team.steps += steps;
-      team.cost = team.ns / static_cast<double>(team.steps);
+      team.renew(team.ns / static_cast<double>(team.steps));
       if (part_.fold) {
         gain_ = team.cost / teams_[one].cost;
       }
       return;
     }
-    team.cost = trial_ ? cost : (team.cost + cost) / 2;
+    other ? team.renew(cost) : team.add(cost);
     since_trial_ += ns;
     if (trial_) {
       if (!part_.all && teams_[folded].known()) {
-        teams_[folded].cost = gain_ * cost;
+        teams_[folded].renew(gain_ * cost);
       }
       const bool won = all_wins() == part_.all;
       patience_ = won ? first_patience : std::min(2 * patience_, most_patience);
@@ -68,7 +70,7 @@ class Pace {
 
  private:
   static constexpr double learn = 5e5, try_for = 1e6, go_on_for = 1e7;  // ns
-  static constexpr double first_patience = 5e7, most_patience = 4e9;
+  static constexpr double first_patience = 1e7, most_patience = 2e9;
   // A new layout takes longer than a trial.
   static constexpr double fold_after = 5e7, folded_patience = 1e9;
   // Threads gain where one takes so long for an interval, as they meet once in each. So do not rely
@@ -79,9 +81,19 @@ class Pace {
   enum { one, all, folded };
 
   struct Team {
-    double cost = 0;  // ns a step
-    double ns = 0;    // measured until it was known
+    double cost = 0;                 // ns a step: the least of the latest parts, which others
+    std::array<double, 3> latest{};  // may have disturbed
+    double ns = 0;                   // measured until it was known
     Step steps = 0;
+    void add(double part) {
+      latest = {latest[1], latest[2], part};
+      cost = *std::ranges::min_element(latest);
+    }
+    // Another team came in between: what was measured before is old.
+    void renew(double part) {
+      latest.fill(part);
+      cost = part;
+    }
     bool known() const { return ns >= learn; }
     Step in(double time) const { return static_cast<Step>(std::min(time / cost, 1e9)); }
     Step to_learn(Step interval) const { return std::max(64 * interval, steps); }
@@ -130,6 +142,7 @@ class Pace {
   Step interval_ = 1;
   bool trial_ = false, may_fold_ = false;
   bool folded_ = false;  // in the last part
+  int last_ = all;
   double gain_ = typical_gain;
   double total_ = 0, since_trial_ = 0, patience_ = first_patience;  // ns
 };
