@@ -1,11 +1,11 @@
 #include "spikelet/network/distribution.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <cstdio>
 #include <stdexcept>
 #include <string>
+
+#include "core/text.hpp"
 
 namespace spikelet {
 namespace {
@@ -101,16 +101,6 @@ std::uint16_t delay_steps(double ms, double dt) {
   }
   return static_cast<std::uint16_t>(steps);
 }
-
-namespace {
-
-std::string text(double x) {  // as short as it can be
-  std::array<char, 32> digits{};
-  std::snprintf(digits.data(), digits.size(), "%.6g", x);
-  return digits.data();
-}
-
-}  // namespace
 
 void refuse_delay(double ms, double dt) {
   throw std::invalid_argument("delay: every delay must lie between dt = " + text(dt) + " ms and " +

@@ -1,22 +1,16 @@
 #include "spikelet/network/network.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
-#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <utility>
 
+#include "core/text.hpp"
+
 namespace spikelet {
 namespace {
-
-std::string number(double x) {
-  std::ostringstream text;
-  text << x;
-  return text.str();
-}
 
 // The parameters of the synapses onto these targets.
 template <class R>
@@ -162,7 +156,7 @@ void Network<R>::check(const SynapseTable<R>& table, std::size_t post, Receptor 
         throw std::invalid_argument(
             "axonal_fraction must leave at least one step of each delay dendritic where "
             "coincidence = \"ignore\" and synapses act on V_m at once, got " +
-            number(rule->axonal_fraction));
+            text(rule->axonal_fraction));
       }
     }
   }
@@ -176,8 +170,8 @@ void Network<R>::check(const SynapseTable<R>& table, std::size_t post, Receptor 
           std::to_string(w));
     }
     if (!(w >= static_cast<R>(low) && w <= static_cast<R>(high))) {
-      throw std::invalid_argument("weight must lie in [w_min, w_max] = [" + number(low) + ", " +
-                                  number(high) + "] of its plasticity, got " + number(w));
+      throw std::invalid_argument("weight must lie in [w_min, w_max] = [" + text(low) + ", " +
+                                  text(high) + "] of its plasticity, got " + text(w));
     }
   }
 }
@@ -196,61 +190,19 @@ Projection<R> Network<R>::make_projection(std::size_t pre, std::size_t post, std
 
 template <class R>
 std::size_t Network<R>::add(Projection<R>&& projection) {
-  projections.push_back(std::move(projection));
+  const Projection<R>& added = projections.emplace_back(std::move(projection));
+  if (added.step > 0) {
+    sum_steps_.add(added.post, feed_of(added).ends, added.step);
+  }
   changed = true;
   return projections.size() - 1;
 }
 
 template <class R>
-double Network<R>::grid_of(WeightBits bits, double low, double high, std::size_t pre,
-                           std::size_t post, Receptor receptor,
-                           const std::optional<Plasticity>& rule) const {
-  if (!bits.sixteen) {
-    return 0;
-  }
-  if (rule) {
-    throw std::invalid_argument("weights of 16 bits must be static, and these have a plasticity");
-  }
-  if (!nodes[pre].neurons) {
-    throw std::invalid_argument(
-        "weights of 16 bits must be of neurons, which spike at most once in a step, so that their "
-        "sums have a bound; a spike source needs weights=\"float\"");
-  }
-  const double most = std::max(std::abs(low), std::abs(high));
-  if (!(std::isfinite(bits.largest) && bits.largest >= 0)) {
-    throw std::invalid_argument("the largest of 16-bit weights must be > 0, got " +
-                                number(bits.largest));
-  }
-  if (!(bits.largest > 0) && most == 0) {
-    return 0;  // zeros have no grid, and floats hold them exactly
-  }
-  const double step = grid_step(bits.largest > 0 ? bits.largest : most);
-  if (std::nearbyint(most / step) > most_grid_steps) {
-    throw std::invalid_argument("weight must be at most " + number(step * most_grid_steps) +
-                                " in magnitude, as Int16(largest=" + number(bits.largest) +
-                                ") says, got " + number(most));
-  }
+double Network<R>::weight_step(const WeightBits& bits, double low, double high, std::size_t pre,
+                               std::size_t post, Receptor receptor, bool fixed) const {
   const Ends ends = nodes[post].neurons->receptors().ends(receptor);
-  if (const double other = sum_steps().too_far(post, ends, step); other > 0) {
-    throw std::invalid_argument(
-        "the largest of 16-bit weights must be within a factor of " +
-        number(std::exp2(most_sum_shift)) + " of that of each other projection with such weights " +
-        "onto a receptor, so that their sum is exact, got " + number(step * most_grid_steps) +
-        " beside " + number(other * most_grid_steps) +
-        "; use Int16(largest=...) for both, or weights=\"float\" for one of them");
-  }
-  return step;
-}
-
-template <class R>
-SumSteps Network<R>::sum_steps() const {
-  SumSteps steps;
-  for (const Projection<R>& projection : projections) {
-    if (projection.step > 0) {
-      steps.add(projection.post, feed_of(projection).ends, projection.step);
-    }
-  }
-  return steps;
+  return grid_of(bits, {low, high, post, ends, fixed, nodes[pre].neurons != nullptr}, sum_steps_);
 }
 
 template <class R>
@@ -269,8 +221,8 @@ std::size_t Network<R>::connect(std::size_t pre, std::size_t post, SynapseTable<
   }
   const auto [least, most] = std::ranges::minmax_element(table.weight);
   const double step = table.weight.empty()
-                          ? grid_of(bits, 0, 0, pre, post, receptor, rule)
-                          : grid_of(bits, *least, *most, pre, post, receptor, rule);
+                          ? weight_step(bits, 0, 0, pre, post, receptor, !rule)
+                          : weight_step(bits, *least, *most, pre, post, receptor, !rule);
   if (step > 0) {
     std::ranges::transform(table.weight, table.weight.begin(),
                            [&](R w) { return static_cast<R>(on_grid(w, step)); });
@@ -316,7 +268,7 @@ std::size_t Network<R>::connect(std::size_t pre, std::size_t post, Drawing<R> dr
   // A table puts the synapses of negative weight last among those of a pair, and so do stores that
   // keep receptors apart.
   const auto [low, high] = drawing.weights();
-  const double step = grid_of(bits, low, high, pre, post, receptor, rule);
+  const double step = weight_step(bits, low, high, pre, post, receptor, !rule);
   drawing.round_weights(step);
   std::function<std::size_t()> total;
   if (ranks_ && drawing.counts_by_drawing()) {  // the caller pays for the count
@@ -515,103 +467,6 @@ void Network<R>::restart(Step at, Step born) {
     if (projection.reward) {
       projection.reward->clear();
     }
-  }
-}
-
-template <class R>
-void Network<R>::agree() {
-  std::vector<std::int64_t> least{longest_interval, -1};
-  for (const Projection<R>& projection : projections) {
-    if (projection.size > 0) {
-      least[0] = std::min(least[0], projection.shortest);
-      least[1] = std::min(least[1], -projection.longest);
-    }
-  }
-  if (ranks_) {
-    for (const Projection<R>& projection : projections) {
-      if (projection.facts) {
-        least.insert(least.end(), projection.facts->least.begin(), projection.facts->least.end());
-      }
-    }
-    ranks_->minimum(least);
-    auto fact = least.begin() + 2;
-    for (Projection<R>& projection : projections) {
-      if (projection.facts) {
-        std::copy_n(fact, TableFacts::count, projection.facts->least.begin());
-        fact += TableFacts::count;
-        choose_plastic_layout(projection, *projection.facts);
-        projection.facts.reset();
-      }
-    }
-  }
-  interval = least[0];
-  agreed_longest = -least[1];
-}
-
-template <class R>
-void Network<R>::share_changes(const Call& call, std::exception_ptr error) {
-  if (ranks_ == nullptr) {
-    if (error) {
-      std::rethrow_exception(error);
-    }
-    return;
-  }
-  const auto count = [](auto n) { return static_cast<std::int64_t>(n); };
-  using Fact = std::pair<const char*, std::int64_t>;
-  const bool runs = call.what == Call::run;
-  const char* const method = "the method that they call";
-  const std::array alike{
-      Fact{"their number of populations", count(nodes.size())},
-      Fact{"their number of neurons and sources", count(gids_)},
-      Fact{"their number of projections", count(projections.size())},
-      Fact{"their number of inputs", count(inputs.size())},
-      Fact{"their number of random streams of inputs", count(streams)},
-      Fact{"the seed", count(seed % 0x7fffffff)},
-      Fact{"the present step", count(now)},
-      Fact{method, count(call.what)},
-      Fact{runs ? "the number of steps to run" : "the projection", call.argument},
-      Fact{"their recorders of weights and regulations", call.recorders},
-      Fact{"their recorders or checkpoints", call.plan},
-  };
-  std::array<std::int64_t, 2 + 2 * alike.size()> least{changed ? 0 : 1, error ? 0 : 1};
-  for (std::size_t k = 0; k < alike.size(); ++k) {
-    least[2 + 2 * k] = alike[k].second;
-    least[3 + 2 * k] = -alike[k].second;
-  }
-  ranks_->minimum(least);
-  if (error) {
-    std::rethrow_exception(error);
-  }
-  if (least[1] == 0) {
-    throw std::runtime_error("another rank that shares this network has failed");
-  }
-  for (std::size_t k = 0; k < alike.size(); ++k) {
-    const std::int64_t low = least[2 + 2 * k], high = -least[3 + 2 * k];
-    if (low != high) {
-      const auto text = [&](std::int64_t value) {
-        return alike[k].first == method ? Call::names[static_cast<std::size_t>(value)]
-                                        : std::to_string(value);
-      };
-      throw std::logic_error(
-          "the ranks that share this network must make the same calls with the same arguments, but "
-          "differ in " +
-          std::string(alike[k].first) + ": from " + text(low) + " to " + text(high));
-    }
-  }
-  changed = least[0] == 0;
-}
-
-template <class R>
-void Network<R>::share_error(std::exception_ptr error) {
-  std::array<std::int64_t, 1> least{error ? 0 : 1};
-  if (ranks_ != nullptr) {
-    ranks_->minimum(least);
-  }
-  if (error) {
-    std::rethrow_exception(error);
-  }
-  if (least[0] == 0) {
-    throw std::runtime_error("another rank that shares this network has failed");
   }
 }
 

@@ -3,23 +3,14 @@
 #include <array>
 #include <cmath>
 #include <optional>
-#include <sstream>
 #include <stdexcept>
 #include <utility>
 #include <vector>
 
+#include "core/text.hpp"
 #include "spikelet/network/static_store.hpp"
 
 namespace spikelet {
-namespace {
-
-std::string text(double x) {
-  std::ostringstream out;
-  out << x;
-  return out.str();
-}
-
-}  // namespace
 
 template <class R>
 std::vector<R> SynapseAccess<R>::stored_weights(const Projection<R>& projection) {

@@ -24,6 +24,7 @@
 #include "spikelet/network/sum_steps.hpp"
 #include "spikelet/network/synapses.hpp"
 #include "spikelet/network/table_facts.hpp"
+#include "spikelet/network/weight_bits.hpp"
 
 namespace spikelet {
 
@@ -38,13 +39,6 @@ struct Node {
   std::optional<EventSource> events;
   std::optional<PoissonSource> poisson;
   std::vector<std::vector<R>> initial;  // states at step 0, once the network has run
-};
-
-// How weights are stored: as floats, or with 16 bits, up to a largest magnitude. That is by default
-// the largest that is given or can be drawn.
-struct WeightBits {
-  bool sixteen = false;
-  double largest = 0;  // 0: the default
 };
 
 template <class R>
@@ -152,7 +146,7 @@ class Network {
   // How a store sees the projection, apart from its synapses and the slice of its targets.
   Feed<R> feed_of(const Projection<R>& projection) const;
   // Of the projections with weights of 16 bits.
-  SumSteps sum_steps() const;
+  const SumSteps& sum_steps() const { return sum_steps_; }
   // The synapses of a projection that is not laid out. From now on it keeps them as a table.
   const SynapseTable<R>& table_of(Projection<R>& projection) const;
 
@@ -201,10 +195,9 @@ class Network {
   std::size_t add(Projection<R>&& projection);
   // A population of neurons; throws std::invalid_argument if there is none of that number.
   Node<R>& neurons_at(std::size_t population);
-  // The step of the grid of 16-bit weights with these bounds, or 0. Throws std::invalid_argument if
-  // they cannot have 16 bits.
-  double grid_of(WeightBits bits, double low, double high, std::size_t pre, std::size_t post,
-                 Receptor receptor, const std::optional<Plasticity>& rule) const;
+  // The step of the grid of weights with these bounds, or 0: they are floats.
+  double weight_step(const WeightBits& bits, double low, double high, std::size_t pre,
+                     std::size_t post, Receptor receptor, bool fixed) const;
   void check_ends(const SynapseTable<R>& table, std::size_t pre, std::size_t post,
                   std::optional<Step> born) const;
   void check(const SynapseTable<R>& table, std::size_t post, Receptor receptor,
@@ -213,6 +206,7 @@ class Network {
 
   Communicator* ranks_;
   Gid gids_ = 0;  // given out so far
+  SumSteps sum_steps_;
 };
 
 extern template class Network<float>;
