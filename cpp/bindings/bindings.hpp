@@ -19,6 +19,7 @@ void bind_rules(py::module_& m);
 void bind_program(py::module_& m);
 void bind_inputs(py::module_& m);
 void bind_network(py::module_& m);
+void bind_synapse_stream(py::module_& m);
 
 namespace coding {
 void bind_coding(py::module_& m);

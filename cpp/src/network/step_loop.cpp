@@ -297,8 +297,8 @@ bool StepLoop<R>::run_paced(Step end, const Poll& poll, std::exception_ptr befor
       late = (++intervals <= 8 || intervals % 8 == 0) && passed() > part.most;
       return late;
     };
-    stopped = run_part(first + part.steps, within, std::exchange(before, nullptr),
-                       part.all ? most : 1);
+    stopped =
+        run_part(first + part.steps, within, std::exchange(before, nullptr), part.all ? most : 1);
     stopped = stopped && !late;
     pace_.note(network_.now - first, passed());
   } while (!stopped && network_.now < end);

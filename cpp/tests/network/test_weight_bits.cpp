@@ -21,7 +21,8 @@ double grid_of(const WeightBits& bits, const Weighed& projection) {
 
 }  // namespace
 
-TEST_CASE("the grid of weights is that of the largest one, in either direction, or of a given one") {
+TEST_CASE(
+    "the grid of weights is that of the largest one, in either direction, or of a given one") {
   CHECK(grid_of({}, plain) == 0);
   CHECK(grid_of(sixteen, plain) == grid_step(4));
   CHECK(grid_of(sixteen, {-8, 4, 1, ends, true, true}) == grid_step(8));

@@ -1,0 +1,97 @@
+// Parameters and states of neurons, and spike sources.
+#include <pybind11/stl.h>
+
+#include <memory>
+#include <optional>
+
+#include "array.hpp"
+#include "bind_simulator.hpp"
+#include "make_rates.hpp"
+
+namespace spikelet {
+
+// Neurons and sources between runs.
+template <class R>
+void bind_neurons(py::class_<Simulator<R>>& simulator) {
+  using S = Simulator<R>;
+  using Elements = Array<std::uint32_t>;
+  using Parameters = std::vector<Array<double>>;
+  const py::arg population("population"), k("k"), values("values"), rates("rates");
+  simulator
+      .def(
+          "set_parameters",
+          [](S& s, std::size_t of, const py::sequence& parameters, bool subtract) {
+            s.set_parameters(of, as_parameters(parameters), subtract);
+          },
+          population, py::arg("parameters"), py::arg("subtract"),
+          "Set the parameters of a population; states stay.")
+      .def(
+          "set_coefficients",
+          [](S& s, std::size_t of, const Parameters& coefficients, const Array<double>& t_ref) {
+            s.set_coefficients(of, {as_parameters(coefficients), as_vector(t_ref)});
+          },
+          population, py::arg("coefficients"), py::arg("t_ref"),
+          "Set the coefficients and t_ref [ms] of neurons that a program moves; states stay.")
+      .def(
+          "state",
+          [](S& s, std::size_t of, std::size_t state) { return to_array(s.state(of, state)); },
+          population, k, "State k of the neurons; potentials are absolute.")
+      .def(
+          "set_state",
+          [](S& s, std::size_t of, std::size_t state, const Array<R>& to) {
+            s.set_state(of, state, as_vector(to));
+          },
+          population, k, values, "Set state k of the neurons.")
+      .def("has_run", &S::has_run, population, "Whether the population has left its first step.")
+      .def(
+          "raw_state",
+          [](S& s, std::size_t of, std::size_t state) { return to_array(s.raw_state(of, state)); },
+          population, k, "State k as stored, for an exact copy.")
+      .def(
+          "set_raw_state",
+          [](S& s, std::size_t of, std::size_t state, const Array<R>& to) {
+            s.set_raw_state(of, state, as_vector(to));
+          },
+          population, k, values, "Set state k as stored.")
+      .def(
+          "initial_state",
+          [](S& s, std::size_t of, std::size_t state) {
+            return to_array(s.initial_state(of, state));
+          },
+          population, k, "State k at step 0, to which `reset` returns.")
+      .def(
+          "set_initial_state",
+          [](S& s, std::size_t of, std::size_t state, const Array<R>& to) {
+            s.set_initial_state(of, state, as_vector(to));
+          },
+          population, k, values, "Set state k at step 0.")
+      .def(
+          "held", [](S& s, std::size_t of) { return to_array(s.held(of)); }, population,
+          "The number of steps for which each neuron remains refractory.")
+      .def(
+          "set_held",
+          [](S& s, std::size_t of, const Array<std::int32_t>& steps) {
+            s.set_held(of, as_vector(steps));
+          },
+          population, py::arg("steps"), "Set for how many more steps each neuron is refractory.")
+      .def(
+          "set_events",
+          [](S& s, std::size_t of, const Array<std::int64_t>& stamps, const Elements& elements) {
+            s.set_events(of, as_vector(stamps), as_vector(elements));
+          },
+          population, py::arg("stamps"), py::arg("elements"),
+          "Replace the list of spikes of a source.")
+      .def(
+          "set_rates",
+          [](S& s, std::size_t of, const Array<double>& hz) { s.set_rates(of, as_span(hz)); },
+          population, rates, "Set the rates of Poisson sources [Hz].")
+      .def(
+          "set_changing_rates",
+          [](S& s, std::size_t of, const MakeRates& changing) { s.set_rates(of, changing.make); },
+          population, rates, "Set rates of Poisson sources that change with time.");
+}
+
+template void bind_neurons(py::class_<Simulator<float>>&);
+template void bind_neurons(py::class_<Simulator<double>>&);
+
+}  // namespace spikelet

@@ -1,0 +1,51 @@
+// The parts of the simulator's binding, once for each precision.
+//
+// Each method asks whether it may touch the network (Guarded), and what takes long releases the
+// interpreter lock first. A method must not call Python before it has released the network: that is
+// why all of them take and return plain values.
+#pragma once
+
+#include <pybind11/stl.h>
+
+#include <vector>
+
+#include "array.hpp"
+#include "bindings.hpp"
+#include "spikelet/network/simulator.hpp"
+
+namespace spikelet {
+
+inline ParameterValues as_parameters(const std::vector<Array<double>>& arrays) {
+  ParameterValues values;
+  for (const auto& array : arrays) {
+    values.push_back(as_vector(array));
+  }
+  return values;
+}
+
+// The same from numbers, which most parameters are, and arrays.
+inline ParameterValues as_parameters(const py::sequence& given) {
+  ParameterValues values;
+  values.reserve(given.size());
+  for (const py::handle value : given) {
+    if (PyFloat_CheckExact(value.ptr())) {
+      values.push_back({PyFloat_AS_DOUBLE(value.ptr())});
+    } else {
+      values.push_back(as_vector(value.cast<Array<double>>()));
+    }
+  }
+  return values;
+}
+
+template <class R>
+void bind_building(py::class_<Simulator<R>>& simulator);
+template <class R>
+void bind_injection(py::class_<Simulator<R>>& simulator);
+template <class R>
+void bind_neurons(py::class_<Simulator<R>>& simulator);
+template <class R>
+void bind_synapses(py::class_<Simulator<R>>& simulator);
+template <class R>
+void bind_recorders(py::class_<Simulator<R>>& simulator);
+
+}  // namespace spikelet

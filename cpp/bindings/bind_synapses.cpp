@@ -1,0 +1,103 @@
+// Reading and writing synapses.
+#include <pybind11/stl.h>
+
+#include <utility>
+
+#include "array.hpp"
+#include "bind_simulator.hpp"
+#include "plastic_dict.hpp"
+
+namespace spikelet {
+namespace {
+
+template <class R>
+py::tuple as_tuple(SynapseTable<R>&& table) {
+  return py::make_tuple(to_array(std::move(table.row)), to_array(std::move(table.post)),
+                        to_array(std::move(table.weight)), to_array(std::move(table.delay)));
+}
+
+}  // namespace
+
+// Synapses between runs, and plasticity.
+template <class R>
+void bind_synapses(py::class_<Simulator<R>>& simulator) {
+  using S = Simulator<R>;
+  const py::call_guard<py::gil_scoped_release> no_gil;
+  const py::arg projection("projection"), values("values"), every("every");
+  simulator
+      .def("projection_size", &S::projection_size, projection,
+           "The number of synapses of a projection in this process.")
+      .def("projection_total", &S::projection_total, projection, no_gil,
+           "The number of synapses of a projection in all processes.")
+      .def(
+          "synapses", [](S& s, std::size_t of) { return as_tuple(s.synapses(of)); }, projection,
+          "Rows (begins by source), targets, weights and delays [steps].")
+      .def(
+          "weights", [](S& s, std::size_t of) { return to_array(s.weights(of)); }, projection,
+          "The current weights.")
+      .def(
+          "set_weights",
+          [](S& s, std::size_t of, const Array<R>& to) { s.set_weights(of, as_span(to)); },
+          projection, values, "Set the weights.")
+      .def(
+          "traces",
+          [](S& s, std::size_t of) {
+            py::dict found;
+            for (auto& [name, trace] : s.traces(of)) {
+              found[py::str(name)] = to_array(std::move(trace));
+            }
+            return found;
+          },
+          projection, "The traces of a plastic projection, by name, one entry for each synapse.")
+      .def("describe_storage", &S::describe_storage, projection, "How the synapses are stored.")
+      .def("weight_step", &S::weight_step, projection,
+           "Step of the grid of 16-bit weights; 0: they are floats.")
+      .def("synapse_bytes", &S::synapse_bytes, "Bytes of all synapses.")
+      .def("normalise", &S::normalise, projection, py::arg("total"), no_gil,
+           "Scale each target's weights to the sum `total`, now.")
+      .def(
+          "regulate",
+          [](S& s, std::size_t of, Step interval, Regulation how) {
+            how.projection = of;
+            how.every = interval;
+            s.regulate(how);
+          },
+          projection, every, py::arg("how"), "Regulate weights every `every` steps.")
+      .def(
+          "interval",
+          [](S& s, std::size_t k) {
+            return py::make_tuple(s.interval_begin(k), to_array(s.interval_spikes(k)));
+          },
+          py::arg("regulation"),
+          "The interval that a scaling is in: its first step, and how often each target has fired "
+          "since.")
+      .def(
+          "set_interval",
+          [](S& s, std::size_t k, Step begin, const Array<std::uint32_t>& spikes) {
+            s.set_interval(k, begin, as_span(spikes));
+          },
+          py::arg("regulation"), py::arg("begin"), py::arg("spikes"),
+          "Set the interval that a scaling is in, with one number of spikes for each target.")
+      .def(
+          "set_amplitudes",
+          [](S& s, std::size_t of, const Plasticity& plasticity) {
+            const py::gil_scoped_release release;
+            s.set_amplitudes(of, plasticity.parameters);
+          },
+          projection, py::arg("plasticity"), "Use the same rule with other amplitudes from now on.")
+      .def("set_reward", &S::set_reward, projection, py::arg("step"), py::arg("level"),
+           "Set the level of the reward from a step on.")
+      .def("reward", &S::reward, projection, "The level of the reward now.")
+      .def(
+          "plastic_state", &plastic_state<R>, projection,
+          "The state that an exact copy of a plastic projection needs besides its synapses: arrays "
+          "by name, and its clock.")
+      .def("set_plastic_state", &set_plastic_state<R>, projection, py::arg("state"),
+           "Set what `plastic_state` returned.")
+      .def("born", &S::born, projection, "The step up to which spikes do not use a projection.");
+}
+
+template void bind_synapses(py::class_<Simulator<float>>&);
+template void bind_synapses(py::class_<Simulator<double>>&);
+
+}  // namespace spikelet
