@@ -16,18 +16,7 @@ StepCurrent<R>::StepCurrent(const InputSite& site, std::vector<Step> starts,
 template <class R>
 void StepCurrent<R>::apply(Step step, std::size_t begin, std::size_t end,
                            const InjectionTarget<R>& target) {
-  const std::size_t k = changes_.row(step);
-  const R* row = values_.data() + (one_ ? k : k * this->targets().size());
-  R* external = target.external;
-  for (const TargetBlock& block : this->targets().within(begin, end)) {
-    if (one_) {
-      const R value = *row;
-      for_each_target(block, [&](std::size_t element, std::size_t) { external[element] += value; });
-    } else {
-      for_each_target(
-          block, [&](std::size_t element, std::size_t place) { external[element] += row[place]; });
-    }
-  }
+  this->add_row(values_, changes_.row(step), one_, begin, end, target.external);
 }
 
 template <class R>

@@ -196,6 +196,21 @@ void PoissonInput<R>::apply_changing(Step step, std::size_t begin, std::size_t e
 }
 
 template <class R>
+void Injector<R>::add_row(const std::vector<R>& values, std::size_t k, bool one, std::size_t begin,
+                          std::size_t end, R* current) const {
+  const R* row = values.data() + (one ? k : k * targets_.size());
+  for (const TargetBlock& block : targets_.within(begin, end)) {
+    if (one) {
+      const R value = *row;
+      for_each_target(block, [&](std::size_t element, std::size_t) { current[element] += value; });
+    } else {
+      for_each_target(
+          block, [&](std::size_t element, std::size_t place) { current[element] += row[place]; });
+    }
+  }
+}
+
+template <class R>
 CurrentInput<R>::CurrentInput(const InputSite& site, std::span<const R> values, std::size_t columns,
                               Step start)
     : Injector<R>(site.targets, Act::current), one_(columns == 1) {
@@ -208,17 +223,7 @@ template <class R>
 void CurrentInput<R>::apply(Step step, std::size_t begin, std::size_t end,
                             const InjectionTarget<R>& target) {
   const auto k = static_cast<std::size_t>(step - this->begin());
-  const R* row = values_.data() + (one_ ? k : k * this->targets().size());
-  R* external = target.external;
-  for (const TargetBlock& block : this->targets().within(begin, end)) {
-    if (one_) {
-      const R value = *row;
-      for_each_target(block, [&](std::size_t element, std::size_t) { external[element] += value; });
-    } else {
-      for_each_target(
-          block, [&](std::size_t element, std::size_t place) { external[element] += row[place]; });
-    }
-  }
+  this->add_row(values_, k, one_, begin, end, target.external);
 }
 
 template <class R>
@@ -272,6 +277,8 @@ void NoiseInput<R>::apply(Step step, std::size_t begin, std::size_t end,
   }
 }
 
+template class Injector<float>;
+template class Injector<double>;
 template class PoissonInput<float>;
 template class PoissonInput<double>;
 template class CurrentInput<float>;

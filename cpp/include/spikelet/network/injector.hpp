@@ -68,6 +68,10 @@ class Injector {
                      const InjectionTarget<R>& target) = 0;
 
  protected:
+  // Adds row k of given values to the current of the targets within [begin, end): one value for
+  // all, or one for each target.
+  void add_row(const std::vector<R>& values, std::size_t k, bool one, std::size_t begin,
+               std::size_t end, R* current) const;
   void last(Step begin, Step end) { window_ = {begin, end}; }
   Step begin() const { return window_.begin; }
 
