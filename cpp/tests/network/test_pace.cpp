@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "spikelet/core/random.hpp"
 #include "spikelet/network/pace.hpp"
 
 using namespace spikelet;
@@ -139,4 +140,30 @@ TEST_CASE("a cost is learnt in few steps where they take long") {
     pace.note(15, 15 * 2e5);
   }
   CHECK(pace.next(1'000'000, 15).all);
+}
+
+TEST_CASE("costs that differ by chance do not change the layout again and again") {
+  constexpr double layout_ns = 3e6;
+  const Stream stream(7, Purpose::values, 0);
+  for (const double folded : {500.0, 530.0, 560.0}) {
+    CAPTURE(folded);
+    Pace pace;
+    constexpr double one = 660, all = 530;
+    double ns = 0;
+    Step done = 0;
+    bool fold = false;
+    for (std::uint32_t k = 0; ns < 5e9; ++k) {
+      const Pace::Part part = pace.next(1'000'000'000, 15, true);
+      ns += part.fold != fold ? layout_ns : 0;
+      fold = part.fold;
+      const auto words = stream.words(k, 0);
+      const double noise = uniform(words[0]) < 0.05 ? 2 : 0.8 + 0.4 * uniform(words[1]);
+      const double cost = noise * (part.all ? all : part.fold ? folded : one);
+      const Step steps = std::min(part.steps, static_cast<Step>(part.most / cost) + 1);
+      pace.note(steps, cost * static_cast<double>(steps));
+      ns += cost * static_cast<double>(steps);
+      done += steps;
+    }
+    CHECK(ns / static_cast<double>(done) < 1.15 * 1.05 * std::min(all, folded));
+  }
 }

@@ -46,6 +46,7 @@ class Pace {
     last_ = static_cast<int>(&team - teams_.data());
     total_ += ns;
     since_trial_ = part_.fold == folded_ ? since_trial_ : 0;
+    since_unfolded_ = folded_ && !part_.fold && !trial_ ? 0 : since_unfolded_ + ns;
     folded_ = part_.fold;
     if (!team.known()) {
       team.ns += ns;
@@ -70,9 +71,10 @@ class Pace {
 
  private:
   static constexpr double learn = 5e5, try_for = 1e6, go_on_for = 1e7;  // ns
-  static constexpr double first_patience = 1e7, most_patience = 2e9;
-  // A new layout takes longer than a trial.
-  static constexpr double fold_after = 5e7, folded_patience = 1e9;
+  static constexpr double first_patience = 2e7, most_patience = 2e9;
+  // A new layout takes longer than a trial, so it needs a better reason than two costs that differ
+  // by chance: `sure` times.
+  static constexpr double fold_after = 5e7, folded_patience = 1e9, sure = 1.5;
   // Threads gain where one takes so long for an interval, as they meet once in each. So do not rely
   // on a comparison there: it would take two moments of equal activity.
   static constexpr double long_interval = 1e5;
@@ -124,16 +126,21 @@ class Pace {
       }
     }
     const bool all_wins = this->all_wins();
-    if (may_fold && (folded_ || (!all_wins && total_ > fold_after))) {
+    const bool folds = !all_wins && total_ > fold_after && since_unfolded_ > folded_patience;
+    if (may_fold && (folded_ || folds)) {
       if (!teams_[folded].known()) {
         return {false, teams_[folded].to_learn(interval), true};
       }
       trial_ = folded_ && since_trial_ > std::max(patience_, folded_patience);
-      return all_wins || trial_ ? Part{true, teams_[all].in(trial_ ? try_for : go_on_for)}
-                                : Part{false, teams_[folded].in(go_on_for), true};
+      const double margin = settled_ ? sure : 1;
+      const bool leaves = trial_ || teams_[all].cost * margin < teams_[folded].cost;
+      settled_ = folded_ && !leaves;
+      return leaves ? Part{true, teams_[all].in(trial_ ? try_for : go_on_for)}
+                    : Part{false, teams_[folded].in(go_on_for), true};
     }
     trial_ = since_trial_ > patience_;
-    const int k = all_wins != trial_ ? all : one;
+    const bool wins = all_wins || teams_[all].cost < teams_[one].cost;  // as it is laid out
+    const int k = wins != trial_ ? all : one;
     return {k == all, teams_[k].in(trial_ ? try_for : go_on_for)};
   }
 
@@ -141,10 +148,13 @@ class Pace {
   Part part_{};
   Step interval_ = 1;
   bool trial_ = false, may_fold_ = false;
-  bool folded_ = false;  // in the last part
+  bool folded_ = false;   // in the last part
+  bool settled_ = false;  // folded, and measured to be faster
   int last_ = all;
   double gain_ = typical_gain;
-  double total_ = 0, since_trial_ = 0, patience_ = first_patience;  // ns
+  // [ns] since_unfolded_: since all threads won over the folded network, if they did.
+  double total_ = 0, since_trial_ = 0, since_unfolded_ = folded_patience;
+  double patience_ = first_patience;
 };
 
 }  // namespace spikelet
