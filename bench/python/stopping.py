@@ -3,7 +3,7 @@ r"""Stop samples when their decision is sure: accuracy, steps, energy and time o
 Three quarters of the calibration images fit the network; the limits are chosen on the others. Test images decide nothing.
 Energy is the arithmetic of `spikelet.energy`, relative to the ANN that skips zeros, on the first 100 test images.
 
-    python bench/python/stopping.py --models FOLDER --page docs/conversion.md
+    python bench/python/stopping.py --models FOLDER --page docs/conversion_energy.md
 """
 
 from __future__ import annotations

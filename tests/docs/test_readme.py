@@ -81,7 +81,7 @@ def test_a_dead_path_is_found() -> None:
 
 
 def test_design_names_every_header_and_binding() -> None:
-    text = (ROOT / "docs" / "design.md").read_text("utf-8")
+    text = (ROOT / "docs" / "design_files.md").read_text("utf-8")
     cpp = ROOT / "cpp"
     files = [
         *(cpp / "include").rglob("*.hpp"),

@@ -536,7 +536,7 @@ def test_a_learned_parameter_that_leaves_its_range_is_noticed(name, value, rule)
 
 
 def test_spikes_may_be_changed_in_place():
-    """As docs/training.md says: those of recurrent layers are read by the backward pass, and a copy may be changed."""
+    """As docs/training_speed.md says: those of recurrent layers are read by the backward pass, and a copy may be changed."""
     for module in (st.LIF(), st.CubaLIF(), st.ALIF(), st.LI(), st.LIF(learn_tau=True)):
         x = (torch.rand(4, 2, 3) * 3).requires_grad_()
         grads = []

@@ -1,5 +1,6 @@
 // A plastic store, driven as the engine drives it, and its reference: a walk over all spikes of a
-// synapse that sums every trace from scratch, written from the contract (design.md).
+// synapse that sums every trace from scratch, written from the contract
+// (docs/design_plasticity.md).
 #pragma once
 
 #include <algorithm>

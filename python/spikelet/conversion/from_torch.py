@@ -23,7 +23,8 @@ def read_torch(module: Any, example_shape: Any, *, analog: Collection[str] = ())
     convolutions of sequences, images and volumes, BatchNorm in eval mode (as `Affine`; `fold` puts it into the weights),
     ReLU and all other activations, pooling, sums and products of data and constants, matrix products, attention, softmax,
     LayerNorm, GroupNorm, InstanceNorm and RMSNorm, means, sums and maxima over axes, interpolation, and operators that
-    only move values: reshaping, permuting, slicing, padding, concatenating, shuffling. docs/conversion.md has the list.
+    only move values: reshaping, permuting, slicing, padding, concatenating, shuffling.
+    docs/conversion_operators.md has the list.
 
     Modules that ``torch.ao.quantization.quantize_dynamic`` has quantised are read with their weights; their rounding of inputs,
     which depends on the batch, is left out.
