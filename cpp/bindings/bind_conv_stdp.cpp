@@ -50,7 +50,8 @@ struct SharedLayer {
         process.store(forks(), std::memory_order_release);
         mutex.unlock();
       } else if (tries == 1000) {  // longer than the lines above take another thread
-        throw InUse("ConvSTDP: it was in use by another thread when this process was forked");
+        throw InUse(
+            "ConvSTDP was in use by another thread when this process was forked; create a new one");
       } else {
         std::this_thread::yield();
       }
@@ -117,7 +118,8 @@ void bind_conv_stdp(py::module_& m) {
                        std::size_t height, std::size_t width, std::size_t bins) {
              require_dimensions(weights, 4, "weights must be [kernel, kernel, channels, maps]");
              if (weights.shape(0) != weights.shape(1)) {
-               throw py::value_error("weights must be of square kernels");
+               throw py::value_error(
+                   "weights must be [kernel, kernel, channels, maps], with equal first two sizes");
              }
              const ConvShape shape{height, width, static_cast<std::size_t>(weights.shape(2)),
                                    static_cast<std::size_t>(weights.shape(0)),

@@ -49,7 +49,7 @@ struct Runner {
   Given<R> given(std::size_t k, const py::array& x, std::size_t count, std::size_t steps) const {
     const auto* input = k < graph.size() ? std::get_if<Input>(&graph[k].kind) : nullptr;
     if (input == nullptr) {
-      throw py::value_error("x must have an array for each input");
+      throw py::value_error("x must have one array for each input of the network");
     }
     const InputForm form = input->form;
     const bool spikes = form == InputForm::spikes, packed = form == InputForm::packed;

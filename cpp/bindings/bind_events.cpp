@@ -32,7 +32,8 @@ Column column(const py::object& values, std::size_t n, const Column& missing) {
   const py::dtype type = array.dtype();
   if (array.ndim() != 1 || static_cast<std::size_t>(array.size()) != n || type.byteorder() == '>' ||
       (type.kind() != 'i' && type.kind() != 'u' && type.kind() != 'b')) {
-    throw py::type_error("fields must be columns of native integers of equal length");
+    throw py::type_error(
+        "fields must be columns of integers in native byte order, all of the same length");
   }
   constexpr Kind with_sign[] = {Kind::i8, Kind::i16, Kind::i32, Kind::i64},
                  without[] = {Kind::u8, Kind::u16, Kind::u32, Kind::u64};
@@ -69,7 +70,7 @@ struct EventColumns {
       case 'p':
         return events.p;
       default:
-        throw py::value_error("the fields are t, x, y and p");
+        throw py::value_error("field must be t, x, y or p");
     }
   }
 };
@@ -92,7 +93,7 @@ void require_bounds(const Array<std::int64_t>& first, const Array<std::int64_t>&
          static_cast<std::size_t>(last.data()[i]) <= n;
   }
   if (!ok) {
-    throw py::value_error("slices must lie within the events");
+    throw py::value_error("bounds of slices must lie in 0 .. the number of events");
   }
 }
 
@@ -117,7 +118,7 @@ py::array counted(const std::string& dtype, Make make) {
   if (dtype == "float32") {
     return make(float{});
   }
-  throw py::value_error("counts are uint8, int16, int32 or float32");
+  throw py::value_error("dtype of counts must be uint8, int16, int32 or float32, got " + dtype);
 }
 
 py::array frames(const EventColumns& columns, const Size& size, const Array<std::int64_t>& first,
@@ -141,7 +142,7 @@ py::array bins(const EventColumns& columns, const Size& size, double start, doub
                std::int64_t number, const std::string& dtype) {
   const Sensor sensor = sensor_of(size);
   if (number < 1 || !(width > 0)) {
-    throw py::value_error("bins must be at least 1 and wider than 0");
+    throw py::value_error("there must be at least 1 bin, and its width must be > 0");
   }
   return counted(dtype, [&]<class T>(T) {
     py::array out =
@@ -162,7 +163,7 @@ py::array real(const std::string& dtype, Make make) {
   if (dtype == "float64") {
     return make(double{});
   }
-  throw py::value_error("values are float32 or float64");
+  throw py::value_error("dtype of values must be float32 or float64, got " + dtype);
 }
 
 py::array voxels(const EventColumns& columns, const Size& size, std::int64_t number,
@@ -170,7 +171,8 @@ py::array voxels(const EventColumns& columns, const Size& size, std::int64_t num
   require_threads(threads);
   const Sensor sensor = sensor_of(size);
   if (number < 1 || number > INT32_MAX / sensor.plane - 2 || sensor.polarities != 2) {
-    throw py::value_error("there must be 2 polarities, at least 1 bin, and fewer than 2^31 voxels");
+    throw py::value_error(
+        "a voxel grid must have 2 polarities, at least 1 bin and fewer than 2^31 voxels");
   }
   return real(dtype, [&]<class T>(T) {
     py::array out =
@@ -190,7 +192,7 @@ py::array surfaces_of(const EventColumns& columns, const Size& size,
   const Sensor sensor = sensor_of(size);
   require_bounds(last, last, columns.events.n);
   if (!(stride > 0) || !(tau > 0)) {
-    throw py::value_error("the interval and tau must be above 0");
+    throw py::value_error("interval and tau must be > 0");
   }
   return real(dtype, [&]<class T>(T) {
     const std::vector<py::ssize_t> shape{last.size(), static_cast<py::ssize_t>(sensor.polarities),
@@ -212,7 +214,7 @@ py::array averaged_surfaces(const EventColumns& columns, const Size& size, std::
   const Sensor sensor = sensor_of(size);
   if (cell < 1 || cell > INT32_MAX || surface < 1 || surface > cell || surface % 2 == 0 ||
       !(window >= 0) || !(tau > 0)) {
-    throw py::value_error("surfaces must be odd and fit their cells");
+    throw py::value_error("surface must be odd and at most cell, window must be >= 0, and tau > 0");
   }
   const auto cells = ((sensor.width - 1) / cell + 1) * ((sensor.height - 1) / cell + 1);
   py::array out =
@@ -269,7 +271,7 @@ py::tuple integrated(const EventColumns& columns, const Size& size, std::int64_t
 std::byte* written(py::array& out, const Column& in, std::size_t n, const Column& missing) {
   const Column made = column(out, n, missing);
   if (made.kind != in.kind) {
-    throw py::type_error("the column written must have the type of the column read");
+    throw py::type_error("out must have the type of the field that is read");
   }
   return static_cast<std::byte*>(out.mutable_data());
 }
@@ -292,7 +294,7 @@ void shift_into(const EventColumns& columns, char name, const Array<double>& shi
   std::byte* const data = written(out, in, n, in);
   if (static_cast<std::size_t>(shifts.size()) != n || keep.ndim() != 1 ||
       static_cast<std::size_t>(keep.size()) != n || (n > 0 && keep.strides(0) != 1)) {
-    throw py::value_error("there must be a shift and a flag for each event");
+    throw py::value_error("shifts and keep must have one value for each event");
   }
   const std::ptrdiff_t stride = n > 0 ? out.strides(0) : 0;
   const char field[]{name, 0};
@@ -305,7 +307,9 @@ void shift_into(const EventColumns& columns, char name, const Array<double>& shi
 py::array taken(const py::array& items, const Mask& mask) {
   if (items.ndim() != 1 || mask.ndim() != 1 || items.size() != mask.size() ||
       items.dtype().attr("hasobject").cast<bool>()) {
-    throw py::value_error("a mask must have one value for each event");
+    throw py::value_error(
+        "items must be one-dimensional and hold no Python objects, and mask must have one value "
+        "for each");
   }
   const Array<bool> keep(mask);
   const std::span<const std::uint8_t> flags{reinterpret_cast<const std::uint8_t*>(keep.data()),
@@ -344,7 +348,7 @@ void bind_events(py::module_& m) {
           "range",
           [](const EventColumns& self, char name) {
             if (self.events.n == 0) {
-              throw py::value_error("there are no events");
+              throw py::value_error("events must not be empty: without events there is no range");
             }
             Range found;
             {
@@ -458,7 +462,8 @@ void bind_events(py::module_& m) {
       "event_drop",
       [](std::uint64_t seed, std::int64_t dropped, std::int64_t n) {
         if (dropped < 0 || dropped > n) {
-          throw py::value_error("as many events are dropped as there are, at most");
+          throw py::value_error("dropped must lie in 0 .. " + std::to_string(n) +
+                                ", the number of events, got " + std::to_string(dropped));
         }
         Mask mask(n);
         const auto out = bytes(mask);

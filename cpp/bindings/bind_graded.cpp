@@ -176,7 +176,9 @@ void bind_graded_nodes(py::module_& m, py::class_<Builder>& graph) {
                 }
                 if (shapes.size() != sources.size() || sources[k] >= use->size() ||
                     size != static_cast<py::ssize_t>((*use)[sources[k]].shape.size())) {
-                  throw py::value_error("shapes must be those of the inputs");
+                  throw py::value_error(
+                      "shapes must have one shape for each input, of as many values as the input "
+                      "has");
                 }
               }
             }

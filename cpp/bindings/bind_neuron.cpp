@@ -33,7 +33,7 @@ const R* data(const Optional& array, std::size_t n) {
   }
   if (!py::isinstance<py::array_t<R>>(*array) || (array->flags() & py::array::c_style) == 0 ||
       static_cast<std::size_t>(array->size()) != n) {
-    throw std::invalid_argument("array must be contiguous, of the type of the input, with " +
+    throw std::invalid_argument("array must be contiguous, have the type of the input and " +
                                 std::to_string(n) + " values");
   }
   return static_cast<const R*>(array->data());
@@ -120,7 +120,8 @@ struct Built {
     const auto count = static_cast<std::size_t>(given->first.size());
     const std::size_t inner = given->second;
     if (count == 0 || inner == 0 || size % (count * inner) != 0) {
-      throw std::invalid_argument("parameters must divide the neurons");
+      throw std::invalid_argument(
+          "the number of neurons must be a multiple of the number of parameters");
     }
     return {data<R>(given->first, count), count, inner};
   }
@@ -164,7 +165,8 @@ struct Recurrence {
 
 void check(const Recurrence& recurrence, std::size_t size) {
   if (recurrence.neurons == 0 || size % recurrence.neurons != 0) {
-    throw std::invalid_argument("recurrent weights must be of the neurons of a sample");
+    throw std::invalid_argument(
+        "the number of neurons must be a multiple of the rows of the recurrent weights");
   }
 }
 
@@ -245,7 +247,8 @@ void run_backward(const Packed& packed, const Given& given, const Optional& x,
   run.by_first = state_out<R>(by_first, size);
   run.by_parameters = gradients<R>(by_parameters, built.cell);
   if (run.x == nullptr && (run.charged == nullptr || needs_input(built.cell, run.by_parameters))) {
-    throw std::invalid_argument("x: such neurons need the input in the backward pass");
+    throw std::invalid_argument(
+        "x must not be None: the backward pass of these neurons needs the input");
   }
   if (recurrence) {
     check(*recurrence, size);
@@ -284,7 +287,8 @@ void run_linear(const Coefficients& given, double height, const py::array& x, st
   run.steps = steps;
   run.size = static_cast<std::size_t>(state.size());
   if (run.size != 0 && (neurons.count == 0 || run.size % neurons.count != 0)) {
-    throw std::invalid_argument("the state must be of whole samples");
+    throw std::invalid_argument(
+        "the size of the state must be a multiple of the neurons of a sample");
   }
   std::array<const R*, 8> c;
   for (std::size_t k = 0; k < c.size(); ++k) {
@@ -341,13 +345,13 @@ struct Loan {
 // An array of aligned memory that, if it is large, goes back to the pool.
 py::array pooled(const std::vector<py::ssize_t>& shape, const py::dtype& dtype) {
   if (std::string("biufcV").find(dtype.kind()) == std::string::npos) {
-    throw py::type_error("pooled: dtype must be of numbers");
+    throw py::type_error("pooled: dtype must be numeric");
   }
   // Not above 2^62 bytes, which no machine has, so that the product does not overflow.
   std::size_t bytes = static_cast<std::size_t>(dtype.itemsize());
   for (const py::ssize_t n : shape) {
     if (n < 0 || (n > 0 && bytes > (std::size_t{1} << 62) / static_cast<std::size_t>(n))) {
-      throw py::value_error("pooled: shape must be of sizes that fit in memory");
+      throw py::value_error("pooled: shape must have sizes >= 0 whose product fits in memory");
     }
     bytes *= static_cast<std::size_t>(n);
   }

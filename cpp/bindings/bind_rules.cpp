@@ -75,7 +75,7 @@ void bind_rules(py::module_& m) {
       [](std::uint64_t seed, std::uint32_t number, const Array<std::uint32_t>& pre,
          const Array<std::uint32_t>& post) {
         if (pre.size() != post.size()) {
-          throw py::value_error("pair_uniforms: pre and post must be equally long");
+          throw py::value_error("pair_uniforms: pre and post must have the same length");
         }
         return to_array(
             pair_uniforms(Stream(seed, Purpose::connect, number), as_span(pre), as_span(post)));

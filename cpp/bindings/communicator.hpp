@@ -1,4 +1,4 @@
-// Processes that share a network, as Python sees them.
+// A communicator for the processes that share a network, over the methods of mpi4py's.
 #pragma once
 
 #include <pybind11/pybind11.h>

@@ -1,4 +1,4 @@
-// A description of rates that change with time, from which those of a source or input are made.
+// Makes the rates of a source or an input that change with time, once its targets and dt are known.
 #pragma once
 
 #include <functional>

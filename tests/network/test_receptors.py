@@ -223,7 +223,7 @@ def test_files_of_before_have_no_receptor_in_their_inputs(tmp_path: Path) -> Non
 def test_conductances_of_a_named_receptor_are_not_negative(model: Any, receptor: str) -> None:
     net = make()
     neurons = net.population(3, model)
-    rule = "weight must be >= 0 if receptor= names one: there, weights are magnitudes"
+    rule = "weight must be >= 0 if receptor= is given, because weights are then magnitudes"
     with pytest.raises(ValueError, match=rule):
         net.connect(neurons, neurons, sl.AllToAll(), weight=-1.0, receptor=receptor)
     with pytest.raises(ValueError, match=rule):

@@ -64,7 +64,10 @@ def test_a_rule_and_a_receptor_are_those_of_the_projection() -> None:
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        ({0: np.array([30], np.uint32)}, "sources and targets must lie"),
+        (
+            {0: np.array([30], np.uint32)},
+            "sources and targets must be elements of their populations",
+        ),
         ({2: np.array([np.nan])}, "weight must be finite"),
         ({3: np.array([0.0])}, "delay must lie between dt"),
         ({2: np.array([600.0])}, r"weight must lie in \[w_min, w_max\]"),
@@ -85,7 +88,9 @@ def test_all_that_was_counted_must_be_placed() -> None:
     net, cells = ends()
     stream = StreamedProjection(net, cells, cells)
     stream.count(np.zeros(2, np.uint32), np.zeros(2, np.uint32))
-    with pytest.raises(ValueError, match="fewer synapses of a source were placed than counted"):
+    with pytest.raises(
+        ValueError, match="a source must have as many synapses placed as counted, and has fewer"
+    ):
         stream.connect()
     with pytest.raises(ValueError, match="must be neurons"):
         StreamedProjection(net, cells, net.population(1, sl.PoissonSource(1.0)))

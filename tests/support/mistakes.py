@@ -207,7 +207,7 @@ MISTAKES = [
     Mistake(
         "net.connect(E, I, sl.AllToAll(), weight=[1.0, 2.0])",
         ValueError,
-        "connect E -> I: weight: one value for all synapses or one for each of the 40, got 2",
+        "connect E -> I: weight must have one value for all synapses, or one for each of the 40, got 2",
     ),
     Mistake(
         'net.connect(E, I, sl.AllToAll(), weight=float("nan"))',

@@ -271,7 +271,12 @@ GOOD: dict[str, Any] = {
             TypeError,
             "ids must be .*int64, got torch.float32",
         ),
-        ("ids", torch.tensor([0, 1]), ValueError, "ids must be as many"),
+        (
+            "ids",
+            torch.tensor([0, 1]),
+            ValueError,
+            "ids and times must have the same length, got 2 and 3",
+        ),
         ("offsets", torch.tensor([0, 3, 2]), ValueError, "offsets must ascend"),
         ("offsets", torch.tensor([1, 2, 3]), ValueError, "offsets must ascend"),
         ("offsets", torch.tensor([0, 2, 4]), ValueError, "offsets must ascend"),

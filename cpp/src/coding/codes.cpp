@@ -65,7 +65,8 @@ void phase(std::span<const double> x, Step steps, int bits, std::span<std::uint8
 
 void burst(std::span<const double> x, std::int64_t n_max, Step isi_min, Step isi_max,
            std::span<std::uint8_t> raster) {
-  require(1 <= isi_min && isi_min <= isi_max && n_max >= 1, "isi and n_max must be at least 1");
+  require(1 <= isi_min && isi_min <= isi_max && n_max >= 1,
+          "isi_min and n_max must be at least 1, and isi_max at least isi_min");
   const std::size_t rows = x.empty() ? 0 : raster.size() / x.size();
   require(raster.size() == rows * x.size(), "the raster must be [steps, n]");
   // The last spike is in row (n_max - 1) * isi_max at most; by division, as that may overflow.

@@ -26,16 +26,18 @@ Receptors::Receptors(const ModelInfo& model) : Receptors(of_model(model), !model
 
 Receptors::Receptors(std::span<const ReceptorInfo> receptors, bool by_sign) : by_sign_(by_sign) {
   if (receptors.size() > max_receptors) {
-    throw std::invalid_argument("a model has at most " + std::to_string(max_receptors) +
+    throw std::invalid_argument("a model must have at most " + std::to_string(max_receptors) +
                                 " receptors, got " + std::to_string(receptors.size()));
   }
   if (by_sign && receptors.size() < 2) {
-    throw std::invalid_argument("signs choose between two receptors, and there are " +
-                                std::to_string(receptors.size()));
+    throw std::invalid_argument(
+        "the sign of a weight selects one of two receptors, so a model by sign must have at least "
+        "2, got " +
+        std::to_string(receptors.size()));
   }
   if (by_sign && receptors[0].early() != receptors[1].early()) {
     throw std::invalid_argument(
-        "signs choose between receptors 0 and 1, which must both be early or both be late");
+        "the sign of a weight selects receptor 0 or 1, so both must be early or both must be late");
   }
   for (std::size_t r = 0; r < receptors.size(); ++r) {
     const ReceptorInfo& receptor = receptors[r];
@@ -56,8 +58,8 @@ Receptors::Receptors(std::span<const ReceptorInfo> receptors, bool by_sign) : by
     for (std::size_t other = 0; other <= r; ++other) {
       if (receptors[other].state == receptor.state && receptors[other].magnitude) {
         throw std::invalid_argument("receptor " + std::to_string(other) +
-                                    " counts magnitudes and must not share state " +
-                                    std::to_string(receptor.state) + " with another late one");
+                                    " takes magnitudes and must not share state " +
+                                    std::to_string(receptor.state) + " with another late receptor");
       }
     }
   }
@@ -67,8 +69,8 @@ Ends Receptors::ends(Receptor receptor) const {
   const auto number = static_cast<int>(receptor);
   if (channel_.empty() || number < -1 ||
       (number >= static_cast<int>(channel_.size()) && channel_.size() > 1)) {
-    throw std::invalid_argument("these neurons have " + std::to_string(channel_.size()) +
-                                " receptors, and none of number " + std::to_string(number));
+    throw std::invalid_argument("receptor must be one of the " + std::to_string(channel_.size()) +
+                                " of these neurons, counted from 0, got " + std::to_string(number));
   }
   if (number < 0 && by_sign_) {
     return {channel_[0], channel_[1], magnitude_[1]};

@@ -1,4 +1,5 @@
-// Places of selected lanes as a list of numbers. Included by kernel sources after simd.hpp.
+// The positions of selected lanes, packed into a list of numbers. Included by kernel sources after
+// simd.hpp.
 
 namespace spikelet::SPIKELET_LEVEL {
 

@@ -49,7 +49,8 @@ const std::byte* at(const Column& column, std::size_t k) {
       outside("p", p, sensor.polarities, k);
     }
   }
-  throw std::invalid_argument("events: they were changed by another thread");
+  throw std::invalid_argument(
+      "events: another thread changed them during the call; copy them first");
 }
 
 bool is_missing(const Column& column) {

@@ -27,7 +27,8 @@ ConvShape checked(const ConvShape& s, std::size_t bins, std::size_t weights,
   for (const std::size_t n : {s.height, s.width, s.channels, s.kernel, s.maps}) {
     require(n > 0 && n < most_inputs, "sizes must be at least 1");
   }
-  require(s.kernel <= std::min(s.height, s.width), "a wave must not be smaller than the kernel");
+  require(s.kernel <= std::min(s.height, s.width),
+          "a wave must be at least as high and wide as the kernel");
   require(s.height <= most_inputs / s.width && s.channels < most_inputs / (s.height * s.width),
           "a wave must have fewer than 2^32 inputs");
   require(s.synapses() <= row_mask, "a neuron must have fewer than 2^24 synapses");

@@ -149,7 +149,7 @@ template <class R>
 Input Engine<R>::packed_input(std::size_t node) const {
   const NodePlan<R>& plan = plan_->nodes.at(node);
   if (plan.form != Form::spikes) {
-    throw std::invalid_argument("node " + std::to_string(node) + " sends no spikes");
+    throw std::invalid_argument("node " + std::to_string(node) + " must be one that sends spikes");
   }
   Input input{InputForm::packed, {}, plan.planes > 1, plan.differential};
   input.levels = std::max(static_cast<int>(plan.planes) / 2, 1);
@@ -173,7 +173,7 @@ template <class R>
 void Engine<R>::check(const Batch<R>& batch, int threads) const {
   const Plan& plan = *plan_;
   if (batch.inputs.size() != plan.inputs) {
-    throw std::invalid_argument("x must have an array for each input");
+    throw std::invalid_argument("x must have one array for each input of the network");
   }
   for (std::size_t k = 0; k < plan.inputs; ++k) {
     const InputForm form = std::get<Input>(plan.graph[k].kind).form;
@@ -181,14 +181,15 @@ void Engine<R>::check(const Batch<R>& batch, int threads) const {
     const bool spikes = form == InputForm::spikes, packed = form == InputForm::packed;
     if ((given.spikes != nullptr) != spikes || (given.packed != nullptr) != packed ||
         (given.analog != nullptr) != (!spikes && !packed)) {
-      throw std::invalid_argument("x must have the forms of the inputs");
+      throw std::invalid_argument(
+          "x must have arrays in the form of their inputs: analog values, spikes or packed spikes");
     }
   }
   if (batch.steps == 0 || batch.steps >= std::size_t{1} << 31 || batch.delay >= batch.steps) {
     throw std::invalid_argument("steps must lie in 1 .. 2^31 - 1, and delay in 0 .. steps - 1");
   }
   if (!plan.sizes.empty() && plan.sizes.size() != batch.steps) {
-    throw std::invalid_argument("steps must be those of sizes");
+    throw std::invalid_argument("steps must equal the number of sizes");
   }
   if (threads < 1) {
     throw std::invalid_argument("threads must be at least 1");
@@ -197,7 +198,8 @@ void Engine<R>::check(const Batch<R>& batch, int threads) const {
     const Until& until = *batch.until;
     const std::pair<std::size_t, What> needed{until.node, What::mean};
     if (!is_anytime() || std::ranges::find(plan.records, needed) == plan.records.end()) {
-      throw std::invalid_argument("until needs the recorded mean of a network without waiting");
+      throw std::invalid_argument(
+          "until needs a recorded mean, and a network in which no layer waits for all steps");
     }
     if (until.checks.size() != until.limits.size()) {
       throw std::invalid_argument("until must have a limit for each check");
@@ -205,7 +207,8 @@ void Engine<R>::check(const Batch<R>& batch, int threads) const {
     std::size_t last = batch.delay;
     for (const std::size_t check : until.checks) {
       if (check <= last || check >= batch.steps) {
-        throw std::invalid_argument("checks must rise, above delay and below steps");
+        throw std::invalid_argument(
+            "checks must ascend strictly, and be greater than delay and less than steps");
       }
       last = check;
     }
@@ -215,7 +218,7 @@ void Engine<R>::check(const Batch<R>& batch, int threads) const {
       throw std::invalid_argument("steps times values of a node must be at most 2^44");
     }
     if (!node.pace.empty() && node.pace.size() < batch.steps * node.layout.pixel) {
-      throw std::invalid_argument("steps must not be more than those of pace and limit");
+      throw std::invalid_argument("steps must be at most the number of steps in pace and limit");
     }
   }
 }

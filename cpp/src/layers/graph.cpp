@@ -142,7 +142,7 @@ struct Checker {
   void operator()(const Upsample& u) const {
     require(u.y > 0 && u.x > 0 && u.y < longest && u.x < longest &&
                 node.shape == Extent{from().channels, from().height * u.y, from().width * u.x},
-            "must be its input times the factors");
+            "must have the shape of its input times the factors");
   }
 
   void operator()(const Affine& a) const {
@@ -155,7 +155,8 @@ struct Checker {
   }
 
   void operator()(const Flatten&) const {
-    require(node.shape == Extent{from().size(), 1, 1}, "must have all elements as channels");
+    require(node.shape == Extent{from().size(), 1, 1},
+            "must have all elements of its input as channels");
   }
 
   void operator()(const Relu& r) const {
@@ -176,8 +177,7 @@ struct Checker {
             "pace and limit must have values for each step and channel");
     require(n.ceiling.empty() || n.ceiling.size() == n.pace.size(),
             "ceiling must be empty or have the size of pace");
-    require(n.pace.empty() || !n.differential,
-            "spikes of predictive neurons must have no differential code");
+    require(n.pace.empty() || !n.differential, "predictive neurons must not be differential");
     require(!n.pace.empty() || n.level_ratio == 0.5,
             "level_ratio must be 0.5 unless neurons are predictive");
     require(!n.later || (n.pace.empty() && !n.hard && !n.is_signed),
@@ -335,7 +335,7 @@ void check(const Graph& graph, const Node& node) {
   const bool none = input || std::holds_alternative<Constant>(node.kind);
   const std::size_t n = node.inputs.size(), wanted = inputs_of(node);
   checker.require(none ? n == 0 : (wanted == 0 ? n > 0 : n == wanted),
-                  "must have its number of inputs");
+                  "must have as many inputs as its kind takes");
   checker.require(std::ranges::all_of(node.inputs, [&](auto k) { return k < graph.size(); }),
                   "inputs must be earlier nodes");
   std::visit(checker, node.kind);

@@ -174,7 +174,8 @@ std::unique_ptr<const typename Engine<R>::Plan> make_plan(
   for (const auto& [node, what] : records) {
     if (node >= graph.size() ||
         (what == What::potential && !std::holds_alternative<Neuron>(graph[node].kind))) {
-      throw std::invalid_argument("records must be of nodes, and potentials of neurons");
+      throw std::invalid_argument(
+          "records must name nodes of the graph, and potentials only nodes that are neurons");
     }
   }
   for (const double size : sizes) {
@@ -185,13 +186,15 @@ std::unique_ptr<const typename Engine<R>::Plan> make_plan(
   }
   for (const Node& node : graph) {
     if (!sizes.empty() && std::holds_alternative<Delayed>(node.kind)) {
-      throw std::invalid_argument("spikes of other sizes cannot be delayed");
+      throw std::invalid_argument(
+          "sizes must be empty if the graph has delays: spikes with a size cannot be delayed");
     }
     const auto* neuron = std::get_if<Neuron>(&node.kind);
     const auto* input = std::get_if<Input>(&node.kind);
     if (!sizes.empty() && ((neuron != nullptr && neuron->pace.empty()) ||
                            (input != nullptr && input->differential))) {
-      throw std::invalid_argument("spikes of other sizes need neurons with a pace");
+      throw std::invalid_argument(
+          "sizes must be empty unless all neurons have a pace and no input is differential");
     }
   }
   plan->nodes.reserve(graph.size());
@@ -199,7 +202,8 @@ std::unique_ptr<const typename Engine<R>::Plan> make_plan(
   Planner<R> planner(*plan, whole);
   for (const auto& [node, what] : records) {
     if ((what == What::spikes || what == What::packed) && plan->nodes[node].form != Form::spikes) {
-      throw std::invalid_argument("node " + std::to_string(node) + " sends no spikes to record");
+      throw std::invalid_argument("node " + std::to_string(node) +
+                                  " must send spikes, so that they can be recorded");
     }
     if (what == What::value) {
       planner.need_sequence(node);

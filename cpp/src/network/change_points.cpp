@@ -9,7 +9,7 @@ ChangePoints::ChangePoints(std::vector<Step> starts, const std::vector<bool>& ac
     : starts_(std::move(starts)) {
   if (starts_.size() != active.size() ||
       !std::ranges::is_sorted(starts_, std::ranges::less_equal{})) {
-    throw std::invalid_argument("rows must have ascending starts, one each");
+    throw std::invalid_argument("starts must ascend strictly, one for each row");
   }
   for (std::size_t k = 0; k < active.size(); ++k) {
     if (!active[k]) {

@@ -485,7 +485,7 @@ SynapseTable<R> Drawing<R>::table(int threads) const {
   const auto given = [&](const char* what, const ValueSpec& spec, auto& to, auto&& convert) {
     if (spec.values.size() != 1 && spec.values.size() != table.size()) {
       throw std::invalid_argument(
-          std::string(what) + ": one value for all synapses or one for each of the " +
+          std::string(what) + " must have one value for all synapses, or one for each of the " +
           std::to_string(table.size()) + ", got " + std::to_string(spec.values.size()));
     }
     to.resize(spec.values.size());

@@ -80,9 +80,10 @@ std::pair<double, double> ValueSpec::range() const {
 }
 
 void refuse_limits(const ValueSpec& spec) {
-  throw std::invalid_argument(
-      "redraw=(" + std::to_string(spec.low) + ", " + std::to_string(spec.high) +
-      "): 1000 draws in a row fell outside; the interval holds almost none of the distribution");
+  throw std::invalid_argument("redraw=(" + std::to_string(spec.low) + ", " +
+                              std::to_string(spec.high) +
+                              "): 1000 draws in a row fell outside; choose an interval that holds "
+                              "more of the distribution");
 }
 
 double draw_value(const ValueSpec& spec, const Stream& stream, std::uint64_t key,

@@ -18,7 +18,7 @@ std::shared_ptr<const SynapseParameters> restricted(const Plasticity& rule,
                                                     const SynapseTable<R>& table, Range own) {
   if (!rule.info().short_term || rule.varied->size() != rule.parameters.size()) {
     throw std::invalid_argument(std::string(rule.info().name) +
-                                ": parameters must be single numbers");
+                                ": parameters must be single numbers, not one for each synapse");
   }
   auto kept = std::make_shared<SynapseParameters>(rule.varied->size());
   for (std::size_t c = 0; c < kept->size(); ++c) {
@@ -52,7 +52,7 @@ Range Network<R>::own(std::size_t node) const {
 template <class R>
 Node<R> Network<R>::make_node(std::size_t n) const {
   if (n > 0xffffffffu - gids_ - 2 * block_size) {
-    throw std::length_error("a network holds at most 2^32 elements");
+    throw std::length_error("a network must have at most 2^32 neurons and sources");
   }
   Node<R> node;
   node.size = n;
@@ -111,7 +111,7 @@ std::size_t Network<R>::add_poisson(std::size_t n, std::span<const double> rates
 template <class R>
 Node<R>& Network<R>::neurons_at(std::size_t population) {
   if (population >= nodes.size() || !nodes[population].neurons) {
-    throw std::invalid_argument("only neurons have inputs, and population " +
+    throw std::invalid_argument("an input must act on neurons, and population " +
                                 std::to_string(population) + " has none");
   }
   return nodes[population];
@@ -121,20 +121,21 @@ template <class R>
 void Network<R>::check_ends(const SynapseTable<R>& table, std::size_t pre, std::size_t post,
                             std::optional<Step> born) const {
   if (pre >= nodes.size() || post >= nodes.size() || !nodes[post].neurons) {
-    throw std::invalid_argument("synapses must be from a population to neurons");
+    throw std::invalid_argument(
+        "synapses must lead from a population of the network to one of neurons");
   }
   if (table.row.size() != nodes[pre].size + 1) {
     throw std::invalid_argument("synapses must have one row for each source");
   }
   const std::size_t targets = nodes[post].size;
   if (std::any_of(table.post.begin(), table.post.end(), [&](auto j) { return j >= targets; })) {
-    throw std::invalid_argument("targets must lie in the population");
+    throw std::invalid_argument("targets must be elements of the target population");
   }
   if (std::any_of(table.delay.begin(), table.delay.end(), [](auto d) { return d == 0; })) {
     throw std::invalid_argument("delays must be at least one step");
   }
   if (born && (*born < -1 || *born > now)) {
-    throw std::invalid_argument("born must be -1 or a step that is over, got " +
+    throw std::invalid_argument("born must be -1 or a step that has passed, got " +
                                 std::to_string(*born));
   }
 }
@@ -166,7 +167,7 @@ void Network<R>::check(const SynapseTable<R>& table, std::size_t post, Receptor 
     }
     if (magnitudes && w < 0) {
       throw std::invalid_argument(
-          "weight must be >= 0 if receptor= names one: there, weights are magnitudes, got " +
+          "weight must be >= 0 if receptor= is given, because weights are then magnitudes, got " +
           std::to_string(w));
     }
     if (!(w >= static_cast<R>(low) && w <= static_cast<R>(high))) {
@@ -321,7 +322,7 @@ std::uint32_t Network<R>::inject(std::size_t population,
   if (kept.empty()) {
     const std::size_t count = input.injector->streams();
     if (count > most - streams) {
-      throw std::length_error("a network has random streams for 2^24 inputs, and all are taken");
+      throw std::length_error("a network must have at most 2^24 inputs with random numbers");
     }
     input.streams.assign(site.streams.begin(),
                          site.streams.begin() + static_cast<std::ptrdiff_t>(count));
@@ -393,7 +394,7 @@ void Network<R>::set_initial_state(std::size_t population, std::size_t state,
   Node<R>& node = neurons_at(population);
   if (state >= node.neurons->state_count() ||
       (values.size() != node.size && values.size() != node.neurons->raw_state(state).size())) {
-    throw std::invalid_argument("initial states must be one for each neuron");
+    throw std::invalid_argument("initial states must have one value for each neuron");
   }
   node.initial.resize(node.neurons->state_count());
   if (values.size() == node.size) {  // of all processes

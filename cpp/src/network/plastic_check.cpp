@@ -98,7 +98,7 @@ void check_weights(const Projection<R>& projection, const std::vector<R>& weight
              "], got " + std::to_string(w));
     }
     require(projection.sign == 0 || w == 0 || std::signbit(w) == (projection.sign < 0),
-            "weights of this plasticity must keep their sign");
+            "weights of this plasticity rule must keep their sign");
   }
 }
 
@@ -120,7 +120,7 @@ void check_rows(const PlasticState<R>& state, std::size_t sources) {
     return std::pair(state.row_source[k], state.row_delay[k]);
   };
   for (std::size_t k = 0; k < state.row_source.size(); ++k) {
-    require(state.row_source[k] < sources, "row_source must be sources of the projection");
+    require(state.row_source[k] < sources, "row_source must hold sources of the projection");
     require(k == 0 || key(k - 1) < key(k), "rows must ascend by source, then delay");
   }
 }
@@ -128,7 +128,7 @@ void check_rows(const PlasticState<R>& state, std::size_t sources) {
 template <class R>
 void check_posts(const PlasticState<R>& state, std::size_t targets, Step now) {
   for (std::size_t k = 0; k < state.post_stamp.size(); ++k) {
-    require(state.post_target[k] < targets, "post_target must be targets of the projection");
+    require(state.post_target[k] < targets, "post_target must hold targets of the projection");
     require(k == 0 || state.post_stamp[k - 1] <= state.post_stamp[k], "post_stamp must ascend");
   }
   require_within(state.post_stamp, 0, now, "post_stamp");
@@ -152,9 +152,9 @@ void check_sent(const PlasticState<R>& state, const Feed<R>& feed, std::size_t t
                 Step longest) {
   const int up = feed.channel_of(R(1)), down = feed.channel_of(R(-1));
   for (std::size_t k = 0; k < state.sent_step.size(); ++k) {
-    require(state.sent_post[k] < targets, "sent_post must be targets of the projection");
+    require(state.sent_post[k] < targets, "sent_post must hold targets of the projection");
     const int channel = state.sent_channel[k];
-    require(channel == up || channel == down, "sent_channel must be a channel of the targets");
+    require(channel == up || channel == down, "sent_channel must hold channels of the targets");
   }
   require_within(state.sent_step, now, now + longest, "sent_step");
 }

@@ -82,11 +82,13 @@ void Population<R>::set_t_ref(Buffer<std::int32_t>&& steps) {
 template <class R>
 void Population<R>::set_coefficients(const ProgramValues& given) {
   if (!program_) {
-    throw std::invalid_argument("these neurons have parameters, no coefficients of a program");
+    throw std::invalid_argument(
+        "these neurons are run by a kernel: give parameters, not coefficients of a program");
   }
   const std::size_t count = program_->parts().coefficients;
   if (given.coefficients.size() != count) {
-    throw std::invalid_argument("the program has " + std::to_string(count) + " coefficients, got " +
+    throw std::invalid_argument("coefficients must be as many as the program has, " +
+                                std::to_string(count) + ", got " +
                                 std::to_string(given.coefficients.size()));
   }
   const auto check = [&](const std::string& what, const std::vector<double>& values) {
@@ -125,7 +127,8 @@ void Population<R>::set_parameters(const ParameterValues& parameters, bool subtr
                                    std::span<R> potentials) {
   const std::vector<double> old_E_L = E_L_;
   if (program_) {
-    throw std::invalid_argument("these neurons have coefficients of a program, no parameters");
+    throw std::invalid_argument(
+        "these neurons are run by a program: give its coefficients, not parameters");
   }
   const ModelInfo& info = models()[model_];
   const bool one_for_all = std::all_of(parameters.begin(), parameters.end(),
@@ -192,7 +195,7 @@ std::vector<R> Population<R>::raw_state(std::size_t k) const {
 template <class R>
 void Population<R>::require_size(std::size_t size) const {
   if (size != n_ && size != owned_) {
-    throw std::invalid_argument("values must be one for each neuron, that is " +
+    throw std::invalid_argument("values must have one entry for each neuron, that is " +
                                 std::to_string(n_) + ", got " + std::to_string(size));
   }
 }

@@ -85,7 +85,7 @@ Projection<R>& Simulator<R>::loaded(Use& use, std::size_t projection) {
   return use->network.projections[projection];
 }
 
-// These are brief.
+// Brief calls: other threads wait for them.
 // ----------------------------------------------------------------------------------
 
 template <class R>
@@ -364,7 +364,7 @@ void Simulator<R>::set_plastic_state(std::size_t k, const PlasticState<R>& state
   Use use = parts_.brief();
   Projection<R>& projection = use->network.projections[k];
   if (!projection.rule) {
-    throw std::invalid_argument("set_plastic_state: the projection must have plasticity");
+    throw std::invalid_argument("set_plastic_state: the projection must be plastic");
   }
   if (projection.facts) {
     use.lengthen();
@@ -392,7 +392,7 @@ void Simulator<R>::set_initial_weights(std::size_t projection, std::vector<R> we
   Use use = parts_.brief();
   Projection<R>& of = use->network.projections[projection];
   if (weights.size() != of.size) {
-    throw std::invalid_argument("initial weights must be one for each synapse");
+    throw std::invalid_argument("initial weights must have one value for each synapse");
   }
   of.initial_weights = std::move(weights);
 }

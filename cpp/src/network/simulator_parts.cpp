@@ -26,7 +26,7 @@ void check_clock(Step now, const SpikesInFlight& spikes, Gid elements) {
       throw std::invalid_argument("stamps of spikes in flight must ascend from 0 to now");
     }
     if (spikes.gids[k] >= elements) {
-      throw std::invalid_argument("spikes in flight must be of elements of the network");
+      throw std::invalid_argument("spikes in flight must come from elements of the network");
     }
   }
 }

@@ -100,7 +100,7 @@ void SynapseAccess<R>::check(const Projection<R>& projection, std::span<const R>
           "; connect with weights=Int16(largest=...) to leave room for larger ones");
     }
     if (projection.sign != 0 && w != 0 && std::signbit(w) != (projection.sign < 0)) {
-      throw std::invalid_argument("weights of this plasticity must keep their sign, got " +
+      throw std::invalid_argument("weights of this plasticity rule must keep their sign, got " +
                                   std::to_string(w));
     }
   }

@@ -38,7 +38,7 @@ void SynapseStream<R>::check(std::span<const std::uint32_t> pre,
     return ids.empty() || *std::max_element(ids.begin(), ids.end()) < n;
   };
   if (!below(pre, counts_.size()) || !below(post, n_post_)) {
-    throw std::invalid_argument("sources and targets must lie in their populations");
+    throw std::invalid_argument("sources and targets must be elements of their populations");
   }
 }
 
@@ -46,7 +46,7 @@ template <class R>
 void SynapseStream<R>::count(std::span<const std::uint32_t> pre,
                              std::span<const std::uint32_t> post) {
   if (!table_.row.empty()) {
-    throw std::logic_error("synapses are counted before any is placed");
+    throw std::logic_error("all synapses must be counted before any is placed");
   }
   check(pre, post);
   for (std::size_t k = 0; k < pre.size(); ++k) {
@@ -97,7 +97,8 @@ void SynapseStream<R>::place(std::span<const std::uint32_t> pre,
     }
     const std::uint64_t at = counts_[pre[k]];
     if (at >= table_.row[pre[k] + 1]) {
-      throw std::invalid_argument("more synapses of a source were placed than counted");
+      throw std::invalid_argument(
+          "a source must have as many synapses placed as counted, and has more");
     }
     ++counts_[pre[k]];
     table_.post[at] = post[k];
@@ -116,11 +117,12 @@ SynapseTable<R> SynapseStream<R>::take(int threads) {
   begin_placing();
   for (std::size_t i = 0; i < counts_.size(); ++i) {
     if (counts_[i] != table_.row[i + 1]) {
-      throw std::invalid_argument("fewer synapses of a source were placed than counted");
+      throw std::invalid_argument(
+          "a source must have as many synapses placed as counted, and has fewer");
     }
   }
   if (placed_ != total_) {
-    throw std::invalid_argument("as many synapses must be placed as were counted");
+    throw std::invalid_argument("the number of synapses placed must equal the number counted");
   }
   if (table_.weight.empty()) {
     table_.weight.push_back(R{});

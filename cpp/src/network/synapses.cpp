@@ -17,7 +17,7 @@ SynapseTable<R> SynapseTable<R>::from_lists(std::size_t n_pre, std::span<const s
     throw std::invalid_argument("lists of synapses must be equally long");
   }
   if (std::any_of(pre.begin(), pre.end(), [&](std::uint32_t i) { return i >= n_pre; })) {
-    throw std::invalid_argument("sources must lie in the population");
+    throw std::invalid_argument("sources must be elements of the source population");
   }
   const bool weights = weight.size() != 1, delays = delay.size() != 1;
   auto table = build_table<R>(

@@ -32,7 +32,7 @@ Targets::Targets(std::size_t n, Range own, std::optional<std::span<const std::ui
   } else {
     for (std::uint32_t k = 0; k < given_; ++k) {
       if ((*elements)[k] >= n) {
-        throw std::invalid_argument("a target must lie in the population, got element " +
+        throw std::invalid_argument("targets must be elements of the population, got element " +
                                     std::to_string((*elements)[k]));
       }
       if (own.contains((*elements)[k])) {
@@ -42,7 +42,7 @@ Targets::Targets(std::size_t n, Range own, std::optional<std::span<const std::ui
     const auto element = [&](std::uint32_t k) { return (*elements)[k]; };
     std::ranges::sort(order_, {}, element);
     if (std::ranges::adjacent_find(order_, {}, element) != order_.end()) {
-      throw std::invalid_argument("a target must not be named twice");
+      throw std::invalid_argument("targets must be distinct, and one is given twice");
     }
     for (const std::uint32_t k : order_) {
       add(element(k));

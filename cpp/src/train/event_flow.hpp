@@ -1,5 +1,5 @@
-// How one neuron of EventProp moves between the events that reach it, what it spikes, and how its
-// adjoint moves backwards. Shared by event_prop.cpp and event_network.cpp.
+// One neuron of EventProp between the events that reach it: its potential and current, its spikes,
+// and its adjoint backwards in time. Shared by event_prop.cpp and event_network.cpp.
 #pragma once
 
 #include <algorithm>

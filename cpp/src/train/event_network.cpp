@@ -411,7 +411,7 @@ EventNetworkGradients event_backward(const EventLif& lif, const EventView& input
     refuse("output must have as many samples as input");
   }
   if (currents.size() != output.times.size() || time_gradients.size() != output.times.size()) {
-    refuse("currents and gradients must be as many as output spikes");
+    refuse("currents and gradients must have one value for each output spike");
   }
   const std::size_t samples = input.offsets.size() - 1;
   const std::size_t each = std::max<std::size_t>(1, (samples + chunks - 1) / chunks);

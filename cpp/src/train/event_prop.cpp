@@ -212,7 +212,7 @@ struct Backward {
 void check(const EventView& spikes, std::size_t n) {
   const auto& [offsets, times, ids] = spikes;
   if (ids.size() != times.size()) {
-    refuse("ids must be as many as times, got " + std::to_string(ids.size()) + " and " +
+    refuse("ids and times must have the same length, got " + std::to_string(ids.size()) + " and " +
            std::to_string(times.size()));
   }
   if (offsets.empty() || offsets.front() != 0 ||
@@ -232,7 +232,7 @@ void check(const EventView& spikes, std::size_t n) {
   }
   for (std::size_t b = 0; b + 1 < offsets.size(); ++b) {
     if (!std::is_sorted(times.begin() + offsets[b], times.begin() + offsets[b + 1])) {
-      refuse("times must ascend within a sample, and do not in sample " + std::to_string(b));
+      refuse("times must ascend within each sample, but do not in sample " + std::to_string(b));
     }
   }
 }
@@ -265,7 +265,7 @@ EventGradients event_backward(const EventLif& lif, const EventView& input,
     refuse("output must have as many samples as input");
   }
   if (currents.size() != output.times.size() || time_gradients.size() != output.times.size()) {
-    refuse("currents and gradients must be as many as output spikes");
+    refuse("currents and gradients must have one value for each output spike");
   }
   const Transposed transposed(weights, n_in, n_out);
   const Backward backward{flow, transposed, output, currents, time_gradients};

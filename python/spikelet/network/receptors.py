@@ -64,7 +64,7 @@ def receptor_unit(model: NeuronModel, number: int) -> str:
 def require_sign(where: str, model: NeuronModel, receptor: str | None, weights: Any) -> None:
     """Check that the conductances of a receptor that is named are not negative."""
     if model.conductance and receptor is not None:
-        rule = "must be >= 0 if receptor= names one: there, weights are magnitudes"
+        rule = "must be >= 0 if receptor= is given, because weights are then magnitudes"
         check_all(where, "weight", weights, weights >= 0, rule)
 
 

@@ -1,5 +1,6 @@
-// Buffer<T>: a std::vector on cache-line boundaries; large ones on huge pages where the system has
-// them. Rows of synapses are visited at random, and with 4 KB pages each visit costs a page walk.
+// Buffer<T>: a std::vector that begins on a cache line; large ones lie on huge pages where the
+// system has them. Rows of synapses are visited at random, and with 4 KB pages each visit costs a
+// page walk.
 #pragma once
 
 #include <cstddef>

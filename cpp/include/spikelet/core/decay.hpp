@@ -1,5 +1,5 @@
-// exp(-k dt / tau) for whole steps k from three small tables: no libm call in the step loop, and no
-// pair is dropped before the factor itself underflows.
+// exp(-k dt / tau) for whole steps k, as a product from three small tables: the step loop calls no
+// libm, and a pair of spikes counts until the factor itself underflows.
 #pragma once
 
 #include <cmath>

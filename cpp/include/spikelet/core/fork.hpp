@@ -1,12 +1,12 @@
-// What survives fork(). The child has one thread, the one that called it: other threads, and with
-// them OpenMP's team, are gone, but the locks they held stay locked.
+// What a forked process needs to know. The child has only the thread that called fork(): all
+// others, including OpenMP's team, are gone, but locks that they held stay locked.
 #pragma once
 
 #include <mutex>
 
 namespace spikelet {
 
-// How often this process, or an ancestor that had loaded this library, was forked on the way here.
+// How many forks lie between the process that loaded this library and this one.
 unsigned forks() noexcept;
 
 // A mutex that no other thread holds while the process forks, so that the child finds it free and
@@ -21,7 +21,7 @@ class ForkMutex {
   void lock() { mutex_.lock(); }
   void unlock() { mutex_.unlock(); }
 
-  // Takes, or gives back, all of them.
+  // Locks, or unlocks, all such mutexes.
   static void lock_all();
   static void unlock_all();
 

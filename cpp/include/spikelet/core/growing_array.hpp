@@ -73,7 +73,7 @@ class GrowingArray {
     std::copy(values.begin(), values.end(), data_);
     size_ = values.size();
   }
-  // Gives back what lies beyond the size, if the system takes it.
+  // Returns memory beyond the size to the system, where it accepts that.
   void shrink() noexcept {
     if (size_ == 0) {
       std::free(std::exchange(data_, nullptr));

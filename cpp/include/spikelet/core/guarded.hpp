@@ -1,5 +1,6 @@
-// A value that one thread at a time can reach. A call waits while another thread makes a brief one;
-// it is refused during a lengthy one, or after the value has broken.
+// A value that one thread at a time uses. A call waits while another thread is in a brief call. It
+// throws InUse while another thread is in a lengthy one, and Broken once a change has failed
+// half-way.
 #pragma once
 
 #include <atomic>
@@ -20,7 +21,7 @@ struct InUse : std::logic_error {
   using std::logic_error::logic_error;
 };
 
-// The value has broken; what() says how.
+// A change of the value has failed half-way; what() says which.
 struct Broken : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
@@ -35,7 +36,7 @@ class Guarded {
   Guarded(const Guarded&) = delete;
   Guarded& operator=(const Guarded&) = delete;
 
-  // The value, for as long as this lives: nothing else leads to it.
+  // Exclusive access to the value while this object lives.
   class Use {
    public:
     ~Use() { guarded_.state_.store(0, std::memory_order_release); }
@@ -45,8 +46,9 @@ class Guarded {
     T* operator->() { return &guarded_.value_; }
     T& operator*() { return guarded_.value_; }
 
-    // From now on others are refused rather than made to wait. Needed before the call takes long,
-    // or waits for something that a waiting thread may hold, such as Python's interpreter lock.
+    // Makes a brief call lengthy: from now on other calls throw instead of waiting. Needed before
+    // the call takes long, or waits for what a waiting thread may hold, such as Python's
+    // interpreter lock.
     void lengthen() { guarded_.state_.store(word(lengthy_call), std::memory_order_relaxed); }
 
     // Throws Broken if the value has broken.
@@ -78,7 +80,7 @@ class Guarded {
     Guarded& guarded_;
   };
 
-  // For calls that end soon and wait for nobody.
+  // For calls that end soon and wait for no other thread.
   Use brief() { return Use(*this, brief_call, true); }
   // For all others.
   Use lengthy() { return Use(*this, lengthy_call, true); }
@@ -86,7 +88,7 @@ class Guarded {
   Use even_if_broken() { return Use(*this, brief_call, false); }
   Use lengthy_even_if_broken() { return Use(*this, lengthy_call, false); }
 
-  // These touch nothing that a call changes.
+  // These read nothing that a call changes.
   bool busy() const { return (state_.load(std::memory_order_relaxed) & kinds) == lengthy_call; }
   bool broken() const { return broken_.load(std::memory_order_acquire); }
 

@@ -53,7 +53,7 @@ inline constexpr std::size_t lines_ahead = 64;
 // Into the second-level cache: so many lines ahead would fill the buffers of first-level misses.
 inline void fetch_line(const void* line) { __builtin_prefetch(line, 0, 2); }
 
-// All of some memory, if it is little.
+// Prefetches all of some memory, if it is at most 32 KB.
 inline void fetch_if_small(const void* from, std::size_t bytes) {
   constexpr std::size_t most = 32768, line = 64;
   if (bytes <= most) {

@@ -140,7 +140,7 @@ struct ReplayedRow {
   R own_decay;            // of `own`, since the last spike
 };
 
-// What such rows share.
+// What the rows of one call share.
 template <class R>
 struct Replaying {
   TargetSpikes<R> posts;
@@ -170,9 +170,10 @@ struct ModulatedRow {
   double integral, decay;  // of an eligibility of 1 since `touched`: weight, and what is left
 };
 
-// What such rows share. Steps count from the start of a stretch. What happens from one step on is
-// in that step's stretch: at ((number + (from >> shift)) % stretches) * size, for each step from
-// its start, as far as that has them (reward_sums.hpp); beyond, `passed` knows.
+// What the rows of one call share. Steps count from the start of a stretch. The sums over a span
+// that begins at `from` are in the stretch of that step, at
+// ((number + (from >> shift)) % stretches) * size, one entry for each step of the stretch
+// (reward_sums.hpp). For a span beyond the last entry, `passed` computes them.
 template <class R>
 struct Modulating {
   Replaying<R> how;

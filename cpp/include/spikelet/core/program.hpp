@@ -1,4 +1,4 @@
-// The step of a neuron model that is no kernel: instructions on slots, as data. A program is
+// The step of a neuron model without a kernel, as data: instructions on slots. A program is
 // checked when it is made, and never changes. What runs it is compiled for each SIMD level
 // (src/core/program/).
 //
@@ -108,7 +108,7 @@ struct ProgramParts {
   bool time = false;               // a step depends on its time
 };
 
-// What is run: instructions that do the work of several, with the same roundings.
+// The instructions that are run: each does the work of several, with the same roundings.
 struct FusedInstruction {
   enum Kind {
     operation,  // as `opcode` says
@@ -137,7 +137,7 @@ constexpr std::uint16_t sum_form(std::string_view items) {
 constexpr std::size_t sum_operands(std::uint16_t form) {
   return form == 0 ? 0 : ((form & 3) == 1 ? 2 : 1) + sum_operands(form >> 2);
 }
-// Those that are compiled.
+// The sums that have a compiled loop.
 inline constexpr std::array sum_forms{
     sum_form("+"),    sum_form("*"),    sum_form("++"),  sum_form("+-"),   sum_form("*+"),
     sum_form("*-"),   sum_form("**"),   sum_form("+++"), sum_form("*++"),  sum_form("**+"),

@@ -1,5 +1,5 @@
 // The receptors of a node's neurons, and the channels through which events reach them. A channel is
-// an array that events are added to; projections, stores and inputs know no more of a model.
+// an array that events are added to. Projections, stores and inputs see channels, never models.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,7 @@ constexpr bool is_early(int channel) { return channel >= early_channel && channe
 // A receptor by its number; by_sign: the sign of each weight picks it.
 enum class Receptor : int { by_sign = -1, excitatory = 0, inhibitory = 1 };
 
-// Where events go that name one receptor, or none.
+// The channels of events that name one receptor, or none.
 struct Ends {
   int up = excitatory_channel, down = inhibitory_channel;  // of weights >= 0 and < 0
   bool magnitude = false;                                  // events count by their magnitude

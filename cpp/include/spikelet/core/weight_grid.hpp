@@ -1,6 +1,6 @@
-// The grid of 16-bit weights: magnitudes are whole multiples, up to 65535, of a power of two. All
-// of them are floats of either precision, and so are sums of a few thousand: adding them as
-// integers is exact and does not depend on the order.
+// The grid of 16-bit weights: magnitudes are whole multiples, up to 65535, of a power of two.
+// Floats of either precision represent all of them exactly, and also sums of a few thousand. Adding
+// them as integers is exact and does not depend on the order.
 #pragma once
 
 #include <cmath>

@@ -1,5 +1,5 @@
 // Filters: which events of a recording stay. Each writes keep[k] = 1 or 0 for event k, in one pass
-// with one number for each pixel. Events are taken in the order of the array.
+// in the order of the array, and stores one number for each pixel.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// Events counted into dense arrays of T: std::uint8_t, std::int16_t, std::int32_t or float.
-// Integers stop at their greatest value. Counts do not depend on the number of threads.
+// Events counted into dense arrays of T: std::uint8_t, std::int16_t, std::int32_t or float. Integer
+// counts saturate. Counts do not depend on the number of threads.
 #pragma once
 
 #include <cstdint>

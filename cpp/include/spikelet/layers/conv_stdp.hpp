@@ -50,7 +50,7 @@ struct ConvPool {
 class ConvStdp {
  public:
   // weights [kernel][kernel][channels][maps] in [0, 1], thresholds [maps] > 0. Sizes that do not
-  // agree are a std::invalid_argument, here and below; values are the caller's care.
+  // agree are a std::invalid_argument, here and below; the caller checks the values.
   ConvStdp(ConvShape shape, std::size_t bins, std::span<const float> weights,
            std::span<const float> thresholds);
 

@@ -1,4 +1,5 @@
-// What an engine computes of each node, as plain data: for programs that shall give the same bits.
+// The computation of an engine, node by node, as plain data, from which other programs with the
+// same bits are made.
 #pragma once
 
 #include <cstddef>

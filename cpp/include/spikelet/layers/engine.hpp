@@ -97,7 +97,7 @@ class Engine {
   std::size_t packed_size(std::size_t node, std::size_t steps) const;
 
   // Throws std::invalid_argument unless the batch has the forms of the inputs, and steps that the
-  // graph allows. The sizes of its arrays are the caller's care.
+  // graph allows. The caller checks the sizes of its arrays.
   void check(const Batch<R>& batch, int threads) const;
 
   // Whether the mean output so far is one of the whole network at each step. It is not if a node

@@ -1,4 +1,4 @@
-// Weights that copies share.
+// Immutable weights; copies share them.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +10,7 @@
 namespace spikelet::layers {
 
 // A description of a network is copied from builder to graph to plan, and a large network has
-// hundreds of megabytes of weights. They never change; other ones are a new object.
+// hundreds of megabytes of weights. To change weights, assign a new object.
 class Weights {
  public:
   Weights() : Weights(std::vector<double>{}) {}

@@ -1,4 +1,4 @@
-// When a quantity that is constant in pieces changes, and when it acts at all.
+// The steps at which a piecewise constant quantity changes, and the windows in which it acts.
 #pragma once
 
 #include <cstddef>
@@ -31,7 +31,7 @@ class ChangePoints {
   std::vector<Window> windows_;
 };
 
-// Which of so many rows [rows, columns] hold a value other than 0.
+// For each of the rows [rows, columns], whether it holds a value other than 0.
 template <class T>
 std::vector<bool> active_rows(const std::vector<T>& values, std::size_t rows) {
   std::vector<bool> active(rows);

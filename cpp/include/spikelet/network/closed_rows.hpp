@@ -1,7 +1,8 @@
-// Plastic synapses of sparse networks that need neither columns nor spike histories. If several
-// potentiations may be summed before the weight is limited, a synapse gains, between two spikes of
-// its source, the source's trace times the growth of one sum that the target keeps. Each synapse
-// remembers the sum that its row saw last, and a target's spike costs one addition.
+// Plastic synapses of sparse networks that need neither columns nor spike histories. They are for
+// rules that allow several potentiations to be summed before the weight is limited. Between two
+// spikes of its source, a synapse then gains the source's trace times the growth of a sum that the
+// target keeps. Each synapse remembers that sum as of its row's last update, so a target's spike
+// costs one addition.
 //
 // Sums belong to an epoch. Those of the last few epochs are kept; rows that stay silent longer are
 // brought up to date.

@@ -1,5 +1,6 @@
-// The static synapses with weights of 16 bits that share a store: rows of lines, apart by channel,
-// by grid and by sign. Events are added to integer sums, exactly, so that no layout changes them.
+// The static synapses with weights of 16 bits that share a store: rows of lines, separate for each
+// channel, grid and sign. Events are added to integer sums; these are exact, so they do not depend
+// on the layout.
 #pragma once
 
 #include <map>

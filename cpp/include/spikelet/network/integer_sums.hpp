@@ -1,5 +1,6 @@
-// What weights of 16 bits are added to: whole numbers for the neurons of a partition. They become a
-// part of the channel, in its unit, before anything reads that: exact sums, rounded once.
+// Sums of events whose weights have 16 bits: one integer for each neuron of a partition. They are
+// converted to the channel's unit and added to it before anything reads it. The sums are exact and
+// are rounded once.
 #pragma once
 
 #include <algorithm>
@@ -26,9 +27,9 @@ class IntegerSums {
   }
   bool empty() const { return at_.narrow == nullptr && at_.wide == nullptr; }
 
-  // While stores are built: a synapse adds at most this, at most once in a step.
+  // While stores are built: a synapse onto `target` adds at most `most`, at most once in a step.
   void expect(std::uint32_t target, std::uint32_t most) { most_[target] += most; }
-  // Once they are built: sums that might not fit 32 bits get 64.
+  // After that: uses 64 bits if a sum might not fit 32.
   void settle() {
     constexpr std::uint64_t limit = std::numeric_limits<std::int32_t>::max();
     if (!most_.empty() && std::ranges::max(most_) > limit) {

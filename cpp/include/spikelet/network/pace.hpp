@@ -1,6 +1,7 @@
-// Whether all threads of a network or one of them advance it faster: measured while it runs, as
-// that depends on its activity, and on what else the machine does. One thread is faster still if
-// a small network is folded, i.e. laid out as one partition; that takes a new layout.
+// Decides whether one thread or all threads advance a network. Both are measured while it runs,
+// because the faster choice depends on its activity and on the load of the machine. One thread is
+// faster still if a small network is folded, that is, laid out as one partition; this takes a new
+// layout.
 #pragma once
 
 #include <algorithm>

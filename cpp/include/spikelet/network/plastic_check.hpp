@@ -1,5 +1,5 @@
-// Plastic states that come from outside, such as a file: what stores rely on without a check of
-// their own, as they index by it or loop over it.
+// Checks a plastic state from outside, such as a file, before a store takes it: stores use its
+// values as indices and bounds of loops without checking them.
 #pragma once
 
 #include "spikelet/network/network.hpp"

@@ -1,4 +1,5 @@
-// The plastic synapses of one projection in one partition: what they do in addition to delivering.
+// The plastic synapses of one projection in one partition: what a store of them does in addition to
+// delivering.
 //
 // Everything happens in the synapse's time. With delay d, of which d_a is axonal and d_d dendritic,
 // a source's spike of stamp s arrives at s + d_a, a target's spike of stamp t at t + d_d. When a

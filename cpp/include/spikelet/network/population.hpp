@@ -1,4 +1,4 @@
-// The neurons of one model, which a kernel or a program moves: states as a structure of arrays,
+// The neurons of one model, which a kernel or a program advances: states as a structure of arrays,
 // parameters lowered once into coefficients. Arrays are padded to whole blocks, so kernels need no
 // tail. They hold the elements that this process owns; kernels address them as if they began at
 // element 0.

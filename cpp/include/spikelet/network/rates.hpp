@@ -28,7 +28,8 @@ class Rates {
   virtual Window window(Step step) const = 0;
   // The average number of events in a step of the window.
   double mean(Step step, std::size_t place) const { return at(step, one() ? 0 : place); }
-  // How many of `events`, drawn at most(), remain. Each step and element has own random numbers.
+  // How many of `events`, drawn at most(), remain. Each step and element has its own random
+  // numbers.
   int thin(int events, const Stream& stream, std::uint32_t element, Step step,
            std::size_t place) const;
 

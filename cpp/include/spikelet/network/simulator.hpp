@@ -41,7 +41,7 @@ class Simulator {
   Simulator(const Simulator&) = delete;
   Simulator& operator=(const Simulator&) = delete;
 
-  // These touch nothing that a call changes, and can be asked at any time.
+  // These read nothing that a call changes, so any thread may call them at any time.
   double dt() const { return dt_; }
   std::uint64_t seed() const { return seed_; }
   int threads() const { return threads_; }
@@ -168,8 +168,8 @@ class Simulator {
   using Parts = SimulatorParts<R>;
   using Use = typename Guarded<Parts>::Use;
 
-  // Rebuilds the layout if the network has changed. prepare() is what else has to succeed on all
-  // processes before the call may go on. Whatever fails, the network is as it was before.
+  // Rebuilds the layout if the network has changed. prepare() does what else must
+  // succeed on all processes before the call goes on. If anything fails, the network is as it was.
   template <class Prepare>
   static void make_ready(Use& use, Call call, Prepare&& prepare);
   static void make_ready(Use& use, Call call);

@@ -18,7 +18,7 @@ struct ExchangeStatistics {
 
 class SpikeExchange {
  public:
-  // How a rank, or the worst of all ranks, is doing. Whoever has failed sends no spikes.
+  // The status of a rank, or the worst of all ranks. A rank that has failed sends no spikes.
   enum class Status : std::uint32_t {
     going_on,
     stopping,       // at the end of this interval

@@ -1,5 +1,5 @@
-// The steps of sums of weights of 16 bits: those of a node's channel are multiples of the finest
-// step among the projections that add to it.
+// The steps of integer sums: the sums of a node's channel count in the finest step among the
+// projections that add to it.
 #pragma once
 
 #include <algorithm>
@@ -21,8 +21,8 @@ class SumSteps {
       include(channels_[channel], step);
     }
   }
-  // Those of a node, by channel. Nodes have one step where they can, so that a row reaches them
-  // together.
+  // The steps of a node, by channel. All nodes have the same step where possible, so that one row
+  // can add to several of them.
   std::map<int, double> of(std::size_t node) const {
     std::map<int, double> steps;
     for (const auto& [channel, range] : of_node(node)) {

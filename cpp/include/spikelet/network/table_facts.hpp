@@ -1,5 +1,5 @@
-// What determines the layout of a plastic projection. Each number is chosen so that the least one
-// of all processes holds for the whole projection.
+// The facts that determine the layout of a plastic projection. Each is a number whose minimum over
+// all processes holds for the whole projection.
 #pragma once
 
 #include <array>

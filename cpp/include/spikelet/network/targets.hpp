@@ -1,5 +1,6 @@
-// The elements of a population that an input acts on, of those that this process owns: blocks with
-// a bit for each element, so that what an input costs follows its targets and not the population.
+// The elements on which an input acts, out of those of a population that this process owns. They
+// are blocks with a bit for each element, so the cost of an input depends on its targets and not on
+// the population.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
-// The gradient of a convolution's input, which inactive inputs have too: a dense product, computed
-// with minimal filtering, so that it costs up to four times fewer multiplications than the sum that
-// defines it. Results have the same bits for any number of threads and any SIMD level.
+// The gradient with respect to the input of a convolution. It is dense, because inactive inputs
+// have one, too. Minimal filtering computes it with up to four times fewer multiplications than the
+// sum that defines it. Results have the same bits for any number of threads and any SIMD level.
 #pragma once
 
 #include "spikelet/train/sparse.hpp"

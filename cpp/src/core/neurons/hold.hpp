@@ -1,4 +1,4 @@
-// How steps know which neurons are held: a byte each, which they compare with the step's.
+// Which neurons are held: each has a byte, which a step compares with its own.
 
 namespace spikelet::SPIKELET_LEVEL {
 

@@ -1,5 +1,5 @@
-// Values at the lanes of an index. Lane by lane where the instructions that gather take longer, as
-// on processors of AMD.
+// Gathers: the values at the indices in a vector. Lane by lane on processors where the gather
+// instructions are slower, such as AMD's.
 
 namespace spikelet::SPIKELET_LEVEL {
 

@@ -95,7 +95,7 @@ class Checker {
   void one(const Instruction& in) {
     const auto all = opcodes();
     if (in.opcode >= all.size()) {
-      fail("", "has opcode " + std::to_string(in.opcode) + ", and the last one is " +
+      fail("", "has opcode " + std::to_string(in.opcode) + "; the last one is " +
                    std::to_string(all.size() - 1));
     }
     const OpcodeInfo& info = all[in.opcode];
@@ -104,13 +104,13 @@ class Checker {
       const std::size_t slot = in.operand[k];
       if (k >= info.operands.size()) {
         if (slot != 0) {
-          fail(info.name, "has " + std::to_string(info.operands.size()) +
-                              " operands, and the others must be 0");
+          fail(info.name,
+               "takes " + std::to_string(info.operands.size()) + " operands; the others must be 0");
         }
         continue;
       }
       if (slot >= slots_.end) {
-        fail(info.name, "reads slot " + std::to_string(slot) + ", and the last one is " +
+        fail(info.name, "reads slot " + std::to_string(slot) + "; the last one is " +
                             std::to_string(slots_.end - 1));
       }
       if (kind_[slot] == '-') {
@@ -131,7 +131,7 @@ class Checker {
     const std::size_t target = in.target;
     if (target >= slots_.end || (target >= slots_.input && target < slots_.registers)) {
       fail(info.name,
-           "must write a state or a register, and slot " + std::to_string(target) + " is neither");
+           "must write to a state or a register; slot " + std::to_string(target) + " is neither");
     }
     const char result = info.result == 'x' ? either : info.result;
     if (target < slots_.input && result == 'm') {
@@ -178,7 +178,7 @@ Program::Program(ProgramParts parts)
                        std::to_string(parts_.spiked));
   }
   if (!spikes && !parts_.reset.empty()) {
-    refuse(parts_, "a reset needs spiked, the mask that decides whom it is for");
+    refuse(parts_, "a reset needs spiked, the mask of the neurons that it resets");
   }
   Checker(parts_, slots_, true).check(parts_.reset);
   step_ = fuse(parts_.step, parts_.spiked, slots_);
