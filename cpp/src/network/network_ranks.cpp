@@ -85,7 +85,7 @@ void Network<R>::share_changes(const Call& call, std::exception_ptr error) {
       };
       throw std::logic_error(
           "the ranks that share this network must make the same calls with the same arguments, but "
-          "differ in " +
+          "they differ in " +
           std::string(alike[k].first) + ": from " + text(low) + " to " + text(high));
     }
   }

@@ -15,17 +15,17 @@ double grid_of(const WeightBits& bits, const Weighed& projection, const SumSteps
     return 0;
   }
   if (!projection.fixed) {
-    throw std::invalid_argument("weights of 16 bits must be static, and these have a plasticity");
+    throw std::invalid_argument(
+        "weights of 16 bits must be static; plastic synapses need weights=\"float\"");
   }
   if (!projection.of_neurons) {
     throw std::invalid_argument(
-        "weights of 16 bits must be of neurons, which spike at most once in a step, so that their "
-        "sums have a bound; a spike source needs weights=\"float\"");
+        "weights of 16 bits must belong to synapses of neurons, whose sums are bounded because a "
+        "neuron spikes at most once in a step; a spike source needs weights=\"float\"");
   }
   const double most = std::max(std::abs(projection.low), std::abs(projection.high));
   if (!(std::isfinite(bits.largest) && bits.largest >= 0)) {
-    throw std::invalid_argument("the largest of 16-bit weights must be > 0, got " +
-                                text(bits.largest));
+    throw std::invalid_argument("the largest 16-bit weight must be > 0, got " + text(bits.largest));
   }
   if (!(bits.largest > 0) && most == 0) {
     return 0;  // zeros have no grid, and floats hold them exactly
@@ -38,10 +38,10 @@ double grid_of(const WeightBits& bits, const Weighed& projection, const SumSteps
   }
   if (const double other = sum_steps.too_far(projection.post, projection.ends, step); other > 0) {
     throw std::invalid_argument(
-        "the largest of 16-bit weights must be within a factor of " +
-        text(std::exp2(most_sum_shift)) + " of that of each other projection with such weights " +
-        "onto a receptor, so that their sum is exact, got " + text(step * most_grid_steps) +
-        " beside " + text(other * most_grid_steps) +
+        "the largest 16-bit weight must be within a factor of " + text(std::exp2(most_sum_shift)) +
+        " of that of every other projection with 16-bit weights " +
+        "onto the same receptor, so that their sum is exact, got " + text(step * most_grid_steps) +
+        " and " + text(other * most_grid_steps) +
         "; use Int16(largest=...) for both, or weights=\"float\" for one of them");
   }
   return step;
