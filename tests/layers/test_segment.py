@@ -125,7 +125,7 @@ X = np.ones((2, 2), np.float32)
         ({"input": Stored((2,))}, [("n", "mode")], {}, "Segment: wanted must be"),
         ({"input": Stored((2,))}, [("m", "mean")], {}, "Segment: wanted must be names of layers"),
         ({"input": Stored((2,))}, [("n", "constant")], {}, "must not change from step to step"),
-        ({"input": Stored((2,))}, [("input", "packed")], {}, "node 0 sends no spikes"),
+        ({"input": Stored((2,))}, [("input", "packed")], {}, "node 0 must send spikes, so that they can be recorded"),
         ({"input": Stored((2,))}, [], {"input": X[:, :1]}, r"must have the shape \(N, 2\)|shape"),
         ({"input": Stored((2,), Source("packed"))}, [], {"input": X}, "must be packed"),
         ({"input": Stored((2,), Source("sequence"))}, [], {"input": X[None]}, "must have the shape"),
