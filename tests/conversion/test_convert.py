@@ -380,7 +380,9 @@ def test_differential_neurons_have_no_upper_limit() -> None:
 
 
 @pytest.mark.parametrize("coding", ["direct", "poisson"])
-@pytest.mark.parametrize(("method", "neuron"), [("fitted", None), ("fitted", "soft"), ("rmp", None)])
+@pytest.mark.parametrize(
+    ("method", "neuron"), [("fitted", None), ("fitted", "soft"), ("rmp", None)]
+)
 def test_neurons_directly_behind_neurons(method: str, neuron: str | None, coding: Any) -> None:
     """A second ReLU, as at the end of torchvision's DenseNets, and one that precedes all weights."""
     rng = np.random.default_rng(4)

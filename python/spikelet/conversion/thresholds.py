@@ -48,7 +48,7 @@ def bounded(thresholds: Floats, layer: Layer) -> Floats:
     upper = layer.upper if isinstance(layer, ReLU) else None
     if upper is None:
         return thresholds
-    return np.minimum(thresholds, upper if len(thresholds) > 1 else np.max(upper))
+    return np.asarray(np.minimum(thresholds, upper if len(thresholds) > 1 else np.max(upper)))
 
 
 def _rows(values: Floats, per_channel: bool) -> Iterator[Floats]:
