@@ -22,7 +22,6 @@ __all__ = [
     "Thresholds",
     "UpperLimits",
     "balanced",
-    "bounded",
     "greatest",
     "iterated",
     "least_error",
@@ -41,14 +40,6 @@ def usable(thresholds: Floats) -> Floats:
     most = float(thresholds.max())
     least = 1e-3 * most if most > 0 else 1.0
     return np.asarray(np.maximum(thresholds.astype(np.float64), least))
-
-
-def bounded(thresholds: Floats, layer: Layer) -> Floats:
-    """Return thresholds, [C] or [1], none above the upper limit of a `ReLU`: neurons that could exceed it would ignore it."""
-    upper = layer.upper if isinstance(layer, ReLU) else None
-    if upper is None:
-        return thresholds
-    return np.asarray(np.minimum(thresholds, upper if len(thresholds) > 1 else np.max(upper)))
 
 
 def _rows(values: Floats, per_channel: bool) -> Iterator[Floats]:
@@ -96,7 +87,7 @@ class Thresholds(Method):
         """Return the thresholds, [channels] or [1]."""
         values = site.potentials() if self.by_potential else site.target()
         chosen = np.array([float(self.choose(row)) for row in _rows(values, self.per_channel)])
-        return usable(bounded(chosen, site.layer) if self.by_potential else chosen)
+        return usable(site.limited(chosen) if self.by_potential else chosen)
 
 
 def greatest(activations: Floats) -> float:
@@ -222,7 +213,7 @@ class GreatestInput(Method):
         for place in site.parts(site.steps):
             most = np.maximum(most, site.currents(place).max((0, 1, 3)))
         chosen = np.maximum(most if self.per_channel else most.max(keepdims=True), 0)
-        thresholds = usable(bounded(chosen, site.layer))
+        thresholds = usable(site.limited(chosen))
         return {site.name: self.make(thresholds if self.per_channel else float(thresholds[0]))}
 
 

@@ -37,7 +37,7 @@ from spikelet.conversion.layerwise.calibration import Floats
 from spikelet.conversion.layerwise.method import Method
 from spikelet.conversion.layerwise.site import Place, Site
 from spikelet.conversion.neurons import NEURONS
-from spikelet.conversion.thresholds import bounded, usable
+from spikelet.conversion.thresholds import usable
 from spikelet.layers import Activation, Layer, Neuron, PredictiveIF, ReLU
 
 __all__ = ["PREDICTIVE", "Fitted"]
@@ -114,7 +114,7 @@ class Fitted(Method):
             make = _Even(site, estimate(currents, site.potentials(place), even, name=site.name))
         else:
             make = _shifted(self.neuron, site.steps)
-        greatest, limited = _quantile(target), _within(make, site.layer)
+        greatest, limited = _quantile(target), _within(make, site)
         neuron = _chosen(limited, greatest, _SHARES, response(currents, site.threads), target)
         return {**changes, site.name: neuron}
 
@@ -243,9 +243,9 @@ def _shifted(neuron: str, steps: int) -> _Make:
     return make
 
 
-def _within(make: _Make, layer: Layer) -> _Make:
+def _within(make: _Make, site: Site) -> _Make:
     """Return `make` for neurons whose greatest mean output is at most the upper limit of their ReLU."""
-    return lambda greatest, shift: make(bounded(greatest, layer), shift)
+    return lambda greatest, shift: make(site.limited(greatest), shift)
 
 
 def _place(site: Site) -> Place:
