@@ -145,3 +145,22 @@ def test_what_does_not_fit_is_named(
     (tmp_path / "empty").mkdir()
     with pytest.raises(error, match=message):
         call(files, tmp_path)
+
+
+def test_damaged_files_are_named(tmp_path: Path) -> None:
+    whole = tmp_path / "whole.npy"
+    np.save(whole, np.zeros((60, 2, 8, 8)))
+    data = whole.read_bytes()
+    damaged = {
+        "brace.npy": data.replace(b"}", b"{"),
+        "size.npy": data.replace(b"(60, 2, 8, 8), }", b"(99999999999,2)}"),
+        "cut.npy": data[:500],
+        "array.npz": data,
+    }
+    for name, content in damaged.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(ValueError, match=f"^images: the file '.*{name}' cannot be read: "):
+            images.read(tmp_path / name)
+    np.savez_compressed(tmp_path / "small.npz", x=PIXELS, y=CLASSES, name="a text")
+    found = images.read(tmp_path / "small.npz")
+    np.testing.assert_array_equal(found.labels, CLASSES)

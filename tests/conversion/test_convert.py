@@ -340,3 +340,63 @@ def test_inputs_on_another_scale_are_reported_once() -> None:
         sl.convert(ann, (images > 99).astype(np.uint8), steps=8).run(images > 99)
         # Counts of spikes are a sequence of a plain model.
         sl.SpikingModel([L.Linear(np.ones((2, 6))), L.IF(1.0)]).run(images[None] % 4)
+
+
+def clipped(upper: Any, *more: L.Layer) -> tuple[list[L.Layer], Any]:
+    """An ANN whose activations often reach their upper limit, and its outputs for `V`."""
+    rng = np.random.default_rng(4)
+    ann = [L.Linear(rng.normal(size=(6, V.shape[1]))), L.ReLU(upper=upper), *more]
+    ann.append(L.Linear(rng.normal(size=(3, 6))))
+    return ann, sl.SpikingModel(ann, dtype="float64").run(V, 1).output
+
+
+@pytest.mark.parametrize("neuron", ["soft", "signed", "multi", "predictive"])
+@pytest.mark.parametrize("method", [m for m in METHODS if m not in ("auto", "qcfs", "ltb")])
+def test_upper_limits_of_activations_hold(method: str, neuron: str) -> None:
+    if neuron == "predictive" and method != "fitted":
+        return
+    ann, wanted = clipped(np.array([0.1, 0.2, 0.05, 0.3, 0.1, 0.2]))
+    assert error(convert(ann, V, method=method, neuron=neuron, steps=128), V, wanted) < 0.02
+    ann, wanted = clipped(0.2)
+    model = convert(ann, V, method=method, neuron=neuron, steps=128, per_channel=False)
+    assert error(model, V, wanted) < 0.02
+
+
+@pytest.mark.parametrize("coding", ["direct", "poisson"])
+def test_upper_limits_hold_with_equal_sizes(coding: Any) -> None:
+    ann, wanted = clipped(0.2)
+    bound = convert(ann, V, method="fitted", neuron="predictive", steps=256, coding=coding)
+    assert error(bound, V, wanted) < (0.02 if coding == "direct" else 0.2)
+
+
+def test_differential_neurons_have_no_upper_limit() -> None:
+    ann, _ = clipped(0.1)
+    with pytest.warns(UserWarning, match="activations of 'relu1' reach their upper limit") as found:
+        sl.convert(ann, V, method="percentile", neuron="differential", steps=8)
+    assert found[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        sl.convert(clipped(100.0)[0], V, method="percentile", neuron="differential", steps=8)
+
+
+@pytest.mark.parametrize("coding", ["direct", "poisson"])
+@pytest.mark.parametrize(
+    ("method", "neuron"), [("fitted", None), ("fitted", "soft"), ("rmp", None)]
+)
+def test_neurons_directly_behind_neurons(method: str, neuron: str | None, coding: Any) -> None:
+    """A second ReLU, as at the end of torchvision's DenseNets, and one that precedes all weights."""
+    rng = np.random.default_rng(4)
+    for pool in ([], [L.MaxPool2d(2)]):
+        ann = [
+            L.ReLU(),
+            L.Conv2d(rng.normal(size=(4, 3, 3, 3)) / 5, padding=1),
+            L.ReLU(),
+            *pool,
+            L.ReLU(),
+            L.AdaptiveAvgPool2d(1),
+            L.Flatten(),
+            L.Linear(rng.normal(size=(3, 4))),
+        ]
+        wanted = sl.SpikingModel(ann, dtype="float64").run(X, 1).output
+        model = convert(ann, X, method=method, neuron=neuron, steps=64, coding=coding)
+        assert error(model, X, wanted) < (0.05 if coding == "direct" else 0.3)

@@ -12,8 +12,10 @@ import pytest
 from tests.support.plain_ann import ANN, NEW, RNG, X
 
 import spikelet as sl
+from spikelet import layers as L
 from spikelet.conversion import Frontier, FrontierPoint
 from spikelet.layers import Linear
+from spikelet.layers.graph import Graph, Node
 from spikelet.layers.stopping import Stopping
 
 
@@ -53,6 +55,34 @@ def test_a_budget_gives_the_least_energy_within_it(tmp_path: Path) -> None:
         assert other.until == snn.until
         assert other.scores == snn.scores
         assert np.array_equal(other.run(NEW, until=other.until).output, result.output)
+
+
+def test_a_budget_of_several_inputs_and_outputs() -> None:
+    rng = np.random.default_rng(2)
+    nodes = [
+        ("fa", Linear(rng.normal(size=(12, 4))), ["a"]),
+        ("fb", Linear(rng.normal(size=(12, 4))), ["b"]),
+        ("sum", L.Add(), ["fa", "fb"]),
+        ("relu", L.ReLU(), ["sum"]),
+        ("scores", Linear(rng.normal(size=(5, 12))), ["relu"]),
+        ("value", Linear(rng.normal(size=(1, 12))), ["relu"]),
+    ]
+    graph = Graph(
+        [Node(name, layer, tuple(inputs)) for name, layer, inputs in nodes],
+        inputs=["a", "b"],
+        outputs=["scores", "value"],
+    )
+    a, b = rng.random((2, 200, 4), dtype=np.float32)
+    b -= 1
+    found = sl.convert(graph, (a, b), budget=5.0, steps=8)
+    assert next(iter(found.scores.values()))["loss"] <= 5.0
+    # A mapping may have another order than the inputs of the ANN.
+    by_name = sl.convert(graph, {"b": b, "a": a}, budget=5.0, steps=8)
+    assert by_name.scores == found.scores
+    assert by_name.until == found.until
+    wanted = found.ann.run((a, b), steps=1).outputs["scores"].argmax(1)
+    given = found.run((a, b), until=found.until).outputs["scores"].argmax(1)
+    assert (given == wanted).mean() > 0.9
 
 
 def test_until_can_be_set_and_saved(tmp_path: Path) -> None:

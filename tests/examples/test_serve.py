@@ -141,6 +141,13 @@ def test_timeout(
         ({"content": b"[" * 100_000}, 422, ""),
         ({"content": b"\x93NUMPY\x01\x00"}, 422, ""),
         ({"content": npy(np.array([None]))[:-1]}, 422, ""),
+        ({"content": npy(np.zeros((2, 4))).replace(b"}", b"{")}, 422, "damaged"),
+        ({"content": npy(np.zeros((2, 4))).replace(b"(2, 4), }", b"(4, 99**9)")}, 422, ""),
+        (
+            {"content": npy(np.zeros((2, 4))).replace(b"(2, 4), }    ", b"(9000000000000,)}")},
+            422,
+            "damaged",
+        ),
         ({"content": b'{"x": [[NaN, 0, 0, 0]]}'}, 422, "finite"),
         ({"content": b'{"x": [[1e300, 0, 0, 0]]}'}, 422, "finite"),
         ({"json": {"x": [[0.0] * 4] * 33}}, 413, "at most 32"),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from spikelet._util.checks import fail
 from spikelet._util.extras import extra
+from spikelet._util.reading import npy, refusing
 from spikelet.datasets import idx
 
 __all__ = ["Inputs", "read", "shaped"]
@@ -120,7 +121,7 @@ def _arrays(path: Path) -> tuple[NDArray[Any], NDArray[Any] | None]:
     if path.is_dir():
         return _pictures(path), None
     if path.suffix == ".npz":
-        with np.load(path, allow_pickle=False) as file:
+        with refusing("images", path), np.load(path, allow_pickle=False) as file:
             named = {name: file[name] for name in file.files}
         found = next((named[k] for k in _IMAGES if k in named), None)
         if found is None:
@@ -146,8 +147,8 @@ def _classes(path: Path, labels: NDArray[Any]) -> NDArray[np.int64]:
 def _array(what: str, path: Path) -> NDArray[Any]:
     """Return the array of an .npy file or of one in IDX format."""
     if path.suffix == ".npy":
-        array: NDArray[Any] = np.load(path, allow_pickle=False)
-        return array
+        with refusing(what, path):
+            return npy(path.read_bytes(), copy=False)
     with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
         magic = file.read(4)
     is_idx = len(magic) == 4 and magic[:3] == b"\0\0\x08" and 1 <= magic[3] <= 4

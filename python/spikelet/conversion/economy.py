@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ from spikelet.conversion.rounded import rounded
 from spikelet.conversion.stopping import choose_stopping
 from spikelet.conversion.trajectory import waiting
 from spikelet.layers.spiking_model import SpikingModel
+from spikelet.layers.spiking_result import SpikingResult
 from spikelet.layers.stopping import Stopping
 
 if TYPE_CHECKING:
@@ -177,20 +178,23 @@ class Frontier:
         return draw(self, ax=ax)
 
 
+_Several: TypeAlias = tuple[NDArray[Any], ...] | Mapping[str, NDArray[Any]]
+
+
 @dataclass(frozen=True, eq=False)
 class Parts:
     """Samples that choose when to stop, and samples that measure.
 
     Parameters
     ----------
-    choosing, measuring : tuple of array
-        Inputs.
+    choosing, measuring : tuple of array, or mapping of str to array
+        Inputs, in the order of the model's or by name.
     chosen_labels, labels : int array or None
         Their classes.
     """
 
-    choosing: tuple[NDArray[Any], ...]
-    measuring: tuple[NDArray[Any], ...]
+    choosing: _Several
+    measuring: _Several
     chosen_labels: NDArray[np.int64] | None = None
     labels: NDArray[np.int64] | None = None
 
@@ -237,7 +241,7 @@ def explore(
         if until_met and before and min(p.energy for p in found) >= min(before):
             done.add(kind)
     assert judge is not None
-    return Frontier(tuple(points), *judge.integer(), len(parts.measuring[0]))
+    return Frontier(tuple(points), *judge.integer(), len(judge.decisions))
 
 
 def cheapest(
@@ -304,20 +308,16 @@ def cheapest(
 
 def split(where: str, inputs: Any, labels: NDArray[np.int64] | None) -> tuple[Any, Parts]:
     """Return the samples to fit to, and the others: chosen at random, so that the order of the samples does not matter."""
-    named = dict(inputs) if isinstance(inputs, Mapping) else dict(enumerate(inputs))
-    count = len(next(iter(named.values())))
+    count = len(next(iter(inputs.values())) if isinstance(inputs, Mapping) else inputs[0])
     if count < _FEWEST:
         rule = f"must be at least {_FEWEST}: some fit the networks, others choose when to stop, others measure"
         fail(where, "calibration", count, rule, got="samples")
     order = np.random.default_rng(0).permutation(count)
     size = count // _PARTS
     measuring, choosing, fitting = order[:size], order[size : 2 * size], order[2 * size :]
-    parts = {k: x[np.sort(fitting)] for k, x in named.items()}
     known = (None, None) if labels is None else (labels[choosing], labels[measuring])
-    first, second = (tuple(x[at] for x in named.values()) for at in (choosing, measuring))
-    return parts if isinstance(inputs, Mapping) else tuple(parts.values()), Parts(
-        first, second, *known
-    )
+    parts = Parts(_some(inputs, choosing), _some(inputs, measuring), *known)
+    return _some(inputs, np.sort(fitting)), parts
 
 
 def _points(
@@ -337,8 +337,8 @@ class _Judge:
     ) -> None:
         self.ann, self.parts, self.counted = ann, parts, counted
         self.x = _one(parts.measuring)
-        self.few = _one(tuple(x[:_COUNTED] for x in parts.measuring))
-        few = ann.run(_one(tuple(x[:1] for x in parts.measuring)), steps=1).output
+        self.few = _one(_some(parts.measuring, slice(_COUNTED)))
+        few = _first(ann.run(_one(_some(parts.measuring, slice(1))), steps=1))
         if few.shape[1] == 1:
             rule = "must be scores of several classes: losses are decisions that change"
             fail(where, "output", few.shape[1:], rule, got="shape")
@@ -346,7 +346,7 @@ class _Judge:
 
     def _decisions(self, model: SpikingModel, **options: Any) -> NDArray[np.int64]:
         result = model.run(self.x, **options)
-        return np.asarray(result.output.argmax(1))
+        return np.asarray(_first(result).argmax(1))
 
     def loss(self, decisions: NDArray[np.int64]) -> float:
         """Return the loss in points."""
@@ -364,7 +364,7 @@ class _Judge:
             for memory in (False, True)
         )
         steps = float(np.mean(result.steps))
-        lost = self.loss(np.asarray(result.output.argmax(1)))
+        lost = self.loss(np.asarray(_first(result).argmax(1)))
         return FrontierPoint(model, stop, steps, lost, arithmetic, all_in)
 
     def integer(self) -> tuple[float, float]:
@@ -378,5 +378,17 @@ class _Judge:
         return lost, spent / usual if usual else math.nan
 
 
-def _one(inputs: tuple[NDArray[Any], ...]) -> Any:
-    return inputs[0] if len(inputs) == 1 else inputs
+def _some(inputs: _Several, which: slice | NDArray[np.int64]) -> _Several:
+    """Return some samples of each input."""
+    if isinstance(inputs, Mapping):
+        return {name: x[which] for name, x in inputs.items()}
+    return tuple(x[which] for x in inputs)
+
+
+def _one(inputs: _Several) -> Any:
+    return inputs[0] if isinstance(inputs, tuple) and len(inputs) == 1 else inputs
+
+
+def _first(result: SpikingResult) -> NDArray[Any]:
+    """Return the output that decides, the first of several."""
+    return next(iter(result.outputs.values()))

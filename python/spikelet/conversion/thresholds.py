@@ -86,8 +86,8 @@ class Thresholds(Method):
     def thresholds(self, site: Site) -> Floats:
         """Return the thresholds, [channels] or [1]."""
         values = site.potentials() if self.by_potential else site.target()
-        chosen = [float(self.choose(row)) for row in _rows(values, self.per_channel)]
-        return usable(np.array(chosen))
+        chosen = np.array([float(self.choose(row)) for row in _rows(values, self.per_channel)])
+        return usable(site.limited(chosen) if self.by_potential else chosen)
 
 
 def greatest(activations: Floats) -> float:
@@ -212,7 +212,8 @@ class GreatestInput(Method):
         most = np.full(site.shape[0], -np.inf)
         for place in site.parts(site.steps):
             most = np.maximum(most, site.currents(place).max((0, 1, 3)))
-        thresholds = usable(np.maximum(most if self.per_channel else most.max(keepdims=True), 0))
+        chosen = np.maximum(most if self.per_channel else most.max(keepdims=True), 0)
+        thresholds = usable(site.limited(chosen))
         return {site.name: self.make(thresholds if self.per_channel else float(thresholds[0]))}
 
 

@@ -41,6 +41,7 @@ def test_sizes_of_long_runs_of_deep_networks_are_normal_numbers(neuron: str) -> 
     plan = schedule(256, 100, neuron)
     used = plan.sizes[: int(plan.end(100))]
     assert (np.abs(used).astype(np.float32) > 1e-30).all()
+    assert schedule(2000, 1, neuron).sizes.astype(np.float32).all()
 
 
 def test_layers_begin_one_after_another_within_half_of_the_steps() -> None:

@@ -58,3 +58,21 @@ def test_changed_layers() -> None:
     np.testing.assert_array_equal(activity.mean("c1"), before)
     activity.change(double)
     np.testing.assert_allclose(activity.mean("c1"), 2 * before, rtol=1e-6)
+
+
+def test_values_of_what_is_stored() -> None:
+    wanted = recorded("r1.value", "p1.value")
+    activity = Activity(GRAPH, STEPS, 1, {"input": IMAGES}, {})
+    np.testing.assert_array_equal(activity.run("input", "value"), np.stack([IMAGES] * STEPS))
+    for name in ("r1", "p1"):
+        activity.store_spikes(name)
+    activity.drop(["input"])
+    for name in ("r1", "p1"):
+        np.testing.assert_array_equal(activity.run(name, "value"), wanted[f"{name}.value"])
+        some = slice(3, 20, 4)
+        np.testing.assert_array_equal(
+            activity.run(name, "value", some), wanted[f"{name}.value"][:, some]
+        )
+    spikes = (np.random.default_rng(1).random((STEPS, *IMAGES.shape)) < 0.5).astype(np.float32)
+    coded = Activity(GRAPH, STEPS, 1, {}, {"input": spikes})
+    np.testing.assert_array_equal(coded.run("input", "value", slice(2, 5)), spikes[:, 2:5])

@@ -47,9 +47,23 @@ def dense(**changes: Any) -> Any:
     )  # fmt: skip
 
 
+def sequential() -> Any:
+    return chain(
+        nir.Input(np.array([2, 20])),
+        nir.Conv1d(20, RNG.normal(size=(6, 1, 4)), 2, 3, 2, 2, RNG.normal(size=6) * 0.1),
+        lif((6, 10)),
+        nir.Conv1d(10, RNG.normal(size=(3, 6, 4)), 1, "same", 1, 1, np.zeros(3)),
+        lif((3, 10)),
+        nir.Flatten({"input": None}, 0),
+        nir.Linear(RNG.normal(size=(4, 30))),
+        lif(4),
+    )
+
+
 CASES: dict[str, tuple[Any, dict[str, Any]]] = {
     "convolutional": (convolutional(), {}),
     "euler": (convolutional(), {"mode": "euler"}),
+    "sequences": (sequential(), {}),
     "leak and reset": (dense(leak=-0.1, reset=-0.3), {}),
     "r of each": (dense(r=RNG.uniform(0.5, 2, 8)), {}),
     "subtract": (dense(), {"reset": "subtract"}),
@@ -130,7 +144,6 @@ REFUSED = {
     "cycle": (cycle, "nodes lif depend on each other; use to_network"),
     "cuba": (lambda: chain(nir.CubaLIF(*np.full((5, 2), 0.1))), r"node 'cubalif' \(CubaLIF\): neuron has a synaptic current"),
     "delay": (lambda: chain(nir.Delay(0.005 * TWO), lif(2)), r"node 'delay' \(Delay\): delay is 5 steps"),
-    "conv1d": (lambda: chain(nir.Conv1d(9, np.ones((1, 1, 2)), 1, 0, 1, 1, np.zeros(1)), lif((1, 8))), "Conv1d.: a convolution in 1-d has no layer"),
     "potential": (lambda: chain(nir.LI(0.1 * TWO, TWO, 0 * TWO), lif(2)), r"node 'li' \(LI\): the output leads to 'lif'"),
     "taus": (lambda: chain(lif(2, tau=np.array([0.01, 0.02]))), "the decay of a step differs between neurons"),
     "threshold": (lambda: chain(lif(2, leak=0.9)), "v_threshold is not above v_leak"),

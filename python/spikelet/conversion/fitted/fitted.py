@@ -114,8 +114,8 @@ class Fitted(Method):
             make = _Even(site, estimate(currents, site.potentials(place), even, name=site.name))
         else:
             make = _shifted(self.neuron, site.steps)
-        greatest = _quantile(target)
-        neuron = _chosen(make, greatest, _SHARES, response(currents, site.threads), target)
+        greatest, limited = _quantile(target), _within(make, site)
+        neuron = _chosen(limited, greatest, _SHARES, response(currents, site.threads), target)
         return {**changes, site.name: neuron}
 
     def _schedule(self, site: Site) -> Schedule | None:
@@ -241,6 +241,11 @@ def _shifted(neuron: str, steps: int) -> _Make:
         return layer.replace(v_init=layer.v_init - steps * shift)
 
     return make
+
+
+def _within(make: _Make, site: Site) -> _Make:
+    """Return `make` for neurons whose greatest mean output is at most the upper limit of their ReLU."""
+    return lambda greatest, shift: make(site.limited(greatest), shift)
 
 
 def _place(site: Site) -> Place:

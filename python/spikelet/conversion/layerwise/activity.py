@@ -92,6 +92,8 @@ class Activity:
         changes : mapping of str to Layer, optional
             Layers to replace for this run.
         """
+        if what == "value" and name in self._stored:  # a neuron directly behind another one
+            return self._sequence_stored(name, samples)
         values = self._values(name, samples)
         return self._run(name, what, self.steps, changes, values)
 
@@ -127,6 +129,14 @@ class Activity:
         if name in self._sequences:
             return np.average(values, 0, self._sizes).astype(np.float32)
         return values.mean() if isinstance(values, Packed) else values
+
+    def _sequence_stored(self, name: str, samples: slice) -> Floats:
+        values: Any = self._part(name, samples)
+        if isinstance(values, Packed):
+            return values.values()
+        if name in self._sequences:
+            return np.asarray(values, np.float32)
+        return np.broadcast_to(values, (self.steps, *values.shape))
 
     def _sources(self, name: str) -> list[str]:
         """Return the stored nodes from which a node is computed."""

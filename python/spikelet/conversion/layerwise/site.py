@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from spikelet.conversion.layerwise.activity import Activity
 from spikelet.conversion.layerwise.calibration import Calibration, Floats
 from spikelet.conversion.layerwise.stages import Kind, Stages, linear_parts
-from spikelet.layers import Layer, Neuron
+from spikelet.layers import Layer, Neuron, ReLU
 from spikelet.layers.base import Shape
 from spikelet.layers.spiking_model import SpikingModel
 
@@ -143,6 +143,14 @@ class Site:
             if not np.isfinite(values).all():
                 return np.full_like(most, np.nan)
         return most
+
+    def limited(self, thresholds: Floats) -> Floats:
+        """Return thresholds, [C] or [1], none above the upper limit of the activation, which neurons would exceed."""
+        upper = self.layer.upper if isinstance(self.layer, ReLU) else None
+        if upper is None:
+            return thresholds
+        most = upper if len(thresholds) > 1 else np.max(upper)
+        return np.asarray(np.minimum(thresholds, most))
 
     def potentials(self, place: Place = _EVERYWHERE) -> Floats:
         """Return the site's input in the ANN, [n, C, P]."""

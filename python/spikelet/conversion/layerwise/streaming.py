@@ -6,13 +6,14 @@ from collections.abc import Callable
 
 import numpy as np
 
+from spikelet._util.advice import warn_caller
 from spikelet._util.checks import fail
 from spikelet.conversion.layerwise.activity import Activity
 from spikelet.conversion.layerwise.calibration import Calibration, Floats
 from spikelet.conversion.layerwise.method import Method
 from spikelet.conversion.layerwise.site import Site
 from spikelet.conversion.layerwise.stages import plan
-from spikelet.layers import Activation, Layer, ReLU
+from spikelet.layers import Activation, Layer, Neuron, ReLU
 
 __all__ = ["fit_layers", "spiking_names"]
 
@@ -63,6 +64,7 @@ def fit_layers(
                 watch(name)
                 _check_activity(where, site)
             found = dict(method.fit(site))
+            _advise_on_limit(where, site, found.get(name))
             changes.update(found)
             snn.change(found)
             other = method.in_ann(site)
@@ -96,3 +98,14 @@ def _check_activity(where: str, site: Site) -> None:
         rule = "must not be 0 for all calibration inputs, or the layer would never spike; pass inputs that activate "
         rule += f"it, or keep it analog: keep=['{site.name}']"
         fail(where, f"activation of '{site.name}'", 0.0, rule)
+
+
+def _advise_on_limit(where: str, site: Site, neuron: Layer | None) -> None:
+    if not (isinstance(neuron, Neuron) and neuron.code == "differential"):
+        return
+    upper = site.layer.upper if isinstance(site.layer, ReLU) else None
+    if upper is not None and (site.greatest > upper).any():
+        warn_caller(
+            f"{where}: activations of '{site.name}' reach their upper limit, which differential neurons do not have; "
+            "neuron='signed' has it"
+        )

@@ -122,6 +122,9 @@ def _layer(
         return layers.Conv2d(
             v["weight"], v["bias"], pair(v["stride"]), (top, bottom, left, right), pair(v["dilation"]), int(v["groups"][0])
         )  # fmt: skip
+    if kind == "Conv1d":
+        stride, dilation, groups = (int(v[k].flat[0]) for k in ("stride", "dilation", "groups"))
+        return layers.Conv1d(v["weight"], v["bias"], stride, padded(v, 1)[0], dilation, groups)
     if kind in ("SumPool2d", "AvgPool2d"):
         return _pool(node)
     if kind == "Scale":
@@ -141,8 +144,6 @@ def _layer(
         if steps.any():
             _refuse(here, "delay", f"is {int(steps.max())} steps", f"layers have none: {_NETWORK}")
         return None
-    if kind == "Conv1d":
-        _refuse(here, "a convolution in 1-d", "has no layer", "use run")
     return None
 
 

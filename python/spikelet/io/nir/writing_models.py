@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from spikelet import _core
 from spikelet._util.checks import fail
 from spikelet.conversion.building import input_shape, refuse
+from spikelet.io.nir.planar import planar
 from spikelet.io.nir.writing_layers import Writer
 from spikelet.io.nir.writing_neurons import Cell, Neurons, full
 from spikelet.io.nir.writing_readers import Request
@@ -29,8 +31,14 @@ _WHERE = "write_nir"
 def write_model(model: SpikingModel, request: Request) -> tuple[Any, list[str]]:
     """Return the graph of a model, and what its readers should know."""
     own = "float64" if model.dtype == "float64" else "float32"
+    layers, shape = planar(model.graph, request.input_shape)
     graph, notes = write_layers(
-        model.graph, _cell, request, own_step=_own_step(model), own_type=own
+        layers,
+        lambda node, shape: _cell(model.graph[node.name], shape),
+        replace(request, input_shape=shape),
+        own_step=_own_step(model),
+        own_type=own,
+        one_dimensional=layers is not model.graph,
     )
     if model.dtype == "int16":
         notes.append(

@@ -1,0 +1,82 @@
+"""Networks over sequences as NIR graphs."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+
+import spikelet as sl
+from spikelet import layers as L
+from spikelet.io.nir.planar import planar
+from spikelet.layers.graph import Graph, Node
+
+nir = pytest.importorskip("nir")
+
+RNG = np.random.default_rng(5)
+X = RNG.normal(size=(40, 2, 28)).astype(np.float32)
+
+
+def audio() -> list[Any]:
+    return [
+        L.Conv1d(RNG.normal(size=(4, 2, 5)) / 3, RNG.normal(size=4) / 5, 2, (2, 1)),
+        L.ReLU(),
+        L.AvgPool1d(2, padding=1),
+        L.Conv1d(RNG.normal(size=(6, 2, 2)) / 2, dilation=2, groups=2),
+        L.Affine(np.linspace(0.5, 1, 6), np.full(6, 0.1)),
+        L.ReLU(),
+        L.AdaptiveAvgPool1d(1),
+        L.Flatten(),
+        L.Linear(RNG.normal(size=(3, 6))),
+    ]
+
+
+@pytest.mark.parametrize("method", ["percentile", "calibrated"])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_networks_over_sequences_keep_their_spikes(method: str, dtype: Any, tmp_path: Any) -> None:
+    model = sl.convert(audio(), X, steps=12, method=method, dtype=dtype, delay=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        graph = sl.io.write_nir(model, tmp_path / "audio.nir", input_shape=(2, 28))
+    kinds = [type(node) for node in graph.nodes.values()]
+    assert nir.Conv1d in kinds
+    assert nir.Conv2d not in kinds
+    assert nir.AvgPool2d not in kinds
+    wanted = model.run(X, record=list(model.neurons))
+    x = np.broadcast_to(X, (12, *X.shape))
+    found = sl.io.read_nir(tmp_path / "audio.nir").run(x, record=list(model.neurons))
+    for name in model.neurons:
+        assert found.record[name].shape == wanted[name].shape
+        np.testing.assert_array_equal(found.record[name] != 0, wanted[name] != 0)
+        assert (wanted[name] != 0).any()
+    np.testing.assert_allclose(found.output.mean(0), wanted.output, rtol=1e-4, atol=1e-5)
+
+
+def test_others_stay_as_they_are() -> None:
+    images = Graph([Node("c", L.Conv2d(np.ones((1, 1, 2, 2))), ("input",))])
+    assert planar(images, (1, 4, 4)) == (images, (1, 4, 4))
+    sequences = Graph([Node("c", L.Conv1d(np.ones((1, 1, 2))), ("input",))])
+    assert planar(sequences, None) == (sequences, None)
+    assert planar(sequences, (1, 4, 4))[0] is sequences
+    with pytest.raises(ValueError, match="max pooling, which NIR does not have"):
+        sl.io.write_nir(
+            sl.SpikingModel([*audio()[:1], L.MaxPool1d(2), L.IF(1.0)]), input_shape=(2, 28)
+        )
+
+
+def test_several_inputs() -> None:
+    nodes = [
+        Node("a", L.Conv1d(np.ones((3, 2, 3)) / 5), ("x",)),
+        Node("b", L.Conv1d(np.ones((3, 1, 1)) / 5), ("y",)),
+        Node("sum", L.Add(), ("a", "b")),
+        Node("out", L.IF(1.0, "zero"), ("sum",)),
+    ]
+    model = sl.SpikingModel(Graph(nodes, inputs=["x", "y"], outputs=["out"]))
+    graph = sl.io.write_nir(model, input_shape=((2, 6), (1, 4)))
+    x, y = (RNG.random((9, 5, *shape)) < 0.5 for shape in ((2, 6), (1, 4)))
+    given = {"x": x.astype(np.uint8), "y": y.astype(np.uint8)}
+    found = sl.io.read_nir(graph).run(given)
+    np.testing.assert_array_equal(found.output, model.run(given).spikes)
+    assert found.output.any()
