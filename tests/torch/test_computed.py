@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.nn.utils import parametrize, prune
+from torch.nn.utils import parametrizations, parametrize, prune
 
 import spikelet as sl
 import spikelet.torch as st
@@ -88,6 +88,21 @@ def test_deployed_delays_have_the_weights_of_now() -> None:
     wanted = net(x).detach().numpy()
     assert 0 < wanted.mean() < 1
     np.testing.assert_array_equal(model.run(x.numpy()).spikes, wanted)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_delays_are_left_out_of_pruned_and_parametrised_layers(bias: bool) -> None:
+    for change in (
+        lambda m: prune.random_unstructured(m, "weight", 0.5),
+        parametrizations.weight_norm,
+    ):
+        layer = change(st.Delay(5, 6, max_delay=4, bias=bias).double().eval())
+        x = torch.rand(3, 2, 5, dtype=F64)
+        linear = layer.without_delays()
+        assert type(linear) is nn.Linear
+        with torch.no_grad():
+            layer.delay.zero_()
+        torch.testing.assert_close(linear(x), layer(x))
 
 
 class _Twice(nn.Module):

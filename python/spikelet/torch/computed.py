@@ -20,8 +20,9 @@ _KINDS = (BasePruningMethod, SpectralNorm, WeightNorm)
 
 
 def _hooks(module: nn.Module) -> Iterator[BasePruningMethod | SpectralNorm | WeightNorm]:
-    # PyTorch has no other list of them.
-    return (hook for hook in module._forward_pre_hooks.values() if isinstance(hook, _KINDS))
+    # PyTorch has no public list of them; a module holds them by number.
+    held = (value for value in vars(module).values() if isinstance(value, dict))
+    return (hook for hooks in held for hook in hooks.values() if isinstance(hook, _KINDS))
 
 
 def is_computed(module: nn.Module) -> bool:

@@ -370,7 +370,7 @@ def _right(where: str, scores: torch.Tensor, labels: torch.Tensor) -> int:
 
 def _are_shares(labels: torch.Tensor) -> bool:
     """Return whether rows are probabilities: one-hot, or mixed (mixup), in half precision too."""
-    total = labels.sum(-1, dtype=torch.float64)
+    total = labels.float().sum(-1)
     return bool((labels >= 0).all()) and bool(((total - 1).abs() < 0.02).all())
 
 
