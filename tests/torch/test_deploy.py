@@ -442,3 +442,28 @@ def test_not_a_module():
             make([LINEAR], shape)
     with pytest.raises(TypeError, match="input_size must be an integer"):
         to_network(nn.Sequential(LINEAR, st.IF()), (4,))
+
+
+@pytest.mark.parametrize("shape", [(4,), (4, 4), (4, 1, 1), (4, 1, 4), (4, 4, 4), (1, 1, 1)])
+def test_thresholds_broadcast_as_in_pytorch(shape):
+    """From the last dimension: four of them are those of columns, though there are as many channels."""
+    torch.manual_seed(0)
+    convolution = OverTime(nn.Conv2d(2, 4, 3, padding=1))
+    neurons = st.LIF(v_threshold=0.1 + torch.rand(shape), reset="zero")
+    net = nn.Sequential(convolution, neurons).double()
+    x = raster(3, 2, 4, 4).astype(np.float64)
+    wanted = net(torch.from_numpy(x)).detach().numpy()
+    found = to_spiking_model(net, (2, 4, 4), dtype="float64").run(x).spikes
+    assert 0.05 < wanted.mean() < 0.95
+    np.testing.assert_array_equal(found, wanted)
+
+
+def test_thresholds_of_channels_of_a_series():
+    torch.manual_seed(0)
+    neurons = st.LIF(v_threshold=torch.tensor([[0.1], [0.4], [0.8]]))
+    net = nn.Sequential(OverTime(nn.Conv1d(2, 3, 3, padding=1)), neurons).double()
+    x = raster(3, 2, 5).astype(np.float64)
+    model = to_spiking_model(net, (2, 5), dtype="float64")
+    wanted = net(torch.from_numpy(x)).detach().numpy()
+    assert wanted.any()
+    np.testing.assert_array_equal(model.run(x).spikes, wanted)

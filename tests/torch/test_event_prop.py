@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import parametrizations, prune
 
 from spikelet.torch.event_prop import EventProp, EventSpikes
 
@@ -511,3 +512,22 @@ def test_bad_calls_of_methods(call, error, message):
     with pytest.raises(error, match=message):
         call(net)
     assert torch.equal(net.weight, before)
+
+
+def test_pruned_weights_are_revived() -> None:
+    times = torch.rand(5, 4, generator=torch.Generator().manual_seed(0)) * 10
+    inputs = EventSpikes.from_first(times)
+    layer = EventProp(4, 6, t_max=20.0, drive=0.1)
+    prune.random_unstructured(layer, "weight", 0.5)
+    before = layer.weight.detach().clone()
+    assert layer.revive(layer(inputs), 1.0) == 6
+    layer(inputs)
+    torch.testing.assert_close(layer.weight.detach(), before + layer.weight_mask)
+
+
+def test_computed_weights_cannot_be_revived() -> None:
+    inputs = EventSpikes.from_first(torch.rand(5, 4) * 10)
+    layer = parametrizations.weight_norm(EventProp(4, 6, t_max=20.0, drive=0.1))
+    spikes = layer(inputs)
+    with pytest.raises(ValueError, match="revive: weight must be a parameter"):
+        layer.revive(spikes, 1.0)

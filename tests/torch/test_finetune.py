@@ -152,3 +152,65 @@ def test_fine_tuning_needs_a_model():
     module = st.from_spiking_model(sl.SpikingModel([sl.layers.Linear(np.eye(3)), sl.layers.IF()]))
     with pytest.raises(ValueError, match=r"x must have the shape \[T, B, ...\]"):
         module(torch.zeros(3, 3))
+
+
+L = sl.layers
+RNG = np.random.default_rng(0)
+IMAGES = [("b", L.IF(1.0), "input"), ("c", L.IF(0.5), "input")]
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        ("d", L.MaxPool2d(2, dilation=2, stride=1, of="steps"), "b"),
+        ("d", L.AvgPool2d(2, divisor_override=3), "b"),
+        ("d", L.Concat(axis=1), ("b", "c")),
+        ("d", L.Concat(axis=-1), ("b", "c")),
+        ("d", L.Affine(RNG.normal(size=(6, 6, 6)), RNG.normal(size=(1, 6, 1))), "b"),
+        ("d", L.Affine(RNG.normal(size=(1, 1, 6))), "b"),
+    ],
+    ids=["dilation", "divisor", "rows", "columns", "pixels", "factors of columns"],
+)
+def test_options_of_layers(layer):
+    """A factor for each of six columns was that of one of six channels."""
+    x = raster(3, 6, 6, 6)
+    images = IMAGES[: 2 if "c" in layer[2] else 1]
+    model = sl.SpikingModel([*images, layer, ("e", L.IF(2.0), "d")], dtype="float64")
+    wanted = model.run(x).spikes
+    assert 0.05 < wanted.mean() < 0.95
+    module = st.from_spiking_model(model)
+    np.testing.assert_array_equal(module(torch.from_numpy(x).double()).detach(), wanted)
+
+
+def test_averages_of_dilated_windows_are_refused():
+    pool = ("d", L.AvgPool2d(2, dilation=2, stride=1), "b")
+    model = sl.SpikingModel([*IMAGES[:1], pool, ("e", L.IF(0.5), "d")])
+    with pytest.raises(ValueError, match=r"layer 'd' \(AvgPool2d\): has dilated windows"):
+        st.from_spiking_model(model)
+
+
+@pytest.mark.parametrize("decay", [0.75, 1.0])
+def test_the_output_of_neurons_that_do_not_spike_is_their_potential(decay):
+    """It was their spikes: 0, with a gradient of 0."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(20, 8), st.LIF(), nn.Linear(8, 3), st.LI(decay=decay)).double()
+    model = to_spiking_model(net, (20,), dtype="float64")
+    x = torch.from_numpy(raster(5, 20)).double()
+    module = st.from_spiking_model(model)
+    np.testing.assert_allclose(module(x).detach(), net(x).detach(), rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(module(x).mean(0).detach(), model.run(x.numpy()).output, rtol=1e-9)
+    for module_, weight in ((net, net[2].weight), (module, module.steps[2].weight)):
+        module_(x).square().sum().backward()
+        assert weight.grad.any()
+    torch.testing.assert_close(module.steps[2].weight.grad, net[2].weight.grad)
+    start = L.LIF(1e30, decay=decay, gain=0.5, v_init=0.25)
+    model = sl.SpikingModel([L.Linear(RNG.normal(size=(3, 20))), start], dtype="float64")
+    module = st.from_spiking_model(model)
+    output = to_spiking_model(module, (20,), dtype="float64").run(x.numpy()).output
+    np.testing.assert_allclose(output, model.run(x.numpy()).output, rtol=1e-12)
+    np.testing.assert_allclose(module(x).mean(0).detach(), output, rtol=1e-9)
+    constant = torch.from_numpy(raster(20)[:1]).double()
+    y = module(constant.expand(7, 4, 20))
+    np.testing.assert_allclose(
+        y.mean(0).detach(), model.run(constant.expand(4, 20).numpy(), steps=7).output
+    )

@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils import parametrize, prune
 
 import spikelet.torch as st
 
@@ -255,3 +256,36 @@ def test_copies_go_on() -> None:
     for each in (twin, trainer):
         each.learn(torch.ones(4, 2))
     assert torch.equal(twin.model[0].weight.grad, trainer.model[0].weight.grad)
+
+
+class _Square(nn.Module):
+    def forward(self, bias: Tensor) -> Tensor:
+        return bias.square()
+
+    def right_inverse(self, bias: Tensor) -> Tensor:
+        return bias.abs().sqrt()
+
+
+@pytest.mark.parametrize("how", ["pruned", "parametrised"])
+def test_biases_that_are_computed(how: str) -> None:
+    """The gradient of what a bias is computed from is that of the bias, times its derivative."""
+    x, labels = (torch.rand(12, 5, 6) < 0.5).double(), torch.arange(5) % 3
+    torch.manual_seed(0)
+    net = dense()
+    with torch.no_grad():
+        net[0].bias.abs_()
+    computed = copy.deepcopy(net)
+    if how == "pruned":
+        prune.custom_from_mask(computed[0], "bias", torch.ones(9))
+    else:
+        parametrize.register_parametrization(computed[0], "bias", _Square())
+    online(net, x, labels)
+    online(computed, x, labels)
+    wanted = net[0].bias.grad
+    if how == "pruned":
+        found = computed[0].bias_orig.grad
+    else:
+        original = computed[0].parametrizations.bias.original
+        found, wanted = original.grad, 2 * original.detach() * wanted
+    assert wanted.any()
+    torch.testing.assert_close(found, wanted, rtol=1e-9, atol=1e-12)

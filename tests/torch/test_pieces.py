@@ -96,3 +96,13 @@ def test_bad_input() -> None:
         st.in_pieces(net, x[0], 5)
     with pytest.raises(ValueError, match="length must be >= 1"):
         st.in_pieces(net, x, 0)
+
+
+def test_hooks_of_neurons_run() -> None:
+    net, seen = network(), []
+    for m in net.modules():
+        if isinstance(m, st.Neuron):
+            m.register_forward_hook(lambda m, _, y: seen.append((type(m), y)))
+    outputs = list(st.in_pieces(net, torch.rand(20, 3, 4, dtype=F64), 10))
+    assert [kind for kind, _ in seen] == [st.LIF, st.RecurrentALIF, st.CubaLIF, st.LI] * 2
+    assert seen[3][1] is outputs[0]

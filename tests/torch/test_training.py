@@ -222,3 +222,45 @@ def test_a_generator_runs_once(argument):
 def test_an_iterator_that_is_empty_in_the_second_epoch():
     with pytest.raises(ValueError, match="none in epoch 2 of 3: an iterator runs once"):
         training(iter([BATCH]), 3)
+
+
+def test_labels_may_be_probabilities():
+    """As mixup and label smoothing make them; the most probable class counts."""
+    x = torch.rand(4, 6, 3) * 3
+    labels = torch.arange(6) % 2
+    mixed = 0.8 * nn.functional.one_hot(labels, 2).float() + 0.1
+    model = nn.Sequential(nn.Linear(3, 2), st.LI())
+    assert evaluate(model, [(x, mixed)]) == evaluate(model, [(x, labels)])
+
+    def loss(y, shares):
+        return nn.functional.cross_entropy(y.mean(0), shares)
+
+    assert 0 <= training([(x, mixed)], loss=loss)[0].accuracy <= 1
+
+
+@pytest.mark.parametrize(
+    "labels", [torch.zeros(5, 1), torch.ones(5, 2), torch.zeros(5, 3), torch.eye(5)]
+)
+def test_labels_of_another_kind_are_refused(labels):
+    """Compared with decisions [B], a column would be broadcast to [B, B]: an accuracy of up to B."""
+    message = r"labels must be class numbers \[5\], or probabilities of classes \[5, 2\]"
+    with pytest.raises(ValueError, match="fit: " + message):
+        training([(BATCH[0], labels)], loss=lambda y, _: y.sum())
+    with pytest.raises(ValueError, match="evaluate: " + message):
+        evaluate(nn.Linear(3, 2), [(BATCH[0], labels)])
+
+
+def test_labels_must_be_tensors():
+    with pytest.raises(TypeError, match="fit: labels must be a tensor, got 'list'"):
+        training([(BATCH[0], [0, 1, 0, 1, 0])], loss=lambda y, _: y.sum())
+
+
+def test_a_scheduler_that_needs_a_value_is_refused():
+    model = nn.Sequential(nn.Linear(3, 2), st.LI())
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer)
+    options = {"loss": st.losses.membrane_cross_entropy, "epochs": 1, "optimizer": optimizer}
+    with pytest.raises(ValueError, match=r"fit: scheduler must step without .*in progress="):
+        st.fit(model, [BATCH], scheduler=plateau, **options)
+    history = st.fit(model, [BATCH], progress=lambda epoch: plateau.step(epoch.loss), **options)
+    assert plateau.best == history[0].loss

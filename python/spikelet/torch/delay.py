@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # PyTorch's customary name
 
 from spikelet._util.checks import choice, fail, integer, number, require
+from spikelet.torch.computed import recompute
 from spikelet.torch.conventions import RASTERS, single
 from spikelet.torch.delay_ops import delayed
 from spikelet.torch.delay_values import Per, expanded, first_delays, kept_within, shape_of
@@ -126,9 +127,11 @@ class Delay(nn.Module):
         """Return a linear layer with copies of weights and bias."""
         linear = nn.Linear(self.in_features, self.out_features, self.bias is not None)
         linear = linear.to(self.weight)
-        linear.load_state_dict(
-            {name: p for name, p in self.state_dict().items() if name in ("weight", "bias")}
-        )
+        recompute(self)
+        with torch.no_grad():
+            linear.weight.copy_(self.weight)
+            if self.bias is not None:
+                linear.bias.copy_(self.bias)
         return linear
 
     def _kept(self, *, training: bool) -> Tensor:

@@ -150,6 +150,11 @@ def neuron_layer(module: Neuron, where: str, *, recurrent: bool = False) -> laye
         Its name, for error messages.
     recurrent : bool
         Accept recurrent neurons.
+
+    Returns
+    -------
+    Neuron
+        Its threshold broadcasts to the neurons as PyTorch's tensors do, from the last dimension.
     """
     where = f"{where} ({type(module).__name__})"
     if type(module).forward not in (Neuron.forward, LI.forward):
@@ -184,8 +189,7 @@ def neuron_layer(module: Neuron, where: str, *, recurrent: bool = False) -> laye
         refuse(where, "has reset='none'", 'train with reset="subtract" or "zero"')
     with named(where):
         threshold = _array(module.v_threshold)
-        if threshold.size == 1 or threshold.shape[1:] == (1, 1):
-            threshold = threshold.reshape(-1 if threshold.size > 1 else ())
+        threshold = threshold.reshape(()) if threshold.size == 1 else threshold
         reset: Any = "zero" if cell.reset == Reset.value else "subtract"
         options: dict[str, Any] = {"strict": True} if cell.strict else {}
         options |= {"v_reset": cell.v_reset} if reset == "zero" else {}
@@ -219,14 +223,18 @@ class _Still(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         _, gain = self.layer.coefficients()
         threshold = torch.as_tensor(np.array(self.layer.threshold))
-        if threshold.ndim == 1:
-            threshold = threshold.reshape(-1, *[1] * (x.ndim - 2))
         u = gain * x
         return (u > threshold if self.layer.strict else u >= threshold).to(x.dtype)
 
 
 def _still_neuron(call: Call, x: Data, module: _Still) -> Data:
-    return call.add(module.layer, x)
+    layer, shape = module.layer, call.shape(x)
+    if np.ndim(layer.threshold):
+        threshold = np.broadcast_to(layer.threshold, shape)
+        channels = threshold.reshape(shape[0], -1)
+        alike = bool((channels == channels[:, :1]).all())
+        layer = layer.replace(threshold=channels[:, 0] if alike else threshold)
+    return call.add(layer, x)
 
 
 class _StillDelay(nn.Module):

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from spikelet._util.checks import choice, fail, integer, number, require
+from spikelet.torch.computed import recompute
 from spikelet.torch.conventions import setting
 from spikelet.torch.plain import slope
 from spikelet.torch.surrogate import Table
@@ -148,6 +149,7 @@ class EProp(nn.Module):
         if not isinstance(x, Tensor) or tuple(x.shape) != shape:
             what = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
             fail("EProp.step", "x", what, f"must be a tensor {list(shape)}", got="shape")
+        recompute(self)
         x = x.to(self.weight.dtype)
         seen, arriving = x @ self.weight.T, x
         if self.recurrent is not None:
@@ -184,14 +186,21 @@ class EProp(nn.Module):
         if not isinstance(error, Tensor) or tuple(error.shape) != shape:
             what: Any = tuple(error.shape) if isinstance(error, Tensor) else type(error).__name__
             fail("EProp.learn", "error", what, f"must be a tensor {list(shape)}", got="shape")
+        recompute(self)
         error = error.to(self.weight.dtype)
         signal = error @ (self.readout if self.feedback is None else self.feedback)
         by_weights = torch.einsum("bj,bji->ji", signal, state["filtered"])
         inputs = self.weight.shape[1]
-        _add(self.weight, by_weights[:, :inputs])
-        if self.recurrent is not None:
-            _add(self.recurrent, by_weights[:, inputs:])
-        _add(self.readout, error.T @ state["sent"])
+        gradients = {
+            "weight": by_weights[:, :inputs],
+            "recurrent": by_weights[:, inputs:],
+            "readout": error.T @ state["sent"],
+        }
+        for name, gradient in gradients.items():
+            with torch.enable_grad():
+                weights = getattr(self, name)  # computed here, if it is parametrised
+            if weights is not None and weights.requires_grad:
+                _add(weights, gradient)
 
     def extra_repr(self) -> str:
         """Return the sizes."""
@@ -204,10 +213,10 @@ def _drawn(to: int, source: int) -> Tensor:
     return torch.empty(to, source).uniform_(-1, 1) / math.sqrt(source)
 
 
-def _add(parameter: nn.Parameter, gradient: Tensor) -> None:
-    if not parameter.requires_grad:
-        return
-    if parameter.grad is None:
-        parameter.grad = gradient.clone(memory_format=torch.contiguous_format)
+def _add(weights: Tensor, gradient: Tensor) -> None:
+    if not weights.is_leaf:  # pruned or parametrised: the parameters are behind
+        weights.backward(gradient)
+    elif weights.grad is None:
+        weights.grad = gradient.clone(memory_format=torch.contiguous_format)
     else:
-        parameter.grad.add_(gradient)
+        weights.grad.add_(gradient)

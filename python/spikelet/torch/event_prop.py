@@ -358,7 +358,8 @@ class EventProp(nn.Module):
         Raises
         ------
         TypeError, ValueError
-            If `spikes` are not `EventSpikes` of as many neurons, or a number is out of range; nothing has changed then.
+            If `spikes` are not `EventSpikes` of as many neurons, a number is out of range, or the weight is parametrised or
+            normalised; nothing has changed then.
         """
         where = "EventProp.revive"
         require(where, "amount", number(where, "amount", amount), "finite")
@@ -369,9 +370,15 @@ class EventProp(nn.Module):
         if spikes.n != self.out_features:
             rule = f"must come from {self.out_features} neurons"
             fail(where, "spikes", spikes.n, rule, got="n =")
+        weight = (
+            self.weight_orig if hasattr(self, "weight_mask") else self.weight
+        )  # if it is pruned
+        if not isinstance(weight, nn.Parameter):
+            rule = "must be a parameter, or pruned: what is added to a computed weight is lost"
+            fail(where, "weight", "parametrised or normalised", rule)
         silent = (spikes.counts() > 0).sum(0) <= least * spikes.batch
         with torch.no_grad():
-            self.weight[silent] += amount
+            weight[silent] += amount
         return int(silent.sum())
 
 

@@ -15,8 +15,9 @@ from spikelet import layers
 from spikelet._util.checks import fail
 from spikelet.conversion.building import refuse
 from spikelet.layers.graph import Graph, Node
+from spikelet.layers.neurons import is_silent
 from spikelet.layers.spiking_model import SpikingModel
-from spikelet.torch.modules import LIF
+from spikelet.torch.modules import LI, LIF
 
 __all__ = ["SpikingModule", "from_spiking_model"]
 
@@ -52,8 +53,8 @@ def from_spiking_model(
     Returns
     -------
     SpikingModule
-        ``module(x)`` takes ``[T, B, ...]`` and returns the output of the last layer at each step, ``[T, B, ...]``;
-        ``.mean(0)`` is the `output` of the model (``[delay:].mean(0)`` if it has a delay). For a constant input, pass
+        ``module(x)`` takes ``[T, B, ...]`` and returns the output of the last layer at each step, ``[T, B, ...]``, the
+        potential of neurons that do not spike; ``.mean(0)`` is the `output` of the model (``[delay:].mean(0)`` if it has a delay). For a constant input, pass
         ``x.expand(T, *x.shape)``: the layers before the first neurons then compute a single step.
 
     Raises
@@ -88,7 +89,12 @@ class SpikingModule(nn.Module):
         super().__init__()
         self.sources, self.targets = graph.inputs, graph.outputs
         self.inputs = {node.name: node.inputs for node in graph}
-        self.steps = nn.ModuleList(_step(node, neuron) for node in graph)
+        self.steps = nn.ModuleList(
+            _Readout(node.layer)
+            if is_silent(node.layer) and not graph.consumers(node.name)
+            else _step(node, neuron)
+            for node in graph
+        )
 
     def forward(self, *x: torch.Tensor) -> Any:
         """Return the output of each step; of a model with several outputs, a tuple of them.
@@ -138,7 +144,7 @@ class _Step(nn.Module):
     def __init__(self, layer: layers.Layer) -> None:
         super().__init__()
         self.layer = layer
-        for name in _TRAINED.get(type(layer), ()):
+        for name in self._trained():
             value = getattr(layer, name)
             tensor = None if value is None else torch.from_numpy(np.array(value, np.float64))
             self.register_parameter(name, None if tensor is None else nn.Parameter(tensor))
@@ -146,9 +152,11 @@ class _Step(nn.Module):
     def to_layer(self) -> layers.Layer:
         return self.layer.replace(**self._arrays())
 
+    def _trained(self) -> tuple[str, ...]:
+        return _TRAINED.get(type(self.layer), ())
+
     def _arrays(self) -> dict[str, Any]:
-        names = _TRAINED.get(type(self.layer), ())
-        return {n: _array(p) for n in names if (p := getattr(self, n)) is not None}
+        return {n: _array(p) for n in self._trained() if (p := getattr(self, n)) is not None}
 
     def forward(self, xs: list[torch.Tensor], total: int) -> torch.Tensor:  # noqa: ARG002
         first = xs[0]
@@ -156,7 +164,8 @@ class _Step(nn.Module):
             return sum(xs[1:], first)
         if isinstance(self.layer, layers.Concat):
             longest = max(map(len, xs))
-            return torch.cat([x.expand(longest, *x.shape[1:]) for x in xs], 2)
+            axis = self.layer.axis + 2 if self.layer.axis >= 0 else self.layer.axis
+            return torch.cat([x.expand(longest, *x.shape[1:]) for x in xs], axis)
         if (
             isinstance(self.layer, layers.MaxPool2d)
             and self.layer.of == "counts"
@@ -197,16 +206,41 @@ class _Spiking(_Step):
         return self.layer.replace(threshold=_array(self.threshold), **self._arrays())
 
     def forward(self, xs: list[torch.Tensor], total: int) -> torch.Tensor:
-        def aligned(p: torch.Tensor) -> torch.Tensor:
-            return p.reshape(-1, *[1] * (x.ndim - 3)) if p.ndim == 1 else p
-
         (x,) = xs
-        threshold = aligned(self.threshold)
-        # The initial potential is added to the first input.
-        start = aligned(self.v_init) * (self.decay / self.gain)
-        first, rest = x[:1] + start, x[1:] if len(x) > 1 else x.expand(total - 1, *x.shape[1:])
-        spikes: torch.Tensor = self.neuron(torch.cat((first, rest)) / threshold)
-        return spikes * aligned(self.amplitude)
+        start = _aligned(self.v_init, x.ndim - 2) * (self.decay / self.gain)
+        spikes: torch.Tensor = self.neuron(
+            _started(x, start, total) / _aligned(self.threshold, x.ndim - 2)
+        )
+        return spikes * _aligned(self.amplitude, x.ndim - 2)
+
+
+def _aligned(p: torch.Tensor, dimensions: int) -> torch.Tensor:
+    """Return numbers of channels, or of a whole sample with as many dimensions, as they broadcast to samples."""
+    return p.reshape(-1, *[1] * (dimensions - 1)) if p.ndim == 1 else p
+
+
+def _started(x: torch.Tensor, start: torch.Tensor, total: int) -> torch.Tensor:
+    """Return the inputs of all steps, the first of which holds what is left of the initial potential."""
+    rest = x[1:] if len(x) > 1 else x.expand(total - 1, *x.shape[1:])
+    return torch.cat((x[:1] + start, rest))
+
+
+class _Readout(_Step):
+    """Neurons that do not spike, at the end: their output is the potential."""
+
+    def __init__(self, layer: Any) -> None:
+        super().__init__(layer)
+        self.decay, self.gain = layer.coefficients()
+        self.neuron = LI(decay=self.decay)
+
+    def _trained(self) -> tuple[str, ...]:
+        return ("v_init",)
+
+    def forward(self, xs: list[torch.Tensor], total: int) -> torch.Tensor:
+        (x,) = xs
+        start = self.decay * _aligned(self.v_init, x.ndim - 2)
+        v: torch.Tensor = self.neuron(_started(self.gain * x, start, total))
+        return v
 
 
 def _step(node: Node, neuron: dict[str, Any]) -> _Step:
@@ -229,6 +263,10 @@ def _step(node: Node, neuron: dict[str, Any]) -> _Step:
         if gain == 0 or (layer.reset == "zero" and layer.v_reset):
             refuse(where, "has no gain, or is not reset to 0", "only v_reset=0.0 can be trained")
         return _Spiking(layer, neuron)
+    if isinstance(layer, layers.AvgPool2d) and set(layer.dilation) != {1}:
+        refuse(
+            where, "has dilated windows", "PyTorch does not average them: pool without a dilation"
+        )
     if isinstance(layer, layers.Delay):
         refuse(where, "has delays", "train the module that it was made from, with st.Delay")
     if type(layer) not in _APPLY and not isinstance(layer, (layers.Add, layers.Concat)):
@@ -245,20 +283,20 @@ def _conv(step: Any, layer: Any, x: torch.Tensor) -> torch.Tensor:
 
 
 def _affine(step: Any, _layer: Any, x: torch.Tensor) -> torch.Tensor:
-    shape = (-1, *[1] * (x.ndim - 2))
-    y = x * step.scale.reshape(shape)
-    return y if step.shift is None else y + step.shift.reshape(shape)
+    y = x * _aligned(step.scale, x.ndim - 1)
+    return y if step.shift is None else y + _aligned(step.shift, x.ndim - 1)
 
 
 def _average(_step: Any, layer: Any, x: torch.Tensor) -> torch.Tensor:
     return F.avg_pool2d(
-        x, layer.kernel_size, layer.stride, layer.padding, layer.ceil_mode, layer.count_include_pad
-    )
+        x, layer.kernel_size, layer.stride, layer.padding, layer.ceil_mode, layer.count_include_pad,
+        layer.divisor_override,
+    )  # fmt: skip
 
 
 def _maximum(_step: Any, layer: Any, x: torch.Tensor) -> torch.Tensor:
     return F.max_pool2d(
-        x, layer.kernel_size, layer.stride, layer.padding, ceil_mode=layer.ceil_mode
+        x, layer.kernel_size, layer.stride, layer.padding, layer.dilation, ceil_mode=layer.ceil_mode
     )
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from spikelet._util.checks import choice, fail, integer
 from spikelet.torch.cell import Charge, Reset
+from spikelet.torch.computed import recompute
 from spikelet.torch.conventions import Setting, flag, require_in_range, setting, single
 from spikelet.torch.functional import BACKENDS, Backend, Run, run
 from spikelet.torch.surrogate import Table
@@ -54,6 +55,13 @@ def _shape(where: str, shape: Any) -> tuple[int, ...]:
     except TypeError:
         sizes = (shape,)
     return tuple(integer(where, "shape", n, 1) for n in sizes)
+
+
+class Carried:
+    """The states of neurons between the pieces of a sequence, which a call takes in place of a potential, and replaces."""
+
+    def __init__(self) -> None:
+        self.states: dict[str, Tensor] = {}
 
 
 class Neuron(nn.Module):
@@ -205,8 +213,9 @@ class Neuron(nn.Module):
         self.leak = nn.Parameter(torch.full(shape, math.log(decay / (1 - decay))))
 
     def _tensors(self) -> dict[str, Tensor]:
-        """Return the parameters of the convention that are tensors."""
-        return dict(self.tensors.named_parameters()) | dict(self.tensors.named_buffers())
+        """Return the parameters of the convention that are tensors; they may be parametrised."""
+        names = self._setting.names.values()
+        return {name: getattr(self.tensors, name) for name in names if hasattr(self.tensors, name)}
 
     def setting(self) -> Setting:
         """Return the cell, and its parameters that are tensors."""
@@ -230,6 +239,10 @@ class Neuron(nn.Module):
         The potentials after each step, `v_seq`, are also differentiable; without `v_seq` they are empty, unless the
         module returns them.
         """
+        recompute(self)
+        return self._run(x, v_seq=v_seq, **states)
+
+    def _run(self, x: Tensor, *, v_seq: bool, **states: Tensor | None) -> Run:
         where = type(self).__name__
         if (
             self.steps is None and isinstance(x, Tensor) and x.ndim == 2
@@ -255,10 +268,25 @@ class Neuron(nn.Module):
     def _outputs(self) -> dict[str, bool]:
         return {}
 
-    def forward(self, x: Tensor, v: Tensor | None = None) -> Tensor | tuple[Tensor, Tensor]:
+    def forward(
+        self, x: Tensor, v: Tensor | Carried | None = None
+    ) -> Tensor | tuple[Tensor, Tensor]:
         """Return spikes [T, B, ...]; with `return_v` also the potential after the last step, [B, ...]."""
-        result = self.run(x, v_seq=False, v=v)
+        result = self._from(x, v)
         return (result.spikes, result.v) if self.return_v else result.spikes
+
+    def _from(self, x: Tensor, v: Tensor | Carried | None) -> Run:
+        """Run from a potential or, in pieces, from all states, which are replaced by the last ones."""
+        if not isinstance(v, Carried):
+            return self._run(x, v_seq=False, v=v)
+        result = self._run(x, v_seq=False, **v.states)
+        cell = self.setting().cell
+        left = {"v": result.v}
+        left |= {"i": result.i} if cell.synapse else {}
+        left |= {"a": result.a} if cell.adaptive else {}
+        left |= {"first_spikes": result.spikes[-1]} if hasattr(self, "recurrent") else {}
+        v.states = {name: state.detach() for name, state in left.items()}
+        return result
 
     @property
     def v_threshold(self) -> float | Tensor:
@@ -404,9 +432,11 @@ class LI(LIF):
     def _outputs(self) -> dict[str, bool]:
         return {"give_spikes": False, "give_v_seq": True}
 
-    def forward(self, x: Tensor, v: Tensor | None = None) -> Tensor | tuple[Tensor, Tensor]:
+    def forward(
+        self, x: Tensor, v: Tensor | Carried | None = None
+    ) -> Tensor | tuple[Tensor, Tensor]:
         """Return the potential after each step, [T, B, ...]; with `return_v` also that after the last, [B, ...]."""
-        result = self.run(x, v_seq=False, v=v)
+        result = self._from(x, v)
         return (result.v_seq, result.v) if self.return_v else result.v_seq
 
 

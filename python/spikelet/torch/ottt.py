@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from spikelet._util.checks import fail
 from spikelet.torch.cell import Reset
@@ -149,11 +148,11 @@ class OTTT:
         self._ones[k] = stage.decay * self._ones[k] + 1
         with torch.no_grad():
             value = stage.layers(seen)
-        given = {
-            name: p * self._ones[k] if "bias" in name.split(".") else p
-            for name, p in stage.layers.named_parameters()
-        }
-        filtered = functional_call(stage.layers, given, (straight_through(x, stage.trace),))
+        filtered = stage.layers(straight_through(x, stage.trace))
+        if any("bias" in name for name, _ in stage.layers.named_parameters()):
+            # What the layers make of 0 are their biases, also pruned or parametrised ones; they are there once already.
+            biases = stage.layers(torch.zeros_like(seen[:, :1]))
+            filtered = filtered + (self._ones[k] - 1) * biases
         y = straight_through(filtered, value)
         if stage.neurons is None:
             return y

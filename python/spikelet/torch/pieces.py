@@ -9,13 +9,13 @@ from torch import Tensor, nn
 
 from spikelet._util.checks import fail, integer
 from spikelet.torch.delay import Delay
-from spikelet.torch.modules import LI, Neuron
+from spikelet.torch.modules import LI, Carried, Neuron
 from spikelet.torch.psn import PSN, SlidingPSN
 
 __all__ = ["in_pieces"]
 
 _WHERE = "in_pieces"
-_States = dict[nn.Module, dict[str, Tensor]]
+_States = dict[nn.Module, Carried]
 
 
 def in_pieces(model: nn.Sequential, x: Tensor, length: int) -> Iterator[Tensor]:
@@ -91,14 +91,7 @@ def _through(model: nn.Sequential, x: Any, states: _States) -> Any:
         if isinstance(module, nn.Sequential):
             x = _through(module, x, states)
         elif isinstance(module, Neuron):
-            result = module.run(x, v_seq=False, **states.get(module, {}))
-            cell = module.setting().cell
-            left = {"v": result.v}
-            left |= {"i": result.i} if cell.synapse else {}
-            left |= {"a": result.a} if cell.adaptive else {}
-            left |= {"first_spikes": result.spikes[-1]} if hasattr(module, "recurrent") else {}
-            states[module] = {name: state.detach() for name, state in left.items()}
-            x = result.v_seq if isinstance(module, LI) else result.spikes
+            x = module(x, states.setdefault(module, Carried()))  # a call, so that its hooks run
         else:
             x = module(x)
     return x

@@ -13,6 +13,7 @@ from torch.nn.utils import fusion, parametrize
 
 from spikelet._util.checks import fail, integer
 from spikelet.conversion.torch.copies import copy_of
+from spikelet.torch.computed import is_computed, recompute
 from spikelet.torch.conventions import single
 from spikelet.torch.delay import Delay
 from spikelet.torch.straight_through import straight_through
@@ -120,13 +121,15 @@ def _checked(name: str, layer: nn.Module) -> None:
 
 
 def plain(model: nn.Module) -> nn.Module:
-    """Return a copy in eval mode whose layers hold the values of quantised and other parametrised weights.
+    """Return a copy in eval mode whose layers hold the present values of quantised, pruned and other computed weights.
 
     It is the model itself if it has none.
     """
-    if not any(parametrize.is_parametrized(m) for m in model.modules()):
+    if not any(parametrize.is_parametrized(m) or is_computed(m) for m in model.modules()):
         return model
     copied = copy_of(model).eval()  # spectral_norm changes its estimate in training mode
+    for layer in copied.modules():
+        recompute(layer)
     for layer in [m for m in copied.modules() if parametrize.is_parametrized(m)]:
         parts: Any = layer.parametrizations
         values = {name: getattr(layer, name) for name in parts}

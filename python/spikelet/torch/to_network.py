@@ -23,6 +23,7 @@ from spikelet.rules import AllToAll
 from spikelet.sources import RasterSource
 from spikelet.torch.deploy import read
 from spikelet.torch.modules import Neuron
+from spikelet.torch.quantised import plain
 
 __all__ = ["DeployedNetwork", "to_network"]
 
@@ -134,6 +135,7 @@ def to_network(
         msg = f"{_WHERE}: module must be a torch.nn.Module, got {type(module).__name__}"
         raise TypeError(msg)
     size = integer(_WHERE, "input_size", input_size, 1)
+    module = plain(module)
     chain = _pairs(module, size)
     net = Network(dt=dt, seed=seed, threads=threads, dtype=dtype)
     models = [_model(name, neuron, net.dt, dtype) for name, _, neuron in chain]

@@ -75,17 +75,14 @@ def _require_own(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
     fail("fit", "optimizer", type(optimizer).__name__, rule)
 
 
-def _require_plain_step(optimizer: torch.optim.Optimizer) -> None:
-    """Refuse an optimizer that computes the loss several times a step, such as LBFGS."""
+def _require_plain_step(argument: str, given: Any, needed: str, rule: str) -> None:
+    """Refuse an optimizer or scheduler whose step needs more than the gradients."""
     try:
-        closure = inspect.signature(optimizer.step).parameters.get("closure")
+        parameter = inspect.signature(given.step).parameters.get(needed)
     except (TypeError, ValueError):  # of a callable without a signature
         return
-    if closure is not None and closure.default is closure.empty:
-        rule = (
-            "must step without a closure, as Adam and SGD do; for others, write the loop yourself"
-        )
-        fail("fit", "optimizer", type(optimizer).__name__, rule)
+    if parameter is not None and parameter.default is parameter.empty:
+        fail("fit", argument, type(given).__name__, rule)
 
 
 def _require_repeatable(argument: str, batches: Batches, epochs: int) -> None:
@@ -154,6 +151,7 @@ def fit(
     train_loader, test : iterable of (x, labels)
         A DataLoader, or any iterable that is traversed once per epoch; not a generator, which can only be traversed once
         in total. Its random numbers must come from torch's default generator, or from a `torch.Generator` in its attribute ``generator``, as in a DataLoader.
+        Labels are class numbers ``[B]``, or probabilities ``[B, classes]`` (one-hot, mixup), the largest of which counts for the accuracy.
     loss : callable
         Returns a scalar for ``loss(model(x), labels)``; see `spikelet.torch.losses`.
     epochs : int
@@ -172,7 +170,8 @@ def fit(
         Resume from the checkpoint, if it exists. On the same machine with the same number of threads, the results are
         bit-identical to those of an uninterrupted run.
     progress : bool or callable
-        Show a progress bar (needs rich), or call ``progress(epoch)`` after each epoch.
+        Show a progress bar (needs rich), or call ``progress(epoch)`` after each epoch. The checkpoint is written before
+        the call, and does not hold what it changes in the model.
 
     Returns
     -------
@@ -184,7 +183,7 @@ def fit(
     ValueError
         If the optimizer has no parameter of the model or needs a closure, the checkpoint belongs to another model,
         optimizer or seed, a batch holds NaN, the loss is not finite, a parameter is not after an epoch, the readout does
-        not give ``[B, classes]``, or there are no data.
+        not give ``[B, classes]``, the labels are not such as above, or there are no data.
 
     Warns
     -----
@@ -196,10 +195,15 @@ def fit(
         what = type(optimizer).__name__
         fail("fit", "optimizer", what, "must be a torch optimizer", error=TypeError)
     _require_own(model, optimizer)
-    _require_plain_step(optimizer)
+    # LBFGS computes the loss several times a step.
+    rule = "must step without a closure, as Adam and SGD do; for others, write the loop yourself"
+    _require_plain_step("optimizer", optimizer, "closure", rule)
     if scheduler is not None and not hasattr(scheduler, "step"):
         what = type(scheduler).__name__
         fail("fit", "scheduler", what, "must be a scheduler of torch, or None", error=TypeError)
+    rule = "must step without a value after each batch; call it after each epoch, in progress="
+    if scheduler is not None:
+        _require_plain_step("scheduler", scheduler, "metrics", rule)
     if checkpoint is not None and not isinstance(checkpoint, str | os.PathLike):
         what = type(checkpoint).__name__
         fail("fit", "checkpoint", what, "must be a path", error=TypeError)
@@ -246,7 +250,7 @@ def fit(
                     scheduler.step()
                 seen += len(labels)
                 total += value.item() * len(labels)
-                right += int((_scores("fit", readout(output.detach()), labels) == labels).sum())
+                right += _right("fit", readout(output.detach()), labels)
                 batches += 1
                 if batches == _FIRST_BATCHES:
                     _warn_of_silence(spikes.spikes, batches)
@@ -288,7 +292,7 @@ def evaluate(
     with torch.no_grad(), count_spikes(model) as spikes:
         for x, labels in data:
             _require_numbers("evaluate", x)
-            right += int((_scores("evaluate", readout(model(x)), labels) == labels).sum())
+            right += _right("evaluate", readout(model(x)), labels)
             seen += len(labels)
     if not seen:
         fail("evaluate", "data", seen, "must give at least one sample")
@@ -348,12 +352,26 @@ def _warn_of_silence(spikes: dict[str, int], batches: int) -> None:
         )
 
 
-def _scores(where: str, scores: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Return the decisions; a mean over the wrong dimension would give an accuracy that means nothing."""
+def _right(where: str, scores: torch.Tensor, labels: torch.Tensor) -> int:
+    """Return the number of right decisions; the wrong dimensions would give an accuracy that means nothing."""
+    if not isinstance(labels, torch.Tensor):
+        fail(where, "labels", type(labels).__name__, "must be a tensor", error=TypeError)
     if scores.ndim != 2 or len(scores) != len(labels):
         rule = f"must give scores [B, classes] for {len(labels)} labels"
         fail(where, "readout", tuple(scores.shape), rule, got="shape")
-    return scores.argmax(-1)
+    if labels.ndim == 2 and labels.shape == scores.shape and _are_shares(labels):
+        labels = labels.argmax(-1)
+    if labels.ndim != 1:
+        shape = tuple(scores.shape)
+        rule = f"must be class numbers {list(shape[:1])}, or probabilities of classes {list(shape)}, which add up to 1"
+        fail(where, "labels", tuple(labels.shape), rule, got="shape")
+    return int((scores.argmax(-1) == labels).sum())
+
+
+def _are_shares(labels: torch.Tensor) -> bool:
+    """Return whether rows are probabilities: one-hot, or mixed (mixup), in half precision too."""
+    total = labels.float().sum(-1)
+    return bool((labels >= 0).all()) and bool(((total - 1).abs() < 0.02).all())
 
 
 def _size(loader: Any) -> int:

@@ -52,8 +52,14 @@ CASES = {
     "adaptive mean": layers.AdaptiveAvgPool2d((3, 7)),
     "scale": layers.Affine(grid(RNG, 4)),
     "scale and shift": layers.Affine(grid(RNG, 4), grid(RNG, 4)),
+    "one scale and shift": layers.Affine(0.5, 0.25),
+    "scale of columns": layers.Affine(grid(RNG, 1, 1, 7)),
+    "scale of pixels, and shift": layers.Affine(grid(RNG, *IMAGE), grid(RNG, 4)),
     "flatten": layers.Flatten(),
 }
+
+
+NEED_SCALE = ("mean without zeros", "scale", "scale of pixels, and shift")
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -63,7 +69,7 @@ def test_each_layer_keeps_its_values(name):
 
 
 @pytest.mark.parametrize("convention", ["snntorch", "spikingjelly", "norse", "sinabs"])
-@pytest.mark.parametrize("name", [n for n in CASES if n not in ("mean without zeros", "scale")])
+@pytest.mark.parametrize("name", [n for n in CASES if n not in NEED_SCALE])
 def test_forms_for_libraries_keep_its_values(name, convention):
     """The layer, and one with weights behind it, which take up its factors; the graph has what the library reads."""
     shape = (4, 6, 6) if name.startswith("ceil") else IMAGE
@@ -164,6 +170,8 @@ def test_thresholds_by_channel_go_into_the_weights_before_them(convention):
     [
         ([layers.Conv2d(np.ones((1, 4, 2, 2)), padding=(1, 0, 0, 0), dilation=2)], "dilation 2 does not divide"),
         ([layers.AvgPool2d(4, 4, ceil_mode=True)], "ceil_mode"),
+        ([layers.AvgPool2d(2, dilation=2)], "has dilated windows"),
+        ([layers.Affine(1.0, grid(RNG, 1, 1, 7))], "shifts each pixel by its own number"),
         ([layers.AdaptiveAvgPool2d(4)], "windows of unequal sizes"),
         ([layers.Upsample(2)], "is an upsampling"),
         ([layers.MaxPool2d(2)], "is max pooling"),
@@ -219,3 +227,29 @@ def test_types_are_full():
             assert all(v is not None for v in types.values()), name
     assert graph.check_types()
     assert tuple(graph.input_type["input"]) == IMAGE
+
+
+@pytest.mark.parametrize("after", ["neurons", "scale", "convolution", "pool", "concatenation"])
+def test_factors_of_channels_and_pixels_meet(after):
+    """As many columns as channels: the factors of channels were those of columns."""
+    amplitude = np.arange(1.0, 7)
+    columns = ("c", layers.Affine(2.0 ** -np.arange(6).reshape(1, 1, 6)), "a")
+    made = [("a", layers.IF(0.5, amplitude=amplitude), "input"), columns]
+    made += {
+        "neurons": [],
+        "scale": [("d", layers.Affine(amplitude), "c")],
+        "convolution": [("d", layers.Conv2d(grid(RNG, 3, 6, 3, 3)), "c")],
+        "pool": [("d", layers.AvgPool2d(2), "c")],
+        "concatenation": [("d", layers.Concat(), ("a", "c"))],
+    }[after]
+    compare([*made, ("z", layers.Affine(1.0), made[-1][0])], (6, 6, 6))
+
+
+def test_concatenations_of_rows_are_refused():
+    made = [
+        ("a", layers.Affine(2.0), "input"),
+        ("b", layers.Affine(3.0), "input"),
+        ("c", layers.Concat(axis=1), ("a", "b")),
+    ]
+    with pytest.raises(ValueError, match="layer 'c': concatenates along axis 1"):
+        written(made, (2, 3, 3))

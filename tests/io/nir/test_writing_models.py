@@ -193,3 +193,17 @@ def test_the_shape_of_images_has_to_be_given():
         sl.io.write_nir(model, input_shape=(3, 8, 8))
     with pytest.raises(ValueError, match="input_shape must be"):
         sl.io.write_nir(model, input_shape=(0, 8, 8))
+
+
+@pytest.mark.parametrize("decay", [0.75, 1.0])
+def test_a_readout_keeps_its_potential(decay):
+    """It was written as neurons with a threshold of 1e30, and the output was 0."""
+    rng = np.random.default_rng(0)
+    readout = layers.LIF(1e30, decay=decay, gain=0.5, v_init=0.25, amplitude=[1.0, 2.0, 3.0])
+    made = [layers.IF(0.5), layers.Linear(rng.normal(size=(3, 5))), readout]
+    model = sl.SpikingModel(made, dtype="float64")
+    graph = quietly(model, input_shape=(5,))
+    x = (rng.random((6, 2, 5)) < 0.6).astype(np.uint8)
+    found = sl.io.read_nir(graph).run(x).output
+    np.testing.assert_allclose(found, model.run(x, record="v").v, rtol=1e-6)
+    assert {type(n).__name__ for n in graph.nodes.values()} >= {"LI" if decay < 1 else "I"}

@@ -142,6 +142,12 @@ class Writer:
             return [Term(term.key) for term in terms], first
         return self.plain(terms, shape), None
 
+    def of_channels(self, terms: list[Term], shape: Shape) -> tuple[list[Term], Array | None]:
+        """Return what `common` does, with a factor of channels at most: nodes multiply pixels by theirs."""
+        pixels = [t.factor is not None and np.ndim(t.factor) > 1 for t in terms]
+        each = zip(terms, pixels, strict=True)
+        return self.common([self.plain([t], shape)[0] if p else t for t, p in each], shape)
+
     def plain(self, terms: list[Term], shape: Shape) -> list[Term]:
         """Return terms without factors: nodes multiply by them."""
         result = []
@@ -149,10 +155,10 @@ class Writer:
             if term.factor is None:
                 result.append(term)
                 continue
-            scale = self._cast("amplitude", full(term.factor, self.seen(shape)))
+            seen = self.seen(shape)
+            scale = self._cast("amplitude", full(term.factor, shape).reshape(seen))
             node = self.nir.Scale(scale=scale)
             source = [Term(term.key)]
-            seen = self.seen(shape)
             result.append(Term(self.add(f"{term.key}_scale", node, source, seen, seen)))
         return result
 
@@ -251,8 +257,11 @@ class Writer:
         """Add a layer without memory, and return its output."""
         name, layer, terms, shape = node.name, node.layer, sources[0], before[0]
         if isinstance(layer, Add):
-            return self._sum(sources)
+            return self._sum(sources, shape)
         if isinstance(layer, Concat):
+            if layer.axis not in (0, -len(shape)):
+                what = f"concatenates along axis {layer.axis}, and NIR has no such node"
+                refuse(self.at(name), what, "concatenate channels, axis 0")
             return self._placed(name, sources, before, after)
         if isinstance(layer, Flatten):
             return self._flat(name, terms, shape, after)
@@ -262,17 +271,26 @@ class Writer:
             terms, factor = self.common(terms, shape)
             made = self._dense(layer.weight, layer.bias, factor)
         elif isinstance(layer, Conv2d):
-            terms, factor = self.common(terms, shape)
+            terms, factor = self.of_channels(terms, shape)
             made = self._conv(name, layer, factor, shape, after)
         elif isinstance(layer, Affine):
+            scale = _of_channels(layer.scale, shape)
+            scale = full(layer.scale, shape) if scale is None else scale
+            terms = [Term(t.key, _product(t.factor, scale, shape)) for t in terms]
             if layer.shift is None:
-                return [Term(t.key, _product(t.factor, layer.scale)) for t in terms]
-            terms, factor = self.common(terms, shape)
-            scale = _product(factor, layer.scale)
+                return terms
+            terms, factor = self.of_channels(terms, shape)
+            shift = _of_channels(layer.shift, shape)
+            if shift is None:
+                what = (
+                    "shifts each pixel by its own number, and biases of NIR are those of channels"
+                )
+                refuse(self.at(name), what, "give it one shift for each channel")
+            scale = np.broadcast_to(1.0 if factor is None else factor, shape[:1])
             if len(shape) == 1:
-                made = self._dense(np.diag(scale), layer.shift)
+                made = self._dense(np.diag(scale), shift)
             else:
-                conv = Conv2d(np.diag(scale)[..., None, None], layer.shift)  # nir misreads groups
+                conv = Conv2d(np.diag(scale)[..., None, None], shift)  # nir misreads groups
                 made = self._conv(name, conv, None, shape, after)
         else:
             what, hint = _HINTS.get(type(layer), ("has no node in NIR", "leave it out"))
@@ -350,7 +368,7 @@ class Writer:
         node = self.nir.Flatten(input_type={"input": np.array(seen)}, start_dim=0, end_dim=-1)
         key = self.add(name, node, terms, after, seen)
         if factor is not None and np.ndim(factor):
-            factor = np.repeat(factor, math.prod(shape[1:]))
+            factor = full(factor, shape).ravel()
         return [Term(key, factor)]
 
     def _mean(
@@ -362,7 +380,7 @@ class Writer:
         after: Shape,
     ) -> list[Term]:
         pool = _pool(layer, shape, after, self.at(name))
-        terms, factor = self.common(terms, shape)
+        terms, factor = self.of_channels(terms, shape)
         kernel, stride, padding = (
             np.array(v) for v in (pool.kernel_size, pool.stride, pool.padding)
         )
@@ -378,7 +396,7 @@ class Writer:
             made = self.nir.AvgPool2d(kernel_size=kernel, stride=stride, padding=padding)
         else:
             made = self.nir.SumPool2d(kernel_size=kernel, stride=stride, padding=padding)
-            factor = _product(factor, np.asarray(1 / size))
+            factor = _product(factor, np.asarray(1 / size), shape)
         key = self.add(name, made, terms, self.seen(after), self.seen(shape))
         rows, columns = (np.asarray(d) for d in pool.divisors(shape))
         weights = size / np.outer(rows, columns)
@@ -388,13 +406,13 @@ class Writer:
             key = self.add(f"{name}_scale", node, [Term(key)], after, after)
         return [Term(key, factor)]
 
-    def _sum(self, sources: list[list[Term]]) -> list[Term]:
+    def _sum(self, sources: list[list[Term]], shape: Shape) -> list[Term]:
         factors: dict[str, Array | None] = {}
         for term in (t for source in sources for t in source):
             if term.key in factors:  # x + x: nir allows each edge once
                 one = np.ones(())
                 a, b = (one if f is None else f for f in (factors[term.key], term.factor))
-                factors[term.key] = np.asarray(a + b)
+                factors[term.key] = np.add(*_aligned(a, b, shape))
             else:
                 factors[term.key] = term.factor
         return [Term(key, factor) for key, factor in factors.items()]
@@ -409,7 +427,7 @@ class Writer:
             weight = np.zeros((after[0], n))
             weight[at + np.arange(n), np.arange(n)] = 1
             at += n
-            plain, factor = self.common(terms, shape)
+            plain, factor = self.of_channels(terms, shape)
             if len(shape) == 1:
                 node = self._dense(weight, None, factor)
             else:
@@ -427,8 +445,21 @@ def _same(a: Array | None, b: Array | None) -> bool:
     return np.array_equal(a, b)
 
 
-def _product(a: Array | None, b: Array) -> Array:
-    return np.asarray(b if a is None else a * b)
+def _aligned(a: Array, b: Array, shape: Shape) -> tuple[Array, Array]:
+    """Return factors of channels and of pixels, so that numpy multiplies those of the same neuron."""
+    if np.ndim(a) > 1 or np.ndim(b) > 1:
+        return full(a, shape), full(b, shape)
+    return np.asarray(a), np.asarray(b)
+
+
+def _product(a: Array | None, b: Array, shape: Shape) -> Array:
+    return np.asarray(b) if a is None else np.multiply(*_aligned(a, b, shape))
+
+
+def _of_channels(value: Any, shape: Shape) -> Array | None:
+    """Return one number for each channel, of one for all, for each channel or for each pixel; None if pixels differ."""
+    pixels = full(value, shape).reshape(shape[0], -1)
+    return None if (pixels != pixels[:, :1]).any() else pixels[:, 0]
 
 
 def _ungrouped(weight: Array, groups: int) -> Array:
@@ -467,6 +498,9 @@ def _pool(
             what = f"has windows of unequal sizes ({shape[1:]} to {after[1:]})"
             refuse(where, what, "NIR pools equal windows: choose sizes that divide the image")
         return AvgPool2d(tuple(n // m for n, m in zip(shape[1:], after[1:], strict=True)))
+    if set(layer.dilation) != {1}:
+        what = "has dilated windows, which NIR's pools do not have"
+        refuse(where, what, "pool without a dilation, or use a Conv2d of equal weights")
     plain = layer.replace(ceil_mode=False)
     if layer.ceil_mode and plain.windows(shape) != layer.windows(shape):
         what = "keeps a last window that lies partly outside the image (ceil_mode)"

@@ -18,6 +18,7 @@ from spikelet.io.nir.writing_neurons import Cell, Neurons, full
 from spikelet.io.nir.writing_readers import Request
 from spikelet.layers import LIF, Linear, Neuron, PredictiveIF, Shape
 from spikelet.layers.graph import Graph, Node, Shapes
+from spikelet.layers.neurons import is_silent
 from spikelet.layers.spiking_model import SpikingModel
 
 __all__ = ["write_layers", "write_model"]
@@ -146,13 +147,15 @@ def _cell(node: Node, shape: Shape) -> tuple[Cell, Array | None]:
         what = "is reset in the step after its spike, and NIR's neurons at once"
         refuse(at, what, 'train with reset="zero" or convention="spikelet"')
     decay, gain = layer.coefficients()
-    factor = None if np.all(np.asarray(layer.amplitude) == 1) else np.asarray(layer.amplitude)
-    subtract = layer.reset == "subtract"
+    factor = None
+    if not is_silent(layer) and np.any(np.asarray(layer.amplitude) != 1):
+        factor = np.asarray(layer.amplitude)
+    subtract, silent = layer.reset == "subtract", is_silent(layer)
     cell = Cell(
         decay=full(decay, shape),
         gain=full(gain, shape),
-        threshold=full(layer.threshold, shape),
-        reset="subtract" if subtract else "value",
+        threshold=None if silent else full(layer.threshold, shape),
+        reset="none" if silent else "subtract" if subtract else "value",
         v_reset=full(0.0 if subtract else layer.v_reset, shape),
         v_init=full(layer.v_init, shape),
         strict=layer.strict,
