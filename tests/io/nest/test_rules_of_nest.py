@@ -64,12 +64,40 @@ def test_short_term_synapses_that_are_not_at_rest_at_time_0(state: dict[str, flo
     """NEST's u begins at 0.5, whatever U is, as if the source had spiked at time 0."""
     cells = nest.Create("iaf_psc_exp", 2)
     nest.Connect(cells, cells, syn_spec={"synapse_model": "tsodyks2_synapse", "U": 0.3, **state})
-    with pytest.raises(ValueError, match="u and x, which are not U and 1") as caught:
+    with pytest.raises(ValueError, match="at rest they have u = U and x = 1") as caught:
         sl.io.from_nest(nest)
     assert "approximate=True" in str(caught.value)
-    with pytest.warns(UserWarning, match="u and x"):
+    with pytest.warns(UserWarning, match="u = U and x = 1"):
         net = sl.io.from_nest(nest, approximate=True)
     assert isinstance(net.projections[0].plasticity, sl.TsodyksMarkram)
+
+
+@pytest.mark.parametrize("tau_fac", [0.0, 100.0, [0.0, 100.0]])
+def test_the_rest_of_tsodyks_synapse_has_another_u(tau_fac: Any) -> None:
+    """Its u decays to 0, not to U; with tau_fac = 0 at once, as in NEST's evaluate_tsodyks2_synapse.py."""
+    source = nest.Create("parrot_neuron")
+    train = {"spike_times": [5.0, 20.0, 40.0, 45.0]}
+    nest.Connect(nest.Create("spike_generator", params=train), source)
+    cells = nest.Create("iaf_psc_exp", 2, {"tau_syn_ex": 3.0})
+    model = {"synapse_model": "tsodyks_synapse", "weight": 250.0, "tau_rec": 450.0, "U": 0.6}
+    facs = np.broadcast_to(tau_fac, 2)
+    for cell, fac in zip(cells, facs, strict=True):
+        nest.Connect(source, cell, syn_spec={**model, "u": 0.6, "tau_fac": float(fac)})
+    if np.any(facs):
+        with pytest.raises(ValueError, match="at rest they have u = 0, x = 1 and y = 0"):
+            sl.io.from_nest(nest)
+        nest.GetConnections(source).u = 0.0
+    meter = nest.Create("multimeter", {"record_from": ["V_m"], "interval": 0.1})
+    nest.Connect(meter, cells)
+    net = sl.io.from_nest(nest)
+    (vm,) = (r for r in net.recorders if isinstance(r, sl.StateRecorder))
+    nest.Simulate(60.0)
+    net.run(60.0)
+    events = meter.events
+    order = np.lexsort((events["senders"], events["times"]))
+    values = np.reshape(events["V_m"][order], (-1, 2))
+    assert np.ptp(values) > 1.0
+    np.testing.assert_allclose(vm.values[: len(values)], values, rtol=0, atol=1e-9)
 
 
 def test_nearest_neighbour_rules() -> None:

@@ -100,6 +100,40 @@ def test_events_at_a_refractory_neuron_can_be_lost() -> None:
     assert m.step({"a": 100.0}).all()
 
 
+@pytest.mark.parametrize(
+    ("schedule", "reset", "kept"),
+    [
+        ("nest", "v = -100", [1111.0, 1001.0]),
+        ("brian2", "v = -100", [1111.0, 1000.0]),
+        ("nest", "v = -100; g *= 2", [1112.0, 1002.0]),
+        ("brian2", "v = -100; g *= 2", [1112.0, 1000.0]),
+    ],
+)
+def test_in_the_step_of_its_spike_a_neuron_is_refractory_for_later_events(
+    schedule: str, reset: str, kept: list[float]
+) -> None:
+    """With Brian2's schedule they come after the threshold, which begins the period."""
+    net = make()
+    model = sl.Equations(
+        "dv/dt = 1; dg/dt = 0", threshold="v >= 0.95", reset=reset, refractory="t_ref", parameters={"t_ref": (0.0, "ms")},
+        receptors={"a": "g += weight (unless refractory)"}, schedule=schedule,
+    )  # fmt: skip
+    cells = net.population(2, model(t_ref=[0.0, 1.0]))
+    times = [
+        0.9,
+        1.0,
+        1.9,
+        2.0,
+    ]  # they act with the spike at 1.0, at the two ends of the period, and after it
+    given = net.population(4, sl.SpikeSource(times, range(4)))
+    weights = np.repeat([1.0, 10.0, 100.0, 1000.0], 2)
+    net.connect(given, cells, sl.AllToAll(), weight=weights, delay=0.1)
+    spikes = net.record(cells, "spikes")
+    net.run(3.0)
+    assert train(spikes) == [(10, 0), (10, 1)]
+    np.testing.assert_array_equal(cells.g, kept)
+
+
 UPSTROKE = "dv/dt = (40 - v + v*v/10)/10"
 METHODS = ("exponential_euler", "exponential_midpoint", "rk2", "rk4")
 

@@ -18,6 +18,7 @@ from spikelet.io.nest.rules_of_nest import (
     STATIC,
     at_rest,
     base_model,
+    rest_of,
     rule_of_nest,
 )
 from spikelet.network import Network
@@ -334,7 +335,7 @@ class _Reader:
         now, nest = self.kernel.now, self.kernel.nest
         if now == 0:
             return [
-                f"{s}: u and x, which are not U and 1: set them in NEST for synapses at rest"
+                f"{s}: their state; at rest they have {rest_of(self.base[s.model])}, set it in NEST"
                 for s, rule in self.projections
                 if isinstance(rule, TsodyksMarkram) and not at_rest(self.base[s.model], s.more)
             ]

@@ -11,7 +11,15 @@ from spikelet._util.checks import fail
 from spikelet._util.spelling import suggestion
 from spikelet.plasticity import STDP, InhibitorySTDP, Plasticity, TripletSTDP, TsodyksMarkram
 
-__all__ = ["SHORT_TERM", "STATIC", "at_rest", "base_model", "rule_of_nest", "synapse_parameters"]
+__all__ = [
+    "SHORT_TERM",
+    "STATIC",
+    "at_rest",
+    "base_model",
+    "rest_of",
+    "rule_of_nest",
+    "synapse_parameters",
+]
 
 Values = Mapping[str, Any]
 
@@ -187,6 +195,22 @@ def at_rest(model: str, synapse: Values) -> bool:
     """Return whether synapses have no memory of earlier spikes."""
     traces = [key for key in ("Kplus", "Kplus_triplet", "y") if key in synapse]
     full = bool(np.all(np.asarray(synapse.get("x", 1.0)) == 1.0))
-    start = synapse["U"] if model == "tsodyks2_synapse" else 0.0
-    used = "u" in synapse and not np.all(np.asarray(synapse["u"]) == start)
-    return full and not used and not any(np.any(synapse[key]) for key in traces)
+    return full and not _used(model, synapse) and not any(np.any(synapse[key]) for key in traces)
+
+
+def rest_of(model: str) -> str:
+    """Return what `at_rest` asks of a model with short-term plasticity, in words."""
+    if model == "tsodyks2_synapse":
+        return "u = U and x = 1"
+    return "u = 0, x = 1 and y = 0 (u is of no account where tau_fac is 0)"
+
+
+def _used(model: str, synapse: Values) -> bool:
+    """Return whether the u of some synapse differs from that at rest."""
+    if "u" not in synapse:
+        return False
+    u = np.asarray(synapse["u"])
+    if model == "tsodyks2_synapse":  # its first spike takes u as it is
+        return bool(np.any(u != np.asarray(synapse["U"])))
+    # tsodyks_synapse lets u decay until the spike, with tau_fac = 0 at once
+    return bool(np.any((u != 0.0) & (np.asarray(synapse["tau_fac"]) != 0.0)))

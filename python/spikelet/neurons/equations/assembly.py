@@ -131,13 +131,18 @@ def assemble(model: Model, method: str, current: str | None, schedule: str) -> A
     arranger = Arranger(fixed | linear.coefficients)
     new = {name: arranger.rate(new[name]) for name in model.states}
     receptors = _receptors(model, schedule)
+
+    def uncut(states: Mapping[str, Expr]) -> dict[str, Expr]:
+        return {**states, **{name: _unless_held(states[name])[0] for name in limits}}
+
     if schedule == "brian2":
-        tested = new
-        after = _with_events(model, receptors, arranger, _cut(limits, new))
+        tested = uncut(new)
+        spiked = _spiked(model, others, arranger, tested)
+        begins = _refractory_begins(model, arranger, spiked)
+        after = _with_events(model, receptors, arranger, _cut(limits, new), begins)
     else:
-        tested = _with_events(model, receptors, arranger, new)
-        after = _cut(limits, tested)
-    tested = tested | {name: _unless_held(tested[name])[0] for name in limits}  # uncut
+        with_events = _with_events(model, receptors, arranger, new)
+        tested, after = uncut(with_events), _cut(limits, with_events)
     listing = compile_step(
         model.states,
         receptors,
@@ -266,9 +271,16 @@ def _magnitude(receptor: Described) -> bool:
 
 
 def _with_events(
-    model: Model, receptors: list[Receptor], arranger: Arranger, new: Mapping[str, Expr]
+    model: Model,
+    receptors: list[Receptor],
+    arranger: Arranger,
+    new: Mapping[str, Expr],
+    begins: Expr | None = None,
 ) -> dict[str, Expr]:
-    """Return the states after the events that the step itself adds."""
+    """Return the states after the events that the step itself adds.
+
+    Neurons whose refractory period `begins` in this step already ignore events that have the flag.
+    """
     states = dict(new)
     effects = {r.name: r.effects for r in model.receptors}
     for receptor in receptors:
@@ -279,9 +291,29 @@ def _with_events(
                 before, still = _unless_held(before)
             after = before + factor * input_name(receptor.name)
             if effect.held:
+                if begins is not None and not _set_anew(model, effect.variable):
+                    after = call("select", begins, before, after)
                 after = call("select", NOT_REFRACTORY, after, still)
             states[effect.variable] = after
     return states
+
+
+def _set_anew(model: Model, variable: str) -> bool:
+    """Return whether a reset sets a variable whatever it was, and nothing else reads it after events."""
+    assigned = _assigned(model)
+    factors = (e.factor for r in model.receptors for e in r.effects)
+    read = {
+        name for expr in (*assigned.values(), *map(model.expand, factors)) for name in expr.names
+    }
+    return variable in assigned and variable not in read
+
+
+def _refractory_begins(model: Model, arranger: Arranger, spiked: Expr | None) -> Expr | None:
+    """Return whether a neuron becomes refractory in this step, if any can."""
+    period = model.expand(model.refractory)
+    if spiked is None or (isinstance(period, Number) and period.value <= 0.0):
+        return None
+    return call("and", spiked, call("lt", Number(0.0), arranger.as_written(period)))
 
 
 # Threshold and reset --------------------------------------------------------------------------------------------------
