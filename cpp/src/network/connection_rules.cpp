@@ -27,6 +27,28 @@ void require_enough(const char* rule, std::uint64_t k, std::uint64_t candidates,
 
 }  // namespace
 
+void Selection::sort() {
+  if (!std::ranges::is_sorted(elements)) {
+    positions.resize(elements.size());
+    std::iota(positions.begin(), positions.end(), 0u);
+    std::ranges::stable_sort(positions, {}, [&](std::uint32_t at) { return elements[at]; });
+  }
+}
+
+std::size_t Selection::find(std::uint32_t element) const {
+  if (all) {
+    return std::min<std::size_t>(element, population_size);
+  }
+  if (positions.empty()) {
+    const auto at = std::ranges::lower_bound(elements, element);
+    return at != elements.end() && *at == element ? static_cast<std::size_t>(at - elements.begin())
+                                                  : elements.size();
+  }
+  const auto at = std::ranges::lower_bound(positions, element, {},
+                                           [&](std::uint32_t k) { return elements[k]; });
+  return at != positions.end() && elements[*at] == element ? *at : elements.size();
+}
+
 template <class R>
 Drawing<R>::Drawing(const ConnectionRule& rule, Selection pre, Selection post, bool same,
                     ValueSpec weight, ValueSpec delay, double dt, std::uint64_t seed,
@@ -43,6 +65,10 @@ Drawing<R>::Drawing(const ConnectionRule& rule, Selection pre, Selection post, b
       more_(seed, Purpose::connect_more, projection) {
   if (delay_.drawn()) {
     delay_table_.emplace(delay_, dt);
+  }
+  if (same_ && !rule_.self_connections) {
+    pre_.sort();
+    post_.sort();
   }
   const std::size_t n = pre_.size(), m = post_.size();
   require_memory(expected());
@@ -106,6 +132,13 @@ std::uint64_t Drawing<R>::expected() const {
   return static_cast<std::uint64_t>(std::min(own * of_target, 1e18));
 }
 
+// Draws, and looks at sources and blocks of targets.
+template <class R>
+std::uint64_t Drawing<R>::work() const {
+  const std::uint64_t blocks = post_.size() / target_block + 1;
+  return expected() + pre_.size() * (rule_.by_source() ? blocks : 0);
+}
+
 template <class R>
 std::size_t Drawing<R>::total(int threads) const {
   const std::size_t n = pre_.size(), m = post_.size();
@@ -138,7 +171,7 @@ std::size_t Drawing<R>::count(Range own, int threads) const {
                  static_cast<std::uint32_t>(post_.all ? std::min<std::size_t>(own.begin, m) : 0),
              end = static_cast<std::uint32_t>(post_.all ? std::min<std::size_t>(own.end, m) : m);
   std::vector<std::size_t> sums(n / rows + 1, 0);
-  parallel_for(threads, sums.size(), [&](std::size_t part) {
+  parallel_for(team_for(threads, work()), sums.size(), [&](std::size_t part) {
     for (std::size_t i = part * rows; i < std::min(n, (part + 1) * rows); ++i) {
       draw_row(i, begin, end, false, [&](std::uint64_t, std::uint32_t, const Draw&, std::size_t j) {
         sums[part] += own.contains(post_[j]) ? 1 : 0;
@@ -155,11 +188,7 @@ std::uint64_t Drawing<R>::self_of(const Selection& other, std::uint32_t element)
   if (!same_ || rule_.self_connections) {
     return other.size();
   }
-  if (other.all) {
-    return element;
-  }
-  const auto at = std::find(other.elements.begin(), other.elements.end(), element);
-  return static_cast<std::uint64_t>(at - other.elements.begin());
+  return other.find(element);
 }
 
 // Given how many synapses each source has in a block of targets, uniformly drawn pairs are
@@ -197,19 +226,20 @@ void Drawing<R>::split_total(int threads) {
     number -= in_block[b];
     left -= candidates[b];
   }
-  std::size_t last_block = blocks;
+  std::size_t first_block = 0, last_block = blocks;
   if (post_.all) {
-    first_block_ = std::min<std::size_t>(own_.begin / target_block, blocks);
+    first_block = std::min<std::size_t>(own_.begin / target_block, blocks);
     last_block = std::min((own_.end + target_block - 1) / target_block, blocks);
   }
-  counts_.assign((last_block - first_block_) * n, 0);
   std::vector<std::uint64_t> self(n, m);
   for (std::size_t i = 0; same_ && !rule_.self_connections && i < n; ++i) {
     self[i] = self_of(post_, pre_[i]);
   }
-  parallel_for(threads, last_block - first_block_, [&](std::size_t own_block) {
-    const std::size_t b = first_block_ + own_block;
-    std::uint32_t* count = counts_.data() + own_block * n;
+  const int team = team_for(threads, rule_.number);
+  std::vector<std::vector<SourceCounts::Entry>> counted(last_block - first_block);
+  parallel_for(team, counted.size(), [&](std::size_t own_block) {
+    const std::size_t b = first_block + own_block;
+    SourceCounts counts(n, in_block[b]);
     const std::uint64_t first = b * target_block, width = std::min(target_block, m - first);
     // Numbers have 32 bits; longer sequences continue in a further row.
     for (std::uint64_t done = 0, row = 0; done < in_block[b]; ++row) {
@@ -224,11 +254,13 @@ void Drawing<R>::split_total(int threads) {
           i = (std::uint64_t{w[0]} * n) >> 32;
           j = first + ((std::uint64_t{w[1]} * width) >> 32);
         }
-        ++count[i];
+        counts.add(i);
       }
       done += chunk;
     }
+    counted[own_block] = counts.entries();
   });
+  counts_ = BlockCounts(n, first_block, std::move(counted));
 }
 
 // Calls emit(key, n, draw, j) for each synapse of the source at position i of pre onto positions
@@ -238,15 +270,16 @@ template <class R>
 template <class Emit>
 void Drawing<R>::draw_row(std::size_t i, std::uint32_t begin, std::uint32_t end, bool values,
                           Emit&& emit) const {
-  const std::size_t n = pre_.size(), m = post_.size();
+  const std::size_t m = post_.size();
   const std::uint32_t source = pre_[i];
   const std::uint64_t self = self_of(post_, source);
-  const auto for_blocks = [&](auto&& f) {
-    for (std::size_t b = begin / target_block; b * target_block < end; ++b) {
-      const std::uint64_t first = b * target_block;
-      f(b, first, std::min<std::uint64_t>(target_block, m - first),
-        std::uint64_t{source} | std::uint64_t{b} << 32);
-    }
+  struct Block {
+    std::uint64_t first, width, key;
+  };
+  const auto block = [&](std::size_t b) {
+    const std::uint64_t first = b * target_block;
+    return Block{first, std::min<std::uint64_t>(target_block, m - first),
+                 std::uint64_t{source} | std::uint64_t{b} << 32};
   };
   const auto within = [&](std::uint64_t j) { return j - begin < std::uint64_t{end} - begin; };
   // If the rule draws nothing, draws are keyed by the target itself.
@@ -273,22 +306,23 @@ void Drawing<R>::draw_row(std::size_t i, std::uint32_t begin, std::uint32_t end,
         break;
       }
       const double scale = rule_.p < 1 ? 1 / std::log1p(-rule_.p) : 0;
-      for_blocks([&](std::size_t, std::uint64_t first, std::uint64_t width, std::uint64_t key) {
-        Draws draws(stream_, more_, key,
-                    static_cast<std::uint64_t>(rule_.p * static_cast<double>(width)) + 8);
+      for (std::size_t b = begin / target_block; b * target_block < end; ++b) {
+        const Block own = block(b);
+        Draws draws(stream_, more_, own.key,
+                    static_cast<std::uint64_t>(rule_.p * static_cast<double>(own.width)) + 8);
         double j = -1;
         for (std::uint32_t number = 0;; ++number) {  // geometric gaps between connected targets
           const Draw draw = draws[number];
           j += 1 + (rule_.p < 1 ? std::floor(std::log(uniform(draw.choice())) * scale) : 0);
-          if (!(j < static_cast<double>(width))) {
+          if (!(j < static_cast<double>(own.width))) {
             break;
           }
-          const std::uint64_t target = first + static_cast<std::uint64_t>(j);
+          const std::uint64_t target = own.first + static_cast<std::uint64_t>(j);
           if (target != self && within(target)) {
-            emit(key, number, draw, target);
+            emit(own.key, number, draw, target);
           }
         }
-      });
+      }
       break;
     }
     case ConnectionRule::Kind::fixed_outdegree: {
@@ -302,16 +336,20 @@ void Drawing<R>::draw_row(std::size_t i, std::uint32_t begin, std::uint32_t end,
       break;
     }
     case ConnectionRule::Kind::fixed_total_number:
-      for_blocks([&](std::size_t b, std::uint64_t first, std::uint64_t width, std::uint64_t key) {
-        const std::uint32_t k = counts_[(b - first_block_) * n + i];
-        Draws draws(stream_, more_, key, k);
-        choose(draws, width, k, true, self - first,
+      for (const BlockCounts::Entry& entry :
+           counts_.of(i, static_cast<std::uint32_t>(begin / target_block))) {
+        if (entry.block * target_block >= end) {
+          break;
+        }
+        const Block own = block(entry.block);
+        Draws draws(stream_, more_, own.key, entry.count);
+        choose(draws, own.width, entry.count, true, self - own.first,
                [&](std::uint32_t number, const Draw& draw, std::uint64_t j) {
-                 if (within(first + j)) {
-                   emit(key, number, draw, first + j);
+                 if (within(own.first + j)) {
+                   emit(own.key, number, draw, own.first + j);
                  }
                });
-      });
+      }
       break;
     case ConnectionRule::Kind::fixed_indegree:
       break;  // not by source
@@ -448,7 +486,7 @@ SynapseTable<R> Drawing<R>::table(int threads) const {
   const std::size_t n = pre_.size(), m = post_.size();
   const bool values = weight_.drawn() || delay_.drawn();
   auto table = build_table<R>(
-      pre_.population_size, weight_.drawn(), delay_.drawn(), threads,
+      pre_.population_size, weight_.drawn(), delay_.drawn(), team_for(threads, work()),
       [&](std::size_t part, std::size_t parts, auto&& add) {
         const auto share = [&](std::size_t size, std::size_t p) { return size * p / parts; };
         const auto begin = static_cast<std::uint32_t>(

@@ -301,7 +301,11 @@ void Layout<R>::build_stores() {
   // the steps before.
   const Step before = network_.now - network_.agreed_longest - 1;
   const SumSteps sum_steps = network_.sum_steps();
-  parallel_for(network_.threads, partitions.size(), [&](std::size_t p) {
+  std::uint64_t work = 0;
+  for (const Projection<R>& projection : network_.projections) {
+    work += projection.size;
+  }
+  parallel_for(team_for(network_.threads, work), partitions.size(), [&](std::size_t p) {
     Partition<R>& partition = partitions[p];
     for (Slice<R>& slice : partition.slices) {
       slice.sums.clear();

@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "network/build_table.hpp"
+#include "spikelet/core/parallel.hpp"
 
 namespace spikelet {
 
@@ -21,7 +22,7 @@ SynapseTable<R> SynapseTable<R>::from_lists(std::size_t n_pre, std::span<const s
   }
   const bool weights = weight.size() != 1, delays = delay.size() != 1;
   auto table = build_table<R>(
-      n_pre, weights, delays, threads,
+      n_pre, weights, delays, team_for(threads, pre.size()),
       [&](std::size_t part, std::size_t parts, auto&& add) {
         const std::size_t end = pre.size() * (part + 1) / parts;
         for (std::size_t k = pre.size() * part / parts; k < end; ++k) {

@@ -72,6 +72,16 @@ TEST_CASE("parallel_for calls each index once") {
   }
 }
 
+TEST_CASE("little work has one thread, and more threads come with more work") {
+  CHECK(team_for(8, 0) == 1);
+  CHECK(team_for(8, 60'000) == 1);
+  CHECK(team_for(2, 70'000) == 2);
+  CHECK(team_for(8, 70'000) == 2);
+  CHECK(team_for(8, 1'000'000) == 8);
+  CHECK(team_for(1, 1'000'000'000'000) == 1);
+  CHECK(team_for(0, 1'000'000) == 1);
+}
+
 TEST_CASE("parallel_for rethrows an exception after all others are done") {
   for (const int threads : {1, 2, 7}) {
     std::atomic<int> calls{0};

@@ -79,6 +79,14 @@ void run_team(int threads, Body&& body) {
   run_threads(threads, body, [](auto work) { return std::thread(work); });
 }
 
+// The threads, of at most `threads`, for work of `pieces` that take some 10 ns each. Others must be
+// woken and waited for, even if another program has their core; that takes longer than little work.
+inline int team_for(int threads, std::uint64_t pieces) {
+  constexpr std::uint64_t each = 32768;
+  return static_cast<int>(std::min(static_cast<std::uint64_t>(std::max(threads, 1)),
+                                   std::max<std::uint64_t>(pieces / each, 1)));
+}
+
 // Calls body(i) for each i < n, spread over the team; rethrows the first exception at the end.
 template <class Body>
 void parallel_for(int threads, std::size_t n, Body&& body) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "spikelet/core/random.hpp"
+#include "spikelet/network/block_counts.hpp"
 #include "spikelet/network/distribution.hpp"
 #include "spikelet/network/ranks.hpp"
 #include "spikelet/network/synapses.hpp"
@@ -46,6 +47,12 @@ struct Selection {
   std::uint32_t operator[](std::size_t i) const {
     return all ? static_cast<std::uint32_t>(i) : elements[i];
   }
+
+  // The first position of an element, or size(). Call sort() first.
+  std::size_t find(std::uint32_t element) const;
+  void sort();
+
+  std::vector<std::uint32_t> positions{};  // by ascending element, if elements do not ascend
 };
 
 template <class R>
@@ -99,6 +106,7 @@ class Drawing {
                   std::uint16_t* delay) const;
   void split_total(int threads);
   std::uint64_t expected() const;
+  std::uint64_t work() const;
   bool owns_all() const { return own_.begin == 0 && own_.end >= post_.population_size; }
   std::size_t count(Range own, int threads) const;
   std::uint64_t self_of(const Selection& other, std::uint32_t element) const;
@@ -111,9 +119,7 @@ class Drawing {
   double dt_;
   Stream stream_, more_;
   std::optional<DelayTable> delay_table_;
-  std::vector<std::uint32_t>
-      counts_;                   // fixed_total_number: of each own block of targets and source
-  std::size_t first_block_ = 0;  // of them
+  BlockCounts counts_;  // fixed_total_number: of own blocks of targets
   std::size_t size_ = 0;
 };
 
