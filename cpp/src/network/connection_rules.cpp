@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <stdexcept>
 #include <string>
 
@@ -26,28 +25,6 @@ void require_enough(const char* rule, std::uint64_t k, std::uint64_t candidates,
 }
 
 }  // namespace
-
-void Selection::sort() {
-  if (!std::ranges::is_sorted(elements)) {
-    positions.resize(elements.size());
-    std::iota(positions.begin(), positions.end(), 0u);
-    std::ranges::stable_sort(positions, {}, [&](std::uint32_t at) { return elements[at]; });
-  }
-}
-
-std::size_t Selection::find(std::uint32_t element) const {
-  if (all) {
-    return std::min<std::size_t>(element, population_size);
-  }
-  if (positions.empty()) {
-    const auto at = std::ranges::lower_bound(elements, element);
-    return at != elements.end() && *at == element ? static_cast<std::size_t>(at - elements.begin())
-                                                  : elements.size();
-  }
-  const auto at = std::ranges::lower_bound(positions, element, {},
-                                           [&](std::uint32_t k) { return elements[k]; });
-  return at != positions.end() && elements[*at] == element ? *at : elements.size();
-}
 
 template <class R>
 Drawing<R>::Drawing(const ConnectionRule& rule, Selection pre, Selection post, bool same,

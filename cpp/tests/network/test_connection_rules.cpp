@@ -114,23 +114,6 @@ TEST_CASE("self_connections and multapses can be excluded") {
   CHECK(repeats(draw(rule_of(Kind::fixed_total_number), all(30), all(40))));
 }
 
-TEST_CASE("a selection finds the first position of an element, whatever its order") {
-  for (std::vector<std::uint32_t> elements :
-       {std::vector<std::uint32_t>{1, 4, 4, 9}, {9, 4, 1, 4}, {7}, {}}) {
-    Selection selection = some(12, elements);
-    selection.sort();
-    CHECK(selection.elements == elements);
-    for (std::uint32_t element = 0; element < 14; ++element) {
-      const auto at = std::ranges::find(elements, element);
-      CHECK(selection.find(element) == static_cast<std::size_t>(at - elements.begin()));
-    }
-  }
-  Selection whole = all(12);
-  whole.sort();
-  CHECK(whole.find(5) == 5);
-  CHECK(whole.find(12) == whole.size());
-}
-
 TEST_CASE("self-connections are found among elements in any order") {
   std::vector<std::uint32_t> up(30), shuffled(30);
   for (std::uint32_t k = 0; k < 30; ++k) {

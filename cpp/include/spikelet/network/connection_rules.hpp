@@ -12,6 +12,7 @@
 #include "spikelet/network/block_counts.hpp"
 #include "spikelet/network/distribution.hpp"
 #include "spikelet/network/ranks.hpp"
+#include "spikelet/network/selection.hpp"
 #include "spikelet/network/synapses.hpp"
 
 namespace spikelet {
@@ -35,24 +36,6 @@ struct ConnectionRule {
   bool by_source() const {
     return kind != Kind::fixed_indegree && (kind != Kind::fixed_total_number || multapses);
   }
-};
-
-// The elements of a population that take part: all of it, or the listed ones.
-struct Selection {
-  std::size_t population_size = 0;
-  std::vector<std::uint32_t> elements;  // empty and all = true: every element
-  bool all = true;
-
-  std::size_t size() const { return all ? population_size : elements.size(); }
-  std::uint32_t operator[](std::size_t i) const {
-    return all ? static_cast<std::uint32_t>(i) : elements[i];
-  }
-
-  // The first position of an element, or size(). Call sort() first.
-  std::size_t find(std::uint32_t element) const;
-  void sort();
-
-  std::vector<std::uint32_t> positions{};  // by ascending element, if elements do not ascend
 };
 
 template <class R>
