@@ -113,7 +113,7 @@ def _is_beyond_limit(site: Site, neuron: Layer | None) -> bool:
 
 
 def _advise_on_limits(where: str, names: list[str]) -> None:
-    more = f" and of {len(names) - 1} more layers" if len(names) > 1 else ""
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
     warn_caller(
         f"{where}: activations of '{names[0]}'{more} reach their upper limit, which differential neurons do not have; "
         "neuron='signed' has it"
