@@ -374,6 +374,10 @@ def test_differential_neurons_have_no_upper_limit() -> None:
     with pytest.warns(UserWarning, match="activations of 'relu1' reach their upper limit") as found:
         sl.convert(ann, V, method="percentile", neuron="differential", steps=8)
     assert found[0].filename == __file__
+    deep, _ = clipped(0.1, L.Linear(np.eye(6)), L.ReLU(upper=0.05))
+    with pytest.warns(UserWarning, match="'relu1' and 1 more reach") as found:
+        sl.convert(deep, V, method="percentile", neuron="differential", steps=8)
+    assert len(found) == 1
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         sl.convert(clipped(100.0)[0], V, method="percentile", neuron="differential", steps=8)

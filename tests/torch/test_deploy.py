@@ -444,7 +444,9 @@ def test_not_a_module():
         to_network(nn.Sequential(LINEAR, st.IF()), (4,))
 
 
-@pytest.mark.parametrize("shape", [(4,), (4, 4), (4, 1, 1), (4, 1, 4), (4, 4, 4), (1, 1, 1)])
+@pytest.mark.parametrize(
+    "shape", [(4,), (4, 4), (4, 1, 1), (4, 1, 4), (4, 4, 4), (1, 1, 1), (1, 4, 1, 4)]
+)
 def test_thresholds_broadcast_as_in_pytorch(shape):
     """From the last dimension: four of them are those of columns, though there are as many channels."""
     torch.manual_seed(0)

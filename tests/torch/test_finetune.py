@@ -10,6 +10,7 @@ from torch import nn
 
 import spikelet as sl
 import spikelet.torch as st
+from spikelet.layers.graph import Graph, Node
 from spikelet.torch import to_spiking_model
 
 STEPS = 64
@@ -214,3 +215,15 @@ def test_the_output_of_neurons_that_do_not_spike_is_their_potential(decay):
     np.testing.assert_allclose(
         y.mean(0).detach(), model.run(constant.expand(4, 20).numpy(), steps=7).output
     )
+
+
+def test_a_potential_that_is_an_output_feeds_no_other_layer():
+    """A model hands its spikes, 0, to other layers, and PyTorch its output."""
+    readout = ("v", L.LIF(1e30, decay=0.5), "input")
+    graph = Graph(
+        [Node("v", readout[1], ("input",)), Node("out", L.IF(1.0), ("v",))], outputs=["v", "out"]
+    )
+    with pytest.raises(
+        ValueError, match="layer 'v': gives its potential as an output and no spikes"
+    ):
+        st.from_spiking_model(sl.SpikingModel(graph))

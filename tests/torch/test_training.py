@@ -250,6 +250,23 @@ def test_labels_of_another_kind_are_refused(labels):
         evaluate(nn.Linear(3, 2), [(BATCH[0], labels)])
 
 
+def test_refused_labels_change_nothing():
+    model = nn.Linear(3, 2)
+    before = model.weight.detach().clone()
+    x, labels = torch.rand(5, 3), torch.ones(5, 2)
+    optimizer = torch.optim.SGD(model.parameters(), 1.0)
+    with pytest.raises(ValueError, match="labels must be class numbers"):
+        st.fit(
+            model,
+            [(x, labels)],
+            loss=lambda y, _: y.sum(),
+            epochs=1,
+            optimizer=optimizer,
+            readout=lambda y: y,
+        )
+    assert torch.equal(model.weight, before)
+
+
 def test_labels_must_be_tensors():
     with pytest.raises(TypeError, match="fit: labels must be a tensor, got 'list'"):
         training([(BATCH[0], [0, 1, 0, 1, 0])], loss=lambda y, _: y.sum())

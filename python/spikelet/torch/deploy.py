@@ -230,7 +230,9 @@ class _Still(nn.Module):
 def _still_neuron(call: Call, x: Data, module: _Still) -> Data:
     layer, shape = module.layer, call.shape(x)
     if np.ndim(layer.threshold):
-        threshold = np.broadcast_to(layer.threshold, shape)
+        # PyTorch's may have a dimension of size 1 for the batch.
+        given = np.reshape(layer.threshold, layer.threshold.shape[-len(shape) :])
+        threshold = np.broadcast_to(given, shape)
         channels = threshold.reshape(shape[0], -1)
         alike = bool((channels == channels[:, :1]).all())
         layer = layer.replace(threshold=channels[:, 0] if alike else threshold)

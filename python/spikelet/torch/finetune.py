@@ -90,8 +90,8 @@ class SpikingModule(nn.Module):
         self.sources, self.targets = graph.inputs, graph.outputs
         self.inputs = {node.name: node.inputs for node in graph}
         self.steps = nn.ModuleList(
-            _Readout(node.layer)
-            if is_silent(node.layer) and not graph.consumers(node.name)
+            _readout(node, graph)
+            if is_silent(node.layer) and node.name in graph.outputs
             else _step(node, neuron)
             for node in graph
         )
@@ -241,6 +241,13 @@ class _Readout(_Step):
         start = self.decay * _aligned(self.v_init, x.ndim - 2)
         v: torch.Tensor = self.neuron(_started(self.gain * x, start, total))
         return v
+
+
+def _readout(node: Node, graph: Graph) -> _Readout:
+    if graph.consumers(node.name):
+        what = "gives its potential as an output and no spikes to other layers"
+        refuse(f"{_WHERE}: layer '{node.name}'", what, "leave out those layers, or this output")
+    return _Readout(node.layer)
 
 
 def _step(node: Node, neuron: dict[str, Any]) -> _Step:

@@ -244,13 +244,13 @@ def fit(
                         value.item(),
                         "must be finite; reduce the learning rate",
                     )
+                right += _right("fit", readout(output.detach()), labels)
                 value.backward()
                 optimizer.step()
                 if scheduler is not None:
                     scheduler.step()
                 seen += len(labels)
                 total += value.item() * len(labels)
-                right += _right("fit", readout(output.detach()), labels)
                 batches += 1
                 if batches == _FIRST_BATCHES:
                     _warn_of_silence(spikes.spikes, batches)

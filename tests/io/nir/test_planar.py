@@ -54,6 +54,34 @@ def test_networks_over_sequences_keep_their_spikes(method: str, dtype: Any, tmp_
     np.testing.assert_allclose(found.output.mean(0), wanted.output, rtol=1e-4, atol=1e-5)
 
 
+def test_factors_of_points_and_channels_side_by_side() -> None:
+    nodes = [
+        Node("a", L.Conv1d(np.ones((3, 2, 3)) / 5, None, 1, 1), ("input",)),
+        Node("b", L.Affine(RNG.random((3, 6))), ("a",)),
+        Node("c", L.Affine(RNG.random((3, 1)) + np.zeros((3, 6)), np.full((3, 6), 0.1)), ("a",)),
+        Node("side", L.Concat(-2), ("b", "c")),
+        Node("out", L.IF(0.37 + RNG.random((6, 6)), v_init=0.1 * RNG.random((6, 6))), ("side",)),
+    ]
+    model = sl.SpikingModel(Graph(nodes), dtype="float64")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        graph = sl.io.write_nir(model, input_shape=(2, 6))
+    x = (RNG.random((9, 5, 2, 6)) < 0.5).astype(np.uint8)
+    found = sl.io.read_nir(graph).run(x).output
+    np.testing.assert_array_equal(found, model.run(x).spikes)
+    assert 0.05 < found.mean() < 0.95
+    alone = sl.SpikingModel(Graph([*nodes[:2], Node("out", L.IF(0.37), ("b",))]), dtype="float64")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        graph = sl.io.write_nir(alone, input_shape=(2, 6))
+    found = sl.io.read_nir(graph).run(x).output
+    np.testing.assert_array_equal(found, alone.run(x).spikes)
+    assert found.any()
+    along = [*nodes[:3], Node("side", L.Concat(-1), ("b", "c"))]
+    with pytest.raises(ValueError, match="layer 'side': concatenates along axis -1"):
+        sl.io.write_nir(sl.SpikingModel(Graph(along)), input_shape=(2, 6))
+
+
 def test_others_stay_as_they_are() -> None:
     images = Graph([Node("c", L.Conv2d(np.ones((1, 1, 2, 2))), ("input",))])
     assert planar(images, (1, 4, 4)) == (images, (1, 4, 4))

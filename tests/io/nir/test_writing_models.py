@@ -10,6 +10,7 @@ from tests.support.nir_models import images, spikes, vectors
 
 import spikelet as sl
 from spikelet import layers
+from spikelet.layers.graph import Graph, Node
 
 pytest.importorskip("nir")
 
@@ -207,3 +208,23 @@ def test_a_readout_keeps_its_potential(decay):
     found = sl.io.read_nir(graph).run(x).output
     np.testing.assert_allclose(found, model.run(x, record="v").v, rtol=1e-6)
     assert {type(n).__name__ for n in graph.nodes.values()} >= {"LI" if decay < 1 else "I"}
+
+
+def test_neurons_that_never_spike_send_nothing_to_others():
+    """Only at an output is their potential what counts; in between it was sent on."""
+    rng = np.random.default_rng(0)
+    biased = layers.Linear(rng.normal(size=(3, 5)), rng.random(3))
+    made = [layers.LIF(1e30, decay=0.75), biased, layers.IF(0.5)]
+    model = sl.SpikingModel(made, dtype="float64")
+    x = (rng.random((6, 2, 5)) < 0.6).astype(np.uint8)
+    found = sl.io.read_nir(quietly(model, input_shape=(5,))).run(x).output
+    np.testing.assert_array_equal(found, model.run(x).spikes)
+    assert found.any()
+    nodes = [
+        Node("v", made[0], ("input",)),
+        Node("w", biased, ("v",)),
+        Node("out", made[2], ("w",)),
+    ]
+    both = sl.SpikingModel(Graph(nodes, outputs=["v", "out"]))
+    with pytest.raises(ValueError, match=r"'v' \(LIF\): gives its potential as an output"):
+        sl.io.write_nir(both, input_shape=(5,))

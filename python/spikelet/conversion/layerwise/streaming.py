@@ -56,6 +56,7 @@ def fit_layers(
     constants = {k: v for k, v in cal.inputs.items() if k not in cal.coded}
     snn = Activity(cal.graph, cal.steps, cal.threads, constants, cal.coded, method.sizes)
     changes: dict[str, Layer] = {}
+    beyond: list[str] = []
     for node in cal.graph:
         name = node.name
         site = Site(name, cal, stages, ann, snn) if name in stages.sites else None
@@ -64,7 +65,8 @@ def fit_layers(
                 watch(name)
                 _check_activity(where, site)
             found = dict(method.fit(site))
-            _advise_on_limit(where, site, found.get(name))
+            if _is_beyond_limit(site, found.get(name)):
+                beyond.append(name)
             changes.update(found)
             snn.change(found)
             other = method.in_ann(site)
@@ -80,6 +82,8 @@ def fit_layers(
         done = [key for key, last in stages.until.items() if last == name]
         ann.drop(done)
         snn.drop(done)
+    if beyond:
+        _advise_on_limits(where, beyond)
     return changes
 
 
@@ -100,12 +104,17 @@ def _check_activity(where: str, site: Site) -> None:
         fail(where, f"activation of '{site.name}'", 0.0, rule)
 
 
-def _advise_on_limit(where: str, site: Site, neuron: Layer | None) -> None:
+def _is_beyond_limit(site: Site, neuron: Layer | None) -> bool:
+    """Return whether activations reach an upper limit that their neuron does not have."""
     if not (isinstance(neuron, Neuron) and neuron.code == "differential"):
-        return
+        return False
     upper = site.layer.upper if isinstance(site.layer, ReLU) else None
-    if upper is not None and (site.greatest > upper).any():
-        warn_caller(
-            f"{where}: activations of '{site.name}' reach their upper limit, which differential neurons do not have; "
-            "neuron='signed' has it"
-        )
+    return upper is not None and bool((site.greatest > upper).any())
+
+
+def _advise_on_limits(where: str, names: list[str]) -> None:
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    warn_caller(
+        f"{where}: activations of '{names[0]}'{more} reach their upper limit, which differential neurons do not have; "
+        "neuron='signed' has it"
+    )

@@ -11,8 +11,10 @@ import numpy as np
 from spikelet.layers import (
     AdaptiveAvgPool1d,
     AdaptiveAvgPool2d,
+    Affine,
     AvgPool1d,
     AvgPool2d,
+    Concat,
     Conv1d,
     Conv2d,
     Layer,
@@ -31,7 +33,10 @@ _PLANES: Mapping[type[Layer], type[Layer]] = {
     MaxPool1d: MaxPool2d,
 }
 _OF_WIDTH_1 = {"kernel_size": 1, "stride": 1, "dilation": 1, "output_size": 1, "padding": 0}
-_BY_NEURON = ("threshold", "v_init", "amplitude")
+_BY_NEURON: Mapping[type[Layer], tuple[str, ...]] = {
+    Neuron: ("threshold", "v_init"),
+    Affine: ("scale", "shift"),
+}
 
 
 def planar(graph: Graph, shape: Iterable[Any] | None) -> tuple[Graph, Iterable[Any] | None]:
@@ -51,9 +56,12 @@ def planar(graph: Graph, shape: Iterable[Any] | None) -> tuple[Graph, Iterable[A
 
 
 def _lifted(layer: Layer) -> Layer:
-    if isinstance(layer, Neuron):
-        values = {name: getattr(layer, name) for name in _BY_NEURON}
+    if isinstance(layer, tuple(_BY_NEURON)):
+        names = next(names for kind, names in _BY_NEURON.items() if isinstance(layer, kind))
+        values = {name: getattr(layer, name) for name in names}
         return layer.replace(**{k: v[..., None] for k, v in values.items() if np.ndim(v) == 2})
+    if isinstance(layer, Concat) and layer.axis == -2:  # the channels, by their axis from the end
+        return layer.replace(axis=0)
     kind = _PLANES.get(type(layer))
     if kind is None:
         return layer

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from spikelet._util.checks import representable
 from spikelet._util.extras import extra
 from spikelet.conversion.building import refuse
+from spikelet.io.nir.factors import Term, aligned, by_channel, product, same
 from spikelet.io.nir.writing_neurons import Cell, Neurons, full
 from spikelet.layers import (
     AdaptiveAvgPool2d,
@@ -32,7 +32,7 @@ from spikelet.layers import (
 )
 from spikelet.layers.graph import Graph, Node, Shapes
 
-__all__ = ["Term", "Writer"]
+__all__ = ["Writer"]
 
 Array = NDArray[Any]
 
@@ -44,17 +44,6 @@ _HINTS: dict[type[Layer], tuple[str, str]] = {
         "convert it to spiking neurons",
     ),
 }
-
-
-@dataclass(frozen=True)
-class Term:
-    """The output of a node, times a factor for each channel: a sum of terms is what a node receives.
-
-    Factors are those of spikes that are not 1 (`amplitude`); the next weights take them up.
-    """
-
-    key: str
-    factor: Array | None = None
 
 
 class Writer:
@@ -138,7 +127,7 @@ class Writer:
     def common(self, terms: list[Term], shape: Shape) -> tuple[list[Term], Array | None]:
         """Return terms without factors, and the factor that all of them have; scale those that differ."""
         first = terms[0].factor
-        if all(_same(term.factor, first) for term in terms):
+        if all(same(term.factor, first) for term in terms):
             return [Term(term.key) for term in terms], first
         return self.plain(terms, shape), None
 
@@ -192,9 +181,7 @@ class Writer:
             after = shapes[node.name]
             if isinstance(node.layer, Neuron):
                 cell, factor = cell_of(node, self.seen(after))
-                wires[node.name] = self.population(
-                    node.name, cell, factor, sources[0], self.seen(after)
-                )
+                wires[node.name] = self.population(node.name, cell, factor, sources[0], after)
             else:
                 wires[node.name] = self.layer(node, sources, before, after)
         for name in graph.outputs:
@@ -237,7 +224,7 @@ class Writer:
         self, name: str, cell: Cell, factor: Array | None, terms: list[Term], shape: Shape
     ) -> list[Term]:
         """Add neurons, with their recurrent weights."""
-        terms = self.plain(terms, shape)
+        terms, shape = self.plain(terms, shape), self.seen(shape)
         cell, of_input = self.neurons.input_factor(cell)
         made = self.neurons.nodes(cell, shape, self.at(name))
         key = first = self.add(name, made[0], terms, shape, shape)
@@ -274,13 +261,13 @@ class Writer:
             terms, factor = self.of_channels(terms, shape)
             made = self._conv(name, layer, factor, shape, after)
         elif isinstance(layer, Affine):
-            scale = _of_channels(layer.scale, shape)
+            scale = by_channel(layer.scale, shape)
             scale = full(layer.scale, shape) if scale is None else scale
-            terms = [Term(t.key, _product(t.factor, scale, shape)) for t in terms]
+            terms = [Term(t.key, product(t.factor, scale, shape)) for t in terms]
             if layer.shift is None:
                 return terms
             terms, factor = self.of_channels(terms, shape)
-            shift = _of_channels(layer.shift, shape)
+            shift = by_channel(layer.shift, shape)
             if shift is None:
                 what = (
                     "shifts each pixel by its own number, and biases of NIR are those of channels"
@@ -396,7 +383,7 @@ class Writer:
             made = self.nir.AvgPool2d(kernel_size=kernel, stride=stride, padding=padding)
         else:
             made = self.nir.SumPool2d(kernel_size=kernel, stride=stride, padding=padding)
-            factor = _product(factor, np.asarray(1 / size), shape)
+            factor = product(factor, np.asarray(1 / size), shape)
         key = self.add(name, made, terms, self.seen(after), self.seen(shape))
         rows, columns = (np.asarray(d) for d in pool.divisors(shape))
         weights = size / np.outer(rows, columns)
@@ -412,7 +399,7 @@ class Writer:
             if term.key in factors:  # x + x: nir allows each edge once
                 one = np.ones(())
                 a, b = (one if f is None else f for f in (factors[term.key], term.factor))
-                factors[term.key] = np.add(*_aligned(a, b, shape))
+                factors[term.key] = np.add(*aligned(a, b, shape))
             else:
                 factors[term.key] = term.factor
         return [Term(key, factor) for key, factor in factors.items()]
@@ -437,29 +424,6 @@ class Writer:
                 Term(self.add(f"{name}_{k}", node, plain, self.seen(after), self.seen(shape)))
             )
         return result
-
-
-def _same(a: Array | None, b: Array | None) -> bool:
-    if a is None or b is None:
-        return a is b
-    return np.array_equal(a, b)
-
-
-def _aligned(a: Array, b: Array, shape: Shape) -> tuple[Array, Array]:
-    """Return factors of channels and of pixels, so that numpy multiplies those of the same neuron."""
-    if np.ndim(a) > 1 or np.ndim(b) > 1:
-        return full(a, shape), full(b, shape)
-    return np.asarray(a), np.asarray(b)
-
-
-def _product(a: Array | None, b: Array, shape: Shape) -> Array:
-    return np.asarray(b) if a is None else np.multiply(*_aligned(a, b, shape))
-
-
-def _of_channels(value: Any, shape: Shape) -> Array | None:
-    """Return one number for each channel, of one for all, for each channel or for each pixel; None if pixels differ."""
-    pixels = full(value, shape).reshape(shape[0], -1)
-    return None if (pixels != pixels[:, :1]).any() else pixels[:, 0]
 
 
 def _ungrouped(weight: Array, groups: int) -> Array:

@@ -35,7 +35,7 @@ def write_model(model: SpikingModel, request: Request) -> tuple[Any, list[str]]:
     layers, shape = planar(model.graph, request.input_shape)
     graph, notes = write_layers(
         layers,
-        lambda node, shape: _cell(model.graph[node.name], shape),
+        lambda node, shape: _cell(model.graph, model.graph[node.name], shape),
         replace(request, input_shape=shape),
         own_step=_own_step(model),
         own_type=own,
@@ -132,7 +132,7 @@ def _own_step(model: SpikingModel) -> float | None:
     return steps.pop() * 1e-3 if len(steps) == 1 else None
 
 
-def _cell(node: Node, shape: Shape) -> tuple[Cell, Array | None]:
+def _cell(graph: Graph, node: Node, shape: Shape) -> tuple[Cell, Array | None]:
     """Return the neurons of a layer, and the factors of their spikes."""
     layer = node.layer
     assert isinstance(layer, Neuron)
@@ -147,15 +147,19 @@ def _cell(node: Node, shape: Shape) -> tuple[Cell, Array | None]:
         what = "is reset in the step after its spike, and NIR's neurons at once"
         refuse(at, what, 'train with reset="zero" or convention="spikelet"')
     decay, gain = layer.coefficients()
+    readout = is_silent(layer) and node.name in graph.outputs
+    if readout and graph.consumers(node.name):
+        what = "gives its potential as an output and no spikes to other layers; NIR sends both the same"
+        refuse(at, what, "leave out those layers, or this output")
     factor = None
-    if not is_silent(layer) and np.any(np.asarray(layer.amplitude) != 1):
+    if not readout and np.any(np.asarray(layer.amplitude) != 1):
         factor = np.asarray(layer.amplitude)
-    subtract, silent = layer.reset == "subtract", is_silent(layer)
+    subtract = layer.reset == "subtract"
     cell = Cell(
         decay=full(decay, shape),
         gain=full(gain, shape),
-        threshold=None if silent else full(layer.threshold, shape),
-        reset="none" if silent else "subtract" if subtract else "value",
+        threshold=None if readout else full(layer.threshold, shape),
+        reset="none" if readout else "subtract" if subtract else "value",
         v_reset=full(0.0 if subtract else layer.v_reset, shape),
         v_init=full(layer.v_init, shape),
         strict=layer.strict,

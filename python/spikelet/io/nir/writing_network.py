@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from spikelet import _core
 from spikelet._util.checks import fail, representable
 from spikelet.conversion.building import refuse
-from spikelet.io.nir.writing_layers import Term, Writer
+from spikelet.io.nir.factors import Term
+from spikelet.io.nir.writing_layers import Writer
 from spikelet.io.nir.writing_neurons import Cell, Neurons, full
 from spikelet.io.nir.writing_readers import Request
 from spikelet.network.network import Network

@@ -138,7 +138,7 @@ def assemble(model: Model, method: str, current: str | None, schedule: str) -> A
     if schedule == "brian2":
         tested = uncut(new)
         spiked = _spiked(model, others, arranger, tested)
-        begins = _refractory_begins(model, arranger, spiked)
+        begins = _refractory_begins(model, spiked)
         after = _with_events(model, receptors, arranger, _cut(limits, new), begins)
     else:
         with_events = _with_events(model, receptors, arranger, new)
@@ -308,12 +308,14 @@ def _set_anew(model: Model, variable: str) -> bool:
     return variable in assigned and variable not in read
 
 
-def _refractory_begins(model: Model, arranger: Arranger, spiked: Expr | None) -> Expr | None:
-    """Return whether a neuron becomes refractory in this step, if any can."""
+def _refractory_begins(model: Model, spiked: Expr | None) -> Expr | None:
+    """Return whether a neuron becomes refractory in this step, if any can.
+
+    In Brian2 this step belongs to the period that a parameter gives, also to one of 0.
+    """
     period = model.expand(model.refractory)
-    if spiked is None or (isinstance(period, Number) and period.value <= 0.0):
-        return None
-    return call("and", spiked, call("lt", Number(0.0), arranger.as_written(period)))
+    never = isinstance(period, Number) and period.value <= 0.0
+    return None if never else spiked
 
 
 # Threshold and reset --------------------------------------------------------------------------------------------------
