@@ -41,8 +41,9 @@ Targets::Targets(std::size_t n, Range own, std::optional<std::span<const std::ui
     }
     const auto element = [&](std::uint32_t k) { return (*elements)[k]; };
     std::ranges::sort(order_, {}, element);
-    if (std::ranges::adjacent_find(order_, {}, element) != order_.end()) {
-      throw std::invalid_argument("targets must be distinct, and one is given twice");
+    if (const auto twice = std::ranges::adjacent_find(order_, {}, element); twice != order_.end()) {
+      throw std::invalid_argument("targets must be distinct, got element " +
+                                  std::to_string(element(*twice)) + " twice");
     }
     for (const std::uint32_t k : order_) {
       add(element(k));

@@ -25,7 +25,10 @@ double grid_of(const WeightBits& bits, const Weighed& projection, const SumSteps
   }
   const double most = std::max(std::abs(projection.low), std::abs(projection.high));
   if (!(std::isfinite(bits.largest) && bits.largest >= 0)) {
-    throw std::invalid_argument("the largest 16-bit weight must be > 0, got " + text(bits.largest));
+    throw std::invalid_argument(
+        "the largest 16-bit weight must be finite and > 0, or 0 for that of the weights given, "
+        "got " +
+        text(bits.largest));
   }
   if (!(bits.largest > 0) && most == 0) {
     return 0;  // zeros have no grid, and floats hold them exactly

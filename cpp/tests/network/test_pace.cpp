@@ -167,3 +167,59 @@ TEST_CASE("costs that differ by chance do not change the layout again and again"
     CHECK(ns / static_cast<double>(done) < 1.15 * 1.05 * std::min(all, folded));
   }
 }
+
+TEST_CASE("a change of activity while the network is folded is not taken for a gain") {
+  // It is ten times higher when the folded layout is first measured, and falls back afterwards.
+  Pace pace;
+  bool fold = false;
+  double ns = 0, folded = 0, late = 0;
+  while (ns < 8e9) {
+    const Pace::Part part = pace.next(1'000'000'000, 15, true);
+    fold = part.fold;
+    const double activity = ns < 5.2e7 || ns > 1e9 ? 1 : 10;
+    const double cost = activity * (part.all ? 1500 : fold ? 800 : 1000);
+    const Step steps = std::min(part.steps, static_cast<Step>(part.most / cost) + 1);
+    const double took = cost * static_cast<double>(steps);
+    pace.note(steps, took);
+    ns += took;
+    late += ns > 4e9 ? took : 0;
+    folded += ns > 4e9 && fold ? took : 0;
+  }
+  CHECK(folded > 0.98 * late);
+}
+
+TEST_CASE("all threads that wait for cores do not keep long intervals") {
+  Pace pace;
+  CHECK(share_of_all(pace, 500'000, 30'000, 18'000) > 0.99);
+  CHECK(share_of_all(pace, 500'000, 30'000, 300'000) < 0.05);  // somebody else wants the cores
+  CHECK(share_of_all(pace, 500'000, 30'000, 18'000) > 0.9);
+}
+
+TEST_CASE("runs of one step decide as one long run does") {
+  // The activity comes in bursts of 40 steps, and one thread is faster in any of them.
+  Pace pace;
+  Step by_all = 0;
+  constexpr Step steps = 300'000;
+  for (Step k = 0; k < steps; ++k) {
+    const Pace::Part part = pace.next(1, 15, true);
+    CHECK(part.steps == 1);
+    const double burst = k / 40 % 5 == 0 ? 5 : 1;
+    const double cost = part.all ? 6000 + 7000 * burst : 1000 + (part.fold ? 4000 : 5000) * burst;
+    pace.note(1, cost);
+    by_all += part.all ? 1 : 0;
+  }
+  CHECK(static_cast<double>(by_all) < 0.1 * steps);
+}
+
+TEST_CASE("a folded part that a run has cut does not go on once folding is no longer possible") {
+  Pace pace;
+  bool fold = false;
+  for (Step k = 0; k < 1'000'000 && !fold; ++k) {
+    const Pace::Part part = pace.next(1, 15, true);
+    fold = part.fold;
+    pace.note(1, part.all ? 5000 : 1000);
+  }
+  CHECK(fold);
+  CHECK(pace.next(1, 15, true).fold);
+  CHECK(!pace.next(1, 15, false).fold);
+}

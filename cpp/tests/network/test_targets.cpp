@@ -66,5 +66,6 @@ TEST_CASE("runs leave out long gaps between blocks, and hold short ones") {
 
 TEST_CASE("what is no target is refused") {
   CHECK_THROWS_AS(Targets(10, {0, 64}, Elements{3, 10}), std::invalid_argument);
-  CHECK_THROWS_AS(Targets(10, {0, 64}, Elements{3, 1, 3}), std::invalid_argument);
+  CHECK_THROWS_WITH_AS(Targets(10, {0, 64}, Elements{3, 1, 3}),
+                       "targets must be distinct, got element 3 twice", std::invalid_argument);
 }

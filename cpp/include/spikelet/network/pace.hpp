@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <utility>
 
 #include "spikelet/core/types.hpp"
 
@@ -22,18 +23,21 @@ class Pace {
   };
 
   // What to run next, of `left` steps. The first parts try both. Then the faster goes on, and now
-  // and then the other is tried again: less often each time that it loses. Asked again without a
-  // note, it says the same.
+  // and then the other is tried again: less often each time that it loses. A part that is longer
+  // than the run goes on in the next one, so that a run of one step decides nothing. Asked again
+  // without a note, it says the same.
   Part next(Step left, Step interval, bool may_fold = false) {
-    part_ = choose(interval, may_fold);
-    part_.steps = std::clamp<Step>(part_.steps, interval, std::max(left, interval));
-    part_.steps = std::min(part_.steps, left);
-    // With fewer free cores than threads, an interval may last as long as the system lets others
-    // run. And how many steps are enough to learn a cost is not known before.
-    const Team& team = team_of(part_);
-    part_.most = team.known() ? late * team.cost * static_cast<double>(part_.steps) + 2 * try_for
-                              : 2 * try_for;
-    return part_;
+    if (done_.steps == 0 || (part_.fold && !may_fold)) {
+      done_ = {};
+      part_ = choose(interval, may_fold);
+      part_.steps = std::max(part_.steps, interval);
+      part_.most = limit(part_.steps);
+    }
+    Part rest = part_;
+    rest.steps = std::min(part_.steps - done_.steps, left);
+    rest.most = std::min(part_.most - done_.ns, limit(rest.steps));
+    asked_ = rest.steps;
+    return rest;
   }
 
   // How long it took [ns].
@@ -41,33 +45,13 @@ class Pace {
     if (steps <= 0) {
       return;
     }
-    Team& team = team_of(part_);
-    const double cost = ns / static_cast<double>(steps);
-    const bool other = &team != &teams_[last_];
-    last_ = static_cast<int>(&team - teams_.data());
-    total_ += ns;
-    since_trial_ = part_.fold == folded_ ? since_trial_ : 0;
-    since_unfolded_ = folded_ && !part_.fold && !trial_ ? 0 : since_unfolded_ + ns;
-    folded_ = part_.fold;
-    if (!team.known()) {
-      team.ns += ns;
-      team.steps += steps;
-      team.renew(team.ns / static_cast<double>(team.steps));
-      if (part_.fold) {
-        gain_ = team.cost / teams_[one].cost;
-      }
+    const bool stopped = steps < asked_;
+    done_.steps += steps;
+    done_.ns += ns;
+    if (!stopped && done_.steps < part_.steps && done_.ns < part_.most) {
       return;
     }
-    other ? team.renew(cost) : team.add(cost);
-    since_trial_ += ns;
-    if (trial_) {
-      if (!part_.all && teams_[folded].known()) {
-        teams_[folded].renew(gain_ * cost);
-      }
-      const bool won = all_wins() == part_.all;
-      patience_ = won ? first_patience : std::min(2 * patience_, most_patience);
-      since_trial_ = 0;
-    }
+    learn_from(std::exchange(done_, {}));
   }
 
  private:
@@ -76,12 +60,60 @@ class Pace {
   // A new layout takes longer than a trial, so it needs a better reason than two costs that differ
   // by chance: `sure` times.
   static constexpr double fold_after = 5e7, folded_patience = 1e9, sure = 1.5;
-  // Threads gain where one takes so long for an interval, as they meet once in each. So do not rely
-  // on a comparison there: it would take two moments of equal activity.
-  static constexpr double long_interval = 1e5;
-  static constexpr double late = 2;            // times what it should take
-  static constexpr double typical_gain = 0.8;  // cost of one thread, folded, in that of unfolded
+  // Threads gain where one takes so long for an interval, as they meet once in each. The costs were
+  // measured at two moments, of perhaps different activity, so one thread must be `clearly` times
+  // faster there. It is if others want the cores.
+  static constexpr double long_interval = 1e5, clearly = 2;
+  static constexpr double late = 2;  // times what it should take
+  // Cost of one thread, folded, in that of unfolded. Beyond these bounds it was the activity that
+  // changed between the two.
+  static constexpr double typical_gain = 0.8, least_gain = 0.5, most_gain = 1;
   enum { one, all, folded };
+
+  struct Done {
+    Step steps = 0;
+    double ns = 0;
+  };
+
+  // A part has ended.
+  void learn_from(Done part) {
+    const auto [steps, ns] = part;
+    Team& team = team_of(part_);
+    const double cost = ns / static_cast<double>(steps);
+    const bool other = &team != &teams_[last_] || tried_;
+    tried_ = trial_;
+    last_ = static_cast<int>(&team - teams_.data());
+    total_ += ns;
+    since_trial_ = part_.fold == folded_ ? since_trial_ : 0;
+    since_unfolded_ = folded_ && !part_.fold && !trial_ ? 0 : since_unfolded_ + ns;
+    const bool enters = part_.fold && !folded_;
+    folded_ = part_.fold;
+    if (!team.known()) {
+      team.ns += ns;
+      team.steps += steps;
+      team.renew(team.ns / static_cast<double>(team.steps));
+      if (part_.fold) {
+        gain_ = gain_of(team.cost);
+      }
+      return;
+    }
+    other ? team.renew(cost) : team.add(cost);
+    if (enters) {
+      gain_ = (gain_ + gain_of(cost)) / 2;
+    }
+    // What one thread takes in the one layout tells what it would take in the other.
+    if (part_.fold) {
+      teams_[one].renew(team.cost / gain_);
+    } else if (!part_.all && teams_[folded].known()) {
+      teams_[folded].renew(gain_ * team.cost);
+    }
+    since_trial_ += ns;
+    if (trial_) {
+      const bool won = all_wins() == part_.all;
+      patience_ = won ? first_patience : std::min(2 * patience_, most_patience);
+      since_trial_ = 0;
+    }
+  }
 
   struct Team {
     double cost = 0;                 // ns a step: the least of the latest parts, which others
@@ -92,7 +124,8 @@ class Pace {
       latest = {latest[1], latest[2], part};
       cost = *std::ranges::min_element(latest);
     }
-    // Another team came in between: what was measured before is old.
+    // Another team came in between: what was measured before is old. Or that was a trial, too short
+    // to count among the least.
     void renew(double part) {
       latest.fill(part);
       cost = part;
@@ -110,9 +143,21 @@ class Pace {
     return teams_[folded].known() ? teams_[folded].cost : gain_ * teams_[one].cost;
   }
 
-  bool all_wins() const {
-    return teams_[one].cost * static_cast<double>(interval_) > long_interval ||
-           teams_[all].cost < single_cost();
+  double gain_of(double folded_cost) const {
+    return std::clamp(folded_cost / teams_[one].cost, least_gain, most_gain);
+  }
+
+  bool all_win_over(double single) const {
+    const bool is_long = teams_[one].cost * static_cast<double>(interval_) > long_interval;
+    return teams_[all].cost < (is_long ? clearly : 1) * single;
+  }
+  bool all_wins() const { return all_win_over(single_cost()); }
+
+  // With fewer free cores than threads, an interval may last as long as the system lets others run.
+  // And how many steps are enough to learn a cost is not known before.
+  double limit(Step steps) {
+    const Team& team = team_of(part_);
+    return 2 * try_for + (team.known() ? late * team.cost * static_cast<double>(steps) : 0);
   }
 
   Team& team_of(const Part& part) { return teams_[part.all ? all : part.fold ? folded : one]; }
@@ -140,15 +185,17 @@ class Pace {
                     : Part{false, teams_[folded].in(go_on_for), true};
     }
     trial_ = since_trial_ > patience_;
-    const bool wins = all_wins || teams_[all].cost < teams_[one].cost;  // as it is laid out
+    const bool wins = all_win_over(teams_[one].cost);  // as it is laid out
     const int k = wins != trial_ ? all : one;
     return {k == all, teams_[k].in(trial_ ? try_for : go_on_for)};
   }
 
   std::array<Team, 3> teams_{};
-  Part part_{};
+  Part part_{};     // the present one, whole
+  Done done_{};     // of it, so far
+  Step asked_ = 0;  // steps, last
   Step interval_ = 1;
-  bool trial_ = false, may_fold_ = false;
+  bool trial_ = false, tried_ = false, may_fold_ = false;
   bool folded_ = false;   // in the last part
   bool settled_ = false;  // folded, and measured to be faster
   int last_ = all;
