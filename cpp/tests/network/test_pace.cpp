@@ -223,3 +223,17 @@ TEST_CASE("a folded part that a run has cut does not go on once folding is no lo
   CHECK(pace.next(1, 15, true).fold);
   CHECK(!pace.next(1, 15, false).fold);
 }
+
+TEST_CASE("a part that others disturbed does not decide, not even after a trial") {
+  Pace pace;
+  constexpr double one = 1000, all = 560;
+  bool tried = false, disturbed = false;
+  for (int k = 0; k < 2000; ++k) {
+    const Pace::Part part = pace.next(1'000'000, 15, true);
+    CHECK(!part.fold);
+    disturbed = tried && part.all && !disturbed;  // every other part after a trial
+    const double cost = part.all ? (disturbed ? 930 : all) : one;
+    tried = !part.all;
+    pace.note(part.steps, cost * static_cast<double>(part.steps));
+  }
+}

@@ -80,7 +80,8 @@ class Pace {
     const auto [steps, ns] = part;
     Team& team = team_of(part_);
     const double cost = ns / static_cast<double>(steps);
-    const bool other = &team != &teams_[last_] || tried_;
+    // What it took before is old if another one has run since, but for a trial; and after its own.
+    const bool is_old = (&team != &teams_[last_]) != tried_;
     tried_ = trial_;
     last_ = static_cast<int>(&team - teams_.data());
     total_ += ns;
@@ -97,7 +98,7 @@ class Pace {
       }
       return;
     }
-    other ? team.renew(cost) : team.add(cost);
+    is_old ? team.renew(cost) : team.add(cost);
     if (enters) {
       gain_ = (gain_ + gain_of(cost)) / 2;
     }
