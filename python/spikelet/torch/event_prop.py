@@ -370,9 +370,8 @@ class EventProp(nn.Module):
         if spikes.n != self.out_features:
             rule = f"must come from {self.out_features} neurons"
             fail(where, "spikes", spikes.n, rule, got="n =")
-        weight = (
-            self.weight_orig if hasattr(self, "weight_mask") else self.weight
-        )  # if it is pruned
+        pruned = hasattr(self, "weight_mask")
+        weight = self.weight_orig if pruned else self.weight
         if not isinstance(weight, nn.Parameter):
             rule = "must be a parameter, or pruned: what is added to a computed weight is lost"
             fail(where, "weight", "parametrised or normalised", rule)

@@ -54,8 +54,9 @@ def from_spiking_model(
     -------
     SpikingModule
         ``module(x)`` takes ``[T, B, ...]`` and returns the output of the last layer at each step, ``[T, B, ...]``, the
-        potential of neurons that do not spike; ``.mean(0)`` is the `output` of the model (``[delay:].mean(0)`` if it has a delay). For a constant input, pass
-        ``x.expand(T, *x.shape)``: the layers before the first neurons then compute a single step.
+        potential of neurons that do not spike; ``.mean(0)`` is the `output` of the model (``[delay:].mean(0)`` if it has
+        a delay). For a constant input, pass ``x.expand(T, *x.shape)``: the layers before the first neurons then compute
+        a single step.
 
     Raises
     ------

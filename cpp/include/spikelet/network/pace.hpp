@@ -19,7 +19,7 @@ class Pace {
     bool all;  // threads, or one
     Step steps;
     bool fold = false;  // as one partition
-    double most = 0;    // when it had better be stopped [ns]
+    double most = 0;    // time after which to stop it [ns]
   };
 
   // What to run next, of `left` steps. The first parts try both. Then the faster goes on, and now
@@ -80,7 +80,8 @@ class Pace {
     const auto [steps, ns] = part;
     Team& team = team_of(part_);
     const double cost = ns / static_cast<double>(steps);
-    // What it took before is old if another one has run since, but for a trial; and after its own.
+    // Earlier costs are out of date if another team has run since, except in a trial, and after the
+    // team's own trial.
     const bool is_old = (&team != &teams_[last_]) != tried_;
     tried_ = trial_;
     last_ = static_cast<int>(&team - teams_.data());
@@ -102,7 +103,7 @@ class Pace {
     if (enters) {
       gain_ = (gain_ + gain_of(cost)) / 2;
     }
-    // What one thread takes in the one layout tells what it would take in the other.
+    // The cost of one thread in one layout predicts its cost in the other.
     if (part_.fold) {
       teams_[one].renew(team.cost / gain_);
     } else if (!part_.all && teams_[folded].known()) {

@@ -34,9 +34,8 @@ _RATIO_ALTERNATING = 0.7  # of the magnitudes of successive sizes whose sign alt
 _RISE = 0.05  # by how much it rises with each halving of the number of steps
 _SIZES = 8  # of the spikes of a step, where a neuron chooses among several
 _RATIO_OF_LARGEST = 0.25  # of the largest sizes of successive steps, then
-_NONE = (
-    1e-30  # size of steps at which no layer spikes any more, relative to the first: 0 is no size
-)
+# Size of steps at which no layer spikes any more, relative to the first: 0 is no size.
+_NONE = 1e-30
 _LEAST_SIZE = 1e-20  # of the first spike of the last layer, relative to that of the first: smaller ones leave float32
 _WAITING = 1.0  # most steps by which a layer begins later than the one before
 _SHARE = 0.4  # of the steps, after which the last layer of pairs begins at the latest, in 32 steps or more
