@@ -540,6 +540,16 @@ SPIKELET_INLINE void pack(std::uint32_t which, IndexOf<double>::type v, std::uin
       reinterpret_cast<__m256i*>(out),
       _mm256_maskz_compress_epi32(static_cast<__mmask8>(which), reinterpret_cast<__m256i>(v)));
 }
+// The other way round: lanes whose bits are set get the values, the others stay. Reads a whole
+// vector.
+SPIKELET_INLINE Vec<float> unpack(std::uint32_t which, const float* values, Vec<float> v) {
+  return reinterpret_cast<Vec<float>>(_mm512_mask_expand_ps(
+      reinterpret_cast<__m512>(v), static_cast<__mmask16>(which), _mm512_loadu_ps(values)));
+}
+SPIKELET_INLINE Vec<double> unpack(std::uint32_t which, const double* values, Vec<double> v) {
+  return reinterpret_cast<Vec<double>>(_mm512_mask_expand_pd(
+      reinterpret_cast<__m512d>(v), static_cast<__mmask8>(which), _mm512_loadu_pd(values)));
+}
 #else
 template <class V, class T>
 SPIKELET_INLINE void pack(std::uint32_t which, V v, T* out) {

@@ -54,7 +54,8 @@ HistoryRows<R>::HistoryRows(const Feed<R>& feed, const Plasticity& plasticity, d
       first_only_(plasticity.pairing == Pairing::nearest_restricted),
       centered_(plasticity.pairing == Pairing::nearest_pre_centered),
       spikes_(feed.post_end - feed.post_begin,
-              plasticity.info().time_constants(plasticity.parameters.data())[trace_post_2] > 0) {
+              plasticity.info().time_constants(plasticity.parameters.data())[trace_post_2] > 0),
+      traces_(feed.post_end - feed.post_begin) {
   const auto tau = plasticity.info().time_constants(plasticity.parameters.data());
   const auto decay = [&](Trace trace) {
     return tau[trace] > 0 ? Decay<R>(dt, tau[trace]) : Decay<R>();
@@ -74,6 +75,7 @@ HistoryRows<R>::HistoryRows(const Feed<R>& feed, const Plasticity& plasticity, d
           const Step dendritic = dendritic_part(delay, plasticity.axonal_fraction);
           segments_.push_back({weight_.size(), 0, i, delay, static_cast<std::uint16_t>(dendritic)});
           longest_ = std::max(longest_, dendritic);
+          traces_.add_part(dendritic);
           ++rows_[i + 1];
         }
         ++segments_.back().count;
@@ -184,6 +186,8 @@ void HistoryRows<R>::deliver(Step step, Channels<R> input, bool early) {
   this->deliver_sent(step, input);  // of earlier stamps than any arrival below
   auto& arrivals = calendar_.at(step);
   const std::span<const std::uint32_t> rows(arrivals);
+  const std::size_t mean = weight_.size() / std::max<std::size_t>(segments_.size(), 1);
+  traces_.start(step, first_only_ ? 0 : rows.size() * mean);
   std::size_t fetched = 0;  // rows whose synapses are on their way
   for (std::size_t begin = 0, end = 0; begin < rows.size(); begin = end) {
     // A few rows are updated together. None of them twice: a source may spike twice in a step.

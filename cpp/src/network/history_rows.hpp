@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "network/post_traces.hpp"
 #include "network/spike_lists.hpp"
 #include "spikelet/core/decay.hpp"
 #include "spikelet/network/plastic_store.hpp"
@@ -62,6 +63,14 @@ class HistoryRows : public PlasticStore<R> {
   Replaying<R> replaying(bool depresses) const;
   ReplayedRow<R> row_until(std::size_t row, Step upto);
   ReplayedRow<R> row_at_spike(std::size_t row, Step time);
+  // The traces that depress a row's synapses at a spike that arrives then, if they are at hand.
+  template <class TracesAt>
+  const R* post_traces(std::size_t row, Step arrival, TracesAt&& traces_at) {
+    const Step dendritic = segments_[row].dendritic;
+    return traces_.of(arrival, dendritic, [&](std::span<R> traces) {
+      traces_at(replaying(true), spikes_.relative(time_at(row, arrival) - dendritic), traces);
+    });
+  }
 
   Step tie_;
   bool nearest_pre_, nearest_post_;  // traces are set to 1
@@ -93,6 +102,7 @@ class HistoryRows : public PlasticStore<R> {
   Step longest_ = 0;  // dendritic part of a delay
   Calendar<std::uint32_t> calendar_;
   std::vector<R> pre_factors_, post_factors_;  // decays over the first steps
+  PostTraces<R> traces_;
 };
 
 extern template class HistoryRows<float>;

@@ -14,6 +14,7 @@ void HistoryStore<R>::update(std::span<const std::uint32_t> rows, Step arrival) 
   at_spike_.clear();
   for (const std::uint32_t row : rows) {
     at_spike_.push_back(this->row_at_spike(row, this->time_at(row, arrival)));
+    at_spike_.back().post = this->post_traces(row, arrival, kernels_.traces_at);
   }
   kernels_.replayed_rows(parameters(), this->replaying(true), at_spike_);
 }

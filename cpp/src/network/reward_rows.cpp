@@ -102,6 +102,7 @@ void RewardRows<R, Rule>::update_together(Step from, Step to, Step arrival) {
     at_spike_.push_back({this->row_at_spike(row, time), from_base(since),
                          from_base(this->last_[row]), from_base(time), passed.integral,
                          passed.decay});
+    at_spike_.back().row.post = this->post_traces(row, arrival, kernels_.traces_at);
     even_[row] = time;
   }
   kernels_.modulated_rows(this->plasticity_.parameters.data(), modulating, at_spike_);

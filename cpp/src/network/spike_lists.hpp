@@ -22,6 +22,7 @@ class SpikeLists {
         end_(targets),
         limit_(targets),
         newest_(targets, nothing),
+        columns_(targets + spare),
         latest_(kept * (targets + 1), never),
         latest_factor_(second ? kept * targets : 0) {
     compact([](Step) { return false; }, 0);
@@ -44,6 +45,7 @@ class SpikeLists {
     put(end_[target]++, relative(spike.stamp), spike.value, factor);
     NewestSpikes<R>& newest = newest_[target];
     newest = {relative(spike.stamp), newest.stamp, spike.value[0], newest.trace};
+    columns_.set(target, newest);
     push(latest_, target, relative(spike.stamp));
     push(latest_factor_, target, factor);
     ++size_;
@@ -101,6 +103,7 @@ class SpikeLists {
       size_ += last - first;
       const std::uint32_t end = end_[j];  // spikes that never were have no trace
       newest_[j] = {stamp_[end - 1], stamp_[end - 2], trace_[end - 1], trace_[end - 2]};
+      columns_.set(j, newest_[j]);
       look_up_latest(j);
     }
   }
@@ -108,12 +111,19 @@ class SpikeLists {
     compact([](Step) { return true; }, 0);
     std::copy(begin_.begin(), begin_.end(), end_.begin());
     std::fill(newest_.begin(), newest_.end(), nothing);
+    columns_ = Columns(columns_.stamp.size());
     std::fill(latest_.begin(), latest_.end(), never);
     size_ = 0;
   }
   TargetSpikes<R> view() const {
-    return {newest_.data(), latest_.data(), second_ ? latest_factor_.data() : nullptr, end_.data(),
-            stamp_.data(),  trace_.data(),  second_ ? factor_.data() : nullptr};
+    return {newest_.data(),
+            columns_.view(),
+            latest_.data(),
+            second_ ? latest_factor_.data() : nullptr,
+            end_.data(),
+            stamp_.data(),
+            trace_.data(),
+            second_ ? factor_.data() : nullptr};
   }
   // For walks one spike at a time, by index.
   Step stamp(std::uint32_t k) const { return base_ + stamp_[k]; }
@@ -127,6 +137,21 @@ class SpikeLists {
   static constexpr std::uint32_t least_room = 8;
   struct Cold {
     R trace_2, before_2;
+  };
+  struct Columns {
+    explicit Columns(std::size_t n = 0)
+        : stamp(n, never), stamp_before(n, never), trace(n), trace_before(n) {}
+    void set(std::size_t target, const NewestSpikes<R>& newest) {
+      stamp[target] = newest.stamp;
+      stamp_before[target] = newest.stamp_before;
+      trace[target] = newest.trace;
+      trace_before[target] = newest.trace_before;
+    }
+    NewestColumns<R> view() const {
+      return {stamp.data(), stamp_before.data(), trace.data(), trace_before.data()};
+    }
+    std::vector<std::int32_t> stamp, stamp_before;
+    std::vector<R> trace, trace_before;
   };
 
   // Takes the lists of another, and leaves it empty ones with another base.
@@ -199,6 +224,7 @@ class SpikeLists {
   std::size_t size_ = 0;
   std::vector<std::uint32_t> begin_, end_, limit_;  // by target
   std::vector<NewestSpikes<R>> newest_;
+  Columns columns_;  // the same
   // `kept` for each target, the newest last; those of a target that is not there may be read.
   std::vector<std::int32_t> latest_;
   std::vector<R> latest_factor_;

@@ -99,6 +99,14 @@ struct alignas(4 * sizeof(R)) NewestSpikes {
   R trace, trace_before;
 };
 
+// The same in columns, for targets that lie close together; as many more as two vectors have may be
+// read.
+template <class R>
+struct NewestColumns {
+  const std::int32_t *stamp, *stamp_before;
+  const R *trace, *trace_before;
+};
+
 // The spikes of the targets of a row that replays them: the latest few of each target together, the
 // newest last, and all of them, those of a target at [.., end), the oldest first. Spikes that never
 // were come before the first.
@@ -108,6 +116,7 @@ struct TargetSpikes {
   static constexpr std::uint32_t kept = 8;  // of each target
 
   const NewestSpikes<R>* newest;  // by target
+  NewestColumns<R> column;        // by target
   const std::int32_t* latest;     // by target, `kept` each, and as many more: stamps
   const R* latest_factor;         // the factors of potentiation; none: the row's is for all
   const std::uint32_t* end;       // by target
@@ -135,6 +144,7 @@ struct ReplayedRow {
   std::int32_t from, to;  // spikes in (from, to] potentiate, unless pre is 0
   std::int32_t last;      // the row's last spike of its source
   std::int32_t time;      // if rows depress: a spike of the source is at the synapses
+  const R* post;          // by target: the trace that depresses then; or none: it is looked up
   R pre;                  // the source's trace then
   R down;                 // factor of depression
   R own_decay;            // of `own`, since the last spike
@@ -206,6 +216,8 @@ struct PlasticKernels {
   // If modulated: the same.
   void (*modulated_rows)(const double* parameters, const Modulating<R>& how,
                          std::span<const ModulatedRow<R>> rows);
+  // For any rule: the traces that depress at a time, of all targets, unless pairs are restricted.
+  void (*traces_at)(const Replaying<R>& how, std::int32_t time, std::span<R> traces);
   // For any rule: sums += |row|; row = row * factors within [low, high].
   void (*add_row)(const R* row, double* sums, std::size_t n);
   void (*scale_row)(R* row, const R* factors, R low, R high, std::size_t n);

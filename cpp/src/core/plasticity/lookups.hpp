@@ -96,6 +96,46 @@ SPIKELET_INLINE Words<R> look_up_words(const std::int32_t* values, const std::in
   }
 }
 
+#if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
+// Targets that lie close together, as in dense rows: what a vector of them has is picked from two
+// vectors of a column, in a tenth of the instructions that looking up takes.
+struct CloseTargets {
+  std::uint16_t first;
+  __m512i index;  // from there
+  bool fit;
+};
+SPIKELET_INLINE CloseTargets close_targets(const std::uint16_t* target) {
+  const __m512i index = _mm512_sub_epi32(reinterpret_cast<__m512i>(load_index<float>(target)),
+                                         _mm512_set1_epi32(target[0]));
+  const __mmask16 beyond = _mm512_cmpge_epu32_mask(index, _mm512_set1_epi32(2 * lanes<float>));
+  return {target[0], index, beyond == 0};
+}
+SPIKELET_INLINE Vec<float> pick(const float* column, const CloseTargets& close) {
+  const float* from = column + close.first;
+  return reinterpret_cast<Vec<float>>(_mm512_permutex2var_ps(
+      _mm512_loadu_ps(from), close.index, _mm512_loadu_ps(from + lanes<float>)));
+}
+SPIKELET_INLINE Words<float> pick(const std::int32_t* column, const CloseTargets& close) {
+  const std::int32_t* from = column + close.first;
+  return reinterpret_cast<Words<float>>(_mm512_permutex2var_epi32(
+      _mm512_loadu_si512(from), close.index, _mm512_loadu_si512(from + lanes<float>)));
+}
+#endif
+
+// By target; as many more as two vectors have may be read.
+template <class R>
+SPIKELET_INLINE Vec<R> of_targets(const R* column, const std::uint16_t* target) {
+#if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
+  if constexpr (sizeof(R) == 4) {
+    const CloseTargets close = close_targets(target);
+    if (close.fit) {
+      return pick(column, close);
+    }
+  }
+#endif
+  return look_up<R>(column, target);
+}
+
 // At indices of 16 values.
 template <class R>
 SPIKELET_INLINE Words<R> of_few(const std::int32_t* values, Words<R> index) {
@@ -186,6 +226,27 @@ SPIKELET_INLINE Newest<R> look_up_newest(const NewestSpikes<R>* newest,
     found.trace_before[k] = one.trace_before;
   }
   return found;
+}
+// The same, from columns if they lie close together.
+template <class R>
+SPIKELET_INLINE Newest<R> newest_of(const TargetSpikes<R>& posts, const std::uint16_t* target) {
+#if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
+  if constexpr (sizeof(R) == 4) {
+    const CloseTargets close = close_targets(target);
+    if (close.fit) {
+      const NewestColumns<R>& column = posts.column;
+      return {pick(column.stamp, close), pick(column.stamp_before, close),
+              pick(column.trace, close), pick(column.trace_before, close)};
+    }
+  }
+#endif
+  return look_up_newest<R>(posts.newest, target);
+}
+// Of a vector of targets that follow each other.
+template <class R>
+SPIKELET_INLINE Newest<R> newest_from(const NewestColumns<R>& column, std::size_t first) {
+  return {load_words<R>(column.stamp + first), load_words<R>(column.stamp_before + first),
+          load(column.trace + first), load(column.trace_before + first)};
 }
 
 }  // namespace spikelet::SPIKELET_LEVEL

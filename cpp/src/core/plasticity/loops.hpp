@@ -150,7 +150,7 @@ constexpr std::array<PlasticKernels<R>, sizeof...(Rules)> plastic_kernels() {
   return {PlasticKernels<R>{&pre_factor<Rules, R>, &post_factor<Rules, R>, &dense_row<Rules, R>,
                             &dense_column<Rules, R>, &closed_row<Rules, R>,
                             replayed_rows_of<Rules, R>(), modulated_rows_of<Rules, R>(),
-                            &add_row<R>, &scale_row<R>}...};
+                            &traces_at<R>, &add_row<R>, &scale_row<R>}...};
 }
 
 }  // namespace spikelet::SPIKELET_LEVEL

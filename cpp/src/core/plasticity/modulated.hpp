@@ -271,8 +271,7 @@ void modulated_rows(const double* p, const Modulating<R>& modulating,
     pass_all(modulating, rows, all);
     for (const Piece<R>& piece : pieces) {
       for (std::size_t k = piece.first; k < piece.first + piece.n; k += lanes<R>) {
-        const Vec<R> change = load(rounds.down_trace + k) *
-                              decayed(how.post_decay, rounds.down_steps + k) * piece.row->down;
+        const Vec<R> change = down_at(how, *piece.row, k, rounds);
         store(part.own + k, rule.down(load(part.own + k), change));
       }
     }

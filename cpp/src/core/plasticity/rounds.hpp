@@ -100,11 +100,17 @@ template <class R>
   steps = counts ? row.time - stamp : 0;
 }
 
-// A vector of synapses: what depresses them, of which `count` are some.
-template <class R, bool timed>
-SPIKELET_INLINE void list_down(const Replaying<R>& how, const ReplayedRow<R>& row,
-                               const Newest<R>& newest, std::size_t k, std::size_t count,
-                               Rounds<R, timed>& rounds) {
+// A vector of targets: their traces that depress, not decayed yet, and the steps since then. Lanes
+// that are `searched` have earlier spikes than their newest ones.
+template <class R>
+struct Down {
+  Vec<R> trace;
+  Words<R> steps;
+  std::uint32_t searched;
+};
+template <class R>
+SPIKELET_INLINE Down<R> down_of(const Replaying<R>& how, const ReplayedRow<R>& row,
+                                const Newest<R>& newest) {
   const Words<R> late = newest.stamp >= row.time;
   Words<R> stamp = newest.stamp;
   Vec<R> trace = newest.trace;
@@ -119,12 +125,53 @@ SPIKELET_INLINE void list_down(const Replaying<R>& how, const ReplayedRow<R>& ro
   }
   // Lanes beyond the end may have any stamp; spikes that never were, no trace.
   const Words<R> some = __builtin_convertvector(trace > R(0), Words<R>) & (stamp < row.time);
-  const Words<R> steps = (row.time - stamp) & some;
-  store(rounds.down_trace + k, trace);
-  __builtin_memcpy(rounds.down_steps + k, &steps, sizeof steps);
-  for (searched &= first_lanes<R>(count); searched != 0; searched &= searched - 1) {
-    const std::size_t lane = k + static_cast<std::size_t>(std::countr_zero(searched));
+  return {trace, (row.time - stamp) & some, searched};
+}
+
+// A vector of synapses: what depresses them, of which `count` are some.
+template <class R, bool timed>
+SPIKELET_INLINE void list_down(const Replaying<R>& how, const ReplayedRow<R>& row,
+                               const Newest<R>& newest, std::size_t k, std::size_t count,
+                               Rounds<R, timed>& rounds) {
+  Down<R> down = down_of(how, row, newest);
+  store(rounds.down_trace + k, down.trace);
+  __builtin_memcpy(rounds.down_steps + k, &down.steps, sizeof down.steps);
+  for (std::uint32_t left = down.searched & first_lanes<R>(count); left != 0; left &= left - 1) {
+    const std::size_t lane = k + static_cast<std::size_t>(std::countr_zero(left));
     find_down(how, row, rounds.part.target[lane], rounds.down_trace[lane], rounds.down_steps[lane]);
+  }
+}
+
+// The changes of a vector of synapses that depress, before the factors of the rule.
+template <class R, bool timed>
+SPIKELET_INLINE Vec<R> down_at(const Replaying<R>& how, const ReplayedRow<R>& row, std::size_t k,
+                               const Rounds<R, timed>& rounds) {
+  const Vec<R> trace =
+      row.post != nullptr
+          ? of_targets(row.post, rounds.part.target + k)
+          : load(rounds.down_trace + k) * decayed(how.post_decay, rounds.down_steps + k);
+  return trace * row.down;
+}
+
+// The same traces of all targets, once for many rows.
+template <class R>
+void traces_at(const Replaying<R>& how, std::int32_t time, std::span<R> traces) {
+  constexpr std::size_t width = lanes<R>;
+  ReplayedRow<R> row{};
+  row.time = time;
+  alignas(64) R trace[width];
+  alignas(64) std::int32_t steps[width];
+  for (std::size_t j = 0; j < traces.size(); j += width) {
+    const std::size_t count = std::min(width, traces.size() - j);
+    const Down<R> down = down_of(how, row, newest_from(how.posts.column, j));
+    store(trace, down.trace);
+    __builtin_memcpy(steps, &down.steps, sizeof down.steps);
+    for (std::uint32_t left = down.searched & first_lanes<R>(count); left != 0; left &= left - 1) {
+      const auto lane = static_cast<std::size_t>(std::countr_zero(left));
+      find_down(how, row, j + lane, trace[lane], steps[lane]);
+    }
+    const Vec<R> now = load(trace) * decayed(how.post_decay, steps);
+    store_part(traces.data() + j, now, count);
   }
 }
 
@@ -207,10 +254,11 @@ SPIKELET_INLINE void list_spikes(const Replaying<R>& how, std::span<const Piece<
     const OfRows<R> rows = of_row(rounds, p);
     const Words<R> number = Words<R>{} + static_cast<std::int32_t>(p);
     const std::uint32_t wanted = row.pre > 0 ? ~0u : 0u;
+    const bool looks_up = how.depresses && row.post == nullptr;
     const std::size_t end = piece.first + piece.n;
     for (std::size_t k = piece.first; k < end; k += width) {
-      const Newest<R> newest = look_up_newest<R>(how.posts.newest, target + k);
-      if (how.depresses) {
+      const Newest<R> newest = newest_of(how.posts, target + k);
+      if (looks_up) {
         list_down(how, row, newest, k, end - k, rounds);
       }
       const std::uint32_t all = wanted & first_lanes<R>(end - k);
@@ -261,13 +309,14 @@ SPIKELET_INLINE void list_one_each(const Replaying<R>& how, const Piece<R>& piec
   const std::int32_t* latest = how.posts.latest;
   const bool centered = row.own != nullptr;
   const std::uint32_t wanted = row.pre > 0 ? ~0u : 0u;
+  const bool looks_up = how.depresses && row.post == nullptr;
   Round<R>& round = rounds.round[0];
   std::uint32_t size = rounds.size[0];
   std::size_t listed = 0;
   const std::size_t end = piece.first + piece.n;
   for (std::size_t k = piece.first; k < end; k += lanes<R>) {
-    const Newest<R> newest = look_up_newest<R>(how.posts.newest, target + k);
-    if (how.depresses) {
+    const Newest<R> newest = newest_of(how.posts, target + k);
+    if (looks_up) {
       list_down(how, row, newest, k, end - k, rounds);
     }
     const Words<R> place = lane_indices<R>() + static_cast<std::int32_t>(k),
