@@ -22,8 +22,12 @@ struct Rounds {
   static constexpr bool timed = with_times;
   static constexpr std::size_t room = Pieces<R>::room;
   Pieces<R> part;
+  // The newest two rounds have most spikes. Where lanes are packed and unpacked by instructions,
+  // their synapses are known by vector, not by place.
+  static constexpr std::size_t by_vector = !timed && vector_bytes == 64 ? 2 : 0;
   std::array<Round<R>, TargetSpikes<R>::kept> round;  // by age
   std::array<std::uint32_t, TargetSpikes<R>::kept> size;
+  std::uint32_t which[2][room / lanes<R>];  // lanes of each vector
   // By place: the target's trace that depresses, and the steps since then; and results of a round.
   alignas(64) R down_trace[room];
   alignas(64) std::int32_t down_steps[room];
@@ -206,14 +210,14 @@ SPIKELET_INLINE void add(const Replaying<R>& how, const OfRows<R>& rows, std::ui
   Round<R>& round = rounds.round[age];
   const std::uint32_t size = rounds.size[age];
   const Words<R> since = stamp - rows.last, steps = since > 0 ? since : Words<R>{};
-  pack(which, place, round.place + size);
+  if (age >= Rounds<R, timed>::by_vector) {
+    pack(which, place, round.place + size);
+  }
   pack(which, steps, round.steps + size);
   if constexpr (timed) {
     pack(which, steps + rows.clock, round.time + size);
   }
-  if (rounds.part.count == 1) {
-    store(round.trace + size, rows.pre);
-  } else {
+  if (rounds.part.count > 1) {  // else all have the row's
     pack(which, rows.pre, round.trace + size);
   }
   if (how.posts.latest_factor != nullptr) {
@@ -265,10 +269,14 @@ SPIKELET_INLINE void list_spikes(const Replaying<R>& how, std::span<const Piece<
       const Words<R> new_0 = newest.stamp > row.from, new_1 = newest.stamp_before > row.from;
       const Words<R> place = lane_indices<R>() + static_cast<std::int32_t>(k),
                      at = kept * load_index<R>(target + k) + (kept - 1);
-      add(how, rows, all & word_bits<R>(new_0 & (newest.stamp <= row.to)), place, newest.stamp, at,
-          0, rounds);
-      add(how, rows, all & word_bits<R>(new_1 & (newest.stamp_before <= row.to)), place,
-          newest.stamp_before, at - 1, 1, rounds);
+      const std::uint32_t which_0 = all & word_bits<R>(new_0 & (newest.stamp <= row.to)),
+                          which_1 = all & word_bits<R>(new_1 & (newest.stamp_before <= row.to));
+      if constexpr (Rounds<R, timed>::by_vector > 0) {
+        rounds.which[0][k / width] = which_0;
+        rounds.which[1][k / width] = which_1;
+      }
+      add(how, rows, which_0, place, newest.stamp, at, 0, rounds);
+      add(how, rows, which_1, place, newest.stamp_before, at - 1, 1, rounds);
       leave(all & word_bits<R>(new_1), place, at - 2, number);
     }
   }
@@ -294,6 +302,11 @@ SPIKELET_INLINE void list_spikes(const Replaying<R>& how, std::span<const Piece<
   }
   for (std::size_t c = 0; c < left; ++c) {
     older(pieces[several ? rounds.number[c] : 0], rounds.place[c]);
+  }
+  for (std::size_t age = 0; !several && age < rounds.round.size(); ++age) {
+    for (std::size_t k = 0; k < rounds.size[age]; k += width) {
+      store(rounds.round[age].trace + k, broadcast(rounds.pre[0]));
+    }
   }
 }
 
