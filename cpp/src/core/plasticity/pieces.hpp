@@ -18,6 +18,8 @@ struct Pieces {
   static constexpr std::size_t room = replayed_together + lanes<R>;
   std::array<Piece<R>, pieces_together> piece;
   std::size_t count;
+  const ReplayedRow<R>* next;  // a row of which the next part has some more, from `next_begin` on
+  std::size_t next_begin;
   alignas(64) R weight[room];
   alignas(64) R own[room];  // if rows have some
   alignas(64) std::uint16_t target[room];
@@ -40,11 +42,17 @@ SPIKELET_INLINE void copy_values(const T* from, std::size_t n, T* to) {
   }
 }
 
-// Fetches the values that are copied next.
-template <class T>
-SPIKELET_INLINE void prefetch_values(const T* from, std::size_t n) {
-  for (std::size_t k = 0; k < n; k += 64 / sizeof(T)) {
-    __builtin_prefetch(from + k, 0, 2);
+// Fetches what is copied next, as much as a vector of synapses has: in a burst, more lines than may
+// be under way would wait.
+template <class R>
+SPIKELET_INLINE void prefetch_next(const Pieces<R>& part, std::size_t k) {
+  if (part.next != nullptr && part.next_begin + k < part.next->n) {
+    const std::size_t at = part.next_begin + k;
+    __builtin_prefetch(part.next->weight + at, 0, 2);
+    __builtin_prefetch(part.next->target + at, 0, 2);
+    if (part.next->own != nullptr) {
+      __builtin_prefetch(part.next->own + at, 0, 2);
+    }
   }
 }
 
@@ -55,6 +63,7 @@ SPIKELET_INLINE void take(std::size_t rows, RowOf&& row_of, std::size_t& row, st
   constexpr std::size_t width = lanes<R>;
   std::size_t used = 0;
   part.count = 0;
+  part.next = nullptr;
   while (row < rows && part.count < pieces_together && used < replayed_together) {
     const ReplayedRow<R>& from = row_of(row);
     const std::size_t left = from.n - begin, n = std::min(left, replayed_together - used);
@@ -75,12 +84,8 @@ SPIKELET_INLINE void take(std::size_t rows, RowOf&& row_of, std::size_t& row, st
     used += (n + width - 1) / width * width;
     begin += n;
     if (n < left) {
-      const std::size_t next = std::min(left - n, replayed_together);
-      prefetch_values(from.weight + begin, next);
-      prefetch_values(from.target + begin, next);
-      if (from.own != nullptr) {
-        prefetch_values(from.own + begin, next);
-      }
+      part.next = &from;
+      part.next_begin = begin;
     }
     if (begin == from.n) {
       begin = 0;
