@@ -48,10 +48,10 @@ template <class R>
 SPIKELET_INLINE void prefetch_next(const Pieces<R>& part, std::size_t k) {
   if (part.next != nullptr && part.next_begin + k < part.next->n) {
     const std::size_t at = part.next_begin + k;
-    __builtin_prefetch(part.next->weight + at, 0, 2);
-    __builtin_prefetch(part.next->target + at, 0, 2);
+    __builtin_prefetch(part.next->weight + at, 0, 3);
+    __builtin_prefetch(part.next->target + at, 0, 3);
     if (part.next->own != nullptr) {
-      __builtin_prefetch(part.next->own + at, 0, 2);
+      __builtin_prefetch(part.next->own + at, 0, 3);
     }
   }
 }
