@@ -16,6 +16,7 @@
 #include "core/plasticity/lookups.hpp"
 #include "core/plasticity/pieces.hpp"
 #include "core/plasticity/rounds.hpp"
+#include "core/plasticity/round_lanes.hpp"
 #include "core/plasticity/replay.hpp"
 #include "core/plasticity/modulated.hpp"
 #include "core/plasticity/loops.hpp"

@@ -12,7 +12,9 @@ struct ModulatedRounds {
   // By place: when the eligibility had its value, and the time of the source's spike. Pieces that
   // share rounds have several of the latter.
   alignas(64) std::int32_t since[room], until[room];
-  alignas(64) R weight[room], own[room];    // results of a round
+  // Of a round: what its synapses have, and then get.
+  alignas(64) R weight[room], own[room];
+  alignas(64) std::int32_t touched_at[room], spike_at[room];
   alignas(64) std::uint32_t touched[room];  // places of synapses that have not passed all of it
 };
 
@@ -158,39 +160,45 @@ template <class Rule, class R>
 
 // newest: then, the synapses pass the time to their sources' spikes, too.
 template <bool newest, class Rule, class R>
-SPIKELET_INLINE void replay(const Rule& rule, const Modulating<R>& modulating, Round<R>& round,
-                            std::size_t size, ModulatedRounds<R>& all) {
+SPIKELET_INLINE void replay(const Rule& rule, const Modulating<R>& modulating, std::size_t age,
+                            ModulatedRounds<R>& all) {
   const Replaying<R>& how = modulating.how;
-  Pieces<R>& part = all.rounds.part;
+  Rounds<R, true>& rounds = all.rounds;
+  Round<R>& round = rounds.round[age];
+  const std::size_t size = rounds.size[age];
   if (size == 0) {
     return;
   }
   no_spikes_from(size, round);
-  const auto* place = reinterpret_cast<const std::int32_t*>(round.place);
+  read_lanes(rounds, age, rounds.part.weight, all.weight);
+  read_lanes(rounds, age, rounds.part.own, all.own);
+  read_lanes(rounds, age, all.since, all.touched_at);
+  const bool several = rounds.part.count > 1;
+  if (newest && several) {
+    read_lanes(rounds, age, all.until, all.spike_at);
+  }
   const auto* steps = reinterpret_cast<const std::int32_t*>(round.steps);
   for (std::size_t k = 0; k < size; k += lanes<R>) {
     const Vec<R> factor = how.posts.latest_factor != nullptr
                               ? look_up<R>(how.posts.latest_factor,
                                            reinterpret_cast<const std::int32_t*>(round.at) + k)
                               : broadcast(how.up);
-    Vec<R> weight = look_up<R>(part.weight, place + k), own = look_up<R>(part.own, place + k);
-    const Words<R> time = load_words<R>(round.time + k);
-    pass(modulating, look_up_words<R>(all.since, place + k), time, size - k, weight, own);
+    Vec<R> weight = load(all.weight + k), own = load(all.own + k);
+    Words<R> time = load_words<R>(round.time + k);
+    pass(modulating, load_words<R>(all.touched_at + k), time, size - k, weight, own);
     own = rule.up(own, load(round.trace + k) * decayed(how.pre_decay, steps + k) * factor);
     if constexpr (newest) {
-      const Words<R> until =
-          part.count == 1 ? load_words<R>(all.until) : look_up_words<R>(all.until, place + k);
+      const Words<R> until = load_words<R>(several ? all.spike_at + k : all.until);
       pass(modulating, time, until, size - k, weight, own);
-      __builtin_memcpy(round.time + k, &until, sizeof until);
+      time = until;
     }
     store(all.weight + k, weight);
     store(all.own + k, own);
+    __builtin_memcpy(all.touched_at + k, &time, sizeof time);
   }
-  for (std::size_t k = 0; k < size; ++k) {
-    part.weight[place[k]] = all.weight[k];
-    part.own[place[k]] = all.own[k];
-    all.since[place[k]] = static_cast<std::int32_t>(round.time[k]);
-  }
+  write_lanes(rounds, age, all.weight, rounds.part.weight);
+  write_lanes(rounds, age, all.own, rounds.part.own);
+  write_lanes(rounds, age, all.touched_at, all.since);
 }
 
 // To the sources' spikes: synapses without a spike replayed all do the same. Few have one replayed
@@ -265,9 +273,9 @@ void modulated_rows(const double* p, const Modulating<R>& modulating,
       replay_older(rule, modulating, rows[piece.number], all, k);
     });
     for (std::size_t age = rounds.round.size(); --age > 0;) {
-      replay<false>(rule, modulating, rounds.round[age], rounds.size[age], all);
+      replay<false>(rule, modulating, age, all);
     }
-    replay<true>(rule, modulating, rounds.round[0], rounds.size[0], all);
+    replay<true>(rule, modulating, 0, all);
     pass_all(modulating, rows, all);
     for (const Piece<R>& piece : pieces) {
       for (std::size_t k = piece.first; k < piece.first + piece.n; k += lanes<R>) {

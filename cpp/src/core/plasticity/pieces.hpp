@@ -23,6 +23,8 @@ struct Pieces {
   alignas(64) R weight[room];
   alignas(64) R own[room];  // if rows have some
   alignas(64) std::uint16_t target[room];
+
+  std::size_t end() const { return piece[count - 1].first + piece[count - 1].n; }  // of places
 };
 
 // For a few dozen values, where a call or a string instruction costs as much as the copy.

@@ -67,21 +67,6 @@ SPIKELET_INLINE void list_one_each(const Rule& rule, const Replaying<R>& how, co
       });
 }
 
-// A round: changes the weights that read(k) has of its lanes from k on.
-template <class Rule, class R, class Read>
-SPIKELET_INLINE void change(const Rule& rule, const Replaying<R>& how, Round<R>& round,
-                            std::size_t size, R* changed, Read&& read) {
-  no_spikes_from(size, round);
-  for (std::size_t k = 0; k < size; k += lanes<R>) {
-    const Vec<R> decay =
-        decayed(how.pre_decay, reinterpret_cast<const std::int32_t*>(round.steps) + k);
-    const Vec<R> factor = how.posts.latest_factor != nullptr
-                              ? look_up<R>(how.posts.latest_factor,
-                                           reinterpret_cast<const std::int32_t*>(round.at) + k)
-                              : broadcast(how.up);
-    store(changed + k, rule.up(read(k), load(round.trace + k) * decay * factor));
-  }
-}
 template <class Rule, class R>
 SPIKELET_INLINE void replay(const Rule& rule, const Replaying<R>& how, std::size_t age,
                             Rounds<R, false>& rounds) {
@@ -90,42 +75,20 @@ SPIKELET_INLINE void replay(const Rule& rule, const Replaying<R>& how, std::size
   if (size == 0) {
     return;
   }
-  const auto* place = reinterpret_cast<const std::int32_t*>(round.place);
-  change(rule, how, round, size, rounds.changed,
-         [&](std::size_t k) { return look_up<R>(rounds.part.weight, place + k); });
-  for (std::size_t k = 0; k < size; ++k) {
-    rounds.part.weight[place[k]] = rounds.changed[k];
+  no_spikes_from(size, round);
+  read_lanes(rounds, age, rounds.part.weight, rounds.changed);
+  for (std::size_t k = 0; k < size; k += lanes<R>) {
+    const Vec<R> decay =
+        decayed(how.pre_decay, reinterpret_cast<const std::int32_t*>(round.steps) + k);
+    const Vec<R> factor = how.posts.latest_factor != nullptr
+                              ? look_up<R>(how.posts.latest_factor,
+                                           reinterpret_cast<const std::int32_t*>(round.at) + k)
+                              : broadcast(how.up);
+    store(rounds.changed + k,
+          rule.up(load(rounds.changed + k), load(round.trace + k) * decay * factor));
   }
+  write_lanes(rounds, age, rounds.changed, rounds.part.weight);
 }
-#if SPIKELET_VECTOR_BYTES == 64
-template <class Rule, class R>
-SPIKELET_INLINE void replay_by_vector(const Rule& rule, const Replaying<R>& how, std::size_t age,
-                                      Rounds<R, false>& rounds) {
-  if (rounds.size[age] == 0) {
-    return;
-  }
-  const std::uint32_t* which = rounds.which[age];
-  const Piece<R>& last = rounds.part.piece[rounds.part.count - 1];
-  const std::size_t end = last.first + last.n;
-  R* changed = rounds.changed;
-  std::size_t size = 0;
-  for (std::size_t k = 0; k < end; k += lanes<R>) {
-    const std::uint32_t some = which[k / lanes<R>];
-    pack(some, load(rounds.part.weight + k), changed + size);
-    size += static_cast<std::size_t>(std::popcount(some));
-  }
-  store(changed + size, Vec<R>{});
-  change(rule, how, rounds.round[age], size, changed,
-         [&](std::size_t k) { return load(changed + k); });
-  size = 0;
-  for (std::size_t k = 0; k < end; k += lanes<R>) {
-    const std::uint32_t some = which[k / lanes<R>];
-    R* weight = rounds.part.weight + k;
-    store(weight, unpack(some, changed + size, load(weight)));
-    size += static_cast<std::size_t>(std::popcount(some));
-  }
-}
-#endif
 
 template <class Rule, class R>
 SPIKELET_INLINE void depress(const Rule& rule, const Replaying<R>& how, const Piece<R>& piece,
@@ -151,8 +114,7 @@ void replayed_rows(const double* p, const Replaying<R>& how, std::span<const Rep
         rows.size(), [&](std::size_t k) -> const ReplayedRow<R>& { return rows[k]; }, row, begin,
         rounds.part);
     const std::span<const Piece<R>> pieces(rounds.part.piece.data(), rounds.part.count);
-    const bool one_each = how.first_only || pieces.front().row->own != nullptr;
-    if (one_each) {
+    if (how.first_only || pieces.front().row->own != nullptr) {
       rounds.size = {};
       for (const Piece<R>& piece : pieces) {
         list_one_each(rule, how, piece, rounds);
@@ -163,12 +125,6 @@ void replayed_rows(const double* p, const Replaying<R>& how, std::span<const Rep
       });
     }
     for (std::size_t age = rounds.round.size(); age-- > 0;) {
-#if SPIKELET_VECTOR_BYTES == 64
-      if (!one_each && age < Rounds<R, false>::by_vector) {
-        replay_by_vector(rule, how, age, rounds);
-        continue;
-      }
-#endif
       replay(rule, how, age, rounds);
     }
     for (const Piece<R>& piece : pieces) {

@@ -5,6 +5,10 @@
 
 namespace spikelet::SPIKELET_LEVEL {
 
+// Whether lanes are packed and unpacked by instructions, which takes less than looking them up and
+// writing them one by one.
+inline constexpr bool packs_lanes = vector_bytes == 64;
+
 // What is replayed at which synapse (a place in Pieces).
 template <class R>
 struct Round {
@@ -22,12 +26,12 @@ struct Rounds {
   static constexpr bool timed = with_times;
   static constexpr std::size_t room = Pieces<R>::room;
   Pieces<R> part;
-  // The newest two rounds have most spikes. Where lanes are packed and unpacked by instructions,
-  // their synapses are known by vector, not by place.
-  static constexpr std::size_t by_vector = !timed && vector_bytes == 64 ? 2 : 0;
   std::array<Round<R>, TargetSpikes<R>::kept> round;  // by age
   std::array<std::uint32_t, TargetSpikes<R>::kept> size;
-  std::uint32_t which[2][room / lanes<R>];  // lanes of each vector
+  // So many rounds, which have most spikes, know their synapses by the lanes of each vector instead
+  // of their places.
+  std::size_t by_vector;
+  std::uint32_t which[2][room / lanes<R>];
   // By place: the target's trace that depresses, and the steps since then; and results of a round.
   alignas(64) R down_trace[room];
   alignas(64) std::int32_t down_steps[room];
@@ -210,7 +214,7 @@ SPIKELET_INLINE void add(const Replaying<R>& how, const OfRows<R>& rows, std::ui
   Round<R>& round = rounds.round[age];
   const std::uint32_t size = rounds.size[age];
   const Words<R> since = stamp - rows.last, steps = since > 0 ? since : Words<R>{};
-  if (age >= Rounds<R, timed>::by_vector) {
+  if (!packs_lanes || age >= std::size(rounds.which)) {
     pack(which, place, round.place + size);
   }
   pack(which, steps, round.steps + size);
@@ -248,6 +252,7 @@ SPIKELET_INLINE void list_spikes(const Replaying<R>& how, std::span<const Piece<
     left += static_cast<std::size_t>(std::popcount(which));
   };
   rounds.size = {};
+  rounds.by_vector = packs_lanes ? std::size(rounds.which) : 0;
   for (std::size_t p = 0; p < pieces.size(); ++p) {
     const Piece<R>& piece = pieces[p];
     const ReplayedRow<R>& row = *piece.row;
@@ -272,10 +277,8 @@ SPIKELET_INLINE void list_spikes(const Replaying<R>& how, std::span<const Piece<
                      at = kept * load_index<R>(target + k) + (kept - 1);
       const std::uint32_t which_0 = all & word_bits<R>(new_0 & (newest.stamp <= row.to)),
                           which_1 = all & word_bits<R>(new_1 & (newest.stamp_before <= row.to));
-      if constexpr (Rounds<R, timed>::by_vector > 0) {
-        rounds.which[0][k / width] = which_0;
-        rounds.which[1][k / width] = which_1;
-      }
+      rounds.which[0][k / width] = which_0;
+      rounds.which[1][k / width] = which_1;
       add(how, rows, which_0, place, newest.stamp, at, 0, rounds);
       add(how, rows, which_1, place, newest.stamp_before, at - 1, 1, rounds);
       leave(all & word_bits<R>(new_1), place, at - 2, number);
@@ -324,6 +327,7 @@ SPIKELET_INLINE void list_one_each(const Replaying<R>& how, const Piece<R>& piec
   const bool centered = row.own != nullptr;
   const std::uint32_t wanted = row.pre > 0 ? ~0u : 0u;
   const bool looks_up = how.depresses && row.post == nullptr;
+  rounds.by_vector = 0;
   Round<R>& round = rounds.round[0];
   std::uint32_t size = rounds.size[0];
   std::size_t listed = 0;
