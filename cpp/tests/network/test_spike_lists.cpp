@@ -42,6 +42,10 @@ void check(const SpikeLists<double>& lists, const std::vector<std::vector<Step>>
     CHECK(view.newest[j].trace == (n < 1 ? 0.0 : static_cast<double>(mine[n - 1])));
     CHECK(view.newest[j].stamp_before == (n < 2 ? never : lists.relative(mine[n - 2])));
     CHECK(view.newest[j].trace_before == (n < 2 ? 0.0 : static_cast<double>(mine[n - 2])));
+    CHECK(view.column.stamp[j] == view.newest[j].stamp);
+    CHECK(view.column.stamp_before[j] == view.newest[j].stamp_before);
+    CHECK(view.column.trace[j] == view.newest[j].trace);
+    CHECK(view.column.trace_before[j] == view.newest[j].trace_before);
   }
 }
 

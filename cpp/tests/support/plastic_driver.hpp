@@ -67,6 +67,27 @@ SynapseTable<R> make_table(bool full, std::uint16_t delay, double low, double hi
   return SynapseTable<R>::from_lists(n_pre, pre, post, weight, delays);
 }
 
+// Most pairs of the sources in the middle, some of them twice, with one delay: targets of a row lie
+// close together.
+template <class R>
+SynapseTable<R> make_close_table(std::uint16_t delay, double low, double high) {
+  const Stream stream(43, Purpose::values, 0);
+  std::vector<std::uint32_t> pre, post;
+  std::vector<R> weight;
+  for (std::uint32_t i = 1; i + 2 < n_pre; ++i) {
+    for (std::uint32_t j = 0; j < n_post; ++j) {
+      const Words w = stream.words(i, j);
+      for (std::uint32_t n = w[0] % 8 == 0 ? 0 : w[0] % 8 < 6 ? 1 : 2; n > 0; --n) {
+        pre.push_back(i);
+        post.push_back(j);
+        weight.push_back(static_cast<R>(low + (high - low) * uniform(w[n])));
+      }
+    }
+  }
+  return SynapseTable<R>::from_lists(n_pre, pre, post, weight,
+                                     std::vector<std::uint16_t>(pre.size(), delay));
+}
+
 struct Case {
   PlasticLayout layout;
   std::string rule = "STDP.additive";
@@ -77,6 +98,7 @@ struct Case {
   std::uint16_t delay = 7;
   bool early = false;
   double low = 0, high = 1;  // of the weights at the start
+  bool close = false;        // rows of one delay, with most targets
 
   Plasticity plasticity() const {
     return {find_plasticity(rule), parameters, pairing, tie, axonal};
@@ -87,9 +109,12 @@ template <class R>
 struct Driver {
   Driver(const Case& which, const Trains& spikes, const RewardSignal* reward = nullptr)
       : what(which),
-        table(make_table<R>(which.layout == PlasticLayout::dense_block,
-                            which.layout == PlasticLayout::history ? std::uint16_t{0} : which.delay,
-                            which.low, which.high)),
+        table(which.close
+                  ? make_close_table<R>(which.delay, which.low, which.high)
+                  : make_table<R>(
+                        which.layout == PlasticLayout::dense_block,
+                        which.layout == PlasticLayout::history ? std::uint16_t{0} : which.delay,
+                        which.low, which.high)),
         trains(spikes) {
     feed.table = &table;
     feed.pre_gid = pre_gid;
