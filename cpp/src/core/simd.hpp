@@ -353,6 +353,21 @@ SPIKELET_INLINE Vec<float> smaller(Vec<float> a, Vec<float> b) { return a < b ? 
 SPIKELET_INLINE Vec<double> smaller(Vec<double> a, Vec<double> b) { return a < b ? a : b; }
 #endif
 
+// a > b ? a : b, lane by lane. Only with mask registers, compilers do not see the one instruction.
+#if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
+SPIKELET_INLINE Vec<float> greater(Vec<float> a, Vec<float> b) {
+  return reinterpret_cast<Vec<float>>(
+      _mm512_max_ps(reinterpret_cast<__m512>(a), reinterpret_cast<__m512>(b)));
+}
+SPIKELET_INLINE Vec<double> greater(Vec<double> a, Vec<double> b) {
+  return reinterpret_cast<Vec<double>>(
+      _mm512_max_pd(reinterpret_cast<__m512d>(a), reinterpret_cast<__m512d>(b)));
+}
+#else
+SPIKELET_INLINE Vec<float> greater(Vec<float> a, Vec<float> b) { return a > b ? a : b; }
+SPIKELET_INLINE Vec<double> greater(Vec<double> a, Vec<double> b) { return a > b ? a : b; }
+#endif
+
 // exp(-x) for x >= 0, lane by lane: Cody-Waite reduction and a Taylor polynomial, no libm, no fused
 // operation.
 template <class R>
@@ -397,16 +412,16 @@ SPIKELET_INLINE double at_most(double a, double limit) { return a < limit ? a : 
 SPIKELET_INLINE float at_least(float a, float limit) { return a > limit ? a : limit; }
 SPIKELET_INLINE double at_least(double a, double limit) { return a > limit ? a : limit; }
 SPIKELET_INLINE Vec<float> at_most(Vec<float> a, float limit) {
-  return a < limit ? a : broadcast(limit);
+  return smaller(a, broadcast(limit));
 }
 SPIKELET_INLINE Vec<double> at_most(Vec<double> a, double limit) {
-  return a < limit ? a : broadcast(limit);
+  return smaller(a, broadcast(limit));
 }
 SPIKELET_INLINE Vec<float> at_least(Vec<float> a, float limit) {
-  return a > limit ? a : broadcast(limit);
+  return greater(a, broadcast(limit));
 }
 SPIKELET_INLINE Vec<double> at_least(Vec<double> a, double limit) {
-  return a > limit ? a : broadcast(limit);
+  return greater(a, broadcast(limit));
 }
 
 SPIKELET_INLINE float magnitude(float x) { return __builtin_fabsf(x); }

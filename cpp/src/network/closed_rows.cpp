@@ -22,6 +22,7 @@ ClosedRows<R>::ClosedRows(const Feed<R>& feed, const Plasticity& plasticity, dou
   }
   this->feed_.table = nullptr;
   seen_.resize(weight_.size());
+  at_.resize(grown_.size());
   for (std::vector<R>& sums : ended_) {
     sums.resize(grown_.size());
   }
@@ -36,11 +37,23 @@ void ClosedRows<R>::start(Step born) {
   std::fill(updated_.begin(), updated_.end(), this->epoch(std::max<Step>(born, 0)));
 }
 
+template <class R>
+void ClosedRows<R>::copy_targets(Step epoch) {
+  const std::vector<R>& ended = ended_[static_cast<std::size_t>((epoch + kept - 1) % kept)];
+  for (std::size_t j = 0; j < at_.size(); ++j) {
+    at_[j] = {grown_[j], this->post_[j], ended[j]};
+  }
+  stale_ = false;
+}
+
 // Brings a row up to `now`. With an input, the row also depresses and sends.
 template <class R>
 void ClosedRows<R>::update(std::uint32_t i, Step now, R down, R* input) {
   const std::uint64_t begin = row_[i];
   const Step epoch = this->epoch(now), behind = pre_[i] == 0 ? 0 : epoch - updated_[i];
+  if (stale_) {
+    copy_targets(epoch);
+  }
   std::array<const R*, kept> ended;
   std::array<R, kept> ended_up;
   for (Step m = 0; m < behind; ++m) {
@@ -50,11 +63,10 @@ void ClosedRows<R>::update(std::uint32_t i, Step now, R down, R* input) {
   }
   pre_[i] *= decay_[static_cast<std::size_t>(behind)];
   updated_[i] = epoch;
-  this->kernels_.closed_row(
-      this->parameters(),
-      {weight_.data() + begin, seen_.data() + begin, target_.data() + begin, row_[i + 1] - begin,
-       grown_.data(), pre_[i], this->post_.data(), down, this->sign_, input, ended.data(),
-       ended_up.data(), static_cast<int>(behind)});
+  this->kernels_.closed_row(this->parameters(),
+                            {weight_.data() + begin, seen_.data() + begin, target_.data() + begin,
+                             row_[i + 1] - begin, at_.data(), pre_[i], down, this->sign_, input,
+                             ended.data(), ended_up.data(), static_cast<int>(behind)});
 }
 
 template <class R>
@@ -83,6 +95,7 @@ void ClosedRows<R>::on_epoch() {
   std::vector<R>& ended = ended_[static_cast<std::size_t>((begins - 1) % kept)];
   ended.swap(grown_);
   std::fill(grown_.begin(), grown_.end(), R(0));
+  copy_targets(begins);
   for (std::uint32_t i = 0; i < this->sources_; ++i) {
     if (begins - updated_[i] >= kept) {
       if (pre_[i] != 0) {
@@ -137,6 +150,7 @@ PlasticParts<R> ClosedRows<R>::parts() {
     parts.target.emplace_back(sums.data(), this->targets());
   }
   this->add_traces(parts);
+  stale_ = true;  // others may write them
   return parts;
 }
 
@@ -145,6 +159,7 @@ void ClosedRows<R>::clear() {
   TraceStore<R>::clear();
   std::fill(pre_.begin(), pre_.end(), R(0));
   std::fill(grown_.begin(), grown_.end(), R(0));
+  stale_ = true;
   start(-1);
 }
 

@@ -114,6 +114,7 @@ void TraceStore<R>::mark_until(Step time) {
     const auto [at, j] = posts_[marked_];
     mark(post_, j, rise(trace_post, at));
     active_[j / block_size] = 1;
+    on_mark(j);
   }
   if (marked_ > 0 && 2 * marked_ >= posts_.size()) {
     posts_.erase(posts_.begin(), posts_.begin() + static_cast<std::ptrdiff_t>(marked_));

@@ -157,9 +157,14 @@ TEST_CASE_TEMPLATE("closed rows", R, float, double) {
     const auto grown = values<R>(targets, 1, 2, 8), k_minus = values<R>(targets, 0, 3, 9);
     const auto input = values<R>(targets, -5, 5, 10);
     const auto first = values<R>(targets, 1, 4, 11), second = values<R>(targets, 0, 4, 12);
+    const auto last = values<R>(targets, 0, 4, 13);
+    std::vector<ClosedTarget<R>> at;
+    for (std::size_t j = 0; j < targets; ++j) {
+      at.push_back({grown[j], k_minus[j], last[j]});
+    }
     const std::array<const R*, 2> ended{first.data(), second.data()};
-    const std::array<R, 2> ended_up{R(0.02), R(0.015)};
-    for (const int n_ended : {0, 1, 2}) {
+    const std::array<R, 3> ended_up{R(0.02), R(0.015), R(0.01)};
+    for (const int n_ended : {0, 1, 2, 3}) {
       for (const bool sends : {true, false}) {
         CAPTURE(n_ended);
         CAPTURE(sends);
@@ -170,8 +175,8 @@ TEST_CASE_TEMPLATE("closed rows", R, float, double) {
             for (std::size_t k = 0; k < n; k += piece) {
               loops.closed_row(
                   p, {w.data() + k, s.data() + k, target.data() + k, std::min(piece, n - k),
-                      grown.data(), R(0.03), k_minus.data(), R(0.11), R(-1),
-                      sends ? to.data() : nullptr, ended.data(), ended_up.data(), n_ended});
+                      at.data(), R(0.03), R(0.11), R(-1), sends ? to.data() : nullptr, ended.data(),
+                      ended_up.data(), n_ended});
             }
             return both(both(w, s), to);
           };

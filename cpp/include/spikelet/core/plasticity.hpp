@@ -70,25 +70,31 @@ struct Plasticity {
   const PlasticityInfo& info() const { return plasticity_rules()[rule]; }
 };
 
+// What a synapse of a closed row looks up of its target, together: the sum of potentiations in the
+// epoch of now, the trace, and the sum of the epoch before.
+template <class R>
+struct alignas(4 * sizeof(R)) ClosedTarget {
+  R grown, k_minus, ended;
+};
+
 // A source's spike on a row whose potentiation is kept in closed form: since the row's last update
-// its targets' potentiation has grown from `seen` to `grown`; the difference times `up` is what the
-// weights get. Epochs that ended in between come first.
+// its targets' potentiation has grown from `seen` to the sum of now; the difference times `up` is
+// what the weights get. Epochs that ended in between come first.
 template <class R>
 struct ClosedRow {
   R* weight;
   R* seen;
   const std::uint16_t* target;
   std::size_t n;
-  const R* grown;  // by target: of the epoch of now
+  const ClosedTarget<R>* at;  // by target
   R up;
-  const R* k_minus;  // by target
-  R down;            // its factor
-  R sign;            // of what is sent
-  R* input;          // by target; none: nothing is sent and nothing depresses
-  const R* const*
-      ended;  // by target, of each ended epoch, the oldest first; `seen` belongs to that
-  const R* ended_up;
-  int n_ended;
+  R down;    // factor of the trace
+  R sign;    // of what is sent
+  R* input;  // by target; none: nothing is sent and nothing depresses
+  // By target, of each ended epoch but the last, the oldest first.
+  const R* const* ended;
+  const R* ended_up;  // of all of them
+  int n_ended;        // `seen` belongs to the oldest
 };
 
 // The last spike of a target and the one before it, or `never`, and the traces with them; together,

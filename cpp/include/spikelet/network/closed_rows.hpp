@@ -40,10 +40,15 @@ class ClosedRows final : public TraceStore<R> {
   void on_pre(std::uint32_t source, R down, R* input) override;
   R pre_trace(std::uint32_t source) const override { return pre_[source]; }
   void prefetch_row(std::uint32_t source) const override;
-  void on_post(std::uint32_t target, R up) override { grown_[target] += up; }
+  void on_post(std::uint32_t target, R up) override {
+    grown_[target] += up;
+    at_[target].grown = grown_[target];
+  }
+  void on_mark(std::uint32_t target) override { at_[target].k_minus = this->post_[target]; }
   void on_epoch() override;
   void flush() override;
   void update(std::uint32_t source, Step now, R down, R* input);
+  void copy_targets(Step epoch);
 
   std::vector<std::uint64_t> row_;
   Buffer<R> weight_, seen_;
@@ -52,6 +57,9 @@ class ClosedRows final : public TraceStore<R> {
   std::vector<Step> updated_;  // that epoch
   std::vector<R> grown_;       // by target, in the current epoch
   std::array<std::vector<R>, kept> ended_;
+  // By target: copies of its trace and of two sums, as rows look them up.
+  Buffer<ClosedTarget<R>> at_;
+  bool stale_ = false;               // they are to be copied again
   std::array<R, kept + 1> decay_{};  // over that many epochs
 };
 

@@ -158,23 +158,48 @@ SPIKELET_INLINE Vec<R> of_few(const R* values, Words<R> index) {
   return gather<R>(values, index);
 }
 
-// The newest spikes of a vector of targets, value by value.
+// Entries of four values at 16-bit indices, as four vectors.
 template <class R>
-struct Newest {
-  Words<R> stamp, stamp_before;
-  Vec<R> trace, trace_before;
+struct Four {
+  Vec<R> first, second, third, fourth;
 };
 
-#if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
-// Of four targets, one in each 128 bits.
-SPIKELET_INLINE __m512 every_fourth(const NewestSpikes<float>* newest,
-                                    const std::uint16_t* target) {
+#if defined(__x86_64__)
+// Of 32 bits each: one entry in each 128 bits, of every fourth index.
+template <class Of>
+SPIKELET_INLINE auto every_fourth(const Of* entries, const std::uint16_t* index) {
+  static_assert(sizeof(Of) == 16);
   const auto one = [&](int k) {
-    return _mm_load_ps(reinterpret_cast<const float*>(newest + target[k]));
+    return _mm_load_ps(reinterpret_cast<const float*>(entries + index[k]));
   };
+#if SPIKELET_VECTOR_BYTES == 64
   const __m512 two = _mm512_insertf32x4(_mm512_castps128_ps512(one(0)), one(4), 1);
   return _mm512_insertf32x4(_mm512_insertf32x4(two, one(8), 2), one(12), 3);
+#elif SPIKELET_VECTOR_BYTES == 32
+  return _mm256_insertf128_ps(_mm256_castps128_ps256(one(0)), one(4), 1);
+#else
+  return one(0);
+#endif
 }
+// Of 64 bits each: two values in each 128 bits, of every second index.
+template <class Of>
+SPIKELET_INLINE auto every_second(const Of* entries, const std::uint16_t* index, int value) {
+  static_assert(sizeof(Of) == 32);
+  const auto one = [&](int k) {
+    return _mm_load_pd(reinterpret_cast<const double*>(entries + index[k]) + value);
+  };
+#if SPIKELET_VECTOR_BYTES == 64
+  const __m512d two = _mm512_insertf64x2(_mm512_castpd128_pd512(one(0)), one(2), 1);
+  return _mm512_insertf64x2(_mm512_insertf64x2(two, one(4), 2), one(6), 3);
+#elif SPIKELET_VECTOR_BYTES == 32
+  return _mm256_insertf128_pd(_mm256_castpd128_pd256(one(0)), one(2), 1);
+#else
+  return one(0);
+#endif
+}
+#endif
+
+#if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
 SPIKELET_INLINE __m512d interleaved_low(__m512 a, __m512 b) {
   return _mm512_castps_pd(_mm512_unpacklo_ps(a, b));
 }
@@ -184,13 +209,6 @@ SPIKELET_INLINE __m512d interleaved_high(__m512 a, __m512 b) {
 SPIKELET_INLINE __m512d interleaved_low(__m512d a, __m512d b) { return _mm512_unpacklo_pd(a, b); }
 SPIKELET_INLINE __m512d interleaved_high(__m512d a, __m512d b) { return _mm512_unpackhi_pd(a, b); }
 #elif defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 32
-SPIKELET_INLINE __m256 every_fourth(const NewestSpikes<float>* newest,
-                                    const std::uint16_t* target) {
-  const auto one = [&](int k) {
-    return _mm_load_ps(reinterpret_cast<const float*>(newest + target[k]));
-  };
-  return _mm256_insertf128_ps(_mm256_castps128_ps256(one(0)), one(4), 1);
-}
 SPIKELET_INLINE __m256d interleaved_low(__m256 a, __m256 b) {
   return _mm256_castps_pd(_mm256_unpacklo_ps(a, b));
 }
@@ -199,22 +217,80 @@ SPIKELET_INLINE __m256d interleaved_high(__m256 a, __m256 b) {
 }
 SPIKELET_INLINE __m256d interleaved_low(__m256d a, __m256d b) { return _mm256_unpacklo_pd(a, b); }
 SPIKELET_INLINE __m256d interleaved_high(__m256d a, __m256d b) { return _mm256_unpackhi_pd(a, b); }
+#elif defined(__x86_64__)
+SPIKELET_INLINE __m128d interleaved_low(__m128 a, __m128 b) {
+  return _mm_castps_pd(_mm_unpacklo_ps(a, b));
+}
+SPIKELET_INLINE __m128d interleaved_high(__m128 a, __m128 b) {
+  return _mm_castps_pd(_mm_unpackhi_ps(a, b));
+}
+SPIKELET_INLINE __m128d interleaved_low(__m128d a, __m128d b) { return _mm_unpacklo_pd(a, b); }
+SPIKELET_INLINE __m128d interleaved_high(__m128d a, __m128d b) { return _mm_unpackhi_pd(a, b); }
 #endif
 
+#if defined(__x86_64__)
+// In each 128 bits, 4 entries of 4 values become 4 values of 4 entries.
+template <class Of>
+SPIKELET_INLINE Four<float> look_up_four(const Of* entries, const std::uint16_t* index) {
+  const auto a = every_fourth(entries, index), b = every_fourth(entries, index + 1),
+             c = every_fourth(entries, index + 2), d = every_fourth(entries, index + 3);
+  const auto low = interleaved_low(a, b), low_2 = interleaved_low(c, d);
+  const auto high = interleaved_high(a, b), high_2 = interleaved_high(c, d);
+  return {reinterpret_cast<Vec<float>>(interleaved_low(low, low_2)),
+          reinterpret_cast<Vec<float>>(interleaved_high(low, low_2)),
+          reinterpret_cast<Vec<float>>(interleaved_low(high, high_2)),
+          reinterpret_cast<Vec<float>>(interleaved_high(high, high_2))};
+}
+#endif
+
+// What synapses of closed rows look up of their targets. In double, `ended` only if it is wanted.
+template <class R>
+struct ClosedTargets {
+  Vec<R> grown, k_minus, ended;
+};
+template <class R>
+SPIKELET_INLINE ClosedTargets<R> look_up_closed(const ClosedTarget<R>* at,
+                                                const std::uint16_t* target,
+                                                [[maybe_unused]] bool ended_too) {
+#if defined(__x86_64__)
+  if constexpr (sizeof(R) == 4) {
+    const Four<R> four = look_up_four(at, target);
+    return {four.first, four.second, four.third};
+  } else {
+    const auto a = every_second(at, target, 0), b = every_second(at, target + 1, 0);
+    ClosedTargets<R> found{reinterpret_cast<Vec<R>>(interleaved_low(a, b)),
+                           reinterpret_cast<Vec<R>>(interleaved_high(a, b)), Vec<R>{}};
+    if (ended_too) {
+      found.ended = reinterpret_cast<Vec<R>>(
+          interleaved_low(every_second(at, target, 2), every_second(at, target + 1, 2)));
+    }
+    return found;
+  }
+#else
+  ClosedTargets<R> found{};
+  for (int k = 0; k < lanes<R>; ++k) {
+    found.grown[k] = at[target[k]].grown;
+    found.k_minus[k] = at[target[k]].k_minus;
+    found.ended[k] = at[target[k]].ended;
+  }
+  return found;
+#endif
+}
+
+// The newest spikes of a vector of targets, value by value.
+template <class R>
+struct Newest {
+  Words<R> stamp, stamp_before;
+  Vec<R> trace, trace_before;
+};
 template <class R>
 SPIKELET_INLINE Newest<R> look_up_newest(const NewestSpikes<R>* newest,
                                          const std::uint16_t* target) {
 #if defined(__x86_64__) && SPIKELET_VECTOR_BYTES >= 32
   if constexpr (sizeof(R) == 4) {
-    // In each 128 bits, 4 targets of 4 values become 4 values of 4 targets.
-    const auto a = every_fourth(newest, target), b = every_fourth(newest, target + 1),
-               c = every_fourth(newest, target + 2), d = every_fourth(newest, target + 3);
-    const auto stamps = interleaved_low(a, b), stamps_2 = interleaved_low(c, d);
-    const auto traces = interleaved_high(a, b), traces_2 = interleaved_high(c, d);
-    return {reinterpret_cast<Words<R>>(interleaved_low(stamps, stamps_2)),
-            reinterpret_cast<Words<R>>(interleaved_high(stamps, stamps_2)),
-            reinterpret_cast<Vec<R>>(interleaved_low(traces, traces_2)),
-            reinterpret_cast<Vec<R>>(interleaved_high(traces, traces_2))};
+    const Four<R> four = look_up_four(newest, target);
+    return {reinterpret_cast<Words<R>>(four.first), reinterpret_cast<Words<R>>(four.second),
+            four.third, four.fourth};
   }
 #endif
   Newest<R> found{};

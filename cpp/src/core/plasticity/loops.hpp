@@ -51,61 +51,78 @@ void dense_column(const double* p, R* weight, std::size_t stride, const R* k_plu
   }
 }
 
-// The sum of a synapse's potentiation over ended epochs.
+// The same pointer, unknown to the compiler. Otherwise it keeps the addresses that two uses share,
+// more than it has registers for.
+template <class T>
+SPIKELET_INLINE T* hidden(T* p) {
+  __asm__("" : "+r"(p));
+  return p;
+}
+
+// The sum of a synapse's potentiation over ended epochs, of which the last is at hand.
 template <class R, class V, class Get>
-SPIKELET_INLINE V ended_sum(const ClosedRow<R>& row, V seen, Get&& get) {
+SPIKELET_INLINE V ended_sum(const ClosedRow<R>& row, V seen, V last, Get&& get) {
+  const int n = row.n_ended - 1;
+  if (n == 0) {
+    return (last - seen) * row.ended_up[0];
+  }
   V sum = (get(row.ended[0]) - seen) * row.ended_up[0];
-  for (int m = 1; m < row.n_ended; ++m) {
+  for (int m = 1; m < n; ++m) {
     sum = sum + get(row.ended[m]) * row.ended_up[m];
   }
-  return sum;
+  return sum + last * row.ended_up[n];
 }
 
 template <template <class> class Rule, class R>
-void closed_row(const double* p, const ClosedRow<R>& row) {
+void closed_row(const double* p, const ClosedRow<R>& given) {
   const Rule<R> rule(p);
+  const ClosedRow<R> row = given;  // which no store below can change
   constexpr std::size_t width = lanes<R>, ahead = 256;
   // More lines may be on their way there than to the first level.
   constexpr int second_level = 2;
-  alignas(64) R sent[width];
+  const R* from = hidden(row.input);
   std::size_t k = 0;
   for (; k + width <= row.n; k += width) {
     __builtin_prefetch(row.weight + k + ahead, 0, second_level);
     __builtin_prefetch(row.seen + k + ahead, 0, second_level);
     __builtin_prefetch(row.target + k + ahead, 0, second_level);
     const std::uint16_t* target = row.target + k;
-    const Vec<R> grown = look_up<R>(row.grown, target);
+    const ClosedTargets<R> at = look_up_closed<R>(row.at, target, row.n_ended > 0);
     Vec<R> seen = load(row.seen + k), sum = Vec<R>{};
     if (row.n_ended > 0) {
-      sum = ended_sum<R>(row, seen, [&](const R* values) { return look_up<R>(values, target); });
+      const std::uint16_t* again = hidden(target);
+      sum = ended_sum<R>(row, seen, at.ended,
+                         [&](const R* values) { return look_up<R>(values, again); });
       seen = Vec<R>{};
     }
-    sum = sum + (grown - seen) * row.up;
+    sum = sum + (at.grown - seen) * row.up;
     Vec<R> w = rule.up(load(row.weight + k), sum);
-    store(row.seen + k, grown);
+    store(row.seen + k, at.grown);
     if (row.input == nullptr) {
       store(row.weight + k, w);
       continue;
     }
-    w = rule.down(w, look_up<R>(row.k_minus, target) * row.down);
+    w = rule.down(w, at.k_minus * row.down);
     store(row.weight + k, w);
-    store(sent, w * row.sign);
+    const Vec<R> sent = w * row.sign;
     for (std::size_t lane = 0; lane < width; ++lane) {
-      row.input[target[lane]] += sent[lane];
+      const std::size_t j = target[lane];
+      row.input[j] = from[j] + sent[lane];
     }
   }
   for (; k < row.n; ++k) {
     const std::size_t j = row.target[k];
+    const auto [grown, k_minus, ended] = row.at[j];
     R seen = row.seen[k], sum = 0;
     if (row.n_ended > 0) {
-      sum = ended_sum<R>(row, seen, [&](const R* values) { return values[j]; });
+      sum = ended_sum<R>(row, seen, ended, [&](const R* values) { return values[j]; });
       seen = 0;
     }
-    sum = sum + (row.grown[j] - seen) * row.up;
+    sum = sum + (grown - seen) * row.up;
     R w = rule.up(row.weight[k], sum);
-    row.seen[k] = row.grown[j];
+    row.seen[k] = grown;
     if (row.input != nullptr) {
-      w = rule.down(w, row.k_minus[j] * row.down);
+      w = rule.down(w, k_minus * row.down);
       row.input[j] += w * row.sign;
     }
     row.weight[k] = w;
