@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
+import pytest
 from tests.conftest import make
 
 import spikelet as sl
+from spikelet.network.contents import NetworkContents
 
 
 def test_parts_are_listed_in_order_of_creation() -> None:
@@ -33,3 +38,26 @@ def test_networks_share_no_parts() -> None:
     one.record(one.population(1, sl.LIF()), "spikes")
     assert (len(one.populations), len(one.recorders)) == (1, 1)
     assert other.populations == other.recorders == ()
+
+
+def test_adding_and_loading_do_not_copy_the_list_of_what_there_is(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    net = make()
+    union = net.join(*(net.population(2, sl.LIF()) for _ in range(4)))
+    copies: list[str] = []
+    for name in ("populations", "projections"):
+        whole = getattr(NetworkContents, name)
+
+        def counted(self: Any, name: str = name, whole: Any = whole) -> Any:
+            copies.append(name)
+            return whole.fget(self)
+
+        monkeypatch.setattr(NetworkContents, name, property(counted))
+    net.population(1, sl.LIF())
+    net.connect(union, union, sl.FixedIndegree(5), weight=1.0)
+    net.connect(union, union, sl.AllToAll(), weight=1.0)
+    assert copies == []
+    net.save(tmp_path / "net.npz")
+    sl.Network.load(tmp_path / "net.npz")
+    assert copies == []

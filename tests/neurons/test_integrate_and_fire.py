@@ -350,3 +350,33 @@ def test_one_current_is_lif_with_equal_time_constants(dtype: str, signs: tuple[i
         assert spikes[0] == spikes[1]
     elif dtype == "float64":
         np.testing.assert_allclose(values[1], values[0], rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "kind", [sl.LIF, sl.LIFOneCurrent, sl.LIFAlpha, sl.LIFDelta, sl.LIFCond, sl.IF]
+)
+def test_arrays_of_parameters_give_each_neuron_the_bits_it_has_alone(kind: Any) -> None:
+    rng, n = np.random.default_rng(3), 40
+    choices = {
+        "E_L": (-65.0, -63.0), "V_th": (-52.0, -51.0), "V_reset": (-65.0, -60.0), "t_ref": (0.0, 2.0, 3.1),
+        "theta_plus": (0.0, 0.5), "tau_theta": (20.0, 50.0), "tau_m": (10.0, 15.0), "C_m": (200.0, 250.0),
+        "tau_syn": (3.0, 4.0), "tau_syn_ex": (3.0, 4.0), "tau_syn_in": (5.0, 6.0), "I_e": (500.0, 650.0),
+        "g_L": (15.0, 20.0), "E_ex": (0.0, 5.0), "E_in": (-80.0, -75.0),
+    }  # fmt: skip
+    used = [name for name in kind().parameters() if name in choices]
+    # Runs of equal values, of which one parameter or several change from a neuron to the next.
+    each = {name: np.repeat(rng.choice(choices[name], n // 2), 2) for name in used}
+    each = {name: np.roll(values, k % 3) for k, (name, values) in enumerate(each.items())}
+    net = make(dtype="float32")
+    together = net.population(n, kind())
+    alone = [net.population(1, kind(**{k: float(v[i]) for k, v in each.items()})) for i in range(n)]
+    for name, values in each.items():
+        setattr(together, name, values)
+    for p in (together, *alone):
+        p.V_m = -58.0
+        net.inject(p, sl.StepCurrent([1.0, 60.0], [300.0, 0.0]))
+    net.run(120.0)
+    for state in together.states:
+        np.testing.assert_array_equal(
+            getattr(together, state), np.concatenate([getattr(p, state) for p in alone])
+        )

@@ -117,6 +117,15 @@ void IntegerStore<R>::enqueue_all(std::span<const Gid> sources, Step stamp, Step
 }
 
 template <class R>
+GidRange IntegerStore<R>::sources() const {
+  GidRange all = GidRange::none();
+  for (const Part& part : parts_) {
+    all = all.joined(part.rows->sources());
+  }
+  return all;
+}
+
+template <class R>
 void IntegerStore<R>::deliver(Step step, Channels<R> input, bool early) {
   for (Part& part : parts_) {
     if (early) {
@@ -143,9 +152,10 @@ void IntegerStore<R>::clear() {
 }
 
 template <class R>
-void IntegerStore<R>::visit(Gid source, const std::function<void(const SynapseRef<R>&)>& visitor) {
+void IntegerStore<R>::visit_within(Gid source, LocalRange targets,
+                                   const std::function<void(const SynapseRef<R>&)>& visitor) {
   for (Part& part : parts_) {
-    part.rows->visit(source, [&](SynapseRef<R> synapse) {
+    part.rows->visit_within(source, targets, [&](SynapseRef<R> synapse) {
       synapse.channel = part.channel;
       visitor(synapse);
     });

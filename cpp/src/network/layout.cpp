@@ -335,6 +335,10 @@ void Layout<R>::build_stores() {
     for (IntegerSums& sums : partition.sums) {
       sums.settle();
     }
+    partition.watch = StoreWatch(network_.agreed_longest);
+    for (const auto& store : partition.stores) {
+      store ? partition.watch.add(store->sources(), store->waits()) : partition.watch.add_none();
+    }
   });
 }
 
@@ -423,8 +427,8 @@ template <class R>
 void Layout<R>::enqueue(const SpikesInFlight& spikes) {
   for (Partition<R>& partition : partitions) {
     for (std::size_t s = 0; s < partition.stores.size(); ++s) {
-      if (SynapseStore<R>* store = partition.stores[s].get()) {
-        hand_over(spikes, *store, store_born_[s]);
+      if (partition.stores[s]) {
+        hand_over(spikes, partition, s);
       }
     }
   }
@@ -437,16 +441,18 @@ void Layout<R>::renew(const Projection<R>& projection, const SpikesInFlight& spi
         projection.in_stores ? partition.stores[projection.store].get() : nullptr;
     if (store != nullptr && store->copies_weights()) {
       store->clear();
-      hand_over(spikes, *store, store_born_[projection.store]);
+      hand_over(spikes, partition, projection.store);
     }
   }
 }
 
 template <class R>
-void Layout<R>::hand_over(const SpikesInFlight& spikes, SynapseStore<R>& store, Step born) {
+void Layout<R>::hand_over(const SpikesInFlight& spikes, Partition<R>& partition,
+                          std::size_t store) {
   for (std::size_t k = 0; k < spikes.stamps.size(); ++k) {
-    if (spikes.stamps[k] > born) {
-      store.enqueue(spikes.gids[k], spikes.stamps[k], network_.now);
+    if (spikes.stamps[k] > store_born_[store] &&
+        partition.watch.takes(store, {&spikes.gids[k], 1}, spikes.stamps[k])) {
+      partition.stores[store]->enqueue(spikes.gids[k], spikes.stamps[k], network_.now);
     }
   }
 }
@@ -512,11 +518,9 @@ void Layout<R>::for_each_synapse(
     row.clear();
     for (const Part& part : parts) {
       const Slice<R>& slice = *part.slice;
-      const std::uint32_t end = slice.local + (slice.end - slice.begin);
-      part.store->visit(pre.first_gid + i, [&](const SynapseRef<R>& synapse) {
-        if (synapse.target >= slice.local && synapse.target < end) {
-          row.push_back({slice.begin + (synapse.target - slice.local), synapse, part.partition});
-        }
+      const LocalRange own{slice.local, slice.local + (slice.end - slice.begin)};
+      part.store->visit_within(pre.first_gid + i, own, [&](const SynapseRef<R>& synapse) {
+        row.push_back({slice.begin + (synapse.target - slice.local), synapse, part.partition});
       });
     }
     if (!std::is_sorted(row.begin(), row.end(), before)) {

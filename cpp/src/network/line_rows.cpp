@@ -234,13 +234,7 @@ bool LineRows<R, L>::mark_reached(std::span<std::uint64_t> blocks) const {
   for (std::size_t i = 0; i < listed_; ++i) {
     const L& line = lines_[list_[i]];
     for (int l = 0; l < L::size; ++l) {
-      std::size_t target;
-      if constexpr (shared) {
-        target = line.target[l];
-      } else {
-        target = line.target_of(l);
-      }
-      const std::size_t block = target / block_size;
+      const std::size_t block = target_in(line, l) / block_size;
       blocks[block / 64] |= std::uint64_t{1} << (block % 64);
     }
   }
@@ -248,27 +242,33 @@ bool LineRows<R, L>::mark_reached(std::span<std::uint64_t> blocks) const {
 }
 
 template <class R, class L>
-void LineRows<R, L>::visit(Gid source, const std::function<void(SynapseRef<R>)>& visitor) {
+void LineRows<R, L>::visit_within(Gid source, LocalRange targets,
+                                  const std::function<void(SynapseRef<R>)>& visitor) {
   const Row* row = rows_.find(source);
   if (row == nullptr) {
     return;
   }
+  targets.end = std::min(targets.end, dummies_);
+  const R step = integer ? static_cast<R>(grid_.negative ? -grid_.step : grid_.step) : R(0);
   for_segments_of(*row, [&](std::uint32_t first, Segment segment) {
     for (std::uint32_t k = first; k < first + segment.lines; ++k) {
       L& line = lines_[k];
+      std::uint32_t some = 0;  // whether the line has any, without a branch for each
       for (int l = 0; l < L::size; ++l) {
+        some |= static_cast<std::uint32_t>(targets.contains(target_in(line, l)));
+      }
+      for (int l = 0; some != 0 && l < L::size; ++l) {
+        const std::uint32_t target = target_in(line, l);
+        if (!targets.contains(target)) {
+          continue;
+        }
         if constexpr (shared) {
-          if (line.target[l] < dummies_) {
-            visitor({segment.delay, line.target[l], &line.weight, 0, 0, true});
-          }
+          visitor({segment.delay, target, &line.weight, 0, 0, true});
         } else if constexpr (integer) {
-          if (line.target_of(l) < dummies_) {
-            const R step = static_cast<R>(grid_.negative ? -grid_.step : grid_.step);
-            visitor({segment.delay, line.target_of(l), nullptr, 0, 0, false,
-                     grid_.negative ? -1 : 1, &line.synapse[l], step});
-          }
-        } else if (line.target_of(l) < dummies_) {
-          visitor({segment.delay, line.target_of(l), &line.weight[l], 0, 0});
+          visitor({segment.delay, target, nullptr, 0, 0, false, grid_.negative ? -1 : 1,
+                   &line.synapse[l], step});
+        } else {
+          visitor({segment.delay, target, &line.weight[l], 0, 0});
         }
       }
     }

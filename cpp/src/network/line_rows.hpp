@@ -39,12 +39,14 @@ class LineRows final : public StaticRows<R> {
     fetch_if_small(segments_.data(), segments_.size() * sizeof(Segment));
     fetch_if_small(lines_.data(), lines_.size() * sizeof(L));
   }
+  GidRange sources() const override { return rows_.sources(); }
   void enqueue(std::span<const Gid> sources, Step stamp, Step from) override;
   void prepare(Step step) override;
   void deliver(Step step, R* input) override;
   bool mark_reached(std::span<std::uint64_t> blocks) const override;
   void clear() override { due_.clear(); }
-  void visit(Gid source, const std::function<void(SynapseRef<R>)>& visitor) override;
+  void visit_within(Gid source, LocalRange targets,
+                    const std::function<void(SynapseRef<R>)>& visitor) override;
   std::size_t bytes() const override {
     return rows_.bytes() + segments_.size() * sizeof(Segment) + lines_.size() * sizeof(L);
   }
@@ -61,6 +63,13 @@ class LineRows final : public StaticRows<R> {
   // Calls f(first line, segment) for each segment of a row.
   template <class F>
   void for_segments_of(const Row& row, F&& f) const;
+  static std::uint32_t target_in(const L& line, int l) {
+    if constexpr (shared) {
+      return line.target[l];
+    } else {
+      return line.target_of(l);
+    }
+  }
   std::uint16_t append_lines(std::span<const RowEntry<R>> entries);
   void note(const Row& row, Step stamp, Step from, typename Arrivals<DueLines>::Writer& due);
   void list_parts(Step step);

@@ -1,7 +1,9 @@
 #include "spikelet/network/population.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <cstdint>
 #include <stdexcept>
 
 #include "spikelet/core/kernels.hpp"
@@ -139,18 +141,37 @@ void Population<R>::set_parameters(const ParameterValues& parameters, bool subtr
   std::vector<Buffer<R>> coefficient(count, Buffer<R>(rows));
   Buffer<std::int32_t> t_ref(rows);
   std::vector<double> p(parameters.size()), c(max_coefficients), E_L(rows);
+  std::vector<std::size_t> varied;  // parameters with a value for each neuron
+  for (std::size_t k = 0; k < parameters.size(); ++k) {
+    p[k] = parameters[k][0];
+    if (parameters[k].size() > 1) {
+      varied.push_back(k);
+    }
+  }
   bool adaptive = false;
   for (std::size_t i = 0; i < rows; ++i) {
-    for (std::size_t k = 0; k < parameters.size(); ++k) {
-      p[k] = parameters[k][parameters[k].size() == 1 ? 0 : own_.begin + i];
+    // Exponentials only where what they are of is not as it was for the neuron before.
+    bool own = i == 0, theta = i == 0, held = i == 0;
+    for (const std::size_t k : varied) {
+      const double value = parameters[k][own_.begin + i];
+      if (std::bit_cast<std::uint64_t>(value) != std::bit_cast<std::uint64_t>(p[k])) {
+        p[k] = value;
+        own |= k == p_E_L || k >= static_cast<std::size_t>(p_first);
+        theta |= k == p_tau_theta;
+        held |= k == p_t_ref;
+      }
     }
-    info.lower(dt_, p.data(), c.data());
+    if (own) {
+      info.lower(dt_, p.data(), c.data());
+    }
     c[k_threshold] = p[p_V_th] - p[p_E_L];
     c[k_reset] = p[p_V_reset] - p[p_E_L];
     c[k_theta_plus] = p[p_theta_plus];
-    c[k_theta_decay] = std::exp(-dt_ / p[p_tau_theta]);
+    if (theta) {
+      c[k_theta_decay] = std::exp(-dt_ / p[p_tau_theta]);
+    }
     adaptive |= p[p_theta_plus] != 0;
-    t_ref[i] = refractory_steps(p[p_t_ref], dt_);
+    t_ref[i] = held ? refractory_steps(p[p_t_ref], dt_) : t_ref[i - 1];
     E_L[i] = p[p_E_L];
     for (std::size_t k = 0; k < count; ++k) {
       coefficient[k][i] = static_cast<R>(c[k]);

@@ -133,7 +133,8 @@ void QueuedRows<R>::deliver(Step step, R* input) {
 }
 
 template <class R>
-void QueuedRows<R>::visit(Gid source, const std::function<void(SynapseRef<R>)>& visitor) {
+void QueuedRows<R>::visit_within(Gid source, LocalRange targets,
+                                 const std::function<void(SynapseRef<R>)>& visitor) {
   const Row* row = rows_.find(source);
   if (row == nullptr) {
     return;
@@ -141,9 +142,12 @@ void QueuedRows<R>::visit(Gid source, const std::function<void(SynapseRef<R>)>& 
   auto* weights = reinterpret_cast<R*>(data_.data() + row->first);
   const auto* codes = reinterpret_cast<const unsigned char*>(weights + row->count);
   for (std::uint32_t k = 0; k < row->count; ++k) {
-    const std::uint32_t word = code(codes, k);
-    visitor({static_cast<std::uint16_t>(shortest_ + (word >> target_bits_)),
-             word & ((std::uint32_t{1} << target_bits_) - 1), &weights[k], 0, 0});
+    const std::uint32_t word = code(codes, k),
+                        target = word & ((std::uint32_t{1} << target_bits_) - 1);
+    if (targets.contains(target)) {
+      visitor({static_cast<std::uint16_t>(shortest_ + (word >> target_bits_)), target, &weights[k],
+               0, 0});
+    }
   }
 }
 

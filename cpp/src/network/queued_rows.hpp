@@ -26,10 +26,12 @@ class QueuedRows final : public StaticRows<R> {
     rows_.fetch();
     fetch_if_small(data_.data(), data_.size() * sizeof(Unit));
   }
+  GidRange sources() const override { return rows_.sources(); }
   void enqueue(std::span<const Gid> sources, Step stamp, Step from) override;
   void deliver(Step step, R* input) override;
   void clear() override { due_.clear(); }
-  void visit(Gid source, const std::function<void(SynapseRef<R>)>& visitor) override;
+  void visit_within(Gid source, LocalRange targets,
+                    const std::function<void(SynapseRef<R>)>& visitor) override;
   std::size_t bytes() const override { return rows_.bytes() + data_.size() * sizeof(Unit); }
 
  private:

@@ -50,14 +50,19 @@ class StaticRows {
 
   // As of a SynapseStore.
   virtual void fetch() const {}
+  virtual GidRange sources() const = 0;
   virtual void enqueue(std::span<const Gid> sources, Step stamp, Step from) = 0;
   // All that arrives in a step is known; called before neurons are updated.
   virtual void prepare(Step /*step*/) {}
   virtual void deliver(Step step, R* input) = 0;
   virtual bool mark_reached(std::span<std::uint64_t> /*blocks*/) const { return false; }
   virtual void clear() = 0;
-  // visitor(synapse); its channel is left to the caller.
-  virtual void visit(Gid source, const std::function<void(SynapseRef<R>)>& visitor) = 0;
+  // visitor(synapse) for those onto some targets; its channel is left to the caller.
+  virtual void visit_within(Gid source, LocalRange targets,
+                            const std::function<void(SynapseRef<R>)>& visitor) = 0;
+  void visit(Gid source, const std::function<void(SynapseRef<R>)>& visitor) {
+    visit_within(source, {}, visitor);
+  }
   virtual std::size_t bytes() const = 0;
 
  protected:
@@ -91,6 +96,11 @@ class RowTable {
     sources_ = {};
   }
   bool empty() const { return rows_.empty(); }
+  GidRange sources() const {
+    return index_.span() == 0
+               ? GidRange::none()
+               : GidRange{index_.first(), static_cast<Gid>(index_.first() + index_.span() - 1)};
+  }
   const Row* find(Gid source) const {  // or null
     const std::uint32_t k = index_.row(source);
     return k == SourceIndex::none ? nullptr : &rows_[k];

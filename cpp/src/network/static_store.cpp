@@ -128,6 +128,15 @@ void StaticStore<R>::fetch() const {
 }
 
 template <class R>
+GidRange StaticStore<R>::sources() const {
+  GidRange all = GidRange::none();
+  for (const Channel& channel : channels_) {
+    all = all.joined(channel.rows->sources());
+  }
+  return all;
+}
+
+template <class R>
 void StaticStore<R>::deliver(Step step, Channels<R> input, bool early) {
   for (Channel& channel : channels_) {
     if (early) {
@@ -154,9 +163,10 @@ void StaticStore<R>::clear() {
 }
 
 template <class R>
-void StaticStore<R>::visit(Gid source, const std::function<void(const SynapseRef<R>&)>& visitor) {
+void StaticStore<R>::visit_within(Gid source, LocalRange targets,
+                                  const std::function<void(const SynapseRef<R>&)>& visitor) {
   for (Channel& channel : channels_) {
-    channel.rows->visit(source, [&](SynapseRef<R> synapse) {
+    channel.rows->visit_within(source, targets, [&](SynapseRef<R> synapse) {
       synapse.channel = static_cast<int>(channel.number);
       visitor(synapse);
     });

@@ -222,9 +222,10 @@ class StepLoop<R>::Member {
         continue;
       }
       for_own([&](std::size_t p) {
-        for (const auto& store : partitions_[p].stores) {
-          if (store) {
-            store->enqueue_all(spikes, step + 1, step + 1);
+        Partition<R>& partition = partitions_[p];
+        for (std::size_t s = 0; s < partition.stores.size(); ++s) {
+          if (partition.watch.takes(s, spikes, step + 1)) {
+            partition.stores[s]->enqueue_all(spikes, step + 1, step + 1);
           }
         }
       });

@@ -102,7 +102,7 @@ void Stepper<R>::advance(std::size_t p, Step begin, Step end, int parity) {
   for (Step step = begin; step < end; ++step) {
     deliver(partition, step, true);
     if (!partition.reached.empty()) {
-      mark_reached(partition);
+      mark_reached(partition, step);
     }
     for (Slice<R>& slice : partition.slices) {
       const std::size_t before = spikes.size();
@@ -131,19 +131,21 @@ void Stepper<R>::complete(std::size_t p, Step step) {
 
 template <class R>
 void Stepper<R>::deliver(Partition<R>& partition, Step step, bool early) const {
-  for (const auto& store : partition.stores) {
-    if (store) {
-      store->deliver(step, partition.channel, early);
+  for (std::size_t s = 0; s < partition.stores.size(); ++s) {
+    if (!partition.watch.idle(s, step)) {
+      partition.stores[s]->deliver(step, partition.channel, early);
     }
   }
 }
 
 template <class R>
-void Stepper<R>::mark_reached(Partition<R>& partition) const {
+void Stepper<R>::mark_reached(Partition<R>& partition, Step step) const {
   std::ranges::fill(partition.reached, 0);
-  partition.knows_reached = std::ranges::all_of(partition.stores, [&](const auto& store) {
-    return !store || store->mark_reached(partition.reached);
-  });
+  partition.knows_reached = true;
+  for (std::size_t s = 0; s < partition.stores.size() && partition.knows_reached; ++s) {
+    partition.knows_reached =
+        partition.watch.idle(s, step) || partition.stores[s]->mark_reached(partition.reached);
+  }
 }
 
 // Appends the spikes of a slice in this step.

@@ -27,7 +27,7 @@ class Stepper {
  private:
   void bind_neurons(Partition<R>& partition, Slice<R>& slice);
   void deliver(Partition<R>& partition, Step step, bool early) const;
-  void mark_reached(Partition<R>& partition) const;
+  void mark_reached(Partition<R>& partition, Step step) const;
   void emit(Partition<R>& partition, Slice<R>& slice, Step step, std::vector<Gid>& spikes);
   void step_neurons(Partition<R>& partition, Slice<R>& slice, Step step, std::vector<Gid>& spikes);
   void note(std::size_t partition, const Slice<R>& slice, std::span<const Gid> spikes, Step stamp);

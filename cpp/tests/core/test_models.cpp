@@ -17,9 +17,10 @@ using Parameters = std::map<std::string_view, double>;
 constexpr double dt = 0.1;
 
 ParameterValues values(std::size_t model, Parameters changes) {
-  Parameters all{{"E_L", 0},        {"V_th", 1e6}, {"V_reset", -5}, {"t_ref", 2}, {"theta_plus", 0},
-                 {"tau_theta", 40}, {"tau_m", 12}, {"C_m", 250},    {"I_e", 0},   {"tau_syn_ex", 3},
-                 {"tau_syn_in", 7}, {"g_L", 20},   {"E_ex", 70},    {"E_in", -20}};
+  Parameters all{{"E_L", 0},        {"V_th", 1e6},     {"V_reset", -5},   {"t_ref", 2},
+                 {"theta_plus", 0}, {"tau_theta", 40}, {"tau_m", 12},     {"C_m", 250},
+                 {"I_e", 0},        {"tau_syn_ex", 3}, {"tau_syn_in", 7}, {"g_L", 20},
+                 {"E_ex", 70},      {"E_in", -20},     {"tau_syn", 4}};
   for (const auto& [name, value] : changes) {
     all[name] = value;
   }
@@ -216,5 +217,24 @@ TEST_CASE("theta rises with each spike, decays, and lifts the threshold") {
   CHECK(neuron.spikes() == spikes);
   for (std::size_t k = 0; k < expected.size(); ++k) {
     CHECK(got[k] == doctest::Approx(expected[k]).epsilon(1e-13));
+  }
+}
+
+TEST_CASE("of the common parameters, a model's own coefficients depend on E_L only") {
+  for (std::size_t model = 0; model < models().size(); ++model) {
+    const auto coefficients = [&](const Parameters& changes) {
+      std::vector<double> p, c(max_coefficients);
+      for (const auto& value : values(model, changes)) {
+        p.push_back(value[0]);
+      }
+      models()[model].lower(dt, p.data(), c.data());
+      return c;
+    };
+    const auto expected = coefficients({});
+    for (const std::string_view name : common_parameters) {
+      if (name != "E_L") {
+        CHECK(coefficients({{name, 12.5}}) == expected);
+      }
+    }
   }
 }

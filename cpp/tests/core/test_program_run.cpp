@@ -405,6 +405,29 @@ TEST_CASE("a block rests from the first step that changes nothing until somethin
   CHECK(run.resting == Resting{0, 0, 0, 0});
 }
 
+TEST_CASE("neurons rest whatever the padding of their block does") {
+  constexpr std::size_t n = 70;
+  Population<float> neurons(programs::fly(), n, own_range(0, n, 0, 1), 0, dt,
+                            programs::fly_values(dt));
+  neurons.set_state(0, std::vector<float>(n, -52.0F));
+  StepArgs<float> args = neurons.step_args(0);
+  ProgramArrays<float> arrays = neurons.program_arrays();
+  Buffer<float> kicks(2 * block_size);
+  arrays.channel.resize(max_channels);
+  arrays.channel[excitatory_channel] = arrays.state[1];
+  arrays.channel[4] = kicks.data();
+  arrays.end = 2 * block_size;
+  ProgramRun<float> run(neurons.program(), arrays, 0, dt, 1);
+  args.program = &run;
+  std::vector<Gid> out(2 * block_size);
+  const FlushDenormals guard;
+  for (int k = 0; k < 1000; ++k, ++args.now, ++args.step) {
+    arrays.state[0][n] = static_cast<float>(-k % 7);  // moves in each step
+    neurons.step_function(false)(args, 0, 2 * block_size, out.data());
+  }
+  CHECK(run.resting == std::vector<std::uint8_t>{1, 1});
+}
+
 TEST_CASE_TEMPLATE("all levels give the same bits", R, float, double) {
   const auto step = [](SimdLevel level, const std::shared_ptr<const Program>& program,
                        const ProgramValues& values, double low, double high) {

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstring>
 #include <functional>
+#include <tuple>
 #include <vector>
 
 #include "spikelet/core/random.hpp"
@@ -276,6 +277,62 @@ TEST_CASE_TEMPLATE("segments longer than their 16-bit counter", R, float, double
     CHECK(store.form(excitatory_channel) ==
           (queued ? StaticStore<R>::Form::queued : StaticStore<R>::Form::lines));
     compare(network, store, {{1, 5}, {2, 5}, {2, 6}, {4, 5}}, 8);
+  }
+}
+
+TEST_CASE_TEMPLATE("a store knows between which sources all with synapses lie", R, float, double) {
+  for (const std::size_t n : {300u, 20000u}) {  // queued, and lines
+    Case<R> network;
+    network.add(random_table<R>(8, sources, n, 300, 5), 700, 0, 300, 0);
+    auto store = make_store(network, 5);
+    CHECK(store.waits());
+    Gid first = 0xffffffffu, last = 0;
+    for (Gid source = 0; source < 700 + 2 * sources; ++source) {
+      store.visit(source, [&](const SynapseRef<R>&) {
+        first = std::min(first, source);
+        last = std::max(last, source);
+      });
+    }
+    CHECK(store.sources().first == first);
+    CHECK(store.sources().last == last);
+  }
+  Case<R> empty;
+  empty.add(random_table<R>(8, sources, 0, 300, 5), 700, 0, 300, 0);
+  const GidRange none = make_store(empty, 5).sources();
+  CHECK(none.first > none.last);
+}
+
+TEST_CASE_TEMPLATE("a walk over some targets visits what a walk over all visits there", R, float,
+                   double) {
+  using Form = typename StaticStore<R>::Form;
+  for (const Form form : {Form::lines, Form::one_weight, Form::queued}) {
+    Case<R> network;
+    SynapseTable<R> table = random_table<R>(8, sources, form == Form::queued ? 300 : 20000, 300, 5);
+    if (form == Form::one_weight) {
+      table.weight.assign(1, R(2));
+    }
+    network.add(std::move(table), 0, 50, 250, 20);
+    auto store = make_store(network, 5);
+    CHECK(store.has(form));
+    std::size_t found = 0;
+    for (const LocalRange targets :
+         {LocalRange{20, 21}, {100, 140}, {219, 220}, {7, 7}, {0, 400}}) {
+      for (Gid source = 0; source < sources; ++source) {
+        std::vector<std::tuple<std::uint32_t, Step, int, R*>> all, some;
+        const auto into = [](auto& to, const SynapseRef<R>& s) {
+          to.emplace_back(s.target, s.delay, s.channel, s.weight);
+        };
+        store.visit(source, [&](const SynapseRef<R>& s) {
+          if (s.target >= targets.begin && s.target < targets.end) {
+            into(all, s);
+          }
+        });
+        store.visit_within(source, targets, [&](const SynapseRef<R>& s) { into(some, s); });
+        CHECK(some == all);
+        found += some.size();
+      }
+    }
+    CHECK(found > network.synapses_here());
   }
 }
 

@@ -105,7 +105,7 @@ def _by_distance(
     if not isinstance(rule, (AllToAll, FixedProbability, DistanceDependent)):
         must = "must be AllToAll, FixedProbability or DistanceDependent where values depend on distance in a union"
         fail(where, "rule", rule, must)
-    first = len(net.projections)
+    first = len(net.contents.projections)
     made: Made = []
     for k, (a, b) in enumerate(pairs):
         lists = as_lists(
@@ -130,7 +130,7 @@ def _over_all(
         i, j, weight = pairs[0].astype(np.int64), pairs[1].astype(np.int64), pairs[2]
     n = len(i)
     weight, delay = _drawn_values(
-        net, 1.0 if weight is None else weight, delay, n, len(net.projections)
+        net, 1.0 if weight is None else weight, delay, n, len(net.contents.projections)
     )
     weight, delay = (
         _flat(where, name, x, n, rule, (len(pre), len(post)))
@@ -183,7 +183,7 @@ def _drawn_pairs(
             ids[1],
             True,
             net.seed,
-            len(net.projections),
+            len(net.contents.projections),
             net.threads,
         )
     sources = np.repeat(np.arange(total), row_lengths(row))

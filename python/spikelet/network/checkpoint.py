@@ -157,7 +157,7 @@ def _describe(
     if recorders and to_disk.pending(net):  # a write failed before
         to_disk.drain(net)
     populations, projections = [], []
-    for p in net.populations:
+    for p in net.contents.populations:
         key = f"population{p.index}"
         if isinstance(p.model, NeuronModel):
             for k, state in enumerate(p.model.states):
@@ -175,7 +175,7 @@ def _describe(
         if p.space is not None:
             described["space"] = out.describe(p.space, f"{key}.space")["fields"]
         populations.append(described)
-    for q in net.projections:
+    for q in net.contents.projections:
         key = f"projection{q.index}"
         plastic = None
         if q.plasticity is not None:
@@ -339,7 +339,7 @@ def _build(
     restored = [_restore(d["what"], file) for d in header["inputs"]]
     load_inputs(net, header["inputs"], restored, header.get("streams"), file)
     for d in header["regulations"]:
-        projection = item("regulated projection", net.projections, d["projection"])
+        projection = item("regulated projection", net.contents.projections, d["projection"])
         regulate(net, projection, _restore(d["how"], file))
     for k, d in enumerate(header["regulations"]):
         counts = file[f"projection{d['projection']}.plastic.counts"]

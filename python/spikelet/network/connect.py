@@ -70,7 +70,7 @@ def connect(
         fail(where, "OneToOne", sizes, "needs populations of the same size", got="sizes")
     lists = None
     if needs_lists(rule, weight, delay, plasticity):
-        count = len(net.projections)
+        count = len(net.contents.projections)
         lists = as_lists(net, where, (pre, post), rule, weight, delay, plasticity, count)
         weight, delay, plasticity = lists.weight, lists.delay, lists.plasticity
     with named(where):
@@ -158,7 +158,7 @@ def _listed_values(
     grid: tuple[int, int] | None,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.uint16]]:
     """Return the weights and the delays [steps] of lists: one for all synapses, or one for each."""
-    n, stream = len(lists.pre), 2 * len(net.projections)
+    n, stream = len(lists.pre), 2 * len(net.contents.projections)
     spec = _weight_spec(where, weight, unit, grid, net.dtype)
     weights = _values(where, "weight", spec, n, net.seed, stream)
     spec = _delay_spec(where, delay, net.dt, grid)

@@ -36,7 +36,7 @@ def populate(
         fail("population", "n", n, rule, error=TypeError)
     n = integer("population", "n", n, 0, 2**32 - 1024)
     given = name is not None
-    name = f"{type(model).__name__}{len(net.populations)}" if name is None else str(name)
+    name = f"{type(model).__name__}{len(net.contents.populations)}" if name is None else str(name)
     where, sim = f"population {name}", net.engine.sim
     space = None if positions is None else _placed(where, positions, n, net)
     drawn = net.engine.drawn

@@ -59,7 +59,7 @@ def go_on_counting(net: NetworkContents, k: int, begin: Any, spikes: Any, counts
     """
     where, now = f"stored network: regulation {k}", net.engine.step
     projection, how = net.regulations[k]
-    n = net.populations[projection.post.index].size
+    n = net.contents.populations[projection.post.index].size
     if begin is None:
         scalings = [p for p, r in net.regulations if isinstance(r, SynapticScaling)]
         alone = scalings.count(projection) == 1 and len(counts) == n

@@ -63,7 +63,7 @@ def below(key: str, values: npt.NDArray[Any], limit: int) -> npt.NDArray[Any]:
 
 def part(net: NetworkContents, index: Any, ids: Any) -> Population:
     """Return a population of the network, or the part of it with some ids."""
-    population: Population = item("population", net.populations, index)
+    population: Population = item("population", net.contents.populations, index)
     if ids is None:
         return population
     if ids.ndim != 1 or ids.dtype.kind not in "iu":

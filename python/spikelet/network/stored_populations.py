@@ -100,7 +100,7 @@ def load_states(net: NetworkContents, described: list[dict[str, Any]], file: Fil
         If a value cannot be that of a neuron.
     """
     sim = net.engine.sim
-    for p, d in zip(net.populations, described, strict=True):
+    for p, d in zip(net.contents.populations, described, strict=True):
         key = f"population{p.index}"
         start = stored.whole(f"{key} start", d["start"], 0, stored.LATEST)
         net.engine.raster_starts[p.index] = start

@@ -41,7 +41,7 @@ def load_projection(
     ValueError
         If anything does not fit the network.
     """
-    index = len(net.projections)
+    index = len(net.contents.projections)
     key = f"projection{index}"
     pre, post = (stored.part(net, d[end], file.get(f"{key}.{end}_ids")) for end in ("pre", "post"))
     if not isinstance(post.model, NeuronModel):

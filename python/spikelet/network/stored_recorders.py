@@ -60,7 +60,7 @@ def load_recorders(
         if fields not in (set(), {"file", "name"}):
             rule = "must be target, kind, what and every; they may be file and name, start, stop, since, paused and when"
             fail(where, "fields", sorted(d), rule)
-        ends = net.projections if d["kind"] == "weights" else net.populations
+        ends: Any = net.contents.projections if d["kind"] == "weights" else net.contents.populations
         target: Any = stored.item(f"recorder {k} target", ends, d["target"])
         if d["kind"] != "weights":
             target = stored.part(net, d["target"], arrays.get(f"recorder{k}.ids"))

@@ -10,6 +10,7 @@ import pytest
 from tests.conftest import make
 
 import spikelet as sl
+from spikelet.neurons.equations import equations_model
 from spikelet.neurons.equations.stability import stable_step
 
 # x' = -rate (x + x^3) is -rate x near 0, and no scheme calls it linear.
@@ -71,3 +72,24 @@ def test_a_loaded_network_does_not(tmp_path: Any) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         sl.Network.load(tmp_path / "net.npz", threads=1)
+
+
+def test_many_populations_of_one_model_are_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[float] = []
+
+    def counted(assembled: Any, values: Any, states: Any, dt: float) -> float:
+        looked.append(values["rate"])
+        return stable_step(assembled, values, states, dt)
+
+    monkeypatch.setattr(equations_model, "stable_step", counted)
+    kind = sl.Equations(FAST, method="rk4", parameters={"rate": 40.0}, name="Often")
+    net = make(0.1)
+    for _ in range(5):  # each still warns
+        with pytest.warns(UserWarning, match="use at most 0.05 ms"):
+            net.population(2, kind())
+        net.population(2, kind(rate=20.0))
+        net.population(3, kind(rate=[20.0, 1.0, 2.0]))  # as its first neuron
+    assert looked == [40.0, 20.0]
+    with pytest.warns(UserWarning, match="use at most 0.1 ms"):
+        make(0.2).population(1, kind(rate=20.0))
+    assert looked == [40.0, 20.0, 20.0]

@@ -100,7 +100,8 @@ struct ModelInfo {
   std::span<const int>
       input_states;  // excitatory and inhibitory events add to these; empty: the early channel
   bool conductance;  // events count by their magnitude, also inhibitory ones
-  // One element's coefficients after the common ones, from its parameters (common ones first).
+  // One element's coefficients after the common ones, from its parameters (common ones first, of
+  // which it reads E_L only).
   void (*lower)(double dt, const double* parameters, double* coefficients);
 
   bool early() const { return input_states.empty(); }

@@ -28,10 +28,16 @@ class IntegerStore final : public SynapseStore<R> {
     enqueue_all({&source, 1}, stamp, from);
   }
   void enqueue_all(std::span<const Gid> sources, Step stamp, Step from) override;
+  GidRange sources() const override;
+  bool waits() const override { return true; }
   void deliver(Step step, Channels<R> input, bool early) override;
   bool mark_reached(std::span<std::uint64_t> blocks) const override;
   void clear() override;
-  void visit(Gid source, const std::function<void(const SynapseRef<R>&)>& visitor) override;
+  void visit(Gid source, const std::function<void(const SynapseRef<R>&)>& visitor) override {
+    visit_within(source, {}, visitor);
+  }
+  void visit_within(Gid source, LocalRange targets,
+                    const std::function<void(const SynapseRef<R>&)>& visitor) override;
   std::size_t bytes() const override;
 
  private:

@@ -67,7 +67,7 @@ class Layout {
   std::size_t wide_limit() const;
   bool may_be_wide() const;
   std::size_t partition_count() const;
-  void hand_over(const SpikesInFlight& spikes, SynapseStore<R>& store, Step born);
+  void hand_over(const SpikesInFlight& spikes, Partition<R>& partition, std::size_t store);
   void split();
   void find_reorder(Projection<R>& projection) const;
   void build_stores();

@@ -16,6 +16,7 @@
 #include "spikelet/network/plastic_store.hpp"
 #include "spikelet/network/slice_inputs.hpp"
 #include "spikelet/network/store.hpp"
+#include "spikelet/network/store_watch.hpp"
 
 namespace spikelet {
 
@@ -74,6 +75,7 @@ struct alignas(128) Partition {
   std::vector<R*> channel;        // where each of these begins
   std::vector<IntegerSums> sums;  // by channel, as far as they are needed
   std::vector<std::unique_ptr<SynapseStore<R>>> stores;
+  StoreWatch watch;                                  // of these, by the same numbers
   std::array<std::vector<Gid>, 2> spikes;            // of an interval, double-buffered
   std::array<std::vector<std::size_t>, 2> step_end;  // where the spikes of each step end
   // For programs with early receptors: a bit for each block that the events of this step reached,

@@ -101,6 +101,10 @@ class PlasticStore : public SynapseStore<R> {
   void add_sent(Step arrival, const Sent<R>& sent) { sent_.at(arrival).push_back(sent); }
   std::vector<std::uint32_t>& counts() { return counts_; }  // spikes of each target; they wrap
 
+  GidRange sources() const override {
+    return feed_.sources == 0 ? GidRange::none()
+                              : GidRange{feed_.pre_gid, feed_.pre_gid + (feed_.sources - 1)};
+  }
   void clear() override;
   virtual void start(Step born) = 0;  // spikes up to that stamp do not count
 

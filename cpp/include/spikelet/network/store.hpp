@@ -2,6 +2,7 @@
 // belongs to one partition, and only the partition's thread touches it.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -62,6 +63,26 @@ struct SynapseRef {
   }
 };
 
+// Local targets [begin, end).
+struct LocalRange {
+  std::uint32_t begin = 0, end = 0xffffffffu;
+
+  bool contains(std::uint32_t target) const { return target - begin < end - begin; }
+};
+
+// Elements, both ends included.
+struct GidRange {
+  Gid first = 0, last = 0xffffffffu;
+
+  static GidRange none() { return {1, 0}; }
+  GidRange joined(GidRange other) const {
+    return first > last ? other
+           : other.first > other.last
+               ? *this
+               : GidRange{std::min(first, other.first), std::max(last, other.last)};
+  }
+};
+
 // By channel: what its events are added to, by local target; null where a partition has no such
 // channel.
 template <class R>
@@ -83,6 +104,10 @@ class SynapseStore {
       enqueue(source, stamp, from);
     }
   }
+  // Between these are all sources with synapses; spikes of others need not be noted.
+  virtual GidRange sources() const { return {}; }
+  // Whether a step in which no noted spike arrives has nothing to deliver.
+  virtual bool waits() const { return false; }
   // Before a span of steps: fetches what is small. After others have run, it is no longer in the
   // cache, and each spike would wait for its row.
   virtual void fetch() const {}
@@ -100,6 +125,16 @@ class SynapseStore {
   virtual void clear() = 0;
   // Visits the synapses of one source, by channel; those of one target and delay by position.
   virtual void visit(Gid source, const std::function<void(const SynapseRef<R>&)>& visitor) = 0;
+  // The same for those onto some targets only. Where projections share rows, a walk over one of
+  // them meets all of them, so others must cost little.
+  virtual void visit_within(Gid source, LocalRange targets,
+                            const std::function<void(const SynapseRef<R>&)>& visitor) {
+    visit(source, [&](const SynapseRef<R>& synapse) {
+      if (targets.contains(synapse.target)) {
+        visitor(synapse);
+      }
+    });
+  }
 
  protected:
   SynapseStore(const SynapseStore&) = default;

@@ -249,10 +249,12 @@ Gid* step_tile(const StepArgs<R>& args, ProgramRun<R>& run, std::size_t begin, s
   }
   for (; candidates != 0; candidates &= candidates - 1) {
     const auto block = static_cast<std::size_t>(__builtin_ctzll(candidates)) * block_size;
+    // Padding may go on moving: what it begins with is not what the neurons begin with.
+    const std::size_t neurons = std::min(block_size, args.n - (begin + block));
     bool same = true;
     for (std::size_t s = 0; s < run.arrays.state.size(); ++s) {
       same = same && std::memcmp(run.arrays.state[s] + begin + block,
-                                 run.saved + s * run.tile + block, block_size * sizeof(R)) == 0;
+                                 run.saved + s * run.tile + block, neurons * sizeof(R)) == 0;
     }
     run.resting[(begin + block - run.arrays.begin) / block_size] = same ? 1 : 0;
   }

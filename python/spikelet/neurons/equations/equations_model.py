@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Protocol
 
@@ -52,6 +53,7 @@ class _Definition(Protocol):
     def text(self) -> str: ...
     def to_dict(self) -> dict[str, Any]: ...
     def __call__(self, **parameters: Any) -> EquationsModel: ...
+    def __hash__(self) -> int: ...
 
 
 class EquationsModel(NeuronModel):
@@ -191,10 +193,7 @@ class EquationsModel(NeuronModel):
         }
         if len(first) < len(self.parameters()):
             return  # no neuron
-        start = dict.fromkeys(made.states, 0.0)
-        for name, expr in made.description.initial.items():
-            start[name] = float(evaluate(expr, first, lambda op, _: 0.5 if op == "rand" else 0.0))
-        longest = stable_step(made.assembled, first, start, dt)
+        longest = _longest_step(made, tuple(map(float, first.values())), dt)
         if longest < dt:
             problem = f"ms is too long for {made.method}: deviations from the initial state grow from step to step"
             advise(type(self).__name__, "dt", dt, problem, f"use at most {longest:g} ms")
@@ -253,6 +252,17 @@ class EquationsModel(NeuronModel):
             self.equations,
             {name: getattr(self, name) for name in self.parameters()},
         )
+
+
+# One model often has many populations with the same values.
+@functools.lru_cache(maxsize=256)
+def _longest_step(made: _Definition, parameters: tuple[float, ...], dt: float) -> float:
+    """Return a step that is stable at the initial state of a neuron: dt or a part of it."""
+    values = dict(zip(made.description.parameters, parameters, strict=True))
+    start = dict.fromkeys(made.states, 0.0)
+    for name, expr in made.description.initial.items():
+        start[name] = float(evaluate(expr, values, lambda op, _: 0.5 if op == "rand" else 0.0))
+    return stable_step(made.assembled, values, start, dt)
 
 
 def _restored(equations: _Definition, values: dict[str, Any]) -> EquationsModel:
