@@ -391,3 +391,11 @@ def test_the_name_is_fixed() -> None:
         del cells.name
     with pytest.raises(AttributeError, match=r"E: model cannot be set: set its parameters"):
         cells.model = sl.LIF()
+
+
+@pytest.mark.parametrize("name", ["rate", "rates", "counts"])
+def test_spikes_are_asked_of_a_recorder(name):
+    net = sl.Network()
+    with pytest.raises(AttributeError, match=rf"'{name}'; record spikes: net\.record"):
+        getattr(net.population(3, sl.LIF()), name)
+    assert net.population(3, sl.PoissonSource(2.0)).rate == 2.0  # a parameter of sources

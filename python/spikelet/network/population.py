@@ -169,6 +169,9 @@ _FIXED = {
 
 _ELSEWHERE = {
     "spikes": '; record them: net.record(population, "spikes")',
+    "rate": '; record spikes: net.record(population, "spikes").rates()',
+    "rates": '; record spikes: net.record(population, "spikes").rates()',
+    "counts": '; record spikes: net.record(population, "spikes").counts()',
     "weights": "; they are of a projection, which net.connect() returns",
     "delays": "; they are of a projection, which net.connect() returns",
 }
