@@ -56,7 +56,9 @@ def test_progress(capsys):
 
 def test_a_class_of_optimizers_is_refused():
     model = nn.Linear(2, 2)
-    with pytest.raises(TypeError, match=r"fit: optimizer must be an optimizer: SGD\(model.parameters"):
+    with pytest.raises(
+        TypeError, match=r"fit: optimizer must be an optimizer: SGD\(model.parameters"
+    ):
         st.fit(model, [], loss=st.losses.rate_cross_entropy, epochs=1, optimizer=torch.optim.SGD)
 
 

@@ -112,7 +112,9 @@ def test_a_converted_model_knows_the_shape_of_its_samples(converted):
     graph, given = quietly(model), quietly(model, input_shape=(1, 6, 6))
     assert sorted(graph.nodes) == sorted(given.nodes)
     np.testing.assert_array_equal(graph.nodes["input"].output_type["output"], (1, 6, 6))
-    with pytest.raises(ValueError, match="input_shape must be the shape of one sample.*other shapes"):
+    with pytest.raises(
+        ValueError, match="input_shape must be the shape of one sample.*other shapes"
+    ):
         sl.io.write_nir(sl.SpikingModel(model.graph))
 
 

@@ -130,7 +130,7 @@ def _shape_given(model: SpikingModel, request: Request) -> Iterable[Any] | None:
     """Return the shape of a sample that the user gave, or else that of the samples for which a model was converted."""
     if request.input_shape is not None:
         return request.input_shape
-    shapes = getattr(model, "input_shapes", ())
+    shapes: tuple[Shape, ...] = getattr(model, "input_shapes", ())
     return shapes[0] if len(shapes) == 1 else shapes or None
 
 
