@@ -253,7 +253,7 @@ def test_spikes_are_taken_whole_and_set_anew() -> None:
         ):
             sl.SpikeSource(times)
     with pytest.raises(
-        ValueError, match="times must ascend .*from_trains.*, got 2 before 1 at index 0"
+        ValueError, match=r"times must ascend .*from_trains.*, got 2 before 1 at index 0"
     ):
         sl.SpikeSource([2.0, 1.0], [0, 0])
     with pytest.raises(ValueError, match="SpikeSource: times must be >= 0"):

@@ -113,7 +113,7 @@ def test_a_converted_model_knows_the_shape_of_its_samples(converted):
     assert sorted(graph.nodes) == sorted(given.nodes)
     np.testing.assert_array_equal(graph.nodes["input"].output_type["output"], (1, 6, 6))
     with pytest.raises(
-        ValueError, match="input_shape must be the shape of one sample.*other shapes"
+        ValueError, match=r"input_shape must be the shape of one sample.*other shapes"
     ):
         sl.io.write_nir(sl.SpikingModel(model.graph))
 
