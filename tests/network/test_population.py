@@ -408,7 +408,11 @@ def test_a_state_copies_and_pickles_as_an_array():
     cells, more = net.population(3, sl.LIF(E_L=-60.0)), net.population(2, sl.LIF(E_L=-65.0))
     for state in (cells.V_m, cells[1:].V_m, (cells + more).V_m):
         before = np.array(state)
-        copies = [copy.copy(state), copy.deepcopy({"v": state})["v"], pickle.loads(pickle.dumps(state))]
+        copies = [
+            copy.copy(state),
+            copy.deepcopy({"v": state})["v"],
+            pickle.loads(pickle.dumps(state)),
+        ]
         state[:] = -70.0
         for values in copies:
             assert type(values) is np.ndarray

@@ -170,7 +170,7 @@ def accuracy_curve(
     if made_for and rerun in (None, True) and set(all_steps.tolist()) != made_for:
         rule = (
             "must be a function that converts for T, such as lambda t: sl.convert(ann, images, steps=t), because these "
-            f"neurons are made for T = {min(made_for)}; those of neuron=\"soft\" run for any T"
+            f'neurons are made for T = {min(made_for)}; those of neuron="soft" run for any T'
         )
         fail(where, "rerun", rerun, rule)
     run_args = with_coding(snn, run_args)

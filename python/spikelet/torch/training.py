@@ -171,7 +171,7 @@ def fit(
         bit-identical to those of an uninterrupted run.
     progress : bool or callable
         Show a progress bar (needs rich), or call ``progress(epoch)`` after each epoch. The checkpoint is written before
-        the call, and does not hold what it changes in the model.
+        the call, and does not hold what it changes in the model or the optimizer, such as a learning rate.
 
     Returns
     -------
