@@ -202,7 +202,7 @@ class STDP(_SpikeTiming):
     coincidence : "potentiate" or "ignore"
         Effect of a pair with t_pre = t_post: it potentiates (after that spike is sent), or is ignored, as in NEST.
     axonal_fraction : float
-        Share of each delay that is axonal, in [0, 1]; rounded to steps.
+        Share of each delay that is axonal, in [0, 1]; rounded to steps, halves up.
 
     Notes
     -----

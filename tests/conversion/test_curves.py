@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from tests.support.layered import inputs, pair
 
+import spikelet as sl
 from spikelet import energy
 from spikelet.conversion.curves import accuracy_curve
 from spikelet.conversion.hybrid import hybrid
@@ -104,3 +105,18 @@ def test_bad_curves(change, error, message):
     arguments = {"snn": pair(x)[0], "x": x, "labels": [0, 1, 2], "steps": [2], **change}
     with pytest.raises(error, match=message):
         accuracy_curve(**arguments)
+
+
+def test_neurons_that_are_made_for_one_number_of_steps_say_how_to_convert_again():
+    rng = np.random.default_rng(0)
+    ann = [
+        sl.layers.Linear(rng.normal(size=(6, 4))),
+        sl.layers.ReLU(),
+        sl.layers.Linear(rng.normal(size=(2, 6))),
+    ]
+    x = rng.random((40, 4), dtype=np.float32)
+    snn = sl.convert(ann, x, steps=4, method="fitted")
+    with pytest.raises(
+        ValueError, match=r"rerun must be .* such as lambda t: sl\.convert\(.*T = 4"
+    ):
+        accuracy_curve(snn, x, None, [2, 4], ann=snn.ann)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import spikelet as sl
+from spikelet.experiments.return_values import scalars_and_arrays
 
 
 def sweep(fn, grid, **options):
@@ -243,3 +244,20 @@ def test_structures_that_files_cannot_hold_fail_their_run(tmp_path, stored):
     assert all("result 'result' must be a number" in run.error for run in result[:3])
     np.testing.assert_array_equal(result[3]["result"], pair)
     np.testing.assert_array_equal(result[4]["result"], values[4])
+
+
+def test_a_recorder_of_several_states_becomes_an_array_for_each():
+    net = sl.Network(dt=0.1)
+    cells = net.population(3, sl.LIF(I_e=[100.0, 200.0, 300.0]))
+    union = cells[:1] + cells[1:]
+    both, joint = (net.record(part, ["V_m", "I_syn_ex"], every=1.0) for part in (cells, union))
+    net.run(5.0)
+    scalars, arrays = scalars_and_arrays({"both": both, "joint": joint})
+    assert not scalars
+    for name, recorder in (("both", both), ("joint", joint)):
+        np.testing.assert_array_equal(arrays.pop(f"{name}.times"), [1, 2, 3, 4, 5])
+        for k, state in enumerate(("V_m", "I_syn_ex")):
+            np.testing.assert_array_equal(arrays.pop(f"{name}.{state}"), recorder.values[k])
+    assert not arrays
+    with pytest.raises(TypeError, match=r"not an array: use recorder\.values"):
+        np.asarray(both)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from dataclasses import dataclass
 from typing import Any
 
@@ -391,3 +393,28 @@ def test_the_name_is_fixed() -> None:
         del cells.name
     with pytest.raises(AttributeError, match=r"E: model cannot be set: set its parameters"):
         cells.model = sl.LIF()
+
+
+@pytest.mark.parametrize("name", ["rate", "rates", "counts"])
+def test_spikes_are_asked_of_a_recorder(name):
+    net = sl.Network()
+    with pytest.raises(AttributeError, match=rf"'{name}'; record spikes: net\.record"):
+        getattr(net.population(3, sl.LIF()), name)
+    assert net.population(3, sl.PoissonSource(2.0)).rate == 2.0  # a parameter of sources
+
+
+def test_a_state_copies_and_pickles_as_an_array():
+    net = sl.Network()
+    cells, more = net.population(3, sl.LIF(E_L=-60.0)), net.population(2, sl.LIF(E_L=-65.0))
+    for state in (cells.V_m, cells[1:].V_m, (cells + more).V_m):
+        before = np.array(state)
+        copies = [
+            copy.copy(state),
+            copy.deepcopy({"v": state})["v"],
+            pickle.loads(pickle.dumps(state)),
+        ]
+        state[:] = -70.0
+        for values in copies:
+            assert type(values) is np.ndarray
+            np.testing.assert_array_equal(values, before)
+        state[:] = before

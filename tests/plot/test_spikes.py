@@ -50,6 +50,12 @@ def test_raster_names_the_wrong_argument(arguments, message):
         plot.raster(*arguments)
 
 
+@pytest.mark.parametrize("wrong", [sl.Network().population(3, sl.LIF()), [[1.0, 2.0], [3.0]]])
+def test_raster_names_what_numpy_cannot_read(wrong):
+    with pytest.raises(TypeError, match=r"plot\.raster: spikes must be a recorder of spikes"):
+        plot.raster(wrong)
+
+
 @pytest.mark.parametrize("draw", [plot.raster, plot.trace, plot.activity])
 def test_what_is_no_recorder_of_the_kind_is_named(ran, draw):
     spikes, v_m = ran

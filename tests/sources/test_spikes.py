@@ -247,7 +247,14 @@ def test_spikes_are_taken_whole_and_set_anew() -> None:
     source.set(times=spikes.shift(5.0), ids=None)
     net.run(5.0)
     assert played.times.tolist() == [1.0, 2.0, 6.0, 7.0]
-    with pytest.raises(TypeError, match="SpikeSource: ids must be given with times"):
-        sl.SpikeSource([1.0])
+    for times in ([1.0], [[1.0, 2.0], [3.0]]):
+        with pytest.raises(
+            TypeError, match="SpikeSource: ids must be given with times; from_trains"
+        ):
+            sl.SpikeSource(times)
+    with pytest.raises(
+        ValueError, match=r"times must ascend .*from_trains.*, got 2 before 1 at index 0"
+    ):
+        sl.SpikeSource([2.0, 1.0], [0, 0])
     with pytest.raises(ValueError, match="SpikeSource: times must be >= 0"):
         sl.SpikeSource(spikes.shift(-3.0))

@@ -487,6 +487,9 @@ def test_checkpoints_load_where_they_fit() -> None:
         (lambda: st.LIF(taum=3.0), "LIF: has no parameter 'taum'; did you mean 'tau_m'"),
         (lambda: st.LIF(vthreshold=3.0), "no parameter 'vthreshold'; did you mean 'v_threshold'"),
         (lambda: st.LIF(convention="snntorch", bet=0.5), "'bet'; did you mean 'beta'"),
+        (lambda: st.LIF(beta=0.9), "'beta'; did you mean 'decay'.*; 'snntorch' has beta"),
+        (lambda: st.LIF(tau=2.0), "'tau'; did you mean 'tau_m'.*; 'spikingjelly' has tau"),
+        (lambda: st.LIF(convention="snntorch", beta=0.9, reset_mechanism="zero"), "did you mean 'reset'"),
     ],
 )  # fmt: skip
 def test_no_parameter_is_ignored(call, message):

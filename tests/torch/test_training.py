@@ -54,6 +54,14 @@ def test_progress(capsys):
     assert seen == history
 
 
+def test_a_class_of_optimizers_is_refused():
+    model = nn.Linear(2, 2)
+    with pytest.raises(
+        TypeError, match=r"fit: optimizer must be an optimizer: SGD\(model.parameters"
+    ):
+        st.fit(model, [], loss=st.losses.rate_cross_entropy, epochs=1, optimizer=torch.optim.SGD)
+
+
 def test_the_optimizer_of_another_model_is_refused():
     model, other = (torch.nn.Sequential(torch.nn.Linear(3, 2), st.LI()) for _ in "ab")
     optimizer = torch.optim.SGD(other.parameters(), lr=0.1)

@@ -23,7 +23,7 @@ _ELSEWHERE = {
     "gleak": "g_L", "resolution": "dt", "timestep": "dt", "rngseed": "seed", "localnumthreads": "threads",
     "nthreads": "threads", "simulate": "run", "create": "population", "label": "name", "interval": "every",
     "probability": "p", "indegree": "number", "outdegree": "number", "n": "number", "frequency": "rate", "sigma": "std",
-    "numsteps": "steps", "timesteps": "steps", "wmax": "w_max", "learningrule": "plasticity", "synapse": "plasticity",
+    "numsteps": "steps", "timesteps": "steps", "t": "steps", "beta": "decay", "resetmechanism": "reset", "wmax": "w_max", "learningrule": "plasticity", "synapse": "plasticity",
 }  # fmt: skip
 
 

@@ -168,7 +168,10 @@ def accuracy_curve(
     expected = None if ann is None else _ann_decisions(where, ann, samples)
     made_for = {getattr(n.layer, "steps", 0) for n in snn.graph if hasattr(n.layer, "pace")}
     if made_for and rerun in (None, True) and set(all_steps.tolist()) != made_for:
-        rule = f"must be a function that converts for T; these neurons are made for T = {min(made_for)}"
+        rule = (
+            "must be a function that converts for T, such as lambda t: sl.convert(ann, images, steps=t), because these "
+            f'neurons are made for T = {min(made_for)}; those of neuron="soft" run for any T'
+        )
         fail(where, "rerun", rerun, rule)
     run_args = with_coding(snn, run_args)
     again = _needs_rerun(snn, run_args) if rerun is None else rerun

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from spikelet.experiments.record import Arrays, check_name
+from spikelet.network.recorders import MultiStateRecorder
 from spikelet.recording.reading import RecordedSamples, RecordedSpikes
 from spikelet.spikes import Spikes
 
@@ -39,7 +40,8 @@ def scalars_and_arrays(value: Any) -> tuple[dict[str, Any], Arrays]:
     ----------
     value : dict or anything that can be in one
         Scalars, strings, arrays, recorders, and dicts of these. A recorder becomes its arrays: ``name.times`` and
-        ``name.ids``, or ``name.values``. A value that is not a dict gets the name "result".
+        ``name.ids``, ``name.values``, or, of several states, ``name.V_m`` and so on. A value that is not a dict gets the
+        name "result".
 
     Raises
     ------
@@ -94,6 +96,9 @@ def _sort(
             times, samples = value.between()
             add(f"{name}.times", times)
             add(f"{name}.values", samples)
+        elif isinstance(value, MultiStateRecorder):
+            for part, array in value.to_dict().items():
+                add(f"{name}.{part}", array)
         else:
             try:
                 arrays[name] = _array(value)

@@ -109,6 +109,18 @@ class StateView(Sealed, np.lib.mixins.NDArrayOperatorsMixin):
         """Write values that were checked."""
         self._population._write_state(self._name, values)
 
+    def __copy__(self) -> npt.NDArray[Any]:
+        """Return the values, as copying an array does."""
+        return np.array(self)
+
+    def __deepcopy__(self, memo: Any) -> npt.NDArray[Any]:
+        """Return the values, as copying an array does."""
+        return np.array(self)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Pickle as a plain array: results of a worker travel without the network."""
+        return np.array(self).__reduce_ex__(protocol)
+
     def __len__(self) -> int:
         """Return the number of neurons."""
         return len(self._population)
@@ -169,6 +181,9 @@ _FIXED = {
 
 _ELSEWHERE = {
     "spikes": '; record them: net.record(population, "spikes")',
+    "rate": '; record spikes: net.record(population, "spikes").rates()',
+    "rates": '; record spikes: net.record(population, "spikes").rates()',
+    "counts": '; record spikes: net.record(population, "spikes").counts()',
     "weights": "; they are of a projection, which net.connect() returns",
     "delays": "; they are of a projection, which net.connect() returns",
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -270,6 +270,11 @@ class MultiStateRecorder(Sealed):
     def __iter__(self) -> Iterator[str]:
         """Iterate over the names of the states."""
         return iter(self.names)
+
+    def __array__(self, *_: Any, **__: Any) -> NoReturn:
+        """Refuse: numpy would make an array of the names."""
+        msg = "a MultiStateRecorder is not an array: use recorder.values, [states, samples, n], or recorder.to_dict()"
+        raise TypeError(msg)
 
     def __len__(self) -> int:
         """Return the number of samples so far."""

@@ -61,7 +61,7 @@ def raster(
         if ids is not None:
             fail(where, "ids", ids, _OWN_IDS)
         times, rows = found.times, np.asarray(found.ids, np.float64)
-    elif np.asarray(spikes).ndim == 0 or np.asarray(spikes).dtype == object:
+    elif not _are_numbers(spikes):
         rule = "must be a recorder of spikes, Spikes, a list or dict of them, or times with ids"
         fail(where, "spikes", spikes, rule, error=TypeError)
     elif ids is None:
@@ -188,6 +188,15 @@ def _between(spikes: Spikes, start: float, stop: float) -> Spikes:
     if first > last:
         return Spikes([], [], spikes.n, elements=spikes.elements, name=spikes.name)
     return spikes.between(first, last)
+
+
+def _are_numbers(value: Any) -> bool:
+    """Return whether a value is an array of numbers; numpy raises for others, such as a population or uneven lists."""
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError):
+        return False
+    return array.ndim > 0 and array.dtype != object
 
 
 def _are_several(value: Any) -> bool:

@@ -53,7 +53,8 @@ class SpikeSource(Described):
             object.__setattr__(self, "times", spikes.times)
             object.__setattr__(self, "ids", spikes.ids)
         elif self.ids is None:
-            fail("SpikeSource", "ids", None, "must be given with times", error=TypeError)
+            rule = "must be given with times; from_trains takes a list of the times of each element"
+            fail("SpikeSource", "ids", None, rule, error=TypeError)
         times = numbers("SpikeSource", "times", self.times, "ms").copy()
         if is_masked(self.ids):
             fail("SpikeSource", "ids", self.ids, "must have no masked elements", error=TypeError)
@@ -68,7 +69,8 @@ class SpikeSource(Described):
         require("SpikeSource", "times", times, ">= 0")
         if (np.diff(times) < 0).any():
             k = int(np.flatnonzero(np.diff(times) < 0)[0])
-            msg = f"SpikeSource: times must ascend, got {times[k]:g} before {times[k + 1]:g} at index {k}"
+            way_out = "sort them together with the ids, or use from_trains"
+            msg = f"SpikeSource: times must ascend ({way_out}), got {times[k]:g} before {times[k + 1]:g} at index {k}"
             raise ValueError(msg)
         object.__setattr__(self, "snap", snap_rule("SpikeSource", self.snap))
         object.__setattr__(self, "times", read_only(times))

@@ -75,6 +75,9 @@ def setting(
         if name not in _NAMES[convention]:
             near = suggestion(name, (*_NAMES[convention], *_OF_ALL))
             there = ", ".join(_NAMES[convention])
+            there += "".join(
+                f"; {other!r} has {name}" for other in CONVENTIONS if name in _NAMES[other]
+            )
             msg = (
                 f"{where}: has no parameter {name!r}{near} (convention {convention!r} has {there})"
             )

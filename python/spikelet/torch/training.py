@@ -171,7 +171,7 @@ def fit(
         bit-identical to those of an uninterrupted run.
     progress : bool or callable
         Show a progress bar (needs rich), or call ``progress(epoch)`` after each epoch. The checkpoint is written before
-        the call, and does not hold what it changes in the model.
+        the call, and does not hold what it changes in the model or the optimizer, such as a learning rate.
 
     Returns
     -------
@@ -191,6 +191,9 @@ def fit(
         If a layer of neurons sends no spike in the first 10 batches; it names the layer.
     """
     _checked_model("fit", model)
+    if isinstance(optimizer, type):
+        rule = f"must be an optimizer: {optimizer.__name__}(model.parameters(), lr=...)"
+        fail("fit", "optimizer", optimizer, rule, error=TypeError)
     if not hasattr(optimizer, "zero_grad"):
         what = type(optimizer).__name__
         fail("fit", "optimizer", what, "must be a torch optimizer", error=TypeError)

@@ -107,6 +107,17 @@ def test_converted_models_keep_their_rates(converted, neuron):
     np.testing.assert_allclose(found.output.mean(0), wanted.output, atol=0.05)
 
 
+def test_a_converted_model_knows_the_shape_of_its_samples(converted):
+    model = converted[0]("soft")
+    graph, given = quietly(model), quietly(model, input_shape=(1, 6, 6))
+    assert sorted(graph.nodes) == sorted(given.nodes)
+    np.testing.assert_array_equal(graph.nodes["input"].output_type["output"], (1, 6, 6))
+    with pytest.raises(
+        ValueError, match=r"input_shape must be the shape of one sample.*other shapes"
+    ):
+        sl.io.write_nir(sl.SpikingModel(model.graph))
+
+
 @pytest.mark.parametrize(
     ("neuron", "what"),
     [

@@ -221,7 +221,7 @@ def _inspect_neurons(net: NetworkContents, population: Population, found: Findin
     if counterpart is None:
         kind = type(model).__name__
         found.refused.append(
-            f"{name}: NEST has no model like {kind}, whose equations are text (NESTML compiles such models)"
+            f"{name}: {kind} is a model from text, which is not translated: use NEST's model of this kind, or NESTML"
             if isinstance(model, EquationsModel)
             else f"{name}: NEST has no model like {kind}"
         )

@@ -57,8 +57,8 @@ def write_nir(
     path : path-like, optional
         File to write, usually ``.nir``. It is replaced only when the new one is complete and on disk.
     input_shape : tuple of int, optional
-        Shape of one sample at one step, as (2, 34, 34); a sequence of shapes for several inputs. Needed unless the first
-        layer is fully connected.
+        Shape of one sample at one step, as (2, 34, 34); a sequence of shapes for several inputs. By default that of the
+        calibration of a converted model, or what a first fully connected layer takes.
     dt : float, optional
         Time step with which a reader reproduces the model's spikes, in the unit of time of the graph, seconds in all
         known files. By default the step of the reader that `convention` names. For "nir" it is the step of the model,

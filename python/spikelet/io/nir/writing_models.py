@@ -32,7 +32,7 @@ _WHERE = "write_nir"
 def write_model(model: SpikingModel, request: Request) -> tuple[Any, list[str]]:
     """Return the graph of a model, and what its readers should know."""
     own = "float64" if model.dtype == "float64" else "float32"
-    layers, shape = planar(model.graph, request.input_shape)
+    layers, shape = planar(model.graph, _shape_given(model, request))
     graph, notes = write_layers(
         layers,
         lambda node, shape: _cell(model.graph, model.graph[node.name], shape),
@@ -120,10 +120,18 @@ def _sample_shape(graph: Graph, shape: Iterable[Any] | None) -> Shapes:
         layers = [node.layer for node in graph.consumers(name)]
         sizes = {layer.weight.shape[1] for layer in layers if isinstance(layer, Linear)}
         if len(sizes) != 1:
-            rule = "must be the shape of one sample, as (3, 32, 32): the model takes several"
+            rule = "must be the shape of one sample, as (3, 32, 32): the layers accept other shapes, too"
             fail(_WHERE, "input_shape", None, rule)
         found[name] = (int(sizes.pop()),)
     return found
+
+
+def _shape_given(model: SpikingModel, request: Request) -> Iterable[Any] | None:
+    """Return the shape of a sample that the user gave, or else that of the samples for which a model was converted."""
+    if request.input_shape is not None:
+        return request.input_shape
+    shapes: tuple[Shape, ...] = getattr(model, "input_shapes", ())
+    return shapes[0] if len(shapes) == 1 else shapes or None
 
 
 def _own_step(model: SpikingModel) -> float | None:
