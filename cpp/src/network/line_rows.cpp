@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <stdexcept>
 
 #include "spikelet/core/kernels.hpp"
@@ -65,8 +64,7 @@ std::uint16_t LineRows<R, L>::append_lines(std::span<const RowEntry<R>> entries)
       }
     } else if constexpr (integer) {
       for (; l < L::size && k < entries.size(); ++l, ++k) {
-        const auto magnitude = static_cast<std::uint32_t>(
-            std::nearbyint(std::abs(static_cast<double>(entries[k].weight)) / grid_.step));
+        const std::uint32_t magnitude = grid_.magnitude(static_cast<double>(entries[k].weight));
         line.synapse[l] = magnitude << 16 | entries[k].target;
       }
     } else {
@@ -263,9 +261,8 @@ void LineRows<R, L>::visit(Gid source, const std::function<void(SynapseRef<R>)>&
           }
         } else if constexpr (integer) {
           if (line.target_of(l) < dummies_) {
-            const R step = static_cast<R>(grid_.negative ? -grid_.step : grid_.step);
-            visitor({segment.delay, line.target_of(l), nullptr, 0, 0, false,
-                     grid_.negative ? -1 : 1, &line.synapse[l], step});
+            visitor(SynapseRef<R>::of_16_bits(segment.delay, line.target_of(l), line.magnitude_at(l),
+                                              grid_.step, grid_.negative));
           }
         } else if (line.target_of(l) < dummies_) {
           visitor({segment.delay, line.target_of(l), &line.weight[l], 0, 0});
