@@ -367,6 +367,12 @@ void Layout<R>::build_stores() {
         partition.stores[s] = std::make_unique<StaticStore<R>>(feeds[s], span, elements);
       }
     }
+    for (Slice<R>& slice : partition.slices) {
+      std::erase_if(slice.sums, [&](const SliceSums& of) {
+        return !partition.sums[of.channel].expects(slice.local,
+                                                   slice.local + (slice.end - slice.begin));
+      });
+    }
     for (IntegerSums& sums : partition.sums) {
       sums.settle();
     }
