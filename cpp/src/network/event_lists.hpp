@@ -55,6 +55,7 @@ struct FloatEvent {
 struct IntegerEvent {
   using Weight = std::uint16_t;
   static constexpr std::size_t bytes = 4, slack = 0;
+  static constexpr std::size_t weight_at = 2;  // its two bytes
 
   static void write(char* to, std::uint16_t weight, std::uint32_t target) {
     const std::uint32_t word = std::uint32_t{weight} << 16 | target;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
 #include <stdexcept>
 
 namespace spikelet {
@@ -27,56 +26,38 @@ QueuedRows<R, Kept>::QueuedRows(std::uint32_t targets, Step shortest, Step longe
       shortest_(shortest),
       low_bits_(std::min(bits_below(targets), block_target_bits)),
       high_bits_(bits_below(targets) - low_bits_),
-      delay_shift_(low_bits_ + kept.sign_bits() + high_bits_) {
-  const int bits = code_bits(targets, shortest, longest) + kept.sign_bits();
-  if (bits > most_code_bits) {
+      packing_(low_bits_, code_bits(targets, shortest, longest) + kept.sign_bits() - low_bits_) {
+  if (code_bits(targets, shortest, longest) + kept.sign_bits() > most_code_bits) {
     throw std::length_error(
         "a partition has too many neurons for such long delays: use more threads");
   }
-  code_bytes_ = bits > 24 ? 4 : 3;
-  code_mask_ = bits > 24 ? 0xffffffffu : 0xffffffu;
-  data_.reserve(sizes.synapses * (sizeof(Weight) + code_bytes_) / sizeof(Unit) + sizes.rows + 1);
-}
-
-template <class R, class Kept>
-std::size_t QueuedRows<R, Kept>::bytes_of(std::size_t n) const {
-  return n * (sizeof(Weight) + code_bytes_);
-}
-
-template <class R, class Kept>
-std::uint32_t QueuedRows<R, Kept>::code(const unsigned char* codes, std::size_t k) const {
-  std::uint32_t word;
-  std::memcpy(&word, codes + k * code_bytes_, sizeof word);  // the unit after the last row follows
-  return word & code_mask_;
+  data_.reserve(bytes_of(sizes.synapses) / sizeof(Unit) + sizes.rows + 1);
 }
 
 template <class R, class Kept>
 void QueuedRows<R, Kept>::append(Gid source, const RowEntries<R>& row) {
-  const std::size_t first = data_.size();
-  data_.resize(first + (bytes_of(row.size()) + sizeof(Unit) - 1) / sizeof(Unit));
+  const Row header{static_cast<std::uint32_t>(data_.size()),
+                   static_cast<std::uint32_t>(row.size())};
+  data_.resize(data_.size() + (bytes_of(row.size()) + sizeof(Unit) - 1) / sizeof(Unit));
   if (data_.size() > 0xffffffffu) {
     throw std::length_error("a partition cannot hold so many synapses: use more threads");
   }
-  auto* weights = reinterpret_cast<Weight*>(data_.data() + first);
-  auto* codes = reinterpret_cast<unsigned char*>(weights + row.size());
   for (std::size_t k = 0; k < row.size(); ++k) {
     const auto& [target, delay, weight] = row[k];
-    weights[k] = kept_.kept(weight);
     const std::uint32_t high = target >> low_bits_;
-    const std::uint32_t word =
-        (target ^ high << low_bits_) | kept_.sign_of(weight) << low_bits_ |
-        high << (low_bits_ + kept_.sign_bits()) |
-        static_cast<std::uint32_t>(delay - shortest_) << delay_shift_;
-    std::memcpy(codes + k * code_bytes_, &word, code_bytes_);
+    const auto later = static_cast<std::uint32_t>(delay - shortest_);
+    packing_.write(bytes_at(header), row.size(), k,
+                   kept_.sign_of(weight) | high << kept_.sign_bits() | later << step_bits(),
+                   kept_.kept(weight), target ^ high << low_bits_);
   }
-  rows_.append(source, {static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(row.size())});
+  rows_.append(source, header);
 }
 
 template <class R, class Kept>
 void QueuedRows<R, Kept>::close(std::size_t span) {
-  data_.resize(data_.size() + 1);  // the last code is read as a whole word
+  data_.resize(data_.size() + 1);  // a packing may read beyond the last row
   rows_.close({static_cast<std::uint32_t>(data_.size()), 0});
-  due_.resize(high_bits_ + kept_.sign_bits(), span);
+  due_.resize(step_bits(), span);
 }
 
 template <class R, class Kept>
@@ -121,30 +102,14 @@ void QueuedRows<R, Kept>::enqueue(std::span<const Gid> sources, Step stamp, Step
 template <class R, class Kept>
 template <bool cut>
 void QueuedRows<R, Kept>::queue(const Row& row, Step stamp, Step from) {
-  const auto* weights = reinterpret_cast<const Weight*>(data_.data() + row.first);
-  const std::size_t count = row.count;  // a store of bytes might change the row: read it once
-  const auto* codes = reinterpret_cast<const unsigned char*>(weights + count);
-  const int delay_shift = delay_shift_, low_bits = low_bits_;
-  const std::uint32_t mask = (std::uint32_t{1} << low_bits) - 1;
+  const int step_bits = this->step_bits();
   const Step first = stamp + shortest_ - 1;
   typename EventLists<typename Kept::Event>::Writer writer(due_, first);
-  const auto walk = [&](auto width) {
-    const unsigned char* code = codes;
-    for (const Weight *weight = weights, *end = weights + count; weight != end;
-         ++weight, code += width) {
-      std::uint32_t word;
-      std::memcpy(&word, code, sizeof word);
-      word &= width == 3 ? 0xffffffu : 0xffffffffu;
-      if (!cut || first + (word >> delay_shift) >= from) {
-        writer.push(word >> low_bits, *weight, word & mask);
-      }
+  packing_.for_all(bytes_at(row), row.count, [&](std::uint32_t list, auto weight, auto target) {
+    if (!cut || first + (list >> step_bits) >= from) {
+      writer.push(list, weight, target);
     }
-  };
-  if (code_bytes_ == 3) {
-    walk(std::integral_constant<std::size_t, 3>{});
-  } else {
-    walk(std::integral_constant<std::size_t, 4>{});
-  }
+  });
 }
 
 template <class R, class Kept>
@@ -159,20 +124,16 @@ void QueuedRows<R, Kept>::visit(Gid source, const std::function<void(SynapseRef<
   if (row == nullptr) {
     return;
   }
-  auto* weights = reinterpret_cast<Weight*>(data_.data() + row->first);
-  const auto* codes = reinterpret_cast<const unsigned char*>(weights + row->count);
-  const auto part = [](std::uint32_t word, int first, int bits) {
-    return word >> first & ((std::uint32_t{1} << bits) - 1);
-  };
-  const int sign_bits = kept_.sign_bits();
-  for (std::uint32_t sign = 0; sign < std::uint32_t{1} << sign_bits; ++sign) {
-    for (std::uint32_t k = 0; k < row->count; ++k) {
-      const std::uint32_t word = code(codes, k);
-      if (part(word, low_bits_, sign_bits) == sign) {
-        const std::uint32_t high = part(word, low_bits_ + sign_bits, high_bits_);
-        const std::uint64_t later = std::uint64_t{word} >> delay_shift_;
-        visitor(kept_.synapse(static_cast<std::uint16_t>(shortest_ + static_cast<Step>(later)),
-                              part(word, 0, low_bits_) | high << low_bits_, &weights[k], sign));
+  const std::uint32_t count = row->count;
+  const std::uint32_t signs = std::uint32_t{1} << kept_.sign_bits();
+  const std::uint32_t blocks = std::uint32_t{1} << high_bits_;
+  for (std::uint32_t sign = 0; sign < signs; ++sign) {
+    for (std::uint32_t k = 0; k < count; ++k) {
+      const auto [list, low, weight] = packing_.at(bytes_at(*row), count, k);
+      if (list % signs == sign) {
+        const std::uint32_t high = (list / signs) % blocks;
+        visitor(kept_.synapse(static_cast<std::uint16_t>(shortest_ + (list >> step_bits())),
+                              low | high << low_bits_, weight, sign));
       }
     }
   }

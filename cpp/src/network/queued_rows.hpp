@@ -25,7 +25,7 @@ class QueuedRows final : public StaticRows<R> {
   static constexpr int most_code_bits = 32;
 
   // Bytes that a row of n synapses takes.
-  std::size_t bytes_of(std::size_t n) const;
+  std::size_t bytes_of(std::size_t n) const { return packing_.bytes_of(n); }
 
   void append(Gid source, const RowEntries<R>& row) override;
   void close(std::size_t span) override;
@@ -43,25 +43,22 @@ class QueuedRows final : public StaticRows<R> {
   struct alignas(8) Unit {
     unsigned char bytes[8];
   };
-  using Weight = typename Kept::Event::Weight;
-  // A row is `count` weights, then as many codes: the low bits of a target, its sign if it needs
-  // one, the high bits of the target, and how much longer its delay is than the shortest one. All
-  // above the low bits is the number of a list.
+  // The number of a list is the sign, if it needs one, then the high bits of the target, then how
+  // much longer the delay is than the shortest one.
   struct Row {
     std::uint32_t first, count;  // first unit
     Row emptied() const { return {first, 0}; }
   };
 
-  std::uint32_t code(const unsigned char* codes, std::size_t k) const;
+  unsigned char* bytes_at(const Row& row) { return data_[row.first].bytes; }
+  int step_bits() const { return kept_.sign_bits() + high_bits_; }  // of the lists of a step
   template <bool cut>
   void queue(const Row& row, Step stamp, Step from);
 
   Kept kept_;
   Step shortest_;
   int low_bits_, high_bits_;  // of a target
-  int delay_shift_;
-  std::size_t code_bytes_;  // 3 or 4
-  std::uint32_t code_mask_;
+  typename Kept::Packing packing_;
   RowTable<Row> rows_;
   RawBuffer<Unit> data_;
   EventLists<typename Kept::Event> due_;

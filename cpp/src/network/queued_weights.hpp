@@ -4,9 +4,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <type_traits>
 
 #include "network/event_lists.hpp"
+#include "network/row_packing.hpp"
 #include "network/static_rows.hpp"
 #include "spikelet/network/store.hpp"
 
@@ -16,14 +16,15 @@ template <class R>
 class FloatWeights {
  public:
   using Event = FloatEvent<R>;
+  using Packing = PackedApart<Event>;
 
-  // Bits of a code for the sign, which numbers the lists of a block.
+  // Bits for the sign in the number of a list.
   static constexpr int sign_bits() { return 0; }
   static constexpr std::uint32_t sign_of(R) { return 0; }
   static R kept(R weight) { return weight; }
-  static SynapseRef<R> synapse(std::uint16_t delay, std::uint32_t target, R* weight,
-                               std::uint32_t) {
-    return {delay, target, weight, 0, 0};
+  static SynapseRef<R> synapse(std::uint16_t delay, std::uint32_t target,
+                               unsigned char* weight, std::uint32_t) {
+    return {delay, target, reinterpret_cast<R*>(weight), 0, 0};
   }
 
   // Calls take(adder), whose adder(list) adds the events of that list of a step.
@@ -40,6 +41,7 @@ template <class R>
 class IntegerWeights {
  public:
   using Event = IntegerEvent;
+  using Packing = PackedEvents<Event>;
 
   // both_signs: whatever the grid says.
   explicit IntegerWeights(const RowGrid& grid, bool both_signs = false)
@@ -48,10 +50,9 @@ class IntegerWeights {
   int sign_bits() const { return both_signs_ ? 1 : 0; }
   std::uint32_t sign_of(R weight) const { return both_signs_ && weight < 0 ? 1 : 0; }
   std::uint16_t kept(R weight) const { return grid_.magnitude(static_cast<double>(weight)); }
-  SynapseRef<R> synapse(std::uint16_t delay, std::uint32_t target, std::uint16_t* magnitude,
+  SynapseRef<R> synapse(std::uint16_t delay, std::uint32_t target, unsigned char* magnitude,
                         std::uint32_t sign) const {
-    return SynapseRef<R>::of_16_bits(delay, target, reinterpret_cast<unsigned char*>(magnitude),
-                                     grid_.step, negative(sign));
+    return SynapseRef<R>::of_16_bits(delay, target, magnitude, grid_.step, negative(sign));
   }
 
   template <class Take>
@@ -66,11 +67,8 @@ class IntegerWeights {
   void add_to(Sum* sums, Take&& take) const {
     take([this, sums](std::uint32_t list) {
       Sum* to = sums + (std::size_t{list >> sign_bits()} << block_target_bits);
-      // All ones, or none: (w ^ sign) - sign is -w or w.
-      const Sum sign = negative(list & 1) ? ~Sum{0} : Sum{0};
-      return [to, sign, shift = grid_.shift](Sum weight, std::uint32_t target) {
-        to[target] += ((weight << shift) ^ sign) - sign;
-      };
+      const Sum unit = Sum{1} << grid_.shift, factor = negative(list & 1) ? -unit : unit;
+      return [to, factor](Sum weight, std::uint32_t target) { to[target] += weight * factor; };
     });
   }
 
