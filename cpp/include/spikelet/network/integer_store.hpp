@@ -40,14 +40,13 @@ class IntegerStore final : public SynapseStore<R> {
   void visit(Gid source, const std::function<void(const SynapseRef<R>&)>& visitor) override;
   std::size_t bytes() const override;
 
-  // Of lines, as a multiple of their synapses; beyond it, synapses are queued one by one.
-  static constexpr double most_padding = 1.3;
+  // Of lines, as a multiple of their synapses; beyond it, synapses are queued one by one. Lines
+  // would stay faster for a while, but take more memory than floats.
+  static constexpr double most_padding = 1.6;
 
   enum class Form { lines, queued };
   // Whether some synapses have that form.
-  bool has(Form form) const {
-    return std::ranges::find(parts_, form, &Part::form) != parts_.end();
-  }
+  bool has(Form form) const { return std::ranges::find(parts_, form, &Part::form) != parts_.end(); }
 
  private:
   enum class Sign { plus, minus, both };  // plus: weights >= 0
