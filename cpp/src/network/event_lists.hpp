@@ -112,9 +112,9 @@ class EventLists {
     EventLists& lists_;
   };
 
-  // Calls adder(list)(weight, target) for all events of a step and forgets them. The last list comes
-  // first: the sums of the last block are what the cache still holds of those that the neurons' step
-  // has used.
+  // Calls adder(list)(weight, target) for all events of a step and forgets them. The last list
+  // comes first: the sums of the last block are what the cache still holds of those that the
+  // neurons' step has used.
   template <class F>
   void take(Step step, F&& adder) {
     const std::uint32_t first = list(step);

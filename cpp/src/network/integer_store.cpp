@@ -69,8 +69,7 @@ void IntegerStore<R>::Part::append(Gid source, const RowEntries<R>& row) {
 // nothing.
 template <class R>
 auto IntegerStore<R>::choose_forms(const Group& group, RowGatherer<R>& gatherer,
-                                   std::uint32_t elements,
-                                   std::span<const IntegerSums> sums) const
+                                   std::uint32_t elements, std::span<const IntegerSums> sums) const
     -> std::vector<std::vector<Part>> {
   using Queued = QueuedRows<R, IntegerWeights<R>>;
   constexpr std::size_t signs = 2;
@@ -108,9 +107,8 @@ auto IntegerStore<R>::choose_forms(const Group& group, RowGatherer<R>& gatherer,
     const auto queue = [&](Sign sign, const RowSizes& size) {
       const RowGrid grid{group.step, sign == Sign::minus, shift, to};
       parts[c].push_back({channel, Form::queued, sign, shift,
-                          std::make_unique<Queued>(
-                              elements, shortest, longest, size,
-                              IntegerWeights<R>(grid, sign == Sign::both))});
+                          std::make_unique<Queued>(elements, shortest, longest, size,
+                                                   IntegerWeights<R>(grid, sign == Sign::both))});
     };
     // If the sign fits a code, a source is looked up once for both.
     const auto [plus, minus] = sizes[c];
@@ -123,8 +121,9 @@ auto IntegerStore<R>::choose_forms(const Group& group, RowGatherer<R>& gatherer,
       const auto s = static_cast<std::size_t>(sign);
       if (full[s]) {
         const RowGrid grid{group.step, sign == Sign::minus, shift, to};
-        parts[c].push_back({channel, Form::lines, sign, shift,
-                            std::make_unique<LineRows<R, IntegerLine>>(elements, sizes[c][s], grid)});
+        parts[c].push_back(
+            {channel, Form::lines, sign, shift,
+             std::make_unique<LineRows<R, IntegerLine>>(elements, sizes[c][s], grid)});
       } else {
         queue(sign, sizes[c][s]);
       }

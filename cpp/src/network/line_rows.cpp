@@ -261,8 +261,8 @@ void LineRows<R, L>::visit(Gid source, const std::function<void(SynapseRef<R>)>&
           }
         } else if constexpr (integer) {
           if (line.target_of(l) < dummies_) {
-            visitor(SynapseRef<R>::of_16_bits(segment.delay, line.target_of(l), line.magnitude_at(l),
-                                              grid_.step, grid_.negative));
+            visitor(SynapseRef<R>::of_16_bits(segment.delay, line.target_of(l),
+                                              line.magnitude_at(l), grid_.step, grid_.negative));
           }
         } else if (line.target_of(l) < dummies_) {
           visitor({segment.delay, line.target_of(l), &line.weight[l], 0, 0});

@@ -22,8 +22,8 @@ class FloatWeights {
   static constexpr int sign_bits() { return 0; }
   static constexpr std::uint32_t sign_of(R) { return 0; }
   static R kept(R weight) { return weight; }
-  static SynapseRef<R> synapse(std::uint16_t delay, std::uint32_t target,
-                               unsigned char* weight, std::uint32_t) {
+  static SynapseRef<R> synapse(std::uint16_t delay, std::uint32_t target, unsigned char* weight,
+                               std::uint32_t) {
     return {delay, target, reinterpret_cast<R*>(weight), 0, 0};
   }
 

@@ -55,10 +55,12 @@ TEST_CASE_TEMPLATE("synapses arrive after their delays, whatever their codes tak
 TEST_CASE_TEMPLATE("magnitudes of 16 bits are added to sums, of one sign or of both", R, float,
                    double) {
   constexpr Step shortest = 2, longest = 90;
-  for (const auto& [targets, bytes] : {std::pair{300u, 5u}, {80'000u, 6u}, {500'000u, 6u}}) {
+  for (const auto& [targets, bytes] : {std::pair{300u, 5u}, {80'000u, 5u}, {500'000u, 6u}}) {
     for (const bool wide : {false, true}) {
       for (const bool both : {false, true}) {
-        CAPTURE(targets, wide, both);
+        CAPTURE(targets);
+        CAPTURE(wide);
+        CAPTURE(both);
         std::vector<std::uint32_t> narrow_sums(targets);
         std::vector<std::uint64_t> wide_sums(targets);
         const SumsAt sums{wide ? nullptr : narrow_sums.data(), wide ? wide_sums.data() : nullptr};
@@ -69,7 +71,7 @@ TEST_CASE_TEMPLATE("magnitudes of 16 bits are added to sums, of one sign or of b
         const RowGrid grid{0.5, !both, 3, &sums};
         QueuedRows<R, IntegerWeights<R>> rows(targets, shortest, longest, {1, 3, 0, 0},
                                               IntegerWeights<R>(grid, both));
-        CHECK(rows.bytes_of(10) == 10 * bytes);
+        CHECK(rows.bytes_of(10) == 10 * (bytes + (both && targets == 80'000 ? 1 : 0)));
         const R plus = both ? R(1) : R(-1);
         rows.append(7, {{targets - 1, longest, R(-32767.5)},
                         {0, shortest, plus * R(1.5)},

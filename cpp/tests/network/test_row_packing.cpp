@@ -16,7 +16,8 @@ TEST_CASE_TEMPLATE("a row has the synapses that were written, in as many bytes a
   using Weight = typename Packing::Weight;
   for (const auto& [target_bits, list_bits] :
        {std::pair{16, 8}, {16, 16}, {9, 15}, {3, 1}, {16, 0}, {12, 9}}) {
-    CAPTURE(target_bits, list_bits);
+    CAPTURE(target_bits);
+    CAPTURE(list_bits);
     const Packing packing(target_bits, list_bits);
     constexpr std::size_t n = 101;
     const std::size_t number = std::is_integral_v<Weight> ? (list_bits > 8 ? 4 : 3)

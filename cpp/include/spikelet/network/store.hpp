@@ -46,16 +46,23 @@ struct SynapseRef {
   std::uint32_t target;  // local
   R* weight;             // as stored; null: it has 16 bits
   int channel;
-  std::size_t position;           // in a plastic store
-  bool shared = false;            // other synapses share this weight
-  int sign = 0;                // -1: only weights < 0 may be here, 1: only others; 0: any
+  std::size_t position;                // in a plastic store
+  bool shared = false;                 // other synapses share this weight
+  int sign = 0;                        // -1: only weights < 0 may be here, 1: only others; 0: any
   unsigned char* magnitude = nullptr;  // two bytes of a weight of 16 bits: how many of
   R step = R(0);                       // these it is, which are negative if the weight is
 
   static SynapseRef of_16_bits(std::uint16_t delay, std::uint32_t target, unsigned char* magnitude,
                                double step, bool negative) {
-    return {delay, target, nullptr,   0,
-            0,     false,  negative ? -1 : 1, magnitude, static_cast<R>(negative ? -step : step)};
+    return {delay,
+            target,
+            nullptr,
+            0,
+            0,
+            false,
+            negative ? -1 : 1,
+            magnitude,
+            static_cast<R>(negative ? -step : step)};
   }
 
   R value() const {
