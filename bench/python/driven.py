@@ -51,6 +51,8 @@ class Point:
     windows: int = 3
     seed: int = 1
     dtype: str = "float32"
+    weights: str = "float"
+    """How weights are stored: "float" or "int16"."""
 
 
 def network(point: Point) -> tuple[sl.Network, sl.Population, sl.SpikeRecorder]:
@@ -77,6 +79,7 @@ def connect(net: sl.Network, neurons: sl.Population, point: Point) -> sl.Project
         sl.FixedOutdegree(point.indegree),
         weight=sl.Normal(WEIGHT, 0.0),
         delay=spread if low < high else low,
+        weights=point.weights,
     )
 
 

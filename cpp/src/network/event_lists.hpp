@@ -1,7 +1,8 @@
 // Events in flight: for each coming step and each block of 65 536 targets a list of weights and of
-// targets within the block, 6 bytes for a float. What arrives in a step is added block by block, to
-// sums that stay in the second-level cache; in the order of emission it would go to random places
-// of all of them. Each block of targets gets its events in the order in which they were noted.
+// targets within the block, 6 bytes for a float, 4 for a weight of 16 bits. What arrives in a step
+// is added block by block, to sums that stay in the second-level cache; in the order of emission it
+// would go to random places of all of them. Each block of targets gets its events in the order in
+// which they were noted.
 #pragma once
 
 #include <algorithm>
@@ -20,22 +21,72 @@ namespace spikelet {
 
 inline constexpr int block_target_bits = 16;
 
+// What an event carries, and how it lies in a list: here a float.
 template <class R>
+struct FloatEvent {
+  using Weight = R;
+  static constexpr std::size_t bytes = sizeof(R) + 2;
+  static constexpr std::size_t slack = std::is_same_v<R, float> ? 2 : 0;  // written beyond its end
+
+  // The weight is read as bits, which need no register of floating-point numbers.
+  static void write(char* to, const R& weight, std::uint32_t target) {
+    if constexpr (std::is_same_v<R, float>) {  // two stores would take twice the time
+      std::uint32_t bits;
+      std::memcpy(&bits, &weight, sizeof bits);
+      const std::uint64_t word = std::uint64_t{target} << 32 | bits;
+      std::memcpy(to, &word, sizeof word);  // the next event overwrites the last bytes
+    } else {
+      const auto low = static_cast<std::uint16_t>(target);
+      std::memcpy(to, &weight, sizeof weight);
+      std::memcpy(to + sizeof weight, &low, sizeof low);
+    }
+  }
+  template <class Add>
+  static void read(const char* from, Add&& add) {
+    R weight;
+    std::uint16_t target;
+    std::memcpy(&weight, from, sizeof weight);
+    std::memcpy(&target, from + sizeof weight, sizeof target);
+    add(weight, target);
+  }
+};
+
+// The magnitude of a weight of 16 bits.
+struct IntegerEvent {
+  using Weight = std::uint16_t;
+  static constexpr std::size_t bytes = 4, slack = 0;
+  static constexpr std::size_t weight_at = 2;  // its two bytes
+
+  static void write(char* to, std::uint16_t weight, std::uint32_t target) {
+    const std::uint32_t word = std::uint32_t{weight} << 16 | target;
+    std::memcpy(to, &word, sizeof word);
+  }
+  template <class Add>
+  static void read(const char* from, Add&& add) {
+    std::uint32_t word;
+    std::memcpy(&word, from, sizeof word);
+    add(word >> 16, word & 0xffff);
+  }
+};
+
+template <class Event>
 class EventLists {
  public:
+  using Weight = typename Event::Weight;
+
   EventLists() = default;
   EventLists(const EventLists&) = delete;  // chunks are linked by address
   EventLists& operator=(const EventLists&) = delete;
 
-  // target_bits: of the largest target; span: the longest time from noting to delivery, in steps.
-  void resize(int target_bits, std::size_t span) {
-    block_bits_ = std::max(target_bits - block_target_bits, 0);
+  // A step has 2^list_bits lists; span: the longest time from noting to delivery, in steps.
+  void resize(int list_bits, std::size_t span) {
+    list_bits_ = list_bits;
     slots_ = std::bit_ceil(span + 1);
-    next_.assign(slots_ << block_bits_, none());
-    chains_.assign(slots_ << block_bits_, {});
+    next_.assign(slots_ << list_bits_, none());
+    chains_.assign(slots_ << list_bits_, {});
   }
 
-  // For many events in a row. Lists are numbered by step, then by block of targets.
+  // For many events in a row. Lists are numbered by step, then within the step.
   class Writer {
    public:
     Writer(EventLists& lists, Step first)
@@ -44,16 +95,15 @@ class EventLists {
           base_(lists.list(first)),
           lists_(lists) {}
     // after: how many lists behind the first one of the step `first`.
-    // The weight is read as bits, which need no register of floating-point numbers.
-    void push(std::uint32_t after, const R& weight, std::uint32_t target) {
+    void push(std::uint32_t after, const Weight& weight, std::uint32_t target) {
       const std::uint32_t list = (base_ + after) & mask_;
       char* to = next_[list];
       if (full(to)) [[unlikely]] {
         to = lists_.extend(list);
       }
       __builtin_prefetch(to + 64, 1);  // stores wait for each other's lines
-      write(to, weight, target);
-      next_[list] = to + event_bytes;
+      Event::write(to, weight, target);
+      next_[list] = to + Event::bytes;
     }
 
    private:
@@ -62,32 +112,31 @@ class EventLists {
     EventLists& lists_;
   };
 
-  // Calls f(block, weight, target) for all events of a step and forgets them. The last block comes
-  // first: its sums are what the cache still holds of those that the neurons' step has used.
+  // Calls adder(list)(weight, target) for all events of a step and forgets them. The last list
+  // comes first: the sums of the last block are what the cache still holds of those that the
+  // neurons' step has used.
   template <class F>
-  void take(Step step, F&& f) {
+  void take(Step step, F&& adder) {
     const std::uint32_t first = list(step);
-    for (std::uint32_t block = std::uint32_t{1} << block_bits_; block-- > 0;) {
-      take_list(first + block, [&](R weight, std::uint32_t target) { f(block, weight, target); });
+    for (std::uint32_t k = std::uint32_t{1} << list_bits_; k-- > 0;) {
+      take_list(first + k, adder(k));
     }
   }
   void clear() {
     for (std::uint32_t k = 0; k < next_.size(); ++k) {
-      take_list(k, [](R, std::uint32_t) {});
+      take_list(k, [](auto, std::uint32_t) {});
     }
   }
 
  private:
-  static constexpr std::size_t event_bytes = sizeof(R) + 2;
   struct alignas(4096) Chunk {
     Chunk* following;
     char events[4096 - sizeof(Chunk*)];
   };
-  // An event is written as whole words, of which the next one overwrites the last bytes: the last
-  // one of a chunk needs room for them, too.
-  static constexpr std::size_t slack = std::is_same_v<R, float> ? 2 : 0;
-  static constexpr std::size_t room = (sizeof(Chunk::events) - slack) / event_bytes;
-  static constexpr std::uintptr_t end = sizeof(Chunk*) + room * event_bytes;
+  // The address of the end still belongs to the chunk: `full` knows it by its last bits.
+  static constexpr std::size_t room =
+      (sizeof(Chunk::events) - std::max<std::size_t>(Event::slack, 1)) / Event::bytes;
+  static constexpr std::uintptr_t end = sizeof(Chunk*) + room * Event::bytes;
   struct Chain {
     Chunk *first = nullptr, *last = nullptr;
   };
@@ -98,39 +147,22 @@ class EventLists {
   // Where an empty list goes on: it counts as full.
   static char* none() { return reinterpret_cast<char*>(end); }
 
-  static void write(char* to, const R& weight, std::uint32_t target) {
-    if constexpr (std::is_same_v<R, float>) {  // two stores would take twice the time
-      std::uint32_t bits;
-      std::memcpy(&bits, &weight, sizeof bits);
-      const std::uint64_t word = std::uint64_t{target} << 32 | bits;
-      std::memcpy(to, &word, sizeof word);
-    } else {
-      const auto low = static_cast<std::uint16_t>(target);
-      std::memcpy(to, &weight, sizeof weight);
-      std::memcpy(to + sizeof weight, &low, sizeof low);
-    }
-  }
-
   std::uint32_t list(Step step) const {
     return static_cast<std::uint32_t>((static_cast<std::size_t>(step) & (slots_ - 1))
-                                      << block_bits_);
+                                      << list_bits_);
   }
 
   template <class F>
-  void take_list(std::uint32_t k, F&& f) {
+  void take_list(std::uint32_t k, F&& add) {
     Chunk* chunk = chains_[k].first;
     while (chunk != nullptr) {
       Chunk* following = chunk->following;
       for (std::size_t line = 0; following != nullptr && line < 8; ++line) {
         __builtin_prefetch(reinterpret_cast<const char*>(following) + 64 * line);
       }
-      const char* last = following == nullptr ? next_[k] : chunk->events + room * event_bytes;
-      for (const char* event = chunk->events; event != last; event += event_bytes) {
-        R weight;
-        std::uint16_t target;
-        std::memcpy(&weight, event, sizeof weight);
-        std::memcpy(&target, event + sizeof weight, sizeof target);
-        f(weight, target);
+      const char* last = following == nullptr ? next_[k] : chunk->events + room * Event::bytes;
+      for (const char* event = chunk->events; event != last; event += Event::bytes) {
+        Event::read(event, add);
       }
       chunk->following = std::exchange(free_, chunk);
       chunk = following;
@@ -165,7 +197,7 @@ class EventLists {
     return fresh_++;
   }
 
-  int block_bits_ = 0;
+  int list_bits_ = 0;
   std::size_t slots_ = 1;
   std::vector<char*> next_ = {none()};
   std::vector<Chain> chains_ = std::vector<Chain>(1);

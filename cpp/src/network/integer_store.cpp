@@ -5,9 +5,26 @@
 #include <cmath>
 
 #include "network/line_rows.hpp"
+#include "network/queued_rows.hpp"
 #include "network/row_gatherer.hpp"
 
 namespace spikelet {
+namespace {
+
+template <class R>
+using BySign = std::array<RowEntries<R>, 2>;  // weights >= 0, and < 0
+
+template <class R>
+void split(const RowEntries<R>& row, BySign<R>& apart) {
+  for (RowEntries<R>& entries : apart) {
+    entries.clear();
+  }
+  for (const RowEntry<R>& entry : row) {
+    apart[entry.weight < 0].push_back(entry);
+  }
+}
+
+}  // namespace
 
 template <class R>
 IntegerStore<R>::IntegerStore(std::span<const Feed<R>> feeds, std::size_t span,
@@ -43,68 +60,117 @@ template <class R>
 IntegerStore<R>::~IntegerStore() = default;
 
 template <class R>
-void IntegerStore<R>::build(const Group& group, std::size_t span, std::uint32_t elements,
-                            std::span<IntegerSums> sums) {
-  constexpr std::size_t signs = 2;  // weights >= 0, and < 0
-  RowGatherer<R> gatherer(group.feeds);
-  const std::size_t channels = gatherer.channels().size();
-  std::vector<RowGrid> grid;
-  std::vector<RowSizes> sizes(channels * signs);
-  std::array<RowEntries<R>, signs> apart;
-  const auto split = [&](const RowEntries<R>& row) {
-    for (RowEntries<R>& entries : apart) {
-      entries.clear();
-    }
-    for (const RowEntry<R>& entry : row) {
-      apart[entry.weight < 0].push_back(entry);
-    }
-  };
-  // Memory is reserved from a sample of the sources; untouched memory costs nothing.
+void IntegerStore<R>::Part::append(Gid source, const RowEntries<R>& row) {
+  rows->append(source, row);
+  used = true;
+}
+
+// Chooses each form from a sample of the sources, and reserves memory; untouched memory costs
+// nothing.
+template <class R>
+auto IntegerStore<R>::choose_forms(const Group& group, RowGatherer<R>& gatherer,
+                                   std::uint32_t elements, std::span<const IntegerSums> sums) const
+    -> std::vector<std::vector<Part>> {
+  using Queued = QueuedRows<R, IntegerWeights<R>>;
+  constexpr std::size_t signs = 2;
+  std::vector<std::array<RowSizes, signs>> sizes(gatherer.channels().size());
+  BySign<R> apart;
   const std::size_t stride = gatherer.for_some([&](Gid, const auto&) {
-    for (std::size_t c = 0; c < channels; ++c) {
-      split(gatherer.by_delay(c));
+    for (std::size_t c = 0; c < sizes.size(); ++c) {
+      split(gatherer.by_delay(c), apart);
       for (std::size_t s = 0; s < signs; ++s) {
+        RowSizes& size = sizes[c][s];
+        size.rows += apart[s].empty() ? 0 : 1;
+        size.synapses += apart[s].size();
         for_segments(apart[s], SIZE_MAX, [&](std::size_t begin, std::size_t end) {
-          sizes[c * signs + s].segments += 1;
-          sizes[c * signs + s].lines += (end - begin + IntegerLine::size - 1) / IntegerLine::size;
+          size.segments += 1;
+          size.lines += (end - begin + IntegerLine::size - 1) / IntegerLine::size;
         });
       }
     }
   });
-  std::vector<Part> parts;
-  for (std::size_t k = 0; k < sizes.size(); ++k) {
-    sizes[k].scale(stride);
-    const int channel = gatherer.channels()[k / signs];
-    const IntegerSums& to = sums[static_cast<std::size_t>(channel)];
+  const bool narrow = elements + IntegerLine::size <= 65536;
+  const auto [shortest, longest] = gatherer.delays();
+  const int code_bits = Queued::code_bits(elements, shortest, longest);
+  std::vector<std::vector<Part>> parts(sizes.size());
+  for (std::size_t c = 0; c < sizes.size(); ++c) {
+    const int channel = gatherer.channels()[c];
     const int shift = std::ilogb(group.step) - std::ilogb(group.sum_step.at(channel));
-    grid.push_back({group.step, k % signs == 1, shift, &to.at()});
-    parts.push_back(
-        {channel, std::make_unique<LineRows<R, IntegerLine>>(elements, sizes[k], grid[k])});
+    const SumsAt* to = &sums[static_cast<std::size_t>(channel)].at();
+    std::array<bool, signs> full;
+    for (std::size_t s = 0; s < signs; ++s) {
+      RowSizes& size = sizes[c][s];
+      full[s] = narrow && static_cast<double>(size.lines * IntegerLine::size) <=
+                              most_padding * static_cast<double>(size.synapses);
+      size.scale(stride);
+    }
+    const auto queue = [&](Sign sign, const RowSizes& size) {
+      const RowGrid grid{group.step, sign == Sign::minus, shift, to};
+      parts[c].push_back({channel, Form::queued, sign, shift,
+                          std::make_unique<Queued>(elements, shortest, longest, size,
+                                                   IntegerWeights<R>(grid, sign == Sign::both))});
+    };
+    // If the sign fits a code, a source is looked up once for both.
+    const auto [plus, minus] = sizes[c];
+    if (!full[0] && !full[1] && plus.rows > 0 && minus.rows > 0 &&
+        code_bits < Queued::most_code_bits) {
+      queue(Sign::both, {plus.rows + minus.rows, plus.synapses + minus.synapses});
+      continue;
+    }
+    for (const Sign sign : {Sign::plus, Sign::minus}) {
+      const auto s = static_cast<std::size_t>(sign);
+      if (full[s]) {
+        const RowGrid grid{group.step, sign == Sign::minus, shift, to};
+        parts[c].push_back(
+            {channel, Form::lines, sign, shift,
+             std::make_unique<LineRows<R, IntegerLine>>(elements, sizes[c][s], grid)});
+      } else {
+        queue(sign, sizes[c][s]);
+      }
+    }
   }
-  std::vector<bool> used(parts.size());
-  gatherer.for_all([&](Gid source, const auto&) {
-    for (std::size_t c = 0; c < channels; ++c) {
-      split(gatherer.by_delay(c));
-      for (std::size_t s = 0; s < signs; ++s) {
-        const std::size_t k = c * signs + s;
-        if (apart[s].empty()) {
-          continue;
-        }
-        parts[k].rows->append(source, apart[s]);
-        used[k] = true;
-        // A neuron spikes at most once in a step, and so each synapse adds to a sum at most once.
-        IntegerSums& to = sums[static_cast<std::size_t>(parts[k].channel)];
-        const auto most = static_cast<std::uint32_t>(most_grid_steps) << grid[k].shift;
-        for (const RowEntry<R>& entry : apart[s]) {
-          to.expect(entry.target, most);
+  return parts;
+}
+
+template <class R>
+void IntegerStore<R>::build(const Group& group, std::size_t span, std::uint32_t elements,
+                            std::span<IntegerSums> sums) {
+  RowGatherer<R> gatherer(group.feeds);
+  std::vector<std::vector<Part>> parts = choose_forms(group, gatherer, elements, sums);
+  BySign<R> gathered, sorted;
+  gatherer.for_all([&](Gid source, const std::vector<RowEntries<R>>& rows) {
+    for (std::size_t c = 0; c < parts.size(); ++c) {
+      if (rows[c].empty()) {
+        continue;
+      }
+      // A neuron spikes at most once in a step, and so each synapse adds to a sum at most once.
+      IntegerSums& to = sums[static_cast<std::size_t>(parts[c][0].channel)];
+      const auto most = static_cast<std::uint32_t>(most_grid_steps) << parts[c][0].shift;
+      for (const RowEntry<R>& entry : rows[c]) {
+        to.expect(entry.target, most);
+      }
+      if (parts[c][0].sign == Sign::both) {
+        parts[c][0].append(source, rows[c]);
+        continue;
+      }
+      split(rows[c], gathered);
+      if (std::ranges::find(parts[c], Form::lines, &Part::form) != parts[c].end()) {
+        split(gatherer.by_delay(c), sorted);
+      }
+      for (Part& part : parts[c]) {
+        const auto s = static_cast<std::size_t>(part.sign);
+        if (!gathered[s].empty()) {
+          part.append(source, part.form == Form::lines ? sorted[s] : gathered[s]);
         }
       }
     }
   });
-  for (std::size_t k = 0; k < parts.size(); ++k) {
-    if (used[k]) {
-      parts[k].rows->close(span);
-      parts_.push_back(std::move(parts[k]));
+  for (std::vector<Part>& of_channel : parts) {
+    for (Part& part : of_channel) {
+      if (part.used) {
+        part.rows->close(span);
+        parts_.push_back(std::move(part));
+      }
     }
   }
 }

@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <tuple>
 
+#include "network/row_gatherer.hpp"
 #include "spikelet/core/parallel.hpp"
 #include "spikelet/network/integer_store.hpp"
 #include "spikelet/network/static_store.hpp"
@@ -118,9 +119,34 @@ std::size_t Layout<R>::wide_limit() const {
 template <class R>
 bool Layout<R>::may_be_wide() const {
   return std::ranges::none_of(network_.projections, [](const Projection<R>& projection) {
-    return projection.rule || projection.step > 0 ||
-           projection.longest - projection.shortest >= wide_delays;
+    return projection.rule || projection.longest - projection.shortest >= wide_delays;
   });
+}
+
+// Whether most synapses with weights of 16 bits would be in lines if there were so many partitions:
+// wide ones have no lines for them. From a sample of the rows, as delays may be uneven.
+template <class R>
+bool Layout<R>::integers_fill_lines(std::size_t parts) const {
+  std::vector<Feed<R>> feeds;
+  for (const Projection<R>& projection : network_.projections) {
+    if (projection.step > 0) {
+      const Range own = network_.own(projection.post);
+      feeds.push_back(feed_of(projection, own.begin, own.end));
+    }
+  }
+  // Each partition adds half a line of padding.
+  const auto shortest = static_cast<std::size_t>(static_cast<double>(parts * IntegerLine::size) /
+                                                 (2 * (IntegerStore<R>::most_padding - 1)));
+  std::size_t in_lines = 0, queued = 0;
+  RowGatherer<R> gatherer(feeds);
+  gatherer.for_some([&](Gid, const auto&) {
+    for (std::size_t c = 0; c < gatherer.channels().size(); ++c) {
+      for_segments(gatherer.by_delay(c), SIZE_MAX, [&](std::size_t begin, std::size_t end) {
+        (end - begin < shortest ? queued : in_lines) += end - begin;
+      });
+    }
+  });
+  return in_lines > queued;
 }
 
 template <class R>
@@ -158,7 +184,8 @@ std::size_t Layout<R>::partition_count() const {
   std::size_t fit = std::max(
       {wanted, parts(elements, local_limit - rounding), parts(synapses, most_synapses<R>)});
   // Each partition looks up each spike: where it would find few synapses, fewer partitions pay.
-  if (segment_length() < short_segment * fit && may_be_wide()) {
+  if (fit > wanted && segment_length() < short_segment * fit && may_be_wide() &&
+      !integers_fill_lines(fit)) {
     const auto fit_of = [&](std::size_t limit) {
       return std::max(
           {wanted, parts(elements, limit - rounding), parts(synapses, most_synapses<R>)});
@@ -264,6 +291,20 @@ void Layout<R>::find_reorder(Projection<R>& projection) const {
   }
 }
 
+// A projection as those see it who want the synapses onto the targets [begin, end).
+template <class R>
+Feed<R> Layout<R>::feed_of(const Projection<R>& projection, std::uint32_t begin,
+                           std::uint32_t end) const {
+  Feed<R> feed = network_.feed_of(projection);
+  feed.table = projection.table ? &*projection.table : nullptr;
+  feed.table_begin = network_.own(projection.post).begin;
+  feed.delay = projection.one_delay;
+  feed.drawing = projection.drawing ? &*projection.drawing : nullptr;
+  feed.post_begin = begin;
+  feed.post_end = end;
+  return feed;
+}
+
 // What each store of a partition is built from.
 template <class R>
 std::vector<std::vector<Feed<R>>> Layout<R>::feeds_of(const Partition<R>& partition,
@@ -273,14 +314,8 @@ std::vector<std::vector<Feed<R>>> Layout<R>::feeds_of(const Partition<R>& partit
     const Projection<R>& projection = network_.projections[k];
     for (const Slice<R>& slice : partition.slices) {
       if (slice.node == projection.post) {
-        Feed<R> feed = network_.feed_of(projection);
+        Feed<R> feed = feed_of(projection, slice.begin, slice.end);
         feed.projection = k;
-        feed.table = projection.table ? &*projection.table : nullptr;
-        feed.table_begin = network_.own(projection.post).begin;
-        feed.delay = projection.one_delay;
-        feed.drawing = projection.drawing ? &*projection.drawing : nullptr;
-        feed.post_begin = slice.begin;
-        feed.post_end = slice.end;
         feed.local = slice.local;
         if (feed.step > 0) {
           const auto steps = sum_steps.of(slice.node);
@@ -331,6 +366,12 @@ void Layout<R>::build_stores() {
       } else {
         partition.stores[s] = std::make_unique<StaticStore<R>>(feeds[s], span, elements);
       }
+    }
+    for (Slice<R>& slice : partition.slices) {
+      std::erase_if(slice.sums, [&](const SliceSums& of) {
+        return !partition.sums[of.channel].expects(slice.local,
+                                                   slice.local + (slice.end - slice.begin));
+      });
     }
     for (IntegerSums& sums : partition.sums) {
       sums.settle();

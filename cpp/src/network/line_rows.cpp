@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <stdexcept>
 
 #include "spikelet/core/kernels.hpp"
@@ -65,8 +64,7 @@ std::uint16_t LineRows<R, L>::append_lines(std::span<const RowEntry<R>> entries)
       }
     } else if constexpr (integer) {
       for (; l < L::size && k < entries.size(); ++l, ++k) {
-        const auto magnitude = static_cast<std::uint32_t>(
-            std::nearbyint(std::abs(static_cast<double>(entries[k].weight)) / grid_.step));
+        const std::uint32_t magnitude = grid_.magnitude(static_cast<double>(entries[k].weight));
         line.synapse[l] = magnitude << 16 | entries[k].target;
       }
     } else {
@@ -249,7 +247,6 @@ void LineRows<R, L>::visit_within(Gid source, LocalRange targets,
     return;
   }
   targets.end = std::min(targets.end, dummies_);
-  const R step = integer ? static_cast<R>(grid_.negative ? -grid_.step : grid_.step) : R(0);
   for_segments_of(*row, [&](std::uint32_t first, Segment segment) {
     for (std::uint32_t k = first; k < first + segment.lines; ++k) {
       L& line = lines_[k];
@@ -265,8 +262,8 @@ void LineRows<R, L>::visit_within(Gid source, LocalRange targets,
         if constexpr (shared) {
           visitor({segment.delay, target, &line.weight, 0, 0, true});
         } else if constexpr (integer) {
-          visitor({segment.delay, target, nullptr, 0, 0, false, grid_.negative ? -1 : 1,
-                   &line.synapse[l], step});
+          visitor(SynapseRef<R>::of_16_bits(segment.delay, target, line.magnitude_at(l), grid_.step,
+                                            grid_.negative));
         } else {
           visitor({segment.delay, target, &line.weight[l], 0, 0});
         }

@@ -8,18 +8,9 @@
 
 #include "network/static_rows.hpp"
 #include "spikelet/core/line.hpp"
-#include "spikelet/core/weight_grid.hpp"
 #include "spikelet/network/arrivals.hpp"
 
 namespace spikelet {
-
-// Of weights of 16 bits: what these stand for, and where they are added up.
-struct RowGrid {
-  double step = 0;
-  bool negative = false;
-  int shift = 0;  // of the sums: their step is step / 2^shift
-  const SumsAt* sums = nullptr;
-};
 
 template <class R, class L>
 class LineRows final : public StaticRows<R> {

@@ -2,63 +2,66 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
 #include <stdexcept>
 
 namespace spikelet {
+namespace {
 
-template <class R>
-QueuedRows<R>::QueuedRows(std::uint32_t targets, Step shortest, Step longest, const RowSizes& sizes)
-    : shortest_(shortest), target_bits_(std::bit_width(targets - 1)) {
-  const int bits = target_bits_ + std::bit_width(static_cast<std::uint64_t>(longest - shortest));
-  if (bits > 32) {
+constexpr int bits_below(std::uint32_t targets) {
+  return static_cast<int>(std::bit_width(targets - 1));
+}
+
+}  // namespace
+
+template <class R, class Kept>
+int QueuedRows<R, Kept>::code_bits(std::uint32_t targets, Step shortest, Step longest) {
+  return bits_below(targets) +
+         static_cast<int>(std::bit_width(static_cast<std::uint64_t>(longest - shortest)));
+}
+
+template <class R, class Kept>
+QueuedRows<R, Kept>::QueuedRows(std::uint32_t targets, Step shortest, Step longest,
+                                const RowSizes& sizes, const Kept& kept)
+    : kept_(kept),
+      shortest_(shortest),
+      low_bits_(std::min(bits_below(targets), block_target_bits)),
+      high_bits_(bits_below(targets) - low_bits_),
+      packing_(low_bits_, code_bits(targets, shortest, longest) + kept.sign_bits() - low_bits_) {
+  if (code_bits(targets, shortest, longest) + kept.sign_bits() > most_code_bits) {
     throw std::length_error(
         "a partition has too many neurons for such long delays: use more threads");
   }
-  code_bytes_ = bits > 24 ? 4 : 3;
-  code_mask_ = bits > 24 ? 0xffffffffu : 0xffffffu;
-  data_.reserve(sizes.synapses * (sizeof(R) + code_bytes_) / sizeof(Unit) + sizes.rows + 1);
+  data_.reserve(bytes_of(sizes.synapses) / sizeof(Unit) + sizes.rows + 1);
 }
 
-template <class R>
-std::size_t QueuedRows<R>::bytes_of(std::size_t n) const {
-  return n * (sizeof(R) + code_bytes_);
-}
-
-template <class R>
-std::uint32_t QueuedRows<R>::code(const unsigned char* codes, std::size_t k) const {
-  std::uint32_t word;
-  std::memcpy(&word, codes + k * code_bytes_, sizeof word);  // the unit after the last row follows
-  return word & code_mask_;
-}
-
-template <class R>
-void QueuedRows<R>::append(Gid source, const RowEntries<R>& row) {
-  const std::size_t first = data_.size();
-  data_.resize(first + (bytes_of(row.size()) + sizeof(Unit) - 1) / sizeof(Unit));
+template <class R, class Kept>
+void QueuedRows<R, Kept>::append(Gid source, const RowEntries<R>& row) {
+  const Row header{static_cast<std::uint32_t>(data_.size()),
+                   static_cast<std::uint32_t>(row.size())};
+  data_.resize(data_.size() + (bytes_of(row.size()) + sizeof(Unit) - 1) / sizeof(Unit));
   if (data_.size() > 0xffffffffu) {
     throw std::length_error("a partition cannot hold so many synapses: use more threads");
   }
-  auto* weights = reinterpret_cast<R*>(data_.data() + first);
-  auto* codes = reinterpret_cast<unsigned char*>(weights + row.size());
   for (std::size_t k = 0; k < row.size(); ++k) {
-    weights[k] = row[k].weight;
-    const std::uint32_t word = row[k].target | static_cast<std::uint32_t>(row[k].delay - shortest_)
-                                                   << target_bits_;
-    std::memcpy(codes + k * code_bytes_, &word, code_bytes_);
+    const auto& [target, delay, weight] = row[k];
+    const std::uint32_t high = target >> low_bits_;
+    const auto later = static_cast<std::uint32_t>(delay - shortest_);
+    packing_.write(bytes_at(header), row.size(), k,
+                   kept_.sign_of(weight) | high << kept_.sign_bits() | later << step_bits(),
+                   kept_.kept(weight), target ^ high << low_bits_);
   }
-  rows_.append(source, {static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(row.size())});
+  rows_.append(source, header);
 }
 
-template <class R>
-void QueuedRows<R>::close(std::size_t span) {
-  data_.resize(data_.size() + 1);  // the last code is read as a whole word
+template <class R, class Kept>
+void QueuedRows<R, Kept>::close(std::size_t span) {
+  data_.resize(data_.size() + 1);  // a packing may read beyond the last row
   rows_.close({static_cast<std::uint32_t>(data_.size()), 0});
-  due_.resize(target_bits_, span);
+  due_.resize(step_bits(), span);
 }
 
-template <class R>
-void QueuedRows<R>::enqueue(std::span<const Gid> sources, Step stamp, Step from) {
+template <class R, class Kept>
+void QueuedRows<R, Kept>::enqueue(std::span<const Gid> sources, Step stamp, Step from) {
   // Rows are fetched some lines ahead, as many as the cache waits for at once; of a long row the
   // rest is predicted.
   constexpr std::size_t most_ahead = 40, most = 32, line = 64;
@@ -96,62 +99,50 @@ void QueuedRows<R>::enqueue(std::span<const Gid> sources, Step stamp, Step from)
 }
 
 // cut: some arrive before `from`, and are left out.
-template <class R>
+template <class R, class Kept>
 template <bool cut>
-void QueuedRows<R>::queue(const Row& row, Step stamp, Step from) {
-  const auto* weights = reinterpret_cast<const R*>(data_.data() + row.first);
-  const std::size_t count = row.count;  // a store of bytes might change the row: read it once
-  const auto* codes = reinterpret_cast<const unsigned char*>(weights + count);
-  const int bits = target_bits_, low_bits = std::min(bits, block_target_bits);
-  const std::uint32_t mask = (std::uint32_t{1} << low_bits) - 1;
+void QueuedRows<R, Kept>::queue(const Row& row, Step stamp, Step from) {
+  const int step_bits = this->step_bits();
   const Step first = stamp + shortest_ - 1;
-  typename EventLists<R>::Writer writer(due_, first);
-  const auto walk = [&](auto width) {
-    const unsigned char* code = codes;
-    for (const R *weight = weights, *end = weights + count; weight != end;
-         ++weight, code += width) {
-      std::uint32_t word;
-      std::memcpy(&word, code, sizeof word);
-      word &= width == 3 ? 0xffffffu : 0xffffffffu;
-      if (!cut || first + (word >> bits) >= from) {
-        writer.push(word >> low_bits, *weight, word & mask);
-      }
+  typename EventLists<typename Kept::Event>::Writer writer(due_, first);
+  packing_.for_all(bytes_at(row), row.count, [&](std::uint32_t list, auto weight, auto target) {
+    if (!cut || first + (list >> step_bits) >= from) {
+      writer.push(list, weight, target);
     }
-  };
-  if (code_bytes_ == 3) {
-    walk(std::integral_constant<std::size_t, 3>{});
-  } else {
-    walk(std::integral_constant<std::size_t, 4>{});
-  }
-}
-
-template <class R>
-void QueuedRows<R>::deliver(Step step, R* input) {
-  due_.take(step, [input](std::size_t block, R weight, std::uint32_t target) {
-    input[(block << block_target_bits) + target] += weight;
   });
 }
 
-template <class R>
-void QueuedRows<R>::visit_within(Gid source, LocalRange targets,
-                                 const std::function<void(SynapseRef<R>)>& visitor) {
+template <class R, class Kept>
+void QueuedRows<R, Kept>::deliver(Step step, R* input) {
+  kept_.add(input, [&](auto&& adder) { due_.take(step, adder); });
+}
+
+// First all of one sign, then all of the other: the order in which separate rows would have them.
+template <class R, class Kept>
+void QueuedRows<R, Kept>::visit_within(Gid source, LocalRange targets,
+                                       const std::function<void(SynapseRef<R>)>& visitor) {
   const Row* row = rows_.find(source);
   if (row == nullptr) {
     return;
   }
-  auto* weights = reinterpret_cast<R*>(data_.data() + row->first);
-  const auto* codes = reinterpret_cast<const unsigned char*>(weights + row->count);
-  for (std::uint32_t k = 0; k < row->count; ++k) {
-    const std::uint32_t word = code(codes, k),
-                        target = word & ((std::uint32_t{1} << target_bits_) - 1);
-    if (targets.contains(target)) {
-      visitor({static_cast<std::uint16_t>(shortest_ + (word >> target_bits_)), target, &weights[k],
-               0, 0});
+  const std::uint32_t count = row->count;
+  const std::uint32_t signs = std::uint32_t{1} << kept_.sign_bits();
+  const std::uint32_t blocks = std::uint32_t{1} << high_bits_;
+  for (std::uint32_t sign = 0; sign < signs; ++sign) {
+    for (std::uint32_t k = 0; k < count; ++k) {
+      const auto [list, low, weight] = packing_.at(bytes_at(*row), count, k);
+      const std::uint32_t target = low | ((list / signs) % blocks) << low_bits_;
+      if (list % signs == sign && targets.contains(target)) {
+        visitor(kept_.synapse(static_cast<std::uint16_t>(shortest_ + (list >> step_bits())), target,
+                              weight, sign));
+      }
     }
   }
 }
 
 template class QueuedRows<float>;
 template class QueuedRows<double>;
+template class QueuedRows<float, IntegerWeights<float>>;
+template class QueuedRows<double, IntegerWeights<double>>;
 
 }  // namespace spikelet

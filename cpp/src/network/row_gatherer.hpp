@@ -49,7 +49,7 @@ class RowGatherer {
     return stride;
   }
 
-  // Shortest and longest delay.
+  // Shortest and longest delay; 1 if there is no synapse.
   std::pair<Step, Step> delays() const {
     std::pair<Step, Step> all{max_delay, 1};
     const auto include = [&](Step low, Step high) {
@@ -64,7 +64,7 @@ class RowGatherer {
         include(low, high);
       }
     }
-    return all;
+    return all.first <= all.second ? all : std::pair<Step, Step>{1, 1};
   }
 
   // Whether the weights of each projection are all equal.

@@ -1,12 +1,14 @@
 // The synapses of one channel of a StaticStore as rows, one for each source.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <functional>
 #include <span>
 #include <vector>
 
 #include "spikelet/core/line.hpp"
+#include "spikelet/core/weight_grid.hpp"
 #include "spikelet/network/source_index.hpp"
 #include "spikelet/network/store.hpp"
 
@@ -32,6 +34,18 @@ struct RowSizes {
         *n = *n == 0 ? 0 : *n * stride + *n * stride / 8 + 1024;
       }
     }
+  }
+};
+
+// Of weights of 16 bits: what these stand for, and where they are added up.
+struct RowGrid {
+  double step = 0;
+  bool negative = false;  // all of them
+  int shift = 0;          // of the sums: their step is step / 2^shift
+  const SumsAt* sums = nullptr;
+
+  std::uint16_t magnitude(double weight) const {
+    return static_cast<std::uint16_t>(std::nearbyint(std::abs(weight) / step));
   }
 };
 

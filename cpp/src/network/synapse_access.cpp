@@ -1,6 +1,5 @@
 #include "spikelet/network/synapse_access.hpp"
 
-#include <array>
 #include <cmath>
 #include <optional>
 #include <stdexcept>
@@ -8,6 +7,7 @@
 #include <vector>
 
 #include "core/text.hpp"
+#include "spikelet/network/integer_store.hpp"
 #include "spikelet/network/static_store.hpp"
 
 namespace spikelet {
@@ -186,24 +186,23 @@ std::string SynapseAccess<R>::describe(const Projection<R>& projection) const {
   if (!projection.in_stores) {
     return "not laid out yet";
   }
-  if (projection.step > 0) {
-    return "cache lines of 16-bit weights";
-  }
-  using Form = typename StaticStore<R>::Form;
-  static constexpr std::array names{std::pair(Form::lines, "cache lines"),
-                                    std::pair(Form::one_weight, "cache lines of one weight"),
-                                    std::pair(Form::queued, "queued rows")};
   std::string text;
-  for (const auto& [form, name] : names) {
-    bool used = false;
-    for (const Partition<R>& partition : layout_.partitions) {
-      const auto* store =
-          static_cast<const StaticStore<R>*>(partition.stores[projection.store].get());
-      used |= store != nullptr && store->has(form);
-    }
+  const auto name = [&](bool used, const char* form) {
     if (used) {
-      text += (text.empty() ? "" : " and ") + std::string(name);
+      text += (text.empty() ? "" : " and ") + std::string(form);
     }
+  };
+  if (projection.step > 0) {
+    using Store = IntegerStore<R>;
+    name(layout_.template has_form<Store>(projection, Store::Form::lines), "cache lines");
+    name(layout_.template has_form<Store>(projection, Store::Form::queued), "queued rows");
+    text += text.empty() ? "" : " of 16-bit weights";
+  } else {
+    using Store = StaticStore<R>;
+    name(layout_.template has_form<Store>(projection, Store::Form::lines), "cache lines");
+    name(layout_.template has_form<Store>(projection, Store::Form::one_weight),
+         "cache lines of one weight");
+    name(layout_.template has_form<Store>(projection, Store::Form::queued), "queued rows");
   }
   return text.empty() ? "no synapses" : text;
 }

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cmath>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -68,60 +69,89 @@ TEST_CASE_TEMPLATE("a full line has 16 synapses, and a row has no more segments 
   CHECK(store.bytes() < 60'000 * 4 + segments * (sizeof(IntegerLine) + 4) + n_pre * 2 * 16 + 64);
 }
 
+TEST_CASE(
+    "rows with few synapses for each delay are queued, and so are those beyond the reach of "
+    "lines") {
+  for (const auto& [n, elements, form] :
+       {std::tuple{4000u, n_post, IntegerStore<float>::Form::queued},
+        std::tuple{90'000u, n_post, IntegerStore<float>::Form::lines},
+        std::tuple{90'000u, 70'000u, IntegerStore<float>::Form::queued}}) {
+    const auto table = random_table<float>(3, n, 0.25);
+    std::vector<IntegerSums> sums(1);
+    sums[0].resize(elements, spare);
+    const std::vector<Feed<float>> feeds{feed_of(table, 0.25, {0, 0, false})};
+    const IntegerStore<float> store(feeds, longest + 32, elements, sums);
+    CHECK(store.has(IntegerStore<float>::Form::queued) ==
+          (form == IntegerStore<float>::Form::queued));
+    CHECK(store.has(IntegerStore<float>::Form::lines) ==
+          (form == IntegerStore<float>::Form::lines));
+    CHECK(store.copies_weights() == (form == IntegerStore<float>::Form::queued));
+    if (form == IntegerStore<float>::Form::queued) {
+      CHECK(store.bytes() < std::size_t{n} * 6 + n_pre * 16 + 64);
+    }
+  }
+}
+
 TEST_CASE_TEMPLATE("events of a step are summed exactly, by channel, as 32 or 64 bits", R, float,
                    double) {
-  const std::array tables{random_table<R>(1, 4000, 0.25), random_table<R>(2, 3000, 2.0)};
-  for (const auto& [ends, wide] : {std::pair{Ends{0, 1, false}, false},
-                                   {Ends{0, 0, false}, false},
-                                   {Ends{0, 1, false}, true}}) {
-    std::vector<Feed<R>> feeds{feed_of(tables[0], 0.25, ends), feed_of(tables[1], 2.0, ends)};
-    feeds[1].pre_gid = n_pre;
-    auto sums = sums_for(2);
-    IntegerStore<R> store(feeds, longest + 32, n_post, sums);
-    CHECK(store.bytes() > 7000 * 4);
-    for (IntegerSums& of : sums) {
-      for (int k = 0; wide && k < 32769; ++k) {
-        of.expect(7, 65535);
+  using Form = typename IntegerStore<R>::Form;
+  for (const std::size_t times : {1, 25}) {
+    const std::array tables{random_table<R>(1, 4000 * times, 0.25),
+                            random_table<R>(2, 3000 * times, 2.0)};
+    for (const auto& [ends, wide] : {std::pair{Ends{0, 1, false}, false},
+                                     {Ends{0, 0, false}, false},
+                                     {Ends{0, 1, false}, true}}) {
+      std::vector<Feed<R>> feeds{feed_of(tables[0], 0.25, ends), feed_of(tables[1], 2.0, ends)};
+      feeds[1].pre_gid = n_pre;
+      auto sums = sums_for(2);
+      IntegerStore<R> store(feeds, longest + 32, n_post, sums);
+      CHECK(store.bytes() > 7000 * 4);
+      CHECK(store.has(times == 1 ? Form::queued : Form::lines));
+      for (IntegerSums& of : sums) {
+        for (int k = 0; wide && k < 32769; ++k) {
+          of.expect(7, 65535);
+        }
+        of.settle();
+        CHECK((of.at().wide != nullptr) == wide);
+        CHECK((of.at().narrow == nullptr) == wide);
       }
-      of.settle();
-      CHECK((of.at().wide != nullptr) == wide);
-      CHECK((of.at().narrow == nullptr) == wide);
-    }
-    std::vector<std::pair<Step, Gid>> spikes;
-    const Stream stream(5, Purpose::values, 9);
-    for (Step step = 0; step < 120; ++step) {
-      store.deliver(step, {}, true);
-      std::array<R*, 2> none{};
-      store.deliver(step, none, false);
-      std::array<std::vector<double>, 2> expected{std::vector<double>(n_post),
-                                                  std::vector<double>(n_post)};
-      for (const auto& [stamp, source] : spikes) {
-        const std::size_t t = source / n_pre;
-        for (auto k = tables[t].row[source % n_pre]; k < tables[t].row[source % n_pre + 1]; ++k) {
-          if (stamp + tables[t].delay_of(k) == step + 1) {
-            const R w = tables[t].weight_of(k);
-            expected[static_cast<std::size_t>(w < 0 ? ends.down : ends.up)][tables[t].post[k]] += w;
+      std::vector<std::pair<Step, Gid>> spikes;
+      const Stream stream(5, Purpose::values, 9);
+      for (Step step = 0; step < 120; ++step) {
+        store.deliver(step, {}, true);
+        std::array<R*, 2> none{};
+        store.deliver(step, none, false);
+        std::array<std::vector<double>, 2> expected{std::vector<double>(n_post),
+                                                    std::vector<double>(n_post)};
+        for (const auto& [stamp, source] : spikes) {
+          const std::size_t t = source / n_pre;
+          for (auto k = tables[t].row[source % n_pre]; k < tables[t].row[source % n_pre + 1]; ++k) {
+            if (stamp + tables[t].delay_of(k) == step + 1) {
+              const R w = tables[t].weight_of(k);
+              expected[static_cast<std::size_t>(w < 0 ? ends.down : ends.up)][tables[t].post[k]] +=
+                  w;
+            }
           }
         }
-      }
-      for (std::size_t c = 0; c < 2; ++c) {
-        constexpr std::size_t blocks = (n_post + 63) / 64 * 64;
-        std::vector<double> found(blocks);  // and the sums are 0 again
-        kernels().add_sums<double>()(sums[c].at(), 0, blocks, 0.25, found.data());
-        for (std::size_t i = 0; i < n_post; ++i) {
-          REQUIRE(found[i] == expected[c][i]);
+        for (std::size_t c = 0; c < 2; ++c) {
+          constexpr std::size_t blocks = (n_post + 63) / 64 * 64;
+          std::vector<double> found(blocks);  // and the sums are 0 again
+          kernels().add_sums<double>()(sums[c].at(), 0, blocks, 0.25, found.data());
+          for (std::size_t i = 0; i < n_post; ++i) {
+            REQUIRE(found[i] == expected[c][i]);
+          }
         }
-      }
-      std::vector<Gid> now;
-      for (Gid source = 0; source < 2 * n_pre; ++source) {
-        if (stream.words(static_cast<std::uint64_t>(step), source)[0] % 20 == 0) {
-          now.push_back(source);
-          spikes.emplace_back(step + 1, source);
+        std::vector<Gid> now;
+        for (Gid source = 0; source < 2 * n_pre; ++source) {
+          if (stream.words(static_cast<std::uint64_t>(step), source)[0] % 20 == 0) {
+            now.push_back(source);
+            spikes.emplace_back(step + 1, source);
+          }
         }
+        store.enqueue_all(now, step + 1, step + 1);
       }
-      store.enqueue_all(now, step + 1, step + 1);
+      CHECK(spikes.size() > 400);
     }
-    CHECK(spikes.size() > 400);
   }
 }
 

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <utility>
 #include <vector>
 
@@ -55,6 +56,30 @@ TEST_CASE_TEMPLATE("sums become a part of the channel, and start again at 0", R,
   REQUIRE(at.wide != nullptr);
   CHECK(!sums.empty());
   check_sums<R>(sums);
+}
+
+TEST_CASE_TEMPLATE("a sum of 0 changes no bit of the channel, so that it may be left out", R, float,
+                   double) {
+  IntegerSums sums;
+  sums.resize(64, 0);
+  CHECK(!sums.expects(0, 64));
+  sums.expect(5, 1);
+  CHECK(sums.expects(0, 64));
+  CHECK(sums.expects(5, 6));
+  CHECK(!sums.expects(6, 64));
+  CHECK(!sums.expects(0, 5));
+  for (const bool wide : {false, true}) {
+    sums.resize(64, 0);
+    for (int k = 0; wide && k < 2; ++k) {
+      sums.expect(5, 0x7fffffff);
+    }
+    sums.settle();
+    std::vector<R> input(64, R(-0.0));
+    input[1] = R(0);
+    kernels().add_sums<R>()(sums.at(), 0, 64, R(0.5), input.data());
+    CHECK(std::signbit(input[0]));
+    CHECK(!std::signbit(input[1]));
+  }
 }
 
 TEST_CASE_TEMPLATE("a sum of 64 bits is rounded once", R, float, double) {

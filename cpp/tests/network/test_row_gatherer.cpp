@@ -49,6 +49,12 @@ TEST_CASE("a row has the entries of all projections by channel, then by delay") 
   CHECK(RowGatherer<double>(std::span(feeds).last(1)).one_weight());
 }
 
+TEST_CASE("a row without synapses has one delay") {
+  const auto none = SynapseTable<double>::from_lists(2, {}, {}, {}, {});
+  const std::vector<Feed<double>> feeds{feed_of(none, 0, 0)};
+  CHECK(RowGatherer<double>(feeds).delays() == std::pair<Step, Step>{1, 1});
+}
+
 TEST_CASE("rows are in order of delay, whatever the delays of those before") {
   const std::vector<std::uint32_t> pre{0, 0, 1, 1, 1, 2, 2};
   const std::vector<std::uint32_t> post{10, 11, 12, 13, 14, 15, 16};

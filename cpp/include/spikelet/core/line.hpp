@@ -43,7 +43,8 @@ struct alignas(64) IntegerLine {
   std::uint32_t synapse[size];  // low half: target; high half: magnitude of the weight
 
   std::uint32_t target_of(int l) const { return synapse[l] & 0xffff; }
-  std::uint32_t magnitude_of(int l) const { return synapse[l] >> 16; }
+  // Its two bytes.
+  unsigned char* magnitude_at(int l) { return reinterpret_cast<unsigned char*>(synapse + l) + 2; }
 };
 
 // How many lines are prefetched. A list of lines continues this far beyond its end, so that the

@@ -1,8 +1,9 @@
-// The static synapses with weights of 16 bits that share a store: rows of lines, separate for each
-// channel, grid and sign. Events are added to integer sums; these are exact, so they do not depend
-// on the layout.
+// The static synapses with weights of 16 bits that share a store: rows separate for each channel
+// and grid. Dense ones are lines, of each sign apart; sparse ones are queued, of both signs
+// together. Events are added to integer sums; these are exact, so they do not depend on the layout.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <vector>
@@ -12,6 +13,10 @@
 
 namespace spikelet {
 
+template <class R>
+class RowGatherer;
+template <class R>
+struct RowEntry;
 template <class R>
 class StaticRows;
 
@@ -32,6 +37,7 @@ class IntegerStore final : public SynapseStore<R> {
   bool waits() const override { return true; }
   void deliver(Step step, Channels<R> input, bool early) override;
   bool mark_reached(std::span<std::uint64_t> blocks) const override;
+  bool copies_weights() const override { return has(Form::queued); }
   void clear() override;
   void visit(Gid source, const std::function<void(const SynapseRef<R>&)>& visitor) override {
     visit_within(source, {}, visitor);
@@ -40,10 +46,25 @@ class IntegerStore final : public SynapseStore<R> {
                     const std::function<void(const SynapseRef<R>&)>& visitor) override;
   std::size_t bytes() const override;
 
+  // Of lines, as a multiple of their synapses; beyond it, synapses are queued one by one. Lines
+  // would stay faster for a while, but take more memory than floats.
+  static constexpr double most_padding = 1.6;
+
+  enum class Form { lines, queued };
+  // Whether some synapses have that form.
+  bool has(Form form) const { return std::ranges::find(parts_, form, &Part::form) != parts_.end(); }
+
  private:
+  enum class Sign { plus, minus, both };  // plus: weights >= 0
   struct Part {
     int channel;
+    Form form;
+    Sign sign;  // of its weights
+    int shift;  // of the sums
     std::unique_ptr<StaticRows<R>> rows;
+    bool used = false;
+
+    void append(Gid source, const std::vector<RowEntry<R>>& row);
   };
   // Feeds that may share rows.
   struct Group {
@@ -55,6 +76,10 @@ class IntegerStore final : public SynapseStore<R> {
   };
   void build(const Group& group, std::size_t span, std::uint32_t elements,
              std::span<IntegerSums> sums);
+  // By place of their channel.
+  std::vector<std::vector<Part>> choose_forms(const Group& group, RowGatherer<R>& gatherer,
+                                              std::uint32_t elements,
+                                              std::span<const IntegerSums> sums) const;
 
   std::vector<Part> parts_;
 };

@@ -29,6 +29,12 @@ class IntegerSums {
 
   // While stores are built: a synapse onto `target` adds at most `most`, at most once in a step.
   void expect(std::uint32_t target, std::uint32_t most) { most_[target] += most; }
+  // Whether there is such a synapse onto a target in [begin, end).
+  bool expects(std::size_t begin, std::size_t end) const {
+    return std::any_of(most_.begin() + static_cast<std::ptrdiff_t>(begin),
+                       most_.begin() + static_cast<std::ptrdiff_t>(end),
+                       [](std::uint64_t most) { return most > 0; });
+  }
   // After that: uses 64 bits if a sum might not fit 32.
   void settle() {
     constexpr std::uint64_t limit = std::numeric_limits<std::int32_t>::max();

@@ -3,6 +3,7 @@
 // source, position in the row), and random draws are keyed by element and step.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <vector>
 
@@ -56,6 +57,14 @@ class Layout {
   PlasticStore<R>* plastic_store(const Projection<R>& projection, std::size_t partition) const {
     return static_cast<PlasticStore<R>*>(partitions[partition].stores[projection.store].get());
   }
+  // Whether static synapses of the projection's store have that form in some partition.
+  template <class Store>
+  bool has_form(const Projection<R>& projection, typename Store::Form form) const {
+    return std::ranges::any_of(partitions, [&](const Partition<R>& partition) {
+      const auto* store = static_cast<const Store*>(partition.stores[projection.store].get());
+      return store != nullptr && store->has(form);
+    });
+  }
   // The slice of a projection's targets; there must be one.
   const Slice<R>& targets(const Projection<R>& projection, std::size_t partition) const;
 
@@ -66,11 +75,13 @@ class Layout {
   std::size_t segment_length() const;
   std::size_t wide_limit() const;
   bool may_be_wide() const;
+  bool integers_fill_lines(std::size_t parts) const;
   std::size_t partition_count() const;
   void hand_over(const SpikesInFlight& spikes, Partition<R>& partition, std::size_t store);
   void split();
   void find_reorder(Projection<R>& projection) const;
   void build_stores();
+  Feed<R> feed_of(const Projection<R>& projection, std::uint32_t begin, std::uint32_t end) const;
   std::vector<std::vector<Feed<R>>> feeds_of(const Partition<R>& partition,
                                              const SumSteps& sum_steps) const;
   void bind_plastic();

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <span>
 #include <vector>
@@ -46,19 +47,40 @@ struct SynapseRef {
   std::uint32_t target;  // local
   R* weight;             // as stored; null: it has 16 bits
   int channel;
-  std::size_t position;           // in a plastic store
-  bool shared = false;            // other synapses share this weight
-  int sign = 0;                   // -1: only weights < 0 may be here, 1: only others; 0: any
-  std::uint32_t* word = nullptr;  // of a weight of 16 bits: its magnitude is the upper half, in
-  R step = R(0);                  // units of this, which is negative if the weight is
+  std::size_t position;                // in a plastic store
+  bool shared = false;                 // other synapses share this weight
+  int sign = 0;                        // -1: only weights < 0 may be here, 1: only others; 0: any
+  unsigned char* magnitude = nullptr;  // two bytes of a weight of 16 bits: how many of
+  R step = R(0);                       // these it is, which are negative if the weight is
 
-  R value() const { return weight != nullptr ? *weight : static_cast<R>(*word >> 16) * step; }
+  static SynapseRef of_16_bits(std::uint16_t delay, std::uint32_t target, unsigned char* magnitude,
+                               double step, bool negative) {
+    return {delay,
+            target,
+            nullptr,
+            0,
+            0,
+            false,
+            negative ? -1 : 1,
+            magnitude,
+            static_cast<R>(negative ? -step : step)};
+  }
+
+  R value() const {
+    if (weight != nullptr) {
+      return *weight;
+    }
+    std::uint16_t steps;
+    std::memcpy(&steps, magnitude, sizeof steps);
+    return static_cast<R>(steps) * step;
+  }
   // One of 16 bits must be on the grid, and have the sign.
   void set(R value) const {
     if (weight != nullptr) {
       *weight = value;
     } else {
-      *word = static_cast<std::uint32_t>(value / step + R(0.5)) << 16 | (*word & 0xffff);
+      const auto steps = static_cast<std::uint16_t>(value / step + R(0.5));
+      std::memcpy(magnitude, &steps, sizeof steps);
     }
   }
 };
