@@ -231,6 +231,8 @@ TEST_CASE("the power law in float32 is accurate from the smallest weights to the
     constexpr std::uint32_t kept = TargetSpikes<float>::kept;
     // Each target has fired once, a step ago.
     const std::vector<NewestSpikes<float>> newest(n, {9, TargetSpikes<float>::never, 1, 0});
+    const std::vector<std::int32_t> stamp(n + 32, 9), before(n + 32, TargetSpikes<float>::never);
+    const std::vector<float> with(n + 32, 1), with_before(n + 32, 0);
     std::vector<std::int32_t> latest((n + 1) * kept, TargetSpikes<float>::never);
     for (std::size_t j = 0; j < n; ++j) {
       latest[j * kept + kept - 1] = 9;
@@ -238,6 +240,7 @@ TEST_CASE("the power law in float32 is accurate from the smallest weights to the
     const std::vector<float> one(n, 1), decay(16, 1);
     Replaying<float> how{};
     how.posts.newest = newest.data();
+    how.posts.column = {stamp.data(), before.data(), with.data(), with_before.data()};
     how.posts.latest = latest.data();
     how.pre_decay = how.post_decay = {decay.data(), 16, nullptr};
     how.up = 1e6f;  // so that what is added counts
