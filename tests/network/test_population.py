@@ -418,3 +418,11 @@ def test_a_state_copies_and_pickles_as_an_array():
             assert type(values) is np.ndarray
             np.testing.assert_array_equal(values, before)
         state[:] = before
+
+
+def test_no_neurons_may_have_arrays_of_parameters():
+    net = make()
+    cells = net.population(0, sl.LIF(V_th=np.array([]), tau_m=np.array([])))
+    net.run(1.0)
+    cells.V_th = np.array([])
+    assert len(cells.V_m) == 0

@@ -430,6 +430,24 @@ def test_weights_of_queued_rows_are_those_given() -> None:
     np.testing.assert_array_equal(p.weights, np.rint(given * 128) / 128)
 
 
+def test_queued_rows_of_both_signs_hold_the_longest_delays() -> None:
+    net = make(dt=0.1)
+    delay = np.array([1, 32_768, 32_769, 65_535] * 2) * 0.1
+    given = np.tile([-1.0, 2.0], 4)
+    fires = net.population(1, sl.LIF(I_e=1e6, t_ref=1e9))
+    cells = net.population(8, sl.LIFOneCurrent(**NEVER, tau_syn=1e-4))
+    lists = (np.zeros(8, int), np.arange(8))
+    p = net.connect(fires, cells, lists, weight=given, delay=delay, weights="int16")
+    at, current = net.record(fires, "spikes"), net.record(cells, "I_syn")
+    net.run(6555.0)
+    assert "queued rows" in repr(p)
+    np.testing.assert_array_equal(p.delays, delay)
+    step, cell = np.nonzero(current.values)
+    arrived = np.empty(8)
+    arrived[cell] = current.times[step]
+    np.testing.assert_allclose(arrived, at.times[0] + delay, rtol=1e-12)
+
+
 def test_sparse_rows_take_less_memory_than_with_floats() -> None:
     sizes = {}
     for bits in ("float", "int16"):

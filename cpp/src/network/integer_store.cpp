@@ -91,7 +91,6 @@ auto IntegerStore<R>::choose_forms(const Group& group, RowGatherer<R>& gatherer,
   });
   const bool narrow = elements + IntegerLine::size <= 65536;
   const auto [shortest, longest] = gatherer.delays();
-  const int code_bits = Queued::code_bits(elements, shortest, longest);
   std::vector<std::vector<Part>> parts(sizes.size());
   for (std::size_t c = 0; c < sizes.size(); ++c) {
     const int channel = gatherer.channels()[c];
@@ -104,26 +103,27 @@ auto IntegerStore<R>::choose_forms(const Group& group, RowGatherer<R>& gatherer,
                               most_padding * static_cast<double>(size.synapses);
       size.scale(stride);
     }
-    const auto queue = [&](Sign sign, const RowSizes& size) {
-      const RowGrid grid{group.step, sign == Sign::minus, shift, to};
-      parts[c].push_back({channel, Form::queued, sign, shift,
-                          std::make_unique<Queued>(elements, shortest, longest, size,
-                                                   IntegerWeights<R>(grid, sign == Sign::both))});
+    const auto grid = [&](Sign sign) {
+      return RowGrid{group.step, sign == Sign::minus, shift, to};
     };
-    // If the sign fits a code, a source is looked up once for both.
+    const auto kept = [&](Sign sign) { return IntegerWeights<R>(grid(sign), sign == Sign::both); };
+    const auto queue = [&](Sign sign, const RowSizes& size) {
+      parts[c].push_back({channel, Form::queued, sign, shift,
+                          std::make_unique<Queued>(elements, shortest, longest, size, kept(sign))});
+    };
+    // If there is room for the sign, a source is looked up once for both.
     const auto [plus, minus] = sizes[c];
     if (!full[0] && !full[1] && plus.rows > 0 && minus.rows > 0 &&
-        code_bits < Queued::most_code_bits) {
+        Queued::fits(elements, shortest, longest, kept(Sign::both))) {
       queue(Sign::both, {plus.rows + minus.rows, plus.synapses + minus.synapses});
       continue;
     }
     for (const Sign sign : {Sign::plus, Sign::minus}) {
       const auto s = static_cast<std::size_t>(sign);
       if (full[s]) {
-        const RowGrid grid{group.step, sign == Sign::minus, shift, to};
         parts[c].push_back(
             {channel, Form::lines, sign, shift,
-             std::make_unique<LineRows<R, IntegerLine>>(elements, sizes[c][s], grid)});
+             std::make_unique<LineRows<R, IntegerLine>>(elements, sizes[c][s], grid(sign))});
       } else {
         queue(sign, sizes[c][s]);
       }

@@ -506,6 +506,7 @@ void Layout<R>::restart(Step born) {
         store->clear();
       }
     }
+    partition.watch.clear();
   }
   for (const Projection<R>& projection : network_.projections) {
     for (std::size_t p = 0; projection.rule && projection.in_stores && p < partitions.size(); ++p) {

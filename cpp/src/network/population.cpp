@@ -143,8 +143,9 @@ void Population<R>::set_parameters(const ParameterValues& parameters, bool subtr
   std::vector<double> p(parameters.size()), c(max_coefficients), E_L(rows);
   std::vector<std::size_t> varied;  // parameters with a value for each neuron
   for (std::size_t k = 0; k < parameters.size(); ++k) {
-    p[k] = parameters[k][0];
-    if (parameters[k].size() > 1) {
+    if (parameters[k].size() == 1) {
+      p[k] = parameters[k][0];
+    } else {  // none, without neurons
       varied.push_back(k);
     }
   }

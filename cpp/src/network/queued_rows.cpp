@@ -10,13 +10,23 @@ namespace {
 constexpr int bits_below(std::uint32_t targets) {
   return static_cast<int>(std::bit_width(targets - 1));
 }
+constexpr int low_bits_below(std::uint32_t targets) {
+  return std::min(bits_below(targets), block_target_bits);
+}
 
 }  // namespace
 
 template <class R, class Kept>
-int QueuedRows<R, Kept>::code_bits(std::uint32_t targets, Step shortest, Step longest) {
-  return bits_below(targets) +
+int QueuedRows<R, Kept>::list_bits(std::uint32_t targets, Step shortest, Step longest,
+                                   const Kept& kept) {
+  return kept.sign_bits() + bits_below(targets) - low_bits_below(targets) +
          static_cast<int>(std::bit_width(static_cast<std::uint64_t>(longest - shortest)));
+}
+
+template <class R, class Kept>
+bool QueuedRows<R, Kept>::fits(std::uint32_t targets, Step shortest, Step longest,
+                               const Kept& kept) {
+  return Kept::Packing::fits(low_bits_below(targets), list_bits(targets, shortest, longest, kept));
 }
 
 template <class R, class Kept>
@@ -24,10 +34,10 @@ QueuedRows<R, Kept>::QueuedRows(std::uint32_t targets, Step shortest, Step longe
                                 const RowSizes& sizes, const Kept& kept)
     : kept_(kept),
       shortest_(shortest),
-      low_bits_(std::min(bits_below(targets), block_target_bits)),
+      low_bits_(low_bits_below(targets)),
       high_bits_(bits_below(targets) - low_bits_),
-      packing_(low_bits_, code_bits(targets, shortest, longest) + kept.sign_bits() - low_bits_) {
-  if (code_bits(targets, shortest, longest) + kept.sign_bits() > most_code_bits) {
+      packing_(low_bits_, list_bits(targets, shortest, longest, kept)) {
+  if (!fits(targets, shortest, longest, kept)) {
     throw std::length_error(
         "a partition has too many neurons for such long delays: use more threads");
   }

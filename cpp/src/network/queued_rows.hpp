@@ -20,9 +20,8 @@ class QueuedRows final : public StaticRows<R> {
   QueuedRows(std::uint32_t targets, Step shortest, Step longest, const RowSizes& sizes,
              const Kept& kept = Kept());
 
-  // Of a target and a delay in a row; more than most_code_bits are refused.
-  static int code_bits(std::uint32_t targets, Step shortest, Step longest);
-  static constexpr int most_code_bits = 32;
+  // Whether a row has room for such targets, delays and signs; others are refused.
+  static bool fits(std::uint32_t targets, Step shortest, Step longest, const Kept& kept);
 
   // Bytes that a row of n synapses takes.
   std::size_t bytes_of(std::size_t n) const { return packing_.bytes_of(n); }
@@ -52,6 +51,7 @@ class QueuedRows final : public StaticRows<R> {
     Row emptied() const { return {first, 0}; }
   };
 
+  static int list_bits(std::uint32_t targets, Step shortest, Step longest, const Kept& kept);
   unsigned char* bytes_at(const Row& row) { return data_[row.first].bytes; }
   int step_bits() const { return kept_.sign_bits() + high_bits_; }  // of the lists of a step
   template <bool cut>

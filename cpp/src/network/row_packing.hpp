@@ -22,6 +22,7 @@ class PackedApart {
  public:
   using Weight = typename Event::Weight;
 
+  static bool fits(int target_bits, int list_bits) { return target_bits + list_bits <= 32; }
   PackedApart(int target_bits, int list_bits)
       : target_bits_(target_bits), code_bytes_(target_bits + list_bits > 24 ? 4 : 3) {}
 
@@ -76,6 +77,7 @@ class PackedEvents {
   using Weight = typename Event::Weight;
   static_assert(Event::slack == 0);
 
+  static bool fits(int target_bits, int list_bits) { return target_bits <= 16 && list_bits <= 16; }
   PackedEvents(int, int list_bits) : list_bytes_(list_bits > 8 ? 2 : 1) {}
 
   std::size_t bytes_of(std::size_t n) const { return n * (Event::bytes + list_bytes_); }

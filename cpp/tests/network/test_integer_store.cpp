@@ -183,6 +183,35 @@ TEST_CASE("weights are visited, and can be set") {
   });
 }
 
+TEST_CASE("delays of both signs may be as long as any") {
+  const std::vector<std::uint32_t> pre{0, 0, 0, 0}, post{0, 1, 2, 3};
+  const std::vector<float> weight{1.0f, -1.0f, 2.0f, -2.0f};
+  const std::vector<std::uint16_t> delay{1, 65'535, 40'000, 32'769};
+  const auto table = SynapseTable<float>::from_lists(1, pre, post, weight, delay);
+  Feed<float> feed = feed_of(table, 0.25, {0, 0, false});
+  feed.sources = 1;
+  auto sums = sums_for(1);
+  IntegerStore<float> store({&feed, 1}, 65'535 + 32, n_post, sums);
+  REQUIRE(store.has(IntegerStore<float>::Form::queued));
+  store.enqueue(0, 1, 1);
+  std::array<Step, 4> arrived{};
+  const std::array<float*, 1> none{};
+  for (Step step = 1; step <= 65'535; ++step) {
+    store.deliver(step, none, true);
+    store.deliver(step, none, false);
+    for (std::size_t i = 0; i < 4; ++i) {
+      if (arrived[i] == 0 && sums[0].at().narrow[i] != 0) {
+        arrived[i] = step;
+      }
+    }
+  }
+  CHECK(arrived == std::array<Step, 4>{1, 65'535, 40'000, 32'769});
+  store.visit(0, [&](const SynapseRef<float>& synapse) {
+    CHECK(synapse.delay == delay[synapse.target]);
+    CHECK(synapse.value() == weight[synapse.target]);
+  });
+}
+
 TEST_CASE("a store says what its sums may reach") {
   // 2000 synapses from each of 50 sources, so at least 6 synapses with 65535 << 13 onto a target.
   const auto table = random_table<float>(4, 2000, 0.25);

@@ -99,3 +99,19 @@ TEST_CASE("each synapse is stored once, in its target's partition") {
     CHECK(layout.plastic_store(network.projections[1], 0)->layout() == PlasticLayout::history);
   }
 }
+
+TEST_CASE("after a restart at time 0, stores are idle at once") {
+  Network<double> network(dt, 1, 1, nullptr);
+  network.add_neurons(model(), 3, delta(), false);
+  const std::size_t source = network.add_events(1, {}, {});
+  network.connect(source, 0, table<double>(1, {0}, {2}, {4}), Receptor::by_sign, {}, {}, {});
+  network.agree();
+  Layout<double> layout(network, false);
+  layout.build();
+  network.now = 1000;
+  layout.enqueue({{1000}, {network.nodes[source].first_gid}});
+  StoreWatch& watch = layout.partitions[0].watch;
+  CHECK_FALSE(watch.idle(0, 1003));
+  layout.restart(-1);
+  CHECK(watch.idle(0, 1));
+}

@@ -110,4 +110,16 @@ TEST_CASE_TEMPLATE("magnitudes of 16 bits are added to sums, of one sign or of b
 
 TEST_CASE("targets and delays that do not fit one code are refused") {
   CHECK_THROWS_AS(QueuedRows<float>(500'000, 1, 9000, {}), std::length_error);
+  // The number of a list has 16 bits beside a weight of 16 bits, however few the targets are.
+  using Queued = QueuedRows<float, IntegerWeights<float>>;
+  for (const bool both : {false, true}) {
+    const IntegerWeights<float> kept({}, both);
+    for (const std::uint32_t targets : {5u, 65'536u}) {
+      CHECK(Queued::fits(targets, 1, 32'768, kept));
+      CHECK(Queued::fits(targets, 1, 65'535, kept) == !both);
+    }
+    CHECK(Queued::fits(131'072, 1, 16'384, kept));
+    CHECK(Queued::fits(131'072, 1, 32'768, kept) == !both);
+  }
+  CHECK_THROWS_AS(Queued(5, 1, 65'535, {}, IntegerWeights<float>({}, true)), std::length_error);
 }

@@ -10,6 +10,13 @@
 
 using namespace spikelet;
 
+TEST_CASE("a packing says what it has room for") {
+  CHECK(PackedApart<FloatEvent<float>>::fits(3, 29));
+  CHECK_FALSE(PackedApart<FloatEvent<float>>::fits(16, 17));
+  CHECK(PackedEvents<IntegerEvent>::fits(16, 16));
+  CHECK_FALSE(PackedEvents<IntegerEvent>::fits(3, 17));
+}
+
 TEST_CASE_TEMPLATE("a row has the synapses that were written, in as many bytes as they need",
                    Packing, PackedApart<FloatEvent<float>>, PackedApart<FloatEvent<double>>,
                    PackedEvents<IntegerEvent>) {

@@ -38,3 +38,17 @@ TEST_CASE("a range of sources has both its ends") {
     CHECK(watch.takes(1, std::vector{gid}, 1));
   }
 }
+
+TEST_CASE("once no spikes are on their way, time may go back") {
+  StoreWatch watch(10);
+  watch.add({5, 9}, true);
+  watch.add({5, 9}, false);
+  const std::vector<Gid> some{7};
+  CHECK(watch.takes(0, some, 1000));
+  watch.clear();
+  CHECK(watch.idle(0, 1));
+  CHECK(watch.takes(0, some, 3));
+  CHECK_FALSE(watch.idle(0, 12));
+  CHECK(watch.idle(0, 14));
+  CHECK_FALSE(watch.idle(1, 1));  // it does not wait
+}

@@ -17,9 +17,7 @@ class StoreWatch {
   explicit StoreWatch(Step longest = 0) : longest_(longest) {}
 
   // The next store; waits: as of a SynapseStore.
-  void add(GidRange sources, bool waits) {
-    entries_.push_back({sources, waits ? std::numeric_limits<Step>::min() : always});
-  }
+  void add(GidRange sources, bool waits) { entries_.push_back({sources, waits ? never : always}); }
   void add_none() { add(GidRange::none(), true); }  // where a partition has no such store
 
   // Whether store k must note some of these spikes, which ascend. Then it is not idle until they
@@ -33,10 +31,19 @@ class StoreWatch {
     entry.busy_until = std::max(entry.busy_until, stamp + longest_);
     return true;
   }
+  // No spikes are on their way any more; time may go back.
+  void clear() {
+    for (Entry& entry : entries_) {
+      if (entry.busy_until != always) {
+        entry.busy_until = never;
+      }
+    }
+  }
   // Whether nothing arrives in a step.
   bool idle(std::size_t k, Step step) const { return entries_[k].busy_until < step; }
 
  private:
+  static constexpr Step never = std::numeric_limits<Step>::min();
   static constexpr Step always = std::numeric_limits<Step>::max();
   struct Entry {
     GidRange sources;
