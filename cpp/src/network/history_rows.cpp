@@ -178,6 +178,20 @@ void HistoryRows<R>::send(std::uint32_t row, Channels<R> input) const {
   }
 }
 
+// About how many synapses rows have. Where that decides about traces of all targets, it is counted:
+// a network may have a few rows that are long, and others that fire.
+template <class R>
+std::size_t HistoryRows<R>::synapses_of(std::span<const std::uint32_t> rows) const {
+  const std::size_t mean = weight_.size() / std::max<std::size_t>(segments_.size(), 1),
+                    expected = rows.size() * mean;
+  if (!traces_.pays(expected)) {
+    return expected;
+  }
+  return std::accumulate(
+      rows.begin(), rows.end(), std::size_t{0},
+      [&](std::size_t sum, std::uint32_t row) { return sum + segments_[row].count; });
+}
+
 template <class R>
 void HistoryRows<R>::deliver(Step step, Channels<R> input, bool early) {
   if (early != this->feed_.ends.early()) {
@@ -186,8 +200,7 @@ void HistoryRows<R>::deliver(Step step, Channels<R> input, bool early) {
   this->deliver_sent(step, input);  // of earlier stamps than any arrival below
   auto& arrivals = calendar_.at(step);
   const std::span<const std::uint32_t> rows(arrivals);
-  const std::size_t mean = weight_.size() / std::max<std::size_t>(segments_.size(), 1);
-  traces_.start(step, first_only_ ? 0 : rows.size() * mean);
+  traces_.start(step, first_only_ ? 0 : synapses_of(rows));
   std::size_t fetched = 0;  // rows whose synapses are on their way
   for (std::size_t begin = 0, end = 0; begin < rows.size(); begin = end) {
     // A few rows are updated together. None of them twice: a source may spike twice in a step.
@@ -208,6 +221,7 @@ void HistoryRows<R>::deliver(Step step, Channels<R> input, bool early) {
       send(rows[a], input);
     }
   }
+  traces_.stop();
   arrivals.clear();
   const auto& next = calendar_.at(step + 1);
   for (std::size_t a = 0; a < std::min<std::size_t>(next.size(), most_together); ++a) {

@@ -90,6 +90,7 @@ class HistoryRows : public PlasticStore<R> {
   void note_post(std::uint32_t target, Step stamp) override;
   void process(std::span<const std::uint32_t> rows, Step arrival);
   void send(std::uint32_t row, Channels<R> input) const;
+  std::size_t synapses_of(std::span<const std::uint32_t> rows) const;
   void prefetch_row(std::uint32_t row) const;
   void prefetch_synapses(std::uint32_t row) const;
 

@@ -25,15 +25,21 @@ class PostTraces {
     }
   }
 
+  // Whether they are worth computing for rows with so many synapses.
+  bool pays(std::size_t synapses) const {
+    return synapses >= synapses_per_target * targets_ * parts_.size();
+  }
   // Rows with so many synapses arrive at this step.
   void start(Step arrival, std::size_t synapses) {
-    const bool worth = synapses >= synapses_per_target * targets_ * parts_.size();
-    arrival_ = worth ? arrival : none;
-    if (worth) {
+    arrival_ = pays(synapses) ? arrival : none;
+    if (arrival_ != none) {
       traces_.resize(parts_.size());
       computed_.assign(parts_.size(), false);
     }
   }
+
+  // These rows are done: spikes of targets may follow, or other ones after a reset.
+  void stop() { arrival_ = none; }
 
   // The traces for rows with this dendritic part that arrive then, or nothing if they are not worth
   // it. compute(traces) is called for the first of these rows.
@@ -42,8 +48,8 @@ class PostTraces {
     if (arrival != arrival_) {
       return nullptr;
     }
-    const auto k = static_cast<std::size_t>(std::ranges::lower_bound(parts_, dendritic) -
-                                            parts_.begin());
+    const auto k =
+        static_cast<std::size_t>(std::ranges::lower_bound(parts_, dendritic) - parts_.begin());
     if (!computed_[k]) {
       traces_[k].resize(targets_ + spare);  // read by vectors
       compute(std::span<R>(traces_[k]).first(targets_));
@@ -53,7 +59,8 @@ class PostTraces {
   }
 
  private:
-  // Computing a trace takes as long as looking up the spikes of one synapse.
+  // Computing a trace takes about as long as looking up the spikes of one synapse. With twice as
+  // many synapses, half of that is saved even if rows of all parts arrive.
   static constexpr std::size_t synapses_per_target = 2;
 
   static constexpr Step none = -1;

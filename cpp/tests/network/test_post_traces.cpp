@@ -21,6 +21,8 @@ TEST_CASE("traces of targets are computed once for each arrival and dendritic pa
     });
   };
   CHECK(of(0, 3) == nullptr);  // not started
+  CHECK(!traces.pays(2 * targets * 2 - 1));
+  CHECK(traces.pays(2 * targets * 2));
   traces.start(1, 2 * targets * 2 - 1);
   CHECK(of(1, 3) == nullptr);  // too few synapses for two parts
   traces.start(1, 2 * targets * 2);
@@ -33,4 +35,6 @@ TEST_CASE("traces of targets are computed once for each arrival and dendritic pa
   traces.start(2, 1000 * targets);
   CHECK(of(2, 3)[0] == 203);  // not those of the last
   CHECK(computed == 3);
+  traces.stop();
+  CHECK(of(2, 3) == nullptr);
 }

@@ -35,7 +35,7 @@ class TraceStore : public PlasticStore<R> {
   virtual void on_pre(std::uint32_t source, R down, R* input) = 0;
   virtual void prefetch_row(std::uint32_t source) const = 0;
   virtual void on_post(std::uint32_t target, R up) = 0;
-  virtual void on_mark(std::uint32_t) {}  // a target's trace has changed, but for on_epoch()
+  virtual void on_mark(std::uint32_t) {}  // at a target's spike, its trace has changed
   virtual R pre_trace(std::uint32_t source) const = 0;  // of the present epoch, after flush()
   virtual void on_epoch() = 0;                          // the epoch of step clock_ + 1 begins
   virtual void flush() = 0;  // applies all pending potentiation to the weights

@@ -112,8 +112,8 @@ SPIKELET_INLINE CloseTargets close_targets(const std::uint16_t* target) {
 }
 SPIKELET_INLINE Vec<float> pick(const float* column, const CloseTargets& close) {
   const float* from = column + close.first;
-  return reinterpret_cast<Vec<float>>(_mm512_permutex2var_ps(
-      _mm512_loadu_ps(from), close.index, _mm512_loadu_ps(from + lanes<float>)));
+  return reinterpret_cast<Vec<float>>(_mm512_permutex2var_ps(_mm512_loadu_ps(from), close.index,
+                                                             _mm512_loadu_ps(from + lanes<float>)));
 }
 SPIKELET_INLINE Words<float> pick(const std::int32_t* column, const CloseTargets& close) {
   const std::int32_t* from = column + close.first;
@@ -122,7 +122,7 @@ SPIKELET_INLINE Words<float> pick(const std::int32_t* column, const CloseTargets
 }
 #endif
 
-// By target; as many more as two vectors have may be read.
+// Of a column by target. As many values as two vectors have may be read from a target on.
 template <class R>
 SPIKELET_INLINE Vec<R> of_targets(const R* column, const std::uint16_t* target) {
 #if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64

@@ -72,8 +72,10 @@ SPIKELET_INLINE void take(std::size_t rows, RowOf&& row_of, std::size_t& row, st
     if (n < left && part.count > 0) {
       break;  // a row that fits into one part is not cut
     }
-    for (std::size_t k = 0; k < width; ++k) {  // places beyond the end
-      part.target[used + n + k] = 0;
+    // Places beyond the end; their target is close to those of the vector that they complete.
+    const std::uint16_t close = n > 0 ? from.target[begin + n - 1] : std::uint16_t{0};
+    for (std::size_t k = 0; k < width; ++k) {
+      part.target[used + n + k] = close;
     }
     store(part.weight + used + n, Vec<R>{});
     copy_values(from.weight + begin, n, part.weight + used);

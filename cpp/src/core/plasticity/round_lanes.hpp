@@ -28,7 +28,7 @@ SPIKELET_INLINE Words<R> look_up_as(const std::int32_t* values, const std::int32
   return look_up_words<R>(values, place);
 }
 
-// T: R, or 32-bit integers. `lanes_of` gets zeros beyond its end.
+// T: R, or 32-bit integers. Beyond its end, `lanes_of` gets zeros or what some place has.
 template <class R, bool timed, class T>
 SPIKELET_INLINE void read_lanes(const Rounds<R, timed>& rounds, std::size_t age, const T* values,
                                 T* lanes_of) {
@@ -52,8 +52,8 @@ SPIKELET_INLINE void read_lanes(const Rounds<R, timed>& rounds, std::size_t age,
   }
 }
 template <class R, bool timed, class T>
-SPIKELET_INLINE void write_lanes(const Rounds<R, timed>& rounds, std::size_t age,
-                                 const T* lanes_of, T* values) {
+SPIKELET_INLINE void write_lanes(const Rounds<R, timed>& rounds, std::size_t age, const T* lanes_of,
+                                 T* values) {
 #if SPIKELET_VECTOR_BYTES == 64
   if (age < rounds.by_vector) {
     std::size_t size = 0;

@@ -28,8 +28,8 @@ struct Rounds {
   Pieces<R> part;
   std::array<Round<R>, TargetSpikes<R>::kept> round;  // by age
   std::array<std::uint32_t, TargetSpikes<R>::kept> size;
-  // So many rounds, which have most spikes, know their synapses by the lanes of each vector instead
-  // of their places.
+  // The first so many rounds, which have most spikes, know their synapses by the lanes of each
+  // vector of places (`which`, by age) instead of by their places.
   std::size_t by_vector;
   std::uint32_t which[2][room / lanes<R>];
   // By place: the target's trace that depresses, and the steps since then; and results of a round.
@@ -154,10 +154,9 @@ SPIKELET_INLINE void list_down(const Replaying<R>& how, const ReplayedRow<R>& ro
 template <class R, bool timed>
 SPIKELET_INLINE Vec<R> down_at(const Replaying<R>& how, const ReplayedRow<R>& row, std::size_t k,
                                const Rounds<R, timed>& rounds) {
-  const Vec<R> trace =
-      row.post != nullptr
-          ? of_targets(row.post, rounds.part.target + k)
-          : load(rounds.down_trace + k) * decayed(how.post_decay, rounds.down_steps + k);
+  const Vec<R> trace = row.post != nullptr ? of_targets(row.post, rounds.part.target + k)
+                                           : load(rounds.down_trace + k) *
+                                                 decayed(how.post_decay, rounds.down_steps + k);
   return trace * row.down;
 }
 
