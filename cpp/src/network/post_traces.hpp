@@ -7,8 +7,8 @@
 #include <span>
 #include <vector>
 
+#include "spikelet/core/plasticity.hpp"
 #include "spikelet/core/types.hpp"
-#include "spikelet/network/store.hpp"
 
 namespace spikelet {
 
@@ -51,7 +51,7 @@ class PostTraces {
     const auto k =
         static_cast<std::size_t>(std::ranges::lower_bound(parts_, dendritic) - parts_.begin());
     if (!computed_[k]) {
-      traces_[k].resize(targets_ + spare);  // read by vectors
+      traces_[k].resize(targets_ + column_padding);  // read by vectors
       compute(std::span<R>(traces_[k]).first(targets_));
       computed_[k] = true;
     }

@@ -22,7 +22,7 @@ class SpikeLists {
         end_(targets),
         limit_(targets),
         newest_(targets, nothing),
-        columns_(targets + spare),
+        columns_(targets + column_padding),
         latest_(kept * (targets + 1), never),
         latest_factor_(second ? kept * targets : 0) {
     compact([](Step) { return false; }, 0);
@@ -116,14 +116,9 @@ class SpikeLists {
     size_ = 0;
   }
   TargetSpikes<R> view() const {
-    return {newest_.data(),
-            columns_.view(),
-            latest_.data(),
-            second_ ? latest_factor_.data() : nullptr,
-            end_.data(),
-            stamp_.data(),
-            trace_.data(),
-            second_ ? factor_.data() : nullptr};
+    return {
+        newest_.data(), columns_.view(), latest_.data(), second_ ? latest_factor_.data() : nullptr,
+        end_.data(),    stamp_.data(),   trace_.data(),  second_ ? factor_.data() : nullptr};
   }
   // For walks one spike at a time, by index.
   Step stamp(std::uint32_t k) const { return base_ + stamp_[k]; }

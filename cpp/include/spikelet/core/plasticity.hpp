@@ -8,6 +8,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -105,8 +106,11 @@ struct alignas(4 * sizeof(R)) NewestSpikes {
   R trace, trace_before;
 };
 
-// The same in columns, for targets that lie close together; as many more as two vectors have may be
-// read.
+// So many values follow the last target's in a column by target: kernels read that far from any
+// target on.
+inline constexpr std::size_t column_padding = 32;
+
+// The same in columns, for targets that lie close together.
 template <class R>
 struct NewestColumns {
   const std::int32_t *stamp, *stamp_before;

@@ -276,8 +276,10 @@ SPIKELET_INLINE void list_spikes(const Replaying<R>& how, std::span<const Piece<
                      at = kept * load_index<R>(target + k) + (kept - 1);
       const std::uint32_t which_0 = all & word_bits<R>(new_0 & (newest.stamp <= row.to)),
                           which_1 = all & word_bits<R>(new_1 & (newest.stamp_before <= row.to));
-      rounds.which[0][k / width] = which_0;
-      rounds.which[1][k / width] = which_1;
+      if constexpr (packs_lanes) {
+        rounds.which[0][k / width] = which_0;
+        rounds.which[1][k / width] = which_1;
+      }
       add(how, rows, which_0, place, newest.stamp, at, 0, rounds);
       add(how, rows, which_1, place, newest.stamp_before, at - 1, 1, rounds);
       leave(all & word_bits<R>(new_1), place, at - 2, number);
