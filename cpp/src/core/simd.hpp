@@ -567,15 +567,14 @@ SPIKELET_INLINE Vec<double> unpack(std::uint32_t which, const double* values, Ve
 }
 SPIKELET_INLINE IndexOf<float>::type unpack(std::uint32_t which, const std::int32_t* values,
                                             IndexOf<float>::type v) {
-  return reinterpret_cast<IndexOf<float>::type>(
-      _mm512_mask_expand_epi32(reinterpret_cast<__m512i>(v), static_cast<__mmask16>(which),
-                               _mm512_loadu_si512(values)));
+  return reinterpret_cast<IndexOf<float>::type>(_mm512_mask_expand_epi32(
+      reinterpret_cast<__m512i>(v), static_cast<__mmask16>(which), _mm512_loadu_si512(values)));
 }
 SPIKELET_INLINE IndexOf<double>::type unpack(std::uint32_t which, const std::int32_t* values,
                                              IndexOf<double>::type v) {
-  return reinterpret_cast<IndexOf<double>::type>(_mm256_mask_expand_epi32(
-      reinterpret_cast<__m256i>(v), static_cast<__mmask8>(which),
-      _mm256_loadu_si256(reinterpret_cast<const __m256i*>(values))));
+  return reinterpret_cast<IndexOf<double>::type>(
+      _mm256_mask_expand_epi32(reinterpret_cast<__m256i>(v), static_cast<__mmask8>(which),
+                               _mm256_loadu_si256(reinterpret_cast<const __m256i*>(values))));
 }
 #else
 template <class V, class T>

@@ -109,12 +109,11 @@ template <class R>
 struct Driver {
   Driver(const Case& which, const Trains& spikes, const RewardSignal* reward = nullptr)
       : what(which),
-        table(which.close
-                  ? make_close_table<R>(which.delay, which.low, which.high)
-                  : make_table<R>(
-                        which.layout == PlasticLayout::dense_block,
-                        which.layout == PlasticLayout::history ? std::uint16_t{0} : which.delay,
-                        which.low, which.high)),
+        table(which.close ? make_close_table<R>(which.delay, which.low, which.high)
+                          : make_table<R>(which.layout == PlasticLayout::dense_block,
+                                          which.layout == PlasticLayout::history ? std::uint16_t{0}
+                                                                                 : which.delay,
+                                          which.low, which.high)),
         trains(spikes) {
     feed.table = &table;
     feed.pre_gid = pre_gid;
