@@ -1,7 +1,59 @@
-// The positions of selected lanes, packed into a list of numbers. Included by kernel sources after
+// Selected lanes, or their positions, packed one after the other. Included by kernel sources after
 // simd.hpp.
 
 namespace spikelet::SPIKELET_LEVEL {
+
+// Writes the 32-bit or, of R, wider lanes whose bits are set one after the other. May write a whole
+// vector.
+#if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
+SPIKELET_INLINE void pack(std::uint32_t which, Vec<float> v, float* out) {
+  _mm512_storeu_ps(
+      out, _mm512_maskz_compress_ps(static_cast<__mmask16>(which), reinterpret_cast<__m512>(v)));
+}
+SPIKELET_INLINE void pack(std::uint32_t which, Vec<double> v, double* out) {
+  _mm512_storeu_pd(
+      out, _mm512_maskz_compress_pd(static_cast<__mmask8>(which), reinterpret_cast<__m512d>(v)));
+}
+SPIKELET_INLINE void pack(std::uint32_t which, IndexOf<float>::type v, std::uint32_t* out) {
+  _mm512_storeu_si512(out, _mm512_maskz_compress_epi32(static_cast<__mmask16>(which),
+                                                       reinterpret_cast<__m512i>(v)));
+}
+SPIKELET_INLINE void pack(std::uint32_t which, IndexOf<double>::type v, std::uint32_t* out) {
+  _mm256_storeu_si256(
+      reinterpret_cast<__m256i*>(out),
+      _mm256_maskz_compress_epi32(static_cast<__mmask8>(which), reinterpret_cast<__m256i>(v)));
+}
+// The other way round: lanes whose bits are set get the values, the others stay. Reads a whole
+// vector.
+SPIKELET_INLINE Vec<float> unpack(std::uint32_t which, const float* values, Vec<float> v) {
+  return reinterpret_cast<Vec<float>>(_mm512_mask_expand_ps(
+      reinterpret_cast<__m512>(v), static_cast<__mmask16>(which), _mm512_loadu_ps(values)));
+}
+SPIKELET_INLINE Vec<double> unpack(std::uint32_t which, const double* values, Vec<double> v) {
+  return reinterpret_cast<Vec<double>>(_mm512_mask_expand_pd(
+      reinterpret_cast<__m512d>(v), static_cast<__mmask8>(which), _mm512_loadu_pd(values)));
+}
+SPIKELET_INLINE IndexOf<float>::type unpack(std::uint32_t which, const std::int32_t* values,
+                                            IndexOf<float>::type v) {
+  return reinterpret_cast<IndexOf<float>::type>(_mm512_mask_expand_epi32(
+      reinterpret_cast<__m512i>(v), static_cast<__mmask16>(which), _mm512_loadu_si512(values)));
+}
+SPIKELET_INLINE IndexOf<double>::type unpack(std::uint32_t which, const std::int32_t* values,
+                                             IndexOf<double>::type v) {
+  return reinterpret_cast<IndexOf<double>::type>(
+      _mm256_mask_expand_epi32(reinterpret_cast<__m256i>(v), static_cast<__mmask8>(which),
+                               _mm256_loadu_si256(reinterpret_cast<const __m256i*>(values))));
+}
+#else
+template <class V, class T>
+SPIKELET_INLINE void pack(std::uint32_t which, V v, T* out) {
+  constexpr int n = sizeof(V) / sizeof(T);
+  for (int lane = 0; lane < n; ++lane) {
+    *out = static_cast<T>(v[lane]);
+    out += (which >> lane) & 1u;
+  }
+}
+#endif
 
 // One bit per lane: a != b, also where one of them is NaN.
 #if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64

@@ -184,11 +184,7 @@ void IntegerStore<R>::enqueue_all(std::span<const Gid> sources, Step stamp, Step
 
 template <class R>
 GidRange IntegerStore<R>::sources() const {
-  GidRange all = GidRange::none();
-  for (const Part& part : parts_) {
-    all = all.joined(part.rows->sources());
-  }
-  return all;
+  return sources_of(parts_);
 }
 
 template <class R>

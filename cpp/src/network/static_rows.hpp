@@ -83,6 +83,16 @@ class StaticRows {
   StaticRows(const StaticRows&) = default;
 };
 
+// Of all parts of a store, which have `rows` each.
+template <class Parts>
+GidRange sources_of(const Parts& parts) {
+  GidRange all = GidRange::none();
+  for (const auto& part : parts) {
+    all = all.joined(part.rows->sources());
+  }
+  return all;
+}
+
 // A header for each source with synapses, found by its number.
 template <class Row>
 class RowTable {

@@ -129,11 +129,7 @@ void StaticStore<R>::fetch() const {
 
 template <class R>
 GidRange StaticStore<R>::sources() const {
-  GidRange all = GidRange::none();
-  for (const Channel& channel : channels_) {
-    all = all.joined(channel.rows->sources());
-  }
-  return all;
+  return sources_of(channels_);
 }
 
 template <class R>

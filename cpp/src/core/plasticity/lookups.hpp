@@ -123,14 +123,17 @@ SPIKELET_INLINE Words<float> pick(const std::int32_t* column, const CloseTargets
 }
 #endif
 
-// Of a padded column by target.
+// Of a padded column by target. may_fit: whether to check if the targets lie close together.
 template <class R>
-SPIKELET_INLINE Vec<R> of_targets(const R* column, const std::uint16_t* target) {
+SPIKELET_INLINE Vec<R> of_targets(const R* column, const std::uint16_t* target,
+                                  [[maybe_unused]] bool may_fit) {
 #if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
   if constexpr (sizeof(R) == 4) {
-    const CloseTargets close = close_targets(target);
-    if (close.fit) {
-      return pick(column, close);
+    if (may_fit) {
+      const CloseTargets close = close_targets(target);
+      if (close.fit) {
+        return pick(column, close);
+      }
     }
   }
 #endif
@@ -306,14 +309,17 @@ SPIKELET_INLINE Newest<R> look_up_newest(const NewestSpikes<R>* newest,
 }
 // The same, from columns if they lie close together.
 template <class R>
-SPIKELET_INLINE Newest<R> newest_of(const TargetSpikes<R>& posts, const std::uint16_t* target) {
+SPIKELET_INLINE Newest<R> newest_of(const TargetSpikes<R>& posts, const std::uint16_t* target,
+                                    [[maybe_unused]] bool may_fit) {
 #if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
   if constexpr (sizeof(R) == 4) {
-    const CloseTargets close = close_targets(target);
-    if (close.fit) {
-      const NewestColumns<R>& column = posts.column;
-      return {pick(column.stamp, close), pick(column.stamp_before, close),
-              pick(column.trace, close), pick(column.trace_before, close)};
+    if (may_fit) {
+      const CloseTargets close = close_targets(target);
+      if (close.fit) {
+        const NewestColumns<R>& column = posts.column;
+        return {pick(column.stamp, close), pick(column.stamp_before, close),
+                pick(column.trace, close), pick(column.trace_before, close)};
+      }
     }
   }
 #endif

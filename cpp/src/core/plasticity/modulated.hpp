@@ -279,7 +279,7 @@ void modulated_rows(const double* p, const Modulating<R>& modulating,
     pass_all(modulating, rows, all);
     for (const Piece<R>& piece : pieces) {
       for (std::size_t k = piece.first; k < piece.first + piece.n; k += lanes<R>) {
-        const Vec<R> change = down_at(how, *piece.row, k, rounds);
+        const Vec<R> change = down_at(how, piece, k, rounds);
         store(part.own + k, rule.down(load(part.own + k), change));
       }
     }

@@ -11,6 +11,8 @@ struct Piece {
   std::size_t number;  // of the row
   std::size_t begin;
   std::size_t first, n;
+  // Whether vectors of its targets may lie close together: in sparse rows, few do.
+  bool close;
 };
 
 template <class R>
@@ -84,7 +86,8 @@ SPIKELET_INLINE void take(std::size_t rows, RowOf&& row_of, std::size_t& row, st
       store(part.own + used + n, Vec<R>{});
       copy_values(from.own + begin, n, part.own + used);
     }
-    part.piece[part.count++] = {&from, row, begin, used, n};
+    const bool dense = n > 0 && static_cast<std::size_t>(close - from.target[begin]) < 2 * n;
+    part.piece[part.count++] = {&from, row, begin, used, n, dense};
     used += (n + width - 1) / width * width;
     begin += n;
     if (n < left) {

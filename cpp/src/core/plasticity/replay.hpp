@@ -97,7 +97,7 @@ SPIKELET_INLINE void depress(const Rule& rule, const Replaying<R>& how, const Pi
   Pieces<R>& part = rounds.part;
   const std::size_t end = piece.first + piece.n;
   for (std::size_t k = piece.first; k < end; k += lanes<R>) {
-    store(part.weight + k, rule.down(load(part.weight + k), down_at(how, row, k, rounds)));
+    store(part.weight + k, rule.down(load(part.weight + k), down_at(how, piece, k, rounds)));
     if (row.own != nullptr) {
       store(part.own + k, load(part.own + k) * row.own_decay + R(1));
     }

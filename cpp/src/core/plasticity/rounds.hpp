@@ -152,11 +152,13 @@ SPIKELET_INLINE void list_down(const Replaying<R>& how, const ReplayedRow<R>& ro
 
 // The changes of a vector of synapses that depress, before the factors of the rule.
 template <class R, bool timed>
-SPIKELET_INLINE Vec<R> down_at(const Replaying<R>& how, const ReplayedRow<R>& row, std::size_t k,
+SPIKELET_INLINE Vec<R> down_at(const Replaying<R>& how, const Piece<R>& piece, std::size_t k,
                                const Rounds<R, timed>& rounds) {
-  const Vec<R> trace = row.post != nullptr ? of_targets(row.post, rounds.part.target + k)
-                                           : load(rounds.down_trace + k) *
-                                                 decayed(how.post_decay, rounds.down_steps + k);
+  const ReplayedRow<R>& row = *piece.row;
+  const Vec<R> trace =
+      row.post != nullptr
+          ? of_targets(row.post, rounds.part.target + k, piece.close)
+          : load(rounds.down_trace + k) * decayed(how.post_decay, rounds.down_steps + k);
   return trace * row.down;
 }
 
@@ -266,7 +268,7 @@ SPIKELET_INLINE void list_spikes(const Replaying<R>& how, std::span<const Piece<
     const std::size_t end = piece.first + piece.n;
     for (std::size_t k = piece.first; k < end; k += width) {
       prefetch_next(rounds.part, k);
-      const Newest<R> newest = newest_of(how.posts, target + k);
+      const Newest<R> newest = newest_of(how.posts, target + k, piece.close);
       if (looks_up) {
         list_down(how, row, newest, k, end - k, rounds);
       }
@@ -335,7 +337,7 @@ SPIKELET_INLINE void list_one_each(const Replaying<R>& how, const Piece<R>& piec
   const std::size_t end = piece.first + piece.n;
   for (std::size_t k = piece.first; k < end; k += lanes<R>) {
     prefetch_next(rounds.part, k);
-    const Newest<R> newest = newest_of(how.posts, target + k);
+    const Newest<R> newest = newest_of(how.posts, target + k, piece.close);
     if (looks_up) {
       list_down(how, row, newest, k, end - k, rounds);
     }
