@@ -9,10 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.conftest import make, spawn, to_steps
+from tests.support.plasticity_bench import (
+    COINCIDENCES,
+    DEPENDENCES,
+    PAIRINGS,
+    STEPS,
+    Bench,
+    draw,
+    emit,
+    force,
+)
 from tests.support.plasticity_reference import simulate
 from tests.support.plasticity_zoo import LAYOUTS, Zoo, build, digest, rules
-from tests.test_plasticity import COINCIDENCES, DEPENDENCES, PAIRINGS, STEPS, Bench, draw
-from tests.test_plasticity_stdp import emit, force
 
 import spikelet as sl
 

@@ -9,37 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.conftest import Floats, Ints, make, to_steps
+from tests.support.plasticity_bench import WIDE, emit, force, trains
 
 import spikelet as sl
-
-# What arrives is gone after a step and does next to nothing to V_m.
-TARGET = sl.LIF(tau_syn_ex=1e-4, tau_syn_in=1e-4, t_ref=0.0)
-WIDE: dict[str, float] = {"w_min": -1e3, "w_max": 1e3}
-
-
-def force(net: sl.Network, posts: list[Ints], steps: int, model: Any = TARGET) -> Any:
-    """Add a target for each list of stamps, which spikes at just those (after 0)."""
-    current = np.zeros((steps, len(posts)))
-    for column, stamps in enumerate(posts):
-        current[stamps - 1, column] = 1e6
-    target = net.population(len(posts), model)
-    net.inject(target, sl.CurrentInput(current))
-    return target
-
-
-def trains(rng: np.random.Generator, n: int, steps: int, most: int, *, low: int = 0) -> list[Ints]:
-    """Draw ascending stamps; those of sources (low = 0) may be 0 and may come twice."""
-    drawn = [rng.integers(low, steps + 1, rng.integers(0, most + 1)) for _ in range(n)]
-    return [np.sort(t) if low == 0 else np.unique(t) for t in drawn]
-
-
-def emit(net: sl.Network, pres: list[Ints]) -> Any:
-    """Add sources with the given stamps."""
-    stamps = np.concatenate([np.zeros(0, dtype=np.int64), *pres])
-    ids = np.repeat(np.arange(len(pres)), [len(p) for p in pres])
-    order = np.argsort(stamps, kind="stable")
-    model = sl.SpikeSource(stamps[order] * net.dt, ids[order], snap=True)
-    return net.population(len(pres), model)
 
 
 def pair_sum(pre: Ints, post: Ints, delay: int, now: int, rule: sl.STDP, dt: float = 0.1) -> float:

@@ -9,9 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.conftest import Floats, make
-from tests.support.plasticity_reference import answered
-from tests.support.plasticity_zoo import build
-from tests.test_plasticity import (
+from tests.support.plasticity_bench import (
     COINCIDENCES,
     FRACTIONS,
     LAYOUTS,
@@ -21,6 +19,8 @@ from tests.test_plasticity import (
     draw,
     draw_stdp,
 )
+from tests.support.plasticity_reference import answered
+from tests.support.plasticity_zoo import build
 
 import spikelet as sl
 
