@@ -7,7 +7,6 @@ import pytest
 
 import spikelet as sl
 from spikelet.neurons import NeuronModel
-from spikelet.neurons.base import nest_counterpart
 
 
 def test_units_and_parameters_go_together() -> None:
@@ -26,10 +25,3 @@ def test_array_parameters_have_one_length() -> None:
     with pytest.raises(ValueError, match="same length"):
         sl.LIF(tau_m=np.full(3, 10.0), C_m=np.full(4, 250.0))
     assert sl.LIF(tau_m=np.full(3, 10.0)).length == 3
-
-
-def test_models_know_their_match_in_nest() -> None:
-    found = nest_counterpart(sl.LIF)
-    assert found is not None
-    assert found.name == "iaf_psc_exp"
-    assert nest_counterpart(sl.IF) is None

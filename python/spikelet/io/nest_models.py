@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
+from inspect import signature
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -124,14 +125,21 @@ def make(where: str, name: str, parameters: Mapping[str, Any]) -> Neuron:
     return Neuron(model, {**start_of(name), **states}, plastic)
 
 
-def neuron_of(model: NeuronModel) -> tuple[str, dict[str, Any]] | None:
+def neuron_of(model: NeuronModel, *, any_method: bool = False) -> tuple[str, dict[str, Any]] | None:
     """Return NEST's name of a model, and the parameters; None if NEST has no such model.
 
     Parameters that are lists in NEST are lists here: ``tau_syn_1`` and ``tau_syn_2`` become ``tau_syn``.
+
+    Parameters
+    ----------
+    model : NeuronModel
+        A model of ours.
+    any_method : bool
+        Whether it may be integrated by another method than the one with which `make` makes it.
     """
     neutral: dict[str, Any] = _OURS if isinstance(model, IntegrateAndFire) else {}
     for name, kind in NEST_MODELS.items():
-        if not _is(model, kind):
+        if not _is(model, kind, any_method):
             continue
         if kind.make is LIFNMDA:
             neutral = {"I_e": 0.0}
@@ -145,17 +153,23 @@ def neuron_of(model: NeuronModel) -> tuple[str, dict[str, Any]] | None:
 
 
 def _of_list(model: NeuronModel, key: str) -> list[str]:
-    """Return the names of the parameters that are a list in NEST, in order."""
+    """Return the names of the parameters that are a list in NEST, in order: numbered, or named as the receptors are."""
     names = [p.removeprefix(f"{key}_") for p in model.parameters() if p.startswith(f"{key}_")]
-    return [f"{key}_{k}" for k in sorted(int(x) for x in names if x.isdigit())]
+    numbered = [f"{key}_{k}" for k in sorted(int(x) for x in names if x.isdigit())]
+    return numbered or [f"{key}_{x}" for x in model.receptors if x in names]
 
 
-def _is(model: NeuronModel, kind: NestKind) -> bool:
+def _is(model: NeuronModel, kind: NestKind, any_method: bool) -> bool:
     if isinstance(model, IntegrateAndFire) or isinstance(kind.make, type):
         return type(model) is kind.make
     if not isinstance(model, EquationsModel):
         return False
-    other = _template(kind.make, tuple((key, len(_of_list(model, key))) for key in kind.lists))
+    shapes = tuple(_shape(model, key) for key in kind.lists)
+    methods = (None, model.equations.method) if any_method else (None,)
+    return any(_same(model, _template(kind.make, shapes, method)) for method in methods)
+
+
+def _same(model: EquationsModel, other: EquationsModel | None) -> bool:
     if other is None:
         return False
     mine, theirs = model.equations, other.equations
@@ -165,11 +179,32 @@ def _is(model: NeuronModel, kind: NestKind) -> bool:
     )
 
 
+def _shape(model: NeuronModel, key: str) -> tuple[str, int | tuple[str, ...]]:
+    """Return a parameter that is a list in NEST, and its length, or the names of its entries."""
+    found = _of_list(model, key)
+    names = tuple(p.removeprefix(f"{key}_") for p in found)
+    return key, len(names) if all(x.isdigit() for x in names) else names
+
+
 @cache
-def _template(make: Callable[..., NeuronModel], lists: tuple[tuple[str, int], ...]) -> Any:
+def _template(
+    make: Callable[..., NeuronModel],
+    lists: tuple[tuple[str, int | tuple[str, ...]], ...],
+    method: str | None,
+) -> Any:
+    given: dict[str, Any] = {
+        key: [1.0] * n if isinstance(n, int) else dict.fromkeys(n, 1.0) for key, n in lists
+    }
+    if method is not None:
+        if "method" not in signature(make).parameters:
+            return None
+        given["method"] = method
     try:
-        return make(**{key: [1.0] * n for key, n in lists})
-    except ValueError:  # it needs a receptor, or lists of one length
+        return make(**given)
+    except (
+        TypeError,
+        ValueError,
+    ):  # it needs a receptor, lists of one length, or has no such method
         return None
 
 

@@ -523,8 +523,8 @@ class Network(NetworkContents):
             Call ``nest.ResetKernel()`` first, which discards everything built in NEST before. False adds to NEST's
             network and keeps its settings; its resolution must be dt, and it must not have run.
         approximate : bool
-            Leave out what NEST cannot represent: spikes in flight, refractoriness, traces and the effect of
-            coincident pairs. The result's `notes` list what was left out.
+            Leave out what NEST cannot represent: spikes in flight, refractoriness, traces, states that cannot be set,
+            and the effect of coincident pairs. The result's `notes` list what was left out.
 
         Returns
         -------

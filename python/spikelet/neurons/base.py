@@ -22,14 +22,12 @@ from spikelet._util.described import Described
 
 __all__ = [
     "STATES",
-    "NestModel",
     "NeuronModel",
     "Simulator",
     "State",
     "Values",
     "advise_si",
     "largest",
-    "nest_counterpart",
     "parameter",
 ]
 
@@ -58,21 +56,6 @@ STATES = {
 """States of the models that have a kernel, by name."""
 
 
-class NestModel(NamedTuple):
-    """The model of NEST that a model agrees with, and the states that NEST records of it."""
-
-    name: str
-    records: tuple[str, ...]
-
-
-_nest: dict[type[NeuronModel], NestModel] = {}
-
-
-def nest_counterpart(model: type[NeuronModel]) -> NestModel | None:
-    """Return the model of NEST that a model agrees with, if there is one."""
-    return _nest.get(model)
-
-
 def parameter(default: float, unit: str, rule: str = "finite") -> Any:
     """Return a field of a model: a parameter with a default, a unit, and a rule for its values."""
     return field(default=default, metadata={"unit": unit, "rule": rule})
@@ -99,11 +82,6 @@ class NeuronModel(Described):
         },
         "tau_minus": "it is of the plasticity rule, as in sl.STDP(tau_minus=20.0)",
     }
-
-    def __init_subclass__(cls, *, nest: NestModel | None = None) -> None:
-        super().__init_subclass__()
-        if nest is not None:
-            _nest[cls] = nest
 
     def __post_init__(self) -> None:
         name, kept, arrays = type(self).__name__, self._kept, False

@@ -14,7 +14,6 @@ from spikelet import _core
 from spikelet._util.advice import advise
 from spikelet._util.checks import fail
 from spikelet.neurons.base import (
-    NestModel,
     NeuronModel,
     Simulator,
     Values,
@@ -87,8 +86,8 @@ class IntegrateAndFire(NeuronModel):
     tau_theta: Values = parameter(np.inf, "ms", "tau")
     reset: Literal["zero", "subtract"] = "zero"
 
-    def __init_subclass__(cls, *, nest: NestModel | None = None) -> None:
-        super().__init_subclass__(nest=nest)
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
         _classes.setdefault(cls.__name__, cls)
 
     def __post_init__(self) -> None:
@@ -203,7 +202,7 @@ _POTENTIALS = ("E_L", "V_th", "V_reset")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class LIF(IntegrateAndFire, nest=NestModel("iaf_psc_exp", ("V_m", "I_syn_ex", "I_syn_in"))):
+class LIF(IntegrateAndFire):
     r"""Leaky integrate-and-fire neuron with exponential synaptic currents (NEST ``iaf_psc_exp``).
 
     .. math::
@@ -241,7 +240,7 @@ class LIF(IntegrateAndFire, nest=NestModel("iaf_psc_exp", ("V_m", "I_syn_ex", "I
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class LIFOneCurrent(IntegrateAndFire, nest=NestModel("iaf_psc_exp", ("V_m", "I_syn"))):
+class LIFOneCurrent(IntegrateAndFire):
     r"""`LIF` with one synaptic time constant, and the sum of both synaptic currents as one state.
 
     .. math::
@@ -273,7 +272,7 @@ class LIFOneCurrent(IntegrateAndFire, nest=NestModel("iaf_psc_exp", ("V_m", "I_s
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class LIFDelta(IntegrateAndFire, nest=NestModel("iaf_psc_delta", ("V_m",))):
+class LIFDelta(IntegrateAndFire):
     r"""Leaky integrate-and-fire neuron with delta synapses (NEST ``iaf_psc_delta``).
 
     .. math:: C_m \dot V = -\frac{C_m}{\tau_m} (V - E_L) + I_e + C_m \sum_k w_k \delta(t - t_k)
@@ -299,7 +298,7 @@ class LIFDelta(IntegrateAndFire, nest=NestModel("iaf_psc_delta", ("V_m",))):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class LIFAlpha(IntegrateAndFire, nest=NestModel("iaf_psc_alpha", ("V_m", "I_syn_ex", "I_syn_in"))):
+class LIFAlpha(IntegrateAndFire):
     r"""Leaky integrate-and-fire neuron with alpha-shaped synaptic currents (NEST ``iaf_psc_alpha``).
 
     An event of weight w adds ``w e (t / tau_syn) exp(-t / tau_syn)``: the weight is the peak of the current [pA].
@@ -326,7 +325,7 @@ class LIFAlpha(IntegrateAndFire, nest=NestModel("iaf_psc_alpha", ("V_m", "I_syn_
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class LIFCond(IntegrateAndFire, nest=NestModel("iaf_cond_exp", ("V_m", "g_ex", "g_in"))):
+class LIFCond(IntegrateAndFire):
     r"""Leaky integrate-and-fire neuron with exponential conductances (the model of NEST ``iaf_cond_exp``).
 
     .. math:: C_m \dot V = -g_L (V - E_L) - g_{ex} (V - E_{ex}) - g_{in} (V - E_{in}) + I_e

@@ -35,13 +35,33 @@ class NestKind(NamedTuple):
         Parameters that only NEST has, with the one value that leaves them without effect.
     lists : tuple of str
         Parameters that are lists: one for all neurons.
+    settable : tuple of str
+        States that NEST lets users set.
+    factors : callable
+        Returns, given a model, the factors from NEST's values of states to ours, where they are not 1.
     """
 
     make: Callable[..., NeuronModel]
     only: Mapping[str, Any] = {}
     lists: tuple[str, ...] = ()
+    settable: tuple[str, ...] = ("V_m",)
+    factors: Callable[[NeuronModel], Mapping[str, Any]] = lambda _: {}
 
 
+def _alpha(current: str, inhibitory: float, model: NeuronModel) -> dict[str, Any]:
+    """Return the factors of alpha functions: NEST's auxiliary state is their slope per ms, ours a sum of peaks."""
+    slopes = {s: np.asarray(getattr(model, f"tau_syn_{s}")) / np.e for s in ("ex", "in")}
+    return {
+        f"d{current}_ex": slopes["ex"],
+        f"d{current}_in": inhibitory * slopes["in"],
+        f"{current}_in": inhibitory,
+    }
+
+
+_COND = ("V_m", "g_ex", "g_in")
+_COND_ALPHA = (*_COND, "dg_ex", "dg_in")
+_PSC = ("V_m", "w", "I_syn_ex", "I_syn_in")
+_GATES = ("V_m", "Act_m", "Act_n", "Inact_h")
 _NO_FLOOR = {"V_min": -np.inf}
 _GIF = ("tau_sfa", "q_sfa", "tau_stc", "q_stc")
 
@@ -49,21 +69,42 @@ NEST_MODELS = {
     "iaf_psc_exp": NestKind(LIF, {"delta": 0.0}),
     "iaf_psc_delta": NestKind(LIFDelta, {**_NO_FLOOR, "refractory_input": False}),
     "iaf_psc_alpha": NestKind(LIFAlpha, _NO_FLOOR),
-    "iaf_cond_exp": NestKind(LIFCond),
-    "iaf_cond_alpha": NestKind(LIFCondAlpha),
-    "iaf_cond_exp_sfa_rr": NestKind(LIFCondSFA),
+    "iaf_cond_exp": NestKind(LIFCond, settable=_COND),
+    "iaf_cond_alpha": NestKind(
+        LIFCondAlpha, settable=_COND_ALPHA, factors=partial(_alpha, "g", 1.0)
+    ),
+    "iaf_cond_exp_sfa_rr": NestKind(LIFCondSFA, settable=(*_COND, "g_sfa", "g_rr")),
     "iaf_psc_exp_multisynapse": NestKind(LIFMultisynapse, lists=("tau_syn",)),
-    "iaf_bw_2001": NestKind(LIFNMDA, {"alpha": 0.5, "tau_rise_NMDA": 2.0}),
-    "aeif_cond_exp": NestKind(partial(AdEx, synapses="cond_exp")),
-    "aeif_cond_alpha": NestKind(partial(AdEx, synapses="cond_alpha")),
-    "aeif_psc_exp": NestKind(partial(AdEx, synapses="psc_exp")),
-    "aeif_psc_alpha": NestKind(partial(AdEx, synapses="psc_alpha")),
-    "aeif_psc_delta": NestKind(partial(AdEx, synapses="delta"), {"refractory_input": False}),
+    "iaf_bw_2001": NestKind(
+        LIFNMDA,
+        {"alpha": 0.5, "tau_rise_NMDA": 2.0},
+        settable=("V_m", "s_AMPA", "s_GABA", "s_NMDA"),
+    ),
+    "aeif_cond_exp": NestKind(partial(AdEx, synapses="cond_exp"), settable=(*_COND, "w")),
+    "aeif_cond_alpha": NestKind(
+        partial(AdEx, synapses="cond_alpha"),
+        settable=(*_COND_ALPHA, "w"),
+        factors=partial(_alpha, "g", 1.0),
+    ),
+    # Inhibitory currents of the aeif_psc models are magnitudes.
+    "aeif_psc_exp": NestKind(
+        partial(AdEx, synapses="psc_exp"), settable=_PSC, factors=lambda _: {"I_syn_in": -1.0}
+    ),
+    "aeif_psc_alpha": NestKind(
+        partial(AdEx, synapses="psc_alpha"),
+        settable=(*_PSC, "dI_syn_ex", "dI_syn_in"),
+        factors=partial(_alpha, "I_syn", -1.0),
+    ),
+    "aeif_psc_delta": NestKind(
+        partial(AdEx, synapses="delta"), {"refractory_input": False}, settable=("V_m", "w")
+    ),
     "gif_psc_exp": NestKind(partial(GIF, synapses="psc_exp"), lists=_GIF),
-    "gif_cond_exp": NestKind(partial(GIF, synapses="cond_exp"), lists=_GIF),
-    "hh_psc_alpha": NestKind(partial(HodgkinHuxley, channels="squid")),
-    "hh_cond_exp_traub": NestKind(partial(HodgkinHuxley, channels="traub")),
-    "izhikevich": NestKind(Izhikevich, {**_NO_FLOOR, "consistent_integration": True}),
+    "gif_cond_exp": NestKind(partial(GIF, synapses="cond_exp"), lists=_GIF, settable=_COND),
+    "hh_psc_alpha": NestKind(partial(HodgkinHuxley, channels="squid"), settable=_GATES),
+    "hh_cond_exp_traub": NestKind(partial(HodgkinHuxley, channels="traub"), settable=_GATES),
+    "izhikevich": NestKind(
+        Izhikevich, {**_NO_FLOOR, "consistent_integration": True}, settable=("V_m", "U_m")
+    ),
 }
 """Models of NEST that there are here, by name."""
 
@@ -164,7 +205,9 @@ def model_of_nest(
             hint = suggestion(parameter, names)
             rule = f"is not a parameter or a state of it{hint} (there are: {', '.join(names)})"
             fail(f"{where} {name}", "parameter", parameter, rule)
-    return model.replace(**{k: _compact(v) for k, v in given.items()}), states
+    model = model.replace(**{k: _compact(v) for k, v in given.items()})
+    factors = kind.factors(model)
+    return model, {k: _compact(v * factors.get(k, 1.0)) for k, v in states.items()}
 
 
 def _compact(values: Any) -> Any:

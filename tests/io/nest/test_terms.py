@@ -193,7 +193,7 @@ def test_states_that_nest_cannot_represent() -> None:
     for part in (
         "refractory neurons of cells",
         "I_syn_in",
-        "alpha: synaptic",
+        "alpha: I_syn_ex and dI_syn_ex, which cannot be set",
         "traces",
         "coincidence",
     ):

@@ -11,11 +11,12 @@ import numpy.typing as npt
 
 from spikelet._util.checks import interval
 from spikelet._util.grid import grid_steps
-from spikelet.io.nest import terms
+from spikelet.io.nest import cells, terms
 from spikelet.network.contents import NetworkContents
 from spikelet.network.population import Population
 from spikelet.network.projection import Projection
-from spikelet.neurons import LIFCond, NeuronModel
+from spikelet.network.receptors import receptor_number
+from spikelet.neurons import NeuronModel
 from spikelet.plasticity import STDP
 from spikelet.sources import (
     CurrentInput,
@@ -80,7 +81,7 @@ class Builder:
             nest.Simulate(self.ms(self.offset))
         for population, nodes in zip(net.populations, self.nodes, strict=True):
             if isinstance(population.model, NeuronModel) and len(population):
-                nodes.set(_plain(self._present(population)))
+                self._set_present(population, nodes)
 
     def ms(self, steps: Any) -> Any:
         """Return times in NEST's precision, three decimals."""
@@ -97,13 +98,24 @@ class Builder:
         kept, _ = terms.neuron_parameters(self.net, population)
         # A neuron whose synapses do not use the parameter can have any value of it.
         params = {k: np.where(np.isnan(v), np.nanmax(v), v) for k, v in kept.items()}
-        return self.nest.Create(terms.neuron(model), len(population), params=_plain(params))
+        cell = self._cell(population)
+        nodes = self.nest.Create(cell.name, len(population), params=_plain(params))
+        lists = {k: cell.parameters[k] for k in cell.lists}  # before synapses use their ports
+        if lists:
+            nodes.set(_by_node(lists, len(population)))
+        return nodes
 
-    def _present(self, population: Population) -> dict[str, Any]:
-        model = population.model
-        assert isinstance(model, NeuronModel)
-        states = ("V_m", "g_ex", "g_in") if isinstance(model, LIFCond) else ("V_m",)
-        return terms.parameters(model) | {s: np.asarray(getattr(population, s)) for s in states}
+    def _cell(self, population: Population) -> cells.Cell:
+        assert isinstance(population.model, NeuronModel)
+        cell = cells.cell_of(population.model)
+        assert cell is not None, "`inspect` refuses others"
+        return cell
+
+    def _set_present(self, population: Population, nodes: Any) -> None:
+        """Give neurons their present parameters and states."""
+        cell = self._cell(population)
+        values = cell.parameters | cells.states(population, cell)
+        nodes.set(_plain({k: v for k, v in values.items() if k not in cell.lists}))
 
     def _generators(self, kind: str, n: int, **params: Any) -> Ints:
         nodes = self.nest.Create(kind, n, params=_plain(params))
@@ -129,10 +141,9 @@ class Builder:
             start = self.net.engine.raster_starts[population.index]
             self._connect(self._poisson(model, n, start), gids, 1.0)
         elif isinstance(model, NeuronModel):
-            for weights in self._kicks(population):
-                self._connect(
-                    self._trains(np.zeros(1, np.int64), np.zeros(1, np.int64), 1), gids, weights
-                )
+            for receptor, weights in self._kicks(population):
+                kick = self._trains(np.zeros(1, np.int64), np.zeros(1, np.int64), 1)
+                self._connect(kick, gids, weights, receptor=receptor)
         else:
             dt, start = self.net.dt, self.net.engine.raster_starts[population.index]
             if isinstance(model, SpikeSource):
@@ -145,9 +156,9 @@ class Builder:
             ahead = stamps >= (0 if self.now == 0 else 1)
             self._connect(self._trains(stamps[ahead], ids[ahead], n), gids, 1.0)
 
-    def _kicks(self, population: Population) -> list[Floats]:
-        """Return weights of events that restore the present synaptic currents, which cannot be set in NEST."""
-        return [v for v in terms.currents(population).values() if v.any()]
+    def _kicks(self, population: Population) -> list[tuple[int, Floats]]:
+        """Return ports and weights of events that restore the present synaptic currents, which cannot be set in NEST."""
+        return [found for found in cells.currents(population).values() if found[1].any()]
 
     # Inputs -------------------------------------------------------------------------------------------------------
 
@@ -188,7 +199,16 @@ class Builder:
     def _inject(self, target: Population, what: Any, start: int) -> None:
         gids = self.first[target.index] + target.ids.astype(np.int64)
         if isinstance(what, PoissonInput):
-            self._connect(self._poisson(what.rate, len(gids), start), gids, what.weight)
+            model = target.model
+            assert isinstance(model, NeuronModel)
+            receptor, weight = cells.port(model, what.receptor), np.asarray(what.weight, np.float64)
+            if what.receptor is not None:
+                weight = weight * cells.sign(
+                    model, receptor_number("to_nest", model, what.receptor)
+                )
+            self._connect(
+                self._poisson(what.rate, len(gids), start), gids, weight, receptor=receptor
+            )
         elif isinstance(what, NoiseInput):
             n = max(np.size(what.mean), np.size(what.std))
             every = interval("inject", what.every, self.net.dt)
@@ -246,7 +266,9 @@ class Builder:
             )
         pre += self.first[projection.pre.index]
         post += self.first[projection.post.index]
-        self._connect(pre, post, weights, steps, name, each)
+        model = projection.post.model
+        receptor = cells.port(model, projection.receptor) if isinstance(model, NeuronModel) else 0
+        self._connect(pre, post, weights, steps, name, each, receptor)
 
     def _connect(
         self,
@@ -256,6 +278,7 @@ class Builder:
         steps: Any = None,
         model: str = "static_synapse",
         each: Mapping[str, Any] = MappingProxyType({}),
+        receptor: int = 0,
     ) -> None:
         """Connect one to one, with arrays of one element broadcast."""
         n = max(len(pre), len(post))
@@ -272,6 +295,8 @@ class Builder:
             ]
             syn_spec = {"synapse_model": model, "weight": chunk[2], "delay": self.ms(chunk[3])}
             syn_spec |= {name: np.array(values[part]) for name, values in each.items()}
+            if receptor:
+                syn_spec["receptor_type"] = np.full(len(chunk[0]), receptor)
             self.nest.Connect(chunk[0], chunk[1], "one_to_one", syn_spec)
 
 
@@ -279,6 +304,12 @@ def _plain(params: Mapping[str, Any]) -> dict[str, Any]:
     """Return a number where all values are equal, and a list otherwise."""
     arrays = {k: np.atleast_1d(v) for k, v in params.items()}
     return {k: float(v[0]) if (v == v[0]).all() else v.tolist() for k, v in arrays.items()}
+
+
+def _by_node(lists: Mapping[str, list[Any]], n: int) -> list[dict[str, Any]]:
+    """Return the parameters of each of n nodes, of which some are lists."""
+    each = {key: np.array([np.broadcast_to(v, n) for v in values]) for key, values in lists.items()}
+    return [{key: v[:, k].tolist() if v.size else [] for key, v in each.items()} for k in range(n)]
 
 
 def _ids(nodes: Any) -> Ints:

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from spikelet.io.nest import cells
 from spikelet.network.contents import NetworkContents
 from spikelet.network.gathered_state import whole_state
 from spikelet.network.population import Population
 from spikelet.network.projection import Projection
-from spikelet.network.receptors import BY_SIGN
-from spikelet.neurons import LIF, IntegrateAndFire, LIFAlpha, LIFCond, LIFOneCurrent, NeuronModel
-from spikelet.neurons.base import nest_counterpart
+from spikelet.network.receptors import BY_SIGN, receptor_number
+from spikelet.neurons import LIFOneCurrent, NeuronModel
 from spikelet.neurons.equations.equations_model import EquationsModel
 from spikelet.plasticity import STDP, InhibitorySTDP, Plasticity, TripletSTDP, TsodyksMarkram
 from spikelet.sources import NoiseInput, PoissonInput, PoissonSource
@@ -26,8 +26,7 @@ _PAIRINGS = {
     "nearest_pre_centered": "stdp_nn_pre_centered_synapse",
     "nearest_restricted": "stdp_nn_restr_synapse",
 }
-_EXCITATORY, _INHIBITORY = range(2)  # receptors
-_NOT_IN_NEST = ("theta_plus", "tau_theta", "reset")
+_EXCITATORY = 0  # receptor
 
 
 @dataclass(frozen=True)
@@ -50,36 +49,10 @@ class Findings:
     notes: list[str] = field(default_factory=list)
 
 
-def neuron(model: NeuronModel) -> str:
-    """Return the name of NEST's model; `inspect` has found that there is one."""
-    found = nest_counterpart(type(model))
-    assert found is not None
-    return found.name
-
-
-def records(model: object) -> tuple[str, ...]:
-    """Return the states that NEST records of a model."""
-    found = nest_counterpart(type(model)) if isinstance(model, NeuronModel) else None
-    return () if found is None else found.records
-
-
-def columns(what: str) -> tuple[str, ...]:
-    """Return NEST's states whose sum is a state of ours."""
-    return ("I_syn_ex", "I_syn_in") if what == "I_syn" else (what,)
-
-
-def parameters(model: NeuronModel) -> dict[str, Any]:
-    """Return a neuron's parameters for NEST."""
-    found = {p: getattr(model, p) for p in model.parameters() if p not in _NOT_IN_NEST}
-    if isinstance(model, LIFOneCurrent):
-        found["tau_syn_ex"] = found["tau_syn_in"] = found.pop("tau_syn")
-    return found
-
-
 def sign(projection: Projection) -> float:
-    """Return the factor from our weights to NEST's, where the sign of a weight picks the receptor."""
-    conductance = getattr(projection.post.model, "conductance", False)
-    return -1.0 if conductance and projection.receptor == _INHIBITORY else 1.0
+    """Return the factor from the weights of a projection to NEST's."""
+    model = projection.post.model
+    return cells.sign(model, projection.receptor) if isinstance(model, NeuronModel) else 1.0
 
 
 def synapse(projection: Projection, dt: float) -> Synapse:
@@ -149,20 +122,6 @@ def neuron_parameters(
     return values, conflicts
 
 
-def currents(population: Population) -> dict[str, npt.NDArray[np.float64]]:
-    """Return, by state, what events can restore in NEST of the synaptic currents, which cannot be set there."""
-    if isinstance(
-        population.model, LIFOneCurrent
-    ):  # the sign of an event's weight picks NEST's current
-        return {"I_syn": np.asarray(population.I_syn, dtype=np.float64)}
-    if not isinstance(population.model, LIF):
-        return {}
-    excitatory, inhibitory = (
-        np.asarray(getattr(population, name), dtype=np.float64) for name in ("I_syn_ex", "I_syn_in")
-    )
-    return {"I_syn_ex": np.maximum(excitatory, 0.0), "I_syn_in": np.minimum(inhibitory, 0.0)}
-
-
 def inspect(net: NetworkContents) -> Findings:
     """Find everything that NEST cannot represent."""
     found = Findings()
@@ -183,14 +142,12 @@ def inspect(net: NetworkContents) -> Findings:
     found.refused += [
         f"PoissonInput to {drive.target.name} with receptor={drive.input.receptor!r}: the sign of a weight picks it in NEST"
         for drive in net.inputs
-        if isinstance(drive.input, PoissonInput)
-        and drive.input.receptor is not None
-        and not isinstance(drive.target.model, LIFOneCurrent)  # both receptors act alike
+        if isinstance(drive.input, PoissonInput) and _wrong_side(drive.target, drive.input)
     ]
     if _in_flight(net):
         found.left_out.append(f"spikes in flight at t = {net.t:g} ms")
     if any(isinstance(drive.input, (PoissonInput, NoiseInput)) for drive in net.inputs) or any(
-        isinstance(p.model, (PoissonSource, ChangingRate)) for p in net.populations
+        _draws(p.model) for p in net.populations
     ):
         found.notes.append(
             "NEST draws random numbers of its own: the same statistics, other values"
@@ -198,6 +155,31 @@ def inspect(net: NetworkContents) -> Findings:
     if net.dtype == np.float32:
         found.notes.append("NEST computes in double precision, this network in float32")
     return found
+
+
+def _draws(model: object) -> bool:
+    """Return whether NEST draws random numbers for a population."""
+    if isinstance(model, NeuronModel):
+        cell = cells.cell_of(model)
+        return cell is not None and cell.stochastic
+    return isinstance(model, (PoissonSource, ChangingRate))
+
+
+def _picks_by_sign(model: object) -> bool:
+    """Return whether the weights of currents must have the sign of their receptor in NEST."""
+    if isinstance(model, LIFOneCurrent):  # both receptors act alike
+        return False
+    return isinstance(model, NeuronModel) and model.by_sign and not model.conductance
+
+
+def _wrong_side(target: Population, drive: PoissonInput) -> bool:
+    model = target.model
+    if drive.receptor is None or not _picks_by_sign(model):
+        return False
+    assert isinstance(model, NeuronModel)
+    excites = receptor_number("to_nest", model, drive.receptor) == _EXCITATORY
+    weights = np.asarray(drive.weight)
+    return bool(np.any(weights < 0 if excites else weights > 0))
 
 
 def _in_flight(net: NetworkContents) -> bool:
@@ -217,40 +199,28 @@ def _in_flight(net: NetworkContents) -> bool:
 def _inspect_neurons(net: NetworkContents, population: Population, found: Findings) -> None:
     name, model = population.name, population.model
     assert isinstance(model, NeuronModel)
-    counterpart = nest_counterpart(type(model))
-    if counterpart is None:
-        kind = type(model).__name__
-        found.refused.append(
-            f"{name}: {kind} is a model from text, which is not translated: use NEST's model of this kind, or NESTML"
-            if isinstance(model, EquationsModel)
-            else f"{name}: NEST has no model like {kind}"
-        )
+    cell = cells.cell_of(model)
+    if cell is None:
+        found.refused.append(f"{name}: {_why_not(model)}")
         return
-    assert isinstance(model, IntegrateAndFire)
-    if model.reset != "zero":
-        found.refused.append(
-            f'{name}: reset="{model.reset}" is not in NEST, which resets to V_reset'
-        )
-    if np.any(model.theta_plus) or np.any(population.theta):
-        found.refused.append(f"{name}: the adaptive threshold theta is not in {counterpart.name}")
-    elif np.any(np.asarray(model.V_reset) >= np.asarray(model.V_th)):
-        found.refused.append(f"{name}: V_reset must lie below V_th")
+    found.refused += [f"{name}: {why}" for why in cells.obstacles(population, cell)]
     if net.engine.sim.held(population.index).any():
         found.left_out.append(f"refractory neurons of {name}: NEST starts them ready to spike")
-    lost = [s for s, v in currents(population).items() if (v != getattr(population, s)).any()]
-    if lost:
-        found.left_out.append(f"{name}: {' and '.join(lost)} of the sign of the other receptor")
-    if isinstance(model, LIFAlpha):
-        states = ("I_syn_ex", "I_syn_in", "dI_syn_ex", "dI_syn_in")
-        if any(np.any(getattr(population, s)) for s in states):
-            found.left_out.append(
-                f"{name}: synaptic currents, which cannot be set in iaf_psc_alpha"
-            )
-    elif isinstance(model, LIFCond):
-        found.notes.append(
-            f"{name}: iaf_cond_exp is integrated with adaptive steps: close to LIFCond, not equal"
-        )
+    found.left_out += [f"{name}: {what}" for what in cells.lost(population, cell)]
+    note = cell.note(model)
+    if note is not None:
+        found.notes.append(f"{name}: {note}")
     found.refused += neuron_parameters(net, population)[1]
+
+
+def _why_not(model: NeuronModel) -> str:
+    """Return why NEST has no such model."""
+    kind = type(model).__name__
+    if kind == "LIFNMDA":
+        return "LIFNMDA is not translated: NEST's iaf_bw_2001 takes spikes at NMDA from its own kind only"
+    if isinstance(model, EquationsModel):
+        return f"{kind} is a model from text that NEST does not have: use NEST's model of this kind, or NESTML"
+    return f"NEST has no model like {kind}"
 
 
 def _refuse_rule(projection: Projection) -> list[str]:
@@ -304,7 +274,7 @@ def inspect_projection(projection: Projection, found: Findings) -> None:
     reasons = _refuse_rule(projection)
     found.refused += [f"{where}: {reason}" for reason in reasons]
     model = projection.post.model
-    if isinstance(model, (LIF, LIFAlpha)) and projection.receptor != BY_SIGN:
+    if _picks_by_sign(model) and projection.receptor != BY_SIGN:
         wrong = (
             projection.weights < 0 if projection.receptor == _EXCITATORY else projection.weights > 0
         )

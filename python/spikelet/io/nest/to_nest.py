@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from spikelet._util.checks import fail, integer, interval, steps_of
 from spikelet._util.extras import extra
-from spikelet.io.nest import build, terms
+from spikelet.io.nest import build, cells, terms
 from spikelet.network.contents import NetworkContents
 from spikelet.network.population import Population, check_own
 from spikelet.network.projection import Projection
@@ -74,9 +74,14 @@ class NestRecorder:
         NEST delivers the samples of the last time slice, which is as long as the shortest delay, in the next run.
         """
         events = self._events()[2]
-        total = sum(events[name] for name in terms.columns(self.what))
+        model = self.target.model
+        assert isinstance(model, NeuronModel)
+        cell = cells.cell_of(model)
+        assert cell is not None
+        total = sum(events[name] for name in cells.columns(self.what, model))
         values = np.asarray(total, dtype=np.float64).reshape(-1, len(self.target))
-        return values[:, np.argsort(np.argsort(self.target.ids))]
+        found: Floats = values[:, np.argsort(np.argsort(self.target.ids))]
+        return found * np.float64(cell.factors.get(self.what, 1.0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,19 +203,34 @@ class NestNetwork:
             device = self._nest.Create("spike_recorder")
             self._nest.Connect(self.nodes(target), device, syn_spec={"delay": self._delay})
             return NestRecorder(self, target, what, device)
-        known = terms.records(target.model)
+        known = self._states(target)
         if what not in known:
             rule = f"must be one of {', '.join(['spikes', *known])} in NEST"
             fail(f"record {target.name}", "what", what, rule)
+        assert isinstance(target.model, NeuronModel)
         dt, steps = self.network.dt, interval("record", every, self.network.dt)
         phase = round(self.offset / dt) % steps
         # Unless the phase is 0, NEST misses a sample that is due in its next step. Then sample each step and drop most.
         taken = 1 if phase and (self._steps(self._nest.biological_time) + 1) % steps == 0 else steps
         times = {"interval": round(taken * dt, 3), "offset": round(phase % taken * dt, 3)}
-        params = {"record_from": list(terms.columns(what)), **times}
+        params = {"record_from": list(cells.columns(what, target.model)), **times}
         device = self._nest.Create("multimeter", params=params)
         self._nest.Connect(device, self.nodes(target), syn_spec={"delay": self._delay})
         return NestRecorder(self, target, what, device, steps)
+
+    def _states(self, target: Population) -> list[str]:
+        """Return the states that NEST records of a population."""
+        model = target.model
+        cell = cells.cell_of(model) if isinstance(model, NeuronModel) else None
+        if cell is None:
+            return []
+        assert isinstance(model, NeuronModel)
+        nodes = self._nodes[target.index]
+        there = (
+            nodes[0].recordables if len(nodes) else self._nest.GetDefaults(cell.name, "recordables")
+        )
+        names = {str(name) for name in there}
+        return [s for s in model.states if names.issuperset(cells.columns(s, model))]
 
     @property
     def t(self) -> float:

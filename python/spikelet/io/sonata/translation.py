@@ -14,8 +14,8 @@ from spikelet.io.nest import terms
 from spikelet.network.contents import NetworkContents
 from spikelet.network.population import Population
 from spikelet.network.projection import Projection
-from spikelet.network.receptors import BY_SIGN
 from spikelet.neurons import IntegrateAndFire, NeuronModel
+from spikelet.neurons.nest_names import NEST_MODELS
 from spikelet.plasticity import TsodyksMarkram
 from spikelet.sources import PoissonSource, RasterSource, SpikeSource, StepCurrent
 from spikelet.sources.packets import PulsePacket
@@ -100,15 +100,15 @@ def _plain(value: Any) -> Any:
 
 
 def _states(population: Population, name: str) -> dict[str, npt.NDArray[np.float64]]:
-    """Return the states that differ from those with which NEST starts."""
+    """Return the states that differ from those with which NEST starts, in NEST's values."""
     model, n = population.model, len(population)
     assert isinstance(model, NeuronModel)
     first = model.initial(n, lambda _: np.full(n, np.nan)) | dict(nest_models.start_of(name))
-    found = {}
+    found, factors = {}, NEST_MODELS[name].factors(model)
     for state in model.states:
         values = np.asarray(getattr(population, state), np.float64)
         if (values != first.get(state, 0.0)).any():
-            found[state] = values
+            found[state] = values / factors.get(state, 1.0)
     return found
 
 
@@ -178,13 +178,7 @@ def _of_population(net: NetworkContents, population: Population) -> list[str]:
 def _of_projection(projection: Projection) -> list[str]:
     found, rule = terms.Findings(), projection.plasticity
     terms.inspect_projection(projection, found)
-    reasons, model = [*found.refused, *found.left_out], projection.post.model
-    assert isinstance(model, NeuronModel)
+    reasons = [*found.refused, *found.left_out]
     if isinstance(rule, TsodyksMarkram) and rule.varied:
         reasons.append(f"{projection!r}: parameters by synapse, {', '.join(rule.varied)}")
-    named = projection.receptor != BY_SIGN and model.by_sign and not model.conductance
-    if named and not isinstance(model, IntegrateAndFire):
-        side = -1.0 if model.receptors[projection.receptor] == "in" else 1.0
-        if (projection.weights * side < 0).any():
-            reasons.append(f"{projection!r}: in NEST the sign of a weight picks the receptor")
     return reasons
