@@ -41,6 +41,7 @@ void Layout<R>::build() {
   bind_plastic();
   bind_inputs();
   folded_ = fold_;
+  foldable_ = may_fold();
 }
 
 // Gives each projection its store. Static projections share a store as long as a synapse's source
