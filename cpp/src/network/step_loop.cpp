@@ -223,11 +223,10 @@ class StepLoop<R>::Member {
       }
       for_own([&](std::size_t p) {
         Partition<R>& partition = partitions_[p];
-        for (std::size_t s = 0; s < partition.stores.size(); ++s) {
-          if (partition.watch.takes(s, spikes, step + 1)) {
-            partition.stores[s]->enqueue_all(spikes, step + 1, step + 1);
-          }
-        }
+        const auto enqueue = [&](std::size_t s, std::span<const Gid> taken) {
+          partition.stores[s]->enqueue_all(taken, step + 1, step + 1);
+        };
+        partition.watch.for_takers(spikes, step + 1, enqueue);
       });
       if (number_ == 0) {
         loop_.flight_.add(spikes, step + 1);
