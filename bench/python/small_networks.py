@@ -105,6 +105,38 @@ def threads() -> Rows:
         )
 
 
+def short_runs() -> Rows:
+    """Compare two threads with one where each run is short."""
+    for n, duration in (
+        (300, 0.1),
+        (1000, 0.1),
+        (3000, 0.1),
+        (20_000, 0.1),
+        (300, 1.0),
+        (1000, 1.0),
+        (20_000, 1.0),
+    ):
+        nets = []
+        for number in (1, 2):
+            net, _ = network(n, threads=number)
+            net.run(100.0)
+            start = time.perf_counter()
+            while time.perf_counter() < start + 0.3:  # until the faster number is known
+                net.run(duration)
+            nets.append(net)
+        calls = max(int(3e4 / n / duration), 100)
+        one, two = least(
+            *(lambda net=net, d=duration: net.run(d) for net in nets),
+            repeat=15,
+            times=calls,
+            threads=2,
+        )
+        yield (
+            f"{n} neurons, in a loop of `run({duration:g})`: two threads against one",
+            f"{one / two:.2f} times ({one * 1e6:.1f} us a run with one)",
+        )
+
+
 def ensembles() -> Rows:
     """Compare many networks at once with one after another; with OMP_NUM_THREADS=1, in CPU time."""
     if not hasattr(sl, "run_all"):
@@ -219,7 +251,10 @@ def spikes() -> Rows:
         )
 
 
-PARTS = {f.__name__: f for f in (calls, threads, construction, ensembles, inputs, states, spikes)}
+PARTS = {
+    f.__name__: f
+    for f in (calls, threads, short_runs, construction, ensembles, inputs, states, spikes)
+}
 
 
 def main() -> None:

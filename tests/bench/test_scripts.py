@@ -185,3 +185,16 @@ def test_ranks(tmp_path: Path) -> None:
     assert shared["bytes_received"] == [2 * sent for sent in shared["bytes_sent"]]
     # Each has its own synapses, and headers.
     assert sum(shared["synapse_mb"]) == pytest.approx(sum(alone["synapse_mb"]), rel=0.3)
+
+
+def test_many_projections_spike_like_one() -> None:
+    done = subprocess.run(
+        [sys.executable, str(FOLDER / "many_projections.py"), "--projections", "20", "--synapses", "5"],
+        env=dict(os.environ), capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert [line.split(",")[0] for line in lines] == 2 * ["static"] + 2 * ["STDP"] + 2 * [
+        "TsodyksMarkram"
+    ]
+    assert len({line.split(", ")[2].split(":")[0] for line in lines}) == 1  # spikes a step

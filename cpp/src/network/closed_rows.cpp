@@ -116,6 +116,15 @@ void ClosedRows<R>::flush() {
 }
 
 template <class R>
+void ClosedRows<R>::for_sources(const ForSource& visitor) const {
+  for (std::uint32_t i = 0; i < this->sources_; ++i) {
+    if (row_[i] < row_[i + 1]) {
+      visitor(this->feed_.pre_gid + i, this->delay_, this->delay_);
+    }
+  }
+}
+
+template <class R>
 void ClosedRows<R>::visit(Gid source, const std::function<void(const SynapseRef<R>&)>& visitor) {
   const std::size_t i = source - this->feed_.pre_gid;
   for (std::uint64_t k = row_[i]; k < row_[i + 1]; ++k) {

@@ -52,6 +52,13 @@ void DenseBlock<R>::on_post(std::uint32_t target, R up) {
 }
 
 template <class R>
+void DenseBlock<R>::for_sources(const ForSource& visitor) const {
+  for (std::uint32_t i = first_; i < first_ + rows_; ++i) {
+    visitor(this->feed_.pre_gid + i, this->delay_, this->delay_);
+  }
+}
+
+template <class R>
 void DenseBlock<R>::visit(Gid source, const std::function<void(const SynapseRef<R>&)>& visitor) {
   const std::size_t i = source - this->feed_.pre_gid - first_;
   if (i >= rows_) {

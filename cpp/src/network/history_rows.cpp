@@ -430,6 +430,13 @@ void HistoryRows<R>::clear() {
 }
 
 template <class R>
+void HistoryRows<R>::for_sources(const ForSource& visitor) const {
+  for (const Segment& segment : segments_) {
+    visitor(this->feed_.pre_gid + segment.source, segment.delay, segment.delay);
+  }
+}
+
+template <class R>
 void HistoryRows<R>::visit(Gid source, const std::function<void(const SynapseRef<R>&)>& visitor) {
   const std::size_t i = source - this->feed_.pre_gid;
   for (std::uint32_t s = rows_[i]; s < rows_[i + 1]; ++s) {

@@ -20,6 +20,7 @@ class HistoryRows : public PlasticStore<R> {
   PlasticLayout layout() const override { return PlasticLayout::history; }
   void enqueue(Gid source, Step stamp, Step from) override;
   void deliver(Step step, Channels<R> input, bool early) override;
+  void for_sources(const ForSource& visitor) const override;
   void visit(Gid source, const std::function<void(const SynapseRef<R>&)>& visitor) override;
   void finish(Step now) override;
   R trace(Readable which, std::uint32_t source, std::uint32_t target, std::uint64_t position,

@@ -183,6 +183,13 @@ void IntegerStore<R>::enqueue_all(std::span<const Gid> sources, Step stamp, Step
 }
 
 template <class R>
+void IntegerStore<R>::for_sources(const ForSource& visitor) const {
+  for (const Part& part : parts_) {
+    part.rows->for_sources(visitor);
+  }
+}
+
+template <class R>
 GidRange IntegerStore<R>::sources() const {
   return sources_of(parts_);
 }

@@ -41,6 +41,7 @@ void Layout<R>::build() {
   bind_plastic();
   bind_inputs();
   folded_ = fold_;
+  foldable_ = may_fold();
 }
 
 // Gives each projection its store. Static projections share a store as long as a synapse's source
@@ -380,6 +381,11 @@ void Layout<R>::build_stores() {
     for (const auto& store : partition.stores) {
       store ? partition.watch.add(store->sources(), store->waits()) : partition.watch.add_none();
     }
+    partition.watch.close([&](std::size_t s, const ForSource& visitor) {
+      if (partition.stores[s]) {
+        partition.stores[s]->for_sources(visitor);
+      }
+    });
   });
 }
 
@@ -525,6 +531,7 @@ std::size_t Layout<R>::synapse_bytes() const {
     for (const auto& store : partition.stores) {
       sum += store ? store->bytes() : 0;
     }
+    sum += partition.watch.bytes();
   }
   for (const Projection<R>& projection : network_.projections) {
     sum += projection.reorder.size() * sizeof(projection.reorder[0]);

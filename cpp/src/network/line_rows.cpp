@@ -98,6 +98,15 @@ void LineRows<R, L>::close(std::size_t span) {
 }
 
 template <class R, class L>
+void LineRows<R, L>::for_sources(const ForSource& visitor) const {
+  rows_.for_rows([&](Gid source, const Row& row) {
+    for_segments_of(row, [&](std::uint32_t, Segment segment) {
+      visitor(source, segment.delay, segment.delay);
+    });
+  });
+}
+
+template <class R, class L>
 void LineRows<R, L>::enqueue(std::span<const Gid> sources, Step stamp, Step from) {
   // Fetch rows, then their segments, then process them: each is in the cache by then.
   std::array<const Row*, rows_ahead> rows;

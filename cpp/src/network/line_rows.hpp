@@ -31,6 +31,7 @@ class LineRows final : public StaticRows<R> {
     fetch_if_small(lines_.data(), lines_.size() * sizeof(L));
   }
   GidRange sources() const override { return rows_.sources(); }
+  void for_sources(const ForSource& visitor) const override;
   void enqueue(std::span<const Gid> sources, Step stamp, Step from) override;
   void prepare(Step step) override;
   void deliver(Step step, R* input) override;
@@ -50,6 +51,7 @@ class LineRows final : public StaticRows<R> {
     std::uint32_t first, more;  // first line; where the further segments begin
     Segment segment;            // the first one, here because many rows have no other
     Row emptied() const { return {first, more, {0, 0}}; }
+    bool empty() const { return segment.lines == 0; }
   };
   // Calls f(first line, segment) for each segment of a row.
   template <class F>

@@ -225,7 +225,9 @@ PlasticState<R> PlasticAccess<R>::state(const Projection<R>& projection) {
     parts[p] = store->parts();
     const std::vector<RowKey> of_store = store->rows();
     for (std::size_t row = 0; row < of_store.size(); ++row) {
-      rows[of_store[row]] = {p, row};
+      if (of_store[row].first != PlasticStore<R>::no_source) {
+        rows[of_store[row]] = {p, row};
+      }
     }
     const Slice<R>& slice = layout_.targets(projection, p);
     read_targets(*store, parts[p], slice, state);
@@ -290,6 +292,9 @@ void PlasticAccess<R>::set_state(const Projection<R>& projection, const PlasticS
     write_posts(state, slice, *store);
     store->set_clock(state.clock);
     write_sent(state, slice, *store);
+    if (!state.sent_step.empty()) {
+      layout_.partitions[p].watch.rouse(projection.store, std::ranges::max(state.sent_step));
+    }
   }
   std::vector<std::uint64_t> canonical(projection.size);
   std::iota(canonical.begin(), canonical.end(), std::uint64_t{0});

@@ -71,6 +71,19 @@ void QueuedRows<R, Kept>::close(std::size_t span) {
 }
 
 template <class R, class Kept>
+void QueuedRows<R, Kept>::for_sources(const ForSource& visitor) const {
+  rows_.for_rows([&](Gid source, const Row& row) {
+    Step first = max_delay, last = 0;
+    packing_.for_all(data_[row.first].bytes, row.count, [&](std::uint32_t list, auto&&...) {
+      const Step delay = shortest_ + (list >> step_bits());
+      first = std::min(first, delay);
+      last = std::max(last, delay);
+    });
+    visitor(source, first, last);
+  });
+}
+
+template <class R, class Kept>
 void QueuedRows<R, Kept>::enqueue(std::span<const Gid> sources, Step stamp, Step from) {
   // Rows are fetched some lines ahead, as many as the cache waits for at once; of a long row the
   // rest is predicted.

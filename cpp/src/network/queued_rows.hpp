@@ -33,6 +33,7 @@ class QueuedRows final : public StaticRows<R> {
     fetch_if_small(data_.data(), data_.size() * sizeof(Unit));
   }
   GidRange sources() const override { return rows_.sources(); }
+  void for_sources(const ForSource& visitor) const override;
   void enqueue(std::span<const Gid> sources, Step stamp, Step from) override;
   void deliver(Step step, R* input) override;
   void clear() override { due_.clear(); }
@@ -49,6 +50,7 @@ class QueuedRows final : public StaticRows<R> {
   struct Row {
     std::uint32_t first, count;  // first unit
     Row emptied() const { return {first, 0}; }
+    bool empty() const { return count == 0; }
   };
 
   static int list_bits(std::uint32_t targets, Step shortest, Step longest, const Kept& kept);

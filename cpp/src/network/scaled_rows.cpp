@@ -204,6 +204,13 @@ void ScaledRows<R>::for_each_sent(Step now,
 }
 
 template <class R>
+void ScaledRows<R>::for_sources(const ForSource& visitor) const {
+  for (const Segment& segment : segments_) {
+    visitor(this->feed_.pre_gid + segment.source, segment.delay, segment.delay);
+  }
+}
+
+template <class R>
 void ScaledRows<R>::visit(Gid source, const std::function<void(const SynapseRef<R>&)>& visitor) {
   const std::size_t i = source - this->feed_.pre_gid;
   for (std::uint32_t s = rows_[i]; s < rows_[i + 1]; ++s) {
@@ -248,7 +255,7 @@ template <class R>
 std::vector<std::pair<std::uint32_t, std::uint16_t>> ScaledRows<R>::rows() const {
   std::vector<std::pair<std::uint32_t, std::uint16_t>> rows;
   for (std::uint32_t i = 0; i < last_.size(); ++i) {
-    rows.emplace_back(i, std::uint16_t{0});
+    rows.emplace_back(rows_[i] < rows_[i + 1] ? i : this->no_source, std::uint16_t{0});
   }
   return rows;
 }

@@ -65,6 +65,7 @@ class StaticRows {
   // As of a SynapseStore.
   virtual void fetch() const {}
   virtual GidRange sources() const = 0;
+  virtual void for_sources(const ForSource& visitor) const = 0;
   virtual void enqueue(std::span<const Gid> sources, Step stamp, Step from) = 0;
   // All that arrives in a step is known; called before neurons are updated.
   virtual void prepare(Step /*step*/) {}
@@ -124,6 +125,15 @@ class RowTable {
     return index_.span() == 0
                ? GidRange::none()
                : GidRange{index_.first(), static_cast<Gid>(index_.first() + index_.span() - 1)};
+  }
+  // Calls f(source, row) for those with synapses.
+  template <class F>
+  void for_rows(F&& f) const {
+    index_.for_each([&](Gid source) {
+      if (const Row& row = *find(source); !row.empty()) {
+        f(source, row);
+      }
+    });
   }
   const Row* find(Gid source) const {  // or null
     const std::uint32_t k = index_.row(source);

@@ -133,6 +133,13 @@ GidRange StaticStore<R>::sources() const {
 }
 
 template <class R>
+void StaticStore<R>::for_sources(const ForSource& visitor) const {
+  for (const Channel& channel : channels_) {
+    channel.rows->for_sources(visitor);
+  }
+}
+
+template <class R>
 void StaticStore<R>::deliver(Step step, Channels<R> input, bool early) {
   for (Channel& channel : channels_) {
     if (early) {

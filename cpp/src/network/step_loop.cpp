@@ -223,11 +223,10 @@ class StepLoop<R>::Member {
       }
       for_own([&](std::size_t p) {
         Partition<R>& partition = partitions_[p];
-        for (std::size_t s = 0; s < partition.stores.size(); ++s) {
-          if (partition.watch.takes(s, spikes, step + 1)) {
-            partition.stores[s]->enqueue_all(spikes, step + 1, step + 1);
-          }
-        }
+        const auto enqueue = [&](std::size_t s, std::span<const Gid> taken) {
+          partition.stores[s]->enqueue_all(taken, step + 1, step + 1);
+        };
+        partition.watch.for_takers(spikes, step + 1, enqueue);
       });
       if (number_ == 0) {
         loop_.flight_.add(spikes, step + 1);
@@ -280,10 +279,17 @@ bool StepLoop<R>::run_paced(Step end, const Poll& poll, std::exception_ptr befor
   bool stopped = false;
   do {
     const Step first = network_.now;
-    const Pace::Part part = pace_.next(end - first, network_.interval, layout_.may_fold());
+    const Pace::Part part = pace_.next(end - first, network_.interval, layout_.foldable());
     layout_.fold(part.fold);
     if (layout_.stale()) {
       return false;
+    }
+    const Step stop = first + part.steps;
+    const int team = part.all ? most : 1;
+    if (!part.timed) {
+      stopped = run_part(stop, poll, std::exchange(before, nullptr), team);
+      pace_.pass(network_.now - first);
+      continue;
     }
     const auto start = Clock::now();
     const auto passed = [&] {
@@ -291,15 +297,14 @@ bool StepLoop<R>::run_paced(Step end, const Poll& poll, std::exception_ptr befor
     };
     bool late = false;
     std::uint32_t intervals = 0;
-    const Poll within = [&](Step step) {
+    auto within = [&](Step step) {
       if (poll(step)) {
         return true;
       }
-      late = (++intervals <= 8 || intervals % 8 == 0) && passed() > part.most;
+      late = step < stop && (++intervals <= 8 || intervals % 8 == 0) && passed() > part.most;
       return late;
     };
-    stopped =
-        run_part(first + part.steps, within, std::exchange(before, nullptr), part.all ? most : 1);
+    stopped = run_part(stop, std::ref(within), std::exchange(before, nullptr), team);  // no memory
     stopped = stopped && !late;
     pace_.note(network_.now - first, passed());
   } while (!stopped && network_.now < end);

@@ -10,7 +10,7 @@ void Stepper<R>::bind_arrays() {
     partition.channel.clear();
     partition.reached.clear();
     for (const auto& store : partition.stores) {
-      if (store) {
+      if (store && !partition.watch.many()) {
         store->fetch();
       }
     }
@@ -122,6 +122,7 @@ template <class R>
 void Stepper<R>::complete(std::size_t p, Step step) {
   Partition<R>& partition = layout_.partitions[p];
   deliver(partition, step, false);
+  partition.watch.pass(step);
   for (const Slice<R>& slice : partition.slices) {
     if (!slice.samples.empty()) {
       sample(partition, slice, step + 1);
@@ -131,21 +132,18 @@ void Stepper<R>::complete(std::size_t p, Step step) {
 
 template <class R>
 void Stepper<R>::deliver(Partition<R>& partition, Step step, bool early) const {
-  for (std::size_t s = 0; s < partition.stores.size(); ++s) {
-    if (!partition.watch.idle(s, step)) {
-      partition.stores[s]->deliver(step, partition.channel, early);
-    }
-  }
+  partition.watch.for_busy(
+      step, [&](std::size_t s) { partition.stores[s]->deliver(step, partition.channel, early); });
 }
 
 template <class R>
 void Stepper<R>::mark_reached(Partition<R>& partition, Step step) const {
   std::ranges::fill(partition.reached, 0);
   partition.knows_reached = true;
-  for (std::size_t s = 0; s < partition.stores.size() && partition.knows_reached; ++s) {
+  partition.watch.for_busy(step, [&](std::size_t s) {
     partition.knows_reached =
-        partition.watch.idle(s, step) || partition.stores[s]->mark_reached(partition.reached);
-  }
+        partition.knows_reached && partition.stores[s]->mark_reached(partition.reached);
+  });
 }
 
 // Appends the spikes of a slice in this step.

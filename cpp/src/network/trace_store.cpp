@@ -9,6 +9,7 @@ namespace {
 
 constexpr double epoch_in_tau = 5;  // in longer ones, differences of grown sums lose bits
 constexpr double longest_epoch = 4096;
+constexpr std::size_t most_waiting = 256;  // spikes of targets, where no spike of a source arrives
 
 }  // namespace
 
@@ -91,6 +92,9 @@ void TraceStore<R>::enqueue(Gid source, Step stamp, Step from) {
 
 template <class R>
 void TraceStore<R>::note_post(std::uint32_t target, Step stamp) {
+  if (posts_.size() >= most_waiting) {
+    catch_up(stamp - 1 - dendritic_);  // what arrived before the present step is in
+  }
   posts_.push_back({stamp + dendritic_, target});
 }
 
@@ -123,8 +127,9 @@ void TraceStore<R>::mark_until(Step time) {
   }
 }
 
+// A step begins: what does not depend on spikes of sources.
 template <class R>
-void TraceStore<R>::step(Step time, R* input) {
+void TraceStore<R>::begin(Step time) {
   if (!posts_.empty()) {
     potentiate_until(time - 1);
     mark_until(time - 1);
@@ -140,6 +145,11 @@ void TraceStore<R>::step(Step time, R* input) {
     on_epoch();
   }
   clock_ = time;
+}
+
+template <class R>
+void TraceStore<R>::step(Step time, R* input) {
+  begin(time);
   const Step arrival = time + dendritic_ - 1;
   std::vector<std::uint32_t>& arrivals = calendar_.at(arrival);
   if (arrivals.empty()) {
@@ -181,10 +191,15 @@ void TraceStore<R>::step(Step time, R* input) {
   arrivals.clear();
 }
 
+// Makes up for steps in which no spike of a source arrived.
 template <class R>
-void TraceStore<R>::advance(Step time, R* input) {
+void TraceStore<R>::catch_up(Step time) {
   while (clock_ < time) {
-    step(clock_ + 1, input);
+    if (posts_.empty()) {  // nothing happens before the next epoch
+      const Step next = (std::max<Step>(clock_, 0) / epoch_steps_ + 1) * epoch_steps_;
+      clock_ = std::max(clock_, std::min(time, next) - 1);
+    }
+    begin(clock_ + 1);
   }
 }
 
@@ -194,12 +209,19 @@ void TraceStore<R>::deliver(Step step, Channels<R> input, bool early) {
     return;
   }
   this->deliver_sent(step, input);
-  advance(step + 1 - dendritic_, input[static_cast<std::size_t>(channel_)] + this->feed_.local);
+  const Step time = step + 1 - dendritic_;
+  if (clock_ < time) {
+    catch_up(time - 1);
+    this->step(time, input[static_cast<std::size_t>(channel_)] + this->feed_.local);
+  }
 }
 
 template <class R>
 void TraceStore<R>::finish(Step now) {
-  advance(now, nullptr);
+  catch_up(now - dendritic_);  // these have been delivered
+  while (clock_ < now) {
+    step(clock_ + 1, nullptr);
+  }
   potentiate_until(now);
   mark_until(now);
   flush();
@@ -224,10 +246,11 @@ R TraceStore<R>::trace(Readable which, std::uint32_t source, std::uint32_t targe
 
 template <class R>
 std::vector<std::pair<std::uint32_t, std::uint16_t>> TraceStore<R>::rows() const {
-  std::vector<std::pair<std::uint32_t, std::uint16_t>> rows;
-  for (std::uint32_t i = 0; i < sources_; ++i) {
-    rows.emplace_back(i, delay_);
-  }
+  std::vector<std::pair<std::uint32_t, std::uint16_t>> rows(sources_, {this->no_source, delay_});
+  this->for_sources([&](Gid source, Step, Step) {
+    const std::uint32_t i = source - this->feed_.pre_gid;
+    rows[i].first = i;
+  });
   return rows;
 }
 

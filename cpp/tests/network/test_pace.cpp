@@ -237,3 +237,85 @@ TEST_CASE("a part that others disturbed does not decide, not even after a trial"
     pace.note(part.steps, cost * static_cast<double>(part.steps));
   }
 }
+
+TEST_CASE("brief runs of one thread are mostly not timed, and others are") {
+  Pace pace;
+  int timed = 0, timed_all = 0, runs = 0, runs_all = 0;
+  for (Step k = 0; k < 2'000'000; ++k) {
+    const Pace::Part part = pace.next(1, 15);
+    (part.all ? runs_all : runs) += 1;
+    (part.all ? timed_all : timed) += part.timed ? 1 : 0;
+    part.timed ? pace.note(1, part.all ? 900 : 450) : pace.pass(1);
+  }
+  CHECK(runs_all < 0.02 * runs);
+  CHECK(timed_all == runs_all);
+  CHECK(timed < 0.2 * runs);
+  CHECK(timed > 0.1 * runs);
+  for (int k = 0; k < 100; ++k) {  // a long run is timed, and may be stopped
+    const Pace::Part part = pace.next(1'000'000, 15);
+    CHECK(part.timed);
+    pace.note(part.steps, static_cast<double>(part.steps) * (part.all ? 900 : 450));
+  }
+}
+
+TEST_CASE("runs that are not timed notice that the costs have changed") {
+  Pace pace;
+  const auto share = [&](Step steps, double one, double all) {
+    Step by_all = 0;
+    for (Step k = 0; k < steps; ++k) {
+      const Pace::Part part = pace.next(1, 15);
+      by_all += part.all ? 1 : 0;
+      part.timed ? pace.note(1, part.all ? all : one) : pace.pass(1);
+    }
+    return static_cast<double>(by_all) / static_cast<double>(steps);
+  };
+  CHECK(share(2'000'000, 450, 900) < 0.02);
+  CHECK(share(6'000'000, 2000, 1000) > 0.5);
+}
+
+TEST_CASE("folding is measured where its typical gain would not decide") {
+  // Two partitions take one thread nearly twice as long as one.
+  Pace pace;
+  CHECK(share_of_folded(pace, 10'000'000, 860, 570, 440).share > 0.98);
+  Pace lasting;  // of two threads that gain much, nothing is expected
+  CHECK(share_of_folded(lasting, 10'000'000, 860, 500, 440).layouts == 0);
+}
+
+TEST_CASE("in brief runs, threads that wait for a core are tried for one run only") {
+  constexpr double one = 16'000, waiting = 7.5e6;
+  Pace pace;
+  double ns = 0, lost = 0;
+  int in_turn = 0, longest = 0;
+  while (ns < 3e9) {
+    const Pace::Part part = pace.next(1, 15);
+    const double took = part.all ? waiting : one;
+    ns += took;
+    lost += part.all ? waiting : 0;
+    in_turn = part.all ? in_turn + 1 : 0;
+    longest = std::max(longest, in_turn);
+    part.timed ? pace.note(1, took) : pace.pass(1);
+  }
+  CHECK(longest == 1);
+  CHECK(lost < 0.03 * ns);
+  Step by_all = 0;  // once the core is free, a trial is long enough for the start of the threads
+  for (Step k = 0, woken = 0; k < 2'000'000; ++k) {
+    const Pace::Part part = pace.next(1, 15);
+    woken = part.all ? woken + 1 : 0;
+    by_all += part.all ? 1 : 0;
+    const double took = part.all ? (woken == 1 ? 100'000 : 13'000) : one;
+    part.timed ? pace.note(1, took) : pace.pass(1);
+  }
+  CHECK(by_all > 1'600'000);
+}
+
+TEST_CASE("an interval that each run cuts is not long") {
+  Pace cut, whole;
+  CHECK(share_of_all(whole, 1'000'000, 30'000, 40'000) > 0.98);
+  Step by_all = 0;
+  for (Step k = 0; k < 300'000; ++k) {
+    const Pace::Part part = cut.next(1, 15);
+    by_all += part.all ? 1 : 0;
+    part.timed ? cut.note(1, part.all ? 40'000 : 30'000) : cut.pass(1);
+  }
+  CHECK(by_all < 30'000);
+}

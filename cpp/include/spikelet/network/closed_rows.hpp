@@ -23,6 +23,7 @@ class ClosedRows final : public TraceStore<R> {
     return std::make_unique<ClosedRows>(*this);
   }
   PlasticLayout layout() const override { return PlasticLayout::closed_rows; }
+  void for_sources(const ForSource& visitor) const override;
   void visit(Gid source, const std::function<void(const SynapseRef<R>&)>& visitor) override;
   void add_weights(std::span<double> sums) const override;
   void scale_weights(std::span<const R> factors) override;

@@ -34,6 +34,7 @@ class IntegerStore final : public SynapseStore<R> {
   }
   void enqueue_all(std::span<const Gid> sources, Step stamp, Step from) override;
   GidRange sources() const override;
+  void for_sources(const ForSource& visitor) const override;
   bool waits() const override { return true; }
   void deliver(Step step, Channels<R> input, bool early) override;
   bool mark_reached(std::span<std::uint64_t> blocks) const override;

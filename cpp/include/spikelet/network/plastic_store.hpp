@@ -92,7 +92,9 @@ class PlasticStore : public SynapseStore<R> {
   // For an exact copy, in this order. Call settle() first; it changes no bit of what follows.
   virtual void settle(Step now) { static_cast<void>(now); }
   virtual PlasticParts<R> parts() = 0;
-  virtual std::vector<std::pair<std::uint32_t, std::uint16_t>> rows() const = 0;  // source, delay
+  // Source and delay. A row without synapses has no source: it need not be up to date.
+  static constexpr std::uint32_t no_source = 0xffffffffu;
+  virtual std::vector<std::pair<std::uint32_t, std::uint16_t>> rows() const = 0;
   virtual std::vector<PostSpike<R>> posts() const = 0;
   virtual void set_posts(std::span<const PostSpike<R>> posts) = 0;
   virtual Step clock() const = 0;  // source spikes up to here have been processed
@@ -105,6 +107,7 @@ class PlasticStore : public SynapseStore<R> {
     return feed_.sources == 0 ? GidRange::none()
                               : GidRange{feed_.pre_gid, feed_.pre_gid + (feed_.sources - 1)};
   }
+  bool waits() const override { return true; }
   void clear() override;
   virtual void start(Step born) = 0;  // spikes up to that stamp do not count
 

@@ -18,6 +18,7 @@ class ScaledRows final : public PlasticStore<R> {
   PlasticLayout layout() const override { return PlasticLayout::scaled_rows; }
   void enqueue(Gid source, Step stamp, Step from) override;
   void deliver(Step step, Channels<R> input, bool early) override;
+  void for_sources(const ForSource& visitor) const override;
   void visit(Gid source, const std::function<void(const SynapseRef<R>&)>& visitor) override;
   void finish(Step now) override;
   R trace(Readable which, std::uint32_t source, std::uint32_t target, std::uint64_t position,

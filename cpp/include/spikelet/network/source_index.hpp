@@ -56,6 +56,18 @@ class SourceIndex {
                ? none
                : word.before + static_cast<std::uint32_t>(std::popcount(word.bits & (bit - 1)));
   }
+  // Calls f(source) for all that have a row; empty ones, too.
+  template <class F>
+  void for_each(F&& f) const {
+    for (Gid at = 0; dense() && at < span_; ++at) {
+      f(static_cast<Gid>(first_ + at));
+    }
+    for (std::size_t w = 0; w < words_.size(); ++w) {
+      for (std::uint64_t left = words_[w].bits; left != 0; left &= left - 1) {
+        f(static_cast<Gid>(first_ + 64 * w + static_cast<Gid>(std::countr_zero(left))));
+      }
+    }
+  }
   void prefetch(Gid source) const {
     const Gid at = source - first_;
     if (!dense() && at < span_) {

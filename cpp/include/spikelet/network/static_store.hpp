@@ -32,6 +32,7 @@ class StaticStore final : public SynapseStore<R> {
   }
   void enqueue_all(std::span<const Gid> sources, Step stamp, Step from) override;
   GidRange sources() const override;
+  void for_sources(const ForSource& visitor) const override;
   bool waits() const override { return true; }
   void fetch() const override;
   void deliver(Step step, Channels<R> input, bool early) override;

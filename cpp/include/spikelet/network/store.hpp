@@ -110,6 +110,9 @@ struct GidRange {
 template <class R>
 using Channels = std::span<R* const>;
 
+// Called with a source, and bounds of the delays of its synapses [steps].
+using ForSource = std::function<void(Gid source, Step shortest, Step longest)>;
+
 template <class R>
 class SynapseStore {
  public:
@@ -128,6 +131,14 @@ class SynapseStore {
   }
   // Between these are all sources with synapses; spikes of others need not be noted.
   virtual GidRange sources() const { return {}; }
+  // Visits the sources that have synapses, in any order, with bounds of their delays; one of them
+  // perhaps several times, for parts of its synapses.
+  virtual void for_sources(const ForSource& visitor) const {
+    const GidRange range = sources();
+    for (std::uint64_t source = range.first; source <= range.last; ++source) {
+      visitor(static_cast<Gid>(source), 1, max_delay);
+    }
+  }
   // Whether a step in which no noted spike arrives has nothing to deliver.
   virtual bool waits() const { return false; }
   // Before a span of steps: fetches what is small. After others have run, it is no longer in the

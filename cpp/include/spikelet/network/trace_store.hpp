@@ -22,6 +22,7 @@ class TraceStore : public PlasticStore<R> {
   void finish(Step now) override;
   R trace(Readable which, std::uint32_t source, std::uint32_t target, std::uint64_t position,
           Step now) const override;
+  void settle(Step now) override { catch_up(now - dendritic_); }
   std::vector<std::pair<std::uint32_t, std::uint16_t>> rows() const override;
   std::vector<PostSpike<R>> posts() const override;
   void set_posts(std::span<const PostSpike<R>> posts) override;
@@ -63,7 +64,8 @@ class TraceStore : public PlasticStore<R> {
   bool saturating_;
   std::size_t sources_;
   Step epoch_steps_ = 1;
-  Step clock_ = -1;  // of the synapse: sources' spikes up to it are in
+  // Of the synapse: sources' spikes up to it are in. Where none arrives it stands, for some time.
+  Step clock_ = -1;
   std::array<std::vector<R>, trace_count> rise_, fall_;  // exp(+-k dt / tau) within an epoch
   std::array<double, trace_count> rate_{};               // dt / tau, 0: not used
   std::vector<R> pre_2_, post_, post_2_;
@@ -74,7 +76,8 @@ class TraceStore : public PlasticStore<R> {
     Step time;  // at the synapse
     std::uint32_t target;
   };
-  void advance(Step time, R* input);
+  void catch_up(Step time);
+  void begin(Step time);
   void step(Step time, R* input);
   void potentiate_until(Step time);
   void mark_until(Step time);

@@ -54,20 +54,6 @@ class Assembled(NamedTuple):
     new: dict[str, Expr]
     """States after the integration over a step."""
 
-    def coefficients(self, parameters: Mapping[str, npt.ArrayLike], dt: float) -> list[Array]:
-        """Return the values of the program's coefficients, each one number or one for each neuron.
-
-        Parameters
-        ----------
-        parameters : mapping of str to array_like
-            Values by name, each one number or one for each neuron.
-        dt : float
-            Step [ms].
-        """
-        values = {**parameters, "dt": dt}
-        values |= self.linear_values(values)
-        return [np.atleast_1d(evaluate(expr, values)) for expr in self.listing.coefficients]
-
     def counts(
         self, expr: Expr, parameters: Mapping[str, npt.ArrayLike], dt: float
     ) -> npt.NDArray[np.bool_]:

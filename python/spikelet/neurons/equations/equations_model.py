@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -14,6 +14,7 @@ from spikelet._util.advice import advise
 from spikelet._util.checks import fail, numbers
 from spikelet.neurons.base import NeuronModel, Simulator, State
 from spikelet.neurons.equations.assembly import Assembled
+from spikelet.neurons.equations.coefficients import Coefficients, NotFinite
 from spikelet.neurons.equations.evaluate import evaluate
 from spikelet.neurons.equations.model import Model
 from spikelet.neurons.equations.parameters import is_quantity
@@ -63,6 +64,9 @@ class EquationsModel(NeuronModel):
     """
 
     equations: ClassVar[_Definition]
+    _coefficients: ClassVar[
+        Coefficients
+    ]  # of the class of each text, once one of its models is used
 
     def __post_init__(self) -> None:
         for name, parameter in self.equations.description.parameters.items():
@@ -127,7 +131,8 @@ class EquationsModel(NeuronModel):
     @property
     def refractory_period(self) -> Array:
         """Refractory period [ms], one number or one for each neuron."""
-        return np.atleast_1d(evaluate(self.equations.description.refractory, self._values()))
+        period = self.equations.description.refractory
+        return np.atleast_1d(evaluate(period, self._values(period.names)))
 
     def initial(self, n: int, draw: Callable[[str], Array]) -> dict[str, Array]:
         """Return the states that n new neurons have, where they are not zero.
@@ -168,20 +173,17 @@ class EquationsModel(NeuronModel):
 
     def coefficients(self, dt: float) -> list[Array]:
         """Return the values of the program's coefficients for a step, each one number or one for each neuron."""
-        assembled = self.equations.assembled
-        values = assembled.coefficients(self._values(), dt)
-        for expr, value in zip(assembled.listing.coefficients, values, strict=True):
-            given = str(expr) in self.equations.parameters  # which may be infinite, by its rule
-            bad = np.isnan(value) if given else ~np.isfinite(value)
-            if bad.any():
-                bad = bad & assembled.counts(expr, self._values(), dt)
-            if bad.any():
-                k = int(np.flatnonzero(bad)[0])
-                at = f" of neuron {k}" if len(bad) > 1 else ""
-                rule = f"must be finite{at}, with the parameters given: is one of them zero, or in another unit?"
-                first = float(np.broadcast_to(value, bad.shape)[k])
-                fail(type(self).__name__, assembled.linear.described(str(expr)), first, rule)
-        return values
+        kind = type(self)
+        if "_coefficients" not in vars(kind):
+            made = self.equations
+            kind._coefficients = Coefficients(made.assembled, made.parameters)
+        try:
+            return kind._coefficients.of(self._values(), dt)
+        except NotFinite as found:
+            which, value, neuron = found.args
+            at = "" if neuron is None else f" of neuron {neuron}"
+            rule = f"must be finite{at}, with the parameters given: is one of them zero, or in another unit?"
+            fail(kind.__name__, which, value, rule)
 
     def _advise_step(self, dt: float) -> None:
         """Warn about a step that is too long for the method already at the initial state."""
@@ -239,13 +241,14 @@ class EquationsModel(NeuronModel):
             for name, equation in made.assembled.equations.items()
         }
 
-    def _values(self) -> dict[str, npt.ArrayLike]:
-        """Return the parameters in the base system."""
+    def _values(self, names: Iterable[str] | None = None) -> dict[str, npt.ArrayLike]:
+        """Return the parameters, or some of them, in the base system."""
         given = self.equations.description.parameters
-        return {
-            name: getattr(self, name) * p.factor if p.factor != 1 else getattr(self, name)
-            for name, p in given.items()
-        }
+        found = {}
+        for name in given if names is None else names:
+            value, factor = getattr(self, name), given[name].factor
+            found[name] = value if factor == 1 else value * factor
+        return found
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restored, (

@@ -263,6 +263,16 @@ class Linear:
         """Names of the coefficients that the expressions so far hold."""
         return frozenset(self._coefficients)
 
+    @property
+    def parameters(self) -> frozenset[str]:
+        """Names of the parameters, and perhaps dt, on which coefficients may depend."""
+        found: set[str] = set()
+        for system in (self._free, self._still):
+            inputs = (system.constants, system.currents, *system.noise.values())
+            exprs = [*system.rates.values(), *(x for factors in inputs for x in factors.values())]
+            found.update(*(expr.names for expr in exprs))
+        return frozenset(found)
+
     def described(self, name: str) -> str:
         """Return what errors call a coefficient; other names stay as they are."""
         return self._coefficients[name].described() if name in self._coefficients else name
