@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "spikelet/core/fetch.hpp"
 #include "spikelet/network/store.hpp"
 
 namespace spikelet {
@@ -41,6 +42,7 @@ class StoreWatch {
   }
   // Whether nothing arrives in a step.
   bool idle(std::size_t k, Step step) const { return entries_[k].busy_until < step; }
+  void fetch() const { fetch_values(entries_); }
 
  private:
   static constexpr Step never = std::numeric_limits<Step>::min();
