@@ -246,7 +246,8 @@ void Layout<R>::split() {
     partition.mail = std::make_unique<std::array<Mail, 2>>();
     std::size_t chunk = 0;  // the largest: small networks are many, and must not take more
     for (const Slice<R>& slice : partition.slices) {
-      chunk = std::max<std::size_t>(chunk, std::min<std::size_t>(slice.end - slice.begin, step_chunk));
+      chunk =
+          std::max<std::size_t>(chunk, std::min<std::size_t>(slice.end - slice.begin, step_chunk));
     }
     partition.scratch.resize(2 * chunk);
     partition.external.resize(chunk);

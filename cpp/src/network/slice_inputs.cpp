@@ -41,9 +41,9 @@ void SliceInputs<R>::fetch_drives() const {
       fetch_object(*drive.table);
       fetch_line(drive.stream);
       fetch_line(drive.tie);
-      fetch_if_small(drive.weight + (segment.begin & drive.weight_mask),
-                     (drive.weight_mask == 0 ? block_size : segment.end - segment.begin) *
-                         sizeof(R));
+      fetch_if_small(
+          drive.weight + (segment.begin & drive.weight_mask),
+          (drive.weight_mask == 0 ? block_size : segment.end - segment.begin) * sizeof(R));
     }
   }
 }

@@ -43,8 +43,8 @@ TEST_CASE_TEMPLATE(
   }
 }
 
-TEST_CASE_TEMPLATE("fetching what a run needs changes nothing, whatever has happened before", R, float,
-                   double) {
+TEST_CASE_TEMPLATE("fetching what a run needs changes nothing, whatever has happened before", R,
+                   float, double) {
   TestNetwork<R> fetched(2), plain(2);
   const auto fetch = [&] {
     for (int stage = 0; stage < fetch_stages; ++stage) {

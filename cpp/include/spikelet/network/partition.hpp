@@ -145,9 +145,10 @@ struct alignas(128) Partition {
     for (const Slice<R>& slice : slices) {
       stage == 3 ? slice.inputs.fetch() : slice.fetch();
     }
+    constexpr std::size_t store_bytes = 1024;  // at most, of most kinds
     for (const auto& store : stores) {
       if (store) {
-        stage == 3 ? fetch_line(store.get()) : store->fetch();
+        stage == 3 ? fetch_if_small(store.get(), store_bytes) : store->fetch_ahead();
       }
     }
     for (const auto& buffer : input) {

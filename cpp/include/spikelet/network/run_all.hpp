@@ -20,8 +20,9 @@ struct OneOfMany {
   std::function<void(int stage)> fetch;
 };
 
-// Runs all networks, in order as threads become free, and returns what each of them threw, or null. poll, which must not throw, is called some fifty times a second by the calling thread with
-// the number of networks that are through; true stops those that run, and the rest do not begin.
+// Runs all networks, in order as threads become free, and returns what each of them threw, or null.
+// poll, which must not throw, is called some fifty times a second by the calling thread with the
+// number of networks that are through; true stops those that run, and the rest do not begin.
 std::vector<std::exception_ptr> run_all(std::span<const OneOfMany> networks, int threads,
                                         const std::function<bool(std::size_t)>& poll);
 
