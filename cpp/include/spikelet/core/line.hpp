@@ -4,8 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "spikelet/core/fetch.hpp"
-
 namespace spikelet {
 
 // Targets of a wide partition have more than 16 bits; these are the others.
@@ -52,6 +50,19 @@ struct alignas(64) IntegerLine {
 // How many lines are prefetched. A list of lines continues this far beyond its end, so that the
 // prefetch needs no check.
 inline constexpr std::size_t lines_ahead = 64;
+
+// Into the second-level cache: so many lines ahead would fill the buffers of first-level misses.
+inline void fetch_line(const void* line) { __builtin_prefetch(line, 0, 2); }
+
+// Prefetches all of some memory, if it is at most 32 KB.
+inline void fetch_if_small(const void* from, std::size_t bytes) {
+  constexpr std::size_t most = 32768, line = 64;
+  if (bytes <= most) {
+    for (std::size_t k = 0; k < bytes; k += line) {
+      fetch_line(static_cast<const char*>(from) + k);
+    }
+  }
+}
 
 // Consecutive lines that are due, in one word: the number of the first, and how many there are.
 using DueLines = std::uint32_t;
