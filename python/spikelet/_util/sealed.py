@@ -105,7 +105,7 @@ def _declared(kind: type) -> frozenset[str]:
 def _find_once(kind: type) -> frozenset[str]:
     """Return the attributes that a constructor sets once, and keep them in the class, where they are found fast."""
     once = frozenset(name for name in _declared(kind) if not hasattr(kind, name))
-    kind._once = once  # type: ignore[attr-defined]  # of this class, not of a base
+    type.__setattr__(kind, "_once", once)
     return once
 
 
