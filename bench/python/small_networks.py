@@ -142,13 +142,19 @@ def ensembles() -> Rows:
     if not hasattr(sl, "run_all"):
         return
     cores = int(os.environ.get("OMP_NUM_THREADS", "2"))
-    for n, duration in ((100, 10.0), (100, 100.0), (1000, 100.0)):
-        nets = [network(n, seed=seed)[0] for seed in range(1000)]
+    for n, duration in ((20, 100.0), (100, 10.0), (100, 100.0), (1000, 100.0)):
+        nets, others = ([network(n, seed=seed)[0] for seed in range(1000)] for _ in range(2))
+        for each in (nets, others):  # until they are as active as they will be
+            sl.run_all(each, 50.0)
 
         def in_turn(nets: list[sl.Network] = nets, duration: float = duration) -> None:
             for net in nets:
                 net.run(duration)
 
+        in_turn()
+        sl.run_all(others, duration)
+        require_equal_spikes(nets, others)
+        del others
         one, all_ = least(
             in_turn, lambda nets=nets, d=duration: sl.run_all(nets, d), repeat=3, threads=cores
         )
@@ -156,6 +162,34 @@ def ensembles() -> Rows:
         yield (
             f"1000 networks of {n} neurons, {duration:g} ms: `run_all` against one after another",
             f"{one / all_:.2f} times ({one * 1e9 / steps:.0f} and {all_ * 1e9 / steps:.0f} ns a step of a network)",
+        )
+
+
+def require_equal_spikes(nets: list[sl.Network], others: list[sl.Network]) -> None:
+    """Raise ValueError unless networks have recorded the same spikes as others, and some."""
+    for net, other in zip(nets, others, strict=True):
+        (stamps, ids), theirs = net.recorders[0].in_steps(), other.recorders[0].in_steps()
+        if not (len(ids) and np.array_equal(stamps, theirs[0]) and np.array_equal(ids, theirs[1])):
+            msg = f"the spikes of {net!r} are not those of the same network in `run_all`"
+            raise ValueError(msg)
+
+
+def experiments() -> Rows:
+    """Compare whole experiments, construction and layout included: each network by itself, and many at once."""
+    cores = int(os.environ.get("OMP_NUM_THREADS", "2"))
+    for n, duration in ((100, 10.0), (100, 100.0), (1000, 100.0)):
+
+        def in_turn(n: int = n, duration: float = duration) -> None:
+            for seed in range(1000):
+                described(n, seed=seed)[0].run(duration)
+
+        def at_once(n: int = n, duration: float = duration) -> None:
+            sl.run_all([described(n, seed=seed)[0] for seed in range(1000)], duration)
+
+        one, all_ = least(in_turn, at_once, repeat=3, threads=cores)
+        yield (
+            f"1000 networks of {n} neurons, {duration:g} ms, with their construction: `run_all` against one after another",
+            f"{one / all_:.2f} times ({one * 1e3:.0f} and {all_ * 1e3:.0f} us a network)",
         )
 
 
@@ -252,8 +286,10 @@ def spikes() -> Rows:
 
 
 PARTS = {
-    f.__name__: f
-    for f in (calls, threads, short_runs, construction, ensembles, inputs, states, spikes)
+    part.__name__: part
+    for part in (
+        calls, threads, short_runs, construction, ensembles, experiments, inputs, states, spikes,
+    )  # fmt: skip
 }
 
 

@@ -59,11 +59,12 @@ py::object as_python(const std::exception_ptr& error) {
 py::list run_all_polled(const py::sequence& simulators, const std::vector<Step>& steps, int threads,
                         const std::optional<std::function<void(std::size_t)>>& progress) {
   require_threads(threads);
-  std::vector<RunOne> runs;
+  std::vector<OneOfMany> networks;
   for (std::size_t k = 0; k < steps.size(); ++k) {
     const auto add = [&](auto& simulator) {
-      runs.emplace_back(
-          [&simulator, end = steps[k]](const Poll& poll) { simulator.run(end, poll, 1); });
+      networks.push_back(
+          {[&simulator, end = steps[k]](const Poll& poll) { simulator.run(end, poll, 1); },
+           [&simulator](int stage) { simulator.fetch(stage); }});
     };
     const py::object simulator = simulators[k];
     if (py::isinstance<Simulator<float>>(simulator)) {
@@ -90,7 +91,7 @@ py::list run_all_polled(const py::sequence& simulators, const std::vector<Step>&
   std::vector<std::exception_ptr> errors;
   {
     const py::gil_scoped_release release;
-    errors = run_all(runs, threads, poll);
+    errors = run_all(networks, threads, poll);
   }
   if (raised) {
     std::rethrow_exception(raised);

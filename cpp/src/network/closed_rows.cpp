@@ -125,6 +125,19 @@ void ClosedRows<R>::for_sources(const ForSource& visitor) const {
 }
 
 template <class R>
+void ClosedRows<R>::fetch_ahead() const {
+  TraceStore<R>::fetch_ahead();
+  fetch_values(row_);
+  fetch_values(weight_);
+  fetch_values(seen_);
+  fetch_values(target_);
+  fetch_values(pre_);
+  fetch_values(updated_);
+  fetch_values(grown_);
+  fetch_values(at_);
+}
+
+template <class R>
 void ClosedRows<R>::visit(Gid source, const std::function<void(const SynapseRef<R>&)>& visitor) {
   const std::size_t i = source - this->feed_.pre_gid;
   for (std::uint64_t k = row_[i]; k < row_[i + 1]; ++k) {

@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "network/row_gatherer.hpp"
+#include "spikelet/core/fetch.hpp"
 #include "spikelet/core/parallel.hpp"
 #include "spikelet/network/integer_store.hpp"
 #include "spikelet/network/static_store.hpp"
@@ -244,8 +245,13 @@ void Layout<R>::split() {
     }
     partition.stores.resize(store_born_.size());
     partition.mail = std::make_unique<std::array<Mail, 2>>();
-    partition.scratch.resize(2 * step_chunk);
-    partition.external.resize(step_chunk);
+    std::size_t chunk = 0;  // the largest: small networks are many, and must not take more
+    for (const Slice<R>& slice : partition.slices) {
+      chunk =
+          std::max<std::size_t>(chunk, std::min<std::size_t>(slice.end - slice.begin, step_chunk));
+    }
+    partition.scratch.resize(2 * chunk);
+    partition.external.resize(chunk);
   }
 }
 
@@ -537,6 +543,28 @@ std::size_t Layout<R>::synapse_bytes() const {
     sum += projection.reorder.size() * sizeof(projection.reorder[0]);
   }
   return sum;
+}
+
+template <class R>
+void Layout<R>::fetch(int stage) const {
+  constexpr std::size_t most_elements = 4096, most_parts = 64;
+  if (network_.elements() > most_elements ||
+      network_.nodes.size() + network_.projections.size() + partitions.size() > most_parts) {
+    return;
+  }
+  if (stage == 1) {
+    fetch_values(partitions);
+    fetch_values(network_.nodes);
+    return;
+  }
+  for (const Node<R>& node : network_.nodes) {
+    if (node.neurons) {
+      stage == 2 ? fetch_object(*node.neurons) : node.neurons->fetch();
+    }
+  }
+  for (const Partition<R>& partition : partitions) {
+    partition.fetch(stage);
+  }
 }
 
 template <class R>

@@ -27,8 +27,9 @@ class LineRows final : public StaticRows<R> {
   void close(std::size_t span) override;
   void fetch() const override {
     rows_.fetch();
-    fetch_if_small(segments_.data(), segments_.size() * sizeof(Segment));
-    fetch_if_small(lines_.data(), lines_.size() * sizeof(L));
+    fetch_values(segments_);
+    fetch_values(lines_);
+    due_.fetch();
   }
   GidRange sources() const override { return rows_.sources(); }
   void for_sources(const ForSource& visitor) const override;

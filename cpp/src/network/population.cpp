@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <stdexcept>
 
+#include "spikelet/core/fetch.hpp"
 #include "spikelet/core/kernels.hpp"
 
 namespace spikelet {
@@ -361,6 +362,12 @@ ProgramArrays<R> Population<R>::program_arrays() const {
   }
   arrays.varies = varies_;
   return arrays;
+}
+
+template <class R>
+void Population<R>::fetch() const {
+  fetch_values(state_);
+  fetch_values(coefficient_);
 }
 
 template <class R>

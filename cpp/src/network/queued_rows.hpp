@@ -30,7 +30,7 @@ class QueuedRows final : public StaticRows<R> {
   void close(std::size_t span) override;
   void fetch() const override {
     rows_.fetch();
-    fetch_if_small(data_.data(), data_.size() * sizeof(Unit));
+    fetch_values(data_);
   }
   GidRange sources() const override { return rows_.sources(); }
   void for_sources(const ForSource& visitor) const override;

@@ -91,6 +91,13 @@ void SpikeRecorder::note(std::size_t partition, std::span<const Gid> gids, Gid f
   }
 }
 
+void SpikeRecorder::fetch_ends() const {
+  for (const Log& log : fresh_) {
+    fetch_line(log.stamps.end());
+    fetch_line(log.elements.end());
+  }
+}
+
 std::size_t SpikeRecorder::fresh_size() const {
   std::size_t n = 0;
   for (const Log& log : fresh_) {

@@ -38,13 +38,27 @@ class RowGatherer {
   // Calls f(source, row) for all sources, with their rows as gathered.
   template <class F>
   void for_all(F&& f) {
-    for_each(1, f);
+    if (!keeps_) {
+      for_each(1, f);
+      return;
+    }
+    auto end = ends_.begin();
+    std::size_t begin = 0;
+    for (std::size_t source = first_; source < last_; ++source) {
+      for (RowEntries<R>& entries : unsorted_) {
+        entries.assign(kept_.data() + begin, kept_.data() + *end);
+        begin = *end++;
+      }
+      f(static_cast<Gid>(source), unsorted_);
+    }
   }
-  // The same for a sample of some thousand sources at most; returns their distance.
+  // The same for a sample of some thousand sources at most; returns their distance. If it is all of
+  // them, and their synapses are few, for_all() need not draw these again.
   template <class F>
   std::size_t for_some(F&& f) {
     constexpr std::size_t enough = 1024;
     const std::size_t stride = std::max<std::size_t>((last_ - std::min(first_, last_)) / enough, 1);
+    keeps_ = stride == 1;
     for_each(stride, f);
     return stride;
   }
@@ -159,7 +173,24 @@ class RowGatherer {
   template <class F>
   void for_each(std::size_t stride, F&& f) {
     for (std::size_t source = first_; source < last_; source += stride) {
-      f(static_cast<Gid>(source), gather(static_cast<Gid>(source)));
+      gather(static_cast<Gid>(source));
+      if (keeps_) {
+        keep();
+      }
+      f(static_cast<Gid>(source), unsorted_);
+    }
+  }
+  // The row of the next source.
+  void keep() {
+    constexpr std::size_t most = 65536;  // entries: they should stay in the cache
+    for (const RowEntries<R>& entries : unsorted_) {
+      kept_.insert(kept_.end(), entries.begin(), entries.end());
+      ends_.push_back(static_cast<std::uint32_t>(kept_.size()));
+    }
+    if (kept_.size() > most) {
+      keeps_ = false;
+      kept_ = {};
+      ends_ = {};
     }
   }
 
@@ -170,6 +201,10 @@ class RowGatherer {
   std::vector<RowEntries<R>> unsorted_;  // by place
   RowEntries<R> sorted_;
   std::vector<std::uint32_t> count_;  // by delay, up to the longest so far
+  // All rows, by source and place, and where each ends.
+  bool keeps_ = false;
+  RowEntries<R> kept_;
+  std::vector<std::uint32_t> ends_;
 };
 
 }  // namespace spikelet

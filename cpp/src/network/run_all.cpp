@@ -1,20 +1,23 @@
 #include "spikelet/network/run_all.hpp"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <thread>
 
+#include "spikelet/core/fetch.hpp"
 #include "spikelet/core/parallel.hpp"
 
 namespace spikelet {
 
-std::vector<std::exception_ptr> run_all(std::span<const RunOne> runs, int threads,
+std::vector<std::exception_ptr> run_all(std::span<const OneOfMany> networks, int threads,
                                         const std::function<bool(std::size_t)>& poll) {
   using Clock = std::chrono::steady_clock;
   using namespace std::chrono_literals;
-  std::vector<std::exception_ptr> errors(runs.size());
+  std::vector<std::exception_ptr> errors(networks.size());
   std::atomic<std::size_t> next{0}, through{0};
+  std::vector<std::atomic<bool>> begun(networks.size());
   std::atomic<int> left{0};  // members that have no network to take any more
   std::atomic<bool> stop{false};
   auto asked = Clock::now();
@@ -26,7 +29,7 @@ std::vector<std::exception_ptr> run_all(std::span<const RunOne> runs, int thread
       }
     }
   };
-  const auto most = static_cast<int>(std::min<std::size_t>(runs.size(), std::size_t(threads)));
+  const auto most = static_cast<int>(std::min<std::size_t>(networks.size(), std::size_t(threads)));
   run_team(most, [&](int member, int members) {
     const Poll within = [&, member](Step) {
       if (member == 0) {
@@ -34,9 +37,12 @@ std::vector<std::exception_ptr> run_all(std::span<const RunOne> runs, int thread
       }
       return stop.load(std::memory_order_relaxed);
     };
-    for (std::size_t k = next++; k < runs.size() && !stop; k = next++) {
+    const auto run = [&](std::size_t k) {
+      if (stop || begun[k].exchange(true)) {
+        return;
+      }
       try {
-        runs[k](within);
+        networks[k].run(within);
       } catch (...) {
         errors[k] = std::current_exception();
       }
@@ -44,6 +50,29 @@ std::vector<std::exception_ptr> run_all(std::span<const RunOne> runs, int thread
       if (member == 0) {
         ask();
       }
+    };
+    // While many are left, a member takes the next ones before it runs another, and fetches them:
+    // after all others have run, they are no longer in the cache.
+    const std::size_t few = 8 * static_cast<std::size_t>(members);
+    std::array<std::size_t, fetch_stages> taken{};  // in order
+    std::size_t count = 0;
+    while (!stop) {
+      std::size_t k = taken[0];
+      if (count > 0) {
+        std::shift_left(taken.begin(), taken.begin() + count--, 1);
+      } else if (k = next++; k >= networks.size()) {
+        break;
+      }
+      while (count < taken.size() && next.load(std::memory_order_relaxed) + few < networks.size()) {
+        taken[count++] = next++;
+      }
+      for (std::size_t later = 0; later < count; ++later) {
+        networks[taken[later]].fetch(static_cast<int>(taken.size() - 1 - later));
+      }
+      run(k);
+    }
+    for (std::size_t k = 0; k < networks.size(); ++k) {  // that others took, but are not at yet
+      run(k);
     }
     ++left;
     while (member == 0 && left < members) {  // others may be at it for long

@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "spikelet/core/fetch.hpp"
 #include "spikelet/network/plastic_check.hpp"
 
 namespace spikelet {
@@ -493,6 +494,18 @@ template <class R>
 void Simulator<R>::prepare() {
   Use use = parts_.lengthy_even_if_broken();
   make_ready(use, {Call::prepare});
+}
+
+template <class R>
+void Simulator<R>::fetch(int stage) noexcept {
+  if (stage == 0) {
+    fetch_object(*this);
+    return;
+  }
+  try {
+    parts_.even_if_broken()->fetch(stage);
+  } catch (...) {  // in use by another thread, as the run will say
+  }
 }
 
 template <class R>

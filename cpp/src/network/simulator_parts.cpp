@@ -5,6 +5,8 @@
 #include <string>
 #include <utility>
 
+#include "spikelet/core/fetch.hpp"
+
 #if defined(__GLIBC__)
 #include <malloc.h>
 #endif
@@ -80,6 +82,24 @@ void SimulatorParts<R>::bind_inputs() {
   if (!network.changed && network.inputs_changed) {
     layout.bind_inputs();
     network.inputs_changed = false;
+  }
+}
+
+template <class R>
+void SimulatorParts<R>::fetch(int stage) const {
+  layout.fetch(stage);
+  if (stage == 1) {
+    fetch_values(recorders.spikes);
+  } else if (stage == 2) {
+    for (const SpikeRecorder& recorder : recorders.spikes) {
+      recorder.fetch();
+    }
+    fetch_line(flight.stamps.data() + flight.stamps.size());
+    fetch_line(flight.gids.data() + flight.gids.size());
+  } else if (stage == 3) {
+    for (const SpikeRecorder& recorder : recorders.spikes) {
+      recorder.fetch_ends();
+    }
   }
 }
 

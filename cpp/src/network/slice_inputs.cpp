@@ -34,6 +34,21 @@ void SliceInputs<R>::bind(const std::vector<Injector<R>*>& inputs, std::uint32_t
 }
 
 template <class R>
+void SliceInputs<R>::fetch_drives() const {
+  for (const Segment<R>& segment : segments_) {
+    fetch_values(segment.ahead);
+    for (const PoissonDrive<R>& drive : segment.drives) {
+      fetch_object(*drive.table);
+      fetch_line(drive.stream);
+      fetch_line(drive.tie);
+      fetch_if_small(
+          drive.weight + (segment.begin & drive.weight_mask),
+          (drive.weight_mask == 0 ? block_size : segment.end - segment.begin) * sizeof(R));
+    }
+  }
+}
+
+template <class R>
 void SliceInputs<R>::split(Step step) {
   std::erase_if(inputs_, [&](const Injector<R>* input) { return input->window(step).end <= step; });
   change_ = std::numeric_limits<Step>::max();

@@ -153,7 +153,7 @@ class RowTable {
     }
   }
   std::size_t bytes() const { return index_.bytes() + rows_.size() * sizeof(Row); }
-  void fetch() const { fetch_if_small(rows_.data(), rows_.size() * sizeof(Row)); }
+  void fetch() const { fetch_values(rows_); }
 
  private:
   std::vector<Gid> sources_;  // of the rows, while they are built

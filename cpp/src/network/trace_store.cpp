@@ -71,6 +71,18 @@ R TraceStore<R>::epoch_decay(Trace trace, Step epochs) const {
 
 // Traces too small to change a weight become 0, so that idle targets are recognised.
 template <class R>
+void TraceStore<R>::fetch_ahead() const {
+  calendar_.fetch();
+  this->sent_.fetch();
+  fetch_values(this->counts_);
+  fetch_values(posts_);
+  fetch_values(active_);
+  for (const std::vector<R>* trace : {&pre_2_, &post_, &post_2_}) {
+    fetch_values(*trace);
+  }
+}
+
+template <class R>
 void TraceStore<R>::scale(std::vector<R>& trace, Trace which) const {
   constexpr R least = sizeof(R) == 4 ? R(1e-12) : R(1e-25);
   const R factor = epoch_decay(which, 1);

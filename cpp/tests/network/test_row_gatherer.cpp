@@ -1,5 +1,8 @@
 #include <doctest/doctest.h>
 
+#include <tuple>
+#include <vector>
+
 #include "network/row_gatherer.hpp"
 
 namespace {
@@ -74,4 +77,50 @@ TEST_CASE("rows are in order of delay, whatever the delays of those before") {
   CHECK(delays(0) == std::vector<std::uint32_t>{1, 2});
   CHECK(delays(1) == std::vector<std::uint32_t>{2, 7, max_delay});
   CHECK(delays(2) == std::vector<std::uint32_t>{3, 300});
+}
+
+TEST_CASE("all rows are the same after a sample, which keeps them if they are few") {
+  for (const std::uint32_t targets : {1u, 5u, 300u}) {  // 300: too many to keep
+    constexpr std::uint32_t sources = 300;
+    std::vector<std::uint32_t> pre, post;
+    std::vector<double> weight;
+    std::vector<std::uint16_t> delay;
+    for (std::uint32_t i = 0; i < sources; ++i) {
+      for (std::uint32_t j = i % 3; j < targets; ++j) {
+        pre.push_back(i);
+        post.push_back(10 + j);
+        weight.push_back((i + j) % 4 == 0 ? -1.0 - j : 1.0 + i);
+        delay.push_back(static_cast<std::uint16_t>(1 + (7 * i + 5 * j) % 11));
+      }
+    }
+    const auto table = SynapseTable<double>::from_lists(sources, pre, post, weight, delay);
+    std::vector<Feed<double>> feeds{feed_of(table, 5, 0)};
+    feeds[0].post_end = 10 + targets;
+    using Entry = std::tuple<Gid, std::size_t, std::uint32_t, std::uint16_t, double>;
+    const auto all_of = [](RowGatherer<double>& gatherer, bool sorted) {
+      std::vector<Entry> all;
+      gatherer.for_all([&](Gid source, const std::vector<RowEntries<double>>& rows) {
+        for (std::size_t place = 0; place < rows.size(); ++place) {
+          for (const auto& e : sorted ? gatherer.by_delay(place) : rows[place]) {
+            all.emplace_back(source, place, e.target, e.delay, e.weight);
+          }
+        }
+      });
+      return all;
+    };
+    for (const bool sorted : {false, true}) {
+      RowGatherer<double> fresh(feeds), sampled(feeds);
+      std::size_t seen = 0;
+      CHECK(sampled.for_some([&](Gid, const auto& rows) {
+        for (std::size_t place = 0; place < rows.size(); ++place) {
+          seen += sampled.by_delay(place).size();
+        }
+      }) == 1);
+      const std::vector<Entry> expected = all_of(fresh, sorted);
+      CHECK(expected.size() == pre.size());
+      CHECK(seen == pre.size());
+      CHECK(all_of(sampled, sorted) == expected);
+      CHECK(all_of(sampled, sorted) == expected);  // and again
+    }
+  }
 }

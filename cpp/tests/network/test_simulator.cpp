@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "spikelet/core/fetch.hpp"
 #include "spikelet/network/simulator.hpp"
 #include "support/failing_memory.hpp"
 #include "support/inputs.hpp"
@@ -40,6 +41,35 @@ TEST_CASE_TEMPLATE(
     CHECK(cut.sim.now() == total);
     CHECK(cut.read() == whole.read());
   }
+}
+
+TEST_CASE_TEMPLATE("fetching what a run needs changes nothing, whatever has happened before", R,
+                   float, double) {
+  TestNetwork<R> fetched(2), plain(2);
+  const auto fetch = [&] {
+    for (int stage = 0; stage < fetch_stages; ++stage) {
+      fetched.sim.fetch(stage);
+    }
+  };
+  fetch();  // nothing is laid out yet
+  for (const Step piece : {1, 30, 269}) {
+    for (TestNetwork<R>* network : {&fetched, &plain}) {
+      network->sim.run(piece, {});
+      network->sim.set_weights(network->projections.back(),
+                               network->sim.weights(network->projections.back()));
+      network->sim.add_neurons(find_model("LIF"), 70, lif(100), false);  // a new layout follows
+    }
+    fetch();
+  }
+  CHECK(fetched.read() == plain.read());
+  fetched.sim.reset(false);
+  fetch();
+  bool asked = false;
+  fetched.sim.run(1 << 24, [&](Step) {
+    fetch();  // it is in use: nothing is fetched
+    return asked = true;
+  });
+  CHECK(asked);
 }
 
 TEST_CASE("another seed gives another run") {

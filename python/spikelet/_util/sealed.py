@@ -33,8 +33,10 @@ class Sealed:
         """Set an attribute, or say why not."""
         if not name.startswith("_"):
             kind = type(self)
-            first = name not in vars(self) and name in _declared(kind) and not hasattr(kind, name)
-            if not (first or _is_open(kind, name)):
+            once = vars(kind).get("_once")
+            if once is None:
+                once = _find_once(kind)
+            if not ((name in once and name not in vars(self)) or _is_open(kind, name)):
                 _refuse(self, name)
         super().__setattr__(name, value)
 
@@ -98,6 +100,13 @@ def _declared(kind: type) -> frozenset[str]:
         names = (name for c in ours for name in (*inspect.get_annotations(c), *vars(c)))
         found = _known[kind] = frozenset(name for name in names if not name.startswith("_"))
     return found
+
+
+def _find_once(kind: type) -> frozenset[str]:
+    """Return the attributes that a constructor sets once, and keep them in the class, where they are found fast."""
+    once = frozenset(name for name in _declared(kind) if not hasattr(kind, name))
+    type.__setattr__(kind, "_once", once)
+    return once
 
 
 def _public(kind: type) -> set[str]:

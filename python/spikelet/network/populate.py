@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from spikelet import neurons
@@ -21,10 +22,17 @@ _DRAWN = {"rand": Uniform(0.0, 1.0), "randn": Normal(0.0, 1.0)}
 
 def _check_names(where: str, model: NeuronModel) -> None:
     """Check that no state or parameter would be hidden by an attribute of populations."""
-    for name in (*model.states, *model.parameters()):
-        if hasattr(Population, name) or name in Population.__annotations__:
-            rule = "must not be that of an attribute of populations: rename it in the equations"
-            fail(where, "name of a state or parameter", name, rule)
+    hidden = _hidden((*model.states, *model.parameters()))
+    if hidden is not None:
+        rule = "must not be that of an attribute of populations: rename it in the equations"
+        fail(where, "name of a state or parameter", hidden, rule)
+
+
+@functools.lru_cache(maxsize=256)  # the networks of an ensemble ask for the same ones
+def _hidden(names: tuple[str, ...]) -> str | None:
+    """Return the first of some names that is an attribute of populations."""
+    taken = Population.__annotations__
+    return next((name for name in names if hasattr(Population, name) or name in taken), None)
 
 
 def populate(

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "spikelet/core/buffer.hpp"
+#include "spikelet/core/fetch.hpp"
 #include "spikelet/core/types.hpp"
 
 namespace spikelet {
@@ -80,6 +81,13 @@ class Arrivals {
       free_ = block;
     }
     list = {};
+  }
+  // Prefetches the lists, and the begin of each block that was ever in use.
+  void fetch() const {
+    fetch_values(lists_);
+    for (std::size_t k = 0; pool_.size() == 1 && k < used_; ++k) {
+      fetch_line(&pool_[0][k]);
+    }
   }
   void clear() {
     for (std::size_t k = 0; k < lists_.size(); ++k) {

@@ -32,6 +32,7 @@ class ClosedRows final : public TraceStore<R> {
     return weight_.size() * (2 * sizeof(R) + sizeof(std::uint16_t)) +
            row_.size() * (sizeof(row_[0]) + sizeof(R) + sizeof(Step));
   }
+  void fetch_ahead() const override;
   void clear() override;
   void start(Step born) override;
 

@@ -49,6 +49,8 @@ class Layout {
   // Stores forget everything but weights, and ignore spikes up to `born`.
   void restart(Step born);
   std::size_t synapse_bytes() const;
+  // Prefetches what the next steps need, if that is little, in stages 1 to 4.
+  void fetch(int stage) const;
 
   // Visits (index, source, synapse) in stored order: by source, target, delay, channel, creation.
   void for_each_synapse(

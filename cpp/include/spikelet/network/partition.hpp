@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "spikelet/core/buffer.hpp"
+#include "spikelet/core/fetch.hpp"
 #include "spikelet/core/kernels.hpp"
 #include "spikelet/core/program_run.hpp"
 #include "spikelet/network/injector.hpp"
@@ -63,6 +64,31 @@ struct Slice {
   std::vector<PlasticStore<R>*> plastic;   // stores that need its spikes
   std::vector<std::size_t> spike_recorders;
   std::vector<SampledColumns> samples;
+
+  // Prefetches what the last step used, of which nothing but its inputs is read here: it may be
+  // gone.
+  void fetch() const {
+    inputs.fetch_drives();
+    const auto whole = [&](const auto* array) {
+      if (array != nullptr) {
+        fetch_if_small(array + begin, (end - begin) * sizeof(*array));
+      }
+    };
+    for (const R* array : state) {
+      whole(array);
+    }
+    for (const R* array : args.state) {
+      whole(array);
+    }
+    whole(args.early);
+    whole(args.theta);
+    whole(args.hold);
+    whole(args.held_until);
+    for (std::size_t k = 0; k < args.coefficient.size() && args.coefficient[k] != nullptr; ++k) {
+      args.index_mask[k] != 0 ? whole(args.coefficient[k]) : fetch_line(args.coefficient[k]);
+    }
+    args.t_ref_mask != 0 ? whole(args.t_ref) : fetch_line(args.t_ref);
+  }
 };
 
 template <class R>
@@ -98,6 +124,35 @@ struct alignas(128) Partition {
     sums.resize(std::max(sums.size(), k + 1));
     if (sums[k].empty()) {
       sums[k].resize(elements, spare);
+    }
+  }
+  // Prefetches what the next steps need, in stages 2 to 4.
+  void fetch(int stage) const {
+    if (stage == 2) {
+      fetch_values(slices);
+      fetch_values(stores);
+      fetch_values(input);
+      fetch_object(*mail);
+      fetch_values(channel);
+      fetch_line(scratch.data());
+      watch.fetch();
+      for (std::size_t k = 0; k < spikes.size(); ++k) {
+        fetch_line(spikes[k].data());
+        fetch_line(step_end[k].data());
+      }
+      return;
+    }
+    for (const Slice<R>& slice : slices) {
+      stage == 3 ? slice.inputs.fetch() : slice.fetch();
+    }
+    constexpr std::size_t store_bytes = 1024;  // at most, of most kinds
+    for (const auto& store : stores) {
+      if (store) {
+        stage == 3 ? fetch_if_small(store.get(), store_bytes) : store->fetch_ahead();
+      }
+    }
+    for (const auto& buffer : input) {
+      fetch_values(buffer);
     }
   }
   // `external`, indexed as elements are, for the chunk that begins there.

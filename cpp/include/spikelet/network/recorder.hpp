@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "spikelet/core/fetch.hpp"
 #include "spikelet/core/growing_array.hpp"
 #include "spikelet/core/types.hpp"
 
@@ -47,6 +48,9 @@ class SpikeRecorder {
   void note(std::size_t partition, std::span<const Gid> gids, Gid first_gid, Step stamp);
 
   std::size_t size() const;
+  // Prefetches the places that the next spikes go to; first, where these are.
+  void fetch() const { fetch_values(fresh_); }
+  void fetch_ends() const;
   // All spikes in order of (stamp, element). Reading again costs only what is new: no spike noted
   // after a call may have an earlier stamp than one noted before it. The log that is returned never
   // changes while someone else holds it. If memory runs out, nothing is lost. Spikes move from the

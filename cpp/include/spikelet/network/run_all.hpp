@@ -12,13 +12,18 @@
 
 namespace spikelet {
 
-// Runs one network by a single thread, until it is through or the poll says so.
-using RunOne = std::function<void(const Poll&)>;
+struct OneOfMany {
+  // Runs the network by a single thread, until it is through or the poll says so.
+  std::function<void(const Poll&)> run;
+  // Prefetches what that needs, in stages 0 to fetch_stages - 1; called by a thread that has others
+  // to run first, before each of them. Must not throw.
+  std::function<void(int stage)> fetch;
+};
 
-// Calls all of `runs`, in order as threads become free, and returns what each of them threw, or
-// null. poll, which must not throw, is called some fifty times a second by the calling thread with
-// the number of networks that are through; true stops those that run, and the rest do not begin.
-std::vector<std::exception_ptr> run_all(std::span<const RunOne> runs, int threads,
+// Runs all networks, in order as threads become free, and returns what each of them threw, or null.
+// poll, which must not throw, is called some fifty times a second by the calling thread with the
+// number of networks that are through; true stops those that run, and the rest do not begin.
+std::vector<std::exception_ptr> run_all(std::span<const OneOfMany> networks, int threads,
                                         const std::function<bool(std::size_t)>& poll);
 
 }  // namespace spikelet

@@ -91,6 +91,9 @@ class Simulator {
   // Lays out partitions and stores; run() does it when needed. Partitions are split evenly over the
   // threads.
   void prepare();
+  // Prefetches what the next run needs, if the network is small: for a thread that has others to
+  // run first, before each of which it calls one of fetch_stages stages.
+  void fetch(int stage) noexcept;
   // How often that was done. Inputs that come, change or go do not need it.
   std::size_t layouts();
   // Advances by `steps`; returns the steps done (fewer if `poll` stopped it). What poll throws is

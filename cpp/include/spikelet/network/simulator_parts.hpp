@@ -27,6 +27,8 @@ struct SimulatorParts {
   void lay_out();
   // Gives the layout the inputs that have come, changed or gone, unless it is built anew anyway.
   void bind_inputs();
+  // Prefetches what a run needs, if the network is small, in stages 1 to 4.
+  void fetch(int stage) const;
   // Whether processes record and regulate alike, as a number.
   std::int64_t digest() const;
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "spikelet/core/buffer.hpp"
+#include "spikelet/core/fetch.hpp"
 #include "spikelet/core/model.hpp"
 #include "spikelet/network/injector.hpp"
 
@@ -35,6 +36,9 @@ class SliceInputs {
     }
     return segments_;
   }
+  // Prefetches what a step reads of the inputs that it draws itself; first, where that is.
+  void fetch() const { fetch_values(segments_); }
+  void fetch_drives() const;
 
  private:
   void split(Step step);

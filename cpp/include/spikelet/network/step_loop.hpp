@@ -53,7 +53,7 @@ class StepLoop {
   SpikeExchange* exchange_;
   bool paced_;
   Pace pace_;
-  static constexpr std::size_t few_in_flight = 2048;  // they stay in the first-level cache
+  static constexpr std::size_t few_in_flight = 512;  // they stay in the first-level cache
   std::size_t flight_limit_ = few_in_flight;
 };
 

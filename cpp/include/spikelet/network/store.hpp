@@ -9,6 +9,7 @@
 #include <span>
 #include <vector>
 
+#include "spikelet/core/fetch.hpp"
 #include "spikelet/core/receptors.hpp"
 #include "spikelet/network/connection_rules.hpp"
 #include "spikelet/network/synapses.hpp"
@@ -144,6 +145,8 @@ class SynapseStore {
   // Before a span of steps: fetches what is small. After others have run, it is no longer in the
   // cache, and each spike would wait for its row.
   virtual void fetch() const {}
+  // For a thread that has other networks to run first: everything that is small.
+  virtual void fetch_ahead() const { fetch(); }
   // Adds all events that arrive at the end of `step`: a first call adds those of early channels, a
   // second one all others.
   virtual void deliver(Step step, Channels<R> input, bool early) = 0;
@@ -189,6 +192,7 @@ class Calendar {
       list.clear();
     }
   }
+  void fetch() const { fetch_values(lists_); }
   std::vector<Entry>& at(Step step) {
     return lists_[static_cast<std::size_t>(step) & (lists_.size() - 1)];
   }

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "spikelet/core/fetch.hpp"
 #include "spikelet/network/store_index.hpp"
 
 namespace spikelet {
@@ -127,6 +128,7 @@ class StoreWatch {
     }
   }
   std::size_t bytes() const { return index_.bytes(); }
+  void fetch() const { fetch_values(entries_); }
 
  private:
   using Word = std::uint64_t;

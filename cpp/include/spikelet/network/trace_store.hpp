@@ -26,6 +26,7 @@ class TraceStore : public PlasticStore<R> {
   std::vector<std::pair<std::uint32_t, std::uint16_t>> rows() const override;
   std::vector<PostSpike<R>> posts() const override;
   void set_posts(std::span<const PostSpike<R>> posts) override;
+  void fetch_ahead() const override;
   Step clock() const override { return clock_; }
   void set_clock(Step clock) override { clock_ = clock; }
   void clear() override;
