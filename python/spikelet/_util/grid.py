@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -17,10 +19,20 @@ _TICS = 1000  # of NEST in a millisecond
 
 
 def to_ms(stamps: npt.NDArray[np.int64], dt: float) -> npt.NDArray[np.float64]:
-    """Return the times of steps [ms]: if 1 / dt is a whole number, the nearest floats."""
+    """Return the times of steps [ms]: the floats that a user writes, 3 * 0.4 is 1.2, if dt is a short fraction."""
+    numerator, denominator = _fraction(float(dt))
+    return np.asarray(np.multiply(stamps, numerator, dtype=np.float64) / denominator)
+
+
+@lru_cache(maxsize=64)
+def _fraction(dt: float) -> tuple[float, int]:
+    """Return a numerator and a denominator of dt; products of whole numbers are exact, so a quotient is the nearest float."""
     inverse = round(1 / dt) if dt <= 1 else 0
-    exact = inverse > 0 and abs(inverse * dt - 1) < 1e-12
-    return np.asarray(stamps / inverse if exact else stamps * dt, dtype=np.float64)
+    if inverse > 0 and abs(inverse * dt - 1) < 1e-12:
+        return 1.0, inverse
+    short = Fraction(dt).limit_denominator(10**6)
+    exact = short.numerator / short.denominator == dt
+    return (float(short.numerator), short.denominator) if exact else (dt, 1)
 
 
 def rescaled(time: float, old: float, new: float) -> float:
