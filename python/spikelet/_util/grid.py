@@ -17,15 +17,14 @@ Snap = bool | Literal["up"]
 
 _TICS = 1000  # of NEST in a millisecond
 
-_SLACK = (
-    1e-6  # share of a step by which a time may be off the grid: 0.3 - 0.1 is 0.19999999999999998
-)
+_SLACK = 1e-6  # share of a step by which a time may be off the grid: 0.3 - 0.1 is not 0.2
 
 
 def to_ms(stamps: npt.NDArray[np.int64], dt: float) -> npt.NDArray[np.float64]:
     """Return the times of steps [ms]: the floats that a user writes, 3 * 0.4 is 1.2, if dt is a short fraction."""
     numerator, denominator = _fraction(float(dt))
-    return np.asarray(np.multiply(stamps, numerator, dtype=np.float64) / denominator)
+    whole = stamps if numerator == 1.0 else stamps * numerator
+    return np.asarray(whole / denominator, dtype=np.float64)
 
 
 @lru_cache(maxsize=64)

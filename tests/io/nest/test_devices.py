@@ -95,12 +95,14 @@ def test_random_input_has_the_same_statistics() -> None:
         assert abs(len(ours) / theirs.n_events - 1) < 0.08
 
 
-@pytest.mark.parametrize("start", [0.0, 20.0])
-def test_one_sine_drives_many_neurons(start: float) -> None:
+@pytest.mark.parametrize(
+    "window", [{}, {"start": 20.0}, {"stop": 180.0}, {"start": 20.0, "stop": 180.0}]
+)
+def test_one_sine_drives_many_neurons(window: dict[str, float]) -> None:
     cells = nest.Create("iaf_psc_exp", 4, {"I_e": 600.0})
     cells.V_m = [-70.0, -67.0, -64.0, -61.0]
     sines = nest.Create("ac_generator", 2, [
-        {"amplitude": 200.0, "frequency": 30.0, "start": start}, {"amplitude": 100.0, "frequency": 11.0}
+        {"amplitude": 200.0, "frequency": 30.0, "offset": 20.0, **window}, {"amplitude": 100.0, "frequency": 11.0}
     ])  # fmt: skip
     nest.Connect(sines[0], cells[:3], syn_spec={"delay": 2.0})
     nest.Connect(sines, cells)
@@ -110,6 +112,15 @@ def test_one_sine_drives_many_neurons(start: float) -> None:
     nest.Simulate(300.0)
     net.run(300.0)
     assert_same_spikes(net, recorder, 1)
+
+
+def test_a_sine_that_ends_later_than_its_rows_can_be_written_out() -> None:
+    nest.Connect(
+        nest.Create("ac_generator", 1, {"amplitude": 1.0, "stop": 10_001.0}),
+        nest.Create("iaf_psc_exp"),
+    )
+    with pytest.raises(ValueError, match="ac_generator_1: stop must be at most 10000 ms away"):
+        sl.io.from_nest(nest, threads=1)
 
 
 def test_precise_spikes_act_at_the_end_of_their_step() -> None:
