@@ -36,7 +36,7 @@ def last_step(time: float, dt: float) -> int:
     if time < 0 or time / dt >= 2**53:
         return -1 if time < 0 else LAST
     near = round(time / dt)
-    after = to_ms(np.array(near), dt) > time + max(slack(dt), 1e-12 * time)
+    after = to_ms(np.array(near), dt) > time + max(slack(dt), 2 * math.ulp(time))
     return near - 1 if after else near
 
 
