@@ -29,7 +29,7 @@ def to_ms(stamps: npt.NDArray[np.int64], dt: float) -> npt.NDArray[np.float64]:
 
 @lru_cache(maxsize=64)
 def _fraction(dt: float) -> tuple[float, int]:
-    """Return a numerator and a denominator of dt; products of whole numbers are exact, so a quotient is the nearest float."""
+    """Return dt as a quotient: products of whole numbers are exact, so their quotients are the nearest floats."""
     inverse = round(1 / dt) if dt <= 1 else 0
     if inverse > 0 and abs(inverse * dt - 1) < 1e-12:
         return 1.0, inverse
