@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikelet._util.checks import Float, fail, integer, number, require, shown
+from spikelet._util.grid import slack
 from spikelet._util.spelling import missing
 from spikelet.recording.reading import RecordedSpikes
 from spikelet.spikes import Spikes, as_spikes
@@ -220,8 +221,11 @@ def _part(where: str, spikes: Any, start: float | None, stop: float | None) -> _
     end = end if last is None else np.minimum(end, last)
     if not end > begin:
         fail(where, "stop", float(end), f"must be after start = {float(begin):g} ms")
-    first = 0 if begin <= found.start else np.searchsorted(found.times, begin, "right")
-    part = slice(first, np.searchsorted(found.times, end, "right"))
+    near = slack(found.dt)
+    first = (
+        0 if begin <= found.start + near else np.searchsorted(found.times, begin + near, "right")
+    )
+    part = slice(first, np.searchsorted(found.times, end + near, "right"))
     times, columns = found.times[part], found.columns()[part]
     return _Part(times, columns, len(found.elements), float(begin), float(end - begin))
 

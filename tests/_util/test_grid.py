@@ -2,10 +2,39 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import numpy as np
 import pytest
 
-from spikelet._util.grid import Snap, grid_steps, snap_rule
+import spikelet as sl
+from spikelet._util.grid import Snap, grid_steps, snap_rule, to_ms
+
+
+@pytest.mark.parametrize("dt", ["0.1", "0.4", "0.3", "0.07", "0.015", "0.6", "1.1", "2.5", "0.123"])
+def test_times_of_steps_are_those_that_one_writes(dt: str) -> None:
+    steps = np.array([*range(3000), 10**7 + 1, 10**12 + 7])
+    written = [float(Decimal(dt) * int(k)) for k in steps]
+    np.testing.assert_array_equal(to_ms(steps, float(dt)), written)
+
+
+def test_times_of_steps_that_are_no_short_fraction() -> None:
+    steps = np.arange(1000)
+    np.testing.assert_array_equal(to_ms(steps, np.pi / 10), steps * (np.pi / 10))
+    np.testing.assert_array_equal(to_ms(steps, 1 / 3), steps / 3)
+
+
+@pytest.mark.parametrize("dt", [0.1, 0.4, 0.07])
+def test_a_spike_at_the_end_of_an_interval_counts(dt: float) -> None:
+    net = sl.Network(dt=dt, threads=1)
+    ends = [round(k * dt, 6) for k in range(1, 60)]
+    source = net.population(1, sl.SpikeSource(ends, [0] * len(ends)))
+    spikes = net.record(source, "spikes")
+    net.run(ends[-1])
+    assert spikes.times.tolist() == ends
+    assert net.t == ends[-1]
+    for k, end in enumerate(ends):
+        assert spikes.counts(0.0, end)[0] == spikes.spikes.counts(0.0, end)[0] == k + 1
 
 
 @pytest.mark.parametrize(("snap", "expected"), [(True, [0, 1, 2, 2, 10]), ("up", [1, 2, 2, 2, 10])])

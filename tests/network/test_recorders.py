@@ -58,6 +58,32 @@ def test_counts_and_rates() -> None:
     assert "7 spikes" in repr(spikes)
 
 
+@pytest.mark.parametrize("dt", [0.1, 0.05, 0.4, 0.07])
+def test_ends_of_intervals_may_miss_the_grid_by_rounding(dt: float) -> None:
+    """0.3 - 0.1 is 0.19999999999999998: a loop that reads each step would count the spike at 0.2 twice."""
+    net = sl.Network(dt=dt, threads=1)
+    steps = np.arange(1, 301)
+    spikes = net.record(
+        net.population(1, sl.SpikeSource(steps * dt, 0 * steps, snap=True)), "spikes"
+    )
+    potential = net.record(net.population(1, sl.LIF()), "V_m")
+    net.run(300 * dt)
+    ends = np.cumsum(np.full(300, dt))  # 0.1 + ... + 0.1
+    assert (ends != spikes.times).any()
+    assert (spikes.times[1:] - dt != spikes.times[:-1]).any()
+    value = spikes.spikes
+    for start, stop, expected in [
+        *zip(spikes.times - dt, spikes.times, steps, strict=True),
+        *zip(ends[:-1], ends[1:], steps[1:], strict=True),
+    ]:
+        for recorder in (spikes, potential):
+            assert np.rint(recorder.between(start, stop)[0] / dt).tolist() == [expected]
+        assert spikes.counts(start, stop).tolist() == value.counts(start, stop).tolist() == [1]
+        assert len(value.between(start, stop)) == 1
+        rate = sl.statistics.rates(value, start, stop)[0]
+        np.testing.assert_allclose([rate, spikes.rates(start, stop)[0]], 1e3 / dt, rtol=1e-9)
+
+
 def test_rates_are_of_the_time_that_was_recorded() -> None:
     net = make()
     spikes = net.record(source(net, [5, 10], [0, 0]), "spikes")

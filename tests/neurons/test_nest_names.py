@@ -50,7 +50,8 @@ def test_lists_are_one_for_a_population() -> None:
 
 def test_what_is_unknown_is_named_with_the_nearest() -> None:
     with pytest.raises(
-        ValueError, match="model is not a model that spikelet has; did you mean 'iaf_psc_exp'"
+        ValueError,
+        match=r"model must be a model that spikelet has; did you mean 'iaf_psc_exp'.*Equations.*'iaf_psc_ex'",
     ):
         model_of_nest("test", "iaf_psc_ex", {})
     with pytest.raises(ValueError, match=r"parameter .*did you mean 'tau_m'.*got 'tau_mem'"):

@@ -24,6 +24,16 @@ def of_steps(pairs: list[tuple[int, int]], **about: object) -> Spikes:
     return Spikes(steps / 10, ids, 8, **{"stop": 6.0, "dt": 0.1, **about})
 
 
+def test_without_a_grid_limits_are_exact() -> None:
+    times = [0.2, np.nextafter(0.3, 1.0)]
+    spikes = Spikes(times, [0, 0], 1, stop=1.0)
+    assert spikes.counts(0.3 - 0.1, 0.3).tolist() == [1]  # 0.3 - 0.1 is before 0.2
+    grid = Spikes(times, [0, 0], 1, stop=1.0, dt=0.1)
+    assert grid.counts(0.3 - 0.1, 0.3).tolist() == [1]
+    assert grid.between(0.3 - 0.1, 0.3).times.tolist() == times[1:]
+    assert grid.between(0.0, 0.3).between(0.2, 0.3).times.tolist() == times[1:]
+
+
 def test_spikes_are_sorted_by_time_then_id_and_read_only() -> None:
     times = np.array([3.0, 1.0, 1.0, 2.0])
     spikes = Spikes(times, [0, 5, 2, 1])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -9,24 +11,42 @@ import numpy.typing as npt
 
 from spikelet._util.checks import Float, fail
 
-__all__ = ["Snap", "grid_steps", "rescaled", "snap_rule", "to_ms"]
+__all__ = ["Snap", "grid_steps", "rescaled", "slack", "snap_rule", "to_ms"]
 
 Snap = bool | Literal["up"]
 
 _TICS = 1000  # of NEST in a millisecond
 
+_SLACK = 1e-6  # share of a step by which a time may be off the grid: 0.3 - 0.1 is not 0.2
+
 
 def to_ms(stamps: npt.NDArray[np.int64], dt: float) -> npt.NDArray[np.float64]:
-    """Return the times of steps [ms]: if 1 / dt is a whole number, the nearest floats."""
+    """Return the times of steps [ms]: the floats that a user writes, 3 * 0.4 is 1.2, if dt is a short fraction."""
+    numerator, denominator = _fraction(float(dt))
+    whole = stamps if numerator == 1.0 else stamps * numerator
+    return np.asarray(whole / denominator, dtype=np.float64)
+
+
+@lru_cache(maxsize=64)
+def _fraction(dt: float) -> tuple[float, int]:
+    """Return dt as a quotient: products of whole numbers are exact, so their quotients are the nearest floats."""
     inverse = round(1 / dt) if dt <= 1 else 0
-    exact = inverse > 0 and abs(inverse * dt - 1) < 1e-12
-    return np.asarray(stamps / inverse if exact else stamps * dt, dtype=np.float64)
+    if inverse > 0 and abs(inverse * dt - 1) < 1e-12:
+        return 1.0, inverse
+    short = Fraction(dt).limit_denominator(10**6)
+    exact = short.numerator / short.denominator == dt
+    return (float(short.numerator), short.denominator) if exact else (dt, 1)
+
+
+def slack(dt: float | None) -> float:
+    """Return by how much the end of an interval may miss a time on the grid [ms]; without a grid 0."""
+    return 0.0 if dt is None else _SLACK * dt
 
 
 def rescaled(time: float, old: float, new: float) -> float:
     """Return a time [ms] on a grid of another step: the nearest float if it is a whole number of steps."""
     steps = time / old
-    whole = abs(steps - round(steps)) < 1e-6
+    whole = abs(steps - round(steps)) < _SLACK
     return float(to_ms(np.array(round(steps)), new)) if whole else steps * new
 
 
@@ -61,7 +81,7 @@ def grid_steps(where: str, times: Float, dt: float, snap: Snap) -> npt.NDArray[n
     if steps.size and steps.max() > 2**53:
         fail(where, "times", float(times.max()), "must lie within 2^53 steps")
     stamps = _up(where, times, dt) if snap == "up" else np.rint(steps)
-    off = np.abs(steps - stamps) > np.maximum(1e-6, 1e-12 * steps)
+    off = np.abs(steps - stamps) > np.maximum(_SLACK, 1e-12 * steps)
     if off.any() and not snap:
         rule = f'must lie on the grid of dt = {dt:g} ms (snap=True rounds to the nearest step, snap="up" as NEST)'
         fail(where, "times", float(times[off][0]), rule)

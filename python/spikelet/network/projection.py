@@ -286,7 +286,12 @@ class Projection(Sealed):
         if off.any():
             fail(where, "times", float(at[off][0]), f"must lie on the grid of dt = {dt:g} ms")
         if (steps <= now).any():
-            fail(where, "times", float(at[steps <= now][0]), "must be after the present")
+            fail(
+                where,
+                "times",
+                float(at[steps <= now][0]),
+                "must be after the present (set projection.reward for now)",
+            )
         if (np.diff(steps) < 0).any():
             fail(where, "times", times, "must ascend")
         with named(where):

@@ -185,9 +185,8 @@ def model_of_nest(
     kind = NEST_MODELS.get(name)
     if kind is None:
         known = ", ".join(NEST_MODELS)
-        rule = (
-            f"is not a model that spikelet has{suggestion(name, NEST_MODELS)} (there are: {known})"
-        )
+        near = suggestion(name, NEST_MODELS)
+        rule = f"must be a model that spikelet has{near} (there are: {known}; write others as Equations)"
         fail(where, "model", name, rule)
     given = {k: v for k, v in parameters.items() if k not in _WITHOUT_EFFECT}
     for parameter, value in {**kind.only, "ignore_and_spike": False}.items():

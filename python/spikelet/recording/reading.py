@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet._util.checks import fail, number
-from spikelet._util.grid import to_ms
+from spikelet._util.grid import slack, to_ms
 from spikelet._util.sealed import Sealed
 from spikelet.recording import frames, hdf5_access, neo
 from spikelet.recording.hdf5_access import LAST, Arrays
@@ -32,12 +32,12 @@ __all__ = [
 
 
 def last_step(time: float, dt: float) -> int:
-    """Return the last step that is not after a time [ms]."""
+    """Return the last step that is not after a time [ms], or at it but for rounding: 0.3 - 0.1 is 0.19999999999999998."""
     if time < 0 or time / dt >= 2**53:
         return -1 if time < 0 else LAST
-    near = math.floor(time / dt)
-    steps = np.arange(near - 1, near + 2)
-    return int(steps[to_ms(steps, dt) <= time][-1])
+    near = round(time / dt)
+    after = to_ms(np.array(near), dt) > time + max(slack(dt), 2 * math.ulp(time))
+    return near - 1 if after else near
 
 
 def limits_in_ms(start: Any, stop: Any, dt: float) -> tuple[float, float]:
@@ -82,7 +82,8 @@ class Recorded(ABC):
             float(number(where, name, value, "ms"))
             for name, value in (("start", start), ("stop", stop))
         )
-        return -1 if first <= 0 else last_step(first, self._dt), last_step(last, self._dt)
+        at_0 = first <= slack(self._dt)  # then time 0 is in
+        return -1 if at_0 else last_step(first, self._dt), last_step(last, self._dt)
 
     def _all(self, start: int = -1, stop: int = LAST) -> Arrays:
         found = list(self._blocks(start, stop))

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet._util.checks import Float, fail, number, require
-from spikelet._util.grid import rescaled, to_ms
+from spikelet._util.grid import rescaled, slack, to_ms
 from spikelet._util.memory import require_memory
 from spikelet.spikes import frames, neo
 from spikelet.spikes.annotations import common, of_elements
@@ -194,9 +194,16 @@ class Spikes(Observed):
             rule = f"must overlap the time of observation, {self.start:g} to {last_end:g} ms"
             fail(where, "start and stop", (begin, end), rule)
         begin, end = max(begin, self.start), min(end, last_end)
-        first = 0 if begin <= self.start else int(np.searchsorted(self.times, begin, "right"))
-        last = int(np.searchsorted(self.times, end, "right"))
+        near = slack(self.dt)
+        first = self._until(begin + near) if begin > self.start + near else 0
+        last = self._until(end + near)
+        if last > first:  # the interval of the part has all its spikes
+            end = max(end, float(self.times[last - 1]))
         return begin, None if end == math.inf else end, first, last
+
+    def _until(self, time: float) -> int:
+        """Return the number of spikes up to a time [ms]."""
+        return int(np.searchsorted(self.times, time, "right"))
 
     def shift(self, by: float) -> Self:
         """Return the spikes with all times, and the interval, shifted.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -94,12 +95,14 @@ def test_random_input_has_the_same_statistics() -> None:
         assert abs(len(ours) / theirs.n_events - 1) < 0.08
 
 
-@pytest.mark.parametrize("start", [0.0, 20.0])
-def test_one_sine_drives_many_neurons(start: float) -> None:
+@pytest.mark.parametrize(
+    "window", [{}, {"start": 20.0}, {"stop": 180.0}, {"start": 20.0, "stop": 180.0}]
+)
+def test_one_sine_drives_many_neurons(window: dict[str, float]) -> None:
     cells = nest.Create("iaf_psc_exp", 4, {"I_e": 600.0})
     cells.V_m = [-70.0, -67.0, -64.0, -61.0]
     sines = nest.Create("ac_generator", 2, [
-        {"amplitude": 200.0, "frequency": 30.0, "start": start}, {"amplitude": 100.0, "frequency": 11.0}
+        {"amplitude": 200.0, "frequency": 30.0, "offset": 20.0, **window}, {"amplitude": 100.0, "frequency": 11.0}
     ])  # fmt: skip
     nest.Connect(sines[0], cells[:3], syn_spec={"delay": 2.0})
     nest.Connect(sines, cells)
@@ -109,6 +112,15 @@ def test_one_sine_drives_many_neurons(start: float) -> None:
     nest.Simulate(300.0)
     net.run(300.0)
     assert_same_spikes(net, recorder, 1)
+
+
+def test_a_sine_that_ends_later_than_its_rows_can_be_written_out() -> None:
+    nest.Connect(
+        nest.Create("ac_generator", 1, {"amplitude": 1.0, "stop": 10_001.0}),
+        nest.Create("iaf_psc_exp"),
+    )
+    with pytest.raises(ValueError, match="ac_generator_1: stop must be at most 10000 ms away"):
+        sl.io.from_nest(nest, threads=1)
 
 
 def test_precise_spikes_act_at_the_end_of_their_step() -> None:
@@ -122,6 +134,43 @@ def test_precise_spikes_act_at_the_end_of_their_step() -> None:
     nest.Simulate(200.0)
     net.run(200.0)
     assert_same_spikes(net, recorder, 1)
+
+
+def test_a_spike_at_the_start_of_its_generator_is_left_out() -> None:
+    """In NEST, a generator sends what is later than its start and not later than its stop."""
+    cells = nest.Create("iaf_psc_exp", 40)
+    times = {
+        "spike_times": [5.0, 12.0, 30.0, 50.0, 70.0],
+        "origin": 2.0,
+        "start": 12.0,
+        "stop": 50.0,
+    }
+    source = nest.Create("spike_generator", 1, times)
+    nest.Connect(source, cells, syn_spec={"weight": 9000.0})
+    recorder = nest.Create("spike_recorder")
+    nest.Connect(cells, recorder)
+    net = sl.io.from_nest(nest, threads=1)
+    nest.Simulate(100.0)
+    net.run(100.0)
+    assert_same_spikes(net, recorder, 1)
+    assert net.recorders[0].times.min() > 30.0
+
+
+@pytest.mark.parametrize(
+    ("offset", "now", "noted"),
+    [(0.0, 0.0, False), (0.5, 0.0, True), (0.0, 0.3, True), (0.3, 0.3, False)],
+)
+def test_samples_at_other_times_are_noted(offset: float, now: float, noted: bool) -> None:
+    meter = nest.Create(
+        "multimeter", 1, {"record_from": ["V_m"], "interval": 1.0, "offset": offset}
+    )
+    nest.Connect(meter, nest.Create("iaf_psc_exp"))
+    if now:
+        nest.Simulate(now)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        sl.io.from_nest(nest, threads=1, approximate=True)
+    assert any("samples at multiples of its interval" in str(w.message) for w in caught) == noted
 
 
 def test_weights_of_single_spikes_are_refused() -> None:

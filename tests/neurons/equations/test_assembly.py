@@ -130,6 +130,23 @@ def test_in_the_step_of_its_spike_a_neuron_is_refractory_for_later_events(
     np.testing.assert_array_equal(cells.g, kept)
 
 
+@pytest.mark.parametrize(
+    ("refractory", "kept"), [(None, 1111.0), (0, 1101.0), ("0*ms", 1101.0), (1.0, 1001.0)]
+)
+def test_a_refractory_period_of_0_has_the_step_of_the_spike(refractory: Any, kept: float) -> None:
+    """Brian2's refractory period includes this step, and is here a step shorter: a period of dt there is 0 here."""
+    net = make()
+    model = sl.Equations(
+        "dv/dt = 1; dg/dt = 0", threshold="v >= 0.95", reset="v = -100", refractory=refractory,
+        receptors={"a": "g += weight (unless refractory)"}, schedule="brian2",
+    )  # fmt: skip
+    cell = net.population(1, model())
+    given = net.population(4, sl.SpikeSource([0.8, 0.9, 1.0, 2.0], range(4)))
+    net.connect(given, cell, sl.AllToAll(), weight=[1.0, 10.0, 100.0, 1000.0], delay=0.1)
+    net.run(3.0)
+    assert cell.g[0] == kept
+
+
 UPSTROKE = "dv/dt = (40 - v + v*v/10)/10"
 METHODS = ("exponential_euler", "exponential_midpoint", "rk2", "rk4")
 

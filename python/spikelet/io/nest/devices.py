@@ -137,10 +137,10 @@ class Generator:
 def obstacle(g: Generator) -> str | None:
     """Return why a generator cannot be an input here, None if it can."""
     status = g.status
-    if g.model == "ac_generator" and g.stops is not None:
-        return "stop must be NEST's default: a SineCurrent has no end"
-    if g.starts > _LONGEST_WAIT and g.model == "ac_generator":
-        return f"start must be at most {_LONGEST_WAIT * g.dt:g} ms away"
+    if g.model == "ac_generator":
+        for name, step in (("start", g.starts), ("stop", g.stops or 0)):
+            if step > _LONGEST_WAIT:
+                return f"{name} must be at most {_LONGEST_WAIT * g.dt:g} ms away"
     if (
         g.model in ("sinusoidal_poisson_generator", "noise_generator")
         and not g.always()
@@ -203,7 +203,7 @@ def inputs_of(
             _each(generators, which, "frequency"),
             _compact([x.phase() for x in generators], which),
         )
-        return [sine, *_not_before(sine, g)]
+        return [sine, *_not_before(sine, g)] if g.stops is None else [_while_on(sine, g)]
     if g.model == "dc_generator":
         columns = [x.windowed(_EVER, np.array([x.status["amplitude"]])) for x in generators]
     else:
@@ -220,13 +220,22 @@ def inputs_of(
 
 def _not_before(sine: SineCurrent, g: Generator) -> list[CurrentInput]:
     """Return what cancels a sine until its generator acts: ours has no start."""
-    if not g.starts:
-        return []
-    t = np.arange(g.starts) * g.dt
+    return [CurrentInput(-_rows_of(sine, np.arange(g.starts) * g.dt))] if g.starts else []
+
+
+def _while_on(sine: SineCurrent, g: Generator) -> CurrentInput:
+    """Return the current of a sine whose generator ends: ours has no stop."""
+    rows = _rows_of(sine, np.arange(g.stops or 0) * g.dt)
+    rows[: g.starts] = 0.0
+    return CurrentInput(rows)
+
+
+def _rows_of(sine: SineCurrent, t: npt.NDArray[Any]) -> Floats:
+    """Return a sine at some times [ms], a column for each neuron if they differ."""
     if any(np.ndim(x) for x in (sine.amplitude, sine.offset, sine.frequency, sine.phase)):
-        t = t[:, None]  # a column for each neuron
+        t = t[:, None]
     angle = 2e-3 * np.pi * sine.frequency * t + np.deg2rad(sine.phase)
-    return [CurrentInput(-(sine.offset + sine.amplitude * np.sin(angle)))]
+    return np.asarray(sine.offset + sine.amplitude * np.sin(angle), dtype=np.float64)
 
 
 def spike_times(g: Generator) -> Ints:
@@ -237,7 +246,9 @@ def spike_times(g: Generator) -> Ints:
     rounded = np.ceil(at - 1e-6) if status["precise_times"] else np.rint(at)
     steps = rounded.astype(np.int64)
     begin, end = (status["origin"] + status[name] for name in ("start", "stop"))
-    on = (steps * g.dt > begin - 1e-9) & (steps * g.dt <= end + 1e-9)
+    on = (steps * g.dt > begin + 1e-9) & (
+        steps * g.dt <= end + 1e-9
+    )  # NEST leaves out a spike at start
     times = np.asarray(status["spike_multiplicities"], dtype=np.int64)
     repeats = times if times.size else np.ones_like(steps)
     return np.asarray(np.repeat(steps[on], repeats[on]))

@@ -182,6 +182,7 @@ class _Reader:
         elif pre.model in ("multimeter", "voltmeter") and post.kind == "neuron":
             self.samples.append(s)
             self._memory_only(pre)
+            self._sampled_elsewhere(pre)
         elif pre.model in INPUTS and not static:
             self.obstacles.append(f"{s}: an input must have static synapses")
         elif post.relays and (pre.model in INPUTS or pre.model == "spike_generator"):
@@ -201,6 +202,17 @@ class _Reader:
         for kind in sorted({str(kind) for kind in self.status[group.number]["record_to"]}):
             if kind != "memory":
                 self.notes[f"{group.name} records in memory here, not to {kind}"] = None
+
+    def _sampled_elsewhere(self, group: Group) -> None:
+        """Note multimeters whose samples are not at multiples of their interval from NEST's present."""
+        dt, status = self.kernel.dt, self.status[group.number]
+        offset, interval = (
+            np.rint(np.asarray(status[k]) / dt).astype(np.int64) for k in ("offset", "interval")
+        )
+        if np.any((self.kernel.now - offset) % interval):
+            self.notes[
+                f"{group.name} samples at multiples of its interval from NEST's present, not from its offset"
+            ] = None
 
     def _use(self, group: Group) -> None:
         if group.model == "spike_generator":

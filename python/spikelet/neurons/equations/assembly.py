@@ -297,11 +297,9 @@ def _set_anew(model: Model, variable: str) -> bool:
 def _refractory_begins(model: Model, spiked: Expr | None) -> Expr | None:
     """Return whether a neuron becomes refractory in this step, if any can.
 
-    In Brian2 this step belongs to the period that a parameter gives, also to one of 0.
+    In Brian2 this step belongs to a refractory period, also to one of 0.
     """
-    period = model.expand(model.refractory)
-    never = isinstance(period, Number) and period.value <= 0.0
-    return None if never else spiked
+    return spiked if model.refractory_given else None
 
 
 # Threshold and reset --------------------------------------------------------------------------------------------------

@@ -102,7 +102,9 @@ class Model:
     reset : tuple of Assignment
         What a spike does, in order.
     refractory : Expr
-        Refractory period, in ms, of parameters only.
+        Refractory period, in ms, of parameters only; 0 if none is given.
+    refractory_given : bool
+        Whether one is given, perhaps of 0.
     held : tuple of str
         States that stay while a neuron is refractory.
     receptors : tuple of Receptor
@@ -121,6 +123,7 @@ class Model:
     threshold: Expr | None
     reset: tuple[Assignment, ...]
     refractory: Expr
+    refractory_given: bool
     held: tuple[str, ...]
     receptors: tuple[Receptor, ...]
     initial: Mapping[str, Expr]

@@ -83,6 +83,7 @@ def read_model(
         threshold=condition,
         reset=resets,
         refractory=ZERO if refractory is None else read_refractory(words, refractory),
+        refractory_given=refractory is not None,
         held=held,
         receptors=read_receptors(words, receptors),
         initial=read_initial(words, initial),
