@@ -206,6 +206,30 @@ def test_another_number_of_steps_moves_the_readout_too() -> None:
     np.testing.assert_array_equal(model.run(TEST, 25).output, model.run(TEST, 25, delay=10).output)
 
 
+def test_only_rates_can_leave_steps_out() -> None:
+    given = {"method": "fitted", "steps": 12}
+    for options in ({}, {"method": "auto"}):
+        found = convert(**{**given, **options}, delay=3)
+        assert (found.neuron, found.delay) == ("soft", 3)
+        assert error(found) < 0.5
+    with pytest.raises(
+        ValueError, match=r'delay must be 0 or "auto" with alternating .*"soft", got 3'
+    ):
+        convert(**given, delay=3, neuron="alternating")
+    with pytest.raises(ValueError, match=r"delay must be 0 .* with a budget, .* got 3"):
+        convert(budget=2.0, delay=3)
+    smooth = nn.Sequential(nn.Linear(4, 6), nn.SiLU(), nn.Linear(6, 2))
+    with pytest.raises(ValueError, match=r"delay must be 0 .* activations other than ReLU"):
+        convert(smooth, X.reshape(-1, 4), delay=3)
+    model = convert(**given)
+    assert model.neuron == "predictive"
+    with pytest.raises(
+        ValueError, match=r"run: delay must be 0: the spikes of predictive .* got 3"
+    ):
+        model.run(TEST, delay=3)
+    np.testing.assert_array_equal(model.run(TEST, delay=0).output, model.run(TEST).output)
+
+
 @pytest.mark.parametrize("coding", ["poisson", "latency"])
 def test_other_input_codings(coding: Any) -> None:
     model = convert(coding=coding, steps=64, method="percentile")

@@ -31,6 +31,25 @@ def test_read_names_what_it_takes(ann: Any) -> None:
         read(ann, SHAPE)
 
 
+@pytest.mark.parametrize(
+    ("name", "fields", "hint"),
+    [
+        ("ExportedProgram", {}, r"pass its \.module\(\)$"),
+        ("ONNXProgram", {}, r"pass its \.model_proto$"),
+        (
+            "MLPClassifier",
+            {"coefs_": [], "intercepts_": []},
+            r"make layers of it: Linear\(w\.T, b\)",
+        ),
+    ],
+)
+def test_other_objects_have_a_way_in(name: str, fields: dict[str, Any], hint: str) -> None:
+    with pytest.raises(TypeError, match=rf"got {name}; {hint}"):
+        read(type(name, (), fields)(), (4,))
+    with pytest.raises(TypeError, match="load a state_dict into its module"):
+        read(nn.Linear(4, 3).state_dict(), (4,))
+
+
 def test_read_checks_shapes_and_paths() -> None:
     with pytest.raises(ValueError, match="Linear 'linear0': input shape"):
         read([L.Linear(np.ones((2, 5)))], (4,))

@@ -8,6 +8,7 @@ import numpy as np
 from tests.support.conversions import V, convert
 
 from spikelet import layers as L
+from spikelet.conversion.neurons import need_all_steps
 
 
 def layers_of(neuron: str, **options: Any) -> list[Any]:
@@ -41,3 +42,10 @@ def test_starting_half_way_rounds_to_the_nearest() -> None:
     out = model.run(V).output
     np.testing.assert_allclose(out, np.minimum(np.floor(V * 8 / t + 0.5), 8) * t / 8, atol=1e-9)
     assert np.abs(out - V).max() <= t.max() / 16 + 1e-9
+
+
+def test_spikes_of_an_estimate_need_all_steps() -> None:
+    for neuron in ("predictive", "alternating", "multi"):
+        assert need_all_steps(convert(neuron=neuron, method="fitted", steps=10).graph)
+    for neuron in ("soft", "signed", "multi"):
+        assert not need_all_steps(convert(neuron=neuron, method="percentile").graph)

@@ -270,3 +270,37 @@ def test_graded_units_and_other_convolutions_are_counted():
     assert table["d"].effective_macs == result.operations["d"].products > 0
     assert table["c"].effective_macs > 0
     assert "k" not in [row.name for row in table.layers]
+
+
+BEFORE_THE_LAST = {
+    "a pool with steps of its own": [L.AvgPool2d(3, 2)],
+    "a pool in ceil mode": [L.AvgPool2d(2, ceil_mode=True)],
+    "an adaptive pool": [L.AdaptiveAvgPool2d((3, 4))],
+    "shuffled pixels": [
+        Flatten(),
+        L.Take(np.random.default_rng(2).permutation(2 * 7 * 9)),
+        L.Reshape((2, 7, 9)),
+    ],
+    "an interpolation": [L.Resize((13, 17), "linear")],
+}
+
+
+@pytest.mark.parametrize("between", BEFORE_THE_LAST.values(), ids=BEFORE_THE_LAST)
+@pytest.mark.parametrize("end", [[], [ReLU()]], ids=["the end", "a ReLU"])
+def test_values_before_a_layer_of_means_are_counted_at_each_step(between, end):
+    rng = np.random.default_rng(3)
+    last = Conv2d(rng.normal(size=(5, 2, 2, 2)), rng.normal(size=5))
+    neurons = IF([1.0, 0.8], amplitude=[1.0, 0.8])
+    model = SpikingModel([neurons, *between, last, *end], threads=1)
+    x = rng.random((4, 2, 7, 9)) * (rng.random((4, 2, 7, 9)) < 0.5)
+    x[0] = 0
+    names = [node.name for node in model.graph]
+    source, name = names[len(between)], names[len(between) + 1]
+    steps = 6
+    values = model.run(x, steps, record=f"{source}.value")[f"{source}.value"]
+    expected = sum(operations(frame, last) for frame in values)
+    found = measure(model, x, steps).snn[name]
+    assert found.effective_macs + found.effective_acs == pytest.approx(expected)
+    assert 0 < expected < 0.8 * found.dense_macs
+    again = measure(model, x, steps, batch_size=1, until=1e9).snn[name]
+    assert again.effective_macs == pytest.approx(found.effective_macs)

@@ -7,8 +7,8 @@ import pytest
 from tests.support.layered import inputs, pair
 
 from spikelet.conversion.hybrid import hybrid
-from spikelet.energy.segments import segments
-from spikelet.layers import IF, Add, Linear, ReLU
+from spikelet.energy.segments import needed_as_mean, segments, timings
+from spikelet.layers import IF, Activation, Add, Linear, ReLU
 from spikelet.layers.graph import Graph
 
 NAMES = ["relu1", "relu2", "relu3", "relu4"]
@@ -47,3 +47,24 @@ def test_spikes_summed_with_a_constant(last, runs):
         ]
     )
     assert segments(graph, sequence=False) == runs
+
+
+def test_only_the_mean_of_some_layers_is_needed():
+    one = Linear(np.eye(2))
+    graph = Graph(
+        [
+            ("a", one, ["input"]),
+            ("spikes", IF(1.0), ["a"]),
+            ("b", one, ["spikes"]),
+            ("more", IF(1.0), ["b"]),
+            ("c", one, ["more"]),
+            ("d", one, ["c"]),
+            ("graded", Activation("tanh"), ["d"]),
+            ("e", one, ["graded"]),
+            ("relu", ReLU(), ["c"]),
+            ("f", one, ["relu"]),
+        ],
+        outputs=["e", "f"],
+    )
+    when = timings(graph, sequence=False)
+    assert [n for n in "abcdef" if needed_as_mean(graph, n, when)] == ["c", "d"]

@@ -107,7 +107,8 @@ def convert(
         Choose a threshold for each channel instead of one for each layer.
     delay : int or "auto"
         Number of initial steps that the readout leaves out. "auto" takes the number, at most half of the steps, that
-        comes closest to the ANN's outputs on the calibration inputs.
+        comes closest to the ANN's outputs on the calibration inputs. Only rates can do without some steps: above 0,
+        "soft" is the default neuron of ``method="fitted"``, and "predictive" and "alternating" neurons are refused.
     keep : iterable of str, or callable
         Names of neurons that stay analog (a hybrid network), or a function that decides this for a name. Activations
         other than ReLU stay graded.
@@ -164,6 +165,13 @@ def convert(
     choice(where, "coding", coding, "direct", "poisson", "latency")
     progress = wanted(where, progress)
     if budget is not None:
+        if delay not in ("auto", 0):
+            fail(
+                where,
+                "delay",
+                delay,
+                'must be 0 or "auto" with a budget, which tries runs of few steps',
+            )
         again = partial(
             convert, ann, percentile=percentile, per_channel=per_channel, delay=delay, keep=keep, analog=analog,
             outputs=outputs, fixed=fixed, dtype=dtype, threads=threads, progress=progress,
@@ -183,6 +191,7 @@ def convert(
         sent = {name: scale * raster.astype(np.float32) for name, raster in rasters}
     model = SpikingModel(graph, dtype=dtype, threads=threads)
     cal = Calibration(graph, given, steps, model.threads, kept, sent)
+    late = None if delay == "auto" else int(delay)
     trials = Trials(
         where,
         cal,
@@ -196,10 +205,10 @@ def convert(
             "input_ranges": [range_of(x) for x in given.values()],
         },
         Options("", steps, per_channel, share),
-        None if delay == "auto" else int(delay),
+        late,
         seed,
     )
-    converted = trials.best(candidates(where, method, neuron, cal), progress)
+    converted = trials.best(candidates(where, method, neuron, cal, late), progress)
     if not converted.neurons:
         names = [n.name for n in converted.graph if isinstance(n.layer, Graded)]
         warn_caller(

@@ -11,6 +11,7 @@ from spikelet._util import html
 from spikelet._util.advice import warn_caller
 from spikelet._util.checks import choice, fail, integer
 from spikelet._util.sealed import Setting
+from spikelet.conversion.neurons import need_all_steps
 from spikelet.conversion.preparation.inputs import Range, on_another_scale, range_of
 from spikelet.layers.base import Shape
 from spikelet.layers.graph import Graph
@@ -120,6 +121,7 @@ class ConvertedModel(SpikingModel):
             Number of steps T; by default the number that the model was made for.
         **options
             Options of `SpikingModel.run`; the defaults of `delay` and `coding` are those for which the model was made.
+            Predictive and alternating neurons, and fitted "multi" ones, run without a delay.
 
         Warns
         -----
@@ -134,8 +136,19 @@ class ConvertedModel(SpikingModel):
             self._compare(where, arrays)
         steps = self.steps if steps is None else integer(where, "steps", steps, 1)
         delay = self.delay if steps == self.steps else self.delay * steps // self.steps
+        if options.get("delay", delay) not in (0, delay):
+            self._require_rates(where, options["delay"])
         options = {"delay": delay, "coding": self.coding, **options}
         return super().run(arrays, steps, **options)
+
+    def _require_rates(self, where: str, delay: Any) -> None:
+        """Refuse a delay if the spikes of all steps make up one number."""
+        if need_all_steps(self.graph):
+            rule = (
+                f"must be {self.delay}: the spikes of {self.neuron} neurons at all steps make up one number; "
+                'convert with neuron="soft" to leave steps out'
+            )
+            fail(where, "delay", delay, rule)
 
     def _repr_html_(self) -> str:
         """Return tables of the conversion and the layers, for notebooks."""

@@ -85,15 +85,23 @@ def read(
     else:
         msg = (
             "read: ann must be a torch.nn.Module, the path of an .onnx file, an onnx.ModelProto, "
-            f"a Graph, or a sequence of layers, got {type(ann).__name__}"
+            f"a Graph, or a sequence of layers, got {type(ann).__name__}{_way_in(ann)}"
         )
-        if isinstance(ann, Mapping):
-            msg += "; load a state_dict into its module"
         raise TypeError(msg)
     for name in analog:
         known("read", "analog", name, [node.name for node in graph], "layers")
     graph.shapes(shape)
     return graph
+
+
+def _way_in(ann: Any) -> str:
+    """Return how to make an ANN of another object, or an empty string."""
+    if isinstance(ann, Mapping):
+        return "; load a state_dict into its module"
+    if hasattr(ann, "coefs_") and hasattr(ann, "intercepts_"):  # scikit-learn
+        return "; make layers of it: Linear(w.T, b) for w, b in zip(coefs_, intercepts_), with a ReLU() between each two"
+    found = {"ExportedProgram": ".module()", "ONNXProgram": ".model_proto"}.get(type(ann).__name__)
+    return f"; pass its {found}" if found else ""
 
 
 def _only_onnx(outputs: Any, fixed: Any) -> None:

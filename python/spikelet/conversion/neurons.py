@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from spikelet.layers import IF
+from spikelet.layers import IF, PredictiveIF
+from spikelet.layers.graph import Graph
 
-__all__ = ["NEURONS"]
+__all__ = ["NEURONS", "need_all_steps"]
 
 _LEVELS = 4  # spike sizes of a multi-threshold neuron
 
@@ -42,3 +43,8 @@ NEURONS: Mapping[str, Callable[[Any], IF]] = {
     "differential": _differential,
     "multi": _multi,
 }
+
+
+def need_all_steps(graph: Graph) -> bool:
+    """Return whether spikes of all steps make up one number, so that a readout cannot leave steps out."""
+    return any(isinstance(node.layer, PredictiveIF) for node in graph)

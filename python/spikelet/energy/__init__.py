@@ -5,8 +5,10 @@ The counts are those of NeuroBench (Yik et al., Nature Communications 2025), per
 * **Effective ACs** add one weight for one spike. Borders, strides, dilation and groups are exact: a spike costs one
   addition for each output that it reaches. **Effective MACs** multiply one weight by one non-zero analog input. **Dense**
   counts assume that every input is active at every step. Biases, pools, sums of branches, `Affine` and the neurons
-  themselves are not counted. Of `Graded` units, each multiplication, division and evaluation of a function is a MAC. Unlike in NeuroBench, zero weights count, and a mean pool of spikes before a layer costs no
-  multiplication: each spike passes through the pool as one AC for each output.
+  themselves are not counted. Of `Graded` units, each multiplication, division and evaluation of a function is a MAC.
+  Unlike in NeuroBench, zero weights count, and a mean pool of spikes whose windows tile its input costs no
+  multiplication before a convolution: each spike passes through the pool as one AC for each output. Values of other
+  pools, and of pixels that were shuffled or interpolated, are analog inputs.
 * An **analog first layer** (``coding="direct"``) counts its MACs at each step, as in NeuroBench. Its current is the same at
   each step, so hardware that stores it computes it once, which is what ``first_layer_once=True`` counts. The same holds
   for layers between a `ReLU` and spiking neurons of a hybrid network. ANN segments of a hybrid network (from a `ReLU` to a

@@ -9,7 +9,7 @@ import numpy as np
 from spikelet._util.checks import fail
 from spikelet._util.spelling import spelled
 from spikelet.energy.report import EnergyReport, LayerEnergy, NetworkEnergy
-from spikelet.energy.segments import computed_once, current_once, timings
+from spikelet.energy.segments import Timing, computed_once, current_once, needed_as_mean, timings
 from spikelet.energy.technology import Technology, find
 from spikelet.layers import Affine, Graded, Layer, Linear, Neuron, ReLU, Resize
 from spikelet.layers.convolution import Convolution, TransposedConvolution
@@ -142,7 +142,10 @@ def _network(
     changing = model.neurons if options.count_changes else ()
     records = [f"{n}.mean" for n in analog]
     records += [f"{n}.{what}" for n in changing for what in ("v", "spikes")]
+    stepwise = _stepwise(model, samples, when, run_args)
+    records += [f"{n}.value" for n in stepwise]
     each = 8 * sum(int(np.prod(shapes[n])) for n in analog)
+    each += 8 * total * sum(int(np.prod(shapes[n])) for n in stepwise)
     each += 9 * total * sum(int(np.prod(shapes[n])) for n in changing)
     active, changes = dict.fromkeys(analog, 0), dict.fromkeys(changing, 0)
     parts, taken = [], []
@@ -205,6 +208,24 @@ def _network(
         rows.append(_priced(node, values, options))
     spikes = sum(operations[name].spikes for name in graph.inputs)
     return NetworkEnergy(tuple(rows), steps, spikes)
+
+
+def _stepwise(
+    model: SpikingModel, samples: Samples, when: dict[str, Timing], run_args: dict[str, Any]
+) -> list[str]:
+    """Return the layers to run step by step, so that a run counts their inputs at each step.
+
+    If only the mean of such a layer is needed, the engine multiplies weights by the mean input, which does not show at
+    which steps it was 0. Where inputs are spikes, it counts these anyway.
+    """
+    weights = (Convolution, Linear, TransposedConvolution)
+    nodes = [n.name for n in model.graph if isinstance(n.layer, weights)]
+    nodes = [n for n in nodes if needed_as_mean(model.graph, n, when)]
+    if not nodes or samples.count == 0:
+        return []
+    options = {k: v for k, v in run_args.items() if k != "until"}
+    operations = model.run(samples.part(slice(0, 1)), samples.steps, **options).operations
+    return [n for n in nodes if operations[n].products > 0 or operations[n].additions == 0]
 
 
 def _priced(node: Node, values: dict[str, Any], options: _Options) -> LayerEnergy:

@@ -8,10 +8,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from spikelet.layers import Foreign, Neuron, ReLU
+from spikelet.layers import Foreign, Graded, Neuron, ReLU
 from spikelet.layers.graph import Graph, Node
 
-__all__ = ["Timing", "computed_once", "current_once", "receivers", "segments", "timings"]
+__all__ = [
+    "Timing",
+    "computed_once",
+    "current_once",
+    "needed_as_mean",
+    "receivers",
+    "segments",
+    "timings",
+]
 
 
 @dataclass(frozen=True)
@@ -82,3 +90,23 @@ def current_once(graph: Graph, name: str, when: dict[str, Timing]) -> bool:
     """Return whether a layer turns a constant into the current of spiking neurons."""
     constant = not any(when[source].spiking for source in graph[name].inputs)
     return constant and not computed_once(graph, name, when)
+
+
+def needed_as_mean(graph: Graph, name: str, when: dict[str, Timing]) -> bool:
+    """Return whether a layer sums spikes, and only the mean of its output is needed: it ends a segment of the network.
+
+    Layers behind graded units do not count as such: their inputs are numbers at every step.
+    """
+    changes = any(when[source].spiking for source in graph[name].inputs)
+    if not changes or any(isinstance(n.layer, Neuron) for n in receivers(graph, name)):
+        return False
+    waiting, seen = list(graph[name].inputs), set(graph.inputs)
+    while waiting:
+        source = waiting.pop()
+        if source in seen or isinstance(graph[source].layer, (Neuron, ReLU)):
+            continue
+        if isinstance(graph[source].layer, (Foreign, Graded)):
+            return False
+        seen.add(source)
+        waiting += graph[source].inputs
+    return True

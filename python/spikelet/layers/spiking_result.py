@@ -25,7 +25,9 @@ class Operations:
     additions : float
         Synaptic operations, each one weight added for one spike (NeuroBench's effective ACs).
     products : float
-        Products of a weight and a non-zero analog input (effective MACs), counted at each step.
+        Products of a weight and a non-zero analog input (effective MACs), counted at each step. Where only the mean of
+        the layer's output is needed, an input counts at all steps unless its mean is 0; `sl.energy.measure` counts the
+        steps themselves.
     dense : float
         Number of operations if all inputs were active at each step.
     """

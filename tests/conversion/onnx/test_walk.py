@@ -12,6 +12,7 @@ from tests.support.onnx_models import model, node
 from spikelet import layers as L
 from spikelet.conversion.from_onnx import read_onnx
 from spikelet.conversion.onnx import walk as onnx_walk
+from spikelet.layers.spiking_model import SpikingModel
 
 BOOL, FLOAT = TensorProto.BOOL, TensorProto.FLOAT
 
@@ -67,3 +68,19 @@ def test_what_is_not_needed_is_not_read() -> None:
     nodes = [node("Relu", "x", "y"), node("Sign", "x", "z"), node("Loop", "", "never")]
     graph, _ = read_onnx(model(nodes[:2], (1, 3)), outputs=["y"])
     assert len(graph) == 1
+
+
+def test_what_no_layer_computes_may_stay_in_onnx() -> None:
+    table = np.arange(12.0, dtype=np.float32).reshape(6, 2)
+    nodes = [
+        node("Cast", "x", "ids", "cast", to=TensorProto.INT64),
+        node("Gather", "table ids", "y", "rows"),
+    ]
+    lookup = model(nodes, ("batch", 3), table=table)
+    way_out = r'or pass analog=\["rows"\] to let ONNX compute it; or stop'
+    with pytest.raises(ValueError, match=rf"node 'rows' \(Gather\): .* {way_out}"):
+        read_onnx(lookup, analog=["cast"])
+    graph, _ = read_onnx(lookup, analog=["cast", "rows"])
+    x = np.array([[0.0, 5.0, 2.0], [1.0, 1.0, 4.0]])
+    found = SpikingModel(graph, threads=1).run(x, 1).output
+    np.testing.assert_array_equal(found, table[x.astype(int)])

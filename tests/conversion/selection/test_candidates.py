@@ -47,6 +47,20 @@ def test_a_given_method() -> None:
         tried("rmp", "predictive")
 
 
+def test_a_delay_leaves_rates() -> None:
+    def late(*given: str | None) -> list[str]:
+        cal = Calibration(Graph(tiny()), {"input": V}, 32, 1)
+        return [str(c) for c in candidates("test", given[0] or "auto", given[1], cal, 2)]
+
+    assert late(None, None) == SMALL[1:]
+    assert late("fitted", None) == ["fitted/soft"]
+    assert late("fitted", "signed") == ["fitted/signed"]
+    assert late(None, "multi")[0] == "percentile/multi"
+    for neuron in ("predictive", "multi"):
+        with pytest.raises(ValueError, match=rf'test: delay must be 0 or "auto" with {neuron}'):
+            late("fitted", neuron)
+
+
 def test_networks_trained_with_levels_try_these() -> None:
     layer = L.ReLU(upper=2.0, levels=8)
     ann = [L.Linear(np.eye(3)), layer, L.Linear(np.eye(3)), layer, L.Linear(np.eye(3))]

@@ -108,3 +108,24 @@ def test_several_inputs() -> None:
     found = sl.io.read_nir(graph).run(given)
     np.testing.assert_array_equal(found.output, model.run(given).spikes)
     assert found.output.any()
+
+
+def test_a_sequence_beside_a_vector() -> None:
+    nodes = [
+        Node("a", L.Conv1d(RNG.normal(size=(3, 2, 3)) / 2), ("x",)),
+        Node("spikes", L.IF(1.0, "zero"), ("a",)),
+        Node("flat", L.Flatten(), ("spikes",)),
+        Node("b", L.Linear(RNG.normal(size=(5, 4))), ("y",)),
+        Node("more", L.IF(1.0, "zero"), ("b",)),
+        Node("both", L.Concat(), ("flat", "more")),
+        Node("c", L.Linear(RNG.normal(size=(6, 17))), ("both",)),
+        Node("out", L.IF(1.0, "zero"), ("c",)),
+    ]
+    model = sl.SpikingModel(Graph(nodes, inputs=["x", "y"], outputs=["out"]))
+    graph = sl.io.write_nir(model, input_shape=((2, 6), (4,)))
+    assert isinstance(graph.nodes["a"], nir.Conv1d)
+    x, y = (RNG.random((9, 5, *shape)) < 0.5 for shape in ((2, 6), (4,)))
+    given = {"x": x.astype(np.uint8), "y": y.astype(np.uint8)}
+    found = sl.io.read_nir(graph).run(given)
+    np.testing.assert_array_equal(found.output, model.run(given).spikes)
+    assert found.output.any()

@@ -191,6 +191,11 @@ def test_thresholds_of_neurons_become_factors_of_their_input():
     found, factor = neurons.input_factor(cell(threshold=np.array([1, 2, 4, 8])))
     assert set(found.threshold) == {1.0}
     np.testing.assert_array_equal(found.gain[0] * factor, 1 / np.array([1, 2, 4, 8]))
+    uneven = np.array([0.3, 49.0, 98.0, 7.7])
+    found, factor = neurons.input_factor(cell(threshold=uneven))
+    assert set(found.threshold) == {1.0}  # 49 * (1 / 49) is not
+    np.testing.assert_allclose(found.gain[0] * factor, 1 / uneven, rtol=1e-15)
+    neurons.nodes(found, (4,), "here")
     assert neurons.input_factor(cell())[1] is None
     assert (
         Neurons("norse", 1e-3, "euler", np.float32).input_factor(cell(threshold=np.arange(1, 5)))[1]

@@ -17,6 +17,7 @@ from spikelet.conversion.building import (
     Call,
     Data,
     Layout,
+    UnsupportedError,
     check_output,
     hint_for,
     refuse,
@@ -333,9 +334,10 @@ class Walk:
         self._named.update(n for n in (operation.name, name) if n)
         call = Call(self._builder, where, name, shape or (), self._batch)
         operands = [_single(v) for v in values]
+        stays = operation.name in self._analog or name in self._analog
         handler = None if operation.domain else _HANDLERS.get(operation.kind)
         try:
-            if operation.name in self._analog or name in self._analog:
+            if stays:
                 found: Any = self._foreign(call, operation, operands, shapes)
             elif shape is not None and 0 in shape:
                 found = np.zeros(shape, np.float32)
@@ -348,6 +350,8 @@ class Walk:
                 )
             else:
                 found, operands = self._handled(handler, call, operation, operands)
+        except UnsupportedError as error:
+            raise ValueError(f"{error}{'' if stays else self._way_out(operation)}") from None
         except ERRORS as error:
             if isinstance(error, ValueError) and str(error).startswith(READER):
                 raise

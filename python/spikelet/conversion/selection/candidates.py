@@ -35,6 +35,11 @@ class Candidate:
         """Return both names."""
         return f"{self.method}/{self.neuron}"
 
+    @property
+    def needs_all_steps(self) -> bool:
+        """Whether the spikes of all steps make up one number, of which no step can be left out."""
+        return self.method == "fitted" and self.neuron in (*PREDICTIVE, "multi")
+
 
 def is_small(cal: Calibration) -> bool:
     """Return whether many methods can be tried within seconds."""
@@ -44,22 +49,40 @@ def is_small(cal: Calibration) -> bool:
 
 
 def candidates(
-    where: str, method: str, neuron: str | None, cal: Calibration
+    where: str, method: str, neuron: str | None, cal: Calibration, delay: int | None = None
 ) -> tuple[Candidate, ...]:
     """Return the candidates for the arguments of `convert`, the likely best one first.
 
     Raises
     ------
     ValueError
-        If method and neuron do not go together.
+        If method and neuron do not go together, or the neurons need the steps that a `delay` leaves out.
     """
+    found = _candidates(where, method, neuron, cal, late=bool(delay))
+    lasting = tuple(c for c in found if not (delay and c.needs_all_steps))
+    if not lasting:
+        kind = found[0].neuron
+        rule = (
+            f'must be 0 or "auto" with {kind} neurons: the spikes of all steps make up one number'
+        )
+        if neuron is None:
+            rule += ', and only these follow activations other than ReLU; neuron="soft" leaves them graded'
+        else:
+            rule += '; or choose neuron="soft"'
+        fail(where, "delay", delay, rule)
+    return lasting
+
+
+def _candidates(
+    where: str, method: str, neuron: str | None, cal: Calibration, *, late: bool
+) -> tuple[Candidate, ...]:
     if neuron is not None:
         choice(where, "neuron", neuron, *PREDICTIVE, *NEURONS)
         if neuron in PREDICTIVE and method not in ("auto", "fitted"):
             fail(where, "method", method, f'must be "fitted" with neuron="{neuron}"')
     # Very few steps leave no time to wait for an estimate, and shallow networks need none.
     fitted = ["predictive"] if neuron is None else [neuron]
-    if neuron is None and (cal.steps <= _FEW_STEPS or (method == "auto" and is_small(cal))):
+    if neuron is None and (late or cal.steps <= _FEW_STEPS or (method == "auto" and is_small(cal))):
         fitted.append("soft")
     other = "soft" if neuron is None else neuron
     if neuron is None and method in ("auto", "fitted") and _follows(cal):

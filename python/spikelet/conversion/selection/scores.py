@@ -10,8 +10,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from spikelet.conversion.layerwise.calibration import Floats
+from spikelet.conversion.neurons import need_all_steps
 from spikelet.layers import Foreign, Graded, ReLU
-from spikelet.layers.neurons import leaves_mean
 from spikelet.layers.spiking_model import SpikingModel
 
 __all__ = ["Score", "best", "score"]
@@ -86,14 +86,17 @@ def score(
         One for each input.
     steps : int
     delay : int or None
-        Readout delay; None chooses the one, at most half of the steps, whose mean outputs come closest.
+        Readout delay; None chooses the one, at most half of the steps, whose mean outputs come closest. Predictive
+        neurons have none.
     **run_args
         ``coding`` and ``seed`` of `SpikingModel.run`.
     """
     wanted = [y.astype(np.float64) for y in ann.run(_given(inputs), steps=1).outputs.values()]
     once = _keeps_means(model)
     tried = range(steps // 2 + 1) if once else sorted({steps * k // 16 for k in (0, 1, 2, 4, 8)})
-    delays = [d for d in tried if leaves_mean(model.sizes, d)] if delay is None else [delay]
+    if need_all_steps(model.graph):
+        tried = range(1)
+    delays = list(tried) if delay is None else [delay]
     means = (_means_by_delay if once else _means_of_runs)(model, inputs, steps, delays, run_args)
     # Squared differences of each output channel, and the number of equal decisions, at each delay.
     wrong = [np.zeros((len(delays), y.shape[1])) for y in wanted]

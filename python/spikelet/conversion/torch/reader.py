@@ -25,6 +25,7 @@ from spikelet.conversion.building import (
 from spikelet.conversion.operators import foreign
 from spikelet.conversion.torch.check import differing
 from spikelet.conversion.torch.foreign import ForeignStep
+from spikelet.conversion.torch.lookup import with_lookups
 from spikelet.conversion.torch.movements import MOVEMENTS, moved_by
 from spikelet.conversion.torch.operators import MODULES, OPERATORS, Handler
 from spikelet.conversion.torch.quantised import dequantised
@@ -216,8 +217,8 @@ def convert(
         {n: torch.randn(BATCH, *s, generator=generator, dtype=torch.float64) for n, s in inputs.items()}
         for _ in range(2)
     )  # fmt: skip
-    with torch.no_grad(), torch.random.fork_rng(devices=[]):
-        recorder = Recorder(twin, special)
+    with torch.no_grad(), torch.random.fork_rng(devices=[]), with_lookups(twin):
+        recorder = Recorder(twin, (*special, nn.Embedding))
         others, batch = _outputs_alone(recorder, again)
         found = list(outputs_of(recorder.run(_arguments(x))))
         wanted = [_output(recorder, name, y) for name, y in found]

@@ -289,7 +289,9 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-ch
         return self._record(func, kind, args, kwargs)
 
     def _run_whole(self, module: nn.Module, forward: Any, *args: Any, **kwargs: Any) -> Any:
-        """Run a module as one operator."""
+        """Run a module as one operator, unless it is part of a constant."""
+        if self._paused or not any(self.value(v) for v in leaves((args, kwargs))):
+            return forward(*args, **kwargs)
         self._paused = True
         try:
             return self._record(forward, type(module).__name__, args, kwargs, whole=True)

@@ -42,15 +42,15 @@ _BY_NEURON: Mapping[type[Layer], tuple[str, ...]] = {
 def planar(graph: Graph, shape: Iterable[Any] | None) -> tuple[Graph, Iterable[Any] | None]:
     """Return the layers of a network over sequences as layers over images of width 1, and the shape of a sample.
 
-    Other networks are returned as they are.
+    Of several inputs, vectors stay vectors. Other networks are returned as they are.
     """
     if shape is None or not any(type(node.layer) is Conv1d for node in graph):
         return graph, shape
     given = tuple(shape)
     each = (given,) if len(graph.inputs) == 1 else given
-    if not all(isinstance(one, Sequence) and len(one) == 2 for one in each):
+    if not all(isinstance(one, Sequence) and len(one) in (1, 2) for one in each):
         return graph, given
-    sizes = tuple((*one, 1) for one in each)
+    sizes = tuple((*one, 1) if len(one) == 2 else one for one in each)
     layers = {node.name: _lifted(node.layer) for node in graph}
     return graph.replaced(layers), sizes[0] if len(graph.inputs) == 1 else sizes
 

@@ -143,7 +143,8 @@ class Neurons:
             return cell, None
         cell = cell.scaled(1 / cell.threshold)
         factor = cell.gain / cell.gain.max()
-        return replace(cell, gain=np.full_like(cell.gain, cell.gain.max())), factor
+        one = np.ones_like(cell.threshold)  # of which x * (1 / x) may be off by a rounding
+        return replace(cell, threshold=one, gain=np.full_like(cell.gain, cell.gain.max())), factor
 
     def _made(self, cell: Cell, shape: tuple[int, ...], where: str) -> list[Any]:
         def of(value: Any) -> Floats:
@@ -275,7 +276,10 @@ class Neurons:
         ):
             free = name == "rest" and self.convention == "norse" and cell.syn_decay is None
             if rule is not None and not free and np.any(np.asarray(value) != rule):
-                refuse(where, f"has a {name} that {title} cannot take", other)
+                hint = (
+                    f'{other}: write it with convention="nir", or set its {name} to {_named(rule)}'
+                )
+                refuse(where, f"has a {name} that {title} cannot take", hint)
         for name in self.reader.uniform:
             value = getattr(cell, name)
             if value is not None and np.unique(value).size > 1:
@@ -295,6 +299,12 @@ def _simple(values: Floats) -> Floats | float:
     """Return one number for all neurons, if they have the same."""
     first = float(values.flat[0])
     return first if (values == first).all() else values
+
+
+def _named(value: Floats | float) -> str:
+    """Return a number for an error message."""
+    only = np.unique(value)
+    return f"{only[0]:g}" if only.size == 1 else "the v_reset of each neuron"
 
 
 def _nudged(value: Floats, function: Callable[[Floats], Floats], wanted: Floats) -> Floats:
