@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from spikelet.torch.memory import empty
+from spikelet.torch.memory import array_of, empty
 
-__all__ = ["arranged", "array", "groups", "memory_order", "ordered", "result", "shaped"]
+__all__ = ["arranged", "array", "groups", "memory_order", "ordered", "result", "shaped", "written"]
 
 Array = Any  # a numpy array
 
@@ -80,6 +80,16 @@ def shaped(values: Tensor, parameter: Tensor, x: Tensor) -> Tensor:
     shape = (1,) * (x.ndim - parameter.ndim) + tuple(parameter.shape)
     back = sorted(range(len(order)), key=lambda d: order[d])
     return values.reshape([shape[d] for d in order]).permute(back).reshape(parameter.shape)
+
+
+def written(x: Tensor, steps: int | None) -> tuple[Tensor, Array]:
+    """Return a tensor like `result`, and the same memory as an array that the core fills."""
+    if x.is_contiguous():
+        shape = x.shape[1:] if steps is None else (steps, *x.shape[1:])
+        memory = array_of(shape, x.dtype)
+        return torch.from_numpy(memory), memory
+    tensor = result(x, steps)
+    return tensor, array(tensor, x)
 
 
 def result(x: Tensor, steps: int | None = None, wanted: bool = True) -> Tensor:
