@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from spikelet import _core
 from spikelet.torch.memory import empty
 from spikelet.torch.ops import has_tangent, is_watched
-from spikelet.torch.transforms import is_transformed, of_batches
+from spikelet.torch.transforms import has_modes, is_transformed, of_batches
 
 __all__ = ["dense_conv", "spike_conv2d", "spike_conv2d_op", "spike_linear", "spike_linear_op"]
 
@@ -497,7 +497,7 @@ class _Conv(torch.autograd.Function):
 
 
 def _is_op_needed(*tensors: Tensor | None) -> bool:
-    return is_watched(tensors) or has_tangent(tensors)
+    return is_watched(tensors) or has_modes() or has_tangent(tensors)
 
 
 def spike_linear(x: Tensor, weight: Tensor, bias: Tensor | None, density_limit: float) -> Tensor:
