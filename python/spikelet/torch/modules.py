@@ -279,7 +279,7 @@ class Neuron(nn.Module):
             checkpoint=self.checkpoint,
             steps=self.steps,
             backend=self.backend,
-            **states,  # type: ignore[arg-type]  # names of states only
+            **states,
         )
 
     _gives_spikes = True

@@ -201,4 +201,6 @@ class MaxPool2d(nn.MaxPool2d):
         )
         if not ours:
             return super().forward(x)
-        return _TransformedMaxima.apply(x, window)[0] if is_transformed() else _Maxima.apply(x, window)
+        return (
+            _TransformedMaxima.apply(x, window)[0] if is_transformed() else _Maxima.apply(x, window)
+        )

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from spikelet._util.checks import fail, integer, number
-from spikelet.torch.conventions import HALVES, RASTERS, single
 from spikelet.torch import sparse_ops
+from spikelet.torch.conventions import HALVES, RASTERS, single
 from spikelet.torch.transforms import is_transformed
 
 __all__ = ["SpikeConv2d", "SpikeLinear", "spike_conv2d", "spike_linear"]

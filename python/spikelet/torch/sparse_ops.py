@@ -138,7 +138,9 @@ def _linear_backward(ctx: Any, grad_y: Tensor, _: Any) -> tuple[Tensor | None, .
             grad_y.sum(0) if for_bias else None,
             None,
         )
-    by_weight, sums = _called(ctx, (_linear_weight, _linear_weight_op), (_column_sums, _column_sums_op))
+    by_weight, sums = _called(
+        ctx, (_linear_weight, _linear_weight_op), (_column_sums, _column_sums_op)
+    )
     return (
         grad_y.mm(weight) if for_x else None,
         by_weight(x, grad_y, sparse) if for_weight else None,
@@ -503,16 +505,16 @@ def _is_op_needed(*tensors: Tensor | None) -> bool:
 def spike_linear(x: Tensor, weight: Tensor, bias: Tensor | None, density_limit: float) -> Tensor:
     """Return x [N, inputs] times the weights [outputs, inputs]."""
     if _is_op_needed(x, weight, bias):
-        return spike_linear_op(x, weight, bias, density_limit)[0]  # type: ignore[no-any-return]
+        return spike_linear_op(x, weight, bias, density_limit)[0]
     if torch.is_grad_enabled():
-        return _Linear.apply(x, weight, bias, density_limit)  # type: ignore[no-any-return]
+        return _Linear.apply(x, weight, bias, density_limit)
     return _linear(x, weight, bias, density_limit)[0]
 
 
 def spike_conv2d(x: Tensor, weight: Tensor, bias: Tensor | None, *given: Any) -> Tensor:
     """Return the convolution of images [N, channels, height, width]; `given` are the geometry and the density limit."""
     if _is_op_needed(x, weight, bias):
-        return spike_conv2d_op(x, weight, bias, *given)[0]  # type: ignore[no-any-return]
+        return spike_conv2d_op(x, weight, bias, *given)[0]
     if torch.is_grad_enabled():
-        return _Conv.apply(x, weight, bias, *given)  # type: ignore[no-any-return]
+        return _Conv.apply(x, weight, bias, *given)
     return _conv(x, weight, bias, *given)[0]
