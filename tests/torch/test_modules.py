@@ -552,3 +552,21 @@ def test_spikes_may_be_changed_in_place():
     spikes.clone().mul_(0.5).sum().backward(retain_graph=True)
     with pytest.raises(RuntimeError, match="inplace"):
         spikes.mul_(0.5).sum().backward()
+
+
+def test_tensors_that_are_set_later_are_used():
+    x = torch.rand(6, 2, 3)
+    threshold = torch.full((3,), 0.4)
+    wanted = st.LIF(v_threshold=threshold)(x)
+    assert not torch.equal(wanted, st.LIF()(x))
+    lif = st.LIF()
+    lif.threshold = threshold
+    assert torch.equal(lif(x), wanted)
+    lif = st.LIF()
+    lif.register_buffer("threshold", threshold)
+    assert torch.equal(lif(x), wanted)
+    lif = st.LIF()
+    lif.threshold = nn.Parameter(threshold)
+    assert torch.equal(lif(x), wanted)
+    lif(x).sum().backward()
+    assert lif.threshold.grad.any()

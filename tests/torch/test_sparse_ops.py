@@ -9,7 +9,9 @@ import torch
 from tests.support.torch_sparse import random, sparse
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
 
+from spikelet.torch import sparse_ops
 from spikelet.torch.sparse import SpikeConv2d, SpikeLinear, spike_conv2d, spike_linear
 
 
@@ -173,3 +175,47 @@ def test_the_input_gradient_of_an_image_of_many_places() -> None:
         convolve(leaf, conv.weight, stride=1099).sum().backward()
         found.append(leaf.grad)
     torch.testing.assert_close(*found)
+
+
+@pytest.mark.parametrize("density_limit", [0.0, 1.0])  # the dense path, and the sparse one
+def test_the_short_ways_are_the_operators(density_limit: float) -> None:
+    image, kernel = sparse(4, 3, 7, 6, dtype=torch.float32), random(4, 3, 3, 3, dtype=torch.float32)
+    geometry = ([2, 1], [1, 1, 2, 2], [1, 1], 1)
+    rows, weight = image.flatten(1), random(4, 126, seed=2, dtype=torch.float32)
+    for short, op, x, w, given in (
+        (sparse_ops.spike_linear, sparse_ops.spike_linear_op, rows, weight, ()),
+        (sparse_ops.spike_conv2d, sparse_ops.spike_conv2d_op, image, kernel, geometry),
+    ):
+        found: list[list[Tensor]] = []
+        for call in (short, op):
+            leaves = [t.clone().requires_grad_() for t in (x, w, random(4, seed=3, dtype=x.dtype))]
+            results = call(*leaves, *given, density_limit)
+            y = results if call is short else results[0]
+            first = torch.autograd.grad(y.sin().sum(), leaves, create_graph=True)
+            second = torch.autograd.grad(sum(g.square().sum() for g in first), leaves)
+            y = call(*leaves, *given, density_limit)
+            y = y if call is short else y[0]
+            plain = torch.autograd.grad(y.sin().sum(), leaves, retain_graph=True)
+            batches = torch.autograd.grad(
+                y, leaves, torch.stack([y, 2 * y]).detach(), is_grads_batched=True
+            )
+            with torch.no_grad():
+                again = call(*leaves, *given, density_limit)
+            again = again if call is short else again[0]
+            found.append([y.detach(), again, *first, *second, *plain, *batches])
+        assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
+        assert all(bool(t.any()) for t in found[0])
+
+
+def test_modes_see_the_operators() -> None:
+    class Seen(TorchFunctionMode):
+        def __torch_function__(self, func, types, args=(), kwargs=None):
+            names.append(str(func))
+            return func(*args, **kwargs or {})
+
+    names: list[str] = []
+    with Seen():
+        SpikeLinear(6, 4, density_limit=1.0)(sparse(5, 6, dtype=torch.float32))
+        SpikeConv2d(3, 4, 3)(sparse(2, 3, 7, 6, dtype=torch.float32))
+    assert sum("spike_linear" in name for name in names) == 1
+    assert sum("spike_conv2d" in name for name in names) == 1

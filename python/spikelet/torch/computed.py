@@ -21,8 +21,11 @@ _KINDS = (BasePruningMethod, SpectralNorm, WeightNorm)
 
 def _hooks(module: nn.Module) -> Iterator[BasePruningMethod | SpectralNorm | WeightNorm]:
     # PyTorch has no public list of them; a module holds them by number.
-    held = (value for value in vars(module).values() if isinstance(value, dict))
-    return (hook for hooks in held for hook in hooks.values() if isinstance(hook, _KINDS))
+    for held in vars(module).values():
+        if isinstance(held, dict):
+            for hook in held.values():
+                if isinstance(hook, _KINDS):
+                    yield hook
 
 
 def is_computed(module: nn.Module) -> bool:

@@ -200,7 +200,8 @@ def run(
     Run
     """
     cell, given = made.cell, x
-    choice(where, "backend", backend, *BACKENDS)
+    if backend not in BACKENDS:
+        choice(where, "backend", backend, *BACKENDS)
     checkpoint = None if checkpoint is None else flag(where, "checkpoint", checkpoint)
     if backend != "core" and checkpoint is not None:
         rule = f"must be None with backend={backend!r}: use torch.utils.checkpoint"
@@ -211,27 +212,24 @@ def run(
     if recurrent is not None:
         x = x.expand(steps, *x.shape[1:])
     features = x.shape[2:]
-    tensors: list[Tensor | None] = []
-    for name in PARAMETERS:
-        tensor = made.tensors.get(name)
+    tensors: list[Tensor | None] = [None] * len(PARAMETERS)
+    for name, tensor in made.tensors.items():
         named = made.names.get(name, name)
-        tensors.append(None if tensor is None else _broadcast(where, named, tensor, x))
+        tensors[PARAMETERS.index(name)] = _broadcast(where, named, tensor, x)
     if v is None and made.v_first != 0:
         v = x.new_full(x.shape[1:], made.v_first)
     has = (True, cell.synapse, cell.adaptive, recurrent is not None)
-    states: list[Tensor | None] = []
-    for name, state, there in zip(
-        ("v", "i", "a", "first_spikes"), (v, i, a, first_spikes), has, strict=True
-    ):
+    states = [v, i, a, first_spikes]
+    for k, state in enumerate(states):
         if state is not None:
-            state = _like(where, name, state, x)  # noqa: PLW2901  in the type of x
-            if not there:
+            name, state = _STATES[k], _like(where, _STATES[k], state, x)  # noqa: PLW2901  in the type of x
+            if not has[k]:
                 rule = "is a state that these neurons do not have"
                 fail(where, name, tuple(state.shape), rule, got="shape")
             if state.shape != x.shape[1:]:
                 rule = f"must have the shape {tuple(x.shape[1:])} of one step"
                 fail(where, name, tuple(state.shape), rule, got="shape")
-        states.append(state)
+            states[k] = state
     if recurrent is not None:
         recurrent = _like(where, "recurrent", recurrent, x)
         if len(features) != 1 or recurrent.shape != (*features, *features):
@@ -256,13 +254,14 @@ def run(
             result = plain.neuron(x, tensors, states[:3], recurrent, states[3], cell, give, steps)
         return _run(result, kind)
     operands = [x, *tensors, *states[:3], recurrent, states[3]]
+    enabled = torch.is_grad_enabled()
     keeps = (
         not inference
-        and torch.is_grad_enabled()
+        and enabled
         and (transformed or any(t is not None and t.requires_grad for t in operands))
     )
-    learned = any(t is not None and (transformed or t.requires_grad) for t in tensors)
     if keeps:
+        learned = any(t is not None and (transformed or t.requires_grad) for t in tensors)
         if recurrent is not None:
             give += "x"
         elif checkpoint is not True and cell.is_plain and not learned:
@@ -275,12 +274,16 @@ def run(
                 checkpoint,
                 f"must be True or None for {what}: the backward pass needs the input",
             )
-        with kept_as(given, x):
+        with kept_as(given, x) if given.dtype in RASTERS else _AS_IT_IS:
             result = neuron(*operands, made.numbers, give, steps)
     else:
-        with torch.no_grad():
+        with torch.no_grad() if enabled else _AS_IT_IS:
             result = neuron(*operands, made.numbers, give, steps)
     return _run(result, kind)
+
+
+_STATES = ("v", "i", "a", "first_spikes")
+_AS_IT_IS: AbstractContextManager[Any] = nullcontext()
 
 
 def _run(result: tuple[Tensor, ...], kind: torch.dtype) -> Run:
@@ -293,6 +296,8 @@ def _like(where: str, name: str, tensor: Any, x: Tensor) -> Tensor:
     if not isinstance(tensor, Tensor):
         raise TypeError(f"{where}: {name} must be a torch.Tensor, got {type(tensor).__name__}")
     dtype = tensor.dtype
+    if dtype == x.dtype and tensor.device == x.device and tensor.layout == torch.strided:
+        return tensor
     known = dtype in (*HALVES, torch.float32, torch.float64) or dtype in _INTEGERS
     wider = dtype == torch.float64 != x.dtype and tensor.ndim > 0
     if not known or wider or tensor.device != x.device or tensor.layout != torch.strided:
@@ -305,6 +310,7 @@ def _like(where: str, name: str, tensor: Any, x: Tensor) -> Tensor:
     return tensor.to(x.dtype)
 
 
+_INPUTS = (torch.float32, torch.float64, *HALVES, *RASTERS)
 _INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 
@@ -341,8 +347,7 @@ def _checked_input(
     """Return the input as [T, B, ...], or as [1, B, ...] if it is the same at each step, and the number of steps."""
     if not isinstance(x, Tensor):
         raise TypeError(f"{where}: x must be a torch.Tensor, got {type(x).__name__}")
-    known = x.dtype in (torch.float32, torch.float64, *HALVES, *RASTERS)
-    if not known or x.layout != torch.strided:
+    if x.dtype not in _INPUTS or x.layout != torch.strided:
         rule = "must be a dense tensor of float32, float64, bfloat16, float16, uint8 or bool"
         raise TypeError(f"{where}: x {rule}, got {x.dtype} {x.layout} on {x.device}")
     if backend == "core" and x.device.type != "cpu":

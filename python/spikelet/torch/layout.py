@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from spikelet.torch.memory import empty
+from spikelet.torch.memory import array_of, empty
 
-__all__ = ["arranged", "array", "groups", "memory_order", "ordered", "result", "shaped"]
+__all__ = ["arranged", "array", "groups", "memory_order", "ordered", "result", "shaped", "written"]
 
 Array = Any  # a numpy array
+_PLAIN = (Tensor, torch.nn.Parameter)
 
 
 def memory_order(x: Tensor) -> tuple[int, ...] | None:
@@ -21,10 +23,21 @@ def memory_order(x: Tensor) -> tuple[int, ...] | None:
     """
     if x.is_contiguous():
         return tuple(range(x.ndim))
-    strides = x.stride()
-    order = tuple(sorted(range(x.ndim), key=lambda d: -strides[d]))
-    if order[:2] != (0, 1) or not x.permute(order).is_contiguous():
+    # A call asks several times; the sizes of a fake tensor of torch.compile may be symbols.
+    find = _order if type(x) in _PLAIN else _order.__wrapped__
+    return find(tuple(x.shape), x.stride())
+
+
+@lru_cache(maxsize=1024)
+def _order(shape: tuple[int, ...], strides: tuple[int, ...]) -> tuple[int, ...] | None:
+    order = tuple(sorted(range(len(shape)), key=lambda d: -strides[d]))
+    if order[:2] != (0, 1):
         return None
+    step = 1
+    for d in reversed(order):
+        if shape[d] != 1 and strides[d] != step:
+            return None
+        step *= shape[d]
     return order
 
 
@@ -82,6 +95,24 @@ def shaped(values: Tensor, parameter: Tensor, x: Tensor) -> Tensor:
     return values.reshape([shape[d] for d in order]).permute(back).reshape(parameter.shape)
 
 
+def written(x: Tensor, steps: int | None) -> tuple[Tensor, Array]:
+    """Return a tensor like `result`, and the same memory as an array that the core fills."""
+    shape = x.shape[1:] if steps is None else (steps, *x.shape[1:])
+    if x.is_contiguous():
+        memory = array_of(shape, x.dtype)
+        return torch.from_numpy(memory), memory
+    order, back = _there_and_back(memory_order(x) or (), steps is not None)
+    memory = array_of([shape[d] for d in order], x.dtype)
+    return torch.from_numpy(memory.transpose(back)), memory
+
+
+@lru_cache(maxsize=1024)
+def _there_and_back(order: tuple[int, ...], has_steps: bool) -> tuple[list[int], list[int]]:
+    """Return the order of memory of a result, with or without the dimension of steps, and its inverse."""
+    there = list(order) if has_steps else [d - 1 for d in order[1:]]
+    return there, sorted(range(len(there)), key=lambda d: there[d])
+
+
 def result(x: Tensor, steps: int | None = None, wanted: bool = True) -> Tensor:
     """Return a tensor for results of `steps` steps (or one) in the memory order of x; empty if it is not wanted."""
     if not wanted:
@@ -92,7 +123,7 @@ def result(x: Tensor, steps: int | None = None, wanted: bool = True) -> Tensor:
         order = tuple(d - 1 for d in (memory_order(x) or ())[1:])
     if steps is not None:
         shape, order = (steps, *shape), (0, *(d + 1 for d in order)) if order else ()
-    if type(x) not in (Tensor, torch.nn.Parameter):  # a fake tensor of torch.compile
+    if type(x) not in _PLAIN:  # a fake tensor of torch.compile
         strides, stride = [1] * len(shape), 1
         for d in reversed(order or range(len(shape))):
             strides[d], stride = stride, stride * shape[d]

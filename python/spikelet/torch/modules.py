@@ -217,8 +217,23 @@ class Neuron(nn.Module):
         names = self._setting.names.values()
         return {name: getattr(self.tensors, name) for name in names if hasattr(self.tensors, name)}
 
+    def _is_bare(self) -> bool:
+        """Return whether the module has no tensors; to look for each of them takes several microseconds."""
+        attributes = vars(self)
+        return not (
+            self._has_tensors
+            or attributes["_parameters"]
+            or attributes["_buffers"]
+            or len(attributes["_modules"]) > 1  # `tensors`; a parametrisation is another one
+            or "threshold" in attributes
+            or "leak" in attributes
+            or "recurrent" in attributes
+        )
+
     def setting(self) -> Setting:
         """Return the cell, and its parameters that are tensors."""
+        if self._is_bare():
+            return self._setting
         tensors: dict[str, Tensor] = {}
         if self._has_tensors:
             given = self.given | self._tensors()
@@ -252,21 +267,23 @@ class Neuron(nn.Module):
                 "make the module with steps=T to hold x [B, ...] for T steps"
             )
             fail(where, "x", tuple(x.shape), rule, got="shape")
+        bare = self._is_bare()
         return run(
             where,
             x,
-            self.setting(),
-            recurrent=getattr(self, "recurrent", None),
+            self._setting if bare else self.setting(),
+            recurrent=None if bare else getattr(self, "recurrent", None),
+            give_spikes=self._gives_spikes,
+            give_v_seq=v_seq or self._gives_v_seq,
             inference=self.surrogate is None,
             checkpoint=self.checkpoint,
             steps=self.steps,
             backend=self.backend,
-            **{"give_v_seq": v_seq, **self._outputs()},
-            **states,  # type: ignore[arg-type]  # names of states only
+            **states,
         )
 
-    def _outputs(self) -> dict[str, bool]:
-        return {}
+    _gives_spikes = True
+    _gives_v_seq = False
 
     def forward(
         self, x: Tensor, v: Tensor | Carried | None = None
@@ -429,8 +446,8 @@ class LI(LIF):
             fail(type(self).__name__, "convention", convention, rule)
         super().__init__(reset="none", **parameters)
 
-    def _outputs(self) -> dict[str, bool]:
-        return {"give_spikes": False, "give_v_seq": True}
+    _gives_spikes = False
+    _gives_v_seq = True
 
     def forward(
         self, x: Tensor, v: Tensor | Carried | None = None

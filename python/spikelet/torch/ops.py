@@ -19,7 +19,7 @@ from torch.autograd import forward_ad
 
 from spikelet import _core
 from spikelet.torch.cell import PARAMETERS, STATES, states_of
-from spikelet.torch.layout import arranged, array, ordered, result, shaped
+from spikelet.torch.layout import arranged, array, ordered, result, shaped, written
 from spikelet.torch.transforms import Dims, folded, is_transformed, of_batches, one_by_one, unfolded
 
 __all__ = ["has_tangent", "is_watched", "neuron", "neuron_backward", "neuron_op"]
@@ -41,51 +41,62 @@ neuron_op = torch.ops.spikelet.neuron
 neuron_backward = torch.ops.spikelet.neuron_backward
 
 
-def _results(
-    x: Tensor, recurrent: Optional, cell: Sequence[float], give: str, steps: int
-) -> tuple[Tensor, ...]:
-    """Return tensors for spikes, results kept for the backward pass, the potential at each step, and the last states.
+def _wanted(
+    recurrent: Optional, cell: Sequence[float], give: str
+) -> tuple[bool, bool, bool, bool, bool, bool]:
+    """Return which results a call has: spikes, those kept for the backward pass, the potential at each step, last states.
 
     `give` says which: "s" spikes, "h" the potential before each reset, "x" the input with the recurrent one, "v".
     """
-    kept = result(x, steps, ("h" if recurrent is None else "x") in give)
-    last = (result(x, wanted=has) for has in states_of(cell))
-    return result(x, steps, "s" in give), kept, result(x, steps, "v" in give), *last
+    return "s" in give, ("h" if recurrent is None else "x") in give, "v" in give, *states_of(cell)
 
 
-def _forward(x: Tensor, *given: Any) -> tuple[Tensor, ...]:
+def _forward(x: Tensor, *given: Any) -> tuple[Optional, ...]:
+    """Return the results of the operator, and None for those that are not wanted."""
     parameters, states = given[:5], given[5:8]
     recurrent, first_spikes, cell, give, steps = given[8:]
     x = arranged(x)
-    results = _results(x, recurrent, cell, give, steps)
-    views: list[Any] = [array(t, x) if t.ndim == x.ndim or t.numel() else None for t in results]
-    spikes, kept, v_seq = views[:3]
+    results: list[Optional] = []
+    views: list[Any] = []
+    for k, wanted in enumerate(_wanted(recurrent, cell, give)):
+        tensor, view = written(x, steps if k < 3 else None) if wanted else (None, None)
+        results.append(tensor)
+        views.append(view)
+    charged, total = (views[1], None) if recurrent is None else (None, views[1])
     # In the order of the core: named arguments would cost 3 us a call.
     _core.train_forward(
         cell,
-        [ordered(p, x) for p in parameters],
+        [None if p is None else ordered(p, x) for p in parameters],
         array(x, x),
         steps,
         len(x) != steps,
-        [array(state, x) for state in states],
-        spikes if "s" in give else None,
-        kept if "h" in give and recurrent is None else None,
-        v_seq if "v" in give else None,
+        [None if state is None else array(state, x) for state in states],
+        views[0],
+        charged,
+        views[2],
         views[3:],
-        _recurrence(recurrent, first_spikes, x),
-        kept if "x" in give else None,
+        None if recurrent is None else _recurrence(recurrent, first_spikes, x),
+        total,
         torch.get_num_threads(),
     )
-    return results
+    return tuple(results)
+
+
+def _whole_forward(x: Tensor, *given: Any) -> tuple[Tensor, ...]:
+    """Return the results of the operator: those that are not wanted are empty."""
+    return tuple(x.new_empty(0) if r is None else r for r in _forward(x, *given))
 
 
 def _forward_fake(x: Tensor, *given: Any) -> tuple[Tensor, ...]:
-    return _results(arranged(x), given[8], *given[-3:])
+    x = arranged(x)
+    recurrent, _, cell, give, steps = given[8:]
+    return tuple(
+        result(x, steps if k < 3 else None, wanted)
+        for k, wanted in enumerate(_wanted(recurrent, cell, give))
+    )
 
 
-def _recurrence(recurrent: Optional, first_spikes: Optional, x: Tensor) -> _core.Recurrence | None:
-    if recurrent is None:
-        return None
+def _recurrence(recurrent: Tensor, first_spikes: Optional, x: Tensor) -> _core.Recurrence:
     if x.ndim != 3 or recurrent.shape != (x.shape[2], x.shape[2]):
         msg = f"neuron: recurrent must be [N, N] for x of [T, B, N], got {tuple(recurrent.shape)}"
         raise ValueError(msg)
@@ -107,6 +118,15 @@ def _gradients(
     return by_parameters, by_states, by_weights, result(kept) if wanted[9] else None
 
 
+# What `_gradients` returns if no gradient but that of the input is wanted.
+_NONE_WANTED: tuple[list[Optional], list[Optional], Optional, Optional] = (
+    [None] * len(PARAMETERS),
+    [None] * len(STATES),
+    None,
+    None,
+)
+
+
 def _backward(
     kept: Tensor,
     is_charged: bool,
@@ -124,8 +144,10 @@ def _backward(
     constant: bool,
 ) -> list[Tensor]:
     kept = arranged(kept)
-    by_x = result(kept, 1 if constant else steps)
-    by_parameters, by_states, by_weights, by_first = _gradients(kept, parameters, recurrent, wanted)
+    by_x, by_x_view = written(kept, 1 if constant else steps)
+    by_parameters, by_states, by_weights, by_first = (
+        _gradients(kept, parameters, recurrent, wanted) if any(wanted) else _NONE_WANTED
+    )
     memory = array(kept, kept)
 
     def over_time(g: Optional) -> Any:
@@ -137,20 +159,23 @@ def _backward(
 
     _core.train_backward(
         cell,
-        [ordered(p, kept) for p in parameters],
+        [None if p is None else ordered(p, kept) for p in parameters],
         None if is_charged else memory,
         memory if is_charged else None,
         steps,
         kept[0].numel(),
         constant,
-        [array(state, kept) for state in states],
+        [None if state is None else array(state, kept) for state in states],
         over_time(by_spikes),
         over_time(by_v_seq),
-        [array(g, kept) if has else None for g, has in zip(by_last, states_of(cell), strict=True)],
-        array(by_x, kept),
-        [array(g, kept) for g in by_states],
+        [
+            array(g, kept) if g is not None and has else None
+            for g, has in zip(by_last, states_of(cell), strict=True)
+        ],
+        by_x_view,
+        [None if g is None else array(g, kept) for g in by_states],
         [None if g is None else g.numpy() for g in by_parameters],
-        _recurrence(recurrent, first_spikes, kept),
+        None if recurrent is None else _recurrence(recurrent, first_spikes, kept),
         array(spikes, kept),
         None if by_weights is None else by_weights.numpy(),
         array(by_first, kept),
@@ -178,7 +203,7 @@ def _backward_fake(kept: Tensor, is_charged: bool, *given: Any) -> list[Tensor]:
     ]
 
 
-def _save(ctx: Any, inputs: Sequence[Any], output: Sequence[Tensor]) -> None:
+def _save(ctx: Any, inputs: Sequence[Any], output: Sequence[Optional]) -> None:
     x, *given, cell, give, steps = inputs
     spikes, kept = output[:2]
     recurrent = given[8]
@@ -196,7 +221,7 @@ def _gradient(
     ctx: Any, by_spikes: Optional, _: Optional, by_v_seq: Optional, *by_last: Optional
 ) -> tuple[Any, ...]:
     kept, *given, spikes = ctx.saved_tensors
-    if all(g is None for g in (by_spikes, by_v_seq, *by_last)):
+    if by_spikes is None and by_v_seq is None and all(g is None for g in by_last):
         return (None,) * 14
     wanted = [bool(w) for w in ctx.needs_input_grad[1:11]]
     tensors = (*given, spikes, by_spikes, by_v_seq, *by_last)
@@ -219,7 +244,7 @@ def _grouped(tensors: Sequence[Optional]) -> tuple[Any, ...]:
     return tensors[:5], tensors[5:8], *tensors[8:13], tensors[13:]
 
 
-_LIBRARY.impl("neuron", _forward, "CPU")
+_LIBRARY.impl("neuron", _whole_forward, "CPU")
 _LIBRARY.impl("neuron_backward", _backward, "CPU")
 torch.library.register_fake("spikelet::neuron", _forward_fake, lib=_LIBRARY)
 torch.library.register_fake("spikelet::neuron_backward", _backward_fake, lib=_LIBRARY)
@@ -289,16 +314,36 @@ class _Gradient(torch.autograd.Function):
 
 
 class _Neuron(torch.autograd.Function):
-    """The operator without its dispatch."""
+    """The operator without its dispatch; results that are not wanted are None."""
+
+    @staticmethod
+    def forward(ctx: Any, *given: Any) -> tuple[Optional, ...]:
+        """Return the results of the operator, and keep what it keeps."""
+        results = _forward(*given)
+        _save(ctx, given, results)
+        ctx.direct = True
+        return results
+
+    @staticmethod
+    @of_batches
+    def backward(ctx: Any, *by: Optional) -> tuple[Any, ...]:
+        """Return the gradients of the inputs."""
+        return _gradient(ctx, *by)
+
+    jvp = staticmethod(_no_tangent)
+
+
+class _TransformedNeuron(torch.autograd.Function):
+    """`_Neuron` for `torch.func`, which requires a context apart from `forward`; that costs 10 us more."""
 
     @staticmethod
     def forward(*given: Any) -> tuple[Tensor, ...]:
         """Return the results of the operator."""
-        return _forward(*given)
+        return _whole_forward(*given)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Sequence[Any], output: Sequence[Tensor]) -> None:
-        """Keep what the operator keeps; `torch.func` requires it apart from `forward`, though that costs 20 us."""
+        """Keep what the operator keeps."""
         _save(ctx, inputs, output)
         ctx.direct = True
 
@@ -315,8 +360,8 @@ class _Neuron(torch.autograd.Function):
         """Return the results for each element: from one call, as more samples, unless parameters differ."""
         size, (cell, give, steps), recurrent = info.batch_size, given[11:], given[9]
         if any(d is not None for d in (*in_dims[1:6], in_dims[9])):
-            return one_by_one(_Neuron.apply, size, in_dims, given)
-        results = _Neuron.apply(
+            return one_by_one(_TransformedNeuron.apply, size, in_dims, given)
+        results = _TransformedNeuron.apply(
             folded(given[0], in_dims[0], size, 1),
             *given[1:6],
             *(folded(given[k], in_dims[k], size, 0) for k in (6, 7, 8)),
@@ -326,8 +371,7 @@ class _Neuron(torch.autograd.Function):
             give,
             steps,
         )
-        keeps = ("h" if recurrent is None else "x") in give
-        there = ("s" in give, keeps, "v" in give, *states_of(cell))
+        there = _wanted(recurrent, cell, give)
         places = tuple((1 if k < 3 else 0) if has else None for k, has in enumerate(there))
         parts = (
             r if at is None else unfolded(r, size, at)
@@ -371,15 +415,23 @@ def has_tangent(tensors: Iterable[Optional]) -> bool:
     )
 
 
+def _filled(results: Sequence[Optional]) -> tuple[Tensor, ...]:
+    """Return results with one empty tensor for all that are not wanted."""
+    v = results[3]
+    assert v is not None, "all neurons have a potential"
+    none = v.new_empty(0)
+    return tuple(none if r is None else r for r in results)
+
+
 def neuron(x: Tensor, *given: Any) -> tuple[Tensor, ...]:
     """Return the operator's results; calls the operator itself if the call is being traced or compiled."""
-    tensors = (x, *given[:10])
+    tensors = [t for t in (x, *given[:10]) if t is not None]
     transformed = is_transformed() and not _is_recorded()
     watched = not transformed and is_watched(tensors)
     if has_tangent(tensors):  # which PyTorch would drop, as if the derivative were 0
         _no_tangent()
     if watched:
         return neuron_op(x, *given)  # type: ignore[no-any-return]
-    if transformed or torch.is_grad_enabled():
-        return _Neuron.apply(x, *given)  # type: ignore[no-any-return]
-    return _forward(x, *given)
+    if transformed:
+        return _TransformedNeuron.apply(x, *given)  # type: ignore[no-any-return]
+    return _filled(_Neuron.apply(x, *given) if torch.is_grad_enabled() else _forward(x, *given))

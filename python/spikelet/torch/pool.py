@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from spikelet import _core
 from spikelet.torch.ops import has_tangent, is_watched
-from spikelet.torch.transforms import Dims, folded, of_batches, unfolded
+from spikelet.torch.transforms import Dims, folded, is_transformed, of_batches, unfolded
 
 __all__ = ["MaxPool2d"]
 
@@ -25,16 +25,50 @@ def _shape(shape: torch.Size, window: tuple[int, int]) -> tuple[int, ...]:
     return *shape[:2], shape[2] // window[0], shape[3] // window[1]
 
 
+def _maxima(x: Tensor, window: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Return the maxima of windows, and their places."""
+    shape = _shape(x.shape, window)
+    y = torch.empty(shape, dtype=x.dtype, memory_format=_LAST)
+    place = torch.empty(shape, dtype=torch.uint8, memory_format=_LAST)
+    _core.max_pool(_pixels(x), _pixels(y), _pixels(place), window, torch.get_num_threads())
+    return y, place
+
+
+def _spread(by_y: Tensor, place: Tensor, window: tuple[int, int], shape: torch.Size) -> Tensor:
+    """Return values at the places of maxima, and 0 elsewhere."""
+    by_x = torch.empty(shape, dtype=by_y.dtype, memory_format=_LAST)
+    by_y, place = (t.contiguous(memory_format=_LAST) for t in (by_y, place))
+    _core.max_pool_spread(
+        _pixels(by_y), _pixels(place), _pixels(by_x), window, torch.get_num_threads()
+    )
+    return by_x
+
+
 class _Maxima(torch.autograd.Function):
     """Maxima of windows."""
 
     @staticmethod
+    def forward(ctx: Any, x: Tensor, window: tuple[int, int]) -> Tensor:
+        y, place = _maxima(x, window)
+        ctx.window, ctx.shape = window, x.shape
+        ctx.save_for_backward(place)
+        return y
+
+    @staticmethod
+    @of_batches
+    def backward(ctx: Any, by_y: Tensor) -> tuple[Tensor, None]:
+        (place,) = ctx.saved_tensors
+        if torch.is_grad_enabled() or is_transformed():
+            return _Spread.apply(by_y, place, ctx.window, ctx.shape), None
+        return _spread(by_y, place, ctx.window, ctx.shape), None
+
+
+class _TransformedMaxima(torch.autograd.Function):
+    """`_Maxima` for `torch.func`, which requires a context apart from `forward`; that costs more."""
+
+    @staticmethod
     def forward(x: Tensor, window: tuple[int, int]) -> tuple[Tensor, Tensor]:
-        shape = _shape(x.shape, window)
-        y = torch.empty(shape, dtype=x.dtype, memory_format=_LAST)
-        place = torch.empty(shape, dtype=torch.uint8, memory_format=_LAST)
-        _core.max_pool(_pixels(x), _pixels(y), _pixels(place), window, torch.get_num_threads())
-        return y, place
+        return _maxima(x, window)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
@@ -55,12 +89,7 @@ class _Spread(torch.autograd.Function):
 
     @staticmethod
     def forward(by_y: Tensor, place: Tensor, window: tuple[int, int], shape: torch.Size) -> Tensor:
-        by_x = torch.empty(shape, dtype=by_y.dtype, memory_format=_LAST)
-        by_y, place = (t.contiguous(memory_format=_LAST) for t in (by_y, place))
-        _core.max_pool_spread(
-            _pixels(by_y), _pixels(place), _pixels(by_x), window, torch.get_num_threads()
-        )
-        return by_x
+        return _spread(by_y, place, window, shape)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -170,4 +199,8 @@ class MaxPool2d(nn.MaxPool2d):
             and not has_tangent([x])
             and x.is_contiguous(memory_format=_LAST)
         )
-        return _Maxima.apply(x, window)[0] if ours else super().forward(x)
+        if not ours:
+            return super().forward(x)
+        return (
+            _TransformedMaxima.apply(x, window)[0] if is_transformed() else _Maxima.apply(x, window)
+        )

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from spikelet._util.checks import fail, integer, number
+from spikelet.torch import sparse_ops
 from spikelet.torch.conventions import HALVES, RASTERS, single
-from spikelet.torch.sparse_ops import dense_conv, spike_conv2d_op, spike_linear_op
 from spikelet.torch.transforms import is_transformed
 
 __all__ = ["SpikeConv2d", "SpikeLinear", "spike_conv2d", "spike_linear"]
@@ -143,9 +143,9 @@ def _spike_linear(
         if limit is None:
             limit = LINEAR_LIMIT * _share(outputs)
         if x.dim() == 2:
-            return spike_linear_op(x, weight, bias, limit)[0].to(kind)
+            return sparse_ops.spike_linear(x, weight, bias, limit).to(kind)
         rows = x.flatten(0, -2) if x.dim() > 1 else x[None]
-        y, _ = spike_linear_op(rows, weight, bias, limit)
+        y = sparse_ops.spike_linear(rows, weight, bias, limit)
         return y.view(*x.shape[:-1], outputs).to(kind)
 
 
@@ -275,9 +275,9 @@ def _spike_conv2d(
     with torch.autocast("cpu", enabled=False) if torch.is_autocast_enabled("cpu") else _AS_IT_IS:
         geometry = (list(stride), margins, list(dilation), groups)
         if is_transformed():
-            y = dense_conv(images, weight, bias, *geometry)
+            y = sparse_ops.dense_conv(images, weight, bias, *geometry)
         else:
-            y, _ = spike_conv2d_op(images, weight, bias, *geometry, limit)
+            y = sparse_ops.spike_conv2d(images, weight, bias, *geometry, limit)
     y = y.to(kind)
     return y if x.dim() == 4 else y.unflatten(0, x.shape[:-3]) if x.dim() > 3 else y[0]
 

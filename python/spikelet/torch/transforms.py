@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
-__all__ = ["folded", "is_transformed", "of_batches", "one_by_one", "unfolded"]
+__all__ = ["folded", "has_modes", "is_transformed", "of_batches", "one_by_one", "unfolded"]
 
 Dims: TypeAlias = Sequence[Any]  # the batched dimension of each argument, or None
 
@@ -26,6 +26,10 @@ _is_active = _of_torch("_C", "_are_functorch_transforms_active") or (lambda: Fal
 _is_batched = _of_torch("_C", "_functorch", "is_legacy_batchedtensor")
 _enter, _leave = (_of_torch("_C", f"_vmapmode_{way}crement_nesting") for way in ("in", "de"))
 _unpack, _pack = (_of_torch(name) for name in ("_remove_batch_dim", "_add_batch_dim"))
+# Without them, a mode may always be active.
+_function_modes, _dispatch_modes = (
+    _of_torch("_C", f"_len_torch_{kind}_stack") or (lambda: 1) for kind in ("function", "dispatch")
+)
 _HAS_BATCHES = all((_is_batched, _enter, _leave, _unpack, _pack))
 
 
@@ -35,6 +39,11 @@ def is_transformed() -> bool:
     Tensors then stand for others: they have no memory, and may not tell whether they require a gradient.
     """
     return bool(_is_active())
+
+
+def has_modes() -> bool:
+    """Return whether a mode sees each call of an operator, as the reader of `spikelet.convert` does."""
+    return _function_modes() > 0 or _dispatch_modes() > 0
 
 
 def folded(tensor: Tensor | None, dim: int | None, size: int, at: int) -> Tensor | None:
