@@ -9,6 +9,9 @@ import pytest
 from scipy import stats
 from tests.support.conversions import B2, W2, Z1, Z2, V, convert, tiny
 
+import spikelet as sl
+from spikelet import layers as L
+
 
 def thresholds(method: str, **options: Any) -> tuple[Any, Any]:
     found = convert(tiny(), V, method=method, **{"steps": 8, **options}).thresholds
@@ -17,7 +20,24 @@ def thresholds(method: str, **options: Any) -> tuple[Any, Any]:
 
 def usable(t: Any) -> Any:
     """A channel that never spikes gets a thousandth of the greatest."""
-    return np.maximum(t, 1e-3 * np.max(t))
+    return np.where(t > 0, t, 1e-3 * np.max(t))
+
+
+@pytest.mark.parametrize("method", ["maxnorm", "percentile", "least_error", "calibrated", "fitted"])
+@pytest.mark.parametrize("dtype", ["float32", "int16"])
+def test_channels_of_any_scale_keep_their_precision(method: str, dtype: str) -> None:
+    rng = np.random.default_rng(4)
+    first, last = rng.normal(size=(16, 3)), rng.normal(size=(2, 16))
+    x = rng.normal(size=(60, 3))
+    scale = 2.0 ** np.arange(-16, 16, 2)
+    outputs = [
+        sl.convert(
+            [L.Linear(s[:, None] * first, s / 4), L.ReLU(), L.Linear(last / s)],
+            x, steps=16, method=method, dtype=dtype, threads=1,
+        ).run(x).output
+        for s in (np.ones(16), scale)
+    ]  # fmt: skip
+    assert np.abs(outputs[1] - outputs[0]).max() < 2e-3 * outputs[0].std()
 
 
 def test_maxnorm() -> None:

@@ -39,7 +39,7 @@ def usable(thresholds: Floats) -> Floats:
     """Return positive thresholds: channels that no input activated get a thousandth of the largest threshold."""
     most = float(thresholds.max())
     least = 1e-3 * most if most > 0 else 1.0
-    return np.asarray(np.maximum(thresholds.astype(np.float64), least))
+    return np.where(thresholds > 0, thresholds.astype(np.float64), least)
 
 
 def _rows(values: Floats, per_channel: bool) -> Iterator[Floats]:
