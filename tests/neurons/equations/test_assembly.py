@@ -11,6 +11,7 @@ from tests.support.program_interpreter import Interpreter, text
 
 import spikelet as sl
 from spikelet.neurons.equations.assembly import assemble
+from spikelet.neurons.equations.coefficients import Coefficients
 from spikelet.neurons.equations.program import Receptor
 from spikelet.neurons.equations.read_model import read_model
 
@@ -64,7 +65,7 @@ def machine(schedule: str, **options: Any) -> Interpreter:
     model = read_model(**options)
     made = assemble(model, "auto", None, schedule)
     values = {name: p.default for name, p in model.parameters.items()}
-    return Interpreter(made.listing, made.coefficients(values, 0.1), 1, 0.1, 0.3)
+    return Interpreter(made.listing, Coefficients(made, values).of(values, 0.1), 1, 0.1, 0.3)
 
 
 DELTA = {
