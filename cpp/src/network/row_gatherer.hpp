@@ -58,7 +58,7 @@ class RowGatherer {
   std::size_t for_some(F&& f) {
     constexpr std::size_t enough = 1024;
     const std::size_t stride = std::max<std::size_t>((last_ - std::min(first_, last_)) / enough, 1);
-    keeps_ = stride == 1;
+    keeps_ = stride == 1 && draws_few();
     for_each(stride, f);
     return stride;
   }
@@ -180,17 +180,22 @@ class RowGatherer {
       f(static_cast<Gid>(source), unsorted_);
     }
   }
+  // Whether rows are drawn, and so few that they stay in the cache.
+  bool draws_few() const {
+    constexpr std::size_t most = 65536;
+    std::size_t synapses = 0;
+    bool draws = false;
+    for (const Placed& one : feeds_) {
+      draws |= one.feed->drawing != nullptr;
+      synapses += one.feed->table != nullptr ? one.feed->table->size() : one.feed->drawing->size();
+    }
+    return draws && synapses <= most;
+  }
   // The row of the next source.
   void keep() {
-    constexpr std::size_t most = 65536;  // entries: they should stay in the cache
     for (const RowEntries<R>& entries : unsorted_) {
       kept_.insert(kept_.end(), entries.begin(), entries.end());
       ends_.push_back(static_cast<std::uint32_t>(kept_.size()));
-    }
-    if (kept_.size() > most) {
-      keeps_ = false;
-      kept_ = {};
-      ends_ = {};
     }
   }
 

@@ -79,23 +79,25 @@ TEST_CASE("rows are in order of delay, whatever the delays of those before") {
   CHECK(delays(2) == std::vector<std::uint32_t>{3, 300});
 }
 
-TEST_CASE("all rows are the same after a sample, which keeps them if they are few") {
-  for (const std::uint32_t targets : {1u, 5u, 300u}) {  // 300: too many to keep
-    constexpr std::uint32_t sources = 300;
-    std::vector<std::uint32_t> pre, post;
-    std::vector<double> weight;
-    std::vector<std::uint16_t> delay;
-    for (std::uint32_t i = 0; i < sources; ++i) {
-      for (std::uint32_t j = i % 3; j < targets; ++j) {
-        pre.push_back(i);
-        post.push_back(10 + j);
-        weight.push_back((i + j) % 4 == 0 ? -1.0 - j : 1.0 + i);
-        delay.push_back(static_cast<std::uint16_t>(1 + (7 * i + 5 * j) % 11));
-      }
-    }
-    const auto table = SynapseTable<double>::from_lists(sources, pre, post, weight, delay);
-    std::vector<Feed<double>> feeds{feed_of(table, 5, 0)};
-    feeds[0].post_end = 10 + targets;
+TEST_CASE("all rows are the same after a sample, which keeps them if they are drawn and few") {
+  for (const std::uint32_t degree : {1u, 7u, 300u}) {  // 300: too many to keep
+    constexpr std::uint32_t sources = 300, targets = 40;
+    const ConnectionRule rule{ConnectionRule::Kind::fixed_outdegree, 1, degree, true, true};
+    const ValueSpec weight{ValueSpec::Kind::normal, {0.0}, 1.0, 2.0};
+    const ValueSpec delay{ValueSpec::Kind::uniform, {0.0}, 0.2, 1.5};
+    const Drawing<double> drawing(rule, {sources, {}, true}, {targets, {}, true}, false, weight,
+                                  delay, 0.1, 3, 0);
+    const std::vector<std::uint32_t> pre{0, 0, 1}, post{12, 10, 19};
+    const std::vector<double> weights{1, -2, 3};
+    const std::vector<std::uint16_t> delays{9, 2, 4};
+    const auto table = SynapseTable<double>::from_lists(2, pre, post, weights, delays);
+    Feed<double> drawn = feed_of(table, 5, 0);
+    drawn.table = nullptr;
+    drawn.drawing = &drawing;
+    drawn.sources = sources;
+    drawn.post_begin = 0;
+    drawn.post_end = targets;
+    const std::vector<Feed<double>> feeds{drawn, feed_of(table, 6, 64)};
     using Entry = std::tuple<Gid, std::size_t, std::uint32_t, std::uint16_t, double>;
     const auto all_of = [](RowGatherer<double>& gatherer, bool sorted) {
       std::vector<Entry> all;
@@ -117,8 +119,8 @@ TEST_CASE("all rows are the same after a sample, which keeps them if they are fe
         }
       }) == 1);
       const std::vector<Entry> expected = all_of(fresh, sorted);
-      CHECK(expected.size() == pre.size());
-      CHECK(seen == pre.size());
+      CHECK(expected.size() == sources * degree + pre.size());
+      CHECK(seen == expected.size());
       CHECK(all_of(sampled, sorted) == expected);
       CHECK(all_of(sampled, sorted) == expected);  // and again
     }
