@@ -288,8 +288,16 @@ def spikes() -> Rows:
 PARTS = {
     part.__name__: part
     for part in (
-        calls, threads, short_runs, construction, ensembles, experiments, inputs, states, spikes,
-    )  # fmt: skip
+        calls,
+        threads,
+        short_runs,
+        construction,
+        ensembles,
+        experiments,
+        inputs,
+        states,
+        spikes,
+    )
 }
 
 
