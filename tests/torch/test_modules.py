@@ -570,3 +570,30 @@ def test_tensors_that_are_set_later_are_used():
     assert torch.equal(lif(x), wanted)
     lif(x).sum().backward()
     assert lif.threshold.grad.any()
+
+
+def test_a_subclass_may_compute_its_tensors():
+    class Learned(st.LIF):
+        @property
+        def threshold(self):
+            return torch.full((3,), 0.4)
+
+    class Recurrent(st.LIF):
+        @property
+        def recurrent(self):
+            return torch.eye(3)
+
+    class Replaced(st.LIF):
+        def setting(self):
+            return st.LIF(v_threshold=0.4).setting()
+
+    x = torch.rand(6, 2, 3)
+    wanted = st.LIF(v_threshold=torch.full((3,), 0.4))(x)
+    assert not torch.equal(wanted, st.LIF()(x))
+    assert torch.equal(Learned()(x), wanted)
+    assert torch.equal(Replaced()(x), st.LIF(v_threshold=0.4)(x))
+    fed_back = st.RecurrentLIF(3)
+    with torch.no_grad():
+        fed_back.recurrent.copy_(torch.eye(3))
+    assert not torch.equal(fed_back(x), st.LIF()(x))
+    assert torch.equal(Recurrent()(x), fed_back(x))

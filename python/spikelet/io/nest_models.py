@@ -201,10 +201,8 @@ def _template(
         given["method"] = method
     try:
         return make(**given)
-    except (
-        TypeError,
-        ValueError,
-    ):  # it needs a receptor, lists of one length, or has no such method
+    except (TypeError, ValueError):
+        # It needs a receptor or lists of one length, or has no such method.
         return None
 
 

@@ -221,7 +221,8 @@ class Neuron(nn.Module):
         """Return whether the module has no tensors; to look for each of them takes several microseconds."""
         attributes = vars(self)
         return not (
-            self._has_tensors
+            self._may_override
+            or self._has_tensors
             or attributes["_parameters"]
             or attributes["_buffers"]
             or len(attributes["_modules"]) > 1  # `tensors`; a parametrisation is another one
@@ -229,6 +230,13 @@ class Neuron(nn.Module):
             or "leak" in attributes
             or "recurrent" in attributes
         )
+
+    _may_override = False  # whether a subclass says what tensors there are, as by a property
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        own = any(hasattr(cls, name) for name in ("threshold", "leak", "recurrent"))
+        cls._may_override = own or cls.setting is not Neuron.setting
 
     def setting(self) -> Setting:
         """Return the cell, and its parameters that are tensors."""

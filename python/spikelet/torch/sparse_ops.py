@@ -4,7 +4,7 @@ Each takes the sparse or the dense path; the choice depends only on the input, a
 The input has the type of the weights, or is uint8: the core reads bytes, and PyTorch's dense products a temporary copy.
 
 `spike_linear` and `spike_conv2d` are the operators or, where only autograd observes the call, functions with the same
-results: PyTorch's dispatch through Python takes up to 0.1 ms for each.
+results: PyTorch's dispatch through Python takes up to 0.1 ms for each call.
 """
 
 from __future__ import annotations

@@ -246,9 +246,8 @@ def spike_times(g: Generator) -> Ints:
     rounded = np.ceil(at - 1e-6) if status["precise_times"] else np.rint(at)
     steps = rounded.astype(np.int64)
     begin, end = (status["origin"] + status[name] for name in ("start", "stop"))
-    on = (steps * g.dt > begin + 1e-9) & (
-        steps * g.dt <= end + 1e-9
-    )  # NEST leaves out a spike at start
+    # NEST leaves out a spike at start.
+    on = (steps * g.dt > begin + 1e-9) & (steps * g.dt <= end + 1e-9)
     times = np.asarray(status["spike_multiplicities"], dtype=np.int64)
     repeats = times if times.size else np.ones_like(steps)
     return np.asarray(np.repeat(steps[on], repeats[on]))

@@ -17,9 +17,8 @@ __all__ = ["Coefficients", "NotFinite"]
 
 Array = npt.NDArray[np.float64]
 
-_MOST = (
-    1 << 16
-)  # neurons whose coefficients are kept; those of more take longer to compute than to look up
+# Neurons whose coefficients are kept at most: memory for those of more would be in use as long as the program runs.
+_MOST = 1 << 16
 
 
 class _Latest(NamedTuple):

@@ -64,9 +64,8 @@ class EquationsModel(NeuronModel):
     """
 
     equations: ClassVar[_Definition]
-    _coefficients: ClassVar[
-        Coefficients
-    ]  # of the class of each text, once one of its models is used
+    # Of the class of each text, once one of its models is used.
+    _coefficients: ClassVar[Coefficients]
 
     def __post_init__(self) -> None:
         for name, parameter in self.equations.description.parameters.items():
