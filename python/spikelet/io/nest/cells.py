@@ -26,6 +26,8 @@ _RESTORED = ("iaf_psc_exp", "gif_psc_exp", _PORTS)
 _STOCHASTIC = ("gif_psc_exp", "gif_cond_exp")
 _EXACT = ("iaf_psc_exp", "iaf_psc_alpha", "iaf_psc_delta", _PORTS)
 _METHODS = {"izhikevich": "by Euler's method", "gif_psc_exp": "with events a step earlier"}
+_SYNAPTIC = ("g_", "dg_", "I_syn", "dI_syn")
+"""Beginnings of the names of states that NEST keeps at 0 or above."""
 _INHIBITORY = 1  # receptor
 _LARGEST_EXPONENT = float(np.log(np.finfo(np.float64).max / 1e20))
 
@@ -151,7 +153,7 @@ def states(population: Population, cell: Cell) -> dict[str, Floats]:
     for state in model.states:
         if state in cell.settable:
             values = _values(population, state) / cell.factors.get(state, 1.0)
-            found[state] = np.maximum(values, 0.0) if state.lstrip("d")[0] in "gI" else values
+            found[state] = np.maximum(values, 0.0) if state.startswith(_SYNAPTIC) else values
     return found
 
 
