@@ -393,3 +393,32 @@ def test_a_save_that_is_killed_leaves_a_whole_file(delay: float, tmp_path: Path)
     net, *_ = busy_network(n=300, dtype="float32")
     net.run(found.t)
     assert_equal(everything(found), everything(net))
+
+
+@pytest.mark.parametrize("tie", ["potentiate", "ignore"])
+def test_many_plastic_projections_are_saved_where_spikes_tie(tie: Any, tmp_path: Path) -> None:
+    """Only some targets have a synapse of the source whose spike meets those of all targets."""
+    stdp = sl.STDP(A_plus=0.3, A_minus=0.3, w_max=10.0, coincidence=tie)
+
+    def build(threads: int) -> sl.Network:
+        net = sl.Network(dt=0.1, seed=1, threads=threads)
+        cells = net.population(128, sl.LIF())
+        drive = net.population(1, sl.SpikeSource([1.0], [0]))
+        net.connect(drive, cells, sl.AllToAll(), weight=20000.0, delay=0.1)
+        source = net.population(40, sl.SpikeSource([2.3, 4.0], [1, 1]))  # cells fire at 1.3
+        pairs = [([0, 1], [0, 127]), *(([k + 2], [0]) for k in range(20))]
+        for pair in pairs:
+            net.connect(source, cells, pair, weight=5.0, delay=1.0, plasticity=stdp)
+        return net
+
+    straight = build(1)
+    straight.run(8.0)
+    assert straight.projections[1].weights[1] != 5.0
+    for stop in (3.1, 3.2, 3.3, 3.4, 3.5):
+        net = build(2)
+        net.run(stop)
+        net.save(tmp_path / "c")
+        net = sl.Network.load(tmp_path / "c", threads=1)
+        net.run(8.0 - net.t)
+        for got, want in zip(net.projections, straight.projections, strict=True):
+            np.testing.assert_array_equal(got.weights, want.weights)

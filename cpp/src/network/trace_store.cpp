@@ -69,7 +69,6 @@ R TraceStore<R>::epoch_decay(Trace trace, Step epochs) const {
   return static_cast<R>(std::exp(-rate_[trace] * static_cast<double>(epochs * epoch_steps_)));
 }
 
-// Traces too small to change a weight become 0, so that idle targets are recognised.
 template <class R>
 void TraceStore<R>::fetch_ahead() const {
   calendar_.fetch();
@@ -82,6 +81,7 @@ void TraceStore<R>::fetch_ahead() const {
   }
 }
 
+// Traces too small to change a weight become 0, so that idle targets are recognised.
 template <class R>
 void TraceStore<R>::scale(std::vector<R>& trace, Trace which) const {
   constexpr R least = sizeof(R) == 4 ? R(1e-12) : R(1e-25);
@@ -212,6 +212,16 @@ void TraceStore<R>::catch_up(Step time) {
       clock_ = std::max(clock_, std::min(time, next) - 1);
     }
     begin(clock_ + 1);
+  }
+}
+
+// Partitions see spikes of different sources, but what they have made of the targets' spikes must be
+// the same in all: a layout may divide these in another way.
+template <class R>
+void TraceStore<R>::settle(Step now) {
+  catch_up(now - dendritic_);
+  if (!this->plasticity_.tie_potentiates) {  // where a source's spike arrived, this is done
+    potentiate_until(clock_);
   }
 }
 

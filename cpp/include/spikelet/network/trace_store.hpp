@@ -22,7 +22,7 @@ class TraceStore : public PlasticStore<R> {
   void finish(Step now) override;
   R trace(Readable which, std::uint32_t source, std::uint32_t target, std::uint64_t position,
           Step now) const override;
-  void settle(Step now) override { catch_up(now - dendritic_); }
+  void settle(Step now) override;
   std::vector<std::pair<std::uint32_t, std::uint16_t>> rows() const override;
   std::vector<PostSpike<R>> posts() const override;
   void set_posts(std::span<const PostSpike<R>> posts) override;
