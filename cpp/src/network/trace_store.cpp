@@ -215,8 +215,8 @@ void TraceStore<R>::catch_up(Step time) {
   }
 }
 
-// Partitions see spikes of different sources, but what they have made of the targets' spikes must be
-// the same in all: a layout may divide these in another way.
+// Partitions see spikes of different sources, but what they have made of the targets' spikes must
+// be the same in all: a layout may divide these in another way.
 template <class R>
 void TraceStore<R>::settle(Step now) {
   catch_up(now - dendritic_);
