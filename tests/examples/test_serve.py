@@ -47,6 +47,7 @@ def running(app: Any) -> Iterator[str]:
     """Run a server in a thread, and yield its address."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
+        listening.listen()  # clients may connect before the server accepts
         # On a busy machine the server would close idle connections just as a client uses them again.
         config = uvicorn.Config(app, log_level="error", lifespan="on", timeout_keep_alive=300)
         server = uvicorn.Server(config)

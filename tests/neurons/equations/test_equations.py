@@ -295,7 +295,7 @@ def test_units_are_shown() -> None:
 def test_nest_is_refused_with_a_reason() -> None:
     net = make()
     net.population(1, AdEx(), name="E")
-    with pytest.raises(ValueError, match=r"E: AdEx is a model from text, which is not translated"):
+    with pytest.raises(ValueError, match=r"E: AdEx is a model from text that NEST does not have"):
         net.to_nest()
 
 
