@@ -1,6 +1,6 @@
-// Prefetching of memory that will be needed soon: a network that has to wait for others is no
-// longer in the cache when its turn comes. What a pointer leads to is fetched a stage later than
-// the pointer: by then it has come, and nobody waits.
+// Prefetching of networks that are about to run: one that waited for others is no longer in the
+// cache. Each stage fetches what the pointers of the stage before lead to, so no stage waits for
+// memory.
 #pragma once
 
 #include "spikelet/core/line.hpp"

@@ -65,8 +65,7 @@ struct Slice {
   std::vector<std::size_t> spike_recorders;
   std::vector<SampledColumns> samples;
 
-  // Prefetches what the last step used, of which nothing but its inputs is read here: it may be
-  // gone.
+  // Prefetches what the last step used. Only its inputs are read here: the rest may be gone.
   void fetch() const {
     inputs.fetch_drives();
     const auto whole = [&](const auto* array) {
@@ -132,7 +131,9 @@ struct alignas(128) Partition {
       fetch_values(slices);
       fetch_values(stores);
       fetch_values(input);
-      fetch_object(*mail);
+      if (mail) {
+        fetch_object(*mail);
+      }
       fetch_values(channel);
       fetch_line(scratch.data());
       watch.fetch();

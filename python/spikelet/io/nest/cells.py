@@ -15,9 +15,24 @@ from spikelet.network.receptors import receptor_number
 from spikelet.neurons import LIF, IntegrateAndFire, LIFOneCurrent, NeuronModel
 from spikelet.neurons.nest_names import NEST_MODELS
 
-__all__ = ["Cell", "cell_of", "columns", "currents", "lost", "obstacles", "port", "sign", "states"]
+__all__ = [
+    "EXCITATORY",
+    "INHIBITORY",
+    "Cell",
+    "cell_of",
+    "columns",
+    "currents",
+    "lost",
+    "obstacles",
+    "port",
+    "sign",
+    "states",
+]
 
 Floats = npt.NDArray[np.float64]
+
+EXCITATORY, INHIBITORY = range(2)
+"""Numbers of the receptors between which the sign of a weight chooses."""
 
 _NOT_IN_NEST = ("theta_plus", "tau_theta", "reset")
 _PORTS = "iaf_psc_exp_multisynapse"
@@ -28,7 +43,6 @@ _EXACT = ("iaf_psc_exp", "iaf_psc_alpha", "iaf_psc_delta", _PORTS)
 _METHODS = {"izhikevich": "by Euler's method", "gif_psc_exp": "with events a step earlier"}
 _SYNAPTIC = ("g_", "dg_", "I_syn", "dI_syn")
 """Beginnings of the names of states that NEST keeps at 0 or above."""
-_INHIBITORY = 1  # receptor
 _LARGEST_EXPONENT = float(np.log(np.finfo(np.float64).max / 1e20))
 
 
@@ -114,7 +128,7 @@ def _taus(model: NeuronModel) -> list[str]:
 
 def sign(model: NeuronModel, receptor: int) -> float:
     """Return the factor from our weights to NEST's, where the sign of a weight picks the receptor."""
-    return -1.0 if model.conductance and receptor == _INHIBITORY else 1.0
+    return -1.0 if model.conductance and receptor == INHIBITORY else 1.0
 
 
 def port(model: NeuronModel, receptor: int | str | None) -> int:

@@ -26,7 +26,6 @@ _PAIRINGS = {
     "nearest_pre_centered": "stdp_nn_pre_centered_synapse",
     "nearest_restricted": "stdp_nn_restr_synapse",
 }
-_EXCITATORY = 0  # receptor
 
 
 @dataclass(frozen=True)
@@ -177,7 +176,7 @@ def _wrong_side(target: Population, drive: PoissonInput) -> bool:
     if drive.receptor is None or not _picks_by_sign(model):
         return False
     assert isinstance(model, NeuronModel)
-    excites = receptor_number("to_nest", model, drive.receptor) == _EXCITATORY
+    excites = receptor_number("to_nest", model, drive.receptor) == cells.EXCITATORY
     weights = np.asarray(drive.weight)
     return bool(np.any(weights < 0 if excites else weights > 0))
 
@@ -276,7 +275,9 @@ def inspect_projection(projection: Projection, found: Findings) -> None:
     model = projection.post.model
     if _picks_by_sign(model) and projection.receptor != BY_SIGN:
         wrong = (
-            projection.weights < 0 if projection.receptor == _EXCITATORY else projection.weights > 0
+            projection.weights < 0
+            if projection.receptor == cells.EXCITATORY
+            else projection.weights > 0
         )
         if wrong.any():
             found.refused.append(
