@@ -263,7 +263,7 @@ def _neuron(views: Views, layer: Neuron, view: View) -> View:
         alpha=alpha,
         beta=beta,
         offset=offset,
-        scale=_NONE if follows is None else np.ravel(layer.scale),  # type: ignore[attr-defined]
+        scale=_NONE if follows is None else np.ravel(layer.scale),  # type: ignore[attr-defined]  # a layer with a scale
         level_ratio=layer.level_ratio if isinstance(layer, PredictiveIF) else 0.5,
         later=layer.reset_delay,
         strict=layer.strict,

@@ -313,7 +313,7 @@ class Network(NetworkContents):
         to: StrPath | None = ...,
     ) -> StateRecorder: ...
     @overload
-    def record(  # type: ignore[overload-overlap]
+    def record(  # type: ignore[overload-overlap]  # "spikes" is a str, too
         self,
         target: Union,
         what: Literal["spikes"],
@@ -325,7 +325,7 @@ class Network(NetworkContents):
         to: StrPath | None = ...,
     ) -> UnionSpikeRecorder: ...
     @overload
-    def record(  # type: ignore[overload-overlap]
+    def record(  # type: ignore[overload-overlap]  # a str is a sequence of str, too
         self,
         target: Union,
         what: str,

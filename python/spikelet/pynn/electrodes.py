@@ -38,7 +38,7 @@ class _CurrentSource:
         self._recorded: list[tuple[int, Floats]] | None = None
         super().__init__(**parameters)
         self.parameter_space.shape = (1,)
-        self.set_native_parameters(self.translate(self.parameter_space))  # type: ignore[attr-defined]
+        self.set_native_parameters(self.translate(self.parameter_space))  # type: ignore[attr-defined]  # of pyNN's mixin
         simulator.state.current_sources.append(self)
 
     # Parameters ---------------------------------------------------------------------------------------------------
@@ -58,7 +58,7 @@ class _CurrentSource:
         """Return the parameters by PyNN's names and in its units, as numbers and arrays."""
         native = {k: v.value if isinstance(v, Sequence) else v for k, v in self._native.items()}
         found = {}
-        for name, about in self.translations.items():  # type: ignore[attr-defined]
+        for name, about in self.translations.items():  # type: ignore[attr-defined]  # of pyNN's mixin
             back = about["reverse_transform"]
             found[name] = back(**native) if callable(back) else native[about["translated_name"]]
         return found

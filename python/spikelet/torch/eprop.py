@@ -141,7 +141,7 @@ class EProp(nn.Module):
             fail("EProp", "state", "none", "must be made: call reset(batch) before step and learn")
         return self._state
 
-    @torch.no_grad()  # type: ignore[untyped-decorator]
+    @torch.no_grad()  # type: ignore[untyped-decorator]  # torch has no types here
     def step(self, x: Tensor) -> Tensor:
         """Take the inputs of a step [B, inputs], and return the outputs [B, outputs]."""
         state, cell = self._started(), self.cell
@@ -172,7 +172,7 @@ class EProp(nn.Module):
         state["y"] = self.out_decay * state["y"] + s @ self.readout.T
         return state["y"].clone()  # callers subtract targets in place
 
-    @torch.no_grad()  # type: ignore[untyped-decorator]
+    @torch.no_grad()  # type: ignore[untyped-decorator]  # torch has no types here
     def learn(self, error: Tensor) -> None:
         """Add the gradients that the error of the last step causes.
 

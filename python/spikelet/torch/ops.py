@@ -431,7 +431,7 @@ def neuron(x: Tensor, *given: Any) -> tuple[Tensor, ...]:
     if has_tangent(tensors):  # which PyTorch would drop, as if the derivative were 0
         _no_tangent()
     if watched:
-        return neuron_op(x, *given)  # type: ignore[no-any-return]
+        return neuron_op(x, *given)  # type: ignore[no-any-return]  # autograd has no types
     if transformed:
-        return _TransformedNeuron.apply(x, *given)  # type: ignore[no-any-return]
+        return _TransformedNeuron.apply(x, *given)  # type: ignore[no-any-return]  # autograd has no types
     return _filled(_Neuron.apply(x, *given) if torch.is_grad_enabled() else _forward(x, *given))

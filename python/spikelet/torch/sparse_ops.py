@@ -482,7 +482,7 @@ class _Linear(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad_y: Tensor) -> tuple[Tensor | None, ...]:
-        return _linear_backward(ctx, grad_y, None)  # type: ignore[no-any-return]
+        return _linear_backward(ctx, grad_y, None)  # type: ignore[no-any-return]  # autograd has no types
 
 
 class _Conv(torch.autograd.Function):
@@ -495,7 +495,7 @@ class _Conv(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad_y: Tensor) -> tuple[Tensor | None, ...]:
-        return _conv_backward(ctx, grad_y, None)  # type: ignore[no-any-return]
+        return _conv_backward(ctx, grad_y, None)  # type: ignore[no-any-return]  # autograd has no types
 
 
 def _is_op_needed(*tensors: Tensor | None) -> bool:

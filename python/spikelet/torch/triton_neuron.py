@@ -129,7 +129,7 @@ class _Neuron(torch.autograd.Function):
         return spikes, potentials, *last
 
     @staticmethod
-    @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
+    @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]  # autograd has no types
     def backward(ctx: Any, *by: Tensor | None) -> tuple[Tensor | None, ...]:
         numbers, charged, currents, adaptations, v, *values = ctx.saved_tensors
         kind: _Kind = ctx.kind

@@ -297,7 +297,7 @@ def pad(
         for a, b, n in zip(before, after, c.tensor(x), strict=True)
     )
     widths = [(max(a, 0), max(b, 0)) for a, b in zip(before, after, strict=True)]
-    found = moved(c, x, lambda a: np.pad(a[crop], widths, mode))  # type: ignore[call-overload]
+    found = moved(c, x, lambda a: np.pad(a[crop], widths, mode))  # type: ignore[call-overload]  # one of numpy's modes
     if mode == "constant" and value and any(map(sum, widths)):
         outside = np.full(c.tensor(found), min(max(float(value), LOWEST), -LOWEST))
         inside = zip(outside.shape, widths, strict=True)

@@ -52,8 +52,8 @@ def _stdp(model: str) -> Callable[[Values, Values], Plasticity]:
             A_plus=synapse["lambda"] * w_max,
             A_minus=synapse["lambda"] * synapse["alpha"] * w_max,
             w_max=w_max,
-            dependence=named or "power",  # type: ignore[arg-type]
-            pairing=_PAIRINGS[model],  # type: ignore[arg-type]
+            dependence=named or "power",  # type: ignore[arg-type]  # a Literal
+            pairing=_PAIRINGS[model],  # type: ignore[arg-type]  # a Literal
             coincidence="ignore",
             **exponents,
         )

@@ -179,7 +179,7 @@ def _as_it_is(graph: Any, request: Request) -> Any:
 
 def _require_known(compression: object) -> None:
     level = isinstance(compression, int) and not isinstance(compression, bool)
-    if (level and 0 <= compression <= 9) or compression in ("gzip", "lzf", None):  # type: ignore[operator]
+    if (level and 0 <= compression <= 9) or compression in ("gzip", "lzf", None):  # type: ignore[operator]  # a level is a number
         return
     rule = 'must be "gzip", "lzf", a level of gzip from 0 to 9, or None'
     fail(_WHERE, "compression", compression, rule)

@@ -51,7 +51,7 @@ def write_module(module: nn.Module, request: Request) -> tuple[Any, list[str]]:
     types = {p.dtype for p in (*module.parameters(), *module.buffers()) if p.is_floating_point()}
     own = "float64" if torch.float64 in types else "float32"
     if isinstance(module, SpikingModule):
-        return write_model(SpikingModel(module.to_graph(), dtype=own), request)  # type: ignore[arg-type]
+        return write_model(SpikingModel(module.to_graph(), dtype=own), request)  # type: ignore[arg-type]  # float32 or float64
     neurons: list[tuple[Neuron, str]] = []
 
     def layer_of(neuron: Neuron, where: str) -> layers.Neuron:

@@ -120,4 +120,4 @@ def _same(a: npt.ArrayLike, b: npt.ArrayLike) -> bool:
     if a is b:
         return True
     alike = isinstance(a, float) and isinstance(b, float) and a == b
-    return alike and math.copysign(1.0, a) == math.copysign(1.0, b)  # type: ignore[arg-type]
+    return alike and math.copysign(1.0, a) == math.copysign(1.0, b)  # type: ignore[arg-type]  # floats
