@@ -33,23 +33,23 @@ void scatter_to(const IntegerLine* lines, const std::uint32_t* list, std::size_t
                         width = static_cast<std::size_t>(lanes<std::uint32_t>);
   alignas(64) std::uint32_t target[batch * size], weight[batch * size];
   const U sign = U{} - std::uint32_t{negative};  // all ones, or none: (w ^ sign) - sign is -w or w
-  for (std::size_t i = 0; i < n;) {
+  for (std::size_t i = 0; i < n; i += batch) {
     const std::size_t count = n - i < batch ? n - i : batch;
-    for (std::size_t k = 0; k < count; ++k, ++i) {
-      // Into the second level: there are too few buffers for misses of the first.
-      __builtin_prefetch(lines + list[i + lines_ahead], 0, 2);
+    fetch_lines(lines, list, n, i + lines_ahead<IntegerLine>, batch);
+    for (std::size_t k = 0; k < count; ++k) {
       for (std::size_t l = 0; l < size; l += width) {
-        const U synapse = load(lines[list[i]].synapse + l);
+        const U synapse = load(lines[list[i + k]].synapse + l);
         store(target + size * k + l, synapse & 0xffff);
         store(weight + size * k + l, (((synapse >> 16) << shift) ^ sign) - sign);
       }
     }
-    for (std::size_t k = 0; k < count; ++k) {
+    const std::uint32_t *targets = target, *weights = weight;
+    for (std::size_t k = 0; k < count; ++k, targets += size, weights += size) {
 #pragma GCC unroll 8
-      for (std::size_t l = size * k; l < size * (k + 1); l += 2) {
+      for (std::size_t l = 0; l < size; l += 2) {
         std::uint64_t to, add;  // two of each by one load
-        __builtin_memcpy(&to, target + l, sizeof to);
-        __builtin_memcpy(&add, weight + l, sizeof add);
+        __builtin_memcpy(&to, targets + l, sizeof to);
+        __builtin_memcpy(&add, weights + l, sizeof add);
         sums[static_cast<std::uint32_t>(to)] += widened(add);
         sums[to >> 32] += widened(add >> 32);
       }

@@ -52,6 +52,18 @@ inline void add_line(const SharedLine<R>& line, std::uint32_t dummies, R* input)
   }
 }
 
+// Prefetches the lines at [from, from + n) of a list of `size`. All in a row: a prefetch whose page
+// is not in the translation buffer holds up the loads behind it, but not other prefetches.
+template <class L>
+inline void fetch_lines(const L* lines, const std::uint32_t* list, std::size_t size,
+                        std::size_t from, std::size_t n) {
+  const std::size_t end = from + n < size ? from + n : size;
+#pragma GCC unroll 8
+  for (std::size_t i = from; i < end; ++i) {
+    fetch_line(lines + list[i]);
+  }
+}
+
 // Lines are copied to a staging area before they are added, so that the addresses of the additions
 // are known early. Otherwise they depend on the line and its number, and loads wait for earlier
 // stores whose addresses are still unknown.
@@ -64,10 +76,10 @@ void scatter(const L* lines, const std::uint32_t* list, std::size_t n, std::uint
   L staged[batch];
   for (std::size_t i = 0; i < n; i += batch) {
     const std::size_t count = n - i < batch ? n - i : batch;
+    fetch_lines(lines, list, n, i + lines_ahead<L>, batch);
     for (std::size_t first = 0; first < count; first += together) {
 #pragma GCC unroll 4
       for (std::size_t k = first; k < first + together; ++k) {
-        fetch_line(lines + list[i + k + lines_ahead - together]);
         const auto* from = reinterpret_cast<const char*>(lines + list[i + k]);
         Bytes part[parts];
         __builtin_memcpy(part, from, sizeof part);

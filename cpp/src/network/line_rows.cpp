@@ -167,7 +167,7 @@ void LineRows<R, L>::prepare(Step step) {
   }
   std::uint32_t* out = nullptr;
   due_.for_runs(step, [&](const DueLines* begin, const DueLines* end) {
-    const std::size_t most = most_due_lines * static_cast<std::size_t>(end - begin) + lines_ahead;
+    const std::size_t most = most_due_lines * static_cast<std::size_t>(end - begin) + list_slack;
     if (list_.size() < listed_ + most) {
       list_.resize(2 * (listed_ + most));
     }
@@ -175,7 +175,7 @@ void LineRows<R, L>::prepare(Step step) {
     listed_ = static_cast<std::size_t>(out - list_.data());
   });
   due_.clear(step);
-  std::fill(out, out + lines_ahead, out[-1]);
+  std::fill(out, out + list_slack, out[-1]);
   fetch_first();
 }
 
@@ -183,7 +183,7 @@ void LineRows<R, L>::prepare(Step step) {
 template <class R, class L>
 void LineRows<R, L>::fetch_first() const {
   constexpr std::size_t together = 8;
-  for (std::size_t i = 0; i < std::min(listed_, lines_ahead); i += together) {
+  for (std::size_t i = 0; i < std::min(listed_, lines_ahead<L>); i += together) {
     for (std::size_t k = i; k < i + together; ++k) {
       fetch_line(lines_.data() + list_[k]);
     }
@@ -199,7 +199,7 @@ void LineRows<R, L>::list_parts(Step step) {
   const std::size_t room = (ranges + 1) * most_part_lines;  // of a part
   if (part_.size() < line_parts * room) {
     part_.resize(2 * line_parts * room);
-    list_.resize(part_.size() + lines_ahead);
+    list_.resize(part_.size() + list_slack);
   }
   std::array<std::uint32_t*, line_parts> ends;
   for (std::size_t k = 0; k < line_parts; ++k) {
@@ -214,7 +214,7 @@ void LineRows<R, L>::list_parts(Step step) {
     out = std::copy(part_.data() + k * room, ends[k], out);
   }
   listed_ = static_cast<std::size_t>(out - list_.data());
-  std::fill(out, out + lines_ahead, out[-1]);
+  std::fill(out, out + list_slack, out[-1]);
   fetch_first();
 }
 

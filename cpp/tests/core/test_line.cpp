@@ -72,10 +72,10 @@ void add(const SharedLine<R>& line, std::vector<R>& input) {
 
 template <class R, class L>
 void compare(const Buffer<L>& lines, bool wide) {
-  for (const std::size_t n : {0u, 1u, 31u, 32u, 33u, 63u, 64u, 65u, 200u}) {
+  for (const std::size_t n : {0u, 1u, 31u, 32u, 33u, 63u, 64u, 65u, 200u, 256u, 257u, 700u}) {
     CAPTURE(n);
     std::vector<std::uint32_t> list;
-    for (std::uint32_t k = 0; k < n + lines_ahead; ++k) {
+    for (std::uint32_t k = 0; k < n + list_slack; ++k) {
       list.push_back(k < n ? k * 17 % n_lines : 0);
     }
     const std::size_t size = wide ? 7 * far : n_targets, spare = 32;
@@ -131,7 +131,7 @@ TEST_CASE("due lines are listed one by one, at every level") {
   }
   for (const SimdLevel level : available_simd_levels()) {
     CAPTURE(std::string(to_string(level)));
-    std::vector<std::uint32_t> list(expected.size() + lines_ahead);
+    std::vector<std::uint32_t> list(expected.size() + list_slack);
     const std::uint32_t* end =
         kernels(level).list_lines(due.data(), due.data() + due.size(), list.data());
     CHECK(end == list.data() + expected.size());

@@ -63,13 +63,13 @@ struct KernelTable {
   void (*rate_counts)(const PoissonRates& rates, std::size_t at, const Stream&, const Stream& tie,
                       std::uint32_t block, Step, std::uint32_t* counts);
 
-  // Lists the lines that are due; returns the end. May write up to lines_ahead numbers beyond it.
+  // Lists the lines that are due; returns the end. May write up to list_slack numbers beyond it.
   std::uint32_t* (*list_lines)(const DueLines* begin, const DueLines* end, std::uint32_t* out);
   // The same in parts: moves the end of each. May write up to most_part_lines numbers beyond it.
   void (*list_parts)(const DueLines* begin, const DueLines* end, std::uint32_t** ends);
 
   // input[target] += weight for all synapses of the n listed lines. The list must continue for
-  // lines_ahead valid numbers. Targets from `dummies` on are padding, which may be left out.
+  // list_slack valid numbers. Targets from `dummies` on are padding, which may be left out.
   template <class R, class L>
   using Scatter = void (*)(const L*, const std::uint32_t* list, std::size_t n,
                            std::uint32_t dummies, R* input);
