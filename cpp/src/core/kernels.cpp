@@ -41,7 +41,6 @@ constinit const KernelTable kernel_table{
     &words_of,
     &uniforms_block,
     &normals_block,
-    &draw16_block,
     &poisson_range<float>,
     &poisson_range<double>,
     &rates_range<float>,

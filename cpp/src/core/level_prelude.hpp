@@ -15,6 +15,7 @@
 #endif
 
 #include "core/levels.hpp"
+#include "spikelet/core/draws16.hpp"
 #include "spikelet/core/kernels.hpp"
 #include "spikelet/core/line.hpp"
 #include "spikelet/core/model.hpp"

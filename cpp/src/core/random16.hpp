@@ -1,7 +1,4 @@
-// 16-bit draws for blocks of 64 elements: Poisson counts and threshold tests.
-// The draw of element n of block b at step s: counter (8 b + (n mod 32) / 4, s, stream), of its
-// four words the pair n / 32, and in that pair the 16 bits n mod 4. Every vector width gives
-// the same draws.
+// Poisson counts and threshold tests by draws of 16 bits (draws16.hpp), and Philox in vectors.
 
 namespace spikelet::SPIKELET_LEVEL {
 
@@ -37,32 +34,6 @@ SPIKELET_INLINE void store_words(const Vec<std::uint64_t> (&c)[4][parts], int p,
   store(high, (c[2][p] & half) | (c[3][p] << 32));
 }
 
-// The draws of `blocks` blocks from `block` on, or of one block at `blocks` steps from `step` on.
-// Several chains of multiplications in flight hide each other's latency.
-template <int blocks, bool steps = false>
-SPIKELET_INLINE void draw16(const Stream& stream, std::uint32_t block, Step step,
-                            std::uint16_t* out) {
-  using U = Vec<std::uint64_t>;
-  constexpr int width = lanes<std::uint64_t>;
-  constexpr int parts = 8 / width;
-  U c[4][blocks * parts];
-  for (int p = 0; p < blocks * parts; ++p) {
-    const auto number = static_cast<std::uint32_t>(p / parts);
-    const Step at = steps ? step + number : step;
-    c[0][p] = load(lane_numbers + p % parts * width) +
-              std::uint64_t{8 * (steps ? block : block + number)};
-    c[1][p] = U{} + static_cast<std::uint32_t>(at);
-    c[2][p] = U{} + static_cast<std::uint32_t>(at >> 32);
-    c[3][p] = U{} + stream.word();
-  }
-  philox_rounds<blocks * parts>(stream, c);
-  auto* words = reinterpret_cast<std::uint64_t*>(out);
-  for (int p = 0; p < blocks * parts; ++p) {
-    const int at = p / parts * 16 + p % parts * width;
-    store_words(c, p, words + at, words + at + 8);
-  }
-}
-
 inline void words_of(const Stream& stream, std::uint64_t index, std::uint32_t first, std::size_t n,
                      std::uint64_t* low, std::uint64_t* high) {
   using U = Vec<std::uint64_t>;
@@ -82,12 +53,6 @@ inline void words_of(const Stream& stream, std::uint64_t index, std::uint32_t fi
                   high + k + static_cast<std::size_t>(p * width));
     }
   }
-}
-
-inline void draw16_block(const Stream& stream, std::uint32_t block, Step step, std::uint16_t* out) {
-  alignas(64) std::uint16_t draws[block_size];
-  draw16<1>(stream, block, step, draws);
-  __builtin_memcpy(out, draws, sizeof draws);
 }
 
 // Count of one draw; `element` and `sub` key the extra bits of a tie.
@@ -155,7 +120,7 @@ SPIKELET_INLINE void poisson_counts(const PoissonTable& table, const Stream& str
                                     const Stream& tie, std::uint32_t block, Step step,
                                     std::uint16_t* counts) {
   alignas(64) std::uint16_t draws[blocks * block_size];
-  draw16<blocks>(stream, block, step, draws);
+  draw16(stream, block, step, blocks, Along::blocks, draws);
   for (std::uint32_t b = 0; b < blocks; ++b) {
     counts_of_block(table, draws + b * block_size, tie, block + b, step, counts + b * block_size);
   }
@@ -177,7 +142,7 @@ void poisson_add_many(const PoissonTable& table, const Stream& stream, const Str
     for (; repeat < end; ++repeat) {
       alignas(64) std::uint16_t more[block_size];
       const Step shifted = step + (Step{repeat} << 48);
-      draw16<1>(stream, block, shifted, draws);
+      draw16(stream, block, shifted, 1, Along::blocks, draws);
       counts_of_block(table, draws, tie, block, shifted, more);
       for (std::size_t n = 0; n < block_size; ++n) {
         counts[n] = static_cast<std::uint16_t>(counts[n] + more[n]);
@@ -258,7 +223,7 @@ void poisson_ahead(const PoissonDrive<R>& drive, Step step, std::size_t begin, s
       const auto block = static_cast<std::uint32_t>(i / block_size);
       for (Step k = 0; k < steps; k += blocks_together) {
         alignas(64) std::uint16_t draws[blocks_together * block_size];
-        draw16<blocks_together, true>(*drive.stream, block, first + k, draws);
+        draw16(*drive.stream, block, first + k, blocks_together, Along::steps, draws);
         for (int n = 0; n < blocks_together; ++n) {
           counts_of_block(table, draws + n * block_size, *drive.tie, block, first + k + n,
                           counts + (k + n) * PoissonAhead::stride);
@@ -273,7 +238,7 @@ void poisson_ahead(const PoissonDrive<R>& drive, Step step, std::size_t begin, s
 inline std::uint64_t below_block(const Stream& stream, const Stream& tie, std::uint32_t block,
                                  Step step, const std::uint16_t* high, const std::uint32_t* low) {
   alignas(64) std::uint16_t draws[block_size];
-  draw16<1>(stream, block, step, draws);
+  draw16(stream, block, step, 1, Along::blocks, draws);
   std::uint64_t result = 0, ties = 0;
 #if SPIKELET_VECTOR_BYTES == 64
   for (int half = 0; half < 2; ++half) {

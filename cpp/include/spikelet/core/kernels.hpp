@@ -43,9 +43,6 @@ struct KernelTable {
   void (*uniforms)(const Stream&, std::uint32_t first, Step step, double* out);
   void (*normals)(const Stream&, std::uint32_t first, Step step, double* out);
 
-  // 16-bit uniform draws for the 64 elements of block `block`; see random16.hpp for the mapping.
-  void (*draw16)(const Stream&, std::uint32_t block, Step step, std::uint16_t* out);
-
   // input[i] += weight * (Poisson count of element i) for whole blocks [begin, end) of elements.
   void (*poisson32)(const PoissonTable&, const Stream&, const Stream& tie, Step, std::size_t begin,
                     std::size_t end, const float* weight, std::size_t weight_mask, float* input);

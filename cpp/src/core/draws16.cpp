@@ -1,0 +1,295 @@
+#include "spikelet/core/draws16.hpp"
+
+#include <array>
+#include <bit>
+#include <cstring>
+#include <type_traits>
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#include <immintrin.h>
+#elif defined(__aarch64__) && (defined(__ARM_FEATURE_AES) || !defined(__clang__))
+#define SPIKELET_ARM_AES
+#if !defined(__ARM_FEATURE_AES)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#endif
+#include <arm_neon.h>
+#endif
+
+namespace spikelet {
+namespace {
+
+// Product in the field of AES, modulo x^8 + x^4 + x^3 + x + 1.
+constexpr std::uint8_t times(std::uint8_t a, std::uint8_t b) {
+  std::uint8_t product = 0;
+  for (; b != 0; b >>= 1) {
+    product = static_cast<std::uint8_t>(product ^ ((b & 1) != 0 ? a : 0));
+    a = static_cast<std::uint8_t>(a << 1 ^ (a >> 7) * 0x1b);
+  }
+  return product;
+}
+
+// FIPS 197, 5.1.1: the inverse, x^254, and an affine map of its bits.
+constexpr std::array<std::uint8_t, 256> substitutes() {
+  std::array<std::uint8_t, 256> box{};
+  for (int x = 0; x < 256; ++x) {
+    std::uint8_t inverse = 1, power = static_cast<std::uint8_t>(x);
+    for (int bit = 1; bit < 8; ++bit) {
+      power = times(power, power);
+      inverse = times(inverse, power);
+    }
+    std::uint8_t sum = 0x63;
+    for (int turn = 0; turn < 5; ++turn) {
+      sum = static_cast<std::uint8_t>(sum ^ std::rotl(inverse, turn));
+    }
+    box[static_cast<std::size_t>(x)] = sum;
+  }
+  return box;
+}
+
+constexpr auto substitute = substitutes();
+
+// What a byte in row 0 adds to its column (substituted, then 5.1.3); in row r, rotated by r bytes.
+constexpr std::array<std::uint32_t, 256> columns() {
+  std::array<std::uint32_t, 256> table{};
+  for (std::size_t x = 0; x < 256; ++x) {
+    const std::uint32_t s = substitute[x], twice = times(substitute[x], 2);
+    table[x] = twice | s << 8 | s << 16 | (twice ^ s) << 24;
+  }
+  return table;
+}
+
+constexpr auto column_of = columns();
+
+constexpr std::uint32_t byte_of(std::uint32_t word, int n) { return word >> (8 * n) & 0xff; }
+
+Words aes_round(const Words& v) {
+  Words out{};
+  for (std::size_t c = 0; c < 4; ++c) {
+    for (std::size_t r = 0; r < 4; ++r) {
+      const int row = static_cast<int>(r);
+      out[c] ^= std::rotl(column_of[byte_of(v[(c + r) % 4], row)], 8 * row);
+    }
+  }
+  return out;
+}
+
+Words last_aes_round(const Words& v) {
+  Words out{};
+  for (std::size_t c = 0; c < 4; ++c) {
+    for (std::size_t r = 0; r < 4; ++r) {
+      const int row = static_cast<int>(r);
+      out[c] |= std::uint32_t{substitute[byte_of(v[(c + r) % 4], row)]} << (8 * row);
+    }
+  }
+  return out;
+}
+
+// The keys of the rounds, the first of which is added before them; in halves.
+auto keys_of(const Stream& stream) {
+  std::array<std::array<std::uint64_t, 2>, ars_rounds + 1> keys;
+  keys[0] = {stream.key0() | std::uint64_t{stream.key1()} << 32, 0};
+  for (std::size_t k = 1; k < keys.size(); ++k) {
+    keys[k] = {keys[k - 1][0] + ars_shift[0], keys[k - 1][1] + ars_shift[1]};
+  }
+  return keys;
+}
+
+// Where the draws of a block begin: its first counter's element, and its step.
+struct At {
+  std::uint32_t element;
+  Step step;
+};
+
+At place(std::uint32_t block, Step step, int number, Along along) {
+  return along == Along::steps ? At{8 * block, step + number}
+                               : At{8 * (block + static_cast<std::uint32_t>(number)), step};
+}
+
+void draw16_anywhere(const Stream& stream, std::uint32_t block, Step step, int blocks, Along along,
+                     std::uint16_t* out) {
+  const Words key{stream.key0(), stream.key1(), 0, 0};
+  for (int b = 0; b < blocks; ++b) {
+    const At at = place(block, step, b, along);
+    for (std::uint32_t k = 0; k < 8; ++k) {
+      for (const std::uint32_t two : ars({at.element + k, static_cast<std::uint32_t>(at.step),
+                                          static_cast<std::uint32_t>(at.step >> 32), stream.word()},
+                                         key)) {
+        *out++ = static_cast<std::uint16_t>(two);
+        *out++ = static_cast<std::uint16_t>(two >> 16);
+      }
+    }
+  }
+}
+
+#if defined(__x86_64__)
+[[gnu::target("aes")]] void draw16_aes(const Stream& stream, std::uint32_t block, Step step,
+                                       int blocks, Along along, std::uint16_t* out) {
+  const auto keys = keys_of(stream);
+  __m128i key[ars_rounds + 1];
+  std::memcpy(key, keys.data(), sizeof key);
+  for (int b = 0; b < blocks; ++b, out += 64) {
+    const At at = place(block, step, b, along);
+    __m128i v[8];
+#pragma GCC unroll 8
+    for (int k = 0; k < 8; ++k) {
+      v[k] = _mm_xor_si128(
+          key[0], _mm_set_epi32(static_cast<int>(stream.word()), static_cast<int>(at.step >> 32),
+                                static_cast<int>(at.step), static_cast<int>(at.element) + k));
+    }
+#pragma GCC unroll 6
+    for (int round = 1; round < ars_rounds; ++round) {
+#pragma GCC unroll 8
+      for (int k = 0; k < 8; ++k) {
+        v[k] = _mm_aesenc_si128(v[k], key[round]);
+      }
+    }
+#pragma GCC unroll 8
+    for (int k = 0; k < 8; ++k) {
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(out) + k,
+                       _mm_aesenclast_si128(v[k], key[ars_rounds]));
+    }
+  }
+}
+
+// so many: blocks in flight, two vectors each, because a round takes longer than its turn.
+template <int so_many>
+[[gnu::target("avx512f,vaes"), gnu::always_inline]] inline void draw16_wide(
+    const __m512i (&key)[ars_rounds + 1], __m512i lanes, const At* at, std::uint16_t* out) {
+  __m512i v[2 * so_many];
+#pragma GCC unroll 4
+  for (int b = 0; b < so_many; ++b) {
+    lanes = _mm512_mask_set1_epi32(lanes, 0x2222, static_cast<int>(at[b].step));
+    lanes = _mm512_mask_set1_epi32(lanes, 0x4444, static_cast<int>(at[b].step >> 32));
+    for (int half = 0; half < 2; ++half) {
+      const __m512i first = _mm512_set1_epi32(static_cast<int>(at[b].element) + 4 * half);
+      v[2 * b + half] = _mm512_xor_si512(_mm512_mask_add_epi32(lanes, 0x1111, lanes, first), key[0]);
+    }
+  }
+#pragma GCC unroll 6
+  for (int round = 1; round < ars_rounds; ++round) {
+#pragma GCC unroll 8
+    for (int k = 0; k < 2 * so_many; ++k) {
+      v[k] = _mm512_aesenc_epi128(v[k], key[round]);
+    }
+  }
+#pragma GCC unroll 8
+  for (int k = 0; k < 2 * so_many; ++k) {
+    _mm512_storeu_si512(out + 32 * k, _mm512_aesenclast_epi128(v[k], key[ars_rounds]));
+  }
+}
+
+[[gnu::target("avx512f,vaes")]] void draw16_vaes(const Stream& stream, std::uint32_t block,
+                                                 Step step, int blocks, Along along,
+                                                 std::uint16_t* out) {
+  const auto keys = keys_of(stream);
+  __m512i key[ars_rounds + 1];
+  for (std::size_t k = 0; k < keys.size(); ++k) {
+    __m128i one;
+    std::memcpy(&one, &keys[k], sizeof one);
+    key[k] = _mm512_broadcast_i32x4(one);
+  }
+  const auto word = static_cast<int>(stream.word());
+  const __m512i lanes = _mm512_set_epi32(word, 0, 0, 3, word, 0, 0, 2, word, 0, 0, 1, word, 0, 0, 0);
+  int b = 0;
+  const auto some = [&](auto so_many) __attribute__((always_inline, target("avx512f,vaes"))) {
+    for (; b + so_many <= blocks; b += so_many) {
+      At at[so_many];
+      for (int k = 0; k < so_many; ++k) {
+        at[k] = place(block, step, b + k, along);
+      }
+      draw16_wide<so_many>(key, lanes, at, out + 64 * b);
+    }
+  };
+  some(std::integral_constant<int, 4>{});
+  some(std::integral_constant<int, 2>{});
+  some(std::integral_constant<int, 1>{});
+}
+
+// clang 14 does not know this feature by name.
+bool has_vaes() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (c & bit_VAES) != 0;
+}
+#endif
+
+#if defined(SPIKELET_ARM_AES)
+#if defined(__ARM_FEATURE_AES)
+#define SPIKELET_TARGET_AES
+#else
+#define SPIKELET_TARGET_AES [[gnu::target("+crypto")]]
+#endif
+SPIKELET_TARGET_AES void draw16_arm(const Stream& stream, std::uint32_t block, Step step,
+                                    int blocks, Along along, std::uint16_t* out) {
+  const auto keys = keys_of(stream);
+  uint8x16_t key[ars_rounds + 1];
+  std::memcpy(key, keys.data(), sizeof key);
+  const uint8x16_t none = vdupq_n_u8(0);
+  for (int b = 0; b < blocks; ++b, out += 64) {
+    const At at = place(block, step, b, along);
+    uint8x16_t v[8];
+    for (std::uint32_t k = 0; k < 8; ++k) {
+      const Words counter{at.element + k, static_cast<std::uint32_t>(at.step),
+                          static_cast<std::uint32_t>(at.step >> 32), stream.word()};
+      v[k] = veorq_u8(vreinterpretq_u8_u32(vld1q_u32(counter.data())), key[0]);
+    }
+    // Here the instruction adds the key first: of zero, and then the round's own.
+    for (int round = 1; round < ars_rounds; ++round) {
+      for (uint8x16_t& one : v) {
+        one = veorq_u8(vaesmcq_u8(vaeseq_u8(one, none)), key[round]);
+      }
+    }
+    for (std::size_t k = 0; k < 8; ++k) {
+      vst1q_u16(out + 8 * k,
+                vreinterpretq_u16_u8(veorq_u8(vaeseq_u8(v[k], none), key[ars_rounds])));
+    }
+  }
+}
+#endif
+
+}  // namespace
+
+Words ars(const Words& counter, const Words& key, int rounds) {
+  Words v = counter;
+  std::uint64_t low = key[0] | std::uint64_t{key[1]} << 32;
+  std::uint64_t high = key[2] | std::uint64_t{key[3]} << 32;
+  for (int round = 0; round <= rounds; ++round) {
+    if (round > 0) {
+      v = round < rounds ? aes_round(v) : last_aes_round(v);
+    }
+    v[0] ^= static_cast<std::uint32_t>(low);
+    v[1] ^= static_cast<std::uint32_t>(low >> 32);
+    v[2] ^= static_cast<std::uint32_t>(high);
+    v[3] ^= static_cast<std::uint32_t>(high >> 32);
+    low += ars_shift[0];
+    high += ars_shift[1];
+  }
+  return v;
+}
+
+std::vector<Draw16> available_draw16() {
+  std::vector<Draw16> all{draw16_anywhere};
+#if defined(__x86_64__)
+  __builtin_cpu_init();  // this runs when the library is loaded
+  if (__builtin_cpu_supports("aes")) {
+    all.push_back(draw16_aes);
+  }
+  if (has_vaes() && __builtin_cpu_supports("avx512f")) {
+    all.push_back(draw16_vaes);
+  }
+#elif defined(SPIKELET_ARM_AES)
+#if defined(__ARM_FEATURE_AES)
+  all.push_back(draw16_arm);
+#else
+  if ((getauxval(AT_HWCAP) & HWCAP_AES) != 0) {
+    all.push_back(draw16_arm);
+  }
+#endif
+#endif
+  return all;
+}
+
+const Draw16 draw16 = available_draw16().back();
+
+}  // namespace spikelet
