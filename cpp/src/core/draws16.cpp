@@ -2,7 +2,6 @@
 
 #include <array>
 #include <bit>
-#include <cstring>
 #include <type_traits>
 
 #if defined(__x86_64__)
@@ -86,14 +85,8 @@ Words last_aes_round(const Words& v) {
   return out;
 }
 
-// The keys of the rounds, the first of which is added before them; in halves.
-auto keys_of(const Stream& stream) {
-  std::array<std::array<std::uint64_t, 2>, ars_rounds + 1> keys;
-  keys[0] = {stream.key0() | std::uint64_t{stream.key1()} << 32, 0};
-  for (std::size_t k = 1; k < keys.size(); ++k) {
-    keys[k] = {keys[k - 1][0] + ars_shift[0], keys[k - 1][1] + ars_shift[1]};
-  }
-  return keys;
+std::uint64_t seed_of(const Stream& stream) {
+  return stream.key0() | std::uint64_t{stream.key1()} << 32;
 }
 
 // Where the draws of a block begin: its first counter's element, and its step.
@@ -126,9 +119,12 @@ void draw16_anywhere(const Stream& stream, std::uint32_t block, Step step, int b
 #if defined(__x86_64__)
 [[gnu::target("aes")]] void draw16_aes(const Stream& stream, std::uint32_t block, Step step,
                                        int blocks, Along along, std::uint16_t* out) {
-  const auto keys = keys_of(stream);
   __m128i key[ars_rounds + 1];
-  std::memcpy(key, keys.data(), sizeof key);
+  key[0] = _mm_set_epi64x(0, static_cast<long long>(seed_of(stream)));
+  for (int k = 0; k < ars_rounds; ++k) {
+    key[k + 1] = _mm_add_epi64(key[k], _mm_set_epi64x(static_cast<long long>(ars_shift[1]),
+                                                      static_cast<long long>(ars_shift[0])));
+  }
   for (int b = 0; b < blocks; ++b, out += 64) {
     const At at = place(block, step, b, along);
     __m128i v[8];
@@ -183,12 +179,12 @@ template <int so_many>
 [[gnu::target("avx512f,vaes")]] void draw16_vaes(const Stream& stream, std::uint32_t block,
                                                  Step step, int blocks, Along along,
                                                  std::uint16_t* out) {
-  const auto keys = keys_of(stream);
+  const auto low = static_cast<long long>(ars_shift[0]), high = static_cast<long long>(ars_shift[1]);
+  const __m512i shift = _mm512_set_epi64(high, low, high, low, high, low, high, low);
   __m512i key[ars_rounds + 1];
-  for (std::size_t k = 0; k < keys.size(); ++k) {
-    __m128i one;
-    std::memcpy(&one, &keys[k], sizeof one);
-    key[k] = _mm512_broadcast_i32x4(one);
+  key[0] = _mm512_maskz_set1_epi64(0x55, static_cast<long long>(seed_of(stream)));
+  for (int k = 0; k < ars_rounds; ++k) {
+    key[k + 1] = _mm512_add_epi64(key[k], shift);
   }
   const auto word = static_cast<int>(stream.word());
   const __m512i lanes = _mm512_set_epi32(word, 0, 0, 3, word, 0, 0, 2, word, 0, 0, 1, word, 0, 0, 0);
@@ -222,9 +218,13 @@ bool has_vaes() {
 #endif
 SPIKELET_TARGET_AES void draw16_arm(const Stream& stream, std::uint32_t block, Step step,
                                     int blocks, Along along, std::uint16_t* out) {
-  const auto keys = keys_of(stream);
+  const uint64x2_t shift = vld1q_u64(ars_shift);
+  uint64x2_t sum = vsetq_lane_u64(seed_of(stream), vdupq_n_u64(0), 0);
   uint8x16_t key[ars_rounds + 1];
-  std::memcpy(key, keys.data(), sizeof key);
+  for (uint8x16_t& one : key) {
+    one = vreinterpretq_u8_u64(sum);
+    sum = vaddq_u64(sum, shift);
+  }
   const uint8x16_t none = vdupq_n_u8(0);
   for (int b = 0; b < blocks; ++b, out += 64) {
     const At at = place(block, step, b, along);
