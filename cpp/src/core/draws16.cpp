@@ -89,26 +89,13 @@ std::uint64_t seed_of(const Stream& stream) {
   return stream.key0() | std::uint64_t{stream.key1()} << 32;
 }
 
-// Where the draws of a block begin: its first counter's element, and its step.
-struct At {
-  std::uint32_t element;
-  Step step;
-};
-
-At place(std::uint32_t block, Step step, int number, Along along) {
-  return along == Along::steps ? At{8 * block, step + number}
-                               : At{8 * (block + static_cast<std::uint32_t>(number)), step};
-}
-
-void draw16_anywhere(const Stream& stream, std::uint32_t block, Step step, int blocks, Along along,
+void draw16_anywhere(const Stream& stream, std::uint32_t block, Step step, int blocks,
                      std::uint16_t* out) {
   const Words key{stream.key0(), stream.key1(), 0, 0};
-  for (int b = 0; b < blocks; ++b) {
-    const At at = place(block, step, b, along);
-    for (std::uint32_t k = 0; k < 8; ++k) {
-      for (const std::uint32_t two : ars({at.element + k, static_cast<std::uint32_t>(at.step),
-                                          static_cast<std::uint32_t>(at.step >> 32), stream.word()},
-                                         key)) {
+  const auto low = static_cast<std::uint32_t>(step), high = static_cast<std::uint32_t>(step >> 32);
+  for (std::uint32_t k = 8 * block; blocks > 0; --blocks) {
+    for (const std::uint32_t end = k + 8; k < end; ++k) {
+      for (const std::uint32_t two : ars({k, low, high, stream.word()}, key)) {
         *out++ = static_cast<std::uint16_t>(two);
         *out++ = static_cast<std::uint16_t>(two >> 16);
       }
@@ -118,21 +105,20 @@ void draw16_anywhere(const Stream& stream, std::uint32_t block, Step step, int b
 
 #if defined(__x86_64__)
 [[gnu::target("aes")]] void draw16_aes(const Stream& stream, std::uint32_t block, Step step,
-                                       int blocks, Along along, std::uint16_t* out) {
+                                       int blocks, std::uint16_t* out) {
   __m128i key[ars_rounds + 1];
   key[0] = _mm_set_epi64x(0, static_cast<long long>(seed_of(stream)));
   for (int k = 0; k < ars_rounds; ++k) {
     key[k + 1] = _mm_add_epi64(key[k], _mm_set_epi64x(static_cast<long long>(ars_shift[1]),
                                                       static_cast<long long>(ars_shift[0])));
   }
-  for (int b = 0; b < blocks; ++b, out += 64) {
-    const At at = place(block, step, b, along);
+  const auto low = static_cast<int>(step), high = static_cast<int>(step >> 32);
+  for (auto first = static_cast<int>(8 * block); blocks > 0; --blocks, first += 8, out += 64) {
     __m128i v[8];
 #pragma GCC unroll 8
     for (int k = 0; k < 8; ++k) {
-      v[k] = _mm_xor_si128(
-          key[0], _mm_set_epi32(static_cast<int>(stream.word()), static_cast<int>(at.step >> 32),
-                                static_cast<int>(at.step), static_cast<int>(at.element) + k));
+      v[k] = _mm_xor_si128(key[0],
+                           _mm_set_epi32(static_cast<int>(stream.word()), high, low, first + k));
     }
 #pragma GCC unroll 6
     for (int round = 1; round < ars_rounds; ++round) {
@@ -149,19 +135,15 @@ void draw16_anywhere(const Stream& stream, std::uint32_t block, Step step, int b
   }
 }
 
-// so many: blocks in flight, two vectors each, because a round takes longer than its turn.
+// so_many: blocks in flight, two vectors each, because a round takes longer than its turn.
 template <int so_many>
 [[gnu::target("avx512f,vaes"), gnu::always_inline]] inline void draw16_wide(
-    const __m512i (&key)[ars_rounds + 1], __m512i lanes, const At* at, std::uint16_t* out) {
+    const __m512i (&key)[ars_rounds + 1], __m512i counter, std::uint16_t* out) {
   __m512i v[2 * so_many];
-#pragma GCC unroll 4
-  for (int b = 0; b < so_many; ++b) {
-    lanes = _mm512_mask_set1_epi32(lanes, 0x2222, static_cast<int>(at[b].step));
-    lanes = _mm512_mask_set1_epi32(lanes, 0x4444, static_cast<int>(at[b].step >> 32));
-    for (int half = 0; half < 2; ++half) {
-      const __m512i first = _mm512_set1_epi32(static_cast<int>(at[b].element) + 4 * half);
-      v[2 * b + half] = _mm512_xor_si512(_mm512_mask_add_epi32(lanes, 0x1111, lanes, first), key[0]);
-    }
+#pragma GCC unroll 8
+  for (int k = 0; k < 2 * so_many; ++k) {
+    const __m512i element = _mm512_set1_epi32(4 * k);
+    v[k] = _mm512_xor_si512(_mm512_mask_add_epi32(counter, 0x1111, counter, element), key[0]);
   }
 #pragma GCC unroll 6
   for (int round = 1; round < ars_rounds; ++round) {
@@ -177,25 +159,27 @@ template <int so_many>
 }
 
 [[gnu::target("avx512f,vaes")]] void draw16_vaes(const Stream& stream, std::uint32_t block,
-                                                 Step step, int blocks, Along along,
-                                                 std::uint16_t* out) {
-  const auto low = static_cast<long long>(ars_shift[0]), high = static_cast<long long>(ars_shift[1]);
+                                                 Step step, int blocks, std::uint16_t* out) {
+  const auto low = static_cast<long long>(ars_shift[0]),
+             high = static_cast<long long>(ars_shift[1]);
   const __m512i shift = _mm512_set_epi64(high, low, high, low, high, low, high, low);
   __m512i key[ars_rounds + 1];
   key[0] = _mm512_maskz_set1_epi64(0x55, static_cast<long long>(seed_of(stream)));
   for (int k = 0; k < ars_rounds; ++k) {
     key[k + 1] = _mm512_add_epi64(key[k], shift);
   }
-  const auto word = static_cast<int>(stream.word());
-  const __m512i lanes = _mm512_set_epi32(word, 0, 0, 3, word, 0, 0, 2, word, 0, 0, 1, word, 0, 0, 0);
-  int b = 0;
+  // Four counters: the elements first, first + 1, ... in the lowest of their words.
+  __m512i counter = _mm512_maskz_set1_epi32(0x8888, static_cast<int>(stream.word()));
+  counter = _mm512_mask_set1_epi32(counter, 0x4444, static_cast<int>(step >> 32));
+  counter = _mm512_mask_set1_epi32(counter, 0x2222, static_cast<int>(step));
+  counter =
+      _mm512_or_si512(counter, _mm512_set_epi32(0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 0));
   const auto some = [&](auto so_many) __attribute__((always_inline, target("avx512f,vaes"))) {
-    for (; b + so_many <= blocks; b += so_many) {
-      At at[so_many];
-      for (int k = 0; k < so_many; ++k) {
-        at[k] = place(block, step, b + k, along);
-      }
-      draw16_wide<so_many>(key, lanes, at, out + 64 * b);
+    for (; blocks >= so_many; blocks -= so_many) {
+      const __m512i first = _mm512_set1_epi32(static_cast<int>(8 * block));
+      draw16_wide<so_many>(key, _mm512_mask_add_epi32(counter, 0x1111, counter, first), out);
+      block += static_cast<std::uint32_t>(so_many);
+      out += 64 * so_many;
     }
   };
   some(std::integral_constant<int, 4>{});
@@ -217,7 +201,7 @@ bool has_vaes() {
 #define SPIKELET_TARGET_AES [[gnu::target("+crypto")]]
 #endif
 SPIKELET_TARGET_AES void draw16_arm(const Stream& stream, std::uint32_t block, Step step,
-                                    int blocks, Along along, std::uint16_t* out) {
+                                    int blocks, std::uint16_t* out) {
   const uint64x2_t shift = vld1q_u64(ars_shift);
   uint64x2_t sum = vsetq_lane_u64(seed_of(stream), vdupq_n_u64(0), 0);
   uint8x16_t key[ars_rounds + 1];
@@ -226,13 +210,13 @@ SPIKELET_TARGET_AES void draw16_arm(const Stream& stream, std::uint32_t block, S
     sum = vaddq_u64(sum, shift);
   }
   const uint8x16_t none = vdupq_n_u8(0);
-  for (int b = 0; b < blocks; ++b, out += 64) {
-    const At at = place(block, step, b, along);
+  Words counter{8 * block, static_cast<std::uint32_t>(step), static_cast<std::uint32_t>(step >> 32),
+                stream.word()};
+  for (; blocks > 0; --blocks, out += 64) {
     uint8x16_t v[8];
-    for (std::uint32_t k = 0; k < 8; ++k) {
-      const Words counter{at.element + k, static_cast<std::uint32_t>(at.step),
-                          static_cast<std::uint32_t>(at.step >> 32), stream.word()};
-      v[k] = veorq_u8(vreinterpretq_u8_u32(vld1q_u32(counter.data())), key[0]);
+    for (uint8x16_t& one : v) {
+      one = veorq_u8(vreinterpretq_u8_u32(vld1q_u32(counter.data())), key[0]);
+      ++counter[0];
     }
     // Here the instruction adds the key first: of zero, and then the round's own.
     for (int round = 1; round < ars_rounds; ++round) {

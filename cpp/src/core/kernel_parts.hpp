@@ -23,11 +23,6 @@ template <class R>
 void poisson_range(const PoissonTable& table, const Stream& stream, const Stream& tie, Step step,
                    std::size_t begin, std::size_t end, const R* weight, std::size_t weight_mask,
                    R* input);
-// The same for the last blocks of a drive, fewer than blocks_together.
-template <class R>
-void poisson_ahead(const PoissonDrive<R>& drive, Step step, std::size_t begin, std::size_t end,
-                   R* input);
-
 inline constexpr int blocks_together = vector_bytes / 16;  // as many as it draws at once
 
 }  // namespace spikelet::SPIKELET_LEVEL

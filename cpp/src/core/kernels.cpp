@@ -29,8 +29,6 @@ template void poisson_range(const PoissonTable&, const Stream&, const Stream&, S
                             std::size_t, const float*, std::size_t, float*);
 template void poisson_range(const PoissonTable&, const Stream&, const Stream&, Step, std::size_t,
                             std::size_t, const double*, std::size_t, double*);
-template void poisson_ahead(const PoissonDrive<float>&, Step, std::size_t, std::size_t, float*);
-template void poisson_ahead(const PoissonDrive<double>&, Step, std::size_t, std::size_t, double*);
 
 constexpr auto plastic32 = plastic_kernels<float, SPIKELET_RULES>();
 constexpr auto plastic64 = plastic_kernels<double, SPIKELET_RULES>();

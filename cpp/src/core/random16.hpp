@@ -120,7 +120,7 @@ SPIKELET_INLINE void poisson_counts(const PoissonTable& table, const Stream& str
                                     const Stream& tie, std::uint32_t block, Step step,
                                     std::uint16_t* counts) {
   alignas(64) std::uint16_t draws[blocks * block_size];
-  draw16(stream, block, step, blocks, Along::blocks, draws);
+  draw16(stream, block, step, blocks, draws);
   for (std::uint32_t b = 0; b < blocks; ++b) {
     counts_of_block(table, draws + b * block_size, tie, block + b, step, counts + b * block_size);
   }
@@ -142,7 +142,7 @@ void poisson_add_many(const PoissonTable& table, const Stream& stream, const Str
     for (; repeat < end; ++repeat) {
       alignas(64) std::uint16_t more[block_size];
       const Step shifted = step + (Step{repeat} << 48);
-      draw16(stream, block, shifted, 1, Along::blocks, draws);
+      draw16(stream, block, shifted, 1, draws);
       counts_of_block(table, draws, tie, block, shifted, more);
       for (std::size_t n = 0; n < block_size; ++n) {
         counts[n] = static_cast<std::uint16_t>(counts[n] + more[n]);
@@ -197,48 +197,19 @@ void poisson_range(const PoissonTable& table, const Stream& stream, const Stream
   for (; i + together <= end; i += together) {
     poisson_add<R, blocks_together>(table, stream, tie, step, i, weight, weight_mask, input);
   }
+  if (together > 2 * block_size && i + 2 * block_size <= end) {
+    poisson_add<R, 2>(table, stream, tie, step, i, weight, weight_mask, input);
+    i += 2 * block_size;
+  }
   for (; i < end; i += block_size) {
     poisson_add<R, 1>(table, stream, tie, step, i, weight, weight_mask, input);
   }
 }
 
-// The same for few blocks, whose counts of some steps are drawn together.
-template <class R>
-void poisson_ahead(const PoissonDrive<R>& drive, Step step, std::size_t begin, std::size_t end,
-                   R* input) {
-  constexpr Step steps = PoissonAhead::steps;
-  static_assert(steps % blocks_together == 0 && blocks_together <= PoissonAhead::blocks + 1);
-  const PoissonTable& table = *drive.table;
-  if (table.repeats != 1) [[unlikely]] {
-    poisson_range(table, *drive.stream, *drive.tie, step, begin, end, drive.weight,
-                  drive.weight_mask, input);
-    return;
-  }
-  PoissonAhead& ahead = *drive.ahead;
-  const Step first = step - step % steps;
-  if (ahead.first != first) {
-    ahead.first = first;
-    std::uint16_t* counts = ahead.counts.data();
-    for (std::size_t i = begin; i < end; i += block_size, counts += block_size) {
-      const auto block = static_cast<std::uint32_t>(i / block_size);
-      for (Step k = 0; k < steps; k += blocks_together) {
-        alignas(64) std::uint16_t draws[blocks_together * block_size];
-        draw16(*drive.stream, block, first + k, blocks_together, Along::steps, draws);
-        for (int n = 0; n < blocks_together; ++n) {
-          counts_of_block(table, draws + n * block_size, *drive.tie, block, first + k + n,
-                          counts + (k + n) * PoissonAhead::stride);
-        }
-      }
-    }
-  }
-  add_counts(ahead.counts.data() + (step - first) * PoissonAhead::stride, begin, end, drive.weight,
-             drive.weight_mask, input);
-}
-
 inline std::uint64_t below_block(const Stream& stream, const Stream& tie, std::uint32_t block,
                                  Step step, const std::uint16_t* high, const std::uint32_t* low) {
   alignas(64) std::uint16_t draws[block_size];
-  draw16(stream, block, step, 1, Along::blocks, draws);
+  draw16(stream, block, step, 1, draws);
   std::uint64_t result = 0, ties = 0;
 #if SPIKELET_VECTOR_BYTES == 64
   for (int half = 0; half < 2; ++half) {

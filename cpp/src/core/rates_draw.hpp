@@ -80,7 +80,7 @@ inline void add_parts(const PoissonRates& rates, std::size_t at, const Stream& s
   alignas(64) std::uint16_t draws[block_size], more[block_size];
   for (std::uint32_t part = 1; part < rates.block(at).parts; ++part) {
     const Step shifted = step + (Step{part} << 48);
-    draw16(stream, block, shifted, 1, Along::blocks, draws);
+    draw16(stream, block, shifted, 1, draws);
     counts_of_rates(rates, at, draws, tie, block, shifted, more);
     for (std::size_t n = 0; n < block_size; ++n) {
       counts[n] += part < rates.parts(at * block_size + n) ? more[n] : 0u;
@@ -96,7 +96,7 @@ inline void rate_counts_block(const PoissonRates& rates, std::size_t at, const S
     __builtin_memset(counts, 0, block_size * sizeof *counts);
     return;
   }
-  draw16(stream, block, step, 1, Along::blocks, draws);
+  draw16(stream, block, step, 1, draws);
   counts_of_rates(rates, at, draws, tie, block, step, first);
   for (std::size_t n = 0; n < block_size; ++n) {
     counts[n] = first[n];
@@ -112,7 +112,7 @@ SPIKELET_INLINE void add_rates(const PoissonRates& rates, std::size_t at, const 
                                std::size_t weight_mask, R* input) {
   const auto block = static_cast<std::uint32_t>(i / block_size);
   alignas(64) std::uint16_t draws[blocks * block_size];
-  draw16(stream, block, step, blocks, Along::blocks, draws);
+  draw16(stream, block, step, blocks, draws);
   for (std::uint32_t b = 0; b < blocks; ++b) {
     alignas(64) std::uint16_t counts[block_size];
     const std::uint32_t parts = rates.block(at + b).parts;

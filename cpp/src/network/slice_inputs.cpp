@@ -36,7 +36,6 @@ void SliceInputs<R>::bind(const std::vector<Injector<R>*>& inputs, std::uint32_t
 template <class R>
 void SliceInputs<R>::fetch_drives() const {
   for (const Segment<R>& segment : segments_) {
-    fetch_values(segment.ahead);
     for (const PoissonDrive<R>& drive : segment.drives) {
       fetch_object(*drive.table);
       fetch_line(drive.stream);
@@ -87,15 +86,6 @@ void SliceInputs<R>::split(Step step) {
             }
           }
         });
-  }
-  for (Segment<R>& segment : segments_) {
-    if ((segment.end - segment.begin) / block_size % (PoissonAhead::blocks + 1) == 0) {
-      continue;
-    }
-    segment.ahead.resize(segment.drives.size());
-    for (std::size_t k = 0; k < segment.drives.size(); ++k) {
-      segment.drives[k].ahead = &segment.ahead[k];
-    }
   }
 }
 

@@ -20,7 +20,7 @@ constexpr Step late = (Step{1} << 40) + 12345;  // a step whose upper word count
 
 std::vector<std::uint16_t> draws_of(const Stream& stream, std::uint32_t block, Step step) {
   std::vector<std::uint16_t> draws(block_size);
-  draw16(stream, block, step, 1, Along::blocks, draws.data());
+  draw16(stream, block, step, 1, draws.data());
   return draws;
 }
 

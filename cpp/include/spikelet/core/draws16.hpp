@@ -19,11 +19,9 @@ inline constexpr std::uint64_t ars_shift[2] = {0x9E3779B97F4A7C15, 0xBB67AE8584C
 // The definition, without special instructions.
 Words ars(const Words& counter, const Words& key, int rounds = ars_rounds);
 
-// The draws of `blocks` blocks from `block` on, 64 each; or of one block at so many steps from
-// `step` on. The draw of element n of block b at step s: counter (8 b + n / 8, s, stream), with the
-// seed as the key; of its eight draws the one with number n mod 8.
-enum class Along { blocks, steps };
-using Draw16 = void (*)(const Stream&, std::uint32_t block, Step step, int blocks, Along,
+// The draws of `blocks` blocks from `block` on, 64 each. The draw of element n of block b at step
+// s: counter (8 b + n / 8, s, stream), with the seed as the key; of its eight draws number n mod 8.
+using Draw16 = void (*)(const Stream&, std::uint32_t block, Step step, int blocks,
                         std::uint16_t* out);
 
 // The fastest on this processor.

@@ -26,15 +26,6 @@ inline constexpr int p_first = 6;
 inline constexpr std::array<std::string_view, p_first> common_parameters{
     "E_L", "V_th", "V_reset", "t_ref", "theta_plus", "tau_theta"};
 
-// The counts of few blocks for some steps, drawn together: one block at a time would wait for its
-// own multiplications. A drive has one for those blocks at its end that do not fill a vector loop.
-struct PoissonAhead {
-  static constexpr Step steps = 4;
-  static constexpr std::size_t blocks = 3, stride = blocks * 64;  // at most
-  Step first = -1;  // of the steps that are drawn, a multiple of `steps`
-  alignas(64) std::array<std::uint16_t, steps * stride> counts;
-};
-
 // An independent Poisson train of events for each element, all at one rate: drawn and added within
 // the step, block by block, while the states are in cache.
 template <class R>
@@ -44,7 +35,6 @@ struct PoissonDrive {
   const R* weight;  // 64 copies of one value, or one per element
   std::size_t weight_mask;
   int channel;
-  PoissonAhead* ahead = nullptr;  // or none; of the blocks that the drive acts on, the last
 };
 
 template <class R>

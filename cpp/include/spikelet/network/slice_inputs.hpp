@@ -17,7 +17,6 @@ template <class R>
 struct Segment {
   std::uint32_t begin, end;             // elements
   std::vector<PoissonDrive<R>> drives;  // the inputs that the step draws itself
-  Buffer<PoissonAhead> ahead{};         // of each drive
   std::vector<Injector<R>*> before{}, after{};
   bool external = false;  // some input drives a current
 };

@@ -137,11 +137,6 @@ SPIKELET_INLINE void add_drives(const StepArgs<R>& args,
       const int state = input_states[static_cast<std::size_t>(drive.channel)];
       input = args.state[static_cast<std::size_t>(state)];
     }
-    if (blocks_together > 1 && drive.ahead != nullptr &&
-        end - begin < blocks_together * block_size) {
-      poisson_ahead(drive, args.step, begin, end, input);
-      continue;
-    }
     poisson_range(*drive.table, *drive.stream, *drive.tie, args.step, begin, end, drive.weight,
                   drive.weight_mask, input);
   }
