@@ -332,7 +332,9 @@ class StateTape(Tape[Population]):
 
     def _add(self) -> int:
         state = state_index(self.target, self.what)
-        ids = self.target.ids[self._owned()]
+        ids: npt.NDArray[np.uint32] = np.asarray(self.target.ids)
+        if self.network.ranks.size > 1:
+            ids = ids[self._owned()]
         return self._engine.sim.record_state(
             self.target.index, state, ids, self.every, self.before_reset
         )

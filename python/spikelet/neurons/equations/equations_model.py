@@ -152,12 +152,12 @@ class EquationsModel(NeuronModel):
 
         found = {}
         for name, expr in self.equations.description.initial.items():
-            value = np.broadcast_to(evaluate(expr, values, number), (n,))
-            if not np.isfinite(value).all():
+            value = evaluate(expr, values, number)
+            if n > 0 and not np.isfinite(value).all():
                 where = f"{type(self).__name__}: initial value of {name}"
                 fail(where, str(expr), float(value[~np.isfinite(value)][0]), "must be finite")
-            if value.any():
-                found[name] = value
+            if n > 0 and value.any():
+                found[name] = np.broadcast_to(value, (n,))
         return found
 
     def add_to(self, sim: Simulator, n: int, dt: float) -> int:
