@@ -207,7 +207,8 @@ class NeuronModel(Described):
 
     def parameters(self) -> tuple[str, ...]:
         """Names of the parameters."""
-        return tuple(f.name for f in self._fields())
+        model: type = type(self)
+        return _parameter_names(model)
 
     def units(self) -> dict[str, str]:
         """Units of the parameters by name."""
@@ -259,6 +260,11 @@ def _names(model: type) -> frozenset[str]:
 @functools.lru_cache(maxsize=256)
 def _parameter_fields(model: type) -> tuple[dataclasses.Field[Any], ...]:
     return tuple(f for f in dataclasses.fields(model) if "unit" in f.metadata)
+
+
+@functools.lru_cache(maxsize=256)
+def _parameter_names(model: type) -> tuple[str, ...]:
+    return tuple(f.name for f in _parameter_fields(model))
 
 
 @functools.lru_cache(maxsize=256)

@@ -189,12 +189,11 @@ class EquationsModel(NeuronModel):
         made = self.equations
         if made.method == "exact":
             return
-        first = {
-            name: np.ravel(value)[0] for name, value in self._values().items() if np.size(value)
-        }
-        if len(first) < len(self.parameters()):
+        if self.length == 0:
             return  # no neuron
-        longest = _longest_step(made, tuple(map(float, first.values())), dt)
+        values = self._values().values()
+        first = tuple(x if type(x) is float else float(np.ravel(x)[0]) for x in values)
+        longest = _longest_step(made, first, dt)
         if longest < dt:
             problem = f"ms is too long for {made.method}: deviations from the initial state grow from step to step"
             advise(type(self).__name__, "dt", dt, problem, f"use at most {longest:g} ms")
