@@ -249,3 +249,14 @@ def core_engine():
     graph.input((2, 2, 2), "constant", np.ones(1), is_signed=False, differential=False, levels=1)
     graph.flatten(0, (8, 1, 1))
     return _core.LayerEngine32(graph, whole=False, records=[], sizes=[])
+
+
+def test_the_environment_is_as_python_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPIKELET_TEST_A", "é 1")
+    monkeypatch.setenv("SPIKELET_TEST_B", "")
+    monkeypatch.delenv("SPIKELET_TEST_C", raising=False)
+    names = [f"SPIKELET_TEST_{letter}" for letter in "ABC"]
+    assert _core.environment(names) == ["é 1", "", None]
+    monkeypatch.setenv("SPIKELET_TEST_B", "2")
+    monkeypatch.delenv("SPIKELET_TEST_A")
+    assert _core.environment(names) == [None, "2", None]

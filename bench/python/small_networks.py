@@ -165,6 +165,30 @@ def ensembles() -> Rows:
         )
 
 
+def grouped() -> Rows:
+    """Measure a step of 100 neurons in networks of several such groups: what sharing a step loop, rows and arrays would save."""
+    nets = {}
+    for groups, n in ((1, 100), (16, 100), (1, 1600)):
+        for fires in (True, False):
+            net = sl.Network(dt=0.1, seed=1, threads=1)
+            recorders = []
+            for _ in range(groups):
+                cells = net.population(n, sl.LIF(V_th=-55.0 if fires else 1e3))
+                net.connect(cells, cells, sl.FixedOutdegree(10), weight=20.0, delay=1.5)
+                net.inject(cells, sl.PoissonInput(rate=8000.0, weight=35.0))
+                recorders.append(net.record(cells, "spikes"))
+            net.run(100.0)
+            nets[groups, n, fires] = net, recorders
+    duration = 500.0
+    taken = least(*(lambda net=net: net.run(duration) for net, _ in nets.values()))
+    for ((groups, n, _), (net, recorders)), seconds in zip(nets.items(), taken, strict=True):
+        rate = sum(map(len, recorders)) / (groups * n) / net.t * 1e3
+        yield (
+            f"{groups} population{'s'[: groups - 1]} of {n} neurons that fire at {rate:.0f} Hz, for each 100 neurons",
+            f"{seconds * 1e9 / (duration / 0.1) / (groups * n / 100):.0f} ns a step",
+        )
+
+
 def require_equal_spikes(nets: list[sl.Network], others: list[sl.Network]) -> None:
     """Raise ValueError unless networks have recorded the same spikes as others, and some."""
     for net, other in zip(nets, others, strict=True):
@@ -294,6 +318,7 @@ PARTS = {
         construction,
         ensembles,
         experiments,
+        grouped,
         inputs,
         states,
         spikes,

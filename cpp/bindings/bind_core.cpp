@@ -2,6 +2,7 @@
 #include <pybind11/stl.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -44,6 +45,20 @@ void bind_core(py::module_& m) {
       },
       "All neuron models in the core's order: name -> (parameters in order, states, number of "
       "input channels, whether inputs are conductances).");
+  m.def(
+      "environment",
+      [](const std::vector<std::string>& names) {
+        py::list values;
+        for (const std::string& name : names) {
+          const char* value = std::getenv(name.c_str());  // NOLINT: Python sets it under its lock
+          values.append(value ? py::reinterpret_steal<py::object>(PyUnicode_DecodeFSDefault(value))
+                              : py::object(py::none()));
+        }
+        return values;
+      },
+      py::arg("names"),
+      "The values of environment variables, None for those that are not set, faster than from "
+      "`os.environ`.");
   m.def(
       "normal_quantile",
       [](const Array<double>& u) {

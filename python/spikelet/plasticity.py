@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -121,13 +122,21 @@ class Plasticity(Described):
     @property
     def varied(self) -> tuple[str, ...]:
         """Names of the parameters that differ from synapse to synapse: arrays, or distributions."""
-        fields = dataclasses.fields(self)
-        mine = [f.name for f in fields if f.metadata.get("of_synapses")]
+        kind: type = type(self)
+        mine = _names(kind, of_synapses=True)
         return tuple(name for name in mine if not isinstance(getattr(self, name), float | None))
 
     def _core_values(self) -> dict[str, Any]:
         """Return all fields, with the values that the core takes."""
-        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        kind: type = type(self)
+        return {name: getattr(self, name) for name in _names(kind)}
+
+
+@functools.lru_cache(maxsize=256)
+def _names(kind: type, *, of_synapses: bool = False) -> tuple[str, ...]:
+    """Return the fields of a rule, or those that may differ from synapse to synapse."""
+    fields = dataclasses.fields(kind)
+    return tuple(f.name for f in fields if not of_synapses or f.metadata.get("of_synapses"))
 
 
 def rules() -> dict[str, type[Plasticity]]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from spikelet import _core
 from spikelet._util.advice import warn_caller
 from spikelet._util.extras import needs
 from spikelet._util.sealed import Sealed
@@ -28,8 +28,16 @@ T = TypeVar("T")
 PATIENCE = 30.0  # s after which a waiting rank warns
 _LAST_WORDS = 0.5  # s for a launcher to read what a failing rank has printed
 
-# Set by the launchers of Open MPI, MPICH and Intel MPI, and MVAPICH. Slurm's srun is recognised by PMIx.
-_SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE")
+# The number of processes as the launchers of Open MPI, MPICH and Intel MPI, and MVAPICH set it; then that of Slurm's srun,
+# which is recognised by PMIx.
+_VARIABLES = (
+    "OMPI_COMM_WORLD_SIZE",
+    "PMI_SIZE",
+    "MV2_COMM_WORLD_SIZE",
+    "PMIX_RANK",
+    "SLURM_STEP_NUM_TASKS",
+)
+_UNSET = [None] * len(_VARIABLES)
 
 _alone = contextvars.ContextVar("spikelet_alone", default=False)
 
@@ -247,10 +255,13 @@ def _world() -> Any:
     mpi = sys.modules.get("mpi4py.MPI")
     if mpi is not None:
         return mpi.COMM_WORLD if mpi.Is_initialized() and not mpi.Is_finalized() else None
-    sizes = [os.environ.get(name, "") for name in _SIZES]
-    if "PMIX_RANK" in os.environ:
-        sizes.append(os.environ.get("SLURM_STEP_NUM_TASKS", ""))
-    if not any(size.isdecimal() and int(size) > 1 for size in sizes):
+    found = _core.environment(_VARIABLES)
+    if found == _UNSET:
+        return None
+    *sizes, pmix, tasks = found
+    if pmix is not None:
+        sizes.append(tasks)
+    if not any(size and size.isdecimal() and int(size) > 1 for size in sizes):
         return None
     otherwise = "Network(comm=None) makes one network in each process"
     with needs("a network shared by the processes of mpiexec", "mpi", otherwise):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
@@ -301,6 +302,8 @@ def as_spec(
     where: str, argument: str, value: Any, unit: str, grid: tuple[int, int] | None = None
 ) -> Distribution | np.ndarray[Any, np.dtype[np.float64]]:
     """Return a distribution unchanged, and numbers as a flat, finite array; an array may have the shape `grid`."""
+    if type(value) is float and math.isfinite(value):  # as most are
+        return np.array([value])
     if isinstance(value, Distribution):
         return value
     array = numbers(where, argument, value, unit, 1 if grid is None else 2)

@@ -361,3 +361,20 @@ def test_only_integers_are_integers(value: Any) -> None:
 def test_only_whole_numbers_are_ids(value: Any) -> None:
     with pytest.raises(TypeError, match=r"^f: x must be a one-dimensional array of integers, got"):
         checks.ids("f", "x", value, 5)
+
+
+@pytest.mark.parametrize("rule", ["> 0", ">= 0", "in [0, 1]", "finite"])
+@pytest.mark.parametrize("value", [-1.0, -0.0, 0.0, 0.5, 1.0, 2.0, INF, -INF, NAN])
+def test_one_number_is_checked_as_an_array_is(value: float, rule: str) -> None:
+    def outcome(given: Any) -> Any:
+        try:
+            return np.atleast_1d(checks.numbers_that("f", "x", given, rule)).tolist()
+        except ValueError as error:
+            return str(error).replace(" at index 0", "")
+
+    assert outcome(value) == outcome([value])
+
+
+def test_errors_of_other_types_keep_their_text() -> None:
+    with pytest.raises(TypeError, match=r"^no$"), checks.named("connect A -> B"):
+        raise TypeError("no")

@@ -124,3 +124,28 @@ def test_functions_of_the_package_name_the_nearest() -> None:
         sl.convert("model.onnx", np.zeros((2, 2)), stesp=3)  # type: ignore[call-arg]
     with pytest.raises(TypeError, match="did you mean 'seeds'"):
         sl.sweep(len, {}, sedes=3)  # type: ignore[call-arg]
+
+
+def test_a_misfit_deep_inside_a_call_is_not_one_of_the_call() -> None:
+    def inner(size: int) -> int:
+        return size
+
+    def between(size: int) -> int:
+        return inner(siez=size)  # type: ignore[call-arg]
+
+    @spelled
+    def outer(size: int) -> int:
+        return between(size)
+
+    with pytest.raises(TypeError, match="unexpected keyword argument 'siez'"):
+        outer(3)
+
+
+def test_methods_that_change_a_network_are_explained() -> None:
+    net = sl.Network()
+    with pytest.raises(TypeError, match=r"^Network.population has no argument 'siez'"):
+        net.population(siez=3)  # type: ignore[call-arg]
+    cells = net.population(3, sl.LIF())
+    with pytest.raises(TypeError, match=r"^Network.inject needs 'what'"):
+        net.inject(cells)  # type: ignore[call-overload]
+    assert len(net.populations) == 1

@@ -144,3 +144,23 @@ def test_an_input_of_plain_numbers_is_its_own_description() -> None:
     assert all(drive.input is what for drive in drives)
     drives[0].set(rate=1.0)
     assert (float(what.rate), float(drives[1].input.rate)) == (8000.0, 8000.0)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("rate", [0.0, 1e3, 2.6214e9, 2.622e9, 1e300])
+@pytest.mark.parametrize("weight", [1.0, -4e36, 4.8e36, -1e305, 1e308])
+def test_one_rate_and_weight_are_checked_as_arrays_are(
+    rate: float, weight: float, dtype: Any
+) -> None:
+    """There is a shorter way for one number of each."""
+
+    def outcome(*values: Any) -> str:
+        net = make(dtype=dtype)
+        cells = net.population(2, sl.LIF())
+        try:
+            net.inject(cells, sl.PoissonInput(*values))
+        except ValueError as error:
+            return str(error)
+        return "fine"
+
+    assert outcome(rate, weight) == outcome([rate, rate], [weight, weight])

@@ -25,6 +25,15 @@ std::int32_t refractory_steps(double t_ref, double dt) {
 }
 
 template <class R>
+template <class T>
+Buffer<T> Population<R>::buffer_for(std::size_t values) const {
+  Buffer<T> buffer;
+  buffer.reserve(values == 1 ? block_size : padded_);
+  buffer.resize(values);
+  return buffer;
+}
+
+template <class R>
 Population<R>::Population(std::shared_ptr<const Program> program, std::size_t model,
                           std::size_t states, const Receptors& receptors, std::size_t n, Range own,
                           Gid first_gid, double dt)
@@ -103,7 +112,7 @@ void Population<R>::set_coefficients(const ProgramValues& given) {
   };
   // From one value, or from those of the elements owned here.
   const auto own = [&](const std::vector<double>& values, auto convert) {
-    Buffer<decltype(convert(0.0))> to(values.size() == 1 ? 1 : owned_);
+    auto to = buffer_for<decltype(convert(0.0))>(values.size() == 1 ? 1 : owned_);
     for (std::size_t i = 0; i < to.size(); ++i) {
       to[i] = convert(values[values.size() == 1 ? 0 : own_.begin + i]);
     }
@@ -139,8 +148,11 @@ void Population<R>::set_parameters(const ParameterValues& parameters, bool subtr
   const std::size_t rows = one_for_all ? 1 : owned_;
   const auto count = static_cast<std::size_t>(info.coefficients);
 
-  std::vector<Buffer<R>> coefficient(count, Buffer<R>(rows));
-  Buffer<std::int32_t> t_ref(rows);
+  std::vector<Buffer<R>> coefficient(count);
+  for (Buffer<R>& values : coefficient) {
+    values = buffer_for<R>(rows);
+  }
+  auto t_ref = buffer_for<std::int32_t>(rows);
   std::vector<double> p(parameters.size()), c(max_coefficients), E_L(rows);
   std::vector<std::size_t> varied;  // parameters with a value for each neuron
   for (std::size_t k = 0; k < parameters.size(); ++k) {

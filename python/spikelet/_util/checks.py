@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import difflib
+import functools
 import math
 import operator
 import reprlib
 import sys
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import Any, NoReturn
 
 import numpy as np
@@ -110,13 +110,26 @@ def _place(flat: int, shape: tuple[int, ...]) -> int | tuple[int, ...]:
     return index[0] if len(index) == 1 else index
 
 
-@contextlib.contextmanager
-def named(where: str) -> Iterator[None]:
-    """Prefix the core's own errors with the name of the object."""
-    try:
-        yield
-    except ValueError as error:
-        msg = f"{where}: {error}"
+class named:
+    """Prefix the core's own errors with the name of the object.
+
+    Parameters
+    ----------
+    where : str
+        Its name.
+    """
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        """Raise a ValueError anew."""
+        if not isinstance(error, ValueError):
+            return
+        msg = f"{self._where}: {error}"
         raise ValueError(msg) from None
 
 
@@ -221,6 +234,15 @@ def numbers(
     return array
 
 
+def numbers_that(where: str, argument: str, value: Any, rule: str, unit: str = "") -> Float:
+    """Return float64 numbers that satisfy a rule of `require`."""
+    if type(value) is float and satisfies(value, rule):  # as most are
+        return np.array(value)
+    array = numbers(where, argument, value, unit)
+    require(where, argument, array, rule)
+    return array
+
+
 def _as_numbers(value: Any) -> Float:
     """Return float64 numbers; raise TypeError for what numpy would convert with a loss, or by a guess."""
     if type(value) in (int, float):
@@ -279,9 +301,15 @@ def number(where: str, argument: str, value: Any, unit: str = "") -> Float:
     return array
 
 
+@functools.cache
+def largest_finite(dtype: np.dtype[Any]) -> float:
+    """Return the largest finite number of a precision."""
+    return float(np.finfo(dtype).max)
+
+
 def representable(where: str, argument: str, array: Float, dtype: np.dtype[Any]) -> None:
     """Check that finite numbers stay finite in the precision of the network."""
-    most = np.finfo(dtype).max
+    most = largest_finite(dtype)
     if -most <= array.min(initial=0.0) and array.max(initial=0.0) <= most:  # false for NaN
         return
     bad = np.abs(array) > most
@@ -404,7 +432,7 @@ def fits(where: str, argument: str, array: Float, n: int) -> Float:
     """Return one value, or one for each of n elements, as a one-dimensional array."""
     if array.ndim == 1 and array.shape[0] != n:
         fail(where, argument, array.shape, f"must be one number or {n} numbers", got="shape")
-    return np.atleast_1d(array)
+    return array if array.ndim else array.reshape(1)
 
 
 def ids(where: str, argument: str, value: Any, n: int) -> npt.NDArray[np.uint32]:

@@ -8,7 +8,7 @@ import inspect
 from collections.abc import Callable, Iterable
 from typing import Any, NoReturn, TypeVar, cast
 
-__all__ = ["missing", "no_attribute", "spelled", "suggestion"]
+__all__ = ["explain", "missing", "no_attribute", "spelled", "suggestion"]
 
 _LISTED = 40  # names in a message, at most
 
@@ -88,23 +88,37 @@ def spelled(function: Function) -> Function:
     The call costs nothing more as long as it fits. A method's errors name its class; those of ``__init__`` name the class
     that is made.
     """
-    code = function.__code__
 
     @functools.wraps(function)
     def checked(*args: Any, **kwargs: Any) -> Any:
         try:
             return function(*args, **kwargs)
         except TypeError as error:
-            # A call that does not fit raises before the function has a frame.
-            inner = None if error.__traceback__ is None else error.__traceback__.tb_next
-            if inner is not None and inner.tb_frame.f_code is code:
-                raise
-            problem = _misfit(function, args, kwargs)
-            if problem is None:
-                raise
-            raise TypeError(problem) from None
+            explain(function, error, args, kwargs)
+            raise
 
     return cast("Function", checked)
+
+
+def explain(function: Any, error: TypeError, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Raise a TypeError that names the nearest argument, if an error is of a call that does not fit a function.
+
+    Parameters
+    ----------
+    function : callable
+    error : TypeError
+        What the call raised.
+    args, kwargs
+        The arguments of the call.
+    """
+    code, trace = function.__code__, error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code is code:  # a call that does not fit makes no frame
+            return
+        trace = trace.tb_next
+    problem = _misfit(function, args, kwargs)
+    if problem is not None:
+        raise TypeError(problem) from None
 
 
 def _misfit(function: Any, args: tuple[Any, ...], given: dict[str, Any]) -> str | None:

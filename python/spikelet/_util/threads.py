@@ -5,7 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
+from spikelet import _core
+
 __all__ = ["default_threads"]
+
+_LIMIT = ("OMP_NUM_THREADS",)
 
 
 def default_threads(share: Callable[[set[int]], int] = len) -> int:
@@ -16,7 +20,7 @@ def default_threads(share: Callable[[set[int]], int] = len) -> int:
     share : callable
         Takes the set of cores and returns how many of them to use: fewer where several ranks share a machine.
     """
-    limit = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
+    limit = (_core.environment(_LIMIT)[0] or "").split(",")[0]
     if hasattr(os, "sched_getaffinity"):
         own = os.sched_getaffinity(0)
     else:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from spikelet import _core
 from spikelet._util.advice import advise
-from spikelet._util.checks import fail, integer, number, require
+from spikelet._util.checks import fail, integer, number, require, satisfies
 from spikelet._util.grid import to_ms
 from spikelet._util.sealed import Sealed
 from spikelet._util.threads import default_threads
@@ -21,6 +21,11 @@ from spikelet.spatial import Positions
 __all__ = ["Engine", "NetworkBase", "Simulator"]
 
 Simulator: TypeAlias = _core.Simulator32 | _core.Simulator64
+
+_SIMULATORS: dict[str, type[Simulator]] = {
+    "float32": _core.Simulator32,
+    "float64": _core.Simulator64,
+}
 
 
 class Engine:
@@ -115,28 +120,34 @@ class NetworkBase(Sealed):
         dtype: Literal["float32", "float64"],
         comm: Any,
     ) -> None:
-        step = number("Network", "dt", dt, "ms")
-        require("Network", "dt", step, "> 0")
-        if step < 1e-3:
-            way_out = f"did you mean {1e3 * step:g} ms?"
-            advise("Network", "dt", float(step), "ms looks like a value in seconds", way_out)
-        self.dt = float(step)
-        self.seed = integer("Network", "seed", seed, 0, 2**64 - 1)
-        self.ranks = ranks_of(comm)
-        self.threads = (
-            default_threads(self.ranks.cores)
+        if not (type(dt) is float and satisfies(dt, "> 0")):
+            step = number("Network", "dt", dt, "ms")
+            require("Network", "dt", step, "> 0")
+            dt = float(step)
+        if dt < 1e-3:
+            way_out = f"did you mean {1e3 * dt:g} ms?"
+            advise("Network", "dt", dt, "ms looks like a value in seconds", way_out)
+        seed = integer("Network", "seed", seed, 0, 2**64 - 1)
+        ranks = ranks_of(comm)
+        number_of_threads = (
+            default_threads(ranks.cores)
             if threads is None
             else integer("Network", "threads", threads, 1, 1024)
         )
         name = dtype if isinstance(dtype, str) else getattr(dtype, "__name__", str(dtype))
-        if name not in ("float32", "float64"):
+        if name not in _SIMULATORS:
             fail("Network", "dtype", dtype, 'must be "float32" or "float64"')
-        self.dtype = np.dtype(name)
-        simulator = _core.Simulator32 if self.dtype == np.float32 else _core.Simulator64
-        sim = simulator(
-            self.dt, self.seed, self.threads, threads is None, self.ranks.comm, self.ranks.minimum
+        sim = _SIMULATORS[name](
+            dt, seed, number_of_threads, threads is None, ranks.comm, ranks.minimum
         )
-        self.engine = Engine(sim, self.dt, self.seed, self.ranks)
+        self._declare(
+            dt=dt,
+            seed=seed,
+            ranks=ranks,
+            threads=number_of_threads,
+            dtype=np.dtype(name),
+            engine=Engine(sim, dt, seed, ranks),
+        )
 
     def __reduce__(self) -> NoReturn:
         """Refuse to copy and pickle: a second object would share the core's network."""

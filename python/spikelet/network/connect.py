@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -62,9 +63,9 @@ def connect(
 ) -> Projection:
     """Check and add a projection; see `Network.connect`."""
     where = check_call(net, pre, post, receptor, plasticity)
-    int16 = largest_of(where, weights, plasticity)
-    assert isinstance(post.model, NeuronModel)
-    number = receptor_number(where, post.model, receptor)
+    int16, model = largest_of(where, weights, plasticity), post.model
+    assert isinstance(model, NeuronModel)
+    number = receptor_number(where, model, receptor)
     if isinstance(rule, OneToOne) and len(pre) != len(post):
         sizes = len(pre), len(post)
         fail(where, "OneToOne", sizes, "needs populations of the same size", got="sizes")
@@ -73,12 +74,15 @@ def connect(
         count = len(net.contents.projections)
         lists = as_lists(net, where, (pre, post), rule, weight, delay, plasticity, count)
         weight, delay, plasticity = lists.weight, lists.delay, lists.plasticity
-    with named(where):
-        ends = (number, None if plasticity is None else plasticity.to_core(), int16)
+    core_plasticity = None
+    if plasticity is not None:
+        with named(where):
+            core_plasticity = plasticity.to_core()
+    ends = (number, core_plasticity, int16)
     add: Any = _by_rule if lists is None else _by_lists
     how = rule if lists is None else lists
     grid = (len(pre), len(post)) if isinstance(rule, AllToAll) else None
-    unit = receptor_unit(post.model, number)
+    unit = receptor_unit(model, number)
     index: int = add(net, where, pre, post, how, weight, delay, unit, grid, ends)
     projection = Projection(net, index, pre, post, plasticity, number)
     net.contents.projections.append(projection)
@@ -213,6 +217,10 @@ def delay_steps(
     where: str, delays: npt.NDArray[np.float64], dt: float, *, drawn: bool = False
 ) -> npt.NDArray[np.uint16]:
     """Return delays in steps."""
+    if len(delays) == 1:
+        only = float(delays[0])
+        if dt * (1 - 1e-6) <= only <= dt * _MAX_DELAY:
+            return np.array([math.floor(only / dt + 0.5)], dtype=np.uint16)
     steps = np.floor(delays / dt + 0.5)
     bad = (delays < dt * (1 - 1e-6)) | (steps > _MAX_DELAY)
     if bad.any():

@@ -57,7 +57,7 @@ class NetworkContents(NetworkBase):
         comm: Any = "world",
     ) -> None:
         super().__init__(dt, seed, threads, dtype, comm)
-        self.contents = Contents()
+        self._declare(contents=Contents())
 
     def join(self, *populations: Any) -> Union:
         """Return the union of populations, or of parts of them, in this order: ``net.join(E, I)`` is ``E + I``."""

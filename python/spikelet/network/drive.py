@@ -46,11 +46,9 @@ class Drive:
     def __init__(
         self, network: NetworkBase, target: Population, number: int, what: Any, start: int
     ) -> None:
-        set_ = super().__setattr__
-        set_("network", network)
-        set_("target", target)
-        set_("number", number)
-        set_("_state", [what, start])
+        vars(self).update(  # __setattr__ sets parameters
+            network=network, target=target, number=number, _state=[what, start]
+        )
 
     @property
     def input(self) -> Input:

@@ -11,11 +11,13 @@ from spikelet.network.population import Population, check_own
 
 __all__ = ["inject", "inject_from"]
 
+_NEW = Key()
+
 
 def inject(net: NetworkContents, target: Population, what: Any) -> Drive:
     """Check an input and add it from now on; see `Network.inject`."""
     check_own(net, "inject", target, "target")
-    return inject_from(net, target, what, net.engine.step, Key())
+    return inject_from(net, target, what, net.engine.step, _NEW)
 
 
 def inject_from(net: NetworkContents, target: Population, what: Any, start: int, key: Key) -> Drive:

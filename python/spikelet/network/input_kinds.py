@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet._util.advice import only_about
-from spikelet._util.checks import fail, fits, interval, representable, shown
+from spikelet._util.checks import fail, fits, interval, largest_finite, representable, shown
 from spikelet.network.base import NetworkBase
 from spikelet.network.population import Population
 from spikelet.network.receptors import receptor_number, receptor_unit, require_sign
@@ -90,12 +90,14 @@ def described(where: str, target: Population, what: Any) -> Any:
     if not isinstance(model, NeuronModel):
         fail(where, "target", target, "must be neurons")
     if isinstance(what, PoissonInput):  # now the unit of a quantity is known
+        number = receptor_number(where, model, what.receptor)
+        if type(what.weight) is np.ndarray:  # a quantity may be a kind of array
+            require_sign(where, model, what.receptor, what.weight)
+            return what
         with only_about():
-            unit = receptor_unit(model, receptor_number(where, model, what.receptor))
-            is_plain = type(what.weight) is np.ndarray  # a quantity may be a kind of array
-            weight = what.weight if is_plain else what.weight_in(unit)
+            weight = what.weight_in(receptor_unit(model, number))
             require_sign(where, model, what.receptor, weight)
-            return what if is_plain else PoissonInput(what.rate, weight, what.receptor)
+            return PoissonInput(what.rate, weight, what.receptor)
     if model.current is None:
         kind = type(model).__name__
         rule = f'takes no current: no parameter of {kind} is one; name it, as in Equations(..., current="I_e")'
@@ -133,15 +135,16 @@ def _elements(target: Population) -> npt.NDArray[np.uint32] | None:
 def _poisson(
     where: str, network: NetworkBase, target: Population, what: PoissonInput, start: int, key: Key
 ) -> int:
-    n, weight = len(target), fits(where, "weight", what.weight, len(target))
+    n, model = len(target), target.model
+    weight = fits(where, "weight", what.weight, n)
     changes = isinstance(what.rate, ChangingRate)
     rate = what.rate.most(where, n) if changes else fits(where, "rate", what.rate, n)
     check_events(where, rate, network.dt)
+    mean: Any = (float(rate[0]) if len(rate) == 1 else rate) * (network.dt * 1e-3)
     # Not one step in 1e30 brings more events than this.
-    mean = rate * (network.dt * 1e-3)
-    _in_range(where, "weight", weight, mean + 12 * np.sqrt(mean) + 70, network)
-    assert isinstance(target.model, NeuronModel)
-    receptor = receptor_number(where, target.model, what.receptor)
+    _in_range(where, "weight", weight, mean + 12 * mean**0.5 + 70, network)
+    assert isinstance(model, NeuronModel)
+    receptor = receptor_number(where, model, what.receptor)
     if changes:
         return network.engine.sim.inject_changing_poisson(
             target.index, _elements(target), what.rate.to_core(where, n, network.dt, start),
@@ -196,8 +199,8 @@ def _sine(
     amplitude, offset, frequency, phase = (
         fits(where, name, getattr(what, name), len(target)) for name in names
     )
-    _in_range(where, "amplitude", amplitude, np.array([2.0]), network)
-    _in_range(where, "offset", offset, np.array([2.0]), network)
+    _in_range(where, "amplitude", amplitude, 2.0, network)
+    _in_range(where, "offset", offset, 2.0, network)
     return network.engine.sim.inject_sine_current(
         target.index, _elements(target), amplitude, offset, frequency, phase, start,
         key.number, key.streams,
@@ -211,7 +214,7 @@ def _noise(
     every = interval(where, what.every, network.dt)
     mean, std = fits(where, "mean", what.mean, n), fits(where, "std", what.std, n)
     # A draw lies within 8.3 standard deviations.
-    _in_range(where, "mean and std", np.maximum(np.abs(mean), std), np.array([10.0]), network)
+    _in_range(where, "mean and std", np.maximum(np.abs(mean), std), 10.0, network)
     return network.engine.sim.inject_noise(
         target.index, _elements(target), mean, std, every, start, key.number, key.streams
     )
@@ -221,11 +224,13 @@ def _in_range(
     where: str,
     argument: str,
     given: npt.NDArray[np.float64],
-    times: npt.NDArray[np.float64],
+    times: float | npt.NDArray[np.float64],
     network: NetworkBase,
 ) -> None:
     """Check that `times` the given values, the most that a step adds, is finite in the network's precision."""
-    most = float(np.finfo(network.dtype).max)
+    most = largest_finite(network.dtype)
+    if len(given) == 1 and isinstance(times, float) and abs(float(given[0])) <= most / times:
+        return
     bad = np.abs(given) > most / times
     if bad.any():
         first = float(np.broadcast_to(given, bad.shape)[bad][0])

@@ -210,13 +210,14 @@ class Population:
         name: str,
         ids: npt.NDArray[np.uint32] | None,
     ) -> None:
-        set_ = super().__setattr__
-        set_("network", network)
-        set_("index", index)
-        set_("name", name)
-        set_("_size", size)
-        set_("_model", [model])  # shared with parts
-        set_("_ids", ids)
+        vars(self).update(  # __setattr__ sets states and parameters
+            network=network,
+            index=index,
+            name=name,
+            _size=size,
+            _model=[model],  # shared with parts
+            _ids=ids,
+        )
 
     @property
     def model(self) -> Model:

@@ -24,7 +24,7 @@ from spikelet._util.checks import (
 from spikelet._util.read_only import ReadOnly
 from spikelet._util.sealed import Sealed
 from spikelet._util.snapshot import Snapshot
-from spikelet.network.base import NetworkBase
+from spikelet.network.base import Engine, NetworkBase
 from spikelet.network.population import Population
 from spikelet.network.receptors import receptor_unit
 from spikelet.network.synapses import Synapses
@@ -74,6 +74,8 @@ class Projection(Sealed):
     post: Population
     receptor: int  # its number among those of the model; -1: the sign of each weight picks it
     synapses: Synapses  # internal
+    _plasticity: Plasticity | None
+    _engine: Engine
 
     _instead: ClassVar = {
         "": "it is fixed when the projection is made; add another, with net.connect()",
@@ -88,16 +90,17 @@ class Projection(Sealed):
         plasticity: Plasticity | None,
         receptor: int,
     ) -> None:
-        self.network = network
-        self.index = index
-        self.pre = pre
-        self.post = post
-        self._plasticity = plasticity
-        self.receptor = receptor
-        self._engine = network.engine
-        self.synapses = Synapses(
-            network.engine, index, post.index, f"{pre.name} -> {post.name}"
-        )  # internal
+        engine, name = network.engine, f"{pre.name} -> {post.name}"
+        self._declare(
+            network=network,
+            index=index,
+            pre=pre,
+            post=post,
+            receptor=receptor,
+            synapses=Synapses(engine, index, post.index, name),
+            _plasticity=plasticity,
+            _engine=engine,
+        )
 
     def __len__(self) -> int:
         """Return the number of synapses."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from spikelet._util.checks import choice, fail, interval, steps_of
 from spikelet._util.spelling import suggestion
@@ -28,8 +27,7 @@ from spikelet.recording.hdf5_access import LAST
 __all__ = ["When", "make_recorder", "record"]
 
 
-@dataclass(frozen=True)
-class When:
+class When(NamedTuple):
     """When a recorder records, as `Network.record` is given it."""
 
     every: float | None = None
@@ -75,6 +73,8 @@ def make_recorder(
 ) -> SpikeRecorder | StateRecorder | WeightRecorder:
     """Check what there is to record and when, and make a recorder that has not started."""
     recorder = _recorder(net, target, what, when)
+    if when.start is None and when.stop is None:  # the span of a new tape
+        return recorder
     where = f"record {recorder.tape.title}"
     span = _span(where, when, net.dt)
     if span.stop <= net.engine.step:

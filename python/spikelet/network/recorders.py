@@ -126,9 +126,8 @@ class SpikeRecorder(_Recorder, RecordedSpikes):
     tape: SpikeTape
 
     def __init__(self, network: NetworkBase, target: Population, every: int = 1) -> None:
-        self.network = network
-        self.target = target
-        self.tape = SpikeTape(network, target, "spikes", every)
+        tape = SpikeTape(network, target, "spikes", every)
+        self._declare(network=network, target=target, tape=tape)
 
     def _elements(self) -> tuple[npt.NDArray[np.uint32], int]:
         return self.target.ids, self.target.size

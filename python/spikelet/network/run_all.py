@@ -127,16 +127,14 @@ def _steps(nets: list[Network], duration: Any) -> list[int]:
 def _run(
     nets: list[Network], steps: list[int], threads: int, progress: Callable[[int], Any] | None
 ) -> None:
-    together = [k for k, net in enumerate(nets) if in_one_piece(net)]
+    apart = [k for k, net in enumerate(nets) if not in_one_piece(net)]
+    together = sorted(set(range(len(nets))).difference(apart)) if apart else range(len(nets))
     found = _core.run_all(
         [nets[k].engine.sim for k in together], [steps[k] for k in together], threads, progress
     )
-    errors: dict[int, BaseException] = {}
-    for k, error in zip(together, found, strict=True):
-        if error is not None:
-            errors[k] = error
+    errors = {k: error for k, error in zip(together, found, strict=True) if error is not None}
     through = len(together)
-    for k in sorted(set(range(len(nets))).difference(together)):
+    for k in apart:
         net = nets[k]
         try:
             run(net, float(steps[k] * net.dt), False, None, None)

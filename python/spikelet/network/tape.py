@@ -34,6 +34,9 @@ class Span(NamedTuple):
         return {name: at for name, at in limits.items() if at != {"start": 0, "stop": LAST}[name]}
 
 
+_ALWAYS = Span()
+_ALL = np.zeros(0, dtype=bool)  # what the core takes for all elements
+
 Target = TypeVar("Target", Population, Projection)
 
 
@@ -74,7 +77,7 @@ class Tape(ABC, Generic[Target]):
         self.target: Target = target
         self.what = what
         self.every = every
-        self.span = Span()
+        self.span = _ALWAYS
         self.since = 0
         self.paused = False
         self.earlier: list[Arrays] = []
@@ -86,7 +89,8 @@ class Tape(ABC, Generic[Target]):
     def start(self) -> None:
         """Make the core record from now on, within the span."""
         self._index = self._add()
-        self.pause(self.paused)
+        if self.paused or self.span != _ALWAYS:
+            self.pause(self.paused)
 
     def described(self) -> dict[str, Any]:
         """Return when it records, as far as that is not always, for a checkpoint."""
@@ -277,9 +281,10 @@ class SpikeTape(Tape[Population]):
     kind = "spikes"
 
     def _add(self) -> int:
-        wanted = np.zeros(0 if self.target.whole else self.target.size, dtype=bool)
-        if not self.target.whole:
-            wanted[self.target.ids] = True
+        if self.target.whole:
+            return self._engine.sim.record_spikes(self.target.index, _ALL)
+        wanted = np.zeros(self.target.size, dtype=bool)
+        wanted[self.target.ids] = True
         return self._engine.sim.record_spikes(self.target.index, wanted)
 
     def _from_core(self) -> Arrays:
@@ -327,7 +332,9 @@ class StateTape(Tape[Population]):
 
     def _add(self) -> int:
         state = state_index(self.target, self.what)
-        ids = self.target.ids[self._owned()]
+        ids: npt.NDArray[np.uint32] = np.asarray(self.target.ids)
+        if self.network.ranks.size > 1:
+            ids = ids[self._owned()]
         return self._engine.sim.record_state(
             self.target.index, state, ids, self.every, self.before_reset
         )

@@ -11,7 +11,7 @@ from itertools import compress, repeat
 from operator import is_
 from typing import Any, NoReturn, TypeVar, cast
 
-from spikelet._util.spelling import spelled
+from spikelet._util.spelling import explain
 
 __all__ = ["Report", "Turn", "changing"]
 
@@ -112,12 +112,15 @@ class Turn:
 
 def changing(method: Method) -> Method:
     """Make a method of a network, or of a part of one, hold the network's turn: it changes the network as a whole."""
-    checked = spelled(method)
 
     @functools.wraps(method)
     def held(self: Any, /, *args: Any, **kwargs: Any) -> Any:
         turn: Turn = vars(self).get("network", self).engine.turn
-        return turn.take(lambda: checked(self, *args, **kwargs), "being changed")
+        try:
+            return turn.take(functools.partial(method, self, *args, **kwargs), "being changed")
+        except TypeError as error:
+            explain(method, error, (self, *args), kwargs)
+            raise
 
     return cast("Method", held)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple, Self, TypeAlias
 
@@ -84,11 +85,15 @@ class NeuronModel(Described):
     }
 
     def __post_init__(self) -> None:
-        name, kept, arrays = type(self).__name__, self._kept, False
-        for f in self._fields():
-            if f.name in kept:
-                continue
-            value, rule = getattr(self, f.name), f.metadata["rule"]
+        name, kept, values, arrays = type(self).__name__, self._kept, vars(self), False
+        model: type = type(self)
+        new = {
+            f.name: f
+            for f, default in _sound_defaults(model)
+            if values[f.name] is not default and f.name not in kept
+        }
+        for f in new.values():
+            value, rule = values[f.name], f.metadata["rule"]
             if type(value) is float and _holds(f.name, value, rule):  # as most are
                 continue
             array = numbers(name, f.name, value, f.metadata["unit"])
@@ -96,20 +101,21 @@ class NeuronModel(Described):
             arrays = arrays or array.ndim > 0
             object.__setattr__(self, f.name, own(array) if array.ndim else float(array))
         if arrays:
-            values = {f.name: getattr(self, f.name) for f in self._fields()}
-            lengths = {name: len(x) for name, x in values.items() if type(x) is not float}
+            all_ = {f.name: values[f.name] for f in self._fields()}
+            lengths = {name: len(x) for name, x in all_.items() if type(x) is not float}
             if len(set(lengths.values())) > 1:
                 rule = "must have the same length"
                 fail(name, " and ".join(lengths), tuple(lengths.values()), rule)
-        self._advise()
+        if new:
+            self._advise(new.keys())
 
-    def _advise(self) -> None:
-        """Warn about values that are plausible in SI units only."""
-        kept = self._kept
+    def _advise(self, new: AbstractSet[str]) -> None:
+        """Warn about values that are plausible in SI units only, of parameters that are new."""
         for f in self._fields():
-            if f.name not in kept and (unit := f.metadata["unit"]) in _SI_BELOW:
+            unit = f.metadata["unit"]
+            if f.name in new and unit in _SI_BELOW:
                 most = largest(abs(getattr(self, f.name)), 0.0)
-                if _SI_FROM.get(unit, 0.0) < most < _SI_BELOW[unit]:
+                if _is_si(most, unit):
                     advise_si(type(self).__name__, f.name, most, unit, _SI_FACTOR[unit])
 
     @classmethod
@@ -192,15 +198,17 @@ class NeuronModel(Described):
     @property
     def length(self) -> int | None:
         """Number of neurons that array parameters fit, or None if all are single numbers."""
+        values = vars(self)
         for name in self.parameters():
-            value = getattr(self, name)
+            value = values[name]
             if type(value) is not float and np.ndim(value):
                 return len(value)
         return None
 
     def parameters(self) -> tuple[str, ...]:
         """Names of the parameters."""
-        return tuple(f.name for f in self._fields())
+        model: type = type(self)
+        return _parameter_names(model)
 
     def units(self) -> dict[str, str]:
         """Units of the parameters by name."""
@@ -252,6 +260,31 @@ def _names(model: type) -> frozenset[str]:
 @functools.lru_cache(maxsize=256)
 def _parameter_fields(model: type) -> tuple[dataclasses.Field[Any], ...]:
     return tuple(f for f in dataclasses.fields(model) if "unit" in f.metadata)
+
+
+@functools.lru_cache(maxsize=256)
+def _parameter_names(model: type) -> tuple[str, ...]:
+    return tuple(f.name for f in _parameter_fields(model))
+
+
+@functools.lru_cache(maxsize=256)
+def _sound_defaults(model: type) -> tuple[tuple[dataclasses.Field[Any], object], ...]:
+    """Return the parameters with their defaults, or an object that is no value where a default needs a check."""
+    return tuple(
+        (f, f.default if _is_sound(f, f.default) else object()) for f in _parameter_fields(model)
+    )
+
+
+def _is_sound(f: dataclasses.Field[Any], value: object) -> bool:
+    """Return whether nothing is to be said of one value of a parameter."""
+    if type(value) is not float or not _holds(f.name, value, f.metadata["rule"]):
+        return False
+    return not _is_si(abs(value), f.metadata["unit"])
+
+
+def _is_si(value: float, unit: str) -> bool:
+    """Return whether a magnitude is plausible in SI units only."""
+    return unit in _SI_BELOW and _SI_FROM.get(unit, 0.0) < value < _SI_BELOW[unit]
 
 
 def largest(values: Values, least: float) -> float:

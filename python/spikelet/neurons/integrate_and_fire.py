@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -35,18 +37,45 @@ __all__ = [
 
 
 class _Facts(NamedTuple):
-    """The core's description of a model."""
+    """The core's number and description of a model."""
 
-    parameters: list[str]
-    states: list[str]
+    number: int
+    parameters: tuple[str, ...]
+    states: tuple[str, ...]
     channels: int
     conductance: bool
 
 
 @functools.cache
 def _in_core() -> dict[str, _Facts]:
-    return {name: _Facts(*facts) for name, facts in _core.neuron_models().items()}
+    return {
+        name: _Facts(k, tuple(facts[0]), tuple(facts[1]), *facts[2:])
+        for k, (name, facts) in enumerate(_core.neuron_models().items())
+    }
 
+
+def _look_up(model: type) -> _Facts:
+    """Return what the core knows of a class of models, or say why it knows nothing."""
+    name = model.__name__
+    facts = _in_core().get(name)
+    if facts is None:
+        base = next((c.__name__ for c in model.__mro__[1:] if c.__name__ in _in_core()), None)
+        way_out = (
+            "add it to the core (docs/adding_a_neuron_model.md)"
+            if base is None
+            else f"make a function that returns {base}(...) with your defaults"
+        )
+        msg = f"{name}: the core has no neuron model of this name; {way_out}"
+        raise TypeError(msg)
+    if _classes[name] is not model:
+        other = f"{_classes[name].__module__}.{name}"
+        msg = f"{name}: {other} has this name already; give {model.__module__}.{name} another one"
+        raise TypeError(msg)
+    return facts
+
+
+# Each model of an ensemble asks several times. Errors are not kept.
+_facts_of: Callable[[Any], _Facts] = functools.lru_cache(maxsize=256)(_look_up)
 
 _classes: dict[str, type[IntegrateAndFire]] = {}
 
@@ -91,11 +120,12 @@ class IntegrateAndFire(NeuronModel):
         _classes.setdefault(cls.__name__, cls)
 
     def __post_init__(self) -> None:
-        self._facts()
+        _facts_of(type(self))
         super().__post_init__()
         name = type(self).__name__
-        one = all(type(getattr(self, p)) is float for p in ("V_reset", "V_th", "theta_plus"))
-        if not one or (self.V_reset >= self.V_th and self.theta_plus == 0):  # type: ignore[operator]  # floats
+        reset, threshold, plus = self.V_reset, self.V_th, self.theta_plus
+        one = type(reset) is float and type(threshold) is float and type(plus) is float
+        if not one or (reset >= threshold and plus == 0):  # type: ignore[operator]  # floats
             self._require_reset_below()
         if self.reset not in ("zero", "subtract"):
             fail(name, "reset", self.reset, 'must be "zero" or "subtract"')
@@ -109,9 +139,9 @@ class IntegrateAndFire(NeuronModel):
             name, threshold = type(self).__name__, float(values[1][k])
             fail(name, "V_reset", float(values[0][k]), f"must lie below V_th = {threshold:g} mV")
 
-    def _advise(self) -> None:
-        super()._advise()
-        if self._kept.issuperset(_POTENTIALS):
+    def _advise(self, new: AbstractSet[str]) -> None:
+        super()._advise(new)
+        if new.isdisjoint((*_POTENTIALS, "C_m")):
             return
         highest = {name: largest(getattr(self, name), -math.inf) for name in _POTENTIALS}
         for name, value in highest.items():
@@ -119,47 +149,32 @@ class IntegrateAndFire(NeuronModel):
             in_volt = -0.2 < value < 0 and (name == "V_th" or highest["V_th"] <= -20.0)
             if in_volt:
                 advise_si(type(self).__name__, name, value, "mV", 1e3)
-        if "C_m" not in self._kept and highest["V_th"] <= -20.0:
+        if "C_m" in new and highest["V_th"] <= -20.0:
             least = float(np.min(getattr(self, "C_m", math.inf), initial=math.inf))
             if 0.01 <= least < 1.0:
                 problem = "pF looks like a value in nF, PyNN's unit"
                 way_out = f"did you mean {1e3 * least:g} pF?"
                 advise(type(self).__name__, "C_m", least, problem, way_out)
 
-    @classmethod
-    def _facts(cls) -> _Facts:
-        """Return what the core knows of this model, or say why it knows nothing."""
-        name = cls.__name__
-        facts = _in_core().get(name)
-        if facts is None:
-            base = next((c.__name__ for c in cls.__mro__[1:] if c.__name__ in _in_core()), None)
-            way_out = (
-                "add it to the core (docs/adding_a_neuron_model.md)"
-                if base is None
-                else f"make a function that returns {base}(...) with your defaults"
-            )
-            msg = f"{name}: the core has no neuron model of this name; {way_out}"
-            raise TypeError(msg)
-        if _classes[name] is not cls:
-            other = f"{_classes[name].__module__}.{name}"
-            msg = f"{name}: {other} has this name already; give {cls.__module__}.{name} another one"
-            raise TypeError(msg)
-        return facts
-
     @property
     def states(self) -> tuple[str, ...]:
         """Names of the states that can be read, set and recorded."""
-        return tuple(self._facts().states)
+        return _facts_of(type(self)).states
 
     @property
     def receptors(self) -> tuple[str, ...]:
         """Names of the receptors: one for all events, or excitatory and inhibitory ones."""
-        return ("ex", "in")[: self._facts().channels]
+        return ("ex", "in")[: _facts_of(type(self)).channels]
+
+    @property
+    def channels(self) -> int:
+        """Number of receptors."""
+        return _facts_of(type(self)).channels
 
     @property
     def by_sign(self) -> bool:
         """Whether the sign of a weight picks its receptor, where none is named."""
-        return self.channels == 2
+        return _facts_of(type(self)).channels == 2
 
     @property
     def current(self) -> str:
@@ -169,16 +184,17 @@ class IntegrateAndFire(NeuronModel):
     @property
     def conductance(self) -> bool:
         """Whether weights are conductances [nS]."""
-        return self._facts().conductance
+        return _facts_of(type(self)).conductance
 
     @property
     def weight_unit(self) -> str:
         """Unit of a synaptic weight."""
-        return "nS" if self.conductance else "mV" if self.channels == 1 else "pA"
+        facts = _facts_of(type(self))
+        return "nS" if facts.conductance else "mV" if facts.channels == 1 else "pA"
 
     def parameters(self) -> tuple[str, ...]:
         """Names of the parameters, in the core's order."""
-        return tuple(self._facts().parameters)
+        return _facts_of(type(self)).parameters
 
     def arrays(self) -> list[npt.NDArray[np.float64]]:
         """Values of all parameters, in the core's order."""
@@ -186,12 +202,13 @@ class IntegrateAndFire(NeuronModel):
 
     def _values(self) -> list[Any]:
         """Return the values of all parameters, in the core's order."""
-        return [getattr(self, p) for p in self._facts().parameters]
+        values = vars(self)
+        return [values[p] for p in _facts_of(type(self)).parameters]
 
     def add_to(self, sim: Simulator, n: int, dt: float) -> int:  # noqa: ARG002 - the core knows dt
         """Add n neurons of this model to a simulator, and return the number of their population."""
-        kind = list(_in_core()).index(type(self).__name__)
-        return sim.add_neurons(kind, n, self._values(), self.reset == "subtract")
+        values = self._values()
+        return sim.add_neurons(_facts_of(type(self)).number, n, values, self.reset == "subtract")
 
     def set_in(self, sim: Simulator, index: int, dt: float) -> None:  # noqa: ARG002 - the core knows dt
         """Give a population of a simulator the parameters of this model."""

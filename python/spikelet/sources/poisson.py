@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet._util.advice import advise
-from spikelet._util.checks import fail, has_units, listed, numbers, own, require
+from spikelet._util.checks import fail, has_units, listed, numbers, numbers_that, own, require
 from spikelet._util.described import Described
 from spikelet.sources.rates import ChangingRate
 
@@ -24,6 +24,8 @@ _MOST_SPIKES = 2**10  # in a step; each is delivered and recorded
 def check_events(where: str, rate: Numbers, dt: float, *, as_spikes: bool = False) -> None:
     """Check that rates [Hz] bring no more events, or spikes, into a step [ms] than can be drawn."""
     most, what = (_MOST_SPIKES, "spikes") if as_spikes else (_MOST_EVENTS, "events")
+    if rate.size == 1 and float(rate.reshape(1)[0]) * (dt * 1e-3) <= most:
+        return
     bad = rate * (dt * 1e-3) > most
     if bad.any():
         rule = f"must be at most {most / (dt * 1e-3):.4g} Hz, {most} {what} in a step of {dt:g} ms"
@@ -33,7 +35,7 @@ def check_events(where: str, rate: Numbers, dt: float, *, as_spikes: bool = Fals
 
 def _advise_rate(where: str, rate: npt.NDArray[np.float64]) -> None:
     """Warn about rates that are plausible in kHz only."""
-    most = float(rate.max(initial=0.0))
+    most = float(rate.max(initial=0.0) if rate.ndim else rate)
     if 0 < most < 0.1:
         problem = f"Hz is one event in {1 / most:.3g} s"
         advise(where, "rate", most, problem, f"did you mean {1000 * most:g} Hz ({most:g} kHz)?")
@@ -95,17 +97,16 @@ class PoissonInput(Described):
                 error=TypeError,
             )
         if not isinstance(self.rate, ChangingRate):
-            rate = numbers("PoissonInput", "rate", self.rate, "Hz")
-            require("PoissonInput", "rate", rate, ">= 0")
+            rate = numbers_that("PoissonInput", "rate", self.rate, ">= 0", "Hz")
             _advise_rate("PoissonInput", rate)
             object.__setattr__(self, "rate", own(rate))
-        weight = listed(self.weight)
-        if not has_units(weight):  # the unit of a quantity depends on the target
-            weight = own(self.weight_in(""))
+        weight = self.weight if type(self.weight) is float else listed(self.weight)
+        # The unit of a quantity depends on the target.
+        if type(weight) is float or not has_units(weight):
+            weight = self.weight_in("")
         object.__setattr__(self, "weight", tuple(weight) if isinstance(weight, list) else weight)
 
     def weight_in(self, unit: str) -> npt.NDArray[np.float64]:
         """Return the weight as plain numbers in a unit."""
-        weight = numbers("PoissonInput", "weight", self.weight, unit)
-        require("PoissonInput", "weight", weight, "finite")
+        weight = numbers_that("PoissonInput", "weight", self.weight, "finite", unit)
         return np.asarray(own(weight))

@@ -100,6 +100,9 @@ class Population {
   Population(std::shared_ptr<const Program> program, std::size_t model, std::size_t states,
              const Receptors& receptors, std::size_t n, Range own, Gid first_gid, double dt);
   void require_size(std::size_t size) const;
+  // For the values of a parameter, with room for what shrink() makes of them.
+  template <class T>
+  Buffer<T> buffer_for(std::size_t values) const;
   // One value for all becomes a block of copies; returns whether it is one.
   template <class T>
   bool shrink(Buffer<T>& values) const;

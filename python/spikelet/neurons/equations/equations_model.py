@@ -152,12 +152,12 @@ class EquationsModel(NeuronModel):
 
         found = {}
         for name, expr in self.equations.description.initial.items():
-            value = np.broadcast_to(evaluate(expr, values, number), (n,))
-            if not np.isfinite(value).all():
+            value = evaluate(expr, values, number)
+            if n > 0 and not np.isfinite(value).all():
                 where = f"{type(self).__name__}: initial value of {name}"
                 fail(where, str(expr), float(value[~np.isfinite(value)][0]), "must be finite")
-            if value.any():
-                found[name] = value
+            if n > 0 and value.any():
+                found[name] = np.broadcast_to(value, (n,))
         return found
 
     def add_to(self, sim: Simulator, n: int, dt: float) -> int:
@@ -189,12 +189,11 @@ class EquationsModel(NeuronModel):
         made = self.equations
         if made.method == "exact":
             return
-        first = {
-            name: np.ravel(value)[0] for name, value in self._values().items() if np.size(value)
-        }
-        if len(first) < len(self.parameters()):
+        if self.length == 0:
             return  # no neuron
-        longest = _longest_step(made, tuple(map(float, first.values())), dt)
+        values = self._values().values()
+        first = tuple(x if type(x) is float else float(np.ravel(x)[0]) for x in values)
+        longest = _longest_step(made, first, dt)
         if longest < dt:
             problem = f"ms is too long for {made.method}: deviations from the initial state grow from step to step"
             advise(type(self).__name__, "dt", dt, problem, f"use at most {longest:g} ms")

@@ -44,19 +44,24 @@ def evaluate(
     ValueError
         If the expression draws random numbers and `draw` is None.
     """
+    if isinstance(expr, (Number, Name)):  # as most initial values are
+        return _leaf(expr, values)
     done: dict[Expr, Array] = {}
     with np.errstate(all="ignore"):
         for node in nodes(expr):
-            if isinstance(node, Number):
-                done[node] = np.asarray(node.value)
-            elif isinstance(node, Name):
-                kind = np.bool_ if node.boolean else np.float64
-                done[node] = np.asarray(values[node.name], dtype=kind)
+            if isinstance(node, (Number, Name)):
+                done[node] = _leaf(node, values)
             elif isinstance(node, Call) and node.op in ("rand", "randn"):
                 done[node] = _drawn(node, draw)
             elif isinstance(node, Call):
                 done[node] = np.asarray(_OPERATIONS[node.op](*(done[a] for a in node.args)))
     return done[expr]
+
+
+def _leaf(node: Number | Name, values: Mapping[str, npt.ArrayLike]) -> Array:
+    if isinstance(node, Number):
+        return np.asarray(node.value)
+    return np.asarray(values[node.name], dtype=np.bool_ if node.boolean else np.float64)
 
 
 def _drawn(node: Call, draw: Callable[[str, int], npt.ArrayLike] | None) -> Array:
