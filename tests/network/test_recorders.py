@@ -402,6 +402,57 @@ def test_the_potential_before_the_reset_of_a_model_from_text() -> None:
     np.testing.assert_allclose(peaks.values[:, :70], peaks.values[:, 70:], rtol=0, atol=1e-10)
 
 
+@pytest.mark.parametrize(
+    "kind", [sl.LIFCond, sl.LIFCondAlpha, sl.LIFCondSFA], ids=lambda kind: kind.__name__
+)
+def test_conductances_have_no_upstroke(kind: Any) -> None:
+    """A neuron spikes at what was integrated, not at its threshold: the potential of a twin without one."""
+    net = make(dtype="float64")
+    cell = net.population(20, kind(I_e=900.0, t_ref=0.0), name="cell")
+    free = net.population(20, kind(I_e=900.0, V_th=1e6), name="free")
+    for cells in (cell, free):
+        cells.V_m = np.linspace(-70.0, -60.0, 20)
+        state = "dg_ex" if "dg_ex" in cells.states else "g_ex"
+        setattr(cells, state, np.linspace(5.0, 30.0, 20))
+    peak, course = net.record(cell, "V_m", when="before_reset"), net.record(free, "V_m")
+    spikes = net.record(cell, "spikes")
+    net.run(10.0)
+    firsts = [np.rint(spikes.times[spikes.ids == k][0] / 0.1).astype(int) for k in range(20)]
+    for k, first in enumerate(firsts):
+        np.testing.assert_array_equal(peak.values[:first, k], course.values[:first, k])
+    at_spike = peak.values[np.array(firsts) - 1, np.arange(20)]
+    assert np.mean(at_spike - cell.V_th) > 0.05
+
+
+def test_a_reset_reads_the_potential_that_was_integrated() -> None:
+    """Unless it is an upstroke, which ends at its threshold."""
+    text = "dv/dt = {}*g + 0.5\ndg/dt = -g/5\ndreached/dt = 0"
+    how = {"threshold": "v > 1", "reset": "reached = v; v = 0"}
+    reached = {}
+    for name, rate in (("linear", "(2 - v)"), ("upstroke", "(2 - v + 0.1*v**3)")):
+        model = sl.Equations(text.format(rate), **how)
+        net = sl.Network(dt=0.1, dtype="float64")
+        cell = net.population(1, model(), name=name)
+        cell.g = 1.0
+        spikes = net.record(cell, "spikes")
+        v = net.record(cell, "v", when="before_reset")
+        net.run(0.8)
+        assert len(spikes) == 1
+        reached[name] = float(cell.reached[0])
+        assert reached[name] == v.values[round(spikes.times[0] / 0.1) - 1, 0]
+    assert reached["upstroke"] == 1.0
+    # v' = (2 - v) e^(-t/5) + 0.5, by Runge and Kutta in small steps
+    v, h, t = 0.0, 1e-4, 0.0
+    while t < spikes.times[0] - 0.5 * h:
+        slope = [0.0] * 4
+        for k, part in enumerate((0.0, 0.5, 0.5, 1.0)):
+            at = v + part * h * slope[k - 1] if k else v
+            slope[k] = (2.0 - at) * np.exp(-(t + part * h) / 5.0) + 0.5
+        v, t = v + h / 6.0 * (slope[0] + 2 * slope[1] + 2 * slope[2] + slope[3]), t + h
+    assert abs(reached["linear"] - v) < 1e-6
+    assert v > 1.005
+
+
 def test_a_recorder_made_later_has_observed_since_then(tmp_path: Path) -> None:
     """What was before it counts neither in rates nor in Neo's t_start."""
     net = sl.Network(dt=0.1)

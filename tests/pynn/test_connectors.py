@@ -14,6 +14,7 @@ import pytest
 from pyNN import errors
 from pyNN.connectors import MapConnector
 from pyNN.core import IndexBasedExpression
+from pyNN.space import Grid2D
 
 sys.path.insert(0, str(Path(__file__).parent))
 import connection_cases
@@ -352,3 +353,14 @@ def test_the_header_of_a_file_is_not_run(sim: Any, tmp_path: Path, header: str) 
     with pytest.raises(ValueError, match="its header must be a list of columns"):
         sim.Projection(cells, cells, sim.FromFileConnector(str(file)))
     assert not made.exists()
+
+
+def test_columns_of_a_list_are_not_evaluated_from_the_distance(sim: Any) -> None:
+    """A `Grid2D` of 3 cells has no positions, so a function of the distance must not be asked."""
+    sim.setup(timestep=0.1, min_delay=0.1)
+    cells = sim.Population(3, sim.IF_curr_exp(), structure=Grid2D())
+    synapse = sim.StaticSynapse(weight="0.1*d", delay="0.2 + d")
+    rows = [(0, 1, 0.5, 1.0), (2, 0, 0.25, 2.0)]
+    listed = sim.FromListConnector(rows)
+    projection = sim.Projection(cells, cells, listed, synapse, receptor_type="excitatory")
+    assert sorted(projection.get(["weight", "delay"], "list")) == rows

@@ -378,7 +378,7 @@ class Network(NetworkContents):
             recording has no end. See also `SpikeRecorder.pause`.
         when : "after_reset" or "before_reset"
             If a neuron spikes in the step, record its V_m after the reset, or the V_m at which it spiked. For
-            `Equations`, this applies to the first state.
+            `Equations`, this applies to the first state, which does not go beyond the threshold in an upstroke.
         to : path-like, optional
             Record to this HDF5 file (needs h5py) instead of memory, so that a run of any length needs only a few MB
             of memory. Several recorders of a network may share a file. `read_recording` reads it, even during the run

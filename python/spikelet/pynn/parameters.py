@@ -79,7 +79,8 @@ class Parameters:
         """
         drawn = {name: self._draw(name, post) for name in self.random if name not in but}
         for name, value in self._lazy.items():
-            drawn[name] = self._evaluate(value, pre, post)
+            if name not in but:
+                drawn[name] = self._evaluate(value, pre, post)
         return {**self.single, **drawn}
 
     def _draw(self, name: str, post: Ints) -> Any:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from spikelet.neurons.equations import schemes
 from spikelet.neurons.equations.arrange import Arranger
 from spikelet.neurons.equations.branches import taken
+from spikelet.neurons.equations.calculus import affine_in
 from spikelet.neurons.equations.evaluate import evaluate
 from spikelet.neurons.equations.expression import (
     ONE,
@@ -111,7 +112,9 @@ def assemble(model: Model, method: str, current: str | None, schedule: str) -> A
         model.held,
         lambda: Call("randn", (Number(next(streams)),)),
     )
-    limits = _limits(model, others)
+    reset = _limits(model, others)
+    # A rate that is linear in its variable has no upstroke: its equation holds beyond the limit.
+    limits = {x: limit for x, limit in reset.items() if affine_in(others[x].rate, [x]) is None}
     problem = schemes.Problem(others, linear, frozenset(model.held), limits)
     new = schemes.step(problem, method)
     arranger = Arranger(fixed | linear.coefficients)
@@ -119,7 +122,7 @@ def assemble(model: Model, method: str, current: str | None, schedule: str) -> A
     receptors = _receptors(model, schedule)
 
     def uncut(states: Mapping[str, Expr]) -> dict[str, Expr]:
-        return {**states, **{name: _unless_held(states[name])[0] for name in limits}}
+        return {**states, **{name: _unless_held(states[name])[0] for name in reset}}
 
     if schedule == "brian2":
         tested = uncut(new)
