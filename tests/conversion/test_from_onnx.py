@@ -148,6 +148,27 @@ def test_attention_of_a_fixed_batch(batch: int) -> None:
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
+def test_masked_attention_as_pytorch_exports_it() -> None:
+    """`scaled_dot_product_attention` becomes a sum with a constant mask that holds -inf."""
+    mask = np.triu(np.full((5, 5), -np.inf, np.float32), 1)
+    ann = model(
+        [
+            node("Transpose", "x", "keys", perm=[0, 2, 1]),
+            node("MatMul", "x keys", "scores"),
+            node("Add", "scores mask", "masked"),
+            node("Softmax", "masked", "shares", axis=-1),
+            node("MatMul", "shares x", "y"),
+        ],
+        ("batch", 5, 8),
+        mask=mask,
+    )
+    x = values(3, 5, 8)
+    t = torch.tensor(x)
+    expected = F.scaled_dot_product_attention(t, t, t, is_causal=True, scale=1.0)
+    found = SpikingModel(read_onnx(ann, (5, 8))[0]).run(x, steps=1).output
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
 def test_samples_in_turns_are_no_output() -> None:
     ann = attention(2)
     ann.graph.output[0].name = "projected"
