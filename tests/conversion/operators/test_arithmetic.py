@@ -82,7 +82,7 @@ def test_masks_that_are_added(how: str) -> None:
     np.testing.assert_allclose(found[:, kept], x[:, kept])
     assert (found[:, ~kept] < -1e8).all()
     for wrong in (np.inf, np.nan):
-        with pytest.raises(ValueError, match="shift must be finite|NaN"):
+        with pytest.raises(ValueError, match=r"shift must (be finite|not contain NaN)"):
             arithmetic.add(c, X, wrong)
 
 
