@@ -17,7 +17,7 @@ __all__ = ["ATEN", "unguarded"]
 
 Handler: TypeAlias = Callable[..., Any]
 
-_GUARDS = ("_guards_fn", torch.ops.aten._assert_tensor_metadata.default)
+_GUARDS = ("_guards_fn", "aten._assert_tensor_metadata.default")
 
 
 def unguarded(module: nn.Module) -> nn.Module:
@@ -26,16 +26,15 @@ def unguarded(module: nn.Module) -> nn.Module:
     They insist on the precision and the batch of the example with which it was exported.
     """
     for m in module.modules():
-        for key, hook in list(m._forward_pre_hooks.items()):
-            if getattr(hook, "__name__", "") == "_check_input_constraints_pre_hook":
-                m._forward_pre_hooks.pop(key)
-                m._forward_pre_hooks_with_kwargs.pop(key, None)
-        if isinstance(m, torch.fx.GraphModule):
-            guards = [n for n in m.graph.nodes if n.target in _GUARDS]
-            for node in guards:
-                m.graph.erase_node(node)
-            if guards:
-                m.recompile()
+        if not isinstance(m, torch.fx.GraphModule):
+            continue
+        if hasattr(m, "validate_inputs"):
+            m.validate_inputs = False
+        guards = [node for node in m.graph.nodes if str(node.target) in _GUARDS]
+        for node in guards:
+            m.graph.erase_node(node)
+        if guards:
+            m.recompile()
     return module
 
 

@@ -142,7 +142,7 @@ class _Reader:
         if step.kind in MOVEMENTS and not step.is_whole:
             return moved_by(call, step, self.data)
         handler = self._handlers.get(step.kind)
-        if isinstance(step.function, torch._ops.OpOverload):  # of an exported program
+        if hasattr(step.function, "overloadpacket"):  # of an exported program
             handler = ATEN.get(step.kind, handler)
         if handler is None:
             call.refuse("cannot be converted", hint_for(step.kind))

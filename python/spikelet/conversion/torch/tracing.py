@@ -137,8 +137,7 @@ def kind_of(function: Any) -> str:
 
 def name_of(function: Any) -> str:
     """Return the name of an operator, of any overload: "relu_" for Tensor.relu_ and aten.relu_.default."""
-    if isinstance(function, torch._ops.OpOverload):
-        function = function.overloadpacket
+    function = getattr(function, "overloadpacket", function)
     name: str = getattr(function, "__name__", type(function).__name__)
     return name
 
