@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+import torch
 from onnx import TensorProto, helper
 from onnx.reference import ReferenceEvaluator
 from tests.support.onnx_models import bn, model, node
+from torch.nn import functional as F
 
 from spikelet import layers as L
 from spikelet.conversion.folding import fold
@@ -146,6 +148,27 @@ def test_attention_of_a_fixed_batch(batch: int) -> None:
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
+def test_masked_attention_as_pytorch_exports_it() -> None:
+    """`scaled_dot_product_attention` becomes a sum with a constant mask that holds -inf."""
+    mask = np.triu(np.full((5, 5), -np.inf, np.float32), 1)
+    ann = model(
+        [
+            node("Transpose", "x", "keys", perm=[0, 2, 1]),
+            node("MatMul", "x keys", "scores"),
+            node("Add", "scores mask", "masked"),
+            node("Softmax", "masked", "shares", axis=-1),
+            node("MatMul", "shares x", "y"),
+        ],
+        ("batch", 5, 8),
+        mask=mask,
+    )
+    x = values(3, 5, 8)
+    t = torch.tensor(x)
+    expected = F.scaled_dot_product_attention(t, t, t, is_causal=True, scale=1.0)
+    found = SpikingModel(read_onnx(ann, (5, 8))[0]).run(x, steps=1).output
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
 def test_samples_in_turns_are_no_output() -> None:
     ann = attention(2)
     ann.graph.output[0].name = "projected"
@@ -215,6 +238,25 @@ def test_what_cannot_be_converted_is_refused_with_its_name(name: str) -> None:
     ann, message = REFUSED[name]
     with pytest.raises(ValueError, match=r"(?s)^read_onnx: .*" + message):
         read_onnx(ann)
+
+
+def test_what_the_reference_implementation_gets_wrong_is_read() -> None:
+    """Transposed convolutions in groups with a bias, maxima of whole sequences, and windows behind an image."""
+    w, b = values(3, 2, 3, 3), values(6)
+    ann = model(
+        [
+            node("ConvTranspose", "x w b", "a", strides=[2, 1], pads=[1, 0, 0, 1], group=3),
+            node("MaxPool", "a", "p", kernel_shape=[2, 2], strides=[2, 2], pads=[1, 1, 1, 1], ceil_mode=1),
+            node("Reshape", "p rows", "r"),
+            node("GlobalMaxPool", "r", "y"),
+        ],
+        w=w, b=b, rows=np.array([0, 6, -1]),
+    )  # fmt: skip
+    x = rng.normal(size=(4, 3, 8, 7)).astype(np.float32)
+    t = F.conv_transpose2d(*map(torch.tensor, (x, w, b)), stride=(2, 1), groups=3)[:, :, 1:, :-1]
+    expected = F.max_pool2d(t, 2, 2, 1, ceil_mode=True).flatten(2).amax(2, keepdim=True)
+    found = SpikingModel(read_onnx(ann)[0], dtype="float64").run(x, steps=1).output
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
 
 def two_inputs(shape: Any = (1, 3)) -> onnx.ModelProto:

@@ -149,3 +149,24 @@ def test_one_input_may_be_any_array_like() -> None:
     assert (shown.kinds, shown.count, shown.steps) == (("spikes",), 2, 3)
     assert shown.shapes == ((5,),)
     assert shown.arrays[0].dtype == np.int8
+
+
+@pytest.mark.parametrize("coding", ["direct", "poisson", "latency"])
+def test_images_with_channels_last_in_memory(coding: Any) -> None:
+    own = model()
+    image = np.ascontiguousarray(IMAGE.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+    assert not image.flags.c_contiguous
+    wanted, found = (
+        own.run((x, np.asfortranarray(VECTOR)), steps=20, coding=coding) for x in (IMAGE, image)
+    )
+    for name in own.graph.outputs:
+        np.testing.assert_array_equal(found.outputs[name], wanted.outputs[name])
+
+
+def test_coded_inputs_beyond_the_scale_are_refused_with_a_way_out() -> None:
+    own = SpikingModel([L.Linear(np.eye(2))], input_scale=0.7)
+    x = np.array([[0.5, -0.9]])
+    rule = r"must lie within the model's input_scale = 0\.7; pass x\.clip\(-scale, scale\)"
+    with pytest.raises(ValueError, match=rf"^SpikingModel.run: x {rule} .*, got 0\.9$"):
+        own.run(x, 10, coding="latency")
+    assert own.run(x.clip(-own.input_scale, own.input_scale), 10, coding="latency").output[0, 1] < 0

@@ -171,7 +171,7 @@ def _encoded(
 ) -> tuple[NDArray[Any], str]:
     size = np.abs(array.astype(np.float64)) / scale
     if size.size and size.max() > 1:
-        rule = f"must lie within the model's input_scale = {scale:g}"
+        rule = f"must lie within the model's input_scale = {scale:g}; pass x.clip(-scale, scale) with scale = model.input_scale"
         fail(where, argument, float(np.abs(array).max()), rule)
     if coding == "poisson":
         raster = np.asarray(encode.rate(size, total, seed=seed)).astype(np.int8)
@@ -180,7 +180,9 @@ def _encoded(
         on = total - np.rint(size * total)
         raster = (np.arange(total).reshape(-1, *[1] * array.ndim) >= on).astype(np.int8)
     signs = np.sign(array).astype(np.int8)
-    return raster * signs, "signed" if (signs < 0).any() else "spikes"
+    # numpy keeps the order of axes in memory, as of images with channels last.
+    spikes = np.ascontiguousarray(raster * signs)
+    return spikes, "signed" if (signs < 0).any() else "spikes"
 
 
 def _are_spikes(array: NDArray[Any]) -> bool:

@@ -62,6 +62,73 @@ def test_what_the_reference_implementation_gets_wrong() -> None:
     np.testing.assert_allclose(bn, F.batch_norm(torch.tensor(x), mean, var, gamma, beta), atol=1e-5)
 
 
+@pytest.mark.parametrize("groups", [1, 2, 4])
+@pytest.mark.parametrize("axes", [1, 2, 3])
+def test_transposed_convolutions_are_those_of_pytorch(axes: int, groups: int) -> None:
+    x, w, b = values(2, 4, *(7, 6, 5)[:axes]), values(4, 3, *(3, 2, 2)[:axes]), values(3 * groups)
+    transposed = [None, F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d][axes]
+    assert transposed is not None
+    expected = transposed(*map(torch.tensor, (x, w, b)), 2, 1, 1, groups, 2)
+    operation = one("ConvTranspose", 3, strides=[2] * axes, pads=[1] * 2 * axes, group=groups,
+                    output_padding=[1] * axes, dilations=[2] * axes)  # fmt: skip
+    np.testing.assert_allclose(reference.values(operation, [x, w, b])[0], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("late", [True, False])
+def test_transposed_convolutions_of_a_given_size(late: bool) -> None:
+    x, w = values(1, 2, 4, 5), values(2, 3, 4, 4)
+    whole = F.conv_transpose2d(torch.tensor(x), torch.tensor(w), stride=2).numpy()  # 10 x 12
+    auto = "SAME_UPPER" if late else "SAME_LOWER"
+    same = one("ConvTranspose", 2, strides=[2, 2], auto_pad=auto)
+    np.testing.assert_allclose(
+        reference.values(same, [x, w])[0], whole[:, :, 1:-1, 1:-1], atol=1e-5
+    )
+    given = one("ConvTranspose", 2, strides=[2, 2], output_shape=[9, 13], auto_pad=auto)
+    found = reference.values(given, [x, w])[0]
+    cut = whole[:, :, :-1] if late else whole[:, :, 1:]
+    np.testing.assert_allclose(found, np.pad(cut, [(0, 0)] * 3 + [(0, 1)]), atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [(7,), (4, 3), (4, 3, 5)])
+def test_maxima_over_all_places_are_those_of_pytorch(size: tuple[int, ...]) -> None:
+    x = values(2, 3, *size)
+    expected = torch.tensor(x).amax(tuple(range(2, x.ndim)), keepdim=True)
+    np.testing.assert_array_equal(reference.values(one("GlobalMaxPool", 1), [x])[0], expected)
+
+
+@pytest.mark.parametrize("p", [1, 2, 3])
+def test_norms_of_windows_are_those_of_pytorch(p: int) -> None:
+    x = values(2, 3, 6, 5)
+    pool = one("LpPool", 1, kernel_shape=[3, 2], strides=[2, 1], p=p)
+    expected = F.lp_pool2d(torch.tensor(x).abs(), p, (3, 2), (2, 1))
+    np.testing.assert_allclose(reference.values(pool, [x])[0], expected, rtol=1e-5)
+    ceil = reference.values(pool.with_attributes(ceil_mode=1), [x])[0]
+    last = np.linalg.norm(x[:, :, 4:, :2].reshape(2, 3, -1), ord=p, axis=2)
+    np.testing.assert_allclose(ceil[:, :, 2, 0], last, rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["MaxPool", "AveragePool"])
+@pytest.mark.parametrize(
+    ("size", "kernel", "stride", "padding"),
+    [(7, 2, 2, 1), (8, 1, 2, 0), (6, 3, 2, 1), (5, 2, 3, 0)],
+)
+def test_windows_that_begin_behind_the_image_are_none(
+    kind: str, size: int, kernel: int, stride: int, padding: int
+) -> None:
+    x = values(2, 3, size)
+    options: dict[str, Any] = {
+        "kernel_shape": [kernel],
+        "strides": [stride],
+        "pads": [padding] * 2,
+        "ceil_mode": 1,
+    }
+    pool = one(kind, 1, **options)
+    pooled = F.max_pool1d if kind == "MaxPool" else F.avg_pool1d
+    expected = pooled(torch.tensor(x), kernel, stride, padding, ceil_mode=True)
+    assert reference.shapes(pool, [Tensor(x.shape, FLOAT)])["y"].shape == tuple(expected.shape)
+    assert reference.values(pool, [x])[0].shape == tuple(expected.shape)
+
+
 def test_shapes_follow_from_shapes_and_short_constants() -> None:
     x = Tensor((2, 3, 4), FLOAT)
     found = reference.shapes(one("Reshape", 2), [x, np.array([0, -1])])

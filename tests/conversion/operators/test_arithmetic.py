@@ -66,6 +66,26 @@ def test_sums_of_many() -> None:
     np.testing.assert_allclose(values(c, made, x), x + 3)
 
 
+@pytest.mark.parametrize("how", ["right", "left", "many", "subtracted"])
+def test_masks_that_are_added(how: str) -> None:
+    """As triangles of -inf are to the scores of attention."""
+    c, x = call(3, 3), samples(3, 3)
+    mask = np.triu(np.full((3, 3), -np.inf), 1)
+    made = {
+        "right": lambda: arithmetic.add(c, X, mask),
+        "left": lambda: arithmetic.add(c, mask, X),
+        "many": lambda: arithmetic.total(c, [mask, X, 0.0]),
+        "subtracted": lambda: arithmetic.subtract(c, X, -mask),
+    }[how]()
+    found = values(c, made, x)
+    kept = np.tri(3, dtype=bool)
+    np.testing.assert_allclose(found[:, kept], x[:, kept])
+    assert (found[:, ~kept] < -1e8).all()
+    for wrong in (np.inf, np.nan):
+        with pytest.raises(ValueError, match=r"shift must (be finite|not contain NaN)"):
+            arithmetic.add(c, X, wrong)
+
+
 def test_a_merged_batch_meets_an_ordinary_one() -> None:
     """As windows do that share a mask."""
     c, x = call(3, 4), samples(3, 4)

@@ -18,12 +18,18 @@ from spikelet.layers.spiking_model import SpikingModel
 
 SPELLED: dict[str, tuple[Callable[[torch.Tensor], torch.Tensor], str]] = {
     "swish": (lambda x: x * torch.sigmoid(x), "silu"),
+    "swish, as a quotient": (lambda x: x / (1 + torch.exp(-x)), "silu"),
+    "swish, by a reciprocal": (lambda x: x * (1 + torch.exp(-x)).reciprocal(), "silu"),
     "swish, reversed": (lambda x: torch.sigmoid(x) * x, "silu"),
     "quick GELU": (lambda x: x * torch.sigmoid(1.702 * x), "silu"),
     "hard swish": (lambda x: x * F.relu6(x + 3) / 6, "hardswish"),
     "hard swish, other order": (lambda x: x * (F.relu6(x + 3) / 6), "hardswish"),
     "hard swish by hardsigmoid": (lambda x: F.hardsigmoid(x) * x, "hardswish"),
     "mish": (lambda x: x * torch.tanh(F.softplus(x)), "mish"),
+    "mish, without tanh": (
+        lambda x: x * (x.exp().square() + 2 * x.exp()) / (x.exp().square() + 2 * x.exp() + 2),
+        "mish",
+    ),
     "GELU": (lambda x: x * 0.5 * (1.0 + torch.erf(x / 2**0.5)), "gelu"),
     "GELU, other order": (lambda x: 0.5 * (x * (1.0 + torch.erf(x * 0.7071067811865476))), "gelu"),
     "GELU by tanh": (
@@ -61,6 +67,9 @@ OTHERS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "a gate": lambda x: x * torch.sigmoid(x.mean((2, 3), keepdim=True)),
     "a slope by channel": lambda x: x * torch.sigmoid(x * torch.arange(1.0, 7).reshape(1, 6, 1, 1)),
     "a square": lambda x: x * x,
+    "a bound far away": lambda x: x.clamp(-50, 50) * torch.sigmoid(x),
+    "a bound far away, above": lambda x: x.clamp(max=2000) * torch.sigmoid(x),
+    "another quotient": lambda x: x / (1.01 + torch.exp(-x)),
 }
 
 

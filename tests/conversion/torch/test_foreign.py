@@ -59,3 +59,13 @@ def test_names_must_be_those_of_layers() -> None:
     rule = r"must name layers or modules; the nearest is 'body\.act'"
     with pytest.raises(ValueError, match=rf"^read_torch: analog {rule}, got 'act'$"):
         read_torch(module, (4,), analog=["act"])
+
+
+def test_what_no_layer_takes_is_refused() -> None:
+    pool = nn.MaxPool2d(2, return_indices=True)
+    unpooled = Lambda(lambda m, x: nn.functional.max_unpool2d(*m.pool(x), 2), pool=pool)
+    with pytest.raises(ValueError, match="takes the indices of another operator"):
+        read_torch(unpooled, (3, 4, 4), analog=["max_unpool2d"])
+    spectrum = Lambda(lambda _, x: torch.fft.rfft(x).abs())
+    with pytest.raises(ValueError, match=r"\(fft_rfft\): gives complex numbers"):
+        read_torch(spectrum, (3, 8), analog=["fft_rfft"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -12,6 +13,7 @@ from torch import nn
 
 from spikelet import layers as L
 from spikelet.conversion.from_torch import read_torch
+from spikelet.layers.spiking_model import SpikingModel
 
 
 def kinds(function: Any, shape: tuple[int, ...]) -> list[type]:
@@ -72,3 +74,28 @@ def test_places_of_a_tensor_are_one_layer_each() -> None:
 def test_what_mixes_samples_is_refused(function: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         kinds(function, (3, 4, 4))
+
+
+class Sequences(nn.Module):
+    """Attention with the sequence first, whose heads join the batch in a view."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.q, self.k, self.v = (nn.Linear(8, 8) for _ in range(3))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = x.transpose(0, 1)
+        n, batch, size = x.shape
+        q, k, v = (
+            f(x).contiguous().view(n, batch * 2, 4).transpose(0, 1)
+            for f in (self.q, self.k, self.v)
+        )
+        y = (q @ k.transpose(1, 2)).softmax(-1) @ v
+        return y.transpose(0, 1).contiguous().view(n, batch, size).transpose(0, 1)
+
+
+def test_views_of_tensors_with_the_batch_behind() -> None:
+    module = Sequences().eval()
+    x = torch.randn(3, 7, 8)
+    found = SpikingModel(read_torch(module, (7, 8)), dtype="float64").run(x, 1).output
+    np.testing.assert_allclose(found, module(x).detach(), atol=1e-6)

@@ -94,6 +94,20 @@ def test_others_stay_as_they_are() -> None:
         )
 
 
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        (L.ConvTranspose1d(np.ones((4, 2, 3))), r"\(ConvTranspose1d\) has no node in NIR"),
+        (L.Reshape((2, -1)), r"\(Reshape\) has no node in NIR"),
+        (L.AdaptiveMaxPool1d(2), r"\(AdaptiveMaxPool1d\) is max pooling, which NIR does not have"),
+    ],
+)
+def test_layers_without_a_node_are_refused_by_name(layer: L.Layer, message: str) -> None:
+    model = sl.SpikingModel([*audio()[:1], layer, L.IF(1.0)])
+    with pytest.raises(ValueError, match=rf"^write_nir: layer '\w+': {message}"):
+        sl.io.write_nir(model, input_shape=(2, 28))
+
+
 def test_several_inputs() -> None:
     nodes = [
         Node("a", L.Conv1d(np.ones((3, 2, 3)) / 5), ("x",)),

@@ -19,7 +19,8 @@ __all__ = ["Reference", "Tensor"]
 
 _PART = 1 << 22  # values of the windows of a convolution that are held at a time
 _SHORT = 64  # values of a constant that may determine a shape
-_SLOW = frozenset({"Resize", "LpPool", "ConvTranspose"})  # in the reference implementation
+_SLOW = frozenset({"Resize"})  # in the reference implementation
+_POOLS = frozenset({"MaxPool", "AveragePool", "LpPool"})
 
 
 class Tensor(NamedTuple):
@@ -101,7 +102,18 @@ class Reference:
             onnx.checker.ValidationError,
         ) as error:
             raise ValueError(str(error)) from None
-        return {name: self._tensor(kind) for name, kind in found.items()}
+        shapes = {name: self._tensor(kind) for name, kind in found.items()}
+        a = operation.attributes
+        if (
+            operation.kind in _POOLS
+            and a.get("ceil_mode", 0)
+            and a.get("auto_pad", "NOTSET") == "NOTSET"
+        ):
+            # Shape inference counts windows that would begin in the padding at the end.
+            size = tuple(inputs[0].shape)
+            extent = (*size[:2], *_windows_of(size[2:], a))
+            shapes = {name: Tensor(extent, kind) for name, (_, kind) in shapes.items()}
+        return shapes
 
     def _tensor(self, kind: Any) -> Tensor:
         tensor, t = kind.tensor_type, self._onnx.TensorProto
@@ -156,8 +168,9 @@ class Reference:
         if operation.kind in _SLOW:
             return size * 2e-6
         weight = next((x for x in inputs[1:] if isinstance(x, np.ndarray) and x.ndim >= 2), None)
-        if operation.kind in ("Conv", "Gemm", "MatMul") and weight is not None:
-            terms = int(weight.size) // max(weight.shape[0 if operation.kind == "Conv" else -1], 1)
+        outputs = {"Conv": 0, "ConvTranspose": 1, "Gemm": -1, "MatMul": -1}.get(operation.kind)
+        if outputs is not None and weight is not None:
+            terms = int(weight.size) // max(weight.shape[outputs], 1)
             return float(size * (terms * 1e-10 + 1e-8))
         return size * 2e-8
 
@@ -177,6 +190,23 @@ def _sides(options: Mapping[str, Any], n: int) -> list[tuple[int, int]]:
     return list(zip(pads[:n], pads[n:], strict=True))
 
 
+def _windows_of(size: Sequence[int], options: Mapping[str, Any]) -> list[int]:
+    """Return the number of windows along each axis; a last one must begin within the image or the padding before it."""
+    kernel = options["kernel_shape"]
+    n = len(kernel)
+    strides, dilations = options.get("strides") or [1] * n, options.get("dilations") or [1] * n
+    counts = []
+    for m, k, s, d, (low, high) in zip(
+        size, kernel, strides, dilations, _sides(options, n), strict=True
+    ):
+        room = m + low + high - d * (k - 1) - 1
+        count = room // s + 1
+        counts.append(
+            count + bool(options.get("ceil_mode", 0) and room % s and count * s < m + low)
+        )
+    return counts
+
+
 def _shifted(
     x: NDArray[Any], fill: NDArray[Any], options: Mapping[str, Any], side: int | None = None
 ) -> list[NDArray[Any]]:
@@ -185,16 +215,9 @@ def _shifted(
     n = len(kernel)
     strides, dilations = options.get("strides") or [1] * n, options.get("dilations") or [1] * n
     sides = _sides(options, n)
-    counts, ends = [], []
-    for size, k, s, d, (low, high) in zip(
-        x.shape[2:], kernel, strides, dilations, sides, strict=True
-    ):
-        room = size + low + high - d * (k - 1) - 1
-        count = room // s + 1
-        if options.get("ceil_mode", 0) and room % s and count * s < size + low:
-            count += 1  # a last window must begin within the image or the padding before it
-        counts.append(count)
-        ends.append(max((count - 1) * s + d * (k - 1) + 1 - size - low, 0))
+    counts = _windows_of(x.shape[2:], options)
+    axes = zip(x.shape[2:], counts, kernel, strides, dilations, sides, strict=True)
+    ends = [max((c - 1) * s + d * (k - 1) + 1 - m - low, 0) for m, c, k, s, d, (low, _) in axes]
     around = fill if side is None else np.array(side, x.dtype)
     padded = np.pad(x, [(0, 0), (0, 0), *sides], constant_values=around)
     beyond = [(0, max(end - high, 0)) for (_, high), end in zip(sides, ends, strict=True)]
@@ -257,6 +280,52 @@ def _mended() -> list[Any]:
                         )
             return (y if b is None else y + b.reshape(-1, *[1] * n),)
 
+    class ConvTranspose(OpRun):  # type: ignore[misc]  # onnx has no types
+        """In groups; the reference gives each group one output, and the bias of the first."""
+
+        def _run(self, x: Any, w: Any, b: Any = None, *, auto_pad: Any = "NOTSET", dilations: Any = None,
+                 group: Any = 1, output_padding: Any = None, output_shape: Any = None, pads: Any = None,
+                 strides: Any = None, **_: Any) -> tuple[Any]:  # fmt: skip
+            n = x.ndim - 2
+            size, kernel = x.shape[2:], w.shape[2:]
+            strides, dilations = strides or [1] * n, dilations or [1] * n
+            axes = zip(size, kernel, strides, dilations, output_padding or [0] * n, strict=True)
+            full = [s * (m - 1) + d * (k - 1) + 1 + e for m, k, s, d, e in axes]
+            if output_shape is None and auto_pad in ("SAME_UPPER", "SAME_LOWER"):
+                output_shape = [m * s for m, s in zip(size, strides, strict=True)]
+            if output_shape is None:
+                sides = _sides({"pads": pads}, n)
+                output_shape = [f - low - high for f, (low, high) in zip(full, sides, strict=True)]
+                lows = [low for low, _ in sides]
+            else:
+                spare = [max(f - m, 0) for f, m in zip(full, output_shape[-n:], strict=True)]
+                lows = [t // 2 if auto_pad == "SAME_UPPER" else t - t // 2 for t in spare]
+            ends = [low + m for low, m in zip(lows, output_shape[-n:], strict=True)]
+            room = [max(f, end) for f, end in zip(full, ends, strict=True)]
+            outer, inner = w.shape[1], x.shape[1] // group
+            y = np.zeros((len(x), outer * group, *room), x.dtype)
+            for g in range(group):
+                part = x[:, g * inner : (g + 1) * inner]
+                own = y[:, g * outer : (g + 1) * outer]
+                for place in np.ndindex(*kernel):
+                    weights = w[(slice(g * inner, (g + 1) * inner), slice(None), *place)]
+                    starts = [p * d for p, d in zip(place, dilations, strict=True)]
+                    cut = [
+                        slice(b, b + s * (m - 1) + 1, s)
+                        for b, s, m in zip(starts, strides, size, strict=True)
+                    ]
+                    own[(slice(None), slice(None), *cut)] += np.moveaxis(
+                        np.tensordot(part, weights, (1, 0)), -1, 1
+                    )
+            y = y[(slice(None), slice(None), *map(slice, lows, ends))]
+            return (y if b is None else y + b.reshape(-1, *[1] * n),)
+
+    class GlobalMaxPool(OpRun):  # type: ignore[misc]  # onnx has no types
+        """Of sequences and volumes, too; the reference takes the maximum over other axes there."""
+
+        def _run(self, x: Any, **_: Any) -> tuple[Any]:
+            return (x.max(tuple(range(2, x.ndim)), keepdims=True),)
+
     class LRN(OpRun):  # type: ignore[misc]  # onnx has no types
         """Of all channels; the reference normalises as many as there are samples, and images only."""
 
@@ -283,6 +352,13 @@ def _mended() -> list[Any]:
             count = sum(_shifted(ones, zero, options, int(bool(count_include_pad))))
             return (sum(_shifted(x, zero, options)) / count,)
 
+    class LpPool(OpRun):  # type: ignore[misc]  # onnx has no types
+        """The reference is slow, and scales windows that leave the image."""
+
+        def _run(self, x: Any, p: int = 2, **options: Any) -> tuple[Any]:
+            total = sum(_shifted(np.abs(x) ** p, np.array(0, x.dtype), options))
+            return ((total ** (1 / p)).astype(x.dtype),)
+
     class LpNormalization(OpRun):  # type: ignore[misc]  # onnx has no types
         """By magnitudes, which the reference leaves out."""
 
@@ -290,4 +366,14 @@ def _mended() -> list[Any]:
             norm = np.linalg.norm(x, ord=p, axis=axis, keepdims=True)
             return (np.where(norm == 0, 0, x / np.where(norm == 0, 1, norm)).astype(x.dtype),)
 
-    return [AveragePool, BatchNormalization, Conv, LRN, LpNormalization, MaxPool]
+    return [
+        AveragePool,
+        BatchNormalization,
+        Conv,
+        ConvTranspose,
+        GlobalMaxPool,
+        LRN,
+        LpNormalization,
+        LpPool,
+        MaxPool,
+    ]

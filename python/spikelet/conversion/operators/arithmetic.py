@@ -86,7 +86,12 @@ def add(c: Call, a: Operand, b: Operand) -> Data:
     x, y, like = _commuting(c, a, b)
     if isinstance(y, Data):
         return replace(c.add(Add(), x, y), axis=like.axis, merged=like.merged)
-    return affine(c, x, shift=y)
+    return affine(c, x, shift=_mask(y))
+
+
+def _mask(values: Floats) -> Floats:
+    """Return constants to add, in which -inf, as in a mask of attention, is finite."""
+    return np.where(np.isneginf(values), movement.LOWEST, values)
 
 
 def subtract(c: Call, a: Operand, b: Operand) -> Data:
@@ -170,7 +175,7 @@ def total(c: Call, xs: Sequence[Operand]) -> Data:
     constants = [x for x in found if not isinstance(x, Data)]
     part = c.inner("data") if constants else c
     x = data[0] if len(data) == 1 else replace(part.add(Add(), *data), axis=like.axis, merged=like.merged)  # fmt: skip
-    return affine(c, x, shift=sum(constants)) if constants else x
+    return affine(c, x, shift=_mask(np.asarray(sum(constants)))) if constants else x
 
 
 def where(c: Call, condition: NDArray[np.bool_], a: Operand, b: Operand) -> Data:

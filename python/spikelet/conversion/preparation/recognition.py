@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spikelet.layers import Activation, Add, Affine, Layer, Multiply, ReLU
+from spikelet.layers import Activation, Add, Affine, Divide, Layer, Multiply, ReLU
 from spikelet.layers.graph import Graph, Node
 
 __all__ = ["recognise"]
@@ -21,13 +21,17 @@ _KNOWN = (
     Activation("mish"),
     Activation("silu", 1.702),  # the approximation of GELU by a sigmoid
 )
-_GRID = np.linspace(-12, 12, 1201)[None, None]
-_TOLERANCE = 1e-6  # relative to the largest value; ONNX holds constants in single precision
+# Where the functions bend, and far away, where bounds may lie that an ANN has beside them.
+_NEAR, _FAR = 12.0, np.geomspace(12.5, 1e4, 200)
+_GRID = np.concatenate([-_FAR[::-1], np.linspace(-_NEAR, _NEAR, 1201), _FAR])[None, None]
+_TOLERANCE = (
+    1e-6  # relative to the values, at least those near 0; ONNX holds constants in single precision
+)
 _FARTHEST = 8  # operators from the first to the last one
 
 
 def recognise(graph: Graph) -> Graph:
-    """Return the graph with each product of functions of one value that is a known activation as that activation.
+    """Return the graph with each product or quotient of functions of one value that is a known activation as that activation.
 
     ONNX has no operator for SiLU, Mish or (below opset 20) GELU, and many networks in PyTorch spell them out. Their products
     would be graded, whereas neurons follow an activation. A part of the graph that computes the same function of one node
@@ -35,7 +39,7 @@ def recognise(graph: Graph) -> Graph:
     """
     nodes = {node.name: node for node in graph}
     for node in graph:
-        if isinstance(node.layer, Multiply):
+        if isinstance(node.layer, Multiply | Divide):
             for last in reversed([node.name, *_scales_behind(graph, node.name)]):
                 found = _activation(nodes, last)
                 if found is not None:
@@ -69,7 +73,11 @@ def _activation(nodes: dict[str, Node], last: str) -> Node | None:
             continue
         for known in _KNOWN:
             wanted = known.of(_GRID)
-            if np.abs(values - wanted).max() <= _TOLERANCE * np.abs(wanted).max():
+            bound = _TOLERANCE * np.maximum(np.abs(wanted), _NEAR)
+            # Far away, a formula may overflow where the function does not.
+            if (
+                np.isnan(values) & (np.abs(_GRID) > _NEAR) | (np.abs(values - wanted) <= bound)
+            ).all():
                 return Node(last, known, (first,))
     return None
 
@@ -99,6 +107,9 @@ def _values(nodes: dict[str, Node], last: str, first: str, left: int) -> NDArray
             return np.asarray(sum(arrays))
         case Multiply():
             return np.asarray(arrays[0] * arrays[1])
+        case Divide():
+            with np.errstate(all="ignore"):
+                return np.asarray(arrays[0] / arrays[1])
         case Affine(scale=scale, shift=shift):
             return np.asarray(arrays[0] * scale.flat[0] + (0 if shift is None else shift.flat[0]))
         case ReLU() | Activation():
@@ -110,7 +121,7 @@ def _values(nodes: dict[str, Node], last: str, first: str, left: int) -> NDArray
 def _is_single(layer: Layer) -> bool:
     """Return whether a layer is one function for all values."""
     match layer:
-        case Add() | Multiply():
+        case Add() | Multiply() | Divide():
             return True
         case Affine(scale=scale, shift=shift):
             return all(a is None or bool((a == a.flat[0]).all()) for a in (scale, shift))

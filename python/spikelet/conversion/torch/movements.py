@@ -29,7 +29,8 @@ MOVEMENTS = frozenset({
     "dsplit", "unbind",
     "repeat", "tile", "repeat_interleave", "roll", "flip", "fliplr", "flipud", "rot90",
     "unfold", "pixel_shuffle", "pixel_unshuffle", "channel_shuffle", "native_channel_shuffle",
-    "atleast_1d", "atleast_2d", "atleast_3d", "as_strided", "constant_pad_nd",
+    "atleast_1d", "atleast_2d", "atleast_3d", "as_strided", "constant_pad_nd", "im2col", "index",
+    *(f"{how}_pad{n}d" for how in ("reflection", "replication") for n in (1, 2, 3)),
 })  # fmt: skip
 
 
@@ -45,9 +46,8 @@ def moved_by(c: Call, step: Step, data: dict[Value, Any]) -> Any:
 
     def moved(k: int) -> Callable[[Any], Any]:
         def function(numbers: Any) -> Any:
-            given = torch.from_numpy(
-                numbers.astype(np.float64)
-            )  # exact, and known to every operator
+            # Exact, and known to every operator; in order, as a view may need it.
+            given = torch.from_numpy(np.ascontiguousarray(numbers, np.float64))
 
             def operand(a: Any) -> Any:
                 return given if a is first else a.tensor if isinstance(a, Value) else a

@@ -402,7 +402,7 @@ MODULES: dict[Any, Handler] = {QCFSActivation: _qcfs}  # modules that are one op
 _PLAIN = ("sigmoid", "logsigmoid", "tanh", "hardsigmoid", "hardswish", "silu", "mish", "selu", "softsign", "exp", "log",
           "sqrt", "square", "reciprocal", "abs", "erf", "sin", "cos")  # fmt: skip
 _SAME = ("clone", "contiguous", "detach", "data", "alias", "identity", "positive", "requires_grad", "real", "resolve_conj",
-         "resolve_neg", "lift_fresh", "share_memory", "pin_memory")  # fmt: skip
+         "resolve_neg", "lift_fresh", "lift_fresh_copy", "share_memory", "pin_memory")  # fmt: skip
 _DROPOUTS = ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout",
              "feature_dropout")  # fmt: skip
 OPERATORS: dict[str, Handler] = {

@@ -24,6 +24,7 @@ from spikelet.conversion.building import (
 )
 from spikelet.conversion.operators import foreign
 from spikelet.conversion.torch.check import differing
+from spikelet.conversion.torch.exported import ATEN, unguarded
 from spikelet.conversion.torch.foreign import ForeignStep
 from spikelet.conversion.torch.lookup import with_lookups
 from spikelet.conversion.torch.movements import MOVEMENTS, moved_by
@@ -141,6 +142,8 @@ class _Reader:
         if step.kind in MOVEMENTS and not step.is_whole:
             return moved_by(call, step, self.data)
         handler = self._handlers.get(step.kind)
+        if hasattr(step.function, "overloadpacket"):  # of an exported program
+            handler = ATEN.get(step.kind, handler)
         if handler is None:
             call.refuse("cannot be converted", hint_for(step.kind))
         if step.is_whole:
@@ -165,6 +168,12 @@ class _Reader:
     def _foreign(self, call: Call, step: Step) -> Any:
         operands = list(dict.fromkeys(step.operands))
         data = [self.data[v] for v in operands]
+        if any(d is None for d in data):
+            call.refuse("takes the indices of another operator", "use its values only")
+        if any(v.tensor.is_complex() for v in leaves(step.result)):
+            call.refuse(
+                "gives complex numbers", "compute their real and imaginary parts by real operators"
+            )
         found = []
         for k, _ in enumerate(leaves(step.result)):
             function = ForeignStep(step, operands, [d.layout for d in data], k, BATCH)
@@ -209,7 +218,7 @@ def convert(
     inputs = _inputs_of(module, shapes)
     special = {**MODULES, **(whole or {})}
     handlers = {**OPERATORS, **{kind.__name__: handler for kind, handler in special.items()}}
-    twin = dequantised(copied(module)).double()
+    twin = dequantised(unguarded(copied(module))).double()
     if is_layer(twin) or type(twin) in special:  # a single layer
         twin = nn.Sequential(twin)
     generator = torch.Generator().manual_seed(1)

@@ -25,6 +25,7 @@ __all__ = [
     "kind_of",
     "leaves",
     "mapped",
+    "name_of",
     "outputs_of",
 ]
 
@@ -129,10 +130,16 @@ def leaves(tree: Any) -> Iterator[Any]:
 
 def kind_of(function: Any) -> str:
     """Return the name of an operator: "relu" for torch.relu, F.relu_ and Tensor.relu_."""
-    name: str = getattr(function, "__name__", type(function).__name__)
-    if name == "__get__":  # an attribute of a tensor
+    if name_of(function) == "__get__":  # an attribute of a tensor
         return str(function.__self__.__name__)
-    return name.removesuffix(".default").strip("_")
+    return name_of(function).strip("_")
+
+
+def name_of(function: Any) -> str:
+    """Return the name of an operator, of any overload: "relu_" for Tensor.relu_ and aten.relu_.default."""
+    function = getattr(function, "overloadpacket", function)
+    name: str = getattr(function, "__name__", type(function).__name__)
+    return name
 
 
 def is_layer(module: nn.Module) -> bool:
@@ -279,7 +286,7 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-ch
         kind = kind_of(func)
         if kind == "is_all_true":  # torch.distributions checks its arguments
             return torch.tensor(True)
-        if getattr(func, "__name__", "") in _LEAVING:
+        if name_of(func) in _LEAVING:
             self._refuse_module(
                 f"cannot be traced because its control flow depends on its input (`{func.__name__}` of a tensor)",
                 "replace `if`, loops and numbers made of tensors by operators on tensors; their shapes may be used",
@@ -317,7 +324,7 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-ch
         where, name = self._labels(kind)
         if kwargs.get("out") is not None:
             self._refuse(where, "writes to out=", "use the result that it returns")
-        named = getattr(function, "__name__", "")
+        named = name_of(function)
         in_place = kind == "setitem" or (named.endswith("_") and not named.endswith("__"))
         given = mapped(lambda a: self.value(a) or a, (tuple(args), dict(kwargs)))
         if in_place and not isinstance(given[0][0], Value):  # a constant that is about to change

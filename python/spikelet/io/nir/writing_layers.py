@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from spikelet.io.nir.factors import Term, aligned, by_channel, product, same
 from spikelet.io.nir.writing_neurons import Cell, Neurons, full
 from spikelet.layers import (
     AdaptiveAvgPool2d,
+    AdaptiveMaxPool1d,
+    AdaptiveMaxPool2d,
+    AdaptiveMaxPool3d,
     Add,
     Affine,
     AvgPool2d,
@@ -24,7 +27,9 @@ from spikelet.layers import (
     Flatten,
     Layer,
     Linear,
+    MaxPool1d,
     MaxPool2d,
+    MaxPool3d,
     Neuron,
     ReLU,
     Shape,
@@ -36,8 +41,12 @@ __all__ = ["Writer"]
 
 Array = NDArray[Any]
 
+_KNOWN = (Neuron, Add, Concat, Flatten, AvgPool2d, AdaptiveAvgPool2d, Linear, Conv2d, Affine)
+_MAXIMA = (MaxPool1d, MaxPool2d, MaxPool3d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AdaptiveMaxPool3d)
 _HINTS: dict[type[Layer], tuple[str, str]] = {
-    MaxPool2d: ("is max pooling, which NIR does not have", "train with average pooling"),
+    **dict.fromkeys(
+        _MAXIMA, ("is max pooling, which NIR does not have", "train with average pooling")
+    ),
     Upsample: ("is an upsampling, which NIR does not have", "leave it out of the graph"),
     ReLU: (
         "is an analog activation over all steps, which NIR does not have",
@@ -169,6 +178,10 @@ class Writer:
         cell_of : callable
             Returns the cell of a layer of neurons of a shape, and the factors of its spikes.
         """
+        for node in graph:
+            # Images of width 1 do not fit other layers over sequences.
+            if self.one_dimensional and not isinstance(node.layer, _KNOWN):
+                self._refuse(node)
         shapes = graph.shapes(shape)
         names = ["input"] if len(graph.inputs) == 1 else graph.inputs
         wires = {
@@ -191,6 +204,11 @@ class Writer:
             self._multiply(key, of_input)
         if not self.reader.branches:
             self._require_chain()
+
+    def _refuse(self, node: Node) -> NoReturn:
+        kind = type(node.layer)
+        what, hint = _HINTS.get(kind, ("has no node in NIR", "leave it out"))
+        refuse(self.at(node.name), f"({kind.__name__}) {what}", hint)
 
     def _multiply(self, key: str, factor: Array) -> None:
         """Multiply the input of a population: the weights of the layers before it."""
@@ -280,8 +298,7 @@ class Writer:
                 conv = Conv2d(np.diag(scale)[..., None, None], shift)  # nir misreads groups
                 made = self._conv(name, conv, None, shape, after)
         else:
-            what, hint = _HINTS.get(type(layer), ("has no node in NIR", "leave it out"))
-            refuse(self.at(name), f"({type(layer).__name__}) {what}", hint)
+            self._refuse(node)
         return [Term(self.add(name, made, terms, self.seen(after), self.seen(shape)))]
 
     def _dense(self, weight: Array, bias: Array | None, factor: Array | None = None) -> Any:

@@ -1,0 +1,102 @@
+"""Programs of torch.export: they call ATen's operators, some of which take other arguments than PyTorch's functions."""
+
+# ruff: noqa: ARG001  # arguments are ATen's, some of which change nothing in inference
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import torch
+from torch import nn
+
+from spikelet.conversion.building import Call, Data
+from spikelet.conversion.torch.operators import OPERATORS
+
+__all__ = ["ATEN", "unguarded"]
+
+Handler: TypeAlias = Callable[..., Any]
+
+_GUARDS = ("_guards_fn", "aten._assert_tensor_metadata.default")
+
+
+def unguarded(module: nn.Module) -> nn.Module:
+    """Return a copy of a module, itself, without the checks of an exported program.
+
+    They insist on the precision and the batch of the example with which it was exported.
+    """
+    for m in module.modules():
+        if not isinstance(m, torch.fx.GraphModule):
+            continue
+        if hasattr(m, "validate_inputs"):
+            m.validate_inputs = False
+        guards = [node for node in m.graph.nodes if str(node.target) in _GUARDS]
+        for node in guards:
+            m.graph.erase_node(node)
+        if guards:
+            m.recompile()
+    return module
+
+
+def _batch_norm(
+    c: Call,
+    x: Data,
+    weight: Any,
+    bias: Any,
+    running_mean: Any,
+    running_var: Any,
+    training: bool,
+    momentum: float,
+    eps: float,
+    cudnn_enabled: bool = True,
+) -> Data:
+    found: Data = OPERATORS["batch_norm"](
+        c, x, running_mean, running_var, weight, bias, training, momentum, eps
+    )
+    return found
+
+
+def _instance_norm(
+    c: Call,
+    x: Data,
+    weight: Any,
+    bias: Any,
+    running_mean: Any,
+    running_var: Any,
+    use_input_stats: bool,
+    momentum: float,
+    eps: float,
+    cudnn_enabled: bool = True,
+) -> Data:
+    found: Data = OPERATORS["instance_norm"](
+        c, x, running_mean, running_var, weight, bias, use_input_stats, momentum, eps
+    )
+    return found
+
+
+def _adaptive_max_pool(c: Call, x: Data, output_size: Any) -> tuple[Data, None]:
+    return OPERATORS["adaptive_max_pool2d"](c, x, output_size), None
+
+
+def _upsample(mode: str) -> Handler:
+    def handler(c: Call, x: Data, size: Any, *more: Any) -> Data:
+        *before, factors = more
+        corners = {"align_corners": bool(before[0])} if before else {}
+        how = {"size": size} if factors is None else {"scale_factor": factors}
+        found: Data = OPERATORS["interpolate"](c, x, mode=mode, **how, **corners)
+        return found
+
+    return handler
+
+
+_INTERPOLATIONS = {"nearest1d": "nearest", "nearest2d": "nearest", "nearest3d": "nearest",
+                   "nearest_exact1d": "nearest-exact", "nearest_exact2d": "nearest-exact",
+                   "nearest_exact3d": "nearest-exact", "linear1d": "linear", "bilinear2d": "bilinear",
+                   "trilinear3d": "trilinear", "bicubic2d": "bicubic"}  # fmt: skip
+ATEN: dict[str, Handler] = {
+    "batch_norm": _batch_norm,
+    "instance_norm": _instance_norm,
+    **dict.fromkeys((f"adaptive_max_pool{n}d" for n in (1, 2, 3)), _adaptive_max_pool),
+    "col2im": OPERATORS["fold"],
+    **{f"upsample_{kind}": _upsample(mode) for kind, mode in _INTERPOLATIONS.items()},
+}

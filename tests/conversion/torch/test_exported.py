@@ -1,0 +1,122 @@
+"""Programs of torch.export, which call ATen's operators."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from tests.support.torch_modules import Lambda
+from torch import nn
+
+import spikelet as sl
+from spikelet.conversion.from_torch import read_torch
+
+# PyTorch's own code, when it exports.
+pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")
+
+IMAGE = (4, 6, 5)
+
+
+def trained(module: nn.Module, shape: tuple[int, ...]) -> nn.Module:
+    """Return a module in eval mode, whose parameters and statistics are not those of the beginning."""
+    torch.manual_seed(3)
+    for p in module.parameters():
+        nn.init.normal_(p)
+    with torch.no_grad():
+        module.train()(torch.randn(16, *shape) + 0.3)
+    return module.eval()
+
+
+def exported(module: nn.Module, shape: tuple[int, ...], batch: int = 2) -> nn.Module:
+    program: nn.Module = torch.export.export(module, (torch.randn(batch, *shape),)).module()
+    return program
+
+
+def agrees(module: nn.Module, shape: tuple[int, ...], batch: int = 2) -> None:
+    x = np.random.default_rng(0).normal(size=(3, *shape))
+    expected = sl.SpikingModel(read_torch(module, shape), dtype="float64").run(x, 1).output
+    graph = read_torch(exported(module, shape, batch), shape)
+    found = sl.SpikingModel(graph, dtype="float64").run(x, 1).output
+    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6)
+
+
+OPERATORS: dict[str, Callable[[Any, torch.Tensor], torch.Tensor]] = {
+    "sums": lambda _, x: 1 - (x + x.abs()) * 0.5 / (x.exp() + 1),
+    "sums in place": lambda _, x: x.clone().add_(1).relu_(),
+    "reductions": lambda _, x: (
+        x.mean((2, 3)) + x.sum(-1).amax(-1) + x.std(dim=(2, 3), unbiased=False)
+    ),
+    "movements": lambda _, x: torch.cat([x.flatten(1), x.transpose(1, 2).reshape(len(x), -1)], 1),
+    "slices": lambda _, x: torch.stack([t[..., ::2] for t in x.unbind(1)], 1)[:, :, 1:],
+    "indices": lambda _, x: x[:, [2, 0, 0]].repeat_interleave(2, 2),
+    "softmax": lambda _, x: x.softmax(1) + x.log_softmax(-1),
+    "same": lambda _, x: F.conv2d(x, torch.ones(3, 4, 5, 3), padding="same"),
+    "transposed": lambda _, x: F.conv_transpose2d(x, torch.ones(4, 3, 2, 2), stride=2),
+    "reflected": lambda _, x: F.pad(F.pad(x, (1, 2, 0, 1), "reflect"), (1, 1, 1, 1), "replicate"),
+    "wrapped": lambda _, x: F.pad(x, (1, 2, 0, 1), "circular"),
+    "maxima": lambda _, x: F.adaptive_max_pool2d(F.max_pool2d(x, 2, 1), (3, 2)),
+    "windows": lambda _, x: F.fold(F.unfold(x, 2), (6, 5), 2),
+    "nearest": lambda _, x: F.interpolate(x, size=(11, 7)),
+    "nearest, exact": lambda _, x: F.interpolate(x, scale_factor=1.6, mode="nearest-exact"),
+    "bilinear": lambda _, x: F.interpolate(x, scale_factor=1.6, mode="bilinear"),
+    "corners": lambda _, x: F.interpolate(x, size=(11, 7), mode="bilinear", align_corners=True),
+    "bicubic": lambda _, x: F.interpolate(x, size=(11, 7), mode="bicubic"),
+    "dropout": lambda m, x: F.dropout(x, 0.5, m.training).relu(),
+}
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_operators_of_other_overloads(name: str) -> None:
+    agrees(Lambda(OPERATORS[name]).eval(), IMAGE)
+
+
+@pytest.mark.parametrize(
+    "norm",
+    [
+        nn.BatchNorm2d(6),
+        nn.BatchNorm2d(6, affine=False),
+        nn.InstanceNorm2d(6, affine=True, track_running_stats=True),
+        nn.InstanceNorm2d(6, affine=True),
+        nn.GroupNorm(2, 6),
+        nn.LayerNorm([6, 4, 3]),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("batch", [1, 2, 5])
+def test_networks_with_normalisation(norm: nn.Module, batch: int) -> None:
+    module = nn.Sequential(
+        nn.Conv2d(4, 6, 3), norm, nn.ReLU(inplace=True), nn.Flatten(), nn.Linear(72, 3)
+    )
+    agrees(trained(module, IMAGE), IMAGE, batch)
+
+
+def test_transformers_and_parametrisations() -> None:
+    agrees(trained(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), (7, 8)), (7, 8))
+    orthogonal = nn.utils.parametrizations.orthogonal(nn.Linear(6, 6))
+    agrees(trained(nn.Sequential(orthogonal, nn.ReLU(), nn.Linear(6, 2)), (6,)), (6,))
+
+
+def test_an_exported_network_is_converted_and_not_modified() -> None:
+    module = trained(
+        nn.Sequential(nn.Conv2d(4, 6, 3), nn.BatchNorm2d(6), nn.ReLU(), nn.Conv2d(6, 2, 3)), IMAGE
+    )
+    program = exported(module, IMAGE)
+    x = torch.randn(60, *IMAGE)
+    snn = sl.convert(program, x, steps=32)
+    with torch.no_grad():
+        expected = module(x).numpy()
+    np.testing.assert_allclose(snn.ann.run(x, 1).output, expected, rtol=1e-4, atol=1e-4)
+    assert np.abs(snn.run(x).output - expected).mean() < 0.05 * np.abs(expected).mean()
+    with pytest.raises(Exception, match=r"(?i)guard|expected|shape"):  # it still checks its inputs
+        program(torch.randn(3, *IMAGE).double())
+
+
+def test_statistics_of_a_batch_are_refused() -> None:
+    module = nn.Sequential(nn.Conv2d(4, 6, 3), nn.BatchNorm2d(6), nn.ReLU())
+    program = torch.export.export(module.train(), (torch.randn(2, *IMAGE),)).module()
+    with pytest.raises(ValueError, match="normalises each batch by itself"):
+        read_torch(program, IMAGE)
