@@ -76,7 +76,7 @@ def _folded(x: torch.Tensor) -> torch.Tensor:
     """
     y = x.flatten(0, 1)
     last = _LAST.get(y.ndim)
-    if last is None or len(y) != 1 or y.is_contiguous() or is_transformed():
+    if last is None or y.shape[0] != 1 or y.is_contiguous() or is_transformed():
         return y
     return y.clone(memory_format=last) if y.is_contiguous(memory_format=last) else y
 
