@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import itertools
 import json
 import os
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -412,6 +414,25 @@ def test_bad_images(method: str) -> None:
             call(bad)
     with pytest.raises(TypeError, match="images must be an array of numbers"):
         call(np.zeros((3, 8, 8), complex))
+
+
+@pytest.mark.parametrize(
+    "copied", [copy.copy, copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))]
+)
+def test_a_copy_learns_on_by_itself(copied: Any) -> None:
+    images = pictures(60)
+    layers = [dataclasses.replace(SMALL, stride=1), SMALL]
+    model = ConvSTDP(layers, shape=(8, 8), seed=3, threads=2).partial_fit(images[:40])
+    twin = copied(model)
+    assert (twin.threads, repr(twin)) == (2, repr(model))
+    before = model.weights[0].copy()
+    twin.partial_fit(images[40:])
+    assert model.seen == (40, 0)
+    assert np.array_equal(model.weights[0], before)
+    model.partial_fit(images[40:])
+    for name in ("weights", "thresholds", "wins"):
+        assert all(map(np.array_equal, getattr(model, name), getattr(twin, name)))
+    assert np.array_equal(model.transform(images), twin.transform(images))
 
 
 def test_bad_files(tmp_path: Path) -> None:

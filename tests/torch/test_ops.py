@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
+import torch._dynamo.testing
+from torch import nn
 from torch.autograd import forward_ad
 from torch.fx.experimental.proxy_tensor import make_fx
 
@@ -130,3 +132,41 @@ def test_forward_mode_is_refused() -> None:
         torch.func.jvp(st.LIF(), (x,), (x,))
     with forward_ad.dual_level(), pytest.raises(RuntimeError, match="no forward-mode derivative"):
         st.LIF()(forward_ad.make_dual(x, x))
+
+
+STEPS, BATCH = (torch.export.Dim(name, min=2, max=1000) for name in ("steps", "batch"))
+
+
+@pytest.mark.parametrize(
+    ("net", "shape"),
+    [
+        (
+            nn.Sequential(nn.Linear(5, 8), st.CubaLIF(), nn.Linear(8, 3), st.LI(learn_tau=True)),
+            (5,),
+        ),
+        (nn.Sequential(st.RecurrentALIF(5), st.SlidingPSN(3), st.Delay(5, 3, 4)), (5,)),
+        (nn.Sequential(st.SpikeConv2d(2, 4, 3), st.tdBN(4), st.LIF(), st.MaxPool2d(2)), (2, 6, 6)),
+    ],
+)
+def test_an_exported_network_takes_any_number_of_steps_and_samples(net, shape):
+    net = net.eval()
+    dims = {0: STEPS, 1: BATCH}
+    exported = torch.export.export(net, (torch.randn(6, 3, *shape),), dynamic_shapes=(dims,))
+    x = torch.randn(9, 4, *shape)
+    torch.testing.assert_close(exported.module()(x), net(x))
+
+
+def test_sequences_of_other_lengths_compile_once_more_only():
+    torch._dynamo.reset()
+    net = nn.Sequential(
+        nn.Linear(5, 8), st.LIF(), st.DropoutOverTime(0.1), st.SlidingPSN(2), nn.Linear(8, 3), st.LIF(checkpoint=True)
+    )  # fmt: skip
+    counter = torch._dynamo.testing.CompileCounterWithBackend("aot_eager")
+
+    @torch.compile(backend=counter)
+    def loss(x, labels):
+        return st.losses.rate_cross_entropy(net(x), labels)
+
+    for steps in range(3, 9):
+        loss(torch.randn(steps, 4, 5), torch.arange(4) % 3).backward()
+    assert counter.frame_count == 2  # one for the first length, one for all

@@ -68,3 +68,20 @@ def test_a_subclass_with_its_own_forward_is_not_taken_for_its_layers(tmp_path):
     pytest.importorskip("onnx")
     with pytest.raises(ValueError, match="Twice"):
         st.to_onnx(net, tmp_path / "n.onnx", torch.rand(5, 2, 4))
+
+
+@pytest.mark.parametrize("train", [True, False])
+@pytest.mark.parametrize("shape", [(3, 6, 5), (3, 1, 5), (3, 4, 3, 2)])
+def test_gradients_of_a_norm_over_one_image_with_channels_last(shape, train):
+    # PyTorch's own are wrong for the strides that `flatten` gives such an image.
+    norm = nn.BatchNorm2d if len(shape) == 3 else nn.BatchNorm3d
+    images = torch.randn(1, 1, *shape[1:], shape[0]).double().movedim(-1, 2)
+    by = torch.randn(1, 1, *shape).double()
+    found = []
+    for x in (images, images.contiguous()):
+        layer = st.OverTime(norm(3)).double().train(train)
+        leaf = x.detach().requires_grad_()
+        layer(leaf).backward(by)
+        found.append([leaf.grad, *(p.grad for p in layer.parameters())])
+    for mine, expected in zip(*found, strict=True):
+        torch.testing.assert_close(mine, expected)

@@ -371,22 +371,9 @@ class ConvSTDP(Sealed):
         path : path-like
             File to write (.npz); it is replaced atomically.
         """
-        header = {
-            "format": FORMAT,
-            "version": _core.__version__,
-            "layers": [dataclasses.asdict(layer) for layer in self.layers],
-            "seen": self._seen,
-            **{name: getattr(self, name) for name in _OPTIONS},
-        }
-        arrays: dict[str, Any] = {"header": np.array(json.dumps(header))}
-        for k, (weights, thresholds) in enumerate(zip(self.weights, self.thresholds, strict=True)):
-            arrays |= {
-                f"weights{k}": weights,
-                f"thresholds{k}": thresholds,
-                f"wins{k}": self.wins[k],
-            }
+        header, arrays = self._stored()
         with replaced(path) as file:
-            np.savez(file, **arrays)
+            np.savez(file, header=np.array(json.dumps(header)), **arrays)
 
     @staticmethod
     def load(path: str | os.PathLike[str], *, threads: int = 1) -> ConvSTDP:
@@ -422,7 +409,28 @@ class ConvSTDP(Sealed):
         maps = " -> ".join(str(layer.maps) for layer in self.layers)
         return f"ConvSTDP({maps} maps, shape={self.shape}, {self.n_features} features, seen={self._seen})"
 
+    def __reduce__(self) -> Any:
+        return ConvSTDP._restored, (*self._stored(), self.threads)
+
     # Helpers --------------------------------------------------------------------------------------
+
+    def _stored(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return what a file holds: a header and arrays, which are copies."""
+        header = {
+            "format": FORMAT,
+            "version": _core.__version__,
+            "layers": [dataclasses.asdict(layer) for layer in self.layers],
+            "seen": list(self._seen),
+            **{name: getattr(self, name) for name in _OPTIONS},
+        }
+        arrays: dict[str, Any] = {}
+        for k, (weights, thresholds) in enumerate(zip(self.weights, self.thresholds, strict=True)):
+            arrays |= {
+                f"weights{k}": weights.copy(),
+                f"thresholds{k}": thresholds.copy(),
+                f"wins{k}": self.wins[k].copy(),
+            }
+        return header, arrays
 
     @staticmethod
     def _restored(header: dict[str, Any], arrays: dict[str, Any], threads: int) -> ConvSTDP:

@@ -93,7 +93,7 @@ class DropoutOverTime(nn.Module):
         if x.ndim < 3:
             rule = "must have the shape [T, B, ...]"
             fail("DropoutOverTime", "x", tuple(x.shape), rule, got="shape")
-        if not self.training or self.p == 0 or len(x) == 0:
+        if not self.training or self.p == 0 or x.shape[0] == 0:
             return x
         return x * F.dropout(x.new_ones(x.shape[1:]), self.p)
 

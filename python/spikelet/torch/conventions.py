@@ -22,6 +22,7 @@ __all__ = [
     "CONVENTIONS",
     "DEFAULT_ALPHA",
     "HALVES",
+    "NAMES",
     "RASTERS",
     "Setting",
     "flag",
@@ -72,11 +73,11 @@ def setting(
     """Return the setting for the parameters of a convention; an error names the wrong parameter."""
     choice(where, "convention", convention, *CONVENTIONS)
     for name in parameters:
-        if name not in _NAMES[convention]:
-            near = suggestion(name, (*_NAMES[convention], *_OF_ALL))
-            there = ", ".join(_NAMES[convention])
+        if name not in NAMES[convention]:
+            near = suggestion(name, (*NAMES[convention], *_OF_ALL))
+            there = ", ".join(NAMES[convention])
             there += "".join(
-                f"; {other!r} has {name}" for other in CONVENTIONS if name in _NAMES[other]
+                f"; {other!r} has {name}" for other in CONVENTIONS if name in NAMES[other]
             )
             msg = (
                 f"{where}: has no parameter {name!r}{near} (convention {convention!r} has {there})"
@@ -414,7 +415,7 @@ CONVENTIONS: dict[str, Callable[..., tuple[Cell, float]]] = {
     "spikingjelly": _spikingjelly,
     "norse": _norse,
 }
-_NAMES = {name: tuple(inspect.signature(make).parameters)[1:] for name, make in CONVENTIONS.items()}
+NAMES = {name: tuple(inspect.signature(make).parameters)[1:] for name, make in CONVENTIONS.items()}
 # What all conventions take, for the name that was probably meant.
 _OF_ALL = (
     "v_threshold", "surrogate", "alpha", "learn_tau", "learn_threshold", "checkpoint", "return_v", "steps", "backend",

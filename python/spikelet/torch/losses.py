@@ -117,7 +117,7 @@ def rate_cross_entropy(
         Mean over the batch.
     """
     spikes = _classes("rate_cross_entropy", "spikes", spikes, labels)
-    factor = len(spikes) if scale is None else _positive("rate_cross_entropy", "scale", scale)
+    factor = spikes.shape[0] if scale is None else _positive("rate_cross_entropy", "scale", scale)
     return F.cross_entropy(spikes.mean(0) * factor, labels)
 
 
@@ -230,7 +230,7 @@ def _series(where: str, argument: str, values: torch.Tensor) -> torch.Tensor:
         raise TypeError(msg)
     if not values.is_floating_point():
         raise TypeError(f"{where}: {argument} must hold floating-point numbers, got {values.dtype}")
-    if values.ndim < 3 or len(values) == 0:
+    if values.ndim < 3 or values.shape[0] == 0:
         fail(where, argument, tuple(values.shape), "must have the shape [T, B, ...]", got="shape")
     return values
 

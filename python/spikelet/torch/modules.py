@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from spikelet._util.checks import choice, fail, integer
 from spikelet.torch.cell import Charge, Reset
 from spikelet.torch.computed import recompute
-from spikelet.torch.conventions import Setting, flag, require_in_range, setting, single
+from spikelet.torch.conventions import Setting, flag, single
 from spikelet.torch.functional import BACKENDS, Backend, Run, run
+from spikelet.torch.neuron_parameters import HasParameters, checked_tensor, register
 from spikelet.torch.surrogate import Table
 
 __all__ = [
@@ -27,26 +28,6 @@ __all__ = [
     "RecurrentCubaLIF",
     "RecurrentLIF",
 ]
-
-
-def _register(module: nn.Module, name: str, value: Tensor) -> None:
-    if isinstance(value, nn.Parameter):
-        module.register_parameter(name, value)
-    else:
-        module.register_buffer(name, value)
-
-
-def _parameter(where: str, name: str, value: Tensor) -> Tensor:
-    """Check the values of a parameter that is a tensor; integers become floating-point numbers."""
-    if (
-        value.dtype in (torch.bool, torch.complex64, torch.complex128)
-        or value.layout != torch.strided
-    ):
-        what = f"{value.dtype} {value.layout}"
-        raise TypeError(f"{where}: {name} must be a dense tensor of real numbers, got {what}")
-    if value.device.type != "meta" and value.numel():
-        require_in_range(where, name, value)
-    return value if value.is_floating_point() else value.to(torch.get_default_dtype())
 
 
 def _shape(where: str, shape: Any) -> tuple[int, ...]:
@@ -64,7 +45,7 @@ class Carried:
         self.states: dict[str, Tensor] = {}
 
 
-class Neuron(nn.Module):
+class Neuron(HasParameters):
     """Base class of all neurons: takes [T, B, ...] and returns spikes [T, B, ...].
 
     Parameters
@@ -95,6 +76,11 @@ class Neuron(nn.Module):
         `spikelet.torch.lif`.
     **parameters
         Parameters of the convention.
+
+    Notes
+    -----
+    Given numbers are attributes. They, `v_threshold`, `surrogate` and `alpha` may be assigned, as if the constructor had been
+    given them: ``lif.alpha = 10.0``. Of a tensor, change the values instead.
     """
 
     def __init__(
@@ -129,16 +115,17 @@ class Neuron(nn.Module):
         )
         self._fixed_threshold = 1.0 if isinstance(v_threshold, Tensor) else v_threshold
         # Numbers are checked once, here; tensors and learned parameters replace them at each run.
-        made = self._made(v_threshold, parameters)
+        made = self._made(parameters, v_threshold=v_threshold)
         self._setting = replace(made, tensors={})
-        self.given: dict[str, Any] = {}
+        given: dict[str, Any] = {}
         self.tensors = nn.Module()  # the given nn.Parameters, and buffers
         for name, value in parameters.items():
             if isinstance(value, Tensor) and name in made.names.values():
-                _register(self.tensors, name, _parameter(where, name, value))
+                register(self.tensors, name, checked_tensor(where, name, value))
             else:
-                self.given[name] = value.item() if isinstance(value, Tensor) else value
-        self._has_tensors = len(self.given) < len(parameters)
+                given[name] = value.item() if isinstance(value, Tensor) else value
+        self._hold(given)
+        self._has_tensors = len(given) < len(parameters)
         shape = _shape(where, shape)
         if shape and not (learn_tau or learn_threshold):
             rule = "is that of learned parameters: it needs learn_tau=True or learn_threshold=True"
@@ -149,7 +136,7 @@ class Neuron(nn.Module):
             if learn_threshold:
                 rule = "must be a number with learn_threshold, or an nn.Parameter without it"
                 fail(where, "v_threshold", v_threshold, rule)
-            _register(self, "threshold", _parameter(where, "v_threshold", v_threshold))
+            register(self, "threshold", checked_tensor(where, "v_threshold", v_threshold))
         elif learn_threshold:
             self.threshold = nn.Parameter(torch.full(shape, made.cell.threshold))
         if recurrent is not None:
@@ -189,34 +176,6 @@ class Neuron(nn.Module):
                 f"{tuple(here.shape)}; make the module {way_out}."
             )
 
-    def _made(self, v_threshold: float | Tensor, parameters: dict[str, Any]) -> Setting:
-        return setting(
-            type(self).__name__,
-            self.convention,
-            v_threshold,
-            self.surrogate,
-            self.alpha,
-            parameters,
-        )
-
-    def _learn_tau(self, shape: tuple[int, ...]) -> None:
-        """Make the leak a parameter, the logit of the decay of a step."""
-        decay = self.decay
-        if not isinstance(decay, float) or not 0 < decay < 1:
-            fail(type(self).__name__, "decay", decay, "must be a number in (0, 1) with learn_tau")
-        made, name = self._setting, {"snntorch": "beta", "spikelet": "tau_m"}.get(self.convention)
-        if name is not None:  # the cell of a tensor, which may differ from that of a number
-            given = {**self.given, **self._tensors(), name: torch.tensor(decay)}
-            given.pop("decay", None)
-            made = self._made(self._fixed_threshold, given)
-        self._setting = replace(made, tensors={})
-        self.leak = nn.Parameter(torch.full(shape, math.log(decay / (1 - decay))))
-
-    def _tensors(self) -> dict[str, Tensor]:
-        """Return the parameters of the convention that are tensors; they may be parametrised."""
-        names = self._setting.names.values()
-        return {name: getattr(self.tensors, name) for name in names if hasattr(self.tensors, name)}
-
     def _is_bare(self) -> bool:
         """Return whether the module has no tensors; to look for each of them takes several microseconds."""
         attributes = vars(self)
@@ -245,7 +204,7 @@ class Neuron(nn.Module):
         tensors: dict[str, Tensor] = {}
         if self._has_tensors:
             given = self.given | self._tensors()
-            tensors |= self._made(self._fixed_threshold, given).tensors
+            tensors |= self._made(given).tensors
         if hasattr(self, "threshold"):
             tensors["threshold"] = self.threshold
         if hasattr(self, "leak"):
@@ -384,11 +343,11 @@ class IF(Neuron):
     Parameters are those of `Neuron`; with ``convention="spikelet"`` also `reset`, `v_reset`, `detach_reset` and `gain` (1).
     """
 
+    _rules: ClassVar = {"tau_m": "must not be given: decay is 1, without a leak; LIF has one"}
+
     def __init__(self, *, convention: str = "spikelet", **parameters: Any) -> None:
         if convention == "spikelet":
-            if parameters.get("tau_m") is not None:
-                rule = "must not be given: decay is 1, without a leak; LIF has one"
-                fail("IF", "tau_m", parameters["tau_m"], rule)
+            self._refuse({n: p for n, p in parameters.items() if p is not None})
             parameters = {"decay": 1.0, "gain": 1.0, **parameters}
         elif convention == "snntorch":
             parameters = {"beta": 1.0, **parameters}
@@ -417,7 +376,8 @@ class CubaLIF(LIF):
 class ALIF(LIF):
     """Leaky integrate-and-fire neurons with a threshold that rises with each spike (Bellec et al., NeurIPS 2018).
 
-    The threshold is ``v_threshold + boost a``, with ``a[t] = exp(-dt/tau_adapt) a[t-1] + spikes[t]``.
+    The threshold is ``v_threshold + boost a``, with ``a[t] = exp(-dt/tau_adapt) a[t-1] + spikes[t]``. A spike subtracts
+    `v_threshold`, without the adaptation (as Bellec et al. 2020; in 2018 they subtracted all of it).
 
     Parameters
     ----------
@@ -433,9 +393,6 @@ class ALIF(LIF):
         super().__init__(tau_adapt=tau_adapt, boost=boost, **parameters)
 
 
-_OF_SPIKES = ("v_threshold", "learn_threshold", "reset", "v_reset", "tau_adapt", "boost")
-
-
 class LI(LIF):
     """Leaky integrators that never spike, as a readout: the potential after each step, [T, B, ...].
 
@@ -443,11 +400,13 @@ class LI(LIF):
     of the input over `tau_m`.
     """
 
+    _rules: ClassVar = dict.fromkeys(
+        ("v_threshold", "learn_threshold", "reset", "v_reset", "tau_adapt", "boost"),
+        "must not be given: these neurons never spike, and are not reset",
+    )
+
     def __init__(self, **parameters: Any) -> None:
-        for name in _OF_SPIKES:
-            if name in parameters:
-                rule = "must not be given: these neurons never spike, and are not reset"
-                fail(type(self).__name__, name, parameters[name], rule)
+        self._refuse(parameters)
         convention = parameters.get("convention", "spikelet")
         if convention != "spikelet":
             rule = 'must be "spikelet", whose reset="none" these neurons have'

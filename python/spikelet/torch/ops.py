@@ -30,12 +30,12 @@ _LIBRARY = torch.library.Library("spikelet", "FRAGMENT")
 _GIVEN = "Tensor?[] parameters, Tensor?[] states, Tensor? recurrent, Tensor? first_spikes"
 _LIBRARY.define(
     "neuron(Tensor x, " + ", ".join(f"Tensor? {name}" for name in (*PARAMETERS, *STATES)) +
-    ", Tensor? recurrent, Tensor? first_spikes, float[] cell, str give, int steps)"
+    ", Tensor? recurrent, Tensor? first_spikes, float[] cell, str give, SymInt steps)"
     " -> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)"
 )  # fmt: skip
 _LIBRARY.define(
     f"neuron_backward(Tensor kept, bool is_charged, {_GIVEN}, Tensor? spikes, Tensor? by_spikes, Tensor? by_v_seq,"
-    " Tensor?[] by_last, float[] cell, bool[] wanted, int steps, bool constant) -> Tensor[]"
+    " Tensor?[] by_last, float[] cell, bool[] wanted, SymInt steps, bool constant) -> Tensor[]"
 )
 neuron_op = torch.ops.spikelet.neuron
 neuron_backward = torch.ops.spikelet.neuron_backward
@@ -207,7 +207,7 @@ def _save(ctx: Any, inputs: Sequence[Any], output: Sequence[Optional]) -> None:
     x, *given, cell, give, steps = inputs
     spikes, kept = output[:2]
     recurrent = given[8]
-    ctx.steps, ctx.constant = steps, len(x) != steps
+    ctx.steps, ctx.constant = steps, x.shape[0] != steps
     ctx.cell, ctx.is_charged = cell, recurrent is None and "h" in give
     ctx.direct = False
     ctx.set_materialize_grads(False)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from spikelet._util.checks import fail
-from spikelet.torch.cell import Reset
+from spikelet.torch.cell import Cell, Reset
 from spikelet.torch.modules import LI, Neuron
 from spikelet.torch.straight_through import straight_through
 from spikelet.torch.time import layers_over_time
@@ -26,13 +26,22 @@ _AFFINE = (
 
 @dataclass
 class _Stage:
-    """Layers without state, and the neurons that they drive; without neurons at the end, `decay` is 0."""
+    """Layers without state, and the neurons that they drive, of which the last may have none."""
 
     layers: nn.Sequential
     neurons: Neuron | None
-    decay: float
+    name: str = ""  # of the neurons
+    cell: Cell | None = None  # that was checked
     trace: Tensor | None = None  # of the input, [1, B, ...]
     v: Tensor | None = None
+
+    def decay(self) -> float:
+        """Return the present decay of the traces, 0 without neurons; parameters of neurons may be assigned."""
+        if self.neurons is None:
+            return 0.0
+        if self.neurons.setting().cell is not self.cell:
+            self.cell = _checked(self.neurons, self.name)
+        return float(self.neurons.decay)
 
 
 class OTTT:
@@ -143,9 +152,9 @@ class OTTT:
         return y.detach()[0]
 
     def _through(self, k: int, stage: _Stage, x: Tensor) -> Tensor:
-        seen = x.detach()
-        stage.trace = seen if stage.trace is None else stage.decay * stage.trace + seen
-        self._ones[k] = stage.decay * self._ones[k] + 1
+        seen, decay = x.detach(), stage.decay()
+        stage.trace = seen if stage.trace is None else decay * stage.trace + seen
+        self._ones[k] = decay * self._ones[k] + 1
         with torch.no_grad():
             value = stage.layers(seen)
         filtered = stage.layers(straight_through(x, stage.trace))
@@ -208,7 +217,7 @@ def _stages(model: nn.Sequential) -> list[_Stage]:
             fail("OTTT", f"module '{name}'", type(module).__name__, "must not be used twice")
         seen.add(module)
         if isinstance(module, Neuron):
-            stages.append(_Stage(layers, module, _decay(module, name)))
+            stages.append(_Stage(layers, module, name, _checked(module, name)))
             layers = nn.Sequential()
             continue
         over = layers_over_time(module)
@@ -219,7 +228,7 @@ def _stages(model: nn.Sequential) -> list[_Stage]:
                 fail("OTTT", f"module '{name}'", type(part).__name__, rule)
         layers.append(module)
     if len(layers):
-        stages.append(_Stage(layers, None, 0.0))
+        stages.append(_Stage(layers, None))
     if not stages:
         fail("OTTT", "model", "Sequential()", "must have layers")
     return stages
@@ -235,8 +244,8 @@ def _flat(model: nn.Sequential, inside: str) -> list[tuple[str, nn.Module]]:
     return modules
 
 
-def _decay(module: Neuron, name: str) -> float:
-    """Return the decay of neurons whose derivative by their input is a trace of it."""
+def _checked(module: Neuron, name: str) -> Cell:
+    """Return the cell of neurons whose derivative by their input is a trace of it; refuse others."""
     cell, decay = module.setting().cell, module.decay
     good = (
         type(module).forward in (Neuron.forward, LI.forward)
@@ -252,4 +261,4 @@ def _decay(module: Neuron, name: str) -> float:
             "for other neurons"
         )
         fail("OTTT", f"module '{name}'", type(module).__name__, rule)
-    return float(decay)
+    return cell

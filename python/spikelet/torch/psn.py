@@ -34,7 +34,7 @@ class _Parallel(nn.Module):
         if not isinstance(x, Tensor) or not x.is_floating_point():
             what = x.dtype if isinstance(x, Tensor) else type(x).__name__
             fail(where, "x", what, "must be a floating-point torch.Tensor", error=TypeError)
-        if x.ndim < 3 or len(x) == 0 or steps not in (None, len(x)):
+        if x.ndim < 3 or x.shape[0] == 0 or steps not in (None, x.shape[0]):
             sizes = "[T, B, ...] with T >= 1" if steps is None else f"[{steps}, B, ...]"
             fail(where, "x", tuple(x.shape), f"must be {sizes}", got="shape")
         weight = next(self.parameters())
@@ -190,11 +190,11 @@ class SlidingPSN(_Parallel):
     def forward(self, x: Tensor) -> Tensor:
         """Return spikes [T, B, ...] for inputs [T, B, ...]."""
         x = self._checked(x, None)
-        back = torch.arange(len(x), device=x.device)
+        back = torch.arange(x.shape[0], device=x.device)
         lag = back[:, None] - back[None, :]
         inside = (lag >= 0) & (lag < self.order)
         matrix = self.weight[lag.clamp(0, self.order - 1)] * inside.to(self.weight)
-        return self._spikes(x, matrix, self.bias.expand(len(x)))
+        return self._spikes(x, matrix, self.bias.expand(x.shape[0]))
 
     def extra_repr(self) -> str:
         """Return the order."""

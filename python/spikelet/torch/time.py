@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from spikelet._util.checks import fail
+from spikelet.torch.transforms import is_transformed
 
 __all__ = ["OverTime", "layers_over_time"]
 
@@ -59,8 +60,25 @@ class OverTime(nn.Module):
         if x.ndim < 3:
             fail("OverTime", "x", tuple(x.shape), "must have the shape [T, B, ...]", got="shape")
         self.check(x)
-        y: torch.Tensor = self.layer(x.flatten(0, 1))
+        y: torch.Tensor = self.layer(_folded(x))
         return y.unflatten(0, x.shape[:2])
+
+
+_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
+
+
+def _folded(x: torch.Tensor) -> torch.Tensor:
+    """Return all samples of all steps, [T B, ...].
+
+    The stride of a dimension of size 1 may be any, and `flatten` chooses one from which BatchNorm takes a single image
+    whose channels come last for another format in its backward pass: its gradients are wrong then (PyTorch 2.13, 2.15).
+    A copy has the usual strides.
+    """
+    y = x.flatten(0, 1)
+    last = _LAST.get(y.ndim)
+    if last is None or y.shape[0] != 1 or y.is_contiguous() or is_transformed():
+        return y
+    return y.clone(memory_format=last) if y.is_contiguous(memory_format=last) else y
 
 
 def layers_over_time(module: nn.Module) -> nn.Module | None:
