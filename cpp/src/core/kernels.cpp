@@ -19,6 +19,7 @@
 #include "core/plasticity/rounds.hpp"
 #include "core/plasticity/round_lanes.hpp"
 #include "core/plasticity/replay.hpp"
+#include "core/plasticity/doubles.hpp"
 #include "core/plasticity/modulated.hpp"
 #include "core/plasticity/loops.hpp"
 // clang-format on

@@ -1,7 +1,8 @@
 // Rows of synapses of a modulated rule at spikes of their sources: as in replay.hpp, but spikes
-// change the eligibility, and between them it decays and the reward turns it into weight. Synapses
-// without a spike to replay all pass the same time, and so share what it does. The newest spike of
-// a target is the last one of its synapse, which passes the rest of the time with it.
+// change the eligibility, and between them it decays and the reward turns it into weight. Older
+// spikes come in rounds. A last pass over the rows does the rest at once: the time up to the newest
+// spike of the target, that spike, and the time up to the source's spike. Where no target of a
+// vector has fired, its synapses pass one span, which the row knows.
 
 namespace spikelet::SPIKELET_LEVEL {
 
@@ -9,24 +10,24 @@ template <class R>
 struct ModulatedRounds {
   static constexpr std::size_t room = Pieces<R>::room;
   Rounds<R, true> rounds;
-  // By place: when the eligibility had its value, and the time of the source's spike. Pieces that
-  // share rounds have several of the latter.
-  alignas(64) std::int32_t since[room], until[room];
+  alignas(64) std::int32_t since[room];  // by place: when the eligibility had its value
   // Of a round: what its synapses have, and then get.
   alignas(64) R weight[room], own[room];
-  alignas(64) std::int32_t touched_at[room], spike_at[room];
-  alignas(64) std::uint32_t touched[room];  // places of synapses that have not passed all of it
+  alignas(64) std::int32_t touched_at[room];
 };
 
-// rise and sum, or sum and fall, for as many steps as a vector has doubles.
-SPIKELET_INLINE void look_up_two(const double* from, const std::int32_t* step, Vec<double>& first,
+// rise and sum, or sum and fall, at as many offsets in bytes as a vector has doubles.
+SPIKELET_INLINE void look_up_two(const void* from, const std::int32_t* offset, Vec<double>& first,
                                  Vec<double>& second) {
   static_assert(sizeof(RewardFrom) == 2 * sizeof(double));
   static_assert(sizeof(RewardUntil) == 2 * sizeof(double));
+  const auto at = [&](int lane) {
+    const auto bytes = static_cast<std::uint32_t>(offset[lane]);
+    return reinterpret_cast<const double*>(static_cast<const std::byte*>(from) + bytes);
+  };
 #if defined(__x86_64__) && SPIKELET_VECTOR_BYTES >= 32
-  const auto two = [&](int lane) { return _mm_loadu_pd(from + 2 * std::ptrdiff_t{step[lane]}); };
   const auto pair = [&](int a, int b) {
-    return _mm256_insertf128_pd(_mm256_castpd128_pd256(two(a)), two(b), 1);
+    return _mm256_insertf128_pd(_mm256_castpd128_pd256(_mm_load_pd(at(a))), _mm_load_pd(at(b)), 1);
   };
 #if SPIKELET_VECTOR_BYTES == 64
   const __m512d even = _mm512_insertf64x4(_mm512_castpd256_pd512(pair(0, 2)), pair(4, 6), 1),
@@ -40,8 +41,8 @@ SPIKELET_INLINE void look_up_two(const double* from, const std::int32_t* step, V
 #endif
 #else
   for (int k = 0; k < lanes<double>; ++k) {
-    first[k] = from[2 * std::ptrdiff_t{step[k]}];
-    second[k] = from[2 * std::ptrdiff_t{step[k]} + 1];
+    first[k] = at(k)[0];
+    second[k] = at(k)[1];
   }
 #endif
 }
@@ -51,6 +52,11 @@ template <class R, class W>
 SPIKELET_INLINE W begin_of(const Modulating<R>& how, W step) {
   const W stretch = step >> how.shift;
   return ((stretch + how.number) & (how.stretches - 1)) * how.size - (stretch << how.shift);
+}
+// Where the tables have what spans from there are at `to`, in bytes.
+template <class R>
+SPIKELET_INLINE Words<R> offset_of(const Modulating<R>& how, Words<R> from, Words<R> to) {
+  return (begin_of(how, from) + to) << 4;
 }
 // Whether the stretch of a step does not have a later one.
 template <class R, class W>
@@ -84,54 +90,112 @@ SPIKELET_INLINE void pass(const Modulating<R>& how, std::int32_t from, std::int3
 template <class R, class Integral, class Decay>
 SPIKELET_INLINE void pass(const Modulating<R>& how, Vec<R>& weight, Vec<R>& own,
                           Integral&& integral, Decay&& decay) {
-  constexpr int parts = sizeof(R) == 4 ? 2 : 1;
-  typedef R Part __attribute__((vector_size(sizeof(Vec<R>) / parts)));
-  Part w[parts], c[parts];
-  __builtin_memcpy(w, &weight, sizeof w);
-  __builtin_memcpy(c, &own, sizeof c);
-  for (int k = 0; k < parts; ++k) {
-    const Vec<double> wide = __builtin_convertvector(c[k], Vec<double>);
-    const Vec<double> moved = __builtin_convertvector(w[k], Vec<double>) + wide * integral(k);
-    w[k] = __builtin_convertvector(moved, Part);
-    c[k] = __builtin_convertvector(wide * decay(k), Part);
+  Doubles<R> moved = in_double<R>(weight), wide = in_double<R>(own);
+  for (int k = 0; k < Doubles<R>::parts; ++k) {
+    moved.part[k] += wide.part[k] * integral(k);
+    wide.part[k] *= decay(k);
   }
-  Vec<R> moved;
-  __builtin_memcpy(&moved, w, sizeof w);
-  __builtin_memcpy(&own, c, sizeof c);
-  weight = at_least(at_most(moved, how.high), how.low);
+  weight = at_least(at_most(rounded<R>(moved), how.high), how.low);
+  own = rounded<R>(wide);
 }
-// The first `count` lanes.
+// What a vector of spans does to eligibilities of 1.
 template <class R>
-SPIKELET_INLINE void pass(const Modulating<R>& how, Words<R> from, Words<R> to, std::size_t count,
-                          Vec<R>& weight, Vec<R>& own) {
-  constexpr int parts = sizeof(R) == 4 ? 2 : 1, width = lanes<double>;
-  const Words<R> begin = begin_of(how, from), far = is_far(how, from, to) & (to > from);
-  // Some pass no time; those beyond the end, any.
-  const Words<R> first = begin + from, last = begin + ((far | (to < from)) ? from : to);
-  alignas(64) std::int32_t a[lanes<R>], b[lanes<R>];
-  put_in_memory(first, a);
-  put_in_memory(last, b);
-  Vec<double> integral[parts], decay[parts];
-  for (int k = 0; k < parts; ++k) {
-    Vec<double> rise{}, sum_a{}, sum_b{}, fall{};
-    look_up_two(&how.reward_from->rise, a + k * width, rise, sum_a);
-    look_up_two(&how.reward_until->sum, b + k * width, sum_b, fall);
-    integral[k] = (sum_b - sum_a) * rise;
-    decay[k] = rise * fall;
+struct Spans {
+  Vec<double> integral[Doubles<R>::parts], decay[Doubles<R>::parts];
+};
+// `count` lanes are some. until(part, sum, fall): at the end of each.
+template <class R, class Until>
+SPIKELET_INLINE Spans<R> spans_of(const Modulating<R>& how, Words<R> from, Words<R> to,
+                                  std::size_t count, Until&& until) {
+  constexpr int width = lanes<double>;
+  alignas(64) std::int32_t at[lanes<R>];
+  put_in_memory(offset_of(how, from, from), at);
+  Spans<R> spans;
+  for (int k = 0; k < Doubles<R>::parts; ++k) {
+    Vec<double> rise{}, sum_from{}, sum_until{}, fall{};
+    look_up_two(how.reward_from, at + k * width, rise, sum_from);
+    until(k, sum_until, fall);
+    spans.integral[k] = (sum_until - sum_from) * rise;
+    spans.decay[k] = rise * fall;
   }
-  for (std::uint32_t left = word_bits<R>(far) & first_lanes<R>(count); left != 0;
-       left &= left - 1) {
-    const int lane = std::countr_zero(left);
-    double sum = 0, fall = 0;
-    how.passed(how.signal, how.base + from[lane], how.base + to[lane], sum, fall);
-    integral[lane / width][lane % width] = sum;
-    decay[lane / width][lane % width] = fall;
+  const Words<R> far = is_far(how, from, to) & (to > from);
+  std::uint32_t left = word_bits<R>(far) & first_lanes<R>(count);
+  if (left != 0) {
+    Spans<R> changed = spans;  // in memory, so that the others stay in registers
+    for (; left != 0; left &= left - 1) {
+      const int lane = std::countr_zero(left);
+      double sum = 0, fall = 0;
+      how.passed(how.signal, how.base + from[lane], how.base + to[lane], sum, fall);
+      changed.integral[lane / width][lane % width] = sum;
+      changed.decay[lane / width][lane % width] = fall;
+    }
+    spans = changed;
   }
+  return spans;
+}
+// To any steps.
+template <class R>
+SPIKELET_INLINE Spans<R> spans_of(const Modulating<R>& how, Words<R> from, Words<R> to,
+                                  std::size_t count) {
+  alignas(64) std::int32_t at[lanes<R>];
+  // Sums of spans that are far, or backwards, are not used.
+  put_in_memory(offset_of(how, from, (is_far(how, from, to) | (to < from)) ? from : to), at);
+  return spans_of(how, from, to, count, [&](int part, Vec<double>& sum, Vec<double>& fall) {
+    look_up_two(how.reward_until, at + part * lanes<double>, sum, fall);
+  });
+}
+template <class R>
+SPIKELET_INLINE void pass(const Modulating<R>& how, Words<R> from, Words<R> to,
+                          const Spans<R>& spans, Vec<R>& weight, Vec<R>& own) {
   Vec<R> moved = weight, decayed = own;
-  pass(how, moved, decayed, [&](int k) { return integral[k]; }, [&](int k) { return decay[k]; });
-  const auto passes = __builtin_convertvector(to > from, Mask<R>);
+  pass(
+      how, moved, decayed, [&](int k) { return spans.integral[k]; },
+      [&](int k) { return spans.decay[k]; });
+  const auto passes = __builtin_convertvector(to > from, Mask<R>);  // the others pass no time
   weight = passes ? moved : weight;
   own = passes ? decayed : own;
+}
+
+// The end of spans up to one step, by the number of stretches that lie between their start and it.
+struct alignas(64) Ends {
+  static constexpr std::int32_t count = 4;  // longer spans are far
+  RewardUntil of[count];
+};
+template <class R>
+SPIKELET_INLINE Ends ends_at(const Modulating<R>& how, std::int32_t to) {
+  Ends ends;
+  for (std::int32_t k = 0; k < Ends::count; ++k) {
+    const std::int32_t stretch = (to >> how.shift) - k;
+    ends.of[k] = how.reward_until[begin_of(how, stretch << how.shift) + to];
+  }
+  return ends;
+}
+SPIKELET_INLINE void look_up(const Ends& ends, Words<double> between, Vec<double>& sum,
+                             Vec<double>& fall) {
+#if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
+  static_assert(sizeof(Ends) == sizeof(__m512d));
+  const __m512d all = _mm512_load_pd(&ends.of[0].sum);
+  const __m512i at = _mm512_cvtepi32_epi64(reinterpret_cast<__m256i>(between << 1));
+  sum = reinterpret_cast<Vec<double>>(_mm512_permutexvar_pd(at, all));
+  fall = reinterpret_cast<Vec<double>>(
+      _mm512_permutexvar_pd(_mm512_or_si512(at, _mm512_set1_epi64(1)), all));
+#else
+  alignas(64) std::int32_t at[lanes<double>];
+  put_in_memory(between << 4, at);
+  look_up_two(ends.of, at, sum, fall);
+#endif
+}
+// To one step, whose ends are at hand.
+template <class R>
+SPIKELET_INLINE Spans<R> spans_of(const Modulating<R>& how, Words<R> from, std::int32_t to,
+                                  const Ends& ends, std::size_t count) {
+  const Words<R> between = ((to >> how.shift) - (from >> how.shift)) & (Ends::count - 1);
+  Words<double> part[Doubles<R>::parts];
+  static_assert(sizeof part == sizeof between);
+  __builtin_memcpy(part, &between, sizeof part);
+  return spans_of(
+      how, from, Words<R>{} + to, count,
+      [&](int k, Vec<double>& sum, Vec<double>& fall) { look_up(ends, part[k], sum, fall); });
 }
 
 // Replays the spikes of a target that are older than its latest few.
@@ -158,8 +222,8 @@ template <class Rule, class R>
   }
 }
 
-// newest: then, the synapses pass the time to their sources' spikes, too.
-template <bool newest, class Rule, class R>
+// A round of spikes that are not the newest of their targets.
+template <class Rule, class R>
 SPIKELET_INLINE void replay(const Rule& rule, const Modulating<R>& modulating, std::size_t age,
                             ModulatedRounds<R>& all) {
   const Replaying<R>& how = modulating.how;
@@ -173,10 +237,6 @@ SPIKELET_INLINE void replay(const Rule& rule, const Modulating<R>& modulating, s
   read_lanes(rounds, age, rounds.part.weight, all.weight);
   read_lanes(rounds, age, rounds.part.own, all.own);
   read_lanes(rounds, age, all.since, all.touched_at);
-  const bool several = rounds.part.count > 1;
-  if (newest && several) {
-    read_lanes(rounds, age, all.until, all.spike_at);
-  }
   const auto* steps = reinterpret_cast<const std::int32_t*>(round.steps);
   for (std::size_t k = 0; k < size; k += lanes<R>) {
     const Vec<R> factor = how.posts.latest_factor != nullptr
@@ -184,14 +244,10 @@ SPIKELET_INLINE void replay(const Rule& rule, const Modulating<R>& modulating, s
                                            reinterpret_cast<const std::int32_t*>(round.at) + k)
                               : broadcast(how.up);
     Vec<R> weight = load(all.weight + k), own = load(all.own + k);
-    Words<R> time = load_words<R>(round.time + k);
-    pass(modulating, load_words<R>(all.touched_at + k), time, size - k, weight, own);
+    const Words<R> time = load_words<R>(round.time + k);
+    const Words<R> since = load_words<R>(all.touched_at + k);
+    pass(modulating, since, time, spans_of(modulating, since, time, size - k), weight, own);
     own = rule.up(own, load(round.trace + k) * decayed(how.pre_decay, steps + k) * factor);
-    if constexpr (newest) {
-      const Words<R> until = load_words<R>(several ? all.spike_at + k : all.until);
-      pass(modulating, time, until, size - k, weight, own);
-      time = until;
-    }
     store(all.weight + k, weight);
     store(all.own + k, own);
     __builtin_memcpy(all.touched_at + k, &time, sizeof time);
@@ -201,48 +257,71 @@ SPIKELET_INLINE void replay(const Rule& rule, const Modulating<R>& modulating, s
   write_lanes(rounds, age, all.touched_at, all.since);
 }
 
-// To the sources' spikes: synapses without a spike replayed all do the same. Few have one replayed
-// that is not the target's newest, which is not at the synapse yet; they have not passed the rest.
+// A few vectors of synapses: what is looked up for them.
 template <class R>
-SPIKELET_INLINE void pass_all(const Modulating<R>& modulating,
-                              std::span<const ModulatedRow<R>> rows, ModulatedRounds<R>& all) {
+struct Looked {
+  static constexpr std::size_t vectors = 4;
+  bool fired[vectors];  // whether a target has; else the rest is not looked up
+  Words<R> is_in[vectors], since[vectors], time[vectors];
+  Vec<R> change[vectors];
+  Spans<R> before[vectors], after[vectors];  // the newest spike
+};
+
+// The newest spikes of targets, the rest of the time, and depression. All that is looked up comes
+// first: the chain of operations on weights is long, and the processor does not see far beyond it.
+template <class Rule, class R>
+SPIKELET_INLINE void finish(const Rule& rule, const Modulating<R>& modulating,
+                            const ModulatedRow<R>& modulated, const Piece<R>& piece,
+                            ModulatedRounds<R>& all) {
   constexpr std::size_t width = lanes<R>;
+  const Replaying<R>& how = modulating.how;
+  const ReplayedRow<R>& row = modulated.row;
+  const Rounds<R, true>& rounds = all.rounds;
   Pieces<R>& part = all.rounds.part;
-  std::size_t touched = 0;
-  for (std::size_t p = 0; p < part.count; ++p) {
-    const std::size_t first = part.piece[p].first, end = first + part.piece[p].n;
-    const ModulatedRow<R>& row = rows[part.piece[p].number];
-    for (std::size_t k = first; k < end; k += width) {
-      const Words<R> since = load_words<R>(all.since + k);
-      const Vec<R> weight = load(part.weight + k), own = load(part.own + k);
-      Vec<R> moved = weight, decayed = own;
-      pass(
-          modulating, moved, decayed, [&](int) { return row.integral; },
-          [&](int) { return row.decay; });
-      const auto passes = __builtin_convertvector(since == row.touched, Mask<R>);
-      store(part.weight + k, passes ? moved : weight);
-      store(part.own + k, passes ? decayed : own);
-      const std::uint32_t which =
-          word_bits<R>((since != row.touched) & (since != row.time)) & first_lanes<R>(end - k);
-      if (which != 0) {
-        pack(which, lane_indices<R>() + static_cast<std::int32_t>(k), all.touched + touched);
-        touched += static_cast<std::size_t>(std::popcount(which));
+  const Ends ends = ends_at(modulating, modulated.time);
+  const std::int32_t wanted = row.pre > 0 ? -1 : 0;
+  const std::size_t end = piece.first + piece.n;
+  Looked<R> looked;
+  for (std::size_t first = piece.first; first < end; first += looked.vectors * width) {
+    const std::size_t vectors = std::min(looked.vectors, (end - first + width - 1) / width);
+    for (std::size_t v = 0; v < vectors; ++v) {
+      const std::size_t k = first + v * width;
+      const Words<R> stamp = load_words<R>(rounds.newest + k), since = load_words<R>(all.since + k);
+      const Words<R> is_in = (stamp > row.from) & (stamp <= row.to) & wanted;
+      looked.fired[v] = word_bits<R>(is_in | (since != modulated.touched)) != 0;
+      if (!looked.fired[v]) {
+        continue;
       }
+      const Words<R> later = stamp - row.last, steps = is_in & (later > 0 ? later : Words<R>{});
+      alignas(64) std::int32_t at[width];
+      put_in_memory(steps, at);
+      const Words<R> time = is_in ? steps + modulated.last : since;
+      const Vec<R> factor = how.posts.latest_factor != nullptr
+                                ? newest_factor(how.posts, part.target + k)
+                                : broadcast(how.up);
+      looked.is_in[v] = is_in;
+      looked.since[v] = since;
+      looked.time[v] = time;
+      looked.change[v] = row.pre * decayed(how.pre_decay, at) * factor;
+      looked.before[v] = spans_of(modulating, since, time, end - k);
+      looked.after[v] = spans_of(modulating, time, modulated.time, ends, end - k);
     }
-  }
-  const Words<R> none{};
-  __builtin_memcpy(all.touched + touched, &none, sizeof none);  // lanes beyond the end
-  const auto* place = reinterpret_cast<const std::int32_t*>(all.touched);
-  for (std::size_t k = 0; k < touched; k += width) {
-    Vec<R> weight = look_up<R>(part.weight, place + k), own = look_up<R>(part.own, place + k);
-    pass(modulating, look_up_words<R>(all.since, place + k), look_up_words<R>(all.until, place + k),
-         touched - k, weight, own);
-    store(all.weight + k, weight);
-    store(all.own + k, own);
-  }
-  for (std::size_t k = 0; k < touched; ++k) {
-    part.weight[place[k]] = all.weight[k];
-    part.own[place[k]] = all.own[k];
+    for (std::size_t v = 0; v < vectors; ++v) {
+      const std::size_t k = first + v * width;
+      Vec<R> weight = load(part.weight + k), own = load(part.own + k);
+      if (looked.fired[v]) {
+        pass(modulating, looked.since[v], looked.time[v], looked.before[v], weight, own);
+        const Vec<R> grown = rule.up(own, looked.change[v]);
+        own = __builtin_convertvector(looked.is_in[v], Mask<R>) ? grown : own;
+        pass(modulating, looked.time[v], Words<R>{} + modulated.time, looked.after[v], weight, own);
+      } else {
+        pass(
+            modulating, weight, own, [&](int) { return modulated.integral; },
+            [&](int) { return modulated.decay; });
+      }
+      store(part.weight + k, weight);
+      store(part.own + k, rule.down(own, down_at(how, piece, k, rounds)));
+    }
   }
 }
 
@@ -262,10 +341,9 @@ void modulated_rows(const double* p, const Modulating<R>& modulating,
     const std::span<const Piece<R>> pieces(part.piece.data(), part.count);
     for (const Piece<R>& piece : pieces) {
       const ModulatedRow<R>& modulated = rows[piece.number];
-      const Words<R> since = Words<R>{} + modulated.touched, until = Words<R>{} + modulated.time;
+      const Words<R> since = Words<R>{} + modulated.touched;
       for (std::size_t k = piece.first; k < piece.first + piece.n; k += lanes<R>) {
         __builtin_memcpy(all.since + k, &since, sizeof since);
-        __builtin_memcpy(all.until + k, &until, sizeof until);
       }
       rounds.clock[&piece - pieces.data()] = modulated.last;
     }
@@ -273,15 +351,10 @@ void modulated_rows(const double* p, const Modulating<R>& modulating,
       replay_older(rule, modulating, rows[piece.number], all, k);
     });
     for (std::size_t age = rounds.round.size(); --age > 0;) {
-      replay<false>(rule, modulating, age, all);
+      replay(rule, modulating, age, all);
     }
-    replay<true>(rule, modulating, 0, all);
-    pass_all(modulating, rows, all);
     for (const Piece<R>& piece : pieces) {
-      for (std::size_t k = piece.first; k < piece.first + piece.n; k += lanes<R>) {
-        const Vec<R> change = down_at(how, piece, k, rounds);
-        store(part.own + k, rule.down(load(part.own + k), change));
-      }
+      finish(rule, modulating, rows[piece.number], piece, all);
     }
     put_back(part);
   }

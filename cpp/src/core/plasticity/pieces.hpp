@@ -36,6 +36,7 @@ SPIKELET_INLINE void copy_values(const T* from, std::size_t n, T* to) {
   if (n >= width) {
     for (std::size_t k = 0; k + width < n; k += width) {
       __builtin_memcpy(to + k, from + k, vector_bytes);
+      __asm__("" : : : "memory");
     }
     __builtin_memcpy(to + n - width, from + n - width, vector_bytes);
     return;

@@ -37,7 +37,8 @@ SPIKELET_INLINE void read_lanes(const Rounds<R, timed>& rounds, std::size_t age,
   std::size_t size = rounds.size[age];
   if (packs_lanes && age < rounds.by_vector) {
     size = 0;
-    for (std::size_t k = 0; k < rounds.part.end(); k += width) {
+    const std::size_t end = rounds.part.end();
+    for (std::size_t k = 0; k < end; k += width) {
       const std::uint32_t which = rounds.which[age][k / width];
       pack_as<R>(which, load_as<R>(values + k), lanes_of + size);
       size += static_cast<std::size_t>(std::popcount(which));
@@ -58,7 +59,8 @@ SPIKELET_INLINE void write_lanes(const Rounds<R, timed>& rounds, std::size_t age
 #if SPIKELET_VECTOR_BYTES == 64
   if (age < rounds.by_vector) {
     std::size_t size = 0;
-    for (std::size_t k = 0; k < rounds.part.end(); k += lanes<R>) {
+    const std::size_t end = rounds.part.end();
+    for (std::size_t k = 0; k < end; k += lanes<R>) {
       const std::uint32_t which = rounds.which[age][k / lanes<R>];
       const auto v = unpack(which, lanes_of + size, load_as<R>(values + k));
       __builtin_memcpy(values + k, &v, sizeof v);

@@ -28,6 +28,8 @@ struct Rounds {
   Pieces<R> part;
   std::array<Round<R>, TargetSpikes<R>::kept> round;  // by age
   std::array<std::uint32_t, TargetSpikes<R>::kept> size;
+  // If timed: by place, the target's newest spike, which no round has.
+  alignas(64) std::int32_t newest[timed ? room : 1];
   // The first so many rounds, which have most spikes, know their synapses by the lanes of each
   // vector of places (`which`, by age) instead of by their places.
   std::size_t by_vector;
@@ -184,6 +186,13 @@ void traces_at(const Replaying<R>& how, std::int32_t time, std::span<R> traces) 
   }
 }
 
+// The factors of potentiation of targets' newest spikes.
+template <class R>
+SPIKELET_INLINE Vec<R> newest_factor(const TargetSpikes<R>& posts, const std::uint16_t* target) {
+  constexpr auto kept = static_cast<std::int32_t>(TargetSpikes<R>::kept);
+  return look_up<R>(posts.latest_factor, kept * load_index<R>(target) + (kept - 1));
+}
+
 // What synapses have of their rows.
 template <class R>
 struct OfRows {
@@ -219,11 +228,11 @@ SPIKELET_INLINE void add(const Replaying<R>& how, const OfRows<R>& rows, std::ui
     pack(which, place, round.place + size);
   }
   pack(which, steps, round.steps + size);
-  if constexpr (timed) {
-    pack(which, steps + rows.clock, round.time + size);
-  }
   if (rounds.part.count > 1) {  // else all have the row's
     pack(which, rows.pre, round.trace + size);
+    if constexpr (timed) {
+      pack(which, steps + rows.clock, round.time + size);
+    }
   }
   if (how.posts.latest_factor != nullptr) {
     pack(which, at, round.at + size);
@@ -231,8 +240,8 @@ SPIKELET_INLINE void add(const Replaying<R>& how, const OfRows<R>& rows, std::ui
   rounds.size[age] = size + static_cast<std::uint32_t>(std::popcount(which));
 }
 
-// Lists the spikes of pieces. older(piece, place): a target has more that are not in than are kept
-// together.
+// Lists the spikes of pieces; the newest ones only, if timed, as they are. older(piece, place): a
+// target has more that are not in than are kept together.
 template <class R, bool timed, class Older>
 SPIKELET_INLINE void list_spikes(const Replaying<R>& how, std::span<const Piece<R>> pieces,
                                  Rounds<R, timed>& rounds, Older&& older) {
@@ -282,7 +291,11 @@ SPIKELET_INLINE void list_spikes(const Replaying<R>& how, std::span<const Piece<
         rounds.which[0][k / width] = which_0;
         rounds.which[1][k / width] = which_1;
       }
-      add(how, rows, which_0, place, newest.stamp, at, 0, rounds);
+      if constexpr (timed) {
+        __builtin_memcpy(rounds.newest + k, &newest.stamp, sizeof newest.stamp);
+      } else {
+        add(how, rows, which_0, place, newest.stamp, at, 0, rounds);
+      }
       add(how, rows, which_1, place, newest.stamp_before, at - 1, 1, rounds);
       leave(all & word_bits<R>(new_1), place, at - 2, number);
     }
@@ -311,8 +324,13 @@ SPIKELET_INLINE void list_spikes(const Replaying<R>& how, std::span<const Piece<
     older(pieces[several ? rounds.number[c] : 0], rounds.place[c]);
   }
   for (std::size_t age = 0; !several && age < rounds.round.size(); ++age) {
+    Round<R>& round = rounds.round[age];
     for (std::size_t k = 0; k < rounds.size[age]; k += width) {
-      store(rounds.round[age].trace + k, broadcast(rounds.pre[0]));
+      store(round.trace + k, broadcast(rounds.pre[0]));
+      if constexpr (timed) {
+        const Words<R> time = load_words<R>(round.steps + k) + rounds.clock[0];
+        __builtin_memcpy(round.time + k, &time, sizeof time);
+      }
     }
   }
 }
