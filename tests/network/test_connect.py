@@ -284,3 +284,15 @@ def test_a_rule_that_exceeds_the_memory_is_refused(rule: sl.Rule, n: int) -> Non
         net.connect(cells, cells, rule)
     assert net.projections == ()
     net.connect(cells, cells, sl.FixedIndegree(2))
+
+
+@pytest.mark.parametrize("weight", [1e39, [1.0, 1e39]])
+@pytest.mark.parametrize("rule", [sl.AllToAll(), ([0, 0], [0, 1])])
+def test_a_weight_beyond_the_precision_of_the_network_is_named(rule: Any, weight: Any) -> None:
+    net = make(dtype="float32")
+    pre, post = net.population(1, sl.LIF()), net.population(2, sl.LIF())
+    with pytest.raises(
+        ValueError, match=r"weight must be finite and within the range of float32, got 1e\+39"
+    ):
+        net.connect(pre, post, rule, weight=weight)
+    assert not net.projections
