@@ -16,6 +16,7 @@ def test_sequence():
     assert len(result) == 3
     assert [run["y"] for run in result] == [1, 4, 9]
     assert result[-1].parameters == {"x": 3}
+    assert [run.replicate for run in sweep(square, {"x": [1, 2]}, seeds=2)] == [0, 1, 0, 1]
     assert [run["y"] for run in result[1:]] == [4, 9]
     with pytest.raises(IndexError):
         result[3]

@@ -54,6 +54,11 @@ class RunResult(Sealed):
         return self.run.parameters
 
     @property
+    def replicate(self) -> int:
+        """Index among the runs of the same parameters."""
+        return self.run.replicate
+
+    @property
     def seed(self) -> int:
         """Seed of the run."""
         return self.run.seed
