@@ -301,3 +301,8 @@ def test_spikes_are_seen_whatever_their_marker(marker, style):
     ax.figure.canvas.draw()
     picture = np.asarray(ax.figure.canvas.buffer_rgba())[..., :3]
     assert (picture < 200).any()
+
+
+def test_ids_have_ticks_at_whole_numbers():
+    ax = plot.raster([10.0, 20.0], [0, 3])
+    assert all(tick == round(tick) for tick in ax.get_yticks())

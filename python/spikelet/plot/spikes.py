@@ -88,6 +88,9 @@ def raster(
     _dots(ax, times, rows, style)
     ax.set_xlabel("time (ms)")
     ax.set_ylabel("id")
+    ticks = ax.yaxis.get_major_locator()
+    if isinstance(ticks, extra_of("matplotlib.ticker").MaxNLocator):  # not a user's own
+        ticks.set_params(integer=True)
     return ax
 
 
