@@ -72,9 +72,8 @@ def run(
     else:
         call = report(progress) if callable(progress) else None
         _run_steps(net, steps, call, save, period)
-        if (
-            call is not None and told != start + steps
-        ):  # the core reports now and then, not at the end
+        # The core reports now and then, not at the end.
+        if call is not None and told != start + steps:
             net.engine.turn.ask(call, start + steps)
 
 
