@@ -399,7 +399,7 @@ def check_all(
 def integer(where: str, argument: str, value: Any, low: int, high: int | None = None) -> int:
     """Return an integer in [low, high]."""
     try:
-        if isinstance(value, bool):
+        if isinstance(value, bool | np.bool_):  # which numpy below 2 takes for an index
             raise TypeError
         number = operator.index(value)
     except TypeError:
