@@ -113,6 +113,7 @@ def test_population_vector_weights_and_silence():
         (lambda: decode.rate([np.nan], 1.0), ValueError, "rate: spikes .* got nan"),
         (lambda: decode.count(["a"]), TypeError, "count: spikes must hold real numbers"),
         (lambda: decode.rate([1], 0), ValueError, "decode.rate: dt must be > 0, got 0"),
+        (lambda: decode.rate([1]), TypeError, "decode.rate: dt must be given with a raster"),
         (lambda: decode.rate([1], "a"), TypeError, "decode.rate: dt"),
         (
             lambda: decode.population_vector([1.0, 2.0], [1.0, 2.0, 3.0]),

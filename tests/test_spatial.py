@@ -109,6 +109,12 @@ BAD: list[tuple[str, Any, type[Exception], str]] = [
         "no name",
         lambda: Profile("gauss", 1.0),
         ValueError,
+        "profile must be one of gaussian, exponential, linear, .*did you mean 'gaussian'",
+    ),
+    (
+        "scale of an expression",
+        lambda: Profile("exp(-d)", 1.0),
+        ValueError,
         "scale is for profiles with a name only",
     ),
     ("unknown name", lambda: Profile("x + 1"), ValueError, "unknown name 'x'"),

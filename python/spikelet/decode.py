@@ -83,6 +83,9 @@ def rate(spikes: ArrayLike | Spikes, dt: float | None = None) -> NDArray[np.floa
     found = as_spikes(spikes)
     if found is not None and dt is None:
         return found.rates().reshape(found.shape)
+    if dt is None:
+        rule = "must be given with a raster: the length of a step [ms]"
+        fail("decode.rate", "dt", dt, rule, error=TypeError)
     seconds = scalar("decode.rate", "dt", dt, "> 0", "ms") / 1000
     counts = _count("decode.rate", spikes)
     steps = len(np.asarray(spikes)) if found is None else found.steps

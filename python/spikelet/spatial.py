@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from spikelet._util.checks import fail, integer, numbers, own, require, scalar
 from spikelet._util.described import Described
+from spikelet._util.spelling import suggestion
 from spikelet.neurons.equations.evaluate import evaluate
 from spikelet.neurons.equations.expression import Name
 from spikelet.neurons.equations.reading import Scope, to_expression
@@ -253,6 +254,12 @@ class Profile(Described):
                 fail(where, "scale", None, f'must be given with "{self.profile}"')
             object.__setattr__(self, "scale", scalar(where, "scale", self.scale, "> 0"))
         elif self.scale is not None:
+            if isinstance(self.profile, str) and self.profile.isidentifier():
+                near = suggestion(self.profile, _SHAPES)
+                rule = (
+                    f"must be one of {', '.join(_SHAPES)}, or an expression without a scale{near}"
+                )
+                fail(where, "profile", self.profile, rule)
             rule = f"is for profiles with a name only ({', '.join(_SHAPES)}); write it into the expression"
             fail(where, "scale", self.scale, rule)
         object.__setattr__(self, "factor", scalar(where, "factor", self.factor, "finite"))

@@ -33,6 +33,11 @@ REFUSED: list[tuple[Callable[[], Any], type[Exception], str]] = [
         ValueError,
         "run: x must be one number, got shape (3,)",
     ),
+    (
+        lambda: checks.fail("f", "x", (np.float64(0.5), np.int8(3)), "must be two", got="numbers"),
+        ValueError,
+        "f: x must be two, got numbers (0.5, 3)",
+    ),
     (lambda: checks.numbers("f", "x", "much"), TypeError, "f: x must be a number or an array"),
     (
         lambda: checks.numbers("f", "x", [[1.0]]),

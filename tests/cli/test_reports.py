@@ -18,6 +18,7 @@ from spikelet.datasets import digits
     [
         (["no.npz"], "report: there is no file or folder no.npz"),
         (["text.txt"], "report: FILE must be a saved network (.npz)"),
+        (["text.npz", "--mean", "0.5"], "report: --mean is only for a converted network (.spk)"),
         (["plain.spk"], "must hold a network that was converted from an ANN"),
         (["net.spk"], "report: --images must be given for a converted network"),
         (
@@ -40,7 +41,8 @@ def test_mistakes_are_one_line(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("text.txt").write_text("text")
+    for name in ("text.txt", "text.npz"):
+        Path(name).write_text("text")
     _converted().save("net.spk")
     sl.SpikingModel([sl.layers.Linear(np.eye(3)), sl.layers.IF(1.0)]).save("plain.spk")
     np.save("x.npy", digits("test")[0])

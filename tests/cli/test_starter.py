@@ -49,7 +49,7 @@ def test_the_project_runs_and_its_tests_pass(
     ("name", "message"),
     [("class", "NAME must be a name of a Python module"), ("3d", "got '3d'"), ("spikelet", "got 'spikelet'"),
      ("numpy", "must not be the name of a module that exists"), ("random", "got 'random'"),
-     ("a/b", "does not exist"), ("full", "full exists and is not empty")],
+     ("a/b", "does not exist"), (".", "got 'no module 1'"), ("full", "full exists and is not empty")],
 )  # fmt: skip
 def test_what_cannot_be_made_is_refused(
     name: str,
@@ -58,10 +58,12 @@ def test_what_cannot_be_made_is_refused(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "full").mkdir()
-    (tmp_path / "full" / "mine.txt").write_text("mine")
+    here = tmp_path / "no module 1"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    (here / "full").mkdir()
+    (here / "full" / "mine.txt").write_text("mine")
     assert main(["new", name]) == 2
     assert message in capsys.readouterr().err
-    assert [p.name for p in tmp_path.iterdir()] == ["full"]
-    assert [p.name for p in (tmp_path / "full").iterdir()] == ["mine.txt"]
+    assert [p.name for p in here.iterdir()] == ["full"]
+    assert [p.name for p in (here / "full").iterdir()] == ["mine.txt"]

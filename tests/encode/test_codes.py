@@ -373,6 +373,11 @@ def test_network_plays_events_and_raster_alike():
             ValueError,
             r"^encode\.rate: x must lie in \[0, 1\], got 1\.7 at index \(0, 3\)$",
         ),
+        (
+            lambda: encode.latency(np.array([3], np.uint8), 5),
+            ValueError,
+            r"^encode\.latency: x must lie in \[0, 1\] \(of bytes, x / 255\), got 3\.0 at index \(0,\)$",
+        ),
         (lambda: encode.latency(-0.1, 9), ValueError, r"latency: x .* got -0\.1$"),
         (
             lambda: encode.phase([0.5, np.nan], 9),

@@ -95,7 +95,7 @@ def test_an_existing_store_is_resumed_only_if_asked(write, capsys):
     path = write(SWEEP)
     assert main(["run", path]) == 0
     assert main(["run", path]) == 2
-    assert "must not exist if resume is False" in capsys.readouterr().err
+    assert "store must not exist; --resume continues it" in capsys.readouterr().err
     write(SWEEP.replace("[1, 2]", "[1, 2, 3]"))
     assert main(["run", path, "--resume"]) == 0
     assert "6 runs: 6 done" in capsys.readouterr().out

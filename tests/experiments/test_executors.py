@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
@@ -247,3 +248,12 @@ def test_an_interrupt_stops_at_once_and_keeps_finished_runs(tmp_path, executor):
     assert "KeyboardInterrupt" in error
     result = sl.load_sweep(tmp_path / "s")
     assert [run.status for run in result] == ["done"] + ["missing"] * 19
+
+
+def test_what_cannot_be_sent_to_workers_is_named():
+    pytest.importorskip("joblib")
+    lock = threading.Lock()
+    with pytest.raises(
+        TypeError, match=r"fn must be picklable .*lock.*; make in it .*executor=\"serial\""
+    ):
+        sl.sweep(lambda x, seed: bool(lock) and x, {"x": [1]}, workers=1)

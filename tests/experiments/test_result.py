@@ -16,9 +16,26 @@ def test_sequence():
     assert len(result) == 3
     assert [run["y"] for run in result] == [1, 4, 9]
     assert result[-1].parameters == {"x": 3}
+    assert [run.replicate for run in sweep(square, {"x": [1, 2]}, seeds=2)] == [0, 1, 0, 1]
     assert [run["y"] for run in result[1:]] == [4, 9]
     with pytest.raises(IndexError):
         result[3]
+    with pytest.raises(TypeError, match=r'got \'y\'; result.table\["y"\] has a number of all runs'):
+        result["y"]
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_a_run_knows_the_names_of_its_results(stored, tmp_path):
+    def both(x, seed):
+        return {"y": x, "a": np.arange(x)}
+
+    run = sweep(both, {"x": [3]}, store=tmp_path / "s" if stored else None)[0]
+    assert list(run) == run.keys() == ["y", "a"]
+    assert "a" in run
+    assert "b" not in run
+    assert {name: np.asarray(value).tolist() for name, value in dict(run).items()} == {
+        "y": 3, "a": [0, 1, 2],
+    }  # fmt: skip
 
 
 def test_timing_is_apart():

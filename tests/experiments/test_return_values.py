@@ -261,3 +261,11 @@ def test_a_recorder_of_several_states_becomes_an_array_for_each():
     assert not arrays
     with pytest.raises(TypeError, match=r"not an array: use recorder\.values"):
         np.asarray(both)
+
+
+def test_a_tensor_with_a_gradient_is_an_array():
+    torch = pytest.importorskip("torch")
+    loss = torch.tensor([1.0, 2.0], requires_grad=True)
+    (run,) = sweep(lambda x, seed: {"loss": loss, "y": x}, {"x": [1]})
+    assert run.status == "done", run.traceback
+    np.testing.assert_array_equal(run["loss"], np.array([1.0, 2.0], np.float32), strict=True)

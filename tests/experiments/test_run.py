@@ -24,9 +24,13 @@ def test_threads_of_a_run(monkeypatch):
 
 
 def test_an_unprintable_exception_fails_its_run():
+    class Odd:
+        def __str__(self):
+            raise RuntimeError("no")
+
     def fn(x, seed):
         if x == 1:
-            raise SyntaxError("m", ("f", 1, 5, 7))  # all of which should be of other types
+            raise SyntaxError("m", ("f", Odd(), 5, "text"))
         return x
 
     result = sweep(fn, {"x": [1, 2]})

@@ -166,6 +166,12 @@ def test_a_folder_with_other_files_is_refused(sweep, tmp_path):
     assert [path.name for path in (tmp_path / "s").iterdir()] == ["thesis.tex"]
 
 
+def test_a_store_is_a_folder(sweep, tmp_path):
+    (tmp_path / "s").write_text("")
+    with pytest.raises(ValueError, match=r"store must be a folder, not a file, got '.*s'"):
+        sweep([1])
+
+
 def test_a_nameless_function_is_refused_with_a_store(sweep):
     class Callable:
         def __call__(self, x, seed):

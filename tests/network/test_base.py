@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from tests.conftest import busy_network, make
@@ -69,3 +71,19 @@ def test_a_long_time_is_on_the_grid() -> None:
     net.run(1e6)
     net.run(12_345.6)
     assert net.t == 1_012_345.6
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float16, lambda x: np.array(x, np.float32)])
+def test_a_time_in_single_precision_is_the_decimal_that_it_shows(kind: Any) -> None:
+    net = sl.Network(dt=kind(0.1))
+    assert net.dt == 0.1
+    cells = net.population(1, sl.LIF(I_e=500.0))
+    v_m = net.record(cells, "V_m", every=kind(0.3))
+    net.run(1000.0)
+    net.run(np.float32(1000.1))
+    assert net.t == 2000.1
+    assert v_m.times[-1] == 2000.1
+    with pytest.raises(
+        ValueError, match=r"run: duration must be a multiple of dt = 0.1 ms, got 0.25"
+    ):
+        net.run(np.float32(0.25))

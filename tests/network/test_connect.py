@@ -306,3 +306,15 @@ def test_one_delay_is_rounded_and_checked_as_many_are(delay: float) -> None:
 
     one, two = outcome([delay]), outcome([delay, delay])
     assert one == (two if isinstance(two, str) else two[:1])
+
+
+@pytest.mark.parametrize("weight", [1e39, [1.0, 1e39]])
+@pytest.mark.parametrize("rule", [sl.AllToAll(), ([0, 0], [0, 1])])
+def test_a_weight_beyond_the_precision_of_the_network_is_named(rule: Any, weight: Any) -> None:
+    net = make(dtype="float32")
+    pre, post = net.population(1, sl.LIF()), net.population(2, sl.LIF())
+    with pytest.raises(
+        ValueError, match=r"weight must be finite and within the range of float32, got 1e\+39"
+    ):
+        net.connect(pre, post, rule, weight=weight)
+    assert not net.projections

@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -34,8 +35,23 @@ def test_progress_reports_the_time_simulated_in_this_run() -> None:
     assert len(seen) >= 3
     assert seen == sorted(seen)
     assert seen[0] > 0.0
-    assert seen[-1] <= 60.0
+    assert seen[-1] == 60.0
     np.testing.assert_allclose(np.array(seen) / 0.1, np.rint(np.array(seen) / 0.1), atol=1e-6)
+
+
+@pytest.mark.parametrize("to", [None, "spikes.h5"])
+@pytest.mark.parametrize("duration", [0.0, 0.3, 1.2])
+def test_progress_is_reported_once_at_the_end_of_a_short_run(
+    duration: float, to: str | None, tmp_path: Path
+) -> None:
+    net = sl.Network(dt=0.1)
+    net.record(net.population(1, sl.LIF()), "spikes", to=None if to is None else tmp_path / to)
+    net.run(0.7)
+    seen: list[float] = []
+    net.run(duration, progress=seen.append)
+    assert seen == sorted(set(seen))
+    if duration > 0.0:
+        assert seen[-1] == duration
 
 
 @pytest.mark.parametrize(("every", "duration"), [(0.1, 100.0), (1.0, 400.0)])

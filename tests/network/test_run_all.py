@@ -82,6 +82,15 @@ def test_networks_that_record_to_files_run_too(tmp_path: Path) -> None:
     for file, (_, _, trains, _) in zip(files, expected[1:3], strict=True):
         assert train(file) == train(trains)
     assert seen[-1] == 4
+    assert seen == sorted(set(seen))
+
+
+def test_the_end_of_short_runs_is_reported() -> None:
+    nets = [make() for _ in range(3)]
+    seen: list[int] = []
+    sl.run_all(nets, 1.0, progress=seen.append)
+    assert seen[-1] == 3
+    assert seen == sorted(set(seen))
 
 
 @pytest.mark.parametrize("threads", [1, 2])

@@ -35,3 +35,19 @@ def test_what_is_no_axes_is_named(ran, wrong):
 def test_what_is_no_figure_is_named(ran):
     with pytest.raises(TypeError, match=r"plot\.activity: figure must be a Figure"):
         plot.activity({"E": ran[0]}, figure=plt.figure().subplots())
+
+
+@pytest.mark.parametrize("short", [{"lw": 3.0, "c": "red"}, {"linewidth": 3.0, "color": "red"}])
+def test_a_style_may_have_short_names(ran, short):
+    _, v = ran
+    line = plot.trace(v, **short).lines[0]
+    assert line.get_linewidth() == 3.0
+    assert line.get_color() == "red"
+
+
+def test_a_part_of_a_figure_is_a_figure(ran):
+    spikes, _ = ran
+    left, right = plt.figure(layout="constrained").subfigures(1, 2)
+    assert plot.raster_and_rates(spikes, figure=left) is left
+    assert len(left.axes) == 2
+    assert not right.axes

@@ -289,3 +289,20 @@ def test_names_are_no_maths(populations):
     ):
         drawn.canvas.draw()
     plot.rate_distribution(named).figure.canvas.draw()
+
+
+@pytest.mark.parametrize(
+    "style", [{}, {"s": 20.0}, {"c": "black"}, {"lw": 1.0}, {"linewidths": 1.0}]
+)
+@pytest.mark.parametrize("marker", [".", "|", "_", "x"])
+def test_spikes_are_seen_whatever_their_marker(marker, style):
+    ax = plot.raster([10.0, 20.0, 30.0], [0, 1, 2], marker=marker, **style)
+    ax.set_axis_off()
+    ax.figure.canvas.draw()
+    picture = np.asarray(ax.figure.canvas.buffer_rgba())[..., :3]
+    assert (picture < 200).any()
+
+
+def test_ids_have_ticks_at_whole_numbers():
+    ax = plot.raster([10.0, 20.0], [0, 3])
+    assert all(tick == round(tick) for tick in ax.get_yticks())

@@ -125,8 +125,10 @@ def test_counts_of_a_raster_that_would_wrap_are_refused() -> None:
             ValueError, match="RasterSource: raster must hold at most 262144 spikes"
         ):
             sl.RasterSource(raster)
-    with pytest.raises(ValueError, match="RasterSource: raster must"):
+    with pytest.raises(ValueError, match="RasterSource: raster must hold whole numbers, got inf"):
         sl.RasterSource(np.full((2, 1), np.inf))
+    with pytest.raises(ValueError, match=r"must hold whole numbers, got 0.5 at index \(1, 0\)"):
+        sl.RasterSource([[1.0, 0.0], [0.5, 0.0]])
     got = record(sl.RasterSource(np.full((1, 2), 70_000, dtype=np.uint32)), 2, 0.1)
     assert got == [(1, 0)] * 70_000 + [(1, 1)] * 70_000
 

@@ -115,7 +115,17 @@ def test_what_is_wrong_is_named(arguments, options, error, message) -> None:
         (lambda s: Spikes([1.0], [0]).raster(), ValueError, "dt must be given"),
         (lambda s: Spikes([1.0], [0]).rates(), ValueError, "stop must be given"),
         (lambda s: Spikes(np.ones(256), [0] * 256).raster(1.0), ValueError, "at most 255 spikes"),
-        (lambda s: Spikes.from_raster([[0.5]]), ValueError, "must hold whole numbers"),
+        (
+            lambda s: Spikes.from_raster([[1.0], [0.5]]),
+            ValueError,
+            r"must hold whole numbers, got 0.5 at index \(1, 0\)",
+        ),
+        (
+            lambda s: Spikes([1.0], [0]).with_dt(0.1),
+            ValueError,
+            r"with_dt: the spikes must lie on a grid, .*make them with sl.Spikes\(times, ids, dt=...\)",
+        ),
+        (Spikes, TypeError, "Spikes needs 'ids'"),
         (lambda s: Spikes.from_raster([[-1]]), ValueError, "must not be negative"),
         (lambda s: Spikes.from_raster([[1]], 0.1, start=0.15), ValueError, "multiple of dt"),
         (lambda s: Spikes.from_trains([[1.0]], 0), ValueError, "ids must lie in"),

@@ -52,6 +52,10 @@ class _Short(reprlib.Repr):
         self.maxstring = self.maxother = _WIDTH
         self.maxlong = 40
 
+    def repr1(self, x: Any, level: int) -> str:
+        """Show a number of numpy as the plain one."""
+        return super().repr1(x.item() if isinstance(x, (np.number, np.bool_)) else x, level)
+
     def repr_ndarray(self, array: npt.NDArray[Any], level: int) -> str:
         """Show a small array, or the shape and type of a large one."""
         if array.size <= 4 and array.dtype.names is None:
@@ -294,8 +298,8 @@ def scalar(where: str, argument: str, value: Any, rule: str, unit: str = "") -> 
 
 
 def number(where: str, argument: str, value: Any, unit: str = "") -> Float:
-    """Return a single number, as a zero-dimensional array."""
-    array = numbers(where, argument, value, unit)
+    """Return a single number, as a zero-dimensional array; a time in single precision is the decimal that it shows."""
+    array = numbers(where, argument, _decimal(value) if unit == "ms" else value, unit)
     if array.ndim:
         fail(where, argument, value, "must be one number")
     return array
@@ -305,6 +309,17 @@ def number(where: str, argument: str, value: Any, unit: str = "") -> Float:
 def largest_finite(dtype: np.dtype[Any]) -> float:
     """Return the largest finite number of a precision."""
     return float(np.finfo(dtype).max)
+
+
+def _decimal(value: Any) -> Any:
+    """Return a scalar of less than double precision as the shortest decimal that rounds to it: 0.1, of np.float32(0.1)."""
+    if getattr(value, "shape", None) != () or has_units(value):
+        return value
+    try:
+        plain = np.asarray(value)[()]
+    except (TypeError, ValueError, RuntimeError):  # `numbers` says what is wrong
+        return value
+    return float(str(plain)) if isinstance(plain, (np.float32, np.float16)) else value
 
 
 def representable(where: str, argument: str, array: Float, dtype: np.dtype[Any]) -> None:
@@ -412,7 +427,7 @@ def check_all(
 def integer(where: str, argument: str, value: Any, low: int, high: int | None = None) -> int:
     """Return an integer in [low, high]."""
     try:
-        if isinstance(value, bool):
+        if isinstance(value, bool | np.bool_):  # which numpy below 2 takes for an index
             raise TypeError
         number = operator.index(value)
     except TypeError:

@@ -52,6 +52,11 @@ def write(
         raise FileNotFoundError(f"report: there is no file or folder {file}")
     named = file if file.name.strip(".") else file.resolve()  # "." and ".." have no name
     target = named.with_suffix(".html") if out is None else out
+    of_inputs = {"images": images, "labels": labels, "scale": scale, "mean": mean, "std": std}
+    given = next((name for name, value in of_inputs.items() if value is not None), None)
+    if given is not None and (file.is_dir() or file.suffix == ".npz"):
+        rule = "is only for a converted network (.spk), which is compared with its ANN"
+        fail("report", f"--{given}", str(of_inputs[given]), rule)
     if file.is_dir():
         sl.load_sweep(file).report(target)
     elif file.suffix == ".npz":

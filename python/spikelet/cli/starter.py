@@ -72,10 +72,10 @@ def _module(folder: Path) -> str:
     name = folder.absolute().name.replace("-", "_")
     if not name.isidentifier() or not name.isascii() or keyword.iskeyword(name):
         rule = "must be a name of a Python module: letters, digits, - and _, such as my_network"
-        fail("new", "NAME", folder.name, rule)
+        fail("new", "NAME", folder.absolute().name, rule)
     if _exists(name):
         rule = "must not be the name of a module that exists, which the project would hide; take one such as my_network"
-        fail("new", "NAME", folder.name, rule)
+        fail("new", "NAME", folder.absolute().name, rule)
     return name
 
 

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from spikelet._util.checks import fail
 from spikelet.cli.output import shows_progress
 from spikelet.experiments import description, tables
+from spikelet.experiments.store import Store
 
 __all__ = ["run"]
 
@@ -49,6 +51,9 @@ def run(
         print(f"{len(runs)} runs; store: {store}")
         listed = [{"key": r.key, "parameters": r.parameters, "seed": r.seed} for r in runs]
         return {"complete": True, "store": store, "runs": listed}
+    if not resume and Store(Path(store)).exists():
+        rule = "must not exist; --resume continues it, and another `store` in the file starts anew"
+        fail(file.name, "store", store, rule)
     result = asked.sweep(resume=resume, retry_failed=retry_failed, progress=shows_progress())
     print(tables.head(result.table))
     print(f"{result}\nStore: {store}")

@@ -357,7 +357,9 @@ def _arguments(
 ) -> tuple[NDArray[np.float64], int, int]:
     """Check the arguments of every encoder; return x as contiguous float64."""
     where = f"encode.{name}"
-    values = real_array(where, "x", x).astype(np.float64, order="C", copy=False)
+    given = real_array(where, "x", x)
+    values = given.astype(np.float64, order="C", copy=False)
     if values.size and not (values.min() >= 0 and values.max() <= 1):  # false for NaN
-        check_all(where, "x", values, (values >= 0) & (values <= 1), "must lie in [0, 1]")
+        bytes_ = " (of bytes, x / 255)" if given.dtype == np.uint8 else ""
+        check_all(where, "x", values, (values >= 0) & (values <= 1), f"must lie in [0, 1]{bytes_}")
     return values, integer(where, "steps", steps, 1), integer(where, "seed", seed, 0, _MAX_SEED)

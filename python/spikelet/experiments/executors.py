@@ -214,7 +214,22 @@ def _local_cluster(workers: int, threads: int) -> Iterator[Any]:
 
 
 def pickled(function: Callable[..., Any]) -> bytes:
-    """Pickle a function; functions from scripts, notebooks or loose files are pickled by value."""
+    """Pickle a function; functions from scripts, notebooks or loose files are pickled by value.
+
+    Raises
+    ------
+    TypeError
+        If the function, or a value that it uses, cannot be pickled.
+    """
+    try:
+        return _by_value_or_name(function)
+    except (TypeError, AttributeError, pickle.PicklingError) as error:
+        way_out = 'make in it what cannot be sent to other processes, or pass executor="serial"'
+        msg = f"sweep: fn must be picklable with what it uses, got {shown(function)} ({error}); {way_out}"
+        raise TypeError(msg) from error
+
+
+def _by_value_or_name(function: Callable[..., Any]) -> bytes:
     for name in ("cloudpickle", "joblib.externals.cloudpickle"):
         try:
             cloudpickle = importlib.import_module(name)

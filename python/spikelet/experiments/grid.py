@@ -144,9 +144,10 @@ def accepts(function: Callable[..., Any], runs: Iterable[Run]) -> None:
         try:
             signature.bind(**dict.fromkeys((*names, "seed")))
         except TypeError as error:
+            given = ", ".join((*names, "seed"))
             msg = (
-                f"sweep: fn must accept {', '.join((*names, 'seed'))} by name, but its signature is "
-                f"{signature} ({error})"
+                f"sweep: fn must accept {given} by name, which come from the grid, fixed and the sweep, and need no "
+                f"other argument, but its signature is {signature} ({error})"
             )
             raise TypeError(msg) from None
 

@@ -54,6 +54,11 @@ class RunResult(Sealed):
         return self.run.parameters
 
     @property
+    def replicate(self) -> int:
+        """Index among the runs of the same parameters."""
+        return self.run.replicate
+
+    @property
     def seed(self) -> int:
         """Seed of the run."""
         return self.run.seed
@@ -85,9 +90,21 @@ class RunResult(Sealed):
         arrays = _read(self._found, (name,)).arrays
         if name in arrays:
             return arrays[name]
-        have = ", ".join([*self._short.scalars, *self._found.arrays]) or "none"
+        have = ", ".join(self.keys()) or "none"
         msg = f"run {self.run.key} ({self.status}): no result {name!r}; it has {have}"
         raise KeyError(msg)
+
+    def keys(self) -> list[str]:
+        """Return the names of the results: scalars, then arrays. ``dict(run)`` has them all."""
+        return [*self._short.scalars, *self._found.arrays]
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names of the results."""
+        return iter(self.keys())
+
+    def __contains__(self, name: object) -> bool:
+        """Return whether there is a result of this name."""
+        return name in self.keys()
 
     def __repr__(self) -> str:
         return f"RunResult({self.run}, {self._short})"
@@ -147,6 +164,10 @@ class SweepResult(Sealed, Sequence[RunResult]):
         """Return a run, or a slice as a `SweepResult`."""
         if isinstance(index, slice):
             return SweepResult(self.runs[index], self._records, self.fixed, self._broken)
+        if isinstance(index, str):
+            way_out = f'result.table["{index}"] has a number of all runs, result.arrays("{index}") an array'
+            msg = f"sweep: a result is indexed by the number of a run, as in result[0], got {index!r}; {way_out}"
+            raise TypeError(msg)
         run = self.runs[index]
         return RunResult(run, self._found(run.key))
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from spikelet._util.tensors import detached
 from spikelet.experiments.record import Arrays, check_name
 from spikelet.network.recorders import MultiStateRecorder
 from spikelet.recording.reading import RecordedSamples, RecordedSpikes
@@ -101,7 +102,7 @@ def _sort(
                 add(f"{name}.{part}", array)
         else:
             try:
-                arrays[name] = _array(value)
+                arrays[name] = _array(detached("sweep", f"result {name!r}", value))
             except (TypeError, ValueError) as error:
                 rule = "must be a number, a string, an array or a recorder"
                 refused.append(f"result {name!r} {rule}: {error}")

@@ -161,6 +161,8 @@ class Store:
         ValueError
             If another sweep uses the store.
         """
+        if self.folder.exists() and not self.folder.is_dir():
+            fail("sweep", "store", str(self.folder), "must be a folder, not a file")
         if self.folder.is_dir() and not self.exists():
             foreign = {path.name for path in self.folder.iterdir()} - {"lock", "runs"}
             if any(not name.startswith(TEMPORARY) for name in foreign):

@@ -103,6 +103,8 @@ def _by_rule(
 ) -> int:
     """Let the core draw the synapses of a rule; return the index of the projection."""
     weights = as_spec(where, "weight", 1.0 if weight is None else weight, unit, grid)
+    if not isinstance(weights, Distribution):
+        representable(where, "weight", weights, net.dtype)
     delays = _delay_spec(where, delay, net.dt, grid)
     _advise_sign(where, post.model, ends[0], weights)
     with named(where):

@@ -257,8 +257,8 @@ class Network(NetworkContents):
         duration : float
             Model time [ms], a multiple of dt; 0 is allowed.
         progress : bool or callable
-            True shows a progress bar (needs rich). A callable is called as ``progress(t)`` a few dozen times a second
-            with the time [ms] simulated so far in this run.
+            True shows a progress bar (needs rich). A callable is called as ``progress(t)`` a few dozen times a second,
+            and at the end, with the time [ms] simulated so far in this run.
         save : path-like, optional
             Write a checkpoint to this file at the end, as ``net.save(save, recorders=True)`` does.
         save_every : float, optional

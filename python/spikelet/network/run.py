@@ -12,6 +12,7 @@ import numpy as np
 
 from spikelet import _core
 from spikelet._util.checks import interval, steps_of
+from spikelet._util.grid import to_ms
 from spikelet._util.progress import bar, wanted
 from spikelet.network import checkpoint
 from spikelet.network.contents import NetworkContents
@@ -48,8 +49,15 @@ def run(
         return
     start = net.engine.step
 
+    told = start
+
     def report(call: Callable[[float], Any]) -> Report:
-        return lambda step: call((step - start) * net.dt)
+        def tell(step: int) -> None:
+            nonlocal told
+            told = step
+            call(float(to_ms(np.array(step - start), net.dt)))
+
+        return tell
 
     period = None if save_every is None else interval("run", save_every, net.dt, "save_every")
     if net.ranks.size > 1:
@@ -64,6 +72,9 @@ def run(
     else:
         call = report(progress) if callable(progress) else None
         _run_steps(net, steps, call, save, period)
+        # The core reports now and then, not at the end.
+        if call is not None and told != start + steps:
+            net.engine.turn.ask(call, start + steps)
 
 
 def in_one_piece(net: NetworkContents) -> bool:

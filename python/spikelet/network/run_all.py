@@ -44,8 +44,8 @@ def run_all(
         Number of threads; by default the number of cores that the process may use, or ``OMP_NUM_THREADS`` if that is
         smaller.
     progress : bool or callable
-        True shows a progress bar (needs rich). A callable is called as ``progress(n)`` a few dozen times a second
-        with the number of finished networks.
+        True shows a progress bar (needs rich). A callable is called as ``progress(n)`` a few dozen times a second,
+        and at the end, with the number of finished networks.
 
     Raises
     ------
@@ -129,11 +129,21 @@ def _run(
 ) -> None:
     apart = [k for k, net in enumerate(nets) if not in_one_piece(net)]
     together = sorted(set(range(len(nets))).difference(apart)) if apart else range(len(nets))
+    told = 0
+
+    def tell(finished: int) -> None:
+        nonlocal told
+        if progress is not None and finished != told:
+            told = finished
+            progress(finished)
+
+    call = None if progress is None else tell
     found = _core.run_all(
-        [nets[k].engine.sim for k in together], [steps[k] for k in together], threads, progress
+        [nets[k].engine.sim for k in together], [steps[k] for k in together], threads, call
     )
     errors = {k: error for k, error in zip(together, found, strict=True) if error is not None}
     through = len(together)
+    tell(through)  # the core reports now and then, not at the end
     for k in apart:
         net = nets[k]
         try:
@@ -141,8 +151,7 @@ def _run(
         except Exception as error:  # noqa: BLE001 - raised below
             errors[k] = error
         through += 1
-        if progress is not None:
-            progress(through)
+        tell(through)
     if errors:
         _raise(nets, errors)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from spikelet._util.checks import fail
@@ -22,6 +23,7 @@ __all__ = [
     "ink",
     "literal",
     "pyplot",
+    "styled",
 ]
 
 # Readable on white and on black.
@@ -57,9 +59,31 @@ def figure_of(where: str, figure: Figure | None, size: tuple[float, float]) -> F
             "must be a Figure of matplotlib (plt.figure())",
             error=TypeError,
         )
-    if figure.get_layout_engine() is None and not figure.axes:
+    # A SubFigure has the layout of its figure.
+    if (
+        hasattr(figure, "set_layout_engine")
+        and figure.get_layout_engine() is None
+        and not figure.axes
+    ):
         figure.set_layout_engine("constrained")
     return figure
+
+
+def styled(kind: str, style: Mapping[str, Any], **defaults: Any) -> dict[str, Any]:
+    """Return arguments of matplotlib: a user's, also under a short name such as ``lw``, and defaults for others.
+
+    Parameters
+    ----------
+    kind : str
+        The artist that is drawn, which has the short names: ``"lines.Line2D"``.
+    style : mapping
+        What the user gave.
+    **defaults
+        Arguments for the rest, by their full names.
+    """
+    module, _, artist = kind.rpartition(".")
+    full = extra_of("matplotlib.cbook").normalize_kwargs
+    return {**defaults, **full(style, getattr(extra_of(f"matplotlib.{module}"), artist))}
 
 
 def pyplot() -> Any:

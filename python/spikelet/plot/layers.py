@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikelet._util.checks import choice, fail
-from spikelet.plot.figures import BLUE, GREY, RED, axes, figure_of, ink, literal
+from spikelet.plot.figures import BLUE, GREY, RED, axes, figure_of, ink, literal, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -205,9 +205,8 @@ def accuracy_curve(
     named = _named("plot.accuracy_curve", curves)
     ax = axes("plot.accuracy_curve", ax)
     for name, curve in named.items():
-        ax.plot(
-            curve.steps, 100 * curve.quality, **{"linewidth": 1.2, "label": literal(name), **style}
-        )
+        own = styled("lines.Line2D", style, linewidth=1.2, label=literal(name))
+        ax.plot(curve.steps, 100 * curve.quality, **own)
     for accuracy in sorted({c.ann_accuracy for c in named.values() if c.ann_accuracy is not None}):
         ax.axhline(100 * accuracy, color=ink(), linewidth=0.8, linestyle=":")
     ax.set_xscale("log", base=2)

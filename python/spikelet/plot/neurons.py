@@ -10,7 +10,7 @@ import numpy.typing as npt
 from spikelet._util.checks import fail, known, number, numbers, require
 from spikelet.network.network import Network
 from spikelet.neurons import NeuronModel
-from spikelet.plot.figures import axes, ink
+from spikelet.plot.figures import axes, ink, styled
 from spikelet.rules import OneToOne
 from spikelet.sources import SpikeSource
 
@@ -84,7 +84,7 @@ def psp(
     unit = model.state(name).unit
     for (label, _, _), values in zip(events, moved.T, strict=True):
         own = {"color": ink()} if n == 1 else {}
-        ax.plot(times, values, **{"linewidth": 1.5, "label": label, **own, **style})
+        ax.plot(times, values, **styled("lines.Line2D", style, linewidth=1.5, label=label, **own))
     if n > 1:
         ax.legend(frameon=False)
     ax.set_xlabel("time after arrival (ms)")
@@ -148,7 +148,7 @@ def fi_curve(
         given = np.atleast_1d(numbers(where, "currents", currents, unit))
     rates = _rates(model, given, skipped, length, step)
     ax = axes(where, ax)
-    ax.plot(given, rates, **{"color": ink(), "linewidth": 1.5, **style})
+    ax.plot(given, rates, **styled("lines.Line2D", style, color=ink(), linewidth=1.5))
     ax.set_xlabel(f"{model.current} ({unit})" if unit else model.current)
     ax.set_ylabel("rate (Hz)")
     ax.set_ylim(bottom=0.0)

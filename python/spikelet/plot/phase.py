@@ -11,7 +11,7 @@ from spikelet._util.checks import fail, known, number, numbers, require
 from spikelet.network.network import Network
 from spikelet.neurons import Equations
 from spikelet.neurons.equations.equations_model import EquationsModel
-from spikelet.plot.figures import BLUE, GREY, RED, axes, ink
+from spikelet.plot.figures import BLUE, GREY, RED, axes, ink, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -99,7 +99,8 @@ def phase_plane(
             ax.contour(*grid, rate, levels=[0.0], colors=[shade], linewidths=1.5)
         ax.plot([], [], color=shade, linewidth=1.5, label=f"d{name}/dt = 0")
     if length > 0:
-        ax.plot(path[:, 0], path[:, 1], **{"color": ink(), "linewidth": 1.2, "label": "trajectory", **style})  # fmt: skip
+        own = styled("lines.Line2D", style, color=ink(), linewidth=1.2, label="trajectory")
+        ax.plot(path[:, 0], path[:, 1], **own)
         ax.plot(*path[0], "o", color=ink(), markersize=5)
     units = model.equations.units
     ax.set(xlim=wide, ylim=high, xlabel=_label(first, units), ylabel=_label(second, units))

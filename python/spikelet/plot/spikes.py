@@ -10,7 +10,18 @@ from numpy.typing import ArrayLike
 
 from spikelet import statistics
 from spikelet._util.checks import fail, integer, number, numbers, require
-from spikelet.plot.figures import BLUE, GREY, RED, axes, colour, figure_of, ink, literal
+from spikelet.plot.figures import (
+    BLUE,
+    GREY,
+    RED,
+    axes,
+    colour,
+    extra_of,
+    figure_of,
+    ink,
+    literal,
+    styled,
+)
 from spikelet.plot.populations import Named, SpikesOf, bin_width, interval, named_spikes, overlap
 from spikelet.recording.reading import RecordedSpikes
 from spikelet.spikes import Spikes, as_spikes
@@ -51,7 +62,7 @@ def raster(
     Axes
     """
     where = "plot.raster"
-    style = {"s": 4.0, "linewidths": 0.0, **style}
+    style = _of_dots(style)
     if isinstance(spikes, Mapping) or _are_several(spikes):
         if ids is not None:
             fail(where, "ids", ids, _OWN_IDS)
@@ -77,6 +88,9 @@ def raster(
     _dots(ax, times, rows, style)
     ax.set_xlabel("time (ms)")
     ax.set_ylabel("id")
+    ticks = ax.yaxis.get_major_locator()
+    if isinstance(ticks, extra_of("matplotlib.ticker").MaxNLocator):  # not a user's own
+        ticks.set_params(integer=True)
     return ax
 
 
@@ -154,7 +168,8 @@ def raster_and_rates(
     width = bin_width(where, bin_size, end - begin)
     figure = figure_of(where, figure, (8.0, 5.0))
     dots, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    _stacked([Named(name, _between(one, begin, end)) for name, one in found], dots, {"s": 4.0, "linewidths": 0.0, **style})  # fmt: skip
+    shown = [Named(name, _between(one, begin, end)) for name, one in found]
+    _stacked(shown, dots, _of_dots(style))
     _rates(below, found, begin, end, width, {})  # the raster has the names
     dots.set_xlabel("")
     dots.set_xlim(begin, end)
@@ -176,7 +191,8 @@ def _rates(
             counts = statistics.histogram(one, first, last, bin_size=width)
         edges = first + width * np.arange(len(counts) + 1)
         rates = counts * (1e3 / (width * max(1, len(one.elements))))
-        own = {"color": colour(k) if len(found) > 1 else ink(), "label": literal(name), **style}
+        shade = colour(k) if len(found) > 1 else ink()
+        own = styled("patches.StepPatch", style, color=shade, label=literal(name))
         ax.stairs(rates, edges, **own)
     ax.set(xlabel="time (ms)", ylabel="rate (Hz)", xlim=(start, stop))
     ax.set_ylim(bottom=0.0)
@@ -201,6 +217,16 @@ def _are_numbers(value: Any) -> bool:
 
 def _are_several(value: Any) -> bool:
     return isinstance(value, list | tuple) and any(as_spikes(one) is not None for one in value)
+
+
+def _of_dots(style: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a user's style of dots with defaults: no edges, unless a marker such as "|" consists of nothing else."""
+    marker = extra_of("matplotlib.markers").MarkerStyle(style.get("marker") or "o")
+    width = 0.0 if marker.is_filled() else _STROKE
+    return styled("collections.PathCollection", style, s=4.0, linewidth=width)
+
+
+_STROKE = 0.8  # width of a marker without an area [points]
 
 
 def _dots(ax: Axes, times: Any, rows: Any, style: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from spikelet._util.checks import fail, number, numbers, require
 from spikelet.network.network import Network
 from spikelet.neurons import LIFDelta
 from spikelet.plasticity import Plasticity, RewardSTDP
-from spikelet.plot.figures import GREY, axes, ink
+from spikelet.plot.figures import GREY, axes, ink, styled
 from spikelet.rules import OneToOne
 from spikelet.sources import SpikeSource
 
@@ -84,7 +84,7 @@ def stdp_window(
         fail(where, "rule", kind, "must change the weight by one pair of spikes at some lag")
     ax = axes(where, ax)
     label = style.pop("label", None)
-    style = {"color": ink(), "linewidth": 1.5, **style}
+    style = styled("lines.Line2D", style, color=ink(), linewidth=1.5)
     change = after - before
     for part, own in ((found < 0, None), (found > 0, label)):  # a window may jump at 0
         ax.plot(found[part], change[part], label=own, **style)

@@ -12,7 +12,7 @@ from spikelet.network.groups import ProjectionGroup
 from spikelet.network.projection import Projection
 from spikelet.network.receptors import receptor_unit
 from spikelet.neurons import NeuronModel
-from spikelet.plot.figures import axes, ink, literal
+from spikelet.plot.figures import axes, ink, literal, styled
 from spikelet.recording.reading import RecordedSamples
 
 if TYPE_CHECKING:
@@ -153,7 +153,8 @@ def weight_history(
     if values.shape[1] and len(times):
         chosen = np.unique(np.linspace(0, values.shape[1] - 1, min(lines, values.shape[1])).round())
         if lines:
-            ax.plot(times, values[:, chosen.astype(int)], **{"linewidth": 0.6, "alpha": 0.5, **style})  # fmt: skip
+            own = styled("lines.Line2D", style, linewidth=0.6, alpha=0.5)
+            ax.plot(times, values[:, chosen.astype(int)], **own)
         low, high = np.percentile(values, (10, 90), axis=1)
         ax.fill_between(times, low, high, color=ink(), alpha=0.15, linewidth=0.0, label="middle 80 %")  # fmt: skip
         ax.plot(times, values.mean(axis=1), color=ink(), linewidth=1.8, label="mean")

@@ -9,7 +9,7 @@ import numpy as np
 from spikelet._util.checks import fail, number
 from spikelet.network.recorders import MultiStateRecorder, StateRecorder, WeightRecorder
 from spikelet.neurons import NeuronModel
-from spikelet.plot.figures import GREY, axes, ink
+from spikelet.plot.figures import GREY, axes, ink, styled
 from spikelet.recording.reading import RecordedSamples, RecordedSpikes
 from spikelet.spikes import Spikes, as_spikes
 
@@ -68,7 +68,7 @@ def trace(
         fail(where, "spikes", spikes, rule, error=TypeError)
     ax = axes(where, ax)
     times, values, labels = recorder.times, recorder.values, recorder.labels
-    lines = ax.plot(times, values, **{"linewidth": 1.0, **style})
+    lines = ax.plot(times, values, **styled("lines.Line2D", style, linewidth=1.0))
     if level is not None:
         ax.axhline(level, color=GREY, linewidth=0.8, linestyle="--")
     if sent is not None and len(times):

@@ -124,6 +124,16 @@ def reading(path: Path) -> Iterator[Any]:
         yield file
 
 
+def names_of(file: Any) -> list[str]:
+    """Return the names of recordings in order of creation, in which h5py before 3.12 does not list them."""
+    names: list[bytes] = []
+    try:
+        file.id.links.iterate(names.append, idx_type=hdf5().h5.INDEX_CRT_ORDER)
+    except (RuntimeError, ValueError):  # a file without this order
+        return list(file)
+    return [name.decode() for name in names]
+
+
 def attributes_of(group: Any) -> dict[str, Any]:
     """Return the attributes of a file or of a group in it, after a check of their sum."""
     return attributes(group) if group.file.attrs["version"] > 1 else dict(group.attrs)

@@ -395,7 +395,7 @@ _KINDS: dict[str, Any] = {
 
 
 def recording_names(path: str | os.PathLike[str]) -> list[str]:
-    """Return the names of the recordings in a file, such as "cells.spikes".
+    """Return the names of the recordings in a file, such as "cells.spikes", in order of creation.
 
     Parameters
     ----------
@@ -403,7 +403,7 @@ def recording_names(path: str | os.PathLike[str]) -> list[str]:
         File that recorders write to or wrote to.
     """
     with hdf5_access.reading(Path(path)) as file:
-        return list(file)
+        return hdf5_access.names_of(file)
 
 
 def read_recording(

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from spikelet._util.checks import fail, is_masked, numbers, read_only, require
+from spikelet._util.checks import check_all, fail, is_masked, numbers, read_only, require
 from spikelet._util.described import Described
 from spikelet._util.grid import Snap, grid_steps, snap_rule
 from spikelet.spikes import as_spikes
@@ -128,10 +128,11 @@ class RasterSource(Described):
         raster = np.array(self.raster)
         if raster.ndim != 2:
             fail("RasterSource", "raster", raster.shape, "must be [steps, elements]", got="shape")
-        if raster.dtype.kind not in "biu" and (
-            raster.dtype.kind != "f" or not np.array_equal(raster, np.rint(raster))
-        ):
+        if raster.dtype.kind not in "biuf":
             fail("RasterSource", "raster", raster.dtype, "must hold whole numbers", got="dtype")
+        if raster.dtype.kind == "f":
+            whole = np.isfinite(raster) & (raster == np.rint(raster))
+            check_all("RasterSource", "raster", raster, whole, "must hold whole numbers")
         if raster.size and raster.min() < 0:
             fail("RasterSource", "raster", raster.min().item(), "must not be negative")
         if raster.size and raster.max() > _MOST_EVENTS:  # before a conversion could wrap

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from spikelet._util.checks import (
     Float,
+    check_all,
     fail,
     ids,
     integer,
@@ -161,8 +162,7 @@ def raster_spikes(where: str, raster: Any) -> tuple[Ints, Ints, tuple[int, ...],
     array = series(where, "raster", raster)
     if array.dtype.kind == "f":
         whole = np.isfinite(array) & (array == np.rint(array))
-        if not whole.all():
-            fail(where, "raster", array.dtype, "must hold whole numbers", got="dtype")
+        check_all(where, "raster", array, whole, "must hold whole numbers")
     if array.size and array.min() < 0:
         fail(where, "raster", array.min().item(), "must not be negative")
     rows, columns = np.nonzero(array.reshape(len(array), -1))

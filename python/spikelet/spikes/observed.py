@@ -12,6 +12,7 @@ import numpy.typing as npt
 from spikelet._util import html
 from spikelet._util.checks import Float, fail
 from spikelet._util.sealed import Sealed
+from spikelet._util.spelling import spelled
 from spikelet.spikes.annotations import checked
 from spikelet.spikes.binning import number_of_bins, width_of
 from spikelet.spikes.checking import (
@@ -46,6 +47,7 @@ class Observed(Sealed):
 
     _instead: ClassVar = {"": "spikes never change; make others, with sl.Spikes() or a method"}
 
+    @spelled
     def __init__(
         self,
         times: npt.ArrayLike,

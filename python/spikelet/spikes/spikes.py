@@ -286,7 +286,10 @@ class Spikes(Observed):
             Length of a step [ms].
         """
         step = width_of("Spikes.with_dt", "dt", dt)
-        old = self._grid("with_dt", None)
+        old = self.dt
+        if old is None:
+            rule = "must lie on a grid, whose steps are counted: make them with sl.Spikes(times, ids, dt=...)"
+            fail("Spikes.with_dt", "the spikes", self, rule)
         start, stop = (
             None if x is None else rescaled(x, old, step) for x in (self.start, self.stop)
         )
