@@ -69,7 +69,7 @@ def test_normalise(layout: str, threads: int) -> None:
         sums = np.bincount(p.post_ids, p.weights, 70)
         np.testing.assert_allclose(sums[np.unique(p.post_ids)], 200.0, rtol=1e-12)
         assert np.abs(p.weights - before).max() > 1e-3
-    net.run(1.0)
+    net.run(5.0)
     assert np.ptp(np.bincount(p.post_ids, p.weights, 70)[np.unique(p.post_ids)]) > 1e-3
 
 

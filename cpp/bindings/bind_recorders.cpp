@@ -27,7 +27,7 @@ void bind_recorders(py::class_<Simulator<R>>& simulator) {
   using S = Simulator<R>;
   using Elements = Array<std::uint32_t>;
   const py::arg population("population"), projection("projection"), recorder("recorder"),
-      every("every");
+      every("every"), start("start"), stop("stop");
   simulator
       .def(
           "record_spikes",
@@ -57,18 +57,24 @@ void bind_recorders(py::class_<Simulator<R>>& simulator) {
           recorder, "Recorded spikes: stamps and elements.")
       .def(
           "recorded_states",
-          [](S& s, std::size_t number) { return as_tuple(s.recorded_states(number)); }, recorder,
-          "Recorded states: stamps and values [stamps, elements].")
+          [](S& s, std::size_t number, Step start, Step stop) {
+            return as_tuple(s.recorded_states(number, {start, stop}));
+          },
+          recorder, start, stop,
+          "Recorded states with start < stamp <= stop: stamps and values [stamps, elements].")
       .def(
           "recorded_weights",
-          [](S& s, std::size_t number) { return as_tuple(s.recorded_weights(number)); }, recorder,
-          "Recorded weights: stamps and values [stamps, synapses].")
+          [](S& s, std::size_t number, Step start, Step stop) {
+            return as_tuple(s.recorded_weights(number, {start, stop}));
+          },
+          recorder, start, stop,
+          "Recorded weights with start < stamp <= stop: stamps and values [stamps, synapses].")
       .def(
           "set_window",
           [](S& s, RecorderKind kind, std::size_t number, Step start, Step stop, bool paused) {
             s.set_window(kind, number, {start, stop, paused});
           },
-          py::arg("kind"), recorder, py::arg("start"), py::arg("stop"), py::arg("paused"),
+          py::arg("kind"), recorder, start, stop, py::arg("paused"),
           "Record only stamps after `start`, up to `stop`, and nothing while paused.")
       .def(
           "recorded_stamps",

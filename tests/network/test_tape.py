@@ -43,6 +43,25 @@ def test_samples_lie_at_multiples_of_every(every: float | None, pieces: list[flo
     assert sparse.values.shape == (len(steps), 3)
 
 
+@pytest.mark.parametrize("every", [1, 7])
+def test_the_core_gives_the_samples_of_an_interval_only(every: int) -> None:
+    net, cells, _, plastic = busy_network()
+    v = net.record(cells[[80, 2]], "V_m", every=0.1 * every)
+    w = net.record(plastic, "weights", every=0.1 * every)
+    net.run(5.0)
+    sim = net.engine.sim
+    for recorder, read in ((v, sim.recorded_states), (w, sim.recorded_weights)):
+        steps, values = to_steps(recorder.times), recorder.values
+        for start, stop in ((-1, 50), (3, 21), (20, 21), (7, 7), (30, 10), (49, 90), (90, 99)):
+            stamps, found = read(0, start, stop)
+            wanted = (steps > start) & (steps <= stop)
+            np.testing.assert_array_equal(stamps, steps[wanted])
+            np.testing.assert_array_equal(found, values[wanted])
+            times, between = recorder.between(max(start, 0) * net.dt, stop * net.dt)
+            np.testing.assert_array_equal(to_steps(times), steps[wanted])
+            np.testing.assert_array_equal(between, values[wanted])
+
+
 def test_what_is_read_is_a_copy() -> None:
     net, cells, spikes, plastic = busy_network()
     v, w = net.record(cells, "V_m"), net.record(plastic, "weights", every=1.0)

@@ -120,8 +120,8 @@ ARGUMENTS: dict[str, Callable[[Any], tuple[Any, ...]]] = {
     "recorded_count": lambda sim: ("spikes", 0),
     "recorded_stamps": lambda sim: ("state", 0),
     "recorded_spikes": lambda sim: (0,),
-    "recorded_states": lambda sim: (0,),
-    "recorded_weights": lambda sim: (0,),
+    "recorded_states": lambda sim: (0, -1, 10),
+    "recorded_weights": lambda sim: (0, -1, 10),
     "regulate": lambda sim: (0, 10, _core.Regulation("normalise", total=1.0)),
     "remove_input": lambda sim: (0,),
     "reset": lambda sim: (True, 0),
@@ -170,7 +170,7 @@ def call_of(name: str, idle: Any) -> Callable[[Any], object]:
 def results(net: sl.Network) -> list[bytes]:
     """Return the bits of what a network has come to."""
     sim = net.engine.sim
-    arrays = [*sim.recorded_spikes(0), *sim.recorded_states(0), *sim.recorded_weights(0)]
+    arrays = [*sim.recorded_spikes(0), *sim.recorded_states(0, -1, 1000), *sim.recorded_weights(0, -1, 1000)]
     arrays += [sim.raw_state(0, k) for k in range(3)] + [sim.weights(k) for k in range(4)]
     return [np.ascontiguousarray(x).tobytes() for x in arrays]
 

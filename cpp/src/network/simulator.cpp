@@ -318,19 +318,18 @@ std::shared_ptr<const SpikeRecorder::Log> Simulator<R>::recorded_spikes(std::siz
 }
 
 template <class R>
-Samples<R> Simulator<R>::recorded_states(std::size_t recorder) {
+Samples<R> Simulator<R>::recorded_states(std::size_t recorder, const RecordingWindow& within) {
   Use use = parts_.even_if_broken();
   const StateRecorder<R>& from = use->recorders.states[recorder];
-  return {from.stamps, {from.values.begin(), from.values.end()}, from.elements.size()};
+  return samples_within(from.stamps, from.values, from.elements.size(), within);
 }
 
 template <class R>
-Samples<R> Simulator<R>::recorded_weights(std::size_t recorder) {
+Samples<R> Simulator<R>::recorded_weights(std::size_t recorder, const RecordingWindow& within) {
   Use use = parts_.even_if_broken();
   const WeightRecorder<R>& from = use->recorders.weights[recorder];
-  return {from.stamps,
-          {from.values.begin(), from.values.end()},
-          use->network.projections[from.projection].size};
+  return samples_within(from.stamps, from.values, use->network.projections[from.projection].size,
+                        within);
 }
 
 template <class R>

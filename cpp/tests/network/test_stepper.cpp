@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -34,7 +36,13 @@ TEST_CASE_TEMPLATE("recorded states are those of the neurons, in any order of co
     sim.run(30, {});
     check(potential, 0);
     check(current, 1);
-    CHECK(sim.recorded_states(current).stamps == std::vector<Step>{40, 50, 60});
+    const Samples<R> all = sim.recorded_states(current), last = sim.recorded_states(current, {40, 90});
+    CHECK(all.stamps == std::vector<Step>{40, 50, 60});
+    CHECK(last.stamps == std::vector<Step>{50, 60});
+    CHECK(std::equal(last.values.begin(), last.values.end(),
+                     all.values.end() - static_cast<std::ptrdiff_t>(2 * columns.size()),
+                     all.values.end()));
+    CHECK(sim.recorded_states(current, {60, 40}).stamps.empty());
     sim.add_neurons(find_model("LIF"), 70, lif(0), false);  // another layout
     sim.run(30, {});
     check(potential, 0);

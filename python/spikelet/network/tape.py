@@ -114,8 +114,8 @@ class Tape(ABC, Generic[Target]):
         """Add a recorder to the core, and return its number."""
 
     @abstractmethod
-    def _from_core(self) -> Arrays:
-        """Return what the core of this rank holds."""
+    def _from_core(self, start: int = -1, stop: int = LAST) -> Arrays:
+        """Return what the core of this rank holds: all spikes, or samples with start < stamp <= stop [steps]."""
 
     def _stamps_in_core(self) -> npt.NDArray[np.int64]:
         """Return the stamps of what the core of this rank holds."""
@@ -183,7 +183,7 @@ class Tape(ABC, Generic[Target]):
                 part = data[first:last]
                 part.flags.writeable = False  # the tape keeps it
                 yield stamps[first:last], part
-        stamps, data = self.held()
+        stamps, data = self.held(start, stop)
         first, last = np.searchsorted(stamps, (start, stop), side="right")
         if first < last or not found:
             yield stamps[first:last], data[first:last]
@@ -213,9 +213,9 @@ class Tape(ABC, Generic[Target]):
         earlier = sum(len(stamps) for stamps, _ in self.earlier)
         return earlier + self._engine.sim.recorded_count(self.kind, self._index)
 
-    def held(self) -> Arrays:
-        """Return what the core holds and the file does not."""
-        stamps, data = self._from_core()
+    def held(self, start: int = -1, stop: int = LAST) -> Arrays:
+        """Return what the core holds and the file does not, as `_from_core` does."""
+        stamps, data = self._from_core(start, stop)
         if self.file is None:
             if self.network.ranks.size > 1:  # between runs everything has been gathered
                 data = np.empty((len(stamps), *self.shape()), data.dtype)
@@ -287,7 +287,7 @@ class SpikeTape(Tape[Population]):
         wanted[self.target.ids] = True
         return self._engine.sim.record_spikes(self.target.index, wanted)
 
-    def _from_core(self) -> Arrays:
+    def _from_core(self, start: int = -1, stop: int = LAST) -> Arrays:  # noqa: ARG002  # a view costs nothing
         return self._engine.sim.recorded_spikes(self._index)
 
     def _stamps_in_core(self) -> npt.NDArray[np.int64]:
@@ -353,8 +353,8 @@ class StateTape(Tape[Population]):
         """What all ranks must record alike."""
         return *super().plan, self.before_reset
 
-    def _from_core(self) -> Arrays:
-        return self._engine.sim.recorded_states(self._index)
+    def _from_core(self, start: int = -1, stop: int = LAST) -> Arrays:
+        return self._engine.sim.recorded_states(self._index, start, stop)
 
     def _join(self, stamps: npt.NDArray[np.int64], data: npt.NDArray[Any]) -> Arrays:
         whole = np.empty((len(stamps), len(self.target)), data.dtype)
@@ -386,8 +386,8 @@ class WeightTape(Tape[Projection]):
     def _add(self) -> int:
         return self._engine.sim.record_weights(self.target.index, self.every)
 
-    def _from_core(self) -> Arrays:
-        return self._engine.sim.recorded_weights(self._index)
+    def _from_core(self, start: int = -1, stop: int = LAST) -> Arrays:
+        return self._engine.sim.recorded_weights(self._index, start, stop)
 
     def _join(self, stamps: npt.NDArray[np.int64], data: npt.NDArray[Any]) -> Arrays:
         if len(stamps) == 0:  # on all ranks

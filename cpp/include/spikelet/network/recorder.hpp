@@ -1,6 +1,7 @@
 // Recorded spikes, states and weights. Each partition writes to its own log or its own columns.
 #pragma once
 
+#include <algorithm>
 #include <limits>
 #include <memory>
 #include <span>
@@ -109,6 +110,16 @@ struct Samples {
   std::vector<R> values;
   std::size_t columns;
 };
+
+// The samples within a window, given all of them: a reader of the latest ones copies no others.
+template <class R>
+Samples<R> samples_within(const std::vector<Step>& stamps, const GrowingArray<R>& values,
+                          std::size_t columns, const RecordingWindow& window) {
+  const auto first = std::upper_bound(stamps.begin(), stamps.end(), window.start);
+  const auto last = std::upper_bound(first, stamps.end(), window.stop);
+  const R* const from = values.begin() + static_cast<std::size_t>(first - stamps.begin()) * columns;
+  return {{first, last}, {from, from + static_cast<std::size_t>(last - first) * columns}, columns};
+}
 
 enum class RecorderKind { spikes, state, weights };
 

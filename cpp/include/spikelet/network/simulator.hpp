@@ -144,8 +144,9 @@ class Simulator {
 
   // What was recorded, between runs, even if the network has failed since.
   std::shared_ptr<const SpikeRecorder::Log> recorded_spikes(std::size_t recorder);
-  Samples<R> recorded_states(std::size_t recorder);
-  Samples<R> recorded_weights(std::size_t recorder);
+  // Samples within a window, by default all.
+  Samples<R> recorded_states(std::size_t recorder, const RecordingWindow& within = {});
+  Samples<R> recorded_weights(std::size_t recorder, const RecordingWindow& within = {});
   std::vector<Step> recorded_stamps(RecorderKind kind, std::size_t recorder);  // of samples
   std::size_t recorded_count(RecorderKind kind, std::size_t recorder);
   void clear_recorder(RecorderKind kind, std::size_t recorder);
