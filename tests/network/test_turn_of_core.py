@@ -170,7 +170,11 @@ def call_of(name: str, idle: Any) -> Callable[[Any], object]:
 def results(net: sl.Network) -> list[bytes]:
     """Return the bits of what a network has come to."""
     sim = net.engine.sim
-    arrays = [*sim.recorded_spikes(0), *sim.recorded_states(0, -1, 1000), *sim.recorded_weights(0, -1, 1000)]
+    arrays = [
+        *sim.recorded_spikes(0),
+        *sim.recorded_states(0, -1, 1000),
+        *sim.recorded_weights(0, -1, 1000),
+    ]
     arrays += [sim.raw_state(0, k) for k in range(3)] + [sim.weights(k) for k in range(4)]
     return [np.ascontiguousarray(x).tobytes() for x in arrays]
 

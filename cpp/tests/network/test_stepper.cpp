@@ -36,7 +36,8 @@ TEST_CASE_TEMPLATE("recorded states are those of the neurons, in any order of co
     sim.run(30, {});
     check(potential, 0);
     check(current, 1);
-    const Samples<R> all = sim.recorded_states(current), last = sim.recorded_states(current, {40, 90});
+    const Samples<R> all = sim.recorded_states(current),
+                     last = sim.recorded_states(current, {40, 90});
     CHECK(all.stamps == std::vector<Step>{40, 50, 60});
     CHECK(last.stamps == std::vector<Step>{50, 60});
     CHECK(std::equal(last.values.begin(), last.values.end(),
