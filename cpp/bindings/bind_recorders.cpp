@@ -27,7 +27,7 @@ void bind_recorders(py::class_<Simulator<R>>& simulator) {
   using S = Simulator<R>;
   using Elements = Array<std::uint32_t>;
   const py::arg population("population"), projection("projection"), recorder("recorder"),
-      every("every"), start("start"), stop("stop");
+      every("every"), after("start"), up_to("stop");
   simulator
       .def(
           "record_spikes",
@@ -60,21 +60,21 @@ void bind_recorders(py::class_<Simulator<R>>& simulator) {
           [](S& s, std::size_t number, Step start, Step stop) {
             return as_tuple(s.recorded_states(number, {start, stop}));
           },
-          recorder, start, stop,
+          recorder, after, up_to,
           "Recorded states with start < stamp <= stop: stamps and values [stamps, elements].")
       .def(
           "recorded_weights",
           [](S& s, std::size_t number, Step start, Step stop) {
             return as_tuple(s.recorded_weights(number, {start, stop}));
           },
-          recorder, start, stop,
+          recorder, after, up_to,
           "Recorded weights with start < stamp <= stop: stamps and values [stamps, synapses].")
       .def(
           "set_window",
           [](S& s, RecorderKind kind, std::size_t number, Step start, Step stop, bool paused) {
             s.set_window(kind, number, {start, stop, paused});
           },
-          py::arg("kind"), recorder, start, stop, py::arg("paused"),
+          py::arg("kind"), recorder, after, up_to, py::arg("paused"),
           "Record only stamps after `start`, up to `stop`, and nothing while paused.")
       .def(
           "recorded_stamps",
