@@ -53,7 +53,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Run the whole suite in two processes, and selected tests in this one, where a debugger can stop them."""
     option = config.option
-    selected = option.keyword or option.lf or option.markexpr not in ("", "not build")
+    selected = (
+        option.keyword or getattr(option, "lf", False) or option.markexpr not in ("", "not build")
+    )
     whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS and not selected
     return min(2, os.cpu_count() or 1) if whole else 0
 

@@ -1,7 +1,8 @@
 // How long does Poisson noise take? Benchmarks draw independent counts for each neuron and step and
 // add them to the input, at each SIMD level; the same with a rate for each neuron; sources that
-// spike at 10 Hz; and the random bits alone. An element is a draw for one neuron and step.
-// roofline/... has the mean of a cortical microcircuit's drive, in turn with the bits.
+// spike at 10 Hz; and the random bits alone, by each implementation. An element is a draw for one
+// neuron and step. roofline/... has the mean of a cortical microcircuit's drive, in turn with the
+// bits.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "spikelet/core/cpu.hpp"
+#include "spikelet/core/draws16.hpp"
 #include "spikelet/core/kernels.hpp"
 #include "spikelet/network/injector.hpp"
 #include "spikelet/network/source.hpp"
@@ -30,14 +32,13 @@ bool near(double got, double expected) {
   return std::abs(got - expected) < 5 * std::sqrt(expected);
 }
 
-void bits(benchmark::State& state, SimdLevel level) {
-  const auto draw16 = kernels(level).draw16;
+void bits(benchmark::State& state, Draw16 draw) {
   const Stream stream(1, Purpose::values, 0);
   std::vector<std::uint16_t> draws(block_size);
   Step step = 0;
   for (auto _ : state) {
     for (std::uint32_t block = 0; block < n / block_size; ++block) {
-      draw16(stream, block, step, draws.data());
+      draw(stream, block, step, 1, draws.data());
       benchmark::DoNotOptimize(draws.data());
     }
     ++step;
@@ -69,7 +70,6 @@ void counts(benchmark::State& state, double mean, SimdLevel level) {
 void roofline(benchmark::State& state, SimdLevel level) {
   constexpr double mean = 1.6;  // 8 Hz of 2000 synapses in 0.1 ms
   constexpr Step steps = 100;
-  const auto draw16 = kernels(level).draw16;
   const Stream stream(1, Purpose::injector, 0), tie(1, Purpose::injector_tie, 0);
   const PoissonTable table(mean);
   const Buffer<float> weight(block_size, 1.0f);
@@ -88,7 +88,7 @@ void roofline(benchmark::State& state, SimdLevel level) {
       [&] {
         for (Step k = 0; k < steps; ++k, ++of_bits) {
           for (std::uint32_t block = 0; block < n / block_size; ++block) {
-            draw16(stream, block, of_bits, draws.data());
+            draw16(stream, block, of_bits, 1, draws.data());
             benchmark::DoNotOptimize(draws.data());
           }
         }
@@ -138,11 +138,15 @@ BENCHMARK(rate_for_each)->Name("poisson/rate_for_each/tenths")->Arg(1)->Arg(10)-
 BENCHMARK(source)->Name("poisson/source/Hz")->Arg(10)->Arg(100);
 
 [[maybe_unused]] const bool registered = [] {
+  const std::vector<Draw16> draws = available_draw16();  // the fastest last
+  for (std::size_t k = 0; k < draws.size(); ++k) {
+    const std::string name = "poisson/bits/" + std::to_string(k);
+    benchmark::RegisterBenchmark(name.c_str(), bits, draws[k]);
+  }
   for (const SimdLevel level : available_simd_levels()) {
     const std::string name(to_string(level));
     benchmark::RegisterBenchmark(("roofline/poisson/" + name).c_str(), roofline, level)
         ->UseManualTime();
-    benchmark::RegisterBenchmark(("poisson/bits/" + name).c_str(), bits, level);
     for (const auto& [label, mean] : {std::pair{"0.1", 0.1}, {"1", 1.0}, {"5", 5.0}}) {
       benchmark::RegisterBenchmark(("poisson/counts/" + name + "/mean:" + label).c_str(), counts,
                                    mean, level);

@@ -383,3 +383,22 @@ def test_one_number_is_checked_as_an_array_is(value: float, rule: str) -> None:
 def test_errors_of_other_types_keep_their_text() -> None:
     with pytest.raises(TypeError, match=r"^no$"), checks.named("connect A -> B"):
         raise TypeError("no")
+
+
+def test_a_masked_time_is_refused() -> None:
+    with pytest.raises(TypeError, match="masked"):
+        sl.Network(dt=np.ma.array(np.float32(0.1), mask=True))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (np.float32(0.35), "0.35"),
+        (np.int64(3), "3"),
+        (np.bool_(True), "True"),
+        (np.timedelta64(5, "ms"), "timedelta64"),
+    ],
+)
+def test_numbers_of_numpy_are_shown_as_plain_ones(value: Any, shown: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(shown)):
+        checks.fail("f", "x", value, "must be something else")

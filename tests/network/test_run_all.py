@@ -129,6 +129,15 @@ def test_invalid_arguments_are_refused_before_anything_runs() -> None:
     assert a.t == b.t == 0.0
 
 
+def test_errors_of_networks_come_before_those_of_progress() -> None:
+    def report(finished: int) -> None:
+        raise KeyError(finished)
+
+    nets = [diverging(1.0), busy_network()[0]]
+    with pytest.raises(FloatingPointError, match=r"networks\[0\]"):
+        sl.run_all(nets, 100.0, progress=report)
+
+
 def long_networks() -> list[tuple[sl.Network, Any, Any, Any]]:
     return [busy_network(seed=k) for k in range(6)]
 

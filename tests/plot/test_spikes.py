@@ -294,7 +294,7 @@ def test_names_are_no_maths(populations):
 @pytest.mark.parametrize(
     "style", [{}, {"s": 20.0}, {"c": "black"}, {"lw": 1.0}, {"linewidths": 1.0}]
 )
-@pytest.mark.parametrize("marker", [".", "|", "_", "x"])
+@pytest.mark.parametrize("marker", [".", "|", "_", "x", np.array([[0, 0], [1, 1], [0, 1]])])
 def test_spikes_are_seen_whatever_their_marker(marker, style):
     ax = plot.raster([10.0, 20.0, 30.0], [0, 1, 2], marker=marker, **style)
     ax.set_axis_off()

@@ -339,3 +339,13 @@ def test_spikes_are_accepted_where_recorders_are() -> None:
     copied.run(200.0)
     assert again.spikes == whole.spikes
     assert len(sl.plot.raster(part.spikes).collections[0].get_offsets()) == len(part)
+
+
+def test_a_time_step_in_single_precision_is_the_decimal_that_it_shows() -> None:
+    raster = np.zeros((60_000, 1), bool)
+    raster[59_000] = True
+    dt = np.float32(0.1)
+    net = sl.Network(dt=dt)
+    net.population(1, sl.SpikeSource(sl.Spikes.from_raster(raster, dt)))
+    assert sl.Spikes.from_raster(raster, dt) == sl.Spikes.from_raster(raster, 0.1)
+    assert sl.Spikes([14.8], [0], dt=dt).dt == 0.1

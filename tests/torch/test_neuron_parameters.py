@@ -29,6 +29,7 @@ def learned(value):
     ("kind", "given", "assigned"),
     [
         (st.LIF, {}, {"alpha": 7.0}),
+        (st.LIF, {"tau_m": torch.tensor(3.0).double()}, {"alpha": torch.tensor(7.0), "dt": 0.5}),
         (st.LIF, {}, {"surrogate": "triangle"}),
         (st.LIF, {"tau_m": 3.0}, {"tau_m": 9.0}),
         (st.LIF, {"tau_m": 3.0}, {"decay": 0.3}),
@@ -84,10 +85,21 @@ def test_an_assigned_parameter_of_pytorch_is_learned(name, key):
         (st.LIF(), "tau_m", 0.0, "LIF: tau_m must be finite and > 0"),
         (st.LIF(), "convention", "norse", "fixed when the module is made"),
         (st.LIF(), "learn_tau", True, "fixed when the module is made"),
-        (st.LIF(learn_tau=True), "tau_m", 3.0, "is the tensor 'leak' here: change its values"),
-        (st.LIF(learn_tau=True), "dt", 0.5, "is the tensor 'leak' here"),
-        (st.LIF(learn_threshold=True), "v_threshold", 3.0, "is the tensor 'threshold' here"),
-        (st.LIF(tau_m=learned(3.0)), "tau_m", 3.0, r"is the tensor 'tensors\.tau_m' here"),
+        (
+            st.LIF(learn_tau=True),
+            "tau_m",
+            3.0,
+            "is held by the tensor 'leak' here: change its values",
+        ),
+        (st.LIF(learn_tau=True), "dt", 0.5, "is held by the tensor 'leak' here"),
+        (
+            st.LIF(learn_threshold=True),
+            "v_threshold",
+            3.0,
+            "is held by the tensor 'threshold' here",
+        ),
+        (st.LIF(tau_m=learned(3.0)), "tau_m", 3.0, r"is held by the tensor 'tensors\.tau_m' here"),
+        (st.LIF(tau_m=learned(3.0)), "decay", 0.5, r"is held by the tensor 'tensors\.tau_m' here"),
         (st.LIF(), "v_reset", 0.5, 'v_reset needs reset="zero"'),
         (st.LI(), "v_threshold", 2.0, "LI: v_threshold must not be given"),
         (st.IF(), "tau_m", 2.0, "IF: tau_m must not be given"),
@@ -113,3 +125,12 @@ def test_online_training_follows_an_assigned_decay():
     net[1].reset = "zero"
     with pytest.raises(ValueError, match="module '1'"):
         online.step(X[0])
+
+
+def test_attributes_of_a_subclass_stay_its_own():
+    class Own(st.LIF):
+        def __init__(self):
+            super().__init__()
+            self.shape = (3,)
+
+    assert Own().shape == (3,)

@@ -7,7 +7,8 @@
 #if defined(__x86_64__)
 #include <cpuid.h>
 #include <immintrin.h>
-#elif defined(__aarch64__) && (defined(__ARM_FEATURE_AES) || !defined(__clang__))
+#elif defined(__aarch64__) && \
+    (defined(__ARM_FEATURE_AES) || (defined(__linux__) && !defined(__clang__)))
 #define SPIKELET_ARM_AES
 #if !defined(__ARM_FEATURE_AES)
 #include <asm/hwcap.h>

@@ -53,8 +53,12 @@ class _Short(reprlib.Repr):
         self.maxlong = 40
 
     def repr1(self, x: Any, level: int) -> str:
-        """Show a number of numpy as the plain one."""
-        return super().repr1(x.item() if isinstance(x, (np.number, np.bool_)) else x, level)
+        """Show a number of numpy as the plain one, in single precision by the decimal that it shows."""
+        if isinstance(x, (np.float16, np.float32)):
+            x = float(str(x))
+        elif isinstance(x, (np.number, np.bool_)) and not isinstance(x, np.timedelta64):
+            x = x.item()
+        return super().repr1(x, level)
 
     def repr_ndarray(self, array: npt.NDArray[Any], level: int) -> str:
         """Show a small array, or the shape and type of a large one."""
@@ -289,8 +293,8 @@ def own(array: npt.NDArray[Any]) -> Any:
 
 
 def scalar(where: str, argument: str, value: Any, rule: str, unit: str = "") -> float:
-    """Return a single number, or the magnitude of a quantity, that satisfies a rule of `require`."""
-    array = numbers(where, argument, value, unit)
+    """Return a single number, or the magnitude of a quantity, that satisfies a rule of `require`, as `number` does."""
+    array = numbers(where, argument, _decimal(value) if unit == "ms" else value, unit)
     if array.ndim:
         fail(where, argument, array.shape, "must be one number", got="shape")
     require(where, argument, array, rule)
@@ -313,7 +317,7 @@ def largest_finite(dtype: np.dtype[Any]) -> float:
 
 def _decimal(value: Any) -> Any:
     """Return a scalar of less than double precision as the shortest decimal that rounds to it: 0.1, of np.float32(0.1)."""
-    if getattr(value, "shape", None) != () or has_units(value):
+    if getattr(value, "shape", None) != () or has_units(value) or is_masked(value):
         return value
     try:
         plain = np.asarray(value)[()]

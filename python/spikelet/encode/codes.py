@@ -360,6 +360,6 @@ def _arguments(
     given = real_array(where, "x", x)
     values = given.astype(np.float64, order="C", copy=False)
     if values.size and not (values.min() >= 0 and values.max() <= 1):  # false for NaN
-        bytes_ = " (of bytes, x / 255)" if given.dtype == np.uint8 else ""
-        check_all(where, "x", values, (values >= 0) & (values <= 1), f"must lie in [0, 1]{bytes_}")
+        hint = " (of bytes, x / 255)" if given.dtype == np.uint8 else ""
+        check_all(where, "x", values, (values >= 0) & (values <= 1), f"must lie in [0, 1]{hint}")
     return values, integer(where, "steps", steps, 1), integer(where, "seed", seed, 0, _MAX_SEED)

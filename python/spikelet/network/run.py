@@ -81,7 +81,7 @@ def in_one_piece(net: NetworkContents) -> bool:
     """Return whether nothing happens between pieces of a run: one process, and nothing is recorded to disk."""
     if net.ranks.size > 1:
         return False
-    for recorder in net.contents.recorders:  # noqa: SIM110  # all() would take longer than a short run's loop
+    for recorder in net.contents.recorders:  # noqa: SIM110  # a generator costs more than this loop
         if recorder.tape.file is not None:
             return False
     return True

@@ -129,11 +129,12 @@ def _run(
 ) -> None:
     apart = [k for k, net in enumerate(nets) if not in_one_piece(net)]
     together = sorted(set(range(len(nets))).difference(apart)) if apart else range(len(nets))
+    errors: dict[int, BaseException] = {}
     told = 0
 
     def tell(finished: int) -> None:
         nonlocal told
-        if progress is not None and finished != told:
+        if progress is not None and finished != told and not errors:  # these come first
             told = finished
             progress(finished)
 
@@ -141,7 +142,7 @@ def _run(
     found = _core.run_all(
         [nets[k].engine.sim for k in together], [steps[k] for k in together], threads, call
     )
-    errors = {k: error for k, error in zip(together, found, strict=True) if error is not None}
+    errors.update((k, error) for k, error in zip(together, found, strict=True) if error is not None)
     through = len(together)
     tell(through)  # the core reports now and then, not at the end
     for k in apart:

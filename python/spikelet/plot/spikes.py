@@ -221,7 +221,8 @@ def _are_several(value: Any) -> bool:
 
 def _of_dots(style: Mapping[str, Any]) -> dict[str, Any]:
     """Return a user's style of dots with defaults: no edges, unless a marker such as "|" consists of nothing else."""
-    marker = extra_of("matplotlib.markers").MarkerStyle(style.get("marker") or "o")
+    given = style.get("marker")
+    marker = extra_of("matplotlib.markers").MarkerStyle("o" if given is None else given)
     width = 0.0 if marker.is_filled() else _STROKE
     return styled("collections.PathCollection", style, s=4.0, linewidth=width)
 

@@ -16,7 +16,8 @@ from spikelet.torch.surrogate import Table
 __all__ = ["HasParameters", "checked_tensor", "register"]
 
 _OF_ALL = ("v_threshold", "surrogate", "alpha")
-_FIXED = ("convention", "learn_tau", "learn_threshold", "shape")
+_EITHER = {"tau_m": "decay", "decay": "tau_m"}  # of which only one is given
+_FIXED = ("convention", "learn_tau", "learn_threshold")
 # What decides the leak, which `learn_tau` makes a parameter.
 _OF_LEAK = ("tau_m", "dt", "decay", "beta", "tau", "tau_mem_inv")
 
@@ -90,15 +91,17 @@ class HasParameters(nn.Module):
         where, of_all = type(self).__name__, self._of_all()
         tensors, given = self._tensors(), dict(self.given)
         learned = "threshold" if name == "v_threshold" else "leak" if name in _OF_LEAK else ""
-        held = f"tensors.{name}" if name in tensors else learned
-        if name in tensors or (learned and hasattr(self, learned)):
-            rule = f"is the tensor '{held}' here: change its values, under torch.no_grad()"
+        replaced = _EITHER.get(name, "")
+        found = next((n for n in (name, replaced) if n in tensors), None)
+        held = learned if found is None else f"tensors.{found}"
+        if found is not None or (learned and hasattr(self, learned)):
+            rule = f"is held by the tensor '{held}' here: change its values, under torch.no_grad()"
             fail(where, name, value, rule)
         if name in of_all:
             of_all[name] = value
         else:
             given[name] = value
-            given.pop({"tau_m": "decay", "decay": "tau_m"}.get(name, ""), None)  # replaced
+            given.pop(replaced, None)
         parameters = given | tensors
         made = self._made(parameters, **of_all)
         if isinstance(value, Tensor):
@@ -110,6 +113,8 @@ class HasParameters(nn.Module):
         elif name == "v_threshold":
             of_all[name] = 1.0
             register(self, "threshold", value)
+        elif name in of_all:
+            of_all[name] = value.item()
         elif name in made.names.values():
             del given[name]
             register(self.tensors, name, value)

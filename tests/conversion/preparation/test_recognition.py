@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -59,6 +60,13 @@ def test_spelled_activations_are_one_layer(how: str) -> None:
     x = np.random.default_rng(0).normal(0, 3, (4, 3, 6, 6)).astype(np.float32)
     wanted = SpikingModel(graph, threads=1).run(x, 1).output
     np.testing.assert_allclose(SpikingModel(found, threads=1).run(x, 1).output, wanted, atol=2e-5)
+
+
+def test_a_formula_that_overflows_far_away_does_not_warn() -> None:
+    graph = read_torch(Spelled(lambda x: x * torch.exp(x) / (torch.exp(x) + 1)).eval(), (3, 6, 6))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        recognise(graph)
 
 
 OTHERS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {

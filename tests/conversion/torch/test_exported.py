@@ -69,6 +69,23 @@ OPERATORS: dict[str, Callable[[Any, torch.Tensor], torch.Tensor]] = {
 }
 
 
+ATEN: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "nearest": lambda x: torch.ops.aten.upsample_nearest2d.default(x, [11, 7]),
+    "nearest, scales": lambda x: torch.ops.aten.upsample_nearest2d.default(x, [12, 15], 2.0, 3.0),
+    "bilinear": lambda x: torch.ops.aten.upsample_bilinear2d.default(x, [11, 7], False),
+    "corners": lambda x: torch.ops.aten.upsample_bilinear2d.default(x, [11, 7], True),
+    "by factors": lambda x: torch.ops.aten.upsample_bilinear2d.vec(x, None, False, [2.0, 3.0]),
+}
+
+
+@pytest.mark.parametrize("name", ATEN)
+def test_interpolation_by_the_operator_itself(name: str) -> None:
+    graph = read_torch(exported(Lambda(lambda _, x: ATEN[name](x)).eval(), IMAGE), IMAGE)
+    x = torch.from_numpy(np.random.default_rng(0).normal(size=(3, *IMAGE)))
+    found = sl.SpikingModel(graph, dtype="float64").run(x.numpy(), 1).output
+    np.testing.assert_allclose(found, ATEN[name](x), rtol=1e-6, atol=1e-6)
+
+
 @pytest.mark.parametrize("name", OPERATORS)
 def test_operators_of_other_overloads(name: str) -> None:
     agrees(Lambda(OPERATORS[name]).eval(), IMAGE)

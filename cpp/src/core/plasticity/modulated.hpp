@@ -103,7 +103,7 @@ template <class R>
 struct Spans {
   Vec<double> integral[Doubles<R>::parts], decay[Doubles<R>::parts];
 };
-// `count` lanes are some. until(part, sum, fall): at the end of each.
+// The first `count` lanes are synapses. until(part, sum, fall): at the end of each.
 template <class R, class Until>
 SPIKELET_INLINE Spans<R> spans_of(const Modulating<R>& how, Words<R> from, Words<R> to,
                                   std::size_t count, Until&& until) {

@@ -240,8 +240,9 @@ SPIKELET_INLINE void add(const Replaying<R>& how, const OfRows<R>& rows, std::ui
   rounds.size[age] = size + static_cast<std::uint32_t>(std::popcount(which));
 }
 
-// Lists the spikes of pieces; the newest ones only, if timed, as they are. older(piece, place): a
-// target has more that are not in than are kept together.
+// Lists the spikes of pieces. If timed, the newest spike of a target is only noted, in `newest`,
+// and enters no round. older(piece, place): a target has more that are not in than are kept
+// together.
 template <class R, bool timed, class Older>
 SPIKELET_INLINE void list_spikes(const Replaying<R>& how, std::span<const Piece<R>> pieces,
                                  Rounds<R, timed>& rounds, Older&& older) {

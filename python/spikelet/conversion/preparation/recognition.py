@@ -24,9 +24,8 @@ _KNOWN = (
 # Where the functions bend, and far away, where bounds may lie that an ANN has beside them.
 _NEAR, _FAR = 12.0, np.geomspace(12.5, 1e4, 200)
 _GRID = np.concatenate([-_FAR[::-1], np.linspace(-_NEAR, _NEAR, 1201), _FAR])[None, None]
-_TOLERANCE = (
-    1e-6  # relative to the values, at least those near 0; ONNX holds constants in single precision
-)
+# Relative to the values, at least those near 0; ONNX holds constants in single precision.
+_TOLERANCE = 1e-6
 _FARTHEST = 8  # operators from the first to the last one
 
 
@@ -102,18 +101,18 @@ def _values(nodes: dict[str, Node], last: str, first: str, left: int) -> NDArray
     if any(values is None for values in given):
         return None
     arrays: list[Any] = given
-    match node.layer:
-        case Add():
-            return np.asarray(sum(arrays))
-        case Multiply():
-            return np.asarray(arrays[0] * arrays[1])
-        case Divide():
-            with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"):  # the grid reaches far
+        match node.layer:
+            case Add():
+                return np.asarray(sum(arrays))
+            case Multiply():
+                return np.asarray(arrays[0] * arrays[1])
+            case Divide():
                 return np.asarray(arrays[0] / arrays[1])
-        case Affine(scale=scale, shift=shift):
-            return np.asarray(arrays[0] * scale.flat[0] + (0 if shift is None else shift.flat[0]))
-        case ReLU() | Activation():
-            with np.errstate(all="ignore"):
+            case Affine(scale=scale, shift=shift):
+                offset = 0 if shift is None else shift.flat[0]
+                return np.asarray(arrays[0] * scale.flat[0] + offset)
+            case ReLU() | Activation():
                 return node.layer.of(arrays[0])
     return None
 

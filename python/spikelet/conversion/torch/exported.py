@@ -21,7 +21,7 @@ _GUARDS = ("_guards_fn", "aten._assert_tensor_metadata.default")
 
 
 def unguarded(module: nn.Module) -> nn.Module:
-    """Return a copy of a module, itself, without the checks of an exported program.
+    """Remove the checks of an exported program from a module, in place, and return it.
 
     They insist on the precision and the batch of the example with which it was exported.
     """
@@ -78,11 +78,20 @@ def _adaptive_max_pool(c: Call, x: Data, output_size: Any) -> tuple[Data, None]:
     return OPERATORS["adaptive_max_pool2d"](c, x, output_size), None
 
 
+_ALIGNED = ("linear", "bilinear", "bicubic", "trilinear")
+
+
 def _upsample(mode: str) -> Handler:
     def handler(c: Call, x: Data, size: Any, *more: Any) -> Data:
-        *before, factors = more
-        corners = {"align_corners": bool(before[0])} if before else {}
-        how = {"size": size} if factors is None else {"scale_factor": factors}
+        corners, factors = {}, more
+        if mode in _ALIGNED:
+            corners, factors = {"align_corners": bool(more[0])}, more[1:]
+        if len(factors) == 1 and isinstance(
+            factors[0], (list, tuple)
+        ):  # .vec; else one for each axis
+            factors = tuple(factors[0])
+        given = factors and None not in factors
+        how = {"scale_factor": tuple(factors)} if given else {"size": size}
         found: Data = OPERATORS["interpolate"](c, x, mode=mode, **how, **corners)
         return found
 
