@@ -329,9 +329,10 @@ def _decimal(value: Any) -> Any:
 def representable(where: str, argument: str, array: Float, dtype: np.dtype[Any]) -> None:
     """Check that finite numbers stay finite in the precision of the network."""
     most = largest_finite(dtype)
-    if -most <= array.min(initial=0.0) and array.max(initial=0.0) <= most:  # false for NaN
+    least, largest = float(array.min(initial=0.0)), float(array.max(initial=0.0))
+    if -most <= least and largest <= most:  # false for NaN
         return
-    bad = np.abs(array) > most
+    bad = np.abs(array) > np.float64(most)
     if bad.any():
         fail(
             where, argument, float(array[bad][0]), f"must be finite and within the range of {dtype}"
