@@ -190,12 +190,13 @@ class SonataNetwork(Sealed):
         if not self._shown:
             block = steps
         while done < steps:
-            length, start = min(block, steps - done), done * net.dt
-            call = (lambda t, start=start: report(start + t)) if callable(report) else False
-            net.run(length * net.dt, progress=call)
+            length = min(block, steps - done)
+
+            def tell(t: float, first: int = done) -> None:
+                report((first + round(t / net.dt)) * net.dt)
+
+            net.run(length * net.dt, progress=tell if callable(report) else False)
             done += length
-            if callable(report):
-                report(done * net.dt)
             yield
 
     def _train(self, name: str) -> tuple[npt.NDArray[np.float64], Ints]:
