@@ -90,7 +90,7 @@ std::uint64_t seed_of(const Stream& stream) {
   return stream.key0() | std::uint64_t{stream.key1()} << 32;
 }
 
-void draw16_anywhere(const Stream& stream, std::uint32_t block, Step step, int blocks,
+void draw16_portable(const Stream& stream, std::uint32_t block, Step step, int blocks,
                      std::uint16_t* out) {
   const Words key{stream.key0(), stream.key1(), 0, 0};
   const auto low = static_cast<std::uint32_t>(step), high = static_cast<std::uint32_t>(step >> 32);
@@ -136,25 +136,25 @@ void draw16_anywhere(const Stream& stream, std::uint32_t block, Step step, int b
   }
 }
 
-// so_many: blocks in flight, two vectors each, because a round takes longer than its turn.
-template <int so_many>
+// count: blocks in flight, two vectors each: a round has a latency of several cycles.
+template <int count>
 [[gnu::target("avx512f,vaes"), gnu::always_inline]] inline void draw16_wide(
     const __m512i (&key)[ars_rounds + 1], __m512i counter, std::uint16_t* out) {
-  __m512i v[2 * so_many];
+  __m512i v[2 * count];
 #pragma GCC unroll 8
-  for (int k = 0; k < 2 * so_many; ++k) {
+  for (int k = 0; k < 2 * count; ++k) {
     const __m512i element = _mm512_set1_epi32(4 * k);
     v[k] = _mm512_xor_si512(_mm512_mask_add_epi32(counter, 0x1111, counter, element), key[0]);
   }
 #pragma GCC unroll 6
   for (int round = 1; round < ars_rounds; ++round) {
 #pragma GCC unroll 8
-    for (int k = 0; k < 2 * so_many; ++k) {
+    for (int k = 0; k < 2 * count; ++k) {
       v[k] = _mm512_aesenc_epi128(v[k], key[round]);
     }
   }
 #pragma GCC unroll 8
-  for (int k = 0; k < 2 * so_many; ++k) {
+  for (int k = 0; k < 2 * count; ++k) {
     _mm512_storeu_si512(out + 32 * k, _mm512_aesenclast_epi128(v[k], key[ars_rounds]));
   }
 }
@@ -175,12 +175,12 @@ template <int so_many>
   counter = _mm512_mask_set1_epi32(counter, 0x2222, static_cast<int>(step));
   counter =
       _mm512_or_si512(counter, _mm512_set_epi32(0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 0));
-  const auto some = [&](auto so_many) __attribute__((always_inline, target("avx512f,vaes"))) {
-    for (; blocks >= so_many; blocks -= so_many) {
+  const auto some = [&](auto count) __attribute__((always_inline, target("avx512f,vaes"))) {
+    for (; blocks >= count; blocks -= count) {
       const __m512i first = _mm512_set1_epi32(static_cast<int>(8 * block));
-      draw16_wide<so_many>(key, _mm512_mask_add_epi32(counter, 0x1111, counter, first), out);
-      block += static_cast<std::uint32_t>(so_many);
-      out += 64 * so_many;
+      draw16_wide<count>(key, _mm512_mask_add_epi32(counter, 0x1111, counter, first), out);
+      block += static_cast<std::uint32_t>(count);
+      out += 64 * count;
     }
   };
   some(std::integral_constant<int, 4>{});
@@ -254,7 +254,7 @@ Words ars(const Words& counter, const Words& key, int rounds) {
 }
 
 std::vector<Draw16> available_draw16() {
-  std::vector<Draw16> all{draw16_anywhere};
+  std::vector<Draw16> all{draw16_portable};
 #if defined(__x86_64__)
   __builtin_cpu_init();  // this runs when the library is loaded
   if (__builtin_cpu_supports("aes")) {

@@ -116,23 +116,3 @@ TEST_CASE("an input costs nothing while its current or rate is 0, and after it h
     CHECK(segments[0].drives.empty());
   }
 }
-
-TEST_CASE("blocks that do not fill a vector loop draw ahead") {
-  std::vector<std::uint32_t> first(128), all(256);
-  std::iota(first.begin(), first.end(), 0u);
-  std::iota(all.begin(), all.end(), 640u);
-  Some some;
-  some.poisson(first);
-  some.poisson(first);
-  some.poisson(all);
-  SliceInputs<double> slice;
-  slice.bind(some.list, 0, 1280, 0);
-  const auto& segments = slice.at(0);
-  REQUIRE(segments.size() == 4);
-  REQUIRE(segments[0].drives.size() == 2);
-  CHECK(segments[0].drives[0].ahead != nullptr);
-  CHECK(segments[0].drives[1].ahead != nullptr);
-  CHECK(segments[0].drives[0].ahead != segments[0].drives[1].ahead);
-  REQUIRE(segments[2].drives.size() == 1);
-  CHECK(segments[2].drives[0].ahead == nullptr);
-}
