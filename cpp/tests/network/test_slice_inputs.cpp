@@ -1,7 +1,6 @@
 #include <doctest/doctest.h>
 
 #include <memory>
-#include <numeric>
 #include <vector>
 
 #include "spikelet/network/given_currents.hpp"
