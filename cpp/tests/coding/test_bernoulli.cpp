@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "spikelet/coding/bernoulli.hpp"
+#include "spikelet/core/draws16.hpp"
 #include "spikelet/core/poisson.hpp"
 #include "spikelet/core/random.hpp"
 #include "support/raster.hpp"
@@ -15,13 +16,13 @@ using test::Bytes;
 using test::raster;
 
 // Spike of element i at a step, one at a time from the definition of the 16-bit draws
-// (core/random16.hpp).
+// (core/draws16.hpp).
 bool reference(double p, std::uint64_t seed, std::uint32_t i, Step step) {
   const Stream stream(seed, Purpose::encode, 0), tie(seed, Purpose::encode_tie, 0);
-  const std::uint32_t n = i % 64, pair = n / 32;
-  const Words words = stream.at(8 * (i / 64) + (n % 32) / 4, step);
-  const std::uint64_t bits = words[2 * pair] | (std::uint64_t{words[2 * pair + 1]} << 32);
-  const auto draw = static_cast<std::uint16_t>(bits >> (16 * (n % 4)));
+  const Words words = ars({i / 8, static_cast<std::uint32_t>(step),
+                           static_cast<std::uint32_t>(step >> 32), stream.word()},
+                          {stream.key0(), stream.key1(), 0, 0});
+  const auto draw = static_cast<std::uint16_t>(words[i % 8 / 2] >> (16 * (i % 2)));
   const Threshold t = to_threshold(p);
   return p == 1.0 || draw < t.high || (draw == t.high && tie.at(i, step)[0] < t.low);
 }
