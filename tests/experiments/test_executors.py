@@ -216,7 +216,8 @@ import spikelet as sl
 def fn(x, seed):
     if x:
         print("started", flush=True)
-        time.sleep(60)
+        for _ in range(6000):
+            time.sleep(0.01)  # a signal that comes just before a sleep does not shorten it
     return x
 
 sl.sweep(fn, {"x": range(20)}, executor=sys.argv[1], workers=2, store=sys.argv[2])

@@ -20,13 +20,16 @@ KINDS = (DiehlCook, WinnerTakeAll)
 @pytest.mark.parametrize("kind", KINDS)
 def test_learns_patterns(kind: Any) -> None:
     images, labels = pictures(240)
+    test, expected = pictures(60, seed=1)
     # Two passes of few images: DiehlCook learns faster than published, and answers with more spikes.
     # Its accuracy is 0.78 to 1, by the seed; the mean of 48 seeds is 0.953.
-    fast: Any = {"plasticity": sl.DiehlCookSTDP(eta_post=0.05), "total": 7.0, "seed": 2}
-    network = small(kind, **(fast if kind is DiehlCook else {})).fit(images, epochs=2)
-    votes = assign(network.respond(images), labels, 3)
-    test, expected = pictures(60, seed=1)
-    assert np.mean(classify(network.respond(test), votes) == expected) > 0.9  # chance: 1/3
+    fast: Any = {"plasticity": sl.DiehlCookSTDP(eta_post=0.05), "total": 7.0}
+    right = []
+    for seed in (1, 2, 3):
+        network = small(kind, seed=seed, **(fast if kind is DiehlCook else {}))
+        votes = assign(network.fit(images, epochs=2).respond(images), labels, 3)
+        right.append(classify(network.respond(test), votes) == expected)
+    assert np.mean(right) > 0.9  # chance: 1/3
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,7 +1,5 @@
 """Programs of torch.export: they call ATen's operators, some of which take other arguments than PyTorch's functions."""
 
-# ruff: noqa: ARG001  # arguments are ATen's, some of which change nothing in inference
-
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -38,40 +36,15 @@ def unguarded(module: nn.Module) -> nn.Module:
     return module
 
 
-def _batch_norm(
-    c: Call,
-    x: Data,
-    weight: Any,
-    bias: Any,
-    running_mean: Any,
-    running_var: Any,
-    training: bool,
-    momentum: float,
-    eps: float,
-    cudnn_enabled: bool = True,
-) -> Data:
-    found: Data = OPERATORS["batch_norm"](
-        c, x, running_mean, running_var, weight, bias, training, momentum, eps
-    )
-    return found
+def _norm(name: str) -> Handler:
+    """Return the handler of a norm, whose weight and bias come before the statistics."""
 
+    def handler(c: Call, x: Data, weight: Any, bias: Any, mean: Any, var: Any, *how: Any) -> Data:
+        training, momentum, eps, *_ = how  # and whether cuDNN may be used
+        found: Data = OPERATORS[name](c, x, mean, var, weight, bias, training, momentum, eps)
+        return found
 
-def _instance_norm(
-    c: Call,
-    x: Data,
-    weight: Any,
-    bias: Any,
-    running_mean: Any,
-    running_var: Any,
-    use_input_stats: bool,
-    momentum: float,
-    eps: float,
-    cudnn_enabled: bool = True,
-) -> Data:
-    found: Data = OPERATORS["instance_norm"](
-        c, x, running_mean, running_var, weight, bias, use_input_stats, momentum, eps
-    )
-    return found
+    return handler
 
 
 def _adaptive_max_pool(c: Call, x: Data, output_size: Any) -> tuple[Data, None]:
@@ -103,8 +76,7 @@ _INTERPOLATIONS = {"nearest1d": "nearest", "nearest2d": "nearest", "nearest3d": 
                    "nearest_exact3d": "nearest-exact", "linear1d": "linear", "bilinear2d": "bilinear",
                    "trilinear3d": "trilinear", "bicubic2d": "bicubic"}  # fmt: skip
 ATEN: dict[str, Handler] = {
-    "batch_norm": _batch_norm,
-    "instance_norm": _instance_norm,
+    **{name: _norm(name) for name in ("batch_norm", "instance_norm")},
     **dict.fromkeys((f"adaptive_max_pool{n}d" for n in (1, 2, 3)), _adaptive_max_pool),
     "col2im": OPERATORS["fold"],
     **{f"upsample_{kind}": _upsample(mode) for kind, mode in _INTERPOLATIONS.items()},
