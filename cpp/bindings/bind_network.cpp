@@ -2,9 +2,11 @@
 #include <pybind11/functional.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
 #include <exception>
 #include <functional>
 #include <optional>
+#include <span>
 
 #include "array.hpp"
 #include "bind_simulator.hpp"
@@ -55,23 +57,53 @@ py::object as_python(const std::exception_ptr& error) {
   return py::none();
 }
 
+// Adds the simulators of one precision from number k on that run as long, and returns the number
+// after the last one.
+template <class R>
+std::size_t add_row(const py::sequence& simulators, const std::vector<Step>& steps, std::size_t k,
+                    int threads, std::vector<OneOfMany>& networks) {
+  // No thread should wait long for the last ones of another.
+  const std::size_t most =
+      std::clamp<std::size_t>(steps.size() / (4 * static_cast<std::size_t>(threads)), 1, 32);
+  const Step end = steps[k];
+  std::vector<Simulator<R>*> row;
+  for (; k < steps.size() && steps[k] == end; ++k) {
+    const py::object simulator = simulators[k];
+    if (!py::isinstance<Simulator<R>>(simulator)) {
+      break;
+    }
+    row.push_back(&simulator.cast<Simulator<R>&>());
+  }
+  for (std::span<Simulator<R>* const> left(row); !left.empty();) {
+    const std::size_t count = Simulator<R>::worth_joining(left, end, most);
+    const std::vector<Simulator<R>*> taken(left.begin(),
+                                           left.begin() + static_cast<std::ptrdiff_t>(count));
+    left = left.subspan(count);
+    networks.push_back({[taken, end](const Poll& poll, std::span<std::exception_ptr> errors) {
+                          if (taken.size() == 1) {
+                            taken[0]->run(end, poll, 1);
+                          } else {
+                            Simulator<R>::run_together(taken, end, poll, errors);
+                          }
+                        },
+                        [taken](int stage) {
+                          for (Simulator<R>* simulator : taken) {
+                            simulator->fetch(stage);
+                          }
+                        },
+                        count});
+  }
+  return k;
+}
+
 // Runs simulators of either precision at once; returns an exception or None for each.
 py::list run_all_polled(const py::sequence& simulators, const std::vector<Step>& steps, int threads,
                         const std::optional<std::function<void(std::size_t)>>& progress) {
   require_threads(threads);
   std::vector<OneOfMany> networks;
-  for (std::size_t k = 0; k < steps.size(); ++k) {
-    const auto add = [&](auto& simulator) {
-      networks.push_back(
-          {[&simulator, end = steps[k]](const Poll& poll) { simulator.run(end, poll, 1); },
-           [&simulator](int stage) { simulator.fetch(stage); }});
-    };
-    const py::object simulator = simulators[k];
-    if (py::isinstance<Simulator<float>>(simulator)) {
-      add(simulator.cast<Simulator<float>&>());
-    } else {
-      add(simulator.cast<Simulator<double>&>());
-    }
+  for (std::size_t k = 0; k < steps.size();) {
+    const std::size_t next = add_row<float>(simulators, steps, k, threads, networks);
+    k = next > k ? next : add_row<double>(simulators, steps, k, threads, networks);
   }
   std::exception_ptr raised;
   const auto poll = [&](std::size_t through) {

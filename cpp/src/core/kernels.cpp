@@ -42,6 +42,8 @@ constinit const KernelTable kernel_table{
     &normals_block,
     &poisson_range<float>,
     &poisson_range<double>,
+    &poisson_parts<float>,
+    &poisson_parts<double>,
     &rates_range<float>,
     &rates_range<double>,
     &rate_counts_block,

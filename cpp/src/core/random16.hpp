@@ -206,6 +206,53 @@ void poisson_range(const PoissonTable& table, const Stream& stream, const Stream
   }
 }
 
+template <class R>
+void poisson_parts(std::span<const PoissonPart<R>> parts, Step step) {
+  constexpr std::size_t most = 2048;  // what is in between stays in the first-level cache
+  alignas(64) std::uint16_t draws[most], counts[most];
+  const auto for_parts = [&](std::size_t first, std::size_t last, auto&& f) {
+    std::size_t at = 0;
+    for (std::size_t k = first; k < last; ++k) {
+      f(parts[k], *parts[k].drive, at);
+      at += parts[k].end - parts[k].begin;
+    }
+  };
+  for (std::size_t first = 0, last = 0; first < parts.size(); first = last) {
+    for (std::size_t n = 0; last < parts.size(); ++last) {
+      n += parts[last].end - parts[last].begin;
+      if (n > most) {
+        break;
+      }
+    }
+    if (last == first) {  // a long one
+      const auto& [drive, begin, end, input] = parts[last++];
+      poisson_range(*drive->table, *drive->stream, *drive->tie, step, begin, end, drive->weight,
+                    drive->weight_mask, input);
+      continue;
+    }
+    for_parts(first, last, [&](const auto& part, const auto& drive, std::size_t at) {
+      draw16(*drive.stream, static_cast<std::uint32_t>(part.begin / block_size), step,
+             static_cast<int>((part.end - part.begin) / block_size), draws + at);
+    });
+    for_parts(first, last, [&](const auto& part, const auto& drive, std::size_t at) {
+      for (std::size_t i = part.begin; i < part.end; i += block_size, at += block_size) {
+        counts_of_block(*drive.table, draws + at, *drive.tie,
+                        static_cast<std::uint32_t>(i / block_size), step, counts + at);
+      }
+    });
+    for_parts(first, last, [&](const auto& part, const auto& drive, std::size_t at) {
+      if (drive.table->repeats > 1) [[unlikely]] {
+        for (std::size_t i = part.begin; i < part.end; i += block_size, at += block_size) {
+          poisson_add_many(*drive.table, *drive.stream, *drive.tie, step, i, counts + at,
+                           drive.weight, drive.weight_mask, part.input);
+        }
+        return;
+      }
+      add_counts(counts + at, part.begin, part.end, drive.weight, drive.weight_mask, part.input);
+    });
+  }
+}
+
 inline std::uint64_t below_block(const Stream& stream, const Stream& tie, std::uint32_t block,
                                  Step step, const std::uint16_t* high, const std::uint32_t* low) {
   alignas(64) std::uint16_t draws[block_size];

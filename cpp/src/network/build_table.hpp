@@ -32,41 +32,61 @@ void sort_rows(SynapseTable<R>& table, std::size_t first_row, std::size_t last_r
   std::vector<std::uint32_t> posts;
   std::vector<R> some_weights;
   std::vector<std::uint16_t> some_delays;
-  const auto sort_part = [&](std::uint64_t begin, std::uint64_t end) {
-    order.resize(end - begin);
-    std::iota(order.begin(), order.end(), begin);
-    std::stable_sort(order.begin(), order.end(), before);
-    const auto permute = [&](auto& values, auto& scratch) {
-      scratch.clear();
-      for (const std::uint64_t k : order) {
-        scratch.push_back(values[k]);
-      }
-      std::copy(scratch.begin(), scratch.end(),
-                values.begin() + static_cast<std::ptrdiff_t>(begin));
-    };
-    permute(table.post, posts);
+  // By the lower half of each entry of `order`, which counts from `begin`.
+  const auto permute = [&](auto& values, auto& scratch, std::uint64_t begin) {
+    scratch.clear();
+    for (const std::uint64_t k : order) {
+      scratch.push_back(values[begin + static_cast<std::uint32_t>(k)]);
+    }
+    std::copy(scratch.begin(), scratch.end(), values.begin() + static_cast<std::ptrdiff_t>(begin));
+  };
+  const auto permute_all = [&](std::uint64_t begin) {
+    permute(table.post, posts, begin);
     if (weights) {
-      permute(table.weight, some_weights);
+      permute(table.weight, some_weights, begin);
     }
     if (delays) {
-      permute(table.delay, some_delays);
+      permute(table.delay, some_delays, begin);
     }
+  };
+  // Those of one pair keep their order.
+  const auto sort_by_target = [&](std::uint64_t begin, std::uint64_t end) {
+    const auto first = table.post.begin() + static_cast<std::ptrdiff_t>(begin);
+    if (!weights && !delays) {
+      std::sort(first, first + static_cast<std::ptrdiff_t>(end - begin));
+      return;
+    }
+    order.clear();
+    for (std::uint64_t k = begin; k < end; ++k) {
+      order.push_back(std::uint64_t{table.post[k]} << 32 | (k - begin));
+    }
+    std::sort(order.begin(), order.end());
+    permute_all(begin);
+  };
+  // Those of one pair, which lie in a row.
+  const auto sort_pair = [&](std::uint64_t begin, std::uint64_t end) {
+    order.resize(end - begin);
+    std::iota(order.begin(), order.end(), std::uint64_t{0});
+    std::stable_sort(order.begin(), order.end(), [&](std::uint64_t a, std::uint64_t b) {
+      return before(begin + a, begin + b);
+    });
+    permute_all(begin);
   };
   for (std::size_t i = first_row; i < last_row; ++i) {
     const std::uint64_t begin = table.row[i], end = table.row[i + 1];
     if (!std::is_sorted(table.post.begin() + static_cast<std::ptrdiff_t>(begin),
                         table.post.begin() + static_cast<std::ptrdiff_t>(end))) {
-      sort_part(begin, end);
-      continue;
+      sort_by_target(begin, end);
     }
-    for (std::uint64_t k = begin + 1; ties_by_delay && k < end; ++k) {
+    const bool ties = ties_by_delay && (weights || delays);
+    for (std::uint64_t k = begin + 1; ties && k < end; ++k) {
       if (before(k, k - 1)) {
         std::uint64_t first = k - 1, last = k + 1;
         for (; first > begin && table.post[first - 1] == table.post[k]; --first) {
         }
         for (; last < end && table.post[last] == table.post[k]; ++last) {
         }
-        sort_part(first, last);
+        sort_pair(first, last);
       }
     }
   }

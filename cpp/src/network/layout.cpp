@@ -281,7 +281,7 @@ void Layout<R>::hand_over(const SpikesInFlight& spikes, Partition<R>& partition,
 }
 
 template <class R>
-void Layout<R>::restart(Step born) {
+void Layout<R>::clear_stores() {
   for (Partition<R>& partition : partitions) {
     for (auto& store : partition.stores) {
       if (store) {
@@ -290,6 +290,17 @@ void Layout<R>::restart(Step born) {
     }
     partition.watch.clear();
   }
+}
+
+template <class R>
+void Layout<R>::resume(const SpikesInFlight& spikes) {
+  clear_stores();
+  enqueue(spikes);
+}
+
+template <class R>
+void Layout<R>::restart(Step born) {
+  clear_stores();
   for (const Projection<R>& projection : network_.projections) {
     for (std::size_t p = 0; projection.rule && projection.in_stores && p < partitions.size(); ++p) {
       if (PlasticStore<R>* store = plastic_store(projection, p)) {

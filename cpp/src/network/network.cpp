@@ -65,6 +65,7 @@ std::size_t Network<R>::add(Node<R>&& node) {
   nodes.push_back(std::move(node));
   gids_ += static_cast<Gid>(nodes.back().size);
   changed = true;
+  ++edition;
   return nodes.size() - 1;
 }
 
@@ -196,6 +197,7 @@ std::size_t Network<R>::add(Projection<R>&& projection) {
     sum_steps_.add(added.post, feed_of(added).ends, added.step);
   }
   changed = true;
+  ++edition;
   return projections.size() - 1;
 }
 
@@ -453,6 +455,7 @@ void Network<R>::require_numbers() const {
 template <class R>
 void Network<R>::restart(Step at, Step born) {
   now = at;
+  ++edition;
   inputs_changed = true;  // some that were over may be to come
   for (std::size_t k = 0; k < nodes.size(); ++k) {
     if (Population<R>* neurons = nodes[k].neurons.get()) {

@@ -12,7 +12,6 @@
 namespace spikelet {
 namespace {
 
-constexpr std::int32_t longest_hold = 1 << 30;
 constexpr Step longest_base = 1 << 28;  // with a run and a hold of the longest, it fits 32 bits
 
 }  // namespace

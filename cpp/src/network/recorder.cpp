@@ -91,6 +91,29 @@ void SpikeRecorder::note(std::size_t partition, std::span<const Gid> gids, Gid f
   }
 }
 
+void SpikeRecorder::note_all(const Log& log) {
+  const auto first = std::ranges::upper_bound(log.stamps, window.start),
+             last = window.paused ? first : std::upper_bound(first, log.stamps.end(), window.stop);
+  const auto begin = static_cast<std::size_t>(first - log.stamps.begin()),
+             end = static_cast<std::size_t>(last - log.stamps.begin());
+  need_logs(1);
+  Log& to = fresh_[0];
+  const std::size_t before = to.stamps.size(), n = end - begin;
+  if (wanted_.empty()) {
+    to.resize(before + n);
+    std::copy_n(log.stamps.data() + begin, n, to.stamps.data() + before);
+    std::copy_n(log.elements.data() + begin, n, to.elements.data() + before);
+    return;
+  }
+  to.reserve(before + n);
+  for (std::size_t k = begin; k < end; ++k) {
+    if (wanted_[log.elements[k]]) {
+      to.stamps.push_back(log.stamps[k]);
+      to.elements.push_back(log.elements[k]);
+    }
+  }
+}
+
 void SpikeRecorder::fetch_ends() const {
   for (const Log& log : fresh_) {
     fetch_line(log.stamps.end());

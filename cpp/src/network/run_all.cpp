@@ -15,7 +15,13 @@ std::vector<std::exception_ptr> run_all(std::span<const OneOfMany> networks, int
                                         const std::function<bool(std::size_t)>& poll) {
   using Clock = std::chrono::steady_clock;
   using namespace std::chrono_literals;
-  std::vector<std::exception_ptr> errors(networks.size());
+  std::vector<std::size_t> first;  // network of each entry
+  std::size_t total = 0;
+  for (const OneOfMany& entry : networks) {
+    first.push_back(total);
+    total += entry.networks;
+  }
+  std::vector<std::exception_ptr> errors(total);
   std::atomic<std::size_t> next{0}, through{0};
   std::vector<std::atomic<bool>> begun(networks.size());
   std::atomic<int> left{0};  // members that have no network to take any more
@@ -42,11 +48,11 @@ std::vector<std::exception_ptr> run_all(std::span<const OneOfMany> networks, int
         return;
       }
       try {
-        networks[k].run(within);
+        networks[k].run(within, std::span(errors).subspan(first[k], networks[k].networks));
       } catch (...) {
-        errors[k] = std::current_exception();
+        errors[first[k]] = std::current_exception();
       }
-      ++through;
+      through += networks[k].networks;
       if (member == 0) {
         ask();
       }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "spikelet/core/fetch.hpp"
+#include "spikelet/network/joined.hpp"
 
 #if defined(__GLIBC__)
 #include <malloc.h>
@@ -88,6 +89,9 @@ void SimulatorParts<R>::bind_inputs() {
 template <class R>
 void SimulatorParts<R>::fetch(int stage) const {
   layout.fetch(stage);
+  if (joined) {
+    joined->fetch(*this, stage);
+  }
   if (stage == 1) {
     fetch_values(recorders.spikes);
   } else if (stage == 2) {

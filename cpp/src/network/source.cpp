@@ -42,6 +42,10 @@ PoissonSource::PoissonSource(std::size_t n, std::uint64_t seed, std::uint32_t ob
       p_any_(n),
       live_(round_up(n, block_size) / block_size) {}
 
+PoissonSource::PoissonSource(std::vector<Part> parts) : PoissonSource(0, 0, 0) {
+  parts_ = std::move(parts);
+}
+
 void PoissonSource::set_rates(std::span<const double> rates, double dt) {
   for (const double rate : rates) {
     if (!(rate * dt * 1e-3 <= largest_mean)) {
@@ -79,6 +83,15 @@ void PoissonSource::set_means(Mean&& mean) {
 
 void PoissonSource::emit(Step stamp, std::uint32_t begin, std::uint32_t end, Gid first_gid,
                          std::vector<Gid>& out) const {
+  for (const Part& part : parts_) {
+    if (part.begin < end && part.end > begin) {
+      part.source->emit(stamp, std::max(begin, part.begin) - part.begin,
+                        std::min(end, part.end) - part.begin, first_gid + part.begin, out);
+    }
+  }
+  if (n_ == 0) {
+    return;
+  }
   if (changing_ && changing_->window(stamp - 1).begin > stamp - 1) {
     return;
   }

@@ -108,6 +108,7 @@ void SynapseAccess<R>::check(const Projection<R>& projection, std::span<const R>
 
 template <class R>
 void SynapseAccess<R>::set_weights(Projection<R>& projection, std::span<const R> given) {
+  ++network_.edition;
   std::vector<R> canonical_values(given.begin(), given.end());
   for (R& w : canonical_values) {
     w = static_cast<R>(on_grid(w, projection.step));

@@ -72,6 +72,49 @@ TEST_CASE("poisson draws for a range of blocks are those of the whole") {
   CHECK(whole == parts);
 }
 
+TEST_CASE_TEMPLATE("many parts at once get the bits of each by itself, at all levels", R, float,
+                   double) {
+  const PoissonTable few(0.7), many(40.0);
+  std::vector<Stream> streams;
+  std::vector<std::vector<R>> weights;
+  for (std::uint32_t k = 0; k < 80; ++k) {
+    streams.emplace_back(k, Purpose::injector, 1);
+    weights.push_back(test::values<R>(5120, -2, 3, k));
+  }
+  std::vector<PoissonDrive<R>> drives;
+  for (std::size_t k = 0; k < 80; ++k) {
+    drives.push_back({k % 9 == 4 ? &many : &few, &streams[k], &streams[79 - k], weights[k].data(),
+                      k % 2 == 0 ? 0 : ~std::size_t{0}, 0});
+  }
+  const auto start = test::values<R>(80 * 128 + 5120, -1, 1, 2);
+  const auto add = [&](auto&& draw) {
+    auto input = start;
+    std::vector<PoissonPart<R>> parts;
+    std::size_t at = 0;
+    for (std::size_t k = 0; k < 80; ++k) {
+      const std::size_t begin = k % 3 * block_size,  // one is longer than what is drawn at a time
+          n = k == 50 ? 40 * block_size : (1 + k % 2) * block_size;
+      parts.push_back({&drives[k], begin, begin + n, input.data() + at - begin});
+      at += n;
+    }
+    draw(parts);
+    return input;
+  };
+  const auto expected = add([](const std::vector<PoissonPart<R>>& parts) {
+    for (const auto& [drive, begin, end, input] : parts) {
+      kernels(SimdLevel::baseline)
+          .poisson<R>()(*drive->table, *drive->stream, *drive->tie, late, begin, end, drive->weight,
+                        drive->weight_mask, input);
+    }
+  });
+  for (const SimdLevel level : available_simd_levels()) {
+    const auto found = add([&](const std::vector<PoissonPart<R>>& parts) {
+      kernels(level).poisson_parts<R>()(parts, late);
+    });
+    CHECK(test::same_bits(found, expected));
+  }
+}
+
 TEST_CASE("below compares the draw, and settles ties with more bits, at all levels") {
   const Stream stream(6, Purpose::source, 2), tie(6, Purpose::source_tie, 2);
   int ties = 0;

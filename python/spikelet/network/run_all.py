@@ -29,8 +29,10 @@ def run_all(
     """Run many networks at once: an ensemble, such as one network with many seeds or parameters.
 
     Each thread takes whole networks, one after another, so the threads never wait for each other, and Python is not
-    involved. This is faster than running the networks one after another, especially if they are small. Results and
-    recordings are the same as with `Network.run`, bit for bit. The networks may differ.
+    involved. Small networks that are alike run as one: a step of all of them takes one call. They may differ in seeds,
+    parameters, sizes, synapses, inputs, and in which spikes they record, but not in their neuron models, pairs of
+    populations, sampled states and time; neither synapses that learn nor models from text can be joined. Results and
+    recordings are the same as with `Network.run`, bit for bit. The networks may differ in everything.
 
     Networks that record to files run after all others, in turn and with their own threads.
 

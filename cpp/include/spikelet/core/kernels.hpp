@@ -49,6 +49,10 @@ struct KernelTable {
   void (*poisson64)(const PoissonTable&, const Stream&, const Stream& tie, Step, std::size_t begin,
                     std::size_t end, const double* weight, std::size_t weight_mask, double* input);
 
+  // The same for many parts, of which each is short: what it waits for hides behind the others.
+  void (*poisson_parts32)(std::span<const PoissonPart<float>> parts, Step);
+  void (*poisson_parts64)(std::span<const PoissonPart<double>> parts, Step);
+
   // The same where each element has its own mean: `rates` from block `at` on belong to `begin`.
   void (*rates32)(const PoissonRates& rates, std::size_t at, const Stream&, const Stream& tie, Step,
                   std::size_t begin, std::size_t end, const float* weight, std::size_t weight_mask,
@@ -140,6 +144,14 @@ struct KernelTable {
       return poisson32;
     } else {
       return poisson64;
+    }
+  }
+  template <class R>
+  auto poisson_parts() const {
+    if constexpr (sizeof(R) == 4) {
+      return poisson_parts32;
+    } else {
+      return poisson_parts64;
     }
   }
   template <class R>

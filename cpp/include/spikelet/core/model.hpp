@@ -37,6 +37,14 @@ struct PoissonDrive {
   int channel;
 };
 
+// Elements [begin, end), whole blocks, of what is driven so; `input` is where their element 0 is.
+template <class R>
+struct PoissonPart {
+  const PoissonDrive<R>* drive;
+  std::size_t begin, end;
+  R* input;
+};
+
 template <class R>
 struct ProgramRun;
 

@@ -46,6 +46,9 @@ class Layout {
   void enqueue(const SpikesInFlight& spikes);
   // Hands them again to those that have copies of a projection's weights, after these were set.
   void renew(const Projection<R>& projection, const SpikesInFlight& spikes);
+  // The network has moved on without its stores: they forget what was to arrive, and get the spikes
+  // that are in flight now. All synapses must be static.
+  void resume(const SpikesInFlight& spikes);
   // Stores forget everything but weights, and ignore spikes up to `born`.
   void restart(Step born);
   std::size_t synapse_bytes() const;
@@ -81,6 +84,7 @@ class Layout {
   bool integers_fill_lines(std::size_t parts) const;
   std::size_t partition_count() const;
   void hand_over(const SpikesInFlight& spikes, Partition<R>& partition, std::size_t store);
+  void clear_stores();
   void split();
   void find_reorder(Projection<R>& projection) const;
   void build_stores();

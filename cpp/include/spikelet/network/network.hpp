@@ -119,6 +119,8 @@ class Network {
   // The elements of a node that this process owns.
   Range own(std::size_t node) const;
 
+  // A node that is complete. Its first gid must be elements().
+  std::size_t add(Node<R>&& node);
   std::size_t add_neurons(std::size_t model, std::size_t n, const ParameterValues& parameters,
                           bool subtract);
   std::size_t add_program(std::shared_ptr<const Program> program, std::size_t n,
@@ -178,6 +180,7 @@ class Network {
   Step now = 0;
   bool changed = true;         // since the layout was built
   bool inputs_changed = true;  // since they were bound to the layout
+  std::size_t edition = 0;     // of nodes and static synapses: another one for each change
   std::vector<Node<R>> nodes;
   std::vector<Projection<R>> projections;
   std::map<std::uint32_t, Input<R>> inputs;  // by number, which is in order of creation
@@ -187,9 +190,9 @@ class Network {
   Step interval = 1, agreed_longest = 1;
 
  private:
-  // These are added only when they are complete: what fails before leaves the network as it was.
+  // Nodes and projections are added only when they are complete: what fails before leaves the
+  // network as it was.
   Node<R> make_node(std::size_t n) const;
-  std::size_t add(Node<R>&& node);
   Projection<R> make_projection(std::size_t pre, std::size_t post, std::size_t size,
                                 Receptor receptor, std::optional<Step> born) const;
   std::size_t add(Projection<R>&& projection);

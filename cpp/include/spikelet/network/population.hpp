@@ -28,6 +28,8 @@ struct ProgramValues {
   std::vector<double> t_ref;
 };
 
+inline constexpr std::int32_t longest_hold = 1 << 30;  // steps
+
 // Steps of a refractory period: ceil(t_ref / dt), counted in tics of 0.001 ms; at most 2^30.
 std::int32_t refractory_steps(double t_ref, double dt);
 
@@ -44,6 +46,15 @@ class Population {
   // Throws std::invalid_argument if the values do not fit the program.
   Population(std::shared_ptr<const Program> program, std::size_t n, Range own, Gid first_gid,
              double dt, const ProgramValues& values);
+
+  // Whether both can be parts of one population, as networks that run as one need it.
+  bool joins(const Population& other) const;
+  // That population: each part, which this process owns whole, begins at a block. What pads them
+  // never spikes.
+  static std::unique_ptr<Population> joined(std::span<const Population* const> parts, Gid first_gid,
+                                            Step now);
+  // Takes back the states of the part that begins at element `first`.
+  void take(const Population& from, std::size_t first, Step now);
 
   std::size_t size() const { return n_; }  // of the whole population
   std::size_t padded() const { return padded_; }

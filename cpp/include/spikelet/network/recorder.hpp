@@ -18,6 +18,7 @@ struct RecordingWindow {
   Step start = -1, stop = std::numeric_limits<Step>::max();
   bool paused = false;
 
+  bool operator==(const RecordingWindow&) const = default;
   bool includes(Step stamp) const { return !paused && stamp > start && stamp <= stop; }
 };
 
@@ -47,6 +48,8 @@ class SpikeRecorder {
   RecordingWindow window;
   void need_logs(std::size_t partitions);
   void note(std::size_t partition, std::span<const Gid> gids, Gid first_gid, Step stamp);
+  // The same for all spikes of some steps, which have been noted elsewhere.
+  void note_all(const Log& log);
 
   std::size_t size() const;
   // Prefetches the places that the next spikes go to; first, where these are.

@@ -12,12 +12,15 @@
 
 namespace spikelet {
 
+// A network, or several in a row that one thread runs together.
 struct OneOfMany {
-  // Runs the network by a single thread, until it is through or the poll says so.
-  std::function<void(const Poll&)> run;
+  // Runs them by a single thread, until they are through or the poll says so. An error is thrown,
+  // or becomes the network's entry in `errors`.
+  std::function<void(const Poll&, std::span<std::exception_ptr> errors)> run;
   // Prefetches what that needs, in stages 0 to fetch_stages - 1; called by a thread that has others
   // to run first, before each of them. Must not throw.
   std::function<void(int stage)> fetch;
+  std::size_t networks = 1;
 };
 
 // Runs all networks, in order as threads become free, and returns what each of them threw, or null.

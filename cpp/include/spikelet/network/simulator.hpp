@@ -16,10 +16,12 @@
 #pragma once
 
 #include <atomic>
+#include <exception>
 #include <functional>
 #include <limits>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -100,6 +102,14 @@ class Simulator {
   // thrown again once the run has stopped; the network is intact then. threads: the most to use, of
   // those that the network has.
   Step run(Step steps, const Poll& poll, int threads = std::numeric_limits<int>::max());
+  // Of networks that are to run for as many steps by one thread, how many of the first ones to give
+  // it at once, at most `most`.
+  static std::size_t worth_joining(std::span<Simulator* const> networks, Step steps,
+                                   std::size_t most);
+  // Runs networks by one thread, joined where they are alike. What a network throws is its entry of
+  // `errors`. poll must not throw; once it has stopped a run, no other begins.
+  static void run_together(std::span<Simulator* const> networks, Step steps, const Poll& poll,
+                           std::span<std::exception_ptr> errors);
   // Collective: throws on all processes unless all of them are about to run for as many steps, with
   // the same plan, a number that stands for what else they do meanwhile.
   void meet(Step steps, std::int64_t plan);
@@ -180,6 +190,11 @@ class Simulator {
   // The first part of it: all processes want the same.
   template <class Prepare>
   static void share(Use& use, Call call, Prepare&& prepare);
+  // Joins those that are not through and like the first of them, if there are any: these are
+  // through then. If it throws, nothing has changed.
+  static void run_joined(std::span<Simulator* const> networks, std::size_t first, Step steps,
+                         const Poll& poll, std::span<std::exception_ptr> errors,
+                         std::vector<bool>& through);
   // A projection whose weights can be read.
   static Projection<R>& loaded(Use& use, std::size_t projection);
 

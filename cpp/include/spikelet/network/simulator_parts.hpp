@@ -18,6 +18,9 @@
 namespace spikelet {
 
 template <class R>
+class Joined;
+
+template <class R>
 struct SimulatorParts {
   // others: the processes that share the network, or null.
   SimulatorParts(double dt, std::uint64_t seed, int threads, bool adapt, bool paced,
@@ -60,6 +63,8 @@ struct SimulatorParts {
   std::vector<SpikeInterval> intervals;  // of each regulation
   std::size_t layouts = 0;               // how often the layout was built
   StepLoop<R> loop;
+  std::shared_ptr<Joined<R>> joined;  // the networks that it last ran as one with
+  Step alone = 0;                     // that run_all() has had it run since the beginning
   // One thread writes here in every step, so it must not share cache lines with what the others
   // read.
   alignas(128) SpikesInFlight flight;

@@ -36,6 +36,13 @@ class PoissonSource {
  public:
   PoissonSource(std::size_t n, std::uint64_t seed, std::uint32_t object);
 
+  // Those of several networks as one, which must outlive it: each begins at a whole block.
+  struct Part {
+    const PoissonSource* source;
+    std::uint32_t begin, end;
+  };
+  explicit PoissonSource(std::vector<Part> parts);
+
   // rates [Hz]: one for all, or one for each element.
   void set_rates(std::span<const double> rates, double dt);
   // Rates of all elements that change with time.
@@ -52,6 +59,7 @@ class PoissonSource {
   // Keeps those of the gids from place `before` on that the rates of a step leave.
   void thin(Step step, Gid first_gid, std::size_t before, std::vector<Gid>& out) const;
 
+  std::vector<Part> parts_;  // instead of all that follows
   std::size_t n_;
   Stream stream_, tie_, count_, thin_;
   std::unique_ptr<const Rates> changing_;  // the arrays below have the largest rates

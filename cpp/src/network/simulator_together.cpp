@@ -1,0 +1,127 @@
+// Networks that a thread of run_all() takes at once.
+#include <exception>
+#include <functional>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "network/poller.hpp"
+#include "spikelet/network/joined.hpp"
+#include "spikelet/network/simulator.hpp"
+
+namespace spikelet {
+
+template <class R>
+std::size_t Simulator<R>::worth_joining(std::span<Simulator* const> networks, Step steps,
+                                        std::size_t most) {
+  // To join networks takes as long as these steps save: by itself, and instead of laying out each.
+  // Once joined, they need little for another run.
+  constexpr Step fewest = 500, fewest_new = 150, fewest_again = 30;
+  constexpr std::size_t most_elements = 4096;  // what they share stays in the cache
+  std::size_t count = 0, elements = 0;
+  try {
+    {
+      Use first = networks[0]->parts_.even_if_broken();
+      const Step needed = first->joined            ? fewest_again
+                          : first->network.changed ? fewest_new
+                                                   : fewest;
+      first->alone += steps;
+      if ((first->joined ? steps : first->alone) < needed) {
+        return 1;
+      }
+    }
+    while (count < std::min(networks.size(), most)) {
+      const std::size_t own = networks[count]->parts_.even_if_broken()->network.elements();
+      elements += round_up(own, block_size);
+      if (elements > most_elements) {
+        break;
+      }
+      ++count;
+    }
+  } catch (const InUse&) {  // as its run will say
+  }
+  return std::max<std::size_t>(count, 1);
+}
+
+template <class R>
+void Simulator<R>::run_together(std::span<Simulator* const> networks, Step steps, const Poll& poll,
+                                std::span<std::exception_ptr> errors) {
+  std::vector<bool> through(networks.size());
+  for (std::size_t k = 0; k < networks.size() && !poll(networks[k]->now()); ++k) {
+    if (through[k]) {
+      continue;
+    }
+    try {
+      run_joined(networks, k, steps, poll, errors, through);
+    } catch (...) {  // nothing has changed: each will say what fails
+    }
+    if (!through[k]) {
+      errors[k] = caught([&] { networks[k]->run(steps, poll, 1); });
+    }
+  }
+}
+
+template <class R>
+void Simulator<R>::run_joined(std::span<Simulator* const> networks, std::size_t first, Step steps,
+                              const Poll& poll, std::span<std::exception_ptr> errors,
+                              std::vector<bool>& through) {
+  struct Member {
+    std::size_t number;
+    std::unique_ptr<Use> use;
+    typename Network<R>::InitialStates initial;
+  };
+  std::vector<Member> members;
+  std::vector<Parts*> parts;
+  for (std::size_t k = first; k < networks.size(); ++k) {
+    if (through[k]) {
+      continue;
+    }
+    try {
+      auto use = std::unique_ptr<Use>(new Use(networks[k]->parts_.lengthy()));
+      Parts& own = **use;
+      if (Joined<R>::suits(own) && (parts.empty() || Joined<R>::alike(*parts[0], own))) {
+        members.push_back({k, std::move(use), own.network.initial_states()});
+        parts.push_back(&own);
+      }
+    } catch (...) {  // in use or broken, as its own run will say
+    }
+  }
+  if (members.size() < 2) {
+    return;
+  }
+  const Step begin = parts[0]->network.now, end = begin + steps;
+  if (parts[0]->next_stop(end) < end) {  // longer than the clocks of neurons reach
+    return;
+  }
+  std::shared_ptr<Joined<R>> joined = parts[0]->joined;
+  if (!joined || !joined->fits(parts)) {
+    joined = std::make_shared<Joined<R>>(parts);
+  }
+  Poller poller;
+  auto ask = [&](Step step) { return poller(poll, step); };
+  joined->run(end, std::ref(ask));
+  for (std::size_t m = 0; m < members.size(); ++m) {
+    const std::size_t k = members[m].number;
+    through[k] = true;
+    errors[k] = caught([&] {
+      members[m].use->change("a run", [&] {
+        parts[m]->network.keep(std::move(members[m].initial));
+        joined->give_back(m);
+        parts[m]->joined = joined;
+      });
+    });
+    networks[k]->now_ = parts[m]->network.now;
+  }
+  joined->forget_run();
+}
+
+template std::size_t Simulator<float>::worth_joining(std::span<Simulator* const>, Step,
+                                                     std::size_t);
+template std::size_t Simulator<double>::worth_joining(std::span<Simulator* const>, Step,
+                                                      std::size_t);
+template void Simulator<float>::run_together(std::span<Simulator* const>, Step, const Poll&,
+                                             std::span<std::exception_ptr>);
+template void Simulator<double>::run_together(std::span<Simulator* const>, Step, const Poll&,
+                                              std::span<std::exception_ptr>);
+
+}  // namespace spikelet
