@@ -61,7 +61,7 @@ def drawn(kind: int, seed: int) -> Drawn:
             target: Any = population if alike.random() < 0.6 else population[: max(len(population) // 2, 1)]  # fmt: skip
             kinds: list[Any] = [
                 lambda w: sl.PoissonInput(rate=8000.0 * own.uniform(0.9, 1.1), weight=w),
-                lambda w, n=len(target): sl.PoissonInput(rate=own.uniform(0, 9e3, n), weight=w),
+                lambda w, t=target: sl.PoissonInput(rate=own.uniform(0, 9e3, len(t)), weight=w),
                 lambda _: sl.NoiseInput(mean=own.uniform(100, 300), std=100.0, every=0.5),
                 lambda _: sl.StepCurrent([5.0, 30.0, 50.0], own.uniform(0, 500, 3)),
                 lambda _: sl.CurrentInput(own.uniform(0, 500, 300)),

@@ -72,6 +72,8 @@ void Simulator<R>::run_joined(std::span<Simulator* const> networks, std::size_t 
   };
   std::vector<Member> members;
   std::vector<Parts*> parts;
+  members.reserve(networks.size() - first);
+  parts.reserve(networks.size() - first);
   for (std::size_t k = first; k < networks.size(); ++k) {
     if (through[k]) {
       continue;

@@ -71,6 +71,28 @@ TEST_CASE("only wanted elements are kept") {
   CHECK(r.share()->elements == std::vector<std::uint32_t>{0, 3});
 }
 
+TEST_CASE("spikes noted elsewhere are kept as if they had been noted here") {
+  SpikeRecorder::Log log;
+  for (const auto& [stamp, element] :
+       {std::pair<Step, std::uint32_t>{3, 1}, {4, 0}, {4, 2}, {9, 2}}) {
+    log.stamps.push_back(stamp);
+    log.elements.push_back(element);
+  }
+  for (const std::vector<bool>& wanted : {std::vector<bool>{}, {true, false, true}}) {
+    for (const RecordingWindow& window : {RecordingWindow{}, RecordingWindow{3, 8},
+                                          RecordingWindow{0, 3}, RecordingWindow{-1, 20, true}}) {
+      SpikeRecorder whole(0, wanted), each = recorder(1, wanted);
+      whole.window = each.window = window;
+      for (std::size_t k = 0; k < log.stamps.size(); ++k) {
+        each.note(0, {log.elements.data() + k, 1}, 0, log.stamps[k]);
+      }
+      whole.note_all(log);
+      CHECK(whole.share()->stamps.to_vector() == each.share()->stamps.to_vector());
+      CHECK(whole.share()->elements.to_vector() == each.share()->elements.to_vector());
+    }
+  }
+}
+
 TEST_CASE("nothing recorded") {
   CHECK(recorder(0).share()->stamps.empty());
   CHECK(recorder(4).share()->elements.empty());

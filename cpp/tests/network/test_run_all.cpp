@@ -1,8 +1,11 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <exception>
 #include <memory>
+#include <span>
 #include <stdexcept>
 #include <thread>
 #include <vector>
@@ -14,6 +17,8 @@ using namespace spikelet;
 
 namespace {
 
+using Errors = std::span<std::exception_ptr>;
+
 const auto go_on = [](std::size_t) { return false; };
 
 }  // namespace
@@ -23,7 +28,7 @@ TEST_CASE("every network runs once, and errors stay with their network") {
     std::vector<std::atomic<int>> calls(100);
     std::vector<OneOfMany> runs;
     for (std::size_t k = 0; k < calls.size(); ++k) {
-      runs.push_back({[&calls, k](const Poll&) {
+      runs.push_back({[&calls, k](const Poll&, Errors) {
                         ++calls[k];
                         if (k % 6 == 5) {
                           throw std::runtime_error(std::to_string(k));
@@ -48,12 +53,39 @@ TEST_CASE("every network runs once, and errors stay with their network") {
   }
 }
 
+TEST_CASE("an entry of several networks has an error for each, and counts as many") {
+  std::vector<OneOfMany> runs;
+  for (const std::size_t n : {1, 3, 2}) {
+    runs.push_back({[n](const Poll&, Errors errors) {
+                      CHECK(errors.size() == n);
+                      errors.back() = std::make_exception_ptr(n);
+                      if (n == 3) {
+                        throw std::runtime_error("the first");
+                      }
+                    },
+                    [](int) {}, n});
+  }
+  std::size_t most = 0;
+  const auto errors = run_all(runs, 1, [&](std::size_t through) {
+    most = std::max(most, through);
+    return false;
+  });
+  REQUIRE(errors.size() == 6);
+  CHECK(most <= 6);
+  for (const std::size_t k : {0, 3, 5}) {
+    CHECK_THROWS_AS(std::rethrow_exception(errors[k]), std::size_t);
+  }
+  CHECK_THROWS_AS(std::rethrow_exception(errors[1]), std::runtime_error);
+  CHECK(errors[2] == nullptr);
+  CHECK(errors[4] == nullptr);
+}
+
 TEST_CASE("no networks") { CHECK(run_all({}, 3, go_on).empty()); }
 
 TEST_CASE("the caller's poll stops those that run, and the others do not begin") {
   for (const int threads : {1, 3}) {
     std::atomic<int> begun{0}, stopped{0};
-    const auto until_stopped = [&](const Poll& poll) {
+    const auto until_stopped = [&](const Poll& poll, Errors) {
       ++begun;
       while (!poll(0)) {
         std::this_thread::sleep_for(std::chrono::milliseconds(1));
@@ -85,7 +117,7 @@ TEST_CASE("networks are fetched stage by stage, before they run") {
     std::vector<std::atomic<bool>> ran(n);
     std::vector<OneOfMany> runs;
     for (std::size_t k = 0; k < n; ++k) {
-      runs.push_back({[&, k](const Poll&) { ran[k] = true; },
+      runs.push_back({[&, k](const Poll&, Errors) { ran[k] = true; },
                       [&, k](int stage) {
                         late += stage <= last[k] ? 1 : 0;
                         last[k] = stage;
@@ -112,7 +144,7 @@ TEST_CASE("a thread that has nothing left runs what another one took but has not
   std::atomic<std::size_t> through{0}, before_first{0};
   std::vector<OneOfMany> runs;
   for (std::size_t k = 0; k < n; ++k) {
-    runs.push_back({[&, k](const Poll&) {
+    runs.push_back({[&, k](const Poll&, Errors) {
                       // All others can end, also the one that its thread took in advance.
                       for (int wait = 0; k == 0 && wait < 10'000 && through < n - 1; ++wait) {
                         std::this_thread::sleep_for(std::chrono::milliseconds(1));
