@@ -353,10 +353,13 @@ def _spread(how: str) -> Handler:
 def _both_moments(how: str) -> Handler:
     spread = _spread(how)
 
-    def handler(c: Call, x: Data, dim: Any = None, **options: Any) -> tuple[Data, Data]:
+    def handler(
+        c: Call, x: Data, dim: Any = None, *more: Any, keepdim: bool = False, **options: Any
+    ) -> tuple[Data, Data]:
         axes = _everything(c, x) if dim is None else dim
-        mean = reduction.reduce(c.inner("of"), x, "mean", axes, options.get("keepdim", False))
-        return spread(c, x, dim, **options), mean
+        kept = more[1] if len(more) > 1 else keepdim  # behind `unbiased`
+        mean = reduction.reduce(c.inner("of"), x, "mean", axes, kept)
+        return spread(c, x, dim, *more[:1], keepdim=kept, **options), mean
 
     return handler
 
