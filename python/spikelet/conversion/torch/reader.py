@@ -26,7 +26,7 @@ from spikelet.conversion.operators import foreign
 from spikelet.conversion.torch.check import differing
 from spikelet.conversion.torch.exported import ATEN, batch_of, unguarded
 from spikelet.conversion.torch.foreign import ForeignStep
-from spikelet.conversion.torch.lookup import with_lookups
+from spikelet.conversion.torch.lookup import EMBEDDINGS, with_lookups
 from spikelet.conversion.torch.movements import MOVEMENTS, moved_by
 from spikelet.conversion.torch.operators import MODULES, OPERATORS, Handler
 from spikelet.conversion.torch.piecewise import Piecewise, piecewise
@@ -239,8 +239,8 @@ def convert(
         {n: torch.randn(size, *s, generator=generator, dtype=torch.float64) for n, s in inputs.items()}
         for _ in range(2)
     )  # fmt: skip
-    with torch.no_grad(), torch.random.fork_rng(devices=[]), with_lookups(twin):
-        recorder = Recorder(twin, (*special, nn.Embedding))
+    with torch.no_grad(), torch.random.fork_rng(devices=[]), with_lookups(twin) as indices:
+        recorder = Recorder(twin, (*special, *EMBEDDINGS), indices)
         others, batch = _outputs_alone(recorder, again, size)
         found = list(outputs_of(recorder.run(_arguments(x))))
         wanted = [_output(recorder, name, y) for name, y in found]

@@ -15,6 +15,7 @@ from torch.overrides import TorchFunctionMode
 
 from spikelet.conversion.building import ERRORS, hint_for, refuse
 from spikelet.conversion.torch.copies import copy_of
+from spikelet.conversion.torch.lookup import FUNCTIONS, Indices, LookupFunction
 
 __all__ = [
     "READER",
@@ -201,10 +202,15 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-ch
         A copy of its own, to which hooks are added.
     whole : collection of types
         Classes of modules that are one operator, whatever is in them.
+    indices : Indices
+        Of functions that look up rows.
     """
 
-    def __init__(self, module: nn.Module, whole: Collection[Any]) -> None:
+    def __init__(
+        self, module: nn.Module, whole: Collection[Any], indices: Indices | None = None
+    ) -> None:
         super().__init__()
+        self._indices = indices or Indices()
         self.module = module
         self.steps: list[Step] = []
         self._paused = False
@@ -303,6 +309,8 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-ch
         compared = self.value(args[0]) is not None and not args[0].is_floating_point()
         if kind in _CASTS and not compared and self._keeps(kind, args, kwargs):
             return args[0]
+        if kind in FUNCTIONS:
+            func = LookupFunction(func, kind, self._indices)
         return self._record(func, kind, args, kwargs)
 
     def _run_whole(self, module: nn.Module, forward: Any, *args: Any, **kwargs: Any) -> Any:
