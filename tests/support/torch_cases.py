@@ -255,6 +255,7 @@ def normalisations() -> dict[str, tuple[Any, Any]]:
         "instance norm 1d": (nn.InstanceNorm1d(4), SEQUENCE),
         "instance norm 2d": (nn.InstanceNorm2d(4, affine=True), IMAGE),
         "local response": (nn.LocalResponseNorm(3, 0.1, 0.6, 2.0), IMAGE),
+        "cross map": (nn.CrossMapLRN2d(3, 0.1, 0.6, 2.0), IMAGE),
         "normalize": (lambda x: F.normalize(x, dim=-1), TOKENS),
         "normalize l1": (lambda x: F.normalize(x, p=1, dim=(2, 3)), IMAGE),
         "standardised": (lambda x: (x - x.mean(-1, keepdim=True)) / (x.std(-1, keepdim=True) + 1e-3), TOKENS),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 from typing import Any
 
@@ -120,6 +121,46 @@ def test_outputs_can_be_changed_in_place() -> None:
         net.spikes.zero_()
         net.learn(error)
     assert torch.equal(net.weight.grad, wanted)
+
+
+@pytest.mark.parametrize(
+    "assigned",
+    [{"tau_m": 5.0}, {"tau_out": 3.0}, {"v_threshold": 0.4}, {"alpha": 5.0}, {"surrogate": "triangle"}, {"dt": 2.0},
+     {"boost": 0.3, "tau_adapt": 7.0}, {"tau_m": torch.tensor(5.0)}],
+    ids=str,
+)  # fmt: skip
+def test_an_assigned_parameter_is_that_of_the_constructor(assigned: dict[str, Any]) -> None:
+    net, x, labels = scene()
+    online(net, x, labels)
+    before = net.weight.grad
+    net.zero_grad()
+    for name, value in assigned.items():
+        setattr(net, name, value)
+        assert getattr(net, name) == value
+    wanted, _, _ = scene(**assigned)
+    wanted.load_state_dict(net.state_dict())
+    same = copy.deepcopy(net)
+    for each in (net, wanted, same):
+        online(each, x, labels)
+    for found in (net, same):
+        assert torch.equal(found.weight.grad, wanted.weight.grad)
+    assert not torch.equal(wanted.weight.grad, before)
+
+
+def test_parameters_change_between_steps_and_errors_change_nothing() -> None:
+    net, x, _ = scene()
+    net.reset(x.shape[1])
+    net.step(x[0])
+    net.boost = 0.5
+    assert torch.isfinite(net.step(x[1])).all()
+    cell = net.cell
+    for name, value in (("tau_m", -1.0), ("tau_out", 0.0), ("surrogate", None)):
+        with pytest.raises(ValueError, match=f"EProp: {name} must be"):
+            setattr(net, name, value)
+    with pytest.raises(ValueError, match=r"tau_m must be one number .* got a tensor of shape \(11,\)"):  # fmt: skip
+        net.tau_m = torch.full((11,), 5.0)
+    assert net.cell is cell
+    assert net.tau_m == 20.0
 
 
 def test_weights_that_are_frozen_keep_no_gradient() -> None:

@@ -60,8 +60,13 @@ _HINTS = {
         "recurrent layers cannot be converted; `sl.Network` runs recurrent spiking networks",
     ),
     **dict.fromkeys(
-        ["embedding", "embeddingbag", "onehot"],
+        ["embedding", "onehot"],
         "pass embedded values: read the module behind the embedding, and look up its rows yourself",
+    ),
+    **dict.fromkeys(
+        ["embeddingbag", "embeddingbagforwardonly"],
+        "pass embedded values: read the module behind it; a sum of rows is also a Linear layer with its weight transposed, whose "
+        "input counts how often each row occurs",
     ),
     **dict.fromkeys(
         ["argmax", "argmin", "argsort", "sort", "topk", "nonzero", "unique", "nms", "nonmaxsuppression", "kthvalue",

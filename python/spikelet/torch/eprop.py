@@ -16,6 +16,8 @@ from spikelet.torch.surrogate import Table
 
 __all__ = ["EProp"]
 
+_PARAMETERS = ("tau_m", "tau_out", "tau_adapt", "boost", "dt", "v_threshold", "surrogate", "alpha")
+
 
 class EProp(nn.Module):
     r"""A recurrent layer of LIF or ALIF neurons with a leaky readout that learns online by e-prop.
@@ -60,7 +62,8 @@ class EProp(nn.Module):
     -----
     `step` and `learn` build no graph for autograd: gradients are added to ``.grad`` of `weight` [neurons, inputs],
     `recurrent` [neurons, neurons] and `readout` [outputs, neurons], for any optimizer of PyTorch. The state has
-    ``B neurons (inputs + neurons)`` numbers, twice with ``boost > 0``, whatever the number of steps.
+    ``B neurons (inputs + neurons)`` numbers, twice with ``boost > 0``, whatever the number of steps. Parameters of the neurons
+    and of the readout, such as `alpha` and `tau_m`, may be assigned; they take effect from the next step on.
 
     References
     ----------
@@ -100,13 +103,9 @@ class EProp(nn.Module):
         for name, size in (("inputs", inputs), ("neurons", neurons), ("outputs", outputs)):
             integer("EProp", name, size, 1)
         choice("EProp", "feedback", feedback, "symmetric", "random")
-        if surrogate is None:
-            fail("EProp", "surrogate", surrogate, "must be one: learning needs a derivative")
-        given = {"tau_m": tau_m, "dt": dt, "tau_adapt": tau_adapt, "boost": boost}
-        self.cell = setting("EProp", "spikelet", v_threshold, surrogate, alpha, given).cell
-        tau = number("EProp", "tau_out", tau_out)
-        require("EProp", "tau_out", tau, "finite and > 0")
-        self.out_decay = math.exp(-float(dt) / float(tau))
+        self._state: dict[str, Tensor] = {}
+        given = (tau_m, tau_out, tau_adapt, boost, dt, v_threshold, surrogate, alpha)
+        self._set(dict(zip(_PARAMETERS, given, strict=True)))
         self.weight = nn.Parameter(_drawn(neurons, inputs))
         self.register_parameter("recurrent", None)
         if recurrent:
@@ -114,7 +113,28 @@ class EProp(nn.Module):
         self.readout = nn.Parameter(_drawn(outputs, neurons))
         fixed = _drawn(outputs, neurons) if feedback == "random" else None
         self.register_buffer("feedback", fixed)
-        self._state: dict[str, Tensor] = {}
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _PARAMETERS:
+            held = {n: getattr(self, n) for n in _PARAMETERS}
+            self._set(held | {name: value})
+        else:
+            super().__setattr__(name, value)
+
+    def _set(self, parameters: dict[str, Any]) -> None:
+        """Set the parameters of the neurons and of the readout; an error changes nothing."""
+        parameters = {name: _number(name, value) for name, value in parameters.items()}
+        given = dict(parameters)
+        threshold, surrogate, alpha = (given.pop(n) for n in ("v_threshold", "surrogate", "alpha"))
+        if surrogate is None:
+            fail("EProp", "surrogate", surrogate, "must be one: learning needs a derivative")
+        tau = number("EProp", "tau_out", given.pop("tau_out"))
+        require("EProp", "tau_out", tau, "finite and > 0")
+        self.cell = setting("EProp", "spikelet", threshold, surrogate, alpha, given).cell
+        self.out_decay = math.exp(-float(given["dt"]) / float(tau))
+        self.__dict__.update(parameters)
+        if self._state and self.cell.boost != 0 and "adapted" not in self._state:
+            self._state["adapted"] = torch.zeros_like(self._state["filtered"])
 
     def reset(self, batch: int) -> None:
         """Start `batch` new sequences, with all states and traces 0."""
@@ -207,6 +227,16 @@ class EProp(nn.Module):
         inputs, neurons, outputs = self.weight.shape[1], len(self.weight), len(self.readout)
         kind = "LIF" if self.cell.boost == 0 else "ALIF"
         return f"{inputs}, {neurons}, {outputs}, {kind}"
+
+
+def _number(name: str, value: Any) -> Any:
+    """Return the number in a tensor, and other values as they are."""
+    if not isinstance(value, Tensor):
+        return value
+    if value.requires_grad or value.numel() != 1:
+        rule = "must be one number for all neurons: e-prop learns weights only"
+        fail("EProp", name, tuple(value.shape), rule, got="a tensor of shape")
+    return value.item()
 
 
 def _drawn(to: int, source: int) -> Tensor:

@@ -48,3 +48,33 @@ def test_values_are_held_part_by_part(monkeypatch: object) -> None:
     assert wrong_layer(GRAPH, SHAPES, 1, checked(), reference) is None
     last = [c.renamed({"c": "b"}) for c in checked()]
     assert wrong_layer(GRAPH, SHAPES, 1, last, reference) is not None
+
+
+def norm(layer: L.Layer, kind: str, n: int, **attributes: object) -> tuple[Graph, list[Checked]]:
+    """Return the norm of values that differ by 1e-5 about 1, whose single precision has two digits."""
+    graph = Graph([("a", L.Affine(1e-5, 1.0), ("input",)), ("b", layer, ("a",))])
+    operation = Operation(kind, tuple("uvw"), ("y",), {"epsilon": 1e-10} | attributes)
+    given = (Data("a"), np.ones(n, np.float32), np.zeros(n, np.float32))
+    return graph, [Checked(operation, given, (Data("b"),))]
+
+
+def test_values_without_digits_in_single_precision_are_compared_in_double_precision() -> None:
+    for graph, operations in (
+        norm(L.GroupNorm(3, eps=1e-10), "InstanceNormalization", 3),
+        norm(L.LayerNorm((1,), eps=1e-10), "LayerNormalization", 4),
+    ):
+        assert wrong_layer(graph, SHAPES, 2, operations, reference) is None
+    graph, operations = norm(L.GroupNorm(1, eps=1e-10), "InstanceNormalization", 3)
+    assert wrong_layer(graph, SHAPES, 2, operations, reference) is not None
+
+
+def test_what_the_reference_computes_in_single_precision_only_stays_wrong() -> None:
+    class Single(Reference):
+        def values(self, operation: Operation, inputs: object) -> list[object]:
+            if any(getattr(x, "dtype", None) == np.float64 for x in inputs):  # type: ignore[attr-defined]
+                raise RuntimeError("no double")
+            return super().values(operation, inputs)  # type: ignore[arg-type]
+
+    wrong = wrong_layer(GRAPH, SHAPES, 2, checked(2.1), Single(onnx, 18, {}))
+    assert wrong is not None
+    assert wrong.operation.kind == "Mul"

@@ -64,3 +64,12 @@ def test_norms_of_vectors() -> None:
     made = normalisation.rms_norm(c, X, [2], np.arange(5.0), 1e-3)
     wanted = x / np.sqrt((x**2).mean(-1, keepdims=True) + 1e-3) * np.arange(5.0)
     np.testing.assert_allclose(values(c, made, x), wanted, rtol=1e-8)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("channels", [1, 3, 9])
+def test_across_maps_as_in_the_module_of_old(size: int, channels: int) -> None:
+    c, x = call(channels, 3, 2), samples(channels, 3, 2)
+    made = normalisation.cross_map_norm(c, X, size, 0.7, 0.6, 1.3)
+    wanted = torch.nn.CrossMapLRN2d(size, 0.7, 0.6, 1.3)(torch.tensor(x))
+    np.testing.assert_allclose(values(c, made, x), wanted, rtol=1e-10)

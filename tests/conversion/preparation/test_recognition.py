@@ -37,6 +37,10 @@ SPELLED: dict[str, tuple[Callable[[torch.Tensor], torch.Tensor], str]] = {
         lambda x: 0.5 * x * (1 + torch.tanh(0.7978845608028654 * (x + 0.044715 * x**3))),
         "gelu_tanh",
     ),
+    "leaky ReLU": (lambda x: torch.maximum(x, 0.1 * x), "leaky_relu"),
+    "leaky ReLU, scaled": (lambda x: torch.max(0.3 * x, x) * 2 / 2, "leaky_relu"),
+    "steeper below": (lambda x: torch.minimum(x, 3 * x), "leaky_relu"),
+    "swish of an extreme": (lambda x: torch.maximum(x, x) * torch.sigmoid(x), "silu"),
 }
 
 
@@ -107,3 +111,12 @@ def test_what_else_uses_a_part_keeps_it() -> None:
         SpikingModel(given, dtype="float64").run(x, 1).output,
         atol=1e-12,
     )
+
+
+@pytest.mark.parametrize(
+    "function",
+    [lambda x: torch.maximum(x, 2 * x), lambda x: torch.maximum(x, 0.1 * x + 1), lambda x: torch.minimum(x, x.square())],
+)  # fmt: skip
+def test_other_extremes_stay(function: Callable[[torch.Tensor], torch.Tensor]) -> None:
+    graph = read_torch(Spelled(function).eval(), (3, 6, 6))
+    assert recognise(graph) is graph

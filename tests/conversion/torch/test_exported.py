@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from tests.support import torch_cases
 from tests.support.torch_modules import Lambda
 from torch import nn
 
@@ -34,6 +36,12 @@ def trained(module: nn.Module, shape: tuple[int, ...]) -> nn.Module:
 def exported(module: nn.Module, shape: tuple[int, ...], batch: int = 2) -> nn.Module:
     program: nn.Module = torch.export.export(module, (torch.randn(batch, *shape),)).module()
     return program
+
+
+def decomposed(module: nn.Module, shape: tuple[int, ...], batch: int = 2) -> nn.Module:
+    program = torch.export.export(module, (torch.randn(batch, *shape),)).run_decompositions()
+    found: nn.Module = program.module()
+    return found
 
 
 def agrees(module: nn.Module, shape: tuple[int, ...], batch: int = 2) -> None:
@@ -115,6 +123,63 @@ def test_transformers_and_parametrisations() -> None:
     agrees(trained(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), (7, 8)), (7, 8))
     orthogonal = nn.utils.parametrizations.orthogonal(nn.Linear(6, 6))
     agrees(trained(nn.Sequential(orthogonal, nn.ReLU(), nn.Linear(6, 2)), (6,)), (6,))
+
+
+# Those that other operators replace.
+CORE = [
+    "convolutions: conv1d", "convolutions: conv2d circular", "convolutions: conv3d depthwise",
+    "convolutions: transposed 1d", "convolutions: transposed 2d", "convolutions: transposed 3d", "convolutions: weight norm",
+    "convolutions: fold", "pools: lp 2d", "pools: max 2d", "pools: adaptive 2d", "activations: 8 SELU", "activations: 7 ELU",
+    "activations: 9 CELU", "activations: 10 Softplus", "activations: 12 Mish", "activations: 14 PReLU", "activations: 15 PReLU",
+    "activations: 19 RReLU", "activations: 21 Softshrink", "activations: 22 Hardshrink", "activations: 24 Threshold",
+    "activations: 25 Threshold", "activations: casts", "activations: prelu of vectors", "sums: matmul stacks", "sums: vector",
+    "sums: einsum of weights", "sums: einsum of positions", "movements: pad value", "movements: circular", "movements: written",
+    "movements: written constant", "movements: unfold", "normalisations: batch norm 1d", "normalisations: batch norm 3d",
+    "normalisations: layer norm of images", "normalisations: group norm", "normalisations: instance norm 1d",
+    "normalisations: instance norm 2d", "normalisations: moments", "reductions: logsumexp", "attention: sdpa",
+    "attention: sdpa causal", "attention: sdpa masked", "attention: mha causal", "attention: mha sequence first",
+    "attention: encoder norm first", "attention: timm attention",
+]  # fmt: skip
+CASES = torch_cases.cases()
+
+
+ALONE = ["convolutions: conv1d", "normalisations: instance norm 2d", "attention: mha causal", "sums: vector"]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "batch"), [*((n, 3) for n in CORE), *((n, 1) for n in ALONE)])
+def test_core_operators(name: str, batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    for drawn in ("_values", "_mask"):  # an exported program would draw them itself
+        monkeypatch.setattr(torch_cases, drawn, functools.lru_cache(getattr(torch_cases, drawn)))
+    function, shape = CASES[name]
+    module = function
+    if not isinstance(function, nn.Module):
+        module = Lambda(lambda _, x: function(x))
+    module = trained(module, shape)
+    x = torch.randn(batch, *shape, generator=torch.Generator().manual_seed(4))
+    with torch.no_grad():
+        wanted = module(x)
+    graph = read_torch(decomposed(module, shape, batch), shape)
+    found = sl.SpikingModel(graph, dtype="float64").run(x.double(), 1).output
+    np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_parametric_relus_of_decomposed_programs_spike() -> None:
+    module = trained(
+        nn.Sequential(nn.Conv2d(4, 6, 3), nn.BatchNorm2d(6), nn.PReLU(6), nn.Conv2d(6, 2, 3)), IMAGE
+    )
+    program = decomposed(module, IMAGE)
+    x = torch.randn(60, *IMAGE)
+    snn = sl.convert(program, x, steps=32, method="fitted")
+    assert len(snn.neurons) == 1
+    with torch.no_grad():
+        expected = module(x).numpy()
+    assert np.abs(snn.run(x).output - expected).mean() < 0.05 * np.abs(expected).mean()
+
+
+def test_statistics_of_a_batch_are_refused_after_decomposition() -> None:
+    module = nn.Sequential(nn.Conv2d(4, 6, 3), nn.BatchNorm2d(6), nn.ReLU())
+    with pytest.raises(ValueError, match="normalises each batch by itself"):
+        read_torch(decomposed(module.train(), IMAGE), IMAGE)
 
 
 def test_an_exported_network_is_converted_and_not_modified() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 import spikelet as sl
@@ -85,6 +86,56 @@ def test_a_cast_stays_too() -> None:
     x = torch.randn(9, 2, generator=GENERATOR)
     found = SpikingModel(graph, threads=1).run({"c": codes, "x": x}, 1).output
     np.testing.assert_allclose(found, outputs(module, codes, x), atol=1e-5)
+
+
+class Bags(nn.Module):  # type: ignore[misc]  # torch is not type-checked
+    """Sums or means of embedded tokens."""
+
+    def __init__(self, look_up: Any, bag: nn.Module | None = None) -> None:
+        super().__init__()
+        self.weight, self.fc = nn.Parameter(torch.randn(20, 6)), nn.Linear(6, 3)
+        self.look_up, self.bag = look_up, bag
+
+    def forward(self, tokens: torch.Tensor) -> Any:
+        return self.fc(self.look_up(self, tokens).relu())
+
+
+BAGS = {
+    "sums": (lambda m, x: m.bag(x), "bag", nn.EmbeddingBag(20, 6, mode="sum")),
+    "means": (lambda m, x: m.bag(x), "bag", nn.EmbeddingBag(20, 6, padding_idx=0)),
+    "maxima": (lambda m, x: m.bag(x), "bag", nn.EmbeddingBag(20, 6, mode="max")),
+    "a function": (lambda m, x: F.embedding_bag(x, m.weight, mode="sum"), "embedding_bag", None),
+    "a function of rows": (lambda m, x: F.embedding(x, m.weight).mean(1), "embedding", None),
+    "of ATen": (
+        lambda m, x: torch.ops.aten.embedding.default(m.weight, x).mean(1),
+        "embedding",
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAGS)
+def test_bags_and_functions_stay_in_pytorch(name: str) -> None:
+    torch.manual_seed(0)
+    look_up, layer, bag = BAGS[name]
+    module = Bags(look_up, bag)
+    with pytest.raises(ValueError, match=rf'embedded values.* analog=\["{layer}"\]'):
+        read_torch(module, (7,))
+    model = SpikingModel(read_torch(module, (7,), analog=[layer]), dtype="float64", threads=1)
+    np.testing.assert_allclose(model.run(TOKENS, 1).output, outputs(module, TOKENS), atol=1e-5)
+    with pytest.raises(
+        ValueError, match=rf"layer '{layer}'.*whole numbers from 0 to 19, got \d+\.5"
+    ):
+        model.run(TOKENS.numpy() + 0.5, 1)
+
+
+@pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")  # PyTorch's own code
+def test_exported_programs_look_up_rows() -> None:
+    module = Bags(lambda m, x: m.bag(x).mean(1), nn.Embedding(20, 6))
+    program = torch.export.export(module, (TOKENS[:2],)).run_decompositions().module()
+    graph = read_torch(program, (7,), analog=["embedding"])
+    found = SpikingModel(graph, dtype="float64", threads=1).run(TOKENS, 1).output
+    np.testing.assert_allclose(found, outputs(module, TOKENS), atol=1e-5)
 
 
 def test_any_number_is_an_index_only_within() -> None:

@@ -85,7 +85,7 @@ def test_buffers_that_normalise_are_affine() -> None:
         ),
         (lambda x: x.argmax(1), r"'argmax' .*result\.output"),
         (lambda x: x.sort(dim=1)[0], r"'sort' \(sort\): cannot be converted"),
-        (lambda x: (x > 0) * x, r"'gt' \(gt\): cannot be converted; .*steps"),
+        (lambda x: (x > 0) + x, r"'gt' \(gt\): cannot be converted; .*steps"),
         (lambda x: x**x, r"'pow' .*data to the power of data"),
         (lambda x: torch.max_pool2d(x, 2, padding=2), r"'max_pool2d' .*cannot take samples"),
     ],

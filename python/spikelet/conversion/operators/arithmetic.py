@@ -185,8 +185,12 @@ def where(c: Call, condition: NDArray[np.bool_], a: Operand, b: Operand) -> Data
             "chooses by a condition that depends on the input",
             "use a sum of ReLUs, or leave it out of the network",
         )
+    always = np.asarray(condition, dtype=bool)
+    for value, chosen_always in ((a, always.all()), (b, not always.any())):
+        if isinstance(value, Data) and chosen_always and c.tensor(value) == c.result:
+            return value
     parts: list[Operand] = []
-    for value, mask in ((a, condition), (b, ~np.asarray(condition, dtype=bool))):
+    for value, mask in ((a, condition), (b, ~always)):
         chosen = np.asarray(mask, dtype=np.float64)
         if isinstance(value, Data):
             parts.append(multiply(c.inner("chosen"), value, chosen))
@@ -203,6 +207,7 @@ def matmul(c: Call, a: Operand, b: Operand) -> Data:
     """Multiply matrices, or stacks of them; vectors as in numpy."""
     if isinstance(a, Data) and not isinstance(b, Data):
         matrix = np.asarray(b, dtype=np.float64)
+        matrix = _one_of_many(c, matrix, a)
         if matrix.ndim <= 2:
             found = convolution.linear(c, a, matrix.T if matrix.ndim == 2 else matrix[None])
             return found if matrix.ndim == 2 else movement.moved(c, found, lambda v: v[..., 0])
@@ -216,9 +221,11 @@ def matmul(c: Call, a: Operand, b: Operand) -> Data:
             return movement.permute(c, product, swap)
     if any(len(_shape(c, v)) == 1 for v in (a, b)):
         c.refuse("multiplies by a vector", "use a sum of products")
-    for v in (a, b):
+    for v, other, rows in ((a, b, -2), (b, a, -1)):
         if isinstance(v, Data) and v.axis >= len(c.tensor(v)) - 2 and c.batch > 1:
-            c.refuse_batch(v.axis)
+            if isinstance(other, Data) or v.axis != len(c.tensor(v)) + rows:
+                c.refuse_batch(v.axis)
+            return _rows_of_samples(c, v, np.asarray(other, dtype=np.float64), left=v is a)
     (x, y), like = _aligned(c, a, b)
     n = max(len(c.shape(v)) if isinstance(v, Data) else v.ndim for v in (x, y))
     operands = [v if isinstance(v, Data) else c.inner("constant").constant(v, like) for v in (x, y)]
@@ -227,6 +234,26 @@ def matmul(c: Call, a: Operand, b: Operand) -> Data:
         for v in operands
     ]
     return replace(c.add(MatMul(), *operands), axis=like.axis, merged=like.merged)
+
+
+def _one_of_many(c: Call, matrices: Floats, x: Data) -> Floats:
+    """Return the one matrix of a stack [..., in, out] of equal ones, unless their number widens the data."""
+    if matrices.ndim <= 2:
+        return matrices
+    first = matrices.reshape(-1, *matrices.shape[-2:])[0]
+    stack = c.tensor(x)[:-2]
+    narrow = np.broadcast_shapes(stack, matrices.shape[:-2]) == stack
+    return first if narrow and (matrices == first).all() else matrices
+
+
+def _rows_of_samples(c: Call, x: Data, matrices: Floats, *, left: bool) -> Data:
+    """Multiply by different constant matrices tensors whose rows (or columns, on the right) are those of all samples."""
+    if not x.merged:  # a row of each sample
+        shape = list(c.shape(x))
+        shape.insert(x.axis, 1)
+        x = c.inner("row").reshaped(x, tuple(shape), x.axis, merged="blocks")
+    constant = c.inner("constant").constant(matrices, x)
+    return replace(x, source=c.add(MatMul(), *((x, constant) if left else (constant, x))).source)
 
 
 def einsum(c: Call, equation: str, operands: Sequence[Operand]) -> Data:

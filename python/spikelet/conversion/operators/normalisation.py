@@ -10,13 +10,14 @@ import numpy as np
 from spikelet._util.checks import named
 from spikelet.conversion import folding
 from spikelet.conversion.building import Call, Data
-from spikelet.conversion.operators import arithmetic, reduction
-from spikelet.conversion.operators.activation import clip
+from spikelet.conversion.operators import arithmetic, convolution, reduction
+from spikelet.conversion.operators.activation import activation, clip
 from spikelet.conversion.operators.affine import affine
 from spikelet.layers import GroupNorm, LayerNorm, LocalResponseNorm, RMSNorm
 
 __all__ = [
     "batch_norm",
+    "cross_map_norm",
     "group_norm",
     "instance_norm",
     "l2_normalise",
@@ -104,6 +105,25 @@ def local_response_norm(
     with named(c.where):
         layer = LocalResponseNorm(int(size), float(alpha), float(beta), float(k))
     return c.add(layer, x)
+
+
+def cross_map_norm(
+    c: Call, x: Data, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
+) -> Data:
+    """Divide by a function of the neighbouring channels, as `torch.nn.CrossMapLRN2d` does.
+
+    From the channel on at which the window leaves channel 0, PyTorch still counts it: the difference from a local response
+    norm. Of an even size, the window has one channel less.
+    """
+    n = c.shape(c.batch_first(x))[0]
+    ahead = (int(size) - 1) // 2 + 1 if size % 2 else int(size) // 2
+    channel = np.arange(n)
+    near = np.abs(channel[:, None] - channel) < ahead
+    near[:, 0] = True
+    squares = activation(c.inner("square"), x, "square")
+    kernel = near * (alpha / size)
+    sums = convolution.conv(c.inner("sum"), squares, kernel[:, :, None, None], np.full(n, float(k)))
+    return arithmetic.multiply(c, x, activation(c.inner("power"), sums, "pow", -float(beta)))
 
 
 def l2_normalise(c: Call, x: Data, axes: Sequence[int], p: float = 2.0, eps: float = 1e-12) -> Data:

@@ -8,7 +8,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spikelet.layers import Activation, Add, Affine, Divide, Layer, Multiply, ReLU
+from spikelet.layers import (
+    Activation,
+    Add,
+    Affine,
+    Divide,
+    Layer,
+    Maximum,
+    Minimum,
+    Multiply,
+    ReLU,
+)
 from spikelet.layers.graph import Graph, Node
 
 __all__ = ["recognise"]
@@ -30,7 +40,7 @@ _FARTHEST = 8  # operators from the first to the last one
 
 
 def recognise(graph: Graph) -> Graph:
-    """Return the graph with each product or quotient of functions of one value that is a known activation as that activation.
+    """Return the graph with each product, quotient or extreme of functions of one value that is a known activation as that one.
 
     ONNX has no operator for SiLU, Mish or (below opset 20) GELU, and many networks in PyTorch spell them out. Their products
     would be graded, whereas neurons follow an activation. A part of the graph that computes the same function of one node
@@ -38,9 +48,10 @@ def recognise(graph: Graph) -> Graph:
     """
     nodes = {node.name: node for node in graph}
     for node in graph:
-        if isinstance(node.layer, Multiply | Divide):
+        bends = isinstance(node.layer, Maximum | Minimum)
+        if bends or isinstance(node.layer, Multiply | Divide):
             for last in reversed([node.name, *_scales_behind(graph, node.name)]):
-                found = _activation(nodes, last)
+                found = _activation(nodes, last, bends=bends)
                 if found is not None:
                     nodes[last] = found
                     break
@@ -64,13 +75,13 @@ def _scales_behind(graph: Graph, name: str) -> Iterator[str]:
         name = after.name
 
 
-def _activation(nodes: dict[str, Node], last: str) -> Node | None:
+def _activation(nodes: dict[str, Node], last: str, *, bends: bool) -> Node | None:
     """Return the activation that a node computes from one before it, if there is one."""
     for first in _before(nodes, last):
         values = _values(nodes, last, first, _FARTHEST)
         if values is None:
             continue
-        for known in _KNOWN:
+        for known in (*_KNOWN, *(_leaky(values) if bends else ())):
             wanted = known.of(_GRID)
             bound = _TOLERANCE * np.maximum(np.abs(wanted), _NEAR)
             # Far away, a formula may overflow where the function does not.
@@ -79,6 +90,13 @@ def _activation(nodes: dict[str, Node], last: str) -> Node | None:
             ).all():
                 return Node(last, known, (first,))
     return None
+
+
+def _leaky(values: NDArray[Any]) -> Iterator[Activation]:
+    """Yield the leaky ReLU with the slope of these values: ``maximum(x, 0.1 x)``."""
+    slope = float(values.flat[0] / _GRID.flat[0])
+    if np.isfinite(slope) and abs(slope - 1) > _TOLERANCE:
+        yield Activation("leaky_relu", slope)
 
 
 def _before(nodes: dict[str, Node], last: str) -> Iterator[str]:
@@ -107,6 +125,10 @@ def _values(nodes: dict[str, Node], last: str, first: str, left: int) -> NDArray
                 return np.asarray(sum(arrays))
             case Multiply():
                 return np.asarray(arrays[0] * arrays[1])
+            case Maximum():
+                return np.asarray(np.maximum(*arrays)) if len(arrays) == 2 else None
+            case Minimum():
+                return np.asarray(np.minimum(*arrays)) if len(arrays) == 2 else None
             case Divide():
                 return np.asarray(arrays[0] / arrays[1])
             case Affine(scale=scale, shift=shift):
@@ -120,7 +142,7 @@ def _values(nodes: dict[str, Node], last: str, first: str, left: int) -> NDArray
 def _is_single(layer: Layer) -> bool:
     """Return whether a layer is one function for all values."""
     match layer:
-        case Add() | Multiply() | Divide():
+        case Add() | Multiply() | Divide() | Maximum() | Minimum():
             return True
         case Affine(scale=scale, shift=shift):
             return all(a is None or bool((a == a.flat[0]).all()) for a in (scale, shift))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -29,7 +30,7 @@ MOVEMENTS = frozenset({
     "dsplit", "unbind",
     "repeat", "tile", "repeat_interleave", "roll", "flip", "fliplr", "flipud", "rot90",
     "unfold", "pixel_shuffle", "pixel_unshuffle", "channel_shuffle", "native_channel_shuffle",
-    "atleast_1d", "atleast_2d", "atleast_3d", "as_strided", "constant_pad_nd", "im2col", "index",
+    "atleast_1d", "atleast_2d", "atleast_3d", "as_strided", "im2col", "index",
     *(f"{how}_pad{n}d" for how in ("reflection", "replication") for n in (1, 2, 3)),
 })  # fmt: skip
 
@@ -39,8 +40,6 @@ def moved_by(c: Call, step: Step, data: dict[Value, Any]) -> Any:
     first = next(v for v in leaves((step.args, step.kwargs)) if isinstance(v, Value))
     if step.args and isinstance(step.args[0], torch.Tensor):
         c.refuse("looks up rows of a constant by the input", "its indices must be constant")
-    if step.kind == "constant_pad_nd" and any(step.args[2:]):
-        c.refuse("pads with another value than 0", "use torch.nn.functional.pad")
     x = data[first]
     results = list(leaves(step.result))
 
@@ -106,29 +105,99 @@ def _pad(c: Call, x: Data, pad: Any, mode: str = "constant", value: float | None
     return movement.pad(c, x, before, after, names[mode], float(value or 0.0))
 
 
+def _constant_pad(c: Call, x: Data, pad: Any, value: float = 0) -> Data:
+    return _pad(c, x, pad, value=value)
+
+
 def _setitem(c: Call, x: Any, index: Any, value: Any) -> Data:
-    """Convert ``x[index] = value``: the rest of x, and the value in its place."""
+    """Convert ``x[index] = value``."""
     if any(isinstance(i, Data) for i in leaves(index)):
         c.refuse("writes to places that depend on the input", "the index must be constant")
+
+    def write(target: Any, values: Any) -> Any:
+        target[index] = values
+        return target
+
+    return _written(c, x, value, write)
+
+
+def _written(c: Call, x: Any, value: Any, write: Callable[[Any, Any], Any]) -> Data:
+    """Convert an operator that writes a value to places of x: the rest of x, and the value in its place."""
     shape = c.tensor(x) if isinstance(x, Data) else tuple(x.shape)
 
     def written(target: Any, values: Any) -> Any:
         given = torch.from_numpy(np.array(target, dtype=np.float64))
-        given[index] = values if isinstance(values, float) else torch.from_numpy(values.astype(np.float64))  # fmt: skip
-        return given.numpy()
+        return write(given, torch.from_numpy(np.array(values, dtype=np.float64))).numpy()
 
     def rest(numbers: Any) -> Any:
-        return written(numbers, 0.0).astype(np.int64)
+        return written(numbers, np.zeros(inside_shape)).astype(np.int64)
 
     def inside(numbers: Any) -> Any:
         return written(np.zeros(shape), numbers).astype(np.int64)
 
-    kept = movement.moved(c.inner("rest"), x, rest) if isinstance(x, Data) else rest(array(x))
-    if not isinstance(x, Data):
-        kept = written(array(x), 0.0)
+    inside_shape = c.tensor(value) if isinstance(value, Data) else np.shape(array(value))
+    if isinstance(x, Data):
+        kept: Any = movement.moved(c.inner("rest"), x, rest)
+    else:
+        kept = written(array(x), np.zeros(inside_shape))
     if isinstance(value, Data):
-        return arithmetic.add(c, kept, movement.moved(c.inner("written"), value, inside))
-    return arithmetic.add(c, kept, written(np.zeros(shape), np.asarray(array(value))))
+        part = movement.moved(c.inner("written"), value, inside)
+        return (
+            part if not isinstance(kept, Data) and not kept.any() else arithmetic.add(c, kept, part)
+        )
+    return arithmetic.add(c, kept, written(np.zeros(shape), array(value)))
+
+
+def _scattered(function: Any) -> Handler:
+    """Return a handler of a function that returns a copy of x with a value written to it."""
+
+    def handler(c: Call, x: Any, value: Any, *where: Any, **names: Any) -> Data:
+        return _written(
+            c, x, value, lambda target, values: function(target, values, *where, **names)
+        )
+
+    return handler
+
+
+def _index_put(c: Call, x: Any, indices: Any, value: Any, accumulate: bool = False) -> Data:
+    if any(isinstance(i, Data) for i in indices):
+        c.refuse("writes to places that depend on the input", "the index must be constant")
+    if accumulate:
+        return _added(c, x, indices, value)
+    put = torch.ops.aten.index_put
+    return _written(c, x, value, lambda target, values: put(target, indices, values))
+
+
+def _added(c: Call, x: Any, indices: Any, value: Any) -> Data:
+    """Add values to places of x, as `torch.nn.Fold` does: in turn the first value of each place, the second one, and so on."""
+    shape = c.tensor(x) if isinstance(x, Data) else tuple(x.shape)
+    places = torch.arange(math.prod(shape)).reshape(shape)[tuple(slice(None) if i is None else i for i in indices)]  # fmt: skip
+    if not isinstance(value, Data):
+        added = torch.zeros(shape, dtype=torch.float64)
+        added.view(-1).index_add_(0, places.flatten(), value.double().expand(places.shape).flatten())  # fmt: skip
+        return arithmetic.add(c, array(x), added.numpy())
+    flat = np.asarray(places).ravel()
+    order = np.argsort(flat, kind="stable")
+    rank = np.empty_like(flat)
+    rank[order] = np.arange(flat.size) - np.searchsorted(flat[order], flat[order])
+
+    def turn(k: int) -> Callable[[Any], Any]:
+        def function(numbers: Any) -> Any:
+            found = np.zeros(math.prod(shape), np.int64)
+            found[flat[rank == k]] = np.broadcast_to(numbers, places.shape).ravel()[rank == k]
+            return found.reshape(shape)
+
+        return function
+
+    turns = [movement.moved(c.inner(f"turn{k}"), value, turn(k)) for k in range(int(rank.max()) + 1)]  # fmt: skip
+    return arithmetic.total(c, [array(x), *turns])
+
+
+def _copy(c: Call, target: Any, source: Any, non_blocking: bool = False) -> Data:
+    """Convert a copy of a value into the shape of another one."""
+    del non_blocking
+    shape = c.tensor(target) if isinstance(target, Data) else tuple(target.shape)
+    return movement.moved(c, c.one(source), lambda numbers: np.broadcast_to(numbers, shape))
 
 
 def _interpolate(
@@ -169,6 +238,12 @@ JOINS: dict[str, Handler] = {
     "hstack": _joined(1),
     "dstack": _joined(2),
     "pad": _pad,
+    "constant_pad_nd": _constant_pad,
+    "copy": _copy,
+    "slice_scatter": _scattered(torch.slice_scatter),
+    "select_scatter": _scattered(torch.select_scatter),
+    "diagonal_scatter": _scattered(torch.diagonal_scatter),
+    "index_put": _index_put,
     "setitem": _setitem,
     **dict.fromkeys(("interpolate", "upsample"), _interpolate),
 }

@@ -8,9 +8,11 @@ import math
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from torch import nn
+
 from spikelet.conversion.building import Call, Data, hint_for
 from spikelet.conversion.operators import activation as act
-from spikelet.conversion.operators import arithmetic, pooling, reduction
+from spikelet.conversion.operators import arithmetic, normalisation, pooling, reduction
 from spikelet.conversion.operators.affine import affine, negative
 from spikelet.conversion.qcfs_torch import QCFSActivation
 from spikelet.conversion.torch.movements import JOINS
@@ -353,10 +355,13 @@ def _spread(how: str) -> Handler:
 def _both_moments(how: str) -> Handler:
     spread = _spread(how)
 
-    def handler(c: Call, x: Data, dim: Any = None, **options: Any) -> tuple[Data, Data]:
+    def handler(
+        c: Call, x: Data, dim: Any = None, *more: Any, keepdim: bool = False, **options: Any
+    ) -> tuple[Data, Data]:
         axes = _everything(c, x) if dim is None else dim
-        mean = reduction.reduce(c.inner("of"), x, "mean", axes, options.get("keepdim", False))
-        return spread(c, x, dim, **options), mean
+        kept = more[1] if len(more) > 1 else keepdim  # behind `unbiased`
+        mean = reduction.reduce(c.inner("of"), x, "mean", axes, kept)
+        return spread(c, x, dim, *more[:1], keepdim=kept, **options), mean
 
     return handler
 
@@ -397,7 +402,15 @@ def _qcfs(c: Call, x: Data, module: QCFSActivation) -> Data:
     return act.relu(c, x, float(module.upper), module.levels)
 
 
-MODULES: dict[Any, Handler] = {QCFSActivation: _qcfs}  # modules that are one operator
+def _cross_map_norm(c: Call, x: Data, module: nn.CrossMapLRN2d) -> Data:
+    how = (module.size, module.alpha, module.beta, module.k)
+    return normalisation.cross_map_norm(c, x, *how)
+
+
+MODULES: dict[Any, Handler] = {
+    QCFSActivation: _qcfs,
+    nn.CrossMapLRN2d: _cross_map_norm,
+}  # modules that are one operator
 
 _PLAIN = ("sigmoid", "logsigmoid", "tanh", "hardsigmoid", "hardswish", "silu", "mish", "selu", "softsign", "exp", "log",
           "sqrt", "square", "reciprocal", "abs", "erf", "sin", "cos")  # fmt: skip

@@ -24,11 +24,12 @@ from spikelet.conversion.building import (
 )
 from spikelet.conversion.operators import foreign
 from spikelet.conversion.torch.check import differing
-from spikelet.conversion.torch.exported import ATEN, unguarded
+from spikelet.conversion.torch.exported import ATEN, batch_of, unguarded
 from spikelet.conversion.torch.foreign import ForeignStep
-from spikelet.conversion.torch.lookup import with_lookups
+from spikelet.conversion.torch.lookup import EMBEDDINGS, with_lookups
 from spikelet.conversion.torch.movements import MOVEMENTS, moved_by
 from spikelet.conversion.torch.operators import MODULES, OPERATORS, Handler
+from spikelet.conversion.torch.piecewise import Piecewise, piecewise
 from spikelet.conversion.torch.quantised import dequantised
 from spikelet.conversion.torch.tracing import (
     READER,
@@ -84,7 +85,10 @@ class _Reader:
         inputs: Mapping[str, Shape],
         handlers: Mapping[str, Handler],
         analog: Collection[str],
+        batch: int,
     ) -> None:
+        self._batch = batch
+        self._functions: dict[Step, Piecewise] = {}  # in place of operators
         self.builder = Builder(inputs)
         self._handlers = handlers
         self._analog = tuple(analog)
@@ -102,15 +106,23 @@ class _Reader:
         needed = {v.step for v in wanted}
         for step in reversed(steps):
             if step in needed:
-                needed.update(v.step for v in step.operands)
+                found = piecewise(step)
+                if found is not None:
+                    self._functions[step] = found
+                operands = step.operands if found is None else [found.source]
+                needed.update(v.step for v in operands)
         for step in steps:
             if step in needed:
                 self._convert(step)
 
     def _convert(self, step: Step) -> None:
         results = [v for v in leaves(step.result) if isinstance(v, Value)]
-        call = Call(self.builder, step.where, step.name, results[0].shape, BATCH)
-        found = self._handled(call, step)
+        call = Call(self.builder, step.where, step.name, results[0].shape, self._batch)
+        function = self._functions.get(step)
+        if function is not None:
+            found = function.layers(call, self.data[function.source])
+        else:
+            found = self._handled(call, step)
         parts = list(leaves(found))
         if len(parts) != len(results):
             call.refuse("has several results", hint_for(step.kind))
@@ -125,7 +137,7 @@ class _Reader:
                     "the first dimension must remain the batch",
                 )
             if value.is_intact and value.tensor.is_floating_point():
-                self.expected[part.source] = part.layout.samples(value.tensor.numpy(), BATCH)
+                self.expected[part.source] = part.layout.samples(value.tensor.numpy(), self._batch)
 
     def _handled(self, call: Call, step: Step) -> Any:
         stays = any(_within(step.name, name) for name in self._analog)
@@ -176,7 +188,7 @@ class _Reader:
             )
         found = []
         for k, _ in enumerate(leaves(step.result)):
-            function = ForeignStep(step, operands, [d.layout for d in data], k, BATCH)
+            function = ForeignStep(step, operands, [d.layout for d in data], k, self._batch)
             part = call if k == 0 else call.inner(str(k))
             found.append(foreign.foreign(part, data, function, function.shape, function.layout))
         return found
@@ -218,17 +230,18 @@ def convert(
     inputs = _inputs_of(module, shapes)
     special = {**MODULES, **(whole or {})}
     handlers = {**OPERATORS, **{kind.__name__: handler for kind, handler in special.items()}}
+    size = batch_of(module) or BATCH
     twin = dequantised(unguarded(copied(module))).double()
     if is_layer(twin) or type(twin) in special:  # a single layer
         twin = nn.Sequential(twin)
     generator = torch.Generator().manual_seed(1)
     x, again = (
-        {n: torch.randn(BATCH, *s, generator=generator, dtype=torch.float64) for n, s in inputs.items()}
+        {n: torch.randn(size, *s, generator=generator, dtype=torch.float64) for n, s in inputs.items()}
         for _ in range(2)
     )  # fmt: skip
-    with torch.no_grad(), torch.random.fork_rng(devices=[]), with_lookups(twin):
-        recorder = Recorder(twin, (*special, nn.Embedding))
-        others, batch = _outputs_alone(recorder, again)
+    with torch.no_grad(), torch.random.fork_rng(devices=[]), with_lookups(twin) as indices:
+        recorder = Recorder(twin, (*special, *EMBEDDINGS), indices)
+        others, batch = _outputs_alone(recorder, again, size)
         found = list(outputs_of(recorder.run(_arguments(x))))
         wanted = [_output(recorder, name, y) for name, y in found]
         if not wanted:
@@ -236,7 +249,7 @@ def convert(
         if len(others) != len(wanted):
             rule = "must be the same for all inputs"
             fail(READER, "outputs", (len(others), len(wanted)), rule, got="numbers")
-        reader = _Reader(recorder, inputs, handlers, analog)
+        reader = _Reader(recorder, inputs, handlers, analog, size)
         reader.convert(recorder.steps, wanted)
         made = [reader.data[v] for v in wanted]
         for (name, _), data in zip(found, made, strict=True):
@@ -245,10 +258,10 @@ def convert(
         names = reader.builder.final
         expected = {names.get(k, k): v for k, v in reader.expected.items()}
         # Of a large network, one sample has values enough: what mixes samples gives it other ones, too.
-        count = BATCH if sum(v.size for v in expected.values()) <= _MANY else 1
+        count = size if sum(v.size for v in expected.values()) <= _MANY else 1
         expected = {name: values[:count] for name, values in expected.items()}
         for name, value, other, data in zip(graph.outputs, wanted, others, made, strict=True):
-            runs = ((value.tensor, BATCH), (other, batch))
+            runs = ((value.tensor, size), (other, batch))
             parts = [data.layout.samples(y.double().numpy(), n)[:count] for y, n in runs]
             expected[name] = np.concatenate(parts)
         del twin, recorder, reader, wanted  # large networks need the memory
@@ -270,7 +283,7 @@ def convert(
 
 
 def _outputs_alone(
-    recorder: Recorder, x: Mapping[str, torch.Tensor]
+    recorder: Recorder, x: Mapping[str, torch.Tensor], size: int
 ) -> tuple[list[torch.Tensor], int]:
     """Return the outputs for other samples than those of the recorded run, and the number of these: one, if it can be alone.
 
@@ -285,7 +298,7 @@ def _outputs_alone(
         alone = run(1)
         if all(y.ndim and len(y) == 1 for y in alone):
             return alone, 1
-    return run(BATCH), BATCH
+    return run(size), size
 
 
 def _output(recorder: Recorder, name: str, y: Any) -> Value:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -14,6 +15,7 @@ from torch.overrides import TorchFunctionMode
 
 from spikelet.conversion.building import ERRORS, hint_for, refuse
 from spikelet.conversion.torch.copies import copy_of
+from spikelet.conversion.torch.lookup import FUNCTIONS, Indices, LookupFunction
 
 __all__ = [
     "READER",
@@ -37,7 +39,13 @@ _LEAVING = frozenset({"__bool__", "__int__", "__float__", "__index__", "__comple
 _OF_SHAPES = frozenset({"zeros_like", "ones_like", "empty_like", "full_like", "new_zeros", "new_ones", "new_full",
                         "new_empty", "new_tensor"})  # fmt: skip
 # The engine has its own precision.
-_CASTS = frozenset({"float", "double", "half", "bfloat16", "to", "type", "type_as", "cpu", "cuda"})
+_CASTS = frozenset(
+    {"float", "double", "half", "bfloat16", "to", "to_copy", "type", "type_as", "cpu", "cuda"}
+)
+# Of finite values they are the same for every input; decompositions guard softmax and log-sum-exp by them.
+_OF_INFINITE = frozenset({"isinf", "isnan", "isfinite", "isposinf", "isneginf"})
+# Memory with any values, which others replace: zeros are the same for all samples.
+_UNSET = frozenset({"empty", "empty_like", "empty_strided", "empty_permuted", "new_empty", "new_empty_strided"})  # fmt: skip
 
 
 @dataclass(eq=False)
@@ -194,10 +202,15 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-ch
         A copy of its own, to which hooks are added.
     whole : collection of types
         Classes of modules that are one operator, whatever is in them.
+    indices : Indices
+        Of functions that look up rows.
     """
 
-    def __init__(self, module: nn.Module, whole: Collection[Any]) -> None:
+    def __init__(
+        self, module: nn.Module, whole: Collection[Any], indices: Indices | None = None
+    ) -> None:
         super().__init__()
+        self._indices = indices or Indices()
         self.module = module
         self.steps: list[Step] = []
         self._paused = False
@@ -281,9 +294,11 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-ch
         del types
         kwargs = kwargs or {}
         operands = [v for v in map(self.value, leaves((args, kwargs))) if v is not None]
-        if self._paused or not operands:
-            return func(*args, **kwargs)
         kind = kind_of(func)
+        if kind in _UNSET:
+            return func(*args, **kwargs).zero_()
+        if self._paused or not operands or _is_constant(func, kind, args, self.value):
+            return func(*args, **kwargs)
         if kind == "is_all_true":  # torch.distributions checks its arguments
             return torch.tensor(True)
         if name_of(func) in _LEAVING:
@@ -291,8 +306,11 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-ch
                 f"cannot be traced because its control flow depends on its input (`{func.__name__}` of a tensor)",
                 "replace `if`, loops and numbers made of tensors by operators on tensors; their shapes may be used",
             )
-        if kind in _CASTS and self._keeps(kind, args, kwargs):
+        compared = self.value(args[0]) is not None and not args[0].is_floating_point()
+        if kind in _CASTS and not compared and self._keeps(kind, args, kwargs):
             return args[0]
+        if kind in FUNCTIONS:
+            func = LookupFunction(func, kind, self._indices)
         return self._record(func, kind, args, kwargs)
 
     def _run_whole(self, module: nn.Module, forward: Any, *args: Any, **kwargs: Any) -> Any:
@@ -370,6 +388,18 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-ch
             if len(first) == 3 and first[-1] in (1, 3, 4) and first[0] not in (1, 3, 4):
                 hint += ", which looks like (height, width, channels): PyTorch takes (channels, height, width)"  # fmt: skip
         self._refuse(where, f"cannot take samples of shape {shapes} ({error})", hint)
+
+
+def _is_constant(function: Any, kind: str, args: Any, value: Callable[[Any], Value | None]) -> bool:
+    """Return whether the result of an operator is the same for any finite input."""
+    if kind in _OF_INFINITE:
+        return True
+    if kind == "copy" and not name_of(function).endswith(
+        "_"
+    ):  # of a constant, into the shape of what depends on the input
+        return len(args) > 1 and value(args[1]) is None
+    infinite = [a for a in args[1:] if isinstance(a, (int, float)) and math.isinf(a)]
+    return kind in ("eq", "ne") and bool(infinite)
 
 
 def outputs_of(found: Any, name: str = "") -> Iterator[tuple[str, Any]]:
