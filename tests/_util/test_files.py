@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -37,3 +39,15 @@ def test_errors_name_the_file_that_was_meant(tmp_path: Path) -> None:
         part.write_text("x")
     assert other.value.filename == str(tmp_path / "c")
     assert [p.name for p in tmp_path.iterdir()] == ["c"]
+
+
+def test_a_full_disk_is_that_of_the_file(tmp_path: Path) -> None:
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # as write() raises it, without a name
+    with pytest.raises(OSError, match="No space left") as caught, replaced(tmp_path / "a"):
+        raise full
+    assert caught.value.filename == str(tmp_path / "a")
+    assert caught.value.errno == errno.ENOSPC
+    with pytest.raises(OSError, match="of another library") as other, replaced(tmp_path / "a"):
+        raise OSError("of another library")
+    assert other.value.filename is None
+    assert list(tmp_path.iterdir()) == []

@@ -41,12 +41,17 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     except BaseException as error:
         with contextlib.suppress(OSError):
             part.unlink()
-        if isinstance(error, OSError) and error.filename in (part, str(part)):
+        if isinstance(error, OSError) and _is_of(part, error):
             raise OSError(
                 error.errno, error.strerror, str(path)
             ) from error  # the path that the user knows
         raise
     sync(target.parent)
+
+
+def _is_of(part: Path, error: OSError) -> bool:
+    """Return whether an error is of this file: writing to a disk that is full names none."""
+    return error.filename in (part, str(part)) or (error.filename is None and error.errno is not None)
 
 
 @contextlib.contextmanager
