@@ -85,7 +85,7 @@ def test_spikes_that_were_never_observed_say_so() -> None:
 
 
 def test_misspelt_arguments_are_named() -> None:
-    with pytest.raises(TypeError, match="rates has no argument 'end'.*there are: spikes, start"):
+    with pytest.raises(TypeError, match=r"rates has no argument 'end'.*there are: spikes, start"):
         statistics.rates(trains(), end=5.0)
 
 

@@ -43,11 +43,11 @@ def test_what_is_no_folder_is_named(tmp_path, monkeypatch):
             run(store=wrong)
         with pytest.raises(TypeError, match="load_sweep: store must be the path of a folder, got"):
             sl.load_sweep(wrong)
-    with pytest.raises(ValueError, match="the current one is '.', got ''"):
+    with pytest.raises(ValueError, match=r"the current one is '\.', got ''"):
         run(store="")
     assert list(tmp_path.iterdir()) == []
     Path("all.h5").write_bytes(b"results")
-    with pytest.raises(ValueError, match="h5py reads a file of SweepResult.save, got"):
+    with pytest.raises(ValueError, match=r"h5py reads a file of SweepResult\.save, got"):
         sl.load_sweep("all.h5")
 
 

@@ -51,7 +51,9 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 def _is_of(part: Path, error: OSError) -> bool:
     """Return whether an error is of this file: writing to a disk that is full names none."""
-    return error.filename in (part, str(part)) or (error.filename is None and error.errno is not None)
+    return error.filename in (part, str(part)) or (
+        error.filename is None and error.errno is not None
+    )
 
 
 @contextlib.contextmanager

@@ -131,7 +131,12 @@ def _require_place(out: Path, read: Mapping[str, Path | None]) -> None:
         raise FileNotFoundError(f"convert: the folder of {out} does not exist")
     for name, path in read.items():
         if path is not None and out.exists() and path.exists() and out.samefile(path):
-            fail("convert", "--out", str(out), f"must not be the file of {name}, which it would replace")
+            fail(
+                "convert",
+                "--out",
+                str(out),
+                f"must not be the file of {name}, which it would replace",
+            )
 
 
 def input_shape(model: Path) -> tuple[int, ...] | None:

@@ -320,6 +320,7 @@ def population(
     return _shaped(raster, activation.shape, as_events)
 
 
+@spelled
 def receptive_fields(n: int = 8, *, beta: float = 1.5) -> tuple[NDArray[np.float64], float]:
     """Return the centres, float64 ``[n]``, and the width of the receptive fields of `population`.
 

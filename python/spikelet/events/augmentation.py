@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from spikelet import _core
 from spikelet._util.checks import fail, named, scalar
 from spikelet._util.memory import require_memory
+from spikelet._util.spelling import spelled
 from spikelet.events.arrays import (
     Events,
     SensorSize,
@@ -28,6 +29,7 @@ __all__ = ["drop", "event_drop", "jitter", "uniform_noise"]
 _X, _Y, _T = 1, 2, 3  # streams of random numbers
 
 
+@spelled
 def jitter(
     events: Events,
     sensor_size: SensorSize | None = None,
@@ -112,6 +114,7 @@ def jitter(
     return sorted_by_time(out) if spread and sort_timestamps else out
 
 
+@spelled
 def drop(
     events: Events,
     drop_probability: float | tuple[float, float] | None = None,
@@ -231,6 +234,7 @@ def _not_at(where: str, events: Events, coordinates: ArrayLike) -> NDArray[np.bo
         return _core.event_drop_pixels(read, dropped)
 
 
+@spelled
 def event_drop(events: Events, sensor_size: SensorSize, *, seed: Seed = None) -> Events:
     """Drop nothing, an interval, an area, or events at random: one of the four, with equal chances.
 
@@ -270,6 +274,7 @@ def event_drop(events: Events, sensor_size: SensorSize, *, seed: Seed = None) ->
     return drop(events, ratio, seed=follow)
 
 
+@spelled
 def uniform_noise(
     events: Events, sensor_size: SensorSize, n: int | tuple[int, int], *, seed: Seed = None
 ) -> Events:

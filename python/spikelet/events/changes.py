@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from spikelet import _core
 from spikelet._util.checks import choice, fail, integer, named, scalar
+from spikelet._util.spelling import spelled
 from spikelet.events.arrays import Events, SensorSize, columns, native, not_before_zero, raw, sensor
 from spikelet.events.draws import Seed, probability, ranged, seed_of, uniform
 
@@ -23,6 +24,7 @@ __all__ = [
 ]
 
 
+@spelled
 def crop(
     events: Events,
     sensor_size: SensorSize,
@@ -106,6 +108,7 @@ def _corner(
     return corner
 
 
+@spelled
 def crop_time(events: Events, min: float = 0, max: float | None = None) -> Events:  # noqa: A002  # tonic's names
     """Keep the events with ``min <= t <= max``.
 
@@ -130,6 +133,7 @@ def crop_time(events: Events, min: float = 0, max: float | None = None) -> Event
     return _core.event_take(events, _core.event_within(read, "t", low, high, True))
 
 
+@spelled
 def flip(
     events: Events,
     sensor_size: SensorSize | None = None,
@@ -187,6 +191,7 @@ def flip(
     return out
 
 
+@spelled
 def merge_polarities(events: Events) -> Events:
     """Set all polarities to 0; the sensor's size then has P = 1.
 
@@ -206,6 +211,7 @@ def merge_polarities(events: Events) -> Events:
     return out
 
 
+@spelled
 def time_alignment(events: Events) -> Events:
     """Shift times so that the earliest event is at 0.
 
@@ -242,6 +248,7 @@ def time_alignment(events: Events) -> Events:
     return out
 
 
+@spelled
 def time_reversal(
     events: Events, p: float = 1.0, flip_polarities: bool = True, *, seed: Seed = None
 ) -> Events:
@@ -286,6 +293,7 @@ def time_reversal(
     return out
 
 
+@spelled
 def time_skew(
     events: Events,
     coefficient: float | tuple[float, float],

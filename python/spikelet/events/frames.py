@@ -10,6 +10,7 @@ from numpy.typing import DTypeLike, NDArray
 from spikelet import _core
 from spikelet._util.checks import fail, integer, named, scalar
 from spikelet._util.memory import require_memory
+from spikelet._util.spelling import spelled
 from spikelet.events.arrays import (
     Events,
     SensorSize,
@@ -30,6 +31,7 @@ __all__ = ["to_bina_rep", "to_bins", "to_frame"]
 _COUNTS = ("uint8", "int16", "int32", "float32")
 
 
+@spelled
 def to_frame(
     events: Events,
     sensor_size: SensorSize | None,
@@ -120,6 +122,7 @@ def to_frame(
     return frames if "y" in (events.dtype.names or ()) else frames[:, :, 0]
 
 
+@spelled
 def to_bins(
     events: Events,
     sensor_size: SensorSize,
@@ -179,6 +182,7 @@ def to_bins(
         return _core.event_bins(read, size, start, window, int(number), kind)
 
 
+@spelled
 def to_bina_rep(
     event_frames: NDArray[Any], n_frames: int = 1, n_bits: int = 8
 ) -> NDArray[np.float32]:

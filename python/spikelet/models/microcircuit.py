@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 import spikelet as sl
 from spikelet._util.checks import choice, fail, number, require
 from spikelet._util.sealed import Sealed
+from spikelet._util.spelling import spelled
 
 __all__ = ["FULL_RATES", "POPULATIONS", "Microcircuit", "Parameters", "microcircuit", "parameters"]
 
@@ -259,6 +260,7 @@ class Microcircuit(Sealed):
         return f"Microcircuit({self.network!r})"
 
 
+@spelled
 def microcircuit(
     scale: float = 1.0,
     K_scale: float | None = None,

@@ -10,7 +10,15 @@ from spikelet.recording.reading import RecordedSpikes
 from spikelet.spikes import Spikes, as_spikes
 from spikelet.spikes.binning import number_of_bins
 
-__all__ = ["Named", "SpikesOf", "bin_width", "interval", "named_spikes", "overlap", "require_observed"]
+__all__ = [
+    "Named",
+    "SpikesOf",
+    "bin_width",
+    "interval",
+    "named_spikes",
+    "overlap",
+    "require_observed",
+]
 
 Recorded: TypeAlias = RecordedSpikes | Spikes
 SpikesOf: TypeAlias = Recorded | Sequence[Recorded] | Mapping[str, Recorded]

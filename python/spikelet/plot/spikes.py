@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from spikelet import statistics
 from spikelet._util.checks import fail, integer, number, numbers, require
+from spikelet._util.spelling import spelled
 from spikelet.plot.figures import (
     BLUE,
     GREY,
@@ -263,6 +264,7 @@ def _stacked(found: Sequence[Named], ax: Axes | None, style: dict[str, Any]) -> 
     return ax
 
 
+@spelled
 def activity(
     recorders: SpikesOf,
     start: float = 0.0,

@@ -26,10 +26,10 @@ from spikelet.spikes.trains import MOST_IDS
 
 __all__ = [
     "check_grid",
-    "interval_of",
     "checked_elements",
     "finite",
     "in_order",
+    "interval_of",
     "on_grid",
     "raster_spikes",
     "sorted_spikes",

@@ -15,6 +15,7 @@ from spikelet._util.advice import warn_caller
 from spikelet._util.checks import fail
 from spikelet._util.extras import extra
 from spikelet._util.files import replacing
+from spikelet._util.spelling import spelled
 from spikelet.io.nir.model import NirModel
 from spikelet.io.nir.writing_models import write_model
 from spikelet.io.nir.writing_network import write_network
@@ -27,6 +28,7 @@ __all__ = ["write_nir"]
 _WHERE = "write_nir"
 
 
+@spelled
 def write_nir(
     model: Any,
     path: str | os.PathLike[str] | None = None,
