@@ -163,7 +163,17 @@ PUBLIC = [
 
 @pytest.mark.parametrize(
     "function",
-    [*PUBLIC, sl.run_all, sl.read_recording, sl.recording_names, sl.sweep, sl.plot.activity],
+    [
+        *PUBLIC,
+        sl.Equations,
+        sl.models.DiehlCook,
+        sl.models.STDPClassifier,
+        sl.run_all,
+        sl.read_recording,
+        sl.recording_names,
+        sl.sweep,
+        sl.plot.activity,
+    ],
     ids=lambda function: function.__qualname__,
 )
 def test_public_functions_name_a_wrong_argument(function: Callable[..., Any]) -> None:

@@ -191,6 +191,7 @@ class Microcircuit(Sealed):
         "": "it is fixed when the circuit is built; build another, with microcircuit()",
     }
 
+    @spelled
     def __init__(
         self,
         network: sl.Network,
