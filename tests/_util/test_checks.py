@@ -169,6 +169,8 @@ def test_errors_of_the_core_are_given_a_name() -> None:
     ):
         raise ValueError("must be odd")
     assert caught.value.__suppress_context__
+    with pytest.raises(ValueError, match=r"^f: n must be odd$"), checks.named("f"):
+        raise ValueError("f: n must be odd")  # a check that names it already
     with pytest.raises(KeyError), checks.named("Conv2d 'c'"):
         raise KeyError("other errors pass unchanged")
 

@@ -134,8 +134,8 @@ class named:
         """Begin."""
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        """Raise a ValueError anew."""
-        if not isinstance(error, ValueError):
+        """Raise a ValueError anew, unless it names the object already."""
+        if not isinstance(error, ValueError) or str(error).startswith(f"{self._where}: "):
             return
         msg = f"{self._where}: {error}"
         raise ValueError(msg) from None
