@@ -229,7 +229,7 @@ class Plain:
 @pytest.mark.parametrize("value", [Rescaled(1.0), [Rescaled(1.0), 2.0]])
 def test_a_unit_is_not_dropped_where_numbers_are_plain(value: Any) -> None:
     with pytest.raises(
-        TypeError, match=r"^f: x must be a number .*it has a unit, and a plain number is wanted"
+        TypeError, match=r"^f: x must be a number .*it has a unit, but must be a plain number"
     ):
         checks.numbers("f", "x", value)
     assert checks.number("f", "x", Plain()) == 3.0

@@ -200,7 +200,7 @@ def _without_unit(value: Any) -> Any:
         if hasattr(value, "to") and hasattr(value, "magnitude"):
             return np.asarray(value.to("dimensionless").magnitude)
     except (ValueError, TypeError, AttributeError):  # quantities, pint
-        msg = "it has a unit, and a plain number is wanted"
+        msg = "it has a unit, but must be a plain number"
         raise ValueError(msg) from None
     return value
 

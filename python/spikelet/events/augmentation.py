@@ -114,6 +114,11 @@ def jitter(
     return sorted_by_time(out) if spread and sort_timestamps else out
 
 
+_WAYS = (
+    "drop_probability", "duration_ratio", "area_ratio", "coordinates", "pixel_probability",
+)  # fmt: skip
+
+
 @spelled
 def drop(
     events: Events,
@@ -163,10 +168,9 @@ def drop(
     where = "events.drop"
     ways = (drop_probability, duration_ratio, area_ratio, coordinates, pixel_probability)
     if sum(way is not None for way in ways) != 1:
-        rule = "must be one: drop_probability, duration_ratio, area_ratio, coordinates or pixel_probability"
-        fail(
-            where, "the way to drop", sum(way is not None for way in ways), rule, got="a number of"
-        )
+        given = [name for name, way in zip(_WAYS, ways, strict=True) if way is not None]
+        rule = f"must be given, one of {', '.join(_WAYS)}"
+        fail(where, "exactly one way to drop", ", ".join(given) or "none", rule)
     number = seed_of(where, seed)
     if drop_probability is not None:
         part = probability(where, "drop_probability", drop_probability, number)
