@@ -43,7 +43,7 @@ class Recordings:
     Parameters
     ----------
     name : str
-        Of the data set.
+        Name of the data set.
     paths : tuple of Path
         The file of each recording.
     labels : int64 array [n]

@@ -47,12 +47,12 @@ def crop(
         Where the window is: anywhere on the sensor with equal chances, in its middle, or with this corner. A window
         larger than the sensor is possible in the middle: events are moved.
     seed : int, numpy.random.Generator or None
-        Of a random place; see `drop`.
+        Random seed of the place; see `drop`.
 
     Returns
     -------
     structured array
-        Of the type of `events`.
+        It has the type of `events`.
 
     Raises
     ------
@@ -155,7 +155,7 @@ def flip(
     p : float
         Probability to do it; by default it is certain.
     seed : int, numpy.random.Generator or None
-        Of the decision; see `drop`.
+        Random seed of the decision; see `drop`.
 
     Returns
     -------
@@ -263,7 +263,7 @@ def time_reversal(
     flip_polarities : bool
         Swap the polarities, too.
     seed : int, numpy.random.Generator or None
-        Of the decision; see `drop`.
+        Random seed of the decision; see `drop`.
 
     Returns
     -------
@@ -312,7 +312,7 @@ def time_skew(
     offset : float or (low, high)
         What is added afterwards [us], or a range.
     seed : int, numpy.random.Generator or None
-        Of what is drawn; see `drop`.
+        Random seed of the draws; see `drop`.
 
     Returns
     -------

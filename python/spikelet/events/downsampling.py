@@ -43,7 +43,7 @@ def downsample(
     Returns
     -------
     structured array [n]
-        Of the type of `events`.
+        It has the type of `events`.
 
     Raises
     ------

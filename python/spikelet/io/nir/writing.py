@@ -75,7 +75,7 @@ def write_nir(
     dtype : "float32" or "float64", optional
         Type of the weights; by default that of the model. Parameters of neurons are always float64.
     compression : str or int, optional
-        Of the file: "gzip", "lzf", a level of gzip, or None.
+        Compression of the file: "gzip", "lzf", a level of gzip, or None.
 
     Returns
     -------
