@@ -7,7 +7,7 @@ limited to the time in which the neurons were observed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from spikelet._util.spelling import missing, spelled
 from spikelet.recording.reading import RecordedSpikes
 from spikelet.spikes import Spikes, as_spikes
 from spikelet.spikes.binning import bin_of, number_of_bins
+from spikelet.spikes.trains import grouping
 
 __all__ = ["Spikes", "correlations", "cvs", "histogram", "rates", "synchrony"]
 
@@ -68,7 +69,7 @@ def cvs(
         NaN for a neuron with fewer than two intervals.
     """
     part = _part("statistics.cvs", spikes, start, stop)
-    order = np.lexsort((part.times, part.ids))
+    order = grouping(part.ids, part.n)  # times ascend
     neurons, times = part.ids[order], part.times[order]
     same = np.diff(neurons) == 0
     intervals, owner = np.diff(times)[same], neurons[1:][same]
@@ -178,16 +179,18 @@ def correlations(
     neurons = integer(where, "neurons", neurons, 2)
     random = np.random.default_rng(integer(where, "seed", seed, 0))
     part = _part(where, spikes, start, stop)
-    index, bins = _binned(where, part, bin_size)
     chosen = np.arange(part.n)
     if neurons < part.n:
         chosen = np.sort(random.choice(part.n, neurons, replace=False))
     row = np.full(part.n, -1)
     row[chosen] = np.arange(len(chosen))
-    kept = (index < bins) & (row[part.ids] >= 0)
+    own = row[part.ids] >= 0
+    part = replace(part, times=part.times[own], ids=row[part.ids[own]])
+    index, bins = _binned(where, part, bin_size)
+    kept = index < bins
     ones = np.ones(np.count_nonzero(kept))
     shape = (len(chosen), bins)
-    counts = csr_array((ones, (row[part.ids[kept]], index[kept])), shape=shape)
+    counts = csr_array((ones, (part.ids[kept], index[kept])), shape=shape)
     mean = np.asarray(counts.sum(axis=1)) / bins
     covariance = (counts @ counts.T).toarray() / bins - np.outer(mean, mean)
     variance = np.diagonal(covariance)
