@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from spikelet._util.files import replaced, replacing
+from spikelet._util.files import replaced, replacing, reserve
 
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path):
@@ -51,3 +51,12 @@ def test_a_full_disk_is_that_of_the_file(tmp_path: Path) -> None:
         raise OSError("of another library")
     assert other.value.filename is None
     assert list(tmp_path.iterdir()) == []
+
+
+def test_room_is_reserved_or_refused(tmp_path: Path) -> None:
+    if not hasattr(os, "posix_fallocate"):
+        pytest.skip("this system does not reserve room")
+    reserve(tmp_path / "a", 5000)
+    assert (tmp_path / "a").stat().st_size == 5000
+    with pytest.raises(OSError, match=r"No space|too large"):
+        reserve(tmp_path / "b", 2**61)

@@ -63,6 +63,13 @@ def replaced(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
         yield file
 
 
+def reserve(path: Path, size: int) -> None:
+    """Raise OSError if there is no room for a file of a size; HDF5 crashes the interpreter where a disk becomes full."""
+    if hasattr(os, "posix_fallocate"):  # not on macOS
+        with path.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, size)
+
+
 def write(path: str | os.PathLike[str], data: str | bytes) -> None:
     """Replace a file of text, or of bytes, atomically."""
     with replaced(path) as file:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
 from collections.abc import Iterable, Mapping
@@ -14,7 +15,7 @@ import numpy as np
 from spikelet._util.advice import warn_caller
 from spikelet._util.checks import fail
 from spikelet._util.extras import extra
-from spikelet._util.files import replacing
+from spikelet._util.files import replacing, reserve
 from spikelet._util.spelling import spelled
 from spikelet.io.nir.model import NirModel
 from spikelet.io.nir.writing_models import write_model
@@ -111,8 +112,25 @@ def write_nir(
         warn_caller(f"{_WHERE}: " + "; ".join(notes))
     if file is not None:
         with replacing(file) as part:
+            _reserve(nir, part, _Storable(graph), compression)
             nir.write(part, _Storable(graph), compression=compression)
     return graph
+
+
+def _reserve(nir: Any, part: Path, graph: _Storable, compression: Any) -> None:
+    """Raise OSError if the disk has no room for a graph, whose size is known if all arrays may stay uncompressed."""
+    try:
+        reserve(part, _most_bytes(graph.to_dict()))
+    except OSError:
+        memory = io.BytesIO()
+        nir.write(memory, graph, compression=compression)
+        reserve(part, 5 * len(memory.getbuffer()) // 4)  # files on disk have more gaps
+
+
+def _most_bytes(item: Any) -> int:
+    own = item.nbytes if isinstance(item, np.ndarray) else 0
+    inner = item.values() if isinstance(item, Mapping) else ()
+    return own + 8192 + sum(map(_most_bytes, inner))
 
 
 def _written(model: Any, request: Request, nir: Any) -> tuple[Any, list[str]]:
