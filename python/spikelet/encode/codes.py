@@ -347,7 +347,9 @@ def _bernoulli(
     dt: float = 1.0,
 ) -> Raster | Spikes:
     if as_events:
-        require_memory(where, (steps * float(p.sum()),), 16, "give fewer steps")  # spikes on average
+        require_memory(
+            where, (steps * float(p.sum()),), 16, "give fewer steps"
+        )  # spikes on average
         stamps, ids = _core.encode_bernoulli_list(p, steps, seed)
         return _spikes(stamps, ids, steps, p.shape, dt)
     _require_raster(where, steps, p.shape, "give fewer steps, or as_events=True")

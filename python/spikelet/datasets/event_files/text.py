@@ -47,7 +47,9 @@ def read(
     try:
         table = np.loadtxt(data, np.float64, delimiter=between, ndmin=2, encoding="latin1")
     except ValueError as error:
-        what = " ".join(str(error).partition(";")[0].split())  # without advice on arguments of numpy
+        what = " ".join(
+            str(error).partition(";")[0].split()
+        )  # without advice on arguments of numpy
         file.refuse(begin, "the table", "must be rows of numbers", what)
     if names:
         if len(set(names)) != table.shape[1]:
