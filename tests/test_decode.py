@@ -116,6 +116,16 @@ def test_population_vector_weights_and_silence():
         (lambda: decode.rate([1]), TypeError, "decode.rate: dt must be given with a raster"),
         (lambda: decode.rate([1], "a"), TypeError, "decode.rate: dt"),
         (
+            lambda: decode.rate(sl.Spikes([1.0], [0])),
+            ValueError,
+            r"decode.rate: spikes must have a known end, as sl.Spikes\(times, ids, stop=...\)",
+        ),
+        (
+            lambda: decode.rate(sl.Spikes([1.0], [0], stop=5.0), 1.0),
+            ValueError,
+            "decode.rate: dt is only for spikes on a grid",
+        ),
+        (
             lambda: decode.population_vector([1.0, 2.0], [1.0, 2.0, 3.0]),
             ValueError,
             r"preferred must be \[n\] or \[n, d\].*\(2,\).*\(3,\)",

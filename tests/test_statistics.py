@@ -56,6 +56,39 @@ def test_rates_are_those_of_the_recorder_also_of_a_part() -> None:
     np.testing.assert_array_equal(statistics.cvs(part), statistics.cvs(whole)[[30, 5, 20]])
 
 
+def test_an_interval_is_limited_to_the_time_of_observation() -> None:
+    net = make(seed=4)
+    neurons = net.population(3, sl.LIF(I_e=[0.0, 500.0, 700.0]))
+    early = net.record(neurons, "spikes")
+    net.run(100.0)
+    late = net.record(neurons, "spikes")
+    net.run(100.0)
+    for found in (early, late, early.spikes, late.spikes, early.spikes.shift(-50.0)):
+        assert found.rates().sum() > 0
+        beyond = (-500.0, 900.0)
+        np.testing.assert_array_equal(found.rates(*beyond), found.rates())
+        np.testing.assert_array_equal(statistics.rates(found, *beyond), statistics.rates(found))
+        np.testing.assert_array_equal(
+            statistics.histogram(found, *beyond), statistics.histogram(found)
+        )
+        assert statistics.synchrony(found, *beyond) == statistics.synchrony(found)
+
+
+def test_spikes_that_were_never_observed_say_so() -> None:
+    net = make()
+    spikes = net.record(net.population(3, sl.LIF()), "spikes")
+    rule = r"spikes must have been observed for some time: run the network .*, got those of '0 ms to 0 ms'"
+    with pytest.raises(ValueError, match=rule):
+        statistics.rates(spikes)
+    with pytest.raises(ValueError, match=rule):
+        statistics.histogram(spikes, 0.0, 50.0)
+
+
+def test_misspelt_arguments_are_named() -> None:
+    with pytest.raises(TypeError, match=r"rates has no argument 'end'.*there are: spikes, start"):
+        statistics.rates(trains(), end=5.0)
+
+
 def test_cv_of_a_clock_a_pair_and_few_spikes() -> None:
     times = [*np.arange(10.0, 100.0, 10.0), 10.0, 20.0, 50.0, 10.0, 20.0]
     spikes = Spikes(times, [0] * 9 + [1] * 3 + [2] * 2, 4)

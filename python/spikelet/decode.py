@@ -82,7 +82,13 @@ def rate(spikes: ArrayLike | Spikes, dt: float | None = None) -> NDArray[np.floa
     """
     found = as_spikes(spikes)
     if found is not None and dt is None:
+        if found.stop is None:
+            rule = "must have a known end, as sl.Spikes(times, ids, stop=...) gives it"
+            fail("decode.rate", "spikes", found, rule)
         return found.rates().reshape(found.shape)
+    if found is not None and found.dt is None:
+        rule = "is only for spikes on a grid, whose steps it makes longer or shorter; leave it out"
+        fail("decode.rate", "dt", dt, rule)
     if dt is None:
         rule = "must be given with a raster: the length of a step [ms]"
         fail("decode.rate", "dt", dt, rule, error=TypeError)

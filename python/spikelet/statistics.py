@@ -1,12 +1,13 @@
 """Statistics of spike trains: rates, regularity, synchrony and correlations.
 
 All functions take a `SpikeRecorder`, a recording on disk or `Spikes` from elsewhere, and an interval
-``start < time <= stop`` [ms], by default all: from 0 to now, or from the start to the stop of `Spikes`.
+``start < time <= stop`` [ms], by default all: from 0 to now, or from the start to the stop of `Spikes`. An interval is
+limited to the time in which the neurons were observed.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,10 +15,11 @@ from numpy.typing import NDArray
 
 from spikelet._util.checks import Float, fail, integer, number, require, shown
 from spikelet._util.grid import slack
-from spikelet._util.spelling import missing
+from spikelet._util.spelling import missing, spelled
 from spikelet.recording.reading import RecordedSpikes
 from spikelet.spikes import Spikes, as_spikes
 from spikelet.spikes.binning import bin_of, number_of_bins
+from spikelet.spikes.trains import grouping
 
 __all__ = ["Spikes", "correlations", "cvs", "histogram", "rates", "synchrony"]
 
@@ -25,6 +27,7 @@ if not TYPE_CHECKING:  # a type checker knows what there is
     __getattr__ = missing(__name__, __all__)
 
 
+@spelled
 def rates(
     spikes: RecordedSpikes | Spikes, start: float | None = None, stop: float | None = None
 ) -> NDArray[np.float64]:
@@ -45,6 +48,7 @@ def rates(
     return np.asarray(np.bincount(part.ids, minlength=part.n) * (1e3 / part.length))
 
 
+@spelled
 def cvs(
     spikes: RecordedSpikes | Spikes, start: float | None = None, stop: float | None = None
 ) -> NDArray[np.float64]:
@@ -65,7 +69,7 @@ def cvs(
         NaN for a neuron with fewer than two intervals.
     """
     part = _part("statistics.cvs", spikes, start, stop)
-    order = np.lexsort((part.times, part.ids))
+    order = grouping(part.ids, part.n)  # times ascend
     neurons, times = part.ids[order], part.times[order]
     same = np.diff(neurons) == 0
     intervals, owner = np.diff(times)[same], neurons[1:][same]
@@ -78,6 +82,7 @@ def cvs(
     return result
 
 
+@spelled
 def histogram(
     spikes: RecordedSpikes | Spikes,
     start: float | None = None,
@@ -105,6 +110,7 @@ def histogram(
     return np.bincount(index[index < bins], minlength=bins)
 
 
+@spelled
 def synchrony(
     spikes: RecordedSpikes | Spikes,
     start: float | None = None,
@@ -136,6 +142,7 @@ def synchrony(
     return float(counts.var() / mean) if mean > 0 else float("nan")
 
 
+@spelled
 def correlations(
     spikes: RecordedSpikes | Spikes,
     start: float | None = None,
@@ -172,16 +179,18 @@ def correlations(
     neurons = integer(where, "neurons", neurons, 2)
     random = np.random.default_rng(integer(where, "seed", seed, 0))
     part = _part(where, spikes, start, stop)
-    index, bins = _binned(where, part, bin_size)
     chosen = np.arange(part.n)
     if neurons < part.n:
         chosen = np.sort(random.choice(part.n, neurons, replace=False))
     row = np.full(part.n, -1)
     row[chosen] = np.arange(len(chosen))
-    kept = (index < bins) & (row[part.ids] >= 0)
+    own = row[part.ids] >= 0
+    part = replace(part, times=part.times[own], ids=row[part.ids[own]])
+    index, bins = _binned(where, part, bin_size)
+    kept = index < bins
     ones = np.ones(np.count_nonzero(kept))
     shape = (len(chosen), bins)
-    counts = csr_array((ones, (row[part.ids[kept]], index[kept])), shape=shape)
+    counts = csr_array((ones, (part.ids[kept], index[kept])), shape=shape)
     mean = np.asarray(counts.sum(axis=1)) / bins
     covariance = (counts @ counts.T).toarray() / bins - np.outer(mean, mean)
     variance = np.diagonal(covariance)
@@ -208,17 +217,17 @@ def _part(where: str, spikes: Any, start: float | None, stop: float | None) -> _
     if found is None:
         msg = f"{where}: spikes must be a SpikeRecorder or Spikes, got {shown(spikes)}"
         raise TypeError(msg)
-    # A recorder without an end may be asked about a time that has not come.
-    last = spikes.stop if isinstance(spikes, RecordedSpikes) else found.stop
     if stop is None and found.stop is None:
         fail(where, "stop", stop, "must be given with Spikes whose end is unknown")
-    begin = number(where, "start", min(found.start, 0.0) if start is None else start, "ms")
+    begin = number(where, "start", found.start if start is None else start, "ms")
     end = number(where, "stop", found.stop if stop is None else stop, "ms")
     require(where, "start", begin, "finite")
     require(where, "stop", end, "finite")
-    if found.start > 0:
-        begin = np.maximum(begin, found.start)
-    end = end if last is None else np.minimum(end, last)
+    if found.stop is not None and not found.stop > found.start:
+        rule = "must have been observed for some time: run the network after net.record()"
+        fail(where, "spikes", f"{found.start:g} ms to {found.stop:g} ms", rule, got="those of")
+    begin = np.maximum(begin, found.start)
+    end = end if found.stop is None else np.minimum(end, found.stop)
     if not end > begin:
         fail(where, "stop", float(end), f"must be after start = {float(begin):g} ms")
     near = slack(found.dt)

@@ -169,6 +169,8 @@ def test_errors_of_the_core_are_given_a_name() -> None:
     ):
         raise ValueError("must be odd")
     assert caught.value.__suppress_context__
+    with pytest.raises(ValueError, match=r"^f: n must be odd$"), checks.named("f"):
+        raise ValueError("f: n must be odd")  # a check that names it already
     with pytest.raises(KeyError), checks.named("Conv2d 'c'"):
         raise KeyError("other errors pass unchanged")
 
@@ -227,7 +229,7 @@ class Plain:
 @pytest.mark.parametrize("value", [Rescaled(1.0), [Rescaled(1.0), 2.0]])
 def test_a_unit_is_not_dropped_where_numbers_are_plain(value: Any) -> None:
     with pytest.raises(
-        TypeError, match=r"^f: x must be a number .*it has a unit, and a plain number is wanted"
+        TypeError, match=r"^f: x must be a number .*it has a unit, but must be a plain number"
     ):
         checks.numbers("f", "x", value)
     assert checks.number("f", "x", Plain()) == 3.0

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
 
-from spikelet._util.files import replaced, replacing
+from spikelet._util.files import replaced, replacing, reserve
 
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path):
@@ -37,3 +39,24 @@ def test_errors_name_the_file_that_was_meant(tmp_path: Path) -> None:
         part.write_text("x")
     assert other.value.filename == str(tmp_path / "c")
     assert [p.name for p in tmp_path.iterdir()] == ["c"]
+
+
+def test_a_full_disk_is_that_of_the_file(tmp_path: Path) -> None:
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # as write() raises it, without a name
+    with pytest.raises(OSError, match="No space left") as caught, replaced(tmp_path / "a"):
+        raise full
+    assert caught.value.filename == str(tmp_path / "a")
+    assert caught.value.errno == errno.ENOSPC
+    with pytest.raises(OSError, match="of another library") as other, replaced(tmp_path / "a"):
+        raise OSError("of another library")
+    assert other.value.filename is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_room_is_reserved_or_refused(tmp_path: Path) -> None:
+    if not hasattr(os, "posix_fallocate"):
+        pytest.skip("this system does not reserve room")
+    reserve(tmp_path / "a", 5000)
+    assert (tmp_path / "a").stat().st_size == 5000
+    with pytest.raises(OSError, match=r"No space|too large"):
+        reserve(tmp_path / "b", 2**61)

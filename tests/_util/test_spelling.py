@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -149,3 +150,33 @@ def test_methods_that_change_a_network_are_explained() -> None:
     with pytest.raises(TypeError, match=r"^Network.inject needs 'what'"):
         net.inject(cells)  # type: ignore[call-overload]
     assert len(net.populations) == 1
+
+
+PUBLIC = [
+    getattr(module, name)
+    for module in (sl.events, sl.encode, sl.decode, sl.statistics, sl.datasets, sl.io, sl.models)
+    for name in module.__all__
+    if inspect.isfunction(getattr(module, name))
+    and name != "read_events"  # its formats have options
+]
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        *PUBLIC,
+        sl.Equations,
+        sl.models.DiehlCook,
+        sl.models.STDPClassifier,
+        sl.run_all,
+        sl.read_recording,
+        sl.recording_names,
+        sl.sweep,
+        sl.plot.activity,
+    ],
+    ids=lambda function: function.__qualname__,
+)
+def test_public_functions_name_a_wrong_argument(function: Callable[..., Any]) -> None:
+    name = list(inspect.signature(function).parameters)[-1]
+    with pytest.raises(TypeError, match=rf"has no argument '{name}s'; did you mean '{name}'"):
+        function(**{f"{name}s": 1})

@@ -64,6 +64,30 @@ def test_from_file_to_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert [layer["name"] for layer in found["layers"]] == list(snn.neurons)
 
 
+@pytest.mark.parametrize("read", ["model.onnx", "x.npy", "y.npy"])
+def test_no_file_that_is_read_is_replaced(
+    read: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    x, y = digits("test")
+    np.save("x.npy", x)
+    np.save("y.npy", y)
+    before = Path(read).read_bytes()
+    given = ["convert", "model.onnx", "--images", "x.npy", "--labels", "y.npy", "--steps", "2"]
+    assert main([*given, "--out", str(folder / read)]) == 2
+    assert "convert: --out must not be the file of " in capsys.readouterr().err
+    assert Path(read).read_bytes() == before
+
+
+def test_the_network_is_kept_if_the_comparison_fails(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.save("labels.npy", digits("test")[1] + 90)  # no classes of the network
+    given = ["--images", "test.npz", "--labels", "labels.npy", "--method", "percentile"]
+    assert main(["convert", "model.onnx", *given, "--steps", "4", "--out", "net.spk"]) == 2
+    assert "labels must lie in 0 .. 9" in capsys.readouterr().err
+    assert sl.SpikingModel.load("net.spk").steps == 4
+
+
 def test_as_text(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     given = [
         "--images",

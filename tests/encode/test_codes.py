@@ -444,3 +444,12 @@ def test_network_plays_events_and_raster_alike():
 def test_refuses(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize("name", ["rate", "poisson", "latency", "phase", "burst", "population"])
+def test_a_raster_larger_than_memory_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=rf"encode\.{name}: the result, .* give fewer steps"):
+        getattr(encode, name)(np.zeros(1000), 2**52)
+    assert len(encode.rate([0.0], 2**20, as_events=True)) == 0
+    with pytest.raises(ValueError, match=r"encode\.rate: the result, .* give fewer steps"):
+        encode.rate([0.5], 2**52, as_events=True)

@@ -146,8 +146,8 @@ def test_noise_is_uniform_and_sorted() -> None:
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: sl.events.drop(EVENTS), ValueError, "the way to drop must be one"),
-        (lambda: sl.events.drop(EVENTS, 0.1, 0.1), ValueError, "the way to drop must be one"),
+        (lambda: sl.events.drop(EVENTS), ValueError, "exactly one way to drop must be given"),
+        (lambda: sl.events.drop(EVENTS, 0.1, 0.1), ValueError, "got 'drop_probability, duration_ratio'"),
         (lambda: sl.events.drop(EVENTS, 1.5), ValueError, r"drop_probability must lie in \[0, 1\]"),
         (lambda: sl.events.drop(EVENTS, float("nan")), ValueError, "must not contain NaN"),
         (lambda: sl.events.drop(EVENTS, area_ratio=0.1), ValueError, "sensor_size must be given"),

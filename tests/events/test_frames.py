@@ -93,8 +93,11 @@ def test_a_recording_without_events_has_empty_frames(way: str, number: int) -> N
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({}, "the way to slice must be one"),
-        ({"time_window": 5, "n_time_bins": 3}, "the way to slice must be one"),
+        ({}, "exactly one way to slice must be given, .*, got 'none'"),
+        (
+            {"time_window": 5, "n_time_bins": 3},
+            r"one of time_window, .*, got 'time_window, n_time_bins'",
+        ),
         ({"n_time_bins": 0}, "n_time_bins must be >= 1"),
         ({"event_count": 10, "start_time": 0}, "need time_window"),
         ({"time_window": 1e-9}, "would need"),

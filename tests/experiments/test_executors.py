@@ -255,6 +255,7 @@ def test_what_cannot_be_sent_to_workers_is_named():
     pytest.importorskip("joblib")
     lock = threading.Lock()
     with pytest.raises(
-        TypeError, match=r"fn must be picklable .*lock.*; make in it .*executor=\"serial\""
+        TypeError,
+        match=r"fn must be picklable .*lock.*; create inside the function .*executor=\"serial\"",
     ):
         sl.sweep(lambda x, seed: bool(lock) and x, {"x": [1]}, workers=1)

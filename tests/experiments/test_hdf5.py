@@ -37,6 +37,15 @@ def test_hdf5(tmp_path):
         assert list(h5["table/seed"]) == [run.seed for run in result]
 
 
+@pytest.mark.parametrize("name", ["all.csv", "all.JSON", "all.npz"])
+def test_other_formats_are_not_written_as_hdf5(name, tmp_path):
+    pytest.importorskip("h5py")
+    rule = r"save: path must be an HDF5 file, such as \"all.h5\"; result.table.to_csv"
+    with pytest.raises(ValueError, match=rule):
+        sweep(square, {"x": [1]}).save(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_hdf5_takes_all_that_a_run_may_return(tmp_path):
     h5py = pytest.importorskip("h5py")
     dates = np.array(["2020-01-01", "NaT"], "M8[D]")

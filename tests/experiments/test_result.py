@@ -20,7 +20,9 @@ def test_sequence():
     assert [run["y"] for run in result[1:]] == [4, 9]
     with pytest.raises(IndexError):
         result[3]
-    with pytest.raises(TypeError, match=r'got \'y\'; result.table\["y"\] has a number of all runs'):
+    with pytest.raises(
+        TypeError, match=r'got \'y\'; result.table\["y"\] is this number in all runs'
+    ):
         result["y"]
 
 

@@ -32,6 +32,50 @@ def same(a, b):
             np.testing.assert_array_equal(one[name], other[name])
 
 
+def test_what_is_no_folder_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def run(**more):
+        return sl.sweep(lambda x, seed: x, {"x": [1]}, executor="serial", **more)
+
+    for wrong in (5, b"runs", True):
+        with pytest.raises(TypeError, match="sweep: store must be the path of a folder, got"):
+            run(store=wrong)
+        with pytest.raises(TypeError, match="load_sweep: store must be the path of a folder, got"):
+            sl.load_sweep(wrong)
+    with pytest.raises(ValueError, match=r"the current one is '\.', got ''"):
+        run(store="")
+    assert list(tmp_path.iterdir()) == []
+    Path("all.h5").write_bytes(b"results")
+    with pytest.raises(ValueError, match=r"h5py reads a file of SweepResult\.save, got"):
+        sl.load_sweep("all.h5")
+
+
+def test_a_full_disk_names_the_file(tmp_path, monkeypatch):
+    resource = pytest.importorskip("resource")
+    signal = pytest.importorskip("signal")
+    monkeypatch.chdir(tmp_path)
+
+    def large(x, seed):
+        return np.zeros(x)
+
+    def run():
+        return sl.sweep(large, {"x": [10, 1_000_000]}, store="runs", executor="serial")
+
+    before, limits = signal.getsignal(signal.SIGXFSZ), resource.getrlimit(resource.RLIMIT_FSIZE)
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large") as caught:
+            run()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
+    assert Path(caught.value.filename).parent == tmp_path / "runs" / "runs"
+    result = run()
+    assert [len(one["result"]) for one in result] == [10, 1_000_000]
+
+
 def test_nothing_is_done_twice(sweep, log):
     first = sweep([1, 2])
     again = sweep([1, 2])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 import numpy as np
+import pytest
 from tests.support.sweeps import square, sweep
 
 # Results --------------------------------------------------------------------------------------------------------------
@@ -28,3 +29,14 @@ def test_without_pandas(monkeypatch):
     assert isinstance(table, dict)
     assert table["y"].dtype == np.int64
     assert list(table["y"]) == [1, 4]
+
+
+def test_a_name_of_a_file_that_is_not_utf8_does_not_cost_the_table(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    odd = "r\udce9sum.npz"  # as os.listdir() gives it
+    result = sweep(lambda x, seed: {"file": x, "y": 2}, {"x": [odd, "b"]})
+    for table in (result.table, pandas.DataFrame(result.table)):
+        assert list(table["file"]) == [odd, "b"]
+        assert list(table["x"]) == [odd, "b"]
+        assert list(table["y"]) == [2, 2]
+    assert "r\\udce9sum.npz" in result.report(tmp_path / "sweep.html").read_text()

@@ -34,3 +34,12 @@ def test_interval_reaches_from_the_first_start_to_the_last_stop():
     with pytest.raises(ValueError, match="stop must be after start = 40 ms"):
         interval("f", found, 40.0, None)
     assert np.isfinite(interval("f", named_spikes("f", "spikes", B), None, None)).all()
+
+
+def test_before_the_first_run_there_is_nothing_to_draw():
+    net = sl.Network()
+    spikes = net.record(net.population(3, sl.LIF()), "spikes")
+    for draw in (sl.plot.raster_and_rates, sl.plot.rate_distribution, sl.plot.activity):
+        with pytest.raises(ValueError, match=r"spikes must have been observed for some time: run"):
+            draw({"A": spikes})
+    assert len(sl.plot.raster(spikes).collections) == 1

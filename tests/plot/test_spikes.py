@@ -59,10 +59,10 @@ def test_raster_names_what_numpy_cannot_read(wrong):
 @pytest.mark.parametrize("draw", [plot.raster, plot.trace, plot.activity])
 def test_what_is_no_recorder_of_the_kind_is_named(ran, draw):
     spikes, v_m = ran
-    fitting = {plot.raster: spikes, plot.trace: v_m}
+    fitting = {plot.raster: spikes, plot.activity: spikes, plot.trace: v_m}
     for wrong in (spikes, v_m, spikes.network, [v_m], "spikes", None):
         if fitting.get(draw) is not wrong:
-            with pytest.raises(TypeError, match=rf"plot\.{draw.__name__}: \w+ must be"):
+            with pytest.raises(TypeError, match=rf"plot\.{draw.__name__}: \w+(\[0\])? must be"):
                 draw(wrong)
 
 
@@ -137,6 +137,19 @@ def test_activity_draws_spikes_and_their_statistics(populations):
     figure.canvas.draw()
 
 
+def test_activity_takes_what_other_plots_of_spikes_take(populations):
+    named = plot.activity(populations).axes
+    for given, n in (
+        (list(populations.values()), len(populations)),
+        ((populations["E"],) * 2, 2),  # of the same name
+        (populations["E"], 1),
+    ):
+        axes = plot.activity(given).axes
+        assert [len(ax.get_yticks()) for ax in axes] == [n] * 4
+        for ax, other in zip(axes[1:], named[1:], strict=True):
+            assert ax.patches[0].get_width() == other.patches[0].get_width()
+
+
 def test_activity_thins_all_populations_alike_on_the_figure_given(populations):
 
     figure = Figure()
@@ -150,7 +163,7 @@ def test_activity_thins_all_populations_alike_on_the_figure_given(populations):
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"recorders": {}}, TypeError, "must be a dict of SpikeRecorders"),
+        ({"recorders": {}}, TypeError, "recorders must be a recorder of spikes, Spikes, or a list"),
         (
             {"recorders": {"E": 1}},
             TypeError,

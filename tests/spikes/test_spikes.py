@@ -34,6 +34,19 @@ def test_without_a_grid_limits_are_exact() -> None:
     assert grid.between(0.0, 0.3).between(0.2, 0.3).times.tolist() == times[1:]
 
 
+def test_ends_may_miss_spikes_on_the_grid_by_rounding() -> None:
+    times = [0.9, 5.4]  # of steps 3 and 18
+    spikes = Spikes(times, [0, 0], 1, start=np.nextafter(0.9, 1.0), stop=18 * 0.3, dt=0.3)
+    assert 18 * 0.3 < 5.4
+    assert (spikes.start, spikes.stop, spikes.steps) == (0.9, 5.4, 15)
+    for wrong in ({"stop": 5.3}, {"stop": 9.0, "start": 0.91}):
+        with pytest.raises(ValueError, match="Spikes: times must be >= start"):
+            Spikes(times, [0, 0], 1, dt=0.3, **wrong)
+    # Without a grid there is no step to measure an error by, but the message shows it.
+    with pytest.raises(ValueError, match=r"<= stop = 5.3999999999999995 ms, got 5.4"):
+        Spikes(times, [0, 0], 1, stop=18 * 0.3)
+
+
 def test_spikes_are_sorted_by_time_then_id_and_read_only() -> None:
     times = np.array([3.0, 1.0, 1.0, 2.0])
     spikes = Spikes(times, [0, 5, 2, 1])

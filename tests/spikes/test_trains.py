@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spikelet.spikes.trains import by_element, joined
+from spikelet.spikes.trains import MOST_IDS, by_element, grouping, joined
 
 
 def test_trains_by_position_and_by_id() -> None:
@@ -33,3 +33,12 @@ def test_a_wrong_train_is_named() -> None:
         joined("here", [[1.0], ["a"]])
     with pytest.raises(ValueError, match="here: id must be >= 0"):
         joined("here", {-1: [1.0]})
+
+
+@pytest.mark.parametrize("n", [1, 7, 2**16, 2**16 + 1, 3 * 2**16, MOST_IDS])
+def test_grouping_is_a_stable_sort(n: int) -> None:
+    rng = np.random.default_rng(n)
+    columns = rng.integers(0, n, 5000)
+    columns[:50], columns[50:60] = n - 1, 0
+    np.testing.assert_array_equal(grouping(columns, n), np.argsort(columns, kind="stable"))
+    assert len(grouping(np.zeros(0, np.int64), n)) == 0

@@ -235,6 +235,12 @@ iter_of = [(iter([]), 0)]
             r"index must lie in -7 \.\. 6, got 7",
         ),
         (
+            lambda p: EventDataset(Counted(), BINS)[0:2],
+            TypeError,
+            r"EventDataset: index must be a whole number; torch\.utils\.data\.Subset takes several",
+        ),
+        (lambda p: EventDataset(Counted(), BINS, cache=""), ValueError, "cache must be the path"),
+        (
             lambda p: EventDataset(iter_of, BINS, cache=p),
             TypeError,
             "cannot say what .* is, so that frames .*; pass key=",
@@ -251,7 +257,7 @@ iter_of = [(iter([]), 0)]
             r"frames must be \[T, 3\], got shape",
         ),
     ],
-    ids=range(9),
+    ids=range(11),
 )
 def test_bad_arguments(tmp_path, call, error, message):
     with pytest.raises(error, match=message):

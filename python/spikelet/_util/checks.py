@@ -134,8 +134,8 @@ class named:
         """Begin."""
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        """Raise a ValueError anew."""
-        if not isinstance(error, ValueError):
+        """Raise a ValueError anew, unless it names the object already."""
+        if not isinstance(error, ValueError) or str(error).startswith(f"{self._where}: "):
             return
         msg = f"{self._where}: {error}"
         raise ValueError(msg) from None
@@ -200,7 +200,7 @@ def _without_unit(value: Any) -> Any:
         if hasattr(value, "to") and hasattr(value, "magnitude"):
             return np.asarray(value.to("dimensionless").magnitude)
     except (ValueError, TypeError, AttributeError):  # quantities, pint
-        msg = "it has a unit, and a plain number is wanted"
+        msg = "it has a unit, but must be a plain number"
         raise ValueError(msg) from None
     return value
 

@@ -41,7 +41,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     except BaseException as error:
         with contextlib.suppress(OSError):
             part.unlink()
-        if isinstance(error, OSError) and error.filename in (part, str(part)):
+        if isinstance(error, OSError) and _is_of(part, error):
             raise OSError(
                 error.errno, error.strerror, str(path)
             ) from error  # the path that the user knows
@@ -49,11 +49,25 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     sync(target.parent)
 
 
+def _is_of(part: Path, error: OSError) -> bool:
+    """Return whether an error is of this file: writing to a disk that is full names none."""
+    return error.filename in (part, str(part)) or (
+        error.filename is None and error.errno is not None
+    )
+
+
 @contextlib.contextmanager
 def replaced(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     """Do the same as `replacing` with a file that is open for writing and reading."""
     with replacing(path) as part, part.open("x+b") as file:
         yield file
+
+
+def reserve(path: Path, size: int) -> None:
+    """Raise OSError if there is no room for a file of a size; HDF5 crashes the interpreter where a disk becomes full."""
+    if hasattr(os, "posix_fallocate"):  # not on macOS
+        with path.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, size)
 
 
 def write(path: str | os.PathLike[str], data: str | bytes) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import spikelet as sl
+from spikelet._util.checks import fail
 from spikelet.cli import images as inputs
 from spikelet.cli.output import shows_progress
 from spikelet.conversion.onnx.model import loaded
@@ -60,7 +62,8 @@ def run(
     Raises
     ------
     ValueError
-        If the model cannot be converted, the inputs do not fit, or the report cannot be written.
+        If the model cannot be converted, the inputs do not fit, `out` is one of the files that are read, or the report
+        cannot be written.
     FileNotFoundError
         If a file, or the folder of `out`, does not exist.
     ImportError
@@ -68,8 +71,8 @@ def run(
     """
     if not model.is_file():
         raise FileNotFoundError(f"convert: there is no file {model}")
-    if out is not None and not out.absolute().parent.is_dir():
-        raise FileNotFoundError(f"convert: the folder of {out} does not exist")
+    if out is not None:
+        _require_place(out, {"MODEL": model, "--images": images, "--labels": labels})
     if report is not None:
         target("convert --report", report)  # before any work
     shape = input_shape(model)
@@ -99,28 +102,41 @@ def run(
     except TypeError as error:  # a wrong value of an option
         raise ValueError(str(error)) from None
     seconds = time.perf_counter() - start
+    print(f"Converted in {seconds:.1f} s by {snn.method}, with {snn.neuron} neurons.")
+    if out is not None:  # before anything else can fail
+        snn.save(out)
+        print(
+            f"Network: {out} ({out.stat().st_size / 1e6:.2f} MB); in Python: sl.SpikingModel.load({str(out)!r})"
+        )
     tested = None if classes is None else classes[rest]
     compared = snn.report(x[rest], tested)
-    print(
-        f"Converted in {seconds:.1f} s by {snn.method}, with {snn.neuron} neurons.\n\n{compared}\n"
-    )
+    print(f"\n{compared}\n")
     answer: dict[str, Any] = {
         "model": str(model), "steps": snn.steps, "method": snn.method, "neuron": snn.neuron, "dtype": snn.dtype,
         "calibrated": used, "tested": compared.samples, "held_out": used < len(x), "seconds": seconds,
         "agreement": compared.agreement, "accuracy": compared.accuracy, "ann_accuracy": compared.ann_accuracy,
-        "layers": compared.to_dict()["layers"], "out": None, "report": None,
+        "layers": compared.to_dict()["layers"], "out": None if out is None else str(out),
+        "report": None,
     }  # fmt: skip
-    if out is not None:
-        snn.save(out)
-        answer["out"] = str(out)
-        print(
-            f"Network: {out} ({out.stat().st_size / 1e6:.2f} MB); in Python: sl.SpikingModel.load({str(out)!r})"
-        )
     if report is not None:
         compared.save(report)
         answer["report"] = str(report)
         print(f"Report: {report}")
     return answer
+
+
+def _require_place(out: Path, read: Mapping[str, Path | None]) -> None:
+    """Check that a network can be written, and not over a file that is read."""
+    if not out.absolute().parent.is_dir():
+        raise FileNotFoundError(f"convert: the folder of {out} does not exist")
+    for name, path in read.items():
+        if path is not None and out.exists() and path.exists() and out.samefile(path):
+            fail(
+                "convert",
+                "--out",
+                str(out),
+                f"must not be the file of {name}, which it would replace",
+            )
 
 
 def input_shape(model: Path) -> tuple[int, ...] | None:

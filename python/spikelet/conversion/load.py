@@ -39,9 +39,9 @@ def read(
     analog : collection of str
         Names of layers that may stay in their own framework if no layer of `sl.layers` computes them.
     outputs : collection of str, optional
-        Of an ONNX model: names of the tensors at which to end it.
+        Names of the tensors at which an ONNX model ends.
     fixed : mapping of str to array, optional
-        Of an ONNX model: values of inputs that are no data.
+        Values of inputs of an ONNX model that are not data.
 
     Returns
     -------

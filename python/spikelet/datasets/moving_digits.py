@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikelet._util.checks import choice, integer, number, require
+from spikelet._util.spelling import spelled
 from spikelet.datasets.event_camera import film
 from spikelet.datasets.images import Split, load
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["moving_digits"]
 
 
+@spelled
 def moving_digits(
     data_dir: str | PathLike[str] | None = None,
     split: Split = "train",

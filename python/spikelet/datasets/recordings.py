@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikelet._util.checks import choice, fail, read_only
+from spikelet._util.spelling import spelled
 from spikelet.datasets.event_files import GESTURES, read_events
 from spikelet.datasets.event_files.gestures import read_spans, read_table
 
@@ -42,7 +43,7 @@ class Recordings:
     Parameters
     ----------
     name : str
-        Of the data set.
+        Name of the data set.
     paths : tuple of Path
         The file of each recording.
     labels : int64 array [n]
@@ -97,6 +98,7 @@ class Recordings:
         return f"Recordings({self.name}: {len(self)} recordings of {len(self.classes)} classes)"
 
 
+@spelled
 def n_mnist(folder: str | PathLike[str], split: Split = "train") -> Recordings:
     """Open N-MNIST: MNIST's digits before a moving camera (Orchard et al., Front. Neurosci. 9:437, 2015).
 
@@ -120,6 +122,7 @@ def n_mnist(folder: str | PathLike[str], split: Split = "train") -> Recordings:
     return _by_class("n_mnist", found, ".bin", "nmnist", (34, 34, 2), tuple(map(str, range(10))))
 
 
+@spelled
 def n_caltech101(folder: str | PathLike[str]) -> Recordings:
     """Open N-Caltech101: photographs of 101 classes before a moving camera (Orchard et al., 2015).
 
@@ -148,6 +151,7 @@ def n_caltech101(folder: str | PathLike[str]) -> Recordings:
     )
 
 
+@spelled
 def n_cars(folder: str | PathLike[str], split: Split = "train") -> Recordings:
     """Open N-Cars: cars and background before a camera in a car (Sironi et al., CVPR 2018).
 
@@ -171,6 +175,7 @@ def n_cars(folder: str | PathLike[str], split: Split = "train") -> Recordings:
     return _by_class("n_cars", found, ".dat", "dat", (120, 100, 2), ("background", "cars"))
 
 
+@spelled
 def st_mnist(folder: str | PathLike[str]) -> Recordings:
     """Open ST-MNIST: digits written on a tactile sensor of 10 x 10 elements (See et al., arXiv:2005.04319).
 
@@ -194,6 +199,7 @@ def st_mnist(folder: str | PathLike[str]) -> Recordings:
     )
 
 
+@spelled
 def dvs_gesture(folder: str | PathLike[str], split: Split = "train") -> Recordings:
     """Open DVS128-Gesture: eleven gestures of hands and arms (Amir et al., CVPR 2017).
 

@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikelet._util.checks import fail, integer, number
+from spikelet._util.spelling import spelled
 from spikelet.datasets.images import Labelled
 
 __all__ = ["yin_yang"]
 
 
+@spelled
 def yin_yang(
     n: SupportsIndex, *, seed: int = 0, r_big: float = 0.5, r_small: float = 0.1
 ) -> Labelled:

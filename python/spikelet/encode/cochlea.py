@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikelet._util.checks import check_all, fail, integer, real_array, scalar
+from spikelet._util.spelling import spelled
 from spikelet.encode.codes import delta
 from spikelet.spikes import Spikes
 
@@ -20,6 +21,7 @@ Floats = NDArray[np.float64]
 _QUALITY, _NARROWEST = 9.26449, 24.7
 
 
+@spelled
 def erb_frequencies(channels: SupportsIndex, low: float, high: float) -> Floats:
     """Return centre frequencies that are equally far apart on the scale of the ear's filters.
 
@@ -51,6 +53,7 @@ def erb_frequencies(channels: SupportsIndex, low: float, high: float) -> Floats:
     return np.asarray(found, np.float64)
 
 
+@spelled
 def cochlea(
     wave: ArrayLike,
     rate: float,

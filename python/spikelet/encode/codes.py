@@ -19,6 +19,7 @@ from spikelet._util.checks import (
     series,
 )
 from spikelet._util.grid import to_ms
+from spikelet._util.memory import require_memory
 from spikelet._util.spelling import spelled
 from spikelet.spikes import Spikes
 
@@ -63,7 +64,7 @@ def rate(
     """
     values, n_steps, key = _arguments("rate", x, steps, seed)
     p = values * scalar("encode.rate", "max_prob", max_prob, "in [0, 1]")
-    return _bernoulli(p, n_steps, key, as_events)
+    return _bernoulli("encode.rate", p, n_steps, key, as_events)
 
 
 @spelled
@@ -101,7 +102,7 @@ def poisson(
     hertz = scalar("encode.poisson", "max_rate", max_rate, ">= 0", "Hz")
     step = scalar("encode.poisson", "dt", dt, "> 0", "ms")
     p = -np.expm1(-values * hertz * (step / 1000))
-    return _bernoulli(p, n_steps, key, as_events, step)
+    return _bernoulli("encode.poisson", p, n_steps, key, as_events, step)
 
 
 @spelled
@@ -145,6 +146,7 @@ def latency(
         tau = max(n_steps - 1, 1) / 5
     constant = scalar("encode.latency", "tau", tau, "> 0") if code == "log" else math.inf
     limit = scalar("encode.latency", "threshold", threshold, "in [0, 1]")
+    _require_raster("encode.latency", n_steps, values.shape)
     raster = _core.encode_latency(values, n_steps, constant, limit)
     return _shaped(raster, values.shape, as_events)
 
@@ -171,7 +173,9 @@ def phase(
     Source: Kim et al., Deep neural networks with weighted spikes, Neurocomputing 311:373 (2018).
     """
     values, n_steps, _ = _arguments("phase", x, steps, seed)
-    raster = _core.encode_phase(values, n_steps, integer("encode.phase", "bits", bits, 1, 32))
+    width = integer("encode.phase", "bits", bits, 1, 32)
+    _require_raster("encode.phase", n_steps, values.shape)
+    raster = _core.encode_phase(values, n_steps, width)
     return _shaped(raster, values.shape, as_events)
 
 
@@ -217,6 +221,7 @@ def burst(
     shortest = integer("encode.burst", "isi_min", isi_min, 1, longest)
     if isi_max is not None:
         longest = integer("encode.burst", "isi_max", isi_max, shortest, longest)
+    _require_raster("encode.burst", n_steps, values.shape)
     raster = _core.encode_burst(values, n_steps, count, shortest, longest)
     return _shaped(raster, values.shape, as_events)
 
@@ -315,11 +320,14 @@ def population(
     limit = scalar("encode.population", "threshold", threshold, "in [0, 1]")
     activation = np.exp(-0.5 * ((values[..., np.newaxis] - centres) / width) ** 2)
     if code == "rate":
-        return _bernoulli(np.where(activation > limit, activation, 0), n_steps, key, as_events)
+        p = np.where(activation > limit, activation, 0)
+        return _bernoulli("encode.population", p, n_steps, key, as_events)
+    _require_raster("encode.population", n_steps, activation.shape)
     raster = _core.encode_latency(activation, n_steps, math.inf, limit)
     return _shaped(raster, activation.shape, as_events)
 
 
+@spelled
 def receptive_fields(n: int = 8, *, beta: float = 1.5) -> tuple[NDArray[np.float64], float]:
     """Return the centres, float64 ``[n]``, and the width of the receptive fields of `population`.
 
@@ -331,12 +339,27 @@ def receptive_fields(n: int = 8, *, beta: float = 1.5) -> tuple[NDArray[np.float
 
 
 def _bernoulli(
-    p: NDArray[np.float64], steps: int, seed: int, as_events: bool, dt: float = 1.0
+    where: str,
+    p: NDArray[np.float64],
+    steps: int,
+    seed: int,
+    as_events: bool,
+    dt: float = 1.0,
 ) -> Raster | Spikes:
     if as_events:
+        require_memory(
+            where, (steps * float(p.sum()),), 16, "give fewer steps"
+        )  # spikes on average
         stamps, ids = _core.encode_bernoulli_list(p, steps, seed)
         return _spikes(stamps, ids, steps, p.shape, dt)
+    _require_raster(where, steps, p.shape, "give fewer steps, or as_events=True")
     return _core.encode_bernoulli(p, steps, seed).reshape(steps, *p.shape)
+
+
+def _require_raster(
+    where: str, steps: int, shape: tuple[int, ...], way_out: str = "give fewer steps"
+) -> None:
+    require_memory(where, (steps, *shape), 1, way_out)
 
 
 def _shaped(raster: Raster, shape: tuple[int, ...], as_events: bool) -> Raster | Spikes:

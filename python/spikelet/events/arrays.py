@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from spikelet import _core
 from spikelet._util.checks import fail, integer
+from spikelet._util.spelling import spelled
 
 __all__ = ["DTYPE", "Events", "SensorSize", "columns", "event_array", "native", "sensor"]
 __all__ += ["not_before_zero", "one_polarity", "raw", "type_name"]
@@ -23,6 +24,7 @@ SensorSize: TypeAlias = Sequence[int]
 _MOST_CELLS = 2**31 - 1
 
 
+@spelled
 def event_array(
     t: ArrayLike, x: ArrayLike, y: ArrayLike | None = None, p: ArrayLike | None = None
 ) -> Events:

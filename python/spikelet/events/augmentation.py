@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from spikelet import _core
 from spikelet._util.checks import fail, named, scalar
 from spikelet._util.memory import require_memory
+from spikelet._util.spelling import spelled
 from spikelet.events.arrays import (
     Events,
     SensorSize,
@@ -28,6 +29,7 @@ __all__ = ["drop", "event_drop", "jitter", "uniform_noise"]
 _X, _Y, _T = 1, 2, 3  # streams of random numbers
 
 
+@spelled
 def jitter(
     events: Events,
     sensor_size: SensorSize | None = None,
@@ -112,6 +114,12 @@ def jitter(
     return sorted_by_time(out) if spread and sort_timestamps else out
 
 
+_WAYS = (
+    "drop_probability", "duration_ratio", "area_ratio", "coordinates", "pixel_probability",
+)  # fmt: skip
+
+
+@spelled
 def drop(
     events: Events,
     drop_probability: float | tuple[float, float] | None = None,
@@ -160,10 +168,9 @@ def drop(
     where = "events.drop"
     ways = (drop_probability, duration_ratio, area_ratio, coordinates, pixel_probability)
     if sum(way is not None for way in ways) != 1:
-        rule = "must be one: drop_probability, duration_ratio, area_ratio, coordinates or pixel_probability"
-        fail(
-            where, "the way to drop", sum(way is not None for way in ways), rule, got="a number of"
-        )
+        given = [name for name, way in zip(_WAYS, ways, strict=True) if way is not None]
+        rule = f"must be given, one of {', '.join(_WAYS)}"
+        fail(where, "exactly one way to drop", ", ".join(given) or "none", rule)
     number = seed_of(where, seed)
     if drop_probability is not None:
         part = probability(where, "drop_probability", drop_probability, number)
@@ -231,6 +238,7 @@ def _not_at(where: str, events: Events, coordinates: ArrayLike) -> NDArray[np.bo
         return _core.event_drop_pixels(read, dropped)
 
 
+@spelled
 def event_drop(events: Events, sensor_size: SensorSize, *, seed: Seed = None) -> Events:
     """Drop nothing, an interval, an area, or events at random: one of the four, with equal chances.
 
@@ -270,6 +278,7 @@ def event_drop(events: Events, sensor_size: SensorSize, *, seed: Seed = None) ->
     return drop(events, ratio, seed=follow)
 
 
+@spelled
 def uniform_noise(
     events: Events, sensor_size: SensorSize, n: int | tuple[int, int], *, seed: Seed = None
 ) -> Events:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from spikelet import _core
 from spikelet._util.checks import choice, fail, integer, named, scalar
+from spikelet._util.spelling import spelled
 from spikelet.events.arrays import Events, SensorSize, columns, native, not_before_zero, raw, sensor
 from spikelet.events.draws import Seed, probability, ranged, seed_of, uniform
 
@@ -23,6 +24,7 @@ __all__ = [
 ]
 
 
+@spelled
 def crop(
     events: Events,
     sensor_size: SensorSize,
@@ -45,12 +47,12 @@ def crop(
         Where the window is: anywhere on the sensor with equal chances, in its middle, or with this corner. A window
         larger than the sensor is possible in the middle: events are moved.
     seed : int, numpy.random.Generator or None
-        Of a random place; see `drop`.
+        Random seed of the place; see `drop`.
 
     Returns
     -------
     structured array
-        Of the type of `events`.
+        It has the type of `events`.
 
     Raises
     ------
@@ -106,6 +108,7 @@ def _corner(
     return corner
 
 
+@spelled
 def crop_time(events: Events, min: float = 0, max: float | None = None) -> Events:  # noqa: A002  # tonic's names
     """Keep the events with ``min <= t <= max``.
 
@@ -130,6 +133,7 @@ def crop_time(events: Events, min: float = 0, max: float | None = None) -> Event
     return _core.event_take(events, _core.event_within(read, "t", low, high, True))
 
 
+@spelled
 def flip(
     events: Events,
     sensor_size: SensorSize | None = None,
@@ -151,7 +155,7 @@ def flip(
     p : float
         Probability to do it; by default it is certain.
     seed : int, numpy.random.Generator or None
-        Of the decision; see `drop`.
+        Random seed of the decision; see `drop`.
 
     Returns
     -------
@@ -187,6 +191,7 @@ def flip(
     return out
 
 
+@spelled
 def merge_polarities(events: Events) -> Events:
     """Set all polarities to 0; the sensor's size then has P = 1.
 
@@ -206,6 +211,7 @@ def merge_polarities(events: Events) -> Events:
     return out
 
 
+@spelled
 def time_alignment(events: Events) -> Events:
     """Shift times so that the earliest event is at 0.
 
@@ -242,6 +248,7 @@ def time_alignment(events: Events) -> Events:
     return out
 
 
+@spelled
 def time_reversal(
     events: Events, p: float = 1.0, flip_polarities: bool = True, *, seed: Seed = None
 ) -> Events:
@@ -256,7 +263,7 @@ def time_reversal(
     flip_polarities : bool
         Swap the polarities, too.
     seed : int, numpy.random.Generator or None
-        Of the decision; see `drop`.
+        Random seed of the decision; see `drop`.
 
     Returns
     -------
@@ -286,6 +293,7 @@ def time_reversal(
     return out
 
 
+@spelled
 def time_skew(
     events: Events,
     coefficient: float | tuple[float, float],
@@ -304,7 +312,7 @@ def time_skew(
     offset : float or (low, high)
         What is added afterwards [us], or a range.
     seed : int, numpy.random.Generator or None
-        Of what is drawn; see `drop`.
+        Random seed of the draws; see `drop`.
 
     Returns
     -------

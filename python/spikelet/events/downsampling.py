@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 from spikelet import _core
 from spikelet._util.checks import fail, integer, named, numbers, scalar
 from spikelet._util.memory import require_memory
+from spikelet._util.spelling import spelled
 from spikelet.events.arrays import DTYPE, Events, SensorSize, columns, native, sensor
 from spikelet.events.slicing import time_bounds
 
 __all__ = ["differentiator_downsample", "downsample", "integrator_downsample"]
 
 
+@spelled
 def downsample(
     events: Events,
     time_factor: float = 1,
@@ -41,7 +43,7 @@ def downsample(
     Returns
     -------
     structured array [n]
-        Of the type of `events`.
+        It has the type of `events`.
 
     Raises
     ------
@@ -71,6 +73,7 @@ def downsample(
     return out
 
 
+@spelled
 def integrator_downsample(
     events: Events,
     sensor_size: SensorSize,
@@ -116,6 +119,7 @@ def integrator_downsample(
     return _as_events(frame * length, pixel, p, target)
 
 
+@spelled
 def differentiator_downsample(
     events: Events,
     sensor_size: SensorSize,

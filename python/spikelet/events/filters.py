@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from spikelet import _core
 from spikelet._util.checks import fail, integer, named, scalar
 from spikelet._util.memory import require_memory
+from spikelet._util.spelling import spelled
 from spikelet.events.arrays import Events, columns, native
 
 __all__ = ["decimate", "denoise", "identify_hot_pixel", "refractory_filter"]
@@ -18,6 +19,7 @@ __all__ = ["decimate", "denoise", "identify_hot_pixel", "refractory_filter"]
 _FOR_EVER = 2**62
 
 
+@spelled
 def denoise(events: Events, filter_time: float = 10_000) -> Events:
     """Drop events without a recent event in a neighbouring pixel.
 
@@ -56,6 +58,7 @@ def denoise(events: Events, filter_time: float = 10_000) -> Events:
     return _core.event_take(events, _core.event_denoise(read, *_extent(where, read), limit))
 
 
+@spelled
 def refractory_filter(events: Events, delta: float) -> Events:
     """Drop events that follow another of the same pixel too quickly.
 
@@ -90,6 +93,7 @@ def refractory_filter(events: Events, delta: float) -> Events:
     return _core.event_take(events, _core.event_refractory(read, *_extent(where, read), limit))
 
 
+@spelled
 def decimate(events: Events, n: int) -> Events:
     """Keep every n-th event of each pixel.
 
@@ -113,6 +117,7 @@ def decimate(events: Events, n: int) -> Events:
     return _core.event_take(events, _core.event_decimate(read, *_extent(where, read), number))
 
 
+@spelled
 def identify_hot_pixel(events: Events, hot_pixel_frequency: float) -> NDArray[np.int64]:
     """Find pixels that have more events than any scene causes.
 

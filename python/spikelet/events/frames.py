@@ -10,6 +10,7 @@ from numpy.typing import DTypeLike, NDArray
 from spikelet import _core
 from spikelet._util.checks import fail, integer, named, scalar
 from spikelet._util.memory import require_memory
+from spikelet._util.spelling import spelled
 from spikelet.events.arrays import (
     Events,
     SensorSize,
@@ -30,6 +31,10 @@ __all__ = ["to_bina_rep", "to_bins", "to_frame"]
 _COUNTS = ("uint8", "int16", "int32", "float32")
 
 
+_WAYS = ("time_window", "event_count", "n_time_bins", "n_event_bins")
+
+
+@spelled
 def to_frame(
     events: Events,
     sensor_size: SensorSize | None,
@@ -91,8 +96,9 @@ def to_frame(
     where = "events.to_frame"
     ways = (time_window, event_count, n_time_bins, n_event_bins)
     if sum(way is not None for way in ways) != 1:
-        rule = "must be one: time_window, event_count, n_time_bins or n_event_bins"
-        fail(where, "the way to slice", ways, rule)
+        given = [name for name, way in zip(_WAYS, ways, strict=True) if way is not None]
+        rule = f"must be given, one of {', '.join(_WAYS)}"
+        fail(where, "exactly one way to slice", ", ".join(given) or "none", rule)
     kind, itemsize = type_name(where, dtype, *_COUNTS)
     timed = time_window is not None or n_time_bins is not None
     read = columns(where, events, ordered=timed, negative=start_time is not None)
@@ -120,6 +126,7 @@ def to_frame(
     return frames if "y" in (events.dtype.names or ()) else frames[:, :, 0]
 
 
+@spelled
 def to_bins(
     events: Events,
     sensor_size: SensorSize,
@@ -179,6 +186,7 @@ def to_bins(
         return _core.event_bins(read, size, start, window, int(number), kind)
 
 
+@spelled
 def to_bina_rep(
     event_frames: NDArray[Any], n_frames: int = 1, n_bits: int = 8
 ) -> NDArray[np.float32]:

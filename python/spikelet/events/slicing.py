@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from spikelet import _core
 from spikelet._util.checks import fail, integer, scalar
 from spikelet._util.memory import require_memory
+from spikelet._util.spelling import spelled
 from spikelet.events.arrays import Events, columns
 
 __all__ = [
@@ -30,6 +31,7 @@ Bounds: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64]]
 Result: TypeAlias = tuple[int, ...]
 
 
+@spelled
 def slice_by_time(
     events: Events,
     time_window: float,
@@ -74,6 +76,7 @@ def slice_by_time(
     )
 
 
+@spelled
 def slice_by_time_bins(events: Events, bin_count: int, overlap: float = 0.0) -> list[Events]:
     """Cut a recording into a number of windows of equal length.
 
@@ -97,6 +100,7 @@ def slice_by_time_bins(events: Events, bin_count: int, overlap: float = 0.0) -> 
     return _cut(events, time_bin_bounds(where, read, events, bin_count, overlap, "bin_count"))
 
 
+@spelled
 def slice_by_count(
     events: Events, event_count: int, overlap: int = 0, include_incomplete: bool = False
 ) -> list[Events]:
@@ -123,6 +127,7 @@ def slice_by_count(
     return _cut(events, count_bounds(where, events, event_count, overlap, include_incomplete))
 
 
+@spelled
 def slice_by_event_bins(events: Events, bin_count: int, overlap: float = 0.0) -> list[Events]:
     """Cut a recording into a number of windows with equal numbers of events.
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from spikelet._util.checks import fail
+from spikelet._util.spelling import spelled
 from spikelet.events.arrays import DTYPE, Events, SensorSize, columns, one_polarity, sensor
 from spikelet.spikes import Spikes
 
 __all__ = ["from_spikes", "to_spikes"]
 
 
+@spelled
 def to_spikes(events: Events, sensor_size: SensorSize, *, name: str = "events") -> Spikes:
     """Return events as spikes, one element for each pixel and polarity.
 
@@ -54,6 +56,7 @@ def to_spikes(events: Events, sensor_size: SensorSize, *, name: str = "events") 
     return Spikes(events["t"] / 1000.0, ids, shape=(polarities, height, width), name=name)
 
 
+@spelled
 def from_spikes(spikes: Spikes, sensor_size: SensorSize | None = None) -> Events:
     """Return spikes as events: the inverse of `to_spikes`.
 

@@ -10,6 +10,7 @@ from numpy.typing import DTypeLike, NDArray
 from spikelet import _core
 from spikelet._util.checks import choice, fail, integer, named, scalar
 from spikelet._util.memory import require_memory
+from spikelet._util.spelling import spelled
 from spikelet.events.arrays import (
     Events,
     SensorSize,
@@ -25,6 +26,7 @@ __all__ = ["averaged_time_surface", "time_surface", "voxel_grid"]
 _REALS = ("float32", "float64")
 
 
+@spelled
 def time_surface(
     events: Events,
     sensor_size: SensorSize,
@@ -100,6 +102,7 @@ def time_surface(
         )
 
 
+@spelled
 def averaged_time_surface(
     events: Events,
     sensor_size: SensorSize,
@@ -162,6 +165,7 @@ def averaged_time_surface(
         )
 
 
+@spelled
 def voxel_grid(
     events: Events,
     sensor_size: SensorSize,

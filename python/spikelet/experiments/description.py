@@ -95,8 +95,12 @@ def read(path: str | os.PathLike[str]) -> Description:
     ------
     ValueError, TypeError
         If the file is not valid.
+    FileNotFoundError
+        If there is none.
     """
     path = Path(path).absolute()
+    if not path.is_file():
+        raise FileNotFoundError(f"run: there is no file {path}")
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -115,7 +119,8 @@ def read(path: str | os.PathLike[str]) -> Description:
     if not isinstance(data.get("points", []), list):
         fail(where, "points", data["points"], "must be an array of tables")
     if ("grid" in data) == ("points" in data):
-        fail(where, "exactly one of grid and points", sorted(data), "is required", got="keys")
+        rule = "is required; an empty table [grid] is one point"
+        fail(where, "exactly one of grid and points", sorted(data), rule, got="keys")
     grid = data["points"] if "points" in data else _axes(where, data["grid"])
     options: dict[str, Any] = {
         key: data[key]

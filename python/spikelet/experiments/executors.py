@@ -224,7 +224,7 @@ def pickled(function: Callable[..., Any]) -> bytes:
     try:
         return _by_value_or_name(function)
     except (TypeError, AttributeError, pickle.PicklingError) as error:
-        way_out = 'make in it what cannot be sent to other processes, or pass executor="serial"'
+        way_out = 'create inside the function what cannot be sent to other processes, or pass executor="serial"'
         msg = f"sweep: fn must be picklable with what it uses, got {shown(function)} ({error}); {way_out}"
         raise TypeError(msg) from error
 

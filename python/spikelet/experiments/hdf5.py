@@ -21,6 +21,8 @@ __all__ = ["check", "save"]
 
 FORMAT = "spikelet sweep results 1"
 
+_OTHERS = {".csv", ".txt", ".json", ".npy", ".npz", ".pkl", ".parquet", ".xlsx", ".html"}
+
 
 def check(path: str | os.PathLike[str]) -> None:
     """Check that a file can be written at this path."""
@@ -29,6 +31,9 @@ def check(path: str | os.PathLike[str]) -> None:
         fail("save", "path", str(path), "must be a file, not a folder")
     if not path.absolute().parent.is_dir():
         fail("save", "path", str(path), "must be in an existing folder")
+    if path.suffix.lower() in _OTHERS:
+        rule = 'must be an HDF5 file, such as "all.h5"; result.table.to_csv("all.csv") writes the table as text'
+        fail("save", "path", str(path), rule)
 
 
 def save(

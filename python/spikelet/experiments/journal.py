@@ -65,9 +65,12 @@ class Journal:
 
     def add(self, pieces: Pieces) -> None:
         """Append a packed run; it survives the process at once, and a power failure a tenth of a second later."""
-        for piece in pieces:
-            self._file.write(piece)
-        self._file.flush()
+        try:
+            for piece in pieces:
+                self._file.write(piece)
+            self._file.flush()
+        except OSError as error:  # a full disk names no file
+            raise OSError(error.errno, error.strerror, self._file.name) from error
         while self._syncing and self._syncing[0].done():
             self._syncing.pop(0).result()
         if not self._due:

@@ -165,7 +165,7 @@ class SweepResult(Sealed, Sequence[RunResult]):
         if isinstance(index, slice):
             return SweepResult(self.runs[index], self._records, self.fixed, self._broken)
         if isinstance(index, str):
-            way_out = f'result.table["{index}"] has a number of all runs, result.arrays("{index}") an array'
+            way_out = f'result.table["{index}"] is this number in all runs, result.arrays("{index}") this array'
             msg = f"sweep: a result is indexed by the number of a run, as in result[0], got {index!r}; {way_out}"
             raise TypeError(msg)
         run = self.runs[index]

@@ -32,11 +32,26 @@ from spikelet.experiments.code import digests_of, name_of
 from spikelet.experiments.grid import Run
 from spikelet.experiments.journal import Entry, Journal, entries
 
-__all__ = ["Place", "Store"]
+__all__ = ["Place", "Store", "folder_of"]
 
 FORMAT = "spikelet sweep 1"
 _SUFFIX = ".runs"
 _held: dict[str, object] = {}  # POSIX locks do not exclude the process that holds them
+
+
+def folder_of(where: str, store: Any) -> Path:
+    """Return the absolute path of the folder of a store.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no path, or an empty one, which would be the current folder.
+    """
+    if not isinstance(store, str | os.PathLike):
+        fail(where, "store", store, "must be the path of a folder", error=TypeError)
+    if not os.fspath(store):
+        fail(where, "store", store, "must be the path of a folder; the current one is '.'")
+    return Path(store).absolute()
 
 
 @dataclass(frozen=True)
@@ -103,6 +118,9 @@ class Store:
             data = sealed_json.content((self.folder / "sweep.json").read_bytes())
         except FileNotFoundError:
             fail("sweep", "store", str(self.folder), "must be the store of a sweep")
+        except NotADirectoryError:
+            rule = "must be the folder that sweep() got as store=; h5py reads a file of SweepResult.save"
+            fail("sweep", "store", str(self.folder), rule)
         except ValueError as error:
             raise _damaged(self.folder / "sweep.json", error, "use another folder") from None
         if data.get("format") != FORMAT:

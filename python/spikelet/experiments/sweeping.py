@@ -7,7 +7,6 @@ import functools
 import itertools
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from spikelet._util.advice import warn_caller
@@ -23,7 +22,7 @@ from spikelet.experiments.record import Record
 from spikelet.experiments.result import SweepResult
 from spikelet.experiments.run import Outcome, run_batch
 from spikelet.experiments.scheduling import schedule
-from spikelet.experiments.store import Place, Store
+from spikelet.experiments.store import Place, Store, folder_of
 
 __all__ = ["load_sweep", "sweep"]
 
@@ -126,7 +125,7 @@ def sweep(
                 runs, None, lambda run, record: records.__setitem__(run.key, record), dict, report
             )
         return SweepResult(runs, records, names, why)
-    kept = Store(Path(store).absolute())
+    kept = Store(folder_of("sweep", store))
     name_of(fn)
     fresh = not kept.exists()
     if not fresh:
@@ -178,7 +177,7 @@ def load_sweep(store: str | os.PathLike[str]) -> SweepResult:
     SweepResult
         All runs planned for this store, those of the last sweep first; some may be missing.
     """
-    kept = Store(Path(store).absolute())
+    kept = Store(folder_of("load_sweep", store))
     kept.description()
     runs, names = kept.plan()
     return SweepResult(runs, kept.entries(), tuple(names), None)

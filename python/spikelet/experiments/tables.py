@@ -54,7 +54,25 @@ def frame(table: Mapping[str, Column]) -> Any:
         import pandas as pd  # type: ignore[import-untyped,import-not-found,unused-ignore]  # noqa: PLC0415  # an extra
     except ImportError:
         return arrays
-    return pd.DataFrame(arrays)
+    # Its strings are UTF-8; a name of a file that is not, with lone surrogates, stays an object of Python.
+    return pd.DataFrame(
+        {
+            name: values if _encodes(values) else pd.Series(values, dtype=object)
+            for name, values in arrays.items()
+        }
+    )
+
+
+def _encodes(values: np.ndarray[Any, Any]) -> bool:
+    if values.dtype != object:
+        return True
+    try:
+        for value in values:
+            if isinstance(value, str):
+                value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def head(table: Any, rows: int = 10) -> str:

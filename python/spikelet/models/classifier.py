@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from spikelet._util.checks import choice
 from spikelet._util.extras import needs
+from spikelet._util.spelling import spelled
 from spikelet.models.diehl_cook import DiehlCook
 from spikelet.models.voting import assign, classify
 from spikelet.models.winner_take_all import WinnerTakeAll
@@ -60,6 +61,7 @@ class STDPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # u
     Samples are numbers >= 0. The largest number in `fit` is white; `predict` clips larger numbers.
     """
 
+    @spelled
     def __init__(
         self,
         n_neurons: int = 400,

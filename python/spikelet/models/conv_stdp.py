@@ -41,6 +41,7 @@ from spikelet._util.checks import (
 )
 from spikelet._util.files import replaced
 from spikelet._util.sealed import Sealed, Setting
+from spikelet._util.spelling import spelled
 from spikelet.models.images import brightness
 
 __all__ = ["Conv", "ConvSTDP"]
@@ -180,6 +181,7 @@ class ConvSTDP(Sealed):
         "": "it is fixed when the model is made; make another, with ConvSTDP()",
     }
 
+    @spelled
     def __init__(
         self,
         layers: Sequence[Conv] | None = None,

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 import spikelet as sl
 from spikelet._util.checks import integer, scalar
 from spikelet._util.sealed import Setting
+from spikelet._util.spelling import spelled
 from spikelet.models.learner import Learner, setting
 
 __all__ = ["DiehlCook"]
@@ -80,6 +81,7 @@ class DiehlCook(Learner):
     least_spikes = Setting(lambda where, name, value: integer(where, name, value, 0))
     total = setting("> 0")
 
+    @spelled
     def __init__(
         self,
         n_neurons: int = 400,

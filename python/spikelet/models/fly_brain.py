@@ -20,6 +20,7 @@ import spikelet as sl
 from spikelet._util.checks import fail, integer, number, require
 from spikelet._util.extras import extra, needs
 from spikelet._util.sealed import Sealed
+from spikelet._util.spelling import spelled
 from spikelet.models.connectome import Connectome
 from spikelet.neurons import Equations, NeuronModel
 
@@ -385,6 +386,7 @@ class FlyBrain(Sealed):
         return f"FlyBrain({len(self.ids)} neurons, {len(self.synapses)} edges)"
 
 
+@spelled
 def fly_brain(
     connectivity: Any,
     neurons: Any = None,

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 import spikelet as sl
 from spikelet._util.checks import choice, fail, number, require
 from spikelet._util.sealed import Sealed
+from spikelet._util.spelling import spelled
 
 __all__ = ["FULL_RATES", "POPULATIONS", "Microcircuit", "Parameters", "microcircuit", "parameters"]
 
@@ -190,6 +191,7 @@ class Microcircuit(Sealed):
         "": "it is fixed when the circuit is built; build another, with microcircuit()",
     }
 
+    @spelled
     def __init__(
         self,
         network: sl.Network,
@@ -259,6 +261,7 @@ class Microcircuit(Sealed):
         return f"Microcircuit({self.network!r})"
 
 
+@spelled
 def microcircuit(
     scale: float = 1.0,
     K_scale: float | None = None,

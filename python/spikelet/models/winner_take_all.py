@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 import spikelet as sl
 from spikelet._util.checks import integer, scalar
 from spikelet._util.sealed import Setting
+from spikelet._util.spelling import spelled
 from spikelet.models.learner import Learner, setting
 
 __all__ = ["WinnerTakeAll"]
@@ -81,6 +82,7 @@ class WinnerTakeAll(Learner):
     anneal = setting("> 0")
     normalise_every = Setting(lambda where, name, value: integer(where, name, value, 1))
 
+    @spelled
     def __init__(
         self,
         n_neurons: int = 400,

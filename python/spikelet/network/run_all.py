@@ -11,6 +11,7 @@ import numpy as np
 from spikelet import _core
 from spikelet._util.checks import fail, integer, steps_of
 from spikelet._util.progress import runs, wanted
+from spikelet._util.spelling import spelled
 from spikelet._util.threads import default_threads
 from spikelet.network.network import Network
 from spikelet.network.run import diverged, in_one_piece, run
@@ -19,6 +20,7 @@ from spikelet.network.turn import Turn
 __all__ = ["run_all"]
 
 
+@spelled
 def run_all(
     networks: Iterable[Network],
     duration: float | Sequence[float],

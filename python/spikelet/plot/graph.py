@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spikelet._util.checks import fail
+from spikelet._util.spelling import spelled
 from spikelet._util.tables import value
 from spikelet.network.contents import NetworkContents
 from spikelet.network.population import Population
@@ -27,6 +28,7 @@ _MOST_LABELS = 12
 _RADIUS = 0.2
 
 
+@spelled
 def network(net: NetworkContents, *, labels: bool | None = None, ax: Axes | None = None) -> Axes:
     """Draw populations as circles and projections as arrows from source to target.
 

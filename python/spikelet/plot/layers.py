@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikelet._util.checks import choice, fail
+from spikelet._util.spelling import spelled
 from spikelet.plot.figures import BLUE, GREY, RED, axes, figure_of, ink, literal, styled
 
 if TYPE_CHECKING:
@@ -125,6 +126,7 @@ class ResponseTimes(Protocol):
     def decision(self) -> NDArray[np.int64]: ...
 
 
+@spelled
 def conversion_report(report: Report, *, figure: Figure | None = None) -> Figure:
     """Draw a conversion report: error, activity, rate, silenced and saturated neurons and threshold of each layer.
 
@@ -263,6 +265,7 @@ def coding_tradeoff(
     return ax
 
 
+@spelled
 def hybrid_search(search: SplitSearch, *, ax: Axes | None = None) -> Axes:
     """Draw the loss and energy of each candidate of a search for a split, and mark the chosen one.
 
@@ -294,6 +297,7 @@ def hybrid_search(search: SplitSearch, *, ax: Axes | None = None) -> Axes:
     return ax
 
 
+@spelled
 def frontier(found: Tried, *, ax: Axes | None = None) -> Axes:
     """Draw loss against energy of the networks of a frontier: a line for each kind of neurons, run to the end and stopped.
 

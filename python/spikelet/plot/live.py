@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from spikelet._util.checks import fail, interval, number, require, steps_of
+from spikelet._util.spelling import spelled
 from spikelet.network.network import Network
 from spikelet.network.recorders import SpikeRecorder, StateRecorder, WeightRecorder
 from spikelet.plot.figures import figure_of, pyplot
@@ -24,6 +25,7 @@ __all__ = ["live"]
 Drawn: TypeAlias = SpikesOf | RecordedSamples | Callable[["Figure"], Any]
 
 
+@spelled
 def live(
     net: Network,
     duration: float,

@@ -10,7 +10,15 @@ from spikelet.recording.reading import RecordedSpikes
 from spikelet.spikes import Spikes, as_spikes
 from spikelet.spikes.binning import number_of_bins
 
-__all__ = ["Named", "SpikesOf", "bin_width", "interval", "named_spikes", "overlap"]
+__all__ = [
+    "Named",
+    "SpikesOf",
+    "bin_width",
+    "interval",
+    "named_spikes",
+    "overlap",
+    "require_observed",
+]
 
 Recorded: TypeAlias = RecordedSpikes | Spikes
 SpikesOf: TypeAlias = Recorded | Sequence[Recorded] | Mapping[str, Recorded]
@@ -56,11 +64,23 @@ def interval(
     """Return the interval to draw [ms]; by default from the first start to the last stop, or else the last spike."""
     starts = [spikes.start for _, spikes in found]
     stops = [_end(spikes) for _, spikes in found]
+    require_observed(where, found)
     begin = min(starts) if start is None else float(number(where, "start", start, "ms"))
     end = max(stops) if stop is None else float(number(where, "stop", stop, "ms"))
     if not end > begin:
         fail(where, "stop", end, f"must be after start = {begin:g} ms")
     return begin, end
+
+
+def require_observed(where: str, found: Sequence[Named]) -> None:
+    """Raise ValueError if nothing was observed for any time, as before the first run."""
+    begin, end = (
+        min(spikes.start for _, spikes in found),
+        max(_end(spikes) for _, spikes in found),
+    )
+    if all(spikes.stop is not None for _, spikes in found) and not end > begin:
+        rule = "must have been observed for some time: run the network after net.record()"
+        fail(where, "spikes", f"{begin:g} ms to {end:g} ms", rule, got="those of")
 
 
 def overlap(spikes: Spikes, start: float, stop: float) -> tuple[float, float]:

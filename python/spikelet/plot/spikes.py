@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from spikelet import statistics
 from spikelet._util.checks import fail, integer, number, numbers, require
+from spikelet._util.spelling import spelled
 from spikelet.plot.figures import (
     BLUE,
     GREY,
@@ -22,8 +23,15 @@ from spikelet.plot.figures import (
     literal,
     styled,
 )
-from spikelet.plot.populations import Named, SpikesOf, bin_width, interval, named_spikes, overlap
-from spikelet.recording.reading import RecordedSpikes
+from spikelet.plot.populations import (
+    Named,
+    SpikesOf,
+    bin_width,
+    interval,
+    named_spikes,
+    overlap,
+    require_observed,
+)
 from spikelet.spikes import Spikes, as_spikes
 from spikelet.spikes.binning import number_of_bins
 
@@ -256,8 +264,9 @@ def _stacked(found: Sequence[Named], ax: Axes | None, style: dict[str, Any]) -> 
     return ax
 
 
+@spelled
 def activity(
-    recorders: Mapping[str, RecordedSpikes | Spikes],
+    recorders: SpikesOf,
     start: float = 0.0,
     stop: float | None = None,
     *,
@@ -275,8 +284,8 @@ def activity(
 
     Parameters
     ----------
-    recorders : dict of str to SpikeRecorder or Spikes
-        Recorders by population name, as `Microcircuit.record` returns them, recordings or spikes.
+    recorders : SpikeRecorder, SpikeRecording, Spikes, or list or dict of them
+        Spikes of one or several populations, such as the dict that `Microcircuit.record` returns.
     start, stop : float
         The interval of the statistics [ms]; by default from 0 to the current time.
     window : float
@@ -293,17 +302,16 @@ def activity(
     Figure
     """
     where = "plot.activity"
-    if not isinstance(recorders, Mapping) or not recorders:
-        rule = 'must be a dict of SpikeRecorders by name, such as {"E": spikes}'
-        fail(where, "recorders", recorders, rule, error=TypeError)
-    found = dict(named_spikes(where, "recorders", recorders))
+    named = named_spikes(where, "recorders", recorders)
+    require_observed(where, named)
+    found = [spikes for _, spikes in named]
     if not isinstance(colours, Sequence) or not colours:
         fail(where, "colours", colours, "must be a sequence of colours")
     require(where, "window", number(where, "window", window, "ms"), "> 0")
-    total = sum(len(spikes.elements) for spikes in found.values())
+    total = sum(len(spikes.elements) for spikes in found)
     share = min(1.0, integer(where, "neurons", neurons, 1) / max(total, 1))
     if stop is None:
-        stop = max((s.stop for s in found.values() if s.stop is not None), default=None)
+        stop = max((s.stop for s in found if s.stop is not None), default=None)
     if stop is None:
         fail(where, "stop", stop, "must be given with Spikes whose end is unknown")
     start, stop = (
@@ -312,14 +320,14 @@ def activity(
     if not stop > start:
         fail(where, "stop", stop, f"must be after start = {start:g} ms")
     # What was not observed, or too briefly, has no statistics.
-    lengths = [last - first for first, last in (overlap(s, start, stop) for s in found.values())]
-    each = list(zip(recorders.values(), lengths, strict=True))
+    lengths = [last - first for first, last in (overlap(s, start, stop) for s in found)]
+    each = list(zip(found, lengths, strict=True))
     rates = [statistics.rates(r, start, stop) if t > 0 else np.zeros(0) for r, t in each]
 
     figure = figure_of(where, figure, (11.0, 5.0))
     dots, *panels = figure.subplots(1, 4, width_ratios=(3, 1, 1, 1))
     centres, top = [], 0
-    for k, spikes in enumerate(found.values()):
+    for k, spikes in enumerate(found):
         shown = max(1, round(share * len(spikes.elements)))
         times, rows = spikes.times, spikes.columns()
         drawn = (rows < shown) & (times > max(start, stop - window)) & (times <= stop)
@@ -327,12 +335,12 @@ def activity(
         centres.append(top + shown / 2)
         top += shown
     dots.set(xlim=(max(start, stop - window), stop), ylim=(top, 0), ylabel="", yticks=centres)
-    names = [literal(name) for name in found]
+    names = [literal(name) for name, _ in named]
     dots.set_yticklabels(names)
 
     boxes, irregular, together = panels
-    place = np.arange(len(recorders))
-    shades = [colours[k % len(colours)] for k in range(len(recorders))]
+    place = np.arange(len(found))
+    shades = [colours[k % len(colours)] for k in range(len(found))]
     low, first, middle, third, high = np.array(
         [np.percentile(r, (5, 25, 50, 75, 95)) if r.size else [np.nan] * 5 for r in rates]
     ).T
@@ -350,6 +358,6 @@ def activity(
     )
     labels = ("rate (Hz)", "CV of intervals", "synchrony")
     for panel, label in zip(panels, labels, strict=True):
-        panel.set(xlabel=label, yticks=place, ylim=(len(recorders) - 0.5, -0.5))
+        panel.set(xlabel=label, yticks=place, ylim=(len(found) - 0.5, -0.5))
         panel.set_yticklabels(names if panel is boxes else [])
     return figure

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from spikelet._util.checks import fail
+from spikelet._util.spelling import spelled
 from spikelet.plot.figures import BLUE, GREY, RED, figure_of
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class Epoch(Protocol):
     def spikes(self) -> float: ...
 
 
+@spelled
 def training_curves(history: Sequence[Epoch], *, figure: Figure | None = None) -> Figure:
     """Draw loss, accuracy and spikes of each epoch of a training.
 

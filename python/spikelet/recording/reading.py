@@ -16,6 +16,7 @@ import numpy.typing as npt
 from spikelet._util.checks import fail, number
 from spikelet._util.grid import slack, to_ms
 from spikelet._util.sealed import Sealed
+from spikelet._util.spelling import spelled
 from spikelet.recording import frames, hdf5_access, neo
 from spikelet.recording.hdf5_access import LAST, Arrays
 from spikelet.recording.hdf5_sums import count_of
@@ -394,6 +395,7 @@ _KINDS: dict[str, Any] = {
 }
 
 
+@spelled
 def recording_names(path: str | os.PathLike[str]) -> list[str]:
     """Return the names of the recordings in a file, such as "cells.spikes", in order of creation.
 
@@ -406,6 +408,7 @@ def recording_names(path: str | os.PathLike[str]) -> list[str]:
         return hdf5_access.names_of(file)
 
 
+@spelled
 def read_recording(
     path: str | os.PathLike[str], name: str | None = None
 ) -> SpikeRecording | StateRecording | WeightRecording:

@@ -26,10 +26,10 @@ from spikelet.spikes.trains import MOST_IDS
 
 __all__ = [
     "check_grid",
-    "check_interval",
     "checked_elements",
     "finite",
     "in_order",
+    "interval_of",
     "on_grid",
     "raster_spikes",
     "sorted_spikes",
@@ -125,14 +125,45 @@ def _pieces(n: int) -> Iterator[slice]:
         yield slice(start, min(start + (1 << 14), n))
 
 
-def check_interval(times: Float, start: float, stop: float | None) -> None:
-    """Check that ascending times lie in an interval."""
+def interval_of(times: Float, start: Any, stop: Any, near: float) -> tuple[float, float | None]:
+    """Return the interval of observation, after a check that ascending times lie in it.
+
+    Parameters
+    ----------
+    times : array of float, [n_spikes]
+    start, stop : float, optional
+        As they were given [ms].
+    near : float
+        By how much an end may miss a spike, which it then reaches [ms]: 18 * 0.3 is less than 5.4.
+    """
+    begin = None if start is None else finite("start", start)
+    end = None if stop is None else finite("stop", stop)
+    if not len(times):
+        begin = 0.0 if begin is None else begin
+    else:
+        first, last = float(times[0]), float(times[-1])
+        if begin is None:
+            begin = min(0.0, first)
+        elif 0 < begin - first <= near:
+            begin = first
+        if end is not None and 0 < last - end <= near:
+            end = last
+    _check_interval(times, begin, end)
+    return begin, end
+
+
+def _check_interval(times: Float, start: float, stop: float | None) -> None:
     if stop is not None and stop < start:
         fail("Spikes", "stop", stop, f"must not be before start = {start:g} ms")
     if len(times) and (times[0] < start or (stop is not None and times[-1] > stop)):
         bad = float(times[0] if times[0] < start else times[-1])
-        end = "" if stop is None else f" and <= stop = {stop:g} ms"
-        fail("Spikes", "times", bad, f"must be >= start = {start:g} ms{end}")
+        end = "" if stop is None else f" and <= stop = {_exact(stop)} ms"
+        fail("Spikes", "times", bad, f"must be >= start = {_exact(start)} ms{end}")
+
+
+def _exact(time: float) -> str:
+    """Return a time in the fewest digits that tell it from all others."""
+    return f"{time:g}" if float(f"{time:g}") == time else repr(time)
 
 
 def check_grid(times: Float, dt: float) -> None:

@@ -11,15 +11,15 @@ import numpy.typing as npt
 
 from spikelet._util import html
 from spikelet._util.checks import Float, fail
+from spikelet._util.grid import slack
 from spikelet._util.sealed import Sealed
 from spikelet._util.spelling import spelled
 from spikelet.spikes.annotations import checked
 from spikelet.spikes.binning import number_of_bins, width_of
 from spikelet.spikes.checking import (
     check_grid,
-    check_interval,
     checked_elements,
-    finite,
+    interval_of,
     sorted_spikes,
 )
 from spikelet.spikes.selection import places_of
@@ -67,11 +67,8 @@ class Observed(Sealed):
         if not isinstance(name, str):
             fail("Spikes", "name", name, "must be a string", error=TypeError)
         self.name = name
-        first = float(self.times[0]) if len(self) else 0.0
-        self.start = min(0.0, first) if start is None else finite("start", start)
-        self.stop = None if stop is None else finite("stop", stop)
-        check_interval(self.times, self.start, self.stop)
         self.dt = None if dt is None else width_of("Spikes", "dt", dt)
+        self.start, self.stop = interval_of(self.times, start, stop, slack(self.dt))
         if self.dt is not None:
             check_grid(self.times, self.dt)
         self.annotations = checked(

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from spikelet._util.checks import Float, fail, integer, numbers
 
-__all__ = ["MOST_IDS", "by_element", "joined"]
+__all__ = ["MOST_IDS", "by_element", "grouping", "joined"]
 
 MOST_IDS = 2**32
 """Ids are below it, as those of populations."""
@@ -46,5 +46,16 @@ def by_element(
     times: Float, columns: npt.NDArray[np.int64], n: int
 ) -> tuple[Float, npt.NDArray[np.int64]]:
     """Return times grouped by element, given the element of each, and where each of n groups ends."""
-    order = np.argsort(columns, kind="stable")
-    return times[order], np.cumsum(np.bincount(columns, minlength=n))
+    return times[grouping(columns, n)], np.cumsum(np.bincount(columns, minlength=n))
+
+
+def grouping(columns: npt.NDArray[np.int64], n: int) -> npt.NDArray[np.intp]:
+    """Return the order that groups spikes by element, and keeps their order within one: a stable sort.
+
+    numpy sorts numbers of 16 bits by counting them, which is several times as fast as its other stable sort.
+    """
+    half = 1 << 16
+    order = np.argsort((columns & (half - 1)).astype(np.uint16), kind="stable")
+    if n > half:
+        order = order[np.argsort((columns[order] >> 16).astype(np.uint16), kind="stable")]
+    return order

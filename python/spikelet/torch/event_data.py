@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import operator
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -15,9 +16,6 @@ from spikelet._util.checks import fail
 from spikelet._util.identity import identity
 from spikelet.datasets.recordings import Recordings
 from spikelet.torch.event_cache import Store
-
-if TYPE_CHECKING:
-    from os import PathLike
 
 __all__ = ["EventDataset", "Recorded", "pad_frames"]
 
@@ -77,7 +75,7 @@ class EventDataset(Dataset[Any]):
         data: Recorded,
         transform: Callable[[Any], Any] | None = None,
         *,
-        cache: str | PathLike[str] | None = None,
+        cache: str | os.PathLike[str] | None = None,
         augment: Callable[[Any], Any] | None = None,
         key: str | None = None,
     ) -> None:
@@ -94,6 +92,13 @@ class EventDataset(Dataset[Any]):
                 fail("EventDataset", name, value, "must be callable", error=TypeError)
         if cache is not None and transform is None:
             fail("EventDataset", "cache", str(cache), "needs a transform, whose frames it keeps")
+        if cache is not None and not os.fspath(cache):
+            fail(
+                "EventDataset",
+                "cache",
+                cache,
+                "must be the path of a folder; the current one is '.'",
+            )
         self.data, self.transform, self.augment = data, transform, augment
         self.store: Store | None = None
         if cache is not None:
@@ -109,7 +114,11 @@ class EventDataset(Dataset[Any]):
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         """Return the frames, as a tensor, and the label of a recording."""
-        k, n = operator.index(index), len(self)
+        try:
+            k, n = operator.index(index), len(self)
+        except TypeError:
+            rule = "must be a whole number; torch.utils.data.Subset takes several"
+            fail("EventDataset", "index", index, rule, error=TypeError)
         if not -n <= k < n:  # IndexError ends loops
             fail("EventDataset", "index", k, f"must lie in {-n} .. {n - 1}", error=IndexError)
         frames, label = self._frames(k % n)

@@ -18,9 +18,10 @@ from spikelet import datasets
         ("\ufefft,x,y,p\n1,4,7,1\n20,5,8,0\n", {}),
         ("\ufeff1,4,7,1\n20,5,8,0\n", {}),
         ("0.000001 4 7 1\n2e-5 5 8 0\n", {"unit": "s"}),
+        ("t;x;y;p\n1;4;7;1\n20;5;8;0\n", {}),
         ("\n4\t7\t0.001\t1\n5\t8\t0.02\t0\n", {"unit": "ms", "columns": "xytp"}),
     ],
-    ids=range(8),
+    ids=range(9),
 )
 def test_reads(tmp_path, text, options):
     (tmp_path / "a.csv").write_text(text, encoding="utf-8")
@@ -38,6 +39,9 @@ def test_no_events(tmp_path, text):
     ("data", "message"),
     [
         (b"1,2,3,1\n1,2,3\n", "byte 0: the table must be rows of numbers, got"),
+        (b"240 180\n1 2 3 1\n", "columns changed from 2 to 4 at row 2'$"),
+        (b"no table of events\n", "the columns must be named t, x, y and p, got"),
+        (b"1,5;2;3;1\n", "byte 0: the table must be rows of numbers"),
         (b"t,x,y,p\n1,2,3,z\n", "byte 8: the table must be rows of numbers"),
         (b"t,x,y,p\n1,2,3\n", "must have a name for each of its 3 columns"),
         (b"t,t,y,p\n1,2,3,1\n", "must have a name for each of its 4 columns"),
@@ -45,7 +49,7 @@ def test_no_events(tmp_path, text):
         (b"\0\1\2\3", "the data must be text"),
         (b"0.5 1 1 1\n", 'pass unit="ms" or "s", got 0.5'),
     ],
-    ids=range(7),
+    ids=range(10),
 )
 def test_refused(tmp_path, data, message):
     (tmp_path / "a.csv").write_bytes(data)

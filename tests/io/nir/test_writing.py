@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 import warnings
+from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
+from tests.support.full_disk import run_on_a_full_disk
 from tests.support.nir_models import images, vectors
 
 import spikelet as sl
@@ -230,3 +232,17 @@ def test_a_written_graph_can_be_changed_without_the_model():
     graph = sl.io.write_nir(made, dtype="float64")
     graph.nodes["linear0"].weight[:] = 7
     np.testing.assert_array_equal(made.graph["linear0"].layer.weight, before)
+
+
+@pytest.mark.parametrize("size", [1000, 60_000])
+def test_a_full_disk_is_an_error_that_names_the_file(size: int, tmp_path: Path) -> None:
+    pytest.importorskip("resource")
+    script = f"""
+weights = np.random.default_rng(0).random((300, 300))
+model = sl.SpikingModel([sl.layers.Linear(weights), sl.layers.IF(1.0, "zero")])
+full({size})
+shown(lambda: sl.io.write_nir(model, "net.nir"))
+"""
+    (line,) = run_on_a_full_disk(script, tmp_path)
+    assert line.endswith("too large net.nir")
+    assert list(tmp_path.iterdir()) == []

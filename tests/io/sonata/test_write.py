@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 import pytest
 from tests.support import sonata_nest
+from tests.support.full_disk import run_on_a_full_disk
 
 import spikelet as sl
 from spikelet.neurons import NeuronModel
@@ -211,3 +212,18 @@ def test_only_networks_are_written(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match=r"net must be a Network; .*\.network, got 'SonataNetwork'"):
         sl.io.write_sonata(read, tmp_path / "two")
     assert not (tmp_path / "two").exists()
+
+
+@pytest.mark.parametrize("size", [1000, 60_000])
+def test_a_full_disk_is_an_error_that_names_the_file(size: int, tmp_path: Path) -> None:
+    pytest.importorskip("resource")
+    script = f"""
+net = sl.Network()
+cells = net.population(300, sl.LIF(), name="cells")
+net.connect(cells, cells, sl.AllToAll(), weight=1.0)
+full({size})
+shown(lambda: sl.io.write_sonata(net, "circuit"))
+"""
+    (line,) = run_on_a_full_disk(script, tmp_path)
+    name = "nodes" if size == 1000 else "to_cells_edges"
+    assert line.endswith(f"too large circuit/network/cells_{name}.h5")

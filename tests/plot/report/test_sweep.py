@@ -47,6 +47,16 @@ def test_a_sweep_of_failures_can_be_reported(tmp_path):
     assert "Results" not in re.sub(r"<[^>]*>", "|", text).split("|")
 
 
+def test_numbers_of_any_size_can_be_reported(tmp_path):
+    def large(x, seed):
+        return {"r": 2**80 * x, "huge": 10 ** (400 * x)}
+
+    result = sl.sweep(large, {"x": [1, 2]}, executor="serial")
+    text = result.report(tmp_path / "sweep.html").read_text()
+    (spec,) = json.loads(re.findall(r'id="figures">(.*?)</script>', text)[0])
+    assert spec["results"] == {"r": [2.0**80, 2.0**81]}  # others are no numbers of an axis
+
+
 def test_wrong_titles_are_named(result, tmp_path):
     with pytest.raises(TypeError, match=r"SweepResult\.report: title must be a string"):
         result.report(tmp_path / "sweep.html", title=3)

@@ -9,6 +9,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from spikelet._util.spelling import spelled
 from spikelet.datasets.event_files import aedat3
 from spikelet.datasets.event_files.file import EventFile
 from spikelet.datasets.event_files.reading import demands
@@ -25,6 +26,7 @@ _NAMES = ("class", "startTime_usec", "endTime_usec")
 _LONGEST = 1 << 20  # bytes of a table
 
 
+@spelled
 def read_gestures(
     aedat: str | os.PathLike[str], labels: str | os.PathLike[str]
 ) -> list[tuple[NDArray[Any], int]]:

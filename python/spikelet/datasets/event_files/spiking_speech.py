@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikelet._util.checks import fail, read_only
+from spikelet._util.spelling import spelled
 from spikelet.datasets.event_files.hdf5 import checked, opened
 from spikelet.events import DTYPE
 
@@ -135,6 +136,7 @@ class SpikingSpeech:
         return events
 
 
+@spelled
 def read_spiking_speech(path: str | os.PathLike[str]) -> SpikingSpeech:
     """Open a file of SHD or SSC: spoken digits, or commands, as spikes of 700 channels.
 

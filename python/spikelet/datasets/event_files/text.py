@@ -1,4 +1,4 @@
-"""Tables of text: a row for each event, numbers that are separated by commas or blanks, and perhaps a row of names."""
+"""Tables of text: a row for each event, numbers that are separated by commas, semicolons or blanks, and perhaps a row of names."""
 
 from __future__ import annotations
 
@@ -27,27 +27,30 @@ def read(
         file.refuse(0, "the data", "must be text", "binary data")
     data = io.BytesIO(file.read(0, file.size))
     names: list[str] = []
-    begin, comma = 0, False
+    begin, between = 0, None
     if file.head(3) == codecs.BOM_UTF8:  # of a spreadsheet
         data.seek(begin := 3)
     for line in iter(data.readline, b""):
         if line.strip() and not line.startswith(b"#"):
             if names or not re.search(rb"[A-Za-df-z_]", line):  # e occurs in numbers
-                comma = b"," in line
+                between = ";" if b";" in line else "," if b"," in line else None
                 break
             names = [
                 name.strip("\"' ") for name in re.split(r"[,;\s]+", line.decode("latin1").strip())
             ]
             begin = data.tell()
     else:  # no numbers
+        if names:
+            return from_columns(file, {name: np.zeros(0) for name in names}, unit, demands)
         return from_table(file, np.zeros((0, len(columns))), columns, unit, demands)
     data.seek(begin)
     try:
-        table = np.loadtxt(
-            data, np.float64, delimiter="," if comma else None, ndmin=2, encoding="latin1"
-        )
+        table = np.loadtxt(data, np.float64, delimiter=between, ndmin=2, encoding="latin1")
     except ValueError as error:
-        file.refuse(begin, "the table", "must be rows of numbers", " ".join(str(error).split()))
+        what = " ".join(
+            str(error).partition(";")[0].split()
+        )  # without advice on arguments of numpy
+        file.refuse(begin, "the table", "must be rows of numbers", what)
     if names:
         if len(set(names)) != table.shape[1]:
             file.refuse(

@@ -11,6 +11,7 @@ import numpy as np
 
 from spikelet._util import files
 from spikelet._util.checks import fail
+from spikelet._util.spelling import spelled
 from spikelet.io.c.arguments import (
     FORMS,
     check_dtype,
@@ -34,6 +35,7 @@ from spikelet.layers.to_core import Source
 __all__ = ["write_c"]
 
 
+@spelled
 def write_c(
     model: Any,
     folder: str | os.PathLike[str],

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from spikelet._util.advice import warn_caller
 from spikelet._util.checks import fail
+from spikelet._util.spelling import spelled
 from spikelet.io.nest import devices
 from spikelet.io.nest.devices import INPUTS, Generator
 from spikelet.io.nest.kernel import Group, Kernel, Synapses
@@ -35,6 +36,7 @@ Ints = npt.NDArray[np.int64]
 _MOST_RULES = 10_000  # each makes a projection, which costs time in each step
 
 
+@spelled
 def from_nest(
     nest: Any,
     *,

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from spikelet._util.checks import fail, integer, interval, steps_of
 from spikelet._util.extras import extra
+from spikelet._util.spelling import spelled
 from spikelet.io.nest import build, cells, terms
 from spikelet.network.contents import NetworkContents
 from spikelet.network.population import Population, check_own
@@ -258,6 +259,7 @@ class NestNetwork:
         return f"NestNetwork({neurons} neurons, {synapses} synapses, t={self.t:g} ms, offset={self.offset:g} ms)"
 
 
+@spelled
 def to_nest(
     net: NetworkContents,
     *,

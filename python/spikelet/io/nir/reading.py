@@ -14,7 +14,7 @@ import numpy as np
 
 from spikelet._util.checks import fail, shown
 from spikelet._util.extras import extra
-from spikelet._util.spelling import suggestion
+from spikelet._util.spelling import spelled, suggestion
 from spikelet.io.nir.fields import FIELDS, GRAPH, POPULATION, check, known_kind
 from spikelet.io.nir.heaps import check_heaps
 from spikelet.io.nir.model import NirModel
@@ -35,6 +35,7 @@ _BROKEN = (
 )  # fmt: skip
 
 
+@spelled
 def read_nir(path_or_graph: str | os.PathLike[str] | Any) -> NirModel:
     """Read a graph of NIR, the Neuromorphic Intermediate Representation, and make it ready to run.
 

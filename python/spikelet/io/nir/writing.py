@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
 from collections.abc import Iterable, Mapping
@@ -14,7 +15,8 @@ import numpy as np
 from spikelet._util.advice import warn_caller
 from spikelet._util.checks import fail
 from spikelet._util.extras import extra
-from spikelet._util.files import replacing
+from spikelet._util.files import replacing, reserve
+from spikelet._util.spelling import spelled
 from spikelet.io.nir.model import NirModel
 from spikelet.io.nir.writing_models import write_model
 from spikelet.io.nir.writing_network import write_network
@@ -27,6 +29,7 @@ __all__ = ["write_nir"]
 _WHERE = "write_nir"
 
 
+@spelled
 def write_nir(
     model: Any,
     path: str | os.PathLike[str] | None = None,
@@ -73,7 +76,7 @@ def write_nir(
     dtype : "float32" or "float64", optional
         Type of the weights; by default that of the model. Parameters of neurons are always float64.
     compression : str or int, optional
-        Of the file: "gzip", "lzf", a level of gzip, or None.
+        Compression of the file: "gzip", "lzf", a level of gzip, or None.
 
     Returns
     -------
@@ -109,8 +112,25 @@ def write_nir(
         warn_caller(f"{_WHERE}: " + "; ".join(notes))
     if file is not None:
         with replacing(file) as part:
+            _reserve(nir, part, _Storable(graph), compression)
             nir.write(part, _Storable(graph), compression=compression)
     return graph
+
+
+def _reserve(nir: Any, part: Path, graph: _Storable, compression: Any) -> None:
+    """Raise OSError if the disk has no room for a graph, whose size is known if all arrays may stay uncompressed."""
+    try:
+        reserve(part, _most_bytes(graph.to_dict()))
+    except OSError:
+        memory = io.BytesIO()
+        nir.write(memory, graph, compression=compression)
+        reserve(part, 5 * len(memory.getbuffer()) // 4)  # files on disk have more gaps
+
+
+def _most_bytes(item: Any) -> int:
+    own = item.nbytes if isinstance(item, np.ndarray) else 0
+    inner = item.values() if isinstance(item, Mapping) else ()
+    return own + 8192 + sum(map(_most_bytes, inner))
 
 
 def _written(model: Any, request: Request, nir: Any) -> tuple[Any, list[str]]:

@@ -16,6 +16,7 @@ from spikelet._util.advice import warn_caller
 from spikelet._util.checks import fail
 from spikelet._util.progress import bar, wanted
 from spikelet._util.sealed import Sealed
+from spikelet._util.spelling import spelled
 from spikelet.io.sonata import inputs, outputs
 from spikelet.io.sonata.config import WHERE, Config, naming, read_config, read_json, require_number
 from spikelet.io.sonata.edges import connect_edges
@@ -281,6 +282,7 @@ class _Shown:
                 self._file.append(name, frames)
 
 
+@spelled
 def read_sonata(
     config: str | os.PathLike[str],
     *,

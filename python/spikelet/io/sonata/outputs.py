@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet._util.checks import fail
-from spikelet._util.files import replacing
+from spikelet._util.files import replaced
 from spikelet.io.sonata import hdf5
 from spikelet.io.sonata.config import WHERE, Config, inside, require_number
 from spikelet.io.sonata.node_sets import NodeSets
@@ -129,12 +129,16 @@ def read_reports(
     return found
 
 
-def begin_file(path: Path) -> Any:
-    """Return a new file with the attributes that all SONATA files have."""
-    file = hdf5.library().File(path, "w")
-    file.attrs["magic"] = np.uint32(hdf5.MAGIC)
-    file.attrs["version"] = np.array(hdf5.VERSION, np.uint32)
-    return file
+@contextlib.contextmanager
+def begin_file(path: Path) -> Iterator[Any]:
+    """Yield a new file with the attributes that all SONATA files have, which appears when it is complete.
+
+    Python writes it: on a full disk, HDF5's own files crash the interpreter.
+    """
+    with replaced(path) as disk, hdf5.library().File(disk, "w") as file:
+        file.attrs["magic"] = np.uint32(hdf5.MAGIC)
+        file.attrs["version"] = np.array(hdf5.VERSION, np.uint32)
+        yield file
 
 
 def write_spikes(
@@ -152,7 +156,7 @@ def write_spikes(
         The order of the spikes.
     """
     h5py = hdf5.library()
-    with replacing(path) as part, begin_file(part) as file:
+    with begin_file(path) as file:
         for name, (times, ids) in trains.items():
             order = np.lexsort((times, ids)) if sorting == "by_id" else slice(None)
             group = file.create_group(f"spikes/{name}")
@@ -169,7 +173,7 @@ def report_file(
     report: Report, units: Mapping[str, str], ids: Mapping[str, Ints]
 ) -> Iterator[ReportFile]:
     """Write a report, which appears under its name when it is complete; see `ReportFile`."""
-    with replacing(report.path) as part, begin_file(part) as file:
+    with begin_file(report.path) as file:
         yield ReportFile(file, report, units, ids)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet._util.checks import fail, number, require
+from spikelet._util.spelling import spelled
 from spikelet.io.nest import terms
 from spikelet.io.sonata.outputs import begin_file, write_spikes
 from spikelet.io.sonata.synapses import EXACT
@@ -33,6 +34,7 @@ _FIRST_TYPE = 100
 _BLOCK = 1 << 20
 
 
+@spelled
 def write_sonata(
     net: NetworkContents,
     folder: str | os.PathLike[str],

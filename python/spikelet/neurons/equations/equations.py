@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Self
 from spikelet import _core
 from spikelet._util.checks import choice, fail, shown
 from spikelet._util.sealed import Sealed
+from spikelet._util.spelling import spelled
 from spikelet.neurons.base import Values, parameter
 from spikelet.neurons.equations import schemes
 from spikelet.neurons.equations.assembly import Assembled, assemble
@@ -101,6 +102,7 @@ class Equations(Sealed):
         "": "it is fixed when the model is defined; define another, with Equations(...)"
     }
 
+    @spelled
     def __init__(
         self,
         text: str,

@@ -186,7 +186,7 @@ class Page:
 
     def write(self, path: str | Path) -> None:
         """Write the file; an older one is replaced when the new one is complete."""
-        files.write(path, self.html())
+        files.write(path, self.html().encode(errors="backslashreplace"))  # lone surrogates
 
     def html(self) -> str:
         """Return the page."""

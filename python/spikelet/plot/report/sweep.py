@@ -107,9 +107,10 @@ def build(
 
 def _number(value: Any) -> float | None:
     value = plain(value)
-    if isinstance(value, bool):
-        return float(value)
-    return float(value) if isinstance(value, int | float) and np.isfinite(value) else None
+    try:
+        return float(value) if isinstance(value, int | float) else None
+    except OverflowError:  # a whole number beyond 1e308
+        return None
 
 
 def _axis_value(value: Any) -> Any:
