@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -45,13 +46,18 @@ class Union:
     parts: tuple[Population, ...]
 
     def __init__(
-        self, network: NetworkBase, parts: Sequence[Population], *, after: Union | None = None
+        self,
+        network: NetworkBase,
+        parts: Sequence[Population],
+        *,
+        before: tuple[Population, ...] = (),
+        taken: Mapping[int, npt.NDArray[np.bool_]] = MappingProxyType({}),
     ) -> None:
-        # A sum of many populations checks each part once: `after` is a union that these parts follow.
+        # A sum of many populations checks each part once: `taken` is what those `before` have taken.
         set_ = super().__setattr__
         set_("network", network)
-        set_("parts", tuple(parts) if after is None else (*after.parts, *parts))
-        set_("_taken", {} if after is None else after._taken.copy())
+        set_("parts", (*before, *parts))
+        set_("_taken", dict(taken))
         own: set[int] = set()
         for part in parts:
             self._take(part, own)
@@ -77,6 +83,10 @@ class Union:
             rule = f"must not share elements, but {part.name} {ids[taken[ids]][0]} is in two"
             fail("union", "parts", [repr(one) for one in same], rule)
         taken[ids] = True
+
+    def followed_by(self, parts: Sequence[Population]) -> Union:
+        """Return the union of these parts and some more."""
+        return Union(self.network, parts, before=self.parts, taken=self._taken)
 
     @functools.cached_property
     def _begins(self) -> Ints:
@@ -350,4 +360,4 @@ def joined(network: NetworkBase, items: Sequence[Any]) -> Union:
             fail("union", "part", item.name, "must belong to the same network")
         if k > 0 or first is None:
             parts += parts_of(item)
-    return Union(network, parts, after=first)
+    return Union(network, parts) if first is None else first.followed_by(parts)
