@@ -274,3 +274,28 @@ def test_weights_whose_sum_is_infinite_end_a_run(together: bool) -> None:
     net.run(1.5)
     with pytest.raises(FloatingPointError, match="population cells: "):
         sl.run_all([net], 5.0) if together else net.run(5.0)
+
+
+def test_a_loop_of_short_runs_ends_soon_after_a_state_is_no_number() -> None:
+    net = make(dtype="float32")
+    cells = net.population(1, sl.LIF(V_th=1e3), name="cells")
+    source = net.population(4, sl.SpikeSource.from_trains([[5.0]] * 4))
+    net.connect(source, cells, sl.AllToAll(), weight=-3e38, delay=1.0)
+    net.run(5.9)
+
+    def loop() -> None:
+        for _ in range(65):
+            net.run(0.1)
+
+    with pytest.raises(FloatingPointError, match="population cells: "):
+        loop()
+
+
+@pytest.mark.filterwarnings("ignore:.*SI units:UserWarning")
+def test_the_run_after_a_change_of_parameters_is_checked() -> None:
+    net = make(dtype="float32")
+    cells = net.population(1, sl.LIF(I_e=300.0), name="cells")
+    net.run(1.0)
+    cells.C_m = 1e-300
+    with pytest.raises(FloatingPointError, match=r"V_m of neuron 0 is -?nan by 1\.1 ms"):
+        net.run(0.1)
