@@ -172,7 +172,7 @@ def test_correlations_of_a_draw_of_neurons() -> None:
         (
             lambda: statistics.synchrony(trains(), 0, 10, bin_size=0.0),
             ValueError,
-            "bin_size must be > 0",
+            r"statistics\.synchrony: bin_size must be > 0",
         ),
         (
             lambda: statistics.histogram(trains(), 0, 10, bin_size=11),

@@ -10,9 +10,20 @@
 #include "spikelet/network/given_currents.hpp"
 
 namespace spikelet {
+namespace {
+
+template <class Input>
+std::unique_ptr<Input> until(std::unique_ptr<Input> input, std::optional<Step> stop) {
+  if (stop) {
+    input->stop_at(*stop);
+  }
+  return input;
+}
+
+}  // namespace
 
 // Inputs. Each kind has an `inject_*`, which adds an input and returns its number, or replaces the
-// one of a given number.
+// one of a given number. stop: the step before which it ends.
 template <class R>
 void bind_injection(py::class_<Simulator<R>>& simulator) {
   using S = Simulator<R>;
@@ -23,23 +34,26 @@ void bind_injection(py::class_<Simulator<R>>& simulator) {
     return elements ? std::optional(as_span(*elements)) : std::nullopt;
   };
   const py::arg population("population"), elements("elements"), start("start");
-  const auto number = py::arg("number") = py::none(), streams = py::arg("streams") = py::none();
+  using MaybeStep = std::optional<Step>;
+  const auto number = py::arg("number") = py::none(), streams = py::arg("streams") = py::none(),
+             stop = py::arg("stop") = py::none();
   simulator
       .def(
           "inject_poisson",
           [span_of](S& s, std::size_t into, const MaybeElements& at, const Array<double>& hz,
                     bool each, const Array<double>& weights, Step from, MaybeNumber which,
-                    MaybeStreams draws, int receptor) {
+                    MaybeStreams draws, int receptor, MaybeStep end) {
             return s.inject(into, span_of(at),
                             [&](const InputSite& site) {
-                              return std::make_unique<PoissonInput<R>>(site, as_span(hz), each,
-                                                                       as_span(weights),
-                                                                       Receptor{receptor}, from);
+                              return until(std::make_unique<PoissonInput<R>>(
+                                               site, as_span(hz), each, as_span(weights),
+                                               Receptor{receptor}, from),
+                                           end);
                             },
                             {which, std::move(draws)});
           },
           population, elements, py::arg("rates"), py::arg("each"), py::arg("weights"), start,
-          number, streams, py::arg("receptor") = -1,
+          number, streams, py::arg("receptor") = -1, stop,
           "Give each neuron an independent Poisson train of events from step `start` on. each: the "
           "rates are those of single neurons. receptor: its number; -1: as the signs of the "
           "weights "
@@ -48,17 +62,18 @@ void bind_injection(py::class_<Simulator<R>>& simulator) {
           "inject_changing_poisson",
           [span_of](S& s, std::size_t into, const MaybeElements& at, const MakeRates& changing,
                     const Array<double>& weights, Step from, MaybeNumber which, MaybeStreams draws,
-                    int receptor) {
+                    int receptor, MaybeStep end) {
             return s.inject(into, span_of(at),
                             [&](const InputSite& site) {
-                              return std::make_unique<PoissonInput<R>>(
-                                  site, changing.make(site.targets, site.dt), as_span(weights),
-                                  Receptor{receptor}, from);
+                              return until(std::make_unique<PoissonInput<R>>(
+                                               site, changing.make(site.targets, site.dt),
+                                               as_span(weights), Receptor{receptor}, from),
+                                           end);
                             },
                             {which, std::move(draws)});
           },
           population, elements, py::arg("rates"), py::arg("weights"), start, number, streams,
-          py::arg("receptor") = -1,
+          py::arg("receptor") = -1, stop,
           "Give each neuron an independent Poisson train whose rate changes with time.")
       .def(
           "inject_current",
@@ -91,32 +106,35 @@ void bind_injection(py::class_<Simulator<R>>& simulator) {
           "inject_sine_current",
           [span_of](S& s, std::size_t into, const MaybeElements& at, const Array<double>& amplitude,
                     const Array<double>& offset, const Array<double>& frequency,
-                    const Array<double>& phase, Step from, MaybeNumber which, MaybeStreams draws) {
+                    const Array<double>& phase, Step from, MaybeNumber which, MaybeStreams draws,
+                    MaybeStep end) {
             return s.inject(into, span_of(at),
                             [&](const InputSite& site) {
-                              return std::make_unique<SineCurrent<R>>(
-                                  site, as_span(amplitude), as_span(offset), as_span(frequency),
-                                  as_span(phase), from);
+                              return until(std::make_unique<SineCurrent<R>>(
+                                               site, as_span(amplitude), as_span(offset),
+                                               as_span(frequency), as_span(phase), from),
+                                           end);
                             },
                             {which, std::move(draws)});
           },
           population, elements, py::arg("amplitude"), py::arg("offset"), py::arg("frequency"),
-          py::arg("phase"), start, number, streams,
+          py::arg("phase"), start, number, streams, stop,
           "Inject a sine [pA, pA, Hz, degrees] of the network's time, from step `start` on.")
       .def(
           "inject_noise",
           [span_of](S& s, std::size_t into, const MaybeElements& at, const Array<double>& mean,
                     const Array<double>& std, Step interval, Step from, MaybeNumber which,
-                    MaybeStreams draws) {
+                    MaybeStreams draws, MaybeStep end) {
             return s.inject(into, span_of(at),
                             [&](const InputSite& site) {
-                              return std::make_unique<NoiseInput<R>>(site, as_span(mean),
-                                                                     as_span(std), interval, from);
+                              return until(std::make_unique<NoiseInput<R>>(
+                                               site, as_span(mean), as_span(std), interval, from),
+                                           end);
                             },
                             {which, std::move(draws)});
           },
           population, elements, py::arg("mean"), py::arg("std"), py::arg("every"), start, number,
-          streams, "Inject a normally distributed current, redrawn every `every` steps.")
+          streams, stop, "Inject a normally distributed current, redrawn every `every` steps.")
       .def("remove_input", &S::remove_input, py::arg("number"), "Remove an input.")
       .def("input_streams", &S::input_streams, py::arg("number"),
            "The numbers of the random streams of an input.")

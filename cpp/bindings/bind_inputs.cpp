@@ -1,4 +1,8 @@
 // What sources and inputs need before they are part of a network.
+#include <pybind11/stl.h>
+
+#include <optional>
+
 #include "array.hpp"
 #include "bindings.hpp"
 #include "make_rates.hpp"
@@ -10,15 +14,19 @@ void bind_inputs(py::module_& m) {
   using Values = Array<double>;
   py::class_<MakeRates>(m, "Rates", "Rates that change with time.")
       .def(py::init([](const Values& rate, const Values& amplitude, const Values& frequency,
-                       const Values& phase) {
+                       const Values& phase, std::optional<Step> start, std::optional<Step> stop) {
+             const Window window{start.value_or(Window{}.begin), stop.value_or(Window{}.end)};
              return MakeRates{[rate = as_vector(rate), amplitude = as_vector(amplitude),
-                               frequency = as_vector(frequency),
-                               phase = as_vector(phase)](const Targets& targets, double dt) {
-               return std::make_unique<SineRates>(targets, rate, amplitude, frequency, phase, dt);
+                               frequency = as_vector(frequency), phase = as_vector(phase),
+                               window](const Targets& targets, double dt) {
+               return std::make_unique<SineRates>(targets, rate, amplitude, frequency, phase, dt,
+                                                  window);
              }};
            }),
            py::arg("rate"), py::arg("amplitude"), py::arg("frequency"), py::arg("phase"),
-           "Rates that follow a sine [Hz, Hz, Hz, degrees]: one value, or one for each element.")
+           py::arg("start") = py::none(), py::arg("stop") = py::none(),
+           "Rates that follow a sine [Hz, Hz, Hz, degrees] from step `start` on, before step "
+           "`stop`: one value, or one for each element.")
       .def(
           py::init([](const Array<std::int64_t>& starts, const Values& rates, std::size_t columns) {
             return MakeRates{[starts = as_vector(starts), rates = as_vector(rates), columns](

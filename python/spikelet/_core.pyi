@@ -244,7 +244,13 @@ class Divergence(FloatingPointError): ...
 class Rates:
     @overload
     def __init__(
-        self, rate: _Floats, amplitude: _Floats, frequency: _Floats, phase: _Floats
+        self,
+        rate: _Floats,
+        amplitude: _Floats,
+        frequency: _Floats,
+        phase: _Floats,
+        start: int | None = None,
+        stop: int | None = None,
     ) -> None: ...
     @overload
     def __init__(self, starts: _Ints, rates: _Floats, columns: int) -> None: ...
@@ -347,6 +353,7 @@ class _Simulator(Generic[_R]):
         number: int | None = None,
         streams: Sequence[int] | None = None,
         receptor: int = -1,
+        stop: int | None = None,
     ) -> int: ...
     def inject_changing_poisson(
         self,
@@ -358,6 +365,7 @@ class _Simulator(Generic[_R]):
         number: int | None = None,
         streams: Sequence[int] | None = None,
         receptor: int = -1,
+        stop: int | None = None,
     ) -> int: ...
     def inject_step_current(
         self,
@@ -380,6 +388,7 @@ class _Simulator(Generic[_R]):
         start: int,
         number: int | None = None,
         streams: Sequence[int] | None = None,
+        stop: int | None = None,
     ) -> int: ...
     def inject_current(
         self,
@@ -401,6 +410,7 @@ class _Simulator(Generic[_R]):
         start: int,
         number: int | None = None,
         streams: Sequence[int] | None = None,
+        stop: int | None = None,
     ) -> int: ...
     def remove_input(self, number: int) -> None: ...
     def input_streams(self, number: int) -> list[int]: ...

@@ -105,9 +105,7 @@ def histogram(
     -------
     array of int, [bins]
     """
-    part = _part("statistics.histogram", spikes, start, stop)
-    index, bins = _binned("statistics.histogram", part, bin_size)
-    return np.bincount(index[index < bins], minlength=bins)
+    return _histogram("statistics.histogram", spikes, start, stop, bin_size)
 
 
 @spelled
@@ -137,7 +135,7 @@ def synchrony(
     float
         Synchrony, or NaN if there are no spikes.
     """
-    counts = histogram(spikes, start, stop, bin_size=bin_size)
+    counts = _histogram("statistics.synchrony", spikes, start, stop, bin_size)
     mean = counts.mean()
     return float(counts.var() / mean) if mean > 0 else float("nan")
 
@@ -237,6 +235,14 @@ def _part(where: str, spikes: Any, start: float | None, stop: float | None) -> _
     part = slice(first, np.searchsorted(found.times, end + near, "right"))
     times, columns = found.times[part], found.columns()[part]
     return _Part(times, columns, len(found.elements), float(begin), float(end - begin))
+
+
+def _histogram(
+    where: str, spikes: Any, start: float | None, stop: float | None, bin_size: float
+) -> NDArray[np.int64]:
+    part = _part(where, spikes, start, stop)
+    index, bins = _binned(where, part, bin_size)
+    return np.bincount(index[index < bins], minlength=bins)
 
 
 def _binned(where: str, part: _Part, bin_size: float) -> tuple[NDArray[np.int64], int]:

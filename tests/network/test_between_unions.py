@@ -103,7 +103,7 @@ def test_explicit_synapses_and_values() -> None:
     S = net.population(3, sl.SpikeSource([1.0], [0]), name="S")
     U = E + I
     rng = np.random.default_rng(1)
-    matrix = scipy.sparse.random_array((45, 42), density=0.2, rng=rng)
+    matrix = scipy.sparse.csr_array(scipy.sparse.random(45, 42, density=0.2, random_state=1))
     p = net.connect(U + S, U, matrix, delay=2.0)
     assert abs(p.to_scipy() - matrix).max() == 0
     dense = rng.normal(size=(42, 45))[:, :42]
@@ -161,7 +161,7 @@ def test_what_fails_adds_nothing() -> None:
         (lambda: net.connect(U, U, sl.FixedIndegree(2), delay=sl.Normal(1.0, 1.0)), "delay must lie"),
         (lambda: net.connect(U, U + C, sl.AllToAll(), weight=mixed, receptor="ex"), ">= 0 if receptor="),
         (lambda: net.connect(U, U + C, sl.AllToAll(), weight=sl.Normal(1, 1), receptor="ex"), ">= 0 if receptor="),
-        (lambda: net.connect(U, U, scipy.sparse.eye_array(43)), "shape"),
+        (lambda: net.connect(U, U, scipy.sparse.csr_array(np.eye(43))), "shape"),
         (lambda: net.connect(U, U, sl.FixedIndegree(2), plasticity=sl.TsodyksMarkram(U=[1.0])), "single numbers"),
         (lambda: net.connect(U, U, sl.DistanceDependent(indegree=3)), "None for a union"),
         (lambda: net.connect(U, U, sl.DistanceDependent()), "must have positions"),

@@ -233,7 +233,7 @@ def test_what_cannot_be_set_says_so() -> None:
         _ = drive.amplitude
     with pytest.raises(AttributeError, match=r"has no 'values' \(there are: rate, weight"):
         drive.values = 3.0
-    for name in ("target", "input", "start", "number", "network", "removed", "set"):
+    for name in ("target", "input", "number", "network", "removed", "set"):
         with pytest.raises(AttributeError, match=f"{name} cannot be set"):
             setattr(drive, name, None)
     with pytest.raises(ValueError, match="assign a whole array"):

@@ -19,7 +19,7 @@ Table = tuple[Ints, Ints, Floats, Floats]
 
 @pytest.mark.parametrize("kind", ["csr_array", "csc_array", "coo_array", "csr_matrix", "lil_array"])
 def test_a_sparse_matrix_makes_the_round_trip(kind: str) -> None:
-    dense = sparse.random_array((8, 11), density=0.3, rng=np.random.default_rng(1))
+    dense = sparse.random(8, 11, density=0.3, random_state=1)
     matrix = getattr(sparse, kind)(dense)
     net = make()
     a, b = net.population(8, sl.LIF()), net.population(11, sl.LIF())

@@ -292,6 +292,22 @@ def test_the_potential_before_the_reset_is_what_was_integrated() -> None:
     assert peak.values[first - 1, 0] > -55.0
 
 
+def test_lif_nmda_spikes_at_the_potential_that_it_reached() -> None:
+    """Magnesium opens a gate between 0 and 1: no upstroke that must be cut."""
+    net = make()
+    cell = net.population(1, sl.LIFNMDA(I_e=2000.0), name="cell")
+    free = net.population(1, sl.LIFNMDA(I_e=2000.0, V_th=1e6), name="free")
+    both = cell + free
+    net.inject(both, sl.PoissonInput(0.0, 1.0, receptor="NMDA"))
+    both.s_NMDA = 30.0
+    peak, course = net.record(cell, "V_m", when="before_reset"), net.record(free, "V_m")
+    spikes = net.record(cell, "spikes")
+    net.run(20.0)
+    first = round(spikes.times[0] / 0.1)
+    np.testing.assert_array_equal(peak.values[:first], course.values[:first])
+    assert peak.values[first - 1, 0] > -55.0
+
+
 def test_the_first_state_of_equations_before_the_reset() -> None:
     kind = sl.Equations("dv/dt = 1\ndw/dt = 0", threshold="v >= 0.95", reset="v = 0; w += 1")
     net = make()

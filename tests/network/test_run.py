@@ -219,3 +219,83 @@ print(all(np.array_equal(a, b) for a, b in zip(one, two, strict=True)))
 def test_a_network_with_fewer_cores_than_threads_gives_the_same_results() -> None:
     """Where one thread stays faster, the network is laid out for one."""
     assert spawn(FOLDED).strip() == "True"
+
+
+# States that are no numbers
+
+
+@pytest.mark.parametrize(
+    ("model", "parameters", "dtype"),
+    [
+        (sl.LIF, {"C_m": 1e-300}, "float32"),
+        (sl.LIF, {"E_L": 1e100}, "float32"),
+        (sl.LIFAlpha, {"I_e": -1e308}, "float32"),
+        (sl.LIFCond, {"E_ex": -1e308}, "float32"),
+        (sl.LIFDelta, {"V_reset": -1e308}, "float32"),
+        (sl.IF, {"C_m": 1e-300}, "float32"),
+        (sl.LIF, {"C_m": 1e-300, "I_e": -1e300}, "float64"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.*SI units:UserWarning")
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_run_that_ends_with_a_state_that_is_no_number_says_so(
+    model: type, parameters: dict[str, float], dtype: str, threads: int
+) -> None:
+    net = make(threads=threads, dtype=dtype)
+    net.population(3, sl.LIF())
+    cells = net.population(70, model(**parameters), name="cells")
+    weight = {"LIFDelta": 30.0}.get(model.__name__, 500.0)
+    net.inject(cells, sl.PoissonInput(5000.0, weight))
+    with pytest.raises(
+        FloatingPointError,
+        match=rf"population cells: (V_m|I_syn_ex) of neuron \d+ is -?(inf|nan) by .* ms \({model.__name__}: ",
+    ):
+        net.run(50.0)
+
+
+@pytest.mark.filterwarnings("ignore:.*SI units:UserWarning")
+def test_the_neuron_that_diverged_is_named() -> None:
+    net = make(dtype="float32")
+    capacities = np.full(130, 250.0)
+    capacities[97] = 1e-45
+    net.population(130, sl.LIF(C_m=capacities, I_e=300.0), name="cells")
+    with pytest.raises(
+        FloatingPointError, match=r"population cells: V_m of neuron 97 is -?nan by 5 ms"
+    ):
+        net.run(5.0)
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_weights_whose_sum_is_infinite_end_a_run(together: bool) -> None:
+    net = make(dtype="float32")
+    cells = net.population(1, sl.LIF(), name="cells")
+    source = net.population(4, sl.SpikeSource.from_trains([[1.0]] * 4))
+    net.connect(source, cells, sl.AllToAll(), weight=3e38, delay=1.0)
+    net.run(1.5)
+    with pytest.raises(FloatingPointError, match="population cells: "):
+        sl.run_all([net], 5.0) if together else net.run(5.0)
+
+
+def test_a_loop_of_short_runs_ends_soon_after_a_state_is_no_number() -> None:
+    net = make(dtype="float32")
+    cells = net.population(1, sl.LIF(V_th=1e3), name="cells")
+    source = net.population(4, sl.SpikeSource.from_trains([[5.0]] * 4))
+    net.connect(source, cells, sl.AllToAll(), weight=-3e38, delay=1.0)
+    net.run(5.9)
+
+    def loop() -> None:
+        for _ in range(65):
+            net.run(0.1)
+
+    with pytest.raises(FloatingPointError, match="population cells: "):
+        loop()
+
+
+@pytest.mark.filterwarnings("ignore:.*SI units:UserWarning")
+def test_the_run_after_a_change_of_parameters_is_checked() -> None:
+    net = make(dtype="float32")
+    cells = net.population(1, sl.LIF(I_e=300.0), name="cells")
+    net.run(1.0)
+    cells.C_m = 1e-300
+    with pytest.raises(FloatingPointError, match=r"V_m of neuron 0 is -?nan by 1\.1 ms"):
+        net.run(0.1)

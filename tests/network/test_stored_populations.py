@@ -90,8 +90,9 @@ def test_a_network_that_diverged_is_loaded(tmp_path: Path) -> None:
     change_array(tmp_path / "c", "population0.state.V_m", put(2, np.nan))
     change_array(tmp_path / "c", "population0.state.I_syn_ex", put(3, np.inf))
     net = sl.Network.load(tmp_path / "c")
-    net.run(1.0)
     assert not np.isfinite(net.populations[0].V_m).all()
+    with pytest.raises(FloatingPointError, match=r"V_m of neuron 2 is -?nan"):
+        net.run(1.0)
 
 
 def test_a_size_that_is_not_there_costs_no_memory(tmp_path: Path) -> None:

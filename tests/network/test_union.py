@@ -128,3 +128,36 @@ def test_a_change_that_one_part_refuses_changes_none() -> None:
     with pytest.raises(ValueError, match="V_reset must lie below V_th = -65"):
         (E + I).set(V_th=-65.0)  # E, whose V_reset is -70, would take it
     assert E.V_th == -55.0
+
+
+def test_a_sum_looks_at_each_population_a_few_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that it is made in a time in proportion to the number of populations."""
+    looks = 0
+
+    def index(population: sl.Population) -> int:
+        nonlocal looks
+        looks += 1
+        return int(vars(population)["index"])
+
+    net = make()
+    whole = [net.population(2, sl.LIF()) for _ in range(60)]
+    parts = [*whole[:30], *(half for one in whole[30:] for half in (one[:1], one[1:]))]
+    monkeypatch.setattr(sl.Population, "index", property(index), raising=False)
+    assert len(sum(parts)) == 120  # type: ignore[arg-type]
+    assert len(net.join(*parts)) == 120
+    assert 2 * len(parts) <= looks <= 6 * len(parts)
+
+
+def test_a_union_does_not_change_when_others_are_made_of_it() -> None:
+    net = make()
+    E, I = net.population(4, sl.LIF(), name="E"), net.population(3, sl.LIF(), name="I")
+    first = E[:1] + I
+    for _ in range(2):
+        assert ids(first + E[1:2]) == [("E", [0]), ("I", [0, 1, 2]), ("E", [1])]
+        with pytest.raises(ValueError, match="must not share elements, but E 0 is in two"):
+            _ = first + E[:2]
+        with pytest.raises(ValueError, match="must not share elements, but I 2 is in two"):
+            _ = first + I[2:]
+        with pytest.raises(ValueError, match="must not share elements, but E 0 is in two"):
+            _ = first + first
+    assert ids(first) == [("E", [0]), ("I", [0, 1, 2])]

@@ -284,6 +284,15 @@ def test_the_whole_interval_must_have_a_bin(young):
     assert not plt.get_fignums()
 
 
+def test_a_run_shorter_than_the_default_bin_is_one_bin():
+    short = sl.Spikes([0.5, 1.0], [0, 1], 4, stop=2.0, name="short")
+    _, rates = plot.raster_and_rates(short).axes
+    for ax in (rates, plot.rate_histogram(short), plot.rate_histogram([short, short])):
+        curve = ax.patches[0].get_data()
+        assert curve.values.tolist() == [2 / 4 / 2e-3]
+        assert curve.edges.tolist() == [0.0, 2.0]
+
+
 def test_rates_of_several_populations_have_a_legend(populations):
     ax = plot.rate_histogram(populations)
     assert [text.get_text() for text in ax.get_legend().get_texts()] == list(populations)

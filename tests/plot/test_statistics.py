@@ -44,6 +44,13 @@ def test_correlations_are_those_of_the_statistics():
     assert ax.get_xlabel() == "correlation of counts in 10 ms"
 
 
+def test_a_run_shorter_than_the_default_bin_is_drawn():
+    short = sl.Spikes([0.5, 1.0], [0, 1], 4, stop=1.5)
+    ax = plot.correlation_distribution(short)
+    assert ax.patches[0].get_data()[0].sum() == 0  # counts of one bin do not vary
+    assert ax.get_xlabel() == "correlation of counts in 1.5 ms"
+
+
 def test_silent_populations_have_no_correlations():
     silent = sl.Spikes([], [], 3, stop=100.0)
     assert plot.correlation_distribution(silent).patches[0].get_data()[0].sum() == 0

@@ -110,9 +110,7 @@ def test_other_inputs_are_pytorchs() -> None:
         pool(torch.zeros(1, 1, 1, 1).contiguous(memory_format=torch.channels_last))
 
 
-@pytest.mark.filterwarnings(
-    "ignore:.*torch.jit.script:DeprecationWarning"
-)  # PyTorch's own, in forward mode
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script")  # PyTorch's own, in forward mode
 def test_forward_mode_derivatives_are_pytorchs() -> None:
     x, theirs = given(2, 3, 6, 6), nn.MaxPool2d(2)
     with torch.autograd.forward_ad.dual_level():
@@ -121,9 +119,7 @@ def test_forward_mode_derivatives_are_pytorchs() -> None:
     assert torch.equal(tangent, torch.ones_like(theirs(x)))
 
 
-@pytest.mark.filterwarnings(
-    "ignore:.*torch.jit.script:DeprecationWarning"
-)  # PyTorch's own, in torch.func
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script")  # PyTorch's own, in torch.func
 def test_constants_under_torch_func_negative_views_and_windows_of_one_number() -> None:
     x, pool, theirs = given(2, 3, 6, 6), st.MaxPool2d((2,)), nn.MaxPool2d(2)
     one = torch.ones(())

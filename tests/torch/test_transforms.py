@@ -17,7 +17,7 @@ from spikelet.torch.transforms import folded, is_transformed, one_by_one, unfold
 
 pytestmark = [
     # of torch itself
-    pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:.*torch.jit.script"),
     pytest.mark.filterwarnings("ignore:There is a performance drop"),
     pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel"),
 ]

@@ -72,7 +72,7 @@ Window PoissonInput<R>::window(Step step) const {
     const Window rates = changing_->window(std::max(step, window.begin));
     window = {std::max(window.begin, rates.begin), std::min(window.end, rates.end)};
   }
-  return window;
+  return window.begin < window.end ? window : never;
 }
 
 template <class R>

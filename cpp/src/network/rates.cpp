@@ -55,8 +55,9 @@ int Rates::thin(int events, const Stream& stream, std::uint32_t element, Step st
 }
 
 SineRates::SineRates(const Targets& targets, ByTarget rate, ByTarget amplitude, ByTarget frequency,
-                     ByTarget phase, double dt)
-    : Rates(std::max({rate.size(), amplitude.size(), frequency.size(), phase.size()}) == 1) {
+                     ByTarget phase, double dt, Window window)
+    : Rates(std::max({rate.size(), amplitude.size(), frequency.size(), phase.size()}) == 1),
+      window_(window) {
   const std::array given{rate, amplitude, frequency, phase};
   std::array<std::vector<double>, 4> own;
   std::ranges::transform(given, own.begin(), [&](ByTarget values) {
@@ -70,8 +71,9 @@ SineRates::SineRates(const Targets& targets, ByTarget rate, ByTarget amplitude, 
   }
 }
 
-Window SineRates::window(Step /*step*/) const {
-  return std::ranges::any_of(most_, [](double mean) { return mean > 0; }) ? Window{} : never;
+Window SineRates::window(Step step) const {
+  const bool any = std::ranges::any_of(most_, [](double mean) { return mean > 0; });
+  return any && window_.end > step ? window_ : never;
 }
 
 double SineRates::at(Step step, std::size_t place) const {

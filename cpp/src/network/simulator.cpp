@@ -166,6 +166,7 @@ void Simulator<R>::set_parameters(std::size_t population, const ParameterValues&
     Node<R>& node = use->network.nodes[population];
     node.neurons->set_parameters(
         parameters, subtract, node.initial.empty() ? std::span<R>{} : std::span(node.initial[0]));
+    use->network.kernels_due = use->network.now;
   });
 }
 

@@ -109,6 +109,7 @@ void Simulator<R>::run_joined(std::span<Simulator* const> networks, std::size_t 
       members[m].use->change("a run", [&] {
         parts[m]->network.keep(std::move(members[m].initial));
         joined->give_back(m);
+        parts[m]->network.require_numbers();
         parts[m]->joined = joined;
       });
     });

@@ -52,6 +52,8 @@ class Snapshot(np.ndarray[Any, np.dtype[Any]]):
         found = super().__getitem__(index)
         if isinstance(found, Snapshot) and found.flags.writeable:
             return found.view(np.ndarray)
+        if isinstance(found, Snapshot) and not np.may_share_memory(found, self):
+            return np.array(found)  # numpy 1.26 makes a read-only copy by a mask
         return found
 
     def __setitem__(self, index: Any, value: Any) -> None:

@@ -80,8 +80,18 @@ Shell completion, for bash (zsh and fish have the same, with their names):
 """
 
 
+class _Commands(click.Group):
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Show the help if there are no arguments, as a mistake: click 8.1 would return 0."""
+        if not args and not ctx.resilient_parsing:
+            click.echo(ctx.get_help(), err=True)
+            ctx.exit(2)
+        return super().parse_args(ctx, args)
+
+
 @click.group(
     "spikelet",
+    cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=_SHELLS,
 )

@@ -46,7 +46,11 @@ _NAME, _VERSION = "spikelet network", 5
 # 3 added recorders; 4 checksums by name, random streams of inputs, and what regulations have counted; 5 models from
 # text, positions, and when recorders record
 _READABLE = (2, 3, 4, 5)
-_LATER = {"PoissonInput": {"receptor": None}}
+_WINDOW = {"start": None, "stop": None}
+_LATER = {
+    "PoissonInput": {"receptor": None, **_WINDOW},
+    **dict.fromkeys(("PoissonSource", "SinusoidalPoisson", "SineCurrent", "NoiseInput"), _WINDOW),
+}
 """Fields that files have only if they are set, by type, and what they are otherwise."""
 
 
@@ -210,7 +214,7 @@ def _describe(
             {
                 "target": drive.target.index,
                 "what": out.describe(drive.input, f"input{k}"),
-                "start": drive.start_step,
+                "start": drive.since_step,
                 "number": drive.number,
                 "streams": sim.input_streams(drive.number),
             }

@@ -14,6 +14,7 @@ from spikelet.network.base import NetworkBase
 from spikelet.network.input_kinds import Input, Key, described, kind_of, restarts, send
 from spikelet.network.population import Population
 from spikelet.network.turn import changing
+from spikelet.sources.window import window
 
 __all__ = ["Drive"]
 
@@ -57,12 +58,23 @@ class Drive:
 
     @property
     def start(self) -> float:
-        """Time [ms] at which the input starts: row 0 of a current drives the step that begins then."""
+        """Time [ms] at which the input starts: row 0 of a current drives the step that begins then.
+
+        It can be set for inputs that have a `start`.
+        """
         return float(self.network.engine.ms(np.array(self.start_step)))
 
     @property
     def start_step(self) -> int:
         """`start` in steps."""
+        since = self.since_step
+        if getattr(self.input, "start", None) is None:
+            return since
+        return window("input", self.input, self.network.dt, since).start
+
+    @property
+    def since_step(self) -> int:
+        """Step at which the input was injected, or its series set: before that, it never acts."""
         return int(self._state[1])
 
     @property
@@ -101,7 +113,7 @@ class Drive:
             given = dataclasses.replace(old, **parameters)
         new = described(where, self.target, given)
         kind = kind_of(where, new)
-        start = engine.step if restarts(new, parameters) else self.start_step
+        start = engine.step if restarts(new, parameters) else self.since_step
         other = any(not np.array_equal(getattr(old, p), getattr(new, p)) for p in kind.drawn)
         key = Key(self.number, [] if other else None)
         send(where, self.network, self.target, new, start, key)
@@ -136,7 +148,8 @@ class Drive:
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set a parameter."""
-        if hasattr(type(self), name) or name in type(self).__annotations__:
+        known = hasattr(type(self), name) or name in type(self).__annotations__
+        if known and name not in self._names():
             msg = f"input to {self.target.name}: {name} cannot be set: inject another input"
             raise AttributeError(msg, name=name, obj=self)
         self.set(**{name: value})
@@ -152,6 +165,8 @@ class Drive:
 
     def __repr__(self) -> str:
         part = "" if self.target.whole else f" of {self.target.size}"
-        state = "removed" if self.removed else f"from {self.start:g} ms on"
+        stop = getattr(self.input, "stop", None)
+        until = " ms on" if stop is None else f" to {stop:g} ms"
+        state = "removed" if self.removed else f"from {self.start:g}{until}"
         kind = type(self.input).__name__
         return f"Drive({kind} to {self.target.name}: {len(self.target)}{part} neurons, {state})"

@@ -8,6 +8,7 @@ from spikelet.network.contents import NetworkContents
 from spikelet.network.drive import Drive
 from spikelet.network.input_kinds import Key, described, send
 from spikelet.network.population import Population, check_own
+from spikelet.sources.window import require_ahead
 
 __all__ = ["inject", "inject_from"]
 
@@ -17,6 +18,7 @@ _NEW = Key()
 def inject(net: NetworkContents, target: Population, what: Any) -> Drive:
     """Check an input and add it from now on; see `Network.inject`."""
     check_own(net, "inject", target, "target")
+    require_ahead(f"inject {target.name}", what, net.t)
     return inject_from(net, target, what, net.engine.step, _NEW)
 
 

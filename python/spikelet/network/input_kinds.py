@@ -29,6 +29,7 @@ from spikelet.sources import (
 )
 from spikelet.sources.poisson import check_events
 from spikelet.sources.rates import ChangingRate, change_steps
+from spikelet.sources.window import window
 
 __all__ = ["Input", "Key", "described", "kind_of", "restarts", "send"]
 
@@ -97,7 +98,7 @@ def described(where: str, target: Population, what: Any) -> Any:
         with only_about():
             weight = what.weight_in(receptor_unit(model, number))
             require_sign(where, model, what.receptor, weight)
-            return PoissonInput(what.rate, weight, what.receptor)
+            return PoissonInput(what.rate, weight, what.receptor, what.start, what.stop)
     if model.current is None:
         kind = type(model).__name__
         rule = f'takes no current: no parameter of {kind} is one; name it, as in Equations(..., current="I_e")'
@@ -145,10 +146,11 @@ def _poisson(
     _in_range(where, "weight", weight, mean + 12 * mean**0.5 + 70, network)
     assert isinstance(model, NeuronModel)
     receptor = receptor_number(where, model, what.receptor)
+    begin, end = window(where, what, network.dt, start)
     if changes:
         return network.engine.sim.inject_changing_poisson(
             target.index, _elements(target), what.rate.to_core(where, n, network.dt, start),
-            weight, start, key.number, key.streams, receptor,
+            weight, begin, key.number, key.streams, receptor, end,
         )  # fmt: skip
     each = what.rate.ndim == 1 and not (target.whole and n == 1)
     return network.engine.sim.inject_poisson(
@@ -157,10 +159,11 @@ def _poisson(
         rate,
         each,
         weight,
-        start,
+        begin,
         key.number,
         key.streams,
         receptor,
+        end,
     )
 
 
@@ -201,9 +204,10 @@ def _sine(
     )
     _in_range(where, "amplitude", amplitude, 2.0, network)
     _in_range(where, "offset", offset, 2.0, network)
+    begin, end = window(where, what, network.dt, start)
     return network.engine.sim.inject_sine_current(
-        target.index, _elements(target), amplitude, offset, frequency, phase, start,
-        key.number, key.streams,
+        target.index, _elements(target), amplitude, offset, frequency, phase, begin,
+        key.number, key.streams, end,
     )  # fmt: skip
 
 
@@ -215,8 +219,9 @@ def _noise(
     mean, std = fits(where, "mean", what.mean, n), fits(where, "std", what.std, n)
     # A draw lies within 8.3 standard deviations.
     _in_range(where, "mean and std", np.maximum(np.abs(mean), std), 10.0, network)
+    begin, end = window(where, what, network.dt, start)
     return network.engine.sim.inject_noise(
-        target.index, _elements(target), mean, std, every, start, key.number, key.streams
+        target.index, _elements(target), mean, std, every, begin, key.number, key.streams, end
     )
 
 

@@ -13,6 +13,7 @@ from spikelet.network.population import Population, check_length
 from spikelet.network.source_kinds import is_source, send_source
 from spikelet.neurons import NeuronModel
 from spikelet.rules import Normal, Uniform
+from spikelet.sources.window import require_ahead
 from spikelet.spatial import Free, Grid, Positions
 
 __all__ = ["populate"]
@@ -60,6 +61,7 @@ def populate(
             net.engine.drawn = drawn
             raise
     elif is_source(model):
+        require_ahead(where, model, net.t)
         index = send_source(where, net, n, model, net.engine.step)
     else:
         rule = f"must be a neuron model or a spike source{_hint(model)}"

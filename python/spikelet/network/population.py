@@ -167,6 +167,7 @@ _FIXED_POSITIONS = (
     "positions are fixed when a population is made; copy the array with np.array(...)"
 )
 _NEW = "it is fixed when the population is made; add another, with net.population({name}=...)"
+_SHARED = ("reset", "start", "stop")  # parameters that all elements have in common
 _FIXED = {
     "name": _NEW.format(name="name"),
     "size": _NEW.format(name="n"),
@@ -345,14 +346,14 @@ class Population:
             if name not in self._parameter_names():
                 self.__getattr__(name)
             shared = (
-                name == "reset" and len(self) < self.size and value != getattr(self.model, name)
+                name in _SHARED and len(self) < self.size and value != getattr(self.model, name)
             )
             if self._ids is not None and (shared or not self._per_element):
                 kind = type(self.model).__name__
                 rule = f"is of the whole population ({kind}): set it there, for all elements"
                 fail(f"part of {self.name}", name, value, rule)
             changes[name] = value
-            if self._ids is not None and name != "reset":
+            if self._ids is not None and name not in _SHARED:
                 whole = np.broadcast_to(
                     np.asarray(getattr(self.model, name), dtype=float), (self.size,)
                 ).copy()

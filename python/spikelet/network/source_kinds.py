@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeGuard
 import numpy as np
 import numpy.typing as npt
 
+from spikelet import _core
 from spikelet._util.checks import fail, fits
 from spikelet.network.base import NetworkBase
 from spikelet.sources import (
@@ -24,6 +25,7 @@ from spikelet.sources import (
 )
 from spikelet.sources.poisson import check_events
 from spikelet.sources.rates import ChangingRate
+from spikelet.sources.window import window
 
 __all__ = ["Source", "is_source", "per_element", "send_source", "starts_when_set"]
 
@@ -117,6 +119,11 @@ def _poisson(call: _Call, model: PoissonSource) -> int:
     rate = fits(call.where, "rate", np.asarray(model.rate), call.n)
     check_events(call.where, rate, call.network.dt, as_spikes=True)
     sim = call.network.engine.sim
+    if model.start is not None or model.stop is not None:
+        begin, end = window(call.where, model, call.network.dt)
+        rows = [rate] if end is None else [rate, np.zeros_like(rate)]
+        starts = np.array([begin, end][: len(rows)], dtype=np.int64)
+        return _with_rates(call, _core.Rates(starts, np.concatenate(rows), len(rate)))
     if call.population is None:
         return sim.add_poisson(call.n, rate)
     sim.set_rates(call.population, rate)
@@ -124,9 +131,13 @@ def _poisson(call: _Call, model: PoissonSource) -> int:
 
 
 def _changing(call: _Call, model: ChangingRate) -> int:
-    dt, sim = call.network.dt, call.network.engine.sim
+    dt = call.network.dt
     check_events(call.where, model.most(call.where, call.n), dt, as_spikes=True)
-    rates = model.to_core(call.where, call.n, dt, call.start)
+    return _with_rates(call, model.to_core(call.where, call.n, dt, call.start))
+
+
+def _with_rates(call: _Call, rates: _core.Rates) -> int:
+    sim = call.network.engine.sim
     index = sim.add_poisson(call.n, np.zeros(1)) if call.population is None else call.population
     sim.set_changing_rates(index, rates)
     return index

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -20,6 +22,7 @@ __all__ = ["Union", "joined", "parts_of", "positions_in", "values_of_part"]
 
 Ints: TypeAlias = npt.NDArray[np.int64]
 
+_WHOLE = np.array(True)  # of every element
 _IDS = "the ids of a union are fixed; take a part, such as union[ids], or copy the array"
 _PARAMETER = "items of a parameter cannot be set: assign a whole array, as in `union.I_e = values`"
 
@@ -42,19 +45,53 @@ class Union:
     network: NetworkBase
     parts: tuple[Population, ...]
 
-    def __init__(self, network: NetworkBase, parts: Sequence[Population]) -> None:
+    def __init__(
+        self,
+        network: NetworkBase,
+        parts: Sequence[Population],
+        *,
+        before: tuple[Population, ...] = (),
+        taken: Mapping[int, npt.NDArray[np.bool_]] = MappingProxyType({}),
+    ) -> None:
+        # A sum of many populations checks each part once: `taken` is what those `before` have taken.
         set_ = super().__setattr__
         set_("network", network)
-        set_("parts", tuple(parts))
-        sizes = [len(part) for part in parts]
-        set_("_begins", np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64))
-        for index in {part.index for part in parts}:
-            same = [part for part in parts if part.index == index]
-            ids = np.concatenate([part.ids for part in same])
-            if len(same) > 1 and len(np.unique(ids)) < len(ids):
-                twice = int(np.flatnonzero(np.bincount(ids) > 1)[0])
-                rule = f"must not share elements, but {same[0].name} {twice} is in two"
-                fail("union", "parts", [repr(part) for part in same], rule)
+        set_("parts", (*before, *parts))
+        set_("_taken", dict(taken))
+        own: set[int] = set()
+        for part in parts:
+            self._take(part, own)
+
+    def _take(self, part: Population, own: set[int]) -> None:
+        """Note which elements of a population a part has, after a check that no other part has them.
+
+        `own` holds the populations whose array is this union's, and not that of the union with which it begins.
+        """
+        index, taken = part.index, self._taken.get(part.index)
+        if taken is None and part.whole:
+            self._taken[index] = _WHOLE
+            return
+        if index not in own:
+            taken = (
+                np.zeros(part.size, bool) if taken is None else taken | np.zeros(part.size, bool)
+            )
+            self._taken[index] = taken
+            own.add(index)
+        ids = part.ids
+        if taken[ids].any():
+            same = [one for one in self.parts if one.index == index]
+            rule = f"must not share elements, but {part.name} {ids[taken[ids]][0]} is in two"
+            fail("union", "parts", [repr(one) for one in same], rule)
+        taken[ids] = True
+
+    def followed_by(self, parts: Sequence[Population]) -> Union:
+        """Return the union of these parts and some more."""
+        return Union(self.network, parts, before=self.parts, taken=self._taken)
+
+    @functools.cached_property
+    def _begins(self) -> Ints:
+        sizes = [len(part) for part in self.parts]
+        return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
 
     @property
     def name(self) -> str:
@@ -315,10 +352,12 @@ def joined_values(name: str, values: Sequence[Any], lengths: Sequence[int]) -> n
 def joined(network: NetworkBase, items: Sequence[Any]) -> Union:
     """Return the union of populations and unions of one network."""
     parts: list[Population] = []
-    for item in items:
+    first = items[0] if items and isinstance(items[0], Union) else None
+    for k, item in enumerate(items):
         if not isinstance(item, (Population, Union)):
             fail("union", "part", item, "must be a population, or a union of some", error=TypeError)
         if item.network is not network:
             fail("union", "part", item.name, "must belong to the same network")
-        parts += parts_of(item)
-    return Union(network, parts)
+        if k > 0 or first is None:
+            parts += parts_of(item)
+    return Union(network, parts) if first is None else first.followed_by(parts)

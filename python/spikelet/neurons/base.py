@@ -193,7 +193,8 @@ class NeuronModel(Described):
 
     def about_stability(self, dt: float) -> str:  # noqa: ARG002 - models differ
         """Return advice for a state that diverges, for messages."""
-        return type(self).__name__
+        way_out = 'is too large or too small; dtype="float64" has a wider range'
+        return f"{type(self).__name__}: a parameter, a weight or an input {way_out}"
 
     @property
     def length(self) -> int | None:

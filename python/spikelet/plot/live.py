@@ -117,8 +117,7 @@ def _drawing(where: str, what: Any, net: Network, window: float | None) -> Calla
         _require_own(where, one, net)
 
     def spikes(figure: Figure) -> None:
-        length = net.t - start()
-        raster_and_rates(what, start(), net.t, bin_size=min(5.0, length), figure=figure)
+        raster_and_rates(what, start(), net.t, figure=figure)
 
     return spikes
 

@@ -89,8 +89,10 @@ def overlap(spikes: Spikes, start: float, stop: float) -> tuple[float, float]:
     return first, stop if spikes.stop is None else min(stop, spikes.stop)
 
 
-def bin_width(where: str, bin_size: Any, length: float) -> float:
-    """Return the width of a bin [ms], after a check that an interval of a length [ms] has one."""
+def bin_width(where: str, bin_size: Any, length: float, *, default: float) -> float:
+    """Return the width of a bin [ms], after a check that an interval of a length [ms] has one; None: `default`, or all of it."""
+    if bin_size is None:
+        return min(default, length)
     width = number(where, "bin_size", bin_size, "ms")
     require(where, "bin_size", width, "> 0")
     if number_of_bins(length, float(width), whole=True) < 1:

@@ -107,7 +107,7 @@ def rate_histogram(
     start: float | None = None,
     stop: float | None = None,
     *,
-    bin_size: float = 5.0,
+    bin_size: float | None = None,
     ax: Axes | None = None,
     **style: Any,
 ) -> Axes:
@@ -119,9 +119,9 @@ def rate_histogram(
         Spikes of one or several populations.
     start, stop : float, optional
         The interval [ms]; by default all that was observed.
-    bin_size : float
-        Width of a bin [ms]. A remainder after the last whole bin is not drawn, so a population that was observed for
-        less than one bin is not drawn at all.
+    bin_size : float, optional
+        Width of a bin [ms]; by default 5, or the interval if it is shorter. A remainder after the last whole bin is not
+        drawn, so a population that was observed for less than one bin is not drawn at all.
     ax : Axes, optional
         Axes to draw on.
     **style
@@ -134,7 +134,7 @@ def rate_histogram(
     where = "plot.rate_histogram"
     found = named_spikes(where, "spikes", spikes)
     begin, end = interval(where, found, start, stop)
-    width = bin_width(where, bin_size, end - begin)
+    width = bin_width(where, bin_size, end - begin, default=5.0)
     ax = axes(where, ax)
     _rates(ax, found, begin, end, width, style)
     if len(found) > 1:
@@ -147,7 +147,7 @@ def raster_and_rates(
     start: float | None = None,
     stop: float | None = None,
     *,
-    bin_size: float = 5.0,
+    bin_size: float | None = None,
     figure: Figure | None = None,
     **style: Any,
 ) -> Figure:
@@ -159,8 +159,8 @@ def raster_and_rates(
         Spikes of one or several populations.
     start, stop : float, optional
         The interval [ms]; by default all that was observed.
-    bin_size : float
-        Width of a bin of the rates [ms].
+    bin_size : float, optional
+        Width of a bin of the rates [ms]; by default 5, or the interval if it is shorter.
     figure : Figure, optional
         An empty Figure to draw on.
     **style
@@ -173,7 +173,7 @@ def raster_and_rates(
     where = "plot.raster_and_rates"
     found = named_spikes(where, "spikes", spikes)
     begin, end = interval(where, found, start, stop)
-    width = bin_width(where, bin_size, end - begin)
+    width = bin_width(where, bin_size, end - begin, default=5.0)
     figure = figure_of(where, figure, (8.0, 5.0))
     dots, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     shown = [Named(name, _between(one, begin, end)) for name, one in found]

@@ -69,7 +69,7 @@ def correlation_distribution(
     start: float | None = None,
     stop: float | None = None,
     *,
-    bin_size: float = 2.0,
+    bin_size: float | None = None,
     neurons: int = 200,
     bins: int = 50,
     ax: Axes | None = None,
@@ -83,8 +83,8 @@ def correlation_distribution(
         Spikes of one or several populations.
     start, stop : float, optional
         The interval [ms]; by default all that was observed.
-    bin_size : float
-        Width of a bin in which spikes are counted [ms].
+    bin_size : float, optional
+        Width of a bin in which spikes are counted [ms]; by default 2, or the interval if it is shorter.
     neurons : int
         Number of neurons drawn from each population; see `spikelet.statistics.correlations`.
     bins : int
@@ -101,7 +101,7 @@ def correlation_distribution(
     where = "plot.correlation_distribution"
     found = named_spikes(where, "spikes", spikes)
     begin, end = interval(where, found, start, stop)
-    width = bin_width(where, bin_size, end - begin)
+    width = bin_width(where, bin_size, end - begin, default=2.0)
     values = []
     for name, one in found:
         first, last = overlap(one, begin, end)
@@ -113,7 +113,7 @@ def correlation_distribution(
     bins = integer(where, "bins", bins, 1)
     edges = np.histogram_bin_edges(np.concatenate(known) if known else np.zeros(1), bins)
     ax = _shares(where, values, edges, ax, style)
-    ax.set_xlabel(f"correlation of counts in {bin_size:g} ms")
+    ax.set_xlabel(f"correlation of counts in {width:g} ms")
     ax.set_ylabel("share of pairs")
     return ax
 

@@ -11,6 +11,7 @@ from spikelet._util.checks import fail, number, numbers, own, require
 from spikelet._util.described import Described
 from spikelet._util.grid import Snap, snap_rule
 from spikelet.sources.rates import change_times
+from spikelet.sources.window import check_window
 
 __all__ = ["CurrentInput", "NoiseInput", "SineCurrent", "StepCurrent"]
 
@@ -92,6 +93,9 @@ class SineCurrent(Described):
         Frequency [Hz].
     phase : float or array-like, [n]
         Phase at time 0 [degrees].
+    start, stop : float, optional
+        Times [ms], multiples of dt, from which and up to which it acts, in the network's time; by default from now on,
+        without an end. A start that is over means now.
 
     Notes
     -----
@@ -102,6 +106,8 @@ class SineCurrent(Described):
     offset: Any = 0.0
     frequency: Any = 0.0
     phase: Any = 0.0
+    start: float | None = None
+    stop: float | None = None
 
     def __post_init__(self) -> None:
         units = {"amplitude": "pA", "offset": "pA", "frequency": "Hz", "phase": "deg"}
@@ -110,6 +116,7 @@ class SineCurrent(Described):
             rule = ">= 0" if name == "frequency" else "finite"
             require("SineCurrent", name, values, rule)
             object.__setattr__(self, name, own(values))
+        check_window("SineCurrent", self)
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,12 +128,18 @@ class NoiseInput(Described):
     mean, std : float or array-like, [n]
         Mean and standard deviation [pA].
     every : float, optional
-        Interval [ms], a multiple of dt, at which a new value is drawn and then held; by default each step.
+        Interval [ms], a multiple of dt, at which a new value is drawn and then held; by default each step. Intervals
+        count from the start.
+    start, stop : float, optional
+        Times [ms], multiples of dt, from which and up to which it acts, in the network's time; by default from now on,
+        without an end. A start that is over means now.
     """
 
     mean: Any = 0.0
     std: Any = 1.0
     every: float | None = None
+    start: float | None = None
+    stop: float | None = None
 
     def __post_init__(self) -> None:
         mean = numbers("NoiseInput", "mean", self.mean, "pA")
@@ -138,3 +151,4 @@ class NoiseInput(Described):
         if self.every is not None:
             every = float(number("NoiseInput", "every", self.every, "ms"))
             object.__setattr__(self, "every", every)
+        check_window("NoiseInput", self)

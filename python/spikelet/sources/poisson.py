@@ -12,6 +12,7 @@ from spikelet._util.advice import advise
 from spikelet._util.checks import fail, has_units, listed, numbers, numbers_that, own, require
 from spikelet._util.described import Described
 from spikelet.sources.rates import ChangingRate
+from spikelet.sources.window import check_window
 
 __all__ = ["PoissonInput", "PoissonSource", "check_events"]
 
@@ -49,6 +50,9 @@ class PoissonSource(Described):
     ----------
     rate : float or array-like, [n]
         Rate of each element [Hz]. `population.rate = ...` changes it between runs.
+    start, stop : float, optional
+        Times [ms], multiples of dt, in the network's time: the spikes are those of ``start < time <= stop``; by default from now on,
+        without an end.
 
     Notes
     -----
@@ -56,6 +60,8 @@ class PoissonSource(Described):
     """
 
     rate: Any = field(metadata={"unit": "Hz"})
+    start: float | None = None
+    stop: float | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.rate, ChangingRate):
@@ -65,6 +71,7 @@ class PoissonSource(Described):
         require("PoissonSource", "rate", rate, ">= 0")
         _advise_rate("PoissonSource", rate)
         object.__setattr__(self, "rate", own(rate) if rate.ndim else float(rate))
+        check_window("PoissonSource", self)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,11 +88,16 @@ class PoissonInput(Described):
     receptor : str, optional
         Name of the receptor, as in `Network.connect`. It is needed for neurons with several receptors that are not called
         "ex" and "in".
+    start, stop : float, optional
+        Times [ms], multiples of dt, in the network's time: events arrive at times of ``start < time <= stop``; by default from now on,
+        without an end.
     """
 
     rate: Any
     weight: Any
     receptor: str | None = None
+    start: float | None = None
+    stop: float | None = None
 
     def __post_init__(self) -> None:
         if self.receptor is not None and not isinstance(self.receptor, str):
@@ -105,6 +117,7 @@ class PoissonInput(Described):
         if type(weight) is float or not has_units(weight):
             weight = self.weight_in("")
         object.__setattr__(self, "weight", tuple(weight) if isinstance(weight, list) else weight)
+        check_window("PoissonInput", self)
 
     def weight_in(self, unit: str) -> npt.NDArray[np.float64]:
         """Return the weight as plain numbers in a unit."""

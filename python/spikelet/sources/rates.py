@@ -12,6 +12,7 @@ from spikelet import _core
 from spikelet._util.checks import fail, fits, interval, number, numbers, own, require
 from spikelet._util.described import Described
 from spikelet._util.grid import Snap, grid_steps, snap_rule
+from spikelet.sources.window import check_window, window
 
 __all__ = [
     "ChangingRate",
@@ -49,6 +50,9 @@ class SinusoidalPoisson(Described):
         Frequency of the modulation [Hz].
     phase : float or array-like, [n]
         Phase at time 0 [degrees].
+    start, stop : float, optional
+        Times [ms], multiples of dt, in the network's time: spikes are those of ``start < time <= stop``; by default from now on,
+        without an end.
 
     Notes
     -----
@@ -61,6 +65,8 @@ class SinusoidalPoisson(Described):
     amplitude: Any = _in("Hz")
     frequency: Any = _in("Hz")
     phase: Any = _in("deg", 0.0)
+    start: float | None = None
+    stop: float | None = None
 
     def __post_init__(self) -> None:
         rules = {"rate": ">= 0", "amplitude": "finite", "frequency": ">= 0", "phase": "finite"}
@@ -69,6 +75,7 @@ class SinusoidalPoisson(Described):
             values = numbers("SinusoidalPoisson", name, getattr(self, name), unit)
             require("SinusoidalPoisson", name, values, rule)
             object.__setattr__(self, name, own(values) if values.ndim else float(values))
+        check_window("SinusoidalPoisson", self)
 
     def most(self, where: str, n: int) -> Floats:
         """Return the largest rate [Hz]: one, or one for each of n elements."""
@@ -77,7 +84,9 @@ class SinusoidalPoisson(Described):
 
     def to_core(self, where: str, n: int, dt: float, start: int) -> _core.Rates:  # noqa: ARG002
         """Return the core's description for n elements."""
-        return _core.Rates(*self._values(where, n))
+        rate, amplitude, frequency, phase = self._values(where, n)
+        begin, end = window(where, self, dt)
+        return _core.Rates(rate, amplitude, frequency, phase, begin, end)
 
     def _values(self, where: str, n: int) -> list[Floats]:
         names = ("rate", "amplitude", "frequency", "phase")

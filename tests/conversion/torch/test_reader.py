@@ -136,7 +136,7 @@ def test_hooks_belong_to_the_module() -> None:
     assert [n.name for n in graph] == ["0", "0_1", "1"]
 
 
-@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated")
 def test_code_that_pytorch_does_not_see_is_found_out() -> None:
     """A scripted function is not recorded: its result looks like a constant."""
 

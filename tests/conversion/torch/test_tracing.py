@@ -147,7 +147,7 @@ def test_nested_arguments() -> None:
     assert doubled[1]["k"] == slice(10, None)
 
 
-@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated")
 def test_copies_have_no_gradients_and_no_hooks_in_the_way() -> None:
     with pytest.warns(FutureWarning, match="weight_norm"):
         module = nn.utils.weight_norm(nn.Linear(3, 2))

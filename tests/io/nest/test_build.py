@@ -147,6 +147,44 @@ def test_what_is_given_over_time() -> None:
     np.testing.assert_allclose(np.sort(spikes[1].times), np.sort(spikes[0].times))
 
 
+def test_starts_and_stops() -> None:
+    """Of currents, step for step; of random events, what arrives in each step."""
+    net = sl.Network(seed=5, threads=1, dtype="float64")
+    cells = net.population(12, sl.LIF(V_th=1e9, tau_syn_ex=1e-3), name="cells")
+    net.inject(cells, sl.SineCurrent(90.0, 20.0, 40.0, 30.0, start=3.0, stop=12.0))
+    net.inject(cells[:6], sl.NoiseInput(200.0, 0.0, start=9.0, stop=15.5))
+    net.run(7.3)
+    net.inject(cells[3:], sl.NoiseInput(-50.0, 0.0, start=18.0))
+    wave = sl.SinusoidalPoisson(2e5, 1e5, 50.0, start=11.0, stop=19.0)
+    rows = sl.InhomogeneousPoisson([1e5, 2e5], times=[10.0, 15.0])
+    rates = (1e5, wave, rows)
+    others = [net.population(4, cells.model, name=name) for name in "abc"]
+    for other, rate in zip(others, rates, strict=True):
+        net.inject(other, sl.PoissonInput(rate, 1.0, start=9.0, stop=17.0))
+    sources = [
+        net.population(20, sl.PoissonSource(4e4, start=9.0, stop=17.0)),
+        net.population(20, wave),
+    ]
+    there = net.to_nest()
+    v_m = [x.record(cells, "V_m") for x in (net, there)]
+    arrived = [[x.record(other, "I_syn_ex") for other in others] for x in (net, there)]
+    spikes = [[x.record(source, "spikes") for source in sources] for x in (net, there)]
+    net.run(20.0)
+    there.run(20.0)
+    k = len(v_m[1].times)
+    assert k > 180
+    np.testing.assert_allclose(v_m[1].values, v_m[0].values[:k], rtol=0, atol=1e-9)
+    assert np.ptp(v_m[0].values, axis=0).min() > 0.5
+    for of_network in arrived:
+        for found, first in zip(of_network, (9.1, 11.1, 10.1), strict=True):
+            steps = np.flatnonzero(found.values.max(axis=1) > 1e-9)
+            ends = np.asarray(found.times)[steps[[0, -1]]]
+            np.testing.assert_allclose(ends, [first, 17.0])
+    for of_network in spikes:
+        for found, ends in zip(of_network, ([9.1, 17.0], [11.1, 19.0]), strict=True):
+            np.testing.assert_allclose([found.times.min(), found.times.max()], ends)
+
+
 def test_rates_over_time() -> None:
     net = sl.Network(seed=5, threads=1, dtype="float64")
     model = sl.LIF(V_th=1e9, tau_syn_ex=1e-3)  # I_syn_ex is what arrived in the step

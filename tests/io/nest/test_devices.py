@@ -114,13 +114,63 @@ def test_one_sine_drives_many_neurons(window: dict[str, float]) -> None:
     assert_same_spikes(net, recorder, 1)
 
 
-def test_a_sine_that_ends_later_than_its_rows_can_be_written_out() -> None:
-    nest.Connect(
-        nest.Create("ac_generator", 1, {"amplitude": 1.0, "stop": 10_001.0}),
-        nest.Create("iaf_psc_exp"),
+def test_currents_start_and_stop_in_the_same_steps() -> None:
+    """Noise without a deviation is a constant current, so that its steps can be compared."""
+    cells = nest.Create("iaf_psc_exp", 3, {"V_th": 1e3})
+    when = {"origin": 5.0, "start": 30.3, "stop": 81.7}
+    noise = nest.Create("noise_generator", 1, {"mean": 300.0, "std": 0.0, **when})
+    sine = nest.Create("ac_generator", 1, {"amplitude": 90.0, "frequency": 40.0, **when})
+    late = nest.Create("ac_generator", 1, {"amplitude": 90.0, "frequency": 40.0, "start": 20_000.0})
+    nest.Connect(noise, cells[:2], syn_spec={"delay": 2.3})
+    nest.Connect(sine, cells[1:], syn_spec={"delay": 0.1, "weight": -2.0})
+    nest.Connect(late, cells)
+    meter = nest.Create("multimeter", 1, {"record_from": ["V_m"], "interval": 0.1})
+    nest.Connect(meter, cells)
+    nest.Simulate(20.0)  # from NEST's present on
+    net = sl.io.from_nest(nest, threads=1, approximate=True)
+    starts = {type(drive.input).__name__: drive.start for drive in net.inputs[:2]}
+    assert starts == {"NoiseInput": 17.6, "SineCurrent": 15.4}
+    assert net.inputs[2].start == 19_981.0
+    nest.Simulate(100.0)
+    net.run(100.0)
+    events, found = meter.events, net.recorders[0]
+    order = np.lexsort((events["senders"], np.rint(events["times"] / 0.1)))
+    expected = events["V_m"][order].reshape(-1, 3)[200:]
+    np.testing.assert_allclose(found.values[: len(expected)], expected, rtol=0, atol=1e-9)
+    assert np.ptp(expected, axis=0).min() > 0.5
+
+
+def test_random_generators_are_silent_before_their_start_and_after_their_stop() -> None:
+    cells = nest.Create("iaf_psc_exp", 20, {"V_th": 1e9, "tau_syn_ex": 0.5})
+    parrots = nest.Create("parrot_neuron", 40)
+    when = {"start": 20.0, "stop": 60.0}
+    noise = nest.Create("poisson_generator", 1, {"rate": 2e5, **when})
+    wave = nest.Create(
+        "sinusoidal_poisson_generator",
+        1,
+        {"rate": 2e4, "amplitude": 5e3, "frequency": 50.0, **when},
     )
-    with pytest.raises(ValueError, match="ac_generator_1: stop must be at most 10000 ms away"):
-        sl.io.from_nest(nest, threads=1)
+    nest.Connect(noise, cells, syn_spec={"delay": 1.0})
+    nest.Connect(wave, parrots, syn_spec={"delay": 1.0})
+    recorder = nest.Create("spike_recorder")
+    nest.Connect(parrots, recorder)
+    net = sl.io.from_nest(nest, threads=1)
+    meter = nest.Create("multimeter", 1, {"record_from": ["I_syn_ex"], "interval": 0.1})
+    nest.Connect(meter, cells)
+    arrived = net.record(net.populations[0], "I_syn_ex")
+    nest.Simulate(100.0)
+    net.run(100.0)
+    events = meter.events
+    order = np.lexsort((events["senders"], np.rint(events["times"] / 0.1)))
+    theirs = events["I_syn_ex"][order].reshape(-1, 20)
+    for found in (arrived.values[: len(theirs)], theirs):
+        steps = np.flatnonzero((np.diff(found, axis=0, prepend=0.0) > 1e-3).any(axis=1))
+        assert (steps[0], steps[-1]) == (211, 610)  # samples 0, 1, ... are at 0.1, 0.2, ... ms
+    ours = net.recorders[0]
+    assert isinstance(ours, sl.SpikeRecorder)
+    assert abs(len(ours) / recorder.n_events - 1) < 0.05
+    for times in (ours.times, recorder.events["times"]):
+        np.testing.assert_allclose([times.min(), times.max()], [21.0, 60.9])
 
 
 def test_precise_spikes_act_at_the_end_of_their_step() -> None:

@@ -56,6 +56,10 @@ def with_input(what: Any) -> sl.Network:
             "p: SinusoidalPoisson is not a source",
         ),
         (
+            lambda: with_population(1, sl.PoissonSource(5.0, stop=20.0)),
+            "p: a poisson_generator of SONATA has no start and stop",
+        ),
+        (
             lambda: with_population(1, sl.LIF(), lambda p: setattr(p, "I_syn_ex", 1.0)),
             "p: I_syn_ex cannot be set in iaf_psc_exp",
         ),

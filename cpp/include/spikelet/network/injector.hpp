@@ -2,6 +2,7 @@
 // kind, derive from Injector here, and bind an inject_* in bind_network.cpp.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <span>
@@ -57,6 +58,11 @@ class Injector {
   Act act() const { return act_; }
   // The first window that ends after a step, in which it acts; outside of them it costs nothing.
   virtual Window window(Step step) const { return window_.end > step ? window_ : never; }
+  // It ends at this step, if not before.
+  void stop_at(Step step) {
+    window_.end = std::min(window_.end, step);
+    window_ = window_.begin < window_.end ? window_ : never;
+  }
   // Of the streams it was offered, how many it keeps.
   virtual std::size_t streams() const { return 1; }
 

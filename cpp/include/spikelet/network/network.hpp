@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -159,8 +160,9 @@ class Network {
   using InitialStates = std::vector<std::pair<std::size_t, std::vector<std::vector<R>>>>;
   InitialStates initial_states() const;
   void keep(InitialStates&& states) noexcept;
-  // Throws Divergence unless all states of neurons that a program moves are numbers.
-  void require_numbers() const;
+  // Throws Divergence unless all states of neurons are numbers. Those that no program moves are
+  // looked at every few steps only: a loop of short runs would take longer by half.
+  void require_numbers();
   // Back to the initial states at step `at`; no projection uses spikes up to `born`.
   void restart(Step at, Step born);
 
@@ -181,6 +183,7 @@ class Network {
   bool changed = true;         // since the layout was built
   bool inputs_changed = true;  // since they were bound to the layout
   std::size_t edition = 0;     // of nodes and static synapses: another one for each change
+  Step kernels_due = std::numeric_limits<Step>::min();  // when to look at what kernels move
   std::vector<Node<R>> nodes;
   std::vector<Projection<R>> projections;
   std::map<std::uint32_t, Input<R>> inputs;  // by number, which is in order of creation

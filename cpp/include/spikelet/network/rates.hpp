@@ -44,12 +44,13 @@ class Rates {
 // Values of all targets: one, or one for each.
 using ByTarget = std::span<const double>;
 
-// max(0, rate + amplitude sin(2 pi frequency t + phase)) at the end of each step, t from 0 on.
+// max(0, rate + amplitude sin(2 pi frequency t + phase)) at the end of each step of a window, t
+// from 0 on; 0 outside.
 class SineRates final : public Rates {
  public:
   // rate, amplitude, frequency [Hz], phase [degrees]; dt [ms]
   SineRates(const Targets& targets, ByTarget rate, ByTarget amplitude, ByTarget frequency,
-            ByTarget phase, double dt);
+            ByTarget phase, double dt, Window window = {});
   Window window(Step step) const override;
 
  private:
@@ -57,6 +58,7 @@ class SineRates final : public Rates {
 
   std::vector<double> rate_;  // events a step
   std::vector<Sine> sine_;
+  Window window_;
 };
 
 // Row k of `rates` [rows, columns] from step starts[k] on; before the first there are none.

@@ -31,6 +31,7 @@ from spikelet.sources import (
     StepCurrent,
 )
 from spikelet.sources.rates import ChangingRate
+from spikelet.sources.window import Window, window
 
 _CHUNK = 1 << 20  # synapses handed over at a time
 _FORGOTTEN = 40.0  # time constants after which a trace is below the last digit of a double
@@ -136,10 +137,10 @@ class Builder:
         model, n = population.model, len(population)
         gids = self.first[population.index] + np.arange(n)
         if isinstance(model, PoissonSource):
-            self._connect(self._poisson(model.rate, n, 0), gids, 1.0)
+            self._connect(self._poisson(model.rate, n, 0, self._window(model)), gids, 1.0)
         elif isinstance(model, ChangingRate):
             start = self.net.engine.raster_starts[population.index]
-            self._connect(self._poisson(model, n, start), gids, 1.0)
+            self._connect(self._poisson(model, n, start, Window(start, None)), gids, 1.0)
         elif isinstance(model, NeuronModel):
             for receptor, weights in self._kicks(population):
                 kick = self._trains(np.zeros(1, np.int64), np.zeros(1, np.int64), 1)
@@ -162,17 +163,32 @@ class Builder:
 
     # Inputs -------------------------------------------------------------------------------------------------------
 
-    def _poisson(self, rate: Any, n: int, start: int) -> Ints:
-        """Make generators for one rate, or for one of each of n elements, that act from step `start` on."""
+    def _window(self, what: Any, since: int = 0) -> Window:
+        """Return the steps in which something acts that was set at a step."""
+        return window("to_nest", what, self.net.dt, since)
+
+    def _on(self, when: Window, first: int) -> dict[str, Any]:
+        """Return a generator's start and stop, where `first` is the step in NEST of what acts here now."""
+        on = {"start": self.ms(first + max(when.start - self.now, 0))}
+        if when.stop is not None:
+            on["stop"] = self.ms(first + max(when.stop - self.now, when.start - self.now, 0))
+        return on
+
+    def _poisson(self, rate: Any, n: int, since: int, when: Window) -> Ints:
+        """Make generators for one rate, or for one of each of n elements, whose time counts from step `since`."""
         begin = self.offset - self.delay - 1
-        at = {"start": self.ms(begin + max(start - self.now, 0))}
         if isinstance(rate, SinusoidalPoisson):
+            own = self._window(rate, when.start)
+            stops = [stop for stop in (own.stop, when.stop) if stop is not None]
+            # It starts and stops two steps earlier than the others.
+            at = self._on(Window(own.start, min(stops, default=None)), begin + 2)
             return self._waves("sinusoidal_poisson_generator", rate, ("rate", "amplitude"), at)
+        at = self._on(when, begin)
         if isinstance(rate, InhomogeneousPoisson):
-            steps, rates = rate.rows("to_nest", n, self.net.dt, start)
+            steps, rates = rate.rows("to_nest", n, self.net.dt, since)
             steps, rates = self._from_now(steps, rates)
             params = [
-                {"rate_times": self.ms(steps + begin + 2), "rate_values": column}
+                {"rate_times": self.ms(steps + begin + 2), "rate_values": column, **at}
                 for column in rates.T
             ]
             return _ids(
@@ -207,18 +223,20 @@ class Builder:
                     model, receptor_number("to_nest", model, what.receptor)
                 )
             self._connect(
-                self._poisson(what.rate, len(gids), start), gids, weight, receptor=receptor
+                self._poisson(what.rate, len(gids), start, self._window(what, start)),
+                gids,
+                weight,
+                receptor=receptor,
             )
         elif isinstance(what, NoiseInput):
             n = max(np.size(what.mean), np.size(what.std))
             every = interval("inject", what.every, self.net.dt)
-            begin = self.ms(self.offset - self.delay + max(start - self.now, 0))
-            noise = {"mean": what.mean, "std": what.std, "dt": self.ms(every), "start": begin}
+            on = self._on(self._window(what, start), self.offset - self.delay)
+            noise = {"mean": what.mean, "std": what.std, "dt": self.ms(every), **on}
             self._connect(self._generators("noise_generator", n, **noise), gids, 1.0)
         elif isinstance(what, SineCurrent):
-            begin = self.ms(self.offset - self.delay + max(start - self.now, 0))
-            names = ("amplitude", "offset")
-            self._connect(self._waves("ac_generator", what, names, {"start": begin}), gids, 1.0)
+            on = self._on(self._window(what, start), self.offset - self.delay)
+            self._connect(self._waves("ac_generator", what, ("amplitude", "offset"), on), gids, 1.0)
         elif isinstance(what, StepCurrent):
             steps = grid_steps("to_nest", what.times, self.net.dt, what.snap)
             self._connect(self._steps(*self._from_now(steps, what.amplitudes)), gids, 1.0)

@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet.sources import (
-    CurrentInput,
     InhomogeneousPoisson,
     NoiseInput,
     PoissonInput,
@@ -40,9 +39,14 @@ __all__ = [
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-_EVER = np.array([-(2**60)])  # the step from which a constant holds
+_LATER = {
+    "poisson_generator": 1,
+    "inhomogeneous_poisson_generator": 1,
+    "sinusoidal_poisson_generator": -1,
+}
+"""How many steps later than ours NEST's generators start and stop."""
 
-_LONGEST_WAIT = 100_000  # steps
+_EVER = np.array([-(2**60)])  # the step from which a constant holds
 
 INPUTS = (
     "poisson_generator",
@@ -90,13 +94,13 @@ class Generator:
         begin = self.status["origin"] + self.status["start"]
         if self.random and round(begin / self.dt) <= self.now:
             return 0  # it is on already
-        return max(int(self.steps(begin)), 0)
+        return max(int(self.steps(begin)) + _LATER.get(self.model, 0), 0)
 
     @property
     def stops(self) -> int | None:
         """Step at which it ends to act, None: never."""
         end = self.status["origin"] + self.status["stop"]
-        return None if end > 1e300 else max(int(self.steps(end)), 0)
+        return None if end > 1e300 else max(int(self.steps(end)) + _LATER.get(self.model, 0), 0)
 
     def windowed(self, steps: Ints, values: Floats) -> tuple[Floats, Floats]:
         """Return when values begin [ms] and the values, from now on, while it is on."""
@@ -123,6 +127,11 @@ class Generator:
         """Whether it is on from now on, without an end."""
         return self.starts == 0 and self.stops is None
 
+    def window(self) -> dict[str, float]:
+        """Return the start and the stop [ms] of an input, as far as it has them."""
+        found = {"start": self.starts or None, "stop": self.stops}
+        return {k: round(step * self.dt, 6) for k, step in found.items() if step is not None}
+
     def key(self) -> tuple[Any, ...]:
         """Return what generators must share to become one input: all but scales of what they send."""
         when = (self.starts, self.stops, self.delay)
@@ -137,16 +146,6 @@ class Generator:
 def obstacle(g: Generator) -> str | None:
     """Return why a generator cannot be an input here, None if it can."""
     status = g.status
-    if g.model == "ac_generator":
-        for name, step in (("start", g.starts), ("stop", g.stops or 0)):
-            if step > _LONGEST_WAIT:
-                return f"{name} must be at most {_LONGEST_WAIT * g.dt:g} ms away"
-    if (
-        g.model in ("sinusoidal_poisson_generator", "noise_generator")
-        and not g.always()
-        and not silent(g)
-    ):
-        return "start and stop must be NEST's defaults: such an input is always on here"
     if g.model == "noise_generator" and status["std_mod"] != 0:
         return f"std_mod must be 0, not {status['std_mod']:g}"
     if g.model == "sinusoidal_poisson_generator" and not status["individual_spike_trains"]:
@@ -165,24 +164,24 @@ def rate_of(generators: list[Generator], which: Ints) -> Any:
     if g.model == "sinusoidal_poisson_generator":
         names = ("rate", "amplitude", "frequency")
         values = {name: _each(generators, which, name) for name in names}
-        return SinusoidalPoisson(**values, phase=_compact([x.phase() for x in generators], which))
+        phase = _compact([x.phase() for x in generators], which)
+        return SinusoidalPoisson(**values, phase=phase, **g.window())
     if g.model == "inhomogeneous_poisson_generator":
         # NEST changes the rate one step before the one that this rate is for.
         columns = [
             x.windowed(x.steps(x.status["rate_times"]) - 1, np.asarray(x.status["rate_values"]))
             for x in generators
         ]
-    elif all(x.always() for x in generators):
-        return _each(generators, which, "rate")
-    else:
-        columns = [x.windowed(_EVER, np.array([x.status["rate"]])) for x in generators]
-    return InhomogeneousPoisson(_rows(columns, which), times=columns[0][0])
+        return InhomogeneousPoisson(_rows(columns, which), times=columns[0][0])
+    return _each(generators, which, "rate")
 
 
 def source_of(generators: list[Generator], which: Ints) -> Any:
     """Return the model of a population of parrots, each driven by generator `which`, all of one key."""
     rate = rate_of(generators, which)
-    return rate if isinstance(rate, ChangingRate) else PoissonSource(rate)
+    if isinstance(rate, ChangingRate):
+        return rate
+    return PoissonSource(rate, **generators[0].window())
 
 
 def inputs_of(
@@ -191,19 +190,24 @@ def inputs_of(
     """Return the inputs of some neurons: each has generator `which`, all of one key, with a weight."""
     g = generators[0]
     if "poisson" in g.model:
-        return [PoissonInput(rate_of(generators, which), _compact(weight), receptor)]
+        rate = rate_of(generators, which)
+        when = {} if isinstance(rate, ChangingRate) else g.window()
+        return [PoissonInput(rate, _compact(weight), receptor, **when)]
     if g.model == "noise_generator":
         mean = _each(generators, which, "mean") * weight
         std = _each(generators, which, "std") * np.abs(weight)
-        return [NoiseInput(mean=_compact(mean), std=_compact(std), every=float(g.status["dt"]))]
+        every = float(g.status["dt"])
+        return [NoiseInput(_compact(mean), _compact(std), every, **g.window())]
     if g.model == "ac_generator":
-        sine = SineCurrent(
-            _compact(_each(generators, which, "amplitude") * weight),
-            _compact(_each(generators, which, "offset") * weight),
-            _each(generators, which, "frequency"),
-            _compact([x.phase() for x in generators], which),
-        )
-        return [sine, *_not_before(sine, g)] if g.stops is None else [_while_on(sine, g)]
+        return [
+            SineCurrent(
+                _compact(_each(generators, which, "amplitude") * weight),
+                _compact(_each(generators, which, "offset") * weight),
+                _each(generators, which, "frequency"),
+                _compact([x.phase() for x in generators], which),
+                **g.window(),
+            )
+        ]
     if g.model == "dc_generator":
         columns = [x.windowed(_EVER, np.array([x.status["amplitude"]])) for x in generators]
     else:
@@ -216,26 +220,6 @@ def inputs_of(
     rows, scale = _rows(columns, which), _compact(weight)
     by_neuron = rows[:, None] if rows.ndim == 1 and np.ndim(scale) else rows
     return [StepCurrent(columns[0][0], by_neuron * scale)]
-
-
-def _not_before(sine: SineCurrent, g: Generator) -> list[CurrentInput]:
-    """Return what cancels a sine until its generator acts: ours has no start."""
-    return [CurrentInput(-_rows_of(sine, np.arange(g.starts) * g.dt))] if g.starts else []
-
-
-def _while_on(sine: SineCurrent, g: Generator) -> CurrentInput:
-    """Return the current of a sine whose generator ends: ours has no stop."""
-    rows = _rows_of(sine, np.arange(g.stops or 0) * g.dt)
-    rows[: g.starts] = 0.0
-    return CurrentInput(rows)
-
-
-def _rows_of(sine: SineCurrent, t: npt.NDArray[Any]) -> Floats:
-    """Return a sine at some times [ms], a column for each neuron if they differ."""
-    if any(np.ndim(x) for x in (sine.amplitude, sine.offset, sine.frequency, sine.phase)):
-        t = t[:, None]
-    angle = 2e-3 * np.pi * sine.frequency * t + np.deg2rad(sine.phase)
-    return np.asarray(sine.offset + sine.amplitude * np.sin(angle), dtype=np.float64)
 
 
 def spike_times(g: Generator) -> Ints:

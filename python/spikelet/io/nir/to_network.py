@@ -211,13 +211,13 @@ class _Paths:
         self._found: dict[tuple[str, str], _Synapses] = {}
 
     def walk(self) -> dict[tuple[str, str], _Synapses]:
-        from scipy.sparse import csr_array, eye_array  # noqa: PLC0415
+        from scipy.sparse import csr_array, eye  # noqa: PLC0415
 
         roots = set(self._flat.inputs.values())
         for name, node in self._flat.nodes.items():
             if node.kind in SPIKING or (node.kind == "Input" and not node.sources):
                 size = int(np.prod(node.sends))
-                self._from(name, name, eye_array(size, format="csr"), always=False)
+                self._from(name, name, csr_array(eye(size)), always=False)
             elif not node.sources and node.kind in LINEAR and name in roots:
                 here = f"{_WHERE}: node '{name}' ({node.kind})"
                 _refuse(here, "has no Input", "a Network needs to know where spikes come from")
@@ -276,12 +276,12 @@ class _Paths:
 
     def _matrix(self, node: FlatNode) -> Any:
         """Return what a linear node does, as a sparse matrix [inputs, outputs]."""
-        from scipy.sparse import csr_array, eye_array, vstack  # noqa: PLC0415
+        from scipy.sparse import csr_array, eye, vstack  # noqa: PLC0415
 
         if node.name not in self._matrices:
             size, apply = int(np.prod(node.takes)), self._map(node)
             if node.takes == node.sends and node.kind in ("Input", "Output"):
-                self._matrices[node.name] = eye_array(size, format="csr")
+                self._matrices[node.name] = csr_array(eye(size))
                 return self._matrices[node.name]
             offset, rows = self._offset(node), []
             for begin in range(0, size, _AT_ONCE):

@@ -158,7 +158,8 @@ def _of_population(net: NetworkContents, population: Population) -> list[str]:
     if not len(population):
         return [f"{name} has no elements"]
     if isinstance(model, PoissonSource):
-        return []
+        always = model.start is None and model.stop is None
+        return [] if always else [f"{name}: a poisson_generator of SONATA has no start and stop"]
     if not isinstance(model, NeuronModel):
         given = isinstance(model, (SpikeSource, RasterSource, PulsePacket))
         return [] if given else [f"{name}: {type(model).__name__} is not a source of given spikes"]

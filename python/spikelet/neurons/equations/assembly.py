@@ -12,7 +12,6 @@ import numpy.typing as npt
 from spikelet.neurons.equations import schemes
 from spikelet.neurons.equations.arrange import Arranger
 from spikelet.neurons.equations.branches import taken
-from spikelet.neurons.equations.calculus import affine_in
 from spikelet.neurons.equations.evaluate import evaluate
 from spikelet.neurons.equations.expression import (
     ONE,
@@ -24,6 +23,7 @@ from spikelet.neurons.equations.expression import (
     call,
     substitute,
 )
+from spikelet.neurons.equations.growth import at_most_linear
 from spikelet.neurons.equations.linear import NOT_REFRACTORY, Equation, Linear, linear_part
 from spikelet.neurons.equations.model import Model
 from spikelet.neurons.equations.model import Receptor as Described
@@ -113,8 +113,12 @@ def assemble(model: Model, method: str, current: str | None, schedule: str) -> A
         lambda: Call("randn", (Number(next(streams)),)),
     )
     reset = _limits(model, others)
-    # A rate that is linear in its variable has no upstroke: its equation holds beyond the limit.
-    limits = {x: limit for x, limit in reset.items() if affine_in(others[x].rate, [x]) is None}
+    # A rate that is at most linear in its variable has no upstroke: its equation holds beyond the limit.
+    limits = {
+        x: limit
+        for x, limit in reset.items()
+        if not at_most_linear(others[x].rate, x, model.parameters)
+    }
     problem = schemes.Problem(others, linear, frozenset(model.held), limits)
     new = schemes.step(problem, method)
     arranger = Arranger(fixed | linear.coefficients)
