@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "spikelet/core/decay.hpp"
+#include "spikelet/core/line.hpp"
 #include "spikelet/core/types.hpp"
 
 namespace spikelet {
@@ -78,6 +79,65 @@ struct alignas(4 * sizeof(R)) ClosedTarget {
   R grown, k_minus, ended;
 };
 
+// Rows in the order in which they are updated, of which those that come next are fetched: always
+// `lead` synapses more than have been updated.
+template <class R>
+class RowsAhead {
+ public:
+  static constexpr std::size_t block = 64, lead = 512;  // synapses
+
+  struct Row {
+    const R *weight, *own;  // own: if synapses have another value
+    const std::uint16_t* target;
+    std::size_t n;
+  };
+
+  RowsAhead() = default;
+  explicit RowsAhead(std::span<const Row> rows) : rows_(rows) { advance(lead); }
+
+  // So many synapses more are updated. Lines are fetched in bursts: a prefetch whose page is not in
+  // the translation buffer holds up the loads behind it, but not other prefetches.
+  void advance(std::size_t synapses) {
+    due_ += static_cast<std::ptrdiff_t>(synapses);
+    while (due_ > 0 && !rows_.empty()) {
+      const Row& row = rows_.front();
+      const std::size_t left = row.n - at_, n = left <= block + block / 2 ? left : block;
+      fetch(row.weight + at_, n);
+      fetch(row.target + at_, n);
+      if (row.own != nullptr) {
+        fetch(row.own + at_, n);
+      }
+      due_ -= static_cast<std::ptrdiff_t>(n);
+      at_ += n;
+      if (at_ == row.n) {
+        rows_ = rows_.subspan(1);
+        at_ = 0;
+      }
+    }
+  }
+
+ private:
+  template <class T>
+  static void fetch(const T* from, std::size_t n) {
+    constexpr std::size_t line = 64 / sizeof(T);
+    if (n == block) {
+#pragma GCC unroll 8
+      for (std::size_t k = 0; k < block; k += line) {
+        fetch_line(from + k);
+      }
+      return;
+    }
+    for (std::size_t k = 0; k < n; k += line) {
+      fetch_line(from + k);
+    }
+    fetch_line(from + n - 1);  // which may lie on one more line
+  }
+
+  std::span<const Row> rows_;
+  std::size_t at_ = 0;      // of the first
+  std::ptrdiff_t due_ = 0;  // synapses to be fetched
+};
+
 // A source's spike on a row whose potentiation is kept in closed form: since the row's last update
 // its targets' potentiation has grown from `seen` to the sum of now; the difference times `up` is
 // what the weights get. Epochs that ended in between come first.
@@ -96,6 +156,7 @@ struct ClosedRow {
   const R* const* ended;
   const R* ended_up;  // of all of them
   int n_ended;        // `seen` belongs to the oldest
+  RowsAhead<R>* ahead = nullptr;  // to be fetched meanwhile
 };
 
 // The last spike of a target and the one before it, or `never`, and the traces with them; together,
@@ -169,6 +230,7 @@ struct Replaying {
   std::int32_t tie;  // 1: ties potentiate
   bool first_only;   // nearest_restricted
   bool depresses;    // at a spike of the source
+  RowsAhead<R>* ahead = nullptr;  // to be fetched meanwhile
 };
 
 // What a reward does from each step of a stretch on. From a to b, an eligibility of 1 becomes

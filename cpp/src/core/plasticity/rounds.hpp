@@ -277,7 +277,7 @@ SPIKELET_INLINE void list_spikes(const Replaying<R>& how, std::span<const Piece<
     const bool looks_up = how.depresses && row.post == nullptr;
     const std::size_t end = piece.first + piece.n;
     for (std::size_t k = piece.first; k < end; k += width) {
-      prefetch_next(rounds.part, k);
+      fetch_ahead(how.ahead, piece.n, k - piece.first);
       const Newest<R> newest = newest_of(how.posts, target + k, piece.close);
       if (looks_up) {
         list_down(how, row, newest, k, end - k, rounds);
@@ -355,7 +355,7 @@ SPIKELET_INLINE void list_one_each(const Replaying<R>& how, const Piece<R>& piec
   std::size_t listed = 0;
   const std::size_t end = piece.first + piece.n;
   for (std::size_t k = piece.first; k < end; k += lanes<R>) {
-    prefetch_next(rounds.part, k);
+    fetch_ahead(how.ahead, piece.n, k - piece.first);
     const Newest<R> newest = newest_of(how.posts, target + k, piece.close);
     if (looks_up) {
       list_down(how, row, newest, k, end - k, rounds);
