@@ -114,6 +114,32 @@ void HistoryRows<R>::enqueue(Gid source, Step stamp, Step from) {
   }
 }
 
+// The rows of a source lie together, and were last needed at its last spike.
+template <class R>
+void HistoryRows<R>::enqueue_all(std::span<const Gid> sources, Step stamp, Step from) {
+  constexpr std::size_t ahead = 2, line = 64;
+  const auto fetch = [&](Gid source) {
+    const std::size_t i = source - this->feed_.pre_gid;
+    if (source < this->feed_.pre_gid || i + 1 >= rows_.size()) {
+      return;
+    }
+    const auto* begin = reinterpret_cast<const char*>(segments_.data() + rows_[i]);
+    const std::size_t bytes = (rows_[i + 1] - rows_[i]) * sizeof(Segment);
+    for (std::size_t at = 0; at < bytes; at += line) {
+      fetch_line(begin + at);
+    }
+  };
+  for (std::size_t k = 0; k < std::min(ahead, sources.size()); ++k) {
+    fetch(sources[k]);
+  }
+  for (std::size_t k = 0; k < sources.size(); ++k) {
+    if (k + ahead < sources.size()) {
+      fetch(sources[k + ahead]);
+    }
+    enqueue(sources[k], stamp, from);
+  }
+}
+
 // What is kept of each row.
 template <class R>
 void HistoryRows<R>::fetch_headers(std::span<const std::uint32_t> rows) const {
@@ -162,6 +188,7 @@ void HistoryRows<R>::send(std::uint32_t row, Channels<R> input) const {
   const std::uint16_t* target = target_.data() + segment.first;
   if (feed.one_channel >= 0 && !feed.ends.magnitude) {
     R* to = input[static_cast<std::size_t>(feed.one_channel)] + feed.local;
+#pragma GCC unroll 8
     for (std::uint32_t k = 0; k < segment.count; ++k) {
       to[target[k]] += weight[k];
     }
@@ -217,10 +244,14 @@ void HistoryRows<R>::deliver(Step step, Channels<R> input, bool early) {
 
 template <class R>
 Replaying<R> HistoryRows<R>::replaying(bool depresses) {
-  return {
-      spikes_.view(),    table_of(pre_factors_, pre_decay_), table_of(post_factors_, post_decay_),
-      post_factor(R(0)), static_cast<std::int32_t>(tie_),    first_only_,
-      depresses,         &ahead_};
+  return {spikes_.view(),
+          table_of(pre_factors_, pre_decay_),
+          table_of(post_factors_, post_decay_),
+          post_factor(R(0)),
+          static_cast<std::int32_t>(tie_),
+          first_only_,
+          depresses,
+          &ahead_};
 }
 
 template <class R>
@@ -245,8 +276,7 @@ ReplayedRow<R> HistoryRows<R>::row_at_spike(std::size_t row, Step time) {
   const Segment& segment = segments_[row];
   const bool fired = segment.last >= 0;
   replayed.time = spikes_.relative(time - segment.dendritic);
-  replayed.down =
-      pre_factor(fired ? segment.pre_2 * pre_2_decay_(time - segment.last) : R(0));
+  replayed.down = pre_factor(fired ? segment.pre_2 * pre_2_decay_(time - segment.last) : R(0));
   replayed.own_decay = centered_ && fired ? pre_decay_(time - segment.last) : R(0);
   return replayed;
 }
@@ -372,7 +402,8 @@ PlasticParts<R> HistoryRows<R>::parts() {
     parts.synapse_step.emplace_back(touched_);
   }
   const auto column = [&](auto Segment::* field) {
-    return Strided(segments_.empty() ? nullptr : &(segments_.front().*field), sizeof(Segment));
+    return Strided(segments_.empty() ? nullptr : &(segments_.front().*field), segments_.size(),
+                   sizeof(Segment));
   };
   parts.row = {column(&Segment::pre), column(&Segment::pre_2)};
   parts.row_step = {column(&Segment::last), column(&Segment::done)};
@@ -439,8 +470,7 @@ void HistoryRows<R>::visit(Gid source, const std::function<void(const SynapseRef
 template <class R>
 std::size_t HistoryRows<R>::bytes() const {
   return (weight_.size() + own_.size()) * sizeof(R) + target_.size() * sizeof(std::uint16_t) +
-         touched_.size() * sizeof(Step) +
-         segments_.size() * sizeof(Segment) +
+         touched_.size() * sizeof(Step) + segments_.size() * sizeof(Segment) +
          rows_.size() * sizeof(std::uint32_t);
 }
 

@@ -19,6 +19,7 @@ class HistoryRows : public PlasticStore<R> {
 
   PlasticLayout layout() const override { return PlasticLayout::history; }
   void enqueue(Gid source, Step stamp, Step from) override;
+  void enqueue_all(std::span<const Gid> sources, Step stamp, Step from) override;
   void deliver(Step step, Channels<R> input, bool early) override;
   void for_sources(const ForSource& visitor) const override;
   void visit(Gid source, const std::function<void(const SynapseRef<R>&)>& visitor) override;
@@ -39,8 +40,8 @@ class HistoryRows : public PlasticStore<R> {
   std::size_t bytes() const override;
 
  protected:
-  // Whether all synapses of a row were touched last at the same time: not so, or `touched_` has the
-  // times; or at the row's last spike; or at `even_`.
+  // Of modulated rules. When all synapses of a row were touched last: no, `touched_` has the times;
+  // at the row's last spike; at a step that the store has for all such rows.
   enum class Even : std::uint16_t { no, last, common };
   // The synapses of a source with one delay. All that is kept of them lies together: rows arrive in
   // random order, and each place in memory is a miss.

@@ -103,9 +103,8 @@ void RewardRows<R, Rule>::update_together(Step from, Step to, Step arrival) {
     const Step time = this->time_at(row, arrival), since = touched_together(segment);
     const RewardSignal::Passed passed = reward_.passed(since, time);
     const auto from_base = [&](Step step) { return static_cast<std::int32_t>(step - base); };
-    at_spike_.push_back({this->row_at_spike(row, time), from_base(since),
-                         from_base(segment.last), from_base(time), passed.integral,
-                         passed.decay});
+    at_spike_.push_back({this->row_at_spike(row, time), from_base(since), from_base(segment.last),
+                         from_base(time), passed.integral, passed.decay});
     at_spike_.back().row.post = this->post_traces(row, arrival, kernels_.traces_at);
     segment.even = Even::last;  // which is now this one
   }
@@ -119,8 +118,7 @@ bool RewardRows<R, Rule>::update_each(std::size_t row, Step time) {
   const Segment segment = this->segments_[row];
   const Step shift = segment.dendritic, last = segment.last;
   const bool fired = last >= 0;
-  const R factor =
-      rule_.pre_factor(fired ? segment.pre_2 * this->pre_2_decay_(time - last) : R(0));
+  const R factor = rule_.pre_factor(fired ? segment.pre_2 * this->pre_2_decay_(time - last) : R(0));
   const TargetSpikes<R> posts = this->spikes_.view();
   const std::int32_t lo = this->spikes_.relative(segment.done - shift),
                      now = this->spikes_.relative(time - shift);
@@ -178,8 +176,7 @@ void RewardRows<R, Rule>::settle_row(std::size_t row, Step upto) {
     return;
   }
   note_touched(row);
-  for (std::uint64_t k = segment.first; segment.pre > 0 && k < segment.first + segment.count;
-       ++k) {
+  for (std::uint64_t k = segment.first; segment.pre > 0 && k < segment.first + segment.count; ++k) {
     Synapse s = load(k);
     potentiate(row, this->target_[k], segment.done, upto, s);
     store(k, s);

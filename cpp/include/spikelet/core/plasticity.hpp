@@ -154,8 +154,8 @@ struct ClosedRow {
   R* input;  // by target; none: nothing is sent and nothing depresses
   // By target, of each ended epoch but the last, the oldest first.
   const R* const* ended;
-  const R* ended_up;  // of all of them
-  int n_ended;        // `seen` belongs to the oldest
+  const R* ended_up;              // of all of them
+  int n_ended;                    // `seen` belongs to the oldest
   RowsAhead<R>* ahead = nullptr;  // to be fetched meanwhile
 };
 
@@ -226,10 +226,10 @@ template <class R>
 struct Replaying {
   TargetSpikes<R> posts;
   DecayTable<R> pre_decay, post_decay;
-  R up;              // factor of potentiation
-  std::int32_t tie;  // 1: ties potentiate
-  bool first_only;   // nearest_restricted
-  bool depresses;    // at a spike of the source
+  R up;                           // factor of potentiation
+  std::int32_t tie;               // 1: ties potentiate
+  bool first_only;                // nearest_restricted
+  bool depresses;                 // at a spike of the source
   RowsAhead<R>* ahead = nullptr;  // to be fetched meanwhile
 };
 
@@ -252,17 +252,19 @@ struct ModulatedRow {
   double integral, decay;  // of an eligibility of 1 since `touched`: weight, and what is left
 };
 
-// What the rows of one call share. Steps count from the start of a stretch. The sums over a span
-// that begins at `from` are in the stretch of that step, at
-// ((number + (from >> shift)) % stretches) * size, one entry for each step of the stretch
-// (reward_sums.hpp). For a span beyond the last entry, `passed` computes them.
+// What the rows of one call share. Stretches have 2^shift steps, and slots in the tables
+// (reward_sums.hpp). The sums over a span that begins at `from` are in the slot of that step's
+// stretch: ((from & slot) << reward_reach_bits) + (from & within) entries from the start, and those
+// of later steps up to `size` behind the stretch's start follow. For a span beyond, `passed`
+// computes them.
+inline constexpr int reward_reach_bits = 2;
 template <class R>
 struct Modulating {
   Replaying<R> how;
   R low, high;  // limits of weights
   const RewardFrom* reward_from;
   const RewardUntil* reward_until;
-  std::int32_t shift, number, stretches, size;
+  std::int32_t shift, within, slot, size;  // within: of steps in a stretch; slot: of slots
   Step base;
   const void* signal;
   void (*passed)(const void* signal, Step from, Step to, double& integral, double& decay);

@@ -42,15 +42,18 @@ std::vector<std::pair<std::string_view, Readable>> readable(const Plasticity& pl
 template <class T>
 class Strided {
  public:
-  Strided(std::vector<T>& values) : Strided(values.data(), sizeof(T)) {}  // NOLINT: converts
-  Strided(T* first, std::size_t stride) : first_(first), stride_(stride) {}
+  Strided(std::vector<T>& values)  // NOLINT: converts
+      : Strided(values.data(), values.size(), sizeof(T)) {}
+  Strided(T* first, std::size_t size, std::size_t stride)
+      : first_(first), size_(size), stride_(stride) {}
+  std::size_t size() const { return size_; }
   T& operator[](std::size_t k) const {
     return *reinterpret_cast<T*>(reinterpret_cast<std::byte*>(first_) + k * stride_);
   }
 
  private:
   T* first_;
-  std::size_t stride_;  // in bytes
+  std::size_t size_, stride_;  // the stride in bytes
 };
 
 // Everything that a store must not lose, as views into its memory.

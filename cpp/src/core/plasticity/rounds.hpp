@@ -72,11 +72,11 @@ SPIKELET_INLINE std::uint32_t first_lanes(std::size_t count) {
 }
 
 template <class R>
-SPIKELET_INLINE Vec<R> decayed(const DecayTable<R>& table, const std::int32_t* steps) {
-  const Words<R> last = Words<R>{} + (table.count - 1), wanted = load_words<R>(steps);
+SPIKELET_INLINE Vec<R> decayed(const DecayTable<R>& table, Words<R> wanted) {
+  const Words<R> last = Words<R>{} + (table.count - 1);
   const std::uint32_t far = word_bits<R>(wanted > last);
   if (far == 0) {
-    return look_up<R>(table.factor, steps);
+    return look_up<R>(table.factor, wanted);
   }
   Vec<R> factor = look_up<R>(table.factor, wanted < last ? wanted : last);
   for (std::uint32_t left = table.beyond != nullptr ? far : 0; left != 0; left &= left - 1) {
@@ -84,6 +84,10 @@ SPIKELET_INLINE Vec<R> decayed(const DecayTable<R>& table, const std::int32_t* s
     factor[lane] = (*table.beyond)(Step{wanted[lane]});
   }
   return factor;
+}
+template <class R>
+SPIKELET_INLINE Vec<R> decayed(const DecayTable<R>& table, const std::int32_t* steps) {
+  return decayed(table, load_words<R>(steps));
 }
 template <class R>
 SPIKELET_INLINE R decayed(const DecayTable<R>& table, std::int32_t steps) {
