@@ -66,7 +66,7 @@ void ClosedRows<R>::update(std::uint32_t i, Step now, R down, R* input) {
   this->kernels_.closed_row(this->parameters(),
                             {weight_.data() + begin, seen_.data() + begin, target_.data() + begin,
                              row_[i + 1] - begin, at_.data(), pre_[i], down, this->sign_, input,
-                             ended.data(), ended_up.data(), static_cast<int>(behind)});
+                             ended.data(), ended_up.data(), static_cast<int>(behind), &ahead_});
 }
 
 template <class R>
@@ -75,18 +75,25 @@ void ClosedRows<R>::on_pre(std::uint32_t source, R down, R* input) {
   this->mark(pre_, source, this->rise(trace_pre, this->clock_));
 }
 
-// Fetches what the loop's own prefetching does not reach.
 template <class R>
-void ClosedRows<R>::prefetch_row(std::uint32_t i) const {
-  constexpr std::uint64_t line = 64 / sizeof(R), reach = 256;
-  const std::uint64_t end = std::min(row_[i + 1], row_[i] + reach);
-  for (std::uint64_t k = row_[i]; k < end; k += line) {
-    __builtin_prefetch(weight_.data() + k, 0, 2);
-    __builtin_prefetch(seen_.data() + k, 0, 2);
+void ClosedRows<R>::fetch_rows(std::span<const std::uint32_t> sources) {
+  rows_.clear();
+  for (const std::uint32_t i : sources) {
+    const std::uint64_t begin = row_[i], n = row_[i + 1] - begin;
+    if (n > 0) {
+      rows_.push_back({weight_.data() + begin, seen_.data() + begin, target_.data() + begin, n});
+    }
   }
-  for (std::uint64_t k = row_[i]; k < end; k += 32) {
-    __builtin_prefetch(target_.data() + k, 0, 2);
+  ahead_ = RowsAhead<R>(rows_);
+}
+
+template <class R>
+void ClosedRows<R>::update_all(std::span<const std::uint32_t> sources, Step now) {
+  fetch_rows(sources);
+  for (const std::uint32_t i : sources) {
+    update(i, now, R(0), nullptr);
   }
+  fetch_rows({});
 }
 
 template <class R>
@@ -96,23 +103,29 @@ void ClosedRows<R>::on_epoch() {
   ended.swap(grown_);
   std::fill(grown_.begin(), grown_.end(), R(0));
   copy_targets(begins);
+  std::vector<std::uint32_t> silent;
   for (std::uint32_t i = 0; i < this->sources_; ++i) {
-    if (begins - updated_[i] >= kept) {
-      if (pre_[i] != 0) {
-        update(i, this->clock_ + 1, R(0), nullptr);
-      }
+    if (begins - updated_[i] < kept) {
+      continue;
+    }
+    if (pre_[i] != 0) {
+      silent.push_back(i);
+    } else {
       updated_[i] = begins;
     }
   }
+  update_all(silent, this->clock_ + 1);
 }
 
 template <class R>
 void ClosedRows<R>::flush() {
+  std::vector<std::uint32_t> pending;
   for (std::uint32_t i = 0; i < this->sources_; ++i) {
     if (pre_[i] != 0) {
-      update(i, this->clock_, R(0), nullptr);
+      pending.push_back(i);
     }
   }
+  update_all(pending, this->clock_);
 }
 
 template <class R>

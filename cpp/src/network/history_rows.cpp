@@ -11,19 +11,8 @@ constexpr Step tabled = 1 << 15;
 // Of rows that are updated together.
 constexpr std::size_t most_together = 16, synapses_together = 448;
 
-// Of a row, before it is processed; the kernels fetch the others in time.
-constexpr std::size_t prefetched_synapses = 512;
-
-// All cache lines of some values, the last one too.
-template <class T>
-void prefetch_lines(const T* from, std::size_t n) {
-  constexpr std::uintptr_t line = 64;
-  const auto begin = reinterpret_cast<std::uintptr_t>(from) / line * line,
-             end = reinterpret_cast<std::uintptr_t>(from + n);
-  for (std::uintptr_t at = begin; at < end; at += line) {
-    __builtin_prefetch(reinterpret_cast<const void*>(at), 0, 2);
-  }
-}
+// Of rows that arrive in the next step.
+constexpr std::size_t most_headers = 512;
 
 // The first factors of a decay, until they are 0.
 template <class R>
@@ -73,7 +62,12 @@ HistoryRows<R>::HistoryRows(const Feed<R>& feed, const Plasticity& plasticity, d
         const std::uint16_t delay = table.delay_of(k);
         if (first) {
           const Step dendritic = dendritic_part(delay, plasticity.axonal_fraction);
-          segments_.push_back({weight_.size(), 0, i, delay, static_cast<std::uint16_t>(dendritic)});
+          Segment segment{};
+          segment.first = weight_.size();
+          segment.source = i;
+          segment.delay = delay;
+          segment.dendritic = static_cast<std::uint16_t>(dendritic);
+          segments_.push_back(segment);
           longest_ = std::max(longest_, dendritic);
           traces_.add_part(dendritic);
           ++rows_[i + 1];
@@ -91,19 +85,16 @@ HistoryRows<R>::HistoryRows(const Feed<R>& feed, const Plasticity& plasticity, d
   if (modulated) {
     touched_.resize(weight_.size());
   }
-  for (std::vector<R>* trace : {&pre_, &pre_2_}) {
-    trace->resize(segments_.size());
-  }
-  last_.resize(segments_.size());
-  done_.resize(segments_.size());
   spikes_limit_ = least_limit();
   calendar_.resize(span);
 }
 
 template <class R>
 void HistoryRows<R>::start(Step born) {
-  std::fill(last_.begin(), last_.end(), Step{-1});
-  std::fill(done_.begin(), done_.end(), std::max<Step>(born, 0) - 1);
+  for (Segment& segment : segments_) {
+    segment.last = -1;
+    segment.done = std::max<Step>(born, 0) - 1;
+  }
   std::fill(touched_.begin(), touched_.end(), std::max<Step>(born, 0));
 }
 
@@ -117,30 +108,59 @@ void HistoryRows<R>::enqueue(Gid source, Step stamp, Step from) {
     const Segment& segment = segments_[s];
     const Step arrival = stamp + segment.delay - 1;
     const Step time = stamp + (segment.delay - segment.dendritic);
-    if (arrival >= from && time > last_[s]) {  // else it was sent already
+    if (arrival >= from && time > segment.last) {  // else it was sent already
       calendar_.at(arrival).push_back(s);
     }
   }
 }
 
-// Fetches what is kept of a row, and then its synapses, before it is processed.
+// The rows of a source lie together, and were last needed at its last spike.
 template <class R>
-void HistoryRows<R>::prefetch_row(std::uint32_t row) const {
-  __builtin_prefetch(&segments_[row]);
-  __builtin_prefetch(&last_[row], 1);
-  __builtin_prefetch(&done_[row], 1);
-  __builtin_prefetch(&pre_[row], 1);
-  __builtin_prefetch(&pre_2_[row], 1);
-}
-template <class R>
-void HistoryRows<R>::prefetch_synapses(std::uint32_t row) const {
-  const Segment& segment = segments_[row];
-  const std::size_t count = std::min<std::size_t>(segment.count, prefetched_synapses);
-  prefetch_lines(weight_.data() + segment.first, count);
-  prefetch_lines(target_.data() + segment.first, count);
-  if (!own_.empty()) {
-    prefetch_lines(own_.data() + segment.first, count);
+void HistoryRows<R>::enqueue_all(std::span<const Gid> sources, Step stamp, Step from) {
+  constexpr std::size_t ahead = 2, line = 64;
+  const auto fetch = [&](Gid source) {
+    const std::size_t i = source - this->feed_.pre_gid;
+    if (source < this->feed_.pre_gid || i + 1 >= rows_.size()) {
+      return;
+    }
+    const auto* begin = reinterpret_cast<const char*>(segments_.data() + rows_[i]);
+    const std::size_t bytes = (rows_[i + 1] - rows_[i]) * sizeof(Segment);
+    for (std::size_t at = 0; at < bytes; at += line) {
+      fetch_line(begin + at);
+    }
+  };
+  for (std::size_t k = 0; k < std::min(ahead, sources.size()); ++k) {
+    fetch(sources[k]);
   }
+  for (std::size_t k = 0; k < sources.size(); ++k) {
+    if (k + ahead < sources.size()) {
+      fetch(sources[k + ahead]);
+    }
+    enqueue(sources[k], stamp, from);
+  }
+}
+
+// What is kept of each row.
+template <class R>
+void HistoryRows<R>::fetch_headers(std::span<const std::uint32_t> rows) const {
+  for (const std::uint32_t row : rows.first(std::min(rows.size(), most_headers))) {
+    const Segment* segment = segments_.data() + row;
+    __builtin_prefetch(segment, 1);
+    __builtin_prefetch(&segment->even, 1);  // it may lie on two lines
+  }
+}
+
+// These rows are updated next; none: others may be.
+template <class R>
+void HistoryRows<R>::fetch_rows(std::span<const std::uint32_t> rows) {
+  listed_.clear();
+  for (const std::uint32_t row : rows) {
+    const Segment& segment = segments_[row];
+    listed_.push_back({weight_.data() + segment.first,
+                       own_.empty() ? nullptr : own_.data() + segment.first,
+                       target_.data() + segment.first, segment.count});
+  }
+  ahead_ = RowsAhead<R>(listed_);
 }
 
 // Spikes of sources reach their rows.
@@ -148,13 +168,14 @@ template <class R>
 void HistoryRows<R>::process(std::span<const std::uint32_t> rows, Step arrival) {
   update(rows, arrival);
   for (const std::uint32_t row : rows) {
-    const Step time = time_at(row, arrival), since = time - last_[row];
-    const bool fired = last_[row] >= 0;
-    pre_[row] = nearest_pre_ || !fired ? R(1) : pre_[row] * pre_decay_(since) + R(1);
-    const R second = fired ? pre_2_[row] * pre_2_decay_(since) : R(0);
-    pre_2_[row] = nearest_pre_ ? R(1) : second + R(1);
-    last_[row] = time;
-    done_[row] = std::max(done_[row], time - tie_);
+    Segment& segment = segments_[row];
+    const Step time = time_at(row, arrival), since = time - segment.last;
+    const bool fired = segment.last >= 0;
+    segment.pre = nearest_pre_ || !fired ? R(1) : segment.pre * pre_decay_(since) + R(1);
+    const R second = fired ? segment.pre_2 * pre_2_decay_(since) : R(0);
+    segment.pre_2 = nearest_pre_ ? R(1) : second + R(1);
+    segment.last = time;
+    segment.done = std::max(segment.done, time - tie_);
   }
 }
 
@@ -167,6 +188,7 @@ void HistoryRows<R>::send(std::uint32_t row, Channels<R> input) const {
   const std::uint16_t* target = target_.data() + segment.first;
   if (feed.one_channel >= 0 && !feed.ends.magnitude) {
     R* to = input[static_cast<std::size_t>(feed.one_channel)] + feed.local;
+#pragma GCC unroll 8
     for (std::uint32_t k = 0; k < segment.count; ++k) {
       to[target[k]] += weight[k];
     }
@@ -201,7 +223,7 @@ void HistoryRows<R>::deliver(Step step, Channels<R> input, bool early) {
   auto& arrivals = calendar_.at(step);
   const std::span<const std::uint32_t> rows(arrivals);
   traces_.start(step, first_only_ ? 0 : synapses_of(rows));
-  std::size_t fetched = 0;  // rows whose synapses are on their way
+  fetch_rows(rows);
   for (std::size_t begin = 0, end = 0; begin < rows.size(); begin = end) {
     // A few rows are updated together. None of them twice: a source may spike twice in a step.
     std::size_t synapses = 0;
@@ -209,13 +231,6 @@ void HistoryRows<R>::deliver(Step step, Channels<R> input, bool early) {
       synapses += segments_[rows[end++]].count;
     } while (end < rows.size() && end - begin < most_together && rows[end] != rows[end - 1] &&
              synapses + segments_[rows[end]].count <= synapses_together);
-    const std::size_t ahead = std::min(rows.size(), end + (end - begin));
-    for (std::size_t a = ahead; a < std::min(rows.size(), ahead + (end - begin)); ++a) {
-      prefetch_row(rows[a]);
-    }
-    for (fetched = std::max(fetched, end); fetched < ahead; ++fetched) {
-      prefetch_synapses(rows[fetched]);
-    }
     process(rows.subspan(begin, end - begin), step);
     for (std::size_t a = begin; a < end; ++a) {
       send(rows[a], input);
@@ -223,19 +238,20 @@ void HistoryRows<R>::deliver(Step step, Channels<R> input, bool early) {
   }
   traces_.stop();
   arrivals.clear();
-  const auto& next = calendar_.at(step + 1);
-  for (std::size_t a = 0; a < std::min<std::size_t>(next.size(), most_together); ++a) {
-    prefetch_row(next[a]);
-    prefetch_synapses(next[a]);
-  }
+  fetch_rows({});
+  fetch_headers(calendar_.at(step + 1));
 }
 
 template <class R>
-Replaying<R> HistoryRows<R>::replaying(bool depresses) const {
-  return {
-      spikes_.view(),    table_of(pre_factors_, pre_decay_), table_of(post_factors_, post_decay_),
-      post_factor(R(0)), static_cast<std::int32_t>(tie_),    first_only_,
-      depresses};
+Replaying<R> HistoryRows<R>::replaying(bool depresses) {
+  return {spikes_.view(),
+          table_of(pre_factors_, pre_decay_),
+          table_of(post_factors_, post_decay_),
+          post_factor(R(0)),
+          static_cast<std::int32_t>(tie_),
+          first_only_,
+          depresses,
+          &ahead_};
 }
 
 template <class R>
@@ -247,21 +263,21 @@ ReplayedRow<R> HistoryRows<R>::row_until(std::size_t row, Step upto) {
   replayed.own = own_.empty() ? nullptr : own_.data() + segment.first;
   replayed.target = target_.data() + segment.first;
   replayed.n = segment.count;
-  replayed.from = left(done_[row]);
+  replayed.from = left(segment.done);
   replayed.to = left(upto);
-  replayed.last = left(last_[row]);
-  replayed.pre = pre_[row];
+  replayed.last = left(segment.last);
+  replayed.pre = segment.pre;
   return replayed;
 }
 
 template <class R>
 ReplayedRow<R> HistoryRows<R>::row_at_spike(std::size_t row, Step time) {
   ReplayedRow<R> replayed = row_until(row, time - tie_);
-  const Step last = last_[row];
-  const bool fired = last >= 0;
-  replayed.time = spikes_.relative(time - segments_[row].dendritic);
-  replayed.down = pre_factor(fired ? pre_2_[row] * pre_2_decay_(time - last) : R(0));
-  replayed.own_decay = centered_ && fired ? pre_decay_(time - last) : R(0);
+  const Segment& segment = segments_[row];
+  const bool fired = segment.last >= 0;
+  replayed.time = spikes_.relative(time - segment.dendritic);
+  replayed.down = pre_factor(fired ? segment.pre_2 * pre_2_decay_(time - segment.last) : R(0));
+  replayed.own_decay = centered_ && fired ? pre_decay_(time - segment.last) : R(0);
   return replayed;
 }
 
@@ -308,12 +324,14 @@ R HistoryRows<R>::trace(Readable which, std::uint32_t source, std::uint32_t targ
     ++row;
   }
   if (which == Readable::pre || which == Readable::pre_2) {
-    if (last_[row] < 0) {
+    const Segment& segment = segments_[row];
+    if (segment.last < 0) {
       return 0;
     }
-    const Step since = now - last_[row];
-    return which == Readable::pre_2 ? pre_2_[row] * pre_2_decay_(since)
-                                    : (centered_ ? own_[position] : pre_[row]) * pre_decay_(since);
+    const Step since = now - segment.last;
+    return which == Readable::pre_2
+               ? segment.pre_2 * pre_2_decay_(since)
+               : (centered_ ? own_[position] : segment.pre) * pre_decay_(since);
   }
   const Step at = now - segments_[row].dendritic;  // when spikes left that arrive now
   typename SpikeLists<R>::Found post;
@@ -383,10 +401,12 @@ PlasticParts<R> HistoryRows<R>::parts() {
   if (!touched_.empty()) {
     parts.synapse_step.emplace_back(touched_);
   }
-  parts.row.emplace_back(pre_);
-  parts.row.emplace_back(pre_2_);
-  parts.row_step.emplace_back(last_);
-  parts.row_step.emplace_back(done_);
+  const auto column = [&](auto Segment::* field) {
+    return Strided(segments_.empty() ? nullptr : &(segments_.front().*field), segments_.size(),
+                   sizeof(Segment));
+  };
+  parts.row = {column(&Segment::pre), column(&Segment::pre_2)};
+  parts.row_step = {column(&Segment::last), column(&Segment::done)};
   return parts;
 }
 
@@ -421,8 +441,8 @@ template <class R>
 void HistoryRows<R>::clear() {
   PlasticStore<R>::clear();
   calendar_.clear();
-  for (std::vector<R>* trace : {&pre_, &pre_2_}) {
-    std::fill(trace->begin(), trace->end(), R(0));
+  for (Segment& segment : segments_) {
+    segment.pre = segment.pre_2 = 0;
   }
   std::fill(own_.begin(), own_.end(), R(0));
   start(-1);
@@ -450,8 +470,7 @@ void HistoryRows<R>::visit(Gid source, const std::function<void(const SynapseRef
 template <class R>
 std::size_t HistoryRows<R>::bytes() const {
   return (weight_.size() + own_.size()) * sizeof(R) + target_.size() * sizeof(std::uint16_t) +
-         touched_.size() * sizeof(Step) +
-         segments_.size() * (sizeof(Segment) + 2 * sizeof(R) + 2 * sizeof(Step)) +
+         touched_.size() * sizeof(Step) + segments_.size() * sizeof(Segment) +
          rows_.size() * sizeof(std::uint32_t);
 }
 

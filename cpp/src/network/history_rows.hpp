@@ -19,6 +19,7 @@ class HistoryRows : public PlasticStore<R> {
 
   PlasticLayout layout() const override { return PlasticLayout::history; }
   void enqueue(Gid source, Step stamp, Step from) override;
+  void enqueue_all(std::span<const Gid> sources, Step stamp, Step from) override;
   void deliver(Step step, Channels<R> input, bool early) override;
   void for_sources(const ForSource& visitor) const override;
   void visit(Gid source, const std::function<void(const SynapseRef<R>&)>& visitor) override;
@@ -39,10 +40,18 @@ class HistoryRows : public PlasticStore<R> {
   std::size_t bytes() const override;
 
  protected:
-  struct Segment {  // the synapses of a source with one delay
+  // Of modulated rules. When all synapses of a row were touched last: no, `touched_` has the times;
+  // at the row's last spike; at a step that the store has for all such rows.
+  enum class Even : std::uint16_t { no, last, common };
+  // The synapses of a source with one delay. All that is kept of them lies together: rows arrive in
+  // random order, and each place in memory is a miss.
+  struct Segment {
     std::uint64_t first;
+    Step last, done;  // the last source spike that is in, up to when posts are in
+    R pre, pre_2;     // traces at that spike
     std::uint32_t count, source;
     std::uint16_t delay, dendritic;
+    Even even;
   };
   // At a spike of the sources of several different rows, which arrives at `arrival`: potentiates by
   // the spikes of targets since the last one, then depresses.
@@ -61,7 +70,7 @@ class HistoryRows : public PlasticStore<R> {
     return arrival + 1 - segments_[row].dendritic;
   }
   // For kernels: a row that is brought up to `upto`, or also depresses at a spike of its source.
-  Replaying<R> replaying(bool depresses) const;
+  Replaying<R> replaying(bool depresses);
   ReplayedRow<R> row_until(std::size_t row, Step upto);
   ReplayedRow<R> row_at_spike(std::size_t row, Step time);
   // The traces that depress a row's synapses at a spike that arrives then, if they are at hand.
@@ -77,10 +86,7 @@ class HistoryRows : public PlasticStore<R> {
   bool nearest_pre_, nearest_post_;  // traces are set to 1
   bool first_only_, centered_;       // one post a window; source traces by synapse
   Decay<R> pre_decay_, post_decay_, pre_2_decay_, post_2_decay_;
-  std::vector<Segment> segments_;
-  // By segment: the last source spike that is in, up to when posts are in, traces at that spike.
-  std::vector<Step> last_, done_;
-  std::vector<R> pre_, pre_2_;
+  Buffer<Segment> segments_;
   Buffer<R> weight_;
   Buffer<R> own_;              // by synapse: its own trace (pre-centred) or eligibility
   std::vector<Step> touched_;  // by synapse: when the eligibility had that value
@@ -92,8 +98,8 @@ class HistoryRows : public PlasticStore<R> {
   void process(std::span<const std::uint32_t> rows, Step arrival);
   void send(std::uint32_t row, Channels<R> input) const;
   std::size_t synapses_of(std::span<const std::uint32_t> rows) const;
-  void prefetch_row(std::uint32_t row) const;
-  void prefetch_synapses(std::uint32_t row) const;
+  void fetch_headers(std::span<const std::uint32_t> rows) const;
+  void fetch_rows(std::span<const std::uint32_t> rows);
 
   // So many spikes are kept at least: settling them takes a pass over all synapses, and a spike
   // less memory than two synapses.
@@ -105,6 +111,9 @@ class HistoryRows : public PlasticStore<R> {
   Calendar<std::uint32_t> calendar_;
   std::vector<R> pre_factors_, post_factors_;  // decays over the first steps
   PostTraces<R> traces_;
+  // Of the updates under way.
+  std::vector<typename RowsAhead<R>::Row> listed_;
+  RowsAhead<R> ahead_;
 };
 
 extern template class HistoryRows<float>;

@@ -21,14 +21,15 @@ void HistoryStore<R>::update(std::span<const std::uint32_t> rows, Step arrival) 
 
 template <class R>
 void HistoryStore<R>::settle_row(std::size_t row, Step upto) {
-  if (upto <= this->done_[row]) {
+  auto& segment = this->segments_[row];
+  if (upto <= segment.done) {
     return;
   }
-  if (this->pre_[row] > 0) {
+  if (segment.pre > 0) {
     const ReplayedRow<R> until = this->row_until(row, upto);
     kernels_.replayed_rows(parameters(), this->replaying(false), {&until, 1});
   }
-  this->done_[row] = upto;
+  segment.done = upto;
 }
 
 template <class R>

@@ -35,7 +35,8 @@ template <class R, template <class> class Rule>
 void RewardRows<R, Rule>::potentiate(std::size_t row, std::size_t j, Step from, Step to,
                                      Synapse& s) {
   const TargetSpikes<R> posts = this->spikes_.view();
-  const Step shift = this->segments_[row].dendritic, last = this->last_[row];
+  const Segment& segment = this->segments_[row];
+  const Step shift = segment.dendritic, last = segment.last;
   const std::int32_t lo = this->spikes_.relative(from - shift),
                      hi = this->spikes_.relative(to - shift);
   std::uint32_t begin = posts.end[j];  // spikes that never were end the search
@@ -45,18 +46,18 @@ void RewardRows<R, Rule>::potentiate(std::size_t row, std::size_t j, Step from, 
   for (std::uint32_t p = begin; p < posts.end[j] && posts.stamp[p] <= hi; ++p) {
     const Step time = this->spikes_.stamp(p) + shift;
     integrate(s, time);
-    s.own = rule_.up(s.own, this->pre_[row] * this->pre_decay_(time - last) *
+    s.own = rule_.up(s.own, segment.pre * this->pre_decay_(time - last) *
                                 rule_.post_factor(this->spikes_.before_2(p)));
   }
 }
 
 template <class R, template <class> class Rule>
 void RewardRows<R, Rule>::note_touched(std::size_t row) {
-  if (even_[row] != uneven) {
-    const Segment& segment = this->segments_[row];
+  Segment& segment = this->segments_[row];
+  if (segment.even != Even::no) {
     const auto first = this->touched_.begin() + static_cast<std::ptrdiff_t>(segment.first);
-    std::fill(first, first + segment.count, even_[row]);
-    even_[row] = uneven;
+    std::fill(first, first + segment.count, touched_together(segment));
+    segment.even = Even::no;
   }
 }
 
@@ -65,11 +66,13 @@ void RewardRows<R, Rule>::update(std::span<const std::uint32_t> rows, Step arriv
   together_.clear();
   Step from = 0, to = 0;  // of the rows that are updated together
   for (const std::uint32_t row : rows) {
-    const Step time = this->time_at(row, arrival), last = this->last_[row], since = even_[row];
+    Segment& segment = this->segments_[row];
+    const Step time = this->time_at(row, arrival), last = segment.last,
+               since = touched_together(segment);
     if (since == uneven || time <= std::max(last, since) || !reward_.keeps(since, time) ||
         time - last > longest_span) {
       note_touched(row);
-      even_[row] = update_each(row, time) ? time : uneven;
+      segment.even = update_each(row, time) ? Even::last : Even::no;
       continue;
     }
     if (!together_.empty() && !reward_.keeps(std::min(from, since), std::max(to, time))) {
@@ -96,14 +99,14 @@ void RewardRows<R, Rule>::update_together(Step from, Step to, Step arrival) {
   const Step base = reward_.show(from, to, modulating);
   at_spike_.clear();
   for (const std::uint32_t row : together_) {
-    const Step time = this->time_at(row, arrival), since = even_[row];
+    Segment& segment = this->segments_[row];
+    const Step time = this->time_at(row, arrival), since = touched_together(segment);
     const RewardSignal::Passed passed = reward_.passed(since, time);
     const auto from_base = [&](Step step) { return static_cast<std::int32_t>(step - base); };
-    at_spike_.push_back({this->row_at_spike(row, time), from_base(since),
-                         from_base(this->last_[row]), from_base(time), passed.integral,
-                         passed.decay});
+    at_spike_.push_back({this->row_at_spike(row, time), from_base(since), from_base(segment.last),
+                         from_base(time), passed.integral, passed.decay});
     at_spike_.back().row.post = this->post_traces(row, arrival, kernels_.traces_at);
-    even_[row] = time;
+    segment.even = Even::last;  // which is now this one
   }
   kernels_.modulated_rows(this->plasticity_.parameters.data(), modulating, at_spike_);
   together_.clear();
@@ -113,12 +116,11 @@ void RewardRows<R, Rule>::update_together(Step from, Step to, Step arrival) {
 template <class R, template <class> class Rule>
 bool RewardRows<R, Rule>::update_each(std::size_t row, Step time) {
   const Segment segment = this->segments_[row];
-  const Step shift = segment.dendritic, last = this->last_[row];
+  const Step shift = segment.dendritic, last = segment.last;
   const bool fired = last >= 0;
-  const R factor =
-      rule_.pre_factor(fired ? this->pre_2_[row] * this->pre_2_decay_(time - last) : R(0));
+  const R factor = rule_.pre_factor(fired ? segment.pre_2 * this->pre_2_decay_(time - last) : R(0));
   const TargetSpikes<R> posts = this->spikes_.view();
-  const std::int32_t lo = this->spikes_.relative(this->done_[row] - shift),
+  const std::int32_t lo = this->spikes_.relative(segment.done - shift),
                      now = this->spikes_.relative(time - shift);
   const std::uint16_t* target = this->target_.data() + segment.first;
   R *weight = this->weight_.data() + segment.first, *own = this->own_.data() + segment.first;
@@ -134,8 +136,8 @@ bool RewardRows<R, Rule>::update_each(std::size_t row, Step time) {
   for (std::size_t m = 0; m < n; ++m) {
     const std::uint32_t k = listed_[m];
     Synapse s{weight[k], own[k], touched[k]};
-    if (this->pre_[row] > 0) {
-      potentiate(row, target[k], this->done_[row], time - this->tie_, s);
+    if (segment.pre > 0) {
+      potentiate(row, target[k], segment.done, time - this->tie_, s);
     }
     integrate(s, time);
     store(segment.first + k, s);
@@ -169,24 +171,23 @@ bool RewardRows<R, Rule>::update_each(std::size_t row, Step time) {
 
 template <class R, template <class> class Rule>
 void RewardRows<R, Rule>::settle_row(std::size_t row, Step upto) {
-  const Segment segment = this->segments_[row];
-  if (upto <= this->done_[row]) {
+  Segment& segment = this->segments_[row];
+  if (upto <= segment.done) {
     return;
   }
   note_touched(row);
-  for (std::uint64_t k = segment.first; this->pre_[row] > 0 && k < segment.first + segment.count;
-       ++k) {
+  for (std::uint64_t k = segment.first; segment.pre > 0 && k < segment.first + segment.count; ++k) {
     Synapse s = load(k);
-    potentiate(row, this->target_[k], this->done_[row], upto, s);
+    potentiate(row, this->target_[k], segment.done, upto, s);
     store(k, s);
   }
-  this->done_[row] = upto;
+  segment.done = upto;
 }
 
 template <class R, template <class> class Rule>
 void RewardRows<R, Rule>::settle_eligibility(Step upto) {
   for (std::size_t row = 0; row < this->segments_.size(); ++row) {
-    const Segment& segment = this->segments_[row];
+    Segment& segment = this->segments_[row];
     note_touched(row);
     bool even = true;
     for (std::uint64_t k = segment.first; k < segment.first + segment.count; ++k) {
@@ -195,8 +196,9 @@ void RewardRows<R, Rule>::settle_eligibility(Step upto) {
       store(k, s);
       even = even && s.touched == upto;
     }
-    even_[row] = even ? upto : uneven;
+    segment.even = even ? Even::common : Even::no;
   }
+  even_ = upto;
 }
 
 namespace {

@@ -22,15 +22,17 @@ class RewardRows final : public HistoryRows<R> {
       : HistoryRows<R>(feed, plasticity, dt, span),
         rule_(plasticity.parameters.data()),
         kernels_(kernels().plastic<R>(plasticity.rule)),
-        reward_(reward, dt, plasticity.parameters[reward_tau_eligibility]),
-        even_(this->segments_.size(), uneven) {}
+        reward_(reward, dt, plasticity.parameters[reward_tau_eligibility]) {}
 
   std::unique_ptr<PlasticStore<R>> clone() const override {
     return std::make_unique<RewardRows>(*this);
   }
   void start(Step born) override {
     HistoryRows<R>::start(born);
-    std::fill(even_.begin(), even_.end(), std::max<Step>(born, 0));
+    even_ = std::max<Step>(born, 0);
+    for (Segment& segment : this->segments_) {
+      segment.even = Even::common;
+    }
   }
   void clear() override {
     HistoryRows<R>::clear();
@@ -42,9 +44,6 @@ class RewardRows final : public HistoryRows<R> {
     }
     return HistoryRows<R>::parts();
   }
-  std::size_t bytes() const override {
-    return HistoryRows<R>::bytes() + even_.size() * sizeof(Step);
-  }
   void set_parameters(const std::vector<double>& parameters) override {
     rule_ = Rule<R>(parameters.data());
     HistoryRows<R>::set_parameters(parameters);
@@ -52,6 +51,7 @@ class RewardRows final : public HistoryRows<R> {
 
  private:
   using typename HistoryRows<R>::Segment;
+  using typename HistoryRows<R>::Even;
 
   void update(std::span<const std::uint32_t> rows, Step arrival) override;
   void update_together(Step from, Step to, Step arrival);
@@ -84,9 +84,14 @@ class RewardRows final : public HistoryRows<R> {
   RewardSums reward_;
   static constexpr Step uneven = -1;
   static constexpr Step longest_span = Step{1} << 29;  // of a row, as kernels count steps
-  // By row: when all synapses were touched last, and touched_ is not up to date; or uneven, and it
+  // When all synapses of a row were touched last, and touched_ is not up to date; or uneven, and it
   // is.
-  std::vector<Step> even_;
+  Step touched_together(const Segment& segment) const {
+    return segment.even == Even::last     ? segment.last
+           : segment.even == Even::common ? even_
+                                          : uneven;
+  }
+  Step even_ = 0;
   // Of the update under way: synapses, or rows that are updated together.
   std::vector<std::uint32_t> listed_, together_;
   std::vector<ModulatedRow<R>> at_spike_;

@@ -49,10 +49,10 @@ class RewardSums {
     how.reward_from = from_.data();
     how.reward_until = until_.data();
     how.shift = shift_;
-    how.number = static_cast<std::int32_t>(number % stretches);
-    how.stretches = stretches;
+    how.within = (std::int32_t{1} << shift_) - 1;
+    how.slot = (stretches - 1) << shift_;
     how.size = static_cast<std::int32_t>(size());
-    how.base = number << shift_;
+    how.base = (number - number % stretches) << shift_;
     how.signal = signal_;
     how.passed = [](const void* signal, Step a, Step b, double& integral, double& decay) {
       const auto passed = static_cast<const RewardSignal*>(signal)->passed(a, b);
@@ -65,8 +65,9 @@ class RewardSums {
 
  private:
   static constexpr double longest_in_tau = 5, longest = 1024;  // in longer ones, sums lose bits
-  static constexpr std::size_t reach = 4;                      // of spans, in stretches
-  static constexpr std::int32_t stretches = 16;                // that are kept
+  static constexpr std::size_t reach = std::size_t{1}
+                                       << reward_reach_bits;  // of spans, in stretches
+  static constexpr std::int32_t stretches = 16;               // that are kept
 
   std::size_t size() const { return reach << shift_; }
   bool reaches(Step from, Step to) const {

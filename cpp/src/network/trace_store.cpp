@@ -171,11 +171,8 @@ void TraceStore<R>::step(Step time, R* input) {
     potentiate_until(time);
   }
   const auto process = [&](R* to) {
-    for (std::size_t k = 0; k < arrivals.size(); ++k) {
-      const std::uint32_t i = arrivals[k];
-      if (k + 1 < arrivals.size()) {
-        prefetch_row(arrivals[k + 1]);
-      }
+    fetch_rows(arrivals);
+    for (const std::uint32_t i : arrivals) {
       R before = 0;
       if (!pre_2_.empty()) {
         before = pre_2_[i] * fall(trace_pre_2, time);
@@ -183,6 +180,7 @@ void TraceStore<R>::step(Step time, R* input) {
       }
       on_pre(i, kernels_.pre_factor(parameters(), before) * fall(trace_post, time), to);
     }
+    fetch_rows({});
   };
   if (input != nullptr) {
     process(input);

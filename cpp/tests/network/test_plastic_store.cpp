@@ -77,7 +77,9 @@ void copy_state(Driver<R>& from, Driver<R>& to) {
     REQUIRE(source.size() == target.size());
     for (std::size_t c = 0; c < source.size(); ++c) {
       REQUIRE(source[c].size() == target[c].size());
-      std::copy(source[c].begin(), source[c].end(), target[c].begin());
+      for (std::size_t k = 0; k < source[c].size(); ++k) {
+        target[c][k] = source[c][k];
+      }
     }
   };
   copy(x.synapse, y.synapse);

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "spikelet/core/decay.hpp"
+#include "spikelet/core/line.hpp"
 #include "spikelet/core/types.hpp"
 
 namespace spikelet {
@@ -78,6 +79,65 @@ struct alignas(4 * sizeof(R)) ClosedTarget {
   R grown, k_minus, ended;
 };
 
+// Rows in the order in which they are updated, of which those that come next are fetched: always
+// `lead` synapses more than have been updated.
+template <class R>
+class RowsAhead {
+ public:
+  static constexpr std::size_t block = 64, lead = 512;  // synapses
+
+  struct Row {
+    const R *weight, *own;  // own: if synapses have another value
+    const std::uint16_t* target;
+    std::size_t n;
+  };
+
+  RowsAhead() = default;
+  explicit RowsAhead(std::span<const Row> rows) : rows_(rows) { advance(lead); }
+
+  // So many synapses more are updated. Lines are fetched in bursts: a prefetch whose page is not in
+  // the translation buffer holds up the loads behind it, but not other prefetches.
+  void advance(std::size_t synapses) {
+    due_ += static_cast<std::ptrdiff_t>(synapses);
+    while (due_ > 0 && !rows_.empty()) {
+      const Row& row = rows_.front();
+      const std::size_t left = row.n - at_, n = left <= block + block / 2 ? left : block;
+      fetch(row.weight + at_, n);
+      fetch(row.target + at_, n);
+      if (row.own != nullptr) {
+        fetch(row.own + at_, n);
+      }
+      due_ -= static_cast<std::ptrdiff_t>(n);
+      at_ += n;
+      if (at_ == row.n) {
+        rows_ = rows_.subspan(1);
+        at_ = 0;
+      }
+    }
+  }
+
+ private:
+  template <class T>
+  static void fetch(const T* from, std::size_t n) {
+    constexpr std::size_t line = 64 / sizeof(T);
+    if (n == block) {
+#pragma GCC unroll 8
+      for (std::size_t k = 0; k < block; k += line) {
+        fetch_line(from + k);
+      }
+      return;
+    }
+    for (std::size_t k = 0; k < n; k += line) {
+      fetch_line(from + k);
+    }
+    fetch_line(from + n - 1);  // which may lie on one more line
+  }
+
+  std::span<const Row> rows_;
+  std::size_t at_ = 0;      // of the first
+  std::ptrdiff_t due_ = 0;  // synapses to be fetched
+};
+
 // A source's spike on a row whose potentiation is kept in closed form: since the row's last update
 // its targets' potentiation has grown from `seen` to the sum of now; the difference times `up` is
 // what the weights get. Epochs that ended in between come first.
@@ -94,8 +154,9 @@ struct ClosedRow {
   R* input;  // by target; none: nothing is sent and nothing depresses
   // By target, of each ended epoch but the last, the oldest first.
   const R* const* ended;
-  const R* ended_up;  // of all of them
-  int n_ended;        // `seen` belongs to the oldest
+  const R* ended_up;              // of all of them
+  int n_ended;                    // `seen` belongs to the oldest
+  RowsAhead<R>* ahead = nullptr;  // to be fetched meanwhile
 };
 
 // The last spike of a target and the one before it, or `never`, and the traces with them; together,
@@ -165,10 +226,11 @@ template <class R>
 struct Replaying {
   TargetSpikes<R> posts;
   DecayTable<R> pre_decay, post_decay;
-  R up;              // factor of potentiation
-  std::int32_t tie;  // 1: ties potentiate
-  bool first_only;   // nearest_restricted
-  bool depresses;    // at a spike of the source
+  R up;                           // factor of potentiation
+  std::int32_t tie;               // 1: ties potentiate
+  bool first_only;                // nearest_restricted
+  bool depresses;                 // at a spike of the source
+  RowsAhead<R>* ahead = nullptr;  // to be fetched meanwhile
 };
 
 // What a reward does from each step of a stretch on. From a to b, an eligibility of 1 becomes
@@ -190,17 +252,19 @@ struct ModulatedRow {
   double integral, decay;  // of an eligibility of 1 since `touched`: weight, and what is left
 };
 
-// What the rows of one call share. Steps count from the start of a stretch. The sums over a span
-// that begins at `from` are in the stretch of that step, at
-// ((number + (from >> shift)) % stretches) * size, one entry for each step of the stretch
-// (reward_sums.hpp). For a span beyond the last entry, `passed` computes them.
+// What the rows of one call share. Stretches have 2^shift steps, and slots in the tables
+// (reward_sums.hpp). The sums over a span that begins at `from` are in the slot of that step's
+// stretch: ((from & slot) << reward_reach_bits) + (from & within) entries from the start, and those
+// of later steps up to `size` behind the stretch's start follow. For a span beyond, `passed`
+// computes them.
+inline constexpr int reward_reach_bits = 2;
 template <class R>
 struct Modulating {
   Replaying<R> how;
   R low, high;  // limits of weights
   const RewardFrom* reward_from;
   const RewardUntil* reward_until;
-  std::int32_t shift, number, stretches, size;
+  std::int32_t shift, within, slot, size;  // within: of steps in a stretch; slot: of slots
   Step base;
   const void* signal;
   void (*passed)(const void* signal, Step from, Step to, double& integral, double& decay);

@@ -41,7 +41,7 @@ class ClosedRows final : public TraceStore<R> {
 
   void on_pre(std::uint32_t source, R down, R* input) override;
   R pre_trace(std::uint32_t source) const override { return pre_[source]; }
-  void prefetch_row(std::uint32_t source) const override;
+  void fetch_rows(std::span<const std::uint32_t> sources) override;
   void on_post(std::uint32_t target, R up) override {
     grown_[target] += up;
     at_[target].grown = grown_[target];
@@ -50,6 +50,7 @@ class ClosedRows final : public TraceStore<R> {
   void on_epoch() override;
   void flush() override;
   void update(std::uint32_t source, Step now, R down, R* input);
+  void update_all(std::span<const std::uint32_t> sources, Step now);
   void copy_targets(Step epoch);
 
   std::vector<std::uint64_t> row_;
@@ -61,6 +62,9 @@ class ClosedRows final : public TraceStore<R> {
   std::array<std::vector<R>, kept> ended_;
   // By target: copies of its trace and of two sums, as rows look them up.
   Buffer<ClosedTarget<R>> at_;
+  // Of the updates under way.
+  std::vector<typename RowsAhead<R>::Row> rows_;
+  RowsAhead<R> ahead_;
   bool stale_ = false;               // they are to be copied again
   std::array<R, kept + 1> decay_{};  // over that many epochs
 };

@@ -26,7 +26,6 @@ class DenseBlock final : public TraceStore<R> {
  private:
   void on_pre(std::uint32_t source, R down, R* input) override;
   R pre_trace(std::uint32_t source) const override { return pre_[source]; }
-  void prefetch_row(std::uint32_t) const override {}  // the processor recognises a single stream
   void on_post(std::uint32_t target, R up) override;
   void on_epoch() override { this->scale(pre_, trace_pre); }
   void flush() override {}

@@ -7,6 +7,7 @@
 // depress, then the weight is sent. Rules themselves are in core/plasticity.hpp.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string_view>
 
@@ -37,14 +38,32 @@ inline Step dendritic_part(std::uint16_t delay, double axonal_fraction) {
 enum class Readable : int { pre, post, pre_2, post_2, eligibility, x, y, u };
 std::vector<std::pair<std::string_view, Readable>> readable(const Plasticity& plasticity);
 
+// The values of an array, or of one field in an array of structs.
+template <class T>
+class Strided {
+ public:
+  Strided(std::vector<T>& values)  // NOLINT: converts
+      : Strided(values.data(), values.size(), sizeof(T)) {}
+  Strided(T* first, std::size_t size, std::size_t stride)
+      : first_(first), size_(size), stride_(stride) {}
+  std::size_t size() const { return size_; }
+  T& operator[](std::size_t k) const {
+    return *reinterpret_cast<T*>(reinterpret_cast<std::byte*>(first_) + k * stride_);
+  }
+
+ private:
+  T* first_;
+  std::size_t size_, stride_;  // the stride in bytes
+};
+
 // Everything that a store must not lose, as views into its memory.
 template <class R>
 struct PlasticParts {
   std::vector<std::span<R>> synapse;  // in the store's order; weights first
   std::vector<std::span<Step>> synapse_step;
-  std::vector<std::span<R>> row;  // one entry a row (source, delay)
+  std::vector<Strided<R>> row;  // one entry a row (source, delay)
   std::vector<std::span<double>> row_double;
-  std::vector<std::span<Step>> row_step;
+  std::vector<Strided<Step>> row_step;
   std::vector<std::span<R>> target;  // one entry a target
 };
 

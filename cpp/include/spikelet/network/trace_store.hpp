@@ -35,7 +35,8 @@ class TraceStore : public PlasticStore<R> {
  protected:
   void note_post(std::uint32_t target, Step stamp) override;
   virtual void on_pre(std::uint32_t source, R down, R* input) = 0;
-  virtual void prefetch_row(std::uint32_t source) const = 0;
+  // The rows of these sources are the next ones, in this order; none: other rows may follow.
+  virtual void fetch_rows(std::span<const std::uint32_t> /*sources*/) {}
   virtual void on_post(std::uint32_t target, R up) = 0;
   virtual void on_mark(std::uint32_t) {}  // at a target's spike, its trace has changed
   virtual R pre_trace(std::uint32_t source) const = 0;  // of the present epoch, after flush()

@@ -6,25 +6,55 @@ namespace spikelet::SPIKELET_LEVEL {
 template <class R>
 using Words = typename IndexOf<R>::type;
 
-// Puts the lanes of an index where loads find them; the compiler would take them from the vector
-// one by one.
-template <class W>
-SPIKELET_INLINE void put_in_memory(W index, std::int32_t* to) {
-  __builtin_memcpy(to, &index, sizeof index);
-  __asm__("" : "+m"(*reinterpret_cast<std::int32_t (*)[sizeof(W) / sizeof(*to)]>(to)));
+#if defined(__x86_64__)
+// The k-th of four 16-bit indices that were loaded at once: a load for each would compete with the
+// values'.
+SPIKELET_INLINE std::uint64_t four_indices(const std::uint16_t* index) {
+  std::uint64_t four;
+  __builtin_memcpy(&four, index, sizeof four);
+  return four;
+}
+SPIKELET_INLINE std::size_t one_of(std::uint64_t four, int k) {
+  return static_cast<std::uint16_t>(four >> (16 * k));
 }
 
+#endif
+
 #if defined(__x86_64__) && SPIKELET_VECTOR_BYTES >= 32
-template <class I>
-SPIKELET_INLINE __m128i four_at(const void* values, const I* index) {
-  const auto* p = static_cast<const std::int32_t*>(values);
-  __m128i v = _mm_cvtsi32_si128(p[index[0]]);
-  v = _mm_insert_epi32(v, p[index[1]], 1);
-  v = _mm_insert_epi32(v, p[index[2]], 2);
-  return _mm_insert_epi32(v, p[index[3]], 3);
+// Lanes 2 k and 2 k + 1 of an index, the second one in the upper half. Two at a time come from a
+// vector in less time than one by one from memory that has just been written.
+template <class R>
+struct PairsOf {
+  typedef std::uint64_t type __attribute__((vector_size(4 * lanes<R>)));
+};
+template <class R>
+SPIKELET_INLINE std::uint64_t two_lanes(Words<R> index, int k) {
+  return reinterpret_cast<typename PairsOf<R>::type>(index)[k];
 }
-template <class I>
-SPIKELET_INLINE __m256i eight_at(const void* values, const I* index) {
+
+// 32-bit values at four indices.
+SPIKELET_INLINE __m128i four_at(const void* values, std::size_t a, std::size_t b, std::size_t c,
+                                std::size_t d) {
+  const auto* p = static_cast<const std::int32_t*>(values);
+  __m128i v = _mm_cvtsi32_si128(p[a]);
+  v = _mm_insert_epi32(v, p[b], 1);
+  v = _mm_insert_epi32(v, p[c], 2);
+  return _mm_insert_epi32(v, p[d], 3);
+}
+SPIKELET_INLINE __m128i four_at(const void* values, Words<float> index, int k) {
+  const std::uint64_t a = two_lanes<float>(index, k), b = two_lanes<float>(index, k + 1);
+  return four_at(values, static_cast<std::uint32_t>(a), a >> 32, static_cast<std::uint32_t>(b),
+                 b >> 32);
+}
+SPIKELET_INLINE __m256i eight_at(const void* values, Words<float> index, int k) {
+  return _mm256_inserti128_si256(_mm256_castsi128_si256(four_at(values, index, k)),
+                                 four_at(values, index, k + 2), 1);
+}
+SPIKELET_INLINE __m128i four_at(const void* values, const std::uint16_t* index) {
+  const std::uint64_t four = four_indices(index);
+  return four_at(values, one_of(four, 0), one_of(four, 1), one_of(four, 2), one_of(four, 3));
+}
+SPIKELET_INLINE __m256i eight_at(const void* values, const std::uint16_t* index) {
   return _mm256_inserti128_si256(_mm256_castsi128_si256(four_at(values, index)),
                                  four_at(values, index + 4), 1);
 }
@@ -32,34 +62,19 @@ SPIKELET_INLINE __m256i eight_at(const void* values, const I* index) {
 
 // 32-bit values, bit by bit.
 SPIKELET_INLINE Words<float> words_at(const void* values, Words<float> index) {
-#if defined(__x86_64__) && SPIKELET_VECTOR_BYTES >= 32
-  alignas(64) std::int32_t at[lanes<float>];
-  put_in_memory(index, at);
-#if SPIKELET_VECTOR_BYTES == 64
-  return reinterpret_cast<Words<float>>(_mm512_inserti64x4(
-      _mm512_castsi256_si512(eight_at(values, at)), eight_at(values, at + 8), 1));
-#else
-  return reinterpret_cast<Words<float>>(eight_at(values, at));
-#endif
-#else
-  return gather_words<float>(static_cast<const std::int32_t*>(values), index);
-#endif
-}
-// The same, at indices that are in memory.
-SPIKELET_INLINE Words<float> words_at(const void* values, const std::int32_t* index) {
 #if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
   return reinterpret_cast<Words<float>>(_mm512_inserti64x4(
-      _mm512_castsi256_si512(eight_at(values, index)), eight_at(values, index + 8), 1));
+      _mm512_castsi256_si512(eight_at(values, index, 0)), eight_at(values, index, 4), 1));
 #elif defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 32
-  return reinterpret_cast<Words<float>>(eight_at(values, index));
+  return reinterpret_cast<Words<float>>(eight_at(values, index, 0));
 #else
-  return gather_words<float>(static_cast<const std::int32_t*>(values), load_words<float>(index));
+  return gather_words<float>(static_cast<const std::int32_t*>(values), index);
 #endif
 }
 template <class R>
 SPIKELET_INLINE Vec<R> look_up(const R* values, const std::int32_t* index) {
   if constexpr (sizeof(R) == 4) {
-    return reinterpret_cast<Vec<R>>(words_at(values, index));
+    return reinterpret_cast<Vec<R>>(words_at(values, load_words<R>(index)));
   } else {
     return gather<R>(values, load_words<R>(index));
   }
@@ -90,7 +105,7 @@ SPIKELET_INLINE Vec<R> look_up(const R* values, Words<R> index) {
 template <class R>
 SPIKELET_INLINE Words<R> look_up_words(const std::int32_t* values, const std::int32_t* index) {
   if constexpr (sizeof(R) == 4) {
-    return words_at(values, index);
+    return words_at(values, load_words<R>(index));
   } else {
     return gather_words<R>(values, load_words<R>(index));
   }
@@ -169,18 +184,18 @@ struct Four {
 };
 
 #if defined(__x86_64__)
-// Of 32 bits each: one entry in each 128 bits, of every fourth index.
+// Of 32 bits each: one entry in each 128 bits, of the k-th index of each four.
 template <class Of>
-SPIKELET_INLINE auto every_fourth(const Of* entries, const std::uint16_t* index) {
+SPIKELET_INLINE auto every_fourth(const Of* entries, const std::uint64_t* fours, int k) {
   static_assert(sizeof(Of) == 16);
-  const auto one = [&](int k) {
-    return _mm_load_ps(reinterpret_cast<const float*>(entries + index[k]));
+  const auto one = [&](int four) {
+    return _mm_load_ps(reinterpret_cast<const float*>(entries + one_of(fours[four], k)));
   };
 #if SPIKELET_VECTOR_BYTES == 64
-  const __m512 two = _mm512_insertf32x4(_mm512_castps128_ps512(one(0)), one(4), 1);
-  return _mm512_insertf32x4(_mm512_insertf32x4(two, one(8), 2), one(12), 3);
+  const __m512 two = _mm512_insertf32x4(_mm512_castps128_ps512(one(0)), one(1), 1);
+  return _mm512_insertf32x4(_mm512_insertf32x4(two, one(2), 2), one(3), 3);
 #elif SPIKELET_VECTOR_BYTES == 32
-  return _mm256_insertf128_ps(_mm256_castps128_ps256(one(0)), one(4), 1);
+  return _mm256_insertf128_ps(_mm256_castps128_ps256(one(0)), one(1), 1);
 #else
   return one(0);
 #endif
@@ -236,8 +251,12 @@ SPIKELET_INLINE __m128d interleaved_high(__m128d a, __m128d b) { return _mm_unpa
 // In each 128 bits, 4 entries of 4 values become 4 values of 4 entries.
 template <class Of>
 SPIKELET_INLINE Four<float> look_up_four(const Of* entries, const std::uint16_t* index) {
-  const auto a = every_fourth(entries, index), b = every_fourth(entries, index + 1),
-             c = every_fourth(entries, index + 2), d = every_fourth(entries, index + 3);
+  std::uint64_t fours[lanes<float> / 4];
+  for (int k = 0; k < lanes<float> / 4; ++k) {
+    fours[k] = four_indices(index + 4 * k);
+  }
+  const auto a = every_fourth(entries, fours, 0), b = every_fourth(entries, fours, 1),
+             c = every_fourth(entries, fours, 2), d = every_fourth(entries, fours, 3);
   const auto low = interleaved_low(a, b), low_2 = interleaved_low(c, d);
   const auto high = interleaved_high(a, b), high_2 = interleaved_high(c, d);
   return {reinterpret_cast<Vec<float>>(interleaved_low(low, low_2)),

@@ -73,23 +73,18 @@ SPIKELET_INLINE V ended_sum(const ClosedRow<R>& row, V seen, V last, Get&& get) 
   return sum + last * row.ended_up[n];
 }
 
-template <template <class> class Rule, class R>
-void closed_row(const double* p, const ClosedRow<R>& given) {
-  const Rule<R> rule(p);
-  const ClosedRow<R> row = given;  // which no store below can change
-  constexpr std::size_t width = lanes<R>, ahead = 256;
-  // More lines may be on their way there than to the first level.
-  constexpr int second_level = 2;
+// Synapses [k, end) of a closed row, whole vectors of them. ended: whether epochs have; most rows
+// have none, and code for both would leave too few registers.
+template <bool ended, class Rule, class R>
+SPIKELET_INLINE void closed_vectors(const Rule& rule, const ClosedRow<R>& row, std::size_t k,
+                                    std::size_t end) {
+  constexpr std::size_t width = lanes<R>;
   const R* from = hidden(row.input);
-  std::size_t k = 0;
-  for (; k + width <= row.n; k += width) {
-    __builtin_prefetch(row.weight + k + ahead, 0, second_level);
-    __builtin_prefetch(row.seen + k + ahead, 0, second_level);
-    __builtin_prefetch(row.target + k + ahead, 0, second_level);
+  for (; k < end; k += width) {
     const std::uint16_t* target = row.target + k;
-    const ClosedTargets<R> at = look_up_closed<R>(row.at, target, row.n_ended > 0);
+    const ClosedTargets<R> at = look_up_closed<R>(row.at, target, ended);
     Vec<R> seen = load(row.seen + k), sum = Vec<R>{};
-    if (row.n_ended > 0) {
+    if constexpr (ended) {
       const std::uint16_t* again = hidden(target);
       sum = ended_sum<R>(row, seen, at.ended,
                          [&](const R* values) { return look_up<R>(values, again); });
@@ -110,7 +105,25 @@ void closed_row(const double* p, const ClosedRow<R>& given) {
       row.input[j] = from[j] + sent[lane];
     }
   }
-  for (; k < row.n; ++k) {
+}
+
+template <template <class> class Rule, class R>
+void closed_row(const double* p, const ClosedRow<R>& given) {
+  const Rule<R> rule(p);
+  const ClosedRow<R> row = given;  // which no store below can change
+  constexpr std::size_t block = RowsAhead<R>::block;
+  for (std::size_t k = 0; k < row.n; k += block) {
+    const std::size_t n = std::min(block, row.n - k), end = k + n / lanes<R> * lanes<R>;
+    if (row.ahead != nullptr) {
+      row.ahead->advance(n);
+    }
+    if (row.n_ended > 0) {
+      closed_vectors<true>(rule, row, k, end);
+    } else {
+      closed_vectors<false>(rule, row, k, end);
+    }
+  }
+  for (std::size_t k = row.n / lanes<R> * lanes<R>; k < row.n; ++k) {
     const std::size_t j = row.target[k];
     const auto [grown, k_minus, ended] = row.at[j];
     R seen = row.seen[k], sum = 0;

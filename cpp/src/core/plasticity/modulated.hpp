@@ -16,52 +16,66 @@ struct ModulatedRounds {
   alignas(64) std::int32_t touched_at[room];
 };
 
-// rise and sum, or sum and fall, at as many offsets in bytes as a vector has doubles.
-SPIKELET_INLINE void look_up_two(const void* from, const std::int32_t* offset, Vec<double>& first,
+// rise and sum, or sum and fall, at offsets in bytes.
+SPIKELET_INLINE void look_up_two(const void* from, Words<double> offset, Vec<double>& first,
                                  Vec<double>& second) {
   static_assert(sizeof(RewardFrom) == 2 * sizeof(double));
   static_assert(sizeof(RewardUntil) == 2 * sizeof(double));
-  const auto at = [&](int lane) {
-    const auto bytes = static_cast<std::uint32_t>(offset[lane]);
-    return reinterpret_cast<const double*>(static_cast<const std::byte*>(from) + bytes);
-  };
+  const auto* begin = static_cast<const std::byte*>(from);
 #if defined(__x86_64__) && SPIKELET_VECTOR_BYTES >= 32
-  const auto pair = [&](int a, int b) {
-    return _mm256_insertf128_pd(_mm256_castpd128_pd256(_mm_load_pd(at(a))), _mm_load_pd(at(b)), 1);
+  const auto at = [&](std::uint64_t bytes) {
+    return _mm_load_pd(reinterpret_cast<const double*>(begin + bytes));
+  };
+  // Of lanes 2 k and 2 k + 2, or of those that follow.
+  const auto low = [&](int k) {
+    return _mm256_insertf128_pd(
+        _mm256_castpd128_pd256(at(static_cast<std::uint32_t>(two_lanes<double>(offset, k)))),
+        at(static_cast<std::uint32_t>(two_lanes<double>(offset, k + 1))), 1);
+  };
+  const auto high = [&](int k) {
+    return _mm256_insertf128_pd(_mm256_castpd128_pd256(at(two_lanes<double>(offset, k) >> 32)),
+                                at(two_lanes<double>(offset, k + 1) >> 32), 1);
   };
 #if SPIKELET_VECTOR_BYTES == 64
-  const __m512d even = _mm512_insertf64x4(_mm512_castpd256_pd512(pair(0, 2)), pair(4, 6), 1),
-                odd = _mm512_insertf64x4(_mm512_castpd256_pd512(pair(1, 3)), pair(5, 7), 1);
+  const __m512d even = _mm512_insertf64x4(_mm512_castpd256_pd512(low(0)), low(2), 1),
+                odd = _mm512_insertf64x4(_mm512_castpd256_pd512(high(0)), high(2), 1);
   first = reinterpret_cast<Vec<double>>(_mm512_unpacklo_pd(even, odd));
   second = reinterpret_cast<Vec<double>>(_mm512_unpackhi_pd(even, odd));
 #else
-  const __m256d even = pair(0, 2), odd = pair(1, 3);
+  const __m256d even = low(0), odd = high(0);
   first = reinterpret_cast<Vec<double>>(_mm256_unpacklo_pd(even, odd));
   second = reinterpret_cast<Vec<double>>(_mm256_unpackhi_pd(even, odd));
 #endif
 #else
   for (int k = 0; k < lanes<double>; ++k) {
-    first[k] = at(k)[0];
-    second[k] = at(k)[1];
+    const auto* at = reinterpret_cast<const double*>(begin + static_cast<std::uint32_t>(offset[k]));
+    first[k] = at[0];
+    second[k] = at[1];
   }
 #endif
 }
 
-// Where the stretch of a step begins, as far as steps from there are counted from the base.
-template <class R, class W>
-SPIKELET_INLINE W begin_of(const Modulating<R>& how, W step) {
-  const W stretch = step >> how.shift;
-  return ((stretch + how.number) & (how.stretches - 1)) * how.size - (stretch << how.shift);
-}
-// Where the tables have what spans from there are at `to`, in bytes.
+// An index, in parts that have as many lanes as a vector of doubles.
 template <class R>
-SPIKELET_INLINE Words<R> offset_of(const Modulating<R>& how, Words<R> from, Words<R> to) {
-  return (begin_of(how, from) + to) << 4;
+struct Parts {
+  Words<double> part[Doubles<R>::parts];
+
+  explicit Parts(Words<R> index) {
+    static_assert(sizeof part == sizeof index);
+    __builtin_memcpy(part, &index, sizeof part);
+  }
+};
+
+// Where the tables have a span that begins at a step; the entry of a later step follows as many
+// entries behind.
+template <class R, class W>
+SPIKELET_INLINE W place_of(const Modulating<R>& how, W step) {
+  return ((step & how.slot) << reward_reach_bits) + (step & how.within);
 }
 // Whether the stretch of a step does not have a later one.
 template <class R, class W>
 SPIKELET_INLINE auto is_far(const Modulating<R>& how, W from, W to) {
-  return to - ((from >> how.shift) << how.shift) >= how.size;
+  return to - (from & ~how.within) >= how.size;
 }
 
 // From one step to a later one, in double precision, one synapse.
@@ -75,9 +89,9 @@ SPIKELET_INLINE void pass(const Modulating<R>& how, std::int32_t from, std::int3
   if (is_far(how, from, to)) {
     how.passed(how.signal, how.base + from, how.base + to, integral, decay);
   } else {
-    const std::int32_t begin = begin_of(how, from);
-    const RewardFrom& a = how.reward_from[begin + from];
-    const RewardUntil& b = how.reward_until[begin + to];
+    const std::int32_t place = place_of(how, from);
+    const RewardFrom& a = how.reward_from[place];
+    const RewardUntil& b = how.reward_until[place + (to - from)];
     integral = (b.sum - a.sum) * a.rise;
     decay = a.rise * b.fall;
   }
@@ -103,46 +117,57 @@ template <class R>
 struct Spans {
   Vec<double> integral[Doubles<R>::parts], decay[Doubles<R>::parts];
 };
-// The first `count` lanes are synapses. until(part, sum, fall): at the end of each.
-template <class R, class Until>
-SPIKELET_INLINE Spans<R> spans_of(const Modulating<R>& how, Words<R> from, Words<R> to,
-                                  std::size_t count, Until&& until) {
+// Those that are far, where some are; of the first `count` lanes.
+template <class R>
+SPIKELET_INLINE void integrate_far(const Modulating<R>& how, Words<R> from, Words<R> to,
+                                   std::size_t count, Spans<R>& spans) {
   constexpr int width = lanes<double>;
-  alignas(64) std::int32_t at[lanes<R>];
-  put_in_memory(offset_of(how, from, from), at);
+  const Words<R> far = is_far(how, from, to) & (to > from);
+  std::uint32_t left = word_bits<R>(far) & first_lanes<R>(count);
+  if (left == 0) {
+    return;
+  }
+  Spans<R> changed = spans;  // in memory, so that the others stay in registers
+  for (; left != 0; left &= left - 1) {
+    const int lane = std::countr_zero(left);
+    double sum = 0, fall = 0;
+    how.passed(how.signal, how.base + from[lane], how.base + to[lane], sum, fall);
+    changed.integral[lane / width][lane % width] = sum;
+    changed.decay[lane / width][lane % width] = fall;
+  }
+  spans = changed;
+}
+// until(part, sum, fall): at the end of each span.
+template <class R, class Until>
+SPIKELET_INLINE Spans<R> spans_from(const Modulating<R>& how, Words<R> place, Until&& until) {
+  const Parts<R> at(place << 4);
   Spans<R> spans;
   for (int k = 0; k < Doubles<R>::parts; ++k) {
     Vec<double> rise{}, sum_from{}, sum_until{}, fall{};
-    look_up_two(how.reward_from, at + k * width, rise, sum_from);
+    look_up_two(how.reward_from, at.part[k], rise, sum_from);
     until(k, sum_until, fall);
     spans.integral[k] = (sum_until - sum_from) * rise;
     spans.decay[k] = rise * fall;
   }
-  const Words<R> far = is_far(how, from, to) & (to > from);
-  std::uint32_t left = word_bits<R>(far) & first_lanes<R>(count);
-  if (left != 0) {
-    Spans<R> changed = spans;  // in memory, so that the others stay in registers
-    for (; left != 0; left &= left - 1) {
-      const int lane = std::countr_zero(left);
-      double sum = 0, fall = 0;
-      how.passed(how.signal, how.base + from[lane], how.base + to[lane], sum, fall);
-      changed.integral[lane / width][lane % width] = sum;
-      changed.decay[lane / width][lane % width] = fall;
-    }
-    spans = changed;
-  }
   return spans;
 }
-// To any steps.
-template <class R>
+// To any steps. Those that are backwards are not used. far: whether some may be far.
+template <bool far, class R>
 SPIKELET_INLINE Spans<R> spans_of(const Modulating<R>& how, Words<R> from, Words<R> to,
                                   std::size_t count) {
-  alignas(64) std::int32_t at[lanes<R>];
-  // Sums of spans that are far, or backwards, are not used.
-  put_in_memory(offset_of(how, from, (is_far(how, from, to) | (to < from)) ? from : to), at);
-  return spans_of(how, from, to, count, [&](int part, Vec<double>& sum, Vec<double>& fall) {
-    look_up_two(how.reward_until, at + part * lanes<double>, sum, fall);
+  Words<R> end = to > from ? to : from;
+  if constexpr (far) {
+    end = is_far(how, from, to) ? from : end;
+  }
+  const Words<R> place = place_of(how, from);
+  const Parts<R> until((place + (end - from)) << 4);
+  Spans<R> spans = spans_from(how, place, [&](int k, Vec<double>& sum, Vec<double>& fall) {
+    look_up_two(how.reward_until, until.part[k], sum, fall);
   });
+  if constexpr (far) {
+    integrate_far(how, from, to, count, spans);
+  }
+  return spans;
 }
 template <class R>
 SPIKELET_INLINE void pass(const Modulating<R>& how, Words<R> from, Words<R> to,
@@ -164,10 +189,22 @@ struct alignas(64) Ends {
 template <class R>
 SPIKELET_INLINE Ends ends_at(const Modulating<R>& how, std::int32_t to) {
   Ends ends;
+  const auto of = [&](std::int32_t k) {
+    const std::int32_t before = k << how.shift;
+    return how.reward_until + (place_of(how, to - before) + before);
+  };
+#if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
+  // In one store: a load of all would wait for several.
+  const auto pair = [&](std::int32_t k) {
+    return _mm256_insertf128_pd(_mm256_castpd128_pd256(_mm_load_pd(&of(k)->sum)),
+                                _mm_load_pd(&of(k + 1)->sum), 1);
+  };
+  _mm512_store_pd(&ends.of[0].sum, _mm512_insertf64x4(_mm512_castpd256_pd512(pair(0)), pair(2), 1));
+#else
   for (std::int32_t k = 0; k < Ends::count; ++k) {
-    const std::int32_t stretch = (to >> how.shift) - k;
-    ends.of[k] = how.reward_until[begin_of(how, stretch << how.shift) + to];
+    ends.of[k] = *of(k);
   }
+#endif
   return ends;
 }
 SPIKELET_INLINE void look_up(const Ends& ends, Words<double> between, Vec<double>& sum,
@@ -180,22 +217,22 @@ SPIKELET_INLINE void look_up(const Ends& ends, Words<double> between, Vec<double
   fall = reinterpret_cast<Vec<double>>(
       _mm512_permutexvar_pd(_mm512_or_si512(at, _mm512_set1_epi64(1)), all));
 #else
-  alignas(64) std::int32_t at[lanes<double>];
-  put_in_memory(between << 4, at);
-  look_up_two(ends.of, at, sum, fall);
+  look_up_two(ends.of, between << 4, sum, fall);
 #endif
 }
 // To one step, whose ends are at hand.
-template <class R>
+template <bool far, class R>
 SPIKELET_INLINE Spans<R> spans_of(const Modulating<R>& how, Words<R> from, std::int32_t to,
                                   const Ends& ends, std::size_t count) {
-  const Words<R> between = ((to >> how.shift) - (from >> how.shift)) & (Ends::count - 1);
-  Words<double> part[Doubles<R>::parts];
-  static_assert(sizeof part == sizeof between);
-  __builtin_memcpy(part, &between, sizeof part);
-  return spans_of(
-      how, from, Words<R>{} + to, count,
-      [&](int k, Vec<double>& sum, Vec<double>& fall) { look_up(ends, part[k], sum, fall); });
+  const Parts<R> between(((to >> how.shift) - (from >> how.shift)) & (Ends::count - 1));
+  Spans<R> spans =
+      spans_from(how, place_of(how, from), [&](int k, Vec<double>& sum, Vec<double>& fall) {
+        look_up(ends, between.part[k], sum, fall);
+      });
+  if constexpr (far) {
+    integrate_far(how, from, Words<R>{} + to, count, spans);
+  }
+  return spans;
 }
 
 // Replays the spikes of a target that are older than its latest few.
@@ -223,7 +260,7 @@ template <class Rule, class R>
 }
 
 // A round of spikes that are not the newest of their targets.
-template <class Rule, class R>
+template <bool far, class Rule, class R>
 SPIKELET_INLINE void replay(const Rule& rule, const Modulating<R>& modulating, std::size_t age,
                             ModulatedRounds<R>& all) {
   const Replaying<R>& how = modulating.how;
@@ -246,7 +283,7 @@ SPIKELET_INLINE void replay(const Rule& rule, const Modulating<R>& modulating, s
     Vec<R> weight = load(all.weight + k), own = load(all.own + k);
     const Words<R> time = load_words<R>(round.time + k);
     const Words<R> since = load_words<R>(all.touched_at + k);
-    pass(modulating, since, time, spans_of(modulating, since, time, size - k), weight, own);
+    pass(modulating, since, time, spans_of<far>(modulating, since, time, size - k), weight, own);
     own = rule.up(own, load(round.trace + k) * decayed(how.pre_decay, steps + k) * factor);
     store(all.weight + k, weight);
     store(all.own + k, own);
@@ -269,7 +306,7 @@ struct Looked {
 
 // The newest spikes of targets, the rest of the time, and depression. All that is looked up comes
 // first: the chain of operations on weights is long, and the processor does not see far beyond it.
-template <class Rule, class R>
+template <bool far, class Rule, class R>
 SPIKELET_INLINE void finish(const Rule& rule, const Modulating<R>& modulating,
                             const ModulatedRow<R>& modulated, const Piece<R>& piece,
                             ModulatedRounds<R>& all) {
@@ -293,8 +330,6 @@ SPIKELET_INLINE void finish(const Rule& rule, const Modulating<R>& modulating,
         continue;
       }
       const Words<R> later = stamp - row.last, steps = is_in & (later > 0 ? later : Words<R>{});
-      alignas(64) std::int32_t at[width];
-      put_in_memory(steps, at);
       const Words<R> time = is_in ? steps + modulated.last : since;
       const Vec<R> factor = how.posts.latest_factor != nullptr
                                 ? newest_factor(how.posts, part.target + k)
@@ -302,9 +337,9 @@ SPIKELET_INLINE void finish(const Rule& rule, const Modulating<R>& modulating,
       looked.is_in[v] = is_in;
       looked.since[v] = since;
       looked.time[v] = time;
-      looked.change[v] = row.pre * decayed(how.pre_decay, at) * factor;
-      looked.before[v] = spans_of(modulating, since, time, end - k);
-      looked.after[v] = spans_of(modulating, time, modulated.time, ends, end - k);
+      looked.change[v] = row.pre * decayed(how.pre_decay, steps) * factor;
+      looked.before[v] = spans_of<far>(modulating, since, time, end - k);
+      looked.after[v] = spans_of<far>(modulating, time, modulated.time, ends, end - k);
     }
     for (std::size_t v = 0; v < vectors; ++v) {
       const std::size_t k = first + v * width;
@@ -325,6 +360,19 @@ SPIKELET_INLINE void finish(const Rule& rule, const Modulating<R>& modulating,
   }
 }
 
+// All spikes and spans of the pieces that are listed. far: whether some spans may be.
+template <bool far, class Rule, class R>
+[[gnu::noinline]] void apply(const Rule& rule, const Modulating<R>& modulating,
+                             std::span<const ModulatedRow<R>> rows,
+                             std::span<const Piece<R>> pieces, ModulatedRounds<R>& all) {
+  for (std::size_t age = all.rounds.round.size(); --age > 0;) {
+    replay<far>(rule, modulating, age, all);
+  }
+  for (const Piece<R>& piece : pieces) {
+    finish<far>(rule, modulating, rows[piece.number], piece, all);
+  }
+}
+
 template <template <class> class Rule, class R>
 void modulated_rows(const double* p, const Modulating<R>& modulating,
                     std::span<const ModulatedRow<R>> rows) {
@@ -339,8 +387,12 @@ void modulated_rows(const double* p, const Modulating<R>& modulating,
         rows.size(), [&](std::size_t k) -> const ReplayedRow<R>& { return rows[k].row; }, row,
         begin, part);
     const std::span<const Piece<R>> pieces(part.piece.data(), part.count);
+    bool far = false;  // if the longest span of a row is not, no other one is
     for (const Piece<R>& piece : pieces) {
       const ModulatedRow<R>& modulated = rows[piece.number];
+      const std::int32_t first =
+          modulated.row.pre > 0 ? std::min(modulated.touched, modulated.last) : modulated.touched;
+      far = far || is_far(modulating, first, modulated.time);
       const Words<R> since = Words<R>{} + modulated.touched;
       for (std::size_t k = piece.first; k < piece.first + piece.n; k += lanes<R>) {
         __builtin_memcpy(all.since + k, &since, sizeof since);
@@ -350,11 +402,10 @@ void modulated_rows(const double* p, const Modulating<R>& modulating,
     list_spikes(how, pieces, rounds, [&](const Piece<R>& piece, std::uint32_t k) {
       replay_older(rule, modulating, rows[piece.number], all, k);
     });
-    for (std::size_t age = rounds.round.size(); --age > 0;) {
-      replay(rule, modulating, age, all);
-    }
-    for (const Piece<R>& piece : pieces) {
-      finish(rule, modulating, rows[piece.number], piece, all);
+    if (far) {
+      apply<true>(rule, modulating, rows, pieces, all);
+    } else {
+      apply<false>(rule, modulating, rows, pieces, all);
     }
     put_back(part);
   }

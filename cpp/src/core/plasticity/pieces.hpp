@@ -20,8 +20,6 @@ struct Pieces {
   static constexpr std::size_t room = replayed_together + lanes<R>;
   std::array<Piece<R>, pieces_together> piece;
   std::size_t count;
-  const ReplayedRow<R>* next;  // a row of which the next part has some more, from `next_begin` on
-  std::size_t next_begin;
   alignas(64) R weight[room];
   alignas(64) R own[room];  // if rows have some
   alignas(64) std::uint16_t target[room];
@@ -47,17 +45,11 @@ SPIKELET_INLINE void copy_values(const T* from, std::size_t n, T* to) {
   }
 }
 
-// Fetches what is copied next, as much as a vector of synapses has: in a burst, more lines than may
-// be under way would wait.
+// Where the k-th of n synapses is visited: fetches what comes next, now and then.
 template <class R>
-SPIKELET_INLINE void prefetch_next(const Pieces<R>& part, std::size_t k) {
-  if (part.next != nullptr && part.next_begin + k < part.next->n) {
-    const std::size_t at = part.next_begin + k;
-    __builtin_prefetch(part.next->weight + at, 0, 3);
-    __builtin_prefetch(part.next->target + at, 0, 3);
-    if (part.next->own != nullptr) {
-      __builtin_prefetch(part.next->own + at, 0, 3);
-    }
+SPIKELET_INLINE void fetch_ahead(RowsAhead<R>* ahead, std::size_t n, std::size_t k) {
+  if (k % RowsAhead<R>::block == 0 && ahead != nullptr) {
+    ahead->advance(std::min(RowsAhead<R>::block, n - k));
   }
 }
 
@@ -68,7 +60,6 @@ SPIKELET_INLINE void take(std::size_t rows, RowOf&& row_of, std::size_t& row, st
   constexpr std::size_t width = lanes<R>;
   std::size_t used = 0;
   part.count = 0;
-  part.next = nullptr;
   while (row < rows && part.count < pieces_together && used < replayed_together) {
     const ReplayedRow<R>& from = row_of(row);
     const std::size_t left = from.n - begin, n = std::min(left, replayed_together - used);
@@ -91,10 +82,6 @@ SPIKELET_INLINE void take(std::size_t rows, RowOf&& row_of, std::size_t& row, st
     part.piece[part.count++] = {&from, row, begin, used, n, dense};
     used += (n + width - 1) / width * width;
     begin += n;
-    if (n < left) {
-      part.next = &from;
-      part.next_begin = begin;
-    }
     if (begin == from.n) {
       begin = 0;
       ++row;

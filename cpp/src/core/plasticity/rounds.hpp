@@ -72,11 +72,11 @@ SPIKELET_INLINE std::uint32_t first_lanes(std::size_t count) {
 }
 
 template <class R>
-SPIKELET_INLINE Vec<R> decayed(const DecayTable<R>& table, const std::int32_t* steps) {
-  const Words<R> last = Words<R>{} + (table.count - 1), wanted = load_words<R>(steps);
+SPIKELET_INLINE Vec<R> decayed(const DecayTable<R>& table, Words<R> wanted) {
+  const Words<R> last = Words<R>{} + (table.count - 1);
   const std::uint32_t far = word_bits<R>(wanted > last);
   if (far == 0) {
-    return look_up<R>(table.factor, steps);
+    return look_up<R>(table.factor, wanted);
   }
   Vec<R> factor = look_up<R>(table.factor, wanted < last ? wanted : last);
   for (std::uint32_t left = table.beyond != nullptr ? far : 0; left != 0; left &= left - 1) {
@@ -84,6 +84,10 @@ SPIKELET_INLINE Vec<R> decayed(const DecayTable<R>& table, const std::int32_t* s
     factor[lane] = (*table.beyond)(Step{wanted[lane]});
   }
   return factor;
+}
+template <class R>
+SPIKELET_INLINE Vec<R> decayed(const DecayTable<R>& table, const std::int32_t* steps) {
+  return decayed(table, load_words<R>(steps));
 }
 template <class R>
 SPIKELET_INLINE R decayed(const DecayTable<R>& table, std::int32_t steps) {
@@ -277,7 +281,7 @@ SPIKELET_INLINE void list_spikes(const Replaying<R>& how, std::span<const Piece<
     const bool looks_up = how.depresses && row.post == nullptr;
     const std::size_t end = piece.first + piece.n;
     for (std::size_t k = piece.first; k < end; k += width) {
-      prefetch_next(rounds.part, k);
+      fetch_ahead(how.ahead, piece.n, k - piece.first);
       const Newest<R> newest = newest_of(how.posts, target + k, piece.close);
       if (looks_up) {
         list_down(how, row, newest, k, end - k, rounds);
@@ -355,7 +359,7 @@ SPIKELET_INLINE void list_one_each(const Replaying<R>& how, const Piece<R>& piec
   std::size_t listed = 0;
   const std::size_t end = piece.first + piece.n;
   for (std::size_t k = piece.first; k < end; k += lanes<R>) {
-    prefetch_next(rounds.part, k);
+    fetch_ahead(how.ahead, piece.n, k - piece.first);
     const Newest<R> newest = newest_of(how.posts, target + k, piece.close);
     if (looks_up) {
       list_down(how, row, newest, k, end - k, rounds);
