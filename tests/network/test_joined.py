@@ -164,3 +164,39 @@ def test_parameters_weights_and_inputs_change_between_runs(tmp_path: Path) -> No
         twins = {p.name: p for p in copy.populations}
         for p in populations:
             np.testing.assert_array_equal(p.V_m[:], twins[p.name].V_m[:])
+
+
+def test_a_run_of_no_steps() -> None:
+    """Spikes at time 0 come with the first step, not before."""
+    nets, recorders = [], []
+    for seed in range(8):
+        net = sl.Network(dt=0.1, seed=seed, threads=1)
+        spikes = net.population(5, sl.SpikeSource([0.0, 1.0], [0, 1]))
+        recorders.append(net.record(spikes, "spikes"))
+        sl.run_all([net], 60.0, threads=1)
+        net.reset()
+        nets.append(net)
+    sl.run_all(nets, 0.0, threads=1)
+    assert not any(len(recorder) for recorder in recorders)
+    sl.run_all(nets, 60.0, threads=1)
+    assert all(train(recorder) == [(0, 0), (10, 1)] for recorder in recorders)
+
+
+def test_projections_of_different_ages_after_a_reset() -> None:
+    def make(seed: int) -> tuple[sl.Network, sl.Population]:
+        net = sl.Network(dt=0.1, seed=seed, threads=1)
+        a, b, c = (net.population(60, sl.LIF()) for _ in range(3))
+        net.inject(a, sl.PoissonInput(rate=9000.0, weight=60.0))
+        net.inject(b, sl.PoissonInput(rate=9000.0, weight=60.0))
+        net.connect(b, c, sl.AllToAll(), weight=sl.Normal(-20.0, 7.0))
+        net.run(1.0)
+        net.connect(a, c, sl.AllToAll(), weight=sl.Normal(-20.0, 7.0))
+        net.run(1.0)
+        net.reset()
+        return net, c
+
+    found, expected = [make(seed) for seed in range(8)], [make(seed) for seed in range(8)]
+    sl.run_all([net for net, _ in found], 60.0, threads=1)
+    for (_, c), (net, twin) in zip(found, expected, strict=True):
+        net.run(60.0)
+        np.testing.assert_array_equal(c.V_m[:], twin.V_m[:])

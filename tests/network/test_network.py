@@ -245,6 +245,25 @@ def test_permuted_ids_permute_the_result() -> None:
     assert len(results[0]) > 300
 
 
+def test_a_projection_created_later_is_as_old_as_the_others_after_a_reset() -> None:
+    """Sums of its synapses are added in the same order as in a network that had it from the start."""
+
+    def make(first: float) -> tuple[sl.Network, sl.Population]:
+        net = sl.Network(dt=0.1, seed=1, threads=1)
+        a, b, c = (net.population(60, sl.LIF()) for _ in range(3))
+        net.inject(a, sl.PoissonInput(rate=9000.0, weight=60.0))
+        net.inject(b, sl.PoissonInput(rate=9000.0, weight=60.0))
+        net.connect(b, c, sl.AllToAll(), weight=sl.Normal(-20.0, 7.0))
+        net.run(first)
+        net.connect(a, c, sl.AllToAll(), weight=sl.Normal(-20.0, 7.0))
+        net.run(1.0)
+        net.reset()
+        net.run(60.0)
+        return net, c
+
+    np.testing.assert_array_equal(make(1.0)[1].I_syn_in[:], make(0.0)[1].I_syn_in[:])
+
+
 def test_reset_restores_absolute_potentials_after_E_L_was_changed() -> None:
     net = make()
     cells = net.population(2, sl.LIF(E_L=-70.0))

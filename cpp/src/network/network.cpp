@@ -480,6 +480,12 @@ void Network<R>::restart(Step at, Step born) {
   now = at;
   ++edition;
   kernels_due = at;
+  // Synapses created at different times have different stores, whose sums are added one after the
+  // other. From now on all are as old.
+  const auto first = std::ranges::find_if(projections, [](const auto& p) { return !p.rule; });
+  changed = changed || std::any_of(first, projections.end(), [&](const Projection<R>& p) {
+              return !p.rule && p.born != first->born;
+            });
   inputs_changed = true;  // some that were over may be to come
   for (std::size_t k = 0; k < nodes.size(); ++k) {
     if (Population<R>* neurons = nodes[k].neurons.get()) {

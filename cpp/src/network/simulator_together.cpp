@@ -88,7 +88,7 @@ void Simulator<R>::run_joined(std::span<Simulator* const> networks, std::size_t 
     } catch (...) {  // in use or broken, as its own run will say
     }
   }
-  if (members.size() < 2) {
+  if (members.size() < 2 || steps == 0) {  // a run of no steps does not even emit at time 0
     return;
   }
   const Step begin = parts[0]->network.now, end = begin + steps;
