@@ -47,7 +47,7 @@ def drawn(kind: int, seed: int) -> Drawn:
     for _ in range(int(alike.integers(1, 5))):
         pre = (populations + sources)[alike.integers(len(populations) + len(sources))]
         post = populations[alike.integers(len(populations))]
-        rule: Any = (sl.FixedProbability(0.2), sl.FixedOutdegree(10), sl.FixedIndegree(5))[
+        rule: Any = (sl.FixedProbability(0.05), sl.FixedOutdegree(10), sl.FixedIndegree(5))[
             alike.integers(3)
         ]
         strength = 0.1 if type(post.model) is sl.LIFDelta else 2.0 if type(post.model) is sl.LIFCond else 40.0  # fmt: skip
@@ -97,7 +97,7 @@ def test_an_ensemble_has_the_results_of_its_networks(kind: int) -> None:
     expected = [drawn(kind, seed) for seed in range(10)]
     nets = [net for net, *_ in found]
     joined = False
-    for duration in (45.0, 0.5, 41.3):  # joined, by itself, joined again
+    for duration in (120.0, 0.5, 41.3):  # joined, by itself, joined again
         sl.run_all(nets, duration, threads=1)
         for net, *_ in expected:
             net.run(duration)

@@ -98,6 +98,13 @@ Joined<R>::Joined(std::span<Parts* const> networks)
 }
 
 template <class R>
+bool Joined<R>::has(const Parts& network) const {
+  return std::ranges::any_of(members_, [&](const Member& member) {
+    return member.parts == &network && member.edition == network.network.edition;
+  });
+}
+
+template <class R>
 bool Joined<R>::fits(std::span<Parts* const> networks) const {
   const auto same = [&](const Member& member, const Parts* parts) {
     // One that has been destroyed, and another one in its place, have not run with this.

@@ -1,4 +1,5 @@
 // Networks that a thread of run_all() takes at once.
+#include <algorithm>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -11,32 +12,48 @@
 
 namespace spikelet {
 
+// Whether a run of so many steps pays for joining the network with others. It takes as long as some
+// steps save, which depend on the synapses, and less where the network would be laid out anyway.
+// Once joined, a network needs little for another run, until its synapses change: so the steps of
+// all runs since then count.
+template <class R>
+bool Simulator<R>::pays_to_join(Parts& network, Step steps) {
+  constexpr std::size_t most_synapses = 65536;
+  constexpr Step fewest = 100, fewest_again = 30;
+  std::size_t synapses = 0;
+  for (const Projection<R>& projection : network.network.projections) {
+    synapses += projection.size;
+  }
+  if (synapses > most_synapses) {
+    return false;
+  }
+  if (network.joined && network.joined->has(network)) {
+    return steps >= fewest_again;
+  }
+  if (network.joined) {
+    network.joined.reset();
+    network.alone = 0;
+  }
+  network.alone += steps;
+  const auto part = static_cast<Step>(synapses) / (network.network.changed ? 6 : 2);
+  return network.alone >= fewest + part;
+}
+
 template <class R>
 std::size_t Simulator<R>::worth_joining(std::span<Simulator* const> networks, Step steps,
                                         std::size_t most) {
-  // To join networks takes as long as these steps save: by itself, and instead of laying out each.
-  // Once joined, they need little for another run.
-  constexpr Step fewest = 500, fewest_new = 150, fewest_again = 30;
   constexpr std::size_t most_elements = 4096;  // what they share stays in the cache
   std::size_t count = 0, elements = 0;
   try {
-    {
-      Use first = networks[0]->parts_.even_if_broken();
-      const Step needed = first->joined            ? fewest_again
-                          : first->network.changed ? fewest_new
-                                                   : fewest;
-      first->alone += steps;
-      if ((first->joined ? steps : first->alone) < needed) {
-        return 1;
-      }
+    if (Use first = networks[0]->parts_.even_if_broken(); !pays_to_join(*first, steps)) {
+      return 1;
     }
-    while (count < std::min(networks.size(), most)) {
+    for (; count < std::min(networks.size(), most); ++count) {
       const std::size_t own = networks[count]->parts_.even_if_broken()->network.elements();
       elements += round_up(own, block_size);
       if (elements > most_elements) {
         break;
       }
-      ++count;
     }
   } catch (const InUse&) {  // as its run will say
   }

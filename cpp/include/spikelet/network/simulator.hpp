@@ -190,6 +190,7 @@ class Simulator {
   // The first part of it: all processes want the same.
   template <class Prepare>
   static void share(Use& use, Call call, Prepare&& prepare);
+  static bool pays_to_join(Parts& network, Step steps);
   // Joins those that are not through and like the first of them, if there are any: these are
   // through then. If it throws, nothing has changed.
   static void run_joined(std::span<Simulator* const> networks, std::size_t first, Step steps,

@@ -64,7 +64,7 @@ struct SimulatorParts {
   std::size_t layouts = 0;               // how often the layout was built
   StepLoop<R> loop;
   std::shared_ptr<Joined<R>> joined;  // the networks that it last ran as one with
-  Step alone = 0;                     // that run_all() has had it run since the beginning
+  Step alone = 0;                     // steps of run_all() without them
   // One thread writes here in every step, so it must not share cache lines with what the others
   // read.
   alignas(128) SpikesInFlight flight;
