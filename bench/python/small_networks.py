@@ -142,7 +142,14 @@ def ensembles() -> Rows:
     if not hasattr(sl, "run_all"):
         return
     cores = int(os.environ.get("OMP_NUM_THREADS", "2"))
-    for n, duration in ((20, 10.0), (100, 10.0), (1000, 20.0), (20, 100.0), (100, 100.0)):
+    for n, duration in (
+        (20, 10.0),
+        (100, 10.0),
+        (1000, 20.0),
+        (20, 100.0),
+        (100, 100.0),
+        (100, 1000.0),
+    ):
         nets, others = ([network(n, seed=seed)[0] for seed in range(1000)] for _ in range(2))
         for each in (nets, others):  # until they are as active as they will be
             sl.run_all(each, 50.0)

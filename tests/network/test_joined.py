@@ -97,7 +97,7 @@ def test_an_ensemble_has_the_results_of_its_networks(kind: int) -> None:
     expected = [drawn(kind, seed) for seed in range(10)]
     nets = [net for net, *_ in found]
     joined = False
-    for duration in (120.0, 0.5, 41.3):  # joined, by itself, joined again
+    for duration in (120.0, 0.5, 41.3, 3.0, 20.0):  # joined, by itself, joined, and on
         sl.run_all(nets, duration, threads=1)
         for net, *_ in expected:
             net.run(duration)

@@ -138,15 +138,20 @@ void Joined<R>::join_nodes() {
 
 template <class R>
 void Joined<R>::renew() {
-  network_.now = members_[0].parts->network.now;
+  // Whatever changes a network's spikes in flight moves its clock, or changes its edition.
+  const Step now = members_[0].parts->network.now;
+  const bool goes_on = std::exchange(whole_, false) && network_.now == now;
+  network_.now = now;
   network_.inputs.clear();
   for (std::size_t k = 0; k < network_.nodes.size(); ++k) {
     renew_node(k);
     renew_inputs(k);
   }
   layout_.bind_inputs();
-  renew_flight();
-  layout_.resume(flight_);
+  if (!goes_on) {
+    renew_flight();
+    layout_.resume(flight_);
+  }
   for (std::size_t s = 0; s < recorders_.states.size(); ++s) {
     recorders_.states[s].window = members_[0].parts->recorders.states[s].window;
   }
@@ -282,6 +287,7 @@ void Joined<R>::join_recorders() {
 
 template <class R>
 void Joined<R>::renew_flight() {
+  flight_ = {};
   std::vector<std::pair<Step, Gid>> spikes;
   for (const Member& member : members_) {
     const SpikesInFlight& own = member.parts->flight;
@@ -308,6 +314,7 @@ bool Joined<R>::run(Step end, const Poll& poll) {
   recorders_.allot(network_.now, end);
   const bool stopped = loop_.run(end, poll, {}, 1);
   part_spikes();
+  whole_ = true;
   return stopped;
 }
 
@@ -390,7 +397,6 @@ void Joined<R>::give_back(std::size_t m) {
 template <class R>
 void Joined<R>::forget_run() {
   recorders_.clear();
-  flight_ = {};
   for (Member& member : members_) {
     member.spikes.clear();
     member.flight = {};

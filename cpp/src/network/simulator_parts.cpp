@@ -195,6 +195,7 @@ void SimulatorParts<R>::set_clock(Step now, const SpikesInFlight& spikes) {
   SpikesInFlight copy = spikes;
   flight = std::move(copy);
   network.now = now;
+  ++network.edition;
   network.changed = network.inputs_changed = true;
 }
 

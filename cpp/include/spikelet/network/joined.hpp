@@ -75,6 +75,7 @@ class Joined {
   Recorders<R> recorders_;
   SpikesInFlight flight_;
   StepLoop<R> loop_;
+  bool whole_ = false;  // the last run has not failed: it can go on
 };
 
 extern template class Joined<float>;

@@ -182,7 +182,7 @@ class Network {
   Step now = 0;
   bool changed = true;         // since the layout was built
   bool inputs_changed = true;  // since they were bound to the layout
-  std::size_t edition = 0;     // of nodes and static synapses: another one for each change
+  std::size_t edition = 0;  // of nodes and static synapses; another one after a jump in time, too
   Step kernels_due = std::numeric_limits<Step>::min();  // when to look at what kernels move
   std::vector<Node<R>> nodes;
   std::vector<Projection<R>> projections;
