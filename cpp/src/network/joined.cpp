@@ -365,11 +365,9 @@ void Joined<R>::give_back(std::size_t m) {
   Member& member = members_[m];
   Parts& parts = *member.parts;
   Network<R>& network = parts.network;
-  const Step before = network.now;
   for (SpikeRecorder& recorder : parts.recorders.spikes) {
     recorder.note_all(member.spikes[recorded_[recorder.population()]]);
   }
-  parts.recorders.allot(before, network_.now);
   for (std::size_t s = 0; s < recorders_.states.size(); ++s) {
     StateRecorder<R>& to = parts.recorders.states[s];
     StateRecorder<R>& from = recorders_.states[s];

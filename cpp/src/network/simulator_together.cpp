@@ -123,6 +123,7 @@ void Simulator<R>::run_joined(std::span<Simulator* const> networks, std::size_t 
     const std::size_t k = members[m].number;
     through[k] = true;
     errors[k] = caught([&] {
+      parts[m]->recorders.allot(begin, joined->now());  // nothing has changed if it fails
       members[m].use->change("a run", [&] {
         parts[m]->network.keep(std::move(members[m].initial));
         joined->give_back(m);
@@ -130,6 +131,7 @@ void Simulator<R>::run_joined(std::span<Simulator* const> networks, std::size_t 
         parts[m]->joined = joined;
       });
     });
+    parts[m]->recorders.trim(parts[m]->network.now);  // of one that failed
     networks[k]->now_ = parts[m]->network.now;
   }
   joined->forget_run();

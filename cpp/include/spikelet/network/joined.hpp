@@ -40,7 +40,8 @@ class Joined {
   // Advances them, as they are now, to the step `end`; true: `poll` stopped it earlier.
   bool run(Step end, const Poll& poll);
   Step now() const { return network_.now; }
-  // Network k becomes what it would be had it run by itself.
+  // Network k, whose recorders have room for the samples, becomes what it would be had it run by
+  // itself.
   void give_back(std::size_t k);
   // Frees what only they needed.
   void forget_run();
