@@ -14,6 +14,8 @@ from tests.support.torch_modules import Lambda
 from spikelet.conversion.from_torch import read_torch
 from spikelet.layers.spiking_model import SpikingModel
 
+ONE_BOUND = torch.zeros(4, 3, 5)
+ONE_BOUND[2, 1, 3] = 0.01
 SLOPES = torch.linspace(-0.3, 0.6, 4).reshape(4, 1, 1)
 
 
@@ -46,6 +48,11 @@ FUNCTIONS: dict[str, tuple[Callable[[torch.Tensor], torch.Tensor], list[str]]] =
     ),
     "hardshrink": (lambda x: x * (x.abs() > 0.3), ["hardshrink"]),
     "identity": (lambda x: 2 * (torch.sign(x) * x.abs().relu()), ["Affine"]),
+    "zeros, which are frequent": (
+        lambda x: torch.where(x.relu() == 0, 0.5, x.relu()),
+        ["threshold"],
+    ),
+    "a small threshold": (lambda x: torch.where(x > 0.005, x, 0.0), ["threshold"]),
     "threshold": (lambda x: torch.where(x > 0.5, x, -1.0), ["threshold"]),
 }
 
@@ -73,11 +80,26 @@ def test_the_parameters_are_those_of_the_formula() -> None:
         lambda x: torch.where(x > 30, 2 * x, x),  # beyond the bend
         lambda x: (x > 0).float(),
         lambda x: torch.where(x > 0, x, -x.sin()),
+        lambda x: torch.where(2 * x > 0.012, x, 0.0),  # a small jump
+        lambda x: torch.where((x > 0.001) & (x < 0.015), 7.0, x.relu()),
+        lambda x: torch.where(x > 2e4, 2 * x, x.relu()),
+        lambda x: torch.where(x >= 1, x, 0.0),  # of whole numbers, 1 is none to leave out
+        lambda x: torch.where(x == 3, 0.0, x.relu()),
+        lambda x: x.relu().masked_fill(x > 50, torch.inf),
+        lambda x: 1e8 * torch.where(x > 0, 1e-8 * x.sigmoid(), 0.0),
+        lambda x: torch.where(x > ONE_BOUND, x, 0.0),
     ],
 )
 def test_others_are_refused(function: Callable[[Any], Any]) -> None:
-    with pytest.raises(ValueError, match=r"\((gt|where)\): cannot be converted; it has steps"):
+    with pytest.raises(
+        ValueError, match=r"\((gt|ge|eq|where)\): cannot be converted; it has steps"
+    ):
         read_torch(Lambda(lambda _, x: function(x)), (4, 3, 5))
+
+
+def test_guards_of_small_values_are_kept() -> None:
+    graph = read_torch(Lambda(lambda _, x: torch.where(x > 1e-8, x, 1e-8)), (4, 3, 5))
+    assert SpikingModel(graph, dtype="float64").run(np.zeros((1, 4, 3, 5)), 1).output.min() == pytest.approx(1e-8)  # fmt: skip
 
 
 def test_values_changed_in_place() -> None:
