@@ -48,6 +48,7 @@ def window(where: str, what: Any, dt: float, since: int = 0) -> Window:
 
 def require_ahead(where: str, what: Any, now: float) -> None:
     """Check that what is added has not ended yet."""
-    stop = getattr(what, "stop", None)
-    if stop is not None and stop <= now:
-        fail(where, "stop", stop, f"must lie after the present, {now:g} ms")
+    for part in (what, getattr(what, "rate", None)):  # a rate may have a window of its own
+        stop = getattr(part, "stop", None)
+        if stop is not None and stop <= now:
+            fail(where, "stop", stop, f"must lie after the present, {now:g} ms")
