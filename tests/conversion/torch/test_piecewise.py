@@ -114,3 +114,18 @@ def test_guards_against_infinite_values_are_constants() -> None:
     assert "Softmax" in layers_of(lambda x: x.softmax(1).masked_fill((x == -torch.inf).all(1, True), 0.0))  # fmt: skip
     assert layers_of(lambda x: torch.where(x.isnan(), 0.0, x).relu()) == ["ReLU"]
     assert layers_of(lambda x: F.relu(x) * torch.isfinite(x)) == ["ReLU", "Affine"]
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: torch.where(torch.isinf(1 / (x - 9).relu()), 0.0, x.relu()),
+        lambda x: x.relu() * torch.isfinite((x.clamp(max=9) - 9).reciprocal()),
+        lambda x: torch.where((x.relu() + 0.5).sum(1, True).log() == -torch.inf, 0.0, x),
+        lambda x: torch.where((x / (x - 9).relu()).isfinite(), x.relu(), 0.0),
+    ],
+)
+def test_quotients_and_logarithms_may_be_infinite(function: Callable[[Any], Any]) -> None:
+    """The guard does not hold for all samples because it holds for some."""
+    with pytest.raises(ValueError, match=r"\((isinf|isfinite|eq|where)\): cannot be converted"):
+        read_torch(Lambda(lambda _, x: function(x)), (4, 3, 5))

@@ -44,6 +44,9 @@ _CASTS = frozenset(
 )
 # Of finite values they are the same for every input; decompositions guard softmax and log-sum-exp by them.
 _OF_INFINITE = frozenset({"isinf", "isnan", "isfinite", "isposinf", "isneginf"})
+_SCALING = frozenset({"mul", "multiply", "rmul", "neg", "negative", "abs", "absolute"})
+_DIVIDING = frozenset({"div", "divide", "true_divide", "truediv"})
+_INVERTING = frozenset({"rdiv", "rtruediv", "reciprocal", "rsqrt", "log", "log2", "log10", "log1p"})
 # Memory with any values, which others replace: zeros are the same for all samples.
 _UNSET = frozenset({"empty", "empty_like", "empty_strided", "empty_permuted", "new_empty", "new_empty_strided"})  # fmt: skip
 
@@ -393,13 +396,23 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-ch
 def _is_constant(function: Any, kind: str, args: Any, value: Callable[[Any], Value | None]) -> bool:
     """Return whether the result of an operator is the same for any finite input."""
     if kind in _OF_INFINITE:
-        return True
+        return not _may_overflow(value(args[0]))
     if kind == "copy" and not name_of(function).endswith(
         "_"
     ):  # of a constant, into the shape of what depends on the input
         return len(args) > 1 and value(args[1]) is None
     infinite = [a for a in args[1:] if isinstance(a, (int, float)) and math.isinf(a)]
-    return kind in ("eq", "ne") and bool(infinite)
+    return kind in ("eq", "ne") and bool(infinite) and not _may_overflow(value(args[0]))
+
+
+def _may_overflow(value: Value | None) -> bool:
+    """Return whether a value is a quotient or a logarithm, which may be infinite for finite inputs."""
+    step = None if value is None else value.step
+    while step is not None and step.kind in _SCALING and len(step.operands) == 1:
+        step = step.operands[0].step
+    if step is None or step.kind in _DIVIDING:
+        return step is not None and isinstance(step.args[1], Value)
+    return step.kind in _INVERTING
 
 
 def outputs_of(found: Any, name: str = "") -> Iterator[tuple[str, Any]]:
