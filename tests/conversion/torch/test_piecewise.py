@@ -35,6 +35,10 @@ FUNCTIONS: dict[str, tuple[Callable[[torch.Tensor], torch.Tensor], list[str]]] =
     "relu by a mask": (lambda x: x.masked_fill(x < 0, 0.0), ["ReLU"]),
     "bounded": (lambda x: torch.where(x > 2, 2.0, torch.where(x < 0, 0.0, x)), ["ReLU"]),
     "leaky": (lambda x: torch.where(x > 0, x, 0.1 * x), ["leaky_relu"]),
+    "leaky, by keywords": (
+        lambda x: torch.where(condition=torch.gt(input=x, other=0.0), input=x, other=0.1 * x),
+        ["leaky_relu"],
+    ),
     "leaky, divided": (lambda x: torch.where(x < 0, x / 8, x), ["leaky_relu"]),
     "leaky, one for each channel": (lambda x: torch.where(x > 0, x, SLOPES * x), ["leaky_relu"]),
     "abs": (lambda x: x * torch.sign(x), ["leaky_relu"]),
@@ -113,6 +117,7 @@ def test_values_changed_in_place() -> None:
 def test_guards_against_infinite_values_are_constants() -> None:
     assert "Softmax" in layers_of(lambda x: x.softmax(1).masked_fill((x == -torch.inf).all(1, True), 0.0))  # fmt: skip
     assert layers_of(lambda x: torch.where(x.isnan(), 0.0, x).relu()) == ["ReLU"]
+    assert layers_of(lambda x: torch.where(torch.isnan(input=x), 0.0, x).relu()) == ["ReLU"]
     assert layers_of(lambda x: F.relu(x) * torch.isfinite(x)) == ["ReLU", "Affine"]
 
 

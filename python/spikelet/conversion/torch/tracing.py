@@ -300,7 +300,8 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-ch
         kind = kind_of(func)
         if kind in _UNSET:
             return func(*args, **kwargs).zero_()
-        if self._paused or not operands or _is_constant(func, kind, args, self.value):
+        given = (*args, *kwargs.values())  # torch.relu(input=x)
+        if self._paused or not operands or _is_constant(func, kind, given, self.value):
             return func(*args, **kwargs)
         if kind == "is_all_true":  # torch.distributions checks its arguments
             return torch.tensor(True)
@@ -309,8 +310,8 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-ch
                 f"cannot be traced because its control flow depends on its input (`{func.__name__}` of a tensor)",
                 "replace `if`, loops and numbers made of tensors by operators on tensors; their shapes may be used",
             )
-        compared = self.value(args[0]) is not None and not args[0].is_floating_point()
-        if kind in _CASTS and not compared and self._keeps(kind, args, kwargs):
+        compared = self.value(given[0]) is not None and not given[0].is_floating_point()
+        if kind in _CASTS and args and not compared and self._keeps(kind, args, kwargs):
             return args[0]
         if kind in FUNCTIONS:
             func = LookupFunction(func, kind, self._indices)
