@@ -60,3 +60,13 @@ def test_room_is_reserved_or_refused(tmp_path: Path) -> None:
     assert (tmp_path / "a").stat().st_size == 5000
     with pytest.raises(OSError, match=r"No space|too large"):
         reserve(tmp_path / "b", 2**61)
+
+
+def test_a_file_system_that_cannot_reserve_may_have_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: int) -> None:
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
+    monkeypatch.setattr(os, "posix_fallocate", refuse, raising=False)
+    reserve(tmp_path / "a", 5000)

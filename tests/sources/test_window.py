@@ -192,6 +192,9 @@ def test_errors_name_the_object() -> None:
     net.run(10.0)
     with pytest.raises(ValueError, match="inject cells: stop must lie after the present, 10 ms"):
         net.inject(cells, sl.SineCurrent(5.0, stop=10.0))
+    wave = sl.SinusoidalPoisson(5.0, 1.0, 5.0, stop=10.0)
+    with pytest.raises(ValueError, match="inject cells: stop must lie after the present, 10 ms"):
+        net.inject(cells, sl.PoissonInput(wave, 1.0))
     with pytest.raises(ValueError, match=r"inject cells: start must be a multiple of dt = 0\.1 ms"):
         net.inject(cells, sl.NoiseInput(start=10.05))
     with pytest.raises(ValueError, match="population p: stop must lie after the present, 10 ms"):

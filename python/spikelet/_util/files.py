@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import uuid
 from collections.abc import Iterator
@@ -63,11 +64,19 @@ def replaced(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
         yield file
 
 
+_NOT_KNOWN = (errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL, errno.ENOSYS)
+"""Errors of a file system that cannot reserve, such as one over a network, with a C library that does not write zeros instead."""
+
+
 def reserve(path: Path, size: int) -> None:
     """Raise OSError if there is no room for a file of a size; HDF5 crashes the interpreter where a disk becomes full."""
     if hasattr(os, "posix_fallocate"):  # not on macOS
         with path.open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, size)
+            try:
+                os.posix_fallocate(file.fileno(), 0, size)
+            except OSError as error:
+                if error.errno not in _NOT_KNOWN:
+                    raise
 
 
 def write(path: str | os.PathLike[str], data: str | bytes) -> None:

@@ -18,7 +18,7 @@ _NEW = Key()
 def inject(net: NetworkContents, target: Population, what: Any) -> Drive:
     """Check an input and add it from now on; see `Network.inject`."""
     check_own(net, "inject", target, "target")
-    require_ahead(f"inject {target.name}", what, net.t)
+    require_ahead(f"inject {target.name}", what, net)
     return inject_from(net, target, what, net.engine.step, _NEW)
 
 

@@ -61,7 +61,7 @@ def populate(
             net.engine.drawn = drawn
             raise
     elif is_source(model):
-        require_ahead(where, model, net.t)
+        require_ahead(where, model, net)
         index = send_source(where, net, n, model, net.engine.step)
     else:
         rule = f"must be a neuron model or a spike source{_hint(model)}"

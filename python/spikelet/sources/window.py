@@ -37,6 +37,8 @@ def check_window(where: str, what: Any) -> None:
 
 def window(where: str, what: Any, dt: float, since: int = 0) -> Window:
     """Return when a description acts, not before the step `since`."""
+    if what.start is None and what.stop is None:
+        return Window(since, None)
     start, stop = (
         None if time is None else steps_of(where, name, time, dt)[1]
         for name, time in (("start", what.start), ("stop", what.stop))
@@ -46,8 +48,9 @@ def window(where: str, what: Any, dt: float, since: int = 0) -> Window:
     return Window(since if start is None else max(start, since), stop)
 
 
-def require_ahead(where: str, what: Any, now: float) -> None:
-    """Check that what is added has not ended yet."""
-    stop = getattr(what, "stop", None)
-    if stop is not None and stop <= now:
-        fail(where, "stop", stop, f"must lie after the present, {now:g} ms")
+def require_ahead(where: str, what: Any, network: Any) -> None:
+    """Check that what is added to a network has not ended yet."""
+    for part in (what, getattr(what, "rate", None)):  # a rate may have a window of its own
+        stop = getattr(part, "stop", None)
+        if stop is not None and stop <= network.t:
+            fail(where, "stop", stop, f"must lie after the present, {network.t:g} ms")

@@ -185,6 +185,22 @@ def test_starts_and_stops() -> None:
             np.testing.assert_allclose([found.times.min(), found.times.max()], ends)
 
 
+@pytest.mark.parametrize("now", [0.0, 2.0])
+def test_rows_of_rates_count_from_the_injection_and_not_from_the_start(now: float) -> None:
+    net = sl.Network(seed=5, threads=1, dtype="float64")
+    cells = net.population(4, sl.LIF(V_th=1e9, tau_syn_ex=1e-3))
+    rows = sl.InhomogeneousPoisson([1e5, 0.0, 2e5], every=4.0)
+    net.inject(cells, sl.PoissonInput(rows, 1.0, start=6.0, stop=11.0))
+    net.run(now)
+    both = (net, net.to_nest())
+    arrived = [x.record(cells, "I_syn_ex") for x in both]
+    for x in both:
+        x.run(20.0)
+    for found in arrived:
+        steps = np.flatnonzero(found.values.max(axis=1) > 1e-9)
+        np.testing.assert_allclose(np.asarray(found.times)[steps[[0, -1]]], [8.1, 11.0])
+
+
 def test_rates_over_time() -> None:
     net = sl.Network(seed=5, threads=1, dtype="float64")
     model = sl.LIF(V_th=1e9, tau_syn_ex=1e-3)  # I_syn_ex is what arrived in the step

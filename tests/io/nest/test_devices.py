@@ -140,6 +140,17 @@ def test_currents_start_and_stop_in_the_same_steps() -> None:
     assert np.ptp(expected, axis=0).min() > 0.5
 
 
+@pytest.mark.parametrize("start", [18.5, 20.0])
+def test_noise_that_has_just_started_is_under_way_for_its_delay(start: float) -> None:
+    cells = nest.Create("iaf_psc_exp")
+    noise = {"mean": 300.0, "std": 0.0, "start": start, "stop": 30.0}
+    nest.Connect(nest.Create("noise_generator", 1, noise), cells, syn_spec={"delay": 2.3})
+    nest.Simulate(20.0)
+    net = sl.io.from_nest(nest, threads=1)
+    (drive,) = net.inputs
+    assert (drive.start, drive.stop) == pytest.approx((start + 2.3 - 20.0, 12.3))
+
+
 def test_random_generators_are_silent_before_their_start_and_after_their_stop() -> None:
     cells = nest.Create("iaf_psc_exp", 20, {"V_th": 1e9, "tau_syn_ex": 0.5})
     parrots = nest.Create("parrot_neuron", 40)

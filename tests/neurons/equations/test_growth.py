@@ -33,6 +33,8 @@ cases = pytest.mark.parametrize(
         ("abs(V)", True),
         ("exp(-abs(V))*V", True),
         ("exp(V)", False),
+        ("exprel(-abs(V))*V", True),
+        ("V/(0.5 - exprel(-1 - abs(V)))", False),  # exprel(-1) is 0.63, not exp(-1) = 0.37
         ("-V + exp(min(V, 3))", False),  # as nothing bounds it below
         ("V**2", False),
         ("V*V - V*V", False),  # it is 0, but bounds do not see that

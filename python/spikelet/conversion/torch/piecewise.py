@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from spikelet.conversion.building import Call, Data
 from spikelet.conversion.operators import activation as act
-from spikelet.conversion.torch.tracing import Step, Value, leaves, mapped, name_of
+from spikelet.conversion.torch.probes import NEAR, Formula, grid
+from spikelet.conversion.torch.tracing import Step, Value, leaves, name_of
 from spikelet.layers import Activation
 
 __all__ = ["Piecewise", "piecewise"]
+
+Floats = NDArray[np.float64]
 
 _COMPARING = frozenset({"gt", "ge", "lt", "le", "eq", "ne", "greater", "greater_equal", "less", "less_equal", "sign", "sgn",
                         "not_equal"})  # fmt: skip
@@ -28,10 +30,10 @@ _OF_EACH_VALUE = _COMPARING | _JOINING | {
     "invert", "and", "or", "float", "double", "to", "to_copy", "type", "type_as", "clone", "alias", "detach",
 }  # fmt: skip
 _FARTHEST = 8  # operators from the first to the last one
-# Where the functions bend, and far away, where bounds may lie.
-_NEAR, _FAR = 12.0, np.geomspace(12.5, 1e4, 50)
-_GRID = np.concatenate([-_FAR[::-1], np.linspace(-_NEAR, _NEAR, 1200), _FAR])  # 0 is not in it
-_TOLERANCE = 1e-6  # relative, at least to 1: constants may have been in single precision
+_CONSTANTS = 1 << 14  # that differ; more would take long
+_TOLERANCE = (
+    1e-6  # relative, at least to the values near 0: constants may have been in single precision
+)
 
 
 @dataclass(frozen=True)
@@ -120,80 +122,81 @@ def _between(source: Value, last: Step) -> list[Step] | None:
     return list(found) if visit(last, _FARTHEST) else None
 
 
-def _run(source: Value, steps: list[Step], x: torch.Tensor) -> NDArray[np.float64]:
-    """Return the result of the steps for another input."""
-    made: dict[Value, torch.Tensor] = {source: x}
-    for step in steps:
-        args, kwargs = mapped(
-            lambda a: made[a] if isinstance(a, Value) else a, (step.args, step.kwargs)
-        )
-        made[step.result] = step.function(*args, **kwargs)
-    return np.asarray(made[steps[-1].result].double().numpy())
-
-
 def _known(source: Value, last: Step, steps: list[Step]) -> Piecewise | None:
     """Return the known function with the values that the steps give."""
-    shape = source.shape
-    if last.result.shape != shape:
+    formula = Formula(source, steps)
+    if last.result.shape != source.shape or np.prod(formula.shape) > _CONSTANTS:
         return None
-    runs = -(-len(_GRID) // int(np.prod(shape)))
-    order = np.random.default_rng(0).permutation(np.resize(_GRID, runs * int(np.prod(shape))))
-    x = order.reshape(runs, *shape)
-    y = np.stack([_run(source, steps, torch.from_numpy(part)) for part in x])
-    # A formula may overflow far away where the function does not.
-    overflown = ~np.isfinite(y) & (np.abs(x) > _NEAR)
-    slope = -_run(source, steps, torch.full(shape, -1.0, dtype=torch.float64))
-    for function, parameters, values in _candidates(x, slope, _constants(steps)):
-        close = np.abs(y - values) <= _TOLERANCE * np.maximum(np.abs(values), 1)
-        if (close | overflown).all():
-            return Piecewise(source, function, parameters)
-    return None
+    numbers = [v for v in formula.numbers if np.isfinite(v)]
+    x = grid(numbers).reshape(-1, *[1] * len(source.shape))
+    slope = -formula.of(np.full_like(x[:1], -1.0))[0]
+    y = formula.of(x)
+    has_infinite = len(numbers) < len(formula.numbers)
+    best, found = np.inf, None
+    for function, *parameters in _candidates(slope, numbers):
+        miss = _miss(x, y, _values(function, parameters, x), has_infinite)
+        if miss < best:
+            best, found = miss, (function, *parameters)
+    if found is None or best > 1:
+        return None
+    function, *parameters = found
+    x = formula.jumps(x)
+    if _miss(x, formula.of(x), _values(function, parameters, x), has_infinite) > 1:
+        return None
+    if function == "leaky_relu":
+        parameters = [_slopes(slope, source.shape)]
+    return Piecewise(source, function, tuple(parameters))
 
 
-def _constants(steps: list[Step]) -> list[float]:
-    """Return the numbers among the arguments of the steps, and their reciprocals."""
-    found: dict[float, None] = {}
-    for a in leaves([(step.args, step.kwargs) for step in steps]):
-        single = isinstance(a, torch.Tensor) and a.numel() == 1
-        if (isinstance(a, (int, float)) and not isinstance(a, bool)) or single:
-            number = float(a)
-            found.update(dict.fromkeys([number, *([1 / number] if number else [])]))
-    return [v for v in found if np.isfinite(v)]
+def _miss(x: Floats, y: Floats, values: Floats, has_infinite: bool) -> float:
+    """Return by how much a function misses the values y of a formula, as a multiple of the tolerance."""
+    if not y.size:
+        return 0.0
+    # A formula may overflow far away where the function does not, unless infinity is one of its values.
+    overflown = ~np.isfinite(y) & (np.abs(x) > NEAR) & (not has_infinite)
+    near = np.abs(np.where(np.isfinite(y) & (np.abs(x) <= NEAR), y, 0))
+    size = min(1.0, float(near.max()) or 1.0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        # The identity is what a guard against small values leaves: an absolute bound would lose the guard.
+        bound = _TOLERANCE * np.maximum(np.abs(values), 0 if values is x else size)
+        miss = np.abs(y - values) / np.maximum(bound, np.finfo(float).tiny)
+    return float(np.where(overflown, 0, np.nan_to_num(miss, nan=np.inf)).max())
 
 
-def _candidates(
-    x: NDArray[np.float64], slope: NDArray[np.float64], numbers: list[float]
-) -> Iterator[tuple[str, tuple[Any, ...], NDArray[np.float64]]]:
-    """Yield known functions with parameters among the numbers of the formula, and their values."""
+def _candidates(slope: Floats, numbers: list[float]) -> Iterator[tuple[Any, ...]]:
+    """Yield names of known functions with parameters among the numbers of the formula."""
     positive = [v for v in numbers if v > 0] or [1.0]
     pairs = list(itertools.product(numbers, numbers))
-    yield "identity", (), x
-    for low in (0.0, *numbers):
-        yield "clip", (low, None), np.maximum(x, low)
-    for high in (0.0, *numbers):
-        yield "clip", (None, high), np.minimum(x, high)
-    for low, high in itertools.product({0.0, *numbers}, {0.0, *numbers}):
-        if low < high:
-            yield "clip", (low, high), np.clip(x, low, high)
-    yield "leaky_relu", (_slopes(slope),), np.where(x > 0, x, x * slope)
-    with np.errstate(over="ignore"):
-        for name in ("celu", "elu", "softshrink", "hardshrink"):
-            for alpha in {1.0, *positive}:
-                yield name, (alpha,), _of(name, x, alpha)
-        for name, given in (("softplus", [(b, t) for b in {1.0, *positive} for t in positive]), ("threshold", pairs),
-                            ("selu", pairs)):  # fmt: skip
-            for alpha, beta in given:
-                yield name, (alpha, beta), _of(name, x, alpha, beta)
+    bounds = dict.fromkeys((0.0, *numbers))
+    yield ("identity",)
+    yield from (("clip", low, None) for low in bounds)
+    yield from (("clip", None, high) for high in bounds)
+    yield from (
+        ("clip", low, high) for low, high in itertools.product(bounds, bounds) if low < high
+    )
+    yield "leaky_relu", slope
+    for name in ("celu", "elu", "softshrink", "hardshrink"):
+        yield from ((name, alpha) for alpha in dict.fromkeys((1.0, *positive)))
+    yield from (("softplus", b, t) for b in dict.fromkeys((1.0, *positive)) for t in positive)
+    yield from (("threshold", *pair) for pair in pairs)
+    yield from (("selu", *pair) for pair in pairs)
 
 
-def _of(name: str, x: NDArray[np.float64], *parameters: float) -> NDArray[np.float64]:
-    return np.asarray(Activation(name, *parameters).of(x.reshape(1, 1, -1))).reshape(x.shape)
+def _values(function: str, parameters: Sequence[Any], x: Floats) -> Floats:
+    if function == "identity":
+        return x
+    if function == "clip":
+        low, high = parameters
+        return np.clip(x, -np.inf if low is None else low, np.inf if high is None else high)
+    with np.errstate(over="ignore", invalid="ignore"):
+        if function == "leaky_relu":
+            return np.where(x > 0, x, x * parameters[0])
+        found = Activation(function, *parameters).of(x.reshape(1, 1, -1))
+    return np.asarray(found).reshape(x.shape)
 
 
-def _slopes(slope: NDArray[np.float64]) -> Any:
+def _slopes(slope: Floats, shape: tuple[int, ...]) -> Any:
     """Return one slope, or one for each channel."""
-    first = slope.flat[0]
-    if (slope == first).all():
-        return float(first)
-    channels = np.moveaxis(slope, 1, 0).reshape(slope.shape[1], -1)
-    return channels[:, 0] if (channels == channels[:, :1]).all() else slope
+    if slope.size == 1:
+        return float(slope.flat[0])
+    return slope.ravel() if slope.size == slope.shape[1] else np.broadcast_to(slope, shape)

@@ -44,6 +44,9 @@ _CASTS = frozenset(
 )
 # Of finite values they are the same for every input; decompositions guard softmax and log-sum-exp by them.
 _OF_INFINITE = frozenset({"isinf", "isnan", "isfinite", "isposinf", "isneginf"})
+_SCALING = frozenset({"mul", "multiply", "rmul", "neg", "negative", "abs", "absolute"})
+_DIVIDING = frozenset({"div", "divide", "true_divide", "truediv"})
+_INVERTING = frozenset({"rdiv", "rtruediv", "reciprocal", "rsqrt", "log", "log2", "log10", "log1p"})
 # Memory with any values, which others replace: zeros are the same for all samples.
 _UNSET = frozenset({"empty", "empty_like", "empty_strided", "empty_permuted", "new_empty", "new_empty_strided"})  # fmt: skip
 
@@ -297,7 +300,8 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-ch
         kind = kind_of(func)
         if kind in _UNSET:
             return func(*args, **kwargs).zero_()
-        if self._paused or not operands or _is_constant(func, kind, args, self.value):
+        given = (*args, *kwargs.values())  # torch.relu(input=x)
+        if self._paused or not operands or _is_constant(func, kind, given, self.value):
             return func(*args, **kwargs)
         if kind == "is_all_true":  # torch.distributions checks its arguments
             return torch.tensor(True)
@@ -306,8 +310,8 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-ch
                 f"cannot be traced because its control flow depends on its input (`{func.__name__}` of a tensor)",
                 "replace `if`, loops and numbers made of tensors by operators on tensors; their shapes may be used",
             )
-        compared = self.value(args[0]) is not None and not args[0].is_floating_point()
-        if kind in _CASTS and not compared and self._keeps(kind, args, kwargs):
+        compared = self.value(given[0]) is not None and not given[0].is_floating_point()
+        if kind in _CASTS and args and not compared and self._keeps(kind, args, kwargs):
             return args[0]
         if kind in FUNCTIONS:
             func = LookupFunction(func, kind, self._indices)
@@ -393,13 +397,23 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-ch
 def _is_constant(function: Any, kind: str, args: Any, value: Callable[[Any], Value | None]) -> bool:
     """Return whether the result of an operator is the same for any finite input."""
     if kind in _OF_INFINITE:
-        return True
+        return not _may_overflow(value(args[0]))
     if kind == "copy" and not name_of(function).endswith(
         "_"
     ):  # of a constant, into the shape of what depends on the input
         return len(args) > 1 and value(args[1]) is None
     infinite = [a for a in args[1:] if isinstance(a, (int, float)) and math.isinf(a)]
-    return kind in ("eq", "ne") and bool(infinite)
+    return kind in ("eq", "ne") and bool(infinite) and not _may_overflow(value(args[0]))
+
+
+def _may_overflow(value: Value | None) -> bool:
+    """Return whether a value is a quotient or a logarithm, which may be infinite for finite inputs."""
+    step = None if value is None else value.step
+    while step is not None and step.kind in _SCALING and len(step.operands) == 1:
+        step = step.operands[0].step
+    if step is None or step.kind in _DIVIDING:
+        return step is not None and isinstance(step.args[1], Value)
+    return step.kind in _INVERTING
 
 
 def outputs_of(found: Any, name: str = "") -> Iterator[tuple[str, Any]]:

@@ -74,7 +74,7 @@ class Builder:
                 self._drive(population)
         for drive in net.inputs:
             if len(drive.target):
-                self._inject(drive.target, drive.input, drive.start_step)
+                self._inject(drive.target, drive.input, drive.since_step)
         for projection in net.projections:
             if len(projection):
                 self._project(projection)

@@ -92,8 +92,8 @@ class Generator:
     def starts(self) -> int:
         """Step from which it acts."""
         begin = self.status["origin"] + self.status["start"]
-        if self.random and round(begin / self.dt) <= self.now:
-            return 0  # it is on already
+        if self.random and round(begin / self.dt) <= 0:
+            return 0  # it was always on: what it sends first need not wait for the delay
         return max(int(self.steps(begin)) + _LATER.get(self.model, 0), 0)
 
     @property

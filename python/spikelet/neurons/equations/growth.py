@@ -96,8 +96,10 @@ def _of_call(node: Call, args: list[_Size], name: str) -> _Size:
             inverse = _inverse(b)
             tame = b.low > 0 or b.high < 0 or name not in node.args[1].names
             return _Size(a.growth if tame else _FASTER, *_product(a, inverse))
-        case "exp" | "exprel":
-            return _Size(_FASTER, 0.0, math.exp(min(a.high, 0.0)) if a.high <= 0 else math.inf)
+        case "exp":
+            return _Size(_FASTER, 0.0, math.exp(a.high) if a.high <= 0 else math.inf)
+        case "exprel":  # (exp(x) - 1)/x
+            return _Size(_FASTER, 0.0, 1.0 if a.high <= 0 else math.inf)
         case "tanh" | "sin" | "cos":
             return _Size(growth, -1.0, 1.0)
         case "abs":
