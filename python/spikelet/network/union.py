@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -45,15 +44,17 @@ class Union:
     network: NetworkBase
     parts: tuple[Population, ...]
 
-    def __init__(
+    def __init__(self, network: NetworkBase, parts: Sequence[Population]) -> None:
+        self._fill(network, (), {}, parts)
+
+    def _fill(
         self,
         network: NetworkBase,
+        before: tuple[Population, ...],
+        taken: Mapping[int, npt.NDArray[np.bool_]],
         parts: Sequence[Population],
-        *,
-        before: tuple[Population, ...] = (),
-        taken: Mapping[int, npt.NDArray[np.bool_]] = MappingProxyType({}),
     ) -> None:
-        # A sum of many populations checks each part once: `taken` is what those `before` have taken.
+        """Set all attributes. A sum of many populations checks each part once: `before` have `taken` theirs."""
         set_ = super().__setattr__
         set_("network", network)
         set_("parts", (*before, *parts))
@@ -84,9 +85,11 @@ class Union:
             fail("union", "parts", [repr(one) for one in same], rule)
         taken[ids] = True
 
-    def followed_by(self, parts: Sequence[Population]) -> Union:
+    def _followed_by(self, parts: Sequence[Population]) -> Union:
         """Return the union of these parts and some more."""
-        return Union(self.network, parts, before=self.parts, taken=self._taken)
+        union: Union = object.__new__(type(self))
+        union._fill(self.network, self.parts, self._taken, parts)
+        return union
 
     @functools.cached_property
     def _begins(self) -> Ints:
@@ -360,4 +363,4 @@ def joined(network: NetworkBase, items: Sequence[Any]) -> Union:
             fail("union", "part", item.name, "must belong to the same network")
         if k > 0 or first is None:
             parts += parts_of(item)
-    return Union(network, parts) if first is None else first.followed_by(parts)
+    return Union(network, parts) if first is None else first._followed_by(parts)
