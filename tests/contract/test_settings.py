@@ -120,7 +120,7 @@ OBJECTS: dict[str, Callable[[Path], Any]] = {
 SETTABLE = {
     "Projection": {"weights", "plasticity", "reward"},
     "ProjectionGroup": {"weights"},
-    "Drive": {"rate", "weight"},
+    "Drive": {"rate", "weight", "start", "stop"},
     "SpikingModel": {"threads"},
     "ConvertedModel": {"threads", "steps", "delay", "coding", "until"},
     "DiehlCook": {"show", "rest", "intensity", "least_spikes", "total"},

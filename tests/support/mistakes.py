@@ -137,7 +137,7 @@ MISTAKES = [
     Mistake(
         "net.population(10, sl.PoissonInput(rate=10.0, weight=1.0))",
         TypeError,
-        "population: model must be a neuron model or a spike source; an input goes to net.inject(population, PoissonInput(...)), got PoissonInput(rate=array(10.), weight=array(1.), receptor=None)",
+        "population: model must be a neuron model or a spike source; an input goes to net.inject(population, PoissonInput(...)), got PoissonInput(rate=array(10.), weight=array(1.), receptor=None, start=None, stop=None)",
     ),
     Mistake(
         'net.population(10, sl.LIF(), nmae="E")',
@@ -387,7 +387,7 @@ MISTAKES = [
     Mistake(
         "net.inject(E, sl.PoissonSource(5.0))",
         TypeError,
-        "inject E: what must be PoissonInput, CurrentInput, StepCurrent, SineCurrent or NoiseInput; did you mean sl.PoissonInput(rate=5.0, weight=...)?, got PoissonSource(rate=5.0)",
+        "inject E: what must be PoissonInput, CurrentInput, StepCurrent, SineCurrent or NoiseInput; did you mean sl.PoissonInput(rate=5.0, weight=...)?, got PoissonSource(rate=5.0, start=None, stop=None)",
     ),
     Mistake(
         "net.inject(E, 100.0)",
@@ -407,7 +407,7 @@ MISTAKES = [
     Mistake(
         "drive.rates = 5.0",
         AttributeError,
-        "input to E (PoissonInput) has no 'rates'; did you mean 'rate'? (there are: rate, weight, receptor)",
+        "input to E (PoissonInput) has no 'rates'; did you mean 'rate'? (there are: rate, weight, receptor, start, stop)",
     ),
     Mistake(
         "sl.STDP(taup=20.0)",

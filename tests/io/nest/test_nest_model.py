@@ -47,5 +47,7 @@ def test_what_does_not_fit_is_named(arguments: Any, error: type[Exception], mess
 
 def test_a_unit_is_not_dropped() -> None:
     pq = pytest.importorskip("quantities")
-    with pytest.raises(ValueError, match=r"^nest_model: I_e: it has a unit, and a plain number"):
+    with pytest.raises(
+        ValueError, match=r"^nest_model: I_e: it has a unit, but must be a plain number"
+    ):
         sl.io.nest_model("iaf_psc_exp", {"tau_m": 20.0, "I_e": 0.4 * pq.nA})
