@@ -161,9 +161,8 @@ def ensembles() -> Rows:
         in_turn()
         sl.run_all(others, duration)
         require_equal_spikes(nets, others)
-        del others
         one, all_ = least(
-            in_turn, lambda nets=nets, d=duration: sl.run_all(nets, d), repeat=3, threads=cores
+            in_turn, lambda nets=others, d=duration: sl.run_all(nets, d), repeat=3, threads=cores
         )
         steps = 1000 * duration / 0.1
         yield (

@@ -387,9 +387,7 @@ void Joined<R>::give_back(std::size_t m) {
   }
   network.now = network_.now;
   parts.flight = std::move(member.flight);
-  if (!network.changed) {
-    parts.layout.resume(parts.flight);
-  }
+  parts.behind = true;
 }
 
 template <class R>

@@ -527,9 +527,7 @@ Step Simulator<R>::run(Step steps, const Poll& poll, int threads) {
     make_ready(use, {Call::run, steps}, [&] {
       parts.recorders.allot(first, parts.next_stop(end));
       initial = network.initial_states();
-      if (!network.changed) {
-        parts.layout.bind(parts.recorders);
-      }
+      parts.catch_up();
     });
   } catch (...) {
     parts.recorders.trim(first);

@@ -69,13 +69,25 @@ void SimulatorParts<R>::lay_out() {
     layout.enqueue(flight);
   }));
   access.forget_tables();
-  network.changed = network.inputs_changed = false;
+  network.changed = network.inputs_changed = behind = false;
   ++layouts;
 #if defined(__GLIBC__)
   if (!is_small(network)) {
     malloc_trim(0);  // tables are gone; their memory need not stay
   }
 #endif
+}
+
+template <class R>
+void SimulatorParts<R>::catch_up() {
+  if (network.changed) {  // it is built anew
+    return;
+  }
+  layout.bind(recorders);
+  if (behind) {
+    layout.resume(flight);
+    behind = false;
+  }
 }
 
 template <class R>

@@ -28,6 +28,8 @@ struct SimulatorParts {
 
   // Builds the layout anew. If memory runs out, the network is as it was before.
   void lay_out();
+  // Gives the layout the recorders that are new, and the spikes in flight after a joined run.
+  void catch_up();
   // Gives the layout the inputs that have come, changed or gone, unless it is built anew anyway.
   void bind_inputs();
   // Prefetches what a run needs, if the network is small, in stages 1 to 4.
@@ -64,6 +66,7 @@ struct SimulatorParts {
   std::size_t layouts = 0;               // how often the layout was built
   StepLoop<R> loop;
   std::shared_ptr<Joined<R>> joined;  // the networks that it last ran as one with
+  bool behind = false;                // its own layout does not know yet what is in flight since
   Step alone = 0;                     // steps of run_all() without them
   // One thread writes here in every step, so it must not share cache lines with what the others
   // read.
