@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstdint>
 #include <numeric>
+#include <stdexcept>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -74,6 +76,9 @@ void sort_rows(SynapseTable<R>& table, std::size_t first_row, std::size_t last_r
   };
   for (std::size_t i = first_row; i < last_row; ++i) {
     const std::uint64_t begin = table.row[i], end = table.row[i + 1];
+    if (end - begin > 0xffffffffu) {  // places in a row have 32 bits
+      throw std::length_error("a source must have fewer than 2^32 synapses in a projection");
+    }
     if (!std::is_sorted(table.post.begin() + static_cast<std::ptrdiff_t>(begin),
                         table.post.begin() + static_cast<std::ptrdiff_t>(end))) {
       sort_by_target(begin, end);

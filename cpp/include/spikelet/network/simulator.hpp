@@ -102,8 +102,8 @@ class Simulator {
   // thrown again once the run has stopped; the network is intact then. threads: the most to use, of
   // those that the network has.
   Step run(Step steps, const Poll& poll, int threads = std::numeric_limits<int>::max());
-  // Of networks that are to run for as many steps by one thread, how many of the first ones to give
-  // it at once, at most `most`.
+  // How many of the first networks one thread should take at once, at most `most`. All are about to
+  // run for `steps`; the first one counts them, as joining pays off over several runs.
   static std::size_t worth_joining(std::span<Simulator* const> networks, Step steps,
                                    std::size_t most);
   // Runs networks by one thread, joined where they are alike. What a network throws is its entry of

@@ -59,7 +59,7 @@ class PoissonSource {
   // Keeps those of the gids from place `before` on that the rates of a step leave.
   void thin(Step step, Gid first_gid, std::size_t before, std::vector<Gid>& out) const;
 
-  std::vector<Part> parts_;  // instead of all that follows
+  std::vector<Part> parts_;  // these emit, if there are any; the members below are empty then
   std::size_t n_;
   Stream stream_, tie_, count_, thin_;
   std::unique_ptr<const Rates> changing_;  // the arrays below have the largest rates

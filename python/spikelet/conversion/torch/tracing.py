@@ -42,12 +42,12 @@ _OF_SHAPES = frozenset({"zeros_like", "ones_like", "empty_like", "full_like", "n
 _CASTS = frozenset(
     {"float", "double", "half", "bfloat16", "to", "to_copy", "type", "type_as", "cpu", "cuda"}
 )
-# Of finite values they are the same for every input; decompositions guard softmax and log-sum-exp by them.
+# These return the same for every finite input. Decompositions use them to guard softmax and log-sum-exp.
 _OF_INFINITE = frozenset({"isinf", "isnan", "isfinite", "isposinf", "isneginf"})
 _SCALING = frozenset({"mul", "multiply", "rmul", "neg", "negative", "abs", "absolute"})
 _DIVIDING = frozenset({"div", "divide", "true_divide", "truediv"})
 _INVERTING = frozenset({"rdiv", "rtruediv", "reciprocal", "rsqrt", "log", "log2", "log10", "log1p"})
-# Memory with any values, which others replace: zeros are the same for all samples.
+# Uninitialised memory, which later operators overwrite: traced as zeros, which are the same for all samples.
 _UNSET = frozenset({"empty", "empty_like", "empty_strided", "empty_permuted", "new_empty", "new_empty_strided"})  # fmt: skip
 
 
