@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from numpy.typing import ArrayLike, NDArray
 
 # Threads that wait for work sleep: the other process of the tests needs their core. Read when OpenMP is loaded.
@@ -44,6 +45,12 @@ def _strong(model: type) -> float:
 
 
 STRONG = {model.__name__: _strong(model) for model in MODELS}
+
+# Random examples are the same in each run, so that a change is judged by what it does. `--hypothesis-profile=search` looks
+# for new ones.
+settings.register_profile("fixed", derandomize=True)
+settings.register_profile("search", derandomize=False)
+settings.load_profile("fixed")
 
 # A shell starts its background jobs with interrupts ignored, and tests interrupt runs.
 signal.signal(signal.SIGINT, signal.default_int_handler)
