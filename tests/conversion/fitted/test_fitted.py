@@ -50,6 +50,22 @@ def test_few_steps_for_the_depth_have_equal_sizes() -> None:
         assert pairs.sizes is not None
 
 
+@pytest.mark.parametrize("neuron", ["predictive", "alternating"])
+def test_more_steps_do_not_make_a_deep_network_worse(neuron: str) -> None:
+    rng = np.random.default_rng(3)
+    ann = []
+    for _ in range(12):
+        ann += [sl.layers.Linear(rng.normal(0, 0.25, (32, 32))), sl.layers.ReLU()]
+    ann.append(sl.layers.Linear(rng.normal(0, 0.25, (5, 32))))
+    x = rng.random((300, 32))
+    wanted = SpikingModel(ann, dtype="float64", threads=1).run(x[200:], 1).output
+    few, many = (
+        error(sl.convert(ann, x[:200], steps=steps, method="fitted", neuron=neuron), x[200:], wanted)
+        for steps in (32, 256)
+    )
+    assert many < few
+
+
 @pytest.mark.parametrize("options", [{}, {"neuron": "alternating", "steps": 4}])
 def test_outliers_whose_squares_overflow_are_refused(options) -> None:
     x = TEST.copy()

@@ -53,6 +53,18 @@ def test_layers_begin_one_after_another_within_half_of_the_steps() -> None:
     assert schedule(32, 4).first(4) == 4  # no more than a step each
 
 
+@pytest.mark.parametrize("neuron", ["predictive", "alternating"])
+@pytest.mark.parametrize("last", [1, 12, 54])
+def test_longer_runs_are_the_same_code_in_more_steps(last: int, neuron: str) -> None:
+    """Sizes fall less a step, so layers wait for more steps: each begins at the same size as in 32 steps."""
+    shares = []
+    for steps in (32, 64, 256, 1024):
+        plan = schedule(steps, last, neuron)
+        shares.append(plan.ratio**plan.wait)
+    assert shares[0] < 1
+    assert shares == pytest.approx([shares[0]] * 4, rel=1e-9)
+
+
 @pytest.mark.parametrize("neuron", ["predictive", "alternating", "multi"])
 def test_reach_is_the_mean_output_of_a_neuron_that_never_takes_back(neuron: str) -> None:
     plan = schedule(16, 18, neuron)

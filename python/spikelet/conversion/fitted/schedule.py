@@ -37,7 +37,7 @@ _RATIO_OF_LARGEST = 0.25  # of the largest sizes of successive steps, then
 # Size of steps at which no layer spikes any more, relative to the first: 0 is no size.
 _NONE = 1e-30
 _LEAST_SIZE = 1e-20  # of the first spike of the last layer, relative to that of the first: smaller ones leave float32
-_WAITING = 1.0  # most steps by which a layer begins later than the one before
+_WAITING = 1.0  # most steps by which a layer begins later than the one before, in 32 steps
 _SHARE = 0.4  # of the steps, after which the last layer of pairs begins at the latest, in 32 steps or more
 _LONGEST_SHARE = 0.5  # the same, in 16 steps or fewer, and where signs alternate
 
@@ -126,7 +126,9 @@ def schedule(steps: int, last: int, neuron: str = "predictive") -> Schedule:
     halvings = math.log2(_STEPS / steps)
     least = _SHARE if neuron == "predictive" else _LONGEST_SHARE
     share = float(np.interp(halvings, (0, 1), (least, _LONGEST_SHARE)))
-    wait = min(_WAITING, share * steps / max(last, 1))
+    # In longer runs sizes fall less a step; several sizes do not.
+    longest = _WAITING if several else _WAITING * max(1.0, steps / _STEPS)
+    wait = min(longest, share * steps / max(last, 1))
     if several:
         ratio = max(_RATIO_OF_LARGEST, _LEAST_SIZE ** (1 / max(wait * last, 1)))
     else:
