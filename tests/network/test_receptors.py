@@ -233,6 +233,17 @@ def test_conductances_of_a_named_receptor_are_not_negative(model: Any, receptor:
     with pytest.raises(ValueError, match=rule):
         drive.weight = -1.0
     assert drive.weight == 1.0
+    projection = net.connect(neurons, neurons, sl.AllToAll(), weight=1.0, receptor=receptor)
+    rule = rule.replace("weight must", "weights must")
+    for values in (-1.0, np.linspace(-1.0, 1.0, 9)):
+        with pytest.raises(ValueError, match=rule):
+            projection.weights = values
+        with pytest.raises(ValueError, match=rule):
+            projection.weights[:9] = values
+    assert (projection.weights == 1.0).all()
+    by_sign = net.connect(neurons, neurons, sl.AllToAll(), weight=1.0)
+    by_sign.weights = -1.0
+    assert (by_sign.weights == -1.0).all()
 
 
 def test_equations_may_call_a_receptor_excitatory() -> None:

@@ -55,6 +55,7 @@ class Base(RuleBasedStateMachine):
     dt: float
     seed: int
     undecided: bool
+    ensemble: bool  # the networks, but the last one, run by run_all()
     files: int  # written by recorders so far
     streams: list[list[int]]  # the numbers of the random streams of each input
     taken: int
@@ -196,11 +197,11 @@ class Base(RuleBasedStateMachine):
                 )
         for net in self.nets:
             self.same("t", net.t, self.now * self.dt)
-        if len(self.nets) > 1:
-            first, second = (wrong.digest(net) for net in self.nets)
-            if first != second:
-                odd = [a[0] for a, b in zip(first, second, strict=True) if a != b]
-                raise Mismatch(f"twins differ: {odd} at step {self.now}")
+        first = wrong.digest(self.nets[0])
+        for k, net in enumerate(self.nets[1:], 1):
+            if (twin := wrong.digest(net)) != first:
+                odd = [a[0] for a, b in zip(first, twin, strict=True) if a != b]
+                raise Mismatch(f"twins 0 and {k} differ: {odd} at step {self.now}")
 
     def scale(self, what: str) -> float:
         """Return the size of the numbers that cancel in a state."""
@@ -217,7 +218,13 @@ class Base(RuleBasedStateMachine):
         if self.undecided:
             return
         COUNTS["steps"] += steps
-        for net in self.nets:
+        if self.ensemble and rng.random() < 0.8:
+            COUNTS["runs of ensembles"] += 1
+            sl.run_all(self.nets[:-1], self.ms(steps), threads=1)
+            alone = self.nets[-1:]
+        else:
+            alone = self.nets
+        for net in alone:
             cuts = np.sort(rng.integers(0, steps + 1, int(rng.choice([0, 0, 1, 3]))))
             for piece in np.diff([0, *cuts, steps]):
                 kind = rng.integers(0, 12)

@@ -43,7 +43,7 @@ class Changing(Base):
             for name, value in changes.items():
                 whole[name] = neurons.parameter(name).copy()
                 whole[name][ids] = value
-        if rng.random() < 0.2 and hasattr(neurons.model, "reset"):
+        if rng.random() < 0.2 and index is None and hasattr(neurons.model, "reset"):
             changes["reset"] = whole["reset"] = str(rng.choice(["zero", "subtract"]))
         if len(changes) == 1 and rng.random() < 0.5:
             ((name, value),) = changes.items()

@@ -2,7 +2,7 @@
 
 Each rule draws from the random numbers of one integer, so that hypothesis drops steps when it shrinks, and does not
 change what the others do. A network may have a twin, with other threads and other cuts of each run, whose bits must be
-the same.
+the same. Or it may be one of an ensemble, which run_all() joins where it can.
 """
 
 from __future__ import annotations
@@ -25,6 +25,10 @@ from tests.specification.changing import Changing
 import spikelet as sl
 
 __all__ = ["COUNTS", "EXCLUDED", "Machine", "Mismatch"]
+
+
+ENSEMBLE = 9
+"""Networks of an ensemble: enough to be joined."""
 
 
 class Machine(Building, Changing):
@@ -50,6 +54,9 @@ class Machine(Building, Changing):
         threads = [int(rng.choice([1, 1, 2]))]
         if rng.random() < 0.3:
             threads.append(3 if threads[0] == 1 else 1)
+        self.ensemble = bool(rng.random() < 0.15)
+        if self.ensemble:
+            threads = [1] * (ENSEMBLE + 1)
         self.nets = [
             sl.Network(dt=self.dt, seed=self.seed, threads=t, dtype="float64") for t in threads
         ]
@@ -74,7 +81,8 @@ class Machine(Building, Changing):
                 rng.choice(
                     [0, 1, 2, 7, 30, 64, 90, 150], p=[0.05, 0.05, 0.05, 0.15, 0.2, 0.2, 0.2, 0.1]
                 )
-            ),
+            )
+            + 300 * self.ensemble,  # what a few synapses take to be joined
         )
 
     @action("save and load")

@@ -26,7 +26,7 @@ from spikelet._util.sealed import Sealed
 from spikelet._util.snapshot import Snapshot
 from spikelet.network.base import Engine, NetworkBase
 from spikelet.network.population import Population
-from spikelet.network.receptors import receptor_unit
+from spikelet.network.receptors import receptor_unit, require_sign
 from spikelet.network.synapses import Synapses
 from spikelet.network.turn import changing
 from spikelet.neurons import NeuronModel
@@ -155,6 +155,8 @@ class Projection(Sealed):
             fail(where, "weights", np.shape(value), rule, got="shape")
         require(where, "weights", given, "finite")
         representable(where, "weights", given, self.network.dtype)
+        if isinstance(model, NeuronModel):
+            require_sign(where, model, self.receptor, given, "weights")
         values = given.astype(self.network.dtype)
         if self.plasticity is not None and values.size:
             low, high = (float(self.network.dtype.type(x)) for x in self.plasticity.bounds)

@@ -61,11 +61,13 @@ def receptor_unit(model: NeuronModel, number: int) -> str:
     return model.weight_unit if number == BY_SIGN else model.weight_unit_of(_names(model)[number])
 
 
-def require_sign(where: str, model: NeuronModel, receptor: str | None, weights: Any) -> None:
-    """Check that the conductances of a receptor that is named are not negative."""
-    if model.conductance and receptor is not None:
+def require_sign(
+    where: str, model: NeuronModel, receptor: str | int | None, weights: Any, name: str = "weight"
+) -> None:
+    """Check that the conductances of a receptor that is named, or known by its number, are not negative."""
+    if model.conductance and receptor is not None and receptor != BY_SIGN:
         rule = "must be >= 0 if receptor= is given, because weights are then magnitudes"
-        check_all(where, "weight", weights, weights >= 0, rule)
+        check_all(where, name, weights, weights >= 0, rule)
 
 
 def _names(model: NeuronModel) -> tuple[str, ...]:
