@@ -8,6 +8,9 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 from tests.specification import machine
 
+# Random time constants may be as short as if they were given in seconds.
+pytestmark = pytest.mark.filterwarnings("ignore:.* looks like a value in SI units:UserWarning")
+
 SHORT = settings(
     max_examples=20,
     stateful_step_count=15,
@@ -19,8 +22,6 @@ SHORT = settings(
 )
 
 
-# Random time constants may be as short as if they were given in seconds.
-@pytest.mark.filterwarnings("ignore:.* looks like a value in SI units:UserWarning")
 def test_networks_do_what_the_specification_says() -> None:
     machine.COUNTS.clear()
     run_state_machine_as_test(machine.Machine, settings=SHORT)
