@@ -97,6 +97,18 @@ void sort_rows(SynapseTable<R>& table, std::size_t first_row, std::size_t last_r
   }
 }
 
+// Sorts the synapses of all rows by target.
+template <class R>
+void sort_all_rows(SynapseTable<R>& table, int threads) {
+  constexpr std::size_t parts_each = 16;  // rows may differ much in length
+  const int team = team_for(threads, table.size());
+  const std::size_t rows = table.row.size() - 1,
+                    parts = static_cast<std::size_t>(team) * parts_each;
+  parallel_for(team, parts, [&](std::size_t part) {
+    sort_rows(table, rows * part / parts, rows * (part + 1) / parts, false);
+  });
+}
+
 // A synapse before it has its place.
 template <class R, bool values>
 struct Created {

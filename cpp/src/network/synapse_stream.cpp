@@ -128,12 +128,7 @@ SynapseTable<R> SynapseStream<R>::take(int threads) {
     table_.weight.push_back(R{});
     table_.delay.push_back(1);
   }
-  const int team = team_for(threads, total_);
-  const auto parts = static_cast<std::size_t>(team);
-  const std::size_t rows = counts_.size();
-  parallel_for(team, parts, [&](std::size_t part) {
-    sort_rows(table_, rows * part / parts, rows * (part + 1) / parts, false);
-  });
+  sort_all_rows(table_, threads);
   counts_ = {};
   return std::exchange(table_, {});
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "spikelet/core/random.hpp"
@@ -18,7 +19,9 @@ struct Lists {
   std::vector<std::uint16_t> delay;
 };
 
-Lists random_lists(std::size_t n, std::uint32_t n_pre, std::uint32_t n_post) {
+// ascending: the sources ascend, so that they are rows already.
+Lists random_lists(std::size_t n, std::uint32_t n_pre, std::uint32_t n_post,
+                   bool ascending = false) {
   const Stream stream(17, Purpose::values, static_cast<std::uint32_t>(n));
   Lists lists;
   for (std::size_t k = 0; k < n; ++k) {
@@ -28,15 +31,26 @@ Lists random_lists(std::size_t n, std::uint32_t n_pre, std::uint32_t n_post) {
     lists.weight.push_back(static_cast<double>(k));  // names the order of creation
     lists.delay.push_back(static_cast<std::uint16_t>(1 + w[2] % 30));
   }
+  if (ascending) {
+    std::ranges::sort(lists.pre);
+  }
   return lists;
 }
 
 }  // namespace
 
 TEST_CASE("synapses come in order of source, target, creation") {
-  for (const std::size_t n : {0u, 1u, 2u, 50u, 3000u}) {
+  for (const auto& [n, ascending] : {std::pair{0u, false},
+                                     {1u, false},
+                                     {2u, false},
+                                     {50u, false},
+                                     {3000u, false},
+                                     {2u, true},
+                                     {50u, true},
+                                     {3000u, true}}) {
     CAPTURE(n);
-    const Lists lists = random_lists(n, 20, 15);
+    CAPTURE(ascending);
+    const Lists lists = random_lists(n, 20, 15, ascending);
     std::vector<std::size_t> order(n);
     std::iota(order.begin(), order.end(), std::size_t{0});
     std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
