@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,7 @@ from spikelet.rules import AllToAll, Distribution, OneToOne, Rule, as_spec
 __all__ = ["check_call", "check_lists", "connect", "delay_steps"]
 
 _MAX_DELAY = 65535  # steps
+_CHUNK = 1 << 16
 
 # Receptor, plasticity, largest weight of 16 bits.
 Ends = tuple[int, _core.Plasticity | None, float | None]
@@ -167,7 +168,7 @@ def _listed_values(
     n, stream = len(lists.pre), 2 * len(net.contents.projections)
     spec = _weight_spec(where, weight, unit, grid, net.dtype)
     weights = _values(where, "weight", spec, n, net.seed, stream)
-    spec = _delay_spec(where, delay, net.dt, grid)
+    spec = as_spec(where, "delay", delay, "ms", grid)
     delays = _values(where, "delay", spec, n, net.seed, stream + 1)
     steps = delay_steps(where, delays, net.dt, drawn=isinstance(delay, Distribution))
     representable(where, "weight", weights, net.dtype)
@@ -223,18 +224,24 @@ def delay_steps(
         only = float(delays[0])
         if dt * (1 - 1e-6) <= only <= dt * _MAX_DELAY:
             return np.array([math.floor(only / dt + 0.5)], dtype=np.uint16)
-    steps = np.floor(delays / dt + 0.5)
-    bad = (delays < dt * (1 - 1e-6)) | (steps > _MAX_DELAY)
-    if bad.any():
-        way_out = (
-            " (limit the distribution, with clip=(lo, hi) or redraw=(lo, hi))" if drawn else ""
-        )
-        first = float(delays[bad][0])
-        if 0 < first < dt <= 1e3 * first:
-            way_out += f"; delays are in ms: did you mean {1e3 * first:g}?"
-        rule = f"must lie between dt = {dt:g} ms and {_MAX_DELAY} steps{way_out}"
-        fail(where, "delay", first, rule)
-    return steps.astype(np.uint16)
+    steps = np.empty(len(delays), np.uint16)
+    for begin in range(0, len(delays), _CHUNK):  # what lies in between stays in the cache
+        part = delays[begin : begin + _CHUNK]
+        rounded = np.floor(part / dt + 0.5)
+        bad = ~((part >= dt * (1 - 1e-6)) & (rounded <= _MAX_DELAY))
+        if bad.any():
+            _refuse_delay(where, float(part[bad][0]), dt, drawn=drawn)
+        steps[begin : begin + _CHUNK] = rounded
+    return steps
+
+
+def _refuse_delay(where: str, delay: float, dt: float, *, drawn: bool) -> NoReturn:
+    """Say which delay is out of range."""
+    way_out = " (limit the distribution, with clip=(lo, hi) or redraw=(lo, hi))" if drawn else ""
+    if 0 < delay < dt <= 1e3 * delay:
+        way_out += f"; delays are in ms: did you mean {1e3 * delay:g}?"
+    rule = f"must lie between dt = {dt:g} ms and {_MAX_DELAY} steps{way_out}"
+    fail(where, "delay", delay, rule)
 
 
 def _values(
