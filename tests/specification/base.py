@@ -113,6 +113,16 @@ class Base(RuleBasedStateMachine):
         """Return times."""
         return np.asarray(steps) * self.dt
 
+    def a_window(self, rng: np.random.Generator) -> dict[str, Any]:
+        """Return when an input acts: `start` and `stop`, one of them, or nothing."""
+        limits: dict[str, Any] = {}
+        if rng.random() < 0.3:
+            limits["start"] = self.ms(max(0, self.now + int(rng.integers(-30, 60))))
+        if rng.random() < 0.3:
+            first = max(self.now, round(limits.get("start", 0.0) / self.dt))
+            limits["stop"] = self.ms(first + int(rng.integers(1, 150)))
+        return limits
+
     # Comparing
 
     def same(self, what: str, found: Any, expected: Any, *, scale: float = 0.0) -> None:

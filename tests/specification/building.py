@@ -215,7 +215,9 @@ class Building(Base):
             neurons = self.spec.populations[p]
             signed = bool(np.any(np.asarray(weight) < 0))
             receptor = drawing.a_receptor(rng, neurons, signed=signed)
-            what = sl.PoissonInput(rate, weight, receptor and drawing.short(receptor))
+            what = sl.PoissonInput(
+                rate, weight, receptor and drawing.short(receptor), **self.a_window(rng)
+            )
         elif kind == 1:
             steps = int(rng.integers(0, 150))
             what = sl.CurrentInput(
@@ -226,8 +228,9 @@ class Building(Base):
         elif kind == 3:
             frequency = rng.uniform(0, 200, n) if rng.random() < 0.5 else float(rng.uniform(0, 200))
             what = sl.SineCurrent(
-                float(rng.uniform(-100, 300)), float(rng.uniform(-50, 99)), frequency, 70.0
-            )
+                float(rng.uniform(-100, 300)), float(rng.uniform(-50, 99)), frequency, 70.0,
+                **self.a_window(rng),
+            )  # fmt: skip
         else:
             every = None if rng.random() < 0.5 else self.ms(int(rng.integers(1, 20)))
             mean = rng.uniform(-50, 200, n) if rng.random() < 0.4 else float(rng.uniform(-50, 200))

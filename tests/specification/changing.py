@@ -272,6 +272,8 @@ class Changing(Base):
                 changes["std"] = float(rng.uniform(0, 90))
             if rng.random() < 0.3:
                 changes["every"] = self.ms(int(rng.integers(1, 20)))
+        if isinstance(drive.what, (sl.PoissonInput, sl.SineCurrent)) and rng.random() < 0.3:
+            changes |= {"start": None, "stop": None} | self.a_window(rng)
         for handles in self.handles:
             if len(changes) == 1:
                 ((name, value),) = changes.items()

@@ -354,6 +354,10 @@ class Drive:
     def at(self, step: int) -> Array:
         """Return the currents [pA], or the number of events, in a step."""
         kind = type(self.what).__name__
+        time, tiny = step * self.dt, 1e-6 * self.dt
+        start, stop = getattr(self.what, "start", None), getattr(self.what, "stop", None)
+        if (start is not None and time < start - tiny) or (stop is not None and time > stop - tiny):
+            return 0.0
         if kind == "CurrentInput":
             k, values = step - self.start, self.what.values
             return values[k] if 0 <= k < len(values) else 0.0
