@@ -143,6 +143,17 @@ def test_reset_goes_on_in_a_new_file(small: Any, tmp_path: Path) -> None:
     assert len(trains[0]) > 3
 
 
+def test_a_run_of_no_time_loses_no_spike_at_time_0(tmp_path: Path) -> None:
+    net = sl.Network(dt=0.5, threads=1)
+    source = net.population(1, sl.SpikeSource([0.0, 1.0], [0, 0]))
+    recorder = net.record(source, "spikes", to=tmp_path / "spikes.h5")
+    for _ in range(2):
+        net.run(0.0)
+        net.run(2.0)
+        assert recorder.times.tolist() == [0.0, 1.0]
+        net.reset()
+
+
 def test_a_refused_reset_changes_nothing(small: Any, tmp_path: Path) -> None:
     net, cells = small
     (tmp_path / "a").mkdir()

@@ -40,10 +40,11 @@ def record_to(net: NetworkContents, tape: Tape[Any], path: Path) -> None:
 def drain(net: NetworkContents) -> int:
     """Move what the core holds for files to the files; return the number of bytes."""
     size = 0
+    done = net.engine.step or -1  # spikes at time 0 are recorded in the first step
     for file, tapes in by_file(net).items():
         arrays = {tape.name: tape.held() for tape in tapes}
         with file.writing():
-            file.append(arrays, net.engine.step)
+            file.append(arrays, done)
         for tape in tapes:
             tape.forget()
         size += sum(stamps.nbytes + data.nbytes for stamps, data in arrays.values())
