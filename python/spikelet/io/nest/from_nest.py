@@ -307,35 +307,42 @@ class _Reader:
 
     def _parrots(self, group: Group) -> None:
         feeds = self.driven.get(group.number, [])
-        n, kinds = len(group.gids), {s.pre.model for s in feeds}
-        if kinds <= {"spike_generator"}:
-            stamps: list[list[Ints]] = [[] for _ in range(n)]
-            for s in feeds:
-                trains = [devices.spike_times(g) for g in self._generators(s.pre, 0)]
-                for source, target, delay in zip(s.source, s.target, s.delay, strict=True):
-                    stamps[target].append(trains[source] + delay)
-            whole = [np.sort(np.concatenate([np.zeros(0, np.int64), *each])) for each in stamps]
-            self.models[group.number] = self._ahead(whole)
+        n = len(group.gids)
+        given = self._given([s for s in feeds if s.pre.model == "spike_generator"], n)
+        others = [s for s in feeds if s.pre.model != "spike_generator"]
+        found = [(s, *one) for s in others for one in self._of_one_key(s)]  # without those that are over
+        if not found:
+            self.models[group.number] = self._ahead(given)
             return
-        if kinds == {"poisson_generator"}:
-            rates, simple = np.zeros(n), True
-            for s in feeds:
-                for generators, mine, whose in self._of_one_key(s):
-                    simple = simple and generators[0].always()
-                    rate = np.array([g.status["rate"] for g in generators])[whose]
-                    np.add.at(rates, s.target[mine], rate)
-            if simple:
-                self.models[group.number] = PoissonSource(rates)
-                return
-        found = [(s, *one) for s in feeds for one in self._of_one_key(s)]
-        if len(found) != 1 or not np.array_equal(
-            np.sort(found[0][0].target[found[0][2]]), np.arange(n)
-        ):
+        kinds = {s.pre.model for s, *_ in found}
+        if any((stamps >= self.kernel.now).any() for stamps in given):
+            kinds.add("spike_generator")
+        windows = {tuple(generators[0].window().items()) for _, generators, *_ in found}
+        if kinds == {"poisson_generator"} and len(windows) == 1:
+            rates = np.zeros(n)  # those of the generators of a parrot add up
+            for s, generators, mine, whose in found:
+                rate = np.array([g.status["rate"] for g in generators])[whose]
+                np.add.at(rates, s.target[mine], rate)
+            self.models[group.number] = PoissonSource(rates, **dict(windows.pop()))
+            return
+        s, generators, mine, whose = found[0]
+        driven = s.target[mine]
+        if len(found) > 1 or len(kinds) > 1 or len(np.unique(driven)) < len(driven):
             rule = "must each be driven by one generator, all of one model that is on at the same times"
             fail(group.name, "parrots", sorted(kinds), rule, got="generators")
-        s, generators, mine, whose = found[0]
-        which = whose[np.argsort(s.target[mine], kind="stable")]
-        self.models[group.number] = devices.source_of(generators, which)
+        which = np.full(n, len(generators))
+        which[driven] = whose
+        rest = [devices.muted(generators[0])] if len(driven) < n else []
+        self.models[group.number] = devices.source_of([*generators, *rest], which)
+
+    def _given(self, feeds: list[Synapses], n: int) -> list[Ints]:
+        """Return the stamps [NEST's steps] of what spike generators send to each of n parrots."""
+        stamps: list[list[Ints]] = [[] for _ in range(n)]
+        for s in feeds:
+            trains = self._trains(s.pre)
+            for source, target, delay in zip(s.source, s.target, s.delay, strict=True):
+                stamps[target].append(trains[source] + delay)
+        return [np.sort(np.concatenate([np.zeros(0, np.int64), *each])) for each in stamps]
 
     def _ahead(self, stamps: list[Ints]) -> Any:
         """Return a source of the spikes whose stamps [NEST's steps] have not passed."""
