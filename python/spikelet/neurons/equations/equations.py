@@ -41,7 +41,8 @@ class Equations(Sealed):
 
         * ``dX/dt = ...`` or ``factor*dX/dt = ...``: a state. The flag ``(unless refractory)`` may follow.
         * ``name = ...``: a definition, in any order.
-        * ``xi``, ``xi_1``, ... in an equation: Gaussian white noise [1/sqrt(ms)], the same wherever a name occurs again.
+        * ``xi``, ``xi_1``, ... in an equation: Gaussian white noise [1/sqrt(ms)], the same wherever a name occurs again. A
+          factor that depends on a state is Itô's: its value at the beginning of the step.
         * ``: unit`` after either: its unit, which is checked.
 
         There are ``t`` [ms], ``dt``, ``pi``; ``+ - * / ** %``, comparisons, ``and or not``, ``a if condition else b``;
