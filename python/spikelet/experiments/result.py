@@ -168,7 +168,11 @@ class SweepResult(Sealed, Sequence[RunResult]):
             way_out = f'result.table["{index}"] is this number in all runs, result.arrays("{index}") this array'
             msg = f"sweep: a result is indexed by the number of a run, as in result[0], got {index!r}; {way_out}"
             raise TypeError(msg)
-        run = self.runs[index]
+        try:
+            run = self.runs[index]
+        except IndexError:
+            msg = f"sweep: index {index} is out of bounds: there are {len(self.runs)} runs"
+            raise IndexError(msg) from None
         return RunResult(run, self._found(run.key))
 
     def __iter__(self) -> Iterator[RunResult]:
