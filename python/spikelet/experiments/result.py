@@ -238,7 +238,7 @@ class SweepResult(Sealed, Sequence[RunResult]):
         return to_dataset(self.runs, records, self.fixed, names, self.arrays)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write all runs to one HDF5 file; the file is replaced atomically.
+        """Write all runs to one HDF5 file, which `load_sweep` reads; the file is replaced atomically.
 
         Parameters
         ----------
@@ -248,7 +248,8 @@ class SweepResult(Sealed, Sequence[RunResult]):
             `table`.
         """
         records = (one.record for one in self)
-        hdf5.save(self.runs, records, tables.columns(self.runs, self._shorts()), path)
+        columns = tables.columns(self.runs, self._shorts())
+        hdf5.save(self.runs, records, columns, path, self.fixed)
 
     def report(self, path: str | os.PathLike[str], *, title: str | None = None) -> Path:
         """Write results against parameters, and a table of the runs, as one HTML file, which loads nothing from elsewhere.
