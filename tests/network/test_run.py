@@ -290,6 +290,19 @@ def test_weights_whose_sum_is_infinite_end_a_run(together: bool) -> None:
         sl.run_all([net], 5.0) if together else net.run(5.0)
 
 
+def test_a_network_that_failed_says_why_in_names() -> None:
+    nets = [make(dtype="float32") for _ in range(3)]
+    for net in nets[1:]:
+        net.population(3, sl.LIF(), name="others")
+        net.population(3, sl.LIF(I_e=500.0, theta_plus=1e39), name="cells")
+    why = r"the network has failed: a run stopped half-way \(population cells: theta of neuron 0 is inf by 50 ms\); build"
+    with pytest.raises(FloatingPointError, match=r"networks\[1\]: population cells: .* networks\[2\] failed"):
+        sl.run_all(nets, 50.0)
+    for net in nets[1:]:
+        with pytest.raises(RuntimeError, match=why):
+            net.run(1.0)
+
+
 def test_a_loop_of_short_runs_ends_soon_after_a_state_is_no_number() -> None:
     net = make(dtype="float32")
     cells = net.population(1, sl.LIF(V_th=1e3), name="cells")
