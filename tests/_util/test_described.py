@@ -149,5 +149,5 @@ def test_a_representation_leaves_out_defaults_and_makes_an_equal_description(
     description: Any, text: str
 ) -> None:
     assert repr(description) == text
-    again = eval(text, {"array": np.array, **vars(sl)})  # noqa: S307  # the text above
+    again = eval(text, {"array": np.array, **vars(sl)})  # the text above
     assert again == description

@@ -271,7 +271,9 @@ def test_a_threshold_that_becomes_infinite_ends_a_run(together: bool) -> None:
     for net, plus in zip(nets, (0.5, [0.5, 1e39, 0.5], 1e38), strict=True):
         cells = net.population(3, sl.LIF(I_e=500.0, theta_plus=plus), name="cells")
         net.inject(cells[:1], sl.CurrentInput([-1e3] * 1000))
-    with pytest.raises(FloatingPointError, match=r"population cells: theta of neuron 1 is inf by 50 ms"):
+    with pytest.raises(
+        FloatingPointError, match=r"population cells: theta of neuron 1 is inf by 50 ms"
+    ):
         sl.run_all(nets, 50.0) if together else nets[1].run(50.0)
     if not together:
         sl.run_all([nets[0], nets[2]], 50.0)
@@ -296,7 +298,9 @@ def test_a_network_that_failed_says_why_in_names() -> None:
         net.population(3, sl.LIF(), name="others")
         net.population(3, sl.LIF(I_e=500.0, theta_plus=1e39), name="cells")
     why = r"the network has failed: a run stopped half-way \(population cells: theta of neuron 0 is inf by 50 ms\); build"
-    with pytest.raises(FloatingPointError, match=r"networks\[1\]: population cells: .* networks\[2\] failed"):
+    with pytest.raises(
+        FloatingPointError, match=r"networks\[1\]: population cells: .* networks\[2\] failed"
+    ):
         sl.run_all(nets, 50.0)
     for net in nets[1:]:
         with pytest.raises(RuntimeError, match=why):

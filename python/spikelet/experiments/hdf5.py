@@ -100,7 +100,10 @@ def load(path: Path) -> tuple[list[Run], dict[str, Record], list[str]]:
         If it is not a file of `save`, or one of version 0.15 or before.
     """
     h5py = extra("h5py", "load_sweep")
-    where, whole = "load_sweep", "must be the folder of a store, or a file that SweepResult.save wrote"
+    where, whole = (
+        "load_sweep",
+        "must be the folder of a store, or a file that SweepResult.save wrote",
+    )
     try:
         opened = h5py.File(path)
     except OSError:

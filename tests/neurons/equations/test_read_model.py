@@ -62,9 +62,7 @@ def test_adex() -> None:
         ("v < -1", "v = 0", "v"),
     ],
 )
-def test_the_potential_is_held_and_not_its_threshold(
-    threshold: str, reset: str, held: str
-) -> None:
+def test_the_potential_is_held_and_not_its_threshold(threshold: str, reset: str, held: str) -> None:
     """Whatever the order of the equations."""
     lines = [f"d{x}/dt = -{x}/(10*ms)" for x in ("th", "v", "w")]
     for text in ("\n".join(lines), "\n".join(lines[::-1])):

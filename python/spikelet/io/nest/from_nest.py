@@ -310,7 +310,8 @@ class _Reader:
         n = len(group.gids)
         given = self._given([s for s in feeds if s.pre.model == "spike_generator"], n)
         others = [s for s in feeds if s.pre.model != "spike_generator"]
-        found = [(s, *one) for s in others for one in self._of_one_key(s)]  # without those that are over
+        # Without those that are over.
+        found = [(s, *one) for s in others for one in self._of_one_key(s)]
         if not found:
             self.models[group.number] = self._ahead(given)
             return

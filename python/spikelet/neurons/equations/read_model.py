@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Collection
 
 from spikelet._util.checks import fail
 from spikelet.neurons.equations.calculus import affine_in
@@ -91,7 +91,7 @@ def read_model(
     )
 
 
-def _potential(words: Vocabulary, condition: Expr, reset: Set[str]) -> tuple[str, ...]:
+def _potential(words: Vocabulary, condition: Expr, reset: Collection[str]) -> tuple[str, ...]:
     """Return the potential: the first state that the threshold reads and the reset sets, and that can reach it.
 
     A state that is the threshold of another, as ``th`` in ``V_m >= th``, is none.
