@@ -111,7 +111,9 @@ def test_a_checkpoint_is_not_replaced_by_a_state_that_is_no_number(
     assert loaded.t >= 5.0
     loaded.projections[0].weights = 1.0
     loaded.run(20.0)
-    with pytest.raises((FloatingPointError, RuntimeError), match=r"I_syn_ex of neuron 0|has failed"):
+    with pytest.raises(
+        (FloatingPointError, RuntimeError), match=r"I_syn_ex of neuron 0|has failed"
+    ):
         net.save(tmp_path / "c")
     assert sl.Network.load(tmp_path / "c").t >= 5.0
 
