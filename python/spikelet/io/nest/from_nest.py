@@ -24,7 +24,7 @@ from spikelet.io.nest.rules_of_nest import (
 )
 from spikelet.network import Network
 from spikelet.network.population import Population
-from spikelet.neurons import LIFDelta, NeuronModel
+from spikelet.neurons import NeuronModel
 from spikelet.neurons.nest_names import model_of_nest
 from spikelet.plasticity import TsodyksMarkram
 from spikelet.sources import PoissonInput, PoissonSource
@@ -32,6 +32,9 @@ from spikelet.sources import PoissonInput, PoissonSource
 __all__ = ["from_nest"]
 
 Ints = npt.NDArray[np.int64]
+
+_FADED = 40.0
+"""Time constants after which nothing is left of a synaptic current, to the last digit."""
 
 _MOST_RULES = 10_000  # each makes a projection, which costs time in each step
 
@@ -368,12 +371,16 @@ class _Reader:
             )
         else:
             kicked = {
-                group.name
-                for group, _, what in self.inputs
-                if isinstance(what, PoissonInput)
-                and not isinstance(self.models[group.number], LIFDelta)
+                g.name
+                for g, _, what in self.inputs
+                if isinstance(what, PoissonInput) and self._hidden(g)
             }
-            found += [f"{name}: synaptic currents of Poisson input" for name in sorted(kicked)]
+            kicked |= {
+                s.post.name
+                for s, _ in self.projections
+                if self._delivered(s) and self._hidden(s.post)
+            }
+            found += [f"{name}: synaptic currents of earlier events" for name in sorted(kicked)]
         for s, rule in self.projections:
             if rule is not None and not at_rest(self.base[s.model], s.more):
                 found.append(f"{s}: traces of earlier spikes")
@@ -385,6 +392,31 @@ class _Reader:
                 if latest >= 0 and latest + int(s.delay.max(initial=0)) > now:
                     found.append(f"{s}: spikes in flight")
         return list(dict.fromkeys(found))
+
+    def _hidden(self, group: Group) -> bool:
+        """Return whether NEST does not show the synaptic currents or conductances of neurons."""
+        states, read = self.models[group.number].states, self.states.get(group.number, {})
+        return any(
+            s.startswith(("I_syn", "dI_syn", "g_ex", "g_in")) and s not in read for s in states
+        )
+
+    def _delivered(self, s: Synapses) -> bool:
+        """Return whether a current of what a spike generator has sent is left in the targets."""
+        if s.pre.model != "spike_generator":
+            return False
+        trains, now = self._trains(s.pre), self.kernel.now
+        latest = -1
+        for source, delay in np.unique(np.stack([s.source, s.delay]), axis=1).T:
+            arrived = trains[source] + delay
+            latest = max(latest, int(arrived.max(initial=-1, where=arrived <= now)))
+        status = self.status[s.post.number]
+        taus = [
+            np.max(np.concatenate([np.ravel(x) for x in v]))
+            for k, v in status.items()
+            if k.startswith("tau_syn")
+        ]
+        left = _FADED * max(taus, default=np.inf) / self.kernel.dt
+        return latest >= 0 and now - latest < left
 
     def _trains(self, group: Group) -> list[Ints]:
         return [devices.spike_times(g) for g in self._generators(group, 0)]
