@@ -174,6 +174,7 @@ void bind_running(py::class_<Simulator<R>>& simulator) {
       .def_property_readonly(
           "failed", &S::failed,
           "Whether a call has failed half-way: nothing but recordings can be read.")
+      .def("explain", &S::explain, py::arg("error"), "Say in other words why a run failed.")
       .def_property_readonly("layouts", &S::layouts, "How often the network was laid out.")
       .def("prepare", &S::prepare, no_gil, "Lay out the network; `run` does so when needed.")
       .def("meet", &S::meet, py::arg("steps"), py::arg("plan"), no_gil,

@@ -404,3 +404,11 @@ def test_a_masked_time_is_refused() -> None:
 def test_numbers_of_numpy_are_shown_as_plain_ones(value: Any, shown: str) -> None:
     with pytest.raises(ValueError, match=re.escape(shown)):
         checks.fail("f", "x", value, "must be something else")
+
+
+def test_a_function_is_not_a_number() -> None:
+    rule = r"^f: x must be a number or an array of numbers, not a function: pass the values that it returns, got <"
+    with pytest.raises(TypeError, match=rule):
+        checks.numbers("f", "x", lambda t: t)
+    with pytest.raises(TypeError, match=r"^CurrentInput: values must be .* not a function"):
+        sl.CurrentInput(np.sin)

@@ -130,3 +130,24 @@ def test_classes_of_users_are_equal_by_value() -> None:
 
 def test_layers_are_places() -> None:
     assert sl.layers.Flatten() != sl.layers.Flatten()
+
+
+@pytest.mark.parametrize(
+    ("description", "text"),
+    [
+        (sl.PoissonSource(5.0), "PoissonSource(rate=5.0)"),
+        (sl.PoissonSource(5.0, stop=9.0), "PoissonSource(rate=5.0, stop=9.0)"),
+        (sl.PoissonInput(8.0, -2.0), "PoissonInput(rate=8.0, weight=-2.0)"),
+        (sl.NoiseInput(), "NoiseInput()"),
+        (sl.NoiseInput([0.0], 2.0), "NoiseInput(mean=array([0.]), std=2.0)"),
+        (sl.FixedIndegree(5, multapses=False), "FixedIndegree(multapses=False, number=5)"),
+        (sl.Normal(1.0, 2.0), "Normal(mean=1.0, std=2.0)"),
+        (sl.STDP(w_max=40.0), "STDP(w_max=40.0)"),
+    ],
+)
+def test_a_representation_leaves_out_defaults_and_makes_an_equal_description(
+    description: Any, text: str
+) -> None:
+    assert repr(description) == text
+    again = eval(text, {"array": np.array, **vars(sl)})  # the text above
+    assert again == description

@@ -83,3 +83,68 @@ def test_a_failed_save_keeps_the_old_file(tmp_path, monkeypatch):
         result.save(path)
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["all.h5"]
+
+
+def test_what_is_saved_is_loaded(tmp_path):
+    """All that a run may return, of runs that are done, failed, and missing; text, dates and scalars as they were."""
+    pytest.importorskip("h5py")
+    values = {
+        "dates": np.array(["2020-01-01", "NaT"], "M8[D]"), "words": np.array(["ü", "ab"]), "z": np.array(1j),
+        "text": '["1"]', "none": None, "yes": True, "big": 10**30, "nan": np.nan, "half": "\ud800", "empty": np.zeros((0, 3)),
+        "b": np.array([True, False]), "f2": np.float16([1.5]), "record": np.zeros(2, [("t", "f8")]), "s": np.array(b"x"),
+    }  # fmt: skip
+
+    def fn(word, pair, shared, seed):
+        if word == "bad":
+            raise RuntimeError("no\nsuch thing")
+        return values
+
+    grid = {"word": ["\udfff", "bad", "null"], "pair": [(1, 2.5), None]}
+    result = sweep(fn, grid, seeds=2, fixed={"shared": 3})
+    result.save(tmp_path / "all.h5")
+    loaded = sl.load_sweep(tmp_path / "all.h5")
+    assert loaded.runs == result.runs
+    assert loaded.fixed == ("shared",)
+    assert [run.status for run in loaded] == [run.status for run in result]
+    assert loaded.failed["traceback"].tolist() == result.failed["traceback"].tolist()
+    assert list(loaded.timing) == list(result.timing)
+    for one, two in zip(loaded, result, strict=True):
+        assert one.keys() == two.keys()
+        for name in one:
+            a, b = one[name], two[name]
+            assert type(a) is type(b)
+            if isinstance(b, np.ndarray):
+                assert (a.shape, a.dtype) == (b.shape, b.dtype)
+            np.testing.assert_array_equal(a, b)
+    loaded.save(tmp_path / "again.h5")
+    assert repr(sl.load_sweep(str(tmp_path / "again.h5"))) == repr(result)
+    part = sl.SweepResult(result.runs, {result[0].run.key: result[0].record}, result.fixed)
+    part.save(tmp_path / "part.h5")
+    assert [run.status for run in sl.load_sweep(tmp_path / "part.h5")] == ["done"] + [
+        "missing"
+    ] * 11
+
+
+def test_files_that_are_not_of_save_are_refused(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    path = tmp_path / "all.h5"
+    sweep(square, {"x": [1, 2]}).save(path)
+    whole = path.read_bytes()
+
+    def refused(match, change):
+        path.write_bytes(whole)
+        with h5py.File(path, "a") as h5:
+            change(h5)
+        with pytest.raises(ValueError, match=match):
+            sl.load_sweep(path)
+
+    refused("a file that SweepResult.save wrote", lambda h5: h5.attrs.pop("format"))
+    refused("of a version after 0.15; h5py reads", lambda h5: h5.attrs.pop("fixed"))
+    refused("not as SweepResult.save wrote it", lambda h5: h5["runs/00001"].pop("json"))
+    refused(
+        "not as SweepResult.save wrote it",
+        lambda h5: h5["runs/00001/json"].write_direct(np.zeros_like(h5["runs/00001/json"])),
+    )
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match=r"a file that SweepResult\.save wrote"):
+        sl.load_sweep(path)

@@ -18,7 +18,7 @@ def test_sequence():
     assert result[-1].parameters == {"x": 3}
     assert [run.replicate for run in sweep(square, {"x": [1, 2]}, seeds=2)] == [0, 1, 0, 1]
     assert [run["y"] for run in result[1:]] == [4, 9]
-    with pytest.raises(IndexError):
+    with pytest.raises(IndexError, match=r"index -?\d+ is out of bounds: there are \d+ runs"):
         result[3]
     with pytest.raises(
         TypeError, match=r'got \'y\'; result.table\["y"\] is this number in all runs'

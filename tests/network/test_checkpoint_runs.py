@@ -96,6 +96,28 @@ def test_recordings_that_do_not_fit_are_refused(what: str, tmp_path: Path) -> No
         sl.Network.load(tmp_path / "c")
 
 
+@pytest.mark.parametrize("every", [0.1, 1.0, 5.0])
+def test_a_checkpoint_is_not_replaced_by_a_state_that_is_no_number(
+    every: float, tmp_path: Path
+) -> None:
+    """A run looks at states every few steps only, and would save them before."""
+    net = make(dtype="float32")
+    cells = net.population(2, sl.LIF(), name="cells")
+    source = net.population(4, sl.SpikeSource.from_trains([[5.0]] * 4))
+    net.connect(source, cells, sl.AllToAll(), weight=3e38, delay=1.0)
+    with pytest.raises(FloatingPointError, match="population cells: I_syn_ex of neuron 0 is inf"):
+        net.run(20.0, save=tmp_path / "c", save_every=every)
+    loaded = sl.Network.load(tmp_path / "c")
+    assert loaded.t >= 5.0
+    loaded.projections[0].weights = 1.0
+    loaded.run(20.0)
+    with pytest.raises(
+        (FloatingPointError, RuntimeError), match=r"I_syn_ex of neuron 0|has failed"
+    ):
+        net.save(tmp_path / "c")
+    assert sl.Network.load(tmp_path / "c").t >= 5.0
+
+
 # Two networks of one file
 
 

@@ -266,6 +266,22 @@ def test_the_neuron_that_diverged_is_named() -> None:
 
 
 @pytest.mark.parametrize("together", [False, True])
+def test_a_threshold_that_becomes_infinite_ends_a_run(together: bool) -> None:
+    nets = [make(dtype="float32", threads=1) for _ in range(3)]
+    for net, plus in zip(nets, (0.5, [0.5, 1e39, 0.5], 1e38), strict=True):
+        cells = net.population(3, sl.LIF(I_e=500.0, theta_plus=plus), name="cells")
+        net.inject(cells[:1], sl.CurrentInput([-1e3] * 1000))
+    with pytest.raises(
+        FloatingPointError, match=r"population cells: theta of neuron 1 is inf by 50 ms"
+    ):
+        sl.run_all(nets, 50.0) if together else nets[1].run(50.0)
+    if not together:
+        sl.run_all([nets[0], nets[2]], 50.0)
+    for net, theta in ((nets[0], [0.0, 1.5, 1.5]), (nets[2], np.float32([0.0, 1e38, 1e38]))):
+        np.testing.assert_allclose(net.populations[0].theta, theta, rtol=1e-6)
+
+
+@pytest.mark.parametrize("together", [False, True])
 def test_weights_whose_sum_is_infinite_end_a_run(together: bool) -> None:
     net = make(dtype="float32")
     cells = net.population(1, sl.LIF(), name="cells")
@@ -274,6 +290,21 @@ def test_weights_whose_sum_is_infinite_end_a_run(together: bool) -> None:
     net.run(1.5)
     with pytest.raises(FloatingPointError, match="population cells: "):
         sl.run_all([net], 5.0) if together else net.run(5.0)
+
+
+def test_a_network_that_failed_says_why_in_names() -> None:
+    nets = [make(dtype="float32") for _ in range(3)]
+    for net in nets[1:]:
+        net.population(3, sl.LIF(), name="others")
+        net.population(3, sl.LIF(I_e=500.0, theta_plus=1e39), name="cells")
+    why = r"the network has failed: a run stopped half-way \(population cells: theta of neuron 0 is inf by 50 ms\); build"
+    with pytest.raises(
+        FloatingPointError, match=r"networks\[1\]: population cells: .* networks\[2\] failed"
+    ):
+        sl.run_all(nets, 50.0)
+    for net in nets[1:]:
+        with pytest.raises(RuntimeError, match=why):
+            net.run(1.0)
 
 
 def test_a_loop_of_short_runs_ends_soon_after_a_state_is_no_number() -> None:

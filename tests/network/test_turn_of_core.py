@@ -94,6 +94,7 @@ ARGUMENTS: dict[str, Callable[[Any], tuple[Any, ...]]] = {
     "connect_stream": streamed,
     "describe_storage": lambda sim: (0,),
     "exchange_statistics": lambda sim: (),
+    "explain": lambda sim: ("why",),
     "has_run": lambda sim: (0,),
     "held": lambda sim: (0,),
     "in_flight": lambda sim: (),

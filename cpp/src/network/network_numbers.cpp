@@ -38,7 +38,10 @@ void Network<R>::require_numbers() {
       continue;
     }
     const Range owned = own(k);
-    const std::vector<R*> states = neurons->state_arrays();
+    std::vector<R*> states = neurons->state_arrays();
+    if (R* theta = neurons->theta_array(); theta != nullptr) {
+      states.push_back(theta);  // a state too, if a kernel moves it
+    }
     for (std::size_t s = 0; s < states.size(); ++s) {
       const std::size_t end = std::min<std::size_t>(owned.end, nodes[k].size);
       if (owned.begin >= end || all_finite<R>({states[s] + owned.begin, states[s] + end})) {

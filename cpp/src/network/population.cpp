@@ -364,6 +364,11 @@ std::vector<R*> Population<R>::state_arrays() const {
 }
 
 template <class R>
+R* Population<R>::theta_array() const {
+  return theta_.empty() ? nullptr : from_0(theta_.data());
+}
+
+template <class R>
 ProgramArrays<R> Population<R>::program_arrays() const {
   ProgramArrays<R> arrays;
   arrays.state = state_arrays();
@@ -391,7 +396,7 @@ StepArgs<R> Population<R>::step_args(Step now) const {
     args.coefficient[k] = varies_[k] ? from_0(coefficient_[k].data()) : coefficient_[k].data();
     args.index_mask[k] = varies_[k] ? ~std::size_t{0} : 0;
   }
-  args.theta = theta_.empty() ? nullptr : from_0(theta_.data());
+  args.theta = theta_array();
   args.peak = peak_.empty() ? nullptr : from_0(peak_.data());
   args.held_until = from_0(held_until_.data());
   args.hold = from_0(hold_.data());

@@ -43,6 +43,20 @@ TEST_CASE("all calls are refused while a lengthy one goes on") {
   CHECK_THROWS_AS(value.brief(), InUse);
 }
 
+TEST_CASE("what broke a value can be said in other words") {
+  Guarded<int> value("the value", "make it again", 0);
+  {
+    auto use = value.brief();
+    CHECK_THROWS(use.change("a run", [] { throw std::runtime_error("state 3"); }));
+    CHECK_THROWS_WITH_AS(use.require_whole(),
+                         "the value has failed: a run stopped half-way (state 3); make it again",
+                         Broken);
+  }
+  value.even_if_broken().explain("a run", "V_m");
+  CHECK_THROWS_WITH_AS(value.brief(),
+                       "the value has failed: a run stopped half-way (V_m); make it again", Broken);
+}
+
 TEST_CASE("a brief call that becomes lengthy refuses those who wait for it") {
   Guarded<int> value("the value", "", 0);
   std::atomic<bool> refused{false};

@@ -230,6 +230,9 @@ def numbers(
             fail(where, argument, value, f"{what}, not a text", error=TypeError)
         if value is None:
             fail(where, argument, value, rule, error=TypeError)
+        if callable(value) and not isinstance(value, type):
+            rule += ", not a function: pass the values that it returns"
+            fail(where, argument, value, rule, error=TypeError)
         msg = f"{where}: {argument} {rule}, got {shown(value)} ({_line(str(error))})"
         raise TypeError(msg) from None
     if array.ndim > dimensions:

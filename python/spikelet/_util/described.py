@@ -7,6 +7,8 @@ import functools
 from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple, NoReturn, Self
 
+import numpy as np
+
 from spikelet._util.checks import shown
 from spikelet._util.spelling import suggestion
 from spikelet._util.values import hashed, same
@@ -33,6 +35,11 @@ def _values(description: Any) -> list[Any]:
     return [getattr(description, f.name) for f in dataclasses.fields(description) if f.compare]
 
 
+def _plain(value: Any) -> Any:
+    """Return an array of one number without axes as the number."""
+    return value.item() if type(value) is np.ndarray and value.ndim == 0 else value
+
+
 class Described:
     """Base of dataclasses with parameters; its constructor names what there is, and they are equal by value.
 
@@ -47,7 +54,7 @@ class Described:
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        for name in ("__eq__", "__hash__"):  # dataclass() leaves those that a class has
+        for name in ("__eq__", "__hash__", "__repr__"):  # dataclass() leaves those that a class has
             if name not in vars(cls):
                 setattr(cls, name, getattr(cls, name))
 
@@ -62,6 +69,15 @@ class Described:
     def __hash__(self) -> int:
         """Return the hash of the parameters."""
         return hash((self._kind(), *map(hashed, _values(self))))
+
+    def __repr__(self) -> str:
+        """Return the call that makes it: parameters by name, without those that have their default."""
+        given = [
+            f"{f.name}={_plain(value)!r}"
+            for f in dataclasses.fields(self)  # type: ignore[arg-type]  # of dataclasses only
+            if f.repr and not same(_plain(value := getattr(self, f.name)), f.default)
+        ]
+        return f"{type(self).__name__}({', '.join(given)})"
 
     def _kind(self) -> Any:
         """Return what equal descriptions share besides the parameters."""

@@ -1,10 +1,11 @@
-"""Write all runs of a sweep to one HDF5 file."""
+"""All runs of a sweep in one HDF5 file: for other programs as attributes and datasets, and as JSON to load it again."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ import numpy as np
 from spikelet._util.checks import fail
 from spikelet._util.extras import extra
 from spikelet._util.files import replaced
+from spikelet._util.reading import json_value
 from spikelet.experiments import tables
 from spikelet.experiments.grid import Run
 from spikelet.experiments.record import Record, check_name
 
-__all__ = ["check", "save"]
+__all__ = ["check", "load", "save"]
 
 FORMAT = "spikelet sweep results 1"
 
@@ -41,6 +43,7 @@ def save(
     records: Iterable[Record],
     table: dict[str, list[Any]],
     path: str | os.PathLike[str],
+    fixed: Sequence[str] = (),
 ) -> None:
     """Write the file; see `SweepResult.save`.
 
@@ -52,11 +55,14 @@ def save(
     table : dict of str to list
         Columns of the table.
     path : path
+    fixed : sequence of str
+        Parameters that are not dimensions.
     """
     h5py = extra("h5py", "SweepResult.save")
     check(path)
     with replaced(Path(path)) as file, h5py.File(file, "w") as h5:
         h5.attrs["format"] = FORMAT
+        h5.attrs["fixed"] = json.dumps(list(fixed))
         for k, (run, record) in enumerate(zip(runs, records, strict=True)):
             for name in (*record.scalars, *record.arrays):  # a changed store may hold any
                 check_name(name, name)
@@ -73,12 +79,61 @@ def save(
             arrays = group.create_group("arrays")
             for name, array in record.arrays.items():
                 arrays[name] = _stored(array, h5py)
+                if array.dtype.kind == "U":
+                    arrays[name].attrs["text"] = "utf-8"
+            whole = {"run": run.to_json(), "record": record.to_json(), "arrays": [*record.arrays]}
+            group["json"] = np.frombuffer(json.dumps(whole).encode(), np.uint8)  # of any length
         for name, values in table.items():
             column = tables.array(values)
             if column.dtype == object:
                 column = np.array([_plain(v) if v is not None else "" for v in values], dtype="O")
                 column = column.astype(str).astype(h5py.string_dtype())
             h5[f"table/{name}"] = column
+
+
+def load(path: Path) -> tuple[list[Run], dict[str, Record], list[str]]:
+    """Return the runs of a file, their records by key, and the parameters that are not dimensions.
+
+    Raises
+    ------
+    ValueError
+        If it is not a file of `save`, or one of version 0.15 or before.
+    """
+    h5py = extra("h5py", "load_sweep")
+    where, whole = (
+        "load_sweep",
+        "must be the folder of a store, or a file that SweepResult.save wrote",
+    )
+    try:
+        opened = h5py.File(path)
+    except OSError:
+        fail(where, "store", str(path), whole)
+    with opened as h5:
+        if h5.attrs.get("format") != FORMAT:
+            fail(where, "store", str(path), whole)
+        if "fixed" not in h5.attrs:
+            rule = "must be of a version after 0.15; h5py reads files of earlier ones"
+            fail(where, "store", str(path), rule)
+        runs, records = [], {}
+        try:
+            groups = h5["runs"]
+            for name in sorted(groups, key=int):
+                about = json_value(groups[name]["json"][:].tobytes())
+                run = Run.from_json(about["run"])
+                runs.append(run)
+                if about["record"]["status"] != "missing":
+                    stored = groups[name]["arrays"]
+                    arrays = {each: _array(stored[each]) for each in about["arrays"]}
+                    records[run.key] = replace(Record.from_json(about["record"]), arrays=arrays)
+            return runs, records, [str(each) for each in json_value(h5.attrs["fixed"])]
+        except (ValueError, LookupError, TypeError, AttributeError, OSError, RuntimeError) as error:
+            msg = f"{where}: {path}: not as SweepResult.save wrote it ({error})"
+            raise ValueError(msg) from None
+
+
+def _array(stored: Any) -> np.ndarray[Any, Any]:
+    array = np.asarray(stored[()], dtype=stored.dtype)
+    return np.char.decode(array, "utf-8") if "text" in stored.attrs else array
 
 
 def _attributes(group: Any, values: dict[str, Any]) -> None:

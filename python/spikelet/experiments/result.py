@@ -168,7 +168,11 @@ class SweepResult(Sealed, Sequence[RunResult]):
             way_out = f'result.table["{index}"] is this number in all runs, result.arrays("{index}") this array'
             msg = f"sweep: a result is indexed by the number of a run, as in result[0], got {index!r}; {way_out}"
             raise TypeError(msg)
-        run = self.runs[index]
+        try:
+            run = self.runs[index]
+        except IndexError:
+            msg = f"sweep: index {index} is out of bounds: there are {len(self.runs)} runs"
+            raise IndexError(msg) from None
         return RunResult(run, self._found(run.key))
 
     def __iter__(self) -> Iterator[RunResult]:
@@ -234,7 +238,7 @@ class SweepResult(Sealed, Sequence[RunResult]):
         return to_dataset(self.runs, records, self.fixed, names, self.arrays)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write all runs to one HDF5 file; the file is replaced atomically.
+        """Write all runs to one HDF5 file, which `load_sweep` reads; the file is replaced atomically.
 
         Parameters
         ----------
@@ -244,7 +248,8 @@ class SweepResult(Sealed, Sequence[RunResult]):
             `table`.
         """
         records = (one.record for one in self)
-        hdf5.save(self.runs, records, tables.columns(self.runs, self._shorts()), path)
+        columns = tables.columns(self.runs, self._shorts())
+        hdf5.save(self.runs, records, columns, path, self.fixed)
 
     def report(self, path: str | os.PathLike[str], *, title: str | None = None) -> Path:
         """Write results against parameters, and a table of the runs, as one HTML file, which loads nothing from elsewhere.

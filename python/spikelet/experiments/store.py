@@ -119,7 +119,7 @@ class Store:
         except FileNotFoundError:
             fail("sweep", "store", str(self.folder), "must be the store of a sweep")
         except NotADirectoryError:
-            rule = "must be the folder that sweep() got as store=; h5py reads a file of SweepResult.save"
+            rule = "must be a folder; load_sweep() reads a file of SweepResult.save"
             fail("sweep", "store", str(self.folder), rule)
         except ValueError as error:
             raise _damaged(self.folder / "sweep.json", error, "use another folder") from None

@@ -14,6 +14,7 @@ from spikelet._util.checks import fail
 from spikelet._util.progress import runs as runs_bar
 from spikelet._util.progress import wanted
 from spikelet._util.spelling import spelled
+from spikelet.experiments import hdf5
 from spikelet.experiments.code import name_of
 from spikelet.experiments.executors import check, opened, pickled
 from spikelet.experiments.grid import Run, accepts, plan
@@ -165,19 +166,22 @@ def sweep(
 
 @spelled
 def load_sweep(store: str | os.PathLike[str]) -> SweepResult:
-    """Load the runs in the store of a sweep, without running anything.
+    """Load the runs in the store of a sweep, or in a file of `SweepResult.save`, without running anything.
 
     Parameters
     ----------
     store : path
-        Folder of the store.
+        Folder of the store, or the HDF5 file, which is read into memory.
 
     Returns
     -------
     SweepResult
         All runs planned for this store, those of the last sweep first; some may be missing.
     """
-    kept = Store(folder_of("load_sweep", store))
+    folder = folder_of("load_sweep", store)
+    if folder.is_file():
+        return SweepResult(*hdf5.load(folder))
+    kept = Store(folder)
     kept.description()
     runs, names = kept.plan()
     return SweepResult(runs, kept.entries(), tuple(names), None)

@@ -133,7 +133,26 @@ def save(
     arrays |= also
     with net.ranks.all_or_none(f"saving {path}"):
         if net.ranks.rank == 0:
+            _require_numbers(net, path, arrays)
             _write(path, header, arrays)
+
+
+def _require_numbers(net: NetworkContents, path: StrPath, arrays: Mapping[str, Any]) -> None:
+    """Check that states are numbers: a run finds out some steps later, and then the last checkpoint is the way out."""
+    for p in net.contents.populations:
+        model = p.model
+        if not isinstance(model, NeuronModel):
+            continue
+        for state in model.states:
+            values = arrays[f"population{p.index}.state.{state}"]
+            bad = ~np.isfinite(values)
+            if bad.any():
+                k = int(bad.argmax())
+                msg = (
+                    f"save: population {p.name}: {state} of neuron {k} is {values[k]:g} at {net.t:g} ms "
+                    f"({model.about_stability(net.dt)}); {path} was not written"
+                )
+                raise FloatingPointError(msg)
 
 
 def require_target(net: NetworkContents, path: StrPath) -> None:

@@ -98,7 +98,7 @@ def advance(net: NetworkContents, steps: int, report: Report | None) -> None:
     try:
         net.engine.sim.run(steps, report)
     except _core.Divergence as error:
-        raise FloatingPointError(diverged(net, *error.args)) from None
+        raise FloatingPointError(diverged(net, error)) from None
 
 
 def _run_steps(
@@ -169,17 +169,15 @@ def _run_piece(
     return net.engine.step - start, size
 
 
-def diverged(
-    net: NetworkContents, population: int, state: int, element: int, step: int, value: float
-) -> str:
-    """Return what to say of a neuron whose state is no longer a number."""
+def diverged(net: NetworkContents, error: _core.Divergence) -> str:
+    """Return what to say of a neuron whose state is no longer a number, as later calls will say, too."""
+    population, state, element, step, value = error.args
     found = net.populations[population]
     assert isinstance(found.model, NeuronModel)
     name, at = found.model.states[state], float(net.engine.ms(np.array(step)))
-    return (
-        f"population {found.name}: {name} of neuron {element} is {value:g} by {at:g} ms "
-        f"({found.model.about_stability(net.dt)}); what earlier runs recorded is kept"
-    )
+    what = f"population {found.name}: {name} of neuron {element} is {value:g} by {at:g} ms"
+    net.engine.sim.explain(what)
+    return f"{what} ({found.model.about_stability(net.dt)}); what earlier runs recorded is kept"
 
 
 def _meet(net: NetworkContents, *, failed: bool) -> None:

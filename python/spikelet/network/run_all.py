@@ -165,8 +165,11 @@ def _raise(nets: list[Network], errors: dict[int, BaseException]) -> NoReturn:
     """Raise the error of the first network that has one; it names the others."""
     first, *others = sorted(errors)
     error = errors[first]
-    text = diverged(nets[first], *error.args) if isinstance(error, _core.Divergence) else str(error)
-    msg = f"run_all: networks[{first}]: {text}"
+    texts = {  # of all: later calls of the other networks say theirs, too
+        k: diverged(nets[k], each) if isinstance(each, _core.Divergence) else str(each)
+        for k, each in errors.items()
+    }
+    msg = f"run_all: networks[{first}]: {texts[first]}"
     if others:
         listed = ", ".join(f"networks[{k}]" for k in others[:10])
         msg += f"; {listed}{' and more' * (len(others) > 10)} failed, too"

@@ -245,3 +245,50 @@ def test_weights_of_single_spikes_are_refused() -> None:
     nest.Connect(source, cells)
     with pytest.raises(ValueError, match="spike_weights must be empty: only synapses have weights"):
         sl.io.from_nest(nest, threads=1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameters"),
+    [
+        ("poisson_generator", {"rate": 500.0}),
+        ("sinusoidal_poisson_generator", {"rate": 500.0, "amplitude": 50.0, "frequency": 5.0}),
+        (
+            "inhomogeneous_poisson_generator",
+            {"rate_times": [1.0, 900.0], "rate_values": [500.0, 0.0]},
+        ),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:from_nest. left out")
+def test_parrots_whose_generators_are_over_are_silent(kind: str, parameters: Any) -> None:
+    parrots = nest.Create("parrot_neuron", 6)
+    ended = nest.Create(kind, params={**parameters, "stop": 20.0})
+    nest.Connect(ended, parrots)
+    nest.Connect(nest.Create("spike_generator", params={"spike_times": [5.0]}), parrots)
+    nest.Connect(parrots, nest.Create("spike_recorder"))
+    nest.Simulate(30.0)
+    over = sl.io.from_nest(nest, approximate=True)
+    if "rate_times" in parameters:  # in the future
+        parameters = {**parameters, "rate_times": [31.0, 900.0]}
+    nest.Connect(nest.Create(kind, params={**parameters, "stop": 80.0}), parrots[2:5])
+    some = sl.io.from_nest(nest, approximate=True)
+    nest.Connect(nest.Create("spike_generator", params={"spike_times": [60.0]}), parrots[:1])
+    with pytest.raises(ValueError, match=rf"must each be driven by .*'{kind}', 'spike_generator'"):
+        sl.io.from_nest(nest, approximate=True)
+    counts = []
+    for net in (over, some):
+        net.run(200.0)
+        (spikes,) = net.recorders
+        assert isinstance(spikes, sl.SpikeRecorder)
+        counts.append(spikes.counts())
+    np.testing.assert_array_equal(counts[0], 0)
+    np.testing.assert_array_equal(counts[1] > 5, [False, False, True, True, True, False])
+    assert counts[1][:2].max() == counts[1][5] == 0
+
+
+def test_poisson_generators_of_one_parrot_add_up_within_the_same_times() -> None:
+    parrots = nest.Create("parrot_neuron", 2)
+    for rate in (500.0, 300.0):
+        when = {"start": 10.0, "stop": 100.0}
+        nest.Connect(nest.Create("poisson_generator", params={"rate": rate, **when}), parrots)
+    (population,) = sl.io.from_nest(nest).populations
+    assert population.model == sl.PoissonSource([800.0, 800.0], start=11.1, stop=101.1)

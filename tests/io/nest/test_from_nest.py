@@ -150,6 +150,31 @@ def test_the_past_of_a_kernel_is_not_left_out_silently() -> None:
     assert net.t == 0.0
 
 
+@pytest.mark.parametrize("model", ["iaf_psc_exp", "iaf_psc_alpha", "hh_psc_alpha", "gif_psc_exp", "iaf_psc_delta", "iaf_cond_exp"])  # fmt: skip
+def test_currents_that_generators_left_are_not_left_out_silently(model: str) -> None:
+    """Nothing has spiked yet; NEST shows conductances, but no currents, until they have decayed."""
+    cells = nest.Create(model, 3)
+    train = nest.Create("spike_generator", params={"spike_times": [3.0, 150.0]})
+    nest.Connect(train, cells[:2], syn_spec={"weight": 1.0, "delay": 2.0})
+    nest.Simulate(4.9)
+    with pytest.raises(ValueError, match=r"spikes in flight\n.*approximate=True"):
+        sl.io.from_nest(nest)
+    nest.Simulate(1.0)
+    if model in ("iaf_psc_delta", "iaf_cond_exp"):
+        sl.io.from_nest(nest)
+    else:
+        with pytest.raises(ValueError, match=rf"{model}_1: synaptic currents of earlier events\n"):
+            sl.io.from_nest(nest)
+        with pytest.warns(UserWarning, match=rf"left out: {model}_1: synaptic currents"):
+            sl.io.from_nest(nest, approximate=True)
+    nest.Simulate(140.0)
+    net = sl.io.from_nest(nest, threads=1)
+    nest.Simulate(20.0)
+    net.run(20.0)
+    np.testing.assert_allclose(net.populations[0].V_m, cells.V_m, rtol=1e-5)
+    assert len(set(cells.V_m)) == 2
+
+
 def test_bad_arguments() -> None:
     with pytest.raises(TypeError, match="must be the module nest"):
         sl.io.from_nest(3)

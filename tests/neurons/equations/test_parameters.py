@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 
 from spikelet.neurons.equations.parameters import Parameter, read_parameters
@@ -72,7 +73,7 @@ def test_quantities_bring_their_unit() -> None:
         ((1, "mV", "> 0", 3), ValueError, "must be a number, \\(number, unit\\)"), ((1, "mVV"), ValueError, "unknown unit 'mVV'"), ((1, 3), TypeError, "unit of p must be text"),
         ((1, "mV", "positive"), ValueError, 'rule of p must be "finite", "> 0"'), ((0, "mV", "> 0"), ValueError, "must be > 0, got 0.0"),
         ((math.inf, "mV"), ValueError, "must be finite"), (math.nan, ValueError, "must not contain NaN"), ((2, "1", "in [0, 1]"), ValueError, "must be in"),
-        ((0, "ms", "tau"), ValueError, "must be > 0"), (True, TypeError, "must be a number") , ([1, 2, 3], ValueError, "rule of p must be"), ([1, 2], TypeError, "unit of p must be text"),
+        ((0, "ms", "tau"), ValueError, "must be > 0"), (True, TypeError, "must be a number"),
     ],
 )  # fmt: skip
 def test_bad_parameters(given: Any, error: type[Exception], message: str) -> None:
@@ -86,3 +87,11 @@ def test_what_is_no_dictionary() -> None:
         read_parameters("M", ["a"])
     with pytest.raises(TypeError, match="must have names that are strings, got 3"):
         read_parameters("M", {3: 1.0})
+
+
+@pytest.mark.parametrize("values", [[1.0, 2.0], [1, 2, 3], [1, 2, 3, 4], np.arange(4.0)])
+def test_values_of_neurons_are_no_default(values: Any) -> None:
+    with pytest.raises(
+        ValueError, match=r"^M: parameters\['I'\] must .*values of neurons go to the model"
+    ):
+        read_parameters("M", {"I": values})

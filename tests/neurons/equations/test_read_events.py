@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from tests.support.marked import raises_at
 
+import spikelet as sl
 from spikelet.neurons.equations.expression import ZERO, Expr, Name, Number, to_text
 from spikelet.neurons.equations.model import Model
 from spikelet.neurons.equations.read_model import read_model
@@ -224,7 +225,7 @@ def test_initial_values_have_the_unit_of_the_state() -> None:
     ("given", "error", "message"),
     [
         ([3], TypeError, "initial must be a dictionary of values"), ({"Vm": 3}, ValueError, r"must name states \(V_m, w, I_syn, s\); did you mean 'V_m'\?, got 'Vm'"), ({3: 3}, ValueError, "must name states"),
-        ({"s": [1, 2]}, ValueError, "initial s must be one number"), ({"s": math.nan}, ValueError, "must not contain NaN"), ({"s": math.inf}, ValueError, "must be finite"), ({"s": None}, TypeError, "must be a number"),
+        ({"s": [1, 2]}, ValueError, "initial s must be one number"), ({"s": sl.Uniform(0, 1)}, ValueError, r"initial s .* as in cells\.s = "), ({"s": math.nan}, ValueError, "must not contain NaN"), ({"s": math.inf}, ValueError, "must be finite"), ({"s": None}, TypeError, "must be a number"),
         ({"s": "w", "w": "s"}, ValueError, "initial must not form a cycle, got 'w -> s -> w'"), ({"s": "s"}, ValueError, "cycle"),
     ],
 )  # fmt: skip

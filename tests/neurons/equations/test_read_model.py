@@ -45,6 +45,31 @@ def test_adex() -> None:
     assert read(ADEX, text=model.text) == model
 
 
+@pytest.mark.parametrize(
+    ("threshold", "reset", "held"),
+    [
+        ("v >= 1", "v = 0", "v"),
+        ("v >= 1", "w += 1", ""),
+        ("v >= 1", "v -= 1", "v"),
+        ("v >= th", "v = 0; th += 1", "v"),
+        ("th < v", "th += 1; v = 0", "v"),
+        ("v - 2*th > w", "th += 1; v = 0", "v"),
+        ("v >= 1 + th + w", "th += 1; w += 2", ""),  # a MAT neuron
+        ("not (v < th)", "th += 1; v = 0", "v"),
+        ("v > th and th < 5", "th += 1; v = 0", "v"),
+        ("w > 1 or v > th", "th += 1; v = 0", "v"),
+        ("rand() < exp(v)", "th += 1; v = 0", "v"),
+        ("v < -1", "v = 0", "v"),
+    ],
+)
+def test_the_potential_is_held_and_not_its_threshold(threshold: str, reset: str, held: str) -> None:
+    """Whatever the order of the equations."""
+    lines = [f"d{x}/dt = -{x}/(10*ms)" for x in ("th", "v", "w")]
+    for text in ("\n".join(lines), "\n".join(lines[::-1])):
+        model = read_model(text, threshold=threshold, reset=reset, refractory=2.0)
+        assert model.held == ((held,) if held else ())
+
+
 def test_cobahh_as_brian2_prints_it() -> None:
     model = read(COBAHH)
     assert model.held == ()  # nothing is reset

@@ -51,6 +51,9 @@ class Guarded {
     // interpreter lock.
     void lengthen() { guarded_.state_.store(word(lengthy_call), std::memory_order_relaxed); }
 
+    // Says in other words what broke the value.
+    void explain(const char* what, const std::string& error) { guarded_.tell(what, error.c_str()); }
+
     // Throws Broken if the value has broken.
     void require_whole() const { guarded_.require_whole(); }
     // Calls work(). If that throws, the value has broken, as it may be changed in part; `what` says
@@ -124,11 +127,14 @@ class Guarded {
       return;
     }
     try {
-      why_ = name_ + " has failed: " + what + " stopped half-way (" + error + "); " + way_out_;
+      tell(what, error);
     } catch (const std::bad_alloc&) {
       why_.clear();
     }
     broken_.store(true, std::memory_order_release);
+  }
+  void tell(const char* what, const char* error) {
+    why_ = name_ + " has failed: " + what + " stopped half-way (" + error + "); " + way_out_;
   }
 
   std::atomic<std::uint64_t> state_{0};

@@ -99,6 +99,8 @@ class Population {
 
   // The states, by number, indexed from element 0 on.
   std::vector<R*> state_arrays() const;
+  // The same of theta, the state after them; null if it is not in use.
+  R* theta_array() const;
   // Prefetches what the arrays of a step are found by, not these.
   void fetch() const;
   // Everything that a step of this population needs, except the early buffer and inputs; and for a

@@ -50,6 +50,8 @@ class Simulator {
   Step now() const { return now_; }  // of the last end of a run, or of a part of one
   bool busy() const { return parts_.busy(); }
   bool failed() const { return parts_.broken(); }
+  // Says in the user's names why a run failed.
+  void explain(const std::string& error) { parts_.even_if_broken().explain("a run", error); }
 
   Range own(std::size_t population);
   ExchangeStatistics exchange_statistics();

@@ -7,7 +7,7 @@ connection of delay d acts at T + d.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,7 @@ __all__ = [
     "INPUTS",
     "Generator",
     "inputs_of",
+    "muted",
     "obstacle",
     "silent",
     "source_of",
@@ -156,6 +157,16 @@ def obstacle(g: Generator) -> str | None:
 def silent(g: Generator) -> bool:
     """Whether a generator is over."""
     return g.stops is not None and g.stops <= g.starts
+
+
+def muted(g: Generator) -> Generator:
+    """Return a generator that is on at the same times and sends nothing."""
+    off = {
+        name: np.zeros_like(g.status[name])
+        for name in ("rate", "amplitude", "rate_values")
+        if name in g.status
+    }
+    return replace(g, status={**g.status, **off})
 
 
 def rate_of(generators: list[Generator], which: Ints) -> Any:

@@ -24,7 +24,7 @@ from spikelet.io.nest.rules_of_nest import (
 )
 from spikelet.network import Network
 from spikelet.network.population import Population
-from spikelet.neurons import LIFDelta, NeuronModel
+from spikelet.neurons import NeuronModel
 from spikelet.neurons.nest_names import model_of_nest
 from spikelet.plasticity import TsodyksMarkram
 from spikelet.sources import PoissonInput, PoissonSource
@@ -32,6 +32,9 @@ from spikelet.sources import PoissonInput, PoissonSource
 __all__ = ["from_nest"]
 
 Ints = npt.NDArray[np.int64]
+
+_FADED = 40.0
+"""Time constants after which nothing is left of a synaptic current, to the last digit."""
 
 _MOST_RULES = 10_000  # each makes a projection, which costs time in each step
 
@@ -307,35 +310,43 @@ class _Reader:
 
     def _parrots(self, group: Group) -> None:
         feeds = self.driven.get(group.number, [])
-        n, kinds = len(group.gids), {s.pre.model for s in feeds}
-        if kinds <= {"spike_generator"}:
-            stamps: list[list[Ints]] = [[] for _ in range(n)]
-            for s in feeds:
-                trains = [devices.spike_times(g) for g in self._generators(s.pre, 0)]
-                for source, target, delay in zip(s.source, s.target, s.delay, strict=True):
-                    stamps[target].append(trains[source] + delay)
-            whole = [np.sort(np.concatenate([np.zeros(0, np.int64), *each])) for each in stamps]
-            self.models[group.number] = self._ahead(whole)
+        n = len(group.gids)
+        given = self._given([s for s in feeds if s.pre.model == "spike_generator"], n)
+        others = [s for s in feeds if s.pre.model != "spike_generator"]
+        # Without those that are over.
+        found = [(s, *one) for s in others for one in self._of_one_key(s)]
+        if not found:
+            self.models[group.number] = self._ahead(given)
             return
-        if kinds == {"poisson_generator"}:
-            rates, simple = np.zeros(n), True
-            for s in feeds:
-                for generators, mine, whose in self._of_one_key(s):
-                    simple = simple and generators[0].always()
-                    rate = np.array([g.status["rate"] for g in generators])[whose]
-                    np.add.at(rates, s.target[mine], rate)
-            if simple:
-                self.models[group.number] = PoissonSource(rates)
-                return
-        found = [(s, *one) for s in feeds for one in self._of_one_key(s)]
-        if len(found) != 1 or not np.array_equal(
-            np.sort(found[0][0].target[found[0][2]]), np.arange(n)
-        ):
+        kinds = {s.pre.model for s, *_ in found}
+        if any((stamps >= self.kernel.now).any() for stamps in given):
+            kinds.add("spike_generator")
+        windows = {tuple(generators[0].window().items()) for _, generators, *_ in found}
+        if kinds == {"poisson_generator"} and len(windows) == 1:
+            rates = np.zeros(n)  # those of the generators of a parrot add up
+            for s, generators, mine, whose in found:
+                rate = np.array([g.status["rate"] for g in generators])[whose]
+                np.add.at(rates, s.target[mine], rate)
+            self.models[group.number] = PoissonSource(rates, **dict(windows.pop()))
+            return
+        s, generators, mine, whose = found[0]
+        driven = s.target[mine]
+        if len(found) > 1 or len(kinds) > 1 or len(np.unique(driven)) < len(driven):
             rule = "must each be driven by one generator, all of one model that is on at the same times"
             fail(group.name, "parrots", sorted(kinds), rule, got="generators")
-        s, generators, mine, whose = found[0]
-        which = whose[np.argsort(s.target[mine], kind="stable")]
-        self.models[group.number] = devices.source_of(generators, which)
+        which = np.full(n, len(generators))
+        which[driven] = whose
+        rest = [devices.muted(generators[0])] if len(driven) < n else []
+        self.models[group.number] = devices.source_of([*generators, *rest], which)
+
+    def _given(self, feeds: list[Synapses], n: int) -> list[Ints]:
+        """Return the stamps [NEST's steps] of what spike generators send to each of n parrots."""
+        stamps: list[list[Ints]] = [[] for _ in range(n)]
+        for s in feeds:
+            trains = self._trains(s.pre)
+            for source, target, delay in zip(s.source, s.target, s.delay, strict=True):
+                stamps[target].append(trains[source] + delay)
+        return [np.sort(np.concatenate([np.zeros(0, np.int64), *each])) for each in stamps]
 
     def _ahead(self, stamps: list[Ints]) -> Any:
         """Return a source of the spikes whose stamps [NEST's steps] have not passed."""
@@ -360,12 +371,16 @@ class _Reader:
             )
         else:
             kicked = {
-                group.name
-                for group, _, what in self.inputs
-                if isinstance(what, PoissonInput)
-                and not isinstance(self.models[group.number], LIFDelta)
+                g.name
+                for g, _, what in self.inputs
+                if isinstance(what, PoissonInput) and self._hidden(g)
             }
-            found += [f"{name}: synaptic currents of Poisson input" for name in sorted(kicked)]
+            kicked |= {
+                s.post.name
+                for s, _ in self.projections
+                if self._delivered(s) and self._hidden(s.post)
+            }
+            found += [f"{name}: synaptic currents of earlier events" for name in sorted(kicked)]
         for s, rule in self.projections:
             if rule is not None and not at_rest(self.base[s.model], s.more):
                 found.append(f"{s}: traces of earlier spikes")
@@ -377,6 +392,31 @@ class _Reader:
                 if latest >= 0 and latest + int(s.delay.max(initial=0)) > now:
                     found.append(f"{s}: spikes in flight")
         return list(dict.fromkeys(found))
+
+    def _hidden(self, group: Group) -> bool:
+        """Return whether NEST does not show the synaptic currents or conductances of neurons."""
+        states, read = self.models[group.number].states, self.states.get(group.number, {})
+        return any(
+            s.startswith(("I_syn", "dI_syn", "g_ex", "g_in")) and s not in read for s in states
+        )
+
+    def _delivered(self, s: Synapses) -> bool:
+        """Return whether a current of what a spike generator has sent is left in the targets."""
+        if s.pre.model != "spike_generator":
+            return False
+        trains, now = self._trains(s.pre), self.kernel.now
+        latest = -1
+        for source, delay in np.unique(np.stack([s.source, s.delay]), axis=1).T:
+            arrived = trains[source] + delay
+            latest = max(latest, int(arrived.max(initial=-1, where=arrived <= now)))
+        status = self.status[s.post.number]
+        taus = [
+            np.max(np.concatenate([np.ravel(x) for x in v]))
+            for k, v in status.items()
+            if k.startswith("tau_syn")
+        ]
+        left = _FADED * max(taus, default=np.inf) / self.kernel.dt
+        return latest >= 0 and now - latest < left
 
     def _trains(self, group: Group) -> list[Ints]:
         return [devices.spike_times(g) for g in self._generators(group, 0)]

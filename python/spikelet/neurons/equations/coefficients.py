@@ -46,9 +46,10 @@ class Coefficients:
         self._assembled = assembled
         linear = assembled.linear
         self._exprs = assembled.listing.coefficients
-        self._linear = [sorted(expr.names & linear.coefficients) for expr in self._exprs]
+        coefficients, needed = linear.coefficients, linear.parameters
+        self._linear = [sorted(expr.names & coefficients) for expr in self._exprs]
         self._needs = [
-            expr.names | linear.parameters if used else expr.names
+            expr.names | needed if used else expr.names
             for expr, used in zip(self._exprs, self._linear, strict=True)
         ]
         self._given = [isinstance(e, Name) and e.name in parameters for e in self._exprs]

@@ -41,7 +41,8 @@ class Equations(Sealed):
 
         * ``dX/dt = ...`` or ``factor*dX/dt = ...``: a state. The flag ``(unless refractory)`` may follow.
         * ``name = ...``: a definition, in any order.
-        * ``xi``, ``xi_1``, ... in an equation: Gaussian white noise [1/sqrt(ms)], the same wherever a name occurs again.
+        * ``xi``, ``xi_1``, ... in an equation: Gaussian white noise [1/sqrt(ms)], the same wherever a name occurs again. A
+          factor that depends on a state is Itô's: its value at the beginning of the step.
         * ``: unit`` after either: its unit, which is checked.
 
         There are ``t`` [ms], ``dt``, ``pi``; ``+ - * / ** %``, comparisons, ``and or not``, ``a if condition else b``;
@@ -54,7 +55,7 @@ class Equations(Sealed):
     refractory : str or float, optional
         Refractory period [ms], of parameters. It lasts ``ceil(refractory / dt)`` steps, without a test of the threshold. The
         states flagged ``(unless refractory)`` are held meanwhile, or else the potential: the first state that `threshold`
-        names and `reset` sets. Events still act on them unless that is flagged, too.
+        names and `reset` sets, except for ``th`` in ``V_m >= th``. Events still act on them unless that is flagged, too.
     receptors : dict of str to str, optional
         What events do: ``{"ex": "I_syn_ex += weight"}``, with the sum of the weights that arrive in a step. ``abs(weight)``
         is the sum of their magnitudes. If the receptors are called "ex" and "in", the sign of a weight picks its receptor.

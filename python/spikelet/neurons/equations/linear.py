@@ -334,6 +334,7 @@ class _Solver:
     ) -> None:
         self._system, self._h, self._evaluate = system, h, evaluate
         self._variables = variables
+        self._links: dict[tuple[str, ...], list[str]] = {}
         self._matrices: dict[frozenset[str], _Solution] = {}
         self._factors: dict[tuple[str, ...], tuple[Array, Places]] = {}
 
@@ -401,7 +402,9 @@ class _Solver:
 
     def _solution(self, *some: str) -> _Solution:
         """Return the solution for some variables and those linked with them."""
-        linked = self._linked(some)
+        linked = self._links.get(some)
+        if linked is None:
+            linked = self._links[some] = self._linked(some)
         key = frozenset(linked)
         if key in self._matrices:
             return self._matrices[key]
@@ -480,10 +483,15 @@ def _squares(factors: list[Array]) -> Array:
 
 def _paths(rates: Iterable[tuple[str, str]]) -> frozenset[tuple[str, str]]:
     """Return which variables act on which, also through others, given who acts on whom directly."""
-    edges = {(of, by) for of, by in rates if of != by}
-    paths = set(edges)
-    while True:
-        longer = {(of, by) for of, k in paths for j, by in edges if j == k} - paths
-        if not longer:
-            return frozenset(paths)
-        paths |= longer
+    edges: dict[str, set[str]] = {}
+    for of, by in rates:
+        if of != by:
+            edges.setdefault(of, set()).add(by)
+    paths = set()
+    for of, near in edges.items():
+        new, found = set(near), set[str]()
+        while new:
+            found |= new
+            new = set[str]().union(*(edges.get(k, ()) for k in new)) - found
+        paths |= {(of, by) for by in found}
+    return frozenset(paths)

@@ -65,6 +65,9 @@ def read_parameters(model: str, given: object) -> dict[str, Parameter]:
     return {name: _parameter(model, name, value) for name, value in given.items()}
 
 
+_FORMS = "must be a number, (number, unit) or (number, unit, rule)"
+
+
 def _parameter(model: str, name: object, value: Any) -> Parameter:
     if not isinstance(name, str):
         fail(model, "parameters", name, "must have names that are strings", error=TypeError)
@@ -72,8 +75,12 @@ def _parameter(model: str, name: object, value: Any) -> Parameter:
     unit: Any = None
     rule: Any = "finite"
     if isinstance(value, (tuple, list)):
+        plain = isinstance(value, list) and all(isinstance(x, (int, float)) for x in value[1:])
+        if plain and len(value) > 1:
+            rule = f"{_FORMS}; values of neurons go to the model, as in model({name}=[...])"
+            fail(model, argument, value, rule)
         if not 1 <= len(value) <= 3:
-            fail(model, argument, value, "must be a number, (number, unit) or (number, unit, rule)")
+            fail(model, argument, value, _FORMS)
         unit = value[1] if len(value) > 1 and value[1] != "" else None
         rule = value[2] if len(value) > 2 else "finite"
         value = value[0]
@@ -111,7 +118,8 @@ def is_quantity(value: object) -> bool:
 def _number(model: str, argument: str, value: Any, unit: str) -> float:
     array = numbers(model, argument, value, unit)
     if array.ndim:
-        fail(model, argument, array.shape, "must have one number as default", got="shape")
+        rule = "must have one number as default; values of neurons go to the model"
+        fail(model, argument, array.shape, rule, got="shape")
     return float(array)
 
 

@@ -144,6 +144,11 @@ def _initial(words: Vocabulary, name: str, value: Any, draws: Draws) -> Expr:
     unit = words.units[name]
     if not isinstance(value, str):
         text = "" if unit is None else unit_text(unit, one="")
+        several = isinstance(value, (list, tuple)) or bool(getattr(value, "ndim", 0))
+        if several or hasattr(value, "to_core"):
+            rule = 'must be one number or a text such as "rand()"'
+            way_out = f"assign others to the population, as in cells.{name} = ..."
+            fail(words.model, f"initial {name}", value, f"{rule}; {way_out}")
         first = number(words.model, f"initial {name}", value, text)
         require(words.model, f"initial {name}", first, "finite")
         return Number(float(first))

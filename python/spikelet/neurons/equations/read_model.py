@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from spikelet._util.checks import fail
-from spikelet.neurons.equations.expression import ZERO
+from spikelet.neurons.equations.calculus import affine_in
+from spikelet.neurons.equations.expression import ZERO, Call, Expr, Number
 from spikelet.neurons.equations.model import Model
 from spikelet.neurons.equations.parameters import read_parameters
 from spikelet.neurons.equations.read_equations import read_equations
@@ -69,11 +72,8 @@ def read_model(
     if refractory is not None and condition is None:
         fail(name, "refractory", refractory, "needs a threshold: without one there are no spikes")
     held = tuple(e.variable for e in equations if e.held)
-    if (
-        not held and condition is not None
-    ):  # the potential: what the threshold names and the reset sets
-        both = words.expand(condition).names & {assignment.variable for assignment in resets}
-        held = tuple(name for name in words.states if name in both)[:1]
+    if not held and condition is not None:
+        held = _potential(words, words.expand(condition), {each.variable for each in resets})
     return Model(
         name=name,
         text=source.text,
@@ -89,3 +89,29 @@ def read_model(
         initial=read_initial(words, initial),
         draws=words.draws.count,
     )
+
+
+def _potential(words: Vocabulary, condition: Expr, reset: Collection[str]) -> tuple[str, ...]:
+    """Return the potential: the first state that the threshold reads and the reset sets, and that can reach it.
+
+    A state that is the threshold of another, as ``th`` in ``V_m >= th``, is none.
+    """
+    read = [name for name in words.states if name in condition.names]
+    rising = [name for name in read if not _leads_away(condition, name)]
+    return tuple(name for name in rising or read if name in reset)[:1]
+
+
+def _leads_away(condition: Expr, name: str, sign: int = 1) -> bool:
+    """Return whether a condition surely becomes no truer as a variable grows; with the sign -1, no less true."""
+    if not isinstance(condition, Call):
+        return False
+    if condition.op in ("and", "or"):
+        return all(_leads_away(part, name, sign) for part in condition.args if name in part.names)
+    if condition.op == "not":
+        return _leads_away(condition.args[0], name, -sign)
+    if condition.op not in ("lt", "le"):
+        return False
+    low, high = condition.args
+    parts = affine_in(high - low, [name])
+    slope = None if parts is None else parts.coefficients.get(name)
+    return isinstance(slope, Number) and slope.value * sign < 0
