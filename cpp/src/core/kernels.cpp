@@ -20,6 +20,7 @@
 #include "core/plasticity/round_lanes.hpp"
 #include "core/plasticity/replay.hpp"
 #include "core/plasticity/doubles.hpp"
+#include "core/plasticity/reward_spans.hpp"
 #include "core/plasticity/modulated.hpp"
 #include "core/plasticity/loops.hpp"
 // clang-format on

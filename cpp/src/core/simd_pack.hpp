@@ -45,15 +45,109 @@ SPIKELET_INLINE IndexOf<double>::type unpack(std::uint32_t which, const std::int
                                _mm256_loadu_si256(reinterpret_cast<const __m256i*>(values))));
 }
 #else
+// By the bits of eight lanes: how many of the lower ones are set, for each lane; and which lanes
+// are, one after the other.
+struct LaneTables {
+  std::uint8_t below[256][8], set[256][8];
+};
+constexpr LaneTables make_lane_tables() {
+  LaneTables tables{};
+  for (unsigned bits = 0; bits < 256; ++bits) {
+    std::uint8_t n = 0;
+    for (std::uint8_t lane = 0; lane < 8; ++lane) {
+      tables.below[bits][lane] = n;
+      tables.set[bits][n] = lane;
+      n = static_cast<std::uint8_t>(n + (bits >> lane & 1u));
+    }
+  }
+  return tables;
+}
+inline constexpr LaneTables lane_tables = make_lane_tables();
+
+#if SPIKELET_VECTOR_BYTES == 32
+// Eight lanes of 32 bits, or four of 64, at the lanes that a table has.
+template <int n>
+SPIKELET_INLINE __m256i permutation(const std::uint8_t* lanes_at) {
+  if constexpr (n == 8) {
+    return _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(lanes_at)));
+  } else {
+    const __m256i wide =
+        _mm256_cvtepu8_epi64(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(lanes_at)));
+    const __m256i halves = _mm256_slli_epi64(wide, 1);
+    return _mm256_or_si256(_mm256_or_si256(halves, _mm256_slli_epi64(halves, 32)),
+                           _mm256_set1_epi64x(std::int64_t{1} << 32));
+  }
+}
+#endif
+
 template <class V, class T>
 SPIKELET_INLINE void pack(std::uint32_t which, V v, T* out) {
   constexpr int n = sizeof(V) / sizeof(T);
+#if SPIKELET_VECTOR_BYTES == 32
+  if constexpr (sizeof(V) == 32) {
+    const __m256i packed = _mm256_permutevar8x32_epi32(reinterpret_cast<__m256i>(v),
+                                                       permutation<n>(lane_tables.set[which]));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), packed);
+    return;
+  }
+#endif
   for (int lane = 0; lane < n; ++lane) {
     *out = static_cast<T>(v[lane]);
     out += (which >> lane) & 1u;
   }
 }
+// Lanes of `a` whose bits are set, and of `b`.
+template <class V>
+SPIKELET_INLINE V select_bits(std::uint32_t which, V a, V b) {
+  typedef decltype(a == b) Set;
+  Set bit{};
+  for (int lane = 0; lane < static_cast<int>(sizeof(V) / sizeof(a[0])); ++lane) {
+    bit[lane] = 1 << lane;
+  }
+  return ((Set{} + static_cast<std::int32_t>(which)) & bit) != 0 ? a : b;
+}
+template <class V, class T>
+SPIKELET_INLINE V unpack(std::uint32_t which, const T* values, V v) {
+  constexpr int n = sizeof(V) / sizeof(T);
+#if SPIKELET_VECTOR_BYTES == 32
+  if constexpr (sizeof(V) == 32) {
+    const __m256i packed = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(values)),
+                  unpacked =
+                      _mm256_permutevar8x32_epi32(packed, permutation<n>(lane_tables.below[which]));
+    return select_bits(which, reinterpret_cast<V>(unpacked), v);
+  }
 #endif
+  V unpacked{};
+  const std::uint8_t* at = lane_tables.below[which];
+  for (int lane = 0; lane < n; ++lane) {
+    unpacked[lane] = values[at[lane]];
+  }
+  return select_bits(which, unpacked, v);
+}
+#endif
+
+// One bit for each lane in which a > b.
+template <class R>
+SPIKELET_INLINE std::uint32_t bits_above(typename IndexOf<R>::type a, typename IndexOf<R>::type b) {
+#if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
+  if constexpr (sizeof(R) == 4) {
+    return _mm512_cmpgt_epi32_mask(reinterpret_cast<__m512i>(a), reinterpret_cast<__m512i>(b));
+  } else {
+    return _mm256_cmpgt_epi32_mask(reinterpret_cast<__m256i>(a), reinterpret_cast<__m256i>(b));
+  }
+#else
+  return word_bits<R>(a > b);
+#endif
+}
+
+// How many of at most 16 lanes are set.
+SPIKELET_INLINE std::size_t count_lanes(std::uint32_t which) {
+#if !defined(__x86_64__) || SPIKELET_VECTOR_BYTES >= 32
+  return static_cast<std::size_t>(std::popcount(which));
+#else
+  return std::size_t{lane_tables.below[which][4]};  // without an instruction, it is a call
+#endif
+}
 
 // One bit per lane: a != b, also where one of them is NaN.
 #if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64

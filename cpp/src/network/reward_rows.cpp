@@ -101,10 +101,9 @@ void RewardRows<R, Rule>::update_together(Step from, Step to, Step arrival) {
   for (const std::uint32_t row : together_) {
     Segment& segment = this->segments_[row];
     const Step time = this->time_at(row, arrival), since = touched_together(segment);
-    const RewardSignal::Passed passed = reward_.passed(since, time);
     const auto from_base = [&](Step step) { return static_cast<std::int32_t>(step - base); };
     at_spike_.push_back({this->row_at_spike(row, time), from_base(since), from_base(segment.last),
-                         from_base(time), passed.integral, passed.decay});
+                         from_base(time)});
     at_spike_.back().row.post = this->post_traces(row, arrival, kernels_.traces_at);
     segment.even = Even::last;  // which is now this one
   }

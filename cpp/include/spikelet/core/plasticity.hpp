@@ -80,7 +80,7 @@ struct alignas(4 * sizeof(R)) ClosedTarget {
 };
 
 // Rows in the order in which they are updated, of which those that come next are fetched: always
-// `lead` synapses more than have been updated.
+// so many synapses more than have been updated.
 template <class R>
 class RowsAhead {
  public:
@@ -93,7 +93,9 @@ class RowsAhead {
   };
 
   RowsAhead() = default;
-  explicit RowsAhead(std::span<const Row> rows) : rows_(rows) { advance(lead); }
+  explicit RowsAhead(std::span<const Row> rows, std::size_t ahead = lead) : rows_(rows) {
+    advance(ahead);
+  }
 
   // So many synapses more are updated. Lines are fetched in bursts: a prefetch whose page is not in
   // the translation buffer holds up the loads behind it, but not other prefetches.
@@ -249,7 +251,6 @@ template <class R>
 struct ModulatedRow {
   ReplayedRow<R> row;
   std::int32_t touched, last, time;  // the source's last spike, and this one
-  double integral, decay;  // of an eligibility of 1 since `touched`: weight, and what is left
 };
 
 // What the rows of one call share. Stretches have 2^shift steps, and slots in the tables

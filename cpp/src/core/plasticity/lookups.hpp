@@ -103,12 +103,16 @@ SPIKELET_INLINE Vec<R> look_up(const R* values, Words<R> index) {
   }
 }
 template <class R>
-SPIKELET_INLINE Words<R> look_up_words(const std::int32_t* values, const std::int32_t* index) {
+SPIKELET_INLINE Words<R> look_up_words(const std::int32_t* values, Words<R> index) {
   if constexpr (sizeof(R) == 4) {
-    return words_at(values, load_words<R>(index));
+    return words_at(values, index);
   } else {
-    return gather_words<R>(values, load_words<R>(index));
+    return gather_words<R>(values, index);
   }
+}
+template <class R>
+SPIKELET_INLINE Words<R> look_up_words(const std::int32_t* values, const std::int32_t* index) {
+  return look_up_words<R>(values, load_words<R>(index));
 }
 
 #if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
@@ -172,6 +176,13 @@ SPIKELET_INLINE Vec<R> of_few(const R* values, Words<R> index) {
   if constexpr (sizeof(R) == 4) {
     return reinterpret_cast<Vec<R>>(
         _mm512_permutexvar_ps(reinterpret_cast<__m512i>(index), _mm512_load_ps(values)));
+  }
+#endif
+#if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
+  if constexpr (sizeof(R) == 8) {
+    return reinterpret_cast<Vec<R>>(_mm512_permutex2var_pd(
+        _mm512_load_pd(values), _mm512_cvtepi32_epi64(reinterpret_cast<__m256i>(index)),
+        _mm512_load_pd(values + 8)));
   }
 #endif
   return gather<R>(values, index);

@@ -1,376 +1,400 @@
-// Rows of synapses of a modulated rule at spikes of their sources: as in replay.hpp, but spikes
-// change the eligibility, and between them it decays and the reward turns it into weight. Older
-// spikes come in rounds. A last pass over the rows does the rest at once: the time up to the newest
-// spike of the target, that spike, and the time up to the source's spike. Where no target of a
-// vector has fired, its synapses pass one span, which the row knows.
+// Rows of synapses of a modulated rule at spikes of their sources: spikes change the eligibility,
+// and between them it decays and the reward turns it into weight.
+//
+// The spikes of targets come in levels: level 0 has the synapses whose target has fired since the
+// source's last spike, each next one those of them whose target has fired once more. A level has
+// its own copy of what its synapses have, one after the other, and passes it on to the level before
+// once its spikes are in. So whatever is looked up is looked up for whole vectors of spikes. A last
+// pass over the rows takes what level 0 has, and passes the time up to the source's spike.
 
 namespace spikelet::SPIKELET_LEVEL {
 
+// In vectors of places. Rows of more synapses have fewer vectors that a level does not fill.
+inline constexpr std::size_t modulated_together = 1024;
+// Whether levels keep where spans begin. In short vectors, looking it up again takes less.
+inline constexpr bool keeps_starts = vector_bytes >= 32;
 template <class R>
-struct ModulatedRounds {
-  static constexpr std::size_t room = Pieces<R>::room;
-  Rounds<R, true> rounds;
-  alignas(64) std::int32_t since[room];  // by place: when the eligibility had its value
-  // Of a round: what its synapses have, and then get.
+inline constexpr std::size_t modulated_room = modulated_together + lanes<R>;
+
+// Synapses with a spike of one age, in vectors that lanes of the level before are packed into.
+template <class R>
+struct SpikeLevel {
+  static constexpr std::size_t room = modulated_room<R>;
+  std::size_t size;
+  std::uint32_t which[room / lanes<R>];  // by vector of the level before, or of places
   alignas(64) R weight[room], own[room];
-  alignas(64) std::int32_t touched_at[room];
+  alignas(64) std::int32_t stamp[room];   // of the spike
+  alignas(64) std::int32_t newest[room];  // where the target's newest one is
+  alignas(64) std::int32_t number[room];  // of the piece
+};
+// By lane of a level whose spikes are in: when the eligibility had its value, and the start of the
+// span from then on.
+template <class R>
+struct LevelStarts {
+  alignas(64) std::int32_t since[modulated_room<R>];
+  alignas(64) double rise[modulated_room<R>], sum[modulated_room<R>];
 };
 
-// rise and sum, or sum and fall, at offsets in bytes.
-SPIKELET_INLINE void look_up_two(const void* from, Words<double> offset, Vec<double>& first,
-                                 Vec<double>& second) {
-  static_assert(sizeof(RewardFrom) == 2 * sizeof(double));
-  static_assert(sizeof(RewardUntil) == 2 * sizeof(double));
-  const auto* begin = static_cast<const std::byte*>(from);
-#if defined(__x86_64__) && SPIKELET_VECTOR_BYTES >= 32
-  const auto at = [&](std::uint64_t bytes) {
-    return _mm_load_pd(reinterpret_cast<const double*>(begin + bytes));
-  };
-  // Of lanes 2 k and 2 k + 2, or of those that follow.
-  const auto low = [&](int k) {
-    return _mm256_insertf128_pd(
-        _mm256_castpd128_pd256(at(static_cast<std::uint32_t>(two_lanes<double>(offset, k)))),
-        at(static_cast<std::uint32_t>(two_lanes<double>(offset, k + 1))), 1);
-  };
-  const auto high = [&](int k) {
-    return _mm256_insertf128_pd(_mm256_castpd128_pd256(at(two_lanes<double>(offset, k) >> 32)),
-                                at(two_lanes<double>(offset, k + 1) >> 32), 1);
-  };
-#if SPIKELET_VECTOR_BYTES == 64
-  const __m512d even = _mm512_insertf64x4(_mm512_castpd256_pd512(low(0)), low(2), 1),
-                odd = _mm512_insertf64x4(_mm512_castpd256_pd512(high(0)), high(2), 1);
-  first = reinterpret_cast<Vec<double>>(_mm512_unpacklo_pd(even, odd));
-  second = reinterpret_cast<Vec<double>>(_mm512_unpackhi_pd(even, odd));
-#else
-  const __m256d even = low(0), odd = high(0);
-  first = reinterpret_cast<Vec<double>>(_mm256_unpacklo_pd(even, odd));
-  second = reinterpret_cast<Vec<double>>(_mm256_unpackhi_pd(even, odd));
-#endif
-#else
-  for (int k = 0; k < lanes<double>; ++k) {
-    const auto* at = reinterpret_cast<const double*>(begin + static_cast<std::uint32_t>(offset[k]));
-    first[k] = at[0];
-    second[k] = at[1];
-  }
-#endif
-}
-
-// An index, in parts that have as many lanes as a vector of doubles.
+// A few rows, or parts of them.
 template <class R>
-struct Parts {
-  Words<double> part[Doubles<R>::parts];
+struct ModulatedGroup {
+  static constexpr std::size_t levels = TargetSpikes<R>::kept;
+  std::array<Piece<R>, pieces_together> piece;
+  std::size_t count;    // of pieces
+  std::size_t vectors;  // of places
+  // By piece: what its row has, and where spans begin whose synapses have no spike.
+  alignas(64) std::int32_t from[pieces_together], to[pieces_together], last[pieces_together],
+      clock[pieces_together], touched[pieces_together];
+  alignas(64) R pre[pieces_together];
+  alignas(64) double rise[pieces_together], sum[pieces_together];
+  std::array<Ends, pieces_together> ends;
+  // If its whole span is far.
+  std::array<bool, pieces_together> is_far;
+  double integral[pieces_together], decay[pieces_together];
+  // By vector of places: its piece.
+  std::uint8_t piece_of[modulated_room<R> / lanes<R> + 16];
+  // By place: the target; what depresses the synapse.
+  alignas(64) std::uint16_t target[modulated_room<R>];
+  alignas(64) R down[modulated_room<R>];
+  alignas(64) std::int32_t before[modulated_room<R>];  // of level 0: the spike before the newest
+  std::array<SpikeLevel<R>, levels> level;
+  std::array<LevelStarts<R>, 2> of_level;  // in turn: only the level before reads them
 
-  explicit Parts(Words<R> index) {
-    static_assert(sizeof part == sizeof index);
-    __builtin_memcpy(part, &index, sizeof part);
-  }
+  LevelStarts<R>& starts(std::size_t age) { return of_level[age % 2]; }
 };
 
-// Where the tables have a span that begins at a step; the entry of a later step follows as many
-// entries behind.
-template <class R, class W>
-SPIKELET_INLINE W place_of(const Modulating<R>& how, W step) {
-  return ((step & how.slot) << reward_reach_bits) + (step & how.within);
-}
-// Whether the stretch of a step does not have a later one.
-template <class R, class W>
-SPIKELET_INLINE auto is_far(const Modulating<R>& how, W from, W to) {
-  return to - (from & ~how.within) >= how.size;
+// Takes pieces of rows from `row` and its synapse `begin` on.
+template <class R>
+SPIKELET_INLINE void take(std::span<const ModulatedRow<R>> rows, std::size_t& row,
+                          std::size_t& begin, ModulatedGroup<R>& group) {
+  constexpr std::size_t width = lanes<R>, many = 16;
+  std::size_t used = 0;
+  group.count = 0;
+  while (row < rows.size() && group.count < pieces_together && used < modulated_together) {
+    const ReplayedRow<R>& from = rows[row].row;
+    const std::size_t left = from.n - begin, n = std::min(left, modulated_together - used);
+    if (n < left && group.count > 0) {
+      break;  // a row that fits into one group is not cut
+    }
+    const std::size_t first = used / width, vectors = (n + width - 1) / width;
+    for (std::size_t v = 0; v < vectors; v += many) {  // a branch for each would be mispredicted
+      __builtin_memset(group.piece_of + first + v, static_cast<int>(group.count), many);
+    }
+    const bool dense =
+        n > 0 && static_cast<std::size_t>(from.target[begin + n - 1] - from.target[begin]) < 2 * n;
+    group.piece[group.count++] = {&from, row, begin, used, n, dense};
+    used += vectors * width;
+    begin += n;
+    if (begin == from.n) {
+      begin = 0;
+      ++row;
+    }
+  }
+  group.vectors = used / width;
 }
 
-// From one step to a later one, in double precision, one synapse.
+// What the pieces of a group have of their rows. Returns whether spans may be far.
 template <class R>
-SPIKELET_INLINE void pass(const Modulating<R>& how, std::int32_t from, std::int32_t to, R& weight,
-                          R& own) {
-  if (to <= from) {
-    return;
+SPIKELET_INLINE bool note_rows(const Modulating<R>& how, std::span<const ModulatedRow<R>> rows,
+                               ModulatedGroup<R>& group) {
+  bool far = false;  // if the longest span of a row is not, no other one is
+  for (std::size_t p = 0; p < group.count; ++p) {
+    const ModulatedRow<R>& modulated = rows[group.piece[p].number];
+    const ReplayedRow<R>& row = modulated.row;
+    group.from[p] = row.from;
+    group.to[p] = row.to;
+    group.last[p] = row.last;
+    group.clock[p] = modulated.last;
+    group.touched[p] = modulated.touched;
+    group.pre[p] = row.pre;
+    const RewardFrom& start = how.reward_from[place_of(how, modulated.touched)];
+    group.rise[p] = start.rise;
+    group.sum[p] = start.sum;
+    group.ends[p] = ends_at(how, modulated.time);
+    const std::int32_t first =
+        row.pre > 0 ? std::min(modulated.touched, modulated.last) : modulated.touched;
+    far = far || is_far(how, first, modulated.time);
+    group.is_far[p] = is_far(how, modulated.touched, modulated.time);
+    if (group.is_far[p]) {
+      how.passed(how.signal, how.base + modulated.touched, how.base + modulated.time,
+                 group.integral[p], group.decay[p]);
+    }
   }
-  double integral, decay;
-  if (is_far(how, from, to)) {
-    how.passed(how.signal, how.base + from, how.base + to, integral, decay);
-  } else {
-    const std::int32_t place = place_of(how, from);
-    const RewardFrom& a = how.reward_from[place];
-    const RewardUntil& b = how.reward_until[place + (to - from)];
-    integral = (b.sum - a.sum) * a.rise;
-    decay = a.rise * b.fall;
-  }
-  const double wide = static_cast<double>(own);
-  const double moved = static_cast<double>(weight) + wide * integral;
-  weight = at_least(at_most(static_cast<R>(moved), how.high), how.low);
-  own = static_cast<R>(wide * decay);
-}
-// A vector of them, with the integral and the decay of each part.
-template <class R, class Integral, class Decay>
-SPIKELET_INLINE void pass(const Modulating<R>& how, Vec<R>& weight, Vec<R>& own,
-                          Integral&& integral, Decay&& decay) {
-  Doubles<R> moved = in_double<R>(weight), wide = in_double<R>(own);
-  for (int k = 0; k < Doubles<R>::parts; ++k) {
-    moved.part[k] += wide.part[k] * integral(k);
-    wide.part[k] *= decay(k);
-  }
-  weight = at_least(at_most(rounded<R>(moved), how.high), how.low);
-  own = rounded<R>(wide);
-}
-// What a vector of spans does to eligibilities of 1.
-template <class R>
-struct Spans {
-  Vec<double> integral[Doubles<R>::parts], decay[Doubles<R>::parts];
-};
-// Those that are far, where some are; of the first `count` lanes.
-template <class R>
-SPIKELET_INLINE void integrate_far(const Modulating<R>& how, Words<R> from, Words<R> to,
-                                   std::size_t count, Spans<R>& spans) {
-  constexpr int width = lanes<double>;
-  const Words<R> far = is_far(how, from, to) & (to > from);
-  std::uint32_t left = word_bits<R>(far) & first_lanes<R>(count);
-  if (left == 0) {
-    return;
-  }
-  Spans<R> changed = spans;  // in memory, so that the others stay in registers
-  for (; left != 0; left &= left - 1) {
-    const int lane = std::countr_zero(left);
-    double sum = 0, fall = 0;
-    how.passed(how.signal, how.base + from[lane], how.base + to[lane], sum, fall);
-    changed.integral[lane / width][lane % width] = sum;
-    changed.decay[lane / width][lane % width] = fall;
-  }
-  spans = changed;
-}
-// until(part, sum, fall): at the end of each span.
-template <class R, class Until>
-SPIKELET_INLINE Spans<R> spans_from(const Modulating<R>& how, Words<R> place, Until&& until) {
-  const Parts<R> at(place << 4);
-  Spans<R> spans;
-  for (int k = 0; k < Doubles<R>::parts; ++k) {
-    Vec<double> rise{}, sum_from{}, sum_until{}, fall{};
-    look_up_two(how.reward_from, at.part[k], rise, sum_from);
-    until(k, sum_until, fall);
-    spans.integral[k] = (sum_until - sum_from) * rise;
-    spans.decay[k] = rise * fall;
-  }
-  return spans;
-}
-// To any steps. Those that are backwards are not used. far: whether some may be far.
-template <bool far, class R>
-SPIKELET_INLINE Spans<R> spans_of(const Modulating<R>& how, Words<R> from, Words<R> to,
-                                  std::size_t count) {
-  Words<R> end = to > from ? to : from;
-  if constexpr (far) {
-    end = is_far(how, from, to) ? from : end;
-  }
-  const Words<R> place = place_of(how, from);
-  const Parts<R> until((place + (end - from)) << 4);
-  Spans<R> spans = spans_from(how, place, [&](int k, Vec<double>& sum, Vec<double>& fall) {
-    look_up_two(how.reward_until, until.part[k], sum, fall);
-  });
-  if constexpr (far) {
-    integrate_far(how, from, to, count, spans);
-  }
-  return spans;
-}
-template <class R>
-SPIKELET_INLINE void pass(const Modulating<R>& how, Words<R> from, Words<R> to,
-                          const Spans<R>& spans, Vec<R>& weight, Vec<R>& own) {
-  Vec<R> moved = weight, decayed = own;
-  pass(
-      how, moved, decayed, [&](int k) { return spans.integral[k]; },
-      [&](int k) { return spans.decay[k]; });
-  const auto passes = __builtin_convertvector(to > from, Mask<R>);  // the others pass no time
-  weight = passes ? moved : weight;
-  own = passes ? decayed : own;
+  return far;
 }
 
-// The end of spans up to one step, by the number of stretches that lie between their start and it.
-struct alignas(64) Ends {
-  static constexpr std::int32_t count = 4;  // longer spans are far
-  RewardUntil of[count];
+// A vector of places: where its synapses are in the row, and which lanes are some.
+template <class R>
+struct Place {
+  const Piece<R>& piece;
+  std::size_t at, count;
 };
 template <class R>
-SPIKELET_INLINE Ends ends_at(const Modulating<R>& how, std::int32_t to) {
-  Ends ends;
-  const auto of = [&](std::int32_t k) {
-    const std::int32_t before = k << how.shift;
-    return how.reward_until + (place_of(how, to - before) + before);
-  };
-#if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
-  // In one store: a load of all would wait for several.
-  const auto pair = [&](std::int32_t k) {
-    return _mm256_insertf128_pd(_mm256_castpd128_pd256(_mm_load_pd(&of(k)->sum)),
-                                _mm_load_pd(&of(k + 1)->sum), 1);
-  };
-  _mm512_store_pd(&ends.of[0].sum, _mm512_insertf64x4(_mm512_castpd256_pd512(pair(0)), pair(2), 1));
-#else
-  for (std::int32_t k = 0; k < Ends::count; ++k) {
-    ends.of[k] = *of(k);
-  }
-#endif
-  return ends;
-}
-SPIKELET_INLINE void look_up(const Ends& ends, Words<double> between, Vec<double>& sum,
-                             Vec<double>& fall) {
-#if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
-  static_assert(sizeof(Ends) == sizeof(__m512d));
-  const __m512d all = _mm512_load_pd(&ends.of[0].sum);
-  const __m512i at = _mm512_cvtepi32_epi64(reinterpret_cast<__m256i>(between << 1));
-  sum = reinterpret_cast<Vec<double>>(_mm512_permutexvar_pd(at, all));
-  fall = reinterpret_cast<Vec<double>>(
-      _mm512_permutexvar_pd(_mm512_or_si512(at, _mm512_set1_epi64(1)), all));
-#else
-  look_up_two(ends.of, between << 4, sum, fall);
-#endif
-}
-// To one step, whose ends are at hand.
-template <bool far, class R>
-SPIKELET_INLINE Spans<R> spans_of(const Modulating<R>& how, Words<R> from, std::int32_t to,
-                                  const Ends& ends, std::size_t count) {
-  const Parts<R> between(((to >> how.shift) - (from >> how.shift)) & (Ends::count - 1));
-  Spans<R> spans =
-      spans_from(how, place_of(how, from), [&](int k, Vec<double>& sum, Vec<double>& fall) {
-        look_up(ends, between.part[k], sum, fall);
-      });
-  if constexpr (far) {
-    integrate_far(how, from, Words<R>{} + to, count, spans);
-  }
-  return spans;
+SPIKELET_INLINE Place<R> place_at(const ModulatedGroup<R>& group, std::size_t v) {
+  const Piece<R>& piece = group.piece[group.piece_of[v]];
+  const std::size_t k = v * lanes<R> - piece.first;
+  return {piece, piece.begin + k, std::min<std::size_t>(piece.n - k, lanes<R>)};
 }
 
-// Replays the spikes of a target that are older than its latest few.
+// Targets of all places; those beyond the end of a row are close to the others of their vector.
+// Weights are needed soon, among many other operations: their lines come from L2 meanwhile.
+template <class R>
+SPIKELET_INLINE void copy_targets(ModulatedGroup<R>& group) {
+  for (std::size_t v = 0; v < group.vectors; ++v) {
+    const Place<R> place = place_at(group, v);
+    __builtin_prefetch(place.piece.row->weight + place.at);
+    __builtin_prefetch(place.piece.row->own + place.at);
+    load_targets<R>(place.piece.row->target + place.at, place.count, group.target + v * lanes<R>);
+  }
+}
+
+// Level 0, and what depresses.
+template <class R>
+SPIKELET_INLINE void list_newest(const Replaying<R>& how, ModulatedGroup<R>& group) {
+  constexpr std::size_t width = lanes<R>;
+  constexpr auto kept = static_cast<std::int32_t>(TargetSpikes<R>::kept);
+  SpikeLevel<R>& level = group.level[0];
+  std::size_t size = 0, visited = 0;
+  for (std::size_t v = 0; v < group.vectors; ++v) {
+    const Place<R> place = place_at(group, v);
+    const ReplayedRow<R>& row = *place.piece.row;
+    visited += place.count;
+    if (visited >= RowsAhead<R>::block && how.ahead != nullptr) {
+      how.ahead->advance(visited);
+      visited = 0;
+    }
+    const std::uint16_t* target = group.target + v * width;
+    const Newest<R> newest = newest_of(how.posts, target, place.piece.close);
+    const std::uint32_t all = first_lanes<R>(place.count),
+                        which = (row.pre > 0 ? all : 0u) &
+                                bits_above<R>(newest.stamp, Words<R>{} + row.from);
+    const auto number = Words<R>{} + static_cast<std::int32_t>(group.piece_of[v]);
+    store(group.down + v * width, depressing(how, row, newest, target, all, place.piece.close));
+    level.which[v] = which;
+    pack(which, load_some(row.weight + place.at, place.count), level.weight + size);
+    pack(which, load_some(row.own + place.at, place.count), level.own + size);
+    pack_as<R>(which, newest.stamp, level.stamp + size);
+    pack_as<R>(which, newest.stamp_before, group.before + size);
+    pack_as<R>(which, kept * load_index<R>(target) + (kept - 1), level.newest + size);
+    __builtin_memcpy(level.number + size, &number, sizeof number);
+    size += count_lanes(which);
+  }
+  if (visited > 0 && how.ahead != nullptr) {
+    how.ahead->advance(visited);
+  }
+  level.size = size;
+}
+
+// What a vector of synapses has of its rows. Most vectors are of one row, and levels without mask
+// registers look up lane by lane.
+template <class R>
+SPIKELET_INLINE Words<R> of_rows(const std::int32_t* values, Words<R> number) {
+  if (vector_bytes < 64 && number[0] == number[lanes<R> - 1]) {
+    return Words<R>{} + values[number[0]];
+  }
+  return of_few<R>(values, number);
+}
+template <class R>
+SPIKELET_INLINE Vec<R> of_rows(const R* values, Words<R> number) {
+  if (vector_bytes < 64 && number[0] == number[lanes<R> - 1]) {
+    return broadcast(values[number[0]]);
+  }
+  return of_few<R>(values, number);
+}
+
+// The next level after one, `age` spikes behind the newest.
+template <class R>
+SPIKELET_INLINE void list_older(const Replaying<R>& how, std::size_t age,
+                                ModulatedGroup<R>& group) {
+  constexpr std::size_t width = lanes<R>;
+  const SpikeLevel<R>& newer = group.level[age - 1];
+  SpikeLevel<R>& level = group.level[age];
+  std::size_t size = 0;
+  for (std::size_t c = 0; c < newer.size; c += width) {
+    const Words<R> number = load_words<R>(newer.number + c),
+                   newest = load_words<R>(newer.newest + c);
+    const Words<R> stamp =
+        age == 1 ? load_words<R>(group.before + c)
+                 : look_up_words<R>(how.posts.latest, newest - static_cast<std::int32_t>(age));
+    const std::uint32_t which =
+        first_lanes<R>(newer.size - c) & bits_above<R>(stamp, of_rows<R>(group.from, number));
+    level.which[c / width] = which;
+    pack(which, load(newer.weight + c), level.weight + size);
+    pack(which, load(newer.own + c), level.own + size);
+    pack_as<R>(which, stamp, level.stamp + size);
+    pack_as<R>(which, newest, level.newest + size);
+    pack_as<R>(which, number, level.number + size);
+    size += count_lanes(which);
+  }
+  level.size = size;
+}
+
+// Lanes of a level beyond its end get some place, and a spike that is never in.
+template <class R>
+SPIKELET_INLINE void no_spikes_from(std::size_t size, std::size_t pieces, SpikeLevel<R>& level) {
+  const auto fill = [&](std::int32_t* words, std::int32_t value) {
+    const Words<R> all = Words<R>{} + value;
+    __builtin_memcpy(words + size, &all, sizeof all);
+  };
+  fill(level.stamp, -TargetSpikes<R>::never);
+  fill(level.newest, TargetSpikes<R>::kept - 1);
+  fill(level.number, static_cast<std::int32_t>(pieces - 1));  // numbers do not fall
+  store(level.weight + size, Vec<R>{});
+  store(level.own + size, Vec<R>{});
+}
+
+// Replays the spikes of a target that are older than its latest few, at a lane of the last level.
 template <class Rule, class R>
 [[gnu::noinline]] void replay_older(const Rule& rule, const Modulating<R>& modulating,
-                                    const ModulatedRow<R>& modulated, ModulatedRounds<R>& all,
-                                    std::uint32_t place) {
+                                    ModulatedGroup<R>& group, std::size_t lane) {
   const Replaying<R>& how = modulating.how;
-  const ReplayedRow<R>& row = modulated.row;
-  Pieces<R>& part = all.rounds.part;
-  const std::uint32_t latest = how.posts.end[part.target[place]] - TargetSpikes<R>::kept;
+  SpikeLevel<R>& level = group.level.back();
+  const auto number = static_cast<std::size_t>(level.number[lane]);
+  const ReplayedRow<R>& row = *group.piece[number].row;
+  const auto target = static_cast<std::uint32_t>(level.newest[lane]) / TargetSpikes<R>::kept;
+  const std::uint32_t latest = how.posts.end[target] - TargetSpikes<R>::kept;
   std::uint32_t p = latest;
   while (how.posts.stamp[p - 1] > row.from) {
     --p;
   }
-  R &weight = part.weight[place], &own = part.own[place];
-  std::int32_t& since = all.since[place];
+  std::int32_t& since = group.starts(group.levels - 1).since[lane];
+  since = group.touched[number];
   for (; p < latest && how.posts.stamp[p] <= row.to; ++p) {
     const std::int32_t steps = std::max(how.posts.stamp[p] - row.last, 0);
     const R factor = how.posts.factor != nullptr ? how.posts.factor[p] : how.up;
-    pass(modulating, since, steps + modulated.last, weight, own);
-    since = steps + modulated.last;
-    own = rule.up(own, row.pre * decayed(how.pre_decay, steps) * factor);
+    pass(modulating, since, steps + group.clock[number], level.weight[lane], level.own[lane]);
+    since = steps + group.clock[number];
+    level.own[lane] = rule.up(level.own[lane], row.pre * decayed(how.pre_decay, steps) * factor);
   }
 }
 
-// A round of spikes that are not the newest of their targets.
+// What a vector of synapses has, and the start of the next span.
+template <class R>
+struct Synapses {
+  Vec<R> weight, own;
+  Words<R> since;
+  Starts<R> starts;
+};
+// Lanes that a level has, from its lane `at` on.
+template <class R>
+SPIKELET_INLINE void take_over(const SpikeLevel<R>& level, const LevelStarts<R>& starts,
+                               std::size_t at, std::uint32_t which, Synapses<R>& synapses) {
+  synapses.weight = unpack(which, level.weight + at, synapses.weight);
+  synapses.own = unpack(which, level.own + at, synapses.own);
+  synapses.since = unpack(which, starts.since + at, synapses.since);
+  for (int k = 0; keeps_starts && k < Doubles<R>::parts; ++k) {
+    const std::uint32_t part = which >> (k * lanes<double>)&((1u << lanes<double>)-1u);
+    synapses.starts.rise[k] = unpack(part, starts.rise + at, synapses.starts.rise[k]);
+    synapses.starts.sum[k] = unpack(part, starts.sum + at, synapses.starts.sum[k]);
+    at += count_lanes(part);
+  }
+}
+
+// The spikes of a level, which begins with what the next one has.
 template <bool far, class Rule, class R>
 SPIKELET_INLINE void replay(const Rule& rule, const Modulating<R>& modulating, std::size_t age,
-                            ModulatedRounds<R>& all) {
-  const Replaying<R>& how = modulating.how;
-  Rounds<R, true>& rounds = all.rounds;
-  Round<R>& round = rounds.round[age];
-  const std::size_t size = rounds.size[age];
-  if (size == 0) {
-    return;
-  }
-  no_spikes_from(size, round);
-  read_lanes(rounds, age, rounds.part.weight, all.weight);
-  read_lanes(rounds, age, rounds.part.own, all.own);
-  read_lanes(rounds, age, all.since, all.touched_at);
-  const auto* steps = reinterpret_cast<const std::int32_t*>(round.steps);
-  for (std::size_t k = 0; k < size; k += lanes<R>) {
-    const Vec<R> factor = how.posts.latest_factor != nullptr
-                              ? look_up<R>(how.posts.latest_factor,
-                                           reinterpret_cast<const std::int32_t*>(round.at) + k)
-                              : broadcast(how.up);
-    Vec<R> weight = load(all.weight + k), own = load(all.own + k);
-    const Words<R> time = load_words<R>(round.time + k);
-    const Words<R> since = load_words<R>(all.touched_at + k);
-    pass(modulating, since, time, spans_of<far>(modulating, since, time, size - k), weight, own);
-    own = rule.up(own, load(round.trace + k) * decayed(how.pre_decay, steps + k) * factor);
-    store(all.weight + k, weight);
-    store(all.own + k, own);
-    __builtin_memcpy(all.touched_at + k, &time, sizeof time);
-  }
-  write_lanes(rounds, age, all.weight, rounds.part.weight);
-  write_lanes(rounds, age, all.own, rounds.part.own);
-  write_lanes(rounds, age, all.touched_at, all.since);
-}
-
-// A few vectors of synapses: what is looked up for them.
-template <class R>
-struct Looked {
-  static constexpr std::size_t vectors = 4;
-  bool fired[vectors];  // whether a target has; else the rest is not looked up
-  Words<R> is_in[vectors], since[vectors], time[vectors];
-  Vec<R> change[vectors];
-  Spans<R> before[vectors], after[vectors];  // the newest spike
-};
-
-// The newest spikes of targets, the rest of the time, and depression. All that is looked up comes
-// first: the chain of operations on weights is long, and the processor does not see far beyond it.
-template <bool far, class Rule, class R>
-SPIKELET_INLINE void finish(const Rule& rule, const Modulating<R>& modulating,
-                            const ModulatedRow<R>& modulated, const Piece<R>& piece,
-                            ModulatedRounds<R>& all) {
+                            ModulatedGroup<R>& group) {
   constexpr std::size_t width = lanes<R>;
   const Replaying<R>& how = modulating.how;
-  const ReplayedRow<R>& row = modulated.row;
-  const Rounds<R, true>& rounds = all.rounds;
-  Pieces<R>& part = all.rounds.part;
-  const Ends ends = ends_at(modulating, modulated.time);
-  const std::int32_t wanted = row.pre > 0 ? -1 : 0;
-  const std::size_t end = piece.first + piece.n;
-  Looked<R> looked;
-  for (std::size_t first = piece.first; first < end; first += looked.vectors * width) {
-    const std::size_t vectors = std::min(looked.vectors, (end - first + width - 1) / width);
-    for (std::size_t v = 0; v < vectors; ++v) {
-      const std::size_t k = first + v * width;
-      const Words<R> stamp = load_words<R>(rounds.newest + k), since = load_words<R>(all.since + k);
-      const Words<R> is_in = (stamp > row.from) & (stamp <= row.to) & wanted;
-      looked.fired[v] = word_bits<R>(is_in | (since != modulated.touched)) != 0;
-      if (!looked.fired[v]) {
-        continue;
+  SpikeLevel<R>& level = group.level[age];
+  LevelStarts<R>& passed = group.starts(age);
+  const bool last = age + 1 == group.level.size();
+  const SpikeLevel<R>& older = group.level[last ? age : age + 1];
+  std::size_t at = 0;
+  for (std::size_t c = 0; c < level.size; c += width) {
+    const std::uint32_t all = first_lanes<R>(level.size - c);
+    const Words<R> number = load_words<R>(level.number + c), stamp = load_words<R>(level.stamp + c);
+    Synapses<R> synapses{
+        load(level.weight + c), load(level.own + c), of_rows<R>(group.touched, number), {}};
+    if (last) {
+      synapses.since = load_words<R>(passed.since + c);
+    } else {
+      const Parts<R> of(number);
+      for (int k = 0; keeps_starts && k < Doubles<R>::parts; ++k) {
+        synapses.starts.rise[k] = of_few<double>(group.rise, of.part[k]);
+        synapses.starts.sum[k] = of_few<double>(group.sum, of.part[k]);
       }
-      const Words<R> later = stamp - row.last, steps = is_in & (later > 0 ? later : Words<R>{});
-      const Words<R> time = is_in ? steps + modulated.last : since;
-      const Vec<R> factor = how.posts.latest_factor != nullptr
-                                ? newest_factor(how.posts, part.target + k)
-                                : broadcast(how.up);
-      looked.is_in[v] = is_in;
-      looked.since[v] = since;
-      looked.time[v] = time;
-      looked.change[v] = row.pre * decayed(how.pre_decay, steps) * factor;
-      looked.before[v] = spans_of<far>(modulating, since, time, end - k);
-      looked.after[v] = spans_of<far>(modulating, time, modulated.time, ends, end - k);
+      const std::uint32_t which = older.which[c / width];
+      take_over(older, group.starts(age + 1), at, which, synapses);
+      at += count_lanes(which);
     }
-    for (std::size_t v = 0; v < vectors; ++v) {
-      const std::size_t k = first + v * width;
-      Vec<R> weight = load(part.weight + k), own = load(part.own + k);
-      if (looked.fired[v]) {
-        pass(modulating, looked.since[v], looked.time[v], looked.before[v], weight, own);
-        const Vec<R> grown = rule.up(own, looked.change[v]);
-        own = __builtin_convertvector(looked.is_in[v], Mask<R>) ? grown : own;
-        pass(modulating, looked.time[v], Words<R>{} + modulated.time, looked.after[v], weight, own);
-      } else {
-        pass(
-            modulating, weight, own, [&](int) { return modulated.integral; },
-            [&](int) { return modulated.decay; });
-      }
-      store(part.weight + k, weight);
-      store(part.own + k, rule.down(own, down_at(how, piece, k, rounds)));
+    if (last || !keeps_starts) {
+      synapses.starts = starts_at(modulating, synapses.since);
+    }
+    const Words<R> later = stamp - of_rows<R>(group.last, number),
+                   is_in = stamp <= of_rows<R>(group.to, number);
+    const Words<R> steps = is_in & (later > 0 ? later : Words<R>{}), since = synapses.since;
+    const Words<R> time = is_in ? steps + of_rows<R>(group.clock, number) : since;
+    const Words<R> end = time > since ? time : since;
+    const Spans<R> spans = spans_to<far>(modulating, synapses.starts, since, end, all);
+    const Vec<R> factor =
+        how.posts.latest_factor != nullptr
+            ? look_up<R>(how.posts.latest_factor,
+                         load_words<R>(level.newest + c) - static_cast<std::int32_t>(age))
+            : broadcast(how.up);
+    const Vec<R> change = of_rows<R>(group.pre, number) * decayed(how.pre_decay, steps) * factor;
+    pass(modulating, since, time, spans, synapses.weight, synapses.own);
+    const Vec<R> grown = rule.up(synapses.own, change);
+    store(level.weight + c, synapses.weight);
+    store(level.own + c, __builtin_convertvector(is_in, Mask<R>) ? grown : synapses.own);
+    __builtin_memcpy(passed.since + c, &time, sizeof time);
+    if constexpr (!keeps_starts) {
+      continue;
+    }
+    const Starts<R> starts = starts_at(modulating, time);
+    for (int k = 0; k < Doubles<R>::parts; ++k) {
+      store(passed.rise + c + k * lanes<double>, starts.rise[k]);
+      store(passed.sum + c + k * lanes<double>, starts.sum[k]);
     }
   }
 }
 
-// All spikes and spans of the pieces that are listed. far: whether some spans may be.
+// The rest of the time, and depression.
+template <bool far, class Rule, class R>
+SPIKELET_INLINE void finish(const Rule& rule, const Modulating<R>& modulating,
+                            std::span<const ModulatedRow<R>> rows, ModulatedGroup<R>& group) {
+  const SpikeLevel<R>& level = group.level[0];
+  std::size_t at = 0;
+  for (std::size_t v = 0; v < group.vectors; ++v) {
+    const Place<R> place = place_at(group, v);
+    const std::size_t p = group.piece_of[v];
+    const ModulatedRow<R>& modulated = rows[place.piece.number];
+    R *weight = modulated.row.weight + place.at, *own = modulated.row.own + place.at;
+    Synapses<R> synapses{load_some(weight, place.count),
+                         load_some(own, place.count),
+                         Words<R>{} + modulated.touched,
+                         {}};
+    for (int k = 0; keeps_starts && k < Doubles<R>::parts; ++k) {
+      synapses.starts.rise[k] = broadcast(group.rise[p]);
+      synapses.starts.sum[k] = broadcast(group.sum[p]);
+    }
+    const std::uint32_t which = level.which[v];
+    take_over(level, group.starts(0), at, which, synapses);
+    at += count_lanes(which);
+    if constexpr (!keeps_starts) {
+      synapses.starts = starts_at(modulating, synapses.since);
+    }
+    Spans<R> spans = spans_to<far>(modulating, synapses.starts, synapses.since, modulated.time,
+                                   group.ends[p], which);
+    if (far && group.is_far[p]) {  // which is that of the other lanes
+      spans = select_spans<R>(which, spans, group.integral[p], group.decay[p]);
+    }
+    pass(modulating, synapses.since, Words<R>{} + modulated.time, spans, synapses.weight,
+         synapses.own);
+    store_some(weight, synapses.weight, place.count);
+    store_some(own, rule.down(synapses.own, load(group.down + v * lanes<R>)), place.count);
+  }
+}
+
+// All spikes and spans of a group. far: whether some spans may be.
 template <bool far, class Rule, class R>
 [[gnu::noinline]] void apply(const Rule& rule, const Modulating<R>& modulating,
-                             std::span<const ModulatedRow<R>> rows,
-                             std::span<const Piece<R>> pieces, ModulatedRounds<R>& all) {
-  for (std::size_t age = all.rounds.round.size(); --age > 0;) {
-    replay<far>(rule, modulating, age, all);
+                             std::span<const ModulatedRow<R>> rows, std::size_t levels,
+                             ModulatedGroup<R>& group) {
+  for (std::size_t age = levels; age-- > 0;) {
+    replay<far>(rule, modulating, age, group);
   }
-  for (const Piece<R>& piece : pieces) {
-    finish<far>(rule, modulating, rows[piece.number], piece, all);
-  }
+  finish<far>(rule, modulating, rows, group);
 }
 
 template <template <class> class Rule, class R>
@@ -378,36 +402,33 @@ void modulated_rows(const double* p, const Modulating<R>& modulating,
                     std::span<const ModulatedRow<R>> rows) {
   const Rule<R> rule(p);
   const Replaying<R>& how = modulating.how;
-  ModulatedRounds<R> all;
-  Rounds<R, true>& rounds = all.rounds;
-  Pieces<R>& part = rounds.part;
+  ModulatedGroup<R> group;
   std::size_t row = 0, begin = 0;
   while (row < rows.size()) {
-    take(
-        rows.size(), [&](std::size_t k) -> const ReplayedRow<R>& { return rows[k].row; }, row,
-        begin, part);
-    const std::span<const Piece<R>> pieces(part.piece.data(), part.count);
-    bool far = false;  // if the longest span of a row is not, no other one is
-    for (const Piece<R>& piece : pieces) {
-      const ModulatedRow<R>& modulated = rows[piece.number];
-      const std::int32_t first =
-          modulated.row.pre > 0 ? std::min(modulated.touched, modulated.last) : modulated.touched;
-      far = far || is_far(modulating, first, modulated.time);
-      const Words<R> since = Words<R>{} + modulated.touched;
-      for (std::size_t k = piece.first; k < piece.first + piece.n; k += lanes<R>) {
-        __builtin_memcpy(all.since + k, &since, sizeof since);
+    take(rows, row, begin, group);
+    const bool far = note_rows(modulating, rows, group);
+    copy_targets(group);
+    list_newest(how, group);
+    std::size_t levels = 0;
+    while (group.level[levels].size > 0) {
+      no_spikes_from(group.level[levels].size, group.count, group.level[levels]);
+      if (++levels == group.level.size()) {
+        for (std::size_t lane = 0; lane < group.level.back().size; ++lane) {
+          replay_older(rule, modulating, group, lane);
+        }
+        const Words<R> none{};
+        __builtin_memcpy(group.starts(group.levels - 1).since + group.level.back().size, &none,
+                         sizeof none);  // lanes beyond the end
+        break;
       }
-      rounds.clock[&piece - pieces.data()] = modulated.last;
+      list_older(how, levels, group);
     }
-    list_spikes(how, pieces, rounds, [&](const Piece<R>& piece, std::uint32_t k) {
-      replay_older(rule, modulating, rows[piece.number], all, k);
-    });
+    // The level after the last one that has spikes is empty, but known by vector.
     if (far) {
-      apply<true>(rule, modulating, rows, pieces, all);
+      apply<true>(rule, modulating, rows, levels, group);
     } else {
-      apply<false>(rule, modulating, rows, pieces, all);
+      apply<false>(rule, modulating, rows, levels, group);
     }
-    put_back(part);
   }
 }
 

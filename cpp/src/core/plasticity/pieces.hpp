@@ -45,6 +45,76 @@ SPIKELET_INLINE void copy_values(const T* from, std::size_t n, T* to) {
   }
 }
 
+// The first `count` values of a vector, 1 or more of them; the others are read as 0, and stay.
+template <class R>
+SPIKELET_INLINE Vec<R> load_some(const R* p, std::size_t count) {
+#if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
+  if constexpr (sizeof(R) == 4) {
+    return reinterpret_cast<Vec<R>>(
+        _mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << count) - 1u), p));
+  } else {
+    return reinterpret_cast<Vec<R>>(
+        _mm512_maskz_loadu_pd(static_cast<__mmask8>((1u << count) - 1u), p));
+  }
+#else
+  if (count >= lanes<R>) {
+    return load(p);
+  }
+  Vec<R> v{};
+  for (int k = 0; k < lanes<R> - 1; ++k) {
+    v[k] = static_cast<std::size_t>(k) < count ? p[k] : R(0);
+  }
+  return v;
+#endif
+}
+template <class R>
+SPIKELET_INLINE void store_some(R* p, Vec<R> v, std::size_t count) {
+#if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
+  if constexpr (sizeof(R) == 4) {
+    _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << count) - 1u),
+                          reinterpret_cast<__m512>(v));
+  } else {
+    _mm512_mask_storeu_pd(p, static_cast<__mmask8>((1u << count) - 1u),
+                          reinterpret_cast<__m512d>(v));
+  }
+#else
+  if (count >= lanes<R>) {
+    store(p, v);
+    return;
+  }
+  for (int k = 0; k < lanes<R> - 1; ++k) {
+    if (static_cast<std::size_t>(k) < count) {
+      p[k] = v[k];
+    }
+  }
+#endif
+}
+// The first `count` targets of a vector of synapses; the others are the last of them.
+template <class R>
+SPIKELET_INLINE void load_targets(const std::uint16_t* from, std::size_t count, std::uint16_t* to) {
+#if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
+  const auto which = static_cast<__mmask32>((1u << count) - 1u);
+  if constexpr (sizeof(R) == 4) {
+    _mm256_storeu_si256(
+        reinterpret_cast<__m256i*>(to),
+        _mm256_mask_loadu_epi16(_mm256_set1_epi16(static_cast<short>(from[count - 1])),
+                                static_cast<__mmask16>(which), from));
+  } else {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to),
+                     _mm_mask_loadu_epi16(_mm_set1_epi16(static_cast<short>(from[count - 1])),
+                                          static_cast<__mmask8>(which), from));
+  }
+#else
+  if (count >= lanes<R>) {
+    __builtin_memcpy(to, from, lanes<R> * sizeof(std::uint16_t));
+    return;
+  }
+  for (std::size_t k = 0; k < lanes<R>; ++k) {
+    to[k] = from[std::min(k, count - 1)];
+  }
+#endif
+}
+
 // Where the k-th of n synapses is visited: fetches what comes next, now and then.
 template <class R>
 SPIKELET_INLINE void fetch_ahead(RowsAhead<R>* ahead, std::size_t n, std::size_t k) {

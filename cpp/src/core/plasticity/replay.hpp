@@ -44,7 +44,7 @@ template <class Rule, class R>
 // The same where at most one spike of a target is replayed.
 template <class Rule, class R>
 SPIKELET_INLINE void list_one_each(const Rule& rule, const Replaying<R>& how, const Piece<R>& piece,
-                                   Rounds<R, false>& rounds) {
+                                   Rounds<R>& rounds) {
   const ReplayedRow<R>& row = *piece.row;
   const bool centered = row.own != nullptr;
   list_one_each(
@@ -69,7 +69,7 @@ SPIKELET_INLINE void list_one_each(const Rule& rule, const Replaying<R>& how, co
 
 template <class Rule, class R>
 SPIKELET_INLINE void replay(const Rule& rule, const Replaying<R>& how, std::size_t age,
-                            Rounds<R, false>& rounds) {
+                            Rounds<R>& rounds) {
   Round<R>& round = rounds.round[age];
   const std::size_t size = rounds.size[age];
   if (size == 0) {
@@ -92,7 +92,7 @@ SPIKELET_INLINE void replay(const Rule& rule, const Replaying<R>& how, std::size
 
 template <class Rule, class R>
 SPIKELET_INLINE void depress(const Rule& rule, const Replaying<R>& how, const Piece<R>& piece,
-                             Rounds<R, false>& rounds) {
+                             Rounds<R>& rounds) {
   const ReplayedRow<R>& row = *piece.row;
   Pieces<R>& part = rounds.part;
   const std::size_t end = piece.first + piece.n;
@@ -107,7 +107,7 @@ SPIKELET_INLINE void depress(const Rule& rule, const Replaying<R>& how, const Pi
 template <template <class> class Rule, class R>
 void replayed_rows(const double* p, const Replaying<R>& how, std::span<const ReplayedRow<R>> rows) {
   const Rule<R> rule(p);
-  Rounds<R, false> rounds;
+  Rounds<R> rounds;
   std::size_t row = 0, begin = 0;
   while (row < rows.size()) {
     take(

@@ -30,8 +30,8 @@ SPIKELET_INLINE Words<R> look_up_as(const std::int32_t* values, const std::int32
 
 // A loop of its own: joined with what uses the lanes, power-law rules are 5 % slower.
 // T: R, or 32-bit integers. Beyond its end, `lanes_of` gets zeros or what some place has.
-template <class R, bool timed, class T>
-SPIKELET_INLINE void read_lanes(const Rounds<R, timed>& rounds, std::size_t age, const T* values,
+template <class R, class T>
+SPIKELET_INLINE void read_lanes(const Rounds<R>& rounds, std::size_t age, const T* values,
                                 T* lanes_of) {
   constexpr std::size_t width = lanes<R>;
   std::size_t size = rounds.size[age];
@@ -53,8 +53,8 @@ SPIKELET_INLINE void read_lanes(const Rounds<R, timed>& rounds, std::size_t age,
     __builtin_memcpy(lanes_of + k, &v, sizeof v);
   }
 }
-template <class R, bool timed, class T>
-SPIKELET_INLINE void write_lanes(const Rounds<R, timed>& rounds, std::size_t age, const T* lanes_of,
+template <class R, class T>
+SPIKELET_INLINE void write_lanes(const Rounds<R>& rounds, std::size_t age, const T* lanes_of,
                                  T* values) {
 #if SPIKELET_VECTOR_BYTES == 64
   if (age < rounds.by_vector) {

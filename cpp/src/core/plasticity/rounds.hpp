@@ -17,19 +17,14 @@ struct Round {
   alignas(64) std::uint32_t steps[room];  // from the source's last spike to the target's
   alignas(64) R trace[room];              // of the source, at its last spike
   alignas(64) std::uint32_t at[room];     // the spike, among the latest; if it has a factor
-  alignas(64) std::uint32_t time[room];   // on the reward's clock; of modulated rules
 };
 
-// timed: rounds have times.
-template <class R, bool with_times>
+template <class R>
 struct Rounds {
-  static constexpr bool timed = with_times;
   static constexpr std::size_t room = Pieces<R>::room;
   Pieces<R> part;
   std::array<Round<R>, TargetSpikes<R>::kept> round;  // by age
   std::array<std::uint32_t, TargetSpikes<R>::kept> size;
-  // If timed: by place, the target's newest spike, which no round has.
-  alignas(64) std::int32_t newest[timed ? room : 1];
   // The first so many rounds, which have most spikes, know their synapses by the lanes of each
   // vector of places (`which`, by age) instead of by their places.
   std::size_t by_vector;
@@ -42,9 +37,8 @@ struct Rounds {
   // where the next one is.
   alignas(64) std::uint32_t place[room], at[room];
   alignas(64) std::uint32_t number[room];  // of its piece
-  // By piece: what all of its synapses have; and the source's last spike on the reward's clock.
-  alignas(64) std::int32_t from[pieces_together], to[pieces_together], last[pieces_together],
-      clock[pieces_together];
+  // By piece: what all of its synapses have.
+  alignas(64) std::int32_t from[pieces_together], to[pieces_together], last[pieces_together];
   alignas(64) R pre[pieces_together];
 };
 
@@ -61,7 +55,7 @@ SPIKELET_INLINE Words<R> lane_indices() {
 template <class R>
 SPIKELET_INLINE void no_spikes_from(std::size_t size, Round<R>& round) {
   const Words<R> none{};
-  for (std::uint32_t* words : {round.place, round.steps, round.at, round.time}) {
+  for (std::uint32_t* words : {round.place, round.steps, round.at}) {
     __builtin_memcpy(words + size, &none, sizeof none);
   }
 }
@@ -143,10 +137,10 @@ SPIKELET_INLINE Down<R> down_of(const Replaying<R>& how, const ReplayedRow<R>& r
 }
 
 // A vector of synapses: what depresses them, of which `count` are some.
-template <class R, bool timed>
+template <class R>
 SPIKELET_INLINE void list_down(const Replaying<R>& how, const ReplayedRow<R>& row,
                                const Newest<R>& newest, std::size_t k, std::size_t count,
-                               Rounds<R, timed>& rounds) {
+                               Rounds<R>& rounds) {
   Down<R> down = down_of(how, row, newest);
   store(rounds.down_trace + k, down.trace);
   __builtin_memcpy(rounds.down_steps + k, &down.steps, sizeof down.steps);
@@ -157,15 +151,45 @@ SPIKELET_INLINE void list_down(const Replaying<R>& how, const ReplayedRow<R>& ro
 }
 
 // The changes of a vector of synapses that depress, before the factors of the rule.
-template <class R, bool timed>
+template <class R>
 SPIKELET_INLINE Vec<R> down_at(const Replaying<R>& how, const Piece<R>& piece, std::size_t k,
-                               const Rounds<R, timed>& rounds) {
+                               const Rounds<R>& rounds) {
   const ReplayedRow<R>& row = *piece.row;
   const Vec<R> trace =
       row.post != nullptr
           ? of_targets(row.post, rounds.part.target + k, piece.close)
           : load(rounds.down_trace + k) * decayed(how.post_decay, rounds.down_steps + k);
   return trace * row.down;
+}
+
+// What depresses a vector of synapses, at once. `which` of the lanes are some.
+template <class R>
+[[gnu::noinline]] void find_all_down(const Replaying<R>& how, const ReplayedRow<R>& row,
+                                     const std::uint16_t* target, std::uint32_t which,
+                                     Down<R>& down) {
+  for (; which != 0; which &= which - 1) {
+    const int lane = std::countr_zero(which);
+    R trace;
+    std::int32_t steps;
+    find_down(how, row, target[lane], trace, steps);
+    down.trace[lane] = trace;
+    down.steps[lane] = steps;
+  }
+}
+template <class R>
+SPIKELET_INLINE Vec<R> depressing(const Replaying<R>& how, const ReplayedRow<R>& row,
+                                  const Newest<R>& newest, const std::uint16_t* target,
+                                  std::uint32_t which, bool close) {
+  if (row.post != nullptr) {
+    return of_targets(row.post, target, close) * row.down;
+  }
+  Down<R> down = down_of(how, row, newest);
+  if ((down.searched & which) != 0) {
+    Down<R> found = down;  // in memory, so that the others stay in registers
+    find_all_down(how, row, target, down.searched & which, found);
+    down = found;
+  }
+  return down.trace * decayed(how.post_decay, down.steps) * row.down;
 }
 
 // The same traces of all targets, once for many rows.
@@ -200,28 +224,26 @@ SPIKELET_INLINE Vec<R> newest_factor(const TargetSpikes<R>& posts, const std::ui
 // What synapses have of their rows.
 template <class R>
 struct OfRows {
-  Words<R> from, to, last, clock;
+  Words<R> from, to, last;
   Vec<R> pre;
 };
-template <class R, bool timed>
-SPIKELET_INLINE OfRows<R> of_row(const Rounds<R, timed>& rounds, std::size_t number) {
+template <class R>
+SPIKELET_INLINE OfRows<R> of_row(const Rounds<R>& rounds, std::size_t number) {
   const auto all = [&](const std::int32_t* values) { return Words<R>{} + values[number]; };
-  return {all(rounds.from), all(rounds.to), all(rounds.last),
-          timed ? all(rounds.clock) : Words<R>{}, broadcast(rounds.pre[number])};
+  return {all(rounds.from), all(rounds.to), all(rounds.last), broadcast(rounds.pre[number])};
 }
 // Of the rows of several pieces.
-template <class R, bool timed>
-SPIKELET_INLINE OfRows<R> of_rows(const Rounds<R, timed>& rounds, Words<R> number) {
+template <class R>
+SPIKELET_INLINE OfRows<R> of_rows(const Rounds<R>& rounds, Words<R> number) {
   return {of_few<R>(rounds.from, number), of_few<R>(rounds.to, number),
-          of_few<R>(rounds.last, number), timed ? of_few<R>(rounds.clock, number) : Words<R>{},
-          of_few<R>(rounds.pre, number)};
+          of_few<R>(rounds.last, number), of_few<R>(rounds.pre, number)};
 }
 
 // Adds lanes to a round.
-template <class R, bool timed>
+template <class R>
 SPIKELET_INLINE void add(const Replaying<R>& how, const OfRows<R>& rows, std::uint32_t which,
                          Words<R> place, Words<R> stamp, Words<R> at, std::size_t age,
-                         Rounds<R, timed>& rounds) {
+                         Rounds<R>& rounds) {
   if (vector_bytes < 64 && which == 0) {
     return;  // lanes are packed one by one
   }
@@ -234,9 +256,6 @@ SPIKELET_INLINE void add(const Replaying<R>& how, const OfRows<R>& rows, std::ui
   pack(which, steps, round.steps + size);
   if (rounds.part.count > 1) {  // else all have the row's
     pack(which, rows.pre, round.trace + size);
-    if constexpr (timed) {
-      pack(which, steps + rows.clock, round.time + size);
-    }
   }
   if (how.posts.latest_factor != nullptr) {
     pack(which, at, round.at + size);
@@ -244,12 +263,11 @@ SPIKELET_INLINE void add(const Replaying<R>& how, const OfRows<R>& rows, std::ui
   rounds.size[age] = size + static_cast<std::uint32_t>(std::popcount(which));
 }
 
-// Lists the spikes of pieces. If timed, the newest spike of a target is only noted, in `newest`,
-// and enters no round. older(piece, place): a target has more that are not in than are kept
+// Lists the spikes of pieces. older(piece, place): a target has more that are not in than are kept
 // together.
-template <class R, bool timed, class Older>
+template <class R, class Older>
 SPIKELET_INLINE void list_spikes(const Replaying<R>& how, std::span<const Piece<R>> pieces,
-                                 Rounds<R, timed>& rounds, Older&& older) {
+                                 Rounds<R>& rounds, Older&& older) {
   constexpr std::size_t width = lanes<R>;
   constexpr auto kept = static_cast<std::int32_t>(TargetSpikes<R>::kept);
   const std::uint16_t* target = rounds.part.target;
@@ -296,11 +314,7 @@ SPIKELET_INLINE void list_spikes(const Replaying<R>& how, std::span<const Piece<
         rounds.which[0][k / width] = which_0;
         rounds.which[1][k / width] = which_1;
       }
-      if constexpr (timed) {
-        __builtin_memcpy(rounds.newest + k, &newest.stamp, sizeof newest.stamp);
-      } else {
-        add(how, rows, which_0, place, newest.stamp, at, 0, rounds);
-      }
+      add(how, rows, which_0, place, newest.stamp, at, 0, rounds);
       add(how, rows, which_1, place, newest.stamp_before, at - 1, 1, rounds);
       leave(all & word_bits<R>(new_1), place, at - 2, number);
     }
@@ -332,10 +346,6 @@ SPIKELET_INLINE void list_spikes(const Replaying<R>& how, std::span<const Piece<
     Round<R>& round = rounds.round[age];
     for (std::size_t k = 0; k < rounds.size[age]; k += width) {
       store(round.trace + k, broadcast(rounds.pre[0]));
-      if constexpr (timed) {
-        const Words<R> time = load_words<R>(round.steps + k) + rounds.clock[0];
-        __builtin_memcpy(round.time + k, &time, sizeof time);
-      }
     }
   }
 }
@@ -343,9 +353,9 @@ SPIKELET_INLINE void list_spikes(const Replaying<R>& how, std::span<const Piece<
 // Where at most one spike of a target is replayed: targets with one that is not in are taken in
 // vectors. For the others choose(place, since, at, left, trace): `since` of the latest spikes are
 // not in, `left` of these, from `at` on, would be replayed; whether one is.
-template <class R, bool timed, class Choose>
+template <class R, class Choose>
 SPIKELET_INLINE void list_one_each(const Replaying<R>& how, const Piece<R>& piece,
-                                   Rounds<R, timed>& rounds, Choose&& choose) {
+                                   Rounds<R>& rounds, Choose&& choose) {
   constexpr auto kept = static_cast<std::int32_t>(TargetSpikes<R>::kept);
   const ReplayedRow<R>& row = *piece.row;
   const std::uint16_t* target = rounds.part.target;
