@@ -155,7 +155,8 @@ void ScaledRows<R>::enqueue(Gid source, Step stamp, Step from) {
   }
 }
 
-// What a spike reads of its source, and then of its rows, was last needed at the source's last spike.
+// What a spike reads of its source, and then of its rows, was last needed at the source's last
+// spike.
 template <class R>
 void ScaledRows<R>::enqueue_all(std::span<const Gid> sources, Step stamp, Step from) {
   constexpr std::size_t source_ahead = 16, rows_ahead = 8;
