@@ -17,9 +17,8 @@ Snap = bool | Literal["up"]
 
 _TICS = 1000  # of NEST in a millisecond
 
-_PIECE = (
-    1 << 14
-)  # times that fit the cache with what is computed from them; new memory takes longer than the work
+# Times that fit the cache with what is computed from them; new memory takes longer than the work.
+_PIECE = 1 << 14
 
 _SLACK = 1e-6  # share of a step by which a time may be off the grid: 0.3 - 0.1 is not 0.2
 
