@@ -24,6 +24,9 @@ void fetch_begin(const T* from, std::size_t count) {
   }
 }
 
+// Whether so many synapses stay in the second-level cache, with what is kept of their sources.
+bool in_cache(std::size_t synapses) { return synapses <= std::size_t{1} << 17; }
+
 }  // namespace
 
 template <class R>
@@ -179,6 +182,10 @@ void ScaledRows<R>::enqueue_all(std::span<const Gid> sources, Step stamp, Step f
   const auto fetch_rows = [&](std::size_t i) {
     fetch_begin(segments_.data() + rows_[i], rows_[i + 1] - rows_[i]);
   };
+  if (sources.size() == 1 || in_cache(weight_.size())) {
+    SynapseStore<R>::enqueue_all(sources, stamp, from);
+    return;
+  }
   for (std::size_t k = 0; k < source_ahead; ++k) {
     with(k, fetch_source);
   }
@@ -210,7 +217,9 @@ void ScaledRows<R>::deliver(Step step, Channels<R> input, bool early) {
   std::vector<Arrival>& arrivals = calendar_.at(step);
   // Rows are fetched ahead, of short ones as many as the cache waits for at once.
   constexpr std::size_t rows_ahead = 16, most_ahead = 1024;
-  std::size_t next = 0, waiting = 0;  // the next row to fetch, and synapses fetched but not read
+  const bool fetches = arrivals.size() > 1 && !in_cache(weight_.size());
+  // The next row to fetch, and synapses fetched but not read.
+  std::size_t next = fetches ? 0 : arrivals.size(), waiting = 0;
   for (std::size_t k = 0; k < arrivals.size(); ++k) {
     for (; next < std::min(k + rows_ahead, arrivals.size()) && (waiting < most_ahead || next == k);
          ++next) {
@@ -219,7 +228,7 @@ void ScaledRows<R>::deliver(Step step, Channels<R> input, bool early) {
       waiting += arrivals[next].count;
     }
     const Arrival& arrival = arrivals[k];
-    waiting -= arrival.count;
+    waiting -= std::min<std::size_t>(waiting, arrival.count);
     send(arrival, [&](std::uint16_t target, int channel, R value) {
       input[static_cast<std::size_t>(channel)][target] += value;
     });
