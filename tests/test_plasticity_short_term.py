@@ -164,3 +164,29 @@ def test_the_base_weight_can_be_set(tau_psc: float | None) -> None:
     stamps = [900, 950, 1000, 1005, 1300]
     once, twice = depressed(rule, stamps), depressed(rule, stamps, weights=4.0)
     np.testing.assert_allclose(twice / once, [1.0, 1.0, 1.0, 2.0, 2.0], rtol=1e-12)
+
+
+@pytest.mark.parametrize("delay", [1.0, sl.Uniform(0.1, 1.6)])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_many_sources_that_recover_at_once_send_their_weights(delay: Any, threads: int) -> None:
+    """With all resources released and back before the next spike, synapses are static ones."""
+    found = []
+    for plasticity in (None, sl.TsodyksMarkram(U=1.0, tau_rec=1e-3, tau_fac=0.0)):
+        net = sl.Network(dt=0.1, seed=1, threads=threads, dtype="float64")
+        sources, per_step = 300, 90
+        ids = np.concatenate(
+            [np.sort(np.random.default_rng(k).choice(sources, per_step, False)) for k in range(20)]
+        )
+        given = sl.SpikeSource(np.repeat(np.arange(1, 21) * 0.1, per_step), ids)
+        pre, post = net.population(sources, given), net.population(900, sl.LIF(V_th=1e6))
+        rows = np.repeat(np.arange(sources), np.arange(sources) * 3)
+        targets = np.concatenate([np.arange(3 * i) for i in range(sources)])  # of 0 to 897 synapses
+        net.connect(
+            pre, post, (rows, targets), weight=sl.Uniform(1.0, 2.0), delay=delay,
+            plasticity=plasticity,
+        )  # fmt: skip
+        current = net.record(post, "I_syn_ex")
+        net.run(6.0)
+        found.append(current.values)
+    assert found[0].max() > 0
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-9, atol=1e-9)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import special, stats
-from tests.conftest import Floats, make
+from tests.conftest import Floats, Ints, make
 
 import spikelet as sl
 from spikelet import _core
@@ -189,3 +189,39 @@ def test_delays_of_no_width(delay: sl.Distribution) -> None:
     p = net.connect(pre, post, sl.AllToAll(), delay=delay)
     net.run(1.0)
     assert p.delays.tolist() == [1.5] * 350
+
+
+def first_words(counters: list[Ints], seed: int) -> Ints:
+    """Return the first word of Philox 4x32-10 (Salmon et al. 2011), for arrays of four counters."""
+    c0, c1, c2, c3 = (np.asarray(c, np.uint64) for c in counters)
+    low, k0, k1 = np.uint64(0xFFFFFFFF), seed, 0
+    for _ in range(10):
+        p0, p1 = np.uint64(0xD2511F53) * c0, np.uint64(0xCD9E8D57) * c2
+        c0 = (p1 >> np.uint64(32)) ^ c1 ^ np.uint64(k0)
+        c2 = (p0 >> np.uint64(32)) ^ c3 ^ np.uint64(k1)
+        c1, c3 = p1 & low, p0 & low
+        k0, k1 = (k0 + 0x9E3779B9) % 2**32, (k1 + 0xBB67AE85) % 2**32
+    return np.asarray(c0.astype(np.int64))
+
+
+@pytest.mark.parametrize("p", [3e-4, 1.2e-4, 1e-5, 1e-7])
+def test_pairs_are_at_the_gaps_drawn_for_each_block_of_targets(p: float) -> None:
+    """Also where most blocks have none, which the first draw of each decides."""
+    block, sources, m, seed = 4096, 3000, 3 * 4096 + 500, 5
+    net = sl.Network(dt=0.1, seed=seed, threads=1)
+    pre, post = net.population(sources, sl.LIF()), net.population(m, sl.LIF())
+    made = net.connect(pre, post, sl.FixedProbability(p), weight=1.0, delay=1.0)
+    expected = []
+    for b in range(4):
+        source = np.arange(sources)
+        width = min(block, m - b * block)
+        at = np.full(sources, -1.0)
+        for number in range(40):  # geometric gaps
+            zeros = np.zeros(len(source), np.int64)
+            words = first_words([source, zeros + number, zeros + b, zeros + (6 << 24)], seed)
+            at += 1 + np.floor(np.log((words + 0.5) * 2.0**-32) * (1 / np.log1p(-p)))
+            source, at = source[at < width], at[at < width]
+            expected += list(zip(source, b * block + at.astype(np.int64), strict=True))
+        assert len(source) == 0
+    assert len(expected) == len(made)
+    assert sorted(expected) == list(zip(made.pre_ids, made.post_ids, strict=True))

@@ -60,3 +60,17 @@ def test_snap_is_one_of_three() -> None:
     assert snap_rule("x", "up") == "up"
     with pytest.raises(ValueError, match='x: snap must be True, False or "up", got 1'):
         snap_rule("x", 1)
+
+
+@pytest.mark.parametrize("snap", [False, True, "up"])
+def test_long_arrays_of_times(snap: Snap) -> None:
+    """They are read in pieces."""
+    steps = np.sort(np.random.default_rng(1).integers(0, 10**7, 50_000))
+    np.testing.assert_array_equal(grid_steps("x", steps * 0.1, 0.1, snap), steps)
+    times = steps * 0.1
+    times[-1] += 0.03
+    if snap is False:
+        with pytest.raises(ValueError, match="must lie on the grid"):
+            grid_steps("x", times, 0.1, snap)
+    else:
+        assert grid_steps("x", times, 0.1, snap)[-1] == steps[-1] + (snap == "up")

@@ -232,6 +232,23 @@ def test_what_is_fixed_cannot_be_set(name: str) -> None:
 # Parts
 
 
+@pytest.mark.parametrize(
+    "part",
+    [
+        slice(2, 5),
+        slice(None),
+        slice(None, None, -3),
+        slice(-4, 99),
+        slice(7, 2),
+        slice(np.int64(3)),
+    ],
+)
+def test_slices_are_those_of_arrays(part: slice) -> None:
+    found = make().population(10, sl.LIF())[part].ids
+    assert found.dtype == np.uint32
+    np.testing.assert_array_equal(found, np.arange(10)[part])
+
+
 def test_parts_of_parts() -> None:
     cells = make().population(10, sl.LIF(), name="cells")
     assert cells.whole

@@ -16,6 +16,17 @@ namespace {
 constexpr std::size_t target_block = 4096;  // targets that share a row's key; results depend on it
 constexpr std::uint64_t total_row = std::uint64_t{1} << 53;  // a key that no synapse has
 
+// If so many targets have few synapses of a source: a first choice below this is a gap beyond them
+// all, by so much that the rounding of its logarithm does not matter. Otherwise 0.
+std::uint32_t surely_none_below(double p, std::size_t targets) {
+  const double expected = p * static_cast<double>(targets);
+  if (expected > 0.5) {
+    return 0;
+  }
+  const double none = std::exp(std::log1p(-p) * static_cast<double>(targets));
+  return static_cast<std::uint32_t>(std::max(none * 0x1p32 - 4, 0.0));
+}
+
 void require_enough(const char* rule, std::uint64_t k, std::uint64_t candidates, bool multapses) {
   if (k > 0 && (candidates == 0 || (!multapses && k > candidates))) {
     throw std::invalid_argument(std::string(rule) + ": " + std::to_string(k) +
@@ -283,8 +294,12 @@ void Drawing<R>::draw_row(std::size_t i, std::uint32_t begin, std::uint32_t end,
         break;
       }
       const double scale = rule_.p < 1 ? 1 / std::log1p(-rule_.p) : 0;
+      const std::uint32_t none_below = surely_none_below(rule_.p, target_block);
       for (std::size_t b = begin / target_block; b * target_block < end; ++b) {
         const Block own = block(b);
+        if (none_below > 0 && Draw::choice_of(stream_.words(own.key, 0)) < none_below) {
+          continue;
+        }
         Draws draws(stream_, more_, own.key,
                     static_cast<std::uint64_t>(rule_.p * static_cast<double>(own.width)) + 8);
         double j = -1;

@@ -17,6 +17,8 @@ struct Draw {
   std::uint64_t low, high;
 
   std::uint32_t choice() const { return static_cast<std::uint32_t>(low); }
+  // The same of a draw's words, where only that is needed.
+  static std::uint32_t choice_of(const Words& words) { return words[0]; }
   std::uint32_t second() const { return static_cast<std::uint32_t>(low >> 32); }
   // 48 bits each: one word and half of the last one.
   double weight() const {

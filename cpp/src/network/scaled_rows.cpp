@@ -10,6 +10,23 @@ namespace {
 
 constexpr std::array<float, 3> at_rest{1, 0, 0};  // x, y, u
 
+// Prefetches values, of a long range the begin: the rest is predicted.
+template <class T>
+void fetch_begin(const T* from, std::size_t count) {
+  constexpr std::size_t most = 1024, line = 64;
+  const auto* begin = reinterpret_cast<const char*>(from);
+  const char* end = begin + std::min(count * sizeof(T), most);
+  for (const char* at = begin; at < end; at += line) {
+    fetch_line(at);
+  }
+  if (count > 0) {
+    fetch_line(end - 1);  // the range need not begin with a line
+  }
+}
+
+// Whether so many synapses stay in the second-level cache, with what is kept of their sources.
+bool in_cache(std::size_t synapses) { return synapses <= std::size_t{1} << 17; }
+
 }  // namespace
 
 template <class R>
@@ -133,18 +150,59 @@ void ScaledRows<R>::enqueue(Gid source, Step stamp, Step from) {
   }
   const R f = factor(i, stamp);
   for (std::uint32_t s = rows_[i]; s < rows_[i + 1]; ++s) {
-    const Step arrival = stamp + segments_[s].delay - 1;
+    const Segment& segment = segments_[s];
+    const Step arrival = stamp + segment.delay - 1;
     if (arrival >= from) {
-      calendar_.at(arrival).push_back({s, f});
+      calendar_.at(arrival).push_back({segment.first, segment.count, f});
     }
+  }
+}
+
+// What a spike reads of its source, and then of its rows, was last needed at the source's last
+// spike.
+template <class R>
+void ScaledRows<R>::enqueue_all(std::span<const Gid> sources, Step stamp, Step from) {
+  constexpr std::size_t source_ahead = 16, rows_ahead = 8;
+  // Calls f(i) for source k, if it is one of this store.
+  const auto with = [&](std::size_t k, auto&& f) {
+    if (k < sources.size() && sources[k] >= this->feed_.pre_gid &&
+        sources[k] - this->feed_.pre_gid < last_.size()) {
+      f(std::size_t{sources[k]} - this->feed_.pre_gid);
+    }
+  };
+  const auto fetch_source = [&](std::size_t i) {
+    fetch_line(&rows_[i]);
+    fetch_line(&last_[i]);
+    if (!varied()) {
+      fetch_line(&x_[i]);
+      fetch_line(&y_[i]);
+      fetch_line(&u_[i]);
+    }
+  };
+  const auto fetch_rows = [&](std::size_t i) {
+    fetch_begin(segments_.data() + rows_[i], rows_[i + 1] - rows_[i]);
+  };
+  if (sources.size() == 1 || in_cache(weight_.size())) {
+    SynapseStore<R>::enqueue_all(sources, stamp, from);
+    return;
+  }
+  for (std::size_t k = 0; k < source_ahead; ++k) {
+    with(k, fetch_source);
+  }
+  for (std::size_t k = 0; k < rows_ahead; ++k) {
+    with(k, fetch_rows);
+  }
+  for (std::size_t k = 0; k < sources.size(); ++k) {
+    with(k + source_ahead, fetch_source);
+    with(k + rows_ahead, fetch_rows);
+    enqueue(sources[k], stamp, from);
   }
 }
 
 template <class R>
 template <class Send>
 void ScaledRows<R>::send(const Arrival& arrival, Send&& to) const {
-  const Segment& segment = segments_[arrival.segment];
-  for (std::uint64_t k = segment.first; k < segment.first + segment.count; ++k) {
+  for (std::uint64_t k = arrival.first; k < arrival.first + arrival.count; ++k) {
     to(target_[k], this->feed_.channel_of(weight_[k]),
        this->feed_.sent(weight_[k]) * arrival.factor);
   }
@@ -157,7 +215,20 @@ void ScaledRows<R>::deliver(Step step, Channels<R> input, bool early) {
   }
   this->deliver_sent(step, input);
   std::vector<Arrival>& arrivals = calendar_.at(step);
-  for (const Arrival& arrival : arrivals) {
+  // Rows are fetched ahead, of short ones as many as the cache waits for at once.
+  constexpr std::size_t rows_ahead = 16, most_ahead = 1024;
+  const bool fetches = arrivals.size() > 1 && !in_cache(weight_.size());
+  // The next row to fetch, and synapses fetched but not read.
+  std::size_t next = fetches ? 0 : arrivals.size(), waiting = 0;
+  for (std::size_t k = 0; k < arrivals.size(); ++k) {
+    for (; next < std::min(k + rows_ahead, arrivals.size()) && (waiting < most_ahead || next == k);
+         ++next) {
+      fetch_begin(weight_.data() + arrivals[next].first, arrivals[next].count);
+      fetch_begin(target_.data() + arrivals[next].first, arrivals[next].count);
+      waiting += arrivals[next].count;
+    }
+    const Arrival& arrival = arrivals[k];
+    waiting -= std::min<std::size_t>(waiting, arrival.count);
     send(arrival, [&](std::uint16_t target, int channel, R value) {
       input[static_cast<std::size_t>(channel)][target] += value;
     });

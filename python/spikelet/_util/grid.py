@@ -17,6 +17,9 @@ Snap = bool | Literal["up"]
 
 _TICS = 1000  # of NEST in a millisecond
 
+# Times that fit the cache with what is computed from them; new memory takes longer than the work.
+_PIECE = 1 << 14
+
 _SLACK = 1e-6  # share of a step by which a time may be off the grid: 0.3 - 0.1 is not 0.2
 
 
@@ -77,15 +80,28 @@ def grid_steps(where: str, times: Float, dt: float, snap: Snap) -> npt.NDArray[n
     ValueError
         If a time is off the grid, or too late to be counted.
     """
-    steps = times / dt
-    if steps.size and steps.max() > 2**53:
+    if times.size and times.max() / dt > 2**53:
         fail(where, "times", float(times.max()), "must lie within 2^53 steps")
-    stamps = _up(where, times, dt) if snap == "up" else np.rint(steps)
-    off = np.abs(steps - stamps) > np.maximum(_SLACK, 1e-12 * steps)
-    if off.any() and not snap:
-        rule = f'must lie on the grid of dt = {dt:g} ms (snap=True rounds to the nearest step, snap="up" as NEST)'
-        fail(where, "times", float(times[off][0]), rule)
-    return stamps.astype(np.int64)
+    found = np.empty(times.shape, np.int64)
+    flat, stamps = times.reshape(-1), found.reshape(-1)
+    for start in range(0, flat.size, _PIECE):
+        piece = slice(start, start + _PIECE)
+        stamps[piece] = _steps_of_piece(where, flat[piece], dt, snap)
+    return found
+
+
+def _steps_of_piece(where: str, times: Float, dt: float, snap: Snap) -> npt.NDArray[Any]:
+    """Return times in whole steps, or fail at the first one off the grid."""
+    if snap == "up":
+        return _up(where, times, dt)
+    steps = times / dt
+    stamps = np.rint(steps)
+    if not snap:
+        off = np.abs(steps - stamps) > np.maximum(_SLACK, 1e-12 * steps)
+        if off.any():
+            rule = f'must lie on the grid of dt = {dt:g} ms (snap=True rounds to the nearest step, snap="up" as NEST)'
+            fail(where, "times", float(times[off][0]), rule)
+    return stamps
 
 
 def _up(where: str, times: Float, dt: float) -> npt.NDArray[np.int64]:

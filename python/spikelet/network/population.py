@@ -261,6 +261,8 @@ class Population:
         """Return a part: a slice, an id, ids or a mask."""
         if is_masked(index):
             fail(self.name, "index", index, "must have no masked elements", error=TypeError)
+        if self._ids is None and isinstance(index, slice):  # without an array of all ids
+            return self.part_of(np.arange(*index.indices(self.size)).astype(np.uint32))
         try:
             ids = np.atleast_1d(np.asarray(self.ids)[index])
         except IndexError as error:

@@ -17,6 +17,7 @@ class ScaledRows final : public PlasticStore<R> {
   }
   PlasticLayout layout() const override { return PlasticLayout::scaled_rows; }
   void enqueue(Gid source, Step stamp, Step from) override;
+  void enqueue_all(std::span<const Gid> sources, Step stamp, Step from) override;
   void deliver(Step step, Channels<R> input, bool early) override;
   void for_sources(const ForSource& visitor) const override;
   void visit(Gid source, const std::function<void(const SynapseRef<R>&)>& visitor) override;
@@ -46,8 +47,9 @@ class ScaledRows final : public PlasticStore<R> {
     std::uint32_t count, source;
     std::uint16_t delay;
   };
-  struct Arrival {
-    std::uint32_t segment;
+  struct Arrival {  // a copy of what is due: to look it up again would miss the cache
+    std::uint64_t first;
+    std::uint32_t count;
     R factor;
   };
   R factor(std::size_t source, Step stamp);
@@ -60,7 +62,7 @@ class ScaledRows final : public PlasticStore<R> {
   void send(const Arrival& arrival, Send&& to) const;
 
   std::vector<std::uint32_t> rows_;  // by source: first segment
-  std::vector<Segment> segments_;
+  Buffer<Segment> segments_;
   Buffer<R> weight_;
   Buffer<std::uint16_t> target_;
   std::vector<double> x_, y_, u_;  // by source, after its last spike
