@@ -341,10 +341,15 @@ void Population<R>::hold(const std::vector<std::int32_t>& steps, Step now) {
   std::copy_n(own_part(steps), owned_, held_until_.begin());
 }
 
+// A kernel that goes on where it stopped finds `hold` as it left it. A program begins anew.
+template <class R>
+bool Population<R>::goes_on(Step now) const {
+  return now == left_at_ && now - base_ <= longest_base && !program_;
+}
+
 template <class R>
 void Population<R>::rebase(Step base) {
-  // A kernel that goes on where it stopped finds `hold` as it left it. A program begins anew.
-  if (base == left_at_ && base - base_ <= longest_base && !program_) {
+  if (goes_on(base)) {
     return;
   }
   for (std::size_t i = 0; i < owned_; ++i) {

@@ -96,7 +96,12 @@ class Population {
   // It stays if the next run goes on at the step where the last one left.
   void rebase(Step base);
   void leave(Step now) { left_at_ = now; }
+  // Whether a kernel goes on where it left, as rebase() would let it.
+  bool goes_on(Step now) const;
 
+  // The states as stored, by number, of the elements that are owned.
+  std::size_t stored_count() const { return state_.size(); }
+  std::span<const R> stored(std::size_t k) const { return {state_[k].data(), owned_}; }
   // The states, by number, indexed from element 0 on.
   std::vector<R*> state_arrays() const;
   // Prefetches what the arrays of a step are found by, not these.
