@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <memory>
+#include <numeric>
 #include <utility>
 
 #include "network/joined_inputs.hpp"
@@ -118,6 +119,17 @@ bool Joined<R>::fits(std::span<Parts* const> networks) const {
 }
 
 template <class R>
+void Joined<R>::fetch(const Parts& network, int stage) const {
+  if (&network != members_[0].parts) {
+    return;
+  }
+  layout_.fetch(stage);
+  for (const JoinedDraws<R>* draws : draws_) {
+    draws->fetch(stage);
+  }
+}
+
+template <class R>
 void Joined<R>::join_nodes() {
   for (std::size_t k = 0; k < members_[0].parts->network.nodes.size(); ++k) {
     std::vector<std::uint32_t>& owner = owner_.emplace_back();
@@ -136,17 +148,22 @@ void Joined<R>::join_nodes() {
 }
 
 template <class R>
-void Joined<R>::renew() {
+void Joined<R>::renew(bool untouched) {
   // Whatever changes a network's spikes in flight moves its clock, or changes its edition.
   const Step now = members_[0].parts->network.now;
   const bool goes_on = std::exchange(whole_, false) && network_.now == now;
-  network_.now = now;
-  network_.inputs.clear();
-  for (std::size_t k = 0; k < network_.nodes.size(); ++k) {
-    renew_node(k);
-    renew_inputs(k);
+  if (!untouched || !goes_on || !std::ranges::all_of(network_.nodes, [&](const Node<R>& node) {
+        return !node.neurons || node.neurons->goes_on(now);
+      })) {
+    network_.now = now;
+    draws_.clear();
+    network_.inputs.clear();
+    for (std::size_t k = 0; k < network_.nodes.size(); ++k) {
+      renew_node(k);
+      renew_inputs(k);
+    }
+    layout_.bind_inputs();
   }
-  layout_.bind_inputs();
   if (!goes_on) {
     renew_flight();
     layout_.resume(flight_);
@@ -219,6 +236,9 @@ void Joined<R>::renew_inputs(std::size_t k) {
   };
   const auto drawn = [&](JoinedDraws<R>& joined, Injector<R>& input, const Member& member) {
     joined.add(input, member.first[k]);
+    if (draws_.empty() || draws_.back() != &joined) {
+      draws_.push_back(&joined);
+    }
   };
   join.template operator()<JoinedInput<R>>(Act::current, false, applied);
   join.template operator()<JoinedInput<R>>(Act::early, false, applied);
@@ -276,7 +296,8 @@ void Joined<R>::join_recorders() {
     joined.state = states[s].state;
     joined.every = states[s].every;
     joined.before_reset = states[s].before_reset;
-    for (const Member& member : members_) {
+    for (Member& member : members_) {
+      member.columns.push_back(joined.elements.size());
       for (const std::uint32_t element : member.parts->recorders.states[s].elements) {
         joined.elements.push_back(member.first[joined.population] + element);
       }
@@ -307,9 +328,9 @@ void Joined<R>::renew_flight() {
 }
 
 template <class R>
-bool Joined<R>::run(Step end, const Poll& poll) {
+bool Joined<R>::run(Step end, const Poll& poll, bool untouched) {
   forget_run();  // another one may have failed half-way
-  renew();
+  renew(untouched);
   recorders_.allot(network_.now, end);
   const bool stopped = loop_.run(end, poll, {}, 1);
   part_spikes();
@@ -317,66 +338,66 @@ bool Joined<R>::run(Step end, const Poll& poll) {
   return stopped;
 }
 
-// Gives each member the spikes that its recorders may want, and those that are in flight.
+template <class R>
+template <class Get>
+void Joined<R>::part(std::size_t n, Parted& parted, Get&& spike) const {
+  // Each end is a begin until all spikes are there.
+  parted.ends.assign(members_.size() + 1, 0);
+  for (std::size_t s = 0; s < n; ++s) {
+    ++parted.ends[spike(s).member + 1];
+  }
+  std::partial_sum(parted.ends.begin(), parted.ends.end(), parted.ends.begin());
+  parted.stamps.resize(n);
+  parted.elements.resize(n);
+  for (std::size_t s = 0; s < n; ++s) {
+    const auto [member, stamp, element] = spike(s);
+    const std::size_t at = parted.ends[member]++;
+    parted.stamps[at] = stamp;
+    parted.elements[at] = element;
+  }
+}
+
+// Parts the spikes that recorders of members may want, and those that are in flight.
 template <class R>
 void Joined<R>::part_spikes() {
-  for (Member& member : members_) {
-    member.spikes.assign(recorders_.spikes.size(), {});
-  }
+  spikes_.resize(recorders_.spikes.size());
   for (std::size_t r = 0; r < recorders_.spikes.size(); ++r) {
     const std::size_t k = recorders_.spikes[r].population();
     const auto log = recorders_.spikes[r].share();
-    std::vector<std::size_t> counts(members_.size());
-    for (const std::uint32_t element : log->elements) {
-      ++counts[owner(k, element)];
-    }
-    struct End {
-      Step* stamp;
-      std::uint32_t *element, first;
-    };
-    std::vector<End> ends;
-    for (std::size_t m = 0; m < members_.size(); ++m) {
-      SpikeRecorder::Log& own = members_[m].spikes[r];
-      own.resize(counts[m]);
-      ends.push_back({own.stamps.data(), own.elements.data(), members_[m].first[k]});
-    }
-    for (std::size_t s = 0; s < log->stamps.size(); ++s) {
-      End& end = ends[owner(k, log->elements[s])];
-      *end.stamp++ = log->stamps[s];
-      *end.element++ = log->elements[s] - end.first;
-    }
+    part(log->stamps.size(), spikes_[r], [&](std::size_t s) {
+      const std::size_t m = owner(k, log->elements[s]);
+      return Spike{m, log->stamps[s], log->elements[s] - members_[m].first[k]};
+    });
   }
   flight_.forget(network_.now - network_.longest_delay());
-  for (std::size_t s = 0; s < flight_.stamps.size(); ++s) {
+  part(flight_.stamps.size(), in_flight_, [&](std::size_t s) {
     std::size_t k = 0;
     while (flight_.gids[s] - network_.nodes[k].first_gid >= network_.nodes[k].size) {
       ++k;
     }
     const Gid element = flight_.gids[s] - network_.nodes[k].first_gid;
-    Member& member = members_[owner(k, element)];
-    const Gid gid = member.parts->network.nodes[k].first_gid + (element - member.first[k]);
-    member.flight.add({&gid, 1}, flight_.stamps[s]);
-  }
+    const std::size_t m = owner(k, element);
+    const Member& member = members_[m];
+    return Spike{m, flight_.stamps[s],
+                 member.parts->network.nodes[k].first_gid + (element - member.first[k])};
+  });
 }
 
 template <class R>
 void Joined<R>::give_back(std::size_t m) {
-  Member& member = members_[m];
+  const Member& member = members_[m];
   Parts& parts = *member.parts;
   Network<R>& network = parts.network;
   for (SpikeRecorder& recorder : parts.recorders.spikes) {
-    recorder.note_all(member.spikes[recorded_[recorder.population()]]);
+    const Parted& spikes = spikes_[recorded_[recorder.population()]];
+    recorder.note_all(spikes.stamps_of(m), spikes.elements_of(m));
   }
   for (std::size_t s = 0; s < recorders_.states.size(); ++s) {
     StateRecorder<R>& to = parts.recorders.states[s];
-    StateRecorder<R>& from = recorders_.states[s];
-    std::size_t column = 0;
-    for (std::size_t other = 0; other < m; ++other) {
-      column += members_[other].parts->recorders.states[s].elements.size();
-    }
+    const StateRecorder<R>& from = recorders_.states[s];
     for (std::size_t row = 0; row < from.stamps.size(); ++row) {
-      std::copy_n(from.values.data() + row * from.elements.size() + column, to.elements.size(),
-                  to.row(from.stamps[row]));
+      std::copy_n(from.values.data() + row * from.elements.size() + member.columns[s],
+                  to.elements.size(), to.row(from.stamps[row]));
     }
   }
   for (std::size_t k = 0; k < network.nodes.size(); ++k) {
@@ -385,16 +406,21 @@ void Joined<R>::give_back(std::size_t m) {
     }
   }
   network.now = network_.now;
-  parts.flight = std::move(member.flight);
+  const auto stamps = in_flight_.stamps_of(m);
+  const auto gids = in_flight_.elements_of(m);
+  parts.flight.stamps.assign(stamps.begin(), stamps.end());
+  parts.flight.gids.assign(gids.begin(), gids.end());
   parts.behind = true;
 }
 
 template <class R>
 void Joined<R>::forget_run() {
+  constexpr std::size_t few = 65536;  // what they take is needed again
   recorders_.clear();
-  for (Member& member : members_) {
-    member.spikes.clear();
-    member.flight = {};
+  for (Parted& parted : spikes_) {
+    if (parted.stamps.capacity() > few) {
+      parted = {};
+    }
   }
 }
 

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "spikelet/core/fetch.hpp"
 #include "spikelet/core/kernels.hpp"
 #include "spikelet/network/injector.hpp"
 
@@ -81,6 +82,21 @@ class JoinedDraws final : public Injector<R> {
       input.drives(run, drives);
       for (const PoissonDrive<R>& drive : drives) {
         parts_.emplace_back(InputPart<R>{&input, first, run.begin, run.end}, drive);
+      }
+    }
+  }
+  // Prefetches what a step reads, in stages 2 to 4.
+  void fetch(int stage) const {
+    if (stage == 2) {
+      fetch_object(*this);
+    } else if (stage == 3) {
+      fetch_values(parts_);
+    } else if (stage == 4) {
+      for (const auto& [part, drive] : parts_) {
+        fetch_object(*drive.table);
+        fetch_line(drive.stream);
+        fetch_line(drive.tie);
+        fetch_line(drive.weight);
       }
     }
   }

@@ -37,19 +37,13 @@ void Network<R>::require_numbers() {
     if (neurons == nullptr || !(due || neurons->program())) {
       continue;
     }
-    const Range owned = own(k);
-    std::vector<R*> states = neurons->state_arrays();
-    if (R* theta = neurons->theta_array(); theta != nullptr) {
-      states.push_back(theta);  // a state too, if a kernel moves it
-    }
-    for (std::size_t s = 0; s < states.size(); ++s) {
-      const std::size_t end = std::min<std::size_t>(owned.end, nodes[k].size);
-      if (owned.begin >= end || all_finite<R>({states[s] + owned.begin, states[s] + end})) {
+    for (std::size_t s = 0; s < neurons->stored_count(); ++s) {
+      const std::span<const R> values = neurons->stored(s);
+      if (all_finite(values)) {
         continue;
       }
-      const R* bad = std::find_if_not(states[s] + owned.begin, states[s] + end,
-                                      [](R x) { return std::isfinite(x); });
-      throw Divergence(k, s, static_cast<std::size_t>(bad - states[s]), now,
+      const auto bad = std::ranges::find_if_not(values, [](R x) { return std::isfinite(x); });
+      throw Divergence(k, s, own(k).begin + static_cast<std::size_t>(bad - values.begin()), now,
                        static_cast<double>(*bad));
     }
   }

@@ -341,10 +341,15 @@ void Population<R>::hold(const std::vector<std::int32_t>& steps, Step now) {
   std::copy_n(own_part(steps), owned_, held_until_.begin());
 }
 
+// A kernel that goes on where it stopped finds `hold` as it left it. A program begins anew.
+template <class R>
+bool Population<R>::goes_on(Step now) const {
+  return now == left_at_ && now - base_ <= longest_base && !program_;
+}
+
 template <class R>
 void Population<R>::rebase(Step base) {
-  // A kernel that goes on where it stopped finds `hold` as it left it. A program begins anew.
-  if (base == left_at_ && base - base_ <= longest_base && !program_) {
+  if (goes_on(base)) {
     return;
   }
   for (std::size_t i = 0; i < owned_; ++i) {
@@ -361,11 +366,6 @@ std::vector<R*> Population<R>::state_arrays() const {
     arrays.push_back(from_0(state.data()));
   }
   return arrays;
-}
-
-template <class R>
-R* Population<R>::theta_array() const {
-  return theta_.empty() ? nullptr : from_0(theta_.data());
 }
 
 template <class R>
@@ -396,7 +396,7 @@ StepArgs<R> Population<R>::step_args(Step now) const {
     args.coefficient[k] = varies_[k] ? from_0(coefficient_[k].data()) : coefficient_[k].data();
     args.index_mask[k] = varies_[k] ? ~std::size_t{0} : 0;
   }
-  args.theta = theta_array();
+  args.theta = theta_.empty() ? nullptr : from_0(theta_.data());
   args.peak = peak_.empty() ? nullptr : from_0(peak_.data());
   args.held_until = from_0(held_until_.data());
   args.hold = from_0(hold_.data());

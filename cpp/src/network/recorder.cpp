@@ -91,25 +91,26 @@ void SpikeRecorder::note(std::size_t partition, std::span<const Gid> gids, Gid f
   }
 }
 
-void SpikeRecorder::note_all(const Log& log) {
-  const auto first = std::ranges::upper_bound(log.stamps, window.start),
-             last = window.paused ? first : std::upper_bound(first, log.stamps.end(), window.stop);
-  const auto begin = static_cast<std::size_t>(first - log.stamps.begin()),
-             end = static_cast<std::size_t>(last - log.stamps.begin());
+void SpikeRecorder::note_all(std::span<const Step> stamps,
+                             std::span<const std::uint32_t> elements) {
+  const auto first = std::ranges::upper_bound(stamps, window.start),
+             last = window.paused ? first : std::upper_bound(first, stamps.end(), window.stop);
+  const auto begin = static_cast<std::size_t>(first - stamps.begin()),
+             end = static_cast<std::size_t>(last - stamps.begin());
   need_logs(1);
   Log& to = fresh_[0];
   const std::size_t before = to.stamps.size(), n = end - begin;
   if (wanted_.empty()) {
     to.resize(before + n);
-    std::copy_n(log.stamps.data() + begin, n, to.stamps.data() + before);
-    std::copy_n(log.elements.data() + begin, n, to.elements.data() + before);
+    std::copy_n(stamps.data() + begin, n, to.stamps.data() + before);
+    std::copy_n(elements.data() + begin, n, to.elements.data() + before);
     return;
   }
   to.reserve(before + n);
   for (std::size_t k = begin; k < end; ++k) {
-    if (wanted_[log.elements[k]]) {
-      to.stamps.push_back(log.stamps[k]);
-      to.elements.push_back(log.elements[k]);
+    if (wanted_[elements[k]]) {
+      to.stamps.push_back(stamps[k]);
+      to.elements.push_back(elements[k]);
     }
   }
 }
@@ -131,7 +132,7 @@ std::size_t SpikeRecorder::fresh_size() const {
 
 std::size_t SpikeRecorder::size() const { return merged_->stamps.size() + fresh_size(); }
 
-std::shared_ptr<const SpikeRecorder::Log> SpikeRecorder::share() {
+std::shared_ptr<const SpikeRecorder::Log> SpikeRecorder::share() const {
   const std::size_t fresh = fresh_size();
   if (fresh == 0) {
     return merged_;

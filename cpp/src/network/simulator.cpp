@@ -68,12 +68,12 @@ Projection<R>& Simulator<R>::loaded(Use& use, std::size_t projection) {
 
 template <class R>
 Range Simulator<R>::own(std::size_t population) {
-  return parts_.brief()->network.own(population);
+  return parts_.look()->network.own(population);
 }
 
 template <class R>
 ExchangeStatistics Simulator<R>::exchange_statistics() {
-  Use use = parts_.even_if_broken();
+  Look use = parts_.look_even_if_broken();
   return use->exchange ? use->exchange->statistics() : ExchangeStatistics{};
 }
 
@@ -114,12 +114,12 @@ void Simulator<R>::remove_input(std::uint32_t number) {
 
 template <class R>
 std::vector<std::uint32_t> Simulator<R>::input_streams(std::uint32_t number) {
-  return parts_.brief()->network.inputs.at(number).streams;
+  return parts_.look()->network.inputs.at(number).streams;
 }
 
 template <class R>
 std::uint32_t Simulator<R>::streams() {
-  return parts_.brief()->network.streams;
+  return parts_.look()->network.streams;
 }
 
 template <class R>
@@ -177,12 +177,12 @@ void Simulator<R>::set_coefficients(std::size_t population, const ProgramValues&
 
 template <class R>
 std::size_t Simulator<R>::state_count(std::size_t population) {
-  return parts_.brief()->network.nodes[population].neurons->state_count();
+  return parts_.look()->network.nodes[population].neurons->state_count();
 }
 
 template <class R>
 std::vector<R> Simulator<R>::state(std::size_t population, std::size_t k) {
-  return parts_.brief()->network.nodes[population].neurons->state(k);
+  return parts_.look()->network.nodes[population].neurons->state(k);
 }
 
 template <class R>
@@ -192,7 +192,7 @@ void Simulator<R>::set_state(std::size_t population, std::size_t k, const std::v
 
 template <class R>
 std::vector<R> Simulator<R>::raw_state(std::size_t population, std::size_t k) {
-  return parts_.brief()->network.nodes[population].neurons->raw_state(k);
+  return parts_.look()->network.nodes[population].neurons->raw_state(k);
 }
 
 template <class R>
@@ -203,7 +203,7 @@ void Simulator<R>::set_raw_state(std::size_t population, std::size_t k,
 
 template <class R>
 std::vector<std::int32_t> Simulator<R>::held(std::size_t population) {
-  Use use = parts_.brief();
+  Look use = parts_.look();
   return use->network.nodes[population].neurons->held(use->network.now);
 }
 
@@ -234,12 +234,12 @@ void Simulator<R>::set_rates(std::size_t population, const MakeSourceRates& make
 
 template <class R>
 std::size_t Simulator<R>::projection_size(std::size_t projection) {
-  return parts_.even_if_broken()->network.projections[projection].size;
+  return parts_.look_even_if_broken()->network.projections[projection].size;
 }
 
 template <class R>
 std::uint32_t Simulator<R>::next_projection() {
-  return static_cast<std::uint32_t>(parts_.brief()->network.projections.size());
+  return static_cast<std::uint32_t>(parts_.look()->network.projections.size());
 }
 
 template <class R>
@@ -287,24 +287,24 @@ std::string Simulator<R>::describe_storage(std::size_t projection) {
 
 template <class R>
 std::size_t Simulator<R>::synapse_bytes() {
-  return parts_.brief()->layout.synapse_bytes();
+  return parts_.look()->layout.synapse_bytes();
 }
 
 template <class R>
 std::shared_ptr<const SpikeRecorder::Log> Simulator<R>::recorded_spikes(std::size_t recorder) {
-  return parts_.even_if_broken()->recorders.spikes[recorder].share();
+  return parts_.look_even_if_broken()->recorders.spikes[recorder].share();
 }
 
 template <class R>
 Samples<R> Simulator<R>::recorded_states(std::size_t recorder, const RecordingWindow& within) {
-  Use use = parts_.even_if_broken();
+  Look use = parts_.look_even_if_broken();
   const StateRecorder<R>& from = use->recorders.states[recorder];
   return samples_within(from.stamps, from.values, from.elements.size(), within);
 }
 
 template <class R>
 Samples<R> Simulator<R>::recorded_weights(std::size_t recorder, const RecordingWindow& within) {
-  Use use = parts_.even_if_broken();
+  Look use = parts_.look_even_if_broken();
   const WeightRecorder<R>& from = use->recorders.weights[recorder];
   return samples_within(from.stamps, from.values, use->network.projections[from.projection].size,
                         within);
@@ -312,12 +312,12 @@ Samples<R> Simulator<R>::recorded_weights(std::size_t recorder, const RecordingW
 
 template <class R>
 std::vector<Step> Simulator<R>::recorded_stamps(RecorderKind kind, std::size_t recorder) {
-  return parts_.even_if_broken()->recorders.stamps(kind, recorder);
+  return parts_.look_even_if_broken()->recorders.stamps(kind, recorder);
 }
 
 template <class R>
 std::size_t Simulator<R>::recorded_count(RecorderKind kind, std::size_t recorder) {
-  return parts_.even_if_broken()->recorders.count(kind, recorder);
+  return parts_.look_even_if_broken()->recorders.count(kind, recorder);
 }
 
 template <class R>
@@ -362,7 +362,7 @@ void Simulator<R>::set_plastic_state(std::size_t k, const PlasticState<R>& state
 
 template <class R>
 std::vector<R> Simulator<R>::initial_weights(std::size_t projection) {
-  return parts_.brief()->network.projections[projection].initial_weights;
+  return parts_.look()->network.projections[projection].initial_weights;
 }
 
 template <class R>
@@ -377,7 +377,7 @@ void Simulator<R>::set_initial_weights(std::size_t projection, std::vector<R> we
 
 template <class R>
 std::vector<R> Simulator<R>::initial_state(std::size_t population, std::size_t state) {
-  return parts_.brief()->network.initial_state(population, state);
+  return parts_.look()->network.initial_state(population, state);
 }
 
 template <class R>
@@ -390,7 +390,7 @@ void Simulator<R>::set_initial_state(std::size_t population, std::size_t state,
 
 template <class R>
 Step Simulator<R>::interval_begin(std::size_t regulation) {
-  return parts_.brief()->intervals[regulation].begin;
+  return parts_.look()->intervals[regulation].begin;
 }
 
 template <class R>
@@ -406,17 +406,17 @@ void Simulator<R>::set_interval(std::size_t regulation, Step begin,
 
 template <class R>
 bool Simulator<R>::has_run(std::size_t population) {
-  return !parts_.brief()->network.nodes[population].initial.empty();
+  return !parts_.look()->network.nodes[population].initial.empty();
 }
 
 template <class R>
 Step Simulator<R>::born(std::size_t projection) {
-  return parts_.brief()->network.projections[projection].born;
+  return parts_.look()->network.projections[projection].born;
 }
 
 template <class R>
 SpikesInFlight Simulator<R>::in_flight() {
-  Use use = parts_.brief();
+  Look use = parts_.look();
   return use->flight.after(use->network.now - use->network.longest_delay());
 }
 
@@ -452,7 +452,7 @@ std::size_t Simulator<R>::connect(std::size_t pre, std::size_t post,
 
 template <class R>
 double Simulator<R>::weight_step(std::size_t projection) {
-  return parts_.brief()->network.projections[projection].step;
+  return parts_.look()->network.projections[projection].step;
 }
 
 template <class R>
@@ -464,7 +464,7 @@ std::size_t Simulator<R>::projection_total(std::size_t k) {
 
 template <class R>
 std::size_t Simulator<R>::layouts() {
-  return parts_.brief()->layouts;
+  return parts_.look()->layouts;
 }
 
 template <class R>
@@ -480,7 +480,7 @@ void Simulator<R>::fetch(int stage) noexcept {
     return;
   }
   try {
-    parts_.even_if_broken()->fetch(stage);
+    parts_.look_even_if_broken()->fetch(stage);
   } catch (...) {  // in use by another thread, as the run will say
   }
 }

@@ -14,12 +14,12 @@ namespace spikelet {
 
 // Whether a run of so many steps pays for joining the network with others. It takes as long as some
 // steps save, which depend on the synapses, and less where the network would be laid out anyway.
-// Once joined, a network needs little for another run, until its synapses change: so the steps of
-// all runs since then count.
+// Once joined, even a run of one step is faster, until the synapses change: so the steps of all
+// runs since then count.
 template <class R>
 bool Simulator<R>::pays_to_join(Parts& network, Step steps) {
   constexpr std::size_t most_synapses = 65536;
-  constexpr Step fewest = 100, fewest_again = 30;
+  constexpr Step fewest = 100;
   std::size_t synapses = 0;
   for (const Projection<R>& projection : network.network.projections) {
     synapses += projection.size;
@@ -28,7 +28,7 @@ bool Simulator<R>::pays_to_join(Parts& network, Step steps) {
     return false;
   }
   if (network.joined && network.joined->has(network)) {
-    return steps >= fewest_again;
+    return true;
   }
   if (network.joined) {
     network.joined.reset();
@@ -45,11 +45,15 @@ std::size_t Simulator<R>::worth_joining(std::span<Simulator* const> networks, St
   constexpr std::size_t most_elements = 4096;  // what they share stays in the cache
   std::size_t count = 0, elements = 0;
   try {
-    if (Use first = networks[0]->parts_.even_if_broken(); !pays_to_join(*first, steps)) {
-      return 1;
+    {
+      Use first = networks[0]->parts_.even_if_broken();
+      first.overlook();  // what it counts is no change
+      if (!pays_to_join(*first, steps)) {
+        return 1;
+      }
     }
     for (; count < std::min(networks.size(), most); ++count) {
-      const std::size_t own = networks[count]->parts_.even_if_broken()->network.elements();
+      const std::size_t own = networks[count]->parts_.look_even_if_broken()->network.elements();
       elements += round_up(own, block_size);
       if (elements > most_elements) {
         break;
@@ -84,23 +88,29 @@ void Simulator<R>::run_joined(std::span<Simulator* const> networks, std::size_t 
                               std::vector<bool>& through) {
   struct Member {
     std::size_t number;
-    std::unique_ptr<Use> use;
+    Use use;
     typename Network<R>::InitialStates initial;
   };
   std::vector<Member> members;
   std::vector<Parts*> parts;
   members.reserve(networks.size() - first);
   parts.reserve(networks.size() - first);
+  bool untouched = true;
   for (std::size_t k = first; k < networks.size(); ++k) {
     if (through[k]) {
       continue;
     }
     try {
-      auto use = std::unique_ptr<Use>(new Use(networks[k]->parts_.lengthy()));
-      Parts& own = **use;
-      if (Joined<R>::suits(own) && (parts.empty() || Joined<R>::alike(*parts[0], own))) {
+      Use use = networks[k]->parts_.lengthy();
+      Parts& own = *use;
+      // One that was settled by a run joined with the others suits, and is like them.
+      const bool settled = !use.touched() && own.joined &&
+                           (parts.empty() || (untouched && own.joined == parts[0]->joined));
+      if (settled ||
+          (Joined<R>::suits(own) && (parts.empty() || Joined<R>::alike(*parts[0], own)))) {
         members.push_back({k, std::move(use), own.network.initial_states()});
         parts.push_back(&own);
+        untouched = untouched && settled;
       }
     } catch (...) {  // in use or broken, as its own run will say
     }
@@ -115,21 +125,23 @@ void Simulator<R>::run_joined(std::span<Simulator* const> networks, std::size_t 
   std::shared_ptr<Joined<R>> joined = parts[0]->joined;
   if (!joined || !joined->fits(parts)) {
     joined = std::make_shared<Joined<R>>(parts);
+    untouched = false;
   }
   Poller poller;
   auto ask = [&](Step step) { return poller(poll, step); };
-  joined->run(end, std::ref(ask));
+  joined->run(end, std::ref(ask), untouched);
   for (std::size_t m = 0; m < members.size(); ++m) {
     const std::size_t k = members[m].number;
     through[k] = true;
     errors[k] = caught([&] {
       parts[m]->recorders.allot(begin, joined->now());  // nothing has changed if it fails
-      members[m].use->change("a run", [&] {
+      members[m].use.change("a run", [&] {
         parts[m]->network.keep(std::move(members[m].initial));
         joined->give_back(m);
         parts[m]->network.require_numbers();
         parts[m]->joined = joined;
       });
+      members[m].use.settle();
     });
     parts[m]->recorders.trim(parts[m]->network.now);  // of one that failed
     networks[k]->now_ = parts[m]->network.now;

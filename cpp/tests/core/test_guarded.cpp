@@ -3,6 +3,8 @@
 #include <atomic>
 #include <stdexcept>
 #include <thread>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "spikelet/core/guarded.hpp"
@@ -74,6 +76,61 @@ TEST_CASE("a brief call that becomes lengthy refuses those who wait for it") {
     other.join();
   }
   CHECK(refused);
+}
+
+TEST_CASE("a value that was settled is untouched until a call may have changed it") {
+  Guarded<int> value("the value", "", 3);
+  const auto touched = [&] {
+    auto use = value.lengthy();
+    use.overlook();
+    return use.touched();
+  };
+  CHECK(touched());
+  const auto settle = [&] {
+    auto use = value.brief();
+    auto moved = std::move(use);
+    CHECK(moved.touched());
+    moved.settle();
+  };
+  settle();
+  CHECK(!touched());
+  CHECK(*value.look() == 3);
+  CHECK(*value.look_even_if_broken() == 3);
+  static_assert(std::is_const_v<std::remove_reference_t<decltype(*value.look())>>);
+  CHECK(!touched());
+  value.brief();
+  CHECK(touched());
+  settle();
+  value.even_if_broken();
+  CHECK(touched());
+  settle();
+  value.lengthy();
+  CHECK(touched());
+  settle();
+  try {
+    auto use = value.lengthy();
+    use.change("a change", [] { throw std::runtime_error("no luck"); });
+  } catch (const std::runtime_error&) {
+    CHECK(value.broken());
+  }
+  CHECK_THROWS_AS(value.look(), Broken);
+  CHECK(*value.look_even_if_broken() == 3);
+  CHECK(value.even_if_broken().touched());
+}
+
+TEST_CASE("one access ends once, though it has moved") {
+  Guarded<int> value("the value", "", 0);
+  {
+    auto use = value.lengthy();
+    {
+      auto moved = std::move(use);
+      CHECK(value.busy());
+    }
+    CHECK(!value.busy());
+    auto next = value.lengthy();
+    CHECK(value.busy());
+  }
+  CHECK(!value.busy());
 }
 
 TEST_CASE("what fails half-way breaks the value, for good") {

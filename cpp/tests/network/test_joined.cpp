@@ -86,6 +86,47 @@ void check_equal(Rings<R>& found, Rings<R>& expected) {
   }
 }
 
+// After a joined run of `before` steps, if that is not 0.
+void check_without_memory(Step before) {
+  auto apart = rings<float>();
+  for (const auto& ring : apart) {
+    ring->sim.run(before + 60, {});
+  }
+  bool whole = false;
+  for (long k = 0; !whole && k < 4000; k += 1 + k / 8) {
+    auto together = rings<float>();
+    if (before > 0) {
+      run_together(together, before);
+    }
+    std::vector<std::exception_ptr> errors;
+    std::vector<Simulator<float>*> simulators;
+    for (const auto& ring : together) {
+      simulators.push_back(&ring->sim);
+    }
+    errors.resize(together.size());
+    bool thrown = false;
+    {
+      const failing_memory::Failing failing(k);
+      try {
+        Simulator<float>::run_together(simulators, 60, go_on, errors);
+      } catch (const std::bad_alloc&) {
+        thrown = true;
+      }
+      whole = failing_memory::failures == 0;
+    }
+    for (std::size_t n = 0; n < together.size(); ++n) {
+      Simulator<float>& sim = together[n]->sim;
+      if (sim.failed()) {
+        CHECK(errors[n] != nullptr);
+      } else if ((errors[n] == nullptr && !thrown) || before > 0) {
+        sim.run(before + 60 - sim.now(), go_on);  // it may not have begun
+        CHECK(together[n]->read() == apart[n]->read());
+      }
+    }
+  }
+  CHECK(whole);
+}
+
 }  // namespace
 
 TEST_CASE_TEMPLATE("joined networks have the bits of single ones, however they are cut", R, float,
@@ -149,6 +190,43 @@ TEST_CASE("what has changed is joined anew, and one that has taken another's pla
   run();
 }
 
+TEST_CASE_TEMPLATE("runs that go on where the last one ended see what has changed since", R, float,
+                   double) {
+  auto together = rings<R>(), apart = rings<R>();
+  const auto run = [&](Step steps) {
+    run_together(together, steps);
+    for (const auto& ring : apart) {
+      ring->sim.run(steps, {});
+    }
+  };
+  const auto both = [&](auto&& change) {
+    change(together[2]->sim);
+    change(apart[2]->sim);
+    run(7);
+    run(1);
+    check_equal(together, apart);
+  };
+  using Sim = Simulator<R>;
+  run(100);
+  for (const Step steps : {1, 3, 20, 1}) {  // nobody reads in between
+    run(steps);
+  }
+  check_equal(together, apart);
+  both([](Sim& sim) { sim.set_state(0, 0, std::vector<R>(100, R(3))); });
+  both([](Sim& sim) { sim.set_raw_state(0, 0, std::vector<R>(100, R(4))); });
+  both([](Sim& sim) { sim.set_held(0, std::vector<std::int32_t>(100, 5)); });
+  both([](Sim& sim) { sim.set_parameters(0, delta(700), true); });
+  both([](Sim& sim) { sim.remove_input(0); });
+  both([](Sim& sim) { inputs::poisson(sim, 0, 700.0, 0.6); });
+  both([](Sim& sim) { sim.set_window(RecorderKind::spikes, 0, {.paused = true}); });
+  both([](Sim& sim) { sim.set_window(RecorderKind::spikes, 0, {}); });
+  both([](Sim& sim) { sim.clear_recorder(RecorderKind::state, 0); });
+  both([](Sim& sim) { sim.set_clock(sim.now(), sim.in_flight()); });
+  both([](Sim& sim) { sim.run(0, {}); });
+  CHECK(together[0]->sim.layouts() == 0);
+  CHECK(together[2]->read().stamps.size() > 20);
+}
+
 TEST_CASE("only networks that are alike run as one") {
   auto together = rings<float>(), apart = rings<float>();
   for (auto* all : {&together, &apart}) {
@@ -167,36 +245,9 @@ TEST_CASE("only networks that are alike run as one") {
 }
 
 TEST_CASE("without memory, a network fails by itself or runs by itself") {
-  auto apart = rings<float>();
-  for (const auto& ring : apart) {
-    ring->sim.run(60, {});
-  }
-  bool whole = false;
-  for (long k = 0; !whole && k < 4000; k += 1 + k / 8) {
-    auto together = rings<float>();
-    std::vector<std::exception_ptr> errors;
-    std::vector<Simulator<float>*> simulators;
-    for (const auto& ring : together) {
-      simulators.push_back(&ring->sim);
-    }
-    errors.resize(together.size());
-    bool thrown = false;
-    {
-      const failing_memory::Failing failing(k);
-      try {
-        Simulator<float>::run_together(simulators, 60, go_on, errors);
-      } catch (const std::bad_alloc&) {
-        thrown = true;
-      }
-      whole = failing_memory::failures == 0;
-    }
-    for (std::size_t n = 0; n < together.size(); ++n) {
-      if (together[n]->sim.failed()) {
-        CHECK(errors[n] != nullptr);
-      } else if (errors[n] == nullptr && !thrown) {
-        CHECK(together[n]->read() == apart[n]->read());
-      }
-    }
-  }
-  CHECK(whole);
+  check_without_memory(0);
+}
+
+TEST_CASE("without memory in a run that goes on, a network fails or can go on by itself") {
+  check_without_memory(60);
 }

@@ -86,7 +86,7 @@ TEST_CASE("spikes noted elsewhere are kept as if they had been noted here") {
       for (std::size_t k = 0; k < log.stamps.size(); ++k) {
         each.note(0, {log.elements.data() + k, 1}, 0, log.stamps[k]);
       }
-      whole.note_all(log);
+      whole.note_all(log.stamps, log.elements);
       CHECK(whole.share()->stamps.to_vector() == each.share()->stamps.to_vector());
       CHECK(whole.share()->elements.to_vector() == each.share()->elements.to_vector());
     }

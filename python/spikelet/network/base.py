@@ -53,6 +53,8 @@ class Engine:
         By population, where its elements are, if that was said.
     drawn : int
         Number of draws of initial values so far; each has a random stream of its own.
+    to_disk : bool
+        Whether some recorder records to a file.
     """
 
     def __init__(self, sim: Simulator, dt: float, seed: int, ranks: Ranks) -> None:
@@ -65,6 +67,7 @@ class Engine:
         self.inputs: dict[int, Any] = {}
         self.positions: dict[int, Positions] = {}
         self.drawn = 0
+        self.to_disk = False
 
     @property
     def step(self) -> int:

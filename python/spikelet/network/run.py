@@ -79,12 +79,7 @@ def run(
 
 def in_one_piece(net: NetworkContents) -> bool:
     """Return whether nothing happens between pieces of a run: one process, and nothing is recorded to disk."""
-    if net.ranks.size > 1:
-        return False
-    for recorder in net.contents.recorders:  # noqa: SIM110  # a generator costs more than this loop
-        if recorder.tape.file is not None:
-            return False
-    return True
+    return net.ranks.size == 1 and not net.engine.to_disk
 
 
 def advance(net: NetworkContents, steps: int, report: Report | None) -> None:

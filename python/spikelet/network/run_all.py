@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Sequence
+from itertools import repeat
 from typing import Any, NoReturn
 
 import numpy as np
@@ -13,8 +14,9 @@ from spikelet._util.checks import fail, integer, steps_of
 from spikelet._util.progress import runs, wanted
 from spikelet._util.spelling import spelled
 from spikelet._util.threads import default_threads
+from spikelet.network.base import Engine
 from spikelet.network.network import Network
-from spikelet.network.run import diverged, in_one_piece, run
+from spikelet.network.run import diverged, run
 from spikelet.network.turn import Turn
 
 __all__ = ["run_all"]
@@ -76,17 +78,20 @@ def run_all(
     True
     """
     nets = _checked(networks)
-    steps = _steps(nets, duration)
+    engines = [net.engine for net in nets]
+    steps = _steps(engines, duration)
     number = (
         default_threads() if threads is None else integer("run_all", "threads", threads, 1, 1024)
     )
     progress = wanted("run_all", progress)
-    turns = [net.engine.turn for net in nets]
+    turns = [engine.turn for engine in engines]
     with contextlib.ExitStack() as opened:
         if progress is True:
             show = opened.enter_context(runs(len(nets)))
             progress = lambda n: show(n, 0, len(nets) - n)
-        Turn.take_all(turns, lambda: _run(nets, steps, number, progress or None), "running")
+        Turn.take_all(
+            turns, lambda: _run(nets, engines, steps, number, progress or None), "running"
+        )
 
 
 def _checked(networks: Iterable[Network]) -> list[Network]:
@@ -94,12 +99,13 @@ def _checked(networks: Iterable[Network]) -> list[Network]:
         nets = list(networks)
     except TypeError:
         fail("run_all", "networks", networks, "must be an iterable of Network", error=TypeError)
-    for k, net in enumerate(nets):
-        if not isinstance(net, Network):
-            fail("run_all", f"networks[{k}]", net, "must be a Network", error=TypeError)
-        if net.ranks.size > 1:
-            rule = "must not be shared by processes: use its run()"
-            fail("run_all", f"networks[{k}]", net, rule)
+    if not all(map(isinstance, nets, repeat(Network))):
+        k, net = next((k, net) for k, net in enumerate(nets) if not isinstance(net, Network))
+        fail("run_all", f"networks[{k}]", net, "must be a Network", error=TypeError)
+    if any(ranks.size > 1 for ranks in {net.engine.ranks for net in nets}):
+        k, net = next((k, net) for k, net in enumerate(nets) if net.ranks.size > 1)
+        rule = "must not be shared by processes: use its run()"
+        fail("run_all", f"networks[{k}]", net, rule)
     if len(set(map(id, nets))) < len(nets):
         places: dict[int, int] = {}
         for k, net in enumerate(nets):
@@ -110,17 +116,22 @@ def _checked(networks: Iterable[Network]) -> list[Network]:
     return nets
 
 
-def _steps(nets: list[Network], duration: Any) -> list[int]:
+def _steps(engines: list[Engine], duration: Any) -> list[int]:
     if np.ndim(duration) == 0:
-        durations = [duration] * len(nets)
+        durations = [duration] * len(engines)
+        grids = {engine.dt for engine in engines}
+        if len(grids) == 1:
+            return [steps_of("run_all: networks[0]", "duration", duration, *grids)[1]] * len(
+                engines
+            )
     else:
         durations = list(duration)
-        if len(durations) != len(nets):
-            rule = f"must be one, or one for each of the {len(nets)} networks"
+        if len(durations) != len(engines):
+            rule = f"must be one, or one for each of the {len(engines)} networks"
             fail("run_all", "duration", len(durations), rule, got="length")
     known: dict[tuple[Any, float], int] = {}  # most have the same grid
     steps = []
-    for k, key in enumerate(zip(durations, [net.dt for net in nets], strict=True)):
+    for k, key in enumerate(zip(durations, [engine.dt for engine in engines], strict=True)):
         found = known.get(key)
         if found is None:
             found = known[key] = steps_of(f"run_all: networks[{k}]", "duration", *key)[1]
@@ -129,9 +140,13 @@ def _steps(nets: list[Network], duration: Any) -> list[int]:
 
 
 def _run(
-    nets: list[Network], steps: list[int], threads: int, progress: Callable[[int], Any] | None
+    nets: list[Network],
+    engines: list[Engine],
+    steps: list[int],
+    threads: int,
+    progress: Callable[[int], Any] | None,
 ) -> None:
-    apart = [k for k, net in enumerate(nets) if not in_one_piece(net)]
+    apart = [k for k, engine in enumerate(engines) if engine.to_disk]
     together = sorted(set(range(len(nets))).difference(apart)) if apart else range(len(nets))
     errors: dict[int, BaseException] = {}
     told = 0
@@ -144,9 +159,10 @@ def _run(
 
     call = None if progress is None else tell
     found = _core.run_all(
-        [nets[k].engine.sim for k in together], [steps[k] for k in together], threads, call
+        [engines[k].sim for k in together], [steps[k] for k in together], threads, call
     )
-    errors.update((k, error) for k, error in zip(together, found, strict=True) if error is not None)
+    if found.count(None) < len(found):
+        errors.update((k, e) for k, e in zip(together, found, strict=True) if e is not None)
     through = len(together)
     tell(through)  # the core reports now and then, not at the end
     for k in apart:

@@ -261,11 +261,13 @@ class Tape(ABC, Generic[Target]):
             if name is not None:  # another rank failed
                 file.remove(name)
             raise
+        self._engine.to_disk = True  # first: Ctrl-C may strike in between
         self.file, self.name = file, name
 
     def go_on(self, file: RecordingFile, name: str) -> None:
         """Record to an existing group of a file, after a load; ValueError if it is that of another recorder."""
         file.adopt(name, self.layout())
+        self._engine.to_disk = True  # first: Ctrl-C may strike in between
         self.file, self.name = file, name
 
     def _owned(self) -> npt.NDArray[np.bool_]:

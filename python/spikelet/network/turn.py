@@ -94,9 +94,10 @@ class Turn:
             deque, map(dict.clear, compress(taken, are_own)), maxlen=0
         )
         try:
-            for k, owner in enumerate(tuple(owners)):
-                if owner is not own:
-                    _refuse(owner, f"networks[{k}]: ")
+            found = tuple(owners)
+            if not all(map(is_, found, repeat(own))):
+                k, owner = next((k, owner) for k, owner in enumerate(found) if owner is not own)
+                _refuse(owner, f"networks[{k}]: ")
             return call()
         finally:
             give_back()

@@ -36,26 +36,42 @@ class Guarded {
   Guarded(const Guarded&) = delete;
   Guarded& operator=(const Guarded&) = delete;
 
-  // Exclusive access to the value while this object lives.
-  class Use {
+  // Exclusive access to the value, or with `const T` to read it, while this object lives.
+  template <class V>
+  class Access {
    public:
-    ~Use() { guarded_.state_.store(0, std::memory_order_release); }
-    Use(const Use&) = delete;
-    Use& operator=(const Use&) = delete;
+    ~Access() {
+      if (guarded_ != nullptr) {
+        guarded_->touched_ |= touches_;
+        guarded_->state_.store(0, std::memory_order_release);
+      }
+    }
+    Access(Access&& other) noexcept
+        : guarded_(std::exchange(other.guarded_, nullptr)), touches_(other.touches_) {}
+    Access& operator=(Access&&) = delete;
 
-    T* operator->() { return &guarded_.value_; }
-    T& operator*() { return guarded_.value_; }
+    V* operator->() { return &guarded_->value_; }
+    V& operator*() { return guarded_->value_; }
 
     // Makes a brief call lengthy: from now on other calls throw instead of waiting. Needed before
     // the call takes long, or waits for what a waiting thread may hold, such as Python's
     // interpreter lock.
-    void lengthen() { guarded_.state_.store(word(lengthy_call), std::memory_order_relaxed); }
+    void lengthen() { guarded_->state_.store(word(lengthy_call), std::memory_order_relaxed); }
+
+    // Whether another call may have changed the value since the last one that settled it. Calls
+    // that only read it do not count, nor those that say overlook().
+    bool touched() const { return guarded_->touched_; }
+    void settle() {
+      guarded_->touched_ = false;
+      overlook();
+    }
+    void overlook() { touches_ = false; }
 
     // Says in other words what broke the value.
-    void explain(const char* what, const std::string& error) { guarded_.tell(what, error.c_str()); }
+    void explain(const char* what, const std::string& error) { guarded_->tell(what, error.c_str()); }
 
     // Throws Broken if the value has broken.
-    void require_whole() const { guarded_.require_whole(); }
+    void require_whole() const { guarded_->require_whole(); }
     // Calls work(). If that throws, the value has broken, as it may be changed in part; `what` says
     // what failed.
     template <class Work>
@@ -63,25 +79,28 @@ class Guarded {
       try {
         work();
       } catch (const std::exception& error) {
-        guarded_.spoil(what, error.what());
+        guarded_->spoil(what, error.what());
         throw;
       } catch (...) {
-        guarded_.spoil(what, "unknown error");
+        guarded_->spoil(what, "unknown error");
         throw;
       }
     }
 
    private:
     friend class Guarded;
-    Use(Guarded& guarded, std::uint64_t kind, bool must_be_whole) : guarded_(guarded) {
+    Access(Guarded& guarded, std::uint64_t kind, bool must_be_whole) : guarded_(&guarded) {
       guarded.enter(kind);
       if (must_be_whole && guarded.broken()) {
         guarded.state_.store(0, std::memory_order_release);
         guarded.require_whole();
       }
     }
-    Guarded& guarded_;
+    Guarded* guarded_;  // null: another object has taken the access over
+    bool touches_ = !std::is_const_v<V>;
   };
+  using Use = Access<T>;
+  using Look = Access<const T>;
 
   // For calls that end soon and wait for no other thread.
   Use brief() { return Use(*this, brief_call, true); }
@@ -90,6 +109,9 @@ class Guarded {
   // For calls that a broken value allows, or that call require_whole() themselves.
   Use even_if_broken() { return Use(*this, brief_call, false); }
   Use lengthy_even_if_broken() { return Use(*this, lengthy_call, false); }
+  // For brief calls that only read.
+  Look look() { return Look(*this, brief_call, true); }
+  Look look_even_if_broken() { return Look(*this, brief_call, false); }
 
   // These read nothing that a call changes.
   bool busy() const { return (state_.load(std::memory_order_relaxed) & kinds) == lengthy_call; }
@@ -139,6 +161,7 @@ class Guarded {
 
   std::atomic<std::uint64_t> state_{0};
   std::atomic<bool> broken_{false};
+  bool touched_ = true;  // belongs to who holds the access, like the value
   std::string name_, way_out_, why_;
   T value_;
 };

@@ -14,6 +14,9 @@
 namespace spikelet {
 
 template <class R>
+class JoinedDraws;
+
+template <class R>
 class Joined {
  public:
   using Parts = SimulatorParts<R>;
@@ -32,13 +35,10 @@ class Joined {
   // Whether these are the networks, with the synapses and recorders that they had.
   bool fits(std::span<Parts* const> networks) const;
   // Prefetches what a run needs, in stages 1 to 4, when the first of them is fetched.
-  void fetch(const Parts& network, int stage) const {
-    if (&network == members_[0].parts) {
-      layout_.fetch(stage);
-    }
-  }
-  // Advances them, as they are now, to the step `end`; true: `poll` stopped it earlier.
-  bool run(Step end, const Poll& poll);
+  void fetch(const Parts& network, int stage) const;
+  // Advances them, as they are now, to the step `end`; true: `poll` stopped it earlier. untouched:
+  // none of them has changed since it was given back what the last run changed.
+  bool run(Step end, const Poll& poll, bool untouched);
   Step now() const { return network_.now; }
   // Network k, whose recorders have room for the samples, becomes what it would be had it run by
   // itself.
@@ -50,18 +50,39 @@ class Joined {
   struct Member {
     Parts* parts;
     std::size_t edition;
-    std::vector<std::uint32_t> first{};        // by node: where its elements begin
-    SpikesInFlight flight{};                   // after a run
-    std::vector<SpikeRecorder::Log> spikes{};  // of the run, by recorder of `recorders_`
+    std::vector<std::uint32_t> first{};  // by node: where its elements begin
+    std::vector<std::size_t> columns{};  // by recorder of states: where its samples begin
+  };
+  struct Spike {
+    std::size_t member;
+    Step stamp;
+    std::uint32_t element;  // or gid, in its own network
+  };
+  // Spikes of all members, those of each behind each other.
+  struct Parted {
+    GrowingArray<Step> stamps;
+    GrowingArray<std::uint32_t> elements;
+    std::vector<std::size_t> ends;  // of each member, and one more
+
+    std::size_t begin(std::size_t m) const { return m == 0 ? 0 : ends[m - 1]; }
+    std::span<const Step> stamps_of(std::size_t m) const {
+      return std::span(stamps).subspan(begin(m), ends[m] - begin(m));
+    }
+    std::span<const std::uint32_t> elements_of(std::size_t m) const {
+      return std::span(elements).subspan(begin(m), ends[m] - begin(m));
+    }
   };
   void join_nodes();
   void join_synapses();
   void join_recorders();
   // Takes over what may change between runs.
-  void renew();
+  void renew(bool untouched);
   void renew_node(std::size_t node);
   void renew_inputs(std::size_t node);
   void renew_flight();
+  // spike(s) is one of n spikes, in order of time.
+  template <class Get>
+  void part(std::size_t n, Parted& parted, Get&& spike) const;
   void part_spikes();
   // Which member an element of a node belongs to.
   std::size_t owner(std::size_t node, std::uint32_t element) const {
@@ -76,7 +97,10 @@ class Joined {
   Recorders<R> recorders_;
   SpikesInFlight flight_;
   StepLoop<R> loop_;
-  bool whole_ = false;  // the last run has not failed: it can go on
+  std::vector<const JoinedDraws<R>*> draws_;  // among the inputs
+  std::vector<Parted> spikes_;                // of the run, by recorder
+  Parted in_flight_;                          // after it
+  bool whole_ = false;                        // the last run has not failed: it can go on
 };
 
 extern template class Joined<float>;

@@ -96,11 +96,17 @@ class Population {
   // It stays if the next run goes on at the step where the last one left.
   void rebase(Step base);
   void leave(Step now) { left_at_ = now; }
+  // Whether a kernel goes on where it left, as rebase() would let it.
+  bool goes_on(Step now) const;
 
+  // The states as stored, by number, of the elements that are owned; the last one is theta, if a
+  // kernel moves it.
+  std::size_t stored_count() const { return state_.size() + (theta_.empty() ? 0 : 1); }
+  std::span<const R> stored(std::size_t k) const {
+    return {(k < state_.size() ? state_[k] : theta_).data(), owned_};
+  }
   // The states, by number, indexed from element 0 on.
   std::vector<R*> state_arrays() const;
-  // The same of theta, the state after them; null if it is not in use.
-  R* theta_array() const;
   // Prefetches what the arrays of a step are found by, not these.
   void fetch() const;
   // Everything that a step of this population needs, except the early buffer and inputs; and for a

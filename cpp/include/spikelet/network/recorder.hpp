@@ -48,8 +48,8 @@ class SpikeRecorder {
   RecordingWindow window;
   void need_logs(std::size_t partitions);
   void note(std::size_t partition, std::span<const Gid> gids, Gid first_gid, Step stamp);
-  // The same for all spikes of some steps, which have been noted elsewhere.
-  void note_all(const Log& log);
+  // The same for all spikes of some steps, in order, which have been noted elsewhere.
+  void note_all(std::span<const Step> stamps, std::span<const std::uint32_t> elements);
 
   std::size_t size() const;
   // Prefetches the places that the next spikes go to; first, where these are.
@@ -59,7 +59,7 @@ class SpikeRecorder {
   // after a call may have an earlier stamp than one noted before it. The log that is returned never
   // changes while someone else holds it. If memory runs out, nothing is lost. Spikes move from the
   // partitions' logs into this one piece by piece, so that they take memory once.
-  std::shared_ptr<const Log> share();
+  std::shared_ptr<const Log> share() const;
   // Forgets spikes after a step that were noted since the last call of share().
   void forget_after(Step step) noexcept;
   void clear();
@@ -69,8 +69,8 @@ class SpikeRecorder {
 
   std::size_t population_;
   std::vector<bool> wanted_;
-  std::vector<Log> fresh_;  // by partition: since the last call of share()
-  std::shared_ptr<Log> merged_ = std::make_shared<Log>();
+  mutable std::vector<Log> fresh_;  // by partition: since the last call of share()
+  mutable std::shared_ptr<Log> merged_ = std::make_shared<Log>();
 };
 
 template <class R>

@@ -183,6 +183,7 @@ class Simulator {
   // Only parts_ leads to what calls change, so no method can forget to ask for it.
   using Parts = SimulatorParts<R>;
   using Use = typename Guarded<Parts>::Use;
+  using Look = typename Guarded<Parts>::Look;
 
   // Rebuilds the layout if the network has changed. prepare() does what else must
   // succeed on all processes before the call goes on. If anything fails, the network is as it was.
