@@ -162,7 +162,7 @@ void ScaledRows<R>::enqueue(Gid source, Step stamp, Step from) {
 // spike.
 template <class R>
 void ScaledRows<R>::enqueue_all(std::span<const Gid> sources, Step stamp, Step from) {
-  constexpr std::size_t source_ahead = 16, rows_ahead = 8;
+  constexpr std::size_t source_ahead = 16, row_ahead = 8;
   // Calls f(i) for source k, if it is one of this store.
   const auto with = [&](std::size_t k, auto&& f) {
     if (k < sources.size() && sources[k] >= this->feed_.pre_gid &&
@@ -189,12 +189,12 @@ void ScaledRows<R>::enqueue_all(std::span<const Gid> sources, Step stamp, Step f
   for (std::size_t k = 0; k < source_ahead; ++k) {
     with(k, fetch_source);
   }
-  for (std::size_t k = 0; k < rows_ahead; ++k) {
+  for (std::size_t k = 0; k < row_ahead; ++k) {
     with(k, fetch_rows);
   }
   for (std::size_t k = 0; k < sources.size(); ++k) {
     with(k + source_ahead, fetch_source);
-    with(k + rows_ahead, fetch_rows);
+    with(k + row_ahead, fetch_rows);
     enqueue(sources[k], stamp, from);
   }
 }
@@ -216,12 +216,13 @@ void ScaledRows<R>::deliver(Step step, Channels<R> input, bool early) {
   this->deliver_sent(step, input);
   std::vector<Arrival>& arrivals = calendar_.at(step);
   // Rows are fetched ahead, of short ones as many as the cache waits for at once.
-  constexpr std::size_t rows_ahead = 16, most_ahead = 1024;
+  constexpr std::size_t arrivals_ahead = 16, most_ahead = 1024;
   const bool fetches = arrivals.size() > 1 && !in_cache(weight_.size());
   // The next row to fetch, and synapses fetched but not read.
   std::size_t next = fetches ? 0 : arrivals.size(), waiting = 0;
   for (std::size_t k = 0; k < arrivals.size(); ++k) {
-    for (; next < std::min(k + rows_ahead, arrivals.size()) && (waiting < most_ahead || next == k);
+    for (; next < std::min(k + arrivals_ahead, arrivals.size()) &&
+           (waiting < most_ahead || next == k);
          ++next) {
       fetch_begin(weight_.data() + arrivals[next].first, arrivals[next].count);
       fetch_begin(target_.data() + arrivals[next].first, arrivals[next].count);
