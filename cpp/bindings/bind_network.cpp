@@ -176,6 +176,8 @@ void bind_running(py::class_<Simulator<R>>& simulator) {
           "Whether a call has failed half-way: nothing but recordings can be read.")
       .def("explain", &S::explain, py::arg("error"), "Say in other words why a run failed.")
       .def_property_readonly("layouts", &S::layouts, "How often the network was laid out.")
+      .def_property_readonly("joined", &S::joined,
+                             "Whether run_all() runs it as a part of a joined network.")
       .def("prepare", &S::prepare, no_gil, "Lay out the network; `run` does so when needed.")
       .def("meet", &S::meet, py::arg("steps"), py::arg("plan"), no_gil,
            "Raise an error on all ranks unless all are about to run for `steps`, with the same "

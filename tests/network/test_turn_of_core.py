@@ -151,7 +151,7 @@ ARGUMENTS: dict[str, Callable[[Any], tuple[Any, ...]]] = {
     "weight_step": lambda sim: (0,),
     "weights": lambda sim: (0,),
 }
-PROPERTIES = {"layouts", "streams"}
+PROPERTIES = {"joined", "layouts", "streams"}
 
 
 NAMES = [*ARGUMENTS, *PROPERTIES, "streams="]

@@ -231,6 +231,7 @@ class Base(RuleBasedStateMachine):
         if self.ensemble and rng.random() < 0.8:
             COUNTS["runs of ensembles"] += 1
             sl.run_all(self.nets[:-1], self.ms(steps), threads=1)
+            COUNTS["runs that were joined"] += self.nets[0].engine.sim.joined
             alone = self.nets[-1:]
         else:
             alone = self.nets

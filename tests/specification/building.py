@@ -36,7 +36,7 @@ class Building(Base):
             model = drawing.a_source(rng, n, self.now, self.dt)
             self.spec.populations.append(spec.Source(n, self.given(model, n)))
         else:
-            model = drawing.a_model(rng, n)
+            model = drawing.a_model(rng, n, drawing.KERNELS if self.ensemble else drawing.MODELS)
             if rng.random() < 0.3:
                 model = pickle.loads(pickle.dumps(model))
             kind = TextNeurons if type(model).__name__ in TEXTS else spec.Neurons
@@ -85,7 +85,7 @@ class Building(Base):
             post_index, post_ids = pre_index, pre_ids
         model = self.spec.populations[post].model
         w = STRONG[type(model).__name__] * float(rng.choice([0.2, 1.0, 2.0]))
-        plastic = drawing.a_rule(rng, w, model) if rng.random() < 0.5 else None
+        plastic = drawing.a_rule(rng, w, model) if rng.random() < 0.5 and not self.ensemble else None
         neurons = self.spec.populations[post]
         receptor = drawing.a_receptor(
             rng, neurons, signed=plastic is not None and plastic.bounds[0] < 0

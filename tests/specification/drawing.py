@@ -12,18 +12,17 @@ from tests.specification import texts
 
 import spikelet as sl
 
-MODELS = (
-    sl.LIF, sl.LIFAlpha, sl.LIFDelta, sl.LIFCond, sl.IF, *(text.equations.model for text in texts.TEXTS.values()),
-)  # fmt: skip
+KERNELS = (sl.LIF, sl.LIFAlpha, sl.LIFDelta, sl.LIFCond, sl.IF)
+MODELS = (*KERNELS, *(text.equations.model for text in texts.TEXTS.values()))
 STRONG = conftest.STRONG | texts.STRONG
 """A weight that takes a resting neuron over its threshold within a few events, by model."""
 PAIRINGS = ("all_to_all", "nearest_symmetric", "nearest_pre_centered", "nearest_restricted")
 MOST_SYNAPSES = {False: 1500, True: 500}  # of a projection, by whether it is plastic
 
 
-def a_model(rng: np.random.Generator, n: int) -> Any:
+def a_model(rng: np.random.Generator, n: int, kinds: tuple[Any, ...] = MODELS) -> Any:
     """Return a neuron model with random parameters."""
-    kind = MODELS[rng.integers(0, len(MODELS))]
+    kind = kinds[rng.integers(0, len(kinds))]
 
     def value(low: float, high: float) -> Any:
         return rng.uniform(low, high, n) if rng.random() < 0.2 else float(rng.uniform(low, high))

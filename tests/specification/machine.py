@@ -71,6 +71,8 @@ class Machine(Building, Changing):
         for build, most in ((self.connect, 4), (self.inject, 3), (self.record, 4)):
             for _ in range(rng.integers(0, most)):
                 build(int(rng.integers(0, 2**32)))
+        if self.ensemble:  # networks are joined once they have run for long
+            self.advance(rng, 400)
 
     @action("run", then_run=False)
     def run(self, rng: np.random.Generator) -> None:
@@ -82,7 +84,7 @@ class Machine(Building, Changing):
                     [0, 1, 2, 7, 30, 64, 90, 150], p=[0.05, 0.05, 0.05, 0.15, 0.2, 0.2, 0.2, 0.1]
                 )
             )
-            + 300 * self.ensemble,  # what a few synapses take to be joined
+            + 300 * self.ensemble,
         )
 
     @action("save and load")

@@ -226,9 +226,13 @@ void Joined<R>::renew_inputs(std::size_t k) {
       }
     }
     if (joined) {
+      [[maybe_unused]] const Kind* made = joined.get();
       network_.inputs.insert_or_assign(
           static_cast<std::uint32_t>(network_.inputs.size()),
           Input<R>{.population = k, .streams = {}, .injector = std::move(joined)});
+      if constexpr (std::is_same_v<Kind, JoinedDraws<R>>) {
+        draws_.push_back(made);
+      }
     }
   };
   const auto applied = [&](JoinedInput<R>& joined, Injector<R>& input, const Member& member) {
@@ -236,9 +240,6 @@ void Joined<R>::renew_inputs(std::size_t k) {
   };
   const auto drawn = [&](JoinedDraws<R>& joined, Injector<R>& input, const Member& member) {
     joined.add(input, member.first[k]);
-    if (draws_.empty() || draws_.back() != &joined) {
-      draws_.push_back(&joined);
-    }
   };
   join.template operator()<JoinedInput<R>>(Act::current, false, applied);
   join.template operator()<JoinedInput<R>>(Act::early, false, applied);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <exception>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -12,19 +13,30 @@
 
 namespace spikelet {
 
-// Whether a run of so many steps pays for joining the network with others. It takes as long as some
-// steps save, which depend on the synapses, and less where the network would be laid out anyway.
-// Once joined, even a run of one step is faster, until the synapses change: so the steps of all
-// runs since then count.
+namespace {
+
+// How many steps pay for joining a network with others: it takes as long as some steps save, which
+// depend on the synapses, and less where the network would be laid out anyway.
 template <class R>
-bool Simulator<R>::pays_to_join(Parts& network, Step steps) {
-  constexpr std::size_t most_synapses = 65536;
+Step steps_that_pay(const Network<R>& network) {
   constexpr Step fewest = 100;
+  constexpr std::size_t most = 65536;
   std::size_t synapses = 0;
-  for (const Projection<R>& projection : network.network.projections) {
+  for (const Projection<R>& projection : network.projections) {
     synapses += projection.size;
   }
-  if (synapses > most_synapses) {
+  return synapses > most ? std::numeric_limits<Step>::max()
+                         : fewest + static_cast<Step>(synapses) / (network.changed ? 6 : 2);
+}
+
+}  // namespace
+
+// Whether joining a network pays with a run of so many steps: the steps of all its runs by itself
+// count. Once joined, even a run of one step is faster, until its synapses change.
+template <class R>
+bool Simulator<R>::pays_to_join(Parts& network, Step steps) {
+  const Step enough = steps_that_pay(network.network);
+  if (enough == std::numeric_limits<Step>::max()) {
     return false;
   }
   if (network.joined && network.joined->has(network)) {
@@ -35,8 +47,13 @@ bool Simulator<R>::pays_to_join(Parts& network, Step steps) {
     network.alone = 0;
   }
   network.alone += steps;
-  const auto part = static_cast<Step>(synapses) / (network.network.changed ? 6 : 2);
-  return network.alone >= fewest + part;
+  return network.alone >= enough;
+}
+
+template <class R>
+bool Simulator<R>::joined() {
+  auto look = parts_.look();
+  return look->joined && look->joined->has(*look);
 }
 
 template <class R>
@@ -124,6 +141,11 @@ void Simulator<R>::run_joined(std::span<Simulator* const> networks, std::size_t 
   }
   std::shared_ptr<Joined<R>> joined = parts[0]->joined;
   if (!joined || !joined->fits(parts)) {
+    if (joined && steps < steps_that_pay(parts[0]->network)) {  // of another group: count again
+      parts[0]->joined.reset();
+      parts[0]->alone = steps;
+      return;
+    }
     joined = std::make_shared<Joined<R>>(parts);
     untouched = false;
   }
@@ -143,12 +165,17 @@ void Simulator<R>::run_joined(std::span<Simulator* const> networks, std::size_t 
       });
       members[m].use.settle();
     });
+    if (errors[k]) {
+      parts[m]->joined.reset();  // which is ahead of it
+    }
     parts[m]->recorders.trim(parts[m]->network.now);  // of one that failed
     networks[k]->now_ = parts[m]->network.now;
   }
   joined->forget_run();
 }
 
+template bool Simulator<float>::joined();
+template bool Simulator<double>::joined();
 template std::size_t Simulator<float>::worth_joining(std::span<Simulator* const>, Step,
                                                      std::size_t);
 template std::size_t Simulator<double>::worth_joining(std::span<Simulator* const>, Step,

@@ -80,7 +80,7 @@ def save(
             for name, array in record.arrays.items():
                 arrays[name] = _stored(array, h5py)
                 if array.dtype.kind == "U":
-                    arrays[name].attrs["text"] = "utf-8"
+                    arrays[name].attrs["text"] = array.dtype.str
             whole = {"run": run.to_json(), "record": record.to_json(), "arrays": [*record.arrays]}
             group["json"] = np.frombuffer(json.dumps(whole).encode(), np.uint8)  # of any length
         for name, values in table.items():
@@ -106,17 +106,17 @@ def load(path: Path) -> tuple[list[Run], dict[str, Record], list[str]]:
     )
     try:
         opened = h5py.File(path)
-    except OSError:
-        fail(where, "store", str(path), whole)
+    except OSError as error:
+        fail(where, "store", str(path), f"{whole} ({error})")
     with opened as h5:
         if h5.attrs.get("format") != FORMAT:
             fail(where, "store", str(path), whole)
         if "fixed" not in h5.attrs:
-            rule = "must be of a version after 0.15; h5py reads files of earlier ones"
+            rule = "was written by version 0.15 or earlier, which load_sweep cannot read: open it with h5py"
             fail(where, "store", str(path), rule)
         runs, records = [], {}
         try:
-            groups = h5["runs"]
+            groups = h5.get("runs", {})  # none, without runs
             for name in sorted(groups, key=int):
                 about = json_value(groups[name]["json"][:].tobytes())
                 run = Run.from_json(about["run"])
@@ -133,7 +133,9 @@ def load(path: Path) -> tuple[list[Run], dict[str, Record], list[str]]:
 
 def _array(stored: Any) -> np.ndarray[Any, Any]:
     array = np.asarray(stored[()], dtype=stored.dtype)
-    return np.char.decode(array, "utf-8") if "text" in stored.attrs else array
+    if "text" not in stored.attrs:
+        return array
+    return np.char.decode(array, "utf-8", "surrogatepass").astype(stored.attrs["text"])
 
 
 def _attributes(group: Any, values: dict[str, Any]) -> None:

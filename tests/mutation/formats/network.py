@@ -85,6 +85,8 @@ def seen(net: sl.Network) -> dict[str, Any]:
 
 
 class NetworkFile(Format):
+    errors = (ValueError, FloatingPointError)  # the latter in a run: a state is no number
+
     def write(self, folder: Path, seed: int) -> None:
         network(seed).save(folder / "net.npz", recorders=True)
 

@@ -16,6 +16,7 @@ import spikelet as sl
 
 class RecordingNetwork(Format):
     needs = ("h5py",)
+    errors = network.NetworkFile.errors
 
     def write(self, folder: Path, seed: int) -> None:
         net = sl.Network(seed=seed, threads=1)

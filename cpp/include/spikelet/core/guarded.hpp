@@ -68,7 +68,9 @@ class Guarded {
     void overlook() { touches_ = false; }
 
     // Says in other words what broke the value.
-    void explain(const char* what, const std::string& error) { guarded_->tell(what, error.c_str()); }
+    void explain(const char* what, const std::string& error) {
+      guarded_->tell(what, error.c_str());
+    }
 
     // Throws Broken if the value has broken.
     void require_whole() const { guarded_->require_whole(); }
@@ -92,7 +94,7 @@ class Guarded {
     Access(Guarded& guarded, std::uint64_t kind, bool must_be_whole) : guarded_(&guarded) {
       guarded.enter(kind);
       if (must_be_whole && guarded.broken()) {
-        guarded.state_.store(0, std::memory_order_release);
+        const Access leave = std::move(*this);  // also if there is no memory for the message
         guarded.require_whole();
       }
     }

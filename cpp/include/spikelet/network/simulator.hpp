@@ -100,6 +100,7 @@ class Simulator {
   void fetch(int stage) noexcept;
   // How often that was done. Inputs that come, change or go do not need it.
   std::size_t layouts();
+  bool joined();  // whether run_all() runs it as a part of a joined network
   // Advances by `steps`; returns the steps done (fewer if `poll` stopped it). What poll throws is
   // thrown again once the run has stopped; the network is intact then. threads: the most to use, of
   // those that the network has.

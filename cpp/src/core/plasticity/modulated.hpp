@@ -13,6 +13,9 @@ namespace spikelet::SPIKELET_LEVEL {
 inline constexpr std::size_t modulated_together = 1024;
 // Whether levels keep where spans begin. In short vectors, looking it up again takes less.
 inline constexpr bool keeps_starts = vector_bytes >= 32;
+// Whether a vector without spikes takes the span of its row. Looking it up by lane costs as little
+// with AVX-512.
+inline constexpr bool takes_row_spans = vector_bytes < 64;
 template <class R>
 inline constexpr std::size_t modulated_room = modulated_together + lanes<R>;
 
@@ -48,7 +51,8 @@ struct ModulatedGroup {
   alignas(64) R pre[pieces_together];
   alignas(64) double rise[pieces_together], sum[pieces_together];
   std::array<Ends, pieces_together> ends;
-  // If its whole span is far.
+  // Whether its whole span is far, and what the span does to an eligibility of 1: if it is far, or
+  // vectors without spikes take it.
   std::array<bool, pieces_together> is_far;
   double integral[pieces_together], decay[pieces_together];
   // By vector of places: its piece.
@@ -118,6 +122,11 @@ SPIKELET_INLINE bool note_rows(const Modulating<R>& how, std::span<const Modulat
     if (group.is_far[p]) {
       how.passed(how.signal, how.base + modulated.touched, how.base + modulated.time,
                  group.integral[p], group.decay[p]);
+    } else if constexpr (takes_row_spans) {
+      const std::int32_t place = place_of(how, modulated.touched);
+      const RewardUntil& end = how.reward_until[place + (modulated.time - modulated.touched)];
+      group.integral[p] = (end.sum - start.sum) * start.rise;
+      group.decay[p] = start.rise * end.fall;
     }
   }
   return far;
@@ -364,20 +373,28 @@ SPIKELET_INLINE void finish(const Rule& rule, const Modulating<R>& modulating,
                          load_some(own, place.count),
                          Words<R>{} + modulated.touched,
                          {}};
-    for (int k = 0; keeps_starts && k < Doubles<R>::parts; ++k) {
-      synapses.starts.rise[k] = broadcast(group.rise[p]);
-      synapses.starts.sum[k] = broadcast(group.sum[p]);
-    }
     const std::uint32_t which = level.which[v];
-    take_over(level, group.starts(0), at, which, synapses);
-    at += count_lanes(which);
-    if constexpr (!keeps_starts) {
-      synapses.starts = starts_at(modulating, synapses.since);
-    }
-    Spans<R> spans = spans_to<far>(modulating, synapses.starts, synapses.since, modulated.time,
-                                   group.ends[p], which);
-    if (far && group.is_far[p]) {  // which is that of the other lanes
-      spans = select_spans<R>(which, spans, group.integral[p], group.decay[p]);
+    Spans<R> spans;
+    if (takes_row_spans && which == 0) {
+      for (int k = 0; k < Doubles<R>::parts; ++k) {
+        spans.integral[k] = broadcast(group.integral[p]);
+        spans.decay[k] = broadcast(group.decay[p]);
+      }
+    } else {
+      for (int k = 0; keeps_starts && k < Doubles<R>::parts; ++k) {
+        synapses.starts.rise[k] = broadcast(group.rise[p]);
+        synapses.starts.sum[k] = broadcast(group.sum[p]);
+      }
+      take_over(level, group.starts(0), at, which, synapses);
+      at += count_lanes(which);
+      if constexpr (!keeps_starts) {
+        synapses.starts = starts_at(modulating, synapses.since);
+      }
+      spans = spans_to<far>(modulating, synapses.starts, synapses.since, modulated.time,
+                            group.ends[p], which);
+      if (far && group.is_far[p]) {  // which is that of the other lanes
+        spans = select_spans<R>(which, spans, group.integral[p], group.decay[p]);
+      }
     }
     pass(modulating, synapses.since, Words<R>{} + modulated.time, spans, synapses.weight,
          synapses.own);

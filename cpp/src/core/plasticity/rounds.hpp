@@ -214,13 +214,6 @@ void traces_at(const Replaying<R>& how, std::int32_t time, std::span<R> traces) 
   }
 }
 
-// The factors of potentiation of targets' newest spikes.
-template <class R>
-SPIKELET_INLINE Vec<R> newest_factor(const TargetSpikes<R>& posts, const std::uint16_t* target) {
-  constexpr auto kept = static_cast<std::int32_t>(TargetSpikes<R>::kept);
-  return look_up<R>(posts.latest_factor, kept * load_index<R>(target) + (kept - 1));
-}
-
 // What synapses have of their rows.
 template <class R>
 struct OfRows {

@@ -125,6 +125,7 @@ class _Reader:
         self.states: dict[int, dict[str, Any]] = {}
         self.projections: list[tuple[Synapses, Any]] = []  # with rules
         self.inputs: list[tuple[Group, Ints, Any]] = []
+        self.kicked: list[Group] = []  # by random generators that are over
         self.spikes: list[Synapses] = []  # from neurons to recorders
         self.samples: list[Synapses] = []  # from multimeters to neurons
         self.driven: dict[int, list[Synapses]] = {}  # inputs of parrots
@@ -288,6 +289,8 @@ class _Reader:
         if s.post.number not in self.models:
             return
         receptor = self._receptor(s)
+        if any(self._just_over(g, s.post) for g in self._generators(s.pre, int(s.delay.max()))):
+            self.kicked.append(s.post)
         for generators, found, of in self._of_one_key(s):
             order = np.argsort(s.target[found], kind="stable")
             mine, whose = found[order], of[order]
@@ -375,6 +378,7 @@ class _Reader:
                 for g, _, what in self.inputs
                 if isinstance(what, PoissonInput) and self._hidden(g)
             }
+            kicked |= {g.name for g in self.kicked if self._hidden(g)}
             kicked |= {
                 s.post.name
                 for s, _ in self.projections
@@ -395,13 +399,15 @@ class _Reader:
 
     def _hidden(self, group: Group) -> bool:
         """Return whether NEST does not show the synaptic currents or conductances of neurons."""
+        if group.number not in self.models:
+            return False  # that is an obstacle of its own
         states, read = self.models[group.number].states, self.states.get(group.number, {})
         return any(
             s.startswith(("I_syn", "dI_syn", "g_ex", "g_in")) and s not in read for s in states
         )
 
     def _delivered(self, s: Synapses) -> bool:
-        """Return whether a current of what a spike generator has sent is left in the targets."""
+        """Return whether spikes that a spike generator has delivered still act in the targets."""
         if s.pre.model != "spike_generator":
             return False
         trains, now = self._trains(s.pre), self.kernel.now
@@ -409,14 +415,23 @@ class _Reader:
         for source, delay in np.unique(np.stack([s.source, s.delay]), axis=1).T:
             arrived = trains[source] + delay
             latest = max(latest, int(arrived.max(initial=-1, where=arrived <= now)))
-        status = self.status[s.post.number]
+        return latest >= 0 and now - latest < self._fading(s.post)
+
+    def _just_over(self, g: Generator, post: Group) -> bool:
+        """Return whether spikes of a random generator that has ended still act in the targets."""
+        begin, end = (g.status["origin"] + g.status[name] for name in ("start", "stop"))
+        if "poisson" not in g.model or end > 1e300 or end <= begin or begin >= g.now * g.dt:
+            return False
+        return -self._fading(post) < int(g.steps(end)) <= 0
+
+    def _fading(self, group: Group) -> float:
+        """Return how many steps a synaptic current of neurons is felt."""
         taus = [
             np.max(np.concatenate([np.ravel(x) for x in v]))
-            for k, v in status.items()
+            for k, v in self.status[group.number].items()
             if k.startswith("tau_syn")
         ]
-        left = _FADED * max(taus, default=np.inf) / self.kernel.dt
-        return latest >= 0 and now - latest < left
+        return float(_FADED * max(taus, default=np.inf) / self.kernel.dt)
 
     def _trains(self, group: Group) -> list[Ints]:
         return [devices.spike_times(g) for g in self._generators(group, 0)]

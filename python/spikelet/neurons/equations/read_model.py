@@ -98,7 +98,8 @@ def _potential(words: Vocabulary, condition: Expr, reset: Collection[str]) -> tu
     """
     read = [name for name in words.states if name in condition.names]
     rising = [name for name in read if not _leads_away(condition, name)]
-    return tuple(name for name in rising or read if name in reset)[:1]
+    surely = [name for name in rising if _leads_away(condition, name, -1)]
+    return tuple(name for name in surely or rising or read if name in reset)[:1]
 
 
 def _leads_away(condition: Expr, name: str, sign: int = 1) -> bool:
