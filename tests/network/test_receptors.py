@@ -241,6 +241,10 @@ def test_conductances_of_a_named_receptor_are_not_negative(model: Any, receptor:
         with pytest.raises(ValueError, match=rule):
             projection.weights[:9] = values
     assert (projection.weights == 1.0).all()
+    rule = rule.replace("weights must", "w_min must")
+    signed = sl.STDP(w_min=-1.0)
+    with pytest.raises(ValueError, match=rule):
+        net.connect(neurons, neurons, sl.AllToAll(), receptor=receptor, plasticity=signed)
     by_sign = net.connect(neurons, neurons, sl.AllToAll(), weight=1.0)
     by_sign.weights = -1.0
     assert (by_sign.weights == -1.0).all()

@@ -6,6 +6,7 @@ import gc
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -355,8 +356,13 @@ def test_readers_in_other_threads_see_the_end_of_a_run() -> None:
     thread, errors = in_thread(look)
     for _ in range(40):
         together(found, 3.0)
+        deadline = time.monotonic() + 60.0
+        while (not seen or seen[-1][0] != round(found[3].net.t, 1)) and not errors:
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
     over.set()
     thread.join()
     assert not errors
+    assert len({t for t, _ in seen}) >= 40
     assert all(known[t] == V for t, V in seen)
     assert found[3].cells.V_m[:].tobytes() == expected.cells.V_m[:].tobytes()

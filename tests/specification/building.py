@@ -85,7 +85,9 @@ class Building(Base):
             post_index, post_ids = pre_index, pre_ids
         model = self.spec.populations[post].model
         w = STRONG[type(model).__name__] * float(rng.choice([0.2, 1.0, 2.0]))
-        plastic = drawing.a_rule(rng, w, model) if rng.random() < 0.5 and not self.ensemble else None
+        plastic = (
+            drawing.a_rule(rng, w, model) if rng.random() < 0.5 and not self.ensemble else None
+        )
         neurons = self.spec.populations[post]
         receptor = drawing.a_receptor(
             rng, neurons, signed=plastic is not None and plastic.bounds[0] < 0

@@ -105,6 +105,11 @@ bool Joined<R>::has(const Parts& network) const {
 }
 
 template <class R>
+bool Joined<R>::joins(std::span<Parts* const> networks) const {
+  return std::ranges::equal(members_, networks, {}, &Member::parts);
+}
+
+template <class R>
 bool Joined<R>::fits(std::span<Parts* const> networks) const {
   const auto same = [&](const Member& member, const Parts* parts) {
     // One that has been destroyed, and another one in its place, have not run with this.

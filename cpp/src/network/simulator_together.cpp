@@ -141,7 +141,8 @@ void Simulator<R>::run_joined(std::span<Simulator* const> networks, std::size_t 
   }
   std::shared_ptr<Joined<R>> joined = parts[0]->joined;
   if (!joined || !joined->fits(parts)) {
-    if (joined && steps < steps_that_pay(parts[0]->network)) {  // of another group: count again
+    // With other networks, each may be joined with others again in the next run: count anew.
+    if (joined && !joined->joins(parts) && steps < steps_that_pay(parts[0]->network)) {
       parts[0]->joined.reset();
       parts[0]->alone = steps;
       return;

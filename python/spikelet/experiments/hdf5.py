@@ -135,7 +135,7 @@ def _array(stored: Any) -> np.ndarray[Any, Any]:
     array = np.asarray(stored[()], dtype=stored.dtype)
     if "text" not in stored.attrs:
         return array
-    return np.char.decode(array, "utf-8", "surrogatepass").astype(stored.attrs["text"])
+    return np.char.decode(array, "utf-8").astype(stored.attrs["text"])
 
 
 def _attributes(group: Any, values: dict[str, Any]) -> None:

@@ -138,7 +138,7 @@ def save(
 
 
 def _require_numbers(net: NetworkContents, path: StrPath, arrays: Mapping[str, Any]) -> None:
-    """Check that states are numbers: a run finds out some steps later, and then the last checkpoint is the way out."""
+    """Check that states are numbers: a run notices only some steps later, and the last checkpoint must be usable then."""
     for p in net.contents.populations:
         model = p.model
         if not isinstance(model, NeuronModel):

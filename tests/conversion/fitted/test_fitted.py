@@ -60,7 +60,9 @@ def test_more_steps_do_not_make_a_deep_network_worse(neuron: str) -> None:
     x = rng.random((300, 32))
     wanted = SpikingModel(ann, dtype="float64", threads=1).run(x[200:], 1).output
     few, many = (
-        error(sl.convert(ann, x[:200], steps=steps, method="fitted", neuron=neuron), x[200:], wanted)
+        error(
+            sl.convert(ann, x[:200], steps=steps, method="fitted", neuron=neuron), x[200:], wanted
+        )
         for steps in (32, 256)
     )
     assert many < few

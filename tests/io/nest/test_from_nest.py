@@ -175,6 +175,26 @@ def test_currents_that_generators_left_are_not_left_out_silently(model: str) -> 
     assert len(set(cells.V_m)) == 2
 
 
+def test_currents_of_poisson_generators_that_are_over_are_not_left_out_silently() -> None:
+    cells = nest.Create("iaf_psc_exp", 2, params={"tau_syn_ex": 20.0})
+    noise = nest.Create("poisson_generator", params={"rate": 5000.0, "stop": 5.0})
+    nest.Connect(noise, cells, syn_spec={"weight": 10.0, "delay": 1.0})
+    nest.Simulate(7.0)
+    with pytest.raises(ValueError, match="iaf_psc_exp_1: synaptic currents of earlier events\n"):
+        sl.io.from_nest(nest)
+    nest.Simulate(900.0)
+    assert len(sl.io.from_nest(nest).inputs) == 0
+
+
+def test_what_acts_on_an_unknown_model_is_no_further_obstacle() -> None:
+    cells = nest.Create("pp_psc_delta", 2)
+    train = nest.Create("spike_generator", params={"spike_times": [3.0]})
+    nest.Connect(train, cells, syn_spec={"weight": 1.0, "delay": 1.0})
+    nest.Simulate(6.0)
+    with pytest.raises(ValueError, match="must be a model that spikelet has"):
+        sl.io.from_nest(nest)
+
+
 def test_bad_arguments() -> None:
     with pytest.raises(TypeError, match="must be the module nest"):
         sl.io.from_nest(3)

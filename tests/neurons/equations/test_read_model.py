@@ -59,6 +59,8 @@ def test_adex() -> None:
         ("v > th and th < 5", "th += 1; v = 0", "v"),
         ("w > 1 or v > th", "th += 1; v = 0", "v"),
         ("rand() < exp(v)", "th += 1; v = 0", "v"),
+        ("v > w*th", "th += 1; v = 0", "v"),
+        ("v > w*th", "th += 1", ""),
         ("v < -1", "v = 0", "v"),
     ],
 )

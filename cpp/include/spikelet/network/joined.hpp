@@ -32,6 +32,8 @@ class Joined {
 
   // Whether it has this network, with the synapses that it had.
   bool has(const Parts& network) const;
+  // Whether these are the networks, whatever they have by now.
+  bool joins(std::span<Parts* const> networks) const;
   // Whether these are the networks, with the synapses and recorders that they had.
   bool fits(std::span<Parts* const> networks) const;
   // Prefetches what a run needs, in stages 1 to 4, when the first of them is fetched.

@@ -126,7 +126,7 @@ def schedule(steps: int, last: int, neuron: str = "predictive") -> Schedule:
     halvings = math.log2(_STEPS / steps)
     least = _SHARE if neuron == "predictive" else _LONGEST_SHARE
     share = float(np.interp(halvings, (0, 1), (least, _LONGEST_SHARE)))
-    # In longer runs sizes fall less a step; several sizes do not.
+    # In longer runs, sizes shrink more slowly per step, except those of several sizes.
     longest = _WAITING if several else _WAITING * max(1.0, steps / _STEPS)
     wait = min(longest, share * steps / max(last, 1))
     if several:
