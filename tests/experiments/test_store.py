@@ -47,7 +47,7 @@ def test_what_is_no_folder_is_named(tmp_path, monkeypatch):
         run(store="")
     assert list(tmp_path.iterdir()) == []
     Path("all.h5").write_bytes(b"results")
-    rule = r"^load_sweep: store must be the folder of a store, or a file that SweepResult\.save wrote, got"
+    rule = r"^load_sweep: store must be the folder of a store, or a file that SweepResult\.save wrote \(.*\), got"
     with pytest.raises(ValueError, match=rule):
         sl.load_sweep("all.h5")
 
