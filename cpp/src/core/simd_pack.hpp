@@ -140,7 +140,7 @@ SPIKELET_INLINE std::uint32_t bits_above(typename IndexOf<R>::type a, typename I
 #endif
 }
 
-// How many of at most 16 lanes are set.
+// How many lanes of a vector of 32-bit words are set.
 SPIKELET_INLINE std::size_t count_lanes(std::uint32_t which) {
 #if !defined(__x86_64__) || SPIKELET_VECTOR_BYTES >= 32
   return static_cast<std::size_t>(std::popcount(which));

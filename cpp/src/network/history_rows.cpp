@@ -10,7 +10,7 @@ namespace {
 constexpr Step tabled = 1 << 15;
 // Of rows that are updated together. Those of modulated rules do more at once for each spike, and
 // have fewer spikes of the older ages.
-constexpr std::size_t most_together = 16, replayed_together = 448, modulated_together = 896;
+constexpr std::size_t most_together = 16, replayed_synapses = 448, modulated_synapses = 896;
 
 // Of rows that arrive in the next step.
 constexpr std::size_t most_headers = 512;
@@ -226,7 +226,7 @@ void HistoryRows<R>::deliver(Step step, Channels<R> input, bool early) {
   const std::span<const std::uint32_t> rows(arrivals);
   traces_.start(step, first_only_ ? 0 : synapses_of(rows));
   fetch_rows(rows);
-  const std::size_t synapses_together = touched_.empty() ? replayed_together : modulated_together;
+  const std::size_t synapses_together = touched_.empty() ? replayed_synapses : modulated_synapses;
   for (std::size_t begin = 0, end = 0; begin < rows.size(); begin = end) {
     // A few rows are updated together. None of them twice: a source may spike twice in a step.
     std::size_t synapses = 0;

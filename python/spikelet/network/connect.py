@@ -41,8 +41,9 @@ def check_call(net: NetworkContents, pre: Any, post: Any, receptor: Any, plastic
         allowed = "must be a rule such as sl.STDP(...)" + _called(plasticity)
         fail(where, "plasticity", plasticity, allowed, error=TypeError)
     receptor_number(where, post.model, receptor)
-    least = np.array(getattr(plasticity, "w_min", 0.0))
-    require_sign(where, post.model, receptor, least, "w_min")
+    if plasticity is not None:
+        least = np.array(getattr(plasticity, "w_min", 0.0))
+        require_sign(where, post.model, receptor, least, "w_min")
     return where
 
 

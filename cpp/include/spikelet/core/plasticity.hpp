@@ -80,7 +80,7 @@ struct alignas(4 * sizeof(R)) ClosedTarget {
 };
 
 // Rows in the order in which they are updated, of which those that come next are fetched: always
-// so many synapses more than have been updated.
+// `ahead` synapses beyond those updated.
 template <class R>
 class RowsAhead {
  public:
@@ -250,7 +250,8 @@ struct alignas(16) RewardUntil {
 template <class R>
 struct ModulatedRow {
   ReplayedRow<R> row;
-  std::int32_t touched, last, time;  // the source's last spike, and this one
+  // When the synapses were last touched; the source's last spike, and this one.
+  std::int32_t touched, last, time;
 };
 
 // What the rows of one call share. Stretches have 2^shift steps, and slots in the tables

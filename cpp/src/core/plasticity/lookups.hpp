@@ -111,6 +111,10 @@ SPIKELET_INLINE Words<R> look_up_words(const std::int32_t* values, Words<R> inde
   }
 }
 template <class R>
+SPIKELET_INLINE void pack_words(std::uint32_t which, Words<R> v, std::int32_t* to) {
+  pack(which, v, reinterpret_cast<std::uint32_t*>(to));
+}
+template <class R>
 SPIKELET_INLINE Words<R> look_up_words(const std::int32_t* values, const std::int32_t* index) {
   return look_up_words<R>(values, load_words<R>(index));
 }

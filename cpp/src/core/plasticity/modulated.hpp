@@ -10,14 +10,14 @@
 namespace spikelet::SPIKELET_LEVEL {
 
 // In vectors of places. Rows of more synapses have fewer vectors that a level does not fill.
-inline constexpr std::size_t modulated_together = 1024;
+inline constexpr std::size_t modulated_places = 1024;
 // Whether levels keep where spans begin. In short vectors, looking it up again takes less.
 inline constexpr bool keeps_starts = vector_bytes >= 32;
 // Whether a vector without spikes takes the span of its row. Looking it up by lane costs as little
 // with AVX-512.
 inline constexpr bool takes_row_spans = vector_bytes < 64;
 template <class R>
-inline constexpr std::size_t modulated_room = modulated_together + lanes<R>;
+inline constexpr std::size_t modulated_room = modulated_places + lanes<R>;
 
 // Synapses with a spike of one age, in vectors that lanes of the level before are packed into.
 template <class R>
@@ -74,9 +74,9 @@ SPIKELET_INLINE void take(std::span<const ModulatedRow<R>> rows, std::size_t& ro
   constexpr std::size_t width = lanes<R>, many = 16;
   std::size_t used = 0;
   group.count = 0;
-  while (row < rows.size() && group.count < pieces_together && used < modulated_together) {
+  while (row < rows.size() && group.count < pieces_together && used < modulated_places) {
     const ReplayedRow<R>& from = rows[row].row;
-    const std::size_t left = from.n - begin, n = std::min(left, modulated_together - used);
+    const std::size_t left = from.n - begin, n = std::min(left, modulated_places - used);
     if (n < left && group.count > 0) {
       break;  // a row that fits into one group is not cut
     }
@@ -182,9 +182,9 @@ SPIKELET_INLINE void list_newest(const Replaying<R>& how, ModulatedGroup<R>& gro
     level.which[v] = which;
     pack(which, load_some(row.weight + place.at, place.count), level.weight + size);
     pack(which, load_some(row.own + place.at, place.count), level.own + size);
-    pack_as<R>(which, newest.stamp, level.stamp + size);
-    pack_as<R>(which, newest.stamp_before, group.before + size);
-    pack_as<R>(which, kept * load_index<R>(target) + (kept - 1), level.newest + size);
+    pack_words<R>(which, newest.stamp, level.stamp + size);
+    pack_words<R>(which, newest.stamp_before, group.before + size);
+    pack_words<R>(which, kept * load_index<R>(target) + (kept - 1), level.newest + size);
     __builtin_memcpy(level.number + size, &number, sizeof number);
     size += count_lanes(which);
   }
@@ -230,9 +230,9 @@ SPIKELET_INLINE void list_older(const Replaying<R>& how, std::size_t age,
     level.which[c / width] = which;
     pack(which, load(newer.weight + c), level.weight + size);
     pack(which, load(newer.own + c), level.own + size);
-    pack_as<R>(which, stamp, level.stamp + size);
-    pack_as<R>(which, newest, level.newest + size);
-    pack_as<R>(which, number, level.number + size);
+    pack_words<R>(which, stamp, level.stamp + size);
+    pack_words<R>(which, newest, level.newest + size);
+    pack_words<R>(which, number, level.number + size);
     size += count_lanes(which);
   }
   level.size = size;

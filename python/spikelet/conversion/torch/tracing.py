@@ -42,7 +42,7 @@ _OF_SHAPES = frozenset({"zeros_like", "ones_like", "empty_like", "full_like", "n
 _CASTS = frozenset(
     {"float", "double", "half", "bfloat16", "to", "to_copy", "type", "type_as", "cpu", "cuda"}
 )
-# These return the same for every finite input. Decompositions use them to guard softmax and log-sum-exp.
+# For finite inputs, these return constants. Decompositions guard softmax and log-sum-exp with them.
 _OF_INFINITE = frozenset({"isinf", "isnan", "isfinite", "isposinf", "isneginf"})
 _SCALING = frozenset({"mul", "multiply", "rmul", "neg", "negative", "abs", "absolute"})
 _DIVIDING = frozenset({"div", "divide", "true_divide", "truediv"})
