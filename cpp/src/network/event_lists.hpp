@@ -75,7 +75,7 @@ class EventLists {
   using Weight = typename Event::Weight;
 
   EventLists() = default;
-  EventLists(const EventLists&) = delete;  // chunks are linked by address
+  EventLists(const EventLists& other) { copy(other); }  // chunks are linked by address
   EventLists& operator=(const EventLists&) = delete;
 
   // A step has 2^list_bits lists; span: the longest time from noting to delivery, in steps.
@@ -105,6 +105,22 @@ class EventLists {
       Event::write(to, weight, target);
       next_[list] = to + Event::bytes;
     }
+    // Several of one list: their place is looked up once.
+    void push_all(std::uint32_t after, const Weight* weight, const std::uint16_t* target,
+                  std::size_t n) {
+      const std::uint32_t list = (base_ + after) & mask_;
+      char* to = next_[list];
+      for (std::size_t k = 0; k < n; ++k) {
+        if (full(to)) [[unlikely]] {
+          next_[list] = to;
+          to = lists_.extend(list);
+        }
+        Event::write(to, weight[k], target[k]);
+        to += Event::bytes;
+      }
+      __builtin_prefetch(to + 64, 1);
+      next_[list] = to;
+    }
 
    private:
     char** next_;
@@ -120,6 +136,14 @@ class EventLists {
     const std::uint32_t first = list(step);
     for (std::uint32_t k = std::uint32_t{1} << list_bits_; k-- > 0;) {
       take_list(first + k, adder(k));
+    }
+  }
+  // Calls f(list, weight, target) for all events of a step, and keeps them.
+  template <class F>
+  void for_each(Step step, F&& f) const {
+    const std::uint32_t first = list(step);
+    for (std::uint32_t k = 0; k < std::uint32_t{1} << list_bits_; ++k) {
+      walk(first + k, [&](auto weight, std::uint32_t target) { f(k, weight, target); });
     }
   }
   void clear() {
@@ -152,6 +176,28 @@ class EventLists {
                                       << list_bits_);
   }
 
+  void copy(const EventLists& other) {
+    list_bits_ = other.list_bits_;
+    slots_ = other.slots_;
+    next_.assign(other.next_.size(), none());
+    chains_.assign(other.chains_.size(), {});
+    Writer writer(*this, 0);
+    for (std::uint32_t k = 0; k < next_.size(); ++k) {
+      other.walk(k, [&](auto weight, std::uint32_t target) {
+        writer.push(k, static_cast<Weight>(weight), target);
+      });
+    }
+  }
+  template <class F>
+  void walk(std::uint32_t k, F&& f) const {
+    for (const Chunk* chunk = chains_[k].first; chunk != nullptr; chunk = chunk->following) {
+      const char* last =
+          chunk->following == nullptr ? next_[k] : chunk->events + room * Event::bytes;
+      for (const char* event = chunk->events; event != last; event += Event::bytes) {
+        Event::read(event, f);
+      }
+    }
+  }
   template <class F>
   void take_list(std::uint32_t k, F&& add) {
     Chunk* chunk = chains_[k].first;

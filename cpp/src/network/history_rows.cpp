@@ -7,7 +7,6 @@
 namespace spikelet {
 namespace {
 
-constexpr Step tabled = 1 << 15;
 // Of rows that are updated together. Those of modulated rules do more at once for each spike, and
 // have fewer spikes of the older ages.
 constexpr std::size_t most_together = 16, replayed_synapses = 448, modulated_synapses = 896;
@@ -15,47 +14,12 @@ constexpr std::size_t most_together = 16, replayed_synapses = 448, modulated_syn
 // Of rows that arrive in the next step.
 constexpr std::size_t most_headers = 512;
 
-// The first factors of a decay, until they are 0.
-template <class R>
-std::vector<R> first_factors(const Decay<R>& decay) {
-  std::vector<R> factors{decay(0)};
-  while (factors.back() != 0 && static_cast<Step>(factors.size()) < tabled) {
-    factors.push_back(decay(static_cast<Step>(factors.size())));
-  }
-  return factors;
-}
-
-template <class R>
-DecayTable<R> table_of(const std::vector<R>& factors, const Decay<R>& decay) {
-  return {factors.data(), static_cast<std::int32_t>(factors.size()),
-          factors.back() != 0 ? &decay : nullptr};
-}
-
 }  // namespace
 
 template <class R>
 HistoryRows<R>::HistoryRows(const Feed<R>& feed, const Plasticity& plasticity, double dt,
                             std::size_t span)
-    : PlasticStore<R>(feed, plasticity, dt, span),
-      tie_(plasticity.tie_potentiates ? 1 : 0),
-      nearest_pre_(plasticity.pairing == Pairing::nearest_symmetric ||
-                   plasticity.pairing == Pairing::nearest_restricted),
-      nearest_post_(plasticity.pairing != Pairing::all_to_all),
-      first_only_(plasticity.pairing == Pairing::nearest_restricted),
-      centered_(plasticity.pairing == Pairing::nearest_pre_centered),
-      spikes_(feed.post_end - feed.post_begin,
-              plasticity.info().time_constants(plasticity.parameters.data())[trace_post_2] > 0),
-      traces_(feed.post_end - feed.post_begin) {
-  const auto tau = plasticity.info().time_constants(plasticity.parameters.data());
-  const auto decay = [&](Trace trace) {
-    return tau[trace] > 0 ? Decay<R>(dt, tau[trace]) : Decay<R>();
-  };
-  pre_decay_ = decay(trace_pre);
-  post_decay_ = decay(trace_post);
-  pre_2_decay_ = decay(trace_pre_2);
-  post_2_decay_ = decay(trace_post_2);
-  pre_factors_ = first_factors(pre_decay_);
-  post_factors_ = first_factors(post_decay_);
+    : ReplayStore<R>(feed, plasticity, dt, span), traces_(feed.post_end - feed.post_begin) {
   const SynapseTable<R>& table = *feed.table;
   rows_.assign(table.row.size(), 0);
   for_each_by_delay(
@@ -64,29 +28,27 @@ HistoryRows<R>::HistoryRows(const Feed<R>& feed, const Plasticity& plasticity, d
         if (first) {
           const Step dendritic = dendritic_part(delay, plasticity.axonal_fraction);
           Segment segment{};
-          segment.first = weight_.size();
+          segment.first = this->weight_.size();
           segment.source = i;
           segment.delay = delay;
           segment.dendritic = static_cast<std::uint16_t>(dendritic);
           segments_.push_back(segment);
-          longest_ = std::max(longest_, dendritic);
+          this->longest_ = std::max(this->longest_, dendritic);
           traces_.add_part(dendritic);
           ++rows_[i + 1];
         }
         ++segments_.back().count;
-        weight_.push_back(table.weight_of(k));
-        target_.push_back(static_cast<std::uint16_t>(table.post[k] - feed.post_begin));
+        this->add_synapse(table, k);
       });
   std::partial_sum(rows_.begin(), rows_.end(), rows_.begin());
   this->feed_.table = nullptr;  // the table is freed after building
   const bool modulated = plasticity.info().modulated;
-  if (centered_ || modulated) {
-    own_.resize(weight_.size());
+  if (this->centered_ || modulated) {
+    this->own_.resize(this->weight_.size());
   }
   if (modulated) {
-    touched_.resize(weight_.size());
+    touched_.resize(this->weight_.size());
   }
-  spikes_limit_ = least_limit();
   calendar_.resize(span);
 }
 
@@ -94,7 +56,7 @@ template <class R>
 void HistoryRows<R>::start(Step born) {
   for (Segment& segment : segments_) {
     segment.last = -1;
-    segment.done = std::max<Step>(born, 0) - 1;
+    segment.done = ReplayStore<R>::born(born).done;
   }
   std::fill(touched_.begin(), touched_.end(), std::max<Step>(born, 0));
 }
@@ -157,9 +119,9 @@ void HistoryRows<R>::fetch_rows(std::span<const std::uint32_t> rows) {
   listed_.clear();
   for (const std::uint32_t row : rows) {
     const Segment& segment = segments_[row];
-    listed_.push_back({weight_.data() + segment.first,
-                       own_.empty() ? nullptr : own_.data() + segment.first,
-                       target_.data() + segment.first, segment.count});
+    listed_.push_back({this->weight_.data() + segment.first,
+                       this->own_.empty() ? nullptr : this->own_.data() + segment.first,
+                       this->target_.data() + segment.first, segment.count});
   }
   const std::size_t lead = RowsAhead<R>::lead;
   ahead_ = RowsAhead<R>(listed_, touched_.empty() ? lead : 2 * lead);
@@ -170,14 +132,7 @@ template <class R>
 void HistoryRows<R>::process(std::span<const std::uint32_t> rows, Step arrival) {
   update(rows, arrival);
   for (const std::uint32_t row : rows) {
-    Segment& segment = segments_[row];
-    const Step time = time_at(row, arrival), since = time - segment.last;
-    const bool fired = segment.last >= 0;
-    segment.pre = nearest_pre_ || !fired ? R(1) : segment.pre * pre_decay_(since) + R(1);
-    const R second = fired ? segment.pre_2 * pre_2_decay_(since) : R(0);
-    segment.pre_2 = nearest_pre_ ? R(1) : second + R(1);
-    segment.last = time;
-    segment.done = std::max(segment.done, time - tie_);
+    this->pass(segments_[row], time_at(row, arrival));
   }
 }
 
@@ -186,8 +141,8 @@ template <class R>
 void HistoryRows<R>::send(std::uint32_t row, Channels<R> input) const {
   const Feed<R>& feed = this->feed_;
   const Segment& segment = segments_[row];
-  const R* weight = weight_.data() + segment.first;
-  const std::uint16_t* target = target_.data() + segment.first;
+  const R* weight = this->weight_.data() + segment.first;
+  const std::uint16_t* target = this->target_.data() + segment.first;
   if (feed.one_channel >= 0 && !feed.ends.magnitude) {
     R* to = input[static_cast<std::size_t>(feed.one_channel)] + feed.local;
 #pragma GCC unroll 8
@@ -206,7 +161,7 @@ void HistoryRows<R>::send(std::uint32_t row, Channels<R> input) const {
 // a network may have a few rows that are long, and others that fire.
 template <class R>
 std::size_t HistoryRows<R>::synapses_of(std::span<const std::uint32_t> rows) const {
-  const std::size_t mean = weight_.size() / std::max<std::size_t>(segments_.size(), 1),
+  const std::size_t mean = this->weight_.size() / std::max<std::size_t>(segments_.size(), 1),
                     expected = rows.size() * mean;
   if (!traces_.pays(expected)) {
     return expected;
@@ -224,7 +179,7 @@ void HistoryRows<R>::deliver(Step step, Channels<R> input, bool early) {
   this->deliver_sent(step, input);  // of earlier stamps than any arrival below
   auto& arrivals = calendar_.at(step);
   const std::span<const std::uint32_t> rows(arrivals);
-  traces_.start(step, first_only_ ? 0 : synapses_of(rows));
+  traces_.start(step, this->first_only_ ? 0 : synapses_of(rows));
   fetch_rows(rows);
   const std::size_t synapses_together = touched_.empty() ? replayed_synapses : modulated_synapses;
   for (std::size_t begin = 0, end = 0; begin < rows.size(); begin = end) {
@@ -246,51 +201,6 @@ void HistoryRows<R>::deliver(Step step, Channels<R> input, bool early) {
 }
 
 template <class R>
-Replaying<R> HistoryRows<R>::replaying(bool depresses) {
-  return {spikes_.view(),
-          table_of(pre_factors_, pre_decay_),
-          table_of(post_factors_, post_decay_),
-          post_factor(R(0)),
-          static_cast<std::int32_t>(tie_),
-          first_only_,
-          depresses,
-          &ahead_};
-}
-
-template <class R>
-ReplayedRow<R> HistoryRows<R>::row_until(std::size_t row, Step upto) {
-  const Segment& segment = segments_[row];
-  const auto left = [&](Step time) { return spikes_.relative(time - segment.dendritic); };
-  ReplayedRow<R> replayed{};
-  replayed.weight = weight_.data() + segment.first;
-  replayed.own = own_.empty() ? nullptr : own_.data() + segment.first;
-  replayed.target = target_.data() + segment.first;
-  replayed.n = segment.count;
-  replayed.from = left(segment.done);
-  replayed.to = left(upto);
-  replayed.last = left(segment.last);
-  replayed.pre = segment.pre;
-  return replayed;
-}
-
-template <class R>
-ReplayedRow<R> HistoryRows<R>::row_at_spike(std::size_t row, Step time) {
-  ReplayedRow<R> replayed = row_until(row, time - tie_);
-  const Segment& segment = segments_[row];
-  const bool fired = segment.last >= 0;
-  replayed.time = spikes_.relative(time - segment.dendritic);
-  replayed.down = pre_factor(fired ? segment.pre_2 * pre_2_decay_(time - segment.last) : R(0));
-  replayed.own_decay = centered_ && fired ? pre_decay_(time - segment.last) : R(0);
-  return replayed;
-}
-
-template <class R>
-void HistoryRows<R>::set_parameters(const std::vector<double>& parameters) {
-  PlasticStore<R>::set_parameters(parameters);
-  spikes_.set_factors([&](R before_2) { return post_factor(before_2); });
-}
-
-template <class R>
 void HistoryRows<R>::finish(Step now) {
   for (Step arrival = now; arrival < now + this->span_; ++arrival) {
     std::vector<std::uint32_t> later;
@@ -301,10 +211,10 @@ void HistoryRows<R>::finish(Step now) {
         process({&row, 1}, arrival);
         const Segment& segment = segments_[row];  // events wait with the weights they are sent with
         for (std::uint64_t k = segment.first; k < segment.first + segment.count; ++k) {
-          const int channel = this->feed_.channel_of(weight_[k]);
+          const int channel = this->feed_.channel_of(this->weight_[k]);
           this->add_sent(arrival,
-                         {static_cast<std::uint16_t>(this->feed_.local + target_[k]),
-                          static_cast<std::uint16_t>(channel), this->feed_.sent(weight_[k])});
+                         {static_cast<std::uint16_t>(this->feed_.local + this->target_[k]),
+                          static_cast<std::uint16_t>(channel), this->feed_.sent(this->weight_[k])});
         }
       }
     }
@@ -320,53 +230,16 @@ template <class R>
 R HistoryRows<R>::trace(Readable which, std::uint32_t source, std::uint32_t target,
                         std::uint64_t position, Step now) const {
   if (which == Readable::eligibility) {
-    return own_[position];
+    return this->own_[position];
   }
   std::size_t row = rows_[source];
   while (position >= segments_[row].first + segments_[row].count) {
     ++row;
   }
-  if (which == Readable::pre || which == Readable::pre_2) {
-    const Segment& segment = segments_[row];
-    if (segment.last < 0) {
-      return 0;
-    }
-    const Step since = now - segment.last;
-    return which == Readable::pre_2
-               ? segment.pre_2 * pre_2_decay_(since)
-               : (centered_ ? own_[position] : segment.pre) * pre_decay_(since);
-  }
-  const Step at = now - segments_[row].dendritic;  // when spikes left that arrive now
-  typename SpikeLists<R>::Found post;
-  if (!spikes_.find(target, at, post)) {
-    return 0;
-  }
-  return which == Readable::post ? post.trace * post_decay_(at - post.stamp)
-                                 : post.trace_2 * post_2_decay_(at - post.stamp);
-}
-
-template <class R>
-void HistoryRows<R>::note_post(std::uint32_t target, Step stamp) {
-  if (!spikes_.reaches(stamp)) {
-    spikes_.compact([](Step) { return false; }, stamp);
-  }
-  R before = 0, before_2 = 0;
-  typename SpikeLists<R>::Found last;
-  if (spikes_.find(target, stamp, last)) {
-    const Step since = stamp - last.stamp;
-    before = last.trace * post_decay_(since);
-    before_2 = last.trace_2 * post_2_decay_(since);
-  }
-  spikes_.add(
-      target,
-      {stamp,
-       target,
-       {nearest_post_ ? R(1) : before + R(1), nearest_post_ ? R(1) : before_2 + R(1), before_2}},
-      spikes_.has_second() ? post_factor(before_2) : R(0));
-  if (spikes_.size() > spikes_limit_) {
-    settle(stamp - 1);
-    spikes_limit_ = std::max(2 * spikes_.size(), least_limit());
-  }
+  const Segment& segment = segments_[row];
+  return which == Readable::pre || which == Readable::pre_2
+             ? this->source_trace(which, segment, position, now)
+             : this->target_trace(which, target, now - segment.dendritic);  // when they left
 }
 
 // All arrivals before `step` have been delivered, so source spikes up to step - dendritic part are
@@ -377,39 +250,15 @@ void HistoryRows<R>::settle(Step step) {
   for (std::size_t row = 0; row < segments_.size(); ++row) {
     settle_row(row, step - segments_[row].dendritic);
   }
-  spikes_.compact([&](Step stamp) { return stamp <= step - 2 * longest_; }, step);
-}
-
-template <class R>
-void HistoryRows<R>::add_weights(std::span<double> sums) const {
-  for (std::size_t k = 0; k < weight_.size(); ++k) {
-    sums[target_[k]] += std::abs(static_cast<double>(weight_[k]));
-  }
-}
-
-template <class R>
-void HistoryRows<R>::scale_weights(std::span<const R> factors) {
-  for (std::size_t k = 0; k < weight_.size(); ++k) {
-    weight_[k] = this->limited(weight_[k] * factors[target_[k]]);
-  }
+  this->spikes_.compact([&](Step stamp) { return stamp <= step - 2 * this->longest_; }, step);
 }
 
 template <class R>
 PlasticParts<R> HistoryRows<R>::parts() {
-  PlasticParts<R> parts;
-  parts.synapse.emplace_back(weight_);
-  if (!own_.empty()) {
-    parts.synapse.emplace_back(own_);
-  }
+  PlasticParts<R> parts = this->parts_of(segments_);
   if (!touched_.empty()) {
     parts.synapse_step.emplace_back(touched_);
   }
-  const auto column = [&](auto Segment::* field) {
-    return Strided(segments_.empty() ? nullptr : &(segments_.front().*field), segments_.size(),
-                   sizeof(Segment));
-  };
-  parts.row = {column(&Segment::pre), column(&Segment::pre_2)};
-  parts.row_step = {column(&Segment::last), column(&Segment::done)};
   return parts;
 }
 
@@ -423,33 +272,13 @@ std::vector<std::pair<std::uint32_t, std::uint16_t>> HistoryRows<R>::rows() cons
 }
 
 template <class R>
-std::vector<PostSpike<R>> HistoryRows<R>::posts() const {
-  std::vector<PostSpike<R>> list;
-  spikes_.for_each([&](const PostSpike<R>& post) { list.push_back(post); });
-  return list;
-}
-
-template <class R>
-void HistoryRows<R>::set_posts(std::span<const PostSpike<R>> list) {
-  spikes_.clear();
-  for (const PostSpike<R>& post : list) {
-    if (!spikes_.reaches(post.stamp)) {
-      spikes_.compact([](Step) { return false; }, post.stamp);
-    }
-    spikes_.add(post.target, post, spikes_.has_second() ? post_factor(post.value[2]) : R(0));
-  }
-}
-
-template <class R>
 void HistoryRows<R>::clear() {
-  PlasticStore<R>::clear();
+  ReplayStore<R>::clear();
   calendar_.clear();
   for (Segment& segment : segments_) {
     segment.pre = segment.pre_2 = 0;
   }
-  std::fill(own_.begin(), own_.end(), R(0));
   start(-1);
-  spikes_.clear();
 }
 
 template <class R>
@@ -464,15 +293,15 @@ void HistoryRows<R>::visit(Gid source, const std::function<void(const SynapseRef
   const std::size_t i = source - this->feed_.pre_gid;
   for (std::uint32_t s = rows_[i]; s < rows_[i + 1]; ++s) {
     for (std::uint64_t k = segments_[s].first; k < segments_[s].first + segments_[s].count; ++k) {
-      visitor({segments_[s].delay, static_cast<std::uint16_t>(this->feed_.local + target_[k]),
-               &weight_[k], this->feed_.channel_of(weight_[k]), k});
+      visitor({segments_[s].delay, static_cast<std::uint16_t>(this->feed_.local + this->target_[k]),
+               &this->weight_[k], this->feed_.channel_of(this->weight_[k]), k});
     }
   }
 }
 
 template <class R>
 std::size_t HistoryRows<R>::bytes() const {
-  return (weight_.size() + own_.size()) * sizeof(R) + target_.size() * sizeof(std::uint16_t) +
+  return (this->weight_.size() + this->own_.size()) * sizeof(R) + this->target_.size() * sizeof(std::uint16_t) +
          touched_.size() * sizeof(Step) + segments_.size() * sizeof(Segment) +
          rows_.size() * sizeof(std::uint32_t);
 }

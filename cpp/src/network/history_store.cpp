@@ -1,22 +1,18 @@
 #include "network/history_store.hpp"
 
+#include "network/queued_history.hpp"
 #include "network/reward_rows.hpp"
 
 namespace spikelet {
-
-template <class R>
-HistoryStore<R>::HistoryStore(const Feed<R>& feed, const Plasticity& plasticity, double dt,
-                              std::size_t span)
-    : HistoryRows<R>(feed, plasticity, dt, span), kernels_(kernels().plastic<R>(plasticity.rule)) {}
 
 template <class R>
 void HistoryStore<R>::update(std::span<const std::uint32_t> rows, Step arrival) {
   at_spike_.clear();
   for (const std::uint32_t row : rows) {
     at_spike_.push_back(this->row_at_spike(row, this->time_at(row, arrival)));
-    at_spike_.back().post = this->post_traces(row, arrival, kernels_.traces_at);
+    at_spike_.back().post = this->post_traces(row, arrival, this->kernels_.traces_at);
   }
-  kernels_.replayed_rows(parameters(), this->replaying(true), at_spike_);
+  this->kernels_.replayed_rows(this->parameters(), this->replaying_at_spikes(), at_spike_);
 }
 
 template <class R>
@@ -26,8 +22,9 @@ void HistoryStore<R>::settle_row(std::size_t row, Step upto) {
     return;
   }
   if (segment.pre > 0) {
-    const ReplayedRow<R> until = this->row_until(row, upto);
-    kernels_.replayed_rows(parameters(), this->replaying(false), {&until, 1});
+    const ReplayedRow<R> until =
+        this->row_until(segment, segment.first, segment.count, segment.dendritic, upto);
+    this->kernels_.replayed_rows(this->parameters(), this->replaying(false), {&until, 1});
   }
   segment.done = upto;
 }
@@ -38,6 +35,9 @@ std::unique_ptr<PlasticStore<R>> make_history_store(const Feed<R>& feed,
                                                     std::size_t span, const RewardSignal* reward) {
   if (plasticity.info().modulated) {
     return make_reward_rows<R>(feed, plasticity, dt, span, reward);
+  }
+  if (QueuedHistory<R>::suits(feed, plasticity)) {
+    return std::make_unique<QueuedHistory<R>>(feed, plasticity, dt, span);
   }
   return std::make_unique<HistoryStore<R>>(feed, plasticity, dt, span);
 }

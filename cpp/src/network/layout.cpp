@@ -272,10 +272,15 @@ void Layout<R>::renew(const Projection<R>& projection, const SpikesInFlight& spi
 template <class R>
 void Layout<R>::hand_over(const SpikesInFlight& spikes, Partition<R>& partition,
                           std::size_t store) {
-  for (std::size_t k = 0; k < spikes.stamps.size(); ++k) {
-    if (spikes.stamps[k] > store_born_[store] &&
-        partition.watch.takes(store, {&spikes.gids[k], 1}, spikes.stamps[k])) {
-      partition.stores[store]->enqueue(spikes.gids[k], spikes.stamps[k], network_.now);
+  const std::span<const Gid> gids(spikes.gids);
+  for (std::size_t begin = 0, end = 0; begin < gids.size(); begin = end) {
+    const Step stamp = spikes.stamps[begin];
+    while (end < gids.size() && spikes.stamps[end] == stamp) {
+      ++end;
+    }
+    const std::span<const Gid> sent = gids.subspan(begin, end - begin);
+    if (stamp > store_born_[store] && partition.watch.takes(store, sent, stamp)) {
+      partition.stores[store]->enqueue_all(sent, stamp, network_.now);
     }
   }
 }

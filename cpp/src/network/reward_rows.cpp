@@ -92,7 +92,7 @@ void RewardRows<R, Rule>::update_together(Step from, Step to, Step arrival) {
     return;
   }
   Modulating<R> modulating{};
-  modulating.how = this->replaying(true);
+  modulating.how = this->replaying_at_spikes();
   const auto [low, high] = this->limits();
   modulating.low = low;
   modulating.high = high;
@@ -104,10 +104,10 @@ void RewardRows<R, Rule>::update_together(Step from, Step to, Step arrival) {
     const auto from_base = [&](Step step) { return static_cast<std::int32_t>(step - base); };
     at_spike_.push_back({this->row_at_spike(row, time), from_base(since), from_base(segment.last),
                          from_base(time)});
-    at_spike_.back().row.post = this->post_traces(row, arrival, kernels_.traces_at);
+    at_spike_.back().row.post = this->post_traces(row, arrival, this->kernels_.traces_at);
     segment.even = Even::last;  // which is now this one
   }
-  kernels_.modulated_rows(this->plasticity_.parameters.data(), modulating, at_spike_);
+  this->kernels_.modulated_rows(this->parameters(), modulating, at_spike_);
   together_.clear();
 }
 

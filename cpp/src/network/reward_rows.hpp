@@ -4,7 +4,6 @@
 
 #include "network/history_rows.hpp"
 #include "network/reward_sums.hpp"
-#include "spikelet/core/kernels.hpp"
 #include "spikelet/network/reward.hpp"
 
 namespace spikelet {
@@ -21,7 +20,6 @@ class RewardRows final : public HistoryRows<R> {
              const RewardSignal* reward)
       : HistoryRows<R>(feed, plasticity, dt, span),
         rule_(plasticity.parameters.data()),
-        kernels_(kernels().plastic<R>(plasticity.rule)),
         reward_(reward, dt, plasticity.parameters[reward_tau_eligibility]) {}
 
   std::unique_ptr<PlasticStore<R>> clone() const override {
@@ -57,8 +55,6 @@ class RewardRows final : public HistoryRows<R> {
   void update_together(Step from, Step to, Step arrival);
   void settle_row(std::size_t row, Step upto) override;
   void settle_eligibility(Step upto) override;
-  R pre_factor(R before_2) const override { return rule_.pre_factor(before_2); }
-  R post_factor(R before_2) const override { return rule_.post_factor(before_2); }
 
   // One synapse: what changes.
   struct Synapse {
@@ -80,7 +76,6 @@ class RewardRows final : public HistoryRows<R> {
   void potentiate(std::size_t row, std::size_t j, Step from, Step to, Synapse& synapse);
 
   Rule<R> rule_;
-  const PlasticKernels<R>& kernels_;
   RewardSums reward_;
   static constexpr Step uneven = -1;
   static constexpr Step longest_span = Step{1} << 29;  // of a row, as kernels count steps

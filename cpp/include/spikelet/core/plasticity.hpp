@@ -206,13 +206,15 @@ struct DecayTable {
   const Decay<R>* beyond;
 };
 
-// A row that is brought up to date with its targets' spikes. All times are those at which a
-// target's spike leaves that is at the synapse then, and have the base of the stamps.
+// A row that is brought up to date with its targets' spikes. All times have the base of the stamps.
+// They are those at which a target's spike leaves that is at the synapse then; or, if synapses have
+// dendritic parts of their own, those at the synapse.
 template <class R>
 struct ReplayedRow {
   R* weight;
   R* own;  // by synapse: the source's trace of nearest_pre_centered, or the eligibility; or none
   const std::uint16_t* target;
+  const std::uint16_t* dendritic;  // by synapse: steps from a target to it; or none
   std::size_t n;
   std::int32_t from, to;  // spikes in (from, to] potentiate, unless pre is 0
   std::int32_t last;      // the row's last spike of its source

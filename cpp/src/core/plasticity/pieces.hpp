@@ -23,6 +23,7 @@ struct Pieces {
   alignas(64) R weight[room];
   alignas(64) R own[room];  // if rows have some
   alignas(64) std::uint16_t target[room];
+  alignas(64) std::uint16_t dendritic[room];  // if rows have some
 
   std::size_t end() const { return piece[count - 1].first + piece[count - 1].n; }  // of places
 };
@@ -147,6 +148,12 @@ SPIKELET_INLINE void take(std::size_t rows, RowOf&& row_of, std::size_t& row, st
     if (from.own != nullptr) {
       store(part.own + used + n, Vec<R>{});
       copy_values(from.own + begin, n, part.own + used);
+    }
+    if (from.dendritic != nullptr) {
+      for (std::size_t k = 0; k < width; ++k) {
+        part.dendritic[used + n + k] = 0;
+      }
+      copy_values(from.dendritic + begin, n, part.dendritic + used);
     }
     const bool dense = n > 0 && static_cast<std::size_t>(close - from.target[begin]) < 2 * n;
     part.piece[part.count++] = {&from, row, begin, used, n, dense};

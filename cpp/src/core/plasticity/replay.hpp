@@ -4,9 +4,9 @@ namespace spikelet::SPIKELET_LEVEL {
 
 // Replays one spike of the lists.
 template <class Rule, class R>
-SPIKELET_INLINE R replay_one(const Rule& rule, const Replaying<R>& how, const ReplayedRow<R>& row,
+SPIKELET_INLINE R replay_one(const Rule& rule, const Replaying<R>& how, std::int32_t last,
                              std::uint32_t k, R trace, R weight) {
-  const R decay = decayed(how.pre_decay, how.posts.stamp[k] - row.last);
+  const R decay = decayed(how.pre_decay, how.posts.stamp[k] - last);
   return rule.up(weight,
                  trace * decay * (how.posts.factor != nullptr ? how.posts.factor[k] : how.up));
 }
@@ -19,25 +19,28 @@ template <class Rule, class R>
                                     std::uint32_t synapse) {
   const std::size_t j = part.target[synapse];
   const TargetSpikes<R>& posts = how.posts;
+  const std::int32_t dendritic = dendritic_of(row, part, synapse);
+  const std::int32_t from = left_at<R>(row.from, dendritic), to = left_at<R>(row.to, dendritic),
+                     last = left_at<R>(row.last, dendritic);
   const std::uint32_t latest = posts.end[j] - TargetSpikes<R>::kept;
   std::uint32_t k = latest;
-  while (posts.stamp[k - 1] > row.from) {
+  while (posts.stamp[k - 1] > from) {
     --k;
   }
   R& weight = part.weight[synapse];
   if (row.own != nullptr || how.first_only) {
     const R trace = row.own != nullptr ? part.own[synapse] : row.pre;
-    const bool first = !how.first_only || posts.stamp[k - 1] <= row.last - how.tie;
-    if (posts.stamp[k] <= row.to && first) {
-      weight = trace > 0 ? replay_one(rule, how, row, k, trace, weight) : weight;
+    const bool first = !how.first_only || posts.stamp[k - 1] <= last - how.tie;
+    if (posts.stamp[k] <= to && first) {
+      weight = trace > 0 ? replay_one(rule, how, last, k, trace, weight) : weight;
       if (row.own != nullptr) {
         part.own[synapse] = 0;
       }
     }
     return;
   }
-  for (; k < latest && posts.stamp[k] <= row.to; ++k) {
-    weight = replay_one(rule, how, row, k, row.pre, weight);
+  for (; k < latest && posts.stamp[k] <= to; ++k) {
+    weight = replay_one(rule, how, last, k, row.pre, weight);
   }
 }
 
@@ -56,7 +59,8 @@ SPIKELET_INLINE void list_one_each(const Rule& rule, const Replaying<R>& how, co
         }
         bool one = left > 0 && since < kept;
         if (how.first_only) {  // not if another of the target's spikes came first
-          one = one && how.posts.latest[at - 1] <= row.last - how.tie;
+          const std::int32_t last = left_at<R>(row.last, dendritic_of(row, rounds.part, k));
+          one = one && how.posts.latest[at - 1] <= last - how.tie;
         }
         if (centered) {
           trace = rounds.part.own[k];

@@ -36,7 +36,8 @@ struct Rounds {
   // Places whose spikes have been looked up from the newest on, up to one that is not in yet; and
   // where the next one is.
   alignas(64) std::uint32_t place[room], at[room];
-  alignas(64) std::uint32_t number[room];  // of its piece
+  alignas(64) std::uint32_t number[room];    // of its piece
+  alignas(64) std::uint32_t dendritic[room];  // if rows have some
   // By piece: what all of its synapses have.
   alignas(64) std::int32_t from[pieces_together], to[pieces_together], last[pieces_together];
   alignas(64) R pre[pieces_together];
@@ -90,22 +91,40 @@ SPIKELET_INLINE R decayed(const DecayTable<R>& table, std::int32_t steps) {
                                    : table.factor[table.count - 1];
 }
 
+// When a spike leaves that is at the synapse at `time`, as far as stamps go.
+template <class R>
+SPIKELET_INLINE std::int32_t left_at(std::int32_t time, std::int32_t dendritic) {
+  return std::max(time - dendritic, TargetSpikes<R>::never);
+}
+// When a vector of spikes, or spikes that never were, are at the synapses.
+template <class R>
+SPIKELET_INLINE Words<R> at_synapses(Words<R> stamp, Words<R> dendritic) {
+  return stamp + (dendritic & (stamp > TargetSpikes<R>::never));
+}
+template <class R>
+SPIKELET_INLINE void to_synapses(Newest<R>& newest, Words<R> dendritic) {
+  newest.stamp = at_synapses<R>(newest.stamp, dendritic);
+  newest.stamp_before = at_synapses<R>(newest.stamp_before, dendritic);
+}
+
 // The trace that depresses if both of the target's newest spikes are not before `time`, or if pairs
 // are restricted and the newest one is not.
 template <class R>
 [[gnu::noinline]] void find_down(const Replaying<R>& how, const ReplayedRow<R>& row, std::size_t j,
-                                 R& trace, std::int32_t& steps) {
+                                 std::int32_t dendritic, R& trace, std::int32_t& steps) {
   const TargetSpikes<R>& posts = how.posts;
+  const std::int32_t time = left_at<R>(row.time, dendritic);
   std::uint32_t p = posts.end[j];
-  while (posts.stamp[p - 1] >= row.time) {
+  while (posts.stamp[p - 1] >= time) {
     --p;
   }
-  const bool tied = p < posts.end[j] && posts.stamp[p] <= row.time - how.tie;
+  const bool tied = p < posts.end[j] && posts.stamp[p] <= time - how.tie;
   const std::int32_t stamp = posts.stamp[p - 1];
   const bool counts = stamp > TargetSpikes<R>::never &&
-                      (!how.first_only || posts.stamp[tied ? p : p - 1] > row.last - how.tie);
+                      (!how.first_only ||
+                       posts.stamp[tied ? p : p - 1] > left_at<R>(row.last, dendritic) - how.tie);
   trace = counts ? posts.trace[p - 1] : R(0);
-  steps = counts ? row.time - stamp : 0;
+  steps = counts ? time - stamp : 0;
 }
 
 // A vector of targets: their traces that depress, not decayed yet, and the steps since then. Lanes
@@ -136,6 +155,12 @@ SPIKELET_INLINE Down<R> down_of(const Replaying<R>& how, const ReplayedRow<R>& r
   return {trace, (row.time - stamp) & some, searched};
 }
 
+template <class R>
+SPIKELET_INLINE std::int32_t dendritic_of(const ReplayedRow<R>& row, const Pieces<R>& part,
+                                          std::size_t place) {
+  return row.dendritic != nullptr ? part.dendritic[place] : 0;
+}
+
 // A vector of synapses: what depresses them, of which `count` are some.
 template <class R>
 SPIKELET_INLINE void list_down(const Replaying<R>& how, const ReplayedRow<R>& row,
@@ -146,7 +171,8 @@ SPIKELET_INLINE void list_down(const Replaying<R>& how, const ReplayedRow<R>& ro
   __builtin_memcpy(rounds.down_steps + k, &down.steps, sizeof down.steps);
   for (std::uint32_t left = down.searched & first_lanes<R>(count); left != 0; left &= left - 1) {
     const std::size_t lane = k + static_cast<std::size_t>(std::countr_zero(left));
-    find_down(how, row, rounds.part.target[lane], rounds.down_trace[lane], rounds.down_steps[lane]);
+    find_down(how, row, rounds.part.target[lane], dendritic_of(row, rounds.part, lane),
+              rounds.down_trace[lane], rounds.down_steps[lane]);
   }
 }
 
@@ -171,7 +197,7 @@ template <class R>
     const int lane = std::countr_zero(which);
     R trace;
     std::int32_t steps;
-    find_down(how, row, target[lane], trace, steps);
+    find_down(how, row, target[lane], 0, trace, steps);
     down.trace[lane] = trace;
     down.steps[lane] = steps;
   }
@@ -207,7 +233,7 @@ void traces_at(const Replaying<R>& how, std::int32_t time, std::span<R> traces) 
     __builtin_memcpy(steps, &down.steps, sizeof down.steps);
     for (std::uint32_t left = down.searched & first_lanes<R>(count); left != 0; left &= left - 1) {
       const auto lane = static_cast<std::size_t>(std::countr_zero(left));
-      find_down(how, row, j + lane, trace[lane], steps[lane]);
+      find_down(how, row, j + lane, 0, trace[lane], steps[lane]);
     }
     const Vec<R> now = load(trace) * decayed(how.post_decay, steps);
     store_part(traces.data() + j, now, count);
@@ -264,9 +290,10 @@ SPIKELET_INLINE void list_spikes(const Replaying<R>& how, std::span<const Piece<
   constexpr std::size_t width = lanes<R>;
   constexpr auto kept = static_cast<std::int32_t>(TargetSpikes<R>::kept);
   const std::uint16_t* target = rounds.part.target;
-  const bool several = pieces.size() > 1;
+  const bool several = pieces.size() > 1, delayed = pieces.front().row->dendritic != nullptr;
   std::size_t left = 0;
-  const auto leave = [&](std::uint32_t which, Words<R> place, Words<R> at, Words<R> number) {
+  const auto leave = [&](std::uint32_t which, Words<R> place, Words<R> at, Words<R> number,
+                         Words<R> dendritic) {
     if (vector_bytes < 64 && which == 0) {
       return;
     }
@@ -274,6 +301,9 @@ SPIKELET_INLINE void list_spikes(const Replaying<R>& how, std::span<const Piece<
     pack(which, at, rounds.at + left);
     if (several) {
       pack(which, number, rounds.number + left);
+    }
+    if (delayed) {
+      pack(which, dendritic, rounds.dendritic + left);
     }
     left += static_cast<std::size_t>(std::popcount(which));
   };
@@ -293,7 +323,12 @@ SPIKELET_INLINE void list_spikes(const Replaying<R>& how, std::span<const Piece<
     const std::size_t end = piece.first + piece.n;
     for (std::size_t k = piece.first; k < end; k += width) {
       fetch_ahead(how.ahead, piece.n, k - piece.first);
-      const Newest<R> newest = newest_of(how.posts, target + k, piece.close);
+      Newest<R> newest = newest_of(how.posts, target + k, piece.close);
+      Words<R> dendritic{};
+      if (delayed) {
+        dendritic = load_index<R>(rounds.part.dendritic + k);
+        to_synapses(newest, dendritic);
+      }
       if (looks_up) {
         list_down(how, row, newest, k, end - k, rounds);
       }
@@ -309,27 +344,32 @@ SPIKELET_INLINE void list_spikes(const Replaying<R>& how, std::span<const Piece<
       }
       add(how, rows, which_0, place, newest.stamp, at, 0, rounds);
       add(how, rows, which_1, place, newest.stamp_before, at - 1, 1, rounds);
-      leave(all & word_bits<R>(new_1), place, at - 2, number);
+      leave(all & word_bits<R>(new_1), place, at - 2, number, dendritic);
     }
   }
   for (std::size_t age = 2; age < rounds.round.size() && left > 0; ++age) {
     const std::size_t listed = left;
     left = 0;
     const Words<R> none{};
-    for (std::uint32_t* words : {rounds.at, rounds.number}) {
+    for (std::uint32_t* words : {rounds.at, rounds.number, rounds.dendritic}) {
       __builtin_memcpy(words + listed, &none, sizeof none);  // lanes beyond the end
     }
     for (std::size_t c = 0; c < listed; c += width) {
       const Words<R> place = load_words<R>(rounds.place + c), at = load_words<R>(rounds.at + c);
       const Words<R> number = load_words<R>(rounds.number + c);
       const OfRows<R> rows = several ? of_rows(rounds, number) : of_row(rounds, 0);
-      const Words<R> stamp =
+      Words<R> stamp =
           look_up_words<R>(how.posts.latest, reinterpret_cast<const std::int32_t*>(rounds.at) + c);
+      Words<R> dendritic{};
+      if (delayed) {
+        dendritic = load_words<R>(rounds.dendritic + c);
+        stamp = at_synapses<R>(stamp, dendritic);
+      }
       const std::uint32_t all = first_lanes<R>(listed - c);
       const Words<R> is_new = stamp > rows.from;
       add(how, rows, all & word_bits<R>(is_new & (stamp <= rows.to)), place, stamp, at, age,
           rounds);
-      leave(all & word_bits<R>(is_new), place, at - 1, number);
+      leave(all & word_bits<R>(is_new), place, at - 1, number, dendritic);
     }
   }
   for (std::size_t c = 0; c < left; ++c) {
@@ -363,7 +403,10 @@ SPIKELET_INLINE void list_one_each(const Replaying<R>& how, const Piece<R>& piec
   const std::size_t end = piece.first + piece.n;
   for (std::size_t k = piece.first; k < end; k += lanes<R>) {
     fetch_ahead(how.ahead, piece.n, k - piece.first);
-    const Newest<R> newest = newest_of(how.posts, target + k, piece.close);
+    Newest<R> newest = newest_of(how.posts, target + k, piece.close);
+    if (row.dendritic != nullptr) {
+      to_synapses(newest, load_index<R>(rounds.part.dendritic + k));
+    }
     if (looks_up) {
       list_down(how, row, newest, k, end - k, rounds);
     }
@@ -399,13 +442,15 @@ SPIKELET_INLINE void list_one_each(const Replaying<R>& how, const Piece<R>& piec
   }
   for (std::size_t c = 0; c < listed; ++c) {
     const std::uint32_t k = rounds.place[c], begin = target[k] * TargetSpikes<R>::kept;
-    const std::uint32_t since = count_above(latest + begin, row.from),
+    const std::int32_t dendritic = dendritic_of(row, rounds.part, k);
+    const std::uint32_t since = count_above(latest + begin, left_at<R>(row.from, dendritic)),
                         at = begin + TargetSpikes<R>::kept - since;
-    const std::uint32_t left = since - count_above(latest + begin, row.to);
+    const std::uint32_t left =
+        since - count_above(latest + begin, left_at<R>(row.to, dendritic));
     R trace = row.pre;
     const bool one = choose(k, since, at, left, trace);
     round.place[size] = k;
-    round.steps[size] = static_cast<std::uint32_t>(std::max(latest[at] - row.last, 0));
+    round.steps[size] = static_cast<std::uint32_t>(std::max(latest[at] + dendritic - row.last, 0));
     round.trace[size] = trace;
     round.at[size] = at;
     size += one ? 1 : 0;
