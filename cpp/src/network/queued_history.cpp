@@ -5,8 +5,8 @@
 namespace spikelet {
 namespace {
 
-// With more synapses for each delay of a source, rows by delay are as fast, and need no lists.
-constexpr std::size_t most_by_delay = 24;
+// With more synapses for each delay of a source, rows by delay are faster: they need no lists.
+constexpr std::size_t most_by_delay = 128;
 
 // Of sources that are updated together.
 constexpr std::size_t most_together = 16, synapses_together = 448;
