@@ -105,22 +105,6 @@ class EventLists {
       Event::write(to, weight, target);
       next_[list] = to + Event::bytes;
     }
-    // Several of one list: their place is looked up once.
-    void push_all(std::uint32_t after, const Weight* weight, const std::uint16_t* target,
-                  std::size_t n) {
-      const std::uint32_t list = (base_ + after) & mask_;
-      char* to = next_[list];
-      for (std::size_t k = 0; k < n; ++k) {
-        if (full(to)) [[unlikely]] {
-          next_[list] = to;
-          to = lists_.extend(list);
-        }
-        Event::write(to, weight[k], target[k]);
-        to += Event::bytes;
-      }
-      __builtin_prefetch(to + 64, 1);
-      next_[list] = to;
-    }
 
    private:
     char** next_;

@@ -12,7 +12,7 @@ constexpr std::size_t most_by_delay = 128;
 constexpr std::size_t most_together = 16, synapses_together = 448;
 
 // Sources whose headers are fetched ahead.
-constexpr std::ptrdiff_t headers_ahead = 8;
+constexpr std::ptrdiff_t headers_ahead = 16;
 
 }  // namespace
 
@@ -47,23 +47,17 @@ QueuedHistory<R>::QueuedHistory(const Feed<R>& feed, const Plasticity& plasticit
                                 std::size_t span)
     : ReplayStore<R>(feed, plasticity, dt, span) {
   const SynapseTable<R>& table = *feed.table;
-  const auto begin = [&](std::size_t end) {
-    while (sources_.size() < end) {
-      sources_.push_back(
-          {{}, this->weight_.size(), static_cast<std::uint32_t>(runs_.size())});
-    }
-  };
-  for_each_by_delay(
-      table, feed.post_begin, feed.post_end, [&](std::uint32_t i, std::uint64_t k, bool first) {
-        begin(i + std::size_t{1});
-        if (first) {
-          runs_.push_back({0, table.delay_of(k)});
-          this->longest_ = std::max<Step>(this->longest_, table.delay_of(k));
-        }
-        ++runs_.back().count;
+  sources_.reserve(table.row.size());
+  for (std::size_t i = 0; i < table.row.size(); ++i) {
+    sources_.push_back({{}, delay_.size()});
+    for (std::uint64_t k = table.row[i]; i + 1 < table.row.size() && k < table.row[i + 1]; ++k) {
+      if (table.post[k] >= feed.post_begin && table.post[k] < feed.post_end) {
         this->add_synapse(table, k);
-      });
-  begin(table.row.size());
+        delay_.push_back(table.delay_of(k));
+        this->longest_ = std::max<Step>(this->longest_, delay_.back());
+      }
+    }
+  }
   this->feed_.table = nullptr;  // the table is freed after building
   if (this->centered_) {
     this->own_.resize(this->weight_.size());
@@ -76,21 +70,50 @@ void QueuedHistory<R>::start(Step born) {
   for (Source& source : sources_) {
     source.spikes = ReplayStore<R>::born(born);
   }
-  by_run_ = {};
+  rows_ = {};
   written_ = false;
 }
 
+// Calls f(source, delay), in this order.
 template <class R>
 template <class F>
-void QueuedHistory<R>::for_runs(std::size_t i, F&& f) {
-  std::uint64_t first = sources_[i].first;
-  for (std::uint32_t r = sources_[i].run; r < sources_[i + 1].run; ++r) {
-    f(runs_[r], first, by_run_[r]);
-    first += runs_[r].count;
+void QueuedHistory<R>::for_rows(F&& f) const {
+  std::vector<std::uint16_t> delays;
+  for (std::uint32_t i = 0; i < count(); ++i) {
+    delays.assign(delays_of(i).begin(), delays_of(i).end());
+    std::ranges::sort(delays);
+    delays.erase(std::unique(delays.begin(), delays.end()), delays.end());
+    for (const std::uint16_t delay : delays) {
+      f(i, delay);
+    }
   }
 }
 
-// After parts(): finds the sources whose runs know the same.
+template <class R>
+auto QueuedHistory<R>::rows_of(std::size_t i) -> std::span<Row> {
+  const auto [first, last] = std::ranges::equal_range(rows_, i, {}, &Row::source);
+  return {first, last};
+}
+
+template <class R>
+void QueuedHistory<R>::split_all() {
+  if (rows_.empty()) {
+    for_rows([&](std::uint32_t i, std::uint16_t delay) {
+      rows_.push_back({sources_[i].spikes, i, delay});
+    });
+  }
+  for (Row& row : rows_) {
+    const SourceSpikes& spikes = sources_[row.source].spikes;
+    if (spikes.last != split) {
+      static_cast<SourceSpikes&>(row) = spikes;
+    }
+  }
+  for (Source& source : sources_) {
+    source.spikes.last = split;
+  }
+}
+
+// Finds the sources whose rows know the same, after others may have changed them.
 template <class R>
 void QueuedHistory<R>::join() {
   if (!written_) {
@@ -98,32 +121,29 @@ void QueuedHistory<R>::join() {
   }
   written_ = false;
   bool some_split = false;
-  for (std::size_t i = 0; i + 1 < sources_.size(); ++i) {
-    const auto runs = runs_of(i);
-    if (runs.empty()) {
-      continue;
-    }
-    const auto* of_runs = by_run_.data() + sources_[i].run;
-    SourceSpikes spikes = of_runs[0];
-    bool same = true;
-    for (std::size_t r = 1; r < runs.size(); ++r) {
-      spikes.done = std::max(spikes.done, of_runs[r].done);
-      same = same && of_runs[r].last == spikes.last && of_runs[r].pre == spikes.pre &&
-             of_runs[r].pre_2 == spikes.pre_2;
-    }
-    if (!same) {
-      sources_[i].spikes.last = split;
-      some_split = true;
-      continue;
-    }
-    for_runs(i, [&](const Run& run, std::uint64_t first, SourceSpikes& of_run) {
-      settle_row(of_run, {&run, 1}, first, spikes.done);
+  for (auto row = rows_.begin(); row != rows_.end();) {
+    const auto end = std::find_if(row, rows_.end(),
+                                  [&](const Row& other) { return other.source != row->source; });
+    const bool same = std::all_of(row, end, [&](const Row& other) {
+      return other.last == row->last && other.pre == row->pre && other.pre_2 == row->pre_2;
     });
-    sources_[i].spikes = spikes;
+    if (same) {
+      const Step done = std::ranges::max_element(row, end, {}, &Row::done)->done;
+      std::for_each(row, end, [&](Row& other) { settle_row(other, done); });
+      sources_[row->source].spikes = *row;
+    }
+    some_split = some_split || !same;
+    row = end;
   }
   if (!some_split) {
-    by_run_ = {};
+    rows_ = {};
   }
+}
+
+// Whether a spike has arrived at targets of some synapses before `from`.
+template <class R>
+bool QueuedHistory<R>::passed(std::size_t i, Step stamp, Step from) const {
+  return stamp < from && stamp + std::ranges::min(delays_of(i)) - 1 < from;
 }
 
 template <class R>
@@ -136,32 +156,31 @@ template <class R>
 void QueuedHistory<R>::list(std::span<const Gid> sources, Step stamp, Step from) {
   listed_.clear();
   ahead_of_.clear();
-  const std::size_t end = sources_.size() - 1;
   const auto number = [&](auto at) { return static_cast<std::uint32_t>(*at - this->feed_.pre_gid); };
   auto at = std::ranges::lower_bound(sources, this->feed_.pre_gid);
-  for (std::size_t spikes = 0; at != sources.end() && number(at) < end; at += spikes) {
+  for (std::size_t spikes = 0; at != sources.end() && number(at) < count(); at += spikes) {
     const std::uint32_t i = number(at);
     spikes = 1;
     while (at + spikes != sources.end() && number(at + spikes) == i) {
       ++spikes;  // a source may spike twice in a step
     }
     if (sources.end() - at > headers_ahead) {
-      const Source* later = sources_.data() + std::min<std::size_t>(number(at + headers_ahead), end);
+      const Source* later = &sources_[std::min<std::size_t>(number(at + headers_ahead), count())];
       fetch_line(later);
-      fetch_line(&later->run);  // it may lie on two lines
+      fetch_line(&later[1].first);  // it may lie on the next line
     }
-    if (runs_of(i).empty()) {
+    if (synapses_of(i) == 0) {
       continue;
     }
-    if (is_split(i) || stamp + runs_of(i).front().delay - 1 < from) {
-      update_by_run(i, spikes, stamp, from);
+    if (is_split(i) || passed(i, stamp, from)) {
+      update_rows(i, spikes, stamp, from);
     } else if (stamp > sources_[i].spikes.last) {
-      const std::uint64_t first = sources_[i].first;
+      const std::uint64_t first = first_of(i);
       listed_.insert(listed_.end(), spikes, i);
       ahead_of_.insert(ahead_of_.end(), spikes,
                        {this->weight_.data() + first,
                         this->own_.empty() ? nullptr : this->own_.data() + first,
-                        this->target_.data() + first, synapses_of(i)});
+                        this->target_.data() + first, synapses_of(i), delay_.data() + first});
     }
   }
 }
@@ -184,79 +203,79 @@ void QueuedHistory<R>::enqueue_all(std::span<const Gid> sources, Step stamp, Ste
   list(sources, stamp, from);
   RowsAhead<R> ahead(ahead_of_);
   const std::span<const std::uint32_t> all(listed_);
-  const auto fetch_runs = [&](std::size_t begin) {
-    for (std::size_t a = begin; a < std::min(begin + most_together, all.size()); ++a) {
-      fetch_line(runs_of(all[a]).data());
-      fetch_line(runs_of(all[a]).data() + runs_of(all[a]).size() - 1);
-    }
-  };
-  fetch_runs(0);
   for (std::size_t begin = 0, n = 0; begin < all.size(); begin += n) {
     n = take(begin);
-    fetch_runs(begin + n);
     update(all.subspan(begin, n), stamp, ahead);
   }
+}
+
+// For kernels: times are those at the synapses.
+template <class R>
+ReplayedRow<R> QueuedHistory<R>::of_own_delays(ReplayedRow<R> row, std::uint64_t first) const {
+  row.dendritic = delay_.data() + first;
+  return row;
 }
 
 // Several different sources that spike at `stamp`: at their synapses, too.
 template <class R>
 void QueuedHistory<R>::update(std::span<const std::uint32_t> sources, Step stamp,
                               RowsAhead<R>& ahead) {
-  delays_.clear();
-  for (const std::uint32_t i : sources) {
-    delays_.add(runs_of(i));
-  }
   at_spike_.clear();
-  const std::uint16_t* delay = delays_.data();
   for (const std::uint32_t i : sources) {
-    const Source& source = sources_[i];
-    at_spike_.push_back(this->row_at_spike(source.spikes, source.first, synapses_of(i), 0, stamp));
-    at_spike_.back().dendritic = delay;
-    delay += synapses_of(i);
+    const std::uint64_t first = first_of(i);
+    at_spike_.push_back(of_own_delays(
+        this->row_at_spike(sources_[i].spikes, first, synapses_of(i), 0, stamp), first));
   }
   this->kernels_.replayed_rows(this->parameters(), this->replaying(true, &ahead), at_spike_);
   for (const std::uint32_t i : sources) {
     this->pass(sources_[i].spikes, stamp);
-    send(runs_of(i), sources_[i].first, stamp);
+    send(first_of(i), synapses_of(i), stamp);
   }
 }
 
-// The same for a source whose runs differ, or of which some have been reached already.
+// The same for a source whose rows differ, or of which a spike has passed some: they are not
+// updated again.
 template <class R>
-void QueuedHistory<R>::update_by_run(std::size_t i, std::size_t spikes, Step stamp, Step from) {
-  split_up(i);
-  for_runs(i, [&](const Run& run, std::uint64_t first, SourceSpikes& of_run) {
-    if (stamp <= of_run.last || stamp + run.delay - 1 < from) {
-      return;
+void QueuedHistory<R>::update_rows(std::size_t i, std::size_t spikes, Step stamp, Step from) {
+  if (!is_split(i)) {
+    split_all();
+    written_ = true;
+  }
+  for (Row& row : rows_of(i)) {
+    if (stamp <= row.last || stamp + row.delay - 1 < from) {
+      continue;
     }
-    for (std::size_t k = 0; k < spikes; ++k) {
-      const ReplayedRow<R> row = this->row_at_spike(of_run, first, run.count, run.delay, stamp);
-      this->kernels_.replayed_rows(this->parameters(), this->replaying(true), {&row, 1});
-      this->pass(of_run, stamp);
-      send({&run, 1}, first, stamp);
+    for (std::size_t spike = 0; spike < spikes; ++spike) {
+      for (std::uint64_t k = first_of(i); k < first_of(i + 1); ++k) {
+        if (delay_[k] == row.delay) {
+          const ReplayedRow<R> one =
+              of_own_delays(this->row_at_spike(row, k, 1, 0, stamp), k);
+          this->kernels_.replayed_rows(this->parameters(), this->replaying(true), {&one, 1});
+          send(k, 1, stamp);
+        }
+      }
+      this->pass(row, stamp);
     }
-  });
+  }
 }
 
 // Weights go into the lists of the steps when they arrive.
 template <class R>
-void QueuedHistory<R>::send(std::span<const Run> runs, std::uint64_t first, Step stamp) {
+void QueuedHistory<R>::send(std::uint64_t first, std::size_t n, Step stamp) {
   const Feed<R>& feed = this->feed_;
   const R* weight = this->weight_.data() + first;
-  const std::uint16_t* target = this->target_.data() + first;
+  const std::uint16_t *target = this->target_.data() + first, *delay = delay_.data() + first;
   typename Events::Writer writer(due_, stamp);
-  for (const Run& run : runs) {
-    const auto later = static_cast<std::uint32_t>(run.delay - 1) << list_bits();
-    if (feed.one_channel >= 0 && !feed.ends.magnitude) {
-      writer.push_all(later, weight, target, run.count);
-    } else {
-      for (std::uint32_t k = 0; k < run.count; ++k) {
-        const bool down = feed.one_channel < 0 && weight[k] < 0;
-        writer.push(later + (down ? 1 : 0), feed.sent(weight[k]), target[k]);
-      }
+  if (feed.one_channel >= 0 && !feed.ends.magnitude) {
+    for (std::size_t k = 0; k < n; ++k) {
+      writer.push(delay[k] - 1u, weight[k], target[k]);
     }
-    weight += run.count;
-    target += run.count;
+    return;
+  }
+  const int bits = list_bits();
+  for (std::size_t k = 0; k < n; ++k) {
+    const std::uint32_t down = bits > 0 && weight[k] < 0 ? 1 : 0;
+    writer.push((delay[k] - 1u) << bits | down, feed.sent(weight[k]), target[k]);
   }
 }
 
@@ -292,45 +311,50 @@ void QueuedHistory<R>::for_each_sent(Step now,
   }
 }
 
-// Synapses from `first` on that know the same.
+// Potentiates by the spikes that are at `n` synapses by then, which know the same.
 template <class R>
-void QueuedHistory<R>::settle_row(SourceSpikes& spikes, std::span<const Run> runs,
-                                  std::uint64_t first, Step upto) {
-  if (upto <= spikes.done) {
-    return;
-  }
-  if (spikes.pre > 0) {
-    delays_.clear();
-    delays_.add(runs);
-    ReplayedRow<R> row = this->row_until(spikes, first, delays_.size(), 0, upto);
-    row.dendritic = delays_.data();
+void QueuedHistory<R>::settle(SourceSpikes& spikes, std::uint64_t first, std::size_t n, Step upto) {
+  if (upto > spikes.done && spikes.pre > 0) {
+    const ReplayedRow<R> row = of_own_delays(this->row_until(spikes, first, n, 0, upto), first);
     this->kernels_.replayed_rows(this->parameters(), this->replaying(false), {&row, 1});
   }
-  spikes.done = upto;
+}
+
+template <class R>
+void QueuedHistory<R>::settle_row(Row& row, Step upto) {
+  for (std::uint64_t k = first_of(row.source); k < first_of(row.source + 1); ++k) {
+    if (delay_[k] == row.delay) {
+      settle(row, k, 1, upto);
+    }
+  }
+  row.done = std::max(row.done, upto);
 }
 
 template <class R>
 void QueuedHistory<R>::settle_all(Step upto) {
   join();
-  for (std::size_t i = 0; i + 1 < sources_.size(); ++i) {
-    if (is_split(i)) {
-      for_runs(i, [&](const Run& run, std::uint64_t first, SourceSpikes& of_run) {
-        settle_row(of_run, {&run, 1}, first, upto);
-      });
-    } else {
-      settle_row(sources_[i].spikes, runs_of(i), sources_[i].first, upto);
+  for (std::size_t i = 0; i < count(); ++i) {
+    if (!is_split(i)) {
+      SourceSpikes& spikes = sources_[i].spikes;
+      settle(spikes, first_of(i), synapses_of(i), upto);
+      spikes.done = std::max(spikes.done, upto);
+    }
+  }
+  for (Row& row : rows_) {
+    if (is_split(row.source)) {
+      settle_row(row, upto);
     }
   }
 }
 
-// All spikes up to `now` have been at their synapses, and what they sent is in the lists.
+// All spikes up to `now` are at their synapses, and what these sent is in the lists.
 template <class R>
 void QueuedHistory<R>::finish(Step now) {
   settle_all(now);
 }
 
-// Spikes of sources that are still to come are later than step - longest delay, as each has an
-// arrival after `step`. Targets' spikes from before that by a delay are at all synapses.
+// Spikes of sources that are still to come arrive after `step`, so they are later than the longest
+// delay before it. Targets' spikes that are earlier than that by a delay are at all synapses.
 template <class R>
 void QueuedHistory<R>::settle(Step step) {
   const Step longest = this->longest_;
@@ -341,45 +365,31 @@ void QueuedHistory<R>::settle(Step step) {
 template <class R>
 R QueuedHistory<R>::trace(Readable which, std::uint32_t source, std::uint32_t target,
                           std::uint64_t position, Step now) const {
-  std::uint32_t run = sources_[source].run;
-  for (std::uint64_t end = sources_[source].first + runs_[run].count; position >= end;) {
-    end += runs_[++run].count;
+  const std::uint16_t delay = delay_[position];
+  if (which != Readable::pre && which != Readable::pre_2) {
+    return this->target_trace(which, target, now - delay);  // when the spikes left
   }
-  return which == Readable::pre || which == Readable::pre_2
-             ? this->source_trace(which, is_split(source) ? by_run_[run] : sources_[source].spikes,
-                                  position, now)
-             : this->target_trace(which, target, now - runs_[run].delay);  // when they left
-}
-
-template <class R>
-void QueuedHistory<R>::split_up(std::size_t i) {
-  by_run_.resize(runs_.size());
-  if (!is_split(i)) {
-    for_runs(i, [&](const Run&, std::uint64_t, SourceSpikes& of_run) {
-      of_run = sources_[i].spikes;
+  const SourceSpikes* spikes = &sources_[source].spikes;
+  if (is_split(source)) {
+    spikes = &*std::ranges::lower_bound(rows_, std::pair(source, delay), {}, [](const Row& row) {
+      return std::pair(row.source, row.delay);
     });
-    sources_[i].spikes.last = split;
   }
+  return this->source_trace(which, *spikes, position, now);
 }
 
-// What the runs of a source know is one here until others may have written it.
+// Sources are split until join() has seen what others write.
 template <class R>
 PlasticParts<R> QueuedHistory<R>::parts() {
-  for (std::size_t i = 0; i + 1 < sources_.size(); ++i) {
-    split_up(i);
-  }
+  split_all();
   written_ = true;
-  return this->parts_of(by_run_);
+  return this->parts_of(rows_);
 }
 
 template <class R>
 std::vector<std::pair<std::uint32_t, std::uint16_t>> QueuedHistory<R>::rows() const {
   std::vector<std::pair<std::uint32_t, std::uint16_t>> rows;
-  for (std::size_t i = 0; i + 1 < sources_.size(); ++i) {
-    for (const Run& run : runs_of(i)) {
-      rows.emplace_back(static_cast<std::uint32_t>(i), run.delay);
-    }
-  }
+  for_rows([&](std::uint32_t i, std::uint16_t delay) { rows.emplace_back(i, delay); });
   return rows;
 }
 
@@ -392,9 +402,10 @@ void QueuedHistory<R>::clear() {
 
 template <class R>
 void QueuedHistory<R>::for_sources(const ForSource& visitor) const {
-  for (std::size_t i = 0; i + 1 < sources_.size(); ++i) {
-    if (const auto runs = runs_of(i); !runs.empty()) {
-      visitor(this->feed_.pre_gid + static_cast<Gid>(i), runs.front().delay, runs.back().delay);
+  for (std::size_t i = 0; i < count(); ++i) {
+    if (synapses_of(i) > 0) {
+      const auto [shortest, longest] = std::ranges::minmax(delays_of(i));
+      visitor(this->feed_.pre_gid + static_cast<Gid>(i), shortest, longest);
     }
   }
 }
@@ -402,20 +413,17 @@ void QueuedHistory<R>::for_sources(const ForSource& visitor) const {
 template <class R>
 void QueuedHistory<R>::visit(Gid source, const std::function<void(const SynapseRef<R>&)>& visitor) {
   const std::size_t i = source - this->feed_.pre_gid;
-  std::uint64_t k = sources_[i].first;
-  for (const Run& run : runs_of(i)) {
-    for (const std::uint64_t end = k + run.count; k < end; ++k) {
-      visitor({run.delay, static_cast<std::uint16_t>(this->feed_.local + this->target_[k]),
-               &this->weight_[k], this->feed_.channel_of(this->weight_[k]), k});
-    }
+  for (std::uint64_t k = first_of(i); k < first_of(i + 1); ++k) {
+    visitor({delay_[k], static_cast<std::uint16_t>(this->feed_.local + this->target_[k]),
+             &this->weight_[k], this->feed_.channel_of(this->weight_[k]), k});
   }
 }
 
 template <class R>
 std::size_t QueuedHistory<R>::bytes() const {
   return (this->weight_.size() + this->own_.size()) * sizeof(R) +
-         this->target_.size() * sizeof(std::uint16_t) + sources_.size() * sizeof(Source) +
-         runs_.size() * sizeof(Run) + by_run_.size() * sizeof(SourceSpikes);
+         (this->target_.size() + delay_.size()) * sizeof(std::uint16_t) +
+         sources_.size() * sizeof(Source) + rows_.size() * sizeof(Row);
 }
 
 template class QueuedHistory<float>;

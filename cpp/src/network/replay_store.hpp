@@ -32,8 +32,6 @@ class ReplayStore : public PlasticStore<R> {
   struct SourceSpikes {
     Step last, done;  // the last source spike that is in, up to when posts are in
     R pre, pre_2;     // traces at that spike
-
-    bool operator==(const SourceSpikes&) const = default;
   };
   static SourceSpikes born(Step born) { return {-1, std::max<Step>(born, 0) - 1, R(0), R(0)}; }
 

@@ -90,6 +90,7 @@ class RowsAhead {
     const R *weight, *own;  // own: if synapses have another value
     const std::uint16_t* target;
     std::size_t n;
+    const std::uint16_t* dendritic = nullptr;  // if synapses have their own
   };
 
   RowsAhead() = default;
@@ -108,6 +109,9 @@ class RowsAhead {
       fetch(row.target + at_, n);
       if (row.own != nullptr) {
         fetch(row.own + at_, n);
+      }
+      if (row.dendritic != nullptr) {
+        fetch(row.dendritic + at_, n);
       }
       due_ -= static_cast<std::ptrdiff_t>(n);
       at_ += n;
