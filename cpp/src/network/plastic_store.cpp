@@ -23,8 +23,12 @@ PlasticStore<R>::PlasticStore(const Feed<R>& feed, const Plasticity& plasticity,
 
 template <class R>
 void PlasticStore<R>::note_posts(std::span<const Gid> gids, Gid post_gid, Step stamp) {
-  for (const Gid gid : gids) {
-    const std::uint32_t target = gid - post_gid - feed_.post_begin;
+  constexpr std::size_t ahead = 4;
+  for (std::size_t k = 0; k < gids.size(); ++k) {
+    if (k + ahead < gids.size()) {
+      fetch_post(gids[k + ahead] - post_gid - feed_.post_begin);
+    }
+    const std::uint32_t target = gids[k] - post_gid - feed_.post_begin;
     ++counts_[target];
     note_post(target, stamp);
   }

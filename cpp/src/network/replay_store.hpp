@@ -84,6 +84,7 @@ class ReplayStore : public PlasticStore<R> {
 
  private:
   void note_post(std::uint32_t target, Step stamp) override;
+  void fetch_post(std::uint32_t target) const override { spikes_.fetch(target); }
   // So many spikes are kept at least: settling them takes a pass over all synapses, and a spike
   // less memory than two synapses.
   std::size_t least_limit() const { return 16 * spikes_.targets() + 1024 + weight_.size() / 64; }

@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "spikelet/core/fetch.hpp"
 #include "spikelet/core/plasticity.hpp"
 #include "spikelet/network/plastic_store.hpp"
 
@@ -50,12 +51,28 @@ class SpikeLists {
     push(latest_factor_, target, factor);
     ++size_;
   }
+  // What add() needs of a target.
+  void fetch(std::uint32_t target) const {
+    fetch_line(newest_.data() + target);
+    fetch_line(end_.data() + target);
+    fetch_line(limit_.data() + target);
+    fetch_line(latest_.data() + kept * target);
+    fetch_line(columns_.stamp.data() + target);
+    fetch_line(columns_.stamp_before.data() + target);
+    fetch_line(columns_.trace.data() + target);
+    fetch_line(columns_.trace_before.data() + target);
+  }
   // The latest spike of a target of stamp <= `at`, if there is one.
   struct Found {
     Step stamp;
     R trace, trace_2;
   };
   bool find(std::uint32_t target, Step at, Found& found) const {
+    if (const NewestSpikes<R>& newest = newest_[target];
+        !second_ && newest.stamp > never && base_ + newest.stamp <= at) {
+      found = {base_ + newest.stamp, newest.trace, R(1)};
+      return true;
+    }
     std::uint32_t k = end_[target];
     while (k > begin_[target] && stamp(k - 1) > at) {
       --k;

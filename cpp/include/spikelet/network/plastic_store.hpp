@@ -133,6 +133,7 @@ class PlasticStore : public SynapseStore<R> {
  protected:
   PlasticStore(const PlasticStore&) = default;
   virtual void note_post(std::uint32_t target, Step stamp) = 0;
+  virtual void fetch_post(std::uint32_t /*target*/) const {}  // it is noted soon
   void deliver_sent(Step step, Channels<R> input);
   std::array<R, 2> limits() const { return {low_, high_}; }
   R limited(R w) const { return w > high_ ? high_ : w < low_ ? low_ : w; }
