@@ -72,6 +72,7 @@ void QueuedHistory<R>::start(Step born) {
   }
   rows_ = {};
   written_ = false;
+  written_until_ = -1;
 }
 
 // Calls f(source, delay), in this order.
@@ -98,9 +99,9 @@ auto QueuedHistory<R>::rows_of(std::size_t i) -> std::span<Row> {
 template <class R>
 void QueuedHistory<R>::split_all() {
   if (rows_.empty()) {
-    for_rows([&](std::uint32_t i, std::uint16_t delay) {
-      rows_.push_back({sources_[i].spikes, i, delay});
-    });
+    std::vector<Row> rows;
+    for_rows([&](std::uint32_t i, std::uint16_t delay) { rows.push_back({{}, i, delay}); });
+    rows_.swap(rows);  // all of them, or none if memory runs out
   }
   for (Row& row : rows_) {
     const SourceSpikes& spikes = sources_[row.source].spikes;
@@ -121,6 +122,9 @@ void QueuedHistory<R>::join() {
   }
   written_ = false;
   bool some_split = false;
+  for (const Row& row : rows_) {
+    written_until_ = std::max(written_until_, row.last);
+  }
   for (auto row = rows_.begin(); row != rows_.end();) {
     const auto end = std::find_if(row, rows_.end(),
                                   [&](const Row& other) { return other.source != row->source; });
@@ -174,7 +178,7 @@ void QueuedHistory<R>::list(std::span<const Gid> sources, Step stamp, Step from)
     }
     if (is_split(i) || passed(i, stamp, from)) {
       update_rows(i, spikes, stamp, from);
-    } else if (stamp > sources_[i].spikes.last) {
+    } else if (is_new(sources_[i].spikes, stamp)) {
       const std::uint64_t first = first_of(i);
       listed_.insert(listed_.end(), spikes, i);
       ahead_of_.insert(ahead_of_.end(), spikes,
@@ -242,7 +246,7 @@ void QueuedHistory<R>::update_rows(std::size_t i, std::size_t spikes, Step stamp
     written_ = true;
   }
   for (Row& row : rows_of(i)) {
-    if (stamp <= row.last || stamp + row.delay - 1 < from) {
+    if (!is_new(row, stamp) || stamp + row.delay - 1 < from) {
       continue;
     }
     for (std::size_t spike = 0; spike < spikes; ++spike) {

@@ -65,6 +65,10 @@ class QueuedHistory final : public ReplayStore<R> {
     return {delay_.data() + first_of(i), synapses_of(i)};
   }
   bool is_split(std::size_t i) const { return sources_[i].spikes.last == split; }
+  // Whether a spike is none that the state has which others wrote.
+  bool is_new(const SourceSpikes& spikes, Step stamp) const {
+    return stamp > written_until_ || stamp > spikes.last;
+  }
   bool passed(std::size_t i, Step stamp, Step from) const;
   template <class F>
   void for_rows(F&& f) const;
@@ -87,6 +91,7 @@ class QueuedHistory final : public ReplayStore<R> {
   Buffer<std::uint16_t> delay_;
   std::vector<Row> rows_;  // by source and delay, while sources may be split
   bool written_ = false;   // others may have changed them
+  Step written_until_ = -1;  // their latest spike
   Events due_;
   // Of the updates under way: sources, and what is fetched of them.
   std::vector<std::uint32_t> listed_;

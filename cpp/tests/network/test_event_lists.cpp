@@ -71,3 +71,31 @@ TEST_CASE("memory of events that arrived is used again, and none survives clear(
     CHECK(taken(lists, step, 1)[0].empty());
   }
 }
+
+TEST_CASE_TEMPLATE("events can be read without taking them, and copies have their own", Event,
+                   FloatEvent<float>, IntegerEvent) {
+  using Weight = typename Event::Weight;
+  EventLists<Event> lists;
+  lists.resize(1, 3);
+  typename EventLists<Event>::Writer writer(lists, 1);
+  std::vector<Events<Event>> expected(2);
+  for (std::uint32_t k = 0; k < 5000; ++k) {  // several chunks
+    writer.push(2 + k % 2, static_cast<Weight>(k % 1000), k);
+    expected[k % 2].emplace_back(static_cast<Weight>(k % 1000), k);
+  }
+  const auto read = [](const EventLists<Event>& from) {
+    std::vector<Events<Event>> all(2);
+    from.for_each(2, [&](std::uint32_t list, auto weight, std::uint32_t target) {
+      all.at(list).emplace_back(static_cast<Weight>(weight), target);
+    });
+    return all;
+  };
+  CHECK(read(lists) == expected);
+  EventLists<Event> copy(lists);
+  CHECK(taken(lists, 2, 2) == expected);
+  CHECK(read(lists) == std::vector<Events<Event>>(2));
+  CHECK(read(copy) == expected);
+  typename EventLists<Event>::Writer(copy, 2).push(1, Weight(7), 9);
+  expected[1].emplace_back(Weight(7), 9);
+  CHECK(taken(copy, 2, 2) == expected);
+}

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include "network/history_store.hpp"
 #include "network/reward_rows.hpp"
 #include "support/plastic_cases.hpp"
 
@@ -39,7 +40,10 @@ TEST_CASE_TEMPLATE("bytes() counts what each synapse remembers of rewards", R, f
   rewarded.rule = "RewardSTDP";
   rewarded.parameters = {1.7, 3.4, 0.02, 0.012, -1000, 1000, infinity, 20, 0.2};
   const RewardSignal reward(dt, infinity, 20, 0.2);
-  const Driver<R> a(plain, trains), b(rewarded, trains, &reward);
+  Driver<R> a(plain, trains);
+  a.feed.table = &a.table;
+  a.store = std::make_unique<HistoryStore<R>>(a.feed, plain.plasticity(), dt, longest + 32);
+  const Driver<R> b(rewarded, trains, &reward);
   const std::size_t synapses = b.weights().size();
   REQUIRE(synapses > 0);
   CHECK(b.store->bytes() == a.store->bytes() + synapses * (sizeof(R) + sizeof(Step)));

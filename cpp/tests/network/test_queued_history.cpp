@@ -1,0 +1,318 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <map>
+
+#include "network/history_store.hpp"
+#include "network/queued_history.hpp"
+#include "support/plastic_cases.hpp"
+
+using namespace plastic_test;
+
+namespace {
+
+template <class R>
+bool is_queued(const PlasticStore<R>& store) {
+  return dynamic_cast<const QueuedHistory<R>*>(&store) != nullptr;
+}
+
+// The same synapses in rows by source and delay.
+template <class R>
+void use_rows_by_delay(Driver<R>& driver) {
+  driver.feed.table = &driver.table;
+  driver.store = std::make_unique<HistoryStore<R>>(driver.feed, driver.what.plasticity(), dt,
+                                                   longest + 32);
+  driver.store->start(-1);
+}
+
+// Everything that a store must not lose, by names that both forms share.
+template <class R>
+struct Saved {
+  std::vector<R> weight;  // by source, delay and order of creation
+  std::map<std::pair<std::uint32_t, std::uint16_t>, std::array<double, 4>> rows;
+  std::vector<PostSpike<R>> posts;
+  std::vector<std::pair<Step, Sent<R>>> sent;
+};
+
+// Calls f(weight) for each synapse by source, delay and order of creation.
+template <class R, class F>
+void for_weights(PlasticStore<R>& store, F&& f) {
+  for (std::uint32_t i = 0; i < n_pre; ++i) {
+    std::map<std::uint16_t, std::vector<std::pair<std::size_t, R*>>> by_delay;
+    store.visit(pre_gid + i, [&](const SynapseRef<R>& synapse) {
+      by_delay[synapse.delay].emplace_back(synapse.position, synapse.weight);
+    });
+    for (auto& [delay, synapses] : by_delay) {
+      std::ranges::sort(synapses);
+      for (const auto& [position, weight] : synapses) {
+        f(*weight);
+      }
+    }
+  }
+}
+
+template <class R>
+Saved<R> save(PlasticStore<R>& store, Step now) {
+  Saved<R> saved;
+  store.settle(now);
+  for_weights(store, [&](R w) { saved.weight.push_back(w); });
+  const PlasticParts<R> parts = store.parts();
+  const auto rows = store.rows();
+  for (std::size_t k = 0; k < rows.size(); ++k) {
+    saved.rows[rows[k]] = {static_cast<double>(parts.row[0][k]),
+                           static_cast<double>(parts.row[1][k]),
+                           static_cast<double>(parts.row_step[0][k]),
+                           static_cast<double>(parts.row_step[1][k])};
+  }
+  saved.posts = store.posts();
+  store.for_each_sent(now, [&](Step arrival, const Sent<R>& sent) {
+    saved.sent.emplace_back(arrival, sent);
+  });
+  return saved;
+}
+
+template <class R>
+void load(const Saved<R>& saved, PlasticStore<R>& store) {
+  std::size_t n = 0;
+  for_weights(store, [&](R& w) { w = saved.weight[n++]; });
+  PlasticParts<R> parts = store.parts();
+  const auto rows = store.rows();
+  for (std::size_t k = 0; k < rows.size(); ++k) {
+    const auto& row = saved.rows.at(rows[k]);
+    parts.row[0][k] = static_cast<R>(row[0]);
+    parts.row[1][k] = static_cast<R>(row[1]);
+    parts.row_step[0][k] = static_cast<Step>(row[2]);
+    parts.row_step[1][k] = static_cast<Step>(row[3]);
+  }
+  store.set_posts(saved.posts);
+  for (const auto& [arrival, sent] : saved.sent) {
+    store.add_sent(arrival, sent);
+  }
+}
+
+// Spikes that synapses have still to deliver.
+template <class R>
+void hand_over(Driver<R>& driver, Step now) {
+  driver.now = now;
+  for (Step stamp = std::max<Step>(now - longest, 0); stamp <= now; ++stamp) {
+    std::vector<Gid> spikes;
+    for (std::uint32_t i = 0; i < n_pre; ++i) {
+      const auto [first, last] =
+          std::equal_range(driver.trains.pre[i].begin(), driver.trains.pre[i].end(), stamp);
+      spikes.insert(spikes.end(), static_cast<std::size_t>(last - first), pre_gid + i);
+    }
+    driver.store->enqueue_all(spikes, stamp, now);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("rows by source hold dendritic delays with few synapses of each") {
+  const Trains trains = random_trains(0.03, 0.03);
+  const auto is_queued_with = [&](double axonal, std::uint16_t delay, std::size_t copies) {
+    Case what{PlasticLayout::history};
+    what.axonal = axonal;
+    Driver<double> driver(what, trains);
+    std::vector<std::uint32_t> pre, post;
+    std::vector<std::uint16_t> delays;
+    for (std::size_t k = 0; k < copies; ++k) {
+      pre.push_back(3);
+      post.push_back(70);
+      delays.push_back(static_cast<std::uint16_t>(k % 2 == 0 ? 2 : delay));
+    }
+    const std::vector<double> weight(copies, 0.5);
+    const auto table = SynapseTable<double>::from_lists(n_pre, pre, post, weight, delays);
+    driver.feed.table = &table;
+    return QueuedHistory<double>::suits(driver.feed, what.plasticity());
+  };
+  CHECK(is_queued_with(0, 3, 10));
+  CHECK(!is_queued_with(0, 2, 10));     // one delay
+  CHECK(!is_queued_with(0.4, 3, 10));   // an axonal part
+  CHECK(is_queued_with(0.1, 3, 10));    // which is none for so short a delay
+  CHECK(!is_queued_with(0.1, 9, 10));
+  CHECK(is_queued_with(0, 3, 254));
+  CHECK(!is_queued_with(0, 3, 256));    // many synapses for each delay
+  Case one{PlasticLayout::history};
+  CHECK(is_queued(*Driver<double>(one, trains).store));
+}
+
+TEST_CASE_TEMPLATE("rows by source: weights and what is sent, for all rules", R, float, double) {
+  const Trains trains = random_trains(0.03, 0.03);
+  for (Case what : cases_of(PlasticLayout::history)) {
+    for (const bool tie : {true, false}) {
+      what.tie = tie;
+      what.early = !tie;
+      REQUIRE(is_queued(*Driver<R>(what, trains).store));
+      compare<R>(what, trains);
+    }
+  }
+}
+
+// Long after the latest spikes, and with more of them than are kept together.
+TEST_CASE_TEMPLATE("rows by source and rows by delay are the same, to the bit", R, float, double) {
+  for (const auto& [p_pre, p_post] : {std::pair(0.03, 0.03), {0.004, 0.5}, {0.3, 0.002}}) {
+    const Trains trains = random_trains(p_pre, p_post);
+    for (Case what : cases_of(PlasticLayout::history)) {
+      CAPTURE(what.rule);
+      CAPTURE(p_pre);
+      Driver<R> queued(what, trains), by_delay(what, trains);
+      use_rows_by_delay(by_delay);
+      REQUIRE(is_queued(*queued.store));
+      REQUIRE(!is_queued(*by_delay.store));
+      for (const Step now : {40, 700, 1499}) {
+        queued.run(now);
+        by_delay.run(now);
+        std::vector<R> of_queued, of_by_delay;
+        const auto finished = queued.store->clone(), finished_by_delay = by_delay.store->clone();
+        finished->finish(now);
+        finished_by_delay->finish(now);
+        for_weights(*finished, [&](R w) { of_queued.push_back(w); });
+        for_weights(*finished_by_delay, [&](R w) { of_by_delay.push_back(w); });
+        CHECK(of_queued == of_by_delay);
+        CHECK(queued.input == by_delay.input);
+      }
+    }
+  }
+}
+
+// A state may come from either form. One of rows by delay may have spikes that arrived at some of
+// a source's rows only.
+TEST_CASE_TEMPLATE("rows by source go on from a state, whatever wrote it", R, float, double) {
+  const Trains trains = random_trains(0.06, 0.03);
+  constexpr Step saved_at = 700;
+  for (Case what : cases_of(PlasticLayout::history)) {
+    for (const bool queued_wrote : {true, false}) {
+      for (const bool queued_goes_on : {true, false}) {
+        if (what.pairing == Pairing::nearest_pre_centered) {
+          continue;  // its synapses have traces of their own, which `Saved` does not hold
+        }
+        CAPTURE(what.rule);
+        CAPTURE(queued_wrote);
+        CAPTURE(queued_goes_on);
+        Driver<R> whole(what, trains), second(what, trains);
+        if (!queued_wrote) {
+          use_rows_by_delay(whole);
+        }
+        if (!queued_goes_on) {
+          use_rows_by_delay(second);
+        }
+        whole.run(saved_at);
+        load(save(*whole.store, saved_at), *second.store);
+        hand_over(second, saved_at);
+        std::ranges::fill(whole.input, R(0));
+        for (const Step now : {saved_at + 1, saved_at + 60, Step{1400}}) {
+          whole.run(now);
+          second.run(now);
+          CHECK(second.input == whole.input);
+          std::vector<R> of_whole, of_second;
+          const auto finished = whole.store->clone(), finished_second = second.store->clone();
+          finished->finish(now);
+          finished_second->finish(now);
+          for_weights(*finished, [&](R w) { of_whole.push_back(w); });
+          for_weights(*finished_second, [&](R w) { of_second.push_back(w); });
+          CHECK(of_second == of_whole);
+        }
+      }
+    }
+  }
+}
+
+// Spikes of which some synapses have no arrival left, as when weights alone were saved.
+TEST_CASE("rows by source leave out what arrived before") {
+  Case what{PlasticLayout::history};
+  Trains trains;
+  trains.pre[2] = {30, 30, 45};
+  trains.post.assign(n_post, {20, 33, 50});
+  Driver<double> queued(what, trains), by_delay(what, trains);
+  use_rows_by_delay(by_delay);
+  for (Driver<double>* driver : {&queued, &by_delay}) {
+    driver->now = 42;
+    for (const Step stamp : {20, 33}) {
+      for (std::uint32_t j = slice_begin; j < n_post; ++j) {
+        const Gid gid = post_gid + j;
+        driver->store->note_posts({&gid, 1}, post_gid, stamp);
+      }
+    }
+    hand_over(*driver, 42);
+    driver->run(400);
+  }
+  std::vector<double> of_queued, of_by_delay;
+  queued.store->finish(400);
+  by_delay.store->finish(400);
+  for_weights(*queued.store, [&](double w) { of_queued.push_back(w); });
+  for_weights(*by_delay.store, [&](double w) { of_by_delay.push_back(w); });
+  CHECK(of_queued == of_by_delay);
+  CHECK(queued.input == by_delay.input);
+  CHECK(std::ranges::any_of(queued.input, [](double x) { return x != 0; }));
+  for (const auto which : {Readable::pre, Readable::post}) {
+    const auto traces = [&](Driver<double>& driver) {
+      std::vector<double> all;
+      for (std::uint32_t i = 0; i < n_pre; ++i) {
+        std::map<std::pair<std::uint16_t, std::uint32_t>, double> by_place;
+        driver.store->visit(pre_gid + i, [&](const SynapseRef<double>& s) {
+          by_place[{s.delay, s.target}] =
+              driver.store->trace(which, i, s.target - local, s.position, 400);
+        });
+        for (const auto& [place, value] : by_place) {
+          all.push_back(value);
+        }
+      }
+      return all;
+    };
+    CHECK(traces(queued) == traces(by_delay));
+  }
+}
+
+// Signed weights go to two channels.
+TEST_CASE_TEMPLATE("rows by source send weights to the channel of their sign", R, float, double) {
+  const Trains trains = random_trains(0.03, 0.03);
+  Case what{PlasticLayout::history};
+  what.rule = "STDP.additive";
+  what.parameters = {1.7, 3.4, 0.02, 0.012, -1, 1};
+  what.low = -1;
+  for (const bool magnitude : {false, true}) {
+    CAPTURE(magnitude);
+    const auto sent = [&](bool queued) {
+      Driver<R> driver(what, trains);
+      driver.feed.table = &driver.table;
+      driver.feed.ends = {excitatory_channel, excitatory_channel + 1, magnitude};
+      driver.feed.one_channel = -1;
+      driver.store = make_plastic_store<R>(PlasticLayout::history, driver.feed,
+                                           driver.what.plasticity(), dt, longest + 32, -1, nullptr);
+      CHECK(is_queued(*driver.store));
+      if (!queued) {
+        use_rows_by_delay(driver);
+      }
+      std::vector<R> down(driver.input.size());
+      std::array<R*, max_channels> to{};
+      to[excitatory_channel] = driver.input.data();
+      to[excitatory_channel + 1] = down.data();
+      for (; driver.now < 900; ++driver.now) {
+        driver.store->deliver(driver.now, to, true);
+        driver.note_posts();
+        driver.store->deliver(driver.now, to, false);
+        driver.enqueue(driver.now + 1, driver.now + 1);
+      }
+      return std::pair(driver.input, down);
+    };
+    const auto [up, down] = sent(true);
+    CHECK(sent(false) == std::pair(up, down));
+    CHECK(std::ranges::any_of(up, [](R x) { return x > 0; }));
+    CHECK(std::ranges::any_of(down, [&](R x) { return magnitude ? x > 0 : x < 0; }));
+  }
+}
+
+TEST_CASE("rows by source take no more memory than rows by delay") {
+  const Trains trains = random_trains(0.03, 0.03);
+  Case what{PlasticLayout::history};
+  Driver<float> queued(what, trains), by_delay(what, trains);
+  use_rows_by_delay(by_delay);
+  CHECK(2 * queued.store->bytes() < by_delay.store->bytes());
+  const std::size_t before = queued.store->bytes();
+  queued.run(300);
+  CHECK(queued.store->parts().row[0].size() == queued.store->rows().size());
+  CHECK(queued.store->bytes() > before);  // rows, as long as others may write them
+  queued.run(301);
+  queued.store->settle(301);
+  CHECK(queued.store->bytes() == before);
+}
