@@ -205,6 +205,7 @@ template <class R>
 void SimulatorParts<R>::set_clock(Step now, const SpikesInFlight& spikes) {
   check_clock(now, spikes, network.elements());
   SpikesInFlight copy = spikes;
+  copy.sort();
   flight = std::move(copy);
   network.now = now;
   ++network.edition;

@@ -46,3 +46,10 @@ TEST_CASE("the longest and the shortest delay together") {
     CHECK(log.elements == std::vector<std::uint32_t>{1, 1, 0, 0});
   }
 }
+
+TEST_CASE("spikes of a step are put in order") {
+  SpikesInFlight spikes{{3, 3, 3, 7, 9, 9}, {5, 1, 5, 0, 8, 2}};
+  spikes.sort();
+  CHECK(spikes.stamps == std::vector<Step>{3, 3, 3, 7, 9, 9});
+  CHECK(spikes.gids == std::vector<Gid>{1, 5, 5, 0, 2, 8});
+}

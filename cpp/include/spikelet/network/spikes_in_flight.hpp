@@ -18,6 +18,15 @@ struct SpikesInFlight {
     stamps.insert(stamps.end(), spikes.size(), stamp);
     gids.insert(gids.end(), spikes.begin(), spikes.end());
   }
+  // Puts those of each stamp in order; stamps ascend.
+  void sort() {
+    for (std::size_t begin = 0, end = 0; begin < gids.size(); begin = end) {
+      while (end < gids.size() && stamps[end] == stamps[begin]) {
+        ++end;
+      }
+      std::sort(gids.data() + begin, gids.data() + end);
+    }
+  }
   // Those with a later stamp than `oldest`.
   SpikesInFlight after(Step oldest) const {
     const auto first = first_after(oldest);
