@@ -22,24 +22,24 @@ HistoryRows<R>::HistoryRows(const Feed<R>& feed, const Plasticity& plasticity, d
     : ReplayStore<R>(feed, plasticity, dt, span), traces_(feed.post_end - feed.post_begin) {
   const SynapseTable<R>& table = *feed.table;
   rows_.assign(table.row.size(), 0);
-  for_each_by_delay(
-      table, feed.post_begin, feed.post_end, [&](std::uint32_t i, std::uint64_t k, bool first) {
-        const std::uint16_t delay = table.delay_of(k);
-        if (first) {
-          const Step dendritic = dendritic_part(delay, plasticity.axonal_fraction);
-          Segment segment{};
-          segment.first = this->weight_.size();
-          segment.source = i;
-          segment.delay = delay;
-          segment.dendritic = static_cast<std::uint16_t>(dendritic);
-          segments_.push_back(segment);
-          this->longest_ = std::max(this->longest_, dendritic);
-          traces_.add_part(dendritic);
-          ++rows_[i + 1];
-        }
-        ++segments_.back().count;
-        this->add_synapse(table, k);
-      });
+  for_each_by_delay(table, feed.post_begin, feed.post_end,
+                    [&](std::uint32_t i, std::uint64_t k, bool first) {
+                      const std::uint16_t delay = table.delay_of(k);
+                      if (first) {
+                        const Step dendritic = dendritic_part(delay, plasticity.axonal_fraction);
+                        Segment segment{};
+                        segment.first = this->weight_.size();
+                        segment.source = i;
+                        segment.delay = delay;
+                        segment.dendritic = static_cast<std::uint16_t>(dendritic);
+                        segments_.push_back(segment);
+                        this->longest_ = std::max(this->longest_, dendritic);
+                        traces_.add_part(dendritic);
+                        ++rows_[i + 1];
+                      }
+                      ++segments_.back().count;
+                      this->add_synapse(table, k);
+                    });
   std::partial_sum(rows_.begin(), rows_.end(), rows_.begin());
   this->feed_.table = nullptr;  // the table is freed after building
   const bool modulated = plasticity.info().modulated;
@@ -301,9 +301,9 @@ void HistoryRows<R>::visit(Gid source, const std::function<void(const SynapseRef
 
 template <class R>
 std::size_t HistoryRows<R>::bytes() const {
-  return (this->weight_.size() + this->own_.size()) * sizeof(R) + this->target_.size() * sizeof(std::uint16_t) +
-         touched_.size() * sizeof(Step) + segments_.size() * sizeof(Segment) +
-         rows_.size() * sizeof(std::uint32_t);
+  return (this->weight_.size() + this->own_.size()) * sizeof(R) +
+         this->target_.size() * sizeof(std::uint16_t) + touched_.size() * sizeof(Step) +
+         segments_.size() * sizeof(Segment) + rows_.size() * sizeof(std::uint32_t);
 }
 
 template class HistoryRows<float>;

@@ -160,7 +160,9 @@ template <class R>
 void QueuedHistory<R>::list(std::span<const Gid> sources, Step stamp, Step from) {
   listed_.clear();
   ahead_of_.clear();
-  const auto number = [&](auto at) { return static_cast<std::uint32_t>(*at - this->feed_.pre_gid); };
+  const auto number = [&](auto at) {
+    return static_cast<std::uint32_t>(*at - this->feed_.pre_gid);
+  };
   auto at = std::ranges::lower_bound(sources, this->feed_.pre_gid);
   for (std::size_t spikes = 0; at != sources.end() && number(at) < count(); at += spikes) {
     const std::uint32_t i = number(at);
@@ -181,10 +183,10 @@ void QueuedHistory<R>::list(std::span<const Gid> sources, Step stamp, Step from)
     } else if (is_new(sources_[i].spikes, stamp)) {
       const std::uint64_t first = first_of(i);
       listed_.insert(listed_.end(), spikes, i);
-      ahead_of_.insert(ahead_of_.end(), spikes,
-                       {this->weight_.data() + first,
-                        this->own_.empty() ? nullptr : this->own_.data() + first,
-                        this->target_.data() + first, synapses_of(i), delay_.data() + first});
+      ahead_of_.insert(
+          ahead_of_.end(), spikes,
+          {this->weight_.data() + first, this->own_.empty() ? nullptr : this->own_.data() + first,
+           this->target_.data() + first, synapses_of(i), delay_.data() + first});
     }
   }
 }
@@ -252,8 +254,7 @@ void QueuedHistory<R>::update_rows(std::size_t i, std::size_t spikes, Step stamp
     for (std::size_t spike = 0; spike < spikes; ++spike) {
       for (std::uint64_t k = first_of(i); k < first_of(i + 1); ++k) {
         if (delay_[k] == row.delay) {
-          const ReplayedRow<R> one =
-              of_own_delays(this->row_at_spike(row, k, 1, 0, stamp), k);
+          const ReplayedRow<R> one = of_own_delays(this->row_at_spike(row, k, 1, 0, stamp), k);
           this->kernels_.replayed_rows(this->parameters(), this->replaying(true), {&one, 1});
           send(k, 1, stamp);
         }

@@ -32,8 +32,7 @@ class QueuedHistory final : public ReplayStore<R> {
   void settle(Step step) override;
   PlasticParts<R> parts() override;
   std::vector<std::pair<std::uint32_t, std::uint16_t>> rows() const override;
-  void for_each_sent(Step now,
-                     const std::function<void(Step, const Sent<R>&)>& visitor) override;
+  void for_each_sent(Step now, const std::function<void(Step, const Sent<R>&)>& visitor) override;
   void clear() override;
   void start(Step born) override;
   std::size_t bytes() const override;
@@ -89,8 +88,8 @@ class QueuedHistory final : public ReplayStore<R> {
 
   Buffer<Source> sources_;  // of the population, and an end
   Buffer<std::uint16_t> delay_;
-  std::vector<Row> rows_;  // by source and delay, while sources may be split
-  bool written_ = false;   // others may have changed them
+  std::vector<Row> rows_;    // by source and delay, while sources may be split
+  bool written_ = false;     // others may have changed them
   Step written_until_ = -1;  // their latest spike
   Events due_;
   // Of the updates under way: sources, and what is fetched of them.

@@ -114,9 +114,8 @@ R ReplayStore<R>::source_trace(Readable which, const SourceSpikes& spikes, std::
     return 0;
   }
   const Step since = now - spikes.last;
-  return which == Readable::pre_2
-             ? spikes.pre_2 * pre_2_decay_(since)
-             : (centered_ ? own_[position] : spikes.pre) * pre_decay_(since);
+  return which == Readable::pre_2 ? spikes.pre_2 * pre_2_decay_(since)
+                                  : (centered_ ? own_[position] : spikes.pre) * pre_decay_(since);
 }
 
 template <class R>

@@ -20,8 +20,8 @@ bool is_queued(const PlasticStore<R>& store) {
 template <class R>
 void use_rows_by_delay(Driver<R>& driver) {
   driver.feed.table = &driver.table;
-  driver.store = std::make_unique<HistoryStore<R>>(driver.feed, driver.what.plasticity(), dt,
-                                                   longest + 32);
+  driver.store =
+      std::make_unique<HistoryStore<R>>(driver.feed, driver.what.plasticity(), dt, longest + 32);
   driver.store->start(-1);
 }
 
@@ -59,15 +59,13 @@ Saved<R> save(PlasticStore<R>& store, Step now) {
   const PlasticParts<R> parts = store.parts();
   const auto rows = store.rows();
   for (std::size_t k = 0; k < rows.size(); ++k) {
-    saved.rows[rows[k]] = {static_cast<double>(parts.row[0][k]),
-                           static_cast<double>(parts.row[1][k]),
-                           static_cast<double>(parts.row_step[0][k]),
-                           static_cast<double>(parts.row_step[1][k])};
+    saved.rows[rows[k]] = {
+        static_cast<double>(parts.row[0][k]), static_cast<double>(parts.row[1][k]),
+        static_cast<double>(parts.row_step[0][k]), static_cast<double>(parts.row_step[1][k])};
   }
   saved.posts = store.posts();
-  store.for_each_sent(now, [&](Step arrival, const Sent<R>& sent) {
-    saved.sent.emplace_back(arrival, sent);
-  });
+  store.for_each_sent(
+      now, [&](Step arrival, const Sent<R>& sent) { saved.sent.emplace_back(arrival, sent); });
   return saved;
 }
 
@@ -126,12 +124,12 @@ TEST_CASE("rows by source hold dendritic delays with few synapses of each") {
     return QueuedHistory<double>::suits(driver.feed, what.plasticity());
   };
   CHECK(is_queued_with(0, 3, 10));
-  CHECK(!is_queued_with(0, 2, 10));     // one delay
-  CHECK(!is_queued_with(0.4, 3, 10));   // an axonal part
-  CHECK(is_queued_with(0.1, 3, 10));    // which is none for so short a delay
+  CHECK(!is_queued_with(0, 2, 10));    // one delay
+  CHECK(!is_queued_with(0.4, 3, 10));  // an axonal part
+  CHECK(is_queued_with(0.1, 3, 10));   // which is none for so short a delay
   CHECK(!is_queued_with(0.1, 9, 10));
   CHECK(is_queued_with(0, 3, 254));
-  CHECK(!is_queued_with(0, 3, 256));    // many synapses for each delay
+  CHECK(!is_queued_with(0, 3, 256));  // many synapses for each delay
   Case one{PlasticLayout::history};
   CHECK(is_queued(*Driver<double>(one, trains).store));
 }

@@ -49,9 +49,8 @@ TEST_CASE("stores that replay spikes add up and scale weights") {
     driver.store->finish(700);
     std::vector<double> sums(slice_end - slice_begin), expected(sums.size());
     driver.store->add_weights(sums);
-    driver.for_each([&](auto, std::uint32_t j, auto, double w, auto) {
-      expected[j - slice_begin] += w;
-    });
+    driver.for_each(
+        [&](auto, std::uint32_t j, auto, double w, auto) { expected[j - slice_begin] += w; });
     for (std::size_t j = 0; j < sums.size(); ++j) {
       CHECK(sums[j] == doctest::Approx(expected[j]));
     }

@@ -48,8 +48,17 @@ TEST_CASE("the longest and the shortest delay together") {
 }
 
 TEST_CASE("spikes of a step are put in order") {
-  SpikesInFlight spikes{{3, 3, 3, 7, 9, 9}, {5, 1, 5, 0, 8, 2}};
+  SpikesInFlight spikes, expected;
+  for (Step stamp = 0; stamp < 20; ++stamp) {
+    std::vector<Gid> gids;
+    for (Step k = 0; k < stamp % 7; ++k) {
+      gids.push_back(static_cast<Gid>(k * k * 5 % 11));
+    }
+    spikes.add(gids, stamp);
+    std::ranges::sort(gids);
+    expected.add(gids, stamp);
+  }
   spikes.sort();
-  CHECK(spikes.stamps == std::vector<Step>{3, 3, 3, 7, 9, 9});
-  CHECK(spikes.gids == std::vector<Gid>{1, 5, 5, 0, 2, 8});
+  CHECK(spikes.stamps == expected.stamps);
+  CHECK(spikes.gids == expected.gids);
 }

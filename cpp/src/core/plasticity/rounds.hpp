@@ -36,7 +36,7 @@ struct Rounds {
   // Places whose spikes have been looked up from the newest on, up to one that is not in yet; and
   // where the next one is.
   alignas(64) std::uint32_t place[room], at[room];
-  alignas(64) std::uint32_t number[room];    // of its piece
+  alignas(64) std::uint32_t number[room];     // of its piece
   alignas(64) std::uint32_t dendritic[room];  // if rows have some
   // By piece: what all of its synapses have.
   alignas(64) std::int32_t from[pieces_together], to[pieces_together], last[pieces_together];
@@ -445,8 +445,7 @@ SPIKELET_INLINE void list_one_each(const Replaying<R>& how, const Piece<R>& piec
     const std::int32_t dendritic = dendritic_of(row, rounds.part, k);
     const std::uint32_t since = count_above(latest + begin, left_at<R>(row.from, dendritic)),
                         at = begin + TargetSpikes<R>::kept - since;
-    const std::uint32_t left =
-        since - count_above(latest + begin, left_at<R>(row.to, dendritic));
+    const std::uint32_t left = since - count_above(latest + begin, left_at<R>(row.to, dendritic));
     R trace = row.pre;
     const bool one = choose(k, since, at, left, trace);
     round.place[size] = k;
