@@ -271,16 +271,21 @@ Work short_segments() {
 
 // --- plastic synapses
 
-Plasticity stdp() { return {find_plasticity("STDP.additive"), {20, 20, 0.01, 0.0105, 0, 1}}; }
+Plasticity stdp(double axonal_fraction = 0) {
+  Plasticity rule{find_plasticity("STDP.additive"), {20, 20, 0.01, 0.0105, 0, 1}};
+  rule.axonal_fraction = axonal_fraction;
+  return rule;
+}
 
 // Random sources onto neurons that fire from their own current. The work is source spikes times
 // synapses per source.
 Work plastic(PlasticLayout layout, std::size_t sources, std::size_t targets,
-             const ConnectionRule& rule, const ValueSpec& delay, Step steps) {
+             const ConnectionRule& rule, const ValueSpec& delay, Step steps,
+             const Plasticity& how = stdp()) {
   Built net;
   const std::size_t pre = net.poisson(sources, 100),
                     post = net.neurons("LIF", targets, lif(ramp(targets, 160, 300)));
-  const std::size_t k = net.connect(pre, post, rule, uniform(0, 1), delay, stdp());
+  const std::size_t k = net.connect(pre, post, rule, uniform(0, 1), delay, how);
   Work work = net.run(steps, {pre}, net.sim->projection_size(k) / sources);
   if (net.sim->describe_storage(k) != layout_name(layout)) {
     throw std::logic_error("the synapses are stored as " + net.sim->describe_storage(k));
@@ -292,8 +297,12 @@ Work stdp_closed() {
   return plastic(PlasticLayout::closed_rows, 2000, 2000, outdegree(200), constant(1.5), 300);
 }
 Work stdp_dense() { return plastic(PlasticLayout::dense_block, 784, 400, {}, constant(dt), 400); }
-Work stdp_history() {
+Work stdp_queued() {  // dendritic delays: rows by source
   return plastic(PlasticLayout::history, 2000, 2000, outdegree(100), uniform(0.5, 4), 200);
+}
+Work stdp_history() {  // rows by source and delay
+  return plastic(PlasticLayout::history, 2000, 2000, outdegree(100), uniform(0.5, 4), 200,
+                 stdp(0.5));
 }
 
 // --- building
@@ -335,6 +344,7 @@ constexpr Problem all[]{
     {"short_segments", "event", short_segments},
     {"stdp_closed", "event", stdp_closed},
     {"stdp_dense", "event", stdp_dense},
+    {"stdp_queued", "event", stdp_queued},
     {"stdp_history", "event", stdp_history},
     {"draw", "synapse", draw},
     {"layout", "synapse", layout},
