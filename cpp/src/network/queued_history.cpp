@@ -122,26 +122,35 @@ void QueuedHistory<R>::join() {
   }
   written_ = false;
   bool some_split = false;
-  for (const Row& row : rows_) {
-    written_until_ = std::max(written_until_, row.last);
-  }
   for (auto row = rows_.begin(); row != rows_.end();) {
-    const auto end = std::find_if(row, rows_.end(),
-                                  [&](const Row& other) { return other.source != row->source; });
-    const bool same = std::all_of(row, end, [&](const Row& other) {
-      return other.last == row->last && other.pre == row->pre && other.pre_2 == row->pre_2;
-    });
-    if (same) {
-      const Step done = std::ranges::max_element(row, end, {}, &Row::done)->done;
-      std::for_each(row, end, [&](Row& other) { settle_row(other, done); });
-      sources_[row->source].spikes = *row;
+    const auto end = std::find_if(
+        row, rows_.end(), [&](const Row& other) { return other.source != row->source; });
+    for (auto of_source = row; of_source != end; ++of_source) {
+      written_until_ = std::max(written_until_, of_source->last);
     }
-    some_split = some_split || !same;
+    some_split = !join({row, end}) || some_split;
     row = end;
   }
   if (!some_split) {
     rows_ = {};
   }
+}
+
+// The rows of one source. Returns whether they know the same.
+template <class R>
+bool QueuedHistory<R>::join(std::span<Row> rows) {
+  const Row& first = rows.front();
+  if (!std::ranges::all_of(rows, [&](const Row& row) {
+        return row.last == first.last && row.pre == first.pre && row.pre_2 == first.pre_2;
+      })) {
+    return false;
+  }
+  const Step done = std::ranges::max_element(rows, {}, &Row::done)->done;
+  for (Row& row : rows) {
+    settle_row(row, done);
+  }
+  sources_[first.source].spikes = first;
+  return true;
 }
 
 // Whether a spike has arrived at targets of some synapses before `from`.
@@ -175,12 +184,12 @@ void QueuedHistory<R>::list(std::span<const Gid> sources, Step stamp, Step from)
       fetch_line(later);
       fetch_line(&later[1].first);  // it may lie on the next line
     }
-    if (synapses_of(i) == 0) {
+    if (synapses_of(i) == 0 || (!is_split(i) && !is_new(sources_[i].spikes, stamp))) {
       continue;
     }
     if (is_split(i) || passed(i, stamp, from)) {
       update_rows(i, spikes, stamp, from);
-    } else if (is_new(sources_[i].spikes, stamp)) {
+    } else {
       const std::uint64_t first = first_of(i);
       listed_.insert(listed_.end(), spikes, i);
       ahead_of_.insert(
@@ -245,9 +254,10 @@ template <class R>
 void QueuedHistory<R>::update_rows(std::size_t i, std::size_t spikes, Step stamp, Step from) {
   if (!is_split(i)) {
     split_all();
-    written_ = true;
+    written_ = true;  // by what follows
   }
-  for (Row& row : rows_of(i)) {
+  const std::span<Row> rows = rows_of(i);
+  for (Row& row : rows) {
     if (!is_new(row, stamp) || stamp + row.delay - 1 < from) {
       continue;
     }
@@ -262,6 +272,7 @@ void QueuedHistory<R>::update_rows(std::size_t i, std::size_t spikes, Step stamp
       this->pass(row, stamp);
     }
   }
+  join(rows);
 }
 
 // Weights go into the lists of the steps when they arrive.

@@ -74,6 +74,7 @@ class QueuedHistory final : public ReplayStore<R> {
   std::span<Row> rows_of(std::size_t i);
   void split_all();
   void join();
+  bool join(std::span<Row> rows);
   ReplayedRow<R> of_own_delays(ReplayedRow<R> row, std::uint64_t first) const;
   void settle(SourceSpikes& spikes, std::uint64_t first, std::size_t n, Step upto);
   void settle_row(Row& row, Step upto);
