@@ -33,7 +33,7 @@ HistoryRows<R>::HistoryRows(const Feed<R>& feed, const Plasticity& plasticity, d
                         segment.delay = delay;
                         segment.dendritic = static_cast<std::uint16_t>(dendritic);
                         segments_.push_back(segment);
-                        this->longest_ = std::max(this->longest_, dendritic);
+                        longest_ = std::max(longest_, dendritic);
                         traces_.add_part(dendritic);
                         ++rows_[i + 1];
                       }
@@ -250,7 +250,7 @@ void HistoryRows<R>::settle(Step step) {
   for (std::size_t row = 0; row < segments_.size(); ++row) {
     settle_row(row, step - segments_[row].dendritic);
   }
-  this->spikes_.compact([&](Step stamp) { return stamp <= step - 2 * this->longest_; }, step);
+  this->spikes_.compact([&](Step stamp) { return stamp <= step - 2 * longest_; }, step);
 }
 
 template <class R>

@@ -80,6 +80,7 @@ class HistoryRows : public ReplayStore<R> {
   void fetch_rows(std::span<const std::uint32_t> rows);
 
   std::vector<std::uint32_t> rows_;  // by source of the population: first segment
+  Step longest_ = 0;                 // dendritic part of a delay
   Calendar<std::uint32_t> calendar_;
   PostTraces<R> traces_;
   // Of the updates under way.

@@ -1,6 +1,5 @@
 #include "network/history_store.hpp"
 
-#include "network/queued_history.hpp"
 #include "network/reward_rows.hpp"
 
 namespace spikelet {
@@ -35,9 +34,6 @@ std::unique_ptr<PlasticStore<R>> make_history_store(const Feed<R>& feed,
                                                     std::size_t span, const RewardSignal* reward) {
   if (plasticity.info().modulated) {
     return make_reward_rows<R>(feed, plasticity, dt, span, reward);
-  }
-  if (QueuedHistory<R>::suits(feed, plasticity)) {
-    return std::make_unique<QueuedHistory<R>>(feed, plasticity, dt, span);
   }
   return std::make_unique<HistoryStore<R>>(feed, plasticity, dt, span);
 }

@@ -383,7 +383,8 @@ void Network<R>::choose_plastic_layout(Projection<R>& projection, const TableFac
   }
   projection.one_delay = facts.delay();
   projection.layout =
-      choose_layout(rule, facts.one_delay(), facts.full_rows(), projection.one_channel >= 0);
+      choose_layout(rule, facts.one_delay(), facts.full_rows(), projection.one_channel >= 0,
+                    facts.few_by_delay(), facts.longest_delay());
 }
 
 template <class R>

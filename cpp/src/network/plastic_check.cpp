@@ -204,6 +204,7 @@ PlasticShape plastic_shape(PlasticLayout layout, const Plasticity& plasticity, d
     case PlasticLayout::scaled_rows:
       return plasticity.varied ? PlasticShape{4, 0, 0, 0, 1, 0} : PlasticShape{1, 0, 0, 3, 1, 0};
     case PlasticLayout::history:
+    case PlasticLayout::queued:
       break;
   }
   const std::size_t modulated = plasticity.info().modulated ? 1 : 0;

@@ -1,6 +1,7 @@
 #include "spikelet/network/plastic_store.hpp"
 
 #include "network/history_store.hpp"
+#include "network/queued_history.hpp"
 #include "spikelet/network/closed_rows.hpp"
 #include "spikelet/network/dense_block.hpp"
 #include "spikelet/network/scaled_rows.hpp"
@@ -98,13 +99,20 @@ std::vector<std::pair<std::string_view, Readable>> readable(const Plasticity& pl
 // whatever the synapse saw before. Full rows then become a matrix, which suits any rule and takes
 // half the memory, as it needs no indices. Otherwise, potentiations that may be summed need no
 // history.
+//
+// Rows by source need dendritic delays, and each weight waits in a list. They pay where rows by
+// delay would be short.
 PlasticLayout choose_layout(const Plasticity& plasticity, bool one_delay, bool full_rows,
-                            bool one_channel) {
+                            bool one_channel, bool few_by_delay, std::uint16_t longest) {
   const bool shared =
       plasticity.pairing == Pairing::all_to_all || plasticity.pairing == Pairing::nearest_symmetric;
   const PlasticityInfo& info = plasticity.info();
   if (info.short_term) {
     return PlasticLayout::scaled_rows;
+  }
+  const bool dendritic = dendritic_part(longest, plasticity.axonal_fraction) == longest;
+  if (!one_delay && few_by_delay && dendritic && !info.modulated) {
+    return PlasticLayout::queued;
   }
   if (!one_delay || !one_channel || !shared || info.modulated) {
     return PlasticLayout::history;
@@ -132,6 +140,9 @@ std::unique_ptr<PlasticStore<R>> make_plastic_store(PlasticLayout layout, const 
       break;
     case PlasticLayout::history:
       store = make_history_store<R>(feed, plasticity, dt, span, reward);
+      break;
+    case PlasticLayout::queued:
+      store = std::make_unique<QueuedHistory<R>>(feed, plasticity, dt, span);
       break;
   }
   store->start(born);

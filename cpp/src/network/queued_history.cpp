@@ -2,11 +2,10 @@
 
 #include <algorithm>
 
+#include "spikelet/network/network.hpp"
+
 namespace spikelet {
 namespace {
-
-// With more synapses for each delay of a source, rows by delay are faster: they need no lists.
-constexpr std::size_t most_by_delay = 128;
 
 // Of sources that are updated together.
 constexpr std::size_t most_together = 16, synapses_together = 448;
@@ -15,32 +14,6 @@ constexpr std::size_t most_together = 16, synapses_together = 448;
 constexpr std::ptrdiff_t headers_ahead = 16;
 
 }  // namespace
-
-template <class R>
-bool QueuedHistory<R>::suits(const Feed<R>& feed, const Plasticity& plasticity) {
-  const SynapseTable<R>& table = *feed.table;
-  std::vector<bool> found(std::size_t{max_delay} + 1);
-  std::size_t delays = 0, sources = 0, synapses = 0;
-  for (std::size_t i = 0; i + 1 < table.row.size(); ++i) {
-    const std::size_t before = synapses;
-    for (std::uint64_t k = table.row[i]; k < table.row[i + 1]; ++k) {
-      if (table.post[k] < feed.post_begin || table.post[k] >= feed.post_end) {
-        continue;
-      }
-      ++synapses;
-      const std::uint16_t delay = table.delay_of(k);
-      if (!found[delay]) {
-        found[delay] = true;
-        ++delays;
-        if (dendritic_part(delay, plasticity.axonal_fraction) != delay) {
-          return false;
-        }
-      }
-    }
-    sources += synapses > before ? 1 : 0;
-  }
-  return delays > 1 && synapses < most_by_delay * delays * sources;
-}
 
 template <class R>
 QueuedHistory<R>::QueuedHistory(const Feed<R>& feed, const Plasticity& plasticity, double dt,
@@ -54,7 +27,6 @@ QueuedHistory<R>::QueuedHistory(const Feed<R>& feed, const Plasticity& plasticit
       if (table.post[k] >= feed.post_begin && table.post[k] < feed.post_end) {
         this->add_synapse(table, k);
         delay_.push_back(table.delay_of(k));
-        this->longest_ = std::max<Step>(this->longest_, delay_.back());
       }
     }
   }
@@ -123,8 +95,8 @@ void QueuedHistory<R>::join() {
   written_ = false;
   bool some_split = false;
   for (auto row = rows_.begin(); row != rows_.end();) {
-    const auto end = std::find_if(
-        row, rows_.end(), [&](const Row& other) { return other.source != row->source; });
+    const auto end = std::find_if(row, rows_.end(),
+                                  [&](const Row& other) { return other.source != row->source; });
     for (auto of_source = row; of_source != end; ++of_source) {
       written_until_ = std::max(written_until_, of_source->last);
     }
@@ -141,13 +113,10 @@ template <class R>
 bool QueuedHistory<R>::join(std::span<Row> rows) {
   const Row& first = rows.front();
   if (!std::ranges::all_of(rows, [&](const Row& row) {
-        return row.last == first.last && row.pre == first.pre && row.pre_2 == first.pre_2;
+        return row.last == first.last && row.done == first.done && row.pre == first.pre &&
+               row.pre_2 == first.pre_2;
       })) {
     return false;
-  }
-  const Step done = std::ranges::max_element(rows, {}, &Row::done)->done;
-  for (Row& row : rows) {
-    settle_row(row, done);
   }
   sources_[first.source].spikes = first;
   return true;
@@ -359,6 +328,7 @@ void QueuedHistory<R>::settle_all(Step upto) {
   for (Row& row : rows_) {
     if (is_split(row.source)) {
       settle_row(row, upto);
+      written_ = true;  // perhaps its source's rows know the same now
     }
   }
 }
@@ -370,10 +340,11 @@ void QueuedHistory<R>::finish(Step now) {
 }
 
 // Spikes of sources that are still to come arrive after `step`, so they are later than the longest
-// delay before it. Targets' spikes that are earlier than that by a delay are at all synapses.
+// delay before it. Targets' spikes that are earlier than that by a delay are at all synapses. The
+// longest delay is that of the network: all partitions settle a row up to the same step.
 template <class R>
 void QueuedHistory<R>::settle(Step step) {
-  const Step longest = this->longest_;
+  const Step longest = this->span_ - longest_interval;
   settle_all(step - longest);
   this->spikes_.compact([&](Step stamp) { return stamp <= step - 2 * longest; }, step);
 }

@@ -15,12 +15,10 @@ class QueuedHistory final : public ReplayStore<R> {
  public:
   QueuedHistory(const Feed<R>& feed, const Plasticity& plasticity, double dt, std::size_t span);
 
-  // Whether this form can hold such synapses, and is faster than rows by delay.
-  static bool suits(const Feed<R>& feed, const Plasticity& plasticity);
-
   std::unique_ptr<PlasticStore<R>> clone() const override {
     return std::make_unique<QueuedHistory>(*this);
   }
+  PlasticLayout layout() const override { return PlasticLayout::queued; }
   void enqueue(Gid source, Step stamp, Step from) override;
   void enqueue_all(std::span<const Gid> sources, Step stamp, Step from) override;
   void deliver(Step step, Channels<R> input, bool early) override;

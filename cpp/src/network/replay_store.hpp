@@ -79,7 +79,6 @@ class ReplayStore : public PlasticStore<R> {
   Buffer<R> own_;  // by synapse: its own trace (pre-centred) or eligibility
   Buffer<std::uint16_t> target_;
   SpikeLists<R> spikes_;  // of the targets
-  Step longest_ = 0;      // dendritic part of a delay
   const PlasticKernels<R>& kernels_;
 
  private:

@@ -96,7 +96,7 @@ TEST_CASE("each synapse is stored once, in its target's partition") {
       });
       CHECK(next == expected.size());
     }
-    CHECK(layout.plastic_store(network.projections[1], 0)->layout() == PlasticLayout::history);
+    CHECK(layout.plastic_store(network.projections[1], 0)->layout() == PlasticLayout::queued);
   }
 }
 

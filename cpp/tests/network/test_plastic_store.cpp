@@ -16,8 +16,8 @@ using test::same_bits;
 
 std::vector<Case> cases() {
   std::vector<Case> all;
-  for (const PlasticLayout layout :
-       {PlasticLayout::history, PlasticLayout::closed_rows, PlasticLayout::dense_block}) {
+  for (const PlasticLayout layout : {PlasticLayout::history, PlasticLayout::queued,
+                                     PlasticLayout::closed_rows, PlasticLayout::dense_block}) {
     for (const bool tie : {true, false}) {
       Case c{layout};
       c.tie = tie;
@@ -239,10 +239,13 @@ TEST_CASE("sums, scaling within the bounds, and counts of spikes, by target") {
 
 TEST_CASE("weights can be brought up to date while spikes are in flight") {
   const Trains trains = random_trains(0.03, 0.03);
-  for (const PlasticLayout layout :
-       {PlasticLayout::history, PlasticLayout::closed_rows, PlasticLayout::dense_block}) {
+  for (const PlasticLayout layout : {PlasticLayout::history, PlasticLayout::queued,
+                                     PlasticLayout::closed_rows, PlasticLayout::dense_block}) {
     for (const bool tie : {true, false}) {
       for (const double axonal : {0.0, 0.4}) {
+        if (layout == PlasticLayout::queued && axonal > 0) {
+          continue;  // it is for dendritic delays
+        }
         const std::string name(layout_name(layout));
         CAPTURE(name);
         CAPTURE(tie);
@@ -275,8 +278,8 @@ TEST_CASE("several spikes of a source at one stamp") {
     trains.post[j].erase(std::unique(trains.post[j].begin(), trains.post[j].end()),
                          trains.post[j].end());
   }
-  for (const PlasticLayout layout :
-       {PlasticLayout::history, PlasticLayout::closed_rows, PlasticLayout::dense_block}) {
+  for (const PlasticLayout layout : {PlasticLayout::history, PlasticLayout::queued,
+                                     PlasticLayout::closed_rows, PlasticLayout::dense_block}) {
     for (Case what : cases_of(layout)) {
       for (const bool tie : {true, false}) {
         what.tie = tie;
@@ -302,7 +305,7 @@ TEST_CASE("the layout follows from delays, rows, pairing and rule") {
   const auto choose = [](const char* rule, Pairing pairing, bool one_delay, bool full,
                          bool one_channel) {
     return choose_layout({find_plasticity(rule), {}, pairing, true, 0}, one_delay, full,
-                         one_channel);
+                         one_channel, false, 16);
   };
   using enum PlasticLayout;
   const auto all = Pairing::all_to_all;
@@ -325,12 +328,25 @@ TEST_CASE("the layout follows from delays, rows, pairing and rule") {
   for (const bool any : {false, true}) {
     CHECK(choose("TsodyksMarkram", all, any, any, any) == scaled_rows);
   }
+  const auto choose_by = [](const char* rule, double axonal, std::uint16_t longest,
+                            bool few_by_delay = true, bool one_delay = false) {
+    return choose_layout({find_plasticity(rule), {}, Pairing::all_to_all, true, axonal}, one_delay,
+                         false, false, few_by_delay, longest);
+  };
+  CHECK(choose_by("STDP.additive", 0, 16) == queued);
+  CHECK(choose_by("STDP.additive", 0, 16, false) == history);
+  CHECK(choose_by("STDP.additive", 0, 16, true, true) == history);
+  CHECK(choose_by("STDP.additive", 0.1, 16) == history);  // an axonal part
+  CHECK(choose_by("STDP.additive", 0.1, 4) == queued);    // which is none for so short delays
+  CHECK(choose_by("RewardSTDP", 0, 16) == history);
+  CHECK(choose_by("TsodyksMarkram", 0, 16) == scaled_rows);
 }
 
 TEST_CASE("make_plastic_store makes the requested layout") {
   const Trains trains;
-  for (const PlasticLayout layout : {PlasticLayout::history, PlasticLayout::closed_rows,
-                                     PlasticLayout::dense_block, PlasticLayout::scaled_rows}) {
+  for (const PlasticLayout layout :
+       {PlasticLayout::history, PlasticLayout::queued, PlasticLayout::closed_rows,
+        PlasticLayout::dense_block, PlasticLayout::scaled_rows}) {
     Case what{layout};
     if (layout == PlasticLayout::scaled_rows) {
       what.rule = "TsodyksMarkram";

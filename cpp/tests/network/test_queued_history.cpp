@@ -4,17 +4,11 @@
 #include <map>
 
 #include "network/history_store.hpp"
-#include "network/queued_history.hpp"
 #include "support/plastic_cases.hpp"
 
 using namespace plastic_test;
 
 namespace {
-
-template <class R>
-bool is_queued(const PlasticStore<R>& store) {
-  return dynamic_cast<const QueuedHistory<R>*>(&store) != nullptr;
-}
 
 // The same synapses in rows by source and delay.
 template <class R>
@@ -105,42 +99,12 @@ void hand_over(Driver<R>& driver, Step now) {
 
 }  // namespace
 
-TEST_CASE("rows by source hold dendritic delays with few synapses of each") {
-  const Trains trains = random_trains(0.03, 0.03);
-  const auto is_queued_with = [&](double axonal, std::uint16_t delay, std::size_t copies) {
-    Case what{PlasticLayout::history};
-    what.axonal = axonal;
-    Driver<double> driver(what, trains);
-    std::vector<std::uint32_t> pre, post;
-    std::vector<std::uint16_t> delays;
-    for (std::size_t k = 0; k < copies; ++k) {
-      pre.push_back(3);
-      post.push_back(70);
-      delays.push_back(static_cast<std::uint16_t>(k % 2 == 0 ? 2 : delay));
-    }
-    const std::vector<double> weight(copies, 0.5);
-    const auto table = SynapseTable<double>::from_lists(n_pre, pre, post, weight, delays);
-    driver.feed.table = &table;
-    return QueuedHistory<double>::suits(driver.feed, what.plasticity());
-  };
-  CHECK(is_queued_with(0, 3, 10));
-  CHECK(!is_queued_with(0, 2, 10));    // one delay
-  CHECK(!is_queued_with(0.4, 3, 10));  // an axonal part
-  CHECK(is_queued_with(0.1, 3, 10));   // which is none for so short a delay
-  CHECK(!is_queued_with(0.1, 9, 10));
-  CHECK(is_queued_with(0, 3, 254));
-  CHECK(!is_queued_with(0, 3, 256));  // many synapses for each delay
-  Case one{PlasticLayout::history};
-  CHECK(is_queued(*Driver<double>(one, trains).store));
-}
-
 TEST_CASE_TEMPLATE("rows by source: weights and what is sent, for all rules", R, float, double) {
   const Trains trains = random_trains(0.03, 0.03);
-  for (Case what : cases_of(PlasticLayout::history)) {
+  for (Case what : cases_of(PlasticLayout::queued)) {
     for (const bool tie : {true, false}) {
       what.tie = tie;
       what.early = !tie;
-      REQUIRE(is_queued(*Driver<R>(what, trains).store));
       compare<R>(what, trains);
     }
   }
@@ -150,13 +114,11 @@ TEST_CASE_TEMPLATE("rows by source: weights and what is sent, for all rules", R,
 TEST_CASE_TEMPLATE("rows by source and rows by delay are the same, to the bit", R, float, double) {
   for (const auto& [p_pre, p_post] : {std::pair(0.03, 0.03), {0.004, 0.5}, {0.3, 0.002}}) {
     const Trains trains = random_trains(p_pre, p_post);
-    for (Case what : cases_of(PlasticLayout::history)) {
+    for (Case what : cases_of(PlasticLayout::queued)) {
       CAPTURE(what.rule);
       CAPTURE(p_pre);
       Driver<R> queued(what, trains), by_delay(what, trains);
       use_rows_by_delay(by_delay);
-      REQUIRE(is_queued(*queued.store));
-      REQUIRE(!is_queued(*by_delay.store));
       for (const Step now : {40, 700, 1499}) {
         queued.run(now);
         by_delay.run(now);
@@ -178,7 +140,7 @@ TEST_CASE_TEMPLATE("rows by source and rows by delay are the same, to the bit", 
 TEST_CASE_TEMPLATE("rows by source go on from a state, whatever wrote it", R, float, double) {
   const Trains trains = random_trains(0.06, 0.03);
   constexpr Step saved_at = 700;
-  for (Case what : cases_of(PlasticLayout::history)) {
+  for (Case what : cases_of(PlasticLayout::queued)) {
     for (const bool queued_wrote : {true, false}) {
       for (const bool queued_goes_on : {true, false}) {
         if (what.pairing == Pairing::nearest_pre_centered) {
@@ -217,7 +179,7 @@ TEST_CASE_TEMPLATE("rows by source go on from a state, whatever wrote it", R, fl
 
 // Spikes of which some synapses have no arrival left, as when weights alone were saved.
 TEST_CASE("rows by source leave out what arrived before") {
-  Case what{PlasticLayout::history};
+  Case what{PlasticLayout::queued};
   Trains trains;
   trains.pre[2] = {30, 30, 45};
   trains.post.assign(n_post, {20, 33, 50});
@@ -264,7 +226,7 @@ TEST_CASE("rows by source leave out what arrived before") {
 // Signed weights go to two channels.
 TEST_CASE_TEMPLATE("rows by source send weights to the channel of their sign", R, float, double) {
   const Trains trains = random_trains(0.03, 0.03);
-  Case what{PlasticLayout::history};
+  Case what{PlasticLayout::queued};
   what.rule = "STDP.additive";
   what.parameters = {1.7, 3.4, 0.02, 0.012, -1, 1};
   what.low = -1;
@@ -275,9 +237,8 @@ TEST_CASE_TEMPLATE("rows by source send weights to the channel of their sign", R
       driver.feed.table = &driver.table;
       driver.feed.ends = {excitatory_channel, excitatory_channel + 1, magnitude};
       driver.feed.one_channel = -1;
-      driver.store = make_plastic_store<R>(PlasticLayout::history, driver.feed,
+      driver.store = make_plastic_store<R>(PlasticLayout::queued, driver.feed,
                                            driver.what.plasticity(), dt, longest + 32, -1, nullptr);
-      CHECK(is_queued(*driver.store));
       if (!queued) {
         use_rows_by_delay(driver);
       }
@@ -302,7 +263,7 @@ TEST_CASE_TEMPLATE("rows by source send weights to the channel of their sign", R
 
 TEST_CASE("rows by source take no more memory than rows by delay") {
   const Trains trains = random_trains(0.03, 0.03);
-  Case what{PlasticLayout::history};
+  Case what{PlasticLayout::queued};
   Driver<float> queued(what, trains), by_delay(what, trains);
   use_rows_by_delay(by_delay);
   CHECK(2 * queued.store->bytes() < by_delay.store->bytes());

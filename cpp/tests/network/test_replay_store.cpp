@@ -9,11 +9,8 @@ using namespace plastic_test;
 
 namespace {
 
-// In rows by source, and in rows by source and delay: the latter if delays have an axonal part.
 std::vector<Case> both_forms() {
-  Case by_source{PlasticLayout::history}, by_delay{PlasticLayout::history};
-  by_delay.axonal = 0.4;
-  return {by_source, by_delay};
+  return {Case{PlasticLayout::queued}, Case{PlasticLayout::history}};
 }
 
 }  // namespace
@@ -22,7 +19,7 @@ std::vector<Case> both_forms() {
 TEST_CASE_TEMPLATE("stores that replay spikes forget those that are settled", R, float, double) {
   const Trains trains = random_trains(0.002, 0.5);  // some 43 000 spikes of targets
   for (const Case& what : both_forms()) {
-    CAPTURE(what.axonal);
+    CAPTURE(layout_name(what.layout));
     Driver<R> driver(what, trains), settling(what, trains);
     for (Step now = 60; now <= steps - 1; now += 60) {
       driver.run(now);
@@ -43,7 +40,7 @@ TEST_CASE_TEMPLATE("stores that replay spikes forget those that are settled", R,
 TEST_CASE("stores that replay spikes add up and scale weights") {
   const Trains trains = random_trains(0.03, 0.03);
   for (const Case& what : both_forms()) {
-    CAPTURE(what.axonal);
+    CAPTURE(layout_name(what.layout));
     Driver<double> driver(what, trains);
     driver.run(700);
     driver.store->finish(700);

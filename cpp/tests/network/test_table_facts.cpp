@@ -34,3 +34,28 @@ TEST_CASE(
   CHECK(!facts({}, {}, {0, 64}, 2).full_rows());
   CHECK(facts({0, 0}, {64, 65}, {64, 128}, 66).full_rows());
 }
+
+TEST_CASE("facts include the longest delay, and whether a source has few synapses of each") {
+  const auto facts = [](std::size_t sources, std::size_t synapses, std::uint16_t delays) {
+    std::vector<std::uint32_t> pre, post;
+    std::vector<std::uint16_t> delay;
+    for (std::uint32_t i = 0; i < sources; ++i) {
+      for (std::uint32_t k = 0; k < synapses; ++k) {
+        pre.push_back(2 * i);  // others have none
+        post.push_back(k);
+        delay.push_back(static_cast<std::uint16_t>(1 + k % delays));
+      }
+    }
+    return TableFacts(
+        SynapseTable<double>::from_lists(2 * sources, pre, post, std::vector<double>{1}, delay),
+        {0, 1024}, 1000);
+  };
+  CHECK(facts(3, 10, 5).few_by_delay());
+  CHECK(facts(3, 10, 5).longest_delay() == 5);
+  CHECK(facts(3, 255, 2).few_by_delay());
+  CHECK(!facts(3, 256, 2).few_by_delay());
+  CHECK(facts(3, 256, 3).few_by_delay());
+  CHECK(!facts(1, 128, 1).few_by_delay());
+  CHECK(!facts(0, 0, 1).few_by_delay());  // a process without synapses leaves it to the others
+  CHECK(facts(0, 0, 1).longest_delay() == 1);
+}

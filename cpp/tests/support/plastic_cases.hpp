@@ -43,7 +43,7 @@ inline std::vector<Case> cases_of(PlasticLayout layout) {
       with("DiehlCookSTDP", {2, 3, 4, 0.01, 0.05, 0, 1}, Pairing::nearest_symmetric)};
   if (layout == PlasticLayout::closed_rows) {
     std::erase_if(all, [](const Case& c) { return !c.plasticity().info().summable; });
-  } else if (layout == PlasticLayout::history) {
+  } else if (mixes_delays(layout)) {
     const std::vector<double> parameters{1.7, 3.4, 0.02, 0.012, 0, 1};
     all.push_back(with("STDP.additive", parameters, Pairing::nearest_pre_centered));
     all.push_back(with("STDP.additive", parameters, Pairing::nearest_restricted));

@@ -105,15 +105,19 @@ struct Case {
   }
 };
 
+constexpr bool mixes_delays(PlasticLayout layout) {
+  return layout == PlasticLayout::history || layout == PlasticLayout::queued;
+}
+
 template <class R>
 struct Driver {
   Driver(const Case& which, const Trains& spikes, const RewardSignal* reward = nullptr)
       : what(which),
-        table(which.close ? make_close_table<R>(which.delay, which.low, which.high)
-                          : make_table<R>(which.layout == PlasticLayout::dense_block,
-                                          which.layout == PlasticLayout::history ? std::uint16_t{0}
-                                                                                 : which.delay,
-                                          which.low, which.high)),
+        table(which.close
+                  ? make_close_table<R>(which.delay, which.low, which.high)
+                  : make_table<R>(which.layout == PlasticLayout::dense_block,
+                                  mixes_delays(which.layout) ? std::uint16_t{0} : which.delay,
+                                  which.low, which.high)),
         trains(spikes) {
     feed.table = &table;
     feed.pre_gid = pre_gid;

@@ -19,14 +19,16 @@ namespace spikelet {
 
 // How the synapses of a projection are stored. Chosen once, for all its partitions.
 enum class PlasticLayout : int {
-  history,      // rows by source; a synapse replays its target's recent spikes
+  history,      // rows by source and delay; a synapse replays its target's recent spikes
   closed_rows,  // rows; the sum of the target's potentiations so far replaces the replay
   dense_block,  // a matrix; a source's spike updates a row, a target's spike a column
-  scaled_rows   // short-term plasticity: rows, a factor for each spike of a source
+  scaled_rows,  // short-term plasticity: rows, a factor for each spike of a source
+  queued        // as history, but rows by source, updated when it spikes; the same state
 };
 std::string_view layout_name(PlasticLayout layout);
+// few_by_delay: sources have few synapses for each delay; longest: delay [steps].
 PlasticLayout choose_layout(const Plasticity& plasticity, bool one_delay, bool full_rows,
-                            bool one_channel);
+                            bool one_channel, bool few_by_delay, std::uint16_t longest);
 
 // The part of a delay [steps] after which a target's spike arrives at the synapse.
 inline Step dendritic_part(std::uint16_t delay, double axonal_fraction) {

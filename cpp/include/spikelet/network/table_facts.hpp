@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <vector>
 
 #include "spikelet/network/synapses.hpp"
 
@@ -27,6 +28,7 @@ class TableFacts {
         least[shortest] = std::min<std::int64_t>(least[shortest], d);
         least[longest] = std::min<std::int64_t>(least[longest], -d);
       }
+      least[by_delay] = synapses_by_delay(table);
     }
     const std::size_t width =
         std::min<std::size_t>(own.end, n) - std::min<std::size_t>(own.begin, n);
@@ -61,6 +63,12 @@ class TableFacts {
   std::uint16_t delay() const {  // the one delay, or 0
     return one_delay() && least[longest] < 0 ? static_cast<std::uint16_t>(least[shortest]) : 0;
   }
+  std::uint16_t longest_delay() const {
+    return static_cast<std::uint16_t>(least[longest] < 0 ? -least[longest] : 1);
+  }
+  // Whether sources have few synapses for each of their delays. At 62, rows by source are faster
+  // than rows by source and delay, at 250 they are slower.
+  bool few_by_delay() const { return least[by_delay] < 128; }
   // Whether the sources that have synapses are contiguous, and each has one onto every target.
   bool full_rows() const {
     return least[full] == 1 && least[end_row] > 0 && least[first_row] == -least[last_first_row] &&
@@ -77,9 +85,26 @@ class TableFacts {
     last_first_row,
     end_row,
     last_end_row,
+    by_delay,
     count
   };
   std::array<std::int64_t, count> least;
+
+ private:
+  // How many a source has of each delay, if all delays are equally frequent.
+  template <class R>
+  static std::int64_t synapses_by_delay(const SynapseTable<R>& table) {
+    std::vector<bool> found(std::size_t{max_delay} + 1);
+    std::size_t delays = 0, sources = 0;
+    for (const std::uint16_t d : table.delay) {
+      delays += found[d] ? 0 : 1;
+      found[d] = true;
+    }
+    for (std::size_t i = 0; i + 1 < table.row.size(); ++i) {
+      sources += table.row[i + 1] > table.row[i] ? 1 : 0;
+    }
+    return static_cast<std::int64_t>(table.size() / std::max<std::size_t>(delays * sources, 1));
+  }
 };
 
 }  // namespace spikelet
