@@ -221,6 +221,16 @@ def test_constants_of_another_precision_meet_weights(forward: Any) -> None:
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
+def _centred(x: torch.Tensor) -> torch.Tensor:
+    return x - x.mean((1, 2, 3), keepdim=True)
+
+
+def test_a_layer_whose_values_are_rounding_is_read() -> None:
+    """The mean of what has mean 0."""
+    module = Lambda(lambda _, x: _centred(_centred(x)).flatten(1))
+    assert len(read_torch(module, (2, 7, 10))) > 0
+
+
 def test_a_cast_to_whole_numbers_is_named() -> None:
     module = Lambda(lambda m, x: m.fc(x.relu().int().float()), fc=nn.Linear(3, 2))
     with pytest.raises(ValueError, match=r"layer 'int' \(int\): cannot be converted; it has steps"):
