@@ -390,6 +390,12 @@ class SpikingModel(Sealed):
         nodes: dict[str, list[int]] = {name: [] for name in counted}
         for k, name in owners.items():
             nodes.get(name, []).append(k)
+        shapes = self.graph.shapes(given.shapes)
+        for node in self.graph:
+            own = node.layer._dense([shapes[name] for name in node.inputs])
+            if own is not None and nodes[node.name]:
+                first, *others = nodes[node.name]
+                dense[first], dense[others] = own, 0.0
         return engine, numbers[self.graph.output.name], nodes, dense
 
 
