@@ -77,16 +77,6 @@ class Layer(Described):
     def _shape(self, where: str, shapes: list[Shape]) -> Shape:  # noqa: ARG002
         return shapes[0]
 
-    def _dense(self, shapes: Sequence[Shape]) -> int | None:  # noqa: ARG002
-        """Return the operations of a step whose inputs are all active, or None if the core's nodes tell.
-
-        Parameters
-        ----------
-        shapes : sequence of tuple of int
-            Shapes of the inputs.
-        """
-        return None
-
     def replace(self, **changes: Any) -> Self:
         """Return a copy with some parameters changed."""
         return dataclasses.replace(self, **changes)

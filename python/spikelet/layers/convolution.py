@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from spikelet._util.checks import fail, integer
 from spikelet.layers.base import (
@@ -167,16 +164,6 @@ class TransposedConvolution(Spatial):
             rule = "must leave at least one output along each axis"
             fail(where, "padding", self.padding, rule)
         return (self.weight.shape[1] * self.groups, *out)
-
-    def _dense(self, shapes: Sequence[Shape]) -> int:
-        """Return the weights that reach an output, over all inputs: the core's node has zeros between these."""
-        found: int = len(self.weight) * self.weight.shape[1]
-        outputs = self.output_shape(shapes)[1:]
-        for axis, (n, out) in enumerate(zip(shapes[0][1:], outputs, strict=True)):
-            taps = self.dilation[axis] * np.arange(self.weight.shape[2 + axis])
-            reached = self.stride[axis] * np.arange(n)[:, None] + taps - self.padding[2 * axis]
-            found *= int(np.count_nonzero((reached >= 0) & (reached < out)))
-        return found
 
     def kernel(self) -> Floats:
         """Return the weights of the convolution that it is, [out, in / groups, ...]."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -45,10 +44,6 @@ class Linear(Layer):
         if math.prod(shapes[0]) != self.weight.shape[1] or len(shapes[0]) != 1:
             fail(where, "input shape", shapes[0], f"must be ({self.weight.shape[1]},)")
         return (len(self.weight),)
-
-    def _dense(self, shapes: Sequence[Shape]) -> int:  # noqa: ARG002
-        """Return the number of weights: the core's node may read a larger input, of which the layer sees a part."""
-        return int(self.weight.size)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
