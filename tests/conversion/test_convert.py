@@ -231,6 +231,14 @@ def test_only_rates_can_leave_steps_out() -> None:
 
 
 @pytest.mark.parametrize("coding", ["poisson", "latency"])
+@pytest.mark.parametrize("method", ["fitted", "calibrated", "rmp"])
+def test_coded_inputs_of_one_step(coding: Any, method: str) -> None:
+    """A sequence of one step is no constant."""
+    model = convert(coding=coding, steps=1, method=method)
+    assert model.run(0.9 * TEST, seed=1).output.shape == outputs(CNN, TEST).shape
+
+
+@pytest.mark.parametrize("coding", ["poisson", "latency"])
 def test_other_input_codings(coding: Any) -> None:
     model = convert(coding=coding, steps=64, method="percentile")
     assert model.coding == coding

@@ -126,3 +126,39 @@ def test_a_spike_of_any_size_costs_one_addition() -> None:
     spikes_ = np.count_nonzero(result["n"]) / 2
     assert result.operations["n"].spikes == spikes_
     assert result.operations["fc"].additions == 3 * spikes_
+
+
+TRANSPOSED = [
+    {},
+    {"stride": 2, "output_padding": 1},
+    {"stride": (3, 1), "padding": (1, 0)},
+    {"stride": 2, "padding": (2, 0, 1, 3), "groups": 2, "dilation": (1, 2)},
+]
+
+
+@pytest.mark.parametrize("geometry", TRANSPOSED)
+def test_a_transposed_convolution_skips_the_zeros_between_its_inputs(
+    geometry: dict[str, Any],
+) -> None:
+    rng = np.random.default_rng(3)
+    layer = L.ConvTranspose2d(rng.normal(size=(4, 3, 3, 2)), **geometry)
+    model = exact([("c", layer, "input"), ("n", L.IF(), "c")])
+    raster = rng.random((5, 2, 4, 6, 5)) < 0.4
+    done = model.run(raster).operations["c"]
+    assert done.dense == model.run(np.ones_like(raster)).operations["c"].additions
+    ones = exact([("c", layer.replace(weight=np.ones((4, 3, 3, 2))), "input")])
+    reached = ones.run(np.ones((1, *raster.shape[2:])), 1).output  # each weight adds one
+    assert done.dense == reached.sum() * 5
+    assert 0 < done.additions < done.dense
+
+
+def test_the_dense_operations_of_a_linear_layer_are_its_weights() -> None:
+    rng = np.random.default_rng(4)
+    for movement, seen in (
+        (L.Slice((0, 1), (2, 4)), 6),
+        (L.Pad((0, 2), (1, 0)), 21),
+        (L.Flatten(), 10),
+    ):
+        fc = L.Linear(rng.normal(size=(3, seen)))
+        model = exact([("m", movement, "input"), ("flat", L.Flatten(), "m"), ("fc", fc, "flat")])
+        assert model.run(rng.random((2, 2, 5)), 4).operations["fc"].dense == 4 * 3 * seen

@@ -27,6 +27,7 @@ from spikelet.layers.run_arguments import check_schedules, check_stop, neurons_o
 from spikelet.layers.spiking_result import Operations, SpikingResult
 from spikelet.layers.stopping import Stopping
 from spikelet.layers.to_core import Source, lower
+from spikelet.layers.to_core_linear import dense_operations
 
 __all__ = ["SpikingModel"]
 
@@ -390,6 +391,12 @@ class SpikingModel(Sealed):
         nodes: dict[str, list[int]] = {name: [] for name in counted}
         for k, name in owners.items():
             nodes.get(name, []).append(k)
+        shapes = self.graph.shapes(given.shapes)
+        for node in self.graph:
+            own = dense_operations(node.layer, [shapes[name] for name in node.inputs])
+            if own is not None and nodes[node.name]:
+                first, *others = nodes[node.name]
+                dense[first], dense[others] = own, 0.0
         return engine, numbers[self.graph.output.name], nodes, dense
 
 

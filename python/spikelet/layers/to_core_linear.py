@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spikelet.layers.base import Floats, Shape
+from spikelet.layers.base import Floats, Layer, Shape
 from spikelet.layers.convolution import Conv1d, Conv2d, Conv3d, Convolution, TransposedConvolution
 from spikelet.layers.delay import Delay
 from spikelet.layers.linear import Linear
@@ -24,7 +25,7 @@ from spikelet.layers.pools import (
 from spikelet.layers.resize import Resize
 from spikelet.layers.views import Extent, View, Views, extent_of
 
-__all__ = ["affine", "convolution", "delayed", "linear", "pool", "resize", "transposed"]
+__all__ = ["affine", "convolution", "delayed", "dense_operations", "linear", "pool", "resize", "transposed"]  # fmt: skip
 
 _NONE = np.zeros(0)
 _CONVOLUTIONS = {1: Conv1d, 2: Conv2d, 3: Conv3d}
@@ -123,6 +124,25 @@ def transposed(views: Views, layer: TransposedConvolution, view: View, shape: Sh
         layer.kernel(), layer.bias, 1, tuple(padding), layer.dilation, layer.groups
     )
     return convolution(views, flipped, view, shape)
+
+
+def dense_operations(layer: Layer, shapes: Sequence[Shape]) -> int | None:
+    """Return the operations of a step whose inputs are all active, or None if they are those of the core's nodes.
+
+    The node of a linear layer may read more than the layer does (`linear`), that of a transposed convolution has zeros
+    between its inputs (`transposed`).
+    """
+    if isinstance(layer, Linear):
+        return int(layer.weight.size)
+    if not isinstance(layer, TransposedConvolution):
+        return None
+    found: int = len(layer.weight) * layer.weight.shape[1]
+    outputs = layer.output_shape(shapes)[1:]
+    for axis, (n, out) in enumerate(zip(shapes[0][1:], outputs, strict=True)):
+        taps = layer.dilation[axis] * np.arange(layer.weight.shape[2 + axis])
+        reached = layer.stride[axis] * np.arange(n)[:, None] + taps - layer.padding[2 * axis]
+        found *= int(np.count_nonzero((reached >= 0) & (reached < out)))
+    return found
 
 
 def pool(views: Views, layer: Pool, view: View, shape: Shape) -> View:

@@ -24,7 +24,7 @@ class EProp(nn.Module):
 
     .. math::
 
-       v_j[t] &= \alpha v_j[t-1] + \sum_i W_{ji} x_i[t] + \sum_i R_{ji} s_i[t-1] - \vartheta s_j[t-1] \\
+       v_j[t] &= \alpha (v_j[t-1] - \vartheta s_j[t-1]) + \sum_i W_{ji} x_i[t] + \sum_i R_{ji} s_i[t-1] \\
        s_j[t] &= H(v_j[t] - \vartheta - \beta a_j[t-1]), \qquad a_j[t] = \rho a_j[t-1] + s_j[t] \\
        y_k[t] &= \kappa y_k[t-1] + \sum_j O_{kj} s_j[t]
 

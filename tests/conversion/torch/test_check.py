@@ -27,6 +27,13 @@ def test_the_first_layer_that_differs_is_named() -> None:
     assert differing(graph, x, {"fc": broken[:4]}, 1e-9) is None  # only these samples are known
 
 
+def test_rounding_of_what_is_zero_is_not_compared() -> None:
+    graph = Graph([("fc", L.Linear(np.full((1, 3), 1e-17)), ["input"])])
+    x = {"input": RNG.normal(size=(6, 3))}
+    assert differing(graph, x, {"fc": np.zeros((6, 1))}, 1e-6) is None
+    assert differing(graph, x, {"fc": np.full((6, 1), 1e-9)}, 1e-6) == ("fc", 0)
+
+
 def test_what_a_mask_leaves_out_is_not_compared() -> None:
     graph = Graph([("mask", L.Affine(np.ones(3), np.array([0, -1e9, 0])), ["input"])])
     x = {"input": RNG.normal(size=(6, 3))}

@@ -175,6 +175,68 @@ def test_dtypes_of_modules_and_constants() -> None:
         assert len(read_torch(module, SHAPE)) > 0
 
 
+def _standardised(_: Any, x: torch.Tensor) -> torch.Tensor:
+    x -= 0.5
+    x /= 2.0
+    return x.flatten(1).relu()
+
+
+def _first_doubled(_: Any, x: torch.Tensor) -> torch.Tensor:
+    x[:, 0] = x[:, 0] * 2
+    return x.flatten(1).relu()
+
+
+@pytest.mark.parametrize("forward", [_standardised, _first_doubled])
+def test_a_module_may_change_its_input_in_place(forward: Any) -> None:
+    x = np.random.default_rng(2).normal(size=(5, *SHAPE))
+    graph = read_torch(Lambda(forward), SHAPE)
+    expected = forward(None, torch.tensor(x)).numpy()
+    found = SpikingModel(graph, dtype="float64").run(x, steps=1).output
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+def _beside_zeros(m: Any, x: torch.Tensor) -> torch.Tensor:
+    padded = torch.zeros(len(x), 4)
+    padded[:, :3] = x
+    return m.fc(padded)
+
+
+@pytest.mark.parametrize(
+    "forward",
+    [
+        lambda m, x: x[:, :1] + m.fc(torch.ones(1, 4)),
+        lambda m, x: x[:, :1] + m.fc(torch.arange(4.0).to(torch.float32)),
+        lambda m, x: x[:, :1] + m.fc(torch.ones(4).half().mul_(3).float()),
+        lambda m, x: x[:, :1] + m.fc(torch.empty(4).fill_(0.5)),
+        _beside_zeros,
+    ],
+)
+def test_constants_of_another_precision_meet_weights(forward: Any) -> None:
+    """The module runs in float64, tensors that its code makes are float32."""
+    module = Lambda(forward, fc=nn.Linear(4, 2))
+    x = np.random.default_rng(3).normal(size=(5, 3))
+    found = SpikingModel(read_torch(module, (3,)), dtype="float64").run(x, steps=1).output
+    with torch.no_grad():
+        expected = module(torch.tensor(x, dtype=torch.float32))
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def _centred(x: torch.Tensor) -> torch.Tensor:
+    return x - x.mean((1, 2, 3), keepdim=True)
+
+
+def test_a_layer_whose_values_are_rounding_is_read() -> None:
+    """The mean of what has mean 0."""
+    module = Lambda(lambda _, x: _centred(_centred(x)).flatten(1))
+    assert len(read_torch(module, (2, 7, 10))) > 0
+
+
+def test_a_cast_to_whole_numbers_is_named() -> None:
+    module = Lambda(lambda m, x: m.fc(x.relu().int().float()), fc=nn.Linear(3, 2))
+    with pytest.raises(ValueError, match=r"layer 'int' \(int\): cannot be converted; it has steps"):
+        read_torch(module, (3,))
+
+
 def test_a_nan_is_named_by_its_index_and_not_printed() -> None:
     conv = nn.Conv2d(3, 200, 3)
     with torch.no_grad():

@@ -33,6 +33,12 @@ def test_values_that_change(tmp_path: Path) -> None:
     same_bits(tmp_path, model, inputs(), STEPS)
 
 
+def test_an_input_that_is_resized_first(tmp_path: Path) -> None:
+    """The tables of its weights are the first constants of the program."""
+    model = chain(L.Resize((6, 6), "linear"), L.Conv2d(w(4, 3, 3, 3)), neuron())
+    same_bits(tmp_path, model, inputs(), STEPS)
+
+
 def test_constants_and_means(tmp_path: Path) -> None:
     graph = Graph([
         ("one", L.Constant(np.linspace(-1.0, 1.0, 192).reshape(3, 8, 8)), ()),

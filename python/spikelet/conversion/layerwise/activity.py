@@ -110,11 +110,11 @@ class Activity:
         if name in self._stored:
             return self._mean_stored(name, samples)
         values = {key: self._mean_stored(key, samples) for key in self._sources(name)}
-        return np.asarray(self._run(name, "mean", 1, changes, values))
+        return np.asarray(self._run(name, "mean", None, changes, values))
 
     def mean_from(self, source: str, values: Floats, name: str) -> Floats:
         """Return the mean output of a node, [N, ...], from that of a node before it, on which alone it depends."""
-        return np.asarray(self._run(name, "mean", 1, None, {source: values}))
+        return np.asarray(self._run(name, "mean", None, None, {source: values}))
 
     def _part(self, name: str, samples: slice) -> Value:
         values: Any = self._stored[name]
@@ -158,7 +158,7 @@ class Activity:
         self,
         name: str,
         what: str,
-        steps: int,
+        steps: int | None,
         changes: Mapping[str, Layer] | None,
         values: Mapping[str, Value],
     ) -> Any:
@@ -169,18 +169,20 @@ class Activity:
         self,
         name: str,
         what: str,
-        steps: int,
+        steps: int | None,
         changes: Mapping[str, Layer] | None,
         values: Mapping[str, Value],
     ) -> Segment:
+        """Return what computes a node from values of each step, or, without steps, from their means."""
         graph = self.graph.replaced(changes) if changes else self.graph
-        forms = {key: self._form(key, value, steps) for key, value in values.items()}
+        forms = {key: self._form(key, value, steps is None) for key, value in values.items()}
+        steps = steps or 1
         sizes = self._sizes if steps > 1 else None
         part = graph.between(list(values), [name])
         return Segment(part, forms, [(name, what)], steps, sizes=sizes)
 
-    def _form(self, name: str, values: Value, steps: int) -> Stored:
-        if name in self._sequences and steps > 1:
+    def _form(self, name: str, values: Value, are_means: bool) -> Stored:
+        if name in self._sequences and not are_means:
             return Stored(values.shape[2:], Source("sequence"))
         return Stored.of(values)
 

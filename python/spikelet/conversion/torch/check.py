@@ -14,6 +14,9 @@ from spikelet.layers.spiking_model import SpikingModel
 __all__ = ["differing"]
 
 Floats: TypeAlias = NDArray[Any]
+# Both compute in double precision, from inputs of about 1. What is 0 but for rounding, such as the mean of x - mean(x), has
+# no correct digits.
+_ROUNDING = 1e-10
 
 
 def differing(
@@ -29,7 +32,7 @@ def differing(
     expected : mapping of str to array, [n, ...]
         Activations of the first n samples, by name of the layer; layers may be missing.
     tolerance : float
-        Relative to the largest activation of the layer.
+        Relative to the largest activation of the layer; 1e-10 more is rounding.
     """
     names = [node.name for node in graph if node.name in expected]
     ann = SpikingModel(graph, dtype="float64")
@@ -41,7 +44,7 @@ def differing(
         if a.shape != b.shape:
             return name, 0
         finite = ~np.isneginf(b)  # a mask of attention is -inf in frameworks, and very low here
-        bound = tolerance * np.nanmax(np.abs(b[finite]), initial=0.0)
+        bound = tolerance * np.nanmax(np.abs(b[finite]), initial=0.0) + _ROUNDING
         close = (np.abs(a - np.where(finite, b, a)) <= bound).all(axis=1)  # false for NaN
         if not close.all():
             return name, int(np.flatnonzero(~close)[0])

@@ -315,4 +315,6 @@ def _output(recorder: Recorder, name: str, y: Any) -> Value:
 
 
 def _arguments(x: Mapping[str, torch.Tensor]) -> Any:
-    return list(x.values()) if INPUT in x and len(x) == 1 else dict(x)
+    """Return what to run the module with: copies, as it may change its input in place (``x -= mean``)."""
+    given = {name: v.clone() for name, v in x.items()}
+    return list(given.values()) if INPUT in given and len(given) == 1 else given

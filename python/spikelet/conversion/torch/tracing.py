@@ -153,6 +153,12 @@ def name_of(function: Any) -> str:
     return name
 
 
+def _is_in_place(function: Any) -> bool:
+    """Return whether an operator changes its first argument: Tensor.relu_, and ``x[0] = y``."""
+    name = name_of(function)
+    return kind_of(function) == "setitem" or (name.endswith("_") and not name.endswith("__"))
+
+
 def is_layer(module: nn.Module) -> bool:
     """Return whether a module is a layer of PyTorch itself, and not built of others."""
     forward: Any = type(module).forward
@@ -299,10 +305,12 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-ch
         operands = [v for v in map(self.value, leaves((args, kwargs))) if v is not None]
         kind = kind_of(func)
         if kind in _UNSET:
-            return func(*args, **kwargs).zero_()
+            return self._in_one_precision(func(*args, **kwargs).zero_())
         given = (*args, *kwargs.values())  # torch.relu(input=x)
-        if self._paused or not operands or _is_constant(func, kind, given, self.value):
+        if self._paused:
             return func(*args, **kwargs)
+        if not operands or _is_constant(func, kind, given, self.value):
+            return self._constant(func, args, kwargs)
         if kind == "is_all_true":  # torch.distributions checks its arguments
             return torch.tensor(True)
         if name_of(func) in _LEAVING:
@@ -346,19 +354,20 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-ch
         where, name = self._labels(kind)
         if kwargs.get("out") is not None:
             self._refuse(where, "writes to out=", "use the result that it returns")
-        named = name_of(function)
-        in_place = kind == "setitem" or (named.endswith("_") and not named.endswith("__"))
+        in_place = _is_in_place(function)
         given = mapped(lambda a: self.value(a) or a, (tuple(args), dict(kwargs)))
         if in_place and not isinstance(given[0][0], Value):  # a constant that is about to change
             given = ((given[0][0].clone(), *given[0][1:]), given[1])
         if not in_place:
-            args, kwargs = self._in_one_precision(args, kwargs)
+            args, kwargs = self._in_one_precision((tuple(args), dict(kwargs)))
         try:
             found = function(*args, **kwargs)
         except (*ERRORS, NotImplementedError) as error:
             self._refuse_shapes(where, kind, given, error)
         if kind == "setitem":
             found = args[0]
+        elif not in_place:  # a cast of a mask
+            found = self._in_one_precision(found)
         if kind in _OF_SHAPES or not any(isinstance(t, torch.Tensor) for t in leaves(found)):
             return None if kind == "setitem" else found
         inside = self._inside[-1][1] if self._inside else self.module
@@ -369,7 +378,14 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-ch
         self.steps.append(step)
         return None if kind == "setitem" else found
 
-    def _in_one_precision(self, args: Any, kwargs: Any) -> tuple[Any, Any]:
+    def _constant(self, function: Any, args: Any, kwargs: Any) -> Any:
+        """Run an operator whose result is a constant, in the precision of the input: ``torch.ones(3)`` has its own."""
+        if _is_in_place(function):  # the caller goes on with this very tensor
+            return function(*args, **kwargs)
+        args, kwargs = self._in_one_precision((tuple(args), dict(kwargs)))
+        return self._in_one_precision(function(*args, **kwargs))
+
+    def _in_one_precision(self, tree: Any) -> Any:
         """Give constants the precision of the input: PyTorch's products do not mix them."""
         precision = self.inputs[0].tensor.dtype
 
@@ -377,7 +393,7 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-ch
             other = isinstance(a, torch.Tensor) and a.is_floating_point() and a.dtype != precision
             return a.to(precision) if other and self.value(a) is None else a
 
-        return mapped(same, tuple(args)), mapped(same, dict(kwargs))
+        return mapped(same, tree)
 
     def _refuse_shapes(self, where: str, kind: str, given: Any, error: Exception) -> NoReturn:
         if self._refusal is not None:

@@ -189,6 +189,8 @@ def _apply(
             for source, moves in program.moves(item):
                 program.say(function, call("move_values", *moves, arrays[source.number][0], out))
         case "mix":
-            tables = [program.constants.add(about[name], name, "int") for name in ("begin", "from")]
+            # Not "begin" as in the plan: functions have that name, and a number behind it.
+            labels = {"begin": "rows", "from": "sources"}
+            tables = [program.constants.add(about[k], name, "int") for k, name in labels.items()]
             weights = program.constants.add(about["weight"], "weights")
             program.say(function, call("mix", item.pixels, n, *tables, weights, first, out))
