@@ -419,7 +419,11 @@ class _Simulator(Generic[_R]):
     def input_streams(self, number: int) -> list[int]: ...
     streams: int
     def set_parameters(
-        self, population: int, parameters: Sequence[float | _Floats], subtract: bool
+        self,
+        population: int,
+        parameters: Sequence[float | _Floats],
+        subtract: bool,
+        changed: int = 0xFFFFFFFF,
     ) -> None: ...
     def set_coefficients(
         self, population: int, coefficients: Sequence[_Floats], t_ref: _Floats

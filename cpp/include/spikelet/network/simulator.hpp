@@ -121,8 +121,9 @@ class Simulator {
   void reset(bool keep_weights, Step at = 0);
 
   // Neurons and sources between runs; see Population.
-  void set_parameters(std::size_t population, const ParameterValues& parameters, bool subtract);
-  void set_coefficients(std::size_t population, const ProgramValues& values);
+  void set_parameters(std::size_t population, const ParameterViews& parameters, bool subtract,
+                      ParameterSet changed = all_parameters);
+  void set_coefficients(std::size_t population, const ProgramViews& values);
   std::size_t state_count(std::size_t population);
   std::vector<R> state(std::size_t population, std::size_t k);
   void set_state(std::size_t population, std::size_t k, const std::vector<R>& values);
