@@ -244,9 +244,9 @@ std::uint32_t Simulator<R>::next_projection() {
 }
 
 template <class R>
-SynapseTable<R> Simulator<R>::synapses(std::size_t projection) {
+SynapseTable<R> Simulator<R>::synapses(std::size_t projection, bool with_weights) {
   Use use = parts_.brief();
-  return use->access.synapses(loaded(use, projection));
+  return use->access.synapses(loaded(use, projection), with_weights);
 }
 
 template <class R>

@@ -134,17 +134,21 @@ void PoissonSource::emit(Step stamp, std::uint32_t begin, std::uint32_t end, Gid
 
 void PoissonSource::thin(Step step, Gid first_gid, std::size_t before,
                          std::vector<Gid>& out) const {
-  auto kept = static_cast<std::ptrdiff_t>(before);
-  for (auto spike = out.begin() + kept; spike != out.end();) {  // those of an element in a row
-    const Gid gid = *spike;
-    const auto next = std::find_if(spike, out.end(), [gid](Gid other) { return other != gid; });
-    const std::uint32_t i = gid - first_gid;
-    const int left = changing_->thin(static_cast<int>(next - spike), thin_, i, step, i);
-    std::fill_n(out.begin() + kept, left, gid);
-    kept += left;
-    spike = next;
+  auto kept = out.begin() + static_cast<std::ptrdiff_t>(before);
+  for (auto spike = kept; spike != out.end();) {
+    Rates::Events events;
+    while (spike != out.end() && !events.full()) {  // those of an element in a row
+      const Gid gid = *spike;
+      const auto next = std::find_if(spike, out.end(), [gid](Gid other) { return other != gid; });
+      events.add(gid - first_gid, gid - first_gid, static_cast<int>(next - spike));
+      spike = next;
+    }
+    changing_->thin(events, thin_, step);
+    for (std::size_t k = 0; k < events.size; ++k) {  // no more than were read
+      kept = std::fill_n(kept, events.count[k], first_gid + static_cast<Gid>(events.element[k]));
+    }
   }
-  out.erase(out.begin() + kept, out.end());
+  out.erase(kept, out.end());
 }
 
 }  // namespace spikelet

@@ -142,7 +142,7 @@ class Simulator {
   std::size_t projection_size(std::size_t projection);
   std::size_t projection_total(std::size_t projection);  // of all processes
   std::uint32_t next_projection();
-  SynapseTable<R> synapses(std::size_t projection);
+  SynapseTable<R> synapses(std::size_t projection, bool with_weights = true);
   std::vector<R> weights(std::size_t projection);
   void set_weights(std::size_t projection, std::span<const R> weights);
   // Traces of a plastic projection, by name, with one entry for each synapse.
