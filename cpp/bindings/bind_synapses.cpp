@@ -33,7 +33,8 @@ void bind_synapses(py::class_<Simulator<R>>& simulator) {
           "synapses",
           [](S& s, std::size_t of, bool weights) { return as_tuple(s.synapses(of, weights)); },
           projection, py::arg("weights") = true,
-          "Rows (begins by source), targets, weights and delays [steps]. weights: whether these are "
+          "Rows (begins by source), targets, weights and delays [steps]. weights: whether these "
+          "are "
           "wanted; without, they may be empty.")
       .def(
           "weights", [](S& s, std::size_t of) { return to_array(s.weights(of)); }, projection,

@@ -3,8 +3,8 @@
 
 namespace spikelet::SPIKELET_LEVEL {
 
-// A double in (0, 1) from two words, of which the second may have garbage in its upper half: 52 bits
-// as the fraction of a number in [1, 2); all that follows is exact.
+// A double in (0, 1) from two words, of which the second may have garbage in its upper half: 52
+// bits as the fraction of a number in [1, 2); all that follows is exact.
 SPIKELET_INLINE Vec<double> uniform_of(Vec<std::uint64_t> first, Vec<std::uint64_t> second) {
   const Vec<std::uint64_t> bits = ((first << 32) | (second & std::uint64_t{0xffffffffu})) >> 12;
   return reinterpret_cast<Vec<double>>(bits | std::uint64_t{0x3ff0000000000000u}) - 1.0 + 0x1p-53;

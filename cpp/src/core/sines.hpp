@@ -12,8 +12,8 @@ inline void sines(const Angle* angles, std::size_t n, double* out) {
     // Beyond a quarter turn, sin(pi - x) = sin(x).
     const U beyond = U{} - ((given + quarter) >> 63);
     const U angle = (given & ~beyond) | ((2 * quarter - given) & beyond);
-    const D x = __builtin_convertvector(reinterpret_cast<Vec<std::int64_t>>(angle), D) * 0x1p-64 *
-                two_pi;
+    const D x =
+        __builtin_convertvector(reinterpret_cast<Vec<std::int64_t>>(angle), D) * 0x1p-64 * two_pi;
     const D y = x * x;
     D sum{};
     for (std::size_t i = sine_taylor.size(); i-- > 0;) {

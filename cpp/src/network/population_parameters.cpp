@@ -19,6 +19,8 @@ bool same_bits(double a, double b) {
   return std::bit_cast<std::uint64_t>(a) == std::bit_cast<std::uint64_t>(b);
 }
 
+}  // namespace
+
 // A function that is evaluated anew only where its argument is not that of the call before.
 template <class F>
 class Repeating {
@@ -38,8 +40,6 @@ class Repeating {
   double x_ = 0, y_ = 0;
   bool first_ = true;
 };
-
-}  // namespace
 
 // The values of all parameters, for the n elements that are owned.
 class ParameterRows {
@@ -180,10 +180,10 @@ void Population<R>::set_parameters(const ParameterViews& parameters, bool subtra
     }
   };
   const auto relative = [&](std::size_t k, int potential) {
-    set(k, bit_of(potential) | bit_of(p_E_L), [&, at = static_cast<std::size_t>(potential)](
-                                                  std::size_t i) {
-      return p.at(at, i) - p.at(p_E_L, i);
-    });
+    set(k, bit_of(potential) | bit_of(p_E_L),
+        [&, at = static_cast<std::size_t>(potential)](std::size_t i) {
+          return p.at(at, i) - p.at(p_E_L, i);
+        });
   };
   relative(k_threshold, p_V_th);
   relative(k_reset, p_V_reset);

@@ -10,8 +10,8 @@
 namespace spikelet {
 namespace {
 
-// The counter of the next uniform numbers of a step, two of which are one pair, after as many: those
-// of steps far beyond any run, 2^48 apart.
+// The counter of the next uniform numbers of a step, two of which are one pair, after as many:
+// those of steps far beyond any run, 2^48 apart.
 constexpr Step counter(Step step, Step used) { return step + (used / 2 << 48); }
 
 // The uniform numbers of one element and step, one after the other.
@@ -34,8 +34,7 @@ class Uniforms52 {
   Words words_{};
 };
 
-constexpr int few = 16;            // events that are decided on one by one
-constexpr std::size_t fewest = 4;  // elements that are worth vectors
+constexpr int few = 16;  // events that are decided on one by one
 
 // How many of `events` remain if each does with probability p.
 int remaining(Uniforms52& draw, int events, double p) {
@@ -65,7 +64,8 @@ int Rates::thin(int events, const Stream& stream, std::uint32_t element, Step st
 }
 
 void Rates::thin(Events& events, const Stream& stream, Step step) const {
-  if (events.size < fewest) {
+  constexpr std::size_t worth_vectors = 4;
+  if (events.size < worth_vectors) {
     for (std::size_t k = 0; k < events.size; ++k) {
       events.count[k] = thin(events.count[k], stream, static_cast<std::uint32_t>(events.element[k]),
                              step, events.place[k]);
@@ -82,8 +82,8 @@ void Rates::thin(Events& events, const Stream& stream, Step step) const {
       p[k] /= most_[places[k]];
     }
   }
-  // Those on whose events a pair of numbers after the other decides. Nothing here branches on what is
-  // random: a failed prediction takes longer than a number.
+  // Those on whose events a pair of numbers after the other decides. Nothing here branches on what
+  // is random: a failed prediction takes longer than a number.
   std::array<std::uint8_t, block_size> open;
   std::array<int, block_size> kept;
   std::size_t n = 0;

@@ -164,9 +164,9 @@ void Simulator<R>::set_parameters(std::size_t population, const ParameterViews& 
   Use use = parts_.brief();
   use.change("setting parameters", [&] {
     Node<R>& node = use->network.nodes[population];
-    node.neurons->set_parameters(
-        parameters, subtract, node.initial.empty() ? std::span<R>{} : std::span(node.initial[0]),
-        changed);
+    node.neurons->set_parameters(parameters, subtract,
+                                 node.initial.empty() ? std::span<R>{} : std::span(node.initial[0]),
+                                 changed);
     use->network.kernels_due = use->network.now;
   });
 }

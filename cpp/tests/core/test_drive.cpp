@@ -1,9 +1,9 @@
-#include "core/drive.hpp"
-
 #include <doctest/doctest.h>
 
 #include <random>
 #include <vector>
+
+#include "core/drive.hpp"
 
 namespace {
 
@@ -38,7 +38,9 @@ struct Plain {
   static constexpr std::array<int, 0> input_states{};
   static constexpr bool conductance = false;
   static constexpr int coefficient_count = 2;
-  static void lower(double, const double* p, double* c) { std::copy_n(p + p_first, 2, c + k_first); }
+  static void lower(double, const double* p, double* c) {
+    std::copy_n(p + p_first, 2, c + k_first);
+  }
 };
 struct WithCurrent : Plain {
   static constexpr int current = k_first + 1;
@@ -94,7 +96,8 @@ TEST_CASE("drive() writes what lower() does, for any number of elements") {
   }
 }
 
-TEST_CASE("other coefficients depend neither on the driving parameters nor, if it says so, on E_L") {
+TEST_CASE(
+    "other coefficients depend neither on the driving parameters nor, if it says so, on E_L") {
   std::mt19937 random(8);
   for (const ModelInfo& model : models()) {
     CAPTURE(model.name);

@@ -44,8 +44,14 @@ TEST_CASE("a sine stays exact after many periods") {
 
 TEST_CASE("sines of many angles have the same bits, at each level") {
   std::mt19937_64 random(3);
-  std::vector<Angle> angles{0, Angle{1} << 62, Angle{1} << 63, 3 * (Angle{1} << 62),
-                            (Angle{1} << 62) - 1, (Angle{1} << 62) + 1, 1, ~Angle{0}};
+  std::vector<Angle> angles{0,
+                            Angle{1} << 62,
+                            Angle{1} << 63,
+                            3 * (Angle{1} << 62),
+                            (Angle{1} << 62) - 1,
+                            (Angle{1} << 62) + 1,
+                            1,
+                            ~Angle{0}};
   for (int k = 0; k < 4096; ++k) {
     angles.push_back(random() >> (k % 8 == 0 ? k % 61 : 0));
   }

@@ -83,9 +83,12 @@ TEST_CASE("events of many elements are decided on as those of each by itself") {
   std::ranges::generate(amplitude, [&] { return 100 * uniform(random); });
   std::ranges::generate(steps, [&] { return uniform(random); });
   std::vector<std::unique_ptr<Rates>> kinds;
-  kinds.push_back(std::make_unique<SineRates>(all(n), Values{9000}, amplitude, Values{17}, phase, 0.1));
-  kinds.push_back(std::make_unique<SineRates>(all(n), Values{900}, Values{900}, Values{17}, Values{3}, 0.1));
-  kinds.push_back(std::make_unique<SineRates>(all(n), Values{900}, Values{0}, Values{17}, phase, 0.1));
+  kinds.push_back(
+      std::make_unique<SineRates>(all(n), Values{9000}, amplitude, Values{17}, phase, 0.1));
+  kinds.push_back(
+      std::make_unique<SineRates>(all(n), Values{900}, Values{900}, Values{17}, Values{3}, 0.1));
+  kinds.push_back(
+      std::make_unique<SineRates>(all(n), Values{900}, Values{0}, Values{17}, phase, 0.1));
   kinds.push_back(std::make_unique<SteppedRates>(all(n), std::vector<Step>{0, 30}, steps, n, 0.1));
   const Stream stream(1, Purpose::injector_thin, 0);
   int removed = 0;

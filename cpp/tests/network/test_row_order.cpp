@@ -1,11 +1,11 @@
-#include "network/row_order.hpp"
-
 #include <doctest/doctest.h>
 
 #include <numeric>
 #include <random>
 #include <utility>
 #include <vector>
+
+#include "network/row_order.hpp"
 
 using namespace spikelet;
 
@@ -16,8 +16,9 @@ TEST_CASE("synapses of a row are ordered by target and delay, and then as they w
     std::uint32_t first, last;
     int shortest, longest;
   };
-  for (const Kind kind : {Kind{0, 9, 1, 3}, Kind{0, 0xffffffffu, 1, 65535}, Kind{70000, 70000, 5, 5},
-                          Kind{0xfffffff0u, 0xffffffffu, 1, 400}, Kind{0, 100000, 300, 310}}) {
+  for (const Kind kind :
+       {Kind{0, 9, 1, 3}, Kind{0, 0xffffffffu, 1, 65535}, Kind{70000, 70000, 5, 5},
+        Kind{0xfffffff0u, 0xffffffffu, 1, 400}, Kind{0, 100000, 300, 310}}) {
     std::uniform_int_distribution<std::uint32_t> target(kind.first, kind.last);
     std::uniform_int_distribution<int> delay(kind.shortest, kind.longest);
     for (const std::size_t n : {0, 1, 2, 20, 63, 64, 65, 1000, 8191, 8192, 20000}) {

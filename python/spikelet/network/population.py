@@ -463,7 +463,8 @@ def set_model(population: Population, model: Model, before: Model | None = None)
     engine, index, n = population.network.engine, population.index, population.size
     if isinstance(model, NeuronModel):
         check_length(population.name, model, n)
-        model.set_in(engine.sim, index, engine.dt, before)
+        known = before if isinstance(before, NeuronModel) else None
+        model.set_in(engine.sim, index, engine.dt, known)
     else:
         send_source(population.name, population.network, n, model, engine.step, index)
         engine.raster_starts[index] = engine.step

@@ -32,8 +32,7 @@ inline double sine(Angle angle) {
   if (((angle + quarter) >> 63) != 0) {  // beyond a quarter turn: sin(pi - x) = sin(x)
     angle = 2 * quarter - angle;
   }
-  const double x =
-      static_cast<double>(static_cast<std::int64_t>(angle)) * 0x1p-64 * two_pi;
+  const double x = static_cast<double>(static_cast<std::int64_t>(angle)) * 0x1p-64 * two_pi;
   const double y = x * x;  // at most (pi / 2)^2
   double sum = 0;
   for (std::size_t n = sine_taylor.size(); n-- > 0;) {

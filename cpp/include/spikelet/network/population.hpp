@@ -78,8 +78,8 @@ class Population {
 
   // Lowers new parameter values, of which all but `changed` are as they were; states are kept
   // (potentials in absolute units), and so are `potentials` that lie elsewhere, as stored.
-  void set_parameters(const ParameterViews& parameters, bool subtract,
-                      std::span<R> potentials = {}, ParameterSet changed = all_parameters);
+  void set_parameters(const ParameterViews& parameters, bool subtract, std::span<R> potentials = {},
+                      ParameterSet changed = all_parameters);
 
   // The same for a program: states are kept. Throws std::invalid_argument if they do not fit.
   void set_coefficients(const ProgramViews& values);

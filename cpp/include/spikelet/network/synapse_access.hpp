@@ -21,7 +21,8 @@ class SynapseAccess {
 
   PlasticAccess<R>& plastic() { return plastic_; }
 
-  // Weights are as of now, or left out if they are not wanted, as they take long. A plastic state that waits for its stores must be loaded first.
+  // Weights are as of now, or left out if they are not wanted, as they take long. A plastic state
+  // that waits for its stores must be loaded first.
   SynapseTable<R> synapses(Projection<R>& projection, bool with_weights = true);
   std::vector<R> weights(Projection<R>& projection);
   // Throws std::invalid_argument if the projection cannot take these weights.
