@@ -61,9 +61,13 @@ TEST_CASE("a model that names no driven coefficient has none") {
 
 TEST_CASE("drive() writes what lower() does, for any number of elements") {
   std::mt19937 random(7);
+  int found = 0;
   for (const ModelInfo& model : models()) {
     CAPTURE(model.name);
-    REQUIRE(model.driving != 0);
+    if (model.driving == 0) {
+      continue;
+    }
+    ++found;
     constexpr std::size_t n = 5;
     const std::vector<double> shared = some_parameters(model, random);
     std::vector<std::vector<double>> rows(n, shared);
@@ -94,6 +98,7 @@ TEST_CASE("drive() writes what lower() does, for any number of elements") {
       }
     }
   }
+  CHECK(found > 3);
 }
 
 TEST_CASE(
