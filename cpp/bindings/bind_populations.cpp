@@ -20,15 +20,24 @@ void bind_neurons(py::class_<Simulator<R>>& simulator) {
   simulator
       .def(
           "set_parameters",
-          [](S& s, std::size_t of, const py::sequence& parameters, bool subtract) {
-            s.set_parameters(of, as_parameters(parameters), subtract);
+          [](S& s, std::size_t of, const py::sequence& parameters, bool subtract,
+             ParameterSet changed) {
+            const GivenParameters given(parameters);
+            s.set_parameters(of, given.views(), subtract, changed);
           },
           population, py::arg("parameters"), py::arg("subtract"),
-          "Set the parameters of a population; states stay.")
+          py::arg("changed") = all_parameters,
+          "Set the parameters of a population; states stay. changed: a bit for each parameter that "
+          "is not as it was.")
       .def(
           "set_coefficients",
           [](S& s, std::size_t of, const Parameters& coefficients, const Array<double>& t_ref) {
-            s.set_coefficients(of, {as_parameters(coefficients), as_vector(t_ref)});
+            ProgramViews given;
+            for (const Array<double>& values : coefficients) {
+              given.coefficients.push_back(as_span(values));
+            }
+            given.t_ref = as_span(t_ref);
+            s.set_coefficients(of, given);
           },
           population, py::arg("coefficients"), py::arg("t_ref"),
           "Set the coefficients and t_ref [ms] of neurons that a program moves; states stay.")

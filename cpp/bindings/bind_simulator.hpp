@@ -37,6 +37,29 @@ inline ParameterValues as_parameters(const py::sequence& given) {
   return values;
 }
 
+// The same where they lie, as long as this lives.
+class GivenParameters {
+ public:
+  explicit GivenParameters(const py::sequence& given) {
+    numbers_.reserve(given.size());
+    for (const py::handle value : given) {
+      if (PyFloat_CheckExact(value.ptr())) {
+        views_.push_back({&numbers_.emplace_back(PyFloat_AS_DOUBLE(value.ptr())), 1});
+      } else {
+        views_.push_back(as_span(arrays_.emplace_back(value.cast<Array<double>>())));
+      }
+    }
+  }
+  GivenParameters(const GivenParameters&) = delete;
+  GivenParameters& operator=(const GivenParameters&) = delete;
+  const ParameterViews& views() const { return views_; }
+
+ private:
+  std::vector<double> numbers_;
+  std::vector<Array<double>> arrays_;
+  ParameterViews views_;
+};
+
 template <class R>
 void bind_building(py::class_<Simulator<R>>& simulator);
 template <class R>

@@ -30,8 +30,12 @@ void bind_synapses(py::class_<Simulator<R>>& simulator) {
       .def("projection_total", &S::projection_total, projection, no_gil,
            "The number of synapses of a projection in all processes.")
       .def(
-          "synapses", [](S& s, std::size_t of) { return as_tuple(s.synapses(of)); }, projection,
-          "Rows (begins by source), targets, weights and delays [steps].")
+          "synapses",
+          [](S& s, std::size_t of, bool weights) { return as_tuple(s.synapses(of, weights)); },
+          projection, py::arg("weights") = true,
+          "Rows (begins by source), targets, weights and delays [steps]. weights: whether these "
+          "are "
+          "wanted; without, they may be empty.")
       .def(
           "weights", [](S& s, std::size_t of) { return to_array(s.weights(of)); }, projection,
           "The current weights.")

@@ -170,6 +170,77 @@ def test_parameters_are_read_and_set() -> None:
         cells.reset = "none"
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("model", [*MODELS, sl.AdEx])
+def test_what_changes_between_runs_acts_as_if_everything_was_set_anew(
+    model: Any, dtype: str
+) -> None:
+    rng, n = np.random.default_rng(3), 70
+    nets = [make(dtype=dtype) for _ in range(2)]
+    cells = [net.population(n, model()) for net in nets]
+    records = [
+        (net.record(c, "spikes"), net.record(c, "V_m")) for net, c in zip(nets, cells, strict=True)
+    ]
+    names = [name for name in cells[0].parameters if name not in ("reset", "tau_theta")]
+    for _ in range(60):
+        part = rng.permutation(n)[:30] if rng.random() < 0.3 else np.arange(n)
+        for name in rng.choice(names, 2, replace=False):
+            usual = {"I_e": 400.0, "theta_plus": 0.5}.get(name, getattr(model(), name))
+            spread = rng.uniform(0.99, 1.01, None if rng.random() < 0.4 else len(part))
+            for c in cells:
+                (c if len(part) == n else c[part]).set(**{name: usual * spread})
+        values = {name: getattr(cells[1], name) for name in cells[1].parameters}
+        anew = {k: np.array(v) if np.ndim(v) else v for k, v in values.items()}
+        cells[1].set(**{k: v * 1.0 if type(v) is float else v for k, v in anew.items()})
+        for net in nets:
+            net.run(1.0)
+        np.testing.assert_array_equal(cells[0].V_m, cells[1].V_m)
+    (spikes, v), (expected_spikes, expected) = records
+    np.testing.assert_array_equal(v.values, expected.values)
+    np.testing.assert_array_equal(spikes.times, expected_spikes.times)
+    assert np.ptp(v.values) > 1.0
+
+
+def test_a_current_for_each_neuron_that_changes_every_ms_follows_the_closed_form() -> None:
+    rng, n = np.random.default_rng(4), 100
+    net = make()
+    tau = rng.uniform(5.0, 30.0, n)
+    cells = net.population(n, sl.LIF(V_th=1e3, tau_m=tau))
+    expected = np.full(n, -70.0)
+    for k in range(20):
+        current = rng.uniform(-500.0, 500.0, n)
+        if k % 3 == 2:
+            current[:40] = cells.I_e[:40]
+            cells[40:].I_e = current[40:]
+        else:
+            cells.I_e = current
+        net.run(1.0)
+        rest = -70.0 + tau / 250.0 * current
+        expected = rest + (expected - rest) * np.exp(-1.0 / tau)
+        np.testing.assert_allclose(cells.V_m, expected, rtol=1e-12)
+
+
+def test_a_change_that_was_interrupted_is_made_up_for_by_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    net = make()
+    cells = net.population(3, sl.LIF(V_th=1e3))
+    set_in = sl.LIF.set_in
+
+    def interrupted(*args: Any, **options: Any) -> None:
+        set_in(*args, **options)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sl.LIF, "set_in", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            cells.I_e = 400.0
+    assert cells.I_e == 0.0
+    cells.t_ref = 3.0  # the core has the parameters that are shown again
+    net.run(5.0)
+    np.testing.assert_array_equal(cells.V_m, -70.0)
+
+
 @pytest.mark.parametrize(
     ("changes", "rule"),
     [

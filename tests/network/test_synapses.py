@@ -103,3 +103,28 @@ def test_arrays_of_a_rule_are_in_canonical_order() -> None:
     part = net.connect(a[[2, 0]], b, sl.AllToAll(), weight=[1.0, 2.0, 3.0, 4.0])
     np.testing.assert_array_equal(part.pre_ids, [0, 0, 2, 2])
     np.testing.assert_array_equal(part.weights, [1.0, 2.0, 3.0, 4.0])
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("how", [{}, {"weights": "int16"}, {"plasticity": PLASTIC}])
+@pytest.mark.parametrize("longest", [1, 40])
+def test_rows_of_many_synapses_are_read_in_canonical_order(
+    longest: int, how: dict[str, Any], threads: int
+) -> None:
+    rng, n, size = np.random.default_rng(longest), 400, 6000
+    # One source has most of them, many to the same target.
+    pre = np.where(rng.random(size) < 0.8, 5, rng.integers(0, n, size))
+    post, delay = rng.integers(0, n, size), rng.integers(1, longest + 1, size) * 0.1
+    table = (pre, post, rng.permutation(np.arange(size) - size / 2) / 64, delay)
+    net = make(threads=threads)
+    cells = net.population(n, sl.LIF())
+    if "plasticity" in how:
+        table = (*table[:2], np.abs(table[2]), delay)
+    projection = net.connect(cells, cells, (pre, post), weight=table[2], delay=delay, **how)
+    expected = canonical(table)
+    if "weights" in how:
+        expected = (*expected[:2], np.asarray(projection.weights), expected[3])
+        np.testing.assert_allclose(expected[2], canonical(table)[2], atol=1e-3)
+    for time in (0.0, 1.0, 7.0):
+        net.run(time)
+        assert_table(projection, expected)

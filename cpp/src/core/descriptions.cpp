@@ -3,6 +3,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "core/drive.hpp"
 #include "core/level_prelude.hpp"
 #include "core/plasticity/tsodyks_markram.hpp"
 
@@ -18,11 +19,6 @@
 namespace spikelet {
 namespace {
 
-template <class M>
-constexpr ModelInfo describe() {
-  return {M::name,         M::parameters,  M::states, k_first + M::coefficient_count,
-          M::input_states, M::conductance, &M::lower};
-}
 template <template <class> class Rule>
 constexpr PlasticityInfo describe_rule() {
   using T = Rule<double>;
@@ -35,7 +31,7 @@ constexpr std::array<PlasticityInfo, sizeof...(Rules) + 1> describe_rules() {
 }
 template <class... Models>
 constexpr std::array<ModelInfo, sizeof...(Models)> describe_all() {
-  return {describe<Models>()...};
+  return {describe_model<Models>()...};
 }
 
 std::size_t find_by_name(const char* kind, const auto& all, std::string_view name) {

@@ -10,6 +10,7 @@
 #include "core/random16.hpp"
 #include "core/rates_draw.hpp"
 #include "core/normals.hpp"
+#include "core/sines.hpp"
 #include "core/scatter.hpp"
 #include "core/integer_scatter.hpp"
 #include "core/plasticity/power.hpp"
@@ -41,6 +42,8 @@ constinit const KernelTable kernel_table{
     &words_of,
     &uniforms_block,
     &normals_block,
+    &uniform_pairs,
+    &sines,
     &poisson_range<float>,
     &poisson_range<double>,
     &poisson_parts<float>,

@@ -1,6 +1,7 @@
 #include "spikelet/network/injector.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 
@@ -9,6 +10,24 @@ namespace {
 
 // Whether a kernel that draws for all 64 elements costs less than to draw for each target.
 bool worth_vectors(const TargetBlock& block) { return std::popcount(block.mask) > 16; }
+
+std::uint64_t nonzero(const std::array<std::uint32_t, block_size>& counts) {
+  std::uint32_t any = 0;
+  for (const std::uint32_t count : counts) {
+    any |= count;
+  }
+  std::uint64_t mask = 0;
+  for (std::size_t k = 0; any != 0 && k < block_size; ++k) {
+    mask |= std::uint64_t{counts[k] != 0} << k;
+  }
+  return mask;
+}
+
+std::size_t place_of(const TargetBlock& block, std::size_t k) {
+  const std::uint64_t before = block.mask & ((std::uint64_t{1} << k) - 1);
+  const bool whole = block.mask == ~std::uint64_t{0};
+  return block.first + (whole ? k : static_cast<std::size_t>(std::popcount(before)));
+}
 
 Act act(const InputSite& site, Receptor receptor) {
   return site.receptors.ends(receptor).early() ? Act::early : Act::late;
@@ -183,14 +202,16 @@ void PoissonInput<R>::apply_changing(Step step, std::size_t begin, std::size_t e
       const R* weight = train.weight.data() + (train.one_weight ? 0 : covered);
       kernels().rate_counts(each_, covered / block_size, train.stream, train.tie, block.block, step,
                             counts.data());
-      for_each_target(block, [&](std::size_t element, std::size_t place) {
-        const std::size_t k = element - block.begin();
-        if (counts[k] != 0) {
-          const int kept = changing_->thin(static_cast<int>(counts[k]), train.thin,
-                                           static_cast<std::uint32_t>(element), step, place);
-          input[element] += weight[k] * static_cast<R>(kept);
-        }
-      });
+      Rates::Events events;
+      for (std::uint64_t left = block.mask & nonzero(counts); left != 0; left &= left - 1) {
+        const auto k = static_cast<std::size_t>(std::countr_zero(left));
+        events.add(block.begin() + k, place_of(block, k), static_cast<int>(counts[k]));
+      }
+      changing_->thin(events, train.thin, step);
+      for (std::size_t k = 0; k < events.size; ++k) {
+        const std::uint64_t element = events.element[k];
+        input[element] += weight[element - block.begin()] * static_cast<R>(events.count[k]);
+      }
     }
   }
 }

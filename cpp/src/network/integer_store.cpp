@@ -224,10 +224,7 @@ template <class R>
 void IntegerStore<R>::visit_within(Gid source, LocalRange targets,
                                    const std::function<void(const SynapseRef<R>&)>& visitor) {
   for (Part& part : parts_) {
-    part.rows->visit_within(source, targets, [&](SynapseRef<R> synapse) {
-      synapse.channel = part.channel;
-      visitor(synapse);
-    });
+    part.rows->visit_within(source, targets, part.channel, visitor);
   }
 }
 

@@ -4,6 +4,7 @@
 #include <stdexcept>
 #include <tuple>
 
+#include "network/row_order.hpp"
 #include "spikelet/core/fetch.hpp"
 #include "spikelet/core/parallel.hpp"
 #include "spikelet/network/integer_store.hpp"
@@ -371,27 +372,48 @@ void Layout<R>::for_each_synapse(
       }
     }
   }
-  const auto before = [](const StoredSynapse<R>& a, const StoredSynapse<R>& b) {
-    return a.post != b.post ? a.post < b.post : a.synapse.delay < b.synapse.delay;
-  };
   const Node<R>& pre = network_.nodes[projection.pre];
-  std::vector<StoredSynapse<R>> row;
-  std::uint64_t index = 0;
-  for (std::uint32_t i = 0; i < pre.size; ++i) {
-    row.clear();
+  // Visits the synapses of a source as they are stored.
+  const auto visit = [&](std::uint32_t source, auto&& each) {
     for (const Part& part : parts) {
       const Slice<R>& slice = *part.slice;
       const LocalRange own{slice.local, slice.local + (slice.end - slice.begin)};
-      part.store->visit_within(pre.first_gid + i, own, [&](const SynapseRef<R>& synapse) {
-        row.push_back({slice.begin + (synapse.target - slice.local), synapse, part.partition});
+      part.store->visit_within(pre.first_gid + source, own, [&](const SynapseRef<R>& synapse) {
+        each(StoredSynapse<R>{slice.begin + (synapse.target - slice.local), synapse,
+                              part.partition});
       });
     }
-    if (!std::is_sorted(row.begin(), row.end(), before)) {
-      std::stable_sort(row.begin(), row.end(), before);
+  };
+  constexpr std::size_t most_kept = 512;  // synapses, which stay in the cache
+  std::vector<StoredSynapse<R>> row;
+  std::vector<std::uint64_t> places;
+  RowOrder order;
+  std::uint64_t index = 0;
+  for (std::uint32_t i = 0; i < pre.size; ++i) {
+    row.clear();
+    order.clear();
+    visit(i, [&](const StoredSynapse<R>& synapse) {
+      order.add(synapse.post, synapse.synapse.delay);
+      if (row.size() < most_kept) {
+        row.push_back(synapse);
+      }
+    });
+    const std::span<const std::size_t> sorted = order.sorted();
+    if (order.size() == row.size()) {
+      for (std::size_t k = 0; k < row.size(); ++k) {
+        visitor(index + k, i, row[sorted.empty() ? k : sorted[k]]);
+      }
+    } else {  // once more: to keep them takes longer
+      places.resize(sorted.size());
+      for (std::size_t k = 0; k < sorted.size(); ++k) {
+        places[sorted[k]] = index + k;
+      }
+      visit(i, [&, next = index](const StoredSynapse<R>& synapse) mutable {
+        visitor(places.empty() ? next : places[next - index], i, synapse);
+        ++next;
+      });
     }
-    for (const StoredSynapse<R>& synapse : row) {
-      visitor(index++, i, synapse);
-    }
+    index += order.size();
   }
 }
 

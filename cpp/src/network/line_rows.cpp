@@ -249,8 +249,8 @@ bool LineRows<R, L>::mark_reached(std::span<std::uint64_t> blocks) const {
 }
 
 template <class R, class L>
-void LineRows<R, L>::visit_within(Gid source, LocalRange targets,
-                                  const std::function<void(SynapseRef<R>)>& visitor) {
+void LineRows<R, L>::visit_within(Gid source, LocalRange targets, int channel,
+                                  const std::function<void(const SynapseRef<R>&)>& visitor) {
   const Row* row = rows_.find(source);
   if (row == nullptr) {
     return;
@@ -269,12 +269,12 @@ void LineRows<R, L>::visit_within(Gid source, LocalRange targets,
           continue;
         }
         if constexpr (shared) {
-          visitor({segment.delay, target, &line.weight, 0, 0, true});
+          visitor({segment.delay, target, &line.weight, channel, 0, true});
         } else if constexpr (integer) {
-          visitor(SynapseRef<R>::of_16_bits(segment.delay, target, line.magnitude_at(l), grid_.step,
-                                            grid_.negative));
+          visitor(SynapseRef<R>::of_16_bits(segment.delay, target, channel, line.magnitude_at(l),
+                                            grid_.step, grid_.negative));
         } else {
-          visitor({segment.delay, target, &line.weight[l], 0, 0});
+          visitor({segment.delay, target, &line.weight[l], channel, 0});
         }
       }
     }

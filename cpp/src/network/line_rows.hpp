@@ -38,8 +38,8 @@ class LineRows final : public StaticRows<R> {
   void deliver(Step step, R* input) override;
   bool mark_reached(std::span<std::uint64_t> blocks) const override;
   void clear() override { due_.clear(); }
-  void visit_within(Gid source, LocalRange targets,
-                    const std::function<void(SynapseRef<R>)>& visitor) override;
+  void visit_within(Gid source, LocalRange targets, int channel,
+                    const std::function<void(const SynapseRef<R>&)>& visitor) override;
   std::size_t bytes() const override {
     return rows_.bytes() + segments_.size() * sizeof(Segment) + lines_.size() * sizeof(L);
   }

@@ -1,8 +1,6 @@
 #include "spikelet/network/population.hpp"
 
 #include <algorithm>
-#include <bit>
-#include <cmath>
 #include <cstdint>
 #include <stdexcept>
 
@@ -15,22 +13,6 @@ namespace {
 constexpr Step longest_base = 1 << 28;  // with a run and a hold of the longest, it fits 32 bits
 
 }  // namespace
-
-std::int32_t refractory_steps(double t_ref, double dt) {
-  const double tics = std::floor(t_ref * 1000 + 0.5), tics_a_step = std::floor(dt * 1000 + 0.5);
-  const bool on_tics = tics_a_step >= 1 && std::abs(dt * 1000 - tics_a_step) < 1e-6;
-  const double steps = on_tics ? std::ceil(tics / tics_a_step) : std::ceil(t_ref / dt - 1e-9);
-  return static_cast<std::int32_t>(std::min<double>(steps, longest_hold));
-}
-
-template <class R>
-template <class T>
-Buffer<T> Population<R>::buffer_for(std::size_t values) const {
-  Buffer<T> buffer;
-  buffer.reserve(values == 1 ? block_size : padded_);
-  buffer.resize(values);
-  return buffer;
-}
 
 template <class R>
 Population<R>::Population(std::shared_ptr<const Program> program, std::size_t model,
@@ -68,154 +50,6 @@ Population<R>::Population(std::shared_ptr<const Program> program, std::size_t n,
     : Population(program, 0, program->parts().states.size(), program->receptors(), n, own,
                  first_gid, dt) {
   set_coefficients(values);
-}
-
-template <class R>
-template <class T>
-bool Population<R>::shrink(Buffer<T>& values) const {
-  const bool same =
-      std::adjacent_find(values.begin(), values.end(), std::not_equal_to<>()) == values.end();
-  const T fill = values.empty() ? T{} : values[0];
-  if (same) {
-    values.assign(block_size, fill);
-  } else {
-    values.resize(padded_, fill);
-  }
-  return same;
-}
-
-template <class R>
-void Population<R>::set_t_ref(Buffer<std::int32_t>&& steps) {
-  t_ref_varies_ = !shrink(steps);
-  t_ref_ = std::move(steps);
-}
-
-template <class R>
-void Population<R>::set_coefficients(const ProgramValues& given) {
-  if (!program_) {
-    throw std::invalid_argument(
-        "these neurons are run by a kernel: give parameters, not coefficients of a program");
-  }
-  const std::size_t count = program_->parts().coefficients;
-  if (given.coefficients.size() != count) {
-    throw std::invalid_argument("coefficients must be as many as the program has, " +
-                                std::to_string(count) + ", got " +
-                                std::to_string(given.coefficients.size()));
-  }
-  const auto check = [&](const std::string& what, const std::vector<double>& values) {
-    if (values.size() != 1 && values.size() != n_) {
-      throw std::invalid_argument(what + " must be one value, or one for each of the " +
-                                  std::to_string(n_) + " neurons, got " +
-                                  std::to_string(values.size()));
-    }
-  };
-  // From one value, or from those of the elements owned here.
-  const auto own = [&](const std::vector<double>& values, auto convert) {
-    auto to = buffer_for<decltype(convert(0.0))>(values.size() == 1 ? 1 : owned_);
-    for (std::size_t i = 0; i < to.size(); ++i) {
-      to[i] = convert(values[values.size() == 1 ? 0 : own_.begin + i]);
-    }
-    return to;
-  };
-  check("t_ref", given.t_ref);
-  if (std::ranges::any_of(given.t_ref, [](double t) { return !(t >= 0); })) {
-    throw std::invalid_argument("t_ref must be >= 0 ms");
-  }
-  std::vector<Buffer<R>> coefficient;
-  std::vector<bool> varies;
-  for (std::size_t k = 0; k < count; ++k) {
-    check("coefficient " + std::to_string(k), given.coefficients[k]);
-    coefficient.push_back(own(given.coefficients[k], [](double x) { return static_cast<R>(x); }));
-    varies.push_back(!shrink(coefficient.back()));
-  }
-  set_t_ref(own(given.t_ref, [&](double t) { return refractory_steps(t, dt_); }));
-  coefficient_ = std::move(coefficient);
-  varies_ = std::move(varies);
-}
-
-template <class R>
-void Population<R>::set_parameters(const ParameterValues& parameters, bool subtract,
-                                   std::span<R> potentials) {
-  const std::vector<double> old_E_L = E_L_;
-  if (program_) {
-    throw std::invalid_argument(
-        "these neurons are run by a program: give its coefficients, not parameters");
-  }
-  const ModelInfo& info = models()[model_];
-  const bool one_for_all = std::all_of(parameters.begin(), parameters.end(),
-                                       [](const auto& values) { return values.size() == 1; });
-  const std::size_t rows = one_for_all ? 1 : owned_;
-  const auto count = static_cast<std::size_t>(info.coefficients);
-
-  std::vector<Buffer<R>> coefficient(count);
-  for (Buffer<R>& values : coefficient) {
-    values = buffer_for<R>(rows);
-  }
-  auto t_ref = buffer_for<std::int32_t>(rows);
-  std::vector<double> p(parameters.size()), c(max_coefficients), E_L(rows);
-  std::vector<std::size_t> varied;  // parameters with a value for each neuron
-  for (std::size_t k = 0; k < parameters.size(); ++k) {
-    if (parameters[k].size() == 1) {
-      p[k] = parameters[k][0];
-    } else {  // none, without neurons
-      varied.push_back(k);
-    }
-  }
-  bool adaptive = false;
-  for (std::size_t i = 0; i < rows; ++i) {
-    // Exponentials only where what they are of is not as it was for the neuron before.
-    bool own = i == 0, theta = i == 0, held = i == 0;
-    for (const std::size_t k : varied) {
-      const double value = parameters[k][own_.begin + i];
-      if (std::bit_cast<std::uint64_t>(value) != std::bit_cast<std::uint64_t>(p[k])) {
-        p[k] = value;
-        own |= k == p_E_L || k >= static_cast<std::size_t>(p_first);
-        theta |= k == p_tau_theta;
-        held |= k == p_t_ref;
-      }
-    }
-    if (own) {
-      info.lower(dt_, p.data(), c.data());
-    }
-    c[k_threshold] = p[p_V_th] - p[p_E_L];
-    c[k_reset] = p[p_V_reset] - p[p_E_L];
-    c[k_theta_plus] = p[p_theta_plus];
-    if (theta) {
-      c[k_theta_decay] = std::exp(-dt_ / p[p_tau_theta]);
-    }
-    adaptive |= p[p_theta_plus] != 0;
-    t_ref[i] = held ? refractory_steps(p[p_t_ref], dt_) : t_ref[i - 1];
-    E_L[i] = p[p_E_L];
-    for (std::size_t k = 0; k < count; ++k) {
-      coefficient[k][i] = static_cast<R>(c[k]);
-    }
-  }
-  uniform_ = true;
-  varies_.clear();
-  for (Buffer<R>& values : coefficient) {
-    varies_.push_back(!shrink(values));
-    uniform_ &= !varies_.back();
-  }
-  set_t_ref(std::move(t_ref));
-  coefficient_ = std::move(coefficient);
-  E_L_ = std::move(E_L);
-  subtract_ = subtract;
-  if (adaptive && theta_.empty()) {
-    theta_.assign(padded_, R(0));
-  }
-  if (old_E_L == E_L_) {
-    return;
-  }
-  for (std::size_t i = 0; i < owned_; ++i) {  // potentials stay, and keep their bits if E_L stays
-    const double before = old_E_L[old_E_L.size() == 1 ? 0 : i], after = this->E_L(i);
-    const auto keep = [&](R& v) { v = static_cast<R>(static_cast<double>(v) + before - after); };
-    if (before != after) {
-      keep(state_[0][i]);
-      if (!potentials.empty()) {
-        keep(potentials[i]);
-      }
-    }
-  }
 }
 
 template <class R>

@@ -142,8 +142,8 @@ void QueuedRows<R, Kept>::deliver(Step step, R* input) {
 
 // First all of one sign, then all of the other: the order in which separate rows would have them.
 template <class R, class Kept>
-void QueuedRows<R, Kept>::visit_within(Gid source, LocalRange targets,
-                                       const std::function<void(SynapseRef<R>)>& visitor) {
+void QueuedRows<R, Kept>::visit_within(Gid source, LocalRange targets, int channel,
+                                       const std::function<void(const SynapseRef<R>&)>& visitor) {
   const Row* row = rows_.find(source);
   if (row == nullptr) {
     return;
@@ -156,8 +156,8 @@ void QueuedRows<R, Kept>::visit_within(Gid source, LocalRange targets,
       const auto [list, low, weight] = packing_.at(bytes_at(*row), count, k);
       const std::uint32_t target = low | ((list / signs) % blocks) << low_bits_;
       if (list % signs == sign && targets.contains(target)) {
-        visitor(kept_.synapse(static_cast<std::uint16_t>(shortest_ + (list >> step_bits())), target,
-                              weight, sign));
+        const auto delay = static_cast<std::uint16_t>(shortest_ + (list >> step_bits()));
+        visitor(kept_.synapse(delay, target, channel, weight, sign));
       }
     }
   }

@@ -37,8 +37,8 @@ class QueuedRows final : public StaticRows<R> {
   void enqueue(std::span<const Gid> sources, Step stamp, Step from) override;
   void deliver(Step step, R* input) override;
   void clear() override { due_.clear(); }
-  void visit_within(Gid source, LocalRange targets,
-                    const std::function<void(SynapseRef<R>)>& visitor) override;
+  void visit_within(Gid source, LocalRange targets, int channel,
+                    const std::function<void(const SynapseRef<R>&)>& visitor) override;
   std::size_t bytes() const override { return rows_.bytes() + data_.size() * sizeof(Unit); }
 
  private:

@@ -22,9 +22,9 @@ class FloatWeights {
   static constexpr int sign_bits() { return 0; }
   static constexpr std::uint32_t sign_of(R) { return 0; }
   static R kept(R weight) { return weight; }
-  static SynapseRef<R> synapse(std::uint16_t delay, std::uint32_t target, unsigned char* weight,
-                               std::uint32_t) {
-    return {delay, target, reinterpret_cast<R*>(weight), 0, 0};
+  static SynapseRef<R> synapse(std::uint16_t delay, std::uint32_t target, int channel,
+                               unsigned char* weight, std::uint32_t) {
+    return {delay, target, reinterpret_cast<R*>(weight), channel, 0};
   }
 
   // Calls take(adder), whose adder(list) adds the events of that list of a step.
@@ -50,9 +50,9 @@ class IntegerWeights {
   int sign_bits() const { return both_signs_ ? 1 : 0; }
   std::uint32_t sign_of(R weight) const { return both_signs_ && weight < 0 ? 1 : 0; }
   std::uint16_t kept(R weight) const { return grid_.magnitude(static_cast<double>(weight)); }
-  SynapseRef<R> synapse(std::uint16_t delay, std::uint32_t target, unsigned char* magnitude,
-                        std::uint32_t sign) const {
-    return SynapseRef<R>::of_16_bits(delay, target, magnitude, grid_.step, negative(sign));
+  SynapseRef<R> synapse(std::uint16_t delay, std::uint32_t target, int channel,
+                        unsigned char* magnitude, std::uint32_t sign) const {
+    return SynapseRef<R>::of_16_bits(delay, target, channel, magnitude, grid_.step, negative(sign));
   }
 
   template <class Take>

@@ -34,8 +34,9 @@ class PackedApart {
     std::memcpy(row + n * sizeof(Weight) + k * code_bytes_, &code, code_bytes_);
   }
   PackedSynapse at(unsigned char* row, std::size_t n, std::size_t k) const {
-    std::uint32_t code = 0;
-    std::memcpy(&code, row + n * sizeof(Weight) + k * code_bytes_, code_bytes_);
+    std::uint32_t code;
+    std::memcpy(&code, row + n * sizeof(Weight) + k * code_bytes_, sizeof code);
+    code &= code_bytes_ == 3 ? 0xffffffu : 0xffffffffu;
     return {code >> target_bits_, code & mask(), row + k * sizeof(Weight)};
   }
   // Calls f(list, weight, target) for all synapses.

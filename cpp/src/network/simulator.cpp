@@ -159,19 +159,20 @@ void Simulator<R>::regulate(const Regulation& regulation) {
 }
 
 template <class R>
-void Simulator<R>::set_parameters(std::size_t population, const ParameterValues& parameters,
-                                  bool subtract) {
+void Simulator<R>::set_parameters(std::size_t population, const ParameterViews& parameters,
+                                  bool subtract, ParameterSet changed) {
   Use use = parts_.brief();
   use.change("setting parameters", [&] {
     Node<R>& node = use->network.nodes[population];
-    node.neurons->set_parameters(
-        parameters, subtract, node.initial.empty() ? std::span<R>{} : std::span(node.initial[0]));
+    node.neurons->set_parameters(parameters, subtract,
+                                 node.initial.empty() ? std::span<R>{} : std::span(node.initial[0]),
+                                 changed);
     use->network.kernels_due = use->network.now;
   });
 }
 
 template <class R>
-void Simulator<R>::set_coefficients(std::size_t population, const ProgramValues& values) {
+void Simulator<R>::set_coefficients(std::size_t population, const ProgramViews& values) {
   parts_.brief()->network.nodes[population].neurons->set_coefficients(values);
 }
 
@@ -243,9 +244,9 @@ std::uint32_t Simulator<R>::next_projection() {
 }
 
 template <class R>
-SynapseTable<R> Simulator<R>::synapses(std::size_t projection) {
+SynapseTable<R> Simulator<R>::synapses(std::size_t projection, bool with_weights) {
   Use use = parts_.brief();
-  return use->access.synapses(loaded(use, projection));
+  return use->access.synapses(loaded(use, projection), with_weights);
 }
 
 template <class R>

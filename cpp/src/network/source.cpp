@@ -4,19 +4,32 @@
 #include <cmath>
 #include <numeric>
 #include <stdexcept>
+#include <utility>
 
 namespace spikelet {
 
-EventSource::EventSource(std::vector<Step> stamps, std::vector<std::uint32_t> elements) {
-  std::vector<std::size_t> order(stamps.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return std::pair(stamps[a], elements[a]) < std::pair(stamps[b], elements[b]);
-  });
-  for (const std::size_t k : order) {
-    stamps_.push_back(stamps[k]);
-    elements_.push_back(elements[k]);
+EventSource::EventSource(std::vector<Step> stamps, std::vector<std::uint32_t> elements)
+    : stamps_(std::move(stamps)), elements_(std::move(elements)) {
+  if (!std::ranges::is_sorted(stamps_)) {
+    sort_by_stamp();
   }
+  for (auto first = stamps_.begin(); first != stamps_.end();) {  // those of a step
+    const auto last =
+        std::find_if(first, stamps_.end(), [&](Step other) { return other != *first; });
+    std::sort(elements_.begin() + (first - stamps_.begin()),
+              elements_.begin() + (last - stamps_.begin()));
+    first = last;
+  }
+}
+
+void EventSource::sort_by_stamp() {
+  std::vector<std::size_t> order(stamps_.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::sort(order, {}, [&](std::size_t k) { return stamps_[k]; });
+  std::vector<std::uint32_t> elements(order.size());
+  std::ranges::transform(order, elements.begin(), [&](std::size_t k) { return elements_[k]; });
+  elements_ = std::move(elements);
+  std::ranges::sort(stamps_);
 }
 
 void EventSource::emit(Step stamp, std::uint32_t begin, std::uint32_t end, Gid first_gid,
@@ -134,17 +147,21 @@ void PoissonSource::emit(Step stamp, std::uint32_t begin, std::uint32_t end, Gid
 
 void PoissonSource::thin(Step step, Gid first_gid, std::size_t before,
                          std::vector<Gid>& out) const {
-  auto kept = static_cast<std::ptrdiff_t>(before);
-  for (auto spike = out.begin() + kept; spike != out.end();) {  // those of an element in a row
-    const Gid gid = *spike;
-    const auto next = std::find_if(spike, out.end(), [gid](Gid other) { return other != gid; });
-    const std::uint32_t i = gid - first_gid;
-    const int left = changing_->thin(static_cast<int>(next - spike), thin_, i, step, i);
-    std::fill_n(out.begin() + kept, left, gid);
-    kept += left;
-    spike = next;
+  auto kept = out.begin() + static_cast<std::ptrdiff_t>(before);
+  for (auto spike = kept; spike != out.end();) {
+    Rates::Events events;
+    while (spike != out.end() && !events.full()) {  // those of an element in a row
+      const Gid gid = *spike;
+      const auto next = std::find_if(spike, out.end(), [gid](Gid other) { return other != gid; });
+      events.add(gid - first_gid, gid - first_gid, static_cast<int>(next - spike));
+      spike = next;
+    }
+    changing_->thin(events, thin_, step);
+    for (std::size_t k = 0; k < events.size; ++k) {  // no more than were read
+      kept = std::fill_n(kept, events.count[k], first_gid + static_cast<Gid>(events.element[k]));
+    }
   }
-  out.erase(out.begin() + kept, out.end());
+  out.erase(kept, out.end());
 }
 
 }  // namespace spikelet

@@ -72,11 +72,11 @@ class StaticRows {
   virtual void deliver(Step step, R* input) = 0;
   virtual bool mark_reached(std::span<std::uint64_t> /*blocks*/) const { return false; }
   virtual void clear() = 0;
-  // visitor(synapse) for those onto some targets; its channel is left to the caller.
-  virtual void visit_within(Gid source, LocalRange targets,
-                            const std::function<void(SynapseRef<R>)>& visitor) = 0;
-  void visit(Gid source, const std::function<void(SynapseRef<R>)>& visitor) {
-    visit_within(source, {}, visitor);
+  // visitor(synapse) for those onto some targets, all of them of one channel.
+  virtual void visit_within(Gid source, LocalRange targets, int channel,
+                            const std::function<void(const SynapseRef<R>&)>& visitor) = 0;
+  void visit(Gid source, const std::function<void(const SynapseRef<R>&)>& visitor) {
+    visit_within(source, {}, 0, visitor);
   }
   virtual std::size_t bytes() const = 0;
 

@@ -169,10 +169,7 @@ template <class R>
 void StaticStore<R>::visit_within(Gid source, LocalRange targets,
                                   const std::function<void(const SynapseRef<R>&)>& visitor) {
   for (Channel& channel : channels_) {
-    channel.rows->visit_within(source, targets, [&](SynapseRef<R> synapse) {
-      synapse.channel = static_cast<int>(channel.number);
-      visitor(synapse);
-    });
+    channel.rows->visit_within(source, targets, static_cast<int>(channel.number), visitor);
   }
 }
 

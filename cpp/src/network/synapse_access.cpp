@@ -12,18 +12,25 @@
 
 namespace spikelet {
 
+// What reads the weight of a static synapse.
+template <class R>
+auto SynapseAccess<R>::reader(const Projection<R>& projection) const {
+  const Ends ends = network_.feed_of(projection).ends;
+  return [magnitudes = ends.magnitude && ends.by_sign(), down = ends.down](const SynapseRef<R>& s) {
+    return magnitudes && s.channel == down ? -s.value() : s.value();
+  };
+}
+
 template <class R>
 std::vector<R> SynapseAccess<R>::stored_weights(const Projection<R>& projection) {
   if (projection.rule) {
     return plastic_.weights(projection);
   }
   std::vector<R> values(projection.size);
-  const Ends ends = network_.feed_of(projection).ends;
-  const bool magnitudes = ends.magnitude && ends.by_sign();
+  const auto weight_of = reader(projection);
   layout_.for_each_synapse(projection,
                            [&](std::uint64_t index, std::uint32_t, const StoredSynapse<R>& s) {
-                             const bool negative = magnitudes && s.synapse.channel == ends.down;
-                             values[index] = negative ? -s.synapse.value() : s.synapse.value();
+                             values[index] = weight_of(s.synapse);
                            });
   projection.to_canonical(values);
   return values;
@@ -43,7 +50,7 @@ std::vector<R> SynapseAccess<R>::weights(Projection<R>& projection) {
 }
 
 template <class R>
-SynapseTable<R> SynapseAccess<R>::synapses(Projection<R>& projection) {
+SynapseTable<R> SynapseAccess<R>::synapses(Projection<R>& projection, bool with_weights) {
   if (!projection.in_stores) {
     return network_.table_of(projection);
   }
@@ -51,19 +58,31 @@ SynapseTable<R> SynapseAccess<R>::synapses(Projection<R>& projection) {
   table.row.assign(network_.nodes[projection.pre].size + 1, 0);
   table.post.resize(projection.size);
   std::vector<std::uint16_t> delays(projection.size);
+  std::vector<R> weights(projection.rule || !with_weights ? 0 : projection.size);
+  const auto weight_of = reader(projection);
   layout_.for_each_synapse(
       projection, [&](std::uint64_t index, std::uint32_t source, const StoredSynapse<R>& s) {
         ++table.row[source + 1];
         table.post[index] = s.post;
         delays[index] = s.synapse.delay;
+        if (!weights.empty()) {
+          weights[index] = weight_of(s.synapse);
+        }
       });
   for (std::size_t i = 1; i < table.row.size(); ++i) {
     table.row[i] += table.row[i - 1];
   }
   projection.to_canonical(delays);
   table.delay.assign(delays.begin(), delays.end());
-  const std::vector<R> values = stored_weights(projection);
-  table.weight.assign(values.begin(), values.end());
+  if (!with_weights) {
+    return table;
+  }
+  if (projection.rule) {
+    weights = plastic_.weights(projection);
+  } else {
+    projection.to_canonical(weights);
+  }
+  table.weight.assign(weights.begin(), weights.end());
   return table;
 }
 

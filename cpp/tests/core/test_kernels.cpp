@@ -166,3 +166,24 @@ TEST_CASE("doubles of a block are those of the counters, at each level") {
     CHECK(tails > 40);
   }
 }
+
+TEST_CASE("pairs of doubles of any elements are those of the counters, at each level") {
+  const Stream stream(0x123456789abcull, Purpose::injector_thin, 78);
+  std::array<std::uint64_t, 48> elements;
+  for (std::size_t k = 0; k < elements.size(); ++k) {
+    elements[k] = k % 3 == 0 ? 0xffffffffu - k : 7 * k;
+  }
+  for (const SimdLevel level : available_simd_levels()) {
+    for (const Step step : {Step{0}, Step{5}, (Step{1} << 40) + 3}) {
+      for (const std::size_t n : {16, 48}) {
+        std::array<double, 48> first{}, second{};
+        kernels(level).uniform_pairs(stream, elements.data(), n, step, first.data(), second.data());
+        for (std::size_t k = 0; k < n; ++k) {
+          const Words w = stream.at(static_cast<std::uint32_t>(elements[k]), step);
+          CHECK(first[k] == uniform(w[0], w[1]));
+          CHECK(second[k] == uniform(w[2], w[3]));
+        }
+      }
+    }
+  }
+}

@@ -1,7 +1,11 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <random>
+#include <vector>
 
+#include "spikelet/core/cpu.hpp"
+#include "spikelet/core/kernels.hpp"
 #include "spikelet/core/sine.hpp"
 
 using namespace spikelet;
@@ -36,4 +40,26 @@ TEST_CASE("a sine stays exact after many periods") {
               .epsilon(1e-14));
   }
   CHECK(sine.at(16'000'000'000'003) == sine.at(3));
+}
+
+TEST_CASE("sines of many angles have the same bits, at each level") {
+  std::mt19937_64 random(3);
+  std::vector<Angle> angles{0,
+                            Angle{1} << 62,
+                            Angle{1} << 63,
+                            3 * (Angle{1} << 62),
+                            (Angle{1} << 62) - 1,
+                            (Angle{1} << 62) + 1,
+                            1,
+                            ~Angle{0}};
+  for (int k = 0; k < 4096; ++k) {
+    angles.push_back(random() >> (k % 8 == 0 ? k % 61 : 0));
+  }
+  for (const SimdLevel level : available_simd_levels()) {
+    std::vector<double> got(angles.size());
+    kernels(level).sines(angles.data(), angles.size(), got.data());
+    for (std::size_t k = 0; k < angles.size(); ++k) {
+      REQUIRE(got[k] == sine(angles[k]));
+    }
+  }
 }

@@ -100,6 +100,44 @@ TEST_CASE("each synapse is stored once, in its target's partition") {
   }
 }
 
+TEST_CASE("each synapse of a long row is visited once, with its place in canonical order") {
+  const std::uint32_t n = 400, synapses = 5000;
+  for (const int threads : {1, 3}) {
+    CAPTURE(threads);
+    Network<double> network(dt, 1, threads, nullptr);
+    network.add_neurons(model(), n, delta(), false);
+    network.add_events(3, {}, {});
+    std::vector<std::uint32_t> pre, post;
+    std::vector<std::uint16_t> delay;
+    for (std::uint32_t k = 0; k < 3 * synapses; ++k) {  // from all three, of which one has few
+      pre.push_back(k < 10 ? 0 : 1 + k % 2);
+      post.push_back(k * 2654435761u % n);
+      delay.push_back(static_cast<std::uint16_t>(1 + post.back() % 7));  // one for each pair
+    }
+    const auto expected = table<double>(3, pre, post, delay);
+    for (const bool plastic : {false, true}) {
+      network.connect(1, 0, expected, Receptor::by_sign,
+                      plastic ? std::optional(additive(2)) : std::nullopt, {}, {});
+    }
+    network.agree();
+    Layout<double> layout(network, false);
+    layout.build();
+    for (const Projection<double>& projection : network.projections) {
+      std::vector<int> met(expected.size());
+      layout.for_each_synapse(projection, [&](std::uint64_t index, std::uint32_t source,
+                                              const StoredSynapse<double>& stored) {
+        REQUIRE(index < expected.size());
+        ++met[index];
+        CHECK(index >= expected.row[source]);
+        CHECK(index < expected.row[source + 1]);
+        CHECK(stored.post == expected.post[index]);
+        CHECK(stored.synapse.delay == expected.delay_of(index));
+      });
+      CHECK(met == std::vector<int>(expected.size(), 1));
+    }
+  }
+}
+
 TEST_CASE("after a restart at time 0, stores are idle at once") {
   Network<double> network(dt, 1, 1, nullptr);
   network.add_neurons(model(), 3, delta(), false);

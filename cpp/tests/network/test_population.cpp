@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <random>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -70,6 +71,57 @@ TEST_CASE("parameters become coefficients: one value in 64 copies, or one for ea
   CHECK(neurons.step_function(false) == kernels().step<double>(lif).general);
   CHECK(population(3).step_function(false) == kernels().step<double>(lif).uniform);
   CHECK(population(3).step_function(true) == kernels().step<double>(lif).general);
+}
+
+TEST_CASE_TEMPLATE("what has changed gives the coefficients that all parameters would", R, float,
+                   double) {
+  constexpr std::size_t n = 150;
+  std::mt19937 random(11);
+  std::uniform_real_distribution<double> uniform(0.1, 20);
+  const auto below = [&](unsigned most) { return static_cast<std::size_t>(random() % most); };
+  for (std::size_t model = 0; model < models().size(); ++model) {
+    CAPTURE(models()[model].name);
+    const std::size_t count = p_first + models()[model].parameters.size();
+    const auto draw = [&] {
+      std::vector<double> values(below(2) == 0 ? 1 : n);
+      const double one = uniform(random);
+      const bool same = below(4) == 0;  // a value for each, all of them the same
+      std::ranges::generate(values, [&] { return same ? one : uniform(random); });
+      return values;
+    };
+    ParameterValues parameters(count, {5.0});
+    Population<R> neurons(model, n, 0, 0.1, parameters, false);
+    for (int round = 0; round < 200; ++round) {
+      ParameterSet changed = 0;
+      for (std::size_t changes = below(3) + 1; changes > 0; --changes) {
+        const std::size_t k = below(static_cast<unsigned>(count));
+        parameters[k] = draw();
+        changed |= bit_of(static_cast<int>(k));
+      }
+      const auto v = neurons.state(0);
+      neurons.set_parameters(parameters, round % 2 == 1, {}, changed);
+      const Population<R> expected(model, n, 0, 0.1, parameters, round % 2 == 1);
+      const auto got = neurons.step_args(0), all = expected.step_args(0);
+      CHECK(got.subtract == all.subtract);
+      CHECK(neurons.step_function(false) == expected.step_function(false));
+      for (int k = 0; k < models()[model].coefficients; ++k) {
+        CAPTURE(k);
+        CHECK(got.index_mask[k] == all.index_mask[k]);
+        bool same = true;
+        for (std::size_t i = 0; i < neurons.padded(); ++i) {  // what pads them, too
+          const std::size_t at = i & (all.index_mask[k] | 63);
+          same &= got.coefficient[k][at] == all.coefficient[k][at];
+        }
+        REQUIRE(same);
+      }
+      CHECK(got.t_ref_mask == all.t_ref_mask);
+      for (std::size_t i = 0; i < n; ++i) {
+        REQUIRE(got.t_ref[i & (all.t_ref_mask | 63)] == all.t_ref[i & (all.t_ref_mask | 63)]);
+        REQUIRE(neurons.state(0)[i] == doctest::Approx(v[i]).epsilon(1e-4));
+      }
+      CHECK((got.theta != nullptr || all.theta == nullptr));
+    }
+  }
 }
 
 TEST_CASE("theta is a state after the model's own, kept once it is in use") {

@@ -36,7 +36,7 @@ TEST_CASE("magnitudes are added to sums, in their step, with the sign of the gri
   CHECK(both.sign_of(0.0) == 0);
   CHECK(both.kept(-16'383.75) == 65'535);
   std::array<unsigned char, 2> bytes{2, 1};
-  const auto synapse = both.synapse(3, 9, bytes.data(), 1);
+  const auto synapse = both.synapse(3, 9, 2, bytes.data(), 1);
   CHECK(synapse.value() == -0.25 * (256 + 2));
   synapse.set(-1.0);
   CHECK(bytes == std::array<unsigned char, 2>{4, 0});

@@ -1,6 +1,9 @@
 #include <doctest/doctest.h>
 
+#include <array>
 #include <cmath>
+#include <memory>
+#include <random>
 #include <vector>
 
 #include "spikelet/network/rates.hpp"
@@ -69,4 +72,46 @@ TEST_CASE("each event is kept with the probability rate / largest rate") {
     CHECK(std::abs(variance / spread - 1) < 0.06);
   }
   CHECK(rates.thin(0, stream, 3, 5, 0) == 0);
+}
+
+TEST_CASE("events of many elements are decided on as those of each by itself") {
+  constexpr std::size_t n = 100;
+  std::mt19937 random(5);
+  std::uniform_real_distribution<double> uniform(0, 360);
+  Values phase(n), amplitude(n), steps(2 * n);
+  std::ranges::generate(phase, [&] { return uniform(random); });
+  std::ranges::generate(amplitude, [&] { return 100 * uniform(random); });
+  std::ranges::generate(steps, [&] { return uniform(random); });
+  std::vector<std::unique_ptr<Rates>> kinds;
+  kinds.push_back(
+      std::make_unique<SineRates>(all(n), Values{9000}, amplitude, Values{17}, phase, 0.1));
+  kinds.push_back(
+      std::make_unique<SineRates>(all(n), Values{900}, Values{900}, Values{17}, Values{3}, 0.1));
+  kinds.push_back(
+      std::make_unique<SineRates>(all(n), Values{900}, Values{0}, Values{17}, phase, 0.1));
+  kinds.push_back(std::make_unique<SteppedRates>(all(n), std::vector<Step>{0, 30}, steps, n, 0.1));
+  const Stream stream(1, Purpose::injector_thin, 0);
+  int removed = 0;
+  for (const auto& rates : kinds) {
+    for (const std::size_t size : {0, 1, 3, 4, 15, 16, 17, 63, 64}) {
+      for (const Step step : {Step{3}, Step{44}, Step{1} << 40}) {
+        Rates::Events events;
+        std::vector<int> expected;
+        for (std::size_t k = 0; k < size; ++k) {
+          const std::size_t place = (k * 37) % n;
+          const int count = k % 7 == 6 ? 30 : 1 + static_cast<int>(k % 5);
+          events.add(64 * k + 5, place, count);
+          expected.push_back(
+              rates->thin(count, stream, static_cast<std::uint32_t>(64 * k + 5), step, place));
+          removed += count - expected.back();
+        }
+        rates->thin(events, stream, step);
+        REQUIRE(events.size == size);
+        for (std::size_t k = 0; k < size; ++k) {
+          CHECK(events.count[k] == expected[k]);
+        }
+      }
+    }
+  }
+  CHECK(removed > 500);
 }

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <random>
+#include <utility>
 #include <vector>
 
 #include "spikelet/network/source.hpp"
@@ -17,6 +20,37 @@ TEST_CASE("given spikes are emitted at their stamp, by element, and twice if giv
   source.emit(5, 0, 64, 100, out);
   source.emit(5, 64, 128, 100, out);
   CHECK(out == std::vector<Gid>{101, 102, 109, 109, 170});
+}
+
+TEST_CASE("given spikes are ordered by step and element, in whatever order they come") {
+  std::mt19937 random(4);
+  std::vector<std::pair<Step, std::uint32_t>> spikes;
+  for (int k = 0; k < 3000; ++k) {
+    spikes.emplace_back(random() % 50, random() % 20);  // some of them several times
+  }
+  const auto check = [&] {
+    std::vector<Step> stamps;
+    std::vector<std::uint32_t> elements;
+    for (const auto& [stamp, element] : spikes) {
+      stamps.push_back(stamp);
+      elements.push_back(element);
+    }
+    const EventSource source(stamps, elements);
+    auto expected = spikes;
+    std::ranges::sort(expected);
+    REQUIRE(source.stamps().size() == expected.size());
+    for (std::size_t k = 0; k < expected.size(); ++k) {
+      REQUIRE(source.stamps()[k] == expected[k].first);
+      REQUIRE(source.elements()[k] == expected[k].second);
+    }
+  };
+  check();
+  std::ranges::stable_sort(spikes, {}, [](const auto& spike) { return spike.first; });
+  check();
+  std::ranges::sort(spikes);
+  check();
+  spikes.clear();
+  check();
 }
 
 TEST_CASE("a Poisson source has Poisson counts at its rates") {

@@ -58,3 +58,38 @@ TEST_CASE("synapses are read back in canonical order, multapses of mixed sign an
     CHECK(read.delay == given.delay);
   }
 }
+
+TEST_CASE("long rows are read back in canonical order, and written") {
+  const std::uint32_t n = 300;
+  std::vector<std::uint32_t> pre, post;
+  std::vector<std::uint16_t> delay;
+  std::vector<double> weight;
+  for (std::uint32_t k = 0; k < 9000; ++k) {
+    const std::uint32_t bits = k * 2654435761u;
+    pre.push_back(k % 50 == 0 ? k / 50 : 7);  // one row has most of them
+    post.push_back((bits >> 8) % n);
+    delay.push_back(static_cast<std::uint16_t>(1 + (bits >> 20) % 30));
+    weight.push_back((bits >> 3) % 5 == 0 ? -1.0 - k : 1.0 + k);
+  }
+  for (const int threads : {1, 3}) {
+    Simulator<double> sim(dt, 1, threads);
+    const std::size_t neurons = sim.add_neurons(find_model("LIF"), n, lif(0), false);
+    const auto given = table<double>(pre, post, weight, delay, n);
+    const std::size_t k = sim.connect(neurons, neurons, given, Receptor::by_sign, {});
+    for (const Step piece : {0, 1, 50}) {
+      sim.run(piece, {});
+      const auto read = sim.synapses(k);
+      CHECK(read.row == given.row);
+      CHECK(read.post == given.post);
+      CHECK(read.weight == given.weight);
+      CHECK(read.delay == given.delay);
+      const auto weights = sim.weights(k);
+      CHECK(std::ranges::equal(weights, given.weight));
+      std::vector<double> doubled = weights;
+      std::ranges::transform(doubled, doubled.begin(), [](double w) { return 2 * w; });
+      sim.set_weights(k, doubled);
+      CHECK(sim.weights(k) == doubled);
+      sim.set_weights(k, weights);
+    }
+  }
+}

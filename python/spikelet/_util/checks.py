@@ -238,7 +238,7 @@ def numbers(
     if array.ndim > dimensions:
         limit = "one dimension" if dimensions == 1 else f"{dimensions} dimensions"
         fail(where, argument, array.shape, f"must have at most {limit}", got="shape")
-    if not nan and np.isnan(array).any():
+    if not nan and math.isnan(array.min(initial=math.inf)):
         bad = int(np.flatnonzero(np.isnan(array))[0])
         at = f" at index {_place(bad, array.shape)}" if array.ndim else ""
         fail(where, argument, math.nan, f"must not contain NaN{at}")
@@ -345,6 +345,9 @@ def representable(where: str, argument: str, array: Float, dtype: np.dtype[Any])
 def require(where: str, argument: str, array: Float, rule: str) -> None:
     """Check the rule "finite", "> 0", ">= 0" or "in [0, 1]"; the error names the first value that breaks it."""
     if array.ndim == 0 and satisfies(float(array), rule):
+        return
+    # Rules are intervals, and NaN is both the least and the largest: no array of truth values is needed.
+    if array.size and satisfies(float(array.min()), rule) and satisfies(float(array.max()), rule):
         return
     ok = np.isfinite(array)
     if rule.endswith("> 0"):

@@ -216,7 +216,8 @@ class Population:
             index=index,
             name=name,
             _size=size,
-            _model=[model],  # shared with parts
+            # Shared with parts: the model, and that which the core is known to have, or None while it is set.
+            _model=[model, model],
             _ids=ids,
         )
 
@@ -337,9 +338,10 @@ class Population:
         **parameters
             Values by name: numbers, or arrays with one for each element (of the part, for a part).
         """
-        model = self.changed(**parameters)
-        set_model(self, model)
-        self._model[0] = model
+        model, before = self.changed(**parameters), self._model[1]
+        self._model[1] = None
+        set_model(self, model, before)
+        self._model[:] = model, model
 
     def changed(self, **parameters: Any) -> Model:
         """Return the model with other parameters, after all checks; see `set`."""
@@ -456,12 +458,13 @@ def check_own(
         fail(where, argument, population.name, "must belong to this network")
 
 
-def set_model(population: Population, model: Model) -> None:
-    """Give the core new parameters, rates or spikes of a whole population."""
+def set_model(population: Population, model: Model, before: Model | None = None) -> None:
+    """Give the core new parameters, rates or spikes of a whole population, which has those of `before`, if known."""
     engine, index, n = population.network.engine, population.index, population.size
     if isinstance(model, NeuronModel):
         check_length(population.name, model, n)
-        model.set_in(engine.sim, index, engine.dt)
+        known = before if isinstance(before, NeuronModel) else None
+        model.set_in(engine.sim, index, engine.dt, known)
     else:
         send_source(population.name, population.network, n, model, engine.step, index)
         engine.raster_starts[index] = engine.step

@@ -311,20 +311,20 @@ class Projection(Sealed):
     @property
     def delays(self) -> npt.NDArray[np.float64]:
         """Delays [ms], read-only."""
-        delay = self.synapses.arrays()[3]
+        delay = self.synapses.structure()[2]
         steps = np.broadcast_to(delay, (len(self),)).astype(np.int64)
         return Snapshot(self._engine.ms(steps), _MADE)
 
     @property
     def pre_ids(self) -> npt.NDArray[np.int64]:
         """Ids of the sources, read-only."""
-        row: npt.NDArray[np.int64] = self.synapses.arrays()[0].astype(np.int64)
+        row: npt.NDArray[np.int64] = self.synapses.structure()[0].astype(np.int64)
         return Snapshot(np.repeat(np.arange(len(row) - 1), row[1:] - row[:-1]), _MADE)
 
     @property
     def post_ids(self) -> npt.NDArray[np.int64]:
         """Ids of the targets, read-only."""
-        post: npt.NDArray[np.int64] = self.synapses.arrays()[1].astype(np.int64)
+        post: npt.NDArray[np.int64] = self.synapses.structure()[1].astype(np.int64)
         return Snapshot(post, _MADE)
 
     def to_scipy(self) -> scipy.sparse.csr_array:

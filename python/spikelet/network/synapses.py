@@ -53,15 +53,23 @@ class Synapses:
 
     def arrays(self) -> tuple[Any, Any, Any, Any]:
         """Return the row offsets, targets, weights and delays [steps] of all synapses; collective."""
-        own = self._engine.sim.synapses(self._index)
+        row, post, weight, delay = self._engine.sim.synapses(self._index)
+        row, post, weight, delay = self._gathered(row, post, weight, delay)
+        return row, post, weight, delay
+
+    def structure(self) -> tuple[Any, Any, Any]:
+        """Return the row offsets, targets and delays [steps] of all synapses; collective."""
+        row, post, _, delay = self._engine.sim.synapses(self._index, weights=False)
+        row, post, delay = self._gathered(row, post, delay)
+        return row, post, delay
+
+    def _gathered(self, row: Any, *own: Any) -> tuple[Any, ...]:
         if self._engine.ranks.size == 1:
-            return own
-        count = int(own[0][-1])
-        post, weight, delay = (
-            self.whole("synapses", np.broadcast_to(x, (count,))) for x in own[1:]
-        )
-        row = np.concatenate([[0], np.cumsum(sum(np.diff(r) for r in self._parts()[0]))])
-        return row.astype(np.uint64), post, weight, delay
+            return row, *own
+        count = int(row[-1])
+        values = [self.whole("synapses", np.broadcast_to(x, (count,))) for x in own]
+        counts = sum(np.diff(r) for r in self._parts()[0])
+        return np.concatenate([[0], np.cumsum(counts)]).astype(np.uint64), *values
 
     def whole(self, what: str, own: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return the values of all synapses (last axis), given those of this rank; collective."""
@@ -95,7 +103,7 @@ class Synapses:
         """Return the row offsets of all ranks in order of their targets, and which of them is this rank's."""
         if self._rows is None:
             ranks, begin = self._engine.ranks, self._engine.sim.own(self._post)[0]
-            rows = self._engine.sim.synapses(self._index)[0].astype(np.int64)
+            rows = self._engine.sim.synapses(self._index, weights=False)[0].astype(np.int64)
             parts = ranks.gather(self._name, (begin, ranks.rank, rows))
             parts.sort(key=lambda part: part[:2])
             self._rows = [part[2] for part in parts], [part[1] for part in parts].index(ranks.rank)

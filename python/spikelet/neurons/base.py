@@ -114,7 +114,8 @@ class NeuronModel(Described):
         for f in self._fields():
             unit = f.metadata["unit"]
             if f.name in new and unit in _SI_BELOW:
-                most = largest(abs(getattr(self, f.name)), 0.0)
+                value = getattr(self, f.name)
+                most = max(largest(value, 0.0), -smallest(value, 0.0))
                 if _is_si(most, unit):
                     advise_si(type(self).__name__, f.name, most, unit, _SI_FACTOR[unit])
 
@@ -187,8 +188,16 @@ class NeuronModel(Described):
         """Add n neurons of this model to a simulator, and return the number of their population."""
         raise NotImplementedError
 
-    def set_in(self, sim: Simulator, index: int, dt: float) -> None:
-        """Give a population of a simulator the parameters of this model."""
+    def set_in(self, sim: Simulator, index: int, dt: float, before: Self | None = None) -> None:
+        """Give a population of a simulator the parameters of this model.
+
+        Parameters
+        ----------
+        sim, index, dt
+            The simulator, the number of the population, and the step [ms].
+        before : NeuronModel, optional
+            The model that the population has: parameters that are the same objects stay as they are.
+        """
         raise NotImplementedError
 
     def about_stability(self, dt: float) -> str:  # noqa: ARG002 - models differ
@@ -290,7 +299,16 @@ def _is_si(value: float, unit: str) -> bool:
 
 def largest(values: Values, least: float) -> float:
     """Return the largest of the values of a parameter, and at least `least`."""
-    return max(values, least) if isinstance(values, float) else float(np.max(values, initial=least))
+    if isinstance(values, float):
+        return max(values, least)
+    return float(np.asarray(values).max(initial=least))
+
+
+def smallest(values: Values, most: float) -> float:
+    """Return the smallest of the values of a parameter, and at most `most`."""
+    if isinstance(values, float):
+        return min(values, most)
+    return float(np.asarray(values).min(initial=most))
 
 
 def _holds(parameter: str, value: float, rule: str) -> bool:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -210,9 +210,21 @@ class IntegrateAndFire(NeuronModel):
         values = self._values()
         return sim.add_neurons(_facts_of(type(self)).number, n, values, self.reset == "subtract")
 
-    def set_in(self, sim: Simulator, index: int, dt: float) -> None:  # noqa: ARG002 - the core knows dt
-        """Give a population of a simulator the parameters of this model."""
-        sim.set_parameters(index, self._values(), self.reset == "subtract")
+    def set_in(
+        self,
+        sim: Simulator,
+        index: int,
+        dt: float,  # noqa: ARG002 - the core knows it
+        before: Self | None = None,
+    ) -> None:
+        """Give a population of a simulator the parameters of this model, of which the core lowers those that are new."""
+        values, subtract = self._values(), self.reset == "subtract"
+        if before is None:
+            sim.set_parameters(index, values, subtract)
+            return
+        pairs = enumerate(zip(before._values(), values, strict=True))
+        changed = sum(1 << k for k, (old, new) in pairs if new is not old)
+        sim.set_parameters(index, values, subtract, changed)
 
 
 _POTENTIALS = ("E_L", "V_th", "V_reset")

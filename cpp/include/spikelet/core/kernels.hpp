@@ -11,6 +11,7 @@
 #include "spikelet/core/poisson_rates.hpp"
 #include "spikelet/core/program_run.hpp"
 #include "spikelet/core/random.hpp"
+#include "spikelet/core/sine.hpp"
 #include "spikelet/core/weight_grid.hpp"
 
 namespace spikelet {
@@ -42,6 +43,13 @@ struct KernelTable {
   // normal_quantile.
   void (*uniforms)(const Stream&, std::uint32_t first, Step step, double* out);
   void (*normals)(const Stream&, std::uint32_t first, Step step, double* out);
+
+  // The same for any elements, n of them, a multiple of 16; and a second double from words 2 and 3.
+  void (*uniform_pairs)(const Stream&, const std::uint64_t* elements, std::size_t n, Step step,
+                        double* first, double* second);
+
+  // sine() of each of n angles, a multiple of 8.
+  void (*sines)(const Angle* angles, std::size_t n, double* out);
 
   // input[i] += weight * (Poisson count of element i) for whole blocks [begin, end) of elements.
   void (*poisson32)(const PoissonTable&, const Stream&, const Stream& tie, Step, std::size_t begin,

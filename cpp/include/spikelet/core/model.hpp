@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -25,6 +26,12 @@ enum CommonParameter : int { p_E_L, p_V_th, p_V_reset, p_t_ref, p_theta_plus, p_
 inline constexpr int p_first = 6;
 inline constexpr std::array<std::string_view, p_first> common_parameters{
     "E_L", "V_th", "V_reset", "t_ref", "theta_plus", "tau_theta"};
+
+// Parameters by their bits, in the order of a model's: the common ones first.
+using ParameterSet = std::uint32_t;
+inline constexpr int max_parameters = 32;
+inline constexpr ParameterSet all_parameters = ~ParameterSet{0};
+constexpr ParameterSet bit_of(int parameter) { return ParameterSet{1} << parameter; }
 
 // An independent Poisson train of events for each element, all at one rate: drawn and added within
 // the step, block by block, while the states are in cache.
@@ -101,6 +108,16 @@ struct ModelInfo {
   // One element's coefficients after the common ones, from its parameters (common ones first, of
   // which it reads E_L only).
   void (*lower)(double dt, const double* parameters, double* coefficients);
+  bool reads_E_L;  // whether lower() does
+
+  // Coefficients that take no exponential, and the parameters that only these are of: they change
+  // often. drive() writes them for n elements, one array for each; it is given the values of the
+  // driving parameters, by parameter, and the coefficients that lower() left if it `follows` it.
+  ParameterSet driving;
+  std::span<const int> driven;
+  void (*drive)(const double* const* parameters, const double* coefficients, std::size_t n,
+                double* const* values);
+  bool follows;
 
   bool early() const { return input_states.empty(); }
 };

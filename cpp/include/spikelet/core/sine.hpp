@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 
 namespace spikelet {
@@ -15,24 +16,27 @@ inline Angle to_angle(double turns) {
   return fraction < 1 ? static_cast<Angle>(fraction * 0x1p64) : 0;
 }
 
+inline constexpr double two_pi = 6.283185307179586476925;
+
+// Ratios of the terms of the sine's series. Of (pi / 2)^2 it ends below 1e-18.
+inline constexpr auto sine_taylor = [] {
+  std::array<double, 11> ratio{};
+  for (int n = 0; n < 11; ++n) {
+    ratio[n] = 1.0 / ((2 * n + 2) * (2 * n + 3));
+  }
+  return ratio;
+}();
+
 inline double sine(Angle angle) {
   constexpr Angle quarter = Angle{1} << 62;
   if (((angle + quarter) >> 63) != 0) {  // beyond a quarter turn: sin(pi - x) = sin(x)
     angle = 2 * quarter - angle;
   }
-  const double x =
-      static_cast<double>(static_cast<std::int64_t>(angle)) * 0x1p-64 * 6.283185307179586476925;
-  const double y = x * x;  // at most (pi / 2)^2: Taylor's series ends below 1e-18
-  constexpr auto taylor = [] {
-    std::array<double, 11> ratio{};
-    for (int n = 0; n < 11; ++n) {
-      ratio[n] = 1.0 / ((2 * n + 2) * (2 * n + 3));
-    }
-    return ratio;
-  }();
+  const double x = static_cast<double>(static_cast<std::int64_t>(angle)) * 0x1p-64 * two_pi;
+  const double y = x * x;  // at most (pi / 2)^2
   double sum = 0;
-  for (int n = 10; n >= 0; --n) {
-    sum = y * taylor[n] * (1 - sum);
+  for (std::size_t n = sine_taylor.size(); n-- > 0;) {
+    sum = y * sine_taylor[n] * (1 - sum);
   }
   return x - x * sum;
 }
@@ -47,7 +51,8 @@ struct Sine {
   Sine(double size, double frequency, double degrees, double dt)
       : amplitude(size), phase(to_angle(degrees / 360)), step(to_angle(frequency * dt * 1e-3)) {}
 
-  double at(std::int64_t n) const { return amplitude * sine(phase + step * static_cast<Angle>(n)); }
+  Angle angle(std::int64_t n) const { return phase + step * static_cast<Angle>(n); }
+  double at(std::int64_t n) const { return amplitude * sine(angle(n)); }
 };
 
 }  // namespace spikelet

@@ -55,7 +55,8 @@ class Layout {
   // Prefetches what the next steps need, if that is little, in stages 1 to 4.
   void fetch(int stage) const;
 
-  // Visits (index, source, synapse) in stored order: by source, target, delay, channel, creation.
+  // Visits (index, source, synapse), one source after the other. The index is the place in stored
+  // order: by source, target, delay, channel, creation. Synapses of a long row come in any order.
   void for_each_synapse(
       const Projection<R>& projection,
       const std::function<void(std::uint64_t, std::uint32_t, const StoredSynapse<R>&)>& visitor);

@@ -20,6 +20,11 @@ namespace spikelet {
 // One list of values for each parameter, the common ones first: one value for all, or one for each
 // element.
 using ParameterValues = std::vector<std::vector<double>>;
+// The same where they lie.
+struct ParameterViews : std::vector<std::span<const double>> {
+  ParameterViews() = default;
+  ParameterViews(const ParameterValues& values) : vector(values.begin(), values.end()) {}  // NOLINT
+};
 
 // What a program's neurons have instead: a list of values for each coefficient, and t_ref [ms], one
 // for all or one for each element.
@@ -27,8 +32,17 @@ struct ProgramValues {
   std::vector<std::vector<double>> coefficients;
   std::vector<double> t_ref;
 };
+struct ProgramViews {
+  ProgramViews() = default;
+  ProgramViews(const ProgramValues& values)  // NOLINT: what has values has views
+      : coefficients(values.coefficients), t_ref(values.t_ref) {}
+  ParameterViews coefficients;
+  std::span<const double> t_ref;
+};
 
 inline constexpr std::int32_t longest_hold = 1 << 30;  // steps
+
+class ParameterRows;
 
 // Steps of a refractory period: ceil(t_ref / dt), counted in tics of 0.001 ms; at most 2^30.
 std::int32_t refractory_steps(double t_ref, double dt);
@@ -62,13 +76,13 @@ class Population {
   Gid first_gid() const { return first_gid_; }
   const std::shared_ptr<const Program>& program() const { return program_; }  // null: a kernel
 
-  // Lowers new parameter values; states are kept (potentials in absolute units), and so are
-  // `potentials` that lie elsewhere, as stored.
-  void set_parameters(const ParameterValues& parameters, bool subtract,
-                      std::span<R> potentials = {});
+  // Lowers new parameter values, of which all but `changed` are as they were; states are kept
+  // (potentials in absolute units), and so are `potentials` that lie elsewhere, as stored.
+  void set_parameters(const ParameterViews& parameters, bool subtract, std::span<R> potentials = {},
+                      ParameterSet changed = all_parameters);
 
   // The same for a program: states are kept. Throws std::invalid_argument if they do not fit.
-  void set_coefficients(const ProgramValues& values);
+  void set_coefficients(const ProgramViews& values);
 
   // States in the model's order, then theta if a kernel moves them. Potentials are in absolute
   // units here, relative to E_L inside a kernel. Reading returns the elements that are owned;
@@ -119,13 +133,15 @@ class Population {
   Population(std::shared_ptr<const Program> program, std::size_t model, std::size_t states,
              const Receptors& receptors, std::size_t n, Range own, Gid first_gid, double dt);
   void require_size(std::size_t size) const;
-  // For the values of a parameter, with room for what shrink() makes of them.
-  template <class T>
-  Buffer<T> buffer_for(std::size_t values) const;
+  // value(i): of element i, or of all elements if it does not vary. Returns whether they differ.
+  template <class T, class Value>
+  bool fill(Buffer<T>& to, bool varies, Value&& value) const;
   // One value for all becomes a block of copies; returns whether it is one.
   template <class T>
   bool shrink(Buffer<T>& values) const;
-  void set_t_ref(Buffer<std::int32_t>&& steps);
+  void lower(const ParameterRows& parameters, ParameterSet changed);
+  void drive(const ParameterRows& parameters, const double* lowered);
+  void rest_at(std::span<const double> E_L, std::span<R> potentials);
   void hold(const std::vector<std::int32_t>& steps, Step now);
   double E_L(std::size_t k) const { return E_L_[E_L_.size() == 1 ? 0 : k]; }
   // Potentials as stored become those that users read.

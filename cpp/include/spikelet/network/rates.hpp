@@ -3,11 +3,14 @@
 // exact and costs in proportion to the events.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <span>
 #include <vector>
 
 #include "spikelet/core/random.hpp"
 #include "spikelet/core/sine.hpp"
+#include "spikelet/core/types.hpp"
 #include "spikelet/network/change_points.hpp"
 #include "spikelet/network/targets.hpp"
 
@@ -33,8 +36,29 @@ class Rates {
   int thin(int events, const Stream& stream, std::uint32_t element, Step step,
            std::size_t place) const;
 
+  // Events of elements, at most of one block.
+  struct Events {
+    std::size_t size = 0;
+    std::array<std::uint64_t, block_size> element;
+    std::array<std::size_t, block_size> place;
+    std::array<int, block_size> count;
+
+    bool full() const { return size == block_size; }
+    void add(std::uint64_t of, std::size_t at, int events) {
+      element[size] = of;
+      place[size] = at;
+      count[size++] = events;
+    }
+  };
+  // Leaves of each count what remains.
+  void thin(Events& events, const Stream& stream, Step step) const;
+
  protected:
   virtual double at(Step step, std::size_t place) const = 0;
+  // at() of several places, at most of one block.
+  virtual void means_at(Step step, std::span<const std::size_t> places, double* means) const {
+    std::ranges::transform(places, means, [&](std::size_t place) { return at(step, place); });
+  }
   std::vector<double> most_;
 
  private:
@@ -55,6 +79,7 @@ class SineRates final : public Rates {
 
  private:
   double at(Step step, std::size_t place) const override;
+  void means_at(Step step, std::span<const std::size_t> places, double* means) const override;
 
   std::vector<double> rate_;  // events a step
   std::vector<Sine> sine_;

@@ -121,8 +121,9 @@ class Simulator {
   void reset(bool keep_weights, Step at = 0);
 
   // Neurons and sources between runs; see Population.
-  void set_parameters(std::size_t population, const ParameterValues& parameters, bool subtract);
-  void set_coefficients(std::size_t population, const ProgramValues& values);
+  void set_parameters(std::size_t population, const ParameterViews& parameters, bool subtract,
+                      ParameterSet changed = all_parameters);
+  void set_coefficients(std::size_t population, const ProgramViews& values);
   std::size_t state_count(std::size_t population);
   std::vector<R> state(std::size_t population, std::size_t k);
   void set_state(std::size_t population, std::size_t k, const std::vector<R>& values);
@@ -141,7 +142,7 @@ class Simulator {
   std::size_t projection_size(std::size_t projection);
   std::size_t projection_total(std::size_t projection);  // of all processes
   std::uint32_t next_projection();
-  SynapseTable<R> synapses(std::size_t projection);
+  SynapseTable<R> synapses(std::size_t projection, bool with_weights = true);
   std::vector<R> weights(std::size_t projection);
   void set_weights(std::size_t projection, std::span<const R> weights);
   // Traces of a plastic projection, by name, with one entry for each synapse.

@@ -26,6 +26,8 @@ class EventSource {
   std::span<const std::uint32_t> elements() const { return elements_; }
 
  private:
+  void sort_by_stamp();
+
   std::vector<Step> stamps_;
   std::vector<std::uint32_t> elements_;
 };

@@ -54,12 +54,12 @@ struct SynapseRef {
   unsigned char* magnitude = nullptr;  // two bytes of a weight of 16 bits: how many of
   R step = R(0);                       // these it is, which are negative if the weight is
 
-  static SynapseRef of_16_bits(std::uint16_t delay, std::uint32_t target, unsigned char* magnitude,
-                               double step, bool negative) {
+  static SynapseRef of_16_bits(std::uint16_t delay, std::uint32_t target, int channel,
+                               unsigned char* magnitude, double step, bool negative) {
     return {delay,
             target,
             nullptr,
-            0,
+            channel,
             0,
             false,
             negative ? -1 : 1,

@@ -21,8 +21,9 @@ class SynapseAccess {
 
   PlasticAccess<R>& plastic() { return plastic_; }
 
-  // Weights are as of now. A plastic state that waits for its stores must be loaded first.
-  SynapseTable<R> synapses(Projection<R>& projection);
+  // Weights are as of now, or left out if they are not wanted, as they take long. A plastic state
+  // that waits for its stores must be loaded first.
+  SynapseTable<R> synapses(Projection<R>& projection, bool with_weights = true);
   std::vector<R> weights(Projection<R>& projection);
   // Throws std::invalid_argument if the projection cannot take these weights.
   void check(const Projection<R>& projection, std::span<const R> weights) const;
@@ -39,6 +40,7 @@ class SynapseAccess {
   void forget_tables() noexcept;
 
  private:
+  auto reader(const Projection<R>& projection) const;
   std::vector<R> stored_weights(const Projection<R>& projection);
   bool write_static(const Projection<R>& projection, std::span<const R> stored);
 

@@ -15,6 +15,8 @@ struct LIF {
   enum { V, I_ex, I_in };
   enum { P22 = k_first, P21_ex, P21_in, P11_ex, P11_in, P20, I_e, coefficient_end };
   static constexpr int coefficient_count = coefficient_end - k_first;
+  static constexpr int current = I_e;
+  static constexpr bool reads_E_L = false;
 
   static void lower(double dt, const double* p, double* c) {
     const double tau_m = p[p_first], C_m = p[p_first + 1];
@@ -51,6 +53,8 @@ struct LIFOneCurrent {
   enum { V, I };
   enum { P22 = k_first, P21, P11, P20, I_e, coefficient_end };
   static constexpr int coefficient_count = coefficient_end - k_first;
+  static constexpr int current = I_e;
+  static constexpr bool reads_E_L = false;
 
   static void lower(double dt, const double* p, double* c) {
     const double tau_m = p[p_first], C_m = p[p_first + 1], tau_syn = p[p_first + 2];

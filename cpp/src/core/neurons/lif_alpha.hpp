@@ -28,6 +28,8 @@ struct LIFAlpha {
     coefficient_end
   };
   static constexpr int coefficient_count = coefficient_end - k_first;
+  static constexpr int current = I_e;
+  static constexpr bool reads_E_L = false;
 
   static void lower(double dt, const double* p, double* c) {
     const double tau_m = p[p_first], C_m = p[p_first + 1];

@@ -33,9 +33,17 @@ struct LIFCond {
     h_C,  // effect of an injected current, here and through the pairs with the leak
     I_ex,
     I_in,
-    coefficient_end
+    coefficient_end,
+    // Only between lower() and drive().
+    pull_ex = coefficient_end,  // share of the pair of this conductance and the leak
+    pull_in,
+    pull_both,
+    last
   };
   static constexpr int coefficient_count = coefficient_end - k_first;
+  static_assert(last <= max_coefficients);
+  static constexpr std::array driving{int{p_E_L}, p_first + 2, p_first + 3, p_first + 6};
+  static constexpr std::array driven{int{E_ex}, int{E_in}, int{E_both}, int{I_e}};
   static constexpr int most = 3;
 
   // Mean of exp(-x s) for s in [0, 1].
@@ -53,25 +61,34 @@ struct LIFCond {
   }
 
   static void lower(double dt, const double* p, double* c) {
-    const double E_L = p[p_E_L], g_L = p[p_first + 1];
+    const double g_L = p[p_first + 1];
     // Beyond, V reaches its target in a step anyway; sums shall not overflow.
     c[h_C] = std::min(dt / p[p_first], 1e6 / g_L);
     c[leak] = std::max(c[h_C] * g_L, 1e-30);  // never 0: it divides
-    c[I_e] = c[h_C] * p[p_first + 6];
-    double rate[2], E[2];
+    double rate[2];
     for (int k = 0; k < 2; ++k) {
-      E[k] = p[p_first + 2 + k] - E_L;
       rate[k] = std::min(dt / p[p_first + 4 + k], 1e100);
       c[P_ex + k] = std::exp(-rate[k]);
       c[mean_ex + k] = c[h_C] * mean(rate[k]);
-      const double pull = lag(rate[k], 0) * std::min(1 / c[leak], 1.0);
-      c[I_ex + k] = c[h_C] * pull;
-      c[E_ex + k] = E[k] + pull * (c[I_e] - c[leak] * E[k]);
+      c[pull_ex + k] = lag(rate[k], 0) * std::min(1 / c[leak], 1.0);
+      c[I_ex + k] = c[h_C] * c[pull_ex + k];
     }
     // What the faster conductance loses to the slower one; it has no more.
     const double both = lag(rate[0], rate[1]);
     const double left = 1 - lag(std::max(rate[0], rate[1]), 0) * std::min(c[leak], 1.0);
-    c[E_both] = std::copysign(std::min(std::abs(both), left / most), both) * (E[1] - E[0]);
+    c[pull_both] = std::copysign(std::min(std::abs(both), left / most), both);
+    drive(p, c);
+  }
+
+  // The rest, without an exponential: it is of the driving parameters.
+  static void drive(const double* p, double* c) {
+    c[I_e] = c[h_C] * p[p_first + 6];
+    double E[2];
+    for (int k = 0; k < 2; ++k) {
+      E[k] = p[p_first + 2 + k] - p[p_E_L];
+      c[E_ex + k] = E[k] + c[pull_ex + k] * (c[I_e] - c[leak] * E[k]);
+    }
+    c[E_both] = c[pull_both] * (E[1] - E[0]);
   }
 
   template <class Lane>

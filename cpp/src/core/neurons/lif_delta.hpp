@@ -13,6 +13,8 @@ struct LIFDelta {
   enum { V };
   enum { P33 = k_first, P30, I_e, coefficient_end };
   static constexpr int coefficient_count = coefficient_end - k_first;
+  static constexpr int current = I_e;
+  static constexpr bool reads_E_L = false;
 
   static void lower(double dt, const double* p, double* c) {
     const double tau_m = p[p_first], C_m = p[p_first + 1];

@@ -50,7 +50,7 @@ class Builder:
     def __init__(self, nest: Any, net: NetworkContents) -> None:
         self.nest, self.net = nest, net
         self.now = net.engine.step
-        shortest = [p.synapses.arrays()[3].min() for p in net.projections if len(p)]
+        shortest = [p.synapses.structure()[2].min() for p in net.projections if len(p)]
         self.delay = int(min(shortest, default=1))
         early = bool(net.inputs) or any(
             not isinstance(p.model, NeuronModel) or self._kicks(p) for p in net.populations
@@ -277,7 +277,7 @@ class Builder:
         self.models[projection.index] = name
         pre, post = projection.pre_ids, projection.post_ids
         weights = projection.weights.astype(np.float64) * terms.sign(projection)
-        steps = projection.synapses.arrays()[3]
+        steps = projection.synapses.structure()[2]
         if ((np.diff(pre) == 0) & (np.diff(post) == 0)).any():
             self.orders[projection.index] = np.lexsort(
                 (weights, np.broadcast_to(steps, pre.shape), post, pre)

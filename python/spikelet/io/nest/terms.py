@@ -189,7 +189,7 @@ def _in_flight(net: NetworkContents) -> bool:
         if len(projection) and len(stamps):
             begin = first[projection.pre.index]
             mine = (elements >= begin) & (elements < begin + projection.pre.size)
-            longest = int(projection.synapses.arrays()[3].max())
+            longest = int(projection.synapses.structure()[2].max())
             if (stamps[mine] + longest > net.engine.step).any():
                 return True
     return False

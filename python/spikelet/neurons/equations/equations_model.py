@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -166,7 +166,13 @@ class EquationsModel(NeuronModel):
         self._advise_step(dt)
         return sim.add_program(self.equations.program, n, coefficients, self.refractory_period)
 
-    def set_in(self, sim: Simulator, index: int, dt: float) -> None:
+    def set_in(
+        self,
+        sim: Simulator,
+        index: int,
+        dt: float,
+        before: Self | None = None,  # noqa: ARG002 - coefficients are kept
+    ) -> None:
         """Give a population of a simulator the parameters of this model."""
         sim.set_coefficients(index, self.coefficients(dt), self.refractory_period)
 
