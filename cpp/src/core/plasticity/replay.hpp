@@ -50,25 +50,29 @@ SPIKELET_INLINE void list_one_each(const Rule& rule, const Replaying<R>& how, co
                                    Rounds<R>& rounds) {
   const ReplayedRow<R>& row = *piece.row;
   const bool centered = row.own != nullptr;
-  list_one_each(
-      how, piece, rounds,
-      [&](std::uint32_t k, std::uint32_t since, std::uint32_t at, std::uint32_t left, R& trace) {
-        constexpr std::uint32_t kept = TargetSpikes<R>::kept;
-        if (since == kept) {
-          replay_older(rule, how, row, rounds.part, k);
-        }
-        bool one = left > 0 && since < kept;
-        if (how.first_only) {  // not if another of the target's spikes came first
-          const std::int32_t last = left_at<R>(row.last, dendritic_of(row, rounds.part, k));
-          one = one && how.posts.latest[at - 1] <= last - how.tie;
-        }
-        if (centered) {
-          trace = rounds.part.own[k];
-          rounds.part.own[k] = one ? R(0) : trace;
-          one = one && trace > 0;
-        }
-        return one;
-      });
+  const auto choose = [&](std::uint32_t k, std::uint32_t since, std::uint32_t at,
+                          std::uint32_t left, R& trace) {
+    constexpr std::uint32_t kept = TargetSpikes<R>::kept;
+    if (since == kept) {
+      replay_older(rule, how, row, rounds.part, k);
+    }
+    bool one = left > 0 && since < kept;
+    if (how.first_only) {  // not if another of the target's spikes came first
+      const std::int32_t last = left_at<R>(row.last, dendritic_of(row, rounds.part, k));
+      one = one && how.posts.latest[at - 1] <= last - how.tie;
+    }
+    if (centered) {
+      trace = rounds.part.own[k];
+      rounds.part.own[k] = one ? R(0) : trace;
+      one = one && trace > 0;
+    }
+    return one;
+  };
+  if (row.dendritic != nullptr) {
+    list_one_each<true>(how, piece, rounds, choose);
+  } else {
+    list_one_each<false>(how, piece, rounds, choose);
+  }
 }
 
 template <class Rule, class R>

@@ -385,8 +385,9 @@ SPIKELET_INLINE void list_spikes(const Replaying<R>& how, std::span<const Piece<
 
 // Where at most one spike of a target is replayed: targets with one that is not in are taken in
 // vectors. For the others choose(place, since, at, left, trace): `since` of the latest spikes are
-// not in, `left` of these, from `at` on, would be replayed; whether one is.
-template <class R, class Choose>
+// not in, `left` of these, from `at` on, would be replayed; whether one is. delayed: the row's
+// synapses have delays of their own.
+template <bool delayed, class R, class Choose>
 SPIKELET_INLINE void list_one_each(const Replaying<R>& how, const Piece<R>& piece,
                                    Rounds<R>& rounds, Choose&& choose) {
   constexpr auto kept = static_cast<std::int32_t>(TargetSpikes<R>::kept);
@@ -404,7 +405,7 @@ SPIKELET_INLINE void list_one_each(const Replaying<R>& how, const Piece<R>& piec
   for (std::size_t k = piece.first; k < end; k += lanes<R>) {
     fetch_ahead(how.ahead, piece.n, k - piece.first);
     Newest<R> newest = newest_of(how.posts, target + k, piece.close);
-    if (row.dendritic != nullptr) {
+    if constexpr (delayed) {
       to_synapses(newest, load_index<R>(rounds.part.dendritic + k));
     }
     if (looks_up) {
@@ -442,10 +443,13 @@ SPIKELET_INLINE void list_one_each(const Replaying<R>& how, const Piece<R>& piec
   }
   for (std::size_t c = 0; c < listed; ++c) {
     const std::uint32_t k = rounds.place[c], begin = target[k] * TargetSpikes<R>::kept;
-    const std::int32_t dendritic = dendritic_of(row, rounds.part, k);
-    const std::uint32_t since = count_above(latest + begin, left_at<R>(row.from, dendritic)),
+    const std::int32_t dendritic = delayed ? rounds.part.dendritic[k] : 0;
+    const auto left_then = [&](std::int32_t time) {
+      return delayed ? left_at<R>(time, dendritic) : time;
+    };
+    const std::uint32_t since = count_above(latest + begin, left_then(row.from)),
                         at = begin + TargetSpikes<R>::kept - since;
-    const std::uint32_t left = since - count_above(latest + begin, left_at<R>(row.to, dendritic));
+    const std::uint32_t left = since - count_above(latest + begin, left_then(row.to));
     R trace = row.pre;
     const bool one = choose(k, since, at, left, trace);
     round.place[size] = k;
