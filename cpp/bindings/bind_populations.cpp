@@ -33,8 +33,8 @@ void bind_neurons(py::class_<Simulator<R>>& simulator) {
           "set_coefficients",
           [](S& s, std::size_t of, const Parameters& coefficients, const Array<double>& t_ref) {
             ProgramViews given;
-            for (const Array<double>& values : coefficients) {
-              given.coefficients.push_back(as_span(values));
+            for (const Array<double>& coefficient : coefficients) {
+              given.coefficients.push_back(as_span(coefficient));
             }
             given.t_ref = as_span(t_ref);
             s.set_coefficients(of, given);
