@@ -69,7 +69,8 @@ struct IntegerEvent {
   }
 };
 
-template <class Event>
+// chunk_bytes: of a piece of a list, a power of two.
+template <class Event, std::size_t chunk_bytes = 4096>
 class EventLists {
  public:
   using Weight = typename Event::Weight;
@@ -137,9 +138,9 @@ class EventLists {
   }
 
  private:
-  struct alignas(4096) Chunk {
+  struct alignas(chunk_bytes) Chunk {
     Chunk* following;
-    char events[4096 - sizeof(Chunk*)];
+    char events[chunk_bytes - sizeof(Chunk*)];
   };
   // The address of the end still belongs to the chunk: `full` knows it by its last bits.
   static constexpr std::size_t room =

@@ -384,7 +384,7 @@ void Layout<R>::for_each_synapse(
       });
     }
   };
-  constexpr std::size_t most_kept = 512;  // synapses, which stay in the cache
+  constexpr std::size_t most_kept = 4096;  // synapses, which stay in the cache
   std::vector<StoredSynapse<R>> row;
   std::vector<std::uint64_t> places;
   RowOrder order;

@@ -21,13 +21,24 @@ QueuedHistory<R>::QueuedHistory(const Feed<R>& feed, const Plasticity& plasticit
     : ReplayStore<R>(feed, plasticity, dt, span) {
   const SynapseTable<R>& table = *feed.table;
   sources_.reserve(table.row.size());
+  std::vector<std::uint64_t> order;
   for (std::size_t i = 0; i < table.row.size(); ++i) {
     sources_.push_back({{}, delay_.size()});
+    order.clear();
     for (std::uint64_t k = table.row[i]; i + 1 < table.row.size() && k < table.row[i + 1]; ++k) {
       if (table.post[k] >= feed.post_begin && table.post[k] < feed.post_end) {
-        this->add_synapse(table, k);
-        delay_.push_back(table.delay_of(k));
+        order.push_back(k);
       }
+    }
+    // Synapses of a pair are summed in the order that rows by delay have.
+    const auto post = [&](std::uint64_t k) { return table.post[k]; };
+    if (std::ranges::adjacent_find(order, {}, post) != order.end()) {
+      std::ranges::stable_sort(
+          order, {}, [&](std::uint64_t k) { return std::pair(table.post[k], table.delay_of(k)); });
+    }
+    for (const std::uint64_t k : order) {
+      this->add_synapse(table, k);
+      delay_.push_back(table.delay_of(k));
     }
   }
   this->feed_.table = nullptr;  // the table is freed after building
@@ -43,6 +54,7 @@ void QueuedHistory<R>::start(Step born) {
     source.spikes = ReplayStore<R>::born(born);
   }
   rows_ = {};
+  split_sources_ = 0;
   written_ = false;
   written_until_ = -1;
 }
@@ -68,58 +80,54 @@ auto QueuedHistory<R>::rows_of(std::size_t i) -> std::span<Row> {
   return {first, last};
 }
 
+// From now on, the rows of a source may differ.
 template <class R>
-void QueuedHistory<R>::split_all() {
+void QueuedHistory<R>::split_up(std::size_t i) {
   if (rows_.empty()) {
     std::vector<Row> rows;
-    for_rows([&](std::uint32_t i, std::uint16_t delay) { rows.push_back({{}, i, delay}); });
+    for_rows([&](std::uint32_t k, std::uint16_t delay) { rows.push_back({{}, k, delay}); });
     rows_.swap(rows);  // all of them, or none if memory runs out
   }
-  for (Row& row : rows_) {
-    const SourceSpikes& spikes = sources_[row.source].spikes;
-    if (spikes.last != split) {
-      static_cast<SourceSpikes&>(row) = spikes;
+  if (!is_split(i)) {
+    for (Row& row : rows_of(i)) {
+      static_cast<SourceSpikes&>(row) = sources_[i].spikes;
     }
-  }
-  for (Source& source : sources_) {
-    source.spikes.last = split;
+    sources_[i].spikes.last = split;
+    ++split_sources_;
   }
 }
 
-// Finds the sources whose rows know the same, after others may have changed them.
+// After others may have changed rows: finds the sources whose rows know the same.
 template <class R>
-void QueuedHistory<R>::join() {
+void QueuedHistory<R>::join_all() {
   if (!written_) {
     return;
   }
   written_ = false;
-  bool some_split = false;
-  for (auto row = rows_.begin(); row != rows_.end();) {
-    const auto end = std::find_if(row, rows_.end(),
-                                  [&](const Row& other) { return other.source != row->source; });
-    for (auto of_source = row; of_source != end; ++of_source) {
-      written_until_ = std::max(written_until_, of_source->last);
+  for (std::size_t i = 0; i < count(); ++i) {
+    if (is_split(i)) {
+      for (const Row& row : rows_of(i)) {
+        written_until_ = std::max(written_until_, row.last);
+      }
+      join(i);
     }
-    some_split = !join({row, end}) || some_split;
-    row = end;
-  }
-  if (!some_split) {
-    rows_ = {};
   }
 }
 
-// The rows of one source. Returns whether they know the same.
+// A split source, if its rows know the same. Rows are only kept as long as one is split.
 template <class R>
-bool QueuedHistory<R>::join(std::span<Row> rows) {
-  const Row& first = rows.front();
-  if (!std::ranges::all_of(rows, [&](const Row& row) {
+void QueuedHistory<R>::join(std::size_t i) {
+  const std::span<const Row> rows = rows_of(i);
+  const SourceSpikes first = rows.front();
+  if (std::ranges::all_of(rows, [&](const Row& row) {
         return row.last == first.last && row.done == first.done && row.pre == first.pre &&
                row.pre_2 == first.pre_2;
       })) {
-    return false;
+    sources_[i].spikes = first;
+    if (--split_sources_ == 0) {
+      rows_ = {};
+    }
   }
-  sources_[first.source].spikes = first;
-  return true;
 }
 
 // Whether a spike has arrived at targets of some synapses before `from`.
@@ -133,7 +141,7 @@ void QueuedHistory<R>::enqueue(Gid source, Step stamp, Step from) {
   enqueue_all({&source, 1}, stamp, from);
 }
 
-// Lists the sources that have synapses, and updates those that are not updated together.
+// Lists the sources that have synapses, and the spikes that are new to them.
 template <class R>
 void QueuedHistory<R>::list(std::span<const Gid> sources, Step stamp, Step from) {
   listed_.clear();
@@ -142,54 +150,64 @@ void QueuedHistory<R>::list(std::span<const Gid> sources, Step stamp, Step from)
     return static_cast<std::uint32_t>(*at - this->feed_.pre_gid);
   };
   auto at = std::ranges::lower_bound(sources, this->feed_.pre_gid);
-  for (std::size_t spikes = 0; at != sources.end() && number(at) < count(); at += spikes) {
+  for (; at != sources.end() && number(at) < count(); ++at) {
     const std::uint32_t i = number(at);
-    spikes = 1;
-    while (at + spikes != sources.end() && number(at + spikes) == i) {
-      ++spikes;  // a source may spike twice in a step
-    }
     if (sources.end() - at > headers_ahead) {
-      const Source* later = &sources_[std::min<std::size_t>(number(at + headers_ahead), count())];
-      fetch_line(later);
-      fetch_line(&later[1].first);  // it may lie on the next line
+      const std::size_t later = number(at + headers_ahead);
+      const Source* source = &sources_[std::min(later, count() - 1)];
+      fetch_line(source);
+      fetch_line(&source[1].first);  // it may lie on the next line
     }
     if (synapses_of(i) == 0 || (!is_split(i) && !is_new(sources_[i].spikes, stamp))) {
       continue;
     }
-    if (is_split(i) || passed(i, stamp, from)) {
-      update_rows(i, spikes, stamp, from);
-    } else {
+    listed_.push_back(i);
+    if (passed(i, stamp, from)) {
+      split_up(i);
+    }
+    if (!is_split(i)) {
       const std::uint64_t first = first_of(i);
-      listed_.insert(listed_.end(), spikes, i);
-      ahead_of_.insert(
-          ahead_of_.end(), spikes,
-          {this->weight_.data() + first, this->own_.empty() ? nullptr : this->own_.data() + first,
-           this->target_.data() + first, synapses_of(i), delay_.data() + first});
+      ahead_of_.push_back({this->weight_.data() + first,
+                           this->own_.empty() ? nullptr : this->own_.data() + first,
+                           this->target_.data() + first, synapses_of(i), delay_.data() + first});
     }
   }
 }
 
-// How many of those listed from `begin` on are updated together, none of them twice.
+// How many of those listed from `begin` on are updated together: none of them twice, as a source
+// may spike twice in a step; or the spikes of one split source.
 template <class R>
 std::size_t QueuedHistory<R>::take(std::size_t begin) const {
-  std::size_t end = begin, synapses = 0;
+  std::size_t end = begin;
+  if (is_split(listed_[begin])) {
+    while (end < listed_.size() && listed_[end] == listed_[begin]) {
+      ++end;
+    }
+    return end - begin;
+  }
+  std::size_t synapses = 0;
   do {
     synapses += synapses_of(listed_[end++]);
   } while (end < listed_.size() && end - begin < most_together &&
-           listed_[end] != listed_[end - 1] &&
+           listed_[end] != listed_[end - 1] && !is_split(listed_[end]) &&
            synapses + synapses_of(listed_[end]) <= synapses_together);
   return end - begin;
 }
 
+// In order, which is the order of additions at a target.
 template <class R>
 void QueuedHistory<R>::enqueue_all(std::span<const Gid> sources, Step stamp, Step from) {
-  join();
+  join_all();
   list(sources, stamp, from);
   RowsAhead<R> ahead(ahead_of_);
   const std::span<const std::uint32_t> all(listed_);
   for (std::size_t begin = 0, n = 0; begin < all.size(); begin += n) {
     n = take(begin);
-    update(all.subspan(begin, n), stamp, ahead);
+    if (is_split(all[begin])) {
+      update_rows(all[begin], n, stamp, from);
+    } else {
+      update(all.subspan(begin, n), stamp, ahead);
+    }
   }
 }
 
@@ -217,14 +235,9 @@ void QueuedHistory<R>::update(std::span<const std::uint32_t> sources, Step stamp
   }
 }
 
-// The same for a source whose rows differ, or of which a spike has passed some: they are not
-// updated again.
+// The same for a split source. Rows are left out that a spike has reached before.
 template <class R>
 void QueuedHistory<R>::update_rows(std::size_t i, std::size_t spikes, Step stamp, Step from) {
-  if (!is_split(i)) {
-    split_all();
-    written_ = true;  // by what follows
-  }
   const std::span<Row> rows = rows_of(i);
   for (Row& row : rows) {
     if (!is_new(row, stamp) || stamp + row.delay - 1 < from) {
@@ -241,7 +254,7 @@ void QueuedHistory<R>::update_rows(std::size_t i, std::size_t spikes, Step stamp
       this->pass(row, stamp);
     }
   }
-  join(rows);
+  join(i);
 }
 
 // Weights go into the lists of the steps when they arrive.
@@ -317,18 +330,17 @@ void QueuedHistory<R>::settle_row(Row& row, Step upto) {
 
 template <class R>
 void QueuedHistory<R>::settle_all(Step upto) {
-  join();
+  join_all();
   for (std::size_t i = 0; i < count(); ++i) {
-    if (!is_split(i)) {
+    if (is_split(i)) {
+      for (Row& row : rows_of(i)) {
+        settle_row(row, upto);
+      }
+      join(i);
+    } else {
       SourceSpikes& spikes = sources_[i].spikes;
       settle(spikes, first_of(i), synapses_of(i), upto);
       spikes.done = std::max(spikes.done, upto);
-    }
-  }
-  for (Row& row : rows_) {
-    if (is_split(row.source)) {
-      settle_row(row, upto);
-      written_ = true;  // perhaps its source's rows know the same now
     }
   }
 }
@@ -365,10 +377,14 @@ R QueuedHistory<R>::trace(Readable which, std::uint32_t source, std::uint32_t ta
   return this->source_trace(which, *spikes, position, now);
 }
 
-// Sources are split until join() has seen what others write.
+// Sources are split until join_all() has seen what others write.
 template <class R>
 PlasticParts<R> QueuedHistory<R>::parts() {
-  split_all();
+  for (std::size_t i = 0; i < count(); ++i) {
+    if (synapses_of(i) > 0) {
+      split_up(i);
+    }
+  }
   written_ = true;
   return this->parts_of(rows_);
 }

@@ -37,7 +37,8 @@ class QueuedHistory final : public ReplayStore<R> {
 
  private:
   using SourceSpikes = typename ReplayStore<R>::SourceSpikes;
-  using Events = EventLists<FloatEvent<R>>;
+  // Chunks are small: many delays make many lists.
+  using Events = EventLists<FloatEvent<R>, 512>;
 
   // Its synapses go on to where those of the next one begin.
   struct Source {
@@ -49,8 +50,9 @@ class QueuedHistory final : public ReplayStore<R> {
     std::uint32_t source;
     std::uint16_t delay;
   };
-  // In place of a source's last spike: its rows differ. A state that was written while spikes had
-  // arrived at some of them only makes them differ; such a source is slow.
+  // In place of a source's last spike, which no state has: its rows may differ. A state that was
+  // written while spikes had arrived at some of them only makes them differ; such a source, which
+  // has synapses, is slow.
   static constexpr Step split = -2;
 
   std::size_t count() const { return sources_.size() - 1; }
@@ -70,9 +72,9 @@ class QueuedHistory final : public ReplayStore<R> {
   template <class F>
   void for_rows(F&& f) const;
   std::span<Row> rows_of(std::size_t i);
-  void split_all();
-  void join();
-  bool join(std::span<Row> rows);
+  void split_up(std::size_t i);
+  void join_all();
+  void join(std::size_t i);
   ReplayedRow<R> of_own_delays(ReplayedRow<R> row, std::uint64_t first) const;
   void settle(SourceSpikes& spikes, std::uint64_t first, std::size_t n, Step upto);
   void settle_row(Row& row, Step upto);
@@ -87,8 +89,9 @@ class QueuedHistory final : public ReplayStore<R> {
 
   Buffer<Source> sources_;  // of the population, and an end
   Buffer<std::uint16_t> delay_;
-  std::vector<Row> rows_;    // by source and delay, while sources may be split
-  bool written_ = false;     // others may have changed them
+  std::vector<Row> rows_;  // by source and delay, while sources may be split
+  std::size_t split_sources_ = 0;
+  bool written_ = false;     // others may have changed rows
   Step written_until_ = -1;  // their latest spike
   Events due_;
   // Of the updates under way: sources, and what is fetched of them.

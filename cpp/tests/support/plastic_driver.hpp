@@ -140,13 +140,13 @@ struct Driver {
     }
   }
   void enqueue(Step stamp, Step from) {
+    std::vector<Gid> spikes;
     for (std::uint32_t i = 0; i < n_pre; ++i) {
       const auto [first, last] =
           std::equal_range(trains.pre[i].begin(), trains.pre[i].end(), stamp);
-      for (auto it = first; it != last; ++it) {
-        store->enqueue(pre_gid + i, stamp, from);
-      }
+      spikes.insert(spikes.end(), static_cast<std::size_t>(last - first), pre_gid + i);
     }
+    store->enqueue_all(spikes, stamp, from);
   }
   // Runs steps up to `end`; adds up what is sent, by target.
   void run(Step end) {
