@@ -225,7 +225,8 @@ void bind_engine(py::module_& m) {
           "conv",
           [](Builder& b, std::size_t source, const Shape& shape, const Doubles& weight,
              const Doubles& bias, Three stride, Three dilation, Three padding, std::size_t groups,
-             std::size_t in_depth, std::size_t out_depth) {
+             std::size_t in_depth, std::size_t out_depth,
+             const std::optional<Array<std::uint32_t>>& uses) {
             if (weight.ndim() != 5) {
               throw py::value_error("weight must have 5 dimensions");
             }
@@ -244,15 +245,19 @@ void bind_engine(py::module_& m) {
             conv.groups = groups;
             conv.in_depth = in_depth;
             conv.out_depth = out_depth;
+            if (uses) {
+              conv.uses = as_vector(*uses);
+            }
             return b.add({std::move(conv), {source}, extent(shape)});
           },
           py::arg("source"), py::arg("shape"), py::arg("weight"), py::arg("bias"),
           py::arg("stride"), py::arg("dilation"), py::arg("padding"), py::arg("groups"),
-          py::arg("in_depth") = 1, py::arg("out_depth") = 1,
+          py::arg("in_depth") = 1, py::arg("out_depth") = 1, py::arg("uses") = py::none(),
           "A convolution with weight [out, in / groups, depth, height, width], stride, dilation "
           "and "
           "padding (front, top, left); `bias` may be empty. Rows of volumes are (depth, height). A "
-          "linear layer is one whose kernel covers its input.")
+          "linear layer is one whose kernel covers its input. `uses` says how often operations "
+          "count each input, if that is not once.")
       .def(
           "average",
           [](Builder& b, std::size_t source, const Shape& shape, const Steps& rows,

@@ -663,6 +663,7 @@ class LayerGraph:
         groups: int,
         in_depth: int = 1,
         out_depth: int = 1,
+        uses: npt.ArrayLike | None = None,
     ) -> int: ...
     def average(
         self,

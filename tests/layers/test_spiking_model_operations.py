@@ -152,13 +152,97 @@ def test_a_transposed_convolution_skips_the_zeros_between_its_inputs(
     assert 0 < done.additions < done.dense
 
 
-def test_the_dense_operations_of_a_linear_layer_are_its_weights() -> None:
-    rng = np.random.default_rng(4)
-    for movement, seen in (
-        (L.Slice((0, 1), (2, 4)), 6),
-        (L.Pad((0, 2), (1, 0)), 21),
-        (L.Flatten(), 10),
-    ):
-        fc = L.Linear(rng.normal(size=(3, seen)))
-        model = exact([("m", movement, "input"), ("flat", L.Flatten(), "m"), ("fc", fc, "flat")])
-        assert model.run(rng.random((2, 2, 5)), 4).operations["fc"].dense == 4 * 3 * seen
+MOVEMENTS = [
+    (L.Flatten(), 40),
+    (L.Slice((0, 1, 0), (2, 3, 3)), 12),
+    (L.Slice((1, 0, 1), (2, 4, 5), (1, 3, 2)), 4),  # so little that it is moved first
+    (L.Pad((0, 2, 0), (1, 0, 0)), 90),
+    (L.Pad((0, 1, 2), (0, 0, 1), "reflect"), 80),
+    (L.Take((3, 0, 3, 1, 3), 1), 50),
+    (L.Tile((2, 1, 3)), 240),
+    (L.Permute((2, 0, 1)), 40),
+]
+
+
+@pytest.mark.parametrize(("movement", "seen"), MOVEMENTS)
+def test_the_dense_operations_of_a_linear_layer_are_its_weights(movement: Any, seen: int) -> None:
+    fc = L.Linear(np.random.default_rng(4).normal(size=(3, seen)))
+    flat = [("m", movement, "input"), ("flat", L.Flatten(), "m")]
+    model = exact([*flat, ("fc", fc, "flat"), ("n", L.IF(), "fc")])
+    x = np.ones((2, 2, 4, 5))
+    done = model.run(x, 4).operations["fc"]
+    assert done.dense == 4 * 3 * seen
+    padded = isinstance(movement, L.Pad) and movement.mode == "constant"
+    assert done.products == 4 * 3 * (40 if padded else seen)
+
+
+def used(movement: Any, active: Any) -> int:
+    """How many of the values that a movement gives are active, for samples [B, ...] of counts."""
+    return sum(int(movement.moved(sample).sum()) for sample in active)
+
+
+@pytest.mark.parametrize(("movement", "seen"), [m for m in MOVEMENTS if m[1] >= 10])
+def test_operations_of_a_linear_layer_behind_a_movement(movement: Any, seen: int) -> None:
+    """Each value counts as often as the layer reads it, also where no value is moved."""
+    rng = np.random.default_rng(5)
+    steps, count = 5, 2
+    fc = L.Linear(rng.normal(size=(3, seen)))
+    ends = {
+        name: [(f"m {name}", movement, name), (f"flat {name}", L.Flatten(), f"m {name}")]
+        for name in ("input", "s", "signed", "pool", "smooth", "sum", "list", "analog")
+    }
+    graph = [
+        ("s", L.IF(0.6), "input"),
+        ("signed", L.IF(0.5, code="signed", levels=3), "input"),
+        ("wide", L.Upsample((2, 3)), "input"),
+        ("fine", L.IF(0.7, v_init=0.2), "wide"),
+        ("pool", L.AvgPool2d((2, 3)), "fine"),
+        ("smooth", L.AvgPool2d(3, 1, 1), "s"),
+        ("sum", L.Add(), ("s", "signed")),
+        ("first", L.Slice((0, 0, 0), (1, 4, 5)), "s"),
+        ("few", L.Conv2d(rng.normal(size=(1, 2, 1, 1))), "input"),
+        ("few s", L.IF(0.4), "few"),
+        ("list", L.Concat(), ("few s", "first")),
+        ("analog", L.ReLU(), "input"),
+        *[layer for end in ends.values() for layer in end],
+        *[(f"fc {name}", fc, f"flat {name}") for name in ends],
+        ("all", L.Concat(), tuple(f"fc {name}" for name in ends)),
+        ("n", L.IF(), "all"),
+    ]
+    model = exact(graph)
+    x = rng.normal(0.2, 0.7, (steps, count, 2, 4, 5)) * (rng.random((steps, count, 2, 4, 5)) < 0.7)
+    result = model.run(x, record=["s", "signed", "fine", "smooth", "few s", "analog"])
+    there = {
+        name: (sent(model, result, name) != 0).astype(int)
+        for name in ("s", "signed", "fine", "smooth", "few s", "analog")
+    }
+    assert all(0.1 < part.mean() < 0.9 for n, part in there.items() if n != "smooth")
+    # A spike reaches what reads the mean of its window.
+    pooled = there["fine"].reshape(-1, 2, 4, 2, 5, 3).sum((3, 5))
+    both = there["s"] + there["signed"]
+    listed = np.concatenate([there["few s"], there["s"][:, :1]], 1)
+    wanted = {
+        "input": (0, used(movement, (x != 0).reshape(-1, 2, 4, 5).astype(int))),
+        "s": (used(movement, there["s"]), 0),
+        "signed": (used(movement, there["signed"]), 0),
+        "pool": (used(movement, pooled), 0),
+        "smooth": (0, used(movement, there["smooth"])),
+        "sum": (used(movement, both), 0),
+        "list": (used(movement, listed), 0),
+        "analog": (0, used(movement, there["analog"])),
+    }
+    for name, (additions, products) in wanted.items():
+        done = result.operations[f"fc {name}"]
+        assert done.additions == pytest.approx(3 * additions / count), name
+        assert done.products == pytest.approx(3 * products / count), name
+        assert done.dense == 3 * seen * steps, name
+        if name not in ("pool", "sum"):  # several spikes a value
+            assert done.additions + done.products <= done.dense, name
+    # Spikes are counted as input, too, and values that are the same at all steps.
+    raster = rng.random((steps, count, 2, 4, 5)) < 0.3
+    done = model.run(raster).operations["fc input"]
+    there_ = raster.reshape(-1, 2, 4, 5).astype(int)
+    assert (done.additions, done.products) == (pytest.approx(3 * used(movement, there_) / 2), 0)
+    done = model.run(x[0], steps).operations["fc input"]
+    constant = 3 * steps * used(movement, (x[0] != 0).astype(int)) / 2
+    assert (done.additions, done.products) == (0, pytest.approx(constant))

@@ -103,6 +103,8 @@ struct Checker {
     require(left == 1, "weights must be [out, in / groups, kernel height, kernel width]");
     require(c.bias.empty() || c.bias.size() == out.channels,
             "bias must be empty or have a value for each channel");
+    require(c.uses.empty() || c.uses.size() == in.size(),
+            "uses must be empty or have a number for each input");
   }
 
   void operator()(const Delayed& d) const {

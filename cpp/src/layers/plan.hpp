@@ -45,6 +45,10 @@ std::optional<std::size_t> input_row(const Kernel& kernel, std::size_t y, std::s
 struct FanOut {
   std::vector<std::uint32_t> rows, columns;
   std::size_t outputs;  // a group
+  // Of a convolution with `uses`: row times column times uses of each input, as stored; and, packed
+  // as the spikes of a step, bit k of these numbers.
+  std::vector<std::uint64_t> each = {};
+  std::vector<std::vector<std::uint8_t>> bits = {};
 };
 FanOut fan_out(const Kernel& kernel);
 

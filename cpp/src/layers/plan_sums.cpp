@@ -18,6 +18,11 @@ Kernel slice_of(const Kernel& k, std::size_t first, std::size_t n) {
     weights.insert(weights.end(), from, from + n * size);
   }
   slice.conv.weights = std::move(weights);
+  if (!k.conv.uses.empty()) {
+    const std::size_t pixels = k.in.height * k.in.width;
+    const std::uint32_t* uses = k.conv.uses.data() + first * pixels;
+    slice.conv.uses.assign(uses, uses + n * pixels);
+  }
   return slice;
 }
 
@@ -63,6 +68,11 @@ Kernel with_pool(const Kernel& k, const AveragePool& pool, const Extent& in) {
     }
   }
   all.conv.weights = std::move(weights);
+  all.conv.uses.clear();
+  for (std::size_t i = 0; !c.uses.empty() && i < in.size(); ++i) {
+    const std::size_t row = i / in.width;  // windows tile the rows of all channels
+    all.conv.uses.push_back(c.uses[row / y * k.in.width + i % in.width / x]);
+  }
   return all;
 }
 

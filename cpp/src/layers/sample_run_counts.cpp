@@ -1,10 +1,28 @@
 // Operation counts of one sample: spikes sent, weights added for them, products.
 #include <algorithm>
+#include <bit>
+#include <cstring>
 
 #include "layers/sample_run.hpp"
 #include "spikelet/layers/graded.hpp"
 
 namespace spikelet::layers {
+namespace {
+
+// The number of bits that are set in both.
+std::uint64_t common(const std::uint8_t* a, const std::uint8_t* b, std::size_t bytes) {
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < bytes; i += 8) {
+    const std::size_t n = std::min<std::size_t>(8, bytes - i);
+    std::uint64_t words[2]{};
+    std::memcpy(&words[0], a + i, n);
+    std::memcpy(&words[1], b + i, n);
+    sum += static_cast<std::uint64_t>(std::popcount(words[0] & words[1]));
+  }
+  return sum;
+}
+
+}  // namespace
 
 template <class R>
 void SampleRun<R>::count(std::span<NodeCounts> counts) const {
@@ -28,9 +46,21 @@ void SampleRun<R>::count(std::span<NodeCounts> counts) const {
     const Layout& l = node.layout;
     const auto& totals = row_totals[source];
     const auto [begin, end] = run_of(node);
+    std::uint64_t sum = 0;
+    if (!fan.each.empty()) {
+      const std::size_t bytes = l.row_bytes();
+      for (std::size_t k = 0; k < node.planes * l.height; ++k) {
+        const std::uint8_t* p = work_[source].bits.data() + k * steps_ * bytes;
+        for (std::size_t t = begin; t < end; ++t) {
+          for (std::size_t bit = 0; bit < fan.bits.size(); ++bit) {
+            sum += common(p + t * bytes, fan.bits[bit].data() + k % l.height * bytes, bytes) << bit;
+          }
+        }
+      }
+      return sum * fan.outputs;
+    }
     // Most columns are seen by equally many outputs; the others are counted by themselves.
     const std::uint32_t most = fan.columns[l.width / 2];
-    std::uint64_t sum = 0;
     for (std::size_t plane = 0; plane < node.planes; ++plane) {
       for (std::size_t y = 0; y < l.height; ++y) {
         const std::uint8_t* p = row(source, y, begin) + plane * plane_bytes(source);
@@ -50,7 +80,10 @@ void SampleRun<R>::count(std::span<NodeCounts> counts) const {
   };
   const auto values_seen = [&](const FanOut& fan, const Layout& l, const R* in) {
     std::uint64_t sum = 0;
-    for (std::size_t y = 0; y < l.height; ++y) {
+    for (std::size_t k = 0; k < fan.each.size(); ++k) {
+      sum += in[k] != 0 ? fan.each[k] : 0;
+    }
+    for (std::size_t y = 0; fan.each.empty() && y < l.height; ++y) {
       for (std::size_t x = 0; x < l.width; ++x) {
         const R* pixel = in + y * l.row() + x * l.pixel;
         const auto active = static_cast<std::uint64_t>(

@@ -1,6 +1,7 @@
 // Weights of convolutions in the order in which kernels read them.
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <type_traits>
 
 #include "layers/plan.hpp"
@@ -43,6 +44,29 @@ std::vector<std::uint32_t> axis_fan_out(std::size_t in, std::size_t out, std::si
   return fan;
 }
 
+// Fills fan.each and fan.bits.
+void count_uses(const Kernel& k, FanOut& fan) {
+  const Layout l(k.in);
+  fan.each.resize(l.size());
+  std::uint64_t any = 0;
+  for (std::size_t c = 0, i = 0; c < l.channels; ++c) {
+    for (std::size_t y = 0; y < l.height; ++y) {
+      for (std::size_t x = 0; x < l.width; ++x, ++i) {
+        std::uint64_t& each = fan.each[y * l.row() + x * l.pixel + c];
+        each = std::uint64_t{fan.rows[y]} * fan.columns[x] * k.conv.uses[i];
+        any |= each;
+      }
+    }
+  }
+  for (std::size_t bit = 0; any != 0; ++bit, any >>= 1) {
+    auto& bits = fan.bits.emplace_back(l.height * l.row_bytes());
+    for (std::size_t i = 0; i < l.size(); ++i) {
+      const std::uint64_t set = fan.each[i] >> bit & 1;
+      bits[i / 8] = static_cast<std::uint8_t>(bits[i / 8] | set << i % 8);
+    }
+  }
+}
+
 }  // namespace
 
 std::optional<std::size_t> input_row(const Kernel& k, std::size_t y, std::size_t ky) {
@@ -67,9 +91,13 @@ FanOut fan_out(const Kernel& k) {
       }
     }
   }
-  return {rows,
-          axis_fan_out(k.in.width, k.out.width, c.kernel_width, c.stride_x, c.dilation_x, c.left),
-          k.out.channels / c.groups};
+  FanOut fan{
+      rows, axis_fan_out(k.in.width, k.out.width, c.kernel_width, c.stride_x, c.dilation_x, c.left),
+      k.out.channels / c.groups};
+  if (!c.uses.empty()) {
+    count_uses(k, fan);
+  }
+  return fan;
 }
 
 std::uint64_t dense_operations(const Graph& graph, std::size_t node) {
@@ -82,6 +110,9 @@ std::uint64_t dense_operations(const Graph& graph, std::size_t node) {
   }
   const Extent in = graph[graph[node].inputs[0]].shape;
   const FanOut fan = fan_out({*conv, in, graph[node].shape});
+  if (!fan.each.empty()) {
+    return fan.outputs * std::accumulate(fan.each.begin(), fan.each.end(), std::uint64_t{0});
+  }
   std::uint64_t rows = 0, columns = 0;
   for (const auto n : fan.rows) {
     rows += n;

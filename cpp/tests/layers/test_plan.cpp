@@ -64,6 +64,34 @@ TEST_CASE("the fan-out of an input is the number of outputs that see it") {
   }
 }
 
+TEST_CASE("the fan-out of an input is times its uses") {
+  for (const Case& given : cases) {
+    Kernel k = kernel_of(given);
+    for (std::size_t i = 0; i < k.in.size(); ++i) {
+      k.conv.uses.push_back(static_cast<std::uint32_t>(6 * test::draw(i, 2)));
+    }
+    const FanOut fan = fan_out(k);
+    const Layout l(k.in);
+    std::vector<std::uint64_t> each(l.size()), sums(l.size());
+    for (std::size_t i = 0; i < k.in.size(); ++i) {
+      const std::size_t x = i % l.width, y = i / l.width % l.height, c = i / l.width / l.height;
+      each[y * l.row() + x * l.pixel + c] =
+          std::uint64_t{fan.rows[y]} * fan.columns[x] * k.conv.uses[i];
+    }
+    CHECK(fan.each == each);
+    for (std::size_t bit = 0; bit < fan.bits.size(); ++bit) {
+      REQUIRE(fan.bits[bit].size() == l.height * l.row_bytes());
+      for (std::size_t i = 0; i < l.size(); ++i) {
+        sums[i] += std::uint64_t{fan.bits[bit][i / 8]} >> i % 8 & 1 ? 1ULL << bit : 0;
+      }
+    }
+    CHECK(sums == each);
+    k.conv.uses.assign(k.in.size(), 0);
+    CHECK(fan_out(k).each == std::vector<std::uint64_t>(l.size()));
+    CHECK(fan_out(k).bits.empty());
+  }
+}
+
 TEST_CASE("values take the simplest form that can represent them") {
   Conv conv;
   conv.kernel_height = conv.kernel_width = 1;

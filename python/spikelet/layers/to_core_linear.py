@@ -39,14 +39,20 @@ def _given(values: Any) -> Any:
 def linear(views: Views, layer: Linear, view: View, shape: Shape) -> View:
     """Add a fully connected layer: a convolution whose kernel covers its input. It reads a moved input where it lies."""
     weight = layer.weight
+    uses: NDArray[np.uint32] | None = None
     part = view.parts[0] if len(view.parts) == 1 else None
     if view.index is not None and part is not None:
         size = math.prod(views.extents[part])
         if size <= _MOST_COLUMNS * view.index.size:
             moved = np.zeros((len(weight), size))
             there = view.index.ravel() >= 0
-            np.add.at(moved.T, view.index.ravel()[there], weight.T[there])
+            read = view.index.ravel()[there]
+            np.add.at(moved.T, read, weight.T[there])
+            # A zero column is no operation, and the sum of two columns is two.
+            uses = np.bincount(read, minlength=size).astype(np.uint32)
             weight, view = moved, View((size,), (part,))
+    if uses is not None and (uses == 1).all():
+        uses = None
     from_, (c, h, w) = views.in_order(view)
     extent = extent_of(shape)
     number = views.core.conv(
@@ -58,6 +64,7 @@ def linear(views: Views, layer: Linear, view: View, shape: Shape) -> View:
         dilation=(1, 1, 1),
         padding=(0, 0, 0),
         groups=1,
+        uses=uses,
     )
     return views.add(number, extent, shape)
 

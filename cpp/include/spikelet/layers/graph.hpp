@@ -45,6 +45,9 @@ struct Conv {
   // and the kernel_height rows of the kernel form `kernel_depth` planes.
   std::size_t kernel_depth = 1, stride_z = 1, dilation_z = 1, front = 0;
   std::size_t in_depth = 1, out_depth = 1;
+  // Of operations: how often the layer reads each input [c][y][x], whose weights are summed. Empty:
+  // once.
+  std::vector<std::uint32_t> uses = {};
   bool is_flat() const { return kernel_depth == 1 && in_depth == 1 && out_depth == 1; }
 };
 
