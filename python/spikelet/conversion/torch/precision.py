@@ -103,7 +103,7 @@ class Constants:
     ) -> Any:
         """Return what an operator found, for the tensors of which it was given copies: it may write to them, or view them."""
         for wide, copy in pairs:
-            if copy.is_inference() or copy._version:  # it was written to; there is no public name
+            if not torch.equal(copy, wide.float()):  # it was written to
                 wide.copy_(copy)
         own = {id(copy): wide for wide, copy in pairs}
         memory = {_address(copy) for _, copy in pairs}
