@@ -178,6 +178,7 @@ def test_a_view_of_what_holds_inputs_is_no_copy() -> None:
         lambda m, x: m.fc(x) + m.fc(torch.tensor([0.3] * 6)),
         lambda m, x: m.fc(x) * F.conv1d(torch.ones(1, 1, 6), m.fc.weight[:1, None, :3]).sum(),
         lambda m, x: m.fc(x * F.layer_norm(torch.linspace(0, 1, 6), (6,), m.fc.weight[0])),
+        lambda m, x: m.fc(x * torch.func.vmap(lambda a: 2 * a)(torch.ones(3, 6))[0]),
         lambda m, x: m.fc(torch.zeros(1, 6).repeat(len(x), 1).copy_(x)),
     ],
 )

@@ -124,6 +124,7 @@ class Constants:
 
 
 def _address(tensor: torch.Tensor) -> int:
-    if tensor.layout != torch.strided:
+    try:
+        return int(tensor.untyped_storage().data_ptr())
+    except (NotImplementedError, RuntimeError):  # sparse, or inside torch.func.vmap
         return -1
-    return int(tensor.untyped_storage().data_ptr())
