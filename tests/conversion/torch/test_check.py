@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 
 from spikelet import layers as L
 from spikelet.conversion.torch.check import differing
@@ -28,10 +29,37 @@ def test_the_first_layer_that_differs_is_named() -> None:
 
 
 def test_rounding_of_what_is_zero_is_not_compared() -> None:
-    graph = Graph([("fc", L.Linear(np.full((1, 3), 1e-17)), ["input"])])
-    x = {"input": RNG.normal(size=(6, 3))}
-    assert differing(graph, x, {"fc": np.zeros((6, 1))}, 1e-6) is None
-    assert differing(graph, x, {"fc": np.full((6, 1), 1e-9)}, 1e-6) == ("fc", 0)
+    """A sum of inputs that cancel."""
+    graph = Graph([("fc", L.Linear(np.ones((1, 3))), ["input"]), ("less", L.Affine(-1e-9), ["fc"])])
+    x = RNG.normal(size=(6, 3))
+    x[:, 2] = -(x[:, 0] + x[:, 1])
+    for scale in (1.0, 1e-12, 1e-30):
+        given = {"input": x * scale}
+        rounding = np.full((6, 1), 1e-15 * scale)
+        assert differing(graph, given, {"fc": rounding, "less": 1e-9 * rounding}, 1e-6) is None
+        assert differing(graph, given, {"fc": 1e5 * rounding}, 1e-6) == ("fc", 0)
+        assert differing(graph, given, {"less": rounding}, 1e-6) == ("less", 0)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-6, 1e-10, 1e-12, 1e-20, 1e-30])
+@pytest.mark.parametrize(
+    "layer",
+    [
+        L.Affine,
+        lambda scale: L.Linear(np.eye(3) * scale),
+        lambda scale: L.Conv1d(np.full((1, 1, 1), scale)),
+        lambda scale: L.ConvTranspose1d(np.full((1, 1, 1), scale)),
+    ],
+)
+def test_values_that_are_tiny_are_compared(layer: Any, scale: float) -> None:
+    made = layer(scale)
+    graph = Graph([("small", made, ["input"]), ("relu", L.ReLU(), ["small"])])
+    x = RNG.normal(size=(6, 3) if isinstance(made, L.Linear | L.Affine) else (6, 1, 3))
+    small = x * scale
+    wanted = {"small": small, "relu": np.maximum(small, 0)}
+    assert differing(graph, {"input": x}, wanted, 1e-6) is None
+    assert differing(graph, {"input": x}, {"small": 1.3 * small}, 1e-6) == ("small", 0)
+    assert differing(graph, {"input": x}, {"relu": 1.3 * wanted["relu"]}, 1e-6) is not None
 
 
 def test_what_a_mask_leaves_out_is_not_compared() -> None:

@@ -231,6 +231,33 @@ def test_a_layer_whose_values_are_rounding_is_read() -> None:
     assert len(read_torch(module, (2, 7, 10))) > 0
 
 
+@pytest.mark.parametrize(
+    "after",
+    [
+        lambda c, _: c.mean(1, keepdim=True),
+        lambda c, _: -c.mean(1, keepdim=True),
+        lambda c, _: c.sum(1, keepdim=True).relu(),
+        lambda c, x: c.mean(1, keepdim=True) * x,
+    ],
+)
+def test_rounding_passes_through_layers(after: Any) -> None:
+    module = Lambda(lambda _, x: after(x - x.mean(1, keepdim=True), x))
+    assert len(read_torch(module, (6,))) > 0
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-9, 1e-10, 1e-12, 1e-20, 1e-30])
+@pytest.mark.parametrize("last", [lambda m, x: m.fc(x), lambda m, x: x])
+def test_what_changes_between_runs_is_refused_at_any_scale(last: Any, scale: float) -> None:
+    runs = []
+
+    def forward(m: Any, x: torch.Tensor) -> torch.Tensor:
+        runs.append(1)
+        return last(m, x * (scale * (1 if len(runs) % 2 else 1.3)))
+
+    with pytest.raises(ValueError, match="differs from"):
+        read_torch(Lambda(forward, fc=nn.Linear(6, 6, bias=False)), (6,))
+
+
 def test_a_cast_to_whole_numbers_is_named() -> None:
     module = Lambda(lambda m, x: m.fc(x.relu().int().float()), fc=nn.Linear(3, 2))
     with pytest.raises(ValueError, match=r"layer 'int' \(int\): cannot be converted; it has steps"):

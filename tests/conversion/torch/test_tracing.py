@@ -18,8 +18,6 @@ from spikelet.conversion.torch.tracing import (
     copied,
     is_layer,
     kind_of,
-    leaves,
-    mapped,
     outputs_of,
 )
 
@@ -137,14 +135,6 @@ def test_outputs_of_every_form() -> None:
     assert [n for n, _ in outputs_of({"out": y, "aux": {"x": y}})] == ["out", "aux.x"]
     assert [n for n, _ in outputs_of(Detection(y))] == ["boxes"]
     assert list(outputs_of(None)) == []
-
-
-def test_nested_arguments() -> None:
-    tree = ([1, (2, Pair(3, 4))], {"k": slice(5, None)}, torch.Size([7]))
-    assert mapped(lambda a: a, tree) == tree
-    assert [a for a in leaves(tree) if a is not None] == [1, 2, 3, 4, 5]
-    doubled = mapped(lambda a: a and 2 * a, tree)
-    assert doubled[1]["k"] == slice(10, None)
 
 
 @pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated")

@@ -16,6 +16,8 @@ from torch.overrides import TorchFunctionMode
 from spikelet.conversion.building import ERRORS, hint_for, refuse
 from spikelet.conversion.torch.copies import copy_of
 from spikelet.conversion.torch.lookup import FUNCTIONS, Indices, LookupFunction
+from spikelet.conversion.torch.precision import Constants, in_one_precision, mixed
+from spikelet.conversion.torch.trees import is_in_place, kind_of, leaves, mapped, name_of
 
 __all__ = [
     "READER",
@@ -117,48 +119,6 @@ class Step:
         return [v for v in leaves((self.args, self.kwargs)) if isinstance(v, Value)]
 
 
-def mapped(function: Callable[[Any], Any], tree: Any) -> Any:
-    """Return nested arguments with a function applied to each that is not a container."""
-    if isinstance(tree, torch.Size):
-        return tree
-    if isinstance(tree, tuple) and hasattr(tree, "_fields"):  # a named tuple
-        return type(tree)(*(mapped(function, v) for v in tree))
-    if isinstance(tree, (list, tuple)):
-        return type(tree)([mapped(function, v) for v in tree])
-    if isinstance(tree, dict):
-        return {k: mapped(function, v) for k, v in tree.items()}
-    if isinstance(tree, slice):
-        return slice(*(mapped(function, v) for v in (tree.start, tree.stop, tree.step)))
-    return function(tree)
-
-
-def leaves(tree: Any) -> Iterator[Any]:
-    """Return what is in nested arguments."""
-    found: list[Any] = []
-    mapped(found.append, tree)
-    return iter(found)
-
-
-def kind_of(function: Any) -> str:
-    """Return the name of an operator: "relu" for torch.relu, F.relu_ and Tensor.relu_."""
-    if name_of(function) == "__get__":  # an attribute of a tensor
-        return str(function.__self__.__name__)
-    return name_of(function).strip("_")
-
-
-def name_of(function: Any) -> str:
-    """Return the name of an operator, of any overload: "relu_" for Tensor.relu_ and aten.relu_.default."""
-    function = getattr(function, "overloadpacket", function)
-    name: str = getattr(function, "__name__", type(function).__name__)
-    return name
-
-
-def _is_in_place(function: Any) -> bool:
-    """Return whether an operator changes its first argument: Tensor.relu_, and ``x[0] = y``."""
-    name = name_of(function)
-    return kind_of(function) == "setitem" or (name.endswith("_") and not name.endswith("__"))
-
-
 def is_layer(module: nn.Module) -> bool:
     """Return whether a module is a layer of PyTorch itself, and not built of others."""
     forward: Any = type(module).forward
@@ -223,6 +183,7 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-ch
         self.module = module
         self.steps: list[Step] = []
         self._paused = False
+        self._constants = Constants()
         self._known: dict[int, Value] = {}  # by the ids of tensors, which values keep alive
         self._inside: list[tuple[str, nn.Module]] = []
         self._refusal: ValueError | None = None
@@ -245,6 +206,7 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-ch
         given = list(inputs.values() if isinstance(inputs, Mapping) else inputs)
         self.steps, self._known, self._inside, self._refusal = [], {}, [], None
         self.inputs = [self._value(x) for x in given]
+        self._constants.dtype = given[0].dtype
         try:
             with self:
                 found = (
@@ -304,13 +266,13 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-ch
         kwargs = kwargs or {}
         operands = [v for v in map(self.value, leaves((args, kwargs))) if v is not None]
         kind = kind_of(func)
-        if kind in _UNSET:
-            return self._in_one_precision(func(*args, **kwargs).zero_())
         given = (*args, *kwargs.values())  # torch.relu(input=x)
+        if kind in _UNSET:
+            func, operands = _zeroed(func), []
         if self._paused:
             return func(*args, **kwargs)
         if not operands or _is_constant(func, kind, given, self.value):
-            return self._constant(func, args, kwargs)
+            return self._constants.run(func, args, kwargs)
         if kind == "is_all_true":  # torch.distributions checks its arguments
             return torch.tensor(True)
         if name_of(func) in _LEAVING:
@@ -354,20 +316,22 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-ch
         where, name = self._labels(kind)
         if kwargs.get("out") is not None:
             self._refuse(where, "writes to out=", "use the result that it returns")
-        in_place = _is_in_place(function)
+        in_place = is_in_place(function)
         given = mapped(lambda a: self.value(a) or a, (tuple(args), dict(kwargs)))
         if in_place and not isinstance(given[0][0], Value):  # a constant that is about to change
             given = ((given[0][0].clone(), *given[0][1:]), given[1])
+        precision = self.inputs[0].tensor.dtype
+        values = [t for t in leaves((args, kwargs)) if self.value(t) is not None]
         if not in_place:
-            args, kwargs = self._in_one_precision((tuple(args), dict(kwargs)))
+            args, kwargs = in_one_precision((tuple(args), dict(kwargs)), precision, *values)
         try:
-            found = function(*args, **kwargs)
+            found = mixed(function, args, kwargs)
         except (*ERRORS, NotImplementedError) as error:
             self._refuse_shapes(where, kind, given, error)
         if kind == "setitem":
             found = args[0]
-        elif not in_place:  # a cast of a mask
-            found = self._in_one_precision(found)
+        elif all(t.dtype == precision or not t.is_floating_point() for t in values):
+            found = in_one_precision(found, precision)  # a cast of a mask: it is no view
         if kind in _OF_SHAPES or not any(isinstance(t, torch.Tensor) for t in leaves(found)):
             return None if kind == "setitem" else found
         inside = self._inside[-1][1] if self._inside else self.module
@@ -377,23 +341,6 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-ch
         )
         self.steps.append(step)
         return None if kind == "setitem" else found
-
-    def _constant(self, function: Any, args: Any, kwargs: Any) -> Any:
-        """Run an operator whose result is a constant, in the precision of the input: ``torch.ones(3)`` has its own."""
-        if _is_in_place(function):  # the caller goes on with this very tensor
-            return function(*args, **kwargs)
-        args, kwargs = self._in_one_precision((tuple(args), dict(kwargs)))
-        return self._in_one_precision(function(*args, **kwargs))
-
-    def _in_one_precision(self, tree: Any) -> Any:
-        """Give constants the precision of the input: PyTorch's products do not mix them."""
-        precision = self.inputs[0].tensor.dtype
-
-        def same(a: Any) -> Any:
-            other = isinstance(a, torch.Tensor) and a.is_floating_point() and a.dtype != precision
-            return a.to(precision) if other and self.value(a) is None else a
-
-        return mapped(same, tree)
 
     def _refuse_shapes(self, where: str, kind: str, given: Any, error: Exception) -> NoReturn:
         if self._refusal is not None:
@@ -408,6 +355,14 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-ch
             if len(first) == 3 and first[-1] in (1, 3, 4) and first[0] not in (1, 3, 4):
                 hint += ", which looks like (height, width, channels): PyTorch takes (channels, height, width)"  # fmt: skip
         self._refuse(where, f"cannot take samples of shape {shapes} ({error})", hint)
+
+
+def _zeroed(function: Callable[..., Any]) -> Callable[..., Any]:
+    def zeros(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs).zero_()
+
+    zeros.__name__ = name_of(function)
+    return zeros
 
 
 def _is_constant(function: Any, kind: str, args: Any, value: Callable[[Any], Value | None]) -> bool:
