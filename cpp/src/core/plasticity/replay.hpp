@@ -14,9 +14,10 @@ SPIKELET_INLINE R replay_one(const Rule& rule, const Replaying<R>& how, std::int
 // Replays the spikes of a target that are older than its latest few. If only the first one counts,
 // it is one of these, or the first of the latest.
 template <class Rule, class R>
-[[gnu::noinline]] void replay_older(const Rule& rule, const Replaying<R>& how,
+[[gnu::noinline]] void replay_older(const void* of, const Replaying<R>& how,
                                     const ReplayedRow<R>& row, Pieces<R>& part,
                                     std::uint32_t synapse) {
+  const Rule& rule = *static_cast<const Rule*>(of);
   const std::size_t j = part.target[synapse];
   const TargetSpikes<R>& posts = how.posts;
   const std::int32_t dendritic = dendritic_of(row, part, synapse);
@@ -41,37 +42,6 @@ template <class Rule, class R>
   }
   for (; k < latest && posts.stamp[k] <= to; ++k) {
     weight = replay_one(rule, how, last, k, row.pre, weight);
-  }
-}
-
-// The same where at most one spike of a target is replayed.
-template <class Rule, class R>
-SPIKELET_INLINE void list_one_each(const Rule& rule, const Replaying<R>& how, const Piece<R>& piece,
-                                   Rounds<R>& rounds) {
-  const ReplayedRow<R>& row = *piece.row;
-  const bool centered = row.own != nullptr;
-  const auto choose = [&](std::uint32_t k, std::uint32_t since, std::uint32_t at,
-                          std::uint32_t left, R& trace) {
-    constexpr std::uint32_t kept = TargetSpikes<R>::kept;
-    if (since == kept) {
-      replay_older(rule, how, row, rounds.part, k);
-    }
-    bool one = left > 0 && since < kept;
-    if (how.first_only) {  // not if another of the target's spikes came first
-      const std::int32_t last = left_at<R>(row.last, dendritic_of(row, rounds.part, k));
-      one = one && how.posts.latest[at - 1] <= last - how.tie;
-    }
-    if (centered) {
-      trace = rounds.part.own[k];
-      rounds.part.own[k] = one ? R(0) : trace;
-      one = one && trace > 0;
-    }
-    return one;
-  };
-  if (row.dendritic != nullptr) {
-    list_one_each<true>(how, piece, rounds, choose);
-  } else {
-    list_one_each<false>(how, piece, rounds, choose);
   }
 }
 
@@ -124,12 +94,17 @@ void replayed_rows(const double* p, const Replaying<R>& how, std::span<const Rep
     const std::span<const Piece<R>> pieces(rounds.part.piece.data(), rounds.part.count);
     if (how.first_only || pieces.front().row->own != nullptr) {
       rounds.size = {};
+      const Older<R> older{&rule, &replay_older<Rule<R>, R>};
       for (const Piece<R>& piece : pieces) {
-        list_one_each(rule, how, piece, rounds);
+        if (piece.row->dendritic != nullptr) {
+          list_one_each<true>(how, piece, rounds, older);
+        } else {
+          list_one_each<false>(how, piece, rounds, older);
+        }
       }
     } else {
       list_spikes(how, pieces, rounds, [&](const Piece<R>& piece, std::uint32_t k) {
-        replay_older(rule, how, *piece.row, rounds.part, k);
+        replay_older<Rule<R>, R>(&rule, how, *piece.row, rounds.part, k);
       });
     }
     for (std::size_t age = rounds.round.size(); age-- > 0;) {

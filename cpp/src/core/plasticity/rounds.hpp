@@ -383,13 +383,20 @@ SPIKELET_INLINE void list_spikes(const Replaying<R>& how, std::span<const Piece<
   }
 }
 
+// How a rule replays the spikes of a target at a synapse that are older than those kept together.
+template <class R>
+struct Older {
+  const void* rule;
+  void (*replay)(const void* rule, const Replaying<R>& how, const ReplayedRow<R>& row,
+                 Pieces<R>& part, std::uint32_t synapse);
+};
+
 // Where at most one spike of a target is replayed: targets with one that is not in are taken in
-// vectors. For the others choose(place, since, at, left, trace): `since` of the latest spikes are
-// not in, `left` of these, from `at` on, would be replayed; whether one is. delayed: the row's
-// synapses have delays of their own.
-template <bool delayed, class R, class Choose>
-SPIKELET_INLINE void list_one_each(const Replaying<R>& how, const Piece<R>& piece,
-                                   Rounds<R>& rounds, Choose&& choose) {
+// vectors, the others one by one. delayed: the row's synapses have delays of their own. Compiled
+// once for all rules, which takes a good part of their code off.
+template <bool delayed, class R>
+[[gnu::noinline]] void list_one_each(const Replaying<R>& how, const Piece<R>& piece,
+                                     Rounds<R>& rounds, const Older<R>& older) {
   constexpr auto kept = static_cast<std::int32_t>(TargetSpikes<R>::kept);
   const ReplayedRow<R>& row = *piece.row;
   const std::uint16_t* target = rounds.part.target;
@@ -450,8 +457,19 @@ SPIKELET_INLINE void list_one_each(const Replaying<R>& how, const Piece<R>& piec
     const std::uint32_t since = count_above(latest + begin, left_then(row.from)),
                         at = begin + TargetSpikes<R>::kept - since;
     const std::uint32_t left = since - count_above(latest + begin, left_then(row.to));
+    if (since == TargetSpikes<R>::kept) {
+      older.replay(older.rule, how, row, rounds.part, k);
+    }
+    bool one = left > 0 && since < TargetSpikes<R>::kept;
+    if (how.first_only) {  // not if another of the target's spikes came first
+      one = one && latest[at - 1] <= left_then(row.last) - how.tie;
+    }
     R trace = row.pre;
-    const bool one = choose(k, since, at, left, trace);
+    if (centered) {
+      trace = rounds.part.own[k];
+      rounds.part.own[k] = one ? R(0) : trace;
+      one = one && trace > 0;
+    }
     round.place[size] = k;
     round.steps[size] = static_cast<std::uint32_t>(std::max(latest[at] + dendritic - row.last, 0));
     round.trace[size] = trace;
