@@ -298,7 +298,7 @@ Work stdp_closed() {
 }
 Work stdp_dense() { return plastic(PlasticLayout::dense_block, 784, 400, {}, constant(dt), 400); }
 Work stdp_queued() {  // dendritic delays: rows by source
-  return plastic(PlasticLayout::history, 2000, 2000, outdegree(100), uniform(0.5, 4), 200);
+  return plastic(PlasticLayout::queued, 2000, 2000, outdegree(100), uniform(0.5, 4), 200);
 }
 Work stdp_history() {  // rows by source and delay
   return plastic(PlasticLayout::history, 2000, 2000, outdegree(100), uniform(0.5, 4), 200,

@@ -68,6 +68,8 @@ std::string_view layout_name(PlasticLayout layout) {
       return "rows in closed form";
     case PlasticLayout::scaled_rows:
       return "rows, scaled by spike";
+    case PlasticLayout::queued:
+      return "queued rows with spike history";
     default:
       return "rows with spike history";
   }

@@ -328,27 +328,22 @@ void QueuedHistory<R>::settle_row(Row& row, Step upto) {
   row.done = std::max(row.done, upto);
 }
 
+// Sources' spikes up to `now` are at their synapses, and what these sent is in the lists.
 template <class R>
-void QueuedHistory<R>::settle_all(Step upto) {
+void QueuedHistory<R>::finish(Step now) {
   join_all();
   for (std::size_t i = 0; i < count(); ++i) {
     if (is_split(i)) {
       for (Row& row : rows_of(i)) {
-        settle_row(row, upto);
+        settle_row(row, now);
       }
       join(i);
     } else {
       SourceSpikes& spikes = sources_[i].spikes;
-      settle(spikes, first_of(i), synapses_of(i), upto);
-      spikes.done = std::max(spikes.done, upto);
+      settle(spikes, first_of(i), synapses_of(i), now);
+      spikes.done = std::max(spikes.done, now);
     }
   }
-}
-
-// All spikes up to `now` are at their synapses, and what these sent is in the lists.
-template <class R>
-void QueuedHistory<R>::finish(Step now) {
-  settle_all(now);
 }
 
 // Spikes of sources that are still to come arrive after `step`, so they are later than the longest
@@ -357,7 +352,7 @@ void QueuedHistory<R>::finish(Step now) {
 template <class R>
 void QueuedHistory<R>::settle(Step step) {
   const Step longest = this->span_ - longest_interval;
-  settle_all(step - longest);
+  finish(step - longest);
   this->spikes_.compact([&](Step stamp) { return stamp <= step - 2 * longest; }, step);
 }
 

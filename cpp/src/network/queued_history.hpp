@@ -78,7 +78,6 @@ class QueuedHistory final : public ReplayStore<R> {
   ReplayedRow<R> of_own_delays(ReplayedRow<R> row, std::uint64_t first) const;
   void settle(SourceSpikes& spikes, std::uint64_t first, std::size_t n, Step upto);
   void settle_row(Row& row, Step upto);
-  void settle_all(Step upto);
   void list(std::span<const Gid> sources, Step stamp, Step from);
   std::size_t take(std::size_t begin) const;
   void update(std::span<const std::uint32_t> sources, Step stamp, RowsAhead<R>& ahead);

@@ -3,7 +3,9 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <set>
 #include <string>
+#include <string_view>
 
 #include "spikelet/network/plastic_store.hpp"
 #include "support/plastic_cases.hpp"
@@ -342,8 +344,9 @@ TEST_CASE("the layout follows from delays, rows, pairing and rule") {
   CHECK(choose_by("TsodyksMarkram", 0, 16) == scaled_rows);
 }
 
-TEST_CASE("make_plastic_store makes the requested layout") {
+TEST_CASE("make_plastic_store makes the requested layout, and each has a name") {
   const Trains trains;
+  std::set<std::string_view> names;
   for (const PlasticLayout layout :
        {PlasticLayout::history, PlasticLayout::queued, PlasticLayout::closed_rows,
         PlasticLayout::dense_block, PlasticLayout::scaled_rows}) {
@@ -354,8 +357,10 @@ TEST_CASE("make_plastic_store makes the requested layout") {
     }
     Driver<float> driver(what, trains);
     CHECK(driver.store->layout() == layout);
+    names.insert(layout_name(layout));
     CHECK(driver.store->clone()->layout() == layout);
     CHECK(driver.store->targets() == slice_end - slice_begin);
     CHECK(driver.store->bytes() > 4 * 200);
   }
+  CHECK(names.size() == 5);
 }

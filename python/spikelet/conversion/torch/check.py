@@ -22,14 +22,8 @@ Floats: TypeAlias = NDArray[Any]
 # rounding is relative to what it is computed of.
 _ROUNDING = 1e-14
 _MASKED = 1e8  # in place of -inf, which frameworks add to what attention leaves out
-_PASSING = (
-    Movement,
-    Pool,
-    L.Add,
-    L.Concat,
-    L.ReLU,
-    L.Resize,
-)  # no result changes by more than the inputs
+# No result changes by more than the sum of the changes of the inputs.
+_PASSING = (Movement, Pool, L.Add, L.Concat, L.ReLU, L.Resize)
 
 
 def differing(

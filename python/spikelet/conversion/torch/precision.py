@@ -70,9 +70,8 @@ class Constants:
 
     def __init__(self) -> None:
         self.dtype = torch.float64
-        self._wide: dict[
-            int, Any
-        ] = {}  # the memory of what would be float32 in PyTorch, by its address
+        # The memory of what would be float32 in PyTorch, by its address.
+        self._wide: dict[int, Any] = {}
 
     def run(self, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """Run an operator that depends on no input."""
