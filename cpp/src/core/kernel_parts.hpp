@@ -23,6 +23,6 @@ template <class R>
 void poisson_range(const PoissonTable& table, const Stream& stream, const Stream& tie, Step step,
                    std::size_t begin, std::size_t end, const R* weight, std::size_t weight_mask,
                    R* input);
-inline constexpr int blocks_together = vector_bytes / 16;  // as many as it draws at once
+inline constexpr int blocks_together = 4;  // as many as it draws at once
 
 }  // namespace spikelet::SPIKELET_LEVEL

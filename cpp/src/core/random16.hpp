@@ -55,63 +55,69 @@ inline void words_of(const Stream& stream, std::uint64_t index, std::uint32_t fi
   }
 }
 
-// Count of one draw; `element` and `sub` key the extra bits of a tie.
-SPIKELET_INLINE std::uint16_t count_of(const PoissonTable& table, std::uint16_t draw,
-                                       const Stream& tie, std::uint32_t element, Step step) {
-  const unsigned column = draw >> 11, rest = draw & 2047u, high = table.high[column];
-  // Branch-free: whether a column's own count is taken cannot be predicted.
-  const unsigned own = 0u - static_cast<unsigned>(rest < high);
-  unsigned count = (column & own) | (table.other[column] & ~own);
-  if (rest == high) [[unlikely]] {
-    count = tie.at(element, step)[0] < table.low[column] ? column : table.other[column];
-  }
-  return static_cast<std::uint16_t>(count);
+// Writes the counts of counted_together draws, as if no further bits mattered. Returns a bit for each
+// draw whose count they decide.
+#if SPIKELET_VECTOR_BYTES == 64
+inline constexpr std::uint32_t counted_together = 32;
+SPIKELET_INLINE std::uint32_t count_some(const PoissonTable& table, const std::uint16_t* draws,
+                                         std::uint16_t* counts) {
+  using U = Vec<std::uint16_t>;
+  // The table sits in two registers and is looked up by lane permutation.
+  const U draw = load(draws), column = draw >> 11, rest = draw & 2047;
+  const U limit = look_up(load(table.high.data()), column);
+  const U alias = look_up(load(table.other.data()), column);
+  store(counts, rest < limit ? column : alias);
+  return _mm512_cmpeq_epi16_mask(reinterpret_cast<__m512i>(rest), reinterpret_cast<__m512i>(limit));
 }
+#elif defined(SPIKELET_LOOKS_UP_BYTES)
+inline constexpr std::uint32_t counted_together = vector_bytes;
+SPIKELET_INLINE std::uint32_t count_some(const PoissonTable& table, const std::uint16_t* draws,
+                                         std::uint16_t* counts) {
+  using U = Vec<std::uint16_t>;
+  using I = Vec<std::int16_t>;  // comparing signed numbers takes one instruction
+  using Bytes = Vec<std::uint8_t>;
+  const U a = load(draws), b = load(draws + lanes<std::uint16_t>);
+  const I rest_a = reinterpret_cast<I>(a & 2047), rest_b = reinterpret_cast<I>(b & 2047);
+  const Bytes column = narrowed(a >> 11, b >> 11);
+  const auto limits = joined(look_up(table.bytes[0], column), look_up(table.bytes[1], column));
+  const I limit_a = reinterpret_cast<I>(limits.first), limit_b = reinterpret_cast<I>(limits.second);
+  const auto both = [](I x, I y) __attribute__((always_inline)) {
+    return narrowed(reinterpret_cast<U>(x), reinterpret_cast<U>(y));
+  };
+  const Bytes own = both(rest_a < limit_a, rest_b < limit_b);
+  const Bytes count = (column & own) | (look_up(table.bytes[2], column) & ~own);
+  const auto wide = joined(count, Bytes{});
+  store(counts, wide.first);
+  store(counts + lanes<std::uint16_t>, wide.second);
+  return bits8(both(rest_a == limit_a, rest_b == limit_b));
+}
+#else
+inline constexpr std::uint32_t counted_together = 1;
+SPIKELET_INLINE std::uint32_t count_some(const PoissonTable& table, const std::uint16_t* draws,
+                                         std::uint16_t* counts) {
+  const unsigned column = *draws >> 11, rest = *draws & 2047u, limit = table.high[column];
+  // Branch-free: whether a column's own count is taken cannot be predicted.
+  const unsigned own = 0u - static_cast<unsigned>(rest < limit);
+  *counts = static_cast<std::uint16_t>((column & own) | (table.other[column] & ~own));
+  return rest == limit;
+}
+#endif
 
 SPIKELET_INLINE void counts_of_block(const PoissonTable& table, const std::uint16_t* draws,
                                      const Stream& tie, std::uint32_t block, Step step,
                                      std::uint16_t* counts) {
-#if SPIKELET_VECTOR_BYTES == 64
-  // The table sits in two registers and is looked up by lane permutation.
-  using U = Vec<std::uint16_t>;
-  const U high = load(table.high.data()), other = load(table.other.data());
-  for (int half = 0; half < 2; ++half) {
-    const U draw = load(draws + 32 * half);
-    const U column = draw >> 11, rest = draw & 2047;
-    const U limit = look_up(high, column), alias = look_up(other, column);
-    const auto own = rest < limit;
-    store(counts + 32 * half, own ? column : alias);
-    std::uint64_t ties =
-        _mm512_cmpeq_epi16_mask(reinterpret_cast<__m512i>(rest), reinterpret_cast<__m512i>(limit));
-    for (; ties != 0; ties &= ties - 1) {
-      const auto n = static_cast<std::uint32_t>(32 * half + __builtin_ctzll(ties));
-      counts[n] =
-          count_of(table, draws[n], tie, static_cast<std::uint32_t>(block * block_size + n), step);
-    }
+  std::uint64_t ties = 0;
+#pragma GCC unroll 4
+  for (std::uint32_t n = 0; n < block_size; n += counted_together) {
+    ties |= std::uint64_t{count_some(table, draws + n, counts + n)} << n;
   }
-#elif defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 32
-  using U = Vec<std::uint16_t>;
-  using I = Vec<std::int16_t>;
-  constexpr auto width = static_cast<std::uint32_t>(lanes<std::uint16_t>);
-  for (std::uint32_t n = 0; n < block_size; n += width) {
-    const U draw = load(draws + n);
-    const U column = draw >> 11, rest = draw & 2047;
-    const U limit = look_up(table.bytes[0], column) | (look_up(table.bytes[1], column) << 8);
-    const I own = reinterpret_cast<I>(rest) < reinterpret_cast<I>(limit);
-    store(counts + n, own ? column : look_up(table.bytes[2], column));
-    for (std::uint64_t ties = bits16(reinterpret_cast<I>(rest == limit)); ties != 0;
-         ties &= ties - 1) {
-      const auto k = n + static_cast<std::uint32_t>(__builtin_ctzll(ties));
-      counts[k] =
-          count_of(table, draws[k], tie, static_cast<std::uint32_t>(block * block_size + k), step);
-    }
+  for (; ties != 0; ties &= ties - 1) {
+    const auto n = static_cast<std::uint32_t>(__builtin_ctzll(ties));
+    const unsigned column = draws[n] >> 11;
+    const auto element = static_cast<std::uint32_t>(block * block_size + n);
+    counts[n] = tie.at(element, step)[0] < table.low[column] ? static_cast<std::uint16_t>(column)
+                                                             : table.other[column];
   }
-#else
-  for (std::uint32_t n = 0; n < block_size; ++n) {
-    counts[n] =
-        count_of(table, draws[n], tie, static_cast<std::uint32_t>(block * block_size + n), step);
-  }
-#endif
 }
 
 // The counts of `blocks` blocks, or of the first draw of several.

@@ -100,6 +100,12 @@ SPIKELET_INLINE std::uint64_t bits(Mask<R> m) {
   } else {
     return static_cast<unsigned>(_mm_movemask_pd(reinterpret_cast<__m128d>(m)));
   }
+#elif defined(__aarch64__)
+  if constexpr (sizeof(R) == 4) {
+    return vaddvq_u32(vandq_u32(reinterpret_cast<uint32x4_t>(m), uint32x4_t{1, 2, 4, 8}));
+  } else {
+    return vaddvq_u64(vandq_u64(reinterpret_cast<uint64x2_t>(m), uint64x2_t{1, 2}));
+  }
 #else
   std::uint64_t result = 0;
   for (int i = 0; i < lanes<R>; ++i) {
@@ -189,6 +195,16 @@ SPIKELET_INLINE Which<R> later(const std::int8_t* p, std::int8_t now) {
   }
   return reinterpret_cast<Which<R>>(_mm_cmpgt_epi32(bytes, _mm_setzero_si128()));
 #endif
+#elif defined(__aarch64__)
+  std::uint32_t word = 0;
+  __builtin_memcpy(&word, p, lanes<R>);
+  const int8x8_t ahead = vsub_s8(vreinterpret_s8_u32(vdup_n_u32(word)), vdup_n_s8(now));
+  const int32x4_t wide = vmovl_s16(vget_low_s16(vmovl_s8(ahead)));
+  if constexpr (sizeof(R) == 4) {
+    return reinterpret_cast<Which<R>>(wide) > 0;
+  } else {
+    return reinterpret_cast<Which<R>>(vmovl_s32(vget_low_s32(wide))) > 0;
+  }
 #else
   Which<R> which;
   for (int k = 0; k < lanes<R>; ++k) {
@@ -271,6 +287,9 @@ SPIKELET_INLINE std::uint64_t bits16(Vec<std::int16_t> m) {
 #elif defined(__x86_64__)
   const __m128i bytes = _mm_packs_epi16(reinterpret_cast<__m128i>(m), _mm_setzero_si128());
   return static_cast<std::uint32_t>(_mm_movemask_epi8(bytes));
+#elif defined(__aarch64__)
+  const uint16x8_t places{1, 2, 4, 8, 16, 32, 64, 128};
+  return vaddvq_u16(vandq_u16(reinterpret_cast<uint16x8_t>(m), places));
 #else
   std::uint64_t result = 0;
   for (int i = 0; i < lanes<std::int16_t>; ++i) {
@@ -287,20 +306,63 @@ SPIKELET_INLINE Vec<std::uint16_t> look_up(Vec<std::uint16_t> table, Vec<std::ui
   return reinterpret_cast<Vec<std::uint16_t>>(
       _mm512_permutexvar_epi16(reinterpret_cast<__m512i>(index), reinterpret_cast<__m512i>(table)));
 }
-#elif defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 32
-// table[index] of 32 bytes, widened, lane by lane.
-SPIKELET_INLINE Vec<std::uint16_t> look_up(const std::array<std::uint8_t, 32>& table,
-                                           Vec<std::uint16_t> index) {
+#elif SPIKELET_VECTOR_BYTES == 32 || defined(__aarch64__)
+#define SPIKELET_LOOKS_UP_BYTES
+// table[index] of 32 bytes, lane by lane.
+SPIKELET_INLINE Vec<std::uint8_t> look_up(const std::array<std::uint8_t, 32>& table,
+                                          Vec<std::uint8_t> index) {
+#if defined(__aarch64__)
+  return reinterpret_cast<Vec<std::uint8_t>>(
+      vqtbl2q_u8(vld1q_u8_x2(table.data()), reinterpret_cast<uint8x16_t>(index)));
+#else
   const auto half = [&](int k) {
     return _mm256_broadcastsi128_si256(
         _mm_loadu_si128(reinterpret_cast<const __m128i*>(table.data() + 16 * k)));
   };
-  // A byte with its sign bit set selects 0; bit 4 of the index, moved to the sign, selects the
-  // half.
-  const __m256i at = reinterpret_cast<__m256i>(index | std::uint16_t{0x8000});
-  return reinterpret_cast<Vec<std::uint16_t>>(
+  const auto at = reinterpret_cast<__m256i>(index);
+  // Bit 4 of the index, moved to the sign, selects the half.
+  return reinterpret_cast<Vec<std::uint8_t>>(
       _mm256_blendv_epi8(_mm256_shuffle_epi8(half(0), at), _mm256_shuffle_epi8(half(1), at),
-                         reinterpret_cast<__m256i>(index << 3)));
+                         _mm256_slli_epi16(at, 3)));
+#endif
+}
+
+// The lower bytes of two vectors as one, in an order of the level's own, and one bit for each in
+// the order of the two vectors; bytes in that order, joined to two vectors.
+SPIKELET_INLINE Vec<std::uint8_t> narrowed(Vec<std::uint16_t> a, Vec<std::uint16_t> b) {
+#if defined(__aarch64__)
+  return reinterpret_cast<Vec<std::uint8_t>>(vmovn_high_u16(
+      vmovn_u16(reinterpret_cast<uint16x8_t>(a)), reinterpret_cast<uint16x8_t>(b)));
+#else
+  return reinterpret_cast<Vec<std::uint8_t>>(_mm256_packs_epi16(
+      reinterpret_cast<__m256i>(a), reinterpret_cast<__m256i>(b)));
+#endif
+}
+SPIKELET_INLINE std::uint32_t bits8(Vec<std::uint8_t> narrow) {
+#if defined(__aarch64__)
+  const auto m = reinterpret_cast<uint8x16_t>(narrow);
+  if (vmaxvq_u8(m) == 0) [[likely]] {
+    return 0;
+  }
+  const uint8x8_t places{1, 2, 4, 8, 16, 32, 64, 128};
+  return vaddv_u8(vand_u8(vget_low_u8(m), places)) |
+         static_cast<std::uint32_t>(vaddv_u8(vand_u8(vget_high_u8(m), places))) << 8;
+#else
+  return static_cast<std::uint32_t>(_mm256_movemask_epi8(
+      _mm256_permute4x64_epi64(reinterpret_cast<__m256i>(narrow), 0xd8)));
+#endif
+}
+SPIKELET_INLINE std::pair<Vec<std::uint16_t>, Vec<std::uint16_t>> joined(Vec<std::uint8_t> low,
+                                                                        Vec<std::uint8_t> high) {
+  using U = Vec<std::uint16_t>;
+#if defined(__aarch64__)
+  const auto l = reinterpret_cast<uint8x16_t>(low), h = reinterpret_cast<uint8x16_t>(high);
+  return {reinterpret_cast<U>(vzip1q_u8(l, h)), reinterpret_cast<U>(vzip2q_u8(l, h))};
+#else
+  const auto l = reinterpret_cast<__m256i>(low), h = reinterpret_cast<__m256i>(high);
+  return {reinterpret_cast<U>(_mm256_unpacklo_epi8(l, h)),
+          reinterpret_cast<U>(_mm256_unpackhi_epi8(l, h))};
+#endif
 }
 #endif
 
@@ -315,6 +377,9 @@ SPIKELET_INLINE Vec<std::uint64_t> mul_low32(Vec<std::uint64_t> a, Vec<std::uint
 #elif defined(__x86_64__)
   return reinterpret_cast<Vec<std::uint64_t>>(
       _mm_mul_epu32(reinterpret_cast<__m128i>(a), reinterpret_cast<__m128i>(b)));
+#elif defined(__aarch64__)
+  return reinterpret_cast<Vec<std::uint64_t>>(
+      vmull_u32(vmovn_u64(reinterpret_cast<uint64x2_t>(a)), vmovn_u64(reinterpret_cast<uint64x2_t>(b))));
 #else
   return (a & 0xffffffffu) * (b & 0xffffffffu);
 #endif
@@ -449,106 +514,5 @@ SPIKELET_INLINE Vec<double> with_sign(Vec<double> x, Vec<double> y) {
 // x^y, x >= 0, from the C library.
 SPIKELET_INLINE float power(float x, float y) { return __builtin_powf(x, y); }
 SPIKELET_INLINE double power(double x, double y) { return __builtin_pow(x, y); }
-
-// 16-bit indices, widened, and the values at these indices.
-template <class R>
-struct IndexOf {
-  typedef std::uint16_t narrow __attribute__((vector_size(2 * lanes<R>)));
-  typedef std::int32_t type __attribute__((vector_size(4 * lanes<R>)));
-};
-template <class R>
-SPIKELET_INLINE typename IndexOf<R>::type load_index(const std::uint16_t* p) {
-#if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
-  if constexpr (sizeof(R) == 4) {  // one instruction where GCC makes five
-    return reinterpret_cast<typename IndexOf<R>::type>(
-        _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))));
-  }
-#endif
-  typename IndexOf<R>::narrow v;
-  __builtin_memcpy(&v, p, sizeof v);
-  return __builtin_convertvector(v, typename IndexOf<R>::type);
-}
-template <class R>
-SPIKELET_INLINE Vec<R> gather(const R* values, typename IndexOf<R>::type index) {
-#if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
-  if constexpr (sizeof(R) == 4) {
-    return reinterpret_cast<Vec<R>>(
-        _mm512_i32gather_ps(reinterpret_cast<__m512i>(index), values, 4));
-  } else {
-    return reinterpret_cast<Vec<R>>(
-        _mm512_i32gather_pd(reinterpret_cast<__m256i>(index), values, 8));
-  }
-#elif defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 32
-  if constexpr (sizeof(R) == 4) {
-    return reinterpret_cast<Vec<R>>(
-        _mm256_i32gather_ps(values, reinterpret_cast<__m256i>(index), 4));
-  } else {
-    return reinterpret_cast<Vec<R>>(
-        _mm256_i32gather_pd(values, reinterpret_cast<__m128i>(index), 8));
-  }
-#else
-  Vec<R> v{};
-  for (int k = 0; k < lanes<R>; ++k) {
-    v[k] = values[index[k]];
-  }
-  return v;
-#endif
-}
-
-// As many 32-bit integers as R has lanes: loaded, gathered, and one bit for each lane of a
-// comparison.
-template <class R>
-SPIKELET_INLINE typename IndexOf<R>::type load_words(const void* p) {
-  typename IndexOf<R>::type v;
-  __builtin_memcpy(&v, p, sizeof v);
-  return v;
-}
-template <class R>
-SPIKELET_INLINE typename IndexOf<R>::type gather_words(const std::int32_t* values,
-                                                       typename IndexOf<R>::type index) {
-#if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
-  if constexpr (sizeof(R) == 4) {
-    return reinterpret_cast<typename IndexOf<R>::type>(
-        _mm512_i32gather_epi32(reinterpret_cast<__m512i>(index), values, 4));
-  } else {
-    return reinterpret_cast<typename IndexOf<R>::type>(
-        _mm256_i32gather_epi32(values, reinterpret_cast<__m256i>(index), 4));
-  }
-#elif defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 32
-  if constexpr (sizeof(R) == 4) {
-    return reinterpret_cast<typename IndexOf<R>::type>(
-        _mm256_i32gather_epi32(values, reinterpret_cast<__m256i>(index), 4));
-  } else {
-    return reinterpret_cast<typename IndexOf<R>::type>(
-        _mm_i32gather_epi32(values, reinterpret_cast<__m128i>(index), 4));
-  }
-#else
-  typename IndexOf<R>::type v{};
-  for (int k = 0; k < lanes<R>; ++k) {
-    v[k] = values[index[k]];
-  }
-  return v;
-#endif
-}
-template <class R>
-SPIKELET_INLINE std::uint32_t word_bits(typename IndexOf<R>::type m) {
-  return static_cast<std::uint32_t>(bits<R>(__builtin_convertvector(m, Mask<R>)));
-}
-
-// How many of 8 numbers that grow are above a limit.
-SPIKELET_INLINE std::uint32_t count_above(const std::int32_t* p, std::int32_t limit) {
-#if defined(__x86_64__) && SPIKELET_VECTOR_BYTES >= 32
-  const __m256i above = _mm256_cmpgt_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)),
-                                           _mm256_set1_epi32(limit));
-  return static_cast<std::uint32_t>(
-      std::popcount(static_cast<std::uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(above)))));
-#else
-  std::uint32_t n = 0;
-  for (int k = 0; k < 8; ++k) {
-    n += p[k] > limit ? 1u : 0u;
-  }
-  return n;
-#endif
-}
 
 }  // namespace spikelet::SPIKELET_LEVEL

@@ -183,6 +183,13 @@ SPIKELET_INLINE std::uint64_t unequal_bytes(const std::uint8_t* p, std::uint8_t 
     equal |= std::uint64_t{static_cast<std::uint32_t>(_mm_movemask_epi8(same))} << k;
   }
   return ~equal;
+#elif defined(__aarch64__)
+  const uint8x16_t places{1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
+  const auto found = [&](int k) {
+    return vbicq_u8(places, vceqq_u8(vld1q_u8(p + k), vdupq_n_u8(than)));
+  };
+  const uint8x16_t quarters = vpaddq_u8(vpaddq_u8(found(0), found(16)), vpaddq_u8(found(32), found(48)));
+  return vgetq_lane_u64(vreinterpretq_u64_u8(vpaddq_u8(quarters, quarters)), 0);
 #else
   std::uint64_t found = 0;
   for (int k = 0; k < 64; ++k) {

@@ -345,7 +345,7 @@ SPIKELET_INLINE void replay(const Rule& rule, const Modulating<R>& modulating, s
     pass(modulating, since, time, spans, synapses.weight, synapses.own);
     const Vec<R> grown = rule.up(synapses.own, change);
     store(level.weight + c, synapses.weight);
-    store(level.own + c, __builtin_convertvector(is_in, Mask<R>) ? grown : synapses.own);
+    store(level.own + c, widened_mask<R>(is_in) ? grown : synapses.own);
     __builtin_memcpy(passed.since + c, &time, sizeof time);
     if constexpr (!keeps_starts) {
       continue;

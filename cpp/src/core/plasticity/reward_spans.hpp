@@ -115,7 +115,7 @@ SPIKELET_INLINE void pass(const Modulating<R>& how, Words<R> from, Words<R> to,
     moved.part[k] += decayed.part[k] * spans.integral[k];
     decayed.part[k] *= spans.decay[k];
   }
-  const auto passes = __builtin_convertvector(to > from, Mask<R>);
+  const auto passes = widened_mask<R>(to > from);
   weight = passes ? at_least(at_most(rounded<R>(moved), how.high), how.low) : weight;
   own = passes ? rounded<R>(decayed) : own;
 }

@@ -144,10 +144,10 @@ SPIKELET_INLINE Down<R> down_of(const Replaying<R>& how, const ReplayedRow<R>& r
   std::uint32_t searched;
   if (how.first_only) {
     searched = word_bits<R>(late);
-    trace = __builtin_convertvector(stamp > row.last - how.tie, Mask<R>) ? trace : Vec<R>{};
+    trace = widened_mask<R>(stamp > row.last - how.tie) ? trace : Vec<R>{};
   } else {
     stamp = late ? newest.stamp_before : stamp;
-    trace = __builtin_convertvector(late, Mask<R>) ? newest.trace_before : trace;
+    trace = widened_mask<R>(late) ? newest.trace_before : trace;
     searched = word_bits<R>(stamp >= row.time);
   }
   // Lanes beyond the end may have any stamp; spikes that never were, no trace.
@@ -436,7 +436,7 @@ template <bool delayed, class R>
     Vec<R> trace = broadcast(row.pre);
     if (centered) {
       trace = load(rounds.part.own + k);
-      store(rounds.part.own + k, __builtin_convertvector(one, Mask<R>) ? Vec<R>{} : trace);
+      store(rounds.part.own + k, widened_mask<R>(one) ? Vec<R>{} : trace);
       ones &= static_cast<std::uint32_t>(bits<R>(trace > R(0)));
     }
     const Words<R> since = newest.stamp - row.last, steps = since > 0 ? since : Words<R>{};
