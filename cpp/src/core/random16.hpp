@@ -55,8 +55,8 @@ inline void words_of(const Stream& stream, std::uint64_t index, std::uint32_t fi
   }
 }
 
-// Writes the counts of counted_together draws, as if no further bits mattered. Returns a bit for each
-// draw whose count they decide.
+// Writes the counts of counted_together draws, as if no further bits mattered. Returns a bit for
+// each draw whose count they decide.
 #if SPIKELET_VECTOR_BYTES == 64
 inline constexpr std::uint32_t counted_together = 32;
 SPIKELET_INLINE std::uint32_t count_some(const PoissonTable& table, const std::uint16_t* draws,

@@ -300,72 +300,6 @@ SPIKELET_INLINE std::uint64_t bits16(Vec<std::int16_t> m) {
 }
 #endif
 
-#if SPIKELET_VECTOR_BYTES == 64
-// table[index], lane by lane.
-SPIKELET_INLINE Vec<std::uint16_t> look_up(Vec<std::uint16_t> table, Vec<std::uint16_t> index) {
-  return reinterpret_cast<Vec<std::uint16_t>>(
-      _mm512_permutexvar_epi16(reinterpret_cast<__m512i>(index), reinterpret_cast<__m512i>(table)));
-}
-#elif SPIKELET_VECTOR_BYTES == 32 || defined(__aarch64__)
-#define SPIKELET_LOOKS_UP_BYTES
-// table[index] of 32 bytes, lane by lane.
-SPIKELET_INLINE Vec<std::uint8_t> look_up(const std::array<std::uint8_t, 32>& table,
-                                          Vec<std::uint8_t> index) {
-#if defined(__aarch64__)
-  return reinterpret_cast<Vec<std::uint8_t>>(
-      vqtbl2q_u8(vld1q_u8_x2(table.data()), reinterpret_cast<uint8x16_t>(index)));
-#else
-  const auto half = [&](int k) {
-    return _mm256_broadcastsi128_si256(
-        _mm_loadu_si128(reinterpret_cast<const __m128i*>(table.data() + 16 * k)));
-  };
-  const auto at = reinterpret_cast<__m256i>(index);
-  // Bit 4 of the index, moved to the sign, selects the half.
-  return reinterpret_cast<Vec<std::uint8_t>>(
-      _mm256_blendv_epi8(_mm256_shuffle_epi8(half(0), at), _mm256_shuffle_epi8(half(1), at),
-                         _mm256_slli_epi16(at, 3)));
-#endif
-}
-
-// The lower bytes of two vectors as one, in an order of the level's own, and one bit for each in
-// the order of the two vectors; bytes in that order, joined to two vectors.
-SPIKELET_INLINE Vec<std::uint8_t> narrowed(Vec<std::uint16_t> a, Vec<std::uint16_t> b) {
-#if defined(__aarch64__)
-  return reinterpret_cast<Vec<std::uint8_t>>(vmovn_high_u16(
-      vmovn_u16(reinterpret_cast<uint16x8_t>(a)), reinterpret_cast<uint16x8_t>(b)));
-#else
-  return reinterpret_cast<Vec<std::uint8_t>>(_mm256_packs_epi16(
-      reinterpret_cast<__m256i>(a), reinterpret_cast<__m256i>(b)));
-#endif
-}
-SPIKELET_INLINE std::uint32_t bits8(Vec<std::uint8_t> narrow) {
-#if defined(__aarch64__)
-  const auto m = reinterpret_cast<uint8x16_t>(narrow);
-  if (vmaxvq_u8(m) == 0) [[likely]] {
-    return 0;
-  }
-  const uint8x8_t places{1, 2, 4, 8, 16, 32, 64, 128};
-  return vaddv_u8(vand_u8(vget_low_u8(m), places)) |
-         static_cast<std::uint32_t>(vaddv_u8(vand_u8(vget_high_u8(m), places))) << 8;
-#else
-  return static_cast<std::uint32_t>(_mm256_movemask_epi8(
-      _mm256_permute4x64_epi64(reinterpret_cast<__m256i>(narrow), 0xd8)));
-#endif
-}
-SPIKELET_INLINE std::pair<Vec<std::uint16_t>, Vec<std::uint16_t>> joined(Vec<std::uint8_t> low,
-                                                                        Vec<std::uint8_t> high) {
-  using U = Vec<std::uint16_t>;
-#if defined(__aarch64__)
-  const auto l = reinterpret_cast<uint8x16_t>(low), h = reinterpret_cast<uint8x16_t>(high);
-  return {reinterpret_cast<U>(vzip1q_u8(l, h)), reinterpret_cast<U>(vzip2q_u8(l, h))};
-#else
-  const auto l = reinterpret_cast<__m256i>(low), h = reinterpret_cast<__m256i>(high);
-  return {reinterpret_cast<U>(_mm256_unpacklo_epi8(l, h)),
-          reinterpret_cast<U>(_mm256_unpackhi_epi8(l, h))};
-#endif
-}
-#endif
-
 // Product of the low 32 bits of each 64-bit lane.
 SPIKELET_INLINE Vec<std::uint64_t> mul_low32(Vec<std::uint64_t> a, Vec<std::uint64_t> b) {
 #if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
@@ -378,8 +312,8 @@ SPIKELET_INLINE Vec<std::uint64_t> mul_low32(Vec<std::uint64_t> a, Vec<std::uint
   return reinterpret_cast<Vec<std::uint64_t>>(
       _mm_mul_epu32(reinterpret_cast<__m128i>(a), reinterpret_cast<__m128i>(b)));
 #elif defined(__aarch64__)
-  return reinterpret_cast<Vec<std::uint64_t>>(
-      vmull_u32(vmovn_u64(reinterpret_cast<uint64x2_t>(a)), vmovn_u64(reinterpret_cast<uint64x2_t>(b))));
+  return reinterpret_cast<Vec<std::uint64_t>>(vmull_u32(
+      vmovn_u64(reinterpret_cast<uint64x2_t>(a)), vmovn_u64(reinterpret_cast<uint64x2_t>(b))));
 #else
   return (a & 0xffffffffu) * (b & 0xffffffffu);
 #endif

@@ -188,7 +188,8 @@ SPIKELET_INLINE std::uint64_t unequal_bytes(const std::uint8_t* p, std::uint8_t 
   const auto found = [&](int k) {
     return vbicq_u8(places, vceqq_u8(vld1q_u8(p + k), vdupq_n_u8(than)));
   };
-  const uint8x16_t quarters = vpaddq_u8(vpaddq_u8(found(0), found(16)), vpaddq_u8(found(32), found(48)));
+  const uint8x16_t quarters =
+      vpaddq_u8(vpaddq_u8(found(0), found(16)), vpaddq_u8(found(32), found(48)));
   return vgetq_lane_u64(vreinterpretq_u64_u8(vpaddq_u8(quarters, quarters)), 0);
 #else
   std::uint64_t found = 0;
