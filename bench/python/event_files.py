@@ -2,7 +2,7 @@
 
 Run with a Python that has tonic, expelliarmus, aedat, lz4 and zstandard besides what spikelet needs:
 
-    PYTHONPATH=python:. python bench/python/event_files.py --events 20_000_000
+    python bench/python/event_files.py --events 20_000_000
 
 A read follows another of the same file, so the file is in the page cache, and what is timed is decoding. `plain` is the time
 in which numpy reads the bytes.
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -20,9 +21,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tests.support import event_files as writers
 
 from spikelet import datasets
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from tests.support import event_files as writers
 
 Read = Callable[[Path], NDArray[Any]]
 
