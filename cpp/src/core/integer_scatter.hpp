@@ -63,18 +63,10 @@ inline void scatter_integers(const IntegerLine* lines, const std::uint32_t* list
                         : scatter_to(lines, list, n, shift, negative, sums->narrow);
 }
 
-// Int: Sum, as a signed number. The sum is negated and subtracted: a sum of 0 then leaves its input
-// as it is, even one of -0, so that sums which can only be 0 need not be added.
 template <class Int, class R, class Sum>
 void add_to(Sum* sums, std::size_t n, R step, R* input) {
-  constexpr auto width = static_cast<std::size_t>(lanes<R>);
-  for (std::size_t i = 0; i < n; i += width) {
-    typedef Int Sums __attribute__((vector_size(width * sizeof(Int))));
-    Sums sum;
-    __builtin_memcpy(&sum, sums + i, sizeof sum);
-    store(input + i, load(input + i) - __builtin_convertvector(-sum, Vec<R>) * step);
-    sum = Sums{};
-    __builtin_memcpy(sums + i, &sum, sizeof sum);
+  for (std::size_t i = 0; i < n; i += static_cast<std::size_t>(lanes<R>)) {
+    store(input + i, with_sums<Int>(load(input + i), sums + i, step));
   }
 }
 

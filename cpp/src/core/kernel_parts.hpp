@@ -23,6 +23,9 @@ template <class R>
 void poisson_range(const PoissonTable& table, const Stream& stream, const Stream& tie, Step step,
                    std::size_t begin, std::size_t end, const R* weight, std::size_t weight_mask,
                    R* input);
-inline constexpr int blocks_together = 4;  // as many as it draws at once
+// The counts themselves, where one draw gives each (PoissonTable::repeats).
+void poisson_counts(const PoissonTable& table, const Stream& stream, const Stream& tie, Step step,
+                    std::size_t begin, std::size_t end, std::uint16_t* counts);
+inline constexpr int blocks_together = 8;  // as many as are drawn at once
 
 }  // namespace spikelet::SPIKELET_LEVEL

@@ -34,6 +34,11 @@ template void poisson_range(const PoissonTable&, const Stream&, const Stream&, S
 template void poisson_range(const PoissonTable&, const Stream&, const Stream&, Step, std::size_t,
                             std::size_t, const double*, std::size_t, double*);
 
+void poisson_counts(const PoissonTable& table, const Stream& stream, const Stream& tie, Step step,
+                    std::size_t begin, std::size_t end, std::uint16_t* counts) {
+  counts_of_range(table, stream, tie, step, begin, end, counts);
+}
+
 constexpr auto plastic32 = plastic_kernels<float, SPIKELET_RULES>();
 constexpr auto plastic64 = plastic_kernels<double, SPIKELET_RULES>();
 

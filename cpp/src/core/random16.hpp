@@ -120,15 +120,17 @@ SPIKELET_INLINE void counts_of_block(const PoissonTable& table, const std::uint1
   }
 }
 
-// The counts of `blocks` blocks, or of the first draw of several.
-template <int blocks>
-SPIKELET_INLINE void poisson_counts(const PoissonTable& table, const Stream& stream,
-                                    const Stream& tie, std::uint32_t block, Step step,
-                                    std::uint16_t* counts) {
-  alignas(64) std::uint16_t draws[blocks * block_size];
-  draw16(stream, block, step, blocks, draws);
-  for (std::uint32_t b = 0; b < blocks; ++b) {
-    counts_of_block(table, draws + b * block_size, tie, block + b, step, counts + b * block_size);
+// The counts of the elements of some blocks, at most blocks_together, or of the first draw of
+// several.
+SPIKELET_INLINE void counts_of_range(const PoissonTable& table, const Stream& stream,
+                                     const Stream& tie, Step step, std::size_t begin,
+                                     std::size_t end, std::uint16_t* counts) {
+  alignas(64) std::uint16_t draws[blocks_together * block_size];
+  const auto first = static_cast<std::uint32_t>(begin / block_size),
+             last = static_cast<std::uint32_t>(end / block_size);
+  draw16(stream, first, step, static_cast<int>(last - first), draws);
+  for (std::uint32_t block = first, at = 0; block < last; ++block, at += block_size) {
+    counts_of_block(table, draws + at, tie, block, step, counts + at);
   }
 }
 
@@ -176,39 +178,23 @@ SPIKELET_INLINE void add_counts(const std::uint16_t* counts, std::size_t begin, 
   }
 }
 
-// input[i] += weight * (Poisson count of element i) for `blocks` blocks from element i on.
-template <class R, int blocks>
-SPIKELET_INLINE void poisson_add(const PoissonTable& table, const Stream& stream, const Stream& tie,
-                                 Step step, std::size_t i, const R* weight, std::size_t weight_mask,
-                                 R* input) {
-  alignas(64) std::uint16_t counts[blocks * block_size];
-  poisson_counts<blocks>(table, stream, tie, static_cast<std::uint32_t>(i / block_size), step,
-                         counts);
-  if (table.repeats > 1) [[unlikely]] {
-    for (std::size_t b = 0; b < blocks; ++b) {
-      poisson_add_many(table, stream, tie, step, i + b * block_size, counts + b * block_size,
-                       weight, weight_mask, input);
-    }
-    return;
-  }
-  add_counts(counts, i, i + blocks * block_size, weight, weight_mask, input);
-}
-
 template <class R>
 void poisson_range(const PoissonTable& table, const Stream& stream, const Stream& tie, Step step,
                    std::size_t begin, std::size_t end, const R* weight, std::size_t weight_mask,
                    R* input) {
   constexpr std::size_t together = blocks_together * block_size;
-  std::size_t i = begin;
-  for (; i + together <= end; i += together) {
-    poisson_add<R, blocks_together>(table, stream, tie, step, i, weight, weight_mask, input);
-  }
-  if (together > 2 * block_size && i + 2 * block_size <= end) {
-    poisson_add<R, 2>(table, stream, tie, step, i, weight, weight_mask, input);
-    i += 2 * block_size;
-  }
-  for (; i < end; i += block_size) {
-    poisson_add<R, 1>(table, stream, tie, step, i, weight, weight_mask, input);
+  alignas(64) std::uint16_t counts[together];
+  for (std::size_t first = begin, last; first < end; first = last) {
+    last = std::min(first + together, end);
+    counts_of_range(table, stream, tie, step, first, last, counts);
+    if (table.repeats > 1) [[unlikely]] {
+      for (std::size_t i = first; i < last; i += block_size) {
+        poisson_add_many(table, stream, tie, step, i, counts + (i - first), weight, weight_mask,
+                         input);
+      }
+    } else {
+      add_counts(counts, first, last, weight, weight_mask, input);
+    }
   }
 }
 

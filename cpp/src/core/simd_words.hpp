@@ -109,6 +109,19 @@ SPIKELET_INLINE std::uint32_t word_bits(typename IndexOf<R>::type m) {
   return static_cast<std::uint32_t>(bits<R>(widened_mask<R>(m)));
 }
 
+// x + step * sums, which are then 0. Int: Sum, as a signed number. The sum is negated and
+// subtracted: a sum of 0 then leaves x as it is, even one of -0, so that sums which can only be 0
+// need not be added.
+template <class Int, class V, class R, class Sum>
+SPIKELET_INLINE V with_sums(V x, Sum* sums, R step) {
+  typedef Int Sums __attribute__((vector_size(lanes<R> * sizeof(Int))));
+  Sums sum;
+  __builtin_memcpy(&sum, sums, sizeof sum);
+  const Sums none{};
+  __builtin_memcpy(sums, &none, sizeof none);
+  return x - __builtin_convertvector(-sum, V) * step;
+}
+
 // How many of 8 numbers that grow are above a limit.
 SPIKELET_INLINE std::uint32_t count_above(const std::int32_t* p, std::int32_t limit) {
 #if defined(__x86_64__) && SPIKELET_VECTOR_BYTES >= 32

@@ -34,20 +34,28 @@ void Stepper<R>::bind_neurons(Partition<R>& partition, Slice<R>& slice) {
   slice.step = {neurons.step_function(false), neurons.step_function(true)};
   slice.state = neurons.state_arrays();
   slice.target = {};
-  const auto at_element_0 =
-      [&](int channel) {  // may lie before the buffer: it is indexed from slice.begin on
-        return reinterpret_cast<R*>(reinterpret_cast<std::uintptr_t>(
-                                        partition.input[static_cast<std::size_t>(channel)].data()) +
-                                    (std::uintptr_t{slice.local} - slice.begin) * sizeof(R));
-      };
+  // May lie before the buffer: it is indexed from slice.begin on.
+  const auto element_0_of = [&]<class T>(T* buffer) {
+    return reinterpret_cast<T*>(reinterpret_cast<std::uintptr_t>(buffer) +
+                                (std::uintptr_t{slice.local} - slice.begin) * sizeof(T));
+  };
   for (const int channel : receptors.early()) {
-    slice.target.input[static_cast<std::size_t>(channel)] = at_element_0(channel);
+    const auto c = static_cast<std::size_t>(channel);
+    slice.target.input[c] = element_0_of(partition.input[c].data());
   }
+  slice.taken_in.clear();
   for (const auto& [channel, number] : receptors.late()) {
     const auto c = static_cast<std::size_t>(channel);
     R*& state = slice.state[static_cast<std::size_t>(number)];
     std::copy(state + slice.begin, state + slice.end, partition.input[c].data() + slice.local);
-    state = slice.target.input[c] = at_element_0(channel);
+    state = slice.target.input[c] = element_0_of(partition.input[c].data());
+    for (SliceSums& of : slice.sums) {
+      std::uint32_t* const narrow = partition.sums[of.channel].at().narrow;
+      if (of.channel == c && narrow != nullptr && !neurons.program()) {
+        of.in_step = true;
+        slice.taken_in.push_back({number, element_0_of(narrow), static_cast<R>(of.step)});
+      }
+    }
   }
   if (neurons.program()) {
     ProgramArrays<R> arrays = neurons.program_arrays();
@@ -171,16 +179,18 @@ void Stepper<R>::step_neurons(Partition<R>& partition, Slice<R>& slice, Step ste
   Gid* scratch = partition.scratch.data();
   for (const Segment<R>& segment : slice.inputs.at(step)) {
     args.drives = segment.drives;
+    const bool in_step = segment.before.empty();  // these inputs act on the sums, too
+    args.sums =
+        in_step ? std::span<const StateSums<R>>(slice.taken_in) : std::span<const StateSums<R>>();
     args.external = nullptr;
-    args.reached =
-        partition.knows_reached && segment.before.empty() ? partition.reached.data() : nullptr;
+    args.reached = partition.knows_reached && in_step ? partition.reached.data() : nullptr;
     for (std::size_t begin = segment.begin; begin < segment.end; begin += step_chunk) {
       const std::size_t end = std::min<std::size_t>(begin + step_chunk, segment.end);
       if (segment.external) {
         args.external = target.external = partition.external_of(begin);
         std::fill(target.external + begin, target.external + end, R(0));
       }
-      add_sums(partition, slice, begin, end);
+      add_sums(partition, slice, begin, end, in_step);
       for (Injector<R>* input : segment.before) {
         input->apply(step, begin, end, target);
       }
@@ -195,12 +205,16 @@ void Stepper<R>::step_neurons(Partition<R>& partition, Slice<R>& slice, Step ste
   ++args.step;
 }
 
+// others: without those that the step takes in.
 template <class R>
 void Stepper<R>::add_sums(Partition<R>& partition, const Slice<R>& slice, std::size_t begin,
-                          std::size_t end) const {
-  for (const auto& [c, step] : slice.sums) {
-    kernels().add_sums<R>()(partition.sums[c].at(), slice.local + begin - slice.begin, end - begin,
-                            static_cast<R>(step), slice.target.input[c] + begin);
+                          std::size_t end, bool others) const {
+  for (const SliceSums& of : slice.sums) {
+    if (!others || !of.in_step) {
+      kernels().add_sums<R>()(partition.sums[of.channel].at(), slice.local + begin - slice.begin,
+                              end - begin, static_cast<R>(of.step),
+                              slice.target.input[of.channel] + begin);
+    }
   }
 }
 

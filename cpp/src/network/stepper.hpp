@@ -33,8 +33,8 @@ class Stepper {
   void note(std::size_t partition, const Slice<R>& slice, std::span<const Gid> spikes, Step stamp);
   void sample(Partition<R>& partition, const Slice<R>& slice, Step stamp);
   // Adds the integer sums of elements [begin, end) to their channels.
-  void add_sums(Partition<R>& partition, const Slice<R>& slice, std::size_t begin,
-                std::size_t end) const;
+  void add_sums(Partition<R>& partition, const Slice<R>& slice, std::size_t begin, std::size_t end,
+                bool others = false) const;
 
   Network<R>& network_;
   Layout<R>& layout_;

@@ -2,6 +2,8 @@
 // those of the general one.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <array>
 #include <cstring>
 #include <map>
 #include <stdexcept>
@@ -164,6 +166,101 @@ TEST_CASE_TEMPLATE("steps with parameters for each, adaptation and current: one 
           if (!setup.each && !setup.external) {
             CHECK(run<R>(setup, kernels(level).step<R>(model), false).same(expected));
           }
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE_TEMPLATE("a step takes in sums and Poisson events as kernels do before and after it", R,
+                   float, double) {
+  constexpr std::size_t n = 1100, padded = 1152;  // more than is drawn at once
+  const Stream one(3, Purpose::injector, 1), two(3, Purpose::injector, 2),
+      tie(3, Purpose::injector_tie, 1);
+  const PoissonTable some(1.3), few(0.05), many(30), none(0);
+  Buffer<R> weight(padded, R(7));
+  for (std::size_t i = 0; i < n; ++i) {
+    weight[i] = static_cast<R>(20 * draw(i, 0, 7) - 5);
+  }
+  const std::size_t each = ~std::size_t{0};
+  for (std::size_t model = 0; model < models().size(); ++model) {
+    const auto inputs = models()[model].input_states;
+    if (inputs.empty()) {
+      continue;
+    }
+    const int last = inputs[0] == inputs[1] ? 0 : 1;  // channel: states that are shared share one
+    const std::vector<std::vector<PoissonDrive<R>>> cases{
+        {},
+        {{&some, &one, &tie, weight.data(), 0, 0}},
+        {{&some, &one, &tie, weight.data(), each, 0}, {&few, &two, &tie, weight.data(), 0, last}},
+        {{&few, &one, &tie, weight.data(), 0, 0}, {&some, &two, &tie, weight.data(), each, 0}},
+        {{&many, &one, &tie, weight.data(), 0, 0}, {&some, &two, &tie, weight.data(), each, 0}},
+        {{&none, &one, &tie, weight.data(), 0, last}, {&many, &two, &tie, weight.data(), 0, 0}}};
+    for (const SimdLevel level : available_simd_levels()) {
+      for (std::size_t k = 0; k < cases.size(); ++k) {
+        for (const bool summed : {false, true}) {
+          CAPTURE(std::string(models()[model].name));
+          CAPTURE(std::string(to_string(level)));
+          CAPTURE(k);
+          CAPTURE(summed);
+          const Setup setup{model, n, false, false, false, false};
+          const auto neurons = [&] {
+            Population<R> made(model, n, 0, 0.1, parameters(setup), false);
+            std::vector<R> v(n);
+            for (std::size_t i = 0; i < n; ++i) {
+              v[i] = static_cast<R>(-65 + 11 * draw(i, 0, 0));
+            }
+            made.set_state(0, v);
+            return made;
+          };
+          Population<R> inside = neurons(), outside = neurons();
+          const auto& kernel = kernels(level);
+          std::vector<Gid> spikes(padded), expected(padded);
+          std::size_t fired = 0;
+          for (Step step = 0; step < 8; ++step) {
+            std::array<Buffer<std::uint32_t>, 2> sums, same;
+            for (int c = 0; summed && c <= last; ++c) {
+              const auto k_c = static_cast<std::size_t>(c);
+              sums[k_c].resize(padded);
+              for (std::size_t i = 0; i < n; ++i) {
+                sums[k_c][i] = static_cast<std::uint32_t>(
+                    static_cast<std::int32_t>(300 * draw(i, step, 8) - 100));
+              }
+              same[k_c] = Buffer<std::uint32_t>(padded);
+              std::ranges::copy(sums[k_c], same[k_c].begin());
+            }
+            StepArgs<R> args = inside.step_args(step), plain = outside.step_args(step);
+            args.drives = cases[k];
+            args.step = step;
+            std::vector<StateSums<R>> taken_in;
+            for (int c = 0; summed && c <= last; ++c) {
+              const auto at = static_cast<std::size_t>(c);
+              taken_in.push_back({inputs[at], sums[at].data(), R(0.25)});
+              kernel.template add_sums<R>()({same[at].data(), nullptr}, 0, padded, R(0.25),
+                                            plain.state[static_cast<std::size_t>(inputs[at])]);
+            }
+            args.sums = taken_in;
+            const auto& step_of = kernel.template step<R>(model);
+            const bool general = step % 2 == 1;
+            Gid* const end =
+                (general ? step_of.general : step_of.uniform)(args, 0, padded, spikes.data());
+            Gid* const to = step_of.uniform(plain, 0, padded, expected.data());
+            for (const PoissonDrive<R>& drive : cases[k]) {
+              const auto state =
+                  static_cast<std::size_t>(inputs[static_cast<std::size_t>(drive.channel)]);
+              kernel.template poisson<R>()(*drive.table, *drive.stream, *drive.tie, step, 0, padded,
+                                           drive.weight, drive.weight_mask, plain.state[state]);
+            }
+            REQUIRE(std::vector(spikes.data(), end) == std::vector(expected.data(), to));
+            fired += static_cast<std::size_t>(end - spikes.data());
+            for (std::size_t s = 0; s < models()[model].states.size(); ++s) {
+              REQUIRE(std::memcmp(args.state[s], plain.state[s], n * sizeof(R)) == 0);
+            }
+            for (const auto& left : sums) {
+              CHECK(std::ranges::all_of(left, [](std::uint32_t sum) { return sum == 0; }));
+            }
+          }
+          CHECK(fired > 20);
         }
       }
     }

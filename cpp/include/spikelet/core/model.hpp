@@ -52,6 +52,15 @@ struct PoissonPart {
   R* input;
 };
 
+// A signed number for each element, in units of `step`, that a state takes in before a step; then
+// it is 0 again.
+template <class R>
+struct StateSums {
+  int state;
+  std::uint32_t* at;  // of element 0
+  R step;
+};
+
 template <class R>
 struct ProgramRun;
 
@@ -59,6 +68,7 @@ struct ProgramRun;
 template <class R>
 struct StepArgs {
   std::array<R*, max_states> state{};  // state 0 is V_m
+  std::span<const StateSums<R>> sums;  // of different states
   R* early = nullptr;                  // summed events of the early channel; read, then cleared
   std::array<const R*, max_coefficients> coefficient{};
   std::array<std::size_t, max_coefficients>

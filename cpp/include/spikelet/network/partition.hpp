@@ -46,6 +46,7 @@ struct SampledColumns {
 struct SliceSums {
   std::size_t channel;
   double step;
+  bool in_step = false;  // a step takes them in: they are among Slice::taken_in
 };
 
 // The part of a node that a partition owns.
@@ -60,6 +61,7 @@ struct Slice {
   SliceInputs<R> inputs;
   std::vector<R*> state;                   // by number, indexed from element 0 on
   std::vector<SliceSums> sums;             // integer ones of the partition that become its input
+  std::vector<StateSums<R>> taken_in;      // those that a step takes in with its states
   std::unique_ptr<ProgramRun<R>> program;  // of neurons that a program moves
   std::vector<PlasticStore<R>*> plastic;   // stores that need its spikes
   std::vector<std::size_t> spike_recorders;

@@ -5,6 +5,7 @@
 // clang-format off: each builds on the one before
 #include "core/target_push.hpp"
 #include "core/simd.hpp"
+#include "core/simd_words.hpp"
 #include "core/kernel_parts.hpp"
 #include "core/neurons/hold.hpp"
 #include "core/neurons/lane.hpp"

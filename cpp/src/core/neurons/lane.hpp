@@ -3,22 +3,28 @@
 
 namespace spikelet::SPIKELET_LEVEL {
 
-// General = false: all neurons share each coefficient, which stays in a register, and there is no
-// external current.
-template <class R, int Coefficients, int States, bool General>
+// General: else all neurons share each coefficient, which stays in a register, and there is no
+// external current. Events: sums of integers are added to a state as it is read, and Poisson events
+// as it is written, in registers.
+template <class Model, class R, bool General, bool Events>
 class Lane {
  public:
   using V = Vec<R>;
 
   SPIKELET_INLINE explicit Lane(const StepArgs<R>& args)
       : early_(args.early), external_(args.external), theta_(args.theta), hold_(args.hold) {
-    for (int k = 0; k < Coefficients; ++k) {
+    for (int k = 0; k < coefficients; ++k) {
       pointer_[k] = args.coefficient[k];
       mask_[k] = args.index_mask[k];
       value_[k] = load(pointer_[k]);  // where it is used, one of 64 copies
     }
-    for (int k = 0; k < States; ++k) {
+    for (int k = 0; k < states; ++k) {
       state_[k] = args.state[k];
+    }
+    if constexpr (Events) {
+      for (const StateSums<R>& sums : args.sums) {
+        sums_[sums.state] = {sums.at, sums.step};
+      }
     }
     now_ = static_cast<std::int8_t>(args.now);
   }
@@ -28,8 +34,29 @@ class Lane {
     held_ = later<R>(hold_ + i, now_);
   }
 
-  SPIKELET_INLINE V state(int k) const { return load(state_[k] + i_); }
-  SPIKELET_INLINE void set_state(int k, V x) const { store(state_[k] + i_, x); }
+  // The events of a drive of state k, from element `first` on.
+  SPIKELET_INLINE void drive(int k, const PoissonDrive<R>& drive, std::size_t first,
+                             const std::uint16_t* counts) {
+    drawn_[k] = {counts, drive.weight, drive.weight_mask};
+    first_ = first;
+  }
+
+  // A step reads each state once, and then writes it once.
+  SPIKELET_INLINE V state(int k) const {
+    const V x = load(state_[k] + i_);
+    if (takes_events(k) && sums_[k].at != nullptr) {
+      return with_sums<std::int32_t>(x, sums_[k].at + i_, sums_[k].step);
+    }
+    return x;
+  }
+  SPIKELET_INLINE void set_state(int k, V x) const {
+    if (takes_events(k) && drawn_[k].counts != nullptr) {
+      const Drawn& drawn = drawn_[k];
+      const V count = __builtin_convertvector(load_index<R>(drawn.counts + (i_ - first_)), V);
+      x = x + load(drawn.weight + (i_ & (drawn.weight_mask | (block_size - 1)))) * count;
+    }
+    store(state_[k] + i_, x);
+  }
   SPIKELET_INLINE V coefficient(int k) const {
     if constexpr (General) {
       return load(pointer_[k] + (i_ & mask_[k]));
@@ -80,10 +107,28 @@ class Lane {
   }
 
  private:
-  V value_[Coefficients];
-  const R* pointer_[Coefficients];
-  std::size_t mask_[Coefficients];
-  R* state_[States];
+  static constexpr int coefficients = k_first + Model::coefficient_count,
+                       states = static_cast<int>(Model::states.size());
+  static constexpr bool takes_events(int k) {
+    return Events && std::ranges::find(Model::input_states, k) != Model::input_states.end();
+  }
+  struct Summed {
+    std::uint32_t* at = nullptr;
+    R step{};
+  };
+  struct Drawn {
+    const std::uint16_t* counts = nullptr;
+    const R* weight = nullptr;
+    std::size_t weight_mask = 0;
+  };
+
+  V value_[coefficients];
+  const R* pointer_[coefficients];
+  std::size_t mask_[coefficients];
+  R* state_[states];
+  Summed sums_[states];
+  Drawn drawn_[states];
+  std::size_t first_ = 0;
   R* early_;
   const R* external_;
   R* theta_;
@@ -126,29 +171,65 @@ Gid* fire(const StepArgs<R>& args, std::size_t block, std::uint64_t spiked, Gid*
   return out;
 }
 
-// The Poisson events of elements [begin, end), added to where their channel goes.
-template <class R, std::size_t inputs>
-SPIKELET_INLINE void add_drives(const StepArgs<R>& args,
-                                const std::array<int, inputs>& input_states, std::size_t begin,
-                                std::size_t end) {
+// The state to which a drive's events go.
+template <class Model, class R>
+SPIKELET_INLINE std::size_t state_of(const PoissonDrive<R>& drive) {
+  return static_cast<std::size_t>(Model::input_states[static_cast<std::size_t>(drive.channel)]);
+}
+
+// A drive for each state.
+template <class Model, class R>
+using StateDrives = std::array<const PoissonDrive<R>*, Model::states.size()>;
+
+// Those whose events are added as their state is written: the first of a state, if one draw gives a
+// count. So the order of additions is that of the drives.
+template <class Model, class R>
+StateDrives<Model, R> first_drives(const StepArgs<R>& args) {
+  StateDrives<Model, R> first{};
+  for (const PoissonDrive<R>& drive : args.drives) {
+    const PoissonDrive<R>*& of_state = first[state_of<Model>(drive)];
+    of_state = of_state == nullptr ? &drive : of_state;
+  }
+  for (const PoissonDrive<R>*& drive : first) {
+    drive = drive != nullptr && drive->table->repeats > 1 ? nullptr : drive;
+  }
+  return first;
+}
+
+// The events of the other drives, for elements [begin, end), added to where their channel goes.
+template <class Model, class R>
+void add_drives(const StepArgs<R>& args, const StateDrives<Model, R>& without, std::size_t begin,
+                std::size_t end) {
   for (const PoissonDrive<R>& drive : args.drives) {
     R* input = args.early;
-    if constexpr (inputs > 0) {
-      const int state = input_states[static_cast<std::size_t>(drive.channel)];
-      input = args.state[static_cast<std::size_t>(state)];
+    if constexpr (Model::input_states.size() > 0) {
+      const std::size_t state = state_of<Model>(drive);
+      if (without[state] == &drive) {
+        continue;
+      }
+      input = args.state[state];
     }
     poisson_range(*drive.table, *drive.stream, *drive.tie, args.step, begin, end, drive.weight,
                   drive.weight_mask, input);
   }
 }
 
-template <class Model, class R, bool General>
-Gid* step_model(const StepArgs<R>& args, std::size_t begin, std::size_t end, Gid* out) {
+// The sums of elements [begin, end), added to their states.
+template <class R>
+void add_sums(const StepArgs<R>& args, std::size_t begin, std::size_t end) {
+  for (const StateSums<R>& sums : args.sums) {
+    R* const state = args.state[static_cast<std::size_t>(sums.state)];
+    for (std::size_t i = begin; i < end; i += static_cast<std::size_t>(lanes<R>)) {
+      store(state + i, with_sums<std::int32_t>(load(state + i), sums.at + i, sums.step));
+    }
+  }
+}
+
+template <class Model, class R, bool General, bool Events>
+Gid* step_lanes(const StepArgs<R>& args, std::size_t begin, std::size_t end, Gid* out) {
   constexpr int width = lanes<R>;
   refresh_hold(args, begin, end);
-  Lane<R, k_first + static_cast<int>(Model::coefficient_count),
-       static_cast<int>(Model::states.size()), General>
-      lane(args);
+  Lane<Model, R, General, Events> lane(args);
   // Whether a block spikes cannot be predicted, so nothing branches on it: those that did are
   // noted, and fire once `most` blocks are through.
   constexpr std::size_t most = 32;
@@ -175,17 +256,32 @@ Gid* step_model(const StepArgs<R>& args, std::size_t begin, std::size_t end, Gid
   };
   // Drawing is arithmetic and integrating waits for memory: interleaved, each hides the other.
   constexpr bool early = Model::input_states.size() == 0;
+  StateDrives<Model, R> drives{};
+  alignas(64) std::uint16_t counts[drives.size()][Events ? blocks_together * block_size : 1];
+  if constexpr (Events) {
+    drives = first_drives<Model>(args);
+  }
   const std::size_t together = (args.drives.empty() ? most : blocks_together) * block_size;
   for (std::size_t first = begin; first < end;) {
     const std::size_t last = std::min(first + together, end);
     if constexpr (early) {
-      add_drives(args, Model::input_states, first, last);
+      add_drives<Model>(args, drives, first, last);
+    }
+    if constexpr (!Events) {
+      add_sums(args, first, last);
+    }
+    for (std::size_t k = 0; Events && k < drives.size(); ++k) {
+      if (drives[k] != nullptr) {
+        poisson_counts(*drives[k]->table, *drives[k]->stream, *drives[k]->tie, args.step, first,
+                       last, counts[k]);
+        lane.drive(static_cast<int>(k), *drives[k], first, counts[k]);
+      }
     }
     for (std::size_t block = first; block < last; block += block_size) {
       integrate(block);
     }
     if constexpr (!early) {
-      add_drives(args, Model::input_states, first, last);
+      add_drives<Model>(args, drives, first, last);
     }
     first = last;
     if (noted == most) {
@@ -194,6 +290,16 @@ Gid* step_model(const StepArgs<R>& args, std::size_t begin, std::size_t end, Gid
   }
   fire_noted(end);
   return out;
+}
+
+template <class Model, class R, bool General>
+Gid* step_model(const StepArgs<R>& args, std::size_t begin, std::size_t end, Gid* out) {
+  if constexpr (!General && Model::input_states.size() > 0) {
+    if (!args.drives.empty() || !args.sums.empty()) {
+      return step_lanes<Model, R, false, true>(args, begin, end, out);
+    }
+  }
+  return step_lanes<Model, R, General, false>(args, begin, end, out);
 }
 
 }  // namespace spikelet::SPIKELET_LEVEL
