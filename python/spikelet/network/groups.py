@@ -17,6 +17,7 @@ from spikelet.network.population import Population
 from spikelet.network.projection import Projection
 from spikelet.network.recorders import SpikeRecorder, StateRecorder
 from spikelet.network.union import Union, joined_values, positions_in, values_of_part
+from spikelet.network.value_matrix import require_no_matrix
 from spikelet.recording.data import SampleData, SpikeData
 from spikelet.recording.hdf5_access import LAST, Arrays
 from spikelet.recording.labels import Labels
@@ -126,6 +127,7 @@ class ProjectionGroup(Sealed):
 
     @weights.setter
     def weights(self, value: Any) -> None:
+        require_no_matrix("ProjectionGroup", value)
         values = numbers("ProjectionGroup", "weights", value)
         if values.shape not in ((), (len(self),)):
             rule = f"must be one number or one for each of the {len(self)} synapses"
