@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -116,6 +116,11 @@ class Recorded(ABC):
 
 class RecordedSpikes(Recorded):
     """Spikes of a population or of a part of it, in order of time, then id."""
+
+    def __array__(self, *_: Any, **__: Any) -> NoReturn:
+        """Refuse: numpy would make an array of one object."""
+        msg = "recorded spikes are not an array: use recorder.times and recorder.ids, or recorder.spikes.bin(width)"
+        raise TypeError(msg)
 
     @abstractmethod
     def _elements(self) -> tuple[npt.NDArray[np.uint32], int]:
@@ -238,6 +243,11 @@ class RecordedSamples(Recorded):
         """Sampled values: [samples, len(target)] of a state, in the order of the target's ids; [samples, synapses] of
         weights, in canonical order."""  # noqa: D205, D209
         return _own(self._all()[1])
+
+    def __array__(self, *_: Any, **__: Any) -> NoReturn:
+        """Refuse: numpy would make an array of one object."""
+        msg = "recorded samples are not an array: use recorder.values, [samples, n]"
+        raise TypeError(msg)
 
     def to_dict(self) -> dict[str, npt.NDArray[Any]]:
         """Return the data as plain arrays, ``times`` and ``values``."""
