@@ -382,12 +382,16 @@ class WeightRecording(_OnDisk, RecordedSamples):
 
     @property
     def labels(self) -> Labels:
-        """Description of the samples, without the ends of synapses, which the file does not hold."""
+        """Description of the samples; a file of a version before 0.18 does not hold the ends of synapses."""
         about = self.attributes
         between = f"{about.get('pre', '')}-{about.get('post', '')}"
         with hdf5_access.reading(self.path) as file:
-            width = hdf5_access.data_of(file[self.name]).shape[1]
+            group = file[self.name]
+            width = hdf5_access.data_of(group).shape[1]
+            ends = hdf5_access.ends_of(group, width)
         columns = {"synapse": np.arange(width)}
+        if ends is not None:
+            columns = {"pre": ends[0], "post": ends[1]}
         return Labels(
             between, "weights", str(about.get("unit", "")), columns, _every(about, self._dt)
         )
