@@ -66,10 +66,8 @@ class ProjectionGroup(Sealed):
         found = [positions_in(end) for end in (pre, post)]
         for projection in projections:
             for end, places in zip((projection.pre, projection.post), found, strict=True):
-                if (
-                    end.network is not pre.network
-                    or (places.get(end.index, np.array([-1]))[end.ids] < 0).any()
-                ):
+                own = places.get(end.index)
+                if end.network is not pre.network or own is None or (own[end.ids] < 0).any():
                     fail(
                         "ProjectionGroup", "projections", projection, "must be between these unions"
                     )
