@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from spikelet._util import html
 from spikelet._util.checks import fail, numbers, require
 from spikelet._util.sealed import Sealed
 from spikelet._util.snapshot import Snapshot
@@ -165,6 +166,12 @@ class ProjectionGroup(Sealed):
         parts = (self._gathered("weights"), np.asarray(self.post_ids), offsets)
         return csr_array(parts, shape=(len(self.pre), len(self.post)))
 
+    def _repr_html_(self) -> str:
+        """Return a table of the projections, for notebooks."""
+        title = f"ProjectionGroup: {self.pre.name} to {self.post.name}"
+        rows = [(p.pre.name, p.post.name, p.synapses.known()) for p in self.projections]
+        return html.grid(title, ["source", "target", "synapses"], rows)
+
     def __repr__(self) -> str:
         count = len(self.projections)
         return f"ProjectionGroup({self.pre.name} -> {self.post.name}: {count} projections, {', '.join(map(repr, self.projections))})"
@@ -273,6 +280,11 @@ class _UnionRecorder(Sealed, Recorded):
     def stop(self) -> float:
         """Time up to which they record [ms]; inf: no end."""
         return float(self.recorders[0].stop)
+
+    def _repr_html_(self) -> str:
+        """Return a table of the recorders, for notebooks."""
+        rows = [(recorder.target.name, repr(recorder)) for recorder in self.recorders]
+        return html.grid(f"{type(self).__name__}: {self.target.name}", ["part", "recorder"], rows)
 
     def pause(self) -> None:
         """Stop recording until `resume`. Earlier data is kept."""
