@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet._util.checks import fail, number
+from spikelet.network.groups import UnionStateRecorder
 from spikelet.network.recorders import MultiStateRecorder, StateRecorder, WeightRecorder
-from spikelet.network.union import Union, parts_of, positions_in
+from spikelet.network.union import Union, positions_in
 from spikelet.neurons import NeuronModel
 from spikelet.plot.figures import GREY, axes, ink, styled
 from spikelet.recording.reading import RecordedSamples, RecordedSpikes
@@ -89,14 +90,18 @@ def _ids(where: str, recorder: RecordedSamples, spikes: Any, sent: Spikes) -> np
     own, other = getattr(recorder, "target", None), getattr(spikes, "target", None)
     if own is not None and other is not None and own.network is other.network:
         # Ids of a population count within the whole, those of a union within the union.
-        found = (
-            positions_in(other)
-            if isinstance(other, Union)
-            else {other.index: np.arange(other.size)}
-        )
-        if any(part.index not in found for part in parts_of(own)):
+        found = {}
+        if isinstance(other, Union):
+            found = positions_in(other)
+        else:
+            found[other.index] = np.arange(other.size)
+        each: tuple[Any, ...] = (recorder,)
+        if isinstance(recorder, UnionStateRecorder):
+            each = recorder.recorders
+        if any(one.target.index not in found for one in each):
             fail(where, "spikes", spikes, rule)
-        return np.concatenate([found[part.index][part.ids] for part in parts_of(own)])
+        # With several ranks, a file has the columns of one.
+        return np.concatenate([found[one.target.index][one.labels.columns["id"]] for one in each])
     names = labels.population, sent.name
     if names[0] != names[1] and any(" + " in name for name in names):
         fail(where, "spikes", sent, f"{rule}; of a union, give the recorder")
