@@ -301,7 +301,7 @@ class Exponential(Distribution):
 def as_spec(
     where: str, argument: str, value: Any, unit: str, grid: tuple[int, int] | None = None
 ) -> Distribution | np.ndarray[Any, np.dtype[np.float64]]:
-    """Return a distribution unchanged, and numbers as a flat, finite array; an array may have the shape `grid`."""
+    """Return a distribution unchanged, and numbers as a flat, finite array, or as a matrix of the shape `grid`."""
     if type(value) is float and math.isfinite(value):  # as most are
         return np.array([value])
     if isinstance(value, Distribution):
@@ -312,4 +312,4 @@ def as_spec(
         transposed = " (transposed? rows are sources)" if turned else ""
         fail(where, argument, array.shape, f"must have the shape {grid}{transposed}", got="shape")
     require(where, argument, array, "finite")
-    return array.reshape(-1)
+    return array if array.ndim == 2 else array.reshape(-1)

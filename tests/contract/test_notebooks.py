@@ -52,6 +52,10 @@ def shown() -> Iterator[Any]:
     yield from net.projections
     yield from net.recorders
     yield net.record(cells, ["V_m", "I_syn_ex"])
+    both = cells + source
+    yield net.record(both, "spikes")
+    yield net.record(cells[:3] + net.population(2, sl.LIF(), name=NASTY), "V_m")
+    yield net.connect(both, cells, sl.FixedIndegree(2))
     yield net.recorders[0].spikes  # type: ignore[union-attr]
     snn = model()
     x = np.random.default_rng(1).random((5, 4))

@@ -138,6 +138,40 @@ def gif_cond_exp_multisynapse() -> Arrays:
     return _multisynapse("gif_cond_exp_multisynapse", parameters, (1.0, 5.0), (1.0, 30.0), 100.0)
 
 
+def mc_neuron() -> Arrays:
+    reset()
+    parameters = {
+        "V_th": -60.0,
+        "V_reset": -65.0,
+        "t_ref": 10.0,
+        "g_sp": 5.0,
+        "soma": {"g_L": 12.0},
+        "proximal": {"tau_syn_ex": 1.0, "tau_syn_in": 5.0},
+        "distal": {"C_m": 90.0},
+    }
+    neuron = nest.Create("iaf_cond_alpha_mc", params=parameters)
+    ports = neuron.receptor_types
+    names = ("V_m.s", "V_m.p", "V_m.d")
+    meter = nest.Create("multimeter", params={"record_from": names, "interval": 1.0})
+    recorder = nest.Create("spike_recorder")
+    nest.Connect(meter, neuron)
+    nest.Connect(neuron, recorder)
+    for part, start, current in (("soma", 250.0, 50.0), ("proximal", 150.0, -50.0), ("distal", 50.0, 100.0)):  # fmt: skip
+        window = {"start": start, "stop": start + 50.0, "amplitude": current}
+        generator = nest.Create("dc_generator", params=window)
+        nest.Connect(generator, neuron, syn_spec={"receptor_type": ports[f"{part}_curr"]})
+    for part, time in (("soma", 600.0), ("proximal", 500.0), ("distal", 400.0)):
+        for kind, later in (("exc", 0.0), ("inh", 10.0)):
+            times = {"spike_times": [time + later, time + later + 20.0]}
+            generator = nest.Create("spike_generator", params=times)
+            nest.Connect(generator, neuron, syn_spec={"receptor_type": ports[f"{part}_{kind}"]})
+    nest.Simulate(700.0)
+    neuron.soma = {"I_e": 150.0}
+    nest.Simulate(300.0)
+    potentials = {f"V_{name[-1]}": np.asarray(meter.events[name]) for name in names}
+    return {**potentials, "steps": steps(recorder, 0.1)}
+
+
 def brunel_alpha_nest() -> Arrays:
     """Smaller, with stronger synapses and an external drive of given spikes."""
     reset()
@@ -305,6 +339,7 @@ RECORDINGS = (
     hh_psc_alpha,
     aeif_cond_beta_multisynapse,
     gif_cond_exp_multisynapse,
+    mc_neuron,
     brunel_alpha_nest,
     evaluate_tsodyks2_synapse,
     sensitivity_to_perturbation,

@@ -46,6 +46,17 @@ def test_gif_cond_exp_multisynapse() -> None:
     np.testing.assert_allclose(potential.values[:-1, 0], given["V_m"], rtol=0, atol=1e-4)
 
 
+def test_mc_neuron() -> None:
+    given = reference("nest_mc_neuron")
+    spikes, potentials = example("nest_mc_neuron").simulate()
+    assert len(given["steps"]) == 6
+    np.testing.assert_array_equal(raster(spikes)[0], given["steps"])
+    for name, theirs in (("V_m", "V_s"), ("V_p", "V_p"), ("V_d", "V_d")):
+        assert np.ptp(given[theirs]) > 3.0
+        values = potentials[name].values[:-1, 0]
+        np.testing.assert_allclose(values, given[theirs], rtol=0, atol=1e-4, err_msg=name)
+
+
 def test_brunel_alpha_nest() -> None:
     given = reference("nest_brunel_alpha_nest")
     script = example("nest_brunel_alpha_nest")

@@ -33,6 +33,8 @@ def test_a_loaded_network_makes_the_group_again(tmp_path: Path) -> None:
         sl.ProjectionGroup(U, U, loaded.projections)
     with pytest.raises(ValueError, match="must be between these unions"):
         sl.ProjectionGroup(V[:3], V, loaded.projections)
+    with pytest.raises(ValueError, match="must be between these unions"):
+        sl.ProjectionGroup(V, loaded.populations[0], loaded.projections)
 
 
 def test_what_is_fixed_cannot_be_set() -> None:

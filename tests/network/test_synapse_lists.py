@@ -58,6 +58,7 @@ MISTAKES: list[tuple[str, Any, type[Exception], str]] = [
     ("another of NEST's", "fixed_indegree", TypeError, r"did you mean sl.FixedIndegree\(number\)\?"),
     ("unknown name", "ring", TypeError, r"rules are: AllToAll, .*DistanceDependent"),
     ("dense array", np.ones((5, 3)), TypeError, r"scipy.sparse.csr_array\(array\)"),
+    ("pairs", [(0, 1), (2, 2)], TypeError, r"these are tuple\(np.transpose\(pairs\)\)"),
     ("transposed", scipy.sparse.csr_array(np.ones((3, 5))), ValueError, r"\(5, 3\) \(transposed\?"),
     ("other shape", scipy.sparse.csr_array(np.ones((4, 4))), ValueError, r"\(5, 3\), got shape \(4, 4\)"),
     ("None", None, TypeError, "must be a connection rule"),

@@ -159,6 +159,31 @@ def test_a_running_network_refuses_everything_else() -> None:
     np.testing.assert_array_equal(twins.V_m[:], cells.V_m[:])
 
 
+def test_a_callback_that_reads_is_told_that_its_own_run_goes_on() -> None:
+    net, cells, spikes, plastic = busy_network()
+    told: list[str] = []
+
+    def ask(t: float) -> None:
+        for call in (
+            lambda: cells.V_m[0],
+            lambda: plastic.weights,
+            lambda: spikes.times,
+            net.reset,
+        ):
+            with pytest.raises(RuntimeError) as refused:
+                call()
+            told.append(str(refused.value))
+        raise Stop
+
+    with pytest.raises(Stop):
+        net.run(1e7, progress=ask)
+    assert len(told) == 4
+    for message in told:
+        assert message.endswith(
+            "is running and has called this callback; wait until the run is over"
+        )
+
+
 def test_two_threads_that_start_at_once() -> None:
     """One may run; the other is refused, or comes later. In a process of its own: a race may crash."""
     code = """

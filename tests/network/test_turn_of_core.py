@@ -201,10 +201,10 @@ def test_a_running_simulator_refuses_each_method() -> None:
     go = threading.Event()
     inside: list[str] = []
 
-    def refused() -> list[str]:
+    def refused(whose: str) -> list[str]:
         found = []
         for name, call in wanted.items():
-            with pytest.raises(RuntimeError, match=r"is running in another thread"):
+            with pytest.raises(RuntimeError, match=f"is running {whose}"):
                 call(sim)
             found.append(name)
         assert sim.busy
@@ -214,7 +214,7 @@ def test_a_running_simulator_refuses_each_method() -> None:
 
     def progress(_: int) -> None:
         if not inside:
-            inside.extend(refused())
+            inside.extend(refused("and has called this callback"))
         if go.is_set():
             raise Stop
 
@@ -223,7 +223,7 @@ def test_a_running_simulator_refuses_each_method() -> None:
         while not sim.busy:
             time.sleep(0.001)
         for _ in range(20):
-            assert len(refused()) == len(wanted)
+            assert len(refused("in another thread")) == len(wanted)
     finally:
         go.set()
         thread.join()

@@ -114,7 +114,7 @@ def test_mistakes() -> None:
         (lambda: setattr(U, "V_m", [1.0, 2.0]), ValueError, r"numbers of shape \(7,\)"),
         (lambda: setattr(U, "V_th", -80.0), ValueError, "V_reset must lie below"),
         (lambda: delattr(U, "V_m"), AttributeError, "cannot be deleted"),
-        (lambda: (U + S).rate, AttributeError, "has no 'rate'"),
+        (lambda: (U + S).rate, AttributeError, r"has no 'rate' \(its parts have none in common\)"),
         (lambda: float(U.V_m), TypeError, "has 7 values"),
     ):
         with pytest.raises(error, match=text):

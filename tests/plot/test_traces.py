@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
@@ -54,3 +55,35 @@ def test_trace_takes_recordings(ran):
     ax = plot.trace(copied)
     np.testing.assert_array_equal(ax.lines[0].get_ydata(), ran[1].values[:, 0])
     assert ax.get_ylabel() == "V_m (mV)"
+
+
+def marked(recorder: Any, spikes: Any) -> list[list[float]]:
+    """Return the times that are marked above each trace."""
+    lines = plot.trace(recorder, spikes=spikes).lines
+    return [list(line.get_xdata()) for line in lines[len(lines) // 2 :]]
+
+
+def test_marks_are_those_of_the_traces_where_ids_count_within_unions():
+    net = sl.Network(threads=1)
+    E = net.population(4, sl.LIF(I_e=[400.0, 450.0, 500.0, 550.0]), name="E")
+    I = net.population(3, sl.LIF(I_e=[600.0, 650.0, 700.0]), name="I")
+    of_E, of_I, of_both = (
+        net.record(E, "spikes"),
+        net.record(I, "spikes"),
+        net.record(E + I, "spikes"),
+    )
+    of_part = net.record((E + I)[[1, 5]], "spikes")
+    v_I, v_E, v_part = (net.record(t, "V_m") for t in (I[[2, 1]], E[1:2], (E + I)[[3, 1, 5]]))
+    net.run(60.0)
+    times = [list(of_both.times[of_both.ids == k]) for k in range(7)]
+    assert len({tuple(train) for train in times}) == 7
+    assert marked(v_I, of_both) == marked(v_I, of_I) == [times[6], times[5]]
+    assert marked(v_E, of_both) == marked(v_E, of_E) == marked(v_E, of_part) == [times[1]]
+    assert marked(v_part, of_both) == [times[3], times[1], times[5]]
+    assert marked(v_part, of_part) == [[], times[1], times[5]]
+    with pytest.raises(ValueError, match="spikes must be those of I, whose traces these are"):
+        plot.trace(v_I, spikes=of_E)
+    for recorder, spikes in ((v_I, of_both.spikes), (pickle.loads(pickle.dumps(v_part)), of_E)):
+        with pytest.raises(ValueError, match="of a union, give the recorder"):
+            plot.trace(recorder, spikes=spikes)
+    assert marked(pickle.loads(pickle.dumps(v_I)), of_I.spikes) == [times[6], times[5]]

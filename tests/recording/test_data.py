@@ -53,3 +53,20 @@ def test_plain_arrays() -> None:
     assert list(both.to_dict()) == ["times", "V_m", "theta"]
     with pytest.raises(ValueError, match="read-only"):
         pickle.loads(pickle.dumps(v))._stamps()[0] = 3
+
+
+def test_arrays_of_a_recorder_are_its_properties() -> None:
+    """numpy would make an array of one object, without a dimension."""
+    net = make()
+    cells = net.population(3, sl.LIF())
+    both = cells[:1] + cells[1:]
+    spikes = [net.record(cells, "spikes"), net.record(both, "spikes")]
+    samples = [net.record(cells, "V_m"), net.record(both, "V_m")]
+    net.run(1.0)
+    for recorder in (*spikes, *map(copy.deepcopy, spikes)):
+        with pytest.raises(TypeError, match=r"use recorder\.times and recorder\.ids"):
+            np.asarray(recorder)
+    for recorder in (*samples, *map(copy.deepcopy, samples)):
+        for call in (np.asarray, np.mean, np.diff):
+            with pytest.raises(TypeError, match=r"use recorder\.values"):
+                call(recorder)

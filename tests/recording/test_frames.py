@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from tests.conftest import make
@@ -54,3 +56,39 @@ def test_spikes_of_a_recorder() -> None:
     pandas.testing.assert_frame_equal(spikes.to_frame(), spikes.spikes.to_frame())
     assert spikes.to_xarray().identical(spikes.spikes.to_xarray())
     assert len(spikes.to_neo()) == 2
+
+
+def test_weights_on_disk_know_their_synapses(tmp_path: Path) -> None:
+    path = tmp_path / "w.h5"
+    net = make(threads=1)
+    E, I = net.population(6, sl.LIF(I_e=500.0), name="E"), net.population(3, sl.LIF(), name="I")
+    plastic = net.connect(
+        E[[4, 1]], I, sl.FixedIndegree(5), weight=5.0, plasticity=sl.STDP(w_max=10.0)
+    )
+    empty = net.connect(E, I, ([], []), plasticity=sl.STDP())
+    w = net.record(plastic, "weights", every=5.0, to=path)
+    none = net.record(empty, "weights", every=5.0, to=path)
+    held = net.record(plastic, "weights", every=5.0)
+    net.run(10.0)
+    net.save(tmp_path / "checkpoint.npz", recorders=True)
+    net.run(10.0)
+    pandas.testing.assert_frame_equal(w.to_frame(), held.to_frame())
+    names = sl.recording_names(path)
+    stored = [sl.read_recording(path, name) for name in names]
+    pandas.testing.assert_frame_equal(stored[0].to_frame(), held.to_frame())
+    assert stored[0].to_xarray().identical(held.to_xarray())
+    assert stored[1].to_frame().shape == none.to_frame().shape == (4, 0)
+    again = sl.Network.load(tmp_path / "checkpoint.npz")
+    again.run(10.0)  # writes the file anew
+    pandas.testing.assert_frame_equal(sl.read_recording(path, names[0]).to_frame(), held.to_frame())
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(path, "a") as file:
+        del file[names[0]]["pre_ids"]
+        file[names[0]]["pre_ids"] = np.zeros(4, np.uint32)
+    with pytest.raises(ValueError, match="holds the ends of other synapses"):
+        sl.read_recording(path, names[0]).to_frame()
+    with h5py.File(path, "a") as file:
+        del file[names[0]]["pre_ids"]
+    older = sl.read_recording(path, names[0]).to_frame()
+    assert older.columns.name == "synapse"
+    np.testing.assert_array_equal(older, held.values)

@@ -61,9 +61,10 @@ def test_recordings_on_disk_know_them_too(tmp_path: Path) -> None:
     w = net_.record(synapses, "weights", every=1.0, to=path)
     net_.run(5.0)
     same(sl.read_recording(path, "E.V_m").labels, v.labels)
-    found = sl.read_recording(path, "E-D.weights").labels
-    expected = Labels("E-D", "weights", "mV", {"synapse": np.arange(8)}, 1.0)
-    same(found, expected)
+    ends = {"pre": np.repeat(np.arange(4), 2), "post": np.tile(np.arange(2), 4)}
+    expected = Labels("E-D", "weights", "mV", ends, 1.0)
+    for found in (w, sl.read_recording(path, "E-D.weights")):
+        same(found.labels, expected)
     assert w.labels.unit == "mV"
 
 

@@ -132,8 +132,9 @@ def _over_all(
     weight, delay = _drawn_values(
         net, 1.0 if weight is None else weight, delay, n, len(net.contents.projections)
     )
+    grid = (len(pre), len(post)) if isinstance(rule, AllToAll) else None
     weight, delay = (
-        _flat(where, name, x, n, rule, (len(pre), len(post)))
+        _by_synapse(where, name, x, (i, j), grid)
         for name, x in (("weight", weight), ("delay", delay))
     )
     starts, tos = parts_of(pre), parts_of(post)
@@ -207,11 +208,13 @@ def _drawn_values(
     )
 
 
-def _flat(where: str, name: str, value: Any, n: int, rule: Any, grid: tuple[int, int]) -> Any:
-    """Return one value, or one for each synapse."""
-    shape = np.shape(value)
-    if isinstance(rule, AllToAll) and shape == grid:
-        return (value if hasattr(value, "reshape") else np.asarray(value)).reshape(-1)
+def _by_synapse(
+    where: str, name: str, value: Any, pairs: tuple[Ints, Ints], grid: tuple[int, int] | None
+) -> Any:
+    """Return one value, or one for each synapse, whose pair picks an item of a matrix."""
+    shape, n = np.shape(value), len(pairs[0])
+    if len(shape) == 2 and shape == grid:
+        return (value if hasattr(value, "shape") else np.asarray(value))[pairs]
     if shape not in ((), (n,)):
         must = f"must be one number or one for each of the {n} synapses"
         fail(where, name, shape, must, got="shape")

@@ -16,6 +16,7 @@ from spikelet.network.population import Population, check_own
 from spikelet.network.projection import Projection
 from spikelet.network.receptors import BY_SIGN, receptor_number, receptor_unit, require_sign
 from spikelet.network.synapse_lists import Lists, as_lists, needs_lists, part_ids
+from spikelet.network.value_matrix import ValueMatrix
 from spikelet.network.weight_bits import largest_of
 from spikelet.neurons import NeuronModel
 from spikelet.plasticity import Plasticity
@@ -85,9 +86,9 @@ def connect(
     ends = (number, core_plasticity, int16)
     add: Any = _by_rule if lists is None else _by_lists
     how = rule if lists is None else lists
-    grid = (len(pre), len(post)) if isinstance(rule, AllToAll) else None
+    matrix = ValueMatrix(pre, post, rule) if isinstance(rule, AllToAll) else None
     unit = receptor_unit(model, number)
-    index: int = add(net, where, pre, post, how, weight, delay, unit, grid, ends)
+    index: int = add(net, where, pre, post, how, weight, delay, unit, matrix, ends)
     projection = Projection(net, index, pre, post, plasticity, number)
     net.contents.projections.append(projection)
     return projection
@@ -102,14 +103,14 @@ def _by_rule(
     weight: Any,
     delay: Any,
     unit: str,
-    grid: tuple[int, int] | None,
+    matrix: ValueMatrix | None,
     ends: Ends,
 ) -> int:
     """Let the core draw the synapses of a rule; return the index of the projection."""
-    weights = as_spec(where, "weight", 1.0 if weight is None else weight, unit, grid)
+    weights = _spec(where, "weight", 1.0 if weight is None else weight, unit, matrix)
     if not isinstance(weights, Distribution):
         representable(where, "weight", weights, net.dtype)
-    delays = _delay_spec(where, delay, net.dt, grid)
+    delays = _delay_spec(where, delay, net.dt, matrix)
     _advise_sign(where, post.model, ends[0], weights)
     with named(where):
         return net.engine.sim.connect(
@@ -127,11 +128,11 @@ def _by_lists(
     weight: Any,
     delay: Any,
     unit: str,
-    grid: tuple[int, int] | None,
+    matrix: ValueMatrix | None,
     ends: Ends,
 ) -> int:
     """Give the core the synapses of a matrix, of two arrays or of what was drawn; return the projection's index."""
-    weights, steps = _listed_values(net, where, lists, weight, delay, unit, grid)
+    weights, steps = _listed_values(net, where, lists, weight, delay, unit, matrix)
     _advise_sign(where, post.model, ends[0], weights)
     with named(where):
         return net.engine.sim.connect_lists(
@@ -165,27 +166,35 @@ def _listed_values(
     weight: Any,
     delay: Any,
     unit: str,
-    grid: tuple[int, int] | None,
+    matrix: ValueMatrix | None,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.uint16]]:
     """Return the weights and the delays [steps] of lists: one for all synapses, or one for each."""
     n, stream = len(lists.pre), 2 * len(net.contents.projections)
-    spec = _weight_spec(where, weight, unit, grid, net.dtype)
+    spec = _weight_spec(where, weight, unit, matrix, net.dtype)
     weights = _values(where, "weight", spec, n, net.seed, stream)
-    spec = as_spec(where, "delay", delay, "ms", grid)
+    spec = _spec(where, "delay", delay, "ms", matrix)
     delays = _values(where, "delay", spec, n, net.seed, stream + 1)
     steps = delay_steps(where, delays, net.dt, drawn=isinstance(delay, Distribution))
     representable(where, "weight", weights, net.dtype)
     return weights, steps
 
 
+def _spec(where: str, argument: str, value: Any, unit: str, matrix: ValueMatrix | None) -> Any:
+    """Return a distribution, or numbers as a flat array: one for all synapses, or one for each."""
+    spec = as_spec(where, argument, value, unit, None if matrix is None else matrix.shape)
+    if matrix is None or isinstance(spec, Distribution) or spec.ndim == 1:
+        return spec
+    return matrix.by_synapse(spec)
+
+
 def _weight_spec(
-    where: str, weight: Any, unit: str, grid: tuple[int, int] | None, dtype: np.dtype[Any]
+    where: str, weight: Any, unit: str, matrix: ValueMatrix | None, dtype: np.dtype[Any]
 ) -> Any:
-    """Return weights as `as_spec` does, but a list in the network's precision as it is: a long one is not copied."""
+    """Return weights as `_spec` does, but a list in the network's precision as it is: a long one is not copied."""
     if type(weight) is np.ndarray and weight.dtype == dtype and weight.ndim == 1:
         require(where, "weight", weight, "finite")
         return weight
-    return as_spec(where, "weight", weight, unit, grid)
+    return _spec(where, "weight", weight, unit, matrix)
 
 
 def _advise_sign(where: str, model: Any, receptor: int, weights: Any) -> None:
@@ -211,9 +220,9 @@ def _core_spec(spec: Any) -> _core.ValueSpec:
     return spec.to_core() if isinstance(spec, Distribution) else _core.ValueSpec(spec)
 
 
-def _delay_spec(where: str, delay: Any, dt: float, grid: tuple[int, int] | None = None) -> Any:
+def _delay_spec(where: str, delay: Any, dt: float, matrix: ValueMatrix | None) -> Any:
     """Return a distribution as it is, or delays [ms] after a check of their range."""
-    spec = as_spec(where, "delay", delay, "ms", grid)
+    spec = _spec(where, "delay", delay, "ms", matrix)
     if not isinstance(spec, Distribution):
         delay_steps(where, spec, dt)
     return spec

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from spikelet._util import html
 from spikelet._util.checks import fail, numbers, require
 from spikelet._util.sealed import Sealed
 from spikelet._util.snapshot import Snapshot
@@ -17,6 +18,7 @@ from spikelet.network.population import Population
 from spikelet.network.projection import Projection
 from spikelet.network.recorders import SpikeRecorder, StateRecorder
 from spikelet.network.union import Union, joined_values, positions_in, values_of_part
+from spikelet.network.value_matrix import require_no_matrix
 from spikelet.recording.data import SampleData, SpikeData
 from spikelet.recording.hdf5_access import LAST, Arrays
 from spikelet.recording.labels import Labels
@@ -65,10 +67,8 @@ class ProjectionGroup(Sealed):
         found = [positions_in(end) for end in (pre, post)]
         for projection in projections:
             for end, places in zip((projection.pre, projection.post), found, strict=True):
-                if (
-                    end.network is not pre.network
-                    or (places.get(end.index, np.array([-1]))[end.ids] < 0).any()
-                ):
+                own = places.get(end.index)
+                if end.network is not pre.network or own is None or (own[end.ids] < 0).any():
                     fail(
                         "ProjectionGroup", "projections", projection, "must be between these unions"
                     )
@@ -126,6 +126,7 @@ class ProjectionGroup(Sealed):
 
     @weights.setter
     def weights(self, value: Any) -> None:
+        require_no_matrix("ProjectionGroup", value)
         values = numbers("ProjectionGroup", "weights", value)
         if values.shape not in ((), (len(self),)):
             rule = f"must be one number or one for each of the {len(self)} synapses"
@@ -164,6 +165,12 @@ class ProjectionGroup(Sealed):
         offsets = np.concatenate([[0], np.cumsum(rows)])
         parts = (self._gathered("weights"), np.asarray(self.post_ids), offsets)
         return csr_array(parts, shape=(len(self.pre), len(self.post)))
+
+    def _repr_html_(self) -> str:
+        """Return a table of the projections, for notebooks."""
+        title = f"ProjectionGroup: {self.pre.name} to {self.post.name}"
+        rows = [(p.pre.name, p.post.name, p.synapses.known()) for p in self.projections]
+        return html.grid(title, ["source", "target", "synapses"], rows)
 
     def __repr__(self) -> str:
         count = len(self.projections)
@@ -273,6 +280,11 @@ class _UnionRecorder(Sealed, Recorded):
     def stop(self) -> float:
         """Time up to which they record [ms]; inf: no end."""
         return float(self.recorders[0].stop)
+
+    def _repr_html_(self) -> str:
+        """Return a table of the recorders, for notebooks."""
+        rows = [(recorder.target.name, repr(recorder)) for recorder in self.recorders]
+        return html.grid(f"{type(self).__name__}: {self.target.name}", ["part", "recorder"], rows)
 
     def pause(self) -> None:
         """Stop recording until `resume`. Earlier data is kept."""

@@ -29,6 +29,7 @@ from spikelet.network.population import Population
 from spikelet.network.receptors import receptor_unit, require_sign
 from spikelet.network.synapses import Synapses
 from spikelet.network.turn import changing
+from spikelet.network.value_matrix import require_no_matrix
 from spikelet.neurons import NeuronModel
 from spikelet.plasticity import Plasticity, RewardSTDP, amplitudes
 
@@ -146,6 +147,8 @@ class Projection(Sealed):
         model = self.post.model
         unit = receptor_unit(model, self.receptor) if isinstance(model, NeuronModel) else ""
         dimensions = max(1, len(shape))
+        if dimensions == 1:
+            require_no_matrix(where, value)
         given = numbers(where, "weights", value, unit, dimensions, nan=True)
         try:
             given = np.broadcast_to(given, shape)

@@ -188,6 +188,10 @@ def _refuse(where: str, rule: Any) -> None:
     elif isinstance(rule, (int, float)) and not isinstance(rule, bool):
         kind = rules.FixedProbability if 0 < rule < 1 else rules.FixedIndegree
         hint = f"; did you mean sl.{kind.__name__}({rule})?"
+    elif (
+        isinstance(rule, list) and rule and all(isinstance(x, tuple) and len(x) == 2 for x in rule)
+    ):
+        hint = "; of a list of pairs, these are tuple(np.transpose(pairs))"
     elif getattr(rule, "ndim", 0) == 2:
         hint = (
             "; of a dense array, connect the items that are not 0 with scipy.sparse.csr_array(array), or all of them "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -14,6 +15,7 @@ from spikelet.network.base import NetworkBase
 from spikelet.network.population import Population, state_index
 from spikelet.network.projection import Projection
 from spikelet.network.receptors import receptor_unit
+from spikelet.network.synapse_lists import row_lengths
 from spikelet.neurons import NeuronModel
 from spikelet.recording import hdf5_access
 from spikelet.recording.hdf5_access import LAST, Arrays
@@ -128,6 +130,10 @@ class Tape(ABC, Generic[Target]):
     @abstractmethod
     def layout(self) -> Layout:
         """Return the layout of the group in a file."""
+
+    def in_file(self) -> Layout:
+        """Return the layout with all that the file stores once, which may be much."""
+        return self.layout()
 
     def shape(self) -> tuple[int, ...]:
         """Return the shape of the data of one stamp."""
@@ -256,7 +262,7 @@ class Tape(ABC, Generic[Target]):
         name = None
         try:
             with self.network.ranks.all_or_none("recording to a file"):
-                name = file.add(self.title, self.layout(), self._engine.step)
+                name = file.add(self.title, self.in_file(), self._engine.step)
         except BaseException:
             if name is not None:  # another rank failed
                 file.remove(name)
@@ -266,7 +272,7 @@ class Tape(ABC, Generic[Target]):
 
     def go_on(self, file: RecordingFile, name: str) -> None:
         """Record to an existing group of a file, after a load; ValueError if it is that of another recorder."""
-        file.adopt(name, self.layout())
+        file.adopt(name, self.in_file())
         self._engine.to_disk = True  # first: Ctrl-C may strike in between
         self.file, self.name = file, name
 
@@ -409,6 +415,13 @@ class WeightTape(Tape[Projection]):
         ends |= {"unit": self.unit, **self.observed.about()}
         count = self._engine.sim.projection_size(self.target.index)
         return Layout("weights", self.network.dtype, (count,), ends)
+
+    def in_file(self) -> Layout:
+        """Return the layout with the ends of the synapses."""
+        row, post = self._engine.sim.synapses(self.target.index, weights=False)[:2]
+        pre = np.repeat(np.arange(len(row) - 1, dtype=np.uint32), row_lengths(row))
+        ends = {"pre_ids": pre, "post_ids": np.asarray(post, np.uint32)}
+        return replace(self.layout(), arrays=ends)
 
     @property
     def title(self) -> str:

@@ -184,7 +184,12 @@ class Union:
             return self._parameter(name)
         known = [*self.states, *self.parameters]
         near = suggestion(name, known)
-        msg = f"{self.name} has no {name!r}{near} (all of its parts have: {', '.join(known)})"
+        common = (
+            f"all of its parts have: {', '.join(known)}"
+            if known
+            else "its parts have none in common"
+        )
+        msg = f"{self.name} has no {name!r}{near} ({common})"
         raise AttributeError(msg, name=name, obj=self)
 
     def _parameter(self, name: str) -> Any:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from spikelet._util.checks import fail, number
+from spikelet.network.groups import UnionStateRecorder
 from spikelet.network.recorders import MultiStateRecorder, StateRecorder, WeightRecorder
+from spikelet.network.union import Union, positions_in
 from spikelet.neurons import NeuronModel
 from spikelet.plot.figures import GREY, axes, ink, styled
 from spikelet.recording.reading import RecordedSamples, RecordedSpikes
@@ -36,7 +39,8 @@ def trace(
     recorder : StateRecorder, StateRecording
         Samples of one state, from `Network.record` or `read_recording`.
     spikes : SpikeRecorder, SpikeRecording or Spikes, optional
-        Spikes of the same population: those of the recorded elements are marks above the traces.
+        Spikes of the same population: those of the recorded elements are marks above the traces. Recorders may be those
+        of a union that the population is part of, or of one of its parts.
     threshold : bool or float
         True draws a line at the threshold of the recorder's model, V_th or V_peak; a number draws a line at this value.
     ax : Axes, optional
@@ -51,7 +55,7 @@ def trace(
     Raises
     ------
     ValueError
-        If ``threshold=True`` and the model has none, or different ones.
+        If ``threshold=True`` and the model has none, or different ones, or if the spikes are those of others.
     """
     where = "plot.trace"
     if not isinstance(recorder, RecordedSamples) or isinstance(recorder, WeightRecorder):
@@ -66,16 +70,42 @@ def trace(
     if spikes is not None and sent is None:
         rule = "must be a SpikeRecorder, a recording or Spikes"
         fail(where, "spikes", spikes, rule, error=TypeError)
-    ax = axes(where, ax)
     times, values, labels = recorder.times, recorder.values, recorder.labels
+    ids = np.zeros(0) if sent is None else _ids(where, recorder, spikes, sent)
+    ax = axes(where, ax)
     lines = ax.plot(times, values, **styled("lines.Line2D", style, linewidth=1.0))
     if level is not None:
         ax.axhline(level, color=GREY, linewidth=0.8, linestyle="--")
     if sent is not None and len(times):
-        _marks(ax, sent, lines, labels.columns.get("id", np.arange(len(lines))))
+        _marks(ax, sent, lines, ids)
     ax.set_xlabel("time (ms)")
     ax.set_ylabel(f"{labels.name} ({labels.unit})" if labels.unit else labels.name)
     return ax
+
+
+def _ids(where: str, recorder: RecordedSamples, spikes: Any, sent: Spikes) -> npt.NDArray[Any]:
+    """Return the id that each recorded element has among the spikes; -1 if it has none."""
+    labels = recorder.labels
+    rule = f"must be those of {labels.population}, whose traces these are"
+    own, other = getattr(recorder, "target", None), getattr(spikes, "target", None)
+    if own is not None and other is not None and own.network is other.network:
+        # Ids of a population count within the whole, those of a union within the union.
+        found = {}
+        if isinstance(other, Union):
+            found = positions_in(other)
+        else:
+            found[other.index] = np.arange(other.size)
+        each: tuple[Any, ...] = (recorder,)
+        if isinstance(recorder, UnionStateRecorder):
+            each = recorder.recorders
+        if any(one.target.index not in found for one in each):
+            fail(where, "spikes", spikes, rule)
+        # With several ranks, a file has the columns of one.
+        return np.concatenate([found[one.target.index][one.labels.columns["id"]] for one in each])
+    names = labels.population, sent.name
+    if names[0] != names[1] and any(" + " in name for name in names):
+        fail(where, "spikes", sent, f"{rule}; of a union, give the recorder")
+    return np.asarray(labels.columns.get("id", np.arange(recorder.values.shape[1])))
 
 
 def _marks(ax: Axes, spikes: Spikes, lines: list[Any], elements: Any) -> None:

@@ -149,6 +149,17 @@ def elements_of(group: Any) -> Any:
     return group["elements"][...] if "elements" in group else None
 
 
+def ends_of(group: Any, n: int) -> tuple[Any, Any] | None:
+    """Return the ids of sources and targets of n synapses, or None in a file of a version that did not store them."""
+    if "pre_ids" not in group or "post_ids" not in group:
+        return None
+    pre, post = group["pre_ids"][...], group["post_ids"][...]
+    if pre.shape != (n,) or post.shape != (n,):
+        msg = f"it holds the ends of other synapses than those of {group.name[1:]}"
+        raise ValueError(msg)
+    return pre, post
+
+
 def _require_rows(group: Any, n: int) -> None:
     """Check that the data sets hold the entries that count."""
     if not 0 <= n <= min(len(group["stamps"]), len(data_of(group))):

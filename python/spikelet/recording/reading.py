@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -116,6 +116,11 @@ class Recorded(ABC):
 
 class RecordedSpikes(Recorded):
     """Spikes of a population or of a part of it, in order of time, then id."""
+
+    def __array__(self, *_: Any, **__: Any) -> NoReturn:
+        """Refuse: numpy would make an array of one object."""
+        msg = "recorded spikes are not an array: use recorder.times and recorder.ids, or recorder.spikes.bin(width)"
+        raise TypeError(msg)
 
     @abstractmethod
     def _elements(self) -> tuple[npt.NDArray[np.uint32], int]:
@@ -238,6 +243,11 @@ class RecordedSamples(Recorded):
         """Sampled values: [samples, len(target)] of a state, in the order of the target's ids; [samples, synapses] of
         weights, in canonical order."""  # noqa: D205, D209
         return _own(self._all()[1])
+
+    def __array__(self, *_: Any, **__: Any) -> NoReturn:
+        """Refuse: numpy would make an array of one object."""
+        msg = "recorded samples are not an array: use recorder.values, [samples, n]"
+        raise TypeError(msg)
 
     def to_dict(self) -> dict[str, npt.NDArray[Any]]:
         """Return the data as plain arrays, ``times`` and ``values``."""
@@ -372,12 +382,16 @@ class WeightRecording(_OnDisk, RecordedSamples):
 
     @property
     def labels(self) -> Labels:
-        """Description of the samples, without the ends of synapses, which the file does not hold."""
+        """Description of the samples; a file of a version before 0.18 does not hold the ends of synapses."""
         about = self.attributes
         between = f"{about.get('pre', '')}-{about.get('post', '')}"
         with hdf5_access.reading(self.path) as file:
-            width = hdf5_access.data_of(file[self.name]).shape[1]
+            group = file[self.name]
+            width = hdf5_access.data_of(group).shape[1]
+            ends = hdf5_access.ends_of(group, width)
         columns = {"synapse": np.arange(width)}
+        if ends is not None:
+            columns = {"pre": ends[0], "post": ends[1]}
         return Labels(
             between, "weights", str(about.get("unit", "")), columns, _every(about, self._dt)
         )

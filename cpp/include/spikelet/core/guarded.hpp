@@ -1,6 +1,6 @@
 // A value that one thread at a time uses. A call waits while another thread is in a brief call. It
-// throws InUse while another thread is in a lengthy one, and Broken once a change has failed
-// half-way.
+// throws InUse while another thread is in a lengthy one, or the same, which has called back, and
+// Broken once a change has failed half-way.
 #pragma once
 
 #include <atomic>
@@ -8,6 +8,7 @@
 #include <new>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <type_traits>
 #include <utility>
 
@@ -16,7 +17,7 @@
 
 namespace spikelet {
 
-// Another thread is using the value.
+// A lengthy call is using the value.
 struct InUse : std::logic_error {
   using std::logic_error::logic_error;
 };
@@ -43,6 +44,7 @@ class Guarded {
     ~Access() {
       if (guarded_ != nullptr) {
         guarded_->touched_ |= touches_;
+        guarded_->caller_.store({}, std::memory_order_relaxed);
         guarded_->state_.store(0, std::memory_order_release);
       }
     }
@@ -56,7 +58,10 @@ class Guarded {
     // Makes a brief call lengthy: from now on other calls throw instead of waiting. Needed before
     // the call takes long, or waits for what a waiting thread may hold, such as Python's
     // interpreter lock.
-    void lengthen() { guarded_->state_.store(word(lengthy_call), std::memory_order_relaxed); }
+    void lengthen() {
+      guarded_->caller_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+      guarded_->state_.store(word(lengthy_call), std::memory_order_relaxed);
+    }
 
     // Whether another call may have changed the value since the last one that settled it. Calls
     // that only read it do not count, nor those that say overlook().
@@ -130,13 +135,19 @@ class Guarded {
       std::uint64_t seen = 0;
       if (state_.compare_exchange_strong(seen, own, std::memory_order_acquire,
                                          std::memory_order_relaxed)) {
+        if (kind == lengthy_call) {
+          caller_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+        }
         return true;
       }
       if (seen >> 2 != own >> 2) {
         throw InUse(name_ + " was in use by another thread when this process was forked");
       }
       if ((seen & kinds) == lengthy_call) {
-        throw InUse(name_ + " is running in another thread");
+        const bool own = caller_.load(std::memory_order_relaxed) == std::this_thread::get_id();
+        throw InUse(name_ +
+                    (own ? " is running and has called this callback; wait until the run is over"
+                         : " is running in another thread"));
       }
       return false;
     });
@@ -162,6 +173,7 @@ class Guarded {
   }
 
   std::atomic<std::uint64_t> state_{0};
+  std::atomic<std::thread::id> caller_{};  // of a lengthy call; only that thread compares equal
   std::atomic<bool> broken_{false};
   bool touched_ = true;  // belongs to who holds the access, like the value
   std::string name_, way_out_, why_;

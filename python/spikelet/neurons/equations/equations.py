@@ -69,8 +69,9 @@ class Equations(Sealed):
         How nonlinear equations are integrated: "auto", "exact", "exponential_euler", "exponential_midpoint",
         "magnus4", "rk2" or "rk4". Linear ones with constant coefficients are always solved exactly.
     current : str or None, optional
-        Parameter that `spikelet.CurrentInput` and `spikelet.NoiseInput` add to; by default I_e, if an equation has it.
-        With None, the model takes no currents.
+        Parameter that `spikelet.CurrentInput`, `StepCurrent`, `SineCurrent` and `NoiseInput` add to, in the units of the
+        equations (pA, mV, 1/ms) whatever its own; by default I_e, if an equation has it. With None, the model takes no
+        currents.
     schedule : {"nest", "brian2"}
         Order within a step: integration, events, threshold, reset; or integration, threshold, events, reset.
     name : str
