@@ -142,6 +142,16 @@ def test_code_that_mixes_steps_is_refused() -> None:
         to_spiking_model(Late(), (10,))
 
 
+def test_the_reason_is_that_of_code_with_time() -> None:
+    """Without spikes, a comparison shows nothing; an error blamed the shapes that torch.cat was given."""
+    module = _trained(Skip)
+    with torch.no_grad():
+        module.out[0].layer.weight.zero_()
+        module.out[0].layer.bias.zero_()
+    with pytest.raises(ValueError, match="sends no spikes for random inputs"):
+        to_spiking_model(module, IMAGE)
+
+
 def test_several_inputs_are_refused_by_the_name_of_the_argument() -> None:
     with pytest.raises(TypeError, match=r"to_spiking_model: input_shape must be an integer"):
         to_spiking_model(Late(), ((10,), (6,)))  # type: ignore[arg-type]

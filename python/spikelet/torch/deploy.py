@@ -90,25 +90,24 @@ def to_spiking_model(
     own = None if isinstance(module, SpikingModule) else _own_forward(module, "")
     if own is None:
         return SpikingModel(read(module, shape, fold_norms=fold_norms, own=True), **options)
+    sample = input_shape_of(WHERE, shape, "input_shape")
     try:
-        graph = _compared(module, shape, own, fold_norms)
+        graph = read(module, shape, fold_norms=fold_norms, own=True)
+        _compare(module, graph, sample, own)
     except ValueError as error:  # its code may name dimensions of [T, B, ...]
         try:
-            graph = _compared(module, shape, own, fold_norms, with_time=True)
+            graph = read(module, shape, fold_norms=fold_norms, own=True, with_time=True)
         except ValueError:
             raise error from None
+        _compare(module, graph, sample, own)
     return SpikingModel(graph, **options)
 
 
-def _compared(
-    module: nn.Module, shape: Iterable[int], name: str, fold_norms: bool, with_time: bool = False
-) -> Graph:
-    """Return the graph of a network with a forward of its own, which sends the same spikes as the network."""
-    graph = read(module, shape, fold_norms=fold_norms, own=True, with_time=with_time)
+def _compare(module: nn.Module, graph: Graph, sample: Shape, name: str) -> None:
+    """Refuse a graph that sends other spikes than the network, which has a forward of its own."""
     last = graph.output.layer
     what = "v" if is_silent(last) else "spikes" if isinstance(last, layers.Neuron) else "value"
-    compare(WHERE, module, graph, input_shape_of(WHERE, shape, "input_shape"), name, what)
-    return graph
+    compare(WHERE, module, graph, sample, name, what)
 
 
 def _without_time(graph: Graph, sample: Shape, modules: Collection[str]) -> Graph:
