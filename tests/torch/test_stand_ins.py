@@ -66,7 +66,7 @@ class Folded(nn.Module):
 
 
 class Sparse(nn.Module):
-    """Sparse layers take [T, B, ...] by themselves; the pixels come before the channels, and blocks have no forward of their own."""
+    """Sparse layers take [T, B, ...] by themselves; pixels come before channels."""
 
     def __init__(self) -> None:
         super().__init__()

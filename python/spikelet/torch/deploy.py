@@ -45,9 +45,10 @@ def to_spiking_model(
     handles time), `Delay` (with whole steps, as in eval mode), `SEWBlock`, `PotentialShortcut`, `SpikeAttention` that is
     driven by spikes, and the neurons `LIF`, `IF` and `LI`. The result of `from_spiking_model` can be converted back.
 
-    A module with its own `forward` may call such modules, and add or concatenate their outputs, as residual networks and
-    U-Nets do: its code may name the dimensions of [T, B, ...], as in ``torch.cat((x, y), 2)``. Such code does not show how it treats time, so the result is then compared with the module, in float64 on random spikes; it is an
-    error if their outputs differ.
+    A module with its own `forward` may call such modules, and add or concatenate their outputs, as residual networks
+    and U-Nets do: its code may name the dimensions of [T, B, ...], as in ``torch.cat((x, y), 2)``. Such code does not
+    show how it treats time, so the result is then compared with the module, in float64 on random spikes; it is an error
+    if their outputs differ.
 
     The engine adds weights in another order than PyTorch, so a potential may differ in its last digits, and a spike if the
     potential meets the threshold within rounding. With ``dtype="float64"`` for both, spikes are equal; with weights on a
