@@ -144,6 +144,17 @@ def sums() -> dict[str, tuple[Any, Any]]:
             lambda x: torch.einsum("bchw,hkw->bchk", x, _values(6, 2, 5)),
             IMAGE,
         ),
+        "einsum ellipsis": (lambda x: torch.einsum("...d,dk->...k", x, _values(8, 3)), TOKENS),
+        "einsum ellipsis alone": (lambda x: torch.einsum("...ij,jk", x, _values(8, 3)), TOKENS),
+        "einsum of stacks": (lambda x: torch.einsum("b...d,b...d->b...", x, x.relu()), IMAGE),
+        "einsum of three": (
+            lambda x: torch.einsum("bnd,de,bme->bnm", x, _values(8, 3), x[..., :3]),
+            TOKENS,
+        ),
+        "einsum of two weights": (
+            lambda x: torch.einsum("ij,jd,bnd->bni", _values(3, 4), _values(4, 8), x),
+            TOKENS,
+        ),
         "where": (lambda x: torch.where(_mask(4, 6, 5), x, x.relu()), IMAGE),
         "masked fill": (lambda x: x.masked_fill(_mask(5), -2.0), IMAGE),
         "mask of softmax": (lambda x: x.masked_fill(_mask(5), float("-inf")).softmax(-1), IMAGE),
@@ -285,6 +296,21 @@ def reductions() -> dict[str, tuple[Any, Any]]:
     }
 
 
+def pairs() -> dict[str, tuple[Any, Any]]:
+    kernel = _values(8, 3, 2)
+    return {
+        "cosine": (lambda x: F.cosine_similarity(x[:, 0], x[:, 1].relu()), TOKENS),
+        "cosine of prototypes": (lambda x: F.cosine_similarity(x[:, :, None], _values(3, 8), -1), TOKENS),
+        "cosine module": (Lambda(lambda m, x: m.c(_values(5, 8), x), c=nn.CosineSimilarity(2)), TOKENS),
+        "distance": (Lambda(lambda m, x: m.d(x, x.relu()), d=nn.PairwiseDistance()), TOKENS),
+        "distance l1": (lambda x: F.pairwise_distance(x, _values(8), 1, 0.1, keepdim=True), TOKENS),
+        "bilinear": (Lambda(lambda m, x: m.b(x, x[..., :3]), b=nn.Bilinear(8, 3, 4)), TOKENS),
+        "bilinear of one": (lambda x: F.bilinear(x[:, 0], x[:, 1], _values(2, 8, 8)), TOKENS),
+        "tensordot": (lambda x: torch.tensordot(x, kernel, 1), TOKENS),
+        "tensordot of axes": (lambda x: torch.tensordot(x, _values(8, 5, 3), ([2, 1], [0, 1])), TOKENS),
+    }  # fmt: skip
+
+
 def attention() -> dict[str, tuple[Any, Any]]:
     mha = nn.MultiheadAttention(8, 2, batch_first=True)
     first = nn.MultiheadAttention(8, 4, bias=False)
@@ -301,9 +327,26 @@ def attention() -> dict[str, tuple[Any, Any]]:
         "encoder": (nn.TransformerEncoder(layer, 2, enable_nested_tensor=False), TOKENS),
         "encoder norm first": (nn.TransformerEncoderLayer(8, 2, 12, batch_first=True, norm_first=True, activation="gelu"), TOKENS),
         "decoder": (Lambda(lambda m, x: m.d(x, x.relu()), d=nn.TransformerDecoderLayer(8, 2, 12, batch_first=True)), TOKENS),
+        "mha of each head": (Lambda(lambda m, x: m.a(x, x, x, average_attn_weights=False)[1], a=mha), TOKENS),
+        "mha padded": (Lambda(lambda m, x: m.a(x, x, x, key_padding_mask=_padding(x))[0], a=mha), TOKENS),
+        "mha padded and masked": (Lambda(lambda m, x: m.a(x, x, x, attn_mask=causal.isinf().repeat(2 * len(x), 1, 1), key_padding_mask=_padding(x))[0], a=mha), TOKENS),
+        "learned queries": (Lambda(lambda m, x: m.a(_learned(3, x), x, x)[0], a=mha), TOKENS),
+        "learned keys": (Lambda(lambda m, x: m.a(x, _learned(3, x), _learned(3, x))[0], a=mha), TOKENS),
+        "learned weights": (Lambda(lambda m, x: m.a(_learned(3, x), _learned(5, x), x)[0], a=mha), TOKENS),
+        "learned scores": (lambda x: F.scaled_dot_product_attention(_values(3, 8), _values(5, 8), x, _mask(3, 5)), TOKENS),
+        "object queries": (Lambda(lambda m, x: m.d(_learned(3, x), x), d=nn.TransformerDecoderLayer(8, 2, 12, batch_first=True)), TOKENS),
         "timm attention": (_qkv, TOKENS),
         "windows": (_windows, (8, 8, 4)),
     }  # fmt: skip
+
+
+def _learned(n: int, x: torch.Tensor) -> torch.Tensor:
+    """Return the same tokens for each sample."""
+    return _values(n, 8).to(x)[None].repeat(len(x), 1, 1)
+
+
+def _padding(x: torch.Tensor) -> torch.Tensor:
+    return torch.tensor([False, False, False, True, True]).expand(len(x), -1)
 
 
 def _qkv(x: torch.Tensor) -> torch.Tensor:
@@ -342,6 +385,7 @@ def cases() -> dict[str, tuple[Any, Any]]:
         resizings,
         normalisations,
         reductions,
+        pairs,
         attention,
     )
     return {f"{f.__name__}: {name}": case for f in families for name, case in f().items()}  # fmt: skip

@@ -183,11 +183,29 @@ def test_options_of_layers(layer):
     np.testing.assert_array_equal(module(torch.from_numpy(x).double()).detach(), wanted)
 
 
-def test_averages_of_dilated_windows_are_refused():
-    pool = ("d", L.AvgPool2d(2, dilation=2, stride=1), "b")
-    model = sl.SpikingModel([*IMAGES[:1], pool, ("e", L.IF(0.5), "d")])
-    with pytest.raises(ValueError, match=r"layer 'd' \(AvgPool2d\): has dilated windows"):
-        st.from_spiking_model(model)
+def test_channels_that_were_never_active_train_in_single_precision():
+    """Their threshold is next to nothing; the gradient of its logarithm was NaN."""
+    layer = L.IF(np.array([1e-30, 0.5]), v_init=np.array([5e-31, 0.25]))
+    weight = np.array([[-1.0, -1.0, -1.0], [1.0, 0.5, 0.2]])
+    model = sl.SpikingModel([L.Linear(weight), layer])
+    module = st.from_spiking_model(model)
+    x = torch.from_numpy(raster(2, 3)).float() + 0.1
+    module(x).square().sum().backward()
+    assert all(p.grad.isfinite().all() for p in module.parameters())
+    double = st.from_spiking_model(sl.SpikingModel(model.graph, dtype="float64"))
+    double(x.double()).square().sum().backward()
+    for p, q in zip(module.parameters(), double.parameters(), strict=True):
+        torch.testing.assert_close(p.grad.double(), q.grad, rtol=1e-5, atol=1e-5)
+    assert module.steps[1].growth.grad[1] != 0
+
+
+def test_images_without_steps_are_named():
+    module = st.from_spiking_model(sl.SpikingModel([L.AvgPool2d(2), L.IF(0.5)]))
+    with pytest.raises(
+        ValueError,
+        match=r"shape \[T, B, channels, height, width\]; x\.expand\(T, \*x\.shape\) is .*got shape \(4, 6, 6, 6\)",
+    ):
+        module(torch.rand(4, 6, 6, 6))
 
 
 @pytest.mark.parametrize("decay", [0.75, 1.0])

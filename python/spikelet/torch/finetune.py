@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
-from torch.nn import functional as F  # PyTorch's customary name
 
 from spikelet import layers
 from spikelet._util.checks import fail
 from spikelet.conversion.building import refuse
+from spikelet.layers.base import Spatial
 from spikelet.layers.graph import Graph, Node
 from spikelet.layers.neurons import is_silent
 from spikelet.layers.spiking_model import SpikingModel
+from spikelet.torch import layer_functions
+from spikelet.torch.layer_functions import aligned
 from spikelet.torch.modules import LI, LIF
 
 __all__ = ["SpikingModule", "from_spiking_model"]
 
 _WHERE = "from_spiking_model"
+_SPACE = ("depth", "height", "width")
 _TRAINED: dict[type[layers.Layer], tuple[str, ...]] = {
     layers.Linear: ("weight", "bias"),
-    layers.Conv2d: ("weight", "bias"),
+    **dict.fromkeys((layers.Conv1d, layers.Conv2d, layers.Conv3d), ("weight", "bias")),
+    **dict.fromkeys(
+        (layers.ConvTranspose1d, layers.ConvTranspose2d, layers.ConvTranspose3d),
+        ("weight", "bias"),
+    ),
     layers.Affine: ("scale", "shift"),
+    layers.Constant: ("value",),
     layers.IF: ("v_init", "amplitude"),
     layers.LIF: ("v_init", "amplitude"),
 }
@@ -41,12 +48,13 @@ def from_spiking_model(
 
     Use it to fine-tune a converted network (Rathi et al., ICLR 2020): convert an ANN for few steps with
     ``sl.convert(ann, x, neuron="soft", steps=4)``, train the module for an epoch or two, and convert it back with
-    `to_spiking_model`. Weights, biases, thresholds, initial potentials and amplitudes are parameters.
+    `to_spiking_model`. Weights, biases, thresholds, initial potentials, amplitudes and constants are parameters.
 
     Parameters
     ----------
     model : SpikingModel or Graph
-        A model of `spikelet.layers` whose neurons are `IF` and `LIF` with binary spikes.
+        A model of `spikelet.layers` whose neurons are `IF` and `LIF` with binary spikes, and whose other layers act on each
+        step by itself.
     surrogate, alpha
         Surrogate of the neurons, for potentials in units of the threshold; see `spikelet.torch.LIF`.
 
@@ -90,6 +98,13 @@ class SpikingModule(nn.Module):
         super().__init__()
         self.sources, self.targets = graph.inputs, graph.outputs
         self.inputs = {node.name: node.inputs for node in graph}
+        # Inputs of convolutions and pools have dimensions of channels and space.
+        self._axes = {
+            name: node.layer.axes
+            for node in graph
+            for name in node.inputs
+            if name in graph.inputs and isinstance(node.layer, Spatial)
+        }
         self.steps = nn.ModuleList(
             _readout(node, graph)
             if is_silent(node.layer) and node.name in graph.outputs
@@ -109,13 +124,18 @@ class SpikingModule(nn.Module):
         if len(x) != len(self.sources):
             rule = f"must be {len(self.sources)} tensors, for {', '.join(self.sources)}"
             fail(where, "x", len(x), rule, error=TypeError)
-        for tensor in x:
+        for name, tensor in zip(self.sources, x, strict=True):
             if not isinstance(tensor, torch.Tensor) or tensor.layout != torch.strided:
                 kind = type(tensor).__name__
                 fail(where, "x", kind, "must be a dense torch.Tensor", error=TypeError)
             if tensor.ndim < 3 or len(tensor) == 0 or len(tensor) != len(x[0]):
                 shape = tuple(tensor.shape)
                 fail(where, "x", shape, "must have the shape [T, B, ...]", got="shape")
+            axes = self._axes.get(name)
+            if axes is not None and tensor.ndim != axes + 3:
+                sizes = ", ".join(("T", "B", "channels", *_SPACE[3 - axes :]))
+                rule = f"must have the shape [{sizes}]; x.expand(T, *x.shape) is the same input at T steps"
+                fail(where, "x", tuple(tensor.shape), rule, got="shape")
         total = len(x[0])
         # Values that are the same at each step are computed once, and have a first dimension of 1.
         values = {
@@ -160,25 +180,22 @@ class _Step(nn.Module):
         return {n: _array(p) for n in self._trained() if (p := getattr(self, n)) is not None}
 
     def forward(self, xs: list[torch.Tensor], total: int) -> torch.Tensor:  # noqa: ARG002
-        first = xs[0]
-        if isinstance(self.layer, layers.Add):
-            return sum(xs[1:], first)
-        if isinstance(self.layer, layers.Concat):
-            longest = max(map(len, xs))
-            axis = self.layer.axis + 2 if self.layer.axis >= 0 else self.layer.axis
-            return torch.cat([x.expand(longest, *x.shape[1:]) for x in xs], axis)
-        if (
-            isinstance(self.layer, layers.MaxPool2d)
-            and self.layer.of == "counts"
-            and len(first) > 1
-        ):
-            # The increment of the largest count so far at each step.
-            counts = self._each(first.cumsum(0))
-            return torch.cat((counts[:1], counts.diff(dim=0)))
-        return self._each(first)
+        layer = self.layer
+        if isinstance(layer, layers.Constant):
+            value: torch.Tensor = self.value
+            return value[None, None]
+        if isinstance(layer, layers.Add):
+            return layer_functions.total(xs)
+        if isinstance(layer, layers.Concat):
+            return layer_functions.concatenated(xs, layer.axis)
+        (x,) = xs
+        if layer_functions.is_maximum(layer) and len(x) > 1:
+            return layer_functions.increments(self._each, x)
+        return self._each(x)
 
     def _each(self, x: torch.Tensor) -> torch.Tensor:
-        y = _APPLY[type(self.layer)](self, self.layer, x.flatten(0, 1))
+        function: Any = layer_functions.function_of(self.layer)
+        y: torch.Tensor = function(self, self.layer, x.flatten(0, 1))
         return y.unflatten(0, x.shape[:2])
 
 
@@ -208,16 +225,11 @@ class _Spiking(_Step):
 
     def forward(self, xs: list[torch.Tensor], total: int) -> torch.Tensor:
         (x,) = xs
-        start = _aligned(self.v_init, x.ndim - 2) * (self.decay / self.gain)
-        spikes: torch.Tensor = self.neuron(
-            _started(x, start, total) / _aligned(self.threshold, x.ndim - 2)
-        )
-        return spikes * _aligned(self.amplitude, x.ndim - 2)
-
-
-def _aligned(p: torch.Tensor, dimensions: int) -> torch.Tensor:
-    """Return numbers of channels, or of a whole sample with as many dimensions, as they broadcast to samples."""
-    return p.reshape(-1, *[1] * (dimensions - 1)) if p.ndim == 1 else p
+        start = aligned(self.v_init, x.ndim - 2) * (self.decay / self.gain)
+        given, growth = (aligned(p, x.ndim - 2) for p in (self.given, self.growth))
+        # Two quotients: 1 / threshold^2, of the derivative of one, exceeds float32 where a channel was never active.
+        spikes: torch.Tensor = self.neuron(_started(x, start, total) / given / growth.exp())
+        return spikes * aligned(self.amplitude, x.ndim - 2)
 
 
 def _started(x: torch.Tensor, start: torch.Tensor, total: int) -> torch.Tensor:
@@ -239,7 +251,7 @@ class _Readout(_Step):
 
     def forward(self, xs: list[torch.Tensor], total: int) -> torch.Tensor:
         (x,) = xs
-        start = self.decay * _aligned(self.v_init, x.ndim - 2)
+        start = self.decay * aligned(self.v_init, x.ndim - 2)
         v: torch.Tensor = self.neuron(_started(self.gain * x, start, total))
         return v
 
@@ -271,54 +283,13 @@ def _step(node: Node, neuron: dict[str, Any]) -> _Step:
         if gain == 0 or (layer.reset == "zero" and layer.v_reset):
             refuse(where, "has no gain, or is not reset to 0", "only v_reset=0.0 can be trained")
         return _Spiking(layer, neuron)
-    if isinstance(layer, layers.AvgPool2d) and set(layer.dilation) != {1}:
-        refuse(
-            where, "has dilated windows", "PyTorch does not average them: pool without a dilation"
-        )
     if isinstance(layer, layers.Delay):
         refuse(where, "has delays", "train the module that it was made from, with st.Delay")
-    if type(layer) not in _APPLY and not isinstance(layer, (layers.Add, layers.Concat)):
-        refuse(where, "waits for the mean over all steps", "convert without keep= for fine-tuning")
+    known = isinstance(layer, (layers.Add, layers.Concat, layers.Constant))
+    if not known and layer_functions.function_of(layer) is None:
+        refuse(
+            where,
+            "waits for the mean over all steps",
+            "fine-tuning takes ReLU, linear layers, convolutions, pools and layers that move values: use these, and no keep=",
+        )
     return _Step(layer)
-
-
-def _conv(step: Any, layer: Any, x: torch.Tensor) -> torch.Tensor:
-    top, bottom, left, right = layer.padding
-    padding: Any = (top, left)
-    if (top, left) != (bottom, right):
-        x, padding = F.pad(x, (left, right, top, bottom)), 0
-    return F.conv2d(x, step.weight, step.bias, layer.stride, padding, layer.dilation, layer.groups)
-
-
-def _affine(step: Any, _layer: Any, x: torch.Tensor) -> torch.Tensor:
-    y = x * _aligned(step.scale, x.ndim - 1)
-    return y if step.shift is None else y + _aligned(step.shift, x.ndim - 1)
-
-
-def _average(_step: Any, layer: Any, x: torch.Tensor) -> torch.Tensor:
-    return F.avg_pool2d(
-        x, layer.kernel_size, layer.stride, layer.padding, layer.ceil_mode, layer.count_include_pad,
-        layer.divisor_override,
-    )  # fmt: skip
-
-
-def _maximum(_step: Any, layer: Any, x: torch.Tensor) -> torch.Tensor:
-    return F.max_pool2d(
-        x, layer.kernel_size, layer.stride, layer.padding, layer.dilation, ceil_mode=layer.ceil_mode
-    )
-
-
-def _upsample(_step: Any, layer: Any, x: torch.Tensor) -> torch.Tensor:
-    return F.interpolate(x, scale_factor=tuple(map(float, layer.scale_factor)), mode="nearest")
-
-
-_APPLY: dict[type[layers.Layer], Callable[[Any, Any, torch.Tensor], torch.Tensor]] = {
-    layers.Linear: lambda step, _, x: F.linear(x, step.weight, step.bias),
-    layers.Conv2d: _conv,
-    layers.Affine: _affine,
-    layers.AvgPool2d: _average,
-    layers.MaxPool2d: _maximum,
-    layers.AdaptiveAvgPool2d: lambda _, layer, x: F.adaptive_avg_pool2d(x, layer.output_size),
-    layers.Upsample: _upsample,
-    layers.Flatten: lambda _step, _, x: x.flatten(1),
-}

@@ -42,6 +42,14 @@ def test_the_first_wrong_operation_is_named() -> None:
     assert wrong.operation.kind == "Mul"
 
 
+def test_an_operand_that_no_layer_needs_is_not_compared() -> None:
+    """A Where whose condition always holds takes one operand; the graph does not lead to the other."""
+    x, b, lost, c = (Data(name) for name in ("input", "b", "lost", "c"))
+    always = Checked(Operation("Where", tuple("uvw"), ("y",)), (np.array(True), b, lost), (c,))
+    other = Checked(Operation("Relu", ("u",), ("y",)), (x,), (lost,))
+    assert wrong_layer(GRAPH, SHAPES, 2, [*checked(), other, always], reference) is None
+
+
 def test_values_are_held_part_by_part(monkeypatch: object) -> None:
     """A model that is checked in three parts is checked to its end."""
     monkeypatch.setattr(onnx_check, "_HELD", 1)  # type: ignore[attr-defined]

@@ -160,6 +160,16 @@ def test_einsum(equation: str, shapes: Any) -> None:
     np.testing.assert_allclose(found.reshape(wanted.shape), wanted, rtol=1e-10)
 
 
+@pytest.mark.parametrize("equation", ["ki,bji->bjk", "bji,ki->bjk"])
+def test_a_weight_on_either_side_is_linear(equation: str) -> None:
+    c, x = call(4, 6), samples(4, 6)
+    weight = samples(3, 6)[0]
+    operands: list[Any] = [weight, X] if equation.startswith("k") else [X, weight]
+    made = arithmetic.einsum(c, equation, operands)
+    assert "MatMul" not in kinds(c, made)
+    np.testing.assert_allclose(values(c, made, x), x @ weight.T, rtol=1e-10)
+
+
 def test_running_sums() -> None:
     c, x = call(4, 6), samples(4, 6)
     for axis in (1, -1):

@@ -119,6 +119,18 @@ def test_outputs_are_tensors(make: Any) -> None:
         read_torch(Lambda(lambda m, x: make(x.relu())), SHAPE)
 
 
+def test_outputs_depend_on_the_input() -> None:
+    """Also where an operator of the input gives a constant, as the weights of learned queries and keys."""
+
+    def forward(m: Any, x: Any) -> Any:
+        tokens = m.tokens.weight.expand(len(x), -1, -1)
+        return m.a(tokens, tokens, x.relu())
+
+    module = Lambda(forward, a=nn.MultiheadAttention(4, 1, batch_first=True), tokens=nn.Embedding(3, 4))  # fmt: skip
+    with pytest.raises(ValueError, match=r"output must be .* the input, got a constant of shape"):
+        read_torch(module, (3, 4))
+
+
 def test_control_flow_may_follow_shapes() -> None:
     def forward(m: Any, x: Any) -> Any:
         for _ in range(x.shape[1] // 2):

@@ -276,6 +276,22 @@ def test_what_nir_cannot_hold_is_refused(module, shape, message):
         sl.io.write_nir(module, input_shape=shape)
 
 
+def test_several_outputs_are_refused():
+    class Two(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.lif, self.out = st.LIF(), nn.Linear(4, 4)
+
+        def forward(self, x):
+            h = self.lif(x)
+            return h, self.out(h)
+
+    with pytest.raises(
+        ValueError, match=r"Two: returns a tuple; its forward must return one tensor"
+    ):
+        sl.io.write_nir(Two(), input_shape=(4,))
+
+
 def test_modules_without_values_are_refused():
     with pytest.raises(ValueError, match="meta"):
         sl.io.write_nir(nn.Sequential(nn.Linear(4, 4, device="meta"), st.LIF()))

@@ -51,7 +51,12 @@ class Checked:
         return dataclasses.replace(self, operands=operands, results=results)
 
     def known(self, names: set[str]) -> Checked | None:
-        """Return it with the results that are in the graph, or None if there are none."""
+        """Return it with the results that are in the graph; None if there are none, or if it leaves out an operand.
+
+        A Where whose condition always holds takes one operand, and nothing else may need the other.
+        """
+        if not all(x.source in names for x in self.operands if isinstance(x, Data)):
+            return None
         results = []
         for y in self.results:
             if not isinstance(y, Data) or y.source not in names:

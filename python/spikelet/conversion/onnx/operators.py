@@ -76,22 +76,7 @@ def _matmul(c: Call, a: Attributes, xs: Operands) -> Data:  # noqa: ARG001
 
 
 def _einsum(c: Call, a: Attributes, xs: Operands) -> Data:
-    terms, arrow, result = a["equation"].replace(" ", "").partition("->")
-    operands = terms.split(",")
-    if "..." in terms:  # name these dimensions
-        ranks = [len(c.tensor(x)) if isinstance(x, Data) else np.ndim(x) for x in xs]
-        counts = [r - len(t.replace("...", "")) for r, t in zip(ranks, operands, strict=True)]
-        free = [k for k in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" if k not in a["equation"]]
-        most = max(n for n, t in zip(counts, operands, strict=True) if "..." in t)
-        operands = [
-            t.replace("...", "".join(free[most - n : most]))
-            for n, t in zip(counts, operands, strict=True)
-        ]
-        result = result.replace("...", "".join(free[:most]))
-    if not arrow:
-        letters = "".join(operands)
-        result = "".join(sorted(k for k in set(letters) if letters.count(k) == 1))
-    return arithmetic.einsum(c, f"{','.join(operands)}->{result}", list(xs))
+    return arithmetic.einsum(c, a["equation"], list(xs))
 
 
 def _attention(c: Call, a: Attributes, xs: Operands) -> Data:

@@ -212,7 +212,7 @@ def matmul(c: Call, a: Operand, b: Operand) -> Data:
             found = convolution.linear(c, a, matrix.T if matrix.ndim == 2 else matrix[None])
             return found if matrix.ndim == 2 else movement.moved(c, found, lambda v: v[..., 0])
     if isinstance(b, Data) and not isinstance(a, Data):
-        matrix = np.asarray(a, dtype=np.float64)
+        matrix = _one_of_many(c, np.asarray(a, dtype=np.float64), b)
         n = len(c.tensor(b))
         if matrix.ndim == 2 and n >= 2:
             swap = [*range(n - 2), n - 1, n - 2]
@@ -257,14 +257,47 @@ def _rows_of_samples(c: Call, x: Data, matrices: Floats, *, left: bool) -> Data:
 
 
 def einsum(c: Call, equation: str, operands: Sequence[Operand]) -> Data:
-    """Evaluate a sum over products, as numpy's einsum does, of one or two operands."""
-    equation = equation.replace(" ", "")
-    if "." in equation or len(operands) > 2:
-        c.refuse(f"evaluates {equation!r}", "use one or two operands, and no ellipsis")
-    left, _, result = equation.partition("->")
+    """Evaluate a sum over products, as numpy's einsum does: of one or two operands, or of more, two at a time."""
+    terms, result = _named_dimensions(c, equation.replace(" ", ""), operands)
+    values = list(operands)
+    while len(values) > 2:  # without the letters that nothing else has
+        both = dict.fromkeys(terms[0] + terms[1])
+        kept = "".join(s for s in both if any(s in t for t in (*terms[2:], result)))
+        part = c.inner(f"pair{len(values)}")
+        a, b = values[:2]
+        if isinstance(a, Data) or isinstance(b, Data):
+            pair: Operand = _product_of_two(part, terms[:2], kept, [a, b])
+        else:
+            pair = np.einsum(f"{terms[0]},{terms[1]}->{kept}", a, b)
+        values[:2], terms[:2] = [pair], [kept]
+    return _product_of_two(c, terms, result, values)
+
+
+def _named_dimensions(c: Call, equation: str, operands: Sequence[Operand]) -> tuple[list[str], str]:
+    """Return the indices of each operand and of the result, with letters in place of an ellipsis."""
+    left, arrow, result = equation.partition("->")
     terms = left.split(",")
-    if "->" not in equation:
-        result = "".join(sorted(s for s in set(left) - {","} if left.count(s) == 1))
+    names = ""
+    if "..." in left:
+        letters = (chr(k) for k in range(ord("A"), ord("z") + 1))
+        free = [k for k in letters if k.isalpha() and k not in equation]
+        counts = [
+            len(_shape(c, x)) - len(t.replace("...", ""))
+            for x, t in zip(operands, terms, strict=True)
+        ]
+        names = "".join(free[: max(n for n, t in zip(counts, terms, strict=True) if "..." in t)])
+        terms = [
+            t.replace("...", names[len(names) - n :]) for n, t in zip(counts, terms, strict=True)
+        ]
+    if not arrow:
+        once = {s for s in left if s.isalpha() and left.count(s) == 1}
+        result = "..." + "".join(sorted(once))
+    return terms, result.replace("...", names)
+
+
+def _product_of_two(c: Call, terms: list[str], result: str, operands: Sequence[Operand]) -> Data:
+    equation = f"{','.join(terms)}->{result}"
+    terms = list(terms)
     if any(len(set(t)) < len(t) for t in terms):
         c.refuse(f"evaluates {equation!r}", "no index may occur twice in an operand")
     values = list(operands)

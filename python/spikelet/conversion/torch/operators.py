@@ -16,6 +16,7 @@ from spikelet.conversion.operators import arithmetic, normalisation, pooling, re
 from spikelet.conversion.operators.affine import affine, negative
 from spikelet.conversion.qcfs_torch import QCFSActivation
 from spikelet.conversion.torch.movements import JOINS
+from spikelet.conversion.torch.pairs import PAIRS
 from spikelet.conversion.torch.weights import WEIGHTS, array
 
 __all__ = ["MODULES", "OPERATORS", "Handler"]
@@ -468,6 +469,7 @@ OPERATORS: dict[str, Handler] = {
     "addcmul": _addcmul,
     "lerp": _lerp,
     "einsum": _einsum,
+    **PAIRS,
     "where": _where,
     "masked_fill": _masked_fill,
     "cumsum": _cumsum,

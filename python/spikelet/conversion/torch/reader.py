@@ -6,7 +6,7 @@ import contextlib
 import functools
 import inspect
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
@@ -252,7 +252,9 @@ def convert(
         reader = _Reader(recorder, inputs, handlers, analog, size)
         reader.convert(recorder.steps, wanted)
         made = [reader.data[v] for v in wanted]
-        for (name, _), data in zip(found, made, strict=True):
+        for (name, y), data in zip(found, made, strict=True):
+            if not isinstance(data, Data):
+                _refuse_constant(name, y)
             check_output(READER, name, data)
         graph = reader.builder.graph(READER, [d.source for d in made], [name for name, _ in found])
         names = reader.builder.final
@@ -309,9 +311,14 @@ def _output(recorder: Recorder, name: str, y: Any) -> Value:
         raise TypeError(msg)
     value = recorder.value(y)
     if value is None:
-        rule = "must be a tensor that depends on the input"
-        fail(READER, what, tuple(y.shape), rule, got="a constant of shape")
+        _refuse_constant(name, y)
     return value
+
+
+def _refuse_constant(name: str, y: torch.Tensor) -> NoReturn:
+    what = f"output '{name}'" if name else "output"
+    rule = "must be a tensor that depends on the input"
+    fail(READER, what, tuple(y.shape), rule, got="a constant of shape")
 
 
 def _arguments(x: Mapping[str, torch.Tensor]) -> Any:

@@ -274,28 +274,31 @@ def _multi_head_attention(
 ) -> tuple[Data, ...]:
     if training and dropout_p:
         c.refuse("drops attention weights at random", "call module.eval() first")
-    unusual = (bias_k, bias_v, key_padding_mask, static_k, static_v)
+    unusual = (bias_k, bias_v, static_k, static_v)
     if add_zero_attn or any(v is not None for v in unusual):
-        c.refuse(
-            "has a padding mask, or additional keys", "use attn_mask, and no bias_kv or zero_attn"
-        )
+        c.refuse("has additional keys", "use no bias_kv or zero_attn")
+    if isinstance(key_padding_mask, Data):
+        c.refuse("has a padding mask that depends on the input", "use attn_mask, or a constant")
     width = embed_dim_to_check
     if use_separate_proj_weight:
-        q, k, v = (array(w) for w in (q_proj_weight, k_proj_weight, v_proj_weight))
+        weights = tuple(array(w) for w in (q_proj_weight, k_proj_weight, v_proj_weight))
     else:
-        q, k, v = array(in_proj_weight).reshape(3, width, -1)
+        weights = tuple(array(in_proj_weight).reshape(3, width, -1))
     biases = (None,) * 3 if in_proj_bias is None else tuple(array(in_proj_bias).reshape(3, width))
-    given = attention.Projections((q, k, v), biases, array(out_proj_weight), array(out_proj_bias))
+    given = attention.Projections(weights, biases, array(out_proj_weight), array(out_proj_bias))
     mask = array(attn_mask)
     if mask is not None and not isinstance(mask, Data) and mask.dtype == bool:
         mask = ~mask  # here True leaves out
     causal = is_causal and mask is None
-    found, attended = attention.multi_head(c, query, key, value, num_heads, given, mask, causal)
-    if not need_weights:
-        return (found,)
-    if not average_attn_weights:
-        c.refuse("returns the attention weights of each head", "pass need_weights=False")
-    return found, attended
+    if key_padding_mask is not None:
+        if isinstance(mask, Data):
+            c.refuse("adds a padding mask to a mask that depends on the input", "add them yourself")
+        mask = attention.with_padding(mask, array(key_padding_mask), num_heads)
+    q, k, v = (array(x) for x in (query, key, value))
+    found, attended = attention.multi_head(
+        c, q, k, v, num_heads, given, mask, causal, average_attn_weights
+    )
+    return (found, attended) if need_weights else (found,)
 
 
 WEIGHTS: dict[str, Handler] = {

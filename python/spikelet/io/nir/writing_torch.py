@@ -113,6 +113,9 @@ def _require_same(module: nn.Module, graph: Graph, shape: Shape) -> None:
     except ERRORS as error:
         what = f"cannot take [T, B, ...] ({error})"
         refuse(where, what, "its forward must process all steps at once")
+    if not isinstance(wanted, torch.Tensor):
+        what = f"returns a {type(wanted).__name__}"
+        refuse(where, what, "its forward must return one tensor, [T, B, ...]")
     if found.shape != tuple(wanted.shape) or not np.allclose(found, wanted.numpy(), atol=1e-9):
         what = "gives another output than its layers one after another"
         refuse(where, what, "its forward must keep [T, B, ...]: use nn.Flatten(2), OverTime")
