@@ -1,14 +1,16 @@
-"""Files are replaced as a whole or not at all."""
+"""Files are replaced as a whole or not at all; what is no path is refused."""
 
 from __future__ import annotations
 
 import errno
+import io
 import os
 from pathlib import Path
 
 import pytest
 
-from spikelet._util.files import replaced, replacing, reserve
+import spikelet as sl
+from spikelet._util.files import path_of, replaced, replacing, reserve
 
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path):
@@ -70,3 +72,35 @@ def test_a_file_system_that_cannot_reserve_may_have_room(
 
     monkeypatch.setattr(os, "posix_fallocate", refuse, raising=False)
     reserve(tmp_path / "a", 5000)
+
+
+@pytest.mark.parametrize(
+    "path", [None, 3, b"net.npz", io.BytesIO()], ids=lambda path: type(path).__name__
+)
+def test_what_is_no_path_is_refused(path):
+    net = sl.Network()
+    cells = net.population(2, sl.LIF())
+    for call in (
+        lambda: net.save(path),
+        lambda: sl.Network.load(path),
+        lambda: sl.read_recording(path),
+        lambda: sl.recording_names(path),
+        lambda: sl.SpikingModel.load(path),
+        lambda: sl.datasets.read_events(path),
+    ):
+        with pytest.raises(TypeError, match=r"path must be a path: a str or a pathlib\.Path"):
+            call()
+    if path is not None:
+        with pytest.raises(TypeError, match="to must be a path"):
+            net.record(cells, "spikes", to=path)
+    assert net.recorders == ()
+
+
+def test_a_path_is_a_string_or_path_like(tmp_path):
+    class Named:
+        def __fspath__(self) -> str:
+            return str(tmp_path)
+
+    assert (
+        path_of("f", str(tmp_path)) == path_of("f", tmp_path) == path_of("f", Named()) == tmp_path
+    )

@@ -8,9 +8,26 @@ import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
+
+from spikelet._util.checks import fail
 
 TEMPORARY = ".unfinished-"  # prefix of the names of files that are being written
+
+
+def path_of(where: str, path: Any, name: str = "path") -> Path:
+    """Return what a user gave as a path.
+
+    Raises
+    ------
+    TypeError
+        It is neither a string nor path-like.
+    """
+    found = os.fspath(path) if isinstance(path, os.PathLike) else path
+    if not isinstance(found, str):
+        rule = "must be a path: a str or a pathlib.Path (of an open file, its .name)"
+        fail(where, name, path, rule, error=TypeError)
+    return Path(found)
 
 
 def sync(path: Path) -> None:

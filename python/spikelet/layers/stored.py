@@ -13,7 +13,6 @@ import math
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,7 @@ from numpy.typing import NDArray
 from spikelet import _core
 from spikelet._util import npz
 from spikelet._util.checks import fail, own, shown
-from spikelet._util.files import replaced
+from spikelet._util.files import path_of, replaced
 from spikelet._util.identity import identity
 from spikelet._util.reading import refusing
 from spikelet.layers.base import Layer
@@ -40,8 +39,10 @@ StrPath = str | os.PathLike[str]
 
 def save(model: Any, path: StrPath) -> None:
     """Write a `SpikingModel` to a file, atomically."""
+    where = f"{type(model).__name__}.save"
+    path = path_of(where, path)
     writer = _Writer()
-    described = writer.model(f"{type(model).__name__}.save", model)
+    described = writer.model(where, model)
     header = {"format": f"{_FORMAT}{_VERSION}", "version": _core.__version__, "model": described}
     with replaced(path) as file:
         npz.write(file, header, writer.arrays)
@@ -50,8 +51,9 @@ def save(model: Any, path: StrPath) -> None:
 def load(cls: type[Any], path: StrPath, threads: int | None) -> Any:
     """Read a model of the class that was saved, which must be a `cls`."""
     where = f"{cls.__name__}.load"
+    path = path_of(where, path)
     with refusing(where, path):
-        header, arrays = npz.mapped(Path(path))
+        header, arrays = npz.mapped(path)
         name, _, version = str(header.get("format")).rpartition(" ")
         if f"{name} " != _FORMAT or not version.isdecimal():
             what = str(header.get("format"))

@@ -20,7 +20,7 @@ from spikelet import _core, plasticity, regulation, sources
 from spikelet._util import npz
 from spikelet._util.advice import only_about
 from spikelet._util.checks import fail
-from spikelet._util.files import replaced
+from spikelet._util.files import path_of, replaced
 from spikelet.network import to_disk
 from spikelet.network.contents import NetworkContents
 from spikelet.network.gathered_state import whole_state
@@ -126,10 +126,11 @@ def save(
     also : mapping of str to array
         Arrays of the caller that go to the file, too.
     """
+    path = path_of("Network.save", path)
     require_target(net, path)
     if net.ranks.size > 1:
         net.engine.sim.prepare()  # from then on all ranks know the longest delay
-    header, arrays = _describe(net, Path(path).absolute().parent, recorders=recorders)
+    header, arrays = _describe(net, path.absolute().parent, recorders=recorders)
     arrays |= also
     with net.ranks.all_or_none(f"saving {path}"):
         if net.ranks.rank == 0:
@@ -322,7 +323,7 @@ _FIELDS = {
 
 def load(cls: type[AnyNetwork], path: StrPath, threads: int | None, comm: Any) -> AnyNetwork:
     """Read a network of a given class."""
-    where = Path(path).absolute()
+    where = path_of("Network.load", path).absolute()
     header, arrays = _read(where)
     try:
         with only_about():

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from spikelet._util.checks import choice, fail, interval, steps_of
+from spikelet._util.files import path_of
 from spikelet._util.spelling import suggestion
 from spikelet.network import to_disk
 from spikelet.network.contents import NetworkContents
@@ -45,7 +45,7 @@ def record(
     recorder = make_recorder(net, target, what, when)
     recorder.tape.since = net.engine.step
     if to is not None:
-        to_disk.record_to(net, recorder.tape, Path(to).absolute())
+        to_disk.record_to(net, recorder.tape, path_of("record", to, "to").absolute())
     recorder.tape.start()
     net.contents.recorders.append(recorder)
     return recorder

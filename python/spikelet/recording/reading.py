@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet._util.checks import fail, number
+from spikelet._util.files import path_of
 from spikelet._util.grid import slack, to_ms
 from spikelet._util.sealed import Sealed
 from spikelet._util.spelling import spelled
@@ -418,7 +419,7 @@ def recording_names(path: str | os.PathLike[str]) -> list[str]:
     path : path-like
         File that recorders write to or wrote to.
     """
-    with hdf5_access.reading(Path(path)) as file:
+    with hdf5_access.reading(path_of("recording_names", path)) as file:
         return hdf5_access.names_of(file)
 
 
@@ -446,7 +447,7 @@ def read_recording(
     ValueError
         If the file is not a recording, or has none of that name.
     """
-    found = Path(path)
+    found = path_of("read_recording", path)
     names = recording_names(found)
     if name is None and len(names) == 1:
         name = names[0]

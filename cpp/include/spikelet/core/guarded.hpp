@@ -144,9 +144,11 @@ class Guarded {
         throw InUse(name_ + " was in use by another thread when this process was forked");
       }
       if ((seen & kinds) == lengthy_call) {
-        const bool own = caller_.load(std::memory_order_relaxed) == std::this_thread::get_id();
+        const bool called_back =
+            caller_.load(std::memory_order_relaxed) == std::this_thread::get_id();
         throw InUse(name_ +
-                    (own ? " is running and has called this callback; wait until the run is over"
+                    (called_back
+                         ? " is running and has called this callback; wait until the run is over"
                          : " is running in another thread"));
       }
       return false;

@@ -6,7 +6,6 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn, Self
 
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikelet._util.checks import fail
+from spikelet._util.files import path_of
 
 __all__ = ["BLOCK", "EventFile"]
 
@@ -42,11 +42,7 @@ class EventFile:
     """
 
     def __init__(self, path: str | os.PathLike[str], where: str) -> None:
-        name = os.fspath(path) if isinstance(path, os.PathLike) else path
-        if not isinstance(name, str):
-            rule = "must be a path: a str or a pathlib.Path (of an open file, its .name)"
-            fail(where, "path", path, rule, error=TypeError)
-        self.path = Path(name)
+        self.path = path_of(where, path)
         self.where = where
         mode = self.path.stat().st_mode
         if stat.S_ISDIR(mode):

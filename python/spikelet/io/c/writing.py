@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -61,6 +60,7 @@ def write_c(
     if not isinstance(model, SpikingModel):
         fail("write_c", "model", model, "must be a SpikingModel", error=TypeError)
     where = f"{type(model).__name__}.export"
+    target = files.path_of(where, folder, "folder")
     check_name(where, name)
     precision = model.dtype if dtype is None else dtype
     check_dtype(where, precision)
@@ -88,7 +88,6 @@ def write_c(
     written["main.c"] = main(about)
     written["CMakeLists.txt"] = cmake(about)
     written["README.md"] = readme(program, about, work, sample)
-    target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
     for file, text in written.items():
         files.write(target / file, text)
