@@ -120,3 +120,10 @@ def test_what_is_no_module_is_refused() -> None:
         read_torch(nn.ReLU(), 3)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="example_shape must be >= 1"):
         read_torch(nn.ReLU(), (3, 0))
+
+
+def test_one_sample_in_place_of_several_is_named():
+    network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(72, 2))
+    rule = r"calibration, whose first axis counts samples\); got \(8, 8\)"
+    with pytest.raises(ValueError, match=rule):
+        read_torch(network, (8, 8))

@@ -96,6 +96,13 @@ _HINTS = {
 }  # fmt: skip
 
 
+ONE_SAMPLE = (
+    "example_shape must be the shape of one sample, without the batch (sl.convert takes it from "
+    "calibration, whose first axis counts samples)"
+)
+"""What a user can do if a network does not take the samples."""
+
+
 def hint_for(operator: str) -> str:
     """Return a remedy for an operator that is not supported."""
     return _HINTS.get(

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from spikelet._util.checks import fail, known
 from spikelet.conversion.building import (
     ERRORS,
+    ONE_SAMPLE,
     Builder,
     Call,
     Data,
@@ -288,7 +289,7 @@ class Walk:
                 self._where(operation),
                 f"cannot take tensors of shape {[self._shape(v) for v in values if v is not None]} "
                 f"({' '.join(str(error).split())})",
-                "example_shape must be the shape of one sample, without the batch",
+                ONE_SAMPLE,
             )
         self._kinds.update((name, tensor.kind) for name, tensor in shapes.items())
         for name, tensor in shapes.items():

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from spikelet.conversion.building import ERRORS, hint_for, refuse
+from spikelet.conversion.building import ERRORS, ONE_SAMPLE, hint_for, refuse
 from spikelet.conversion.torch.copies import copy_of
 from spikelet.conversion.torch.lookup import FUNCTIONS, Indices, LookupFunction
 from spikelet.conversion.torch.precision import Constants, in_one_precision, mixed
@@ -218,7 +218,7 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-ch
             shapes = ", ".join(str(tuple(x.shape[1:])) for x in given)
             self._refuse_module(
                 f"cannot be run with samples of shape {shapes} ({error})",
-                "example_shape must be the shape of one sample, without the batch",
+                ONE_SAMPLE,
             )
         if self._refusal is not None:  # the module has caught it
             raise self._refusal
@@ -350,7 +350,7 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-ch
         hint = hint_for(kind)
         if hint == hint_for(""):
             sizes = ", ".join(str(v.shape[1:]) for v in self.inputs)
-            hint = f"example_shape must be the shape of one sample, without the batch; got {sizes}"
+            hint = f"{ONE_SAMPLE}; got {sizes}"
             first = self.inputs[0].shape[1:]
             if len(first) == 3 and first[-1] in (1, 3, 4) and first[0] not in (1, 3, 4):
                 hint += ", which looks like (height, width, channels): PyTorch takes (channels, height, width)"  # fmt: skip
