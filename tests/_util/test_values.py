@@ -1,13 +1,14 @@
-"""Values compared as a whole."""
+"""Values compared as a whole, and taken by position."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from spikelet._util.values import hashed, same
+from spikelet._util.values import by_position, hashed, same
 
 NAN = float("nan")
 
@@ -76,3 +77,13 @@ def test_what_cannot_be_compared_differs() -> None:
     assert same(a, a)
     assert not same(a, Odd())
     assert hashed(a) == hashed(Odd())
+
+
+@pytest.mark.filterwarnings("ignore:the matrix subclass:PendingDeprecationWarning")
+def test_tables_are_taken_by_position():
+    series = pd.Series([1.0, 2.0, 3.0], index=[2, 0, 1])
+    assert by_position(series)[[0, 2]].tolist() == [1.0, 3.0]
+    assert by_position([1, 2])[[1]].tolist() == [2]
+    assert by_position(np.matrix([[1, 2], [3, 4]]))[[0, 1], [1, 0]].tolist() == [2, 3]
+    masked = np.ma.masked_equal([1, 2], 2)
+    assert by_position(masked) is masked

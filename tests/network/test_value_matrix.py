@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse
 from tests.conftest import make
@@ -87,3 +88,27 @@ def test_weights_set_to_a_matrix_say_how_to_take_them_from_it(union: bool) -> No
     np.testing.assert_array_equal(p.weights, matrix[p.pre_ids, p.post_ids])
     p.weights = scipy.sparse.csr_array(2 * matrix)[p.pre_ids, p.post_ids]
     np.testing.assert_array_equal(p.weights, 2 * matrix[p.pre_ids, p.post_ids])
+
+
+@pytest.mark.filterwarnings("ignore:the matrix subclass:PendingDeprecationWarning")
+@pytest.mark.parametrize("kind", [pd.DataFrame, np.matrix, list, np.asarray])
+def test_a_union_takes_a_matrix_of_any_kind(kind):
+    values = np.arange(49.0).reshape(7, 7)
+    net = sl.Network(dt=0.1)
+    both = net.population(4, sl.LIF()) + net.population(3, sl.LIF())
+    group = net.connect(both, both, sl.AllToAll(), weight=kind(values), delay=1.0)
+    parts = list(group)
+    assert sum(p.weights.sum() for p in parts) == values.sum()
+    assert sorted(p.weights.tolist() for p in parts) == sorted(
+        values[rows, columns].ravel().tolist()
+        for rows in (slice(4), slice(4, 7))
+        for columns in (slice(4), slice(4, 7))
+    )
+
+
+def test_values_of_a_series_follow_its_order_and_not_its_index():
+    values = pd.Series([5.0, 6.0, 7.0], index=[2, 0, 1])
+    net = sl.Network(dt=0.1)
+    cells = net.population(4, sl.LIF())
+    synapses = net.connect(cells, cells, ([3, 0, 1], [0, 1, 2]), weight=values, delay=1.0)
+    assert synapses.weights.tolist() == [6.0, 7.0, 5.0]

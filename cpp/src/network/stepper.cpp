@@ -179,18 +179,19 @@ void Stepper<R>::step_neurons(Partition<R>& partition, Slice<R>& slice, Step ste
   Gid* scratch = partition.scratch.data();
   for (const Segment<R>& segment : slice.inputs.at(step)) {
     args.drives = segment.drives;
-    const bool in_step = segment.before.empty();  // these inputs act on the sums, too
-    args.sums =
-        in_step ? std::span<const StateSums<R>>(slice.taken_in) : std::span<const StateSums<R>>();
+    // Inputs that act before the step act on that to which sums and early events are added.
+    const bool none_before = segment.before.empty();
+    args.sums = none_before ? std::span<const StateSums<R>>(slice.taken_in)
+                            : std::span<const StateSums<R>>();
     args.external = nullptr;
-    args.reached = partition.knows_reached && in_step ? partition.reached.data() : nullptr;
+    args.reached = partition.knows_reached && none_before ? partition.reached.data() : nullptr;
     for (std::size_t begin = segment.begin; begin < segment.end; begin += step_chunk) {
       const std::size_t end = std::min<std::size_t>(begin + step_chunk, segment.end);
       if (segment.external) {
         args.external = target.external = partition.external_of(begin);
         std::fill(target.external + begin, target.external + end, R(0));
       }
-      add_sums(partition, slice, begin, end, in_step);
+      add_sums(partition, slice, begin, end, none_before);
       for (Injector<R>* input : segment.before) {
         input->apply(step, begin, end, target);
       }
@@ -205,12 +206,12 @@ void Stepper<R>::step_neurons(Partition<R>& partition, Slice<R>& slice, Step ste
   ++args.step;
 }
 
-// others: without those that the step takes in.
+// without_taken_in: only those that the step does not take in by itself.
 template <class R>
 void Stepper<R>::add_sums(Partition<R>& partition, const Slice<R>& slice, std::size_t begin,
-                          std::size_t end, bool others) const {
+                          std::size_t end, bool without_taken_in) const {
   for (const SliceSums& of : slice.sums) {
-    if (!others || !of.in_step) {
+    if (!without_taken_in || !of.in_step) {
       kernels().add_sums<R>()(partition.sums[of.channel].at(), slice.local + begin - slice.begin,
                               end - begin, static_cast<R>(of.step),
                               slice.target.input[of.channel] + begin);

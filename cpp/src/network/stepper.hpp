@@ -34,7 +34,7 @@ class Stepper {
   void sample(Partition<R>& partition, const Slice<R>& slice, Step stamp);
   // Adds the integer sums of elements [begin, end) to their channels.
   void add_sums(Partition<R>& partition, const Slice<R>& slice, std::size_t begin, std::size_t end,
-                bool others = false) const;
+                bool without_taken_in = false) const;
 
   Network<R>& network_;
   Layout<R>& layout_;

@@ -1,4 +1,4 @@
-"""Values of parameters, compared as a whole: numbers, arrays, quantities, and tuples of them."""
+"""Values of parameters: numbers, arrays, quantities, and tuples of them, compared as a whole; arrays by position."""
 
 from __future__ import annotations
 
@@ -10,7 +10,16 @@ import numpy.typing as npt
 
 from spikelet._util.checks import has_units
 
-__all__ = ["hashed", "same"]
+__all__ = ["by_position", "hashed", "same"]
+
+
+def by_position(values: Any) -> Any:
+    """Return values that an index takes by position, as numpy's; of pandas, it would take them by label.
+
+    Units and masks stay, for the checks that read or refuse them.
+    """
+    kept = hasattr(values, "shape") and not hasattr(values, "iloc")
+    return values if kept and not isinstance(values, np.matrix) else np.asarray(values)
 
 
 def same(a: Any, b: Any) -> bool:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from spikelet import _core
 from spikelet._util.checks import fail, named
+from spikelet._util.values import by_position
 from spikelet.network.connect import check_call, check_lists, connect
 from spikelet.network.contents import NetworkContents
 from spikelet.network.groups import (
@@ -214,11 +215,11 @@ def _by_synapse(
     """Return one value, or one for each synapse, whose pair picks an item of a matrix."""
     shape, n = np.shape(value), len(pairs[0])
     if len(shape) == 2 and shape == grid:
-        return (value if hasattr(value, "shape") else np.asarray(value))[pairs]
+        return by_position(value)[pairs]
     if shape not in ((), (n,)):
         must = f"must be one number or one for each of the {n} synapses"
         fail(where, name, shape, must, got="shape")
-    return value if not shape or hasattr(value, "shape") else np.asarray(value)
+    return by_position(value) if shape else value
 
 
 def inject_union(net: NetworkContents, target: Union, what: Any) -> DriveGroup:

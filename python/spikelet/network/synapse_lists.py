@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from spikelet import _core, rules
 from spikelet._util.checks import fail, ids, named
+from spikelet._util.values import by_position
 from spikelet.network.base import NetworkBase
 from spikelet.network.distance import at_distance, distant_pairs
 from spikelet.network.population import Population
@@ -127,14 +128,14 @@ def _by_synapse(where: str, lists: Lists, net: NetworkBase, number: int) -> List
             must = f"must have one value for each of the {n} synapses"
             fail(where, f"{kind}.{f.name}", len(given), must, got="length")
         else:
-            values[f.name] = given[order]
+            values[f.name] = by_position(given)[order]
     with named(where):
         rule = dataclasses.replace(rule, **values)
 
     def moved(value: Any) -> Any:
         if isinstance(value, Distribution) or np.shape(value) != (n,):
             return value
-        return value[order] if hasattr(value, "shape") else np.asarray(value)[order]
+        return by_position(value)[order]
 
     return Lists(pre[order], post[order], moved(weight), moved(delay), rule)
 

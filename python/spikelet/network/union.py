@@ -13,6 +13,7 @@ from spikelet._util import html
 from spikelet._util.checks import fail, is_masked
 from spikelet._util.snapshot import Snapshot
 from spikelet._util.spelling import suggestion
+from spikelet._util.values import by_position
 from spikelet.network.base import NetworkBase
 from spikelet.network.population import Population, StateView
 from spikelet.neurons.base import State
@@ -239,9 +240,7 @@ class Union:
         changes = []
         for population, places in self._by_population():
             of_part = {
-                name: (value if hasattr(value, "shape") else np.asarray(value))[places]
-                if np.ndim(value)
-                else value
+                name: by_position(value)[places] if np.ndim(value) else value
                 for name, value in parameters.items()
             }
             population.changed(**of_part)  # all of them before the first is set
@@ -343,7 +342,7 @@ def values_of_part(where: str, name: str, value: Any, place: slice, n: int) -> A
     if np.shape(value)[-1] != n:
         must = f"must have one value for each of the {n} neurons"
         fail(where, name, np.shape(value), must, got="shape")
-    return (value if hasattr(value, "shape") else np.asarray(value))[..., place]
+    return by_position(value)[..., place]
 
 
 def joined_values(name: str, values: Sequence[Any], lengths: Sequence[int]) -> npt.NDArray[Any]:

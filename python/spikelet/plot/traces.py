@@ -40,7 +40,7 @@ def trace(
         Samples of one state, from `Network.record` or `read_recording`.
     spikes : SpikeRecorder, SpikeRecording or Spikes, optional
         Spikes of the same population: those of the recorded elements are marks above the traces. Recorders may be those
-        of a union that the population is part of, or of one of its parts.
+        of a union that the population is part of, or of a part of the population.
     threshold : bool or float
         True draws a line at the threshold of the recorder's model, V_th or V_peak; a number draws a line at this value.
     ax : Axes, optional

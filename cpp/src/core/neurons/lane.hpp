@@ -3,9 +3,9 @@
 
 namespace spikelet::SPIKELET_LEVEL {
 
-// General: else all neurons share each coefficient, which stays in a register, and there is no
-// external current. Events: sums of integers are added to a state as it is read, and Poisson events
-// as it is written, in registers.
+// General: coefficients may differ between neurons, and there may be an external current; without,
+// coefficients stay in registers. Events: sums of integers are added to a state as it is read, and
+// Poisson events as it is written.
 template <class Model, class R, bool General, bool Events>
 class Lane {
  public:
@@ -128,7 +128,7 @@ class Lane {
   R* state_[states];
   Summed sums_[states];
   Drawn drawn_[states];
-  std::size_t first_ = 0;
+  std::size_t first_ = 0;  // the element of the first count
   R* early_;
   const R* external_;
   R* theta_;
