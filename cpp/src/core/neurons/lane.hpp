@@ -23,7 +23,10 @@ class Lane {
     }
     if constexpr (Events) {
       for (const StateSums<R>& sums : args.sums) {
-        sums_[sums.state] = {sums.at, sums.step};
+#pragma GCC unroll 8
+        for (int k = 0; k < states; ++k) {  // constant places stay in registers
+          sums_[k] = k == sums.state ? Summed{sums.at, sums.step} : sums_[k];
+        }
       }
     }
     now_ = static_cast<std::int8_t>(args.now);
@@ -270,6 +273,7 @@ Gid* step_lanes(const StepArgs<R>& args, std::size_t begin, std::size_t end, Gid
     if constexpr (!Events) {
       add_sums(args, first, last);
     }
+#pragma GCC unroll 8
     for (std::size_t k = 0; Events && k < drives.size(); ++k) {
       if (drives[k] != nullptr) {
         poisson_counts(*drives[k]->table, *drives[k]->stream, *drives[k]->tie, args.step, first,
