@@ -80,6 +80,10 @@ def test_a_file_system_that_cannot_reserve_may_have_room(
 def test_what_is_no_path_is_refused(path):
     net = sl.Network()
     cells = net.population(2, sl.LIF())
+    learner = sl.models.DiehlCook(4, 4)
+    layers = sl.models.ConvSTDP(
+        [sl.models.Conv(maps=2, kernel=3, window=3, stride=2)], shape=(8, 8)
+    )
     for call in (
         lambda: net.save(path),
         lambda: sl.Network.load(path),
@@ -87,6 +91,10 @@ def test_what_is_no_path_is_refused(path):
         lambda: sl.recording_names(path),
         lambda: sl.SpikingModel.load(path),
         lambda: sl.datasets.read_events(path),
+        lambda: layers.save(path),
+        lambda: sl.models.ConvSTDP.load(path),
+        lambda: learner.save(path),
+        lambda: sl.models.DiehlCook.load(path),
     ):
         with pytest.raises(TypeError, match=r"path must be a path: a str or a pathlib\.Path"):
             call()

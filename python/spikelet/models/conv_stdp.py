@@ -39,7 +39,7 @@ from spikelet._util.checks import (
     read_only,
     require,
 )
-from spikelet._util.files import replaced
+from spikelet._util.files import path_of, replaced
 from spikelet._util.sealed import Sealed, Setting
 from spikelet._util.spelling import spelled
 from spikelet.models.images import brightness
@@ -373,8 +373,9 @@ class ConvSTDP(Sealed):
         path : path-like
             File to write (.npz); it is replaced atomically.
         """
+        target = path_of("ConvSTDP.save", path)
         header, arrays = self._stored()
-        with replaced(path) as file:
+        with replaced(target) as file:
             np.savez(file, header=np.array(json.dumps(header)), **arrays)
 
     @staticmethod
@@ -394,6 +395,7 @@ class ConvSTDP(Sealed):
             The file was not written by `save`.
         """
         where = "ConvSTDP.load"
+        path = path_of(where, path)
         integer(where, "threads", threads, 1, 4096)
         try:
             arrays = reading.npz(path)

@@ -21,6 +21,7 @@ import spikelet as sl
 from spikelet._util import progress as _progress
 from spikelet._util import reading
 from spikelet._util.checks import choice, fail, integer, read_only, scalar
+from spikelet._util.files import path_of
 from spikelet._util.sealed import Sealed, Setting
 from spikelet.models.images import brightness
 from spikelet.network.checkpoint import save as save_network
@@ -257,8 +258,9 @@ class Learner(Sealed, ABC):
         path : path
             File to write, usually .npz.
         """
+        target = path_of(f"{type(self).__name__}.save", path)
         header = np.array(json.dumps(self._header()))
-        save_network(self.net, path, recorders=False, also={"learner": header})
+        save_network(self.net, target, recorders=False, also={"learner": header})
 
     def __reduce__(self) -> Any:
         with tempfile.TemporaryDirectory() as folder:
@@ -298,6 +300,7 @@ class Learner(Sealed, ABC):
             If the file was not written by `save`.
         """
         where = f"{cls.__name__}.load"
+        path = path_of(where, path)
         try:
             header = reading.json_value(str(reading.npz(path, ("learner",))["learner"]))
             kind = header.get("type")
