@@ -87,23 +87,6 @@ def test_values_by_distance_are_clipped() -> None:
     )
 
 
-def test_masks() -> None:
-    rule = sl.DistanceDependent(cutoff=0.3, inner=0.05, box=((0.0, -0.2), (1.0, 0.0)))
-    assert rule.within(D, STEPS).tolist() == [False, True, False, False]
-    np.testing.assert_array_equal(rule.chances(D, STEPS), np.ones(4))
-
-
-def test_limits_include_distances_that_equal_them_but_for_rounding() -> None:
-    at = np.linspace(-0.475, 0.475, 20)
-    step = at[1:] - at[:-1]
-    assert (step > 0.05).any()  # rounding: 0.05 in truth
-    assert (step < 0.05).any()
-    assert sl.DistanceDependent(cutoff=0.05).within(step, [step]).all()
-    assert sl.DistanceDependent(inner=0.05).within(step, [step]).all()
-    assert sl.DistanceDependent(box=(0.05, 0.05)).within(step, [step]).all()
-    assert not sl.DistanceDependent(cutoff=0.0499999).within(step, [step]).any()
-
-
 BAD: list[tuple[str, Any, type[Exception], str]] = [
     (
         "no name",

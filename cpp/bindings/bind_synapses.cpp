@@ -68,6 +68,17 @@ void bind_synapses(py::class_<Simulator<R>>& simulator) {
           },
           projection, every, py::arg("how"), "Regulate weights every `every` steps.")
       .def(
+          "set_regulation",
+          [](S& s, std::size_t k, std::size_t of, Step interval, Regulation how) {
+            how.projection = of;
+            how.every = interval;
+            s.set_regulation(k, how);
+          },
+          py::arg("regulation"), projection, every, py::arg("how"),
+          "Change the values of a regulation; another interval begins now.")
+      .def("remove_regulation", &S::remove_regulation, py::arg("regulation"),
+           "Remove a regulation; later ones get the next smaller numbers.")
+      .def(
           "interval",
           [](S& s, std::size_t k) {
             return py::make_tuple(s.interval_begin(k), to_array(s.interval_spikes(k)));

@@ -16,6 +16,7 @@ inline void require_threads(int threads) {
 void bind_enums(py::module_& m);
 void bind_core(py::module_& m);
 void bind_rules(py::module_& m);
+void bind_near_pairs(py::module_& m);
 void bind_program(py::module_& m);
 void bind_inputs(py::module_& m);
 void bind_network(py::module_& m);

@@ -15,12 +15,11 @@ constexpr const char* compiler = "unknown";
 }  // namespace
 
 // Everything bound here is safe for concurrent threads, with or without an interpreter lock:
-//   Simulator     guards the network (Guarded) in each method
-//   LayerGraph    does the same
-//   ConvStdp      has a lock that readers share
-//   EventColumns, LayerEngine, ConnectionRule, ValueSpec, Rates, Plasticity, Regulation,
-//   Recurrence, Program, enums         are immutable the pool      has a mutex functions     have
-//   no state; arrays that they write to are the caller's
+// * Simulator and LayerGraph guard their network (Guarded) in each method.
+// * ConvStdp has a lock that readers share, the pool a mutex.
+// * EventColumns, LayerEngine, NearPairs, ConnectionRule, ValueSpec, Rates, Plasticity, Regulation,
+//   Recurrence, Program and enums are immutable.
+// * Functions have no state; arrays that they write to are the caller's.
 PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   using namespace spikelet;
   m.doc() = "The compiled core. Private: the package checks arguments, not this module.";
@@ -29,6 +28,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   bind_enums(m);
   bind_core(m);
   bind_rules(m);
+  bind_near_pairs(m);
   bind_program(m);
   bind_inputs(m);
   bind_network(m);

@@ -21,6 +21,7 @@ from spikelet.network.recorders import (
     StateRecorder,
     WeightRecorder,
 )
+from spikelet.network.regulator import Regulator
 from spikelet.network.run_all import run_all
 from spikelet.network.union import Union
 from spikelet.network.weight_bits import Int16
@@ -178,6 +179,7 @@ __all__ = [
     "ProjectionGroup",
     "PulsePacket",
     "RasterSource",
+    "Regulator",
     "RewardSTDP",
     "SineCurrent",
     "SinusoidalPoisson",

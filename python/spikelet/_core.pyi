@@ -192,6 +192,43 @@ def draw_pairs(
 ) -> tuple[npt.NDArray[np.uint64], _Ids]: ...
 def pair_uniforms(seed: int, number: int, pre: _Ids, post: _Ids) -> _Floats: ...
 
+least_uniform: float
+
+class NearPairs:
+    def __init__(
+        self,
+        *,
+        around_ids: _Ids,
+        around: _Floats,
+        near_ids: _Ids,
+        near: _Floats,
+        extent: _Floats,
+        inner: float,
+        outer: float,
+        low: _Floats,
+        high: _Floats,
+        same: bool,
+        inward: bool,
+    ) -> None: ...
+    def of(
+        self, begin: int, end: int, displacements: bool, threads: int
+    ) -> tuple[_Ids, _Ids, _Floats, list[_Floats]]: ...
+
+def draw_by_chance(
+    seed: int, number: int, around: _Ids, near: _Ids, chance: _Floats, threads: int
+) -> tuple[_Ids, _Ids]: ...
+def draw_degrees(
+    seed: int,
+    number: int,
+    points: _Ids,
+    around: _Ids,
+    near: _Ids,
+    weight: _Floats,
+    degree: int,
+    multapses: bool,
+    threads: int,
+) -> tuple[_Ids, _Ids, tuple[int, int] | None]: ...
+
 class Plasticity:
     def __init__(
         self,
@@ -474,6 +511,10 @@ class _Simulator(Generic[_R]):
     def reset(self, keep_weights: bool, at: int) -> None: ...
     def normalise(self, projection: int, total: float) -> None: ...
     def regulate(self, projection: int, every: int, how: Regulation) -> None: ...
+    def set_regulation(
+        self, regulation: int, projection: int, every: int, how: Regulation
+    ) -> None: ...
+    def remove_regulation(self, regulation: int) -> None: ...
     def interval(self, regulation: int) -> tuple[int, _Ids]: ...
     def set_interval(self, regulation: int, begin: int, spikes: _Ids) -> None: ...
     def set_amplitudes(self, projection: int, plasticity: Plasticity) -> None: ...

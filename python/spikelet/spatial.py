@@ -29,7 +29,6 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 Draw: TypeAlias = Callable[[Distribution, int], Floats]
 
 _MOST = 3  # dimensions
-_ROUNDING = 1e-9  # of a limit
 _SHAPES: dict[str, Callable[[Floats], Floats]] = {  # of distance / scale
     "gaussian": lambda x: np.exp(-0.5 * x * x),
     "exponential": lambda x: np.exp(-x),
@@ -373,17 +372,6 @@ class DistanceDependent(Profile):
             value = getattr(self, name)
             if not isinstance(value, (bool, np.bool_)):
                 fail(where, name, value, "must be True or False", error=TypeError)
-
-    def within(self, distance: Floats, displacement: list[Floats]) -> npt.NDArray[np.bool_]:
-        """Return which pairs may be connected at all; on a grid, limits are often distances of many pairs, but for rounding."""
-        ok = distance >= self.inner * (1 - _ROUNDING)
-        if self.cutoff is not None:
-            ok &= distance <= self.cutoff * (1 + _ROUNDING)
-        if self.box is not None:
-            for low, high, step in zip(*self.box, displacement, strict=True):
-                slack = _ROUNDING * max(abs(low), abs(high))
-                ok &= (step >= low - slack) & (step <= high + slack)
-        return ok
 
     def chances(self, distance: Floats, displacement: list[Floats]) -> Floats:
         """Return probabilities, or weights >= 0 for fixed degrees, after a check."""

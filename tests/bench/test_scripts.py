@@ -187,6 +187,16 @@ def test_ranks(tmp_path: Path) -> None:
     assert sum(shared["synapse_mb"]) == pytest.approx(sum(alone["synapse_mb"]), rel=0.3)
 
 
+def test_layers_connected_by_distance() -> None:
+    done = subprocess.run(
+        [sys.executable, str(FOLDER / "space.py"), "--neurons", "300", "--scale", "0.2", "--runs", "1"],
+        env=dict(os.environ), capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert [int(line.split(": ")[1].split()[0]) for line in lines[1:]] == [300 * 50, 300 * 50]
+
+
 def test_many_projections_spike_like_one() -> None:
     done = subprocess.run(
         [sys.executable, str(FOLDER / "many_projections.py"), "--projections", "20", "--synapses", "5"],

@@ -59,6 +59,12 @@ def _converted(_: Path) -> Any:
     return conversion.convert(ann, np.random.default_rng(1).random((20, 2)), steps=8)
 
 
+def _regulator() -> sl.Regulator:
+    net = _net()
+    plastic = next(p for p in net.projections if p.plasticity is not None)
+    return net.regulate(plastic, sl.WeightNormalisation(total=1.0, every=1.0))
+
+
 def _sweep() -> sl.SweepResult:
     return sl.sweep(lambda a, seed: {"b": 2 * a}, {"a": [1, 2]}, executor="serial")
 
@@ -89,6 +95,7 @@ OBJECTS: dict[str, Callable[[Path], Any]] = {
     "StateView": lambda _: _net().populations[1].V_m,
     "Projection": lambda _: _net().projections[0],
     "Drive": lambda _: (net := _net()).inject(net.populations[1], sl.PoissonInput(5.0, 1.0)),
+    "Regulator": lambda _: _regulator(),
     "Union": lambda _: _union(),
     "ProjectionGroup": lambda _: (u := _union()).network.connect(u, u, sl.OneToOne()),
     "DriveGroup": lambda _: (u := _union()).network.inject(u, sl.PoissonInput(5.0, 1.0)),
@@ -121,6 +128,7 @@ SETTABLE = {
     "Projection": {"weights", "plasticity", "reward"},
     "ProjectionGroup": {"weights"},
     "Drive": {"rate", "weight", "start", "stop"},
+    "Regulator": {"total", "every"},
     "SpikingModel": {"threads"},
     "ConvertedModel": {"threads", "steps", "delay", "coding", "until"},
     "DiehlCook": {"show", "rest", "intensity", "least_spikes", "total"},

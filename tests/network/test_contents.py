@@ -23,14 +23,15 @@ def test_parts_are_listed_in_order_of_creation() -> None:
     net.run(0.7)
     drive = net.inject(cells, noise)
     rule = sl.WeightNormalisation(total=1.0, every=1.0)
-    net.regulate(first, rule)
+    regulator = net.regulate(first, rule)
     assert [p.name for p in net.populations] == [source.name, cells.name]
     assert net.projections == (first, second)
     assert [p.index for p in net.projections] == [0, 1]
     assert net.recorders == (spikes, v)
     assert net.inputs == (drive,)
     assert (drive.target, drive.input, drive.start) == (cells, noise, 0.7)
-    assert net.regulations == ((first, rule),)
+    assert net.regulations == (regulator,)
+    assert tuple(regulator) == (first, rule)
 
 
 def test_networks_share_no_parts() -> None:

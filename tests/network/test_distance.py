@@ -11,6 +11,7 @@ import pytest
 from tests.conftest import make, spawn
 
 import spikelet as sl
+from spikelet.network.distance import limits
 
 RNG = np.random.default_rng(5)
 PLACES = RNG.uniform(-0.5, 0.5, (300, 2))
@@ -55,7 +56,7 @@ def test_the_share_of_connected_pairs_follows_the_profile(periodic: bool) -> Non
 
 @pytest.mark.parametrize("periodic", [False, True, (True, False)])
 def test_a_cutoff_only_leaves_pairs_out(periodic: Any) -> None:
-    """A search tree finds the neighbours then; the pairs keep their random numbers."""
+    """Only neighbours are compared then; the pairs keep their random numbers."""
     found = []
     for rule in (
         sl.DistanceDependent("gaussian", scale=0.1, cutoff=0.2),
@@ -89,6 +90,98 @@ def test_threads_parts_and_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch
     part = net.connect(cells[::-7], cells[100:], rule)
     kept = set(range(300)[::-7])
     assert pairs(part) == [(i, j) for i, j in whole if i in kept and j >= 100]
+
+
+@pytest.mark.parametrize("multapses", [True, False])
+@pytest.mark.parametrize("degree", ["indegree", "outdegree"])
+def test_blocks_and_threads_do_not_change_fixed_degrees(
+    degree: str, multapses: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    how: Any = {degree: 7, "multapses": multapses}
+    rule = sl.DistanceDependent("exponential", scale=0.1, **how)
+    net, cells = layer()
+    whole = pairs(net.connect(cells, cells, rule))
+    assert whole == sorted(whole)
+    net, cells = layer(threads=3)
+    assert pairs(net.connect(cells, cells, rule)) == whole
+    monkeypatch.setattr("spikelet.network.distance._BLOCK", 1000)
+    net, cells = layer()
+    assert pairs(net.connect(cells, cells, rule)) == whole
+    # Each row is drawn by itself.
+    net, cells = layer()
+    part = cells[[250, 3, 77]]
+    ends = (cells, part) if degree == "indegree" else (part, cells)
+    kept = pairs(net.connect(*ends, rule))
+    own = 1 if degree == "indegree" else 0
+    assert kept == [p for p in whole if p[own] in {250, 3, 77}]
+
+
+@pytest.mark.parametrize("dimensions", [1, 2, 3])
+@pytest.mark.parametrize("periodic", [False, True])
+def test_pairs_within_a_cutoff_are_those_of_a_search_over_all(
+    dimensions: int, periodic: bool
+) -> None:
+    """Clustered points, some outside the box, and cutoffs from a few cells to all."""
+    rng = np.random.default_rng(dimensions)
+    extent = rng.uniform(0.5, 2.0, dimensions)
+    places = [
+        rng.choice([-3.0, 0.0, 0.4], (n, 1)) + rng.normal(0.0, 0.3, (n, dimensions))
+        for n in (90, 130)
+    ]
+    step = places[1][None] - places[0][:, None]
+    if periodic:
+        step -= extent * np.rint(step / extent)
+    distance = np.sqrt((step**2).sum(axis=2))
+    for cutoff in (0.01, 0.1, 0.3, 0.9, 10.0):
+        net = make()
+        a, b = (
+            net.population(len(x), sl.LIF(), positions=sl.Positions(x, extent, periodic))
+            for x in places
+        )
+        p = net.connect(a, b, sl.DistanceDependent(cutoff=cutoff))
+        assert pairs(p) == [tuple(x) for x in np.argwhere(distance <= cutoff).tolist()]
+
+
+def _inside(rule: sl.DistanceDependent, distance: Any, step: Any) -> Any:
+    at = limits(rule)
+    ok = (distance >= at.inner) & (distance <= at.outer)
+    for least, greatest, x in zip(at.low, at.high, step, strict=False):
+        ok &= (x >= least) & (x <= greatest)
+    return ok
+
+
+def test_limits_of_distance_and_displacement() -> None:
+    rule = sl.DistanceDependent(cutoff=0.3, inner=0.05, box=((0.0, -0.2), (1.0, 0.0)))
+    step = [np.array([0.0, 0.1, 0.0, 0.3]), np.array([0.0, 0.0, -0.25, -0.4])]
+    distance = np.hypot(*step)
+    assert _inside(rule, distance, step).tolist() == [False, True, False, False]
+    np.testing.assert_array_equal(rule.chances(distance, step), np.ones(4))
+
+
+def test_limits_include_distances_that_equal_them_but_for_rounding() -> None:
+    at = np.linspace(-0.475, 0.475, 20)
+    step = at[1:] - at[:-1]
+    assert (step > 0.05).any()  # rounding: 0.05 in truth
+    assert (step < 0.05).any()
+    assert _inside(sl.DistanceDependent(cutoff=0.05), step, [step]).all()
+    assert _inside(sl.DistanceDependent(inner=0.05), step, [step]).all()
+    assert _inside(sl.DistanceDependent(box=(0.05, 0.05)), step, [step]).all()
+    assert not _inside(sl.DistanceDependent(cutoff=0.0499999), step, [step]).any()
+
+
+@pytest.mark.parametrize("profile", ["gaussian", "exponential", "linear"])
+@pytest.mark.parametrize("factor", [1.0, 0.01])
+def test_beyond_its_reach_a_profile_connects_nothing(profile: str, factor: float) -> None:
+    rule = sl.DistanceDependent(profile, scale=0.1, factor=factor)
+    reach = limits(rule).outer
+    beyond = np.array([reach, 2 * reach])
+    least = 0.5 / 2**32  # of the random numbers in (0, 1), which have 32 bits
+    assert (rule.chances(beyond, [beyond]) <= least).all()
+    near = np.array([0.98 * reach])
+    assert rule.chances(near, [near])[0] > least
+    # In proportion to weights, even small ones count.
+    fixed = sl.DistanceDependent(profile, scale=0.1, factor=factor, indegree=1)
+    assert limits(fixed).outer == (reach if profile == "linear" else np.inf)
 
 
 def test_masks_count_from_source_to_target() -> None:

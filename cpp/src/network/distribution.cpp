@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/text.hpp"
+#include "spikelet/core/kernels.hpp"
 
 namespace spikelet {
 namespace {
@@ -122,16 +123,29 @@ void DelayTable::refuse(double dt) const {
 
 std::vector<double> pair_uniforms(const Stream& stream, std::span<const std::uint32_t> pre,
                                   std::span<const std::uint32_t> post) {
+  // Four targets share a block of words, and a vector kernel makes 16 blocks together.
+  constexpr std::uint32_t together = 64;
+  constexpr std::size_t worth_it = 4;
   std::vector<double> values(pre.size());
-  Words words{};
-  std::uint64_t held = ~std::uint64_t{0};  // which block of words it is
-  for (std::size_t k = 0; k < values.size(); ++k) {
-    const std::uint64_t block = std::uint64_t{pre[k]} << 32 | post[k] / 4;
-    if (block != held) {
-      words = stream.words(pre[k], post[k] / 4);
-      held = block;
+  alignas(64) std::uint64_t words[2][together / 4];  // the first two of each block, the last two
+  for (std::size_t k = 0, end; k < values.size(); k = end) {
+    const std::uint32_t source = pre[k], group = post[k] / together;
+    for (end = k + 1; end < values.size(); ++end) {
+      if (pre[end] != source || post[end] / together != group) {
+        break;
+      }
     }
-    values[k] = uniform(words[post[k] % 4]);
+    if (end - k >= worth_it) {
+      kernels().words(stream, source, group * (together / 4), together / 4, words[0], words[1]);
+      for (std::size_t n = k; n < end; ++n) {
+        const std::uint64_t two = words[post[n] % 4 / 2][post[n] % together / 4];
+        values[n] = uniform(static_cast<std::uint32_t>(two >> (post[n] % 2 * 32)));
+      }
+    } else {
+      for (std::size_t n = k; n < end; ++n) {
+        values[n] = uniform(stream.words(source, post[n] / 4)[post[n] % 4]);
+      }
+    }
   }
   return values;
 }

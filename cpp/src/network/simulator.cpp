@@ -159,6 +159,16 @@ void Simulator<R>::regulate(const Regulation& regulation) {
 }
 
 template <class R>
+void Simulator<R>::set_regulation(std::size_t number, const Regulation& regulation) {
+  parts_.brief()->set_regulation(number, regulation);
+}
+
+template <class R>
+void Simulator<R>::remove_regulation(std::size_t number) {
+  parts_.brief()->remove_regulation(number);
+}
+
+template <class R>
 void Simulator<R>::set_parameters(std::size_t population, const ParameterViews& parameters,
                                   bool subtract, ParameterSet changed) {
   Use use = parts_.brief();

@@ -174,13 +174,34 @@ void SimulatorParts<R>::sample_weights() {
 }
 
 template <class R>
-void SimulatorParts<R>::regulate(const Regulation& regulation) {
+SpikeInterval SimulatorParts<R>::interval_from_now(const Regulation& regulation) const {
   const Projection<R>& projection = network.projections[regulation.projection];
   SpikeInterval interval{network.now, access.counts(projection)};
   interval.before.resize(network.nodes[projection.post].size);  // there may be none yet
+  return interval;
+}
+
+template <class R>
+void SimulatorParts<R>::regulate(const Regulation& regulation) {
+  SpikeInterval interval = interval_from_now(regulation);
   regulations.reserve(regulations.size() + 1);
   intervals.push_back(std::move(interval));
   regulations.push_back(regulation);
+}
+
+template <class R>
+void SimulatorParts<R>::set_regulation(std::size_t number, const Regulation& regulation) {
+  if (regulation.every != regulations[number].every) {
+    intervals[number] = interval_from_now(regulation);
+  }
+  regulations[number] = regulation;
+}
+
+template <class R>
+void SimulatorParts<R>::remove_regulation(std::size_t number) {
+  const auto place = static_cast<std::ptrdiff_t>(number);
+  regulations.erase(regulations.begin() + place);
+  intervals.erase(intervals.begin() + place);
 }
 
 template <class R>

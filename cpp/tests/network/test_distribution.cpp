@@ -225,4 +225,8 @@ TEST_CASE("a pair's number depends on the pair alone") {
   for (std::size_t k = 0; k < 3; ++k) {
     CHECK(some[k] == all[some_pre[k] * 61 + some_post[k]]);
   }
+  for (std::size_t k = 0; k < all.size(); ++k) {  // in groups above, by itself here
+    CHECK(all[k] == uniform(stream.words(pre[k], post[k] / 4)[post[k] % 4]));
+  }
+  CHECK(pair_uniforms(stream, {}, {}).empty());
 }

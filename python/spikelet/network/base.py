@@ -49,6 +49,8 @@ class Engine:
         By population, the step at which its source was added or set.
     inputs : dict of int to Drive
         The handles of all inputs, by number, which is in order of creation.
+    regulations : list of Regulator
+        The handles of all regulations, in the core's order.
     positions : dict of int to Positions
         By population, where its elements are, if that was said.
     drawn : int
@@ -65,6 +67,7 @@ class Engine:
         self.turn = Turn()
         self.raster_starts: dict[int, int] = {}
         self.inputs: dict[int, Any] = {}
+        self.regulations: list[Any] = []
         self.positions: dict[int, Positions] = {}
         self.drawn = 0
         self.to_disk = False

@@ -12,8 +12,8 @@ from spikelet.network.drive import Drive
 from spikelet.network.population import Population
 from spikelet.network.projection import Projection
 from spikelet.network.recorders import SpikeRecorder, StateRecorder, WeightRecorder
+from spikelet.network.regulator import Regulator
 from spikelet.network.union import Union, joined
-from spikelet.regulation import Regulation
 
 __all__ = ["Contents", "NetworkContents"]
 
@@ -30,7 +30,6 @@ class Contents:
         self.populations: list[Population] = []
         self.projections: list[Projection] = []
         self.recorders: list[Recorder] = []
-        self.regulations: list[tuple[Projection, Regulation]] = []
 
 
 class NetworkContents(NetworkBase):
@@ -84,9 +83,9 @@ class NetworkContents(NetworkBase):
         return tuple(self.contents.recorders)
 
     @property
-    def regulations(self) -> tuple[tuple[Projection, Regulation], ...]:
-        """All regulations, each with its projection, in order of creation."""
-        return tuple(self.contents.regulations)
+    def regulations(self) -> tuple[Regulator, ...]:
+        """The handles of all regulations that were not removed, in order of creation."""
+        return tuple(self.engine.regulations)
 
     def _repr_html_(self) -> str:
         """Return tables of the contents, for notebooks."""

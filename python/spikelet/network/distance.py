@@ -1,13 +1,13 @@
 """Connection by distance: the pairs that a rule draws, and what weights and delays depend on.
 
-Pairs are compared in blocks of some ten thousand, so that memory follows the synapses. The random number of a pair is a
+Pairs are compared in blocks, so that memory follows the synapses. The random number of a pair is a
 function of its two elements, whatever the blocks, the threads and the ranks are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, NamedTuple, TypeAlias
+import math
+from typing import Any, NamedTuple, NoReturn, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -17,13 +17,14 @@ from spikelet._util.checks import fail
 from spikelet.network.population import Population
 from spikelet.spatial import ByDistance, DistanceDependent, Positions
 
-__all__ = ["at_distance", "distant_pairs"]
+__all__ = ["Limits", "at_distance", "distant_pairs", "limits"]
 
 Ids: TypeAlias = npt.NDArray[np.uint32]
 Floats: TypeAlias = npt.NDArray[np.float64]
 Ints: TypeAlias = npt.NDArray[np.int64]
 
 _BLOCK = 1 << 16  # pairs
+_ROUNDING = 1e-9  # of a limit
 
 
 class _Space(NamedTuple):
@@ -100,7 +101,12 @@ def at_distance(
 
 
 def distant_pairs(
-    where: str, rule: DistanceDependent, pre: Population, post: Population, seed: int, number: int
+    where: str,
+    rule: DistanceDependent,
+    pre: Population,
+    post: Population,
+    stream: tuple[int, int],
+    threads: int,
 ) -> tuple[Ids, Ids]:
     """Return the sources and targets of the pairs that a rule connects, in canonical order.
 
@@ -112,114 +118,100 @@ def distant_pairs(
         The rule.
     pre, post : Population
         The ends.
-    seed, number : int
+    stream : (int, int)
         Seed of the network, and number of the projection.
+    threads : int
+        Number of threads.
     """
     space = _space(where, pre, post)
     if rule.box is not None and len(rule.box[0]) != space.post.dimensions:
         must = f"must have {space.post.dimensions} numbers in each corner, one for each dimension"
         fail(where, "DistanceDependent.box", rule.box, must)
     by_target = rule.indegree is not None
-    ends = (post, pre) if by_target else (pre, post)
-    fixed = rule.indegree if by_target else rule.outdegree
+    around, near = (post, pre) if by_target else (pre, post)
+    degree = rule.indegree if by_target else rule.outdegree
+    search = _search(rule, space, around, near)
+    ids = np.asarray(around.ids)
     kept: list[tuple[Ids, Ids]] = [(np.zeros(0, np.uint32), np.zeros(0, np.uint32))]
-    for block, around, near in _candidates(rule, space, *ends):
-        i, j = (near, around) if by_target else (around, near)
-        distance, steps = space.between(i, j)
-        ok = rule.within(distance, steps)
-        if pre.index == post.index and not rule.self_connections:
-            ok &= i != j
-        chance = rule.chances(distance[ok], [step[ok] for step in steps])
-        one, other = around[ok], near[ok]
-        if fixed is None:
-            taken = _core.pair_uniforms(seed, number, one, other) < chance
-            found = one[taken], other[taken]
+    directed = isinstance(rule.profile, str) and rule.scale is None
+    begin, rows = 0, 64
+    while begin < len(ids):
+        end = min(begin + rows, len(ids))
+        one, other, distance, steps = search.of(begin, end, directed, threads)
+        chance = rule.chances(distance, steps)
+        if degree is None:
+            first, second = _core.draw_by_chance(*stream, one, other, chance, threads)
         else:
-            found = _fixed(where, rule, fixed, block, (one, other, chance), (seed, number))
-        kept.append(found[::-1] if by_target else found)
-    pre_ids, post_ids = (np.concatenate(ids) for ids in zip(*kept, strict=True))
-    order = np.lexsort((post_ids, pre_ids))
-    return pre_ids[order], post_ids[order]
-
-
-def _fixed(
-    where: str,
-    rule: DistanceDependent,
-    number: int,
-    block: Ids,
-    candidates: tuple[Ids, Ids, Floats],
-    stream: tuple[int, int],
-) -> tuple[Ids, Ids]:
-    """Return `number` pairs for each element of a block, drawn in proportion to the candidates' weights."""
-    one, other, weight = candidates
-    positive = weight > 0
-    one, other, weight = one[positive], other[positive], weight[positive]
-    found, begins, counts = np.unique(
-        one, return_index=True, return_counts=True
-    )  # they are contiguous
-    enough = 1 if rule.multapses else number
-    few = np.setdiff1d(block, found[counts >= enough])
-    if number and len(few):
-        have = int(counts[found == few[0]].sum())
-        argument = "indegree" if rule.indegree is not None else "outdegree"
-        repeats = "" if rule.multapses else " with multapses=False"
-        must = f"cannot be drawn from the {have} candidates of element {int(few[0])}{repeats}"
-        fail(where, f"DistanceDependent.{argument}", number, must)
-    chosen = []
-    for element, begin, count in zip(found, begins, counts, strict=True):
-        mine = slice(begin, begin + count)
-        if rule.multapses:
-            row, draws = np.full(number, element, np.uint32), np.arange(number, dtype=np.uint32)
-            total = np.cumsum(weight[mine])
-            at = np.searchsorted(
-                total, _core.pair_uniforms(*stream, row, draws) * total[-1], "right"
+            first, second, few = _core.draw_degrees(
+                *stream, ids[begin:end], one, other, chance, degree, rule.multapses, threads
             )
-            at = np.minimum(at, count - 1)
-        else:  # the greatest of u^(1 / weight): Efraimidis & Spirakis 2006
-            u = _core.pair_uniforms(*stream, one[mine], other[mine])
-            at = np.argpartition(-np.log(u) / weight[mine], max(number - 1, 0))[:number]
-        chosen.append(begin + np.sort(at))
-    picked = np.concatenate(chosen) if chosen else np.zeros(0, np.int64)
-    return one[picked], other[picked]
+            if few is not None:
+                _refuse(where, rule, degree, *few)
+        kept.append((second, first) if by_target else (first, second))
+        fitting = _BLOCK * (end - begin) // (1 + len(one))
+        begin, rows = end, max(1, min(fitting, 8 * rows))
+    pre_ids, post_ids = (np.concatenate(ids) for ids in zip(*kept, strict=True))
+    repeats = degree is not None and rule.multapses
+    if by_target or repeats or not (_ascending(pre) and _ascending(post)):
+        pairs = np.sort(pre_ids.astype(np.uint64) << 32 | post_ids)
+        pre_ids, post_ids = (pairs >> 32).astype(np.uint32), pairs.astype(np.uint32)
+    return pre_ids, post_ids
 
 
-def _candidates(
+class Limits(NamedTuple):
+    """Which pairs may be connected at all: distances, and displacements by dimension, if they matter."""
+
+    inner: float
+    outer: float
+    low: Floats
+    high: Floats
+
+
+def limits(rule: DistanceDependent) -> Limits:
+    """Return the limits of a rule; on a grid, they are often distances of many pairs, but for rounding."""
+    outer = min(math.inf if rule.cutoff is None else rule.cutoff, _reach(rule))
+    low, high = np.zeros((2, 0)) if rule.box is None else np.array(rule.box)
+    slack = _ROUNDING * np.maximum(abs(low), abs(high))
+    inner = rule.inner * (1 - _ROUNDING)
+    return Limits(inner, outer * (1 + _ROUNDING), low - slack, high + slack)
+
+
+def _reach(rule: DistanceDependent) -> float:
+    """Return a distance beyond which a profile is 0, or below any random number of a pair."""
+    if rule.scale is None or rule.factor <= 0:
+        return math.inf
+    if rule.profile == "linear":
+        return rule.scale
+    if rule.indegree is not None or rule.outdegree is not None:
+        return math.inf
+    x = max(0.0, math.log(rule.factor / _core.least_uniform))
+    return rule.scale * (math.sqrt(2 * x) if rule.profile == "gaussian" else x)
+
+
+def _search(
     rule: DistanceDependent, space: _Space, around: Population, near: Population
-) -> Iterator[tuple[Ids, Ids, Ids]]:
-    """Yield elements of `around`, and pairs of each with those of `near`: all, or with a cutoff those within it."""
-    ids, others = (np.asarray(population.ids) for population in (around, near))
-    if len(ids) == 0 or len(others) == 0:
-        if len(ids):
-            yield ids, ids[:0], others
-        return
+) -> _core.NearPairs:
+    """Return the search for pairs within the limits of a rule."""
+    assert around.space is not None
+    assert near.space is not None
     wraps = np.array(space.post.periodic)
-    box = np.where(wraps, space.post.extent, 0.0) if wraps.any() else None
-    reach = rule.cutoff
-    if reach is None or (box is not None and (2 * reach >= box[wraps]).any()):
-        rows = max(1, _BLOCK // len(others))
-        for begin in range(0, len(ids), rows):
-            block = ids[begin : begin + rows]
-            yield block, np.repeat(block, len(others)), np.tile(others, len(block))
-        return
-    from scipy.spatial import cKDTree  # noqa: PLC0415  # scipy is slow to import
-
-    at, there = (_wrapped(p.space.coordinates[p.ids], box) for p in (around, near) if p.space)
-    tree = cKDTree(there, boxsize=box)
-    reach *= 1 + 2e-9  # what is just beyond is left out later
-    sample = tree.query_ball_point(at[:: max(1, len(at) // 64)], reach, return_length=True)
-    rows = max(1, int(_BLOCK / (1 + sample.mean())))
-    for begin in range(0, len(ids), rows):
-        block = ids[begin : begin + rows]
-        blocks = cKDTree(at[begin : begin + rows], boxsize=box)
-        found = blocks.sparse_distance_matrix(tree, reach, output_type="ndarray")
-        order = np.lexsort((found["j"], found["i"]))
-        yield block, block[found["i"][order]], others[found["j"][order]]
+    return _core.NearPairs(
+        around_ids=around.ids, around=around.space.coordinates[around.ids].T,
+        near_ids=near.ids, near=near.space.coordinates[near.ids].T,
+        extent=np.where(wraps, space.post.extent, 0.0) if wraps.any() else np.zeros(len(wraps)),
+        same=rule.self_connections or around.index != near.index,
+        inward=rule.indegree is not None, **limits(rule)._asdict(),
+    )  # fmt: skip
 
 
-def _wrapped(x: Floats, box: Floats | None) -> Floats:
-    """Return coordinates in [0, size) where space is periodic."""
-    if box is None:
-        return x
-    size = np.where(box > 0, box, 1.0)
-    wrapped = np.mod(x, size)
-    return np.where(box > 0, np.where(wrapped >= size, 0.0, wrapped), x)
+def _ascending(population: Population) -> bool:
+    return population.whole or bool((population.ids[1:] > population.ids[:-1]).all())
+
+
+def _refuse(
+    where: str, rule: DistanceDependent, degree: int, element: int, candidates: int
+) -> NoReturn:
+    argument = "outdegree" if rule.indegree is None else "indegree"
+    repeats = "" if rule.multapses else " with multapses=False"
+    must = f"cannot be drawn from the {candidates} candidates of element {element}{repeats}"
+    fail(where, f"DistanceDependent.{argument}", degree, must)

@@ -32,6 +32,7 @@ from spikelet.network.recorders import (
     WeightRecorder,
 )
 from spikelet.network.regulate import regulate
+from spikelet.network.regulator import Regulator
 from spikelet.network.run import run
 from spikelet.network.to_disk import StrPath
 from spikelet.network.to_neo import to_neo
@@ -214,7 +215,7 @@ class Network(NetworkContents):
         return inject(self, target, what)
 
     @changing
-    def regulate(self, projection: Projection, how: Regulation) -> None:
+    def regulate(self, projection: Projection, how: Regulation) -> Regulator:
         """Regulate the weights of a plastic projection at each multiple of an interval.
 
         Parameters
@@ -223,11 +224,16 @@ class Network(NetworkContents):
             A projection with a plasticity rule.
         how : WeightNormalisation or SynapticScaling
             The method and its interval. Regulations due at the same time act in the order in which they were added.
+
+        Returns
+        -------
+        Regulator
+            The handle, to change the parameters or remove the regulation between runs.
         """
         if isinstance(projection, ProjectionGroup):
             rule = "must be one projection; regulate each of group.projections"
             fail("regulate", "projection", projection, rule, error=TypeError)
-        regulate(self, projection, how)
+        return regulate(self, projection, how)
 
     # Running ------------------------------------------------------------------------------------------------------
 

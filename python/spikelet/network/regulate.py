@@ -6,15 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from spikelet._util.checks import fail, integer, interval
+from spikelet._util.checks import fail, integer
 from spikelet.network.contents import NetworkContents
-from spikelet.network.projection import Projection, warn_if_beyond
-from spikelet.regulation import Regulation, SynapticScaling, WeightNormalisation
+from spikelet.network.projection import Projection
+from spikelet.network.regulator import Regulator, steps_between, warn_of
+from spikelet.regulation import Regulation, SynapticScaling
 
 __all__ = ["counted_so_far", "go_on_counting", "regulate"]
 
 
-def regulate(net: NetworkContents, projection: Any, how: Any) -> None:
+def regulate(net: NetworkContents, projection: Any, how: Any) -> Regulator:
     """Check and add a regulation; see `Network.regulate`."""
     if not isinstance(projection, Projection):
         fail("regulate", "projection", projection, "must be a Projection", error=TypeError)
@@ -25,16 +26,16 @@ def regulate(net: NetworkContents, projection: Any, how: Any) -> None:
         fail("regulate", "how", how, allowed, error=TypeError)
     if projection.plasticity is None:
         fail("regulate", "projection", projection, "must have plasticity")
-    if isinstance(how, WeightNormalisation):
-        warn_if_beyond(projection, how.total)
-    every = interval(f"regulate {type(how).__name__}", how.every, net.dt)
-    net.engine.sim.regulate(projection.index, every, how.to_core())
-    net.contents.regulations.append((projection, how))
+    warn_of(projection, how)
+    net.engine.sim.regulate(projection.index, steps_between(how, net), how.to_core())
+    regulator = Regulator(net, projection, how)
+    net.engine.regulations.append(regulator)
+    return regulator
 
 
 def counted_so_far(net: NetworkContents, k: int) -> tuple[int, Any]:
     """Return the step at which the interval of a regulation began, and each target's spikes since; collective."""
-    post = net.regulations[k][0].post.index
+    post = net.regulations[k].projection.post.index
     begin, spikes = net.engine.sim.interval(k)
     own = slice(*net.engine.sim.own(post))
     return begin, net.engine.gathered("spikes", post, spikes[own])
@@ -63,7 +64,7 @@ def go_on_counting(net: NetworkContents, k: int, begin: Any, spikes: Any, counts
     if begin is None:
         scalings = [p for p, r in net.regulations if isinstance(r, SynapticScaling)]
         alone = scalings.count(projection) == 1 and len(counts) == n
-        every = interval(where, how.every, net.dt)
+        every = steps_between(how, net)
         begin = now - now % every if alone else now
         spikes = counts if alone else np.zeros(n, np.uint32)
     begin = integer(where, "begin", begin, 0, now)

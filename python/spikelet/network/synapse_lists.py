@@ -86,7 +86,7 @@ def as_lists(
     if isinstance(rule, Lists):
         pre_ids, post_ids = rule.pre, rule.post
     elif isinstance(rule, DistanceDependent):
-        pre_ids, post_ids = distant_pairs(where, rule, pre, post, net.seed, number)
+        pre_ids, post_ids = distant_pairs(where, rule, pre, post, (net.seed, number), net.threads)
     elif isinstance(rule, Rule):
         with named(where):
             row, post_ids = _core.draw_pairs(

@@ -86,6 +86,9 @@ class Simulator {
   void set_window(RecorderKind kind, std::size_t recorder, const RecordingWindow& window);
   // Regulates from now on; the first interval of a scaling ends at the next multiple.
   void regulate(const Regulation& regulation);
+  // Another interval or other values; a new interval begins now if its length changes.
+  void set_regulation(std::size_t number, const Regulation& regulation);
+  void remove_regulation(std::size_t number);  // later ones move up
 
   // What an exact copy needs of inputs: the random streams of one, and how many are taken.
   std::vector<std::uint32_t> input_streams(std::uint32_t number);

@@ -43,7 +43,10 @@ struct SimulatorParts {
   void apply_regulations();
   void sample_weights();
 
+  SpikeInterval interval_from_now(const Regulation& regulation) const;
   void regulate(const Regulation& regulation);
+  void set_regulation(std::size_t number, const Regulation& regulation);
+  void remove_regulation(std::size_t number);
   // How often each target has fired since the present interval of a scaling began.
   std::vector<std::uint32_t> interval_spikes(std::size_t regulation);
   void set_interval(std::size_t regulation, Step begin, std::span<const std::uint32_t> spikes);
