@@ -59,7 +59,9 @@ def run(rate: str, a: Any, **options: Any) -> list[float]:
     return list(cells.v)
 
 
-@pytest.mark.parametrize("method", ["rk2", "rk4", "exponential_euler", "exponential_midpoint"])
+@pytest.mark.parametrize(
+    "method", ["rk2", "rk4", "heun", "exponential_euler", "exponential_midpoint"]
+)
 def test_a_quotient_behind_a_condition_may_divide_by_zero(method: str) -> None:
     square = "-v*v/mV"
     with_0 = run(f"where(a == 0, 0*mV, b/a*{square})", 0.0, method=method)

@@ -15,7 +15,7 @@ from spikelet.neurons.equations import schemes
 from spikelet.neurons.equations.evaluate import evaluate
 from spikelet.neurons.equations.read_model import read_model
 
-METHODS = ["exponential_euler", "exponential_midpoint", "rk2", "rk4"]
+METHODS = ["exponential_euler", "exponential_midpoint", "heun", "rk2", "rk4"]
 
 ADEX = """
     C_m*dV_m/dt = -g_L*(V_m - E_L) + g_L*Delta_T*exp((V_m - V_th)/Delta_T) - w + I_syn_ex + I_e
@@ -101,7 +101,7 @@ def test_what_auto_means() -> None:
     assert method("dx/dt = floor(x) - x") == "rk2"
     assert method("dx/dt = -x + x*xi") == "exponential_euler"
     assert method("dx/dt = -x**3 + xi") == "rk2"
-    assert [schemes.ORDERS[m] for m in METHODS] == [1, 2, 2, 4]
+    assert [schemes.ORDERS[m] for m in METHODS] == [1, 2, 2, 2, 4]
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,11 @@ def test_what_auto_means() -> None:
             "exponential_midpoint",
             r"^M: method needs the derivative .* of x has none",
         ),
-        ("dx/dt = -x**3 + x*xi", "rk4", r'^M: method must be "exponential_euler": the noise of x'),
+        (
+            "dx/dt = -x**3 + x*xi",
+            "rk4",
+            r'^M: method must be "exponential_euler" \(Ito\) or "heun" \(Stratonovich\): the noise of x',
+        ),
         ("dx/dt = -x**3 + y*xi; dy/dt = -y", "rk2", r'^M: method must be "exponential_euler"'),
         ("dx/dt = -x*y; dy/dt = -y*x", "magnus4", r"^M: method needs rates .* unlike that of x"),
         ("dx/dt = -x**3", "euler", r"^M: method must be"),
@@ -237,3 +241,63 @@ def test_one_noise_in_two_equations_is_the_same() -> None:
     np.testing.assert_allclose(cells.x[:], cells.y[:], atol=1e-12)
     assert abs(np.corrcoef(cells.x, cells.z)[0, 1]) < 0.2
     assert np.std(cells.z) == pytest.approx(np.sqrt(5.0), rel=0.1)
+
+
+# Noise with a factor that depends on a state -------------------------------------------------------------------------
+
+
+def path(text: str, method: str, dt: float, n: int = 400, **parameters: float) -> tuple[Any, Any]:
+    """Return x at the end of 10 ms, from 1, and the Wiener process that drives it, as a state w."""
+    kind = sl.Equations(
+        f"{text}; dw/dt = xi", parameters=parameters, initial={"x": 1.0}, method=method
+    )
+    net = make(dt)
+    cells = net.population(n, kind())
+    net.run(10.0)
+    return np.array(cells.x), np.array(cells.w)
+
+
+def test_heun_has_the_solution_of_stratonovich() -> None:
+    """dx = sigma x o dW has the solution exp(sigma W), whose mean grows; Ito's has a mean of 1."""
+    sigma = 0.2
+    errors = []
+    for dt in (0.4, 0.1, 0.025):
+        x, w = path("dx/dt = sigma*x*xi", "heun", dt, sigma=sigma)
+        errors.append(np.sqrt(np.mean((x - np.exp(sigma * w)) ** 2)))
+    assert errors[0] < 0.05
+    assert errors[2] < errors[1] / 2.5 < errors[0] / 6  # strong order 1
+    x, w = path("dx/dt = sigma*x*xi", "exponential_euler", 0.025, sigma=sigma)
+    np.testing.assert_allclose(x, np.exp(sigma * w - 0.5 * sigma**2 * 10.0), rtol=0.15)
+
+
+def test_heun_is_itos_rule_with_the_correction() -> None:
+    """The two converge to each other: with a drift of g g' / 2, Ito's solution is Stratonovich's."""
+    text, drift = "dx/dt = -0.1*x**3 + sigma*sin(x)*xi", " + 0.5*sigma**2*sin(x)*cos(x)"
+    differences = []
+    for dt in (0.1, 0.025, 0.00625):
+        (x, w), (y, v) = (
+            path(t, m, dt, n=200, sigma=0.3)
+            for t, m in ((text, "heun"), (text + drift, "exponential_euler"))
+        )
+        np.testing.assert_array_equal(w, v)  # the same noise
+        differences.append(np.sqrt(np.mean((x - y) ** 2)))
+    assert differences[2] < differences[1] / 1.5 < differences[0] / 2.2  # Euler's strong order 1/2
+    without, _ = path(text, "exponential_euler", 0.00625, n=200, sigma=0.3)
+    assert np.sqrt(np.mean((x - without) ** 2)) > 5 * differences[2]
+
+
+def test_heun_takes_several_noises_and_holds_refractory_neurons() -> None:
+    kind = sl.Equations(
+        "dv/dt = (2 - v)/5 + 0.1*v*xi_a + 0.2*y*xi_b (unless refractory); dy/dt = (1 - y)/3 + 0.1*xi_b",
+        threshold="v >= 1.2", reset="v = 0.1", refractory=1.0, method="heun",
+    )  # fmt: skip
+    net = make()
+    cells = net.population(50, kind())
+    spikes = net.record(cells, "spikes")
+    v = trace(net, cells, "v", 50.0)
+    assert np.isfinite(v).all()
+    assert spikes.counts().min() > 3
+    steps, ids = np.rint(spikes.times / 0.1).astype(int), spikes.ids
+    inside = steps < 485
+    for later in range(10):
+        np.testing.assert_array_equal(v[steps[inside] - 1 + later, ids[inside]], 0.1)

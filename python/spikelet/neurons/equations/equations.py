@@ -67,7 +67,7 @@ class Equations(Sealed):
         is such a parameter, and all other states at 0.
     method : str
         How nonlinear equations are integrated: "auto", "exact", "exponential_euler", "exponential_midpoint",
-        "magnus4", "rk2" or "rk4". Linear ones with constant coefficients are always solved exactly.
+        "heun", "magnus4", "rk2" or "rk4". Linear ones with constant coefficients are always solved exactly.
     current : str or None, optional
         Parameter that `spikelet.CurrentInput`, `StepCurrent`, `SineCurrent` and `NoiseInput` add to, in the units of the
         equations (pA, mV, 1/ms) whatever its own; by default I_e, if an equation has it. With None, the model takes no

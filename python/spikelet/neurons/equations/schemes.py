@@ -15,12 +15,14 @@ method                  order a step
                               linear in themselves and depend on none but exact ones
 "rk2"                   2     the explicit midpoint rule
 "rk4"                   4     the classical rule of Runge and Kutta
+"heun"                  2     x + h (f + f') / 2, with f' at the end of the step, where h f and the noise put x; the factors of
+                              noise are averaged in the same way
 ======================= ===== ====================================================================================
 
 A variable that is linear in itself, as a gate is, stays bounded with the exponential schemes, however long the step
 (Hochbruck & Ostermann, Acta Numerica 19, 2010; the gates: Rush & Larsen, IEEE Trans. Biomed. Eng. 25, 1978; Magnus:
-Blanes, Casas, Oteo & Ros, Physics Reports 470, 2009). White noise adds its integral over the step at the end (Euler-Maruyama), with its factor as it is at the start. Orders are those
-without noise, and between spikes.
+Blanes, Casas, Oteo & Ros, Physics Reports 470, 2009). White noise adds its integral over the step at the end (Euler-Maruyama), with its factor as it is at the start: Itô's calculus.
+"heun" converges to Stratonovich's (Kloeden & Platen, 1992, 4.9 and 15.5). Orders are those without noise, and between spikes.
 """
 
 from __future__ import annotations
@@ -40,6 +42,7 @@ ORDERS = {
     "exact": math.inf,
     "exponential_euler": 1,
     "exponential_midpoint": 2,
+    "heun": 2,
     "magnus4": 4,
     "rk2": 2,
     "rk4": 4,
@@ -110,8 +113,8 @@ def choose(
     if method == "exponential_midpoint" and rough:
         rule = f'needs the derivative of each rate by its variable, and that of {rough[0]} has none; use "rk4"'
         fail(model, "method", method, rule)
-    if multiplied and method != "exponential_euler":
-        rule = f'must be "exponential_euler": the noise of {multiplied[0]} has a factor that depends on a variable'
+    if multiplied and method not in ("exponential_euler", "heun"):
+        rule = f'must be "exponential_euler" (Ito) or "heun" (Stratonovich): the noise of {multiplied[0]} has a factor that depends on a variable'
         fail(model, "method", method, rule)
     return method
 
@@ -142,9 +145,7 @@ def step(problem: Problem, method: str) -> dict[str, Expr]:
     }
     new = _SCHEMES[method](problem._replace(equations=grouped))
     for name in problem.equations:
-        noise: Expr = ZERO
-        for source, factor in problem.equations[name].noise.items():
-            noise = noise + factor * problem.linear.increment(source)
+        noise = _noise(problem, name, {})
         new[name] = _unless_held(problem, name, new[name] + noise)
     for name in problem.linear.variables:
         new[name] = problem.linear.at(name, 1.0)
@@ -207,6 +208,19 @@ def _rk4(problem: Problem) -> dict[str, Expr]:
         name: Name(name) + _DT / 6 * (k1[name] + 2 * (k2[name] + k3[name]) + k4[name])
         for name in problem.equations
     }
+
+
+def _heun(problem: Problem) -> dict[str, Expr]:
+    k1 = _rates(problem, {}, 0.0)
+    moved = {name: Name(name) + _DT * k + _noise(problem, name, {}) for name, k in k1.items()}
+    end = _at(problem, _stage(problem, moved), 1.0)
+    new: dict[str, Expr] = {}
+    for name, equation in problem.equations.items():
+        rate = 0.5 * (k1[name] + substitute(equation.rate, end))
+        # step() adds the noise with its factor at the start.
+        turn = 0.5 * (_noise(problem, name, end) - _noise(problem, name, {}))
+        new[name] = Name(name) + _DT * rate + turn
+    return new
 
 
 def _moved(problem: Problem, rates: Mapping[str, Expr], part: float) -> dict[str, Expr]:
@@ -301,6 +315,14 @@ def within(limit: Expr | None, value: Expr) -> Expr:
     return value if limit is None else call("min", limit, value)
 
 
+def _noise(problem: Problem, name: str, at: Mapping[str, Expr]) -> Expr:
+    """Return the integral of a variable's noise over the step, with its factors as they are there."""
+    noise: Expr = ZERO
+    for source, factor in problem.equations[name].noise.items():
+        noise = noise + substitute(factor, at) * problem.linear.increment(source)
+    return noise
+
+
 def _unless_held(problem: Problem, name: str, value: Expr) -> Expr:
     return call("select", NOT_REFRACTORY, value, Name(name)) if name in problem.held else value
 
@@ -309,6 +331,7 @@ _SCHEMES: dict[str, Callable[[Problem], dict[str, Expr]]] = {
     "exact": lambda _problem: {},
     "exponential_euler": _exponential_euler,
     "exponential_midpoint": _exponential_midpoint,
+    "heun": _heun,
     "magnus4": _magnus,
     "rk2": _rk2,
     "rk4": _rk4,
