@@ -362,7 +362,7 @@ class SpikingModel(Sealed):
         outputs = {name: kept.pop(f"\0{name}") for name in self.graph.outputs}
         for name, values in outputs.items():
             if is_silent(self.graph[name].layer):
-                outputs[name] = values[delay:].mean(axis=0)
+                outputs[name] = _mean_of_steps(values[delay:])
         spikes, v = kept.pop("\0\0spikes", None), kept.pop("\0\0v", None)
         if stop is not None and stop.keep:
             so_far = so_far.reshape(*so_far.shape[:2], *shapes[self.graph.output.name])
@@ -398,6 +398,14 @@ class SpikingModel(Sealed):
                 first, *others = nodes[node.name]
                 dense[first], dense[others] = own, 0.0
         return engine, numbers[self.graph.output.name], nodes, dense
+
+
+def _mean_of_steps(values: NDArray[Any]) -> NDArray[Any]:
+    """Return the mean over steps, added one after the other, as C programs do: numpy's order depends on the shape."""
+    total = values[0].copy()
+    for step in values[1:]:
+        total += step
+    return np.asarray(total / values.dtype.type(len(values)))
 
 
 def _only_moves(layer: Layer) -> bool:

@@ -9,7 +9,6 @@ from tests.support.c_networks import STEPS, chain, several, w
 import spikelet as sl
 from spikelet import layers as L
 from spikelet.io.c.arguments import delay_of, form_of, interface_of, shapes_of
-from spikelet.layers.neurons import NEVER
 
 
 def test_what_is_left_out_comes_from_the_model() -> None:
@@ -43,11 +42,4 @@ def test_delays_are_refused(tmp_path) -> None:
         ValueError, match=r"layer 'delay0' cannot be exported: .* no delays; train without them"
     ):
         delayed.export(tmp_path / "net", input_shape=(6,))
-    assert not (tmp_path / "net").exists()
-
-
-def test_readouts_of_potentials_are_refused(tmp_path) -> None:
-    readout = chain(L.Linear(w(4, 6)), L.LIF(NEVER))
-    with pytest.raises(ValueError, match=r"layer 'lif1' cannot be exported: .* never spike"):
-        readout.export(tmp_path / "net", input_shape=(6,))
     assert not (tmp_path / "net").exists()

@@ -16,7 +16,7 @@ from spikelet.io.c.plan import Plan
 from spikelet.io.c.source import Interface
 from spikelet.layers.graph import Graph
 from spikelet.layers.linear import Linear
-from spikelet.layers.neurons import PredictiveIF, is_silent
+from spikelet.layers.neurons import PredictiveIF
 from spikelet.layers.spiking_model import SpikingModel
 
 __all__ = [
@@ -174,13 +174,6 @@ def shapes_of(where: str, model: SpikingModel, given: Any) -> dict[str, tuple[in
 
 def check_plan(where: str, plan: Plan, graph: Graph) -> None:
     """Refuse what a program could not compute, or not to the same bits."""
-    for name in graph.outputs:
-        if is_silent(graph[name].layer):
-            rule = (
-                "cannot be exported: C programs return means of spikes, and readouts never spike; end the network "
-                "with neurons that do, or with a linear layer"
-            )
-            fail(where, f"layer '{name}'", "a readout of potentials", rule)
     for k, item in enumerate(plan.items):
         # A step that has no name of its own prepares the next that has.
         layer = next((name for later in plan.items[k:] for name in later.names if name), "")
