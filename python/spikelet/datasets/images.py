@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikelet._util.checks import choice, integer
+from spikelet._util.files import path_of
 from spikelet._util.spelling import spelled
 from spikelet.datasets import idx
 
@@ -55,8 +56,9 @@ def mnist(
     """
     choice("datasets.mnist", "split", split, *_PREFIX)
     prefix = _PREFIX[split]
-    images = idx.read(idx.find(Path(data_dir), f"{prefix}-images-idx3-ubyte"), 3, n)
-    labels = idx.read(idx.find(Path(data_dir), f"{prefix}-labels-idx1-ubyte"), 1, n)
+    folder = path_of("datasets.mnist", data_dir, "data_dir")
+    images = idx.read(idx.find(folder, f"{prefix}-images-idx3-ubyte"), 3, n)
+    labels = idx.read(idx.find(folder, f"{prefix}-labels-idx1-ubyte"), 1, n)
     if len(images) != len(labels):
         rule = "must hold as many labels as images"
         sizes = f"{len(labels)} and {len(images)}"

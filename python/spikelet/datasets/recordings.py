@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikelet._util.checks import choice, fail, read_only
+from spikelet._util.files import path_of
 from spikelet._util.spelling import spelled
 from spikelet.datasets.event_files import GESTURES, read_events
 from spikelet.datasets.event_files.gestures import read_spans, read_table
@@ -141,7 +142,7 @@ def n_caltech101(folder: str | PathLike[str]) -> Recordings:
     FileNotFoundError
         There are no such files; the error says where to get them.
     """
-    root = Path(folder)
+    root = path_of("datasets.n_caltech101", folder, "folder")
     return _by_class(
         "n_caltech101",
         root / "Caltech101" if (root / "Caltech101").is_dir() else root,
@@ -195,7 +196,12 @@ def st_mnist(folder: str | PathLike[str]) -> Recordings:
         There are no such files; the error says where to get them.
     """
     return _by_class(
-        "st_mnist", Path(folder), ".mat", "stmnist", (10, 10, 2), tuple(map(str, range(10)))
+        "st_mnist",
+        path_of("datasets.st_mnist", folder, "folder"),
+        ".mat",
+        "stmnist",
+        (10, 10, 2),
+        tuple(map(str, range(10))),
     )
 
 
@@ -223,7 +229,7 @@ def dvs_gesture(folder: str | PathLike[str], split: Split = "train") -> Recordin
         A list of files, or a table of gestures, is damaged.
     """
     choice("datasets.dvs_gesture", "split", split, "train", "test")
-    root = Path(folder)
+    root = path_of("datasets.dvs_gesture", folder, "folder")
     listed = root / f"trials_to_{split}.txt"
     if not listed.is_file():
         _missing("dvs_gesture", listed)
@@ -268,7 +274,8 @@ def _split(
     test: tuple[str, ...],
 ) -> Path:
     choice(f"datasets.{name}", "split", split, "train", "test")
-    tried = [Path(folder) / sub for sub in (train if split == "train" else test)]
+    root = path_of(f"datasets.{name}", folder, "folder")
+    tried = [root / sub for sub in (train if split == "train" else test)]
     return next((path for path in tried if path.is_dir()), tried[0])
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from spikelet._util.checks import fail, integer
 from spikelet._util.extras import extra
+from spikelet._util.files import path_of
 from spikelet.experiments import hdf5
 from spikelet.experiments.executors import check
 from spikelet.experiments.grid import MOST_RUNS, Run, accepts, plan
@@ -98,7 +99,7 @@ def read(path: str | os.PathLike[str]) -> Description:
     FileNotFoundError
         If there is none.
     """
-    path = Path(path).absolute()
+    path = path_of("run", path).absolute()
     if not path.is_file():
         raise FileNotFoundError(f"run: there is no file {path}")
     try:

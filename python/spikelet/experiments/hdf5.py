@@ -13,7 +13,7 @@ import numpy as np
 
 from spikelet._util.checks import fail
 from spikelet._util.extras import extra
-from spikelet._util.files import replaced
+from spikelet._util.files import path_of, replaced
 from spikelet._util.reading import json_value
 from spikelet.experiments import tables
 from spikelet.experiments.grid import Run
@@ -28,7 +28,7 @@ _OTHERS = {".csv", ".txt", ".json", ".npy", ".npz", ".pkl", ".parquet", ".xlsx",
 
 def check(path: str | os.PathLike[str]) -> None:
     """Check that a file can be written at this path."""
-    path = Path(path)
+    path = path_of("save", path)
     if path.is_dir():
         fail("save", "path", str(path), "must be a file, not a folder")
     if not path.absolute().parent.is_dir():

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
@@ -19,6 +18,7 @@ import numpy.typing as npt
 import spikelet as sl
 from spikelet._util.checks import fail, integer, number, require
 from spikelet._util.extras import extra, needs
+from spikelet._util.files import path_of
 from spikelet._util.sealed import Sealed
 from spikelet._util.spelling import spelled
 from spikelet.models.connectome import Connectome
@@ -160,16 +160,17 @@ class FlyActivity:
         name : str, optional
             Name of the experiment; by default that of the file.
         """
+        target = path_of("FlyActivity.save", path)
         arrow = extra("pyarrow", "FlyActivity.save", "parquet")
         parquet = extra("pyarrow.parquet", "FlyActivity.save", "parquet")
-        found = Path(path).stem if name is None else name
+        found = target.stem if name is None else name
         columns = {
             "t": 1e-3 * self.times,
             "trial": self.trial,
             "flywire_id": self.ids[self.neurons],
             "exp_name": [found] * len(self),
         }
-        parquet.write_table(arrow.table(columns), os.fspath(path))
+        parquet.write_table(arrow.table(columns), str(target))
 
     def plot(self) -> Figure:
         """Draw the spikes of the first trial, the most active neurons on top, and the rates. Needs matplotlib.

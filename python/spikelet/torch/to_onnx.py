@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import torch
 from torch import nn
 
 from spikelet._util.checks import fail
 from spikelet._util.extras import needs
-from spikelet._util.files import replaced
+from spikelet._util.files import path_of, replaced
 from spikelet.conversion.building import ERRORS, refuse
 from spikelet.conversion.torch.copies import copy_of
 from spikelet.torch.quantised import plain
@@ -66,6 +65,7 @@ def to_onnx(module: nn.Module, path: str | os.PathLike[str], example: torch.Tens
     with needs(_WHERE, "onnx"):
         from spikelet.torch.export.modules import serialised  # noqa: PLC0415  # needs an extra
 
+    target = path_of(_WHERE, path)
     if not isinstance(module, nn.Module):
         fail(_WHERE, "module", type(module).__name__, "must be a torch.nn.Module", error=TypeError)
     if not isinstance(example, torch.Tensor):
@@ -101,5 +101,5 @@ def to_onnx(module: nn.Module, path: str | os.PathLike[str], example: torch.Tens
         what = type(expected).__name__
         refuse(f"{_WHERE}: module", f"returns a {what}", "return a single tensor")
     data = serialised(twin, example, expected)
-    with replaced(Path(path)) as file:
+    with replaced(target) as file:
         file.write(data)

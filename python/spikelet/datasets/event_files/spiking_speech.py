@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikelet._util.checks import fail, read_only
+from spikelet._util.files import path_of
 from spikelet._util.spelling import spelled
 from spikelet.datasets.event_files.hdf5 import checked, opened
 from spikelet.events import DTYPE
@@ -164,4 +165,4 @@ def read_spiking_speech(path: str | os.PathLike[str]) -> SpikingSpeech:
     Source: Cramer, Stradmann, Schemmel and Zenke, The Heidelberg spiking data sets for the systematic evaluation of
     spiking neural networks, IEEE TNNLS 33:2744 (2022).
     """
-    return SpikingSpeech(Path(path))
+    return SpikingSpeech(path_of("datasets.read_spiking_speech", path))

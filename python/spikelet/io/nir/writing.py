@@ -15,7 +15,7 @@ import numpy as np
 from spikelet._util.advice import warn_caller
 from spikelet._util.checks import fail
 from spikelet._util.extras import extra
-from spikelet._util.files import replacing, reserve
+from spikelet._util.files import path_of, replacing, reserve
 from spikelet._util.spelling import spelled
 from spikelet.io.nir.model import NirModel
 from spikelet.io.nir.writing_models import write_model
@@ -206,10 +206,7 @@ def _require_known(compression: object) -> None:
 
 
 def _file(path: str | os.PathLike[str]) -> Path:
-    try:
-        file = Path(path)
-    except TypeError:
-        fail(_WHERE, "path", path, "must be the path of a file", error=TypeError)
+    file = path_of(_WHERE, path)
     if "\0" in str(file):
         fail(_WHERE, "path", path, "must be the path of a file, without null characters")
     if file.is_dir():

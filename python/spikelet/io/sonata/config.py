@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from spikelet._util.checks import fail
+from spikelet._util.files import path_of
 from spikelet._util.reading import json_value
 
 __all__ = [
@@ -142,7 +143,7 @@ def read_config(path: str | os.PathLike[str], circuit: str | os.PathLike[str] | 
     OSError
         If a file cannot be opened.
     """
-    main = Path(path).resolve()
+    main = path_of(WHERE, path).resolve()
     values = _resolved(main)
     simulation = _named(main, values.pop("simulation", None), "simulation")
     named = values.pop("network", simulation.pop("network", None))

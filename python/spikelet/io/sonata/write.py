@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet._util.checks import fail, number, require
+from spikelet._util.files import path_of
 from spikelet._util.spelling import spelled
 from spikelet.io.nest import terms
 from spikelet.io.sonata.outputs import begin_file, write_spikes
@@ -91,7 +92,7 @@ def write_sonata(
     if found:
         msg = f"{WHERE}: SONATA cannot represent this network:\n  " + "\n  ".join(found)
         raise ValueError(msg)
-    root = Path(folder)
+    root = path_of(WHERE, folder, "folder")
     if root.exists() and not overwrite and any(root.iterdir()):
         msg = f"{WHERE}: {root} is not empty; pass overwrite=True to write there"
         raise FileExistsError(msg)

@@ -20,8 +20,9 @@ from typing import Any
 
 from spikelet import _core
 from spikelet._util import files
-from spikelet._util.checks import fail, shown
+from spikelet._util.checks import fail
 from spikelet._util.extras import extra
+from spikelet._util.files import path_of
 from spikelet._util.tables import plain
 
 __all__ = ["COLOURS", "NEEDS_SCRIPT", "Page", "Table", "axes", "colour", "picture", "target"]
@@ -231,11 +232,7 @@ def target(where: str, path: Any, title: Any = None) -> Path:
     """
     if title is not None and not isinstance(title, str):
         fail(where, "title", title, "must be a string", error=TypeError)
-    try:
-        found = Path(path)
-    except TypeError:
-        msg = f'{where}: path must be a path, such as "report.html", got {shown(path)}'
-        raise TypeError(msg) from None
+    found = path_of(where, path)
     if found.suffix.lower() not in (".html", ".htm"):
         fail(where, "path", str(path), 'must end in ".html"')
     if not found.parent.is_dir():
