@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <numeric>
 #include <type_traits>
 #include <utility>
@@ -69,7 +70,8 @@ NearPairs::NearPairs(PointSet around, PointSet near, std::vector<double> extent,
       limits_(std::move(limits)),
       inward_(inward) {
   // Wrapped coordinates and sums of squares are rounded; the limits are applied exactly later.
-  reach_ = limits_.outer * (1 + 1e-9) + 1e-15 * *std::max_element(extent_.begin(), extent_.end());
+  reach_ = std::max(limits_.outer * (1 + 1e-9) + 1e-15 * std::ranges::max(extent_),
+                    std::numeric_limits<double>::min());
   make_cells();
 }
 
@@ -84,50 +86,45 @@ double NearPairs::wrapped(double x, std::size_t k) const {
 void NearPairs::make_cells() {
   const std::size_t n = near_.ids.size(), dimensions = extent_.size();
   // Cells of half the reach, but no more of them than points.
-  const double most =
-      std::floor(std::pow(static_cast<double>(n), 1.0 / static_cast<double>(dimensions)));
+  const double most = std::max(
+      std::floor(std::pow(static_cast<double>(n), 1 / static_cast<double>(dimensions))), 1.0);
+  std::vector<std::size_t> cell(n, 0);
   std::size_t cells = 1;
-  for (std::size_t k = 0; k < dimensions; ++k) {
-    at_[k].resize(n);
-    std::vector<double> x(n);
+  for (std::size_t k = 0; k < dimensions && n > 0; ++k) {
+    std::vector<double>& x = at_[k];
+    x.resize(n);
     for (std::size_t i = 0; i < n; ++i) {
       x[i] = wrapped(near_.coordinates[k * n + i], k);
     }
-    const auto [least, greatest] = std::minmax_element(x.begin(), x.end());
-    const double origin = extent_[k] > 0 || n == 0 ? 0.0 : *least;
-    const double size = extent_[k] > 0 || n == 0 ? extent_[k] : *greatest - *least;
-    const double count = std::clamp(std::floor(2 * size / reach_), 1.0, std::max(most, 1.0));
+    const auto [least, greatest] = std::ranges::minmax(x);
+    const bool wraps = extent_[k] > 0;
+    const double origin = wraps ? 0.0 : least, size = wraps ? extent_[k] : greatest - least;
+    const double fitting = std::floor(2 * size / reach_);  // NaN if both are infinite
+    const double count = fitting > 1 ? std::min(fitting, most) : 1.0;
     axis_[k] = {origin, size / count, static_cast<std::int64_t>(count)};
-    cells *= static_cast<std::size_t>(axis_[k].cells);
-    at_[k] = std::move(x);
-  }
-  std::vector<std::uint32_t> cell(n);
-  begin_.assign(cells + 1, 0);
-  for (std::size_t i = 0; i < n; ++i) {
-    std::int64_t number = 0;
-    for (std::size_t k = 0; k < dimensions; ++k) {
-      const Axis& axis = axis_[k];
-      const auto c =
-          axis.cells == 1 ? 0 : static_cast<std::int64_t>((at_[k][i] - axis.origin) / axis.width);
-      number = number * axis.cells + std::min(c, axis.cells - 1);
+    cells *= static_cast<std::size_t>(count);
+    for (std::size_t i = 0; i < n; ++i) {
+      const double at = (x[i] - origin) / axis_[k].width;  // NaN where sizes are 0 or infinite
+      cell[i] = cell[i] * static_cast<std::size_t>(count) +
+                (at > 0 ? static_cast<std::size_t>(std::min(at, count - 1)) : 0);
     }
-    cell[i] = static_cast<std::uint32_t>(number);
-    ++begin_[cell[i] + 1];
   }
-  for (std::size_t c = 0; c < cells; ++c) {
-    begin_[c + 1] += begin_[c];
+  begin_.assign(cells + 1, 0);
+  for (const std::size_t c : cell) {
+    ++begin_[c + 1];
   }
+  std::partial_sum(begin_.begin(), begin_.end(), begin_.begin());
   place_.resize(n);
   std::vector<std::uint32_t> next(begin_.begin(), begin_.end() - 1);
   for (std::size_t i = 0; i < n; ++i) {
     place_[next[cell[i]]++] = static_cast<std::uint32_t>(i);
   }
-  for (std::size_t k = 0; k < dimensions; ++k) {
-    std::vector<double> x(n);
-    for (std::size_t i = 0; i < n; ++i) {
-      x[i] = at_[k][place_[i]];
+  for (std::vector<double>& x : at_) {
+    const std::vector<double> before = std::move(x);
+    x.resize(before.size());
+    for (std::size_t i = 0; i < before.size(); ++i) {
+      x[i] = before[place_[i]];
     }
-    at_[k] = std::move(x);
   }
 }
 

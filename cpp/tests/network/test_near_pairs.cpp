@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <numeric>
 #include <utility>
 #include <vector>
@@ -101,6 +102,20 @@ TEST_CASE("empty ends have no pairs") {
   const PointSet some = points(5, 2, 0, 1), empty;
   CHECK(NearPairs(some, empty, none, limits, false).of(0, 5, true, 2).near.empty());
   CHECK(NearPairs(empty, some, none, limits, false).of(0, 0, true, 2).near.empty());
+}
+
+TEST_CASE("points may coincide, and lie very far from each other") {
+  PointSet same;
+  same.ids = {0, 1, 2};
+  same.coordinates = {0.5, 0.5, 0.5, 1e308, -1e308, 1e308};
+  const std::vector<double> none(2, 0.0);
+  for (const double outer : {0.0, 1e-300, 1.0, 1e308}) {
+    PairLimits limits;
+    limits.outer = outer;
+    const Pairs found = NearPairs(same, same, none, limits, false).of(0, 3, true, 1);
+    CHECK(found.near == std::vector<std::uint32_t>{0, 2, 1, 0, 2});
+  }
+  CHECK(NearPairs(same, same, none, {}, false).of(0, 3, true, 1).near.size() == 9);
 }
 
 TEST_CASE("pairs are drawn by their own random numbers") {
