@@ -177,7 +177,7 @@ void bind_synapse_stream(py::module_& m) {
                                 number, threads)
               .table(threads);
         }();
-        return py::make_tuple(to_array(std::move(table.row)), to_array(std::move(table.post)));
+        return py::make_tuple(to_array(table.row.whole()), to_array(std::move(table.post)));
       },
       py::arg("rule"), py::arg("n_pre"), py::arg("n_post"), py::arg("pre_elements"),
       py::arg("post_elements"), py::arg("same"), py::arg("seed"), py::arg("number"),

@@ -12,7 +12,7 @@ namespace {
 
 template <class R>
 py::tuple as_tuple(SynapseTable<R>&& table) {
-  return py::make_tuple(to_array(std::move(table.row)), to_array(std::move(table.post)),
+  return py::make_tuple(to_array(table.row.whole()), to_array(std::move(table.post)),
                         to_array(std::move(table.weight)), to_array(std::move(table.delay)));
 }
 

@@ -320,6 +320,36 @@ def test_slices_are_those_of_arrays(part: slice) -> None:
     np.testing.assert_array_equal(found, np.arange(10)[part])
 
 
+@pytest.mark.parametrize(
+    "index",
+    [
+        0, 299, -1, -300, np.int64(7), np.int8(-3), np.array(5), np.uint64(8), [3], [-1, 4, 0], range(2, 9, 3),
+        np.array([5, -7, 100], np.int8), np.array([299, 1], np.uint64), np.array([2, 0], np.uint8), np.arange(300) % 7 == 2,
+        [], (0,),
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_parts_are_those_of_an_array_of_ids(index: Any) -> None:
+    cells = make().population(300, sl.LIF())
+    expected = np.atleast_1d(np.arange(300)[index])
+    part = cells[index]
+    np.testing.assert_array_equal(part.ids, expected)
+    assert not part.whole
+    assert len(part) == len(expected)
+    if len(expected) > 1:  # of a part
+        np.testing.assert_array_equal(part[-1].ids, expected[-1:])
+        np.testing.assert_array_equal(part[[1, 0]].ids, expected[[1, 0]])
+
+
+@pytest.mark.parametrize(
+    "index", [True, False, (1, 2), 1.0, [1.0], [[1]], None, "1", [0, 300], [-301], -301, 300]
+)
+def test_what_is_no_array_of_ids_is_an_error(index: Any) -> None:
+    cells = make().population(300, sl.LIF())
+    with pytest.raises((TypeError, IndexError)):
+        cells[index]
+
+
 def test_parts_of_parts() -> None:
     cells = make().population(10, sl.LIF(), name="cells")
     assert cells.whole

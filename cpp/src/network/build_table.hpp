@@ -19,10 +19,10 @@
 namespace spikelet {
 
 // Sorts the synapses of rows [first_row, last_row) by target; with ties_by_delay, those of one pair
-// by delay, then sign.
-template <class R>
-void sort_rows(SynapseTable<R>& table, std::size_t first_row, std::size_t last_row,
-               bool ties_by_delay) {
+// by delay, then sign. row: where the table's rows begin.
+template <class R, class Starts>
+void sort_rows(SynapseTable<R>& table, const Starts& row, std::size_t first_row,
+               std::size_t last_row, bool ties_by_delay) {
   const bool weights = table.weight.size() == table.size(),
              delays = table.delay.size() == table.size();
   const auto key = [&](std::uint64_t k) {
@@ -75,7 +75,7 @@ void sort_rows(SynapseTable<R>& table, std::size_t first_row, std::size_t last_r
     permute_all(begin);
   };
   for (std::size_t i = first_row; i < last_row; ++i) {
-    const std::uint64_t begin = table.row[i], end = table.row[i + 1];
+    const std::uint64_t begin = row[i], end = row[i + 1];
     if (end - begin > 0xffffffffu) {  // places in a row have 32 bits
       throw std::length_error("a source must have fewer than 2^32 synapses in a projection");
     }
@@ -102,10 +102,11 @@ template <class R>
 void sort_all_rows(SynapseTable<R>& table, int threads) {
   constexpr std::size_t parts_each = 16;  // rows may differ much in length
   const int team = team_for(threads, table.size());
-  const std::size_t rows = table.row.size() - 1,
+  const std::size_t first = table.row.first_row(), rows = table.row.end_row() - first,
                     parts = static_cast<std::size_t>(team) * parts_each;
   parallel_for(team, parts, [&](std::size_t part) {
-    sort_rows(table, rows * part / parts, rows * (part + 1) / parts, false);
+    sort_rows(table, table.row, first + rows * part / parts, first + rows * (part + 1) / parts,
+              false);
   });
 }
 
@@ -151,15 +152,15 @@ SynapseTable<R> build_grouped(std::size_t n_pre, bool weights, bool delays, int 
   });
 
   SynapseTable<R> table;
-  table.row.resize(n_pre + 1);
+  std::vector<std::uint64_t> row(n_pre + 1);
   std::uint64_t n = 0;
   for (std::size_t g = 0; g < groups; ++g) {
-    table.row[g << shift] = n;
+    row[g << shift] = n;
     for (const auto& own : created) {
       n += own[g].size();
     }
   }
-  table.row[n_pre] = n;
+  row[n_pre] = n;
   table.post.resize(n);
   table.weight.resize(weights ? n : 1);
   table.delay.resize(delays ? n : 1);
@@ -171,10 +172,10 @@ SynapseTable<R> build_grouped(std::size_t n_pre, bool weights, bool delays, int 
         ++next[one.pre - begin];
       }
     }
-    std::uint64_t at = table.row[begin];
+    std::uint64_t at = row[begin];
     for (std::size_t i = begin; i < end; ++i) {
       if (i > begin) {  // others read where a group begins
-        table.row[i] = at;
+        row[i] = at;
       }
       at += std::exchange(next[i - begin], at);
     }
@@ -193,8 +194,9 @@ SynapseTable<R> build_grouped(std::size_t n_pre, bool weights, bool delays, int 
       }
       own[g] = {};
     }
-    sort_rows(table, begin, end, ties_by_delay);
+    sort_rows(table, row, begin, end, ties_by_delay);
   });
+  table.row = std::move(row);
   return table;
 }
 

@@ -12,7 +12,7 @@ ClosedRows<R>::ClosedRows(const Feed<R>& feed, const Plasticity& plasticity, dou
   const SynapseTable<R>& table = *feed.table;
   row_.push_back(0);
   for (std::size_t i = 0; i < this->sources_; ++i) {
-    for (std::uint64_t k = table.row[i]; k < table.row[i + 1]; ++k) {
+    for (std::uint64_t k = table.row[i], end = table.row[i + 1]; k < end; ++k) {
       if (table.post[k] >= feed.post_begin && table.post[k] < feed.post_end) {
         weight_.push_back(table.weight_of(k));
         target_.push_back(static_cast<std::uint16_t>(table.post[k] - feed.post_begin));

@@ -257,7 +257,7 @@ template <class R>
 void Joined<R>::join_synapses() {
   for (std::size_t p = 0; p < members_[0].parts->network.projections.size(); ++p) {
     SynapseTable<R> all;
-    all.row.push_back(0);
+    std::vector<std::uint64_t> row = {0};
     const Projection<R>& like = members_[0].parts->network.projections[p];
     for (const Member& member : members_) {
       Projection<R>& projection = member.parts->network.projections[p];
@@ -269,16 +269,17 @@ void Joined<R>::join_synapses() {
       const SynapseTable<R>& table = projection.table ? *projection.table : own;
       const std::size_t before = all.size();
       for (std::size_t i = 1; i < table.row.size(); ++i) {
-        all.row.push_back(before + table.row[i]);
+        row.push_back(before + table.row[i]);
       }
       const auto& nodes = member.parts->network.nodes;
-      all.row.resize(member.first[like.pre] + padded(nodes[like.pre]) + 1, all.row.back());
+      row.resize(member.first[like.pre] + padded(nodes[like.pre]) + 1, row.back());
       all.post.resize(before + table.size());
       std::ranges::transform(table.post, all.post.begin() + static_cast<std::ptrdiff_t>(before),
                              [first = member.first[like.post]](auto j) { return first + j; });
       append<R>(all.weight, table.weight, before, table.size());
       append<std::uint16_t>(all.delay, table.delay, before, table.size());
     }
+    all.row = std::move(row);
     network_.connect(like.pre, like.post, std::move(all), like.receptor, {}, like.born, {});
   }
 }

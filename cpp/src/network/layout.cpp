@@ -45,10 +45,11 @@ void Layout<R>::find_reorder(Projection<R>& projection) const {
     return std::tuple(table.delay_of(k), feed.channel_of(weight), apart);
   };
   std::vector<std::uint64_t> order;
-  for (std::size_t i = 0; i + 1 < table.row.size(); ++i) {
-    for (std::uint64_t begin = table.row[i]; begin < table.row[i + 1];) {
+  for (std::size_t i = table.row.first_row(); i < table.row.end_row(); ++i) {
+    const std::uint64_t row_end = table.row[i + 1];
+    for (std::uint64_t begin = table.row[i]; begin < row_end;) {
       std::uint64_t end = begin + 1;
-      while (end < table.row[i + 1] && table.post[end] == table.post[begin]) {
+      while (end < row_end && table.post[end] == table.post[begin]) {
         ++end;
       }
       if (end - begin > 1) {
@@ -364,15 +365,20 @@ void Layout<R>::for_each_synapse(
     SynapseStore<R>* store;
   };
   std::vector<Part> parts;
+  const Node<R>& pre = network_.nodes[projection.pre];
+  GidRange sources = GidRange::none();  // that the stores have
   for (std::size_t p = 0; p < partitions.size(); ++p) {
     SynapseStore<R>* store = partitions[p].stores[projection.store].get();
     for (const Slice<R>& slice : partitions[p].slices) {
       if (store != nullptr && slice.node == projection.post) {
         parts.push_back({p, &slice, store});
+        sources = sources.joined(store->sources());
       }
     }
   }
-  const Node<R>& pre = network_.nodes[projection.pre];
+  const std::uint64_t first = std::max<std::uint64_t>(sources.first, pre.first_gid) - pre.first_gid;
+  const std::uint64_t end = std::min<std::uint64_t>(std::uint64_t{sources.last} + 1,
+                                                    std::uint64_t{pre.first_gid} + pre.size);
   // Visits the synapses of a source as they are stored.
   const auto visit = [&](std::uint32_t source, auto&& each) {
     for (const Part& part : parts) {
@@ -389,7 +395,7 @@ void Layout<R>::for_each_synapse(
   std::vector<std::uint64_t> places;
   RowOrder order;
   std::uint64_t index = 0;
-  for (std::uint32_t i = 0; i < pre.size; ++i) {
+  for (auto i = static_cast<std::uint32_t>(first); pre.first_gid + std::uint64_t{i} < end; ++i) {
     row.clear();
     order.clear();
     visit(i, [&](const StoredSynapse<R>& synapse) {

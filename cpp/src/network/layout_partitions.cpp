@@ -1,8 +1,12 @@
 // How a network is divided: which projections share a store, and which elements a partition.
 #include <algorithm>
 #include <bit>
+#include <map>
 #include <set>
 #include <stdexcept>
+#include <tuple>
+#include <utility>
+#include <vector>
 
 #include "network/row_gatherer.hpp"
 #include "spikelet/network/integer_store.hpp"
@@ -31,32 +35,23 @@ constexpr std::size_t worth_a_thread =
 // they get stores of their own.
 template <class R>
 void Layout<R>::place_stores() {
-  struct Layer {
-    Step born;
-    bool integer;  // weights of 16 bits
-    std::set<std::pair<std::size_t, std::size_t>> pairs;
-  };
-  std::vector<Layer> layers;
+  store_born_.clear();
+  // Stores of projections that were added at the same time and have weights of the same bits. The
+  // first ones have a projection of each pair of populations, as many as `placed` says.
+  std::map<std::pair<Step, bool>, std::vector<std::size_t>> alike;
+  std::map<std::tuple<Step, bool, std::size_t, std::size_t>, std::size_t> placed;
   for (Projection<R>& projection : network_.projections) {
     if (projection.rule) {
       continue;
     }
-    const std::pair pair(projection.pre, projection.post);
-    std::size_t k = 0;
-    while (k < layers.size() &&
-           (layers[k].born != projection.born || layers[k].integer != (projection.step > 0) ||
-            layers[k].pairs.contains(pair))) {
-      ++k;
+    const bool integer = projection.step > 0;
+    std::vector<std::size_t>& stores = alike[{projection.born, integer}];
+    std::size_t& before = placed[{projection.born, integer, projection.pre, projection.post}];
+    if (before == stores.size()) {
+      stores.push_back(store_born_.size());
+      store_born_.push_back(projection.born);
     }
-    if (k == layers.size()) {
-      layers.push_back({projection.born, projection.step > 0, {}});
-    }
-    layers[k].pairs.insert(pair);
-    projection.store = k;
-  }
-  store_born_.clear();
-  for (const Layer& layer : layers) {
-    store_born_.push_back(layer.born);
+    projection.store = stores[before++];
   }
   for (Projection<R>& projection : network_.projections) {
     if (projection.rule) {

@@ -259,9 +259,11 @@ void LineRows<R, L>::visit_within(Gid source, LocalRange targets, int channel,
   for_segments_of(*row, [&](std::uint32_t first, Segment segment) {
     for (std::uint32_t k = first; k < first + segment.lines; ++k) {
       L& line = lines_[k];
-      std::uint32_t some = 0;  // whether the line has any, without a branch for each
+      std::uint32_t some = 0,
+                    real = 0;  // how many the line has, and with others; no branch for each
       for (int l = 0; l < L::size; ++l) {
-        some |= static_cast<std::uint32_t>(targets.contains(target_in(line, l)));
+        some += static_cast<std::uint32_t>(targets.contains(target_in(line, l)));
+        real += static_cast<std::uint32_t>(target_in(line, l) < dummies_);
       }
       for (int l = 0; some != 0 && l < L::size; ++l) {
         const std::uint32_t target = target_in(line, l);
@@ -269,7 +271,7 @@ void LineRows<R, L>::visit_within(Gid source, LocalRange targets, int channel,
           continue;
         }
         if constexpr (shared) {
-          visitor({segment.delay, target, &line.weight, channel, 0, true});
+          visitor({segment.delay, target, &line.weight, channel, 0, true, some != real});
         } else if constexpr (integer) {
           visitor(SynapseRef<R>::of_16_bits(segment.delay, target, channel, line.magnitude_at(l),
                                             grid_.step, grid_.negative));

@@ -25,7 +25,7 @@ QueuedHistory<R>::QueuedHistory(const Feed<R>& feed, const Plasticity& plasticit
   for (std::size_t i = 0; i < table.row.size(); ++i) {
     sources_.push_back({{}, delay_.size()});
     order.clear();
-    for (std::uint64_t k = table.row[i]; i + 1 < table.row.size() && k < table.row[i + 1]; ++k) {
+    for (std::uint64_t k = table.row[i], end = table.row[i + 1]; k < end; ++k) {
       if (table.post[k] >= feed.post_begin && table.post[k] < feed.post_end) {
         order.push_back(k);
       }

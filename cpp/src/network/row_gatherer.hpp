@@ -14,8 +14,9 @@ class RowGatherer {
  public:
   explicit RowGatherer(std::span<const Feed<R>> feeds) {
     for (const Feed<R>& feed : feeds) {
-      first_ = std::min<std::size_t>(first_, feed.pre_gid);
-      last_ = std::max<std::size_t>(last_, std::size_t{feed.pre_gid} + feed.sources);
+      const RowStarts* row = feed.table != nullptr ? &feed.table->row : nullptr;
+      first_ = std::min(first_, feed.pre_gid + (row != nullptr ? row->first_row() : 0));
+      last_ = std::max(last_, feed.pre_gid + (row != nullptr ? row->end_row() : feed.sources));
       channels_.push_back(feed.ends.up);
       channels_.push_back(feed.ends.down);
     }
@@ -199,7 +200,7 @@ class RowGatherer {
     }
   }
 
-  std::size_t first_ = SIZE_MAX, last_ = 0;  // sources
+  std::size_t first_ = SIZE_MAX, last_ = 0;  // sources that may have synapses
   std::vector<Placed> feeds_;
   std::vector<int> channels_;
   std::vector<DrawnSynapse<R>> drawn_;

@@ -1,6 +1,8 @@
 #include "spikelet/network/synapse_access.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <functional>
 #include <optional>
 #include <stdexcept>
 #include <utility>
@@ -17,7 +19,7 @@ template <class R>
 auto SynapseAccess<R>::reader(const Projection<R>& projection) const {
   const Ends ends = network_.feed_of(projection).ends;
   return [magnitudes = ends.magnitude && ends.by_sign(), down = ends.down](const SynapseRef<R>& s) {
-    return magnitudes && s.channel == down ? -s.value() : s.value();
+    return magnitudes && s.channel == down ? R(0) - s.value() : R(0) + s.value();  // no -0
   };
 }
 
@@ -55,23 +57,20 @@ SynapseTable<R> SynapseAccess<R>::synapses(Projection<R>& projection, bool with_
     return network_.table_of(projection);
   }
   SynapseTable<R> table;
-  table.row.assign(network_.nodes[projection.pre].size + 1, 0);
+  table.row = RowStarts(network_.nodes[projection.pre].size);
   table.post.resize(projection.size);
   std::vector<std::uint16_t> delays(projection.size);
   std::vector<R> weights(projection.rule || !with_weights ? 0 : projection.size);
   const auto weight_of = reader(projection);
   layout_.for_each_synapse(
       projection, [&](std::uint64_t index, std::uint32_t source, const StoredSynapse<R>& s) {
-        ++table.row[source + 1];
+        table.row.add(source);
         table.post[index] = s.post;
         delays[index] = s.synapse.delay;
         if (!weights.empty()) {
           weights[index] = weight_of(s.synapse);
         }
       });
-  for (std::size_t i = 1; i < table.row.size(); ++i) {
-    table.row[i] += table.row[i - 1];
-  }
   projection.to_canonical(delays);
   table.delay.assign(delays.begin(), delays.end());
   if (!with_weights) {
@@ -87,23 +86,27 @@ SynapseTable<R> SynapseAccess<R>::synapses(Projection<R>& projection, bool with_
 }
 
 // Writes the weights of static synapses into their stores. Returns false, and writes nothing, if a
-// sign changed, and with it the receptor, or if weights that were one no longer are.
+// sign changed, and with it the receptor, or if weights that were one no longer are. Weights of 0
+// stay where they are.
 template <class R>
 bool SynapseAccess<R>::write_static(const Projection<R>& projection, std::span<const R> stored) {
   const Feed<R> feed = network_.feed_of(projection);
+  const bool one = std::ranges::adjacent_find(stored, std::not_equal_to{}) == stored.end();
   bool in_place = true;
-  layout_.for_each_synapse(
-      projection, [&](std::uint64_t index, std::uint32_t, const StoredSynapse<R>& s) {
-        const bool negative = feed.sent(stored[index]) < 0;
-        in_place &= feed.channel_of(stored[index]) == s.synapse.channel &&
-                    (s.synapse.sign == 0 || negative == (s.synapse.sign < 0)) &&
-                    (!s.synapse.shared || feed.sent(stored[index]) == s.synapse.value());
-      });
+  layout_.for_each_synapse(projection, [&](std::uint64_t index, std::uint32_t,
+                                           const StoredSynapse<R>& s) {
+    const R weight = stored[index], sent = feed.sent(weight);
+    in_place &= (weight == 0 || (feed.channel_of(weight) == s.synapse.channel &&
+                                 (s.synapse.sign == 0 || (sent < 0) == (s.synapse.sign < 0)))) &&
+                (!s.synapse.shared || sent == s.synapse.value() || (one && !s.synapse.mixed));
+  });
   if (in_place) {
-    layout_.for_each_synapse(projection,
-                             [&](std::uint64_t index, std::uint32_t, const StoredSynapse<R>& s) {
-                               s.synapse.set(feed.sent(stored[index]));
-                             });
+    layout_.for_each_synapse(
+        projection, [&](std::uint64_t index, std::uint32_t, const StoredSynapse<R>& s) {
+          // To add -0 changes nothing, not even another -0.
+          const R sent = feed.sent(stored[index]);
+          s.synapse.set(sent == 0 && s.synapse.channel != feed.ends.up ? -R(0) : sent);
+        });
   }
   return in_place;
 }

@@ -45,7 +45,7 @@ void SynapseStream<R>::check(std::span<const std::uint32_t> pre,
 template <class R>
 void SynapseStream<R>::count(std::span<const std::uint32_t> pre,
                              std::span<const std::uint32_t> post) {
-  if (!table_.row.empty()) {
+  if (!row_.empty()) {
     throw std::logic_error("all synapses must be counted before any is placed");
   }
   check(pre, post);
@@ -57,16 +57,16 @@ void SynapseStream<R>::count(std::span<const std::uint32_t> pre,
 
 template <class R>
 void SynapseStream<R>::begin_placing() {
-  if (!table_.row.empty()) {
+  if (!row_.empty()) {
     return;
   }
-  table_.row.resize(counts_.size() + 1);
+  row_.resize(counts_.size() + 1);
   std::uint64_t n = 0;
   for (std::size_t i = 0; i < counts_.size(); ++i) {
-    table_.row[i] = n;
+    row_[i] = n;
     n += std::exchange(counts_[i], n);
   }
-  table_.row.back() = n;
+  row_.back() = n;
   table_.post.resize(n);
 }
 
@@ -96,7 +96,7 @@ void SynapseStream<R>::place(std::span<const std::uint32_t> pre,
       continue;
     }
     const std::uint64_t at = counts_[pre[k]];
-    if (at >= table_.row[pre[k] + 1]) {
+    if (at >= row_[pre[k] + 1]) {
       throw std::invalid_argument(
           "a source must have as many synapses placed as counted, and has more");
     }
@@ -116,7 +116,7 @@ template <class R>
 SynapseTable<R> SynapseStream<R>::take(int threads) {
   begin_placing();
   for (std::size_t i = 0; i < counts_.size(); ++i) {
-    if (counts_[i] != table_.row[i + 1]) {
+    if (counts_[i] != row_[i + 1]) {
       throw std::invalid_argument(
           "a source must have as many synapses placed as counted, and has fewer");
     }
@@ -128,6 +128,7 @@ SynapseTable<R> SynapseStream<R>::take(int threads) {
     table_.weight.push_back(R{});
     table_.delay.push_back(1);
   }
+  table_.row = std::exchange(row_, {});
   sort_all_rows(table_, threads);
   counts_ = {};
   return std::exchange(table_, {});

@@ -1,8 +1,8 @@
 #include "spikelet/network/synapses.hpp"
 
 #include <algorithm>
-#include <numeric>
 #include <stdexcept>
+#include <utility>
 
 #include "network/build_table.hpp"
 #include "spikelet/core/parallel.hpp"
@@ -16,11 +16,10 @@ SynapseTable<R> from_rows(std::size_t n_pre, std::span<const std::uint32_t> pre,
                           std::span<const std::uint32_t> post, std::span<const R> weight,
                           std::span<const std::uint16_t> delay, int threads) {
   SynapseTable<R> table;
-  table.row.resize(n_pre + 1);
+  table.row = RowStarts(n_pre);
   for (const std::uint32_t i : pre) {
-    ++table.row[i + 1];
+    table.row.add(i);
   }
-  std::partial_sum(table.row.begin(), table.row.end(), table.row.begin());
   table.post.assign(post.begin(), post.end());
   table.weight.assign(weight.begin(), weight.end());
   table.delay.assign(delay.begin(), delay.end());
@@ -77,20 +76,20 @@ void SynapseTable<R>::restrict_to(Range own) {
     return;
   }
   const bool weights = weight.size() == size(), delays = delay.size() == size();
-  std::uint64_t kept = 0, begin = row.empty() ? 0 : row[0];
-  for (std::size_t i = 0; i + 1 < row.size(); ++i) {
-    const std::uint64_t end = row[i + 1];
-    for (std::uint64_t k = begin; k < end; ++k) {
+  std::uint64_t kept = 0;
+  RowStarts kept_row(row.size() - 1);
+  for (std::size_t i = row.first_row(); i < row.end_row(); ++i) {
+    for (std::uint64_t k = row[i], end = row[i + 1]; k < end; ++k) {
       if (own.contains(post[k])) {
         post[kept] = post[k];
         weight[weights ? kept : 0] = weight[weights ? k : 0];
         delay[delays ? kept : 0] = delay[delays ? k : 0];
         ++kept;
+        kept_row.add(i);
       }
     }
-    begin = end;
-    row[i + 1] = kept;
   }
+  row = std::move(kept_row);
   post.resize(kept);
   post.shrink_to_fit();
   if (weights) {

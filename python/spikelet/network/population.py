@@ -260,12 +260,17 @@ class Population:
 
     def __getitem__(self, index: Any) -> Population:
         """Return a part: a slice, an id, ids or a mask."""
+        if self._ids is None and type(index) is int and -self.size <= index < self.size:
+            return self.part_of(
+                np.array([index % self.size], np.uint32)
+            )  # without an array of all ids
         if is_masked(index):
             fail(self.name, "index", index, "must have no masked elements", error=TypeError)
-        if self._ids is None and isinstance(index, slice):  # without an array of all ids
+        if self._ids is None and isinstance(index, slice):  # also without one
             return self.part_of(np.arange(*index.indices(self.size)).astype(np.uint32))
+        known = self._of_the_whole(index)
         try:
-            ids = np.atleast_1d(np.asarray(self.ids)[index])
+            ids = np.atleast_1d(np.asarray(self.ids)[index]) if known is None else known
         except IndexError as error:
             msg = f"{self.name}: {error} (ids are 0 .. {self.size - 1})"
             raise IndexError(msg) from None
@@ -276,6 +281,18 @@ class Population:
         if len(np.unique(ids)) != len(ids):
             fail(self.name, "index", index, "must not name an element twice")
         return self.part_of(ids)
+
+    def _of_the_whole(self, index: Any) -> npt.NDArray[np.uint32] | None:
+        """Return an id or ids of a whole population, which need no array of all ids; None for what may be an error."""
+        if self._ids is not None or isinstance(index, bool | tuple):
+            return None
+        given = np.asarray(index)
+        if given.ndim > 1 or given.dtype.kind not in "iu" or given.size == 0:
+            return None
+        if given.min() < -self.size or given.max() >= self.size:
+            return None
+        ids = np.atleast_1d(given).astype(np.int64)
+        return np.where(ids < 0, ids + self.size, ids).astype(np.uint32)
 
     def part_of(self, ids: npt.NDArray[np.uint32]) -> Population:
         """Return the part with some ids of the whole population, each once."""

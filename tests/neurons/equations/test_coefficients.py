@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import spikelet as sl
+from spikelet.neurons.equations import propagators
 from spikelet.neurons.equations.coefficients import Coefficients, NotFinite
 
 TEXT = """
@@ -43,6 +44,45 @@ def test_what_changes_leave_is_what_a_new_model_has() -> None:
         found, expected = kept.of(dict(values), dt), coefficients(equations).of(dict(values), dt)
         for ours, theirs in zip(found, expected, strict=True):
             assert ours.tobytes() == theirs.tobytes()
+
+
+def test_inputs_leave_solutions_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A script that sets an input in each step need not wait for matrix exponentials."""
+    linear = "tau_x*dx/dt = z - x + E*u + s*xi\ndz/dt = (h - z)/tau_z + I\ndh/dt = -h/tau_y"
+    parameters = {
+        "tau_x": 2.0, "tau_z": 3.0, "tau_y": 5.0, "E": 1.5, "u": 0.0, "s": 0.1, "I": 0.0, "t_ref": (2.0, "ms"),
+    }  # fmt: skip
+    equations = made(
+        linear, parameters=parameters, threshold="x > 1", reset="x = 0", refractory="t_ref"
+    )
+    solved: list[float] = []
+    transition = propagators.transition
+
+    def counted(h: float, *given: Any) -> Any:
+        solved.append(h)
+        return transition(h, *given)
+
+    monkeypatch.setattr(propagators, "transition", counted)
+    kept, values = coefficients(equations), dict(equations.parameters)
+    kept.of(values, 0.1)
+    assert solved
+    for changed, again in (
+        ({"u": 3.0}, False),
+        ({"E": np.array([1.0, 2.0, 4.0])}, False),
+        ({"I": 2.0}, False),
+        ({"tau_z": 4.0}, True),
+        ({"u": 5.0}, False),
+        ({"s": 0.2}, True),
+    ):
+        values = {**values, **changed}
+        solved.clear()
+        found = kept.of(values, 0.1)
+        assert bool(solved) == again, changed
+        for ours, theirs in zip(found, coefficients(equations).of(values, 0.1), strict=True):
+            assert ours.tobytes() == theirs.tobytes()
+    solved.clear()
+    kept.of(values, 0.2)
+    assert solved
 
 
 def test_only_what_depends_on_a_change_is_computed() -> None:

@@ -48,23 +48,17 @@ struct SynapseRef {
   std::uint32_t target;  // local
   R* weight;             // as stored; null: it has 16 bits
   int channel;
-  std::size_t position;                // in a plastic store
-  bool shared = false;                 // other synapses share this weight
-  int sign = 0;                        // -1: only weights < 0 may be here, 1: only others; 0: any
+  std::size_t position;  // in a plastic store
+  bool shared = false;   // other synapses share this weight,
+  bool mixed = false;    // and some of these are not among the targets that are visited
+  int sign = 0;          // -1: only weights < 0 may be here, 1: only others; 0: any
   unsigned char* magnitude = nullptr;  // two bytes of a weight of 16 bits: how many of
   R step = R(0);                       // these it is, which are negative if the weight is
 
   static SynapseRef of_16_bits(std::uint16_t delay, std::uint32_t target, int channel,
                                unsigned char* magnitude, double step, bool negative) {
-    return {delay,
-            target,
-            nullptr,
-            channel,
-            0,
-            false,
-            negative ? -1 : 1,
-            magnitude,
-            static_cast<R>(negative ? -step : step)};
+    return {delay, target, nullptr,           channel,   0,
+            false, false,  negative ? -1 : 1, magnitude, static_cast<R>(negative ? -step : step)};
   }
 
   R value() const {
@@ -161,8 +155,8 @@ class SynapseStore {
   virtual void clear() = 0;
   // Visits the synapses of one source, by channel; those of one target and delay by position.
   virtual void visit(Gid source, const std::function<void(const SynapseRef<R>&)>& visitor) = 0;
-  // The same for those onto some targets only. Where projections share rows, a walk over one of
-  // them meets all of them, so others must cost little.
+  // The same for those onto some targets only, all that a projection has. Where projections share
+  // rows, a walk over one of them meets all of them, so others must cost little.
   virtual void visit_within(Gid source, LocalRange targets,
                             const std::function<void(const SynapseRef<R>&)>& visitor) {
     visit(source, [&](const SynapseRef<R>& synapse) {

@@ -40,6 +40,7 @@ class SynapseStream {
   Range own_;
   std::size_t total_ = 0, placed_ = 0;
   std::vector<std::uint64_t> counts_;  // of each source; later where its next synapse goes
+  std::vector<std::uint64_t> row_;     // where the rows begin, from when the first one is placed
   SynapseTable<R> table_;
 };
 

@@ -12,13 +12,13 @@
 #include "spikelet/core/buffer.hpp"
 #include "spikelet/core/types.hpp"
 #include "spikelet/network/ranks.hpp"
+#include "spikelet/network/row_starts.hpp"
 
 namespace spikelet {
 
 template <class R>
 struct SynapseTable {
-  std::vector<std::uint64_t>
-      row;  // row[i] .. row[i + 1]: the synapses of element i of the source population
+  RowStarts row;  // row[i] .. row[i + 1]: the synapses of element i of the source population
   RawBuffer<std::uint32_t> post;   // element of the target population
   RawBuffer<R> weight;             // one for each synapse, or one for all
   RawBuffer<std::uint16_t> delay;  // [steps]; one for each synapse, or one for all
@@ -51,9 +51,10 @@ template <class R, class Visit>
 void for_each_by_delay(const SynapseTable<R>& table, std::uint32_t post_begin,
                        std::uint32_t post_end, Visit&& visit) {
   std::vector<std::uint64_t> order;
-  for (std::uint32_t i = 0; i + 1 < table.row.size(); ++i) {
+  const auto end = static_cast<std::uint32_t>(table.row.end_row());
+  for (auto i = static_cast<std::uint32_t>(table.row.first_row()); i < end; ++i) {
     order.clear();
-    for (std::uint64_t k = table.row[i]; k < table.row[i + 1]; ++k) {
+    for (std::uint64_t k = table.row[i], row_end = table.row[i + 1]; k < row_end; ++k) {
       if (table.post[k] >= post_begin && table.post[k] < post_end) {
         order.push_back(k);
       }

@@ -37,8 +37,8 @@ class TableFacts {
     }
     std::int64_t begin = 0, end = 0;
     bool is_full = table.size() > 0;
-    for (std::size_t i = 0; is_full && i + 1 < table.row.size(); ++i) {
-      const std::uint64_t synapses = table.row[i + 1] - table.row[i];
+    for (std::size_t i = table.row.first_row(); is_full && i < table.row.end_row(); ++i) {
+      const std::uint64_t first = table.row[i], synapses = table.row[i + 1] - first;
       if (synapses == 0) {
         continue;
       }
@@ -47,7 +47,7 @@ class TableFacts {
       begin = end == 0 ? at : begin;
       end = at + 1;
       for (std::uint64_t k = 0; is_full && k < synapses; ++k) {
-        is_full = table.post[table.row[i] + k] == own.begin + k;
+        is_full = table.post[first + k] == own.begin + k;
       }
     }
     least[full] = is_full ? 1 : 0;
@@ -100,7 +100,7 @@ class TableFacts {
       delays += found[d] ? 0 : 1;
       found[d] = true;
     }
-    for (std::size_t i = 0; i + 1 < table.row.size(); ++i) {
+    for (std::size_t i = table.row.first_row(); i < table.row.end_row(); ++i) {
       sources += table.row[i + 1] > table.row[i] ? 1 : 0;
     }
     return static_cast<std::int64_t>(table.size() / std::max<std::size_t>(delays * sources, 1));

@@ -12,12 +12,14 @@ import numpy.typing as npt
 from spikelet.neurons.equations.assembly import Assembled
 from spikelet.neurons.equations.evaluate import evaluate
 from spikelet.neurons.equations.expression import Name
+from spikelet.neurons.equations.linear import Solutions, size
 
 __all__ = ["Coefficients", "NotFinite"]
 
 Array = npt.NDArray[np.float64]
 
-# Neurons whose coefficients are kept at most: memory for those of more would be in use as long as the program runs.
+# Neurons whose coefficients are kept at most, and numbers of solutions: memory for more would be in use as long as the
+# program runs.
 _MOST = 1 << 16
 
 
@@ -27,6 +29,8 @@ class _Latest(NamedTuple):
     values: list[Array]
     sound: list[bool]
     """Which of the values were finite, so that it does not matter whether they count."""
+    solutions: Solutions
+    """Of the linear part, for these parameters and this step."""
 
 
 class Coefficients:
@@ -46,10 +50,10 @@ class Coefficients:
         self._assembled = assembled
         linear = assembled.linear
         self._exprs = assembled.listing.coefficients
-        coefficients, needed = linear.coefficients, linear.parameters
-        self._linear = [sorted(expr.names & coefficients) for expr in self._exprs]
+        self._solved_from = linear.parameters
+        self._linear = [sorted(expr.names & linear.coefficients) for expr in self._exprs]
         self._needs = [
-            expr.names | needed if used else expr.names
+            expr.names.union(*(self._solved_from | linear.inputs(name) for name in used))
             for expr, used in zip(self._exprs, self._linear, strict=True)
         ]
         self._given = [isinstance(e, Name) and e.name in parameters for e in self._exprs]
@@ -74,13 +78,15 @@ class Coefficients:
         changed = None if latest is None or latest.dt != dt else _changed(latest, parameters)
         if latest is None or changed is None:
             values, sound, stale = [np.zeros(0)] * count, [False] * count, list(range(count))
+            solutions: Solutions = {}
         else:
+            solutions = latest.solutions if changed.isdisjoint(self._solved_from) else {}
             values, sound = list(latest.values), list(latest.sound)
             stale = [k for k in range(count) if not changed.isdisjoint(self._needs[k])]
         given = {**parameters, "dt": dt}
         used = dict.fromkeys(name for k in stale for name in self._linear[k])
         given |= self._assembled.linear.values(
-            used, dt, lambda expr: np.atleast_1d(evaluate(expr, given))
+            used, dt, lambda expr: np.atleast_1d(evaluate(expr, given)), solutions
         )
         for k in stale:
             values[k] = np.atleast_1d(evaluate(self._exprs[k], given))
@@ -89,7 +95,8 @@ class Coefficients:
             if not sound[k]:
                 self._require_sound(k, values[k], parameters, dt)
         if max((v.size for v in values), default=0) <= _MOST:
-            self._latest = _Latest(parameters, dt, values, sound)
+            kept = solutions if size(solutions) <= _MOST else {}
+            self._latest = _Latest(parameters, dt, values, sound, kept)
         return list(values)
 
     def _require_sound(

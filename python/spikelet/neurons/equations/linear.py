@@ -18,7 +18,7 @@ from spikelet.neurons.equations import propagators
 from spikelet.neurons.equations.calculus import affine_in
 from spikelet.neurons.equations.expression import ONE, ZERO, Call, Expr, Name, Number, call, nodes
 
-__all__ = ["NOT_REFRACTORY", "Equation", "Linear", "linear_part"]
+__all__ = ["NOT_REFRACTORY", "Equation", "Linear", "Solutions", "linear_part", "size"]
 
 Array = npt.NDArray[np.float64]
 Places = npt.NDArray[np.intp]
@@ -265,19 +265,34 @@ class Linear:
 
     @property
     def parameters(self) -> frozenset[str]:
-        """Names of the parameters, and perhaps dt, on which coefficients may depend."""
+        """Names of the parameters, and perhaps dt, on which solutions depend: those of rates and noise."""
         found: set[str] = set()
         for system in (self._free, self._still):
-            inputs = (system.constants, system.currents, *system.noise.values())
-            exprs = [*system.rates.values(), *(x for factors in inputs for x in factors.values())]
-            found.update(*(expr.names for expr in exprs))
+            noise = (x for factors in system.noise.values() for x in factors.values())
+            found.update(*(expr.names for expr in (*system.rates.values(), *noise)))
         return frozenset(found)
+
+    def inputs(self, name: str) -> frozenset[str]:
+        """Return the names of the parameters on which a coefficient depends in addition."""
+        return frozenset[str]().union(*(x.names for x in self._factors(name).values()))
+
+    def _factors(self, name: str) -> Mapping[str, Expr]:
+        """Return the factors of the inputs that a coefficient sums up."""
+        c = self._coefficients[name]
+        system = self._still if c.held else self._free
+        return {"current": system.currents, "constant": system.constants}.get(c.kind, {})
 
     def described(self, name: str) -> str:
         """Return what errors call a coefficient; other names stay as they are."""
         return self._coefficients[name].described() if name in self._coefficients else name
 
-    def values(self, names: Iterable[str], dt: float, evaluate: Evaluate) -> dict[str, Array]:
+    def values(
+        self,
+        names: Iterable[str],
+        dt: float,
+        evaluate: Evaluate,
+        solutions: Solutions | None = None,
+    ) -> dict[str, Array]:
         """Return the values of coefficients, each one number for all neurons or one for each.
 
         Parameters
@@ -288,11 +303,15 @@ class Linear:
             Step [ms].
         evaluate : callable
             Returns the value of an expression of parameters, as an array of one dimension.
+        solutions : dict, optional
+            Solutions for the same `parameters` and the same step, to which new ones are added.
         """
         with np.errstate(all="ignore"):  # who uses them checks that they are finite
-            return self._values(names, dt, evaluate)
+            return self._values(names, dt, evaluate, {} if solutions is None else solutions)
 
-    def _values(self, names: Iterable[str], dt: float, evaluate: Evaluate) -> dict[str, Array]:
+    def _values(
+        self, names: Iterable[str], dt: float, evaluate: Evaluate, solutions: Solutions
+    ) -> dict[str, Array]:
         result: dict[str, Array] = {}
         solvers: dict[tuple[float, bool], _Solver] = {}
         for name in names:
@@ -300,7 +319,8 @@ class Linear:
             key = c.part, c.held
             if key not in solvers:
                 system = self._still if c.held else self._free
-                solvers[key] = _Solver(system, self._all, c.part * dt, evaluate)
+                found = solutions.setdefault(key, _Solutions({}, {}, {}))
+                solvers[key] = _Solver(system, self._all, c.part * dt, evaluate, found)
             solver = solvers[key]
             if c.kind == "noise":
                 group = next(group for group in self._noisy if c.of in group)
@@ -308,9 +328,7 @@ class Linear:
             elif c.kind == "from":
                 result[name] = solver.propagator(c.of, c.by)
             else:
-                system = self._still if c.held else self._free
-                factors = system.currents if c.kind == "current" else system.constants
-                result[name] = solver.response(c.of, factors)
+                result[name] = solver.response(c.of, self._factors(name))
         return result
 
 
@@ -326,17 +344,37 @@ class _Solution(NamedTuple):
     """By neuron, which of the sets it has."""
 
 
+class _Solutions(NamedTuple):
+    """What a solver has found, for one system and one time; threads add the same to it."""
+
+    links: dict[tuple[str, ...], list[str]]
+    matrices: dict[frozenset[str], _Solution]
+    factors: dict[tuple[str, ...], tuple[Array, Places]]
+
+
+Solutions = dict[tuple[float, bool], _Solutions]
+"""By the fraction of the step, and whether variables are held."""
+
+
+def size(solutions: Solutions) -> int:
+    """Return how many numbers the matrices of solutions hold."""
+    return sum(m.propagator.size for found in solutions.values() for m in found.matrices.values())
+
+
 class _Solver:
     """Coefficients of one system after one time h, each computed when it is needed."""
 
     def __init__(
-        self, system: _System, variables: tuple[str, ...], h: float, evaluate: Evaluate
+        self,
+        system: _System,
+        variables: tuple[str, ...],
+        h: float,
+        evaluate: Evaluate,
+        found: _Solutions,
     ) -> None:
         self._system, self._h, self._evaluate = system, h, evaluate
         self._variables = variables
-        self._links: dict[tuple[str, ...], list[str]] = {}
-        self._matrices: dict[frozenset[str], _Solution] = {}
-        self._factors: dict[tuple[str, ...], tuple[Array, Places]] = {}
+        self._links, self._matrices, self._factors = found
 
     def propagator(self, of: str, by: str) -> Array:
         """Return the effect of a value on another one."""

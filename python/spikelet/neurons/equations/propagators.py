@@ -70,7 +70,6 @@ def constant_response(h: float, tau: Array, C: Array) -> Array:
     tau, C : array
         Time constant, and inverse of the factor of the current; both may be infinite.
     """
-    tau, C = np.broadcast_arrays(tau, C)
     slow = h < 1e-5 * np.abs(tau)  # where almost nothing leaks, the difference from 1 would cancel
     x = h / np.where(np.isinf(tau), 1.0, tau)
     gentle = np.where(np.isinf(tau), 1.0, -_expm1(-x) / x)
@@ -90,7 +89,6 @@ def exponential_response(h: float, tau: Array, C: Array, source: Array) -> Array
     source : array
         Time constant of the current [ms], which may equal tau or be infinite.
     """
-    tau, C, source = np.broadcast_arrays(tau, C, source)
     with np.errstate(all="ignore"):  # each case is computed everywhere and used where it is good
         product = source * tau
         normal = np.isfinite(product) & (np.abs(product) >= np.finfo(np.float64).tiny)
