@@ -24,7 +24,7 @@ Array = npt.NDArray[np.float64]
 
 NEURONS = 6
 DURATION = 30.0  # ms
-ORDERS = {"exact": math.inf, "magnus4": 4, "rk4": 4, "rk2": 2, "heun": 2, "exponential_midpoint": 2, "exponential_euler": 1}  # fmt: skip
+ORDERS = {"exact": math.inf, "magnus4": 4, "rk4": 4, "rk2": 2, "heun": 2, "exponential_midpoint": 2, "exponential_euler": 1, "euler": 1}  # fmt: skip
 ROUNDING = 3e-13  # of what is integrated exactly, in the size of the states
 
 

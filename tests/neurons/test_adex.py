@@ -166,7 +166,7 @@ def test_replace_pickle_save_and_load(tmp_path: Path) -> None:
         ({"synapses": "alpha"}, ValueError, 'AdEx: synapses must be "cond_exp"'),
         ({"synapses": "psc_exp", "E_ex": 0.0}, TypeError, "AdEx has no parameter 'E_ex'"),
         ({"Delta_T": 0.0}, ValueError, "AdEx: Delta_T must be > 0"),
-        ({"method": "euler"}, ValueError, "AdEx: method"),
+        ({"method": "leapfrog"}, ValueError, "AdEx: method"),
     ],
     ids=("synapses", "parameter", "value", "method"),
 )

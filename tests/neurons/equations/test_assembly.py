@@ -149,7 +149,7 @@ def test_a_refractory_period_of_0_has_the_step_of_the_spike(refractory: Any, kep
 
 
 UPSTROKE = "dv/dt = (40 - v + v*v/10)/10"
-METHODS = ("exponential_euler", "exponential_midpoint", "heun", "rk2", "rk4")
+METHODS = ("euler", "exponential_euler", "exponential_midpoint", "heun", "rk2", "rk4")
 
 
 @pytest.mark.parametrize("schedule", ["nest", "brian2"])

@@ -60,7 +60,7 @@ def run(rate: str, a: Any, **options: Any) -> list[float]:
 
 
 @pytest.mark.parametrize(
-    "method", ["rk2", "rk4", "heun", "exponential_euler", "exponential_midpoint"]
+    "method", ["euler", "rk2", "rk4", "heun", "exponential_euler", "exponential_midpoint"]
 )
 def test_a_quotient_behind_a_condition_may_divide_by_zero(method: str) -> None:
     square = "-v*v/mV"

@@ -66,7 +66,7 @@ class Equations(Sealed):
         Initial values: numbers, or expressions of parameters and random numbers. By default V_m starts at E_L, if there
         is such a parameter, and all other states at 0.
     method : str
-        How nonlinear equations are integrated: "auto", "exact", "exponential_euler", "exponential_midpoint",
+        How nonlinear equations are integrated: "auto", "exact", "euler", "exponential_euler", "exponential_midpoint",
         "heun", "magnus4", "rk2" or "rk4". Linear ones with constant coefficients are always solved exactly.
     current : str or None, optional
         Parameter that `spikelet.CurrentInput`, `StepCurrent`, `SineCurrent` and `NoiseInput` add to, in the units of the

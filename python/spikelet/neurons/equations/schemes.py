@@ -7,6 +7,7 @@ the rate of a variable, h the step and phi(z) = (exp(z) - 1) / z:
 method                  order a step
 ======================= ===== ====================================================================================
 "exact"                 inf   all variables are linear
+"euler"                 1     x + h f
 "exponential_euler"     1     x + h phi(h J) f, with J the derivative of f by x itself: its coefficient, where f is
                               linear in x
 "exponential_midpoint"  2     the same, with all other variables at the middle of the step, where a half step of
@@ -40,6 +41,7 @@ __all__ = ["METHODS", "ORDERS", "Problem", "choose", "step", "within"]
 
 ORDERS = {
     "exact": math.inf,
+    "euler": 1,
     "exponential_euler": 1,
     "exponential_midpoint": 2,
     "heun": 2,
@@ -113,7 +115,7 @@ def choose(
     if method == "exponential_midpoint" and rough:
         rule = f'needs the derivative of each rate by its variable, and that of {rough[0]} has none; use "rk4"'
         fail(model, "method", method, rule)
-    if multiplied and method not in ("exponential_euler", "heun"):
+    if multiplied and method not in ("euler", "exponential_euler", "heun"):
         rule = f'must be "exponential_euler" (Ito) or "heun" (Stratonovich): the noise of {multiplied[0]} has a factor that depends on a variable'
         fail(model, "method", method, rule)
     return method
@@ -190,6 +192,10 @@ def _drawn(node: Call) -> bool:
 
 
 # Runge-Kutta ----------------------------------------------------------------------------------------------------------
+
+
+def _euler(problem: Problem) -> dict[str, Expr]:
+    return {name: Name(name) + _DT * k for name, k in _rates(problem, {}, 0.0).items()}
 
 
 def _rk2(problem: Problem) -> dict[str, Expr]:
@@ -329,6 +335,7 @@ def _unless_held(problem: Problem, name: str, value: Expr) -> Expr:
 
 _SCHEMES: dict[str, Callable[[Problem], dict[str, Expr]]] = {
     "exact": lambda _problem: {},
+    "euler": _euler,
     "exponential_euler": _exponential_euler,
     "exponential_midpoint": _exponential_midpoint,
     "heun": _heun,
