@@ -9,6 +9,7 @@ import torch
 from tests.support.torch_reference import lif as reference_lif
 
 import spikelet.torch as st
+from spikelet.torch.conventions import setting
 
 
 @pytest.mark.parametrize(
@@ -53,3 +54,23 @@ def test_decay_and_gain(convention):
         assert float(module.decay) == pytest.approx(decay, rel=1e-6)
         assert float(module.gain) == pytest.approx(gain, rel=1e-6)
     assert module.reset == ("zero" if convention == "spikingjelly" else "subtract")
+
+
+def test_a_setting_of_numbers_is_made_once() -> None:
+    def made(**given):
+        return setting("lif", "spikelet", 1.0, "atan", None, given)
+
+    assert made(decay=0.9) is made(decay=0.9)
+    assert made(decay=0.9).cell != made(decay=0.8).cell
+    assert made(decay=1) == made(decay=1.0)
+    for _ in range(
+        2
+    ):  # equal numbers of other types are checked by themselves, and an error is raised again
+        with pytest.raises(ValueError, match="decay must lie"):
+            made(decay=1.5)
+        made(reset="none", v_reset=0)
+        with pytest.raises(TypeError, match="v_reset must be a number"):
+            made(v_reset=None)
+    learned = torch.tensor(0.9, requires_grad=True)
+    assert made(decay=learned).tensors["leak"] is learned
+    assert not made(decay=0.9).tensors

@@ -219,3 +219,17 @@ def test_modes_see_the_operators() -> None:
         SpikeConv2d(3, 4, 3)(sparse(2, 3, 7, 6, dtype=torch.float32))
     assert sum("spike_linear" in name for name in names) == 1
     assert sum("spike_conv2d" in name for name in names) == 1
+
+
+@pytest.mark.parametrize("density_limit", [0, 1])
+def test_gradient_of_images_has_their_format(density_limit: float) -> None:
+    """A pool before the layer would copy its whole input twice otherwise."""
+    torch.manual_seed(0)
+    weight, by = torch.randn(4, 3, 3, 3), torch.randn(2, 4, 8, 8)
+    found = []
+    for kept in (torch.contiguous_format, torch.channels_last):
+        x = (torch.rand(2, 3, 8, 8) < 0.2).float().contiguous(memory_format=kept).requires_grad_()
+        y = spike_conv2d(x, weight, padding=1, density_limit=density_limit)
+        found.append(torch.autograd.grad(y, x, by)[0])
+        assert found[-1].is_contiguous(memory_format=kept)
+    assert torch.equal(*found)

@@ -49,14 +49,23 @@ SPIKELET_INLINE void multiply_samples(const R* g, const R* w, R* out, std::size_
   }
 }
 
+// Multiplies at most S samples in one pass over the weights.
+template <class R, int S>
+void multiply_at_most(const R* g, const R* w, R* out, std::size_t samples, std::size_t neurons) {
+  if (samples == S) {
+    multiply_samples<R, S>(g, w, out, neurons);
+  } else if constexpr (S > 1) {
+    multiply_at_most<R, S - 1>(g, w, out, samples, neurons);
+  }
+}
+
 template <class R>
 void multiply_add(const R* g, const R* w, R* out, std::size_t samples, std::size_t neurons) {
-  std::size_t s = 0;
-  for (; s + 4 <= samples; s += 4) {
-    multiply_samples<R, 4>(g + s * neurons, w, out + s * neurons, neurons);
-  }
-  for (; s < samples; ++s) {
-    multiply_samples<R, 1>(g + s * neurons, w, out + s * neurons, neurons);
+  constexpr int most = vector_bytes == 64 ? 8 : 4;  // whose sums fit the registers
+  for (std::size_t s = 0; s < samples; s += most) {
+    const std::size_t left = samples - s;
+    multiply_at_most<R, most>(g + s * neurons, w, out + s * neurons, left < most ? left : most,
+                              neurons);
   }
 }
 

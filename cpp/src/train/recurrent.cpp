@@ -2,6 +2,7 @@
 // one before.
 #include "spikelet/train/recurrent.hpp"
 
+#include <algorithm>
 #include <vector>
 
 #include "spikelet/core/cpu.hpp"
@@ -13,22 +14,31 @@
 namespace spikelet::train {
 namespace {
 
-constexpr std::size_t samples_at_once = 4;  // they share each row of weights
+constexpr std::size_t samples_at_once = 8;   // they share each row of weights
+constexpr std::size_t senders_at_once = 64;  // they share each row of gradients
 
 template <class R>
 R* offset(R* p, std::size_t n) {
   return p == nullptr ? nullptr : p + n;
 }
 
+// Writes from[r][c] to to[c][r], in tiles that stay in the first-level cache.
 template <class R>
-RawBuffer<R> transposed(const R* weights, std::size_t n) {
-  RawBuffer<R> out(n * n);
-  for (std::size_t to = 0; to < n; ++to) {
-    for (std::size_t from = 0; from < n; ++from) {
-      out[from * n + to] = weights[to * n + from];
+void transpose(const R* from, R* to, std::size_t n, int threads) {
+  constexpr std::size_t tile = 32, worth_a_thread = 65536;
+  const std::size_t tiles = (n + tile - 1) / tile;
+  const std::size_t each = std::max<std::size_t>(1, worth_a_thread / (tile * (n + 1)));
+  parallel_for(threads, (tiles + each - 1) / each, [&](std::size_t k) {
+    for (std::size_t r = k * each * tile; r < std::min((k + 1) * each * tile, n); r += tile) {
+      for (std::size_t c = 0; c < n; c += tile) {
+        for (std::size_t row = r; row < std::min(r + tile, n); ++row) {
+          for (std::size_t column = c; column < std::min(c + tile, n); ++column) {
+            to[row * n + column] = from[column * n + row];
+          }
+        }
+      }
     }
-  }
-  return out;
+  });
 }
 
 // Adds the recurrent input from the spikes of one sample.
@@ -42,12 +52,19 @@ void add_recurrent(const R* spikes, const R* rows, R* x, std::size_t n) {
   }
 }
 
+// Groups of about the same size, as many for each thread: one sample takes almost as long as four.
+// `work` is that of a sample.
 template <class Body>
-void over_samples(std::size_t samples, int threads, Body&& body) {
-  parallel_for(threads, (samples + samples_at_once - 1) / samples_at_once, [&](std::size_t k) {
+void over_samples(std::size_t samples, std::size_t work, int threads, Body&& body) {
+  constexpr std::size_t worth_a_team = 1 << 19;
+  const int team_size = samples * work < worth_a_team ? 1 : std::max(threads, 1);
+  const auto team = static_cast<std::size_t>(team_size);
+  const std::size_t needed = (samples + samples_at_once - 1) / samples_at_once;
+  const std::size_t groups = std::min(samples, (needed + team - 1) / team * team);
+  parallel_for(threads, groups, [&](std::size_t k) {
     const FlushDenormals flush;
-    const std::size_t first = k * samples_at_once;
-    body(first, std::min(samples_at_once, samples - first));
+    const std::size_t first = k * samples / groups;
+    body(first, (k + 1) * samples / groups - first);
   });
 }
 
@@ -60,8 +77,10 @@ void forward(const Cell<R>& given, const RecurrentForward<R>& recurrent, const F
   const auto& kernels = fused_kernels<R>();
   const auto step = is_rich(cell) ? kernels.forward_rich : kernels.forward_plain;
   const std::size_t neurons = recurrent.neurons;
-  const RawBuffer<R> rows = transposed(recurrent.weights, neurons);
-  over_samples(recurrent.samples, threads, [&](std::size_t sample, std::size_t samples) {
+  RawBuffer<R> rows(neurons * neurons);
+  transpose(recurrent.weights, rows.data(), neurons, threads);
+  const std::size_t work = run.steps * neurons * neurons;
+  over_samples(recurrent.samples, work, threads, [&](std::size_t sample, std::size_t samples) {
     const std::size_t first = sample * neurons, n = samples * neurons;
     BlockLanes<R> lanes(cell, n);
     BlockState<R> state(cell, n);
@@ -103,7 +122,8 @@ void backward(const Cell<R>& given, const RecurrentBackward<R>& recurrent, const
   const std::size_t neurons = recurrent.neurons;
   GroupSums<R> sums(cell, run.by_parameters, run.size);
 
-  over_samples(recurrent.samples, threads, [&](std::size_t sample, std::size_t samples) {
+  const std::size_t work = run.steps * neurons * neurons;
+  over_samples(recurrent.samples, work, threads, [&](std::size_t sample, std::size_t samples) {
     const std::size_t first = sample * neurons, n = samples * neurons;
     BlockLanes<R> lanes(cell, n);
     BlockState<R> state(cell, n);
@@ -165,7 +185,8 @@ void backward(const Cell<R>& given, const RecurrentBackward<R>& recurrent, const
   RawBuffer<R> by_rows(neurons * neurons);
   std::fill(by_rows.begin(), by_rows.end(), R{});
   const auto add_row = fused_kernels<R>().add_row;
-  constexpr std::size_t part = 16;
+  const std::size_t each = neurons / (2 * static_cast<std::size_t>(std::max(threads, 1)));
+  const std::size_t part = std::clamp<std::size_t>(each, 1, senders_at_once);
   parallel_for(threads, (neurons + part - 1) / part, [&](std::size_t k) {
     const std::size_t from = k * part, to = std::min(from + part, neurons);
     for (std::size_t t = 0; t < run.steps; ++t) {
@@ -184,11 +205,7 @@ void backward(const Cell<R>& given, const RecurrentBackward<R>& recurrent, const
       }
     }
   });
-  for (std::size_t to = 0; to < neurons; ++to) {
-    for (std::size_t from = 0; from < neurons; ++from) {
-      recurrent.by_weights[to * neurons + from] = by_rows[from * neurons + to];
-    }
-  }
+  transpose(by_rows.data(), recurrent.by_weights, neurons, threads);
 }
 
 template void forward(const Cell<float>&, const RecurrentForward<float>&, const Forward<float>&,

@@ -6,6 +6,7 @@ import inspect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -71,6 +72,35 @@ def setting(
     parameters: dict[str, Any],
 ) -> Setting:
     """Return the setting for the parameters of a convention; an error names the wrong parameter."""
+    given = (convention, v_threshold, surrogate, alpha, *parameters.values())
+    kinds = tuple(map(type, given))
+    if _FIXED.issuperset(kinds) and not torch.compiler.is_compiling():
+        return _remembered(where, given, kinds, tuple(parameters))
+    return _setting(where, convention, v_threshold, surrogate, alpha, parameters)
+
+
+_FIXED = {float, int, bool, str, type(None)}
+
+
+# A function such as `lif` gets the same numbers at each call, and a setting takes 25 us.
+@lru_cache(maxsize=256)
+def _remembered(
+    where: str, given: tuple[Any, ...], kinds: tuple[type, ...], names: tuple[str, ...]
+) -> Setting:
+    del kinds  # which distinguish 1 from True
+    convention, v_threshold, surrogate, alpha, *values = given
+    parameters = dict(zip(names, values, strict=True))
+    return _setting(where, convention, v_threshold, surrogate, alpha, parameters)
+
+
+def _setting(
+    where: str,
+    convention: str,
+    v_threshold: float | Tensor,
+    surrogate: str | Table | None,
+    alpha: float | None,
+    parameters: dict[str, Any],
+) -> Setting:
     choice(where, "convention", convention, *CONVENTIONS)
     for name in parameters:
         if name not in NAMES[convention]:

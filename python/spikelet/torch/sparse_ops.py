@@ -411,8 +411,12 @@ def _conv_backward(ctx: Any, grad_y: Tensor, _: Any) -> tuple[Tensor | None, ...
         (_conv_weight, _conv_weight_op),
         (_column_sums, _column_sums_op),
     )
+    by_x = by_input(grad_y, weight, x.shape, *ctx.geometry) if for_x else None
+    if by_x is not None and x.is_contiguous():
+        # In the format of x: PyTorch's pools copy tensors of their own size otherwise.
+        by_x = by_x.contiguous()
     return (
-        by_input(grad_y, weight, x.shape, *ctx.geometry) if for_x else None,
+        by_x,
         by_weight(x, grad_y, sparse, weight.shape, *ctx.geometry) if for_weight else None,
         sums(rows) if for_bias else None,
         *[None] * 5,
