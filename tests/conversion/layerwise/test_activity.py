@@ -76,3 +76,30 @@ def test_values_of_what_is_stored() -> None:
     spikes = (np.random.default_rng(1).random((STEPS, *IMAGES.shape)) < 0.5).astype(np.float32)
     coded = Activity(GRAPH, STEPS, 1, {}, {"input": spikes})
     np.testing.assert_array_equal(coded.run("input", "value", slice(2, 5)), spikes[:, 2:5])
+
+
+def test_values_at_some_positions() -> None:
+    """The bits of all values, of which these are some: from an input, from spikes, behind a sum, and of what is stored."""
+    activity = Activity(GRAPH, STEPS, 1, {"input": IMAGES}, {})
+    changed = GRAPH["c1"].layer
+    assert isinstance(changed, L.Conv2d)
+    double = {"c1": changed.replace(weight=2 * changed.weight)}
+    for name in ("c1", "sum", "r1"):
+        shape = GRAPH.shapes(IMAGES.shape[1:])[name]
+        assert len(shape) == 3
+        if name == "sum":
+            activity.store_spikes("p1")
+            activity.drop(["input"])
+            activity.store_spikes("p2.0")
+            activity.store_spikes("p2.1")
+        if name == "r1":
+            activity = Activity(GRAPH, STEPS, 1, {"input": IMAGES}, {})
+            activity.store_spikes("r1")
+        at = np.array([0, 3, shape[1] * shape[2] - 1])
+        for some in (slice(None), slice(1, 20, 3)):
+            for changes in ({}, double):
+                values = activity.run(name, "value", some, changes)
+                rows = values.reshape(*values.shape[:3], -1)[..., at]
+                found = activity.values_at(name, shape, at, some, changes)
+                np.testing.assert_array_equal(found, rows)
+                assert found.any()

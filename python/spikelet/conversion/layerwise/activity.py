@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spikelet.conversion.layerwise.calibration import Floats
-from spikelet.layers import Layer
-from spikelet.layers.graph import Graph
+from spikelet.layers import Layer, Reshape, Take
+from spikelet.layers.base import Shape
+from spikelet.layers.graph import Graph, Node
 from spikelet.layers.segment import Packed, Segment, Stored
 from spikelet.layers.to_core import Source
 
 __all__ = ["Activity"]
+
+# Names that no layer has.
+_ROWS, _TAKEN = "\0rows", "\0taken"
 
 Value: TypeAlias = "Floats | Packed"  # constants [N, ...], a sequence [T, N, ...], or spikes
 
@@ -96,6 +102,43 @@ class Activity:
             return self._sequence_stored(name, samples)
         values = self._values(name, samples)
         return self._run(name, what, self.steps, changes, values)
+
+    def values_at(
+        self,
+        name: str,
+        shape: Shape,
+        positions: NDArray[np.int64],
+        samples: slice = slice(None),
+        changes: Mapping[str, Layer] | None = None,
+    ) -> Floats:
+        """Return the values of a node at some positions of all channels, at each step, [T, n, C, P].
+
+        The core records these alone: writing all values of large images at all steps takes longer than computing them.
+
+        Parameters
+        ----------
+        name : str
+        shape : tuple of int
+            Shape of the node's output for one sample.
+        positions : int array
+        samples, changes
+            As for `run`.
+        """
+        rows = (shape[0], math.prod(shape[1:]))
+        if name in self._stored:
+            found = self._sequence_stored(name, samples)
+            return np.asarray(found.reshape(*found.shape[:2], *rows)[..., positions])
+        values = self._values(name, samples)
+        graph = self.graph.replaced(changes) if changes else self.graph
+        part = graph.between(list(values), [name])
+        taken = [
+            Node(_ROWS, Reshape(rows), (name,)),
+            Node(_TAKEN, Take(positions, 1), (_ROWS,)),
+        ]
+        part = Graph([*part, *taken], inputs=part.inputs, outputs=(_TAKEN,))
+        forms = {key: self._form(key, value, False) for key, value in values.items()}
+        segment = Segment(part, forms, [(_TAKEN, "value")], self.steps, sizes=self._sizes)
+        return np.asarray(segment.run(values, self.threads, _go_on)[_TAKEN, "value"])
 
     def _values(self, name: str, samples: slice) -> dict[str, Value]:
         return {key: self._part(key, samples) for key in self._sources(name)}

@@ -191,9 +191,24 @@ class Site:
         if self.source in self._stages.constant:
             values = self.mean_current(place, changes)
             return np.broadcast_to(values, (self.steps, *values.shape))
-        return self._gather(
-            place, lambda part: self._snn.run(self.source, "value", part, changes), steps=self.steps
-        )
+        where = place.positions
+        if where is None or len(self.shape) == 1:
+            return self._gather(
+                place,
+                lambda part: self._snn.run(self.source, "value", part, changes),
+                steps=self.steps,
+            )
+        # The spikes that are copied for a batch take less than a byte for each value and step.
+        size = max(1, _BATCH // (self.steps * math.prod(self.shape)))
+        chosen = range(self.count)[place.samples]
+        parts = (chosen[k : k + size] for k in range(0, len(chosen), size))
+        found = [
+            self._snn.values_at(
+                self.source, self.shape, where, slice(part[0], part[-1] + 1, part.step), changes
+            )
+            for part in parts
+        ]
+        return found[0] if len(found) == 1 else np.concatenate(found, 1)
 
     def mean_output(
         self,
