@@ -56,6 +56,7 @@ CASES = {
     "scale of columns": layers.Affine(grid(RNG, 1, 1, 7)),
     "scale of pixels, and shift": layers.Affine(grid(RNG, *IMAGE), grid(RNG, 4)),
     "flatten": layers.Flatten(),
+    "reshape to a vector": layers.Reshape((-1,)),
 }
 
 
@@ -75,11 +76,43 @@ def test_forms_for_libraries_keep_its_values(name, convention):
     shape = (4, 6, 6) if name.startswith("ceil") else IMAGE
     after = CASES[name].output_shape([shape])
     behind = layers.Linear(grid(RNG, 3, int(np.prod(after))), grid(RNG, 3))
-    made = [CASES[name], *([] if name == "flatten" else [layers.Flatten()]), behind]
+    made = [CASES[name], *([] if len(after) == 1 else [layers.Flatten()]), behind]
     kinds = compare(made, shape, convention, 1e-4)  # in float32
     assert not {"Scale", "LI"} & set(kinds.values())
     assert ("AvgPool2d" in kinds.values()) <= (convention in ("snntorch", "spikingjelly"))
     assert ("Linear" in kinds.values()) <= (convention != "sinabs")
+
+
+def test_a_reshape_is_a_flatten_or_nothing():
+    assert "Flatten" in compare([layers.Reshape((168,))], IMAGE).values()
+    same = [CASES["mean"], layers.Reshape((4, 3, -1)), layers.Flatten()]
+    assert sorted(compare(same, IMAGE).values()) == ["AvgPool2d", "Flatten", "Input", "Output"]
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        (
+            layers.Permute((0, 2, 1)),
+            r"\(Permute\) has no node in NIR, and the layers behind it need its order of values; if it is the first layer, pass",
+        ),
+        (
+            layers.Reshape((4, 42)),
+            r"\(Reshape\) has no node in NIR, and .* otherwise write the parts",
+        ),
+        (layers.Upsample(2), r"\(Upsample\) is an upsampling, .* otherwise write the parts"),
+        (
+            layers.ConvTranspose2d(np.ones((4, 1, 2, 2))),
+            r"\(ConvTranspose2d\) has no node in NIR; write the parts",
+        ),
+    ],
+)
+def test_layers_without_a_node_are_refused_with_a_way_out(layer, message):
+    with pytest.raises(ValueError, match=rf"^write_nir: layer '\w+': {message}"):
+        written([layer, layers.IF(1.0, "zero")], IMAGE)
+    delays = layers.Delay(np.eye(3), 2)
+    with pytest.raises(ValueError, match=r"\(Delay\) is a layer of delays, .*; write the parts"):
+        written([delays, layers.IF(1.0, "zero")], (3,))
 
 
 def test_convolutions_for_libraries_have_no_groups():

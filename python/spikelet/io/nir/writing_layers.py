@@ -24,14 +24,17 @@ from spikelet.layers import (
     AvgPool2d,
     Concat,
     Conv2d,
+    Delay,
     Flatten,
     Layer,
     Linear,
     MaxPool1d,
     MaxPool2d,
     MaxPool3d,
+    Movement,
     Neuron,
     ReLU,
+    Reshape,
     Shape,
     Upsample,
 )
@@ -43,11 +46,18 @@ Array = NDArray[Any]
 
 _KNOWN = (Neuron, Add, Concat, Flatten, AvgPool2d, AdaptiveAvgPool2d, Linear, Conv2d, Affine)
 _MAXIMA = (MaxPool1d, MaxPool2d, MaxPool3d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AdaptiveMaxPool3d)
+_IN_PARTS = (
+    "write the parts before and behind it as graphs of their own, and apply the layer between them"
+)
 _HINTS: dict[type[Layer], tuple[str, str]] = {
     **dict.fromkeys(
         _MAXIMA, ("is max pooling, which NIR does not have", "train with average pooling")
     ),
-    Upsample: ("is an upsampling, which NIR does not have", "leave it out of the graph"),
+    Delay: ("is a layer of delays, which is not written", _IN_PARTS),
+    Upsample: (
+        "is an upsampling, which NIR does not have",
+        "if it is the first layer, pass upsampled samples; otherwise " + _IN_PARTS,
+    ),
     ReLU: (
         "is an analog activation over all steps, which NIR does not have",
         "convert it to spiking neurons",
@@ -207,7 +217,12 @@ class Writer:
 
     def _refuse(self, node: Node) -> NoReturn:
         kind = type(node.layer)
-        what, hint = _HINTS.get(kind, ("has no node in NIR", "leave it out"))
+        what, hint = _HINTS.get(kind, ("has no node in NIR", _IN_PARTS))
+        if isinstance(node.layer, Movement) and kind not in _HINTS:
+            what += ", and the layers behind it need its order of values"
+            hint = (
+                "if it is the first layer, pass samples that are moved already; otherwise " + hint
+            )
         refuse(self.at(node.name), f"({kind.__name__}) {what}", hint)
 
     def _multiply(self, key: str, factor: Array) -> None:
@@ -268,7 +283,9 @@ class Writer:
                 what = f"concatenates along axis {layer.axis}, and NIR has no such node"
                 refuse(self.at(name), what, "concatenate channels, axis 0")
             return self._placed(name, sources, before, after)
-        if isinstance(layer, Flatten):
+        if isinstance(layer, Reshape) and after == shape:
+            return terms
+        if isinstance(layer, Flatten) or (isinstance(layer, Reshape) and len(after) == 1):
             return self._flat(name, terms, shape, after)
         if isinstance(layer, (AvgPool2d, AdaptiveAvgPool2d)):
             return self._mean(name, layer, terms, shape, after)

@@ -221,7 +221,8 @@ def _require_plain(where: str, p: Population, model: Any) -> None:
         what = f"is refractory for t_ref = {longest:g} ms, which NIR's neurons never are"
         refuse(where, what, "set t_ref=0 if the network can do without")
     if np.any(np.asarray(model.theta_plus) != 0) or np.any(np.asarray(p.theta) != 0):
-        refuse(where, "has an adaptive threshold, which NIR does not have", "set theta_plus=0")
+        what = "has an adaptive threshold, which NIR does not have"
+        refuse(where, what, "set theta_plus=0 if the network can do without")
 
 
 def _current_to_potential(dt: float, model: Any, tau_syn: Floats, shape: tuple[int, ...]) -> Floats:
