@@ -13,7 +13,9 @@ from tests.support.torch_deployed import on_a_grid
 from torch import nn
 from torch.nn.utils import parametrizations, prune
 
+import spikelet as sl
 import spikelet.torch as st
+from spikelet import layers as L
 from spikelet.torch import OverTime
 
 onnx = pytest.importorskip("onnx")
@@ -168,6 +170,24 @@ def test_what_cannot_be_written_is_named(tmp_path: Path, module: nn.Module, mess
     with pytest.raises(ValueError, match=f"to_onnx: .*{message}"):
         st.to_onnx(module, path, torch.rand(5, 3, 6))
     assert path.read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("wrap", [lambda m: m, nn.Sequential])
+def test_layers_of_a_spiking_model_are_refused_with_a_way_out(tmp_path: Path, wrap: Any) -> None:
+    """And the way out works: the model has the trained values, and can be saved."""
+    model = sl.SpikingModel([L.Linear(np.eye(4, 6)), L.IF(1.0)])
+    module = st.from_spiking_model(model)
+    x = (torch.rand(5, 3, 6, generator=torch.Generator().manual_seed(0)) < 0.5).float()
+    message = r"\(?SpikingModule\)?: runs the layers of a SpikingModel .*; st.to_spiking_model"
+    with pytest.raises(ValueError, match=f"^to_onnx: .*{message}"):
+        st.to_onnx(wrap(module), tmp_path / "net.onnx", x)
+    assert not (tmp_path / "net.onnx").exists()
+    with torch.no_grad():
+        module.steps[0].weight.mul_(2)
+    st.to_spiking_model(module, (6,)).save(tmp_path / "net.spk")
+    found = sl.SpikingModel.load(tmp_path / "net.spk").run(x.numpy()).output
+    np.testing.assert_allclose(found, module(x).mean(0).detach().numpy(), rtol=1e-6)
+    assert found.any()
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from spikelet.torch.event_prop import EventProp
 from spikelet.torch.export.layers import LAYERS, merged
 from spikelet.torch.export.neurons import neuron
 from spikelet.torch.export.writer import Writer
+from spikelet.torch.finetune import SpikingModule
 from spikelet.torch.modules import Neuron
 from spikelet.torch.time import OverTime, layers_over_time
 
@@ -106,6 +107,13 @@ def _write(writer: Writer, module: nn.Module, name: str, x: str, rank: int) -> t
         return writer.add("Add", x, y), rank_y
     if type(module) is SpikeAttention:
         return _attention(writer, module, inside, x), rank
+    if isinstance(module, SpikingModule):
+        refuse(
+            where,
+            "runs the layers of a SpikingModel (from_spiking_model), which are not written as ONNX",
+            "st.to_spiking_model(module, input_shape) gives a model with the trained values, for its save() or sl.io.write_c; "
+            "for ONNX, train a module of torch.nn layers and neurons of spikelet.torch",
+        )
     if type(module).__module__.startswith(("torch.nn.", "spikelet.")):
         known = ", ".join(sorted({kind.__name__ for kind in LAYERS}))
         refuse(
