@@ -150,6 +150,18 @@ def _inside(rule: sl.DistanceDependent, distance: Any, step: Any) -> Any:
     return ok
 
 
+@pytest.mark.parametrize("periodic", [False, True])
+@pytest.mark.parametrize("dimensions", [1, 2, 3])
+def test_a_tiny_cutoff_connects_points_that_coincide(dimensions: int, periodic: bool) -> None:
+    """Also those at the greatest coordinates, where the last cell of the search ends."""
+    at = np.random.default_rng(7).integers(0, 5, (200, dimensions)) * 0.1
+    net = make()
+    cells = net.population(200, sl.LIF(), positions=sl.Positions(at, 1.0, periodic))
+    p = net.connect(cells, cells, sl.DistanceDependent(cutoff=1e-20))
+    same = (at[:, None] == at).all(axis=-1)
+    np.testing.assert_array_equal(np.transpose((p.pre_ids, p.post_ids)), np.argwhere(same))
+
+
 def test_limits_of_distance_and_displacement() -> None:
     rule = sl.DistanceDependent(cutoff=0.3, inner=0.05, box=((0.0, -0.2), (1.0, 0.0)))
     step = [np.array([0.0, 0.1, 0.0, 0.3]), np.array([0.0, 0.0, -0.25, -0.4])]
