@@ -303,3 +303,22 @@ def test_no_matrix_of_all_pairs_is_kept() -> None:
     count, grown = spawn(MEMORY).split()
     assert int(count) > 5000
     assert float(grown) < 60.0
+
+
+@pytest.mark.parametrize("targets", [10, 3000, 100_000])
+def test_blocks_of_pairs_are_small_from_the_first_one(targets: int) -> None:
+    """However many targets a source is compared with; a profile of the user needs several arrays of a block's size."""
+    sizes = []
+
+    def profile(distance: Any) -> Any:
+        sizes.append(len(distance))
+        return np.full(len(distance), 1e-3)
+
+    net = make()
+    sources, cells = (
+        net.population(n, sl.LIF(), positions=sl.Positions(np.linspace(0.0, 1.0, n)))
+        for n in (70, targets)
+    )
+    net.connect(sources, cells, sl.DistanceDependent(profile))
+    assert sum(sizes) == 70 * targets
+    assert max(sizes) <= max(1 << 16, targets)
