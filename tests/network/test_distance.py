@@ -150,6 +150,18 @@ def _inside(rule: sl.DistanceDependent, distance: Any, step: Any) -> Any:
     return ok
 
 
+@pytest.mark.parametrize("periodic", [False, True])
+@pytest.mark.parametrize("dimensions", [1, 2, 3])
+def test_a_tiny_cutoff_connects_points_that_coincide(dimensions: int, periodic: bool) -> None:
+    """Also those at the greatest coordinates, where the last cell of the search ends."""
+    at = np.random.default_rng(7).integers(0, 5, (200, dimensions)) * 0.1
+    net = make()
+    cells = net.population(200, sl.LIF(), positions=sl.Positions(at, 1.0, periodic))
+    p = net.connect(cells, cells, sl.DistanceDependent(cutoff=1e-20))
+    same = (at[:, None] == at).all(axis=-1)
+    np.testing.assert_array_equal(np.transpose((p.pre_ids, p.post_ids)), np.argwhere(same))
+
+
 def test_limits_of_distance_and_displacement() -> None:
     rule = sl.DistanceDependent(cutoff=0.3, inner=0.05, box=((0.0, -0.2), (1.0, 0.0)))
     step = [np.array([0.0, 0.1, 0.0, 0.3]), np.array([0.0, 0.0, -0.25, -0.4])]
@@ -291,3 +303,22 @@ def test_no_matrix_of_all_pairs_is_kept() -> None:
     count, grown = spawn(MEMORY).split()
     assert int(count) > 5000
     assert float(grown) < 60.0
+
+
+@pytest.mark.parametrize("targets", [10, 3000, 100_000])
+def test_blocks_of_pairs_are_small_from_the_first_one(targets: int) -> None:
+    """However many targets a source is compared with; a profile of the user needs several arrays of a block's size."""
+    sizes = []
+
+    def profile(distance: Any) -> Any:
+        sizes.append(len(distance))
+        return np.full(len(distance), 1e-3)
+
+    net = make()
+    sources, cells = (
+        net.population(n, sl.LIF(), positions=sl.Positions(np.linspace(0.0, 1.0, n)))
+        for n in (70, targets)
+    )
+    net.connect(sources, cells, sl.DistanceDependent(profile))
+    assert sum(sizes) == 70 * targets
+    assert max(sizes) <= max(1 << 16, targets)

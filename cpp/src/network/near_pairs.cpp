@@ -170,12 +170,13 @@ void NearPairs::candidates(std::size_t point, Found& found) const {
       double from = std::floor((at[k] - reach_ - axis.origin) / axis.width);
       double to = std::floor((at[k] + reach_ - axis.origin) / axis.width);
       if (extent_[k] == 0) {
-        if (from > last || to < 0) {
+        if (from > end || to < 0) {
           return;
         }
         from = std::max(from, 0.0);
         to = std::min(to, last);
       }
+      from = std::min(from, last);  // the last cell holds its upper edge, as make_cells() has it
       if (to - from < last) {
         low[k] = static_cast<std::int64_t>(from < 0 ? from + end : from);
         count[k] = static_cast<std::int64_t>(to - from) + 1;

@@ -134,7 +134,7 @@ def distant_pairs(
     ids = np.asarray(around.ids)
     kept: list[tuple[Ids, Ids]] = [(np.zeros(0, np.uint32), np.zeros(0, np.uint32))]
     directed = isinstance(rule.profile, str) and rule.scale is None
-    begin, rows = 0, 64
+    begin, rows = 0, max(1, min(64, _BLOCK // (1 + len(near))))
     while begin < len(ids):
         end = min(begin + rows, len(ids))
         one, other, distance, steps = search.of(begin, end, directed, threads)
