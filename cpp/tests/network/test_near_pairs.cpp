@@ -118,6 +118,18 @@ TEST_CASE("points may coincide, and lie very far from each other") {
   CHECK(NearPairs(same, same, none, {}, false).of(0, 3, true, 1).near.size() == 9);
 }
 
+TEST_CASE("a tiny reach finds coinciding points, those at the greatest coordinate, too") {
+  PointSet some;
+  for (std::uint32_t i = 0; i < 200; ++i) {
+    some.ids.push_back(i);
+    some.coordinates.push_back(0.1 * (i % 5));
+  }
+  PairLimits limits;
+  limits.outer = 1e-20;
+  const std::vector<double> none(1, 0.0);
+  CHECK(NearPairs(some, some, none, limits, false).of(0, 200, false, 2).near.size() == 200 * 40);
+}
+
 TEST_CASE("pairs are drawn by their own random numbers") {
   const Stream stream(3, Purpose::connect, 1);
   std::vector<std::uint32_t> i, j;

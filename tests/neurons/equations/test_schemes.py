@@ -120,9 +120,13 @@ def test_what_auto_means() -> None:
         (
             "dx/dt = -x**3 + x*xi",
             "rk4",
-            r'^M: method must be "exponential_euler" \(Ito\) or "heun" \(Stratonovich\): the noise of x',
+            r'^M: method must be "euler" or "exponential_euler" \(Ito\), or "heun" \(Stratonovich\): the noise of x',
         ),
-        ("dx/dt = -x**3 + y*xi; dy/dt = -y", "rk2", r'^M: method must be "exponential_euler"'),
+        (
+            "dx/dt = -x**3 + y*xi; dy/dt = -y",
+            "rk2",
+            r'^M: method must be "euler" or "exponential_euler"',
+        ),
         ("dx/dt = -x*y; dy/dt = -y*x", "magnus4", r"^M: method needs rates .* unlike that of x"),
         ("dx/dt = -x**3", "leapfrog", r"^M: method must be"),
         ("dx/dt = -x**3", None, r"^M: method must be"),

@@ -23,7 +23,9 @@ def longest(method: str, rate: float, dt: float, text: str = FAST, **start: floa
     return stable_step(kind.assembled, {"rate": rate}, states, dt)
 
 
-@pytest.mark.parametrize(("method", "limit"), [("euler", 2.0), ("rk2", 2.0), ("heun", 2.0), ("rk4", 2.785)])
+@pytest.mark.parametrize(
+    ("method", "limit"), [("euler", 2.0), ("rk2", 2.0), ("heun", 2.0), ("rk4", 2.785)]
+)
 def test_limits_of_runge_and_kutta(method: str, limit: float) -> None:
     assert longest(method, limit * 0.99 / 0.1, 0.1) == 0.1
     assert longest(method, limit * 1.01 / 0.1, 0.1) == 0.05

@@ -116,7 +116,7 @@ def choose(
         rule = f'needs the derivative of each rate by its variable, and that of {rough[0]} has none; use "rk4"'
         fail(model, "method", method, rule)
     if multiplied and method not in ("euler", "exponential_euler", "heun"):
-        rule = f'must be "exponential_euler" (Ito) or "heun" (Stratonovich): the noise of {multiplied[0]} has a factor that depends on a variable'
+        rule = f'must be "euler" or "exponential_euler" (Ito), or "heun" (Stratonovich): the noise of {multiplied[0]} has a factor that depends on a variable'
         fail(model, "method", method, rule)
     return method
 
