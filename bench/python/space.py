@@ -11,8 +11,7 @@ import argparse
 from time import perf_counter
 from typing import Any
 
-import numpy as np
-from space_cases import CASES, arguments, places, show
+from space_cases import measure, places
 
 import spikelet as sl
 
@@ -28,13 +27,5 @@ def build(args: argparse.Namespace, how: dict[str, Any], seed: int) -> tuple[flo
     return perf_counter() - start, len(projection)
 
 
-def main() -> None:
-    """Measure and print."""
-    args = arguments(__doc__)
-    for how in CASES:
-        found = [build(args, how, seed) for seed in range(args.runs)]
-        show(args, how, float(np.median([s for s, _ in found])), found[0][1])
-
-
 if __name__ == "__main__":
-    main()
+    measure(__doc__, build)

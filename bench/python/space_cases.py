@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -33,11 +34,18 @@ def places(args: argparse.Namespace, seed: int) -> Any:
     return np.random.default_rng(seed).uniform(0.0, 1.0, (args.neurons, 2))
 
 
-def show(args: argparse.Namespace, how: dict[str, Any], seconds: float, synapses: int) -> None:
-    """Print one result."""
-    rule = ", ".join(f"{k}={v}" for k, v in how.items()) or "each pair by itself"
+def measure(
+    description: str | None,
+    build: Callable[[argparse.Namespace, dict[str, Any], int], tuple[float, int]],
+) -> None:
+    """Print the median time of each case over seeds; `build` returns seconds and the number of synapses."""
+    args = arguments(description)
     cutoff = "no cutoff" if args.cutoff is None else f"cutoff {args.cutoff:g}"
-    print(
-        f"{args.neurons} neurons, scale {args.scale:g}, {cutoff}, {rule}: {synapses} synapses in {seconds:.3f} s, "
-        f"{seconds * 1e9 / max(synapses, 1):.0f} ns each"
-    )
+    for how in CASES:
+        found = [build(args, how, seed) for seed in range(args.runs)]
+        seconds, synapses = float(np.median([s for s, _ in found])), found[0][1]
+        rule = ", ".join(f"{k}={v}" for k, v in how.items()) or "each pair by itself"
+        print(
+            f"{args.neurons} neurons, scale {args.scale:g}, {cutoff}, {rule}: {synapses} synapses in {seconds:.3f} s, "
+            f"{seconds * 1e9 / max(synapses, 1):.0f} ns each"
+        )

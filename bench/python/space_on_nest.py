@@ -10,9 +10,8 @@ from time import perf_counter
 from typing import Any
 
 import nest
-import numpy as np
 from nest_kernel import set_up
-from space_cases import CASES, arguments, places, show
+from space_cases import measure, places
 
 
 def build(args: argparse.Namespace, how: dict[str, Any], seed: int) -> tuple[float, int]:
@@ -37,13 +36,5 @@ def build(args: argparse.Namespace, how: dict[str, Any], seed: int) -> tuple[flo
     return perf_counter() - start, int(nest.num_connections)
 
 
-def main() -> None:
-    """Measure and print."""
-    args = arguments(__doc__)
-    for how in CASES:
-        found = [build(args, how, seed) for seed in range(args.runs)]
-        show(args, how, float(np.median([s for s, _ in found])), found[0][1])
-
-
 if __name__ == "__main__":
-    main()
+    measure(__doc__, build)
