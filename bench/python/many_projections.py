@@ -21,14 +21,19 @@ RULES: dict[str, Any] = {
 
 
 def network(
-    parts: int, projections: int, synapses: int, rule: Any, *, spread: bool
+    parts: int, projections: int, synapses: int, rule: Any, *, spread: bool, by_source: bool
 ) -> tuple[sl.Network, sl.SpikeRecorder]:
-    """Return a network with so many synapses, in `parts` projections, and the spikes of their sources."""
+    """Return a network with so many synapses, in `parts` projections, and the spikes of their sources.
+
+    by_source: each projection has the synapses of some sources, instead of any.
+    """
     rng = np.random.default_rng(2)
     net = sl.Network(dt=0.1, seed=1, threads=1)
     source, target = net.population(1000, sl.LIF()), net.population(1000, sl.LIF())
     net.inject(source, sl.PoissonInput(rate=8000.0, weight=35.0))
     pre, post = rng.integers(0, 1000, (2, projections * synapses))
+    if by_source:
+        pre.sort()
     delay = rng.integers(5, 25, len(pre)) * 0.1 if spread else np.full(len(pre), 1.5)
     for part in np.array_split(np.arange(len(pre)), parts):
         ends = pre[part], post[part]
@@ -43,12 +48,24 @@ def main() -> None:
     )
     parser.add_argument("--projections", type=int, default=1000, metavar="N")
     parser.add_argument("--synapses", type=int, default=100, metavar="N", help="of each")
+    parser.add_argument(
+        "--by-source",
+        action="store_true",
+        help="each projection from about one of the 1000 sources",
+    )
     args = parser.parse_args()
     for name, rule in RULES.items():
         for spread in (False, True):
             costs = []
             for parts in (1, args.projections):
-                net, spikes = network(parts, args.projections, args.synapses, rule, spread=spread)
+                net, spikes = network(
+                    parts,
+                    args.projections,
+                    args.synapses,
+                    rule,
+                    spread=spread,
+                    by_source=args.by_source,
+                )
                 net.run(10.0)
                 times = []
                 for _ in range(5):
