@@ -9,7 +9,7 @@ import numpy as np
 from spikelet._util.checks import fail, integer
 from spikelet.network.contents import NetworkContents
 from spikelet.network.projection import Projection
-from spikelet.network.regulator import Regulator, steps_between, warn_of
+from spikelet.network.regulator import Regulator, interval_steps, warn_of
 from spikelet.regulation import Regulation, SynapticScaling
 
 __all__ = ["counted_so_far", "go_on_counting", "regulate"]
@@ -27,7 +27,7 @@ def regulate(net: NetworkContents, projection: Any, how: Any) -> Regulator:
     if projection.plasticity is None:
         fail("regulate", "projection", projection, "must have plasticity")
     warn_of(projection, how)
-    net.engine.sim.regulate(projection.index, steps_between(how, net), how.to_core())
+    net.engine.sim.regulate(projection.index, interval_steps(how, net), how.to_core())
     regulator = Regulator(net, projection, how)
     net.engine.regulations.append(regulator)
     return regulator
@@ -64,7 +64,7 @@ def go_on_counting(net: NetworkContents, k: int, begin: Any, spikes: Any, counts
     if begin is None:
         scalings = [p for p, r in net.regulations if isinstance(r, SynapticScaling)]
         alone = scalings.count(projection) == 1 and len(counts) == n
-        every = steps_between(how, net)
+        every = interval_steps(how, net)
         begin = now - now % every if alone else now
         spikes = counts if alone else np.zeros(n, np.uint32)
     begin = integer(where, "begin", begin, 0, now)

@@ -14,7 +14,7 @@ from spikelet.network.projection import Projection, warn_if_beyond
 from spikelet.network.turn import changing
 from spikelet.regulation import Regulation, WeightNormalisation
 
-__all__ = ["Regulator", "steps_between", "warn_of"]
+__all__ = ["Regulator", "interval_steps", "warn_of"]
 
 
 class Regulator:
@@ -73,7 +73,7 @@ class Regulator:
             raise ValueError(msg)
         with only_about(*parameters):
             how = dataclasses.replace(self.regulation, **parameters)  # type: ignore[type-var]  # they all are dataclasses
-        every = steps_between(how, self.network)
+        every = interval_steps(how, self.network)
         if "total" in parameters:
             warn_of(self.projection, how)
         self.network.engine.sim.set_regulation(number, self.projection.index, every, how.to_core())
@@ -97,7 +97,7 @@ class Regulator:
         return f"regulation of {ends} ({type(self.regulation).__name__})"
 
     def _names(self) -> tuple[str, ...]:
-        return tuple(f.name for f in dataclasses.fields(self.regulation))  # type: ignore[arg-type]
+        return tuple(f.name for f in dataclasses.fields(self.regulation))  # type: ignore[arg-type]  # as above
 
     def _refuse(self, name: str) -> NoReturn:
         names = self._names()
@@ -142,8 +142,8 @@ class Regulator:
         return f"Regulator({ends}, {state})"
 
 
-def steps_between(how: Regulation, network: NetworkBase) -> int:
-    """Return the interval of a regulation in steps, after a check."""
+def interval_steps(how: Regulation, network: NetworkBase) -> int:
+    """Return the interval of a regulation [steps], after a check."""
     return interval(f"regulate {type(how).__name__}", how.every, network.dt)
 
 
