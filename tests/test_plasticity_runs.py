@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,55 @@ def test_reset_goes_back_to_the_start(layout: str) -> None:
     zoo.conduct()
     zoo.net.run(51.7)
     assert_equal(first, zoo.result())
+
+
+_AT_TIME_0: dict[str, Callable[[sl.Network, Any, float], Any]] = {
+    "reset": lambda net, _p, _w: net.reset(),
+    "run, reset": lambda net, _p, _w: (net.run(5.0), net.reset()),
+    "run, reset with weights": lambda net, _p, _w: (net.run(5.0), net.reset(keep_weights=True)),
+    "weights": lambda net, p, w: (net.prepare(), setattr(p, "weights", w)),
+    "run(0), weights": lambda net, p, w: (net.run(0.0), setattr(p, "weights", w)),
+    "normalise": lambda net, p, w: (net.prepare(), p.normalise(w * len(p) / 3)),
+    "plasticity": lambda net, p, _w: (net.prepare(), setattr(p, "plasticity", p.plasticity)),
+}
+
+
+@pytest.mark.parametrize("dense", [True, False])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("change", _AT_TIME_0)
+@pytest.mark.parametrize("delay", [1.0, "mixed"])
+@pytest.mark.parametrize(
+    "rule",
+    [sl.STDP(w_max=100.0), sl.STDP(w_max=100.0, axonal_fraction=1.0), sl.STDP(w_max=100.0, dependence="multiplicative"),
+     sl.STDP(w_max=100.0, pairing="nearest_restricted"), sl.TripletSTDP(w_max=100.0), sl.InhibitorySTDP(w_max=100.0),
+     sl.DiehlCookSTDP(w_max=100.0), sl.RewardSTDP(w_max=100.0)],
+    ids=lambda rule: f"{type(rule).__name__}",
+)  # fmt: skip
+def test_spikes_at_time_0_survive_changes_at_time_0(
+    rule: Any, delay: Any, change: str, dtype: str, *, dense: bool
+) -> None:
+    """They enter when the first step runs: a store that was brought up to time 0 dropped them."""
+
+    def run(make: Callable[[sl.Network, Any, float], Any] | None) -> list[Any]:
+        net = sl.Network(dt=0.1, dtype=dtype, threads=1)  # type: ignore[arg-type]
+        pre = net.population(3, sl.SpikeSource([0.0, 0.0, 3.0], [0, 2, 0]))
+        post = net.population(3, sl.LIF())
+        pairs = sl.AllToAll() if dense else ([0, 1, 2], [0, 1, 2])
+        n = 9 if dense else 3
+        delays = np.linspace(0.5, 1.5, n) if delay == "mixed" else delay
+        p = net.connect(pre, post, pairs, weight=50.0, delay=delays, plasticity=rule)
+        current = net.record(post, "I_syn_ex")
+        if make is not None:
+            make(net, p, 50.0)
+        net.run(6.0)
+        return [current.values, p.weights, *(v for _, v in sorted(p.traces.items()))]
+
+    expected = run(None)
+    assert expected[0].max() > 40.0
+    if change != "run, reset with weights":  # the run changed them
+        assert_equal(expected, run(_AT_TIME_0[change]))
+    else:
+        assert run(_AT_TIME_0[change])[0].max() > 40.0
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

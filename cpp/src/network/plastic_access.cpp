@@ -146,9 +146,16 @@ template <class R>
 void PlasticAccess<R>::finish(const Projection<R>& projection) {
   const FlushDenormals guard;
   for (std::size_t p = 0; p < layout_.partitions.size(); ++p) {
-    if (PlasticStore<R>* store = layout_.plastic_store(projection, p)) {
-      store->finish(network_.now);
-    }
+    finish(layout_.plastic_store(projection, p));
+  }
+}
+
+// At time 0 the stores have nothing to finish: spikes of stamp 0 enter when the first step runs, and
+// a store that had passed this stamp would drop them.
+template <class R>
+void PlasticAccess<R>::finish(PlasticStore<R>* store) {
+  if (store != nullptr && network_.now > 0) {
+    store->finish(network_.now);
   }
 }
 
@@ -320,7 +327,7 @@ void PlasticAccess<R>::multiply(const Projection<R>& projection, Factors&& facto
   parallel_for(team, layout_.partitions.size(), [&](std::size_t p) {
     const FlushDenormals guard;
     if (PlasticStore<R>* store = layout_.plastic_store(projection, p)) {
-      store->finish(network_.now);
+      finish(store);
       store->scale_weights(factors(*store, p));
     }
   });

@@ -35,6 +35,7 @@ class PlasticAccess {
   void set_amplitudes(Projection<R>& projection, const std::vector<double>& parameters);
 
  private:
+  void finish(PlasticStore<R>* store);
   std::vector<std::unique_ptr<PlasticStore<R>>> finished_copies(
       const Projection<R>& projection) const;
   // Multiplies each target's weights by factors(store, partition), one for each target.
