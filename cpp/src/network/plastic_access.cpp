@@ -150,8 +150,8 @@ void PlasticAccess<R>::finish(const Projection<R>& projection) {
   }
 }
 
-// At time 0 the stores have nothing to finish: spikes of stamp 0 enter when the first step runs, and
-// a store that had passed this stamp would drop them.
+// At time 0 the stores have nothing to finish: spikes of stamp 0 enter when the first step runs,
+// and a store that had passed this stamp would drop them.
 template <class R>
 void PlasticAccess<R>::finish(PlasticStore<R>* store) {
   if (store != nullptr && network_.now > 0) {
