@@ -22,8 +22,6 @@ STORED = Path(__file__).parent / "public_api.txt"
 MODULES = (
     "spikelet",
     "spikelet.conversion",
-    "spikelet.conversion.comparison",
-    "spikelet.conversion.curves",
     "spikelet.conversion.fitted",
     "spikelet.conversion.folding",
     "spikelet.conversion.from_onnx",
@@ -31,8 +29,6 @@ MODULES = (
     "spikelet.conversion.hybrid",
     "spikelet.conversion.load",
     "spikelet.conversion.qcfs",
-    "spikelet.conversion.report",
-    "spikelet.conversion.response",
     "spikelet.conversion.thresholds",
     "spikelet.datasets",
     "spikelet.decode",

@@ -1,52 +1,42 @@
 """ANN-to-SNN conversion: `sl.convert` and its parts.
 
 `load` reads an ANN from PyTorch, ONNX or arrays, `folding` folds BatchNorm, `thresholds`, `calibrated` and `fitted` choose
-the parameters of the neurons layer by layer, and `convert` combines them and chooses the best. `report`, `curves`,
-`response` and `comparison` compare the result with the ANN; `exploring` finds the fewest operations for a loss; `hybrid` keeps some of its layers.
+the parameters of the neurons layer by layer, and `convert` combines them and chooses the best. `evaluate` compares the result
+with the ANN, `layer_errors` layer by layer; `frontier` finds the fewest operations for a loss; `hybrid` keeps some layers.
 """
 
 from __future__ import annotations
 
-from spikelet.conversion.comparison import Comparison, compare
+from spikelet._util.results import Table
 from spikelet.conversion.convert import convert
 from spikelet.conversion.converted import ConvertedModel
-from spikelet.conversion.curves import AccuracyCurve, accuracy_curve
-from spikelet.conversion.economy import Frontier, FrontierPoint
-from spikelet.conversion.exploring import frontier
+from spikelet.conversion.evaluate import evaluate
 from spikelet.conversion.folding import batch_norm, fold
-from spikelet.conversion.hybrid import Candidate, HybridSearch, hybrid, search_split
+from spikelet.conversion.frontier import cheapest, frontier
+from spikelet.conversion.hybrid import hybrid, search_split
+from spikelet.conversion.layer_errors import layer_errors, report
 from spikelet.conversion.load import read
 from spikelet.conversion.methods import METHODS
 from spikelet.conversion.neurons import NEURONS
 from spikelet.conversion.qcfs import QCFS
-from spikelet.conversion.report import ConversionReport, LayerReport, report
-from spikelet.conversion.response import Decisions, steps_to_decision
 from spikelet.conversion.stopping import choose_stopping
 
 __all__ = [
     "METHODS",
     "NEURONS",
     "QCFS",
-    "AccuracyCurve",
-    "Candidate",
-    "Comparison",
-    "ConversionReport",
     "ConvertedModel",
-    "Decisions",
-    "Frontier",
-    "FrontierPoint",
-    "HybridSearch",
-    "LayerReport",
-    "accuracy_curve",
+    "Table",
     "batch_norm",
+    "cheapest",
     "choose_stopping",
-    "compare",
     "convert",
+    "evaluate",
     "fold",
     "frontier",
     "hybrid",
+    "layer_errors",
     "read",
     "report",
     "search_split",
-    "steps_to_decision",
 ]

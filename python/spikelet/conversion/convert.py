@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -14,7 +13,6 @@ from spikelet._util.checks import choice, fail, integer, number
 from spikelet._util.progress import wanted
 from spikelet._util.spelling import spelled
 from spikelet.conversion.converted import ConvertedModel
-from spikelet.conversion.economy import cheapest
 from spikelet.conversion.layerwise.calibration import Calibration
 from spikelet.conversion.methods import METHODS, Options
 from spikelet.conversion.preparation.inputs import calibration_inputs, range_of
@@ -48,7 +46,6 @@ def convert(
     dtype: Literal["float32", "float64", "int16"] = "float32",
     threads: int | None = None,
     progress: Progress = False,
-    budget: float | None = None,
     relays: bool = False,
 ) -> ConvertedModel:
     """Convert a trained ANN to a spiking network.
@@ -126,11 +123,6 @@ def convert(
     progress : bool or callable
         Show a progress bar with the names of the layers (needs rich), or call ``progress(done, total, name)`` before each
         layer. An exception that it raises, or Ctrl-C, ends the conversion without side effects.
-    budget : float, optional
-        Percentage of the decisions that may change. `convert` then tries numbers of steps up to `steps`, with spikes of
-        one and of several sizes, with and without stopping, and returns the network with the least arithmetic within
-        this loss. Run it with ``run(x, until=snn.until)``. `ConvertedModel.scores` has all candidates;
-        `spikelet.conversion.frontier` draws them.
     relays : bool
         Forward the values of graded units (layer norm, attention, gates) as spikes, by pairs of neurons before each
         layer with weights, which then adds instead of multiplying. This costs some precision and saves most of a
@@ -144,7 +136,7 @@ def convert(
     ------
     ValueError
         If a layer of the ANN cannot be converted (the message names it, with a hint); if the calibration inputs do not
-        fit, contain NaN, or are all equal; if no network is within the budget; or if an argument breaks its rule.
+        fit, contain NaN, or are all equal; or if an argument breaks its rule.
     TypeError
         If `ann` is of a type that cannot be read, or `calibration` is not an array.
 
@@ -164,21 +156,6 @@ def convert(
         integer(where, "delay", delay, 0, steps - 1)
     choice(where, "coding", coding, "direct", "poisson", "latency")
     progress = wanted(where, progress)
-    if budget is not None:
-        if delay not in ("auto", 0):
-            fail(
-                where,
-                "delay",
-                delay,
-                'must be 0 or "auto" with a budget, which tries runs of few steps',
-            )
-        again = partial(
-            convert, ann, percentile=percentile, per_channel=per_channel, delay=delay, keep=keep, analog=analog,
-            outputs=outputs, fixed=fixed, dtype=dtype, threads=threads, progress=progress,
-            relays=relays,
-        )  # fmt: skip
-        given_here = {"method": method, "coding": coding}
-        return cheapest(where, again, inputs, budget, neuron, steps, given_here)
     graph = prepared(ann, inputs, analog, outputs=outputs, fixed=fixed, relays=relays)
     kept = kept_neurons(where, graph, keep, analog)
     by_name = inputs if isinstance(inputs, dict) else dict(zip(graph.inputs, inputs, strict=True))

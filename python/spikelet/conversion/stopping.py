@@ -87,13 +87,8 @@ def choose_stopping(
     require(where, "loss", number(where, "loss", loss), "finite and >= 0")
     truth = check_labels(where, labels, samples, shape[0])
     if truth is not None and (tolerance is not None or math.prod(shape) != shape[0]):
-        fail(
-            where,
-            "labels",
-            "given",
-            "need scores of classes: an output of shape [classes]",
-            got="labels",
-        )
+        rule = "need scores of classes: an output of shape [classes]"
+        fail(where, "labels", "given", rule, got="labels")
     if checks is None:
         looks = tuple(range(max(delay, model.silent_steps) + 1, total))
     else:

@@ -11,15 +11,7 @@ from dataclasses import dataclass
 from spikelet.layers import Foreign, Graded, Neuron, ReLU
 from spikelet.layers.graph import Graph, Node
 
-__all__ = [
-    "Timing",
-    "computed_once",
-    "current_once",
-    "needed_as_mean",
-    "receivers",
-    "segments",
-    "timings",
-]
+__all__ = ["Timing", "feeds_neurons", "needed_as_mean", "receivers", "segments", "timings"]
 
 
 @dataclass(frozen=True)
@@ -80,16 +72,9 @@ def receivers(graph: Graph, name: str) -> list[Node]:
     return list(found.values())
 
 
-def computed_once(graph: Graph, name: str, when: dict[str, Timing]) -> bool:
-    """Return whether a layer belongs to the ANN: its input is constant, and no spiking neuron receives its output."""
-    constant = not any(when[source].spiking for source in graph[name].inputs)
-    return constant and not any(isinstance(n.layer, Neuron) for n in receivers(graph, name))
-
-
-def current_once(graph: Graph, name: str, when: dict[str, Timing]) -> bool:
-    """Return whether a layer turns a constant into the current of spiking neurons."""
-    constant = not any(when[source].spiking for source in graph[name].inputs)
-    return constant and not computed_once(graph, name, when)
+def feeds_neurons(graph: Graph, name: str) -> bool:
+    """Return whether spiking neurons receive the output of a layer."""
+    return any(isinstance(node.layer, Neuron) for node in receivers(graph, name))
 
 
 def needed_as_mean(graph: Graph, name: str, when: dict[str, Timing]) -> bool:
@@ -98,7 +83,7 @@ def needed_as_mean(graph: Graph, name: str, when: dict[str, Timing]) -> bool:
     Layers behind graded units do not count as such: their inputs are numbers at every step.
     """
     changes = any(when[source].spiking for source in graph[name].inputs)
-    if not changes or any(isinstance(n.layer, Neuron) for n in receivers(graph, name)):
+    if not changes or feeds_neurons(graph, name):
         return False
     waiting, seen = list(graph[name].inputs), set(graph.inputs)
     while waiting:
