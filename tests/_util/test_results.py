@@ -59,8 +59,11 @@ def test_tables_are_joined() -> None:
     assert both["model"].tolist() == ["one", "one", "two", "two"]
     assert both.models == ["a", "b", "a", "b"]
     assert both.facts == TABLE.facts
-    with pytest.raises(TypeError, match="tables must be a dict of tables"):
-        Table.joined([TABLE])
+    longer = Table.joined([TABLE, TABLE])
+    assert longer["steps"].tolist() == [4, 8, 4, 8]
+    for wrong in ([], {"a": 3}):
+        with pytest.raises(TypeError, match="tables must be tables, or a dict of them"):
+            Table.joined(wrong)
 
 
 def test_the_chosen_model() -> None:

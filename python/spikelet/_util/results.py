@@ -14,13 +14,7 @@ from spikelet._util import html, tables
 from spikelet._util.checks import fail
 from spikelet._util.extras import extra
 
-__all__ = ["SHARES", "Table"]
-
-SHARES = {
-    "accuracy", "ann_accuracy", "agreement", "decided", "error", "activity", "sparsity", "silent", "silenced", "saturated",
-}  # fmt: skip
-"""Columns of fractions, which are shown in percent."""
-
+__all__ = ["Table"]
 
 @dataclass(frozen=True, eq=False)
 class Table:
@@ -50,22 +44,23 @@ class Table:
     chosen: int | None = None
 
     @classmethod
-    def joined(cls, tables: Mapping[str, Table], column: str = "model") -> Table:
-        """Return the rows of several tables, with the name of its table in the first column of each.
+    def joined(cls, tables: Mapping[str, Table] | Sequence[Table], column: str = "model") -> Table:
+        """Return the rows of several tables, with the facts of the first.
 
         Parameters
         ----------
-        tables : dict of str to Table
-            Facts are those of the first.
+        tables : sequence of Table, or dict of str to Table
+            The names of a dict go into a first column.
         column : str
-            Title of the column of names.
+            Title of this column.
         """
-        if not isinstance(tables, Mapping) or not tables:
-            fail("Table.joined", "tables", tables, "must be a dict of tables", error=TypeError)
-        rows = [{column: name, **row} for name, table in tables.items() for row in table]
-        models = [model for table in tables.values() for model in table.models]
-        first = next(iter(tables.values()))
-        return cls(rows, first.facts, first.axes, models)
+        named = isinstance(tables, Mapping)
+        parts = list(tables.items() if isinstance(tables, Mapping) else enumerate(tables))
+        if not parts or not all(isinstance(table, cls) for _, table in parts):
+            fail("Table.joined", "tables", tables, "must be tables, or a dict of them", error=TypeError)
+        rows = [{**({column: name} if named else {}), **row} for name, t in parts for row in t]
+        first = parts[0][1]
+        return cls(rows, first.facts, first.axes, [model for _, t in parts for model in t.models])
 
     @property
     def columns(self) -> list[str]:
@@ -199,6 +194,6 @@ def _shown(name: str, value: Any) -> str:
         return f"<- {value}" if value else ""
     if isinstance(value, str):
         return value
-    if name in SHARES:
+    if name in tables.SHARES:
         return tables.percent(value) if "accuracy" in name else tables.share(value)
     return tables.value(value)

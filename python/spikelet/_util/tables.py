@@ -12,7 +12,13 @@ import numpy as np
 
 from spikelet._util import files
 
-__all__ = ["known", "percent", "plain", "share", "table", "to_json", "value"]
+__all__ = ["SHARES", "known", "percent", "plain", "share", "table", "to_json", "value"]
+
+
+SHARES = {
+    "accuracy", "ann_accuracy", "agreement", "decided", "error", "activity", "sparsity", "silent", "silenced", "saturated",
+}  # fmt: skip
+"""Columns of fractions, which are shown in percent."""
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

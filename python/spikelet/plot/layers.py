@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from spikelet._util.checks import fail
-from spikelet._util.results import SHARES, Table
+from spikelet._util.results import Table
 from spikelet._util.spelling import spelled
+from spikelet._util.tables import SHARES
 from spikelet.plot.figures import BLUE, RED, axes, figure_of, ink, literal, styled
 
 if TYPE_CHECKING:

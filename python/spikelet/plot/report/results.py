@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from spikelet._util.results import SHARES, Table
+from spikelet._util.tables import SHARES
 from spikelet.plot.figures import BLUE, RED
-from spikelet.plot.report.page import COLOURS, Page, axes, target
-from spikelet.plot.report.page import Table as PageTable
+from spikelet.plot.report.page import COLOURS, Page, Table, axes, target
 
 __all__ = ["save"]
 
@@ -26,7 +25,7 @@ _MEANINGS = {
 }
 
 
-def save(found: Table, path: Any, title: str | None) -> Path:
+def save(found: Any, path: Any, title: str | None) -> Path:
     """Write the page of a table; see `spikelet.conversion.Table.save`."""
     file = target("Table.save", path, title)
     page = Page(title or "Results")
@@ -39,14 +38,14 @@ def save(found: Table, path: Any, title: str | None) -> Path:
             page.plots(*_figures(found))
         rows = [[_scaled(c, row.get(c)) for c in columns] for row in found]
         marked = frozenset(k for k, row in enumerate(found) if row.get("note"))
-        page.table(PageTable([_title(c) for c in columns], rows, marked))
+        page.table(Table([_title(c) for c in columns], rows, marked))
     for name in [n for n in _MEANINGS if n in columns or n in found.facts]:
         page.note(f"{_title(name)}: {_MEANINGS[name]}.")
     page.write(file)
     return file
 
 
-def _figures(found: Table) -> list[tuple[str, list[Any], dict[str, Any]]]:
+def _figures(found: Any) -> list[tuple[str, list[Any], dict[str, Any]]]:
     """Return a figure for each column to draw: bars by name, or a line for each name."""
     x, *others = [c for c in found.axes if c in found.columns]
     names = [str(next(iter(row.values()))) for row in found]
