@@ -172,9 +172,7 @@ class Conversions:
         return model
 
 
-def accuracies(
-    task: Task, make: Conversions, steps: list[int], few: list[int]
-) -> dict[str, Table]:
+def accuracies(task: Task, make: Conversions, steps: list[int], few: list[int]) -> dict[str, Table]:
     """Print each accuracy as soon as it is known, relative to the ANN's."""
     ann = make(steps[0]).ann
     right = ann.predict(task.x, steps=1) == task.labels
@@ -287,9 +285,7 @@ def main() -> None:
     resets, needed = {}, {}
     for name in ("hard", "soft"):
         model = make(longest, method="percentile", neuron=name, delay=0)
-        found = evaluate(
-            model, snn.ann, task.x[part], task.labels[part], ladder, energy_samples=0
-        )
+        found = evaluate(model, snn.ann, task.x[part], task.labels[part], ladder, energy_samples=0)
         late = [row["steps"] for row in found if row["loss"] > LOSS]  # T that are not enough
         enough = [t for t in ladder if t > max(late, default=0)]
         resets[name], needed[name] = found, enough[0] if enough else np.inf

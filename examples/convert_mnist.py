@@ -128,9 +128,7 @@ class Conversions:
 
 
 # %% The figures
-def draw(
-    figure: Any, report: Table, resets: Tables, codings: Tables, responses: Tables
-) -> None:
+def draw(figure: Any, report: Table, resets: Tables, codings: Tables, responses: Tables) -> None:
     top, bottom = figure.subfigures(2, 1, height_ratios=[1, 1.3])
     sl.plot.bars(report, figure=top)
     top.suptitle(f"T = {report.facts['steps']}, layer by layer")

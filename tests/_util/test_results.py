@@ -35,7 +35,7 @@ def test_columns_and_rows() -> None:
 
 def test_text() -> None:
     lines = str(TABLE).splitlines()
-    assert lines[0] == "samples 10, ann accuracy 75.00%, max loss 1"
+    assert lines[0] == "samples 10, ANN accuracy 75.00%, max loss 1"
     assert lines[1].split() == ["steps", "accuracy", "error"]
     assert lines[3].split() == ["4", "50.00%"]
     assert lines[4].split() == ["8", "25.0%", "<-", "chosen"]

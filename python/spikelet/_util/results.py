@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from spikelet._util.checks import fail
 from spikelet._util.extras import extra
 
 __all__ = ["Table"]
+
 
 @dataclass(frozen=True, eq=False)
 class Table:
@@ -57,7 +59,13 @@ class Table:
         named = isinstance(tables, Mapping)
         parts = list(tables.items() if isinstance(tables, Mapping) else enumerate(tables))
         if not parts or not all(isinstance(table, cls) for _, table in parts):
-            fail("Table.joined", "tables", tables, "must be tables, or a dict of them", error=TypeError)
+            fail(
+                "Table.joined",
+                "tables",
+                tables,
+                "must be tables, or a dict of them",
+                error=TypeError,
+            )
         rows = [{**({column: name} if named else {}), **row} for name, t in parts for row in t]
         first = parts[0][1]
         return cls(rows, first.facts, first.axes, [model for _, t in parts for model in t.models])
@@ -120,11 +128,12 @@ class Table:
 
     def _head(self) -> str:
         shown = [(name, _shown(name, value)) for name, value in self.facts.items()]
-        return ", ".join(f"{name.replace('_', ' ')} {text}" for name, text in shown if text)
+        line = ", ".join(f"{tables.title(name)} {text}" for name, text in shown if text)
+        return textwrap.fill(line, 120)
 
     def _cells(self) -> tuple[list[str], list[list[str]]]:
         names = self.columns
-        titles = ["" if n == "note" else n.replace("_", " ") for n in names]
+        titles = ["" if n == "note" else tables.title(n) for n in names]
         return titles, [[_shown(n, row.get(n)) for n in names] for row in self.rows]
 
     def to_dict(self) -> dict[str, Any]:

@@ -12,13 +12,32 @@ import numpy as np
 
 from spikelet._util import files
 
-__all__ = ["SHARES", "known", "percent", "plain", "share", "table", "to_json", "value"]
+__all__ = ["SHARES", "known", "percent", "plain", "share", "table", "title", "to_json", "value"]
 
 
-SHARES = {
-    "accuracy", "ann_accuracy", "agreement", "decided", "error", "activity", "sparsity", "silent", "silenced", "saturated",
-}  # fmt: skip
+SHARES = frozenset(
+    [
+        "accuracy",
+        "activity",
+        "agreement",
+        "ann_accuracy",
+        "decided",
+        "error",
+        "saturated",
+        "silenced",
+        "silent",
+        "sparsity",
+    ]
+)
 """Columns of fractions, which are shown in percent."""
+
+
+_WORDS = {"acs": "ACs", "ann": "ANN", "macs": "MACs", "nj": "nJ"}
+
+
+def title(column: str) -> str:
+    """Return the name of a column as it is shown."""
+    return " ".join(_WORDS.get(word, word) for word in column.split("_"))
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,7 +16,7 @@ from spikelet._util.results import Table
 from spikelet._util.spelling import spelled
 from spikelet._util.tensors import array_of
 from spikelet.conversion.preparation.prepared import prepared
-from spikelet.energy import LayerEnergy, Technology
+from spikelet.energy import EnergyReport, LayerEnergy, Technology
 from spikelet.energy.segments import segments
 from spikelet.layers import Neuron
 from spikelet.layers.inputs import Inputs
@@ -32,6 +33,9 @@ from spikelet.layers.spiking_model import SpikingModel
 from spikelet.layers.stopping import Stopping
 
 __all__ = ["evaluate", "stops_early"]
+
+Runs: TypeAlias = list[tuple[int, int, list[int]]]
+"""Readout delay and number of steps of each run, and the numbers of steps after which to look at its outputs."""
 
 
 @spelled
@@ -144,52 +148,41 @@ def evaluate(
     few = samples
     if energy_samples is not None:
         few = samples.first(integer(where, "energy_samples", energy_samples, 0))
-    counting = {
-        "technology": technology, "first_layer_once": first_layer_once, "multiply_sizes": multiply_sizes,
-        "batch_size": batch_size, "memory": True,
-    }  # fmt: skip
+    measure = partial(
+        energy.measure,
+        technology=technology,
+        first_layer_once=first_layer_once,
+        multiply_sizes=multiply_sizes,
+        batch_size=batch_size,
+        memory=True,
+    )
     spent = None
     if model is not None and few.count:
-        spent = energy.measure(model, _still(model, few).x, 1, **counting).snn.total
-
-    chosen = np.zeros((len(asked), samples.count), np.int64)
-    taken, squares = np.zeros(len(asked)), np.zeros((len(asked), len(wanted or ())))
-    for (lag, total), mine in _runs(where, snn, asked, samples, delay, until, run_args).items():
-        early = [t for t in mine if t < total]
-        how = {**run_args, "delay": lag, "until": Stopping.never(early) if early else until}
-        run = Samples(where, samples.x, samples.steps and total, batch_size)
-        for part, result in run.run(snn, 8 * size * len(mine), **how):
-            outputs = dict(zip(early, ([y] for y in result.so_far), strict=True)) if early else {}
-            for t in mine:
-                k, values = asked.index(t), outputs.get(t, list(result.outputs.values()))
-                chosen[k, part] = decisions(values[0])
-                steps_taken = t if t < total else result.steps
-                taken[k] += np.broadcast_to(steps_taken, part.stop - part.start).sum()
-                pairs = zip(values, wanted or (), strict=False)
-                errors = [np.subtract(y, a[part], dtype=np.float64) for y, a in pairs]
-                squares[k] += [np.square(error).sum() for error in errors]
+        spent = measure(model, _still(model, few).x, 1).snn.total
+    runs = _runs(where, snn, asked, samples, delay, until, run_args)
+    chosen, taken, squares = _outcomes(snn, asked, samples, runs, wanted or [], until, run_args)
 
     decided = (chosen == chosen[-1])[::-1].cumprod(axis=0)[::-1].mean(axis=1)
     expected = decisions(wanted[0]) if wanted and size > 1 else None
-    best = None if expected is None or truth is None else float((expected == truth).mean())
-    runs = segments(snn.graph, sequence=is_sequence(samples, run_args))
+    best = None if truth is None or expected is None else float((expected == truth).mean())
+    segments_of_steps = segments(snn.graph, sequence=is_sequence(samples, run_args))
     rows = []
     for k, t in enumerate(asked):
-        accuracy, agreement = (
-            None if known is None else float((chosen[k] == known).mean())
-            for known in (truth, expected)
-        )
+        accuracy = None if truth is None else float((chosen[k] == truth).mean())
+        agreement = None if expected is None else float((chosen[k] == expected).mean())
         row: dict[str, Any] = {"steps": t, "accuracy": accuracy, "agreement": agreement}
-        if agreement is not None:
-            row["loss"] = 100 * ((1 - agreement) if best is None else (best - float(accuracy or 0)))
+        if accuracy is not None and best is not None:
+            row["loss"] = 100 * (best - accuracy)
+        elif agreement is not None:
+            row["loss"] = 100 * (1 - agreement)
         row["decided"] = float(decided[k]) if len(asked) > 1 else None
-        for name, square, a in zip(snn.graph.outputs, squares[k], wanted or (), strict=False):
-            spread = float(a.var(axis=0, dtype=np.float64).sum()) * samples.count
+        for name, square, answer in zip(snn.graph.outputs, squares[k], wanted or [], strict=False):
+            spread = float(answer.var(axis=0, dtype=np.float64).sum()) * samples.count
             column = "error" if squares.shape[1] == 1 else f"error of {name}"
             row[column] = float((square / spread) ** 0.5) if spread else None
-        row["latency"] = float(runs * taken[k] / samples.count)
+        row["latency"] = float(segments_of_steps * taken[k] / samples.count)
         if few.count:
-            row.update(_costs(snn, few, t, spent, until=until, **counting, **run_args))
+            row.update(_costs(measure, snn, few, t, spent, until=until, **run_args))
         rows.append(row)
     facts = {
         "samples": samples.count,
@@ -198,6 +191,37 @@ def evaluate(
         "technology": technology if isinstance(technology, str) else technology.name,
     }
     return Table(rows, facts, ("steps", "agreement" if truth is None else "accuracy"))
+
+
+def _outcomes(
+    snn: SpikingModel,
+    asked: list[int],
+    samples: Samples,
+    runs: Runs,
+    wanted: list[NDArray[Any]],
+    until: Any,
+    run_args: dict[str, Any],
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Return decisions [T, B], sums of the steps taken [T], and of squared differences from the ANN's outputs [T, outputs]."""
+    chosen = np.zeros((len(asked), samples.count), np.int64)
+    taken, squares = np.zeros(len(asked)), np.zeros((len(asked), len(wanted)))
+    size = int(np.prod(snn.graph.shapes(samples.shapes)[snn.graph.output.name]))
+    for lag, total, mine in runs:
+        early = [t for t in mine if t < total]
+        how = {**run_args, "delay": lag, "until": Stopping.never(early) if early else until}
+        run = Samples(samples.where, samples.x, samples.steps and total, samples.batch_size)
+        for part, result in run.run(snn, 8 * size * len(mine), **how):
+            for t in mine:
+                k, values = asked.index(t), list(result.outputs.values())
+                if t < total and result.so_far is not None:
+                    values = [result.so_far[early.index(t)]]
+                chosen[k, part] = decisions(values[0])
+                steps = t if t < total else result.steps
+                taken[k] += np.broadcast_to(steps, part.stop - part.start).sum()
+                for j, answer in enumerate(wanted):
+                    error = np.subtract(values[j], answer[part], dtype=np.float64)
+                    squares[k, j] += np.square(error).sum()
+    return chosen, taken, squares
 
 
 def _asked(where: str, steps: Any) -> list[int]:
@@ -259,8 +283,8 @@ def _runs(
     delay: int | None,
     until: Any,
     run_args: Mapping[str, Any],
-) -> dict[tuple[int, int], list[int]]:
-    """Return which numbers of steps share a run, by its readout delay and number of steps."""
+) -> Runs:
+    """Return which numbers of steps share a run."""
     if delay is not None:
         delay = integer(where, "delay", delay, 0)
     made, last = _made_for(model), asked[-1]
@@ -272,14 +296,14 @@ def _runs(
             'steps, or with neuron="soft"'
         )
         fail(where, "steps", asked, rule)
-    runs: dict[tuple[int, int], list[int]] = {}
-    for t in reversed(asked):
+    runs: Runs = []
+    for t in asked:
         total = made or t
         limited = None if delay is None else min(delay, total - 1)
-        lag = readout_delay(where, model, limited, total)
-        longer = [key for key in runs if on_the_way and key[0] == lag]
-        runs.setdefault(longer[0] if longer else (lag, total), []).insert(0, t)
-    return runs
+        runs.append((readout_delay(where, model, limited, total), total, [t]))
+    lag, total, _ = runs[-1]
+    shared = on_the_way and all(other == lag for other, _, _ in runs)
+    return [(lag, total, asked)] if shared else runs
 
 
 def stops_early(model: SpikingModel, samples: Samples, steps: int, **run_args: Any) -> bool:
@@ -297,13 +321,18 @@ def stops_early(model: SpikingModel, samples: Samples, steps: int, **run_args: A
 
 
 def _costs(
-    model: SpikingModel, few: Samples, t: int, spent: LayerEnergy | None, **how: Any
+    measure: Callable[..., EnergyReport],
+    model: SpikingModel,
+    few: Samples,
+    t: int,
+    spent: LayerEnergy | None,
+    **how: Any,
 ) -> dict[str, Any]:
     """Return spikes, operations and energy of a run of t steps."""
     total = max(_made_for(model), t)
     if t < total:
         how["until"] = Stopping((t,), (0.0,))  # any margin will do
-    cost = energy.measure(model, few.x, few.steps and total, **how).snn
+    cost = measure(model, few.x, few.steps and total, **how).snn
     own, neurons = cost.total, sum(layer.neurons for layer in cost.layers if layer.kind != "ReLU")
     return {
         "spikes": own.spikes + cost.input_spikes,

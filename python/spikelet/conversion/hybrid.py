@@ -163,13 +163,15 @@ def search_split(
     models, rows, facts = [], [], {}
     for k, split in enumerate(["", *spiking]):
         graph = hybrid(snn, ann, spiking[k:] if direction == "snn-first" else spiking[:k])
-        scale = {"threads": snn.threads, "input_scale": snn.input_scale}
-        models.append(SpikingModel(graph, dtype=snn.dtype, **scale))
-        count = len(models[k].neurons)
+        model = SpikingModel(
+            graph, dtype=snn.dtype, threads=snn.threads, input_scale=snn.input_scale
+        )
+        count = len(model.neurons)
         # Without spikes, one step says all; there is no first step to leave out.
         alone = {"delay": 0, "coding": "direct"} if not count and not changing else {}
         how = {**given, "delay": lag, **alone}
-        own = evaluate(models[k], ann, x, labels, 1 if alone else steps, **how)
+        own = evaluate(model, ann, x, labels, 1 if alone else steps, **how)
+        models.append(model)
         rows.append({"split": split, "spiking": count, **own.rows[0]})
         facts = {**own.facts, "direction": direction, **limits}
     price = "memory_ratio" if memory else "energy_ratio"

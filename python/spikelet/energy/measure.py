@@ -24,10 +24,22 @@ __all__ = ["measure"]
 _ADDRESS_BYTES = 4.0  # size of a spike
 _WEIGHTS = (Convolution, Linear, TransposedConvolution)
 _COUNTED = (Affine, Graded, Neuron, ReLU, Resize, *_WEIGHTS)
-_PARAMETERS = (
-    "alpha", "amplitude", "beta", "bias", "ceiling", "limit", "offset", "pace", "scale", "shift", "sizes", "threshold",
-    "v_init", "weight",
-)  # fmt: skip
+_PARAMETERS = [
+    "alpha",
+    "amplitude",
+    "beta",
+    "bias",
+    "ceiling",
+    "limit",
+    "offset",
+    "pace",
+    "scale",
+    "shift",
+    "sizes",
+    "threshold",
+    "v_init",
+    "weight",
+]
 
 
 @spelled

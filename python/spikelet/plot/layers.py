@@ -11,7 +11,7 @@ import numpy as np
 from spikelet._util.checks import fail
 from spikelet._util.results import Table
 from spikelet._util.spelling import spelled
-from spikelet._util.tables import SHARES
+from spikelet._util.tables import SHARES, title
 from spikelet.plot.figures import BLUE, RED, axes, figure_of, ink, literal, styled
 
 if TYPE_CHECKING:
@@ -70,13 +70,15 @@ def results(
         (drawn,) = ax.plot(*zip(*points, strict=True), **own)
         if x != "steps" and "steps" in rows[0] and len(rows) > 1:
             for row, point in zip(rows, points, strict=True):
-                ax.annotate(str(row["steps"]), point, (4, 4), textcoords="offset points", color=drawn.get_color(), fontsize="small")  # fmt: skip
+                near: dict[str, Any] = {"textcoords": "offset points", "fontsize": "small"}
+                ax.annotate(str(row["steps"]), point, (4, 4), color=drawn.get_color(), **near)
     _references(ax, x, y, named.values())
     values = np.array([float(row[x]) for _, rows in lines for row in rows])
     if x == "steps":
         ax.set_xscale("log", base=2)
     elif values.min() > 0 and values.max() > _MANY * values.min():
         ax.set_xscale("log")
+        ax.tick_params(axis="x", which="minor", labelbottom=False)
     if y == "loss":
         ax.set_yscale("symlog", linthresh=0.5)
     ax.set_xlabel(_title(x))
@@ -123,7 +125,9 @@ def bars(
     panels = figure.subplots(1, len(wanted), squeeze=False)[0]
     place = np.arange(len(table))
     for column, panel in zip(wanted, panels, strict=True):
-        panel.barh(place, table[column].astype(float) * _scale(column), color=colors)
+        values = table[column].astype(float) * _scale(column)
+        panel.barh(place, values, color=colors)
+        panel.set_xbound(lower=min(0.0, np.nanmin(values)))
         panel.set(xlabel=_title(column), yticks=place, ylim=(len(table) - 0.5, -0.5))
         panel.set_yticklabels(list(map(literal, names)) if panel is panels[0] else [])
     return figure
@@ -153,10 +157,14 @@ def _scale(column: str) -> float:
 
 
 def _title(column: str) -> str:
-    units = {"loss": " (points)", "energy_nj": " per sample (nJ, estimate)", "spikes": " per sample"}  # fmt: skip
-    ratios = {"energy_ratio": "energy / ANN (estimate)", "memory_ratio": "energy with memory\n/ ANN (estimate)"}  # fmt: skip
-    unit = " (%)" if column in SHARES else units.get(column, "")
-    return ratios.get(column, column.removesuffix("_nj").replace("_", " ") + unit)
+    titles = {
+        "energy_nj": "energy per sample (nJ, estimate)",
+        "energy_ratio": "energy / ANN (estimate)",
+        "loss": "loss (points)",
+        "memory_ratio": "energy with memory\n/ ANN (estimate)",
+        "spikes": "spikes per sample",
+    }
+    return titles.get(column, title(column) + (" (%)" if column in SHARES else ""))
 
 
 class Layered(Protocol):

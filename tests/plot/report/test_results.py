@@ -42,7 +42,7 @@ def test_other_tables_have_pages_too(tmp_path):
     snn, ann = pair(x)
     one = evaluate(snn, ann, x, None, (2, 4))
     path = Table.joined({"a": one, "b": one}).save(tmp_path / "curves.html")
-    page, words = words_of(path)
+    _, words = words_of(path)
     assert "Results" in words
     assert words.count("a") == words.count("b") == 2
     assert "energy ratio" in words

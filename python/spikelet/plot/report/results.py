@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from spikelet._util.tables import SHARES
+from spikelet._util.tables import SHARES, title
 from spikelet.plot.figures import BLUE, RED
-from spikelet.plot.report.page import COLOURS, Page, Table, axes, target
+from spikelet.plot.report.page import Page, Table, axes, colour, target
 
 __all__ = ["save"]
 
@@ -25,10 +25,10 @@ _MEANINGS = {
 }
 
 
-def save(found: Any, path: Any, title: str | None) -> Path:
+def save(found: Any, path: Any, heading: str | None) -> Path:
     """Write the page of a table; see `spikelet.conversion.Table.save`."""
-    file = target("Table.save", path, title)
-    page = Page(title or "Results")
+    file = target("Table.save", path, heading)
+    page = Page(heading or "Results")
     page.keys({_title(name): _scaled(name, value) for name, value in found.facts.items()})
     columns = found.columns
     if found.rows:
@@ -54,25 +54,31 @@ def _figures(found: Any) -> list[tuple[str, list[Any], dict[str, Any]]]:
     for y in others:
         values = [_scaled(y, row.get(y)) for row in found]
         if isinstance(found.rows[0][x], str):
-            bars = {"type": "bar", "orientation": "h", "x": values, "y": names, "marker": {"color": shades}}  # fmt: skip
+            bars = {"type": "bar", "orientation": "h", "x": values, "y": names}
             layout = {
-                "height": 130 + 22 * len(names), "xaxis": {"title": {"text": _title(y)}, "rangemode": "tozero"},
-                "yaxis": {"autorange": "reversed", "type": "category", "showgrid": False, "dtick": 1}, "bargap": 0.25,
-            }  # fmt: skip
-            figures.append((_title(y), [bars], layout))
+                "height": 130 + 22 * len(names),
+                "bargap": 0.25,
+                "xaxis": {"title": {"text": _title(y)}, "rangemode": "tozero"},
+                "yaxis": {"autorange": "reversed", "type": "category", "dtick": 1},
+            }
+            figures.append((_title(y), [{**bars, "marker": {"color": shades}}], layout))
             continue
-        groups = [""] if not isinstance(next(iter(found.rows[0].values())), str) else list(dict.fromkeys(names))  # fmt: skip
-        lines = []
-        for k, group in enumerate(groups):
-            mine = [j for j, name in enumerate(names) if not group or name == group]
-            at = [_scaled(x, found.rows[j][x]) for j in mine]
-            lines.append({"x": at, "y": [values[j] for j in mine], "name": group, "mode": "lines+markers", "line": {"color": COLOURS[k % len(COLOURS)]}})  # fmt: skip
-        figures.append((_title(y), lines, axes(_title(x), _title(y), legend=len(groups) > 1)))
+        named = isinstance(next(iter(found.rows[0].values())), str)
+        groups: dict[str, tuple[list[Any], list[Any]]] = {}
+        for name, row, value in zip(names, found, values, strict=True):
+            at, own = groups.setdefault(name if named else "", ([], []))
+            at.append(_scaled(x, row[x]))
+            own.append(value)
+        lines = [
+            {"x": at, "y": own, "name": name, "mode": "lines+markers", "line": {"color": colour(k)}}
+            for k, (name, (at, own)) in enumerate(groups.items())
+        ]
+        figures.append((_title(y), lines, axes(_title(x), _title(y), legend=named)))
     return figures
 
 
 def _title(column: str) -> str:
-    return column.replace("_", " ") + (" (%)" if column in SHARES else "")
+    return title(column) + (" (%)" if column in SHARES else "")
 
 
 def _scaled(column: str, value: Any) -> Any:
