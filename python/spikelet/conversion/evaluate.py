@@ -64,8 +64,8 @@ def evaluate(
     ----------
     snn : SpikingModel
         If its neurons are made for one T, as are the default ones of `convert`, rows with fewer steps are its outputs on the way
-        to this T, as ``until`` sees them. To convert for each T instead, join the tables of several models
-        (`Table.joined`).
+        to this T, as ``until`` sees them. To convert for each T instead, join the tables of several models with
+        `spikelet.conversion.Table.joined`.
     ann : SpikingModel, torch.nn.Module, path of an .onnx file, Graph, array or None
         The ANN, or its outputs for x (by name, for several). None is the ANN of a converted model; without one, nothing is
         compared. Outputs alone give no ratio of energies.

@@ -233,11 +233,11 @@ def test_a_model(browser, tmp_path):
     browser.open(compared.save(tmp_path / "model.html"))
     assert browser.messages() == []
     bars = browser.run("return [...document.querySelectorAll('.plot')].map((p) => Array.from(p.data[0].x))")  # fmt: skip
-    assert len(bars) == 4
-    np.testing.assert_allclose(bars[0], [100 * layer.error for layer in compared.layers])
-    np.testing.assert_allclose(bars[2], [layer.rate for layer in compared.layers])
+    assert len(bars) == 6
+    np.testing.assert_allclose(bars[0], 100 * compared["error"])
+    np.testing.assert_allclose(bars[2], compared["rate"])
     names = browser.run("return document.querySelectorAll('.plot')[0].data[0].y")
-    assert names == [layer.name for layer in compared.layers]
+    assert names == compared["layer"].tolist()
     browser.picture("model")
 
 
