@@ -18,8 +18,9 @@ from spikelet.layers.graded import Graded
 from spikelet.layers.graph import Graph, Node, Shapes
 from spikelet.layers.linear import Add, Affine, Concat, Constant, Linear
 from spikelet.layers.movement import Flatten, Movement, Reshape, Upsample
-from spikelet.layers.neurons import Neuron, PredictiveIF, ReLU
+from spikelet.layers.neurons import Neuron, ReLU
 from spikelet.layers.pools import Pool
+from spikelet.layers.predictive import PredictiveNeuron
 from spikelet.layers.resize import Resize
 from spikelet.layers.to_core_graded import graded
 from spikelet.layers.to_core_linear import (
@@ -36,6 +37,11 @@ from spikelet.layers.views import Extent, View, Views, extent_of
 __all__ = ["Lowered", "Source", "add_source", "extent_of", "lower", "to_core"]
 
 _NONE = np.zeros(0)
+_UNSCHEDULED: dict[str, Any] = {  # arguments of the core's neuron that only some `PredictiveNeuron` have
+    **dict.fromkeys(("pace", "limit", "ceiling", "offset", "alpha", "beta", "scale"), _NONE),
+    "activation": None,
+    "level_ratio": 0.5,
+}
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,7 @@ class Source:
         Channels, height and width as the core holds them; by default those of the shape. They may differ behind a layer
         that keeps the order of values.
     sizes : array, [T], optional
-        Of spikes at each step, as of `PredictiveIF`.
+        Of spikes at each step, as of `PredictiveNeuron`.
     """
 
     form: str = "constant"
@@ -228,9 +234,8 @@ def _sum(views: Views, inputs: Sequence[View], shape: Shape) -> View:
 
 
 def _neuron(views: Views, layer: Neuron, view: View) -> View:
-    by_channel = np.ndim(layer.amplitude) > 0 or (
-        isinstance(layer, PredictiveIF) and layer.by_channel
-    )
+    predictive = layer if isinstance(layer, PredictiveNeuron) else None
+    by_channel = np.ndim(layer.amplitude) > 0 or (predictive is not None and predictive.by_channel)
     own = any(
         np.shape(getattr(layer, name)) == (view.shape[0],) for name in ("threshold", "v_init")
     )
@@ -240,9 +245,7 @@ def _neuron(views: Views, layer: Neuron, view: View) -> View:
     else:
         from_, extent = views.in_order(view)
     decay, gain = layer.coefficients()
-    pace, limit, ceiling, offset = _schedules(layer, extent[0])
-    follows = layer.activation if isinstance(layer, PredictiveIF) else None
-    alpha, beta = (_NONE, _NONE) if follows is None else follows.parameters()
+    schedule = {} if predictive is None else predictive.schedule(extent[0])
     number = views.core.neuron(
         from_,
         extent,
@@ -256,29 +259,8 @@ def _neuron(views: Views, layer: Neuron, view: View) -> View:
         is_signed=layer.code != "binary",
         differential=layer.code == "differential",
         levels=layer.levels,
-        pace=pace,
-        limit=limit,
-        ceiling=ceiling,
-        activation=None if follows is None else follows.function,
-        alpha=alpha,
-        beta=beta,
-        offset=offset,
-        scale=_NONE if follows is None else np.ravel(layer.scale),  # type: ignore[attr-defined]  # a layer with a scale
-        level_ratio=layer.level_ratio if isinstance(layer, PredictiveIF) else 0.5,
         later=layer.reset_delay,
         strict=layer.strict,
+        **{**_UNSCHEDULED, **schedule},
     )
     return views.add(number, extent, view.shape)
-
-
-def _schedules(layer: Neuron, channels: int) -> list[Any]:
-    """Return pace, limit, ceiling and offset for each step and channel; empty if the neuron has none."""
-    if not isinstance(layer, PredictiveIF):
-        return [_NONE] * 4
-    offset = layer.offset
-    if layer.activation is not None and offset is None:
-        offset = np.zeros(layer.steps)
-    return [
-        _NONE if a is None else np.broadcast_to(a.reshape(layer.steps, -1), (layer.steps, channels))
-        for a in (layer.pace, layer.limit, layer.ceiling, offset)
-    ]

@@ -7,7 +7,7 @@ import pytest
 
 import spikelet as sl
 from spikelet.conversion.preparation.relays import with_relays
-from spikelet.layers import Activation, LayerNorm, Linear, Multiply, Permute, PredictiveIF, ReLU
+from spikelet.layers import Activation, LayerNorm, Linear, Multiply, Permute, PredictiveActivation, ReLU
 from spikelet.layers.graph import Graph
 
 RNG = np.random.default_rng(6)
@@ -71,7 +71,7 @@ def test_relays_add_where_values_multiply(neuron: str) -> None:
         assert all(acs) == relays
         assert isinstance(snn.graph["norm"].layer, LayerNorm)
         assert relays == any(
-            isinstance(n.layer, PredictiveIF) and n.name == "norm.relay" for n in snn.graph
+            isinstance(n.layer, PredictiveActivation) and n.name == "norm.relay" for n in snn.graph
         )
     assert not any(macs[True].values())
     assert all(macs[False].values())
