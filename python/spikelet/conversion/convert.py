@@ -122,7 +122,9 @@ def convert(
     inputs = calibration_inputs(where, calibration)
     integer(where, "steps", steps, 1)
     chosen, neurons = method_of(where, method), Neurons.of(where, neuron)
-    delay = None if neurons.delay == "auto" else integer(where, "delay", neurons.delay, 0, steps - 1)
+    delay = (
+        None if neurons.delay == "auto" else integer(where, "delay", neurons.delay, 0, steps - 1)
+    )
     if not isinstance(coding, Coding):
         choice(where, "coding", coding, "direct", "poisson", "latency")
         coding = Coding(coding)

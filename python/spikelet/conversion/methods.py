@@ -6,11 +6,10 @@ import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
 
 import numpy as np
 
-from spikelet._util.checks import choice, fail, number
+from spikelet._util.checks import fail, number
 from spikelet.conversion.fitted.fitted import Fitted
 from spikelet.conversion.layerwise.calibration import Floats
 from spikelet.conversion.layerwise.site import Method, Site
@@ -22,6 +21,7 @@ __all__ = [
     "METHODS",
     "RMP",
     "Calibrated",
+    "Fitted",
     "LeastError",
     "MaxNorm",
     "Percentile",
@@ -203,7 +203,7 @@ class LTB(_Thresholds):
 
     def in_ann(self, site: Site) -> Layer:
         """Return a ReLU that cuts off the excess."""
-        neuron = site.layer_of(site.name)
+        neuron = site.graph[site.name].layer
         assert isinstance(neuron, Neuron)
         return ReLU(upper=neuron.threshold)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -33,7 +34,17 @@ from spikelet.layers import Activation, Foreign, Graded, Layer, ReLU
 from spikelet.layers.spiking_model import SpikingModel
 from spikelet.layers.spiking_result import SpikingResult
 
-__all__ = ["Auto", "Candidate", "Progress", "Score", "Trials", "best", "candidates", "method_of", "score"]
+__all__ = [
+    "Auto",
+    "Candidate",
+    "Progress",
+    "Score",
+    "Trials",
+    "best",
+    "candidates",
+    "method_of",
+    "score",
+]
 
 _FEW_STEPS = 8
 _SMALL = 1 << 30  # values of all neurons, samples and steps
@@ -78,7 +89,9 @@ class Auto(Described):
         found: list[Method] = [Fitted(), Percentile()]
         if is_small(cal):
             found += [MaxNorm(), LeastError(), Calibrated()]
-        layers = [n.layer for n in cal.graph if isinstance(n.layer, ReLU) and n.name not in cal.kept]
+        layers = [
+            n.layer for n in cal.graph if isinstance(n.layer, ReLU) and n.name not in cal.kept
+        ]
         if all(layer.levels > 0 for layer in layers):
             found.append(QCFSMethod())
         return tuple(found)
@@ -246,16 +259,10 @@ def _watching(progress: Progress, total: int) -> Iterator[Watch]:
     if not progress:
         yield lambda _name: None
         return
-    done = 0
-
-    def watch(name: str) -> None:
-        nonlocal done
-        report(done, total, name)
-        done += 1
-
+    numbers = itertools.count()
     bar: Any = contextlib.nullcontext(progress)
     with bar if callable(progress) else _progress.layers("converting") as report:
-        yield watch
+        yield lambda name: report(next(numbers), total, name)
         report(total, total, "")
 
 
@@ -335,17 +342,18 @@ def score(
     if need_all_steps(model.graph):
         tried = range(1)
     delays = list(tried) if delay is None else [delay]
+    run = partial(model.run, steps=steps, **run_args)
     # Squared differences of each output channel, and the number of equal decisions, at each delay.
     wrong = [np.zeros((len(delays), y.shape[1])) for y in wanted]
     same = np.zeros(len(delays))
-    run = partial(model.run, steps=steps, **run_args)
-    means = _means_by_delay if once else _means_of_runs
-    for part, at, found in means(model, run, given, steps, delays):
-        for k, (mean, every) in enumerate(zip(found, wanted, strict=True)):
-            y = every[part]
-            wrong[k][at] += np.square(mean - y).sum((0, *range(2, y.ndim)))
-            if k == 0:
-                same[at] += (mean.argmax(1) == y.argmax(1)).sum()
+    for part, x in _parts(model, given, steps if once else 1):
+        means = _means_of_one_run(model, run, x, delays) if once else _means_of_runs(run, x, delays)
+        for at, found in means:
+            for k, (mean, every) in enumerate(zip(found, wanted, strict=True)):
+                y = every[part]
+                wrong[k][at] += np.square(mean - y).sum((0, *range(2, y.ndim)))
+                if k == 0:
+                    same[at] += (mean.argmax(1) == y.argmax(1)).sum()
     spreads = [np.square(y - y.mean(0)).sum((0, *range(2, y.ndim))) for y in wanted]
     by_delay = sum(w.sum(1) / max(s.sum(), _TINY) for w, s in zip(wrong, spreads, strict=True))
     best_at = int(np.argmin(by_delay))
@@ -360,13 +368,13 @@ def score(
     )
 
 
-_Means: TypeAlias = Iterator[tuple[slice, int, list[Floats]]]
-"""Samples, the index of a delay, and the mean of each output."""
+_Means: TypeAlias = Iterator[tuple[int, list[Floats]]]
+"""The index of a delay, and the mean of each output."""
 _Run: TypeAlias = Callable[..., SpikingResult]
-_Given: TypeAlias = Mapping[str, Floats]
+_Inputs: TypeAlias = Mapping[str, Floats]
 
 
-def _parts(model: SpikingModel, given: _Given, steps: int) -> Iterator[tuple[slice, _Given]]:
+def _parts(model: SpikingModel, given: _Inputs, steps: int) -> Iterator[tuple[slice, _Inputs]]:
     """Yield samples whose outputs at so many steps are moderate in size, and their inputs."""
     shapes = model.graph.shapes([x.shape[1:] for x in given.values()])
     size = max(1, _BATCH // (4 * steps * sum(math.prod(shapes[n]) for n in model.graph.outputs)))
@@ -375,28 +383,21 @@ def _parts(model: SpikingModel, given: _Given, steps: int) -> Iterator[tuple[sli
         yield part, {name: x[part] for name, x in given.items()}
 
 
-def _means_by_delay(
-    model: SpikingModel, run: _Run, given: _Given, steps: int, delays: Sequence[int]
-) -> _Means:
+def _means_of_one_run(model: SpikingModel, run: _Run, x: _Inputs, delays: Sequence[int]) -> _Means:
     """Yield the means of recorded outputs, from the last delay to the first."""
-    weights = np.ones(steps) if model.sizes is None else model.sizes
     records = [f"{name}.value" for name in model.graph.outputs]
+    result = run(x, delay=0, record=records)
+    every = [result[record] for record in records]
+    weights = np.ones(len(every[0])) if model.sizes is None else model.sizes
     last = delays[-1]
-    for part, x in _parts(model, given, steps):
-        result = run(x, delay=0, record=records)
-        every = [result[record] for record in records]
-        sums = [np.tensordot(weights[last:], v[last:].astype(np.float64), 1) for v in every]
-        for at in reversed(range(len(delays))):
-            d = delays[at]
-            if d < last:
-                sums = [s + weights[d] * v[d] for s, v in zip(sums, every, strict=True)]
-            yield part, at, [s / weights[d:].sum() for s in sums]
+    sums = [np.tensordot(weights[last:], v[last:].astype(np.float64), 1) for v in every]
+    for at, d in reversed(list(enumerate(delays))):
+        if d < last:
+            sums = [s + weights[d] * v[d] for s, v in zip(sums, every, strict=True)]
+        yield at, [s / weights[d:].sum() for s in sums]
 
 
-def _means_of_runs(
-    model: SpikingModel, run: _Run, given: _Given, _steps: int, delays: Sequence[int]
-) -> _Means:
+def _means_of_runs(run: _Run, x: _Inputs, delays: Sequence[int]) -> _Means:
     """Yield the outputs of a run with each delay."""
-    for part, x in _parts(model, given, 1):
-        for at, d in enumerate(delays):
-            yield part, at, [y.astype(np.float64) for y in run(x, delay=d).outputs.values()]
+    for at, d in enumerate(delays):
+        yield at, [y.astype(np.float64) for y in run(x, delay=d).outputs.values()]

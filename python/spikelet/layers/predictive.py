@@ -16,7 +16,6 @@ from spikelet.layers.neurons import Neuron
 __all__ = ["PredictiveActivation", "PredictiveIF", "PredictiveNeuron", "PredictivePair"]
 
 _MEAN_TOLERANCE = 1e-6
-_OPTIONAL = ("ceiling", "offset")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -60,7 +59,7 @@ class PredictiveNeuron(Neuron):
         where = self._name()
         for argument in self._by_step:
             given = detached(where, argument, getattr(self, argument))
-            if given is None and argument in _OPTIONAL:
+            if given is None and argument in ("ceiling", "offset"):
                 continue
             array = numbers(where, argument, given, dimensions=2)
             if array.ndim == 0 or array.size == 0:

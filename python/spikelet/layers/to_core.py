@@ -37,11 +37,9 @@ from spikelet.layers.views import Extent, View, Views, extent_of
 __all__ = ["Lowered", "Source", "add_source", "extent_of", "lower", "to_core"]
 
 _NONE = np.zeros(0)
-_UNSCHEDULED: dict[str, Any] = {  # arguments of the core's neuron that only some `PredictiveNeuron` have
-    **dict.fromkeys(("pace", "limit", "ceiling", "offset", "alpha", "beta", "scale"), _NONE),
-    "activation": None,
-    "level_ratio": 0.5,
-}
+# What the core's neurons get without a schedule; see `PredictiveNeuron.schedule`.
+_ARRAYS = dict.fromkeys(("pace", "limit", "ceiling", "offset", "alpha", "beta", "scale"), _NONE)
+_UNSCHEDULED: dict[str, Any] = {"activation": None, "level_ratio": 0.5, **_ARRAYS}
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,15 @@ import pytest
 
 import spikelet as sl
 from spikelet.conversion.preparation.relays import with_relays
-from spikelet.layers import Activation, LayerNorm, Linear, Multiply, Permute, PredictiveActivation, ReLU
+from spikelet.layers import (
+    Activation,
+    LayerNorm,
+    Linear,
+    Multiply,
+    Permute,
+    PredictiveActivation,
+    ReLU,
+)
 from spikelet.layers.graph import Graph
 
 RNG = np.random.default_rng(6)

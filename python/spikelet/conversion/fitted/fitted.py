@@ -119,12 +119,13 @@ def _place(site: Site) -> Place:
 
 def _schedule(site: Site) -> Schedule | None:
     """Return the sizes of spikes by step, or None if all are equal."""
-    if site.coded or site.neuron not in (*_FOLLOWING, "alternating"):
+    alternates = site.neuron == "alternating"
+    if site.coded or not (alternates or site.neuron in _FOLLOWING):
         return None
-    if site.neuron in _FOLLOWING:
-        return schedule(site.steps, site.last, site.neuron)
-    plan = schedule(site.steps, site.last, site.neuron) if site.steps >= _FEWEST else None
-    return plan if plan is not None and plan.wait >= _LEAST_WAIT else None
+    if alternates and site.steps < _FEWEST:
+        return None
+    plan = schedule(site.steps, site.last, site.neuron)
+    return None if alternates and plan.wait < _LEAST_WAIT else plan
 
 
 def _fit_sized(site: Site, place: Place, plan: Schedule) -> Neuron:
@@ -146,12 +147,10 @@ def _fit_even(site: Site, place: Place) -> Mapping[str, Layer]:
     target = site.target(place)
     changes = correct_weights(site)
     currents = site.currents(place, changes)
-    make: _Make
+    make = _shifted(site)
     if site.neuron in PREDICTIVE:
         even = np.ones(site.steps)
-        make = _Even(site, estimate(currents, site.potentials(place), even, name=site.name))
-    else:
-        make = _shifted(site)
+        make = _even(site, estimate(currents, site.potentials(place), even, name=site.name))
     rows = np.moveaxis(target, 1, 0).reshape(target.shape[1], -1)
     greatest = usable(np.quantile(rows, 0.9999, axis=1))
 
@@ -297,30 +296,30 @@ def _greatest(site: Site, room: float) -> Floats:
     return usable((room * np.maximum(most, -least)).astype(np.float32))
 
 
-class _Even:
-    """Makes neurons whose spikes have equal sizes, and which follow a rising share of the estimate."""
+def _even(site: Site, known: Estimate) -> _Make:
+    """Make neurons whose spikes have equal sizes, and which follow a rising share of the estimate."""
+    steps = site.steps
+    first, end = round(_LAG * site.depth), steps - round(_LAG * (site.last - site.depth))
+    if end - first < max(1, steps // 2):  # more layers than steps
+        first, end = 0, steps
+    t = np.arange(steps)
+    progress = np.clip((t + 1 - first) / (end - first), 0, 1)
+    needed = 1 - 0.5 * t / max(steps - 1, 1)
+    ahead = np.where((t >= first) & (t < end), needed, np.inf)
 
-    def __init__(self, site: Site, known: Estimate) -> None:
-        self.known, self.steps = known, site.steps
-        self.first = round(_LAG * site.depth)
-        self.end = site.steps - round(_LAG * (site.last - site.depth))
-        if self.end - self.first < max(1, site.steps // 2):  # more layers than steps
-            self.first, self.end = 0, site.steps
-
-    def __call__(self, greatest: Floats, shift: Floats) -> Neuron:
+    def make(greatest: Floats, shift: Floats) -> Neuron:
         # In units of spikes of value `size`: a mean of `greatest` is a spike at every step of the window.
-        t = np.arange(self.steps)
-        window = self.end - self.first
-        size = greatest * self.steps / window
-        progress = np.clip((t + 1 - self.first) / window, 0, 1)
-        needed = 1 - 0.5 * t / max(self.steps - 1, 1)
-        ahead = np.where((t >= self.first) & (t < self.end), needed, np.inf)
-        scale = progress[:, None] * (self.steps / size)
-        limit = ahead[:, None] + scale * (shift - self.known.offset)
-        return PredictiveIF(greatest, amplitude=size, pace=scale * self.known.slope, limit=limit)
+        size = greatest * steps / (end - first)
+        scale = progress[:, None] * (steps / size)
+        limit = ahead[:, None] + scale * (shift - known.offset)
+        return PredictiveIF(greatest, amplitude=size, pace=scale * known.slope, limit=limit)
+
+    return make
 
 
 def _shifted(site: Site) -> _Make:
+    """Make neurons of another kind, whose initial potential corrects the mean output."""
+
     def make(threshold: Floats, shift: Floats) -> Neuron:
         layer = NEURONS[site.neuron](threshold)
         return layer.replace(v_init=layer.v_init - site.steps * shift)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypeAlias
 
@@ -12,7 +11,6 @@ from numpy.typing import NDArray
 from spikelet.conversion.layerwise.calibration import Floats
 from spikelet.conversion.layerwise.stages import sources_of
 from spikelet.layers import Layer, Reshape, Take
-from spikelet.layers.base import Shape
 from spikelet.layers.graph import Graph, Node
 from spikelet.layers.segment import Packed, Segment, Stored
 from spikelet.layers.to_core import Source
@@ -55,8 +53,7 @@ class Activity:
 
     def change(self, changes: Mapping[str, Layer]) -> None:
         """Replace layers, for all values that are computed from now on."""
-        if changes:
-            self.graph = self.graph.replaced(changes)
+        self.graph = self.graph.replaced(changes)
 
     def store(self, name: str, values: Floats) -> None:
         """Store constants of a node, [N, ...]."""
@@ -64,8 +61,8 @@ class Activity:
 
     def store_spikes(self, name: str) -> None:
         """Run a neuron, or a pool behind one, and store its spikes."""
-        values = self._values(name)
-        if self._segment(self.graph, name, "mean", self.steps, values).form(name) == "spikes":
+        given = self._given(name, slice(None))
+        if self._segment(name, "mean", given, self.steps).form(name) == "spikes":
             self._stored[name] = self.run(name, "packed")
         else:  # the pool of a code for which there are no spikes
             self._stored[name] = self.run(name, "value")
@@ -83,6 +80,7 @@ class Activity:
         what: Literal["value", "mean", "packed"],
         samples: slice = slice(None),
         changes: Changes = None,
+        at: tuple[int, NDArray[np.int64]] | None = None,
     ) -> Any:
         """Return the output of a node in a run of all steps.
 
@@ -94,41 +92,15 @@ class Activity:
         samples : slice
         changes : mapping of str to Layer, optional
             Layers to replace for this run.
+        at : int and int array, optional
+            Return values of so many channels at these positions, [T, n, C, P]. The core records these alone: writing all
+            values of large images at all steps takes longer than computing them.
         """
         if what == "value" and name in self._stored:  # a neuron directly behind another one
-            return self._sequence_stored(name, samples)
-        return self._run(self._changed(changes), name, what, self.steps, self._values(name, samples))
-
-    def values_at(
-        self,
-        name: str,
-        shape: Shape,
-        positions: NDArray[np.int64],
-        samples: slice = slice(None),
-        changes: Changes = None,
-    ) -> Floats:
-        """Return the values of a node at some positions of all channels, at each step, [T, n, C, P].
-
-        The core records these alone: writing all values of large images at all steps takes longer than computing them.
-
-        Parameters
-        ----------
-        name : str
-        shape : tuple of int
-            Shape of the node's output for one sample.
-        positions : int array
-        samples, changes
-            As for `run`.
-        """
-        rows = (shape[0], math.prod(shape[1:]))
-        if name in self._stored:
-            found = self._sequence_stored(name, samples)
-            return np.asarray(found.reshape(*found.shape[:2], *rows)[..., positions])
-        graph = self._changed(changes)
-        taken = [Node(_ROWS, Reshape(rows), (name,)), Node(_TAKEN, Take(positions, 1), (_ROWS,))]
-        graph = Graph([*graph, *taken], inputs=graph.inputs, outputs=(*graph.outputs, _TAKEN))
-        values = self._values(name, samples)
-        return np.asarray(self._run(graph, _TAKEN, "value", self.steps, values))
+            values = self._sequence_stored(name, samples)
+            return values if at is None else values.reshape(*values.shape[:3], -1)[..., at[1]]
+        given = self._given(name, samples)
+        return self._run(self._segment(name, what, given, self.steps, changes, at), given)
 
     def mean(self, name: str, samples: slice = slice(None), changes: Changes = None) -> Floats:
         """Return the mean output of a node over the steps, [n, ...], from the stored means.
@@ -137,20 +109,18 @@ class Activity:
         """
         if name in self._stored:
             return self._mean_stored(name, samples)
-        values = {key: self._mean_stored(key, samples) for key in self._sources(name)}
-        return np.asarray(self._run(self._changed(changes), name, "mean", None, values))
+        given = {key: self._mean_stored(key, samples) for key in self._sources(name)}
+        return np.asarray(self._run(self._segment(name, "mean", given, None, changes), given))
 
     def mean_from(self, source: str, values: Floats, name: str) -> Floats:
         """Return the mean output of a node, [N, ...], from that of a node before it, on which alone it depends."""
-        return np.asarray(self._run(self.graph, name, "mean", None, {source: values}))
-
-    def _changed(self, changes: Changes) -> Graph:
-        return self.graph.replaced(changes) if changes else self.graph
+        segment = self._segment(name, "mean", {source: values}, None)
+        return np.asarray(self._run(segment, {source: values}))
 
     def _sources(self, name: str) -> list[str]:
         return sources_of(self.graph, name, self._stored)
 
-    def _values(self, name: str, samples: slice = slice(None)) -> dict[str, Value]:
+    def _given(self, name: str, samples: slice) -> dict[str, Value]:
         """Return the stored values from which a node is computed."""
         return {key: self._part(key, samples) for key in self._sources(name)}
 
@@ -176,24 +146,32 @@ class Activity:
             return np.asarray(values, np.float32)
         return np.broadcast_to(values, (self.steps, *values.shape))
 
-    def _run(
-        self, graph: Graph, name: str, what: str, steps: int | None, values: Mapping[str, Value]
-    ) -> Any:
-        segment = self._segment(graph, name, what, steps, values)
-        return segment.run(values, self.threads, _go_on)[name, what]
-
     def _segment(
-        self, graph: Graph, name: str, what: str, steps: int | None, values: Mapping[str, Value]
+        self,
+        name: str,
+        what: str,
+        given: Mapping[str, Value],
+        steps: int | None,
+        changes: Changes = None,
+        at: tuple[int, NDArray[np.int64]] | None = None,
     ) -> Segment:
         """Return what computes a node from values of each step or, without steps, from their means."""
+        graph = self.graph.replaced(changes) if changes else self.graph
+        part = graph.between(list(given), [name])
+        if at is not None:
+            rows = Node(_ROWS, Reshape((at[0], -1)), (name,))
+            taken = Node(_TAKEN, Take(at[1], 1), (_ROWS,))
+            part = Graph([*part, rows, taken], inputs=part.inputs, outputs=(_TAKEN,))
         forms = {
             key: Stored(value.shape[2:], Source("sequence"))
             if steps is not None and key in self._sequences
             else Stored.of(value)
-            for key, value in values.items()
+            for key, value in given.items()
         }
-        part = graph.between(list(values), [name])
-        return Segment(part, forms, [(name, what)], steps or 1)
+        return Segment(part, forms, [(part.outputs[0], what)], steps or 1)
+
+    def _run(self, segment: Segment, given: Mapping[str, Value]) -> Any:
+        return segment.run(given, self.threads, _go_on)[segment.wanted[0]]
 
 
 def _go_on(_done: int) -> bool:

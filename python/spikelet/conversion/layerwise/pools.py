@@ -9,7 +9,9 @@ from spikelet.layers.graph import Graph, Node
 __all__ = ["MAX_POOLS", "pool_parts"]
 
 MAX_POOLS = tuple(
-    getattr(layers, f"{kind}{axes}d") for kind in ("MaxPool", "AdaptiveMaxPool") for axes in (1, 2, 3)
+    getattr(layers, f"{kind}{axes}d")
+    for kind in ("MaxPool", "AdaptiveMaxPool")
+    for axes in (1, 2, 3)
 )
 
 

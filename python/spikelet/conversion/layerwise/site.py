@@ -18,10 +18,8 @@ from spikelet.conversion.layerwise.calibration import Calibration, Floats
 from spikelet.conversion.layerwise.stages import Stages
 from spikelet.conversion.neurons import NEURONS
 from spikelet.layers import Add, Layer, Linear, Neuron, ReLU
-from spikelet.layers.base import Shape
 from spikelet.layers.convolution import Convolution, TransposedConvolution
 from spikelet.layers.graph import Graph
-from spikelet.layers.spiking_model import SpikingModel
 
 __all__ = ["Method", "Place", "Site", "linear_parts"]
 
@@ -69,6 +67,7 @@ class Site:
         self.name = name
         self.layer: Any = cal.graph[name].layer  # an analog neuron, or an `Activation`
         self.source = cal.graph[name].inputs[0]
+        self.shapes = cal.shapes  # of all nodes
         self.shape = cal.shapes[self.source]
         self.steps = cal.steps
         self.count = cal.count
@@ -77,52 +76,41 @@ class Site:
         self.coded = bool(cal.coded)
         self.depth = stages.depths[name]
         self.last = max(stages.depths.values())
-        self._cal, self._stages, self._ann, self._snn = cal, stages, ann, snn
+        self._stages, self._ann, self._snn = stages, ann, snn
 
     @cached_property
     def linear(self) -> tuple[str, ...]:
         """Names of the layers with weights whose sum is the input of this site, and that feed nothing else."""
-        return linear_parts(self._cal.graph, self.source)
+        return linear_parts(self.graph, self.source)
 
     @property
     def exact(self) -> bool:
         """Whether the layers of `linear` get the same values as in the ANN."""
-        return all(i in self._stages.exact for n in self.linear for i in self.inputs_of(n))
+        return all(i in self._stages.exact for n in self.linear for i in self.graph[n].inputs)
 
-    def layer_of(self, name: str) -> Layer:
-        """Return a layer of the spiking network, as changed so far."""
-        return self._snn.graph[name].layer
-
-    def inputs_of(self, name: str) -> tuple[str, ...]:
-        """Return the names of the nodes that feed a node."""
-        return self._cal.graph[name].inputs
-
-    def shape_of(self, name: str) -> Shape:
-        """Return the output shape of a node for one sample."""
-        return self._cal.shapes[name]
+    @property
+    def graph(self) -> Graph:
+        """The spiking network, as changed so far."""
+        return self._snn.graph
 
     def made(self, thresholds: Floats, *, per_channel: bool = True) -> Neuron:
         """Return spiking neurons of the kind that is wanted, with thresholds by channel or the only one that is given."""
         return NEURONS[self.neuron](thresholds if per_channel else float(thresholds[0]))
 
-    def place(
-        self, samples: int | None = None, positions: int | None = None, tag: int = 0
-    ) -> Place:
+    def place(self, samples: int | None = None, positions: int | None = None) -> Place:
         """Return evenly spaced samples, and positions drawn without replacement; the same ones at each call.
 
         Parameters
         ----------
         samples, positions : int, optional
             How many at most; by default all.
-        tag : int
-            Another tag draws other positions.
         """
         step = 1 if samples is None else max(1, self.count // samples)
         part = slice(None) if samples is None else slice(0, samples * step, step)
         total = math.prod(self.shape[1:])
         if positions is None or positions >= total:
             return Place(part)
-        rng = np.random.default_rng((self._stages.seeds[self.name], tag))
+        rng = np.random.default_rng((self._stages.seeds[self.name], 0))
         return Place(part, np.sort(rng.choice(total, positions, replace=False)))
 
     def parts(self, steps: int = 1) -> Iterator[Place]:
@@ -187,8 +175,8 @@ class Site:
         if self.source in self._stages.constant:
             values = self.mean_current(place, changes)
             return np.broadcast_to(values, (self.steps, *values.shape))
-        at = place.positions
-        if at is None or len(self.shape) == 1:
+        positions, channels = place.positions, self.shape[0]
+        if positions is None or len(self.shape) == 1:
 
             def run(part: slice) -> Floats:
                 return self._rows(self._snn.run(self.source, "value", part, changes))
@@ -196,25 +184,16 @@ class Site:
             return self._gather(place, run, 4 * self.steps)
 
         def taken(part: slice) -> Floats:
-            return self._snn.values_at(self.source, self.shape, at, part, changes)
+            return np.asarray(
+                self._snn.run(self.source, "value", part, changes, (channels, positions))
+            )
 
         # The spikes that are copied for a batch take less than a byte for each value and step.
         return self._gather(Place(place.samples), taken, self.steps)
 
     def mean_output(self, neuron: Neuron, place: Place = _EVERYWHERE) -> Floats:
-        """Return the mean output of a spiking neuron at this site, [n, C, P].
-
-        Parameters
-        ----------
-        neuron : Neuron
-            If `place` selects positions, it must not have parameters of single elements.
-        place : Place
-        """
-        if place.positions is None:
-            values = self._snn.run(self.name, "mean", place.samples, {self.name: neuron})
-            return self._rows(np.asarray(values))
-        result = SpikingModel([neuron], threads=self.threads).run(self.currents(place))
-        return np.asarray(result.output)
+        """Return the mean output of a spiking neuron at this site, [n, C, P]; all its positions."""
+        return self._rows(self._snn.run(self.name, "mean", place.samples, {self.name: neuron}))
 
     @cached_property
     def held(self) -> Floats | None:
@@ -231,9 +210,7 @@ class Site:
         lead = values.shape[: values.ndim - len(self.shape)]
         return values.reshape(*lead, self.shape[0], math.prod(self.shape[1:]))
 
-    def _gather(
-        self, place: Place, compute: Callable[[slice], Floats], weight: int = 4
-    ) -> Floats:
+    def _gather(self, place: Place, compute: Callable[[slice], Floats], weight: int = 4) -> Floats:
         """Compute values in batches of samples, and return those at the positions of a place.
 
         `weight` is the number of bytes that a batch needs for each value of a sample.
@@ -264,11 +241,7 @@ def linear_parts(graph: Graph, source: str) -> tuple[str, ...]:
     node = graph[source]
     if isinstance(node.layer, Add):
         return tuple(name for part in node.inputs for name in linear_parts(graph, part))
-    return (
-        (source,)
-        if isinstance(node.layer, Linear | Convolution | TransposedConvolution)
-        else ()
-    )
+    return (source,) if isinstance(node.layer, Linear | Convolution | TransposedConvolution) else ()
 
 
 class Method(Described, ABC):
