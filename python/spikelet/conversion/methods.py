@@ -265,6 +265,7 @@ class Calibrated(LeastError):
         return {site.name: neuron}
 
 
+@dataclass(frozen=True, repr=False, eq=False)
 class QCFSMethod(Method):
     """Thresholds at the upper limits of `spikelet.conversion.QCFS` activations (Bu et al., ICLR 2022)."""
 

@@ -4,7 +4,7 @@ For each layer in order, on the activity of the preceding spiking layers, at som
 
 1. linear regression gives an estimate of a neuron's mean input from its input so far: :math:`\hat z = A_{t,c} S + B_{t,c}`;
 2. the amplitude of each channel is such that a neuron reaches the greatest activation of the calibration, with some room, or
-   further, see `_chosen_reach`;
+   further, see `chosen_reach`;
 3. neurons of a ReLU are shifted so that their mean output is correct on average.
 
 Spikes are binary, and their sizes fall from step to step, see `spikelet.conversion.fitted.schedule`. Each unit is a pair: at step t
@@ -45,7 +45,7 @@ from spikelet.layers import (
 )
 from spikelet.layers.spiking_model import SpikingModel
 
-__all__ = ["Fitted"]
+__all__ = ["Fitted", "chosen_reach", "response"]
 
 _FOLLOWING = ("predictive", "multi")  # kinds that follow other activations than ReLU, too
 _SAMPLES = 128  # at which a layer is fitted
@@ -132,12 +132,12 @@ def _fit_sized(site: Site, place: Place, plan: Schedule) -> Neuron:
     currents, target = site.currents(place), site.target(place)
     known = estimate(currents, site.potentials(place), plan.sizes, _UNBIASED, site.name)
     sized = _Sized(site, plan, known)
-    run = _response(currents, site.threads)
+    run = response(currents, site.threads)
     if site.neuron == "alternating":
         return _chosen(sized.alternating, np.ones(site.shape[0]), (1.0,), run, target)
     follows = isinstance(site.layer, Activation)
     make = sized.following if follows else sized.pairs
-    further = _chosen_reach(make, currents, target, site.threads)
+    further = chosen_reach(make, currents, target, site.threads)
     if follows:
         return make(further, np.zeros(site.shape[0]))
     return _chosen(make, further, (1.0,), run, target)
@@ -157,11 +157,11 @@ def _fit_even(site: Site, place: Place) -> Mapping[str, Layer]:
     def within(greatest: Floats, shift: Floats) -> Neuron:
         return make(site.limited(greatest), shift)
 
-    neuron = _chosen(within, greatest, _SHARES, _response(currents, site.threads), target)
+    neuron = _chosen(within, greatest, _SHARES, response(currents, site.threads), target)
     return {**changes, site.name: neuron}
 
 
-def _response(currents: Floats, threads: int) -> _Run:
+def response(currents: Floats, threads: int) -> _Run:
     """Return a function that computes the mean output of neurons with these inputs, [T, n, C, P]."""
 
     def run(neuron: Neuron) -> Floats:
@@ -194,7 +194,7 @@ def _excess(given: Floats, target: Floats) -> Floats:
     return np.asarray(0.8 * (given - target).mean((0, 2), dtype=np.float64) / active)
 
 
-def _chosen_reach(make: _Make, currents: Floats, target: Floats, threads: int) -> Floats:
+def chosen_reach(make: _Make, currents: Floats, target: Floats, threads: int) -> Floats:
     """Return by which factor the pairs of each channel should reach further than the greatest activation, [C].
 
     A pair spikes while its input is still an estimate. Later sizes have to take back what was wrong, and these do not
@@ -204,7 +204,7 @@ def _chosen_reach(make: _Make, currents: Floats, target: Floats, threads: int) -
     plus a small price.
     """
     channels = target.shape[1]
-    run, target = _response(currents[:, ::_EACH], threads), target[::_EACH]
+    run, target = response(currents[:, ::_EACH], threads), target[::_EACH]
     scale = float(np.square(target).mean(dtype=np.float64))
     steps, prices = zip(*_PRICES, strict=True)
     price = math.exp(np.interp(len(currents), steps, np.log(prices)))

@@ -256,9 +256,6 @@ class Method(Described, ABC):
     kinds: ClassVar[tuple[str, ...]] = tuple(NEURONS)
     """The kinds of neurons that it can make."""
 
-    relays: bool = False
-    """Whether pairs of neurons forward the values of graded units."""
-
     def usual(self, *, few_steps: bool) -> tuple[str, ...]:  # noqa: ARG002
         """Return the kinds of neurons to try by default, the likely best one first."""
         return ("soft",)

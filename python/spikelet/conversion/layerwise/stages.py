@@ -74,9 +74,8 @@ def plan(graph: Graph, spiking: frozenset[str], coded: frozenset[str]) -> Stages
     kept = set(stored.values())
     until: dict[str, str] = {}
     for node in graph:
-        if node.name in stored or node.name in graph.outputs:
-            name = stored.get(node.name, node.name)
-            until.update(dict.fromkeys(sources_of(graph, name, kept), node.name))
+        if node.name in stored:
+            until.update(dict.fromkeys(sources_of(graph, stored[node.name], kept), node.name))
     return Stages(depths, seeds, stored, until, frozenset(constant), frozenset(exact))
 
 
