@@ -45,8 +45,8 @@ class PredictiveNeuron(Neuron):
     pace: Any
     limit: Any
     sizes: Any = None
-    reset: Literal["subtract", "zero"] = field(default="subtract", init=False)
-    v_reset: float = field(default=0.0, init=False)
+    reset: Literal["subtract", "zero", "value", "none"] = field(default="subtract", init=False)
+    v_reset: Any = field(default=0.0, init=False)
     code: Literal["binary", "signed", "differential"] = field(default="binary", init=False)
     levels: int = field(default=1, init=False)
     reset_delay: bool = field(default=False, init=False)
@@ -99,10 +99,6 @@ class PredictiveNeuron(Neuron):
     def by_channel(self) -> bool:
         """Whether any parameter differs between channels."""
         return any(np.ndim(getattr(self, name)) > 1 for name in self._by_step)
-
-    def coefficients(self) -> tuple[float, float]:
-        """Return decay and gain: 1 and 1."""
-        return 1.0, 1.0
 
     def schedule(self, channels: int) -> dict[str, Any]:
         """Return the arguments that the core needs for such neurons, besides those of every neuron.

@@ -14,7 +14,6 @@ from spikelet._util.checks import fail
 from spikelet.conversion.building import refuse
 from spikelet.layers.base import Spatial
 from spikelet.layers.graph import Graph, Node
-from spikelet.layers.neurons import is_silent
 from spikelet.layers.spiking_model import SpikingModel
 from spikelet.torch import layer_functions
 from spikelet.torch.layer_functions import aligned
@@ -106,8 +105,8 @@ class SpikingModule(nn.Module):
             if name in graph.inputs and isinstance(node.layer, Spatial)
         }
         self.steps = nn.ModuleList(
-            _readout(node, graph)
-            if is_silent(node.layer) and node.name in graph.outputs
+            _Readout(node.layer)
+            if isinstance(node.layer, layers.LI)
             else _step(node, neuron)
             for node in graph
         )
@@ -239,7 +238,7 @@ def _started(x: torch.Tensor, start: torch.Tensor, total: int) -> torch.Tensor:
 
 
 class _Readout(_Step):
-    """Neurons that do not spike, at the end: their output is the potential."""
+    """Neurons that do not spike: they send their potential."""
 
     def __init__(self, layer: Any) -> None:
         super().__init__(layer)
@@ -254,13 +253,6 @@ class _Readout(_Step):
         start = self.decay * aligned(self.v_init, x.ndim - 2)
         v: torch.Tensor = self.neuron(_started(self.gain * x, start, total))
         return v
-
-
-def _readout(node: Node, graph: Graph) -> _Readout:
-    if graph.consumers(node.name):
-        what = "gives its potential as an output and no spikes to other layers"
-        refuse(f"{_WHERE}: layer '{node.name}'", what, "leave out those layers, or this output")
-    return _Readout(node.layer)
 
 
 def _step(node: Node, neuron: dict[str, Any]) -> _Step:
@@ -283,7 +275,7 @@ def _step(node: Node, neuron: dict[str, Any]) -> _Step:
         if gain == 0 or (layer.reset == "zero" and layer.v_reset):
             refuse(where, "has no gain, or is not reset to 0", "only v_reset=0.0 can be trained")
         return _Spiking(layer, neuron)
-    if isinstance(layer, layers.Delay):
+    if isinstance(layer, layers.DelayedLinear):
         refuse(where, "has delays", "train the module that it was made from, with st.Delay")
     known = isinstance(layer, (layers.Add, layers.Concat, layers.Constant))
     if not known and layer_functions.function_of(layer) is None:
