@@ -197,7 +197,7 @@ def _model(name: str, neuron: layers.Neuron, dt: float, dtype: str) -> LIFDelta:
     if decay <= 0:
         fail(where, "decay", decay, "must be > 0 in a Network")
     plain = not np.any(neuron.v_init) and np.all(np.asarray(neuron.amplitude) == 1)
-    if not plain or neuron.code != "binary" or isinstance(neuron, layers.PredictiveIF):
+    if not plain or neuron.code != "binary" or isinstance(neuron, layers.PredictiveNeuron):
         refuse(
             where, "has more than threshold and reset", "use `SpikingModel` for converted networks"
         )

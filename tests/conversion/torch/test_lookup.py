@@ -52,7 +52,7 @@ def outputs(module: nn.Module, *given: torch.Tensor) -> Any:
 def test_tokens_reach_an_embedding_that_stays_in_pytorch() -> None:
     torch.manual_seed(0)
     module = Text()
-    model = sl.convert(module, TOKENS.float(), analog=["words"], steps=16, threads=1)
+    model = sl.convert(module, TOKENS.float(), keep=["words"], steps=16, threads=1)
     assert [n.name for n in model.graph if isinstance(n.layer, L.Foreign)] == ["words"]
     wanted = outputs(module, TOKENS)
     np.testing.assert_allclose(model.ann.run(TOKENS, 1).output, wanted, atol=1e-5)

@@ -16,7 +16,7 @@ from spikelet.io.nir.planar import planar
 from spikelet.io.nir.writing_layers import Writer
 from spikelet.io.nir.writing_neurons import Cell, Neurons, full
 from spikelet.io.nir.writing_readers import Request
-from spikelet.layers import LI, LIF, Linear, Neuron, PredictiveIF, Shape
+from spikelet.layers import LI, LIF, Linear, Neuron, PredictiveNeuron, Shape
 from spikelet.layers.graph import Graph, Node, Shapes
 from spikelet.layers.spiking_model import SpikingModel
 
@@ -147,7 +147,7 @@ def _cell(graph: Graph, node: Node, shape: Shape) -> tuple[Cell, Array | None]:
         return Cell(reset="none", **{name: full(v, shape) for name, v in names.items()}), None
     assert isinstance(layer, Neuron)
     at = f"{_WHERE}: layer '{node.name}' ({type(layer).__name__})"
-    if isinstance(layer, PredictiveIF):
+    if isinstance(layer, PredictiveNeuron):
         what = "spikes by a schedule that was fitted for a number of steps, which NIR does not have"
         refuse(at, what, 'convert with neuron="soft"')
     if layer.code != "binary":
