@@ -14,6 +14,7 @@ from spikelet.layers.neurons import Leak, Neuron
 
 __all__ = ["ALIF", "LI", "CubaLIF", "Synaptic"]
 
+
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Synaptic(Leak):
     """The parameters of a leak and of a synaptic current, which may be missing."""
@@ -137,7 +138,10 @@ class ALIF(Synaptic, Neuron):
     """
 
     _per_value: ClassVar[tuple[str, ...]] = (
-        *Neuron._per_value, *Synaptic._per_value, "adapt_decay", "boost"
+        *Neuron._per_value,
+        *Synaptic._per_value,
+        "adapt_decay",
+        "boost",
     )
 
     tau_adapt: float = 200.0

@@ -209,7 +209,6 @@ class IF(Neuron):
     __doc__ = (__doc__ or "") + "\n\n" + (Neuron.__doc__ or "").split("\n\n", 1)[1]
 
 
-
 @dataclass(frozen=True, eq=False, repr=False)
 class LIF(Leak, Neuron):
     r"""A leaky integrate-and-fire neuron, integrated exactly: a constant input x drives it to :math:`x (1 - e^{-t/\tau})`.

@@ -265,7 +265,11 @@ def _dynamics(layer: Neuron | LI) -> tuple[str, list[Any]] | None:
         v_reset = layer.v_reset
         later = layer.strict and layer.reset == "subtract" and not layer.reset_delay
         plain = isinstance(layer, (IF, LIF, PredictiveNeuron)) and not later and reset != "none"
-        if plain and np.ndim(decay) == np.ndim(gain) == np.ndim(v_reset) == 0 and np.all(drive == 0):
+        if (
+            plain
+            and np.ndim(decay) == np.ndim(gain) == np.ndim(v_reset) == 0
+            and np.all(drive == 0)
+        ):
             return None
     synapse = layer.synapse() if isinstance(layer, Synaptic) and layer.has_synapse else (None,) * 3
     adaptation = layer.adaptation() if isinstance(layer, ALIF) else (None, None)
