@@ -12,7 +12,11 @@ from numpy.typing import NDArray
 from spikelet import _core
 from spikelet.io.nir.fields import pair
 from spikelet.io.nir.flat import FlatNode
-from spikelet.io.nir.shapes import padded
+def padded(values, dims):
+    from spikelet.io.nir.node_layers import layers_of
+    p = layers_of(f"Conv{dims}d", values, ())[0].padding
+    return tuple(zip(p[::2], p[1::2]))
+
 
 __all__ = ["Map", "map_of"]
 

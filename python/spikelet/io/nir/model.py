@@ -12,23 +12,24 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spikelet._util.checks import choice, fail, integer, representable, scalar, shown
+from spikelet._util.checks import choice, fail, integer, named, representable, scalar, shown
 from spikelet._util.read_only import ReadOnly
 from spikelet._util.sealed import Sealed
 from spikelet._util.tensors import array_of
 from spikelet._util.threads import default_threads
+from spikelet.conversion.to_network import GraphNetwork, to_network
 from spikelet.io.nir.cells import Mode
 from spikelet.io.nir.fields import NEURONS
 from spikelet.io.nir.flat import FlatGraph, flatten
 from spikelet.io.nir.kept import Kept, Resets, kept
 from spikelet.io.nir.running import Choices, Run, State
-from spikelet.io.nir.to_layers import to_spiking_model
-from spikelet.io.nir.to_network import NirNetwork, to_network
+from spikelet.io.nir.to_graph import Scheme, to_graph
 from spikelet.layers.spiking_model import SpikingModel
 
 __all__ = ["NirModel", "NirResult"]
 
 Record = str | tuple[str, str]
+_MILLISECONDS = {"s": 1e3, "ms": 1.0}  # of the units of time constants
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,7 +183,9 @@ class NirModel(Sealed):
         A run in two pieces gives the same bits as a single run.
         """
         where = "NirModel.run"
-        dt, mode, resets = self._scheme(where, dt, mode, reset)
+        scheme = self._scheme(where, dt, mode, reset)
+        dt, mode = scheme.dt, scheme.mode
+        resets = self._kept.resets(None if reset is None else reset == "subtract")
         choice(where, "dtype", dtype, "float64", "float32")
         height = scalar(where, "spike_height", spike_height, "finite")
         threads = default_threads() if threads is None else integer(where, "threads", threads, 1)
@@ -218,33 +221,30 @@ class NirModel(Sealed):
         dtype: Literal["float32", "float64", "int16"] = "float64",
         threads: int | None = None,
     ) -> SpikingModel:
-        """Return a `SpikingModel` that sends the same spikes; the graph must be layered, without cycles.
+        """Return a `SpikingModel` that sends the same spikes.
 
         Parameters
         ----------
         dt, mode, reset
             As in `run`.
         dtype, threads
-            Options of `SpikingModel`. In float64 spikes are those of `run`, unless a potential meets its threshold within
-            rounding.
+            Options of `SpikingModel`. In float64 spikes are those of `run`.
 
         Returns
         -------
         SpikingModel
-            Its `run(x)` takes [T, B, ...], and its layers have the names of the nodes. The potential of a final LI or I is
-            ``run(x, record="v").v``.
+            Its `run(x)` takes [T, B, ...], and its layers have the names of the nodes. Several inputs have the names of
+            `inputs`. An edge that closes a cycle becomes a `Delay` of one step.
 
         Raises
         ------
         ValueError
-            If a node has no layer: current-based neurons, delays, cycles, potentials that lead to other nodes, decays that
-            differ within a population. The message names the node and what to use instead.
+            If no layer can step like a node; the message names the node and the rule.
         """
         where = "NirModel.to_spiking_model"
-        dt, mode, resets = self._scheme(where, dt, mode, reset)
-        return to_spiking_model(
-            self._flat, dt, mode, resets, dtype, self._kept.v_init, threads=threads
-        )
+        made = to_graph(where, self._flat, self._scheme(where, dt, mode, reset))
+        with named(where):
+            return SpikingModel(made.graph, dtype=dtype, threads=threads)
 
     def to_network(
         self,
@@ -256,7 +256,7 @@ class NirModel(Sealed):
         dtype: Literal["float32", "float64"] = "float64",
         seed: int = 0,
         threads: int | None = None,
-    ) -> NirNetwork:
+    ) -> GraphNetwork:
         """Return an event-driven `Network` that sends the same spikes, to add plasticity, noise and recorders.
 
         Populations are models of `Equations`; all that lies between neurons (weights, convolutions, pooling, delays)
@@ -274,7 +274,7 @@ class NirModel(Sealed):
 
         Returns
         -------
-        NirNetwork
+        GraphNetwork
 
         Raises
         ------
@@ -283,18 +283,17 @@ class NirModel(Sealed):
             synapses. The message names the node and what to use instead.
         """
         where = "NirModel.to_network"
-        dt, mode, resets = self._scheme(where, dt, mode, reset)
+        scheme = self._scheme(where, dt, mode, reset)
         choice(where, "unit", unit, "s", "ms")
-        if self._kept.v_init:
-            name = next(iter(self._kept.v_init))
-            msg = f"{where}: node '{name}' has initial potentials, which a network loses at reset(); use run"
-            raise ValueError(msg)
-        return to_network(
-            self._flat, dt, mode, resets, unit, dtype=dtype, seed=seed, threads=threads
-        )
+        graph = to_graph(where, self._flat, scheme, ()).graph
+        shapes = {name: self.inputs[name] for name in graph.inputs}
+        step = scheme.dt * _MILLISECONDS[unit]
+        return to_network(where, graph, shapes, step, dtype=dtype, seed=seed, threads=threads)
 
-    def _scheme(self, where: str, dt: Any, mode: Any, reset: Any) -> tuple[float, Mode, Resets]:
-        """Return the time step, the mode, and which resets subtract, after checks; by default as the metadata says."""
+    def _scheme(
+        self, where: str, dt: Any, mode: Any, reset: Any, height: float = 1.0
+    ) -> Scheme:
+        """Return how neurons step, after checks; by default as the metadata says."""
         known = self._kept
         if dt is None and known.dt is None:
             msg = f"{where}: dt must be given, in the unit of the time constants: the graph does not say"
@@ -304,7 +303,8 @@ class NirModel(Sealed):
         choice(where, "mode", mode, "exact", "euler")
         if reset is not None:
             choice(where, "reset", reset, "value", "subtract")
-        return dt, mode, known.resets(None if reset is None else reset == "subtract")
+        resets = known.resets(None if reset is None else reset == "subtract")
+        return Scheme(dt, mode, resets.subtract, resets.at, known.v_init, height)
 
     def _records(
         self, where: str, record: Record | Iterable[Record]

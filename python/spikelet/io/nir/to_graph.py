@@ -6,7 +6,7 @@ import graphlib
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,16 +14,15 @@ from numpy.typing import NDArray
 from spikelet import layers
 from spikelet._util.advice import advise
 from spikelet._util.checks import fail, named
+from spikelet.io.nir.equations import Floats, Mode, crossing, step_of
 from spikelet.io.nir.fields import MAX_VALUES
 from spikelet.io.nir.flat import FlatGraph, FlatNode
 from spikelet.layers import Layer
 from spikelet.layers.graph import Graph, Node
 
-__all__ = ["Floats", "LayerGraph", "Mode", "Scheme", "to_graph"]
+__all__ = ["LayerGraph", "Scheme", "closing_edges", "delay_steps", "to_graph"]
 
-Mode = Literal["exact", "euler"]
-Floats = NDArray[np.float64]
-_At = tuple[str, int]  # a node, and how many steps late its output is
+Values = Mapping[str, Floats]
 
 
 @dataclass(frozen=True)
@@ -59,14 +58,16 @@ class Scheme:
 
 @dataclass(frozen=True, eq=False)
 class LayerGraph:
-    """The graph of layers, and the names of the layers that compute the outputs of nodes."""
+    """The graph of layers, and the name of the layer that computes each output node."""
 
     graph: Graph
     stands: Mapping[str, str]
 
 
-def to_graph(where: str, flat: FlatGraph, scheme: Scheme, wanted: Iterable[str] = ()) -> LayerGraph:
-    """Return the layers of a graph.
+def to_graph(
+    where: str, flat: FlatGraph, scheme: Scheme, wanted: Iterable[str] | None = None
+) -> LayerGraph:
+    """Return the layers of a graph, as far as its outputs need them.
 
     Cycles get a `Delay` of one step where a depth-first search from the inputs leads back to its own path. It stands behind
     the neurons of the cycle rather than behind the weights that follow them: before the first step, neurons have sent
@@ -78,68 +79,56 @@ def to_graph(where: str, flat: FlatGraph, scheme: Scheme, wanted: Iterable[str] 
         The caller, for error messages.
     flat : FlatGraph
     scheme : Scheme
-    wanted : iterable of str
-        Nodes whose outputs are outputs of the graph of layers, besides those of `flat` and of neurons that lead nowhere.
+    wanted : iterable of str, optional
+        Nodes that are outputs, too. All nodes with a state are then part of the graph, whether or not an output needs them.
     """
-    return _Builder(where, flat, scheme).built(wanted)
+    builder = _Builder(where, flat, scheme)
+    for name in (*flat.outputs.values(), *(wanted or ())):
+        builder.need(name)
+    for name, node in flat.nodes.items() if wanted is not None else ():
+        if node.remembers and not builder.needs(name):
+            builder.need(name)
+    return builder.built()
 
 
 # --- rows: the layer of a node with a state ---------------------------------------------------------
 
 
-def _integrator(node: FlatNode, scheme: Scheme, p: Mapping[str, Floats]) -> dict[str, Any]:
-    """The parameters of ``v' = r x``, whose step is the same in both modes."""
+def _integrator(p: Values, scheme: Scheme) -> dict[str, Any]:
+    """Return the parameters of ``v' = r x``, whose step is the same in both modes."""
     return {"decay": 1.0, "gain": p["r"] * scheme.dt}
 
 
-def _leaky(node: FlatNode, scheme: Scheme, p: Mapping[str, Floats]) -> dict[str, Any]:
-    r"""The parameters of ``tau v' = v_leak - v + r x`` for an input that is constant over the step.
+def _leaky(p: Values, scheme: Scheme) -> dict[str, Any]:
+    r"""Return the parameters of ``tau v' = v_leak - v + r x`` for an input that is constant over the step.
 
     Exact: :math:`v(dt) = e^{-dt/\tau} v + (1 - e^{-dt/\tau}) (v_{leak} + r x)`.
     """
-    leak, reached = _step(node, scheme, "tau", p)
+    leak, reached = step_of(scheme.dt, p["tau"], scheme.mode)
     return {"decay": leak, "gain": p["r"] * reached, "drive": p["v_leak"] * reached}
 
 
-def _current_based(node: FlatNode, scheme: Scheme, p: Mapping[str, Floats]) -> dict[str, Any]:
-    """The parameters of both equations of CubaLI and CubaLIF.
+def _current_based(p: Values, scheme: Scheme) -> dict[str, Any]:
+    """Return the parameters of both equations of CubaLI and CubaLIF.
 
     The exact solution has a limit at ``tau_syn = tau_mem``. Euler's method steps the synaptic current first, and the
     potential with the new current, as snnTorch, Norse and SpikingJelly do.
     """
-    leak, reached = _step(node, scheme, "tau_mem", p)
-    decay, gain = _step(node, scheme, "tau_syn", p)
+    leak, reached = step_of(scheme.dt, p["tau_mem"], scheme.mode)
+    decay, gain = step_of(scheme.dt, p["tau_syn"], scheme.mode)
     gain = gain * p["w_in"]
+    given = {"decay": leak, "drive": p["v_leak"] * reached, "syn_decay": decay, "syn_gain": gain}
     if scheme.mode == "euler":
-        a = reached * p["r"]
-        pull, direct = a * decay, a * gain
-    else:
-        from scipy.special import exprel  # noqa: PLC0415  slow to import
-
-        a, b = scheme.dt / p["tau_mem"], scheme.dt / p["tau_syn"]
-        across = a * np.exp(-np.minimum(a, b)) * exprel(-np.abs(a - b))
-        pull, direct = p["r"] * across, p["r"] * p["w_in"] * (reached - across)
-    return {
-        "decay": leak, "gain": direct, "drive": p["v_leak"] * reached, "pull": pull, "syn_decay": decay, "syn_gain": gain,
-    }  # fmt: skip
-
-
-def _step(
-    node: FlatNode, scheme: Scheme, name: str, p: Mapping[str, Floats]
-) -> tuple[Floats, Floats]:
-    """Return the decay in a step for a time constant, and the part of the way to the limit that a step covers."""
-    tau, dt = p[name], scheme.dt
-    if scheme.mode == "euler" and not (dt < 2 * tau).all():
-        problem = f"is not below 2 {name} = {2 * float(tau.min()):g}, so Euler's method oscillates without limit"
-        advise(f"node '{node.name}' ({node.kind})", "dt", dt, problem, f"are dt and {name} in one unit?")  # fmt: skip
-    a = dt / tau
-    return (1 - a, a) if scheme.mode == "euler" else (np.exp(-a), -np.expm1(-a))
+        return given | {"gain": p["r"] * reached}
+    across = crossing(scheme.dt, p["tau_mem"], p["tau_syn"])
+    direct = p["r"] * p["w_in"] * (reached - across)
+    return given | {"gain": direct, "pull": p["r"] * across}
 
 
 def _neuron(node: FlatNode, scheme: Scheme) -> Layer:
     kind, equations = _NEURONS[node.kind]
     p = {name: np.broadcast_to(value, node.takes) for name, value in node.values.items()}
-    given = equations(node, scheme, p)
+    given = equations(p, scheme)
     if node.name in scheme.v_init:
         given["v_init"] = scheme.v_init[node.name]
     if "v_threshold" in p:
@@ -167,7 +156,7 @@ def delay_steps(node: FlatNode, dt: float) -> NDArray[np.int64]:
     steps = np.rint(np.broadcast_to(node.values["delay"], node.takes) / dt)
     if steps.size and float(steps.max()) * steps.size > MAX_VALUES:
         rule = f"must be at most {MAX_VALUES // steps.size} steps of dt = {dt:g} (are both in one unit?)"
-        fail(f"node '{node.name}' (Delay)", "delay", float(node.values["delay"].max()), rule)
+        fail("Delay", "delay", float(node.values["delay"].max()), rule)
     return steps.astype(np.int64)
 
 
@@ -178,7 +167,7 @@ def _simple(value: Any) -> Any:
     return value
 
 
-_NEURONS: Mapping[str, tuple[type[Any], Callable[..., dict[str, Any]]]] = {
+_NEURONS: Mapping[str, tuple[type[Any], Callable[[Values, Scheme], dict[str, Any]]]] = {
     "I": (layers.LI, _integrator),
     "IF": (layers.LIF, _integrator),
     "LI": (layers.LI, _leaky),
@@ -196,34 +185,157 @@ _ROWS: Mapping[str, Callable[[FlatNode, Scheme], Layer | None]] = {
 # --- the graph --------------------------------------------------------------------------------------
 
 
+class _Signal(NamedTuple):
+    """The output of a node, or an input of the graph, at this step or some steps late."""
+
+    name: str
+    late: int = 0
+    is_input: bool = False
+
+
 class _Builder:
-    """Adds the layers that outputs need."""
+    """Collects the signals that some nodes need, and makes layers of them."""
 
     def __init__(self, where: str, flat: FlatGraph, scheme: Scheme) -> None:
-        self._flat, self._nodes = flat, {}  # type: ignore[var-annotated]  # Node by name
-        self._layers: dict[str, list[Layer]] = {}
-        for name, node in flat.nodes.items():
-            if node.kind not in _ROWS:
-                self._layers[name] = node.layers
-                continue
-            with named(where):
-                layer = _ROWS[node.kind](node, scheme)
-            self._layers[name] = [] if layer is None else [layer]
-        breaking = {
-            name
-            for name, found in self._layers.items()
-            if found and isinstance(found[0], layers.Delay) and np.min(found[0].steps) >= 1
-        }
-        within = [(a, b) for a, b in flat.edges if a not in breaking and b not in breaking]
+        self._where, self._flat = where, flat
+        self._layers = {name: _layers_of(where, node, scheme) for name, node in flat.nodes.items()}
+        breaking = {name for name, chain in self._layers.items() if any(map(_breaks_cycles, chain))}
         self._closing = closing_edges(flat, [(a, b) for a, b in flat.edges if b not in breaking])
         self._inputs = {node: name for name, node in flat.inputs.items()}
-        self._used: set[str] = set()  # inputs
-        del within
+        self._needed: dict[_Signal, list[_Signal]] = {}  # signals, and those that they are made of
+        self._ends: dict[str, None] = {}
 
-    def built(self, wanted: Iterable[str]) -> LayerGraph:
-        leads = {before for before, _ in self._flat.edges}
-        ends = dict.fromkeys([*self._flat.outputs.values(), *wanted])
-        ends |= dict.fromkeys(n for n in self._flat.nodes if n not in leads and self._flat.nodes[n].remembers)  # fmt: skip
-        waiting: list[_At] = [(name, 0) for name in ends]
-        stands: dict[_At, str] = {}
-        ...
+    def need(self, name: str) -> None:
+        """Make a node an output."""
+        self._ends[name] = None
+        waiting = [_Signal(name)]
+        for signal in waiting:
+            if signal not in self._needed:
+                self._needed[signal] = self._sources(signal)
+                waiting += self._needed[signal]
+
+    def needs(self, name: str) -> bool:
+        """Return whether an output depends on a node."""
+        return _Signal(name) in self._needed
+
+    def _sources(self, signal: _Signal) -> list[_Signal]:
+        name, late, is_input = signal
+        if self._is_held(signal):
+            return [_Signal(name, 0, is_input)]
+        if is_input:
+            return []
+        given = [_Signal(self._inputs[name], late, is_input=True)] if name in self._inputs else []
+        sources = self._flat.nodes[name].sources
+        return given + [_Signal(s, late + ((s, name) in self._closing)) for s in sources]
+
+    def _is_held(self, signal: _Signal) -> bool:
+        """Return whether a signal is an input, or the output of a node with a state, of an earlier step."""
+        name, late, is_input = signal
+        return late > 0 and (is_input or self._flat.nodes[name].remembers)
+
+    def _chain(self, signal: _Signal) -> list[Layer]:
+        """Return the layers that make a signal of its sources, one after the other."""
+        if self._is_held(signal):
+            return [layers.Delay(signal.late)]
+        if signal.is_input:
+            return []
+        sources, chain = self._needed[signal], self._layers[signal.name]
+        if not sources:
+            return [layers.Constant(np.zeros(self._flat.nodes[signal.name].takes)), *chain]
+        return [layers.Add(), *chain] if len(sources) > 1 else list(chain)
+
+    def built(self) -> LayerGraph:
+        """Return the layers of all signals collected so far."""
+        inputs = [signal.name for signal in self._needed if signal.is_input and not signal.late]
+        chains = {signal: self._chain(signal) for signal in self._needed}
+        taken, stands = set(inputs), {}  # type: ignore[var-annotated]
+
+        def free(name: str, own: str = "") -> str:
+            while name in taken or (name != own and name in self._flat.nodes):
+                name += "_"
+            taken.add(name)
+            return name
+
+        waits = {
+            signal: [] if any(map(_breaks_cycles, chain)) else self._needed[signal]
+            for signal, chain in chains.items()
+        }
+        for signal in graphlib.TopologicalSorter(waits).static_order():
+            chain, sources = chains[signal], self._needed[signal]
+            if signal.is_input and not signal.late:
+                stands[signal] = signal.name
+                continue
+            first = stands.get(sources[0]) if sources else None
+            if not chain and first in inputs and not signal.late and signal.name in self._ends:
+                chain.append(layers.Reshape(self._flat.nodes[signal.name].sends))
+            if not chain:
+                stands[signal] = first
+                continue
+            name = f"{signal.name}.back" if self._is_held(signal) else signal.name
+            stands[signal] = free(name, signal.name if not self.needs(signal.name) or not signal.late else "")
+        nodes = {}
+        for signal, chain in chains.items():
+            before = tuple(stands[source] for source in self._needed[signal])
+            for k, layer in enumerate(chain, 1):
+                name = stands[signal]
+                if k < len(chain):
+                    name = free(f"{name}.{'sum' if isinstance(layer, layers.Add) else k}")
+                nodes[name] = Node(name, layer, before)
+                before = (name,)
+        needs = {
+            name: [] if _breaks_cycles(node.layer) else [n for n in node.inputs if n in nodes]
+            for name, node in nodes.items()
+        }
+        ordered = [nodes[name] for name in graphlib.TopologicalSorter(needs).static_order()]
+        ends = {name: stands[_Signal(name)] for name in self._ends}
+        with named(self._where):
+            graph = Graph(ordered, self._where, inputs, list(dict.fromkeys(ends.values())))
+        return LayerGraph(graph, ends)
+
+
+def _layers_of(where: str, node: FlatNode, scheme: Scheme) -> list[Layer]:
+    if node.kind not in _ROWS:
+        return node.layers
+    here = f"{where}: node '{node.name}' ({node.kind})"
+    for name in ("tau", "tau_mem", "tau_syn") if scheme.mode == "euler" else ():
+        shortest = float(np.min(node.values.get(name, np.inf)))
+        if not scheme.dt < 2 * shortest:
+            problem = f"is not below 2 {name} = {2 * shortest:g}, so Euler's method oscillates without limit"
+            advise(here, "dt", scheme.dt, problem, f"are dt and {name} in one unit?")
+    with named(here):
+        layer = _ROWS[node.kind](node, scheme)
+    return [] if layer is None else [layer]
+
+
+def _breaks_cycles(layer: Layer) -> bool:
+    return isinstance(layer, layers.Delay) and layer.breaks_cycles
+
+
+def closing_edges(flat: FlatGraph, edges: list[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Return the edges that close a cycle.
+
+    A depth-first search from the inputs, in the order of their names and along the edges in the order of the file, finds
+    them: they lead back to a node of the path so far.
+    """
+    targets: dict[str, list[str]] = defaultdict(list)
+    for before, after in edges:
+        targets[before].append(after)
+    found: set[tuple[str, str]] = set()
+    done: set[str] = set()
+    for start in (*(flat.inputs[name] for name in sorted(flat.inputs)), *sorted(flat.nodes)):
+        if start in done:
+            continue
+        path, on_path = [(start, iter(targets[start]))], {start}
+        while path:
+            name, rest = path[-1]
+            following = next(rest, None)
+            if following is None:
+                path.pop()
+                on_path.discard(name)
+                done.add(name)
+            elif following in on_path:
+                found.add((name, following))
+            elif following not in done:
+                path.append((following, iter(targets[following])))
+                on_path.add(following)
+    return found

@@ -14,7 +14,7 @@ from spikelet import layers as L
 from spikelet._util.checks import representable
 from spikelet._util.extras import extra
 from spikelet.conversion.building import refuse
-from spikelet.io.nir.writing_neurons import Cell, Neurons, full
+from spikelet.io.nir.writing_neurons import Cell, Neurons, cell_of, full
 from spikelet.layers import Layer, Movement, Shape
 from spikelet.layers.graph import Graph, Shapes
 
@@ -25,6 +25,7 @@ Array = NDArray[Any]
 _CONVOLUTIONS: dict[int, type[Any]] = {1: L.Conv1d, 2: L.Conv2d}  # by their number of axes
 _MEANS: dict[int, type[Any]] = {1: L.AvgPool1d, 2: L.AvgPool2d}
 _MAXIMA = (L.MaxPool1d, L.MaxPool2d, L.MaxPool3d, L.AdaptiveMaxPool1d, L.AdaptiveMaxPool2d, L.AdaptiveMaxPool3d)  # fmt: skip
+_NEURONS = (L.IF, L.LIF, L.CubaLIF, L.LI, L.ALIF, L.PredictiveIF)  # of which the last two are refused
 _IN_PARTS = (
     "write the parts before and behind it as graphs of their own, and apply the layer between them"
 )
@@ -32,7 +33,6 @@ _HINTS: dict[type[Layer], tuple[str, str]] = {
     **dict.fromkeys(
         _MAXIMA, ("is max pooling, which NIR does not have", "train with average pooling")
     ),
-    L.Delay: ("is a layer of delays, which is not written", _IN_PARTS),
     L.Upsample: (
         "is an upsampling, which NIR does not have",
         "if it is the first layer, pass upsampled samples; otherwise " + _IN_PARTS,
@@ -97,6 +97,7 @@ class Writer:
         self.edges: list[tuple[str, str]] = []
         self.notes: list[str] = []
         self._factors: list[tuple[str, Array]] = []  # of the inputs of populations
+        self.recurrent: set[str] = set()  # delays that edges of NIR have of themselves
 
     # --- the graph -------------------------------------------------------------------------------
 
@@ -162,12 +163,23 @@ class Writer:
             source: self.input(shapes[source], name)
             for source, name in zip(graph.inputs, names, strict=True)
         }
+        later = dict(graph.loops)
+        self.recurrent = {name for name, source in later.items() if _is_own(graph, name, source)}
         for node in graph:
-            sources = [wires[name] for name in node.inputs]
+            sources = [
+                wires[name] if name in wires else [Term(f"\0{name}", _spike_of(graph[name].layer))]
+                for name in node.inputs
+            ]
             before = [shapes[name] for name in node.inputs]
             row = _ROWS.get(type(node.layer), _refused)
             place = Place(node.name, node.layer, sources, before, shapes[node.name])
             wires[node.name] = row(self, place)
+        for source in set(later.values()):
+            terms = wires[source]
+            if _spike_of(graph[source].layer) is None:
+                terms = self.plain(terms, shapes[source])
+            ends = [(f"\0{source}", [term.key for term in terms])]
+            self.edges = [(k, b) for a, b in self.edges for k in dict(ends).get(a, [a])]
         for name in graph.outputs:
             key = "output" if len(graph.outputs) == 1 else f"{name}_output"
             self.output(wires[name], shapes[name], key)
@@ -232,17 +244,13 @@ class Writer:
     def population(
         self, name: str, cell: Cell, factor: Array | None, terms: list[Term], shape: Shape
     ) -> list[Term]:
-        """Add neurons, with their recurrent weights."""
+        """Add neurons."""
         terms = self.plain(terms, shape)
         cell, of_input = self.neurons.input_factor(cell)
         made = self.neurons.nodes(cell, shape, self.at(name))
         key = first = self.add(name, made[0], terms, shape, shape)
         for node in made[1:]:
             key = self.add(f"{name}_spikes", node, [Term(key)], shape, shape)
-        if cell.recurrent is not None:
-            node = self.dense(cell.recurrent, None)
-            back = self.add(f"{name}_recurrent", node, [Term(key)], shape, shape)
-            self.edges.append((back, first))
         if of_input is not None:
             self._factors.append((first, of_input))
         return [Term(key, factor)]
@@ -317,8 +325,19 @@ class Writer:
 
 
 def _neuron(w: Writer, at: Place) -> list[Term]:
-    cell, factor = w.neurons.cell(at.layer, at.after, w.at(at.name))
+    cell, factor = cell_of(at.layer, at.after, w.at(at.name))
     return w.population(at.name, cell, factor, at.terms, at.after)
+
+
+def _delay(w: Writer, at: Place) -> list[Term]:
+    if at.name in w.recurrent:
+        if not w.reader.recurrence:
+            what = f"makes a network recurrent, and {w.reader.title}'s reader runs no recurrent graphs"
+            refuse(w.at(at.name), what, 'write it with convention="nir"')
+        return at.terms
+    steps = full(at.layer.steps, at.shape)
+    node = w.nir.Delay(delay=steps * w.neurons.dt)
+    return [Term(w.add(at.name, node, w.plain(at.terms, at.shape), at.after, at.shape))]
 
 
 def _linear(w: Writer, at: Place) -> list[Term]:
@@ -428,9 +447,8 @@ def _refused(w: Writer, at: Place) -> NoReturn:
 
 
 _ROWS: Mapping[type[Layer], Callable[[Writer, Place], list[Term]]] = {
-    L.IF: _neuron,
-    L.LIF: _neuron,
-    L.PredictiveIF: _neuron,  # refused with a way out
+    **dict.fromkeys(_NEURONS, _neuron),
+    L.Delay: _delay,
     L.Linear: _linear,
     L.Conv1d: _conv,
     L.Conv2d: _conv,
@@ -446,7 +464,34 @@ _ROWS: Mapping[type[Layer], Callable[[Writer, Place], list[Term]]] = {
 }
 
 
-# --- factors and kernels -----------------------------------------------------------------------------
+# --- recurrence, factors and kernels -----------------------------------------------------------------------------
+
+
+def _spike_of(layer: Layer) -> Array | None:
+    """Return the factor of the spikes of a layer."""
+    amplitude = np.asarray(getattr(layer, "amplitude", 1.0))
+    return amplitude if (amplitude != 1).any() else None
+
+
+def _is_own(graph: Graph, delay: str, source: str) -> bool:
+    """Return whether a delay of one step leads from neurons back to themselves by a chain of layers.
+
+    NIR has no node for it: the edge that closes a cycle takes a step.
+    """
+    if np.any(np.asarray(graph[delay].layer.steps) != 1) or type(graph[source].layer) not in _NEURONS:
+        return False
+    name = delay
+    while name != source:
+        after = graph.consumers(name)
+        if len(after) != 1 or name in graph.outputs:
+            return False
+        node = after[0]
+        if len(node.inputs) > 1 and not (type(node.layer) is L.Add and graph.consumers(node.name) == [graph[source]]):  # fmt: skip
+            return False
+        if type(node.layer) in (L.Delay, *_NEURONS) and node.name != source:
+            return False
+        name = node.name
+    return True
 
 
 def _same(a: Array | None, b: Array | None) -> bool:

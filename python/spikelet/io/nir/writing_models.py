@@ -10,7 +10,7 @@ from spikelet import _core
 from spikelet._util.checks import fail
 from spikelet.conversion.building import input_shape
 from spikelet.io.nir.writing_layers import Writer
-from spikelet.io.nir.writing_neurons import Neurons, has_synapse
+from spikelet.io.nir.writing_neurons import Neurons
 from spikelet.io.nir.writing_readers import Request
 from spikelet.layers import LIF, Linear, Shape
 from spikelet.layers.graph import Graph, Shapes
@@ -51,8 +51,9 @@ def write_graph(
     own_type : "float32" or "float64"
         Precision of the model.
     """
-    synapses = any(has_synapse(node.layer) for node in graph)
-    dt, mode = request.step(own_step), request.steps(synapses=synapses)
+    # The current of these acts within the step, as with Euler's method.
+    euler = any(getattr(node.layer, "has_synapse", False) and node.layer.pull is None for node in graph)
+    dt, mode = request.step(own_step), request.steps(synapses=euler)
     neurons = Neurons(request.convention, dt, mode, request.compared(own_type))
     writer = Writer(neurons, request.real(own_type), _WHERE)
     writer.layers(graph, _sample_shape(graph, request.input_shape))
