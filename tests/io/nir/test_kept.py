@@ -10,7 +10,7 @@ import pytest
 
 import spikelet as sl
 from spikelet import layers
-from spikelet.io.nir.kept import Kept, Resets
+from spikelet.io.nir.kept import Kept
 
 nir = pytest.importorskip("nir")
 

@@ -6,7 +6,7 @@ import graphlib
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from spikelet import layers
 from spikelet._util.advice import advise
 from spikelet._util.checks import fail, named
 from spikelet.io.nir.equations import Floats, Mode, crossing, step_of
-from spikelet.io.nir.fields import MAX_VALUES
+from spikelet.io.nir.fields import MAX_VALUES, NEURONS
 from spikelet.io.nir.flat import FlatGraph, FlatNode
 from spikelet.layers import Layer
 from spikelet.layers.graph import Graph, Node
@@ -51,6 +51,12 @@ class Scheme:
     v_init: Mapping[str, Floats] = field(default_factory=dict)
     height: float = 1.0
 
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """What distinguishes schemes of one graph."""
+        chosen = self.subtract if isinstance(self.subtract, bool) else None
+        return self.dt, self.mode, chosen, self.height
+
     def subtracts(self, name: str) -> bool:
         """Return whether a spike of this node subtracts the threshold."""
         return self.subtract if isinstance(self.subtract, bool) else name in self.subtract
@@ -58,14 +64,19 @@ class Scheme:
 
 @dataclass(frozen=True, eq=False)
 class LayerGraph:
-    """The graph of layers, and the name of the layer that computes each output node."""
+    """The graph of layers, and the name of the layer that computes each requested quantity of a node."""
 
     graph: Graph
-    stands: Mapping[str, str]
+    stands: Mapping[tuple[str, str], str]
 
 
 def to_graph(
-    where: str, flat: FlatGraph, scheme: Scheme, wanted: Iterable[str] | None = None
+    where: str,
+    flat: FlatGraph,
+    scheme: Scheme,
+    wanted: Iterable[tuple[str, str]] = (),
+    *,
+    everything: bool = False,
 ) -> LayerGraph:
     """Return the layers of a graph, as far as its outputs need them.
 
@@ -79,15 +90,20 @@ def to_graph(
         The caller, for error messages.
     flat : FlatGraph
     scheme : Scheme
-    wanted : iterable of str, optional
-        Nodes that are outputs, too. All nodes with a state are then part of the graph, whether or not an output needs them.
+    wanted : iterable of (str, str)
+        Nodes whose output ("out"), potential ("v") or synaptic current ("i") has to be computed, too.
+    everything : bool
+        Include the neurons that no output needs.
     """
     builder = _Builder(where, flat, scheme)
-    for name in (*flat.outputs.values(), *(wanted or ())):
-        builder.need(name)
-    for name, node in flat.nodes.items() if wanted is not None else ():
-        if node.remembers and not builder.needs(name):
-            builder.need(name)
+    for name in flat.outputs.values():
+        builder.need(name, "out")
+    for name, what in wanted:
+        builder.need(name, what)
+    for name, node in flat.nodes.items() if everything else ():
+        if node.kind in NEURONS and not builder.needs(name):
+            builder.need(name, "out")
+    builder.need_an_input()
     return builder.built()
 
 
@@ -186,11 +202,11 @@ _ROWS: Mapping[str, Callable[[FlatNode, Scheme], Layer | None]] = {
 
 
 class _Signal(NamedTuple):
-    """The output of a node, or an input of the graph, at this step or some steps late."""
+    """The output of a node, or an input of the graph or a synaptic current, at this step or some steps late."""
 
     name: str
     late: int = 0
-    is_input: bool = False
+    kind: Literal["out", "input", "current"] = "out"
 
 
 class _Builder:
@@ -203,12 +219,12 @@ class _Builder:
         self._closing = closing_edges(flat, [(a, b) for a, b in flat.edges if b not in breaking])
         self._inputs = {node: name for name, node in flat.inputs.items()}
         self._needed: dict[_Signal, list[_Signal]] = {}  # signals, and those that they are made of
-        self._ends: dict[str, None] = {}
+        self._ends: dict[tuple[str, str], _Signal] = {}
 
-    def need(self, name: str) -> None:
-        """Make a node an output."""
-        self._ends[name] = None
-        waiting = [_Signal(name)]
+    def need(self, name: str, what: str) -> None:
+        """Make a quantity of a node an output: "out", "v" or "i"."""
+        end = self._ends[name, what] = _Signal(name, kind="current" if what == "i" else "out")
+        waiting = [end]
         for signal in waiting:
             if signal not in self._needed:
                 self._needed[signal] = self._sources(signal)
@@ -218,35 +234,47 @@ class _Builder:
         """Return whether an output depends on a node."""
         return _Signal(name) in self._needed
 
+    def need_an_input(self) -> None:
+        """Add an input if there is none: a model has to have one."""
+        if not any(signal.kind == "input" for signal in self._needed):
+            for name in list(self._inputs)[:1] or list(self._flat.nodes)[:1]:
+                self._inputs.setdefault(name, name)
+                self._needed.clear()
+                for end in [*self._ends, (name, "out")]:
+                    self.need(*end)
+
     def _sources(self, signal: _Signal) -> list[_Signal]:
-        name, late, is_input = signal
+        name, late, kind = signal
         if self._is_held(signal):
-            return [_Signal(name, 0, is_input)]
-        if is_input:
+            return [signal._replace(late=0)]
+        if kind == "input":
             return []
-        given = [_Signal(self._inputs[name], late, is_input=True)] if name in self._inputs else []
+        given = [_Signal(self._inputs[name], late, "input")] if name in self._inputs else []
         sources = self._flat.nodes[name].sources
         return given + [_Signal(s, late + ((s, name) in self._closing)) for s in sources]
 
     def _is_held(self, signal: _Signal) -> bool:
         """Return whether a signal is an input, or the output of a node with a state, of an earlier step."""
-        name, late, is_input = signal
-        return late > 0 and (is_input or self._flat.nodes[name].remembers)
+        name, late, kind = signal
+        return late > 0 and (kind == "input" or self._flat.nodes[name].remembers)
 
     def _chain(self, signal: _Signal) -> list[Layer]:
         """Return the layers that make a signal of its sources, one after the other."""
         if self._is_held(signal):
             return [layers.Delay(signal.late)]
-        if signal.is_input:
+        if signal.kind == "input":
             return []
-        sources, chain = self._needed[signal], self._layers[signal.name]
+        sources, chain = self._needed[signal], list(self._layers[signal.name])
+        if signal.kind == "current":
+            decay, gain, _ = chain[0].synapse()  # type: ignore[attr-defined]  # a current-based neuron
+            chain = [layers.LI(decay=decay, gain=gain)]
         if not sources:
             return [layers.Constant(np.zeros(self._flat.nodes[signal.name].takes)), *chain]
-        return [layers.Add(), *chain] if len(sources) > 1 else list(chain)
+        return [layers.Add(), *chain] if len(sources) > 1 else chain
 
     def built(self) -> LayerGraph:
         """Return the layers of all signals collected so far."""
-        inputs = [signal.name for signal in self._needed if signal.is_input and not signal.late]
+        inputs = [name for name, late, kind in self._needed if kind == "input" and not late]
         chains = {signal: self._chain(signal) for signal in self._needed}
         taken, stands = set(inputs), {}  # type: ignore[var-annotated]
 
@@ -260,19 +288,24 @@ class _Builder:
             signal: [] if any(map(_breaks_cycles, chain)) else self._needed[signal]
             for signal, chain in chains.items()
         }
+        ends = set(self._ends.values())
         for signal in graphlib.TopologicalSorter(waits).static_order():
             chain, sources = chains[signal], self._needed[signal]
-            if signal.is_input and not signal.late:
-                stands[signal] = signal.name
+            name, late, kind = signal
+            if kind == "input" and not late:
+                stands[signal] = name
                 continue
             first = stands.get(sources[0]) if sources else None
-            if not chain and first in inputs and not signal.late and signal.name in self._ends:
-                chain.append(layers.Reshape(self._flat.nodes[signal.name].sends))
+            if not chain and first in inputs and signal in ends:
+                chain.append(layers.Reshape(self._flat.nodes[name].sends))
             if not chain:
                 stands[signal] = first
-                continue
-            name = f"{signal.name}.back" if self._is_held(signal) else signal.name
-            stands[signal] = free(name, signal.name if not self.needs(signal.name) or not signal.late else "")
+            elif kind == "current":
+                stands[signal] = free(f"{name}.i")
+            elif self._is_held(signal):
+                stands[signal] = free(f"{name}.back")
+            else:
+                stands[signal] = free(name, name if not late or not self.needs(name) else "")
         nodes = {}
         for signal, chain in chains.items():
             before = tuple(stands[source] for source in self._needed[signal])
@@ -287,10 +320,10 @@ class _Builder:
             for name, node in nodes.items()
         }
         ordered = [nodes[name] for name in graphlib.TopologicalSorter(needs).static_order()]
-        ends = {name: stands[_Signal(name)] for name in self._ends}
+        found = {of: stands[signal] for of, signal in self._ends.items()}
         with named(self._where):
-            graph = Graph(ordered, self._where, inputs, list(dict.fromkeys(ends.values())))
-        return LayerGraph(graph, ends)
+            graph = Graph(ordered, self._where, inputs, list(dict.fromkeys(found.values())))
+        return LayerGraph(graph, found)
 
 
 def _layers_of(where: str, node: FlatNode, scheme: Scheme) -> list[Layer]:
