@@ -47,6 +47,7 @@ def _aligned(c: Call, *xs: Operand) -> tuple[list[Data | Floats], Data]:
     axis = data[0][1]
     kinds = {v.merged for v, _ in data if v.merged}
     apart = any(a != axis for _, a in data) or len(kinds) > 1
+    apart |= "steps" in kinds and (axis > 0 or any(v.merged != "steps" for v, _ in data))
     if apart and c.batch > 1:
         shapes = ", ".join(str(c.tensor(v)) for v, _ in data)
         c.refuse(

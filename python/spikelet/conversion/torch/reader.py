@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Literal, NoReturn
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from torch import nn
 
 from spikelet._util.checks import fail, known, shown
 from spikelet.conversion.building import (
+    STEPS,
     Builder,
     Call,
     Data,
@@ -37,6 +38,7 @@ from spikelet.conversion.torch.operators import (
 )
 from spikelet.conversion.torch.quantised import dequantised
 from spikelet.conversion.torch.tracing import (
+    PRECISION,
     READER,
     Recorder,
     Step,
@@ -92,15 +94,16 @@ class _Reader:
         handlers: Mapping[str, Handler],
         analog: Collection[str],
         batch: int,
+        steps: str,
     ) -> None:
         self._batch = batch
-        self.builder = Builder(inputs)
+        self.builder = Builder(inputs, over_time=steps != "none")
         self._handlers = handlers
         self._analog = tuple(analog)
         self.data: dict[Value, Any] = {}
         self.expected: dict[str, Any] = {}
         for name, value in zip(inputs, recorder.inputs, strict=True):
-            self.data[value] = Data(name)
+            self.data[value] = Data(name, merged="steps" if steps == "given" else "")
 
     def convert(self, steps: Sequence[Step], wanted: Sequence[Value]) -> None:
         """Convert the steps that lead to these values."""
@@ -247,6 +250,8 @@ def convert(
     *,
     analog: Collection[str] = (),
     whole: Mapping[type, Handler] | None = None,
+    run: Callable[..., Any] | None = None,
+    steps: Literal["none", "held", "given"] = "none",
 ) -> Graph:
     """Convert a module to a graph of layers; see `read_torch`.
 
@@ -257,32 +262,37 @@ def convert(
     analog : collection of str
     whole : mapping, optional
         Further classes of modules that are one operator, with their handlers.
+    run : callable, optional
+        Runs a module of these classes: ``run(module, forward, x)``. By default ``forward(x)`` does.
+    steps : "none", "held" or "given"
+        Whether tensors of the module may be [T, B, ...], and its inputs are, too ("given"). The steps are then independent
+        samples for all operators, and what mixes them is refused.
     """
     inputs = _inputs_of(module, shapes)
     special = {**MODULES, **(whole or {})}
     handlers = {**OPERATORS, **{kind.__name__: handler for kind, handler in special.items()}}
-    size = _batch_of(module)
+    size = _batch_of(module) if steps == "none" else 2 * STEPS
     twin = dequantised(_unguarded(copied(module)))
     if is_layer(twin) or type(twin) in special:  # a single layer
         twin = nn.Sequential(twin)
     generator = torch.Generator().manual_seed(1)
     x, again = (
-        {n: torch.randn(size, *s, generator=generator, dtype=torch.float64) for n, s in inputs.items()}
+        {n: torch.randn(size, *s, generator=generator, dtype=PRECISION) for n, s in inputs.items()}
         for _ in range(2)
-    )  # fmt: skip
+    )
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
-        recorder = Recorder(twin, special)
+        recorder = Recorder(twin, special, run)
         indices = recorder.indices
         indices.any_number = True
-        others, batch = _outputs_alone(recorder, again, size)
-        found = list(outputs_of(recorder.run(_arguments(x))))
+        others, batch = _outputs_alone(recorder, again, size, steps)
+        found = list(outputs_of(recorder.run(_arguments(x, steps))))
         wanted = [_output(recorder, name, y) for name, y in found]
         if not wanted:
             fail(READER, "output", None, "must be a tensor that depends on the input")
         if len(others) != len(wanted):
             rule = "must be the same for all inputs"
             fail(READER, "outputs", (len(others), len(wanted)), rule, got="numbers")
-        reader = _Reader(recorder, inputs, handlers, analog, size)
+        reader = _Reader(recorder, inputs, handlers, analog, size, steps)
         reader.convert(recorder.steps, wanted)
         made = [reader.data[v] for v in wanted]
         for (name, y), data in zip(found, made, strict=True):
@@ -314,13 +324,14 @@ def convert(
         refuse(
             f"{READER}: {type(module).__name__}",
             "differs from its operators run one by one",
-            "remove random operators, and code that PyTorch does not see (numpy, torch.jit)",
+            "remove random operators, code that PyTorch does not see (numpy, torch.jit), and numbers that depend on the "
+            "number of steps",
         )
     return graph
 
 
 def _outputs_alone(
-    recorder: Recorder, x: Mapping[str, torch.Tensor], size: int
+    recorder: Recorder, x: Mapping[str, torch.Tensor], size: int, steps: str
 ) -> tuple[list[torch.Tensor], int]:
     """Return the outputs for other samples than those of the recorded run, and the number of these: one, if it can be alone.
 
@@ -328,8 +339,8 @@ def _outputs_alone(
     """
 
     def run(n: int) -> list[torch.Tensor]:
-        found = outputs_of(recorder.run(_arguments({name: v[:n] for name, v in x.items()})))
-        return [y.double() for _, y in found if isinstance(y, torch.Tensor)]
+        found = recorder.run(_arguments({name: v[:n] for name, v in x.items()}, steps))
+        return [y.double() for _, y in outputs_of(found) if isinstance(y, torch.Tensor)]
 
     with contextlib.suppress(ValueError):
         alone = run(1)
@@ -356,7 +367,9 @@ def _refuse_constant(name: str, y: torch.Tensor) -> NoReturn:
     fail(READER, what, tuple(y.shape), rule, got="a constant of shape")
 
 
-def _arguments(x: Mapping[str, torch.Tensor]) -> Any:
+def _arguments(x: Mapping[str, torch.Tensor], steps: str) -> Any:
     """Return what to run the module with: copies, as it may change its input in place (``x -= mean``)."""
     given = {name: v.clone() for name, v in x.items()}
+    if steps == "given":
+        given = {name: v.unflatten(0, (min(len(v), STEPS), -1)) for name, v in given.items()}
     return list(given.values()) if INPUT in given and len(given) == 1 else given

@@ -19,7 +19,9 @@ from spikelet.conversion.torch.copies import copy_of
 from spikelet.conversion.torch.trees import is_in_place, kind_of, leaves, mapped, name_of
 
 __all__ = [
+    "PRECISION",
     "READER",
+    "Indices",
     "Recorder",
     "Step",
     "Value",
@@ -178,6 +180,8 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-ch
         A copy of its own, to which hooks are added.
     whole : collection of types
         Classes of modules that are one operator, whatever is in them.
+    run : callable, optional
+        Runs one: ``run(module, forward, x)``.
 
     Attributes
     ----------
@@ -185,7 +189,12 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-ch
         How recorded steps look up rows, also when they run later.
     """
 
-    def __init__(self, module: nn.Module, whole: Collection[Any] = ()) -> None:
+    def __init__(
+        self,
+        module: nn.Module,
+        whole: Collection[Any] = (),
+        run: Callable[..., Any] | None = None,
+    ) -> None:
         super().__init__()
         self.indices = Indices()
         self.module = module
@@ -196,11 +205,13 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-ch
         self._refusal: ValueError | None = None
         for name, m in module.named_modules():
             # Weights that are computed, and modules that compare precisions themselves.
-            computed = nn.utils.parametrize.is_parametrized(m) or m._forward_pre_hooks
+            ours = type(m).__module__.startswith("spikelet.")
+            computed = ours or nn.utils.parametrize.is_parametrized(m) or m._forward_pre_hooks
             if computed or type(m) in whole or isinstance(m, nn.RNNBase | nn.RNNCellBase):
                 m.double()
             if type(m) in whole:
-                m.forward = functools.partial(self._run_whole, m, m.forward)
+                forward = m.forward if run is None else functools.partial(run, m, m.forward)
+                m.forward = functools.partial(self._run_whole, m, forward)
             m.register_forward_pre_hook(functools.partial(self._enter, name), prepend=True)
             m.register_forward_hook(self._leave)
 
