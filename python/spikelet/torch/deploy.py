@@ -153,11 +153,13 @@ def read(
 
 def _at_one_step(module: nn.Module, forward: Callable[..., Any], x: torch.Tensor) -> torch.Tensor:
     """Run a module with states on independent samples: [T, B, ...], or [B, ...] if it holds its input."""
-    held = getattr(module, "steps", None) is not None
-    samples = x if held else x.flatten(0, 1)
-    if held:
+    steps = getattr(module, "steps", None)
+    samples = x.flatten(0, 1) if steps is None else x
+    if steps is not None:
         module.steps = None
     y = forward(samples[None])
+    if steps is not None:
+        module.steps = steps
     if isinstance(y, tuple):
         raise ValueError("return_v=True gives the last potential, which no layer sends; use return_v=False")
     return y[0].unflatten(0, (min(len(samples), STEPS), -1))

@@ -128,9 +128,9 @@ class Step:
 
 
 def is_layer(module: nn.Module) -> bool:
-    """Return whether a module is a layer of PyTorch itself, and not built of others."""
+    """Return whether a module is a layer of PyTorch itself, or of spikelet, and not built of others."""
     forward: Any = type(module).forward
-    own = str(forward.__module__).startswith("torch.nn.modules")
+    own = str(forward.__module__).startswith(("torch.nn.modules", "spikelet.torch"))
     inside = [m for n, m in module.named_children() if n != "parametrizations"]
     return own and (not inside or isinstance(module, nn.MultiheadAttention))
 
