@@ -17,6 +17,7 @@ from spikelet.layers.graph import Graph, Node
 
 __all__ = [
     "ERRORS",
+    "MIXES_STEPS",
     "STEPS",
     "Builder",
     "Call",
@@ -241,6 +242,7 @@ class Builder:
 
 
 Merged: TypeAlias = Literal["", "blocks", "turns", "steps"]
+MIXES_STEPS = "keep the steps separate: read out over time outside of the model"
 STEPS = 2  # of a run of a spiking module; its steps are samples, too
 
 
@@ -363,7 +365,9 @@ class Call:
             self.refuse(f"works along dimension {d}", f"the tensor has {n} dimensions")
         d %= n
         if x.merged == "steps":
-            if d < 2:
+            if d == 0:
+                self.refuse("works along dimension 0, which is time", MIXES_STEPS)
+            if d == 1:
                 self.refuse_batch(d)
             return d - 2
         if x.merged:

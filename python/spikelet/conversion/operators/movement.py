@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikelet._util.checks import named
-from spikelet.conversion.building import STEPS, Call, Data, Layout, Merged
+from spikelet.conversion.building import MIXES_STEPS, STEPS, Call, Data, Layout, Merged
 from spikelet.layers import (
     Affine,
     Concat,
@@ -52,6 +52,11 @@ def moved(c: Call, x: Data, function: Callable[[Ints], Any]) -> Data:
 def _of_one_sample(c: Call, x: Data, out: Ints, size: int) -> tuple[Ints, int, Merged]:
     """Return the places in one sample that a result takes (-1: zero), and where its batch is."""
     found = _apart(c, x, out, size)
+    if found is None and x.merged == "steps":
+        c.refuse(
+            f"takes a tensor of shape {c.tensor(x)} to {out.shape} and mixes steps or samples",
+            MIXES_STEPS,
+        )
     if found is None:
         c.refuse(
             f"takes a tensor of shape {c.tensor(x)} to {out.shape} and mixes the samples of a batch",
