@@ -17,7 +17,7 @@ from spikelet._util.checks import choice, fail, numbers, require
 from spikelet._util.spelling import suggestion
 from spikelet.torch.cell import Cell, Charge, Reset, Surrogate, When, packed
 from spikelet.torch.surrogate import Table, checked
-from spikelet.torch.transforms import is_transformed
+from spikelet.torch.watched import is_transformed
 
 __all__ = [
     "CONVENTIONS",

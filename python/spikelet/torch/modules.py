@@ -71,9 +71,8 @@ class Neuron(HasParameters):
     recurrent : int, optional
         Number of recurrently connected neurons; the weights `recurrent` [to, from] apply to the spikes of the previous
         step.
-    backend : "core", "torch" or "triton"
-        What computes: the compiled core, on the CPU, PyTorch's own operations on any device, or kernels on a GPU; see
-        `spikelet.torch.lif`.
+    backend : "core" or "torch"
+        What computes: the compiled core, on the CPU, or PyTorch's own operations, on any device; see `spikelet.torch.lif`.
     **parameters
         Parameters of the convention.
 

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from spikelet.torch.cell import PARAMETERS, Cell, Charge, Reset, Surrogate, When
-from spikelet.torch.transforms import is_transformed
 
 __all__ = ["neuron", "slope"]
 
@@ -28,7 +27,7 @@ def neuron(
     give: str,
     steps: int,
 ) -> tuple[Tensor, ...]:
-    """Return what the operator of the core returns: spikes, nothing kept, potentials, and the last v, i, a.
+    """Return what the core returns: spikes, nothing kept, potentials, and the last v, i, a.
 
     Parameters
     ----------
@@ -109,8 +108,7 @@ def _charged(cell: Cell, leak: Any, v: Tensor, x: Tensor) -> Tensor:
 def _crossed(cell: Cell, u: Tensor) -> Tensor:
     """Return 1 where u has reached 0, with the derivative of the surrogate."""
     table = (cell.table_low, cell.table_step, cell.table)
-    function = _TransformedCrossed if is_transformed() else _Crossed
-    crossed: Tensor = function.apply(u, cell.strict, int(cell.surrogate), cell.alpha, *table)
+    crossed: Tensor = _Crossed.apply(u, cell.strict, int(cell.surrogate), cell.alpha, *table)
     return crossed
 
 
@@ -120,21 +118,6 @@ def slope(cell: Cell, u: Tensor) -> Tensor:
 
 
 class _Crossed(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, u: Tensor, strict: bool, *surrogate: Any) -> Tensor:
-        ctx.save_for_backward(u)
-        ctx.surrogate = surrogate
-        return ((u > 0) if strict else (u >= 0)).to(u.dtype)
-
-    @staticmethod
-    def backward(ctx: Any, by_spikes: Tensor) -> tuple[Any, ...]:
-        (u,) = ctx.saved_tensors
-        return by_spikes * _slope(u, *ctx.surrogate), None, None, None, None, None, None
-
-
-class _TransformedCrossed(torch.autograd.Function):
-    """`_Crossed` for `torch.func`, which requires a context apart from `forward`; that costs more."""
-
     generate_vmap_rule = True
 
     @staticmethod
@@ -147,7 +130,10 @@ class _TransformedCrossed(torch.autograd.Function):
         u, _, *ctx.surrogate = inputs
         ctx.save_for_backward(u)
 
-    backward = staticmethod(_Crossed.backward)
+    @staticmethod
+    def backward(ctx: Any, by_spikes: Tensor) -> tuple[Any, ...]:
+        (u,) = ctx.saved_tensors
+        return by_spikes * _slope(u, *ctx.surrogate), None, None, None, None, None, None
 
 
 def _slope(
