@@ -32,6 +32,7 @@ MODULES = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore:.*should not be instantiated")  # of torch itself
 @pytest.mark.parametrize("module", MODULES, ids=str)
 def test_compile_export_copy_and_state(module):
     module = copy.deepcopy(module)

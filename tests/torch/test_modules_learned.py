@@ -45,6 +45,7 @@ def test_learned_parameters_find_their_values():
     assert losses[-1] < 0.05 * losses[0]
 
 
+@pytest.mark.filterwarnings("ignore:.*should not be instantiated")  # of torch itself
 def test_tensors_are_parameters_and_buffers():
     """A tensor given as a parameter is read at each run, and belongs to the module."""
     x = torch.rand(9, 4, 3) * 3

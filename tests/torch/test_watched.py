@@ -251,6 +251,7 @@ def test_what_observes_a_call() -> None:
         assert is_watched(x)
 
 
+@pytest.mark.filterwarnings("ignore")  # of torch itself
 def test_tracers_see_operations_of_pytorch() -> None:
     layer, x = st.LIF(), 3 * torch.rand(4, 2, 3)
     graph = make_fx(lambda x: layer(x) * 2)(x)

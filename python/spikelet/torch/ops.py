@@ -134,7 +134,7 @@ def _recurrence(
     if recurrent is None:
         return None
     weights = recurrent.detach().contiguous().numpy()
-    return _core.Recurrence(weights, _array(first_spikes, x), len(recurrent))
+    return _core.Recurrence(weights, _array(first_spikes, x), x.shape[-1])
 
 
 def _backward(

@@ -79,7 +79,7 @@ def _step(
     """Return the spikes of a step and the potential after it."""
     threshold, late = value["threshold"], None
     if cell.when != When.same and cell.reset != Reset.none:
-        late = _crossed(cell, (v - threshold).detach())  # the reset of the step before
+        late = _reached((v - threshold).detach(), cell.strict)  # the reset of the step before
         if cell.reset == Reset.value:
             v = torch.where(late > 0, torch.full_like(v, cell.v_reset), v)
     h = _charged(cell, value["leak"], v, x)
@@ -112,6 +112,10 @@ def _crossed(cell: Cell, u: Tensor) -> Tensor:
     return crossed
 
 
+def _reached(u: Tensor, strict: bool) -> Tensor:
+    return ((u > 0) if strict else (u >= 0)).to(u.dtype)
+
+
 def slope(cell: Cell, u: Tensor) -> Tensor:
     """Return the surrogate for the derivative of a spike at u, the potential less the threshold."""
     return _slope(u, int(cell.surrogate), cell.alpha, cell.table_low, cell.table_step, cell.table)
@@ -122,7 +126,7 @@ class _Crossed(torch.autograd.Function):
 
     @staticmethod
     def forward(u: Tensor, strict: bool, *_: Any) -> Tensor:
-        return ((u > 0) if strict else (u >= 0)).to(u.dtype)
+        return _reached(u, strict)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:

@@ -123,8 +123,10 @@ def spike_conv2d(
 ) -> Tensor:
     """Return the convolution of images [N, channels, height, width]."""
     if is_watched(x, weight, bias):
-        x, _ = _margin(x.to(weight.dtype), padding)
-        return F.conv2d(x, weight, bias, stride, 0, dilation, groups)
+        x, both = x.to(weight.dtype), [padding[0], padding[2]]
+        if padding[0] != padding[1] or padding[2] != padding[3]:
+            (x, _), both = _margin(x, padding), [0, 0]
+        return F.conv2d(x, weight, bias, stride, both, dilation, groups)
     given = (x, weight, bias, stride, padding, dilation, groups, density_limit)
     if torch.is_grad_enabled():
         return _Conv.apply(*given)  # type: ignore[no-any-return]  # autograd has no types

@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
+from torch.overrides import _get_current_function_mode_stack
+from torch.utils._device import DeviceContext
 
 __all__ = ["differentiated_once", "is_transformed", "is_watched", "of_batches", "refuse_tangents"]
 
@@ -30,11 +32,9 @@ _is_active = _of_torch("_C", "_are_functorch_transforms_active") or (lambda: Fal
 _function_modes, _dispatch_modes = (
     _of_torch("_C", f"_len_torch_{kind}_stack") or (lambda: 0) for kind in ("function", "dispatch")
 )
-_function_stack = _of_torch("overrides", "_get_current_function_mode_stack") or (lambda: [None])
 _is_batched = _of_torch("_C", "_functorch", "is_batchedtensor")
 _is_legacy_batched = _of_torch("_C", "_functorch", "is_legacy_batchedtensor")
 _enter, _leave = (_of_torch("_C", f"_vmapmode_{way}crement_nesting") for way in ("in", "de"))
-_DEVICE = _of_torch("utils", "_device", "DeviceContext")
 
 
 def is_transformed() -> bool:
@@ -64,7 +64,7 @@ def is_watched(*tensors: Tensor | None) -> bool:
 
 def _is_observed() -> bool:
     """Return whether a function mode is active other than a default device, which only changes where tensors are made."""
-    return any(type(mode) is not _DEVICE for mode in _function_stack())
+    return any(type(mode) is not DeviceContext for mode in _get_current_function_mode_stack())
 
 
 def _has_memory(tensor: Tensor) -> bool:
