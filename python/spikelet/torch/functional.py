@@ -88,8 +88,8 @@ def lif(
         The spikes are the same. The core also takes PyTorch's operations where a call is traced, compiled or transformed.
     **parameters
         spikelet: `tau_m` (float or Tensor, ms, 20), `dt` (ms, 1), or `decay` (float or Tensor), `gain` (1, or "normalised":
-        ``1 - decay``, with which a constant x drives the potential to x), `reset` ("subtract", "zero", "none"),
-        `v_reset` (for "zero"), `detach_reset` (True), `tau_syn` (ms: ``i[t] = exp(-dt/tau_syn) i[t-1] + x[t]``
+        ``1 - decay``, with which a constant x drives the potential to x), `reset` ("subtract", "zero", "value",
+        "none"), `v_reset` (for "value"), `detach_reset` (True), `tau_syn` (ms: ``i[t] = exp(-dt/tau_syn) i[t-1] + x[t]``
         replaces x), `tau_adapt` and `boost` (threshold ``v_threshold + boost a``,
         ``a[t] = exp(-dt/tau_adapt) a[t-1] + spikes[t]``).
         snntorch (Leaky): `beta` (float or Tensor), `reset` ("subtract", "zero", "none"), `reset_delay` (True).
