@@ -382,9 +382,18 @@ def test_layers_with_a_forward_of_their_own_are_traced():
         ),
         ([LINEAR, st.LIF(v_threshold=torch.zeros(4))], "threshold must be finite and > 0"),
         ([LINEAR, st.IF(), nn.Softmax(-1)], r"module '2' \(Softmax\): is a softmax of each step"),
-        ([LINEAR, Backwards()], r"layer '1.flip' \(flip\): .* mixes steps or samples; keep the steps separate"),
-        ([LINEAR, Mean()], r"layer '1.mean' \(mean\): works along dimension 0, which is time; .*outside"),
-        ([LINEAR, Product()], r"module '1.mul' \(Multiply\): multiplies values that are not all spikes"),
+        (
+            [LINEAR, Backwards()],
+            r"layer '1.flip' \(flip\): .* mixes steps or samples; keep the steps separate",
+        ),
+        (
+            [LINEAR, Mean()],
+            r"layer '1.mean' \(mean\): works along dimension 0, which is time; .*outside",
+        ),
+        (
+            [LINEAR, Product()],
+            r"module '1.mul' \(Multiply\): multiplies values that are not all spikes",
+        ),
         (
             [LINEAR, st.SEWBlock(nn.Sequential(LINEAR, st.IF()), connect="and")],
             r"module '1.mul' \(Multiply\): .* SEWBlock",
@@ -642,7 +651,7 @@ NEURONS = {
     "CubaLIF": lambda: st.CubaLIF(tau_syn=3.0, v_threshold=0.5),
     "CubaLIF, each": lambda: st.CubaLIF(tau_syn=_EACH, tau_m=_EACH + 1, v_threshold=0.5),
     "ALIF": lambda: st.ALIF(tau_adapt=20.0, boost=0.3, v_threshold=0.2),
-    "ALIF, to zero": lambda: st.ALIF(boost=_EACH / 9, v_threshold=0.2, reset="zero", v_reset=-0.1),
+    "ALIF, to zero": lambda: st.ALIF(boost=_EACH / 9, v_threshold=0.2, reset="value", v_reset=-0.1),
     "norse": lambda: st.LIF(convention="norse", v_threshold=0.1, v_leak=0.05),
     "rest": lambda: st.LIF(convention="spikingjelly", tau=3.0, v_reset=0.05, v_threshold=0.3),
     "rest, undecayed": lambda: st.LIF(

@@ -40,7 +40,9 @@ _TINY, _FAR = np.geomspace(1e-12, 5e-3, 20), np.geomspace(12.5, 1e30, 160)
 _HALVINGS = 80  # of an interval in which a comparison changes
 _FARTHEST = 8  # operators from the first to the last one
 _CONSTANTS = 1 << 14  # that differ; more would take long
-_TOLERANCE = 1e-6  # relative, at least to values near 0: constants may have been in single precision
+_TOLERANCE = (
+    1e-6  # relative, at least to values near 0: constants may have been in single precision
+)
 _GUARD = -2.0  # lower bounds below this guard against rare values
 _KNOWN = (("silu",), ("hardswish",), ("gelu",), ("gelu_tanh",), ("mish",), ("silu", 1.702))
 
@@ -126,7 +128,11 @@ def recognize(graph: Graph) -> Graph:
         if function[0] == "identity" and node.name not in graph.outputs:
             instead[node.name] = source
         made[node.name] = _nodes(node.name, source, *function)
-    unknown = [n.layer for n in graph if n.name in needed and n.name not in made and isinstance(n.layer, Elementwise)]  # fmt: skip
+    unknown = [
+        n.layer
+        for n in graph
+        if n.name in needed and n.name not in made and isinstance(n.layer, Elementwise)
+    ]
     for layer in unknown:
         refuse(layer.where, "cannot be converted", hint_for(layer.kind))
     if not made:
@@ -166,8 +172,10 @@ _LAST = (Add, Affine, *_TELLING)
 def _function(nodes: dict[str, Node], last: Node) -> tuple[str, Found] | None:
     """Return the node of which another one is a known function, and this function."""
     if not isinstance(last.layer, _LAST) or not any(
-        isinstance(nodes[name].layer, _TELLING) for name in (last.name, *_before(nodes, last)) if name in nodes
-    ):  # fmt: skip
+        isinstance(nodes[name].layer, _TELLING)
+        for name in (last.name, *_before(nodes, last))
+        if name in nodes
+    ):
         return None
     for source in _before(nodes, last):
         part = _between(nodes, source, last)
@@ -184,7 +192,9 @@ def _before(nodes: dict[str, Node], last: Node) -> Iterator[str]:
     for _ in range(_FARTHEST):
         yield from level
         seen.update(level)
-        inner = (nodes[n] for n in level if n in nodes and isinstance(nodes[n].layer, _OF_EACH_VALUE))  # fmt: skip
+        inner = (
+            nodes[n] for n in level if n in nodes and isinstance(nodes[n].layer, _OF_EACH_VALUE)
+        )
         level = dict.fromkeys(i for n in inner for i in n.inputs if i not in seen)
 
 
@@ -244,7 +254,9 @@ class _Formula:
         which: list[int] = []
         for k, y in enumerate(self._compared(x)):
             changes = y[1:] != y[:-1]
-            place = np.argsort(~changes, axis=0, kind="stable")[: int(changes.sum(axis=0).max(initial=0))]  # fmt: skip
+            place = np.argsort(~changes, axis=0, kind="stable")[
+                : int(changes.sum(axis=0).max(initial=0))
+            ]
             low.append(np.take_along_axis(x[:-1], place, 0))
             high.append(np.take_along_axis(x[1:], place, 0))
             which += [k] * len(place)
@@ -278,7 +290,9 @@ class _Formula:
         """Return the constants of a layer in a shape that broadcasts to samples."""
         ones = (1,) * (self.rank - 1)
         by_channel = not isinstance(layer, Elementwise)
-        return [a.reshape(-1, *ones) if by_channel and a.ndim == 1 else a for a in _constants(layer)]
+        return [
+            a.reshape(-1, *ones) if by_channel and a.ndim == 1 else a for a in _constants(layer)
+        ]
 
 
 def _value(layer: Layer, x: list[Floats], constants: list[Floats]) -> Floats:
@@ -338,7 +352,9 @@ def _known(formula: _Formula) -> Found | None:
     x = _grid(numbers).reshape(-1, *[1] * formula.rank)
     slope = -formula.of(np.full_like(x[:1], -1.0))[0]
     y = formula.of(x)
-    candidates = _comparing(slope, numbers) if formula.compares else iter((*_KNOWN, ("leaky_relu", slope)))  # fmt: skip
+    candidates = (
+        _comparing(slope, numbers) if formula.compares else iter((*_KNOWN, ("leaky_relu", slope)))
+    )
     best, found = np.inf, None
     for function, *parameters in candidates:
         miss = _miss(x, y, _values(function, parameters, x), has_infinite)
@@ -361,7 +377,10 @@ def _known(formula: _Formula) -> Found | None:
 def _grid(numbers: Sequence[float]) -> Floats:
     """Return ascending inputs: near 0 and far, at a formula's constants, just beside them, and at pairwise sums and products."""
     half = np.concatenate([_TINY, np.linspace(0.01, _NEAR, 600), _FAR])
-    known = [*numbers, *(f for a, b in itertools.combinations(numbers, 2) for f in (a * b, a + b, a - b))]  # fmt: skip
+    known = [
+        *numbers,
+        *(f for a, b in itertools.combinations(numbers, 2) for f in (a * b, a + b, a - b)),
+    ]
     at = np.array([v for v in known if np.isfinite(v)], dtype=np.float64)
     beside = np.concatenate([at, at * (1 - 1e-9), at * (1 + 1e-9)])
     return np.unique(np.concatenate([-half, [0.0], half, beside, -beside]))
@@ -390,7 +409,9 @@ def _comparing(slope: Floats, numbers: list[float]) -> Iterator[Found]:
     yield ("identity",)
     yield from (("clip", low, None) for low in bounds)
     yield from (("clip", None, high) for high in bounds)
-    yield from (("clip", low, high) for low, high in itertools.product(bounds, bounds) if low < high)  # fmt: skip
+    yield from (
+        ("clip", low, high) for low, high in itertools.product(bounds, bounds) if low < high
+    )
     yield "leaky_relu", slope
     for name in ("celu", "elu", "softshrink", "hardshrink"):
         yield from ((name, alpha) for alpha in dict.fromkeys((1.0, *positive)))

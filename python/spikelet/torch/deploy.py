@@ -161,7 +161,9 @@ def _at_one_step(module: nn.Module, forward: Callable[..., Any], x: torch.Tensor
     if steps is not None:
         module.steps = steps
     if isinstance(y, tuple):
-        raise ValueError("return_v=True gives the last potential, which no layer sends; use return_v=False")
+        raise ValueError(
+            "return_v=True gives the last potential, which no layer sends; use return_v=False"
+        )
     return y[0].unflatten(0, (min(len(samples), STEPS), -1))
 
 
@@ -236,7 +238,9 @@ def neuron_layer(module: Neuron, where: str) -> layers.Neuron | layers.LI:
             'train with reset_delay=True, with reset="zero", or with convention="spikelet", '
             f"decay={decay:g}, gain={gain:g}",
         )
-    options["reset"] = {Reset.subtract: "subtract", Reset.value: "value", Reset.none: "none"}[cell.reset]
+    options["reset"] = {Reset.subtract: "subtract", Reset.value: "value", Reset.none: "none"}[
+        cell.reset
+    ]
     if cell.reset == Reset.value:
         options |= {"v_reset": cell.v_reset} if cell.v_reset else {"reset": "zero"}
     options |= {"strict": True} if cell.strict else {}
@@ -258,7 +262,9 @@ def _number(value: Any) -> Any:
 
 def _delay(c: Call, x: Data, module: Delay) -> Data:
     bias = None if module.bias is None else array(module.bias)
-    return c.add(layers.DelayedLinear(array(module.weight), module.rounded().cpu().numpy(), bias), x)
+    return c.add(
+        layers.DelayedLinear(array(module.weight), module.rounded().cpu().numpy(), bias), x
+    )
 
 
 # A row for each class of modules that keep states; its subclasses are included.
@@ -267,8 +273,14 @@ _MODULES: dict[type, Callable[..., Any]] = {Neuron: _neuron, Delay: _delay}
 
 # --- the graph of one step ------------------------------------------------------------------------
 
-_MAXIMA = (layers.MaxPool1d, layers.MaxPool2d, layers.MaxPool3d,
-           layers.AdaptiveMaxPool1d, layers.AdaptiveMaxPool2d, layers.AdaptiveMaxPool3d)
+_MAXIMA = (
+    layers.MaxPool1d,
+    layers.MaxPool2d,
+    layers.MaxPool3d,
+    layers.AdaptiveMaxPool1d,
+    layers.AdaptiveMaxPool2d,
+    layers.AdaptiveMaxPool3d,
+)
 _MET = layers.LIF(1.5, "zero", decay=0.0, gain=1.0)  # spikes if both inputs of a sum do
 
 
@@ -291,7 +303,10 @@ def _of_steps(graph: Graph, over_time: Iterable[str]) -> Graph:
     def renamed(name: str) -> str:
         for path in over_time:
             if name == path or name.startswith(f"{path}."):
-                name = f"{path.removesuffix('layer').rstrip('.')}{name.removeprefix(path)}".lstrip(".") or name
+                name = (
+                    f"{path.removesuffix('layer').rstrip('.')}{name.removeprefix(path)}".lstrip(".")
+                    or name
+                )
         return name
 
     given = (Node(renamed(n.name), n.layer, tuple(map(renamed, n.inputs))) for n in nodes)

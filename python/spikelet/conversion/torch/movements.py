@@ -114,7 +114,9 @@ def _written(c: Call, x: Any, value: Any, write: Callable[[Any, Any], Any]) -> D
     shape, inside = (c.tensor(v) if isinstance(v, Data) else np.shape(v) for v in (x, value))
 
     def written(target: Any, values: Any) -> Any:
-        return write(*(torch.from_numpy(np.array(v, dtype=np.float64)) for v in (target, values))).numpy()
+        return write(
+            *(torch.from_numpy(np.array(v, dtype=np.float64)) for v in (target, values))
+        ).numpy()
 
     def rest(numbers: Any) -> Any:
         return written(numbers, np.zeros(inside)).astype(np.int64)
@@ -122,7 +124,11 @@ def _written(c: Call, x: Any, value: Any, write: Callable[[Any, Any], Any]) -> D
     def placed(numbers: Any) -> Any:
         return written(np.zeros(shape), numbers).astype(np.int64)
 
-    kept: Any = movement.moved(c.inner("rest"), x, rest) if isinstance(x, Data) else written(x, np.zeros(inside))
+    kept: Any = (
+        movement.moved(c.inner("rest"), x, rest)
+        if isinstance(x, Data)
+        else written(x, np.zeros(inside))
+    )
     if not isinstance(value, Data):
         return arithmetic.add(c, kept, written(np.zeros(shape), value))
     part = movement.moved(c.inner("written"), value, placed)
@@ -133,7 +139,9 @@ def _scattered(function: Any) -> Handler:
     """Return a handler of a function that returns a copy of x with a value written to it."""
 
     def handler(c: Call, x: Any, value: Any, *where: Any, **names: Any) -> Data:
-        return _written(c, x, value, lambda target, values: function(target, values, *where, **names))
+        return _written(
+            c, x, value, lambda target, values: function(target, values, *where, **names)
+        )
 
     return handler
 
@@ -167,7 +175,9 @@ def _added(c: Call, x: Any, indices: Any, value: Any) -> Data:
         return function
 
     turns = [
-        movement.moved(c.inner(f"turn{k}"), value, turn(k)) if isinstance(value, Data) else turn(k)(value)
+        movement.moved(c.inner(f"turn{k}"), value, turn(k))
+        if isinstance(value, Data)
+        else turn(k)(value)
         for k in range(int(rank.max()) + 1)
     ]
     return arithmetic.total(c, [x, *turns])

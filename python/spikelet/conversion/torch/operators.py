@@ -35,7 +35,7 @@ Handler: TypeAlias = Callable[..., Any]
 # Arguments that change nothing in inference, or nothing that layers compute.
 _WITHOUT_EFFECT = frozenset({
     "inplace", "out", "dtype", "_stacklevel", "momentum", "cudnn_enabled", "cudnn_enable", "return_indices", "noise",
-    "non_blocking", "N", "C", "HxW", "limit",
+    "non_blocking", "N", "C", "HxW",
 })  # fmt: skip
 
 
@@ -97,7 +97,9 @@ def _function(name: str, order: str = "inplace") -> Handler:
 
 
 def _clamp(c: Call, x: Data, min: Any = None, max: Any = None) -> Data:  # noqa: A002
-    limits = [v if v is None or isinstance(v, Data) else np.asarray(v, np.float64) for v in (min, max)]
+    limits = [
+        v if v is None or isinstance(v, Data) else np.asarray(v, np.float64) for v in (min, max)
+    ]
     if all(v is None or (not isinstance(v, Data) and v.size == 1) for v in limits):
         return act.clip(c, x, *(None if v is None else float(v.reshape(())) for v in limits))
     low, high = limits
@@ -106,13 +108,17 @@ def _clamp(c: Call, x: Data, min: Any = None, max: Any = None) -> Data:  # noqa:
     return x if high is None else arithmetic.minimum(c, x, high)
 
 
-def _rrelu(c: Call, x: Data, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False) -> Data:
+def _rrelu(
+    c: Call, x: Data, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False
+) -> Data:
     if training:
         c.refuse("has random slopes", "call module.eval() first")
     return act.prelu(c, x, (lower + upper) / 2)
 
 
-def _elu(c: Call, x: Data, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0) -> Data:
+def _elu(
+    c: Call, x: Data, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0
+) -> Data:
     """Convert ELU, and ATen's form of SELU and CELU: scale * alpha * (exp(input_scale * x) - 1) below 0, scale * x above."""
     if input_scale == 1:
         return act.activation(c, x, *(("elu", alpha) if scale == 1 else ("selu", alpha, scale)))
@@ -209,7 +215,9 @@ def _addmm(c: Call, bias: Any, x: Any, y: Any, *, beta: float = 1, alpha: float 
     product = arithmetic.matmul(c.inner("product"), x, y)
     if alpha != 1:
         product = arithmetic.multiply(c.inner("scaled"), product, float(alpha))
-    return arithmetic.add(c, product, bias if beta == 1 else _times(c.inner("bias"), bias, float(beta)))
+    return arithmetic.add(
+        c, product, bias if beta == 1 else _times(c.inner("bias"), bias, float(beta))
+    )
 
 
 def _lerp(c: Call, start: Any, end: Any, weight: Any) -> Data:
@@ -291,11 +299,6 @@ def _convolution(
     if transposed:
         return convolution.conv_transpose(c, x, output_padding=output_padding, **how)
     return convolution.conv(c, x, **how)
-
-
-def _spike_conv2d(c: Call, x: Data, margins: Any, **how: Any) -> Data:
-    """Convert the operator of `spikelet.torch.SpikeConv2d`, which computes the same, sparsely."""
-    return convolution.conv(c, x, padding=[margins[:2], margins[2:]], **how)
 
 
 # --- reductions and normalization ----------------------------------------------------------------
@@ -413,7 +416,9 @@ def _scaled_dot_product(
 def _multi_head_attention(c: Call, query: Data, **a: Any) -> tuple[Data, ...]:
     if a.get("training", True) and a["dropout_p"]:
         c.refuse("drops attention weights at random", "call module.eval() first")
-    if a["add_zero_attn"] or any(a.get(n) is not None for n in ("bias_k", "bias_v", "static_k", "static_v")):
+    if a["add_zero_attn"] or any(
+        a.get(n) is not None for n in ("bias_k", "bias_v", "static_k", "static_v")
+    ):
         c.refuse("has additional keys", "use no bias_kv or zero_attn")
     padding, mask = a.get("key_padding_mask"), a.get("attn_mask")
     if isinstance(padding, Data):
@@ -433,7 +438,15 @@ def _multi_head_attention(c: Call, query: Data, **a: Any) -> tuple[Data, ...]:
             c.refuse("adds a padding mask to a mask that depends on the input", "add them yourself")
         mask = attention.with_padding(mask, padding, heads)
     found, attended = attention.multi_head(
-        c, query, a["key"], a["value"], heads, given, mask, causal, a.get("average_attn_weights", True)
+        c,
+        query,
+        a["key"],
+        a["value"],
+        heads,
+        given,
+        mask,
+        causal,
+        a.get("average_attn_weights", True),
     )
     return (found, attended) if a.get("need_weights", True) else (found,)
 
@@ -556,7 +569,9 @@ OPERATORS: dict[str, Handler] = {
     "clamp_max": _row(_clamp, "max"),
     "leaky_relu": _row(act.prelu, "negative_slope:slope inplace", slope=0.01),
     "prelu": _row(act.prelu, "weight:slope"),
-    **dict.fromkeys(("rrelu", "rrelu_with_noise_functional"), _row(_rrelu, "lower upper training inplace")),
+    **dict.fromkeys(
+        ("rrelu", "rrelu_with_noise_functional"), _row(_rrelu, "lower upper training inplace")
+    ),
     "elu": _row(_elu, "alpha inplace"),
     "celu": _function("celu", "alpha inplace"),
     "gelu": _gelu,
@@ -604,10 +619,11 @@ OPERATORS: dict[str, Handler] = {
     "tensordot": _row(_tensordot, "b dims out"),
     # convolutions and linear layers
     "linear": _linear,
-    "spike_linear": _row(_linear, "weight bias limit"),
     **dict.fromkeys((f"conv{n}d" for n in (1, 2, 3)), _row(convolution.conv, _CONV)),
-    "spike_conv2d": _row(_spike_conv2d, "weight bias stride margins dilation groups limit"),
-    **dict.fromkeys((f"conv_transpose{n}d" for n in (1, 2, 3)), _row(convolution.conv_transpose, _CONV_TRANSPOSE)),
+    **dict.fromkeys(
+        (f"conv_transpose{n}d" for n in (1, 2, 3)),
+        _row(convolution.conv_transpose, _CONV_TRANSPOSE),
+    ),
     "convolution": _convolution,
     **dict.fromkeys(
         ("fold", "col2im"),
@@ -615,9 +631,14 @@ OPERATORS: dict[str, Handler] = {
     ),
     # pools and interpolation
     **dict.fromkeys((f"max_pool{n}d" for n in (1, 2, 3)), _row(pooling.max_pool, _MAX_POOL)),
-    **dict.fromkeys((f"max_pool{n}d_with_indices" for n in (1, 2, 3)), _row(pooling.max_pool, _MAX_POOL)),
+    **dict.fromkeys(
+        (f"max_pool{n}d_with_indices" for n in (1, 2, 3)), _row(pooling.max_pool, _MAX_POOL)
+    ),
     **dict.fromkeys((f"avg_pool{n}d" for n in (1, 2, 3)), _row(pooling.avg_pool, _AVG_POOL)),
-    **dict.fromkeys((f"adaptive_avg_pool{n}d" for n in (1, 2, 3)), _row(pooling.adaptive_avg_pool, "output_size:size")),
+    **dict.fromkeys(
+        (f"adaptive_avg_pool{n}d" for n in (1, 2, 3)),
+        _row(pooling.adaptive_avg_pool, "output_size:size"),
+    ),
     **dict.fromkeys(
         (f"adaptive_max_pool{n}d{more}" for n in (1, 2, 3) for more in ("", "_with_indices")),
         _row(pooling.adaptive_max_pool, "output_size:size return_indices"),
@@ -627,8 +648,15 @@ OPERATORS: dict[str, Handler] = {
         _row(pooling.lp_pool, "norm_type:p kernel_size:kernel stride ceil_mode"),
     ),
     **dict.fromkeys(("interpolate", "upsample"), _interpolate),
-    **{f"upsample_{mode}{n}d": _upsample(mode.replace("_", "-")) for mode in ("nearest", "nearest_exact") for n in (1, 2, 3)},
-    **{f"upsample_{mode}": _upsample(mode[:-2]) for mode in ("linear1d", "bilinear2d", "trilinear3d", "bicubic2d")},
+    **{
+        f"upsample_{mode}{n}d": _upsample(mode.replace("_", "-"))
+        for mode in ("nearest", "nearest_exact")
+        for n in (1, 2, 3)
+    },
+    **{
+        f"upsample_{mode}": _upsample(mode[:-2])
+        for mode in ("linear1d", "bilinear2d", "trilinear3d", "bicubic2d")
+    },
     # reductions
     "mean": _reduced("mean"),
     "sum": _reduced("sum"),
@@ -648,13 +676,20 @@ OPERATORS: dict[str, Handler] = {
     ),
     # normalization and attention
     **dict.fromkeys(
-        ("batch_norm", "native_batch_norm_legit", "native_batch_norm_legit_functional", "native_batch_norm_legit_no_training"),
+        (
+            "batch_norm",
+            "native_batch_norm_legit",
+            "native_batch_norm_legit_functional",
+            "native_batch_norm_legit_no_training",
+        ),
         _row(_batch_norm, _BATCH_NORM),
     ),
     "instance_norm": _row(_instance_norm, _INSTANCE_NORM),
     **dict.fromkeys(
         ("group_norm", "native_group_norm"),
-        _row(normalisation.group_norm, "num_groups:groups weight bias eps cudnn_enabled group:groups"),
+        _row(
+            normalisation.group_norm, "num_groups:groups weight bias eps cudnn_enabled group:groups"
+        ),
     ),
     **dict.fromkeys(("layer_norm", "native_layer_norm"), _last(normalisation.layer_norm)),
     "rms_norm": _last(normalisation.rms_norm),
