@@ -132,7 +132,9 @@ def test_what_is_no_network_of_spikes_is_refused_by_name() -> None:
     with pytest.raises(ValueError, match=r"layer 'li' \(LI\): sends its potential to 'linear'"):
         sl.io.read_nir(graph).to_network(dt=1e-3)
     fast = nir.NIRGraph.from_list(nir.LIF(7e-4 * n, n, 0 * n, n))
-    with pytest.raises(ValueError, match=r"layer 'lif': has a decay below 0 \(a time constant below dt"):
+    with pytest.raises(
+        ValueError, match=r"layer 'lif': has a decay below 0 \(a time constant below dt"
+    ):
         sl.io.read_nir(fast).to_network(dt=1e-3, mode="euler")
     sl.io.read_nir(fast).to_network(dt=1e-3)
     with pytest.raises(ValueError, match='unit must be "s" or "ms"'):

@@ -179,7 +179,7 @@ def check_plan(where: str, plan: Plan, graph: Graph) -> None:
         layer = next((name for later in plan.items[k:] for name in later.names if name), "")
         if item.kind not in _KINDS:
             kind = type(graph[layer].layer).__name__ if layer in graph else item.kind
-            if item.kind == "delayed":
+            if item.kind in ("delay", "delayed"):
                 rule = (
                     "cannot be exported: C programs have no delays; train without them (max_delay=0), run the "
                     "model in Python, or deploy it as a Network"

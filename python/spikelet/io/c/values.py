@@ -77,7 +77,7 @@ def expand(program: Program, item: Item, phase: int) -> None:
 
 
 def mean_of(program: Program, item: Item, phase: int) -> None:
-    """Sum spikes, values or the potentials of a readout over the steps, and give their mean at the end."""
+    """Sum spikes or values over the steps, and give their mean at the end."""
     step, end = f"step_{phase}", f"end_{phase}"
     if item.form == "current":
         given = [(program.mean(program.plan[k]), 0) for k in item.inputs]
@@ -85,13 +85,7 @@ def mean_of(program: Program, item: Item, phase: int) -> None:
         return
     sums = program.state(item, "sums", "float", item.size)
     program.say(f"reset_{phase}", f"memset({sums}, 0, sizeof {sums});")
-    if item.number in program.plan.readouts:
-        scale = program.constants.add(item.scale, "scale") if item.scale.size else "NULL"
-        v = program.state(item, "v", "float", item.size)
-        call = program.call("add_potentials", item.pixels, item.channels, v, scale, sums)
-        program.say(step, f"if (t >= DELAY) {{\n    {call}\n  }}")
-        call = program.call("mean_values", item.size, sums, "window", program.mean(item))
-    elif item.form == "spikes":
+    if item.form == "spikes":
         for plane, gain in enumerate(item.gains):
             at = f"{program.spikes(item, phase)} + {plane * item.plane_bytes}"
             amount = number(gain)
