@@ -83,11 +83,21 @@ class Plan:
         Weights of 16 bits.
     sizes : array, [T], optional
         What a spike of each step counts; by default 1.
+    delay : int
+        Number of steps that means leave out.
     """
 
     def __init__(
-        self, graph: Graph, shapes: Any, sources: list[Source], *, whole: bool, sizes: Any = None
+        self,
+        graph: Graph,
+        shapes: Any,
+        sources: list[Source],
+        *,
+        whole: bool,
+        sizes: Any = None,
+        delay: int = 0,
     ) -> None:
+        self.delay = delay
         core, numbers = to_core(graph, shapes, sources)
         self.outputs = [numbers[name] for name in graph.outputs]
         engine = _core.LayerEngine32(
@@ -128,6 +138,19 @@ class Plan:
             for part in (*item.parts, *item.folded, item.about)
             if "kernel_depth" in part
         )
+
+    def is_graded(self, item: Item) -> bool:
+        """Return whether a node is a function of running means; linear functions act on each step by itself."""
+        changing = [self.items[k].form != "constant" for k in item.inputs]
+        match item.kind:
+            case "matmul":
+                return all(changing)
+            case "binary":
+                which = item.about["function"].name
+                return {"multiply": all(changing), "divide": changing[1]}.get(which, True)
+            case "reduce":
+                return item.about["function"].name not in ("mean", "sum")
+        return item.kind in ("activation", "softmax", "normalise", "local_response")
 
     def steps_of(self, phase: int) -> list[Item]:
         """Return what is computed at each step of a phase: its own nodes, and earlier ones that they need again."""

@@ -124,9 +124,10 @@ int main(int count, char **arguments) {{
 """
 
 
-def cmake(about: Interface) -> str:
+def cmake(program: Program, about: Interface) -> str:
     """Return the CMake file."""
     name = about.name
+    library = f"target_link_libraries({name} PUBLIC m)\n" if program.templates.library else ""
     return f"""# {about.made_by}.
 cmake_minimum_required(VERSION 3.13)
 project({name} C)
@@ -142,7 +143,7 @@ target_include_directories({name} PUBLIC ${{CMAKE_CURRENT_SOURCE_DIR}})
 set_target_properties({name} PROPERTIES C_STANDARD 99 C_STANDARD_REQUIRED ON C_EXTENSIONS OFF)
 # Each sum and product must be rounded by itself, or the results have other bits than those of spikelet.
 target_compile_options({name} PRIVATE $<IF:$<C_COMPILER_ID:MSVC>,/fp:precise,-ffp-contract=off>)
-
+{library}
 if({about.upper}_MAIN)
   add_executable({name}_main main.c)
   target_link_libraries({name}_main PRIVATE {name})
@@ -175,15 +176,20 @@ def readme(program: Program, about: Interface, work: Mapping[str, Operations], s
         if o.spikes or o.dense
     )
     per = f"a run of {steps} steps" if about.steps else "a step"
+    library = program.templates.library
+    needs = f"of the C library, it needs memcpy, memset{''.join(f', {name}' for name in library)}"
+    exact = (
+        "; those functions of <math.h> differ in their last bits from one C library to another" if library else ""
+    )
     return f"""# {name}
 
-{about.made_by}: a spiking network in C99, without Python, an operating system, a heap or a library of functions
-(`memcpy` and `memset` are all it needs). `{name}.h` says how to call it; `{name}.c` and `{name}_weights.h` are all there is to compile:
+{about.made_by}: a spiking network in C99, without Python, an operating system or a heap
+({needs}). `{name}.h` says how to call it; `{name}.c` and `{name}_weights.h` are all there is to compile:
 
     cc -std=c99 -O2 -ffp-contract=off -c {name}.c
 
 or with CMake: `cmake -B build && cmake --build build`. With `-ffp-contract=off`, the outputs have the same bits as those of
-spikelet, on any processor with IEEE arithmetic. (Processors without a floating-point unit do not flush numbers below
+spikelet, on any processor with IEEE arithmetic{exact}. (Processors without a floating-point unit do not flush numbers below
 1.2e-38 to 0 as spikelet does.) The state is static: one network at a time. Export it twice under two names to have two.
 
 `{name}_main inputs.bin outputs.bin` runs it on raw numbers; without arguments it measures the time of a run.

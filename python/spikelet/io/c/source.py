@@ -153,7 +153,7 @@ static void flush_end(unsigned long before) { (void)before; }
 def source(program: Program, about: Interface) -> str:
     """Return the source."""
     if about.form != "spikes":
-        program.templates.use("finite")
+        program.templates.use("are_finite")
     functions, entry = _functions(program, about), _entry(program, about)
     work = "".join(f"static {ctype} {name}[{size}];\n" for ctype, name, size in program.buffers())
     window = "(float)((steps) - DELAY)"
@@ -258,7 +258,7 @@ def _finite(about: Interface, count: str = "") -> str:
     """Return a check of the inputs' values."""
     if about.form == "spikes":
         return ""
-    tests = " || ".join(f"!finite({count}{size}, {name})" for name, size, _ in about.inputs)
+    tests = " || ".join(f"!are_finite({count}{size}, {name})" for name, size, _ in about.inputs)
     return f"  if ({tests}) {{\n    return NOT_FINITE;\n  }}\n"
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 __all__ = ["Templates"]
 
 _NEEDS = re.compile(r"\b([a-z_0-9]+)\(|struct ([a-z]+)\b")
+_LIBRARY = frozenset("cosf erff expf fabs floorf log pow powf sinf sqrt sqrtf".split())
 _CODE = re.compile(r"@([^@\n]+)@")
 
 
@@ -60,6 +61,11 @@ class Templates:
         text = _CODE.sub(code, text)
         self._texts[name] = re.sub(rf"\b{template}\(", f"{name}(", text)
         return name
+
+    @property
+    def library(self) -> list[str]:
+        """The names of the functions of the C library for mathematics that are called, sorted."""
+        return sorted({name for name, _ in _NEEDS.findall(self.text()) if name in _LIBRARY})
 
     def text(self) -> str:
         """Return all functions."""
