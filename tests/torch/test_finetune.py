@@ -137,7 +137,7 @@ def test_all_layers_of_a_graph_are_known():
         (sl.layers.IF(1.0, reset_delay=True), "is reset a step later, or spikes only above"),
         (sl.layers.IF(1.0, "zero", strict=True), "is reset a step later, or spikes only above"),
         (
-            sl.layers.Delay(np.ones((4, 4)), 1),
+            sl.layers.DelayedLinear(np.ones((4, 4)), 1),
             r"layer 'delay1' \(Delay\): has delays; train the module",
         ),
     ],

@@ -5,29 +5,26 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spikelet._util.checks import choice, fail, integer, numbers, require
+from spikelet._util.checks import choice, fail, integer, numbers, require, scalar
 from spikelet._util.tensors import detached
-from spikelet.layers.base import MAX_RANK, Floats, Layer, Shape
+from spikelet.layers.base import Floats, Layer, Shape
 from spikelet.layers.graded import Activation
 
 __all__ = [
     "IF",
     "LIF",
-    "NEVER",
+    "Leak",
     "Neuron",
     "PredictiveIF",
     "ReLU",
-    "is_silent",
     "leaves_mean",
     "sizes_of",
 ]
-
-NEVER = 1e30  # a threshold that no potential reaches, of readouts, which do not spike
 
 _MEAN_TOLERANCE = 1e-6
 _SCHEDULES = ("pace", "limit", "ceiling", "offset")  # of predictive neurons, by step
@@ -91,12 +88,12 @@ class Neuron(Layer):
     Parameters
     ----------
     threshold : float, [channels] or one for each neuron
-        A neuron spikes when its potential reaches the threshold; > 0.
-    reset : "subtract" or "zero"
+        A neuron spikes when its potential reaches the threshold; > 0 unless the reset is "value" or "none".
+    reset : "subtract", "zero", "value" or "none"
         "subtract" subtracts the threshold from the potential, which keeps the excess: the residual membrane potential of
-        RMP-SNN (Han, Srinivasan & Roy, CVPR 2020). "zero" sets it to `v_reset`.
-    v_reset : float
-        Potential after a reset with ``reset="zero"``; below the threshold.
+        RMP-SNN (Han, Srinivasan & Roy, CVPR 2020). "zero" sets the potential to 0, "value" to `v_reset`. "none" leaves it.
+    v_reset : float, [channels] or one for each neuron
+        Potential after a reset with ``reset="value"``; below the threshold.
     v_init : float, [channels] or one for each neuron
         Potential before the first step. Half the threshold rounds the rate to the nearest value instead of down.
     amplitude : float or [channels]
@@ -107,18 +104,20 @@ class Neuron(Layer):
         et al., ICML 2025): signed spikes encode the change of the mean input, not the mean input.
     reset_delay : bool
         Subtract the threshold in the step after the spike, after the leak, as snnTorch's Leaky does by default. Only with
-        ``reset="subtract"`` and binary spikes; a reset to `v_reset` a step later would give the same spikes.
+        ``reset="subtract"`` and binary spikes; a reset to a value a step later would give the same spikes.
     strict : bool
-        Spike only if the potential exceeds the threshold, not if it equals it. Only with ``reset="zero"`` or
-        `reset_delay`; not of `PredictiveIF`.
+        Spike only if the potential exceeds the threshold, not if it equals it. Only with binary spikes; not of
+        `PredictiveIF`.
     levels : int in 1 .. 8
         Number of spike sizes (threshold, threshold / 2, threshold / 4, ...); a neuron sends the largest that fits. More
         than 1 needs signed or differential spikes.
     """
 
+    _per_value: ClassVar[tuple[str, ...]] = ("threshold", "v_init", "v_reset", "amplitude")
+
     threshold: Any = field(default=1.0, kw_only=False)
-    reset: Literal["subtract", "zero"] = field(default="subtract", kw_only=False)
-    v_reset: float = field(default=0.0, kw_only=False)
+    reset: Literal["subtract", "zero", "value", "none"] = field(default="subtract", kw_only=False)
+    v_reset: Any = field(default=0.0, kw_only=False)
     v_init: Any = 0.0
     amplitude: Any = 1.0
     code: Literal["binary", "signed", "differential"] = "binary"
@@ -128,22 +127,14 @@ class Neuron(Layer):
 
     def __post_init__(self) -> None:
         where = self._name()
-        for argument, dimensions, rule in (
-            ("threshold", MAX_RANK, "finite and > 0"),
-            ("v_init", MAX_RANK, "finite"),
-            ("amplitude", 1, "finite"),
-        ):
-            given = detached(where, argument, getattr(self, argument))
-            array = numbers(where, argument, given, dimensions=dimensions)
-            require(where, argument, array.ravel(), rule)
-            self._set(argument, np.array(array) if array.ndim else float(array))
-        v_reset = detached(where, "v_reset", self.v_reset)
-        v_reset = numbers(where, "v_reset", v_reset, dimensions=0)
-        require(where, "v_reset", v_reset, "finite")
-        self._set("v_reset", float(v_reset))
-        choice(where, "reset", self.reset, "subtract", "zero")
-        if self.reset == "zero" and np.any(self.v_reset >= np.asarray(self.threshold)):
-            fail(where, "v_reset", self.v_reset, "must lie below the threshold")
+        choice(where, "reset", self.reset, "subtract", "zero", "value", "none")
+        absolute = self.reset in ("value", "none")
+        self._take(where, "threshold", "finite" if absolute else "finite and > 0")
+        for argument in ("v_init", "v_reset"):
+            self._take(where, argument, "finite")
+        self._take(where, "amplitude", "finite", dimensions=1)
+        if self.reset in ("zero", "value"):
+            self._check_below(where)
         choice(where, "code", self.code, "binary", "signed", "differential")
         if self.code != "binary" and self.reset != "subtract":
             fail(where, "reset", self.reset, f'must be "subtract" with code="{self.code}"')
@@ -162,33 +153,52 @@ class Neuron(Layer):
         if self.reset_delay and (self.reset != "subtract" or self.code != "binary"):
             rule = 'must be False unless reset="subtract" and code="binary"'
             fail(where, "reset_delay", True, rule)
-        # The core raises a strict threshold to the next number, and would subtract that.
-        if self.strict and self.reset == "subtract" and not self.reset_delay:
-            fail(
-                where,
-                "strict",
-                True,
-                'needs reset="zero" or reset_delay=True; else set strict=False',
-            )
+        if self.strict and self.code != "binary":
+            fail(where, "strict", True, 'must be False unless code="binary"')
 
-    def _shape(self, where: str, shapes: list[Shape]) -> Shape:
-        shape = shapes[0]
-        for argument in ("threshold", "v_init", "amplitude"):
-            value = np.asarray(getattr(self, argument))
-            fits = value.ndim == 0 or value.shape in ((shape[0],), shape)
-            if not fits:
-                fail(
-                    where,
-                    argument,
-                    value.shape,
-                    f"must be one number, or have the shape ({shape[0]},) or {shape}",
-                    got="shape",
-                )
-        return shape
+    def _check_below(self, where: str) -> None:
+        """Check that a reset goes below the threshold."""
+        try:
+            below = np.all(np.asarray(self.v_reset) < np.asarray(self.threshold))
+        except ValueError:  # their shapes differ: `_shape` compares both with the input
+            return
+        if not below:
+            fail(where, "v_reset", self.v_reset, "must lie below the threshold")
 
     def coefficients(self) -> tuple[float, float]:
         """Return decay and gain of a step, ``v = decay * v + gain * input``."""
         raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Leak(Layer):
+    """The parameters of a leak, which neurons with one have in common: ``v = decay * v + gain * input + drive``."""
+
+    _per_value: ClassVar[tuple[str, ...]] = ("decay", "gain", "drive")
+
+    tau_m: float = 20.0
+    dt: float = 1.0
+    decay: Any = None
+    gain: Any = None
+    drive: Any = 0.0
+
+    def _take_leak(self, where: str) -> None:
+        for argument in ("tau_m", "dt"):
+            given = detached(where, argument, getattr(self, argument))
+            self._set(argument, scalar(where, argument, given, "finite and > 0", "ms"))
+        for argument in ("decay", "gain", "drive"):
+            if getattr(self, argument) is not None:
+                self._take(where, argument, "finite")
+        if self.decay is not None and np.any(np.asarray(self.decay) > 1):
+            fail(where, "decay", float(np.max(self.decay)), "must be at most 1")
+
+    def coefficients(self) -> tuple[Any, Any]:
+        """Return decay and gain: a number or an array each."""
+        decay = math.exp(-self.dt / self.tau_m) if self.decay is None else self.decay
+        if self.gain is not None:
+            return decay, self.gain
+        exact = -math.expm1(-self.dt / self.tau_m) if self.decay is None else 1 - decay
+        return decay, exact
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -203,10 +213,10 @@ class IF(Neuron):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class LIF(Neuron):
+class LIF(Neuron, Leak):
     r"""A leaky integrate-and-fire neuron, integrated exactly: a constant input x drives it to :math:`x (1 - e^{-t/\tau})`.
 
-    At each step ``v = decay * v + gain * input``, and the neuron spikes if ``v >= threshold``.
+    At each step ``v = decay * v + gain * input + drive``, and the neuron spikes if ``v >= threshold``.
 
     Parameters
     ----------
@@ -214,54 +224,24 @@ class LIF(Neuron):
         Membrane time constant [ms].
     dt : float
         Length of a step [ms].
-    decay, gain : float, optional
+    decay, gain : float, [channels] or one for each neuron, optional
         By default ``exp(-dt / tau_m)`` and ``1 - decay``. Other values give other integration schemes: snnTorch's Leaky is
         ``decay=beta, gain=1``, SpikingJelly's LIFNode ``decay=1 - 1/tau, gain=1/tau``.
+    drive : float, [channels] or one for each neuron
+        Added at each step. A leak to a resting potential is ``drive=(1 - decay) * rest``.
 
     All other parameters are those of `IF`.
     """
 
-    tau_m: float = field(default=20.0, kw_only=True)
-    dt: float = field(default=1.0, kw_only=True)
-    decay: Any = field(default=None, kw_only=True)
-    gain: Any = field(default=None, kw_only=True)
+    _per_value: ClassVar[tuple[str, ...]] = Neuron._per_value + Leak._per_value
 
     def __post_init__(self) -> None:
         super().__post_init__()
         where = self._name()
-        for argument in ("tau_m", "dt"):
-            value = detached(where, argument, getattr(self, argument))
-            value = numbers(where, argument, value, "ms", dimensions=0)
-            require(where, argument, value, "finite and > 0")
-            self._set(argument, float(value))
-        for argument in ("decay", "gain"):
-            if getattr(self, argument) is not None:
-                value = detached(where, argument, getattr(self, argument))
-                value = numbers(where, argument, value, dimensions=0)
-                require(where, argument, value, "finite and >= 0")
-                self._set(argument, float(value))
-        if self.decay is not None and self.decay > 1:
-            fail(where, "decay", self.decay, "must be at most 1")
+        self._take_leak(where)
         if self.code == "differential":
-            fail(
-                where,
-                "code",
-                self.code,
-                'must be "binary" or "signed": a leaky neuron keeps no mean',
-            )
-
-    def coefficients(self) -> tuple[float, float]:
-        """Return decay and gain."""
-        decay = math.exp(-self.dt / self.tau_m) if self.decay is None else self.decay
-        if self.gain is not None:
-            return decay, self.gain
-        exact = -math.expm1(-self.dt / self.tau_m) if self.decay is None else 1 - decay
-        return decay, exact
-
-
-def is_silent(layer: Layer) -> bool:
-    """Return whether a layer is a readout: leaky neurons that never spike."""
-    return isinstance(layer, LIF) and bool(np.all(layer.threshold == NEVER))
+            rule = 'must be "binary" or "signed": a leaky neuron keeps no mean'
+            fail(where, "code", self.code, rule)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

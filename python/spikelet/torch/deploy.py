@@ -16,7 +16,6 @@ from spikelet.conversion.preparation.simplify import simplify
 from spikelet.conversion.torch import reader as torch_reader
 from spikelet.layers import Shape
 from spikelet.layers.graph import Graph, Node
-from spikelet.layers.neurons import NEVER, is_silent
 from spikelet.layers.spiking_model import SpikingModel
 from spikelet.torch.attention import PotentialShortcut, SpikeAttention
 from spikelet.torch.blocks import SEWBlock
@@ -107,7 +106,7 @@ def to_spiking_model(
 def _compare(module: nn.Module, graph: Graph, sample: Shape, name: str) -> None:
     """Refuse a graph that sends other spikes than the network, which has a forward of its own."""
     last = graph.output.layer
-    what = "v" if is_silent(last) else "spikes" if isinstance(last, layers.Neuron) else "value"
+    what = "spikes" if isinstance(last, layers.Neuron) else "value"
     compare(WHERE, module, graph, sample, name, what)
 
 
@@ -155,7 +154,7 @@ def read(
     fold_norms: bool = True,
     recurrent: bool = False,
     own: bool = False,
-    layer_of: Callable[[Neuron, str], layers.Neuron] | None = None,
+    layer_of: Callable[[Neuron, str], layers.Neuron | layers.LI] | None = None,
     with_time: bool = False,
 ) -> Graph:
     """Return the graph of a trained network.
@@ -178,17 +177,10 @@ def read(
         twin = still(module, "", made, traced=own or layer_of is not None)
         traced = torch_reader.convert(twin, sample, whole=STAND_INS)
     graph = Graph(map(_of_steps, traced), WHERE, traced.inputs, traced.outputs)
-    for node in graph:
-        if is_silent(node.layer) and graph.consumers(node.name):
-            refuse(
-                f"{WHERE}: module '{node.name}' (LI)",
-                "passes its potential to other layers",
-                "a potential can only be the output: use LIF, or put LI last",
-            )
     return fold(graph) if fold_norms else graph
 
 
-def neuron_layer(module: Neuron, where: str, *, recurrent: bool = False) -> layers.Neuron:
+def neuron_layer(module: Neuron, where: str, *, recurrent: bool = False) -> layers.Neuron | layers.LI:
     """Convert a neuron of `spikelet.torch` to a layer.
 
     Parameters
@@ -223,7 +215,7 @@ def neuron_layer(module: Neuron, where: str, *, recurrent: bool = False) -> laye
     decay, gain = _one(module.decay, where, "decay"), _one(module.gain, where, "gain")
     with named(where):
         if isinstance(module, LI):
-            return layers.LIF(NEVER, decay=decay, gain=gain)
+            return layers.LI(decay=decay, gain=gain)
     # To 0, a reset a step later gives the same spikes, and after it no potential exceeds the threshold.
     if cell.when == When.both and cell.reset != Reset.value:
         refuse(

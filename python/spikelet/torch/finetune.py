@@ -14,7 +14,6 @@ from spikelet._util.checks import fail
 from spikelet.conversion.building import refuse
 from spikelet.layers.base import Spatial
 from spikelet.layers.graph import Graph, Node
-from spikelet.layers.neurons import is_silent
 from spikelet.layers.spiking_model import SpikingModel
 from spikelet.torch import layer_functions
 from spikelet.torch.layer_functions import aligned
@@ -107,7 +106,7 @@ class SpikingModule(nn.Module):
         }
         self.steps = nn.ModuleList(
             _readout(node, graph)
-            if is_silent(node.layer) and node.name in graph.outputs
+            if isinstance(node.layer, layers.LI)
             else _step(node, neuron)
             for node in graph
         )
@@ -283,7 +282,7 @@ def _step(node: Node, neuron: dict[str, Any]) -> _Step:
         if gain == 0 or (layer.reset == "zero" and layer.v_reset):
             refuse(where, "has no gain, or is not reset to 0", "only v_reset=0.0 can be trained")
         return _Spiking(layer, neuron)
-    if isinstance(layer, layers.Delay):
+    if isinstance(layer, layers.DelayedLinear):
         refuse(where, "has delays", "train the module that it was made from, with st.Delay")
     known = isinstance(layer, (layers.Add, layers.Concat, layers.Constant))
     if not known and layer_functions.function_of(layer) is None:

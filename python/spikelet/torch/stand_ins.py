@@ -28,7 +28,7 @@ from spikelet.torch.time import OverTime, layers_over_time
 __all__ = ["STAND_INS", "WHERE", "array", "still", "timed"]
 
 WHERE = "to_spiking_model"
-LayerOf: TypeAlias = Callable[[Neuron, str], layers.Neuron]
+LayerOf: TypeAlias = Callable[[Neuron, str], layers.Neuron | layers.LI]
 
 
 def array(value: Any) -> NDArray[np.float64]:
@@ -41,20 +41,22 @@ def array(value: Any) -> NDArray[np.float64]:
 class _Still(nn.Module):
     """Stands in for a neuron while the network is traced: its first step, from rest."""
 
-    def __init__(self, layer: layers.Neuron) -> None:
+    def __init__(self, layer: layers.Neuron | layers.LI) -> None:
         super().__init__()
         self.layer = layer
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         _, gain = self.layer.coefficients()
+        u: torch.Tensor = gain * x
+        if isinstance(self.layer, layers.LI):
+            return u
         threshold = torch.as_tensor(np.array(self.layer.threshold))
-        u = gain * x
         return (u > threshold if self.layer.strict else u >= threshold).to(x.dtype)
 
 
 def _still_neuron(call: Call, x: Data, module: _Still) -> Data:
     layer, shape = module.layer, call.shape(x)
-    if np.ndim(layer.threshold):
+    if isinstance(layer, layers.Neuron) and np.ndim(layer.threshold):
         # PyTorch's may have a dimension of size 1 for the batch.
         given = np.reshape(layer.threshold, layer.threshold.shape[-len(shape) :])
         threshold = np.broadcast_to(given, shape)
@@ -69,7 +71,7 @@ class _StillDelay(nn.Module):
 
     def __init__(self, module: Delay) -> None:
         super().__init__()
-        self.layer = layers.Delay(
+        self.layer = layers.DelayedLinear(
             array(module.weight),
             module.rounded().cpu().numpy(),
             None if module.bias is None else array(module.bias),

@@ -13,7 +13,6 @@ from torch import nn
 from spikelet import layers
 from spikelet._util.checks import fail, integer, named
 from spikelet.conversion.building import refuse
-from spikelet.layers.neurons import is_silent
 from spikelet.network.network import Network
 from spikelet.network.population import Population
 from spikelet.network.projection import Projection
@@ -155,7 +154,7 @@ def to_network(
         after = net.population(len(linear.weight), model, name)
         weight = gain * linear.weight.T
         delay: Any = net.dt
-        if isinstance(linear, layers.Delay):  # what acts at once in the module arrives a step later
+        if isinstance(linear, layers.DelayedLinear):  # what acts at once in the module arrives a step later
             delay = net.dt * (1 + linear.delay.T)
         projections.append(net.connect(before, after, AllToAll(), weight=weight, delay=delay))
         if bias is not None and linear.bias is not None:
@@ -172,22 +171,22 @@ def to_network(
 
 def _pairs(
     module: nn.Module, size: int
-) -> list[tuple[str, layers.Linear | layers.Delay, layers.Neuron]]:
+) -> list[tuple[str, layers.Linear | layers.DelayedLinear, layers.Neuron]]:
     """Return the names of neurons, the linear layers before them, and the neurons; raise an error for any other layer."""
     nodes = list(read(module, (size,), recurrent=True))
     hint = "a Network needs nn.Linear and neurons in alternation; `to_spiking_model` accepts more"
     pairs = []
     for k, node in enumerate(nodes):
-        wanted: Any = (layers.Neuron,) if k % 2 else (layers.Linear, layers.Delay)
+        wanted: Any = (layers.Neuron, layers.LI) if k % 2 else (layers.Linear, layers.DelayedLinear)
         if not isinstance(node.layer, wanted):
             kind = type(node.layer).__name__
             rule = f"must be {' or '.join(w.__name__ for w in wanted)}"
             refuse(f"{_WHERE}: layer '{node.name}' ({kind})", rule, hint)
         if isinstance(node.layer, layers.Neuron):
             linear = nodes[k - 1].layer
-            assert isinstance(linear, layers.Linear | layers.Delay)
+            assert isinstance(linear, layers.Linear | layers.DelayedLinear)
             pairs.append((node.name, linear, node.layer))
-    if len(nodes) % 2 or is_silent(nodes[-1].layer):
+    if len(nodes) % 2 or isinstance(nodes[-1].layer, layers.LI):
         refuse(f"{_WHERE}: layer '{nodes[-1].name}'", "is the last layer and does not spike", hint)
     return pairs
 

@@ -17,7 +17,6 @@ from spikelet.io.nir.kept import Floats, Resets
 from spikelet.io.nir.order import order_of
 from spikelet.io.nir.shapes import padded
 from spikelet.layers.graph import INPUT, Graph
-from spikelet.layers.neurons import NEVER
 from spikelet.layers.spiking_model import SpikingModel
 
 __all__ = ["to_spiking_model"]
@@ -190,7 +189,7 @@ def _neuron(
             _refuse(
                 here, "v_leak or r", "is not that of all", "layers read potentials from 0: use run"
             )
-        return layers.LIF(NEVER, **options)
+        return layers.LI(**options)
     subtracts, at = resets.of(node.name)
     return _spiking(here, step, (leak, unit), options, subtracts, at, dtype)
 

@@ -16,9 +16,8 @@ from spikelet.io.nir.planar import planar
 from spikelet.io.nir.writing_layers import Writer
 from spikelet.io.nir.writing_neurons import Cell, Neurons, full
 from spikelet.io.nir.writing_readers import Request
-from spikelet.layers import LIF, Linear, Neuron, PredictiveIF, Shape
+from spikelet.layers import LI, LIF, Linear, Neuron, PredictiveIF, Shape
 from spikelet.layers.graph import Graph, Node, Shapes
-from spikelet.layers.neurons import is_silent
 from spikelet.layers.spiking_model import SpikingModel
 
 __all__ = ["write_layers", "write_model"]
@@ -143,6 +142,9 @@ def _own_step(model: SpikingModel) -> float | None:
 def _cell(graph: Graph, node: Node, shape: Shape) -> tuple[Cell, Array | None]:
     """Return the neurons of a layer, and the factors of their spikes."""
     layer = node.layer
+    if isinstance(layer, LI):
+        names = {"decay": layer.coefficients()[0], "gain": layer.coefficients()[1], "v_init": layer.v_init}
+        return Cell(reset="none", **{name: full(v, shape) for name, v in names.items()}), None
     assert isinstance(layer, Neuron)
     at = f"{_WHERE}: layer '{node.name}' ({type(layer).__name__})"
     if isinstance(layer, PredictiveIF):
@@ -155,19 +157,15 @@ def _cell(graph: Graph, node: Node, shape: Shape) -> tuple[Cell, Array | None]:
         what = "is reset in the step after its spike, and NIR's neurons at once"
         refuse(at, what, 'train with reset="zero" or convention="spikelet"')
     decay, gain = layer.coefficients()
-    readout = is_silent(layer) and node.name in graph.outputs
-    if readout and graph.consumers(node.name):
-        what = "gives its potential as an output and no spikes to other layers; NIR sends both the same"
-        refuse(at, what, "leave out those layers, or this output")
     factor = None
-    if not readout and np.any(np.asarray(layer.amplitude) != 1):
+    if np.any(np.asarray(layer.amplitude) != 1):
         factor = np.asarray(layer.amplitude)
     subtract = layer.reset == "subtract"
     cell = Cell(
         decay=full(decay, shape),
         gain=full(gain, shape),
-        threshold=None if readout else full(layer.threshold, shape),
-        reset="none" if readout else "subtract" if subtract else "value",
+        threshold=full(layer.threshold, shape),
+        reset="subtract" if subtract else "value",
         v_reset=full(0.0 if subtract else layer.v_reset, shape),
         v_init=full(layer.v_init, shape),
         strict=layer.strict,
