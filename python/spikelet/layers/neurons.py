@@ -442,3 +442,11 @@ def sizes_of(where: str, layers: Mapping[str, Layer]) -> Floats | None:
                 fail(where, f"sizes of '{name}'", "other sizes", rule)
             found, first = own, name
     return found
+
+
+NEVER = 1e30
+
+
+def is_silent(layer: Layer) -> bool:
+    """Return whether a layer is a readout (until the engine runs `LI`)."""
+    return isinstance(layer, LIF) and bool(np.all(np.asarray(layer.threshold) == NEVER))

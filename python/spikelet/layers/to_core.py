@@ -12,7 +12,7 @@ import numpy as np
 from spikelet import _core
 from spikelet.layers.base import Shape
 from spikelet.layers.convolution import Convolution, TransposedConvolution
-from spikelet.layers.delay import Delay
+from spikelet.layers.delay import DelayedLinear
 from spikelet.layers.foreign import Foreign
 from spikelet.layers.graded import Graded
 from spikelet.layers.graph import Graph, Node, Shapes
@@ -166,7 +166,7 @@ def _add(views: Views, node: Node, inputs: list[View], shape: Shape) -> View:
             return View(shape, value=layer.value)
         case Linear():
             return linear(views, layer, inputs[0], shape)
-        case Delay():
+        case DelayedLinear():
             return delayed(views, layer, inputs[0], shape)
         case Convolution():
             return convolution(views, layer, inputs[0], shape)
@@ -249,7 +249,7 @@ def _neuron(views: Views, layer: Neuron, view: View) -> View:
         threshold=np.ravel(layer.threshold),
         v_init=np.ravel(layer.v_init),
         amplitude=np.ravel(layer.amplitude),
-        hard=layer.reset == "zero",
+        hard=layer.reset != "subtract",
         v_reset=layer.v_reset,
         decay=decay,
         gain=gain,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from spikelet.layers.base import Floats, Layer, Shape
 from spikelet.layers.convolution import Conv1d, Conv2d, Conv3d, Convolution, TransposedConvolution
-from spikelet.layers.delay import Delay
+from spikelet.layers.delay import DelayedLinear
 from spikelet.layers.linear import Linear
 from spikelet.layers.movement import Slice, Spread
 from spikelet.layers.pools import (
@@ -69,7 +69,7 @@ def linear(views: Views, layer: Linear, view: View, shape: Shape) -> View:
     return views.add(number, extent, shape)
 
 
-def delayed(views: Views, layer: Delay, view: View, shape: Shape) -> View:
+def delayed(views: Views, layer: DelayedLinearedLinear, view: View, shape: Shape) -> View:
     """Add a fully connected layer whose synapses have delays."""
     from_, _ = views.in_order(view)
     extent = extent_of(shape)

@@ -140,8 +140,8 @@ def test_sizes_and_delays_of_means(delay: int, tmp_path: Path) -> None:
 def test_delayed_synapses(form: str, tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     model = chain(
-        L.Linear(w(12, 6)), neuron(), L.Delay(w(8, 12), rng.integers(0, 4, (8, 12)), w(8, 1)[:, 0] * 0.1), neuron(),
-        L.Delay(w(4, 8), 2),
+        L.Linear(w(12, 6)), neuron(), L.DelayedLinear(w(8, 12), rng.integers(0, 4, (8, 12)), w(8, 1)[:, 0] * 0.1), neuron(),
+        L.DelayedLinear(w(4, 8), 2),
     )  # fmt: skip
     x = {
         "constant": lambda: inputs(6),
