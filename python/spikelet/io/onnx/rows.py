@@ -196,12 +196,24 @@ class _Arithmetic:
     def hard(self, x: str, alpha: Any, beta: Any) -> str:
         return self.Max(self.Min(self.Add(self.Mul(x, alpha), beta), 1.0), 0.0)
 
-    def below(self, x: str, low: str) -> str:
-        """Return x, or `low` where x is not above 0."""
-        return self.Where(self.Greater(x, 0.0), x, low)
+    def exponential(self, x: str, alpha: Any, over: Any = 1.0) -> str:
+        """Return x, or alpha (exp(x / over) - 1) below 0."""
+        power = self.Exp(self.Div(self.Min(x, 0.0), over))
+        return self.Add(self.Relu(x), self.Mul(self.Sub(power, 1.0), alpha))
 
-    def exponential(self, x: str, alpha: Any) -> str:
-        return self.Mul(self.Sub(self.Exp(self.Min(x, 0.0)), 1.0), alpha)
+    def clip(self, x: str, low: Any, high: Any) -> str:
+        x = self.Max(x, low) if np.isfinite(low).any() else x
+        return self.Min(x, high) if np.isfinite(high).any() else self.Identity(x)
+
+    def hardshrink(self, x: str, alpha: Any) -> str:
+        if alpha.ndim == 0:
+            return self.Shrink(x, lambd=float(alpha))
+        return self.Where(self.LessOrEqual(self.Abs(x), alpha), 0.0, x)
+
+    def threshold(self, x: str, alpha: Any, beta: Any) -> str:
+        if alpha.ndim == 0 and not beta.any():
+            return self.ThresholdedRelu(x, alpha=float(alpha))
+        return self.Where(self.LessOrEqual(x, alpha), beta, x)
 
     def shrunk(self, x: str, alpha: Any) -> str:
         return self.Sub(x, self.Max(self.Min(x, alpha), self.Neg(alpha)))
@@ -210,25 +222,25 @@ class _Arithmetic:
 # Of each function, from operators, its argument and its parameters.
 _ACTIVATIONS: dict[str, Callable[..., str]] = {
     "abs": lambda o, x: o.Abs(x),
-    "celu": lambda o, x, a: o.below(x, o.exponential(o.Div(x, a), a)),
-    "clip": lambda o, x, a, b: o.Min(o.Max(x, a), b),
+    "celu": lambda o, x, a: o.exponential(x, a, a),
+    "clip": lambda o, x, a, b: o.clip(x, a, b),
     "cos": lambda o, x: o.Cos(x),
-    "elu": lambda o, x, a: o.below(x, o.exponential(x, a)),
+    "elu": lambda o, x, a: o.exponential(x, a) if a.ndim else o.Elu(x, alpha=float(a)),
     "erf": lambda o, x: o.Erf(x),
     "exp": lambda o, x: o.Exp(x),
     "floor": lambda o, x: o.Floor(x),
     "gelu": lambda o, x: o.gelu(x),
     "gelu_tanh": lambda o, x: o.gelu_tanh(x),
-    "hardshrink": lambda o, x, a: o.Where(o.LessOrEqual(o.Abs(x), a), 0.0, x),
+    "hardshrink": lambda o, x, a: o.hardshrink(x, a),
     "hardsigmoid": lambda o, x, a, b: o.hard(x, a, b),
     "hardswish": lambda o, x, a, b: o.Mul(x, o.hard(x, a, b)),
-    "leaky_relu": lambda o, x, a: o.below(x, o.Mul(x, a)),
+    "leaky_relu": lambda o, x, a: o.PRelu(x, a),
     "log": lambda o, x: o.Log(x),
     "logsigmoid": lambda o, x: o.Neg(o.Softplus(o.Neg(x))),
     "mish": lambda o, x: o.Mul(x, o.Tanh(o.Softplus(x))),
     "pow": lambda o, x, a: o.Pow(x, a),
     "reciprocal": lambda o, x: o.Reciprocal(x),
-    "selu": lambda o, x, a, b: o.Mul(o.below(x, o.exponential(x, a)), b),
+    "selu": lambda o, x, a, b: o.Mul(o.exponential(x, a), b),
     "sigmoid": lambda o, x: o.Sigmoid(x),
     "silu": lambda o, x, a: o.Mul(x, o.Sigmoid(o.Mul(x, a))),
     "sin": lambda o, x: o.Sin(x),
@@ -238,7 +250,7 @@ _ACTIVATIONS: dict[str, Callable[..., str]] = {
     "sqrt": lambda o, x: o.Sqrt(x),
     "square": lambda o, x: o.Mul(x, x),
     "tanh": lambda o, x: o.Tanh(x),
-    "threshold": lambda o, x, a, b: o.Where(o.LessOrEqual(x, a), b, x),
+    "threshold": lambda o, x, a, b: o.threshold(x, a, b),
 }
 
 
