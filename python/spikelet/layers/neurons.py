@@ -165,10 +165,6 @@ class Neuron(Layer):
         if not below:
             fail(where, "v_reset", self.v_reset, "must lie below the threshold")
 
-    def coefficients(self) -> tuple[float, float]:
-        """Return decay and gain of a step, ``v = decay * v + gain * input``."""
-        raise NotImplementedError
-
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Leak(Layer):

@@ -156,8 +156,11 @@ def read(
     own: bool = False,
     layer_of: Callable[[Neuron, str], layers.Neuron | layers.LI] | None = None,
     with_time: bool = False,
+    analog: bool = False,
 ) -> Graph:
     """Return the graph of a trained network.
+
+    With `analog`, layers may be analog functions of each step, which the engine does not compute.
 
     With `recurrent`, recurrent layers are accepted, and read without their recurrent weights. With `layer_of`, it makes
     the layer of each neuron, given its name for error messages; by default `neuron_layer` does. With one of `layer_of` and
@@ -176,7 +179,7 @@ def read(
     else:
         twin = still(module, "", made, traced=own or layer_of is not None)
         traced = torch_reader.convert(twin, sample, whole=STAND_INS)
-    graph = Graph(map(_of_steps, traced), WHERE, traced.inputs, traced.outputs)
+    graph = Graph((_of_steps(node, analog) for node in traced), WHERE, traced.inputs, traced.outputs)
     return fold(graph) if fold_norms else graph
 
 
@@ -261,10 +264,10 @@ def _own_forward(module: nn.Module, name: str) -> str | None:
     return None
 
 
-def _of_steps(node: Node) -> Node:
+def _of_steps(node: Node, analog: bool) -> Node:
     layer = node.layer
     linear = isinstance(layer, layers.Reduce) and layer.function in ("mean", "sum")
-    if isinstance(layer, (layers.ReLU, layers.Graded, layers.Foreign)) and not linear:
+    if isinstance(layer, (layers.ReLU, layers.Graded, layers.Foreign)) and not linear and not analog:
         _refuse_analog(node.name, layer)
     if isinstance(layer, _MAXIMA):
         layer = layer.replace(of="steps")
