@@ -111,6 +111,10 @@ struct Kinds {
     d["rows"] = windows_of(p.rows);
     d["columns"] = windows_of(p.columns);
   }
+  void operator()(const Delay& l) {
+    named("delay");
+    d["steps"] = to_array(std::vector(l.steps));
+  }
   void operator()(const AveragePool& p) { pool("average", p); }
   void operator()(const MaxPool& p) {
     pool("maximum", p);
@@ -201,6 +205,10 @@ struct Kinds {
     d["is_signed"] = n.is_signed;
     d["levels"] = n.levels;
     d["predictive"] = !n.pace.empty();
+    d["reset"] = py::none();
+    if (n.dynamics) {
+      d["reset"] = n.dynamics->reset;
+    }
     d["activation"] = py::none();
     if (n.activation) {
       d["activation"] = n.activation->function;
@@ -239,6 +247,11 @@ py::list described(const Graph& graph, const std::vector<NodeDescription>& nodes
     d["threshold"] = array_of(n.threshold);
     d["amount"] = array_of(n.amount);
     d["v_init"] = array_of(n.v_init);
+    py::list dynamics;
+    for (const std::vector<double>& values : n.dynamics) {
+      dynamics.append(array_of(values));
+    }
+    d["dynamics"] = dynamics;
     d["pace"] = array_of(n.pace);
     d["limit"] = array_of(n.limit);
     d["ceiling"] = array_of(n.ceiling);

@@ -9,7 +9,6 @@ import pytest
 
 from spikelet import layers as L
 from spikelet.layers.graph import Graph
-from spikelet.layers.neurons import NEVER
 from spikelet.layers.run_arguments import check_schedules, check_stop, neurons_of, recorded
 
 WHERE = "run"
@@ -32,7 +31,7 @@ def graph(*layers: L.Layer) -> Graph:
 
 LINEAR = L.Linear(np.eye(2))
 SPIKING = graph(LINEAR, L.IF(), LINEAR, L.IF())
-READOUT = graph(LINEAR, L.IF(), LINEAR, L.LIF(NEVER, decay=0.5))
+READOUT = graph(LINEAR, L.IF(), LINEAR, L.LI(decay=0.5))
 
 
 def test_neurons_are_named_in_order() -> None:

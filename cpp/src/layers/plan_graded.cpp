@@ -105,6 +105,15 @@ void Planner<R>::prepare(std::size_t i) {
                           }
                           node.beta = by_channel<R>(delayed.bias, node.layout);
                         },
+                        [&](const Delay& delay) {
+                          const std::size_t pixels = node.layout.height * node.layout.width;
+                          const std::size_t n = delay.steps.size(), size = node.layout.channels * pixels;
+                          node.places[0].resize(n == 1 ? 0 : node.layout.size());
+                          for (std::size_t k = 0; n > 1 && k < size; ++k) {
+                            node.places[0][stored(node.layout, k)] =
+                                delay.steps[n == size ? k : k / pixels];
+                          }
+                        },
                         [&](const Activation& activation) {
                           node.alpha = by_channel<R>(activation.alpha, node.layout);
                           node.beta = by_channel<R>(activation.beta, node.layout);

@@ -74,6 +74,11 @@ class Layer(Described):
             fail(where, "inputs", len(shapes), f"must be at least {self.fewest}")
         return self._shape(where, [tuple(s) for s in shapes])
 
+    @property
+    def waits(self) -> bool:
+        """Whether the output at a step depends on the mean of the input over several steps."""
+        return False
+
     def _shape(self, where: str, shapes: list[Shape]) -> Shape:
         self._check_fit(where, shapes[0])
         return shapes[0]

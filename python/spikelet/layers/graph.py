@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import graphlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NoReturn, TypeAlias
@@ -211,6 +212,52 @@ class Graph(Sealed):
             name: tuple(shape)  # type: ignore[arg-type]  # all are shapes
             for name, shape in zip(self.inputs, several, strict=True)
         }
+
+    def running_order(self) -> tuple[Node, ...]:
+        """Return the nodes with those of each cycle side by side, and each cycle after what it depends on.
+
+        Raises
+        ------
+        ValueError
+            If a layer of a cycle waits for the mean of its input.
+        """
+        if not self.loops:
+            return self.nodes
+        unit = {name: name for name in self.names}
+        for delay, _ in self.loops:
+            members = self._needed([delay]) & self._reached(delay)
+            for name in members & set(self._by_name):
+                unit[name] = unit[delay]
+        units: dict[str, list[Node]] = {}
+        order: graphlib.TopologicalSorter[str] = graphlib.TopologicalSorter()
+        for node in self.nodes:
+            own = unit[node.name]
+            units.setdefault(own, []).append(node)
+            order.add(own, *({unit[name]: 0 for name in node.inputs if unit[name] != own}))
+        for nodes in units.values():
+            for node in nodes:
+                if len(nodes) > 1 and node.layer.waits:
+                    where = f"{type(node.layer).__name__} '{node.name}'"
+                    rule = "must not be in a cycle: its output depends on the mean of its input over the steps"
+                    fail(where, "layers", [n.name for n in nodes], rule, got="the cycle")
+        return tuple(node for name in order.static_order() for node in units.get(name, ()))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all inputs and layers."""
+        return (*self.inputs, *self._by_name)
+
+    def _reached(self, name: str) -> set[str]:
+        """Return a layer and all that depend on it."""
+        after: dict[str, list[str]] = {}
+        for node in self.nodes:
+            for source in node.inputs:
+                after.setdefault(source, []).append(node.name)
+        reached = {name}
+        for each in (queue := [name]):
+            queue += [n for n in after.get(each, ()) if n not in reached]
+            reached.update(after.get(each, ()))
+        return reached
 
     def upto(self, *names: str) -> Graph:
         """Return the subgraph that ends in these layers, which become the outputs."""

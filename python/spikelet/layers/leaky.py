@@ -78,7 +78,7 @@ class LI(Synaptic):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class CubaLIF(Neuron, Synaptic):
+class CubaLIF(Synaptic, Neuron):
     """A leaky integrate-and-fire neuron with an exponential synaptic current, which starts at 0.
 
     At each step ``i = syn_decay * i + syn_gain * x`` and ``v = decay * v + gain * i + drive``, and the neuron spikes if
@@ -114,7 +114,7 @@ class CubaLIF(Neuron, Synaptic):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ALIF(Neuron, Synaptic):
+class ALIF(Synaptic, Neuron):
     """A leaky integrate-and-fire neuron whose threshold rises with each spike (Bellec et al., NeurIPS 2018).
 
     It spikes if ``v >= threshold + boost * a``, and then ``a = adapt_decay * a + spike``. A reset by subtraction subtracts

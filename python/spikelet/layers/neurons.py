@@ -59,6 +59,11 @@ class ReLU(Layer):
         elif self.levels:
             fail(where, "levels", self.levels, "must be 0 if there is no upper limit")
 
+    @property
+    def waits(self) -> bool:
+        """True: it waits for the mean over all steps."""
+        return True
+
     def of(self, x: NDArray[Any]) -> NDArray[Any]:
         """Return the activations for inputs [N, channels, ...]."""
         y: NDArray[Any] = np.maximum(x, 0)
@@ -156,6 +161,11 @@ class Neuron(Layer):
         if self.strict and self.code != "binary":
             fail(where, "strict", True, 'must be False unless code="binary"')
 
+    @property
+    def waits(self) -> bool:
+        """Whether spikes say how a mean changes, which the next layer has to know."""
+        return self.code == "differential"
+
     def _check_below(self, where: str) -> None:
         """Check that a reset goes below the threshold."""
         try:
@@ -164,6 +174,10 @@ class Neuron(Layer):
             return
         if not below:
             fail(where, "v_reset", self.v_reset, "must lie below the threshold")
+
+    def coefficients(self) -> tuple[Any, Any]:
+        """Return decay and gain of a step, ``v = decay * v + gain * input``: without a leak 1 and 1."""
+        return 1.0, 1.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -203,13 +217,10 @@ class IF(Neuron):
 
     __doc__ = (__doc__ or "") + "\n\n" + (Neuron.__doc__ or "").split("\n\n", 1)[1]
 
-    def coefficients(self) -> tuple[float, float]:
-        """Return decay and gain: 1 and 1."""
-        return 1.0, 1.0
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class LIF(Neuron, Leak):
+class LIF(Leak, Neuron):
     r"""A leaky integrate-and-fire neuron, integrated exactly: a constant input x drives it to :math:`x (1 - e^{-t/\tau})`.
 
     At each step ``v = decay * v + gain * input + drive``, and the neuron spikes if ``v >= threshold``.
@@ -405,9 +416,6 @@ class PredictiveIF(Neuron):
         values = () if f is None else (self.scale, f.alpha, f.beta)
         return own or any(np.ndim(v) > 0 for v in values)
 
-    def coefficients(self) -> tuple[float, float]:
-        """Return decay and gain: 1 and 1."""
-        return 1.0, 1.0
 
 
 def leaves_mean(sizes: Floats | None, delay: int) -> bool:
@@ -428,7 +436,7 @@ def sizes_of(where: str, layers: Mapping[str, Layer]) -> Floats | None:
     """
     found, first = None, ""
     for name, layer in layers.items():
-        if isinstance(layer, Neuron):
+        if isinstance(layer, (Neuron, Leak)):
             own = layer.sizes if isinstance(layer, PredictiveIF) else None
             same = own is found or (
                 own is not None and found is not None and np.array_equal(own, found)
@@ -438,11 +446,3 @@ def sizes_of(where: str, layers: Mapping[str, Layer]) -> Floats | None:
                 fail(where, f"sizes of '{name}'", "other sizes", rule)
             found, first = own, name
     return found
-
-
-NEVER = 1e30
-
-
-def is_silent(layer: Layer) -> bool:
-    """Return whether a layer is a readout (until the engine runs `LI`)."""
-    return isinstance(layer, LIF) and bool(np.all(np.asarray(layer.threshold) == NEVER))

@@ -19,10 +19,11 @@ from spikelet._util.spelling import spelled
 from spikelet._util.threads import default_threads
 from spikelet.layers import stored
 from spikelet.layers.base import Layer
+from spikelet.layers.delay import Delay
 from spikelet.layers.graph import Graph, LayerLike
 from spikelet.layers.inputs import Inputs, Presented, arrays_of, present
 from spikelet.layers.movement import Movement, Upsample
-from spikelet.layers.neurons import Neuron, PredictiveIF, is_silent, leaves_mean, sizes_of
+from spikelet.layers.neurons import Neuron, PredictiveIF, leaves_mean, sizes_of
 from spikelet.layers.run_arguments import check_schedules, check_stop, neurons_of, recorded
 from spikelet.layers.spiking_result import Operations, SpikingResult
 from spikelet.layers.stopping import Stopping
@@ -360,9 +361,6 @@ class SpikingModel(Sealed):
             for name, nodes in layers.items()
         }
         outputs = {name: kept.pop(f"\0{name}") for name in self.graph.outputs}
-        for name, values in outputs.items():
-            if is_silent(self.graph[name].layer):
-                outputs[name] = _mean_of_steps(values[delay:])
         spikes, v = kept.pop("\0\0spikes", None), kept.pop("\0\0v", None)
         if stop is not None and stop.keep:
             so_far = so_far.reshape(*so_far.shape[:2], *shapes[self.graph.output.name])
@@ -400,16 +398,10 @@ class SpikingModel(Sealed):
         return engine, numbers[self.graph.output.name], nodes, dense
 
 
-def _mean_of_steps(values: NDArray[Any]) -> NDArray[Any]:
-    """Return the mean over steps, added one after the other, as C programs do: numpy's order depends on the shape."""
-    total = values[0].copy()
-    for step in values[1:]:
-        total += step
-    return np.asarray(total / values.dtype.type(len(values)))
-
-
 def _only_moves(layer: Layer) -> bool:
-    return isinstance(layer, Movement) and not isinstance(layer, Upsample)
+    return isinstance(layer, Delay) or (
+        isinstance(layer, Movement) and not isinstance(layer, Upsample)
+    )
 
 
 def _check_single(where: str, layer: Layer) -> None:

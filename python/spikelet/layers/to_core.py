@@ -12,13 +12,14 @@ import numpy as np
 from spikelet import _core
 from spikelet.layers.base import Shape
 from spikelet.layers.convolution import Convolution, TransposedConvolution
-from spikelet.layers.delay import DelayedLinear
+from spikelet.layers.delay import Delay, DelayedLinear
 from spikelet.layers.foreign import Foreign
 from spikelet.layers.graded import Graded
 from spikelet.layers.graph import Graph, Node, Shapes
+from spikelet.layers.leaky import ALIF, LI, Synaptic
 from spikelet.layers.linear import Add, Affine, Concat, Constant, Linear
 from spikelet.layers.movement import Flatten, Movement, Reshape, Upsample
-from spikelet.layers.neurons import Neuron, PredictiveIF, ReLU
+from spikelet.layers.neurons import IF, LIF, Leak, Neuron, PredictiveIF, ReLU
 from spikelet.layers.pools import Pool
 from spikelet.layers.resize import Resize
 from spikelet.layers.to_core_graded import graded
@@ -123,12 +124,20 @@ def lower(
     for name, source in zip(graph.inputs, sources or [Source()] * len(graph.inputs), strict=True):
         views.layer = name
         held[name] = views.add(*add_source(core, shapes[name], source), shapes[name])
-    for node in graph:
-        inputs = [held[name] for name in node.inputs]
+    opened: list[tuple[str, str]] = []
+    for node in graph.running_order():
         views.layer = node.name
+        if node.inputs and node.inputs[0] not in held:  # a delay in a cycle
+            opened.append((node.name, node.inputs[0]))
+            inputs = []
+        else:
+            inputs = [held[name] for name in node.inputs]
         held[node.name] = _add(views, node, inputs, shapes[node.name])
         if node.name in graph.outputs or node.name in wanted:
             views.in_order(held[node.name])
+    for name, source in opened:
+        views.layer = source
+        core.close(held[name].node, views.shaped(held[source], extent_of(shapes[name])))
     numbers = {
         name: number for name, view in held.items() if (number := views.number(view)) is not None
     }
@@ -166,6 +175,8 @@ def _add(views: Views, node: Node, inputs: list[View], shape: Shape) -> View:
             return View(shape, value=layer.value)
         case Linear():
             return linear(views, layer, inputs[0], shape)
+        case Delay():
+            return _delay(views, layer, inputs, shape)
         case DelayedLinear():
             return delayed(views, layer, inputs[0], shape)
         case Convolution():
@@ -190,7 +201,7 @@ def _add(views: Views, node: Node, inputs: list[View], shape: Shape) -> View:
                 from_, extent, index = views.alike(inputs[0])
             number = core.relu(from_, extent, upper, layer.levels)
             return views.add(number, extent, shape, index)
-        case Neuron():
+        case Neuron() | LI():
             return _neuron(views, layer, inputs[0])
         case Foreign():
             from_all = [views.in_order(view)[0] for view in inputs]
@@ -227,35 +238,66 @@ def _sum(views: Views, inputs: Sequence[View], shape: Shape) -> View:
     return views.add(views.core.add(from_, extent), extent, shape)
 
 
-def _neuron(views: Views, layer: Neuron, view: View) -> View:
-    by_channel = np.ndim(layer.amplitude) > 0 or (
+def _delay(views: Views, layer: Delay, inputs: Sequence[View], shape: Shape) -> View:
+    extent, index = extent_of(shape), None
+    if not inputs:
+        sources = []
+    elif np.ndim(layer.steps):
+        sources = [views.shaped(inputs[0], extent)]
+    else:
+        source, extent, index = views.alike(inputs[0])
+        sources = [source]
+    steps = np.ravel(layer.steps).astype(np.uint32)
+    return views.add(views.core.delay(sources, extent, steps), extent, shape, index)
+
+
+def _dynamics(layer: Neuron | LI) -> tuple[str, list[Any]] | None:
+    """Return the reset and the coefficients of neurons that the core's plain ones are not, else None."""
+    decay, gain = layer.coefficients()
+    drive = layer.drive if isinstance(layer, Leak) else 0.0
+    reset, v_reset = "none", 0.0
+    if isinstance(layer, Neuron):
+        reset = {"zero": "value"}.get(layer.reset, layer.reset)
+        v_reset = layer.v_reset
+        later = layer.strict and layer.reset == "subtract" and not layer.reset_delay
+        plain = isinstance(layer, (IF, LIF, PredictiveIF)) and not later and reset != "none"
+        if plain and np.ndim(decay) == np.ndim(gain) == np.ndim(v_reset) == 0 and np.all(drive == 0):
+            return None
+    synapse = layer.synapse() if isinstance(layer, Synaptic) and layer.has_synapse else (None,) * 3
+    adaptation = layer.adaptation() if isinstance(layer, ALIF) else (None, None)
+    given = (decay, gain, drive, *synapse, v_reset, *adaptation)
+    return reset, [_NONE if value is None else np.ravel(value) for value in given]
+
+
+def _neuron(views: Views, layer: Neuron | LI, view: View) -> View:
+    spikes = isinstance(layer, Neuron)
+    by_channel = (spikes and np.ndim(layer.amplitude) > 0) or (
         isinstance(layer, PredictiveIF) and layer.by_channel
     )
-    own = any(
-        np.shape(getattr(layer, name)) == (view.shape[0],) for name in ("threshold", "v_init")
-    )
+    own = any(np.shape(getattr(layer, name)) == (view.shape[0],) for name in layer._per_value)
     # An image stays one behind `Flatten` where it can.
     if by_channel or (own and math.prod(view.shape) != view.shape[0]):
         from_, extent = views.by_channel(view)
     else:
         from_, extent = views.in_order(view)
-    decay, gain = layer.coefficients()
+    dynamics = _dynamics(layer)
+    decay, gain = layer.coefficients() if dynamics is None else (1.0, 1.0)
     pace, limit, ceiling, offset = _schedules(layer, extent[0])
     follows = layer.activation if isinstance(layer, PredictiveIF) else None
     alpha, beta = (_NONE, _NONE) if follows is None else follows.parameters()
     number = views.core.neuron(
         from_,
         extent,
-        threshold=np.ravel(layer.threshold),
+        threshold=np.ravel(layer.threshold) if spikes else _NONE,
         v_init=np.ravel(layer.v_init),
-        amplitude=np.ravel(layer.amplitude),
-        hard=layer.reset != "subtract",
-        v_reset=layer.v_reset,
+        amplitude=np.ravel(layer.amplitude) if spikes else np.ones(1),
+        hard=spikes and layer.reset in ("zero", "value"),
+        v_reset=layer.v_reset if spikes and dynamics is None else 0.0,
         decay=decay,
         gain=gain,
-        is_signed=layer.code != "binary",
-        differential=layer.code == "differential",
-        levels=layer.levels,
+        is_signed=spikes and layer.code != "binary",
+        differential=spikes and layer.code == "differential",
+        levels=layer.levels if spikes else 1,
         pace=pace,
         limit=limit,
         ceiling=ceiling,
@@ -265,13 +307,14 @@ def _neuron(views: Views, layer: Neuron, view: View) -> View:
         offset=offset,
         scale=_NONE if follows is None else np.ravel(layer.scale),  # type: ignore[attr-defined]  # a layer with a scale
         level_ratio=layer.level_ratio if isinstance(layer, PredictiveIF) else 0.5,
-        later=layer.reset_delay,
-        strict=layer.strict,
+        later=spikes and layer.reset_delay,
+        strict=spikes and layer.strict,
+        dynamics=dynamics,
     )
     return views.add(number, extent, view.shape)
 
 
-def _schedules(layer: Neuron, channels: int) -> list[Any]:
+def _schedules(layer: Neuron | LI, channels: int) -> list[Any]:
     """Return pace, limit, ceiling and offset for each step and channel; empty if the neuron has none."""
     if not isinstance(layer, PredictiveIF):
         return [_NONE] * 4

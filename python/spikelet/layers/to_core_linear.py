@@ -69,7 +69,7 @@ def linear(views: Views, layer: Linear, view: View, shape: Shape) -> View:
     return views.add(number, extent, shape)
 
 
-def delayed(views: Views, layer: DelayedLinearedLinear, view: View, shape: Shape) -> View:
+def delayed(views: Views, layer: DelayedLinear, view: View, shape: Shape) -> View:
     """Add a fully connected layer whose synapses have delays."""
     from_, _ = views.in_order(view)
     extent = extent_of(shape)

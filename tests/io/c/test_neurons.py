@@ -15,7 +15,6 @@ from spikelet import layers as L
 from spikelet.conversion.activations import FOLLOWED
 from spikelet.layers.graded import FUNCTIONS
 from spikelet.layers.graph import Graph
-from spikelet.layers.neurons import NEVER
 
 RNG = np.random.default_rng(5)
 KINDS: dict[str, Any] = {
@@ -180,7 +179,7 @@ def test_a_pool_of_steps(tmp_path: Path) -> None:
 @pytest.mark.parametrize("dtype", ["float32", "int16"])
 @pytest.mark.parametrize("form", ["sequence", "constant"])
 @pytest.mark.parametrize(
-    "readout", [L.LIF(NEVER, tau_m=4.0), L.LIF(NEVER, decay=1.0, gain=1.0), L.LIF(NEVER, decay=0.8, gain=1.0, v_init=0.3)]
+    "readout", [L.LI(tau_m=4.0), L.LI(decay=1.0, gain=1.0), L.LI(decay=0.8, gain=1.0, v_init=0.3)]
 )  # fmt: skip
 def test_a_readout_of_potentials(readout: Any, form: str, dtype: Any, tmp_path: Path) -> None:
     """As `spikelet.torch.LI` becomes; one output is one number, whose mean numpy would add in another order."""
@@ -201,12 +200,12 @@ def test_a_readout_of_an_image_and_of_whole_weights(tmp_path: Path) -> None:
         L.Conv2d(w(4, 3, 3, 3)),
         L.LIF(0.3, tau_m=4.0),
         L.Conv2d(w(3, 4, 3, 3)),
-        L.LIF(NEVER, tau_m=9.0),
+        L.LI(tau_m=9.0),
     )
     same_bits(tmp_path / "image", image, inputs(), STEPS)
     whole = np.round(w(5, 512) * 64) / 64
     exact = chain(
-        L.Conv2d(w(8, 3, 3, 3), padding=1), L.LIF(0.4, tau_m=4.0), L.Flatten(), L.Linear(whole), L.LIF(NEVER, decay=0.5, gain=1.0),
+        L.Conv2d(w(8, 3, 3, 3), padding=1), L.LIF(0.4, tau_m=4.0), L.Flatten(), L.Linear(whole), L.LI(decay=0.5, gain=1.0),
         dtype="int16",
     )  # fmt: skip
     same_bits(tmp_path / "exact", exact, inputs(), STEPS)
