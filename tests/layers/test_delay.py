@@ -127,13 +127,13 @@ def test_samples_may_end_early() -> None:
     ],
 )
 def test_bad_values_are_refused(weight, delay, bias, message) -> None:
-    with pytest.raises(ValueError, match=f"Delay: {message}"):
+    with pytest.raises(ValueError, match=f"DelayedLinear: {message}"):
         L.DelayedLinear(weight, delay, bias)
 
 
 def test_other_shapes_and_sizes_are_refused() -> None:
     model = sl.SpikingModel([L.DelayedLinear(WEIGHT, 2)])
-    with pytest.raises(ValueError, match=r"Delay 'delay0': input shape must be \(20,\)"):
+    with pytest.raises(ValueError, match=r"DelayedLinear 'delayedlinear0': input shape must be \(20,\)"):
         model.run(np.zeros((4, 1, 5)))
     sized = L.PredictiveIF(pace=[1.0, 1.0], limit=[0.5, 0.5], sizes=[1.5, 0.5])
     with pytest.raises(ValueError, match="delay"):

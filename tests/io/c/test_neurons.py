@@ -25,6 +25,16 @@ KINDS: dict[str, Any] = {
     "leaky, reset to zero": lambda: L.LIF(0.3, "zero", tau_m=4.0, v_reset=0.05),
     "reset a step later": lambda: L.LIF(0.5, decay=0.75, gain=1.0, reset_delay=True, strict=True),
     "without a leak, reset a step later": lambda: L.IF(np.linspace(0.3, 0.8, 8), reset_delay=True),
+    "leaky, each its own": lambda: L.LIF(
+        RNG.uniform(0.3, 0.6, (8, 8, 8)), "value", RNG.uniform(-0.1, 0.1, 8), decay=RNG.uniform(0.5, 0.9, (8, 8, 8)),
+        drive=0.02,
+    ),
+    "strict": lambda: L.IF(0.5, strict=True),
+    "never reset": lambda: L.LIF(0.3, "none", tau_m=3.0),
+    "with a current": lambda: L.CubaLIF(0.5, tau_syn=2.0, tau_m=4.0, syn_gain=np.linspace(0.5, 1.5, 8)),
+    "with a current beside the input": lambda: L.CubaLIF(0.5, "zero", syn_decay=0.5, pull=0.25, tau_m=4.0),
+    "with a current, reset a step later": lambda: L.CubaLIF(0.5, tau_m=4.0, reset_delay=True, strict=True),
+    "adaptive": lambda: L.ALIF(0.3, tau_m=4.0, boost=0.2, tau_adapt=5.0, tau_syn=2.0),
     "signed": lambda: L.IF(0.5, code="signed"),
     "signed of four sizes": lambda: L.IF(np.linspace(0.5, 0.9, 8), code="signed", levels=4),
     "predictive": lambda: L.PredictiveIF(

@@ -24,9 +24,9 @@ def translated(plan: Plan) -> Program:
                     once(program, item, phase)
                 continue
             if item.number in stepped:
-                if item.form == "spikes":
+                if item.form == "spikes" or item.kind == "neuron":
                     send(program, item, phase)
-                    if item.steps:
+                    if item.steps and item.form == "spikes":
                         expand(program, item, phase)
                 elif item.summed:
                     accumulate(program, item, phase)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from spikelet.io.c.constants import number
@@ -21,28 +23,31 @@ def send(program: Program, item: Item, phase: int) -> None:
         "gather": _gather,
         "input": _input,
     }[item.kind](program, item, phase)
-    program.say(
-        f"step_{phase}",
-        f"TRACE({item.number}, {program.spikes(item, phase)}, {item.planes * item.plane_bytes});",
-    )
+    if item.form == "spikes":
+        size = item.planes * item.plane_bytes
+        program.say(
+            f"step_{phase}", f"TRACE({item.number}, {program.spikes(item, phase)}, {size});"
+        )
 
 
 def _neuron(program: Program, item: Item, phase: int) -> None:
     n, about = item.channels, item.about
-    bits = f"{program.spikes(item, phase)} + p * {item.bytes}"
+    spikes = item.form == "spikes"
+    bits = f"{program.spikes(item, phase)} + p * {item.bytes}" if spikes else "NULL"
     v = program.state(item, "v", "float", item.size)
     v_init, v_at = per_pixel(item, item.v_init)
     _reset(program, item, phase, str(v), program.constants.add(v_init, "v_init"), v_at)
     if program.plan.phases[item.number] == phase:
         add_base(program, item, phase)
     base = base_at(program, item)
-    threshold, at = per_pixel(item, item.threshold)
-    limit = f"{program.constants.add(threshold, 'threshold')}{at}"
+    limit = _parameter(program, item, item.threshold, "threshold")
     common = [n, "current", base]
     at_v = f"{v} + p * {n}"
     decay, gain = np.float32(about["decay"]), np.float32(about["gain"])
     leak = [] if decay == 1 and gain == 1 else [number(decay), number(gain)]
-    if about["predictive"]:
+    if about["reset"] is not None:
+        fire = _dynamics(program, item, phase, [*common, limit], at_v, bits)
+    elif about["predictive"]:
         fire = _predictive(program, item, phase, common, at_v, bits)
     elif about["is_signed"]:
         sent = program.state(item, "sent", "int32_t", item.size)
@@ -52,8 +57,7 @@ def _neuron(program: Program, item: Item, phase: int) -> None:
             f"{sent} + p * {n}", bits,
         )  # fmt: skip
     elif about["later"]:
-        amount, amount_at = per_pixel(item, item.amount)
-        amounts = f"{program.constants.add(amount, 'amount')}{amount_at}"
+        amounts = _parameter(program, item, item.amount, "amount")
         fire = program.call(
             "leak_subtract_later", *common, limit, amounts, number(decay), number(gain), at_v, bits
         )
@@ -64,6 +68,40 @@ def _neuron(program: Program, item: Item, phase: int) -> None:
         fire = program.call(name, *common, limit, *reset, *leak, at_v, bits)
     body = [*inputs_of_pixel(program, item, phase), fire]
     program.say(f"step_{phase}", program.each_pixel(item, body))
+
+
+_DYNAMICS = (
+    "decay", "gain", "drive", "syn_decay", "syn_gain", "pull", "v_reset", "adapt_decay", "boost",
+)  # fmt: skip
+
+
+def _parameter(program: Program, item: Item, values: Any, what: str) -> str:
+    """Return where parameters of the pixel `p` are, or NULL if there are none."""
+    if not values.size:
+        return "NULL"
+    stored, at = per_pixel(item, values)
+    return f"{program.constants.add(stored, what)}{at}"
+
+
+def _dynamics(
+    program: Program, item: Item, phase: int, common: list[object], v: str, bits: str
+) -> str:
+    """Return the call for neurons with coefficients of their own, or with further states."""
+    parameters = dict(zip(_DYNAMICS, item.dynamics, strict=True))
+    states = []
+    for what, needed in (("i", "syn_decay"), ("a", "boost")):
+        states.append("NULL")
+        if parameters[needed].size:
+            state = program.state(item, what, "float", item.size)
+            program.say(f"reset_{phase}", f"memset({state}, 0, sizeof {state});")
+            states[-1] = f"{state} + p * {item.channels}"
+    scale = program.constants.add(item.scale, "scale") if item.scale.size else "NULL"
+    spikes = item.form == "spikes"
+    return program.call(
+        "step_dynamics", *common, *(_parameter(program, item, p, what) for what, p in parameters.items()), scale,
+        int(item.about["reset"]), int(item.about["strict"]), int(item.about["later"]), v, *states, bits,
+        "NULL" if spikes else f"{program.values(item, phase)} + p * {item.channels}",
+    )  # fmt: skip
 
 
 def _reset(program: Program, item: Item, phase: int, v: str, v_init: str, at: str) -> None:

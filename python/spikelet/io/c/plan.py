@@ -9,7 +9,6 @@ import numpy as np
 
 from spikelet import _core
 from spikelet.layers.graph import Graph
-from spikelet.layers.neurons import is_silent
 from spikelet.layers.to_core import Source, to_core
 
 __all__ = ["Item", "Plan"]
@@ -114,10 +113,9 @@ class Plan:
             Item(k, tuple(names.get(k, ())), data) for k, data in enumerate(engine.describe())
         ]
         self.inputs = [item for item in self.items if item.kind == "input"]
-        self.readouts = {numbers[name] for name in graph.outputs if is_silent(graph[name].layer)}
         self.phases: list[int] = []
         for item in self.items:
-            before = max((self.phases[k] for k in item.inputs), default=0)
+            before = max((self.phases[k] for k in item.inputs if k < item.number), default=0)
             late = item.waits and any(self.items[k].form != "constant" for k in item.inputs)
             self.phases.append(before + late)
 

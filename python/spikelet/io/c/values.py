@@ -140,7 +140,7 @@ def expand(program: Program, item: Item, phase: int) -> None:
 
 
 def mean_of(program: Program, item: Item, phase: int) -> None:
-    """Sum spikes, values or the potentials of a readout over the steps, and give their mean at the end."""
+    """Sum spikes or values over the steps, and give their mean at the end."""
     step, end = f"step_{phase}", f"end_{phase}"
     if item.form == "current":
         given = [(program.mean(program.plan[k]), 0) for k in item.inputs]
@@ -149,11 +149,7 @@ def mean_of(program: Program, item: Item, phase: int) -> None:
     sums = _kept(program, item, phase, "sums")
     n, mean = (item.pixels, item.channels), program.mean(item)
     calls = []
-    if item.number in program.plan.readouts:
-        scale = program.constants.add(item.scale, "scale") if item.scale.size else "NULL"
-        v = program.state(item, "v", "float", item.size)
-        calls.append(program.call("add_potentials", *n, v, scale, sums))
-    elif item.form == "spikes":
+    if item.form == "spikes":
         for plane, gain in enumerate(item.gains):
             at = f"{program.spikes(item, phase)} + {plane * item.plane_bytes}"
             amount = number(gain)
@@ -164,7 +160,7 @@ def mean_of(program: Program, item: Item, phase: int) -> None:
         calls.append(_add(program, item.size, program.values(item, phase), sums))
     for call in calls:
         program.say(step, f"if (t >= DELAY) {{\n    {call}\n  }}")
-    if item.form == "spikes" and item.number not in program.plan.readouts:
+    if item.form == "spikes":
         amplitude = program.constants.add(item.amplitude, "amplitude")
         program.say(end, program.call("mean_spikes", *n, sums, "window", amplitude, mean))
     else:
