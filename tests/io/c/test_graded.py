@@ -149,3 +149,25 @@ def test_delayed_synapses(form: str, tmp_path: Path) -> None:
         "spikes": lambda: rng.integers(0, 2, (STEPS, 3, 6)),
     }[form]()
     same_bits(tmp_path, model, x, STEPS if form == "constant" else None, form=form)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int16"])
+def test_recurrent_neurons(dtype: str, tmp_path: Path) -> None:
+    """Back through a delay, with spikes and with potentials; and delays of each value."""
+    steps = np.random.default_rng(3).integers(0, 3, 9)
+    graph = Graph([
+        ("in", L.Linear(w(9, 6)), "input"),
+        ("back", L.Delay(1), "n1"),
+        ("recurrent", L.Linear(w(9, 9)), "back"),
+        ("sum", L.Add(), ("in", "recurrent")),
+        ("n1", L.LIF(0.5, decay=0.5, gain=1.0), "sum"),
+        ("late", L.Delay(steps), "n1"),
+        ("second", L.Linear(w(8, 9)), "late"),
+        ("echo", L.Delay(2), "li"),
+        ("met", L.Add(), ("second", "echo")),
+        ("li", L.LI(decay=0.5, gain=0.5), "met"),
+        ("held", L.Delay(np.arange(8) % 3), "li"),
+        ("out", L.Linear(w(4, 8)), "held"),
+    ])  # fmt: skip
+    model = sl.SpikingModel(graph, dtype=dtype, threads=1)  # type: ignore[arg-type]  # two of the types
+    same_bits(tmp_path, model, np.random.default_rng(3).random((STEPS, 3, 6)))

@@ -34,7 +34,7 @@ FORMS = {"constant": "constant", "sequence": "sequence", "spikes": "spikes", "si
 
 _MAX = 2**31 - 1
 _MOST_STEPS = 2**15 - 1  # counts of spikes have 16 bits
-_KINDS = {*VALUES, "input", "neuron", "constant", "delayed"}
+_KINDS = {*VALUES, "input", "neuron", "constant", "delay", "delayed"}
 _WORDS = frozenset(
     "auto break case char const continue default do double else enum extern float for goto if inline int long main "
     "register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while".split()

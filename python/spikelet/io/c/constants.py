@@ -14,7 +14,7 @@ __all__ = ["Constants", "number"]
 
 _LINE = 12  # values of a line
 _TINY = np.finfo(np.float32).tiny
-_TYPES = {"float": np.float32, "int16_t": np.int16, "int": np.int32}
+_TYPES = {"float": np.float32, "int16_t": np.int16, "uint8_t": np.uint8, "int": np.int32}
 
 
 def number(value: Any) -> str:

@@ -11,6 +11,7 @@ from spikelet.io.c.functions import FUNCTIONS
 from spikelet.io.c.plan import Item
 from spikelet.io.c.program import Program
 from spikelet.io.c.sums import add_base, base_at, inputs_of_pixel, per_pixel
+from spikelet.io.c.values import delay
 
 __all__ = ["send"]
 
@@ -22,6 +23,7 @@ def send(program: Program, item: Item, phase: int) -> None:
         "upsample": _upsample,
         "gather": _gather,
         "input": _input,
+        "delay": delay,
     }[item.kind](program, item, phase)
     if item.form == "spikes":
         size = item.planes * item.plane_bytes

@@ -153,12 +153,15 @@ class Plan:
     def steps_of(self, phase: int) -> list[Item]:
         """Return what is computed at each step of a phase: its own nodes, and earlier ones that they need again."""
         needed: set[int] = set()
-        for item in reversed(self.items):
-            if item.form == "constant" or not self._stepped(item):
-                continue
-            if self.phases[item.number] == phase or item.number in needed:
-                needed.add(item.number)
-                needed.update(self._sources(item))
+        before = None
+        while before != needed:  # more than once if a delay comes before its input
+            before = set(needed)
+            for item in reversed(self.items):
+                if item.form == "constant" or not self._stepped(item):
+                    continue
+                if self.phases[item.number] == phase or item.number in needed:
+                    needed.add(item.number)
+                    needed.update(self._sources(item))
         return [i for i in self.items if i.number in needed and i.form != "constant"]
 
     def _stepped(self, item: Item) -> bool:

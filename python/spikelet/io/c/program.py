@@ -39,6 +39,7 @@ class Program:
         self._named: dict[Any, Buffer] = {}
         self.widest = 1  # channels of a pixel whose inputs are summed
         self.copied = _copied(plan)
+        self.later: dict[int, list[str]] = defaultdict(list)  # statements behind those of a node
         self.products = {"begin": 0, "step": 0, "end": 0}  # multiplications of each call
 
     # --- statements --------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from spikelet.io.c.plan import Item
 from spikelet.io.c.program import Program
 from spikelet.io.c.sums import add_base, base_at, inputs_of_pixel, per_pixel
 
-__all__ = ["VALUES", "accumulate", "at_each_step", "expand", "mean_of", "once"]
+__all__ = ["VALUES", "accumulate", "at_each_step", "delay", "expand", "mean_of", "once"]
 
 
 def once(program: Program, item: Item, phase: int) -> None:
@@ -38,7 +38,9 @@ def at_each_step(program: Program, item: Item, phase: int) -> None:
         program.say(function, _last(program, item, name, out))
         return
     given = [program.values(program.plan[k], phase) for k in item.inputs]
-    if item.kind == "delayed":
+    if item.kind == "delay":
+        delay(program, item, phase)
+    elif item.kind == "delayed":
         _arrive_later(program, item, phase, given[0], out)
     elif program.plan.is_graded(item):
         _send_graded(program, item, phase, given, out)
@@ -91,6 +93,36 @@ def _send_graded(program: Program, item: Item, phase: int, given: list[str], out
         copy = f"memcpy({out}, {before}, sizeof {before});"
         call = f"if ({program.keeps()}) {{\n    {copy}\n  }} else {{\n    {call}\n  }}"
     program.say(function, call)
+
+
+def delay(program: Program, item: Item, phase: int) -> None:
+    """Give the values, or the spikes, of an earlier step: those of each step lie in a ring until they arrive."""
+    source, spikes = program.plan[item.inputs[0]], item.form == "spikes"
+    function, n = f"step_{phase}", item.channels
+    size, ctype = (item.planes * item.plane_bytes, "uint8_t") if spikes else (item.size, "float")
+    steps = np.asarray(item.about["steps"], np.int64)
+    slots = int(steps.max()) + 1
+    ring = program.state(item, "ring", ctype, slots * size)
+    program.say(f"reset_{phase}", f"memset({ring}, 0, sizeof {ring});")
+    given = program.spikes(source, phase) if spikes else program.values(source, phase)
+    out = program.spikes(item, phase) if spikes else program.values(item, phase)
+    copy = f"memcpy({ring} + t % {slots} * {size}, {given}, {size} * sizeof *{ring});"
+    if source.number < item.number:
+        program.say(function, copy)
+    else:
+        program.later[source.number].append(copy)
+    each = np.broadcast_to(np.repeat(steps, item.size // steps.size), item.size)
+    each = each.reshape(n, item.pixels).T
+    if not spikes:
+        table = program.constants.add(each, "steps", "int")
+        program.say(function, program.call("delay_values", size, slots, "t", table, ring, out))
+        return
+    program.say(function, f"memset({out}, 0, {size});")
+    for step in np.unique(each).tolist():
+        mask = np.packbits(each == step, axis=1, bitorder="little")
+        name = program.constants.add(np.tile(mask.ravel(), item.planes), "mask", "uint8_t")
+        at = f"{ring} + (t + {slots - step}) % {slots} * {size}"
+        program.say(function, program.call("delay_spikes", size, at, name, out))
 
 
 def _arrive_later(program: Program, item: Item, phase: int, given: str, out: str) -> None:
