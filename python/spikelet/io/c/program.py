@@ -16,6 +16,7 @@ from spikelet.io.c.templates import Templates
 
 __all__ = ["Program"]
 
+_LIBRARY = "cosf erff expf fabs floorf log pow powf sinf sqrt sqrtf".split()
 _LEAST_COUNT = 0.5  # of sizes, for a running mean: that of the engine
 
 
@@ -177,6 +178,12 @@ class Program:
         return [
             (ctype, name, self.widest) for ctype, name in known if re.search(rf"\b{name}\b", text)
         ]
+
+    @property
+    def library(self) -> list[str]:
+        """The functions of <math.h> that are called."""
+        called = set(re.findall(r"\b([a-z]+)\(", self.templates.text()))
+        return sorted(called.intersection(_LIBRARY))
 
     @property
     def ram(self) -> int:

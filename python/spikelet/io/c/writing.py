@@ -23,7 +23,7 @@ from spikelet.io.c.arguments import (
 )
 from spikelet.io.c.layers import translated
 from spikelet.io.c.plan import Plan
-from spikelet.io.c.project import cmake, main, readme
+from spikelet.io.c.project import cmake, main, readme, weights
 from spikelet.io.c.source import header, source
 from spikelet.layers.inputs import Inputs
 from spikelet.layers.neurons import leaves_mean
@@ -81,11 +81,7 @@ def write_c(
     work, sample = _work(model, precision, shapes, kind, steps or 1, example)
     written = {f"{name}.c": source(program, about)}  # first: it decides which templates are used
     written[f"{name}.h"] = header(about, stepwise=not plan.last_phase)
-    written[f"{name}_weights.h"] = (
-        f"/* {about.made_by}: the constant numbers of {name}.c. */\n#ifndef {about.upper}_WEIGHTS_H\n"
-        f"#define {about.upper}_WEIGHTS_H\n\n#include <math.h>\n#include <stdint.h>\n\n"
-        f"{program.constants.arrays()}\n#endif\n"
-    )
+    written[f"{name}_weights.h"] = weights(program, about)
     written["main.c"] = main(about)
     written["CMakeLists.txt"] = cmake(program, about)
     written["README.md"] = readme(program, about, work, sample)
