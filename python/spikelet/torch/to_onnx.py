@@ -143,7 +143,9 @@ def _compare(model: Any, module: nn.Module, x: torch.Tensor) -> None:
     (found,) = ReferenceEvaluator(model).run(None, {"x": x.numpy()})
     if found.shape != expected.shape or not np.allclose(found, expected, rtol=1e-6, atol=1e-6):
         what = "treats time in a way that its operators do not show"
-        hint = "do not mix time steps: read out over time outside of it, or as the mean of all steps"
+        hint = (
+            "do not mix time steps: read out over time outside of it, or as the mean of all steps"
+        )
         refuse(f"{_WHERE}: {type(module).__name__}", what, hint)
 
 

@@ -51,27 +51,39 @@ def test_activations(function: str, tmp_path: Path) -> None:
     before: list[L.Layer] = [L.Conv2d(w(8, 3, 3, 3), padding=1), neuron()]
     if function in POSITIVE:
         before.append(L.Affine(1.0, 0.125))
-    model = chain(*before, unit, L.Conv2d(w(4, 8, 3, 3)), neuron(), L.Flatten(), L.Linear(w(5, 144)), unit_of_all(unit))
-    same_bits(tmp_path, model, inputs(), STEPS, silent=True)  # fmt: skip
+    model = chain(
+        *before,
+        unit,
+        L.Conv2d(w(4, 8, 3, 3)),
+        neuron(),
+        L.Flatten(),
+        L.Linear(w(5, 144)),
+        unit_of_all(unit),
+    )
+    same_bits(tmp_path, model, inputs(), STEPS, silent=True)
 
 
 def unit_of_all(unit: L.Activation) -> L.Layer:
     """Return the function with the parameters of the first channel."""
-    return L.Activation(unit.function, *(p if p is None else np.ravel(p)[0] for p in (unit.alpha, unit.beta)))  # fmt: skip
+    return L.Activation(
+        unit.function, *(p if p is None else np.ravel(p)[0] for p in (unit.alpha, unit.beta))
+    )
 
 
 @pytest.mark.parametrize("unit", UNITS)
 def test_units_between_neurons(unit: str, tmp_path: Path) -> None:
-    graph = Graph([
-        ("c1", L.Conv2d(w(8, 3, 3, 3), padding=1), "input"),
-        ("n1", neuron(), "c1"),
-        ("shifted", L.Affine(1.0, 0.125), "n1"),
-        ("unit", UNITS[unit], "shifted"),
-        ("flat", L.Flatten(), "unit"),
-        ("norm", L.LayerNorm(), "flat"),
-        ("add", L.Affine(1.0, 0.5), "norm"),
-        ("n2", neuron(), "add"),
-    ])  # fmt: skip
+    graph = Graph(
+        [
+            ("c1", L.Conv2d(w(8, 3, 3, 3), padding=1), "input"),
+            ("n1", neuron(), "c1"),
+            ("shifted", L.Affine(1.0, 0.125), "n1"),
+            ("unit", UNITS[unit], "shifted"),
+            ("flat", L.Flatten(), "unit"),
+            ("norm", L.LayerNorm(), "flat"),
+            ("add", L.Affine(1.0, 0.5), "norm"),
+            ("n2", neuron(), "add"),
+        ]
+    )
     same_bits(tmp_path, sl.SpikingModel(graph, threads=1), inputs(), STEPS)
 
 
@@ -81,22 +93,24 @@ def test_two_inputs(layer: Any, form: str, tmp_path: Path) -> None:
     """A gate of channels that broadcasts, and matrices; spikes, sequences and constants."""
     gate = (8, 1, 1) if layer is not L.MatMul else (8, 8, 8)
     size = int(np.prod(gate))
-    graph = Graph([
-        ("c1", L.Conv2d(w(8, 3, 3, 3), padding=1), "input"),
-        ("n1", neuron(), "c1"),
-        ("mean", L.AdaptiveAvgPool2d(1), "n1"),
-        ("row", L.Flatten(), "mean"),
-        ("dense", L.Linear(w(size, 8)), "row"),
-        ("squashed", L.Activation("sigmoid"), "dense"),
-        ("gate", L.Reshape(gate), "squashed"),
-        ("one", L.Constant(np.linspace(0.5, 1.5, 64).reshape(8, 8)), ()),
-        ("met", layer(), ("n1", "gate")),
-        ("other", layer(), ("one", "met")),
-        ("n2", neuron(), "other"),
-        ("flat", L.Flatten(), "n2"),
-        ("last", L.Linear(w(5, 512)), "flat"),
-        ("out", L.Softmax(), "last"),
-    ])  # fmt: skip
+    graph = Graph(
+        [
+            ("c1", L.Conv2d(w(8, 3, 3, 3), padding=1), "input"),
+            ("n1", neuron(), "c1"),
+            ("mean", L.AdaptiveAvgPool2d(1), "n1"),
+            ("row", L.Flatten(), "mean"),
+            ("dense", L.Linear(w(size, 8)), "row"),
+            ("squashed", L.Activation("sigmoid"), "dense"),
+            ("gate", L.Reshape(gate), "squashed"),
+            ("one", L.Constant(np.linspace(0.5, 1.5, 64).reshape(8, 8)), ()),
+            ("met", layer(), ("n1", "gate")),
+            ("other", layer(), ("one", "met")),
+            ("n2", neuron(), "other"),
+            ("flat", L.Flatten(), "n2"),
+            ("last", L.Linear(w(5, 512)), "flat"),
+            ("out", L.Softmax(), "last"),
+        ]
+    )
     x = inputs() if form == "constant" else np.random.default_rng(3).random((STEPS, 3, *SHAPE))
     model = sl.SpikingModel(graph, threads=1)
     same_bits(tmp_path, model, x, STEPS if form == "constant" else None, silent=layer is L.MatMul)
@@ -104,19 +118,21 @@ def test_two_inputs(layer: Any, form: str, tmp_path: Path) -> None:
 
 def test_a_constant_network(tmp_path: Path) -> None:
     """Attention of an image of 8 tokens."""
-    graph = Graph([
-        ("tokens", L.Conv2d(w(8, 3, 1, 1)), "input"),
-        ("table", L.Reshape((8, 64)), "tokens"),
-        ("rows", L.Permute((1, 0)), "table"),
-        ("norm", L.LayerNorm(), "rows"),
-        ("columns", L.Permute((1, 0)), "norm"),
-        ("scores", L.MatMul(), ("norm", "columns")),
-        ("shares", L.Softmax(), "scores"),
-        ("met", L.MatMul(), ("shares", "norm")),
-        ("flat", L.Flatten(), "met"),
-        ("gelu", L.Activation("gelu"), "flat"),
-        ("out", L.Linear(w(5, 512)), "gelu"),
-    ])  # fmt: skip
+    graph = Graph(
+        [
+            ("tokens", L.Conv2d(w(8, 3, 1, 1)), "input"),
+            ("table", L.Reshape((8, 64)), "tokens"),
+            ("rows", L.Permute((1, 0)), "table"),
+            ("norm", L.LayerNorm(), "rows"),
+            ("columns", L.Permute((1, 0)), "norm"),
+            ("scores", L.MatMul(), ("norm", "columns")),
+            ("shares", L.Softmax(), "scores"),
+            ("met", L.MatMul(), ("shares", "norm")),
+            ("flat", L.Flatten(), "met"),
+            ("gelu", L.Activation("gelu"), "flat"),
+            ("out", L.Linear(w(5, 512)), "gelu"),
+        ]
+    )
     same_bits(tmp_path, sl.SpikingModel(graph, threads=1), inputs(), 1)
 
 
@@ -125,10 +141,21 @@ def test_sizes_and_delays_of_means(delay: int, tmp_path: Path) -> None:
     """Negative sizes may leave too little to divide by: the value before stays."""
     sizes = np.array([4.0, -3.9, 2.5, -1.0, 2.0, 1.0, 0.5])
     fire = L.PredictiveIF(
-        pace=np.full((STEPS, 8), 2.0), limit=np.full((STEPS, 8), 0.3), amplitude=0.5, sizes=sizes * STEPS / sizes.sum()
-    )  # fmt: skip
-    layers = [L.Conv2d(w(8, 3, 3, 3), padding=1), fire, L.Activation("gelu"), L.Flatten(), L.Linear(w(8, 512)),
-              fire, L.Linear(w(4, 8)), L.Softmax()]  # fmt: skip
+        pace=np.full((STEPS, 8), 2.0),
+        limit=np.full((STEPS, 8), 0.3),
+        amplitude=0.5,
+        sizes=sizes * STEPS / sizes.sum(),
+    )
+    layers = [
+        L.Conv2d(w(8, 3, 3, 3), padding=1),
+        fire,
+        L.Activation("gelu"),
+        L.Flatten(),
+        L.Linear(w(8, 512)),
+        fire,
+        L.Linear(w(4, 8)),
+        L.Softmax(),
+    ]
     graph = sl.SpikingModel(layers).graph
     ann = sl.SpikingModel([L.Linear(np.eye(2)), L.ReLU()])
     given = {"method": "fitted", "neuron": "predictive", "steps": STEPS, "input_shapes": [SHAPE]}
@@ -140,9 +167,12 @@ def test_sizes_and_delays_of_means(delay: int, tmp_path: Path) -> None:
 def test_delayed_synapses(form: str, tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     model = chain(
-        L.Linear(w(12, 6)), neuron(), L.DelayedLinear(w(8, 12), rng.integers(0, 4, (8, 12)), w(8, 1)[:, 0] * 0.1), neuron(),
+        L.Linear(w(12, 6)),
+        neuron(),
+        L.DelayedLinear(w(8, 12), rng.integers(0, 4, (8, 12)), w(8, 1)[:, 0] * 0.1),
+        neuron(),
         L.DelayedLinear(w(4, 8), 2),
-    )  # fmt: skip
+    )
     x = {
         "constant": lambda: inputs(6),
         "sequence": lambda: rng.random((STEPS, 3, 6)),
@@ -155,19 +185,21 @@ def test_delayed_synapses(form: str, tmp_path: Path) -> None:
 def test_recurrent_neurons(dtype: str, tmp_path: Path) -> None:
     """Back through a delay, with spikes and with potentials; and delays of each value."""
     steps = np.random.default_rng(3).integers(0, 3, 9)
-    graph = Graph([
-        ("in", L.Linear(w(9, 6)), "input"),
-        ("back", L.Delay(1), "n1"),
-        ("recurrent", L.Linear(w(9, 9)), "back"),
-        ("sum", L.Add(), ("in", "recurrent")),
-        ("n1", L.LIF(0.5, decay=0.5, gain=1.0), "sum"),
-        ("late", L.Delay(steps), "n1"),
-        ("second", L.Linear(w(8, 9)), "late"),
-        ("echo", L.Delay(2), "li"),
-        ("met", L.Add(), ("second", "echo")),
-        ("li", L.LI(decay=0.5, gain=0.5), "met"),
-        ("held", L.Delay(np.arange(8) % 3), "li"),
-        ("out", L.Linear(w(4, 8)), "held"),
-    ])  # fmt: skip
+    graph = Graph(
+        [
+            ("in", L.Linear(w(9, 6)), "input"),
+            ("back", L.Delay(1), "n1"),
+            ("recurrent", L.Linear(w(9, 9)), "back"),
+            ("sum", L.Add(), ("in", "recurrent")),
+            ("n1", L.LIF(0.5, decay=0.5, gain=1.0), "sum"),
+            ("late", L.Delay(steps), "n1"),
+            ("second", L.Linear(w(8, 9)), "late"),
+            ("echo", L.Delay(2), "li"),
+            ("met", L.Add(), ("second", "echo")),
+            ("li", L.LI(decay=0.5, gain=0.5), "met"),
+            ("held", L.Delay(np.arange(8) % 3), "li"),
+            ("out", L.Linear(w(4, 8)), "held"),
+        ]
+    )
     model = sl.SpikingModel(graph, dtype=dtype, threads=1)  # type: ignore[arg-type]  # two of the types
     same_bits(tmp_path, model, np.random.default_rng(3).random((STEPS, 3, 6)))

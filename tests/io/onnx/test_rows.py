@@ -77,10 +77,13 @@ ONE: dict[str, tuple[tuple[int, ...], Layer]] = {
     "group norm": (IMAGE, L.GroupNorm(2, w(4), w(4))),
     "local response": (IMAGE, L.LocalResponseNorm(3, 0.1)),
     "local response of an even number": (IMAGE, L.LocalResponseNorm(2, 0.1)),
-    **{f"{f} of pixels": (IMAGE, L.Reduce(f, (1, 2))) for f in ("mean", "sum", "max", "min", "prod", "l1", "l2")},
+    **{
+        f"{f} of pixels": (IMAGE, L.Reduce(f, (1, 2)))
+        for f in ("mean", "sum", "max", "min", "prod", "l1", "l2")
+    },
     "reduce all": (IMAGE, L.Reduce("mean")),
     "reduce channels": (IMAGE, L.Reduce("l2", (0,), keepdims=True)),
-}  # fmt: skip
+}
 TWO: dict[str, tuple[tuple[tuple[int, ...], tuple[int, ...]], Layer]] = {
     "sum": ((IMAGE, (9, 1)), L.Add()),
     "product": ((IMAGE, (4, 1, 1)), L.Multiply()),
@@ -96,7 +99,9 @@ TWO: dict[str, tuple[tuple[tuple[int, ...], tuple[int, ...]], Layer]] = {
 BY_CHANNEL = ("hardshrink", "pow", "threshold")
 
 
-def check(graph: Graph, shapes: dict[str, tuple[int, ...]], folder: Path, *, back: bool = True) -> None:
+def check(
+    graph: Graph, shapes: dict[str, tuple[int, ...]], folder: Path, *, back: bool = True
+) -> None:
     """Compare a written graph, and the graph read back from it, with the engine."""
     x = {name: RNG.uniform(0.2, 1.7, (3, *shape)) - 0.1 for name, shape in shapes.items()}
     expected = sl.SpikingModel(graph, dtype="float64", threads=1).run(x, 1).output
@@ -144,7 +149,10 @@ def test_constants(tmp_path: Path) -> None:
 
 def test_each_layer_is_tried() -> None:
     """All that have a row, but for those that differ in the number of axes only."""
-    tried = {type(layer) for _, layer in (*ONE.values(), *TWO.values())} | {L.Activation, L.Constant}
+    tried = {type(layer) for _, layer in (*ONE.values(), *TWO.values())} | {
+        L.Activation,
+        L.Constant,
+    }
     public = [getattr(L, name) for name in L.__all__ if isinstance(getattr(L, name), type)]
     rows = {kind for kind in public if issubclass(kind, Layer) and row_of(object.__new__(kind))}
     bases = {L.Layer, L.Movement, L.Graded}

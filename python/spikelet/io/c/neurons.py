@@ -15,6 +15,7 @@ from spikelet.io.c.values import delay
 
 __all__ = ["send"]
 
+
 def send(program: Program, item: Item, phase: int) -> None:
     """Add the statements that give a node's spikes of one step."""
     {

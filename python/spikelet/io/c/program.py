@@ -111,7 +111,10 @@ class Program:
     def counts(self) -> tuple[str, str]:
         """Return how many steps, or which sum of their sizes, means so far divide by, now and one step before."""
         if self.plan.sizes is None:
-            return "(float)(t < DELAY ? t + 1 : t - DELAY + 1)", "(float)(t < DELAY ? t : t - DELAY)"
+            return (
+                "(float)(t < DELAY ? t + 1 : t - DELAY + 1)",
+                "(float)(t < DELAY ? t : t - DELAY)",
+            )
         now, before, _ = self._running_counts()
         return f"{self.constants.add(now, 'counts')}[t]", f"{self.constants.add(before, 'less')}[t]"
 
@@ -121,6 +124,7 @@ class Program:
 
     def _running_counts(self) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
         sizes, delay = self.plan.sizes, self.plan.delay
+        assert sizes is not None
         parts = [np.cumsum(part, dtype=np.float32) for part in (sizes[:delay], sizes[delay:])]
         now, t = np.concatenate(parts), np.arange(len(sizes))
         before = np.where((t == 0) | (t == delay), 0, np.roll(now, 1))

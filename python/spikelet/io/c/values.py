@@ -138,11 +138,16 @@ def _arrive_later(program: Program, item: Item, phase: int, given: str, out: str
     start = np.zeros(n) if not len(bias) else bias
     first = program.constants.add(start, "bias")
     program.say(f"reset_{phase}", program.call("fill_ring", slots, n, first, ring))
-    tables = [program.constants.add(weights, "weights"), program.constants.add(delays, "delays", "int")]
+    tables = [
+        program.constants.add(weights, "weights"),
+        program.constants.add(delays, "delays", "int"),
+    ]
     program.say(
         f"step_{phase}",
-        program.call("arrive_later", source.size, n, slots, *tables, first, given, f"t % {slots}", ring, out),
-    )  # fmt: skip
+        program.call(
+            "arrive_later", source.size, n, slots, *tables, first, given, f"t % {slots}", ring, out
+        ),
+    )
 
 
 def accumulate(program: Program, item: Item, phase: int) -> None:
@@ -292,8 +297,10 @@ def _conv(node: Node) -> None:
     (first, plain), n = node.given[0], node.item.channels
     body = [node.program.convolve(node.function, node.about, first, plain, node.here)]
     if node.about["bias"].size:
-        body.append(node.program.call("add_to", n, node.constant(node.about["bias"], "bias"), node.here))
-    node.each_pixel(*body)  # fmt: skip
+        body.append(
+            node.program.call("add_to", n, node.constant(node.about["bias"], "bias"), node.here)
+        )
+    node.each_pixel(*body)
 
 
 def _pool(node: Node) -> None:

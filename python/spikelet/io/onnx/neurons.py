@@ -99,7 +99,9 @@ def _neuron(b: Builder, layer: Any, xs: list[str], states: States, _: Any, shape
         level = b.add("Add", threshold, b.add("Mul", number(boost, "boost"), states["a"]))
     spikes = b.crossed(h, level, strict=layer.strict)
     if "a" in states:
-        states["a"] = b.add("Add", b.add("Mul", number(adapt_decay, "adapt_decay"), states["a"]), spikes)  # fmt: skip
+        states["a"] = b.add(
+            "Add", b.add("Mul", number(adapt_decay, "adapt_decay"), states["a"]), spikes
+        )
     states["v"] = h
     if layer.reset == "subtract" and not layer.reset_delay:
         states["v"] = b.add("Sub", h, b.add("Mul", spikes, threshold))
@@ -107,7 +109,11 @@ def _neuron(b: Builder, layer: Any, xs: list[str], states: States, _: Any, shape
         value = layer.v_reset if layer.reset == "value" else 0.0
         states["v"] = b.add("Where", b.add("Cast", spikes, to=9), number(value, "v_reset"), h)
     amplitude = layer.amplitude
-    return spikes if np.all(np.equal(amplitude, 1)) else b.add("Mul", spikes, number(amplitude, "amplitude"))  # fmt: skip
+    return (
+        spikes
+        if np.all(np.equal(amplitude, 1))
+        else b.add("Mul", spikes, number(amplitude, "amplitude"))
+    )
 
 
 def obstacle(layer: layers.Layer) -> str | None:
@@ -221,9 +227,12 @@ GRADED = _of_sums(of_means=True)
 INCREMENTS = _of_sums(of_means=False)
 """Of a pool that sends the increment of the greatest sum so far."""
 STEPS: dict[type[layers.Layer], Step] = {
-    **dict.fromkeys((layers.IF, layers.LIF, layers.LI, layers.CubaLIF, layers.ALIF), Step(_neuron_start, _neuron)),
+    **dict.fromkeys(
+        (layers.IF, layers.LIF, layers.LI, layers.CubaLIF, layers.ALIF),
+        Step(_neuron_start, _neuron),
+    ),
     layers.PredictiveIF: Step(_predictive_start, _predictive),
     layers.Delay: Step(_delay_start, _delay),
     layers.DelayedLinear: Step(_delayed_start, _delayed),
-}  # fmt: skip
+}
 """Of each class, or of its nearest base class."""

@@ -123,14 +123,21 @@ def _moved(b: Builder, layer: Any, xs: list[str], shapes: list[Shape], shape: Sh
     if (index < 0).any():
         flat = b.add("Pad", flat, b.ints(0, 0, 0, 1))
         index = np.where(index < 0, count, index)
-    return b.shaped(b.add("Gather", flat, b.constant(index.ravel(), "places", np.int64), axis=1), *shape)  # fmt: skip
+    return b.shaped(
+        b.add("Gather", flat, b.constant(index.ravel(), "places", np.int64), axis=1), *shape
+    )
 
 
 def _slice(b: Builder, layer: Any, xs: list[str], *_: Any) -> str:
     steps = [1 if s is None else s for s in layer.steps]
     most = np.iinfo(np.int64).max
-    starts = [(0 if s > 0 else most) if a is None else a for a, s in zip(layer.starts, steps, strict=True)]  # fmt: skip
-    stops = [(most if s > 0 else -most) if a is None else a for a, s in zip(layer.stops, steps, strict=True)]  # fmt: skip
+    starts = [
+        (0 if s > 0 else most) if a is None else a for a, s in zip(layer.starts, steps, strict=True)
+    ]
+    stops = [
+        (most if s > 0 else -most) if a is None else a
+        for a, s in zip(layer.stops, steps, strict=True)
+    ]
     axes = b.ints(*range(1, len(steps) + 1))
     return b.add("Slice", xs[0], b.ints(*starts), b.ints(*stops), axes, b.ints(*steps))
 
@@ -263,8 +270,10 @@ def _elementwise(operator: str) -> Row:
     """Return the row of an operator that joins its inputs, two by two, and broadcasts them as numpy does."""
 
     def write(b: Builder, _: Any, xs: list[str], shapes: list[Shape], shape: Shape) -> str:
-        same = [x if len(s) == len(shape) else b.shaped(x, *[1] * (len(shape) - len(s)), *s)
-                for x, s in zip(xs, shapes, strict=True)]  # fmt: skip
+        same = [
+            x if len(s) == len(shape) else b.shaped(x, *[1] * (len(shape) - len(s)), *s)
+            for x, s in zip(xs, shapes, strict=True)
+        ]
         first, *others = same
         for other in others:
             first = b.add(operator, first, other)
@@ -315,7 +324,7 @@ def _group_norm(b: Builder, layer: Any, xs: list[str], shapes: list[Shape], shap
     return _scaled(b, y, layer, (-1, *[1] * (len(shapes[0]) - 1)))
 
 
-def _local_response(b: Builder, layer: Any, xs: list[str], shapes: list[Shape], shape: Shape) -> str:
+def _local_response(b: Builder, layer: Any, xs: list[str], _shapes: Any, shape: Shape) -> str:
     n, o = shape[0], _Arithmetic(b)
     distance = np.arange(n) - np.arange(n)[:, None]
     seen = (distance >= -(layer.size // 2)) & (distance <= (layer.size - 1) // 2)
@@ -342,17 +351,23 @@ ROWS: dict[type[layers.Layer], Row] = {
     layers.Maximum: _elementwise("Max"),
     layers.Minimum: _elementwise("Min"),
     layers.MatMul: _matmul,
-    layers.Concat: lambda b, layer, xs, _, shape: b.add("Concat", *xs, axis=layer.axis % len(shape) + 1),
+    layers.Concat: lambda b, layer, xs, _, shape: b.add(
+        "Concat", *xs, axis=layer.axis % len(shape) + 1
+    ),
     layers.Constant: lambda b, layer, *_: b.constant(layer.value[None], "constant"),
     Convolution: _convolution,
     TransposedConvolution: _convolution,
     Pool: _max_pool,
     MeanPool: _mean_pool,
-    **dict.fromkeys((layers.AdaptiveAvgPool1d, layers.AdaptiveAvgPool2d, layers.AdaptiveAvgPool3d), _mean_pool),
+    **dict.fromkeys(
+        (layers.AdaptiveAvgPool1d, layers.AdaptiveAvgPool2d, layers.AdaptiveAvgPool3d), _mean_pool
+    ),
     layers.Resize: _resize,
     layers.Flatten: lambda b, _layer, xs, _, shape: b.shaped(xs[0], *shape),
     layers.Reshape: lambda b, _layer, xs, _, shape: b.shaped(xs[0], *shape),
-    layers.Permute: lambda b, layer, xs, *_: b.add("Transpose", xs[0], perm=[0, *(a + 1 for a in layer.axes)]),
+    layers.Permute: lambda b, layer, xs, *_: b.add(
+        "Transpose", xs[0], perm=[0, *(a + 1 for a in layer.axes)]
+    ),
     layers.Slice: _slice,
     layers.Pad: _pad,
     layers.Take: _take,
@@ -367,5 +382,5 @@ ROWS: dict[type[layers.Layer], Row] = {
     layers.GroupNorm: _group_norm,
     layers.LocalResponseNorm: _local_response,
     layers.Reduce: _reduce,
-}  # fmt: skip
+}
 """Of each class, or of its nearest base class."""

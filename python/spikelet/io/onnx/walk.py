@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal, NoReturn, TypeAlias
 
 import numpy as np
 
@@ -21,7 +21,8 @@ from spikelet.layers.pools import Pool
 __all__ = ["components", "onnx_model"]
 
 _MOST_BYTES = (1 << 31) - (1 << 20)  # of an ONNX file that is in one part
-_LEADS = ("one", "batch", "time")
+_Lead: TypeAlias = Literal["one", "batch", "time"]
+_LEADS: tuple[_Lead, ...] = ("one", "batch", "time")
 
 
 def onnx_model(
@@ -61,7 +62,9 @@ def onnx_model(
     names : (names, names), optional
         Of inputs and outputs; by default those of the graph.
     """
-    size = sum(a.size for node in graph for a in vars(node.layer).values() if isinstance(a, np.ndarray))
+    size = sum(
+        a.size for node in graph for a in vars(node.layer).values() if isinstance(a, np.ndarray)
+    )
     if size * real.itemsize > _MOST_BYTES:
         rule = f"must have less than {_MOST_BYTES} bytes, which an ONNX file in one part can hold; write it in parts"
         fail(where, "parameters", size * real.itemsize, rule, got="bytes")
@@ -75,7 +78,7 @@ class _Value:
 
     name: str
     shape: Shape
-    lead: Literal["one", "batch", "time"]
+    lead: _Lead
 
 
 @dataclass
@@ -136,7 +139,7 @@ class _Walk:
         operator = "Reshape" if value.lead == "time" else "Expand"
         return self.b.add(operator, value.name, self._sized(self.lead, value.shape))
 
-    def _lifted(self, value: _Value, lead: Literal["one", "batch", "time"]) -> _Value:
+    def _lifted(self, value: _Value, lead: _Lead) -> _Value:
         if value.lead == lead:
             return value
         if lead == "time":
@@ -148,7 +151,9 @@ class _Walk:
     def _over_time(self, value: _Value, operator: str) -> _Value:
         b, steps = self.b, self._stacked(value)
         if self.delay:
-            steps = b.add("Slice", steps, b.ints(self.delay), b.ints(np.iinfo(np.int64).max), b.ints(0))
+            steps = b.add(
+                "Slice", steps, b.ints(self.delay), b.ints(np.iinfo(np.int64).max), b.ints(0)
+            )
         return _Value(b.add(operator, steps, b.ints(0), keepdims=0), value.shape, "batch")
 
     # --- layers ------------------------------------------------------------------------------------
@@ -165,10 +170,12 @@ class _Walk:
             self._refuse(node, "has no form in ONNX", "write the graph up to it, graph.upto(...)")
         if timed and self.means and isinstance(node.layer, layers.ReLU):
             given = [self._over_time(value, "ReduceMean") for value in given]
-        lead = max((value.lead for value in given), key=_LEADS.index, default="one")
+        lead = _LEADS[max((_LEADS.index(value.lead) for value in given), default=0)]
         if len(given) > 1:
             given = [
-                value if value.lead == "one" and not isinstance(node.layer, layers.Concat) else self._lifted(value, lead)
+                value
+                if value.lead == "one" and not isinstance(node.layer, layers.Concat)
+                else self._lifted(value, lead)
                 for value in given
             ]
         shapes, shape = [value.shape for value in given], self.shapes[node.name]
@@ -195,7 +202,9 @@ class _Walk:
 
     def _is_graded(self, node: Node) -> bool:
         layer = node.layer
-        changing = [name not in self.values or self.values[name].lead == "time" for name in node.inputs]
+        changing = [
+            name not in self.values or self.values[name].lead == "time" for name in node.inputs
+        ]
         if isinstance(layer, layers.MatMul | layers.Multiply):
             return all(changing)
         if isinstance(layer, layers.Divide):
@@ -213,7 +222,8 @@ class _Walk:
                 self._refuse(component[0], "needs a number of steps", "pass steps=")
             first = next(iter(outside))
             self.values[first] = self._lifted(self.values[first], "time")
-        known, scanned = {}, []
+        known: dict[str, str] = {}
+        scanned: list[tuple[str, str, Shape]] = []
         for name in outside:
             value = self.values[name]
             known[name] = value.name  # a body sees the values of the graph around it
@@ -249,7 +259,10 @@ class _Walk:
         shapes_out = [*sizes, *(["B", *self.shapes[node.name]] for node in wanted)]
         graph = body.graph(
             "step",
-            [body.info(n, s) for n, s in zip([*begins, *(n for n, *_ in scanned)], shapes_in, strict=True)],
+            [
+                body.info(n, s)
+                for n, s in zip([*begins, *(n for n, *_ in scanned)], shapes_in, strict=True)
+            ],
             [body.info(n, s) for n, s in zip(ends, shapes_out, strict=True)],
         )
         made = [b.name(node.name) for node in wanted]
@@ -287,14 +300,18 @@ def components(graph: Graph) -> list[list[Node]]:
     member = {name: {name} for name in names}
     for delay, source in getattr(graph, "loops", ()):
         behind = _reached(delay, {n: [c.name for c in graph.consumers(n)] for n in names})
-        before = _reached(source, {node.name: [n for n in node.inputs if n in member] for node in graph})
+        before = _reached(
+            source, {node.name: [n for n in node.inputs if n in member] for node in graph}
+        )
         joined = set().union(*(member[name] for name in behind & before))
         for name in joined:
             member[name] = joined
     waiting = list({id(group): group for group in member.values()}.values())
     done, found = set(graph.inputs), []
     while waiting:
-        ready = next(g for g in waiting if all(n in done or n in g for m in g for n in graph[m].inputs))
+        ready = next(
+            g for g in waiting if all(n in done or n in g for m in g for n in graph[m].inputs)
+        )
         waiting.remove(ready)
         done |= ready
         found.append([node for node in graph if node.name in ready])

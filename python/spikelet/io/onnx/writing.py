@@ -84,8 +84,13 @@ def write_onnx(
     choice(where, "dtype", dtype, "float32", "float64")
     has_time = any(step_of(node.layer) is not None for node in graph)
     made = onnx_model(
-        graph, given, where=where, real=np.dtype(dtype), sequence=has_time and steps is None, steps=steps,
+        graph,
+        given,
+        where=where,
+        real=np.dtype(dtype),
+        sequence=has_time and steps is None,
+        steps=steps,
         delay=int(getattr(model, "delay", 0)),
-    )  # fmt: skip
+    )
     with replaced(target) as file:
         file.write(made.SerializeToString())
