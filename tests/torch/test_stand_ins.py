@@ -110,7 +110,7 @@ def test_code_sees_the_dimensions_of_training(kind: type[nn.Module]) -> None:
     assert 0.01 < np.abs(wanted).mean() < 5
     np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-9)
     last = type(model.graph.output.layer).__name__
-    assert last == "LIF", "the output is that of the neurons"
+    assert last == ("LI" if kind is Dense else "LIF"), "the output is that of the neurons"
 
 
 def test_names_are_those_of_the_modules() -> None:

@@ -105,7 +105,7 @@ class SpikingModule(nn.Module):
             if name in graph.inputs and isinstance(node.layer, Spatial)
         }
         self.steps = nn.ModuleList(
-            _readout(node, graph)
+            _Readout(node.layer)
             if isinstance(node.layer, layers.LI)
             else _step(node, neuron)
             for node in graph
@@ -238,7 +238,7 @@ def _started(x: torch.Tensor, start: torch.Tensor, total: int) -> torch.Tensor:
 
 
 class _Readout(_Step):
-    """Neurons that do not spike, at the end: their output is the potential."""
+    """Neurons that do not spike: they send their potential."""
 
     def __init__(self, layer: Any) -> None:
         super().__init__(layer)
@@ -253,13 +253,6 @@ class _Readout(_Step):
         start = self.decay * aligned(self.v_init, x.ndim - 2)
         v: torch.Tensor = self.neuron(_started(self.gain * x, start, total))
         return v
-
-
-def _readout(node: Node, graph: Graph) -> _Readout:
-    if graph.consumers(node.name):
-        what = "gives its potential as an output and no spikes to other layers"
-        refuse(f"{_WHERE}: layer '{node.name}'", what, "leave out those layers, or this output")
-    return _Readout(node.layer)
 
 
 def _step(node: Node, neuron: dict[str, Any]) -> _Step:
