@@ -70,7 +70,7 @@ def to_onnx(module: nn.Module, path: str | os.PathLike[str], example: torch.Tens
     True
     """
     with needs(_WHERE, "onnx"):
-        from spikelet.io.onnx.walk import onnx_model  # noqa: PLC0415  # needs an extra
+        from spikelet.conversion.to_onnx.walk import onnx_model  # noqa: PLC0415  # needs an extra
 
     target = path_of(_WHERE, path)
     if not isinstance(module, nn.Module):

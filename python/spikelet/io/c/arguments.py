@@ -35,9 +35,9 @@ FORMS = {"constant": "constant", "sequence": "sequence", "spikes": "spikes", "si
 _MAX = 2**31 - 1
 _MOST_STEPS = 2**15 - 1  # counts of spikes have 16 bits
 _KINDS = {*VALUES, "input", "neuron", "constant", "delay", "delayed"}
-_WORDS = frozenset(
-    "auto break case char const continue default do double else enum extern float for goto if inline int long main "
-    "register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while".split()
+_WORDS = (
+    " auto break case char const continue default do double else enum extern float for goto if inline int long main "
+    "register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while "
 )
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -46,7 +46,7 @@ Shapes = Mapping[str, tuple[int, ...]]
 def check_name(where: str, name: Any) -> None:
     """Check that a name can begin the names of a program."""
     right = isinstance(name, str) and re.fullmatch(r"[a-z][a-z0-9_]{0,40}", name)
-    if not right or name in _WORDS:
+    if not right or f" {name} " in _WORDS:
         rule = "must be a C identifier in lower-case letters, of at most 41 characters"
         fail(where, "name", name, rule)
 

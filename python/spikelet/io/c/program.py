@@ -16,7 +16,7 @@ from spikelet.io.c.templates import Templates
 
 __all__ = ["Program"]
 
-_LIBRARY = "cosf erff expf fabs floorf log pow powf sinf sqrt sqrtf".split()
+_LIBRARY = re.compile(r"\b(cosf|erff|expf|fabs|floorf|log|powf?|sinf|sqrtf?)\(")
 _LEAST_COUNT = 0.5  # of sizes, for a running mean: that of the engine
 
 
@@ -186,8 +186,7 @@ class Program:
     @property
     def library(self) -> list[str]:
         """The functions of <math.h> that are called."""
-        called = set(re.findall(r"\b([a-z]+)\(", self.templates.text()))
-        return sorted(called.intersection(_LIBRARY))
+        return sorted(set(_LIBRARY.findall(self.templates.text())))
 
     @property
     def ram(self) -> int:

@@ -10,7 +10,7 @@ from spikelet.layers.graph import Graph
 
 pytest.importorskip("onnx")
 
-from spikelet.io.onnx.walk import components, onnx_model  # needs onnx
+from spikelet.conversion.to_onnx.walk import components, onnx_model  # needs onnx
 
 
 def test_layers_of_a_cycle_are_written_together() -> None:

@@ -18,7 +18,7 @@ from spikelet.layers.graph import Graph
 onnx = pytest.importorskip("onnx")
 ort = pytest.importorskip("onnxruntime")
 
-from spikelet.io.onnx.rows import row_of  # needs onnx
+from spikelet.conversion.to_onnx.rows import row_of  # needs onnx
 
 RNG = np.random.default_rng(0)
 LINE, IMAGE, VOLUME = (4, 12), (4, 9, 8), (2, 5, 6, 4)

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from spikelet import layers
-from spikelet.io.onnx.builder import Builder
-from spikelet.io.onnx.rows import row_of
+from spikelet.conversion.to_onnx.builder import Builder
+from spikelet.conversion.to_onnx.rows import row_of
 from spikelet.layers import Shape
 from spikelet.layers.leaky import Synaptic
 

@@ -12,8 +12,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from spikelet import layers
-from spikelet.io.onnx.builder import Builder
+from spikelet.conversion.to_onnx.builder import Builder
 from spikelet.layers import Shape
+from spikelet.layers.axis_maps import axis_matrices, window_places
 from spikelet.layers.convolution import Convolution, TransposedConvolution
 from spikelet.layers.movement import Movement
 from spikelet.layers.pools import MeanPool, Pool
@@ -52,10 +53,10 @@ def _convolution(b: Builder, layer: Any, xs: list[str], *_: Any) -> str:
     return b.add("ConvTranspose", *inputs, output_padding=layer.output_padding, **options)
 
 
-def _along(b: Builder, x: str, shape: Shape, matrices: Sequence[Any]) -> str:
-    """Multiply each spatial axis of [N, channels, ...] by a matrix [out, in]."""
+def _along(b: Builder, layer: Any, x: str, shape: Shape) -> str:
+    """Multiply each spatial axis of [N, channels, ...] by the matrix of a mean pool or an interpolation."""
     rank = len(shape) + 1
-    for axis, matrix in enumerate(matrices, 2):
+    for axis, matrix in enumerate(axis_matrices(layer, shape), 2):
         if np.array_equal(matrix, np.eye(len(matrix))):
             continue
         order = [k for k in range(rank) if k != axis] + [axis]
@@ -78,41 +79,17 @@ def _mean_pool(b: Builder, layer: Any, xs: list[str], shapes: list[Shape], _shap
     if plain and layer.divisor_override is None:
         counts = int(layer.count_include_pad)
         return b.add("AveragePool", xs[0], count_include_pad=counts, **_window_options(layer))
-    matrices = []
-    for n, windows, divisors in zip(
-        shapes[0][1:], layer.windows(shapes[0]), layer.divisors(shapes[0]), strict=True
-    ):
-        matrix = np.zeros((len(divisors), n))
-        for row, begin, end, divisor in zip(
-            matrix, windows.begin, windows.end, divisors, strict=True
-        ):
-            row[begin : end : windows.step] = 1 / divisor
-        matrices.append(matrix)
-    return _along(b, xs[0], shapes[0], matrices)
+    return _along(b, layer, xs[0], shapes[0])
 
 
-def _max_pool(b: Builder, layer: Any, xs: list[str], shapes: list[Shape], shape: Shape) -> str:
+def _max_pool(b: Builder, layer: Any, xs: list[str], shapes: list[Shape], _shape: Any) -> str:
     if hasattr(layer, "kernel_size") and not layer.ceil_mode:
         return b.add("MaxPool", xs[0], dilations=layer.dilation, **_window_options(layer))
-    x, sizes = xs[0], list(shapes[0])
-    for axis, windows in enumerate(layer.windows(shapes[0]), 1):
-        places = [range(first, end, windows.step) for first, end in zip(*windows[:2], strict=True)]
-        most = max(map(len, places))
-        # The last value of a window stands for those that it lacks.
-        table = [[p[min(k, len(p) - 1)] for k in range(most)] for p in places]
-        x = b.add("Gather", x, b.constant(table, "windows", np.int64), axis=axis + 1)
-        x = b.add("ReduceMax", x, b.ints(axis + 2), keepdims=0)
-        sizes[axis] = shape[axis]
+    x = xs[0]
+    for axis, places in enumerate(window_places(layer, shapes[0]), 2):
+        x = b.add("Gather", x, b.constant(places, "windows", np.int64), axis=axis)
+        x = b.add("ReduceMax", x, b.ints(axis + 1), keepdims=0)
     return x
-
-
-def _resize(b: Builder, layer: Any, xs: list[str], shapes: list[Shape], _shape: Any) -> str:
-    matrices = []
-    for n, (taps, weights) in zip(shapes[0][1:], layer.maps(shapes[0]), strict=True):
-        matrix = np.zeros((len(taps), n))
-        np.add.at(matrix, (np.arange(len(taps))[:, None], taps), weights)
-        matrices.append(matrix)
-    return _along(b, xs[0], shapes[0], matrices)
 
 
 def _moved(b: Builder, layer: Any, xs: list[str], shapes: list[Shape], shape: Shape) -> str:
@@ -362,7 +339,7 @@ ROWS: dict[type[layers.Layer], Row] = {
     **dict.fromkeys(
         (layers.AdaptiveAvgPool1d, layers.AdaptiveAvgPool2d, layers.AdaptiveAvgPool3d), _mean_pool
     ),
-    layers.Resize: _resize,
+    layers.Resize: lambda b, layer, xs, shapes, _: _along(b, layer, xs[0], shapes[0]),
     layers.Flatten: lambda b, _layer, xs, _, shape: b.shaped(xs[0], *shape),
     layers.Reshape: lambda b, _layer, xs, _, shape: b.shaped(xs[0], *shape),
     layers.Permute: lambda b, layer, xs, *_: b.add(

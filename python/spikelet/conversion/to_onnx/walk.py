@@ -11,9 +11,9 @@ import numpy as np
 from spikelet import layers
 from spikelet._util.checks import fail
 from spikelet.conversion.building import refuse
-from spikelet.io.onnx.builder import Builder
-from spikelet.io.onnx.neurons import GRADED, INCREMENTS, Step, obstacle, shifted, step_of
-from spikelet.io.onnx.rows import row_of
+from spikelet.conversion.to_onnx.builder import Builder
+from spikelet.conversion.to_onnx.neurons import GRADED, INCREMENTS, Step, obstacle, shifted, step_of
+from spikelet.conversion.to_onnx.rows import row_of
 from spikelet.layers import Shape
 from spikelet.layers.graph import Graph, Node, Shapes
 from spikelet.layers.pools import Pool

@@ -7,7 +7,7 @@ import pytest
 
 onnx = pytest.importorskip("onnx")
 
-from spikelet.io.onnx.builder import OPSET, Builder  # needs onnx
+from spikelet.conversion.to_onnx.builder import OPSET, Builder  # needs onnx
 
 
 def test_constants_are_shared_and_names_unique() -> None:
@@ -27,11 +27,11 @@ def test_constants_are_shared_and_names_unique() -> None:
 
 def test_a_graph_is_checked() -> None:
     def model(operator: str) -> object:
-        b = Builder(np.dtype(np.float32))
+        g = Builder(np.dtype(np.float32))
         g.add(operator, "x", g.constant(2.0), outputs=["y"])
         info = onnx.helper.make_tensor_value_info
         ends = [info(name, g.element, ["n"]) for name in ("x", "y")]
-        return b.model(b.graph("g", ends[:1], ends[1:]), "f")
+        return g.model(g.graph("g", ends[:1], ends[1:]), "f")
 
     made = model("Mul")
     assert made.opset_import[0].version == OPSET  # type: ignore[attr-defined]

@@ -69,8 +69,8 @@ def write_onnx(
     """
     where = "write_onnx"
     with needs(where, "onnx"):
-        from spikelet.io.onnx.neurons import step_of  # noqa: PLC0415  # needs an extra
-        from spikelet.io.onnx.walk import onnx_model  # noqa: PLC0415
+        from spikelet.conversion.to_onnx.neurons import step_of  # noqa: PLC0415  # needs an extra
+        from spikelet.conversion.to_onnx.walk import onnx_model  # noqa: PLC0415
 
     if not isinstance(model, (SpikingModel, Graph)):
         what = type(model).__name__

@@ -39,7 +39,9 @@ KINDS: dict[str, Any] = {
 }
 
 
-def check(model: sl.SpikingModel, x: Any, folder: Path, shape: tuple[int, ...], **options: Any) -> None:
+def check(
+    model: sl.SpikingModel, x: Any, folder: Path, shape: tuple[int, ...], **options: Any
+) -> None:
     """Compare a written model with the engine, in double precision."""
     steps = options.get("steps")
     expected = model.run(x, steps).output
