@@ -46,5 +46,5 @@ def test_graphs_that_no_file_holds_are_refused() -> None:
     layer = object.__new__(L.Linear)
     object.__setattr__(layer, "weight", weight)
     object.__setattr__(layer, "bias", None)
-    with pytest.raises(ValueError, match="parameters must have less than .* got bytes 4294967296"):
+    with pytest.raises(ValueError, match=r"parameters must have less than .* got bytes 4294967296"):
         onnx_model(Graph([layer]), (1 << 15,), where="f", real=np.dtype(np.float32), sequence=False)

@@ -16,7 +16,7 @@ _PER_ADDITION, _PER_PRODUCT, _PER_NEURON = 6.3, 4.0, 60.0
 
 def weights(program: Program, about: Interface) -> str:
     """Return the header of constant numbers."""
-    return filled("weights.h", about, constants=program.constants.arrays())
+    return filled("weights.h.in", about, constants=program.constants.arrays())
 
 
 def main(about: Interface) -> str:

@@ -88,11 +88,11 @@ def header(about: Interface, *, stepwise: bool) -> str:
     sizes += f"#define {about.upper}_STEPS {about.steps}\n" if about.steps else ""
     at_once = "one array after the other, step by step"
     return filled(
-        "network.h",
+        "network.h.in",
         about,
         sizes=sizes,
         at_once="each held for all steps" if about.is_constant else at_once,
-        stepwise=filled("stepwise.h", about) if stepwise else "",
+        stepwise=filled("stepwise.h.in", about) if stepwise else "",
     )
 
 
