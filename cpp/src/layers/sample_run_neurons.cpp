@@ -435,8 +435,8 @@ void SampleRun<R>::neuron_rows(std::size_t i,
     row.mean = mean;
     const bool sends_it = node.form == Form::sequence;
     if (node.potential || sends_it) {
-      R* const all = sends_it ? work_[i].sequence.data() : work_[i].potential.data();
-      row.recorded = all + first * l.size() + y * l.row() + c;
+      R* const kept = sends_it ? work_[i].sequence.data() : work_[i].potential.data();
+      row.recorded = kept + first * l.size() + y * l.row() + c;
       row.recorded_step = l.size();
       row.recorded_pixel = l.pixel;
     }

@@ -238,6 +238,7 @@ class Mean(nn.Module):
     def __init__(self):
         super().__init__()
         self.neurons, self.last = st.LIF(decay=0.5), nn.Linear(4, 4)
+        self.last.weight = nn.Parameter((torch.arange(16.0) * 7 % 16 - 7.5).reshape(4, 4))
 
     def forward(self, x):
         return self.neurons(self.last(self.neurons(x).mean((2, 3))))
@@ -255,7 +256,7 @@ class Back(nn.Module):
 @pytest.mark.parametrize(
     ("module", "shape", "message"),
     [
-        (Mean(), (4, 4, 4), "Mean: gives another output than its layers"),
+        (Mean(), (4, 4, 4), "module 'Mean': treats time"),
         (Back(), (4,), "layer 'flip' .*mixes the samples"),
         (nn.Sequential(nn.Linear(4, 4), st.ALIF()), (4,), r"module '1' \(ALIF\): has an adaptive threshold"),
         (nn.Sequential(st.LIF(convention="snntorch", beta=0.5)), (4,), "is reset in the step after its spike"),
@@ -287,7 +288,7 @@ def test_several_outputs_are_refused():
             return h, self.out(h)
 
     with pytest.raises(
-        ValueError, match=r"Two: returns a tuple; its forward must return one tensor"
+        ValueError, match=r"module 'Two': must return \[T, B, ...\], one value for each step, and returns tuple"
     ):
         sl.io.write_nir(Two(), input_shape=(4,))
 

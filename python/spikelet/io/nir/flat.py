@@ -13,7 +13,8 @@ import numpy as np
 
 from spikelet._util.checks import fail
 from spikelet.io.nir.fields import GRAPH, NEURONS, check, known_kind, values_of
-from spikelet.io.nir.shapes import Shape, own_shapes, result
+from spikelet.io.nir.node_layers import layers_of, output_shape, own_shapes
+from spikelet.layers import Layer, Shape
 
 __all__ = ["FlatGraph", "FlatNode", "flatten"]
 
@@ -47,8 +48,13 @@ class FlatNode:
 
     @property
     def remembers(self) -> bool:
-        """Whether it has a state."""
+        """True if it has a state."""
         return self.kind in NEURONS or self.kind == "Delay"
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers that compute a node without a state."""
+        return layers_of(self.kind, self.values, self.takes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,7 +234,7 @@ def _shapes(
             sends[name] = own[1]
         elif own[0] is not None and not sources[name]:
             here = f"{where}: node '{name}' ({kind})"
-            sends[name] = result(here, kind, parts.values[name], own[0])
+            sends[name] = output_shape(here, kind, parts.values[name], own[0])
     waiting = list(sends)
     while waiting:
         before = waiting.pop()
@@ -236,7 +242,7 @@ def _shapes(
             if name not in sends:
                 here = f"{where}: node '{name}' ({parts.kinds[name]})"
                 shape = _arriving(here, parts, name, before, sends[before])
-                sends[name] = result(here, parts.kinds[name], parts.values[name], shape)
+                sends[name] = output_shape(here, parts.kinds[name], parts.values[name], shape)
                 waiting.append(name)
     for name, kind in parts.kinds.items():
         here = f"{where}: node '{name}' ({kind})"

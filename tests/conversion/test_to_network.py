@@ -117,7 +117,7 @@ def test_a_cycle_that_is_too_fast_for_synapses_is_refused_and_a_delay_helps() ->
     for delay in (0.0, 1e-3):
         with pytest.raises(
             ValueError,
-            match=r"^NirModel\.to_network: node .*takes fewer steps than it has synapses",
+            match=r"^NirModel\.to_network: layer .*takes fewer steps than it has synapses",
         ):
             cycle(delay).to_network(dt=1e-3)
     x = np.zeros((40, 2))
@@ -129,10 +129,12 @@ def test_what_is_no_network_of_spikes_is_refused_by_name() -> None:
     n = np.ones(2)
     li, lif = nir.LI(n, n, 0 * n), nir.LIF(n, n, 0 * n, n)
     graph = nir.NIRGraph.from_list(li, nir.Linear(np.eye(2)), lif)
-    with pytest.raises(ValueError, match=r"node 'li' \(LI\) sends its potential to 'linear'"):
+    with pytest.raises(ValueError, match=r"layer 'li' \(LI\): sends its potential to 'linear'"):
         sl.io.read_nir(graph).to_network(dt=1e-3)
     fast = nir.NIRGraph.from_list(nir.LIF(7e-4 * n, n, 0 * n, n))
-    with pytest.raises(ValueError, match=r"node 'lif' \(LIF\) has a time constant below dt"):
+    with pytest.raises(
+        ValueError, match=r"layer 'lif': has a decay below 0 \(a time constant below dt"
+    ):
         sl.io.read_nir(fast).to_network(dt=1e-3, mode="euler")
     sl.io.read_nir(fast).to_network(dt=1e-3)
     with pytest.raises(ValueError, match='unit must be "s" or "ms"'):
@@ -141,7 +143,7 @@ def test_what_is_no_network_of_spikes_is_refused_by_name() -> None:
 
 def test_input_must_be_spikes_of_all_inputs() -> None:
     net = recurrent().to_network(dt=1e-3)
-    with pytest.raises(ValueError, match=r"NirNetwork.run: x must be \[steps, 4\]"):
+    with pytest.raises(ValueError, match=r"GraphNetwork.run: x must be \[steps, 4\]"):
         net.run(np.zeros((5, 3)))
     with pytest.raises(ValueError, match="raster"):
         net.run(np.full((5, 4), 0.5))

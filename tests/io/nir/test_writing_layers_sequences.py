@@ -10,7 +10,6 @@ import pytest
 
 import spikelet as sl
 from spikelet import layers as L
-from spikelet.io.nir.planar import planar
 from spikelet.layers.graph import Graph, Node
 
 nir = pytest.importorskip("nir")
@@ -82,12 +81,7 @@ def test_factors_of_points_and_channels_side_by_side() -> None:
         sl.io.write_nir(sl.SpikingModel(Graph(along)), input_shape=(2, 6))
 
 
-def test_others_stay_as_they_are() -> None:
-    images = Graph([Node("c", L.Conv2d(np.ones((1, 1, 2, 2))), ("input",))])
-    assert planar(images, (1, 4, 4)) == (images, (1, 4, 4))
-    sequences = Graph([Node("c", L.Conv1d(np.ones((1, 1, 2))), ("input",))])
-    assert planar(sequences, None) == (sequences, None)
-    assert planar(sequences, (1, 4, 4))[0] is sequences
+def test_max_pooling_is_refused() -> None:
     with pytest.raises(ValueError, match="max pooling, which NIR does not have"):
         sl.io.write_nir(
             sl.SpikingModel([*audio()[:1], L.MaxPool1d(2), L.IF(1.0)]), input_shape=(2, 28)

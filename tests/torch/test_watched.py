@@ -1,4 +1,4 @@
-"""The transforms of `torch.func`, and batched gradients, against one gradient after another."""
+"""Calls that something observes: transforms of `torch.func`, batches of gradients, compilers, modes."""
 
 from __future__ import annotations
 
@@ -8,12 +8,17 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.autograd import forward_ad
 from torch.autograd.functional import jacobian
 from torch.func import functional_call, grad, jacfwd, jacrev, stack_module_state, vmap
+from torch.fx.experimental.proxy_tensor import make_fx
 from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import spikelet.torch as st
-from spikelet.torch.transforms import folded, is_transformed, one_by_one, unfolded
+from spikelet.torch.watched import is_transformed, is_watched
 
 pytestmark = [
     # of torch itself
@@ -207,13 +212,22 @@ def test_a_compiled_gradient() -> None:
     torch.testing.assert_close(found, leaf.grad)
 
 
-def test_second_and_forward_derivatives_are_refused() -> None:
+def test_second_derivatives_are_those_of_the_surrogate() -> None:
     x = rows(4, 1, 2)
-    with pytest.raises(RuntimeError, match="differentiated once"):
-        jacrev(jacrev(lambda x: st.lif(x).sum()))(x)
-    for transform in (jacfwd(st.lif), jacfwd(jacrev(lambda x: st.lif(x).sum()))):
-        with pytest.raises(RuntimeError, match="no forward-mode derivative"):
-            transform(x)
+    found, wanted = (
+        jacrev(jacrev(lambda x: st.lif(x, backend=backend).square().sum()))(x)
+        for backend in ("core", "torch")
+    )
+    assert torch.equal(found, wanted)
+    assert found.any()
+
+
+def test_forward_derivatives_are_refused() -> None:
+    x = rows(4, 1, 2)
+    with pytest.raises(RuntimeError, match="no forward-mode derivative"):
+        jacfwd(st.lif)(x)
+    with pytest.raises(RuntimeError, match="forward mode AD"):  # PyTorch hides the tangent here
+        jacfwd(jacrev(lambda x: st.lif(x).sum()))(x)
 
 
 def test_whether_a_transform_is_active() -> None:
@@ -223,15 +237,27 @@ def test_whether_a_transform_is_active() -> None:
     assert seen == [True]
 
 
-def test_rules() -> None:
-    x = torch.arange(24.0).view(2, 3, 4)
-    assert torch.equal(folded(x, 2, 4, 1), x.movedim(2, 1).reshape(2, 12))
-    assert torch.equal(folded(x, None, 2, 0), torch.cat([x, x]))
-    assert folded(None, None, 2, 0) is None
-    assert torch.equal(unfolded(x.reshape(2, 12), 3, 1), x)
-    (sums,), dims = one_by_one(lambda x, y: (x + y,), 2, (0, None), (x, 1))
-    assert torch.equal(sums, x + 1)
-    assert dims == (0,)
+def test_what_observes_a_call() -> None:
+    x = torch.rand(3, 2, 4)
+    assert not is_watched(x, None, nn.Parameter(x))
+    with torch.device("cpu"):  # a mode that observes nothing
+        assert not is_watched(x)
+    with TorchFunctionMode(), TorchDispatchMode():
+        assert is_watched(x)
+    with FakeTensorMode() as mode:
+        fake = mode.from_tensor(x)
+    assert is_watched(fake)
+    with forward_ad.dual_level():
+        assert is_watched(x)
+
+
+@pytest.mark.filterwarnings("ignore")  # of torch itself
+def test_tracers_see_operations_of_pytorch() -> None:
+    layer, x = st.LIF(), 3 * torch.rand(4, 2, 3)
+    graph = make_fx(lambda x: layer(x) * 2)(x)
+    assert torch.equal(graph(x), layer(x) * 2)
+    assert torch.equal(torch.jit.trace(layer, (x,))(x), layer(x))
+    assert torch.equal(graph(x / 2), layer(x / 2) * 2)  # no result is a constant of the trace
 
 
 # Operators of PyTorch lose the shapes of such a batch: convolutions, its own pool, matrix products.
