@@ -1,5 +1,5 @@
 /* Whether all values are finite. */
-static int finite(int n, const float *values) {
+static int are_finite(int n, const float *values) {
   int k;
   for (k = 0; k < n; ++k) {
     if (!(values[k] - values[k] == 0.0f)) {
