@@ -29,7 +29,6 @@ MODULES = (
     "spikelet.conversion.hybrid",
     "spikelet.conversion.load",
     "spikelet.conversion.qcfs",
-    "spikelet.conversion.thresholds",
     "spikelet.datasets",
     "spikelet.decode",
     "spikelet.encode",

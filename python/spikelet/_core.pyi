@@ -95,6 +95,11 @@ class Function(enum.IntEnum):
     tanh = 28
     threshold = 29
 
+class LayerReset(enum.IntEnum):
+    subtract = 0
+    value = 1
+    none = 2
+
 class InputForm(enum.IntEnum):
     constant = 0
     sequence = 1
@@ -751,7 +756,10 @@ class LayerGraph:
         level_ratio: float,
         later: bool = False,
         strict: bool = False,
+        dynamics: tuple[LayerReset | str, Sequence[npt.ArrayLike]] | None = None,
     ) -> int: ...
+    def delay(self, sources: Sequence[int], shape: _Shape, steps: npt.ArrayLike) -> int: ...
+    def close(self, delay: int, source: int) -> None: ...
     def delayed(
         self,
         source: int,

@@ -250,7 +250,7 @@ def _answers(
         model = ann
         if not isinstance(ann, SpikingModel):
             arrays = tuple(samples.constant().x.values())
-            model = SpikingModel(prepared(ann, arrays, ()), threads=snn.threads)
+            model = SpikingModel(prepared(ann, arrays), threads=snn.threads)
         if model.neurons:
             fail(where, "ann", model.neurons[0], "must not have spiking neurons", got="layer")
         parts = [list(r.outputs.values()) for _, r in _still(model, samples).run(model, 64)]

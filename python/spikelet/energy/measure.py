@@ -13,7 +13,7 @@ from spikelet._util.spelling import spelled
 from spikelet.energy.report import EnergyReport, LayerEnergy, NetworkEnergy
 from spikelet.energy.segments import Timing, feeds_neurons, needed_as_mean, timings
 from spikelet.energy.technology import Technology, find
-from spikelet.layers import Affine, Graded, Layer, Linear, Neuron, ReLU, Resize
+from spikelet.layers import ALIF, LI, Affine, Graded, Layer, Linear, Neuron, ReLU, Resize
 from spikelet.layers.convolution import Convolution, TransposedConvolution
 from spikelet.layers.inputs import Inputs
 from spikelet.layers.samples import Samples, is_model, is_sequence, merge, with_coding
@@ -23,7 +23,7 @@ __all__ = ["measure"]
 
 _ADDRESS_BYTES = 4.0  # size of a spike
 _WEIGHTS = (Convolution, Linear, TransposedConvolution)
-_COUNTED = (Affine, Graded, Neuron, ReLU, Resize, *_WEIGHTS)
+_COUNTED = (Affine, Graded, LI, Neuron, ReLU, Resize, *_WEIGHTS)
 _PARAMETERS = [
     "alpha",
     "amplitude",
@@ -177,7 +177,7 @@ def _network(
             acs, macs = 0.0, macs + acs
         spiking, relu = isinstance(layer, Neuron), isinstance(layer, ReLU)
         # A ReLU after spikes sums its input at each step.
-        sums = spiking or (relu and changes_input)
+        sums = spiking or isinstance(layer, LI) or (relu and changes_input)
         updates = changes[node.name] / count if node.name in changes else float(sums * size * steps)
         states = relu and changes_input if relu or (once and not spiking) else _states(layer)
         numbers, t, item = _parameters(layer), options.technology, np.dtype(model.dtype).itemsize
@@ -198,7 +198,7 @@ def _network(
             dense_pj=t.mac_pj * dense,
         )
         if options.memory:
-            held = numbers * t.weight_bytes + (states > 0) * row.neurons * t.state_bytes
+            held = numbers * t.weight_bytes + sums * size * t.state_bytes
             row = replace(row, memory_pj=_moved(row, t) * t.byte_pj(held))
         rows.append(row)
     return NetworkEnergy(tuple(rows), steps, sum(operations[n].spikes for n in graph.inputs))
@@ -245,6 +245,8 @@ def _parameters(layer: Layer) -> int:
     if isinstance(layer, (ReLU, Resize)):
         return 0
     given = [getattr(layer, name, None) for name in _PARAMETERS]
+    others = [getattr(layer, n) for n in getattr(layer, "per_value", ()) if n not in _PARAMETERS]
+    given += [value for value in others if np.ndim(value)]
     follows = getattr(layer, "activation", None)
     own = sum(int(np.size(value)) for value in given if value is not None)
     return own + (0 if follows is None else _parameters(follows))
@@ -254,4 +256,9 @@ def _states(layer: Layer) -> int:
     """Return how many numbers a layer keeps from step to step: potential, spikes sent, running means in and out."""
     if isinstance(layer, Graded) or hasattr(layer, "pace"):  # the input so far, and what was sent
         return 2
-    return {"binary": 1, "signed": 2, "differential": 4}.get(getattr(layer, "code", ""), 0)
+    own = {"binary": 1, "signed": 2, "differential": 4}.get(getattr(layer, "code", ""), 0)
+    return (
+        max(own, int(isinstance(layer, LI)))
+        + getattr(layer, "has_synapse", 0)
+        + isinstance(layer, ALIF)
+    )

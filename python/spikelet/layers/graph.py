@@ -1,16 +1,18 @@
-"""The graph of a layered model: named layers in topological order, each with the names of its inputs."""
+"""The graph of a layered model: named layers in the order in which they run, each with the names of its inputs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import graphlib
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, NoReturn, TypeAlias
 
 import numpy as np
 
 from spikelet._util.checks import fail, shown
 from spikelet._util.sealed import Sealed
 from spikelet.layers.base import Layer, Shape
+from spikelet.layers.delay import Delay
 
 __all__ = ["INPUT", "Graph", "LayerLike", "Node", "Shapes"]
 
@@ -30,7 +32,7 @@ class Node:
         Name, unique in the graph.
     layer : Layer
     inputs : tuple of str
-        Names of earlier nodes, or of inputs of the model.
+        Names of earlier nodes, or of inputs of the model. A `Delay` of at least one step may name a later node.
     """
 
     name: str
@@ -39,7 +41,10 @@ class Node:
 
 
 class Graph(Sealed):
-    """Layers in topological order: each comes after its inputs.
+    """Layers in the order in which a step runs them: each comes after its inputs.
+
+    Only a `Delay` of at least one step may come before its input, which is then that of an earlier step: each cycle of a
+    recurrent network goes through one.
 
     Parameters
     ----------
@@ -58,7 +63,8 @@ class Graph(Sealed):
     TypeError
         If an item is not a layer.
     ValueError
-        If names are not unique, an input or output is unknown, or an input or the output of a layer is not used.
+        If names are not unique, an input or output is unknown, an input or the output of a layer is not used, or a cycle
+        has no `Delay`.
     """
 
     nodes: tuple[Node, ...]
@@ -81,21 +87,20 @@ class Graph(Sealed):
             nodes.append(_node(where, k, item, before))
         if not nodes:
             fail(where, "layers", [], "must hold at least one layer")
-        known = set(self.inputs)
+        names = set(self.inputs)
         for node in nodes:
-            if node.name in known:
+            if node.name in names:
                 fail(where, "name", node.name, "must be unique")
-            for name in node.inputs:
-                if name not in known:
-                    fail(
-                        where,
-                        f"inputs of '{node.name}'",
-                        name,
-                        "must be the name of an earlier layer",
-                    )
-            known.add(node.name)
+            names.add(node.name)
         self.nodes = tuple(nodes)
         self._by_name = {node.name: node for node in nodes}
+        known = set(self.inputs)
+        for node in nodes:
+            later = isinstance(node.layer, Delay) and node.layer.breaks_cycles
+            for name in node.inputs:
+                if name not in known and not (later and name in names):
+                    self._refuse_order(where, node, name)
+            known.add(node.name)
         self.outputs = (nodes[-1].name,) if outputs is None else _names(where, "outputs", outputs)
         for name in self.outputs:
             if name not in self._by_name:
@@ -108,6 +113,24 @@ class Graph(Sealed):
             if name not in used:
                 what = "the input" if len(self.inputs) == 1 else f"the input '{name}'"
                 fail(where, "layers", [n.name for n in nodes], f"must use {what}")
+
+    def _refuse_order(self, where: str, node: Node, name: str) -> NoReturn:
+        """Refuse an input that is not an earlier layer, and name the cycle if there is one."""
+        cycle = self._path(node.name, name) if name in self else []
+        if cycle:
+            rule = "must go through a Delay of at least one step"
+            fail(where, "layers", cycle, rule, got="the cycle")
+        fail(where, f"inputs of '{node.name}'", name, "must be the name of an earlier layer")
+
+    def _path(self, begin: str, end: str) -> list[str]:
+        """Return the shortest chain of layers between two, both included, or nothing if there is none."""
+        paths = {end: [end]}
+        for name in (queue := [end]):
+            for source in self._by_name[name].inputs:
+                if source in self and source not in paths:
+                    paths[source] = [source, *paths[name]]
+                    queue.append(source)
+        return paths.get(begin, [])
 
     def __iter__(self) -> Iterator[Node]:
         return iter(self.nodes)
@@ -140,11 +163,49 @@ class Graph(Sealed):
             If there is not a shape for each input, or a layer cannot take its inputs; the message names the layer.
         """
         shapes = self._input_shapes(input_shape)
-        for node in self.nodes:
-            shapes[node.name] = node.layer.output_shape(
-                [shapes[name] for name in node.inputs], node.name
+        # A delay that comes before its input has the shape that follows from the layers whose inputs are known.
+        guessed = dict(shapes)
+        nodes = [node for node in self.nodes if node.name not in guessed] if self.loops else []
+        while nodes:
+            ready = [n for n in nodes if all(name in guessed for name in n.inputs)]
+            ready = (
+                ready
+                or [n for n in nodes if n.layer.inputs is None and set(n.inputs) & set(guessed)][:1]
             )
+            if not ready:
+                cycle = [node.name for node in nodes]
+                fail(
+                    "Graph.shapes",
+                    "layers",
+                    cycle,
+                    "must take an input of the cycle",
+                    got="the cycle",
+                )
+            for node in ready:
+                known = [guessed[name] for name in node.inputs if name in guessed]
+                fewest = max(len(known), node.layer.fewest) if node.layer.inputs is None else 0
+                known += known[:1] * (fewest - len(known))
+                guessed[node.name] = node.layer.output_shape(known, node.name)
+            nodes = [node for node in nodes if node.name not in guessed]
+        for node in self.nodes:
+            inputs = [shapes.get(name, guessed.get(name)) for name in node.inputs]
+            shapes[node.name] = node.layer.output_shape(inputs, node.name)
+        for delay, source in self.loops:
+            if shapes[delay] != shapes[source]:
+                rule = f"must have the shape of the output of '{delay}', {shapes[delay]}"
+                fail("Graph.shapes", f"'{source}'", shapes[source], rule, got="shape")
         return shapes
+
+    @property
+    def loops(self) -> tuple[tuple[str, str], ...]:
+        """Each `Delay` that comes before its input, with the name of that input."""
+        place = {node.name: k for k, node in enumerate(self.nodes)}
+        return tuple(
+            (node.name, name)
+            for k, node in enumerate(self.nodes)
+            for name in node.inputs
+            if place.get(name, -1) >= k
+        )
 
     def _input_shapes(self, given: Shapes) -> dict[str, Shape]:
         if isinstance(given, Mapping):
@@ -161,12 +222,55 @@ class Graph(Sealed):
             for name, shape in zip(self.inputs, several, strict=True)
         }
 
+    def running_order(self) -> tuple[Node, ...]:
+        """Return the nodes with those of each cycle side by side, and each cycle after what it depends on.
+
+        Raises
+        ------
+        ValueError
+            If a layer of a cycle waits for the mean of its input.
+        """
+        if not self.loops:
+            return self.nodes
+        unit = {name: name for name in self.names}
+        for delay, _ in self.loops:
+            members = self._needed([delay]) & self._reached(delay)
+            for name in members & set(self._by_name):
+                unit[name] = unit[delay]
+        units: dict[str, list[Node]] = {}
+        order: graphlib.TopologicalSorter[str] = graphlib.TopologicalSorter()
+        for node in self.nodes:
+            own = unit[node.name]
+            units.setdefault(own, []).append(node)
+            order.add(own, *({unit[name]: 0 for name in node.inputs if unit[name] != own}))
+        for nodes in units.values():
+            for node in nodes:
+                if len(nodes) > 1 and node.layer.waits:
+                    where = f"{type(node.layer).__name__} '{node.name}'"
+                    rule = "must not be in a cycle: its output depends on the mean of its input over the steps"
+                    fail(where, "layers", [n.name for n in nodes], rule, got="the cycle")
+        return tuple(node for name in order.static_order() for node in units.get(name, ()))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all inputs and layers."""
+        return (*self.inputs, *self._by_name)
+
+    def _reached(self, name: str) -> set[str]:
+        """Return a layer and all that depend on it."""
+        after: dict[str, list[str]] = {}
+        for node in self.nodes:
+            for source in node.inputs:
+                after.setdefault(source, []).append(node.name)
+        reached = {name}
+        for each in (queue := [name]):
+            queue += [n for n in after.get(each, ()) if n not in reached]
+            reached.update(after.get(each, ()))
+        return reached
+
     def upto(self, *names: str) -> Graph:
         """Return the subgraph that ends in these layers, which become the outputs."""
-        needed = set(names)
-        for node in reversed(self.nodes):
-            if node.name in needed:
-                needed.update(node.inputs)
+        needed = self._needed(names)
         return Graph(
             (node for node in self.nodes if node.name in needed),
             inputs=[name for name in self.inputs if name in needed],
@@ -181,14 +285,12 @@ class Graph(Sealed):
         ValueError
             If a requested layer also depends on an input that is not among the sources, or is itself a source.
         """
-        given, needed = set(sources), set(wanted)
+        given = set(sources)
         where = "Graph.between"
         for name in wanted:
             if name in given or name not in self:
                 fail(where, "wanted", name, "must be names of layers that are not sources")
-        for node in reversed(self.nodes):
-            if node.name in needed and node.name not in given:
-                needed.update(node.inputs)
+        needed = self._needed(wanted, given)
         for name in self.inputs:
             if name in needed and name not in given:
                 rule = f"must include '{name}', on which {', '.join(wanted)} depend"
@@ -199,6 +301,16 @@ class Graph(Sealed):
             inputs=[name for name in order if name in needed and name in given],
             outputs=wanted,
         )
+
+    def _needed(self, wanted: Iterable[str], given: Collection[str] = ()) -> set[str]:
+        """Return all layers and inputs on which some depend, but not those behind the given ones."""
+        needed = dict.fromkeys(wanted)
+        queue = list(needed)
+        for name in queue:
+            if name in self and name not in given:
+                queue += [source for source in self._by_name[name].inputs if source not in needed]
+                needed.update(dict.fromkeys(self._by_name[name].inputs))
+        return set(needed)
 
     def replaced(self, changes: Mapping[str, Layer]) -> Graph:
         """Return a graph in which the layers of these names are replaced."""
