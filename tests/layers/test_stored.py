@@ -216,6 +216,7 @@ def test_every_layer_can_be_saved(tmp_path: Path) -> None:
         "Layer",
         "Movement",
         "Neuron",
+        "PredictiveNeuron",
     }  # those from which others are derived cannot be saved
     relu = L.ReLU([1.0, 2.0, 3.0], levels=4)
     model = sl.SpikingModel([L.Affine(np.ones(3), np.arange(3.0)), relu])
