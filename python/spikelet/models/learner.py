@@ -302,7 +302,7 @@ class Learner(Sealed, ABC):
         path = path_of(where, path)
         with reading.refusing(where, path):
             header = FORMAT.load(path, map_arrays=True)[0].get("learner")
-            if not isinstance(header, dict):
+            if header is None:
                 raise ValueError(
                     f"it holds a network without a learner (or one of a version before 0.20): load it with "
                     f"Network.load, or train a {cls.__name__} again"
