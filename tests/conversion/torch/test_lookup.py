@@ -63,7 +63,7 @@ def test_tokens_reach_an_embedding_that_stays_in_pytorch() -> None:
 
 @pytest.mark.parametrize(("by", "wrong"), [(1, "20"), (-1, "-1"), (0.25, "0.25")])
 def test_indices_are_checked(by: float, wrong: str) -> None:
-    graph = read_torch(nn.Sequential(nn.Embedding(20, 2), nn.Flatten()), (20,), analog=["0"])
+    graph = read_torch(nn.Sequential(nn.Embedding(20, 2), nn.Flatten()), (20,), keep=["0"])
     model = SpikingModel(graph, threads=1)
     rows = np.arange(20.0)[None]
     assert model.run(rows, 1).output.shape == (1, 40)
@@ -73,7 +73,7 @@ def test_indices_are_checked(by: float, wrong: str) -> None:
 
 
 def test_others_are_refused_with_a_way_out() -> None:
-    with pytest.raises(ValueError, match=r'\'words\' \(Embedding\): .*embedded values.* analog=\["words"\]'):  # fmt: skip
+    with pytest.raises(ValueError, match=r'\'words\' \(Embedding\): .*embedded values.* keep=\["words"\]'):  # fmt: skip
         read_torch(Text(), (7,))
 
 
@@ -81,7 +81,7 @@ def test_a_cast_stays_too() -> None:
     torch.manual_seed(0)
     module = Table()
     shapes = {"c": (2,), "x": (2,)}
-    graph = read_torch(module, shapes, analog=["long", "table"])
+    graph = read_torch(module, shapes, keep=["long", "table"])
     codes = torch.randint(0, 5, (9, 2), generator=GENERATOR)
     x = torch.randn(9, 2, generator=GENERATOR)
     found = SpikingModel(graph, threads=1).run({"c": codes, "x": x}, 1).output
@@ -119,9 +119,9 @@ def test_bags_and_functions_stay_in_pytorch(name: str) -> None:
     torch.manual_seed(0)
     look_up, layer, bag = BAGS[name]
     module = Bags(look_up, bag)
-    with pytest.raises(ValueError, match=rf'embedded values.* analog=\["{layer}"\]'):
+    with pytest.raises(ValueError, match=rf'embedded values.* keep=\["{layer}"\]'):
         read_torch(module, (7,))
-    model = SpikingModel(read_torch(module, (7,), analog=[layer]), dtype="float64", threads=1)
+    model = SpikingModel(read_torch(module, (7,), keep=[layer]), dtype="float64", threads=1)
     np.testing.assert_allclose(model.run(TOKENS, 1).output, outputs(module, TOKENS), atol=1e-5)
     with pytest.raises(
         ValueError, match=rf"layer '{layer}'.*whole numbers from 0 to 19, got \d+\.5"
@@ -133,7 +133,7 @@ def test_bags_and_functions_stay_in_pytorch(name: str) -> None:
 def test_exported_programs_look_up_rows() -> None:
     module = Bags(lambda m, x: m.bag(x).mean(1), nn.Embedding(20, 6))
     program = torch.export.export(module, (TOKENS[:2],)).run_decompositions().module()
-    graph = read_torch(program, (7,), analog=["embedding"])
+    graph = read_torch(program, (7,), keep=["embedding"])
     found = SpikingModel(graph, dtype="float64", threads=1).run(TOKENS, 1).output
     np.testing.assert_allclose(found, outputs(module, TOKENS), atol=1e-5)
 
