@@ -36,7 +36,7 @@ struct Builder {
     if (!std::holds_alternative<Delay>(node.kind) || !node.inputs.empty()) {
       throw py::value_error("only a delay without a source can be closed");
     }
-    node.inputs = {source};
+    node.inputs.push_back(source);
   }
   Graph copy() {
     auto use = graph.brief();

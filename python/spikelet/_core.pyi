@@ -95,6 +95,11 @@ class Function(enum.IntEnum):
     tanh = 28
     threshold = 29
 
+class LayerReset(enum.IntEnum):
+    subtract = 0
+    value = 1
+    none = 2
+
 class InputForm(enum.IntEnum):
     constant = 0
     sequence = 1
@@ -751,7 +756,10 @@ class LayerGraph:
         level_ratio: float,
         later: bool = False,
         strict: bool = False,
+        dynamics: tuple[LayerReset | str, Sequence[npt.ArrayLike]] | None = None,
     ) -> int: ...
+    def delay(self, sources: Sequence[int], shape: _Shape, steps: npt.ArrayLike) -> int: ...
+    def close(self, delay: int, source: int) -> None: ...
     def delayed(
         self,
         source: int,
@@ -899,18 +907,6 @@ def train_backward(
     spikes: _Reals | None,
     by_weights: _Reals | None,
     by_first_spikes: _Reals | None,
-    threads: int,
-) -> None: ...
-def linear_forward(
-    coefficients: Sequence[_Reals | None],
-    height: float,
-    x: _Reals,
-    steps: int,
-    state: _Reals,
-    syn_state: _Reals | None,
-    out: _Reals,
-    v: _Reals | None,
-    i: _Reals | None,
     threads: int,
 ) -> None: ...
 def pooled(shape: Sequence[int], dtype: npt.DTypeLike) -> _Reals: ...

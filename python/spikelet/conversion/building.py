@@ -12,22 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikelet._util.checks import fail, integer, named, shown
-from spikelet.layers import (
-    Constant,
-    Flatten,
-    Layer,
-    MaxPool1d,
-    MaxPool2d,
-    MaxPool3d,
-    Movement,
-    Neuron,
-    Reshape,
-    Shape,
-)
+from spikelet.layers import Add, Constant, Delay, Flatten, Layer, Reshape, Shape
 from spikelet.layers.graph import Graph, Node
 
 __all__ = [
     "ERRORS",
+    "MIXES_STEPS",
+    "STEPS",
     "Builder",
     "Call",
     "Data",
@@ -158,10 +149,12 @@ class Builder:
     ----------
     inputs : mapping of str to tuple of int
         Shape of one sample of each input.
+    over_time : bool
+        Whether tensors may be [T, B, ...].
     """
 
-    def __init__(self, inputs: Mapping[str, Shape]) -> None:
-        self.inputs = tuple(inputs)
+    def __init__(self, inputs: Mapping[str, Shape], *, over_time: bool = False) -> None:
+        self.inputs, self.over_time = tuple(inputs), over_time
         self.shapes: dict[str, Shape] = dict(inputs)
         self.final: dict[str, str] = {}  # names that outputs get
         self._nodes: dict[str, Node] = {}
@@ -185,6 +178,16 @@ class Builder:
             or any(f"{name}.{what}" in self.shapes for what in RECORDED)
         )
 
+    def add_loop(self, where: str, name: str, layer: Layer, recurrent: Layer, source: str) -> str:
+        """Add a layer that also takes what another one makes of its output of the step before, and return its name."""
+        name = self.unique(name)
+        self.shapes[name] = self.shapes[source]
+        back = self.add(where, f"{name}.back", Delay(1), name)
+        weighed = self.add(where, f"{name}.recurrent", recurrent, back)
+        total = self.add(where, f"{name}.input", Add(), source, weighed)
+        self._nodes[name] = Node(name, layer, (total,))
+        return name
+
     def add(self, where: str, name: str, layer: Layer, *inputs: str) -> str:
         """Add a layer, and return its name, which is made unique."""
         name = self.unique(name)
@@ -192,19 +195,6 @@ class Builder:
             self.shapes[name] = layer.output_shape([self.shapes[i] for i in inputs], name)
         self._nodes[name] = Node(name, layer, inputs)
         return name
-
-    def is_binary(self, name: str) -> bool:
-        """Return whether a layer sends 0 and 1: neurons, and layers that only move their spikes or take the greatest."""
-        while name in self._nodes:
-            node = self._nodes[name]
-            if isinstance(node.layer, Neuron):
-                return node.layer.code == "binary" and bool(
-                    np.all(np.asarray(node.layer.amplitude) == 1)
-                )
-            if not isinstance(node.layer, Movement | MaxPool1d | MaxPool2d | MaxPool3d):
-                return False
-            name = node.inputs[0]
-        return False
 
     def graph(self, where: str, sources: Sequence[str], names: Sequence[str] = ()) -> Graph:
         """Return the graph of all layers that lead to the outputs.
@@ -251,7 +241,9 @@ class Builder:
         )
 
 
-Merged: TypeAlias = Literal["", "blocks", "turns"]
+Merged: TypeAlias = Literal["", "blocks", "turns", "steps"]
+MIXES_STEPS = "keep the steps separate: read out over time outside of the model"
+STEPS = 2  # of a run of a spiking module; its steps are samples, too
 
 
 @dataclass(frozen=True)
@@ -262,10 +254,11 @@ class Layout:
     ----------
     axis : int
         The axis along which the samples lie.
-    merged : "", "blocks" or "turns"
+    merged : "", "blocks", "turns" or "steps"
         "": each sample has one entry there, and as an array of its own it lacks this axis. Otherwise it has k of batch * k
         entries: "blocks": sample after sample, as the windows of a Swin transformer; "turns": the samples take turns, as
-        the tokens [length * batch, features] of an attention.
+        the tokens [length * batch, features] of an attention. "steps": the samples lie along the first two axes, [T, B, ...],
+        and a sample lacks both.
     """
 
     axis: int = 0
@@ -273,6 +266,8 @@ class Layout:
 
     def tensor(self, samples: NDArray[Any]) -> NDArray[Any]:
         """Return the tensor of samples [batch, ...]."""
+        if self.merged == "steps":
+            return samples.reshape(STEPS, -1, *samples.shape[1:])
         if self.merged == "turns":
             values = np.moveaxis(samples, 0, self.axis + 1)
         else:
@@ -285,6 +280,8 @@ class Layout:
 
     def samples(self, tensor: NDArray[Any], batch: int) -> NDArray[Any]:
         """Return the samples [batch, ...] of a tensor."""
+        if self.merged == "steps":
+            return tensor.reshape(-1, *tensor.shape[2:])
         if not self.merged:
             return np.moveaxis(tensor, self.axis, 0)
         k = tensor.shape[self.axis] // batch
@@ -353,6 +350,8 @@ class Call:
     def tensor(self, x: Data) -> Shape:
         """Return the shape of an operand for a batch."""
         shape = list(self.shape(x))
+        if x.merged == "steps":
+            return (STEPS, self.batch // STEPS, *shape)
         if x.merged:
             shape[x.axis] *= self.batch
         else:
@@ -365,6 +364,12 @@ class Call:
         if not -n <= d < n:
             self.refuse(f"works along dimension {d}", f"the tensor has {n} dimensions")
         d %= n
+        if x.merged == "steps":
+            if d == 0:
+                self.refuse("works along dimension 0, which is time", MIXES_STEPS)
+            if d == 1:
+                self.refuse_batch(d)
+            return d - 2
         if x.merged:
             if d == x.axis and self.batch > 1:
                 self.refuse_batch(d)

@@ -414,8 +414,9 @@ def _check_single(where: str, layer: Layer) -> None:
         finite = array[np.isfinite(array)]  # limits of a `PredictiveNeuron` may be infinite
         representable(where, name, finite, np.dtype(np.float32))
         smallest = np.finfo(np.float32).tiny
-        if name == "threshold" and array.min() < smallest:
-            fail(where, name, float(array.min()), f"must be at least {smallest:g} in float32")
+        tiny = array[(array > 0) & (array < smallest)]
+        if name == "threshold" and tiny.size:
+            fail(where, name, float(tiny.min()), f"must be at least {smallest:g} in float32")
 
 
 @contextlib.contextmanager

@@ -30,6 +30,7 @@ from spikelet.layers.stopping import Stopping
 __all__ = ["load", "save"]
 
 _FORMAT = Format("spikelet model, format", version=1, oldest=1, summed=1)
+_NEVER = 1e30  # the threshold by which version 0.19 marked readouts, which are `LI` now
 
 Array = NDArray[Any]
 StrPath = str | os.PathLike[str]
@@ -214,6 +215,12 @@ class _Reader:
 
 def _today(kind: str, fields: dict[str, Any]) -> str:
     """Return the type that a layer of a file has today; change its fields if they are those of version 0.19."""
+    if kind == "Delay" and "weight" in fields:
+        return "DelayedLinear"
+    if kind == "LIF" and np.all(fields["threshold"] == _NEVER):
+        for name in set(fields) - {"v_init", "tau_m", "dt", "decay", "gain"}:
+            fields.pop(name)
+        return "LI"
     if kind == "PredictiveIF" and "code" in fields:
         pair, follows = fields["code"] == "signed", fields["activation"] is not None
         if follows and not pair:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # PyTorch's customary name
 
+from spikelet import _core
 from spikelet._util.checks import choice, fail, integer, number, require
 from spikelet.torch.computed import recompute
 from spikelet.torch.conventions import RASTERS, single
-from spikelet.torch.delay_ops import delayed
 from spikelet.torch.delay_values import Per, expanded, first_delays, kept_within, shape_of
 from spikelet.torch.functional import kept_as
-from spikelet.torch.transforms import Dims, is_transformed, of_batches
+from spikelet.torch.memory import empty
+from spikelet.torch.watched import is_watched, of_batches
 
-__all__ = ["Delay", "narrow_delays"]
+__all__ = ["Delay", "delayed", "narrow_delays"]
 
 _NARROWEST = 0.25  # steps; a Gaussian that is narrower has no taps besides its centre
 _REACH = 3.0  # of the Gaussian, in widths
@@ -162,14 +164,13 @@ class Delay(nn.Module):
         else:
             lag, early, late = self.rounded(), weight, torch.zeros_like(weight)
         lag = lag.to(torch.int32)
-        if self.backend == "core" and not is_transformed():
-            with kept_as(given, x):
-                y = delayed(x, early, late, lag, self.max_delay)
-        else:
+        if self.backend == "torch" or is_watched(x, early, late, lag):
             y = _convolved(x, early, late, lag, self.max_delay)
-        if self.bias is not None:
-            bias = single(self.bias)
-            y = y + bias if is_transformed() else y.add_(bias)
+            y = y if self.bias is None else y + single(self.bias)
+            return y.to(kind)
+        with kept_as(given, x) if given.dtype in RASTERS else nullcontext():
+            y = delayed(x, early, late, lag, self.max_delay)
+        y = y if self.bias is None else y.add_(single(self.bias))
         return y.to(kind)
 
     def _checked(self, x: Any) -> tuple[Tensor, torch.dtype]:
@@ -234,6 +235,8 @@ def narrow_delays(model: nn.Module, progress: float) -> None:
 class _Smoothed(torch.autograd.Function):
     """x [T, ...] convolved over time with a Gaussian whose sum is 1; outside, x is 0."""
 
+    generate_vmap_rule = True
+
     @staticmethod
     def forward(x: Tensor, width: float) -> Tensor:
         return _convolved_with_gaussian(x, width)
@@ -248,10 +251,54 @@ class _Smoothed(torch.autograd.Function):
     def backward(ctx: Any, by_y: Tensor) -> tuple[Tensor, None]:
         return _Smoothed.apply(by_y, ctx.width), None  # it is symmetric
 
+
+def delayed(x: Tensor, early: Tensor, late: Tensor, lag: Tensor, longest: int) -> Tensor:
+    """Return y[t] = sum over inputs of early x[t - lag] + late x[t - lag - 1], for x [T, B, I] and [O, I] of the others.
+
+    Each synapse costs two products per step, however long the delays are.
+    """
+    return _Delayed.apply(x, early, late, lag, longest)  # type: ignore[no-any-return]  # autograd has no types
+
+
+class _Delayed(torch.autograd.Function):
     @staticmethod
-    def vmap(info: Any, in_dims: Dims, x: Tensor, width: float) -> tuple[Tensor, int]:
-        del info
-        return _Smoothed.apply(x.movedim(in_dims[0], -1), width), -1
+    def forward(
+        ctx: Any, x: Tensor, early: Tensor, late: Tensor, lag: Tensor, longest: int
+    ) -> Tensor:
+        ctx.longest = longest
+        ctx.save_for_backward(x, early, late, lag)
+        y = empty((*x.shape[:2], early.shape[0]), x.dtype)
+        given = map(_view, (x, early, late, lag))
+        _core.delayed(*given, longest, y.numpy(), torch.get_num_threads())
+        return y
+
+    @staticmethod
+    @of_batches
+    def backward(ctx: Any, by_y: Tensor) -> tuple[Tensor | None, ...]:
+        *leaves, lag = ctx.saved_tensors
+        wanted = ctx.needs_input_grad[:3]
+        if torch.is_grad_enabled():
+            with torch.enable_grad():
+                y = _convolved(*leaves, lag, ctx.longest)
+            sources = [t for t, need in zip(leaves, wanted, strict=True) if need]
+            found = iter(torch.autograd.grad(y, sources, by_y, create_graph=torch.is_grad_enabled()))
+            return *(next(found) if need else None for need in wanted), None, None
+        x, early, late = leaves
+        threads, by = torch.get_num_threads(), _view(by_y)
+        by_x = by_early = by_late = None
+        if wanted[0]:
+            by_x = empty(x.shape, x.dtype)
+            given = map(_view, (early, late, lag))
+            _core.delayed_input(by, *given, ctx.longest, by_x.numpy(), threads)
+        if any(wanted[1:]):
+            by_early, by_late = torch.empty_like(early), torch.empty_like(late)
+            arrays = by_early.numpy(), by_late.numpy()
+            _core.delayed_weights(_view(x), by, _view(lag), ctx.longest, *arrays, threads)
+        return by_x, by_early, by_late, None, None
+
+
+def _view(tensor: Tensor) -> Any:
+    return tensor.detach().contiguous().numpy()
 
 
 def _convolved_with_gaussian(x: Tensor, width: float) -> Tensor:
@@ -263,7 +310,7 @@ def _convolved_with_gaussian(x: Tensor, width: float) -> Tensor:
     taps = torch.exp(-((offset / width) ** 2) / 2)
     taps = (taps / taps.sum()).to(x)
     # Blocks of steps, each the product of a band of a Toeplitz matrix and the steps around it.
-    flat, y = x.reshape(steps, -1), torch.empty_like(x, memory_format=torch.contiguous_format)
+    flat, parts = x.reshape(steps, -1), []
     block = max(64, 2 * reach)
     for first in range(0, steps, block):
         last = min(first + block, steps)
@@ -271,8 +318,8 @@ def _convolved_with_gaussian(x: Tensor, width: float) -> Tensor:
         after = torch.arange(first, last)[:, None] - torch.arange(low, high)[None, :] + reach
         inside = (after >= 0) & (after <= 2 * reach)
         band = taps[after.clamp(0, 2 * reach).to(x.device)] * inside.to(x)
-        torch.mm(band, flat[low:high], out=y.view(steps, -1)[first:last])
-    return y
+        parts.append(band @ flat[low:high])
+    return (parts[0] if len(parts) == 1 else torch.cat(parts)).view(x.shape)
 
 
 def _convolved(x: Tensor, early: Tensor, late: Tensor, lag: Tensor, longest: int) -> Tensor:

@@ -71,9 +71,8 @@ class Neuron(HasParameters):
     recurrent : int, optional
         Number of recurrently connected neurons; the weights `recurrent` [to, from] apply to the spikes of the previous
         step.
-    backend : "core", "torch" or "triton"
-        What computes: the compiled core, on the CPU, PyTorch's own operations on any device, or kernels on a GPU; see
-        `spikelet.torch.lif`.
+    backend : "core" or "torch"
+        What computes: the compiled core, on the CPU, or PyTorch's own operations, on any device; see `spikelet.torch.lif`.
     **parameters
         Parameters of the convention.
 
@@ -279,13 +278,14 @@ class Neuron(HasParameters):
 
     @property
     def reset(self) -> str:
-        """The reset: "subtract", "zero" or "none"."""
-        reset = self.setting().cell.reset
-        return "zero" if reset == Reset.value else reset.name
+        """The reset: "subtract", "zero", "value" (to `v_reset`) or "none"."""
+        cell = self.setting().cell
+        hard = "zero" if cell.v_reset == 0 else "value"
+        return str(self.given.get("reset", hard if cell.reset == Reset.value else cell.reset.name))
 
     @property
     def v_reset(self) -> float:
-        """The potential after a reset with ``reset="zero"``."""
+        """The potential after a reset with ``reset="value"``."""
         return self.setting().cell.v_reset
 
     @property

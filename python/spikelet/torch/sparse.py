@@ -13,7 +13,6 @@ from torch.nn import functional as F
 from spikelet._util.checks import fail, integer, number
 from spikelet.torch import sparse_ops
 from spikelet.torch.conventions import HALVES, RASTERS, single
-from spikelet.torch.transforms import is_transformed
 
 __all__ = ["SpikeConv2d", "SpikeLinear", "spike_conv2d", "spike_linear"]
 
@@ -138,7 +137,7 @@ def _spike_linear(
     if x.dim() < 1 or x.shape[-1] != inputs:
         fail(where, "x", tuple(x.shape), f"must have shape (..., {inputs})", got="shape")
     with torch.autocast("cpu", enabled=False) if torch.is_autocast_enabled("cpu") else _AS_IT_IS:
-        if (limit is None and x.numel() * outputs < LEAST_WORK) or is_transformed():
+        if limit is None and x.numel() * outputs < LEAST_WORK:
             return F.linear(x.to(weight.dtype), weight, bias).to(kind)
         if limit is None:
             limit = LINEAR_LIMIT * _share(outputs)
@@ -274,10 +273,7 @@ def _spike_conv2d(
     images = x if x.dim() == 4 else x.flatten(0, -4) if x.dim() > 3 else x[None]
     with torch.autocast("cpu", enabled=False) if torch.is_autocast_enabled("cpu") else _AS_IT_IS:
         geometry = (list(stride), margins, list(dilation), groups)
-        if is_transformed():
-            y = sparse_ops.dense_conv(images, weight, bias, *geometry)
-        else:
-            y = sparse_ops.spike_conv2d(images, weight, bias, *geometry, limit)
+        y = sparse_ops.spike_conv2d(images, weight, bias, *geometry, limit)
     y = y.to(kind)
     return y if x.dim() == 4 else y.unflatten(0, x.shape[:-3]) if x.dim() > 3 else y[0]
 

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from spikelet._util.checks import fail
-from spikelet.torch.transforms import is_transformed
+from spikelet.torch.watched import is_transformed
 
 __all__ = ["OverTime", "layers_over_time"]
 

@@ -16,7 +16,7 @@ reference = pytest.importorskip("onnx.reference")
 
 KINDS: dict[str, Any] = {
     "lif": lambda: st.LIF(tau_m=5.0),
-    "zero": lambda: st.LIF(tau_m=5.0, reset="zero", v_reset=-0.25),
+    "zero": lambda: st.LIF(tau_m=5.0, reset="value", v_reset=-0.25),
     "none": lambda: st.LIF(tau_m=5.0, reset="none"),
     "if": st.IF,
     "gain": lambda: st.LIF(tau_m=5.0, gain="normalised", v_threshold=0.25),

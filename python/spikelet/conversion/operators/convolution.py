@@ -83,14 +83,17 @@ def conv(
     weight : array, [out, in / groups, kernel ...]
     bias : array, [out], optional
     stride, dilation : int or one an axis
-    padding : int, one an axis, or pairs (before, after)
+    padding : int, one an axis, pairs (before, after), "valid", or, for strides of 1, "same"
     groups : int
     mode : "zeros", "reflect", "replicate" or "circular"
         What is padded, as in PyTorch.
     """
     weight, bias = _weights(c, weight, bias)
     n = weight.ndim - 2
-    pads = sides(padding, n)
+    if padding == "same":  # the same for inputs of any size
+        ones = (1,) * n
+        padding = same(ones, weight.shape[2:], ones, per_axis(dilation, n))
+    pads = sides(0 if isinstance(padding, str) else padding, n)
     if mode != "zeros" and any(map(any, pads)):
         before, after = ([0, 0, *side] for side in zip(*pads, strict=True))
         x = movement.pad(c.inner("pad"), x, before, after, _MODES[mode])
@@ -163,11 +166,12 @@ def fold(
 
 
 def _weights(c: Call, weight: Any, bias: Any) -> tuple[Array, Array | None]:
-    if isinstance(weight, Data) or isinstance(bias, Data):
-        c.refuse(
-            "has weights that depend on the input",
-            "weights must be constant: use a product or a matrix product of two activations",
-        )
+    for name, value in (("weight", weight), ("bias", bias)):
+        if isinstance(value, Data):
+            c.refuse(
+                f"has a {name} that depends on the input",
+                "it must be constant: use a product or a matrix product of two activations",
+            )
     weight = np.asarray(weight, dtype=np.float64)
     return weight, None if bias is None else np.asarray(bias, dtype=np.float64)
 

@@ -77,7 +77,7 @@ def max_pool(
 ) -> Data:
     """Take the maximum of each window; padding never wins."""
     n, size, extra = _windows(c, x, kernel)
-    distance = size if stride is None or stride == [] else per_axis(stride, n)
+    distance = size if stride is None or stride in ([], ()) else per_axis(stride, n)
     with named(c.where):
         layer = _MAXIMUM[n + extra](
             (1,) * extra + size,
@@ -102,7 +102,7 @@ def avg_pool(
 ) -> Data:
     """Take the mean of each window."""
     n, size, extra = _windows(c, x, kernel)
-    distance = size if stride is None or stride == [] else per_axis(stride, n)
+    distance = size if stride is None or stride in ([], ()) else per_axis(stride, n)
     with named(c.where):
         layer = _MEAN[n + extra](
             (1,) * extra + size,

@@ -11,7 +11,7 @@ from spikelet.conversion.folding import fold
 from spikelet.conversion.layerwise.calibration import Floats
 from spikelet.conversion.layerwise.pools import pool_parts
 from spikelet.conversion.load import read
-from spikelet.conversion.preparation.recognition import recognise
+from spikelet.conversion.recognition import recognize
 from spikelet.conversion.preparation.relays import with_relays
 from spikelet.conversion.preparation.simplify import simplify
 from spikelet.layers import Foreign, Graded
@@ -56,7 +56,7 @@ def prepared(
             hint = "the calibration seems to have its channels last; pass x.transpose(0, 3, 1, 2)"
             raise ValueError(f"{error}; {hint}") from None
         raise
-    graph = pool_parts(fold(simplify(recognise(graph), shapes)))
+    graph = pool_parts(fold(simplify(recognize(graph), shapes)))
     return with_relays(graph) if relays else graph
 
 

@@ -13,7 +13,8 @@ import numpy as np
 
 from spikelet._util.checks import fail
 from spikelet.io.nir.fields import GRAPH, NEURONS, check, known_kind, values_of
-from spikelet.io.nir.shapes import Shape, own_shapes, result
+from spikelet.io.nir.node_layers import layers_of, output_shape, own_shapes
+from spikelet.layers import Layer, Shape
 
 __all__ = ["FlatGraph", "FlatNode", "flatten"]
 
@@ -47,8 +48,13 @@ class FlatNode:
 
     @property
     def remembers(self) -> bool:
-        """Whether it has a state."""
+        """True if it has a state."""
         return self.kind in NEURONS or self.kind == "Delay"
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers that compute a node without a state."""
+        return layers_of(self.kind, self.values, self.takes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,18 +89,6 @@ class FlatGraph:
             hint = f"; did you mean {near[0]!r}?" if near else ""
             fail(where, argument, name, f"must name a node{hint}")
         return found
-
-    def reader(self, name: str) -> str | None:
-        """Return a node that makes something of the output of this one, or None if it leads to outputs only."""
-        waiting = [name]
-        while waiting:
-            before = waiting.pop()
-            for source, after in self.edges:
-                if source == before:
-                    if self.nodes[after].kind not in ("Input", "Output"):
-                        return after
-                    waiting.append(after)
-        return None
 
 
 @dataclass
@@ -228,7 +222,7 @@ def _shapes(
             sends[name] = own[1]
         elif own[0] is not None and not sources[name]:
             here = f"{where}: node '{name}' ({kind})"
-            sends[name] = result(here, kind, parts.values[name], own[0])
+            sends[name] = output_shape(here, kind, parts.values[name], own[0])
     waiting = list(sends)
     while waiting:
         before = waiting.pop()
@@ -236,7 +230,7 @@ def _shapes(
             if name not in sends:
                 here = f"{where}: node '{name}' ({parts.kinds[name]})"
                 shape = _arriving(here, parts, name, before, sends[before])
-                sends[name] = result(here, parts.kinds[name], parts.values[name], shape)
+                sends[name] = output_shape(here, parts.kinds[name], parts.values[name], shape)
                 waiting.append(name)
     for name, kind in parts.kinds.items():
         here = f"{where}: node '{name}' ({kind})"

@@ -7,42 +7,19 @@ only if needed.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spikelet._util.checks import choice, fail, numbers, require, scalar
-from spikelet.io.nir.cells import Mode
+from spikelet.io.nir.equations import Floats, Mode
 from spikelet.io.nir.flat import FlatGraph
 
-__all__ = ["KEY", "Floats", "Kept", "Resets", "kept"]
+__all__ = ["KEY", "Kept", "kept"]
 
 KEY = "spikelet"
-Floats: TypeAlias = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Resets:
-    """Which spikes subtract the threshold, and which neurons spike at it.
-
-    Attributes
-    ----------
-    subtract : bool or collection of str
-        Whether all spikes do, or the nodes whose spikes do.
-    at : mapping of str to array
-        Thresholds of the nodes that spike at their threshold; others spike above it, as the standard says.
-    """
-
-    subtract: bool | Collection[str]
-    at: Mapping[str, Floats] = field(default_factory=dict)
-
-    def of(self, name: str) -> tuple[bool, Floats | None]:
-        """Return whether spikes of a node subtract the threshold, and the threshold at which they are sent, if there is one."""
-        chosen = self.subtract
-        return chosen if isinstance(chosen, bool) else name in chosen, self.at.get(name)
 
 
 @dataclass(frozen=True)
@@ -53,8 +30,9 @@ class Kept:
     ----------
     dt : float, optional
     mode : "exact" or "euler", optional
-    subtract : mapping of str to array
-        Thresholds of the nodes that are reset by subtraction: they spike at the threshold, and it is subtracted.
+    subtract : mapping of str to array, or None
+        Nodes that are reset by subtraction. They spike at this threshold, and it is subtracted; None: they spike above that
+        of the graph.
     at : mapping of str to array
         Thresholds of the nodes that spike at the threshold of the graph, because it was written for a reader that does.
     v_init : mapping of str to array
@@ -63,15 +41,9 @@ class Kept:
 
     dt: float | None = None
     mode: Mode | None = None
-    subtract: Mapping[str, Floats] = field(default_factory=dict)
+    subtract: Mapping[str, Floats | None] = field(default_factory=dict)
     at: Mapping[str, Floats] = field(default_factory=dict)
     v_init: Mapping[str, Floats] = field(default_factory=dict)
-
-    def resets(self, given: bool | None) -> Resets:
-        """Return which spikes subtract: all or none if that is given, else as the metadata says."""
-        if given is None:
-            return Resets(self.subtract.keys(), {**self.at, **self.subtract})
-        return Resets(given, self.at)
 
 
 def kept(graph: Any, flat: FlatGraph) -> Kept:
@@ -90,7 +62,7 @@ def kept(graph: Any, flat: FlatGraph) -> Kept:
         dt = scalar(where, "dt", dt, "finite and > 0")
     if mode is not None:
         choice(where, "mode", mode, "exact", "euler")
-    subtract: dict[str, Floats] = {}
+    subtract: dict[str, Floats | None] = {}
     spikes: dict[str, Floats] = {}
     first: dict[str, Floats] = {}
     for name, node in _nodes(graph, "", flat):
@@ -101,8 +73,8 @@ def kept(graph: Any, flat: FlatGraph) -> Kept:
         shape = flat.nodes[name].takes
         if "reset" in own:
             choice(at, "reset", own["reset"], "subtract")
-            threshold = own.get("subtract", getattr(node, "v_threshold", None))
-            subtract[name] = _array(at, "subtract", threshold, shape)
+            threshold = own.get("subtract")
+            subtract[name] = None if threshold is None else _array(at, "subtract", threshold, shape)
         if "spikes" in own:
             choice(at, "spikes", own["spikes"], "at")
             threshold = getattr(node, "v_threshold", None)

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from spikelet import _core
 from spikelet._util.checks import fail, representable
 from spikelet.conversion.building import refuse
-from spikelet.io.nir.factors import Term
-from spikelet.io.nir.writing_layers import Writer
+from spikelet.io.nir.writing_layers import Term, Writer
 from spikelet.io.nir.writing_neurons import Cell, Neurons, full
 from spikelet.io.nir.writing_readers import Request
 from spikelet.network.network import Network
@@ -129,7 +128,7 @@ class _NetworkWriter:
             threshold=threshold,
             reset="subtract" if model.reset == "subtract" else "value",
             v_reset=v_reset if model.reset == "zero" else 0.0,
-            rest=drive * full(model.tau_m, shape) if leaks else 0.0,
+            drive=drive * full(model.tau_m, shape) * (1 - decay) if leaks else 0.0,
             v_init=np.asarray(p.V_m, np.float64) - rest,
         )
         (node,) = self.neurons.nodes(cell, shape, where)
