@@ -271,7 +271,7 @@ def main() -> None:
     part = slice(0, args.reset_count)
     print(f"\nWhere activity is lost, by reset; thresholds from percentiles, T = {CLASSIC}:")
     for name in ("hard", "soft"):
-        model = make(CLASSIC, method="percentile", neuron=name, delay=0)
+        model = make(CLASSIC, method="percentile", neuron=sl.conversion.Neurons(name, delay=0))
         report = model.report(task.x[part], task.labels[part])
         lost = ", ".join(row["layer"] for row in report if row["note"]) or "none"
         least = min(report, key=lambda row: row["activity"])
@@ -284,7 +284,8 @@ def main() -> None:
     ladder = [2**k for k in range(2, int(np.log2(longest)) + 1)]
     resets, needed = {}, {}
     for name in ("hard", "soft"):
-        model = make(longest, method="percentile", neuron=name, delay=0)
+        soon = sl.conversion.Neurons(name, delay=0)
+        model = make(longest, method="percentile", neuron=soon)
         found = evaluate(model, snn.ann, task.x[part], task.labels[part], ladder, energy_samples=0)
         late = [row["steps"] for row in found if row["loss"] > LOSS]  # T that are not enough
         enough = [t for t in ladder if t > max(late, default=0)]

@@ -22,7 +22,6 @@ STORED = Path(__file__).parent / "public_api.txt"
 MODULES = (
     "spikelet",
     "spikelet.conversion",
-    "spikelet.conversion.fitted",
     "spikelet.conversion.folding",
     "spikelet.conversion.from_onnx",
     "spikelet.conversion.from_torch",

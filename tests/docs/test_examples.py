@@ -199,7 +199,7 @@ def test_convert_mnist_loses_little(start: Start) -> None:
     without, once, memory, both = (
         float(line.rsplit(" ", 1)[1].rstrip("."))
         for line in re.findall(
-            r", ratio [\d.]+(?=,)|^  .*, ratio [\d.]+$", done.stdout, re.MULTILINE
+            r",\sratio [\d.]+(?=,)|^  .*, ratio [\d.]+$", done.stdout, re.MULTILINE
         )
     )
     assert once < without < memory
