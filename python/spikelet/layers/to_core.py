@@ -161,8 +161,8 @@ def _add(views: Views, node: Node, inputs: Sequence[View], shape: Shape) -> View
         if row := _ROWS.get(kind):
             return row(views, node.layer, shape, *inputs)
     way_out = "build the model from the layers of sl.layers"
-    kind = type(node.layer).__name__
-    raise TypeError(f"SpikingModel: layer '{node.name}': the core has no {kind}; {way_out}")
+    name = type(node.layer).__name__
+    raise TypeError(f"SpikingModel: layer '{node.name}': the core has no {name}; {way_out}")
 
 
 def _foreign(views: Views, layer: Foreign, shape: Shape, *inputs: View) -> View:
