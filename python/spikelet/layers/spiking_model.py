@@ -15,6 +15,7 @@ from spikelet._util import progress as _progress
 from spikelet._util.checks import choice, fail, integer, number, representable, require
 from spikelet._util.sealed import Sealed, Setting
 from spikelet._util.spelling import spelled
+from spikelet._util.tensors import array_of
 from spikelet._util.threads import default_threads
 from spikelet.layers import stored
 from spikelet.layers.base import Layer
@@ -363,6 +364,42 @@ class SpikingModel(Sealed):
             so_far = None
         each = total if stop is None else taken
         return SpikingResult(outputs, spikes, v, kept, operations, each, so_far)
+
+    def predict(self, x: Inputs, steps: int | None = None, **options: Any) -> NDArray[np.int64]:
+        """Return the class of each sample, and of each place if there are several: the index of the largest output.
+
+        Parameters
+        ----------
+        x, steps, **options
+            As for `run`. Of several outputs, the first decides.
+
+        Returns
+        -------
+        int array, [B, ...]
+        """
+        result = self.run(x, steps, **options)
+        output = result.outputs[self.graph.output.name]
+        if output.shape[1] == 1:
+            rule = "must have a score for each class; run(x).output is a single number"
+            fail(f"{type(self).__name__}.predict", "output", output.shape, rule, got="shape")
+        return np.asarray(output.argmax(axis=1))
+
+    def score(self, x: Inputs, y: Any, steps: int | None = None, **options: Any) -> float:
+        """Return the accuracy: the fraction of the predictions that equal y.
+
+        Parameters
+        ----------
+        x, steps, **options
+            As for `run`.
+        y : array-like of int, [B, ...]
+            Classes, in the shape of `predict`.
+        """
+        found = self.predict(x, steps, **options)
+        labels = array_of(f"{type(self).__name__}.score", "y", y)
+        if labels.shape != found.shape:
+            rule = f"must have the shape of the predictions, {found.shape}"
+            fail(f"{type(self).__name__}.score", "y", labels.shape, rule, got="shape")
+        return float((found == labels).mean())
 
     def _engine(self, given: Presented, records: list[tuple[str, str]]) -> _Prepared:
         sources = tuple(

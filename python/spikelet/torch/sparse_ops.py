@@ -65,7 +65,9 @@ def spike_linear(x: Tensor, weight: Tensor, bias: Optional, density_limit: float
 
 class _Linear(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Optional, density_limit: float) -> Tensor:
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Optional, density_limit: float
+    ) -> Tensor:
         y, ctx.sparse = _linear(x, weight, bias, density_limit)
         ctx.save_for_backward(x, weight)
         return y
@@ -151,7 +153,17 @@ class _Conv(torch.autograd.Function):
             x, inner = _margin(x.to(by_y.dtype), padding)
             masks = (of_x, of_weight, of_bias)
             by_x, by_weight, sums = torch.ops.aten.convolution_backward(
-                by_y, x, weight, [len(weight)], stride, [0, 0], dilation, False, [0, 0], groups, masks
+                by_y,
+                x,
+                weight,
+                [len(weight)],
+                stride,
+                [0, 0],
+                dilation,
+                False,
+                [0, 0],
+                groups,
+                masks,
             )
             return by_x[inner] if of_x else None, by_weight, sums, *[None] * 5
         by_y = by_y.contiguous(memory_format=_LAST)
@@ -160,7 +172,9 @@ class _Conv(torch.autograd.Function):
         if by_x is not None and x.is_contiguous():
             # In the format of x: PyTorch's pools copy tensors of their own size otherwise.
             by_x = by_x.contiguous()
-        by_weight = _conv_weight(x, by_y, ctx.sparse, weight.shape, *ctx.geometry) if of_weight else None
+        by_weight = (
+            _conv_weight(x, by_y, ctx.sparse, weight.shape, *ctx.geometry) if of_weight else None
+        )
         return by_x, by_weight, _column_sums(rows) if of_bias else None, *[None] * 5
 
 

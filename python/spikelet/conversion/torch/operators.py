@@ -9,7 +9,6 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from spikelet.conversion.building import Call, Data, hint_for
@@ -368,7 +367,7 @@ def _batch_norm(
     if running_mean is not None and running_var is not None and not training:
         return normalisation.batch_norm(c, x, running_mean, running_var, weight, bias, eps)
     # ATen's form of an instance norm: the samples join the channels, behind a batch of 1.
-    if (x.axis != 1 or not x.merged) and c.batch > 1 or running_mean is not None:
+    if ((x.axis != 1 or not x.merged) and c.batch > 1) or running_mean is not None:
         c.refuse(
             "has no running statistics: it normalises each batch by itself",
             "train with track_running_stats=True",

@@ -149,7 +149,9 @@ def _neuron(node: FlatNode, scheme: Scheme) -> Layer:
         given["v_init"] = scheme.v_init[node.name]
     if "v_threshold" in p:
         at = scheme.at.get(node.name)
-        given |= {"threshold": p["v_threshold"], "strict": True} if at is None else {"threshold": at}
+        given |= (
+            {"threshold": p["v_threshold"], "strict": True} if at is None else {"threshold": at}
+        )
         given["reset"] = "subtract" if scheme.subtracts(node.name) else "value"
         if given["reset"] == "value":
             given["v_reset"] = p["v_reset"]

@@ -171,7 +171,9 @@ class Writer:
                 for name in node.inputs
             ]
             before = [shapes[name] for name in node.inputs]
-            row = _ROWS.get(type(node.layer), _neuron if isinstance(node.layer, L.Neuron) else _refused)
+            row = _ROWS.get(
+                type(node.layer), _neuron if isinstance(node.layer, L.Neuron) else _refused
+            )
             place = Place(node.name, node.layer, sources, before, shapes[node.name])
             wires[node.name] = row(self, place)
         for source in set(later.values()):
@@ -332,7 +334,9 @@ def _neuron(w: Writer, at: Place) -> list[Term]:
 def _delay(w: Writer, at: Place) -> list[Term]:
     if at.name in w.recurrent:
         if not w.reader.recurrence:
-            what = f"makes a network recurrent, and {w.reader.title}'s reader runs no recurrent graphs"
+            what = (
+                f"makes a network recurrent, and {w.reader.title}'s reader runs no recurrent graphs"
+            )
             refuse(w.at(at.name), what, 'write it with convention="nir"')
         return at.terms
     steps = full(at.layer.steps, at.shape)
@@ -478,7 +482,10 @@ def _is_own(graph: Graph, delay: str, source: str) -> bool:
 
     NIR has no node for it: the edge that closes a cycle takes a step.
     """
-    if np.any(np.asarray(graph[delay].layer.steps) != 1) or type(graph[source].layer) not in _NEURONS:
+    if (
+        np.any(np.asarray(graph[delay].layer.steps) != 1)
+        or type(graph[source].layer) not in _NEURONS
+    ):
         return False
     name = delay
     while name != source:

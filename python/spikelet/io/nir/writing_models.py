@@ -52,7 +52,9 @@ def write_graph(
         Precision of the model.
     """
     # The current of these acts within the step, as with Euler's method.
-    euler = any(getattr(node.layer, "has_synapse", False) and node.layer.pull is None for node in graph)
+    euler = any(
+        getattr(node.layer, "has_synapse", False) and node.layer.pull is None for node in graph
+    )
     dt, mode = request.step(own_step), request.steps(synapses=euler)
     neurons = Neurons(request.convention, dt, mode, request.compared(own_type))
     writer = Writer(neurons, request.real(own_type), _WHERE)
