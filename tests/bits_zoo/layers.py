@@ -215,20 +215,18 @@ def _between(threads: int, dtype: str, between: list[Any]) -> Iterator[Any]:
 def _delay(threads: int, dtype: str) -> Iterator[Any]:
     for outputs in (7, 33):
         w, rng = weights_of(8), np.random.default_rng(9)
-        model = sl.SpikingModel(
-            [
-                L.DelayedLinear(
-                    w(150, 70), rng.integers(0, 6, (150, 70)), np.linspace(0, 0.1, 150)
-                ),
-                L.IF(0.4, v_init=0.2),
-                L.DelayedLinear(
-                    w(outputs, 150), rng.integers(0, 6, (outputs, 150)), np.full(outputs, 0.2)
-                ),
-                L.IF(0.3, v_init=0.2, reset_delay=True),
-            ],
-            dtype=dtype,
-            threads=threads,
+        first = L.DelayedLinear(w(150, 70), rng.integers(0, 6, (150, 70)), np.linspace(0, 0.1, 150))
+        second = L.DelayedLinear(
+            w(outputs, 150), rng.integers(0, 6, (outputs, 150)), np.full(outputs, 0.2)
         )
+        # The names of version 0.19, which are hashed with the operations.
+        layers = [
+            ("delay0", first, "input"),
+            ("if1", L.IF(0.4, v_init=0.2), "delay0"),
+            ("delay2", second, "if1"),
+            ("if3", L.IF(0.3, v_init=0.2, reset_delay=True), "delay2"),
+        ]
+        model = sl.SpikingModel(layers, dtype=dtype, threads=threads)
         yield from _run_all(model, (70,), True)
 
 

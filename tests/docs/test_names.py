@@ -17,6 +17,7 @@ from spikelet.layers import (
     linear,
     movement,
     pools,
+    predictive,
     resize,
 )
 from spikelet.layers import neurons as spiking
@@ -58,7 +59,10 @@ def test_each_state_has_a_unit() -> None:
 
 def test_each_layer_is_public() -> None:
     """Base classes and helpers aside, which only other modules use."""
-    modules = (convolution, delay, foreign, graded, leaky, linear, movement, spiking, pools, resize)
+    modules = (
+        *(convolution, delay, foreign, graded, leaky, linear, movement),
+        *(spiking, pools, predictive, resize),
+    )
     helpers = {
         "Convolution",
         "MeanPool",

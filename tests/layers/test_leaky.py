@@ -241,6 +241,17 @@ def test_operations_of_a_cycle_are_those_of_its_weights() -> None:
     assert result.operations["again"].dense == STEPS * SIZE * SIZE
 
 
+def test_energy_counts_cycles_delays_and_potentials() -> None:
+    report = sl.energy.measure(recurrent(NEURONS["current"]), X).snn
+    operations = recurrent(NEURONS["current"]).run(X).operations
+    assert report.total.effective_acs == operations["again"].additions + operations["in"].additions
+    late = sl.SpikingModel([("w", L.DelayedLinear(WEIGHT, 2), "input"), ("u", L.LI(), "w")])
+    rows = {row.name: row for row in sl.energy.measure(late, X).snn.layers}
+    assert rows["w"].dense_macs == STEPS * SIZE * SIZE
+    assert rows["w"].effective_acs == X.sum() / BATCH * SIZE
+    assert rows["u"].state_bytes == 4 * SIZE
+
+
 torch = pytest.importorskip("torch")
 
 

@@ -13,7 +13,7 @@ from spikelet._util.spelling import spelled
 from spikelet.energy.report import EnergyReport, LayerEnergy, NetworkEnergy
 from spikelet.energy.segments import Timing, feeds_neurons, needed_as_mean, timings
 from spikelet.energy.technology import Technology, find
-from spikelet.layers import ALIF, LI, Affine, Graded, Layer, Linear, Neuron, ReLU, Resize
+from spikelet.layers import ALIF, LI, Affine, DelayedLinear, Graded, Layer, Linear, Neuron, ReLU, Resize
 from spikelet.layers.convolution import Convolution, TransposedConvolution
 from spikelet.layers.inputs import Inputs
 from spikelet.layers.samples import Samples, is_model, is_sequence, merge, with_coding
@@ -23,7 +23,7 @@ __all__ = ["measure"]
 
 _ADDRESS_BYTES = 4.0  # size of a spike
 _WEIGHTS = (Convolution, Linear, TransposedConvolution)
-_COUNTED = (Affine, Graded, LI, Neuron, ReLU, Resize, *_WEIGHTS)
+_COUNTED = (Affine, DelayedLinear, Graded, LI, Neuron, ReLU, Resize, *_WEIGHTS)
 _PARAMETERS = [
     "alpha",
     "amplitude",

@@ -10,7 +10,6 @@ from typing import Any, ClassVar, Literal, Self, TypeAlias, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from spikelet import _core
 from spikelet._util import html
 from spikelet._util import progress as _progress
 from spikelet._util.checks import choice, fail, integer, number, representable, require
@@ -29,17 +28,12 @@ from spikelet.layers.predictive import PredictiveNeuron
 from spikelet.layers.run_arguments import check_schedules, check_stop, neurons_of, recorded
 from spikelet.layers.spiking_result import Operations, SpikingResult
 from spikelet.layers.stopping import Stopping
-from spikelet.layers.to_core import Source, lower
+from spikelet.layers.to_core import Source, engine_of, lower
 from spikelet.layers.to_core_linear import dense_operations
 
 __all__ = ["SpikingModel"]
 
 _ENGINES_KEPT = 4  # those made last, for shapes and records; each holds the weights
-_ENGINES = {
-    "float32": _core.LayerEngine32,
-    "float64": _core.LayerEngine64,
-    "int16": _core.LayerEngine32,
-}
 _COUNTED = ("spikes", "additions", "products")
 
 
@@ -98,7 +92,7 @@ class SpikingModel(Sealed):
     ) -> None:
         where = type(self).__name__
         self.graph = layers if isinstance(layers, Graph) else Graph(layers, where)
-        choice(where, "dtype", dtype, *_ENGINES)
+        choice(where, "dtype", dtype, "float32", "float64", "int16")
         if dtype != "float64":
             for node in self.graph:
                 _check_single(f"{type(node.layer).__name__} '{node.name}'", node.layer)
@@ -418,10 +412,7 @@ class SpikingModel(Sealed):
             self.graph, given.shapes, sources, {name for name, _ in records}
         )
         wanted = [(numbers[name], what) for name, what in records]
-        sizes = () if self.sizes is None else self.sizes
-        engine = _ENGINES[self.dtype](
-            core, whole=self.dtype == "int16", records=wanted, sizes=sizes
-        )
+        engine = engine_of(core, self.dtype, wanted, self.sizes)
         dense = np.array([float(core.dense_operations(k)) for k in range(len(core))])
         counted = [*self.graph.inputs, *(n.name for n in self.graph if not _only_moves(n.layer))]
         nodes: dict[str, list[int]] = {name: [] for name in counted}

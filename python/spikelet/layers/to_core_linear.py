@@ -142,7 +142,7 @@ def dense_operations(layer: Layer, shapes: Sequence[Shape]) -> int | None:
     The node of a linear layer may read more than the layer does (`_linear`), that of a transposed convolution has zeros
     between its inputs (`_transposed`).
     """
-    if isinstance(layer, Linear):
+    if isinstance(layer, (DelayedLinear, Linear)):
         return int(layer.weight.size)
     if not isinstance(layer, TransposedConvolution):
         return None
