@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from spikelet import _core
 from spikelet import layers as L
 from spikelet._util.checks import representable
 from spikelet._util.extras import extra
@@ -143,9 +144,11 @@ class Writer:
         self.nodes[key] = self.nir.Output(output_type=np.array(shape))
         self.edges += [(term.key, key) for term in terms]
 
-    def graph(self, metadata: dict[str, Any]) -> Any:
-        """Return the graph, whose nodes have the order in which a file gives them back."""
+    def graph(self) -> Any:
+        """Return the graph, whose nodes have the order in which a file gives them back, and which says how to run it."""
         nodes = dict(sorted(self.nodes.items()))
+        kept = {"dt": self.neurons.dt, "mode": self.neurons.mode, "version": _core.__version__}
+        metadata = {"spikelet": kept}
         return self.nir.NIRGraph(nodes=nodes, edges=self.edges, metadata=metadata, type_check=False)
 
     def layers(self, graph: Graph, shape: Shapes) -> None:

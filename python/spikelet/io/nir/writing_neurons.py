@@ -12,7 +12,7 @@ from spikelet._util.checks import fail, representable
 from spikelet._util.extras import extra
 from spikelet.conversion.building import refuse
 from spikelet.io.nir.equations import Floats, Mode, crossing, step_of
-from spikelet.io.nir.writing_readers import READERS, Reader
+from spikelet.io.nir.writing_readers import READERS, Reader, Request
 from spikelet.layers import ALIF, Neuron, PredictiveNeuron
 
 __all__ = ["Cell", "Neurons", "cell_of", "full"]
@@ -135,6 +135,12 @@ class Neurons:
         self.convention, self.dt, self.mode, self.real = convention, dt, mode, real
         self.reader: Reader = READERS[convention]
         self.nir = extra("nir", "write_nir", "nir")
+
+    @classmethod
+    def of(cls, request: Request, own_step: float | None, own_type: str, *, synapses: bool = False) -> Neurons:
+        """Return the neurons for a request and a model with a time step [s] and a precision."""
+        mode = request.steps(synapses=synapses)
+        return cls(request.convention, request.step(own_step), mode, request.compared(own_type))
 
     def nodes(self, cell: Cell, shape: tuple[int, ...], where: str) -> list[Any]:
         """Return the node of a population, or two that follow each other.
