@@ -110,9 +110,18 @@ def test_a_reshape_is_a_flatten_or_nothing():
 def test_layers_without_a_node_are_refused_with_a_way_out(layer, message):
     with pytest.raises(ValueError, match=rf"^write_nir: layer '\w+': {message}"):
         written([layer, layers.IF(1.0, "zero")], IMAGE)
-    delays = layers.DelayedLinear(np.eye(3), 2)
-    with pytest.raises(ValueError, match=r"\(DelayedLinear\) has no node in NIR; write the parts"):
-        written([delays, layers.IF(1.0, "zero")], (3,))
+
+
+def test_delays_of_synapses_are_matrices_behind_delays():
+    rng = np.random.default_rng(3)
+    delay = rng.integers(0, 4, (6, 5))
+    made = [layers.DelayedLinear(grid(rng, 6, 5), delay, grid(rng, 6)), layers.IF(0.5, "zero")]
+    model, graph = written(made, (5,))
+    assert [type(n).__name__ for n in graph.nodes.values()].count("Delay") == 3
+    x = (rng.random((20, 3, 5)) < 0.4).astype(np.uint8)
+    np.testing.assert_array_equal(sl.io.read_nir(graph).run(x).output, model.run(x).spikes)
+    with pytest.raises(ValueError, match=r"needs a nir\.Delay, which Norse's reader does not have"):
+        written(made, (5,), "norse")
 
 
 def test_convolutions_for_libraries_have_no_groups():

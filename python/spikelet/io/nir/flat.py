@@ -122,7 +122,13 @@ def flatten(graph: Any, where: str) -> FlatGraph:
     takes, sends = _shapes(parts, sources, where)
     nodes = {
         name: FlatNode(
-            name, kind, parts.values[name], tuple(sources[name]), takes[name], sends[name], parts.metadata[name]
+            name,
+            kind,
+            parts.values[name],
+            tuple(sources[name]),
+            takes[name],
+            sends[name],
+            parts.metadata[name],
         )
         for name, kind in parts.kinds.items()
     }

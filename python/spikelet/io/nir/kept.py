@@ -68,7 +68,9 @@ def kept(graph: Any, flat: FlatGraph) -> Kept:
         if "reset" in own:
             choice(at, "reset", own["reset"], "subtract")
             given = own.get("subtract")
-            found.subtract[name] = None if given is None else _array(at, "subtract", given, node.takes)
+            found.subtract[name] = (
+                None if given is None else _array(at, "subtract", given, node.takes)
+            )
         if "spikes" in own:
             choice(at, "spikes", own["spikes"], "at")
             if "v_threshold" not in node.values:

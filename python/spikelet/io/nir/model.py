@@ -334,7 +334,9 @@ class NirModel(Sealed):
                 self._models.pop(oldest, None)
         return self._models[key]
 
-    def _records(self, where: str, record: Record | Iterable[Record]) -> dict[Record, tuple[str, str]]:
+    def _records(
+        self, where: str, record: Record | Iterable[Record]
+    ) -> dict[Record, tuple[str, str]]:
         """Return (node, quantity) by what was asked for."""
         single = isinstance(record, str) or (
             isinstance(record, tuple) and len(record) == 2 and record[1] in ("v", "i", "out")
@@ -441,7 +443,11 @@ def _continued(where: str, state: Any, now: NirState) -> NirState:
     lead = (state.lead[0] + now.lead[0], *now.lead[1:])
     if set(state.inputs) != set(now.inputs):
         fail(where, "state", sorted(state.inputs), "must have the inputs of this graph")
-    if state.lead[1:] != now.lead[1:] or state.dtype != now.dtype or state.scheme.key != now.scheme.key:
+    if (
+        state.lead[1:] != now.lead[1:]
+        or state.dtype != now.dtype
+        or state.scheme.key != now.scheme.key
+    ):
         rule = "must be that of a run with the same options, dtype and number of samples"
         fail(where, "state", (state.scheme.key, state.dtype, *state.lead[1:]), rule)
     inputs = {name: np.concatenate([state.inputs[name], x]) for name, x in now.inputs.items()}

@@ -212,7 +212,13 @@ def _graph(where: str, path: str, tree: dict[str, Any]) -> dict[str, Any]:
         fail(here, "nodes", "a data set", "must be a group")
     nodes = {name: _node(where, f"{path}/nodes/{name}", n) for name, n in tree["nodes"].items()}
     edges = _edges(here, tree["edges"])
-    return {"type": GRAPH, "nodes": nodes, "edges": edges, "type_check": False, **_metadata(here, tree)}
+    return {
+        "type": GRAPH,
+        "nodes": nodes,
+        "edges": edges,
+        "type_check": False,
+        **_metadata(here, tree),
+    }
 
 
 def _node(where: str, path: str, tree: Any) -> dict[str, Any]:

@@ -174,7 +174,9 @@ class Writer:
                 for name in node.inputs
             ]
             before = [shapes[name] for name in node.inputs]
-            row = _ROWS.get(type(node.layer), _neuron if isinstance(node.layer, L.Neuron) else _refused)
+            row = _ROWS.get(
+                type(node.layer), _neuron if isinstance(node.layer, L.Neuron) else _refused
+            )
             place = Place(node.name, node.layer, sources, before, shapes[node.name])
             wires[node.name] = row(self, place)
         for source in set(later.values()):
@@ -335,12 +337,29 @@ def _neuron(w: Writer, at: Place) -> list[Term]:
 def _delay(w: Writer, at: Place) -> list[Term]:
     if at.name in w.recurrent:
         if not w.reader.recurrence:
-            what = f"makes a network recurrent, and {w.reader.title}'s reader runs no recurrent graphs"
+            what = (
+                f"makes a network recurrent, and {w.reader.title}'s reader runs no recurrent graphs"
+            )
             refuse(w.at(at.name), what, 'write it with convention="nir"')
         return at.terms
     steps = full(at.layer.steps, at.shape)
     node = w.nir.Delay(delay=steps * w.neurons.dt)
     return [Term(w.add(at.name, node, w.plain(at.terms, at.shape), at.after, at.shape))]
+
+
+def _delayed_linear(w: Writer, at: Place) -> list[Term]:
+    """Add a matrix for each delay, behind a node that delays its inputs."""
+    layer, found = at.layer, list[Term]()
+    given, factor = w.common(at.terms, at.shape)
+    for steps in np.unique(layer.delay).tolist():
+        terms = given
+        if steps:
+            delay = w.nir.Delay(delay=np.full(at.shape, steps * w.neurons.dt))
+            terms = [Term(w.add(f"{at.name}_delay", delay, given, at.shape, at.shape))]
+        weight = np.where(layer.delay == steps, layer.weight, 0.0)
+        node = w.dense(weight, None if found else layer.bias, factor)
+        found.append(Term(w.add(at.name, node, terms, at.after, at.shape)))
+    return found
 
 
 def _linear(w: Writer, at: Place) -> list[Term]:
@@ -373,7 +392,7 @@ def _affine(w: Writer, at: Place) -> list[Term]:
     return [Term(w.add(at.name, node, terms, at.after, shape))]
 
 
-def _add(w: Writer, at: Place) -> list[Term]:
+def _add(w: Writer, at: Place) -> list[Term]:  # noqa: ARG001
     factors: dict[str, Array | None] = {}
     for term in (t for source in at.sources for t in source):
         if term.key in factors:  # x + x: nir allows each edge once
@@ -452,6 +471,7 @@ def _refused(w: Writer, at: Place) -> NoReturn:
 _ROWS: Mapping[type[Layer], Callable[[Writer, Place], list[Term]]] = {
     **dict.fromkeys(_NEURONS, _neuron),
     L.Delay: _delay,
+    L.DelayedLinear: _delayed_linear,
     L.Linear: _linear,
     L.Conv1d: _conv,
     L.Conv2d: _conv,
@@ -481,7 +501,8 @@ def _is_own(graph: Graph, delay: str, source: str) -> bool:
 
     NIR has no node for it: the edge that closes a cycle takes a step.
     """
-    if np.any(np.asarray(graph[delay].layer.steps) != 1) or type(graph[source].layer) not in _NEURONS:
+    layer: Any = graph[delay].layer
+    if np.any(np.asarray(layer.steps) != 1) or type(graph[source].layer) not in _NEURONS:
         return False
     name = delay
     while name != source:
@@ -489,9 +510,9 @@ def _is_own(graph: Graph, delay: str, source: str) -> bool:
         if len(after) != 1 or name in graph.outputs:
             return False
         node = after[0]
-        if len(node.inputs) > 1 and not (type(node.layer) is L.Add and graph.consumers(node.name) == [graph[source]]):  # fmt: skip
-            return False
-        if type(node.layer) in (L.Delay, *_NEURONS) and node.name != source:
+        last = type(node.layer) is L.Add and graph.consumers(node.name) == [graph[source]]
+        holds = type(node.layer) in (L.Delay, L.DelayedLinear, *_NEURONS)
+        if (len(node.inputs) > 1 and not last) or (holds and node.name != source):
             return False
         name = node.name
     return True

@@ -11,7 +11,7 @@ from spikelet.conversion.building import input_shape
 from spikelet.io.nir.writing_layers import Writer
 from spikelet.io.nir.writing_neurons import Neurons
 from spikelet.io.nir.writing_readers import Request
-from spikelet.layers import LIF, Linear, Shape
+from spikelet.layers import LI, LIF, CubaLIF, Linear, Shape
 from spikelet.layers.graph import Graph, Shapes
 from spikelet.layers.spiking_model import SpikingModel
 
@@ -51,7 +51,10 @@ def write_graph(
         Precision of the model.
     """
     # The current of these acts within the step, as with Euler's method.
-    synapses = any(getattr(n.layer, "has_synapse", False) and n.layer.pull is None for n in graph)
+    synapses = any(
+        isinstance(n.layer, CubaLIF | LI) and n.layer.has_synapse and n.layer.pull is None
+        for n in graph
+    )
     neurons = Neurons.of(request, own_step, own_type, synapses=synapses)
     writer = Writer(neurons, request.real(own_type), _WHERE)
     writer.layers(graph, _sample_shape(graph, request.input_shape))
