@@ -213,6 +213,7 @@ def test_thresholds_by_channel_go_into_the_weights_before_them(convention):
         ([layers.Conv2d(np.ones((1, 4, 2, 2)), padding=(1, 0, 0, 0), dilation=2)], "dilation 2 does not divide"),
         ([layers.AvgPool2d(4, 4, ceil_mode=True)], "ceil_mode"),
         ([layers.AvgPool2d(2, dilation=2)], "has dilated windows"),
+        ([("a", layers.AvgPool2d((6, 7)), ["input"]), ("b", layers.Add(), ["input", "a"])], "adds samples of different shapes"),
         ([layers.Affine(1.0, grid(RNG, 1, 1, 7))], "shifts each pixel by its own number"),
         ([layers.AdaptiveAvgPool2d(4)], "windows of unequal sizes"),
         ([layers.Upsample(2)], "is an upsampling"),

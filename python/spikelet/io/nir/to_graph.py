@@ -238,7 +238,7 @@ class _Builder:
         """Add an input if there is none: a model has to have one."""
         if not any(signal.kind == "input" for signal in self._needed):
             for name in list(self._inputs)[:1] or list(self._flat.nodes)[:1]:
-                self._inputs.setdefault(name, name)
+                self._inputs.setdefault(name, f"input_{name}")
                 self._needed.clear()
                 for end in [*self._ends, (name, "out")]:
                     self.need(*end)

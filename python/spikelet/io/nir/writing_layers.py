@@ -392,7 +392,10 @@ def _affine(w: Writer, at: Place) -> list[Term]:
     return [Term(w.add(at.name, node, terms, at.after, shape))]
 
 
-def _add(w: Writer, at: Place) -> list[Term]:  # noqa: ARG001
+def _add(w: Writer, at: Place) -> list[Term]:
+    if any(shape != at.after for shape in at.before):
+        what = f"adds samples of different shapes, {', '.join(map(str, at.before))}"
+        refuse(w.at(at.name), what, "NIR adds samples of one shape")
     factors: dict[str, Array | None] = {}
     for term in (t for source in at.sources for t in source):
         if term.key in factors:  # x + x: nir allows each edge once
