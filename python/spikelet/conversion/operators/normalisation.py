@@ -112,7 +112,9 @@ def cross_map_norm(
     return arithmetic.multiply(c, x, activation(c.inner("power"), sums, "pow", -float(beta)))
 
 
-def l2_normalise(c: Call, x: Data, axes: Sequence[int], p: float = 2.0, eps: float = 1e-12) -> Data:
+def l2_normalise(
+    c: Call, x: Data, axes: Sequence[int] | int, p: float = 2.0, eps: float = 1e-12
+) -> Data:
     """Divide by the norm along axes of the tensor, which is at least `eps`."""
     if p not in (1, 2):
         c.refuse(f"divides by a norm of order {p:g}", "the order must be 1 or 2")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from spikelet import layers
@@ -132,9 +132,8 @@ def lp_pool(
 ) -> Data:
     """Take the p-norm of each window: the root of the sum of powers."""
     size = per_axis(kernel, len(c.tensor(x)) - 2)
-    power, root = ("square", None), ("sqrt", None)
-    if p != 2:
-        power, root = ("pow", float(p)), ("pow", 1 / float(p))
+    power: Sequence[Any] = ("square",) if p == 2 else ("pow", float(p))
+    root: Sequence[Any] = ("sqrt",) if p == 2 else ("pow", 1 / float(p))
     raised = x if p == 1 else activation(c.inner("power"), x, *power)
     mean = avg_pool(c.inner("average"), raised, size, stride, 0, ceil_mode)
     total = affine(c.inner("sum"), mean, float(math.prod(size)))

@@ -38,7 +38,7 @@ def resize(
         if exact and copies:
             return c.put(x, Upsample, factors)
     options: dict[str, Any] = {"mode": mode, "coordinates": coordinates, "rounding": rounding}
-    factors = None if scale is None else tuple(float(s) for s in scale)
+    by = None if scale is None else tuple(float(s) for s in scale)
     return c.put(
-        x, Resize, target, **options, cubic=cubic, exclude_outside=exclude_outside, scale=factors
+        x, Resize, target, **options, cubic=cubic, exclude_outside=exclude_outside, scale=by
     )

@@ -32,9 +32,8 @@ __all__ = ["ELEMENTWISE", "MODULES", "OPERATORS", "Handler", "array", "by_name"]
 Handler: TypeAlias = Callable[..., Any]
 
 # Arguments that change nothing in inference, or nothing that layers compute.
-_WITHOUT_EFFECT = frozenset(
-    "inplace out dtype _stacklevel momentum cudnn_enabled cudnn_enable return_indices noise N C HxW".split()
-)
+_IGNORED = """inplace out dtype _stacklevel momentum cudnn_enabled cudnn_enable return_indices noise N C HxW"""
+_WITHOUT_EFFECT = frozenset(_IGNORED.split())
 
 
 def array(value: Any) -> Any:
@@ -87,8 +86,8 @@ def _function(name: str, order: str = "inplace") -> Handler:
 
 
 def _clamp(c: Call, x: Data, min: Any = None, max: Any = None) -> Data:  # noqa: A002
-    limits = [
-        v if v is None or isinstance(v, Data) else np.asarray(v, np.float64) for v in (min, max)
+    limits: list[Any] = [
+        v if v is None or isinstance(v, Data) else np.asarray(v, float) for v in (min, max)
     ]
     if all(v is None or (not isinstance(v, Data) and v.size == 1) for v in limits):
         return act.clip(c, x, *(None if v is None else float(v.reshape(())) for v in limits))

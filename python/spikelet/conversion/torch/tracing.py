@@ -339,7 +339,7 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-ch
         if kwargs.get("out") is not None:
             self._refuse(where, "writes to out=", "use the result that it returns")
         in_place = is_in_place(function)
-        written = args[0] if in_place else None
+        written: Any = args[0] if in_place else None
         given = mapped(lambda a: self.value(a) or a, (tuple(args), dict(kwargs)))
         if in_place and not isinstance(given[0][0], Value):  # a constant that is about to change
             given = ((written.clone(), *given[0][1:]), given[1])
