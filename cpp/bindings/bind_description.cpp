@@ -151,10 +151,49 @@ struct Kinds {
     named("constant");
     d["values"] = array_of(c.values);
   }
-  template <class Graded>
-  void operator()(const Graded&) {
-    named("graded");
+  void operator()(const Activation& a) {
+    named("activation");
+    d["function"] = a.function;
+    d["alpha"] = array_of(a.alpha);
+    d["beta"] = array_of(a.beta);
   }
+  void operator()(const Binary& b) {
+    named("binary");
+    d["function"] = b.kind;
+    d["first"] = to_array(std::vector(b.places[0]));
+    d["second"] = to_array(std::vector(b.places[1]));
+  }
+  void operator()(const MatMul& m) {
+    named("matmul");
+    d["sizes"] = py::make_tuple(m.rows, m.inner, m.columns);
+    d["first"] = to_array(std::vector(m.first));
+    d["second"] = to_array(std::vector(m.second));
+  }
+  void along(const char* kind, const Axis& axis) {
+    named(kind);
+    d["axis"] = py::make_tuple(axis.outer, axis.n, axis.inner);
+  }
+  void operator()(const Softmax& s) {
+    along("softmax", s.axis);
+    d["logarithm"] = s.logarithm;
+  }
+  void operator()(const Normalise& n) {
+    along("normalise", n.axis);
+    d["centred"] = n.centred;
+    d["eps"] = n.eps;
+  }
+  void operator()(const LocalResponse& r) {
+    along("local_response", r.axis);
+    d["size"] = r.size;
+    d["alpha"] = r.alpha;
+    d["beta"] = r.beta;
+    d["k"] = r.k;
+  }
+  void operator()(const Reduce& r) {
+    along("reduce", r.axis);
+    d["function"] = r.kind;
+  }
+  void operator()(const Foreign&) { named("foreign"); }
   void operator()(const Neuron& n) {
     named("neuron");
     d["hard"] = n.hard;

@@ -909,18 +909,6 @@ def train_backward(
     by_first_spikes: _Reals | None,
     threads: int,
 ) -> None: ...
-def linear_forward(
-    coefficients: Sequence[_Reals | None],
-    height: float,
-    x: _Reals,
-    steps: int,
-    state: _Reals,
-    syn_state: _Reals | None,
-    out: _Reals,
-    v: _Reals | None,
-    i: _Reals | None,
-    threads: int,
-) -> None: ...
 def pooled(shape: Sequence[int], dtype: npt.DTypeLike) -> _Reals: ...
 def pool_limit() -> int: ...
 def set_pool_limit(n_bytes: int) -> None: ...

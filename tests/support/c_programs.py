@@ -43,7 +43,7 @@ def built(
     program = folder / f"{name}_{Path(cc).name}"
     sources = [folder / f"{name}.c", folder / "main.c"]
     command = [
-        compiler(cc), *FLAGS, *options, f"-D{name.upper()}_TRACE", f"-I{folder}", *map(str, sources), "-o", str(program),
+        compiler(cc), *FLAGS, *options, f"-D{name.upper()}_TRACE", f"-I{folder}", *map(str, sources), "-o", str(program), "-lm",
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -6,7 +6,6 @@
 #include <type_traits>
 
 #include "core/levels.hpp"
-#include "spikelet/train/linear_neuron.hpp"
 #include "spikelet/train/neuron.hpp"
 
 namespace spikelet::train {
@@ -67,8 +66,6 @@ struct FusedKernels {
   void (*multiply_add)(const R* g, const R* w, R* out, std::size_t samples, std::size_t neurons);
   // y[0 .. n) += value * row[0 .. n)
   void (*add_row)(R value, const R* row, R* y, std::size_t n);
-  // One step of at most `count` neurons, all of one sample; `steps` is not used.
-  void (*linear_row)(const LinearNeurons<R>&, const LinearRun<R>&);
 };
 
 // Nonzero inputs: their rows of weights (or sums), and their values.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -12,7 +14,12 @@ from spikelet._util.extras import needs
 from spikelet._util.files import path_of, replaced
 from spikelet.conversion.building import ERRORS, refuse
 from spikelet.conversion.torch.copies import copy_of
+from spikelet.torch.attention import PotentialShortcut, SpikeAttention
+from spikelet.torch.blocks import SEWBlock
+from spikelet.torch.deploy import read
+from spikelet.torch.modules import Neuron
 from spikelet.torch.quantised import plain
+from spikelet.torch.time import OverTime
 
 __all__ = ["to_onnx"]
 
@@ -63,7 +70,7 @@ def to_onnx(module: nn.Module, path: str | os.PathLike[str], example: torch.Tens
     True
     """
     with needs(_WHERE, "onnx"):
-        from spikelet.torch.export.modules import serialised  # noqa: PLC0415  # needs an extra
+        from spikelet.conversion.to_onnx.walk import onnx_model  # noqa: PLC0415  # needs an extra
 
     target = path_of(_WHERE, path)
     if not isinstance(module, nn.Module):
@@ -82,24 +89,74 @@ def to_onnx(module: nn.Module, path: str | os.PathLike[str], example: torch.Tens
             fail(_WHERE, name, str(p.dtype), rule, got="dtype")
     size = sum(t.nbytes for t in (*module.parameters(), *module.buffers()))
     if size > _MOST_BYTES:
-        refuse(
-            f"{_WHERE}: module",
-            f"has parameters of {size} bytes, more than a file of ONNX holds",
-            "write it in parts",
+        what = f"has parameters of {size} bytes, more than an ONNX file holds"
+        refuse(f"{_WHERE}: module", what, "write it in parts")
+    twin = plain(copy_of(module)).cpu().eval()  # with the values of quantized weights
+    expected = _run(twin, example)
+    held = {m.steps for m in twin.modules() if isinstance(m, Neuron) and m.steps is not None}
+    steps = held.pop() if held else None
+    lead = (len(example),) if held or steps is not None else tuple(example.shape[:2])
+    shape = tuple(example.shape[len(lead) :])
+    per_step = tuple(expected.shape[:2]) == (lead if steps is None else (steps, *lead))
+    real = np.dtype(str(example.dtype).removeprefix("torch."))
+    options = {"steps": steps, "over_time": "steps" if per_step else "mean", "means": False}
+    options |= {"where": _WHERE, "sequence": steps is None, "names": (["x"], ["y"])}
+
+    def written(*, with_time: bool) -> Any:
+        """Return the model; a forward of its own must then give what the module gives for a part of the example."""
+        graph = read(twin, shape, own=True, analog=True, with_time=with_time)
+        if _has_own_forward(twin):
+            part = example[:2] if steps is not None else example[:4, :2]
+            double = onnx_model(graph, shape, real=np.dtype(np.float64), **options)
+            _compare(double, copy_of(twin).double(), part.detach().cpu().double())
+        return onnx_model(graph, shape, real=real, **options)
+
+    try:
+        made = written(with_time=False)
+    except ValueError as error:  # its code may name dimensions of [T, B, ...]
+        if not _has_own_forward(twin):
+            raise
+        try:
+            made = written(with_time=True)
+        except ValueError:
+            raise error from None
+    with replaced(target) as file:
+        file.write(made.SerializeToString())
+
+
+_KNOWN = (nn.Sequential, OverTime, SEWBlock, SpikeAttention, PotentialShortcut)
+
+
+def _has_own_forward(module: nn.Module) -> bool:
+    """Return whether a module, or one in it, joins others in a forward that is not one of this package."""
+    return any(
+        type(m) not in _KNOWN and any(isinstance(n, Neuron) for n in m.modules() if n is not m)
+        for m in module.modules()
+    )
+
+
+def _compare(model: Any, module: nn.Module, x: torch.Tensor) -> None:
+    """Refuse a module with a forward of its own that gives other values than its operators."""
+    from onnx.reference import ReferenceEvaluator  # noqa: PLC0415  # needs an extra
+
+    expected = _run(module, x).numpy()
+    (found,) = ReferenceEvaluator(model).run(None, {"x": x.numpy()})
+    if found.shape != expected.shape or not np.allclose(found, expected, rtol=1e-6, atol=1e-6):
+        what = "treats time in a way that its operators do not show"
+        hint = (
+            "do not mix time steps: read out over time outside of it, or as the mean of all steps"
         )
-    twin = plain(copy_of(module)).cpu().eval()  # with the values of quantised weights
+        refuse(f"{_WHERE}: {type(module).__name__}", what, hint)
+
+
+def _run(module: nn.Module, example: torch.Tensor) -> torch.Tensor:
+    """Return what a module returns for the example."""
     try:
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
-            expected = twin(example.detach().cpu().clone())  # a layer may work in place
+            result = module(example.detach().cpu().clone())  # a layer may work in place
     except ERRORS as error:
-        refuse(
-            f"{_WHERE}: module",
-            f"cannot be run on the example ({error})",
-            "pass an input that it takes",
-        )
-    if not isinstance(expected, torch.Tensor):
-        what = type(expected).__name__
-        refuse(f"{_WHERE}: module", f"returns a {what}", "return a single tensor")
-    data = serialised(twin, example, expected)
-    with replaced(target) as file:
-        file.write(data)
+        what = f"cannot be run on the example ({error})"
+        refuse(f"{_WHERE}: module", what, "pass an input that it takes")
+    if not isinstance(result, torch.Tensor):
+        refuse(f"{_WHERE}: module", f"returns a {type(result).__name__}", "return a single tensor")
+    return result

@@ -32,6 +32,8 @@ def translated(plan: Plan) -> Program:
                     accumulate(program, item, phase)
                 else:
                     at_each_step(program, item, phase)
+                for statement in program.later.pop(item.number, []):
+                    program.say(f"step_{phase}", statement)
             if mine and item.mean:
                 mean_of(program, item, phase)
     for k, number in enumerate(plan.outputs):

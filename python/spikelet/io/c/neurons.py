@@ -7,34 +7,13 @@ from typing import Any
 import numpy as np
 
 from spikelet.io.c.constants import number
+from spikelet.io.c.functions import FUNCTIONS
 from spikelet.io.c.plan import Item
 from spikelet.io.c.program import Program
 from spikelet.io.c.sums import add_base, base_at, inputs_of_pixel, per_pixel
+from spikelet.io.c.values import delay
 
-__all__ = ["ACTIVATIONS", "send"]
-
-# Activations of neurons: expressions of C with the operations of `cpp/src/layers/activation.hpp`, in their order.
-_ACTIVATIONS = {
-    "celu": "z > 0.0f ? z : alpha[c] * power_less_one(z / alpha[c])",
-    "clip": "z < alpha[c] ? alpha[c] : z > beta[c] ? beta[c] : z",
-    "elu": "z > 0.0f ? z : alpha[c] * power_less_one(z)",
-    "gelu": "gelu_of(z)",
-    "gelu_tanh": "gelu_tanh_of(z)",
-    "hardsigmoid": "hard_of(z, alpha[c], beta[c])",
-    "hardswish": "z * hard_of(z, alpha[c], beta[c])",
-    "leaky_relu": "z > 0.0f ? z : alpha[c] * z",
-    "logsigmoid": "-softplus_of(-z)",
-    "mish": "mish_of(z)",
-    "selu": "beta[c] * (z > 0.0f ? z : alpha[c] * power_less_one(z))",
-    "sigmoid": "sigmoid_of(z)",
-    "silu": "z * sigmoid_of(alpha[c] * z)",
-    "softplus": "alpha[c] * z > beta[c] ? z : softplus_of(alpha[c] * z) / alpha[c]",
-    "softshrink": "z > alpha[c] ? z - alpha[c] : z < -alpha[c] ? z + alpha[c] : 0.0f",
-    "softsign": "z / (magnitude_of(z) + 1.0f)",
-    "tanh": "tanh_of(z)",
-}
-ACTIVATIONS = frozenset(_ACTIVATIONS)
-"""Functions that neurons of a program can follow."""
+__all__ = ["send"]
 
 
 def send(program: Program, item: Item, phase: int) -> None:
@@ -45,6 +24,7 @@ def send(program: Program, item: Item, phase: int) -> None:
         "upsample": _upsample,
         "gather": _gather,
         "input": _input,
+        "delay": delay,
     }[item.kind](program, item, phase)
     if item.form == "spikes":
         size = item.planes * item.plane_bytes
@@ -193,24 +173,15 @@ def _following(
     parameters = [by_channel(what) for what in ("per_value", "alpha", "beta")]
     template = "fire_following_pair" if pair else "fire_following"
     return program.call(
-        template, *common, *tables, *parameters, *states, suffix=f"_{function}", f=_ACTIVATIONS[function]
+        template, *common, *tables, *parameters, *states, suffix=f"_{function}", f=FUNCTIONS[function]
     )  # fmt: skip
-
-
-def _window(program: Program, item: Item) -> list[object]:
-    """Return the arguments of a pool for the window at (y, x), and the width of the image."""
-    rows, columns = item.about["rows"], item.about["columns"]
-    width = program.plan[item.inputs[0]].shape[2]
-    return [
-        f"{program.windows(rows)}[y]", rows["step"], f"{program.windows(columns)}[x]", columns["step"], width,
-    ]  # fmt: skip
 
 
 def _maximum(program: Program, item: Item, phase: int) -> None:
     source = program.plan[item.inputs[0]]
     spikes, bits = program.spikes(source, phase), program.spikes(item, phase)
     here = f"{bits} + p * {item.bytes}"
-    window = _window(program, item)
+    window = program.window(item)
     if not item.about["of_counts"]:
         body = [program.call("max_steps", *window, item.bytes, spikes, here)]
         program.say(f"step_{phase}", program.each_pixel(item, body))

@@ -82,11 +82,21 @@ class Plan:
         Weights of 16 bits.
     sizes : array, [T], optional
         What a spike of each step counts; by default 1.
+    delay : int
+        Number of steps that means leave out.
     """
 
     def __init__(
-        self, graph: Graph, shapes: Any, sources: list[Source], *, whole: bool, sizes: Any = None
+        self,
+        graph: Graph,
+        shapes: Any,
+        sources: list[Source],
+        *,
+        whole: bool,
+        sizes: Any = None,
+        delay: int = 0,
     ) -> None:
+        self.delay = delay
         core, numbers = to_core(graph, shapes, sources)
         self.outputs = [numbers[name] for name in graph.outputs]
         engine = _core.LayerEngine32(
@@ -127,15 +137,32 @@ class Plan:
             if "kernel_depth" in part
         )
 
+    def is_graded(self, item: Item) -> bool:
+        """Return whether a node is a function of running means; linear functions act on each step by itself."""
+        changing = [self.items[k].form != "constant" for k in item.inputs]
+        match item.kind:
+            case "matmul":
+                return all(changing)
+            case "binary":
+                which = item.about["function"].name
+                return {"multiply": all(changing), "divide": changing[1]}.get(which, True)
+            case "reduce":
+                return item.about["function"].name not in ("mean", "sum")
+        graded = ("activation", "softmax", "normalise", "local_response")
+        return item.data["kind"] in graded
+
     def steps_of(self, phase: int) -> list[Item]:
         """Return what is computed at each step of a phase: its own nodes, and earlier ones that they need again."""
         needed: set[int] = set()
-        for item in reversed(self.items):
-            if item.form == "constant" or not self._stepped(item):
-                continue
-            if self.phases[item.number] == phase or item.number in needed:
-                needed.add(item.number)
-                needed.update(self._sources(item))
+        before = None
+        while before != needed:  # more than once if a delay comes before its input
+            before = set(needed)
+            for item in reversed(self.items):
+                if item.form == "constant" or not self._stepped(item):
+                    continue
+                if self.phases[item.number] == phase or item.number in needed:
+                    needed.add(item.number)
+                    needed.update(self._sources(item))
         return [i for i in self.items if i.number in needed and i.form != "constant"]
 
     def _stepped(self, item: Item) -> bool:
