@@ -63,8 +63,8 @@ void max_pool_spread(const PoolShape& shape, const R* by_y, const std::uint8_t* 
   }
 }
 
-#define SPIKELET_POOL(R)                                                                   \
-  template void max_pool(const PoolShape&, const R*, R*, std::uint8_t*, int);              \
+#define SPIKELET_POOL(R)                                                      \
+  template void max_pool(const PoolShape&, const R*, R*, std::uint8_t*, int); \
   template void max_pool_spread(const PoolShape&, const R*, const std::uint8_t*, R*, int);
 SPIKELET_POOL(float)
 SPIKELET_POOL(double)

@@ -107,7 +107,9 @@ def _setting(
             near = suggestion(name, (*NAMES[convention], *_OF_ALL))
             others = (f"; {other!r} has {name}" for other in CONVENTIONS if name in NAMES[other])
             there = ", ".join(NAMES[convention]) + "".join(others)
-            msg = f"{where}: has no parameter {name!r}{near} (convention {convention!r} has {there})"
+            msg = (
+                f"{where}: has no parameter {name!r}{near} (convention {convention!r} has {there})"
+            )
             raise ValueError(msg)
     if convention == "snntorch" and "beta" not in parameters:
         raise TypeError(f"{where}: convention {convention!r} needs beta")
@@ -150,7 +152,10 @@ def _number(where: str, name: str, value: Any) -> float:
         learned = value.requires_grad
         if learned or value.numel() != 1 or value.device.type != "cpu":
             rule = "must be a number, as it cannot be learned" if learned else "must be one number"
-            got, error = f"a tensor on {value.device} of shape", TypeError if learned else ValueError
+            got, error = (
+                f"a tensor on {value.device} of shape",
+                TypeError if learned else ValueError,
+            )
             fail(where, name, tuple(value.shape), rule, got=got, error=error)
         value = value.item()
     if value is None:
@@ -302,7 +307,9 @@ def _leak(build: _Build, cell: Cell, tau_m: Any, dt: float, decay: Any, gain: An
         fail(build.where, "gain", gain, "must be a number or 'normalised'")
     if not normalised:
         cell = replace(cell, gain=build.number("gain", gain))
-    name, leak = ("decay", decay) if decay is not None else ("tau_m", 20.0 if tau_m is None else tau_m)
+    name, leak = (
+        ("decay", decay) if decay is not None else ("tau_m", 20.0 if tau_m is None else tau_m)
+    )
     by_decay = name == "decay"
     if isinstance(leak, Tensor):
         if by_decay and not normalised:

@@ -281,7 +281,9 @@ class _Delayed(torch.autograd.Function):
             with torch.enable_grad():
                 y = _convolved(*leaves, lag, ctx.longest)
             sources = [t for t, need in zip(leaves, wanted, strict=True) if need]
-            found = iter(torch.autograd.grad(y, sources, by_y, create_graph=torch.is_grad_enabled()))
+            found = iter(
+                torch.autograd.grad(y, sources, by_y, create_graph=torch.is_grad_enabled())
+            )
             return *(next(found) if need else None for need in wanted), None, None
         x, early, late = leaves
         threads, by = torch.get_num_threads(), _view(by_y)

@@ -65,7 +65,9 @@ def spike_linear(x: Tensor, weight: Tensor, bias: Optional, density_limit: float
 
 class _Linear(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Optional, density_limit: float) -> Tensor:
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Optional, density_limit: float
+    ) -> Tensor:
         y, ctx.sparse = _linear(x, weight, bias, density_limit)
         ctx.save_for_backward(x, weight)
         return y
