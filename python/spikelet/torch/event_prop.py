@@ -16,7 +16,8 @@ from torch import nn
 from torch.autograd.function import once_differentiable
 
 from spikelet import _core
-from spikelet._util.checks import fail, integer, named, number, require
+from spikelet._util.checks import fail, integer, named, number
+from spikelet.torch.arguments import real, require_kind
 from spikelet.torch.delay_values import Per, expanded, first_delays, kept_within, shape_of
 
 __all__ = ["EventProp", "EventSpikes"]
@@ -231,22 +232,20 @@ class EventProp(nn.Module):
             ("spread", spread, ">= 0", ""),
             ("max_delay", max_delay, ">= 0", "ms"),
         ):
-            array = number("EventProp", name, value, unit)
-            require("EventProp", name, array, rule)
-            setattr(self, name, float(array))
+            setattr(self, name, real("EventProp", name, value, rule, unit))
         self.t_max = float(number("EventProp", "t_max", t_max, "ms"))
         if not self.t_max > 0:
             fail("EventProp", "t_max", t_max, "must be > 0")
         if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
             raise TypeError(f"EventProp: dtype must be a floating point type, got {dtype}")
-        _checked_generator("EventProp", generator)
         shape = shape_of("EventProp", per, self.in_features, self.out_features)
         self.per = per
         if delay is not None and self.max_delay == 0:
             fail("EventProp", "delay", "given", "needs max_delay > 0, the longest delay [ms]")
-        if not isinstance(recurrent, bool):
-            what = type(recurrent).__name__
-            fail("EventProp", "recurrent", what, "must be True or False", error=TypeError)
+        require_kind("EventProp", "recurrent", recurrent, bool, "True or False")
+        require_kind(
+            "EventProp", "generator", generator, torch.Generator | None, "a torch.Generator"
+        )
         loops = (self.out_features, self.out_features) if recurrent else None
         self.weight = nn.Parameter(torch.empty(out_features, in_features, dtype=dtype))
         self._add("recurrent", None if loops is None else torch.empty(loops, dtype=dtype))
@@ -283,7 +282,8 @@ class EventProp(nn.Module):
         TypeError
             If `generator` is of another type; nothing has changed then.
         """
-        _checked_generator("EventProp.reset_parameters", generator)
+        where = "EventProp.reset_parameters"
+        require_kind(where, "generator", generator, torch.Generator | None, "a torch.Generator")
         unit = self.v_threshold / self.peak
         mean = self.drive * unit / self.in_features
         std = self.spread * unit / math.sqrt(self.in_features)
@@ -365,11 +365,9 @@ class EventProp(nn.Module):
             normalised; nothing has changed then.
         """
         where = "EventProp.revive"
-        require(where, "amount", number(where, "amount", amount), "finite")
-        require(where, "least", number(where, "least", least), "in [0, 1]")
-        if not isinstance(spikes, EventSpikes):
-            what = type(spikes).__name__
-            fail(where, "spikes", what, "must be the EventSpikes of this layer", error=TypeError)
+        real(where, "amount", amount, "finite")
+        real(where, "least", least, "in [0, 1]")
+        require_kind(where, "spikes", spikes, EventSpikes, "the EventSpikes of this layer")
         if spikes.n != self.out_features:
             rule = f"must come from {self.out_features} neurons"
             fail(where, "spikes", spikes.n, rule, got="n =")
@@ -389,10 +387,10 @@ class _Solved(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, model: _Model, offsets: Any, ids: Any, times: Any, *network: Any) -> Any:
-        given = [None if t is None else _array(t) for t in (offsets, times, ids, *network)]
+        given: Any = [None if t is None else _array(t) for t in (offsets, times, ids, *network)]
         with named("EventProp"):
             out_offsets, out_times, out_ids, ctx.currents = _core.event_forward(
-                *model, *given, torch.get_num_threads()
+                *model, *given, threads=torch.get_num_threads()
             )
         out = tuple(map(torch.from_numpy, (out_times, out_ids, out_offsets)))
         ctx.mark_non_differentiable(*out[1:])
@@ -405,11 +403,12 @@ class _Solved(torch.autograd.Function):
     def backward(ctx: Any, grad_times: Any, *_: Any) -> Any:
         saved = ctx.saved_tensors
         network = saved[3:7]
-        *given, times, ids, offsets = (None if t is None else _array(t) for t in saved)
+        arrays: Any = [None if t is None else _array(t) for t in saved]
+        times, ids, offsets = arrays[7:]
         with named("EventProp"):
             *found, input_times = _core.event_backward(
-                *ctx.model, *given, offsets, times, ids,
-                ctx.currents, _array(grad_times), torch.get_num_threads(),
+                *ctx.model, *arrays[:7], out_offsets=offsets, out_times=times, out_ids=ids,
+                currents=ctx.currents, gradients=_array(grad_times), threads=torch.get_num_threads(),
             )  # fmt: skip
         gradients = [
             None if given is None else torch.from_numpy(gradient).to(given.dtype)
@@ -436,9 +435,3 @@ def _tensor(where: str, argument: str, value: Any, dimensions: int, dtype: Any) 
         fail(where, argument, tuple(value.shape), f"must have {dimensions} dimensions", got="shape")
     if value.device.type != "cpu":
         fail(where, argument, str(value.device), "must be on the CPU", got="device")
-
-
-def _checked_generator(where: str, generator: Any) -> None:
-    if generator is not None and not isinstance(generator, torch.Generator):
-        what = type(generator).__name__
-        fail(where, "generator", what, "must be a torch.Generator", error=TypeError)

@@ -144,8 +144,9 @@ class Neuron(HasParameters):
         terms = {"leak": leak.get(self.convention, own), "threshold": "v_threshold"}
         for name, term in (terms | {"recurrent": "recurrent"}).items():
             saved, here = state_dict.get(prefix + name), getattr(self, name, None)
-            tensors = isinstance(saved, Tensor) and isinstance(here, Tensor)
-            if not tensors or saved.shape == here.shape:
+            if not isinstance(saved, Tensor) or not isinstance(here, Tensor):
+                continue
+            if saved.shape == here.shape:
                 continue
             torchs = f"size mismatch for {prefix}{name}:"
             error_msgs[:] = [message for message in error_msgs if torchs not in message]

@@ -28,7 +28,7 @@ def checked_tensor(where: str, name: str, value: Tensor) -> Tensor:
     if complex_or_bool or value.layout != torch.strided:
         what = f"{value.dtype} {value.layout}"
         raise TypeError(f"{where}: {name} must be a dense tensor of real numbers, got {what}")
-    if value.device.type != "meta" and value.numel():
+    if value.device.type != "meta":
         require_in_range(where, name, value)
     return value if value.is_floating_point() else value.to(torch.get_default_dtype())
 
@@ -36,7 +36,7 @@ def checked_tensor(where: str, name: str, value: Tensor) -> Tensor:
 def _register(module: nn.Module, name: str, value: Tensor) -> None:
     """Make a tensor a parameter of the module, if it is one, or a buffer."""
     add = module.register_parameter if isinstance(value, nn.Parameter) else module.register_buffer
-    add(name, value)  # type: ignore[arg-type]  # as it was asked
+    add(name, value)
 
 
 class HasParameters(nn.Module):
@@ -139,7 +139,7 @@ class HasParameters(nn.Module):
             parameters = parameters | {name: torch.tensor(0.5)}
             parameters.pop("decay", None)
         where = type(self).__name__
-        return setting(where, self.convention, *of_all.values(), parameters)
+        return setting(where, self.convention, parameters=parameters, **of_all)
 
     def _learn_tau(self, shape: tuple[int, ...]) -> None:
         """Make the leak a parameter, the logit of the decay of a step."""

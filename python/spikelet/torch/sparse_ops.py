@@ -59,7 +59,7 @@ def spike_linear(x: Tensor, weight: Tensor, bias: Optional, density_limit: float
     if is_watched(x, weight, bias):
         return F.linear(x.to(weight.dtype), weight, bias)
     if torch.is_grad_enabled():
-        return _Linear.apply(x, weight, bias, density_limit)  # type: ignore[no-any-return]  # autograd has no types
+        return _Linear.apply(x, weight, bias, density_limit)
     return _linear(x, weight, bias, density_limit)[0]
 
 
@@ -149,7 +149,7 @@ def spike_conv2d(
         return F.conv2d(x, weight, bias, geometry.stride, both, geometry.dilation, geometry.groups)
     given = (x, weight, bias, geometry, density_limit)
     if torch.is_grad_enabled():
-        return _Conv.apply(*given)  # type: ignore[no-any-return]  # autograd has no types
+        return _Conv.apply(*given)
     return _conv(*given)[0]
 
 
