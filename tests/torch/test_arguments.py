@@ -19,5 +19,5 @@ def test_a_number_within_its_rule() -> None:
 
 def test_a_value_of_a_kind() -> None:
     require_kind("X", "model", nn.Linear(1, 1), nn.Module, "a torch.nn.Module")
-    with pytest.raises(TypeError, match="X: model must be a torch.nn.Module, got 'int'"):
+    with pytest.raises(TypeError, match=r"X: model must be a torch\.nn\.Module, got 'int'"):
         require_kind("X", "model", 3, nn.Module, "a torch.nn.Module")

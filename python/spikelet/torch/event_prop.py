@@ -390,7 +390,7 @@ class _Solved(torch.autograd.Function):
         given: Any = [None if t is None else _array(t) for t in (offsets, times, ids, *network)]
         with named("EventProp"):
             out_offsets, out_times, out_ids, ctx.currents = _core.event_forward(
-                *model, *given, threads=torch.get_num_threads()
+                *model, *given, *[torch.get_num_threads()]
             )
         out = tuple(map(torch.from_numpy, (out_times, out_ids, out_offsets)))
         ctx.mark_non_differentiable(*out[1:])
@@ -403,13 +403,13 @@ class _Solved(torch.autograd.Function):
     def backward(ctx: Any, grad_times: Any, *_: Any) -> Any:
         saved = ctx.saved_tensors
         network = saved[3:7]
-        arrays: Any = [None if t is None else _array(t) for t in saved]
+        arrays = [None if t is None else _array(t) for t in saved]
         times, ids, offsets = arrays[7:]
+        given: Any = [*arrays[:7], offsets, times, ids, ctx.currents, _array(grad_times)]
         with named("EventProp"):
             *found, input_times = _core.event_backward(
-                *ctx.model, *arrays[:7], out_offsets=offsets, out_times=times, out_ids=ids,
-                currents=ctx.currents, gradients=_array(grad_times), threads=torch.get_num_threads(),
-            )  # fmt: skip
+                *ctx.model, *given, *[torch.get_num_threads()]
+            )
         gradients = [
             None if given is None else torch.from_numpy(gradient).to(given.dtype)
             for given, gradient in zip(network, found, strict=True)
