@@ -86,9 +86,9 @@ def test_recurrent_layers_may_stay_in_pytorch(kind: Any) -> None:
     torch.manual_seed(1)
     rnn = kind(4, 3, 2, batch_first=True, bidirectional=True)
     module = quantized(Lambda(lambda m, x: m.fc(m.rnn(x)[0]), rnn=rnn, fc=nn.Linear(6, 2)))
-    with pytest.raises(ValueError, match=rf'layer \'rnn\' \({kind.__name__}\): .*recurrent.*analog=\["rnn"\]'):  # fmt: skip
+    with pytest.raises(ValueError, match=rf'layer \'rnn\' \({kind.__name__}\): .*recurrent.*keep=\["rnn"\]'):  # fmt: skip
         read_torch(module, (5, 4))
-    graph = read_torch(module, (5, 4), analog=["rnn"])
+    graph = read_torch(module, (5, 4), keep=["rnn"])
     x = torch.randn(20, 5, 4)
     with torch.no_grad():
         wanted = module(x).numpy()

@@ -54,7 +54,7 @@ __all__ = ["convert"]
 BATCH = 2
 _TOLERANCE = 1e-6
 _MANY = 1 << 20  # activations of the recorded run, of all layers
-_WAY_OUT = 'or keep it analog, run by PyTorch: analog=["{}"]'
+_WAY_OUT = 'or keep it analog, run by PyTorch: keep=["{}"]'
 
 
 def _inputs_of(module: nn.Module, shapes: Any) -> dict[str, Shape]:
@@ -106,7 +106,7 @@ class _Reader:
         parts = [s.name.split(".") for s in steps]
         names = {".".join(part[: k + 1]): None for part in parts for k in range(len(part))}
         for name in self._analog:
-            known(READER, "analog", name, names, "layers or modules")
+            known(READER, "keep", name, names, "layers or modules")
         needed = {v.step for v in wanted}
         for step in reversed(steps):
             if step in needed:
