@@ -8,17 +8,17 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from spikelet._util.checks import fail, scalar
-from spikelet._util.tensors import detached
+from spikelet._util.checks import fail
 from spikelet.layers.neurons import Leak, Neuron
 
 __all__ = ["ALIF", "LI", "CubaLIF", "Synaptic"]
+
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Synaptic(Leak):
     """The parameters of a leak and of a synaptic current, which may be missing."""
 
-    _per_value: ClassVar[tuple[str, ...]] = (*Leak._per_value, "syn_decay", "syn_gain", "pull")
+    per_value: ClassVar[tuple[str, ...]] = (*Leak.per_value, "syn_decay", "syn_gain", "pull")
 
     tau_syn: float | None = None
     syn_decay: Any = None
@@ -27,7 +27,7 @@ class Synaptic(Leak):
 
     def _take_synapse(self, where: str) -> None:
         self._take_leak(where)
-        _take_tau(self, where, "tau_syn")
+        self._take_times(where, "tau_syn")
         for argument in ("syn_decay", "syn_gain", "pull"):
             if getattr(self, argument) is not None:
                 self._take(where, argument, "finite")
@@ -67,7 +67,7 @@ class LI(Synaptic):
         Of a synaptic current, as of `CubaLIF`. By default there is none.
     """
 
-    _per_value: ClassVar[tuple[str, ...]] = (*Synaptic._per_value, "v_init")
+    per_value: ClassVar[tuple[str, ...]] = (*Synaptic.per_value, "v_init")
 
     v_init: Any = 0.0
 
@@ -100,7 +100,7 @@ class CubaLIF(Synaptic, Neuron):
     All other parameters are those of `IF`; spikes are binary.
     """
 
-    _per_value: ClassVar[tuple[str, ...]] = Neuron._per_value + Synaptic._per_value
+    per_value: ClassVar[tuple[str, ...]] = Neuron.per_value + Synaptic.per_value
 
     tau_syn: float | None = 5.0
 
@@ -136,8 +136,11 @@ class ALIF(Synaptic, Neuron):
     All other parameters are those of `IF`; spikes are binary, and there is no `reset_delay`.
     """
 
-    _per_value: ClassVar[tuple[str, ...]] = (
-        *Neuron._per_value, *Synaptic._per_value, "adapt_decay", "boost"
+    per_value: ClassVar[tuple[str, ...]] = (
+        *Neuron.per_value,
+        *Synaptic.per_value,
+        "adapt_decay",
+        "boost",
     )
 
     tau_adapt: float = 200.0
@@ -148,7 +151,7 @@ class ALIF(Synaptic, Neuron):
         super().__post_init__()
         where = self._name()
         self._take_synapse(where)
-        _take_tau(self, where, "tau_adapt")
+        self._take_times(where, "tau_adapt")
         for argument in ("adapt_decay", "boost"):
             if getattr(self, argument) is not None:
                 self._take(where, argument, "finite")
@@ -160,12 +163,6 @@ class ALIF(Synaptic, Neuron):
         """Return adapt_decay and boost."""
         decay = self.adapt_decay
         return math.exp(-self.dt / self.tau_adapt) if decay is None else decay, self.boost
-
-
-def _take_tau(layer: Synaptic, where: str, argument: str) -> None:
-    if getattr(layer, argument) is not None:
-        given = detached(where, argument, getattr(layer, argument))
-        layer._set(argument, scalar(where, argument, given, "finite and > 0", "ms"))
 
 
 def _require_binary(where: str, layer: Neuron) -> None:

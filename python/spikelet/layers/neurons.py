@@ -113,7 +113,7 @@ class Neuron(Layer):
         than 1 needs signed or differential spikes.
     """
 
-    _per_value: ClassVar[tuple[str, ...]] = ("threshold", "v_init", "v_reset", "amplitude")
+    per_value: ClassVar[tuple[str, ...]] = ("threshold", "v_init", "v_reset", "amplitude")
 
     threshold: Any = field(default=1.0, kw_only=False)
     reset: Literal["subtract", "zero", "value", "none"] = field(default="subtract", kw_only=False)
@@ -175,7 +175,7 @@ class Neuron(Layer):
 class Leak(Layer):
     """The parameters of a leak, which neurons with one have in common: ``v = decay * v + gain * input + drive``."""
 
-    _per_value: ClassVar[tuple[str, ...]] = ("decay", "gain", "drive")
+    per_value: ClassVar[tuple[str, ...]] = ("decay", "gain", "drive")
 
     tau_m: float = 20.0
     dt: float = 1.0
@@ -183,10 +183,14 @@ class Leak(Layer):
     gain: Any = None
     drive: Any = 0.0
 
+    def _take_times(self, where: str, *arguments: str) -> None:
+        for argument in arguments:
+            if getattr(self, argument) is not None:
+                given = detached(where, argument, getattr(self, argument))
+                self._set(argument, scalar(where, argument, given, "finite and > 0", "ms"))
+
     def _take_leak(self, where: str) -> None:
-        for argument in ("tau_m", "dt"):
-            given = detached(where, argument, getattr(self, argument))
-            self._set(argument, scalar(where, argument, given, "finite and > 0", "ms"))
+        self._take_times(where, "tau_m", "dt")
         for argument in ("decay", "gain", "drive"):
             if getattr(self, argument) is not None:
                 self._take(where, argument, "finite")
@@ -207,7 +211,6 @@ class IF(Neuron):
     """An integrate-and-fire neuron: ``v += input``, and it spikes if ``v >= threshold``."""
 
     __doc__ = (__doc__ or "") + "\n\n" + (Neuron.__doc__ or "").split("\n\n", 1)[1]
-
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -231,7 +234,7 @@ class LIF(Leak, Neuron):
     All other parameters are those of `IF`.
     """
 
-    _per_value: ClassVar[tuple[str, ...]] = Neuron._per_value + Leak._per_value
+    per_value: ClassVar[tuple[str, ...]] = Neuron.per_value + Leak.per_value
 
     def __post_init__(self) -> None:
         super().__post_init__()
