@@ -217,7 +217,10 @@ class Neurons:
         if synapse:
             kind, given = "CubaLI", self._synapse(cell, where)
         elif leaks:
-            kind, given = "LI", {"tau": self._tau(cell.decay), "r": self._gain(cell.gain, cell.decay)}
+            kind, given = (
+                "LI",
+                {"tau": self._tau(cell.decay), "r": self._gain(cell.gain, cell.decay)},
+            )
         else:
             kind, given = "I", {"r": cell.gain / self.dt}
         if synapse or leaks:
