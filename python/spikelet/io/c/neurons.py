@@ -59,11 +59,6 @@ def _neuron(program: Program, item: Item, phase: int) -> None:
             "fire_signed", *common, limit, number(decay), number(gain), about["levels"], item.plane_bytes, at_v,
             f"{sent} + p * {n}", bits,
         )  # fmt: skip
-    elif about["later"]:
-        amounts = _parameter(program, item, item.amount, "amount")
-        fire = program.call(
-            "leak_subtract_later", *common, limit, amounts, number(decay), number(gain), at_v, bits
-        )
     else:
         kind = "leak" if leak else "fire"
         reset = [number(about["v_reset"])] if about["hard"] else []
