@@ -374,7 +374,8 @@ void bind_engine(py::module_& m) {
           "decay, "
           "gain, drive, syn_decay, syn_gain, pull, v_reset, adapt_decay and boost, by channel or "
           "by "
-          "neuron, or empty; they take the place of hard, v_reset, decay and gain. With them, later: "
+          "neuron, or empty; they take the place of hard, v_reset, decay and gain. With them, "
+          "later: "
           "subtract in the step after a spike; strict: spike above the threshold; an empty "
           "threshold: neurons send their potential.")
       .def(

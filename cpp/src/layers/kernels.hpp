@@ -102,7 +102,7 @@ struct NeuronRow {
   R decay, gain, v_reset;
   const R* threshold;
   std::size_t threshold_stride;
-  const R* base;    // constant input, [x][...], or null
+  const R* base;  // constant input, [x][...], or null
   std::size_t base_stride;
   R* v;         // [x][block]
   R* sent;      // net of what was sent, in thresholds; signed codes. [x][block]
