@@ -200,8 +200,8 @@ def test_a_cycle_runs_through_convolutions_pools_and_movements() -> None:
         ("conv", L.Conv2d(kernel, padding=1), "wide"), ("flip", L.Permute((0, 2, 1)), "conv"),
         ("sum", L.Add(), ("input", "flip")), ("n", L.LIF(0.5, decay=0.5, gain=1.0), "sum"),
     ]  # fmt: skip
-    found = sl.SpikingModel(graph, dtype="float64").run(x).spikes
-    v, sent, first = np.zeros((2, *shape)), [], np.indices(shape)
+    found: Any = sl.SpikingModel(graph, dtype="float64").run(x).spikes
+    v, sent = np.zeros((2, *shape)), list[Array]()
     one = sl.SpikingModel(
         [L.AvgPool2d(2), L.Upsample(2), L.Conv2d(kernel, padding=1), L.Permute((0, 2, 1))],
         dtype="float64",
@@ -216,7 +216,6 @@ def test_a_cycle_runs_through_convolutions_pools_and_movements() -> None:
         v = v - 0.5 * sent[-1]
     np.testing.assert_array_equal(found, sent)
     assert 0.1 < found.mean() < 0.9
-    del first
 
 
 def test_what_waits_for_all_steps_is_refused_in_a_cycle() -> None:
