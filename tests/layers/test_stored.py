@@ -216,6 +216,7 @@ def test_every_layer_can_be_saved(tmp_path: Path) -> None:
         "Layer",
         "Movement",
         "Neuron",
+        "PredictiveNeuron",
     }  # those from which others are derived cannot be saved
     relu = L.ReLU([1.0, 2.0, 3.0], levels=4)
     model = sl.SpikingModel([L.Affine(np.ones(3), np.arange(3.0)), relu])
@@ -275,6 +276,32 @@ def changed(path: Path, change: Any) -> None:
     change(header, arrays)
     with path.open("wb") as file:
         npz.write(file, header, arrays)
+
+
+def test_layers_of_version_0_19_have_the_names_and_the_bits_of_today(tmp_path: Path) -> None:
+    """Readouts were neurons whose threshold is never reached; synapses with delays were called `Delay`."""
+    rng = np.random.default_rng(2)
+    delayed = L.DelayedLinear(rng.normal(size=(5, 4)), rng.integers(0, 3, (5, 4)))
+    readout = L.LI(decay=0.75, gain=0.5, v_init=0.25)
+    model = sl.SpikingModel([delayed, L.LIF(0.5), L.Linear(rng.normal(size=(3, 5))), readout])
+    path = tmp_path / "m.spk"
+    model.save(path)
+
+    def age(header: Any, _arrays: Any) -> None:
+        first, *_, last = header["model"]["graph"]["nodes"]
+        first["layer"]["type"] = "Delay"
+        last["layer"]["type"] = "LIF"
+        fields = last["layer"]["fields"]
+        for name in ("drive", "tau_syn", "syn_decay", "syn_gain", "pull"):
+            del fields[name]
+        fields |= {"threshold": 1e30, "reset": "subtract", "v_reset": 0.0, "amplitude": 1.0, "code": "binary"}
+        fields |= {"levels": 1, "reset_delay": False, "strict": False}
+
+    changed(path, age)
+    old = sl.SpikingModel.load(path)
+    x = (rng.random((9, 2, 4)) < 0.5).astype(np.uint8)
+    np.testing.assert_array_equal(old.run(x).output, model.run(x).output)
+    assert [repr(n.layer) for n in old.graph] == [repr(n.layer) for n in model.graph]
 
 
 def node(header: Any, name: str) -> Any:

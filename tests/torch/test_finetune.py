@@ -63,7 +63,7 @@ def digits():
 @pytest.mark.parametrize("neuron", ["soft", "hard"])
 def test_converted_network_is_the_same_module(digits, neuron):
     images, _, x, _, model = digits
-    snn = sl.convert(model, images[:200], method="percentile", neuron=neuron, steps=8, delay=0,
+    snn = sl.convert(model, images[:200], method="percentile", neuron=sl.conversion.Neurons(neuron, delay=0), steps=8,
                      dtype="float64")  # fmt: skip
     module = st.from_spiking_model(snn)
     with torch.no_grad():
@@ -78,7 +78,7 @@ def test_converted_network_is_the_same_module(digits, neuron):
 
 def test_fine_tuning_makes_few_steps_enough(digits):
     images, labels, x, y, model = digits
-    snn = sl.convert(model, images[:200], method="percentile", neuron="soft", steps=2, delay=0)
+    snn = sl.convert(model, images[:200], method="percentile", neuron=sl.conversion.Neurons("soft", delay=0), steps=2)
     module = st.from_spiking_model(snn)
 
     def accuracy(model):

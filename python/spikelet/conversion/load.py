@@ -76,6 +76,8 @@ def read(
     if is_path or (onnx is not None and isinstance(ann, onnx.ModelProto)):
         return read_onnx(ann, shape, outputs=outputs, fixed=fixed, analog=analog)[0]
     _only_onnx(outputs, fixed)
+    if isinstance(ann, tuple) and len(ann) == 2 and isinstance(ann[0], Graph):  # of `read_onnx`
+        ann = ann[0]
     if isinstance(ann, Graph):
         graph = ann
     elif isinstance(ann, Sequence) and not isinstance(ann, bytes):

@@ -66,7 +66,6 @@ from spikelet.layers.neurons import (
     IF,
     LIF,
     Neuron,
-    PredictiveIF,
     ReLU,
 )
 from spikelet.layers.pools import (
@@ -82,6 +81,12 @@ from spikelet.layers.pools import (
     MaxPool1d,
     MaxPool2d,
     MaxPool3d,
+)
+from spikelet.layers.predictive import (
+    PredictiveActivation,
+    PredictiveIF,
+    PredictiveNeuron,
+    PredictivePair,
 )
 from spikelet.layers.resize import Resize
 
@@ -135,7 +140,10 @@ __all__ = [
     "Neuron",
     "Pad",
     "Permute",
+    "PredictiveActivation",
     "PredictiveIF",
+    "PredictiveNeuron",
+    "PredictivePair",
     "RMSNorm",
     "ReLU",
     "Reduce",

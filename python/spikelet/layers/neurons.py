@@ -13,21 +13,17 @@ from numpy.typing import NDArray
 from spikelet._util.checks import choice, fail, integer, numbers, require, scalar
 from spikelet._util.tensors import detached
 from spikelet.layers.base import Floats, Layer, Shape
-from spikelet.layers.graded import Activation
 
 __all__ = [
     "IF",
     "LIF",
     "Leak",
     "Neuron",
-    "PredictiveIF",
     "ReLU",
     "leaves_mean",
     "sizes_of",
 ]
 
-_MEAN_TOLERANCE = 1e-6
-_SCHEDULES = ("pace", "limit", "ceiling", "offset")  # of predictive neurons, by step
 _LEAST_SHARE = 1e-6  # of the sum of magnitudes: a sum of sizes below is 0, but for rounding
 
 
@@ -111,8 +107,7 @@ class Neuron(Layer):
         Subtract the threshold in the step after the spike, after the leak, as snnTorch's Leaky does by default. Only with
         ``reset="subtract"`` and binary spikes; a reset to a value a step later would give the same spikes.
     strict : bool
-        Spike only if the potential exceeds the threshold, not if it equals it. Only with binary spikes; not of
-        `PredictiveIF`.
+        Spike only if the potential exceeds the threshold, not if it equals it. Only with binary spikes.
     levels : int in 1 .. 8
         Number of spike sizes (threshold, threshold / 2, threshold / 4, ...); a neuron sends the largest that fits. More
         than 1 needs signed or differential spikes.
@@ -148,18 +143,14 @@ class Neuron(Layer):
                 what = type(getattr(self, argument)).__name__
                 fail(where, argument, what, "must be True or False", error=TypeError)
             self._set(argument, bool(getattr(self, argument)))
-        self._check_reset(where)
-        self._set("levels", integer(where, "levels", self.levels, 1, 8))
-        if self.levels > 1 and self.code == "binary":
-            fail(where, "levels", self.levels, 'must be 1 with code="binary"')
-
-    def _check_reset(self, where: str) -> None:
-        """Check `reset_delay` and `strict` against the other arguments."""
         if self.reset_delay and (self.reset != "subtract" or self.code != "binary"):
             rule = 'must be False unless reset="subtract" and code="binary"'
             fail(where, "reset_delay", True, rule)
         if self.strict and self.code != "binary":
             fail(where, "strict", True, 'must be False unless code="binary"')
+        self._set("levels", integer(where, "levels", self.levels, 1, 8))
+        if self.levels > 1 and self.code == "binary":
+            fail(where, "levels", self.levels, 'must be 1 with code="binary"')
 
     @property
     def waits(self) -> bool:
@@ -251,173 +242,6 @@ class LIF(Leak, Neuron):
             fail(where, "code", self.code, rule)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class PredictiveIF(Neuron):
-    """An integrate-and-fire neuron that spikes according to an estimate of its mean input.
-
-    Early input misleads an `IF` neuron: it cannot take back spikes that it sent too soon, which affects deep networks
-    most. This neuron compares the number of spikes it has sent with an estimate from the sum S of its input so far
-    (starting at `v_init`): at step t it spikes if ``pace[t] * S - sent >= limit[t]``, where `sent` counts its spikes.
-    With ``pace = 1 / threshold`` and ``limit = 1/2`` it is an `IF` with reset by subtraction that starts at half its
-    threshold. `spikelet.conversion` fits pace and limit to the network. Spikes are binary; time and memory are those of
-    an `IF` with two states.
-
-    With `sizes`, spikes stay binary, but the steps of a run have different weights: one of step t counts ``sizes[t]``, in
-    the input sum S (``S += sizes[t] * input``), in `sent`, and in all means over the steps. Early, large spikes and late,
-    small ones code a number in as few steps as its digits. A spike at a step of negative size subtracts from `sent`; a
-    neuron sends it if ``sent - pace[t] * S >= limit[t]``. All neurons of a model must have the same sizes.
-
-    With ``code="signed"``, a unit is a pair of neurons, whose spikes are binary too: the ON neuron spikes if the estimate
-    ``clip(pace[t] * S + offset[t], 0, ceiling[t])`` is at least ``limit[t]`` ahead of `sent`, the OFF neuron if it is at least as far
-    behind. A spike of the OFF neuron cancels one of the ON neuron at the same step; in arrays it is a -1.
-
-    Such a pair has `levels` sizes of spikes: those of a step are ``sizes[t]``, and each next one is `level_ratio` times the one
-    before. It sends the size nearest to the remaining difference, and none if this is less than ``limit[t]`` times the
-    smallest size. Receivers multiply by the size: an addition with a shift if the ratio is 1/2, else a product.
-
-    With `activation`, the neuron follows a function f of its estimate: it compares ``scale * f(pace[t] * S + offset[t])``
-    with `sent` in place of ``pace[t] * S``. OFF spikes, or spikes of negative size, make negative values of f possible.
-
-    Parameters
-    ----------
-    pace, limit : array-like, [T] or [T, channels]
-        An infinite limit suppresses spikes at that step. Limits of pairs are positive.
-    sizes : array-like, [T], optional
-        Weights of the steps, none of them 0, whose mean is 1; by default all are 1. Those of pairs are positive.
-    ceiling : array-like, [T] or [T, channels], optional
-        Largest `sent` at which the neuron may still spike, for bounded activations; largest ``-sent`` at steps of negative
-        size. The greatest estimate that pairs follow. Not with `activation`, which has bounds of its own.
-    activation : Activation, optional
-        The function f; by default none.
-    level_ratio : float
-        Ratio of successive sizes of spikes, between 0 and 1, if there are several `levels`.
-    offset : array-like, [T] or [T, channels], optional
-        Only of pairs, or with `activation`; 0 by default.
-    scale : float or [channels], optional
-        Target of `sent` where f is 1; only with `activation`, and then 1 by default. With ``T / amplitude`` the mean
-        output follows f.
-
-    All other parameters are those of `IF`; `threshold` is used in reports only.
-    """
-
-    pace: Any = field(default=None, kw_only=True)
-    limit: Any = field(default=None, kw_only=True)
-    sizes: Any = field(default=None, kw_only=True)
-    ceiling: Any = field(default=None, kw_only=True)
-    activation: Activation | None = field(default=None, kw_only=True)
-    offset: Any = field(default=None, kw_only=True)
-    scale: Any = field(default=None, kw_only=True)
-    level_ratio: float = field(default=0.5, kw_only=True)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        where = self._name()
-        self._check_activation(where)
-        ratio = numbers(where, "level_ratio", self.level_ratio, dimensions=0)
-        if not 0 < ratio < 1:
-            fail(where, "level_ratio", float(ratio), "must lie between 0 and 1")
-        self._set("level_ratio", float(ratio))
-        for argument in _SCHEDULES:
-            given = detached(where, argument, getattr(self, argument))
-            if given is None and argument in ("ceiling", "offset"):
-                continue
-            array = numbers(where, argument, given, dimensions=2)
-            if array.ndim == 0 or array.size == 0:
-                rule = "must be [steps] or [steps, channels]"
-                fail(where, argument, array.shape, rule, got="shape")
-            self._set(argument, np.array(array))
-        for argument in ("pace", "offset"):
-            if getattr(self, argument) is not None:
-                require(where, argument, getattr(self, argument).ravel(), "finite")
-        if self.sizes is not None:
-            sizes = numbers(where, "sizes", detached(where, "sizes", self.sizes))
-            if sizes.ndim != 1 or sizes.size == 0:
-                fail(where, "sizes", sizes.shape, "must be [steps]", got="shape")
-            require(where, "sizes", sizes, "finite")
-            if not sizes.all():
-                fail(where, "sizes", 0.0, "must not be 0")
-            if not np.cumsum(sizes).all():  # means so far are divided by it
-                fail(where, "sizes", 0.0, "must not add up to 0 at any step", got="sum")
-            if abs(sizes.mean() - 1) > _MEAN_TOLERANCE:
-                fail(where, "sizes", float(sizes.mean()), "must have the mean 1", got="mean")
-            self._set("sizes", np.array(sizes))
-        lengths = {
-            name: len(getattr(self, name))
-            for name in (*_SCHEDULES, "sizes")
-            if getattr(self, name) is not None
-        }
-        if len(set(lengths.values())) > 1:
-            rule = "must have the same number of steps"
-            fail(where, " and ".join(lengths), tuple(lengths.values()), rule, got="lengths")
-        if self.code == "differential" or self.reset != "subtract":
-            rule = 'must be "binary" or "signed", and "subtract"'
-            fail(where, "code and reset", (self.code, self.reset), rule)
-        if self.code == "signed":
-            if self.sizes is not None:
-                require(where, "sizes", self.sizes, "> 0")
-            if not (self.limit > 0).all():  # both neurons would spike at once
-                fail(where, "limit", float(np.nanmin(self.limit)), "must be > 0 for pairs")
-            if self.offset is None:
-                self._set("offset", np.zeros(self.steps))
-
-    def _check_reset(self, where: str) -> None:
-        if self.reset_delay or self.strict:
-            rule = "must be False: it has limits for each step"
-            fail(where, "reset_delay and strict", True, rule)
-
-    def _check_activation(self, where: str) -> None:
-        if self.activation is None:
-            without = ("scale",) if self.code == "signed" else ("offset", "scale")
-            for argument in without:
-                if getattr(self, argument) is not None:
-                    rule = "must not be given without an activation"
-                    fail(where, argument, getattr(self, argument), rule)
-            return
-        if not isinstance(self.activation, Activation):
-            rule = "must be a layer such as Activation('silu')"
-            fail(where, "activation", self.activation, rule)
-        if self.ceiling is not None:
-            rule = "must not be given with an activation, which has bounds of its own"
-            fail(where, "ceiling", self.ceiling, rule)
-        given = detached(where, "scale", 1.0 if self.scale is None else self.scale)
-        scale = numbers(where, "scale", given)
-        require(where, "scale", scale.ravel(), "finite")
-        self._set("scale", np.array(scale) if scale.ndim else float(scale))
-
-    def _shape(self, where: str, shapes: list[Shape]) -> Shape:
-        shape = super()._shape(where, shapes)
-        for argument in _SCHEDULES:
-            array = getattr(self, argument)
-            if array is not None and array.ndim == 2 and array.shape[1] != shape[0]:
-                rule = f"must be [steps] or [steps, {shape[0]}]"
-                fail(where, argument, array.shape, rule, got="shape")
-        if np.ndim(self.scale) and len(self.scale) != shape[0]:
-            rule = f"must be one number or {shape[0]} numbers"
-            fail(where, "scale", self.scale.shape, rule, got="shape")
-        if self.activation is not None:
-            self.activation.output_shape(shapes)
-        return shape
-
-    @property
-    def steps(self) -> int:
-        """The number of steps T that pace and limit are made for."""
-        return len(self.pace)
-
-    @property
-    def first_step(self) -> int:
-        """The first step at which a neuron may spike; earlier limits are infinite."""
-        return int(np.isfinite(np.reshape(self.limit, (self.steps, -1))).any(1).argmax())
-
-    @property
-    def by_channel(self) -> bool:
-        """Whether the steps or the activation differ between channels."""
-        own = any(np.ndim(getattr(self, name)) > 1 for name in _SCHEDULES)
-        f = self.activation
-        values = () if f is None else (self.scale, f.alpha, f.beta)
-        return own or any(np.ndim(v) > 0 for v in values)
-
-
-
 def leaves_mean(sizes: Floats | None, delay: int) -> bool:
     """Return whether a mean over the steps from `delay` on exists: what is left of the sizes does not add up to 0."""
     if sizes is None:
@@ -437,7 +261,7 @@ def sizes_of(where: str, layers: Mapping[str, Layer]) -> Floats | None:
     found, first = None, ""
     for name, layer in layers.items():
         if isinstance(layer, (Neuron, Leak)):
-            own = layer.sizes if isinstance(layer, PredictiveIF) else None
+            own = getattr(layer, "sizes", None)  # of a `PredictiveNeuron`
             same = own is found or (
                 own is not None and found is not None and np.array_equal(own, found)
             )

@@ -8,7 +8,8 @@ from typing import Any
 from spikelet._util.checks import fail
 from spikelet.layers.graph import Graph
 from spikelet.layers.leaky import LI
-from spikelet.layers.neurons import Neuron, PredictiveIF
+from spikelet.layers.neurons import Neuron
+from spikelet.layers.predictive import PredictiveNeuron
 
 __all__ = ["check_schedules", "check_stop", "neurons_of", "recorded"]
 
@@ -97,5 +98,5 @@ def check_schedules(where: str, graph: Graph, steps: int) -> None:
     """Check that the schedules of predictive neurons are made for this number of steps."""
     for name in neurons_of(graph):
         layer = graph[name].layer
-        if isinstance(layer, PredictiveIF) and layer.steps != steps:
+        if isinstance(layer, PredictiveNeuron) and layer.steps != steps:
             fail(where, "steps", steps, f"must be {layer.steps}, which '{name}' was made for")

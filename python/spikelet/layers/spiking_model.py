@@ -23,7 +23,8 @@ from spikelet.layers.delay import Delay
 from spikelet.layers.graph import Graph, LayerLike
 from spikelet.layers.inputs import Inputs, Presented, arrays_of, present
 from spikelet.layers.movement import Movement, Upsample
-from spikelet.layers.neurons import Neuron, PredictiveIF, leaves_mean, sizes_of
+from spikelet.layers.neurons import Neuron, leaves_mean, sizes_of
+from spikelet.layers.predictive import PredictiveNeuron
 from spikelet.layers.run_arguments import check_schedules, check_stop, neurons_of, recorded
 from spikelet.layers.spiking_result import Operations, SpikingResult
 from spikelet.layers.stopping import Stopping
@@ -76,7 +77,7 @@ class SpikingModel(Sealed):
     """
 
     graph: Graph
-    sizes: NDArray[np.float64] | None  # of spikes at each step; see `PredictiveIF`
+    sizes: NDArray[np.float64] | None  # of spikes at each step; see `PredictiveNeuron`
     dtype: Literal["float32", "float64", "int16"]
     input_scale: float
     threads = Setting(lambda where, name, value: integer(where, name, value, 1))
@@ -243,7 +244,7 @@ class SpikingModel(Sealed):
                 continue
             seen.add(name)
             node = self.graph[name]
-            if isinstance(node.layer, PredictiveIF):
+            if isinstance(node.layer, PredictiveNeuron):
                 silent = max(silent, node.layer.first_step)
             elif not isinstance(node.layer, Neuron):
                 sources += node.inputs
@@ -410,7 +411,7 @@ def _check_single(where: str, layer: Layer) -> None:
         array = np.asarray(value)
         if array.dtype != np.float64:
             continue
-        finite = array[np.isfinite(array)]  # limits of a `PredictiveIF` may be infinite
+        finite = array[np.isfinite(array)]  # limits of a `PredictiveNeuron` may be infinite
         representable(where, name, finite, np.dtype(np.float32))
         smallest = np.finfo(np.float32).tiny
         tiny = array[(array > 0) & (array < smallest)]

@@ -19,8 +19,9 @@ from spikelet.layers.graph import Graph, Node, Shapes
 from spikelet.layers.leaky import ALIF, LI, Synaptic
 from spikelet.layers.linear import Add, Affine, Concat, Constant, Linear
 from spikelet.layers.movement import Flatten, Movement, Reshape, Upsample
-from spikelet.layers.neurons import IF, LIF, Leak, Neuron, PredictiveIF, ReLU
+from spikelet.layers.neurons import IF, LIF, Leak, Neuron, ReLU
 from spikelet.layers.pools import Pool
+from spikelet.layers.predictive import PredictiveNeuron
 from spikelet.layers.resize import Resize
 from spikelet.layers.to_core_graded import graded
 from spikelet.layers.to_core_linear import (
@@ -37,6 +38,9 @@ from spikelet.layers.views import Extent, View, Views, extent_of
 __all__ = ["Lowered", "Source", "add_source", "extent_of", "lower", "to_core"]
 
 _NONE = np.zeros(0)
+# What the core's neurons get without a schedule; see `PredictiveNeuron.schedule`.
+_ARRAYS = dict.fromkeys(("pace", "limit", "ceiling", "offset", "alpha", "beta", "scale"), _NONE)
+_UNSCHEDULED: dict[str, Any] = {"activation": None, "level_ratio": 0.5, **_ARRAYS}
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ class Source:
         Channels, height and width as the core holds them; by default those of the shape. They may differ behind a layer
         that keeps the order of values.
     sizes : array, [T], optional
-        Of spikes at each step, as of `PredictiveIF`.
+        Of spikes at each step, as of `PredictiveNeuron`.
     """
 
     form: str = "constant"
@@ -260,7 +264,7 @@ def _dynamics(layer: Neuron | LI) -> tuple[str, list[Any]] | None:
         reset = {"zero": "value"}.get(layer.reset, layer.reset)
         v_reset = layer.v_reset
         later = layer.strict and layer.reset == "subtract" and not layer.reset_delay
-        plain = isinstance(layer, (IF, LIF, PredictiveIF)) and not later and reset != "none"
+        plain = isinstance(layer, (IF, LIF, PredictiveNeuron)) and not later and reset != "none"
         if plain and np.ndim(decay) == np.ndim(gain) == np.ndim(v_reset) == 0 and np.all(drive == 0):
             return None
     synapse = layer.synapse() if isinstance(layer, Synaptic) and layer.has_synapse else (None,) * 3
@@ -271,8 +275,9 @@ def _dynamics(layer: Neuron | LI) -> tuple[str, list[Any]] | None:
 
 def _neuron(views: Views, layer: Neuron | LI, view: View) -> View:
     spikes = isinstance(layer, Neuron)
+    predictive = layer if isinstance(layer, PredictiveNeuron) else None
     by_channel = (spikes and np.ndim(layer.amplitude) > 0) or (
-        isinstance(layer, PredictiveIF) and layer.by_channel
+        predictive is not None and predictive.by_channel
     )
     own = any(np.shape(getattr(layer, name)) == (view.shape[0],) for name in layer._per_value)
     # An image stays one behind `Flatten` where it can.
@@ -282,9 +287,7 @@ def _neuron(views: Views, layer: Neuron | LI, view: View) -> View:
         from_, extent = views.in_order(view)
     dynamics = _dynamics(layer)
     decay, gain = layer.coefficients() if dynamics is None else (1.0, 1.0)
-    pace, limit, ceiling, offset = _schedules(layer, extent[0])
-    follows = layer.activation if isinstance(layer, PredictiveIF) else None
-    alpha, beta = (_NONE, _NONE) if follows is None else follows.parameters()
+    schedule = {} if predictive is None else predictive.schedule(extent[0])
     number = views.core.neuron(
         from_,
         extent,
@@ -298,30 +301,9 @@ def _neuron(views: Views, layer: Neuron | LI, view: View) -> View:
         is_signed=spikes and layer.code != "binary",
         differential=spikes and layer.code == "differential",
         levels=layer.levels if spikes else 1,
-        pace=pace,
-        limit=limit,
-        ceiling=ceiling,
-        activation=None if follows is None else follows.function,
-        alpha=alpha,
-        beta=beta,
-        offset=offset,
-        scale=_NONE if follows is None else np.ravel(layer.scale),  # type: ignore[attr-defined]  # a layer with a scale
-        level_ratio=layer.level_ratio if isinstance(layer, PredictiveIF) else 0.5,
         later=spikes and layer.reset_delay,
         strict=spikes and layer.strict,
         dynamics=dynamics,
+        **{**_UNSCHEDULED, **schedule},
     )
     return views.add(number, extent, view.shape)
-
-
-def _schedules(layer: Neuron | LI, channels: int) -> list[Any]:
-    """Return pace, limit, ceiling and offset for each step and channel; empty if the neuron has none."""
-    if not isinstance(layer, PredictiveIF):
-        return [_NONE] * 4
-    offset = layer.offset
-    if layer.activation is not None and offset is None:
-        offset = np.zeros(layer.steps)
-    return [
-        _NONE if a is None else np.broadcast_to(a.reshape(layer.steps, -1), (layer.steps, channels))
-        for a in (layer.pace, layer.limit, layer.ceiling, offset)
-    ]

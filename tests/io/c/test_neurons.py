@@ -96,8 +96,7 @@ FALLING = 0.6 ** np.arange(STEPS)
 def test_pairs(dtype: Any, bounded: bool, levels: int, tmp_path: Path) -> None:
     def fire(seed: int) -> L.Layer:
         rng = np.random.default_rng(seed)
-        return L.PredictiveIF(
-            code="signed",
+        return L.PredictivePair(
             levels=levels,
             level_ratio=0.7 if levels > 4 else 0.5,
             pace=rng.uniform(0.5, 1.5, (STEPS, 8)),
@@ -122,11 +121,9 @@ def test_pairs(dtype: Any, bounded: bool, levels: int, tmp_path: Path) -> None:
     same_bits(tmp_path, sl.SpikingModel(graph, dtype=dtype, threads=1), inputs(), STEPS)
 
 
-@pytest.mark.parametrize("code", ["binary", "signed"])
 @pytest.mark.parametrize("function", sorted(FOLLOWED))
-def test_neurons_that_follow_an_activation(function: str, code: Any, tmp_path: Path) -> None:
+def test_pairs_that_follow_an_activation(function: str, tmp_path: Path) -> None:
     """The program evaluates the functions of the engine, to the last bit."""
-    sizes = SIZES if code == "binary" else FALLING
 
     def fire(seed: int) -> L.Layer:
         rng = np.random.default_rng(seed)
@@ -136,14 +133,13 @@ def test_neurons_that_follow_an_activation(function: str, code: Any, tmp_path: P
         }
         if function == "clip":
             given = {"alpha": rng.uniform(-1, -0.5, 8), "beta": rng.uniform(0.5, 1, 8)}
-        return L.PredictiveIF(
+        return L.PredictiveActivation(
             pace=rng.uniform(0.1, 0.9, (STEPS, 8)),
             offset=rng.normal(0, 0.5, (STEPS, 8)),
             limit=rng.uniform(0.1, 0.6, (STEPS, 8)),
             amplitude=rng.uniform(0.3, 0.6, 8),
             scale=rng.uniform(5, 9, 8),
-            sizes=sizes / sizes.mean(),
-            code=code,
+            sizes=FALLING / FALLING.mean(),
             activation=L.Activation(function, **given),
         )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,22 +34,31 @@ def correct_weights(site: Site) -> dict[str, Layer]:
     dict of str to Layer
         The corrected layers by name; may be empty.
     """
-    found = {n: site.layer_of(n) for n in site.linear}
-    names = [n for n in site.linear if _of_one_group(found[n])]
-    layers: list[Any] = [found[n] for n in names]
+    names = [n for n in site.linear if _of_one_group(site.graph[n].layer)]
+    layers: list[Any] = [site.graph[n].layer for n in names]
+    sources = [site.graph[n].inputs[0] for n in names]
     sizes = [_features(layer) for layer in layers]
     twice = len(set(names)) < len(names)  # a layer that is added to itself
     if not names or twice or sum(sizes) > _FEATURES or site.exact:
         return {}
     total = sum(sizes) + 1
-    values = sum(math.prod(site.shape_of(site.inputs_of(n)[0])) for n in names)
+    values = sum(math.prod(site.shapes[n]) for n in sources)
     samples = min(site.count, max(_FEWEST, _INPUTS // values))
     place = site.place(samples, -(-_ROWS_EACH * total // samples))
     missing = site.potentials(place) - site.mean_current(place)
-    inputs = [site.means(site.inputs_of(n)[0], place) for n in names]
-    gram = np.zeros((total, total))
-    mixed = np.zeros((total, missing.shape[1]))
-    for rows, wanted in _rows(layers, inputs, missing, place.positions):
+    channels, positions = missing.shape[1:]
+    inputs = [site.means(n, place) for n in sources]
+    gram, mixed = np.zeros((total, total)), np.zeros((total, channels))
+    batch = max(1, _VALUES // (positions * total))
+    for first in range(0, len(missing), batch):
+        part = slice(first, first + batch)
+        wanted = np.moveaxis(missing[part], 1, -1).reshape(-1, channels)
+        columns = [
+            _unfold(layer, x[part], place.positions)
+            for layer, x in zip(layers, inputs, strict=True)
+        ]
+        # Sums in float32 would depend on the size of a batch.
+        rows = np.concatenate([*columns, np.ones((len(wanted), 1))], axis=1, dtype=np.float64)
         gram += rows.T @ rows
         mixed += rows.T @ wanted
     scale = np.trace(gram) / total
@@ -73,25 +81,6 @@ def _of_one_group(layer: Layer) -> bool:
 
 def _features(layer: Conv2d | Linear) -> int:
     return math.prod(layer.weight.shape[1:])
-
-
-def _rows(
-    layers: Sequence[Conv2d | Linear],
-    inputs: Sequence[Floats],
-    missing: Floats,
-    positions: NDArray[np.int64] | None,
-) -> Iterator[tuple[Floats, Floats]]:
-    total = sum(_features(layer) for layer in layers) + 1
-    batch = max(1, _VALUES // (missing.shape[2] * total))
-    for first in range(0, len(missing), batch):
-        part = slice(first, first + batch)
-        columns = [
-            _unfold(layer, x[part], positions) for layer, x in zip(layers, inputs, strict=True)
-        ]
-        wanted = np.moveaxis(missing[part], 1, -1).reshape(-1, missing.shape[1])
-        columns.append(np.ones((len(wanted), 1)))
-        # Sums in float32 would depend on the size of a batch.
-        yield np.concatenate(columns, axis=1, dtype=np.float64), wanted
 
 
 def _unfold(layer: Conv2d | Linear, x: Floats, positions: NDArray[np.int64] | None) -> Floats:

@@ -16,7 +16,7 @@ from spikelet.io.c.source import Interface
 from spikelet.io.c.values import VALUES
 from spikelet.layers.graph import Graph
 from spikelet.layers.linear import Linear
-from spikelet.layers.neurons import PredictiveIF
+from spikelet.layers.predictive import PredictiveNeuron
 from spikelet.layers.spiking_model import SpikingModel
 
 __all__ = [
@@ -69,7 +69,7 @@ def form_of(
         form = "sequence" if steps is None and not hasattr(model, "steps") else "constant"
     choice(where, "form", form, *FORMS)
     layers = (model.graph[name].layer for name in model.neurons)
-    fixed = {layer.steps for layer in layers if isinstance(layer, PredictiveIF)}
+    fixed = {layer.steps for layer in layers if isinstance(layer, PredictiveNeuron)}
     if steps is None:
         steps = getattr(model, "steps", None) if form == "constant" else next(iter(fixed), None)
     if steps is None and form == "constant":

@@ -90,18 +90,6 @@ class FlatGraph:
             fail(where, argument, name, f"must name a node{hint}")
         return found
 
-    def reader(self, name: str) -> str | None:
-        """Return a node that makes something of the output of this one, or None if it leads to outputs only."""
-        waiting = [name]
-        while waiting:
-            before = waiting.pop()
-            for source, after in self.edges:
-                if source == before:
-                    if self.nodes[after].kind not in ("Input", "Output"):
-                        return after
-                    waiting.append(after)
-        return None
-
 
 @dataclass
 class _Parts:

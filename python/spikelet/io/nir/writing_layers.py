@@ -25,7 +25,7 @@ Array = NDArray[Any]
 _CONVOLUTIONS: dict[int, type[Any]] = {1: L.Conv1d, 2: L.Conv2d}  # by their number of axes
 _MEANS: dict[int, type[Any]] = {1: L.AvgPool1d, 2: L.AvgPool2d}
 _MAXIMA = (L.MaxPool1d, L.MaxPool2d, L.MaxPool3d, L.AdaptiveMaxPool1d, L.AdaptiveMaxPool2d, L.AdaptiveMaxPool3d)  # fmt: skip
-_NEURONS = (L.IF, L.LIF, L.CubaLIF, L.LI, L.ALIF, L.PredictiveIF)  # of which the last two are refused
+_NEURONS = (L.IF, L.LIF, L.CubaLIF, L.LI)
 _IN_PARTS = (
     "write the parts before and behind it as graphs of their own, and apply the layer between them"
 )
@@ -171,7 +171,7 @@ class Writer:
                 for name in node.inputs
             ]
             before = [shapes[name] for name in node.inputs]
-            row = _ROWS.get(type(node.layer), _refused)
+            row = _ROWS.get(type(node.layer), _neuron if isinstance(node.layer, L.Neuron) else _refused)
             place = Place(node.name, node.layer, sources, before, shapes[node.name])
             wires[node.name] = row(self, place)
         for source in set(later.values()):

@@ -13,7 +13,7 @@ from spikelet._util.extras import extra
 from spikelet.conversion.building import refuse
 from spikelet.io.nir.equations import Floats, Mode, crossing, step_of
 from spikelet.io.nir.writing_readers import READERS, Reader
-from spikelet.layers import ALIF, Neuron, PredictiveIF
+from spikelet.layers import ALIF, Neuron, PredictiveNeuron
 
 __all__ = ["Cell", "Neurons", "cell_of", "full"]
 
@@ -81,7 +81,7 @@ def cell_of(layer: Any, shape: tuple[int, ...], where: str) -> tuple[Cell, Float
         If NIR has no such neurons.
     """
     where = f"{where} ({type(layer).__name__})"
-    if isinstance(layer, PredictiveIF):
+    if isinstance(layer, PredictiveNeuron):
         what = "spikes by a schedule that was fitted for a number of steps, which NIR does not have"
         refuse(where, what, 'convert with neuron="soft"')
     if isinstance(layer, ALIF):

@@ -123,4 +123,4 @@ def test_hybrids_keep_the_activation_of_the_ann() -> None:
     model = sl.convert(network("mish"), samples(1), steps=16)
     mixed = sl.conversion.hybrid(model, model.ann, keep=["activation3"])
     assert isinstance(mixed["activation3"].layer, L.Activation)
-    assert isinstance(mixed["activation1"].layer, L.PredictiveIF)
+    assert isinstance(mixed["activation1"].layer, L.PredictiveActivation)

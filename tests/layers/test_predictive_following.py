@@ -1,15 +1,14 @@
-"""Pairs, and neurons that follow an activation: against a slow reference, spike for spike; levels, threads, types and files."""
+"""Pairs, also of an activation: against a slow reference, spike for spike; levels, threads, types and files."""
 
 from __future__ import annotations
 
 import copy
 import os
 import pickle
-import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
@@ -21,32 +20,30 @@ from spikelet._core import available_simd_levels
 from spikelet.conversion.activations import FOLLOWED
 from spikelet.layers.graded import FUNCTIONS
 
+Pair: TypeAlias = L.PredictivePair | L.PredictiveActivation
+
 STEPS, CHANNELS = 12, 5
-NAME = "predictiveif0"
 RNG = np.random.default_rng(11)
 FALLING = 0.8 ** np.arange(STEPS)
-ALTERNATING = FALLING * np.where(np.arange(STEPS) % 2, -1, 1)
-FEW = np.array([4.0, -2.0, 2.5, -1.0])
 
 
 def neuron(
     function: str | None,
     rng: np.random.Generator,
-    code: Any = "binary",
     *,
     by_channel: bool = False,
     levels: int = 1,
-) -> L.PredictiveIF:
+) -> Pair:
     """Return neurons with random parameters; without a function, pairs that are bounded if `by_channel`."""
     amplitude = rng.uniform(0.4, 0.8, CHANNELS)
     scale = STEPS / amplitude
-    sizes = ALTERNATING if code == "binary" else FALLING
-    sizes = sizes / sizes.mean()
+    sizes = FALLING / FALLING.mean()
     given: dict[str, Any] = {}
     for name, value in zip(("alpha", "beta"), FUNCTIONS[function or "tanh"], strict=True):
         if value is not None and by_channel:
             given[name] = value + rng.uniform(0.01, 0.05, CHANNELS)
     own = scale if function is None else 1.0
+    kind: Any = L.PredictiveActivation if function else L.PredictivePair
     others: dict[str, Any] = (
         {"activation": L.Activation(function, **given), "scale": scale} if function else {}
     )
@@ -54,32 +51,30 @@ def neuron(
         others["ceiling"] = np.broadcast_to(
             scale * rng.uniform(0.5, 1.5, CHANNELS), (STEPS, CHANNELS)
         )
-    return L.PredictiveIF(
-        code=code,
+    pair: Pair = kind(
         levels=levels,
         level_ratio=0.7 if levels > 4 else 0.5,
         amplitude=amplitude,
         pace=own * rng.uniform(0.6, 1.4, (STEPS, CHANNELS)) / np.cumsum(sizes)[:, None],
         offset=own * rng.normal(0, 0.2, (STEPS, CHANNELS)),
-        limit=(0.4 if code == "binary" else 0.6) * np.abs(sizes)[:, None] + rng.uniform(0, 0.05, (STEPS, CHANNELS)),
+        limit=0.6 * np.abs(sizes)[:, None] + rng.uniform(0, 0.05, (STEPS, CHANNELS)),
         sizes=sizes,
         **others,
-    )  # fmt: skip
+    )
+    return pair
 
 
-def aim_of(layer: L.PredictiveIF, t: int, c: int, total: float) -> float:
+def aim_of(layer: Pair, t: int, c: int, total: float) -> float:
     """Return what a neuron of channel c is to have sent by step t."""
     z = layer.pace[t, c] * total + layer.offset[t, c]
-    if layer.activation is not None:
+    if isinstance(layer, L.PredictiveActivation):
         wide = np.full((1, CHANNELS), z)
         return float(layer.scale[c] * layer.activation.of(wide)[0, c])
     return float(min(max(z, 0.0), np.inf if layer.ceiling is None else layer.ceiling[t, c]))
 
 
-def spike_of(layer: L.PredictiveIF, t: int, c: int, ahead: float) -> float:
+def spike_of(layer: Pair, t: int, c: int, ahead: float) -> float:
     """Return the size of the spike, in sizes of the step, of a neuron that is so far from what it is to have sent."""
-    if layer.code == "binary":
-        return float(ahead * np.sign(layer.sizes[t]) >= layer.limit[t, c])
     for level in range(layer.levels):
         size, smallest = (layer.level_ratio**k for k in (level, layer.levels - 1))
         nearer = 0 if size == smallest else (1 + layer.level_ratio) / 2 * size * layer.sizes[t]
@@ -89,7 +84,7 @@ def spike_of(layer: L.PredictiveIF, t: int, c: int, ahead: float) -> float:
     return 0.0
 
 
-def reference(layer: L.PredictiveIF, x: NDArray[np.float64]) -> NDArray[np.float64]:
+def reference(layer: Pair, x: NDArray[np.float64]) -> NDArray[np.float64]:
     """Spikes for a constant input [B, C], one neuron and step after the other."""
     spikes = np.zeros((layer.steps, *x.shape))
     for b, c in np.ndindex(*x.shape):
@@ -101,34 +96,35 @@ def reference(layer: L.PredictiveIF, x: NDArray[np.float64]) -> NDArray[np.float
     return spikes
 
 
-@pytest.mark.parametrize("code", ["binary", "signed"])
 @pytest.mark.parametrize("function", sorted(FOLLOWED))
-def test_spikes_are_those_of_a_slow_reference(function: str, code: Any) -> None:
+def test_spikes_are_those_of_a_slow_reference(function: str) -> None:
     for by_channel in (False, True):
-        check_against_reference(neuron(function, RNG, code, by_channel=by_channel))
+        check_against_reference(neuron(function, RNG, by_channel=by_channel))
 
 
 @pytest.mark.parametrize("function", sorted(FOLLOWED))
 def test_pairs_of_several_sizes_are_those_of_a_slow_reference(function: str) -> None:
-    check_against_reference(neuron(function, RNG, "signed", levels=4))
+    check_against_reference(neuron(function, RNG, levels=4))
 
 
 @pytest.mark.parametrize("levels", [1, 2, 4, 6])
 @pytest.mark.parametrize("bounded", [False, True])
 def test_pairs_follow_their_estimate_between_0_and_the_ceiling(bounded: bool, levels: int) -> None:
-    layer = neuron(None, RNG, "signed", by_channel=bounded, levels=levels)
+    layer = neuron(None, RNG, by_channel=bounded, levels=levels)
+    assert isinstance(layer, L.PredictivePair)
     assert (layer.ceiling is None) != bounded
     check_against_reference(layer)
 
 
-def check_against_reference(layer: L.PredictiveIF) -> None:
+def check_against_reference(layer: Pair) -> None:
     x = RNG.normal(0, 1.5, (17, CHANNELS))
     model = sl.SpikingModel([layer], dtype="float64", threads=1)
-    result = model.run(x, STEPS, record=[NAME, f"{NAME}.v"])
+    (name,) = model.neurons
+    result = model.run(x, STEPS, record=[name, f"{name}.v"])
     wanted = reference(layer, x)
-    np.testing.assert_allclose(result[NAME], wanted, rtol=1e-12)
+    np.testing.assert_allclose(result[name], wanted, rtol=1e-12)
     assert 0.1 < (wanted != 0).mean() < (0.99 if layer.levels == 1 else 1.01)
-    assert (wanted < 0).any() == (layer.code == "signed")
+    assert (wanted < 0).any()
     assert layer.levels == 1 or len(np.unique(np.abs(wanted))) == layer.levels + 1
     sent = np.tensordot(layer.sizes, wanted, 1)
     np.testing.assert_allclose(result.output, sent / STEPS * layer.amplitude, atol=1e-12)
@@ -136,36 +132,36 @@ def check_against_reference(layer: L.PredictiveIF) -> None:
         [aim_of(layer, STEPS - 1, c, layer.sizes.sum() * x[b, c]) - sent[b, c] for c in range(CHANNELS)]
         for b in range(len(x))
     ]  # fmt: skip
-    np.testing.assert_allclose(result[f"{NAME}.v"][-1], left, atol=1e-9)
+    np.testing.assert_allclose(result[f"{name}.v"][-1], left, atol=1e-9)
 
 
-def test_without_parameters_a_neuron_follows_the_identity_of_sizes() -> None:
-    """Offset 0 and scale 1 are the defaults; a clip without limits leaves the neuron as it is without an activation."""
-    plain = {"pace": np.linspace(1, 2, 4), "limit": np.full(4, 0.4), "sizes": FEW * 4 / FEW.sum()}
+def test_a_clip_at_0_is_the_relu_of_a_pair() -> None:
+    """Offset 0 and scale 1 are the defaults."""
+    plain = {"pace": np.linspace(1, 2, 4), "limit": np.full(4, 0.4), "sizes": [1.6, 1.2, 0.8, 0.4]}
     x = RNG.normal(0, 1, (50, 3)).astype(np.float32)
-    a = sl.SpikingModel([L.PredictiveIF(**plain)]).run(x, 4, record=NAME)
-    b = sl.SpikingModel([L.PredictiveIF(**plain, activation=L.Activation("clip"))]).run(
-        x, 4, record=NAME
-    )
-    assert np.array_equal(a[NAME], b[NAME])
-    assert a[NAME].any()
+    relu = L.Activation("clip", 0.0)
+    found = [
+        sl.SpikingModel([("n", layer, "input")]).run(x, 4, record="n")["n"]
+        for layer in (L.PredictivePair(**plain), L.PredictiveActivation(**plain, activation=relu))
+    ]
+    assert np.array_equal(*found)
+    assert found[0].any()
 
 
 def model_of(
     dtype: Any,
     threads: int = 1,
     function: str | None = "silu",
-    code: Any = "signed",
     levels: int = 1,
 ) -> sl.SpikingModel:
     rng = np.random.default_rng(2)
     return sl.SpikingModel(
         [
             L.Conv2d(rng.normal(0, 0.4, (CHANNELS, 3, 3, 3)), padding=1),
-            neuron(function, rng, code, levels=levels),
+            neuron(function, rng, levels=levels),
             L.MaxPool2d(2),
             L.Conv2d(rng.normal(0, 0.3, (CHANNELS, CHANNELS, 3, 3)), rng.normal(0, 0.1, CHANNELS), padding=1),
-            neuron("gelu", rng, code, levels=levels),
+            neuron("gelu", rng, levels=levels),
             L.Flatten(),
             L.Linear(rng.normal(0, 0.3, (4, CHANNELS * 16))),
         ],
@@ -179,7 +175,7 @@ IMAGES = np.random.default_rng(3).normal(0, 1, (6, 3, 8, 8)).astype(np.float32)
 
 def test_a_pool_sends_the_size_nearest_to_the_greatest_sum() -> None:
     rng = np.random.default_rng(8)
-    layer = neuron(None, rng, "signed", levels=6)
+    layer = neuron(None, rng, levels=6)
     model = sl.SpikingModel([("n", layer, "input"), ("max", L.MaxPool2d(2), "n")], dtype="float64")
     x = rng.normal(0, 1.5, (3, CHANNELS, 4, 6))
     result = model.run(x, STEPS, record=["n", "max"])
@@ -213,11 +209,11 @@ def test_integer_weights_change_little() -> None:
 _SCRIPT = """
 import sys
 sys.path[:0] = {path!r}
-import numpy as np, tests.layers.test_neurons_following as t
-several = [(f, "signed", n) for f in (None, "silu") for n in (4, 8)]
-for f, code, n in [(None, "signed", 1), *several, *((f, c, 1) for f in {functions!r} for c in ("binary", "signed"))]:
+import numpy as np, tests.layers.test_predictive_following as t
+several = [(f, n) for f in (None, "silu") for n in (4, 8)]
+for f, n in [(None, 1), *several, *((f, 1) for f in {functions!r})]:
     for dtype in ("float32", "float64", "int16"):
-        m = t.model_of(dtype, {threads}, f, code, n)
+        m = t.model_of(dtype, {threads}, f, n)
         names = [*m.neurons, m.neurons[0] + ".v"]
         r = m.run(t.IMAGES, t.STEPS, record=names)
         for name in names:
@@ -258,41 +254,5 @@ def test_files_pickles_and_text(levels: int, tmp_path: Path) -> None:
 
 def test_each_evaluation_of_the_activation_is_counted() -> None:
     x = RNG.normal(0, 1, (3, CHANNELS)).astype(np.float32)
-    result = sl.SpikingModel([neuron("tanh", RNG)]).run(x, STEPS)
-    assert result.operations[NAME].products == CHANNELS * STEPS
-
-
-PACE = {"pace": np.ones(4), "limit": np.ones(4)}
-REFUSED: list[tuple[dict[str, Any], str]] = [
-    ({"activation": "silu"}, "activation must be a layer such as Activation('silu'), got 'silu'"),
-    ({"offset": np.ones(4)}, "offset must not be given without an activation"),
-    ({"scale": 2.0}, "scale must not be given without an activation, got 2.0"),
-    (
-        {"activation": L.Activation("silu"), "ceiling": np.ones(4)},
-        "ceiling must not be given with an activation, which has bounds of its own",
-    ),
-    ({"activation": L.Activation("silu"), "offset": np.ones(3)}, "must have the same number of steps"),
-    ({"activation": L.Activation("silu"), "scale": [1.0, np.inf]}, "scale must be finite"),
-    ({"activation": L.Activation("silu"), "offset": [0, 0, 0, np.inf]}, "offset must be finite"),
-    ({"code": "signed", "sizes": FEW * 4 / FEW.sum()}, "sizes must be > 0"),
-    ({"code": "signed", "level_ratio": 1.0}, "level_ratio must lie between 0 and 1, got 1.0"),
-    ({"levels": 2}, "levels must be 1 with code=\"binary\""),
-    ({"code": "signed", "limit": [1.0, 0.0, 1.0, 1.0]}, "limit must be > 0 for pairs, got 0.0"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("given", "message"), REFUSED)
-def test_bad_arguments_are_refused(given: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=re.escape(message)):
-        L.PredictiveIF(**PACE | given)
-
-
-def test_parameters_by_channel_must_fit() -> None:
-    slopes = L.Activation("leaky_relu", np.array([0.1, 0.2]))
-    for layer in (
-        L.PredictiveIF(**PACE, activation=slopes),
-        L.PredictiveIF(**PACE, activation=L.Activation("tanh"), scale=[1.0, 2.0]),
-    ):
-        assert layer.by_channel
-        with pytest.raises(ValueError, match="must be one number or 3 numbers"):
-            sl.SpikingModel([layer]).run(np.ones((1, 3)), 4)
+    model = sl.SpikingModel([neuron("tanh", RNG)])
+    assert model.run(x, STEPS).operations[model.neurons[0]].products == CHANNELS * STEPS

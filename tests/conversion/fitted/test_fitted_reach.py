@@ -9,8 +9,7 @@ import pytest
 
 import spikelet as sl
 from spikelet import layers as L
-from spikelet.conversion.fitted import reach
-from spikelet.conversion.fitted.reach import chosen_reach, response
+from spikelet.conversion.fitted import fitted
 
 T, N, C, P = 8, 40, 3, 5
 
@@ -18,18 +17,18 @@ T, N, C, P = 8, 40, 3, 5
 def test_each_channel_gets_the_factor_of_the_least_error_and_equal_ones_the_least() -> None:
     currents, target = np.ones((T, N, C, P), np.float32), np.ones((N, C, P), np.float32)
 
-    def make(further: Any) -> L.IF:
+    def make(further: Any, _shift: Any) -> L.IF:
         silent = further < np.array([1.0, 2.0, 5.0])
         return L.IF(np.where(silent, 100.0, 0.01))  # the others spike at every step
 
-    assert np.array_equal(chosen_reach(make, currents, target, 1), [1, 1.5**2, 1.5**4])
+    assert np.array_equal(fitted.chosen_reach(make, currents, target, 1), [1, 1.5**2, 1.5**4])
 
 
 def test_the_response_is_that_of_a_model_of_these_neurons() -> None:
     currents = np.random.default_rng(2).uniform(0, 1, (T, N, C, P)).astype(np.float32)
     neuron = L.IF(np.array([0.5, 1.0, 2.0]))
     expected = sl.SpikingModel([neuron]).run(currents).output
-    assert np.array_equal(response(currents, 1)(neuron), expected)
+    assert np.array_equal(fitted.response(currents, 1)(neuron), expected)
 
 
 @pytest.mark.parametrize("steps", [16, 32])
@@ -57,5 +56,5 @@ def test_depthwise_layers_whose_weights_cancel_lose_little(
         return float(np.sqrt(np.square(snn.run(test).output - ann).mean()) / ann.std())
 
     chosen = error()
-    monkeypatch.setattr(reach, "_FACTORS", (1.0,))
+    monkeypatch.setattr(fitted, "_REACHES", (1.0,))
     assert chosen < min(0.04, 0.5 * error())
