@@ -370,13 +370,16 @@ void bind_engine(py::module_& m) {
           "Spiking neurons: v = decay v + gain x. hard: reset to v_reset, else subtract the "
           "threshold. pace, limit and ceiling (or none) [steps, channels] of predictive neurons, "
           "else empty. With an activation, they follow scale f(pace S + offset). later: subtract "
-          "in the step after a spike. strict: spike above the threshold. dynamics: reset, and decay, "
-          "gain, drive, syn_decay, syn_gain, pull, v_reset, adapt_decay and boost, by channel or by "
+          "in the step after a spike. strict: spike above the threshold. dynamics: reset, and "
+          "decay, "
+          "gain, drive, syn_decay, syn_gain, pull, v_reset, adapt_decay and boost, by channel or "
+          "by "
           "neuron, or empty; they take the place of hard, v_reset, decay and gain. An empty "
           "threshold: neurons send their potential.")
       .def(
           "delay",
-          [](Builder& b, const Ids& sources, const Shape& shape, const Array<std::uint32_t>& steps) {
+          [](Builder& b, const Ids& sources, const Shape& shape,
+             const Array<std::uint32_t>& steps) {
             return b.add({Delay{as_vector(steps)}, sources, extent(shape)});
           },
           py::arg("sources"), py::arg("shape"), py::arg("steps"),

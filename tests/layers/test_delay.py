@@ -133,9 +133,13 @@ def test_bad_values_are_refused(weight, delay, bias, message) -> None:
 
 def test_other_shapes_and_sizes_are_refused() -> None:
     model = sl.SpikingModel([L.DelayedLinear(WEIGHT, 2)])
-    with pytest.raises(ValueError, match=r"DelayedLinear 'delayedlinear0': input shape must be \(20,\)"):
+    with pytest.raises(
+        ValueError, match=r"DelayedLinear 'delayedlinear0': input shape must be \(20,\)"
+    ):
         model.run(np.zeros((4, 1, 5)))
     sized = L.PredictiveIF(pace=[1.0, 1.0], limit=[0.5, 0.5], sizes=[1.5, 0.5])
     with pytest.raises(ValueError, match="delay"):
         sl.SpikingModel([L.DelayedLinear(WEIGHT, 2), sized]).run(np.zeros((1, IN)), steps=2)
-    assert repr(L.DelayedLinear(WEIGHT, 2)) == "DelayedLinear(weight=33x20 array, delay=33x20 array)"
+    assert (
+        repr(L.DelayedLinear(WEIGHT, 2)) == "DelayedLinear(weight=33x20 array, delay=33x20 array)"
+    )

@@ -109,9 +109,13 @@ def test_neurons_follow_a_loop_over_steps_forward_and_in_a_cycle(kind: str, dtyp
 def test_parameters_of_channels_and_of_neurons_of_an_image() -> None:
     shape, x = (3, 4, 5), RNG.random((20, 2, 3, 4, 5))
     full = RNG.uniform(0.3, 0.9, shape)
-    layer = L.CubaLIF(full, "value", full[:, 0, 0] - 1, decay=full[:, 1, 1], syn_decay=full, gain=0.7)
+    layer = L.CubaLIF(
+        full, "value", full[:, 0, 0] - 1, decay=full[:, 1, 1], syn_decay=full, gain=0.7
+    )
     wide = {
-        name: np.broadcast_to(np.reshape(value, (-1, 1, 1)) if np.ndim(value) == 1 else value, shape).ravel()
+        name: np.broadcast_to(
+            np.reshape(value, (-1, 1, 1)) if np.ndim(value) == 1 else value, shape
+        ).ravel()
         for name in ("threshold", "v_reset", "decay", "syn_decay")
         if (value := getattr(layer, name)) is not None
     }
@@ -159,7 +163,9 @@ def test_a_potential_is_sent_to_other_layers_and_averaged_as_an_output(dtype: An
         np.testing.assert_array_equal(result["n"], spikes)
 
 
-def test_recurrent_models_are_the_same_in_any_number_of_threads_cut_saved_and_copied(tmp_path: Path) -> None:
+def test_recurrent_models_are_the_same_in_any_number_of_threads_cut_saved_and_copied(
+    tmp_path: Path,
+) -> None:
     layer = NEURONS["adaptive, strict, with a current"]
     model = recurrent(layer, "float32", threads=1)
     whole = model.run(X, record=["n", "n.v", "back"])
@@ -177,7 +183,9 @@ def test_recurrent_models_are_the_same_in_any_number_of_threads_cut_saved_and_co
     sure = model.run(X, until=sl.Stopping((10, 20, 30, 40), (0.1,) * 4, of="change"))
     assert (sure.steps < STEPS).any()
     for b, steps in enumerate(sure.steps):
-        np.testing.assert_array_equal(sure.output[b], (whole["n"][:steps, b].sum(0) / np.float32(steps)).astype("f"))
+        np.testing.assert_array_equal(
+            sure.output[b], (whole["n"][:steps, b].sum(0) / np.float32(steps)).astype("f")
+        )
 
 
 def test_a_cycle_runs_through_convolutions_pools_and_movements() -> None:
@@ -193,7 +201,10 @@ def test_a_cycle_runs_through_convolutions_pools_and_movements() -> None:
     ]  # fmt: skip
     found = sl.SpikingModel(graph, dtype="float64").run(x).spikes
     v, sent, first = np.zeros((2, *shape)), [], np.indices(shape)
-    one = sl.SpikingModel([L.AvgPool2d(2), L.Upsample(2), L.Conv2d(kernel, padding=1), L.Permute((0, 2, 1))], dtype="float64")
+    one = sl.SpikingModel(
+        [L.AvgPool2d(2), L.Upsample(2), L.Conv2d(kernel, padding=1), L.Permute((0, 2, 1))],
+        dtype="float64",
+    )
     for t, now in enumerate(x):
         late = np.zeros((2, *shape))
         for d in (1, 2, 3):
@@ -208,9 +219,16 @@ def test_a_cycle_runs_through_convolutions_pools_and_movements() -> None:
 
 
 def test_what_waits_for_all_steps_is_refused_in_a_cycle() -> None:
-    for layer in (L.ReLU(), L.Activation("tanh"), L.IF(code="differential"), L.Foreign(np.abs, (SIZE,))):
+    for layer in (
+        L.ReLU(),
+        L.Activation("tanh"),
+        L.IF(code="differential"),
+        L.Foreign(np.abs, (SIZE,)),
+    ):
         model = recurrent(layer)
-        with pytest.raises(ValueError, match=rf"{type(layer).__name__} 'n': layers must not be in a cycle"):
+        with pytest.raises(
+            ValueError, match=rf"{type(layer).__name__} 'n': layers must not be in a cycle"
+        ):
             model.run(X)
 
 
@@ -285,5 +303,8 @@ def test_parameters_that_make_no_sense_are_refused(
 def test_parameters_that_do_not_fit_the_input_are_refused() -> None:
     for layer in (L.LI(decay=[0.5, 0.25]), L.CubaLIF(syn_gain=np.ones((2, 2))), L.Delay([1, 2])):
         model = sl.SpikingModel([("n", layer, "input")])
-        with pytest.raises(ValueError, match=rf"{type(layer).__name__} 'n': .* must be one number, or have the shape"):
+        with pytest.raises(
+            ValueError,
+            match=rf"{type(layer).__name__} 'n': .* must be one number, or have the shape",
+        ):
             model.run(X)

@@ -26,7 +26,9 @@ def test_shapes() -> None:
     check_shape(L.PredictiveIF(pace=ONES((4, 3)), limit=ONES(4)), [(3, 5, 4)], (3, 5, 4))
     with pytest.raises(
         ValueError,
-        match=re.escape("PredictiveIF 'here': limit must be [steps] or [steps, 4], got shape (5, 3)"),
+        match=re.escape(
+            "PredictiveIF 'here': limit must be [steps] or [steps, 4], got shape (5, 3)"
+        ),
     ):
         L.PredictiveIF(pace=ONES(5), limit=ONES((5, 3))).output_shape([(4, 2, 2)], "here")
 

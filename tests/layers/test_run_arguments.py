@@ -66,7 +66,11 @@ def test_what_is_recorded_has_the_name_it_was_asked_by(record: Any, expected: An
 def test_outputs_are_means_and_the_potential_of_a_readout_is_what_it_sends() -> None:
     assert recorded(WHERE, READOUT, (), False) == {"\x003": ("3", "mean")}
     found = recorded(WHERE, READOUT, ["3.v", "v", "spikes"], False)
-    assert [found[name] for name in ("3.v", "v", "spikes")] == [("3", "value"), ("3", "value"), ("1", "spikes")]
+    assert [found[name] for name in ("3.v", "v", "spikes")] == [
+        ("3", "value"),
+        ("3", "value"),
+        ("1", "spikes"),
+    ]
     assert recorded(WHERE, SPIKING, (), False) == {"\x003": ("3", "mean")}
     assert set(recorded(WHERE, SPIKING, (), True)) == {"\x003", "\0\0spikes"}
 

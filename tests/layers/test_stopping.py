@@ -75,7 +75,9 @@ def test_a_sample_ends_at_the_first_check_that_meets_its_limit(kind: str) -> Non
 
 def test_a_margin_waits_for_the_last_neurons() -> None:
     layers = [L.Linear([[1.0], [1.0]]), L.ReLU(), L.Linear(np.eye(2), [9.0, 0.0])]
-    model = sl.convert(layers, np.random.default_rng(0).random((40, 1)), steps=8, neuron=Neurons(delay=0))
+    model = sl.convert(
+        layers, np.random.default_rng(0).random((40, 1)), steps=8, neuron=Neurons(delay=0)
+    )
     (name,) = model.neurons
     layer = model.graph[name].layer
     late = np.array(layer.limit)

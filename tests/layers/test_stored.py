@@ -294,7 +294,13 @@ def test_layers_of_version_0_19_have_the_names_and_the_bits_of_today(tmp_path: P
         fields = last["layer"]["fields"]
         for name in ("drive", "tau_syn", "syn_decay", "syn_gain", "pull"):
             del fields[name]
-        fields |= {"threshold": 1e30, "reset": "subtract", "v_reset": 0.0, "amplitude": 1.0, "code": "binary"}
+        fields |= {
+            "threshold": 1e30,
+            "reset": "subtract",
+            "v_reset": 0.0,
+            "amplitude": 1.0,
+            "code": "binary",
+        }
         fields |= {"levels": 1, "reset_delay": False, "strict": False}
 
     changed(path, age)

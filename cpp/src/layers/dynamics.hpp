@@ -23,8 +23,7 @@ SPIKELET_INLINE void dynamic_lanes(const NeuronRow<R>& row, const Currents<C>& i
   const Vec<R> decay = get(D::decay), gain = get(D::gain), drive = get(D::drive);
   const Vec<R> syn_decay = get(D::syn_decay), syn_gain = get(D::syn_gain), pull = get(D::pull);
   const Vec<R> v_reset = get(D::v_reset), adapt_decay = get(D::adapt_decay), boost = get(D::boost);
-  const Vec<R> threshold =
-      Spikes ? load(n.threshold + x * n.threshold_stride + lane) : Vec<R>{};
+  const Vec<R> threshold = Spikes ? load(n.threshold + x * n.threshold_stride + lane) : Vec<R>{};
   const Vec<R> base = n.base == nullptr ? Vec<R>{} : load(n.base + x * n.base_stride + lane);
   const bool pulls = d.values[D::pull] != nullptr, adapts = d.values[D::boost] != nullptr;
   const bool subtracts = d.reset == D::Reset::subtract, resets = d.reset == D::Reset::value;

@@ -211,8 +211,8 @@ std::unique_ptr<const typename Engine<R>::Plan> make_plan(
     plan->sizes.push_back(static_cast<R>(size));
   }
   for (const Node& node : graph) {
-    if (!sizes.empty() && (std::holds_alternative<Delayed>(node.kind) ||
-                           std::holds_alternative<Delay>(node.kind))) {
+    if (!sizes.empty() &&
+        (std::holds_alternative<Delayed>(node.kind) || std::holds_alternative<Delay>(node.kind))) {
       throw std::invalid_argument(
           "sizes must be empty if the graph has delays: spikes with a size cannot be delayed");
     }

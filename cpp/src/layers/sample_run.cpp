@@ -186,50 +186,50 @@ void SampleRun<R>::send(std::size_t i) {
   const auto* delay = std::get_if<Delay>(&what.kind);
   const bool is_neuron = std::holds_alternative<Neuron>(what.kind);
   switch (node.form) {
-      case Form::spikes:
-        if (is_neuron) {
-          neuron(i);
-        } else if (delay != nullptr) {
-          arrive(i, *delay);
-        } else if (std::holds_alternative<MaxPool>(what.kind)) {
-          max_of_spikes(i);
-        } else if (std::holds_alternative<Upsample>(what.kind)) {
-          upsample_spikes(i);
-        } else if (std::holds_alternative<Gather>(what.kind)) {
-          move_spikes(i);
-        }
-        if (node.sequence) {
-          expand_spikes(i);
-        }
-        break;
-      case Form::constant:
-        if (node.dense && !std::holds_alternative<Input>(what.kind) &&
-            !(work_[i].is_timeless && from_ > 0)) {
-          apply_to_means(i);
-        }
-        break;
-      case Form::sequence:
-        if (is_neuron) {
-          neuron(i);
-        } else if (delay != nullptr) {
-          arrive(i, *delay);
-        } else if (std::holds_alternative<Delayed>(what.kind)) {
-          arrive_later(i);
-        } else if (!what.inputs.empty()) {
+    case Form::spikes:
+      if (is_neuron) {
+        neuron(i);
+      } else if (delay != nullptr) {
+        arrive(i, *delay);
+      } else if (std::holds_alternative<MaxPool>(what.kind)) {
+        max_of_spikes(i);
+      } else if (std::holds_alternative<Upsample>(what.kind)) {
+        upsample_spikes(i);
+      } else if (std::holds_alternative<Gather>(what.kind)) {
+        move_spikes(i);
+      }
+      if (node.sequence) {
+        expand_spikes(i);
+      }
+      break;
+    case Form::constant:
+      if (node.dense && !std::holds_alternative<Input>(what.kind) &&
+          !(work_[i].is_timeless && from_ > 0)) {
+        apply_to_means(i);
+      }
+      break;
+    case Form::sequence:
+      if (is_neuron) {
+        neuron(i);
+      } else if (delay != nullptr) {
+        arrive(i, *delay);
+      } else if (std::holds_alternative<Delayed>(what.kind)) {
+        arrive_later(i);
+      } else if (!what.inputs.empty()) {
+        apply_at_each_step(i);
+      }
+      break;
+    case Form::current:
+      if (node.sequence) {
+        if (node.sum) {
+          accumulate(i);
+        } else if (node.graded) {
+          send_graded(i);
+        } else {
           apply_at_each_step(i);
         }
-        break;
-      case Form::current:
-        if (node.sequence) {
-          if (node.sum) {
-            accumulate(i);
-          } else if (node.graded) {
-            send_graded(i);
-          } else {
-            apply_at_each_step(i);
-          }
-        }
-        break;
+      }
+      break;
   }
 }
 

@@ -22,8 +22,8 @@ class SampleRun {
   void set_input(std::size_t node, const std::int8_t* spikes, std::size_t stride);
   void set_packed(std::size_t node, std::span<const std::uint8_t> bits);
 
-  // Runs the steps until `to`, from where the last call ended: node by node, but loops step by step.
-  // Calls keep_going after each node; if it returns false, results are incomplete.
+  // Runs the steps until `to`, from where the last call ended: node by node, but loops step by
+  // step. Calls keep_going after each node; if it returns false, results are incomplete.
   void advance(std::size_t to, const std::function<bool()>& keep_going);
   void restart() { from_ = to_ = 0; }
   // Adds the operations of all steps that were run.
@@ -48,7 +48,7 @@ class SampleRun {
     Buffer<std::uint8_t> bits;
     Buffer<R> dense, sequence, potential;
     Buffer<R> base, v, sent, mean;  // of neurons that go on later
-    bool is_timeless = false;  // a constant that no spike contributes to
+    bool is_timeless = false;       // a constant that no spike contributes to
   };
 
   // Computes what a node sends at the steps that are run now; and then its mean.

@@ -279,15 +279,15 @@ void SampleRun<R>::neuron(std::size_t i) {
   if (node.scale.empty()) {
     neuron_rows<R>(i, what.dynamics             ? kernels_.dynamic
                       : pair && what.levels > 1 ? kernels_.pair_of_sizes
-                      : follows               ? kernels_.following
-                      : pair                  ? kernels_.pair
-                      : sized                 ? kernels_.sized
-                      : !node.pace.empty()    ? kernels_.predictive
-                      : what.differential     ? kernels_.differential
-                      : what.is_signed        ? kernels_.graded
-                      : what.hard             ? kernels_.zero
-                      : what.later            ? kernels_.subtract_later
-                                              : kernels_.subtract);
+                      : follows                 ? kernels_.following
+                      : pair                    ? kernels_.pair
+                      : sized                   ? kernels_.sized
+                      : !node.pace.empty()      ? kernels_.predictive
+                      : what.differential       ? kernels_.differential
+                      : what.is_signed          ? kernels_.graded
+                      : what.hard               ? kernels_.zero
+                      : what.later              ? kernels_.subtract_later
+                                                : kernels_.subtract);
     return;
   }
   neuron_rows<Short>(i, what.dynamics        ? kernels_.dynamic16

@@ -195,13 +195,10 @@ TEST_CASE("a loop matches a plain loop over steps, however the run is cut") {
   Neuron integrator = leaky;
   integrator.threshold = {};
   const Extent shape{inputs, 1, 1};
-  const Graph graph{{Input{}, {}, shape},
-                    {Delay{{1}}, {4}, shape},
-                    {Layers::dense(weights), {1}, shape},
-                    {Add{}, {0, 2}, shape},
-                    {leaky, {3}, shape},
-                    {Delay{{0, 1, 2, 3, 4}}, {4}, shape},
-                    {integrator, {5}, shape}};
+  const Graph graph{
+      {Input{}, {}, shape},    {Delay{{1}}, {4}, shape}, {Layers::dense(weights), {1}, shape},
+      {Add{}, {0, 2}, shape},  {leaky, {3}, shape},      {Delay{{0, 1, 2, 3, 4}}, {4}, shape},
+      {integrator, {5}, shape}};
   std::vector<double> expected, potentials;
   for (std::size_t s = 0; s < samples; ++s) {
     std::vector<std::vector<double>> sent{std::vector<double>(inputs)};

@@ -161,8 +161,7 @@ TEST_CASE("only a delay of at least one step may come before its input") {
                  {Add{}, {0, 1}, {2, 1, 1}}};
   };
   CHECK_NOTHROW(check(loop({1}, {2})));
-  CHECK(loops_of(loop({1, 3}, {2})) ==
-        std::vector<std::pair<std::size_t, std::size_t>>{{1, 3}});
+  CHECK(loops_of(loop({1, 3}, {2})) == std::vector<std::pair<std::size_t, std::size_t>>{{1, 3}});
   CHECK(loops_of(loop({1}, {0})).empty());
   for (const Graph& graph : {loop({0}, {2}), loop({1, 0}, {2}), loop({1}, {}), loop({1}, {3}),
                              loop({1}, {2}, {1, 1, 1})}) {

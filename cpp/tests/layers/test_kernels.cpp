@@ -352,7 +352,8 @@ TEST_CASE("neurons with dynamics step as plain loops do, at every level") {
   const auto at = [&](D::Parameter p, std::size_t k) { return values[p][k % values[p].size()]; };
   std::size_t sent = 0;
   for (int kind = 0; kind < 32; ++kind) {
-    const bool synapse = kind % 2 == 1, pulls = synapse && kind % 4 == 3, adapts = kind / 4 % 2 == 1;
+    const bool synapse = kind % 2 == 1, pulls = synapse && kind % 4 == 3,
+               adapts = kind / 4 % 2 == 1;
     const bool strict = kind / 8 % 2 == 1, spikes = kind < 28;
     const bool later = !adapts && kind / 16 == 1;
     const auto reset = later ? D::Reset::subtract : static_cast<D::Reset>(kind % 3);
@@ -406,10 +407,10 @@ TEST_CASE("neurons with dynamics step as plain loops do, at every level") {
         row.dynamics.strict = strict;
         row.dynamics.later = later;
         for (std::size_t p = 0; p < values.size(); ++p) {
-          const bool missing = p == D::pull                             ? !pulls
-                               : p == D::syn_decay || p == D::syn_gain  ? !synapse
-                               : p == D::adapt_decay || p == D::boost   ? !adapts
-                                                                        : false;
+          const bool missing = p == D::pull                            ? !pulls
+                               : p == D::syn_decay || p == D::syn_gain ? !synapse
+                               : p == D::adapt_decay || p == D::boost  ? !adapts
+                                                                       : false;
           row.dynamics.values[p] = missing ? nullptr : values[p].data();
           row.dynamics.strides[p] = p % 2 == 1 ? block : 0;
         }

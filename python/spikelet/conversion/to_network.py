@@ -445,7 +445,9 @@ def _equations(layer: Any, decay: Floats, gain: Floats, shape: Shape, dt: float)
         values["v_th"] = threshold
         compare = ">" if layer.strict else ">="
         options = {"threshold": f"v {compare} v_th", "reset": "v -= v_th"}
-        if layer.reset != "subtract":
+        if layer.reset == "none":
+            options["reset"] = "v = v"
+        elif layer.reset != "subtract":
             options["reset"] = "v = v_reset"
             values["v_reset"] = _full(layer.v_reset if layer.reset == "value" else 0.0, shape)
     units = {"k_m": "1/ms", "k_s": "1/ms"}

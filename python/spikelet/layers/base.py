@@ -104,7 +104,7 @@ class Layer(Described):
         return type(self).__name__
 
     # Parameters that are one number, or have a value for each channel or for each value of the input.
-    _per_value: ClassVar[tuple[str, ...]] = ()
+    per_value: ClassVar[tuple[str, ...]] = ()
 
     def _take(self, where: str, argument: str, rule: str, dimensions: int = MAX_RANK) -> None:
         """Check a number or an array, and store it."""
@@ -114,8 +114,8 @@ class Layer(Described):
         self._set(argument, np.array(array) if array.ndim else float(array))
 
     def _check_fit(self, where: str, shape: Shape) -> None:
-        """Check that the parameters `_per_value` fit an input of this shape."""
-        for argument in self._per_value:
+        """Check that the parameters `per_value` fit an input of this shape."""
+        for argument in self.per_value:
             value = getattr(self, argument)
             if np.ndim(value) and value.shape not in ((shape[0],), shape):
                 rule = f"must be one number, or have the shape ({shape[0]},) or {shape}"

@@ -50,7 +50,7 @@ class Delay(Layer):
     [[1, 0], [0, 1], [1, 0], [0, 1]]
     """
 
-    _per_value: ClassVar[tuple[str, ...]] = ("steps",)
+    per_value: ClassVar[tuple[str, ...]] = ("steps",)
 
     steps: Any = 1
 

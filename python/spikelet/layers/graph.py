@@ -168,10 +168,19 @@ class Graph(Sealed):
         nodes = [node for node in self.nodes if node.name not in guessed] if self.loops else []
         while nodes:
             ready = [n for n in nodes if all(name in guessed for name in n.inputs)]
-            ready = ready or [n for n in nodes if n.layer.inputs is None and set(n.inputs) & set(guessed)][:1]
+            ready = (
+                ready
+                or [n for n in nodes if n.layer.inputs is None and set(n.inputs) & set(guessed)][:1]
+            )
             if not ready:
                 cycle = [node.name for node in nodes]
-                fail("Graph.shapes", "layers", cycle, "must take an input of the cycle", got="the cycle")
+                fail(
+                    "Graph.shapes",
+                    "layers",
+                    cycle,
+                    "must take an input of the cycle",
+                    got="the cycle",
+                )
             for node in ready:
                 known = [guessed[name] for name in node.inputs if name in guessed]
                 fewest = max(len(known), node.layer.fewest) if node.layer.inputs is None else 0

@@ -14,11 +14,12 @@ from spikelet.layers.neurons import Leak, Neuron
 
 __all__ = ["ALIF", "LI", "CubaLIF", "Synaptic"]
 
+
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Synaptic(Leak):
     """The parameters of a leak and of a synaptic current, which may be missing."""
 
-    _per_value: ClassVar[tuple[str, ...]] = (*Leak._per_value, "syn_decay", "syn_gain", "pull")
+    per_value: ClassVar[tuple[str, ...]] = (*Leak.per_value, "syn_decay", "syn_gain", "pull")
 
     tau_syn: float | None = None
     syn_decay: Any = None
@@ -67,7 +68,7 @@ class LI(Synaptic):
         Of a synaptic current, as of `CubaLIF`. By default there is none.
     """
 
-    _per_value: ClassVar[tuple[str, ...]] = (*Synaptic._per_value, "v_init")
+    per_value: ClassVar[tuple[str, ...]] = (*Synaptic.per_value, "v_init")
 
     v_init: Any = 0.0
 
@@ -100,7 +101,7 @@ class CubaLIF(Synaptic, Neuron):
     All other parameters are those of `IF`; spikes are binary.
     """
 
-    _per_value: ClassVar[tuple[str, ...]] = Neuron._per_value + Synaptic._per_value
+    per_value: ClassVar[tuple[str, ...]] = Neuron.per_value + Synaptic.per_value
 
     tau_syn: float | None = 5.0
 
@@ -136,8 +137,11 @@ class ALIF(Synaptic, Neuron):
     All other parameters are those of `IF`; spikes are binary, and there is no `reset_delay`.
     """
 
-    _per_value: ClassVar[tuple[str, ...]] = (
-        *Neuron._per_value, *Synaptic._per_value, "adapt_decay", "boost"
+    per_value: ClassVar[tuple[str, ...]] = (
+        *Neuron.per_value,
+        *Synaptic.per_value,
+        "adapt_decay",
+        "boost",
     )
 
     tau_adapt: float = 200.0

@@ -113,7 +113,7 @@ class Neuron(Layer):
         than 1 needs signed or differential spikes.
     """
 
-    _per_value: ClassVar[tuple[str, ...]] = ("threshold", "v_init", "v_reset", "amplitude")
+    per_value: ClassVar[tuple[str, ...]] = ("threshold", "v_init", "v_reset", "amplitude")
 
     threshold: Any = field(default=1.0, kw_only=False)
     reset: Literal["subtract", "zero", "value", "none"] = field(default="subtract", kw_only=False)
@@ -175,7 +175,7 @@ class Neuron(Layer):
 class Leak(Layer):
     """The parameters of a leak, which neurons with one have in common: ``v = decay * v + gain * input + drive``."""
 
-    _per_value: ClassVar[tuple[str, ...]] = ("decay", "gain", "drive")
+    per_value: ClassVar[tuple[str, ...]] = ("decay", "gain", "drive")
 
     tau_m: float = 20.0
     dt: float = 1.0
@@ -209,7 +209,6 @@ class IF(Neuron):
     __doc__ = (__doc__ or "") + "\n\n" + (Neuron.__doc__ or "").split("\n\n", 1)[1]
 
 
-
 @dataclass(frozen=True, eq=False, repr=False)
 class LIF(Leak, Neuron):
     r"""A leaky integrate-and-fire neuron, integrated exactly: a constant input x drives it to :math:`x (1 - e^{-t/\tau})`.
@@ -231,7 +230,7 @@ class LIF(Leak, Neuron):
     All other parameters are those of `IF`.
     """
 
-    _per_value: ClassVar[tuple[str, ...]] = Neuron._per_value + Leak._per_value
+    per_value: ClassVar[tuple[str, ...]] = Neuron.per_value + Leak.per_value
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -123,7 +123,7 @@ def test_a_converted_model_knows_the_shape_of_its_samples(converted):
     [
         ("signed", r"\(IF\): sends .* spikes, and those of NIR are 0 or 1"),
         ("differential", r"\(IF\): sends .* spikes, and those of NIR are 0 or 1"),
-        ("multi", r"\(PredictiveIF\): spikes by a schedule that was fitted"),
+        ("multi", r"\(PredictivePair\): spikes by a schedule that was fitted"),
     ],
 )
 def test_spikes_that_are_not_0_or_1_are_refused(converted, neuron, what):

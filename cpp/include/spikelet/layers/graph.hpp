@@ -124,9 +124,9 @@ struct Activation {
 
 // What neurons with coefficients of their own, or with further states, do at a step:
 //   v = decay v + gain x + drive
-// With a synaptic current i, x is the current after its step, i = syn_decay i + syn_gain x; or, with
-// `pull`, v = decay v + pull i + gain x + drive comes before that step. With an adaptation a, the
-// threshold is threshold + boost a, and a = adapt_decay a + spike comes last.
+// With a synaptic current i, x is the current after its step, i = syn_decay i + syn_gain x; or,
+// with `pull`, v = decay v + pull i + gain x + drive comes before that step. With an adaptation a,
+// the threshold is threshold + boost a, and a = adapt_decay a + spike comes last.
 struct Dynamics {
   enum class Reset { subtract, value, none };
   enum Parameter {
@@ -246,9 +246,9 @@ struct Foreign {
 };
 
 struct Node {
-  std::variant<Input, Conv, Delayed, Delay, AveragePool, MaxPool, Add, Concat, Upsample, Affine, Flatten,
-               Relu, Neuron, Gather, Mix, Constant, Activation, Binary, MatMul, Softmax, Normalise,
-               LocalResponse, Reduce, Foreign>
+  std::variant<Input, Conv, Delayed, Delay, AveragePool, MaxPool, Add, Concat, Upsample, Affine,
+               Flatten, Relu, Neuron, Gather, Mix, Constant, Activation, Binary, MatMul, Softmax,
+               Normalise, LocalResponse, Reduce, Foreign>
       kind;
   std::vector<std::size_t> inputs;
   Extent shape;
