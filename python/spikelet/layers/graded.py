@@ -50,10 +50,7 @@ __all__ = [
     "RMSNorm",
     "Reduce",
     "Softmax",
-    "running_counts",
 ]
-
-_LEAST_COUNT = 0.5  # of sizes, for a running mean: as in the engine
 
 # Each function, with the default values of alpha and beta; None: it has no such parameter.
 FUNCTIONS: dict[str, tuple[float | None, float | None]] = {
@@ -438,22 +435,3 @@ class Reduce(Graded):
         if self.keepdims:
             return tuple(1 if k in axes else n for k, n in enumerate(shapes[0]))
         return tuple(n for k, n in enumerate(shapes[0]) if k not in axes) or (1,)
-
-
-def running_counts(
-    sizes: NDArray[Any], delay: int
-) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.bool_]]:
-    """Return what running means divide by at each step, and one step before, and at which steps units keep their value.
-
-    Parameters
-    ----------
-    sizes : array, [T]
-        What each step counts. Where they leave too little to divide by, a unit keeps its value.
-    delay : int
-        The step at which means begin again.
-    """
-    parts = [np.cumsum(part, dtype=sizes.dtype) for part in (sizes[:delay], sizes[delay:])]
-    now, t = np.concatenate(parts), np.arange(len(sizes))
-    before = np.where((t == 0) | (t == delay), 0, np.roll(now, 1))
-    inside = (t > np.where(t < delay, 0, delay)) & (t + 1 < len(sizes))
-    return now, before, (np.abs(now) < _LEAST_COUNT) & inside
