@@ -405,8 +405,12 @@ class Pair(Branches):
             nn.Sequential(nn.Linear(6, 6), st.LIF(convention="snntorch", beta=0.5, reset_delay=False)),
             r"module '1' \(LIF\): is reset like snnTorch's Leaky with reset_delay=False",
         ),
-        (Following(lambda m, x: m.neuron(x)[0]), "Following: returns no value for each step"),
-        (Following(lambda m, x: m.linear(m.neuron(x).mean(0))), "returns no value for each step"),
+        (Following(lambda m, x: m.neuron(x)[0]), "mixes steps"),
+        (Following(lambda m, x: m.linear(m.neuron(x).mean(0))), "works along dimension 0, which is time"),
+        (
+            Following(lambda m, x: (m.neuron(x) - m.neuron(x).mean(0)).mean(0)),
+            "Following: reads out over time more than once; do so outside",
+        ),
         (Following(lambda m, x: m.neuron(x).cumsum(0)), "time"),
     ],
 )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import torch
@@ -19,6 +19,8 @@ from spikelet.torch.deploy import read
 from spikelet.torch.modules import Neuron
 
 __all__ = ["to_onnx"]
+
+OverTime: TypeAlias = Literal["mean", "sum", "steps"]
 
 _WHERE = "to_onnx"
 _MOST_BYTES = (1 << 31) - (1 << 20)  # of a file of ONNX that is in one part
@@ -89,14 +91,12 @@ def to_onnx(module: nn.Module, path: str | os.PathLike[str], example: torch.Tens
         what = f"has parameters of {size} bytes, more than an ONNX file holds"
         refuse(f"{_WHERE}: module", what, "write it in parts")
     twin = copy_of(module).cpu().eval()
-    over_time = "steps"
     held = next((m.steps for m in twin.modules() if isinstance(m, Neuron) and m.steps), None)
     shape = tuple(example.shape[1 if held else 2 :])
-    lead = (len(example),) if held is None else (held, len(example))
-    if _run(twin, example).shape[: len(lead)] != lead:
-        twin = _WithoutReadout(twin)
-        twin(example.detach().cpu().clone())
-        over_time = twin.over_time
+    bare = _WithoutReadout(twin)
+    _run(bare, example)
+    if bare.over_time != "steps":
+        twin = bare
     try:
         graph = read(twin, shape, analog=True)
     except ValueError as error:  # it names the reader
@@ -109,7 +109,7 @@ def to_onnx(module: nn.Module, path: str | os.PathLike[str], example: torch.Tens
         sequence=held is None,
         steps=held,
         means=False,
-        over_time=over_time,
+        over_time=bare.over_time,
         names=(["x"], ["y"]),
     )
     with replaced(target) as file:
@@ -117,39 +117,46 @@ def to_onnx(module: nn.Module, path: str | os.PathLike[str], example: torch.Tens
 
 
 class _WithoutReadout(nn.Module):
-    """A module that ends with the mean, or the sum, over time, without that."""
+    """A module without the mean, or the sum, over time, with which its forward may end."""
 
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
-        self.module, self.over_time = module, "steps"
+        self.module = module
+        self.over_time: OverTime = "steps"
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        readout = _Readout()
+    def forward(self, x: torch.Tensor) -> Any:
+        held = (m.steps for m in self.module.modules() if isinstance(m, Neuron) and m.steps)
+        readout = _Readout(next(held, len(x)))
         with readout:
-            y: torch.Tensor = self.module(x)
+            y = self.module(x)
         if y is not readout.given:
-            what = "returns no value for each step"
-            hint = "return [T, B, ...], or end with its mean or sum over the steps, y.mean(0)"
-            refuse(f"{_WHERE}: {type(self.module).__name__}", what, hint)
+            return self.module(x) if readout.calls else y
+        if readout.calls > 1:
+            what = "reads out over time more than once"
+            refuse(f"{_WHERE}: {type(self.module).__name__}", what, "do so outside of the module")
         self.over_time = readout.name
         return y
 
 
 class _Readout(TorchFunctionMode):
-    """Leaves out means and sums over the first dimension, which is time."""
+    """Leaves out means and sums over time, the first dimension of [T, B, ...]."""
 
-    given: Any = None
-    name = ""
+    def __init__(self, steps: int) -> None:
+        super().__init__()
+        self.steps, self.calls = steps, 0
+        self.given: Any = None
+        self.name: OverTime = "steps"
 
     def __torch_function__(
         self, function: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
         name = getattr(function, "__name__", "")
         if name in ("mean", "sum") and len(args) <= 2:
-            dim = {**dict(zip(("x", "dim"), args, strict=False)), **(kwargs or {})}
-            x, axes = dim.pop("x"), dim.pop("dim", None)
-            if axes in (0, (0,), [0]) and not dim.get("keepdim"):
-                self.given, self.name = x, name
+            options = {**dict(zip(("x", "dim"), args, strict=False)), **(kwargs or {})}
+            x, axes = options.pop("x", None), options.pop("dim", None)
+            of_time = axes in (0, (0,), [0]) and not options.get("keepdim")
+            if of_time and x is not None and x.ndim > 1 and len(x) == self.steps:
+                self.given, self.name, self.calls = x, name, self.calls + 1
                 return x
         return function(*args, **(kwargs or {}))
 

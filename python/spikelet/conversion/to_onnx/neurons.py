@@ -240,8 +240,10 @@ def sums_step(*, of_means: bool, sizes: NDArray[Any] | None, delay: int) -> Step
     ) -> str:
         o, t, row, before = Arithmetic(b), states["t"], row_of(layer), states["before"]
         assert row is not None
+        size: Any = 1.0
+        kept: Any = 1.0
         states["t"] = count = o.Add(t, 1.0)
-        size, less, kept, keeps = 1.0, t, 1.0, None
+        less, keeps = t, None
         if sizes is not None:
             counts, counts_before, keeping = running_counts(sizes, delay)
             size, count, less = (_at_step(b, t, a) for a in (sizes, counts, counts_before))
