@@ -86,6 +86,30 @@ class Program:
         """Return an array that is kept from step to step."""
         return self._buffer((what, item.number), ctype, size, what, kept=True)
 
+    def zeroed(self, item: Item, what: str, phase: int, ctype: str = "float") -> str:
+        """Return such an array, with an element for each value, that is 0 at first."""
+        array = self.state(item, what, ctype, item.size)
+        self.say(f"reset_{phase}", f"memset({array}, 0, sizeof {array});")
+        return str(array)
+
+    def plane(self, item: Item, phase: int, plane: int = 0) -> str:
+        """Return the bits of one sign and size of one step."""
+        bits = self.spikes(item, phase)
+        return f"{bits} + {plane * item.plane_bytes}" if plane else str(bits)
+
+    def gains(self, item: Item) -> str:
+        """Return the values of the spikes of each plane as a constant."""
+        return self.constants.add(np.asarray(item.gains, np.float32), "gains")
+
+    def of_pixel(self, item: Item, values: Any, label: str) -> str:
+        """Return parameters, one a channel or one a value, of the pixel `p` as a constant; NULL if there are none."""
+        if not values.size:
+            return "NULL"
+        if values.size == item.channels:
+            return self.constants.add(values, label)
+        stored = np.reshape(values, (item.channels, item.pixels)).T
+        return f"{self.constants.add(stored, label)} + p * {item.channels}"
+
     def base(self, item: Item) -> Buffer:
         """Return what is added to the input of each step."""
         return self._buffer(("base", item.number), "float", item.size, "base", kept=True)
