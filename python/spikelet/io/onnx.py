@@ -10,6 +10,7 @@ import numpy as np
 from spikelet._util.checks import choice, fail, integer
 from spikelet._util.extras import needs
 from spikelet._util.files import path_of, replaced
+from spikelet.io.c.arguments import delay_of
 from spikelet.layers.graph import Graph, Shapes
 from spikelet.layers.spiking_model import SpikingModel
 
@@ -81,16 +82,12 @@ def write_onnx(
     if given is None:
         fail(where, "input_shape", None, "must be the shape of one sample, such as (3, 32, 32)")
     steps = getattr(model, "steps", None) if steps is None else integer(where, "steps", steps, 1)
+    delay = delay_of(model, steps) if isinstance(model, SpikingModel) else 0
     choice(where, "dtype", dtype, "float32", "float64")
     has_time = any(step_of(node.layer) is not None for node in graph)
+    sequence = has_time and steps is None
     made = onnx_model(
-        graph,
-        given,
-        where=where,
-        real=np.dtype(dtype),
-        sequence=has_time and steps is None,
-        steps=steps,
-        delay=int(getattr(model, "delay", 0)),
+        graph, given, where=where, real=np.dtype(dtype), sequence=sequence, steps=steps, delay=delay
     )
     with replaced(target) as file:
         file.write(made.SerializeToString())

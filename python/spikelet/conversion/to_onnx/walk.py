@@ -226,8 +226,8 @@ class _Walk:
         body = Builder(b.real, f"{b.name('step')}/")
         outside = dict.fromkeys(n for node in component for n in node.inputs if n not in inside)
         if not any(self.values[name].lead == "time" for name in outside):
-            if not self.sequence and self.steps is None:
-                self._refuse(component[0], "needs a number of steps", "pass steps=")
+            if not outside or (not self.sequence and self.steps is None):
+                self._refuse(component[0], "needs an input, and a number of steps", "pass steps=")
             first = next(iter(outside))
             self.values[first] = self._lifted(self.values[first], "time")
         known: dict[str, str] = {}
