@@ -330,7 +330,8 @@ class _Paths:
         if not biased:
             return np.zeros(int(np.prod(self.shapes[node.name])))
         if isinstance(layer, layers.Linear | layers.DelayedLinear):
-            return np.array(layer.bias)
+            bias: Floats = np.array(layer.bias)
+            return bias
         return self._response(node, {}, 1)[0]
 
     def _response(self, node: Node, given: Mapping[int, Floats], rows: int) -> Floats:
