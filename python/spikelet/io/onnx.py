@@ -32,7 +32,7 @@ def write_onnx(
     Parameters
     ----------
     model : SpikingModel or Graph
-        Neurons send binary spikes. A graph without neurons is an analog network: inputs and outputs are [B, ...].
+        A graph without neurons is an analog network: inputs and outputs are [B, ...].
     path : path-like
         File to write, or to replace as a whole.
     input_shape : tuple of int, or several, optional

@@ -7,17 +7,16 @@ from collections import defaultdict
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spikelet.io.c.constants import Constants
 from spikelet.io.c.memory import BYTES, Buffer, Memory
 from spikelet.io.c.plan import Item, Plan
 from spikelet.io.c.templates import Templates
+from spikelet.layers.running_means import running_counts
 
 __all__ = ["Program"]
 
 _LIBRARY = re.compile(r"\b(cosf|erff|expf|fabs|floorf|log|powf?|sinf|sqrtf?)\(")
-_LEAST_COUNT = 0.5  # of sizes, for a running mean: that of the engine
 
 
 class Program:
@@ -115,21 +114,14 @@ class Program:
                 "(float)(t < DELAY ? t + 1 : t - DELAY + 1)",
                 "(float)(t < DELAY ? t : t - DELAY)",
             )
-        now, before, _ = self._running_counts()
+        now, before, _ = running_counts(self.plan.sizes, self.plan.delay)
         return f"{self.constants.add(now, 'counts')}[t]", f"{self.constants.add(before, 'less')}[t]"
 
     def keeps(self) -> str:
         """Return whether graded units keep their value: the sizes so far leave too little to divide by."""
-        return f"{self.constants.add(self._running_counts()[2], 'keeps', 'int')}[t]"
-
-    def _running_counts(self) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-        sizes, delay = self.plan.sizes, self.plan.delay
-        assert sizes is not None
-        parts = [np.cumsum(part, dtype=np.float32) for part in (sizes[:delay], sizes[delay:])]
-        now, t = np.concatenate(parts), np.arange(len(sizes))
-        before = np.where((t == 0) | (t == delay), 0, np.roll(now, 1))
-        inside = (t > np.where(t < delay, 0, delay)) & (t + 1 < len(sizes))
-        return now, before, (np.abs(now) < _LEAST_COUNT) & inside
+        assert self.plan.sizes is not None
+        keeps = running_counts(self.plan.sizes, self.plan.delay)[2]
+        return f"{self.constants.add(keeps, 'keeps', 'int')}[t]"
 
     def count(self, function: str, products: int) -> None:
         """Count multiplications of a function."""
