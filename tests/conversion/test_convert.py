@@ -213,7 +213,7 @@ def test_only_rates_can_leave_steps_out() -> None:
         assert (found.neuron, found.delay) == ("soft", 3)
         assert error(found) < 0.5
     with pytest.raises(
-        ValueError, match=r'delay must be 0 or "auto" with alternating .*"soft", got 3'
+        ValueError, match=r'delay must be 0 or "auto" with alternating .*"soft" .* got 3'
     ):
         convert(**given, neuron=Neurons("alternating", delay=3))
     smooth = nn.Sequential(nn.Linear(4, 6), nn.SiLU(), nn.Linear(6, 2))
@@ -336,7 +336,7 @@ def test_objects_check_their_options() -> None:
     ):
         with pytest.raises(kind, match=message):
             make()
-    with pytest.raises(TypeError, match="convert.* 'percentile'"):
+    with pytest.raises(TypeError, match=r"convert.* 'percentile'"):
         convert(percentile=90)
 
 

@@ -77,9 +77,11 @@ def test_networks_trained_with_levels_try_these() -> None:
 def test_given_methods() -> None:
     assert tried(Auto(["rmp", Percentile(99)])) == ["rmp/soft", "percentile/soft"]
     assert tried(Auto(["rmp", "fitted"]), "predictive") == ["fitted/predictive"]
-    for bad in ("fast", [Auto()]):
-        with pytest.raises(ValueError, match=r"^Auto: method"):
-            Auto(bad)
+    assert Auto("rmp") == Auto(["rmp"])
+    with pytest.raises(ValueError, match=r"^Auto: method must be .*, got 'fast'"):
+        Auto(["fast"])
+    with pytest.raises(TypeError, match=r"^Auto: method must be a name"):
+        Auto([Auto()])  # type: ignore[list-item]  # that is the point
     with pytest.raises(TypeError, match=r"test: method must be a name .* got 3"):
         method_of("test", 3)
 

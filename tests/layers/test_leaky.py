@@ -247,7 +247,7 @@ torch = pytest.importorskip("torch")
 @pytest.mark.parametrize(
     ("kind", "options", "layer"),
     [
-        ("LIF", {"reset": "zero", "v_reset": -0.25}, lambda n: L.LIF(1.0, "value", -0.25, decay=n.decay)),
+        ("LIF", {"reset": "value", "v_reset": -0.25}, lambda n: L.LIF(1.0, "value", -0.25, decay=n.decay)),
         ("CubaLIF", {"tau_syn": 3.0}, lambda n: L.CubaLIF(1.0, tau_syn=3.0, decay=n.decay, gain=1.0)),
         ("ALIF", {"boost": 0.3, "tau_adapt": 9.0}, lambda n: L.ALIF(1.0, tau_adapt=9.0, boost=0.3, decay=n.decay, gain=1.0)),
         ("ALIF", {"boost": 0.3, "tau_syn": 3.0}, lambda n: L.ALIF(1.0, boost=0.3, tau_syn=3.0, decay=n.decay, gain=1.0)),

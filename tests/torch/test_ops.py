@@ -15,7 +15,6 @@ import spikelet.torch as st
 from spikelet.torch.cell import Cell, Surrogate, packed
 from spikelet.torch.ops import memory_order, neuron
 
-
 X = torch.rand(4, 2, 3)
 
 

@@ -102,8 +102,14 @@ LINEAR = nn.Linear(4, 4)
     [
         ([LINEAR, st.IF(), nn.Linear(4, 4)], "layer '2': is the last layer and does not spike"),
         ([LINEAR, st.LI()], "layer '1': is the last layer and does not spike"),
-        ([LINEAR, st.LI(), nn.Linear(4, 4), st.IF()], r"layer '1' \(LI\): sends its potential to '2'"),
-        ([LINEAR, st.ALIF()], r"layer '1' \(ALIF\): is neither a linear layer nor a neuron of a Network"),
+        (
+            [LINEAR, st.LI(), nn.Linear(4, 4), st.IF()],
+            r"layer '1' \(LI\): sends its potential to '2'",
+        ),
+        (
+            [LINEAR, st.ALIF()],
+            r"layer '1' \(ALIF\): is neither a linear layer nor a neuron of a Network",
+        ),
         (
             [LINEAR, st.LIF(convention="snntorch", beta=0.5)],
             'layer \'1\': is reset in the step after its spike; train with reset="zero" or convention="spikelet"',

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from spikelet._util.advice import warn_caller
-from spikelet._util.checks import choice, fail, integer
+from spikelet._util.checks import choice, integer
 from spikelet._util.described import Described
 from spikelet._util.progress import wanted
 from spikelet._util.spelling import spelled
@@ -132,8 +132,9 @@ def convert(
 
     methods = chosen.methods if isinstance(chosen, Auto) else (chosen,)
     relays = any(getattr(m, "relays", False) for m in methods)
-    graph = prepared(ann, inputs, _names(where, keep), relays=relays)
-    kept = kept_neurons(where, graph, keep)
+    names = () if callable(keep) else (keep,) if isinstance(keep, str) else tuple(keep)
+    graph = prepared(ann, inputs, names, relays=relays)
+    kept = kept_neurons(where, graph, keep if callable(keep) else names)
 
     by_name = inputs if isinstance(inputs, dict) else dict(zip(graph.inputs, inputs, strict=True))
     given = {name: by_name[name] for name in graph.inputs}
@@ -157,20 +158,9 @@ def convert(
     trials = Trials(where, cal, model, options, delay, coding.seed)
     converted = trials.best(candidates(where, chosen, neurons, cal), progress)
     if not converted.neurons:
-        names = [n.name for n in converted.graph if isinstance(n.layer, Graded)]
+        graded = [n.name for n in converted.graph if isinstance(n.layer, Graded)]
         warn_caller(
-            f"{where}: no layer spikes: layers such as '{names[0]}' send graded values; neurons follow "
+            f"{where}: no layer spikes: layers such as '{graded[0]}' send graded values; neurons follow "
             'activations with neuron="predictive" and coding="direct" only'
         )
     return converted
-
-
-def _names(where: str, keep: Any) -> tuple[str, ...]:
-    """Return the names of layers that may stay in their framework."""
-    if callable(keep):
-        return ()
-    names = (keep,) if isinstance(keep, str) else tuple(keep)
-    for name in names:
-        if not isinstance(name, str):
-            fail(where, "keep", name, "must hold names", error=TypeError)
-    return names

@@ -31,7 +31,7 @@ def read_onnx(
     *,
     outputs: Iterable[str] | None = None,
     fixed: Mapping[str, ArrayLike] | None = None,
-    analog: Iterable[str] = (),
+    keep: Iterable[str] = (),
 ) -> tuple[Graph, Any]:
     """Read an ONNX model.
 
@@ -52,7 +52,7 @@ def read_onnx(
         Tensors at which to cut the model: they become the outputs. By default the model's own.
     fixed : mapping of str to array-like, optional
         Values of inputs that are not data, such as a sampling rate.
-    analog : iterable of str
+    keep : iterable of str
         Names of nodes without layers, which ONNX's reference implementation runs.
 
     Returns
@@ -75,7 +75,7 @@ def read_onnx(
     onnx = extra("onnx", READER, "onnx")
     proto = loaded(model)
     try:
-        reading = _Reading(onnx, proto, example_shape, outputs, fixed or {}, tuple(analog))
+        reading = _Reading(onnx, proto, example_shape, outputs, fixed or {}, tuple(keep))
         graph = reading.graph()
     except _DAMAGED as error:
         text = f"{type(error).__name__}: {error}"

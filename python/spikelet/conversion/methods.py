@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -40,10 +40,12 @@ class _Thresholds(Method):
     per_channel: bool = True
 
     spiking = False
+    by_potential: ClassVar[bool] = False
+    """Whether the inputs of the neurons decide, not their activations."""
 
-    @abstractmethod
     def threshold(self, values: Floats, steps: int) -> float:
-        """Return the threshold for activations, [n], and a number of steps."""
+        """Return the threshold for activations or potentials, [n], and a number of steps."""
+        raise NotImplementedError
 
     def fit(self, site: Site) -> Mapping[str, Layer]:
         """Return the neuron."""
@@ -51,18 +53,14 @@ class _Thresholds(Method):
 
     def neuron(self, site: Site) -> Neuron:
         """Return the spiking neuron of a site."""
-        values = np.moveaxis(self.values(site), 1, 0)
+        return site.made(usable(self.chosen(site)), per_channel=self.per_channel)
+
+    def chosen(self, site: Site) -> Floats:
+        """Return the thresholds, [C] or [1]; channels that were never active may have 0."""
+        values = np.moveaxis(site.potentials() if self.by_potential else site.target(), 1, 0)
         rows = values if self.per_channel else values[None]
-        chosen = np.array([float(self.threshold(row.ravel(), site.steps)) for row in rows])
-        return site.made(usable(self.limited(site, chosen)), per_channel=self.per_channel)
-
-    def values(self, site: Site) -> Floats:
-        """Return the values that decide, [n, C, P]."""
-        return site.target()
-
-    def limited(self, site: Site, thresholds: Floats) -> Floats:  # noqa: ARG002
-        """Return thresholds that keep the upper limit of the activation; those of activations do."""
-        return thresholds
+        found = np.array([float(self.threshold(row.ravel(), site.steps)) for row in rows])
+        return site.limited(found) if self.by_potential else found  # activations keep their limit
 
 
 class MaxNorm(_Thresholds):
@@ -144,14 +142,7 @@ class ThresholdIteration(_Thresholds):
     """
 
     name = "threshold_iteration"
-
-    def values(self, site: Site) -> Floats:
-        """Return the potentials in the ANN, [n, C, P]."""
-        return site.potentials()
-
-    def limited(self, site: Site, thresholds: Floats) -> Floats:
-        """Return thresholds that keep the upper limit of the activation."""
-        return site.limited(thresholds)
+    by_potential = True
 
     def threshold(self, values: Floats, steps: int) -> float:
         """Return the fixed point for potentials of this mean and spread."""
@@ -208,8 +199,7 @@ class LTB(_Thresholds):
         return ReLU(upper=neuron.threshold)
 
 
-@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
-class RMP(Method):
+class RMP(_Thresholds):
     """Thresholds at the largest input of a step, layer by layer in the spiking network (Sengupta et al. 2019; Han et al. 2020).
 
     Parameters
@@ -218,18 +208,15 @@ class RMP(Method):
         One threshold for each channel, or one for each layer.
     """
 
-    per_channel: bool = True
-
     name = "rmp"
+    spiking = True
 
-    def fit(self, site: Site) -> Mapping[str, Layer]:
-        """Return the neuron."""
+    def chosen(self, site: Site) -> Floats:
+        """Return the thresholds, [C] or [1]."""
         most = np.full(site.shape[0], -np.inf)
         for place in site.parts(site.steps):
             most = np.maximum(most, site.currents(place).max((0, 1, 3)))
-        chosen = np.maximum(most if self.per_channel else most.max(keepdims=True), 0)
-        thresholds = usable(site.limited(chosen))
-        return {site.name: site.made(thresholds, per_channel=self.per_channel)}
+        return site.limited(np.maximum(most if self.per_channel else most.max(keepdims=True), 0))
 
 
 class Calibrated(LeastError):

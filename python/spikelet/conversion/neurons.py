@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -18,33 +19,18 @@ __all__ = ["NEURONS", "PREDICTIVE", "Neurons", "need_all_steps", "usable"]
 _LEVELS = 4  # spike sizes of a multi-threshold neuron
 
 
-def _soft(threshold: Any) -> IF:
-    return IF(threshold, v_init=np.asarray(threshold) / 2, amplitude=threshold)
-
-
-def _hard(threshold: Any) -> IF:
-    return IF(threshold, "zero", amplitude=threshold)
-
-
-def _signed(threshold: Any) -> IF:
-    return _soft(threshold).replace(code="signed")
-
-
-def _differential(threshold: Any) -> IF:
-    return _soft(threshold).replace(code="differential")
-
-
-def _multi(threshold: Any) -> IF:
-    smallest = np.asarray(threshold) / 2 ** (_LEVELS - 1)
-    return _signed(threshold).replace(levels=_LEVELS, v_init=smallest / 2)
+def _neuron(threshold: Any, *, start: float = 0.5, **options: Any) -> IF:
+    """Make neurons that start at a share of their threshold."""
+    v_init = start * np.asarray(threshold) if start else 0.0
+    return IF(threshold, v_init=v_init, amplitude=threshold, **options)
 
 
 NEURONS: Mapping[str, Callable[[Any], IF]] = {
-    "soft": _soft,
-    "hard": _hard,
-    "signed": _signed,
-    "differential": _differential,
-    "multi": _multi,
+    "soft": _neuron,
+    "hard": partial(_neuron, start=0.0, reset="zero"),
+    "signed": partial(_neuron, code="signed"),
+    "differential": partial(_neuron, code="differential"),
+    "multi": partial(_neuron, start=0.5**_LEVELS, code="signed", levels=_LEVELS),
 }
 
 PREDICTIVE = ("predictive", "alternating")

@@ -20,17 +20,9 @@ from spikelet.conversion.converted import ConvertedModel
 from spikelet.conversion.layerwise.calibration import Calibration, Floats
 from spikelet.conversion.layerwise.site import Method
 from spikelet.conversion.layerwise.streaming import fit_layers, spiking_names
-from spikelet.conversion.methods import (
-    METHODS,
-    Calibrated,
-    Fitted,
-    LeastError,
-    MaxNorm,
-    Percentile,
-    QCFSMethod,
-)
+from spikelet.conversion.methods import METHODS
 from spikelet.conversion.neurons import Neurons, need_all_steps
-from spikelet.layers import Activation, Foreign, Graded, Layer, ReLU
+from spikelet.layers import Activation, Foreign, Graded, ReLU
 from spikelet.layers.spiking_model import SpikingModel
 from spikelet.layers.spiking_result import SpikingResult
 
@@ -76,36 +68,38 @@ class Auto(Described):
     methods: Sequence[Method | str] = ()
 
     def __post_init__(self) -> None:
-        given = [self.methods] if isinstance(self.methods, Method | str) else self.methods
-        found = tuple(method_of("Auto", m) for m in given)
-        if not all(isinstance(m, Method) for m in found):
-            fail("Auto", "methods", self.methods, "must not hold another Auto")
+        given = (self.methods,) if isinstance(self.methods, Method | str) else self.methods
+        found = tuple(_method("Auto", m, *METHODS) for m in given)
         object.__setattr__(self, "methods", found)
 
     def to_try(self, cal: Calibration) -> tuple[Method, ...]:
         """Return the methods to try for a network, the likely best one first."""
         if self.methods:
             return self.methods  # type: ignore[return-value]  # names have become methods
-        found: list[Method] = [Fitted(), Percentile()]
+        names = ["fitted", "percentile"]
         if is_small(cal):
-            found += [MaxNorm(), LeastError(), Calibrated()]
-        layers = [
-            n.layer for n in cal.graph if isinstance(n.layer, ReLU) and n.name not in cal.kept
-        ]
-        if all(layer.levels > 0 for layer in layers):
-            found.append(QCFSMethod())
-        return tuple(found)
+            names += ["maxnorm", "least_error", "calibrated"]
+        relus = [n.layer for n in cal.graph if isinstance(n.layer, ReLU) and n.name not in cal.kept]
+        if all(relu.levels > 0 for relu in relus):
+            names.append("qcfs")
+        return tuple(METHODS[name]() for name in names)
 
 
 def method_of(where: str, given: Any) -> Method | Auto:
     """Return a method that a user gives as an object or by its name."""
-    if isinstance(given, Method | Auto):
+    if isinstance(given, Auto):
+        return given
+    return Auto() if given == "auto" else _method(where, given, "auto", *METHODS)
+
+
+def _method(where: str, given: Any, *names: str) -> Method:
+    if isinstance(given, Method):
         return given
     if not isinstance(given, str):
         rule = 'must be a name such as "fitted", or a method such as conversion.Percentile(99.9)'
         fail(where, "method", given, rule, error=TypeError)
-    choice(where, "method", given, "auto", *METHODS)
-    return Auto() if given == "auto" else METHODS[given]()
+    choice(where, "method", given, *names)
+    return METHODS[given]()
 
 
 class Candidate(NamedTuple):
@@ -139,7 +133,7 @@ def candidates(
     auto = isinstance(method, Auto)
     methods = method.to_try(cal) if isinstance(method, Auto) else (method,)
     kind, late = neurons.kind, neurons.delay not in ("auto", 0)
-    follow = [Candidate(m, "predictive") for m in methods if isinstance(m, Fitted)]
+    follow = [Candidate(m, "predictive") for m in methods if "predictive" in m.kinds]
     if kind is None and follow and _follows(cal, follow[0]):
         found = follow  # others would leave activations graded
     elif kind is None:
@@ -152,11 +146,8 @@ def candidates(
             fail(where, "method", methods[0].name, f'must be "fitted" with neuron="{kind}"')
     lasting = tuple(c for c in found if not (late and c.method.needs_all_steps(c.neuron)))
     if not lasting:
-        rule = f'must be 0 or "auto" with {found[0].neuron} neurons: the spikes of all steps make up one number'
-        if kind is None:
-            rule += ', and only these follow activations other than ReLU; neuron="soft" leaves them graded'
-        else:
-            rule += '; or choose neuron="soft"'
+        rule = f'must be 0 or "auto" with {found[0].neuron} neurons: the spikes of all steps make up one number; '
+        rule += 'neuron="soft" can leave steps out, but activations other than ReLU stay graded'
         fail(where, "delay", neurons.delay, rule)
     return lasting
 
@@ -197,47 +188,34 @@ class Trials:
 
     def best(self, found: Sequence[Candidate], progress: Progress) -> ConvertedModel:
         """Return the model of the best candidate."""
-        again = len(found) > 1 and is_small(self.cal)
-        first = replace(self.cal, neuron=found[0].neuron)
-        total = len(spiking_names(first, found[0].method)) * (len(found) + again)
-        with _watching(progress, total) as watch:
-            if len(found) == 1:
-                return self._finished(found[0], watch)
-            fitting, held_out = _split(self.cal)
-            changes: dict[str, dict[str, Layer]] = {}
-            scores: dict[str, Score] = {}
-            for candidate in found:
-                name = str(candidate)
-                changes[name] = self._fitted(candidate, fitting, watch)
-                scores[name] = self._scored(self._model(candidate, changes[name]), held_out)
-            name = best(scores)
-            chosen = next(c for c in found if str(c) == name)
-            ranked = {key: scores[key].values for key in sorted(scores, key=lambda k: k != name)}
-            if again:
-                return self._finished(chosen, watch, scores=ranked)
-            return self._model(chosen, changes[name], scores=ranked, delay=scores[name].delay)
+        chosen, several, small = found[0], len(found) > 1, is_small(self.cal)
+        sites = spiking_names(replace(self.cal, neuron=chosen.neuron), chosen.method)
+        with _watching(progress, len(sites) * (len(found) + (several and small))) as watch:
+            ranked = {}
+            if several:
+                fitting, held_out = _split(self.cal)
+                models = {str(c): self._made(c, fitting, watch) for c in found}
+                scores = {name: self._scored(model, held_out) for name, model in models.items()}
+                name = best(scores)
+                ranked = {k: scores[k].values for k in sorted(scores, key=lambda k: k != name)}
+                chosen = next(c for c in found if str(c) == name)
+                model, delay = models[name], scores[name].delay
+            if small or not several:  # fit to all inputs, with the delay that suits these
+                model = self._made(chosen, self.cal, watch)
+                delay = self._scored(model, self.cal).delay
+            model.delay, model.scores = delay, ranked
+            return model
 
-    def _finished(self, candidate: Candidate, watch: Watch, **about: Any) -> ConvertedModel:
-        """Return a model that is fitted to all inputs, with the delay that suits these."""
-        model = self._model(candidate, self._fitted(candidate, self.cal, watch), **about)
-        model.delay = self._scored(model, self.cal).delay
-        return model
-
-    def _fitted(self, candidate: Candidate, cal: Calibration, watch: Watch) -> dict[str, Layer]:
+    def _made(self, candidate: Candidate, cal: Calibration, watch: Watch) -> ConvertedModel:
         given = replace(cal, neuron=candidate.neuron)
-        return fit_layers(self.where, given, candidate.method, watch)
-
-    def _model(
-        self, candidate: Candidate, changes: Mapping[str, Layer], **about: Any
-    ) -> ConvertedModel:
+        changes = fit_layers(self.where, given, candidate.method, watch)
         return ConvertedModel(
-            self.cal.graph.replaced(changes),
+            cal.graph.replaced(changes),
             self.ann,
             method=candidate.method.name,
             neuron=candidate.neuron,
-            steps=self.cal.steps,
+            steps=cal.steps,
             **self.options,
-            **about,
         )
 
     def _scored(self, model: ConvertedModel, cal: Calibration) -> Score:

@@ -209,13 +209,21 @@ class _Paths:
             if not isinstance(node.layer, _LINEAR):
                 kind = type(node.layer).__name__
                 what = "is neither a linear layer nor a neuron of a Network"
-                refuse(f"{where}: layer '{node.name}' ({kind})", what, "use a SpikingModel, which runs all layers")
+                refuse(
+                    f"{where}: layer '{node.name}' ({kind})",
+                    what,
+                    "use a SpikingModel, which runs all layers",
+                )
         needs = {n: [s for s in node.inputs if s in between] for n, node in between.items()}
         try:
             self._order = list(graphlib.TopologicalSorter(needs).static_order())
         except graphlib.CycleError as error:
             cycle = " -> ".join(error.args[1])
-            refuse(f"{where}: cycle {cycle}", "holds no neuron", "its signal never ends: use a SpikingModel")
+            refuse(
+                f"{where}: cycle {cycle}",
+                "holds no neuron",
+                "its signal never ends: use a SpikingModel",
+            )
         self._matrices: dict[tuple[str, int], Any] = {}
         self.found: dict[tuple[str, str, bool], _Synapses] = {}
 
@@ -229,7 +237,9 @@ class _Paths:
             if isinstance(node.layer, layers.LI):
                 for after in self._graph.consumers(node.name):
                     what = f"sends its potential to '{after.name}'"
-                    refuse(self._at(node), what, "a Network sends spikes: use a SpikingModel, or run")
+                    refuse(
+                        self._at(node), what, "a Network sends spikes: use a SpikingModel, or run"
+                    )
             elif isinstance(node.layer, layers.Neuron):
                 amplitude = _full(node.layer.amplitude, self.shapes[node.name])
                 self._from(node.name, node.name, csr_array(diags_array(amplitude)))
@@ -293,7 +303,11 @@ class _Paths:
         if isinstance(layer, layers.Add) and self.shapes[node.inputs[k]] == shape:
             return [(0, matrix)]
         if (node.name, k) not in self._matrices:
-            found = csr_array(layer.weight.T) if isinstance(layer, layers.Linear) else self._tried(node, k)
+            found = (
+                csr_array(layer.weight.T)
+                if isinstance(layer, layers.Linear)
+                else self._tried(node, k)
+            )
             self._matrices[node.name, k] = found
         return [(0, matrix @ self._matrices[node.name, k])]
 
@@ -316,21 +330,26 @@ class _Paths:
         if not biased:
             return np.zeros(int(np.prod(self.shapes[node.name])))
         if isinstance(layer, layers.Linear | layers.DelayedLinear):
-            return np.array(layer.bias)
+            bias: Floats = np.array(layer.bias)
+            return bias
         return self._response(node, {}, 1)[0]
 
     def _response(self, node: Node, given: Mapping[int, Floats], rows: int) -> Floats:
         if isinstance(node.layer, layers.Constant):
             return np.array(node.layer.value).reshape(1, -1)
         names = tuple(f"x{k}" for k in range(len(node.inputs)))
-        model = SpikingModel(Graph([Node("y", node.layer, names)], inputs=names), dtype="float64", threads=1)
+        model = SpikingModel(
+            Graph([Node("y", node.layer, names)], inputs=names), dtype="float64", threads=1
+        )
         shapes = [(rows, *self.shapes[name]) for name in node.inputs]
         x = {n: given.get(k, np.zeros(shapes[k])).reshape(shapes[k]) for k, n in enumerate(names)}
         found = model.run(x if len(x) > 1 else x["x0"], steps=1).output
         return np.asarray(found, np.float64).reshape(rows, -1)
 
 
-def _offsets(where: str, graph: Graph, found: Mapping[tuple[str, str, bool], _Synapses]) -> dict[str, int]:
+def _offsets(
+    where: str, graph: Graph, found: Mapping[tuple[str, str, bool], _Synapses]
+) -> dict[str, int]:
     """Return how much later each layer computes a step, so that each synapse takes at least one step."""
     late = {n.name: 1 for n in graph if isinstance(n.layer, _NEURONS)}
     late |= dict.fromkeys((*graph.inputs, _BIAS), 0)

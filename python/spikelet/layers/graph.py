@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import graphlib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NoReturn, TypeAlias
 
@@ -12,7 +12,8 @@ import numpy as np
 from spikelet._util.checks import fail, shown
 from spikelet._util.sealed import Sealed
 from spikelet.layers.base import Layer, Shape
-from spikelet.layers.delay import Delay
+from spikelet.layers.delay import Delay, DelayedLinear
+from spikelet.layers.linear import Add, Linear
 
 __all__ = ["INPUT", "Graph", "LayerLike", "Node", "Shapes"]
 
@@ -116,21 +117,34 @@ class Graph(Sealed):
 
     def _refuse_order(self, where: str, node: Node, name: str) -> NoReturn:
         """Refuse an input that is not an earlier layer, and name the cycle if there is one."""
-        cycle = self._path(node.name, name) if name in self else []
-        if cycle:
+        before = self._search([name], lambda n: self._by_name[n].inputs if n in self else ())
+        if node.name in before:
+            cycle = [node.name]
+            while cycle[-1] != name:
+                cycle.append(before[cycle[-1]])
             rule = "must go through a Delay of at least one step"
             fail(where, "layers", cycle, rule, got="the cycle")
         fail(where, f"inputs of '{node.name}'", name, "must be the name of an earlier layer")
 
-    def _path(self, begin: str, end: str) -> list[str]:
-        """Return the shortest chain of layers between two, both included, or nothing if there is none."""
-        paths = {end: [end]}
-        for name in (queue := [end]):
-            for source in self._by_name[name].inputs:
-                if source in self and source not in paths:
-                    paths[source] = [source, *paths[name]]
-                    queue.append(source)
-        return paths.get(begin, [])
+    def _search(
+        self, begin: Iterable[str], following: Callable[[str], Iterable[str]]
+    ) -> dict[str, str]:
+        """Return all names that can be reached from some, each with the one from which it was reached first."""
+        found = {name: name for name in begin}
+        for name in (queue := list(found)):
+            for other in following(name):
+                if other not in found:
+                    found[other] = name
+                    queue.append(other)
+        return found
+
+    def _needed(self, wanted: Iterable[str], given: Collection[str] = ()) -> set[str]:
+        """Return all layers and inputs on which some depend, but not those behind the given ones."""
+
+        def inputs(name: str) -> tuple[str, ...]:
+            return self._by_name[name].inputs if name in self and name not in given else ()
+
+        return set(self._search(wanted, inputs))
 
     def __iter__(self) -> Iterator[Node]:
         return iter(self.nodes)
@@ -163,38 +177,32 @@ class Graph(Sealed):
             If there is not a shape for each input, or a layer cannot take its inputs; the message names the layer.
         """
         shapes = self._input_shapes(input_shape)
-        # A delay that comes before its input has the shape that follows from the layers whose inputs are known.
-        guessed = dict(shapes)
-        nodes = [node for node in self.nodes if node.name not in guessed] if self.loops else []
-        while nodes:
-            ready = [n for n in nodes if all(name in guessed for name in n.inputs)]
-            ready = (
-                ready
-                or [n for n in nodes if n.layer.inputs is None and set(n.inputs) & set(guessed)][:1]
-            )
-            if not ready:
-                cycle = [node.name for node in nodes]
-                fail(
-                    "Graph.shapes",
-                    "layers",
-                    cycle,
-                    "must take an input of the cycle",
-                    got="the cycle",
-                )
-            for node in ready:
-                known = [guessed[name] for name in node.inputs if name in guessed]
-                fewest = max(len(known), node.layer.fewest) if node.layer.inputs is None else 0
-                known += known[:1] * (fewest - len(known))
-                guessed[node.name] = node.layer.output_shape(known, node.name)
-            nodes = [node for node in nodes if node.name not in guessed]
+        guessed = self._guessed(shapes) if self.loops else shapes
         for node in self.nodes:
-            inputs = [shapes.get(name, guessed.get(name)) for name in node.inputs]
+            inputs = [(shapes if name in shapes else guessed)[name] for name in node.inputs]
             shapes[node.name] = node.layer.output_shape(inputs, node.name)
         for delay, source in self.loops:
             if shapes[delay] != shapes[source]:
                 rule = f"must have the shape of the output of '{delay}', {shapes[delay]}"
                 fail("Graph.shapes", f"'{source}'", shapes[source], rule, got="shape")
         return shapes
+
+    def _guessed(self, known: Mapping[str, Shape]) -> dict[str, Shape]:
+        """Return shapes that follow without those of cycles: from weights, or from one input of a sum."""
+        found = dict(known)
+        while left := [node for node in self.nodes if node.name not in found]:
+            for node in left:
+                shapes = [found[name] for name in node.inputs if name in found]
+                if isinstance(node.layer, (Linear, DelayedLinear)):
+                    found[node.name] = (len(node.layer.weight),)
+                elif shapes and (len(shapes) == len(node.inputs) or isinstance(node.layer, Add)):
+                    shapes += shapes[:1] * (len(node.inputs) - len(shapes))
+                    found[node.name] = node.layer.output_shape(shapes, node.name)
+            if not any(node.name in found for node in left):
+                cycle = [node.name for node in left]
+                rule = "must have a weight matrix, or a sum with an input of known shape"
+                fail("Graph.shapes", "layers", cycle, rule, got="the cycle")
+        return found
 
     @property
     def loops(self) -> tuple[tuple[str, str], ...]:
@@ -232,11 +240,10 @@ class Graph(Sealed):
         """
         if not self.loops:
             return self.nodes
-        unit = {name: name for name in self.names}
+        unit = {name: name for name in (*self.inputs, *self._by_name)}
         for delay, _ in self.loops:
-            members = self._needed([delay]) & self._reached(delay)
-            for name in members & set(self._by_name):
-                unit[name] = unit[delay]
+            after = self._search([delay], lambda name: [n.name for n in self.consumers(name)])
+            unit |= dict.fromkeys(self._needed([delay]) & set(after), unit[delay])
         units: dict[str, list[Node]] = {}
         order: graphlib.TopologicalSorter[str] = graphlib.TopologicalSorter()
         for node in self.nodes:
@@ -250,23 +257,6 @@ class Graph(Sealed):
                     rule = "must not be in a cycle: its output depends on the mean of its input over the steps"
                     fail(where, "layers", [n.name for n in nodes], rule, got="the cycle")
         return tuple(node for name in order.static_order() for node in units.get(name, ()))
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names of all inputs and layers."""
-        return (*self.inputs, *self._by_name)
-
-    def _reached(self, name: str) -> set[str]:
-        """Return a layer and all that depend on it."""
-        after: dict[str, list[str]] = {}
-        for node in self.nodes:
-            for source in node.inputs:
-                after.setdefault(source, []).append(node.name)
-        reached = {name}
-        for each in (queue := [name]):
-            queue += [n for n in after.get(each, ()) if n not in reached]
-            reached.update(after.get(each, ()))
-        return reached
 
     def upto(self, *names: str) -> Graph:
         """Return the subgraph that ends in these layers, which become the outputs."""
@@ -301,16 +291,6 @@ class Graph(Sealed):
             inputs=[name for name in order if name in needed and name in given],
             outputs=wanted,
         )
-
-    def _needed(self, wanted: Iterable[str], given: Collection[str] = ()) -> set[str]:
-        """Return all layers and inputs on which some depend, but not those behind the given ones."""
-        needed = dict.fromkeys(wanted)
-        queue = list(needed)
-        for name in queue:
-            if name in self and name not in given:
-                queue += [source for source in self._by_name[name].inputs if source not in needed]
-                needed.update(dict.fromkeys(self._by_name[name].inputs))
-        return set(needed)
 
     def replaced(self, changes: Mapping[str, Layer]) -> Graph:
         """Return a graph in which the layers of these names are replaced."""

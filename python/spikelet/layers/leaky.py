@@ -8,8 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from spikelet._util.checks import fail, scalar
-from spikelet._util.tensors import detached
+from spikelet._util.checks import fail
 from spikelet.layers.neurons import Leak, Neuron
 
 __all__ = ["ALIF", "LI", "CubaLIF", "Synaptic"]
@@ -28,7 +27,7 @@ class Synaptic(Leak):
 
     def _take_synapse(self, where: str) -> None:
         self._take_leak(where)
-        _take_tau(self, where, "tau_syn")
+        self._take_times(where, "tau_syn")
         for argument in ("syn_decay", "syn_gain", "pull"):
             if getattr(self, argument) is not None:
                 self._take(where, argument, "finite")
@@ -152,7 +151,7 @@ class ALIF(Synaptic, Neuron):
         super().__post_init__()
         where = self._name()
         self._take_synapse(where)
-        _take_tau(self, where, "tau_adapt")
+        self._take_times(where, "tau_adapt")
         for argument in ("adapt_decay", "boost"):
             if getattr(self, argument) is not None:
                 self._take(where, argument, "finite")
@@ -164,12 +163,6 @@ class ALIF(Synaptic, Neuron):
         """Return adapt_decay and boost."""
         decay = self.adapt_decay
         return math.exp(-self.dt / self.tau_adapt) if decay is None else decay, self.boost
-
-
-def _take_tau(layer: Synaptic, where: str, argument: str) -> None:
-    if getattr(layer, argument) is not None:
-        given = detached(where, argument, getattr(layer, argument))
-        layer._set(argument, scalar(where, argument, given, "finite and > 0", "ms"))
 
 
 def _require_binary(where: str, layer: Neuron) -> None:

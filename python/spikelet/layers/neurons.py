@@ -183,10 +183,14 @@ class Leak(Layer):
     gain: Any = None
     drive: Any = 0.0
 
+    def _take_times(self, where: str, *arguments: str) -> None:
+        for argument in arguments:
+            if getattr(self, argument) is not None:
+                given = detached(where, argument, getattr(self, argument))
+                self._set(argument, scalar(where, argument, given, "finite and > 0", "ms"))
+
     def _take_leak(self, where: str) -> None:
-        for argument in ("tau_m", "dt"):
-            given = detached(where, argument, getattr(self, argument))
-            self._set(argument, scalar(where, argument, given, "finite and > 0", "ms"))
+        self._take_times(where, "tau_m", "dt")
         for argument in ("decay", "gain", "drive"):
             if getattr(self, argument) is not None:
                 self._take(where, argument, "finite")

@@ -1,7 +1,7 @@
 """Layered models in files: `SpikingModel.save` and `SpikingModel.load`.
 
-A file (.spk) is one of `numpy.savez`, not compressed: a JSON description of the layers, and their arrays, each with a
-checksum. It holds no code. Layers are described by the fields of their dataclasses, whatever the layer.
+A file (.spk) holds a JSON description of the layers, and their arrays; no code. The fields of its dataclass describe a
+layer.
 """
 
 from __future__ import annotations
@@ -18,10 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spikelet import _core
-from spikelet._util import npz
 from spikelet._util.checks import fail, own, shown
-from spikelet._util.files import path_of, replaced
+from spikelet._util.container import Format
+from spikelet._util.files import path_of
 from spikelet._util.identity import identity
 from spikelet._util.reading import refusing
 from spikelet.layers.base import Layer
@@ -30,8 +29,7 @@ from spikelet.layers.stopping import Stopping
 
 __all__ = ["load", "save"]
 
-_FORMAT = "spikelet model, format "
-_VERSION = 1
+_FORMAT = Format("spikelet model, format", version=1, oldest=1, summed=1)
 _NEVER = 1e30  # the threshold by which version 0.19 marked readouts, which are `LI` now
 
 Array = NDArray[Any]
@@ -44,9 +42,7 @@ def save(model: Any, path: StrPath) -> None:
     path = path_of(where, path)
     writer = _Writer()
     described = writer.model(where, model)
-    header = {"format": f"{_FORMAT}{_VERSION}", "version": _core.__version__, "model": described}
-    with replaced(path) as file:
-        npz.write(file, header, writer.arrays)
+    _FORMAT.save(path, {"model": described}, writer.arrays)
 
 
 def load(cls: type[Any], path: StrPath, threads: int | None) -> Any:
@@ -54,18 +50,7 @@ def load(cls: type[Any], path: StrPath, threads: int | None) -> Any:
     where = f"{cls.__name__}.load"
     path = path_of(where, path)
     with refusing(where, path):
-        header, arrays = npz.mapped(path)
-        name, _, version = str(header.get("format")).rpartition(" ")
-        if f"{name} " != _FORMAT or not version.isdecimal():
-            what = str(header.get("format"))
-            raise ValueError(f"it is not a file of SpikingModel.save, but {shown(what)}")
-        if int(version) != _VERSION:
-            raise ValueError(
-                f"it has format {version}, written by spikelet {shown(header.get('version'))}; this version "
-                f"({_core.__version__}) reads format {_VERSION}; upgrade spikelet"
-            )
-        if "arrays" not in header:
-            raise ValueError("the checksums of its arrays are missing")
+        header, arrays = _FORMAT.load(path, map_arrays=True)
         return _Reader(arrays, threads).model(header["model"], cls)
 
 

@@ -13,7 +13,7 @@ from spikelet.layers.base import Layer, Shape
 from spikelet.layers.foreign import Foreign
 from spikelet.layers.graph import Graph, Node, Shapes
 from spikelet.layers.leaky import ALIF, LI, Synaptic
-from spikelet.layers.neurons import IF, LIF, Leak, Neuron
+from spikelet.layers.neurons import Leak, Neuron
 from spikelet.layers.predictive import PredictiveNeuron
 from spikelet.layers.to_core_graded import ROWS as GRADED_ROWS
 from spikelet.layers.to_core_linear import ROWS as LINEAR_ROWS
@@ -161,8 +161,8 @@ def _add(views: Views, node: Node, inputs: Sequence[View], shape: Shape) -> View
         if row := _ROWS.get(kind):
             return row(views, node.layer, shape, *inputs)
     way_out = "build the model from the layers of sl.layers"
-    kind = type(node.layer).__name__
-    raise TypeError(f"SpikingModel: layer '{node.name}': the core has no {kind}; {way_out}")
+    name = type(node.layer).__name__
+    raise TypeError(f"SpikingModel: layer '{node.name}': the core has no {name}; {way_out}")
 
 
 def _foreign(views: Views, layer: Foreign, shape: Shape, *inputs: View) -> View:
@@ -180,7 +180,7 @@ def _dynamics(layer: Neuron | LI) -> tuple[str, list[Any]] | None:
         reset = {"zero": "value"}.get(layer.reset, layer.reset)
         v_reset = layer.v_reset
         later = layer.strict and layer.reset == "subtract" and not layer.reset_delay
-        plain = isinstance(layer, (IF, LIF, PredictiveNeuron)) and not later and reset != "none"
+        plain = not isinstance(layer, Synaptic) and not later and reset != "none"
         if (
             plain
             and np.ndim(decay) == np.ndim(gain) == np.ndim(v_reset) == 0

@@ -17,7 +17,7 @@ from spikelet._util.checks import choice, fail, number
 from spikelet._util.spelling import suggestion
 from spikelet.torch.cell import Cell, Charge, Reset, Surrogate, When, packed
 from spikelet.torch.surrogate import Table, checked
-from spikelet.torch.watched import is_transformed
+from spikelet.torch.watched import is_watched
 
 __all__ = [
     "CONVENTIONS",
@@ -107,7 +107,9 @@ def _setting(
             near = suggestion(name, (*NAMES[convention], *_OF_ALL))
             others = (f"; {other!r} has {name}" for other in CONVENTIONS if name in NAMES[other])
             there = ", ".join(NAMES[convention]) + "".join(others)
-            msg = f"{where}: has no parameter {name!r}{near} (convention {convention!r} has {there})"
+            msg = (
+                f"{where}: has no parameter {name!r}{near} (convention {convention!r} has {there})"
+            )
             raise ValueError(msg)
     if convention == "snntorch" and "beta" not in parameters:
         raise TypeError(f"{where}: convention {convention!r} needs beta")
@@ -150,17 +152,19 @@ def _number(where: str, name: str, value: Any) -> float:
         learned = value.requires_grad
         if learned or value.numel() != 1 or value.device.type != "cpu":
             rule = "must be a number, as it cannot be learned" if learned else "must be one number"
-            got, error = f"a tensor on {value.device} of shape", TypeError if learned else ValueError
+            got, error = (
+                f"a tensor on {value.device} of shape",
+                TypeError if learned else ValueError,
+            )
             fail(where, name, tuple(value.shape), rule, got=got, error=error)
         value = value.item()
     if value is None:
         fail(where, name, value, "must be a number", error=TypeError)
     if not isinstance(value, (int, float)):  # torch.compile cannot trace numpy's checks
         value = number(where, name, value)
-    value = float(value)
-    if rule := _broken(name, value):
-        fail(where, name, value, rule)
-    return value
+    if rule := _broken(name, float(value)):
+        fail(where, name, float(value), rule)
+    return float(value)
 
 
 def single(tensor: Tensor) -> Tensor:
@@ -199,7 +203,8 @@ class _Build:
             rule = "must be a dense tensor; move it with .to_dense()"
             fail(self.where, name, str(value.layout), rule, got="layout", error=TypeError)
         value = single(value)
-        if _is_cheap_to_check(value):
+        # Only where it neither waits for a device nor breaks a graph.
+        if value.device.type == "cpu" and value.is_floating_point() and not is_watched(value):
             require_in_range(self.where, name, value)
         self.tensors[target] = value if change is None else change(value)
 
@@ -216,21 +221,10 @@ def flag(where: str, name: str, value: Any) -> bool:
     return bool(value)
 
 
-def _is_cheap_to_check(value: Tensor) -> bool:
-    """Return whether the values of a tensor can be read without waiting for a device or breaking a graph."""
-    return (
-        not torch.compiler.is_compiling()
-        and type(value) in (Tensor, torch.nn.Parameter)
-        and value.device.type == "cpu"
-        and value.numel() > 0
-        and value.is_floating_point()
-        and not is_transformed()
-        and not torch.jit.is_tracing()
-    )
-
-
 def require_in_range(where: str, name: str, value: Tensor) -> None:
     """Check the values of a parameter that is a tensor of real numbers."""
+    if not value.numel():
+        return
     ends = (float(end) for end in torch.aminmax(value.detach()))  # a NaN makes both NaN
     if not any(_broken(name, end) for end in ends):
         return
@@ -302,7 +296,9 @@ def _leak(build: _Build, cell: Cell, tau_m: Any, dt: float, decay: Any, gain: An
         fail(build.where, "gain", gain, "must be a number or 'normalised'")
     if not normalised:
         cell = replace(cell, gain=build.number("gain", gain))
-    name, leak = ("decay", decay) if decay is not None else ("tau_m", 20.0 if tau_m is None else tau_m)
+    name, leak = (
+        ("decay", decay) if decay is not None else ("tau_m", 20.0 if tau_m is None else tau_m)
+    )
     by_decay = name == "decay"
     if isinstance(leak, Tensor):
         if by_decay and not normalised:

@@ -71,7 +71,12 @@ class _Neuron(torch.autograd.Function):
         results = _forward(made, give, steps, x, *given)
         spikes, kept = results[:2]
         recurrent = given[-2]
-        ctx.cell, ctx.numbers, ctx.steps, ctx.constant = made.cell, made.numbers, steps, len(x) != steps
+        ctx.cell, ctx.numbers, ctx.steps, ctx.constant = (
+            made.cell,
+            made.numbers,
+            steps,
+            len(x) != steps,
+        )
         ctx.is_charged = kept is not None and recurrent is None
         ctx.set_materialize_grads(False)
         before = None if recurrent is None else spikes
@@ -97,7 +102,7 @@ def _forward(
     made: Setting, give: str, steps: int, x: Tensor, *given: Optional
 ) -> tuple[Optional, ...]:
     """Return the results, and None for those that are not wanted."""
-    *given, recurrent, first_spikes = given
+    *operands, recurrent, first_spikes = given
     kept = "h" if recurrent is None else "x"
     each, last = [kind in give for kind in ("s", kept, "v")], _states(made.cell)
     pairs = [_written(x, steps) if wanted else (None, None) for wanted in each]
@@ -107,11 +112,11 @@ def _forward(
     # In the order of the core: named arguments would cost 3 us a call.
     _core.train_forward(
         made.numbers,
-        [None if p is None else _ordered(p, x) for p in given[:5]],
+        [None if p is None else _ordered(p, x) for p in operands[:5]],
         _array(x, x),
         steps,
         len(x) != steps,
-        [_array(state, x) for state in given[5:]],
+        [_array(state, x) for state in operands[5:]],
         views[0],
         charged,
         views[2],
@@ -128,18 +133,14 @@ def _states(cell: Cell) -> tuple[bool, bool, bool]:
     return True, cell.synapse, cell.adaptive
 
 
-def _recurrence(
-    recurrent: Optional, first_spikes: Optional, x: Tensor
-) -> _core.Recurrence | None:
+def _recurrence(recurrent: Optional, first_spikes: Optional, x: Tensor) -> _core.Recurrence | None:
     if recurrent is None:
         return None
     weights = recurrent.detach().contiguous().numpy()
     return _core.Recurrence(weights, _array(first_spikes, x), x.shape[-1])
 
 
-def _backward(
-    ctx: Any, saved: Sequence[Optional], by: Sequence[Optional]
-) -> list[Optional]:
+def _backward(ctx: Any, saved: Sequence[Optional], by: Sequence[Optional]) -> list[Optional]:
     """Return the gradients of x, parameters, states, recurrent weights and first spikes; None if not wanted."""
     kept, *given, recurrent, first_spikes, spikes = saved
     assert kept is not None, "each call keeps something"
@@ -255,7 +256,9 @@ def _ordered(parameter: Tensor, x: Tensor) -> tuple[Array, int]:
     """Return the values of a parameter in the memory order of x, and how many neurons share each value."""
     inner = _groups(parameter, x)
     assert inner is not None, "the parameter has been broadcast to x"
-    return _array(parameter.reshape((1,) * (x.ndim - parameter.ndim) + tuple(parameter.shape)), x), inner
+    return _array(
+        parameter.reshape((1,) * (x.ndim - parameter.ndim) + tuple(parameter.shape)), x
+    ), inner
 
 
 def _shaped(values: Tensor, parameter: Tensor, x: Tensor) -> Tensor:

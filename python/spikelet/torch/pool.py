@@ -54,7 +54,9 @@ class _Maxima(torch.autograd.Function):
 
 def _indices(place: Tensor, window: tuple[int, int], width: int) -> Tensor:
     """Return the places of maxima in images that are `width` pixels wide."""
-    rows, columns = (torch.arange(n) * size for n, size in zip(place.shape[2:], window, strict=True))
+    rows, columns = (
+        torch.arange(n) * size for n, size in zip(place.shape[2:], window, strict=True)
+    )
     inside = place.long()
     return (rows[:, None] + inside // window[1]) * width + columns + inside % window[1]
 

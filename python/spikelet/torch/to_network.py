@@ -118,10 +118,14 @@ def to_network(
     graph = read(module, (size,))
     hint = "a Network ends in spiking neurons; `to_spiking_model` accepts more"
     if not isinstance(graph.output.layer, layers.Neuron):
-        refuse(f"{_WHERE}: layer '{graph.output.name}'", "is the last layer and does not spike", hint)
+        refuse(
+            f"{_WHERE}: layer '{graph.output.name}'", "is the last layer and does not spike", hint
+        )
     made = graph_to_network(_WHERE, graph, (size,), dt, dtype=dtype, seed=seed, threads=threads)
     (source,) = made.inputs.values()
-    weights = (p for (before, after), p in made.projections.items() if before not in (after, "bias"))
+    weights = (
+        p for (before, after), p in made.projections.items() if before not in (after, "bias")
+    )
     populations, recorders = made.populations.values(), made.recorders.values()
     return DeployedNetwork(
         made.network, source, made.bias, tuple(populations), tuple(weights), tuple(recorders), made

@@ -54,7 +54,7 @@ def test_values_are_those_of_whole_networks() -> None:
         np.testing.assert_allclose(site.mean_current(), values.mean(0), rtol=1e-4, atol=1e-5)
         mean = flat(snn[f"{site.name}.mean"])
         np.testing.assert_allclose(site.mean_output(NEURON), mean, rtol=1e-5, atol=1e-6)
-        place = site.place(4)
+        place = site.place(4, 1 << 20)
         np.testing.assert_allclose(
             site.mean_output(NEURON, place), mean[place.samples], rtol=1e-5, atol=1e-6
         )
@@ -67,7 +67,7 @@ def test_values_are_those_of_whole_networks() -> None:
 
 def test_a_place_is_a_part_of_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     def look(site: Site) -> None:
-        place, all_pixels = site.place(7, 5), site.place(7)
+        place, all_pixels = site.place(7, 5), site.place(7, 1 << 20)
         assert site.place(7, 5).positions is not None
         np.testing.assert_array_equal(site.place(7, 5).positions, place.positions)
         assert len(range(30)[place.samples]) == 7

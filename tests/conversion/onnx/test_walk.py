@@ -77,10 +77,10 @@ def test_what_no_layer_computes_may_stay_in_onnx() -> None:
         node("Gather", "table ids", "y", "rows"),
     ]
     lookup = model(nodes, ("batch", 3), table=table)
-    way_out = r'or pass analog=\["rows"\] to let ONNX compute it; or stop'
+    way_out = r'or pass keep=\["rows"\] to let ONNX compute it; or stop'
     with pytest.raises(ValueError, match=rf"node 'rows' \(Gather\): .* {way_out}"):
-        read_onnx(lookup, analog=["cast"])
-    graph, _ = read_onnx(lookup, analog=["cast", "rows"])
+        read_onnx(lookup, keep=["cast"])
+    graph, _ = read_onnx(lookup, keep=["cast", "rows"])
     x = np.array([[0.0, 5.0, 2.0], [1.0, 1.0, 4.0]])
     found = SpikingModel(graph, threads=1).run(x, 1).output
     np.testing.assert_array_equal(found, table[x.astype(int)])

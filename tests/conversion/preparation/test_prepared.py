@@ -57,7 +57,7 @@ def test_a_misspelt_analog_layer_is_refused() -> None:
             ("fc2", L.Linear(np.eye(4)), "act1"),
         ]
     )
-    with pytest.raises(ValueError, match=r"^read: analog must name layers; the nearest is 'act1', got 'act2'$"):  # fmt: skip
+    with pytest.raises(ValueError, match=r"^read: keep must name layers; the nearest is 'act1', got 'act2'$"):  # fmt: skip
         sl.convert(ann, rng.normal(size=(20, 4)), keep=["act2"])
 
 

@@ -33,9 +33,9 @@ LSTM = nn.LSTM(4, 3, batch_first=True)
 )  # fmt: skip
 def test_a_named_layer_runs_in_pytorch(function: Any, analog: Any) -> None:
     module = Lambda(function, rnn=LSTM, fc=nn.Linear(4, 4))
-    with pytest.raises(ValueError, match=r'or keep it analog, run by PyTorch: analog=\["\w+"\]'):
+    with pytest.raises(ValueError, match=r'or keep it analog, run by PyTorch: keep=\["\w+"\]'):
         read_torch(module, (5, 4))
-    graph = read_torch(module, (5, 4), analog=[analog] if isinstance(analog, str) else analog)
+    graph = read_torch(module, (5, 4), keep=[analog] if isinstance(analog, str) else analog)
     assert L.Foreign in [type(n.layer) for n in graph]
     x = torch.randn(3, 5, 4, generator=torch.Generator().manual_seed(2))
     with torch.no_grad():
@@ -45,14 +45,14 @@ def test_a_named_layer_runs_in_pytorch(function: Any, analog: Any) -> None:
 
 
 def test_a_layer_that_can_be_converted_is_no_foreign_one() -> None:
-    graph = read_torch(nn.Sequential(nn.Linear(4, 3), nn.ReLU()), (4,), analog=["1"])
+    graph = read_torch(nn.Sequential(nn.Linear(4, 3), nn.ReLU()), (4,), keep=["1"])
     assert [type(n.layer) for n in graph] == [L.Linear, L.ReLU]
 
 
 def test_samples_stay_apart_there_too() -> None:
     module = Lambda(lambda _, x: x.sort(dim=0)[0] * 1)
     with pytest.raises(ValueError, match=r"layer 'sort' \(sort\): mixes the samples of a batch"):
-        read_torch(module, (4,), analog=["sort"])
+        read_torch(module, (4,), keep=["sort"])
 
 
 def test_names_must_be_those_of_layers() -> None:
@@ -60,17 +60,17 @@ def test_names_must_be_those_of_layers() -> None:
     module = nn.Sequential(OrderedDict(body=body, fc=nn.Linear(4, 2)))
     rule = r"must name layers or modules; the nearest is 'body\.act'"
     with pytest.raises(ValueError, match=rf"^read_torch: analog {rule}, got 'act'$"):
-        read_torch(module, (4,), analog=["act"])
+        read_torch(module, (4,), keep=["act"])
 
 
 def test_what_no_layer_takes_is_refused() -> None:
     pool = nn.MaxPool2d(2, return_indices=True)
     unpooled = Lambda(lambda m, x: nn.functional.max_unpool2d(*m.pool(x), 2), pool=pool)
     with pytest.raises(ValueError, match="takes the indices of another operator"):
-        read_torch(unpooled, (3, 4, 4), analog=["max_unpool2d"])
+        read_torch(unpooled, (3, 4, 4), keep=["max_unpool2d"])
     spectrum = Lambda(lambda _, x: torch.fft.rfft(x).abs())
     with pytest.raises(ValueError, match=r"\(fft_rfft\): gives complex numbers"):
-        read_torch(spectrum, (3, 8), analog=["fft_rfft"])
+        read_torch(spectrum, (3, 8), keep=["fft_rfft"])
 
 
 # --- embeddings ---------------------------------------------------------------------------------------
@@ -111,7 +111,7 @@ def outputs(module: nn.Module, *given: torch.Tensor) -> Any:
 def test_tokens_reach_an_embedding_that_stays_in_pytorch() -> None:
     torch.manual_seed(0)
     module = Text()
-    model = sl.convert(module, TOKENS.float(), analog=["words"], steps=16, threads=1)
+    model = sl.convert(module, TOKENS.float(), keep=["words"], steps=16, threads=1)
     assert [n.name for n in model.graph if isinstance(n.layer, L.Foreign)] == ["words"]
     wanted = outputs(module, TOKENS)
     np.testing.assert_allclose(model.ann.run(TOKENS, 1).output, wanted, atol=1e-5)
@@ -122,7 +122,7 @@ def test_tokens_reach_an_embedding_that_stays_in_pytorch() -> None:
 
 @pytest.mark.parametrize(("by", "wrong"), [(1, "20"), (-1, "-1"), (0.25, "0.25")])
 def test_indices_are_checked(by: float, wrong: str) -> None:
-    graph = read_torch(nn.Sequential(nn.Embedding(20, 2), nn.Flatten()), (20,), analog=["0"])
+    graph = read_torch(nn.Sequential(nn.Embedding(20, 2), nn.Flatten()), (20,), keep=["0"])
     model = SpikingModel(graph, threads=1)
     rows = np.arange(20.0)[None]
     assert model.run(rows, 1).output.shape == (1, 40)
@@ -132,7 +132,7 @@ def test_indices_are_checked(by: float, wrong: str) -> None:
 
 
 def test_others_are_refused_with_a_way_out() -> None:
-    with pytest.raises(ValueError, match=r'\'words\' \(Embedding\): .*embedded values.* analog=\["words"\]'):  # fmt: skip
+    with pytest.raises(ValueError, match=r'\'words\' \(Embedding\): .*embedded values.* keep=\["words"\]'):  # fmt: skip
         read_torch(Text(), (7,))
 
 
@@ -140,7 +140,7 @@ def test_a_cast_stays_too() -> None:
     torch.manual_seed(0)
     module = Table()
     shapes = {"c": (2,), "x": (2,)}
-    graph = read_torch(module, shapes, analog=["long", "table"])
+    graph = read_torch(module, shapes, keep=["long", "table"])
     codes = torch.randint(0, 5, (9, 2), generator=GENERATOR)
     x = torch.randn(9, 2, generator=GENERATOR)
     found = SpikingModel(graph, threads=1).run({"c": codes, "x": x}, 1).output
@@ -178,9 +178,9 @@ def test_bags_and_functions_stay_in_pytorch(name: str) -> None:
     torch.manual_seed(0)
     look_up, layer, bag = BAGS[name]
     module = Bags(look_up, bag)
-    with pytest.raises(ValueError, match=rf'embedded values.* analog=\["{layer}"\]'):
+    with pytest.raises(ValueError, match=rf'embedded values.* keep=\["{layer}"\]'):
         read_torch(module, (7,))
-    model = SpikingModel(read_torch(module, (7,), analog=[layer]), dtype="float64", threads=1)
+    model = SpikingModel(read_torch(module, (7,), keep=[layer]), dtype="float64", threads=1)
     np.testing.assert_allclose(model.run(TOKENS, 1).output, outputs(module, TOKENS), atol=1e-5)
     with pytest.raises(
         ValueError, match=rf"layer '{layer}'.*whole numbers from 0 to 19, got \d+\.5"
@@ -192,6 +192,6 @@ def test_bags_and_functions_stay_in_pytorch(name: str) -> None:
 def test_exported_programs_look_up_rows() -> None:
     module = Bags(lambda m, x: m.bag(x).mean(1), nn.Embedding(20, 6))
     program = torch.export.export(module, (TOKENS[:2],)).run_decompositions().module()
-    graph = read_torch(program, (7,), analog=["embedding"])
+    graph = read_torch(program, (7,), keep=["embedding"])
     found = SpikingModel(graph, dtype="float64", threads=1).run(TOKENS, 1).output
     np.testing.assert_allclose(found, outputs(module, TOKENS), atol=1e-5)

@@ -10,7 +10,6 @@ import pytest
 
 import spikelet as sl
 from spikelet import layers
-from spikelet.io.nir.kept import Kept
 
 nir = pytest.importorskip("nir")
 
@@ -121,13 +120,22 @@ def test_bad_metadata_of_a_node_is_refused(graph, own, message):
 def test_which_spikes_subtract(graph):
     model = sl.io.read_nir(graph)
     np.testing.assert_array_equal(model.kept.subtract["lif1"], [0.5, 1.0])
-    layers_of = {how: model.to_spiking_model(reset=how).graph["lif1"].layer for how in (None, "value", "subtract")}
-    assert [(n.reset, n.strict) for n in layers_of.values()] == [("subtract", False), ("value", True), ("subtract", True)]
+    layers_of = {
+        how: model.to_spiking_model(reset=how).graph["lif1"].layer
+        for how in (None, "value", "subtract")
+    }
+    assert [(n.reset, n.strict) for n in layers_of.values()] == [
+        ("subtract", False),
+        ("value", True),
+        ("subtract", True),
+    ]
     # A threshold that has to be exceeded, and is subtracted, is that of the graph.
     neurons = layers.LIF([0.5, 1.0], decay=0.75, strict=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        strict = sl.io.write_nir(sl.SpikingModel([layers.Linear([[2.0], [3.0]]), neurons], dtype="float64"))
+        strict = sl.io.write_nir(
+            sl.SpikingModel([layers.Linear([[2.0], [3.0]]), neurons], dtype="float64")
+        )
     layer = sl.io.read_nir(strict).to_spiking_model().graph["lif1"].layer
     assert (layer.reset, layer.strict, layer.threshold.tolist()) == ("subtract", True, [0.5, 1.0])
 

@@ -140,19 +140,26 @@ def test_several_inputs_and_outputs_make_a_round_trip() -> None:
 
 def recurrent(*, bias: float = 0.0) -> Any:
     weights = nir.Affine(RNG.normal(size=(4, 4)), bias * np.ones(4))
-    nodes = {"in": nir.Input(np.array([4])), "lif": lif(4), "w": weights, "out": nir.Output(np.array([4]))}
+    nodes = {
+        "in": nir.Input(np.array([4])),
+        "lif": lif(4),
+        "w": weights,
+        "out": nir.Output(np.array([4])),
+    }
     edges = [("in", "lif"), ("lif", "w"), ("w", "lif"), ("lif", "out")]
     return sl.io.read_nir(nir.NIRGraph(nodes, edges, type_check=False))
 
 
 def cuba(kind: str) -> Any:
     limits = {"v_threshold": 0.1 * ONES} if kind == "CubaLIF" else {}
-    return getattr(nir, kind)(tau_syn=0.005 * ONES, tau_mem=0.01 * ONES, r=ONES, v_leak=0.05 * ONES, **limits)
+    return getattr(nir, kind)(
+        tau_syn=0.005 * ONES, tau_mem=0.01 * ONES, r=ONES, v_leak=0.05 * ONES, **limits
+    )
 
 
 ONES, TWO = np.ones(4), np.ones(2)
 RECURRENT = {
-    "cycle": lambda: recurrent(),
+    "cycle": recurrent,
     "bias": lambda: recurrent(bias=0.1),
     "cuba": lambda: chain(nir.Linear(RNG.normal(size=(4, 4))), cuba("CubaLIF"), nir.Linear(RNG.normal(size=(4, 4))), cuba("CubaLI")),
     "delay": lambda: chain(nir.Delay(np.array([0.0, 0.001, 0.005, 0.002])), lif(4)),
@@ -176,7 +183,7 @@ def test_models_step_as_the_slow_reference(name: str, dtype: Any) -> None:
     x = (RNG.random((25, 2, *shape)) < 0.6).astype(float)
     layered = model.to_spiking_model(dt=1e-3, reset=reset, dtype=dtype)
     graph = model.graph
-    expected = reference(graph, {name: x for name in model.inputs}, 1e-3, "exact", reset)
+    expected = reference(graph, dict.fromkeys(model.inputs, x), 1e-3, "exact", reset)
     last = layered.graph.output
     what = "spikes" if isinstance(last.layer, Neuron) else "value"
     found = layered.run(x, record=f"{last.name}.{what}")[f"{last.name}.{what}"]
@@ -207,14 +214,18 @@ def test_delays_are_rounded_to_steps() -> None:
 
 def test_a_step_too_long_for_euler_is_warned_of() -> None:
     node = nir.CubaLI(tau_syn=0.4 * TWO, tau_mem=1.0 * TWO, r=TWO, v_leak=0 * TWO)
-    with pytest.warns(UserWarning, match=r"node 'cubali' \(CubaLI\): dt = 0.9 is not below 2 tau_syn"):
+    with pytest.warns(
+        UserWarning, match=r"node 'cubali' \(CubaLI\): dt = 0.9 is not below 2 tau_syn"
+    ):
         chain(node).to_spiking_model(dt=0.9, mode="euler")
     chain(node).to_spiking_model(dt=0.9, mode="exact")
 
 
 def test_what_has_no_layer_is_refused_by_name() -> None:
     above = chain(lif(2, reset=0.9))
-    rule = r"^NirModel.to_spiking_model: node 'lif' \(LIF\): LIF: v_reset must lie below the threshold"
+    rule = (
+        r"^NirModel.to_spiking_model: node 'lif' \(LIF\): LIF: v_reset must lie below the threshold"
+    )
     with pytest.raises(ValueError, match=rule):
         above.to_spiking_model(dt=1e-3)
     with pytest.raises(ValueError, match="dt must be finite and > 0"):

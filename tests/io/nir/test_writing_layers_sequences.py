@@ -35,7 +35,9 @@ def audio() -> list[Any]:
 @pytest.mark.parametrize("method", ["percentile", "calibrated"])
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_networks_over_sequences_keep_their_spikes(method: str, dtype: Any, tmp_path: Any) -> None:
-    model = sl.convert(audio(), X, steps=12, method=method, dtype=dtype, neuron=sl.conversion.Neurons(delay=0))
+    model = sl.convert(
+        audio(), X, steps=12, method=method, dtype=dtype, neuron=sl.conversion.Neurons(delay=0)
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         graph = sl.io.write_nir(model, tmp_path / "audio.nir", input_shape=(2, 28))

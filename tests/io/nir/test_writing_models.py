@@ -304,5 +304,7 @@ def test_recurrent_layers_come_back(model, delays):
     np.testing.assert_array_equal(found.record["lif"], wanted["lif"])
     np.testing.assert_allclose(found.output, wanted["out"], atol=1e-12)
     if not delays:
-        with pytest.raises(ValueError, match="layer 'back': makes a network recurrent, and snnTorch's"):
+        with pytest.raises(
+            ValueError, match="layer 'back': makes a network recurrent, and snnTorch's"
+        ):
             sl.io.write_nir(model, input_shape=(5,), convention="snntorch")

@@ -310,7 +310,9 @@ def test_parameters_that_training_has_lost_are_refused():
     net[1] = st.LIF(learn_tau=True, shape=(4,))
     with torch.no_grad():
         net[1].leak[2] = torch.nan
-    with pytest.raises(ValueError, match=r"module '1' \(LIF\): LIF: decay must not contain NaN at index 2"):
+    with pytest.raises(
+        ValueError, match=r"module '1' \(LIF\): LIF: decay must not contain NaN at index 2"
+    ):
         sl.io.write_nir(net)
 
 

@@ -24,14 +24,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from spikelet.conversion.activations import can_spike
-from spikelet.conversion.fitted.estimation import Estimate, estimate
+from spikelet.conversion.fitted.regression import Estimate, correct_weights, estimate
 from spikelet.conversion.fitted.schedule import LEVEL_RATIO, Schedule, schedule
-from spikelet.conversion.fitted.weight_correction import correct_weights
 from spikelet.conversion.layerwise.calibration import Floats
 from spikelet.conversion.layerwise.site import Method, Place, Site
 from spikelet.conversion.neurons import NEURONS, PREDICTIVE, usable
@@ -230,40 +229,41 @@ class _Sized:
 
     def pairs(self, further: Floats, shift: Floats) -> Neuron:
         """Return pairs of an ON and an OFF neuron."""
-        amplitude, scale = self._scale(further)
-        shape = self.known.slope.shape
+        scale = self.plan.steps / self._amplitude(further)
+        shape, upper = self.known.slope.shape, self.upper
         return PredictivePair(
             further * self.greatest,
-            levels=self.plan.levels,
-            level_ratio=LEVEL_RATIO,
-            amplitude=amplitude,
             pace=scale * self.known.slope,
             offset=scale * (self.known.offset - shift),
-            limit=self.plan.limit(self.site.depth, self.near, further),
-            sizes=self.plan.sizes,
-            ceiling=None if self.upper is None else np.broadcast_to(scale * self.upper, shape),
+            ceiling=None if upper is None else np.broadcast_to(scale * upper, shape),
+            **self._of_pairs(further),
         )
 
     def following(self, further: Floats, _shift: Floats) -> Neuron:
         """Return pairs that follow the activation of the site."""
-        amplitude, scale = self._scale(further)
+        amplitude = self._amplitude(further)
         return PredictiveActivation(
             amplitude,
-            levels=self.plan.levels,
-            level_ratio=LEVEL_RATIO,
-            amplitude=amplitude,
             pace=self.known.slope,
             offset=self.known.offset,
-            limit=self.plan.limit(self.site.depth, self.near, further),
-            sizes=self.plan.sizes,
             activation=self.site.layer,
-            scale=scale,
+            scale=self.plan.steps / amplitude,
+            **self._of_pairs(further),
         )
+
+    def _of_pairs(self, further: Floats) -> dict[str, Any]:
+        return {
+            "amplitude": self._amplitude(further),
+            "limit": self.plan.limit(self.site.depth, self.near, further),
+            "sizes": self.plan.sizes,
+            "levels": self.plan.levels,
+            "level_ratio": LEVEL_RATIO,
+        }
 
     def alternating(self, further: Floats, shift: Floats) -> Neuron:
         """Return neurons whose spikes alternate in sign from step to step."""
-        depth = self.site.depth
-        amplitude, scale = self._scale(further)
+        depth, amplitude = self.site.depth, self._amplitude(further)
+        scale = self.plan.steps / amplitude
         up = self.plan.sizes[:, None] > 0
         offset = scale * (self.known.offset - shift)
         near = self.plan.near(depth, self.near)
@@ -278,10 +278,8 @@ class _Sized:
             ceiling=np.broadcast_to(np.where(up, top - near, -near), limit.shape),
         )
 
-    def _scale(self, further: Floats) -> tuple[Floats, Floats]:
-        """Return the amplitudes, and the sum of sizes that makes a mean output of 1."""
-        amplitude = further * self.greatest / self.plan.reach(self.site.depth)
-        return amplitude, self.plan.steps / amplitude
+    def _amplitude(self, further: Floats) -> Floats:
+        return further * self.greatest / self.plan.reach(self.site.depth)
 
 
 def _greatest(site: Site, room: float) -> Floats:

@@ -5,17 +5,15 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spikelet._util.described import Described
-from spikelet.conversion.layerwise.activity import Activity, Changes
+from spikelet.conversion.layerwise.activity import Activity, Changes, Stages
 from spikelet.conversion.layerwise.calibration import Calibration, Floats
-from spikelet.conversion.layerwise.stages import Stages
 from spikelet.conversion.neurons import NEURONS
 from spikelet.layers import Add, Layer, Linear, Neuron, ReLU
 from spikelet.layers.convolution import Convolution, TransposedConvolution
@@ -27,8 +25,7 @@ _HELD = 256 << 20  # bytes of potentials that are kept until a site is done
 _BATCH = 64 << 20  # bytes of values that are computed at once
 
 
-@dataclass(frozen=True, eq=False)
-class Place:
+class Place(NamedTuple):
     """Some samples, and some positions (pixels) of all channels.
 
     Parameters
@@ -38,7 +35,7 @@ class Place:
         Ascending; None stands for all.
     """
 
-    samples: slice = field(default_factory=lambda: slice(None))
+    samples: slice = slice(None)
     positions: NDArray[np.int64] | None = None
 
 
@@ -97,18 +94,11 @@ class Site:
         """Return spiking neurons of the kind that is wanted, with thresholds by channel or the only one that is given."""
         return NEURONS[self.neuron](thresholds if per_channel else float(thresholds[0]))
 
-    def place(self, samples: int | None = None, positions: int | None = None) -> Place:
-        """Return evenly spaced samples, and positions drawn without replacement; the same ones at each call.
-
-        Parameters
-        ----------
-        samples, positions : int, optional
-            How many at most; by default all.
-        """
-        step = 1 if samples is None else max(1, self.count // samples)
-        part = slice(None) if samples is None else slice(0, samples * step, step)
-        total = math.prod(self.shape[1:])
-        if positions is None or positions >= total:
+    def place(self, samples: int, positions: int) -> Place:
+        """Return so many evenly spaced samples, and positions drawn without replacement; the same ones at each call."""
+        step = max(1, self.count // samples)
+        part, total = slice(0, samples * step, step), math.prod(self.shape[1:])
+        if positions >= total:
             return Place(part)
         rng = np.random.default_rng((self._stages.seeds[self.name], 0))
         return Place(part, np.sort(rng.choice(total, positions, replace=False)))

@@ -8,10 +8,9 @@ import numpy as np
 
 from spikelet._util.advice import warn_caller
 from spikelet._util.checks import fail
-from spikelet.conversion.layerwise.activity import Activity
+from spikelet.conversion.layerwise.activity import Activity, plan
 from spikelet.conversion.layerwise.calibration import Calibration
 from spikelet.conversion.layerwise.site import Method, Site
-from spikelet.conversion.layerwise.stages import plan
 from spikelet.layers import Activation, Layer, Neuron, ReLU
 
 __all__ = ["fit_layers", "spiking_names"]

@@ -101,7 +101,7 @@ class Walk:
                 self._kinds[i.name] = kind
         self._makers: dict[str, Operation] = {}  # of each value, the operation that makes it
         self._checked: list[Checked] = []
-        self._named: set[str] = set()  # nodes and layers that `analog` may name
+        self._named: set[str] = set()  # nodes and layers that `keep` may name
         self._frontier: dict[str, None] = {}
         self._wanted: set[str] = set()
         self._left = _MOST_CONSTANTS
@@ -119,7 +119,7 @@ class Walk:
         graph = self._builder.graph(READER, sources, outputs if several else ())
         self._named.update(n.name for n in graph)
         for name in sorted(self._analog):
-            known(READER, "analog", name, sorted(self._named), "nodes")
+            known(READER, "keep", name, sorted(self._named), "nodes")
         checked = [c.renamed(self._builder.final) for c in self._checked]
         inputs = {name: self._builder.shapes[name] for name in graph.inputs}
         wrong = wrong_layer(graph, inputs, self._batch, checked, self._reference)
@@ -256,7 +256,7 @@ class Walk:
 
     def _way_out(self, operation: Operation) -> str:
         return (
-            f', or pass analog=["{operation.name}"] to let ONNX compute it'
+            f', or pass keep=["{operation.name}"] to let ONNX compute it'
             if operation.name
             else ""
         )

@@ -11,9 +11,9 @@ from spikelet.conversion.folding import fold
 from spikelet.conversion.layerwise.calibration import Floats
 from spikelet.conversion.layerwise.pools import pool_parts
 from spikelet.conversion.load import read
-from spikelet.conversion.recognition import recognize
 from spikelet.conversion.preparation.relays import with_relays
 from spikelet.conversion.preparation.simplify import simplify
+from spikelet.conversion.recognition import recognize
 from spikelet.layers import Foreign, Graded
 from spikelet.layers.graph import Graph
 
@@ -49,7 +49,7 @@ def prepared(
         several = [x.shape[1:] for x in inputs]
         shapes, first = several[0] if len(several) == 1 else several, several[0]
     try:
-        graph = read(ann, shapes, analog=keep)
+        graph = read(ann, shapes, keep=keep)
     except ValueError as error:
         known = "(height, width, channels)" in str(error)
         if not known and len(first) == 3 and first[2] in (1, 3, 4) and first[0] not in (1, 3, 4):

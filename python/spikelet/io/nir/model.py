@@ -202,8 +202,11 @@ class NirModel(Sealed):
         ends = {name: (node, "out") for name, node in self._flat.outputs.items()}
         model, layers = self._model(where, whole, {*ends.values(), *records.values()})
         model.threads = threads
+        sizes = whole.lead if len(whole.lead) > 1 else (*whole.lead, 1)
         samples = {
-            name: whole.inputs[name].reshape(whole.lead[0], -1, *self._takes(name))
+            name: whole.inputs[name].reshape(*sizes, *self._takes(name))
+            if name in self.inputs
+            else np.zeros((*sizes, *self._takes(name)), dtype)
             for name in model.graph.inputs
         }
         names = {of: _recorded(model, layer, of[1]) for of, layer in layers.items()}
@@ -303,7 +306,9 @@ class NirModel(Sealed):
         return to_network(where, graph, shapes, step, dtype=dtype, seed=seed, threads=threads)
 
     def _takes(self, name: str) -> tuple[int, ...]:
-        return self._flat.nodes[self._flat.inputs[name]].takes
+        """Return the shape of an input of the layers; a graph without inputs has one for a node."""
+        node = self._flat.inputs.get(name, name.removeprefix("input_"))
+        return self._flat.nodes[node].takes
 
     def _scheme(self, where: str, dt: Any, mode: Any, reset: Any, height: float = 1.0) -> Scheme:
         """Return how neurons step, after checks; by default as the metadata says."""
@@ -334,7 +339,9 @@ class NirModel(Sealed):
                 self._models.pop(oldest, None)
         return self._models[key]
 
-    def _records(self, where: str, record: Record | Iterable[Record]) -> dict[Record, tuple[str, str]]:
+    def _records(
+        self, where: str, record: Record | Iterable[Record]
+    ) -> dict[Record, tuple[str, str]]:
         """Return (node, quantity) by what was asked for."""
         single = isinstance(record, str) or (
             isinstance(record, tuple) and len(record) == 2 and record[1] in ("v", "i", "out")
@@ -441,7 +448,11 @@ def _continued(where: str, state: Any, now: NirState) -> NirState:
     lead = (state.lead[0] + now.lead[0], *now.lead[1:])
     if set(state.inputs) != set(now.inputs):
         fail(where, "state", sorted(state.inputs), "must have the inputs of this graph")
-    if state.lead[1:] != now.lead[1:] or state.dtype != now.dtype or state.scheme.key != now.scheme.key:
+    if (
+        state.lead[1:] != now.lead[1:]
+        or state.dtype != now.dtype
+        or state.scheme.key != now.scheme.key
+    ):
         rule = "must be that of a run with the same options, dtype and number of samples"
         fail(where, "state", (state.scheme.key, state.dtype, *state.lead[1:]), rule)
     inputs = {name: np.concatenate([state.inputs[name], x]) for name, x in now.inputs.items()}

@@ -73,7 +73,9 @@ def _matrix(v: Values, shape: Shape) -> list[Layer]:  # noqa: ARG001
     weight, bias = v["weight"], v.get("bias")
     if weight.ndim == 2:
         return [layers.Linear(weight, bias)]
-    *batch, out, size = weight.shape  # one matrix for each row of the signal: groups of a convolution
+    *batch, out, size = (
+        weight.shape
+    )  # one matrix for each row of the signal: groups of a convolution
     n = math.prod(batch)
     bias = None if bias is None else bias.reshape(-1)
     conv = layers.Conv1d(weight.reshape(n * out, size, 1), bias, groups=n)

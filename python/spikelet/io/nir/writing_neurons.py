@@ -12,7 +12,7 @@ from spikelet._util.checks import fail, representable
 from spikelet._util.extras import extra
 from spikelet.conversion.building import refuse
 from spikelet.io.nir.equations import Floats, Mode, crossing, step_of
-from spikelet.io.nir.writing_readers import READERS, Reader
+from spikelet.io.nir.writing_readers import READERS, Reader, Request
 from spikelet.layers import ALIF, Neuron, PredictiveNeuron
 
 __all__ = ["Cell", "Neurons", "cell_of", "full"]
@@ -87,7 +87,12 @@ def cell_of(layer: Any, shape: tuple[int, ...], where: str) -> tuple[Cell, Float
     if isinstance(layer, ALIF):
         refuse(where, "has an adaptive threshold, which NIR does not have", "train with LIF")
     decay, gain = layer.coefficients()
-    given = {"decay": decay, "gain": gain, "drive": getattr(layer, "drive", 0.0), "v_init": layer.v_init}
+    given = {
+        "decay": decay,
+        "gain": gain,
+        "drive": getattr(layer, "drive", 0.0),
+        "v_init": layer.v_init,
+    }
     if getattr(layer, "has_synapse", False):
         given |= zip(("syn_decay", "syn_gain", "pull"), layer.synapse(), strict=True)
     if isinstance(layer, Neuron):
@@ -97,7 +102,10 @@ def cell_of(layer: Any, shape: tuple[int, ...], where: str) -> tuple[Cell, Float
         if layer.reset_delay:
             what = "is reset in the step after its spike, and NIR's neurons at once"
             refuse(where, what, 'train with reset="zero" or convention="spikelet"')
-        given |= {"threshold": layer.threshold, "v_reset": layer.v_reset if layer.reset == "value" else 0.0}
+        given |= {
+            "threshold": layer.threshold,
+            "v_reset": layer.v_reset if layer.reset == "value" else 0.0,
+        }
     arrays: dict[str, Any] = {
         name: None if value is None else full(value, shape) for name, value in given.items()
     }
@@ -135,6 +143,14 @@ class Neurons:
         self.convention, self.dt, self.mode, self.real = convention, dt, mode, real
         self.reader: Reader = READERS[convention]
         self.nir = extra("nir", "write_nir", "nir")
+
+    @classmethod
+    def of(
+        cls, request: Request, own_step: float | None, own_type: str, *, synapses: bool = False
+    ) -> Neurons:
+        """Return the neurons for a request and a model with a time step [s] and a precision."""
+        mode = request.steps(synapses=synapses)
+        return cls(request.convention, request.step(own_step), mode, request.compared(own_type))
 
     def nodes(self, cell: Cell, shape: tuple[int, ...], where: str) -> list[Any]:
         """Return the node of a population, or two that follow each other.
@@ -212,7 +228,11 @@ class Neurons:
             values = {"r": of(cell.gain / self.dt)}
         if "r" in values and (leaks or cell.syn_decay is not None):
             values["v_leak"] = of(self._gain(full(cell.drive, shape), cell.decay))
-        kind = "Cuba" * (cell.syn_decay is not None) + "L" * (leaks or cell.syn_decay is not None) + "I"
+        kind = (
+            "Cuba" * (cell.syn_decay is not None)
+            + "L" * (leaks or cell.syn_decay is not None)
+            + "I"
+        )
         if cell.threshold is None or cell.reset == "none":
             first = getattr(self.nir, kind)(**values)
             self._note(first, cell, shape)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from tests.support.conversions import branched
 
 from spikelet import layers as L
+from spikelet.conversion.layerwise.activity import Stages, plan, sources_of
 from spikelet.conversion.layerwise.pools import pool_parts
-from spikelet.conversion.layerwise.stages import Stages, plan, sources_of
 from spikelet.layers.graph import Graph
 
 NEURONS = frozenset({"r1", "rl", "rr", "r3", "r4"})

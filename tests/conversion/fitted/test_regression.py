@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spikelet.conversion.fitted.estimation import estimate
+from spikelet.conversion.fitted.regression import estimate
 
 SIZES = np.array([2.0, -1.0, 1.5, 1.5])
 

@@ -10,8 +10,8 @@ import pytest
 from tests.support.conversions import Spy
 
 from spikelet import layers as L
-from spikelet.conversion.fitted import weight_correction
-from spikelet.conversion.fitted.weight_correction import correct_weights
+from spikelet.conversion.fitted import regression
+from spikelet.conversion.fitted.regression import correct_weights
 from spikelet.conversion.layerwise.calibration import Calibration
 from spikelet.conversion.layerwise.site import Site
 from spikelet.conversion.layerwise.streaming import fit_layers
@@ -83,7 +83,7 @@ def test_the_layers_of_a_sum_are_corrected_together() -> None:
 def test_batches_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     graph = block()
     whole = corrected(graph)
-    monkeypatch.setattr(weight_correction, "_VALUES", 1)
+    monkeypatch.setattr(regression, "_VALUES", 1)
     for name, layer in corrected(graph).items():
         np.testing.assert_allclose(layer.weight, whole[name].weight, rtol=1e-9, atol=1e-12)
 
@@ -91,7 +91,7 @@ def test_batches_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_some_positions_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     graph = block()
     whole = corrected(graph)
-    monkeypatch.setattr(weight_correction, "_ROWS_EACH", 16)
+    monkeypatch.setattr(regression, "_ROWS_EACH", 16)
     for name, layer in corrected(graph).items():
         change = np.abs(layer.weight - whole[name].weight).mean()
         assert 0 < change < 0.2 * np.abs(whole[name].weight).mean()

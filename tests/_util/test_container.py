@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 from tests.conftest import spawn
 
-from spikelet._util import npz
+from spikelet._util import container
 
 ARRAYS = {"a.b": np.arange(3.0), "none": np.zeros((0, 4), np.int32), "one": np.array(7)}
 
 
 def stored(path: Path) -> bytes:
     with path.open("wb") as file:
-        npz.write(file, {"x": 1}, ARRAYS)
+        container.write(file, {"x": 1}, ARRAYS)
     return path.read_bytes()
 
 
@@ -39,8 +39,8 @@ def same(found: tuple[dict[str, Any], dict[str, Any]]) -> bool:
 
 def test_arrays_come_back(tmp_path: Path) -> None:
     stored(tmp_path / "f")
-    assert same(npz.read(tmp_path / "f"))
-    assert same(npz.mapped(tmp_path / "f"))
+    assert same(container.read(tmp_path / "f"))
+    assert same(container.mapped(tmp_path / "f"))
     with np.load(tmp_path / "f") as plain:  # without spikelet, too
         assert set(plain.files) == {*ARRAYS, "header"}
         np.testing.assert_array_equal(plain["a.b"], ARRAYS["a.b"])
@@ -55,8 +55,8 @@ def test_every_flipped_bit_is_found_or_does_nothing(tmp_path: Path) -> None:
             damaged[at] ^= 1 << bit
             (tmp_path / "f").write_bytes(damaged)
             try:
-                found = (npz.read, npz.mapped)[at % 2](tmp_path / "f")
-            except npz.Damaged:
+                found = (container.read, container.mapped)[at % 2](tmp_path / "f")
+            except container.Damaged:
                 continue
             assert same(found), (at, bit)
             harmless += 1
@@ -67,8 +67,8 @@ def test_every_cut_is_found(tmp_path: Path) -> None:
     whole = stored(tmp_path / "f")
     for size in (*range(0, len(whole), 5), len(whole) - 1):
         (tmp_path / "f").write_bytes(whole[:size])
-        with pytest.raises(npz.Damaged):
-            npz.read(tmp_path / "f")
+        with pytest.raises(container.Damaged):
+            container.read(tmp_path / "f")
 
 
 def member(shape: Any, dtype: str = "<f8", data: bytes = b"") -> bytes:
@@ -111,26 +111,26 @@ def test_crafted_members_are_refused(
     members: list[tuple[str, bytes]], problem: str, tmp_path: Path
 ) -> None:
     packed(tmp_path / "f", members)
-    with pytest.raises(npz.Damaged, match=problem):
-        npz.read(tmp_path / "f")
+    with pytest.raises(container.Damaged, match=problem):
+        container.read(tmp_path / "f")
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_names_that_are_there_twice_are_refused(tmp_path: Path) -> None:
     packed(tmp_path / "f", [("a.npy", member((1,), data=bytes(8)))] * 2)
-    with pytest.raises(npz.Damaged, match="twice"):
-        npz.read(tmp_path / "f")
+    with pytest.raises(container.Damaged, match="twice"):
+        container.read(tmp_path / "f")
 
 
 def test_compressed_members_are_refused(tmp_path: Path) -> None:
     packed(
         tmp_path / "f", [("a.npy", member((1 << 20,), "|u1", bytes(1 << 20)))], zipfile.ZIP_DEFLATED
     )
-    with pytest.raises(npz.Damaged, match=r"compressed"):  # a bomb
-        npz.read(tmp_path / "f")
+    with pytest.raises(container.Damaged, match=r"compressed"):  # a bomb
+        container.read(tmp_path / "f")
     packed(tmp_path / "f", [("a.npy", member((64,), "|u1", os.urandom(64)))], zipfile.ZIP_DEFLATED)
-    with pytest.raises(npz.Damaged, match=r"compressed|more than the file"):
-        npz.read(tmp_path / "f")
+    with pytest.raises(container.Damaged, match=r"compressed|more than the file"):
+        container.read(tmp_path / "f")
 
 
 @pytest.mark.parametrize("header", ["[]", "3", "{", '"x"', "{}", '{"arrays": {"a": 1}}'])
@@ -138,21 +138,21 @@ def test_other_headers_are_refused_or_empty(header: str, tmp_path: Path) -> None
     with (tmp_path / "f").open("wb") as file:
         np.savez(file, header=np.array(header))
     if header == "{}":
-        assert npz.read(tmp_path / "f") == ({}, {})
+        assert container.read(tmp_path / "f") == ({}, {})
         return
-    with pytest.raises(npz.Damaged):
-        npz.read(tmp_path / "f")
+    with pytest.raises(container.Damaged):
+        container.read(tmp_path / "f")
 
 
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        npz.read(tmp_path / "none")
-    with pytest.raises(npz.Damaged, match="not a file"):
-        npz.read(tmp_path)
+        container.read(tmp_path / "none")
+    with pytest.raises(container.Damaged, match="not a file"):
+        container.read(tmp_path)
     if sys.platform != "win32":
         os.mkfifo(tmp_path / "pipe")
-        with pytest.raises(npz.Damaged, match="not a file"):
-            npz.read(tmp_path / "pipe")
+        with pytest.raises(container.Damaged, match="not a file"):
+            container.read(tmp_path / "pipe")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc tells the peak of memory")
@@ -161,14 +161,14 @@ def test_a_size_that_is_not_there_costs_no_memory(tmp_path: Path) -> None:
     packed(tmp_path / "f", [("a.npy", member((1 << 34,), "|u1"))])
     peak = spawn(f"""
 from pathlib import Path
-from spikelet._util import npz
+from spikelet._util import container
 def peak():
     text = Path("/proc/self/status").read_text()
     return int(text.partition("VmPeak:")[2].split()[0])
 before = peak()
 try:
-    npz.read(Path({str(tmp_path / "f")!r}))
-except npz.Damaged:
+    container.read(Path({str(tmp_path / "f")!r}))
+except container.Damaged:
     print(peak() - before)
 """)
     assert int(peak) < 100_000
@@ -180,5 +180,5 @@ def test_a_size_in_the_list_is_compared_with_the_file(field: int, tmp_path: Path
     at = whole.index(b"PK\x01\x02") + field
     whole[at : at + 4] = (2**31 - 1).to_bytes(4, "little")
     (tmp_path / "f").write_bytes(whole)
-    with pytest.raises(npz.Damaged, match="more than the file"):
-        npz.read(tmp_path / "f")
+    with pytest.raises(container.Damaged, match="more than the file"):
+        container.read(tmp_path / "f")

@@ -1,7 +1,9 @@
-"""Arrays in one file (.npz): written with a list of their checksums, and read or mapped as untrusted data.
+"""The container of all files that spikelet writes for itself: a ZIP archive of arrays with a JSON header.
 
-Every size is compared with the bytes that are there before anything is allocated, so a damaged or crafted file costs no
-more memory than its own length. Arrays begin at multiples of 64 bytes, so that they can be used where they are.
+The header names the format, its version, the version of spikelet and the checksum of each array. `numpy.load` opens the
+files, too. Reading treats them as untrusted: every size is compared with the bytes that are there before anything is
+allocated, so a damaged or crafted file costs no more memory than its own length. Arrays begin at multiples of 64 bytes, so
+that they can be used where they are.
 """
 
 from __future__ import annotations
@@ -12,16 +14,27 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from spikelet import _core
 from spikelet._util import reading
 from spikelet._util.checks import own
+from spikelet._util.files import replaced
 
-__all__ = ["Damaged", "mapped", "read", "write"]
+__all__ = ["Damaged", "Format", "mapped", "read", "write"]
+
+_READERS = {
+    "spikelet network": "Network.load",
+    "spikelet model, format": "SpikingModel.load",
+    "spikelet conv-stdp": "ConvSTDP.load",
+    "spikelet training": "the checkpoint of spikelet.torch.fit",
+}
+"""What reads each format, for the message about a file of another one."""
 
 _HEADER = "header"
 _ALIGN = 64  # also of the values in a .npy file
@@ -32,6 +45,73 @@ _PADDING = 0xD935  # identifier of an extra field that aligns what follows, as i
 
 class Damaged(ValueError):
     """The file is not a complete file of arrays."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format of files: the meaning of the header and the arrays of a container.
+
+    Parameters
+    ----------
+    name : str
+        Its name, one of those that this module knows.
+    version : int
+        The version that is written.
+    oldest : int
+        The oldest version that is read.
+    summed : int
+        The first version whose files list the checksums of their arrays.
+    """
+
+    name: str
+    version: int
+    oldest: int
+    summed: int
+
+    def save(self, path: Path, header: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
+        """Write a file, which replaces one at `path` as a whole or not at all."""
+        about = {"format": f"{self.name} {self.version}", "version": _core.__version__}
+        with replaced(path) as file:
+            write(file, {**about, **header}, arrays)
+
+    def load(
+        self, path: Path, *, map_arrays: bool = False
+    ) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+        """Return the header and the arrays of a file.
+
+        Parameters
+        ----------
+        path : Path
+        map_arrays : bool
+            Leave the arrays in the file; see `mapped`.
+
+        Raises
+        ------
+        FileNotFoundError
+            If the file does not exist.
+        Damaged
+            If the file is damaged, or of another format or version. The message says how to read it.
+        """
+        header, arrays = mapped(path) if map_arrays else read(path)
+        found = str(header.get("format"))
+        name, _, number = found.rpartition(" ")
+        if name != self.name or not number.isdecimal():
+            way_out = f"; {_READERS[name]} reads it" if name in _READERS else ""
+            raise Damaged(f"its format is {found[:80]!r}, not {self.name!r}{way_out}")
+        version = int(number)
+        if version > self.version:
+            raise Damaged(
+                f"it has format {version}, written by spikelet {str(header.get('version'))[:20]}; this version "
+                f"({_core.__version__}) reads formats up to {self.version}: upgrade spikelet"
+            )
+        if version < self.oldest:
+            raise Damaged(
+                f"it has format {version}, of an early version of spikelet; this version reads formats from "
+                f"{self.oldest} on: make the file again"
+            )
+        if version >= self.summed and not isinstance(header.get("arrays"), dict):
+            raise Damaged("the checksums of its arrays are missing")
+        return header, arrays
 
 
 def write(file: IO[bytes], header: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
