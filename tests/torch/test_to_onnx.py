@@ -399,7 +399,7 @@ class Pair(Branches):
         (Pair(), "module: returns a tuple"),
         (nn.Linear(5, 2), "cannot be run on the example"),
         (nn.Sequential(nn.Linear(6, 6), st.IF()).double(), "weight must have the type of example"),
-        (nn.Sequential(st.PSN(5)), r"module '0' \(PSN\): has parameters for each step"),
+        (st.SEWBlock(st.PSN(5)), r"module 'body' \(PSN\): has parameters for each step"),
         (OverTime(nn.Linear(6, 6), nn.BatchNorm1d(6)), "has never been trained"),
         (
             nn.Sequential(nn.Linear(6, 6), st.LIF(convention="snntorch", beta=0.5, reset_delay=False)),

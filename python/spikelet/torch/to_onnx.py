@@ -69,7 +69,12 @@ def to_onnx(module: nn.Module, path: str | os.PathLike[str], example: torch.Tens
     True
     """
     with needs(_WHERE, "onnx"):
-        from spikelet.conversion.to_onnx.walk import onnx_model  # noqa: PLC0415  # needs an extra
+        from spikelet.torch.over_steps import (  # noqa: PLC0415  # needs an extra
+            OVER_STEPS,
+            chained,
+            over_steps,
+            parts_of,
+        )
 
     target = path_of(_WHERE, path)
     if not isinstance(module, nn.Module):
@@ -90,30 +95,34 @@ def to_onnx(module: nn.Module, path: str | os.PathLike[str], example: torch.Tens
     if size > _MOST_BYTES:
         what = f"has parameters of {size} bytes, more than an ONNX file holds"
         refuse(f"{_WHERE}: module", what, "write it in parts")
-    twin = copy_of(module).cpu().eval()
-    held = next((m.steps for m in twin.modules() if isinstance(m, Neuron) and m.steps), None)
+    twin, x, models = copy_of(module).cpu().eval(), example, []
+    _run(twin, example)
+    real = np.dtype(str(example.dtype).removeprefix("torch."))
+    for part in parts_of(twin):
+        if isinstance(part, OVER_STEPS):
+            models.append(over_steps(part, list(x.shape), real, _WHERE))
+        else:
+            models.append(_model(part, x, real))
+        x = _run(part, x)
+    with replaced(target) as file:
+        file.write(chained(models).SerializeToString())
+
+
+def _model(module: nn.Module, example: torch.Tensor, real: np.dtype[Any]) -> Any:
+    """Return the ONNX model of a module whose steps are independent but for the states of neurons."""
+    from spikelet.conversion.to_onnx.walk import onnx_model  # noqa: PLC0415  # needs an extra
+
+    held = next((m.steps for m in module.modules() if isinstance(m, Neuron) and m.steps), None)
     shape = tuple(example.shape[1 if held else 2 :])
-    bare = _WithoutReadout(twin)
+    bare = _WithoutReadout(module)
     _run(bare, example)
-    if bare.over_time != "steps":
-        twin = bare
     try:
-        graph = read(twin, shape, analog=True)
+        graph = read(module if bare.over_time == "steps" else bare, shape, analog=True)
     except ValueError as error:  # it names the reader
         raise ValueError(f"{_WHERE}: {str(error).partition(': ')[2]}") from error
-    made = onnx_model(
-        graph,
-        shape,
-        where=_WHERE,
-        real=np.dtype(str(example.dtype).removeprefix("torch.")),
-        sequence=held is None,
-        steps=held,
-        means=False,
-        over_time=bare.over_time,
-        names=(["x"], ["y"]),
-    )
-    with replaced(target) as file:
-        file.write(made.SerializeToString())
+    how: dict[str, Any] = {"steps": held, "sequence": held is None, "over_time": bare.over_time}
+    names = (["x"], ["y"])
+    return onnx_model(graph, shape, where=_WHERE, real=real, means=False, names=names, **how)
 
 
 class _WithoutReadout(nn.Module):
