@@ -1,4 +1,4 @@
-"""Write trained spiking modules as ONNX files."""
+"""Write trained spiking modules as ONNX files: read as graphs of layers, and written from these."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ _MOST_BYTES = (1 << 31) - (1 << 20)  # of a file of ONNX that is in one part
 def to_onnx(module: nn.Module, path: str | os.PathLike[str], example: torch.Tensor) -> None:
     """Write a trained spiking module as an ONNX file, which any runtime of ONNX runs with the same spikes up to rounding.
 
-    The graph takes ``x`` and returns ``y``, for any number of samples and, unless the module has parameters of single steps
-    (`PSN`, `TEBN`, ``steps=T``), of steps. Neurons of all kinds and conventions are a Scan over time, whose body is one step;
-    layers are those of ONNX's opset 17. Modules are written as in eval mode: dropout disappears, and delays are whole steps.
+    The model takes ``x`` and returns ``y``, for any number of samples and, unless the module has parameters of single steps
+    (`PSN`, `TEBN`, ``steps=T``), of steps. Neurons are a Scan over time, whose body is one step; other layers are operators of
+    ONNX's opset 18. Modules are written as in eval mode: dropout disappears, and delays are whole steps.
 
     Parameters
     ----------
     module : nn.Module
-        ``nn.Sequential`` of layers and neurons, `OverTime`, `SEWBlock`, `SpikeAttention`, `Delay`; or a module whose forward
-        calls such modules, adds or multiplies what they return, and takes means or sums. It is not modified.
+        What `to_spiking_model` takes, and also analog activations of each step, a `forward` that ends with the mean or sum
+        over time, and `PSN`, `SlidingPSN` and `TEBN` in a Sequential. It is not modified.
     path : path-like
         File to write, or to replace as a whole.
     example : Tensor, [T, B, ...] (or [B, ...], if the module holds its input)
@@ -159,7 +159,7 @@ class _Readout(TorchFunctionMode):
     def __torch_function__(
         self, function: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
-        name = getattr(function, "__name__", "")
+        name: Any = getattr(function, "__name__", "")
         if name in ("mean", "sum") and len(args) <= 2:
             options = {**dict(zip(("x", "dim"), args, strict=False)), **(kwargs or {})}
             x, axes = options.pop("x", None), options.pop("dim", None)

@@ -107,9 +107,10 @@ def _predictive(
         if about["activation"] is None:
             return program.call("fire_pair", *common, *estimate, at["ceiling"], *states)
         function = about["activation"].name
-        names = ("per_value", "alpha", "beta")
-        given = {name: getattr(item, name) for name in names}
-        parameters = [program.constants.add(a, k) if a.size else "NULL" for k, a in given.items()]
+        of_function = {name: getattr(item, name) for name in ("per_value", "alpha", "beta")}
+        parameters = [
+            program.constants.add(a, name) if a.size else "NULL" for name, a in of_function.items()
+        ]
         words = {"suffix": f"_{function}", "f": FUNCTIONS[function]}
         return program.call(
             "fire_following_pair", *common, *estimate, *parameters, *states, **words

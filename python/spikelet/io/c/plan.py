@@ -147,7 +147,7 @@ class Plan:
                 which = item.about["function"].name
                 return {"multiply": all(changing), "divide": changing[1]}.get(which, True)
             case "reduce":
-                return item.about["function"].name not in ("mean", "sum")
+                return bool(item.about["function"].name not in ("mean", "sum"))
         return bool(item.kind in ("activation", "softmax", "normalise", "local_response"))
 
     def steps_of(self, phase: int) -> list[Item]:
