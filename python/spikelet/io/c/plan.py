@@ -145,7 +145,7 @@ class Plan:
                 return all(changing)
             case "binary":
                 which = item.about["function"].name
-                return {"multiply": all(changing), "divide": changing[1]}.get(which, True)
+                return bool({"multiply": all(changing), "divide": changing[1]}.get(which, True))
             case "reduce":
                 return bool(item.about["function"].name not in ("mean", "sum"))
         return bool(item.kind in ("activation", "softmax", "normalise", "local_response"))
