@@ -28,6 +28,7 @@ from spikelet.layers.pools import Pool
 __all__ = ["components", "onnx_model"]
 
 _MOST_BYTES = (1 << 31) - (1 << 20)  # of an ONNX file that is in one part
+_BINARY = 'convert with neuron="soft" or "hard"; C programs and .spk files hold signed spikes'
 _Lead: TypeAlias = Literal["one", "batch", "time"]
 _LEADS: tuple[_Lead, ...] = ("one", "batch", "time")
 
@@ -199,7 +200,7 @@ class _Walk:
         if step is not None:
             rule = obstacle(node.layer)
             if rule is not None:
-                self._refuse(node, rule, 'convert with neuron="soft" or "hard"')
+                self._refuse(node, rule, _BINARY)
             return step
         if not timed:
             return None
