@@ -54,7 +54,6 @@ autosummary_generate = True
 autosummary_filename_map = {  # names that differ in case only, for file systems that do not tell them apart
     name: f"{name}-function"
     for name in (
-        "spikelet.conversion.frontier",
         "spikelet.models.microcircuit",
         "spikelet.models.microcircuit.parameters",
         "spikelet.torch.lif",

@@ -34,10 +34,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import spikelet as sl
-from spikelet.conversion import batch_norm
-from spikelet.conversion.comparison import compare
-from spikelet.conversion.curves import AccuracyCurve
-from spikelet.conversion.hybrid import search_split
+from spikelet.conversion import Table, batch_norm, evaluate, search_split
 from spikelet.layers import AdaptiveAvgPool2d, Add, Conv2d, Flatten, Linear, ReLU
 from spikelet.layers.graph import Graph
 
@@ -175,39 +172,30 @@ class Conversions:
         return model
 
 
-def table(
-    task: Task, make: Conversions, steps: list[int], few: list[int]
-) -> dict[str, AccuracyCurve]:
+def accuracies(task: Task, make: Conversions, steps: list[int], few: list[int]) -> dict[str, Table]:
     """Print each accuracy as soon as it is known, relative to the ANN's."""
     ann = make(steps[0]).ann
-    right = ann.run(task.x, steps=1).output.argmax(axis=1) == task.labels
+    right = ann.predict(task.x, steps=1) == task.labels
     print(f"ANN: {right.mean():.2%} of {len(task.x)} images\n")
     print("neurons       T  accuracy    loss  as the ANN  images/s")
     curves = {}
     rows = (("default", steps, {}), ("multi", few, {"neuron": "multi"}))
     for name, every, how in rows:
-        accuracies, agreements = [], []
+        found = []
         for t in every:
             model = make(t, **how)
             start = time.perf_counter()
-            chosen = model.run(task.x).output.argmax(axis=1)
+            chosen = model.predict(task.x)
             seconds = time.perf_counter() - start
-            accuracies.append(np.mean(chosen == task.labels))
-            agreements.append(np.mean(chosen == model.ann.run(task.x, steps=1).output.argmax(1)))
+            accuracy = np.mean(chosen == task.labels)
+            agreement = np.mean(chosen == model.ann.predict(task.x, steps=1))
+            found.append({"steps": t, "accuracy": accuracy, "agreement": agreement})
             print(
-                f"{name:11}{t:4d}{accuracies[-1]:10.2%}{100 * (right.mean() - accuracies[-1]):8.2f}"
-                f"{agreements[-1]:12.2%}{len(task.x) / seconds:10.0f}",
+                f"{name:11}{t:4d}{accuracy:10.2%}{100 * (right.mean() - accuracy):8.2f}"
+                f"{agreement:12.2%}{len(task.x) / seconds:10.0f}",
                 flush=True,
             )
-        curves[name] = AccuracyCurve(
-            np.array(every),
-            np.array(accuracies),
-            np.array(agreements),
-            None,
-            None,
-            float(right.mean()),
-            len(task.x),
-        )
+        curves[name] = Table(found, {"ann_accuracy": float(right.mean())})
     return curves
 
 
@@ -276,7 +264,7 @@ def main() -> None:
         print("the ANN's own decisions. It shows that everything runs, and nothing else.\n")
 
     make = Conversions(task, args.dtype, args.threads)
-    curves = table(task, make, steps, few=[4, 8])
+    curves = accuracies(task, make, steps, few=[4, 8])
     print(f"\nConversion took {make.seconds:.1f} s in all, {len(task.calibration)} images.")
 
     snn = make(steps[min(1, len(steps) - 1)])
@@ -285,24 +273,28 @@ def main() -> None:
     for name in ("hard", "soft"):
         model = make(CLASSIC, method="percentile", neuron=sl.conversion.Neurons(name, delay=0))
         report = model.report(task.x[part], task.labels[part])
-        lost = ", ".join(report.vanishing) or "none"
-        least = min(report.layers, key=lambda layer: layer.activity)
-        print(
-            f"  {name}: spikes vanish in {lost}; least activity {least.activity:.0%} in {least.name}"
-        )
+        lost = ", ".join(row["layer"] for row in report if row["note"]) or "none"
+        least = min(report, key=lambda row: row["activity"])
+        where = f"{least['activity']:.0%} in {least['layer']}"
+        print(f"  {name}: spikes vanish in {lost}; least activity {where}")
     report = snn.report(task.x[part], task.labels[part])
     print(f"\nThe default, layer by layer:\n{report}")
 
     print("\nReset by subtraction (RMP) against reset to zero, accuracy [%]:")
     ladder = [2**k for k in range(2, int(np.log2(longest)) + 1)]
-    models = {
-        name: make(longest, method="percentile", neuron=sl.conversion.Neurons(name, delay=0))
-        for name in ("hard", "soft")
-    }
-    resets = compare(models, task.x[part], task.labels[part], ladder, ann=snn.ann, energy_samples=0)
-    print(resets)
-    print(f"Steps to {LOSS:g} point below the ANN: {resets.steps_to(LOSS)}")
-    factor = resets.factor("hard", "soft", LOSS)
+    resets, needed = {}, {}
+    for name in ("hard", "soft"):
+        soon = sl.conversion.Neurons(name, delay=0)
+        model = make(longest, method="percentile", neuron=soon)
+        found = evaluate(model, snn.ann, task.x[part], task.labels[part], ladder, energy_samples=0)
+        late = [row["steps"] for row in found if row["loss"] > LOSS]  # T that are not enough
+        enough = [t for t in ladder if t > max(late, default=0)]
+        resets[name], needed[name] = found, enough[0] if enough else np.inf
+    print("T    ", *resets)
+    for t in ladder:
+        print(f"{t:<5}", *(f"{found.row(t)['accuracy']:.2%}" for found in resets.values()))
+    print(f"Steps to {LOSS:g} point below the ANN: {needed}")
+    factor = np.nan if np.isinf(needed["soft"]) else needed["hard"] / needed["soft"]
     print(f"Factor hard / soft: {factor:g} (inf: hard never gets there; nan: soft does not)")
 
     print("\nHybrid networks:")
@@ -324,11 +316,12 @@ def main() -> None:
 
     figure = Figure(figsize=(12, 10), layout="constrained")
     top, bottom = figure.subfigures(2, 1, height_ratios=[1.3, 1])
-    sl.plot.conversion_report(report, figure=top)
-    left, middle, right = bottom.subplots(1, 3)
-    sl.plot.accuracy_curve(curves, ax=left, marker=".")
-    sl.plot.accuracy_curve(resets, ax=middle)
-    sl.plot.hybrid_search(search, ax=right)
+    sl.plot.bars(report, figure=top)
+    lower = bottom.subfigures(1, 2, width_ratios=[1.2, 1])
+    left, right = lower[0].subplots(1, 2)
+    sl.plot.results(curves, ax=left)
+    sl.plot.results(resets, ax=right)
+    sl.plot.bars(search, figure=lower[1])
     figure.savefig(args.out, dpi=150)
     print(f"\nFigure: {args.out}")
 

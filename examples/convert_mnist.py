@@ -24,9 +24,7 @@ from numpy.typing import NDArray
 
 import spikelet as sl
 from spikelet import datasets
-from spikelet.conversion.comparison import Comparison, compare
-from spikelet.conversion.curves import accuracy_curve
-from spikelet.conversion.response import steps_to_decision
+from spikelet.conversion import Table, evaluate
 
 try:
     import torch
@@ -37,6 +35,7 @@ except ImportError:
     ) from None
 
 Array: TypeAlias = NDArray[Any]
+Tables: TypeAlias = dict[str, Table]
 
 BATCH = 128  # images in a training step
 SHOWN = 8  # the T whose report and energy are printed
@@ -128,16 +127,21 @@ class Conversions:
 
 
 # %% The figures
-def draw(
-    figure: Any, report: Any, resets: Comparison, codings: Comparison, times: dict[str, Any]
-) -> None:
+def draw(figure: Any, report: Table, resets: Tables, codings: Tables, responses: Tables) -> None:
     top, bottom = figure.subfigures(2, 1, height_ratios=[1, 1.3])
-    sl.plot.conversion_report(report, figure=top)
-    top.suptitle(f"T = {report.steps}, layer by layer")
+    sl.plot.bars(report, figure=top)
+    top.suptitle(f"T = {report.facts['steps']}, layer by layer")
     left, middle, right = bottom.subplots(1, 3)
-    sl.plot.accuracy_curve(resets, ax=left)
-    sl.plot.coding_tradeoff(codings, ax=middle)
-    sl.plot.response_times(times, ax=right)
+    sl.plot.results(resets, ax=left)
+    sl.plot.results(codings, "spikes", ax=middle)
+    sl.plot.results(responses, "steps", "decided", ax=right)
+
+
+def first(table: Table, within: Array) -> float:
+    """Return the first T from which on a condition holds, or infinity."""
+    fails = np.flatnonzero(~within)
+    after = int(fails[-1]) + 1 if fails.size else 0
+    return float(table["steps"][after]) if after < len(table) else np.inf
 
 
 # %%
@@ -188,47 +192,49 @@ def main() -> None:
     print(f"\nConverted for T = {SHOWN} in {seconds:.1f} s. Layer by layer, on test images:")
     report = snn.report(x, y)
     print(report)
-    assert report.accuracy is not None
-    assert report.ann_accuracy is not None
-    loss = report.ann_accuracy - report.accuracy
+    loss = report.facts["loss"]
     print(
-        f"Loss at T = {SHOWN}: {100 * loss:.2f} points, {round(loss * len(x)):d} of {len(x)} images "
-        f"(SNN {report.accuracy:.2%}, ANN {report.ann_accuracy:.2%})"
+        f"Loss at T = {SHOWN}: {loss:.2f} points, {round(loss * len(x) / 100):d} of {len(x)} images "
+        f"(SNN {report.facts['accuracy']:.2%}, ANN {report.facts['ann_accuracy']:.2%})"
     )
 
     print("\nAccuracy [%] against T, by reset; thresholds of the first two from percentiles:")
     longest = steps[-1]
     fitted = make.fitted(longest)
-    curves = {
-        name: accuracy_curve(make.classic(neuron, longest), x, y, steps, ann=fitted.ann)
+    resets = {
+        name: evaluate(make.classic(neuron, longest), fitted.ann, x, y, steps)
         for name, neuron in (("hard reset", "hard"), ("soft reset", "soft"))
     }
-    curves["default"] = accuracy_curve(fitted, x, y, steps, ann=fitted.ann, rerun=make.fitted)
-    resets = Comparison(curves)
-    print(resets)
-    for name, needed in resets.steps_to(1.0).items():
+    resets["default"] = Table.joined([evaluate(make.fitted(t), None, x, y) for t in steps])
+    print("T   ", *resets)
+    for t in steps:
+        print(f"{t:<4}", *(f"{table.row(t)['accuracy']:10.2%}" for table in resets.values()))
+    for name, table in resets.items():
+        needed = first(table, table["loss"] <= 1.0)
         print(f"  within 1 point of the ANN from T = {needed:g} on: {name}")
 
     print("\nInput as a current, as Poisson spikes, as latencies:")
-    by_coding = {
-        coding: (
-            make.fitted(longest, coding),
-            {"rerun": functools.partial(make.fitted, coding=coding)},
-        )
+    codings = {
+        coding: Table.joined([evaluate(make.fitted(t, coding), None, x, y) for t in steps])
         for coding in CODINGS
     }
-    codings = compare(by_coding, x, y, steps, ann=fitted.ann)
-    for coding, curve in codings.curves.items():
-        print(f"{coding}: {curve}")
+    for coding, table in codings.items():
+        print(f"{coding}: {table}")
 
     print(f"\nResponse times, T = {longest}:")
-    times = {
-        "hard reset": steps_to_decision(make.classic("hard", longest), x, longest),
-        "soft reset": steps_to_decision(make.classic("soft", longest), x, longest),
-        "default": steps_to_decision(fitted, x, longest),
+    every = range(1, longest + 1)
+    responses = {
+        name: evaluate(model, fitted.ann, x, None, every, energy_samples=0)
+        for name, model in (
+            ("hard reset", make.classic("hard", longest)),
+            ("soft reset", make.classic("soft", longest)),
+            ("default", fitted),
+        )
     }
-    for name, found in times.items():
-        print(f"  {name:12}{found}")
+    for name, table in responses.items():
+        half, most = (first(table, table["decided"] >= share) for share in (0.5, 0.95))
+        mean = 1 + (1 - table["decided"]).sum()
+        print(f"  {name:12}decided after {mean:.3g} steps on average, half {half:g}, 95 % {most:g}")
 
     print(f"\nEnergy at T = {SHOWN}:")
     few = x[:200]
@@ -259,7 +265,7 @@ def main() -> None:
         )
 
     figure = Figure(figsize=(12, 7), layout="constrained")
-    draw(figure, report, resets, codings, times)
+    draw(figure, report, resets, codings, responses)
     figure.savefig(args.out, dpi=150)
     print(f"\nFigure: {args.out}")
 

@@ -287,17 +287,17 @@ def trained() -> tuple[Any, Any, Any]:
     return ann, test_x.numpy(), test_y
 
 
-def conversion_report() -> Any:
+def bars() -> Any:
     """Draw what each layer of a converted network loses."""
     ann, x, y = trained()
-    return sl.plot.conversion_report(sl.convert(ann, x[:200], steps=8).report(x, y))
+    return sl.plot.bars(sl.convert(ann, x[:200], steps=8).report(x, y))
 
 
-def accuracy_curve() -> Any:
+def results() -> Any:
     """Draw accuracy against the number of steps."""
     ann, x, y = trained()
     snn = sl.convert(ann, x[:200], steps=32, method="percentile")
-    return sl.plot.accuracy_curve(sl.conversion.accuracy_curve(snn, x, y, [1, 2, 4, 8, 16, 32]))
+    return sl.plot.results(sl.conversion.evaluate(snn, ann, x, y, [1, 2, 4, 8, 16, 32]))
 
 
 def training_curves() -> Any:
@@ -324,7 +324,7 @@ def training_curves() -> Any:
 
 
 if all(importlib.util.find_spec(name) for name in ("torch", "sklearn")):
-    for function in (conversion_report, accuracy_curve, training_curves):
+    for function in (bars, results, training_curves):
         picture(function)
 
 

@@ -22,7 +22,7 @@ import spikelet as sl
 from spikelet.conversion import frontier
 
 if TYPE_CHECKING:
-    from spikelet.conversion import Frontier
+    from spikelet.conversion import Table
 
 TABLE = "frontier.py"
 HEADER = ("network", "spikes", "steps, mean", "accuracy", "energy", "multiplied", "with memory")
@@ -55,7 +55,7 @@ def arguments() -> argparse.Namespace:
 
 
 def rows(
-    found: Frontier, name: str, ann: Any, x: np.ndarray[Any, Any], labels: Any
+    found: Table, name: str, ann: Any, x: np.ndarray[Any, Any], labels: Any
 ) -> list[list[str]]:
     """Return the rows of a network: the ANN, and the points that no other beats."""
 
@@ -65,17 +65,19 @@ def rows(
     with torch.no_grad():
         outputs = np.concatenate([ann(part).numpy() for part in torch.from_numpy(x).split(256)])
     lines = [[name, "ANN", "", right(outputs), "1", "", "1"]]
-    for point in found.best:
-        if point.loss > WORST:
-            continue
-        snn, stop = point.model, point.stopping
+    best = [k for k, row in enumerate(found) if row.get("note") == "best" and row["loss"] <= WORST]
+    for k in sorted(best, key=lambda k: found.rows[k]["loss"]):
+        snn = found.models[k]
+        stop = snn.until
+        kind, _, stopped = found.rows[k]["network"].partition(", ")
+        title = f"{kind}, T = {snn.steps}{', stopped' if stopped else ''}"
         result = snn.run(x, until=stop)
         costs = [
             sl.energy.measure(snn, x[:COUNTED], ann=snn.ann, until=stop, **how).ratio
             for how in ({}, {"multiply_sizes": True}, {"memory": True})
         ]
         steps = f"{np.mean(result.steps):.2f}"
-        lines.append([name, point.name, steps, right(result.output), *(f"{c:.2f}" for c in costs)])
+        lines.append([name, title, steps, right(result.output), *(f"{c:.2f}" for c in costs)])
         print("  ".join(lines[-1]), flush=True)
     return lines
 
@@ -102,7 +104,7 @@ def main() -> None:
         draw(drawn, args.picture)
 
 
-def draw(found: dict[str, Frontier], path: Path) -> None:
+def draw(found: dict[str, Table], path: Path) -> None:
     """Draw the frontiers side by side."""
     import matplotlib.pyplot as plt  # noqa: PLC0415  # only for the picture
 
@@ -110,7 +112,7 @@ def draw(found: dict[str, Frontier], path: Path) -> None:
         1, len(found), figsize=(5 * len(found), 4), layout="constrained", squeeze=False
     )
     for ax, (name, each) in zip(axes[0], found.items(), strict=True):
-        each.plot(ax)
+        each.plot(ax=ax)
         ax.set_title(name)
     figure.savefig(path, dpi=110)
 

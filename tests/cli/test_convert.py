@@ -61,7 +61,7 @@ def test_from_file_to_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> 
     x, y = digits("test")
     read = snn.run(x[179:, np.newaxis]).output.argmax(axis=1)
     assert found["accuracy"] == pytest.approx(np.mean(read == y[179:]))
-    assert [layer["name"] for layer in found["layers"]] == list(snn.neurons)
+    assert [layer["layer"] for layer in found["layers"]] == list(snn.neurons)
 
 
 @pytest.mark.parametrize("read", ["model.onnx", "x.npy", "y.npy"])

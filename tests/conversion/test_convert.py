@@ -358,7 +358,7 @@ def test_tensors_are_inputs_with_or_without_a_gradient() -> None:
     np.testing.assert_array_equal(snn.run(torch.tensor(x, requires_grad=True)).output, expected)
     rounded = torch.tensor(x).bfloat16()
     np.testing.assert_array_equal(snn.run(rounded).output, snn.run(rounded.float()).output)
-    assert snn.report(torch.tensor(x, requires_grad=True)).agreement > 0.5
+    assert snn.report(torch.tensor(x, requires_grad=True)).facts["agreement"] > 0.5
     with pytest.raises(
         TypeError,
         match=r"convert: calibration must be an array .* got a DataLoader; pass its inputs",

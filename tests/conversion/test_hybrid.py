@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 from tests.support.layered import inputs, pair
@@ -11,11 +9,6 @@ from spikelet.conversion.hybrid import hybrid, search_split
 from spikelet.layers import IF, Linear, ReLU
 from spikelet.layers.graph import Graph, Node
 from spikelet.layers.spiking_model import SpikingModel
-
-matplotlib = pytest.importorskip("matplotlib")
-matplotlib.use("Agg")
-
-from matplotlib import pyplot as plt
 
 NAMES = ["relu1", "relu2", "relu3", "relu4"]
 
@@ -92,25 +85,24 @@ def test_candidates_are_measured(direction, labelled):
     found = search_split(
         snn, ann, x, labels if labelled else None, steps=5, direction=direction, max_loss=100.0
     )
-    assert [c.split for c in found.candidates] == [None, *NAMES]
+    assert found["split"].tolist() == ["", *NAMES]
     reference = energy.measure(ann, x, 1).energy_nj
-    for k, candidate in enumerate(found.candidates):
+    for k, (row, run) in enumerate(zip(found, found.models, strict=True)):
         first, second = ("IF", "ReLU") if direction == "snn-first" else ("ReLU", "IF")
-        assert kinds(candidate.graph) == [first] * k + [second] * (4 - k)
-        assert candidate.spiking == (k if direction == "snn-first" else 4 - k)
-        run = model(candidate.graph)
+        assert kinds(run.graph) == [first] * k + [second] * (4 - k)
+        assert row["spiking"] == (k if direction == "snn-first" else 4 - k)
         chosen = run.run(x, 5).output.argmax(axis=1)
         right = np.mean(chosen == (labels if labelled else expected))
-        assert candidate.accuracy == right
-        assert candidate.loss == pytest.approx(100 * ((0.9 if labelled else 1.0) - right))
+        assert row["accuracy" if labelled else "agreement"] == right
+        assert row["loss"] == pytest.approx(100 * ((0.9 if labelled else 1.0) - right))
         cost = energy.measure(run, x, 5, first_layer_once=True)
-        assert candidate.energy_nj == pytest.approx(cost.energy_nj)
-        assert candidate.ratio == pytest.approx(cost.energy_nj / reference)
-        assert candidate.spikes == pytest.approx(cost.snn.total.spikes)
-        assert candidate.total_steps == (5 if candidate.spiking else 0)
-    pure = found.candidates[0 if direction == "snn-first" else -1]
-    assert (pure.loss, pure.spiking) == (0.0, 0)
-    assert pure.ratio == pytest.approx(1.0)
+        assert row["energy_nj"] == pytest.approx(cost.energy_nj)
+        assert row["energy_ratio"] == pytest.approx(cost.energy_nj / reference)
+        assert row["spikes"] == pytest.approx(cost.snn.total.spikes)
+        assert row["latency"] == (5 if row["spiking"] else 0)
+    pure = found.rows[0 if direction == "snn-first" else -1]
+    assert (pure["loss"], pure["spiking"]) == (0.0, 0)
+    assert pure["energy_ratio"] == pytest.approx(1.0)
 
 
 def test_the_best_within_the_budget_is_chosen():
@@ -118,39 +110,25 @@ def test_the_best_within_the_budget_is_chosen():
     snn, ann = pair(x)
     given = {"snn": snn, "ann": ann, "x": x, "steps": 3}
     table = search_split(**given, max_loss=100.0)
-    ratios, losses = ([getattr(c, what) for c in table.candidates] for what in ("ratio", "loss"))
+    ratios, losses = table["energy_ratio"], table["loss"]
     assert max(losses) > 0
-    assert table.index == int(np.argmin(ratios))
-    assert table.graph is table.candidates[table.index].graph
+    assert table.chosen == int(np.argmin(ratios))
+    assert table.model is table.models[table.chosen]
+    assert [k for k, row in enumerate(table) if row["note"] == "chosen"] == [table.chosen]
     strict = search_split(**given, max_loss=0.0)
     allowed = [k for k, loss in enumerate(losses) if loss <= 0]
-    assert strict.index == min(allowed, key=lambda k: ratios[k])
+    assert strict.chosen == min(allowed, key=lambda k: ratios[k])
     limit = sorted(ratios)[2]
     cheap = search_split(**given, max_energy=limit)
     allowed = [k for k, ratio in enumerate(ratios) if ratio <= limit]
     assert len(allowed) == 3
-    assert cheap.index == min(allowed, key=lambda k: (losses[k], ratios[k]))
+    assert cheap.chosen == min(allowed, key=lambda k: (losses[k], ratios[k]))
+    with_memory = search_split(**given, max_loss=100.0, memory=True)
+    assert with_memory.chosen == int(np.argmin(table["memory_ratio"]))
     neither = search_split(**given, max_energy=0.0)
-    assert neither.index is None
-    assert "no candidate is within it" in str(neither)
-    with pytest.raises(ValueError, match=r"no candidate is within the budget .energy at most 0 x"):
-        _ = neither.graph
-
-
-def test_search_as_text_json_and_picture(tmp_path):
-    x = inputs(4)
-    snn, ann = pair(x)
-    found = search_split(snn, ann, x, steps=3, max_loss=50.0, max_energy=9.0)
-    lines = str(found).splitlines()
-    assert lines[0].startswith("SNN first, then ANN; T = 3 a segment; loss at most 50 points")
-    assert sum(line.endswith("<- chosen") for line in lines) == 1
-    path = tmp_path / "search.json"
-    written = json.loads(found.to_json(path))
-    assert written == json.loads(path.read_text()) == found.to_dict()
-    assert [c["split"] for c in written["candidates"]] == [None, *NAMES]
-    ax = found.plot()
-    np.testing.assert_allclose(ax.lines[0].get_ydata(), [c.loss for c in found.candidates])
-    plt.close("all")
+    assert neither.chosen is None
+    with pytest.raises(ValueError, match=r"no row is, got limits .*'max_energy': 0"):
+        _ = neither.model
 
 
 BAD = [

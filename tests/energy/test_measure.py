@@ -304,3 +304,41 @@ def test_values_before_a_layer_of_means_are_counted_at_each_step(between, end):
     assert 0 < expected < 0.8 * found.dense_macs
     again = measure(model, x, steps, batch_size=1, until=1e9).snn[name]
     assert again.effective_macs == pytest.approx(found.effective_macs)
+
+
+def test_leaky_neurons_and_cycles_are_counted():
+    rng = np.random.default_rng(0)
+    cubas = L.CubaLIF(0.5, tau_syn=3.0, decay=[0.9, 0.8, 0.7, 0.6])
+    layers = [
+        ("in", Linear(rng.random((4, 3))), ["input"]),
+        ("back", L.Delay(1), ["cuba"]),
+        ("recurrent", Linear(rng.random((4, 4)) / 9), ["back"]),
+        ("sum", L.Add(), ["in", "recurrent"]),
+        ("cuba", cubas, ["sum"]),
+        ("fc", Linear(rng.random((5, 4))), ["cuba"]),
+        ("adaptive", L.ALIF(0.5), ["fc"]),
+        ("out", Linear(rng.random((2, 5))), ["adaptive"]),
+        ("readout", L.LI(tau_m=10.0), ["out"]),
+    ]
+    model = SpikingModel(layers, dtype="float64", threads=1)
+    steps = 7
+    found = measure(model, rng.random((3, 3)), steps, memory=True).snn
+    spikes = found["cuba"].spikes
+    assert spikes > 0
+    assert found["fc"].effective_acs == pytest.approx(5 * spikes)
+    # Spikes of the last step arrive after the run.
+    assert 4 * (spikes - 4) <= found["recurrent"].effective_acs <= 4 * spikes
+    assert found["in"].effective_macs == steps * 12
+    assert (
+        measure(model, rng.random((3, 3)), steps, first_layer_once=True).snn["in"].effective_macs
+        == 12
+    )
+    # Potential and current; potential and adaptation; potential.
+    states = [found[n].state_bytes / 8 for n in ("cuba", "adaptive", "readout")]
+    assert states == [2 * 4, 2 * 5, 2]
+    updates = [found[n].membrane_updates for n in ("cuba", "adaptive", "readout")]
+    assert updates == [steps * 4, steps * 5, steps * 2]
+    assert (found["readout"].neurons, found["readout"].spikes) == (0, 0)
+    assert found["readout"].memory_pj > 0
+    # Threshold, first potential and amplitude, and a decay for each neuron.
+    assert found["cuba"].parameter_bytes / 8 == 3 + 4

@@ -38,17 +38,21 @@ def test_report_as_text_and_json(tmp_path):
     report = sl.energy.measure(snn, x, 4, ann=ann, memory=True)
     text = str(report)
     lines = text.splitlines()
-    assert lines[0].startswith("Estimate")
-    assert "memory traffic" in lines[0]
+    assert lines[0].startswith("estimate with memory traffic, technology 45nm")
     for name in ("conv1", "relu1", "fc2", "total"):
         assert any(line.startswith(name) for line in lines)
-    assert "Break-even" in lines[-1]
+    facts = report.table().facts
+    assert facts["spikes_per_neuron"] < facts["break_even"]
     path = tmp_path / "energy.json"
     written = json.loads(report.to_json(path))
     assert written == json.loads(path.read_text()) == report.to_dict()
-    assert written["estimate"] is True
-    assert written["snn"]["layers"]["conv2"]["effective_acs"] == report.snn["conv2"].effective_acs
+    rows = {row["layer"]: row for row in written["rows"]}
+    assert rows["conv2"]["acs"] == report.snn["conv2"].effective_acs
+    assert rows["conv2"]["ann_macs"] == report.ann["conv2"].effective_macs
+    assert rows["relu1"]["acs"] is None
+    assert rows["total"]["nj"] == report.energy_nj
     alone = sl.energy.measure(snn, x, 4).to_dict()
-    assert (alone["ann"], alone["ratio"], alone["break_even"]) == (None, None, None)
+    assert (alone["ratio"], alone["break_even"]) == (None, None)
+    assert "ann_nj" not in alone["rows"][0]
     with pytest.raises(KeyError, match="nowhere"):
         report.snn["nowhere"]

@@ -22,7 +22,7 @@ from spikelet.layers.samples import (
     with_coding,
 )
 from spikelet.layers.spiking_model import SpikingModel
-from spikelet.layers.spiking_result import Operations, SpikingResult
+from spikelet.layers.spiking_result import Operations
 
 X = np.arange(30.0).reshape(5, 6) / 30
 
@@ -92,9 +92,7 @@ def test_labels() -> None:
 
 def test_decisions_are_the_largest_outputs() -> None:
     output = np.array([[[1.0, 3.0], [2.0, 0.0]], [[0.0, 0.0], [0.0, 1.0]]])
-    outputs = {"first": output, "other": -output}
-    result = SpikingResult(outputs, None, None, {}, {}, 1)
-    assert decisions(result).tolist() == [1, 3]
+    assert decisions(output).tolist() == [1, 3]
 
 
 class Made:

@@ -366,3 +366,17 @@ def test_integer_weights_with_a_constant_and_a_bias(channels: int) -> None:
     exact = sl.SpikingModel(graph, dtype="float64").run(x, steps=13).output
     whole = sl.SpikingModel(graph, dtype="int16").run(x, steps=13).output
     assert np.abs(whole - exact).mean() < 0.01
+
+
+def test_predictions_and_their_accuracy():
+    model = sl.SpikingModel([sl.layers.Linear(np.eye(3)), sl.layers.IF(1.0)])
+    x = np.eye(3)[[2, 0, 1, 1]]
+    np.testing.assert_array_equal(model.predict(x, 4), [2, 0, 1, 1])
+    assert model.score(x, [2, 0, 1, 0], 4) == 0.75
+    maps = sl.SpikingModel([sl.layers.Conv2d(np.ones((2, 1, 1, 1)) * [[[[1]]], [[[2]]]])])
+    assert maps.predict(np.ones((5, 1, 2, 3)), 1).shape == (5, 2, 3)
+    with pytest.raises(ValueError, match=r"score: y must have the shape of the predictions, \(4,"):
+        model.score(x, [0, 1], 4)
+    single = sl.SpikingModel([sl.layers.Linear([[1.0, 1.0]])])
+    with pytest.raises(ValueError, match="output must have a score for each class"):
+        single.predict(np.ones((2, 2)), 1)

@@ -8,10 +8,7 @@ from tests.support.layered import curve, inputs, pair
 
 import spikelet as sl
 from spikelet import plot
-from spikelet.conversion.comparison import Comparison
-from spikelet.conversion.curves import accuracy_curve
-from spikelet.conversion.report import report
-from spikelet.conversion.response import steps_to_decision
+from spikelet.conversion import Table, evaluate, report, search_split
 
 pytest.importorskip("matplotlib")
 
@@ -21,39 +18,57 @@ from matplotlib.colors import same_color
 from spikelet.plot.figures import RED
 
 
-def test_pictures():
+def test_lines_have_the_numbers_of_the_table():
     x = inputs(4)
     snn, ann = pair(x)
-    found = report(snn, ann, x, 4)
-    figure = found.plot()
-    errors = [bar.get_width() for bar in figure.axes[0].patches]
-    assert errors == pytest.approx([100 * layer.error for layer in found.layers])
-    names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
-    assert names == [layer.name for layer in found.layers]
-    one = accuracy_curve(snn, x, None, 4, ann=ann)
-    (line,) = one.plot().lines
-    np.testing.assert_allclose(line.get_ydata(), 100 * one.agreement)
-    both = Comparison({"a": one, "b": curve([0.1, 0.2])})
-    assert [t.get_text() for t in both.plot().get_legend().get_texts()] == ["a", "b"]
-    ax = plot.coding_tradeoff({"a": one}, against="energy")
-    np.testing.assert_allclose(ax.lines[0].get_xdata(), one.energy_nj)
-    with pytest.raises(ValueError, match="energy_samples > 0"):
-        plot.coding_tradeoff({"b": curve([0.1])})
-    with pytest.raises(ValueError, match="against must be"):
-        plot.coding_tradeoff({"a": one}, against="time")
-    times = steps_to_decision(snn, x, 6)
-    (line,) = times.plot().lines
-    np.testing.assert_allclose(np.sort(times.steps), line.get_xdata()[1:])
-    assert times.to_dict()["steps"] == times.steps.tolist()
-    with pytest.raises(TypeError, match="decisions must be Decisions"):
-        plot.response_times({"a": 3})
-    with pytest.raises(TypeError, match="curves must be accuracy curves"):
-        plot.accuracy_curve({"a": 3})
+    one = evaluate(snn, ann, x, None, (1, 2, 4))
+    ax = one.plot()
+    np.testing.assert_allclose(ax.lines[0].get_ydata(), 100 * one["agreement"])
+    np.testing.assert_allclose(ax.lines[0].get_xdata(), [1, 2, 4])
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("steps", "agreement (%)")
+    both = {"a": curve([0.3, 0.4]), "b": curve([0.1, 0.2])}
+    for tables in (both, Table.joined(both)):
+        drawn = plot.results(tables)
+        assert [t.get_text() for t in drawn.get_legend().get_texts()] == ["a", "b"]
+        assert drawn.lines[-1].get_ydata()[0] == 90  # the ANN
+    ax = one.plot("energy_ratio", "loss", color="k")
+    np.testing.assert_allclose(ax.lines[0].get_xdata(), one["energy_ratio"])
+    assert [text.get_text() for text in ax.texts] == ["1", "2", "4"]
     plt.close("all")
 
 
+def test_bars_have_the_numbers_of_the_table():
+    x = inputs(4)
+    snn, ann = pair(x)
+    found = report(snn, ann, x, steps=4)
+    figure = found.plot()
+    errors = [bar.get_width() for bar in figure.axes[0].patches]
+    np.testing.assert_allclose(errors, 100 * found["error"])
+    names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert names == found["layer"].tolist()
+    split = search_split(snn, ann, x, steps=3, max_loss=100.0)
+    figure = split.plot()
+    assert len(figure.axes) == 2
+    red = [same_color(bar.get_facecolor(), RED) for bar in figure.axes[1].patches]
+    assert red.index(True) == split.chosen
+    (panel,) = plot.bars(split, ["spikes"]).axes
+    np.testing.assert_allclose([bar.get_width() for bar in panel.patches], split["spikes"])
+    plt.close("all")
+
+
+def test_wrong_tables_and_columns_are_named():
+    with pytest.raises(TypeError, match=r"plot\.results: tables must be a Table"):
+        plot.results({"a": 3})
+    with pytest.raises(ValueError, match="x of 'b' must be a column of each table: steps, acc"):
+        plot.results({"b": curve([0.1])}, "spikes")
+    with pytest.raises(TypeError, match=r"plot\.bars: table must be a Table"):
+        plot.bars(3)
+    with pytest.raises(ValueError, match="columns must be among steps, accuracy, got 'spikes'"):
+        plot.bars(curve([0.1]), ["spikes"])
+
+
 def test_names_of_curves_are_no_maths():
-    ax = plot.accuracy_curve({r"$\x$": curve([0.1, 0.2]), 8: curve([0.1, 0.2])})
+    ax = plot.results({r"$\x$": curve([0.1, 0.2]), 8: curve([0.1, 0.2])})
     ax.figure.canvas.draw()
     assert [text.get_text() for text in ax.get_legend().get_texts()] == [r"\$\x\$", "8"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import signal
 
-from spikelet.conversion.curves import AccuracyCurve
+from spikelet._util.results import Table
 from spikelet.layers import (
     IF,
     Add,
@@ -96,5 +96,6 @@ def operations(active: np.ndarray, layer: Conv2d | Linear) -> float:
 
 
 def curve(values, ann=0.9):
-    n = len(values)
-    return AccuracyCurve(2 ** np.arange(n), np.array(values), None, None, None, ann, 100)
+    """Return a table of accuracies after 1, 2, 4, ... steps."""
+    rows = [{"steps": 2**k, "accuracy": value} for k, value in enumerate(values)]
+    return Table(rows, {"samples": 100, "ann_accuracy": ann})

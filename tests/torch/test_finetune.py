@@ -78,7 +78,13 @@ def test_converted_network_is_the_same_module(digits, neuron):
 
 def test_fine_tuning_makes_few_steps_enough(digits):
     images, labels, x, y, model = digits
-    snn = sl.convert(model, images[:200], method="percentile", neuron=sl.conversion.Neurons("soft", delay=0), steps=2)
+    snn = sl.convert(
+        model,
+        images[:200],
+        method="percentile",
+        neuron=sl.conversion.Neurons("soft", delay=0),
+        steps=2,
+    )
     module = st.from_spiking_model(snn)
 
     def accuracy(model):
@@ -242,7 +248,8 @@ def test_the_output_of_neurons_that_do_not_spike_is_their_potential(decay):
 
 def test_a_potential_may_be_an_output_and_feed_other_layers():
     graph = Graph(
-        [Node("v", L.LI(decay=0.5, gain=1.0), ("input",)), Node("out", L.IF(1.0), ("v",))], outputs=["v", "out"]
+        [Node("v", L.LI(decay=0.5, gain=1.0), ("input",)), Node("out", L.IF(1.0), ("v",))],
+        outputs=["v", "out"],
     )
     model = sl.SpikingModel(graph)
     x = np.random.default_rng(0).random((7, 3, 4)).astype(np.float32)

@@ -12,7 +12,32 @@ import numpy as np
 
 from spikelet._util import files
 
-__all__ = ["percent", "plain", "share", "table", "to_json", "value"]
+__all__ = ["SHARES", "known", "percent", "plain", "share", "table", "title", "to_json", "value"]
+
+
+SHARES = frozenset(
+    [
+        "accuracy",
+        "activity",
+        "agreement",
+        "ann_accuracy",
+        "decided",
+        "error",
+        "saturated",
+        "silenced",
+        "silent",
+        "sparsity",
+    ]
+)
+"""Columns of fractions, which are shown in percent."""
+
+
+_WORDS = {"acs": "ACs", "ann": "ANN", "macs": "MACs", "nj": "nJ"}
+
+
+def title(column: str) -> str:
+    """Return the name of a column as it is shown."""
+    return " ".join(_WORDS.get(word, word) for word in column.split("_"))
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -23,6 +48,11 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         cells = [text.rjust(width) for text, width in zip(row, widths, strict=True)]
         lines.append("  ".join([row[0].ljust(widths[0]), *cells[1:]]).rstrip())
     return "\n".join(lines)
+
+
+def known(x: Any) -> bool:
+    """Return whether a value is neither None nor NaN."""
+    return x is not None and not (isinstance(x, float) and math.isnan(x))
 
 
 def value(x: float | None, digits: int = 3) -> str:

@@ -113,13 +113,13 @@ def run(
     print(f"\n{compared}\n")
     answer: dict[str, Any] = {
         "model": str(model), "steps": snn.steps, "method": snn.method, "neuron": snn.neuron, "dtype": snn.dtype,
-        "calibrated": used, "tested": compared.samples, "held_out": used < len(x), "seconds": seconds,
-        "agreement": compared.agreement, "accuracy": compared.accuracy, "ann_accuracy": compared.ann_accuracy,
-        "layers": compared.to_dict()["layers"], "out": None if out is None else str(out),
+        "calibrated": used, "tested": compared.facts["samples"], "held_out": used < len(x), "seconds": seconds,
+        **{name: compared.facts[name] for name in ("agreement", "accuracy", "ann_accuracy")},
+        "layers": compared.to_dict()["rows"], "out": None if out is None else str(out),
         "report": None,
     }  # fmt: skip
     if report is not None:
-        compared.save(report)
+        compared.save(report, title=f"{model.name}, converted")
         answer["report"] = str(report)
         print(f"Report: {report}")
     return answer

@@ -8,7 +8,6 @@ import spikelet as sl
 from spikelet._util.checks import fail
 from spikelet.cli import images as inputs
 from spikelet.conversion.converted import ConvertedModel
-from spikelet.conversion.report import ConversionReport
 from spikelet.plot.report import page
 
 __all__ = ["write"]
@@ -68,7 +67,9 @@ def write(
             fail("report", "--images", None, rule)
         page.target("report", target)  # before any work
         found = inputs.read(images, labels, scale=scale, mean=mean, std=std, skip=skip, n=test)
-        _compared(snn, found).save(target)
+        shape = snn.input_shapes[0] if snn.input_shapes else None
+        compared = snn.report(inputs.shaped(found.images, shape), found.labels)
+        compared.save(target, title="Converted network")
     else:
         rule = "must be a saved network (.npz), a converted network (.spk) or the store of a sweep (a folder)"
         fail("report", "FILE", str(file), rule)
@@ -80,9 +81,3 @@ def _converted(file: Path) -> ConvertedModel:
     if not isinstance(snn, ConvertedModel):
         fail("report", "FILE", str(file), "must hold a network that was converted from an ANN")
     return snn
-
-
-def _compared(snn: ConvertedModel, found: inputs.Inputs) -> ConversionReport:
-    """Return the comparison of a converted network with its ANN."""
-    shape = snn.input_shapes[0] if snn.input_shapes else None
-    return snn.report(inputs.shaped(found.images, shape), found.labels)

@@ -1,21 +1,21 @@
 """ANN-to-SNN conversion: `sl.convert` and its parts.
 
-`load` reads an ANN from PyTorch, ONNX or arrays, `folding` folds BatchNorm, `methods` and `fitted` choose
-the parameters of the neurons layer by layer, `selection` chooses the best, and `convert` combines them. `report`, `curves`,
-`response` and `comparison` compare the result with the ANN; `exploring` finds the fewest operations for a loss; `hybrid` keeps some of its layers.
+`load` reads an ANN from PyTorch, ONNX or arrays, `folding` folds BatchNorm, `methods` and `fitted` choose the parameters of the
+neurons layer by layer, `selection` chooses the best, and `convert` combines them. `evaluate` compares the result with the ANN,
+`layer_errors` layer by layer; `frontier` finds the fewest operations for a loss; `hybrid` keeps some of its layers.
 """
 
 from __future__ import annotations
 
-from spikelet.conversion.comparison import Comparison, compare
+from spikelet._util.results import Table
 from spikelet.conversion.convert import Coding, convert
 from spikelet.conversion.converted import ConvertedModel
-from spikelet.conversion.curves import AccuracyCurve, accuracy_curve
-from spikelet.conversion.economy import Frontier, FrontierPoint
-from spikelet.conversion.exploring import frontier
+from spikelet.conversion.evaluate import evaluate
 from spikelet.conversion.folding import batch_norm, fold
 from spikelet.conversion.from_onnx import read_onnx
-from spikelet.conversion.hybrid import Candidate, HybridSearch, hybrid, search_split
+from spikelet.conversion.frontier import cheapest, frontier
+from spikelet.conversion.hybrid import hybrid, search_split
+from spikelet.conversion.layer_errors import layer_errors, report
 from spikelet.conversion.load import read
 from spikelet.conversion.methods import (
     LTB,
@@ -31,8 +31,6 @@ from spikelet.conversion.methods import (
 )
 from spikelet.conversion.neurons import NEURONS, Neurons
 from spikelet.conversion.qcfs import QCFS
-from spikelet.conversion.report import ConversionReport, LayerReport, report
-from spikelet.conversion.response import Decisions, steps_to_decision
 from spikelet.conversion.selection import Auto
 from spikelet.conversion.stopping import choose_stopping
 
@@ -42,37 +40,29 @@ __all__ = [
     "NEURONS",
     "QCFS",
     "RMP",
-    "AccuracyCurve",
     "Auto",
     "Calibrated",
-    "Candidate",
     "Coding",
-    "Comparison",
-    "ConversionReport",
     "ConvertedModel",
-    "Decisions",
     "Fitted",
-    "Frontier",
-    "FrontierPoint",
-    "HybridSearch",
-    "LayerReport",
     "LeastError",
     "MaxNorm",
     "Neurons",
     "Percentile",
     "QCFSMethod",
+    "Table",
     "ThresholdIteration",
-    "accuracy_curve",
     "batch_norm",
+    "cheapest",
     "choose_stopping",
-    "compare",
     "convert",
+    "evaluate",
     "fold",
     "frontier",
     "hybrid",
+    "layer_errors",
     "read",
     "read_onnx",
     "report",
     "search_split",
-    "steps_to_decision",
 ]

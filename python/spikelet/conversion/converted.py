@@ -21,7 +21,7 @@ from spikelet.layers.spiking_result import SpikingResult
 from spikelet.layers.stopping import Stopping
 
 if TYPE_CHECKING:
-    from spikelet.conversion.report import ConversionReport
+    from spikelet._util.results import Table
 
 __all__ = ["ConvertedModel"]
 
@@ -57,9 +57,10 @@ class ConvertedModel(SpikingModel):
         Least and largest value of the calibration, for each input.
     scores : mapping of str to mapping
         Candidates of ``method="auto"``, the chosen one first, as "method/neuron", with the "error" and the "agreement"
-        of each; see `spikelet.conversion.selection`. With a budget: the candidates with their loss and energy.
+        of each; see `spikelet.conversion.selection`.
     until : Stopping, optional
-        When samples may stop, as chosen for a budget: ``run(x, until=snn.until)``. Runs do not stop by themselves.
+        When samples may stop, as `spikelet.conversion.cheapest` chooses it: ``run(x, until=snn.until)``. Runs do not stop by
+        themselves.
     **options
         Options of `SpikingModel`.
     """
@@ -185,18 +186,21 @@ class ConvertedModel(SpikingModel):
                     f"[{known[0]:g}, {known[1]:g}]; preprocess both as for the ANN"
                 )
 
-    def report(
-        self, x: Any, labels: ArrayLike | None = None, steps: int | None = None
-    ) -> ConversionReport:
-        """Compare each layer with that of the ANN; see `spikelet.conversion.report`.
+    def report(self, x: Inputs, labels: ArrayLike | None = None, **options: Any) -> Table:
+        """Compare the model and each of its layers with the ANN; see `spikelet.conversion.report`.
 
         Parameters
         ----------
         x : array-like, [B, ...]
-        labels : array-like, [B], optional
-        steps : int, optional
-        """
-        from spikelet.conversion.report import report  # noqa: PLC0415  # only where it is used
+        labels : array-like of int, [B], optional
+        **options
+            ``steps`` and others of `spikelet.conversion.report`.
 
-        steps = self.steps if steps is None else steps
-        return report(self, self.ann, x, steps, labels=labels)
+        Returns
+        -------
+        Table
+            ``save("report.html")`` writes it as a page.
+        """
+        from spikelet.conversion.layer_errors import report  # noqa: PLC0415  # only where it is used
+
+        return report(self, self.ann, x, labels, **options)

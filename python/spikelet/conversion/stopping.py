@@ -87,13 +87,8 @@ def choose_stopping(
     require(where, "loss", number(where, "loss", loss), "finite and >= 0")
     truth = check_labels(where, labels, samples, shape[0])
     if truth is not None and (tolerance is not None or math.prod(shape) != shape[0]):
-        fail(
-            where,
-            "labels",
-            "given",
-            "need scores of classes: an output of shape [classes]",
-            got="labels",
-        )
+        rule = "need scores of classes: an output of shape [classes]"
+        fail(where, "labels", "given", rule, got="labels")
     if checks is None:
         looks = tuple(range(max(delay, model.silent_steps) + 1, total))
     else:
@@ -136,7 +131,7 @@ def _by_margin(
     kept = slice(int(alive[0]) if alive.size else -1, None)
     looks, right = looks[kept], right[kept]
     scale = np.maximum(to_come[kept], _TINY * np.abs(final).max(initial=1.0))
-    needed = _margins(means[kept]) / scale[:, None]
+    needed = _lead(means[kept], means[kept].argmax(2)).min(2) / scale[:, None]
     least = math.inf
     for multiple in np.unique(np.quantile(needed, np.linspace(0, 1, _CANDIDATES)))[::-1]:
         stops = needed >= multiple
@@ -158,12 +153,6 @@ def _by_change(looks: tuple[int, ...], means: Floats, final: Floats, tolerance: 
         enough = np.flatnonzero(good & np.isfinite(change[order]))
         limits.append(np.nextafter(change[order][enough[-1]], np.inf) if enough.size else 0.0)
     return Stopping(looks, tuple(limits), "change")
-
-
-def _margins(means: Floats) -> NDArray[np.float64]:
-    """Return by how much the greatest output leads, the least of all places, [K, B]."""
-    top = np.partition(means, means.shape[2] - 2, axis=2)[:, :, -2:]
-    return np.asarray((top[:, :, 1] - top[:, :, 0]).min(2))
 
 
 def _lead(means: Floats, decision: NDArray[np.int64]) -> NDArray[np.float64]:

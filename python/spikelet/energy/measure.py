@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spikelet._util.checks import fail
 from spikelet._util.spelling import spelled
 from spikelet.energy.report import EnergyReport, LayerEnergy, NetworkEnergy
-from spikelet.energy.segments import Timing, computed_once, current_once, needed_as_mean, timings
+from spikelet.energy.segments import Timing, feeds_neurons, needed_as_mean, timings
 from spikelet.energy.technology import Technology, find
-from spikelet.layers import Affine, Graded, Layer, Linear, Neuron, ReLU, Resize
+from spikelet.layers import ALIF, LI, Affine, Graded, Layer, Linear, Neuron, ReLU, Resize
 from spikelet.layers.convolution import Convolution, TransposedConvolution
-from spikelet.layers.graph import Node
 from spikelet.layers.inputs import Inputs
 from spikelet.layers.samples import Samples, is_model, is_sequence, merge, with_coding
 from spikelet.layers.spiking_model import SpikingModel
@@ -21,6 +22,24 @@ from spikelet.layers.spiking_model import SpikingModel
 __all__ = ["measure"]
 
 _ADDRESS_BYTES = 4.0  # size of a spike
+_WEIGHTS = (Convolution, Linear, TransposedConvolution)
+_COUNTED = (Affine, Graded, LI, Neuron, ReLU, Resize, *_WEIGHTS)
+_PARAMETERS = [
+    "alpha",
+    "amplitude",
+    "beta",
+    "bias",
+    "ceiling",
+    "limit",
+    "offset",
+    "pace",
+    "scale",
+    "shift",
+    "sizes",
+    "threshold",
+    "v_init",
+    "weight",
+]
 
 
 @spelled
@@ -87,22 +106,15 @@ def measure(
     """
     where = "energy.measure"
     is_model(where, "model", model)
-    if ann is not None:
-        is_model(where, "ann", ann)
-        spiking = ann.neurons
-        if spiking:
-            fail(where, "ann", spiking[0], "must not have spiking neurons", got="layer")
+    if ann is not None and is_model(where, "ann", ann).neurons:
+        fail(where, "ann", ann.neurons[0], "must not have spiking neurons", got="layer")
     for argument in ("record", "delay", "progress"):
         if argument in run_args:
             msg = f"{where}: {argument} must not be given, as it does not change the counts"
             raise TypeError(msg)
     if count_changes and run_args.get("until") is not None:
-        fail(
-            where,
-            "count_changes",
-            True,
-            "must be False with until: it needs the potentials of all steps",
-        )
+        rule = "must be False with until: it needs the potentials of all steps"
+        fail(where, "count_changes", True, rule)
     constants = find(where, technology)
     samples = Samples.of(where, model, x, steps, batch_size)
     run_args = with_coding(model, run_args) if samples.steps is not None else run_args
@@ -110,18 +122,6 @@ def measure(
     snn = _network(model, samples, options, run_args)
     other = None if ann is None else _network(ann, samples.constant(), options, {})
     return EnergyReport(snn, other, constants, samples.count, memory, first_layer_once)
-
-
-_COUNTED = (
-    Affine,
-    Convolution,
-    Graded,
-    Linear,
-    Neuron,
-    ReLU,
-    Resize,
-    TransposedConvolution,
-)
 
 
 class _Options(NamedTuple):
@@ -135,79 +135,83 @@ class _Options(NamedTuple):
 def _network(
     model: SpikingModel, samples: Samples, options: _Options, run_args: dict[str, Any]
 ) -> NetworkEnergy:
-    graph, total = model.graph, samples.total
-    shapes = graph.shapes(samples.shapes)
+    graph, count = model.graph, samples.count
+    sizes = {n: int(np.prod(shape)) for n, shape in graph.shapes(samples.shapes).items()}
     when = timings(graph, sequence=is_sequence(samples, run_args))
-    analog = [n.name for n in graph if isinstance(n.layer, ReLU)]
+    relus = [n.name for n in graph if isinstance(n.layer, ReLU)]
     changing = model.neurons if options.count_changes else ()
-    records = [f"{n}.mean" for n in analog]
-    records += [f"{n}.{what}" for n in changing for what in ("v", "spikes")]
+    records = [f"{n}.mean" for n in relus] + [f"{n}.v" for n in changing]
     stepwise = _stepwise(model, samples, when, run_args)
-    records += [f"{n}.value" for n in stepwise]
-    each = 8 * sum(int(np.prod(shapes[n])) for n in analog)
-    each += 8 * total * sum(int(np.prod(shapes[n])) for n in stepwise)
-    each += 9 * total * sum(int(np.prod(shapes[n])) for n in changing)
-    active, changes = dict.fromkeys(analog, 0), dict.fromkeys(changing, 0)
-    parts, taken = [], []
+    records += [f"{n}.spikes" for n in changing] + [f"{n}.value" for n in stepwise]
+    recorded = 8 * sum(sizes[n] for n in stepwise) + 9 * sum(sizes[n] for n in changing)
+    each = 8 * sum(sizes[n] for n in relus) + samples.total * recorded
+    active, changes = dict.fromkeys(relus, 0), dict.fromkeys(changing, 0)
+    parts: list[tuple[int, Any]] = []
+    taken = 0.0
     for part, result in samples.run(model, each, record=records, **run_args):
-        taken.append(np.broadcast_to(result.steps, part.stop - part.start))
         parts.append((part.stop - part.start, result.operations))
-        for name in analog:
+        taken += float(np.broadcast_to(result.steps, part.stop - part.start).sum())
+        for name in relus:
             active[name] += int(np.count_nonzero(result[f"{name}.mean"]))
         for name in changing:
-            neuron = graph[name].layer
-            changes[name] += _changes(neuron, result[f"{name}.v"], result[f"{name}.spikes"])
+            v, spikes = result[f"{name}.v"], result[f"{name}.spikes"]
+            changes[name] += _changes(graph[name].layer, v, spikes)
     operations = merge(parts)
-    mean = float(np.concatenate(taken).mean())
-    steps = total if mean == total else mean
-    rows = []
+    steps = samples.total if taken == samples.total * count else taken / count
     sized = any(isinstance(n.layer, Neuron) and n.layer.levels > 1 for n in graph)
-    multiplied = options.multiply_sizes and sized
+    rows = []
     for node in graph:
-        layer = node.layer
+        layer, size = node.layer, sizes[node.name]
         if not isinstance(layer, _COUNTED):
             continue
         own = operations[node.name]
-        size = int(np.prod(shapes[node.name]))
-        # ANN segments run once, and so may the layers behind a constant current.
-        once = computed_once(graph, node.name, when) or (
-            options.once and current_once(graph, node.name, when)
-        )
+        changes_input = any(when[i].spiking for i in node.inputs)
+        # ANN segments run once, and so may layers that turn a constant into the current of neurons.
+        once = not changes_input and (options.once or not feeds_neurons(graph, node.name))
         runs = steps if once else 1
-        evaluated = runs
-        if isinstance(layer, (Graded, Resize)) and not any(when[i].spiking for i in node.inputs):
-            evaluated = 1  # the engine does not repeat it
-        states = 0 if once and isinstance(layer, Graded) else _states(layer)
-        waits = isinstance(layer, ReLU) and any(when[i].spiking for i in node.inputs)
-        values: dict[str, Any] = {
-            "effective_acs": 0.0 if multiplied else own.additions,
-            "effective_macs": own.products / evaluated + (own.additions if multiplied else 0.0),
-            "dense_macs": own.dense / runs,
-            "parameter_bytes": _parameters(layer) * _item_size(model),
-            "state_bytes": (states + waits) * size * _item_size(model),
-        }
-        updates = float(size * steps)
-        if isinstance(layer, Neuron):
-            if options.count_changes:
-                updates = changes[node.name] / samples.count
-            values.update(
-                neurons=size,
-                spikes=own.spikes,
-                active=own.spikes,
-                slots=size * steps,
-                membrane_updates=updates,
-            )
-        elif isinstance(layer, ReLU):
-            # A ReLU after spikes sums its input at each step.
-            values.update(
-                neurons=size,
-                active=active[node.name] / samples.count,
-                slots=size,
-                membrane_updates=updates if waits else 0.0,
-            )
-        rows.append(_priced(node, values, options))
-    spikes = sum(operations[name].spikes for name in graph.inputs)
-    return NetworkEnergy(tuple(rows), steps, spikes)
+        dense = own.dense / runs
+        # The engine does not repeat graded units of a constant.
+        evaluated = runs if changes_input or not isinstance(layer, (Graded, Resize)) else 1
+        acs, macs = own.additions, own.products / evaluated
+        if options.multiply_sizes and sized:
+            acs, macs = 0.0, macs + acs
+        spiking, relu = isinstance(layer, Neuron), isinstance(layer, ReLU)
+        # A ReLU after spikes sums its input at each step.
+        sums = spiking or isinstance(layer, LI) or (relu and changes_input)
+        updates = changes[node.name] / count if node.name in changes else float(sums * size * steps)
+        states = relu and changes_input if relu or (once and not spiking) else _states(layer)
+        numbers, t, item = _parameters(layer), options.technology, np.dtype(model.dtype).itemsize
+        row = LayerEnergy(
+            node.name,
+            type(layer).__name__,
+            effective_acs=acs,
+            effective_macs=macs,
+            dense_macs=dense,
+            neurons=size * (spiking or relu),
+            spikes=own.spikes * spiking,
+            active=active[node.name] / count if relu else own.spikes * spiking,
+            slots=size * (steps if spiking else relu),
+            membrane_updates=updates,
+            parameter_bytes=numbers * item,
+            state_bytes=states * size * item,
+            compute_pj=t.add_pj * acs + t.mac_pj * macs,
+            dense_pj=t.mac_pj * dense,
+        )
+        if options.memory:
+            held = numbers * t.weight_bytes + sums * size * t.state_bytes
+            row = replace(row, memory_pj=_moved(row, t) * t.byte_pj(held))
+        rows.append(row)
+    return NetworkEnergy(tuple(rows), steps, sum(operations[n].spikes for n in graph.inputs))
+
+
+def _moved(row: LayerEnergy, t: Technology) -> float:
+    """Return the bytes that a layer reads and writes."""
+    moved = row.effective_acs * (t.weight_bytes + 2 * t.state_bytes)
+    moved += row.effective_macs * 2 * t.weight_bytes
+    moved += row.membrane_updates * 2 * t.state_bytes
+    if row.kind == "ReLU":
+        return moved + row.active * t.weight_bytes
+    return moved + row.spikes * 2 * _ADDRESS_BYTES
 
 
 def _stepwise(
@@ -218,8 +222,7 @@ def _stepwise(
     If only the mean of such a layer is needed, the engine multiplies weights by the mean input, which does not show at
     which steps it was 0. Where inputs are spikes, it counts these anyway.
     """
-    weights = (Convolution, Linear, TransposedConvolution)
-    nodes = [n.name for n in model.graph if isinstance(n.layer, weights)]
+    nodes = [n.name for n in model.graph if isinstance(n.layer, _WEIGHTS)]
     nodes = [n for n in nodes if needed_as_mean(model.graph, n, when)]
     if not nodes or samples.count == 0:
         return []
@@ -228,78 +231,34 @@ def _stepwise(
     return [n for n in nodes if operations[n].products > 0 or operations[n].additions == 0]
 
 
-def _priced(node: Node, values: dict[str, Any], options: _Options) -> LayerEnergy:
-    t = options.technology
-    acs, macs = values["effective_acs"], values["effective_macs"]
-    row = LayerEnergy(
-        node.name,
-        type(node.layer).__name__,
-        compute_pj=t.add_pj * acs + t.mac_pj * macs,
-        dense_pj=t.mac_pj * values["dense_macs"],
-        **values,
-    )
-    if not options.memory:
-        return row
-    moved = acs * (t.weight_bytes + 2 * t.state_bytes) + macs * 2 * t.weight_bytes
-    moved += row.membrane_updates * 2 * t.state_bytes
-    moved += row.active * t.weight_bytes if row.kind == "ReLU" else row.spikes * 2 * _ADDRESS_BYTES
-    numbers = _parameters(node.layer)
-    states = values["state_bytes"]
-    size = numbers * t.weight_bytes + (states and row.neurons * t.state_bytes)
-    return LayerEnergy(**{**row.__dict__, "memory_pj": moved * t.byte_pj(size)})
-
-
-def _changes(neuron: Layer, v: np.ndarray[Any, Any], spikes: np.ndarray[Any, Any]) -> int:
-    assert isinstance(neuron, Neuron)
+def _changes(neuron: Any, v: NDArray[Any], spikes: NDArray[Any]) -> int:
+    """Return how many potentials a step changed."""
     start = np.asarray(neuron.v_init, v.dtype)
     if start.ndim == 1:
         start = start.reshape(-1, *[1] * (v.ndim - 3))
-    before = np.broadcast_to(start, v.shape[1:])
-    count = 0
-    for now, sent in zip(v, spikes, strict=True):
-        count += int(np.count_nonzero((now != before) | (sent != 0)))
-        before = now
-    return count
-
-
-def _item_size(model: SpikingModel) -> int:
-    return int(np.dtype(model.dtype).itemsize)
+    before = np.concatenate([np.broadcast_to(start, v.shape[1:])[None], v[:-1]])
+    return int(np.count_nonzero((v != before) | (spikes != 0)))
 
 
 def _parameters(layer: Layer) -> int:
-    names = {
-        Neuron: (
-            "threshold",
-            "v_init",
-            "amplitude",
-            "pace",
-            "limit",
-            "sizes",
-            "ceiling",
-            "offset",
-            "scale",
-        ),
-        Affine: ("scale", "shift"),
-        Convolution: ("weight", "bias"),
-        TransposedConvolution: ("weight", "bias"),
-        Linear: ("weight", "bias"),
-        Graded: ("weight", "bias", "alpha", "beta"),
-    }
-    for kind, arguments in names.items():
-        if isinstance(layer, kind):
-            given = [getattr(layer, name, None) for name in arguments]
-            own = sum(int(np.size(value)) for value in given if value is not None)
-            follows = getattr(layer, "activation", None)
-            return own + (0 if follows is None else _parameters(follows))
-    return 0
+    """Return how many numbers a layer stores."""
+    if isinstance(layer, (ReLU, Resize)):
+        return 0
+    given = [getattr(layer, name, None) for name in _PARAMETERS]
+    others = [getattr(layer, n) for n in getattr(layer, "per_value", ()) if n not in _PARAMETERS]
+    given += [value for value in others if np.ndim(value)]
+    follows = getattr(layer, "activation", None)
+    own = sum(int(np.size(value)) for value in given if value is not None)
+    return own + (0 if follows is None else _parameters(follows))
 
 
 def _states(layer: Layer) -> int:
-    """Return how many numbers a neuron keeps from step to step: potential, spikes sent, running means in and out."""
-    if isinstance(layer, Graded):  # the input so far, and the last value of the function
+    """Return how many numbers a layer keeps from step to step: potential, spikes sent, running means in and out."""
+    if isinstance(layer, Graded) or hasattr(layer, "pace"):  # the input so far, and what was sent
         return 2
-    if not isinstance(layer, Neuron):
-        return 0
-    if hasattr(layer, "pace"):  # the input so far, and the spikes sent
-        return 2
-    return {"binary": 1, "signed": 2, "differential": 4}[layer.code]
+    own = {"binary": 1, "signed": 2, "differential": 4}.get(getattr(layer, "code", ""), 0)
+    return (
+        max(own, int(isinstance(layer, LI)))
+        + getattr(layer, "has_synapse", 0)
+        + isinstance(layer, ALIF)
+    )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from spikelet._util import tables
+from spikelet._util.results import Table
 from spikelet.energy.technology import Technology
 
 __all__ = ["BreakEven", "EnergyReport", "LayerEnergy", "NetworkEnergy"]
@@ -102,6 +102,13 @@ class NetworkEnergy:
     steps: float
     input_spikes: float = 0.0
 
+    @property
+    def total(self) -> LayerEnergy:
+        """The sum over all layers."""
+        names = [f.name for f in fields(LayerEnergy)][2:]
+        sums = {n: sum(getattr(layer, n) for layer in self.layers) for n in names}
+        return LayerEnergy("total", "", **sums)
+
     def __getitem__(self, name: str) -> LayerEnergy:
         """Return a layer by name."""
         for layer in self.layers:
@@ -109,33 +116,6 @@ class NetworkEnergy:
                 return layer
         msg = f"NetworkEnergy: '{name}' is not one of {', '.join(x.name for x in self.layers)}"
         raise KeyError(msg)
-
-    @property
-    def total(self) -> LayerEnergy:
-        """The sum over all layers."""
-        names = list(LayerEnergy.__dataclass_fields__)[2:]
-        sums = {n: sum(getattr(layer, n) for layer in self.layers) for n in names}
-        return LayerEnergy("total", "", **sums)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the counts as plain Python objects."""
-        rows = {layer.name: _row(layer) for layer in self.layers}
-        return {
-            "steps": self.steps,
-            "input_spikes": self.input_spikes,
-            "total": _row(self.total),
-            "layers": rows,
-        }
-
-
-def _row(layer: LayerEnergy) -> dict[str, Any]:
-    row = {name: getattr(layer, name) for name in list(LayerEnergy.__dataclass_fields__)[1:]}
-    row.update(
-        activation_sparsity=layer.activation_sparsity,
-        footprint=layer.footprint,
-        energy_pj=layer.energy_pj,
-    )
-    return row
 
 
 @dataclass(frozen=True)
@@ -189,103 +169,72 @@ class EnergyReport:
     @property
     def break_even(self) -> BreakEven | None:
         """The rule of thumb for all neurons; None without an ANN or without neurons."""
-        rules = self._pairs()
-        if not rules:
-            return None
-        neurons = sum(s.neurons for s, _ in rules)
-        spikes = sum(s.spikes for s, _ in rules) / neurons
-        density = sum(a.active for _, a in rules) / sum(a.slots for _, a in rules)
-        return BreakEven(spikes, self.technology.mac_pj / self.technology.add_pj * density)
+        pairs = self._pairs()
+        return self._rule(pairs) if pairs else None
 
     @property
     def break_even_by_layer(self) -> dict[str, BreakEven]:
         """The rule of thumb for each layer of spiking neurons; empty without an ANN."""
-        price = self.technology.mac_pj / self.technology.add_pj
-        return {
-            s.name: BreakEven(s.spikes / s.neurons, price * a.active / a.slots)
-            for s, a in self._pairs()
-        }
+        return {spiking.name: self._rule([(spiking, relu)]) for spiking, relu in self._pairs()}
+
+    def _rule(self, pairs: list[tuple[LayerEnergy, LayerEnergy]]) -> BreakEven:
+        spikes = sum(s.spikes for s, _ in pairs) / sum(s.neurons for s, _ in pairs)
+        density = sum(a.active for _, a in pairs) / sum(a.slots for _, a in pairs)
+        return BreakEven(spikes, self.technology.mac_pj / self.technology.add_pj * density)
 
     def _pairs(self) -> list[tuple[LayerEnergy, LayerEnergy]]:
-        if self.ann is None:
-            return []
-        analog = {layer.name: layer for layer in self.ann.layers if layer.kind == "ReLU"}
-        return [
-            (layer, analog[layer.name])
-            for layer in self.snn.layers
-            if layer.neurons and layer.kind != "ReLU" and layer.name in analog
-        ]
+        layers = () if self.ann is None else self.ann.layers
+        relus = {layer.name: layer for layer in layers if layer.kind == "ReLU"}
+        spiking = [s for s in self.snn.layers if s.neurons and s.kind != "ReLU"]
+        return [(s, relus[s.name]) for s in spiking if s.name in relus]
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the report as plain Python objects, fit for JSON; unknown values are None."""
-        rule = self.break_even
-        report = {
-            "estimate": True,
-            "technology": {
-                "name": self.technology.name,
-                "add_pj": self.technology.add_pj,
-                "mac_pj": self.technology.mac_pj,
-                "source": self.technology.source,
-            },
-            "memory": self.memory,
-            "first_layer_once": self.first_layer_once,
+    def table(self) -> Table:
+        """Return a table with a row for each layer and the total, next to those of the ANN."""
+        others = () if self.ann is None else (*self.ann.layers, self.ann.total)
+        by_name = {layer.name: layer for layer in others}
+        rows = []
+        for layer in (*self.snn.layers, self.snn.total):
+            row = _row(layer)
+            if layer.name in by_name:
+                ann = _row(by_name[layer.name])
+                row.update({f"ann_{n}": ann[n] for n in ("macs", "dense", "nj")})
+            rows.append(row)
+        t, rule = self.technology, self.break_even
+        facts = {
+            "estimate": "with memory traffic" if self.memory else "arithmetic alone",
+            "technology": f"{t.name} ({t.add_pj:g} pJ an AC, {t.mac_pj:g} pJ a MAC)",
+            "steps": self.snn.steps,
             "samples": self.samples,
-            "snn": self.snn.to_dict(),
-            "ann": None if self.ann is None else self.ann.to_dict(),
+            "first_layer": "once" if self.first_layer_once else "at each step",
+            "input_spikes": self.snn.input_spikes or None,
             "ratio": self.ratio,
             "dense_ratio": self.dense_ratio,
-            "break_even": None if rule is None else {**rule._asdict(), "holds": rule.holds},
+            "spikes_per_neuron": rule and rule.spikes_per_neuron,
+            "break_even": rule and rule.limit,
         }
-        plain: dict[str, Any] = tables.plain(report)
-        return plain
+        return Table(rows, facts, ("layer", "nj", "ann_nj"))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the table as plain Python objects, fit for JSON; unknown values are None."""
+        return self.table().to_dict()
 
     def to_json(self, path: str | Path | None = None) -> str:
         """Return the same as JSON, and write it to a file if a path is given."""
-        return tables.to_json(self.to_dict(), path)
+        return self.table().to_json(path)
 
     def __str__(self) -> str:
-        """Return a table with a row for each layer and the total, next to those of the ANN."""
-        columns = ["layer", "ACs", "MACs", "dense", "spikes", "sparsity", "bytes", "nJ"]
-        if self.ann is not None:
-            columns += ["ANN MACs", "ANN dense", "ANN nJ"]
-        known = {} if self.ann is None else {layer.name: layer for layer in self.ann.layers}
-        pairs = [(layer, known.get(layer.name)) for layer in self.snn.layers]
-        pairs.append((self.snn.total, None if self.ann is None else self.ann.total))
-        rows = [_line(s, a, len(columns)) for s, a in pairs]
-        what = "arithmetic and memory traffic" if self.memory else "arithmetic alone, no memory"
-        head = (
-            f"Estimate per sample, T = {self.snn.steps:g}, mean of {self.samples}: {what}; "
-            f"{self.technology.name} ({self.technology.add_pj:g} pJ an AC, {self.technology.mac_pj:g} pJ a MAC)"
-        )
-        lines = [head, tables.table(columns, rows)]
-        if self.ann is not None:
-            lines.append(
-                f"SNN / ANN: {self.ratio:.3g} for an ANN that skips zeros; arithmetic {self.dense_ratio:.3g} for one that does not"
-            )
-        rule = self.break_even
-        if rule is not None:
-            lines.append(
-                f"Break-even: {rule.spikes_per_neuron:.3g} spikes per neuron, "
-                f"{'below' if rule.holds else 'not below'} the limit of {rule.limit:.3g}"
-            )
-        return "\n".join(lines)
+        return str(self.table())
 
 
-def _line(s: LayerEnergy, a: LayerEnergy | None, columns: int) -> list[str]:
-    weights = s.kind not in ("ReLU",) and (not s.neurons or not s.kind)
-    v = tables.value
-    line = [
-        s.name,
-        v(s.effective_acs) if weights else "",
-        v(s.effective_macs) if weights else "",
-        v(s.dense_macs) if weights else "",
-        v(s.spikes) if s.neurons else "",
-        tables.share(s.activation_sparsity),
-        v(s.footprint),
-        v(s.energy_pj / 1e3),
-    ]
-    if columns > len(line):
-        shown = weights and a is not None
-        line += [v(a.effective_macs), v(a.dense_macs)] if shown and a is not None else ["", ""]
-        line += [v(a.energy_pj / 1e3) if a is not None else ""]
-    return line
+def _row(layer: LayerEnergy) -> dict[str, Any]:
+    weights = layer.kind != "ReLU" and (not layer.neurons or not layer.kind)
+    return {
+        "layer": layer.name,
+        "acs": layer.effective_acs if weights else None,
+        "macs": layer.effective_macs if weights else None,
+        "dense": layer.dense_macs if weights else None,
+        "spikes": layer.spikes if layer.neurons else None,
+        "sparsity": layer.activation_sparsity,
+        "bytes": layer.footprint,
+        "nj": layer.energy_pj / 1e3,
+    }

@@ -8,18 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from spikelet.layers import Foreign, Graded, Neuron, ReLU
+from spikelet.layers import LI, Foreign, Graded, Neuron, ReLU
 from spikelet.layers.graph import Graph, Node
 
-__all__ = [
-    "Timing",
-    "computed_once",
-    "current_once",
-    "needed_as_mean",
-    "receivers",
-    "segments",
-    "timings",
-]
+__all__ = ["Timing", "feeds_neurons", "needed_as_mean", "receivers", "segments", "timings"]
 
 
 @dataclass(frozen=True)
@@ -44,14 +36,15 @@ class Timing:
 def timings(graph: Graph, *, sequence: bool) -> dict[str, Timing]:
     """Return the Timing of each layer and input; inputs change from step to step if they are sequences."""
     result = {name: Timing(sequence, 0, int(sequence)) for name in graph.inputs}
+    back = Timing(True, 0, 0)  # what a delay sends from a later layer, in a cycle
     for node in graph:
-        given = [result[name] for name in node.inputs]
+        given = [result.get(name, back) for name in node.inputs]
         # Neurons after a sum wait for the first steps of all its terms; the mean of a sum needs all their means.
         since = max((t.since for t in given), default=0)
         known = max((t.known for t in given), default=0)
         if isinstance(node.layer, (Foreign, ReLU)):
             result[node.name] = Timing(False, known, known)
-        elif isinstance(node.layer, Neuron):
+        elif isinstance(node.layer, (LI, Neuron)):
             result[node.name] = Timing(True, since, since + 1)
         else:
             result[node.name] = Timing(any(t.spiking for t in given), since, known)
@@ -67,29 +60,25 @@ def segments(graph: Graph, *, sequence: bool) -> int:
 def receivers(graph: Graph, name: str) -> list[Node]:
     """Return the neurons and ReLUs that the output of a layer reaches first, and the output layers that it reaches."""
     found: dict[str, Node] = {}
-    waiting = [name]
+    waiting, seen = [name], set()
     while waiting:
         current = waiting.pop()
+        if current in seen:
+            continue
+        seen.add(current)
         if current in graph.outputs:
             found[current] = graph[current]
         for node in graph.consumers(current):
-            if isinstance(node.layer, (Neuron, ReLU)):
+            if isinstance(node.layer, (LI, Neuron, ReLU)):
                 found[node.name] = node
             else:
                 waiting.append(node.name)
     return list(found.values())
 
 
-def computed_once(graph: Graph, name: str, when: dict[str, Timing]) -> bool:
-    """Return whether a layer belongs to the ANN: its input is constant, and no spiking neuron receives its output."""
-    constant = not any(when[source].spiking for source in graph[name].inputs)
-    return constant and not any(isinstance(n.layer, Neuron) for n in receivers(graph, name))
-
-
-def current_once(graph: Graph, name: str, when: dict[str, Timing]) -> bool:
-    """Return whether a layer turns a constant into the current of spiking neurons."""
-    constant = not any(when[source].spiking for source in graph[name].inputs)
-    return constant and not computed_once(graph, name, when)
+def feeds_neurons(graph: Graph, name: str) -> bool:
+    """Return whether neurons receive the output of a layer, which need it at each step."""
+    return any(isinstance(node.layer, (LI, Neuron)) for node in receivers(graph, name))
 
 
 def needed_as_mean(graph: Graph, name: str, when: dict[str, Timing]) -> bool:
@@ -98,12 +87,12 @@ def needed_as_mean(graph: Graph, name: str, when: dict[str, Timing]) -> bool:
     Layers behind graded units do not count as such: their inputs are numbers at every step.
     """
     changes = any(when[source].spiking for source in graph[name].inputs)
-    if not changes or any(isinstance(n.layer, Neuron) for n in receivers(graph, name)):
+    if not changes or feeds_neurons(graph, name):
         return False
     waiting, seen = list(graph[name].inputs), set(graph.inputs)
     while waiting:
         source = waiting.pop()
-        if source in seen or isinstance(graph[source].layer, (Neuron, ReLU)):
+        if source in seen or isinstance(graph[source].layer, (LI, Neuron, ReLU)):
             continue
         if isinstance(graph[source].layer, (Foreign, Graded)):
             return False

@@ -206,9 +206,8 @@ def check_labels(where: str, labels: ArrayLike | None, samples: Samples, outputs
     return array
 
 
-def decisions(result: SpikingResult) -> NDArray[np.int64]:
-    """Return the index of the largest value of the output (the first of several) of each sample, [B]."""
-    output = next(iter(result.outputs.values()))
+def decisions(output: NDArray[Any]) -> NDArray[np.int64]:
+    """Return the index of the largest value of each sample, [B]."""
     chosen: NDArray[np.int64] = output.reshape(len(output), -1).argmax(axis=1)
     return chosen
 

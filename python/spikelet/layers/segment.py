@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,17 +17,12 @@ from spikelet._util.checks import choice, fail, integer
 from spikelet.layers.base import Floats, Shape
 from spikelet.layers.graph import Graph
 from spikelet.layers.neurons import Leak, Neuron, sizes_of
-from spikelet.layers.to_core import Source, add_source, to_core
+from spikelet.layers.to_core import Source, add_source, engine_of, to_core
 
 __all__ = ["Packed", "Segment", "Stored"]
 
 DType: TypeAlias = Literal["float32", "float64", "int16"]
 
-_ENGINES: dict[str, type[Any]] = {
-    "float32": _core.LayerEngine32,
-    "float64": _core.LayerEngine64,
-    "int16": _core.LayerEngine32,
-}
 _WHATS = ("value", "mean", "constant", "packed", "spikes", "potential")
 
 
@@ -107,8 +102,7 @@ class Packed:
         """Return what the core records of an input that consists of these spikes."""
         core = _core.LayerGraph()
         add_source(core, self.stored.shape, self.stored.source)
-        sizes = _given(self.stored.source.sizes)
-        engine = _ENGINES[dtype](core, whole=False, records=[(0, what)], sizes=sizes)
+        engine = engine_of(core, dtype, [(0, what)], self.stored.source.sizes)
         bits = np.ascontiguousarray(self.bits)
         _, (found,), *_ = engine.run([bits], len(self), self.steps, 0, 1, None)
         lead = found.shape[: 1 if what == "mean" else 2]
@@ -153,7 +147,7 @@ class Segment:
         dtype: DType = "float32",
         sizes: Floats | None = None,
     ) -> None:
-        choice("Segment", "dtype", dtype, *_ENGINES)
+        choice("Segment", "dtype", dtype, *get_args(DType))
         self.graph, self.steps = graph, integer("Segment", "steps", steps, 1)
         self.sources = {name: sources[name] for name in graph.inputs}
         self.wanted = tuple(wanted)
@@ -170,9 +164,7 @@ class Segment:
                 fail("Segment", "wanted", name, "must be names of layers or inputs of the graph")
             records.append((self._numbers[name], "mean" if what == "constant" else what))
         self.sizes = self._sizes(sizes)
-        self._engine = _ENGINES[dtype](
-            core, whole=dtype == "int16", records=records, sizes=_given(self.sizes)
-        )
+        self._engine = engine_of(core, dtype, records, self.sizes)
         self._extents = {name: core.shape(k) for name, k in self._numbers.items()}
         for name, what in self.wanted:
             if what == "constant" and self.form(name) != "constant":

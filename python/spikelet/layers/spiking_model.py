@@ -10,12 +10,12 @@ from typing import Any, ClassVar, Literal, Self, TypeAlias, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from spikelet import _core
 from spikelet._util import html
 from spikelet._util import progress as _progress
 from spikelet._util.checks import choice, fail, integer, number, representable, require
 from spikelet._util.sealed import Sealed, Setting
 from spikelet._util.spelling import spelled
+from spikelet._util.tensors import array_of
 from spikelet._util.threads import default_threads
 from spikelet.layers import stored
 from spikelet.layers.base import Layer
@@ -28,17 +28,12 @@ from spikelet.layers.predictive import PredictiveNeuron
 from spikelet.layers.run_arguments import check_schedules, check_stop, neurons_of, recorded
 from spikelet.layers.spiking_result import Operations, SpikingResult
 from spikelet.layers.stopping import Stopping
-from spikelet.layers.to_core import Source, lower
+from spikelet.layers.to_core import Source, engine_of, lower
 from spikelet.layers.to_core_linear import dense_operations
 
 __all__ = ["SpikingModel"]
 
 _ENGINES_KEPT = 4  # those made last, for shapes and records; each holds the weights
-_ENGINES = {
-    "float32": _core.LayerEngine32,
-    "float64": _core.LayerEngine64,
-    "int16": _core.LayerEngine32,
-}
 _COUNTED = ("spikes", "additions", "products")
 
 
@@ -97,7 +92,7 @@ class SpikingModel(Sealed):
     ) -> None:
         where = type(self).__name__
         self.graph = layers if isinstance(layers, Graph) else Graph(layers, where)
-        choice(where, "dtype", dtype, *_ENGINES)
+        choice(where, "dtype", dtype, "float32", "float64", "int16")
         if dtype != "float64":
             for node in self.graph:
                 _check_single(f"{type(node.layer).__name__} '{node.name}'", node.layer)
@@ -370,6 +365,42 @@ class SpikingModel(Sealed):
         each = total if stop is None else taken
         return SpikingResult(outputs, spikes, v, kept, operations, each, so_far)
 
+    def predict(self, x: Inputs, steps: int | None = None, **options: Any) -> NDArray[np.int64]:
+        """Return the class of each sample, and of each place if there are several: the index of the largest output.
+
+        Parameters
+        ----------
+        x, steps, **options
+            As for `run`. Of several outputs, the first decides.
+
+        Returns
+        -------
+        int array, [B, ...]
+        """
+        result = self.run(x, steps, **options)
+        output = result.outputs[self.graph.output.name]
+        if output.shape[1] == 1:
+            rule = "must have a score for each class; run(x).output is a single number"
+            fail(f"{type(self).__name__}.predict", "output", output.shape, rule, got="shape")
+        return np.asarray(output.argmax(axis=1))
+
+    def score(self, x: Inputs, y: Any, steps: int | None = None, **options: Any) -> float:
+        """Return the accuracy: the fraction of the predictions that equal y.
+
+        Parameters
+        ----------
+        x, steps, **options
+            As for `run`.
+        y : array-like of int, [B, ...]
+            Classes, in the shape of `predict`.
+        """
+        found = self.predict(x, steps, **options)
+        labels = array_of(f"{type(self).__name__}.score", "y", y)
+        if labels.shape != found.shape:
+            rule = f"must have the shape of the predictions, {found.shape}"
+            fail(f"{type(self).__name__}.score", "y", labels.shape, rule, got="shape")
+        return float((found == labels).mean())
+
     def _engine(self, given: Presented, records: list[tuple[str, str]]) -> _Prepared:
         sources = tuple(
             Source("spikes", given.amplitude, kind == "signed")
@@ -381,10 +412,7 @@ class SpikingModel(Sealed):
             self.graph, given.shapes, sources, {name for name, _ in records}
         )
         wanted = [(numbers[name], what) for name, what in records]
-        sizes = () if self.sizes is None else self.sizes
-        engine = _ENGINES[self.dtype](
-            core, whole=self.dtype == "int16", records=wanted, sizes=sizes
-        )
+        engine = engine_of(core, self.dtype, wanted, self.sizes)
         dense = np.array([float(core.dense_operations(k)) for k in range(len(core))])
         counted = [*self.graph.inputs, *(n.name for n in self.graph if not _only_moves(n.layer))]
         nodes: dict[str, list[int]] = {name: [] for name in counted}

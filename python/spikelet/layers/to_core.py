@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from spikelet import _core
-from spikelet.layers.base import Layer, Shape
+from spikelet.layers.base import Floats, Layer, Shape
 from spikelet.layers.foreign import Foreign
 from spikelet.layers.graph import Graph, Node, Shapes
 from spikelet.layers.leaky import ALIF, LI, Synaptic
@@ -19,7 +19,7 @@ from spikelet.layers.to_core_graded import ROWS as GRADED_ROWS
 from spikelet.layers.to_core_linear import ROWS as LINEAR_ROWS
 from spikelet.layers.views import Extent, Rows, View, Views, extent_of
 
-__all__ = ["Lowered", "Source", "add_source", "extent_of", "lower", "to_core"]
+__all__ = ["Lowered", "Source", "add_source", "engine_of", "extent_of", "lower", "to_core"]
 
 _NONE = np.zeros(0)
 # What the core's neurons get without a schedule; see `PredictiveNeuron.schedule`.
@@ -139,6 +139,16 @@ def lower(
         name: number for name, view in held.items() if (number := views.number(view)) is not None
     }
     return Lowered(core, numbers, views.layers)
+
+
+def engine_of(
+    core: _core.LayerGraph, dtype: str, records: Sequence[tuple[int, str]], sizes: Floats | None
+) -> Any:
+    """Return the engine of a graph for a precision, with what it records, and the sizes of spikes at each step."""
+    kind = _core.LayerEngine64 if dtype == "float64" else _core.LayerEngine32
+    return kind(
+        core, whole=dtype == "int16", records=records, sizes=_NONE if sizes is None else sizes
+    )
 
 
 def add_source(core: _core.LayerGraph, shape: Shape, source: Source) -> tuple[int, Extent]:

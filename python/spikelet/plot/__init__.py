@@ -11,15 +11,7 @@ from typing import TYPE_CHECKING
 
 from spikelet._util.spelling import missing
 from spikelet.plot.graph import network
-from spikelet.plot.layers import (
-    accuracy_curve,
-    coding_tradeoff,
-    conversion_report,
-    frontier,
-    hybrid_search,
-    layer_rates,
-    response_times,
-)
+from spikelet.plot.layers import bars, layer_rates, results
 from spikelet.plot.live import live
 from spikelet.plot.neurons import fi_curve, psp
 from spikelet.plot.phase import phase_plane
@@ -32,16 +24,12 @@ from spikelet.plot.training import training_curves
 from spikelet.plot.weights import feature_maps, receptive_fields
 
 __all__ = [
-    "accuracy_curve",
     "activity",
-    "coding_tradeoff",
+    "bars",
     "connectivity",
-    "conversion_report",
     "correlation_distribution",
     "feature_maps",
     "fi_curve",
-    "frontier",
-    "hybrid_search",
     "layer_rates",
     "live",
     "network",
@@ -52,7 +40,7 @@ __all__ = [
     "rate_distribution",
     "rate_histogram",
     "receptive_fields",
-    "response_times",
+    "results",
     "stdp_window",
     "synapse_distribution",
     "trace",

@@ -198,7 +198,9 @@ def test_a_graph_of_a_cycle_needs_no_input() -> None:
     model = sl.io.read_nir(graph)
     assert not model.inputs
     spikes = model.run(steps=100, dt=1e-3).output
-    expected = reference(graph, {"none": np.zeros((100, 1, 1))}, 1e-3, "exact", "value")["out"][:, 0]
+    expected = reference(graph, {"none": np.zeros((100, 1, 1))}, 1e-3, "exact", "value")["out"][
+        :, 0
+    ]
     np.testing.assert_array_equal(spikes, expected)
     assert spikes.sum() == 5
     first = model.run(steps=40, dt=1e-3)

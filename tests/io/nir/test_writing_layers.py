@@ -229,6 +229,7 @@ def test_what_nir_does_not_have_is_refused(made, message):
     ("made", "convention", "message"),
     [
         ([CASES["mean without zeros"], layers.IF(1.0, "zero")], "norse", "needs a nir.Scale"),
+        ([layers.LI(decay=0.5)], "norse", "layer 'li0': needs a nir.LI, which Norse's reader does not have"),
         ([layers.IF([1.0, 2, 3, 4], "zero")], "snntorch", "a threshold for each neuron"),
         ([("a", layers.Conv2d(grid(RNG, 4, 4, 1, 1)), ["input"]), ("b", layers.Add(), ["a", "input"])], "norse",
          r"layer 'input': goes to several layers \(a, output\)"),

@@ -15,7 +15,7 @@ from tests.plot.report.browser import Browser
 from tests.support.layered import inputs, pair
 
 import spikelet as sl
-from spikelet.conversion.report import report
+from spikelet.conversion import report
 from spikelet.plot.report import training
 
 
@@ -229,15 +229,15 @@ def test_without_javascript_the_summary_can_be_read(page, net):
 
 def test_a_model(browser, tmp_path):
     x = inputs(6)
-    compared = report(*pair(x), x, 8)
+    compared = report(*pair(x), x, steps=8)
     browser.open(compared.save(tmp_path / "model.html"))
     assert browser.messages() == []
     bars = browser.run("return [...document.querySelectorAll('.plot')].map((p) => Array.from(p.data[0].x))")  # fmt: skip
-    assert len(bars) == 4
-    np.testing.assert_allclose(bars[0], [100 * layer.error for layer in compared.layers])
-    np.testing.assert_allclose(bars[2], [layer.rate for layer in compared.layers])
+    assert len(bars) == 6
+    np.testing.assert_allclose(bars[0], 100 * compared["error"])
+    np.testing.assert_allclose(bars[2], compared["rate"])
     names = browser.run("return document.querySelectorAll('.plot')[0].data[0].y")
-    assert names == [layer.name for layer in compared.layers]
+    assert names == compared["layer"].tolist()
     browser.picture("model")
 
 

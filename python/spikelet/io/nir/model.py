@@ -212,7 +212,9 @@ class NirModel(Sealed):
         names = {of: _recorded(model, layer, of[1]) for of, layer in layers.items()}
         with named(where):
             one = next(iter(samples.values()))
-            found = model.run(samples if len(samples) > 1 else one, record=set(names.values()))
+            found = model.run(
+                samples if len(samples) > 1 else one, record=sorted(set(names.values()))
+            )
 
         def shaped(of: tuple[str, str]) -> NDArray[Any]:
             array = found[names[of]][earlier:]
