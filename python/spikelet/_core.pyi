@@ -985,19 +985,19 @@ def max_pool(
 def max_pool_spread(
     by_y: _Reals, place: npt.NDArray[np.uint8], by_x: _Reals, window: _Pair, threads: int
 ) -> None: ...
-def max_pool_take(
-    x: _Reals, place: npt.NDArray[np.uint8], y: _Reals, window: _Pair, threads: int
-) -> None: ...
 def event_check(offsets: _Ints, times: _Floats, ids: _Ints, n: int) -> None: ...
 def event_forward(
     tau_mem: float,
     tau_syn: float,
     v_threshold: float,
     t_max: float,
-    weights: _Floats,
     offsets: _Ints,
     times: _Floats,
     ids: _Ints,
+    weights: _Floats,
+    delays: _Floats | None,
+    recurrent: _Floats | None,
+    recurrent_delays: _Floats | None,
     threads: int,
 ) -> tuple[_Ints, _Floats, _Ints, _Floats]: ...
 def event_backward(
@@ -1005,47 +1005,17 @@ def event_backward(
     tau_syn: float,
     v_threshold: float,
     t_max: float,
-    weights: _Floats,
     offsets: _Ints,
     times: _Floats,
     ids: _Ints,
+    weights: _Floats,
+    delays: _Floats | None,
+    recurrent: _Floats | None,
+    recurrent_delays: _Floats | None,
     out_offsets: _Ints,
     out_times: _Floats,
     out_ids: _Ints,
     currents: _Floats,
     gradients: _Floats,
     threads: int,
-) -> tuple[_Floats, _Floats]: ...
-def event_network_forward(
-    tau_mem: float,
-    tau_syn: float,
-    v_threshold: float,
-    t_max: float,
-    weights: _Floats,
-    delays: _Floats | None,
-    recurrent: _Floats | None,
-    recurrent_delays: _Floats | None,
-    offsets: _Ints,
-    times: _Floats,
-    ids: _Ints,
-    threads: int,
-) -> tuple[_Ints, _Floats, _Ints, _Floats]: ...
-def event_network_backward(
-    tau_mem: float,
-    tau_syn: float,
-    v_threshold: float,
-    t_max: float,
-    weights: _Floats,
-    delays: _Floats | None,
-    recurrent: _Floats | None,
-    recurrent_delays: _Floats | None,
-    offsets: _Ints,
-    times: _Floats,
-    ids: _Ints,
-    out_offsets: _Ints,
-    out_times: _Floats,
-    out_ids: _Ints,
-    currents: _Floats,
-    gradients: _Floats,
-    threads: int,
-) -> tuple[_Floats, _Floats, _Floats, _Floats, _Floats]: ...
+) -> tuple[_Floats, _Floats | None, _Floats, _Floats, _Floats]: ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
@@ -109,15 +109,22 @@ def test_compiles_and_exports_whole() -> None:
 def test_what_does_not_fit_is_refused():
     """Functions that are called without checks, and input that is replaced behind autograd's back."""
     x, w = torch.ones(4, 8, 20, 20), torch.rand(16, 8, 3, 3)
-    one, pad, rows = [1, 1], [1, 1, 1, 1], torch.ones(64, 10)
+    one, rows = (1, 1), torch.ones(64, 10)
+
+    def conv(
+        x: Tensor, bias: Tensor | None, dilation: tuple[int, int], groups: int
+    ) -> Callable[[], Tensor]:
+        geometry = sparse_ops.Geometry(one, (1, 1, 1, 1), dilation, groups)
+        return lambda: sparse_ops.spike_conv2d(x, w, bias, geometry, 1.0)
+
     calls = [
         lambda: sparse_ops.spike_linear(torch.ones(64, 1000), torch.rand(64, 10), None, 1.0),
         lambda: sparse_ops.spike_linear(rows, torch.rand(64, 10), torch.rand(3), 1.0),
-        lambda: sparse_ops.spike_conv2d(x, w, None, one, pad, one, 100, 1.0),
-        lambda: sparse_ops.spike_conv2d(x, w, None, one, pad, one, 3, 1.0),
-        lambda: sparse_ops.spike_conv2d(x[:, :5], w, None, one, pad, one, 1, 1.0),
-        lambda: sparse_ops.spike_conv2d(x, w, torch.rand(3), one, pad, one, 1, 1.0),
-        lambda: sparse_ops.spike_conv2d(x, w, None, one, pad, [0, 0], 1, 1.0),
+        conv(x, None, one, 100),
+        conv(x, None, one, 3),
+        conv(x[:, :5], None, one, 1),
+        conv(x, torch.rand(3), one, 1),
+        conv(x, None, (0, 0), 1),
     ]
     for call in calls:
         with pytest.raises((RuntimeError, ValueError)):

@@ -38,7 +38,7 @@ constexpr FusedKernels<R> fused{&forward_row<R, false>,  &forward_row<R, true>,
                                 &multiply_add<R>,        &add_row<R>};
 
 template <class R>
-constexpr PoolKernels<R> pool{&max_row<R>, &spread_row<R>, &take_row<R>};
+constexpr PoolKernels<R> pool{&max_row<R>, &spread_row<R>};
 
 template <class R>
 constexpr DelayKernels<R> delay{&delay_tile<R>, &delay_correlate<R>};

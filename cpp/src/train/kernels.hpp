@@ -147,8 +147,6 @@ struct PoolKernels {
   void (*max_row)(const PoolRow&, const R* x, R* y, std::uint8_t* place);
   // by_x = by_y at the places, 0 elsewhere in the windows
   void (*spread_row)(const PoolRow&, const R* by_y, const std::uint8_t* place, R* by_x);
-  // y = x at the places
-  void (*take_row)(const PoolRow&, const R* x, const std::uint8_t* place, R* y);
 };
 
 // Layers with delays; rows are lines of 64 bytes with a sample in each place. See delay_rows.hpp.

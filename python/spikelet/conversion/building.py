@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn, TypeAlias
 
@@ -43,49 +43,29 @@ ERRORS = (
     ValueError,
 )
 RECORDED = ("spikes", "v", "mean", "value")  # `run` records them as "layer.mean"
-_ORDER = "the network has to end before it: apply it to `result.output`"
-_HINTS = {
-    **dict.fromkeys(
-        ["lstm", "gru", "rnn", "rnntanh", "rnnrelu", "lstmcell", "grucell", "rnnrelucell",
-         "rnntanhcell"],
-        "recurrent layers cannot be converted; `sl.Network` runs recurrent spiking networks",
-    ),
-    **dict.fromkeys(
-        ["embedding", "onehot"],
-        "pass embedded values: read the module behind the embedding, and look up its rows yourself",
-    ),
-    **dict.fromkeys(
-        ["embeddingbag", "embeddingbagforwardonly"],
-        "pass embedded values: read the module behind it; a sum of rows is also a Linear layer with its weight transposed, whose "
-        "input counts how often each row occurs",
-    ),
-    **dict.fromkeys(
-        ["argmax", "argmin", "argsort", "sort", "topk", "nonzero", "unique", "nms", "nonmaxsuppression", "kthvalue",
-         "median", "mode", "searchsorted", "bucketize"],
-        _ORDER,
-    ),
-    **dict.fromkeys(
-        ["eq", "ne", "lt", "le", "gt", "ge", "equal", "greater", "less", "greaterorequal", "lessorequal", "isnan",
-         "isinf", "logicaland", "logicalor", "logicalnot", "round", "int", "long", "bool", "floor", "ceil", "trunc", "sign", "heaviside"],
-        "it has steps, which rates do not follow: leave it out of the network, or apply it to `result.output`",
-    ),
-    **dict.fromkeys(
-        ["rand", "randn", "randlike", "randnlike", "bernoulli", "normal", "multinomial", "rrelu", "gumbelsoftmax",
-         "fractionalmaxpool2d"],
-        "an ANN must give the same output for the same input: remove the random operator",
-    ),
-    **dict.fromkeys(
-        ["maxunpool1d", "maxunpool2d", "maxunpool3d"],
-        "use upsampling or a transposed convolution",
-    ),
-    **dict.fromkeys(
-        ["quantizepertensor", "quantizeperchannel", "quantizepertensordynamic"],
-        "it is part of a quantised module: pass the float module from which that was made",
-    ),
-    **dict.fromkeys(["gridsample", "gridsampler", "deformconv2d", "roialign"],
-        "its sampling points must not depend on the input: use `interpolate`, or a convolution"),
-}  # fmt: skip
-
+# What a user can do instead, for the names of operators without underscores, in lower case.
+_REMEDIES = {
+    "recurrent layers cannot be converted; `sl.Network` runs recurrent spiking networks": """
+        lstm gru rnn rnntanh rnnrelu lstmcell grucell rnnrelucell rnntanhcell""",
+    "pass embedded values: read the module behind the embedding, and look up its rows yourself": """
+        embedding onehot""",
+    "pass embedded values: read the module behind it; a sum of rows is also a Linear layer with its weight transposed, "
+    "whose input counts how often each row occurs": "embeddingbag embeddingbagforwardonly",
+    "the network has to end before it: apply it to `result.output`": """
+        argmax argmin argsort sort topk nonzero unique nms nonmaxsuppression kthvalue median mode searchsorted
+        bucketize""",
+    "it has steps, which rates do not follow: leave it out of the network, or apply it to `result.output`": """
+        eq ne lt le gt ge equal greater less greaterorequal lessorequal isnan isinf logicaland logicalor logicalnot
+        round int long bool floor ceil trunc sign heaviside where""",
+    "an ANN must give the same output for the same input: remove the random operator": """
+        rand randn randlike randnlike bernoulli normal multinomial rrelu gumbelsoftmax fractionalmaxpool2d""",
+    "use upsampling or a transposed convolution": "maxunpool1d maxunpool2d maxunpool3d",
+    "it is part of a quantized module: pass the float module from which that was made": """
+        quantizepertensor quantizeperchannel quantizepertensordynamic""",
+    "its sampling points must not depend on the input: use `interpolate`, or a convolution": """
+        gridsample gridsampler deformconv2d roialign""",
+}
+_HINTS = {name: remedy for remedy, names in _REMEDIES.items() for name in names.split()}
 
 ONE_SAMPLE = (
     "example_shape must be the shape of one sample, without the batch (sl.convert takes it from "
@@ -389,6 +369,12 @@ class Call:
         """Add a layer with the name of this call; the batch stays where the first operand has it."""
         name = self.builder.add(self.where, self.name, layer, *(x.source for x in operands))
         return dataclasses.replace(operands[0], source=name)
+
+    def put(self, x: Data, kind: Callable[..., Layer], *parameters: Any, **more: Any) -> Data:
+        """Make a layer and add it, so that an error about its parameters names the operator."""
+        with named(self.where):
+            layer = kind(*parameters, **more)
+        return self.add(layer, x)
 
     def constant(self, sample: NDArray[Any], like: Data) -> Data:
         """Add a constant, given for one sample, with the batch where an operand has it."""

@@ -74,7 +74,7 @@ class Elementwise(Graded):
         """The constant operands."""
         return [a for a in self.operands if a is not None]
 
-    def _shape(self, where: str, shapes: list[Shape]) -> Shape:
+    def _shape(self, where: str, shapes: list[Shape]) -> Shape:  # noqa: ARG002
         return np.broadcast_shapes(*shapes, *(a.shape for a in self.constants))
 
 

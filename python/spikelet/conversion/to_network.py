@@ -5,7 +5,7 @@ from __future__ import annotations
 import graphlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -330,8 +330,10 @@ class _Paths:
         if not biased:
             return np.zeros(int(np.prod(self.shapes[node.name])))
         if isinstance(layer, layers.Linear | layers.DelayedLinear):
-            return np.array(layer.bias)
-        return self._response(node, {}, 1)[0]
+            bias: Floats = np.array(layer.bias)
+            return bias
+        response: Floats = self._response(node, {}, 1)[0]
+        return response
 
     def _response(self, node: Node, given: Mapping[int, Floats], rows: int) -> Floats:
         if isinstance(node.layer, layers.Constant):
@@ -398,7 +400,9 @@ def _model(where: str, layer: Any, shape: Shape, dt: float, dtype: str) -> _Mode
         refuse(where, what, "use `SpikingModel` for converted networks")
     if isinstance(layer, layers.Neuron):
         if layer.code != "binary":
-            _refuse_more(where)
+            refuse(
+                where, f"sends {layer.code} spikes", "a Network sends 0 and 1: use a SpikingModel"
+            )
         if layer.reset_delay:
             hint = 'train with reset="zero" or convention="spikelet", or use `to_spiking_model`'
             refuse(where, "is reset in the step after its spike", hint)
@@ -412,10 +416,6 @@ def _model(where: str, layer: Any, shape: Shape, dt: float, dtype: str) -> _Mode
     ):  # fmt: skip
         return _Model(_delta(where, layer, decay, shape, dt, dtype), gain, drive)
     return _Model(_equations(layer, decay, gain, shape, dt), gain, drive)
-
-
-def _refuse_more(where: str) -> NoReturn:
-    refuse(where, "has more than threshold and reset", "use `SpikingModel` for converted networks")
 
 
 def _delta(where: str, layer: Any, decay: Floats, shape: Shape, dt: float, dtype: str) -> LIFDelta:

@@ -131,11 +131,9 @@ def _check_optimizer(where: str, optimizer: Any, saved: Any) -> None:
         common = mine.keys() & other.keys()  # a newer PyTorch may have more options
         _require_alike(where, "optimizer", *({n: g[n] for n in common} for g in (mine, other)))
         for name in common:
-            if name == "params" or isinstance(
-                mine[name], bool
-            ):  # parameters, and choices of a method
-                if other[name] != mine[name]:
-                    fail(where, f"optimizer: {name}", other[name], f"must be {mine[name]}")
+            chosen = name == "params" or isinstance(mine[name], bool)  # a bool chooses a method
+            if chosen and other[name] != mine[name]:
+                fail(where, f"optimizer: {name}", other[name], f"must be {mine[name]}")
     states = _states_after_a_step(optimizer)
     known = {i for group in own for i in group["params"]}
     for i, found in saved["state"].items():

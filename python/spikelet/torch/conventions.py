@@ -17,7 +17,7 @@ from spikelet._util.checks import choice, fail, number
 from spikelet._util.spelling import suggestion
 from spikelet.torch.cell import Cell, Charge, Reset, Surrogate, When, packed
 from spikelet.torch.surrogate import Table, checked
-from spikelet.torch.watched import is_transformed
+from spikelet.torch.watched import is_watched
 
 __all__ = [
     "CONVENTIONS",
@@ -162,10 +162,9 @@ def _number(where: str, name: str, value: Any) -> float:
         fail(where, name, value, "must be a number", error=TypeError)
     if not isinstance(value, (int, float)):  # torch.compile cannot trace numpy's checks
         value = number(where, name, value)
-    value = float(value)
-    if rule := _broken(name, value):
-        fail(where, name, value, rule)
-    return value
+    if rule := _broken(name, float(value)):
+        fail(where, name, float(value), rule)
+    return float(value)
 
 
 def single(tensor: Tensor) -> Tensor:
@@ -204,7 +203,8 @@ class _Build:
             rule = "must be a dense tensor; move it with .to_dense()"
             fail(self.where, name, str(value.layout), rule, got="layout", error=TypeError)
         value = single(value)
-        if _is_cheap_to_check(value):
+        # Only where it neither waits for a device nor breaks a graph.
+        if value.device.type == "cpu" and value.is_floating_point() and not is_watched(value):
             require_in_range(self.where, name, value)
         self.tensors[target] = value if change is None else change(value)
 
@@ -221,21 +221,10 @@ def flag(where: str, name: str, value: Any) -> bool:
     return bool(value)
 
 
-def _is_cheap_to_check(value: Tensor) -> bool:
-    """Return whether the values of a tensor can be read without waiting for a device or breaking a graph."""
-    return (
-        not torch.compiler.is_compiling()
-        and type(value) in (Tensor, torch.nn.Parameter)
-        and value.device.type == "cpu"
-        and value.numel() > 0
-        and value.is_floating_point()
-        and not is_transformed()
-        and not torch.jit.is_tracing()
-    )
-
-
 def require_in_range(where: str, name: str, value: Tensor) -> None:
     """Check the values of a parameter that is a tensor of real numbers."""
+    if not value.numel():
+        return
     ends = (float(end) for end in torch.aminmax(value.detach()))  # a NaN makes both NaN
     if not any(_broken(name, end) for end in ends):
         return

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # PyTorch's customary name
 
 from spikelet import _core
-from spikelet._util.checks import choice, fail, integer, number, require
+from spikelet._util.checks import choice, fail, integer
+from spikelet.torch.arguments import real, require_kind
 from spikelet.torch.computed import recompute
 from spikelet.torch.conventions import RASTERS, single
 from spikelet.torch.delay_values import Per, expanded, first_delays, kept_within, shape_of
@@ -117,9 +118,7 @@ class Delay(nn.Module):
 
     @width.setter
     def width(self, value: float) -> None:
-        array = number("Delay", "width", value)
-        require("Delay", "width", array, ">= 0")
-        self.gaussian.fill_(float(array))
+        self.gaussian.fill_(real("Delay", "width", value, ">= 0"))
 
     def rounded(self) -> Tensor:
         """Return the delays of all synapses in whole steps, as in eval mode: an int64 tensor [out, in]."""
@@ -217,12 +216,8 @@ def narrow_delays(model: nn.Module, progress: float) -> None:
     ValueError, TypeError
         If `progress` is negative or not a number, or the model has no `Delay`.
     """
-    if not isinstance(model, nn.Module):
-        what = type(model).__name__
-        fail("narrow_delays", "model", what, "must be a torch.nn.Module", error=TypeError)
-    array = number("narrow_delays", "progress", progress)
-    require("narrow_delays", "progress", array, ">= 0")
-    part = float(array)
+    require_kind("narrow_delays", "model", model, nn.Module, "a torch.nn.Module")
+    part = real("narrow_delays", "progress", progress, ">= 0")
     layers = [m for m in model.modules() if isinstance(m, Delay)]
     if not layers:
         fail("narrow_delays", "model", type(model).__name__, "must contain a Delay")
@@ -257,7 +252,7 @@ def delayed(x: Tensor, early: Tensor, late: Tensor, lag: Tensor, longest: int) -
 
     Each synapse costs two products per step, however long the delays are.
     """
-    return _Delayed.apply(x, early, late, lag, longest)  # type: ignore[no-any-return]  # autograd has no types
+    return _Delayed.apply(x, early, late, lag, longest)
 
 
 class _Delayed(torch.autograd.Function):
@@ -268,34 +263,30 @@ class _Delayed(torch.autograd.Function):
         ctx.longest = longest
         ctx.save_for_backward(x, early, late, lag)
         y = empty((*x.shape[:2], early.shape[0]), x.dtype)
-        given = map(_view, (x, early, late, lag))
-        _core.delayed(*given, longest, y.numpy(), torch.get_num_threads())
+        threads, result = torch.get_num_threads(), y.numpy()
+        _core.delayed(_view(x), _view(early), _view(late), _view(lag), longest, result, threads)
         return y
 
     @staticmethod
     @of_batches
     def backward(ctx: Any, by_y: Tensor) -> tuple[Tensor | None, ...]:
-        *leaves, lag = ctx.saved_tensors
-        wanted = ctx.needs_input_grad[:3]
+        x, early, late, lag = ctx.saved_tensors
+        wanted, longest = ctx.needs_input_grad[:3], ctx.longest
         if torch.is_grad_enabled():
-            with torch.enable_grad():
-                y = _convolved(*leaves, lag, ctx.longest)
-            sources = [t for t, need in zip(leaves, wanted, strict=True) if need]
-            found = iter(
-                torch.autograd.grad(y, sources, by_y, create_graph=torch.is_grad_enabled())
-            )
+            y = _convolved(x, early, late, lag, longest)
+            sources = [t for t, need in zip((x, early, late), wanted, strict=True) if need]
+            found = iter(torch.autograd.grad(y, sources, by_y, create_graph=True))
             return *(next(found) if need else None for need in wanted), None, None
-        x, early, late = leaves
         threads, by = torch.get_num_threads(), _view(by_y)
         by_x = by_early = by_late = None
         if wanted[0]:
             by_x = empty(x.shape, x.dtype)
-            given = map(_view, (early, late, lag))
-            _core.delayed_input(by, *given, ctx.longest, by_x.numpy(), threads)
+            synapses = _view(early), _view(late), _view(lag)
+            _core.delayed_input(by, *synapses, longest, by_x.numpy(), threads)
         if any(wanted[1:]):
             by_early, by_late = torch.empty_like(early), torch.empty_like(late)
             arrays = by_early.numpy(), by_late.numpy()
-            _core.delayed_weights(_view(x), by, _view(lag), ctx.longest, *arrays, threads)
+            _core.delayed_weights(_view(x), by, _view(lag), longest, *arrays, threads)
         return by_x, by_early, by_late, None, None
 
 

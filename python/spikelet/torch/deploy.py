@@ -131,7 +131,7 @@ def read(
         return module.to_graph()
     sample = input_shape_of(_WHERE, shape, "input_shape")
     twin = copy_of(plain(module)).double()
-    whole = {}
+    whole: dict[type, Callable[..., Any]] = {}
     for name, m in twin.named_modules():
         if isinstance(m, PSN | SlidingPSN | TEBN):
             refuse(
@@ -161,9 +161,8 @@ def _at_one_step(module: nn.Module, forward: Callable[..., Any], x: torch.Tensor
     if steps is not None:
         module.steps = steps
     if isinstance(y, tuple):
-        raise ValueError(
-            "return_v=True gives the last potential, which no layer sends; use return_v=False"
-        )
+        what = "returns its last potential, which no layer sends"
+        refuse(f"{_WHERE}: {type(module).__name__}", what, "use return_v=False")
     return y[0].unflatten(0, (min(len(samples), STEPS), -1))
 
 
@@ -250,7 +249,8 @@ def neuron_layer(module: Neuron, where: str) -> layers.Neuron | layers.LI:
         kind = layers.IF
         del options["decay"], options["gain"]
     with named(where):
-        return kind(_number(module.v_threshold), **options)
+        layer: layers.Neuron = kind(_number(module.v_threshold), **options)
+    return layer
 
 
 def _number(value: Any) -> Any:

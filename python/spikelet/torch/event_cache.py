@@ -59,13 +59,8 @@ class Store:
             arrays["label"] = plain
         else:
             rule = "must be a number, a string, None or an array of numbers to be cached"
-            fail(
-                "EventDataset",
-                f"the label of recording {index}",
-                type(label).__name__,
-                rule,
-                error=TypeError,
-            )
+            what = f"the label of recording {index}"
+            fail("EventDataset", what, type(label).__name__, rule, error=TypeError)
         with replaced(self._path(index)) as file:
             container.write(file, header, arrays)
 

@@ -102,7 +102,7 @@ def _forward(
     made: Setting, give: str, steps: int, x: Tensor, *given: Optional
 ) -> tuple[Optional, ...]:
     """Return the results, and None for those that are not wanted."""
-    *given, recurrent, first_spikes = given
+    *operands, recurrent, first_spikes = given
     kept = "h" if recurrent is None else "x"
     each, last = [kind in give for kind in ("s", kept, "v")], _states(made.cell)
     pairs = [_written(x, steps) if wanted else (None, None) for wanted in each]
@@ -112,11 +112,11 @@ def _forward(
     # In the order of the core: named arguments would cost 3 us a call.
     _core.train_forward(
         made.numbers,
-        [None if p is None else _ordered(p, x) for p in given[:5]],
+        [None if p is None else _ordered(p, x) for p in operands[:5]],
         _array(x, x),
         steps,
         len(x) != steps,
-        [_array(state, x) for state in given[5:]],
+        [_array(state, x) for state in operands[5:]],
         views[0],
         charged,
         views[2],

@@ -8,7 +8,7 @@ Where a call is watched, and for second derivatives, dense products are PyTorch'
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
@@ -18,7 +18,7 @@ from spikelet import _core
 from spikelet.torch.memory import empty
 from spikelet.torch.watched import is_watched, of_batches
 
-__all__ = ["spike_conv2d", "spike_linear"]
+__all__ = ["Geometry", "spike_conv2d", "spike_linear"]
 
 Optional: TypeAlias = Tensor | None
 
@@ -59,7 +59,7 @@ def spike_linear(x: Tensor, weight: Tensor, bias: Optional, density_limit: float
     if is_watched(x, weight, bias):
         return F.linear(x.to(weight.dtype), weight, bias)
     if torch.is_grad_enabled():
-        return _Linear.apply(x, weight, bias, density_limit)  # type: ignore[no-any-return]  # autograd has no types
+        return _Linear.apply(x, weight, bias, density_limit)
     return _linear(x, weight, bias, density_limit)[0]
 
 
@@ -110,36 +110,56 @@ def _linear_weight(x: Tensor, by_y: Tensor, sparse: bool) -> Tensor:
     return by_weight
 
 
-# ---- convolution: padding is (top, bottom, left, right) ----
+# ---- convolution ----
+
+
+class Geometry(NamedTuple):
+    """How the kernel of a convolution moves over an image."""
+
+    stride: tuple[int, int]
+    padding: tuple[int, int, int, int]  # top, bottom, left, right
+    dilation: tuple[int, int]
+    groups: int
+
+    @property
+    def corner(self) -> tuple[int, int]:
+        """Padding above and on the left."""
+        return self.padding[0], self.padding[2]
+
+    @property
+    def is_even(self) -> bool:
+        """Whether opposite sides have the same padding, which PyTorch can apply itself."""
+        top, bottom, left, right = self.padding
+        return top == bottom and left == right
+
+    def padded(self, x: Tensor) -> tuple[Tensor, tuple[int, int]]:
+        """Return an image, and the padding that remains to be applied."""
+        if self.is_even:
+            return x, self.corner
+        top, bottom, left, right = self.padding
+        return F.pad(x, (left, right, top, bottom)), (0, 0)
 
 
 def spike_conv2d(
-    x: Tensor,
-    weight: Tensor,
-    bias: Optional,
-    stride: Sequence[int],
-    padding: Sequence[int],
-    dilation: Sequence[int],
-    groups: int,
-    density_limit: float,
+    x: Tensor, weight: Tensor, bias: Optional, geometry: Geometry, density_limit: float
 ) -> Tensor:
     """Return the convolution of images [N, channels, height, width]."""
     if is_watched(x, weight, bias):
-        x, both = x.to(weight.dtype), [padding[0], padding[2]]
-        if padding[0] != padding[1] or padding[2] != padding[3]:
-            (x, _), both = _margin(x, padding), [0, 0]
-        return F.conv2d(x, weight, bias, stride, both, dilation, groups)
-    given = (x, weight, bias, stride, padding, dilation, groups, density_limit)
+        x, both = geometry.padded(x.to(weight.dtype))
+        return F.conv2d(x, weight, bias, geometry.stride, both, geometry.dilation, geometry.groups)
+    given = (x, weight, bias, geometry, density_limit)
     if torch.is_grad_enabled():
-        return _Conv.apply(*given)  # type: ignore[no-any-return]  # autograd has no types
+        return _Conv.apply(*given)
     return _conv(*given)[0]
 
 
 class _Conv(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Optional, *given: Any) -> Tensor:
-        y, ctx.sparse = _conv(x, weight, bias, *given)
-        *ctx.geometry, _ = given
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Optional, geometry: Geometry, limit: float
+    ) -> Tensor:
+        y, ctx.sparse = _conv(x, weight, bias, geometry, limit)
+        ctx.geometry = geometry
         ctx.save_for_backward(x, weight)
         return y
 
@@ -147,57 +167,53 @@ class _Conv(torch.autograd.Function):
     @of_batches
     def backward(ctx: Any, by_y: Tensor) -> tuple[Optional, ...]:
         x, weight = ctx.saved_tensors
-        of_x, of_weight, of_bias, *_ = ctx.needs_input_grad
+        of_x, of_weight, of_bias, *_ = wanted = ctx.needs_input_grad[:3]
         if torch.is_grad_enabled():
-            stride, padding, dilation, groups = ctx.geometry
-            x, inner = _margin(x.to(by_y.dtype), padding)
-            masks = (of_x, of_weight, of_bias)
-            by_x, by_weight, sums = torch.ops.aten.convolution_backward(
-                by_y,
-                x,
-                weight,
-                [len(weight)],
-                stride,
-                [0, 0],
-                dilation,
-                False,
-                [0, 0],
-                groups,
-                masks,
-            )
-            return by_x[inner] if of_x else None, by_weight, sums, *[None] * 5
+            found = _dense_backward(by_y, x.to(by_y.dtype), weight, ctx.geometry, wanted)
+            return *found, None, None
         by_y = by_y.contiguous(memory_format=_LAST)
-        rows = by_y.permute(0, 2, 3, 1).flatten(0, 2)
-        by_x = _conv_input(by_y, weight, x.shape, *ctx.geometry) if of_x else None
-        if by_x is not None and x.is_contiguous():
-            # In the format of x: PyTorch's pools copy tensors of their own size otherwise.
-            by_x = by_x.contiguous()
-        by_weight = (
-            _conv_weight(x, by_y, ctx.sparse, weight.shape, *ctx.geometry) if of_weight else None
-        )
-        return by_x, by_weight, _column_sums(rows) if of_bias else None, *[None] * 5
+        by_x = by_weight = sums = None
+        if of_x:
+            by_x = _conv_input(by_y, weight, x.shape, ctx.geometry)
+            if x.is_contiguous():
+                # In the format of x: PyTorch's pools copy tensors of their own size otherwise.
+                by_x = by_x.contiguous()
+        if of_weight:
+            by_weight = _conv_weight(by_y, x, weight, ctx.geometry, ctx.sparse)
+        if of_bias:
+            sums = _column_sums(by_y.permute(0, 2, 3, 1).flatten(0, 2))
+        return by_x, by_weight, sums, None, None
 
 
-def _out_shape(
-    x: Tensor,
-    weight: Tensor,
-    stride: Sequence[int],
-    padding: Sequence[int],
-    dilation: Sequence[int],
-) -> tuple[Any, ...]:
-    height, width = (
-        (
-            x.shape[2 + k]
-            + padding[2 * k]
-            + padding[2 * k + 1]
-            - dilation[k] * (weight.shape[2 + k] - 1)
-            - 1
-        )
-        // stride[k]
-        + 1
-        for k in (0, 1)
-    )
-    return x.shape[0], weight.shape[0], height, width
+def _conv(
+    x: Tensor, weight: Tensor, bias: Optional, geometry: Geometry, density_limit: float
+) -> tuple[Tensor, bool]:
+    """Return the result, and whether it took the sparse path."""
+    stride, padding, dilation, groups = geometry
+    reach = [d * (n - 1) + 1 for d, n in zip(dilation, weight.shape[2:], strict=True)]
+    whole = [n + sum(padding[2 * k : 2 * k + 2]) for k, n in enumerate(x.shape[2:])]
+    sizes = [(n - r) // s + 1 for n, r, s in zip(whole, reach, stride, strict=True)]
+    sparse = x.numel() > 0 and weight.numel() > 0
+    if sparse:
+        places = _line(weight.shape[0] // groups)
+        for k in (0, 1):
+            kernel = dilation[k] * weight.shape[2 + k]
+            places *= x.shape[2 + k] + sizes[k] + padding[2 * k] + kernel
+        array, last = _input(x)
+        active, finite = _core.activity(array, torch.get_num_threads())
+        sparse = places < _PLACES and finite and active <= density_limit * x.numel()
+    if not sparse:
+        x, both = geometry.padded(x.to(weight.dtype))
+        x = x.contiguous(memory_format=_LAST)
+        y = F.conv2d(x, weight, bias, stride, both, dilation, groups)
+        return y.contiguous(memory_format=_LAST), False
+    y = empty((x.shape[0], weight.shape[0], *sizes), weight.dtype, _ROWS)
+    bias = None if bias is None else bias.contiguous()
+    _core.sparse_conv(
+        array, _view(weight.contiguous()), _view(bias), _pixels(y), last, groups, stride,
+        geometry.corner, dilation, torch.get_num_threads(),
+    )  # fmt: skip
+    return y, True
 
 
 def _pixels(x: Tensor) -> Any:
@@ -212,128 +228,51 @@ def _input(x: Tensor) -> tuple[Any, bool]:
     return _view(x.contiguous()), False
 
 
-def _padded(x: Tensor, padding: Sequence[int]) -> tuple[Tensor, list[int]]:
-    """Return the input for PyTorch in its fastest format, and the symmetric padding that PyTorch must apply."""
-    top, bottom, left, right = padding
-    if (top, left) == (bottom, right):
-        return x.contiguous(memory_format=_LAST), [top, left]
-    return F.pad(x, (left, right, top, bottom)).contiguous(memory_format=_LAST), [0, 0]
-
-
-def _margin(x: Tensor, padding: Sequence[int]) -> tuple[Tensor, tuple[Any, ...]]:
-    """Return the padded input, and where in it the input is."""
-    top, bottom, left, right = padding
-    rows, columns = (slice(low, low + n) for low, n in zip((top, left), x.shape[-2:], strict=True))
-    return F.pad(x, (left, right, top, bottom)), (..., rows, columns)
-
-
-def _conv(
-    x: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    stride: Sequence[int],
-    padding: Sequence[int],
-    dilation: Sequence[int],
-    groups: int,
-    density_limit: float,
-) -> tuple[Tensor, bool]:
-    shape = _out_shape(x, weight, stride, padding, dilation)
-    sparse = x.numel() > 0 and weight.numel() > 0
-    if sparse:
-        places = _line(weight.shape[0] // groups)
-        for k in (0, 1):
-            places *= (
-                x.shape[2 + k] + shape[2 + k] + padding[2 * k] + dilation[k] * weight.shape[2 + k]
-            )
-        array, last = _input(x)
-        active, finite = _core.activity(array, torch.get_num_threads())
-        sparse = places < _PLACES and finite and active <= density_limit * x.numel()
-    if not sparse:
-        x, both = _padded(x.to(weight.dtype), padding)
-        y = F.conv2d(x, weight, bias, stride, both, dilation, groups)
-        return y.contiguous(memory_format=_LAST), False
-    y = empty(shape, weight.dtype, _ROWS)
-    _core.sparse_conv(
-        array,
-        _view(weight.contiguous()),
-        None if bias is None else _view(bias.contiguous()),
-        _pixels(y),
-        last,
-        groups,
-        (stride[0], stride[1]),
-        (padding[0], padding[2]),
-        (dilation[0], dilation[1]),
-        torch.get_num_threads(),
-    )
-    return y, True
-
-
 def _conv_weight(
-    x: Tensor,
-    by_y: Tensor,
-    sparse: bool,
-    size: Sequence[int],
-    stride: Sequence[int],
-    padding: Sequence[int],
-    dilation: Sequence[int],
-    groups: int,
+    by_y: Tensor, x: Tensor, weight: Tensor, geometry: Geometry, sparse: bool
 ) -> Tensor:
+    """Return the gradient of the weights."""
     if not sparse:
-        x, both = _padded(x.to(by_y.dtype), padding)
-        grad = torch.nn.grad.conv2d_weight(x, list(size), by_y, stride, both, dilation, groups)
-        return grad.contiguous()
-    grad = by_y.new_empty(*size)
+        masks = (False, True, False)
+        _, dense, _ = _dense_backward(by_y, x.to(by_y.dtype), weight, geometry, masks)
+        assert dense is not None, "it is wanted"
+        return dense.contiguous()
+    by_weight = by_y.new_empty(weight.shape)
     array, last = _input(x)
     _core.sparse_conv_weight(
-        array,
-        _pixels(by_y.contiguous(memory_format=_LAST)),
-        _view(grad),
-        last,
-        groups,
-        (stride[0], stride[1]),
-        (padding[0], padding[2]),
-        (dilation[0], dilation[1]),
-        torch.get_num_threads(),
-    )
-    return grad
+        array, _pixels(by_y), _view(by_weight), last, geometry.groups, geometry.stride,
+        geometry.corner, geometry.dilation, torch.get_num_threads(),
+    )  # fmt: skip
+    return by_weight
 
 
-def _conv_input(
-    by_y: Tensor,
-    weight: Tensor,
-    size: Sequence[int],
-    stride: Sequence[int],
-    padding: Sequence[int],
-    dilation: Sequence[int],
-    groups: int,
-) -> Tensor:
+def _conv_input(by_y: Tensor, weight: Tensor, size: torch.Size, geometry: Geometry) -> Tensor:
     """Return the gradient of an input of this size: a dense product, since inactive inputs have a gradient too.
 
     The core computes it with fewer multiplications than the sum that defines it if that is faster, PyTorch otherwise.
     """
-    n, channels, height, width = size
-    top, bottom, left, right = padding
-    by_y = by_y.contiguous(memory_format=_LAST)
-    if groups == 1 and tuple(dilation) == (1, 1) and by_y.dtype == torch.float32:
-        grad = empty(size, by_y.dtype, _ROWS)
-        if _core.conv_input(
-            _pixels(by_y),
-            _view(weight.contiguous()),
-            _pixels(grad),
-            (stride[0], stride[1]),
-            (top, left),
-            torch.get_num_threads(),
-        ):
-            return grad
-    even = (top, left) == (bottom, right)
-    both = [top, left] if even else [0, 0]
-    if not even:
-        height, width = height + top + bottom, width + left + right
-    # Only the shape and format of this tensor matter; channels_last is fastest.
-    like = torch.empty((n, channels, height, width), dtype=by_y.dtype, memory_format=_LAST)
-    masks = (True, False, False)
-    grad, _, _ = torch.ops.aten.convolution_backward(
-        by_y, like, weight, None, stride, both, dilation, False, [0, 0], groups, masks
-    )
-    inner = grad if even else grad[:, :, top : height - bottom, left : width - right]
-    return inner.contiguous(memory_format=_LAST)
+    if geometry.groups == 1 and geometry.dilation == (1, 1) and by_y.dtype == torch.float32:
+        by_x = empty(size, by_y.dtype, _ROWS)
+        arrays = _pixels(by_y), _view(weight.contiguous()), _pixels(by_x)
+        if _core.conv_input(*arrays, geometry.stride, geometry.corner, torch.get_num_threads()):
+            return by_x
+    like = torch.empty(size, dtype=by_y.dtype)  # only its shape matters
+    dense, _, _ = _dense_backward(by_y, like, weight, geometry, (True, False, False))
+    assert dense is not None, "it is wanted"
+    return dense.contiguous(memory_format=_LAST)
+
+
+def _dense_backward(
+    by_y: Tensor, x: Tensor, weight: Tensor, geometry: Geometry, masks: Sequence[bool]
+) -> tuple[Optional, Optional, Optional]:
+    """Return the gradients of x, weight and bias that are wanted, by PyTorch."""
+    stride, (top, _, left, _), dilation, groups = geometry
+    height, width = x.shape[2:]
+    x, both = geometry.padded(x)
+    by_x, by_weight, by_bias = torch.ops.aten.convolution_backward(
+        by_y, x.contiguous(memory_format=_LAST), weight, [len(weight)], stride, both, dilation,
+        False, [0, 0], groups, masks,
+    )  # fmt: skip
+    if masks[0] and not geometry.is_even:
+        by_x = by_x[..., top : top + height, left : left + width]
+    return by_x, by_weight, by_bias

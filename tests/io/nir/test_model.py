@@ -12,6 +12,7 @@ import pytest
 nir = pytest.importorskip("nir")
 
 from tests.support.nir_graphs import inputs_of, random_graph
+from tests.support.nir_reference import reference
 
 import spikelet as sl
 import spikelet.io
@@ -188,6 +189,23 @@ def test_a_neuron_above_its_threshold_needs_no_input() -> None:
     spikes = model.run(steps=100, dt=1e-3).output
     assert spikes.sum() == 5  # ln(1.2 / 0.2) tau = 17.9 ms, 18 steps
     assert spikes.shape == (100, 1)
+
+
+def test_a_graph_of_a_cycle_needs_no_input() -> None:
+    one = np.ones(1)
+    nodes = {"lif": nir.LIF(0.01 * one, one, 1.2 * one, one), "out": nir.Output(np.array([1]))}
+    graph = nir.NIRGraph(nodes, [("lif", "lif"), ("lif", "out")], type_check=False)
+    model = sl.io.read_nir(graph)
+    assert not model.inputs
+    spikes = model.run(steps=100, dt=1e-3).output
+    expected = reference(graph, {"none": np.zeros((100, 1, 1))}, 1e-3, "exact", "value")["out"][
+        :, 0
+    ]
+    np.testing.assert_array_equal(spikes, expected)
+    assert spikes.sum() == 5
+    first = model.run(steps=40, dt=1e-3)
+    second = model.run(steps=60, dt=1e-3, state=first.state)
+    np.testing.assert_array_equal(np.concatenate([first.output, second.output]), spikes)
 
 
 def test_a_pulse_of_area_one_acts_alike_for_all_steps() -> None:

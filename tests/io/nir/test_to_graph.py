@@ -159,7 +159,7 @@ def cuba(kind: str) -> Any:
 
 ONES, TWO = np.ones(4), np.ones(2)
 RECURRENT = {
-    "cycle": lambda: recurrent(),
+    "cycle": recurrent,
     "bias": lambda: recurrent(bias=0.1),
     "cuba": lambda: chain(nir.Linear(RNG.normal(size=(4, 4))), cuba("CubaLIF"), nir.Linear(RNG.normal(size=(4, 4))), cuba("CubaLI")),
     "delay": lambda: chain(nir.Delay(np.array([0.0, 0.001, 0.005, 0.002])), lif(4)),

@@ -132,7 +132,6 @@ def test_neurons_without_a_leak_for_each_reader():
         (cell(v_reset=-0.5), "spikingjelly", "v_init that SpikingJelly cannot take"),
         (cell(drive=0.125), "snntorch", "rest that snnTorch cannot take"),
         (cell(0.0), "spikingjelly", "keeps nothing from step to step"),
-        (cell(threshold=None, reset="none"), "norse", "a nir.LI, which Norse's reader does not have"),
         (cell(threshold=np.arange(1, 5)), "snntorch", "a threshold for each neuron; snnTorch reads one for all"),
         (cell(np.array([0.5, 0.5, 0.75, 0.75])), "spikingjelly", "a decay for each neuron"),
     ],

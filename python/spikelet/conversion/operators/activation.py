@@ -19,9 +19,7 @@ __all__ = ["activation", "clip", "glu", "log_softmax", "prelu", "relu", "softmax
 
 def relu(c: Call, x: Data, upper: float | None = None, levels: int = 0) -> Data:
     """Apply a ReLU, with an upper bound if given (ReLU6)."""
-    with named(c.where):
-        layer = ReLU(upper, levels)
-    return c.add(layer, x)
+    return c.put(x, ReLU, upper, levels)
 
 
 def clip(c: Call, x: Data, low: float | None = None, high: float | None = None) -> Data:
@@ -41,9 +39,7 @@ def clip(c: Call, x: Data, low: float | None = None, high: float | None = None) 
 
 def activation(c: Call, x: Data, function: str, alpha: Any = None, beta: Any = None) -> Data:
     """Apply a function of one value by name, as in `layers.Activation`."""
-    with named(c.where):
-        layer = Activation(function, alpha, beta)
-    return c.add(layer, x)
+    return c.put(x, Activation, function, alpha, beta)
 
 
 def prelu(c: Call, x: Data, slope: Any) -> Data:

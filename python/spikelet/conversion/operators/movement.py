@@ -226,7 +226,7 @@ def sample_of(c: Call, constant: NDArray[Any], like: Data) -> NDArray[np.float64
     array = np.asarray(constant, dtype=np.float64)
     axis = like.axis
     if like.merged == "steps" and array.shape[:2] == (1, 1):
-        return array[0, 0]
+        return np.asarray(array[0, 0])
     if like.merged == "steps":
         array = np.broadcast_to(array, (*c.tensor(like)[:2], *array.shape[2:]))
     elif array.shape[axis] == 1:

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 from torch import nn
+from torch.fx.operator_schemas import get_signature_for_torch_op
 
 from spikelet.conversion.building import Call, Data, hint_for
 from spikelet.conversion.operators import activation as act
@@ -32,10 +33,8 @@ __all__ = ["ELEMENTWISE", "MODULES", "OPERATORS", "Handler", "array", "by_name"]
 Handler: TypeAlias = Callable[..., Any]
 
 # Arguments that change nothing in inference, or nothing that layers compute.
-_WITHOUT_EFFECT = frozenset({
-    "inplace", "out", "dtype", "_stacklevel", "momentum", "cudnn_enabled", "cudnn_enable", "return_indices", "noise",
-    "non_blocking", "N", "C", "HxW",
-})  # fmt: skip
+_IGNORED = """inplace out dtype _stacklevel momentum cudnn_enabled cudnn_enable return_indices noise N C HxW"""
+_WITHOUT_EFFECT = frozenset(_IGNORED.split())
 
 
 def array(value: Any) -> Any:
@@ -74,18 +73,10 @@ def _row(function: Handler, order: str = "", /, **defaults: Any) -> Handler:
 
 def by_name(function: Any, kind: str, args: Sequence[Any]) -> tuple[Sequence[Any], dict[str, Any]]:
     """Return the arguments of an operator of ATen, by name if it takes them in another order than PyTorch's function."""
-    if kind not in _OTHER_ORDER or not hasattr(function, "_schema"):
+    if kind not in _OTHER_ORDER or not hasattr(function, "overloadpacket"):
         return args, {}
-    names = [argument.name for argument in function._schema.arguments]  # there is no public name
+    names = list(get_signature_for_torch_op(function)[0].parameters)
     return args[:1], dict(zip(names[1:], args[1:], strict=False))
-
-
-_OTHER_ORDER = frozenset({
-    "batch_norm", "instance_norm", "elu", "convolution", "rrelu_with_noise_functional", "native_batch_norm_legit",
-    "native_batch_norm_legit_functional", "native_batch_norm_legit_no_training", "native_group_norm",
-    *(f"upsample_{how}" for how in ("nearest1d", "nearest2d", "nearest3d", "nearest_exact1d", "nearest_exact2d",
-                                    "nearest_exact3d", "linear1d", "bilinear2d", "trilinear3d", "bicubic2d")),
-})  # fmt: skip
 
 
 # --- functions of one value ----------------------------------------------------------------------
@@ -96,8 +87,8 @@ def _function(name: str, order: str = "inplace") -> Handler:
 
 
 def _clamp(c: Call, x: Data, min: Any = None, max: Any = None) -> Data:  # noqa: A002
-    limits = [
-        v if v is None or isinstance(v, Data) else np.asarray(v, np.float64) for v in (min, max)
+    limits: list[Any] = [
+        v if v is None or isinstance(v, Data) else np.asarray(v, float) for v in (min, max)
     ]
     if all(v is None or (not isinstance(v, Data) and v.size == 1) for v in limits):
         return act.clip(c, x, *(None if v is None else float(v.reshape(())) for v in limits))
@@ -228,10 +219,6 @@ def _lerp(c: Call, start: Any, end: Any, weight: Any) -> Data:
 def _einsum(c: Call, equation: str, *operands: Any) -> Data:
     several = len(operands) == 1 and isinstance(operands[0], (list, tuple))
     return arithmetic.einsum(c, equation, operands[0] if several else operands)
-
-
-def _masked_fill(c: Call, x: Any, mask: Any, value: Any) -> Data:
-    return arithmetic.where(c, mask, value, x)
 
 
 # --- similarities, distances and bilinear forms --------------------------------------------------
@@ -367,7 +354,8 @@ def _batch_norm(
     if running_mean is not None and running_var is not None and not training:
         return normalisation.batch_norm(c, x, running_mean, running_var, weight, bias, eps)
     # ATen's form of an instance norm: the samples join the channels, behind a batch of 1.
-    if ((x.axis != 1 or not x.merged) and c.batch > 1) or running_mean is not None:
+    joined = c.batch == 1 or (x.axis == 1 and x.merged)
+    if not joined or running_mean is not None:
         c.refuse(
             "has no running statistics: it normalises each batch by itself",
             "train with track_running_stats=True",
@@ -520,57 +508,63 @@ def _cross_map_norm(c: Call, x: Data, module: nn.CrossMapLRN2d) -> Data:
 # Modules that are one operator.
 MODULES: dict[Any, Handler] = {QCFSActivation: _qcfs, nn.CrossMapLRN2d: _cross_map_norm}
 
+
+def _by_names(rows: dict[str, Any]) -> dict[str, Any]:
+    """Return a table with a row for each name; "#" stands for 1, 2 and 3."""
+    return {
+        name.replace("#", digit): value
+        for names, value in rows.items()
+        for name in names.split()
+        for digit in ("123" if "#" in name else "1")
+    }
+
+
 # Operators that no layer computes, which may be parts of activations.
-ELEMENTWISE: dict[str, Any] = {
-    **dict.fromkeys(("gt", "greater"), np.greater),
-    **dict.fromkeys(("ge", "greater_equal"), np.greater_equal),
-    **dict.fromkeys(("lt", "less"), np.less),
-    **dict.fromkeys(("le", "less_equal"), np.less_equal),
+_COMPARISONS = {
+    "gt greater": np.greater,
+    "ge greater_equal": np.greater_equal,
+    "lt less": np.less,
+    "le less_equal": np.less_equal,
     "eq": np.equal,
-    **dict.fromkeys(("ne", "not_equal"), np.not_equal),
-    **dict.fromkeys(("sign", "sgn"), np.sign),
-    **dict.fromkeys(("logical_not", "bitwise_not", "invert"), np.logical_not),
-    **dict.fromkeys(("logical_and", "bitwise_and", "and"), np.logical_and),
-    **dict.fromkeys(("logical_or", "bitwise_or", "or"), np.logical_or),
+    "ne not_equal": np.not_equal,
+    "sign sgn": np.sign,
+    "logical_not bitwise_not invert": np.logical_not,
+    "logical_and bitwise_and and": np.logical_and,
+    "logical_or bitwise_or or": np.logical_or,
 }
-_PLAIN = ("sigmoid", "logsigmoid", "tanh", "hardsigmoid", "hardswish", "silu", "mish", "selu", "softsign", "exp", "log",
-          "sqrt", "square", "reciprocal", "abs", "erf", "sin", "cos")  # fmt: skip
-_SAME = ("clone", "contiguous", "detach", "data", "alias", "identity", "positive", "requires_grad", "real", "resolve_conj",
-         "resolve_neg", "lift_fresh", "lift_fresh_copy", "share_memory", "pin_memory")  # fmt: skip
-# Of the results of comparisons; casts of the input itself are no operators.
-_CASTS = ("float", "double", "half", "bfloat16", "to", "to_copy", "type", "type_as")
-_DROPOUTS = ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout",
-             "feature_dropout", "native_dropout")  # fmt: skip
-_CONV = "weight bias stride padding dilation groups"
-_CONV_TRANSPOSE = "weight bias stride padding output_padding groups dilation"
+ELEMENTWISE: dict[str, Any] = _by_names(_COMPARISONS)
+_PLAIN = """sigmoid logsigmoid tanh hardsigmoid hardswish silu mish selu softsign exp log sqrt square reciprocal abs erf
+sin cos"""
+# The last ones are casts of the results of comparisons; those of the input itself are not recorded.
+_SAME = """clone contiguous detach data alias identity positive requires_grad real resolve_conj resolve_neg lift_fresh
+lift_fresh_copy share_memory pin_memory float double half bfloat16 to to_copy type type_as"""
+_DROPOUTS = (
+    """dropout dropout#d alpha_dropout feature_alpha_dropout feature_dropout native_dropout"""
+)
+_BATCH_NORMS = """batch_norm native_batch_norm_legit native_batch_norm_legit_functional
+native_batch_norm_legit_no_training"""
+_MULTI_HEAD = """key value embed_dim num_heads in_proj_weight in_proj_bias bias_k bias_v add_zero_attn dropout_p
+out_proj_weight out_proj_bias training key_padding_mask need_weights attn_mask use_separate_proj_weight q_proj_weight
+k_proj_weight v_proj_weight static_k static_v average_attn_weights is_causal"""
 _MAX_POOL = "kernel_size:kernel stride padding dilation ceil_mode return_indices"
 _AVG_POOL = "kernel_size:kernel stride padding ceil_mode count_include_pad divisor_override:divisor"
-_BATCH_NORM = "running_mean running_var weight bias training momentum eps cudnn_enabled"
-_INSTANCE_NORM = "running_mean running_var weight bias use_input_stats momentum eps"
+_CONV_TRANSPOSE = "weight bias stride padding output_padding groups dilation"
 _SDPA = "key:k value:v attn_mask:mask dropout_p is_causal:causal scale enable_gqa"
-_MULTI_HEAD = (
-    "key value embed_dim num_heads in_proj_weight in_proj_bias bias_k bias_v add_zero_attn dropout_p out_proj_weight "
-    "out_proj_bias training key_padding_mask need_weights attn_mask use_separate_proj_weight q_proj_weight "
-    "k_proj_weight v_proj_weight static_k static_v average_attn_weights is_causal"
-)
-OPERATORS: dict[str, Handler] = {
-    **JOINS,
-    **{name: _each(name, function) for name, function in ELEMENTWISE.items()},
-    **{name: _function(name) for name in _PLAIN},
-    **dict.fromkeys((*_SAME, *_CASTS), _keep),
-    **dict.fromkeys(_DROPOUTS, _row(_dropout, "p training inplace")),
+_GROUP_NORM = "num_groups:groups weight bias eps cudnn_enabled group:groups"
+_FOLD = "output_size:size kernel_size:kernel dilation padding stride"
+_ROWS: dict[str, Handler] = {
+    _SAME: _keep,
+    _DROPOUTS: _row(_dropout, "p training inplace"),
     # functions of one value
+    **{name: _function(name) for name in _PLAIN.split()},
     "relu": _row(act.relu, "inplace"),
     "relu6": _row(act.relu, "inplace", upper=6.0),
     "hardtanh": _row(act.clip, "min_val:low max_val:high inplace", low=-1.0, high=1.0),
-    **dict.fromkeys(("clamp", "clip"), _clamp),
-    "clamp_min": _clamp,
+    "clamp clip clamp_min": _clamp,
     "clamp_max": _row(_clamp, "max"),
     "leaky_relu": _row(act.prelu, "negative_slope:slope inplace", slope=0.01),
     "prelu": _row(act.prelu, "weight:slope"),
-    **dict.fromkeys(
-        ("rrelu", "rrelu_with_noise_functional"), _row(_rrelu, "lower upper training inplace")
-    ),
+    "rrelu rrelu_with_noise_functional": _row(_rrelu, "lower upper training inplace"),
     "elu": _row(_elu, "alpha inplace"),
     "celu": _function("celu", "alpha inplace"),
     "gelu": _gelu,
@@ -592,70 +586,50 @@ OPERATORS: dict[str, Handler] = {
     "log_softmax": _along(act.log_softmax),
     "softmin": _along(act.softmin),
     # sums and products
-    **dict.fromkeys(("add", "radd"), _add),
-    **dict.fromkeys(("sub", "subtract"), _subtract),
+    "add radd": _add,
+    "sub subtract": _subtract,
     "rsub": _reversed(arithmetic.subtract),
-    **dict.fromkeys(("mul", "multiply", "rmul"), arithmetic.multiply),
-    **dict.fromkeys(("div", "divide", "true_divide"), _divide),
-    **dict.fromkeys(("rdiv", "rtruediv"), _reversed(arithmetic.divide)),
+    "mul multiply rmul": arithmetic.multiply,
+    "div divide true_divide": _divide,
+    "rdiv rtruediv": _reversed(arithmetic.divide),
     "pow": arithmetic.power,
     "rpow": _reversed(arithmetic.power),
     "maximum": arithmetic.maximum,
     "minimum": arithmetic.minimum,
-    **dict.fromkeys(("matmul", "mm", "bmm"), arithmetic.matmul),
+    "matmul mm bmm": arithmetic.matmul,
     "rmatmul": _reversed(arithmetic.matmul),
-    **dict.fromkeys(("neg", "negative"), negative),
+    "neg negative": negative,
     "addcmul": _addcmul,
-    **dict.fromkeys(("addmm", "baddbmm"), _addmm),
+    "addmm baddbmm": _addmm,
     "lerp": _lerp,
     "einsum": _einsum,
     "where": _row(arithmetic.where, "input:a other:b"),
-    "masked_fill": _masked_fill,
+    "masked_fill": lambda c, x, mask, value: arithmetic.where(c, mask, value, x),
     "cumsum": _row(arithmetic.cumsum, "dim:axis dtype"),
     "cosine_similarity": _cosine_similarity,
     "pairwise_distance": _pairwise_distance,
     "bilinear": _bilinear,
     "tensordot": _row(_tensordot, "b dims out"),
-    # convolutions and linear layers
+    # convolutions, linear layers, pools and interpolation
     "linear": _linear,
-    **dict.fromkeys((f"conv{n}d" for n in (1, 2, 3)), _row(convolution.conv, _CONV)),
-    **dict.fromkeys(
-        (f"conv_transpose{n}d" for n in (1, 2, 3)),
-        _row(convolution.conv_transpose, _CONV_TRANSPOSE),
-    ),
+    "conv#d": _row(convolution.conv, "weight bias stride padding dilation groups"),
+    "conv_transpose#d": _row(convolution.conv_transpose, _CONV_TRANSPOSE),
     "convolution": _convolution,
-    **dict.fromkeys(
-        ("fold", "col2im"),
-        _row(convolution.fold, "output_size:size kernel_size:kernel dilation padding stride"),
+    "fold col2im": _row(convolution.fold, _FOLD),
+    "max_pool#d max_pool#d_with_indices": _row(pooling.max_pool, _MAX_POOL),
+    "avg_pool#d": _row(pooling.avg_pool, _AVG_POOL),
+    "adaptive_avg_pool#d": _row(pooling.adaptive_avg_pool, "output_size:size"),
+    "adaptive_max_pool#d adaptive_max_pool#d_with_indices": _row(
+        pooling.adaptive_max_pool, "output_size:size return_indices"
     ),
-    # pools and interpolation
-    **dict.fromkeys((f"max_pool{n}d" for n in (1, 2, 3)), _row(pooling.max_pool, _MAX_POOL)),
-    **dict.fromkeys(
-        (f"max_pool{n}d_with_indices" for n in (1, 2, 3)), _row(pooling.max_pool, _MAX_POOL)
-    ),
-    **dict.fromkeys((f"avg_pool{n}d" for n in (1, 2, 3)), _row(pooling.avg_pool, _AVG_POOL)),
-    **dict.fromkeys(
-        (f"adaptive_avg_pool{n}d" for n in (1, 2, 3)),
-        _row(pooling.adaptive_avg_pool, "output_size:size"),
-    ),
-    **dict.fromkeys(
-        (f"adaptive_max_pool{n}d{more}" for n in (1, 2, 3) for more in ("", "_with_indices")),
-        _row(pooling.adaptive_max_pool, "output_size:size return_indices"),
-    ),
-    **dict.fromkeys(
-        (f"lp_pool{n}d" for n in (1, 2, 3)),
-        _row(pooling.lp_pool, "norm_type:p kernel_size:kernel stride ceil_mode"),
-    ),
-    **dict.fromkeys(("interpolate", "upsample"), _interpolate),
-    **{
-        f"upsample_{mode}{n}d": _upsample(mode.replace("_", "-"))
-        for mode in ("nearest", "nearest_exact")
-        for n in (1, 2, 3)
-    },
-    **{
-        f"upsample_{mode}": _upsample(mode[:-2])
-        for mode in ("linear1d", "bilinear2d", "trilinear3d", "bicubic2d")
-    },
+    "lp_pool#d": _row(pooling.lp_pool, "norm_type:p kernel_size:kernel stride ceil_mode"),
+    "interpolate upsample": _interpolate,
+    "upsample_nearest#d": _upsample("nearest"),
+    "upsample_nearest_exact#d": _upsample("nearest-exact"),
+    "upsample_linear1d": _upsample("linear"),
+    "upsample_bilinear2d": _upsample("bilinear"),
+    "upsample_bicubic2d": _upsample("bicubic"),
+    "upsample_trilinear3d": _upsample("trilinear"),
     # reductions
     "mean": _reduced("mean"),
     "sum": _reduced("sum"),
@@ -669,31 +643,33 @@ OPERATORS: dict[str, Handler] = {
     "std": _row(_spread, "dim unbiased keepdim", how="std"),
     "var_mean": _row(_both_moments, "dim unbiased keepdim", how="var"),
     "std_mean": _row(_both_moments, "dim unbiased keepdim", how="std"),
-    **dict.fromkeys(
-        ("norm", "vector_norm", "linalg_norm", "linalg_vector_norm"),
-        _row(_norm, "p dim keepdim out dtype ord:p"),
-    ),
+    "norm vector_norm linalg_norm linalg_vector_norm": _row(_norm, "p dim keepdim out dtype ord:p"),
     # normalization and attention
-    **dict.fromkeys(
-        (
-            "batch_norm",
-            "native_batch_norm_legit",
-            "native_batch_norm_legit_functional",
-            "native_batch_norm_legit_no_training",
-        ),
-        _row(_batch_norm, _BATCH_NORM),
+    _BATCH_NORMS: _row(
+        _batch_norm, "running_mean running_var weight bias training momentum eps cudnn_enabled"
     ),
-    "instance_norm": _row(_instance_norm, _INSTANCE_NORM),
-    **dict.fromkeys(
-        ("group_norm", "native_group_norm"),
-        _row(
-            normalisation.group_norm, "num_groups:groups weight bias eps cudnn_enabled group:groups"
-        ),
+    "instance_norm": _row(
+        _instance_norm, "running_mean running_var weight bias use_input_stats momentum eps"
     ),
-    **dict.fromkeys(("layer_norm", "native_layer_norm"), _last(normalisation.layer_norm)),
+    "group_norm native_group_norm": _row(normalisation.group_norm, _GROUP_NORM),
+    "layer_norm native_layer_norm": _last(normalisation.layer_norm),
     "rms_norm": _last(normalisation.rms_norm),
     "local_response_norm": normalisation.local_response_norm,
     "normalize": _row(normalisation.l2_normalise, "p dim:axes eps out", axes=1),
     "scaled_dot_product_attention": _row(_scaled_dot_product, _SDPA),
     "multi_head_attention_forward": _row(_multi_head_attention, _MULTI_HEAD),
 }
+OPERATORS: dict[str, Handler] = {
+    **JOINS,
+    **{name: _each(name, function) for name, function in ELEMENTWISE.items()},
+    **_by_names(_ROWS),
+}
+# Rows whose arguments ATen has in another order than PyTorch's functions.
+_OTHER_ORDER = frozenset(
+    _by_names(
+        {
+            f"{_BATCH_NORMS} instance_norm native_group_norm elu convolution rrelu_with_noise_functional": 0,
+            **{names: 0 for names in _ROWS if names.startswith("upsample_")},
+        }
+    )
+)

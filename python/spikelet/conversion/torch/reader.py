@@ -26,6 +26,7 @@ from spikelet.conversion.building import (
 from spikelet.conversion.operators import foreign
 from spikelet.conversion.recognition import recognize
 from spikelet.conversion.torch.check import differing
+from spikelet.conversion.torch.copies import READER, batch_of, copied, is_layer
 from spikelet.conversion.torch.foreign import ForeignStep
 from spikelet.conversion.torch.movements import MOVEMENTS, moved_by
 from spikelet.conversion.torch.operators import (
@@ -36,15 +37,11 @@ from spikelet.conversion.torch.operators import (
     array,
     by_name,
 )
-from spikelet.conversion.torch.quantised import dequantised
 from spikelet.conversion.torch.tracing import (
     PRECISION,
-    READER,
     Recorder,
     Step,
     Value,
-    copied,
-    is_layer,
     leaves,
     mapped,
     outputs_of,
@@ -57,7 +54,6 @@ __all__ = ["convert"]
 BATCH = 2
 _TOLERANCE = 1e-6
 _MANY = 1 << 20  # activations of the recorded run, of all layers
-_GUARDS = ("_guards_fn", "aten._assert_tensor_metadata.default")
 _WAY_OUT = 'or keep it analog, run by PyTorch: keep=["{}"]'
 
 
@@ -92,14 +88,14 @@ class _Reader:
         recorder: Recorder,
         inputs: Mapping[str, Shape],
         handlers: Mapping[str, Handler],
-        analog: Collection[str],
+        keep: Collection[str],
         batch: int,
         steps: str,
     ) -> None:
         self._batch = batch
         self.builder = Builder(inputs, over_time=steps != "none")
         self._handlers = handlers
-        self._analog = tuple(analog)
+        self._keep = tuple(keep)
         self.data: dict[Value, Any] = {}
         self.expected: dict[str, Any] = {}
         for name, value in zip(inputs, recorder.inputs, strict=True):
@@ -109,7 +105,7 @@ class _Reader:
         """Convert the steps that lead to these values."""
         parts = [s.name.split(".") for s in steps]
         names = {".".join(part[: k + 1]): None for part in parts for k in range(len(part))}
-        for name in self._analog:
+        for name in self._keep:
             known(READER, "keep", name, names, "layers or modules")
         needed = {v.step for v in wanted}
         for step in reversed(steps):
@@ -142,7 +138,7 @@ class _Reader:
                 self.expected[part.source] = part.layout.samples(value.tensor.numpy(), self._batch)
 
     def _handled(self, call: Call, step: Step) -> Any:
-        stays = any(_within(step.name, name) for name in self._analog)
+        stays = any(_within(step.name, name) for name in self._keep)
         if stays and step.kind in ELEMENTWISE:
             return self._foreign(call, step)
         try:
@@ -216,39 +212,11 @@ def _require_trained(where: str, module: nn.Module) -> None:
         )
 
 
-def _unguarded(module: nn.Module) -> nn.Module:
-    """Remove the checks of an exported program from a module, in place, and return it.
-
-    They insist on the precision and the batch of the example with which it was exported.
-    """
-    for m in module.modules():
-        if not isinstance(m, torch.fx.GraphModule):
-            continue
-        if hasattr(m, "validate_inputs"):
-            m.validate_inputs = False
-        guards = [node for node in m.graph.nodes if str(node.target) in _GUARDS]
-        for node in guards:
-            m.graph.erase_node(node)
-        if guards:
-            m.recompile()
-    return module
-
-
-def _batch_of(module: nn.Module) -> int:
-    """Return the number of samples to run: those for which a program was exported, because decomposed operators have it in their shapes."""
-    nodes = module.graph.nodes if isinstance(module, torch.fx.GraphModule) else ()
-    for node in nodes:
-        example = node.meta.get("val") if node.op == "placeholder" else None
-        if isinstance(example, torch.Tensor) and example.ndim:
-            return example.shape[0] if isinstance(example.shape[0], int) else BATCH
-    return BATCH
-
-
 def convert(
     module: nn.Module,
     shapes: Any,
     *,
-    analog: Collection[str] = (),
+    keep: Collection[str] = (),
     whole: Mapping[type, Handler] | None = None,
     run: Callable[..., Any] | None = None,
     steps: Literal["none", "held", "given"] = "none",
@@ -259,7 +227,7 @@ def convert(
     ----------
     module : nn.Module
     shapes : tuple of int, tuple of these, or mapping of str to tuple of int
-    analog : collection of str
+    keep : collection of str
     whole : mapping, optional
         Further classes of modules that are one operator, with their handlers.
     run : callable, optional
@@ -271,8 +239,8 @@ def convert(
     inputs = _inputs_of(module, shapes)
     special = {**MODULES, **(whole or {})}
     handlers = {**OPERATORS, **{kind.__name__: handler for kind, handler in special.items()}}
-    size = _batch_of(module) if steps == "none" else 2 * STEPS
-    twin = dequantised(_unguarded(copied(module)))
+    size = (batch_of(module) or BATCH) if steps == "none" else 2 * STEPS
+    twin = copied(module)
     if is_layer(twin) or type(twin) in special:  # a single layer
         twin = nn.Sequential(twin)
     generator = torch.Generator().manual_seed(1)
@@ -292,7 +260,7 @@ def convert(
         if len(others) != len(wanted):
             rule = "must be the same for all inputs"
             fail(READER, "outputs", (len(others), len(wanted)), rule, got="numbers")
-        reader = _Reader(recorder, inputs, handlers, analog, size, steps)
+        reader = _Reader(recorder, inputs, handlers, keep, size, steps)
         reader.convert(recorder.steps, wanted)
         made = [reader.data[v] for v in wanted]
         for (name, y), data in zip(found, made, strict=True):

@@ -15,18 +15,15 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from spikelet.conversion.building import ERRORS, ONE_SAMPLE, hint_for, refuse
-from spikelet.conversion.torch.copies import copy_of
-from spikelet.conversion.torch.trees import is_in_place, kind_of, leaves, mapped, name_of
+from spikelet.conversion.torch.copies import READER, class_of, is_layer
 
 __all__ = [
     "PRECISION",
-    "READER",
     "Indices",
     "Recorder",
     "Step",
     "Value",
-    "copied",
-    "is_layer",
+    "is_in_place",
     "kind_of",
     "leaves",
     "mapped",
@@ -34,7 +31,6 @@ __all__ = [
     "outputs_of",
 ]
 
-READER = "read_torch"
 PRECISION = torch.float64  # of all tensors that depend on the input
 # What makes Python's numbers of a tensor: control flow that depends on the input.
 _LEAVING = frozenset({"__bool__", "__int__", "__float__", "__index__", "__complex__", "__array__", "__contains__", "item",
@@ -56,6 +52,54 @@ _LOOKUPS = frozenset({"embedding", "embedding_bag", "embedding_bag_forward_only"
 _WHOLE = 1e-3  # how far the mean of a constant input may be from its index
 # Uninitialised memory, which later operators overwrite: traced as zeros, which are the same for all samples.
 _UNSET = frozenset({"empty", "empty_like", "empty_strided", "empty_permuted", "new_empty", "new_empty_strided"})  # fmt: skip
+
+
+# --- nested arguments, and names of operators ------------------------------------------------------
+
+
+def mapped(function: Callable[[Any], Any], tree: Any) -> Any:
+    """Return nested arguments with a function applied to each that is not a container."""
+    if isinstance(tree, torch.Size):
+        return tree
+    if isinstance(tree, tuple) and hasattr(tree, "_fields"):  # a named tuple
+        return type(tree)(*(mapped(function, v) for v in tree))
+    if isinstance(tree, (list, tuple)):
+        return type(tree)([mapped(function, v) for v in tree])
+    if isinstance(tree, dict):
+        return {k: mapped(function, v) for k, v in tree.items()}
+    if isinstance(tree, slice):
+        return slice(*(mapped(function, v) for v in (tree.start, tree.stop, tree.step)))
+    return function(tree)
+
+
+def leaves(tree: Any) -> Iterator[Any]:
+    """Return what is in nested arguments."""
+    found: list[Any] = []
+    mapped(found.append, tree)
+    return iter(found)
+
+
+def kind_of(function: Any) -> str:
+    """Return the name of an operator: "relu" for torch.relu, F.relu_ and Tensor.relu_."""
+    if name_of(function) == "__get__":  # an attribute of a tensor
+        return str(function.__self__.__name__)
+    return name_of(function).strip("_")
+
+
+def name_of(function: Any) -> str:
+    """Return the name of an operator, of any overload: "relu_" for Tensor.relu_ and aten.relu_.default."""
+    function = getattr(function, "overloadpacket", function)
+    name: str = getattr(function, "__name__", type(function).__name__)
+    return name
+
+
+def is_in_place(function: Any) -> bool:
+    """Return whether an operator changes its first argument: Tensor.relu_, and ``x[0] = y``."""
+    name = name_of(function)
+    return kind_of(function) == "setitem" or (name.endswith("_") and not name.endswith("__"))
+
+
+# --- the record ----------------------------------------------------------------------------------
 
 
 @dataclass(eq=False)
@@ -127,46 +171,6 @@ class Step:
         return [v for v in leaves((self.args, self.kwargs)) if isinstance(v, Value)]
 
 
-def is_layer(module: nn.Module) -> bool:
-    """Return whether a module is a layer of PyTorch itself, or of spikelet, and not built of others."""
-    forward: Any = type(module).forward
-    own = str(forward.__module__).startswith(("torch.nn.modules", "spikelet.torch"))
-    inside = [m for n, m in module.named_children() if n != "parametrizations"]
-    return own and (not inside or isinstance(module, nn.MultiheadAttention))
-
-
-def class_of(module: nn.Module) -> str:
-    """Return the name of a module's class, before its parameters were parametrised."""
-    kind = type(module)
-    if nn.utils.parametrize.is_parametrized(module):
-        kind = kind.__mro__[1]
-    return kind.__name__
-
-
-def copied(module: nn.Module) -> nn.Module:
-    """Return a copy in eval mode, on the CPU."""
-    while type(module).__name__ in ("DataParallel", "DistributedDataParallel", "OptimizedModule"):
-        module = getattr(module, "_orig_mod", None) or module.module
-    for name, m in module.named_modules():
-        where = f"{READER}: module '{name}' ({type(m).__name__})"
-        if isinstance(m, torch.jit.ScriptModule):
-            refuse(where, "is scripted", "pass the torch.nn.Module from which it was made")
-    for name, p in (*module.named_parameters(), *module.named_buffers()):
-        if isinstance(p, nn.parameter.UninitializedTensorMixin):
-            refuse(f"{READER}: '{name}'", "has no shape yet", "run the module once first")
-        if p.device.type == "meta":
-            refuse(f"{READER}: '{name}'", "has no values", "load its weights first")
-    try:
-        twin = copy_of(module)
-    except ERRORS as error:
-        refuse(
-            f"{READER}: {type(module).__name__}",
-            f"cannot be copied ({error})",
-            "make parameters that hooks compute plain: torch.nn.utils.remove_weight_norm",
-        )
-    return twin.cpu().eval().requires_grad_(False)
-
-
 class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-checked
     """Records the operators that PyTorch runs on tensors that depend on the input.
 
@@ -206,7 +210,8 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-ch
         for name, m in module.named_modules():
             # Weights that are computed, and modules that compare precisions themselves.
             ours = type(m).__module__.startswith("spikelet.")
-            computed = ours or nn.utils.parametrize.is_parametrized(m) or m._forward_pre_hooks
+            hooked = any(isinstance(v, torch.Tensor) for v in vars(m).values())
+            computed = ours or hooked or nn.utils.parametrize.is_parametrized(m)
             if computed or type(m) in whole or isinstance(m, nn.RNNBase | nn.RNNCellBase):
                 m.double()
             if type(m) in whole:
@@ -335,7 +340,7 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-ch
         if kwargs.get("out") is not None:
             self._refuse(where, "writes to out=", "use the result that it returns")
         in_place = is_in_place(function)
-        written = args[0] if in_place else None
+        written: Any = args[0] if in_place else None
         given = mapped(lambda a: self.value(a) or a, (tuple(args), dict(kwargs)))
         if in_place and not isinstance(given[0][0], Value):  # a constant that is about to change
             given = ((written.clone(), *given[0][1:]), given[1])

@@ -37,6 +37,7 @@ class FlatNode:
         The nodes whose outputs are summed, in the order of the edges.
     takes, sends : tuple of int
         Shapes of its input and output.
+    metadata : mapping
     """
 
     name: str
@@ -45,6 +46,7 @@ class FlatNode:
     sources: tuple[str, ...]
     takes: Shape
     sends: Shape
+    metadata: Mapping[str, Any]
 
     @property
     def remembers(self) -> bool:
@@ -95,6 +97,7 @@ class FlatGraph:
 class _Parts:
     kinds: dict[str, str] = field(default_factory=dict)
     values: dict[str, dict[str, Any]] = field(default_factory=dict)
+    metadata: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     edges: list[tuple[str, str]] = field(default_factory=list)
     entries: dict[str, list[str]] = field(default_factory=dict)  # of nested graphs
     exits: dict[str, list[str]] = field(default_factory=dict)
@@ -119,7 +122,13 @@ def flatten(graph: Any, where: str) -> FlatGraph:
     takes, sends = _shapes(parts, sources, where)
     nodes = {
         name: FlatNode(
-            name, kind, parts.values[name], tuple(sources[name]), takes[name], sends[name]
+            name,
+            kind,
+            parts.values[name],
+            tuple(sources[name]),
+            takes[name],
+            sends[name],
+            parts.metadata[name],
         )
         for name, kind in parts.kinds.items()
     }
@@ -149,6 +158,7 @@ def _collect(graph: Any, where: str, prefix: str, parts: _Parts) -> None:
         else:
             parts.kinds[path] = kind
             parts.values[path] = check(here, kind, values_of(node))
+            parts.metadata[path] = node.metadata or {}
     seen = set()
     for edge in graph.edges:
         before, after = _edge(edge, graph, where, prefix)

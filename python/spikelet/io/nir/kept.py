@@ -7,8 +7,8 @@ only if needed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -39,11 +39,11 @@ class Kept:
         Initial potentials.
     """
 
-    dt: float | None = None
-    mode: Mode | None = None
-    subtract: Mapping[str, Floats | None] = field(default_factory=dict)
-    at: Mapping[str, Floats] = field(default_factory=dict)
-    v_init: Mapping[str, Floats] = field(default_factory=dict)
+    dt: float | None
+    mode: Mode | None
+    subtract: dict[str, Floats | None]
+    at: dict[str, Floats]
+    v_init: dict[str, Floats]
 
 
 def kept(graph: Any, flat: FlatGraph) -> Kept:
@@ -55,51 +55,37 @@ def kept(graph: Any, flat: FlatGraph) -> Kept:
         If a value breaks its rule.
     """
     where = f"{flat.where}: metadata of the graph"
-    whole = _own(where, graph)
-    dt = whole.get("dt")
-    mode = whole.get("mode")
+    whole = _own(where, graph.metadata or {})
+    dt, mode = whole.get("dt"), whole.get("mode")
     if dt is not None:
         dt = scalar(where, "dt", dt, "finite and > 0")
     if mode is not None:
         choice(where, "mode", mode, "exact", "euler")
-    subtract: dict[str, Floats | None] = {}
-    spikes: dict[str, Floats] = {}
-    first: dict[str, Floats] = {}
-    for name, node in _nodes(graph, "", flat):
+    found = Kept(dt, mode, {}, {}, {})
+    for name, node in flat.nodes.items():
         at = f"{flat.where}: metadata of node '{name}'"
-        own = _own(at, node)
-        if not own:
-            continue
-        shape = flat.nodes[name].takes
+        own = _own(at, node.metadata)
         if "reset" in own:
             choice(at, "reset", own["reset"], "subtract")
-            threshold = own.get("subtract")
-            subtract[name] = None if threshold is None else _array(at, "subtract", threshold, shape)
+            given = own.get("subtract")
+            found.subtract[name] = (
+                None if given is None else _array(at, "subtract", given, node.takes)
+            )
         if "spikes" in own:
             choice(at, "spikes", own["spikes"], "at")
-            threshold = getattr(node, "v_threshold", None)
-            if threshold is None:
+            if "v_threshold" not in node.values:
                 fail(at, "spikes", own["spikes"], "must belong to a neuron with a threshold")
-            spikes[name] = _array(at, "v_threshold", threshold, shape)
+            found.at[name] = _array(at, "v_threshold", node.values["v_threshold"], node.takes)
         if "v_init" in own:
-            first[name] = _array(at, "v_init", own["v_init"], shape)
-    return Kept(dt, mode, subtract, spikes, first)
-
-
-def _own(where: str, node: Any) -> Mapping[str, Any]:
-    found = (node.metadata or {}).get(KEY, {})
-    if not isinstance(found, Mapping):
-        fail(where, KEY, found, "must be a group")
+            found.v_init[name] = _array(at, "v_init", own["v_init"], node.takes)
     return found
 
 
-def _nodes(graph: Any, prefix: str, flat: FlatGraph) -> Iterator[tuple[str, Any]]:
-    for name, node in graph.nodes.items():
-        path = f"{prefix}{name}"
-        if path in flat.nodes:
-            yield path, node
-        elif hasattr(node, "nodes"):
-            yield from _nodes(node, f"{path}/", flat)
+def _own(where: str, metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+    found = metadata.get(KEY, {})
+    if not isinstance(found, Mapping):
+        fail(where, KEY, found, "must be a group")
+    return found
 
 
 def _array(where: str, argument: str, value: Any, shape: tuple[int, ...]) -> Floats:

@@ -202,14 +202,19 @@ class NirModel(Sealed):
         ends = {name: (node, "out") for name, node in self._flat.outputs.items()}
         model, layers = self._model(where, whole, {*ends.values(), *records.values()})
         model.threads = threads
+        sizes = whole.lead if len(whole.lead) > 1 else (*whole.lead, 1)
         samples = {
-            name: whole.inputs[name].reshape(whole.lead[0], -1, *self._takes(name))
+            name: whole.inputs[name].reshape(*sizes, *self._takes(name))
+            if name in self.inputs
+            else np.zeros((*sizes, *self._takes(name)), dtype)
             for name in model.graph.inputs
         }
         names = {of: _recorded(model, layer, of[1]) for of, layer in layers.items()}
         with named(where):
             one = next(iter(samples.values()))
-            found = model.run(samples if len(samples) > 1 else one, record=set(names.values()))
+            found = model.run(
+                samples if len(samples) > 1 else one, record=sorted(set(names.values()))
+            )
 
         def shaped(of: tuple[str, str]) -> NDArray[Any]:
             array = found[names[of]][earlier:]
@@ -303,7 +308,9 @@ class NirModel(Sealed):
         return to_network(where, graph, shapes, step, dtype=dtype, seed=seed, threads=threads)
 
     def _takes(self, name: str) -> tuple[int, ...]:
-        return self._flat.nodes[self._flat.inputs[name]].takes
+        """Return the shape of an input of the layers; a graph without inputs has one for a node."""
+        node = self._flat.inputs.get(name, name.removeprefix("input_"))
+        return self._flat.nodes[node].takes
 
     def _scheme(self, where: str, dt: Any, mode: Any, reset: Any, height: float = 1.0) -> Scheme:
         """Return how neurons step, after checks; by default as the metadata says."""

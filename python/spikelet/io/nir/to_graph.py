@@ -149,14 +149,12 @@ def _neuron(node: FlatNode, scheme: Scheme) -> Layer:
         given["v_init"] = scheme.v_init[node.name]
     if "v_threshold" in p:
         at = scheme.at.get(node.name)
-        given |= (
-            {"threshold": p["v_threshold"], "strict": True} if at is None else {"threshold": at}
-        )
-        given["reset"] = "subtract" if scheme.subtracts(node.name) else "value"
-        if given["reset"] == "value":
-            given["v_reset"] = p["v_reset"]
+        given |= {"threshold": p["v_threshold"] if at is None else at, "strict": at is None}
+        subtracts = scheme.subtracts(node.name)
+        given |= {"reset": "subtract"} if subtracts else {"reset": "value", "v_reset": p["v_reset"]}
         given["amplitude"] = scheme.height
-    return kind(**{name: _simple(value) for name, value in given.items()})
+    layer: Layer = kind(**{name: _simple(value) for name, value in given.items()})
+    return layer
 
 
 def _threshold(node: FlatNode, scheme: Scheme) -> Layer:
@@ -240,7 +238,7 @@ class _Builder:
         """Add an input if there is none: a model has to have one."""
         if not any(signal.kind == "input" for signal in self._needed):
             for name in list(self._inputs)[:1] or list(self._flat.nodes)[:1]:
-                self._inputs.setdefault(name, name)
+                self._inputs.setdefault(name, f"input_{name}")
                 self._needed.clear()
                 for end in [*self._ends, (name, "out")]:
                     self.need(*end)
@@ -278,7 +276,7 @@ class _Builder:
         """Return the layers of all signals collected so far."""
         inputs = [name for name, late, kind in self._needed if kind == "input" and not late]
         chains = {signal: self._chain(signal) for signal in self._needed}
-        taken, stands = set(inputs), {}  # type: ignore[var-annotated]
+        taken, stands = set(inputs), dict[_Signal, str]()
 
         def free(name: str, own: str = "") -> str:
             while name in taken or (name != own and name in self._flat.nodes):
@@ -297,7 +295,7 @@ class _Builder:
             if kind == "input" and not late:
                 stands[signal] = name
                 continue
-            first = stands.get(sources[0]) if sources else None
+            first = stands.get(sources[0], "") if sources else ""
             if not chain and first in inputs and signal in ends:
                 chain.append(layers.Reshape(self._flat.nodes[name].sends))
             if not chain:

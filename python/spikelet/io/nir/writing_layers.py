@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from spikelet import _core
 from spikelet import layers as L
 from spikelet._util.checks import representable
 from spikelet._util.extras import extra
@@ -143,9 +144,11 @@ class Writer:
         self.nodes[key] = self.nir.Output(output_type=np.array(shape))
         self.edges += [(term.key, key) for term in terms]
 
-    def graph(self, metadata: dict[str, Any]) -> Any:
-        """Return the graph, whose nodes have the order in which a file gives them back."""
+    def graph(self) -> Any:
+        """Return the graph, whose nodes have the order in which a file gives them back, and which says how to run it."""
         nodes = dict(sorted(self.nodes.items()))
+        kept = {"dt": self.neurons.dt, "mode": self.neurons.mode, "version": _core.__version__}
+        metadata = {"spikelet": kept}
         return self.nir.NIRGraph(nodes=nodes, edges=self.edges, metadata=metadata, type_check=False)
 
     def layers(self, graph: Graph, shape: Shapes) -> None:
@@ -344,6 +347,21 @@ def _delay(w: Writer, at: Place) -> list[Term]:
     return [Term(w.add(at.name, node, w.plain(at.terms, at.shape), at.after, at.shape))]
 
 
+def _delayed_linear(w: Writer, at: Place) -> list[Term]:
+    """Add a matrix for each delay, behind a node that delays its inputs."""
+    layer, found = at.layer, list[Term]()
+    given, factor = w.common(at.terms, at.shape)
+    for steps in np.unique(layer.delay).tolist():
+        terms = given
+        if steps:
+            delay = w.nir.Delay(delay=np.full(at.shape, steps * w.neurons.dt))
+            terms = [Term(w.add(f"{at.name}_delay", delay, given, at.shape, at.shape))]
+        weight = np.where(layer.delay == steps, layer.weight, 0.0)
+        node = w.dense(weight, None if found else layer.bias, factor)
+        found.append(Term(w.add(at.name, node, terms, at.after, at.shape)))
+    return found
+
+
 def _linear(w: Writer, at: Place) -> list[Term]:
     terms, factor = w.common(at.terms, at.shape)
     node = w.dense(at.layer.weight, at.layer.bias, factor)
@@ -375,6 +393,9 @@ def _affine(w: Writer, at: Place) -> list[Term]:
 
 
 def _add(w: Writer, at: Place) -> list[Term]:
+    if any(shape != at.after for shape in at.before):
+        what = f"adds samples of different shapes, {', '.join(map(str, at.before))}"
+        refuse(w.at(at.name), what, "NIR adds samples of one shape")
     factors: dict[str, Array | None] = {}
     for term in (t for source in at.sources for t in source):
         if term.key in factors:  # x + x: nir allows each edge once
@@ -453,6 +474,7 @@ def _refused(w: Writer, at: Place) -> NoReturn:
 _ROWS: Mapping[type[Layer], Callable[[Writer, Place], list[Term]]] = {
     **dict.fromkeys(_NEURONS, _neuron),
     L.Delay: _delay,
+    L.DelayedLinear: _delayed_linear,
     L.Linear: _linear,
     L.Conv1d: _conv,
     L.Conv2d: _conv,
@@ -482,10 +504,8 @@ def _is_own(graph: Graph, delay: str, source: str) -> bool:
 
     NIR has no node for it: the edge that closes a cycle takes a step.
     """
-    if (
-        np.any(np.asarray(graph[delay].layer.steps) != 1)
-        or type(graph[source].layer) not in _NEURONS
-    ):
+    layer: Any = graph[delay].layer
+    if np.any(np.asarray(layer.steps) != 1) or type(graph[source].layer) not in _NEURONS:
         return False
     name = delay
     while name != source:
@@ -493,9 +513,9 @@ def _is_own(graph: Graph, delay: str, source: str) -> bool:
         if len(after) != 1 or name in graph.outputs:
             return False
         node = after[0]
-        if len(node.inputs) > 1 and not (type(node.layer) is L.Add and graph.consumers(node.name) == [graph[source]]):  # fmt: skip
-            return False
-        if type(node.layer) in (L.Delay, *_NEURONS) and node.name != source:
+        last = type(node.layer) is L.Add and graph.consumers(node.name) == [graph[source]]
+        holds = type(node.layer) in (L.Delay, L.DelayedLinear, *_NEURONS)
+        if (len(node.inputs) > 1 and not last) or (holds and node.name != source):
             return False
         name = node.name
     return True

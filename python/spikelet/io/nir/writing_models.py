@@ -6,13 +6,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from spikelet import _core
 from spikelet._util.checks import fail
 from spikelet.conversion.building import input_shape
 from spikelet.io.nir.writing_layers import Writer
 from spikelet.io.nir.writing_neurons import Neurons
 from spikelet.io.nir.writing_readers import Request
-from spikelet.layers import LIF, Linear, Shape
+from spikelet.layers import LI, LIF, CubaLIF, Linear, Shape
 from spikelet.layers.graph import Graph, Shapes
 from spikelet.layers.spiking_model import SpikingModel
 
@@ -52,16 +51,14 @@ def write_graph(
         Precision of the model.
     """
     # The current of these acts within the step, as with Euler's method.
-    euler = any(
-        getattr(node.layer, "has_synapse", False) and node.layer.pull is None for node in graph
+    synapses = any(
+        isinstance(n.layer, CubaLIF | LI) and n.layer.has_synapse and n.layer.pull is None
+        for n in graph
     )
-    dt, mode = request.step(own_step), request.steps(synapses=euler)
-    neurons = Neurons(request.convention, dt, mode, request.compared(own_type))
+    neurons = Neurons.of(request, own_step, own_type, synapses=synapses)
     writer = Writer(neurons, request.real(own_type), _WHERE)
     writer.layers(graph, _sample_shape(graph, request.input_shape))
-    kept = {"dt": dt, "mode": mode, "version": _core.__version__}
-    notes = writer.notes + notes_of(writer.nodes, request)
-    return writer.graph({"spikelet": kept}), notes
+    return writer.graph(), writer.notes + notes_of(writer.nodes, request)
 
 
 def notes_of(nodes: dict[str, Any], request: Request) -> list[str]:

@@ -12,7 +12,7 @@ from spikelet._util.checks import fail, representable
 from spikelet._util.extras import extra
 from spikelet.conversion.building import refuse
 from spikelet.io.nir.equations import Floats, Mode, crossing, step_of
-from spikelet.io.nir.writing_readers import READERS, Reader
+from spikelet.io.nir.writing_readers import READERS, Reader, Request
 from spikelet.layers import ALIF, Neuron, PredictiveNeuron
 
 __all__ = ["Cell", "Neurons", "cell_of", "full"]
@@ -144,6 +144,14 @@ class Neurons:
         self.reader: Reader = READERS[convention]
         self.nir = extra("nir", "write_nir", "nir")
 
+    @classmethod
+    def of(
+        cls, request: Request, own_step: float | None, own_type: str, *, synapses: bool = False
+    ) -> Neurons:
+        """Return the neurons for a request and a model with a time step [s] and a precision."""
+        mode = request.steps(synapses=synapses)
+        return cls(request.convention, request.step(own_step), mode, request.compared(own_type))
+
     def nodes(self, cell: Cell, shape: tuple[int, ...], where: str) -> list[Any]:
         """Return the node of a population, or two that follow each other.
 
@@ -161,13 +169,7 @@ class Neurons:
             If the reader cannot give the same spikes.
         """
         self._require_steps(cell, where)
-        cell = self._fitted(cell, where)
-        nodes = self._made(cell, shape, where)
-        for node in nodes:
-            if self.reader.nodes is not None and type(node).__name__ not in self.reader.nodes:
-                what = f"is a nir.{type(node).__name__}, which {self.reader.title}'s reader does not have"
-                refuse(where, what, 'write it with convention="nir"')
-        return nodes
+        return self._made(self._fitted(cell, where), shape, where)
 
     def _require_steps(self, cell: Cell, where: str) -> None:
         """Check that the decays are those of a time constant, and that thresholds are numbers of the reader."""
@@ -200,6 +202,7 @@ class Neurons:
         def of(value: Any) -> Floats:
             return full(value, shape)
 
+        synapse = cell.syn_decay is not None
         leaks = bool((cell.decay < 1).any())
         if self.convention == "snntorch" or (self.convention == "sinabs" and len(shape) == 1):
             leaks = True  # a time constant so long that nothing leaks
@@ -211,20 +214,18 @@ class Neurons:
         if not leaks and np.any(np.asarray(cell.drive) != 0):
             what = "is driven at each step and has no leak"
             refuse(where, what, "NIR's integrators have no such drive: give it a bias before it")
-        values: dict[str, Any] = {}
-        if cell.syn_decay is not None:
-            values = {name: of(value) for name, value in self._synapse(cell, where).items()}
+        if synapse:
+            kind, given = "CubaLI", self._synapse(cell, where)
         elif leaks:
-            values = {"tau": of(self._tau(cell.decay)), "r": of(self._gain(cell.gain, cell.decay))}
+            kind, given = (
+                "LI",
+                {"tau": self._tau(cell.decay), "r": self._gain(cell.gain, cell.decay)},
+            )
         else:
-            values = {"r": of(cell.gain / self.dt)}
-        if "r" in values and (leaks or cell.syn_decay is not None):
-            values["v_leak"] = of(self._gain(full(cell.drive, shape), cell.decay))
-        kind = (
-            "Cuba" * (cell.syn_decay is not None)
-            + "L" * (leaks or cell.syn_decay is not None)
-            + "I"
-        )
+            kind, given = "I", {"r": cell.gain / self.dt}
+        if synapse or leaks:
+            given["v_leak"] = self._gain(full(cell.drive, shape), cell.decay)
+        values: dict[str, Any] = {name: of(value) for name, value in given.items()}
         if cell.threshold is None or cell.reset == "none":
             first = getattr(self.nir, kind)(**values)
             self._note(first, cell, shape)
