@@ -206,7 +206,8 @@ class Trials:
             if small or not several:  # fit to all inputs, with the delay that suits these
                 model = self._made(chosen, self.cal, watch)
                 delay = self._scored(model, self.cal).delay
-            model.delay, model.scores = delay, ranked
+            model.delay = delay
+            model.scores.update(ranked)
             return model
 
     def _made(self, candidate: Candidate, cal: Calibration, watch: Watch) -> ConvertedModel:
