@@ -74,7 +74,12 @@ REFUSED: list[tuple[Make, dict[str, Any], type[Exception], tuple[str, ...]]] = [
     (L.IF, {"amplitude": NAN}, ValueError, ("amplitude", "NaN")),
     (L.IF, {"reset": "soft"}, ValueError, ("reset", '"subtract"', "'soft'")),
     (L.IF, {"reset": "value", "v_reset": 1.0}, ValueError, ("v_reset", "below", "1.0")),
-    (L.IF, {"reset": "zero", "v_reset": 0.5}, ValueError, ("v_reset", "must be 0", 'reset="value"')),
+    (
+        L.IF,
+        {"reset": "zero", "v_reset": 0.5},
+        ValueError,
+        ("v_reset", "must be 0", 'reset="value"'),
+    ),
     (L.LIF, {"v_reset": -0.5}, ValueError, ('must be 0 with reset="subtract"', "-0.5")),
     (L.IF, {"v_reset": INF}, ValueError, ("v_reset", "finite", "inf")),
     (L.IF, {"code": "ternary"}, ValueError, ("code", '"signed"', "'ternary'")),

@@ -11,9 +11,9 @@ from spikelet.conversion.folding import fold
 from spikelet.conversion.layerwise.calibration import Floats
 from spikelet.conversion.layerwise.pools import pool_parts
 from spikelet.conversion.load import read
-from spikelet.conversion.recognition import recognize
 from spikelet.conversion.preparation.relays import with_relays
 from spikelet.conversion.preparation.simplify import simplify
+from spikelet.conversion.recognition import recognize
 from spikelet.layers import Foreign, Graded
 from spikelet.layers.graph import Graph
 
