@@ -119,6 +119,7 @@ def test_neurons_made_for_one_number_of_steps_answer_on_the_way() -> None:
     for row, result in zip(table, ways, strict=True):
         assert row["agreement"] == np.mean(result.output.argmax(axis=1) == expected)
     assert table["spikes"][0] < table["spikes"][1]
+    assert table.facts["made_for"] == 16
     with pytest.raises(ValueError, match="steps must be at most 16, which its neurons are made"):
         evaluate(snn, ANN, NEW, steps=(16, 32))
     with pytest.raises(ValueError, match="steps must be 16, which its neurons are made for"):

@@ -64,7 +64,7 @@ def evaluate(
     ----------
     snn : SpikingModel
         If its neurons are made for one T, as are the default ones of `convert`, rows with fewer steps are its outputs on the way
-        to this T, as ``until`` sees them. To convert for each T instead, join the tables of several models with
+        to this T, as ``until`` sees them, and ``table.facts["made_for"]`` is T. To convert for each T instead, join the tables of several models with
         `spikelet.conversion.Table.joined`.
     ann : SpikingModel, torch.nn.Module, path of an .onnx file, Graph, array or None
         The ANN, or its outputs for x (by name, for several). None is the ANN of a converted model; without one, nothing is
@@ -186,6 +186,7 @@ def evaluate(
         rows.append(row)
     facts = {
         "samples": samples.count,
+        "made_for": _made_for(snn) or None,
         "ann_accuracy": best,
         "ann_energy_nj": spent and spent.compute_pj / 1e3,
         "technology": technology if isinstance(technology, str) else technology.name,

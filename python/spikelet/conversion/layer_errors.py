@@ -160,10 +160,9 @@ class _Sums:
         slots = self.spiked.size * samples
         difference, squares, ann_squares, snn, ann, spikes = map(float, self.sums)
         activity = snn / ann if ann else np.nan
-        pairs = hasattr(self.layer, "pace") and getattr(self.layer, "code", "") == "signed"
         row: dict[str, Any] = {
             "layer": self.name,
-            "kind": type(self.layer).__name__ + (" pairs" if pairs else ""),
+            "kind": type(self.layer).__name__,
             "neurons": self.spiked.size,
             "error": (squares / ann_squares) ** 0.5 if ann_squares else np.nan,
             "mean_error": difference / slots,
