@@ -171,7 +171,8 @@ def test_memory_does_not_depend_on_the_number_of_steps(every: int) -> None:
                     trainer.learn(y)
         gc.collect()
         tensors = [t for t in gc.get_objects() if type(t) in (Tensor, nn.Parameter)]
-        return most, sum(t.nbytes for t in tensors if t.dtype == F64)
+        # Compilers leave garbage of numbers behind, which goes little by little.
+        return most, sum(t.nbytes for t in tensors if t.dtype == F64 and t.ndim > 0)
 
     living(10)
     found = {living(steps) for steps in (10, 50, 150)}

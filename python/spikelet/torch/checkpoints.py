@@ -149,8 +149,8 @@ def _states_after_a_step(optimizer: Any) -> dict[int, Any] | None:
         return None
     with contextlib.suppress(Exception):  # gradients that it does not take, lazy parameters
         stepped = copy.deepcopy(optimizer)
-        for hooks in (stepped._optimizer_step_pre_hooks, stepped._optimizer_step_post_hooks):
-            hooks.clear()
+        for way in ("pre", "post"):  # a user's hooks must not see this step
+            getattr(stepped, f"_optimizer_step_{way}_hooks").clear()
         for group in stepped.param_groups:
             for parameter in group["params"]:
                 parameter.grad = torch.zeros_like(parameter)

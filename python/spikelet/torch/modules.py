@@ -166,7 +166,7 @@ class Neuron(HasParameters):
             or attributes["_parameters"]
             or attributes["_buffers"]
             or len(attributes["_modules"]) > 1  # `tensors`; a parametrisation is another one
-            or not attributes.keys().isdisjoint(_TENSORS)
+            or any(name in attributes for name in _TENSORS)
         )
 
     _may_override = False  # whether a subclass says what tensors there are, as by a property

@@ -13,7 +13,6 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
-from torch.overrides import _get_current_function_mode_stack
 from torch.utils._device import DeviceContext
 
 __all__ = ["differentiated_once", "is_transformed", "is_watched", "of_batches", "refuse_tangents"]
@@ -32,8 +31,14 @@ _is_active = _of_torch("_C", "_are_functorch_transforms_active") or (lambda: Fal
 _function_modes, _dispatch_modes = (
     _of_torch("_C", f"_len_torch_{kind}_stack") or (lambda: 0) for kind in ("function", "dispatch")
 )
-_is_batched = _of_torch("_C", "_functorch", "is_batchedtensor")
-_is_legacy_batched = _of_torch("_C", "_functorch", "is_legacy_batchedtensor")
+_function_stack = _of_torch("overrides", "_get_current_function_mode_stack") or (lambda: [None])
+_is_batched, _is_legacy_batched, _level_of, _unwrap, _wrap = (
+    _of_torch("_C", "_functorch", name)
+    for name in (
+        "is_batchedtensor", "is_legacy_batchedtensor", "maybe_get_level", "_unwrap_batched", "_add_batch_dim",
+    )
+)  # fmt: skip
+_legacy_unwrap, _legacy_wrap = (_of_torch(f"_{way}_batch_dim") for way in ("remove", "add"))
 _enter, _leave = (_of_torch("_C", f"_vmapmode_{way}crement_nesting") for way in ("in", "de"))
 
 
@@ -55,16 +60,21 @@ def is_watched(*tensors: Tensor | None) -> bool:
         torch.compiler.is_compiling()
         or torch.jit.is_tracing()
         or is_transformed()
-        or forward_ad._current_level >= 0
+        or _has_tangents()
         or _dispatch_modes() > 0
         or (_function_modes() > 0 and _is_observed())
         or any(t is not None and (type(t) not in _PLAIN or not _has_memory(t)) for t in tensors)
     )
 
 
+def _has_tangents() -> bool:
+    """Return whether forward-mode differentiation is active."""
+    return getattr(forward_ad, "_current_level", -1) >= 0
+
+
 def _is_observed() -> bool:
     """Return whether a function mode is active other than a default device, which only changes where tensors are made."""
-    return any(type(mode) is not DeviceContext for mode in _get_current_function_mode_stack())
+    return any(type(mode) is not DeviceContext for mode in _function_stack())
 
 
 def _has_memory(tensor: Tensor) -> bool:
@@ -78,7 +88,7 @@ def _has_memory(tensor: Tensor) -> bool:
 
 def refuse_tangents(*tensors: Tensor | None) -> None:
     """Refuse forward-mode derivatives, which neurons do not have."""
-    if torch.compiler.is_compiling() or forward_ad._current_level < 0:
+    if torch.compiler.is_compiling() or not _has_tangents():
         return
     if any(t is not None and forward_ad.unpack_dual(t).tangent is not None for t in tensors):
         raise RuntimeError(
@@ -122,17 +132,16 @@ def _split_legacy(tensor: Tensor) -> Tensor | _Batch:
         return tensor
     _enter()
     level = _leave()  # the level that remains
-    unpacked: Tensor = torch._remove_batch_dim(tensor, level, 1, 0)
-    return unpacked.unbind(), lambda stack: torch._add_batch_dim(stack, 0, level)
+    elements = _legacy_unwrap(tensor, level, 1, 0).unbind()
+    return elements, lambda stack: _legacy_wrap(stack, 0, level)
 
 
 def _split_functorch(tensor: Tensor) -> Tensor | _Batch:
     if not _is_batched(tensor):
         return tensor
-    functorch = torch._C._functorch
-    level = functorch.maybe_get_level(tensor)
-    unpacked, dim = functorch._unwrap_batched(tensor, level)
-    return unpacked.unbind(dim), lambda stack: functorch._add_batch_dim(stack, 0, level)
+    level = _level_of(tensor)
+    unwrapped, dim = _unwrap(tensor, level)
+    return unwrapped.unbind(dim), lambda stack: _wrap(stack, 0, level)
 
 
 def differentiated_once(
