@@ -197,8 +197,8 @@ struct Kinds {
   void operator()(const Neuron& n) {
     named("neuron");
     d["hard"] = n.hard;
-    d["later"] = n.later;
-    d["strict"] = n.strict;
+    d["later"] = n.dynamics && n.dynamics->later;
+    d["strict"] = n.dynamics && n.dynamics->strict;
     d["v_reset"] = n.v_reset;
     d["decay"] = n.decay;
     d["gain"] = n.gain;
@@ -245,7 +245,6 @@ py::list described(const Graph& graph, const std::vector<NodeDescription>& nodes
     d["bias"] = array_of(n.bias);
     d["scale"] = array_of(n.scale);
     d["threshold"] = array_of(n.threshold);
-    d["amount"] = array_of(n.amount);
     d["v_init"] = array_of(n.v_init);
     py::list dynamics;
     for (const std::vector<double>& values : n.dynamics) {

@@ -351,11 +351,11 @@ void bind_engine(py::module_& m) {
             }
             neuron.offset = as_vector(offset);
             neuron.level_ratio = level_ratio;
-            neuron.later = later;
-            neuron.strict = strict;
             if (dynamics) {
               Dynamics& d = neuron.dynamics.emplace();
               d.reset = dynamics->first;
+              d.strict = strict;
+              d.later = later;
               std::ranges::transform(dynamics->second, d.values.begin(), as_vector<double>);
             }
             return b.add({std::move(neuron), {source}, extent(shape)});
@@ -374,7 +374,9 @@ void bind_engine(py::module_& m) {
           "decay, "
           "gain, drive, syn_decay, syn_gain, pull, v_reset, adapt_decay and boost, by channel or "
           "by "
-          "neuron, or empty; they take the place of hard, v_reset, decay and gain. An empty "
+          "neuron, or empty; they take the place of hard, v_reset, decay and gain. With them, "
+          "later: "
+          "subtract in the step after a spike; strict: spike above the threshold; an empty "
           "threshold: neurons send their potential.")
       .def(
           "delay",

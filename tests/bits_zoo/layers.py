@@ -39,7 +39,7 @@ NEURONS: dict[str, Any] = {
     "IF": lambda n: L.IF(0.6, v_init=0.3),
     "IF amplitude": lambda n: L.IF(0.6, v_init=0.3, amplitude=0.6),
     "IF channels": lambda n: L.IF(np.linspace(0.4, 0.7, n), amplitude=np.linspace(0.5, 1.0, n)),
-    "IF zero": lambda n: L.IF(0.5, "zero", v_reset=-0.1),
+    "IF zero": lambda n: L.IF(0.5, "value", v_reset=-0.1),
     "IF signed": lambda n: L.IF(0.5, code="signed"),
     "IF signed levels": lambda n: L.IF(0.8, code="signed", levels=4, v_init=0.05),
     "IF differential": lambda n: L.IF(0.5, code="differential", v_init=0.1),

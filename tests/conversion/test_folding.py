@@ -171,7 +171,7 @@ def test_spikes_by_hand() -> None:
         return s.flatten().tolist(), v.flatten().tolist()
 
     assert run(L.IF(1.0), 0.75, 0.75, 2.5) == ([0, 1, 1], [0.75, 0.5, 2.0])
-    assert run(L.IF(1.0, "zero", 0.25), 0.75, 0.75, 2.5) == ([0, 1, 1], [0.75, 0.25, 0.25])
+    assert run(L.IF(1.0, "value", 0.25), 0.75, 0.75, 2.5) == ([0, 1, 1], [0.75, 0.25, 0.25])
     assert run(L.LIF(1.0, decay=0.5, gain=1.0), 1.5, 0.5) == ([1, 0], [0.5, 0.75])
     signed = L.IF(1.0, code="signed", amplitude=2.0)
     assert run(signed, -1.0, 2.0, -1.5, -1.0) == ([0, 2, -2, 0], [-1.0, 0.0, -0.5, -1.5])

@@ -75,7 +75,8 @@ def test_networks_trained_with_levels_try_these() -> None:
 
 
 def test_given_methods() -> None:
-    assert tried(Auto(["rmp", Percentile(99)])) == ["rmp/soft", "percentile/soft"]
+    both = Auto(["rmp", Percentile(), Percentile(99)])
+    assert tried(both) == ["rmp/soft", "percentile/soft", "Percentile(percentile=99)/soft"]
     assert tried(Auto(["rmp", "fitted"]), "predictive") == ["fitted/predictive"]
     assert Auto("rmp") == Auto(["rmp"])
     with pytest.raises(ValueError, match=r"^Auto: method must be .*, got 'fast'"):

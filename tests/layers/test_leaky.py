@@ -112,7 +112,7 @@ def test_parameters_of_channels_and_of_neurons_of_an_image() -> None:
     layer = L.CubaLIF(
         full, "value", full[:, 0, 0] - 1, decay=full[:, 1, 1], syn_decay=full, gain=0.7
     )
-    wide = {
+    wide: dict[str, Any] = {
         name: np.broadcast_to(
             np.reshape(value, (-1, 1, 1)) if np.ndim(value) == 1 else value, shape
         ).ravel()
@@ -120,8 +120,8 @@ def test_parameters_of_channels_and_of_neurons_of_an_image() -> None:
         if (value := getattr(layer, name)) is not None
     }
     flat = L.CubaLIF(reset="value", gain=0.7, **wide)
-    image = sl.SpikingModel([layer], dtype="float64").run(x, record=True)
-    vector = sl.SpikingModel([flat], dtype="float64").run(x.reshape(20, 2, -1), record=True)
+    image: Any = sl.SpikingModel([layer], dtype="float64").run(x, record=True)
+    vector: Any = sl.SpikingModel([flat], dtype="float64").run(x.reshape(20, 2, -1), record=True)
     np.testing.assert_array_equal(image.spikes.reshape(20, 2, -1), vector.spikes)
     np.testing.assert_array_equal(image.v.reshape(20, 2, -1), vector.v)
     assert 0.1 < image.spikes.mean() < 0.9
@@ -135,7 +135,8 @@ def test_a_current_decays_as_two_exponentials() -> None:
     layer = L.LI(tau_m=tau_m, tau_syn=tau_syn, dt=dt, pull=pull, gain=0.0)
     x = np.zeros((80, 1, 1))
     x[0] = 1.0
-    found = sl.SpikingModel([layer], dtype="float64").run(x, record="v").v[:, 0, 0]
+    result: Any = sl.SpikingModel([layer], dtype="float64").run(x, record="v")
+    found = result.v[:, 0, 0]
     t = dt * np.arange(80)
     expected = tau_syn / (tau_syn - tau_m) * (np.exp(-t / tau_syn) - np.exp(-t / tau_m))
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-15)
@@ -180,7 +181,7 @@ def test_recurrent_models_are_the_same_in_any_number_of_threads_cut_saved_and_co
     ended = model.run(X, until=sl.Stopping.never([1, 2, 7, 30]), record=["n", "n.v"])
     for name in ("n", "n.v"):
         np.testing.assert_array_equal(ended[name], whole[name])
-    sure = model.run(X, until=sl.Stopping((10, 20, 30, 40), (0.1,) * 4, of="change"))
+    sure: Any = model.run(X, until=sl.Stopping((10, 20, 30, 40), (0.1,) * 4, of="change"))
     assert (sure.steps < STEPS).any()
     for b, steps in enumerate(sure.steps):
         np.testing.assert_array_equal(
@@ -199,8 +200,8 @@ def test_a_cycle_runs_through_convolutions_pools_and_movements() -> None:
         ("conv", L.Conv2d(kernel, padding=1), "wide"), ("flip", L.Permute((0, 2, 1)), "conv"),
         ("sum", L.Add(), ("input", "flip")), ("n", L.LIF(0.5, decay=0.5, gain=1.0), "sum"),
     ]  # fmt: skip
-    found = sl.SpikingModel(graph, dtype="float64").run(x).spikes
-    v, sent, first = np.zeros((2, *shape)), [], np.indices(shape)
+    found: Any = sl.SpikingModel(graph, dtype="float64").run(x).spikes
+    v, sent = np.zeros((2, *shape)), list[Array]()
     one = sl.SpikingModel(
         [L.AvgPool2d(2), L.Upsample(2), L.Conv2d(kernel, padding=1), L.Permute((0, 2, 1))],
         dtype="float64",
@@ -215,7 +216,6 @@ def test_a_cycle_runs_through_convolutions_pools_and_movements() -> None:
         v = v - 0.5 * sent[-1]
     np.testing.assert_array_equal(found, sent)
     assert 0.1 < found.mean() < 0.9
-    del first
 
 
 def test_what_waits_for_all_steps_is_refused_in_a_cycle() -> None:

@@ -176,15 +176,23 @@ def test_layers_of_version_0_19_are_read(tmp_path: Path) -> None:
         as_of_0_19(tmp_path / "old.spk", following)
 
 
-def as_of_0_19(path: Path, fields: dict[str, Any]) -> SpikingModel:
-    """Return a model from a file in which its only layer is a `PredictiveIF` with these fields."""
+def test_resets_of_version_0_19_are_read(tmp_path: Path) -> None:
+    """Its "zero" reset to `v_reset`."""
+    for reset, now, v_reset in (("zero", "value", -0.25), ("subtract", "subtract", 0.0)):
+        fields = {"threshold": 1.0, "reset": reset, "v_reset": -0.25}
+        layer: Any = as_of_0_19(tmp_path / "old.spk", fields, "IF").graph.output.layer
+        assert (layer.reset, layer.v_reset) == (now, v_reset)
+
+
+def as_of_0_19(path: Path, fields: dict[str, Any], kind: str = "PredictiveIF") -> SpikingModel:
+    """Return a model from a file in which its only layer is of this type, with these fields."""
     write = stored._Writer.layer
 
     def written(self: Any, where: str, layer: L.Layer) -> dict[str, Any]:
         if not isinstance(layer, L.IF):
             return write(self, where, layer)
         given = {name: self.value(where, value) for name, value in fields.items()}
-        return {"type": "PredictiveIF", "fields": given}
+        return {"type": kind, "fields": given}
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stored._Writer, "layer", written)

@@ -80,7 +80,7 @@ def test_random_graphs_hold_every_kind_of_layer() -> None:
             if isinstance(node.layer, L.Neuron):
                 codes.add(node.layer.reset if node.layer.code == "binary" else node.layer.code)
     assert kinds == COMPARED
-    assert codes == {"subtract", "zero", "signed", "differential"}
+    assert codes == {"subtract", "value", "signed", "differential"}
 
 
 @pytest.mark.parametrize("constant", [True, False])

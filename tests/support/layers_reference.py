@@ -340,7 +340,7 @@ class _Growing:
         }
         kind = self.pick("subtract", "zero", "signed", "differential")
         if kind == "zero":
-            options |= {"reset": "zero", "v_reset": float(self.rng.uniform(-0.3, 0.3))}
+            options |= {"reset": "value", "v_reset": float(self.rng.uniform(-0.3, 0.3))}
         elif kind == "signed":
             options |= {"code": "signed", "levels": int(self.rng.integers(1, 5))}
         elif kind == "differential":

@@ -51,7 +51,6 @@ class Describer {
     d.steps = node.sequence;
     d.scale = unpadded(node.scale, l);
     d.threshold = unpadded(node.threshold, l);
-    d.amount = unpadded(node.amount, l);
     d.v_init = unpadded(node.v_init, l);
     for (std::size_t p = 0; p < Dynamics::parameters; ++p) {
       d.dynamics[p] = unpadded(node.dynamics[p], l);

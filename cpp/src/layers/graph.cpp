@@ -189,9 +189,6 @@ struct Checker {
     require(n.pace.empty() || !n.differential, "predictive neurons must not be differential");
     require(!n.pace.empty() || n.level_ratio == 0.5,
             "level_ratio must be 0.5 unless neurons are predictive");
-    require(!n.later || (n.pace.empty() && (!n.hard || n.dynamics) && !n.is_signed),
-            "only binary neurons with reset by subtraction may be reset later");
-    require(!n.strict || n.pace.empty(), "predictive neurons must not be strict");
     require(n.offset.size() == (n.activation || n.is_signed ? n.pace.size() : 0),
             "offset must have the size of pace if there is an activation or a pair, else be empty");
     if (n.activation) {
@@ -217,7 +214,7 @@ struct Checker {
     require(has(syn_decay) == has(syn_gain) && (has(syn_decay) || !has(pull)),
             "a synapse must have syn_decay and syn_gain, and only a synapse may have pull");
     require(has(adapt_decay) == has(boost), "an adaptation must have adapt_decay and boost");
-    require(!n.later || (d.reset == Dynamics::Reset::subtract && !has(boost)),
+    require(!d.later || (d.reset == Dynamics::Reset::subtract && !has(boost)),
             "only a reset by subtraction, without an adaptation, may come later");
   }
 

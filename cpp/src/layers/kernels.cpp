@@ -36,7 +36,6 @@ constexpr LayerKernels<R> layer_kernels_of() {
           &undifference<R>,
           &subtract_steps<R, R>,
           &zero_steps<R, R>,
-          &later_steps<R>,
           &predictive_steps<R, R>,
           &sized_steps<R, R>,
           &pair_steps<R, R>,

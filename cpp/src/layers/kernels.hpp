@@ -102,8 +102,7 @@ struct NeuronRow {
   R decay, gain, v_reset;
   const R* threshold;
   std::size_t threshold_stride;
-  const R* amount;  // which a later reset subtracts; like the threshold
-  const R* base;    // constant input, [x][...], or null
+  const R* base;  // constant input, [x][...], or null
   std::size_t base_stride;
   R* v;         // [x][block]
   R* sent;      // net of what was sent, in thresholds; signed codes. [x][block]
@@ -165,7 +164,6 @@ struct LayerKernels {
   // By reset and code.
   void (*subtract)(const NeuronRow<R>&, const Currents<R>&);
   void (*zero)(const NeuronRow<R>&, const Currents<R>&);
-  void (*subtract_later)(const NeuronRow<R>&, const Currents<R>&);
   void (*predictive)(const NeuronRow<R>&, const Currents<R>&);
   void (*sized)(const NeuronRow<R>&, const Currents<R>&);          // predictive, with sizes
   void (*pair)(const NeuronRow<R>&, const Currents<R>&);           // the same, ON and OFF

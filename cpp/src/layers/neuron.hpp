@@ -30,8 +30,8 @@ SPIKELET_INLINE void each_group(const Currents<C>& in, F&& f) {
 }
 
 // `Groups` times 16 neurons side by side, to hide the latency from one step to the next.
-// reset(v, limit) gives the potential after a spike; `Later`, it is subtracted in the next step.
-template <class R, int Groups, bool Plain, bool Later, class C, class Reset>
+// reset(v, limit) gives the potential after a spike.
+template <class R, int Groups, bool Plain, class C, class Reset>
 SPIKELET_INLINE void binary_groups(const NeuronRow<R>& n, const Currents<C>& in, std::size_t x,
                                    std::size_t c, Reset&& reset) {
   constexpr int vectors = Groups * 16 / lanes<R>;
@@ -48,7 +48,7 @@ SPIKELET_INLINE void binary_groups(const NeuronRow<R>& n, const Currents<C>& in,
     const std::size_t from = c + 16 * static_cast<std::size_t>(g);
     bits[g] = n.bits + (x + from / in.block) * n.pixel_bytes + from % in.block / 8;
   }
-  Vec<R> v[vectors], limit[vectors], base[vectors], amount[Later ? vectors : 1];
+  Vec<R> v[vectors], limit[vectors], base[vectors];
 #pragma GCC unroll 16
   for (int k = 0; k < vectors; ++k) {
     // Blocks lie side by side in the currents; parameters and bits of a pixel do not.
@@ -58,22 +58,16 @@ SPIKELET_INLINE void binary_groups(const NeuronRow<R>& n, const Currents<C>& in,
     v[k] = load(n.v + at + lane(k));
     limit[k] = load(n.threshold + pixel * n.threshold_stride + channel);
     base[k] = n.base == nullptr ? Vec<R>{} : load(n.base + pixel * n.base_stride + channel);
-    if constexpr (Later) {
-      amount[k] = load(n.amount + pixel * n.threshold_stride + channel);
-    }
   }
   for (std::size_t t = 0; t < steps; ++t) {
     std::uint32_t spikes[Groups] = {};
 #pragma GCC unroll 16
     for (int k = 0; k < vectors; ++k) {
       const Vec<R> current = load_current<R>(currents[k] + t * step) + base[k];
-      Vec<R> u = Plain ? v[k] + current : v[k] * decay + current * gain;
-      if constexpr (Later) {
-        u = select(at_or_above(v[k], limit[k]), u - amount[k], u);
-      }
+      const Vec<R> u = Plain ? v[k] + current : v[k] * decay + current * gain;
       const Which<R> crossed = at_or_above(u, limit[k]);
       spikes[k * lanes<R> / 16] |= which_bits<R>(crossed) << (k * lanes<R> % 16);
-      v[k] = Later ? u : select(crossed, reset(u, limit[k]), u);
+      v[k] = select(crossed, reset(u, limit[k]), u);
     }
 #pragma GCC unroll 4
     for (int g = 0; g < Groups; ++g) {
@@ -93,26 +87,26 @@ SPIKELET_INLINE void binary_groups(const NeuronRow<R>& n, const Currents<C>& in,
   }
 }
 
-template <class R, bool Plain, bool Later, class C, class Reset>
+template <class R, bool Plain, class C, class Reset>
 SPIKELET_INLINE void binary_rows(const NeuronRow<R>& n, const Currents<C>& in, Reset&& reset) {
   // Two groups of doubles, four of floats: as many as the registers hold.
   constexpr int groups = vector_bytes == 64 ? 16 / static_cast<int>(sizeof(R)) : 1;
   const std::size_t size = in.width * in.block;
   std::size_t k = 0;
   for (; k + 16 * groups <= size; k += 16 * groups) {
-    binary_groups<R, groups, Plain, Later>(n, in, k / in.block, k % in.block, reset);
+    binary_groups<R, groups, Plain>(n, in, k / in.block, k % in.block, reset);
   }
   for (; k < size; k += 16) {
-    binary_groups<R, 1, Plain, Later>(n, in, k / in.block, k % in.block, reset);
+    binary_groups<R, 1, Plain>(n, in, k / in.block, k % in.block, reset);
   }
 }
 
-template <class R, bool Later = false, class C, class Reset>
+template <class R, class C, class Reset>
 SPIKELET_INLINE void binary_steps(const NeuronRow<R>& n, const Currents<C>& in, Reset&& reset) {
   if (n.decay == R{1} && n.gain == R{1}) {
-    binary_rows<R, true, Later>(n, in, reset);
+    binary_rows<R, true>(n, in, reset);
   } else {
-    binary_rows<R, false, Later>(n, in, reset);
+    binary_rows<R, false>(n, in, reset);
   }
 }
 
@@ -125,11 +119,6 @@ template <class R, class C>
 void zero_steps(const NeuronRow<R>& n, const Currents<C>& in) {
   const Vec<R> rest = broadcast(n.v_reset);
   binary_steps(n, in, [rest](Vec<R>, Vec<R>) { return rest; });
-}
-
-template <class R>
-void later_steps(const NeuronRow<R>& n, const Currents<R>& in) {
-  binary_steps<R, true>(n, in, [](Vec<R> u, Vec<R>) { return u; });
 }
 
 // Spikes while the summed input times this step's pace is at least `limit` ahead of the sum of the

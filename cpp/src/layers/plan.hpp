@@ -127,7 +127,7 @@ struct NodePlan {
   Buffer<R> scale;               // of integers: parameters are times this, [pixel]
   std::vector<Counted> counted;  // convolutions
   // Neurons: [pixel], or [height][width][pixel].
-  Buffer<R> threshold, v_init, amount;  // amount: that a later reset subtracts
+  Buffer<R> threshold, v_init;
   std::array<Buffer<R>, Dynamics::parameters> dynamics;
   Buffer<R> pace, limit, ceiling, offset;  // predictive: [steps][pixel]
   Buffer<R> per_value;                     // of an activation, [pixel]

@@ -51,7 +51,7 @@ template <class R>
 Buffer<R> Planner<R>::whole_scale(const Neuron& neuron, const Sum<R>& sum,
                                   const std::vector<Spec>& specs, const Layout& layout) const {
   const bool plain = (!neuron.is_signed || !neuron.pace.empty()) && neuron.levels == 1 &&
-                     !neuron.differential && neuron.v_reset == 0 && !neuron.later;
+                     !neuron.differential && neuron.v_reset == 0;
   const bool leaks = neuron.decay != 1 || neuron.gain != 1 || neuron.dynamics;
   const auto fits = [&](std::size_t source) {
     return plan_.nodes[source].planes <= 2 && !plan_.nodes[source].differential;
@@ -159,7 +159,6 @@ void Planner<R>::finish_whole(Sum<R>& sum, const std::vector<Spec>& specs, NodeP
   };
   times(node.threshold);
   times(node.v_init);
-  times(node.amount);
   for (const auto p : {Dynamics::drive, Dynamics::v_reset, Dynamics::boost}) {
     times(node.dynamics[p]);
   }
@@ -185,15 +184,8 @@ void Planner<R>::set_neuron(std::size_t i, const Neuron& neuron) {
     node.threshold =
         laid_out<R>(neuron.threshold, node.layout, never<R>, node.threshold_everywhere);
   }
-  if (neuron.later) {
-    node.amount = node.threshold;
-  }
   if (neuron.dynamics) {
     set_dynamics(node, *neuron.dynamics);
-  } else if (neuron.strict) {  // to exceed it is to reach the next number
-    for (R& limit : node.threshold) {
-      limit = std::nextafter(limit, std::numeric_limits<R>::infinity());
-    }
   }
   const std::size_t steps = neuron.pace.size() / node.layout.channels;
   node.pace.resize(steps * node.layout.pixel);

@@ -286,7 +286,6 @@ void SampleRun<R>::neuron(std::size_t i) {
                       : what.differential       ? kernels_.differential
                       : what.is_signed          ? kernels_.graded
                       : what.hard               ? kernels_.zero
-                      : what.later              ? kernels_.subtract_later
                                                 : kernels_.subtract);
     return;
   }
@@ -425,8 +424,6 @@ void SampleRun<R>::neuron_rows(std::size_t i,
     if (!node.threshold.empty()) {
       row.threshold = node.threshold.data() + (node.threshold_everywhere ? y * l.row() : 0) + c;
     }
-    row.amount = node.amount.empty() ? nullptr
-                                     : node.amount.data() + (row.threshold - node.threshold.data());
     row.threshold_stride = node.threshold_everywhere ? l.pixel : 0;
     row.base = base == nullptr ? nullptr : base + y * l.width * base_stride + c;
     row.base_stride = base_stride;
@@ -461,8 +458,8 @@ void SampleRun<R>::neuron_rows(std::size_t i,
     }
     if (what.dynamics) {
       row.dynamics.reset = what.dynamics->reset;
-      row.dynamics.strict = what.strict;
-      row.dynamics.later = what.later;
+      row.dynamics.strict = what.dynamics->strict;
+      row.dynamics.later = what.dynamics->later;
       for (std::size_t p = 0; p < Dynamics::parameters; ++p) {
         const Buffer<R>& values = node.dynamics[p];
         const bool everywhere = values.size() > l.pixel;

@@ -33,9 +33,9 @@ constexpr SparseKernels<R> sparse{&count<R>,   &find<R>,   &gather<R>,         &
                                   &sum_rows<R>};
 
 template <class R>
-constexpr FusedKernels<R> fused{
-    &forward_row<R, false>, &forward_row<R, true>, &backward_row<R, false>, &backward_row<R, true>,
-    &multiply_add<R>,       &add_row<R>};
+constexpr FusedKernels<R> fused{&forward_row<R, false>,  &forward_row<R, true>,
+                                &backward_row<R, false>, &backward_row<R, true>,
+                                &multiply_add<R>,        &add_row<R>};
 
 template <class R>
 constexpr PoolKernels<R> pool{&max_row<R>, &spread_row<R>};

@@ -73,7 +73,7 @@ class ConvertedModel(SpikingModel):
     coding = Setting(_coding)
     input_shapes: tuple[Shape, ...]
     input_ranges: tuple[Range, ...]
-    scores = Setting(lambda _where, _name, value: dict(value or {}))
+    scores: dict[str, Mapping[str, float]]
     until = Setting(_until)
 
     _instead: ClassVar = {"": "it is fixed by the conversion; convert again, with convert()"}
@@ -103,7 +103,7 @@ class ConvertedModel(SpikingModel):
         self.coding = coding
         self.input_shapes = tuple(tuple(shape) for shape in input_shapes)
         self.input_ranges = tuple((float(low), float(high)) for low, high in input_ranges)
-        self.scores = scores
+        self.scores = dict(scores or {})
         self.until = until
         self._warned = False  # that an input is on another scale
 

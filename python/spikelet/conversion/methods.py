@@ -10,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from spikelet._util.checks import fail, number
+from spikelet._util.described import Described
 from spikelet.conversion.fitted.fitted import Fitted
 from spikelet.conversion.layerwise.calibration import Floats
 from spikelet.conversion.layerwise.site import Method, Site
@@ -34,7 +35,7 @@ _UPDATES = 1000  # of a balanced threshold
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
-class _Thresholds(Method):
+class _Thresholds(Described, Method):
     """Neurons with a threshold that depends on the activity of their channel or their layer in the ANN."""
 
     per_channel: bool = True
@@ -253,7 +254,7 @@ class Calibrated(LeastError):
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class QCFSMethod(Method):
+class QCFSMethod(Described, Method):
     """Thresholds at the upper limits of `spikelet.conversion.QCFS` activations (Bu et al., ICLR 2022)."""
 
     name = "qcfs"

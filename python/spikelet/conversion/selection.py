@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -47,6 +47,7 @@ _BATCH = 64 << 20  # bytes of outputs that are recorded at once
 _TINY = 1e-30
 _NEAR = 1.25  # errors within this factor of the least let the decisions count
 
+Key = TypeVar("Key")
 Watch: TypeAlias = Callable[[str], None]
 Progress: TypeAlias = bool | Callable[[int, int, str], Any]
 
@@ -109,8 +110,10 @@ class Candidate(NamedTuple):
     neuron: str
 
     def __str__(self) -> str:
-        """Return both names."""
-        return f"{self.method.name}/{self.neuron}"
+        """Return both names, and the options of the method."""
+        options = repr(self.method) if isinstance(self.method, Described) else "()"
+        name = self.method.name if options.endswith("()") else options
+        return f"{name}/{self.neuron}"
 
 
 def is_small(cal: Calibration) -> bool:
@@ -194,16 +197,17 @@ class Trials:
             ranked = {}
             if several:
                 fitting, held_out = _split(self.cal)
-                models = {str(c): self._made(c, fitting, watch) for c in found}
-                scores = {name: self._scored(model, held_out) for name, model in models.items()}
-                name = best(scores)
-                ranked = {k: scores[k].values for k in sorted(scores, key=lambda k: k != name)}
-                chosen = next(c for c in found if str(c) == name)
-                model, delay = models[name], scores[name].delay
+                models = [self._made(c, fitting, watch) for c in found]
+                scores = {k: self._scored(model, held_out) for k, model in enumerate(models)}
+                first = best(scores)
+                order = sorted(scores, key=lambda k: k != first)
+                ranked = {str(found[k]): scores[k].values for k in order}
+                chosen, model, delay = found[first], models[first], scores[first].delay
             if small or not several:  # fit to all inputs, with the delay that suits these
                 model = self._made(chosen, self.cal, watch)
                 delay = self._scored(model, self.cal).delay
-            model.delay, model.scores = delay, ranked
+            model.delay = delay
+            model.scores.update(ranked)
             return model
 
     def _made(self, candidate: Candidate, cal: Calibration, watch: Watch) -> ConvertedModel:
@@ -275,8 +279,8 @@ class Score(NamedTuple):
         return {"error": self.error, "agreement": self.agreement}
 
 
-def best(scores: Mapping[str, Score]) -> str:
-    """Return the name of the best score: that of the least error.
+def best(scores: Mapping[Key, Score]) -> Key:
+    """Return the key of the best score: that of the least error.
 
     Among errors that hardly differ, one that agrees with the ANN's decisions significantly more often goes first.
     """

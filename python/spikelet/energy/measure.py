@@ -13,7 +13,18 @@ from spikelet._util.spelling import spelled
 from spikelet.energy.report import EnergyReport, LayerEnergy, NetworkEnergy
 from spikelet.energy.segments import Timing, feeds_neurons, needed_as_mean, timings
 from spikelet.energy.technology import Technology, find
-from spikelet.layers import ALIF, LI, Affine, DelayedLinear, Graded, Layer, Linear, Neuron, ReLU, Resize
+from spikelet.layers import (
+    ALIF,
+    LI,
+    Affine,
+    DelayedLinear,
+    Graded,
+    Layer,
+    Linear,
+    Neuron,
+    ReLU,
+    Resize,
+)
 from spikelet.layers.convolution import Convolution, TransposedConvolution
 from spikelet.layers.inputs import Inputs
 from spikelet.layers.samples import Samples, is_model, is_sequence, merge, with_coding

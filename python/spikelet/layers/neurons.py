@@ -133,8 +133,11 @@ class Neuron(Layer):
         for argument in ("v_init", "v_reset"):
             self._take(where, argument, "finite")
         self._take(where, "amplitude", "finite", dimensions=1)
-        if self.reset in ("zero", "value"):
+        if self.reset == "value":
             self._check_below(where)
+        elif np.any(self.v_reset):
+            rule = f'must be 0 with reset="{self.reset}"; reset="value" sets the potential to it'
+            fail(where, "v_reset", self.v_reset, rule)
         choice(where, "code", self.code, "binary", "signed", "differential")
         if self.code != "binary" and self.reset != "subtract":
             fail(where, "reset", self.reset, f'must be "subtract" with code="{self.code}"')

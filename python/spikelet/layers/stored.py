@@ -215,6 +215,11 @@ class _Reader:
 
 def _today(kind: str, fields: dict[str, Any]) -> str:
     """Return the type that a layer of a file has today; change its fields if they are those of version 0.19."""
+    if np.any(fields.get("v_reset", 0.0)):
+        if fields["reset"] == "zero":
+            fields["reset"] = "value"
+        elif fields["reset"] == "subtract":  # it had no effect
+            fields["v_reset"] = 0.0
     if kind == "Delay" and "weight" in fields:
         return "DelayedLinear"
     if kind == "LIF" and np.all(fields["threshold"] == _NEVER):

@@ -189,8 +189,8 @@ def _dynamics(layer: Neuron | LI) -> tuple[str, list[Any]] | None:
     if isinstance(layer, Neuron):
         reset = {"zero": "value"}.get(layer.reset, layer.reset)
         v_reset = layer.v_reset
-        later = layer.strict and layer.reset == "subtract" and not layer.reset_delay
-        plain = not isinstance(layer, Synaptic) and not later and reset != "none"
+        plain = not (isinstance(layer, Synaptic) or layer.strict or layer.reset_delay)
+        plain &= reset != "none"
         if (
             plain
             and np.ndim(decay) == np.ndim(gain) == np.ndim(v_reset) == 0

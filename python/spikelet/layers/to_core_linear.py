@@ -157,11 +157,11 @@ def dense_operations(layer: Layer, shapes: Sequence[Shape]) -> int | None:
 
 def _pool(views: Views, layer: Pool, shape: Shape, view: View) -> View:
     """Add a pool. One of a volume has two nodes: over (y, x), and then over z, whose rows are H apart."""
-    core, number, extent = views.core, views.shaped(view), extent_of(shape)
-    windows = layer.windows(view.shape)
-    divisors: list[list[int]] = []
+    core, extent, lead = views.core, extent_of(shape), 3 - layer.axes
+    depths, rows, columns = [Windows([0], [1])] * lead + layer.windows(view.shape)
+    by: list[list[int]] = []  # divisors, of means
     if isinstance(layer, (MeanPool, AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d)):
-        divisors = layer.divisors(view.shape)
+        by = [[1]] * lead + layer.divisors(view.shape)
 
     def add(from_: int, to: Extent, rows: Windows, columns: Windows, by: list[list[int]]) -> int:
         made: int
@@ -172,32 +172,21 @@ def _pool(views: Views, layer: Pool, shape: Shape, view: View) -> View:
             made = core.maximum(from_, to, tuple(rows), tuple(columns), of_counts=counts)
         return made
 
-    if layer.axes == 1:
-        by = [[1], *divisors] if divisors else []
-        return views.add(add(number, extent, Windows([0], [1]), windows[0], by), extent, shape)
-    if layer.axes == 2:
-        return views.add(add(number, extent, windows[0], windows[1], divisors), extent, shape)
-    (depth, height), width = view.shape[1:3], shape[3]
-    begin, end, step = windows[1]
-    rows = Windows(
-        [z * height + b for z in range(depth) for b in begin],
-        [z * height + e for z in range(depth) for e in end],
-        step,
-    )
-    between = (shape[0], depth * len(begin), width)
-    by = [divisors[1] * depth, divisors[2]] if divisors else []
-    number = add(number, between, rows, windows[2], by)
+    number = views.shaped(view)
+    if layer.axes < 3:
+        return views.add(add(number, extent, rows, columns, by[1:]), extent, shape)
+    depth, height, width, high = *view.shape[1:3], shape[3], shape[2]
+    begin, end = ([z * height + k for z in range(depth) for k in ks] for ks in rows[:2])
+    between = (shape[0], depth * high, width)
+    own = [by[1] * depth, by[2]] if by else []
+    number = add(number, between, Windows(begin, end, rows.step), columns, own)
     views.add(number, between, between)
-    high = len(begin)
-    begin, end, step = windows[0]
-    rows = Windows(
-        [b * high + y for b in begin for y in range(high)],
-        [(e - 1) * high + y + 1 for e in end for y in range(high)],
-        step * high,
-    )
-    columns = Windows(list(range(width)), list(range(1, width + 1)))
-    by = [[d for d in divisors[0] for _ in range(high)], [1] * width] if divisors else []
-    return views.add(add(number, extent, rows, columns, by), extent, shape)
+    begin = [b * high + y for b in depths.begin for y in range(high)]
+    end = [(e - 1) * high + y + 1 for e in depths.end for y in range(high)]
+    kept = Windows(list(range(width)), list(range(1, width + 1)))
+    own = [[d for d in by[0] for _ in range(high)], [1] * width] if by else []
+    windows = Windows(begin, end, depths.step * high)
+    return views.add(add(number, extent, windows, kept, own), extent, shape)
 
 
 def _resize(views: Views, layer: Resize, shape: Shape, view: View) -> View:

@@ -54,8 +54,8 @@ def neuron(
         v, i and a before the first step.
     recurrent, first_spikes : Tensor, optional
     """
-    x = x if memory_order(x) is not None else x.contiguous()
     parameters = [p if p is None else _grouped(p, x) for p in parameters]
+    x = x if memory_order(x) is not None else x.contiguous()
     given = (made, give, steps, x, *parameters, *states, recurrent, first_spikes)
     results = _Neuron.apply(*given) if torch.is_grad_enabled() else _forward(*given)
     none = x.new_empty(0)
@@ -219,7 +219,8 @@ def _order(shape: tuple[int, ...], strides: tuple[int, ...]) -> tuple[int, ...] 
 
 def _grouped(parameter: Tensor, x: Tensor) -> Tensor:
     """Return a parameter of which each value is shared by the same number of consecutive neurons."""
-    return parameter.expand(x.shape[2:]) if _groups(parameter, x) is None else parameter
+    is_shared = memory_order(x) is not None and _groups(parameter, x) is not None
+    return parameter if is_shared else parameter.expand(x.shape[2:])
 
 
 def _groups(parameter: Tensor, x: Tensor) -> int | None:

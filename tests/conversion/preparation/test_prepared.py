@@ -40,7 +40,7 @@ def test_kept_neurons() -> None:
     assert kept_neurons("t", graph, "r1") == {"r1"}
     assert kept_neurons("t", graph, ["rl", "a.module"]) == {"rl"}
     assert kept_neurons("t", graph, lambda name: name > "r3") == {"r4", "rl", "rr"}
-    with pytest.raises(ValueError, match="t: keep must be one of the neurons r1, rl, rr, r3, r4, or a layer .* got 'c1'"):  # fmt: skip
+    with pytest.raises(ValueError, match=r"t: keep must be one of the neurons r1, rl, rr, r3, r4, or a layer .* got 'c1'"):  # fmt: skip
         kept_neurons("t", graph, ["c1"])
     with pytest.raises(
         ValueError, match="ann must have a ReLU or another activation that becomes spiking"

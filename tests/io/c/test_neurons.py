@@ -19,10 +19,10 @@ from spikelet.layers.graph import Graph
 RNG = np.random.default_rng(5)
 KINDS: dict[str, Any] = {
     "reset to zero, each its own threshold": lambda: L.IF(
-        RNG.uniform(0.3, 0.8, (8, 8, 8)), "zero", v_reset=-0.1, v_init=RNG.uniform(0, 0.3, (8, 8, 8))
+        RNG.uniform(0.3, 0.8, (8, 8, 8)), "value", v_reset=-0.1, v_init=RNG.uniform(0, 0.3, (8, 8, 8))
     ),
     "leaky": lambda: L.LIF(0.3, tau_m=4.0),
-    "leaky, reset to zero": lambda: L.LIF(0.3, "zero", tau_m=4.0, v_reset=0.05),
+    "leaky, reset to zero": lambda: L.LIF(0.3, "value", tau_m=4.0, v_reset=0.05),
     "reset a step later": lambda: L.LIF(0.5, decay=0.75, gain=1.0, reset_delay=True, strict=True),
     "without a leak, reset a step later": lambda: L.IF(np.linspace(0.3, 0.8, 8), reset_delay=True),
     "leaky, each its own": lambda: L.LIF(

@@ -43,7 +43,6 @@ struct NodeDescription {
   // Neurons, scaled: [channel], or [c][y][x]; the others [step][channel].
   std::vector<double> threshold, v_init, pace, limit, ceiling, offset;
   std::array<std::vector<double>, Dynamics::parameters> dynamics;  // [channel], or [c][y][x]
-  std::vector<double> amount;                  // of neurons that are reset later, like threshold
   std::vector<double> per_value, alpha, beta;  // of a neuron's activation, [channel]
 };
 

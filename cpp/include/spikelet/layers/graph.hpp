@@ -144,6 +144,8 @@ struct Dynamics {
   Reset reset;
   // Each empty, one value, one per channel, or one per neuron [c][y][x].
   std::array<std::vector<double>, parameters> values;
+  bool strict = false;  // v > threshold spikes
+  bool later = false;   // the threshold is subtracted in the step after the spike
 };
 
 // v = decay v + gain (input); v >= threshold spikes.
@@ -164,8 +166,6 @@ struct Neuron {
   std::optional<Activation> activation = {};
   std::vector<double> offset = {}, scale = {};
   double level_ratio = 0.5;  // of successive sizes of spikes
-  bool later = false;        // the threshold is subtracted in the step after the spike
-  bool strict = false;       // v > threshold spikes
   // Instead of hard, v_reset, decay and gain. Without a threshold, neurons send their potential.
   std::optional<Dynamics> dynamics = {};
 };

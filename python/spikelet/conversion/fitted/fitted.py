@@ -28,6 +28,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from spikelet._util.described import Described
 from spikelet.conversion.activations import can_spike
 from spikelet.conversion.fitted.regression import Estimate, correct_weights, estimate
 from spikelet.conversion.fitted.schedule import LEVEL_RATIO, Schedule, schedule
@@ -72,7 +73,7 @@ _Make: TypeAlias = Callable[[Floats, Floats], Neuron]
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
-class Fitted(Method):
+class Fitted(Described, Method):
     """Neurons with the least error of their own mean output; see `spikelet.conversion.fitted`.
 
     Parameters

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -28,6 +28,7 @@ Value: TypeAlias = "Floats | Packed"  # constants [N, ...], a sequence [T, N, ..
 Changes: TypeAlias = Mapping[str, Layer] | None
 
 
+@dataclass(eq=False)
 class Activity:
     """Values of a network, an ANN (``steps=1``) or a spiking one, while it is converted.
 
@@ -42,17 +43,15 @@ class Activity:
         Inputs that do.
     """
 
-    def __init__(
-        self,
-        graph: Graph,
-        steps: int,
-        threads: int,
-        constants: Mapping[str, Floats],
-        sequences: Mapping[str, Floats],
+    graph: Graph
+    steps: int
+    threads: int
+    constants: InitVar[Mapping[str, Floats]]
+    sequences: InitVar[Mapping[str, Floats]]
+
+    def __post_init__(
+        self, constants: Mapping[str, Floats], sequences: Mapping[str, Floats]
     ) -> None:
-        self.graph = graph
-        self.steps = steps
-        self.threads = threads
         self._stored: dict[str, Value] = {**constants, **sequences}
         self._sequences = set(sequences)
 

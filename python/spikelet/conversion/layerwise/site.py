@@ -11,7 +11,6 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from spikelet._util.described import Described
 from spikelet.conversion.layerwise.activity import Activity, Changes, Stages
 from spikelet.conversion.layerwise.calibration import Calibration, Floats
 from spikelet.conversion.neurons import NEURONS
@@ -234,7 +233,7 @@ def linear_parts(graph: Graph, source: str) -> tuple[str, ...]:
     return (source,) if isinstance(node.layer, Linear | Convolution | TransposedConvolution) else ()
 
 
-class Method(Described, ABC):
+class Method(ABC):
     """A conversion method: it chooses the neurons of a spiking network, layer by layer."""
 
     name: ClassVar[str] = "own"
