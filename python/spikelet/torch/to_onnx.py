@@ -95,15 +95,16 @@ def to_onnx(module: nn.Module, path: str | os.PathLike[str], example: torch.Tens
     if size > _MOST_BYTES:
         what = f"has parameters of {size} bytes, more than an ONNX file holds"
         refuse(f"{_WHERE}: module", what, "write it in parts")
-    twin, x, models = copy_of(module).cpu().eval(), example, []
-    _run(twin, example)
+    x, models = example, list[Any]()
+    before = twin = copy_of(module).cpu().eval()
     real = np.dtype(str(example.dtype).removeprefix("torch."))
     for part in parts_of(twin):
+        x = _run(before, x) if models else x
+        before = part
         if isinstance(part, OVER_STEPS):
             models.append(over_steps(part, list(x.shape), real, _WHERE))
         else:
             models.append(_model(part, x, real))
-        x = _run(part, x)
     with replaced(target) as file:
         file.write(chained(models).SerializeToString())
 
