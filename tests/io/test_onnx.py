@@ -21,7 +21,7 @@ RNG = np.random.default_rng(0)
 def test_a_converted_network_needs_no_arguments(tmp_path: Path) -> None:
     ann = [L.Linear(RNG.normal(size=(12, 6))), L.ReLU(), L.Linear(RNG.normal(size=(4, 12)))]
     x = RNG.random((40, 6)).astype(np.float32)
-    for neuron in ("soft", "hard"):
+    for neuron in ("predictive", "soft", "hard"):
         snn = sl.convert(ann, x, steps=8, neuron=neuron, threads=1)
         sl.io.write_onnx(snn, tmp_path / "snn.onnx")
         session = ort.InferenceSession(str(tmp_path / "snn.onnx"))

@@ -10,6 +10,7 @@ import numpy as np
 from spikelet._util.checks import choice, fail, integer
 from spikelet._util.extras import needs
 from spikelet._util.files import path_of, replaced
+from spikelet.io.c.arguments import delay_of, shapes_of
 from spikelet.layers.graph import Graph, Shapes
 from spikelet.layers.spiking_model import SpikingModel
 
@@ -32,11 +33,12 @@ def write_onnx(
     Parameters
     ----------
     model : SpikingModel or Graph
-        Neurons send binary spikes. A graph without neurons is an analog network: inputs and outputs are [B, ...].
+        A graph without neurons is an analog network: inputs and outputs are [B, ...].
     path : path-like
         File to write, or to replace as a whole.
     input_shape : tuple of int, or several, optional
-        Shape of one sample, as for `Graph.shapes`; converted models know it.
+        Shape of one sample, as for `Graph.shapes`. By default that of a converted model, or what a first fully connected
+        layer takes.
     steps : int, optional
         Hold an input of shape [B, ...] for so many steps. By default that of a converted model; without it, inputs are
         sequences, [T, B, ...], of any length.
@@ -76,21 +78,19 @@ def write_onnx(
         what = type(model).__name__
         fail(where, "model", what, "must be a SpikingModel or a Graph", error=TypeError)
     target = path_of(where, path)
-    graph = model.graph if isinstance(model, SpikingModel) else model
-    given = input_shape if input_shape is not None else getattr(model, "input_shapes", None) or None
-    if given is None:
-        fail(where, "input_shape", None, "must be the shape of one sample, such as (3, 32, 32)")
+    model = SpikingModel(model) if isinstance(model, Graph) else model
+    shapes = shapes_of(where, model, input_shape)
     steps = getattr(model, "steps", None) if steps is None else integer(where, "steps", steps, 1)
     choice(where, "dtype", dtype, "float32", "float64")
-    has_time = any(step_of(node.layer) is not None for node in graph)
+    has_time = any(step_of(node.layer) is not None for node in model.graph)
     made = onnx_model(
-        graph,
-        given,
+        model.graph,
+        shapes,
         where=where,
         real=np.dtype(dtype),
         sequence=has_time and steps is None,
         steps=steps,
-        delay=int(getattr(model, "delay", 0)),
+        delay=delay_of(model, steps),
     )
     with replaced(target) as file:
         file.write(made.SerializeToString())

@@ -187,7 +187,7 @@ class SpikingModel(Sealed):
 
         The folder gets one file pair of C99 (``network.h``, ``network.c``), the weights (``network_weights.h``), a CMake
         file, a ``main.c`` that runs the network on files and measures it, and a ``README.md`` about its size, memory and
-        work. The program needs no operating system, heap or mathematical functions. It runs step by step and holds only
+        work. The program needs no operating system and no heap; softmax, norms, sines and powers need `<math.h>`. It runs step by step and holds only
         the state of the neurons and the spikes of one step, which takes far less memory than `run`.
 
         Parameters
@@ -213,7 +213,7 @@ class SpikingModel(Sealed):
         Raises
         ------
         ValueError
-            If a layer cannot be exported (graded units, Python functions and differential codes); the message names it.
+            If a layer cannot be exported (Python functions and differential codes); the message names it.
         OSError
             If a file cannot be written.
         """

@@ -164,7 +164,7 @@ class _Step(nn.Module):
     def forward(self, xs: list[torch.Tensor], total: int) -> torch.Tensor:  # noqa: ARG002
         join = JOINS.get(type(self.layer))
         if join is not None:
-            return join.function(self, self.layer, xs)  # type: ignore[arg-type]  # it takes several
+            return join.function(self, self.layer, xs)
         (x,) = xs
         if is_maximum(self.layer) and len(x) > 1:
             return increments(self._each, x)

@@ -1,27 +1,26 @@
-"""Write trained spiking modules as ONNX files."""
+"""Write trained spiking modules as ONNX files: read as graphs of layers, and written from these."""
 
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from spikelet._util.checks import fail
 from spikelet._util.extras import needs
 from spikelet._util.files import path_of, replaced
 from spikelet.conversion.building import ERRORS, refuse
 from spikelet.conversion.torch.copies import copy_of
-from spikelet.torch.attention import PotentialShortcut, SpikeAttention
-from spikelet.torch.blocks import SEWBlock
 from spikelet.torch.deploy import read
 from spikelet.torch.modules import Neuron
-from spikelet.torch.quantised import plain
-from spikelet.torch.time import OverTime
 
 __all__ = ["to_onnx"]
+
+OverTime: TypeAlias = Literal["mean", "sum", "steps"]
 
 _WHERE = "to_onnx"
 _MOST_BYTES = (1 << 31) - (1 << 20)  # of a file of ONNX that is in one part
@@ -30,15 +29,15 @@ _MOST_BYTES = (1 << 31) - (1 << 20)  # of a file of ONNX that is in one part
 def to_onnx(module: nn.Module, path: str | os.PathLike[str], example: torch.Tensor) -> None:
     """Write a trained spiking module as an ONNX file, which any runtime of ONNX runs with the same spikes up to rounding.
 
-    The graph takes ``x`` and returns ``y``, for any number of samples and, unless the module has parameters of single steps
-    (`PSN`, `TEBN`, ``steps=T``), of steps. Neurons of all kinds and conventions are a Scan over time, whose body is one step;
-    layers are those of ONNX's opset 17. Modules are written as in eval mode: dropout disappears, and delays are whole steps.
+    The model takes ``x`` and returns ``y``, for any number of samples and, unless the module has parameters of single steps
+    (`PSN`, `TEBN`, ``steps=T``), of steps. Neurons are a Scan over time, whose body is one step; other layers are operators of
+    ONNX's opset 18. Modules are written as in eval mode: dropout disappears, and delays are whole steps.
 
     Parameters
     ----------
     module : nn.Module
-        ``nn.Sequential`` of layers and neurons, `OverTime`, `SEWBlock`, `SpikeAttention`, `Delay`; or a module whose forward
-        calls such modules, adds or multiplies what they return, and takes means or sums. It is not modified.
+        What `to_spiking_model` takes, and also analog activations of each step, a `forward` that ends with the mean or sum
+        over time, and `PSN`, `SlidingPSN` and `TEBN` in a Sequential. It is not modified.
     path : path-like
         File to write, or to replace as a whole.
     example : Tensor, [T, B, ...] (or [B, ...], if the module holds its input)
@@ -70,7 +69,12 @@ def to_onnx(module: nn.Module, path: str | os.PathLike[str], example: torch.Tens
     True
     """
     with needs(_WHERE, "onnx"):
-        from spikelet.conversion.to_onnx.walk import onnx_model  # noqa: PLC0415  # needs an extra
+        from spikelet.torch.over_steps import (  # noqa: PLC0415  # needs an extra
+            OVER_STEPS,
+            chained,
+            over_steps,
+            parts_of,
+        )
 
     target = path_of(_WHERE, path)
     if not isinstance(module, nn.Module):
@@ -91,62 +95,80 @@ def to_onnx(module: nn.Module, path: str | os.PathLike[str], example: torch.Tens
     if size > _MOST_BYTES:
         what = f"has parameters of {size} bytes, more than an ONNX file holds"
         refuse(f"{_WHERE}: module", what, "write it in parts")
-    twin = plain(copy_of(module)).cpu().eval()  # with the values of quantized weights
-    expected = _run(twin, example)
-    held = {m.steps for m in twin.modules() if isinstance(m, Neuron) and m.steps is not None}
-    steps = held.pop() if held else None
-    lead = (len(example),) if held or steps is not None else tuple(example.shape[:2])
-    shape = tuple(example.shape[len(lead) :])
-    per_step = tuple(expected.shape[:2]) == (lead if steps is None else (steps, *lead))
+    x, models = example, list[Any]()
+    before = twin = copy_of(module).cpu().eval()
     real = np.dtype(str(example.dtype).removeprefix("torch."))
-    options = {"steps": steps, "over_time": "steps" if per_step else "mean", "means": False}
-    options |= {"where": _WHERE, "sequence": steps is None, "names": (["x"], ["y"])}
-
-    def written(*, with_time: bool) -> Any:
-        """Return the model; a forward of its own must then give what the module gives for a part of the example."""
-        graph = read(twin, shape, own=True, analog=True, with_time=with_time)
-        if _has_own_forward(twin):
-            part = example[:2] if steps is not None else example[:4, :2]
-            double = onnx_model(graph, shape, real=np.dtype(np.float64), **options)
-            _compare(double, copy_of(twin).double(), part.detach().cpu().double())
-        return onnx_model(graph, shape, real=real, **options)
-
-    try:
-        made = written(with_time=False)
-    except ValueError as error:  # its code may name dimensions of [T, B, ...]
-        if not _has_own_forward(twin):
-            raise
-        try:
-            made = written(with_time=True)
-        except ValueError:
-            raise error from None
+    for part in parts_of(twin):
+        x = _run(before, x) if models else x
+        before = part
+        if isinstance(part, OVER_STEPS):
+            models.append(over_steps(part, list(x.shape), real, _WHERE))
+        else:
+            models.append(_model(part, x, real))
     with replaced(target) as file:
-        file.write(made.SerializeToString())
+        file.write(chained(models).SerializeToString())
 
 
-_KNOWN = (nn.Sequential, OverTime, SEWBlock, SpikeAttention, PotentialShortcut)
+def _model(module: nn.Module, example: torch.Tensor, real: np.dtype[Any]) -> Any:
+    """Return the ONNX model of a module whose steps are independent but for the states of neurons."""
+    from spikelet.conversion.to_onnx.walk import onnx_model  # noqa: PLC0415  # needs an extra
+
+    held = next((m.steps for m in module.modules() if isinstance(m, Neuron) and m.steps), None)
+    shape = tuple(example.shape[1 if held else 2 :])
+    bare = _WithoutReadout(module)
+    _run(bare, example)
+    try:
+        graph = read(module if bare.over_time == "steps" else bare, shape, analog=True)
+    except ValueError as error:  # it names the reader
+        raise ValueError(f"{_WHERE}: {str(error).partition(': ')[2]}") from error
+    how: dict[str, Any] = {"steps": held, "sequence": held is None, "over_time": bare.over_time}
+    names = (["x"], ["y"])
+    return onnx_model(graph, shape, where=_WHERE, real=real, means=False, names=names, **how)
 
 
-def _has_own_forward(module: nn.Module) -> bool:
-    """Return whether a module, or one in it, joins others in a forward that is not one of this package."""
-    return any(
-        type(m) not in _KNOWN and any(isinstance(n, Neuron) for n in m.modules() if n is not m)
-        for m in module.modules()
-    )
+class _WithoutReadout(nn.Module):
+    """A module without the mean, or the sum, over time, with which its forward may end."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+        self.over_time: OverTime = "steps"
+
+    def forward(self, x: torch.Tensor) -> Any:
+        held = (m.steps for m in self.module.modules() if isinstance(m, Neuron) and m.steps)
+        readout = _Readout(next(held, len(x)))
+        with readout:
+            y = self.module(x)
+        if y is not readout.given:
+            return self.module(x) if readout.calls else y
+        if readout.calls > 1:
+            what = "reads out over time more than once"
+            refuse(f"{_WHERE}: {type(self.module).__name__}", what, "do so outside of the module")
+        self.over_time = readout.name
+        return y
 
 
-def _compare(model: Any, module: nn.Module, x: torch.Tensor) -> None:
-    """Refuse a module with a forward of its own that gives other values than its operators."""
-    from onnx.reference import ReferenceEvaluator  # noqa: PLC0415  # needs an extra
+class _Readout(TorchFunctionMode):
+    """Leaves out means and sums over time, the first dimension of [T, B, ...]."""
 
-    expected = _run(module, x).numpy()
-    (found,) = ReferenceEvaluator(model).run(None, {"x": x.numpy()})
-    if found.shape != expected.shape or not np.allclose(found, expected, rtol=1e-6, atol=1e-6):
-        what = "treats time in a way that its operators do not show"
-        hint = (
-            "do not mix time steps: read out over time outside of it, or as the mean of all steps"
-        )
-        refuse(f"{_WHERE}: {type(module).__name__}", what, hint)
+    def __init__(self, steps: int) -> None:
+        super().__init__()
+        self.steps, self.calls = steps, 0
+        self.given: Any = None
+        self.name: OverTime = "steps"
+
+    def __torch_function__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        name: Any = getattr(function, "__name__", "")
+        if name in ("mean", "sum") and len(args) <= 2:
+            options = {**dict(zip(("x", "dim"), args, strict=False)), **(kwargs or {})}
+            x, axes = options.pop("x", None), options.pop("dim", None)
+            of_time = axes in (0, (0,), [0]) and not options.get("keepdim")
+            if of_time and x is not None and x.ndim > 1 and len(x) == self.steps:
+                self.given, self.name, self.calls = x, name, self.calls + 1
+                return x
+        return function(*args, **(kwargs or {}))
 
 
 def _run(module: nn.Module, example: torch.Tensor) -> torch.Tensor:

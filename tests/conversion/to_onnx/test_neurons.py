@@ -16,6 +16,8 @@ reference = pytest.importorskip("onnx.reference")
 
 STEPS, SIZE = 9, (4, 3)
 EACH = np.linspace(0.3, 0.9, 12).reshape(SIZE)
+SIZES = np.array([4.0, -3.9, 2.5, -1.0, 2.0, 1.0, 0.5, 0.5, -0.25])
+SIZES = SIZES * STEPS / SIZES.sum()
 KINDS: dict[str, Any] = {
     "without a leak": L.IF(0.7, v_init=0.35, amplitude=0.7),
     "to zero": L.IF(EACH, "zero"),
@@ -32,6 +34,30 @@ KINDS: dict[str, Any] = {
     "integrator of a current": L.LI(tau_m=5.0, tau_syn=2.0),
     "schedule": L.PredictiveIF(
         pace=np.linspace(2, 1, STEPS), limit=[np.inf, *np.full(STEPS - 1, 0.5)], amplitude=0.5
+    ),
+    "bounded schedule of sizes": L.PredictiveIF(
+        pace=np.full(STEPS, 2.0),
+        limit=np.full(STEPS, 0.25),
+        ceiling=np.full((STEPS, 4), 2.5),
+        amplitude=0.5,
+        sizes=SIZES,
+    ),
+    "pair": L.PredictivePair(
+        pace=np.full(STEPS, 1.5),
+        limit=np.full(STEPS, 0.25),
+        ceiling=np.full(STEPS, 3.0),
+        levels=3,
+        level_ratio=0.7,
+        amplitude=[0.5, 1.0, 0.25, 0.5],
+        sizes=np.abs(SIZES) / np.abs(SIZES).mean(),
+    ),
+    "activation": L.PredictiveActivation(
+        pace=np.full((STEPS, 4), 1.5),
+        limit=np.full(STEPS, 0.25),
+        offset=np.full(STEPS, -0.5),
+        amplitude=0.5,
+        activation=L.Activation("gelu"),
+        scale=[4.0, 5.0, 3.0, 2.0],
     ),
     "delay": L.Delay(2),
     "delay of channels": L.Delay([0, 1, 2, 3]),
@@ -106,14 +132,35 @@ def test_graded_units_and_pools_of_counts_follow_their_means(tmp_path: Path) -> 
     check(model, rng.random((2, 2, 8, 8)), tmp_path, (2, 8, 8), steps=6)
 
 
+@pytest.mark.parametrize("delay", [0, 2])
+@pytest.mark.parametrize("sizes", [None, SIZES])
+def test_sizes_and_delays_of_means(sizes: Any, delay: int, tmp_path: Path) -> None:
+    """Pools and graded units weigh steps too; negative sizes may leave too little to divide by."""
+    rng = np.random.default_rng(2)
+
+    def fire() -> L.Layer:
+        return L.PredictiveIF(
+            pace=np.full(STEPS, 2.0), limit=np.full(STEPS, 0.3), amplitude=0.5, sizes=sizes
+        )
+
+    layers = [
+        L.Conv2d(rng.normal(0.1, 0.5, (4, 2, 3, 3)), rng.normal(0, 0.1, 4), padding=1), fire(), L.MaxPool2d(2),
+        L.Activation("gelu"), L.Flatten(), L.Linear(rng.normal(0, 0.3, (8, 64)), rng.normal(0, 0.1, 8)), fire(),
+        L.ReLU(), L.Linear(rng.normal(size=(4, 8))),
+    ]  # fmt: skip
+    graph = sl.SpikingModel(layers).graph
+    ann = sl.SpikingModel([L.Linear(np.eye(2)), L.ReLU()])
+    made = {"method": "fitted", "neuron": "predictive", "steps": STEPS}
+    model = sl.conversion.ConvertedModel(
+        graph, ann, delay=delay, input_shapes=[(2, 8, 8)], dtype="float64", **made
+    )
+    check(model, rng.random((2, 2, 8, 8)), tmp_path, (2, 8, 8), steps=STEPS)
+
+
 @pytest.mark.parametrize(
     ("layer", "message"),
     [
         (L.IF(code="signed"), r"layer 'if0' \(IF\): sends signed spikes; convert with neuron="),
-        (
-            L.PredictiveIF(pace=np.ones(3), limit=np.ones(3), ceiling=np.ones(3)),
-            "has sizes, a ceiling or an activation",
-        ),
         (L.Foreign(np.sin, SIZE), r"layer 'foreign0' \(Foreign\): has no form in ONNX"),
     ],
 )

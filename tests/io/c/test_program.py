@@ -41,3 +41,14 @@ def test_memory_and_products_are_counted() -> None:
     assert np.isclose(
         program.constants.bytes, 2 * (16 * 16 * 9 + 36 * 16 * 9) + 4 * (16 * 27 + 1440), rtol=0.2
     )
+
+
+def test_parameters_of_each_neuron_are_stored_pixel_by_pixel() -> None:
+    plan = Plan(residual().graph, SHAPE, [Source()], whole=False)
+    program, item = translated(plan), plan[1]
+    values = np.arange(item.size, dtype=float)
+    text = program.of_pixel(item, values, "each")
+    assert text.endswith(f" + p * {item.channels}")
+    assert f"{text.split()[0]}[] = {{\n    0.0f, {item.pixels}.0f," in program.constants.arrays()
+    assert " + p" not in program.of_pixel(item, values[: item.channels], "each")
+    assert program.of_pixel(item, values[:0], "each") == "NULL"

@@ -5,14 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from tests.support.c_networks import STEPS, chain, inputs, neuron, w
 from tests.support.c_programs import same_bits
 
 import spikelet as sl
 from spikelet import layers as L
-from spikelet.io.c.sums import per_pixel
 from spikelet.layers.graph import Graph
 
 KERNELS: dict[str, Any] = {
@@ -57,13 +55,3 @@ def test_many_parts(dtype: Any, tmp_path: Path) -> None:
     ])  # fmt: skip
     model = sl.SpikingModel(graph, dtype=dtype, threads=1)
     same_bits(tmp_path, model, inputs(), STEPS)
-
-
-def test_parameters_of_each_neuron_are_stored_pixel_by_pixel() -> None:
-    class Item:
-        channels, pixels = 2, 3
-
-    values, at = per_pixel(Item, np.arange(6.0))  # type: ignore[arg-type]  # all that it needs
-    assert values.ravel().tolist() == [0.0, 3.0, 1.0, 4.0, 2.0, 5.0]
-    assert at == " + p * 2"
-    assert per_pixel(Item, np.arange(2.0))[1] == ""  # type: ignore[arg-type]

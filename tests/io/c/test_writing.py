@@ -66,6 +66,28 @@ def test_a_converted_model_needs_no_arguments(tmp_path: Path) -> None:
     assert (tmp_path / "twice" / "twice.c").exists()
 
 
+def test_converted_networks_of_torchvision(tmp_path: Path) -> None:
+    """Gates, hard activations, norms and attention: each layer of these has a form in C."""
+    torch = pytest.importorskip("torch")
+    models = pytest.importorskip("torchvision.models")
+    torch.manual_seed(0)
+    vit = models.VisionTransformer(16, 8, 1, 2, 16, 32, num_classes=5)
+    torch.nn.init.normal_(vit.heads.head.weight)
+    for name, net in (
+        ("mobilenet", models.mobilenet_v3_small(num_classes=5, width_mult=0.25)),
+        ("vit", vit),
+    ):
+        for m in net.modules():
+            if isinstance(m, torch.nn.BatchNorm2d):
+                m.running_mean.uniform_(-0.1, 0.1)
+                m.running_var.uniform_(0.5, 1.5)
+        x = torch.rand(12, 3, 16, 16).numpy()
+        model = sl.convert(
+            torch.nn.Sequential(net, torch.nn.Softmax(1)).eval(), x, steps=4, threads=1
+        )
+        same_bits(tmp_path / name, model, x[:2], silent=True)
+
+
 CORTEX = {
     "cortex-m4": ("-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"),
     "cortex-m3": ("-mcpu=cortex-m3", "-mthumb"),  # without a floating-point unit

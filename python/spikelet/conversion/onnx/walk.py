@@ -256,9 +256,7 @@ class Walk:
 
     def _way_out(self, operation: Operation) -> str:
         return (
-            f', or pass keep=["{operation.name}"] to let ONNX compute it'
-            if operation.name
-            else ""
+            f', or pass keep=["{operation.name}"] to let ONNX compute it' if operation.name else ""
         )
 
     def _take(self, operation: Operation, values: list[Any]) -> None:

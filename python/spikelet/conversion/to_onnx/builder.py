@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from spikelet._util.checks import fail
 
-__all__ = ["OPSET", "Builder"]
+__all__ = ["OPSET", "Arithmetic", "Builder"]
 
 OPSET = 18
 _IR = 8  # of ONNX 1.13, which runtimes of 2023 and later read
@@ -96,3 +96,17 @@ class Builder:
         except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
             fail(where, "the graph", str(error), "must be valid ONNX; please report the model")
         return made
+
+
+class Arithmetic:
+    """The operators of ONNX as methods, whose operands may be numbers: ``Arithmetic(b).Add(x, 1.0)``."""
+
+    def __init__(self, b: Builder) -> None:
+        self.b = b
+
+    def __getattr__(self, operator: str) -> Callable[..., str]:
+        def add(*operands: Any, **options: Any) -> str:
+            names = [a if isinstance(a, str) else self.b.constant(a) for a in operands]
+            return self.b.add(operator, *names, **options)
+
+        return add

@@ -6,17 +6,22 @@ A scan keeps the number of steps open, and the graph as small as one step.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
+from onnx import TensorProto
 
 from spikelet import layers
-from spikelet.conversion.to_onnx.builder import Builder
+from spikelet.conversion.to_onnx.builder import Arithmetic, Builder
 from spikelet.conversion.to_onnx.rows import row_of
 from spikelet.layers import Shape
 from spikelet.layers.leaky import Synaptic
+from spikelet.layers.predictive import PredictiveNeuron
+from spikelet.layers.running_means import running_counts
 
-__all__ = ["GRADED", "INCREMENTS", "STEPS", "Step", "obstacle", "shifted", "step_of"]
+__all__ = ["STEPS", "Step", "obstacle", "shifted", "step_of", "sums_step"]
 
 States = dict[str, str]
 
@@ -59,20 +64,19 @@ def _neuron_start(layer: Any, _: Any, shape: Shape) -> dict[str, Any]:
 
 
 def _neuron(b: Builder, layer: Any, xs: list[str], states: States, _: Any, shape: Shape) -> str:
-    def number(value: Any, name: str) -> str:
-        return b.constant(value if np.ndim(value) == 0 else _filled(value, shape), name)
+    o = Arithmetic(b)
+
+    def number(value: Any) -> Any:
+        return value if np.ndim(value) == 0 else _filled(value, shape)
 
     def sum_of(*terms: tuple[Any, str]) -> str:
         """Return the sum of products with numbers, from left to right, without those that change nothing."""
         products = [
-            x if np.all(np.equal(factor, 1)) else b.add("Mul", number(factor, "factor"), x)
+            x if np.all(np.equal(factor, 1)) else o.Mul(number(factor), x)
             for factor, x in terms
             if np.any(factor)
         ]
-        first, *others = products
-        for other in others:
-            first = b.add("Add", first, other)
-        return first
+        return reduce(o.Add, products)
 
     v, x = states["v"], xs[0]
     decay, gain = layer.coefficients()
@@ -86,44 +90,40 @@ def _neuron(b: Builder, layer: Any, xs: list[str], states: States, _: Any, shape
         terms.append((gain, x))
     h = sum_of(*terms)
     if np.any(getattr(layer, "drive", 0.0)):
-        h = b.add("Add", h, number(layer.drive, "drive"))
+        h = o.Add(h, number(layer.drive))
     if isinstance(layer, layers.LI):
         states["v"] = h
         return h
-    threshold = level = number(layer.threshold, "threshold")
+    threshold = level = b.constant(number(layer.threshold), "threshold")
     if layer.reset_delay:
-        late = b.crossed(v, threshold, strict=layer.strict)
-        h = b.add("Sub", h, b.add("Mul", late, threshold))
+        h = o.Sub(h, o.Mul(b.crossed(v, threshold, strict=layer.strict), threshold))
     if "a" in states:
         adapt_decay, boost = layer.adaptation()
-        level = b.add("Add", threshold, b.add("Mul", number(boost, "boost"), states["a"]))
+        level = o.Add(threshold, o.Mul(number(boost), states["a"]))
     spikes = b.crossed(h, level, strict=layer.strict)
     if "a" in states:
-        states["a"] = b.add(
-            "Add", b.add("Mul", number(adapt_decay, "adapt_decay"), states["a"]), spikes
-        )
+        states["a"] = o.Add(o.Mul(number(adapt_decay), states["a"]), spikes)
     states["v"] = h
     if layer.reset == "subtract" and not layer.reset_delay:
-        states["v"] = b.add("Sub", h, b.add("Mul", spikes, threshold))
+        states["v"] = o.Sub(h, o.Mul(spikes, threshold))
     elif layer.reset in ("zero", "value"):
         value = layer.v_reset if layer.reset == "value" else 0.0
-        states["v"] = b.add("Where", b.add("Cast", spikes, to=9), number(value, "v_reset"), h)
-    amplitude = layer.amplitude
-    return (
-        spikes
-        if np.all(np.equal(amplitude, 1))
-        else b.add("Mul", spikes, number(amplitude, "amplitude"))
-    )
+        states["v"] = o.Where(o.Greater(spikes, 0.0), number(value), h)
+    return sum_of((layer.amplitude, spikes)) if np.any(layer.amplitude) else o.Mul(spikes, 0.0)
 
 
 def obstacle(layer: layers.Layer) -> str | None:
     """Return why ONNX cannot say a layer with a state, if it cannot."""
-    if isinstance(layer, layers.Neuron) and layer.code != "binary":
-        return "sends signed spikes"
-    given = (getattr(layer, name, None) for name in ("sizes", "ceiling", "activation"))
-    if any(value is not None for value in given):
-        return "has sizes, a ceiling or an activation"
-    return None
+    signed = isinstance(layer, layers.IF | layers.LIF) and layer.code != "binary"
+    return "sends signed spikes" if signed else None
+
+
+def _at_step(b: Builder, t: str, table: Any, axes: int = 0) -> str:
+    """Return the entry of step t of a table [T], or [T, channels] for samples of so many axes."""
+    largest = np.finfo(b.real).max
+    rows = np.reshape(table, (len(table), *([-1, *[1] * (axes - 1)] if axes else [])))
+    place = b.add("Cast", t, to=TensorProto.INT64)
+    return b.add("Gather", b.constant(np.clip(rows, -largest, largest), "schedule"), place, axis=0)
 
 
 def _predictive_start(layer: Any, _: Any, shape: Shape) -> dict[str, Any]:
@@ -131,21 +131,49 @@ def _predictive_start(layer: Any, _: Any, shape: Shape) -> dict[str, Any]:
 
 
 def _predictive(b: Builder, layer: Any, xs: list[str], states: States, _: Any, shape: Shape) -> str:
-    """Write neurons with a schedule: at step t they compare with the entries of t."""
-    place = b.add("Cast", states["t"], to=7)
+    """Write neurons with a schedule: at step t they compare an estimate with what they have sent."""
+    o, t, sent = Arithmetic(b), states["t"], states["sent"]
 
-    def now(table: Any, name: str) -> str:
-        largest = np.finfo(b.real).max
-        table = np.clip(table, -largest, largest).reshape(layer.steps, -1, *[1] * (len(shape) - 1))
-        return b.add("Gather", b.constant(table, name), place, axis=0)
+    def now(name: str) -> str:
+        return _at_step(b, t, getattr(layer, name), len(shape))
 
-    states["v"] = b.add("Add", states["v"], xs[0])
-    estimate = b.add("Mul", states["v"], now(layer.pace, "pace"))
-    ahead = b.add("Sub", estimate, states["sent"])
-    spikes = b.crossed(ahead, now(layer.limit, "limit"))
-    states["sent"] = b.add("Add", states["sent"], spikes)
-    states["t"] = b.add("Add", states["t"], b.constant(1.0, "one"))
-    return b.add("Mul", spikes, b.constant(_filled(layer.amplitude, shape), "amplitude"))
+    size: Any = 1.0 if layer.sizes is None else _at_step(b, t, layer.sizes)
+    states["v"] = o.Add(states["v"], o.Mul(xs[0], size))
+    estimate = o.Mul(states["v"], now("pace"))
+    if isinstance(layer, layers.PredictiveIF):
+        sign = o.Sign(size)
+        spikes = b.crossed(o.Mul(o.Sub(estimate, sent), sign), now("limit"))
+        if layer.ceiling is not None:
+            spikes = o.Mul(spikes, b.crossed(now("ceiling"), o.Mul(sent, sign)))
+    else:
+        spikes = _pair(b, layer, o.Add(estimate, now("offset")), sent, size, now, shape)
+    states["sent"] = o.Add(sent, o.Mul(spikes, size))
+    states["t"] = o.Add(t, 1.0)
+    return o.Mul(spikes, _filled(layer.amplitude, shape))
+
+
+def _pair(
+    b: Builder, layer: Any, aim: str, sent: str, size: Any, now: Callable[[str], str], shape: Shape
+) -> str:
+    """Return the spikes of ON and OFF neurons: the largest size that is nearer than the next smaller one."""
+    o = Arithmetic(b)
+    if isinstance(layer, layers.PredictiveActivation):
+        row = row_of(layer.activation)
+        assert row is not None
+        value = row(b, layer.activation, [aim], [shape], shape)
+        aim = o.Mul(value, _filled(layer.scale, shape))
+    else:
+        aim = o.Relu(aim)
+        aim = aim if layer.ceiling is None else o.Min(aim, now("ceiling"))
+    ahead = o.Sub(aim, sent)
+    distance, gains = o.Abs(ahead), layer.level_ratio ** np.arange(layer.levels)
+    bound = o.Mul(now("limit"), gains[-1])
+    spike: Any = 0.0
+    for k in reversed(range(layer.levels)):
+        following = gains[k + 1] if k + 1 < layer.levels else -gains[k]
+        least = o.Max(bound, o.Mul(size, (gains[k] + following) / 2))
+        spike = o.Where(o.GreaterOrEqual(distance, least), gains[k], spike)
+    return o.Mul(o.Sign(ahead), spike)
 
 
 def _delay_start(layer: Any, _: Any, shape: Shape) -> dict[str, Any]:
@@ -197,41 +225,54 @@ def _delayed(b: Builder, layer: Any, xs: list[str], states: States, _: Any, shap
 
 def _sums_start(_layer: Any, shapes: list[Shape], shape: Shape) -> dict[str, Any]:
     sums = {f"sum{k}": np.zeros(s) for k, s in enumerate(shapes)}
-    return {**sums, "count": np.zeros(()), "before": np.zeros(shape)}
+    return {**sums, "t": np.zeros(()), "before": np.zeros(shape)}
 
 
-def _of_sums(of_means: bool) -> Step:
-    """Return the row of a function of the sums of inputs so far, or of their means, whose increments are sent."""
+def sums_step(*, of_means: bool, sizes: NDArray[Any] | None, delay: int) -> Step:
+    """Return the row of a function of the sums of inputs so far, or of their means, whose increments are sent.
+
+    So does a pool of the greatest counts, and a graded unit, which keeps the mean of all it has sent the function of its
+    mean inputs. With sizes, or a delay of the means, `running_counts` says what means divide by.
+    """
 
     def step(
         b: Builder, layer: Any, xs: list[str], states: States, shapes: list[Shape], shape: Shape
     ) -> str:
-        row, less = row_of(layer), states["count"]
+        o, t, row, before = Arithmetic(b), states["t"], row_of(layer), states["before"]
         assert row is not None
-        count = states["count"] = b.add("Add", less, b.constant(1.0, "one"))
+        size: Any = 1.0
+        kept: Any = 1.0
+        states["t"] = count = o.Add(t, 1.0)
+        less, keeps = t, None
+        if sizes is not None:
+            counts, counts_before, keeping = running_counts(sizes, delay)
+            size, count, less = (_at_step(b, t, a) for a in (sizes, counts, counts_before))
+            kept = _at_step(b, t, np.where(np.arange(len(sizes)) == delay, 0.0, 1.0))
+            keeps = keeping if keeping.any() else None
         given = []
         for k, x in enumerate(xs):
-            states[f"sum{k}"] = b.add("Add", states[f"sum{k}"], x)
-            given.append(b.add("Div", states[f"sum{k}"], count) if of_means else states[f"sum{k}"])
-        before, now = states["before"], row(b, layer, given, shapes, shape)
-        states["before"] = now
-        if of_means:
-            now, before = b.add("Mul", count, now), b.add("Mul", less, before)
-        return b.add("Sub", now, before)
+            sums = o.Mul(states[f"sum{k}"], kept) if of_means and delay else states[f"sum{k}"]
+            sums = states[f"sum{k}"] = o.Add(sums, o.Mul(x, size))
+            given.append(o.Div(sums, count) if of_means else sums)
+        now = states["before"] = row(b, layer, given, shapes, shape)
+        if not of_means:
+            return o.Div(o.Sub(now, before), size)
+        sent = o.Div(o.Sub(o.Mul(count, now), o.Mul(less, before)), size)
+        if keeps is None:
+            return sent
+        keep = b.add("Cast", _at_step(b, t, keeps), to=TensorProto.BOOL)
+        states["before"] = o.Where(keep, before, now)
+        return o.Where(keep, before, sent)
 
     return Step(_sums_start, step)
 
 
-GRADED = _of_sums(of_means=True)
-"""Of a unit that sends what keeps the mean of all it has sent the function of its mean inputs."""
-INCREMENTS = _of_sums(of_means=False)
-"""Of a pool that sends the increment of the greatest sum so far."""
 STEPS: dict[type[layers.Layer], Step] = {
     **dict.fromkeys(
         (layers.IF, layers.LIF, layers.LI, layers.CubaLIF, layers.ALIF),
         Step(_neuron_start, _neuron),
     ),
-    layers.PredictiveIF: Step(_predictive_start, _predictive),
+    PredictiveNeuron: Step(_predictive_start, _predictive),
     layers.Delay: Step(_delay_start, _delay),
     layers.DelayedLinear: Step(_delayed_start, _delayed),
 }

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from spikelet import layers
-from spikelet.conversion.to_onnx.builder import Builder
+from spikelet.conversion.to_onnx.builder import Arithmetic, Builder
 from spikelet.layers import Shape
 from spikelet.layers.axis_maps import axis_matrices, window_places
 from spikelet.layers.convolution import Convolution, TransposedConvolution
@@ -155,18 +155,8 @@ def _of_channels(value: Any, shape: Shape) -> Any:
     return np.reshape(value, (-1, *[1] * (len(shape) - 1))) if np.ndim(value) else np.asarray(value)
 
 
-class _Arithmetic:
-    """Operators with numbers, for the formulas of activations."""
-
-    def __init__(self, b: Builder) -> None:
-        self.b = b
-
-    def __getattr__(self, operator: str) -> Callable[..., str]:
-        def add(*operands: Any, **options: Any) -> str:
-            names = [a if isinstance(a, str) else self.b.constant(a) for a in operands]
-            return self.b.add(operator, *names, **options)
-
-        return add
+class _Formulas(Arithmetic):
+    """Parts of activations."""
 
     def gelu(self, x: str) -> str:
         bell = self.Add(self.Erf(self.Mul(x, np.sqrt(0.5))), 1.0)
@@ -240,7 +230,7 @@ _ACTIVATIONS: dict[str, Callable[..., str]] = {
 
 def _activation(b: Builder, layer: Any, xs: list[str], shapes: list[Shape], _shape: Any) -> str:
     given = [_of_channels(p, shapes[0]) for p in (layer.alpha, layer.beta) if p is not None]
-    return _ACTIVATIONS[layer.function](_Arithmetic(b), xs[0], *given)
+    return _ACTIVATIONS[layer.function](_Formulas(b), xs[0], *given)
 
 
 def _elementwise(operator: str) -> Row:
@@ -269,7 +259,7 @@ def _softmax(b: Builder, layer: Any, xs: list[str], shapes: list[Shape], _shape:
 
 def _normalized(b: Builder, x: str, axes: Sequence[int], eps: float, *, centered: bool) -> str:
     """Return x over its deviation from its mean, or from 0, along axes of samples."""
-    o, where = _Arithmetic(b), b.ints(*(axis + 1 for axis in axes))
+    o, where = _Formulas(b), b.ints(*(axis + 1 for axis in axes))
     x = o.Sub(x, o.ReduceMean(x, where, keepdims=1)) if centered else x
     return o.Div(x, o.Sqrt(o.Add(o.ReduceMean(o.Mul(x, x), where, keepdims=1), eps)))
 
@@ -302,7 +292,7 @@ def _group_norm(b: Builder, layer: Any, xs: list[str], shapes: list[Shape], shap
 
 
 def _local_response(b: Builder, layer: Any, xs: list[str], _shapes: Any, shape: Shape) -> str:
-    n, o = shape[0], _Arithmetic(b)
+    n, o = shape[0], _Formulas(b)
     distance = np.arange(n) - np.arange(n)[:, None]
     seen = (distance >= -(layer.size // 2)) & (distance <= (layer.size - 1) // 2)
     squares = b.shaped(o.Mul(xs[0], xs[0]), n, int(np.prod(shape)) // n)

@@ -12,15 +12,23 @@ from spikelet import layers
 from spikelet._util.checks import fail
 from spikelet.conversion.building import refuse
 from spikelet.conversion.to_onnx.builder import Builder
-from spikelet.conversion.to_onnx.neurons import GRADED, INCREMENTS, Step, obstacle, shifted, step_of
+from spikelet.conversion.to_onnx.neurons import (
+    Step,
+    obstacle,
+    shifted,
+    step_of,
+    sums_step,
+)
 from spikelet.conversion.to_onnx.rows import row_of
 from spikelet.layers import Shape
 from spikelet.layers.graph import Graph, Node, Shapes
+from spikelet.layers.neurons import sizes_of
 from spikelet.layers.pools import Pool
 
 __all__ = ["components", "onnx_model"]
 
 _MOST_BYTES = (1 << 31) - (1 << 20)  # of an ONNX file that is in one part
+_BINARY = 'convert with neuron="soft" or "hard"; C programs and .spk files hold signed spikes'
 _Lead: TypeAlias = Literal["one", "batch", "time"]
 _LEADS: tuple[_Lead, ...] = ("one", "batch", "time")
 
@@ -95,6 +103,9 @@ class _Walk:
     def model(self, over_time: str, names: tuple[Sequence[str], Sequence[str]]) -> Any:
         b, graph = self.b, self.graph
         self.shapes = graph.shapes(self.given)
+        self.sizes = sizes_of(self.where, {node.name: node.layer for node in graph})
+        if self.sizes is None and self.delay:
+            self.sizes = np.ones(self.steps or self.delay + 1)
         self.values: dict[str, _Value] = {}
         ahead = ["T", "B"] if self.sequence else ["B"]
         inputs = []
@@ -149,11 +160,12 @@ class _Walk:
         return _Value(name, value.shape, lead)
 
     def _over_time(self, value: _Value, operator: str) -> _Value:
+        """Return the mean, or the sum, over the steps from the delay on, weighted with their sizes."""
         b, steps = self.b, self._stacked(value)
-        if self.delay:
-            steps = b.add(
-                "Slice", steps, b.ints(self.delay), b.ints(np.iinfo(np.int64).max), b.ints(0)
-            )
+        if self.sizes is not None:
+            shares = np.where(np.arange(len(self.sizes)) < self.delay, 0.0, self.sizes)
+            shares = shares.reshape(-1, *[1] * (len(value.shape) + 1)) * len(shares) / shares.sum()
+            steps = b.add("Mul", steps, b.constant(shares, "shares"))
         return _Value(b.add(operator, steps, b.ints(0), keepdims=0), value.shape, "batch")
 
     # --- layers ------------------------------------------------------------------------------------
@@ -188,16 +200,13 @@ class _Walk:
         if step is not None:
             rule = obstacle(node.layer)
             if rule is not None:
-                self._refuse(node, rule, 'convert with neuron="soft" or "hard"')
+                self._refuse(node, rule, _BINARY)
             return step
         if not timed:
             return None
-        if isinstance(node.layer, Pool) and getattr(node.layer, "of", None) == "counts":
-            return INCREMENTS
-        if self.means and self._is_graded(node):
-            if self.delay:
-                self._refuse(node, "begins again at the delay of the means", "convert with delay=0")
-            return GRADED
+        graded = self.means and self._is_graded(node)
+        if graded or (isinstance(node.layer, Pool) and getattr(node.layer, "of", None) == "counts"):
+            return sums_step(of_means=graded, sizes=self.sizes, delay=self.delay)
         return None
 
     def _is_graded(self, node: Node) -> bool:
@@ -218,8 +227,8 @@ class _Walk:
         body = Builder(b.real, f"{b.name('step')}/")
         outside = dict.fromkeys(n for node in component for n in node.inputs if n not in inside)
         if not any(self.values[name].lead == "time" for name in outside):
-            if not self.sequence and self.steps is None:
-                self._refuse(component[0], "needs a number of steps", "pass steps=")
+            if not outside or (not self.sequence and self.steps is None):
+                self._refuse(component[0], "needs an input, and a number of steps", "pass steps=")
             first = next(iter(outside))
             self.values[first] = self._lifted(self.values[first], "time")
         known: dict[str, str] = {}

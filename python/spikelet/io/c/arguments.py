@@ -128,7 +128,7 @@ def check_plan(where: str, plan: Plan, graph: Graph) -> None:
         if item.kind not in _KINDS:
             kind = type(graph[layer].layer).__name__ if layer in graph else item.kind
             rule = (
-                "cannot be exported: it is no computation that C has; export the model up to it, "
+                "cannot be exported: C has no form of it; export the model up to it, "
                 "SpikingModel(model.graph.upto(...)), and compute it from the outputs"
             )
             fail(where, f"layer '{layer}'", kind, rule)

@@ -19,12 +19,10 @@ _TYPES = {"float": np.float32, "int16_t": np.int16, "uint8_t": np.uint8, "int": 
 
 def number(value: Any) -> str:
     """Return a float of C."""
-    if np.isinf(value):
-        return "INFINITY" if value > 0 else "-INFINITY"
     text = np.format_float_positional(np.float32(value), unique=True, trim="0")
     if len(text) > 16:
         text = np.format_float_scientific(np.float32(value), unique=True, trim="0")
-    return f"{text}f"
+    return text.replace("inf", "INFINITY") if text[-1] == "f" else f"{text}f"
 
 
 class Constants:

@@ -145,11 +145,10 @@ class Plan:
                 return all(changing)
             case "binary":
                 which = item.about["function"].name
-                return {"multiply": all(changing), "divide": changing[1]}.get(which, True)
+                return bool({"multiply": all(changing), "divide": changing[1]}.get(which, True))
             case "reduce":
-                return item.about["function"].name not in ("mean", "sum")
-        graded = ("activation", "softmax", "normalise", "local_response")
-        return item.data["kind"] in graded
+                return bool(item.about["function"].name not in ("mean", "sum"))
+        return bool(item.kind in ("activation", "softmax", "normalise", "local_response"))
 
     def steps_of(self, phase: int) -> list[Item]:
         """Return what is computed at each step of a phase: its own nodes, and earlier ones that they need again."""

@@ -7,17 +7,16 @@ from collections import defaultdict
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spikelet.io.c.constants import Constants
 from spikelet.io.c.memory import BYTES, Buffer, Memory
 from spikelet.io.c.plan import Item, Plan
 from spikelet.io.c.templates import Templates
+from spikelet.layers.running_means import running_counts
 
 __all__ = ["Program"]
 
 _LIBRARY = re.compile(r"\b(cosf|erff|expf|fabs|floorf|log|powf?|sinf|sqrtf?)\(")
-_LEAST_COUNT = 0.5  # of sizes, for a running mean: that of the engine
 
 
 class Program:
@@ -87,6 +86,30 @@ class Program:
         """Return an array that is kept from step to step."""
         return self._buffer((what, item.number), ctype, size, what, kept=True)
 
+    def zeroed(self, item: Item, what: str, phase: int, ctype: str = "float") -> str:
+        """Return such an array, with an element for each value, that is 0 at first."""
+        array = self.state(item, what, ctype, item.size)
+        self.say(f"reset_{phase}", f"memset({array}, 0, sizeof {array});")
+        return str(array)
+
+    def plane(self, item: Item, phase: int, plane: int = 0) -> str:
+        """Return the bits of one sign and size of one step."""
+        bits = self.spikes(item, phase)
+        return f"{bits} + {plane * item.plane_bytes}" if plane else str(bits)
+
+    def gains(self, item: Item) -> str:
+        """Return the values of the spikes of each plane as a constant."""
+        return self.constants.add(np.asarray(item.gains, np.float32), "gains")
+
+    def of_pixel(self, item: Item, values: Any, label: str) -> str:
+        """Return parameters, one a channel or one a value, of the pixel `p` as a constant; NULL if there are none."""
+        if not values.size:
+            return "NULL"
+        if values.size == item.channels:
+            return self.constants.add(values, label)
+        stored = np.reshape(values, (item.channels, item.pixels)).T
+        return f"{self.constants.add(stored, label)} + p * {item.channels}"
+
     def base(self, item: Item) -> Buffer:
         """Return what is added to the input of each step."""
         return self._buffer(("base", item.number), "float", item.size, "base", kept=True)
@@ -115,21 +138,14 @@ class Program:
                 "(float)(t < DELAY ? t + 1 : t - DELAY + 1)",
                 "(float)(t < DELAY ? t : t - DELAY)",
             )
-        now, before, _ = self._running_counts()
+        now, before, _ = running_counts(self.plan.sizes, self.plan.delay)
         return f"{self.constants.add(now, 'counts')}[t]", f"{self.constants.add(before, 'less')}[t]"
 
     def keeps(self) -> str:
         """Return whether graded units keep their value: the sizes so far leave too little to divide by."""
-        return f"{self.constants.add(self._running_counts()[2], 'keeps', 'int')}[t]"
-
-    def _running_counts(self) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-        sizes, delay = self.plan.sizes, self.plan.delay
-        assert sizes is not None
-        parts = [np.cumsum(part, dtype=np.float32) for part in (sizes[:delay], sizes[delay:])]
-        now, t = np.concatenate(parts), np.arange(len(sizes))
-        before = np.where((t == 0) | (t == delay), 0, np.roll(now, 1))
-        inside = (t > np.where(t < delay, 0, delay)) & (t + 1 < len(sizes))
-        return now, before, (np.abs(now) < _LEAST_COUNT) & inside
+        assert self.plan.sizes is not None
+        keeps = running_counts(self.plan.sizes, self.plan.delay)[2]
+        return f"{self.constants.add(keeps, 'keeps', 'int')}[t]"
 
     def count(self, function: str, products: int) -> None:
         """Count multiplications of a function."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from spikelet.io.c.constants import number
 from spikelet.io.c.plan import Item
 from spikelet.io.c.program import Program
@@ -16,72 +14,55 @@ __all__ = ["add_base", "base_at", "inputs_of_pixel"]
 def inputs_of_pixel(program: Program, item: Item, phase: int) -> list[str]:
     """Return statements that sum the input of the pixel `p` at (y, x) in the array `current`."""
     program.widest = max(program.widest, item.channels)
-    n = item.channels
-    whole = item.whole
-    value, suffix = ("int16_t", "_whole") if whole else ("float", "")
+    n, whole = item.channels, item.whole
+    value = "int16_t" if whole else "float"
+    types = {"value": value, "suffix": "_whole" if whole else ""}
     total, part_sum = ("whole", "whole_part") if whole else ("current", "part")
-    types = {"value": value, "suffix": suffix}
     lines: list[str] = []
-    first = True
+
+    def call(template: str, *arguments: Any, **words: str) -> None:
+        lines.append(program.call(template, *arguments, **words))
+
+    def weights_of(array: Any) -> str:
+        return program.constants.add(array, "weights", value)
+
+    def walk(template: str, gain: str, *arguments: Any, **words: str) -> None:
+        """Sum the weights of a part by itself, and then add that to the total, if there is one yet."""
+        to = part_sum if lines else total
+        first, kernel = not lines, program.kernel(part)
+        weights = weights_of(part["weight"].transpose(3, 2, 1, 0))
+        call("clear", n, to, **words)
+        call(template, kernel, weights, *arguments, "y", "x", to, **words)
+        if not first:
+            call("join", n, part_sum, gain, 1, total, **words)
+
     for part in item.parts:
         source = program.plan[part["source"]]
         if part["kind"] == "values":
             at = f"{program.values(source, phase)} + p * {n}"
-            lines.append(program.call("join", n, at, "1.0f", int(not first), total))
-            first = False
+            call("join", n, at, "1.0f", int(bool(lines)), total)
             continue
-        bits = program.spikes(source, phase)
         if part["kind"] != "copy" and part["walked"] and len(source.gains) > 2:
-            weights = program.constants.add(part["weight"].transpose(3, 2, 1, 0), "weights")
-            gains = program.constants.add(np.asarray(source.gains, np.float32), "gains")
-            to = total if first else part_sum
-            sizes = [len(source.gains), source.plane_bytes, gains]
-            lines.append(program.call("clear", n, to))
-            lines.append(
-                program.call(
-                    "walk_sizes", program.kernel(part), weights, bits, *sizes, "y", "x", to
-                )
-            )
-            if not first:
-                lines.append(program.call("join", n, part_sum, "1.0f", 1, total))
-            first = False
+            sizes = [len(source.gains), source.plane_bytes, program.gains(source)]
+            walk("walk_sizes", "1.0f", program.spikes(source, phase), *sizes)
             continue
         for plane, gain in enumerate(source.gains):
             gain_text = str(int(gain)) if whole else number(gain)
-            plane_bits = f"{bits} + {plane * source.plane_bytes}" if plane else str(bits)
+            bits = program.plane(source, phase, plane)
             if part["kind"] == "copy":
-                weights = program.constants.add(
-                    part["weight"], "weights", "int16_t" if whole else "float"
-                )
-                at = f"{plane_bits} + p * {source.bytes}"
-                lines.append(
-                    program.call("copy", n, weights, at, gain_text, int(not first), total, **types)
-                )
+                at, add = f"{bits} + p * {source.bytes}", int(bool(lines))
+                call("copy", n, weights_of(part["weight"]), at, gain_text, add, total, **types)
             elif part["walked"]:
-                kernel = program.kernel(part)
-                weights = program.constants.add(
-                    part["weight"].transpose(3, 2, 1, 0), "weights", "int16_t" if whole else "float"
-                )
-                to = total if first else part_sum
-                lines.append(program.call("clear", n, to, **types))
-                lines.append(
-                    program.call("walk", kernel, weights, plane_bits, "y", "x", to, **types)
-                )
-                if not first:
-                    lines.append(program.call("join", n, part_sum, gain_text, 1, total, **types))
+                walk("walk", gain_text, bits, **types)
             else:
-                kernel = program.kernel(part)
+                if not lines:
+                    call("clear", n, total)
                 weights = program.constants.add(_scattered(part), "weights")
-                if first:
-                    lines.append(program.call("clear", n, total))
-                lines.append(
-                    program.call("scatter", kernel, weights, plane_bits, gain_text, "y", "x", total)
-                )
-            first = False
-    if first:
-        lines.append(program.call("clear", n, "current"))
+                call("scatter", program.kernel(part), weights, bits, gain_text, "y", "x", total)
+    if not lines:
+        call("clear", n, "current")
     elif whole:
-        lines.append(program.call("widen", n, "whole", "current"))
+        call("widen", n, "whole", "current")
     return lines
 
 
@@ -136,11 +117,3 @@ def add_base(program: Program, item: Item, phase: int) -> None:
     if item.scale.size:
         scale = program.constants.add(item.scale, "scale")
         program.say(function, program.call("scale_by", item.pixels, n, scale, base))
-
-
-def per_pixel(item: Item, values: Any) -> tuple[Any, str]:
-    """Return parameters, one a channel or one a neuron, as they are stored, and how to reach those of the pixel `p`."""
-    if values.size == item.channels:
-        return values, ""
-    stored = np.reshape(values, (item.channels, item.pixels)).T
-    return stored, f" + p * {item.channels}"

@@ -12,7 +12,7 @@ from spikelet.io.c.constants import number
 from spikelet.io.c.functions import FUNCTIONS
 from spikelet.io.c.plan import Item
 from spikelet.io.c.program import Program
-from spikelet.io.c.sums import add_base, base_at, inputs_of_pixel, per_pixel
+from spikelet.io.c.sums import add_base, base_at, inputs_of_pixel
 
 __all__ = ["VALUES", "accumulate", "at_each_step", "delay", "expand", "mean_of", "once"]
 
@@ -53,8 +53,8 @@ def at_each_step(program: Program, item: Item, phase: int) -> None:
 def _rise(program: Program, item: Item, phase: int, given: str, out: str) -> None:
     """Send the increase of the greatest sum so far."""
     function, source = f"step_{phase}", program.plan[item.inputs[0]]
-    sums = _kept(program, source, phase, f"sums_for_{item.number}")
-    before = _kept(program, item, phase, "before")
+    sums = program.zeroed(source, f"sums_for_{item.number}", phase)
+    before = program.zeroed(item, "before", phase)
     greatest = program.memory.add("float", item.size, "greatest", kept=False)
     program.say(function, _add(program, source.size, given, sums))
     _apply(program, item, function, [(sums, 0)], str(greatest))
@@ -78,14 +78,14 @@ def _send_graded(program: Program, item: Item, phase: int, given: list[str], out
         if source.form == "constant":
             arrays.append((values, 0))
             continue
-        sums = _kept(program, source, phase, f"sums_for_{item.number}")
+        sums = program.zeroed(source, f"sums_for_{item.number}", phase)
         mean = program.memory.add("float", source.size, "means", kept=False)
         program.say(function, f"if (t == DELAY) {{\n    memset({sums}, 0, sizeof {sums});\n  }}")
         program.say(function, _add(program, source.size, values, sums))
         program.say(function, program.call("mean_values", source.size, sums, count, mean))
         arrays.append((str(mean), 0))
     now = str(program.memory.add("float", item.size, "now", kept=False))
-    before = _kept(program, item, phase, "before")
+    before = program.zeroed(item, "before", phase)
     _apply(program, item, function, arrays, now)
     size = program.size_now()
     call = program.call("send_graded", item.size, count, less, size, now, before, out)
@@ -168,7 +168,7 @@ def expand(program: Program, item: Item, phase: int) -> None:
     values = program.values(item, phase)
     program.templates.use("copy")
     for plane, gain in enumerate(item.gains):
-        at = f"{program.spikes(item, phase)} + {plane * item.plane_bytes}"
+        at = program.plane(item, phase, plane)
         sizes = (item.pixels, item.channels)
         call = program.call(
             "spikes_to_values", *sizes, at, amplitude, number(gain), int(plane > 0), values
@@ -183,12 +183,12 @@ def mean_of(program: Program, item: Item, phase: int) -> None:
         given = [(program.mean(program.plan[k]), 0) for k in item.inputs]
         _apply(program, item, end, given, program.mean(item))
         return
-    sums = _kept(program, item, phase, "sums")
+    sums = program.zeroed(item, "sums", phase)
     n, mean = (item.pixels, item.channels), program.mean(item)
     calls = []
     if item.form == "spikes":
         for plane, gain in enumerate(item.gains):
-            at = f"{program.spikes(item, phase)} + {plane * item.plane_bytes}"
+            at = program.plane(item, phase, plane)
             amount = number(gain)
             if program.plan.sizes is not None:
                 amount = program.size_now() if gain == 1 else f"{amount} * {program.size_now()}"
@@ -202,13 +202,6 @@ def mean_of(program: Program, item: Item, phase: int) -> None:
         program.say(end, program.call("mean_spikes", *n, sums, "window", amplitude, mean))
     else:
         program.say(end, program.call("mean_values", item.size, sums, "window", mean))
-
-
-def _kept(program: Program, item: Item, phase: int, what: str) -> str:
-    """Return an array that is kept from step to step, and is 0 at first."""
-    array = program.state(item, what, "float", item.size)
-    program.say(f"reset_{phase}", f"memset({array}, 0, sizeof {array});")
-    return str(array)
 
 
 def _add(program: Program, size: int, values: str, sums: str) -> str:
@@ -285,13 +278,6 @@ class Node:
         values = self.about[name]
         return self.constant(np.resize(values, self.item.channels) if values.size else values, name)
 
-    def of_pixel(self, name: str) -> str:
-        """Return a parameter, one number a channel or a value, for the pixel `p`."""
-        if not self.about[name].size:
-            return "NULL"
-        values, at = per_pixel(self.item, self.about[name])
-        return self.constant(values, name) + at
-
 
 def _conv(node: Node) -> None:
     (first, plain), n = node.given[0], node.item.channels
@@ -342,7 +328,7 @@ def _upsample(node: Node) -> None:
 
 def _affine(node: Node) -> None:
     n, values = node.item.channels, node.given[0][0]
-    factors = node.of_pixel("scale"), node.of_pixel("shift")
+    factors = (node.program.of_pixel(node.item, node.about[k], k) for k in ("scale", "shift"))
     node.each_pixel(node.program.call("affine", n, *factors, f"{values} + p * {n}", node.here))
 
 
