@@ -14,7 +14,7 @@ from spikelet._util.extras import extra
 from spikelet.conversion.building import Builder, Data, input_shape, refuse
 from spikelet.conversion.onnx.model import READER, loaded
 from spikelet.conversion.onnx.operation import operations
-from spikelet.conversion.onnx.walk import Walk
+from spikelet.conversion.onnx.node_reader import NodeReader
 from spikelet.layers import Shape
 from spikelet.layers.graph import INPUT, Graph
 
@@ -122,7 +122,7 @@ class _Reading:
         if outputs is None:
             return [o.name for o in self._model.graph.output]
         names = [outputs] if isinstance(outputs, str) else list(outputs)
-        found = operations(self._onnx, self._model.graph.node)
+        found = operations(self._model.graph.node)
         made = [name for operation in found for name in operation.made]
         for name in names:
             if name not in made:
@@ -205,8 +205,8 @@ class _Reading:
                 shapes[name] = (size[0] // batch, *size[1:])
             data[name] = Data(INPUT if one else name, 0, "blocks" if merged else "")
         builder = Builder({data[n].source: s for n, s in shapes.items()})
-        walk = Walk(self._onnx, self._model, builder, batch, data, self._fixed, self._analog)
-        graph = walk.graph(self._wanted)
+        nodes = NodeReader(self._model, builder, batch, data, self._fixed, self._analog)
+        graph = nodes.graph(self._wanted)
         self.shapes = {n: s for n, s in shapes.items() if data[n].source in graph.inputs}
         return graph
 
