@@ -10,6 +10,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from spikelet.conversion.building import Call, Data
+from spikelet.conversion.onnx.operation import Operation
+from spikelet.conversion.onnx.runtime import Runtime
 from spikelet.layers import Shape
 
 __all__ = ["Handler", "OnnxCall"]
@@ -23,27 +25,30 @@ class OnnxCall(Call):
     ----------
     builder, where, name, result, batch
         See `Call`.
+    operation : Operation
     operands : tuple
         Data, arrays, or None for an omitted operand.
     attributes : mapping
-    results : sequence of tuple of int
-        Shape of each output for a batch; () if it is not known.
-    version : int
-        Version of ONNX's operators.
-    evaluate : callable
-        Returns the operator's outputs, given arrays for its operands.
+        Those of the operation, or of a part of it.
+    results : sequence of tuple of int, or None
+        Shape of each output for a batch, None if it is not known.
+    runtime : Runtime
     """
 
+    operation: Operation
     operands: tuple[Any, ...]
     attributes: Mapping[str, Any]
-    results: Sequence[Shape]
-    version: int
-    evaluate: Callable[[Sequence[Any]], list[Any]]
+    results: Sequence[Shape | None]
+    runtime: Runtime
 
     @property
     def x(self) -> Data:
         """The first operand, which must depend on the input."""
         return self.one(self.at(0))
+
+    def evaluate(self, *operands: Any) -> list[Any]:
+        """Return the outputs of the operation for these arrays."""
+        return self.runtime.values(self.operation, operands)
 
     def get(self, attribute: str, default: Any = None) -> Any:
         """Return an attribute."""
@@ -57,7 +62,9 @@ class OnnxCall(Call):
         """Return an operand that must not depend on the input."""
         value = self.at(k)
         if isinstance(value, Data):
-            self.refuse(f"has {what} that depend on the input", "export the model with constants there")
+            self.refuse(
+                f"has {what} that depend on the input", "export the model with constants there"
+            )
         return value
 
     def integers(self, k: int, what: str) -> list[int] | None:
@@ -72,9 +79,10 @@ class OnnxCall(Call):
         value = self.get(what) if value is None else value
         return None if value is None else float(np.ravel(value)[0])
 
-    def part(self, name: str, *operands: Any, **attributes: Any) -> Any:
+    def part(self, name: str, *operands: Any, **attributes: Any) -> OnnxCall:
         """Return a call for a part of the operator, with operands and attributes of its own."""
-        return dataclasses.replace(self.inner(name), operands=operands, attributes=attributes)
+        inner = f"{self.name}.{name}"
+        return dataclasses.replace(self, name=inner, operands=operands, attributes=attributes)
 
 
 Handler: TypeAlias = Callable[[OnnxCall], Any]

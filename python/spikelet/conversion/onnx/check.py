@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -32,12 +30,23 @@ class Checked(NamedTuple):
     operation : Operation
     operands : tuple
         Data, arrays, or None for an omitted operand.
-    results : tuple of Data or arrays
+    results : tuple
+        Data, or anything else, which is not compared.
     """
 
     operation: Operation
     operands: tuple[Any, ...]
     results: tuple[Any, ...]
+
+    def within(self, nodes: Mapping[str, Any]) -> Checked:
+        """Return it with the results that are among the nodes of a graph: () without any, or if an operand is not.
+
+        A Where whose condition always holds takes one operand, and nothing else may need the other.
+        """
+        operands = {x.source for x in self.operands if isinstance(x, Data)}
+        is_known = [isinstance(y, Data) and y.source in nodes for y in self.results]
+        found = tuple(y if k else None for y, k in zip(self.results, is_known, strict=True))
+        return self._replace(results=found if any(is_known) and operands <= nodes.keys() else ())
 
     @property
     def sources(self) -> set[str]:
@@ -47,10 +56,9 @@ class Checked(NamedTuple):
 
 def wrong_operation(
     graph: Graph,
-    inputs: Mapping[str, Shape],
+    shapes: Mapping[str, Shape],
     batch: int,
     checked: Sequence[Checked],
-    names: Mapping[str, str],
     runtime: Runtime,
 ) -> Operation | None:
     """Return the first operation whose layers give other values than ONNX Runtime, or None.
@@ -61,76 +69,42 @@ def wrong_operation(
     Parameters
     ----------
     graph : Graph
-    inputs : mapping of str to tuple of int
-        Shape of one sample of each input.
+    shapes : mapping of str to tuple of int
+        Shape of one sample of each input and layer.
     batch : int
         Number of samples.
     checked : sequence of Checked
-    names : mapping of str to str
-        New names of layers.
+        Their operands and results are in the graph.
     runtime : Runtime
     """
-    known = {*graph.inputs, *(node.name for node in graph)}
-    wrong = [c for c in (_in_graph(c, names, known) for c in checked) if c is not None]
+    wrong = list(checked)
     for dtype in ("float32", "float64"):
-        wrong = list(_wrong(graph, inputs, batch, wrong, runtime, dtype))
+        if not wrong:
+            return None
+        todo, wrong = wrong, []
+        rng = np.random.default_rng(1)
+        x = {n: rng.standard_normal((batch, *shapes[n])).astype(dtype) for n in graph.inputs}
+        model = SpikingModel(graph, dtype=dtype)
+        for part in _parts(todo, lambda name: batch * math.prod(shapes[name])):
+            layers = sorted({name for c in part for name in c.sources} - set(x))
+            result = model.run(x, steps=1, record=[f"{n}.mean" for n in layers])
+            values = {**x, **{n: result[f"{n}.mean"] for n in layers}}
+            wrong += [c for c in part if not _agrees(c, values, runtime, dtype)]
     return wrong[0].operation if wrong else None
 
 
-def _in_graph(c: Checked, names: Mapping[str, str], known: set[str]) -> Checked | None:
-    """Return it with the results that are in the graph; None if there are none, or if it leaves out an operand.
-
-    A Where whose condition always holds takes one operand, and nothing else may need the other.
-    """
-
-    def renamed(x: Any) -> Any:
-        return dataclasses.replace(x, source=names.get(x.source, x.source)) if isinstance(x, Data) else x  # fmt: skip
-
-    def is_known(x: Any) -> bool:
-        return isinstance(x, Data) and x.source in known
-
-    operands = tuple(map(renamed, c.operands))
-    results = tuple(itertools.takewhile(is_known, map(renamed, c.results)))
-    left_out = any(isinstance(x, Data) and not is_known(x) for x in operands)
-    return c._replace(operands=operands, results=results) if results and not left_out else None
-
-
-def _wrong(
-    graph: Graph,
-    inputs: Mapping[str, Shape],
-    batch: int,
-    checked: Sequence[Checked],
-    runtime: Runtime,
-    dtype: Any,
-) -> Iterator[Checked]:
-    """Yield the operations whose layers give other values in a precision."""
-    if not checked:
-        return
-    shapes = graph.shapes(inputs)
-    rng = np.random.default_rng(1)
-    x = {name: rng.standard_normal((batch, *shapes[name])).astype(dtype) for name in graph.inputs}
-    model = SpikingModel(graph, dtype=dtype)
-    given: Any = x if len(x) > 1 else next(iter(x.values()))
-    for part, names in _parts(checked, lambda name: batch * math.prod(shapes[name])):
-        layers = sorted(names - set(graph.inputs))
-        result = model.run(given, steps=1, record=[f"{n}.mean" for n in layers])
-        values = {**x, **{n: result[f"{n}.mean"] for n in layers}}
-        yield from (c for c in part if not _agrees(c, values, runtime, dtype))
-
-
-def _parts(
-    checked: Sequence[Checked], size: Callable[[str], int]
-) -> Iterator[tuple[list[Checked], set[str]]]:
-    """Yield operations whose values fit into memory together, with the sources of these."""
+def _parts(todo: Sequence[Checked], size: Callable[[str], int]) -> Iterator[list[Checked]]:
+    """Yield operations whose values fit into memory together."""
     part: list[Checked] = []
     names: set[str] = set()
-    for c in checked:
+    for c in todo:
         if part and sum(map(size, names | c.sources)) > _HELD:
-            yield part, names
+            yield part
             part, names = [], set()
         part.append(c)
         names |= c.sources
-    yield part, names
+    if part:
+        yield part
 
 
 def _agrees(c: Checked, values: Mapping[str, NDArray[Any]], runtime: Runtime, dtype: Any) -> bool:
@@ -144,14 +118,14 @@ def _agrees(c: Checked, values: Mapping[str, NDArray[Any]], runtime: Runtime, dt
         expected = runtime.values(c.operation, list(map(tensor, c.operands)))
     except (*ERRORS, NotImplementedError):
         return bool(dtype == "float32")  # it is not implemented, or in single precision only
-    return all(_equal(tensor(a), b) for a, b in zip(c.results, expected, strict=False))
+    pairs = zip(c.results, expected, strict=False)
+    return all(_equal(tensor(y), found) for y, found in pairs if y is not None)
 
 
 def _equal(a: NDArray[Any], b: Any) -> bool:
-    b = np.asarray(b)
-    if a.size != b.size or a.squeeze().shape != b.squeeze().shape:
+    a, b = a.squeeze(), np.squeeze(b)
+    if a.shape != b.shape:
         return False
-    a, b = a.squeeze(), b.squeeze()
     with np.errstate(all="ignore"):
         finite = np.isfinite(b)
         most = np.abs(b[finite]).max(initial=0)

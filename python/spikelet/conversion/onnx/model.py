@@ -60,8 +60,17 @@ def version_of(model: Any) -> int:
 def _upgraded(onnx: Any, model: Any) -> Any:
     """Convert an old model to version 7 of the operators."""
     converter = extra("onnx.version_converter", READER, "onnx")
+    model = onnx.shape_inference.infer_shapes(model)
+    known = {i.name for i in model.graph.input}
+    for (
+        tensor
+    ) in model.graph.initializer:  # to the converter, those that are not inputs have no shape
+        if tensor.name not in known:
+            given = onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims)
+            model.graph.input.append(given)
+    _align_operands(model.graph)
     try:
-        return converter.convert_version(_with_aligned_slopes(onnx, model), OLDEST)
+        return converter.convert_version(model, OLDEST)
     except ERRORS as error:
         msg = (
             f"{READER}: model must use version {OLDEST} or later of ONNX's operators, got {version_of(model)}, and "
@@ -70,20 +79,24 @@ def _upgraded(onnx: Any, model: Any) -> Any:
         raise ValueError(msg) from None
 
 
-def _with_aligned_slopes(onnx: Any, model: Any) -> Any:
-    """Align the slopes of PRelu with the channels, which the converter leaves out."""
-    aligned = onnx.ModelProto()
-    aligned.CopyFrom(model)
-    known = onnx.shape_inference.infer_shapes(model).graph
-    ranks = {i.name: len(i.type.tensor_type.shape.dim) for i in (*known.value_info, *known.input)}
-    ranks |= {i.name: len(i.dims) for i in known.initializer}
-    del aligned.graph.node[:]
-    for node in model.graph.node:
-        if node.op_type == "PRelu" and ranks.get(node.input[1]) == 1:
-            slopes = f"{node.output[0]}%slopes"
-            axes = list(range(1, ranks.get(node.input[0], 0) - 1))
-            unsqueezed = onnx.helper.make_node("Unsqueeze", node.input[1:], [slopes], axes=axes)
-            aligned.graph.node.extend([unsqueezed] if axes else [])
-            node = onnx.helper.make_node("PRelu", [node.input[0], slopes if axes else node.input[1]], node.output, node.name)  # fmt: skip
-        aligned.graph.node.append(node)
-    return aligned
+def _align_operands(graph: Any) -> None:
+    """Align weights with the axis of the other operand from which on they broadcast, as later versions want them.
+
+    The converter cannot do it, nor for the slopes of PRelu, which are those of the channels.
+    """
+    shapes = {i.name: i.type.tensor_type.shape.dim for i in (*graph.value_info, *graph.input)}
+    weights = {tensor.name: tensor for tensor in graph.initializer}
+    for node in graph.node:
+        attributes = {a.name: a for a in node.attribute}
+        is_old = {"axis", "broadcast"} <= set(attributes)
+        if not (node.op_type == "PRelu" or is_old) or not set(node.input) <= set(shapes):
+            continue
+        axis = attributes["axis"].i if is_old else 1
+        first, second = (shapes[name] for name in node.input)
+        missing = len(first) - axis % max(len(first), 1) - len(second)
+        if is_old:
+            node.attribute.remove(attributes["axis"])
+        if node.input[1] in weights and missing > 0:
+            weights[node.input[1]].dims.extend([1] * missing)
+            for _ in range(missing):
+                second.add(dim_value=1)

@@ -2,84 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Operation", "operation", "operations"]
+from spikelet._util.extras import extra
+from spikelet.conversion.onnx.model import READER
+
+__all__ = ["Operation"]
 
 
-@dataclass(frozen=True)
 class Operation:
     """One operation.
 
     Parameters
     ----------
     node : onnx.NodeProto
-    attributes : mapping
+    label : str, optional
+        What error messages call it. By default it has the name of the node, or of its first output.
+
+    Attributes
+    ----------
+    kind, domain : str
+        The operator, and whose it is; "" is ONNX.
+    inputs, outputs : list of str
+        Names of values, "" for an omitted one.
+    attributes : dict
         Texts are of type str.
-    label : str
-        What error messages call it.
+    where : str
+        The operation, for error messages.
     """
 
-    node: Any
-    attributes: Mapping[str, Any]
-    label: str
-
-    @property
-    def kind(self) -> str:
-        """The operator."""
-        return str(self.node.op_type)
-
-    @property
-    def domain(self) -> str:
-        """Whose operator it is; "" is ONNX."""
-        return "" if self.node.domain == "ai.onnx" else self.node.domain
-
-    @property
-    def inputs(self) -> list[str]:
-        """Names of its operands, "" where one is omitted."""
-        return list(self.node.input)
-
-    @property
-    def outputs(self) -> list[str]:
-        """Names of its results, "" where one is omitted."""
-        return list(self.node.output)
+    def __init__(self, node: Any, label: str = "") -> None:
+        value_of = extra("onnx.helper", READER, "onnx").get_attribute_value
+        self.node, self.name, self.kind = node, node.name, node.op_type
+        self.domain = "" if node.domain == "ai.onnx" else node.domain
+        self.inputs, self.outputs = list(node.input), list(node.output)
+        self.attributes = {a.name: _decoded(value_of(a)) for a in node.attribute}
+        name = node.name or next((o for o in node.output if o), "")
+        self.label = label or f"node '{name}' ({node.op_type})"
+        self.where = f"{READER}: {self.label}"
 
     @property
     def used(self) -> list[str]:
         """Names of the values that it uses, also in the bodies of control flow."""
-        return [i for i in self.inputs if i] + [n for g in self._bodies() for n in _needed(g)]
+        return [i for i in self.inputs if i] + [n for g in _bodies(self.node) for n in _needed(g)]
 
     @property
     def made(self) -> list[str]:
         """Names of the values that it defines, also in the bodies of control flow."""
-        inner = [o for graph in self._bodies() for node in graph.node for o in node.output]
+        inner = [o for graph in _bodies(self.node) for node in graph.node for o in node.output]
         return [o for o in (*self.outputs, *inner) if o]
-
-    def _bodies(self) -> list[Any]:
-        return [v for v in self.attributes.values() if hasattr(v, "initializer")]
-
-
-def operation(node: Any, label: str = "") -> Operation:
-    """Return the operation of a node.
-
-    Parameters
-    ----------
-    node : onnx.NodeProto
-    label : str, optional
-        By default it has the name of the node, or of its first output.
-    """
-    from onnx import helper  # noqa: PLC0415  # only where it is used
-
-    name = node.name or next((o for o in node.output if o), "")
-    values = {a.name: _decoded(helper.get_attribute_value(a)) for a in node.attribute}
-    return Operation(node, values, label or f"node '{name}' ({node.op_type})")
-
-
-def operations(nodes: Iterable[Any]) -> list[Operation]:
-    """Return the operations of the nodes of a graph."""
-    return [operation(node) for node in nodes]
 
 
 def _decoded(value: Any) -> Any:
@@ -89,8 +60,11 @@ def _decoded(value: Any) -> Any:
     return [_decoded(v) for v in value] if isinstance(value, list) else value
 
 
+def _bodies(node: Any) -> list[Any]:
+    return [a.g for a in node.attribute if a.HasField("g")]
+
+
 def _needed(graph: Any) -> list[str]:
     """Return the names that the nodes of a graph use."""
     names = [i for node in graph.node for i in node.input if i] + [o.name for o in graph.output]
-    inner = [a.g for node in graph.node for a in node.attribute if a.HasField("g")]
-    return names + [name for g in inner for name in _needed(g)]
+    return names + [name for node in graph.node for g in _bodies(node) for name in _needed(g)]

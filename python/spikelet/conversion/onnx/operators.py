@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -43,7 +44,8 @@ def _gemm(c: OnnxCall) -> Data:
     else:
         product = c if third is None and alpha == 1 else c.inner("product")
         y = arithmetic.matmul(product, first, second)
-        y = y if alpha == 1 else arithmetic.affine(c if third is None else c.inner("scaled"), y, alpha)  # fmt: skip
+        if alpha != 1:
+            y = arithmetic.affine(c if third is None else c.inner("scaled"), y, alpha)
     return y if third is None else arithmetic.add(c, y, third)
 
 
@@ -64,8 +66,10 @@ def _attention(c: OnnxCall) -> Data:
         q, k, v = (_heads(c.inner(name), x, n) for name, x, n in parts)
     times = c.tensor(q)[1] // c.tensor(k)[1]
     if times > 1:  # grouped queries
-        k, v = (movement.moved(c.inner(n), x, lambda t: t.repeat(times, 1)) for n, x in (("k", k), ("v", v)))  # fmt: skip
-    y = attention.scaled_dot_product(c, q, k, v, c.at(3), bool(c.get("is_causal", 0)), c.get("scale"))  # fmt: skip
+        k = movement.moved(c.inner("k"), k, lambda t: t.repeat(times, 1))
+        v = movement.moved(c.inner("v"), v, lambda t: t.repeat(times, 1))
+    causal = bool(c.get("is_causal", 0))
+    y = attention.scaled_dot_product(c, q, k, v, c.at(3), causal, c.get("scale"))
     if not split:
         return y
     n, h, length, size = c.tensor(y)
@@ -86,40 +90,29 @@ def _two(function: Callable[..., Data]) -> Handler:
     return lambda c: function(c, c.at(0), c.at(1))
 
 
-def _many(function: Callable[..., Data], constant: Callable[..., Any]) -> Handler:
-    """Convert an operator of any number of operands, two by two; `constant` is the function of arrays."""
+def _many(function: Callable[..., Data]) -> Handler:
+    """Convert an operator of any number of operands, two by two, constants last."""
 
     def handler(c: OnnxCall) -> Any:
-        total = c.at(0)
-        for k, x in enumerate(c.operands[1:], 2):
-            part = c if k == len(c.operands) else c.inner(f"part{k - 1}")
-            is_data = isinstance(total, Data) or isinstance(x, Data)
-            total = function(part, total, x) if is_data else constant(total, x)
+        total, *others = sorted(c.operands, key=lambda x: not isinstance(x, Data))
+        for k, x in enumerate(others, 1):
+            total = function(c if k == len(others) else c.inner(f"part{k}"), total, x)
         return total
 
     return handler
 
 
-_sum = _many(arithmetic.add, np.add)
-
-
-def _mean(c: OnnxCall) -> Data:
-    return arithmetic.affine(c, _sum(c.part("sum", *c.operands)), 1 / len(c.operands))
-
-
-def _where(c: OnnxCall) -> Data:
-    return arithmetic.where(c, c.constant_at(0, "conditions"), c.at(1), c.at(2))
+_sum = _many(arithmetic.add)
 
 
 def _cumsum(c: OnnxCall) -> Data:
-    (axis,) = c.integers(1, "axes") or [0]
-    reverse, exclusive = c.get("reverse", 0), c.get("exclusive", 0)
-    total = c.inner("total") if reverse or exclusive else c
-    x = movement.moved(c.inner("turned"), c.x, lambda t: np.flip(t, axis)) if reverse else c.x
-    y = arithmetic.cumsum(total, x, axis)
-    if exclusive:
-        y = arithmetic.subtract(c.inner("exclusive") if reverse else c, y, x)
-    return movement.moved(c, y, lambda t: np.flip(t, axis)) if reverse else y
+    """Convert to a matrix: the sums of unit vectors."""
+    n, axis = len(c.tensor(c.x)), int(c.constant_at(1, "axes"))
+    order = [*(d for d in range(n) if d != axis % n), axis % n]
+    unit = np.eye(c.shape(c.x)[c.axis(c.x, axis)], dtype=np.float32)
+    (sums,) = c.evaluate(unit, np.array(1))
+    last = movement.permute(c.inner("last"), c.x, order)
+    return movement.permute(c, linear(c.inner("sums"), last, sums.T), np.argsort(order).tolist())
 
 
 # --- functions of one value ----------------------------------------------------------------------
@@ -167,7 +160,7 @@ def _shrink(c: OnnxCall) -> Data:
 
 def _softmax(function: Callable[..., Data]) -> Handler:
     def handler(c: OnnxCall) -> Data:
-        if c.version >= 13:
+        if c.runtime.version >= 13:
             return function(c, c.x, c.get("axis", -1))
         shape = c.tensor(c.x)  # all dimensions from the axis on count as one
         axis = c.get("axis", 1) % len(shape)
@@ -190,7 +183,7 @@ def _batch_norm(c: OnnxCall) -> Data:
     gamma, beta, mean, var = _parameters(c, 1, 2, 3, 4)
     if c.get("spatial", 1) == 0:
         c.refuse("has statistics for each pixel", "train BatchNorm of channels")
-    if c.get("training_mode", 0) or (c.version < 14 and len(c.results) > 1):
+    if c.get("training_mode", 0) or (c.runtime.version < 14 and len(c.results) > 1):
         c.refuse("is in training mode", "export the model in eval mode")
     if not mean.any() and (var == 1).all() and (gamma == 1).all() and not beta.any():
         c.refuse(
@@ -200,13 +193,10 @@ def _batch_norm(c: OnnxCall) -> Data:
     return normalisation.batch_norm(c, c.x, mean, var, gamma, beta, c.get("epsilon", 1e-5))
 
 
-def _instance_norm(c: OnnxCall) -> Data:
-    return normalisation.instance_norm(c, c.x, *_parameters(c, 1, 2), c.get("epsilon", 1e-5))
-
-
 def _group_norm(c: OnnxCall) -> Data:
-    groups, eps = c.get("num_groups"), c.get("epsilon", 1e-5)
-    return normalisation.group_norm(c, c.x, groups, *_parameters(c, 1, 2), eps)
+    groups = c.get("num_groups", c.tensor(c.x)[1])  # InstanceNormalization has as many as channels
+    weight, bias = _parameters(c, 1, 2)
+    return normalisation.group_norm(c, c.x, groups, weight, bias, c.get("epsilon", 1e-5))
 
 
 def _last_axes(c: OnnxCall) -> tuple[list[int], list[Any]]:
@@ -221,8 +211,7 @@ def _layer_norm(c: OnnxCall) -> Any:
     axes, (weight, bias) = _last_axes(c)
     eps = c.get("epsilon", 1e-5)
     y = normalisation.layer_norm(c, c.x, axes, weight, bias, eps)
-    if len(c.results) < 2:
-        return y
+    # Its other outputs are rarely used, and removed if they are not.
     mean = reduction.reduce(c.inner("mean"), c.x, "mean", axes, keepdims=True)
     if math.prod(c.tensor(c.x)[axes[0] :]) == 1:
         return y, mean
@@ -237,10 +226,10 @@ def _rms_norm(c: OnnxCall) -> Data:
 
 
 def _lrn(c: OnnxCall) -> Data:
-    size, alpha, beta, k = (c.get("size"), c.get("alpha", 1e-4), c.get("beta", 0.75), c.get("bias", 1.0))  # fmt: skip
+    size, alpha, beta = c.get("size"), c.get("alpha", 1e-4), c.get("beta", 0.75)
     if size % 2 == 0:
         c.refuse(f"has a window of {size} channels", "an odd number is supported")
-    return normalisation.local_response_norm(c, c.x, size, alpha, beta, k)
+    return normalisation.local_response_norm(c, c.x, size, alpha, beta, c.get("bias", 1.0))
 
 
 def _reduction(how: str) -> Handler:
@@ -268,56 +257,35 @@ def _moved(c: OnnxCall) -> Any:
     """Convert an operator that only moves values: ONNX Runtime shows where it puts each place."""
     others = [c.constant_at(k, "operands") for k in range(1, len(c.operands))]
 
+    def numbers(k: int, t: Any) -> Any:
+        # As float64, which is exact, and which more kernels take than int64.
+        return c.evaluate(t.astype(np.float64), *others)[k].astype(np.int64)
+
     def part(k: int) -> Any:
-        if 0 in c.results[k]:
+        if 0 in (c.results[k] or ()):
             return np.zeros(c.results[k], np.float32)
         call = c if len(c.results) == 1 else c.inner(str(k))
-        # As float64, which is exact, and which more kernels take than int64.
-        return movement.moved(
-            call, c.x, lambda t: c.evaluate([t.astype(np.float64), *others])[k].astype(np.int64)
-        )
+        return movement.moved(call, c.x, functools.partial(numbers, k))
 
     found = tuple(map(part, range(len(c.results))))
     return found if len(found) > 1 else found[0]
 
 
-def _reshape(c: OnnxCall) -> Data:
-    return movement.reshape(c, c.x, c.result)
-
-
-def _transpose(c: OnnxCall) -> Data:
-    axes = c.get("perm", list(reversed(range(len(c.tensor(c.x))))))
-    return movement.permute(c, c.x, axes)
-
-
 def _pad(c: OnnxCall) -> Data:
-    n = len(c.tensor(c.x))
-    pads = c.integers(1, "pads") or []
+    n, pads = len(c.tensor(c.x)), c.integers(1, "pads") or []
     axes = [d % n for d in c.integers(3, "axes") or range(n)]
-    sides = [[0] * n, [0] * n]
-    for k, axis in enumerate(axes):
-        sides[0][axis], sides[1][axis] = pads[k], pads[k + len(axes)]
-    if not any(pads):
-        return c.x
-    value = c.number(2, "value") or 0.0
-    return movement.pad(c, c.x, *sides, c.get("mode", "constant"), value)
-
-
-def _shape(c: OnnxCall) -> Any:
-    return np.array(c.tensor(c.x), np.int64)[c.get("start", 0) : c.get("end")]
+    sides = np.zeros((2, n), int)
+    sides[:, axes] = np.reshape(pads, (2, -1))
+    before, after = sides.tolist()
+    mode, value = c.get("mode", "constant"), c.number(2, "value") or 0.0
+    return movement.pad(c, c.x, before, after, mode, value) if any(pads) else c.x
 
 
 def _cast(c: OnnxCall) -> Data:
-    from onnx import TensorProto  # noqa: PLC0415  # only where it is used
-
-    name = TensorProto.DataType.Name(c.get("to"))
+    name = c.runtime.onnx.TensorProto.DataType.Name(c.get("to"))
     if name not in ("FLOAT", "FLOAT16", "DOUBLE", "BFLOAT16"):
         c.refuse(f"rounds values to {name.lower()}", "values must remain floating-point numbers")
     return c.x
-
-
-def _cast_like(c: OnnxCall) -> Any:
-    return c.at(0) if isinstance(c.at(0), Data) else np.asarray(c.at(0), np.float32)
 
 
 def _dropout(c: OnnxCall) -> Any:
@@ -326,12 +294,14 @@ def _dropout(c: OnnxCall) -> Any:
     return c.x, np.ones(c.tensor(c.x), np.bool_)
 
 
-_REDUCTIONS = {"Mean": "mean", "Sum": "sum", "Max": "max", "Min": "min", "Prod": "prod", "L1": "l1", "L2": "l2",
-               "SumSquare": "sum_square", "LogSum": "log_sum", "LogSumExp": "log_sum_exp"}  # fmt: skip
-_MOVEMENTS = ("Slice", "Gather", "GatherElements", "GatherND", "Tile", "Expand", "DepthToSpace", "SpaceToDepth",
-              "Trilu", "CenterCropPad", "ReverseSequence", "Split")  # fmt: skip
-_FUNCTIONS = ("Sigmoid", "Tanh", "HardSwish", "Mish", "Softplus", "Softsign", "Abs", "Exp", "Log", "Sqrt",
-              "Reciprocal", "Erf", "Sin", "Cos", "Floor")  # fmt: skip
+_FUNCTIONS = (
+    "Sigmoid Tanh HardSwish Mish Softplus Softsign Abs Exp Log Sqrt Reciprocal Erf Sin Cos Floor"
+)
+_REDUCTIONS = "mean sum max min prod l1 l2 sum_square log_sum log_sum_exp"
+_MOVEMENTS = (
+    "Slice Gather GatherElements GatherND Tile Expand DepthToSpace SpaceToDepth Trilu CenterCropPad "
+    "ReverseSequence Split"
+)
 
 OPERATORS: dict[str, Handler] = {
     "Conv": conv,
@@ -345,13 +315,13 @@ OPERATORS: dict[str, Handler] = {
     "Mul": _two(arithmetic.multiply),
     "Div": _two(arithmetic.divide),
     "Pow": _two(arithmetic.power),
-    "Max": _many(arithmetic.maximum, np.maximum),
-    "Min": _many(arithmetic.minimum, np.minimum),
-    "Mean": _mean,
+    "Max": _many(arithmetic.maximum),
+    "Min": _many(arithmetic.minimum),
+    "Mean": lambda c: arithmetic.affine(c, _sum(c.part("sum", *c.operands)), 1 / len(c.operands)),
     "Neg": lambda c: arithmetic.negative(c, c.x),
-    "Where": _where,
+    "Where": lambda c: arithmetic.where(c, c.constant_at(0, "conditions"), c.at(1), c.at(2)),
     "CumSum": _cumsum,
-    **{name: _function(name.lower()) for name in _FUNCTIONS},
+    **{name: _function(name.lower()) for name in _FUNCTIONS.split()},
     "Relu": lambda c: activation.relu(c, c.x),
     "Clip": _clip,
     "HardSigmoid": _function("hardsigmoid", alpha=("alpha", 0.2), beta=("beta", 0.5)),
@@ -379,8 +349,7 @@ OPERATORS: dict[str, Handler] = {
     "Resize": resize,
     "Upsample": upsample,
     "BatchNormalization": _batch_norm,
-    "InstanceNormalization": _instance_norm,
-    "GroupNormalization": _group_norm,
+    **dict.fromkeys(("InstanceNormalization", "GroupNormalization"), _group_norm),
     "LayerNormalization": _layer_norm,
     "RMSNormalization": _rms_norm,
     "MeanVarianceNormalization": lambda c: normalisation.layer_norm(
@@ -390,16 +359,19 @@ OPERATORS: dict[str, Handler] = {
     "LpNormalization": lambda c: normalisation.l2_normalise(
         c, c.x, [c.get("axis", -1)], c.get("p", 2), 1e-30
     ),
-    **{f"Reduce{name}": _reduction(how) for name, how in _REDUCTIONS.items()},
-    **dict.fromkeys(_MOVEMENTS, _moved),
-    **dict.fromkeys(("Reshape", "Flatten", "Squeeze", "Unsqueeze"), _reshape),
-    "Transpose": _transpose,
+    **{f"Reduce{how.title().replace('_', '')}": _reduction(how) for how in _REDUCTIONS.split()},
+    **dict.fromkeys(_MOVEMENTS.split(), _moved),
+    **dict.fromkeys(
+        ("Reshape", "Flatten", "Squeeze", "Unsqueeze"),
+        lambda c: movement.reshape(c, c.x, c.result),
+    ),
+    "Transpose": lambda c: movement.permute(c, c.x, c.get("perm", range(len(c.tensor(c.x)))[::-1])),
     "Pad": _pad,
     "Concat": lambda c: movement.concat(c, c.operands, c.get("axis")),
-    "Shape": _shape,
+    "Shape": lambda c: np.array(c.tensor(c.x), np.int64)[c.get("start", 0) : c.get("end")],
     "Size": lambda c: np.array(math.prod(c.tensor(c.x)), np.int64),
     "Identity": lambda c: c.x,
     "Cast": _cast,
-    "CastLike": _cast_like,
+    "CastLike": lambda c: c.at(0),
     "Dropout": _dropout,
 }

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,9 +14,7 @@ from spikelet.conversion.onnx.model import OLDEST, READER, version_of
 from spikelet.conversion.onnx.operation import Operation
 from spikelet.layers import Shape
 
-__all__ = ["Program", "Runtime", "Tensor"]
-
-Program: TypeAlias = Callable[[Sequence[Any]], list[Any]]
+__all__ = ["Runtime", "Tensor"]
 
 _SHORT = 64  # values of a constant that may determine a shape
 # Before version 22, the shape inference of these counts windows that begin in the padding behind the image.
@@ -40,16 +39,9 @@ class Runtime:
 
     def __init__(self, model: Any) -> None:
         self.onnx = extra("onnx", READER, "onnx")
-        self._engine = extra("onnxruntime", READER, "onnx")
-        errors = vars(self._engine.capi.onnxruntime_pybind11_state).values()
-        self._errors = tuple(e for e in errors if isinstance(e, type) and issubclass(e, Exception))
+        self.float: int = self.onnx.TensorProto.FLOAT
         self.version = version_of(model)
         self._domains = [o for o in model.opset_import if o.domain not in ("", "ai.onnx")]
-        self._options = self._engine.SessionOptions()
-        self._options.intra_op_num_threads = 1  # most operations are small: no pool of threads for each
-        self._options.log_severity_level = 4  # errors are raised; nothing is printed
-        level = self._engine.GraphOptimizationLevel
-        self._options.graph_optimization_level = level.ORT_DISABLE_ALL
 
     def _schema(self, operation: Operation, version: int) -> Any | None:
         """Return the definition of an operator, or None if it is not one of ONNX's."""
@@ -58,7 +50,7 @@ class Runtime:
         except self.onnx.defs.SchemaError:
             return None
 
-    def shapes(self, operation: Operation, operands: Sequence[Any]) -> dict[str, Tensor]:
+    def results(self, operation: Operation, operands: Sequence[Any]) -> list[Tensor]:
         """Return the shape and type of each output, as far as they are known.
 
         Parameters
@@ -77,14 +69,15 @@ class Runtime:
         version = newest if operation.kind in _POOLS else min(self.version, newest)
         schema = self._schema(operation, version)
         if schema is None or not schema.has_type_and_shape_inference_function:
-            return {}
+            kinds = [x.kind for x in operands if isinstance(x, Tensor)]
+            return [Tensor(None, kinds[0] if kinds else self.float)] * len(operation.outputs)
         types, data = {}, {}
         depends = any(isinstance(value, Tensor) for value in operands)
         for name, value in zip(operation.inputs, operands, strict=True):
             if isinstance(value, np.ndarray):
                 kind = onnx.helper.np_dtype_to_tensor_dtype(value.dtype)
                 if depends and value.dtype.kind in "fV":  # data are in single precision
-                    kind = onnx.TensorProto.FLOAT
+                    kind = self.float
                 types[name] = onnx.helper.make_tensor_type_proto(kind, value.shape)
                 if value.size <= _SHORT:
                     data[name] = onnx.numpy_helper.from_array(value, name)
@@ -98,68 +91,68 @@ class Runtime:
             )
         except (*ERRORS, *failures) as error:
             raise ValueError(str(error)) from None
-        return {name: self._tensor(kind.tensor_type) for name, kind in found.items()}
+        tensors = {name: self.tensor(kind.tensor_type) for name, kind in found.items()}
+        return [tensors.get(name, Tensor(None, self.float)) for name in operation.outputs]
 
-    def _tensor(self, tensor: Any) -> Tensor:
-        t, dims = self.onnx.TensorProto, tensor.shape.dim
-        kind = t.FLOAT if tensor.elem_type in (t.DOUBLE, t.FLOAT16, t.BFLOAT16) else tensor.elem_type  # fmt: skip
-        if not tensor.HasField("shape") or not all(d.HasField("dim_value") for d in dims):
-            return Tensor(None, kind)
-        return Tensor(tuple(d.dim_value for d in dims), kind)
+    def tensor(self, given: Any) -> Tensor:
+        """Return shape and type of a tensor; data are in single precision."""
+        t, dims = self.onnx.TensorProto, given.shape.dim
+        is_known = given.HasField("shape") and all(d.HasField("dim_value") for d in dims)
+        is_float = given.elem_type in (t.DOUBLE, t.FLOAT16, t.BFLOAT16)
+        shape = tuple(d.dim_value for d in dims) if is_known else None
+        return Tensor(shape, self.float if is_float else given.elem_type)
 
     def values(self, operation: Operation, operands: Sequence[Any]) -> list[Any]:
-        """Return the outputs.
+        """Return the outputs, also those that are omitted.
+
+        What ONNX Runtime has no kernel for, as some operators in double precision, onnx's reference implementation runs.
 
         Parameters
         ----------
         operation : Operation
         operands : sequence of arrays, or None for an omitted operand
         """
-        return self.program(operation, operands)(operands)
-
-    def program(self, operation: Operation, operands: Sequence[Any]) -> Program:
-        """Return a function of operands, of the types of these, that returns the outputs.
-
-        What ONNX Runtime has no kernel for, as some operators in double precision, onnx's reference implementation runs.
-        """
-        model = self._model(operation, _named(operation, operands))
-        session: Any = None
+        names = zip(operation.inputs, operands, strict=True)
+        feeds = {name: np.asarray(x) for name, x in names if name and x is not None}
+        model = self._model(operation, feeds)
         try:
-            session = self._engine.InferenceSession(
-                model.SerializeToString(), self._options, providers=["CPUExecutionProvider"]
-            )
-        except self._errors:
-            pass
-
-        def run(operands: Sequence[Any]) -> list[Any]:
-            feeds = _named(operation, operands)
-            if session is not None:
-                try:
-                    return session.run(None, feeds)  # type: ignore[no-any-return]  # has no types
-                except (*self._errors, *ERRORS):  # such as bfloat16, which it takes in another way
-                    pass
-            from onnx.reference import ReferenceEvaluator  # noqa: PLC0415  # only where it is used
-
+            found: list[Any] = _session(model.SerializeToString()).run(None, feeds)
+        except _failures():
+            evaluator = extra("onnx.reference", READER, "onnx").ReferenceEvaluator
             with np.errstate(all="ignore"):  # values that are not finite are reported later
-                found: list[Any] = ReferenceEvaluator(model).run(None, feeds)
-            return found
-
-        return run
+                found = evaluator(model).run(None, feeds)
+        return found
 
     def _model(self, operation: Operation, feeds: Mapping[str, Any]) -> Any:
         """Return a model of one operation."""
         helper = self.onnx.helper
-        kind_of = helper.np_dtype_to_tensor_dtype
-        inputs = [helper.make_tensor_value_info(n, kind_of(v.dtype), None) for n, v in feeds.items()]
-        outputs = [self.onnx.ValueInfoProto(name=n) for n in operation.outputs if n]
+        kinds = {n: helper.np_dtype_to_tensor_dtype(x.dtype) for n, x in feeds.items()}
+        inputs = [helper.make_tensor_value_info(n, kind, None) for n, kind in kinds.items()]
+        node = self.onnx.NodeProto()
+        node.CopyFrom(operation.node)
+        # Some kernels of ONNX Runtime write to outputs that are omitted, at an address of 0.
+        node.output[:] = [name or f"%{k}" for k, name in enumerate(operation.outputs)]
+        outputs = [self.onnx.ValueInfoProto(name=name) for name in node.output]
         schema = self._schema(operation, self.version)
         own = self.version if schema is None or operation.domain else schema.since_version
         opsets = [helper.make_opsetid("", max(own, OLDEST)), *self._domains]
-        graph = helper.make_graph([operation.node], "one", inputs, outputs)
+        graph = helper.make_graph([node], "one", inputs, outputs)
         return helper.make_model(graph, opset_imports=opsets, ir_version=_FORMAT)
 
 
-def _named(operation: Operation, operands: Sequence[Any]) -> dict[str, Any]:
-    """Return the operands by name, as far as they are given."""
-    names = zip(operation.inputs, operands, strict=True)
-    return {n: np.asarray(value) for n, value in names if n and value is not None}
+@functools.lru_cache(maxsize=32)
+def _session(model: bytes) -> Any:
+    """Return a session that runs a model; a node that stays in ONNX runs for each sample."""
+    engine = extra("onnxruntime", READER, "onnx")
+    options = engine.SessionOptions()
+    options.intra_op_num_threads = 1  # most operations are small: no pool of threads for each
+    options.log_severity_level = 4  # errors are raised; nothing is printed
+    options.graph_optimization_level = engine.GraphOptimizationLevel.ORT_DISABLE_ALL
+    return engine.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+@functools.cache
+def _failures() -> tuple[Any, ...]:
+    """Return the exceptions of ONNX Runtime, which have no common base, and those of what calls it."""
+    found = vars(extra("onnxruntime.capi.onnxruntime_pybind11_state", READER, "onnx")).values()
+    return (*(e for e in found if isinstance(e, type) and issubclass(e, Exception)), *ERRORS)

@@ -46,11 +46,12 @@ def conv_transpose(c: OnnxCall) -> Data:
     extra = list(c.get("output_padding", [0] * len(size)))
     auto = c.get("auto_pad", "NOTSET")
     if c.get("output_shape") or auto in ("SAME_UPPER", "SAME_LOWER"):
-        axes = zip(size, weight.shape[2:], windows["stride"], windows["dilation"], c.result[2:], strict=True)  # fmt: skip
-        for k, (m, w, s, d, out) in enumerate(axes):
-            total = s * (m - 1) + extra[k] + d * (w - 1) + 1 - out
+        steps, gaps, late = windows["stride"], windows["dilation"], auto == "SAME_UPPER"
+        for k, out in enumerate(c.result[2:]):
+            reach = gaps[k] * (weight.shape[k + 2] - 1) + 1
+            total = steps[k] * (size[k] - 1) + extra[k] + reach - out
             extra[k] += max(-total, 0)
-            windows["padding"][k] = convolution.halves(max(total, 0), late=auto == "SAME_UPPER")
+            windows["padding"][k] = convolution.halves(max(total, 0), late=late)
     return convolution.conv_transpose(
         c, c.x, weight, bias, output_padding=extra, groups=c.get("group", 1), **windows
     )
@@ -80,14 +81,14 @@ def lp_pool(c: OnnxCall) -> Data:
 
 def upsample(c: OnnxCall) -> Data:
     """Convert Upsample, and Resize of version 10."""
-    how = {"mode": c.get("mode", "nearest"), "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}  # fmt: skip
+    how = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
     scales = c.get("scales") if c.at(1) is None else c.constant_at(1, "scales")
-    return _resized(c, scales, None, how)
+    return _resized(c, scales, None, {"mode": c.get("mode", "nearest"), **how})
 
 
 def resize(c: OnnxCall) -> Data:
     """Convert Resize."""
-    if c.version == 10:
+    if c.runtime.version == 10:
         return upsample(c)
     return _resized(c, c.constant_at(2, "scales"), c.constant_at(3, "sizes"), c.attributes)
 
@@ -104,17 +105,15 @@ def _resized(c: OnnxCall, scales: Any, sizes: Any, how: Any) -> Data:
     small = any(m < n for n, m in zip(before, after, strict=True))
     if how.get("antialias", 0) and small and mode != "nearest":
         c.refuse("is antialiased", "export the model with antialias=0, or use average pooling")
-    n = len(before)
-    factors: list[float] | None = [1.0] * n
-    axes = [d % n for d in how.get("axes", range(n))]
+    axes = [d % len(before) for d in how.get("axes", range(len(before)))]
     policy = how.get("keep_aspect_ratio_policy", "stretch")
-    if scales is None or not np.size(scales):
-        ratios = [float(m) / before[d] for d, m in zip(axes, np.ravel(sizes), strict=True)]
-        scales = [(min if policy == "not_larger" else max)(ratios)] * len(axes)
-        factors = None if policy == "stretch" else factors
-    if factors is not None:  # where it is not the ratio of the sizes
-        for d, scale in zip(axes, np.ravel(scales), strict=True):
-            factors[d] = float(scale)
+    if (scales is None or not np.size(scales)) and policy != "stretch":
+        ratios = np.ravel(sizes) / np.array([before[d] for d in axes])
+        scales = [ratios.min() if policy == "not_larger" else ratios.max()] * len(axes)
+    factors = None  # the ratio of the sizes
+    if scales is not None and np.size(scales):
+        of_axes = dict(zip(axes, np.ravel(scales).tolist(), strict=True))
+        factors = [float(of_axes.get(d, 1.0)) for d in range(2, len(before))]
     return resizing.resize(
         c,
         x,
@@ -122,7 +121,7 @@ def _resized(c: OnnxCall, scales: Any, sizes: Any, how: Any) -> Data:
         mode,
         coordinates=coordinates,
         rounding=how.get("nearest_mode", "round_prefer_floor"),
-        scale=None if factors is None else factors[2:],
+        scale=factors,
         cubic=how.get("cubic_coeff_a", -0.75),
         exclude_outside=bool(how.get("exclude_outside", 0)),
     )
