@@ -60,18 +60,16 @@ def version_of(model: Any) -> int:
 def _upgraded(onnx: Any, model: Any) -> Any:
     """Convert an old model to version 7 of the operators."""
     converter = extra("onnx.version_converter", READER, "onnx")
-    model = onnx.shape_inference.infer_shapes(model)
     known = {i.name for i in model.graph.input}
-    for (
-        tensor
-    ) in model.graph.initializer:  # to the converter, those that are not inputs have no shape
-        if tensor.name not in known:
-            given = onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims)
-            model.graph.input.append(given)
-    _align_operands(model.graph)
     try:
+        model = onnx.shape_inference.infer_shapes(model)
+        for tensor in model.graph.initializer:  # the converter knows shapes of inputs only
+            if tensor.name not in known:
+                about = (tensor.name, tensor.data_type, tensor.dims)
+                model.graph.input.append(onnx.helper.make_tensor_value_info(*about))
+        _align_operands(model.graph)
         return converter.convert_version(model, OLDEST)
-    except ERRORS as error:
+    except (*ERRORS, onnx.shape_inference.InferenceError) as error:
         msg = (
             f"{READER}: model must use version {OLDEST} or later of ONNX's operators, got {version_of(model)}, and "
             f"onnx.version_converter cannot convert it ({error}); export it again with opset_version=18"
