@@ -6,9 +6,9 @@ from typing import Any
 
 from spikelet.conversion.building import Data
 from spikelet.conversion.onnx.call import Handler, OnnxCall
-from spikelet.conversion.onnx.operators import OPERATORS
+from spikelet.conversion.onnx.operators import OPERATORS, factors, function
 from spikelet.conversion.onnx.quantized import QUANTIZED
-from spikelet.conversion.operators import activation, arithmetic, movement
+from spikelet.conversion.operators import activation, arithmetic
 
 __all__ = ["FUSED"]
 
@@ -39,18 +39,8 @@ def _gemm(c: OnnxCall) -> Data:
 def _matmul(c: OnnxCall) -> Data:
     if c.get("transBatchA", 0) or c.get("transBatchB", 0):
         c.refuse("transposes the batch", "export the model without this optimization")
-    sides: list[Any] = []
-    for x, side in zip(c.operands, "AB", strict=True):
-        n = len(c.tensor(x)) if isinstance(x, Data) else x.ndim
-        order = [*range(n - 2), n - 1, n - 2]
-        if not c.get(f"trans{side}", 0) or n < 2:
-            sides.append(x)
-        elif isinstance(x, Data):
-            sides.append(movement.permute(c.inner(side), x, order))
-        else:
-            sides.append(x.transpose(order))
     alpha = c.get("alpha", 1.0)
-    y = arithmetic.matmul(c if alpha == 1 else c.inner("product"), *sides)
+    y = arithmetic.matmul(c if alpha == 1 else c.inner("product"), *factors(c))
     return y if alpha == 1 else arithmetic.affine(c, y, alpha)
 
 
@@ -60,10 +50,6 @@ def _gelu(name: str) -> Handler:
         return activation.activation(c, x, name)
 
     return handler
-
-
-def _quick_gelu(c: OnnxCall) -> Data:
-    return activation.activation(c, c.x, "silu", alpha=c.get("alpha", 1.702))
 
 
 def _norm(kind: str, bias: int) -> Handler:
@@ -88,7 +74,7 @@ FUSED: dict[str, Handler] = {
     **dict.fromkeys(("FusedMatMul", "TransposeMatMul"), _matmul),
     **dict.fromkeys(("Gelu", "BiasGelu"), _gelu("gelu")),
     "FastGelu": _gelu("gelu_tanh"),
-    "QuickGelu": _quick_gelu,
+    "QuickGelu": function("silu", alpha=("alpha", 1.702)),
     "SkipLayerNormalization": _norm("LayerNormalization", 4),
     "SkipSimplifiedLayerNormalization": _norm("RMSNormalization", 3),
 }

@@ -43,22 +43,7 @@ _MOST_CONSTANTS = 2**29  # values of all constants that are evaluated
 _LOOPS = frozenset({"Loop", "Scan", "SequenceMap"})
 _HANDLERS = {"": OPERATORS | QUANTIZED, "com.microsoft": FUSED}
 # Operators whose result may be larger than their operands.
-_GROWING = frozenset(
-    [
-        "Expand",
-        "Tile",
-        "ConstantOfShape",
-        "Range",
-        "Pad",
-        "OneHot",
-        "Resize",
-        "RandomNormal",
-        "RandomUniform",
-        "CenterCropPad",
-        "Einsum",
-        "EyeLike",
-    ]
-)
+_GROWING = "Expand Tile ConstantOfShape Range Pad OneHot Resize RandomNormal RandomUniform CenterCropPad Einsum EyeLike"
 
 
 @dataclass(frozen=True)
@@ -238,7 +223,7 @@ class NodeReader:
 
     def _evaluate(self, node: Operation, values: list[Any], results: Sequence[Tensor]) -> None:
         """Compute a constant."""
-        if node.kind in _GROWING and any(tensor.shape is None for tensor in results):
+        if node.kind in _GROWING.split() and any(tensor.shape is None for tensor in results):
             refuse(node.where, "gives a constant of unknown size", "fold it before")
         self._left -= sum(math.prod(tensor.shape) for tensor in results if tensor.shape is not None)
         if self._left < 0:
@@ -246,7 +231,7 @@ class NodeReader:
             fail(READER, "model", node.label, rule)
         try:
             found = self._runtime.values(node, values)
-        except ERRORS as error:
+        except (*ERRORS, MemoryError) as error:
             what = f"cannot be evaluated ({type(error).__name__}: {_line(error)})"
             refuse(node.where, what, "is the model valid? Simplify it before")
         self._values.update(zip(node.outputs, found, strict=True))

@@ -23,13 +23,13 @@ from spikelet.conversion.operators import (
 )
 from spikelet.conversion.operators.convolution import linear
 
-__all__ = ["OPERATORS"]
+__all__ = ["OPERATORS", "factors", "function"]
 
 # --- products ----------------------------------------------------------------------------------
 
 
 def _gemm(c: OnnxCall) -> Data:
-    first, second = (_transposed(c, k) if c.get(f"trans{'AB'[k]}", 0) else c.at(k) for k in (0, 1))
+    first, second = factors(c)
     alpha, beta, third = c.get("alpha", 1.0), c.get("beta", 1.0), c.at(2)
     if isinstance(third, Data):
         third = third if beta == 1 else arithmetic.affine(c.inner("C"), third, beta)
@@ -49,9 +49,17 @@ def _gemm(c: OnnxCall) -> Data:
     return y if third is None else arithmetic.add(c, y, third)
 
 
-def _transposed(c: OnnxCall, k: int) -> Any:
-    x = c.at(k)
-    return movement.permute(c.inner("AB"[k]), x, (1, 0)) if isinstance(x, Data) else x.T
+def factors(c: OnnxCall) -> list[Any]:
+    """Return the two operands of a product, transposed where its attributes say so."""
+    found: list[Any] = list(c.operands[:2])
+    for k, side in enumerate("AB"):
+        x = found[k]
+        n = len(c.tensor(x)) if isinstance(x, Data) else x.ndim
+        order = [*range(n - 2), n - 1, n - 2]
+        if c.get(f"trans{side}", 0) and n > 1:
+            is_data = isinstance(x, Data)
+            found[k] = movement.permute(c.inner(side), x, order) if is_data else x.transpose(order)
+    return found
 
 
 def _attention(c: OnnxCall) -> Data:
@@ -118,8 +126,8 @@ def _cumsum(c: OnnxCall) -> Data:
 # --- functions of one value ----------------------------------------------------------------------
 
 
-def _function(name: str, **names: tuple[str, float]) -> Handler:
-    """Convert to a function of layers.Activation; `names` are its parameters: (attribute, default)."""
+def function(name: str, **names: tuple[str, float]) -> Handler:
+    """Return a handler that converts to a function of layers.Activation; `names` are its parameters: (attribute, default)."""
 
     def handler(c: OnnxCall) -> Data:
         parameters = {p: c.get(attribute, value) for p, (attribute, value) in names.items()}
@@ -321,23 +329,23 @@ OPERATORS: dict[str, Handler] = {
     "Neg": lambda c: arithmetic.negative(c, c.x),
     "Where": lambda c: arithmetic.where(c, c.constant_at(0, "conditions"), c.at(1), c.at(2)),
     "CumSum": _cumsum,
-    **{name: _function(name.lower()) for name in _FUNCTIONS.split()},
+    **{name: function(name.lower()) for name in _FUNCTIONS.split()},
     "Relu": lambda c: activation.relu(c, c.x),
     "Clip": _clip,
-    "HardSigmoid": _function("hardsigmoid", alpha=("alpha", 0.2), beta=("beta", 0.5)),
-    "Swish": _function("silu", alpha=("alpha", 1.0)),
+    "HardSigmoid": function("hardsigmoid", alpha=("alpha", 0.2), beta=("beta", 0.5)),
+    "Swish": function("silu", alpha=("alpha", 1.0)),
     "Gelu": lambda c: activation.activation(
         c, c.x, "gelu_tanh" if c.get("approximate") == "tanh" else "gelu"
     ),
-    "Elu": _function("elu", alpha=("alpha", 1.0)),
-    "Selu": _function(
+    "Elu": function("elu", alpha=("alpha", 1.0)),
+    "Selu": function(
         "selu", alpha=("alpha", 1.67326319217681884765625), beta=("gamma", 1.0507010221481323)
     ),
-    "Celu": _function("celu", alpha=("alpha", 1.0)),
-    "LeakyRelu": _function("leaky_relu", alpha=("alpha", 0.01)),
+    "Celu": function("celu", alpha=("alpha", 1.0)),
+    "LeakyRelu": function("leaky_relu", alpha=("alpha", 0.01)),
     "PRelu": _prelu,
     "Shrink": _shrink,
-    "ThresholdedRelu": _function("threshold", alpha=("alpha", 1.0), beta=("", 0.0)),
+    "ThresholdedRelu": function("threshold", alpha=("alpha", 1.0), beta=("", 0.0)),
     "Softmax": _softmax(activation.softmax),
     "LogSoftmax": _softmax(activation.log_softmax),
     "MaxPool": pool(pooling.max_pool),

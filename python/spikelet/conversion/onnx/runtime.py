@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spikelet._util.extras import extra
 from spikelet.conversion.building import ERRORS
@@ -72,17 +73,12 @@ class Runtime:
             kinds = [x.kind for x in operands if isinstance(x, Tensor)]
             return [Tensor(None, kinds[0] if kinds else self.float)] * len(operation.outputs)
         types, data = {}, {}
-        depends = any(isinstance(value, Tensor) for value in operands)
         for name, value in zip(operation.inputs, operands, strict=True):
-            if isinstance(value, np.ndarray):
-                kind = onnx.helper.np_dtype_to_tensor_dtype(value.dtype)
-                if depends and value.dtype.kind in "fV":  # data are in single precision
-                    kind = self.float
+            if isinstance(value, np.ndarray) and value.size <= _SHORT:
+                data[name] = onnx.numpy_helper.from_array(value, name)
+            if value is not None:
+                kind = value.kind if isinstance(value, Tensor) else self._kind(value)
                 types[name] = onnx.helper.make_tensor_type_proto(kind, value.shape)
-                if value.size <= _SHORT:
-                    data[name] = onnx.numpy_helper.from_array(value, name)
-            elif isinstance(value, Tensor):
-                types[name] = onnx.helper.make_tensor_type_proto(value.kind, value.shape)
         opsets = [onnx.helper.make_opsetid("", version), *self._domains]
         failures = (onnx.shape_inference.InferenceError, onnx.checker.ValidationError)
         try:
@@ -102,6 +98,11 @@ class Runtime:
         shape = tuple(d.dim_value for d in dims) if is_known else None
         return Tensor(shape, self.float if is_float else given.elem_type)
 
+    def _kind(self, array: NDArray[Any]) -> int:
+        if array.dtype.kind in "fV":
+            return self.float
+        return int(self.onnx.helper.np_dtype_to_tensor_dtype(array.dtype))
+
     def values(self, operation: Operation, operands: Sequence[Any]) -> list[Any]:
         """Return the outputs, also those that are omitted.
 
@@ -112,6 +113,8 @@ class Runtime:
         operation : Operation
         operands : sequence of arrays, or None for an omitted operand
         """
+        if operation.kind == "Constant" and "value" in operation.attributes:  # may be large
+            return [self.onnx.numpy_helper.to_array(operation.attributes["value"])]
         names = zip(operation.inputs, operands, strict=True)
         feeds = {name: np.asarray(x) for name, x in names if name and x is not None}
         model = self._model(operation, feeds)
@@ -140,7 +143,7 @@ class Runtime:
         return helper.make_model(graph, opset_imports=opsets, ir_version=_FORMAT)
 
 
-@functools.lru_cache(maxsize=32)
+@functools.lru_cache(maxsize=8)
 def _session(model: bytes) -> Any:
     """Return a session that runs a model; a node that stays in ONNX runs for each sample."""
     engine = extra("onnxruntime", READER, "onnx")
