@@ -283,7 +283,7 @@ def main() -> None:
     part = slice(0, args.reset_count)
     print(f"\nWhere activity is lost, by reset; thresholds from percentiles, T = {CLASSIC}:")
     for name in ("hard", "soft"):
-        model = make(CLASSIC, method="percentile", neuron=name, delay=0)
+        model = make(CLASSIC, method="percentile", neuron=sl.conversion.Neurons(name, delay=0))
         report = model.report(task.x[part], task.labels[part])
         lost = ", ".join(report.vanishing) or "none"
         least = min(report.layers, key=lambda layer: layer.activity)
@@ -296,7 +296,8 @@ def main() -> None:
     print("\nReset by subtraction (RMP) against reset to zero, accuracy [%]:")
     ladder = [2**k for k in range(2, int(np.log2(longest)) + 1)]
     models = {
-        name: make(longest, method="percentile", neuron=name, delay=0) for name in ("hard", "soft")
+        name: make(longest, method="percentile", neuron=sl.conversion.Neurons(name, delay=0))
+        for name in ("hard", "soft")
     }
     resets = compare(models, task.x[part], task.labels[part], ladder, ann=snn.ann, energy_samples=0)
     print(resets)

@@ -122,8 +122,7 @@ class Conversions:
             self.calibration,
             steps=steps,
             method="percentile",
-            neuron=neuron,
-            delay=0,
+            neuron=sl.conversion.Neurons(neuron, delay=0),
             threads=self.threads,
         )
 

@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import Floats, make, to_steps, train
 
 import spikelet as sl
-from spikelet._util import npz
+from spikelet._util import container
 
 LAYOUTS = ("dense", "one delay", "many delays")
 
@@ -395,7 +395,7 @@ def test_files_with_impossible_intervals(tmp_path: Any, change: Any, rule: str) 
         arrays["regulation0.spikes"] = change["spikes"]
     del arrays["header"], header["arrays"]  # with it go the checksums
     with (tmp_path / "a.npz").open("wb") as file:
-        npz.write(file, header, arrays)
+        container.write(file, header, arrays)
     with pytest.raises((ValueError, TypeError), match=rule):
         sl.Network.load(tmp_path / "a.npz")
 

@@ -61,7 +61,7 @@ def main() -> None:
     lines = [HEADER, ["---"] * len(HEADER)]
     for neuron, steps, relays in TRIED:
         snn = sl.convert(
-            net, fitting, steps=steps, neuron=neuron, method="fitted", relays=relays, threads=args.threads,
+            net, fitting, steps=steps, neuron=neuron, method=sl.conversion.Fitted(relays=relays), threads=args.threads,
         )  # fmt: skip
         found = cosines(snn.run(new).output, wanted)
         costs = [

@@ -111,6 +111,10 @@ struct Kinds {
     d["rows"] = windows_of(p.rows);
     d["columns"] = windows_of(p.columns);
   }
+  void operator()(const Delay& l) {
+    named("delay");
+    d["steps"] = to_array(std::vector(l.steps));
+  }
   void operator()(const AveragePool& p) { pool("average", p); }
   void operator()(const MaxPool& p) {
     pool("maximum", p);
@@ -147,10 +151,49 @@ struct Kinds {
     named("constant");
     d["values"] = array_of(c.values);
   }
-  template <class Graded>
-  void operator()(const Graded&) {
-    named("graded");
+  void operator()(const Activation& a) {
+    named("activation");
+    d["function"] = a.function;
+    d["alpha"] = array_of(a.alpha);
+    d["beta"] = array_of(a.beta);
   }
+  void operator()(const Binary& b) {
+    named("binary");
+    d["function"] = b.kind;
+    d["first"] = to_array(std::vector(b.places[0]));
+    d["second"] = to_array(std::vector(b.places[1]));
+  }
+  void operator()(const MatMul& m) {
+    named("matmul");
+    d["sizes"] = py::make_tuple(m.rows, m.inner, m.columns);
+    d["first"] = to_array(std::vector(m.first));
+    d["second"] = to_array(std::vector(m.second));
+  }
+  void along(const char* kind, const Axis& axis) {
+    named(kind);
+    d["axis"] = py::make_tuple(axis.outer, axis.n, axis.inner);
+  }
+  void operator()(const Softmax& s) {
+    along("softmax", s.axis);
+    d["logarithm"] = s.logarithm;
+  }
+  void operator()(const Normalise& n) {
+    along("normalise", n.axis);
+    d["centred"] = n.centred;
+    d["eps"] = n.eps;
+  }
+  void operator()(const LocalResponse& r) {
+    along("local_response", r.axis);
+    d["size"] = r.size;
+    d["alpha"] = r.alpha;
+    d["beta"] = r.beta;
+    d["k"] = r.k;
+  }
+  void operator()(const Reduce& r) {
+    along("reduce", r.axis);
+    d["function"] = r.kind;
+  }
+  void operator()(const Foreign&) { named("foreign"); }
   void operator()(const Neuron& n) {
     named("neuron");
     d["hard"] = n.hard;
@@ -162,6 +205,10 @@ struct Kinds {
     d["is_signed"] = n.is_signed;
     d["levels"] = n.levels;
     d["predictive"] = !n.pace.empty();
+    d["reset"] = py::none();
+    if (n.dynamics) {
+      d["reset"] = n.dynamics->reset;
+    }
     d["activation"] = py::none();
     if (n.activation) {
       d["activation"] = n.activation->function;
@@ -200,6 +247,11 @@ py::list described(const Graph& graph, const std::vector<NodeDescription>& nodes
     d["threshold"] = array_of(n.threshold);
     d["amount"] = array_of(n.amount);
     d["v_init"] = array_of(n.v_init);
+    py::list dynamics;
+    for (const std::vector<double>& values : n.dynamics) {
+      dynamics.append(array_of(values));
+    }
+    d["dynamics"] = dynamics;
     d["pace"] = array_of(n.pace);
     d["limit"] = array_of(n.limit);
     d["ceiling"] = array_of(n.ceiling);

@@ -29,6 +29,9 @@ Windows windows(const Steps& given, std::vector<double> divisors) {
   return {std::get<0>(given), std::get<1>(given), std::move(divisors), std::get<2>(given)};
 }
 
+// A reset, and the coefficients of Dynamics in their order.
+using Coefficients = std::pair<Dynamics::Reset, std::array<Doubles, Dynamics::parameters>>;
+
 // Node, whether limits bound its change (or its margin), checks, limits, and whether to keep the
 // means at the checks.
 using Stop = std::tuple<std::size_t, bool, Ids, Doubles, bool>;
@@ -328,7 +331,7 @@ void bind_engine(py::module_& m) {
              const Doubles& pace, const Doubles& limit, const Doubles& ceiling,
              std::optional<Function> activation, const Doubles& alpha, const Doubles& beta,
              const Doubles& offset, const Doubles& scale, double level_ratio, bool later,
-             bool strict) {
+             bool strict, const std::optional<Coefficients>& dynamics) {
             Neuron neuron{as_vector(threshold),
                           as_vector(v_init),
                           as_vector(amplitude),
@@ -350,6 +353,11 @@ void bind_engine(py::module_& m) {
             neuron.level_ratio = level_ratio;
             neuron.later = later;
             neuron.strict = strict;
+            if (dynamics) {
+              Dynamics& d = neuron.dynamics.emplace();
+              d.reset = dynamics->first;
+              std::ranges::transform(dynamics->second, d.values.begin(), as_vector<double>);
+            }
             return b.add({std::move(neuron), {source}, extent(shape)});
           },
           py::arg("source"), py::arg("shape"), py::arg("threshold"), py::arg("v_init"),
@@ -358,10 +366,26 @@ void bind_engine(py::module_& m) {
           py::arg("pace"), py::arg("limit"), py::arg("ceiling"), py::arg("activation"),
           py::arg("alpha"), py::arg("beta"), py::arg("offset"), py::arg("scale"),
           py::arg("level_ratio"), py::arg("later") = false, py::arg("strict") = false,
+          py::arg("dynamics") = py::none(),
           "Spiking neurons: v = decay v + gain x. hard: reset to v_reset, else subtract the "
           "threshold. pace, limit and ceiling (or none) [steps, channels] of predictive neurons, "
           "else empty. With an activation, they follow scale f(pace S + offset). later: subtract "
-          "in the step after a spike. strict: spike above the threshold.")
+          "in the step after a spike. strict: spike above the threshold. dynamics: reset, and "
+          "decay, "
+          "gain, drive, syn_decay, syn_gain, pull, v_reset, adapt_decay and boost, by channel or "
+          "by "
+          "neuron, or empty; they take the place of hard, v_reset, decay and gain. An empty "
+          "threshold: neurons send their potential.")
+      .def(
+          "delay",
+          [](Builder& b, const Ids& sources, const Shape& shape,
+             const Array<std::uint32_t>& steps) {
+            return b.add({Delay{as_vector(steps)}, sources, extent(shape)});
+          },
+          py::arg("sources"), py::arg("shape"), py::arg("steps"),
+          "Values of earlier steps. Without a source, `close` names it later.")
+      .def("close", &Builder::close, py::arg("delay"), py::arg("source"),
+           "Name the source of a delay, which may be a later node.")
       .def(
           "delayed",
           [](Builder& b, std::size_t source, const Shape& shape, const Doubles& weights,

@@ -12,6 +12,7 @@ void bind_enums(py::module_& m) {
   bind_enum<Regulation::Kind>(m);
   bind_enum<RecorderKind>(m);
   bind_enum<layers::Binary::Kind>(m);
+  bind_enum<layers::Dynamics::Reset>(m);
   bind_enum<layers::Function>(m);
   bind_enum<layers::Form>(m);
   bind_enum<layers::InputForm>(m);

@@ -59,95 +59,70 @@ void bind_event_prop(py::module_& m) {
       "Raise a ValueError unless the spikes are in order and their ids in 0 .. n - 1.");
   m.def(
       "event_forward",
-      [](double tau_mem, double tau_syn, double v_threshold, double t_max, const Floats& weights,
-         const Ints& offsets, const Floats& times, const Ints& ids, int threads) {
-        const auto [n_out, n_in] = shape_of(weights);
+      [](double tau_mem, double tau_syn, double v_threshold, double t_max, const Ints& offsets,
+         const Floats& times, const Ints& ids, const Floats& weights,
+         const std::optional<Floats>& delays, const std::optional<Floats>& recurrent,
+         const std::optional<Floats>& recurrent_delays, int threads) {
+        const NetworkArrays arrays(weights, delays, recurrent, recurrent_delays);
+        const EventNetwork net = arrays.network();
+        const EventLif lif{tau_mem, tau_syn, v_threshold, t_max};
+        const EventView input = view(offsets, times, ids);
         EventOutput out;
         {
           const py::gil_scoped_release release;
-          out = event_forward({tau_mem, tau_syn, v_threshold, t_max}, view(offsets, times, ids),
-                              as_span(weights), n_in, n_out, threads);
+          out = net.is_plain()
+                    ? event_forward(lif, input, net.input.weights, net.n_in, net.n_out, threads)
+                    : event_forward(lif, input, net, threads);
         }
         return py::make_tuple(
             to_array(std::move(out.spikes.offsets)), to_array(std::move(out.spikes.times)),
             to_array(std::move(out.spikes.ids)), to_array(std::move(out.currents)));
       },
       py::arg("tau_mem"), py::arg("tau_syn"), py::arg("v_threshold"), py::arg("t_max"),
-      py::arg("weights"), py::arg("offsets"), py::arg("times"), py::arg("ids"), py::arg("threads"),
+      py::arg("offsets"), py::arg("times"), py::arg("ids"), py::arg("weights"), py::arg("delays"),
+      py::arg("recurrent"), py::arg("recurrent_delays"), py::arg("threads"),
       "The output spikes of a layer: offsets, times, ids and the currents at them, which the "
       "backward pass needs.");
   m.def(
       "event_backward",
-      [](double tau_mem, double tau_syn, double v_threshold, double t_max, const Floats& weights,
-         const Ints& offsets, const Floats& times, const Ints& ids, const Ints& out_offsets,
+      [](double tau_mem, double tau_syn, double v_threshold, double t_max, const Ints& offsets,
+         const Floats& times, const Ints& ids, const Floats& weights,
+         const std::optional<Floats>& delays, const std::optional<Floats>& recurrent,
+         const std::optional<Floats>& recurrent_delays, const Ints& out_offsets,
          const Floats& out_times, const Ints& out_ids, const Floats& currents,
          const Floats& gradients, int threads) {
-        const auto [n_out, n_in] = shape_of(weights);
-        EventGradients out;
-        {
-          const py::gil_scoped_release release;
-          out = event_backward({tau_mem, tau_syn, v_threshold, t_max}, view(offsets, times, ids),
-                               as_span(weights), n_in, n_out, view(out_offsets, out_times, out_ids),
-                               as_span(currents), as_span(gradients), threads);
-        }
-        return py::make_tuple(
-            to_array(std::move(out.weights), {weights.shape(0), weights.shape(1)}),
-            to_array(std::move(out.times)));
-      },
-      py::arg("tau_mem"), py::arg("tau_syn"), py::arg("v_threshold"), py::arg("t_max"),
-      py::arg("weights"), py::arg("offsets"), py::arg("times"), py::arg("ids"),
-      py::arg("out_offsets"), py::arg("out_times"), py::arg("out_ids"), py::arg("currents"),
-      py::arg("gradients"), py::arg("threads"),
-      "Gradients of the weights and of the input times, given those of the output times.");
-  m.def(
-      "event_network_forward",
-      [](double tau_mem, double tau_syn, double v_threshold, double t_max, const Floats& weights,
-         const std::optional<Floats>& delays, const std::optional<Floats>& recurrent,
-         const std::optional<Floats>& recurrent_delays, const Ints& offsets, const Floats& times,
-         const Ints& ids, int threads) {
         const NetworkArrays arrays(weights, delays, recurrent, recurrent_delays);
         const EventNetwork net = arrays.network();
-        EventOutput out;
-        {
-          const py::gil_scoped_release release;
-          out = event_forward({tau_mem, tau_syn, v_threshold, t_max}, view(offsets, times, ids),
-                              net, threads);
-        }
-        return py::make_tuple(
-            to_array(std::move(out.spikes.offsets)), to_array(std::move(out.spikes.times)),
-            to_array(std::move(out.spikes.ids)), to_array(std::move(out.currents)));
-      },
-      py::arg("tau_mem"), py::arg("tau_syn"), py::arg("v_threshold"), py::arg("t_max"),
-      py::arg("weights"), py::arg("delays"), py::arg("recurrent"), py::arg("recurrent_delays"),
-      py::arg("offsets"), py::arg("times"), py::arg("ids"), py::arg("threads"),
-      "As event_forward, of a layer whose synapses have delays, or which is recurrent.");
-  m.def(
-      "event_network_backward",
-      [](double tau_mem, double tau_syn, double v_threshold, double t_max, const Floats& weights,
-         const std::optional<Floats>& delays, const std::optional<Floats>& recurrent,
-         const std::optional<Floats>& recurrent_delays, const Ints& offsets, const Floats& times,
-         const Ints& ids, const Ints& out_offsets, const Floats& out_times, const Ints& out_ids,
-         const Floats& currents, const Floats& gradients, int threads) {
-        const NetworkArrays arrays(weights, delays, recurrent, recurrent_delays);
-        const EventNetwork net = arrays.network();
+        const EventLif lif{tau_mem, tau_syn, v_threshold, t_max};
+        const EventView input = view(offsets, times, ids);
+        const EventView output = view(out_offsets, out_times, out_ids);
         EventNetworkGradients out;
         {
           const py::gil_scoped_release release;
-          out = event_backward({tau_mem, tau_syn, v_threshold, t_max}, view(offsets, times, ids),
-                               net, view(out_offsets, out_times, out_ids), as_span(currents),
-                               as_span(gradients), threads);
+          if (net.is_plain()) {
+            auto plain = event_backward(lif, input, net.input.weights, net.n_in, net.n_out, output,
+                                        as_span(currents), as_span(gradients), threads);
+            out.weights = std::move(plain.weights);
+            out.times = std::move(plain.times);
+          } else {
+            out = event_backward(lif, input, net, output, as_span(currents), as_span(gradients),
+                                 threads);
+          }
         }
         const std::vector<py::ssize_t> shape = {weights.shape(0), weights.shape(1)};
         const auto loops = recurrent ? weights.shape(0) : 0;
-        return py::make_tuple(to_array(std::move(out.weights), shape),
-                              to_array(std::move(out.delays), shape),
+        py::object by_delays = py::none();
+        if (!net.is_plain()) {
+          by_delays = to_array(std::move(out.delays), shape);
+        }
+        return py::make_tuple(to_array(std::move(out.weights), shape), by_delays,
                               to_array(std::move(out.recurrent_weights), {loops, loops}),
                               to_array(std::move(out.recurrent_delays), {loops, loops}),
                               to_array(std::move(out.times)));
       },
       py::arg("tau_mem"), py::arg("tau_syn"), py::arg("v_threshold"), py::arg("t_max"),
-      py::arg("weights"), py::arg("delays"), py::arg("recurrent"), py::arg("recurrent_delays"),
-      py::arg("offsets"), py::arg("times"), py::arg("ids"), py::arg("out_offsets"),
+      py::arg("offsets"), py::arg("times"), py::arg("ids"), py::arg("weights"), py::arg("delays"),
+      py::arg("recurrent"), py::arg("recurrent_delays"), py::arg("out_offsets"),
       py::arg("out_times"), py::arg("out_ids"), py::arg("currents"), py::arg("gradients"),
       py::arg("threads"),
       "Gradients of weights, delays, recurrent weights, recurrent delays and input times.");

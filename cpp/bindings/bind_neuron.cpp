@@ -16,7 +16,6 @@
 #include "bindings.hpp"
 #include "enums.hpp"
 #include "spikelet/core/pool.hpp"
-#include "spikelet/train/linear_neuron.hpp"
 #include "spikelet/train/neuron.hpp"
 #include "spikelet/train/recurrent.hpp"
 
@@ -273,47 +272,6 @@ void run_backward(const Packed& packed, const Given& given, const Optional& x,
   backward(built.cell, run, threads);
 }
 
-// Coefficients in the order of LinearNeurons: leak, gain, drive, pull, syn_decay, syn_gain,
-// threshold, v_reset.
-using Coefficients = std::array<Optional, 8>;
-
-template <class R>
-void run_linear(const Coefficients& given, double height, const py::array& x, std::size_t steps,
-                const py::array& state, const Optional& syn_state, const py::array& result,
-                const Optional& v, const Optional& i, int threads) {
-  LinearNeurons<R> neurons;
-  LinearRun<R> run;
-  neurons.count = given[0] ? static_cast<std::size_t>(given[0]->size()) : 0;
-  run.steps = steps;
-  run.size = static_cast<std::size_t>(state.size());
-  if (run.size != 0 && (neurons.count == 0 || run.size % neurons.count != 0)) {
-    throw std::invalid_argument(
-        "the size of the state must be a multiple of the neurons of a sample");
-  }
-  std::array<const R*, 8> c;
-  for (std::size_t k = 0; k < c.size(); ++k) {
-    c[k] = data<R>(given[k], neurons.count);
-  }
-  neurons = {neurons.count, c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7], static_cast<R>(height)};
-  if (c[1] == nullptr || c[2] == nullptr) {
-    throw std::invalid_argument("neurons need leak, gain and drive");
-  }
-  const bool synapse = c[3] != nullptr;
-  if (synapse != (c[4] != nullptr) || synapse != (c[5] != nullptr) ||
-      synapse != syn_state.has_value() || (i && !synapse)) {
-    throw std::invalid_argument("a synapse needs all its coefficients and its state");
-  }
-  const std::size_t all = product(steps, run.size);
-  run.x = data<R>(x, all);
-  run.out = out<R>(result, all);
-  run.v = out<R>(v, all);
-  run.i = out<R>(i, all);
-  run.v_state = out<R>(state, run.size);
-  run.i_state = out<R>(syn_state, run.size);
-  const py::gil_scoped_release release;
-  forward(neurons, run, threads);
-}
-
 // Never destroyed: tensors may outlive the module.
 Pool& pool() {
   static Pool* const the_pool = new Pool(std::size_t{1} << 30);
@@ -375,14 +333,6 @@ void forward_of_any(const Packed& cell, const Given& parameters, const py::array
       threads);
 }
 
-void linear_of_any(const Coefficients& coefficients, double height, const py::array& x,
-                   std::size_t steps, const py::array& state, const Optional& syn_state,
-                   const py::array& result, const Optional& v, const Optional& i, int threads) {
-  require_threads(threads);
-  const auto run = is_single(x) ? &run_linear<float> : &run_linear<double>;
-  run(coefficients, height, x, steps, state, syn_state, result, v, i, threads);
-}
-
 void backward_of_any(const Packed& cell, const Given& parameters, const Optional& x,
                      const Optional& charged, std::size_t steps, std::size_t size, bool constant,
                      const States& first, const Optional& by_spikes, const Optional& by_v,
@@ -426,14 +376,6 @@ void bind_neuron(py::module_& m) {
         "The backward pass of `train_forward`: takes the gradients of spikes, potentials and last "
         "states, and writes those of the input, the first states, parameters, recurrent weights "
         "and first spikes.");
-  m.def("linear_forward", &linear_of_any, py::arg("coefficients"), py::arg("height"), py::arg("x"),
-        py::arg("steps"), py::arg("state"), py::arg("syn_state"), py::arg("out"), py::arg("v"),
-        py::arg("i"), py::arg("threads"),
-        "Step neurons that are linear between spikes over x [steps, size] and write spikes (or "
-        "potentials, without a threshold), potentials and synaptic currents, the last two unless "
-        "None; the states change in place. coefficients: leak, gain, drive, pull, syn_decay, "
-        "syn_gain, threshold and v_reset, of which the last five may be None. All arrays are "
-        "float32 or all float64.");
   m.def("pooled", &pooled, py::arg("shape"), py::arg("dtype"),
         "A new array without values; the memory of a large one comes from the pool and returns to "
         "it.");

@@ -39,25 +39,6 @@ PoolShape pool_shape(const Pixels<R>& x, const Pixels<R>& y, const Pixels<std::u
   return shape;
 }
 
-// Values that move through the places of the maxima: back to an image of zeros, or out of an image.
-template <class R>
-void bind_move(py::module_& m, const char* name, const char* from, const char* to, bool back,
-               const char* doc) {
-  m.def(
-      name,
-      [back](const Pixels<R>& values, const Pixels<std::uint8_t>& place, Pixels<R>& moved,
-             std::array<std::size_t, 2> window, int threads) {
-        const PoolShape shape = back ? pool_shape(moved, values, place, window, threads)
-                                     : pool_shape(values, moved, place, window, threads);
-        R* out = moved.mutable_data();
-        const py::gil_scoped_release release;
-        (back ? max_pool_spread<R> : max_pool_take<R>)(shape, values.data(), place.data(), out,
-                                                       threads);
-      },
-      py::arg(from).noconvert(), py::arg("place").noconvert(), py::arg(to).noconvert(),
-      py::arg("window"), py::arg("threads"), doc);
-}
-
 template <class R>
 void bind_pool_of(py::module_& m) {
   using Places = Pixels<std::uint8_t>;
@@ -74,9 +55,16 @@ void bind_pool_of(py::module_& m) {
       py::arg("x").noconvert(), py::arg("y").noconvert(), py::arg("place").noconvert(),
       py::arg("window"), py::arg("threads"),
       "Write the maxima of windows, and the place of each in its window.");
-  bind_move<R>(m, "max_pool_spread", "by_y", "by_x", true,
-               "Write by_y at the places, and 0 elsewhere.");
-  bind_move<R>(m, "max_pool_take", "x", "y", false, "Write x at the places.");
+  m.def(
+      "max_pool_spread",
+      [](const Pixels<R>& by_y, const Places& place, Pixels<R>& by_x, Window window, int threads) {
+        const PoolShape shape = pool_shape(by_x, by_y, place, window, threads);
+        R* out = by_x.mutable_data();
+        const py::gil_scoped_release release;
+        max_pool_spread(shape, by_y.data(), place.data(), out, threads);
+      },
+      py::arg("by_y").noconvert(), py::arg("place").noconvert(), py::arg("by_x").noconvert(),
+      py::arg("window"), py::arg("threads"), "Write by_y at the places, and 0 elsewhere.");
 }
 
 }  // namespace

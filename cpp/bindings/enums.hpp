@@ -124,6 +124,15 @@ struct EnumTable<layers::What> {
 };
 
 template <>
+struct EnumTable<layers::Dynamics::Reset> {
+  using E = layers::Dynamics::Reset;
+  static constexpr const char* name = "LayerReset";
+  static constexpr const char* doc = "What a spike does to the potential of a neuron in a layer.";
+  static constexpr auto members = std::to_array<Enumerator<E>>(
+      {SPIKELET_MEMBER(subtract), SPIKELET_MEMBER(value), SPIKELET_MEMBER(none)});
+};
+
+template <>
 struct EnumTable<layers::Function> {
   using E = layers::Function;
   static constexpr const char* name = "Function";

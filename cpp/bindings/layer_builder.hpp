@@ -29,6 +29,15 @@ struct Builder {
     use->push_back(std::move(node));
     return use->size() - 1;
   }
+  // Gives a delay that has none its input.
+  void close(std::size_t delay, std::size_t source) {
+    auto use = graph.brief();
+    Node& node = use->at(delay);
+    if (!std::holds_alternative<Delay>(node.kind) || !node.inputs.empty()) {
+      throw py::value_error("only a delay without a source can be closed");
+    }
+    node.inputs.push_back(source);
+  }
   Graph copy() {
     auto use = graph.brief();
     return *use;

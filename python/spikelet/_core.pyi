@@ -95,6 +95,11 @@ class Function(enum.IntEnum):
     tanh = 28
     threshold = 29
 
+class LayerReset(enum.IntEnum):
+    subtract = 0
+    value = 1
+    none = 2
+
 class InputForm(enum.IntEnum):
     constant = 0
     sequence = 1
@@ -751,7 +756,10 @@ class LayerGraph:
         level_ratio: float,
         later: bool = False,
         strict: bool = False,
+        dynamics: tuple[LayerReset | str, Sequence[npt.ArrayLike]] | None = None,
     ) -> int: ...
+    def delay(self, sources: Sequence[int], shape: _Shape, steps: npt.ArrayLike) -> int: ...
+    def close(self, delay: int, source: int) -> None: ...
     def delayed(
         self,
         source: int,
@@ -901,18 +909,6 @@ def train_backward(
     by_first_spikes: _Reals | None,
     threads: int,
 ) -> None: ...
-def linear_forward(
-    coefficients: Sequence[_Reals | None],
-    height: float,
-    x: _Reals,
-    steps: int,
-    state: _Reals,
-    syn_state: _Reals | None,
-    out: _Reals,
-    v: _Reals | None,
-    i: _Reals | None,
-    threads: int,
-) -> None: ...
 def pooled(shape: Sequence[int], dtype: npt.DTypeLike) -> _Reals: ...
 def pool_limit() -> int: ...
 def set_pool_limit(n_bytes: int) -> None: ...
@@ -989,19 +985,19 @@ def max_pool(
 def max_pool_spread(
     by_y: _Reals, place: npt.NDArray[np.uint8], by_x: _Reals, window: _Pair, threads: int
 ) -> None: ...
-def max_pool_take(
-    x: _Reals, place: npt.NDArray[np.uint8], y: _Reals, window: _Pair, threads: int
-) -> None: ...
 def event_check(offsets: _Ints, times: _Floats, ids: _Ints, n: int) -> None: ...
 def event_forward(
     tau_mem: float,
     tau_syn: float,
     v_threshold: float,
     t_max: float,
-    weights: _Floats,
     offsets: _Ints,
     times: _Floats,
     ids: _Ints,
+    weights: _Floats,
+    delays: _Floats | None,
+    recurrent: _Floats | None,
+    recurrent_delays: _Floats | None,
     threads: int,
 ) -> tuple[_Ints, _Floats, _Ints, _Floats]: ...
 def event_backward(
@@ -1009,47 +1005,17 @@ def event_backward(
     tau_syn: float,
     v_threshold: float,
     t_max: float,
-    weights: _Floats,
     offsets: _Ints,
     times: _Floats,
     ids: _Ints,
+    weights: _Floats,
+    delays: _Floats | None,
+    recurrent: _Floats | None,
+    recurrent_delays: _Floats | None,
     out_offsets: _Ints,
     out_times: _Floats,
     out_ids: _Ints,
     currents: _Floats,
     gradients: _Floats,
     threads: int,
-) -> tuple[_Floats, _Floats]: ...
-def event_network_forward(
-    tau_mem: float,
-    tau_syn: float,
-    v_threshold: float,
-    t_max: float,
-    weights: _Floats,
-    delays: _Floats | None,
-    recurrent: _Floats | None,
-    recurrent_delays: _Floats | None,
-    offsets: _Ints,
-    times: _Floats,
-    ids: _Ints,
-    threads: int,
-) -> tuple[_Ints, _Floats, _Ints, _Floats]: ...
-def event_network_backward(
-    tau_mem: float,
-    tau_syn: float,
-    v_threshold: float,
-    t_max: float,
-    weights: _Floats,
-    delays: _Floats | None,
-    recurrent: _Floats | None,
-    recurrent_delays: _Floats | None,
-    offsets: _Ints,
-    times: _Floats,
-    ids: _Ints,
-    out_offsets: _Ints,
-    out_times: _Floats,
-    out_ids: _Ints,
-    currents: _Floats,
-    gradients: _Floats,
-    threads: int,
-) -> tuple[_Floats, _Floats, _Floats, _Floats, _Floats]: ...
+) -> tuple[_Floats, _Floats | None, _Floats, _Floats, _Floats]: ...

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spikelet._util import reading
-from spikelet._util.reading import check_archive, json_value, npy, npz, refusing
+from spikelet._util import container, reading
+from spikelet._util.reading import check_archive, json_value, npy, refusing
 
 ARRAYS = [
     np.arange(6.0).reshape(2, 3), np.asfortranarray(np.eye(3, 2, dtype=np.float32)), np.array(1j), np.zeros((0, 3)),
@@ -83,47 +83,25 @@ def archive(path: Path, *names: str, method: int = zipfile.ZIP_STORED) -> None:
 def test_archives(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     np.savez(path, x=ARRAYS[0], y=ARRAYS[1])
-    found = npz(path)
-    assert list(found) == ["x", "y"]
-    np.testing.assert_array_equal(found["y"], ARRAYS[1])
-    assert list(npz(path, ["y"])) == ["y"]
     check_archive(path)
-
-
-def test_each_flipped_bit_is_refused_or_changes_nothing(tmp_path: Path) -> None:
-    """The base library skips the checksum of data that the header of an array does not claim."""
-    path = tmp_path / "a.npz"
-    np.savez(path, x=np.arange(40))
-    whole = path.read_bytes()
-    refused = 0
-    for byte in range(len(whole)):
-        damaged = bytearray(whole)
-        damaged[byte] ^= 1 << byte % 8
-        path.write_bytes(damaged)
-        try:
-            np.testing.assert_array_equal(npz(path)["x"], np.arange(40))
-        except (ValueError, KeyError):  # another name of the array
-            refused += 1
-    assert refused > 0.8 * len(whole)
 
 
 def test_archives_that_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     archive(path, "a.npy", "b.txt")
-    with pytest.raises(ValueError, match=r"must hold arrays, got 'b.txt'"):
-        npz(path)
+    with pytest.raises(container.Damaged, match=r"must hold arrays, got 'b.txt'"):
+        container.read(path)
     with pytest.warns(UserWarning, match="Duplicate"):
         archive(path, "a.npy", "a.npy")
-    with pytest.raises(ValueError, match="each file once"):
-        npz(path)
+    with pytest.raises(container.Damaged, match="each file once"):
+        container.read(path)
     archive(path, "a.npy", method=zipfile.ZIP_DEFLATED)
-    for read in (npz, check_archive):
-        with pytest.raises(ValueError, match="uncompressed"):
-            read(path)
-        with pytest.raises(FileNotFoundError):
-            read(tmp_path / "missing")
-        with pytest.raises(IsADirectoryError):
-            read(tmp_path)
+    with pytest.raises(ValueError, match="uncompressed"):
+        check_archive(path)
+    with pytest.raises(FileNotFoundError):
+        check_archive(tmp_path / "missing")
+    with pytest.raises(IsADirectoryError):
+        check_archive(tmp_path)
 
 
 @pytest.mark.parametrize("text", ['{"a": 1, "a": 2}', "[" * 100_000, "{", b"\xff", "1" * 5000])

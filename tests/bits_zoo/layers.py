@@ -217,9 +217,9 @@ def _delay(threads: int, dtype: str) -> Iterator[Any]:
         w, rng = weights_of(8), np.random.default_rng(9)
         model = sl.SpikingModel(
             [
-                L.Delay(w(150, 70), rng.integers(0, 6, (150, 70)), np.linspace(0, 0.1, 150)),
+                L.DelayedLinear(w(150, 70), rng.integers(0, 6, (150, 70)), np.linspace(0, 0.1, 150)),
                 L.IF(0.4, v_init=0.2),
-                L.Delay(w(outputs, 150), rng.integers(0, 6, (outputs, 150)), np.full(outputs, 0.2)),
+                L.DelayedLinear(w(outputs, 150), rng.integers(0, 6, (outputs, 150)), np.full(outputs, 0.2)),
                 L.IF(0.3, v_init=0.2, reset_delay=True),
             ],
             dtype=dtype,

@@ -31,10 +31,10 @@ SHAPES = ((9, 3, 11, 5, 7), (5, 1, 20_011), (1300, 2, 3))
 def settings() -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield parameters of every convention; a name in a list stands for a tensor to be learned."""
     for reset, detach in itertools.product(RESETS, (True, False)):
-        v_reset = {"v_reset": 0.1} if reset == "zero" else {}
+        given = {"reset": "value", "v_reset": 0.1} if reset == "zero" else {"reset": reset}
         yield (
             f"spikelet {reset} {'detached' if detach else 'attached'}",
-            {"tau_m": 5.0, "reset": reset, "detach_reset": detach, **v_reset},
+            {"tau_m": 5.0, "detach_reset": detach, **given},
         )
     spikelet: dict[str, dict[str, Any]] = {
         "decay and gain": {"decay": 0.8, "gain": 0.7},

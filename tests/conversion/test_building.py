@@ -16,6 +16,7 @@ from spikelet.conversion.building import (
     input_shape,
     input_shapes,
 )
+from spikelet.layers.spiking_model import SpikingModel
 
 
 def call(builder: Builder, *result: int, batch: int = 2) -> Call:
@@ -148,16 +149,12 @@ def test_example_shapes() -> None:
             input_shapes("read", shape)
 
 
-def test_which_layers_send_0_and_1() -> None:
-    builder = Builder({"input": (3, 4, 4)})
-
-    def add(layer: L.Layer, *sources: str) -> str:
-        return builder.add("here", "x", layer, *sources)
-
-    spikes = add(L.IF(), "input")
-    moved = add(L.Flatten(), add(L.MaxPool2d(2), spikes))
-    for name in (spikes, moved):
-        assert builder.is_binary(name)
-    sized, signed = add(L.IF(amplitude=2.0), "input"), add(L.IF(code="signed"), "input")
-    for name in ("input", sized, signed, add(L.Add(), spikes, spikes), add(L.AvgPool2d(2), spikes)):
-        assert not builder.is_binary(name)
+def test_a_loop_takes_the_output_of_the_step_before() -> None:
+    builder = Builder({"input": (2,)})
+    linear = L.Linear([[0.0, 1.0], [1.0, 0.0]])
+    name = builder.add_loop("here", "lif", L.LIF(1.0, decay=0.0, gain=1.0), linear, "input")
+    graph = builder.graph("here", [name])
+    assert [n.name for n in graph] == ["lif.back", "lif.recurrent", "lif.input", "lif"]
+    x = np.zeros((4, 1, 2))
+    x[0, 0, 0] = 1
+    assert SpikingModel(graph).run(x).spikes[:, 0].tolist() == [[1, 0], [0, 1], [1, 0], [0, 1]]

@@ -28,7 +28,7 @@ from torch import nn
 
 import spikelet as sl
 from spikelet import layers as L
-from spikelet.conversion import METHODS, NEURONS
+from spikelet.conversion import METHODS, NEURONS, Coding, Neurons, Percentile
 
 # One ANN in four ways
 
@@ -198,29 +198,27 @@ def test_the_readout_begins_where_it_is_closest() -> None:
     np.testing.assert_array_equal(
         model.run(TEST).output, model.run(TEST, 10, delay=model.delay).output
     )
-    assert convert(method="percentile", delay=3).delay == 3
+    assert convert(method="percentile", neuron=Neurons(delay=3)).delay == 3
 
 
 def test_another_number_of_steps_moves_the_readout_too() -> None:
-    model = convert(method="percentile", steps=10, delay=4)
+    model = convert(method="percentile", steps=10, neuron=Neurons(delay=4))
     np.testing.assert_array_equal(model.run(TEST, 25).output, model.run(TEST, 25, delay=10).output)
 
 
 def test_only_rates_can_leave_steps_out() -> None:
     given = {"method": "fitted", "steps": 12}
     for options in ({}, {"method": "auto"}):
-        found = convert(**{**given, **options}, delay=3)
+        found = convert(**{**given, **options}, neuron=Neurons(delay=3))
         assert (found.neuron, found.delay) == ("soft", 3)
         assert error(found) < 0.5
     with pytest.raises(
-        ValueError, match=r'delay must be 0 or "auto" with alternating .*"soft", got 3'
+        ValueError, match=r'delay must be 0 or "auto" with alternating .*"soft" .* got 3'
     ):
-        convert(**given, delay=3, neuron="alternating")
-    with pytest.raises(ValueError, match=r"delay must be 0 .* with a budget, .* got 3"):
-        convert(budget=2.0, delay=3)
+        convert(**given, neuron=Neurons("alternating", delay=3))
     smooth = nn.Sequential(nn.Linear(4, 6), nn.SiLU(), nn.Linear(6, 2))
     with pytest.raises(ValueError, match=r"delay must be 0 .* activations other than ReLU"):
-        convert(smooth, X.reshape(-1, 4), delay=3)
+        convert(smooth, X.reshape(-1, 4), neuron=Neurons(delay=3))
     model = convert(**given)
     assert model.neuron == "predictive"
     with pytest.raises(
@@ -249,6 +247,15 @@ def test_other_input_codings(coding: Any) -> None:
     assert np.sqrt(np.square(given - outputs(CNN, TEST * 0.99)).mean()) / WANTED.std() < 0.6
     direct = model.run(TEST, coding="direct")
     assert direct.operations["input"].spikes == 0
+
+
+def test_a_seed_of_coded_inputs() -> None:
+    given = {"steps": 8, "method": "rmp"}
+    models = [convert(coding=Coding("poisson", seed=seed), **given) for seed in (0, 0, 1)]
+    found = [np.concatenate(list(m.thresholds.values())) for m in models]
+    assert {m.coding for m in models} == {"poisson"}
+    np.testing.assert_array_equal(found[0], found[1])
+    assert (found[0] != found[2]).any()
 
 
 # Reproducible
@@ -304,20 +311,33 @@ BAD: list[tuple[Any, dict[str, Any], type[Exception], tuple[str, ...]]] = [
     (CNN, {"method": "best"}, ValueError, ("method", "maxnorm", "'best'")),
     (CNN, {"neuron": "izhikevich"}, ValueError, ("neuron", "soft", "'izhikevich'")),
     (CNN, {"neuron": "predictive", "method": "rmp"}, ValueError, ("method", "fitted", "'rmp'")),
-    (CNN, {"keep": ["2", "relu9"]}, ValueError, ("keep", "2, 4, 8", "'relu9'")),
+    (CNN, {"keep": ["2", "3"]}, ValueError, ("keep", "2, 4, 8", "'3'")),
+    (CNN, {"keep": ["2", "relu9"]}, ValueError, ("layers or modules", "the nearest is", "'relu9'")),
+    (CNN, {"keep": [2]}, TypeError, ("keep", "names", "2")),
     (CNN, {"keep": lambda _: True}, ValueError, ("ann", "becomes spiking", "['2', '4', '8']")),
-    (CNN, {"percentile": 0}, ValueError, ("percentile", "(0, 100]", "0")),
-    (CNN, {"percentile": 101.0}, ValueError, ("percentile", "(0, 100]", "101")),
-    (CNN, {"percentile": "most"}, TypeError, ("percentile", "'most'")),
-    (CNN, {"delay": 16}, ValueError, ("delay", "<= 15", "16")),
-    (CNN, {"delay": -1}, ValueError, ("delay", ">= 0", "-1")),
-    (CNN, {"delay": "late"}, TypeError, ("delay", "integer", "'late'")),
+    (CNN, {"method": 3}, TypeError, ("method", "Percentile(99.9)", "3")),
+    (CNN, {"neuron": 3}, TypeError, ("neuron", "conversion.Neurons", "3")),
+    (CNN, {"neuron": Neurons(delay=16)}, ValueError, ("delay", "<= 15", "16")),
     (CNN, {"steps": 0}, ValueError, ("steps", ">= 1", "0")),
     (CNN, {"steps": 2.5}, TypeError, ("steps", "integer", "2.5")),
     (CNN, {"coding": "ttfs"}, ValueError, ("coding", "latency", "'ttfs'")),
     (CNN, {"dtype": "float16"}, ValueError, ("dtype", "float32", "'float16'")),
     (CNN, {"threads": 0}, ValueError, ("threads", ">= 1", "0")),
 ]
+
+
+def test_objects_check_their_options() -> None:
+    for make, kind, message in (
+        (lambda: Percentile(101.0), ValueError, r"percentile must be in \(0, 100\], got 101"),
+        (lambda: Neurons("izhikevich"), ValueError, "Neurons: kind must be .*'izhikevich'"),
+        (lambda: Neurons(delay=-1), ValueError, "Neurons: delay must be >= 0, got -1"),
+        (lambda: Neurons(delay="late"), TypeError, "Neurons: delay .*integer.*'late'"),  # type: ignore[arg-type]
+        (lambda: Coding("ttfs"), ValueError, "Coding: kind must be .*'ttfs'"),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(kind, match=message):
+            make()
+    with pytest.raises(TypeError, match=r"convert.* 'percentile'"):
+        convert(percentile=90)
 
 
 @pytest.mark.parametrize(("ann", "options", "kind", "words"), BAD)
@@ -390,7 +410,8 @@ def test_upper_limits_of_activations_hold(method: str, neuron: str) -> None:
     ann, wanted = clipped(np.array([0.1, 0.2, 0.05, 0.3, 0.1, 0.2]))
     assert error(convert(ann, V, method=method, neuron=neuron, steps=128), V, wanted) < 0.02
     ann, wanted = clipped(0.2)
-    model = convert(ann, V, method=method, neuron=neuron, steps=128, per_channel=False)
+    options = {} if method in ("fitted", "qcfs") else {"per_channel": False}
+    model = convert(ann, V, method=METHODS[method](**options), neuron=neuron, steps=128)
     assert error(model, V, wanted) < 0.02
 
 

@@ -213,7 +213,7 @@ def one(kind: str, inputs: str = "x", constants: Any = None, **attributes: Any) 
 
 W = {"w": np.ones((2, 3, 1, 1), np.float32)}
 REFUSED: dict[str, tuple[Any, str]] = {
-    "steps": (one("Sign"), r"node '/y/Sign' \(Sign\): cannot be converted; .*analog=\[\"/y/Sign\"\]"),
+    "steps": (one("Sign"), r"node '/y/Sign' \(Sign\): cannot be converted; .*keep=\[\"/y/Sign\"\]"),
     "untrained": (bn(), r"\(BatchNormalization\): has never been trained"),
     "negative variance": (bn(var=[1, -1, 1]), r"\(BatchNormalization\): .*running_var must be"),
     "nan": (one("Conv", "x w", {"w": W["w"] * np.nan}), r"'/y/Conv' .*weight must not contain NaN"),
@@ -346,13 +346,13 @@ def test_nodes_may_stay_in_onnx() -> None:
         [node("Relu", "x", "a"), node("Sign", "a", "b", name="jump"), node("Neg", "b", "y")]
     )
     with pytest.raises(ValueError, match=r"node 'jump' \(Sign\): cannot be converted"):
-        read_onnx(ann, analog=["junp"])
+        read_onnx(ann, keep=["junp"])
     with pytest.raises(
         ValueError,
-        match=r"^read_onnx: analog must name nodes; the nearest is 'a/Relu', got 'a/Rel'$",
+        match=r"^read_onnx: keep must name nodes; the nearest is 'a/Relu', got 'a/Rel'$",
     ):
-        read_onnx(ann, outputs=["a"], analog=["a/Rel"])
-    graph, _ = read_onnx(ann, analog=["jump"])
+        read_onnx(ann, outputs=["a"], keep=["a/Rel"])
+    graph, _ = read_onnx(ann, keep=["jump"])
     assert isinstance(graph["jump"].layer, L.Foreign)
     x = rng.normal(size=(2, 3, 8, 7)).astype(np.float32)
     np.testing.assert_array_equal(

@@ -97,7 +97,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "nothing": (nn.Identity(), r"the input itself"),
     "no input": (Lambda(lambda m, x: torch.zeros(2, 3)), r"output must be a tensor that depends"),
     "lazy": (nn.Sequential(nn.LazyConv2d(2, 1)), r"'0\.weight': has no shape yet"),
-    "recurrent": (nn.Sequential(nn.Flatten(2), nn.LSTM(72, 4)), r"'1' \(LSTM\): .*recurrent.*analog=\[\"1\"\]"),
+    "recurrent": (nn.Sequential(nn.Flatten(2), nn.LSTM(72, 4)), r"'1' \(LSTM\): .*recurrent.*keep=\[\"1\"\]"),
     "sequence first": (
         nn.Sequential(nn.Flatten(2), nn.TransformerEncoderLayer(72, 4, 8)),
         r"'1.self_attn' .*which is the batch.*batch_first=True",

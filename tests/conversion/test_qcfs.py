@@ -11,7 +11,7 @@ from tests.support.ann_zoo import trained
 from tests.support.conversions import V, convert, error, outputs
 from torch import nn
 
-from spikelet.conversion import QCFS
+from spikelet.conversion import QCFS, Neurons
 
 
 def quantised(levels: int, *widths: int) -> nn.Sequential:
@@ -31,7 +31,7 @@ def test_a_quantised_ann_is_matched_exactly_in_as_many_steps() -> None:
     """With even input: one layer of neurons, that sees the picture itself."""
     module = quantised(8, 3, 30, 4)
     wanted = outputs(module, V)
-    model = convert(module, V, method="qcfs", steps=8, delay=0)
+    model = convert(module, V, method="qcfs", steps=8, neuron=Neurons(delay=0))
     (name,) = model.neurons
     layer = model.graph[name].layer
     upper = module[1].upper.item()
@@ -45,7 +45,7 @@ def test_a_deep_quantised_ann_is_matched_in_the_long_run() -> None:
     module = quantised(16, 3, 30, 20, 4)
     wanted = outputs(module, V)
     wrong = [
-        error(convert(module, V, method="qcfs", steps=steps, delay=0), V, wanted)
+        error(convert(module, V, method="qcfs", steps=steps, neuron=Neurons(delay=0)), V, wanted)
         for steps in (4, 16)
     ]
     assert wrong[1] < 0.2

@@ -8,7 +8,18 @@ from pathlib import Path
 import pytest
 
 from spikelet import _core, layers, neurons
-from spikelet.layers import convolution, delay, foreign, graded, linear, movement, pools, resize
+from spikelet.layers import (
+    convolution,
+    delay,
+    foreign,
+    graded,
+    leaky,
+    linear,
+    movement,
+    pools,
+    predictive,
+    resize,
+)
 from spikelet.layers import neurons as spiking
 from spikelet.neurons import base, integrate_and_fire
 
@@ -48,11 +59,22 @@ def test_each_state_has_a_unit() -> None:
 
 def test_each_layer_is_public() -> None:
     """Base classes and helpers aside, which only other modules use."""
-    modules = (convolution, delay, foreign, graded, linear, movement, spiking, pools, resize)
-    helpers = {"Convolution", "MeanPool", "Pool", "Spread", "TransposedConvolution", "Windows"}
+    modules = (
+        *(convolution, delay, foreign, graded, leaky, linear, movement),
+        *(spiking, pools, predictive, resize),
+    )
+    helpers = {
+        "Convolution",
+        "MeanPool",
+        "Pool",
+        "Spread",
+        "Synaptic",
+        "TransposedConvolution",
+        "Windows",
+    }
     named = (
         {name for module in modules for name in module.__all__}
         - helpers
-        - {"NEVER", "is_silent", "leaves_mean", "sizes_of"}
+        - {"Leak", "leaves_mean", "sizes_of"}
     )
     assert named == set(layers.__all__) - {"Layer", "Shape"}

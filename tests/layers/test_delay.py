@@ -43,7 +43,7 @@ def some(form: str) -> np.ndarray:
 @pytest.mark.parametrize("form", ["spikes", "signed", "sequence"])
 def test_sums_arrive_when_they_should(form: str, dtype: str) -> None:
     x = some(form)
-    model = sl.SpikingModel([("d", L.Delay(WEIGHT, DELAY, BIAS), ("input",))], dtype=dtype)
+    model = sl.SpikingModel([("d", L.DelayedLinear(WEIGHT, DELAY, BIAS), ("input",))], dtype=dtype)
     result = model.run(x, record="d")
     np.testing.assert_array_equal(result["d"], expected(x))
     np.testing.assert_allclose(result.output, expected(x).mean(0), rtol=1e-5, atol=1e-6)
@@ -57,7 +57,7 @@ def test_sums_arrive_when_they_should(form: str, dtype: str) -> None:
 def test_a_constant_input_arrives_step_by_step() -> None:
     x = some("sequence")[0]
     held = np.broadcast_to(x, (STEPS, *x.shape))
-    model = sl.SpikingModel([("d", L.Delay(WEIGHT, DELAY, BIAS), ("input",))])
+    model = sl.SpikingModel([("d", L.DelayedLinear(WEIGHT, DELAY, BIAS), ("input",))])
     found = model.run(x, steps=STEPS, record="d")["d"]
     np.testing.assert_array_equal(found, expected(held))
     assert (found[0] != found[-1]).any()
@@ -65,7 +65,7 @@ def test_a_constant_input_arrives_step_by_step() -> None:
 
 def test_behind_an_image_and_between_neurons() -> None:
     rng = np.random.default_rng(7)
-    delayed = L.Delay(WEIGHT, DELAY, BIAS)
+    delayed = L.DelayedLinear(WEIGHT, DELAY, BIAS)
     layers = [
         L.Conv2d(rng.integers(-2, 3, (5, 2, 1, 1)) / 2),
         L.IF(0.5),
@@ -87,7 +87,7 @@ def test_behind_an_image_and_between_neurons() -> None:
 
 def test_the_same_bits_for_any_number_of_threads_and_after_a_file(tmp_path) -> None:
     weight = np.random.default_rng(8).normal(size=(OUT, IN))
-    model = sl.SpikingModel([L.Delay(weight, DELAY), L.LIF(0.5)], threads=1)
+    model = sl.SpikingModel([L.DelayedLinear(weight, DELAY), L.LIF(0.5)], threads=1)
     x = some("spikes")
     wanted = model.run(x, record="v")
     model.save(tmp_path / "m.spk")
@@ -106,7 +106,7 @@ def test_the_same_bits_for_any_number_of_threads_and_after_a_file(tmp_path) -> N
 
 
 def test_samples_may_end_early() -> None:
-    model = sl.SpikingModel([L.Delay(WEIGHT[:4], DELAY[:4]), L.IF(0.5)])
+    model = sl.SpikingModel([L.DelayedLinear(WEIGHT[:4], DELAY[:4]), L.IF(0.5)])
     x = some("spikes")
     whole, ended = model.run(x), model.run(x, until=0.3)
     assert (ended.steps < STEPS).any()
@@ -127,15 +127,19 @@ def test_samples_may_end_early() -> None:
     ],
 )
 def test_bad_values_are_refused(weight, delay, bias, message) -> None:
-    with pytest.raises(ValueError, match=f"Delay: {message}"):
-        L.Delay(weight, delay, bias)
+    with pytest.raises(ValueError, match=f"DelayedLinear: {message}"):
+        L.DelayedLinear(weight, delay, bias)
 
 
 def test_other_shapes_and_sizes_are_refused() -> None:
-    model = sl.SpikingModel([L.Delay(WEIGHT, 2)])
-    with pytest.raises(ValueError, match=r"Delay 'delay0': input shape must be \(20,\)"):
+    model = sl.SpikingModel([L.DelayedLinear(WEIGHT, 2)])
+    with pytest.raises(
+        ValueError, match=r"DelayedLinear 'delayedlinear0': input shape must be \(20,\)"
+    ):
         model.run(np.zeros((4, 1, 5)))
     sized = L.PredictiveIF(pace=[1.0, 1.0], limit=[0.5, 0.5], sizes=[1.5, 0.5])
     with pytest.raises(ValueError, match="delay"):
-        sl.SpikingModel([L.Delay(WEIGHT, 2), sized]).run(np.zeros((1, IN)), steps=2)
-    assert repr(L.Delay(WEIGHT, 2)) == "Delay(weight=33x20 array, delay=33x20 array)"
+        sl.SpikingModel([L.DelayedLinear(WEIGHT, 2), sized]).run(np.zeros((1, IN)), steps=2)
+    assert (
+        repr(L.DelayedLinear(WEIGHT, 2)) == "DelayedLinear(weight=33x20 array, delay=33x20 array)"
+    )

@@ -40,7 +40,7 @@ REFUSED_GRAPHS: list[tuple[list[Any], type[Exception], str]] = [
     (
         [("a", RELU, "a")],
         ValueError,
-        "SpikingModel: inputs of 'a' must be the name of an earlier layer, got 'a'",
+        "SpikingModel: layers must go through a Delay of at least one step, got the cycle ['a']",
     ),
     (
         [("a", RELU, "input"), ("b", RELU, "input")],

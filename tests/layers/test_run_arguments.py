@@ -9,7 +9,6 @@ import pytest
 
 from spikelet import layers as L
 from spikelet.layers.graph import Graph
-from spikelet.layers.neurons import NEVER
 from spikelet.layers.run_arguments import check_schedules, check_stop, neurons_of, recorded
 
 WHERE = "run"
@@ -32,7 +31,7 @@ def graph(*layers: L.Layer) -> Graph:
 
 LINEAR = L.Linear(np.eye(2))
 SPIKING = graph(LINEAR, L.IF(), LINEAR, L.IF())
-READOUT = graph(LINEAR, L.IF(), LINEAR, L.LIF(NEVER, decay=0.5))
+READOUT = graph(LINEAR, L.IF(), LINEAR, L.LI(decay=0.5))
 
 
 def test_neurons_are_named_in_order() -> None:
@@ -64,8 +63,14 @@ def test_what_is_recorded_has_the_name_it_was_asked_by(record: Any, expected: An
     assert {name: of for name, of in found.items() if not name.startswith("\0")} == expected
 
 
-def test_a_readout_gives_its_potential_and_other_outputs_their_mean() -> None:
-    assert recorded(WHERE, READOUT, (), False) == {"\x003": ("3", "potential")}
+def test_outputs_are_means_and_the_potential_of_a_readout_is_what_it_sends() -> None:
+    assert recorded(WHERE, READOUT, (), False) == {"\x003": ("3", "mean")}
+    found = recorded(WHERE, READOUT, ["3.v", "v", "spikes"], False)
+    assert [found[name] for name in ("3.v", "v", "spikes")] == [
+        ("3", "value"),
+        ("3", "value"),
+        ("1", "spikes"),
+    ]
     assert recorded(WHERE, SPIKING, (), False) == {"\x003": ("3", "mean")}
     assert set(recorded(WHERE, SPIKING, (), True)) == {"\x003", "\0\0spikes"}
 
@@ -92,7 +97,6 @@ def test_without_neurons_there_are_no_last_spikes() -> None:
 @pytest.mark.parametrize(
     ("of", "anytime", "message"),
     [
-        (READOUT, True, "a readout never spikes"),
         (SPIKING, False, "do not wait for the mean of spikes"),
         (graph(LINEAR, L.IF(code="differential")), True, "'1' sends differences"),
     ],

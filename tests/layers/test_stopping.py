@@ -12,16 +12,17 @@ from tests.support.conversions import TEST, convert, residual
 import spikelet as sl
 from spikelet import Stopping
 from spikelet import layers as L
+from spikelet.conversion import Neurons
 from spikelet.layers.graph import Graph
 
 CHECKS = (3, 4, 7, 10, 13)
 NEURONS: dict[str, dict[str, Any]] = {
-    "pairs": {},
-    "alternating": {"neuron": "alternating"},
-    "soft": {"neuron": "soft", "method": "percentile"},
-    "multi": {"neuron": "multi", "method": "percentile"},
-    "poisson": {"neuron": "soft", "coding": "poisson"},
-    "residual": {"ann": residual(), "method": "fitted"},
+    "pairs": {"neuron": Neurons(delay=0)},
+    "alternating": {"neuron": Neurons("alternating", delay=0)},
+    "soft": {"neuron": Neurons("soft", delay=0), "method": "percentile"},
+    "multi": {"neuron": Neurons("multi", delay=0), "method": "percentile"},
+    "poisson": {"neuron": Neurons("soft", delay=0), "coding": "poisson"},
+    "residual": {"neuron": Neurons(delay=0), "ann": residual(), "method": "fitted"},
 }
 
 
@@ -33,7 +34,7 @@ def lead(means: Any) -> Any:
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int16"])
 @pytest.mark.parametrize("kind", NEURONS)
 def test_checks_change_nothing(kind: str, dtype: str) -> None:
-    model = convert(**NEURONS[kind], dtype=dtype, delay=0)
+    model = convert(**NEURONS[kind], dtype=dtype)
     record = [f"{name}.{what}" for name in model.neurons for what in ("spikes", "v", "mean")]
     plain, checked = (
         model.run(TEST, record=record, until=until) for until in (None, Stopping.never(CHECKS))
@@ -47,7 +48,7 @@ def test_checks_change_nothing(kind: str, dtype: str) -> None:
 
 @pytest.mark.parametrize("kind", NEURONS)
 def test_a_sample_ends_at_the_first_check_that_meets_its_limit(kind: str) -> None:
-    model = convert(**NEURONS[kind], delay=0)
+    model = convert(**NEURONS[kind])
     after = (*range(1, 16),)
     whole = model.run(TEST, until=Stopping.never(after), record=model.neurons)
     assert whole.so_far.shape == (15, *whole.output.shape)
@@ -74,7 +75,9 @@ def test_a_sample_ends_at_the_first_check_that_meets_its_limit(kind: str) -> Non
 
 def test_a_margin_waits_for_the_last_neurons() -> None:
     layers = [L.Linear([[1.0], [1.0]]), L.ReLU(), L.Linear(np.eye(2), [9.0, 0.0])]
-    model = sl.convert(layers, np.random.default_rng(0).random((40, 1)), steps=8, delay=0)
+    model = sl.convert(
+        layers, np.random.default_rng(0).random((40, 1)), steps=8, neuron=Neurons(delay=0)
+    )
     (name,) = model.neurons
     layer = model.graph[name].layer
     late = np.array(layer.limit)
@@ -90,7 +93,7 @@ def test_a_margin_waits_for_the_last_neurons() -> None:
 
 
 def test_means_so_far_are_those_of_shorter_runs() -> None:
-    model = convert(method="percentile", neuron="soft", delay=2)
+    model = convert(method="percentile", neuron=Neurons("soft", delay=2))
     so_far = model.run(TEST, until=Stopping.never([5, 9])).so_far
     for k, steps in enumerate((5, 9)):
         short = model.run(TEST, steps=steps, delay=2).output
@@ -98,7 +101,7 @@ def test_means_so_far_are_those_of_shorter_runs() -> None:
 
 
 def test_sizes_count_what_is_to_come_as_nothing() -> None:
-    model = convert(delay=0)
+    model = convert(neuron=Neurons(delay=0))
     last = model.neurons[-1]
     result = model.run(TEST, until=Stopping.never([6]), record=last)
     layer = model.graph[last].layer
@@ -108,7 +111,7 @@ def test_sizes_count_what_is_to_come_as_nothing() -> None:
 
 
 def test_the_change_since_the_check_before() -> None:
-    model = convert(delay=0)
+    model = convert(neuron=Neurons(delay=0))
     means = model.run(TEST, until=Stopping.never(CHECKS)).so_far
     change = np.abs(np.diff(means, axis=0)).max(2)
     limit = float(np.median(change))
@@ -119,7 +122,7 @@ def test_the_change_since_the_check_before() -> None:
 
 
 def test_threads_and_batches_change_nothing() -> None:
-    model = convert(delay=0)
+    model = convert(neuron=Neurons(delay=0))
     one = model.run(TEST, until=0.5)
     model.threads = 2
     two = model.run(TEST, until=0.5)
@@ -131,7 +134,7 @@ def test_threads_and_batches_change_nothing() -> None:
 
 
 def test_a_sample_does_not_see_what_the_one_before_left() -> None:
-    model = convert(delay=0)
+    model = convert(neuron=Neurons(delay=0))
     margins = lead(model.run(TEST, until=Stopping.never([9])).so_far[0])
     stop = Stopping((9,), (float(np.median(margins)),))
     for k in range(len(TEST)):

@@ -19,7 +19,7 @@ from tests.support.layers_zoo import DEEP, WIDE, deep_graph, pictures, wide_grap
 
 import spikelet as sl
 from spikelet import layers as L
-from spikelet._util import npz
+from spikelet._util import container
 from spikelet.conversion import ConvertedModel
 
 STEPS = 6
@@ -97,7 +97,7 @@ def test_equal_models_give_equal_files(tmp_path: Path) -> None:
         MODELS["wide"]().save(tmp_path / name)
     sl.SpikingModel.load(tmp_path / "a").save(tmp_path / "c")
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
-    first, again = (npz.read(tmp_path / name) for name in "ac")
+    first, again = (container.read(tmp_path / name) for name in "ac")
     assert first[1].keys() == again[1].keys()
     assert all(np.array_equal(first[1][k], again[1][k]) for k in first[1])
 
@@ -174,7 +174,7 @@ def test_weights_stay_in_the_file_in_single_precision(tmp_path: Path) -> None:
     double = np.random.default_rng(1).normal(size=(40, 40))
     layers = [L.Linear(single), L.IF(), L.Linear(double), L.IF(), L.Linear(double)]
     sl.SpikingModel(layers, dtype="float64").save(tmp_path / "m.spk")
-    header, arrays = npz.mapped(tmp_path / "m.spk")
+    header, arrays = container.mapped(tmp_path / "m.spk")
     assert header["format"] == "spikelet model, format 1"
     assert sorted(a.dtype.name for a in arrays.values()) == [
         "float32",
@@ -216,6 +216,7 @@ def test_every_layer_can_be_saved(tmp_path: Path) -> None:
         "Layer",
         "Movement",
         "Neuron",
+        "PredictiveNeuron",
     }  # those from which others are derived cannot be saved
     relu = L.ReLU([1.0, 2.0, 3.0], levels=4)
     model = sl.SpikingModel([L.Affine(np.ones(3), np.arange(3.0)), relu])
@@ -255,7 +256,8 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
         sl.SpikingModel.load(path)
     sl.Network(seed=1).save(path)
     with pytest.raises(
-        ValueError, match=r"SpikingModel\.load: .*m\.spk.*not a file of SpikingModel\.save, but"
+        ValueError,
+        match=r"SpikingModel\.load: .*m\.spk.*its format is .spikelet network.*Network.load reads it",
     ):
         sl.SpikingModel.load(path)
     for content in (b"", b"spikelet", b"PK\x03\x04" + bytes(100)):
@@ -269,12 +271,44 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
 
 def changed(path: Path, change: Any) -> None:
     """Change the header, and some arrays, of a file; all checksums are right."""
-    header, arrays = npz.read(path)
+    header, arrays = container.read(path)
     del header["arrays"]
     arrays = dict(arrays)
     change(header, arrays)
     with path.open("wb") as file:
-        npz.write(file, header, arrays)
+        container.write(file, header, arrays)
+
+
+def test_layers_of_version_0_19_have_the_names_and_the_bits_of_today(tmp_path: Path) -> None:
+    """Readouts were neurons whose threshold is never reached; synapses with delays were called `Delay`."""
+    rng = np.random.default_rng(2)
+    delayed = L.DelayedLinear(rng.normal(size=(5, 4)), rng.integers(0, 3, (5, 4)))
+    readout = L.LI(decay=0.75, gain=0.5, v_init=0.25)
+    model = sl.SpikingModel([delayed, L.LIF(0.5), L.Linear(rng.normal(size=(3, 5))), readout])
+    path = tmp_path / "m.spk"
+    model.save(path)
+
+    def age(header: Any, _arrays: Any) -> None:
+        first, *_, last = header["model"]["graph"]["nodes"]
+        first["layer"]["type"] = "Delay"
+        last["layer"]["type"] = "LIF"
+        fields = last["layer"]["fields"]
+        for name in ("drive", "tau_syn", "syn_decay", "syn_gain", "pull"):
+            del fields[name]
+        fields |= {
+            "threshold": 1e30,
+            "reset": "subtract",
+            "v_reset": 0.0,
+            "amplitude": 1.0,
+            "code": "binary",
+        }
+        fields |= {"levels": 1, "reset_delay": False, "strict": False}
+
+    changed(path, age)
+    old = sl.SpikingModel.load(path)
+    x = (rng.random((9, 2, 4)) < 0.5).astype(np.uint8)
+    np.testing.assert_array_equal(old.run(x).output, model.run(x).output)
+    assert [repr(n.layer) for n in old.graph] == [repr(n.layer) for n in model.graph]
 
 
 def node(header: Any, name: str) -> Any:
@@ -285,7 +319,7 @@ def node(header: Any, name: str) -> Any:
 HOSTILE = {
     "a newer format": (
         lambda h, a: h.update(format="spikelet model, format 2", version="9.1"),
-        "format 2, written by spikelet '9.1'.*reads format 1; upgrade",
+        "format 2, written by spikelet 9.1.*reads formats up to 1: upgrade",
     ),
     "a class": (lambda h, a: h["model"].update({"class": "dict"}), "no class of models 'dict'"),
     "a layer": (lambda h, a: node(h, "c1").update(type="Layer"), "layer 'c1'.*no layer of type 'Layer'"),
@@ -334,7 +368,7 @@ def test_a_changed_weight_is_noticed(tmp_path: Path) -> None:
 
 def test_a_header_without_checksums_is_refused(tmp_path: Path) -> None:
     MODELS["whole"]().save(tmp_path / "m.spk")
-    header, arrays = npz.read(tmp_path / "m.spk")
+    header, arrays = container.read(tmp_path / "m.spk")
     del header["arrays"]
     with (tmp_path / "m.spk").open("wb") as file:
         np.savez(file, header=np.array(json.dumps(header)), **arrays)

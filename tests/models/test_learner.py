@@ -96,9 +96,13 @@ def test_learning_resumes_from_a_checkpoint(kind: Any, tmp_path: Path) -> None:
     np.testing.assert_array_equal(kind.load(path).respond(images), whole.respond(images))
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(again)).weights, whole.weights)
     wrong = DiehlCook if kind is WinnerTakeAll else WinnerTakeAll
-    for bad in (path, Path(__file__)):
-        with pytest.raises(ValueError, match=r"load: path must be a file written by save, got"):
-            wrong.load(bad)
+    with pytest.raises(ValueError, match=f"load: the file .* it holds a '{kind.__name__}'"):
+        wrong.load(path)
+    with pytest.raises(ValueError, match=r"load: the file .* cannot be read: not a complete"):
+        wrong.load(Path(__file__))
+    sl.Network().save(path)
+    with pytest.raises(ValueError, match="it holds a network without a learner"):
+        wrong.load(path)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -61,7 +61,10 @@ def test_flipped_bits_are_found_or_do_nothing(tmp_path: Path) -> None:
 
 
 CHANGES: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
-    "format": (lambda h: h.update(format="other 1"), "Network.save"),
+    "format": (
+        lambda h: h.update(format="other 1"),
+        "its format is .other 1., not .spikelet network",
+    ),
     "newer": (lambda h: h.update(format="spikelet network 99", version="9.9"), r"99.*9\.9"),
     "field": (lambda h: h.update(weather="fine"), "weather"),
     "missing": (lambda h: h.pop("now"), "now"),

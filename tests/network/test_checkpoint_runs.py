@@ -14,7 +14,7 @@ from tests.conftest import busy_network, make
 from tests.support.recorded import assert_all_same, assert_equal, everything, recorded
 
 import spikelet as sl
-from spikelet._util import npz
+from spikelet._util import container
 
 ROOT = str(Path(__file__).parents[2])
 
@@ -236,7 +236,7 @@ def test_a_save_that_fails_leaves_the_old_one(tmp_path: Path, monkeypatch: Any) 
         file.write(b"half")
         raise OSError("full")
 
-    monkeypatch.setattr(npz, "write", fail)
+    monkeypatch.setattr(container, "write", fail)
     with pytest.raises(OSError, match="full"):
         net.save(tmp_path / "c")
     assert [p.name for p in tmp_path.iterdir()] == ["c"]
@@ -344,7 +344,7 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 import spikelet as sl
-from spikelet._util import npz
+from spikelet._util import container
 from spikelet.network import run as running
 from tests.support.recorded import recorded
 
@@ -388,7 +388,7 @@ def test_a_run_that_is_killed_is_resumed_exactly(tmp_path: Path) -> None:
 SAVE = """
 import sys
 import spikelet as sl
-from spikelet._util import npz
+from spikelet._util import container
 sys.path.insert(0, sys.argv[2])
 from tests.conftest import busy_network
 

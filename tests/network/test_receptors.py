@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import make, source, trace
 
 import spikelet as sl
-from spikelet._util import npz
+from spikelet._util import container
 from spikelet.network import receptors
 from spikelet.neurons import NeuronModel
 
@@ -198,7 +198,7 @@ def test_crafted_files(edit: Any, message: str, tmp_path: Path) -> None:
     header = json.loads(str(arrays.pop("header")))
     edit(header)
     with path.open("wb") as out:
-        npz.write(out, header, arrays)
+        container.write(out, header, arrays)
     with pytest.raises(ValueError, match=message):
         sl.Network.load(path)
 
@@ -214,7 +214,7 @@ def test_files_of_before_have_no_receptor_in_their_inputs(tmp_path: Path) -> Non
     header["inputs"][0]["what"]["fields"].pop("receptor", None)
     header["format"] = header["format"].replace("5", "4")
     with path.open("wb") as out:
-        npz.write(out, header, arrays)
+        container.write(out, header, arrays)
     assert sl.Network.load(path).inputs[0].receptor is None
 
 

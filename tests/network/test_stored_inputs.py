@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import make, train
 
 import spikelet as sl
-from spikelet._util import npz
+from spikelet._util import container
 
 
 def stored(path: Path) -> sl.Network:
@@ -37,7 +37,7 @@ def change(path: Path, edit: Callable[[dict[str, Any]], None]) -> None:
     header = json.loads(str(arrays.pop("header")))
     edit(header)
     with path.open("wb") as out:
-        npz.write(out, header, arrays)
+        container.write(out, header, arrays)
 
 
 def test_inputs_keep_their_streams_after_another_was_removed(tmp_path: Path) -> None:

@@ -13,8 +13,7 @@ from torch import nn
 
 import spikelet as sl
 from spikelet import layers as L
-from spikelet.conversion.layerwise.method import Method
-from spikelet.conversion.layerwise.site import Site
+from spikelet.conversion.layerwise.site import Method, Site
 from spikelet.layers.graph import Graph
 
 torch.set_num_threads(1)
@@ -153,4 +152,4 @@ class Spy(Method):
 
     def fit(self, site: Site) -> Any:
         self.look(site)
-        return {site.name: L.IF(1.0, v_init=0.5)} if site.kind == "neuron" else {}
+        return {site.name: L.IF(1.0, v_init=0.5)}

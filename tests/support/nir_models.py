@@ -24,7 +24,7 @@ def neuron(
     threshold = rng.choice([0.25, 0.5, 1.0, 1.5], size)
     options = {"reset": "zero" if plain else str(rng.choice(["zero", "subtract"]))}
     if options["reset"] == "zero":
-        options["v_reset"] = float(rng.choice([0.0, -0.25, 0.125]))
+        options |= {"reset": "value", "v_reset": float(rng.choice([0.0, -0.25, 0.125]))}
     if not plain and rng.random() < 0.5:
         options["v_init"] = rng.choice([0.125, -0.25, 0.5], size) * threshold
     if rng.random() < 0.5:

@@ -63,7 +63,7 @@ def digits():
 @pytest.mark.parametrize("neuron", ["soft", "hard"])
 def test_converted_network_is_the_same_module(digits, neuron):
     images, _, x, _, model = digits
-    snn = sl.convert(model, images[:200], method="percentile", neuron=neuron, steps=8, delay=0,
+    snn = sl.convert(model, images[:200], method="percentile", neuron=sl.conversion.Neurons(neuron, delay=0), steps=8,
                      dtype="float64")  # fmt: skip
     module = st.from_spiking_model(snn)
     with torch.no_grad():
@@ -78,7 +78,7 @@ def test_converted_network_is_the_same_module(digits, neuron):
 
 def test_fine_tuning_makes_few_steps_enough(digits):
     images, labels, x, y, model = digits
-    snn = sl.convert(model, images[:200], method="percentile", neuron="soft", steps=2, delay=0)
+    snn = sl.convert(model, images[:200], method="percentile", neuron=sl.conversion.Neurons("soft", delay=0), steps=2)
     module = st.from_spiking_model(snn)
 
     def accuracy(model):
@@ -132,13 +132,18 @@ def test_all_layers_of_a_graph_are_known():
     ("layer", "message"),
     [
         (sl.layers.ReLU(), r"layer 'relu1' \(ReLU\): waits for the mean"),
-        (sl.layers.IF(code="signed"), r"layer 'if1' \(IF\): has a schedule, or signed spikes"),
-        (sl.layers.IF(1.0, "zero", 0.5), "only v_reset=0.0 can be trained"),
-        (sl.layers.IF(1.0, reset_delay=True), "is reset a step later, or spikes only above"),
-        (sl.layers.IF(1.0, "zero", strict=True), "is reset a step later, or spikes only above"),
+        (sl.layers.IF(code="signed"), r"layer 'if1' \(IF\): has signed spikes; convert"),
+        (sl.layers.IF(1.0, "value", 0.5), "has another reset, or spikes only above"),
+        (sl.layers.IF(1.0, reset_delay=True), "has another reset, or spikes only above"),
+        (sl.layers.IF(1.0, "zero", strict=True), "has another reset, or spikes only above"),
+        (sl.layers.LIF(decay=[0.1, 0.2, 0.3]), "or a leak for each neuron"),
+        (sl.layers.LI(drive=1.0), "has no gain, a drive"),
+        (sl.layers.LI(tau_syn=2.0), "has a synaptic current; train the module"),
+        (sl.layers.ALIF(), "has a schedule, or further states"),
+        (sl.layers.Delay(1), "has delays; train the module"),
         (
-            sl.layers.Delay(np.ones((4, 4)), 1),
-            r"layer 'delay1' \(Delay\): has delays; train the module",
+            sl.layers.DelayedLinear(np.ones((4, 3)), 1),
+            r"layer 'delayedlinear1' \(DelayedLinear\): has delays; train the module",
         ),
     ],
 )
@@ -235,13 +240,13 @@ def test_the_output_of_neurons_that_do_not_spike_is_their_potential(decay):
     )
 
 
-def test_a_potential_that_is_an_output_feeds_no_other_layer():
-    """A model hands its spikes, 0, to other layers, and PyTorch its output."""
-    readout = ("v", L.LIF(1e30, decay=0.5), "input")
+def test_a_potential_may_be_an_output_and_feed_other_layers():
     graph = Graph(
-        [Node("v", readout[1], ("input",)), Node("out", L.IF(1.0), ("v",))], outputs=["v", "out"]
+        [Node("v", L.LI(decay=0.5, gain=1.0), ("input",)), Node("out", L.IF(1.0), ("v",))], outputs=["v", "out"]
     )
-    with pytest.raises(
-        ValueError, match="layer 'v': gives its potential as an output and no spikes"
-    ):
-        st.from_spiking_model(sl.SpikingModel(graph))
+    model = sl.SpikingModel(graph)
+    x = np.random.default_rng(0).random((7, 3, 4)).astype(np.float32)
+    v, spikes = st.from_spiking_model(model)(torch.from_numpy(x))
+    result = model.run(x, record=["v", "out"])
+    np.testing.assert_allclose(v.detach().numpy(), result["v"], rtol=1e-6)
+    np.testing.assert_array_equal(spikes.detach().numpy(), result["out"])

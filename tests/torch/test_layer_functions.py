@@ -12,7 +12,7 @@ from tests.support.torch_deployed import raster
 import spikelet as sl
 import spikelet.torch as st
 from spikelet import layers as L
-from spikelet.torch.layer_functions import concatenated, function_of, increments, total
+from spikelet.torch.layer_functions import JOINS, increments, row_of
 
 RNG = np.random.default_rng(7)
 SEQUENCE, IMAGE, VOLUME = (4, 9), (4, 6, 5), (4, 4, 5, 3)
@@ -98,7 +98,7 @@ def test_each_step_is_that_of_the_engine(layer: L.Layer, shape: tuple[int, ...])
 @pytest.mark.parametrize(("layer", "shape"), LAYERS, ids=_name)
 def test_gradients_are_those_of_the_function(layer: L.Layer, shape: tuple[int, ...]) -> None:
     module = st.from_spiking_model(sl.SpikingModel([layer, L.IF()], dtype="float64"))
-    function: Any = function_of(layer)
+    function: Any = row_of(layer).function
     x = torch.from_numpy(RNG.normal(size=(2, *shape))).requires_grad_()
     assert torch.autograd.gradcheck(lambda y: function(module.steps[0], layer, y), x, atol=1e-6)
 
@@ -116,7 +116,8 @@ def test_samples_of_fewer_dimensions_broadcast_as_in_the_engine() -> None:
     assert 0.02 < wanted.mean() < 0.98
     module = st.from_spiking_model(model)
     np.testing.assert_array_equal(module(torch.from_numpy(x).double()).detach(), wanted)
-    assert total([torch.ones(3, 2, 4, 5), torch.ones(1, 1, 5)]).shape == (3, 2, 4, 5)
+    total = JOINS[L.Add].function
+    assert total(None, None, [torch.ones(3, 2, 4, 5), torch.ones(1, 1, 5)]).shape == (3, 2, 4, 5)
 
 
 def test_constants_are_trained() -> None:
@@ -141,7 +142,7 @@ def test_constants_are_trained() -> None:
 
 def test_joined_tensors_may_be_the_same_at_each_step() -> None:
     x, y = torch.rand(5, 2, 3), torch.rand(1, 2, 4)
-    found = concatenated([x, y], -1)
+    found = JOINS[L.Concat].function(None, L.Concat(-1), [x, y])
     assert torch.equal(found[3], torch.cat((x[3], y[0]), -1))
     counts = torch.tensor([[[1.0, 0.0]], [[0.0, 1.0]], [[0.0, 1.0]]])
     assert increments(lambda c: c.amax(-1), counts).flatten().tolist() == [1, 0, 1]
@@ -149,4 +150,4 @@ def test_joined_tensors_may_be_the_same_at_each_step() -> None:
 
 @pytest.mark.parametrize("layer", [L.ReLU(), L.Softmax(), L.Reduce("max"), L.Multiply()])
 def test_other_functions_wait_for_means(layer: L.Layer) -> None:
-    assert function_of(layer) is None
+    assert row_of(layer) is None

@@ -32,6 +32,7 @@ MODULES = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore:.*should not be instantiated")  # of torch itself
 @pytest.mark.parametrize("module", MODULES, ids=str)
 def test_compile_export_copy_and_state(module):
     module = copy.deepcopy(module)
@@ -84,7 +85,7 @@ X = torch.rand(4, 2, 3)
         (lambda: st.lif(X, tau_m=float("nan")), ValueError, "tau_m"),
         (lambda: st.lif(X, tau_m="long"), TypeError, "tau_m must be a number"),
         (lambda: st.lif(X, decay=1.5), ValueError, r"decay must lie in \[0, 1\], got 1.5"),
-        (lambda: st.lif(X, reset="hard"), ValueError, "reset must be 'subtract' or 'zero' or 'none', got 'hard'"),
+        (lambda: st.lif(X, reset="hard"), ValueError, "reset must be 'subtract' or 'zero' or 'value' or 'none', got 'hard'"),
         (lambda: st.lif(X, convention="spikingjelly", tau=0.5), ValueError, "tau must be at least 1, got 0.5"),
         (lambda: st.lif(X, surrogate="step"), ValueError, 'surrogate must be "atan".*got \'step\''),
         (lambda: st.lif(X, alpha=0.0), ValueError, "alpha must be finite and > 0"),
@@ -355,7 +356,7 @@ def test_checkpoints_load_where_they_fit() -> None:
         (lambda: st.LI(tau_m=3.0, decay=0.5), "LI: tau_m must not be given with decay"),
         (lambda: st.integrate(X, tau_m=3.0, decay=0.5), "integrate: tau_m must not be .* decay"),
         (lambda: st.IF(tau_m=10.0), "IF: tau_m must not be given: decay is 1.*LIF"),
-        (lambda: st.LIF(v_reset=-0.5), 'v_reset needs reset="zero"'),
+        (lambda: st.LIF(v_reset=-0.5), 'v_reset needs reset="value"'),
         (lambda: st.LIF(surrogate=TABLE, alpha=2.0), "alpha must not be given with a Table"),
         (lambda: st.LIF(shape=(4,)), "shape .* needs learn_tau=True or learn_threshold=True"),
         (lambda: st.LI(v_threshold=2.0), "LI: v_threshold must not be given"),

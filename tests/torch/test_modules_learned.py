@@ -45,6 +45,7 @@ def test_learned_parameters_find_their_values():
     assert losses[-1] < 0.05 * losses[0]
 
 
+@pytest.mark.filterwarnings("ignore:.*should not be instantiated")  # of torch itself
 def test_tensors_are_parameters_and_buffers():
     """A tensor given as a parameter is read at each run, and belongs to the module."""
     x = torch.rand(9, 4, 3) * 3
@@ -121,7 +122,7 @@ def test_numbers_may_be_tensors_but_are_not_learned(name):
     with pytest.raises(TypeError, match=f"LIF: {name} must be a number, as it cannot be learned"):
         st.LIF(**{name: nn.Parameter(torch.tensor(1.0))})
     x = torch.rand(9, 2, 4) * 2
-    reset = {"reset": "zero"} if name == "v_reset" else {}
+    reset = {"reset": "value"} if name == "v_reset" else {}
     expected = st.lif(x, **{name: 0.5}, **reset)
     for value in (torch.tensor(0.5), np.float32(0.5), np.array(0.5), torch.tensor([0.5])):
         if name == "alpha" or np.ndim(value) == 0 or isinstance(value, torch.Tensor):

@@ -1,44 +1,37 @@
-"""The operators as PyTorch sees them."""
+"""Neurons of the core as PyTorch sees them."""
 
 from __future__ import annotations
 
+import random
+from dataclasses import replace
+
 import pytest
 import torch
-import torch._dynamo.testing
+from tests.support.torch_cells import SHAPES, compare
 from torch import nn
 from torch.autograd import forward_ad
-from torch.fx.experimental.proxy_tensor import make_fx
 
 import spikelet.torch as st
 from spikelet.torch.cell import Cell, Surrogate, packed
-from spikelet.torch.ops import neuron, neuron_op
-
-
-@pytest.mark.filterwarnings("ignore:The .grad attribute")  # of torch itself, on Python 3.13
-def test_operators_pass_the_checks_of_pytorch():
-    """The checks of torch.library: schema, stand-ins without memory, autograd."""
-    torch.manual_seed(0)
-    x = (torch.rand(5, 2, 3, 4) * 2).requires_grad_()
-    cell = st.LIF(tau_m=3.0).setting().numbers
-    leak = torch.full((3, 1), 0.7, requires_grad=True)
-    plain = (x, *[None] * 10, cell, "sh", 5)
-    rich = (x, leak, *[None] * 9, cell, "sv", 5)
-    constant = (x[:1].detach().requires_grad_(), leak, *[None] * 9, cell, "sv", 6)
-    for arguments in (plain, rich, constant):
-        torch.library.opcheck(torch.ops.spikelet.neuron.default, arguments)
-
+from spikelet.torch.ops import memory_order, neuron
 
 X = torch.rand(4, 2, 3)
 
 
-def test_operators_refuse_inputs_of_the_wrong_form():
-    """Whoever calls the operator or the core itself gets an error, not a crash."""
-    cell = st.LIF().setting().numbers
+def test_inputs_of_the_wrong_form_are_refused():
+    """Whoever calls the function without checks gets an error, not a crash."""
+    made, states = st.LIF().setting(), [None] * 3
     with pytest.raises((RuntimeError, ValueError)):
-        torch.ops.spikelet.neuron(X.detach(), *[None] * 5, torch.ones(1), *[None] * 4, cell, "s", 4)
-    for weights, give in ((torch.ones(2, 2), "s"), (torch.ones(3, 3), "v")):
+        neuron(made, "s", 4, X, [None] * 5, [torch.ones(1), None, None], None, None)
+    for weights in (torch.ones(2, 2), torch.ones(4, 4)):
         with pytest.raises((RuntimeError, ValueError)):
-            torch.ops.spikelet.neuron(X.detach(), *[None] * 8, weights, None, cell, give, 4)
+            neuron(made, "s", 4, X, [None] * 5, states, weights, None)
+    for numbers, message in (
+        (packed(Cell(surrogate=Surrogate.table, table=())), "table must have at least 2 values"),
+        ((0.0, 0.0, 0.0), "cell"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            neuron(replace(made, numbers=numbers), "sh", 4, X, [None] * 5, states, None, None)
 
 
 @pytest.mark.parametrize("last", [False, True])
@@ -72,49 +65,15 @@ def test_gradients_that_are_alike_at_all_steps_are_read_as_they_are(shape, make,
     assert found[0][0].abs().sum() > 0
 
 
-def test_tables_of_operators():
-    cell = packed(Cell(surrogate=Surrogate.table, table=()))
-    with pytest.raises(ValueError, match="cell: table must have at least 2 values"):
-        torch.ops.spikelet.neuron(X.detach(), *[None] * 10, cell, "sh", 4)
-    with pytest.raises(ValueError, match="cell must have at least 19 numbers, got length 3"):
-        torch.ops.spikelet.neuron(X.detach(), *[None] * 10, [0.0, 0.0, 0.0], "", 4)
-
-
 def test_second_derivatives_are_refused():
     x = (X.detach() * 3).requires_grad_()
     (g,) = torch.autograd.grad(st.lif(x).square().sum(), x, create_graph=True)
-    with pytest.raises(RuntimeError, match="differentiated once"):
+    with pytest.raises(RuntimeError, match='differentiated once; backend="torch"'):
         g.sum().backward()
-
-
-@pytest.mark.parametrize("give", ["sh", "sv"])
-def test_the_short_way_is_the_operator(give):
-    torch.manual_seed(0)
-    cell = st.LIF(tau_m=3.0).setting().numbers
-    found = []
-    for call in (neuron, neuron_op):
-        x = (X.detach() * 3).requires_grad_()
-        leak = torch.tensor([0.7], requires_grad=give == "sv")
-        v = torch.full((2, 3), 0.2, requires_grad=True)
-        results = call(x, leak, *[None] * 4, v, *[None] * 4, cell, give, 4)
-        results[0].pow(2).sum().backward(retain_graph=True)
-        results[3].sum().backward()
-        found.append([*results, x.grad, v.grad, *([leak.grad] if give == "sv" else [])])
-    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
-    assert found[0][-1].abs().sum() > 0
-
-
-def test_what_traces_sees_the_operator():
-    layer = st.LIF()
-    x = X.detach() * 3
-    graph = make_fx(lambda x: layer(x) * 2)(x)
-    assert "spikelet.neuron" in graph.code
-    torch.testing.assert_close(graph(x), layer(x) * 2)
 
 
 @pytest.mark.parametrize("make", [st.LIF, st.ALIF, lambda: st.RecurrentLIF(4)])
 def test_a_network_for_each_of_several_inputs(make) -> None:
-    """`torch.func.vmap` calls the operator."""
     torch.manual_seed(2)
     layer, x = make(), torch.rand(3, 5, 2, 4) * 2
     wanted = torch.stack([layer(each) for each in x])
@@ -134,7 +93,7 @@ def test_forward_mode_is_refused() -> None:
         st.LIF()(forward_ad.make_dual(x, x))
 
 
-STEPS, BATCH = (torch.export.Dim(name, min=2, max=1000) for name in ("steps", "batch"))
+BATCH = torch.export.Dim("batch", min=2, max=1000)
 
 
 @pytest.mark.parametrize(
@@ -148,25 +107,46 @@ STEPS, BATCH = (torch.export.Dim(name, min=2, max=1000) for name in ("steps", "b
         (nn.Sequential(st.SpikeConv2d(2, 4, 3), st.tdBN(4), st.LIF(), st.MaxPool2d(2)), (2, 6, 6)),
     ],
 )
-def test_an_exported_network_takes_any_number_of_steps_and_samples(net, shape):
+def test_an_exported_network_takes_any_number_of_samples(net, shape):
     net = net.eval()
-    dims = {0: STEPS, 1: BATCH}
-    exported = torch.export.export(net, (torch.randn(6, 3, *shape),), dynamic_shapes=(dims,))
-    x = torch.randn(9, 4, *shape)
+    x = torch.randn(6, 3, *shape)
+    exported = torch.export.export(net, (x,), dynamic_shapes=({1: BATCH},))
+    x = torch.randn(6, 5, *shape)
     torch.testing.assert_close(exported.module()(x), net(x))
 
 
-def test_sequences_of_other_lengths_compile_once_more_only():
-    torch._dynamo.reset()
-    net = nn.Sequential(
-        nn.Linear(5, 8), st.LIF(), st.DropoutOverTime(0.1), st.SlidingPSN(2), nn.Linear(8, 3), st.LIF(checkpoint=True)
-    )  # fmt: skip
-    counter = torch._dynamo.testing.CompileCounterWithBackend("aot_eager")
+@pytest.mark.parametrize("order", [(0, 1, 3, 4, 2), (0, 1, 4, 2, 3), (1, 0, 2, 3, 4)])
+@pytest.mark.parametrize("cell", [Cell(), Cell(synapse=True, adaptive=True)])
+def test_channels_last_and_other_orders(order, cell, monkeypatch):
+    for shape in ((3, 1, 1), (4, 5), (3, 1, 5)):
+        monkeypatch.setitem(SHAPES, "threshold", shape)
+        compare(cell, features=(3, 4, 5), order=order)
 
-    @torch.compile(backend=counter)
-    def loss(x, labels):
-        return st.losses.rate_cross_entropy(net(x), labels)
 
-    for steps in range(3, 9):
-        loss(torch.randn(steps, 4, 5), torch.arange(4) % 3).backward()
-    assert counter.frame_count == 2  # one for the first length, one for all
+def test_memory_order_is_kept():
+    x = torch.rand(4, 2, 3, 5, 6).permute(0, 1, 4, 2, 3).requires_grad_()
+    s = st.lif(x)
+    s.sum().backward()
+    assert s.stride() == x.stride()
+    assert x.grad.stride() == x.stride()
+
+
+def test_the_memory_order_is_that_of_contiguous_memory():
+    pick = random.Random(0)
+    found = set()
+    for _ in range(2000):
+        shape = [pick.choice((1, 1, 2, 3)) for _ in range(pick.randint(2, 5))]
+        x = torch.empty(shape).permute(pick.sample(range(len(shape)), len(shape)))
+        if pick.random() < 0.3:
+            x = x[..., ::2]
+        if pick.random() < 0.2:
+            x = x[:1].expand(3, *x.shape[1:])
+        order = memory_order(x)
+        by_stride = sorted(range(x.ndim), key=lambda d: -x.stride(d))
+        kept = by_stride[:2] == [0, 1] and x.permute(by_stride).is_contiguous()
+        if x.is_contiguous():
+            assert order == tuple(range(x.ndim))
+        else:
+            assert order == (tuple(by_stride) if kept else None)
+            found.add(kept)
+    assert found == {True, False}

@@ -129,7 +129,7 @@ def test_compiled() -> None:
 
 def test_bad_backends() -> None:
     x = torch.rand(5, 2, 4)
-    with pytest.raises(ValueError, match='LIF: backend must be "core", "torch" or "triton"'):
+    with pytest.raises(ValueError, match='LIF: backend must be "core" or "torch"'):
         st.LIF(backend="cuda")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="checkpoint must be None with backend='torch'"):
         st.lif(x, backend="torch", checkpoint=True)

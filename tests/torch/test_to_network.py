@@ -100,19 +100,49 @@ LINEAR = nn.Linear(4, 4)
 @pytest.mark.parametrize(
     ("parts", "message"),
     [
-        ([LINEAR, st.IF(), LINEAR], "layer '2': is the last layer and does not spike"),
+        ([LINEAR, st.IF(), nn.Linear(4, 4)], "layer '2': is the last layer and does not spike"),
         ([LINEAR, st.LI()], "layer '1': is the last layer and does not spike"),
-        ([st.IF(), LINEAR], r"layer '0' \(IF\): must be Linear or Delay"),
+        (
+            [LINEAR, st.LI(), nn.Linear(4, 4), st.IF()],
+            r"layer '1' \(LI\): sends its potential to '2'",
+        ),
+        (
+            [LINEAR, st.ALIF()],
+            r"layer '1' \(ALIF\): is neither a linear layer nor a neuron of a Network",
+        ),
         (
             [LINEAR, st.LIF(convention="snntorch", beta=0.5)],
             'layer \'1\': is reset in the step after its spike; train with reset="zero" or convention="spikelet"',
         ),
-        ([LINEAR, st.LIF(decay=0.0)], "layer '1': decay must be > 0"),
     ],
 )
 def test_modules_that_a_network_cannot_run_are_refused(parts, message):
     with pytest.raises(ValueError, match=message):
         to_network(nn.Sequential(*parts), 4)
+
+
+@pytest.mark.parametrize(
+    "neurons",
+    [
+        st.LIF(decay=0.0, v_threshold=0.25),
+        st.LIF(decay=0.75, reset="none", v_threshold=0.5),
+        st.LIF(convention="spikingjelly", tau=4.0, v_reset=None, decay_input=False),
+        st.CubaLIF(decay=0.75, tau_syn=3.0),
+        st.RecurrentCubaLIF(16, decay=0.75, tau_syn=3.0),
+    ],
+)
+def test_neurons_of_other_kinds_send_the_same_spikes(neurons):
+    torch.manual_seed(1)
+    module = nn.Sequential(nn.Linear(20, 16), neurons, nn.Linear(16, 8), st.LIF()).double()
+    with torch.no_grad():
+        for layer in (module[0], module[2]):
+            layer.weight.mul_(6)
+    x = raster(20)
+    for f, w in zip(
+        to_network(module, 20).run(x), spikes_of(module, x[:, None]).values(), strict=True
+    ):
+        np.testing.assert_array_equal(f, w[:, 0])
+        assert w.any()
 
 
 @pytest.mark.parametrize("per", ["synapse", "axon", "neuron"])

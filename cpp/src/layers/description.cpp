@@ -53,6 +53,9 @@ class Describer {
     d.threshold = unpadded(node.threshold, l);
     d.amount = unpadded(node.amount, l);
     d.v_init = unpadded(node.v_init, l);
+    for (std::size_t p = 0; p < Dynamics::parameters; ++p) {
+      d.dynamics[p] = unpadded(node.dynamics[p], l);
+    }
     d.pace = by_step(node.pace, l);
     d.limit = by_step(node.limit, l);
     d.ceiling = by_step(node.ceiling, l);

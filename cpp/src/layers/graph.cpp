@@ -39,7 +39,9 @@ struct Checker {
 
   // One value, one for each channel, or (where allowed) one for each neuron.
   void values(const std::vector<double>& given, bool each_neuron, const char* what) const {
-    const std::size_t n = given.size();
+    values(given.size(), each_neuron, what);
+  }
+  void values(std::size_t n, bool each_neuron, const char* what) const {
     require(n == 1 || n == node.shape.channels || (each_neuron && n == node.shape.size()), what);
   }
 
@@ -172,8 +174,13 @@ struct Checker {
   void operator()(const Neuron& n) const {
     same_shape();
     const char* each = "threshold and v_init must be one value, or one for each channel or neuron";
-    values(n.threshold, true, each);
+    if (!n.dynamics || !n.threshold.empty()) {
+      values(n.threshold, true, each);
+    }
     values(n.v_init, true, each);
+    if (n.dynamics) {
+      dynamics(n, *n.dynamics);
+    }
     sender(n);
     require(n.pace.size() == n.limit.size() && n.pace.size() % node.shape.channels == 0,
             "pace and limit must have values for each step and channel");
@@ -182,7 +189,7 @@ struct Checker {
     require(n.pace.empty() || !n.differential, "predictive neurons must not be differential");
     require(!n.pace.empty() || n.level_ratio == 0.5,
             "level_ratio must be 0.5 unless neurons are predictive");
-    require(!n.later || (n.pace.empty() && !n.hard && !n.is_signed),
+    require(!n.later || (n.pace.empty() && (!n.hard || n.dynamics) && !n.is_signed),
             "only binary neurons with reset by subtraction may be reset later");
     require(!n.strict || n.pace.empty(), "predictive neurons must not be strict");
     require(n.offset.size() == (n.activation || n.is_signed ? n.pace.size() : 0),
@@ -193,6 +200,31 @@ struct Checker {
       values(n.scale, false, "scale must be one value, or one for each channel");
       (*this)(*n.activation);
     }
+  }
+
+  void dynamics(const Neuron& n, const Dynamics& d) const {
+    using enum Dynamics::Parameter;
+    require(n.pace.empty() && !n.is_signed, "neurons with dynamics must be binary, without a pace");
+    for (int p = 0; p < parameters; ++p) {
+      if (!d.values[p].empty()) {
+        values(d.values[p], true,
+               "coefficients must be one value, or one for each channel or neuron");
+      }
+    }
+    const auto has = [&](Dynamics::Parameter p) { return !d.values[p].empty(); };
+    require(has(decay) && has(gain) && has(drive) && has(v_reset),
+            "dynamics must have decay, gain, drive and v_reset");
+    require(has(syn_decay) == has(syn_gain) && (has(syn_decay) || !has(pull)),
+            "a synapse must have syn_decay and syn_gain, and only a synapse may have pull");
+    require(has(adapt_decay) == has(boost), "an adaptation must have adapt_decay and boost");
+    require(!n.later || (d.reset == Dynamics::Reset::subtract && !has(boost)),
+            "only a reset by subtraction, without an adaptation, may come later");
+  }
+
+  void operator()(const Delay& d) const {
+    values(d.steps.size(), true, "steps must be one number, or one for each channel or value");
+    require(std::ranges::all_of(d.steps, [](std::uint32_t k) { return k < longest; }),
+            "delays must be less than 2^31");
   }
 
   // Places are stored in 32 bits, with channels rounded up to a multiple of 16.
@@ -334,13 +366,61 @@ void check(const Graph& graph, const Node& node) {
   checker.require(!input || graph.empty() || std::holds_alternative<Input>(graph.back().kind),
                   "inputs must come before all other nodes");
   checker.extent(node.shape);
-  const bool none = input || std::holds_alternative<Constant>(node.kind);
+  const bool open = std::holds_alternative<Delay>(node.kind) && node.inputs.empty();
+  const bool none = input || open || std::holds_alternative<Constant>(node.kind);
   const std::size_t n = node.inputs.size(), wanted = inputs_of(node);
   checker.require(none ? n == 0 : (wanted == 0 ? n > 0 : n == wanted),
                   "must have as many inputs as its kind takes");
   checker.require(std::ranges::all_of(node.inputs, [&](auto k) { return k < graph.size(); }),
                   "inputs must be earlier nodes");
   std::visit(checker, node.kind);
+}
+
+void check(const Graph& graph) {
+  if (graph.empty()) {
+    throw std::invalid_argument("a graph must have at least one node");
+  }
+  Graph so_far;
+  for (const Node& node : graph) {
+    Node& open = so_far.emplace_back(node);
+    if (std::holds_alternative<Delay>(node.kind)) {
+      open.inputs.clear();
+    }
+    const Node last = std::move(open);
+    so_far.pop_back();
+    check(so_far, last);
+    so_far.push_back(last);
+  }
+  for (std::size_t i = 0; i < graph.size(); ++i) {
+    const auto* delay = std::get_if<Delay>(&graph[i].kind);
+    if (delay == nullptr) {
+      continue;
+    }
+    const auto& inputs = graph[i].inputs;
+    if (inputs.size() != 1 || inputs[0] >= graph.size() ||
+        graph[inputs[0]].shape != graph[i].shape) {
+      throw std::invalid_argument("a delay must have one input, of its own shape");
+    }
+    if (inputs[0] >= i && std::ranges::min(delay->steps) == 0) {
+      throw std::invalid_argument("a delay of a later node must be at least one step");
+    }
+  }
+}
+
+std::vector<std::pair<std::size_t, std::size_t>> loops_of(const Graph& graph) {
+  std::vector<std::pair<std::size_t, std::size_t>> loops;
+  for (std::size_t i = 0; i < graph.size(); ++i) {
+    if (!std::holds_alternative<Delay>(graph[i].kind) || graph[i].inputs[0] < i) {
+      continue;
+    }
+    const std::size_t end = graph[i].inputs[0] + 1;
+    if (loops.empty() || i >= loops.back().second) {
+      loops.emplace_back(i, end);
+    } else {
+      loops.back().second = std::max(loops.back().second, end);
+    }
+  }
+  return loops;
 }
 
 }  // namespace spikelet::layers

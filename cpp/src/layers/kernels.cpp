@@ -21,6 +21,7 @@ using namespace spikelet::SPIKELET_LEVEL;
 #include "layers/activation.hpp"
 #include "layers/neuron.hpp"
 #include "layers/following.hpp"
+#include "layers/dynamics.hpp"
 #include "layers/max_pool.hpp"
 // clang-format on
 
@@ -43,6 +44,7 @@ constexpr LayerKernels<R> layer_kernels_of() {
           &pair_of_sizes_steps<R, R>,
           &graded_steps<R>,
           &differential_steps<R>,
+          &dynamic_steps<R, R>,
           &walk<Short>,
           &copy_spikes<Short>,
           &subtract_steps<R, Short>,
@@ -51,6 +53,7 @@ constexpr LayerKernels<R> layer_kernels_of() {
           &sized_steps<R, Short>,
           &pair_steps<R, Short>,
           &following_steps<R, Short>,
+          &dynamic_steps<R, Short>,
           &population,
           &tally_spikes<R>,
           &max_counts<R>,

@@ -6,6 +6,7 @@
 // block, [steps][x][block], and the neuron kernel then goes through these steps.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
@@ -84,6 +85,16 @@ struct DenseRow {
   std::size_t stride, dilation_y, dilation_x, kernel_height, kernel_width, width;
 };
 
+// The coefficients of a row of neurons with dynamics: [x][block], stride 0 if they are the same
+// everywhere; null if they have none.
+template <class R>
+struct DynamicsRow {
+  std::array<const R*, Dynamics::parameters> values;
+  std::array<std::size_t, Dynamics::parameters> strides;
+  Dynamics::Reset reset;
+  bool strict, later;
+};
+
 // A row of neurons of one block. Parameters: [x][block], x_stride 0 if they are the same
 // everywhere.
 template <class R>
@@ -118,6 +129,9 @@ struct NeuronRow {
   const R* beta;
   const R* scale;  // [block], or null if they do not
   R* estimates;    // scratch of the caller, also of pairs of several sizes: [steps][x][block]
+  // Of neurons with dynamics, whose currents are in `sent` and adaptations in `mean`. Without a
+  // threshold they send the recorded potentials, and bits is null.
+  DynamicsRow<R> dynamics;
 };
 
 // A row of a max pool of counts. Windows are those of its pixels: `step` apart in columns from
@@ -159,6 +173,7 @@ struct LayerKernels {
   void (*pair_of_sizes)(const NeuronRow<R>&, const Currents<R>&);  // pair, any levels
   void (*graded)(const NeuronRow<R>&, const Currents<R>&);         // signed, any levels
   void (*differential)(const NeuronRow<R>&, const Currents<R>&);   // the same, of changes
+  void (*dynamic)(const NeuronRow<R>&, const Currents<R>&);
   // The same for integers.
   void (*walk16)(const ColumnWalk<Short>&, const SpikeRows&, Short gain, bool add,
                  const Currents<Short>&);
@@ -170,6 +185,7 @@ struct LayerKernels {
   void (*sized16)(const NeuronRow<R>&, const Currents<Short>&);
   void (*pair16)(const NeuronRow<R>&, const Currents<Short>&);
   void (*following16)(const NeuronRow<R>&, const Currents<Short>&);
+  void (*dynamic16)(const NeuronRow<R>&, const Currents<Short>&);
   // The number of set bits in `times` stretches of n bytes, `stride` apart.
   std::uint64_t (*population)(const std::uint8_t* bytes, std::size_t n, std::size_t stride,
                               std::size_t times);

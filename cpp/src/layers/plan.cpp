@@ -13,10 +13,22 @@ namespace spikelet::layers {
 template <class R>
 Planner<R>::Planner(typename Engine<R>::Plan& plan, bool whole)
     : whole_(whole), plan_(plan), graph_(plan.graph) {
+  // Senders first: a delay may come before its input.
+  const auto sends = [&](std::size_t i) {
+    return std::holds_alternative<Input>(graph_[i].kind) ||
+           std::holds_alternative<Neuron>(graph_[i].kind);
+  };
   for (std::size_t i = 0; i < graph_.size(); ++i) {
     NodePlan<R>& node = plan_.nodes.emplace_back();
     node.layout = Layout(graph_[i].shape);
-    describe(i, node);
+    if (sends(i)) {
+      describe(i, node);
+    }
+  }
+  for (std::size_t i = 0; i < graph_.size(); ++i) {
+    if (!sends(i)) {
+      describe(i, plan_.nodes[i]);
+    }
   }
   for (std::size_t i = 0; i < graph_.size(); ++i) {
     prepare(i);
@@ -52,7 +64,8 @@ void Planner<R>::need_dense(std::size_t i) {
 template <class R>
 void Planner<R>::need_sequence(std::size_t i) {
   NodePlan<R>& node = plan_.nodes[i];
-  if (std::exchange(node.sequence, true) || node.form == Form::spikes) {
+  if (std::exchange(node.sequence, true) || node.form == Form::spikes ||
+      std::holds_alternative<Neuron>(graph_[i].kind)) {
     return;
   }
   if (node.form == Form::constant) {
@@ -111,10 +124,24 @@ void Planner<R>::describe(std::size_t i, NodePlan<R>& node) {
                    sends(given);
                  },
                  [&](const Neuron& n) {
-                   node.form = Form::spikes;
-                   sends(n);
+                   if (n.threshold.empty()) {
+                     node.form = Form::sequence;
+                   } else {
+                     node.form = Form::spikes;
+                     sends(n);
+                   }
                  },
                  [&](const Delayed&) { node.form = Form::sequence; },
+                 [&](const Delay&) {
+                   const std::size_t from = inputs[0];
+                   const bool known = from < i || std::holds_alternative<Neuron>(graph_[from].kind);
+                   if (known && plan_.nodes[from].form == Form::spikes &&
+                       !plan_.nodes[from].differential) {
+                     like(from);
+                   } else {
+                     node.form = Form::sequence;
+                   }
+                 },
                  [&](const Relu&) { node.form = Form::constant; },
                  [&](const Foreign&) { node.form = Form::constant; },
                  [&](const Gather& gather) { describe_gather(i, gather, node); },
@@ -163,17 +190,16 @@ std::unique_ptr<const typename Engine<R>::Plan> make_plan(
     const Graph& graph, bool whole, std::span<const std::pair<std::size_t, What>> records,
     std::span<const double> sizes) {
   auto plan = std::make_unique<typename Engine<R>::Plan>();
+  check(graph);
+  plan->graph = graph;
+  plan->loops = loops_of(graph);
   for (const Node& node : graph) {
-    check(plan->graph, node);
-    plan->graph.push_back(node);
     plan->inputs += std::holds_alternative<Input>(node.kind) ? 1 : 0;
   }
-  if (graph.empty()) {
-    throw std::invalid_argument("a graph must have at least one node");
-  }
   for (const auto& [node, what] : records) {
+    const auto* neuron = node < graph.size() ? std::get_if<Neuron>(&graph[node].kind) : nullptr;
     if (node >= graph.size() ||
-        (what == What::potential && !std::holds_alternative<Neuron>(graph[node].kind))) {
+        (what == What::potential && (neuron == nullptr || neuron->threshold.empty()))) {
       throw std::invalid_argument(
           "records must name nodes of the graph, and potentials only nodes that are neurons");
     }
@@ -185,7 +211,8 @@ std::unique_ptr<const typename Engine<R>::Plan> make_plan(
     plan->sizes.push_back(static_cast<R>(size));
   }
   for (const Node& node : graph) {
-    if (!sizes.empty() && std::holds_alternative<Delayed>(node.kind)) {
+    if (!sizes.empty() &&
+        (std::holds_alternative<Delayed>(node.kind) || std::holds_alternative<Delay>(node.kind))) {
       throw std::invalid_argument(
           "sizes must be empty if the graph has delays: spikes with a size cannot be delayed");
     }
@@ -200,6 +227,18 @@ std::unique_ptr<const typename Engine<R>::Plan> make_plan(
   plan->nodes.reserve(graph.size());
   plan->records.assign(records.begin(), records.end());
   Planner<R> planner(*plan, whole);
+  for (const auto& [begin, end] : plan->loops) {
+    for (std::size_t i = begin; i < end; ++i) {
+      const auto* pool = std::get_if<MaxPool>(&graph[i].kind);
+      const bool waits = plan->nodes[i].form == Form::constant && !graph[i].inputs.empty();
+      if (plan->nodes[i].graded || plan->nodes[i].differential || waits ||
+          (pool != nullptr && pool->of_counts)) {
+        throw std::invalid_argument(
+            "node " + std::to_string(i) +
+            " must not be in a loop: its output depends on the means of its input");
+      }
+    }
+  }
   for (const auto& [node, what] : records) {
     if ((what == What::spikes || what == What::packed) && plan->nodes[node].form != Form::spikes) {
       throw std::invalid_argument("node " + std::to_string(node) +

@@ -127,7 +127,8 @@ struct NodePlan {
   Buffer<R> scale;               // of integers: parameters are times this, [pixel]
   std::vector<Counted> counted;  // convolutions
   // Neurons: [pixel], or [height][width][pixel].
-  Buffer<R> threshold, v_init, amount;     // amount: that a later reset subtracts
+  Buffer<R> threshold, v_init, amount;  // amount: that a later reset subtracts
+  std::array<Buffer<R>, Dynamics::parameters> dynamics;
   Buffer<R> pace, limit, ceiling, offset;  // predictive: [steps][pixel]
   Buffer<R> per_value;                     // of an activation, [pixel]
   bool threshold_everywhere = false, v_init_everywhere = false;
@@ -135,7 +136,8 @@ struct NodePlan {
   // Parameters of an activation [pixel], also of a neuron's; scale and shift of an affine map or
   // values of a constant, as a sample is stored; weights of delayed synapses [in][pixel].
   Buffer<R> alpha, beta;
-  // In the inputs of a product, as they are stored. Of delayed synapses, the delays [in][pixel].
+  // In the inputs of a product, as they are stored. Of delayed synapses, the delays [in][pixel]; of
+  // a delay, its steps as a sample is stored, or empty if all are alike.
   std::array<Buffer<std::uint32_t>, 2> places;
   bool graded = false;  // a function of running means
 };
@@ -146,6 +148,7 @@ struct Engine<R>::Plan {
   std::size_t inputs = 0;  // the first nodes
   std::vector<NodePlan<R>> nodes;
   Buffer<R> sizes;  // of steps, or empty
+  std::vector<std::pair<std::size_t, std::size_t>> loops;
   std::vector<std::pair<std::size_t, What>> records;
 };
 

@@ -81,46 +81,54 @@ void Planner<R>::prepare(std::size_t i) {
   const auto in_layout = [&](std::size_t k) -> const Layout& {
     return plan_.nodes[graph_[i].inputs[k]].layout;
   };
-  std::visit(Overloaded{[&](const Affine& affine) {
-                          if (node.layout.height * node.layout.width > 1) {
-                            node.alpha = by_value<R>(affine.scale, node.layout);
-                            node.beta = by_value<R>(affine.shift, node.layout);
-                          }
-                        },
-                        [&](const Constant& constant) {
-                          node.alpha = by_value<R>(constant.values, node.layout);
-                        },
-                        [&](const Delayed& delayed) {
-                          const Layout& from = in_layout(0);
-                          const std::size_t out = node.layout.channels, to = node.layout.pixel;
-                          const std::size_t in = graph_[graph_[i].inputs[0]].shape.size();
-                          node.alpha.resize(from.size() * to);
-                          node.places[0].resize(from.size() * to);
-                          for (std::size_t k = 0; k < in; ++k) {
-                            const std::size_t row = stored(from, k) * to;
-                            for (std::size_t o = 0; o < out; ++o) {
-                              node.alpha[row + o] = static_cast<R>(delayed.weights[o * in + k]);
-                              node.places[0][row + o] = delayed.delays[o * in + k];
-                            }
-                          }
-                          node.beta = by_channel<R>(delayed.bias, node.layout);
-                        },
-                        [&](const Activation& activation) {
-                          node.alpha = by_channel<R>(activation.alpha, node.layout);
-                          node.beta = by_channel<R>(activation.beta, node.layout);
-                        },
-                        [&](const Binary& binary) {
-                          for (std::size_t k = 0; k < 2; ++k) {
-                            const auto& places = binary.places[k];
-                            node.places[k].resize(places.empty() ? 0 : node.layout.size());
-                            for (std::size_t j = 0; j < places.size(); ++j) {
-                              node.places[k][stored(node.layout, j)] =
-                                  static_cast<std::uint32_t>(stored(in_layout(k), places[j]));
-                            }
-                          }
-                        },
-                        [](const auto&) {}},
-             graph_[i].kind);
+  std::visit(
+      Overloaded{
+          [&](const Affine& affine) {
+            if (node.layout.height * node.layout.width > 1) {
+              node.alpha = by_value<R>(affine.scale, node.layout);
+              node.beta = by_value<R>(affine.shift, node.layout);
+            }
+          },
+          [&](const Constant& constant) { node.alpha = by_value<R>(constant.values, node.layout); },
+          [&](const Delayed& delayed) {
+            const Layout& from = in_layout(0);
+            const std::size_t out = node.layout.channels, to = node.layout.pixel;
+            const std::size_t in = graph_[graph_[i].inputs[0]].shape.size();
+            node.alpha.resize(from.size() * to);
+            node.places[0].resize(from.size() * to);
+            for (std::size_t k = 0; k < in; ++k) {
+              const std::size_t row = stored(from, k) * to;
+              for (std::size_t o = 0; o < out; ++o) {
+                node.alpha[row + o] = static_cast<R>(delayed.weights[o * in + k]);
+                node.places[0][row + o] = delayed.delays[o * in + k];
+              }
+            }
+            node.beta = by_channel<R>(delayed.bias, node.layout);
+          },
+          [&](const Delay& delay) {
+            const std::size_t pixels = node.layout.height * node.layout.width;
+            const std::size_t n = delay.steps.size(), size = node.layout.channels * pixels;
+            node.places[0].resize(n == 1 ? 0 : node.layout.size());
+            for (std::size_t k = 0; n > 1 && k < size; ++k) {
+              node.places[0][stored(node.layout, k)] = delay.steps[n == size ? k : k / pixels];
+            }
+          },
+          [&](const Activation& activation) {
+            node.alpha = by_channel<R>(activation.alpha, node.layout);
+            node.beta = by_channel<R>(activation.beta, node.layout);
+          },
+          [&](const Binary& binary) {
+            for (std::size_t k = 0; k < 2; ++k) {
+              const auto& places = binary.places[k];
+              node.places[k].resize(places.empty() ? 0 : node.layout.size());
+              for (std::size_t j = 0; j < places.size(); ++j) {
+                node.places[k][stored(node.layout, j)] =
+                    static_cast<std::uint32_t>(stored(in_layout(k), places[j]));
+              }
+            }
+          },
+          [](const auto&) {}},
+      graph_[i].kind);
   node.graded = is_graded(i);
 }
 

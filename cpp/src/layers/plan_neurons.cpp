@@ -52,11 +52,12 @@ Buffer<R> Planner<R>::whole_scale(const Neuron& neuron, const Sum<R>& sum,
                                   const std::vector<Spec>& specs, const Layout& layout) const {
   const bool plain = (!neuron.is_signed || !neuron.pace.empty()) && neuron.levels == 1 &&
                      !neuron.differential && neuron.v_reset == 0 && !neuron.later;
-  const bool leaks = neuron.decay != 1 || neuron.gain != 1;
+  const bool leaks = neuron.decay != 1 || neuron.gain != 1 || neuron.dynamics;
   const auto fits = [&](std::size_t source) {
     return plan_.nodes[source].planes <= 2 && !plan_.nodes[source].differential;
   };
-  if (!plain || (leaks && !neuron.pace.empty()) || (specs.empty() && sum.terms.empty())) {
+  if (!(plain || neuron.dynamics) || (leaks && !neuron.pace.empty()) ||
+      (specs.empty() && sum.terms.empty())) {
     return {};
   }
   std::vector<double> up(layout.channels), down(layout.channels);
@@ -98,7 +99,11 @@ Buffer<R> Planner<R>::whole_scale(const Neuron& neuron, const Sum<R>& sum,
   }
   // Weights that are negligible compared with the threshold must not push the other numbers out
   // of range.
-  const double largest = 1e18 / *std::ranges::max_element(neuron.threshold);
+  double most_potential = neuron.dynamics ? 1 : 0;
+  for (const double threshold : neuron.threshold) {
+    most_potential = std::max(most_potential, std::abs(threshold));
+  }
+  const double largest = 1e18 / most_potential;
   Buffer<R> scale(layout.pixel, R{1});
   for (std::size_t c = 0; c < layout.channels; ++c) {
     const double most = std::max(up[c], down[c]);
@@ -154,19 +159,38 @@ void Planner<R>::finish_whole(Sum<R>& sum, const std::vector<Spec>& specs, NodeP
   };
   times(node.threshold);
   times(node.v_init);
+  times(node.amount);
+  for (const auto p : {Dynamics::drive, Dynamics::v_reset, Dynamics::boost}) {
+    times(node.dynamics[p]);
+  }
   for (std::size_t k = 0; k < node.pace.size(); ++k) {
     node.pace[k] /= scale[k % node.layout.pixel];
   }
 }
 
 template <class R>
+void Planner<R>::set_dynamics(NodePlan<R>& node, const Dynamics& dynamics) const {
+  bool everywhere = false;
+  for (std::size_t p = 0; p < Dynamics::parameters; ++p) {
+    if (!dynamics.values[p].empty()) {
+      node.dynamics[p] = laid_out<R>(dynamics.values[p], node.layout, R{}, everywhere);
+    }
+  }
+}
+
+template <class R>
 void Planner<R>::set_neuron(std::size_t i, const Neuron& neuron) {
   NodePlan<R>& node = plan_.nodes[i];
-  node.threshold = laid_out<R>(neuron.threshold, node.layout, never<R>, node.threshold_everywhere);
+  if (!neuron.threshold.empty()) {
+    node.threshold =
+        laid_out<R>(neuron.threshold, node.layout, never<R>, node.threshold_everywhere);
+  }
   if (neuron.later) {
     node.amount = node.threshold;
   }
-  if (neuron.strict) {  // to exceed it is to reach the next number
+  if (neuron.dynamics) {
+    set_dynamics(node, *neuron.dynamics);
+  } else if (neuron.strict) {  // to exceed it is to reach the next number
     for (R& limit : node.threshold) {
       limit = std::nextafter(limit, std::numeric_limits<R>::infinity());
     }
@@ -230,6 +254,7 @@ void Planner<R>::set_window(std::size_t i) {
   }
   const bool pool = std::holds_alternative<MaxPool>(graph_[i].kind);
   const bool remembers = node.graded || std::holds_alternative<Delayed>(graph_[i].kind) ||
+                         std::holds_alternative<Delay>(graph_[i].kind) ||
                          std::holds_alternative<Neuron>(graph_[i].kind) ||
                          (pool && node.form != Form::spikes);
   if (graph_[i].inputs.empty() || node.form == Form::constant || remembers) {

@@ -53,6 +53,7 @@ class Planner {
                         const Layout& layout) const;
   void finish_whole(Sum<R>& sum, const std::vector<Spec>& specs, NodePlan<R>& node);
   void set_neuron(std::size_t i, const Neuron& neuron);
+  void set_dynamics(NodePlan<R>& node, const Dynamics& dynamics) const;
   void set_window(std::size_t i);
 
   bool whole_;

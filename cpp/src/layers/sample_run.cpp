@@ -6,6 +6,8 @@
 namespace spikelet::layers {
 namespace {
 
+constexpr std::size_t steps_between_questions = 64;  // of a loop
+
 std::uint8_t* pixel_of(std::uint8_t* row, const Layout& l, std::size_t x) {
   return row + x * l.pixel_bytes();
 }
@@ -124,71 +126,110 @@ void SampleRun<R>::set_packed(std::size_t node, std::span<const std::uint8_t> bi
 
 template <class R>
 void SampleRun<R>::advance(std::size_t to, const std::function<bool()>& keep_going) {
-  from_ = to_;
-  to_ = to;
+  const std::size_t from = to_;
+  auto loop = plan_.loops.begin();
   for (std::size_t i = 0; i < plan_.nodes.size(); ++i) {
     if (keep_going && !keep_going()) {
       return;
     }
-    const NodePlan<R>& node = plan_.nodes[i];
-    const Node& what = plan_.graph[i];
-    switch (node.form) {
-      case Form::spikes:
-        if (std::holds_alternative<Neuron>(what.kind)) {
-          neuron(i);
-        } else if (std::holds_alternative<MaxPool>(what.kind)) {
-          max_of_spikes(i);
-        } else if (std::holds_alternative<Upsample>(what.kind)) {
-          upsample_spikes(i);
-        } else if (std::holds_alternative<Gather>(what.kind)) {
-          move_spikes(i);
-        }
-        if (node.dense) {
-          tally(i);
-        }
-        if (node.sequence) {
-          expand_spikes(i);
-        }
-        break;
-      case Form::constant:
-        if (node.dense && !std::holds_alternative<Input>(what.kind) &&
-            !(work_[i].is_timeless && from_ > 0)) {
-          std::vector<const R*> inputs;
-          for (const std::size_t from : what.inputs) {
-            inputs.push_back(work_[from].dense.data());
-          }
-          apply(i, inputs, work_[i].dense.data());
-        }
-        break;
-      case Form::sequence:
-        if (std::holds_alternative<Delayed>(what.kind)) {
-          arrive_later(i);
-        } else if (!what.inputs.empty()) {
+    const bool loops = loop != plan_.loops.end() && loop->first == i;
+    const std::size_t end = loops ? (loop++)->second : i + 1;
+    for (to_ = from; loops && to_ < to;) {
+      from_ = to_++;
+      for (std::size_t k = i; k < end; ++k) {
+        send(k);
+      }
+      if (to_ % steps_between_questions == 0 && keep_going && !keep_going()) {
+        return;
+      }
+    }
+    from_ = from;
+    to_ = to;
+    for (; i < end; ++i) {
+      if (!loops) {
+        send(i);
+      }
+      average(i);
+    }
+    --i;
+  }
+}
+
+template <class R>
+void SampleRun<R>::apply_to_means(std::size_t i) {
+  std::vector<const R*> inputs;
+  for (const std::size_t from : plan_.graph[i].inputs) {
+    inputs.push_back(work_[from].dense.data());
+  }
+  apply(i, inputs, work_[i].dense.data());
+}
+
+template <class R>
+void SampleRun<R>::average(std::size_t i) {
+  const NodePlan<R>& node = plan_.nodes[i];
+  if (!node.dense) {
+    return;
+  }
+  if (node.form == Form::spikes) {
+    tally(i);
+  } else if (node.form == Form::sequence) {
+    mean_of_sequence(i);
+  } else if (node.form == Form::current) {
+    apply_to_means(i);
+  }
+}
+
+template <class R>
+void SampleRun<R>::send(std::size_t i) {
+  const NodePlan<R>& node = plan_.nodes[i];
+  const Node& what = plan_.graph[i];
+  const auto* delay = std::get_if<Delay>(&what.kind);
+  const bool is_neuron = std::holds_alternative<Neuron>(what.kind);
+  switch (node.form) {
+    case Form::spikes:
+      if (is_neuron) {
+        neuron(i);
+      } else if (delay != nullptr) {
+        arrive(i, *delay);
+      } else if (std::holds_alternative<MaxPool>(what.kind)) {
+        max_of_spikes(i);
+      } else if (std::holds_alternative<Upsample>(what.kind)) {
+        upsample_spikes(i);
+      } else if (std::holds_alternative<Gather>(what.kind)) {
+        move_spikes(i);
+      }
+      if (node.sequence) {
+        expand_spikes(i);
+      }
+      break;
+    case Form::constant:
+      if (node.dense && !std::holds_alternative<Input>(what.kind) &&
+          !(work_[i].is_timeless && from_ > 0)) {
+        apply_to_means(i);
+      }
+      break;
+    case Form::sequence:
+      if (is_neuron) {
+        neuron(i);
+      } else if (delay != nullptr) {
+        arrive(i, *delay);
+      } else if (std::holds_alternative<Delayed>(what.kind)) {
+        arrive_later(i);
+      } else if (!what.inputs.empty()) {
+        apply_at_each_step(i);
+      }
+      break;
+    case Form::current:
+      if (node.sequence) {
+        if (node.sum) {
+          accumulate(i);
+        } else if (node.graded) {
+          send_graded(i);
+        } else {
           apply_at_each_step(i);
         }
-        if (node.dense) {
-          mean_of_sequence(i);
-        }
-        break;
-      case Form::current:
-        if (node.sequence) {
-          if (node.sum) {
-            accumulate(i);
-          } else if (node.graded) {
-            send_graded(i);
-          } else {
-            apply_at_each_step(i);
-          }
-        }
-        if (node.dense) {
-          std::vector<const R*> inputs;
-          for (const std::size_t from : what.inputs) {
-            inputs.push_back(work_[from].dense.data());
-          }
-          apply(i, inputs, work_[i].dense.data());
-        }
-        break;
-    }
+      }
+      break;
   }
 }
 
@@ -264,7 +305,7 @@ void SampleRun<R>::expand_spikes(std::size_t i) {
   Buffer<R> mean(node.differential ? l.row() : 0);
   for (std::size_t y = 0; y < l.height; ++y) {
     std::fill(mean.begin(), mean.end(), R{});
-    for (std::size_t t = 0; t < to_; ++t) {
+    for (std::size_t t = node.differential ? 0 : from_; t < to_; ++t) {
       R* to = value(i, t) + y * l.row();
       for (std::size_t plane = 0; plane < node.planes; ++plane) {
         rows_[0] = row(i, y, t) + plane * plane_bytes(i);

@@ -22,8 +22,8 @@ class SampleRun {
   void set_input(std::size_t node, const std::int8_t* spikes, std::size_t stride);
   void set_packed(std::size_t node, std::span<const std::uint8_t> bits);
 
-  // Runs the steps until `to`, from where the last call ended. Calls keep_going after each node; if
-  // it returns false, results are incomplete.
+  // Runs the steps until `to`, from where the last call ended: node by node, but loops step by
+  // step. Calls keep_going after each node; if it returns false, results are incomplete.
   void advance(std::size_t to, const std::function<bool()>& keep_going);
   void restart() { from_ = to_ = 0; }
   // Adds the operations of all steps that were run.
@@ -47,11 +47,16 @@ class SampleRun {
   struct Work {
     Buffer<std::uint8_t> bits;
     Buffer<R> dense, sequence, potential;
-    Buffer<R> base, v, sent;   // of neurons that go on later
-    bool is_timeless = false;  // a constant that no spike contributes to
+    Buffer<R> base, v, sent, mean;  // of neurons that go on later
+    bool is_timeless = false;       // a constant that no spike contributes to
   };
 
+  // Computes what a node sends at the steps that are run now; and then its mean.
+  void send(std::size_t i);
+  void average(std::size_t i);
+  void apply_to_means(std::size_t i);
   void neuron(std::size_t i);
+  void arrive(std::size_t i, const Delay& delay);
   void accumulate(std::size_t i);
   void max_of_spikes(std::size_t i);
   void upsample_spikes(std::size_t i);

@@ -139,7 +139,7 @@ void SampleRun<R>::apply_at_each_step(std::size_t i) {
   if (maximum == nullptr || !maximum->of_counts) {
     const auto [begin, end] = window_of(plan_.nodes[i]);
     bool same = false;  // whether the value of all other steps is there
-    for (std::size_t t = 0; t < to_; ++t) {
+    for (std::size_t t = from_; t < to_; ++t) {
       const bool changes = t >= begin && t < end;
       if (!changes && std::exchange(same, true)) {
         continue;
@@ -176,10 +176,12 @@ void SampleRun<R>::max_of_spikes(std::size_t i) {
   const Layout& to = node.layout;
   const Layout& l = plan_.nodes[from].layout;
   const auto& pool = std::get<MaxPool>(plan_.graph[i].kind);
-  std::fill(work_[i].bits.begin(), work_[i].bits.end(), std::uint8_t{0});
+  if (from_ == 0 || pool.of_counts) {
+    std::fill(work_[i].bits.begin(), work_[i].bits.end(), std::uint8_t{0});
+  }
   if (!pool.of_counts) {
     for (std::size_t y = 0; y < to.height; ++y) {
-      for (std::size_t t = 0; t < to_; ++t) {
+      for (std::size_t t = from_; t < to_; ++t) {
         std::uint8_t* out = work_[i].bits.data() + (y * steps_ + t) * to.row_bytes();
         for (std::size_t iy = pool.rows.begin[y]; iy < pool.rows.end[y]; iy += pool.rows.step) {
           const std::uint8_t* in = row(from, iy, t);
@@ -239,7 +241,7 @@ void SampleRun<R>::upsample_spikes(std::size_t i) {
   const auto& factor = std::get<Upsample>(plan_.graph[i].kind);
   for (std::size_t plane = 0; plane < node.planes; ++plane) {
     for (std::size_t y = 0; y < to.height; ++y) {
-      for (std::size_t t = 0; t < to_; ++t) {
+      for (std::size_t t = from_; t < to_; ++t) {
         const std::uint8_t* in = row(from, y / factor.y, t) + plane * plane_bytes(from);
         std::uint8_t* out =
             work_[i].bits.data() + plane * plane_bytes(i) + (y * steps_ + t) * to.row_bytes();

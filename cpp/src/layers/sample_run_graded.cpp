@@ -199,16 +199,18 @@ template <class R>
 void SampleRun<R>::move_spikes(std::size_t i) {
   const NodePlan<R>& node = plan_.nodes[i];
   const Layout& to = node.layout;
-  std::ranges::fill(work_[i].bits, std::uint8_t{0});
+  if (from_ == 0) {
+    std::ranges::fill(work_[i].bits, std::uint8_t{0});
+  }
   for (const Move& move : node.moves) {
     const std::size_t from = plan_.graph[i].inputs[move.source];
     const Layout& l = plan_.nodes[from].layout;
     const std::size_t first = move.from % l.row(), begin = move.to % to.row();
     for (std::size_t plane = 0; plane < node.planes; ++plane) {
-      const std::uint8_t* in = row(from, move.from / l.row(), 0) + plane * plane_bytes(from);
+      const std::uint8_t* in = row(from, move.from / l.row(), from_) + plane * plane_bytes(from);
       std::uint8_t* out = work_[i].bits.data() + plane * plane_bytes(i) +
-                          move.to / to.row() * steps_ * to.row_bytes();
-      for (std::size_t t = 0; t < to_; ++t, in += l.row_bytes(), out += to.row_bytes()) {
+                          (move.to / to.row() * steps_ + from_) * to.row_bytes();
+      for (std::size_t t = from_; t < to_; ++t, in += l.row_bytes(), out += to.row_bytes()) {
         copy_bits(in, first, out, begin, move.length);
       }
     }

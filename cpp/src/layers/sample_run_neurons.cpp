@@ -277,27 +277,31 @@ void SampleRun<R>::neuron(std::size_t i) {
   const bool follows = what.activation.has_value();
   const bool pair = what.is_signed && !node.pace.empty();
   if (node.scale.empty()) {
-    neuron_rows<R>(i, pair && what.levels > 1 ? kernels_.pair_of_sizes
-                      : follows               ? kernels_.following
-                      : pair                  ? kernels_.pair
-                      : sized                 ? kernels_.sized
-                      : !node.pace.empty()    ? kernels_.predictive
-                      : what.differential     ? kernels_.differential
-                      : what.is_signed        ? kernels_.graded
-                      : what.hard             ? kernels_.zero
-                      : what.later            ? kernels_.subtract_later
-                                              : kernels_.subtract);
+    neuron_rows<R>(i, what.dynamics             ? kernels_.dynamic
+                      : pair && what.levels > 1 ? kernels_.pair_of_sizes
+                      : follows                 ? kernels_.following
+                      : pair                    ? kernels_.pair
+                      : sized                   ? kernels_.sized
+                      : !node.pace.empty()      ? kernels_.predictive
+                      : what.differential       ? kernels_.differential
+                      : what.is_signed          ? kernels_.graded
+                      : what.hard               ? kernels_.zero
+                      : what.later              ? kernels_.subtract_later
+                                                : kernels_.subtract);
     return;
   }
-  neuron_rows<Short>(i, follows              ? kernels_.following16
+  neuron_rows<Short>(i, what.dynamics        ? kernels_.dynamic16
+                        : follows            ? kernels_.following16
                         : pair               ? kernels_.pair16
                         : sized              ? kernels_.sized16
                         : !node.pace.empty() ? kernels_.predictive16
                         : what.hard          ? kernels_.zero16
                                              : kernels_.subtract16);
-  if (node.potential && node.pace.empty()) {
+  const bool sends_it = node.form == Form::sequence;
+  if (sends_it || (node.potential && node.pace.empty())) {
+    Buffer<R>& potential = sends_it ? work_[i].sequence : work_[i].potential;
     for (std::size_t k = from_ * node.layout.size(); k < to_ * node.layout.size(); ++k) {
-      work_[i].potential[k] /= node.scale[k % node.layout.pixel];
+      potential[k] /= node.scale[k % node.layout.pixel];
     }
   }
 }
@@ -371,6 +375,7 @@ void SampleRun<R>::neuron_rows(std::size_t i,
   if (waits) {
     work.v.resize(l.size());
     work.sent.resize(l.size());
+    work.mean.resize(what.dynamics ? l.size() : 0);
   }
   const bool alike = !node.v_init_everywhere && (base == nullptr || base_stride == 0);
   const auto [begin, all] = steps_of(node, alike);
@@ -389,6 +394,7 @@ void SampleRun<R>::neuron_rows(std::size_t i,
                            const Currents<C>& currents) {
     R* v = v_.data() + part * size;
     R* sent = sent_.data() + part * size;
+    R* mean = mean_.data() + part * size;
     const auto each_pixel = [&](auto&& f) {
       for (std::size_t x = 0; x < l.width; ++x) {
         f(y * l.row() + x * l.pixel + c, x * block);
@@ -398,6 +404,9 @@ void SampleRun<R>::neuron_rows(std::size_t i,
       each_pixel([&](std::size_t kept, std::size_t here) {
         std::copy_n(work.v.data() + kept, block, v + here);
         std::copy_n(work.sent.data() + kept, block, sent + here);
+        if (what.dynamics) {
+          std::copy_n(work.mean.data() + kept, block, mean + here);
+        }
       });
     } else if (first == begin) {
       for (std::size_t x = 0; x < l.width; ++x) {
@@ -405,15 +414,17 @@ void SampleRun<R>::neuron_rows(std::size_t i,
         std::copy_n(from, block, v + x * block);
       }
       std::fill_n(sent, size, R{});
-      if (what.differential) {
-        std::fill_n(mean_.data() + part * size, size, R{});
+      if (what.differential || what.dynamics) {
+        std::fill_n(mean, size, R{});
       }
     }
     NeuronRow<R> row{};
     row.decay = static_cast<R>(what.decay);
     row.gain = static_cast<R>(what.gain);
     row.v_reset = static_cast<R>(what.v_reset);
-    row.threshold = node.threshold.data() + (node.threshold_everywhere ? y * l.row() : 0) + c;
+    if (!node.threshold.empty()) {
+      row.threshold = node.threshold.data() + (node.threshold_everywhere ? y * l.row() : 0) + c;
+    }
     row.amount = node.amount.empty() ? nullptr
                                      : node.amount.data() + (row.threshold - node.threshold.data());
     row.threshold_stride = node.threshold_everywhere ? l.pixel : 0;
@@ -421,13 +432,17 @@ void SampleRun<R>::neuron_rows(std::size_t i,
     row.base_stride = base_stride;
     row.v = v;
     row.sent = sent;
-    row.mean = mean_.data() + part * size;
-    if (node.potential) {
-      row.recorded = work_[i].potential.data() + first * l.size() + y * l.row() + c;
+    row.mean = mean;
+    const bool sends_it = node.form == Form::sequence;
+    if (node.potential || sends_it) {
+      R* const kept = sends_it ? work_[i].sequence.data() : work_[i].potential.data();
+      row.recorded = kept + first * l.size() + y * l.row() + c;
       row.recorded_step = l.size();
       row.recorded_pixel = l.pixel;
     }
-    row.bits = work_[i].bits.data() + (y * steps_ + first) * l.row_bytes() + c / 8;
+    if (!sends_it) {
+      row.bits = work_[i].bits.data() + (y * steps_ + first) * l.row_bytes() + c / 8;
+    }
     row.row_bytes = l.row_bytes();
     row.pixel_bytes = l.pixel_bytes();
     row.plane_bytes = plane_bytes(i);
@@ -444,6 +459,18 @@ void SampleRun<R>::neuron_rows(std::size_t i,
       row.offset = node.offset.empty() ? nullptr : node.offset.data() + first * l.pixel + c;
       row.silent = node.potential || node.first < first ? 0 : node.first - first;
     }
+    if (what.dynamics) {
+      row.dynamics.reset = what.dynamics->reset;
+      row.dynamics.strict = what.strict;
+      row.dynamics.later = what.later;
+      for (std::size_t p = 0; p < Dynamics::parameters; ++p) {
+        const Buffer<R>& values = node.dynamics[p];
+        const bool everywhere = values.size() > l.pixel;
+        row.dynamics.strides[p] = everywhere ? l.pixel : 0;
+        row.dynamics.values[p] =
+            values.empty() ? nullptr : values.data() + (everywhere ? y * l.row() : 0) + c;
+      }
+    }
     if (what.activation) {
       row.function = what.activation->function;
       row.alpha = node.alpha.empty() ? nullptr : node.alpha.data() + c;
@@ -459,6 +486,9 @@ void SampleRun<R>::neuron_rows(std::size_t i,
       each_pixel([&](std::size_t kept, std::size_t here) {
         std::copy_n(v + here, block, work.v.data() + kept);
         std::copy_n(sent + here, block, work.sent.data() + kept);
+        if (what.dynamics) {
+          std::copy_n(mean + here, block, work.mean.data() + kept);
+        }
       });
     }
   };
@@ -487,7 +517,10 @@ void SampleRun<R>::accumulate(std::size_t i) {
   const auto [begin, end] = window_of(plan_.nodes[i]);
   const bool before = begin > 0, after = end < steps_;
   const std::size_t to = std::min(!before && after ? end + 1 : end, to_);
-  const std::size_t from = std::min(before ? begin - 1 : begin, to_ - 1);
+  std::size_t from = std::min(before ? begin - 1 : begin, to_ - 1);
+  if (resumes(i)) {
+    from = std::max(from, from_);
+  }
   rows_of<R>(i, sum, from, to,
              [&](std::size_t c, std::size_t y, std::size_t first, const Currents<R>& in) {
                for (std::size_t t = 0; t < in.steps; ++t) {

@@ -14,7 +14,6 @@ using namespace spikelet::SPIKELET_LEVEL;
 
 #include "train/surrogate.hpp"
 #include "train/fused_rows.hpp"
-#include "train/linear_rows.hpp"
 #include "train/dense_rows.hpp"
 #include "train/active_rows.hpp"
 #include "train/sparse_rows.hpp"
@@ -36,10 +35,10 @@ constexpr SparseKernels<R> sparse{&count<R>,   &find<R>,   &gather<R>,         &
 template <class R>
 constexpr FusedKernels<R> fused{
     &forward_row<R, false>, &forward_row<R, true>, &backward_row<R, false>, &backward_row<R, true>,
-    &multiply_add<R>,       &add_row<R>,           &linear_row<R>};
+    &multiply_add<R>,       &add_row<R>};
 
 template <class R>
-constexpr PoolKernels<R> pool{&max_row<R>, &spread_row<R>, &take_row<R>};
+constexpr PoolKernels<R> pool{&max_row<R>, &spread_row<R>};
 
 template <class R>
 constexpr DelayKernels<R> delay{&delay_tile<R>, &delay_correlate<R>};

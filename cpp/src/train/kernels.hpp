@@ -6,7 +6,6 @@
 #include <type_traits>
 
 #include "core/levels.hpp"
-#include "spikelet/train/linear_neuron.hpp"
 #include "spikelet/train/neuron.hpp"
 
 namespace spikelet::train {
@@ -67,8 +66,6 @@ struct FusedKernels {
   void (*multiply_add)(const R* g, const R* w, R* out, std::size_t samples, std::size_t neurons);
   // y[0 .. n) += value * row[0 .. n)
   void (*add_row)(R value, const R* row, R* y, std::size_t n);
-  // One step of at most `count` neurons, all of one sample; `steps` is not used.
-  void (*linear_row)(const LinearNeurons<R>&, const LinearRun<R>&);
 };
 
 // Nonzero inputs: their rows of weights (or sums), and their values.
@@ -150,8 +147,6 @@ struct PoolKernels {
   void (*max_row)(const PoolRow&, const R* x, R* y, std::uint8_t* place);
   // by_x = by_y at the places, 0 elsewhere in the windows
   void (*spread_row)(const PoolRow&, const R* by_y, const std::uint8_t* place, R* by_x);
-  // y = x at the places
-  void (*take_row)(const PoolRow&, const R* x, const std::uint8_t* place, R* y);
 };
 
 // Layers with delays; rows are lines of 64 bytes with a sample in each place. See delay_rows.hpp.

@@ -63,19 +63,9 @@ void max_pool_spread(const PoolShape& shape, const R* by_y, const std::uint8_t* 
   }
 }
 
-template <class R>
-void max_pool_take(const PoolShape& shape, const R* x, const std::uint8_t* place, R* y,
-                   int threads) {
-  const auto take_row = pool_kernels<R>().take_row;
-  over_rows(shape, threads, [&](const PoolRow& row, std::size_t from, std::size_t to) {
-    take_row(row, x + from, place + to, y + to);
-  });
-}
-
-#define SPIKELET_POOL(R)                                                                   \
-  template void max_pool(const PoolShape&, const R*, R*, std::uint8_t*, int);              \
-  template void max_pool_spread(const PoolShape&, const R*, const std::uint8_t*, R*, int); \
-  template void max_pool_take(const PoolShape&, const R*, const std::uint8_t*, R*, int);
+#define SPIKELET_POOL(R)                                                      \
+  template void max_pool(const PoolShape&, const R*, R*, std::uint8_t*, int); \
+  template void max_pool_spread(const PoolShape&, const R*, const std::uint8_t*, R*, int);
 SPIKELET_POOL(float)
 SPIKELET_POOL(double)
 #undef SPIKELET_POOL

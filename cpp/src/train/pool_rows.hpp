@@ -95,19 +95,4 @@ void spread_row(const PoolRow& row, const R* by_y, const std::uint8_t* place, R*
   });
 }
 
-template <class R>
-void take_row(const PoolRow& row, const R* x, const std::uint8_t* place, R* y) {
-  over_windows<R>(row, [&](std::size_t window, std::size_t c, auto whole) {
-    const std::size_t count = whole ? lanes<R> : row.channels - c;
-    const std::size_t out = window * row.channels + c;
-    const Mask<R> at = load_places<R>(place + out, count);
-    const R* const from = x + window * row.width * row.channels + c;
-    Vec<R> found{};
-    over_places(row, [&](std::int32_t number, std::size_t distance) {
-      found = at == number ? get<R, whole()>(from + distance, count) : found;
-    });
-    put<whole()>(y + out, found, count);
-  });
-}
-
 }  // namespace spikelet::train::SPIKELET_LEVEL

@@ -185,6 +185,82 @@ TEST_CASE("a sample ends at the first check whose margin, or change, meets its l
   }
 }
 
+// Neurons that take their own spikes of the step before, and a sum over the last steps.
+TEST_CASE("a loop matches a plain loop over steps, however the run is cut") {
+  const auto weights = test::values<double>(inputs * inputs, -0.5, 0.7, 5);
+  const auto x = test::values<double>(samples * inputs, 0, 0.4, 6);
+  Neuron leaky = Layers::neuron();
+  leaky.dynamics = Dynamics{Dynamics::Reset::value,
+                            {{{0.875}, {0.5}, {0.0625}, {0.5}, {1}, {}, {-0.25}, {0.75}, {0.5}}}};
+  Neuron integrator = leaky;
+  integrator.threshold = {};
+  const Extent shape{inputs, 1, 1};
+  const Graph graph{
+      {Input{}, {}, shape},    {Delay{{1}}, {4}, shape}, {Layers::dense(weights), {1}, shape},
+      {Add{}, {0, 2}, shape},  {leaky, {3}, shape},      {Delay{{0, 1, 2, 3, 4}}, {4}, shape},
+      {integrator, {5}, shape}};
+  std::vector<double> expected, potentials;
+  for (std::size_t s = 0; s < samples; ++s) {
+    std::vector<std::vector<double>> sent{std::vector<double>(inputs)};
+    std::vector<double> v(inputs, 0.5), i(inputs), a(inputs), u(inputs, 0.5), j(inputs);
+    for (std::size_t t = 0; t < steps; ++t) {
+      std::vector<double> spikes(inputs);
+      for (std::size_t k = 0; k < inputs; ++k) {
+        double recurrent = 0;
+        for (std::size_t from = 0; from < inputs; ++from) {
+          recurrent += weights[k * inputs + from] * sent.back()[from];
+        }
+        i[k] = 0.5 * i[k] + (recurrent + x[s * inputs + k]);
+        v[k] = 0.875 * v[k] + 0.5 * i[k] + 0.0625;
+        spikes[k] = v[k] >= 1 + 0.5 * a[k] ? 1 : 0;
+        a[k] = 0.75 * a[k] + spikes[k];
+        v[k] = spikes[k] > 0 ? -0.25 : v[k];
+      }
+      sent.push_back(spikes);
+      for (std::size_t k = 0; k < inputs; ++k) {
+        j[k] = 0.5 * j[k] + (t >= k ? sent[t + 1 - k][k] : 0);
+        u[k] = 0.875 * u[k] + 0.5 * j[k] + 0.0625;
+      }
+      expected.insert(expected.end(), spikes.begin(), spikes.end());
+      potentials.insert(potentials.end(), u.begin(), u.end());
+    }
+  }
+  CHECK(std::ranges::count(expected, 1.0) > 100);
+  const std::vector<std::pair<std::size_t, What>> wanted{
+      {4, What::spikes}, {6, What::value}, {6, What::mean}};
+  const Engine<double> engine(graph, false, wanted);
+  for (const int threads : {1, 3}) {
+    for (const bool cut : {false, true}) {
+      std::vector<double> spikes(steps * samples * inputs), values(spikes), mean(samples * inputs);
+      const std::vector<Record<double>> records{{4, What::spikes, spikes.data()},
+                                                {6, What::value, values.data()},
+                                                {6, What::mean, mean.data()}};
+      Batch<double> batch{};
+      batch.inputs = {{x.data()}};
+      batch.count = samples;
+      batch.steps = steps;
+      if (cut) {
+        batch.until = Until{6, Until::Of::margin, {1, 7, 8, 20}, {1e9, 1e9, 1e9, 1e9}};
+      }
+      std::vector<NodeCounts> counts(graph.size());
+      CHECK(engine.run(batch, records, threads, counts) == samples);
+      for (std::size_t s = 0; s < samples; ++s) {
+        for (std::size_t k = 0; k < inputs; ++k) {
+          double sum = 0;
+          for (std::size_t t = 0; t < steps; ++t) {
+            const std::size_t at = (t * samples + s) * inputs + k;
+            const std::size_t from = (s * steps + t) * inputs + k;
+            REQUIRE(spikes[at] == expected[from]);
+            REQUIRE(values[at] == doctest::Approx(potentials[from]).epsilon(1e-12));
+            sum += values[at];
+          }
+          CHECK(mean[s * inputs + k] == sum / static_cast<double>(steps));
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("a batch can be stopped and returns the number of samples done") {
   const Engine<float> engine(Layers{}.graph(), false, {});
   const auto images = test::values<float>(samples * inputs, 0, 1, 3);

@@ -133,6 +133,44 @@ TEST_CASE("a node that does not fit its inputs is refused") {
   wrong = neuron;
   wrong.pace = {1, 2, 3};
   refused({wrong, {0}, {2, 4, 4}});
+  Dynamics dynamics{Dynamics::Reset::subtract, {{{0.5}, {1}, {0}, {}, {}, {}, {0}}}};
+  Neuron own = neuron;
+  own.dynamics = dynamics;
+  CHECK_NOTHROW(check(input, {own, {0}, {2, 4, 4}}));
+  own.threshold = {};  // sends its potential
+  CHECK_NOTHROW(check(input, {own, {0}, {2, 4, 4}}));
+  using enum Dynamics::Parameter;
+  for (const auto p : {drive, syn_decay, pull, boost}) {  // missing, or without its companions
+    wrong = own;
+    wrong.dynamics->values[p] = p == drive ? std::vector<double>{} : std::vector<double>{1};
+    refused({wrong, {0}, {2, 4, 4}});
+  }
+  own.dynamics->values[decay] = std::vector<double>(32, 0.5);
+  CHECK_NOTHROW(check(input, {own, {0}, {2, 4, 4}}));
+  own.dynamics->values[decay] = {1, 2, 3};
+  refused({own, {0}, {2, 4, 4}});
+  refused({Delay{{1, 2, 3}}, {0}, {2, 4, 4}});
+  refused({Delay{{1u << 31}}, {0}, {2, 4, 4}});
+}
+
+TEST_CASE("only a delay of at least one step may come before its input") {
+  const auto loop = [](std::vector<std::uint32_t> steps, std::vector<std::size_t> inputs,
+                       Extent shape = {2, 1, 1}) {
+    return Graph{{Input{}, {}, {2, 1, 1}},
+                 {Delay{std::move(steps)}, std::move(inputs), shape},
+                 {Add{}, {0, 1}, {2, 1, 1}}};
+  };
+  CHECK_NOTHROW(check(loop({1}, {2})));
+  CHECK(loops_of(loop({1, 3}, {2})) == std::vector<std::pair<std::size_t, std::size_t>>{{1, 3}});
+  CHECK(loops_of(loop({1}, {0})).empty());
+  for (const Graph& graph : {loop({0}, {2}), loop({1, 0}, {2}), loop({1}, {}), loop({1}, {3}),
+                             loop({1}, {2}, {1, 1, 1})}) {
+    CHECK_THROWS_AS(check(graph), std::invalid_argument);
+  }
+  Graph waiting = loop({1}, {3});
+  waiting.push_back({Relu{}, {2}, {2, 1, 1}});
+  CHECK_NOTHROW(check(waiting));
+  CHECK_THROWS_AS(Engine<float>(waiting, false, {}), std::invalid_argument);  // for all steps
 }
 
 TEST_CASE("an engine refuses batches and records that its graph does not have") {

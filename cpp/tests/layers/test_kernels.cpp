@@ -329,6 +329,106 @@ TEST_CASE("neurons of layers step as plain loops do, at every level") {
   CHECK(took_back > 50);
 }
 
+TEST_CASE("neurons with dynamics step as plain loops do, at every level") {
+  using D = Dynamics;
+  constexpr std::size_t width = 3, block = 32, steps = 40, n = width * block;
+  std::vector<double> currents(steps * n), threshold(block);
+  std::vector<Short> shorts(steps * n);
+  for (std::size_t k = 0; k < currents.size(); ++k) {
+    shorts[k] = static_cast<Short>(8 * (draw(k, 3) - 0.3));
+    currents[k] = shorts[k];
+  }
+  // Odd parameters have a value for each neuron.
+  std::array<std::vector<double>, D::parameters> values;
+  for (std::size_t p = 0; p < values.size(); ++p) {
+    values[p].resize(p % 2 == 1 ? n : block);
+    for (std::size_t k = 0; k < values[p].size(); ++k) {
+      values[p][k] = 0.3 + 0.6 * draw(k, 20 + p);
+    }
+  }
+  for (std::size_t c = 0; c < block; ++c) {
+    threshold[c] = 1 + draw(c, 4);
+  }
+  const auto at = [&](D::Parameter p, std::size_t k) { return values[p][k % values[p].size()]; };
+  std::size_t sent = 0;
+  for (int kind = 0; kind < 32; ++kind) {
+    const bool synapse = kind % 2 == 1, pulls = synapse && kind % 4 == 3,
+               adapts = kind / 4 % 2 == 1;
+    const bool strict = kind / 8 % 2 == 1, spikes = kind < 28;
+    const bool later = !adapts && kind / 16 == 1;
+    const auto reset = later ? D::Reset::subtract : static_cast<D::Reset>(kind % 3);
+    std::vector<double> v(n, 0.2), i(n), a(n), potentials(steps * n);
+    std::vector<std::uint8_t> expected(steps * n / 8);
+    for (std::size_t k = 0; k < n; ++k) {
+      for (std::size_t t = 0; t < steps; ++t) {
+        double x = currents[t * n + k], u = at(D::decay, k) * v[k];
+        if (synapse) {
+          u += pulls ? at(D::pull, k) * i[k] : 0;
+          i[k] = at(D::syn_decay, k) * i[k] + at(D::syn_gain, k) * x;
+          x = pulls ? x : i[k];
+        }
+        u = u + at(D::gain, k) * x + at(D::drive, k);
+        const double limit = threshold[k % block];
+        const auto above = [&](double what, double bound) {
+          return strict ? what > bound : what >= bound;
+        };
+        if (spikes && later && above(v[k], limit)) {
+          u -= limit;
+        }
+        if (spikes && above(u, adapts ? limit + at(D::boost, k) * a[k] : limit)) {
+          expected[t * n / 8 + k / 8] |= static_cast<std::uint8_t>(1 << (k % 8));
+          u = later || reset == D::Reset::none ? u
+              : reset == D::Reset::value       ? at(D::v_reset, k)
+                                               : u - limit;
+          a[k] = adapts ? at(D::adapt_decay, k) * a[k] + 1 : 0;
+          ++sent;
+        } else {
+          a[k] *= adapts ? at(D::adapt_decay, k) : 1;
+        }
+        v[k] = potentials[t * n + k] = u;
+      }
+    }
+    for (const SimdLevel level : available_simd_levels()) {
+      for (const bool whole : {false, true}) {
+        std::vector<double> state(n, 0.2), current(n), adaptation(n), recorded(steps * n);
+        std::vector<std::uint8_t> bits(expected.size());
+        NeuronRow<double> row{};
+        row.threshold = threshold.data();
+        row.v = state.data();
+        row.sent = current.data();
+        row.mean = adaptation.data();
+        row.recorded = recorded.data();
+        row.recorded_step = n;
+        row.recorded_pixel = block;
+        row.bits = spikes ? bits.data() : nullptr;
+        row.row_bytes = n / 8;
+        row.pixel_bytes = block / 8;
+        row.dynamics.reset = reset;
+        row.dynamics.strict = strict;
+        row.dynamics.later = later;
+        for (std::size_t p = 0; p < values.size(); ++p) {
+          const bool missing = p == D::pull                            ? !pulls
+                               : p == D::syn_decay || p == D::syn_gain ? !synapse
+                               : p == D::adapt_decay || p == D::boost  ? !adapts
+                                                                       : false;
+          row.dynamics.values[p] = missing ? nullptr : values[p].data();
+          row.dynamics.strides[p] = p % 2 == 1 ? block : 0;
+        }
+        const auto& kernels = level_table(level).layers64;
+        if (whole) {
+          kernels.dynamic16(row, {shorts.data(), steps, width, block, block});
+        } else {
+          kernels.dynamic(row, {currents.data(), steps, width, block, block});
+        }
+        CHECK(recorded == potentials);
+        CHECK(bits == (spikes ? expected : std::vector<std::uint8_t>(bits.size())));
+        CHECK(current == i);
+      }
+    }
+  }
+  CHECK(sent > 1000);
+}
+
 TEST_CASE("max pools follow the greatest sum of sizes of their windows, at every level") {
   constexpr std::size_t width = 9, channels = 32, steps = 21, rows = 4;
   constexpr std::size_t pixel_bytes = channels / 8, row_bytes = width * pixel_bytes;

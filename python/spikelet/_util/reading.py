@@ -17,14 +17,14 @@ import struct
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
-    "archive", "check_archive", "json_value", "members", "name_of", "npy", "npz", "refusing",
+    "archive", "check_archive", "json_value", "members", "name_of", "npy", "refusing",
 ]  # fmt: skip
 
 _ENCRYPTED = 0x1  # a flag of a file in an archive
@@ -134,34 +134,6 @@ def _check_header(data: bytes, begin: int, version: tuple[int, int]) -> None:
     header = data[begin + width : begin + width + length].decode("latin1")
     if not _LITERAL.fullmatch(_STRING.sub("", header)):
         raise ValueError("a .npy header must be a literal of Python")
-
-
-def npz(
-    path: str | os.PathLike[str], names: Collection[str] | None = None
-) -> dict[str, NDArray[Any]]:
-    """Return the arrays of a file of `numpy.savez`, after a check of all their bytes.
-
-    Parameters
-    ----------
-    path : path
-        The file.
-    names : collection of str, optional
-        Arrays to read; by default all.
-
-    Raises
-    ------
-    ValueError
-        If the file is not complete, or its checksums are not right.
-    OSError
-        If it cannot be opened.
-    """
-    found: dict[str, NDArray[Any]] = {}
-    with archive(path) as opened:
-        for member in members(opened):
-            name = name_of(member)
-            if names is None or name in names:
-                found[name] = npy(opened.read(member))
-    return found
 
 
 def check_archive(path: str | os.PathLike[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn, TypeAlias
 
@@ -12,22 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikelet._util.checks import fail, integer, named, shown
-from spikelet.layers import (
-    Constant,
-    Flatten,
-    Layer,
-    MaxPool1d,
-    MaxPool2d,
-    MaxPool3d,
-    Movement,
-    Neuron,
-    Reshape,
-    Shape,
-)
+from spikelet.layers import Add, Constant, Delay, Flatten, Layer, Reshape, Shape
 from spikelet.layers.graph import Graph, Node
 
 __all__ = [
     "ERRORS",
+    "MIXES_STEPS",
+    "STEPS",
     "Builder",
     "Call",
     "Data",
@@ -52,49 +43,29 @@ ERRORS = (
     ValueError,
 )
 RECORDED = ("spikes", "v", "mean", "value")  # `run` records them as "layer.mean"
-_ORDER = "the network has to end before it: apply it to `result.output`"
-_HINTS = {
-    **dict.fromkeys(
-        ["lstm", "gru", "rnn", "rnntanh", "rnnrelu", "lstmcell", "grucell", "rnnrelucell",
-         "rnntanhcell"],
-        "recurrent layers cannot be converted; `sl.Network` runs recurrent spiking networks",
-    ),
-    **dict.fromkeys(
-        ["embedding", "onehot"],
-        "pass embedded values: read the module behind the embedding, and look up its rows yourself",
-    ),
-    **dict.fromkeys(
-        ["embeddingbag", "embeddingbagforwardonly"],
-        "pass embedded values: read the module behind it; a sum of rows is also a Linear layer with its weight transposed, whose "
-        "input counts how often each row occurs",
-    ),
-    **dict.fromkeys(
-        ["argmax", "argmin", "argsort", "sort", "topk", "nonzero", "unique", "nms", "nonmaxsuppression", "kthvalue",
-         "median", "mode", "searchsorted", "bucketize"],
-        _ORDER,
-    ),
-    **dict.fromkeys(
-        ["eq", "ne", "lt", "le", "gt", "ge", "equal", "greater", "less", "greaterorequal", "lessorequal", "isnan",
-         "isinf", "logicaland", "logicalor", "logicalnot", "round", "int", "long", "bool", "floor", "ceil", "trunc", "sign", "heaviside"],
-        "it has steps, which rates do not follow: leave it out of the network, or apply it to `result.output`",
-    ),
-    **dict.fromkeys(
-        ["rand", "randn", "randlike", "randnlike", "bernoulli", "normal", "multinomial", "rrelu", "gumbelsoftmax",
-         "fractionalmaxpool2d"],
-        "an ANN must give the same output for the same input: remove the random operator",
-    ),
-    **dict.fromkeys(
-        ["maxunpool1d", "maxunpool2d", "maxunpool3d"],
-        "use upsampling or a transposed convolution",
-    ),
-    **dict.fromkeys(
-        ["quantizepertensor", "quantizeperchannel", "quantizepertensordynamic"],
-        "it is part of a quantised module: pass the float module from which that was made",
-    ),
-    **dict.fromkeys(["gridsample", "gridsampler", "deformconv2d", "roialign"],
-        "its sampling points must not depend on the input: use `interpolate`, or a convolution"),
-}  # fmt: skip
-
+# What a user can do instead, for the names of operators without underscores, in lower case.
+_REMEDIES = {
+    "recurrent layers cannot be converted; `sl.Network` runs recurrent spiking networks": """
+        lstm gru rnn rnntanh rnnrelu lstmcell grucell rnnrelucell rnntanhcell""",
+    "pass embedded values: read the module behind the embedding, and look up its rows yourself": """
+        embedding onehot""",
+    "pass embedded values: read the module behind it; a sum of rows is also a Linear layer with its weight transposed, "
+    "whose input counts how often each row occurs": "embeddingbag embeddingbagforwardonly",
+    "the network has to end before it: apply it to `result.output`": """
+        argmax argmin argsort sort topk nonzero unique nms nonmaxsuppression kthvalue median mode searchsorted
+        bucketize""",
+    "it has steps, which rates do not follow: leave it out of the network, or apply it to `result.output`": """
+        eq ne lt le gt ge equal greater less greaterorequal lessorequal isnan isinf logicaland logicalor logicalnot
+        round int long bool floor ceil trunc sign heaviside where""",
+    "an ANN must give the same output for the same input: remove the random operator": """
+        rand randn randlike randnlike bernoulli normal multinomial rrelu gumbelsoftmax fractionalmaxpool2d""",
+    "use upsampling or a transposed convolution": "maxunpool1d maxunpool2d maxunpool3d",
+    "it is part of a quantized module: pass the float module from which that was made": """
+        quantizepertensor quantizeperchannel quantizepertensordynamic""",
+    "its sampling points must not depend on the input: use `interpolate`, or a convolution": """
+        gridsample gridsampler deformconv2d roialign""",
+}
+_HINTS = {name: remedy for remedy, names in _REMEDIES.items() for name in names.split()}
 
 ONE_SAMPLE = (
     "example_shape must be the shape of one sample, without the batch (sl.convert takes it from "
@@ -158,10 +129,12 @@ class Builder:
     ----------
     inputs : mapping of str to tuple of int
         Shape of one sample of each input.
+    over_time : bool
+        Whether tensors may be [T, B, ...].
     """
 
-    def __init__(self, inputs: Mapping[str, Shape]) -> None:
-        self.inputs = tuple(inputs)
+    def __init__(self, inputs: Mapping[str, Shape], *, over_time: bool = False) -> None:
+        self.inputs, self.over_time = tuple(inputs), over_time
         self.shapes: dict[str, Shape] = dict(inputs)
         self.final: dict[str, str] = {}  # names that outputs get
         self._nodes: dict[str, Node] = {}
@@ -185,6 +158,16 @@ class Builder:
             or any(f"{name}.{what}" in self.shapes for what in RECORDED)
         )
 
+    def add_loop(self, where: str, name: str, layer: Layer, recurrent: Layer, source: str) -> str:
+        """Add a layer that also takes what another one makes of its output of the step before, and return its name."""
+        name = self.unique(name)
+        self.shapes[name] = self.shapes[source]
+        back = self.add(where, f"{name}.back", Delay(1), name)
+        weighed = self.add(where, f"{name}.recurrent", recurrent, back)
+        total = self.add(where, f"{name}.input", Add(), source, weighed)
+        self._nodes[name] = Node(name, layer, (total,))
+        return name
+
     def add(self, where: str, name: str, layer: Layer, *inputs: str) -> str:
         """Add a layer, and return its name, which is made unique."""
         name = self.unique(name)
@@ -192,19 +175,6 @@ class Builder:
             self.shapes[name] = layer.output_shape([self.shapes[i] for i in inputs], name)
         self._nodes[name] = Node(name, layer, inputs)
         return name
-
-    def is_binary(self, name: str) -> bool:
-        """Return whether a layer sends 0 and 1: neurons, and layers that only move their spikes or take the greatest."""
-        while name in self._nodes:
-            node = self._nodes[name]
-            if isinstance(node.layer, Neuron):
-                return node.layer.code == "binary" and bool(
-                    np.all(np.asarray(node.layer.amplitude) == 1)
-                )
-            if not isinstance(node.layer, Movement | MaxPool1d | MaxPool2d | MaxPool3d):
-                return False
-            name = node.inputs[0]
-        return False
 
     def graph(self, where: str, sources: Sequence[str], names: Sequence[str] = ()) -> Graph:
         """Return the graph of all layers that lead to the outputs.
@@ -251,7 +221,9 @@ class Builder:
         )
 
 
-Merged: TypeAlias = Literal["", "blocks", "turns"]
+Merged: TypeAlias = Literal["", "blocks", "turns", "steps"]
+MIXES_STEPS = "keep the steps separate: read out over time outside of the model"
+STEPS = 2  # of a run of a spiking module; its steps are samples, too
 
 
 @dataclass(frozen=True)
@@ -262,10 +234,11 @@ class Layout:
     ----------
     axis : int
         The axis along which the samples lie.
-    merged : "", "blocks" or "turns"
+    merged : "", "blocks", "turns" or "steps"
         "": each sample has one entry there, and as an array of its own it lacks this axis. Otherwise it has k of batch * k
         entries: "blocks": sample after sample, as the windows of a Swin transformer; "turns": the samples take turns, as
-        the tokens [length * batch, features] of an attention.
+        the tokens [length * batch, features] of an attention. "steps": the samples lie along the first two axes, [T, B, ...],
+        and a sample lacks both.
     """
 
     axis: int = 0
@@ -273,6 +246,8 @@ class Layout:
 
     def tensor(self, samples: NDArray[Any]) -> NDArray[Any]:
         """Return the tensor of samples [batch, ...]."""
+        if self.merged == "steps":
+            return samples.reshape(STEPS, -1, *samples.shape[1:])
         if self.merged == "turns":
             values = np.moveaxis(samples, 0, self.axis + 1)
         else:
@@ -285,6 +260,8 @@ class Layout:
 
     def samples(self, tensor: NDArray[Any], batch: int) -> NDArray[Any]:
         """Return the samples [batch, ...] of a tensor."""
+        if self.merged == "steps":
+            return tensor.reshape(-1, *tensor.shape[2:])
         if not self.merged:
             return np.moveaxis(tensor, self.axis, 0)
         k = tensor.shape[self.axis] // batch
@@ -353,6 +330,8 @@ class Call:
     def tensor(self, x: Data) -> Shape:
         """Return the shape of an operand for a batch."""
         shape = list(self.shape(x))
+        if x.merged == "steps":
+            return (STEPS, self.batch // STEPS, *shape)
         if x.merged:
             shape[x.axis] *= self.batch
         else:
@@ -365,6 +344,12 @@ class Call:
         if not -n <= d < n:
             self.refuse(f"works along dimension {d}", f"the tensor has {n} dimensions")
         d %= n
+        if x.merged == "steps":
+            if d == 0:
+                self.refuse("works along dimension 0, which is time", MIXES_STEPS)
+            if d == 1:
+                self.refuse_batch(d)
+            return d - 2
         if x.merged:
             if d == x.axis and self.batch > 1:
                 self.refuse_batch(d)
@@ -384,6 +369,12 @@ class Call:
         """Add a layer with the name of this call; the batch stays where the first operand has it."""
         name = self.builder.add(self.where, self.name, layer, *(x.source for x in operands))
         return dataclasses.replace(operands[0], source=name)
+
+    def put(self, x: Data, kind: Callable[..., Layer], *parameters: Any, **more: Any) -> Data:
+        """Make a layer and add it, so that an error about its parameters names the operator."""
+        with named(self.where):
+            layer = kind(*parameters, **more)
+        return self.add(layer, x)
 
     def constant(self, sample: NDArray[Any], like: Data) -> Data:
         """Add a constant, given for one sample, with the batch where an operand has it."""

@@ -72,7 +72,7 @@ class ConvertedModel(SpikingModel):
     coding = Setting(_coding)
     input_shapes: tuple[Shape, ...]
     input_ranges: tuple[Range, ...]
-    scores: Mapping[str, Mapping[str, float]]
+    scores = Setting(lambda _where, _name, value: dict(value or {}))
     until = Setting(_until)
 
     _instead: ClassVar = {"": "it is fixed by the conversion; convert again, with convert()"}
@@ -102,7 +102,7 @@ class ConvertedModel(SpikingModel):
         self.coding = coding
         self.input_shapes = tuple(tuple(shape) for shape in input_shapes)
         self.input_ranges = tuple((float(low), float(high)) for low, high in input_ranges)
-        self.scores = dict(scores or {})
+        self.scores = scores
         self.until = until
         self._warned = False  # that an input is on another scale
 
@@ -136,19 +136,16 @@ class ConvertedModel(SpikingModel):
             self._compare(where, arrays)
         steps = self.steps if steps is None else integer(where, "steps", steps, 1)
         delay = self.delay if steps == self.steps else self.delay * steps // self.steps
-        if options.get("delay", delay) not in (0, delay):
-            self._require_rates(where, options["delay"])
         options = {"delay": delay, "coding": self.coding, **options}
-        return super().run(arrays, steps, **options)
-
-    def _require_rates(self, where: str, delay: Any) -> None:
-        """Refuse a delay if the spikes of all steps make up one number."""
-        if need_all_steps(self.graph):
-            rule = (
-                f"must be {self.delay}: the spikes of {self.neuron} neurons at all steps make up one number; "
-                'convert with neuron="soft" to leave steps out'
+        if options["delay"] not in (0, delay) and need_all_steps(self.graph):
+            rule = f"must be {self.delay}: the spikes of {self.neuron} neurons at all steps make up one number"
+            fail(
+                where,
+                "delay",
+                options["delay"],
+                f'{rule}; convert with neuron="soft" to leave steps out',
             )
-            fail(where, "delay", delay, rule)
+        return super().run(arrays, steps, **options)
 
     def _repr_html_(self) -> str:
         """Return tables of the conversion and the layers, for notebooks."""
@@ -160,31 +157,19 @@ class ConvertedModel(SpikingModel):
         ]
         return html.joined(html.facts(type(self).__name__, rows), super()._repr_html_())
 
-    def stopping(
-        self,
-        x: Inputs,
-        labels: ArrayLike | None = None,
-        *,
-        loss: float = 0.3,
-        tolerance: float | None = None,
-        **options: Any,
-    ) -> Stopping:
-        """Return when samples may stop, for ``run(x, until=)``; see `spikelet.conversion.choose_stopping`.
+    def stopping(self, x: Inputs, labels: ArrayLike | None = None, **options: Any) -> Stopping:
+        """Return when samples may stop, for ``run(x, until=)``.
 
         Parameters
         ----------
         x : array-like, [B, ...]
         labels : int array, [B], optional
-        loss : float
-            Percentage points of accuracy that may be lost, or percentage of decisions that may change.
-        tolerance : float, optional
-            For an output that is not a class score: the error to accept.
         **options
-            Others of `choose_stopping`.
+            Others of `spikelet.conversion.choose_stopping`, such as `loss`.
         """
         from spikelet.conversion.stopping import choose_stopping  # noqa: PLC0415  # it runs models
 
-        return choose_stopping(self, x, labels, loss=loss, tolerance=tolerance, **options)
+        return choose_stopping(self, x, labels, **options)
 
     def _compare(self, where: str, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Warn of an input on another scale than that of the calibration."""

@@ -127,9 +127,7 @@ def fold(graph: Graph) -> Graph:
 def _behind(layer: Layer | None, affine: Affine) -> Layer | None:
     """Return the layer followed by an affine map, or None if they do not merge."""
     if isinstance(layer, Affine):
-        if {layer.scale.ndim, affine.scale.ndim} not in ({0}, {1}) or any(
-            a.shift is not None and a.shift.ndim != a.scale.ndim for a in (layer, affine)
-        ):
+        if any(a.scale.ndim > 1 or np.ndim(a.shift) > 1 for a in (layer, affine)):
             return None
         shift = None if layer.shift is None else layer.shift * affine.scale
         return Affine(layer.scale * affine.scale, _sum(shift, affine.shift))

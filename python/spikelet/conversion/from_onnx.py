@@ -31,7 +31,7 @@ def read_onnx(
     *,
     outputs: Iterable[str] | None = None,
     fixed: Mapping[str, ArrayLike] | None = None,
-    analog: Iterable[str] = (),
+    keep: Iterable[str] = (),
 ) -> tuple[Graph, Any]:
     """Read an ONNX model.
 
@@ -52,7 +52,7 @@ def read_onnx(
         Tensors at which to cut the model: they become the outputs. By default the model's own.
     fixed : mapping of str to array-like, optional
         Values of inputs that are not data, such as a sampling rate.
-    analog : iterable of str
+    keep : iterable of str
         Names of nodes without layers, which ONNX Runtime runs.
 
     Returns
@@ -74,7 +74,7 @@ def read_onnx(
     """
     proto = loaded(model)
     try:
-        return _read(proto, example_shape, outputs, fixed or {}, tuple(analog))
+        return _read(proto, example_shape, outputs, fixed or {}, tuple(keep))
     except _DAMAGED as error:
         text = f"{type(error).__name__}: {error}"
         raise ValueError(f"{READER}: the model cannot be read ({text})") from error
@@ -100,7 +100,7 @@ def _read(
     example_shape: Any,
     outputs: Iterable[str] | None,
     fixed: Mapping[str, ArrayLike],
-    analog: Collection[str],
+    keep: Collection[str],
 ) -> tuple[Graph, Any]:
     weights = {i.name for i in model.graph.initializer}
     given = {i.name: i for i in model.graph.input if i.name not in weights}
@@ -122,7 +122,7 @@ def _read(
             data[name] = Data(source, 0, "" if size in (0, batch) else "blocks")
             # Several batches lie side by side.
             shapes[source] = shape if size in (None, 0, batch) else (size // batch, *shape)
-        nodes = NodeReader(model, Builder(shapes), batch, data, constants, analog)
+        nodes = NodeReader(model, Builder(shapes), batch, data, constants, keep)
         found = nodes.graph(wanted)
         used = [shape for source, shape in shapes.items() if source in found.inputs]
         return found, tuple(used) if len(used) > 1 else used[0]

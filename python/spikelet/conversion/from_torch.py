@@ -12,7 +12,7 @@ from spikelet.layers.graph import Graph
 __all__ = ["read_torch"]
 
 
-def read_torch(module: Any, example_shape: Any, *, analog: Collection[str] = ()) -> Graph:
+def read_torch(module: Any, example_shape: Any, *, keep: Collection[str] = ()) -> Graph:
     """Read a PyTorch module by running it once; its training code is not needed.
 
     The module runs on random samples, and each operator of PyTorch that works on its input is recorded, whether a
@@ -38,7 +38,7 @@ def read_torch(module: Any, example_shape: Any, *, analog: Collection[str] = ())
     example_shape : tuple of int, or several
         Shape of one sample, without the batch: ``(3, 32, 32)``. For several inputs a sequence of shapes, in the order of
         ``forward``, or a mapping of its arguments to shapes.
-    analog : collection of str
+    keep : collection of str
         Names of layers, or of modules, whose operators may stay in PyTorch if no layer of `sl.layers` computes them: each
         becomes a `Foreign`.
 
@@ -68,4 +68,4 @@ def read_torch(module: Any, example_shape: Any, *, analog: Collection[str] = ())
     if not isinstance(module, torch.nn.Module):
         msg = f"read_torch: module must be a torch.nn.Module, got {type(module).__name__}"
         raise TypeError(msg)
-    return torch_reader.convert(module, input_shapes("read_torch", example_shape), analog=analog)
+    return torch_reader.convert(module, input_shapes("read_torch", example_shape), analog=keep)

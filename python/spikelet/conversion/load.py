@@ -23,7 +23,7 @@ def read(
     ann: Any,
     example_shape: Any,
     *,
-    analog: Collection[str] = (),
+    keep: Collection[str] = (),
     outputs: Collection[str] | None = None,
     fixed: Mapping[str, ArrayLike] | None = None,
 ) -> Graph:
@@ -36,7 +36,7 @@ def read(
     example_shape : tuple of int, or several
         Shape of one sample, without the batch: ``(3, 32, 32)``. For several inputs a sequence of shapes, or a mapping of
         their names to shapes.
-    analog : collection of str
+    keep : collection of str
         Names of layers that may stay in their own framework if no layer of `sl.layers` computes them.
     outputs : collection of str, optional
         Names of the tensors at which an ONNX model ends.
@@ -58,13 +58,13 @@ def read(
         If PyTorch or onnx is required but not installed; the message names the extra to install.
     """
     shape = input_shapes("read", example_shape)
-    if isinstance(analog, str) or not all(isinstance(name, str) for name in analog):
-        fail("read", "analog", analog, "must be a collection of names", error=TypeError)
+    if isinstance(keep, str) or not all(isinstance(name, str) for name in keep):
+        fail("read", "keep", keep, "must be a collection of names", error=TypeError)
     # A module or a model exists only if its package has been imported.
     torch, onnx = sys.modules.get("torch"), sys.modules.get("onnx")
     if torch is not None and isinstance(ann, torch.nn.Module):
         _only_onnx(outputs, fixed)
-        return read_torch(ann, shape, analog=analog)
+        return read_torch(ann, shape, keep=keep)
     is_path = isinstance(ann, str | os.PathLike)
     if is_path and not os.fspath(ann).endswith(".onnx"):
         fail(
@@ -74,8 +74,10 @@ def read(
             "must end in .onnx if it is a path; load other files as a torch.nn.Module",
         )
     if is_path or (onnx is not None and isinstance(ann, onnx.ModelProto)):
-        return read_onnx(ann, shape, outputs=outputs, fixed=fixed, analog=analog)[0]
+        return read_onnx(ann, shape, outputs=outputs, fixed=fixed, keep=keep)[0]
     _only_onnx(outputs, fixed)
+    if isinstance(ann, tuple) and len(ann) == 2 and isinstance(ann[0], Graph):  # of `read_onnx`
+        ann = ann[0]
     if isinstance(ann, Graph):
         graph = ann
     elif isinstance(ann, Sequence) and not isinstance(ann, bytes):
@@ -88,8 +90,8 @@ def read(
             f"a Graph, or a sequence of layers, got {type(ann).__name__}{_way_in(ann)}"
         )
         raise TypeError(msg)
-    for name in analog:
-        known("read", "analog", name, [node.name for node in graph], "layers")
+    for name in keep:
+        known("read", "keep", name, [node.name for node in graph], "layers")
     graph.shapes(shape)
     return graph
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikelet._util import html, tables
-from spikelet.layers import Layer, Neuron, PredictiveIF
+from spikelet.layers import Neuron
 from spikelet.layers.samples import Samples, check_labels, check_pair, decisions, readout_delay
 from spikelet.layers.spiking_model import SpikingModel
 from spikelet.layers.spiking_result import SpikingResult
@@ -31,7 +31,7 @@ class LayerReport:
     ----------
     name : str
     kind : str
-        Type of the neurons: "IF", "LIF", ..., or "ReLU" if they are analog; "PredictiveIF pairs" of ON and OFF neurons.
+        Type of the neurons: "IF", "PredictivePair", ..., or "ReLU" if they are analog.
     neurons : int
         Number of neurons, or of pairs.
     error : float
@@ -360,17 +360,12 @@ def _add(
         spikes[name] += snn.operations[name].spikes * count
 
 
-def _kind(layer: Layer) -> str:
-    pairs = isinstance(layer, PredictiveIF) and layer.code == "signed"
-    return type(layer).__name__ + (" pairs" if pairs else "")
-
-
 def _layer(name: str, sums: _Sums, rate: float, slots: int) -> LayerReport:
     nothing = float("nan")
     layer = sums.layer
     common = (
         name,
-        _kind(layer),
+        type(layer).__name__,
         sums.spiked.size,
         (sums.squares / sums.ann_squares) ** 0.5 if sums.ann_squares else nothing,
         sums.difference / slots,

@@ -1,19 +1,21 @@
-"""Networks and files of others: NEST (`Network.to_nest`, `from_nest`), NIR graphs, SONATA files and programs in C."""
+"""Networks and files of others: NEST (`Network.to_nest`, `from_nest`), NIR graphs, ONNX and SONATA files, C programs."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from spikelet._util.spelling import missing
+from spikelet.conversion.to_network import GraphNetwork
 from spikelet.io.c import write_c
 from spikelet.io.nest import NestNetwork, from_nest, nest_model, to_nest
-from spikelet.io.nir import NirModel, NirNetwork, NirResult, read_nir, write_nir
+from spikelet.io.nir import NirModel, NirResult, read_nir, write_nir
+from spikelet.io.onnx import write_onnx
 from spikelet.io.sonata import SonataNetwork, read_sonata, write_sonata
 
 __all__ = [
+    "GraphNetwork",
     "NestNetwork",
     "NirModel",
-    "NirNetwork",
     "NirResult",
     "SonataNetwork",
     "from_nest",
@@ -23,6 +25,7 @@ __all__ = [
     "to_nest",
     "write_c",
     "write_nir",
+    "write_onnx",
     "write_sonata",
 ]
 

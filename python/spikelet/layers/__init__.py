@@ -4,8 +4,8 @@ Shapes are those of one sample, without batch and time: ``(C, H, W)`` for images
 out as in PyTorch. A layer is an immutable description that knows the shape of its output; the core does the work.
 
 Linear layers (`Linear`, convolutions, means, sums, `Affine`, `Resize`) have no memory: their output at a step depends on
-their input at that step alone. A `Movement` only moves values, so that spikes stay spikes. Neurons (`IF`, `LIF`) integrate
-their input. `ReLU` is an analog neuron: it takes the mean of its input over all steps, and its output is constant. A
+their input at that step alone. A `Movement` only moves values, so that spikes stay spikes, and a `Delay` sends them later.
+Neurons (`IF`, `LIF`, `CubaLIF`, `ALIF`) integrate their input and spike; `LI` sends its potential. `ReLU` is an analog neuron: it takes the mean of its input over all steps, and its output is constant. A
 `Graded` unit sends values whose mean is a function of its mean input at each step.
 """
 
@@ -23,7 +23,7 @@ from spikelet.layers.convolution import (
     ConvTranspose2d,
     ConvTranspose3d,
 )
-from spikelet.layers.delay import Delay
+from spikelet.layers.delay import Delay, DelayedLinear
 from spikelet.layers.foreign import Foreign
 from spikelet.layers.graded import (
     Activation,
@@ -41,6 +41,7 @@ from spikelet.layers.graded import (
     RMSNorm,
     Softmax,
 )
+from spikelet.layers.leaky import ALIF, LI, CubaLIF
 from spikelet.layers.linear import (
     Add,
     Affine,
@@ -65,7 +66,6 @@ from spikelet.layers.neurons import (
     IF,
     LIF,
     Neuron,
-    PredictiveIF,
     ReLU,
 )
 from spikelet.layers.pools import (
@@ -82,10 +82,18 @@ from spikelet.layers.pools import (
     MaxPool2d,
     MaxPool3d,
 )
+from spikelet.layers.predictive import (
+    PredictiveActivation,
+    PredictiveIF,
+    PredictiveNeuron,
+    PredictivePair,
+)
 from spikelet.layers.resize import Resize
 
 __all__ = [
+    "ALIF",
     "IF",
+    "LI",
     "LIF",
     "Activation",
     "AdaptiveAvgPool1d",
@@ -107,7 +115,9 @@ __all__ = [
     "ConvTranspose1d",
     "ConvTranspose2d",
     "ConvTranspose3d",
+    "CubaLIF",
     "Delay",
+    "DelayedLinear",
     "Divide",
     "Expand",
     "Flatten",
@@ -130,7 +140,10 @@ __all__ = [
     "Neuron",
     "Pad",
     "Permute",
+    "PredictiveActivation",
     "PredictiveIF",
+    "PredictiveNeuron",
+    "PredictivePair",
     "RMSNorm",
     "ReLU",
     "Reduce",

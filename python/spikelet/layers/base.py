@@ -74,7 +74,13 @@ class Layer(Described):
             fail(where, "inputs", len(shapes), f"must be at least {self.fewest}")
         return self._shape(where, [tuple(s) for s in shapes])
 
-    def _shape(self, where: str, shapes: list[Shape]) -> Shape:  # noqa: ARG002
+    @property
+    def waits(self) -> bool:
+        """Whether the output at a step depends on the mean of the input over several steps."""
+        return False
+
+    def _shape(self, where: str, shapes: list[Shape]) -> Shape:
+        self._check_fit(where, shapes[0])
         return shapes[0]
 
     def replace(self, **changes: Any) -> Self:
@@ -96,6 +102,24 @@ class Layer(Described):
 
     def _name(self) -> str:
         return type(self).__name__
+
+    # Parameters that are one number, or have a value for each channel or for each value of the input.
+    per_value: ClassVar[tuple[str, ...]] = ()
+
+    def _take(self, where: str, argument: str, rule: str, dimensions: int = MAX_RANK) -> None:
+        """Check a number or an array, and store it."""
+        given = detached(where, argument, getattr(self, argument))
+        array = numbers(where, argument, given, dimensions=dimensions)
+        require(where, argument, array.ravel(), rule)
+        self._set(argument, np.array(array) if array.ndim else float(array))
+
+    def _check_fit(self, where: str, shape: Shape) -> None:
+        """Check that the parameters `per_value` fit an input of this shape."""
+        for argument in self.per_value:
+            value = getattr(self, argument)
+            if np.ndim(value) and value.shape not in ((shape[0],), shape):
+                rule = f"must be one number, or have the shape ({shape[0]},) or {shape}"
+                fail(where, argument, value.shape, rule, got="shape")
 
     def _set(self, name: str, value: Any) -> None:
         if isinstance(value, np.ndarray):

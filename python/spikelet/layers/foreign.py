@@ -43,6 +43,11 @@ class Foreign(Layer):
             fail(where, "shape", shape, "must have at least one axis")
         self._set("shape", shape)
 
+    @property
+    def waits(self) -> bool:
+        """True: it waits for the mean over all steps."""
+        return True
+
     def _shape(self, where: str, shapes: list[Shape]) -> Shape:  # noqa: ARG002
         shape: Shape = self.shape
         return shape

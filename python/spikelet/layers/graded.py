@@ -91,6 +91,11 @@ FUNCTIONS: dict[str, tuple[float | None, float | None]] = {
 class Graded(Layer):
     """Base class of units that send graded values."""
 
+    @property
+    def waits(self) -> bool:
+        """True: it sends what its function of the running means of its inputs needs."""
+        return True
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Activation(Graded):
@@ -413,6 +418,11 @@ class Reduce(Graded):
         if self.axes is not None:
             axes: Sequence[int] = [self.axes] if isinstance(self.axes, int) else self.axes
             self._set("axes", integers(where, "axes", axes, -MAX_RANK, MAX_RANK - 1))
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is not linear: means and sums act on each step."""
+        return self.function not in ("mean", "sum")
 
     def over(self, shape: Shape, where: str = "") -> tuple[int, ...]:
         """Return the axes of samples of this shape over which is reduced, sorted."""

@@ -1,16 +1,19 @@
-"""The graph of a layered model: named layers in topological order, each with the names of its inputs."""
+"""The graph of a layered model: named layers in the order in which they run, each with the names of its inputs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import graphlib
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, NoReturn, TypeAlias
 
 import numpy as np
 
 from spikelet._util.checks import fail, shown
 from spikelet._util.sealed import Sealed
 from spikelet.layers.base import Layer, Shape
+from spikelet.layers.delay import Delay, DelayedLinear
+from spikelet.layers.linear import Add, Linear
 
 __all__ = ["INPUT", "Graph", "LayerLike", "Node", "Shapes"]
 
@@ -30,7 +33,7 @@ class Node:
         Name, unique in the graph.
     layer : Layer
     inputs : tuple of str
-        Names of earlier nodes, or of inputs of the model.
+        Names of earlier nodes, or of inputs of the model. A `Delay` of at least one step may name a later node.
     """
 
     name: str
@@ -39,7 +42,10 @@ class Node:
 
 
 class Graph(Sealed):
-    """Layers in topological order: each comes after its inputs.
+    """Layers in the order in which a step runs them: each comes after its inputs.
+
+    Only a `Delay` of at least one step may come before its input, which is then that of an earlier step: each cycle of a
+    recurrent network goes through one.
 
     Parameters
     ----------
@@ -58,7 +64,8 @@ class Graph(Sealed):
     TypeError
         If an item is not a layer.
     ValueError
-        If names are not unique, an input or output is unknown, or an input or the output of a layer is not used.
+        If names are not unique, an input or output is unknown, an input or the output of a layer is not used, or a cycle
+        has no `Delay`.
     """
 
     nodes: tuple[Node, ...]
@@ -81,21 +88,20 @@ class Graph(Sealed):
             nodes.append(_node(where, k, item, before))
         if not nodes:
             fail(where, "layers", [], "must hold at least one layer")
-        known = set(self.inputs)
+        names = set(self.inputs)
         for node in nodes:
-            if node.name in known:
+            if node.name in names:
                 fail(where, "name", node.name, "must be unique")
-            for name in node.inputs:
-                if name not in known:
-                    fail(
-                        where,
-                        f"inputs of '{node.name}'",
-                        name,
-                        "must be the name of an earlier layer",
-                    )
-            known.add(node.name)
+            names.add(node.name)
         self.nodes = tuple(nodes)
         self._by_name = {node.name: node for node in nodes}
+        known = set(self.inputs)
+        for node in nodes:
+            later = isinstance(node.layer, Delay) and node.layer.breaks_cycles
+            for name in node.inputs:
+                if name not in known and not (later and name in names):
+                    self._refuse_order(where, node, name)
+            known.add(node.name)
         self.outputs = (nodes[-1].name,) if outputs is None else _names(where, "outputs", outputs)
         for name in self.outputs:
             if name not in self._by_name:
@@ -108,6 +114,37 @@ class Graph(Sealed):
             if name not in used:
                 what = "the input" if len(self.inputs) == 1 else f"the input '{name}'"
                 fail(where, "layers", [n.name for n in nodes], f"must use {what}")
+
+    def _refuse_order(self, where: str, node: Node, name: str) -> NoReturn:
+        """Refuse an input that is not an earlier layer, and name the cycle if there is one."""
+        before = self._search([name], lambda n: self._by_name[n].inputs if n in self else ())
+        if node.name in before:
+            cycle = [node.name]
+            while cycle[-1] != name:
+                cycle.append(before[cycle[-1]])
+            rule = "must go through a Delay of at least one step"
+            fail(where, "layers", cycle, rule, got="the cycle")
+        fail(where, f"inputs of '{node.name}'", name, "must be the name of an earlier layer")
+
+    def _search(
+        self, begin: Iterable[str], following: Callable[[str], Iterable[str]]
+    ) -> dict[str, str]:
+        """Return all names that can be reached from some, each with the one from which it was reached first."""
+        found = {name: name for name in begin}
+        for name in (queue := list(found)):
+            for other in following(name):
+                if other not in found:
+                    found[other] = name
+                    queue.append(other)
+        return found
+
+    def _needed(self, wanted: Iterable[str], given: Collection[str] = ()) -> set[str]:
+        """Return all layers and inputs on which some depend, but not those behind the given ones."""
+
+        def inputs(name: str) -> tuple[str, ...]:
+            return self._by_name[name].inputs if name in self and name not in given else ()
+
+        return set(self._search(wanted, inputs))
 
     def __iter__(self) -> Iterator[Node]:
         return iter(self.nodes)
@@ -140,11 +177,43 @@ class Graph(Sealed):
             If there is not a shape for each input, or a layer cannot take its inputs; the message names the layer.
         """
         shapes = self._input_shapes(input_shape)
+        guessed = self._guessed(shapes) if self.loops else shapes
         for node in self.nodes:
-            shapes[node.name] = node.layer.output_shape(
-                [shapes[name] for name in node.inputs], node.name
-            )
+            inputs = [(shapes if name in shapes else guessed)[name] for name in node.inputs]
+            shapes[node.name] = node.layer.output_shape(inputs, node.name)
+        for delay, source in self.loops:
+            if shapes[delay] != shapes[source]:
+                rule = f"must have the shape of the output of '{delay}', {shapes[delay]}"
+                fail("Graph.shapes", f"'{source}'", shapes[source], rule, got="shape")
         return shapes
+
+    def _guessed(self, known: Mapping[str, Shape]) -> dict[str, Shape]:
+        """Return shapes that follow without those of cycles: from weights, or from one input of a sum."""
+        found = dict(known)
+        while left := [node for node in self.nodes if node.name not in found]:
+            for node in left:
+                shapes = [found[name] for name in node.inputs if name in found]
+                if isinstance(node.layer, (Linear, DelayedLinear)):
+                    found[node.name] = (len(node.layer.weight),)
+                elif shapes and (len(shapes) == len(node.inputs) or isinstance(node.layer, Add)):
+                    shapes += shapes[:1] * (len(node.inputs) - len(shapes))
+                    found[node.name] = node.layer.output_shape(shapes, node.name)
+            if not any(node.name in found for node in left):
+                cycle = [node.name for node in left]
+                rule = "must have a weight matrix, or a sum with an input of known shape"
+                fail("Graph.shapes", "layers", cycle, rule, got="the cycle")
+        return found
+
+    @property
+    def loops(self) -> tuple[tuple[str, str], ...]:
+        """Each `Delay` that comes before its input, with the name of that input."""
+        place = {node.name: k for k, node in enumerate(self.nodes)}
+        return tuple(
+            (node.name, name)
+            for k, node in enumerate(self.nodes)
+            for name in node.inputs
+            if place.get(name, -1) >= k
+        )
 
     def _input_shapes(self, given: Shapes) -> dict[str, Shape]:
         if isinstance(given, Mapping):
@@ -161,12 +230,37 @@ class Graph(Sealed):
             for name, shape in zip(self.inputs, several, strict=True)
         }
 
+    def running_order(self) -> tuple[Node, ...]:
+        """Return the nodes with those of each cycle side by side, and each cycle after what it depends on.
+
+        Raises
+        ------
+        ValueError
+            If a layer of a cycle waits for the mean of its input.
+        """
+        if not self.loops:
+            return self.nodes
+        unit = {name: name for name in (*self.inputs, *self._by_name)}
+        for delay, _ in self.loops:
+            after = self._search([delay], lambda name: [n.name for n in self.consumers(name)])
+            unit |= dict.fromkeys(self._needed([delay]) & set(after), unit[delay])
+        units: dict[str, list[Node]] = {}
+        order: graphlib.TopologicalSorter[str] = graphlib.TopologicalSorter()
+        for node in self.nodes:
+            own = unit[node.name]
+            units.setdefault(own, []).append(node)
+            order.add(own, *({unit[name]: 0 for name in node.inputs if unit[name] != own}))
+        for nodes in units.values():
+            for node in nodes:
+                if len(nodes) > 1 and node.layer.waits:
+                    where = f"{type(node.layer).__name__} '{node.name}'"
+                    rule = "must not be in a cycle: its output depends on the mean of its input over the steps"
+                    fail(where, "layers", [n.name for n in nodes], rule, got="the cycle")
+        return tuple(node for name in order.static_order() for node in units.get(name, ()))
+
     def upto(self, *names: str) -> Graph:
         """Return the subgraph that ends in these layers, which become the outputs."""
-        needed = set(names)
-        for node in reversed(self.nodes):
-            if node.name in needed:
-                needed.update(node.inputs)
+        needed = self._needed(names)
         return Graph(
             (node for node in self.nodes if node.name in needed),
             inputs=[name for name in self.inputs if name in needed],
@@ -181,14 +275,12 @@ class Graph(Sealed):
         ValueError
             If a requested layer also depends on an input that is not among the sources, or is itself a source.
         """
-        given, needed = set(sources), set(wanted)
+        given = set(sources)
         where = "Graph.between"
         for name in wanted:
             if name in given or name not in self:
                 fail(where, "wanted", name, "must be names of layers that are not sources")
-        for node in reversed(self.nodes):
-            if node.name in needed and node.name not in given:
-                needed.update(node.inputs)
+        needed = self._needed(wanted, given)
         for name in self.inputs:
             if name in needed and name not in given:
                 rule = f"must include '{name}', on which {', '.join(wanted)} depend"

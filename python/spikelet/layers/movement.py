@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,8 +56,13 @@ class Movement(Layer):
         # One byte stands for all values.
         return self.moved(np.broadcast_to(np.int8(0), shapes[0])).shape
 
+    by_axis: ClassVar[str | None] = None  # a parameter with an entry for each axis of a sample
+
     def _check(self, where: str, shape: Shape) -> None:
         """Check that the layer can take samples of this shape."""
+        if self.by_axis and len(shape) != len(getattr(self, self.by_axis)):
+            rule = f"must have {len(getattr(self, self.by_axis))} axes"
+            fail(where, "input shape", shape, rule)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -113,6 +118,8 @@ class Permute(Movement):
         For each axis of the output, the axis of the input; 0 is the first axis of a sample.
     """
 
+    by_axis: ClassVar[str | None] = "axes"
+
     axes: Any
 
     def __post_init__(self) -> None:
@@ -126,10 +133,6 @@ class Permute(Movement):
     def moved(self, array: NDArray[T], blank: int = 0) -> NDArray[T]:  # noqa: ARG002
         """Return the values with reordered axes."""
         return array.transpose(self.axes)
-
-    def _check(self, where: str, shape: Shape) -> None:
-        if len(shape) != len(self.axes):
-            fail(where, "input shape", shape, f"must have {len(self.axes)} axes")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -193,6 +196,8 @@ class Pad(Movement):
         the values of the other side.
     """
 
+    by_axis: ClassVar[str | None] = "before"
+
     before: Any
     after: Any
     mode: Literal["constant", "edge", "reflect", "wrap"] = "constant"
@@ -220,8 +225,7 @@ class Pad(Movement):
 
     def _shape(self, where: str, shapes: list[Shape]) -> Shape:
         shape = shapes[0]
-        if len(shape) != len(self.before):
-            fail(where, "input shape", shape, f"must have {len(self.before)} axes")
+        self._check(where, shape)
         for n, b, a in zip(shape, self.before, self.after, strict=True):
             if self.mode == "reflect" and max(a, b) >= n:
                 fail(where, "before and after", (b, a), f"must be less than the axis of {n}")
@@ -277,6 +281,8 @@ class Roll(Movement):
         One entry for each axis of a sample.
     """
 
+    by_axis: ClassVar[str | None] = "shifts"
+
     shifts: Any
 
     def __post_init__(self) -> None:
@@ -286,10 +292,6 @@ class Roll(Movement):
     def moved(self, array: NDArray[T], blank: int = 0) -> NDArray[T]:  # noqa: ARG002
         """Return the shifted values."""
         return np.roll(array, self.shifts, tuple(range(array.ndim)))
-
-    def _check(self, where: str, shape: Shape) -> None:
-        if len(shape) != len(self.shifts):
-            fail(where, "input shape", shape, f"must have {len(self.shifts)} axes")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -331,6 +333,8 @@ class Tile(Movement):
         One entry for each axis of a sample.
     """
 
+    by_axis: ClassVar[str | None] = "repeats"
+
     repeats: Any
 
     def __post_init__(self) -> None:
@@ -341,8 +345,7 @@ class Tile(Movement):
         return np.tile(array, self.repeats)
 
     def _shape(self, where: str, shapes: list[Shape]) -> Shape:
-        if len(shapes[0]) != len(self.repeats):
-            fail(where, "input shape", shapes[0], f"must have {len(self.repeats)} axes")
+        self._check(where, shapes[0])
         return tuple(n * k for n, k in zip(shapes[0], self.repeats, strict=True))
 
 
@@ -383,6 +386,8 @@ class Spread(Movement):
         Distance between values in the output, one entry for each axis of a sample.
     """
 
+    by_axis: ClassVar[str | None] = "strides"
+
     strides: Any
 
     def __post_init__(self) -> None:
@@ -396,6 +401,5 @@ class Spread(Movement):
         return out
 
     def _shape(self, where: str, shapes: list[Shape]) -> Shape:
-        if len(shapes[0]) != len(self.strides):
-            fail(where, "input shape", shapes[0], f"must have {len(self.strides)} axes")
+        self._check(where, shapes[0])
         return tuple((n - 1) * s + 1 for n, s in zip(shapes[0], self.strides, strict=True))

@@ -94,6 +94,11 @@ class Windows(NamedTuple):
 class Pool(Spatial):
     """Base class of all pools."""
 
+    @property
+    def waits(self) -> bool:
+        """Whether it counts the spikes of all steps so far."""
+        return getattr(self, "of", "steps") == "counts"
+
     def windows(self, shape: Shape, where: str = "pool") -> list[Windows]:
         """Return the windows along each spatial axis of an input of this shape."""
         raise NotImplementedError

@@ -16,7 +16,7 @@ from spikelet import _core
 from spikelet._util.checks import choice, fail, integer
 from spikelet.layers.base import Floats, Shape
 from spikelet.layers.graph import Graph
-from spikelet.layers.neurons import Neuron, sizes_of
+from spikelet.layers.neurons import Leak, Neuron, sizes_of
 from spikelet.layers.to_core import Source, add_source, to_core
 
 __all__ = ["Packed", "Segment", "Stored"]
@@ -181,7 +181,7 @@ class Segment:
     def _sizes(self, given: Floats | None) -> Floats | None:
         """Return the sizes of spikes at each step, after checking that all are equal."""
         found: list[Floats | None] = [] if given is None else [given]
-        if any(isinstance(node.layer, Neuron) for node in self.graph):
+        if any(isinstance(node.layer, (Neuron, Leak)) for node in self.graph):
             found.append(sizes_of("Segment", {node.name: node.layer for node in self.graph}))
         found += [s.source.sizes for s in self.sources.values() if s.source.form == "packed"]
         for other in found[1:]:

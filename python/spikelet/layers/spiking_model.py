@@ -19,10 +19,12 @@ from spikelet._util.spelling import spelled
 from spikelet._util.threads import default_threads
 from spikelet.layers import stored
 from spikelet.layers.base import Layer
+from spikelet.layers.delay import Delay
 from spikelet.layers.graph import Graph, LayerLike
 from spikelet.layers.inputs import Inputs, Presented, arrays_of, present
 from spikelet.layers.movement import Movement, Upsample
-from spikelet.layers.neurons import Neuron, PredictiveIF, is_silent, leaves_mean, sizes_of
+from spikelet.layers.neurons import Neuron, leaves_mean, sizes_of
+from spikelet.layers.predictive import PredictiveNeuron
 from spikelet.layers.run_arguments import check_schedules, check_stop, neurons_of, recorded
 from spikelet.layers.spiking_result import Operations, SpikingResult
 from spikelet.layers.stopping import Stopping
@@ -75,7 +77,7 @@ class SpikingModel(Sealed):
     """
 
     graph: Graph
-    sizes: NDArray[np.float64] | None  # of spikes at each step; see `PredictiveIF`
+    sizes: NDArray[np.float64] | None  # of spikes at each step; see `PredictiveNeuron`
     dtype: Literal["float32", "float64", "int16"]
     input_scale: float
     threads = Setting(lambda where, name, value: integer(where, name, value, 1))
@@ -242,7 +244,7 @@ class SpikingModel(Sealed):
                 continue
             seen.add(name)
             node = self.graph[name]
-            if isinstance(node.layer, PredictiveIF):
+            if isinstance(node.layer, PredictiveNeuron):
                 silent = max(silent, node.layer.first_step)
             elif not isinstance(node.layer, Neuron):
                 sources += node.inputs
@@ -360,9 +362,6 @@ class SpikingModel(Sealed):
             for name, nodes in layers.items()
         }
         outputs = {name: kept.pop(f"\0{name}") for name in self.graph.outputs}
-        for name, values in outputs.items():
-            if is_silent(self.graph[name].layer):
-                outputs[name] = _mean_of_steps(values[delay:])
         spikes, v = kept.pop("\0\0spikes", None), kept.pop("\0\0v", None)
         if stop is not None and stop.keep:
             so_far = so_far.reshape(*so_far.shape[:2], *shapes[self.graph.output.name])
@@ -400,16 +399,10 @@ class SpikingModel(Sealed):
         return engine, numbers[self.graph.output.name], nodes, dense
 
 
-def _mean_of_steps(values: NDArray[Any]) -> NDArray[Any]:
-    """Return the mean over steps, added one after the other, as C programs do: numpy's order depends on the shape."""
-    total = values[0].copy()
-    for step in values[1:]:
-        total += step
-    return np.asarray(total / values.dtype.type(len(values)))
-
-
 def _only_moves(layer: Layer) -> bool:
-    return isinstance(layer, Movement) and not isinstance(layer, Upsample)
+    return isinstance(layer, Delay) or (
+        isinstance(layer, Movement) and not isinstance(layer, Upsample)
+    )
 
 
 def _check_single(where: str, layer: Layer) -> None:
@@ -418,11 +411,12 @@ def _check_single(where: str, layer: Layer) -> None:
         array = np.asarray(value)
         if array.dtype != np.float64:
             continue
-        finite = array[np.isfinite(array)]  # limits of a `PredictiveIF` may be infinite
+        finite = array[np.isfinite(array)]  # limits of a `PredictiveNeuron` may be infinite
         representable(where, name, finite, np.dtype(np.float32))
         smallest = np.finfo(np.float32).tiny
-        if name == "threshold" and array.min() < smallest:
-            fail(where, name, float(array.min()), f"must be at least {smallest:g} in float32")
+        tiny = array[(array > 0) & (array < smallest)]
+        if name == "threshold" and tiny.size:
+            fail(where, name, float(tiny.min()), f"must be at least {smallest:g} in float32")
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
 """Layered models in files: `SpikingModel.save` and `SpikingModel.load`.
 
-A file (.spk) is one of `numpy.savez`, not compressed: a JSON description of the layers, and their arrays, each with a
-checksum. It holds no code. Layers are described by the fields of their dataclasses, whatever the layer.
+A file (.spk) holds a JSON description of the layers, and their arrays; no code. The fields of its dataclass describe a
+layer.
 """
 
 from __future__ import annotations
@@ -18,10 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spikelet import _core
-from spikelet._util import npz
 from spikelet._util.checks import fail, own, shown
-from spikelet._util.files import path_of, replaced
+from spikelet._util.container import Format
+from spikelet._util.files import path_of
 from spikelet._util.identity import identity
 from spikelet._util.reading import refusing
 from spikelet.layers.base import Layer
@@ -30,8 +29,8 @@ from spikelet.layers.stopping import Stopping
 
 __all__ = ["load", "save"]
 
-_FORMAT = "spikelet model, format "
-_VERSION = 1
+_FORMAT = Format("spikelet model, format", version=1, oldest=1, summed=1)
+_NEVER = 1e30  # the threshold by which version 0.19 marked readouts, which are `LI` now
 
 Array = NDArray[Any]
 StrPath = str | os.PathLike[str]
@@ -43,9 +42,7 @@ def save(model: Any, path: StrPath) -> None:
     path = path_of(where, path)
     writer = _Writer()
     described = writer.model(where, model)
-    header = {"format": f"{_FORMAT}{_VERSION}", "version": _core.__version__, "model": described}
-    with replaced(path) as file:
-        npz.write(file, header, writer.arrays)
+    _FORMAT.save(path, {"model": described}, writer.arrays)
 
 
 def load(cls: type[Any], path: StrPath, threads: int | None) -> Any:
@@ -53,18 +50,7 @@ def load(cls: type[Any], path: StrPath, threads: int | None) -> Any:
     where = f"{cls.__name__}.load"
     path = path_of(where, path)
     with refusing(where, path):
-        header, arrays = npz.mapped(path)
-        name, _, version = str(header.get("format")).rpartition(" ")
-        if f"{name} " != _FORMAT or not version.isdecimal():
-            what = str(header.get("format"))
-            raise ValueError(f"it is not a file of SpikingModel.save, but {shown(what)}")
-        if int(version) != _VERSION:
-            raise ValueError(
-                f"it has format {version}, written by spikelet {shown(header.get('version'))}; this version "
-                f"({_core.__version__}) reads format {_VERSION}; upgrade spikelet"
-            )
-        if "arrays" not in header:
-            raise ValueError("the checksums of its arrays are missing")
+        header, arrays = _FORMAT.load(path, map_arrays=True)
         return _Reader(arrays, threads).model(header["model"], cls)
 
 
@@ -188,10 +174,12 @@ class _Reader:
 
     def layer(self, described: Any) -> Layer:
         _fields("a layer", described, "type", "fields")
-        kind = _layers().get(described["type"])
+        fields = {k: self.value(v) for k, v in described["fields"].items()}
+        name = _today(described["type"], fields)
+        kind = _layers().get(name)
         if kind is None:
-            raise ValueError(f"there is no layer of type {shown(described['type'])}")
-        layer: Layer = kind(**{k: self.value(v) for k, v in described["fields"].items()})
+            raise ValueError(f"there is no layer of type {shown(name)}")
+        layer: Layer = kind(**fields)
         return layer
 
     def value(self, described: Any) -> Any:
@@ -223,6 +211,28 @@ class _Reader:
         # Weights stay in the file. Vectors multiply them, in double precision.
         whole: Array = array if array.ndim > 1 else own(array.astype(np.float64))
         return whole
+
+
+def _today(kind: str, fields: dict[str, Any]) -> str:
+    """Return the type that a layer of a file has today; change its fields if they are those of version 0.19."""
+    if kind == "Delay" and "weight" in fields:
+        return "DelayedLinear"
+    if kind == "LIF" and np.all(fields["threshold"] == _NEVER):
+        for name in set(fields) - {"v_init", "tau_m", "dt", "decay", "gain"}:
+            fields.pop(name)
+        return "LI"
+    if kind == "PredictiveIF" and "code" in fields:
+        pair, follows = fields["code"] == "signed", fields["activation"] is not None
+        if follows and not pair:
+            what = "it holds single neurons that follow an activation, which this version does not have"
+            raise ValueError(f"{what}; convert the ANN again")
+        kind = "PredictiveActivation" if follows else "PredictivePair" if pair else kind
+        retired = ["activation", "ceiling", "code", "level_ratio", "levels", "offset", "reset"]
+        retired += ["reset_delay", "scale", "strict", "v_reset"]
+        known = {f.name for f in dataclasses.fields(_layers()[kind]) if f.init}
+        for name in set(retired) - known:
+            fields.pop(name, None)
+    return kind
 
 
 def _fields(what: str, described: Any, *names: str) -> None:

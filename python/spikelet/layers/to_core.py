@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -10,32 +9,33 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from spikelet import _core
-from spikelet.layers.base import Shape
-from spikelet.layers.convolution import Convolution, TransposedConvolution
-from spikelet.layers.delay import Delay
+from spikelet.layers.base import Layer, Shape
 from spikelet.layers.foreign import Foreign
-from spikelet.layers.graded import Graded
 from spikelet.layers.graph import Graph, Node, Shapes
-from spikelet.layers.linear import Add, Affine, Concat, Constant, Linear
-from spikelet.layers.movement import Flatten, Movement, Reshape, Upsample
-from spikelet.layers.neurons import Neuron, PredictiveIF, ReLU
-from spikelet.layers.pools import Pool
-from spikelet.layers.resize import Resize
-from spikelet.layers.to_core_graded import graded
-from spikelet.layers.to_core_linear import (
-    affine,
-    convolution,
-    delayed,
-    linear,
-    pool,
-    resize,
-    transposed,
-)
-from spikelet.layers.views import Extent, View, Views, extent_of
+from spikelet.layers.leaky import ALIF, LI, Synaptic
+from spikelet.layers.neurons import Leak, Neuron
+from spikelet.layers.predictive import PredictiveNeuron
+from spikelet.layers.to_core_graded import ROWS as GRADED_ROWS
+from spikelet.layers.to_core_linear import ROWS as LINEAR_ROWS
+from spikelet.layers.views import Extent, Rows, View, Views, extent_of
 
 __all__ = ["Lowered", "Source", "add_source", "extent_of", "lower", "to_core"]
 
 _NONE = np.zeros(0)
+# What the core's neurons get without a schedule; see `PredictiveNeuron.schedule`.
+_ARRAYS = dict.fromkeys(("pace", "limit", "ceiling", "offset", "alpha", "beta", "scale"), _NONE)
+_SILENT: dict[str, Any] = {
+    "threshold": _NONE,
+    "amplitude": np.ones(1),
+    "hard": False,
+    "v_reset": 0.0,
+    "decay": 1.0,
+    "gain": 1.0,
+    "is_signed": False,
+    "differential": False,
+    "levels": 1,
+}
+_UNSCHEDULED: dict[str, Any] = {"activation": None, "level_ratio": 0.5, **_ARRAYS}
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Source:
         Channels, height and width as the core holds them; by default those of the shape. They may differ behind a layer
         that keeps the order of values.
     sizes : array, [T], optional
-        Of spikes at each step, as of `PredictiveIF`.
+        Of spikes at each step, as of `PredictiveNeuron`.
     """
 
     form: str = "constant"
@@ -123,12 +123,18 @@ def lower(
     for name, source in zip(graph.inputs, sources or [Source()] * len(graph.inputs), strict=True):
         views.layer = name
         held[name] = views.add(*add_source(core, shapes[name], source), shapes[name])
-    for node in graph:
-        inputs = [held[name] for name in node.inputs]
+    open_delays: dict[str, str] = {}  # in cycles, by the layer that they take
+    for node in graph.running_order():
         views.layer = node.name
+        if node.inputs and node.inputs[0] not in held:
+            open_delays[node.name] = node.inputs[0]
+        inputs = [held[name] for name in node.inputs if node.name not in open_delays]
         held[node.name] = _add(views, node, inputs, shapes[node.name])
         if node.name in graph.outputs or node.name in wanted:
             views.in_order(held[node.name])
+    for name, taken in open_delays.items():
+        views.layer = taken
+        core.close(views.shaped(held[name]), views.shaped(held[taken], extent_of(shapes[name])))
     numbers = {
         name: number for name, view in held.items() if (number := views.number(view)) is not None
     }
@@ -150,135 +156,94 @@ def add_source(core: _core.LayerGraph, shape: Shape, source: Source) -> tuple[in
     return number, extent
 
 
-def _add(views: Views, node: Node, inputs: list[View], shape: Shape) -> View:
-    core, extent = views.core, extent_of(shape)
-    match layer := node.layer:
-        case Flatten() | Reshape():
-            return views.reshaped(inputs[0], shape)
-        case Upsample() if len(shape) == 3 and inputs[0].value is None:
-            from_ = views.shaped(inputs[0])
-            return views.add(core.upsample(from_, extent, layer.scale_factor), extent, shape)
-        case Movement():
-            return views.moved(inputs[0], layer.moved)
-        case Concat():
-            return views.joined(inputs, layer.axis % len(shape), shape)
-        case Constant():
-            return View(shape, value=layer.value)
-        case Linear():
-            return linear(views, layer, inputs[0], shape)
-        case Delay():
-            return delayed(views, layer, inputs[0], shape)
-        case Convolution():
-            return convolution(views, layer, inputs[0], shape)
-        case TransposedConvolution():
-            return transposed(views, layer, inputs[0], shape)
-        case Pool():
-            return pool(views, layer, inputs[0], shape)
-        case Resize():
-            return resize(views, layer, inputs[0], shape)
-        case Affine():
-            scale, shift = layer.over(shape)
-            return affine(views, inputs[0], scale, shift)
-        case Add():
-            return _sum(views, inputs, shape)
-        case ReLU():
-            upper = _NONE if layer.upper is None else np.ravel(layer.upper)
-            index = None
-            if len(upper) > 1:
-                from_, extent = views.by_channel(inputs[0])
-            else:
-                from_, extent, index = views.alike(inputs[0])
-            number = core.relu(from_, extent, upper, layer.levels)
-            return views.add(number, extent, shape, index)
-        case Neuron():
-            return _neuron(views, layer, inputs[0])
-        case Foreign():
-            from_all = [views.in_order(view)[0] for view in inputs]
-            number = core.foreign(from_all, extent, layer.function, [v.shape for v in inputs])
-            return views.add(number, extent, shape)
-        case Graded():
-            return graded(views, layer, inputs, shape)
+def _add(views: Views, node: Node, inputs: Sequence[View], shape: Shape) -> View:
+    for kind in type(node.layer).__mro__:
+        if row := _ROWS.get(kind):
+            return row(views, node.layer, shape, *inputs)
     way_out = "build the model from the layers of sl.layers"
-    msg = f"SpikingModel: layer '{node.name}': the core has no {type(layer).__name__}; {way_out}"
-    raise TypeError(msg)
+    name = type(node.layer).__name__
+    raise TypeError(f"SpikingModel: layer '{node.name}': the core has no {name}; {way_out}")
 
 
-def _sum(views: Views, inputs: Sequence[View], shape: Shape) -> View:
-    first = views.order(inputs[0])
-    if first is not None and all(
-        view.shape == shape
-        and view.index is not None
-        and views.extents[view.parts[0]] == views.extents[inputs[0].parts[0]]
-        and np.array_equal(view.index, first)
-        and len(view.parts) == 1
-        for view in inputs
-    ):
-        parts = [view.parts[0] for view in inputs]
-        extent = views.extents[parts[0]]
-        return views.add(views.core.add(parts, extent), extent, shape, first)
-    wide = [
-        view if view.shape == shape else views.moved(view, lambda a, _: np.broadcast_to(a, shape))
-        for view in inputs
-    ]
-    extents = {views.extents[view.node] if view.node is not None else None for view in wide}
-    common = next(iter(extents))
-    extent = common if len(extents) == 1 and common is not None else extent_of(shape)
-    from_ = [views.shaped(view, extent) for view in wide]
-    return views.add(views.core.add(from_, extent), extent, shape)
+def _foreign(views: Views, layer: Foreign, shape: Shape, *inputs: View) -> View:
+    from_, extent = [views.in_order(view)[0] for view in inputs], extent_of(shape)
+    number = views.core.foreign(from_, extent, layer.function, [v.shape for v in inputs])
+    return views.add(number, extent, shape)
 
 
-def _neuron(views: Views, layer: Neuron, view: View) -> View:
-    by_channel = np.ndim(layer.amplitude) > 0 or (
-        isinstance(layer, PredictiveIF) and layer.by_channel
-    )
-    own = any(
-        np.shape(getattr(layer, name)) == (view.shape[0],) for name in ("threshold", "v_init")
-    )
-    # An image stays one behind `Flatten` where it can.
-    if by_channel or (own and math.prod(view.shape) != view.shape[0]):
-        from_, extent = views.by_channel(view)
-    else:
-        from_, extent = views.in_order(view)
+def _dynamics(layer: Neuron | LI) -> tuple[str, list[Any]] | None:
+    """Return the reset and the coefficients of neurons that the core's plain ones are not, else None."""
     decay, gain = layer.coefficients()
-    pace, limit, ceiling, offset = _schedules(layer, extent[0])
-    follows = layer.activation if isinstance(layer, PredictiveIF) else None
-    alpha, beta = (_NONE, _NONE) if follows is None else follows.parameters()
+    drive = layer.drive if isinstance(layer, Leak) else 0.0
+    reset, v_reset = "none", 0.0
+    if isinstance(layer, Neuron):
+        reset = {"zero": "value"}.get(layer.reset, layer.reset)
+        v_reset = layer.v_reset
+        later = layer.strict and layer.reset == "subtract" and not layer.reset_delay
+        plain = not isinstance(layer, Synaptic) and not later and reset != "none"
+        if (
+            plain
+            and np.ndim(decay) == np.ndim(gain) == np.ndim(v_reset) == 0
+            and np.all(drive == 0)
+        ):
+            return None
+    synapse = layer.synapse() if isinstance(layer, Synaptic) and layer.has_synapse else (None,) * 3
+    adaptation = layer.adaptation() if isinstance(layer, ALIF) else (None, None)
+    given = (decay, gain, drive, *synapse, v_reset, *adaptation)
+    return reset, [_NONE if value is None else np.ravel(value) for value in given]
+
+
+def _neuron(views: Views, layer: Neuron, shape: Shape, view: View) -> View:
+    """Add neurons; they take an image as one where a parameter differs between channels, or behind `Flatten`."""
+    schedule = layer.schedule if isinstance(layer, PredictiveNeuron) else None
+    by_channel = np.ndim(layer.amplitude) > 0 or getattr(layer, "by_channel", False)
+    from_, extent = _extent(views, layer, view, by_channel=by_channel)
+    dynamics = _dynamics(layer)
+    decay, gain = layer.coefficients() if dynamics is None else (1.0, 1.0)
     number = views.core.neuron(
         from_,
         extent,
         threshold=np.ravel(layer.threshold),
         v_init=np.ravel(layer.v_init),
         amplitude=np.ravel(layer.amplitude),
-        hard=layer.reset == "zero",
-        v_reset=layer.v_reset,
+        hard=layer.reset in ("zero", "value"),
+        v_reset=layer.v_reset if dynamics is None else 0.0,
         decay=decay,
         gain=gain,
         is_signed=layer.code != "binary",
         differential=layer.code == "differential",
         levels=layer.levels,
-        pace=pace,
-        limit=limit,
-        ceiling=ceiling,
-        activation=None if follows is None else follows.function,
-        alpha=alpha,
-        beta=beta,
-        offset=offset,
-        scale=_NONE if follows is None else np.ravel(layer.scale),  # type: ignore[attr-defined]  # a layer with a scale
-        level_ratio=layer.level_ratio if isinstance(layer, PredictiveIF) else 0.5,
         later=layer.reset_delay,
         strict=layer.strict,
+        dynamics=dynamics,
+        **{**_UNSCHEDULED, **({} if schedule is None else schedule(extent[0]))},
     )
-    return views.add(number, extent, view.shape)
+    return views.add(number, extent, shape)
 
 
-def _schedules(layer: Neuron, channels: int) -> list[Any]:
-    """Return pace, limit, ceiling and offset for each step and channel; empty if the neuron has none."""
-    if not isinstance(layer, PredictiveIF):
-        return [_NONE] * 4
-    offset = layer.offset
-    if layer.activation is not None and offset is None:
-        offset = np.zeros(layer.steps)
-    return [
-        _NONE if a is None else np.broadcast_to(a.reshape(layer.steps, -1), (layer.steps, channels))
-        for a in (layer.pace, layer.limit, layer.ceiling, offset)
-    ]
+def _integrator(views: Views, layer: LI, shape: Shape, view: View) -> View:
+    """Add neurons without a threshold, which send their potential."""
+    from_, extent = _extent(views, layer, view)
+    options: dict[str, Any] = {"v_init": np.ravel(layer.v_init), "dynamics": _dynamics(layer)}
+    number = views.core.neuron(from_, extent, **{**_SILENT, **_UNSCHEDULED, **options})
+    return views.add(number, extent, shape)
+
+
+def _extent(
+    views: Views, layer: Layer, view: View, *, by_channel: bool = False
+) -> tuple[int, Extent]:
+    """Return the node that neurons take, and its extent: an image stays one behind `Flatten` where it can."""
+    channels = (view.shape[0],)
+    own = any(np.shape(getattr(layer, name)) == channels for name in layer.per_value)
+    if by_channel or (own and view.shape != channels):
+        return views.by_channel(view)
+    return views.in_order(view)
+
+
+_ROWS: Rows = {
+    **LINEAR_ROWS,
+    **GRADED_ROWS,
+    Foreign: _foreign,
+    LI: _integrator,
+    Neuron: _neuron,
+}

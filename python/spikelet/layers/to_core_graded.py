@@ -1,4 +1,4 @@
-"""Graded units in the core's terms."""
+"""Graded units in the core's terms: a row for each class."""
 
 from __future__ import annotations
 
@@ -26,55 +26,48 @@ from spikelet.layers.graded import (
     RMSNorm,
     Softmax,
 )
-from spikelet.layers.to_core_linear import affine
-from spikelet.layers.views import Extent, Index, View, Views, extent_of
+from spikelet.layers.neurons import ReLU
+from spikelet.layers.to_core_linear import scaled
+from spikelet.layers.views import Extent, Index, Rows, View, Views, extent_of
 
-__all__ = ["graded"]
+__all__ = ["ROWS"]
 
 _NONE = np.zeros(0)
 
 
-def graded(views: Views, layer: Graded, inputs: Sequence[View], shape: Shape) -> View:
-    """Add a graded unit."""
-    core, extent, view = views.core, extent_of(shape), inputs[0]
-    match layer:
-        case Activation():
-            alpha, beta = layer.parameters()
-            index = None
-            if max(len(alpha), len(beta)) > 1:
-                from_, extent = views.by_channel(view)
-            else:
-                from_, extent, index = views.alike(view)
-            number = core.activation(from_, extent, layer.function, alpha, beta)
-            return views.add(number, extent, shape, index)
-        case Multiply() | Divide() | Maximum() | Minimum():
-            return _binary(views, layer, inputs, shape)
-        case MatMul():
-            number = _matmul(views, inputs, shape, extent)
-        case Softmax() | LogSoftmax():
-            from_, extent, along, index = _lying(views, view, (layer.axis % len(shape),))
-            number = core.softmax(from_, extent, along, isinstance(layer, LogSoftmax))
-            return views.add(number, extent, shape, index)
-        case LayerNorm() | RMSNorm():
-            return _norm(views, layer, view)
-        case GroupNorm():
-            from_, extent = views.in_order(view)
-            along = (layer.groups, math.prod(shape) // layer.groups, 1)
-            number = core.normalise(from_, extent, along, True, layer.eps)
-            ones = (-1, *[1] * (len(shape) - 1))
-            done = views.add(number, extent, shape)
-            return _scaled(views, done, layer.weight, layer.bias, ones)
-        case LocalResponseNorm():
-            from_, extent = views.in_order(view)
-            along = (1, shape[0], math.prod(shape[1:]))
-            number = core.local_response(
-                from_, extent, along, layer.size, layer.alpha, layer.beta, layer.k
-            )
-        case Reduce():
-            return _reduce(views, layer, view, shape)
-        case _:
-            msg = f"SpikingModel: the core has no {type(layer).__name__}"
-            raise TypeError(msg)
+def _activation(views: Views, layer: Activation, shape: Shape, view: View) -> View:
+    alpha, beta = layer.parameters()
+    from_, extent, index = views.each(view, by_channel=max(len(alpha), len(beta)) > 1)
+    number = views.core.activation(from_, extent, layer.function, alpha, beta)
+    return views.add(number, extent, shape, index)
+
+
+def _relu(views: Views, layer: ReLU, shape: Shape, view: View) -> View:
+    upper = _NONE if layer.upper is None else np.ravel(layer.upper)
+    from_, extent, index = views.each(view, by_channel=len(upper) > 1)
+    return views.add(views.core.relu(from_, extent, upper, layer.levels), extent, shape, index)
+
+
+def _softmax(views: Views, layer: Softmax | LogSoftmax, shape: Shape, view: View) -> View:
+    from_, extent, along, index = _lying(views, view, (layer.axis % len(shape),))
+    number = views.core.softmax(from_, extent, along, isinstance(layer, LogSoftmax))
+    return views.add(number, extent, shape, index)
+
+
+def _group_norm(views: Views, layer: GroupNorm, shape: Shape, view: View) -> View:
+    from_, extent = views.in_order(view)
+    along = (layer.groups, math.prod(shape) // layer.groups, 1)
+    number = views.core.normalise(from_, extent, along, True, layer.eps)
+    wide = (-1, *[1] * (len(shape) - 1))
+    return _scaled(views, views.add(number, extent, shape), layer.weight, layer.bias, wide)
+
+
+def _local_response(views: Views, layer: LocalResponseNorm, shape: Shape, view: View) -> View:
+    from_, extent = views.in_order(view)
+    along = (1, shape[0], math.prod(shape[1:]))
+    number = views.core.local_response(
+        from_, extent, along, layer.size, layer.alpha, layer.beta, layer.k
+    )
     return views.add(number, extent, shape)
 
 
@@ -84,8 +77,12 @@ def _along(shape: Shape, axes: Sequence[int]) -> tuple[int, int, int]:
     return math.prod(shape[:first]), math.prod(shape[first:last]), math.prod(shape[last:])
 
 
-def _adjacent(axes: Sequence[int]) -> bool:
-    return list(axes) == list(range(axes[0], axes[0] + len(axes)))
+def _together(views: Views, view: View, axes: Sequence[int]) -> tuple[View, list[int] | None]:
+    """Return a view whose last axes are these, and the order of its axes; that of adjacent ones is not changed."""
+    if list(axes) == list(range(axes[0], axes[0] + len(axes))):
+        return view, None
+    order = [k for k in range(len(view.shape)) if k not in axes] + list(axes)
+    return views.moved(view, lambda a, _: a.transpose(order)), order
 
 
 def _lying(
@@ -112,9 +109,8 @@ def _lying(
     return (*views.in_order(view), _along(view.shape, axes), None)
 
 
-def _binary(views: Views, layer: Graded, inputs: Sequence[View], shape: Shape) -> View:
+def _binary(views: Views, layer: Graded, shape: Shape, a: View, b: View) -> View:
     """Add a product of two inputs; with a constant, it is an affine map."""
-    a, b = inputs
     if isinstance(layer, Multiply) and a.value is not None:
         a, b = b, a
     factor = None
@@ -124,7 +120,7 @@ def _binary(views: Views, layer: Graded, inputs: Sequence[View], shape: Shape) -
         wide = a
         if a.shape != shape:
             wide = views.moved(a, lambda array, _: np.broadcast_to(array, shape))
-        return affine(views, wide, factor.reshape(*[1] * (len(shape) - factor.ndim), *factor.shape))
+        return scaled(views, wide, factor.reshape(*[1] * (len(shape) - factor.ndim), *factor.shape))
     numbers, places, extents = [], [], []
     for view in (a, b):
         from_, extent, index = _placed(views, view, shape)
@@ -164,7 +160,8 @@ def _placed(
     return from_, extent, np.broadcast_to(index, shape).astype(np.uint32).ravel()
 
 
-def _matmul(views: Views, inputs: Sequence[View], shape: Shape, extent: Extent) -> int:
+def _matmul(views: Views, _layer: MatMul, shape: Shape, *inputs: View) -> View:
+    extent = extent_of(shape)
     matrices = [
         np.broadcast_to(
             np.arange(math.prod(view.shape[:-2]), dtype=np.uint32).reshape(view.shape[:-2]),
@@ -174,34 +171,30 @@ def _matmul(views: Views, inputs: Sequence[View], shape: Shape, extent: Extent) 
     ]
     sizes = (shape[-2], inputs[0].shape[-1], shape[-1])
     numbers = [views.in_order(view)[0] for view in inputs]
-    made: int = views.core.matmul(numbers, extent, sizes, *matrices)
-    return made
+    return views.add(views.core.matmul(numbers, extent, sizes, *matrices), extent, shape)
 
 
-def _norm(views: Views, layer: LayerNorm | RMSNorm, view: View) -> View:
-    shape = view.shape
+def _norm(views: Views, layer: LayerNorm | RMSNorm, shape: Shape, view: View) -> View:
     axes = layer.over(shape)
-    if not _adjacent(axes):  # the others come first
-        order = [k for k in range(len(shape)) if k not in axes] + list(axes)
-        view = views.moved(view, lambda a, _: a.transpose(order))
-        moved = layer.replace(axes=len(axes))
+    together, order = _together(views, view, axes)
+    if order is not None:
+        done = _norm(views, layer.replace(axes=len(axes)), together.shape, together)
         back = np.argsort(order)
-        return views.moved(_norm(views, moved, view), lambda a, _: a.transpose(back))
+        return views.moved(done, lambda a, _: a.transpose(back))
     from_, extent, along, index = _lying(views, view, axes)
     number = views.core.normalise(from_, extent, along, isinstance(layer, LayerNorm), layer.eps)
     wide = [n if k in axes else 1 for k, n in enumerate(shape)]
-    done = views.add(number, extent, shape, index)
-    return _scaled(views, done, layer.weight, layer.bias, wide)
+    return _scaled(views, views.add(number, extent, shape, index), layer.weight, layer.bias, wide)
 
 
 def _scaled(views: Views, view: View, weight: Any, bias: Any, shape: Sequence[int]) -> View:
     if weight is None and bias is None:
         return view
     scale = np.ones([1] * len(view.shape)) if weight is None else weight.reshape(shape)
-    return affine(views, view, scale, None if bias is None else bias.reshape(shape))
+    return scaled(views, view, scale, None if bias is None else bias.reshape(shape))
 
 
-def _reduce(views: Views, layer: Reduce, view: View, shape: Shape) -> View:
+def _reduce(views: Views, layer: Reduce, shape: Shape, view: View) -> View:
     given = view.shape
     axes = layer.over(given)
     core, extent = views.core, extent_of(shape)
@@ -219,11 +212,27 @@ def _reduce(views: Views, layer: Reduce, view: View, shape: Shape) -> View:
         by = [height if mean else 1], [width if mean else 1]
         number = core.average(from_, extent, ([0], [height], 1), ([0], [width], 1), *by)
         return views.add(number, extent, shape)
-    if not _adjacent(axes):
-        order = [k for k in range(len(given)) if k not in axes] + list(axes)
-        view = views.moved(view, lambda a, _: a.transpose(order))
-        given = view.shape
+    view, order = _together(views, view, axes)
+    if order is not None:
         axes = tuple(range(len(given) - len(axes), len(given)))
     from_, _ = views.in_order(view)
-    number = core.reduce(from_, extent, _along(given, axes), layer.function)
+    number = core.reduce(from_, extent, _along(view.shape, axes), layer.function)
     return views.add(number, extent, shape)
+
+
+ROWS: Rows = {
+    Activation: _activation,
+    Divide: _binary,
+    GroupNorm: _group_norm,
+    LayerNorm: _norm,
+    LocalResponseNorm: _local_response,
+    LogSoftmax: _softmax,
+    MatMul: _matmul,
+    Maximum: _binary,
+    Minimum: _binary,
+    Multiply: _binary,
+    RMSNorm: _norm,
+    ReLU: _relu,
+    Reduce: _reduce,
+    Softmax: _softmax,
+}

@@ -1,4 +1,4 @@
-"""Linear layers in the core's terms."""
+"""Linear layers in the core's terms: a row for each class."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from spikelet.layers.base import Floats, Layer, Shape
 from spikelet.layers.convolution import Conv1d, Conv2d, Conv3d, Convolution, TransposedConvolution
-from spikelet.layers.delay import Delay
-from spikelet.layers.linear import Linear
-from spikelet.layers.movement import Slice, Spread
+from spikelet.layers.delay import Delay, DelayedLinear
+from spikelet.layers.linear import Add, Affine, Concat, Constant, Linear
+from spikelet.layers.movement import Flatten, Movement, Reshape, Slice, Spread, Upsample
 from spikelet.layers.pools import (
     AdaptiveAvgPool1d,
     AdaptiveAvgPool2d,
@@ -23,9 +23,9 @@ from spikelet.layers.pools import (
     Windows,
 )
 from spikelet.layers.resize import Resize
-from spikelet.layers.views import Extent, View, Views, extent_of
+from spikelet.layers.views import Extent, Rows, View, Views, extent_of
 
-__all__ = ["affine", "convolution", "delayed", "dense_operations", "linear", "pool", "resize", "transposed"]  # fmt: skip
+__all__ = ["ROWS", "dense_operations", "scaled"]
 
 _NONE = np.zeros(0)
 _CONVOLUTIONS = {1: Conv1d, 2: Conv2d, 3: Conv3d}
@@ -36,7 +36,7 @@ def _given(values: Any) -> Any:
     return _NONE if values is None else values
 
 
-def linear(views: Views, layer: Linear, view: View, shape: Shape) -> View:
+def _linear(views: Views, layer: Linear, shape: Shape, view: View) -> View:
     """Add a fully connected layer: a convolution whose kernel covers its input. It reads a moved input where it lies."""
     weight = layer.weight
     uses: NDArray[np.uint32] | None = None
@@ -54,36 +54,38 @@ def linear(views: Views, layer: Linear, view: View, shape: Shape) -> View:
     if uses is not None and (uses == 1).all():
         uses = None
     from_, (c, h, w) = views.in_order(view)
-    extent = extent_of(shape)
+    weight = weight.reshape(-1, c, 1, h, w)
+    return _conv(views, from_, extent_of(shape), shape, weight, layer.bias, (1, h, w), uses=uses)
+
+
+def _conv(
+    views: Views,
+    from_: int,
+    extent: Extent,
+    shape: Shape,
+    weight: Floats,
+    bias: Floats | None,
+    stride: Sequence[int],
+    dilation: Sequence[int] = (1, 1, 1),
+    padding: Sequence[int] = (0, 0, 0),
+    groups: int = 1,
+    **options: Any,
+) -> View:
+    """Add a convolution along three axes."""
     number = views.core.conv(
-        from_,
-        extent,
-        weight.reshape(-1, c, 1, h, w),
-        _given(layer.bias),
-        stride=(1, h, w),
-        dilation=(1, 1, 1),
-        padding=(0, 0, 0),
-        groups=1,
-        uses=uses,
+        from_, extent, weight, _given(bias), stride, dilation, padding, groups, **options
     )
     return views.add(number, extent, shape)
 
 
-def delayed(views: Views, layer: Delay, view: View, shape: Shape) -> View:
+def _delayed(views: Views, layer: DelayedLinear, shape: Shape, view: View) -> View:
     """Add a fully connected layer whose synapses have delays."""
-    from_, _ = views.in_order(view)
-    extent = extent_of(shape)
-    number = views.core.delayed(
-        from_,
-        extent,
-        layer.weight,
-        np.asarray(layer.delay, np.uint32),
-        _given(layer.bias),
-    )
-    return views.add(number, extent, shape)
+    (from_, _), extent = views.in_order(view), extent_of(shape)
+    delay, bias = layer.delay.astype(np.uint32), _given(layer.bias)
+    return views.add(views.core.delayed(from_, extent, layer.weight, delay, bias), extent, shape)
 
 
-def convolution(views: Views, layer: Convolution, view: View, shape: Shape) -> View:
+def _convolution(views: Views, layer: Convolution, shape: Shape, view: View) -> View:
     """Add a convolution; one that sees single pixels takes them in any arrangement."""
     lead = (1,) * (3 - layer.axes)
     single = (
@@ -98,22 +100,23 @@ def convolution(views: Views, layer: Convolution, view: View, shape: Shape) -> V
         from_, extent = views.shaped(view), extent_of(shape)
         depths = (view.shape[1], shape[1]) if layer.axes == 3 else (1, 1)
     out, per_group, *kernel = layer.weight.shape
-    number = views.core.conv(
+    return _conv(
+        views,
         from_,
         extent,
+        shape,
         layer.weight.reshape(out, per_group, *lead, *kernel),
-        _given(layer.bias),
-        stride=(*lead, *layer.stride),
-        dilation=(*lead, *layer.dilation),
-        padding=(*(0,) * len(lead), *layer.padding[::2]),
-        groups=layer.groups,
+        layer.bias,
+        (*lead, *layer.stride),
+        (*lead, *layer.dilation),
+        (*(0,) * len(lead), *layer.padding[::2]),
+        layer.groups,
         in_depth=depths[0],
         out_depth=depths[1],
     )
-    return views.add(number, extent, shape)
 
 
-def transposed(views: Views, layer: TransposedConvolution, view: View, shape: Shape) -> View:
+def _transposed(views: Views, layer: TransposedConvolution, shape: Shape, view: View) -> View:
     """Add a transposed convolution: a convolution of its input with zeros between the values."""
     spread = Spread((1, *layer.stride))
     view = views.moved(view, spread.moved)
@@ -130,14 +133,14 @@ def transposed(views: Views, layer: TransposedConvolution, view: View, shape: Sh
     flipped = _CONVOLUTIONS[layer.axes](
         layer.kernel(), layer.bias, 1, tuple(padding), layer.dilation, layer.groups
     )
-    return convolution(views, flipped, view, shape)
+    return _convolution(views, flipped, shape, view)
 
 
 def dense_operations(layer: Layer, shapes: Sequence[Shape]) -> int | None:
     """Return the operations of a step whose inputs are all active, or None if they are those of the core's nodes.
 
-    The node of a linear layer may read more than the layer does (`linear`), that of a transposed convolution has zeros
-    between its inputs (`transposed`).
+    The node of a linear layer may read more than the layer does (`_linear`), that of a transposed convolution has zeros
+    between its inputs (`_transposed`).
     """
     if isinstance(layer, Linear):
         return int(layer.weight.size)
@@ -152,7 +155,7 @@ def dense_operations(layer: Layer, shapes: Sequence[Shape]) -> int | None:
     return found
 
 
-def pool(views: Views, layer: Pool, view: View, shape: Shape) -> View:
+def _pool(views: Views, layer: Pool, shape: Shape, view: View) -> View:
     """Add a pool. One of a volume has two nodes: over (y, x), and then over z, whose rows are H apart."""
     core, number, extent = views.core, views.shaped(view), extent_of(shape)
     windows = layer.windows(view.shape)
@@ -197,7 +200,7 @@ def pool(views: Views, layer: Pool, view: View, shape: Shape) -> View:
     return views.add(add(number, extent, rows, columns, by), extent, shape)
 
 
-def resize(views: Views, layer: Resize, view: View, shape: Shape) -> View:
+def _resize(views: Views, layer: Resize, shape: Shape, view: View) -> View:
     """Add an interpolation: a movement, or weights between pixels."""
     maps = layer.maps(view.shape)
     if layer.mode == "nearest":
@@ -216,14 +219,9 @@ def resize(views: Views, layer: Resize, view: View, shape: Shape) -> View:
     from_, weight = from_.reshape(pixels, -1), weight.reshape(pixels, -1)
     used = weight != 0
     begin = np.concatenate([[0], np.cumsum(used.sum(1))])
-    extent = extent_of(shape)
-    number = views.core.mix(
-        views.shaped(view),
-        extent,
-        begin.astype(np.uint32),
-        from_[used].astype(np.uint32),
-        weight[used],
-    )
+    begin = begin.astype(np.uint32)
+    from_, extent = from_[used].astype(np.uint32), extent_of(shape)
+    number = views.core.mix(views.shaped(view), extent, begin, from_, weight[used])
     return views.add(number, extent, shape)
 
 
@@ -235,21 +233,102 @@ def _placed(order: NDArray[Any], values: Floats, extent: Extent) -> Floats:
     return channels[:, 0].copy() if (channels == channels[:, :1]).all() else placed
 
 
-def affine(views: Views, view: View, scale: Floats, shift: Floats | None = None) -> View:
+def _affine(views: Views, layer: Affine, shape: Shape, view: View) -> View:
+    return scaled(views, view, *layer.over(shape))
+
+
+def scaled(views: Views, view: View, scale: Floats, shift: Floats | None = None) -> View:
     """Add ``scale x + shift``, by channel where that is enough; scale and shift broadcast to the shape of the view."""
     shape = view.shape
     given = [scale] if shift is None else [scale, shift]
-    order = views.order(view)
-    if order is not None:
+    index = views.order(view)
+    if index is not None:
         from_, extent = view.parts[0], views.extents[view.parts[0]]
-        wide = [_placed(order, np.broadcast_to(a, shape), extent) for a in given]
-        number = views.core.affine(from_, extent, wide[0], wide[1] if len(wide) > 1 else _NONE)
-        return views.add(number, extent, shape, order)
-    if all(a.ndim == 0 or math.prod(a.shape[1:]) == 1 for a in given):
+        wide = [_placed(index, np.broadcast_to(a, shape), extent) for a in given]
+    elif all(a.ndim == 0 or math.prod(a.shape[1:]) == 1 for a in given):
         from_, extent = views.by_channel(view)
         wide = [np.broadcast_to(np.ravel(a), (shape[0],)) for a in given]
     else:
         from_, extent = views.in_order(view)
         wide = [np.broadcast_to(a, shape).ravel() for a in given]
-    number = views.core.affine(from_, extent, wide[0], wide[1] if shift is not None else _NONE)
+    number = views.core.affine(from_, extent, *wide, *[_NONE] * (2 - len(wide)))
+    return views.add(number, extent, shape, index)
+
+
+def _sum(views: Views, _layer: Add, shape: Shape, *inputs: View) -> View:
+    parts = [view.parts[0] for view in inputs if len(view.parts) == 1]
+    index = views.order(inputs[0])
+    if index is not None and all(
+        view.shape == shape
+        and len(view.parts) == 1
+        and view.index is not None
+        and views.extents[view.parts[0]] == views.extents[parts[0]]
+        and np.array_equal(view.index, index)
+        for view in inputs
+    ):
+        extent = views.extents[parts[0]]
+        return views.add(views.core.add(parts, extent), extent, shape, index)
+    wide = [
+        view if view.shape == shape else views.moved(view, lambda a, _: np.broadcast_to(a, shape))
+        for view in inputs
+    ]
+    extents = {views.extents[view.node] if view.node is not None else None for view in wide}
+    common = next(iter(extents))
+    extent = common if len(extents) == 1 and common is not None else extent_of(shape)
+    from_ = [views.shaped(view, extent) for view in wide]
+    return views.add(views.core.add(from_, extent), extent, shape)
+
+
+def _delay(views: Views, layer: Delay, shape: Shape, *inputs: View) -> View:
+    """Add a delay; one in a cycle has no input yet."""
+    sources, extent, index = [], extent_of(shape), None
+    if inputs and np.ndim(layer.steps):
+        sources = [views.shaped(inputs[0], extent)]
+    elif inputs:
+        source, extent, index = views.alike(inputs[0])
+        sources = [source]
+    steps = np.ravel(layer.steps).astype(np.uint32)
+    return views.add(views.core.delay(sources, extent, steps), extent, shape, index)
+
+
+def _upsample(views: Views, layer: Upsample, shape: Shape, view: View) -> View:
+    if len(shape) != 3 or view.value is not None:
+        return _movement(views, layer, shape, view)
+    extent = extent_of(shape)
+    number = views.core.upsample(views.shaped(view), extent, layer.scale_factor)
     return views.add(number, extent, shape)
+
+
+def _movement(views: Views, layer: Movement, _shape: Shape, view: View) -> View:
+    return views.moved(view, layer.moved)
+
+
+def _reshape(views: Views, _layer: Movement, shape: Shape, view: View) -> View:
+    return views.reshaped(view, shape)
+
+
+def _concat(views: Views, layer: Concat, shape: Shape, *inputs: View) -> View:
+    return views.joined(inputs, layer.axis % len(shape), shape)
+
+
+def _constant(_views: Views, layer: Constant, shape: Shape) -> View:
+    return View(shape, value=layer.value)
+
+
+ROWS: Rows = {
+    Add: _sum,
+    Affine: _affine,
+    Concat: _concat,
+    Constant: _constant,
+    Convolution: _convolution,
+    Delay: _delay,
+    DelayedLinear: _delayed,
+    Flatten: _reshape,
+    Linear: _linear,
+    Movement: _movement,
+    Pool: _pool,
+    Reshape: _reshape,
+    Resize: _resize,
+    TransposedConvolution: _transposed,
+    Upsample: _upsample,
+}

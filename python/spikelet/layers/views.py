@@ -8,7 +8,7 @@ differs from that in which they are.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -16,12 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikelet._util.checks import fail
-from spikelet.layers.base import MAX_LENGTH, Floats, Shape
+from spikelet.layers.base import MAX_LENGTH, Floats, Layer, Shape
 
-__all__ = ["Extent", "Index", "View", "Views", "extent_of"]
+__all__ = ["Extent", "Index", "Rows", "View", "Views", "extent_of"]
 
 Extent: TypeAlias = tuple[int, int, int]
 Index: TypeAlias = NDArray[np.int32]
+# For each class of layers, the function of (views, layer, shape of its output, *inputs) that adds it.
+Rows: TypeAlias = Mapping[type[Layer], Callable[..., "View"]]
 
 
 def extent_of(shape: Shape) -> Extent:
@@ -175,6 +177,10 @@ class Views:
         if view.index.size == size and view.index.min() >= 0:
             seen[view.index.ravel()] = True
         return view.index if seen.all() else None
+
+    def each(self, view: View, *, by_channel: bool) -> tuple[int, Extent, Index | None]:
+        """Return a node whose values are taken one by one, with parameters by channel or equal ones: as `alike`."""
+        return (*self.by_channel(view), None) if by_channel else self.alike(view)
 
     def alike(self, view: View) -> tuple[int, Extent, Index | None]:
         """Return a node whose values may be taken one by one, its extent, and the index of the result."""

@@ -18,7 +18,6 @@ wins all images, and responses that are summed over windows of the image instead
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -39,7 +38,8 @@ from spikelet._util.checks import (
     read_only,
     require,
 )
-from spikelet._util.files import path_of, replaced
+from spikelet._util.container import Format
+from spikelet._util.files import path_of
 from spikelet._util.sealed import Sealed, Setting
 from spikelet._util.spelling import spelled
 from spikelet.models.images import brightness
@@ -49,7 +49,7 @@ __all__ = ["Conv", "ConvSTDP"]
 Floats = NDArray[np.float32]
 Waves = NDArray[np.uint8]
 
-FORMAT = "spikelet conv-stdp 1"
+_FORMAT = Format("spikelet conv-stdp", version=2, oldest=1, summed=2)
 SILENT = 255  # in a wave: the neuron does not fire
 _LARGEST = 4096  # pixels along a side of an image
 _CHUNK = 500  # images in memory at once, and between calls of `progress`
@@ -375,8 +375,7 @@ class ConvSTDP(Sealed):
         """
         target = path_of("ConvSTDP.save", path)
         header, arrays = self._stored()
-        with replaced(target) as file:
-            np.savez(file, header=np.array(json.dumps(header)), **arrays)
+        _FORMAT.save(target, header, arrays)
 
     @staticmethod
     def load(path: str | os.PathLike[str], *, threads: int = 1) -> ConvSTDP:
@@ -397,16 +396,10 @@ class ConvSTDP(Sealed):
         where = "ConvSTDP.load"
         path = path_of(where, path)
         integer(where, "threads", threads, 1, 4096)
-        try:
-            arrays = reading.npz(path)
-            header = reading.json_value(str(arrays.pop("header")))
-            form = header.get("format")
-        except (ValueError, KeyError, AttributeError) as error:
-            rule = f"must be a file written by ConvSTDP.save ({error})"
-            fail(where, "path", os.fspath(path), rule)
-        if form != FORMAT:
-            fail(where, "format", form, f"must be {FORMAT!r}")
         with reading.refusing(where, path):
+            header, arrays = _FORMAT.load(path)
+            for name in ("format", "version", "arrays"):
+                header.pop(name, None)
             return ConvSTDP._restored(header, arrays, threads)
 
     def __repr__(self) -> str:
@@ -421,8 +414,6 @@ class ConvSTDP(Sealed):
     def _stored(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return what a file holds: a header and arrays, which are copies."""
         header = {
-            "format": FORMAT,
-            "version": _core.__version__,
             "layers": [dataclasses.asdict(layer) for layer in self.layers],
             "seen": list(self._seen),
             **{name: getattr(self, name) for name in _OPTIONS},
@@ -439,7 +430,7 @@ class ConvSTDP(Sealed):
     @staticmethod
     def _restored(header: dict[str, Any], arrays: dict[str, Any], threads: int) -> ConvSTDP:
         """Return a model of a stored header and arrays, after comparing them with each other."""
-        if header.keys() != {"format", "version", "layers", "seen", *_OPTIONS}:
+        if header.keys() != {"layers", "seen", *_OPTIONS}:
             fail("header", "fields", sorted(header), "must be those of ConvSTDP.save")
         layers = [Conv(**layer) for layer in header["layers"]]
         seen = header["seen"]
@@ -460,7 +451,7 @@ class ConvSTDP(Sealed):
         model._seen = seen
         for k in range(len(layers)):
             model._cores[k] = model._core(k, arrays[f"weights{k}"], arrays[f"thresholds{k}"])
-            model._wins[k] = arrays[f"wins{k}"]
+            model._wins[k] = arrays[f"wins{k}"].copy()
         return model
 
     def _images(self, where: str, images: ArrayLike) -> Floats:

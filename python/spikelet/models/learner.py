@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import os
 import tempfile
 import zlib
@@ -20,10 +19,11 @@ from numpy.typing import ArrayLike, NDArray
 import spikelet as sl
 from spikelet._util import progress as _progress
 from spikelet._util import reading
-from spikelet._util.checks import choice, fail, integer, read_only, scalar
+from spikelet._util.checks import choice, fail, integer, read_only, scalar, shown
 from spikelet._util.files import path_of
 from spikelet._util.sealed import Sealed, Setting
 from spikelet.models.images import brightness
+from spikelet.network.checkpoint import FORMAT
 from spikelet.network.checkpoint import save as save_network
 
 __all__ = ["Learner", "setting"]
@@ -259,8 +259,7 @@ class Learner(Sealed, ABC):
             File to write, usually .npz.
         """
         target = path_of(f"{type(self).__name__}.save", path)
-        header = np.array(json.dumps(self._header()))
-        save_network(self.net, target, recorders=False, also={"learner": header})
+        save_network(self.net, target, recorders=False, learner=self._header())
 
     def __reduce__(self) -> Any:
         with tempfile.TemporaryDirectory() as folder:
@@ -301,15 +300,16 @@ class Learner(Sealed, ABC):
         """
         where = f"{cls.__name__}.load"
         path = path_of(where, path)
-        try:
-            header = reading.json_value(str(reading.npz(path, ("learner",))["learner"]))
-            kind = header.get("type")
-        except (ValueError, KeyError, AttributeError):
-            kind = None
-        if kind != cls.__name__:
-            fail(where, "path", os.fspath(path), "must be a file written by save")
-        net = sl.Network.load(path, threads=threads)
         with reading.refusing(where, path):
+            header = FORMAT.load(path, map_arrays=True)[0].get("learner")
+            if header is None:
+                raise ValueError(
+                    f"it holds a network without a learner (or one of a version before 0.20): load it with "
+                    f"Network.load, or train a {cls.__name__} again"
+                )
+            if header.get("type") != cls.__name__:
+                raise ValueError(f"it holds a {shown(header.get('type'))}: load it with that class")
+            net = sl.Network.load(path, threads=threads)
             return cls._restored(header, net, threads)
 
     @classmethod

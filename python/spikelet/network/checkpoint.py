@@ -1,7 +1,6 @@
-"""Checkpoints: a network in one .npz file, with a JSON description and arrays.
+"""Checkpoints: a network in one file, with a JSON description and arrays.
 
-The file is written atomically (`_util.files.replacing`). Loading reads and checks all of it before anything is built;
-an error says what does not fit and where.
+Loading reads and checks the whole file before it builds anything; an error says what does not fit and where.
 """
 
 from __future__ import annotations
@@ -11,16 +10,15 @@ import errno
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
-from spikelet import _core, plasticity, regulation, sources
-from spikelet._util import npz
+from spikelet import plasticity, regulation, sources
 from spikelet._util.advice import only_about
 from spikelet._util.checks import fail
-from spikelet._util.files import path_of, replaced
+from spikelet._util.container import Format
+from spikelet._util.files import path_of
 from spikelet.network import to_disk
 from spikelet.network.contents import NetworkContents
 from spikelet.network.gathered_state import whole_state
@@ -38,14 +36,13 @@ from spikelet.neurons.equations.equations import Equations
 from spikelet.neurons.equations.equations_model import EquationsModel
 from spikelet.neurons.integrate_and_fire import models
 
-__all__ = ["load", "require_target", "save"]
+__all__ = ["FORMAT", "load", "require_target", "save"]
 
 AnyNetwork = TypeVar("AnyNetwork", bound=NetworkContents)
 
-_NAME, _VERSION = "spikelet network", 5
 # 3 added recorders; 4 checksums by name, random streams of inputs, and what regulations have counted; 5 models from
 # text, positions, and when recorders record
-_READABLE = (2, 3, 4, 5)
+FORMAT = Format("spikelet network", version=5, oldest=2, summed=4)
 _WINDOW = {"start": None, "stop": None}
 _LATER = {
     "PoissonInput": {"receptor": None, **_WINDOW},
@@ -111,7 +108,7 @@ def save(
     path: StrPath,
     *,
     recorders: bool,
-    also: Mapping[str, Any] = MappingProxyType({}),
+    learner: Mapping[str, Any] | None = None,
 ) -> None:
     """Write one file, however many ranks share the network.
 
@@ -123,19 +120,19 @@ def save(
         File to write.
     recorders : bool
         Whether to save the recorders.
-    also : mapping of str to array
-        Arrays of the caller that go to the file, too.
+    learner : mapping, optional
+        Description of the `Learner` that the network belongs to.
     """
     path = path_of("Network.save", path)
     require_target(net, path)
     if net.ranks.size > 1:
         net.engine.sim.prepare()  # from then on all ranks know the longest delay
     header, arrays = _describe(net, path.absolute().parent, recorders=recorders)
-    arrays |= also
+    header |= {} if learner is None else {"learner": learner}
     with net.ranks.all_or_none(f"saving {path}"):
         if net.ranks.rank == 0:
             _require_numbers(net, path, arrays)
-            _write(path, header, arrays)
+            FORMAT.save(path, header, arrays)
 
 
 def _require_numbers(net: NetworkContents, path: StrPath, arrays: Mapping[str, Any]) -> None:
@@ -166,11 +163,6 @@ def require_target(net: NetworkContents, path: StrPath) -> None:
             raise FileNotFoundError(errno.ENOENT, "no such folder", str(target.parent))
         if net.ranks.rank == 0 and target.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-
-
-def _write(path: StrPath, header: dict[str, Any], arrays: dict[str, Any]) -> None:
-    with replaced(path) as file:
-        npz.write(file, header, arrays)
 
 
 def _describe(
@@ -246,8 +238,6 @@ def _describe(
     stamps, gids = sim.in_flight()
     out.arrays["in_flight.stamps"], out.arrays["in_flight.gids"] = stamps, gids
     header = {
-        "format": f"{_NAME} {_VERSION}",
-        "version": _core.__version__,
         "dt": net.dt,
         "seed": net.seed,
         "dtype": net.dtype.name,
@@ -290,42 +280,19 @@ _BROKEN = (
 )  # fmt: skip  # whatever a damaged description raises
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the header and all arrays, after a check of the file's checksums."""
-    try:
-        header, arrays = npz.read(path)
-    except npz.Damaged as error:
-        _refuse(path, f"not a complete file of Network.save ({error})")
-    name, _, version = str(header.get("format")).rpartition(" ")
-    if name != _NAME or not version.isdecimal():
-        _refuse(path, "not a file of Network.save")
-    if int(version) not in _READABLE:
-        found = f"format {version}, written by spikelet {header.get('version')}"
-        _refuse(path, f"{found}; this version reads formats {' and '.join(map(str, _READABLE))}")
-    if int(version) >= 4 and not isinstance(header.get("arrays"), dict):
-        _refuse(path, "the checksums of the arrays are missing")
-    unknown = set(header) - _FIELDS
-    if unknown:
-        _refuse(path, f"unknown fields {', '.join(sorted(unknown))}")
-    return header, arrays
-
-
-def _refuse(path: Path, problem: str) -> NoReturn:
-    msg = f"Network.load: {path}: {problem}"
-    raise ValueError(msg)
-
-
 _FIELDS = {
     "format", "version", "dt", "seed", "dtype", "now", "drawn", "populations", "projections", "inputs",
-    "streams", "regulations", "recorders", "recordings", "arrays",
+    "streams", "regulations", "recorders", "recordings", "arrays", "learner",
 }  # fmt: skip
 
 
 def load(cls: type[AnyNetwork], path: StrPath, threads: int | None, comm: Any) -> AnyNetwork:
     """Read a network of a given class."""
     where = path_of("Network.load", path).absolute()
-    header, arrays = _read(where)
     try:
+        header, arrays = FORMAT.load(where)
+        if unknown := set(header) - _FIELDS:
+            fail("stored network", "header", sorted(unknown), "must have known fields only")
         with only_about():
             net = _build(cls, header, arrays, threads, comm)
         load_recorders(net, header, arrays, where.parent)

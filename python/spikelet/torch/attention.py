@@ -7,7 +7,8 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from spikelet._util.checks import choice, fail, integer, number, require
+from spikelet._util.checks import choice, fail, integer
+from spikelet.torch.arguments import real, require_kind
 from spikelet.torch.modules import LIF
 from spikelet.torch.norms import tdBN
 from spikelet.torch.sparse import SpikeConv2d
@@ -77,11 +78,8 @@ class SpikeAttention(nn.Module):
         if channels % self.heads:
             fail("SpikeAttention", "heads", heads, f"must divide the {channels} channels")
         choice("SpikeAttention", "kind", kind, "driven", "product")
-        require("SpikeAttention", "scale", number("SpikeAttention", "scale", scale), "finite")
-        if not callable(neuron):
-            what, rule = type(neuron).__name__, "must be a function that makes neurons"
-            fail("SpikeAttention", "neuron", what, rule, error=TypeError)
-        self.kind, self.scale = kind, float(scale)
+        require_kind("SpikeAttention", "neuron", neuron, Callable, "a function that makes neurons")
+        self.kind, self.scale = kind, real("SpikeAttention", "scale", scale, "finite")
         self.query, self.key, self.value = (
             nn.Sequential(_mixed(channels), neuron()) for _ in range(3)
         )
@@ -140,9 +138,7 @@ class PotentialShortcut(nn.Module):
 
     def __init__(self, body: nn.Module) -> None:
         super().__init__()
-        if not isinstance(body, nn.Module):
-            what = type(body).__name__
-            fail("PotentialShortcut", "body", what, "must be a torch.nn.Module", error=TypeError)
+        require_kind("PotentialShortcut", "body", body, nn.Module, "a torch.nn.Module")
         self.body = body
 
     def forward(self, x: Tensor) -> Tensor:

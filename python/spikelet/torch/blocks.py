@@ -7,7 +7,8 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn import functional as F  # PyTorch's customary name
 
-from spikelet._util.checks import choice, fail, number, require
+from spikelet._util.checks import choice, fail
+from spikelet.torch.arguments import real, require_kind
 
 __all__ = ["DropoutOverTime", "SEWBlock"]
 
@@ -39,9 +40,8 @@ class SEWBlock(nn.Module):
     ) -> None:
         super().__init__()
         for name, module in (("body", body), ("shortcut", shortcut)):
-            if not isinstance(module, nn.Module) and not (name == "shortcut" and module is None):
-                what = type(module).__name__
-                fail("SEWBlock", name, what, "must be a torch.nn.Module", error=TypeError)
+            kinds = nn.Module if name == "body" else nn.Module | None
+            require_kind("SEWBlock", name, module, kinds, "a torch.nn.Module")
         choice("SEWBlock", "connect", connect, "add", "and", "iand")
         self.body, self.connect = body, connect
         self.shortcut = nn.Identity() if shortcut is None else shortcut
@@ -82,11 +82,9 @@ class DropoutOverTime(nn.Module):
 
     def __init__(self, p: float = 0.5) -> None:
         super().__init__()
-        array = number("DropoutOverTime", "p", p)
-        require("DropoutOverTime", "p", array, "in [0, 1]")
-        if array == 1:
+        self.p = real("DropoutOverTime", "p", p, "in [0, 1]")
+        if self.p == 1:
             fail("DropoutOverTime", "p", p, "must be < 1")
-        self.p = float(array)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return x [T, B, ...] with elements left out."""

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
 from spikelet import _core
 from spikelet._core import Charge, Reset, Surrogate, When
-from spikelet._util.checks import fail
 
 __all__ = [
     "PARAMETERS",
@@ -19,7 +17,6 @@ __all__ = [
     "Surrogate",
     "When",
     "packed",
-    "states_of",
 ]
 
 # In the order of the core.
@@ -88,11 +85,10 @@ class Cell:
 
 # As the core packs a cell into numbers: its fields, its parameters, and the table of its surrogate.
 _PACKED = tuple(name for name, _ in (*_core.cell_fields(), *_core.cell_parameters()))
-_SYNAPSE, _ADAPTIVE = _PACKED.index("synapse"), _PACKED.index("adaptive")
 
 
 def packed(cell: Cell) -> tuple[float, ...]:
-    """Return a cell as numbers, which operators take: an exported graph holds the whole cell."""
+    """Return a cell as the numbers that the core takes."""
     return (*(_number(getattr(cell, name)) for name in _PACKED), *cell.table)
 
 
@@ -101,16 +97,3 @@ def _number(value: IntEnum | bool | float) -> float:
     if isinstance(value, float):
         return value
     return float(value.value if isinstance(value, IntEnum) else value)
-
-
-def states_of(numbers: Sequence[float]) -> tuple[bool, bool, bool]:
-    """Return which of `STATES` a packed cell has."""
-    if len(numbers) < len(_PACKED):
-        fail(
-            "neuron",
-            "cell",
-            len(numbers),
-            f"must have at least {len(_PACKED)} numbers",
-            got="length",
-        )
-    return True, bool(numbers[_SYNAPSE]), bool(numbers[_ADAPTIVE])

@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spikelet._util.checks import choice, fail, numbers, require
+from spikelet._util.checks import choice, fail, number
 from spikelet._util.spelling import suggestion
 from spikelet.torch.cell import Cell, Charge, Reset, Surrogate, When, packed
 from spikelet.torch.surrogate import Table, checked
-from spikelet.torch.transforms import is_transformed
+from spikelet.torch.watched import is_watched
 
 __all__ = [
     "CONVENTIONS",
@@ -105,17 +105,14 @@ def _setting(
     for name in parameters:
         if name not in NAMES[convention]:
             near = suggestion(name, (*NAMES[convention], *_OF_ALL))
-            there = ", ".join(NAMES[convention])
-            there += "".join(
-                f"; {other!r} has {name}" for other in CONVENTIONS if name in NAMES[other]
-            )
+            others = (f"; {other!r} has {name}" for other in CONVENTIONS if name in NAMES[other])
+            there = ", ".join(NAMES[convention]) + "".join(others)
             msg = (
                 f"{where}: has no parameter {name!r}{near} (convention {convention!r} has {there})"
             )
             raise ValueError(msg)
-    for name in _REQUIRED[convention]:
-        if name not in parameters:
-            raise TypeError(f"{where}: convention {convention!r} needs {name}")
+    if convention == "snntorch" and "beta" not in parameters:
+        raise TypeError(f"{where}: convention {convention!r} needs beta")
     build = _Build(where)
     build.parameter("threshold", "v_threshold", v_threshold)
     cell, v_first = CONVENTIONS[convention](build, **parameters)
@@ -129,55 +126,44 @@ def _slope(where: str, surrogate: str | Table | None, alpha: float | None) -> di
         return {}
     if isinstance(name, Table):
         if alpha is not None:
-            fail(
-                where, "alpha", alpha, "must not be given with a Table as surrogate, which has none"
-            )
-        values = tuple(np.asarray(name.values, dtype=float).tolist())
-        return {
-            "surrogate": Surrogate.table,
-            "table": values,
-            "table_low": name.low,
-            "table_step": name.step,
-        }
-    return {
-        "surrogate": Surrogate[name],
-        "alpha": _number(
-            where, "alpha", DEFAULT_ALPHA[str(surrogate)] if alpha is None else alpha, "> 0"
-        ),
-    }
+            rule = "must not be given with a Table as surrogate, which has none"
+            fail(where, "alpha", alpha, rule)
+        table = tuple(np.asarray(name.values, dtype=float).tolist())
+        kind = Surrogate.table
+        return {"surrogate": kind, "table": table, "table_low": name.low, "table_step": name.step}
+    given = DEFAULT_ALPHA[str(surrogate)] if alpha is None else alpha
+    return {"surrogate": Surrogate[name], "alpha": _number(where, "alpha", given)}
 
 
-def _number(where: str, name: str, value: Any, rule: str = "finite") -> float:
+_RANGES = {"decay": (0.0, 1.0, "must lie in [0, 1]"), "tau": (1.0, math.inf, "must be at least 1")}
+
+
+def _broken(name: str, value: float) -> str:
+    """Return the rule that a value of a parameter breaks, or an empty string."""
+    positive = name in ("alpha", "dt") or name.startswith("tau")
+    if not math.isfinite(value) or (positive and value <= 0):
+        return "must be finite and > 0" if positive else "must be finite"
+    low, high, rule = _RANGES.get(name, (-math.inf, math.inf, ""))
+    return "" if low <= value <= high else rule
+
+
+def _number(where: str, name: str, value: Any) -> float:
     if isinstance(value, Tensor):
-        if value.requires_grad:
-            fail(
-                where,
-                name,
-                tuple(value.shape),
-                "must be a number, as it cannot be learned",
-                got="a parameter of shape",
-                error=TypeError,
+        learned = value.requires_grad
+        if learned or value.numel() != 1 or value.device.type != "cpu":
+            rule = "must be a number, as it cannot be learned" if learned else "must be one number"
+            got, error = (
+                f"a tensor on {value.device} of shape",
+                TypeError if learned else ValueError,
             )
-        if value.numel() != 1 or value.device.type != "cpu":
-            fail(
-                where,
-                name,
-                tuple(value.shape),
-                "must be one number",
-                got=f"a tensor on {value.device} of shape",
-            )
+            fail(where, name, tuple(value.shape), rule, got=got, error=error)
         value = value.item()
     if value is None:
         fail(where, name, value, "must be a number", error=TypeError)
-    good = (
-        isinstance(value, (int, float)) and math.isfinite(value) and (rule == "finite" or value > 0)
-    )
-    if (
-        not good
-    ):  # a quantity, an array of one number, or an error; torch.compile cannot trace numpy's checks
-        array = numbers(where, name, value, dimensions=0)
-        require(where, name, array, rule if "finite" in rule else f"finite and {rule}")
-        return float(array)
+    if not isinstance(value, (int, float)):  # torch.compile cannot trace numpy's checks
+        value = number(where, name, value)
+    if rule := _broken(name, float(value)):
+        fail(where, name, float(value), rule)
     return float(value)
 
 
@@ -195,45 +181,37 @@ class _Build:
         self.tensors: dict[str, Tensor] = {}
         self.names: dict[str, str] = {}
 
-    def number(self, name: str, value: Any, rule: str = "finite") -> float:
-        return _number(self.where, name, value, rule)
+    def number(self, name: str, value: Any) -> float:
+        return _number(self.where, name, value)
+
+    def flag(self, name: str, value: Any) -> bool:
+        return flag(self.where, name, value)
 
     def parameter(
-        self,
-        target: str,
-        name: str,
-        value: Any,
-        rule: str = "finite",
-        change: Callable[[Any], Any] | None = None,
+        self, target: str, name: str, value: Any, change: Callable[[Any], Any] | None = None
     ) -> None:
         """Set a parameter of the cell from a parameter of the convention, converted by `change`."""
         self.names[target] = name
-        if isinstance(value, Tensor):
-            if value.layout != torch.strided:
-                layout = str(value.layout)
-                rule = "must be a dense tensor; move it with .to_dense()"
-                fail(self.where, name, layout, rule, got="layout", error=TypeError)
-            value = single(value)
-            if _is_cheap_to_check(value):
-                require_in_range(self.where, name, value)
-            self.tensors[target] = value if change is None else change(value)
-            return
         if isinstance(value, np.ndarray) and value.ndim:
-            fail(
-                self.where,
-                name,
-                value.shape,
-                "must be a number or a torch.Tensor",
-                got="an array of shape",
-                error=TypeError,
-            )
-        number = self.number(name, value, rule)
-        self.constants[target] = number if change is None else float(change(number))
+            rule, got = "must be a number or a torch.Tensor", "an array of shape"
+            fail(self.where, name, value.shape, rule, got=got, error=TypeError)
+        if not isinstance(value, Tensor):
+            number = self.number(name, value)
+            self.constants[target] = number if change is None else float(change(number))
+            return
+        if value.layout != torch.strided:
+            rule = "must be a dense tensor; move it with .to_dense()"
+            fail(self.where, name, str(value.layout), rule, got="layout", error=TypeError)
+        value = single(value)
+        # Only where it neither waits for a device nor breaks a graph.
+        if value.device.type == "cpu" and value.is_floating_point() and not is_watched(value):
+            require_in_range(self.where, name, value)
+        self.tensors[target] = value if change is None else change(value)
 
-    def choice(self, name: str, value: Any, *choices: Any) -> Any:
-        if not isinstance(value, (str, bool, int, np.bool_)) or value not in choices:
-            fail(self.where, name, value, "must be " + " or ".join(repr(c) for c in choices))
-        return value
+    def reset(self, value: Any, choices: dict[str, Reset]) -> Reset:
+        if not isinstance(value, str) or value not in choices:
+            fail(self.where, "reset", value, "must be " + " or ".join(map(repr, choices)))
+        return choices[value]
 
 
 def flag(where: str, name: str, value: Any) -> bool:
@@ -243,45 +221,22 @@ def flag(where: str, name: str, value: Any) -> bool:
     return bool(value)
 
 
-# As for numbers; of SpikingJelly, `tau`.
-_RANGES = {"decay": (0.0, 1.0, "must lie in [0, 1]"), "tau": (1.0, math.inf, "must be at least 1")}
-
-
-def _is_cheap_to_check(value: Tensor) -> bool:
-    """Return whether the values of a tensor can be read without waiting for a device or breaking a graph."""
-    return (
-        not torch.compiler.is_compiling()
-        and type(value) in (Tensor, torch.nn.Parameter)
-        and value.device.type == "cpu"
-        and value.numel() > 0
-        and value.is_floating_point()
-        and not is_transformed()
-        and not torch.jit.is_tracing()
-    )
-
-
 def require_in_range(where: str, name: str, value: Tensor) -> None:
     """Check the values of a parameter that is a tensor of real numbers."""
-    positive = name.startswith("tau")
-    low, high, rule = _RANGES.get(name, (-math.inf, math.inf, ""))
-    least, most = (float(end) for end in torch.aminmax(value.detach()))
-    ends = math.isfinite(least) and math.isfinite(most)  # a NaN makes both NaN
-    if ends and low <= least and most <= high and (least > 0 or not positive):
+    if not value.numel():
         return
-    bad = ~torch.isfinite(value) | ((value <= 0) if positive else False)
-    if bad.any():
-        rule = "must be finite and > 0" if positive else "must be finite"
-    else:
-        bad = (value < low) | (value > high)
-    first = value.detach()[bad].flatten()[0].item()
-    if value.requires_grad:
-        learned = "; learn_tau=True keeps it in range" if name in _LEAKS else ""
-        msg = (
-            f"{where}: {name} {rule}, got {first!r}; where an optimizer moves it there, clamp it after each step or reduce "
-            f"the learning rate{learned}"
-        )
-        raise ValueError(msg)
-    fail(where, name, first, rule)
+    ends = (float(end) for end in torch.aminmax(value.detach()))  # a NaN makes both NaN
+    if not any(_broken(name, end) for end in ends):
+        return
+    first = next(v for v in value.detach().flatten().tolist() if _broken(name, v))
+    rule = _broken(name, first)
+    if not value.requires_grad:
+        fail(where, name, first, rule)
+    learned = "; learn_tau=True keeps it in range" if name in _LEAKS else ""
+    raise ValueError(
+        f"{where}: {name} {rule}, got {first!r}; where an optimizer moves it there, clamp it after each step or reduce "
+        f"the learning rate{learned}"
+    )
 
 
 def exponential(step: float, tau: float | Tensor) -> Any:
@@ -289,7 +244,9 @@ def exponential(step: float, tau: float | Tensor) -> Any:
     return torch.exp(-step / tau) if isinstance(tau, Tensor) else math.exp(-step / tau)
 
 
-_RESETS = {"subtract": Reset.subtract, "zero": Reset.value, "none": Reset.none}
+_RESETS = {
+    "subtract": Reset.subtract, "zero": Reset.value, "value": Reset.value, "none": Reset.none,
+}  # fmt: skip
 
 
 def _spikelet(
@@ -306,89 +263,70 @@ def _spikelet(
     boost: Any = None,
 ) -> tuple[Cell, float]:
     if tau_m is not None and decay is not None:
-        where, rule = build.where, "must not be given with decay, which replaces it: give one"
-        fail(where, "tau_m", tuple(tau_m.shape) if isinstance(tau_m, Tensor) else tau_m, rule)
-    tau_m = 20.0 if tau_m is None else tau_m
-    dt = build.number("dt", dt, "> 0")
-    if reset != "zero" and build.number("v_reset", v_reset) != 0:
-        fail(
-            build.where,
-            "v_reset",
-            v_reset,
-            f'needs reset="zero": reset={reset!r} has no use for it',
-        )
+        given = tuple(tau_m.shape) if isinstance(tau_m, Tensor) else tau_m
+        rule = "must not be given with decay, which replaces it: give one"
+        fail(build.where, "tau_m", given, rule)
+    dt = build.number("dt", dt)
+    to = build.number("v_reset", v_reset)
+    kind = build.reset(reset, _RESETS)
+    if to != 0 and reset != "value":
+        rule = f'needs reset="value": reset={reset!r} has no use for it'
+        fail(build.where, "v_reset", to, rule)
     cell = Cell(
-        reset=_RESETS[build.choice("reset", reset, *_RESETS)],
-        detached=bool(build.choice("detach_reset", detach_reset, True, False)),
-        v_reset=build.number("v_reset", v_reset),
+        reset=kind,
+        detached=build.flag("detach_reset", detach_reset),
+        v_reset=to,
+        synapse=tau_syn is not None,
+        adaptive=tau_adapt is not None or boost is not None,
     )
+    cell = _leak(build, cell, tau_m, dt, decay, gain)
+    if cell.synapse:
+        build.parameter("syn_decay", "tau_syn", tau_syn, lambda tau: exponential(dt, tau))
+    if cell.adaptive:
+        tau_adapt = 200.0 if tau_adapt is None else tau_adapt
+        build.parameter("adapt_decay", "tau_adapt", tau_adapt, lambda tau: exponential(dt, tau))
+        build.parameter("boost", "boost", 0.1 if boost is None else boost)
+    return cell, 0.0
+
+
+def _leak(build: _Build, cell: Cell, tau_m: Any, dt: float, decay: Any, gain: Any) -> Cell:
+    """Return a cell with its charge and gain; set its leak."""
     normalised = isinstance(gain, str)
     if normalised and gain != "normalised":
         fail(build.where, "gain", gain, "must be a number or 'normalised'")
     if not normalised:
         cell = replace(cell, gain=build.number("gain", gain))
-    name, leak = ("tau_m", tau_m) if decay is None else ("decay", decay)
-    if name == "decay" and isinstance(leak, Tensor) and not normalised:
-        build.parameter("leak", name, leak)
-    elif isinstance(leak, Tensor):
+    name, leak = (
+        ("decay", decay) if decay is not None else ("tau_m", 20.0 if tau_m is None else tau_m)
+    )
+    by_decay = name == "decay"
+    if isinstance(leak, Tensor):
+        if by_decay and not normalised:
+            build.parameter("leak", name, leak)
+            return cell
         # decay v is v - (1 - decay) v: 1 - decay keeps its digits if the time constant is long, and a normalised gain
         # follows it.
-        cell = replace(cell, charge=Charge.relax_input if normalised else Charge.relax)
-        by_decay = name == "decay"
-        build.parameter(
-            "leak",
-            name,
-            leak,
-            change=lambda p: 1 / (1 - p) if by_decay else -1 / torch.expm1(-dt / p),
-        )
-    else:
-        if name == "tau_m":
-            tau = build.number(name, leak, "> 0")
-            leak, exact = math.exp(-dt / tau), -math.expm1(-dt / tau)
-        else:
-            leak = _fraction(build, name, leak)
-            exact = 1 - leak
-        build.parameter("leak", name, leak)
-        if normalised:
-            if exact == 0:
-                fail(build.where, "gain", gain, "must be a number for neurons without a leak")
-            cell = replace(cell, gain=exact)
-    if tau_syn is not None:
-        cell = replace(cell, synapse=True)
-        build.parameter("syn_decay", "tau_syn", tau_syn, "> 0", lambda tau: exponential(dt, tau))
-    if tau_adapt is not None or boost is not None:
-        cell = replace(cell, adaptive=True)
-        build.parameter(
-            "adapt_decay",
-            "tau_adapt",
-            200.0 if tau_adapt is None else tau_adapt,
-            "> 0",
-            lambda tau: exponential(dt, tau),
-        )
-        build.parameter("boost", "boost", 0.1 if boost is None else boost)
-    return cell, 0.0
-
-
-def _fraction(build: _Build, name: str, value: Any) -> float:
-    number = build.number(name, value)
-    if not 0 <= number <= 1:
-        fail(build.where, name, number, "must lie in [0, 1]")
-    return number
+        change = (lambda p: 1 / (1 - p)) if by_decay else (lambda p: -1 / torch.expm1(-dt / p))
+        build.parameter("leak", name, leak, change)
+        return replace(cell, charge=Charge.relax_input if normalised else Charge.relax)
+    build.parameter("leak", name, leak, None if by_decay else lambda tau: math.exp(-dt / tau))
+    if not normalised:
+        return cell
+    exact = 1 - build.constants["leak"] if by_decay else -math.expm1(-dt / build.number(name, leak))
+    if exact == 0:
+        fail(build.where, "gain", gain, "must be a number for neurons without a leak")
+    return replace(cell, gain=exact)
 
 
 def _snntorch(
     build: _Build, beta: Any, reset: str = "subtract", reset_delay: bool = True
 ) -> tuple[Cell, float]:
-    if isinstance(beta, Tensor):
-        build.parameter("leak", "beta", beta, change=lambda b: b.clamp(0, 1))
-    else:
-        build.parameter("leak", "beta", min(max(build.number("beta", beta), 0.0), 1.0))
-    delayed = build.choice("reset_delay", reset_delay, True, False)
+    clamp = torch.clamp if isinstance(beta, Tensor) else lambda b, low, high: min(max(b, low), high)
+    build.parameter("leak", "beta", beta, lambda b: clamp(b, 0.0, 1.0))
+    delayed = build.flag("reset_delay", reset_delay)
+    kind = build.reset(reset, {name: _RESETS[name] for name in ("subtract", "zero", "none")})
     return Cell(
-        reset=_RESETS[build.choice("reset", reset, *_RESETS)],
-        when=When.next if delayed else When.both,
-        strict=True,
-        detached=bool(delayed),
+        reset=kind, when=When.next if delayed else When.both, strict=True, detached=delayed
     ), 0.0
 
 
@@ -400,20 +338,15 @@ def _spikingjelly(
     v_reset: float | None = 0.0,
 ) -> tuple[Cell, float]:
     rest = 0.0 if v_reset is None else build.number("v_reset", v_reset)
-    cell = Cell(
+    build.parameter("leak", "tau", 1.0 if tau is None else tau)
+    charge = Charge.relax_input if build.flag("decay_input", decay_input) else Charge.relax
+    return Cell(
+        charge=Charge.decay if tau is None else charge,
         reset=Reset.subtract if v_reset is None else Reset.value,
-        detached=bool(build.choice("detach_reset", detach_reset, True, False)),
+        detached=build.flag("detach_reset", detach_reset),
         rest=rest,
         v_reset=rest,
-    )
-    if tau is None:
-        build.parameter("leak", "tau", 1.0)
-        return cell, rest
-    if not isinstance(tau, Tensor) and build.number("tau", tau) < 1:
-        fail(build.where, "tau", tau, "must be at least 1")
-    build.parameter("leak", "tau", tau)
-    decays = build.choice("decay_input", decay_input, True, False)
-    return replace(cell, charge=Charge.relax_input if decays else Charge.relax), rest
+    ), rest
 
 
 def _norse(
@@ -424,9 +357,9 @@ def _norse(
     v_reset: float = 0.0,
     dt: float = 0.001,
 ) -> tuple[Cell, float]:
-    dt = build.number("dt", dt, "> 0")
-    build.parameter("leak", "tau_mem_inv", tau_mem_inv, "> 0", lambda k: 1 / (dt * k))
-    build.parameter("syn_decay", "tau_syn_inv", tau_syn_inv, "> 0", lambda k: 1 - dt * k)
+    dt = build.number("dt", dt)
+    build.parameter("leak", "tau_mem_inv", tau_mem_inv, lambda k: 1 / (dt * k))
+    build.parameter("syn_decay", "tau_syn_inv", tau_syn_inv, lambda k: 1 - dt * k)
     rest = build.number("v_leak", v_leak)
     return Cell(
         charge=Charge.relax_input,
@@ -452,4 +385,3 @@ _OF_ALL = (
     "shape", "convention",
 )  # fmt: skip
 _LEAKS = ("tau_m", "decay", "beta", "tau", "tau_mem_inv")
-_REQUIRED = {"spikelet": (), "snntorch": ("beta",), "spikingjelly": (), "norse": ()}

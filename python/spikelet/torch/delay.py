@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # PyTorch's customary name
 
-from spikelet._util.checks import choice, fail, integer, number, require
+from spikelet import _core
+from spikelet._util.checks import choice, fail, integer
+from spikelet.torch.arguments import real, require_kind
 from spikelet.torch.computed import recompute
 from spikelet.torch.conventions import RASTERS, single
-from spikelet.torch.delay_ops import delayed
 from spikelet.torch.delay_values import Per, expanded, first_delays, kept_within, shape_of
 from spikelet.torch.functional import kept_as
-from spikelet.torch.transforms import Dims, is_transformed, of_batches
+from spikelet.torch.memory import empty
+from spikelet.torch.watched import is_watched, of_batches
 
-__all__ = ["Delay", "narrow_delays"]
+__all__ = ["Delay", "delayed", "narrow_delays"]
 
 _NARROWEST = 0.25  # steps; a Gaussian that is narrower has no taps besides its centre
 _REACH = 3.0  # of the Gaussian, in widths
@@ -115,9 +118,7 @@ class Delay(nn.Module):
 
     @width.setter
     def width(self, value: float) -> None:
-        array = number("Delay", "width", value)
-        require("Delay", "width", array, ">= 0")
-        self.gaussian.fill_(float(array))
+        self.gaussian.fill_(real("Delay", "width", value, ">= 0"))
 
     def rounded(self) -> Tensor:
         """Return the delays of all synapses in whole steps, as in eval mode: an int64 tensor [out, in]."""
@@ -162,14 +163,13 @@ class Delay(nn.Module):
         else:
             lag, early, late = self.rounded(), weight, torch.zeros_like(weight)
         lag = lag.to(torch.int32)
-        if self.backend == "core" and not is_transformed():
-            with kept_as(given, x):
-                y = delayed(x, early, late, lag, self.max_delay)
-        else:
+        if self.backend == "torch" or is_watched(x, early, late, lag):
             y = _convolved(x, early, late, lag, self.max_delay)
-        if self.bias is not None:
-            bias = single(self.bias)
-            y = y + bias if is_transformed() else y.add_(bias)
+            y = y if self.bias is None else y + single(self.bias)
+            return y.to(kind)
+        with kept_as(given, x) if given.dtype in RASTERS else nullcontext():
+            y = delayed(x, early, late, lag, self.max_delay)
+        y = y if self.bias is None else y.add_(single(self.bias))
         return y.to(kind)
 
     def _checked(self, x: Any) -> tuple[Tensor, torch.dtype]:
@@ -216,12 +216,8 @@ def narrow_delays(model: nn.Module, progress: float) -> None:
     ValueError, TypeError
         If `progress` is negative or not a number, or the model has no `Delay`.
     """
-    if not isinstance(model, nn.Module):
-        what = type(model).__name__
-        fail("narrow_delays", "model", what, "must be a torch.nn.Module", error=TypeError)
-    array = number("narrow_delays", "progress", progress)
-    require("narrow_delays", "progress", array, ">= 0")
-    part = float(array)
+    require_kind("narrow_delays", "model", model, nn.Module, "a torch.nn.Module")
+    part = real("narrow_delays", "progress", progress, ">= 0")
     layers = [m for m in model.modules() if isinstance(m, Delay)]
     if not layers:
         fail("narrow_delays", "model", type(model).__name__, "must contain a Delay")
@@ -233,6 +229,8 @@ def narrow_delays(model: nn.Module, progress: float) -> None:
 
 class _Smoothed(torch.autograd.Function):
     """x [T, ...] convolved over time with a Gaussian whose sum is 1; outside, x is 0."""
+
+    generate_vmap_rule = True
 
     @staticmethod
     def forward(x: Tensor, width: float) -> Tensor:
@@ -248,10 +246,52 @@ class _Smoothed(torch.autograd.Function):
     def backward(ctx: Any, by_y: Tensor) -> tuple[Tensor, None]:
         return _Smoothed.apply(by_y, ctx.width), None  # it is symmetric
 
+
+def delayed(x: Tensor, early: Tensor, late: Tensor, lag: Tensor, longest: int) -> Tensor:
+    """Return y[t] = sum over inputs of early x[t - lag] + late x[t - lag - 1], for x [T, B, I] and [O, I] of the others.
+
+    Each synapse costs two products per step, however long the delays are.
+    """
+    return _Delayed.apply(x, early, late, lag, longest)
+
+
+class _Delayed(torch.autograd.Function):
     @staticmethod
-    def vmap(info: Any, in_dims: Dims, x: Tensor, width: float) -> tuple[Tensor, int]:
-        del info
-        return _Smoothed.apply(x.movedim(in_dims[0], -1), width), -1
+    def forward(
+        ctx: Any, x: Tensor, early: Tensor, late: Tensor, lag: Tensor, longest: int
+    ) -> Tensor:
+        ctx.longest = longest
+        ctx.save_for_backward(x, early, late, lag)
+        y = empty((*x.shape[:2], early.shape[0]), x.dtype)
+        threads, result = torch.get_num_threads(), y.numpy()
+        _core.delayed(_view(x), _view(early), _view(late), _view(lag), longest, result, threads)
+        return y
+
+    @staticmethod
+    @of_batches
+    def backward(ctx: Any, by_y: Tensor) -> tuple[Tensor | None, ...]:
+        x, early, late, lag = ctx.saved_tensors
+        wanted, longest = ctx.needs_input_grad[:3], ctx.longest
+        if torch.is_grad_enabled():
+            y = _convolved(x, early, late, lag, longest)
+            sources = [t for t, need in zip((x, early, late), wanted, strict=True) if need]
+            found = iter(torch.autograd.grad(y, sources, by_y, create_graph=True))
+            return *(next(found) if need else None for need in wanted), None, None
+        threads, by = torch.get_num_threads(), _view(by_y)
+        by_x = by_early = by_late = None
+        if wanted[0]:
+            by_x = empty(x.shape, x.dtype)
+            synapses = _view(early), _view(late), _view(lag)
+            _core.delayed_input(by, *synapses, longest, by_x.numpy(), threads)
+        if any(wanted[1:]):
+            by_early, by_late = torch.empty_like(early), torch.empty_like(late)
+            arrays = by_early.numpy(), by_late.numpy()
+            _core.delayed_weights(_view(x), by, _view(lag), longest, *arrays, threads)
+        return by_x, by_early, by_late, None, None
+
+
+def _view(tensor: Tensor) -> Any:
+    return tensor.detach().contiguous().numpy()
 
 
 def _convolved_with_gaussian(x: Tensor, width: float) -> Tensor:
@@ -263,7 +303,7 @@ def _convolved_with_gaussian(x: Tensor, width: float) -> Tensor:
     taps = torch.exp(-((offset / width) ** 2) / 2)
     taps = (taps / taps.sum()).to(x)
     # Blocks of steps, each the product of a band of a Toeplitz matrix and the steps around it.
-    flat, y = x.reshape(steps, -1), torch.empty_like(x, memory_format=torch.contiguous_format)
+    flat, parts = x.reshape(steps, -1), []
     block = max(64, 2 * reach)
     for first in range(0, steps, block):
         last = min(first + block, steps)
@@ -271,8 +311,8 @@ def _convolved_with_gaussian(x: Tensor, width: float) -> Tensor:
         after = torch.arange(first, last)[:, None] - torch.arange(low, high)[None, :] + reach
         inside = (after >= 0) & (after <= 2 * reach)
         band = taps[after.clamp(0, 2 * reach).to(x.device)] * inside.to(x)
-        torch.mm(band, flat[low:high], out=y.view(steps, -1)[first:last])
-    return y
+        parts.append(band @ flat[low:high])
+    return (parts[0] if len(parts) == 1 else torch.cat(parts)).view(x.shape)
 
 
 def _convolved(x: Tensor, early: Tensor, late: Tensor, lag: Tensor, longest: int) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from spikelet._util.checks import choice, fail, numbers
-from spikelet.torch.transforms import is_transformed
+from spikelet.torch.watched import is_transformed
 
 __all__ = ["Per", "expanded", "first_delays", "kept_within", "shape_of"]
 

@@ -2,37 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterable
+from dataclasses import fields, replace
+from typing import Any
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from spikelet import layers
 from spikelet._util.checks import named
+from spikelet.conversion.building import STEPS, Call, Data, refuse
 from spikelet.conversion.building import input_shape as input_shape_of
-from spikelet.conversion.building import refuse
 from spikelet.conversion.folding import fold
-from spikelet.conversion.preparation.simplify import simplify
 from spikelet.conversion.torch import reader as torch_reader
+from spikelet.conversion.torch.copies import copy_of
 from spikelet.layers import Shape
 from spikelet.layers.graph import Graph, Node
-from spikelet.layers.neurons import NEVER, is_silent
 from spikelet.layers.spiking_model import SpikingModel
-from spikelet.torch.attention import PotentialShortcut, SpikeAttention
-from spikelet.torch.blocks import SEWBlock
 from spikelet.torch.cell import Reset, When
 from spikelet.torch.delay import Delay
-from spikelet.torch.deploy_check import compare
 from spikelet.torch.finetune import SpikingModule
 from spikelet.torch.modules import LI, Neuron
+from spikelet.torch.norms import TEBN
+from spikelet.torch.psn import PSN, SlidingPSN
 from spikelet.torch.quantised import plain
-from spikelet.torch.stand_ins import STAND_INS, WHERE, array, still, timed
 from spikelet.torch.time import OverTime
 
-__all__ = ["to_spiking_model"]
+__all__ = ["neuron_layer", "read", "to_spiking_model"]
 
-_MAXIMA = (layers.MaxPool1d, layers.MaxPool2d, layers.MaxPool3d,
-           layers.AdaptiveMaxPool1d, layers.AdaptiveMaxPool2d, layers.AdaptiveMaxPool3d)  # fmt: skip
+_WHERE = "to_spiking_model"
 
 
 def to_spiking_model(
@@ -40,15 +40,11 @@ def to_spiking_model(
 ) -> SpikingModel:
     """Convert a trained network to a `SpikingModel` that sends the same spikes.
 
-    The network is an arbitrarily nested `torch.nn.Sequential` of ``nn.Linear``, convolutions, pooling, BatchNorm (folded
-    into the adjacent weights), flattening, dropout (removed, as in eval mode), `OverTime` (removed, since the engine
-    handles time), `Delay` (with whole steps, as in eval mode), `SEWBlock`, `PotentialShortcut`, `SpikeAttention` that is
-    driven by spikes, and the neurons `LIF`, `IF` and `LI`. The result of `from_spiking_model` can be converted back.
-
-    A module with its own `forward` may call such modules, and add or concatenate their outputs, as residual networks
-    and U-Nets do: its code may name the dimensions of [T, B, ...], as in ``torch.cat((x, y), 2)``. Such code does not
-    show how it treats time, so the result is then compared with the module, in float64 on random spikes; it is an error
-    if their outputs differ.
+    The network may be an `torch.nn.Sequential` of layers and neurons, or any module whose `forward` calls them and adds,
+    multiplies, concatenates, slices or reshapes what they return, as residual networks and U-Nets do: its code names the
+    dimensions of [T, B, ...]. BatchNorm is folded into the adjacent weights, dropout removed, as in eval mode, and delays
+    are whole steps. All neurons of `spikelet.torch` and all their conventions can be deployed, recurrent ones too, and the
+    result of `from_spiking_model` can be converted back. Code that mixes steps is refused.
 
     The engine adds weights in another order than PyTorch, so a potential may differ in its last digits, and a spike if the
     potential meets the threshold within rounding. With ``dtype="float64"`` for both, spikes are equal; with weights on a
@@ -69,13 +65,13 @@ def to_spiking_model(
     -------
     SpikingModel
         Call ``run(x, steps=T)`` for a constant input, ``run(x)`` for ``[T, B, ...]``. The `output` of the result is the rate
-        readout; the potential of a final `LI` is ``run(..., record="v").v``.
+        readout, or the mean potential of a final `LI`.
 
     Raises
     ------
     ValueError
-        If the network cannot be converted exactly: a neuron that the engine does not have, an analog activation between
-        spiking layers, or a `forward` that mixes steps. The message names the module, with a hint.
+        If the network cannot be converted exactly: an analog activation between spiking layers, neurons that look at
+        several steps, or a `forward` that mixes steps. The message names the module, with a hint.
     TypeError
         If `module` is not a module.
 
@@ -85,67 +81,9 @@ def to_spiking_model(
     spike counts.
     """
     if not isinstance(module, nn.Module):
-        msg = f"{WHERE}: module must be a torch.nn.Module, got {type(module).__name__}"
+        msg = f"{_WHERE}: module must be a torch.nn.Module, got {type(module).__name__}"
         raise TypeError(msg)
-    shape = tuple(input_shape)
-    own = None if isinstance(module, SpikingModule) else _own_forward(module, "")
-    if own is None:
-        return SpikingModel(read(module, shape, fold_norms=fold_norms, own=True), **options)
-    sample = input_shape_of(WHERE, shape, "input_shape")
-    try:
-        graph = read(module, shape, fold_norms=fold_norms, own=True)
-        _compare(module, graph, sample, own)
-    except ValueError as error:  # its code may name dimensions of [T, B, ...]
-        try:
-            graph = read(module, shape, fold_norms=fold_norms, own=True, with_time=True)
-        except ValueError:
-            raise error from None
-        _compare(module, graph, sample, own)
-    return SpikingModel(graph, **options)
-
-
-def _compare(module: nn.Module, graph: Graph, sample: Shape, name: str) -> None:
-    """Refuse a graph that sends other spikes than the network, which has a forward of its own."""
-    last = graph.output.layer
-    what = "v" if is_silent(last) else "spikes" if isinstance(last, layers.Neuron) else "value"
-    compare(WHERE, module, graph, sample, name, what)
-
-
-def _without_time(graph: Graph, sample: Shape, modules: Collection[str]) -> Graph:
-    """Return a graph without the layers that put a dimension of time before samples, and take it away."""
-    shapes = graph.shapes(sample)
-    nodes = {node.name: node for node in graph}
-    outputs = []
-    for output in graph.outputs:
-        name = origin = output
-        while name in nodes and isinstance(nodes[name].layer, layers.Reshape | layers.Flatten):
-            name = nodes[name].inputs[0]
-            origin = name if shapes[name] == shapes[output] else origin
-        outputs.append(origin)
-    needed = set(outputs)
-    for node in reversed(list(graph)):
-        if node.name in needed:
-            needed.update(node.inputs)
-    kept = [node for node in graph if node.name in needed]
-    return _renamed(simplify(Graph(kept, WHERE, graph.inputs, outputs), sample), modules)
-
-
-def _renamed(graph: Graph, modules: Collection[str]) -> Graph:
-    """Give layers the names of their modules, which layers that take a dimension away had first."""
-    nodes = {node.name: node for node in graph}
-    new = {name: name for name in nodes}
-    for name, node in nodes.items():
-        base, _, number = name.rpartition("_")
-        if not number.isdigit() or name in modules or isinstance(node.layer, layers.Movement):
-            continue
-        if base not in new.values():
-            new[name] = base
-        elif base in nodes and isinstance(nodes[base].layer, layers.Reshape | layers.Flatten):
-            new[base], new[name] = f"{base}.squeeze", base
-    named_nodes = (
-        Node(new[n.name], n.layer, tuple(new.get(k, k) for k in n.inputs)) for n in graph
-    )
-    return Graph(named_nodes, WHERE, graph.inputs, [new.get(k, k) for k in graph.outputs])
+    return SpikingModel(read(module, input_shape, fold_norms=fold_norms), **options)
 
 
 def read(
@@ -153,42 +91,107 @@ def read(
     shape: Iterable[int],
     *,
     fold_norms: bool = True,
-    recurrent: bool = False,
-    own: bool = False,
-    layer_of: Callable[[Neuron, str], layers.Neuron] | None = None,
-    with_time: bool = False,
+    analog: bool = False,
 ) -> Graph:
-    """Return the graph of a trained network.
+    """Return the graph of a trained network: what its layers do at each step.
 
-    With `recurrent`, recurrent layers are accepted, and read without their recurrent weights. With `layer_of`, it makes
-    the layer of each neuron, given its name for error messages; by default `neuron_layer` does. With one of `layer_of` and
-    `own`, modules with a forward of their own are traced, which shows their operators but not what these do to time: the
-    caller has to compare. Their code sees the samples of one step, or, `with_time`, [T, B, ...] of one step.
+    The module is followed operator by operator (see `spikelet.conversion.from_torch.read_torch`), with independent steps
+    [T, B, ...]. Its neurons and `Delay` modules are one layer each:
+
+    * `LIF`, `IF`, `LI`, `CubaLIF`, `ALIF` of any convention: the layer of that name;
+    * recurrent ones, such as a `RecurrentLIF` ``lif``: the nodes ``lif.back`` (a `Delay` of one step), ``lif.recurrent``
+      (`Linear`), ``lif.input`` (the sum of both inputs) and ``lif``;
+    * `Delay`: a `DelayedLinear`, with whole steps as in eval mode.
+
+    Products of spikes (`SEWBlock`, `SpikeAttention`) are neurons without memory, and maxima are those of each step.
+
+    Parameters
+    ----------
+    module : nn.Module
+        From [T, B, ...] (or [B, ...], if its neurons hold their input for several steps) to [T, B, ...]; not modified.
+    shape : tuple of int
+        Shape of one sample at one step.
+    fold_norms : bool
+        Fold BatchNorm into the weights.
+    analog : bool
+        Accept analog activations, which a writer then has to apply at each step. A `SpikingModel` would apply them to the
+        mean over steps.
+
+    Returns
+    -------
+    Graph
+        Layers are named as in the module.
+
+    Raises
+    ------
+    ValueError
+        If a part cannot be read, or mixes steps; the message names the module, with a hint.
     """
     if isinstance(module, SpikingModule):
         return module.to_graph()
-    module = plain(module)
-    sample = input_shape_of(WHERE, shape, "input_shape")
-    made = layer_of or (lambda m, where: neuron_layer(m, where, recurrent=recurrent))
-    if with_time:
-        found = torch_reader.convert(timed(module, made), sample, whole=STAND_INS)
-        modules = {name for name, _ in module.named_modules(remove_duplicate=False)}
-        traced = _without_time(found, sample, modules)
-    else:
-        twin = still(module, "", made, traced=own or layer_of is not None)
-        traced = torch_reader.convert(twin, sample, whole=STAND_INS)
-    graph = Graph(map(_of_steps, traced), WHERE, traced.inputs, traced.outputs)
-    for node in graph:
-        if is_silent(node.layer) and graph.consumers(node.name):
+    sample = input_shape_of(_WHERE, shape, "input_shape")
+    twin = copy_of(plain(module)).double()
+    whole: dict[type, Callable[..., Any]] = {}
+    for name, m in twin.named_modules():
+        if isinstance(m, PSN | SlidingPSN | TEBN):
             refuse(
-                f"{WHERE}: module '{node.name}' (LI)",
-                "passes its potential to other layers",
-                "a potential can only be the output: use LIF, or put LI last",
+                f"{_WHERE}: module '{name}' ({type(m).__name__})",
+                "has parameters for each step, or uses several steps at once; the engine runs one step after another",
+                "use LIF and tdBN, or write a file with to_onnx",
             )
+        whole |= {type(m): handler for kind, handler in _MODULES.items() if isinstance(m, kind)}
+    held = any(m.steps is not None for m in twin.modules() if isinstance(m, Neuron))
+    graph = torch_reader.convert(
+        twin, sample, whole=whole, run=_at_one_step, steps="held" if held else "given"
+    )
+    over_time = [f"{name}.layer" for name, m in twin.named_modules() if isinstance(m, OverTime)]
+    graph = _of_steps(graph, over_time)
+    if not analog:
+        _refuse_analog(graph)
     return fold(graph) if fold_norms else graph
 
 
-def neuron_layer(module: Neuron, where: str, *, recurrent: bool = False) -> layers.Neuron:
+def _at_one_step(module: nn.Module, forward: Callable[..., Any], x: torch.Tensor) -> torch.Tensor:
+    """Run a module with states on independent samples: [T, B, ...], or [B, ...] if it holds its input."""
+    steps = getattr(module, "steps", None)
+    samples = x.flatten(0, 1) if steps is None else x
+    if steps is not None:
+        module.steps = None
+    y = forward(samples[None])
+    if steps is not None:
+        module.steps = steps
+    if isinstance(y, tuple):
+        what = "returns its last potential, which no layer sends"
+        refuse(f"{_WHERE}: {type(module).__name__}", what, "use return_v=False")
+    return y[0].unflatten(0, (min(len(samples), STEPS), -1))
+
+
+# --- modules that are one layer -------------------------------------------------------------------
+
+
+def _neuron(c: Call, x: Data, module: Neuron) -> Data:
+    layer = _with_shape(neuron_layer(module, f"{_WHERE}: module '{c.name}'"), c.shape(x))
+    if not hasattr(module, "recurrent"):
+        return replace(c.add(layer, x), axis=0, merged="steps")
+    weight = layers.Linear(array(module.recurrent))
+    return Data(c.builder.add_loop(c.where, c.name, layer, weight, x.source), merged="steps")
+
+
+def _with_shape(layer: layers.Layer, shape: Shape) -> layers.Layer:
+    """Return a layer whose parameters, which broadcast as PyTorch's tensors do, are those of channels or of all neurons."""
+    changed = {}
+    for f in fields(layer):
+        given = getattr(layer, f.name)
+        if isinstance(given, np.ndarray):
+            # PyTorch's may have a dimension of size 1 for the batch.
+            full = np.broadcast_to(given.reshape(given.shape[-len(shape) :]), shape)
+            channels = full.reshape(shape[0], -1)
+            alike = bool((channels == channels[:, :1]).all())
+            changed[f.name] = channels[:, 0] if alike else full
+    return layer.replace(**changed) if changed else layer
+
+
+def neuron_layer(module: Neuron, where: str) -> layers.Neuron | layers.LI:
     """Convert a neuron of `spikelet.torch` to a layer.
 
     Parameters
@@ -196,36 +199,37 @@ def neuron_layer(module: Neuron, where: str, *, recurrent: bool = False) -> laye
     module : Neuron
     where : str
         Its name, for error messages.
-    recurrent : bool
-        Accept recurrent neurons.
 
     Returns
     -------
-    Neuron
-        Its threshold broadcasts to the neurons as PyTorch's tensors do, from the last dimension.
+    Neuron or LI
+        Its parameters broadcast to the neurons as PyTorch's tensors do, from the last dimension.
     """
     where = f"{where} ({type(module).__name__})"
     if type(module).forward not in (Neuron.forward, LI.forward):
         refuse(where, "has its own forward", "use an unmodified neuron of spikelet.torch")
-    cell = module.setting().cell
-    if cell.synapse or cell.adaptive or (hasattr(module, "recurrent") and not recurrent):
-        refuse(
-            where,
-            "is a neuron that the engine does not have",
-            "LIF, IF and LI can be deployed, and RecurrentLIF by `to_network`",
-        )
+    made = module.setting()
+    cell = made.cell
+
+    def value(name: str) -> Any:
+        return _number(made.tensors.get(name, getattr(cell, name)))
+
+    decay, gain = _number(module.decay), _number(module.gain)
+    options: dict[str, Any] = {"decay": decay, "gain": gain}
     if cell.rest:
-        refuse(
-            where,
-            f"leaks to {cell.rest:g}",
-            "the engine leaks to 0: train with v_reset=0.0, or None for reset by subtraction",
-        )
-    decay, gain = _one(module.decay, where, "decay"), _one(module.gain, where, "gain")
+        options["drive"] = (1 - decay) * cell.rest
+    if made.v_first:
+        options["v_init"] = made.v_first
+    if cell.synapse:
+        options["syn_decay"] = value("syn_decay")
+    if cell.adaptive:
+        options |= {"adapt_decay": value("adapt_decay"), "boost": value("boost")}
     with named(where):
         if isinstance(module, LI):
-            return layers.LIF(NEVER, decay=decay, gain=gain)
-    # To 0, a reset a step later gives the same spikes, and after it no potential exceeds the threshold.
-    if cell.when == When.both and cell.reset != Reset.value:
+            return layers.LI(**options)
+    # To a value, a reset a step later gives the same spikes, and after it no potential exceeds the threshold.
+    later = cell.when != When.same and cell.reset == Reset.subtract
+    if later and (cell.when == When.both or cell.adaptive):
         refuse(
             where,
             "is reset like snnTorch's Leaky with reset_delay=False, where a potential that stays above the threshold "
@@ -233,55 +237,123 @@ def neuron_layer(module: Neuron, where: str, *, recurrent: bool = False) -> laye
             'train with reset_delay=True, with reset="zero", or with convention="spikelet", '
             f"decay={decay:g}, gain={gain:g}",
         )
-    if cell.reset == Reset.none:
-        refuse(where, "has reset='none'", 'train with reset="subtract" or "zero"')
+    options["reset"] = {Reset.subtract: "subtract", Reset.value: "value", Reset.none: "none"}[
+        cell.reset
+    ]
+    if cell.reset == Reset.value:
+        options |= {"v_reset": cell.v_reset} if cell.v_reset else {"reset": "zero"}
+    options |= {"strict": True} if cell.strict else {}
+    options |= {"reset_delay": True} if later else {}
+    kind: Any = layers.ALIF if cell.adaptive else layers.CubaLIF if cell.synapse else layers.LIF
+    if kind is layers.LIF and "drive" not in options and np.all(decay == 1) and np.all(gain == 1):
+        kind = layers.IF
+        del options["decay"], options["gain"]
     with named(where):
-        threshold = array(module.v_threshold)
-        threshold = threshold.reshape(()) if threshold.size == 1 else threshold
-        reset: Any = "zero" if cell.reset == Reset.value else "subtract"
-        options: dict[str, Any] = {"strict": True} if cell.strict else {}
-        options |= {"v_reset": cell.v_reset} if reset == "zero" else {}
-        if cell.when == When.next and reset == "subtract":
-            options["reset_delay"] = True
-        if decay == gain == 1:
-            return layers.IF(threshold, reset, **options)
-        return layers.LIF(threshold, reset, decay=decay, gain=gain, **options)
+        layer: layers.Neuron = kind(_number(module.v_threshold), **options)
+    return layer
 
 
-def _one(value: Any, where: str, argument: str) -> float:
+def _number(value: Any) -> Any:
+    """Return a parameter as one number, or as an array if it differs between neurons."""
     values = array(value)
-    if values.size != 1 and (values != values.flat[0]).any():
-        refuse(where, f"has a {argument} for each neuron", "the engine has one for each layer")
-    return float(values.flat[0])
+    alike = values.size == 1 or (values == values.flat[0]).all()
+    return float(values.flat[0]) if alike else values
 
 
-def _own_forward(module: nn.Module, name: str) -> str | None:
-    """Return the name of a module of neurons with a forward of its own, if there is one."""
-    if isinstance(module, Neuron | Delay | SpikingModule):
-        return None
-    known = type(module) in (nn.Sequential, SEWBlock, OverTime, SpikeAttention, PotentialShortcut)
-    if not known and any(isinstance(m, Neuron | Delay) for m in module.modules()):
-        return name or type(module).__name__
-    for n, m in module.named_children():
-        found = _own_forward(m, f"{name}.{n}" if name else n)
-        if found is not None:
-            return found
-    return None
-
-
-def _of_steps(node: Node) -> Node:
-    layer = node.layer
-    linear = isinstance(layer, layers.Reduce) and layer.function in ("mean", "sum")
-    if isinstance(layer, (layers.ReLU, layers.Graded, layers.Foreign)) and not linear:
-        _refuse_analog(node.name, layer)
-    if isinstance(layer, _MAXIMA):
-        layer = layer.replace(of="steps")
-    return Node(node.name, layer, node.inputs)
-
-
-def _refuse_analog(name: str, layer: layers.Layer) -> NoReturn:
-    refuse(
-        f"{WHERE}: module '{name}' ({type(layer).__name__})",
-        "is an analog activation of each step",
-        "train with a spiking neuron instead; use `sl.convert` for networks of ReLU",
+def _delay(c: Call, x: Data, module: Delay) -> Data:
+    bias = None if module.bias is None else array(module.bias)
+    return c.add(
+        layers.DelayedLinear(array(module.weight), module.rounded().cpu().numpy(), bias), x
     )
+
+
+# A row for each class of modules that keep states; its subclasses are included.
+_MODULES: dict[type, Callable[..., Any]] = {Neuron: _neuron, Delay: _delay}
+
+
+# --- the graph of one step ------------------------------------------------------------------------
+
+_MAXIMA = (
+    layers.MaxPool1d,
+    layers.MaxPool2d,
+    layers.MaxPool3d,
+    layers.AdaptiveMaxPool1d,
+    layers.AdaptiveMaxPool2d,
+    layers.AdaptiveMaxPool3d,
+)
+_MET = layers.LIF(1.5, "zero", decay=0.0, gain=1.0)  # spikes if both inputs of a sum do
+
+
+def _of_steps(graph: Graph, over_time: Iterable[str]) -> Graph:
+    """Return the graph with maxima of each step, products of spikes as neurons, and layers with the names of their `OverTime`."""
+    nodes: list[Node] = []
+    binary: set[str] = set()
+    for node in graph:
+        layer, inputs = node.layer, node.inputs
+        of_spikes = bool(inputs) and binary.issuperset(inputs)
+        if isinstance(layer, layers.Multiply) and of_spikes:
+            nodes.append(Node(f"{node.name}.sum", layers.Add(), inputs))
+            layer, inputs = _MET, (nodes[-1].name,)
+        if isinstance(layer, _MAXIMA):
+            layer = layer.replace(of="steps")
+        if _is_binary(layer, of_spikes=of_spikes):
+            binary.add(node.name)
+        nodes.append(Node(node.name, layer, inputs))
+
+    def renamed(name: str) -> str:
+        for path in over_time:
+            if name == path or name.startswith(f"{path}."):
+                name = (
+                    f"{path.removesuffix('layer').rstrip('.')}{name.removeprefix(path)}".lstrip(".")
+                    or name
+                )
+        return name
+
+    given = (Node(renamed(n.name), n.layer, tuple(map(renamed, n.inputs))) for n in nodes)
+    return Graph(given, _WHERE, graph.inputs, tuple(map(renamed, graph.outputs)))
+
+
+def _is_binary(layer: layers.Layer, *, of_spikes: bool) -> bool:
+    """Return whether a layer sends 0 and 1 only."""
+    if isinstance(layer, layers.Neuron):
+        return layer.code == "binary" and bool(np.all(np.asarray(layer.amplitude) == 1))
+    if isinstance(layer, layers.Affine):  # 1 - x
+        return of_spikes and bool(np.all(layer.scale == -1)) and bool(np.all(layer.shift == 1))
+    return of_spikes and isinstance(layer, (layers.Movement, *_MAXIMA))
+
+
+def _refuse_analog(graph: Graph) -> None:
+    """Refuse layers that a `SpikingModel` would apply to means over steps."""
+    for node in graph:
+        layer = node.layer
+        linear = isinstance(layer, layers.Reduce) and layer.function in ("mean", "sum")
+        if linear or not isinstance(layer, (layers.ReLU, layers.Graded, layers.Foreign)):
+            continue
+        what, hint = _ANALOG.get(type(layer), _OTHERS)
+        refuse(f"{_WHERE}: module '{node.name}' ({type(layer).__name__})", what, hint)
+
+
+_SOFTMAX = ("is a softmax of each step", "apply it to the readout, outside the model")
+_OTHERS = (
+    "is an analog activation of each step",
+    "train with a spiking neuron instead; use `sl.convert` for networks of ReLU",
+)
+_ANALOG: dict[type, tuple[str, str]] = {
+    layers.Softmax: _SOFTMAX,
+    layers.LogSoftmax: _SOFTMAX,
+    layers.MatMul: (
+        "multiplies counts of spikes, which the engine does not",
+        'use SpikeAttention(kind="driven"), or `to_onnx`',
+    ),
+    layers.Multiply: (
+        "multiplies values that are not all spikes",
+        'end both factors with neurons, so that they are 0 or 1; in a SEWBlock, connect="add" takes any values',
+    ),
+}
+
+
+def array(value: Any) -> NDArray[np.float64]:
+    """Return a tensor or a number as an array."""
+    if isinstance(value, torch.Tensor):
+        value = value.detach().cpu().numpy()
+    return np.asarray(value, np.float64)

@@ -8,7 +8,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from spikelet._util.checks import choice, fail, integer, number, require
+from spikelet._util.checks import choice, fail, integer
+from spikelet.torch.arguments import real
 from spikelet.torch.computed import recompute
 from spikelet.torch.conventions import setting
 from spikelet.torch.plain import slope
@@ -128,10 +129,9 @@ class EProp(nn.Module):
         threshold, surrogate, alpha = (given.pop(n) for n in ("v_threshold", "surrogate", "alpha"))
         if surrogate is None:
             fail("EProp", "surrogate", surrogate, "must be one: learning needs a derivative")
-        tau = number("EProp", "tau_out", given.pop("tau_out"))
-        require("EProp", "tau_out", tau, "finite and > 0")
+        tau = real("EProp", "tau_out", given.pop("tau_out"), "finite and > 0")
         self.cell = setting("EProp", "spikelet", threshold, surrogate, alpha, given).cell
-        self.out_decay = math.exp(-float(given["dt"]) / float(tau))
+        self.out_decay = math.exp(-float(given["dt"]) / tau)
         self.__dict__.update(parameters)
         if self._state and self.cell.boost != 0 and "adapted" not in self._state:
             self._state["adapted"] = torch.zeros_like(self._state["filtered"])

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikelet._core import __version__
-from spikelet._util import npz
+from spikelet._util import container
 from spikelet._util.checks import fail
 from spikelet._util.files import replaced
 from spikelet._util.identity import identity
@@ -40,10 +40,10 @@ class Store:
     def get(self, index: int) -> tuple[NDArray[Any], Any] | None:
         """Return frames and label, or None if they are not there, or damaged."""
         try:
-            header, arrays = npz.read(self._path(index))
+            header, arrays = container.read(self._path(index))
             frames = arrays["frames"].copy()  # writable
             return frames, arrays["label"].copy() if "label" in arrays else header["label"]
-        except (FileNotFoundError, npz.Damaged, KeyError):
+        except (FileNotFoundError, container.Damaged, KeyError):
             return None
 
     def put(self, index: int, frames: NDArray[Any], label: Any) -> None:
@@ -59,15 +59,10 @@ class Store:
             arrays["label"] = plain
         else:
             rule = "must be a number, a string, None or an array of numbers to be cached"
-            fail(
-                "EventDataset",
-                f"the label of recording {index}",
-                type(label).__name__,
-                rule,
-                error=TypeError,
-            )
+            what = f"the label of recording {index}"
+            fail("EventDataset", what, type(label).__name__, rule, error=TypeError)
         with replaced(self._path(index)) as file:
-            npz.write(file, header, arrays)
+            container.write(file, header, arrays)
 
     def _path(self, index: int) -> Path:
         return self.folder / f"{index}.npz"

@@ -80,25 +80,16 @@ class EventDataset(Dataset[Any]):
         key: str | None = None,
     ) -> None:
         if not hasattr(data, "__len__") or not hasattr(data, "__getitem__"):
-            fail(
-                "EventDataset",
-                "data",
-                type(data).__name__,
-                "must be a sequence of (events, label)",
-                error=TypeError,
-            )
+            what, rule = type(data).__name__, "must be a sequence of (events, label)"
+            fail("EventDataset", "data", what, rule, error=TypeError)
         for name, value in (("transform", transform), ("augment", augment)):
             if value is not None and not callable(value):
                 fail("EventDataset", name, value, "must be callable", error=TypeError)
         if cache is not None and transform is None:
             fail("EventDataset", "cache", str(cache), "needs a transform, whose frames it keeps")
         if cache is not None and not os.fspath(cache):
-            fail(
-                "EventDataset",
-                "cache",
-                cache,
-                "must be the path of a folder; the current one is '.'",
-            )
+            rule = "must be the path of a folder; the current one is '.'"
+            fail("EventDataset", "cache", cache, rule)
         self.data, self.transform, self.augment = data, transform, augment
         self.store: Store | None = None
         if cache is not None:
@@ -114,19 +105,17 @@ class EventDataset(Dataset[Any]):
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         """Return the frames, as a tensor, and the label of a recording."""
+        n = len(self)
         try:
-            k, n = operator.index(index), len(self)
+            k = operator.index(index)
         except TypeError:
             rule = "must be a whole number; torch.utils.data.Subset takes several"
             fail("EventDataset", "index", index, rule, error=TypeError)
         if not -n <= k < n:  # IndexError ends loops
             fail("EventDataset", "index", k, f"must lie in {-n} .. {n - 1}", error=IndexError)
         frames, label = self._frames(k % n)
-        if (
-            self.transform is not None
-            and isinstance(frames, np.ndarray)
-            and frames.dtype.names is None
-        ):
+        plain = isinstance(frames, np.ndarray) and frames.dtype.names is None
+        if self.transform is not None and plain:
             frames = torch.from_numpy(frames)
         return (frames if self.augment is None else self.augment(frames)), label
 
@@ -148,13 +137,8 @@ class EventDataset(Dataset[Any]):
         if self.store is not None:
             frames = np.asarray(frames)
             if frames.dtype.hasobject:
-                fail(
-                    "EventDataset",
-                    "transform",
-                    frames.dtype,
-                    "must give an array of numbers to be cached",
-                    error=TypeError,
-                )
+                rule = "must give an array of numbers to be cached"
+                fail("EventDataset", "transform", frames.dtype, rule, error=TypeError)
             self.store.put(k, frames, label)
         return frames, label
 
@@ -207,13 +191,8 @@ def pad_frames(samples: Sequence[tuple[Any, Any]], *, lengths: bool = False) -> 
     shape = frames[0].shape[1:]
     for f in frames:
         if f.ndim == 0 or f.shape[1:] != shape:
-            fail(
-                "pad_frames",
-                "frames",
-                tuple(f.shape),
-                f"must be [T, {', '.join(map(str, shape))}]",
-                got="shape",
-            )
+            rule = f"must be [T, {', '.join(map(str, shape))}]"
+            fail("pad_frames", "frames", tuple(f.shape), rule, got="shape")
     longest = max(len(f) for f in frames)
     batch = torch.zeros(longest, len(frames), *shape)
     for k, f in enumerate(frames):

@@ -16,7 +16,8 @@ from torch import nn
 from torch.autograd.function import once_differentiable
 
 from spikelet import _core
-from spikelet._util.checks import fail, integer, named, number, require
+from spikelet._util.checks import fail, integer, named, number
+from spikelet.torch.arguments import real, require_kind
 from spikelet.torch.delay_values import Per, expanded, first_delays, kept_within, shape_of
 
 __all__ = ["EventProp", "EventSpikes"]
@@ -195,6 +196,13 @@ class EventProp(nn.Module):
     torch.Size([3, 2])
     """
 
+    tau_mem: float
+    tau_syn: float
+    v_threshold: float
+    drive: float
+    spread: float
+    max_delay: float
+
     def __init__(
         self,
         in_features: int,
@@ -216,26 +224,28 @@ class EventProp(nn.Module):
         super().__init__()
         self.in_features = integer("EventProp", "in_features", in_features, 1)
         self.out_features = integer("EventProp", "out_features", out_features, 1)
-        self.tau_mem = _number("tau_mem", tau_mem, "> 0", "ms")
-        self.tau_syn = _number("tau_syn", tau_syn, "> 0", "ms")
-        self.v_threshold = _number("v_threshold", v_threshold, "> 0")
+        for name, value, rule, unit in (
+            ("tau_mem", tau_mem, "> 0", "ms"),
+            ("tau_syn", tau_syn, "> 0", "ms"),
+            ("v_threshold", v_threshold, "> 0", ""),
+            ("drive", drive, "finite", ""),
+            ("spread", spread, ">= 0", ""),
+            ("max_delay", max_delay, ">= 0", "ms"),
+        ):
+            setattr(self, name, real("EventProp", name, value, rule, unit))
         self.t_max = float(number("EventProp", "t_max", t_max, "ms"))
         if not self.t_max > 0:
             fail("EventProp", "t_max", t_max, "must be > 0")
-        self.drive = _number("drive", drive, "finite")
-        self.spread = _number("spread", spread, ">= 0")
         if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
-            msg = f"EventProp: dtype must be a floating point type, got {dtype}"
-            raise TypeError(msg)
-        _checked_generator("EventProp", generator)
-        self.max_delay = _number("max_delay", max_delay, ">= 0", "ms")
+            raise TypeError(f"EventProp: dtype must be a floating point type, got {dtype}")
         shape = shape_of("EventProp", per, self.in_features, self.out_features)
         self.per = per
         if delay is not None and self.max_delay == 0:
             fail("EventProp", "delay", "given", "needs max_delay > 0, the longest delay [ms]")
-        if not isinstance(recurrent, bool):
-            what = type(recurrent).__name__
-            fail("EventProp", "recurrent", what, "must be True or False", error=TypeError)
+        require_kind("EventProp", "recurrent", recurrent, bool, "True or False")
+        require_kind(
+            "EventProp", "generator", generator, torch.Generator | None, "a torch.Generator"
+        )
         loops = (self.out_features, self.out_features) if recurrent else None
         self.weight = nn.Parameter(torch.empty(out_features, in_features, dtype=dtype))
         self._add("recurrent", None if loops is None else torch.empty(loops, dtype=dtype))
@@ -272,7 +282,8 @@ class EventProp(nn.Module):
         TypeError
             If `generator` is of another type; nothing has changed then.
         """
-        _checked_generator("EventProp.reset_parameters", generator)
+        where = "EventProp.reset_parameters"
+        require_kind(where, "generator", generator, torch.Generator | None, "a torch.Generator")
         unit = self.v_threshold / self.peak
         mean = self.drive * unit / self.in_features
         std = self.spread * unit / math.sqrt(self.in_features)
@@ -301,28 +312,20 @@ class EventProp(nn.Module):
             spikes more than 65536 times in a sample.
         """
         if not isinstance(spikes, EventSpikes):
-            msg = (
-                "EventProp: spikes must be EventSpikes, e.g. EventSpikes.from_first(times), "
-                f"got {type(spikes).__name__}"
-            )
-            raise TypeError(msg)
+            rule = "must be EventSpikes, e.g. EventSpikes.from_first(times)"
+            raise TypeError(f"EventProp: spikes {rule}, got {type(spikes).__name__}")
         if spikes.n != self.in_features:
             rule = f"must come from {self.in_features} neurons"
             fail("EventProp", "spikes", spikes.n, rule, got="n =")
         _tensor("EventProp", "weight", self.weight, 2, "floating")
-        model = (self.tau_mem, self.tau_syn, self.v_threshold, self.t_max)
-        delays = [self._checked_delay(name) for name in ("delay", "recurrent_delay")]
         if self.recurrent is not None:
             _tensor("EventProp", "recurrent", self.recurrent, 2, "floating")
-        if self.recurrent is None and delays[0] is None:
-            times, ids, offsets = _EventProp.apply(
-                spikes.times, self.weight, spikes.ids, spikes.offsets, model
-            )
-        else:
-            times, ids, offsets = _EventNetwork.apply(
-                spikes.times, self.weight, delays[0], self.recurrent, delays[1],
-                spikes.ids, spikes.offsets, model,
-            )  # fmt: skip
+        delays = [self._checked_delay(name) for name in ("delay", "recurrent_delay")]
+        network = (self.weight, delays[0], self.recurrent, delays[1])
+        model = (self.tau_mem, self.tau_syn, self.v_threshold, self.t_max)
+        times, ids, offsets = _Solved.apply(
+            model, spikes.offsets, spikes.ids, spikes.times, *network
+        )
         return EventSpikes._made(times, ids, offsets, self.out_features)
 
     def _checked_delay(self, name: str) -> Any:
@@ -362,11 +365,9 @@ class EventProp(nn.Module):
             normalised; nothing has changed then.
         """
         where = "EventProp.revive"
-        require(where, "amount", number(where, "amount", amount), "finite")
-        require(where, "least", number(where, "least", least), "in [0, 1]")
-        if not isinstance(spikes, EventSpikes):
-            what = type(spikes).__name__
-            fail(where, "spikes", what, "must be the EventSpikes of this layer", error=TypeError)
+        real(where, "amount", amount, "finite")
+        real(where, "least", least, "in [0, 1]")
+        require_kind(where, "spikes", spikes, EventSpikes, "the EventSpikes of this layer")
         if spikes.n != self.out_features:
             rule = f"must come from {self.out_features} neurons"
             fail(where, "spikes", spikes.n, rule, got="n =")
@@ -381,82 +382,39 @@ class EventProp(nn.Module):
         return int(silent.sum())
 
 
-class _EventProp(torch.autograd.Function):
+class _Solved(torch.autograd.Function):
+    """Spikes of the layer, by its weights, delays, recurrent weights and recurrent delays, of which all but weights may be None."""
+
     @staticmethod
-    def forward(ctx: Any, times: Any, weight: Any, ids: Any, offsets: Any, model: _Model) -> Any:
-        w, o, t, i = map(_array, (weight, offsets, times, ids))
+    def forward(ctx: Any, model: _Model, offsets: Any, ids: Any, times: Any, *network: Any) -> Any:
+        given: Any = [None if t is None else _array(t) for t in (offsets, times, ids, *network)]
         with named("EventProp"):
             out_offsets, out_times, out_ids, ctx.currents = _core.event_forward(
-                *model, w, o, t, i, torch.get_num_threads()
+                *model, *given, *[torch.get_num_threads()]
             )
         out = tuple(map(torch.from_numpy, (out_times, out_ids, out_offsets)))
         ctx.mark_non_differentiable(*out[1:])
-        ctx.save_for_backward(weight, offsets, times, ids, *out)
+        ctx.save_for_backward(offsets, times, ids, *network, *out)
         ctx.model = model
         return out
 
     @staticmethod
     @once_differentiable  # type: ignore[untyped-decorator]  # torch is not type-checked
     def backward(ctx: Any, grad_times: Any, *_: Any) -> Any:
-        model: _Model = ctx.model
-        weight = ctx.saved_tensors[0]
-        w, o, t, i, out_t, out_i, out_o = map(_array, ctx.saved_tensors)
+        saved = ctx.saved_tensors
+        network = saved[3:7]
+        arrays = [None if t is None else _array(t) for t in saved]
+        times, ids, offsets = arrays[7:]
+        given: Any = [*arrays[:7], offsets, times, ids, ctx.currents, _array(grad_times)]
         with named("EventProp"):
-            weights, input_times = _core.event_backward(
-                *model, w, o, t, i, out_o, out_t, out_i,
-                ctx.currents, _array(grad_times), torch.get_num_threads(),
-            )  # fmt: skip
-        grad_weight = torch.from_numpy(weights).to(weight.dtype)
-        return torch.from_numpy(input_times), grad_weight, None, None, None
-
-
-class _EventNetwork(torch.autograd.Function):
-    @staticmethod
-    def forward(
-        ctx: Any,
-        times: Any,
-        weight: Any,
-        delay: Any,
-        recurrent: Any,
-        recurrent_delay: Any,
-        ids: Any,
-        offsets: Any,
-        model: _Model,
-    ) -> Any:
-        network = (weight, delay, recurrent, recurrent_delay)
-        w, d, r, rd = map(_maybe, network)
-        o, t, i = map(_array, (offsets, times, ids))
-        with named("EventProp"):
-            out_offsets, out_times, out_ids, ctx.currents = _core.event_network_forward(
-                *model, w, d, r, rd, o, t, i, torch.get_num_threads()
+            *found, input_times = _core.event_backward(
+                *ctx.model, *given, *[torch.get_num_threads()]
             )
-        out = tuple(map(torch.from_numpy, (out_times, out_ids, out_offsets)))
-        ctx.mark_non_differentiable(*out[1:])
-        ctx.save_for_backward(*network, offsets, times, ids, *out)
-        ctx.model = model
-        return out
-
-    @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]  # torch is not type-checked
-    def backward(ctx: Any, grad_times: Any, *_: Any) -> Any:
-        model: _Model = ctx.model
-        network = ctx.saved_tensors[:4]
-        w, d, r, rd = map(_maybe, network)
-        o, t, i, out_t, out_i, out_o = map(_array, ctx.saved_tensors[4:])
-        with named("EventProp"):
-            *found, input_times = _core.event_network_backward(
-                *model, w, d, r, rd, o, t, i, out_o, out_t, out_i,
-                ctx.currents, _array(grad_times), torch.get_num_threads(),
-            )  # fmt: skip
         gradients = [
             None if given is None else torch.from_numpy(gradient).to(given.dtype)
             for given, gradient in zip(network, found, strict=True)
         ]
-        return torch.from_numpy(input_times), *gradients, None, None, None
-
-
-def _maybe(tensor: Any) -> Any:
-    return None if tensor is None else _array(tensor)
+        return None, None, None, torch.from_numpy(input_times), *gradients
 
 
 def _array(tensor: Any) -> np.ndarray[Any, Any]:
@@ -470,24 +428,10 @@ def _array(tensor: Any) -> np.ndarray[Any, Any]:
 
 def _tensor(where: str, argument: str, value: Any, dimensions: int, dtype: Any) -> None:
     if not isinstance(value, torch.Tensor):
-        msg = f"{where}: {argument} must be a tensor, got {type(value).__name__}"
-        raise TypeError(msg)
+        raise TypeError(f"{where}: {argument} must be a tensor, got {type(value).__name__}")
     if not (value.is_floating_point() if dtype == "floating" else value.dtype == dtype):
-        msg = f"{where}: {argument} must be of dtype {dtype}, got {value.dtype}"
-        raise TypeError(msg)
+        raise TypeError(f"{where}: {argument} must be of dtype {dtype}, got {value.dtype}")
     if value.ndim != dimensions:
         fail(where, argument, tuple(value.shape), f"must have {dimensions} dimensions", got="shape")
     if value.device.type != "cpu":
         fail(where, argument, str(value.device), "must be on the CPU", got="device")
-
-
-def _checked_generator(where: str, generator: Any) -> None:
-    if generator is not None and not isinstance(generator, torch.Generator):
-        what = type(generator).__name__
-        fail(where, "generator", what, "must be a torch.Generator", error=TypeError)
-
-
-def _number(argument: str, value: Any, rule: str, unit: str = "") -> float:
-    array = number("EventProp", argument, value, unit)
-    require("EventProp", argument, array, rule)
-    return float(array)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
@@ -14,28 +14,18 @@ from spikelet._util.checks import fail
 from spikelet.conversion.building import refuse
 from spikelet.layers.base import Spatial
 from spikelet.layers.graph import Graph, Node
-from spikelet.layers.neurons import is_silent
 from spikelet.layers.spiking_model import SpikingModel
-from spikelet.torch import layer_functions
-from spikelet.torch.layer_functions import aligned
+from spikelet.torch.layer_functions import JOINS, aligned, increments, is_maximum, row_of
 from spikelet.torch.modules import LI, LIF
 
 __all__ = ["SpikingModule", "from_spiking_model"]
 
 _WHERE = "from_spiking_model"
 _SPACE = ("depth", "height", "width")
-_TRAINED: dict[type[layers.Layer], tuple[str, ...]] = {
-    layers.Linear: ("weight", "bias"),
-    **dict.fromkeys((layers.Conv1d, layers.Conv2d, layers.Conv3d), ("weight", "bias")),
-    **dict.fromkeys(
-        (layers.ConvTranspose1d, layers.ConvTranspose2d, layers.ConvTranspose3d),
-        ("weight", "bias"),
-    ),
-    layers.Affine: ("scale", "shift"),
-    layers.Constant: ("value",),
-    layers.IF: ("v_init", "amplitude"),
-    layers.LIF: ("v_init", "amplitude"),
-}
+_NEURONS = ("v_init", "amplitude")
+_TRAIN_AGAIN = "train the module that it was made from"
+_SIMPLER = 'convert with neuron="soft" or "hard" for fine-tuning'
+_LINEAR = "fine-tuning takes ReLU, linear layers, convolutions, pools and layers that move values: use these, and no keep="
 
 
 def from_spiking_model(
@@ -105,12 +95,7 @@ class SpikingModule(nn.Module):
             for name in node.inputs
             if name in graph.inputs and isinstance(node.layer, Spatial)
         }
-        self.steps = nn.ModuleList(
-            _readout(node, graph)
-            if is_silent(node.layer) and node.name in graph.outputs
-            else _step(node, neuron)
-            for node in graph
-        )
+        self.steps = nn.ModuleList(_step(node, neuron) for node in graph)
 
     def forward(self, *x: torch.Tensor) -> Any:
         """Return the output of each step; of a model with several outputs, a tuple of them.
@@ -162,10 +147,10 @@ class SpikingModule(nn.Module):
 class _Step(nn.Module):
     """A layer whose arrays are parameters."""
 
-    def __init__(self, layer: layers.Layer) -> None:
+    def __init__(self, layer: layers.Layer, trained: tuple[str, ...] = ()) -> None:
         super().__init__()
-        self.layer = layer
-        for name in self._trained():
+        self.layer, self.trained = layer, trained
+        for name in trained:
             value = getattr(layer, name)
             tensor = None if value is None else torch.from_numpy(np.array(value, np.float64))
             self.register_parameter(name, None if tensor is None else nn.Parameter(tensor))
@@ -173,30 +158,22 @@ class _Step(nn.Module):
     def to_layer(self) -> layers.Layer:
         return self.layer.replace(**self._arrays())
 
-    def _trained(self) -> tuple[str, ...]:
-        return _TRAINED.get(type(self.layer), ())
-
     def _arrays(self) -> dict[str, Any]:
-        return {n: _array(p) for n in self._trained() if (p := getattr(self, n)) is not None}
+        return {n: _array(p) for n in self.trained if (p := getattr(self, n)) is not None}
 
     def forward(self, xs: list[torch.Tensor], total: int) -> torch.Tensor:  # noqa: ARG002
-        layer = self.layer
-        if isinstance(layer, layers.Constant):
-            value: torch.Tensor = self.value
-            return value[None, None]
-        if isinstance(layer, layers.Add):
-            return layer_functions.total(xs)
-        if isinstance(layer, layers.Concat):
-            return layer_functions.concatenated(xs, layer.axis)
+        join = JOINS.get(type(self.layer))
+        if join is not None:
+            return join.function(self, self.layer, xs)
         (x,) = xs
-        if layer_functions.is_maximum(layer) and len(x) > 1:
-            return layer_functions.increments(self._each, x)
+        if is_maximum(self.layer) and len(x) > 1:
+            return increments(self._each, x)
         return self._each(x)
 
     def _each(self, x: torch.Tensor) -> torch.Tensor:
-        function: Any = layer_functions.function_of(self.layer)
-        y: torch.Tensor = function(self, self.layer, x.flatten(0, 1))
-        return y.unflatten(0, x.shape[:2])
+        row = row_of(self.layer)
+        assert row is not None
+        return row.function(self, self.layer, x.flatten(0, 1)).unflatten(0, x.shape[:2])
 
 
 def _array(tensor: torch.Tensor) -> NDArray[np.float64]:
@@ -208,7 +185,7 @@ class _Spiking(_Step):
     """Neurons of a layered model, with potentials in units of the threshold, an initial potential and an amplitude."""
 
     def __init__(self, layer: layers.Neuron, neuron: dict[str, Any]) -> None:
-        super().__init__(layer)
+        super().__init__(layer, _NEURONS)
         self.decay, self.gain = layer.coefficients()
         self.neuron = LIF(decay=self.decay, gain=self.gain, reset=layer.reset, **neuron)
         given = torch.from_numpy(np.array(layer.threshold, np.float64))
@@ -239,15 +216,12 @@ def _started(x: torch.Tensor, start: torch.Tensor, total: int) -> torch.Tensor:
 
 
 class _Readout(_Step):
-    """Neurons that do not spike, at the end: their output is the potential."""
+    """Neurons that do not spike: they send their potential."""
 
     def __init__(self, layer: Any) -> None:
-        super().__init__(layer)
+        super().__init__(layer, ("v_init",))
         self.decay, self.gain = layer.coefficients()
         self.neuron = LI(decay=self.decay)
-
-    def _trained(self) -> tuple[str, ...]:
-        return ("v_init",)
 
     def forward(self, xs: list[torch.Tensor], total: int) -> torch.Tensor:
         (x,) = xs
@@ -256,40 +230,31 @@ class _Readout(_Step):
         return v
 
 
-def _readout(node: Node, graph: Graph) -> _Readout:
-    if graph.consumers(node.name):
-        what = "gives its potential as an output and no spikes to other layers"
-        refuse(f"{_WHERE}: layer '{node.name}'", what, "leave out those layers, or this output")
-    return _Readout(node.layer)
-
-
 def _step(node: Node, neuron: dict[str, Any]) -> _Step:
     layer = node.layer
-    where = f"{_WHERE}: layer '{node.name}' ({type(layer).__name__})"
-    if isinstance(layer, layers.Neuron):
-        if type(layer) not in _TRAINED or layer.code != "binary":
-            refuse(
-                where,
-                "has a schedule, or signed spikes",
-                'convert with neuron="soft" or "hard" for fine-tuning',
-            )
-        if layer.reset_delay or layer.strict:
-            refuse(
-                where,
-                "is reset a step later, or spikes only above its threshold",
-                "train the module that it was made from",
-            )
-        _, gain = layer.coefficients()
-        if gain == 0 or (layer.reset == "zero" and layer.v_reset):
-            refuse(where, "has no gain, or is not reset to 0", "only v_reset=0.0 can be trained")
-        return _Spiking(layer, neuron)
-    if isinstance(layer, layers.Delay):
-        refuse(where, "has delays", "train the module that it was made from, with st.Delay")
-    known = isinstance(layer, (layers.Add, layers.Concat, layers.Constant))
-    if not known and layer_functions.function_of(layer) is None:
-        refuse(
-            where,
-            "waits for the mean over all steps",
-            "fine-tuning takes ReLU, linear layers, convolutions, pools and layers that move values: use these, and no keep=",
-        )
-    return _Step(layer)
+
+    def refused(what: str, hint: str) -> NoReturn:
+        refuse(f"{_WHERE}: layer '{node.name}' ({type(layer).__name__})", what, hint)
+
+    if isinstance(layer, layers.Delay | layers.DelayedLinear):
+        refused("has delays", _TRAIN_AGAIN)
+    if isinstance(layer, layers.Neuron | layers.LI):
+        if type(layer) not in (layers.IF, layers.LIF, layers.LI):
+            refused("has a schedule, or further states", _SIMPLER)
+        if isinstance(layer, layers.Neuron):
+            if layer.code != "binary":
+                refused("has signed spikes", _SIMPLER)
+            if layer.reset_delay or layer.strict or layer.reset not in ("subtract", "zero"):
+                refused("has another reset, or spikes only above its threshold", _TRAIN_AGAIN)
+        coefficients = (*layer.coefficients(), getattr(layer, "drive", 0.0))
+        if any(map(np.ndim, coefficients)) or not coefficients[1] or coefficients[2]:
+            refused("has no gain, a drive, or a leak for each neuron", _TRAIN_AGAIN)
+        if isinstance(layer, layers.Neuron):
+            return _Spiking(layer, neuron)
+        if layer.has_synapse:
+            refused("has a synaptic current", _TRAIN_AGAIN)
+        return _Readout(layer)
+    row = JOINS.get(type(layer)) or row_of(layer)
+    if row is None:
+        refused("waits for the mean over all steps", _LINEAR)
+    return _Step(layer, row.trained)

@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from spikelet._util.checks import fail, number, require
+from spikelet._util.checks import fail
+from spikelet.torch.arguments import real
 from spikelet.torch.losses import check_labels
 
 __all__ = ["first_spike_cross_entropy"]
@@ -48,7 +49,7 @@ def first_spike_cross_entropy(
         ("tau1", tau1, "> 0"),
         ("alpha", alpha, ">= 0"),
     ):
-        require(where, name, number(where, name, value), rule)
+        real(where, name, value, rule)
     for name, tensor, dimensions in (("times", times, 2), ("labels", labels, 1)):
         if not isinstance(tensor, torch.Tensor) or tensor.layout != torch.strided:
             fail(where, name, type(tensor).__name__, "must be a dense tensor", error=TypeError)

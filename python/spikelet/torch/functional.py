@@ -10,16 +10,15 @@ import torch
 from torch import Tensor
 
 from spikelet._util.checks import choice, fail, integer
-from spikelet.torch import plain, triton_neuron
+from spikelet.torch import plain
 from spikelet.torch.cell import PARAMETERS
 from spikelet.torch.conventions import HALVES, RASTERS, Setting, flag, setting, single
-from spikelet.torch.layout import groups, memory_order
 from spikelet.torch.ops import neuron
 from spikelet.torch.surrogate import Table
-from spikelet.torch.transforms import is_transformed
+from spikelet.torch.watched import is_watched, refuse_tangents
 
-Backend: TypeAlias = Literal["core", "torch", "triton"]
-BACKENDS = ("core", "torch", "triton")
+Backend: TypeAlias = Literal["core", "torch"]
+BACKENDS = ("core", "torch")
 
 __all__ = ["BACKENDS", "Backend", "Run", "integrate", "kept_as", "lif", "run"]
 
@@ -84,14 +83,13 @@ def lif(
     steps : int >= 1, optional
         Number of steps; x is then [B, ...], the same input at each step (direct coding), and its gradient is the sum over
         the steps.
-    backend : "core", "torch" or "triton"
-        Implementation: the compiled core, on the CPU; PyTorch's own operations, one step after another, on any device
-        and for ``torch.compile``; or Triton kernels fused over time, on a GPU, for neurons that are not recurrent. The
-        spikes are the same. The choice never changes by itself.
+    backend : "core" or "torch"
+        Implementation: the compiled core, on the CPU, or PyTorch's own operations, one step after another, on any device.
+        The spikes are the same. The core also takes PyTorch's operations where a call is traced, compiled or transformed.
     **parameters
         spikelet: `tau_m` (float or Tensor, ms, 20), `dt` (ms, 1), or `decay` (float or Tensor), `gain` (1, or "normalised":
-        ``1 - decay``, with which a constant x drives the potential to x), `reset` ("subtract", "zero", "none"),
-        `v_reset` (for "zero"), `detach_reset` (True), `tau_syn` (ms: ``i[t] = exp(-dt/tau_syn) i[t-1] + x[t]``
+        ``1 - decay``, with which a constant x drives the potential to x), `reset` ("subtract", "zero", "value",
+        "none"), `v_reset` (for "value"), `detach_reset` (True), `tau_syn` (ms: ``i[t] = exp(-dt/tau_syn) i[t-1] + x[t]``
         replaces x), `tau_adapt` and `boost` (threshold ``v_threshold + boost a``,
         ``a[t] = exp(-dt/tau_adapt) a[t-1] + spikes[t]``).
         snntorch (Leaky): `beta` (float or Tensor), `reset` ("subtract", "zero", "none"), `reset_delay` (True).
@@ -192,7 +190,7 @@ def run(
         Keep nothing for a backward pass.
     checkpoint : bool, optional
     steps : int, optional
-    backend : "core", "torch" or "triton"
+    backend : "core" or "torch"
         See `lif`.
 
     Returns
@@ -211,79 +209,55 @@ def run(
     kind = real if given.dtype in RASTERS else given.dtype
     if recurrent is not None:
         x = x.expand(steps, *x.shape[1:])
-    features = x.shape[2:]
-    tensors: list[Tensor | None] = [None] * len(PARAMETERS)
+        recurrent = _like(where, "recurrent", recurrent, x)
+        if x.ndim != 3 or recurrent.shape != 2 * x.shape[2:]:
+            rule = f"must be [N, N] for x of [T, B, N], {tuple(x.shape)}"
+            fail(where, "recurrent", tuple(recurrent.shape), rule, got="shape")
+    parameters: list[Tensor | None] = [None] * len(PARAMETERS)
     for name, tensor in made.tensors.items():
         named = made.names.get(name, name)
-        tensors[PARAMETERS.index(name)] = _broadcast(where, named, tensor, x)
+        parameters[PARAMETERS.index(name)] = _of_neurons(where, named, tensor, x)
     if v is None and made.v_first != 0:
         v = x.new_full(x.shape[1:], made.v_first)
-    has = (True, cell.synapse, cell.adaptive, recurrent is not None)
-    states = [v, i, a, first_spikes]
-    for k, state in enumerate(states):
-        if state is not None:
-            name, state = _STATES[k], _like(where, _STATES[k], state, x)  # noqa: PLW2901  in the type of x
-            if not has[k]:
-                rule = "is a state that these neurons do not have"
-                fail(where, name, tuple(state.shape), rule, got="shape")
-            if state.shape != x.shape[1:]:
-                rule = f"must have the shape {tuple(x.shape[1:])} of one step"
-                fail(where, name, tuple(state.shape), rule, got="shape")
-            states[k] = state
-    if recurrent is not None:
-        recurrent = _like(where, "recurrent", recurrent, x)
-        if len(features) != 1 or recurrent.shape != (*features, *features):
-            fail(
-                where,
-                "recurrent",
-                tuple(recurrent.shape),
-                f"must be [N, N] for x of [T, B, N], {tuple(x.shape)}",
-                got="shape",
-            )
+    states: list[Tensor | None] = [
+        None if state is None else _state(where, name, state, has, x)
+        for name, state, has in (
+            ("v", v, True),
+            ("i", i, cell.synapse),
+            ("a", a, cell.adaptive),
+            ("first_spikes", first_spikes, recurrent is not None),
+        )
+    ]
     give = ("s" if give_spikes or recurrent is not None else "") + ("v" if give_v_seq else "")
-    if backend == "triton":
-        with torch.no_grad() if inference else nullcontext():
-            result = triton_neuron.neuron(
-                where, x, tensors, states[:3], recurrent, cell, give, steps
-            )
+    operands = (x, *parameters, *states, recurrent)
+    keeps = not inference and torch.is_grad_enabled()
+    refuse_tangents(*operands)
+    if backend == "torch" or is_watched(*operands):
+        with torch.set_grad_enabled(keeps):
+            *states, first_spikes = states
+            result = plain.neuron(x, parameters, states, recurrent, first_spikes, cell, give, steps)
         return _run(result, kind)
-    transformed = is_transformed()  # tensors do not tell then whether they require a gradient
-    # Operators have no derivative under a transform that is compiled.
-    if backend == "torch" or (transformed and torch.compiler.is_compiling()):
-        with torch.no_grad() if inference else nullcontext():
-            result = plain.neuron(x, tensors, states[:3], recurrent, states[3], cell, give, steps)
-        return _run(result, kind)
-    operands = [x, *tensors, *states[:3], recurrent, states[3]]
-    enabled = torch.is_grad_enabled()
-    keeps = (
-        not inference
-        and enabled
-        and (transformed or any(t is not None and t.requires_grad for t in operands))
-    )
+    keeps = keeps and any(t is not None and t.requires_grad for t in operands)
     if keeps:
-        learned = any(t is not None and (transformed or t.requires_grad) for t in tensors)
+        learned = any(t is not None and t.requires_grad for t in parameters)
         if recurrent is not None:
             give += "x"
         elif checkpoint is not True and cell.is_plain and not learned:
             give += "h"
         elif checkpoint is False:
             what = "learned parameters" if learned else "these neurons"
-            fail(
-                where,
-                "checkpoint",
-                checkpoint,
-                f"must be True or None for {what}: the backward pass needs the input",
-            )
-        with kept_as(given, x) if given.dtype in RASTERS else _AS_IT_IS:
-            result = neuron(*operands, made.numbers, give, steps)
-    else:
-        with torch.no_grad() if enabled else _AS_IT_IS:
-            result = neuron(*operands, made.numbers, give, steps)
+            rule = f"must be True or None for {what}: the backward pass needs the input"
+            fail(where, "checkpoint", checkpoint, rule)
+    with kept_as(given, x) if keeps and given.dtype in RASTERS else _grad_enabled(keeps):
+        result = neuron(made, give, steps, x, parameters, states[:3], recurrent, states[3])
     return _run(result, kind)
 
 
-_STATES = ("v", "i", "a", "first_spikes")
 _AS_IT_IS: AbstractContextManager[Any] = nullcontext()
+
+
+def _grad_enabled(enabled: bool) -> AbstractContextManager[Any]:
+    return _AS_IT_IS if torch.is_grad_enabled() == enabled else torch.set_grad_enabled(enabled)
 
 
 def _run(result: tuple[Tensor, ...], kind: torch.dtype) -> Run:
@@ -325,8 +299,6 @@ def _real(x: Any, others: Iterable[Tensor | None]) -> torch.dtype:
 
 def kept_as(given: Tensor, x: Tensor) -> AbstractContextManager[Any]:
     """Keep the bytes of a raster for the backward pass, in place of x, made of it."""
-    if given.dtype not in RASTERS or torch.compiler.is_compiling() or is_transformed():
-        return nullcontext()
     kind, at, shape = x.dtype, x.data_ptr(), x.shape
 
     def pack(tensor: Tensor) -> tuple[bool, Tensor]:
@@ -352,7 +324,7 @@ def _checked_input(
         raise TypeError(f"{where}: x {rule}, got {x.dtype} {x.layout} on {x.device}")
     if backend == "core" and x.device.type != "cpu":
         rule = 'with backend="core" must be on the CPU'
-        hint = 'move it with .cpu(), or choose backend="torch", which computes on any device, or "triton" for a GPU'
+        hint = 'move it with .cpu(), or choose backend="torch", which computes on any device'
         raise TypeError(f"{where}: x {rule}, got {x.dtype} on {x.device}; {hint}")
     x = x.to(real) if x.dtype in RASTERS else single(x)
     if steps is not None:
@@ -365,24 +337,27 @@ def _checked_input(
     return x, x.shape[0]
 
 
-def _broadcast(where: str, name: str, tensor: Tensor, x: Tensor) -> Tensor:
-    """Return a parameter in a form for the core: each value is shared by the same number of consecutive neurons."""
+def _of_neurons(where: str, name: str, tensor: Tensor, x: Tensor) -> Tensor:
+    """Return a parameter that broadcasts to the neurons of x."""
     tensor = _like(where, name, tensor, x)
     features = x.shape[2:]
     while tensor.ndim > len(features) and tensor.shape[0] == 1:
         tensor = tensor[0]
-    if tensor.ndim > len(features) or any(
-        n not in (1, m) for n, m in zip(reversed(tensor.shape), reversed(features), strict=False)
-    ):
-        fail(
-            where,
-            name,
-            tuple(tensor.shape),
-            f"must broadcast to the neurons of x, {tuple(features)}",
-            got="shape",
-        )
-    # A rule of vmap may change the order of memory.
-    one = tensor.numel() == 1
-    if memory_order(x) is None or groups(tensor, x) is None or (is_transformed() and not one):
-        return tensor.expand(features)
+    pairs = zip(reversed(tensor.shape), reversed(features), strict=False)
+    if tensor.ndim > len(features) or any(n not in (1, m) for n, m in pairs):
+        rule = f"must broadcast to the neurons of x, {tuple(features)}"
+        fail(where, name, tuple(tensor.shape), rule, got="shape")
     return tensor
+
+
+def _state(where: str, name: str, state: Tensor, has: bool, x: Tensor) -> Tensor:
+    """Return a state before the first step, [B, ...]."""
+    state = _like(where, name, state, x)
+    if not has or state.shape != x.shape[1:]:
+        rule = (
+            f"must have the shape {tuple(x.shape[1:])} of one step"
+            if has
+            else "is a state that these neurons do not have"
+        )
+        fail(where, name, tuple(state.shape), rule, got="shape")
+    return state

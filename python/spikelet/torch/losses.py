@@ -22,7 +22,8 @@ from typing import Literal
 import torch
 from torch.nn import functional as F  # PyTorch's customary name
 
-from spikelet._util.checks import choice, fail, number, require
+from spikelet._util.checks import choice, fail
+from spikelet.torch.arguments import real
 
 _LEFT_OUT = -100
 
@@ -117,7 +118,9 @@ def rate_cross_entropy(
         Mean over the batch.
     """
     spikes = _classes("rate_cross_entropy", "spikes", spikes, labels)
-    factor = spikes.shape[0] if scale is None else _positive("rate_cross_entropy", "scale", scale)
+    if scale is None:
+        scale = float(len(spikes))
+    factor = real("rate_cross_entropy", "scale", scale, "finite and > 0")
     return F.cross_entropy(spikes.mean(0) * factor, labels)
 
 
@@ -141,7 +144,8 @@ def rate_mse(
     """
     where = "rate_mse"
     spikes = _classes(where, "spikes", spikes, labels)
-    high, low = (_share(where, n, r) for n, r in (("correct", correct), ("incorrect", incorrect)))
+    high = real(where, "correct", correct, "in [0, 1]")
+    low = real(where, "incorrect", incorrect, "in [0, 1]")
     wanted = F.one_hot(labels, spikes.shape[2]).to(spikes.dtype) * (high - low) + low
     return F.mse_loss(spikes.mean(0), wanted)
 
@@ -189,7 +193,7 @@ def latency_cross_entropy(
         Mean over the batch.
     """
     spikes = _classes("latency_cross_entropy", "spikes", spikes, labels)
-    tau = _positive("latency_cross_entropy", "tau", tau)
+    tau = real("latency_cross_entropy", "tau", tau, "finite and > 0")
     return F.cross_entropy(-first_spike_time(spikes) / tau, labels)
 
 
@@ -215,7 +219,7 @@ def rate_bounds(
     """
     where = "rate_bounds"
     spikes = _series(where, "spikes", spikes)
-    low, high = _share(where, "low", low), _share(where, "high", high)
+    low, high = real(where, "low", low, "in [0, 1]"), real(where, "high", high, "in [0, 1]")
     if low > high:
         fail(where, "low", low, f"must be at most high = {high:g}")
     choice(where, "norm", norm, "l1", "l2")
@@ -226,8 +230,7 @@ def rate_bounds(
 
 def _series(where: str, argument: str, values: torch.Tensor) -> torch.Tensor:
     if not isinstance(values, torch.Tensor) or values.layout != torch.strided:
-        msg = f"{where}: {argument} must be a dense tensor, got {type(values).__name__}"
-        raise TypeError(msg)
+        raise TypeError(f"{where}: {argument} must be a dense tensor, got {type(values).__name__}")
     if not values.is_floating_point():
         raise TypeError(f"{where}: {argument} must hold floating-point numbers, got {values.dtype}")
     if values.ndim < 3 or values.shape[0] == 0:
@@ -243,9 +246,8 @@ def _classes(where: str, argument: str, values: torch.Tensor, labels: torch.Tens
         what = labels.dtype if isinstance(labels, torch.Tensor) else type(labels).__name__
         raise TypeError(f"{where}: labels must be an int64 tensor, got {what}")
     if tuple(labels.shape) != shape[1:2]:
-        fail(
-            where, "labels", tuple(labels.shape), f"must have the shape ({shape[1]},)", got="shape"
-        )
+        rule = f"must have the shape ({shape[1]},)"
+        fail(where, "labels", tuple(labels.shape), rule, got="shape")
     check_labels(where, labels, shape[2], ignored=where != "rate_mse")
     return values
 
@@ -260,15 +262,3 @@ def check_labels(where: str, labels: torch.Tensor, classes: int, *, ignored: boo
     if bad.any():
         rule = f"must be class numbers 0 .. {classes - 1}, one for each of the {classes} outputs"
         fail(where, "labels", int(labels[bad][0]), rule)
-
-
-def _positive(where: str, argument: str, value: float) -> float:
-    array = number(where, argument, value)
-    require(where, argument, array, "finite and > 0")
-    return float(array)
-
-
-def _share(where: str, argument: str, value: float) -> float:
-    array = number(where, argument, value)
-    require(where, argument, array, "in [0, 1]")
-    return float(array)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from torch import Tensor, nn
 
 from spikelet._util.checks import choice, fail, integer
+from spikelet.torch.arguments import require_kind
 from spikelet.torch.attention import PotentialShortcut, SpikeAttention
 from spikelet.torch.blocks import SEWBlock
 from spikelet.torch.modules import LIF
@@ -43,9 +44,7 @@ def _convolution(
 def _checked(where: str, channels: int, classes: int, neuron: Make) -> None:
     integer(where, "channels", channels, 1)
     integer(where, "classes", classes, 1)
-    if not callable(neuron):
-        what = type(neuron).__name__
-        fail(where, "neuron", what, "must be a function that makes neurons", error=TypeError)
+    require_kind(where, "neuron", neuron, Callable, "a function that makes neurons")
 
 
 def vgg(

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from spikelet._util.checks import choice, fail, integer
-from spikelet.torch.cell import Charge, Reset
+from spikelet.torch.cell import Cell, Charge, Reset
 from spikelet.torch.computed import recompute
 from spikelet.torch.conventions import Setting, flag, single
 from spikelet.torch.functional import BACKENDS, Backend, Run, run
-from spikelet.torch.neuron_parameters import HasParameters, checked_tensor, register
+from spikelet.torch.neuron_parameters import HasParameters
 from spikelet.torch.surrogate import Table
 
 __all__ = [
@@ -45,6 +45,9 @@ class Carried:
         self.states: dict[str, Tensor] = {}
 
 
+_TENSORS = ("threshold", "leak", "recurrent")  # learned ones
+
+
 class Neuron(HasParameters):
     """Base class of all neurons: takes [T, B, ...] and returns spikes [T, B, ...].
 
@@ -71,9 +74,8 @@ class Neuron(HasParameters):
     recurrent : int, optional
         Number of recurrently connected neurons; the weights `recurrent` [to, from] apply to the spikes of the previous
         step.
-    backend : "core", "torch" or "triton"
-        What computes: the compiled core, on the CPU, PyTorch's own operations on any device, or kernels on a GPU; see
-        `spikelet.torch.lif`.
+    backend : "core" or "torch"
+        What computes: the compiled core, on the CPU, or PyTorch's own operations, on any device; see `spikelet.torch.lif`.
     **parameters
         Parameters of the convention.
 
@@ -85,7 +87,7 @@ class Neuron(HasParameters):
 
     def __init__(
         self,
-        *,
+        *positional: Any,
         convention: str = "spikelet",
         v_threshold: float | Tensor = 1.0,
         surrogate: str | Table | None = "atan",
@@ -102,66 +104,45 @@ class Neuron(HasParameters):
     ) -> None:
         super().__init__()
         where = type(self).__name__
+        if positional:
+            rule = f"takes parameters by name, such as {where}(tau_m={positional[0]!r})"
+            raise TypeError(f"{where}: {rule}, got {positional[0]!r} without one")
         choice(where, "backend", backend, *BACKENDS)
         return_v = flag(where, "return_v", return_v)
         learn_tau = flag(where, "learn_tau", learn_tau)
         learn_threshold = flag(where, "learn_threshold", learn_threshold)
         checkpoint = None if checkpoint is None else flag(where, "checkpoint", checkpoint)
-        self.backend = backend
-        self.convention, self.surrogate, self.alpha = convention, surrogate, alpha
-        self.return_v, self.checkpoint = return_v, checkpoint
-        self.steps = (
-            None if steps is None else integer(type(self).__name__, "steps", steps, 1, 2**31 - 1)
-        )
-        self._fixed_threshold = 1.0 if isinstance(v_threshold, Tensor) else v_threshold
-        # Numbers are checked once, here; tensors and learned parameters replace them at each run.
-        made = self._made(parameters, v_threshold=v_threshold)
-        self._setting = replace(made, tensors={})
-        given: dict[str, Any] = {}
-        self.tensors = nn.Module()  # the given nn.Parameters, and buffers
-        for name, value in parameters.items():
-            if isinstance(value, Tensor) and name in made.names.values():
-                register(self.tensors, name, checked_tensor(where, name, value))
-            else:
-                given[name] = value.item() if isinstance(value, Tensor) else value
-        self._hold(given)
-        self._has_tensors = len(given) < len(parameters)
         shape = _shape(where, shape)
         if shape and not (learn_tau or learn_threshold):
             rule = "is that of learned parameters: it needs learn_tau=True or learn_threshold=True"
             fail(where, "shape", shape, rule)
+        if learn_threshold and isinstance(v_threshold, Tensor):
+            rule = "must be a number with learn_threshold, or an nn.Parameter without it"
+            fail(where, "v_threshold", v_threshold, rule)
+        if steps is not None:
+            steps = integer(where, "steps", steps, 1, 2**31 - 1)
+        self.convention, self.backend, self.steps = convention, backend, steps
+        self.return_v, self.checkpoint = return_v, checkpoint
+        self.tensors = nn.Module()  # the given nn.Parameters, and buffers
+        of_all = {"v_threshold": v_threshold, "surrogate": surrogate, "alpha": alpha}
+        # Numbers are checked once, here; tensors and learned parameters replace them at each run.
+        self._take(parameters, of_all)
         if learn_tau:
             self._learn_tau(shape)
-        if isinstance(v_threshold, Tensor):
-            if learn_threshold:
-                rule = "must be a number with learn_threshold, or an nn.Parameter without it"
-                fail(where, "v_threshold", v_threshold, rule)
-            register(self, "threshold", checked_tensor(where, "v_threshold", v_threshold))
-        elif learn_threshold:
-            self.threshold = nn.Parameter(torch.full(shape, made.cell.threshold))
+        if learn_threshold:
+            self.threshold = nn.Parameter(torch.full(shape, self._setting.cell.threshold))
         if recurrent is not None:
             n = integer(type(self).__name__, "recurrent", recurrent, 1)
             self.recurrent = nn.Parameter(torch.empty(n, n).uniform_(-1, 1) / math.sqrt(n))
 
-    def _load_from_state_dict(
-        self,
-        state_dict: Any,
-        prefix: str,
-        local_metadata: Any,
-        strict: bool,
-        missing_keys: list[str],
-        unexpected_keys: list[str],
-        error_msgs: list[str],
-    ) -> None:
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, *args: Any) -> None:
         """Load a checkpoint; errors name the parameters of the constructor, not those that stand for them."""
-        super()._load_from_state_dict(
-            state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
-        )
+        super()._load_from_state_dict(state_dict, prefix, *args)
+        error_msgs = args[-1]
         leak = {"snntorch": "beta", "spikingjelly": "tau", "norse": "tau_mem_inv"}
         own = "decay" if "decay" in self.given else "tau_m"
         terms = {"leak": leak.get(self.convention, own), "threshold": "v_threshold"}
-        terms["recurrent"] = "recurrent"
-        for name, term in terms.items():
+        for name, term in (terms | {"recurrent": "recurrent"}).items():
             saved, here = state_dict.get(prefix + name), getattr(self, name, None)
             if not isinstance(saved, Tensor) or not isinstance(here, Tensor):
                 continue
@@ -185,16 +166,14 @@ class Neuron(HasParameters):
             or attributes["_parameters"]
             or attributes["_buffers"]
             or len(attributes["_modules"]) > 1  # `tensors`; a parametrisation is another one
-            or "threshold" in attributes
-            or "leak" in attributes
-            or "recurrent" in attributes
+            or not attributes.keys().isdisjoint(_TENSORS)
         )
 
     _may_override = False  # whether a subclass says what tensors there are, as by a property
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        own = any(hasattr(cls, name) for name in ("threshold", "leak", "recurrent"))
+        own = any(hasattr(cls, name) for name in _TENSORS)
         cls._may_override = own or cls.setting is not Neuron.setting
 
     def setting(self) -> Setting:
@@ -203,8 +182,7 @@ class Neuron(HasParameters):
             return self._setting
         tensors: dict[str, Tensor] = {}
         if self._has_tensors:
-            given = self.given | self._tensors()
-            tensors |= self._made(given).tensors
+            tensors |= self._made(self.given | self._tensors(), self._of_all()).tensors
         if hasattr(self, "threshold"):
             tensors["threshold"] = self.threshold
         if hasattr(self, "leak"):
@@ -212,8 +190,7 @@ class Neuron(HasParameters):
             decays = self._setting.cell.charge == Charge.decay
             leak = single(self.leak)
             tensors["leak"] = torch.sigmoid(leak) if decays else 1 + torch.exp(leak)
-        made = self._setting
-        return replace(made, tensors=tensors)
+        return replace(self._setting, tensors=tensors)
 
     def run(self, x: Tensor, *, v_seq: bool = True, **states: Tensor | None) -> Run:
         """Run over [T, B, ...] from given states (`v`, `i`, `a`, `first_spikes`; [B, ...]) and return all results.
@@ -279,30 +256,33 @@ class Neuron(HasParameters):
 
     @property
     def reset(self) -> str:
-        """The reset: "subtract", "zero" or "none"."""
-        reset = self.setting().cell.reset
-        return "zero" if reset == Reset.value else reset.name
+        """The reset: "subtract", "zero", "value" (to `v_reset`) or "none"."""
+        cell = self.setting().cell
+        hard = "zero" if cell.v_reset == 0 else "value"
+        return str(self.given.get("reset", hard if cell.reset == Reset.value else cell.reset.name))
 
     @property
     def v_reset(self) -> float:
-        """The potential after a reset with ``reset="zero"``."""
+        """The potential after a reset with ``reset="value"``."""
         return self.setting().cell.v_reset
 
     @property
     def decay(self) -> float | Tensor:
         """Decay of the potential in a step, ``v = decay v + gain x``."""
-        made = self.setting()
-        leak = made.tensors["leak"].detach() if "leak" in made.tensors else made.cell.leak
-        return leak if made.cell.charge == Charge.decay else 1 - 1 / leak
+        cell, leak = self._leak()
+        return leak if cell.charge == Charge.decay else 1 - 1 / leak
 
     @property
     def gain(self) -> float | Tensor:
         """Gain of the input in a step, ``v = decay v + gain x``."""
+        cell, leak = self._leak()
+        return cell.gain / leak if cell.charge == Charge.relax_input else cell.gain
+
+    def _leak(self) -> tuple[Cell, float | Tensor]:
+        """Return the cell and its leak, detached if it is learned."""
         made = self.setting()
-        if made.cell.charge != Charge.relax_input:
-            return made.cell.gain
-        leak = made.tensors["leak"].detach() if "leak" in made.tensors else made.cell.leak
-        return made.cell.gain / leak
+        leak = made.tensors.get("leak")
+        return made.cell, made.cell.leak if leak is None else leak.detach()
 
     def extra_repr(self) -> str:
         """Return the parameters: numbers by value, tensors by shape."""
@@ -424,7 +404,15 @@ class LI(LIF):
         return (result.v_seq, result.v) if self.return_v else result.v_seq
 
 
-class RecurrentLIF(LIF):
+class _Recurrent(Neuron):
+    def __init__(self, n: int | None = None, **parameters: Any) -> None:
+        if n is None:
+            name = type(self).__name__
+            raise TypeError(f"{name}: needs n, the number of neurons, as in {name}(100)")
+        super().__init__(recurrent=n, **parameters)
+
+
+class RecurrentLIF(_Recurrent, LIF):
     """Recurrent `LIF` neurons [T, B, n]: spikes of the previous step are fed back by learned weights `recurrent` [n, n].
 
     Parameters
@@ -435,19 +423,10 @@ class RecurrentLIF(LIF):
     All other parameters are those of `LIF`.
     """
 
-    def __init__(self, n: int, **parameters: Any) -> None:
-        super().__init__(recurrent=n, **parameters)
 
-
-class RecurrentCubaLIF(CubaLIF):
+class RecurrentCubaLIF(_Recurrent, CubaLIF):
     """Recurrent `CubaLIF` neurons, connected like those of `RecurrentLIF`."""
 
-    def __init__(self, n: int, **parameters: Any) -> None:
-        super().__init__(recurrent=n, **parameters)
 
-
-class RecurrentALIF(ALIF):
+class RecurrentALIF(_Recurrent, ALIF):
     """Recurrent `ALIF` neurons (LSNN), connected like those of `RecurrentLIF`."""
-
-    def __init__(self, n: int, **parameters: Any) -> None:
-        super().__init__(recurrent=n, **parameters)

@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from spikelet._util.checks import fail, integer, number, require
+from spikelet._util.checks import fail, integer
+from spikelet.torch.arguments import real
 from spikelet.torch.time import OverTime
 
 __all__ = ["TEBN", "tdBN", "tdLN"]
@@ -19,14 +20,18 @@ def _norm(where: str, features: int, dimensions: int) -> nn.Module:
     return kinds[integer(where, "dimensions", dimensions, 0, 3)](features)
 
 
+def _scaled(where: str, norm: nn.Module, v_threshold: float, alpha: float) -> nn.Module:
+    """Return a norm whose scale is that of neurons with this threshold."""
+    scale = real(where, "v_threshold", v_threshold, "> 0") * real(where, "alpha", alpha, "> 0")
+    nn.init.constant_(norm.get_parameter("weight"), scale)
+    return norm
+
+
 def _require_images(where: str, x: Tensor, features: int, dimensions: int) -> None:
     if x.ndim != 3 + dimensions or x.shape[2] != features:
         rule = f"must have {3 + dimensions} dimensions, [T, B, {features}, ...]"
-        rule += (
-            ""
-            if x.ndim == 3 + dimensions
-            else "; `dimensions` is the number that follow the features"
-        )
+        if x.ndim != 3 + dimensions:
+            rule += "; `dimensions` is the number that follow the features"
         fail(where, "x", tuple(x.shape), rule, got="shape")
 
 
@@ -55,12 +60,7 @@ class tdBN(OverTime):
     def __init__(
         self, features: int, dimensions: int = 2, *, v_threshold: float = 1.0, alpha: float = 1.0
     ) -> None:
-        for name, value in (("v_threshold", v_threshold), ("alpha", alpha)):
-            require("tdBN", name, number("tdBN", name, value), "> 0")
-        norm = _norm("tdBN", features, dimensions)
-        super().__init__(norm)
-        with torch.no_grad():
-            norm.get_parameter("weight").fill_(alpha * v_threshold)
+        super().__init__(_scaled("tdBN", _norm("tdBN", features, dimensions), v_threshold, alpha))
 
     def check(self, x: Tensor) -> None:
         """Refuse inputs that are not [T, B, features, ...] with as many dimensions as the images have."""
@@ -96,14 +96,9 @@ class tdLN(OverTime):
     def __init__(
         self, features: int, dimensions: int = 2, *, v_threshold: float = 1.0, alpha: float = 1.0
     ) -> None:
-        for name, value in (("v_threshold", v_threshold), ("alpha", alpha)):
-            require("tdLN", name, number("tdLN", name, value), "> 0")
-        integer("tdLN", "dimensions", dimensions, 0, 3)
         norm = nn.GroupNorm(1, integer("tdLN", "features", features, 1))
-        super().__init__(norm)
-        self.dimensions = dimensions
-        with torch.no_grad():
-            norm.weight.fill_(alpha * v_threshold)
+        super().__init__(_scaled("tdLN", norm, v_threshold, alpha))
+        self.dimensions = integer("tdLN", "dimensions", dimensions, 0, 3)
 
     def check(self, x: Tensor) -> None:
         """Refuse inputs that are not [T, B, features, ...] with as many dimensions as the images have."""

@@ -1,437 +1,287 @@
-"""The operators ``torch.ops.spikelet.neuron`` and ``neuron_backward``: the core's fused steps as PyTorch sees them.
+"""Neurons in the compiled core, as a function that autograd can differentiate.
 
-Registered with `torch.library`, so that autograd, ``torch.compile`` and ``torch.export`` take them as they take PyTorch's
-own. Tensors reach the core as views of their memory. Use `spikelet.torch.lif` and the modules, which check arguments.
-
-`neuron` is the operator, or, where only autograd observes the call, a function with the same results: PyTorch's dispatch
-through Python takes 0.2 ms, most of the time of one step of a small layer.
+Tensors [T, B, ...] reach the core as views of their memory [T, neurons], in any order of neurons. Use
+`spikelet.torch.lif` and the modules, which check arguments, and choose `spikelet.torch.plain` where a call is watched.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 from torch import Tensor
-from torch.autograd import forward_ad
 
 from spikelet import _core
-from spikelet.torch.cell import PARAMETERS, STATES, states_of
-from spikelet.torch.layout import arranged, array, ordered, result, shaped, written
-from spikelet.torch.transforms import Dims, folded, is_transformed, of_batches, one_by_one, unfolded
+from spikelet.torch.cell import PARAMETERS, Cell
+from spikelet.torch.memory import array_of
+from spikelet.torch.watched import differentiated_once, of_batches
 
-__all__ = ["has_tangent", "is_watched", "neuron", "neuron_backward", "neuron_op"]
+if TYPE_CHECKING:
+    from spikelet.torch.conventions import Setting
 
+__all__ = ["neuron"]
+
+Array: TypeAlias = Any  # of numpy
 Optional: TypeAlias = Tensor | None
-
-_LIBRARY = torch.library.Library("spikelet", "FRAGMENT")
-_GIVEN = "Tensor?[] parameters, Tensor?[] states, Tensor? recurrent, Tensor? first_spikes"
-_LIBRARY.define(
-    "neuron(Tensor x, " + ", ".join(f"Tensor? {name}" for name in (*PARAMETERS, *STATES)) +
-    ", Tensor? recurrent, Tensor? first_spikes, float[] cell, str give, SymInt steps)"
-    " -> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)"
-)  # fmt: skip
-_LIBRARY.define(
-    f"neuron_backward(Tensor kept, bool is_charged, {_GIVEN}, Tensor? spikes, Tensor? by_spikes, Tensor? by_v_seq,"
-    " Tensor?[] by_last, float[] cell, bool[] wanted, SymInt steps, bool constant) -> Tensor[]"
-)
-neuron_op = torch.ops.spikelet.neuron
-neuron_backward = torch.ops.spikelet.neuron_backward
+_N_GIVEN = len(PARAMETERS) + 5  # three states, recurrent weights, first spikes
 
 
-def _wanted(
-    recurrent: Optional, cell: Sequence[float], give: str
-) -> tuple[bool, bool, bool, bool, bool, bool]:
-    """Return which results a call has: spikes, those kept for the backward pass, the potential at each step, last states.
-
-    `give` says which: "s" spikes, "h" the potential before each reset, "x" the input with the recurrent one, "v".
-    """
-    return "s" in give, ("h" if recurrent is None else "x") in give, "v" in give, *states_of(cell)
-
-
-def _forward(x: Tensor, *given: Any) -> tuple[Optional, ...]:
-    """Return the results of the operator, and None for those that are not wanted."""
-    parameters, states = given[:5], given[5:8]
-    recurrent, first_spikes, cell, give, steps = given[8:]
-    x = arranged(x)
-    results: list[Optional] = []
-    views: list[Any] = []
-    for k, wanted in enumerate(_wanted(recurrent, cell, give)):
-        tensor, view = written(x, steps if k < 3 else None) if wanted else (None, None)
-        results.append(tensor)
-        views.append(view)
-    charged, total = (views[1], None) if recurrent is None else (None, views[1])
-    # In the order of the core: named arguments would cost 3 us a call.
-    _core.train_forward(
-        cell,
-        [None if p is None else ordered(p, x) for p in parameters],
-        array(x, x),
-        steps,
-        len(x) != steps,
-        [None if state is None else array(state, x) for state in states],
-        views[0],
-        charged,
-        views[2],
-        views[3:],
-        None if recurrent is None else _recurrence(recurrent, first_spikes, x),
-        total,
-        torch.get_num_threads(),
-    )
-    return tuple(results)
-
-
-def _whole_forward(x: Tensor, *given: Any) -> tuple[Tensor, ...]:
-    """Return the results of the operator: those that are not wanted are empty."""
-    return tuple(x.new_empty(0) if r is None else r for r in _forward(x, *given))
-
-
-def _forward_fake(x: Tensor, *given: Any) -> tuple[Tensor, ...]:
-    x = arranged(x)
-    recurrent, _, cell, give, steps = given[8:]
-    return tuple(
-        result(x, steps if k < 3 else None, wanted)
-        for k, wanted in enumerate(_wanted(recurrent, cell, give))
-    )
-
-
-def _recurrence(recurrent: Tensor, first_spikes: Optional, x: Tensor) -> _core.Recurrence:
-    if x.ndim != 3 or recurrent.shape != (x.shape[2], x.shape[2]):
-        msg = f"neuron: recurrent must be [N, N] for x of [T, B, N], got {tuple(recurrent.shape)}"
-        raise ValueError(msg)
-    return _core.Recurrence(
-        recurrent.detach().contiguous().numpy(), array(first_spikes, x), len(recurrent)
-    )
-
-
-def _gradients(
-    kept: Tensor, parameters: Sequence[Optional], recurrent: Optional, wanted: Sequence[bool]
-) -> tuple[list[Optional], list[Optional], Optional, Optional]:
-    """Return tensors for the gradients of parameters (flat, in memory order), states, weights and first spikes."""
-    by_parameters = [
-        kept.new_empty(p.numel()) if w and p is not None else None
-        for p, w in zip(parameters, wanted[:5], strict=True)
-    ]
-    by_states = [result(kept) if w else None for w in wanted[5:8]]
-    by_weights = kept.new_empty(recurrent.shape) if wanted[8] and recurrent is not None else None
-    return by_parameters, by_states, by_weights, result(kept) if wanted[9] else None
-
-
-# What `_gradients` returns if no gradient but that of the input is wanted.
-_NONE_WANTED: tuple[list[Optional], list[Optional], Optional, Optional] = (
-    [None] * len(PARAMETERS),
-    [None] * len(STATES),
-    None,
-    None,
-)
-
-
-def _backward(
-    kept: Tensor,
-    is_charged: bool,
+def neuron(
+    made: Setting,
+    give: str,
+    steps: int,
+    x: Tensor,
     parameters: Sequence[Optional],
     states: Sequence[Optional],
     recurrent: Optional,
     first_spikes: Optional,
-    spikes: Optional,
-    by_spikes: Optional,
-    by_v_seq: Optional,
-    by_last: Sequence[Optional],
-    cell: Sequence[float],
-    wanted: Sequence[bool],
-    steps: int,
-    constant: bool,
-) -> list[Tensor]:
-    kept = arranged(kept)
-    by_x, by_x_view = written(kept, 1 if constant else steps)
-    by_parameters, by_states, by_weights, by_first = (
-        _gradients(kept, parameters, recurrent, wanted) if any(wanted) else _NONE_WANTED
-    )
-    memory = array(kept, kept)
+) -> tuple[Tensor, ...]:
+    """Return spikes, what was kept for the backward pass, potentials, and the last v, i and a; empty if not wanted.
 
-    def over_time(g: Optional) -> Any:
-        # What was not wanted has no elements, and neither has its gradient.
-        if g is None or g.ndim < kept.ndim:
-            return None
-        alike = g.stride(0) == 0 and len(g) > 1  # that of a sum or mean over time
-        return array(g[0] if alike else g, kept)
-
-    _core.train_backward(
-        cell,
-        [None if p is None else ordered(p, kept) for p in parameters],
-        None if is_charged else memory,
-        memory if is_charged else None,
-        steps,
-        kept[0].numel(),
-        constant,
-        [None if state is None else array(state, kept) for state in states],
-        over_time(by_spikes),
-        over_time(by_v_seq),
-        [
-            array(g, kept) if g is not None and has else None
-            for g, has in zip(by_last, states_of(cell), strict=True)
-        ],
-        by_x_view,
-        [None if g is None else array(g, kept) for g in by_states],
-        [None if g is None else g.numpy() for g in by_parameters],
-        None if recurrent is None else _recurrence(recurrent, first_spikes, kept),
-        array(spikes, kept),
-        None if by_weights is None else by_weights.numpy(),
-        array(by_first, kept),
-        torch.get_num_threads(),
-    )
-    by_parameters = [
-        None if g is None or p is None else shaped(g, p, kept)
-        for g, p in zip(by_parameters, parameters, strict=True)
-    ]
-    return [by_x, *(g for g in (*by_parameters, *by_states, by_weights, by_first) if g is not None)]
-
-
-def _backward_fake(kept: Tensor, is_charged: bool, *given: Any) -> list[Tensor]:  # noqa: ARG001
-    kept = arranged(kept)
-    by_parameters, by_states, by_weights, by_first = _gradients(kept, given[0], given[2], given[-3])
-    shapes = [
-        kept.new_empty(p.shape)
-        for p, g in zip(given[0], by_parameters, strict=True)
-        if g is not None
-    ]
-    return [
-        result(kept, 1 if given[-1] else given[-2]),
-        *shapes,
-        *(g for g in (*by_states, by_weights, by_first) if g is not None),
-    ]
-
-
-def _save(ctx: Any, inputs: Sequence[Any], output: Sequence[Optional]) -> None:
-    x, *given, cell, give, steps = inputs
-    spikes, kept = output[:2]
-    recurrent = given[8]
-    ctx.steps, ctx.constant = steps, x.shape[0] != steps
-    ctx.cell, ctx.is_charged = cell, recurrent is None and "h" in give
-    ctx.direct = False
-    ctx.set_materialize_grads(False)
-    from_output = ctx.is_charged or recurrent is not None
-    ctx.save_for_backward(
-        kept if from_output else x, *given, spikes if recurrent is not None else None
-    )
-
-
-def _gradient(
-    ctx: Any, by_spikes: Optional, _: Optional, by_v_seq: Optional, *by_last: Optional
-) -> tuple[Any, ...]:
-    kept, *given, spikes = ctx.saved_tensors
-    if by_spikes is None and by_v_seq is None and all(g is None for g in by_last):
-        return (None,) * 14
-    wanted = [bool(w) for w in ctx.needs_input_grad[1:11]]
-    tensors = (*given, spikes, by_spikes, by_v_seq, *by_last)
-    numbers = (ctx.cell, wanted, ctx.steps, ctx.constant)
-    found: Sequence[Tensor]
-    if not ctx.direct:
-        found = neuron_backward(kept, ctx.is_charged, *_grouped(tensors), *numbers)
-    elif torch.is_grad_enabled() or is_transformed():
-        # A derivative of the derivative is refused.
-        found = _Gradient.apply(kept, *tensors, ctx.is_charged, *numbers)
-    else:
-        direct: Any = _backward
-        found = direct(kept, ctx.is_charged, *_grouped(tensors), *numbers)
-    results = iter(found)
-    return next(results), *(next(results) if w else None for w in wanted), None, None, None
-
-
-def _grouped(tensors: Sequence[Optional]) -> tuple[Any, ...]:
-    """Return parameters, states, recurrent weights, first spikes, spikes and their gradients as `_backward` takes them."""
-    return tensors[:5], tensors[5:8], *tensors[8:13], tensors[13:]
-
-
-_LIBRARY.impl("neuron", _whole_forward, "CPU")
-_LIBRARY.impl("neuron_backward", _backward, "CPU")
-torch.library.register_fake("spikelet::neuron", _forward_fake, lib=_LIBRARY)
-torch.library.register_fake("spikelet::neuron_backward", _backward_fake, lib=_LIBRARY)
-torch.library.register_autograd("spikelet::neuron", _gradient, setup_context=_save, lib=_LIBRARY)
-
-
-def _no_second(ctx: Any, *_: Any) -> Any:  # noqa: ARG001
-    raise RuntimeError(
-        "spikelet.torch: neurons can be differentiated once; a surrogate has no derivative"
-    )
-
-
-torch.library.register_autograd("spikelet::neuron_backward", _no_second, lib=_LIBRARY)
-
-
-def _no_tangent(*_: Any) -> Any:
-    raise RuntimeError(
-        "spikelet.torch: neurons have no forward-mode derivative (torch.func.jvp, forward_ad); use backward()"
-    )
-
-
-class _Gradient(torch.autograd.Function):
-    """`_backward` for `torch.func` and for batched gradients."""
-
-    @staticmethod
-    def forward(kept: Tensor, *given: Any) -> tuple[Tensor, ...]:
-        """Return the gradients of the operator."""
-        tensors, (is_charged, *numbers) = given[:16], given[16:]
-        return tuple(_backward(kept, is_charged, *_grouped(tensors), *numbers))
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: Sequence[Any], output: Sequence[Tensor]) -> None:
-        """Keep nothing."""
-
-    backward = staticmethod(_no_second)
-    jvp = staticmethod(_no_second)
-
-    @staticmethod
-    def vmap(info: Any, in_dims: Dims, *given: Any) -> tuple[Any, Any]:
-        """Return the gradients of each element; those that neurons do not share come from one call."""
-        size, wanted = info.batch_size, given[-3]
-        shared = any(d is not None for d in (*in_dims[1:6], in_dims[9]))
-        if shared or any(wanted[:5]) or wanted[8]:
-            return one_by_one(_Gradient.apply, size, in_dims, given)
-        ndim = given[0].ndim - (in_dims[0] is not None)
-
-        def fold(k: int, over_time: bool = True) -> Optional:
-            tensor, dim = given[k], in_dims[k]
-            if tensor is None or tensor.ndim - (dim is not None) < ndim - (not over_time):
-                return None  # nothing, or the gradient of a result that was not wanted
-            return folded(tensor, dim, size, int(over_time))
-
-        states = states_of(given[-4])
-        results = _Gradient.apply(
-            fold(0),
-            *given[1:6],
-            *(fold(k, False) for k in (6, 7, 8)),
-            given[9],
-            fold(10, False),
-            *(fold(k) for k in (11, 12, 13)),
-            *(fold(14 + k, False) if has else None for k, has in enumerate(states)),
-            *given[17:],
-        )
-        places = (1, *(0 for _ in results[1:]))
-        parts = (unfolded(r, size, at) for r, at in zip(results, places, strict=True))
-        return tuple(parts), places
+    Parameters
+    ----------
+    made : Setting
+    give : str
+        "s" for spikes, "v" for the potential after each step; for the backward pass "h", the potential before each reset,
+        or "x", the input with that of recurrent weights. Without either it keeps x.
+    steps : int
+    x : Tensor, [T, B, ...] or, the same at each step, [1, B, ...]
+    parameters : sequence of Tensor or None
+        Those of `spikelet.torch.cell`, which broadcast to the neurons.
+    states : sequence of Tensor or None
+        v, i and a before the first step.
+    recurrent, first_spikes : Tensor, optional
+    """
+    x = x if memory_order(x) is not None else x.contiguous()
+    parameters = [p if p is None else _grouped(p, x) for p in parameters]
+    given = (made, give, steps, x, *parameters, *states, recurrent, first_spikes)
+    results = _Neuron.apply(*given) if torch.is_grad_enabled() else _forward(*given)
+    none = x.new_empty(0)
+    return tuple(none if r is None else r for r in results)
 
 
 class _Neuron(torch.autograd.Function):
-    """The operator without its dispatch; results that are not wanted are None."""
-
+    # PyTorch takes 10 us for a context that is apart from `forward`.
     @staticmethod
-    def forward(ctx: Any, *given: Any) -> tuple[Optional, ...]:
-        """Return the results of the operator, and keep what it keeps."""
-        results = _forward(*given)
-        _save(ctx, given, results)
-        ctx.direct = True
+    def forward(
+        ctx: Any, made: Setting, give: str, steps: int, x: Tensor, *given: Optional
+    ) -> tuple[Optional, ...]:
+        results = _forward(made, give, steps, x, *given)
+        spikes, kept = results[:2]
+        recurrent = given[-2]
+        ctx.cell, ctx.numbers, ctx.steps, ctx.constant = (
+            made.cell,
+            made.numbers,
+            steps,
+            len(x) != steps,
+        )
+        ctx.is_charged = kept is not None and recurrent is None
+        ctx.set_materialize_grads(False)
+        before = None if recurrent is None else spikes
+        ctx.save_for_backward(x if kept is None else kept, *given, before)
         return results
 
     @staticmethod
     @of_batches
-    def backward(ctx: Any, *by: Optional) -> tuple[Any, ...]:
-        """Return the gradients of the inputs."""
-        return _gradient(ctx, *by)
-
-    jvp = staticmethod(_no_tangent)
-
-
-class _TransformedNeuron(torch.autograd.Function):
-    """`_Neuron` for `torch.func`, which requires a context apart from `forward`; that costs 10 us more."""
-
-    @staticmethod
-    def forward(*given: Any) -> tuple[Tensor, ...]:
-        """Return the results of the operator."""
-        return _whole_forward(*given)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: Sequence[Any], output: Sequence[Tensor]) -> None:
-        """Keep what the operator keeps."""
-        _save(ctx, inputs, output)
-        ctx.direct = True
-
-    @staticmethod
-    @of_batches
-    def backward(ctx: Any, *by: Optional) -> tuple[Any, ...]:
-        """Return the gradients of the inputs."""
-        return _gradient(ctx, *by)
-
-    jvp = staticmethod(_no_tangent)
-
-    @staticmethod
-    def vmap(info: Any, in_dims: Dims, *given: Any) -> tuple[Any, Any]:
-        """Return the results for each element: from one call, as more samples, unless parameters differ."""
-        size, (cell, give, steps), recurrent = info.batch_size, given[11:], given[9]
-        if any(d is not None for d in (*in_dims[1:6], in_dims[9])):
-            return one_by_one(_TransformedNeuron.apply, size, in_dims, given)
-        results = _TransformedNeuron.apply(
-            folded(given[0], in_dims[0], size, 1),
-            *given[1:6],
-            *(folded(given[k], in_dims[k], size, 0) for k in (6, 7, 8)),
-            recurrent,
-            folded(given[10], in_dims[10], size, 0),
-            cell,
-            give,
-            steps,
-        )
-        there = _wanted(recurrent, cell, give)
-        places = tuple((1 if k < 3 else 0) if has else None for k, has in enumerate(there))
-        parts = (
-            r if at is None else unfolded(r, size, at)
-            for r, at in zip(results, places, strict=True)
-        )
-        return tuple(parts), places
+    def backward(
+        ctx: Any, by_spikes: Optional, _: Optional, by_v_seq: Optional, *by_last: Optional
+    ) -> tuple[Any, ...]:
+        saved = ctx.saved_tensors
+        by = (by_spikes, by_v_seq, *by_last)
+        if all(g is None for g in by):
+            return (None,) * (_N_GIVEN + 4)
+        found = _backward(ctx, saved, by)
+        if torch.is_grad_enabled():
+            found = differentiated_once("neurons", found, *saved, *by)
+        return None, None, None, *found
 
 
-_PLAIN = (Tensor, torch.nn.Parameter)
-
-
-def _is_recorded() -> bool:
-    """Return whether `make_fx` records operators; without its module, which is slow to import, it does not."""
-    proxies = sys.modules.get("torch.fx.experimental.proxy_tensor")
-    return proxies is not None and proxies.get_proxy_mode() is not None
-
-
-def _has_memory(tensor: Tensor) -> bool:
-    """Return whether a tensor has numbers; those of vmap look like plain ones and have none."""
-    try:
-        tensor.data_ptr()
-    except RuntimeError:
-        return False
-    return True
-
-
-def is_watched(tensors: Iterable[Optional]) -> bool:
-    """Return whether more than autograd observes a call: a compiler, a tracer, vmap, a subclass of tensors."""
-    return (
-        torch.compiler.is_compiling()
-        or torch.jit.is_tracing()
-        or _is_recorded()
-        or any(type(t) not in _PLAIN or not _has_memory(t) for t in tensors if t is not None)
+def _forward(
+    made: Setting, give: str, steps: int, x: Tensor, *given: Optional
+) -> tuple[Optional, ...]:
+    """Return the results, and None for those that are not wanted."""
+    *operands, recurrent, first_spikes = given
+    kept = "h" if recurrent is None else "x"
+    each, last = [kind in give for kind in ("s", kept, "v")], _states(made.cell)
+    pairs = [_written(x, steps) if wanted else (None, None) for wanted in each]
+    pairs += [_written(x, None) if wanted else (None, None) for wanted in last]
+    tensors, views = zip(*pairs, strict=True)
+    charged, total = (views[1], None) if recurrent is None else (None, views[1])
+    # In the order of the core: named arguments would cost 3 us a call.
+    _core.train_forward(
+        made.numbers,
+        [None if p is None else _ordered(p, x) for p in operands[:5]],
+        _array(x, x),
+        steps,
+        len(x) != steps,
+        [_array(state, x) for state in operands[5:]],
+        views[0],
+        charged,
+        views[2],
+        list(views[3:]),
+        _recurrence(recurrent, first_spikes, x),
+        total,
+        torch.get_num_threads(),
     )
+    return tensors
 
 
-def has_tangent(tensors: Iterable[Optional]) -> bool:
-    """Return whether a tensor carries a forward-mode derivative."""
-    return not torch.compiler.is_compiling() and any(
-        forward_ad.unpack_dual(t).tangent is not None for t in tensors if t is not None
+def _states(cell: Cell) -> tuple[bool, bool, bool]:
+    """Return which of v, i and a a cell has."""
+    return True, cell.synapse, cell.adaptive
+
+
+def _recurrence(recurrent: Optional, first_spikes: Optional, x: Tensor) -> _core.Recurrence | None:
+    if recurrent is None:
+        return None
+    weights = recurrent.detach().contiguous().numpy()
+    return _core.Recurrence(weights, _array(first_spikes, x), x.shape[-1])
+
+
+def _backward(ctx: Any, saved: Sequence[Optional], by: Sequence[Optional]) -> list[Optional]:
+    """Return the gradients of x, parameters, states, recurrent weights and first spikes; None if not wanted."""
+    kept, *given, recurrent, first_spikes, spikes = saved
+    assert kept is not None, "each call keeps something"
+    parameters, states = given[:5], given[5:]
+    wanted = ctx.needs_input_grad[4:]
+    by_x, by_x_view = _written(kept, 1 if ctx.constant else ctx.steps)
+    # Those of parameters are flat, in memory order.
+    by_parameters = [
+        kept.new_empty(p.numel()) if w and p is not None else None
+        for p, w in zip(parameters, wanted[:5], strict=True)
+    ]
+    by_states, by_state_views = zip(
+        *(_written(kept, None) if w else (None, None) for w in (*wanted[5:8], wanted[9])),
+        strict=True,
     )
+    by_weights = kept.new_empty(recurrent.shape) if wanted[8] and recurrent is not None else None
+    memory = _array(kept, kept)
+
+    def over_time(g: Optional) -> Array:
+        alike = g is not None and g.stride(0) == 0 and len(g) > 1  # that of a sum or mean over time
+        return _array(g[0] if g is not None and alike else g, kept)
+
+    _core.train_backward(
+        ctx.numbers,
+        [None if p is None else _ordered(p, kept) for p in parameters],
+        None if ctx.is_charged else memory,
+        memory if ctx.is_charged else None,
+        ctx.steps,
+        kept[0].numel(),
+        ctx.constant,
+        [_array(state, kept) for state in states],
+        over_time(by[0]),
+        over_time(by[1]),
+        [_array(g, kept) for g in by[2:]],
+        by_x_view,
+        list(by_state_views[:3]),
+        [None if g is None else g.numpy() for g in by_parameters],
+        _recurrence(recurrent, first_spikes, kept),
+        _array(spikes, kept),
+        None if by_weights is None else by_weights.numpy(),
+        by_state_views[3],
+        torch.get_num_threads(),
+    )
+    by_parameters = [
+        None if g is None or p is None else _shaped(g, p, kept)
+        for g, p in zip(by_parameters, parameters, strict=True)
+    ]
+    return [by_x, *by_parameters, *by_states[:3], by_weights, by_states[3]]
 
 
-def _filled(results: Sequence[Optional]) -> tuple[Tensor, ...]:
-    """Return results with one empty tensor for all that are not wanted."""
-    v = results[3]
-    assert v is not None, "all neurons have a potential"
-    none = v.new_empty(0)
-    return tuple(none if r is None else r for r in results)
+# ---- the memory of tensors [T, B, ...] ----
 
 
-def neuron(x: Tensor, *given: Any) -> tuple[Tensor, ...]:
-    """Return the operator's results; calls the operator itself if the call is being traced or compiled."""
-    tensors = [t for t in (x, *given[:10]) if t is not None]
-    transformed = is_transformed() and not _is_recorded()
-    watched = not transformed and is_watched(tensors)
-    if has_tangent(tensors):  # which PyTorch would drop, as if the derivative were 0
-        _no_tangent()
-    if watched:
-        return neuron_op(x, *given)  # type: ignore[no-any-return]  # autograd has no types
-    if transformed:
-        return _TransformedNeuron.apply(x, *given)  # type: ignore[no-any-return]  # autograd has no types
-    return _filled(_Neuron.apply(x, *given) if torch.is_grad_enabled() else _forward(x, *given))
+def memory_order(x: Tensor) -> tuple[int, ...] | None:
+    """Return the dimensions of [T, B, ...] from slowest to fastest, or None if the memory must be rearranged first.
+
+    Steps and samples must be the slowest; the other dimensions may have any order (channels last).
+    """
+    if x.is_contiguous():
+        return tuple(range(x.ndim))
+    return _order(tuple(x.shape), x.stride())  # a call asks several times
+
+
+@lru_cache(maxsize=1024)
+def _order(shape: tuple[int, ...], strides: tuple[int, ...]) -> tuple[int, ...] | None:
+    order = tuple(sorted(range(len(shape)), key=lambda d: -strides[d]))
+    if order[:2] != (0, 1):
+        return None
+    step = 1
+    for d in reversed(order):
+        if shape[d] != 1 and strides[d] != step:
+            return None
+        step *= shape[d]
+    return order
+
+
+def _grouped(parameter: Tensor, x: Tensor) -> Tensor:
+    """Return a parameter of which each value is shared by the same number of consecutive neurons."""
+    return parameter.expand(x.shape[2:]) if _groups(parameter, x) is None else parameter
+
+
+def _groups(parameter: Tensor, x: Tensor) -> int | None:
+    """Return how many consecutive neurons share each value of the parameter, or None if the number varies.
+
+    The parameter broadcasts to ``x.shape[2:]``; x has a `memory_order`.
+    """
+    shape = (1,) * (x.ndim - parameter.ndim) + tuple(parameter.shape)
+    inner, used, ended = 1, False, False
+    for d in reversed(memory_order(x) or ()):
+        if d < 2 or x.shape[d] == 1:
+            continue
+        if shape[d] == 1:
+            ended = used
+            inner *= 1 if used else x.shape[d]
+        elif ended:
+            return None
+        else:
+            used = True
+    return inner
+
+
+def _array(tensor: Tensor | None, like: Tensor) -> Array:
+    """Return a tensor with the shape of `like`, or of one of its steps, as an array; copied only if its layout differs."""
+    if tensor is None:
+        return None
+    if not like.is_contiguous():
+        whole = tensor if tensor.ndim == like.ndim else tensor[None]
+        tensor = whole.permute(memory_order(like) or ())
+    return tensor.detach().contiguous().numpy()
+
+
+def _ordered(parameter: Tensor, x: Tensor) -> tuple[Array, int]:
+    """Return the values of a parameter in the memory order of x, and how many neurons share each value."""
+    inner = _groups(parameter, x)
+    assert inner is not None, "the parameter has been broadcast to x"
+    return _array(
+        parameter.reshape((1,) * (x.ndim - parameter.ndim) + tuple(parameter.shape)), x
+    ), inner
+
+
+def _shaped(values: Tensor, parameter: Tensor, x: Tensor) -> Tensor:
+    """Undo `_ordered`: reshape values in the memory order of x to the shape of the parameter."""
+    order = memory_order(x) or ()
+    shape = (1,) * (x.ndim - parameter.ndim) + tuple(parameter.shape)
+    back = sorted(range(len(order)), key=lambda d: order[d])
+    return values.reshape([shape[d] for d in order]).permute(back).reshape(parameter.shape)
+
+
+def _written(x: Tensor, steps: int | None) -> tuple[Tensor, Array]:
+    """Return a tensor of steps, or of one, in the memory order of x, and the same memory as an array that the core fills."""
+    shape = x.shape[1:] if steps is None else (steps, *x.shape[1:])
+    if x.is_contiguous():
+        memory = array_of(shape, x.dtype)
+        return torch.from_numpy(memory), memory
+    order, back = _there_and_back(memory_order(x) or (), steps is not None)
+    memory = array_of([shape[d] for d in order], x.dtype)
+    return torch.from_numpy(memory.transpose(back)), memory
+
+
+@lru_cache(maxsize=1024)
+def _there_and_back(order: tuple[int, ...], has_steps: bool) -> tuple[list[int], list[int]]:
+    """Return the order of memory of a result, with or without the dimension of steps, and its inverse."""
+    there = list(order) if has_steps else [d - 1 for d in order[1:]]
+    return there, sorted(range(len(there)), key=lambda d: there[d])

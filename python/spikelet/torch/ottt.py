@@ -9,10 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from spikelet._util.checks import fail
+from spikelet.torch.arguments import require_kind
 from spikelet.torch.cell import Cell, Reset
 from spikelet.torch.modules import LI, Neuron
 from spikelet.torch.straight_through import straight_through
-from spikelet.torch.time import layers_over_time
+from spikelet.torch.time import in_order, layers_over_time
 
 __all__ = ["OTTT"]
 
@@ -94,11 +95,8 @@ class OTTT:
     """
 
     def __init__(self, model: nn.Sequential) -> None:
-        if type(model) is not nn.Sequential:
-            what = type(model).__name__
-            fail("OTTT", "model", what, "must be a torch.nn.Sequential", error=TypeError)
-        self.model = model
         self._stages = _stages(model)
+        self.model = model
         self._ones = [0.0] * len(self._stages)  # traces of a constant 1, the input of a bias
         self._output: Tensor | None = None
 
@@ -187,16 +185,9 @@ class OTTT:
             fail("OTTT.learn", "state", "none", "must be made: call step before each learn")
         shape = tuple(output.shape[1:])
         if not isinstance(error, Tensor) or tuple(error.shape) != shape:
-            if not isinstance(error, Tensor):
-                what, rule = type(error).__name__, f"must be a tensor {list(shape)}"
-                fail("OTTT.learn", "error", what, rule, error=TypeError)
-            fail(
-                "OTTT.learn",
-                "error",
-                tuple(error.shape),
-                f"must be a tensor {list(shape)}",
-                got="shape",
-            )
+            rule = f"a tensor {list(shape)}"
+            require_kind("OTTT.learn", "error", error, Tensor, rule)
+            fail("OTTT.learn", "error", tuple(error.shape), f"must be {rule}", got="shape")
         self._output = None
         if output.requires_grad:
             output.backward(error.detach().to(output.dtype)[None])
@@ -212,7 +203,7 @@ class OTTT:
 def _stages(model: nn.Sequential) -> list[_Stage]:
     stages, layers = [], nn.Sequential()
     seen: set[nn.Module] = set()
-    for name, module in _flat(model, ""):
+    for name, module in in_order("OTTT", model):
         if module in seen and any(True for _ in module.parameters()):
             fail("OTTT", f"module '{name}'", type(module).__name__, "must not be used twice")
         seen.add(module)
@@ -232,16 +223,6 @@ def _stages(model: nn.Sequential) -> list[_Stage]:
     if not stages:
         fail("OTTT", "model", "Sequential()", "must have layers")
     return stages
-
-
-def _flat(model: nn.Sequential, inside: str) -> list[tuple[str, nn.Module]]:
-    modules: list[tuple[str, nn.Module]] = []
-    for name, module in model.named_children():
-        if type(module) is nn.Sequential:
-            modules += _flat(module, f"{inside}{name}.")
-        else:
-            modules.append((inside + name, module))
-    return modules
 
 
 def _checked(module: Neuron, name: str) -> Cell:

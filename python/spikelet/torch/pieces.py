@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from torch import Tensor, nn
 
@@ -11,11 +10,11 @@ from spikelet._util.checks import fail, integer
 from spikelet.torch.delay import Delay
 from spikelet.torch.modules import LI, Carried, Neuron
 from spikelet.torch.psn import PSN, SlidingPSN
+from spikelet.torch.time import in_order
 
 __all__ = ["in_pieces"]
 
 _WHERE = "in_pieces"
-_States = dict[nn.Module, Carried]
 
 
 def in_pieces(model: nn.Sequential, x: Tensor, length: int) -> Iterator[Tensor]:
@@ -50,48 +49,35 @@ def in_pieces(model: nn.Sequential, x: Tensor, length: int) -> Iterator[Tensor]:
     >>> for y in st.in_pieces(net, torch.rand(1000, 3, 4), 100):
     ...     y.square().mean().backward()
     """
-    if type(model) is not nn.Sequential:
-        what = type(model).__name__
-        fail(_WHERE, "model", what, "must be a torch.nn.Sequential", error=TypeError)
+    modules = in_order(_WHERE, model)
     if not isinstance(x, Tensor) or x.ndim < 3:
         got = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
         fail(_WHERE, "x", got, "must be a tensor [T, B, ...]", error=TypeError)
     length = integer(_WHERE, "length", length, 1)
-    _check(model, "")
-    return _pieces(model, x, length)
+    _check(modules)
+    return _pieces([module for _, module in modules], x, length)
 
 
-def _pieces(model: nn.Sequential, x: Tensor, length: int) -> Iterator[Tensor]:
-    states: _States = {}
-    for piece in x.split(length):
-        yield _through(model, piece, states)
-
-
-def _check(model: nn.Sequential, inside: str) -> None:
+def _check(modules: list[tuple[str, nn.Module]]) -> None:
     seen: set[nn.Module] = set()
-    for name, module in model.named_children():
-        where = f"{inside}{name}"
-        if type(module) is nn.Sequential:
-            _check(module, f"{where}.")
-            continue
-        neurons = isinstance(module, Neuron)
-        own = neurons and type(module).forward not in (Neuron.forward, LI.forward)
-        held = isinstance(module, Neuron) and (module.steps is not None or module.return_v)
-        around = not neurons and any(
-            isinstance(m, (Neuron, Delay, PSN, SlidingPSN)) for m in module.modules()
-        )
-        if own or held or around or module in seen:
+    for name, module in modules:
+        if isinstance(module, Neuron):
+            own = type(module).forward not in (Neuron.forward, LI.forward)
+            good = not own and module.steps is None and not module.return_v
+        else:
+            good = not any(
+                isinstance(m, (Neuron, Delay, PSN, SlidingPSN)) for m in module.modules()
+            )
+        if not good or module in seen:
             rule = "must be neurons as they are, without steps= and return_v=, or a layer without state"
-            fail(_WHERE, f"module '{where}'", type(module).__name__, rule)
+            fail(_WHERE, f"module '{name}'", type(module).__name__, rule)
         seen.add(module)
 
 
-def _through(model: nn.Sequential, x: Any, states: _States) -> Any:
-    for module in model:
-        if isinstance(module, nn.Sequential):
-            x = _through(module, x, states)
-        elif isinstance(module, Neuron):
-            x = module(x, states.setdefault(module, Carried()))  # a call, so that its hooks run
-        else:
-            x = module(x)
-    return x
+def _pieces(modules: list[nn.Module], x: Tensor, length: int) -> Iterator[Tensor]:
+    states = {module: Carried() for module in modules if isinstance(module, Neuron)}
+    for piece in x.split(length):
+        y = piece
+        for module in modules:  # calls, so that hooks run
+            y = module(y, states[module]) if module in states else module(y)
+        yield y

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from spikelet.torch.cell import PARAMETERS, Cell, Charge, Reset, Surrogate, When
-from spikelet.torch.transforms import is_transformed
 
 __all__ = ["neuron", "slope"]
 
@@ -28,7 +27,7 @@ def neuron(
     give: str,
     steps: int,
 ) -> tuple[Tensor, ...]:
-    """Return what the operator of the core returns: spikes, nothing kept, potentials, and the last v, i, a.
+    """Return what the core returns: spikes, nothing kept, potentials, and the last v, i, a.
 
     Parameters
     ----------
@@ -80,7 +79,7 @@ def _step(
     """Return the spikes of a step and the potential after it."""
     threshold, late = value["threshold"], None
     if cell.when != When.same and cell.reset != Reset.none:
-        late = _crossed(cell, (v - threshold).detach())  # the reset of the step before
+        late = _reached((v - threshold).detach(), cell.strict)  # the reset of the step before
         if cell.reset == Reset.value:
             v = torch.where(late > 0, torch.full_like(v, cell.v_reset), v)
     h = _charged(cell, value["leak"], v, x)
@@ -109,9 +108,12 @@ def _charged(cell: Cell, leak: Any, v: Tensor, x: Tensor) -> Tensor:
 def _crossed(cell: Cell, u: Tensor) -> Tensor:
     """Return 1 where u has reached 0, with the derivative of the surrogate."""
     table = (cell.table_low, cell.table_step, cell.table)
-    function = _TransformedCrossed if is_transformed() else _Crossed
-    crossed: Tensor = function.apply(u, cell.strict, int(cell.surrogate), cell.alpha, *table)
+    crossed: Tensor = _Crossed.apply(u, cell.strict, int(cell.surrogate), cell.alpha, *table)
     return crossed
+
+
+def _reached(u: Tensor, strict: bool) -> Tensor:
+    return ((u > 0) if strict else (u >= 0)).to(u.dtype)
 
 
 def slope(cell: Cell, u: Tensor) -> Tensor:
@@ -120,26 +122,11 @@ def slope(cell: Cell, u: Tensor) -> Tensor:
 
 
 class _Crossed(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, u: Tensor, strict: bool, *surrogate: Any) -> Tensor:
-        ctx.save_for_backward(u)
-        ctx.surrogate = surrogate
-        return ((u > 0) if strict else (u >= 0)).to(u.dtype)
-
-    @staticmethod
-    def backward(ctx: Any, by_spikes: Tensor) -> tuple[Any, ...]:
-        (u,) = ctx.saved_tensors
-        return by_spikes * _slope(u, *ctx.surrogate), None, None, None, None, None, None
-
-
-class _TransformedCrossed(torch.autograd.Function):
-    """`_Crossed` for `torch.func`, which requires a context apart from `forward`; that costs more."""
-
     generate_vmap_rule = True
 
     @staticmethod
     def forward(u: Tensor, strict: bool, *_: Any) -> Tensor:
-        return ((u > 0) if strict else (u >= 0)).to(u.dtype)
+        return _reached(u, strict)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -147,7 +134,10 @@ class _TransformedCrossed(torch.autograd.Function):
         u, _, *ctx.surrogate = inputs
         ctx.save_for_backward(u)
 
-    backward = staticmethod(_Crossed.backward)
+    @staticmethod
+    def backward(ctx: Any, by_spikes: Tensor) -> tuple[Any, ...]:
+        (u,) = ctx.saved_tensors
+        return by_spikes * _slope(u, *ctx.surrogate), None, None, None, None, None, None
 
 
 def _slope(

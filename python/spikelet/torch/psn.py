@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from spikelet._util.checks import fail, integer, number
+from spikelet._util.checks import fail, integer
+from spikelet.torch.arguments import real
 from spikelet.torch.functional import Backend, lif
 from spikelet.torch.surrogate import Table, checked
 
@@ -19,7 +20,11 @@ class _Parallel(nn.Module):
     """Spikes where h = weights x over time reaches a threshold, ``-bias``."""
 
     def __init__(
-        self, surrogate: str | Table | None, alpha: float | None, backend: Backend
+        self,
+        *,
+        surrogate: str | Table | None = "atan",
+        alpha: float | None = None,
+        backend: Backend = "core",
     ) -> None:
         super().__init__()
         checked(type(self).__name__, surrogate)
@@ -73,15 +78,8 @@ class PSN(_Parallel):
     Fang et al., "Parallel spiking neurons with high efficiency and ability to learn long-term dependencies", NeurIPS 2023.
     """
 
-    def __init__(
-        self,
-        steps: int,
-        *,
-        surrogate: str | Table | None = "atan",
-        alpha: float | None = None,
-        backend: Backend = "core",
-    ) -> None:
-        super().__init__(surrogate, alpha, backend)
+    def __init__(self, steps: int, **options: Any) -> None:
+        super().__init__(**options)
         self.steps = integer(type(self).__name__, "steps", steps, 1)
         self.weight = nn.Parameter(torch.empty(steps, steps))
         nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
@@ -127,16 +125,7 @@ class MaskedPSN(PSN):
 
     @masked.setter
     def masked(self, value: float) -> None:
-        share = float(number("MaskedPSN", "masked", value))
-        if not 0 <= share <= 1:
-            fail("MaskedPSN", "masked", value, "must lie in [0, 1]")
-        self._masked = share
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        state = dict(state)
-        if "_masked" not in state:  # pickled by version 0.9 or before
-            state["_masked"] = state.pop("masked", 1.0)
-        super().__setstate__(state)
+        self._masked = real("MaskedPSN", "masked", value, "in [0, 1]")
 
     def get_extra_state(self) -> Tensor:
         """Return what a state_dict keeps in addition to the weights: `masked`."""
@@ -145,11 +134,6 @@ class MaskedPSN(PSN):
     def set_extra_state(self, state: Tensor) -> None:
         """Take `masked` from a state_dict."""
         self.masked = float(state)
-
-    def _load_from_state_dict(self, state_dict: Any, prefix: str, *args: Any) -> None:
-        """Load a state_dict; one without `masked`, of an older version, leaves it as it is."""
-        state_dict.setdefault(f"{prefix}_extra_state", self.get_extra_state())
-        super()._load_from_state_dict(state_dict, prefix, *args)
 
     def matrix(self) -> Tensor:
         """Return the weights [step of h, step of x], masked."""
@@ -174,15 +158,8 @@ class SlidingPSN(_Parallel):
         See `spikelet.torch.lif`.
     """
 
-    def __init__(
-        self,
-        order: int,
-        *,
-        surrogate: str | Table | None = "atan",
-        alpha: float | None = None,
-        backend: Backend = "core",
-    ) -> None:
-        super().__init__(surrogate, alpha, backend)
+    def __init__(self, order: int, **options: Any) -> None:
+        super().__init__(**options)
         self.order = integer("SlidingPSN", "order", order, 1)
         self.weight = nn.Parameter(0.5 ** torch.arange(order, dtype=torch.get_default_dtype()))
         self.bias = nn.Parameter(torch.tensor(-1.0))

@@ -13,6 +13,7 @@ from torch.nn.utils import fusion, parametrize
 
 from spikelet._util.checks import fail, integer
 from spikelet.conversion.torch.copies import copy_of
+from spikelet.torch.arguments import require_kind
 from spikelet.torch.computed import is_computed, recompute
 from spikelet.torch.conventions import single
 from spikelet.torch.delay import Delay
@@ -79,9 +80,7 @@ def quantise(model: _Module, bits: int = 8) -> _Module:
     >>> bool((snn.run(x.numpy()).spikes == small(x).detach().numpy()).all())
     True
     """
-    if not isinstance(model, nn.Module):
-        what = type(model).__name__
-        fail("quantise", "model", what, "must be a torch.nn.Module", error=TypeError)
+    require_kind("quantise", "model", model, nn.Module, "a torch.nn.Module")
     bits = integer("quantise", "bits", bits, 2, 16)
     for name, module in model.named_modules():
         if parametrize.is_parametrized(module):
@@ -114,10 +113,8 @@ def _checked(name: str, layer: nn.Module) -> None:
             rule = "must be float32 or float64: convert the model with .float()"
             fail("quantise", what, str(p.dtype), rule, got="dtype", error=TypeError)
         if not torch.isfinite(p).all():
-            bad = p.detach()[~torch.isfinite(p)]
-            fail(
-                "quantise", what, float(bad[0]), "must be finite: train with a lower learning rate"
-            )
+            bad = float(p.detach()[~torch.isfinite(p)][0])
+            fail("quantise", what, bad, "must be finite: train with a lower learning rate")
 
 
 def plain(model: nn.Module) -> nn.Module:

@@ -13,7 +13,6 @@ from torch.nn import functional as F
 from spikelet._util.checks import fail, integer, number
 from spikelet.torch import sparse_ops
 from spikelet.torch.conventions import HALVES, RASTERS, single
-from spikelet.torch.transforms import is_transformed
 
 __all__ = ["SpikeConv2d", "SpikeLinear", "spike_conv2d", "spike_linear"]
 
@@ -43,24 +42,19 @@ def _tensors(
     """Return the tensors in the type of the computation, checked, and the type of the result."""
     given = [("x", x), ("weight", weight)] + ([] if bias is None else [("bias", bias)])
     for name, value in given:
+        kinds = "float32, float64, bfloat16 or float16" + (", uint8 or bool" if name == "x" else "")
         if not isinstance(value, Tensor):
-            msg = f"{where}: {name} must be a torch.Tensor, got {type(value).__name__}"
-            raise TypeError(msg)
+            raise TypeError(f"{where}: {name} must be a torch.Tensor, got {type(value).__name__}")
         if value.dtype not in (*_REALS, *(RASTERS if name == "x" else ())):
-            rule = "must be float32, float64, bfloat16 or float16" + (
-                ", uint8 or bool" if name == "x" else ""
-            )
-            msg = f"{where}: {name} {rule}, got {value.dtype}"
-            raise TypeError(msg)
+            raise TypeError(f"{where}: {name} must be {kinds}, got {value.dtype}")
         if value.device.type != "cpu":
             rule = "must be on the CPU; torch.nn's layer has the same parameters, on any device"
             fail(where, name, str(value.device), rule, got="device")
         if value.layout != torch.strided:
             fail(where, name, str(value.layout), "must be a strided (dense) tensor", got="layout")
     if weight.dim() != dimensions:
-        fail(
-            where, "weight", tuple(weight.shape), f"must have {dimensions} dimensions", got="shape"
-        )
+        rule = f"must have {dimensions} dimensions"
+        fail(where, "weight", tuple(weight.shape), rule, got="shape")
     if bias is not None and bias.shape != weight.shape[:1]:
         rule = f"must have shape ({weight.shape[0]},)"
         fail(where, "bias", tuple(bias.shape), rule, got="shape")
@@ -75,11 +69,9 @@ def _tensors(
     kind, owner = (weight.dtype, "weight") if raster else (x.dtype, "x")
     for name, value in (("weight", weight), ("bias", bias)):
         if value is not None and value.dtype != kind:
-            msg = f"{where}: {name} must have the type of {owner}, {kind}, got {value.dtype}"
-            raise TypeError(msg)
-    if x.dtype == torch.bool:
-        x = x.view(torch.uint8)
-    return x, weight, bias, result
+            rule = f"must have the type of {owner}, {kind}"
+            raise TypeError(f"{where}: {name} {rule}, got {value.dtype}")
+    return x.view(torch.uint8) if x.dtype == torch.bool else x, weight, bias, result
 
 
 def _share(outputs: int) -> float:
@@ -138,7 +130,7 @@ def _spike_linear(
     if x.dim() < 1 or x.shape[-1] != inputs:
         fail(where, "x", tuple(x.shape), f"must have shape (..., {inputs})", got="shape")
     with torch.autocast("cpu", enabled=False) if torch.is_autocast_enabled("cpu") else _AS_IT_IS:
-        if (limit is None and x.numel() * outputs < LEAST_WORK) or is_transformed():
+        if limit is None and x.numel() * outputs < LEAST_WORK:
             return F.linear(x.to(weight.dtype), weight, bias).to(kind)
         if limit is None:
             limit = LINEAR_LIMIT * _share(outputs)
@@ -156,30 +148,34 @@ def _pair(where: str, name: str, value: Any, low: int) -> tuple[int, int]:
         values *= 2
     if len(values) != 2:
         fail(where, name, value, "must be a number, or one for height and one for width")
-    return (
-        integer(where, name, values[0], low, 2**31 - 1),
-        integer(where, name, values[1], low, 2**31 - 1),
-    )
+    height, width = (integer(where, name, n, low, 2**31 - 1) for n in values)
+    return height, width
 
 
-def _margins(
-    where: str, padding: Any, kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int]
-) -> list[int]:
-    """Return the padding as (top, bottom, left, right)."""
-    if padding == "valid":
-        return [0, 0, 0, 0]
+def _geometry(
+    where: str,
+    kernel: Sequence[int],
+    outputs: int,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    groups: int,
+) -> sparse_ops.Geometry:
+    groups = integer(where, "groups", groups, 1)
+    if outputs % groups:
+        fail(where, "groups", groups, f"must divide the {outputs} output channels of weight")
+    stride, dilation = _pair(where, "stride", stride, 1), _pair(where, "dilation", dilation, 1)
     if padding == "same":
-        if tuple(stride) != (1, 1):
-            fail(where, "padding", padding, f"needs a stride of 1 instead of {tuple(stride)}")
-        sides = []
-        for k in (0, 1):
-            total = dilation[k] * (kernel[k] - 1)
-            sides += [total // 2, total - total // 2]
-        return sides
-    if isinstance(padding, str):
-        fail(where, "padding", padding, "must be 'valid', 'same' or numbers")
-    height, width = _pair(where, "padding", padding, 0)
-    return [height, height, width, width]
+        if stride != (1, 1):
+            fail(where, "padding", padding, f"needs a stride of 1 instead of {stride}")
+        height, width = (d * (n - 1) for d, n in zip(dilation, kernel, strict=True))
+        sides = (height // 2, height - height // 2, width // 2, width - width // 2)
+    else:
+        if isinstance(padding, str) and padding != "valid":
+            fail(where, "padding", padding, "must be 'valid', 'same' or numbers")
+        height, width = (0, 0) if padding == "valid" else _pair(where, "padding", padding, 0)
+        sides = (height, height, width, width)
+    return sparse_ops.Geometry(stride, sides, dilation, groups)
 
 
 def spike_conv2d(
@@ -229,9 +225,9 @@ def spike_conv2d(
     ValueError
         If shapes do not fit, a tensor is not on the CPU, or a number is out of its range.
     """
-    where = "spike_conv2d"
-    limit = _limit(where, density_limit)
-    return _spike_conv2d(where, x, weight, bias, stride, padding, dilation, groups, limit)
+    given = (stride, padding, dilation, groups)
+    limit = _limit("spike_conv2d", density_limit)
+    return _spike_conv2d("spike_conv2d", x, weight, bias, given, limit)
 
 
 def _spike_conv2d(
@@ -239,46 +235,28 @@ def _spike_conv2d(
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None,
-    stride: Any,
-    padding: Any,
-    dilation: Any,
-    groups: int,
+    given: tuple[Any, Any, Any, Any],
     limit: float | None,
 ) -> Tensor:
     x, weight, bias, kind = _tensors(where, x, weight, bias, 4)
-    groups = integer(where, "groups", groups, 1)
-    stride = _pair(where, "stride", stride, 1)
-    dilation = _pair(where, "dilation", dilation, 1)
     outputs, channels, *kernel = weight.shape
     if min(kernel) < 1:
-        fail(
-            where,
-            "weight",
-            tuple(weight.shape),
-            "must have a kernel of at least 1 x 1",
-            got="shape",
-        )
-    if outputs % groups:
-        fail(where, "groups", groups, f"must divide the {outputs} output channels of weight")
-    margins = _margins(where, padding, kernel, stride, dilation)
-    if x.dim() < 3 or x.shape[-3] != channels * groups:
-        rule = f"must have shape (..., {channels * groups}, height, width)"
+        rule = "must have a kernel of at least 1 x 1"
+        fail(where, "weight", tuple(weight.shape), rule, got="shape")
+    geometry = _geometry(where, kernel, outputs, *given)
+    if x.dim() < 3 or x.shape[-3] != channels * geometry.groups:
+        rule = f"must have shape (..., {channels * geometry.groups}, height, width)"
         fail(where, "x", tuple(x.shape), rule, got="shape")
     for k, axis in ((0, "height"), (1, "width")):
-        reach = dilation[k] * (kernel[k] - 1) + 1
-        if x.shape[k - 2] + margins[2 * k] + margins[2 * k + 1] < reach:
+        reach = geometry.dilation[k] * (kernel[k] - 1) + 1
+        if x.shape[k - 2] + sum(geometry.padding[2 * k : 2 * k + 2]) < reach:
             rule = f"must have a padded {axis} of at least {reach}, that of the kernel"
             fail(where, "x", tuple(x.shape), rule, got="shape")
     if limit is None:
-        limit = CONV_LIMIT * _share(outputs // groups)
+        limit = CONV_LIMIT * _share(outputs // geometry.groups)
     images = x if x.dim() == 4 else x.flatten(0, -4) if x.dim() > 3 else x[None]
     with torch.autocast("cpu", enabled=False) if torch.is_autocast_enabled("cpu") else _AS_IT_IS:
-        geometry = (list(stride), margins, list(dilation), groups)
-        if is_transformed():
-            y = sparse_ops.dense_conv(images, weight, bias, *geometry)
-        else:
-            y = sparse_ops.spike_conv2d(images, weight, bias, *geometry, limit)
-    y = y.to(kind)
+        y = sparse_ops.spike_conv2d(images, weight, bias, geometry, limit).to(kind)
     return y if x.dim() == 4 else y.unflatten(0, x.shape[:-3]) if x.dim() > 3 else y[0]
 
 
@@ -349,14 +327,5 @@ class SpikeConv2d(nn.Conv2d):
             folded = F.pad(folded, self._reversed_padding_repeated_twice, mode=self.padding_mode)
             x = folded.unflatten(0, x.shape[:-3]) if x.dim() > 4 else folded
             padding = 0
-        return _spike_conv2d(
-            "SpikeConv2d",
-            x,
-            weight,
-            bias,
-            self.stride,
-            padding,
-            self.dilation,
-            self.groups,
-            self.density_limit,
-        )
+        given = (self.stride, padding, self.dilation, self.groups)
+        return _spike_conv2d("SpikeConv2d", x, weight, bias, given, self.density_limit)

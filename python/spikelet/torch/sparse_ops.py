@@ -1,16 +1,14 @@
-"""The operators behind `SpikeLinear` and `SpikeConv2d`, as `torch.compile` and `torch.export` see them.
+"""Sparse linear layers and convolutions in the compiled core, as functions that autograd can differentiate.
 
 Each takes the sparse or the dense path; the choice depends only on the input, and the backward pass takes the same path.
 The input has the type of the weights, or is uint8: the core reads bytes, and PyTorch's dense products a temporary copy.
-
-`spike_linear` and `spike_conv2d` are the operators or, where only autograd observes the call, functions with the same
-results: PyTorch's dispatch through Python takes up to 0.1 ms for each call.
+Where a call is watched, and for second derivatives, dense products are PyTorch's own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
@@ -18,10 +16,11 @@ from torch.nn import functional as F
 
 from spikelet import _core
 from spikelet.torch.memory import empty
-from spikelet.torch.ops import has_tangent, is_watched
-from spikelet.torch.transforms import has_modes, is_transformed, of_batches
+from spikelet.torch.watched import is_watched, of_batches
 
-__all__ = ["dense_conv", "spike_conv2d", "spike_conv2d_op", "spike_linear", "spike_linear_op"]
+__all__ = ["Geometry", "spike_conv2d", "spike_linear"]
+
+Optional: TypeAlias = Tensor | None
 
 _LAST = torch.channels_last
 _ROWS = (0, 2, 3, 1)  # its dimensions, from slowest to fastest
@@ -40,75 +39,9 @@ def _is_sparse(x: Tensor, limit: float) -> bool:
     return finite and active <= limit * x.numel()
 
 
-def _flag(*, value: bool) -> Tensor:
-    return torch.tensor(value)
-
-
 def _view(tensor: Tensor | None) -> Any:
     """Return a view of a tensor as a numpy array."""
     return None if tensor is None else tensor.detach().resolve_neg().numpy()
-
-
-def _called(ctx: Any, *pairs: tuple[Any, Any]) -> list[Any]:
-    """Return of each function and its operator the one to call: the operator can be differentiated, traced and compiled."""
-    direct = getattr(ctx, "is_direct", False) and not torch.is_grad_enabled()
-    return [function if direct else op for function, op in pairs]
-
-
-# ---- linear ----
-
-
-def _linear(
-    x: Tensor, weight: Tensor, bias: Tensor | None, density_limit: float
-) -> tuple[Tensor, Tensor]:
-    x, weight = x.contiguous(), weight.contiguous()
-    shape = (x.shape[0], weight.shape[0])
-    places = weight.shape[1] * _line(weight.shape[0])
-    sparse = x.numel() > 0 and min(shape) > 0 and places < _PLACES and _is_sparse(x, density_limit)
-    if not sparse:
-        return F.linear(x.to(weight.dtype), weight, bias), _flag(value=False)
-    bias = None if bias is None else bias.contiguous()
-    y = empty(shape, weight.dtype)
-    _core.sparse_linear(_view(x), _view(weight), _view(bias), _view(y), torch.get_num_threads())
-    return y, _flag(value=True)
-
-
-def _linear_fake(x: Tensor, weight: Tensor, *_: Any) -> tuple[Tensor, Tensor]:
-    return weight.new_empty(x.shape[0], weight.shape[0]), x.new_empty((), dtype=torch.bool)
-
-
-def _linear_weight(x: Tensor, grad_y: Tensor, sparse: Tensor) -> Tensor:
-    if not sparse:
-        return grad_y.t().mm(x.to(grad_y.dtype))
-    x, grad_y = x.contiguous(), grad_y.contiguous()
-    grad = grad_y.new_empty(grad_y.shape[1], x.shape[1])
-    _core.sparse_linear_weight(_view(x), _view(grad_y), _view(grad), torch.get_num_threads())
-    return grad
-
-
-def _linear_weight_fake(x: Tensor, grad_y: Tensor, *_: Any) -> Tensor:
-    return grad_y.new_empty(grad_y.shape[1], x.shape[1])
-
-
-def _linear_weight_save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    del output
-    ctx.save_for_backward(*inputs[:2])
-
-
-def _linear_weight_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-    x, grad_y = ctx.saved_tensors
-    for_x, for_y, _ = ctx.needs_input_grad
-    x = x.to(grad.dtype)
-    return grad_y.mm(grad) if for_x else None, x.mm(grad.t()) if for_y else None, None
-
-
-def _column_sums_save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    del output
-    ctx.rows = len(inputs[0])
-
-
-def _column_sums_backward(ctx: Any, grad: Tensor) -> Tensor:
-    return grad.expand(ctx.rows, -1)
 
 
 def _column_sums(x: Tensor) -> Tensor:
@@ -118,60 +51,169 @@ def _column_sums(x: Tensor) -> Tensor:
     return sums
 
 
-def _column_sums_fake(x: Tensor) -> Tensor:
-    return x.new_empty(x.shape[1])
+# ---- linear ----
 
 
-def _linear_save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-    x, weight, _, _ = inputs
-    ctx.save_for_backward(x, weight, output[1])
+def spike_linear(x: Tensor, weight: Tensor, bias: Optional, density_limit: float) -> Tensor:
+    """Return x [N, inputs] times the weights [outputs, inputs]."""
+    if is_watched(x, weight, bias):
+        return F.linear(x.to(weight.dtype), weight, bias)
+    if torch.is_grad_enabled():
+        return _Linear.apply(x, weight, bias, density_limit)
+    return _linear(x, weight, bias, density_limit)[0]
 
 
-@of_batches
-def _linear_backward(ctx: Any, grad_y: Tensor, _: Any) -> tuple[Tensor | None, ...]:
-    x, weight, sparse = ctx.saved_tensors
-    for_x, for_weight, for_bias, _ = ctx.needs_input_grad
-    if is_transformed():
-        return (
-            grad_y.mm(weight) if for_x else None,
-            grad_y.t().mm(x.to(grad_y.dtype)) if for_weight else None,
-            grad_y.sum(0) if for_bias else None,
-            None,
-        )
-    by_weight, sums = _called(
-        ctx, (_linear_weight, _linear_weight_op), (_column_sums, _column_sums_op)
-    )
-    return (
-        grad_y.mm(weight) if for_x else None,
-        by_weight(x, grad_y, sparse) if for_weight else None,
-        sums(grad_y) if for_bias else None,
-        None,
-    )
+class _Linear(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Optional, density_limit: float
+    ) -> Tensor:
+        y, ctx.sparse = _linear(x, weight, bias, density_limit)
+        ctx.save_for_backward(x, weight)
+        return y
+
+    @staticmethod
+    @of_batches
+    def backward(ctx: Any, by_y: Tensor) -> tuple[Optional, ...]:
+        x, weight = ctx.saved_tensors
+        of_x, of_weight, of_bias, _ = ctx.needs_input_grad
+        by_weight = sums = None
+        if torch.is_grad_enabled():
+            by_weight = by_y.t().mm(x.to(by_y.dtype)) if of_weight else None
+            sums = by_y.sum(0) if of_bias else None
+        else:
+            by_weight = _linear_weight(x, by_y, ctx.sparse) if of_weight else None
+            sums = _column_sums(by_y) if of_bias else None
+        return by_y.mm(weight) if of_x else None, by_weight, sums, None
 
 
-# ---- convolution: padding is (top, bottom, left, right) ----
+def _linear(x: Tensor, weight: Tensor, bias: Optional, density_limit: float) -> tuple[Tensor, bool]:
+    """Return the result, and whether it took the sparse path."""
+    x, weight = x.contiguous(), weight.contiguous()
+    shape = (x.shape[0], weight.shape[0])
+    places = weight.shape[1] * _line(weight.shape[0])
+    sparse = x.numel() > 0 and min(shape) > 0 and places < _PLACES and _is_sparse(x, density_limit)
+    if not sparse:
+        return F.linear(x.to(weight.dtype), weight, bias), False
+    bias = None if bias is None else bias.contiguous()
+    y = empty(shape, weight.dtype)
+    _core.sparse_linear(_view(x), _view(weight), _view(bias), _view(y), torch.get_num_threads())
+    return y, True
 
 
-def _out_shape(
-    x: Tensor,
-    weight: Tensor,
-    stride: Sequence[int],
-    padding: Sequence[int],
-    dilation: Sequence[int],
-) -> tuple[Any, ...]:
-    height, width = (
-        (
-            x.shape[2 + k]
-            + padding[2 * k]
-            + padding[2 * k + 1]
-            - dilation[k] * (weight.shape[2 + k] - 1)
-            - 1
-        )
-        // stride[k]
-        + 1
-        for k in (0, 1)
-    )
-    return x.shape[0], weight.shape[0], height, width
+def _linear_weight(x: Tensor, by_y: Tensor, sparse: bool) -> Tensor:
+    if not sparse:
+        return by_y.t().mm(x.to(by_y.dtype))
+    x, by_y = x.contiguous(), by_y.contiguous()
+    by_weight = by_y.new_empty(by_y.shape[1], x.shape[1])
+    _core.sparse_linear_weight(_view(x), _view(by_y), _view(by_weight), torch.get_num_threads())
+    return by_weight
+
+
+# ---- convolution ----
+
+
+class Geometry(NamedTuple):
+    """How the kernel of a convolution moves over an image."""
+
+    stride: tuple[int, int]
+    padding: tuple[int, int, int, int]  # top, bottom, left, right
+    dilation: tuple[int, int]
+    groups: int
+
+    @property
+    def corner(self) -> tuple[int, int]:
+        """Padding above and on the left."""
+        return self.padding[0], self.padding[2]
+
+    @property
+    def is_even(self) -> bool:
+        """Whether opposite sides have the same padding, which PyTorch can apply itself."""
+        top, bottom, left, right = self.padding
+        return top == bottom and left == right
+
+    def padded(self, x: Tensor) -> tuple[Tensor, tuple[int, int]]:
+        """Return an image, and the padding that remains to be applied."""
+        if self.is_even:
+            return x, self.corner
+        top, bottom, left, right = self.padding
+        return F.pad(x, (left, right, top, bottom)), (0, 0)
+
+
+def spike_conv2d(
+    x: Tensor, weight: Tensor, bias: Optional, geometry: Geometry, density_limit: float
+) -> Tensor:
+    """Return the convolution of images [N, channels, height, width]."""
+    if is_watched(x, weight, bias):
+        x, both = geometry.padded(x.to(weight.dtype))
+        return F.conv2d(x, weight, bias, geometry.stride, both, geometry.dilation, geometry.groups)
+    given = (x, weight, bias, geometry, density_limit)
+    if torch.is_grad_enabled():
+        return _Conv.apply(*given)
+    return _conv(*given)[0]
+
+
+class _Conv(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Optional, geometry: Geometry, limit: float
+    ) -> Tensor:
+        y, ctx.sparse = _conv(x, weight, bias, geometry, limit)
+        ctx.geometry = geometry
+        ctx.save_for_backward(x, weight)
+        return y
+
+    @staticmethod
+    @of_batches
+    def backward(ctx: Any, by_y: Tensor) -> tuple[Optional, ...]:
+        x, weight = ctx.saved_tensors
+        of_x, of_weight, of_bias, *_ = wanted = ctx.needs_input_grad[:3]
+        if torch.is_grad_enabled():
+            found = _dense_backward(by_y, x.to(by_y.dtype), weight, ctx.geometry, wanted)
+            return *found, None, None
+        by_y = by_y.contiguous(memory_format=_LAST)
+        by_x = by_weight = sums = None
+        if of_x:
+            by_x = _conv_input(by_y, weight, x.shape, ctx.geometry)
+            if x.is_contiguous():
+                # In the format of x: PyTorch's pools copy tensors of their own size otherwise.
+                by_x = by_x.contiguous()
+        if of_weight:
+            by_weight = _conv_weight(by_y, x, weight, ctx.geometry, ctx.sparse)
+        if of_bias:
+            sums = _column_sums(by_y.permute(0, 2, 3, 1).flatten(0, 2))
+        return by_x, by_weight, sums, None, None
+
+
+def _conv(
+    x: Tensor, weight: Tensor, bias: Optional, geometry: Geometry, density_limit: float
+) -> tuple[Tensor, bool]:
+    """Return the result, and whether it took the sparse path."""
+    stride, padding, dilation, groups = geometry
+    reach = [d * (n - 1) + 1 for d, n in zip(dilation, weight.shape[2:], strict=True)]
+    whole = [n + sum(padding[2 * k : 2 * k + 2]) for k, n in enumerate(x.shape[2:])]
+    sizes = [(n - r) // s + 1 for n, r, s in zip(whole, reach, stride, strict=True)]
+    sparse = x.numel() > 0 and weight.numel() > 0
+    if sparse:
+        places = _line(weight.shape[0] // groups)
+        for k in (0, 1):
+            kernel = dilation[k] * weight.shape[2 + k]
+            places *= x.shape[2 + k] + sizes[k] + padding[2 * k] + kernel
+        array, last = _input(x)
+        active, finite = _core.activity(array, torch.get_num_threads())
+        sparse = places < _PLACES and finite and active <= density_limit * x.numel()
+    if not sparse:
+        x, both = geometry.padded(x.to(weight.dtype))
+        x = x.contiguous(memory_format=_LAST)
+        y = F.conv2d(x, weight, bias, stride, both, dilation, groups)
+        return y.contiguous(memory_format=_LAST), False
+    y = empty((x.shape[0], weight.shape[0], *sizes), weight.dtype, _ROWS)
+    bias = None if bias is None else bias.contiguous()
+    _core.sparse_conv(
+        array, _view(weight.contiguous()), _view(bias), _pixels(y), last, groups, stride,
+        geometry.corner, dilation, torch.get_num_threads(),
+    )  # fmt: skip
+    return y, True
 
 
 def _pixels(x: Tensor) -> Any:
@@ -186,339 +228,51 @@ def _input(x: Tensor) -> tuple[Any, bool]:
     return _view(x.contiguous()), False
 
 
-def _padded(x: Tensor, padding: Sequence[int]) -> tuple[Tensor, list[int]]:
-    """Return the input for PyTorch in its fastest format, and the symmetric padding that PyTorch must apply."""
-    top, bottom, left, right = padding
-    if (top, left) == (bottom, right):
-        return x.contiguous(memory_format=_LAST), [top, left]
-    return F.pad(x, (left, right, top, bottom)).contiguous(memory_format=_LAST), [0, 0]
-
-
-def _margin(x: Tensor, padding: Sequence[int]) -> tuple[Tensor, tuple[Any, ...]]:
-    """Return the padded input, and where in it the input is."""
-    top, bottom, left, right = padding
-    rows, columns = (slice(low, low + n) for low, n in zip((top, left), x.shape[-2:], strict=True))
-    return F.pad(x, (left, right, top, bottom)), (..., rows, columns)
-
-
-def dense_conv(
-    x: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    stride: Sequence[int],
-    padding: Sequence[int],
-    dilation: Sequence[int],
-    groups: int,
-) -> Tensor:
-    """Return what the operator does, by PyTorch alone, for the transforms of `torch.func`."""
-    x, _ = _margin(x.to(weight.dtype), padding)
-    return F.conv2d(x, weight, bias, stride, 0, dilation, groups)
-
-
-def _conv(
-    x: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    stride: Sequence[int],
-    padding: Sequence[int],
-    dilation: Sequence[int],
-    groups: int,
-    density_limit: float,
-) -> tuple[Tensor, Tensor]:
-    shape = _out_shape(x, weight, stride, padding, dilation)
-    sparse = x.numel() > 0 and weight.numel() > 0
-    if sparse:
-        places = _line(weight.shape[0] // groups)
-        for k in (0, 1):
-            places *= (
-                x.shape[2 + k] + shape[2 + k] + padding[2 * k] + dilation[k] * weight.shape[2 + k]
-            )
-        array, last = _input(x)
-        active, finite = _core.activity(array, torch.get_num_threads())
-        sparse = places < _PLACES and finite and active <= density_limit * x.numel()
-    if not sparse:
-        x, both = _padded(x.to(weight.dtype), padding)
-        y = F.conv2d(x, weight, bias, stride, both, dilation, groups)
-        return y.contiguous(memory_format=_LAST), _flag(value=False)
-    y = empty(shape, weight.dtype, _ROWS)
-    _core.sparse_conv(
-        array,
-        _view(weight.contiguous()),
-        None if bias is None else _view(bias.contiguous()),
-        _pixels(y),
-        last,
-        groups,
-        (stride[0], stride[1]),
-        (padding[0], padding[2]),
-        (dilation[0], dilation[1]),
-        torch.get_num_threads(),
-    )
-    return y, _flag(value=True)
-
-
-def _conv_fake(
-    x: Tensor, weight: Tensor, _: Tensor | None, *geometry: Any
-) -> tuple[Tensor, Tensor]:
-    shape = _out_shape(x, weight, *geometry[:3])
-    y = torch.empty(shape, dtype=weight.dtype, device=x.device, memory_format=_LAST)
-    return y, x.new_empty((), dtype=torch.bool)
-
-
 def _conv_weight(
-    x: Tensor,
-    grad_y: Tensor,
-    sparse: Tensor,
-    size: Sequence[int],
-    stride: Sequence[int],
-    padding: Sequence[int],
-    dilation: Sequence[int],
-    groups: int,
+    by_y: Tensor, x: Tensor, weight: Tensor, geometry: Geometry, sparse: bool
 ) -> Tensor:
+    """Return the gradient of the weights."""
     if not sparse:
-        x, both = _padded(x.to(grad_y.dtype), padding)
-        grad = torch.nn.grad.conv2d_weight(x, list(size), grad_y, stride, both, dilation, groups)
-        return grad.contiguous()
-    grad = grad_y.new_empty(*size)
+        masks = (False, True, False)
+        _, dense, _ = _dense_backward(by_y, x.to(by_y.dtype), weight, geometry, masks)
+        assert dense is not None, "it is wanted"
+        return dense.contiguous()
+    by_weight = by_y.new_empty(weight.shape)
     array, last = _input(x)
     _core.sparse_conv_weight(
-        array,
-        _pixels(grad_y.contiguous(memory_format=_LAST)),
-        _view(grad),
-        last,
-        groups,
-        (stride[0], stride[1]),
-        (padding[0], padding[2]),
-        (dilation[0], dilation[1]),
-        torch.get_num_threads(),
-    )
-    return grad
+        array, _pixels(by_y), _view(by_weight), last, geometry.groups, geometry.stride,
+        geometry.corner, geometry.dilation, torch.get_num_threads(),
+    )  # fmt: skip
+    return by_weight
 
 
-def _conv_weight_fake(
-    x: Tensor, grad_y: Tensor, sparse: Tensor, size: Sequence[int], *_: Any
-) -> Tensor:
-    del x, sparse
-    return grad_y.new_empty(*size)
-
-
-def _conv_weight_save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    del output
-    x, grad_y, _, _, *ctx.geometry = inputs
-    ctx.save_for_backward(x, grad_y)
-
-
-def _conv_weight_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-    x, grad_y = ctx.saved_tensors
-    stride, padding, dilation, groups = ctx.geometry
-    for_x, for_y, *_ = ctx.needs_input_grad
-    padded, both = _padded(x.to(grad.dtype), padding)
-    return (
-        _conv_input_op(grad_y, grad, x.shape, *ctx.geometry) if for_x else None,
-        F.conv2d(padded, grad, None, stride, both, dilation, groups) if for_y else None,
-        *[None] * 6,
-    )
-
-
-def _conv_save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-    x, weight, _, *ctx.geometry, _ = inputs
-    ctx.save_for_backward(x, weight, output[1])
-
-
-def _conv_input(
-    grad_y: Tensor,
-    weight: Tensor,
-    size: Sequence[int],
-    stride: Sequence[int],
-    padding: Sequence[int],
-    dilation: Sequence[int],
-    groups: int,
-) -> Tensor:
+def _conv_input(by_y: Tensor, weight: Tensor, size: torch.Size, geometry: Geometry) -> Tensor:
     """Return the gradient of an input of this size: a dense product, since inactive inputs have a gradient too.
 
     The core computes it with fewer multiplications than the sum that defines it if that is faster, PyTorch otherwise.
     """
-    n, channels, height, width = size
-    top, bottom, left, right = padding
-    grad_y = grad_y.contiguous(memory_format=_LAST)
-    if groups == 1 and tuple(dilation) == (1, 1) and grad_y.dtype == torch.float32:
-        grad = empty(size, grad_y.dtype, _ROWS)
-        if _core.conv_input(
-            _pixels(grad_y),
-            _view(weight.contiguous()),
-            _pixels(grad),
-            (stride[0], stride[1]),
-            (top, left),
-            torch.get_num_threads(),
-        ):
-            return grad
-    even = (top, left) == (bottom, right)
-    both = [top, left] if even else [0, 0]
-    if not even:
-        height, width = height + top + bottom, width + left + right
-    # Only the shape and format of this tensor matter; channels_last is fastest.
-    like = torch.empty((n, channels, height, width), dtype=grad_y.dtype, memory_format=_LAST)
-    masks = (True, False, False)
-    grad, _, _ = torch.ops.aten.convolution_backward(
-        grad_y, like, weight, None, stride, both, dilation, False, [0, 0], groups, masks
-    )
-    inner = grad if even else grad[:, :, top : height - bottom, left : width - right]
-    return inner.contiguous(memory_format=_LAST)
+    if geometry.groups == 1 and geometry.dilation == (1, 1) and by_y.dtype == torch.float32:
+        by_x = empty(size, by_y.dtype, _ROWS)
+        arrays = _pixels(by_y), _view(weight.contiguous()), _pixels(by_x)
+        if _core.conv_input(*arrays, geometry.stride, geometry.corner, torch.get_num_threads()):
+            return by_x
+    like = torch.empty(size, dtype=by_y.dtype)  # only its shape matters
+    dense, _, _ = _dense_backward(by_y, like, weight, geometry, (True, False, False))
+    assert dense is not None, "it is wanted"
+    return dense.contiguous(memory_format=_LAST)
 
 
-def _conv_input_fake(grad_y: Tensor, weight: Tensor, size: Sequence[int], *_: Any) -> Tensor:
-    del weight
-    return torch.empty(size, dtype=grad_y.dtype, device=grad_y.device, memory_format=_LAST)
-
-
-def _conv_input_save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    del output
-    grad_y, weight, _, *ctx.geometry = inputs
-    ctx.save_for_backward(grad_y, weight)
-
-
-def _conv_input_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-    grad_y, weight = ctx.saved_tensors
-    stride, padding, dilation, groups = ctx.geometry
-    for_y, for_weight, *_ = ctx.needs_input_grad
-    padded, both = _padded(grad, padding)
-    weights = torch.nn.grad.conv2d_weight
-    return (
-        F.conv2d(padded, weight, None, stride, both, dilation, groups) if for_y else None,
-        weights(padded, list(weight.shape), grad_y, stride, both, dilation, groups)
-        if for_weight
-        else None,
-        *[None] * 5,
-    )
-
-
-@of_batches
-def _conv_backward(ctx: Any, grad_y: Tensor, _: Any) -> tuple[Tensor | None, ...]:
-    x, weight, sparse = ctx.saved_tensors
-    for_x, for_weight, for_bias, *_ = ctx.needs_input_grad
-    if is_transformed():
-        stride, padding, dilation, groups = ctx.geometry
-        x, inner = _margin(x.to(grad_y.dtype), padding)
-        masks = (bool(for_x), bool(for_weight), bool(for_bias))
-        by_x, by_weight, by_bias = torch.ops.aten.convolution_backward(
-            grad_y, x, weight, [len(weight)], stride, [0, 0], dilation, False, [0, 0], groups, masks
-        )
-        return by_x[inner] if for_x else None, by_weight, by_bias, *[None] * 5
-    grad_y = grad_y.contiguous(memory_format=_LAST)
-    rows = grad_y.permute(0, 2, 3, 1).flatten(0, 2)
-    by_input, by_weight, sums = _called(
-        ctx,
-        (_conv_input, _conv_input_op),
-        (_conv_weight, _conv_weight_op),
-        (_column_sums, _column_sums_op),
-    )
-    by_x = by_input(grad_y, weight, x.shape, *ctx.geometry) if for_x else None
-    if by_x is not None and x.is_contiguous():
-        # In the format of x: PyTorch's pools copy tensors of their own size otherwise.
-        by_x = by_x.contiguous()
-    return (
-        by_x,
-        by_weight(x, grad_y, sparse, weight.shape, *ctx.geometry) if for_weight else None,
-        sums(rows) if for_bias else None,
-        *[None] * 5,
-    )
-
-
-# ---- registration ----
-
-
-def _operator(name: str, schema: str, compute: Any, fake: Any) -> Any:
-    # The schema is explicit because PyTorch 2.4 cannot read postponed annotations.
-    op = torch.library.custom_op(f"spikelet::{name}", compute, mutates_args=(), schema=schema)
-    op.register_fake(fake)
-    return op
-
-
-_GEOMETRY = "int[] stride, int[] padding, int[] dilation, int groups"
-spike_linear_op = _operator(
-    "spike_linear",
-    "(Tensor x, Tensor weight, Tensor? bias, float density_limit) -> (Tensor, Tensor)",
-    _linear,
-    _linear_fake,
-)
-spike_linear_op.register_autograd(_linear_backward, setup_context=_linear_save)
-spike_conv2d_op = _operator(
-    "spike_conv2d",
-    f"(Tensor x, Tensor weight, Tensor? bias, {_GEOMETRY}, float density_limit) -> (Tensor, Tensor)",
-    _conv,
-    _conv_fake,
-)
-spike_conv2d_op.register_autograd(_conv_backward, setup_context=_conv_save)
-_linear_weight_op = _operator(
-    "spike_linear_weight",
-    "(Tensor x, Tensor grad_y, Tensor sparse) -> Tensor",
-    _linear_weight,
-    _linear_weight_fake,
-)
-_conv_weight_op = _operator(
-    "spike_conv2d_weight",
-    f"(Tensor x, Tensor grad_y, Tensor sparse, SymInt[] size, {_GEOMETRY}) -> Tensor",
-    _conv_weight,
-    _conv_weight_fake,
-)
-_conv_input_op = _operator(
-    "spike_conv2d_input",
-    f"(Tensor grad_y, Tensor weight, SymInt[] size, {_GEOMETRY}) -> Tensor",
-    _conv_input,
-    _conv_input_fake,
-)
-_column_sums_op = _operator("column_sums", "(Tensor x) -> Tensor", _column_sums, _column_sums_fake)
-_linear_weight_op.register_autograd(_linear_weight_backward, setup_context=_linear_weight_save)
-_conv_weight_op.register_autograd(_conv_weight_backward, setup_context=_conv_weight_save)
-_conv_input_op.register_autograd(_conv_input_backward, setup_context=_conv_input_save)
-_column_sums_op.register_autograd(_column_sums_backward, setup_context=_column_sums_save)
-
-
-# ---- without the dispatch of operators ----
-
-
-class _Linear(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, *given: Any) -> Tensor:
-        y, sparse = _linear(*given)
-        _linear_save(ctx, given, (y, sparse))
-        ctx.is_direct = True
-        return y
-
-    @staticmethod
-    def backward(ctx: Any, grad_y: Tensor) -> tuple[Tensor | None, ...]:
-        return _linear_backward(ctx, grad_y, None)  # type: ignore[no-any-return]  # autograd has no types
-
-
-class _Conv(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, *given: Any) -> Tensor:
-        y, sparse = _conv(*given)
-        _conv_save(ctx, given, (y, sparse))
-        ctx.is_direct = True
-        return y
-
-    @staticmethod
-    def backward(ctx: Any, grad_y: Tensor) -> tuple[Tensor | None, ...]:
-        return _conv_backward(ctx, grad_y, None)  # type: ignore[no-any-return]  # autograd has no types
-
-
-def _is_op_needed(*tensors: Tensor | None) -> bool:
-    return is_watched(tensors) or has_modes() or has_tangent(tensors)
-
-
-def spike_linear(x: Tensor, weight: Tensor, bias: Tensor | None, density_limit: float) -> Tensor:
-    """Return x [N, inputs] times the weights [outputs, inputs]."""
-    if _is_op_needed(x, weight, bias):
-        return spike_linear_op(x, weight, bias, density_limit)[0]
-    if torch.is_grad_enabled():
-        return _Linear.apply(x, weight, bias, density_limit)
-    return _linear(x, weight, bias, density_limit)[0]
-
-
-def spike_conv2d(x: Tensor, weight: Tensor, bias: Tensor | None, *given: Any) -> Tensor:
-    """Return the convolution of images [N, channels, height, width]; `given` are the geometry and the density limit."""
-    if _is_op_needed(x, weight, bias):
-        return spike_conv2d_op(x, weight, bias, *given)[0]
-    if torch.is_grad_enabled():
-        return _Conv.apply(x, weight, bias, *given)
-    return _conv(x, weight, bias, *given)[0]
+def _dense_backward(
+    by_y: Tensor, x: Tensor, weight: Tensor, geometry: Geometry, masks: Sequence[bool]
+) -> tuple[Optional, Optional, Optional]:
+    """Return the gradients of x, weight and bias that are wanted, by PyTorch."""
+    stride, (top, _, left, _), dilation, groups = geometry
+    height, width = x.shape[2:]
+    x, both = geometry.padded(x)
+    by_x, by_weight, by_bias = torch.ops.aten.convolution_backward(
+        by_y, x.contiguous(memory_format=_LAST), weight, [len(weight)], stride, both, dilation,
+        False, [0, 0], groups, masks,
+    )  # fmt: skip
+    if masks[0] and not geometry.is_even:
+        by_x = by_x[..., top : top + height, left : left + width]
+    return by_x, by_weight, by_bias

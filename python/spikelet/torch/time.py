@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 
 from spikelet._util.checks import fail
-from spikelet.torch.transforms import is_transformed
+from spikelet.torch.watched import is_transformed
 
-__all__ = ["OverTime", "layers_over_time"]
+__all__ = ["OverTime", "in_order", "layers_over_time"]
 
 
 class OverTime(nn.Module):
@@ -86,3 +88,16 @@ def layers_over_time(module: nn.Module) -> nn.Module | None:
     if isinstance(module, OverTime) and type(module).forward is OverTime.forward:
         return module.layer
     return None
+
+
+def in_order(where: str, model: Any) -> list[tuple[str, nn.Module]]:
+    """Return the modules of an `nn.Sequential` with their names; those of nested ones stand in their place."""
+    if type(model) is not nn.Sequential:
+        what = type(model).__name__
+        fail(where, "model", what, "must be a torch.nn.Sequential", error=TypeError)
+    found: list[tuple[str, nn.Module]] = []
+    for name, module in model.named_children():
+        nested = type(module) is nn.Sequential
+        inside = in_order(where, module) if nested else [("", module)]
+        found += [(f"{name}.{n}" if n else name, m) for n, m in inside]
+    return found

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import os
+from typing import Any, Literal, TypeAlias
 
+import numpy as np
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from spikelet._util.checks import fail
 from spikelet._util.extras import needs
 from spikelet._util.files import path_of, replaced
 from spikelet.conversion.building import ERRORS, refuse
 from spikelet.conversion.torch.copies import copy_of
-from spikelet.torch.quantised import plain
+from spikelet.torch.deploy import read
+from spikelet.torch.modules import Neuron
 
 __all__ = ["to_onnx"]
+
+OverTime: TypeAlias = Literal["mean", "sum", "steps"]
 
 _WHERE = "to_onnx"
 _MOST_BYTES = (1 << 31) - (1 << 20)  # of a file of ONNX that is in one part
@@ -63,7 +69,7 @@ def to_onnx(module: nn.Module, path: str | os.PathLike[str], example: torch.Tens
     True
     """
     with needs(_WHERE, "onnx"):
-        from spikelet.torch.export.modules import serialised  # noqa: PLC0415  # needs an extra
+        from spikelet.conversion.to_onnx.walk import onnx_model  # noqa: PLC0415  # needs an extra
 
     target = path_of(_WHERE, path)
     if not isinstance(module, nn.Module):
@@ -82,24 +88,87 @@ def to_onnx(module: nn.Module, path: str | os.PathLike[str], example: torch.Tens
             fail(_WHERE, name, str(p.dtype), rule, got="dtype")
     size = sum(t.nbytes for t in (*module.parameters(), *module.buffers()))
     if size > _MOST_BYTES:
-        refuse(
-            f"{_WHERE}: module",
-            f"has parameters of {size} bytes, more than a file of ONNX holds",
-            "write it in parts",
-        )
-    twin = plain(copy_of(module)).cpu().eval()  # with the values of quantised weights
+        what = f"has parameters of {size} bytes, more than an ONNX file holds"
+        refuse(f"{_WHERE}: module", what, "write it in parts")
+    twin = copy_of(module).cpu().eval()
+    held = next((m.steps for m in twin.modules() if isinstance(m, Neuron) and m.steps), None)
+    shape = tuple(example.shape[1 if held else 2 :])
+    bare = _WithoutReadout(twin)
+    _run(bare, example)
+    if bare.over_time != "steps":
+        twin = bare
+    try:
+        graph = read(twin, shape, analog=True)
+    except ValueError as error:  # it names the reader
+        raise ValueError(f"{_WHERE}: {str(error).partition(': ')[2]}") from error
+    made = onnx_model(
+        graph,
+        shape,
+        where=_WHERE,
+        real=np.dtype(str(example.dtype).removeprefix("torch.")),
+        sequence=held is None,
+        steps=held,
+        means=False,
+        over_time=bare.over_time,
+        names=(["x"], ["y"]),
+    )
+    with replaced(target) as file:
+        file.write(made.SerializeToString())
+
+
+class _WithoutReadout(nn.Module):
+    """A module without the mean, or the sum, over time, with which its forward may end."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+        self.over_time: OverTime = "steps"
+
+    def forward(self, x: torch.Tensor) -> Any:
+        held = (m.steps for m in self.module.modules() if isinstance(m, Neuron) and m.steps)
+        readout = _Readout(next(held, len(x)))
+        with readout:
+            y = self.module(x)
+        if y is not readout.given:
+            return self.module(x) if readout.calls else y
+        if readout.calls > 1:
+            what = "reads out over time more than once"
+            refuse(f"{_WHERE}: {type(self.module).__name__}", what, "do so outside of the module")
+        self.over_time = readout.name
+        return y
+
+
+class _Readout(TorchFunctionMode):
+    """Leaves out means and sums over time, the first dimension of [T, B, ...]."""
+
+    def __init__(self, steps: int) -> None:
+        super().__init__()
+        self.steps, self.calls = steps, 0
+        self.given: Any = None
+        self.name: OverTime = "steps"
+
+    def __torch_function__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        name = getattr(function, "__name__", "")
+        if name in ("mean", "sum") and len(args) <= 2:
+            options = {**dict(zip(("x", "dim"), args, strict=False)), **(kwargs or {})}
+            x, axes = options.pop("x", None), options.pop("dim", None)
+            of_time = axes in (0, (0,), [0]) and not options.get("keepdim")
+            if of_time and x is not None and x.ndim > 1 and len(x) == self.steps:
+                self.given, self.name, self.calls = x, name, self.calls + 1
+                return x
+        return function(*args, **(kwargs or {}))
+
+
+def _run(module: nn.Module, example: torch.Tensor) -> torch.Tensor:
+    """Return what a module returns for the example."""
     try:
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
-            expected = twin(example.detach().cpu().clone())  # a layer may work in place
+            result = module(example.detach().cpu().clone())  # a layer may work in place
     except ERRORS as error:
-        refuse(
-            f"{_WHERE}: module",
-            f"cannot be run on the example ({error})",
-            "pass an input that it takes",
-        )
-    if not isinstance(expected, torch.Tensor):
-        what = type(expected).__name__
-        refuse(f"{_WHERE}: module", f"returns a {what}", "return a single tensor")
-    data = serialised(twin, example, expected)
-    with replaced(target) as file:
-        file.write(data)
+        what = f"cannot be run on the example ({error})"
+        refuse(f"{_WHERE}: module", what, "pass an input that it takes")
+    if not isinstance(result, torch.Tensor):
+        refuse(f"{_WHERE}: module", f"returns a {type(result).__name__}", "return a single tensor")
+    return result

@@ -19,6 +19,7 @@ from spikelet._util import progress as _progress
 from spikelet._util.advice import warn_caller
 from spikelet._util.checks import fail, integer
 from spikelet.torch import checkpoints
+from spikelet.torch.arguments import require_kind
 from spikelet.torch.history import History
 from spikelet.torch.losses import rate
 from spikelet.torch.modules import LI, Neuron
@@ -105,12 +106,8 @@ def _require_numbers(where: str, x: Any) -> None:
         return
     if bool(torch.isnan(x.sum())) and (bad := torch.isnan(x)).any():
         first = tuple(bad.nonzero()[0].tolist())
-        fail(
-            where,
-            f"x of a batch, at index {first},",
-            float("nan"),
-            "must be a number; fill or drop it",
-        )
+        what = f"x of a batch, at index {first},"
+        fail(where, what, float("nan"), "must be a number; fill or drop it")
 
 
 def _require_finite(model: nn.Module, title: str) -> None:
@@ -201,15 +198,13 @@ def fit(
     # LBFGS computes the loss several times a step.
     rule = "must step without a closure, as Adam and SGD do; for others, write the loop yourself"
     _require_plain_step("optimizer", optimizer, "closure", rule)
-    if scheduler is not None and not hasattr(scheduler, "step"):
-        what = type(scheduler).__name__
-        fail("fit", "scheduler", what, "must be a scheduler of torch, or None", error=TypeError)
-    rule = "must step without a value after each batch; call it after each epoch, in progress="
     if scheduler is not None:
+        if not hasattr(scheduler, "step"):
+            what = type(scheduler).__name__
+            fail("fit", "scheduler", what, "must be a scheduler of torch, or None", error=TypeError)
+        rule = "must step without a value after each batch; call it after each epoch, in progress="
         _require_plain_step("scheduler", scheduler, "metrics", rule)
-    if checkpoint is not None and not isinstance(checkpoint, str | os.PathLike):
-        what = type(checkpoint).__name__
-        fail("fit", "checkpoint", what, "must be a path", error=TypeError)
+    require_kind("fit", "checkpoint", checkpoint, str | os.PathLike | None, "a path")
     progress = _progress.wanted("fit", progress)
     integer("fit", "epochs", epochs, 1)
     integer("fit", "seed", seed, 0, 2**63 - 1)
@@ -241,12 +236,8 @@ def fit(
                 output = model(x)
                 value = loss(output, labels)
                 if not torch.isfinite(value):
-                    fail(
-                        "fit",
-                        f"loss in {title}",
-                        value.item(),
-                        "must be finite; reduce the learning rate",
-                    )
+                    rule = "must be finite; reduce the learning rate"
+                    fail("fit", f"loss in {title}", value.item(), rule)
                 right += _right("fit", readout(output.detach()), labels)
                 value.backward()
                 optimizer.step()
@@ -340,9 +331,7 @@ def count_spikes(model: nn.Module) -> Iterator[_Counts]:
 
 
 def _checked_model(where: str, model: Any) -> None:
-    if not isinstance(model, nn.Module):
-        what = type(model).__name__
-        fail(where, "model", what, "must be a torch.nn.Module", error=TypeError)
+    require_kind(where, "model", model, nn.Module, "a torch.nn.Module")
 
 
 def _warn_of_silence(spikes: dict[str, int], batches: int) -> None:
@@ -357,8 +346,7 @@ def _warn_of_silence(spikes: dict[str, int], batches: int) -> None:
 
 def _right(where: str, scores: torch.Tensor, labels: torch.Tensor) -> int:
     """Return the number of right decisions; the wrong dimensions would give an accuracy that means nothing."""
-    if not isinstance(labels, torch.Tensor):
-        fail(where, "labels", type(labels).__name__, "must be a tensor", error=TypeError)
+    require_kind(where, "labels", labels, torch.Tensor, "a tensor")
     if scores.ndim != 2 or len(scores) != len(labels):
         rule = f"must give scores [B, classes] for {len(labels)} labels"
         fail(where, "readout", tuple(scores.shape), rule, got="shape")

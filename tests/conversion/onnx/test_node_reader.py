@@ -78,10 +78,10 @@ def test_what_no_layer_computes_may_stay_in_onnx() -> None:
         node("Gather", "table ids", "y", "rows"),
     ]
     lookup = model(nodes, ("batch", 3), table=table)
-    way_out = r'or pass analog=\["rows"\] to let ONNX compute it; or stop'
+    way_out = r'or pass keep=\["rows"\] to let ONNX compute it; or stop'
     with pytest.raises(ValueError, match=rf"node 'rows' \(Gather\): .* {way_out}"):
-        read_onnx(lookup, analog=["cast"])
-    graph, _ = read_onnx(lookup, analog=["cast", "rows"])
+        read_onnx(lookup, keep=["cast"])
+    graph, _ = read_onnx(lookup, keep=["cast", "rows"])
     x = np.array([[0.0, 5.0, 2.0], [1.0, 1.0, 4.0]])
     found = SpikingModel(graph, threads=1).run(x, 1).output
     np.testing.assert_array_equal(found, table[x.astype(int)])
@@ -125,7 +125,7 @@ def test_other_choices_are_refused(divisor: str, constants: dict[str, np.ndarray
         read_onnx(safe_division(divisor, constants))
 
 
-def test_outputs_of_an_analog_node_may_be_omitted() -> None:
+def test_outputs_of_a_kept_node_may_be_omitted() -> None:
     """PyTorch's LSTM in ONNX gives the last state as the second output."""
     rng = np.random.default_rng(0)
     w, r = (rng.normal(size=s).astype(np.float32) for s in ((1, 8, 3), (1, 8, 2)))
@@ -137,9 +137,9 @@ def test_outputs_of_an_analog_node_may_be_omitted() -> None:
         lstm,
         node("Transpose", "h", "y", perm=[1, 0, 2]),
     ]
-    with pytest.raises(ValueError, match=r"node 'lstm' \(LSTM\): .*analog=\[\"lstm\"\]"):
+    with pytest.raises(ValueError, match=r"node 'lstm' \(LSTM\): .*keep=\[\"lstm\"\]"):
         read_onnx(model(nodes, (1, 5, 3), w=w, r=r))
-    graph, _ = read_onnx(model(nodes, (1, 5, 3), w=w, r=r), analog=["lstm"])
+    graph, _ = read_onnx(model(nodes, (1, 5, 3), w=w, r=r), keep=["lstm"])
     x = rng.normal(size=(2, 5, 3)).astype(np.float32)
     found = SpikingModel(graph).run(x, steps=1).output
     expected = [

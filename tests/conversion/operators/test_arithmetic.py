@@ -10,6 +10,7 @@ from tests.support.operator_calls import X, call, kinds, samples, values
 
 from spikelet.conversion.building import Data
 from spikelet.conversion.operators import arithmetic, movement
+from spikelet.conversion.recognition import recognize
 
 
 @pytest.mark.parametrize(
@@ -105,8 +106,10 @@ def test_a_choice_by_a_constant() -> None:
     )
     low = values(c, arithmetic.where(c, mask, -np.inf, X), x)
     assert (low[:, mask] == movement.LOWEST).all()
-    with pytest.raises(ValueError, match="a condition that depends on the input"):
-        arithmetic.where(c, X, X, X)  # type: ignore[arg-type]
+    chosen = arithmetic.where(c, arithmetic.elementwise(c, np.less, X, 2.0, kind="less"), X, 2.0)
+    assert kinds(c, chosen) == ["Elementwise"] * 2
+    graph = recognize(c.builder.graph("here", [chosen.source]))
+    assert "ReLU" in {type(node.layer).__name__ for node in graph}
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ def test_a_matrix_works_on_the_last_axis(shape: tuple[int, ...]) -> None:
     [
         ((5,), np.ones((2, 5, 1)), r"convolves a tensor of shape \(2, 5\)"),
         ((5, 4), np.full((2, 5, 1), np.nan), r"weight must not contain NaN at index \(0, 0, 0\)"),
-        ((5, 4), X, "has weights that depend on the input"),
+        ((5, 4), X, "has a weight that depends on the input"),
         ((3, 4), np.ones((2, 5, 1)), "input channels must be 5, got 3"),
     ],
 )

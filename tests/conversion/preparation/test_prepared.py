@@ -24,7 +24,7 @@ def test_batch_norm_is_folded_and_parts_are_pooled() -> None:
             ("bn", L.Affine(np.full(3, 2.0)), "out"),
         ]
     )
-    found = [n.name for n in prepared(normed, (IMAGES,), ())]
+    found = [n.name for n in prepared(normed, (IMAGES,))]
     assert "p2.1" in found
     assert not {"both", "out"} <= set(found)
 
@@ -35,16 +35,17 @@ def test_channels_last_are_explained() -> None:
         sl.convert(ann, np.random.default_rng(0).random((5, 8, 8, 3)))
 
 
-def test_analog_and_kept_neurons() -> None:
+def test_kept_neurons() -> None:
     graph = branched()
-    assert kept_neurons("t", graph, "r1", ()) == {"r1"}
-    assert kept_neurons("t", graph, lambda name: name > "r3", ["rl", "c1"]) == {"r4", "rl", "rr"}
-    with pytest.raises(ValueError, match="t: keep must be one of the neurons r1, rl, rr, r3, r4, got 'c1'"):  # fmt: skip
-        kept_neurons("t", graph, ["c1"], ())
+    assert kept_neurons("t", graph, "r1") == {"r1"}
+    assert kept_neurons("t", graph, ["rl", "a.module"]) == {"rl"}
+    assert kept_neurons("t", graph, lambda name: name > "r3") == {"r4", "rl", "rr"}
+    with pytest.raises(ValueError, match="t: keep must be one of the neurons r1, rl, rr, r3, r4, or a layer .* got 'c1'"):  # fmt: skip
+        kept_neurons("t", graph, ["c1"])
     with pytest.raises(
         ValueError, match="ann must have a ReLU or another activation that becomes spiking"
     ):
-        kept_neurons("t", graph, lambda _: True, ())
+        kept_neurons("t", graph, lambda _: True)
 
 
 def test_a_misspelt_analog_layer_is_refused() -> None:
@@ -56,8 +57,8 @@ def test_a_misspelt_analog_layer_is_refused() -> None:
             ("fc2", L.Linear(np.eye(4)), "act1"),
         ]
     )
-    with pytest.raises(ValueError, match=r"^read: analog must name layers; the nearest is 'act1', got 'act2'$"):  # fmt: skip
-        sl.convert(ann, rng.normal(size=(20, 4)), analog=["act2"])
+    with pytest.raises(ValueError, match=r"^read: keep must name layers; the nearest is 'act1', got 'act2'$"):  # fmt: skip
+        sl.convert(ann, rng.normal(size=(20, 4)), keep=["act2"])
 
 
 def test_a_network_without_activations_that_spike_is_graded_throughout() -> None:

@@ -7,7 +7,15 @@ import pytest
 
 import spikelet as sl
 from spikelet.conversion.preparation.relays import with_relays
-from spikelet.layers import Activation, LayerNorm, Linear, Multiply, Permute, PredictiveIF, ReLU
+from spikelet.layers import (
+    Activation,
+    LayerNorm,
+    Linear,
+    Multiply,
+    Permute,
+    PredictiveActivation,
+    ReLU,
+)
 from spikelet.layers.graph import Graph
 
 RNG = np.random.default_rng(6)
@@ -62,7 +70,7 @@ def test_relays_add_where_values_multiply(neuron: str) -> None:
     new = RNG.normal(size=(100, 8)).astype(np.float32)
     macs, errors = {}, {}
     for relays in (False, True):
-        snn = sl.convert(block(), x, steps=16, neuron=neuron, method="fitted", relays=relays)
+        snn = sl.convert(block(), x, steps=16, neuron=neuron, method=sl.conversion.Fitted(relays=relays))
         wanted = snn.ann.run(new, steps=1).output
         errors[relays] = np.abs(snn.run(new).output - wanted).mean() / wanted.std()
         report = sl.energy.measure(snn, new, ann=snn.ann)
@@ -71,7 +79,7 @@ def test_relays_add_where_values_multiply(neuron: str) -> None:
         assert all(acs) == relays
         assert isinstance(snn.graph["norm"].layer, LayerNorm)
         assert relays == any(
-            isinstance(n.layer, PredictiveIF) and n.name == "norm.relay" for n in snn.graph
+            isinstance(n.layer, PredictiveActivation) and n.name == "norm.relay" for n in snn.graph
         )
     assert not any(macs[True].values())
     assert all(macs[False].values())

@@ -12,12 +12,15 @@ import torch.nn.functional as F
 from tests.support.torch_modules import Lambda
 from torch import nn
 
+from spikelet.conversion.torch.copies import copied, is_layer
 from spikelet.conversion.torch.tracing import (
     Recorder,
     Value,
-    copied,
-    is_layer,
+    is_in_place,
     kind_of,
+    leaves,
+    mapped,
+    name_of,
     outputs_of,
 )
 
@@ -156,3 +159,24 @@ def test_copies_have_no_gradients_and_no_hooks_in_the_way() -> None:
 
 def test_values_know_their_shape() -> None:
     assert Value(torch.ones(2, 3)).shape == (2, 3)
+
+
+def test_names_of_operators() -> None:
+    assert [kind_of(f) for f in (torch.relu, F.relu_, torch.Tensor.relu_)] == ["relu"] * 3
+    assert name_of(torch.ops.aten.relu_.default) == "relu_"
+    assert kind_of(torch.Tensor.T.__get__) == "T"  # an attribute
+
+
+def test_operators_that_change_their_first_argument() -> None:
+    for function in (torch.Tensor.relu_, torch.Tensor.__setitem__, torch.ops.aten.add_.Tensor):
+        assert is_in_place(function)
+    for function in (torch.relu, torch.Tensor.__getitem__, torch.Tensor.T.__get__):
+        assert not is_in_place(function)
+
+
+def test_nested_arguments() -> None:
+    tree = ([1, (2, Pair(3, 4))], {"k": slice(5, None)}, torch.Size([7]))
+    assert mapped(lambda a: a, tree) == tree
+    assert [a for a in leaves(tree) if a is not None] == [1, 2, 3, 4, 5]
+    doubled = mapped(lambda a: a and 2 * a, tree)
+    assert doubled[1]["k"] == slice(10, None)

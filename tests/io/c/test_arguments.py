@@ -34,12 +34,3 @@ def test_arrays_are_named_as_inputs_and_outputs_are() -> None:
     assert [name for name, _, _ in about.outputs] == ["output_scores", "output_n1", "output_boxes"]
     with pytest.raises(ValueError, match="must be of image, extra"):
         shapes_of("f", model, {"image": (3, 8, 8)})
-
-
-def test_delays_are_refused(tmp_path) -> None:
-    delayed = chain(L.Delay(w(4, 6), 2), L.IF())
-    with pytest.raises(
-        ValueError, match=r"layer 'delay0' cannot be exported: .* no delays; train without them"
-    ):
-        delayed.export(tmp_path / "net", input_shape=(6,))
-    assert not (tmp_path / "net").exists()

@@ -15,7 +15,6 @@ from spikelet import layers as L
 from spikelet.conversion.activations import FOLLOWED
 from spikelet.layers.graded import FUNCTIONS
 from spikelet.layers.graph import Graph
-from spikelet.layers.neurons import NEVER
 
 RNG = np.random.default_rng(5)
 KINDS: dict[str, Any] = {
@@ -26,6 +25,16 @@ KINDS: dict[str, Any] = {
     "leaky, reset to zero": lambda: L.LIF(0.3, "zero", tau_m=4.0, v_reset=0.05),
     "reset a step later": lambda: L.LIF(0.5, decay=0.75, gain=1.0, reset_delay=True, strict=True),
     "without a leak, reset a step later": lambda: L.IF(np.linspace(0.3, 0.8, 8), reset_delay=True),
+    "leaky, each its own": lambda: L.LIF(
+        RNG.uniform(0.3, 0.6, (8, 8, 8)), "value", RNG.uniform(-0.1, 0.1, 8), decay=RNG.uniform(0.5, 0.9, (8, 8, 8)),
+        drive=0.02,
+    ),
+    "strict": lambda: L.IF(0.5, strict=True),
+    "never reset": lambda: L.LIF(0.3, "none", tau_m=3.0),
+    "with a current": lambda: L.CubaLIF(0.5, tau_syn=2.0, tau_m=4.0, syn_gain=np.linspace(0.5, 1.5, 8)),
+    "with a current beside the input": lambda: L.CubaLIF(0.5, "zero", syn_decay=0.5, pull=0.25, tau_m=4.0),
+    "with a current, reset a step later": lambda: L.CubaLIF(0.5, tau_m=4.0, reset_delay=True, strict=True),
+    "adaptive": lambda: L.ALIF(0.3, tau_m=4.0, boost=0.2, tau_adapt=5.0, tau_syn=2.0),
     "signed": lambda: L.IF(0.5, code="signed"),
     "signed of four sizes": lambda: L.IF(np.linspace(0.5, 0.9, 8), code="signed", levels=4),
     "predictive": lambda: L.PredictiveIF(
@@ -87,8 +96,7 @@ FALLING = 0.6 ** np.arange(STEPS)
 def test_pairs(dtype: Any, bounded: bool, levels: int, tmp_path: Path) -> None:
     def fire(seed: int) -> L.Layer:
         rng = np.random.default_rng(seed)
-        return L.PredictiveIF(
-            code="signed",
+        return L.PredictivePair(
             levels=levels,
             level_ratio=0.7 if levels > 4 else 0.5,
             pace=rng.uniform(0.5, 1.5, (STEPS, 8)),
@@ -113,11 +121,9 @@ def test_pairs(dtype: Any, bounded: bool, levels: int, tmp_path: Path) -> None:
     same_bits(tmp_path, sl.SpikingModel(graph, dtype=dtype, threads=1), inputs(), STEPS)
 
 
-@pytest.mark.parametrize("code", ["binary", "signed"])
 @pytest.mark.parametrize("function", sorted(FOLLOWED))
-def test_neurons_that_follow_an_activation(function: str, code: Any, tmp_path: Path) -> None:
+def test_pairs_that_follow_an_activation(function: str, tmp_path: Path) -> None:
     """The program evaluates the functions of the engine, to the last bit."""
-    sizes = SIZES if code == "binary" else FALLING
 
     def fire(seed: int) -> L.Layer:
         rng = np.random.default_rng(seed)
@@ -127,14 +133,13 @@ def test_neurons_that_follow_an_activation(function: str, code: Any, tmp_path: P
         }
         if function == "clip":
             given = {"alpha": rng.uniform(-1, -0.5, 8), "beta": rng.uniform(0.5, 1, 8)}
-        return L.PredictiveIF(
+        return L.PredictiveActivation(
             pace=rng.uniform(0.1, 0.9, (STEPS, 8)),
             offset=rng.normal(0, 0.5, (STEPS, 8)),
             limit=rng.uniform(0.1, 0.6, (STEPS, 8)),
             amplitude=rng.uniform(0.3, 0.6, 8),
             scale=rng.uniform(5, 9, 8),
-            sizes=sizes / sizes.mean(),
-            code=code,
+            sizes=FALLING / FALLING.mean(),
             activation=L.Activation(function, **given),
         )
 
@@ -180,7 +185,7 @@ def test_a_pool_of_steps(tmp_path: Path) -> None:
 @pytest.mark.parametrize("dtype", ["float32", "int16"])
 @pytest.mark.parametrize("form", ["sequence", "constant"])
 @pytest.mark.parametrize(
-    "readout", [L.LIF(NEVER, tau_m=4.0), L.LIF(NEVER, decay=1.0, gain=1.0), L.LIF(NEVER, decay=0.8, gain=1.0, v_init=0.3)]
+    "readout", [L.LI(tau_m=4.0), L.LI(decay=1.0, gain=1.0), L.LI(decay=0.8, gain=1.0, v_init=0.3)]
 )  # fmt: skip
 def test_a_readout_of_potentials(readout: Any, form: str, dtype: Any, tmp_path: Path) -> None:
     """As `spikelet.torch.LI` becomes; one output is one number, whose mean numpy would add in another order."""
@@ -201,12 +206,12 @@ def test_a_readout_of_an_image_and_of_whole_weights(tmp_path: Path) -> None:
         L.Conv2d(w(4, 3, 3, 3)),
         L.LIF(0.3, tau_m=4.0),
         L.Conv2d(w(3, 4, 3, 3)),
-        L.LIF(NEVER, tau_m=9.0),
+        L.LI(tau_m=9.0),
     )
     same_bits(tmp_path / "image", image, inputs(), STEPS)
     whole = np.round(w(5, 512) * 64) / 64
     exact = chain(
-        L.Conv2d(w(8, 3, 3, 3), padding=1), L.LIF(0.4, tau_m=4.0), L.Flatten(), L.Linear(whole), L.LIF(NEVER, decay=0.5, gain=1.0),
+        L.Conv2d(w(8, 3, 3, 3), padding=1), L.LIF(0.4, tau_m=4.0), L.Flatten(), L.Linear(whole), L.LI(decay=0.5, gain=1.0),
         dtype="int16",
     )  # fmt: skip
     same_bits(tmp_path / "exact", exact, inputs(), STEPS)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spikelet.io.nir.fields import FIELDS, check, pair, values_of
+from spikelet.io.nir.fields import FIELDS, check, values_of
 
 nir = pytest.importorskip("nir")
 
@@ -80,8 +80,3 @@ def test_fields_of_nodes_in_memory_have_the_names_of_the_file() -> None:
     flat = nir.Flatten({"input": np.array([2, 3])}, start_dim=0)
     assert values_of(flat)["input_type"].tolist() == [2, 3]
     assert set(values_of(nir.Scale(ONES))) == {"scale"}
-
-
-def test_pairs() -> None:
-    assert pair(np.array([3])) == (3, 3)
-    assert pair(np.array([3, 4])) == (3, 4)

@@ -77,16 +77,6 @@ def test_a_cycle_of_neurons_and_scalars_has_shapes() -> None:
     assert flat.nodes["lif"].sources == ("in", "gain")
 
 
-def test_who_reads_a_signal() -> None:
-    inner = graph({**ends(), "x": lif()}, ("in", "x"), ("x", "out"))
-    chain = graph(
-        {**ends(), "n": inner, "s": nir.Scale(ONES)}, ("in", "n"), ("n", "s"), ("s", "out")
-    )
-    flat = flatten(chain, "g")
-    assert flat.reader("n/x") == "s"
-    assert flat.reader("s") is None
-
-
 SCALE = nir.Scale(ONES)
 
 

@@ -10,7 +10,6 @@ import pytest
 
 import spikelet as sl
 from spikelet import layers
-from spikelet.io.nir.kept import Kept, Resets
 
 nir = pytest.importorskip("nir")
 
@@ -55,7 +54,7 @@ def test_what_the_metadata_says_reaches_models_and_copies(graph):
     np.testing.assert_array_equal(layer.threshold, [0.5, 1.0])
     np.testing.assert_array_equal(layer.v_init, [0.25, 0.0])
     assert (layer.reset, layer.decay) == ("subtract", 0.75)
-    with pytest.raises(ValueError, match="node 'lif1' has initial potentials"):
+    with pytest.raises(ValueError, match="layer 'lif1': has initial potentials"):
         model.to_network()
     np.testing.assert_array_equal(copy.deepcopy(model).run(X).output, model.run(X).output)
 
@@ -118,14 +117,27 @@ def test_bad_metadata_of_a_node_is_refused(graph, own, message):
         sl.io.read_nir(graph)
 
 
-def test_which_spikes_subtract():
-    assert Resets(True).of("a") == (True, None)
-    assert Resets({"a"}, {"a": 1, "b": 2}).of("a") == (True, 1)
-    assert Resets({"a"}, {"a": 1, "b": 2}).of("b") == (False, 2)
-    said = Kept(subtract={"a": 1}, at={"b": 2})
-    assert said.resets(None).of("a") == (True, 1)
-    assert said.resets(None).of("b") == said.resets(False).of("b") == (False, 2)
-    assert said.resets(False).of("a") == (False, None)
+def test_which_spikes_subtract(graph):
+    model = sl.io.read_nir(graph)
+    np.testing.assert_array_equal(model.kept.subtract["lif1"], [0.5, 1.0])
+    layers_of = {
+        how: model.to_spiking_model(reset=how).graph["lif1"].layer
+        for how in (None, "value", "subtract")
+    }
+    assert [(n.reset, n.strict) for n in layers_of.values()] == [
+        ("subtract", False),
+        ("value", True),
+        ("subtract", True),
+    ]
+    # A threshold that has to be exceeded, and is subtracted, is that of the graph.
+    neurons = layers.LIF([0.5, 1.0], decay=0.75, strict=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        strict = sl.io.write_nir(
+            sl.SpikingModel([layers.Linear([[2.0], [3.0]]), neurons], dtype="float64")
+        )
+    layer = sl.io.read_nir(strict).to_spiking_model().graph["lif1"].layer
+    assert (layer.reset, layer.strict, layer.threshold.tolist()) == ("subtract", True, [0.5, 1.0])
 
 
 @pytest.mark.parametrize(

@@ -123,7 +123,7 @@ def test_a_converted_model_knows_the_shape_of_its_samples(converted):
     [
         ("signed", r"\(IF\): sends .* spikes, and those of NIR are 0 or 1"),
         ("differential", r"\(IF\): sends .* spikes, and those of NIR are 0 or 1"),
-        ("multi", r"\(PredictiveIF\): spikes by a schedule that was fitted"),
+        ("multi", r"\(PredictivePair\): spikes by a schedule that was fitted"),
     ],
 )
 def test_spikes_that_are_not_0_or_1_are_refused(converted, neuron, what):
@@ -209,9 +209,8 @@ def test_the_shape_of_images_has_to_be_given():
 
 @pytest.mark.parametrize("decay", [0.75, 1.0])
 def test_a_readout_keeps_its_potential(decay):
-    """It was written as neurons with a threshold of 1e30, and the output was 0."""
     rng = np.random.default_rng(0)
-    readout = layers.LIF(1e30, decay=decay, gain=0.5, v_init=0.25, amplitude=[1.0, 2.0, 3.0])
+    readout = layers.LI(decay=decay, gain=0.5, v_init=0.25)
     made = [layers.IF(0.5), layers.Linear(rng.normal(size=(3, 5))), readout]
     model = sl.SpikingModel(made, dtype="float64")
     graph = quietly(model, input_shape=(5,))
@@ -221,21 +220,91 @@ def test_a_readout_keeps_its_potential(decay):
     assert {type(n).__name__ for n in graph.nodes.values()} >= {"LI" if decay < 1 else "I"}
 
 
-def test_neurons_that_never_spike_send_nothing_to_others():
-    """Only at an output is their potential what counts; in between it was sent on."""
+def test_a_potential_can_be_an_output_and_lead_to_other_layers():
     rng = np.random.default_rng(0)
     biased = layers.Linear(rng.normal(size=(3, 5)), rng.random(3))
-    made = [layers.LIF(1e30, decay=0.75), biased, layers.IF(0.5)]
-    model = sl.SpikingModel(made, dtype="float64")
-    x = (rng.random((6, 2, 5)) < 0.6).astype(np.uint8)
-    found = sl.io.read_nir(quietly(model, input_shape=(5,))).run(x).output
-    np.testing.assert_array_equal(found, model.run(x).spikes)
-    assert found.any()
     nodes = [
-        Node("v", made[0], ("input",)),
+        Node("v", layers.LI(decay=0.75), ("input",)),
         Node("w", biased, ("v",)),
-        Node("out", made[2], ("w",)),
+        Node("out", layers.IF(0.5, "zero"), ("w",)),
     ]
-    both = sl.SpikingModel(Graph(nodes, outputs=["v", "out"]))
-    with pytest.raises(ValueError, match=r"'v' \(LIF\): gives its potential as an output"):
-        sl.io.write_nir(both, input_shape=(5,))
+    model = sl.SpikingModel(Graph(nodes, outputs=["v", "out"]), dtype="float64")
+    x = (rng.random((6, 2, 5)) < 0.6).astype(np.uint8)
+    found = sl.io.read_nir(quietly(model, input_shape=(5,))).run(x)
+    wanted = model.run(x, record=["v", "out"])
+    np.testing.assert_allclose(found.outputs["v_output"], wanted["v"], rtol=1e-12)
+    np.testing.assert_array_equal(found.outputs["out_output"], wanted["out"])
+    assert wanted["out"].any()
+
+
+STEPS = {
+    "current within the step": (layers.CubaLIF(0.5, "value", -0.25, decay=0.75, gain=0.5, syn_decay=0.5), "euler"),
+    "current of the step before": (
+        layers.CubaLIF(
+            0.5, "subtract", decay=np.exp(-0.25), syn_decay=np.exp(-0.5), syn_gain=-np.expm1(-0.5),
+            gain=-np.expm1(-0.25) - (np.exp(-0.25) - np.exp(-0.5)), pull=np.exp(-0.25) - np.exp(-0.5), strict=True,
+        ),
+        "exact",
+    ),
+    "drive": (layers.LIF(0.5, "zero", decay=[0.75, 0.5, 0.25], gain=0.5, drive=0.125), "exact"),
+    "never reset": (layers.LIF(0.5, "none", decay=0.75), "exact"),
+    "readout with a current": (layers.LI(decay=0.75, syn_decay=0.5, syn_gain=0.25, drive=0.1), "euler"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_neurons_of_each_kind_come_back(name):
+    neuron, mode = STEPS[name]
+    rng = np.random.default_rng(4)
+    model = sl.SpikingModel([layers.Linear(rng.normal(size=(3, 5))), neuron], dtype="float64")
+    graph = quietly(model, dt=1e-3)
+    assert graph.metadata["spikelet"]["mode"] == mode
+    x = (rng.random((30, 2, 5)) < 0.6).astype(np.uint8)
+    last = model.graph.output.name
+    wanted = model.run(x, record=last)[last]
+    np.testing.assert_allclose(sl.io.read_nir(graph).run(x).output, wanted, atol=1e-12)
+    assert wanted.any()
+    if neuron.has_synapse if hasattr(neuron, "has_synapse") else False:
+        other = "exact" if mode == "euler" else "euler"
+        with pytest.raises(ValueError, match=f'this is how mode="{mode}" makes steps'):
+            sl.io.write_nir(model, mode=other)
+
+
+def loop(*between, delay=1):
+    """A recurrent layer, whose spikes come back through some layers."""
+    rng = np.random.default_rng(2)
+    nodes = [
+        ("back", layers.Delay(delay), ("lif",)),
+        ("w", layers.Linear(rng.normal(size=(5, 5)), rng.normal(size=5) / 5), ("back",)),
+        *((f"more{k}", layer, (f"more{k - 1}" if k else "w",)) for k, layer in enumerate(between)),
+        ("sum", layers.Add(), ("input", f"more{len(between) - 1}" if between else "w")),
+        ("lif", layers.LIF(0.5, "zero", decay=0.75, amplitude=2.0), ("sum",)),
+        ("out", layers.Linear(rng.normal(size=(2, 5))), ("lif",)),
+    ]
+    return sl.SpikingModel(nodes, dtype="float64")
+
+
+@pytest.mark.parametrize(
+    ("model", "delays"),
+    [
+        (loop(), 0),  # the edge that closes the cycle takes the step
+        (loop(layers.Linear(np.eye(5)[::-1])), 0),
+        (loop(layers.IF(0.5, "zero")), 1),
+        (loop(delay=2), 1),
+        (loop(delay=[1, 2, 3, 4, 5]), 1),
+    ],
+)
+def test_recurrent_layers_come_back(model, delays):
+    graph = quietly(model, input_shape=(5,))
+    kinds = [type(node).__name__ for node in graph.nodes.values()]
+    assert kinds.count("Delay") == delays
+    x = (np.random.default_rng(0).random((20, 3, 5)) < 0.4).astype(np.uint8)
+    wanted = model.run(x, record=["lif", "out"])
+    found = sl.io.read_nir(graph).run(x, record="lif")
+    np.testing.assert_array_equal(found.record["lif"], wanted["lif"])
+    np.testing.assert_allclose(found.output, wanted["out"], atol=1e-12)
+    if not delays:
+        with pytest.raises(
+            ValueError, match="layer 'back': makes a network recurrent, and snnTorch's"
+        ):
+            sl.io.write_nir(model, input_shape=(5,), convention="snntorch")

@@ -130,12 +130,11 @@ def test_neurons_without_a_leak_for_each_reader():
         (cell(v_init=0.5), "norse", "v_init that Norse cannot take"),
         (cell(v_reset=-0.5), "norse", "v_reset that Norse cannot take"),
         (cell(v_reset=-0.5), "spikingjelly", "v_init that SpikingJelly cannot take"),
-        (cell(rest=0.5), "snntorch", "rest that snnTorch cannot take"),
+        (cell(drive=0.125), "snntorch", "rest that snnTorch cannot take"),
         (cell(0.0), "spikingjelly", "keeps nothing from step to step"),
         (cell(threshold=None, reset="none"), "norse", "a nir.LI, which Norse's reader does not have"),
         (cell(threshold=np.arange(1, 5)), "snntorch", "a threshold for each neuron; snnTorch reads one for all"),
         (cell(np.array([0.5, 0.5, 0.75, 0.75])), "spikingjelly", "a decay for each neuron"),
-        (cell(recurrent=np.eye(4)), "snntorch", "is recurrent"),
     ],
 )  # fmt: skip
 def test_what_a_reader_cannot_give_is_refused(made, convention, message):
@@ -204,7 +203,7 @@ def test_thresholds_of_neurons_become_factors_of_their_input():
 
 
 def test_scaled_cells_are_the_same_neurons():
-    made = cell(0.75, 0.5, 2.0, v_reset=0.25, rest=0.5, v_init=1.0).scaled(np.full(SHAPE, 4.0))
+    made = cell(0.75, 0.5, 2.0, v_reset=0.25, drive=0.125, v_init=1.0).scaled(np.full(SHAPE, 4.0))
     values = [
         set(np.ravel(getattr(made, k)))
         for k in ("decay", "gain", "threshold", "v_reset", "rest", "v_init")

@@ -2,6 +2,7 @@
 // same bits are made.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <vector>
 
@@ -41,6 +42,7 @@ struct NodeDescription {
   std::vector<double> scale;            // of integers, [channel]: what is constant is times this
   // Neurons, scaled: [channel], or [c][y][x]; the others [step][channel].
   std::vector<double> threshold, v_init, pace, limit, ceiling, offset;
+  std::array<std::vector<double>, Dynamics::parameters> dynamics;  // [channel], or [c][y][x]
   std::vector<double> amount;                  // of neurons that are reset later, like threshold
   std::vector<double> per_value, alpha, beta;  // of a neuron's activation, [channel]
 };

@@ -7,6 +7,7 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -121,6 +122,30 @@ struct Activation {
   std::vector<double> alpha, beta;  // empty, one value, or one per channel
 };
 
+// What neurons with coefficients of their own, or with further states, do at a step:
+//   v = decay v + gain x + drive
+// With a synaptic current i, x is the current after its step, i = syn_decay i + syn_gain x; or,
+// with `pull`, v = decay v + pull i + gain x + drive comes before that step. With an adaptation a,
+// the threshold is threshold + boost a, and a = adapt_decay a + spike comes last.
+struct Dynamics {
+  enum class Reset { subtract, value, none };
+  enum Parameter {
+    decay,
+    gain,
+    drive,
+    syn_decay,  // empty: no current
+    syn_gain,
+    pull,
+    v_reset,
+    adapt_decay,  // empty: no adaptation
+    boost,
+    parameters
+  };
+  Reset reset;
+  // Each empty, one value, one per channel, or one per neuron [c][y][x].
+  std::array<std::vector<double>, parameters> values;
+};
+
 // v = decay v + gain (input); v >= threshold spikes.
 struct Neuron {
   std::vector<double> threshold, v_init;  // one, one per channel, or one per neuron [c][y][x]
@@ -141,6 +166,14 @@ struct Neuron {
   double level_ratio = 0.5;  // of successive sizes of spikes
   bool later = false;        // the threshold is subtracted in the step after the spike
   bool strict = false;       // v > threshold spikes
+  // Instead of hard, v_reset, decay and gain. Without a threshold, neurons send their potential.
+  std::optional<Dynamics> dynamics = {};
+};
+
+// The input of earlier steps, one number of steps or one per value [c][y][x]; 0 at first. If no
+// value arrives in its step, the input may be a later node.
+struct Delay {
+  std::vector<std::uint32_t> steps;
 };
 
 // A fully connected layer whose synapses have delays: an input at step t adds to the sum of step
@@ -213,9 +246,9 @@ struct Foreign {
 };
 
 struct Node {
-  std::variant<Input, Conv, Delayed, AveragePool, MaxPool, Add, Concat, Upsample, Affine, Flatten,
-               Relu, Neuron, Gather, Mix, Constant, Activation, Binary, MatMul, Softmax, Normalise,
-               LocalResponse, Reduce, Foreign>
+  std::variant<Input, Conv, Delayed, Delay, AveragePool, MaxPool, Add, Concat, Upsample, Affine,
+               Flatten, Relu, Neuron, Gather, Mix, Constant, Activation, Binary, MatMul, Softmax,
+               Normalise, LocalResponse, Reduce, Foreign>
       kind;
   std::vector<std::size_t> inputs;
   Extent shape;
@@ -225,7 +258,15 @@ struct Node {
 using Graph = std::vector<Node>;
 
 // Throws std::invalid_argument unless `node` may follow the nodes of `graph`: its inputs exist, and
-// shapes and arrays agree with them. No graph of such nodes reads or writes out of bounds.
+// shapes and arrays agree with them. A Delay may have no input yet.
 void check(const Graph& graph, const Node& node);
+
+// Throws std::invalid_argument unless this holds for all nodes, and each Delay has an input of its
+// shape. No such graph reads or writes out of bounds.
+void check(const Graph& graph);
+
+// The nodes [first, second) between each Delay that comes before its input, and this input, joined
+// where they overlap: these run step by step.
+std::vector<std::pair<std::size_t, std::size_t>> loops_of(const Graph& graph);
 
 }  // namespace spikelet::layers

@@ -24,6 +24,9 @@ struct EventSynapses {
 struct EventNetwork {
   std::size_t n_in, n_out;
   EventSynapses input, recurrent;
+
+  // Without delays and recurrence, neurons share the work of their inputs: see event_prop.hpp.
+  bool is_plain() const { return input.delays.empty() && recurrent.weights.empty(); }
 };
 
 struct EventNetworkGradients {

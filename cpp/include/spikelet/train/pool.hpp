@@ -29,9 +29,4 @@ template <class R>
 void max_pool_spread(const PoolShape& shape, const R* by_y, const std::uint8_t* place, R* by_x,
                      int threads);
 
-// The transposed: y is x at the places.
-template <class R>
-void max_pool_take(const PoolShape& shape, const R* x, const std::uint8_t* place, R* y,
-                   int threads);
-
 }  // namespace spikelet::train

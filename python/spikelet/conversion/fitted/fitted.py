@@ -3,14 +3,15 @@ r"""The default method: fit the neurons layer by layer.
 For each layer in order, on the activity of the preceding spiking layers, at some positions of some samples:
 
 1. linear regression gives an estimate of a neuron's mean input from its input so far: :math:`\hat z = A_{t,c} S + B_{t,c}`;
-2. the amplitude of each channel is such that a neuron reaches the greatest activation, or further, see
-   `spikelet.conversion.fitted.reach`;
-3. the neurons are shifted so that their mean output is correct on average.
+2. the amplitude of each channel is such that a neuron reaches the greatest activation of the calibration, with some room, or
+   further, see `chosen_reach`;
+3. neurons of a ReLU are shifted so that their mean output is correct on average.
 
 Spikes are binary, and their sizes fall from step to step, see `spikelet.conversion.fitted.schedule`. Each unit is a pair: at step t
 its ON neuron spikes if that brings the sum of the sizes it has sent, times the amplitude, closer to :math:`\max(0, \hat z)`, its OFF
-neuron if taking back does. With one neuron a unit ("alternating"), every second step takes back. No labels or gradients are
-needed.
+neuron if taking back does. With one neuron a unit ("alternating"), every second step takes back. Instead of a ReLU, pairs can
+follow another activation: SiLU, GELU, hardswish, ELU, PReLU, tanh, sigmoid and their kin; OFF spikes make negative outputs
+possible. No labels or gradients are needed.
 
 Inputs that are coded as spikes arrive evenly, not by size, and alternating signs take back too late in a few steps or a deep
 network. The spikes of such networks have equal sizes: a neuron follows a rising share of its estimate. Neurons of other kinds can
@@ -23,28 +24,29 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from spikelet.conversion.activations import can_spike
-from spikelet.conversion.fitted.estimation import Estimate, estimate
-from spikelet.conversion.fitted.following import fit_following
-from spikelet.conversion.fitted.reach import chosen_reach, response
+from spikelet.conversion.fitted.regression import Estimate, correct_weights, estimate
 from spikelet.conversion.fitted.schedule import LEVEL_RATIO, Schedule, schedule
-from spikelet.conversion.fitted.weight_correction import correct_weights
 from spikelet.conversion.layerwise.calibration import Floats
-from spikelet.conversion.layerwise.method import Method
-from spikelet.conversion.layerwise.site import Place, Site
-from spikelet.conversion.neurons import NEURONS
-from spikelet.conversion.thresholds import usable
-from spikelet.layers import Activation, Layer, Neuron, PredictiveIF, ReLU
+from spikelet.conversion.layerwise.site import Method, Place, Site
+from spikelet.conversion.neurons import NEURONS, PREDICTIVE, usable
+from spikelet.layers import (
+    Activation,
+    Layer,
+    Neuron,
+    PredictiveActivation,
+    PredictiveIF,
+    PredictivePair,
+)
+from spikelet.layers.spiking_model import SpikingModel
 
-__all__ = ["PREDICTIVE", "Fitted"]
+__all__ = ["Fitted", "chosen_reach", "response"]
 
-PREDICTIVE = ("predictive", "alternating")
-"""Neurons that follow an estimate of their mean input."""
-
+_FOLLOWING = ("predictive", "multi")  # kinds that follow other activations than ReLU, too
 _SAMPLES = 128  # at which a layer is fitted
 _POINTS = 2048  # samples times positions
 _VALUES = 1 << 25  # currents at most; fewer positions in wide layers
@@ -58,194 +60,53 @@ _LEAST_WAIT = 0.4  # steps from layer to layer below which equal sizes err less 
 _SHARES = tuple(np.geomspace(0.3, 1.1, 8))  # candidates: greatest output by greatest activation
 _SHIFTS = 2  # corrections of the mean
 _LAG = 0.2  # steps by which a layer of equal sizes begins and ends later than the one before
+_REACHES = tuple(1.5**k for k in range(6))  # candidates: how far pairs reach
+# Price of a reach e times as far, relative to the mean square of the layer's output, by steps: sizes of long runs are small enough.
+_PRICES = ((16, 2e-4), (32, 2e-5))
+_EACH = 4  # of so many samples, one is enough to choose the reach
 
-
-@dataclass(frozen=True)
-class Fitted(Method):
-    """Neurons with the least error of their own mean output.
-
-    Parameters
-    ----------
-    neuron : str
-        "predictive", "alternating", or a key of `NEURONS`.
-    """
-
-    neuron: str
-
-    def accepts(self, layer: Layer) -> bool:
-        """Return whether these neurons can take the place of a layer: predictive ones also follow other activations."""
-        return (
-            can_spike(layer) if self.neuron in ("predictive", "multi") else super().accepts(layer)
-        )
-
-    def fit(self, site: Site) -> Mapping[str, Layer]:
-        """Return the neuron, and the layers whose weights were corrected."""
-        if site.kind != "neuron":
-            return {}
-        plan = self._schedule(site)
-        if plan is None:
-            return self._fit_even(site)
-        return {site.name: self._fit_sized(site, plan)}
-
-    def _fit_sized(self, site: Site, plan: Schedule) -> Neuron:
-        place = _place(site)
-        pairs = self.neuron != "alternating"
-        near = float(np.interp(plan.steps, (16, 32), _NEAR)) if pairs else _NEAR_ALTERNATING
-        if isinstance(site.layer, Activation):
-            return fit_following(site, place, plan, near, _UNBIASED)
-        currents, target = site.currents(place), site.target(place)
-        known = estimate(currents, site.potentials(place), plan.sizes, _UNBIASED, site.name)
-        greatest = _greatest(site, plan.room if pairs else 1.0)
-        sized = _Sized(plan, site.depth, near, known, greatest, _upper(site.layer))
-        make = sized.pairs if pairs else sized.alternating
-        further = np.ones(len(greatest))
-        if pairs:
-            further = chosen_reach(sized.pairs, currents, target, site.threads)
-        return _chosen(make, further, (1.0,), response(currents, site.threads), target)
-
-    def _fit_even(self, site: Site) -> Mapping[str, Layer]:
-        place = _place(site)
-        target = site.target(place)
-        changes = correct_weights(site)
-        currents = site.currents(place, changes)
-        make: _Make
-        if self.neuron in PREDICTIVE:
-            even = np.ones(site.steps)
-            make = _Even(site, estimate(currents, site.potentials(place), even, name=site.name))
-        else:
-            make = _shifted(self.neuron, site.steps)
-        greatest, limited = _quantile(target), _within(make, site)
-        neuron = _chosen(limited, greatest, _SHARES, response(currents, site.threads), target)
-        return {**changes, site.name: neuron}
-
-    def _schedule(self, site: Site) -> Schedule | None:
-        """Return the sizes of spikes by step, or None if all are equal."""
-        if self.neuron in ("predictive", "multi") and not site.coded:
-            return schedule(site.steps, site.last, self.neuron)
-        if self.neuron == "alternating" and not site.coded and site.steps >= _FEWEST:
-            plan = schedule(site.steps, site.last, self.neuron)
-            return plan if plan.wait >= _LEAST_WAIT else None
-        return None
-
-
+_Run: TypeAlias = Callable[[Neuron], Floats]
+"""Return the mean output of neurons, [n, C, P]."""
 _Make: TypeAlias = Callable[[Floats, Floats], Neuron]
 """Make neurons from their greatest mean output, or how far they reach beyond it, and the excess of their mean output, by channel."""
 
 
-def _chosen(
-    make: _Make,
-    greatest: Floats,
-    shares: tuple[float, ...],
-    response: Callable[[Neuron], Floats],
-    target: Floats,
-) -> Neuron:
-    """Return the neurons with the least error of the mean output, shifted so that it is correct in the mean."""
-    none = np.zeros(len(greatest))
-    best, shift, least = greatest.copy(), none.copy(), np.full(len(greatest), np.inf)
-    for share in shares:
-        given = response(make(greatest * share, none))
-        excess = _excess(given, target)
-        error = np.square(given - target).mean((0, 2), dtype=np.float64)
-        better = error < least
-        best[better], least[better] = greatest[better] * share, error[better]
-        shift[better] = excess[better]
-    for _ in range(_SHIFTS - 1):
-        shift = shift + _excess(response(make(best, shift)), target)
-    return make(best, shift)
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class Fitted(Method):
+    """Neurons with the least error of their own mean output; see `spikelet.conversion.fitted`.
 
+    Parameters
+    ----------
+    relays : bool
+        Forward the values of graded units (layer norm, attention, gates) as spikes, by pairs of neurons before each
+        layer with weights, which then adds instead of multiplying. This costs some precision and saves most of a
+        transformer's products.
+    """
 
-def _excess(given: Floats, target: Floats) -> Floats:
-    """Return by how much active neurons exceed their target on average; a step towards it."""
-    active = np.maximum(((given > 0) | (target > 0)).mean((0, 2)), 0.1)
-    return np.asarray(0.8 * (given - target).mean((0, 2), dtype=np.float64) / active)
+    relays: bool = False
 
+    name = "fitted"
+    kinds = (*PREDICTIVE, *NEURONS)
 
-@dataclass(frozen=True)
-class _Sized:
-    """Makes neurons whose spikes have a size by step."""
+    def usual(self, *, few_steps: bool) -> tuple[str, ...]:
+        """Return "predictive": very few steps leave no time to wait for an estimate, so "soft" is tried, too."""
+        return ("predictive", "soft") if few_steps else ("predictive",)
 
-    plan: Schedule
-    depth: int
-    near: float
-    known: Estimate
-    greatest: Floats
-    upper: Floats | None
+    def needs_all_steps(self, neuron: str) -> bool:
+        """Return whether neurons follow an estimate."""
+        return neuron in (*PREDICTIVE, "multi")
 
-    def pairs(self, further: Floats, shift: Floats | float = 0.0) -> Neuron:
-        """Return pairs of an ON and an OFF neuron that reach further than the greatest output by these factors."""
-        amplitude, scale = self._scale(further)
-        shape = self.known.slope.shape
-        most = None if self.upper is None else np.broadcast_to(scale * self.upper, shape)
-        return PredictiveIF(
-            further * self.greatest,
-            code="signed",
-            levels=self.plan.levels,
-            level_ratio=LEVEL_RATIO,
-            amplitude=amplitude,
-            pace=scale * self.known.slope,
-            offset=scale * (self.known.offset - shift),
-            limit=self.plan.limit(self.depth, self.near, further),
-            sizes=self.plan.sizes,
-            ceiling=most,
-        )
+    def accepts(self, layer: Layer, neuron: str) -> bool:
+        """Return whether these neurons can take the place of a layer."""
+        return can_spike(layer) if neuron in _FOLLOWING else super().accepts(layer, neuron)
 
-    def alternating(self, further: Floats, shift: Floats | float = 0.0) -> Neuron:
-        """Return neurons whose spikes alternate in sign from step to step."""
-        amplitude, scale = self._scale(further)
-        up = self.plan.sizes[:, None] > 0
-        offset = scale * (self.known.offset - shift)
-        near = self.plan.near(self.depth, self.near)
-        limit = near + np.where(up, -offset, offset)
-        top = np.inf if self.upper is None else scale * self.upper
-        return PredictiveIF(
-            further * self.greatest,
-            amplitude=amplitude,
-            pace=scale * self.known.slope,
-            limit=np.where(self.plan.open(self.depth), limit, np.inf),
-            sizes=self.plan.sizes,
-            ceiling=np.broadcast_to(np.where(up, top - near, -near), limit.shape),
-        )
-
-    def _scale(self, further: Floats) -> tuple[Floats, Floats]:
-        """Return the amplitudes, and the sum of sizes that makes a mean output of 1."""
-        amplitude = further * self.greatest / self.plan.reach(self.depth)
-        return amplitude, self.plan.steps / amplitude
-
-
-class _Even:
-    """Makes neurons whose spikes have equal sizes, and which follow a rising share of the estimate."""
-
-    def __init__(self, site: Site, known: Estimate) -> None:
-        self.known, self.steps = known, site.steps
-        self.first = round(_LAG * site.depth)
-        self.end = site.steps - round(_LAG * (site.last - site.depth))
-        if self.end - self.first < max(1, site.steps // 2):  # more layers than steps
-            self.first, self.end = 0, site.steps
-
-    def __call__(self, greatest: Floats, shift: Floats) -> Neuron:
-        # In units of spikes of value `size`: a mean of `greatest` is a spike at every step of the window.
-        t = np.arange(self.steps)
-        window = self.end - self.first
-        size = greatest * self.steps / window
-        progress = np.clip((t + 1 - self.first) / window, 0, 1)
-        needed = 1 - 0.5 * t / max(self.steps - 1, 1)
-        ahead = np.where((t >= self.first) & (t < self.end), needed, np.inf)
-        scale = progress[:, None] * (self.steps / size)
-        limit = ahead[:, None] + scale * (shift - self.known.offset)
-        return PredictiveIF(greatest, amplitude=size, pace=scale * self.known.slope, limit=limit)
-
-
-def _shifted(neuron: str, steps: int) -> _Make:
-    def make(threshold: Floats, shift: Floats) -> Neuron:
-        layer = NEURONS[neuron](threshold)
-        return layer.replace(v_init=layer.v_init - steps * shift)
-
-    return make
-
-
-def _within(make: _Make, site: Site) -> _Make:
-    """Return `make` for neurons whose greatest mean output is at most the upper limit of their ReLU."""
-    return lambda greatest, shift: make(site.limited(greatest), shift)
+    def fit(self, site: Site) -> Mapping[str, Layer]:
+        """Return the neuron, and the layers whose weights were corrected."""
+        place = _place(site)
+        plan = _schedule(site)
+        if plan is None:
+            return _fit_even(site, place)
+        return {site.name: _fit_sized(site, place, plan)}
 
 
 def _place(site: Site) -> Place:
@@ -255,16 +116,210 @@ def _place(site: Site) -> Place:
     return site.place(samples, max(1, -(-points // samples)))
 
 
-def _greatest(site: Site, room: float) -> Floats:
-    assert isinstance(site.layer, ReLU)
-    return usable(site.layer.of(room * site.greatest[None, :, None])[0, :, 0])
+def _schedule(site: Site) -> Schedule | None:
+    """Return the sizes of spikes by step, or None if all are equal."""
+    alternates = site.neuron == "alternating"
+    if site.coded or not (alternates or site.neuron in _FOLLOWING):
+        return None
+    if alternates and site.steps < _FEWEST:
+        return None
+    plan = schedule(site.steps, site.last, site.neuron)
+    return None if alternates and plan.wait < _LEAST_WAIT else plan
 
 
-def _quantile(target: Floats) -> Floats:
+def _fit_sized(site: Site, place: Place, plan: Schedule) -> Neuron:
+    currents, target = site.currents(place), site.target(place)
+    known = estimate(currents, site.potentials(place), plan.sizes, _UNBIASED, site.name)
+    sized = _Sized(site, plan, known)
+    run = response(currents, site.threads)
+    if site.neuron == "alternating":
+        return _chosen(sized.alternating, np.ones(site.shape[0]), (1.0,), run, target)
+    follows = isinstance(site.layer, Activation)
+    make = sized.following if follows else sized.pairs
+    further = chosen_reach(make, currents, target, site.threads)
+    if follows:
+        return make(further, np.zeros(site.shape[0]))
+    return _chosen(make, further, (1.0,), run, target)
+
+
+def _fit_even(site: Site, place: Place) -> Mapping[str, Layer]:
+    target = site.target(place)
+    changes = correct_weights(site)
+    currents = site.currents(place, changes)
+    make = _shifted(site)
+    if site.neuron in PREDICTIVE:
+        even = np.ones(site.steps)
+        make = _even(site, estimate(currents, site.potentials(place), even, name=site.name))
     rows = np.moveaxis(target, 1, 0).reshape(target.shape[1], -1)
-    return usable(np.quantile(rows, 0.9999, axis=1))
+    greatest = usable(np.quantile(rows, 0.9999, axis=1))
+
+    def within(greatest: Floats, shift: Floats) -> Neuron:
+        return make(site.limited(greatest), shift)
+
+    neuron = _chosen(within, greatest, _SHARES, response(currents, site.threads), target)
+    return {**changes, site.name: neuron}
 
 
-def _upper(layer: Layer) -> Floats | None:
-    upper = layer.upper if isinstance(layer, ReLU) else None
-    return None if upper is None else np.asarray(upper, np.float64)
+def response(currents: Floats, threads: int) -> _Run:
+    """Return a function that computes the mean output of neurons with these inputs, [T, n, C, P]."""
+
+    def run(neuron: Neuron) -> Floats:
+        return np.asarray(SpikingModel([neuron], threads=threads).run(currents).output)
+
+    return run
+
+
+def _chosen(
+    make: _Make, greatest: Floats, shares: tuple[float, ...], run: _Run, target: Floats
+) -> Neuron:
+    """Return the neurons with the least error of the mean output, shifted so that it is correct in the mean."""
+    none = np.zeros(len(greatest))
+    best, shift, least = greatest.copy(), none.copy(), np.full(len(greatest), np.inf)
+    for share in shares:
+        given = run(make(greatest * share, none))
+        excess = _excess(given, target)
+        error = np.square(given - target).mean((0, 2), dtype=np.float64)
+        better = error < least
+        best[better], least[better] = greatest[better] * share, error[better]
+        shift[better] = excess[better]
+    for _ in range(_SHIFTS - 1):
+        shift = shift + _excess(run(make(best, shift)), target)
+    return make(best, shift)
+
+
+def _excess(given: Floats, target: Floats) -> Floats:
+    """Return by how much active neurons exceed their target on average; a step towards it."""
+    active = np.maximum(((given > 0) | (target > 0)).mean((0, 2)), 0.1)
+    return np.asarray(0.8 * (given - target).mean((0, 2), dtype=np.float64) / active)
+
+
+def chosen_reach(make: _Make, currents: Floats, target: Floats, threads: int) -> Floats:
+    """Return by which factor the pairs of each channel should reach further than the greatest activation, [C].
+
+    A pair spikes while its input is still an estimate. Later sizes have to take back what was wrong, and these do not
+    suffice where a layer amplifies what the neurons before it have not sent yet: a depthwise convolution whose weights
+    cancel, for example. Larger amplitudes do, without waiting. They cost precision: of the last steps, and of the
+    estimates of the layers behind. So each channel gets the amplitude with the least squared error of its mean output,
+    plus a small price.
+    """
+    channels = target.shape[1]
+    run, target = response(currents[:, ::_EACH], threads), target[::_EACH]
+    scale = float(np.square(target).mean(dtype=np.float64))
+    steps, prices = zip(*_PRICES, strict=True)
+    price = math.exp(np.interp(len(currents), steps, np.log(prices)))
+    best, least = np.ones(channels), np.full(channels, np.inf)
+    for factor in _REACHES:
+        given = run(make(np.full(channels, factor), np.zeros(channels)))
+        error = np.square(given - target).mean((0, 2), dtype=np.float64)
+        error += price * scale * math.log(factor)
+        best[error < least] = factor
+        least = np.minimum(error, least)
+    return best
+
+
+class _Sized:
+    """Makes neurons whose spikes have a size by step, and which reach further than they must by given factors, [C]."""
+
+    def __init__(self, site: Site, plan: Schedule, known: Estimate) -> None:
+        self.site, self.plan, self.known = site, plan, known
+        pairs = site.neuron != "alternating"
+        self.near = float(np.interp(plan.steps, (16, 32), _NEAR)) if pairs else _NEAR_ALTERNATING
+        self.greatest = _greatest(site, plan.room if pairs else 1.0)
+        self.upper = None if site.upper is None else np.asarray(site.upper, np.float64)
+
+    def pairs(self, further: Floats, shift: Floats) -> Neuron:
+        """Return pairs of an ON and an OFF neuron."""
+        scale = self.plan.steps / self._amplitude(further)
+        shape, upper = self.known.slope.shape, self.upper
+        return PredictivePair(
+            further * self.greatest,
+            pace=scale * self.known.slope,
+            offset=scale * (self.known.offset - shift),
+            ceiling=None if upper is None else np.broadcast_to(scale * upper, shape),
+            **self._of_pairs(further),
+        )
+
+    def following(self, further: Floats, _shift: Floats) -> Neuron:
+        """Return pairs that follow the activation of the site."""
+        amplitude = self._amplitude(further)
+        return PredictiveActivation(
+            amplitude,
+            pace=self.known.slope,
+            offset=self.known.offset,
+            activation=self.site.layer,
+            scale=self.plan.steps / amplitude,
+            **self._of_pairs(further),
+        )
+
+    def _of_pairs(self, further: Floats) -> dict[str, Any]:
+        return {
+            "amplitude": self._amplitude(further),
+            "limit": self.plan.limit(self.site.depth, self.near, further),
+            "sizes": self.plan.sizes,
+            "levels": self.plan.levels,
+            "level_ratio": LEVEL_RATIO,
+        }
+
+    def alternating(self, further: Floats, shift: Floats) -> Neuron:
+        """Return neurons whose spikes alternate in sign from step to step."""
+        depth, amplitude = self.site.depth, self._amplitude(further)
+        scale = self.plan.steps / amplitude
+        up = self.plan.sizes[:, None] > 0
+        offset = scale * (self.known.offset - shift)
+        near = self.plan.near(depth, self.near)
+        limit = near + np.where(up, -offset, offset)
+        top = np.inf if self.upper is None else scale * self.upper
+        return PredictiveIF(
+            further * self.greatest,
+            amplitude=amplitude,
+            pace=scale * self.known.slope,
+            limit=np.where(self.plan.open(depth), limit, np.inf),
+            sizes=self.plan.sizes,
+            ceiling=np.broadcast_to(np.where(up, top - near, -near), limit.shape),
+        )
+
+    def _amplitude(self, further: Floats) -> Floats:
+        return further * self.greatest / self.plan.reach(self.site.depth)
+
+
+def _greatest(site: Site, room: float) -> Floats:
+    """Return the greatest activation of each channel, or its greatest magnitude, with some room."""
+    if not isinstance(site.layer, Activation):
+        return usable(site.layer.of(room * site.greatest[None, :, None])[0, :, 0])
+    most, least = np.zeros(site.shape[0]), np.zeros(site.shape[0])
+    for part in site.parts():
+        values = site.target(part)
+        most = np.maximum(most, values.max((0, 2)))
+        least = np.minimum(least, values.min((0, 2)))
+    return usable((room * np.maximum(most, -least)).astype(np.float32))
+
+
+def _even(site: Site, known: Estimate) -> _Make:
+    """Make neurons whose spikes have equal sizes, and which follow a rising share of the estimate."""
+    steps = site.steps
+    first, end = round(_LAG * site.depth), steps - round(_LAG * (site.last - site.depth))
+    if end - first < max(1, steps // 2):  # more layers than steps
+        first, end = 0, steps
+    t = np.arange(steps)
+    progress = np.clip((t + 1 - first) / (end - first), 0, 1)
+    needed = 1 - 0.5 * t / max(steps - 1, 1)
+    ahead = np.where((t >= first) & (t < end), needed, np.inf)
+
+    def make(greatest: Floats, shift: Floats) -> Neuron:
+        # In units of spikes of value `size`: a mean of `greatest` is a spike at every step of the window.
+        size = greatest * steps / (end - first)
+        scale = progress[:, None] * (steps / size)
+        limit = ahead[:, None] + scale * (shift - known.offset)
+        return PredictiveIF(greatest, amplitude=size, pace=scale * known.slope, limit=limit)
+
+    return make
+
+
+def _shifted(site: Site) -> _Make:
+    """Make neurons of another kind, whose initial potential corrects the mean output."""
+
+    def make(threshold: Floats, shift: Floats) -> Neuron:
+        layer = NEURONS[site.neuron](threshold)
+        return layer.replace(v_init=layer.v_init - site.steps * shift)
+
+    return make

@@ -1,7 +1,7 @@
-"""The pass over the layers of an ANN: at each site a method decides, on the activity of the layers before it.
+"""The pass over the layers of an ANN: at each neuron a method decides, from the activity of the layers before it.
 
-* `calibration`: the ANN and its inputs; `activity`: the values that they give, in the ANN and in the spiking network
-* `stages`, `pools`: where the sites are, and which values are stored until when
-* `site`: what a method can measure; `method`: what it returns
+* `calibration`: the ANN and its inputs
+* `activity`: the values of the ANN and of the spiking network, and which are stored until when; `pools`: pools behind neurons
+* `site`: what a method can measure at a neuron, and the base class of methods
 * `streaming`: the pass
 """

@@ -1,27 +1,31 @@
-"""The values of a network for all calibration inputs, of which only those are stored that a later layer needs."""
+"""The values of a network for all calibration inputs; only those that a later layer needs are stored.
+
+`plan` tells which these are, and in which order a network is converted.
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spikelet.conversion.layerwise.calibration import Floats
-from spikelet.layers import Layer, Reshape, Take
-from spikelet.layers.base import Shape
+from spikelet.conversion.layerwise.pools import MAX_POOLS
+from spikelet.layers import Foreign, Graded, Layer, Reduce, ReLU, Reshape, Take
 from spikelet.layers.graph import Graph, Node
 from spikelet.layers.segment import Packed, Segment, Stored
 from spikelet.layers.to_core import Source
 
-__all__ = ["Activity"]
+__all__ = ["Activity", "Changes", "Stages", "plan", "sources_of"]
 
-# Names that no layer has.
-_ROWS, _TAKEN = "\0rows", "\0taken"
+_WAITING = (ReLU, Foreign)  # they wait for all steps of their inputs, and are constant from then on
+_ROWS, _TAKEN = "\0rows", "\0taken"  # names that no layer has
 
 Value: TypeAlias = "Floats | Packed"  # constants [N, ...], a sequence [T, N, ...], or spikes
+Changes: TypeAlias = Mapping[str, Layer] | None
 
 
 class Activity:
@@ -36,8 +40,6 @@ class Activity:
         Inputs that do not change from step to step, by name.
     sequences : mapping of str to array, [T, N, ...]
         Inputs that do.
-    sizes : array, [T], optional
-        Sizes of spikes at each step, by which means are weighted.
     """
 
     def __init__(
@@ -47,19 +49,16 @@ class Activity:
         threads: int,
         constants: Mapping[str, Floats],
         sequences: Mapping[str, Floats],
-        sizes: Floats | None = None,
     ) -> None:
         self.graph = graph
         self.steps = steps
         self.threads = threads
         self._stored: dict[str, Value] = {**constants, **sequences}
         self._sequences = set(sequences)
-        self._sizes = sizes
 
     def change(self, changes: Mapping[str, Layer]) -> None:
         """Replace layers, for all values that are computed from now on."""
-        if changes:
-            self.graph = self.graph.replaced(changes)
+        self.graph = self.graph.replaced(changes)
 
     def store(self, name: str, values: Floats) -> None:
         """Store constants of a node, [N, ...]."""
@@ -67,8 +66,8 @@ class Activity:
 
     def store_spikes(self, name: str) -> None:
         """Run a neuron, or a pool behind one, and store its spikes."""
-        values = self._values(name, slice(None))
-        if self._segment(name, "mean", self.steps, None, values).form(name) == "spikes":
+        given = self._given(name, slice(None))
+        if self._segment(name, "mean", given, self.steps).form(name) == "spikes":
             self._stored[name] = self.run(name, "packed")
         else:  # the pool of a code for which there are no spikes
             self._stored[name] = self.run(name, "value")
@@ -85,9 +84,10 @@ class Activity:
         name: str,
         what: Literal["value", "mean", "packed"],
         samples: slice = slice(None),
-        changes: Mapping[str, Layer] | None = None,
+        changes: Changes = None,
+        at: tuple[int, NDArray[np.int64]] | None = None,
     ) -> Any:
-        """Return what a node sends in a run of all steps.
+        """Return the output of a node in a run of all steps.
 
         Parameters
         ----------
@@ -97,80 +97,50 @@ class Activity:
         samples : slice
         changes : mapping of str to Layer, optional
             Layers to replace for this run.
+        at : int and int array, optional
+            Return values of so many channels at these positions, [T, n, C, P]. The core records these alone: writing all
+            values of large images at all steps takes longer than computing them.
         """
         if what == "value" and name in self._stored:  # a neuron directly behind another one
-            return self._sequence_stored(name, samples)
-        values = self._values(name, samples)
-        return self._run(name, what, self.steps, changes, values)
+            values = self._sequence_stored(name, samples)
+            return values if at is None else values.reshape(*values.shape[:3], -1)[..., at[1]]
+        given = self._given(name, samples)
+        return self._run(self._segment(name, what, given, self.steps, changes, at), given)
 
-    def values_at(
-        self,
-        name: str,
-        shape: Shape,
-        positions: NDArray[np.int64],
-        samples: slice = slice(None),
-        changes: Mapping[str, Layer] | None = None,
-    ) -> Floats:
-        """Return the values of a node at some positions of all channels, at each step, [T, n, C, P].
-
-        The core records these alone: writing all values of large images at all steps takes longer than computing them.
-
-        Parameters
-        ----------
-        name : str
-        shape : tuple of int
-            Shape of the node's output for one sample.
-        positions : int array
-        samples, changes
-            As for `run`.
-        """
-        rows = (shape[0], math.prod(shape[1:]))
-        if name in self._stored:
-            found = self._sequence_stored(name, samples)
-            return np.asarray(found.reshape(*found.shape[:2], *rows)[..., positions])
-        values = self._values(name, samples)
-        graph = self.graph.replaced(changes) if changes else self.graph
-        part = graph.between(list(values), [name])
-        taken = [
-            Node(_ROWS, Reshape(rows), (name,)),
-            Node(_TAKEN, Take(positions, 1), (_ROWS,)),
-        ]
-        part = Graph([*part, *taken], inputs=part.inputs, outputs=(_TAKEN,))
-        forms = {key: self._form(key, value, False) for key, value in values.items()}
-        segment = Segment(part, forms, [(_TAKEN, "value")], self.steps, sizes=self._sizes)
-        return np.asarray(segment.run(values, self.threads, _go_on)[_TAKEN, "value"])
-
-    def _values(self, name: str, samples: slice) -> dict[str, Value]:
-        return {key: self._part(key, samples) for key in self._sources(name)}
-
-    def mean(
-        self, name: str, samples: slice = slice(None), changes: Mapping[str, Layer] | None = None
-    ) -> Floats:
-        """Return the mean output of a node over the steps, [n, ...], from the means of what is stored.
+    def mean(self, name: str, samples: slice = slice(None), changes: Changes = None) -> Floats:
+        """Return the mean output of a node over the steps, [n, ...], from the stored means.
 
         Linear and graded layers keep means, so it takes no steps. There must be no spiking neurons in between.
         """
         if name in self._stored:
             return self._mean_stored(name, samples)
-        values = {key: self._mean_stored(key, samples) for key in self._sources(name)}
-        return np.asarray(self._run(name, "mean", None, changes, values))
+        given = {key: self._mean_stored(key, samples) for key in self._sources(name)}
+        return np.asarray(self._run(self._segment(name, "mean", given, None, changes), given))
 
     def mean_from(self, source: str, values: Floats, name: str) -> Floats:
         """Return the mean output of a node, [N, ...], from that of a node before it, on which alone it depends."""
-        return np.asarray(self._run(name, "mean", None, None, {source: values}))
+        segment = self._segment(name, "mean", {source: values}, None)
+        return np.asarray(self._run(segment, {source: values}))
+
+    def _sources(self, name: str) -> list[str]:
+        return sources_of(self.graph, name, self._stored)
+
+    def _given(self, name: str, samples: slice) -> dict[str, Value]:
+        """Return the stored values from which a node is computed."""
+        return {key: self._part(key, samples) for key in self._sources(name)}
 
     def _part(self, name: str, samples: slice) -> Value:
         values: Any = self._stored[name]
-        if name in self._sequences:
-            return np.ascontiguousarray(values[:, samples])
-        return (
-            values[samples] if isinstance(values, Packed) else np.ascontiguousarray(values[samples])
+        if isinstance(values, Packed):
+            return values[samples]
+        return np.ascontiguousarray(
+            values[:, samples] if name in self._sequences else values[samples]
         )
 
     def _mean_stored(self, name: str, samples: slice) -> Floats:
         values: Any = self._part(name, samples)
         if name in self._sequences:
-            return np.average(values, 0, self._sizes).astype(np.float32)
+            return np.asarray(values.mean(0), np.float32)
         return values.mean() if isinstance(values, Packed) else values
 
     def _sequence_stored(self, name: str, samples: slice) -> Floats:
@@ -181,55 +151,118 @@ class Activity:
             return np.asarray(values, np.float32)
         return np.broadcast_to(values, (self.steps, *values.shape))
 
-    def _sources(self, name: str) -> list[str]:
-        """Return the stored nodes from which a node is computed."""
-        found: list[str] = []
-        seen: set[str] = {name}
-        left = [*self.graph[name].inputs]
-        while left:
-            at = left.pop()
-            if at in seen:
-                continue
-            seen.add(at)
-            if at in self._stored:
-                found.append(at)
-            else:
-                left.extend(self.graph[at].inputs)
-        return found
-
-    def _run(
-        self,
-        name: str,
-        what: str,
-        steps: int | None,
-        changes: Mapping[str, Layer] | None,
-        values: Mapping[str, Value],
-    ) -> Any:
-        segment = self._segment(name, what, steps, changes, values)
-        return segment.run(values, self.threads, _go_on)[name, what]
-
     def _segment(
         self,
         name: str,
         what: str,
+        given: Mapping[str, Value],
         steps: int | None,
-        changes: Mapping[str, Layer] | None,
-        values: Mapping[str, Value],
+        changes: Changes = None,
+        at: tuple[int, NDArray[np.int64]] | None = None,
     ) -> Segment:
-        """Return what computes a node from values of each step, or, without steps, from their means."""
+        """Return what computes a node from values of each step or, without steps, from their means."""
         graph = self.graph.replaced(changes) if changes else self.graph
-        forms = {key: self._form(key, value, steps is None) for key, value in values.items()}
-        steps = steps or 1
-        sizes = self._sizes if steps > 1 else None
-        part = graph.between(list(values), [name])
-        return Segment(part, forms, [(name, what)], steps, sizes=sizes)
+        part = graph.between(list(given), [name])
+        if at is not None:
+            rows = Node(_ROWS, Reshape((at[0], -1)), (name,))
+            taken = Node(_TAKEN, Take(at[1], 1), (_ROWS,))
+            part = Graph([*part, rows, taken], inputs=part.inputs, outputs=(_TAKEN,))
+        forms = {
+            key: Stored(value.shape[2:], Source("sequence"))
+            if steps is not None and key in self._sequences
+            else Stored.of(value)
+            for key, value in given.items()
+        }
+        return Segment(part, forms, [(part.outputs[0], what)], steps or 1)
 
-    def _form(self, name: str, values: Value, are_means: bool) -> Stored:
-        if name in self._sequences and not are_means:
-            return Stored(values.shape[2:], Source("sequence"))
-        return Stored.of(values)
+    def _run(self, segment: Segment, given: Mapping[str, Value]) -> Any:
+        # A function lets the core return to Python, which handles Ctrl-C.
+        return segment.run(given, self.threads, lambda _done: True)[segment.wanted[0]]
 
 
-def _go_on(_done: int) -> bool:
-    """Let the core return to Python, which handles Ctrl-C."""
-    return True
+@dataclass(frozen=True)
+class Stages:
+    """A plan to convert a network.
+
+    Parameters
+    ----------
+    depths : mapping of str to int
+        The neurons that become spiking, in topological order, with the number of spiking layers before each on the
+        longest path.
+    seeds : mapping of str to int
+        A number for each of these neurons, with which positions are drawn.
+    stored : mapping of str to str
+        Nodes whose values are stored, by the node after which this is done: an input, a neuron that stays analog, or a
+        spiking one, for which the pool behind it may be stored instead.
+    until : mapping of str to str
+        The last node, in topological order, for which a stored node is needed.
+    constant : frozenset of str
+        Nodes that do not change from step to step in the spiking network.
+    exact : frozenset of str
+        Nodes with the same values in both networks.
+    """
+
+    depths: Mapping[str, int]
+    seeds: Mapping[str, int]
+    stored: Mapping[str, str]
+    until: Mapping[str, str]
+    constant: frozenset[str]
+    exact: frozenset[str]
+
+
+def plan(graph: Graph, spiking: frozenset[str], coded: frozenset[str]) -> Stages:
+    """Return the plan for a network whose neurons `spiking` become spiking, and whose inputs `coded` are spikes."""
+    constant = {name for name in graph.inputs if name not in coded}
+    exact = set(constant)
+    stored = {name: name for name in graph.inputs}
+    behind = dict.fromkeys(graph.inputs, 0)
+    depths: dict[str, int] = {}
+    seeds: dict[str, int] = {}
+    others = 0  # inexact outputs and graded layers, which count in the seeds
+    for node in graph:
+        name, layer = node.name, node.layer
+        depth = max((behind[i] for i in node.inputs), default=0)
+        behind[name] = depth + (name in spiking)
+        if name in spiking:
+            seeds[name] = len(depths) + others
+            depths[name] = depth
+            stored[name] = _stored_for(graph, name)
+            continue
+        if all(i in exact for i in node.inputs):
+            exact.add(name)
+        else:
+            graded = len(node.inputs) == 1 and isinstance(layer, (Graded, *_WAITING))
+            others += name in graph.outputs or (graded and not isinstance(layer, Reduce))
+            if isinstance(layer, _WAITING):
+                stored[name] = name
+        if isinstance(layer, _WAITING) or all(i in constant for i in node.inputs):
+            constant.add(name)
+    kept = set(stored.values())
+    until: dict[str, str] = {}
+    for node in graph:
+        if node.name in stored:
+            until.update(dict.fromkeys(sources_of(graph, stored[node.name], kept), node.name))
+    return Stages(depths, seeds, stored, until, frozenset(constant), frozenset(exact))
+
+
+def _stored_for(graph: Graph, name: str) -> str:
+    """Return the node whose values are stored for a neuron: the pool behind it, if nothing else uses the neuron."""
+    after = graph.consumers(name)
+    alone = name not in graph.outputs and len(after) == 1
+    return after[0].name if alone and isinstance(after[0].layer, MAX_POOLS) else name
+
+
+def sources_of(graph: Graph, name: str, stored: Collection[str]) -> list[str]:
+    """Return the stored nodes from which a node is computed."""
+    found: list[str] = []
+    seen, left = {name}, list(graph[name].inputs)
+    while left:
+        at = left.pop()
+        if at in seen:
+            continue
+        seen.add(at)
+        if at in stored:
+            found.append(at)
+        else:
+            left.extend(graph[at].inputs)
+    return found

@@ -1,4 +1,4 @@
-"""What a conversion works on: an ANN, calibration inputs, and how these enter the spiking network."""
+"""The input of a conversion: an ANN, calibration inputs, and how these enter the spiking network."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ class Calibration:
     kept : set of str
         Names of the neurons that stay analog.
     coded : mapping of str to array, [T, N, ...]
-        What the spiking network gets instead, if inputs are coded as spikes.
+        The input of the spiking network, if it is coded as spikes.
+    neuron : str
+        Kind of the neurons to make; see `spikelet.conversion.Neurons`.
     """
 
     graph: Graph
@@ -44,6 +46,7 @@ class Calibration:
     threads: int
     kept: frozenset[str] = frozenset()
     coded: Mapping[str, Floats] = field(default_factory=dict)
+    neuron: str = "soft"
 
     @property
     def count(self) -> int:

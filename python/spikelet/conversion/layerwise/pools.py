@@ -1,28 +1,17 @@
-"""Pool the parts of a concatenation instead of the whole, so that pools get the spikes of one layer of neurons each."""
+"""Pool the parts of a concatenation instead of the whole, so that each pool gets the spikes of one layer of neurons."""
 
 from __future__ import annotations
 
+from spikelet import layers
 from spikelet.conversion.activations import can_spike
-from spikelet.layers import (
-    AdaptiveMaxPool1d,
-    AdaptiveMaxPool2d,
-    AdaptiveMaxPool3d,
-    Concat,
-    MaxPool1d,
-    MaxPool2d,
-    MaxPool3d,
-)
 from spikelet.layers.graph import Graph, Node
 
 __all__ = ["MAX_POOLS", "pool_parts"]
 
-MAX_POOLS = (
-    MaxPool1d,
-    MaxPool2d,
-    MaxPool3d,
-    AdaptiveMaxPool1d,
-    AdaptiveMaxPool2d,
-    AdaptiveMaxPool3d,
+MAX_POOLS = tuple(
+    getattr(layers, f"{kind}{axes}d")
+    for kind in ("MaxPool", "AdaptiveMaxPool")
+    for axes in (1, 2, 3)
 )
 
 
@@ -35,31 +24,25 @@ def pool_parts(graph: Graph) -> Graph:
     moved = {
         node.inputs[0]: node
         for node in graph
-        if isinstance(node.layer, MAX_POOLS) and _parts(graph, node.inputs[0])
+        if isinstance(node.layer, MAX_POOLS) and _joins_neurons(graph, node.inputs[0])
     }
     nodes: list[Node] = []
     for node in graph:
         if node.name in moved:
             pool = moved[node.name]
-            names = tuple(f"{pool.name}.{k}" for k in range(len(node.inputs)))
-            nodes += [
-                Node(name, pool.layer, (part,))
-                for name, part in zip(names, node.inputs, strict=True)
-            ]
-            nodes.append(Node(pool.name, node.layer, names))
+            parts = [Node(f"{pool.name}.{k}", pool.layer, (p,)) for k, p in enumerate(node.inputs)]
+            nodes += [*parts, Node(pool.name, node.layer, tuple(part.name for part in parts))]
         elif node not in moved.values():
             nodes.append(node)
     return Graph(nodes, inputs=graph.inputs, outputs=graph.outputs) if moved else graph
 
 
-def _parts(graph: Graph, name: str) -> bool:
-    """Return whether a node concatenates the channels of neurons, and all serve this purpose alone."""
-    if name not in graph or not isinstance(layer := graph[name].layer, Concat) or layer.axis:
+def _joins_neurons(graph: Graph, name: str) -> bool:
+    """Return whether a node concatenates the channels of neurons, and nothing else uses them or it."""
+    layer = graph[name].layer if name in graph else None
+    if not isinstance(layer, layers.Concat) or layer.axis:
         return False
-    return all(_alone(graph, n) for n in (name, *graph[name].inputs)) and all(
-        n in graph and can_spike(graph[n].layer) for n in graph[name].inputs
+    parts = graph[name].inputs
+    return all(n in graph and can_spike(graph[n].layer) for n in parts) and all(
+        n not in graph.outputs and len(graph.consumers(n)) == 1 for n in (name, *parts)
     )
-
-
-def _alone(graph: Graph, name: str) -> bool:
-    return name not in graph.outputs and len(graph.consumers(name)) == 1

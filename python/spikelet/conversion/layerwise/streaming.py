@@ -8,11 +8,9 @@ import numpy as np
 
 from spikelet._util.advice import warn_caller
 from spikelet._util.checks import fail
-from spikelet.conversion.layerwise.activity import Activity
-from spikelet.conversion.layerwise.calibration import Calibration, Floats
-from spikelet.conversion.layerwise.method import Method
-from spikelet.conversion.layerwise.site import Site
-from spikelet.conversion.layerwise.stages import plan
+from spikelet.conversion.layerwise.activity import Activity, plan
+from spikelet.conversion.layerwise.calibration import Calibration
+from spikelet.conversion.layerwise.site import Method, Site
 from spikelet.layers import Activation, Layer, Neuron, ReLU
 
 __all__ = ["fit_layers", "spiking_names"]
@@ -26,7 +24,7 @@ def spiking_names(cal: Calibration, method: Method) -> frozenset[str]:
     return frozenset(
         n.name
         for n in cal.graph
-        if method.accepts(n.layer)
+        if method.accepts(n.layer, cal.neuron)
         and n.name not in cal.kept
         and not (isinstance(n.layer, Activation) and (cal.coded or n.name in cal.graph.outputs))
     )
@@ -54,27 +52,31 @@ def fit_layers(
     stages = plan(cal.graph, spiking_names(cal, method), frozenset(cal.coded))
     ann = Activity(cal.graph, 1, cal.threads, cal.inputs, {})
     constants = {k: v for k, v in cal.inputs.items() if k not in cal.coded}
-    snn = Activity(cal.graph, cal.steps, cal.threads, constants, cal.coded, method.sizes)
+    snn = Activity(cal.graph, cal.steps, cal.threads, constants, cal.coded)
     changes: dict[str, Layer] = {}
     beyond: list[str] = []
     for node in cal.graph:
         name = node.name
-        site = Site(name, cal, stages, ann, snn) if name in stages.sites else None
-        if site is not None and (method.spiking or site.kind == "neuron"):
-            if site.kind == "neuron":
-                watch(name)
-                _check_activity(where, site)
+        site = Site(name, cal, stages, ann, snn) if name in stages.depths else None
+        if site is not None:
+            watch(name)
+            _check_activity(where, site)
             found = dict(method.fit(site))
-            if _is_beyond_limit(site, found.get(name)):
-                beyond.append(name)
             changes.update(found)
             snn.change(found)
+            if _is_beyond_limit(site, found[name]):
+                beyond.append(name)
             other = method.in_ann(site)
             if other is not None:
                 ann.change({name: other})
         kept = stages.stored.get(name, "")
         if kept in stages.until:
-            ann.store(kept, _activations(ann, kept, site))
+            if site is None or site.held is None:
+                values = ann.mean(kept)
+            else:
+                held = site.held.reshape(site.count, *site.shape)
+                values = ann.mean_from(site.source, held, kept)
+            ann.store(kept, values)
             if method.spiking and kept in stages.constant:
                 snn.store(kept, snn.run(kept, "mean"))
             elif method.spiking:
@@ -83,15 +85,12 @@ def fit_layers(
         ann.drop(done)
         snn.drop(done)
     if beyond:
-        _advise_on_limits(where, beyond)
+        more = f" and {len(beyond) - 1} more" if len(beyond) > 1 else ""
+        warn_caller(
+            f"{where}: activations of '{beyond[0]}'{more} reach their upper limit, which differential neurons do not "
+            "have; neuron='signed' has it"
+        )
     return changes
-
-
-def _activations(ann: Activity, name: str, site: Site | None) -> Floats:
-    """Return what a node of the ANN sends, [N, ...]."""
-    if site is None or site.held is None:
-        return ann.mean(name)
-    return ann.mean_from(site.source, site.held.reshape(site.count, *site.shape), name)
 
 
 def _check_activity(where: str, site: Site) -> None:
@@ -104,17 +103,7 @@ def _check_activity(where: str, site: Site) -> None:
         fail(where, f"activation of '{site.name}'", 0.0, rule)
 
 
-def _is_beyond_limit(site: Site, neuron: Layer | None) -> bool:
+def _is_beyond_limit(site: Site, neuron: Layer) -> bool:
     """Return whether activations reach an upper limit that their neuron does not have."""
-    if not (isinstance(neuron, Neuron) and neuron.code == "differential"):
-        return False
-    upper = site.layer.upper if isinstance(site.layer, ReLU) else None
-    return upper is not None and bool((site.greatest > upper).any())
-
-
-def _advise_on_limits(where: str, names: list[str]) -> None:
-    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-    warn_caller(
-        f"{where}: activations of '{names[0]}'{more} reach their upper limit, which differential neurons do not have; "
-        "neuron='signed' has it"
-    )
+    differential = isinstance(neuron, Neuron) and neuron.code == "differential"
+    return differential and site.upper is not None and bool((site.greatest > site.upper).any())

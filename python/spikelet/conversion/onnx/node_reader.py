@@ -66,7 +66,7 @@ class NodeReader:
         The inputs.
     fixed : mapping of str to array
         Inputs that are constants.
-    analog : collection of str
+    keep : collection of str
         Names of nodes that become foreign layers.
     """
 
@@ -77,10 +77,10 @@ class NodeReader:
         batch: int,
         data: Mapping[str, Data],
         fixed: Mapping[str, NDArray[Any]],
-        analog: Collection[str],
+        keep: Collection[str],
     ) -> None:
         self._graph, self._builder, self._batch = model.graph, builder, batch
-        self._analog, self._inputs = set(analog), data
+        self._keep, self._inputs = set(keep), data
         self._runtime = Runtime(model)
         self._values: dict[str, Any] = {**fixed, **data}
         types = {i.name: i.type.tensor_type for i in model.graph.input}
@@ -88,7 +88,7 @@ class NodeReader:
         self._makers: dict[str, Operation] = {}  # of each value, the operation that makes it
         self._needed: set[str] = set()  # values that lead to the outputs
         self._checked: list[Checked] = []
-        self._named: set[str] = set()  # nodes and layers that `analog` may name
+        self._named: set[str] = set()  # nodes and layers that `keep` may name
         self._frontier: dict[str, None] = {}  # data at which a model may be cut instead
         self._left = _MOST_CONSTANTS
 
@@ -102,8 +102,8 @@ class NodeReader:
         sources = [self._output(name, several=several) for name in outputs]
         graph = builder.graph(READER, sources)
         self._named.update(n.name for n in graph)
-        for name in sorted(self._analog):
-            known(READER, "analog", name, sorted(self._named), "nodes")
+        for name in sorted(self._keep):
+            known(READER, "keep", name, sorted(self._named), "nodes")
         shapes = graph.shapes({name: builder.shapes[name] for name in graph.inputs})
         checked = [c for c in (c.within(shapes) for c in self._checked) if c.results]
         wrong = wrong_operation(graph, shapes, self._batch, checked, self._runtime)
@@ -176,7 +176,7 @@ class NodeReader:
         return [Operation(step, choice.label) for step in steps]
 
     def _way_out(self, node: Operation) -> str:
-        return f', or pass analog=["{node.name}"] to let ONNX compute it' if node.name else ""
+        return f', or pass keep=["{node.name}"] to let ONNX compute it' if node.name else ""
 
     def _branch(self, node: Operation, condition: Any) -> None:
         """Take the branch of a condition that is known."""
@@ -243,7 +243,7 @@ class NodeReader:
         self._named.update(n for n in (node.name, name) if n)
         about = (self._builder, node.where, name, shapes[0] or (), self._batch)
         call = OnnxCall(*about, node, operands, node.attributes, shapes, self._runtime)
-        stays = bool(self._analog & {node.name, name})
+        stays = bool(self._keep & {node.name, name})
         way_out = "" if stays else self._way_out(node)
         try:
             call, found = (call, self._foreign(call)) if stays else self._layers(call)

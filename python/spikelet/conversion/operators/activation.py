@@ -10,51 +10,36 @@ import numpy as np
 from spikelet._util.checks import named
 from spikelet.conversion.building import Call, Data
 from spikelet.conversion.operators import movement
-from spikelet.conversion.operators.affine import affine, negative
+from spikelet.conversion.operators.affine import negative
+from spikelet.conversion.recognition import clip_layers
 from spikelet.layers import Activation, LogSoftmax, Multiply, ReLU, Softmax
 
 __all__ = ["activation", "clip", "glu", "log_softmax", "prelu", "relu", "softmax", "threshold"]
 
 
-_FAR = 2.0  # lower bounds below its opposite are guards
-
-
 def relu(c: Call, x: Data, upper: float | None = None, levels: int = 0) -> Data:
     """Apply a ReLU, with an upper bound if given (ReLU6)."""
-    with named(c.where):
-        layer = ReLU(upper, levels)
-    return c.add(layer, x)
+    return c.put(x, ReLU, upper, levels)
 
 
 def clip(c: Call, x: Data, low: float | None = None, high: float | None = None) -> Data:
-    """Clip to bounds, of which either may be missing: a ReLU between shifts, or a clip if a bound is far below 0.
-
-    A bound such as -20 guards against rare values. A neuron for x + 20 would have to resolve x in steps of a value that never
-    comes near 0.
-    """
+    """Clip to bounds, of which either may be missing."""
     low = None if low is None or low == -math.inf else float(low)
     high = None if high is None or high == math.inf else float(high)
     if low is None and high is None:
         return x
-    if low is None:  # min(x, h) = h - relu(h - x)
-        assert high is not None
-        below = affine(c.inner("below"), x, -1.0, high)
-        return affine(c, relu(c.inner("relu"), below), -1.0, high)
-    if high is not None and high <= low:
+    if low is not None and high is not None and high <= low:
         c.refuse(f"clips to {low:g} .. {high:g}", "the lower bound must lie below the upper one")
-    if low == 0:
-        return relu(c, x, high)
-    if low < -_FAR:
-        return activation(c, x, "clip", low, high)
-    above = affine(c.inner("above"), x, 1.0, -low)
-    return affine(c, relu(c.inner("relu"), above, None if high is None else high - low), 1.0, low)
+    with named(c.where):
+        layers = clip_layers(low, high)
+    for suffix, layer in layers:
+        x = (c.inner(suffix) if suffix else c).add(layer, x)
+    return x
 
 
 def activation(c: Call, x: Data, function: str, alpha: Any = None, beta: Any = None) -> Data:
     """Apply a function of one value by name, as in `layers.Activation`."""
-    with named(c.where):
-        layer = Activation(function, alpha, beta)
-    return c.add(layer, x)
+    return c.put(x, Activation, function, alpha, beta)
 
 
 def prelu(c: Call, x: Data, slope: Any) -> Data:

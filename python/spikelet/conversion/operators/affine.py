@@ -7,7 +7,6 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from spikelet._util.checks import named
 from spikelet.conversion.building import Call, Data
 from spikelet.layers import Affine, Expand
 
@@ -38,9 +37,7 @@ def affine(
     channels = wide[0]
     if all(a.size == a.shape[0] for a in full):
         full = [np.array(np.broadcast_to(a.ravel(), channels)) for a in full]
-    with named(c.where):
-        layer = Affine(*full)
-    return c.add(layer, x)
+    return c.put(x, Affine, *full)
 
 
 def negative(c: Call, x: Data) -> Data:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from spikelet.conversion.building import Call, Data, Merged
 from spikelet.conversion.operators import activation, convolution, movement
 from spikelet.conversion.operators.affine import affine, negative
+from spikelet.conversion.recognition import Elementwise
 from spikelet.layers import Add, Divide, MatMul, Maximum, Minimum, Multiply, Reduce, Reshape
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "cumsum",
     "divide",
     "einsum",
+    "elementwise",
     "matmul",
     "maximum",
     "minimum",
@@ -45,6 +47,7 @@ def _aligned(c: Call, *xs: Operand) -> tuple[list[Data | Floats], Data]:
     axis = data[0][1]
     kinds = {v.merged for v, _ in data if v.merged}
     apart = any(a != axis for _, a in data) or len(kinds) > 1
+    apart |= "steps" in kinds and (axis > 0 or any(v.merged != "steps" for v, _ in data))
     if apart and c.batch > 1:
         shapes = ", ".join(str(c.tensor(v)) for v, _ in data)
         c.refuse(
@@ -178,13 +181,19 @@ def total(c: Call, xs: Sequence[Operand]) -> Data:
     return affine(c, x, shift=_mask(np.asarray(sum(constants)))) if constants else x
 
 
-def where(c: Call, condition: NDArray[np.bool_], a: Operand, b: Operand) -> Data:
-    """Choose between two operands by a constant condition, as in a mask of attention."""
+def elementwise(c: Call, function: Any, *xs: Operand, kind: str) -> Data:
+    """Apply a function of numpy that no layer computes; it must be a part of a known activation."""
+    found, like = _aligned(c, *xs)
+    operands = tuple(None if isinstance(x, Data) else x for x in found)
+    layer = Elementwise(function, operands, c.where, kind)
+    made = c.add(layer, *(x for x in found if isinstance(x, Data)))
+    return replace(made, axis=like.axis, merged=like.merged)
+
+
+def where(c: Call, condition: Operand, a: Operand, b: Operand) -> Data:
+    """Choose between two operands; a condition that depends on the input must be a part of a known activation."""
     if isinstance(condition, Data):
-        c.refuse(
-            "chooses by a condition that depends on the input",
-            "use a sum of ReLUs, or leave it out of the network",
-        )
+        return elementwise(c, np.where, condition, a, b, kind="where")
     always = np.asarray(condition, dtype=bool)
     for value, chosen_always in ((a, always.all()), (b, not always.any())):
         if isinstance(value, Data) and chosen_always and c.tensor(value) == c.result:

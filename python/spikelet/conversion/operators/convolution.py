@@ -9,25 +9,15 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from spikelet import layers
 from spikelet._util.checks import named
 from spikelet.conversion.building import Call, Data
 from spikelet.conversion.operators import movement
-from spikelet.layers import (
-    Conv1d,
-    Conv2d,
-    Conv3d,
-    ConvTranspose1d,
-    ConvTranspose2d,
-    ConvTranspose3d,
-    Linear,
-    Permute,
-)
+from spikelet.layers import Linear, Permute
 
 __all__ = ["conv", "conv_transpose", "fold", "halves", "linear", "per_axis", "same", "sides"]
 
 Array: TypeAlias = NDArray[Any]
-_CONV: dict[int, Any] = {1: Conv1d, 2: Conv2d, 3: Conv3d}
-_TRANSPOSE: dict[int, Any] = {1: ConvTranspose1d, 2: ConvTranspose2d, 3: ConvTranspose3d}
 _MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
 
@@ -83,31 +73,24 @@ def conv(
     weight : array, [out, in / groups, kernel ...]
     bias : array, [out], optional
     stride, dilation : int or one an axis
-    padding : int, one an axis, or pairs (before, after)
+    padding : int, one an axis, pairs (before, after), "valid", or, for strides of 1, "same"
     groups : int
     mode : "zeros", "reflect", "replicate" or "circular"
         What is padded, as in PyTorch.
     """
     weight, bias = _weights(c, weight, bias)
     n = weight.ndim - 2
-    pads = sides(padding, n)
+    if padding == "same":  # the same for inputs of any size
+        ones = (1,) * n
+        padding = same(ones, weight.shape[2:], ones, per_axis(dilation, n))
+    pads = sides(0 if isinstance(padding, str) else padding, n)
     if mode != "zeros" and any(map(any, pads)):
         before, after = ([0, 0, *side] for side in zip(*pads, strict=True))
         x = movement.pad(c.inner("pad"), x, before, after, _MODES[mode])
         pads = [(0, 0)] * n
 
-    def layer(w: Array, extra: int) -> Any:
-        n = w.ndim - 2
-        return _CONV[n](
-            w,
-            bias,
-            (1,) * extra + per_axis(stride, n - extra),
-            (0, 0) * extra + tuple(p for side in pads for p in side),
-            (1,) * extra + per_axis(dilation, n - extra),
-            groups,
-        )
-
-    return _applied(c, x, weight, layer)
+    how = {"stride": stride, "dilation": dilation}
+    return _applied(c, x, "Conv", weight, bias, groups, pads, **how)
 
 
 def conv_transpose(
@@ -124,20 +107,8 @@ def conv_transpose(
     """Apply a transposed convolution; weight is [in, out / groups, kernel ...]."""
     weight, bias = _weights(c, weight, bias)
     pads = sides(padding, weight.ndim - 2)
-
-    def layer(w: Array, extra: int) -> Any:
-        n = w.ndim - 2
-        return _TRANSPOSE[n](
-            w,
-            bias,
-            (1,) * extra + per_axis(stride, n - extra),
-            (0, 0) * extra + tuple(p for side in pads for p in side),
-            (0,) * extra + per_axis(output_padding, n - extra),
-            groups,
-            (1,) * extra + per_axis(dilation, n - extra),
-        )
-
-    return _applied(c, x, weight, layer)
+    how = {"stride": stride, "output_padding": output_padding, "dilation": dilation}
+    return _applied(c, x, "ConvTranspose", weight, bias, groups, pads, **how)
 
 
 def fold(
@@ -163,34 +134,50 @@ def fold(
 
 
 def _weights(c: Call, weight: Any, bias: Any) -> tuple[Array, Array | None]:
-    if isinstance(weight, Data) or isinstance(bias, Data):
-        c.refuse(
-            "has weights that depend on the input",
-            "weights must be constant: use a product or a matrix product of two activations",
-        )
+    for name, value in (("weight", weight), ("bias", bias)):
+        if isinstance(value, Data):
+            c.refuse(
+                f"has a {name} that depends on the input",
+                "it must be constant: use a product or a matrix product of two activations",
+            )
     weight = np.asarray(weight, dtype=np.float64)
     return weight, None if bias is None else np.asarray(bias, dtype=np.float64)
 
 
-def _applied(c: Call, x: Data, weight: Array, layer: Any) -> Data:
+def _applied(
+    c: Call,
+    x: Data,
+    kind: str,
+    weight: Array,
+    bias: Array | None,
+    groups: int,
+    pads: Sequence[tuple[int, int]],
+    **how: Any,
+) -> Data:
+    """Add a convolution; `how` are its parameters that are one number, or one for each axis."""
     n = weight.ndim - 2
-    if n not in _CONV or len(c.tensor(x)) != n + 2 or x.axis:
+    if not 1 <= n <= 3 or len(c.tensor(x)) != n + 2 or x.axis:
         c.refuse(
             f"convolves a tensor of shape {c.tensor(x)} with a kernel of {n} dimensions",
             "the input must be [batch, channels, ...], with one to three dimensions after the channels",
         )
-    if not x.merged:
-        with named(c.where):
-            made = layer(weight, 0)
-        return c.add(made, x)
-    # k images a sample are a volume of depth k, on which the kernel works slice by slice
-    if n == 3:
-        c.refuse("convolves several volumes a sample", "merge the batch with images at most")
-    order = (1, 0, *range(2, n + 2))
-    volume = c.inner("stacked").add(Permute(order), x)
+    margins = tuple(p for side in pads for p in side)
+    axes = {name: per_axis(value, n) for name, value in how.items()}
+    if (
+        x.merged
+    ):  # k images a sample are a volume of depth k, on which the kernel works slice by slice
+        if n == 3:
+            c.refuse("convolves several volumes a sample", "merge the batch with images at most")
+        weight, margins = np.expand_dims(weight, 2), (0, 0, *margins)
+        axes = {k: (int(k != "output_padding"), *v) for k, v in axes.items()}
     with named(c.where):
-        made = layer(np.expand_dims(weight, 2), 1)
-    return c.add(Permute(order), c.inner("volume").add(made, volume))
+        made = getattr(layers, f"{kind}{weight.ndim - 2}d")(
+            weight, bias, padding=margins, groups=groups, **axes
+        )
+    if not x.merged:
+        return c.add(made, x)
+    order = Permute((1, 0, *range(2, n + 2)))
+    return c.add(order, c.inner("volume").add(made, c.inner("stacked").add(order, x)))
 
 
 def linear(c: Call, x: Data, weight: Any, bias: Any = None) -> Data:
@@ -207,7 +194,9 @@ def linear(c: Call, x: Data, weight: Any, bias: Any = None) -> Data:
         if n == 1:
             return c.add(Linear(weight, bias), x)
         spatial = n - 1 if n <= 4 else 1
-        layer = _CONV[spatial](weight.reshape(*weight.shape, *[1] * spatial), bias)
+        layer = getattr(layers, f"Conv{spatial}d")(
+            weight.reshape(*weight.shape, *[1] * spatial), bias
+        )
     front = c.inner("channels").add(Permute((n - 1, *range(n - 1))), x)
     if n > 4:
         front = c.inner("positions").reshaped(front, (shape[-1], math.prod(shape[:-1])))

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikelet._util.checks import named
-from spikelet.conversion.building import Call, Data, Layout, Merged
+from spikelet.conversion.building import MIXES_STEPS, STEPS, Call, Data, Layout, Merged
 from spikelet.layers import (
     Affine,
     Concat,
@@ -52,6 +52,11 @@ def moved(c: Call, x: Data, function: Callable[[Ints], Any]) -> Data:
 def _of_one_sample(c: Call, x: Data, out: Ints, size: int) -> tuple[Ints, int, Merged]:
     """Return the places in one sample that a result takes (-1: zero), and where its batch is."""
     found = _apart(c, x, out, size)
+    if found is None and x.merged == "steps":
+        c.refuse(
+            f"takes a tensor of shape {c.tensor(x)} to {out.shape} and mixes steps or samples",
+            MIXES_STEPS,
+        )
     if found is None:
         c.refuse(
             f"takes a tensor of shape {c.tensor(x)} to {out.shape} and mixes the samples of a batch",
@@ -61,6 +66,10 @@ def _of_one_sample(c: Call, x: Data, out: Ints, size: int) -> tuple[Ints, int, M
 
 
 def _apart(c: Call, x: Data, out: Ints, size: int) -> tuple[Ints, int, Merged] | None:
+    if c.builder.over_time and out.ndim > 2 and out.shape[:2] == (STEPS, c.batch // STEPS):
+        places = _same_places(Layout(0, "steps").samples(out, c.batch), size)
+        if places is not None:
+            return places, 0, "steps"
     candidates = sorted(range(out.ndim), key=lambda j: (out.shape[j] != c.batch, j != x.axis, j))
     orders: tuple[Merged, ...] = ("blocks", "turns")
     for merged, j in itertools.product(orders, candidates):
@@ -198,7 +207,11 @@ def permute(c: Call, x: Data, axes: Sequence[int]) -> Data:
     n = len(c.tensor(x))
     order = [int(d) % n for d in axes]
     axis = order.index(x.axis)
-    if not x.merged:
+    if x.merged == "steps":
+        if order[:2] != [0, 1]:
+            c.refuse_batch(0)
+        order = [d - 2 for d in order[2:]]
+    elif not x.merged:
         order = [d - (d > x.axis) for d in order if d != x.axis]
     if order != sorted(order):
         x = c.add(Permute(tuple(order)), x)
@@ -212,10 +225,14 @@ def sample_of(c: Call, constant: NDArray[Any], like: Data) -> NDArray[np.float64
     """
     array = np.asarray(constant, dtype=np.float64)
     axis = like.axis
-    if array.shape[axis] == 1:
+    if like.merged == "steps" and array.shape[:2] == (1, 1):
+        return np.asarray(array[0, 0])
+    if like.merged == "steps":
+        array = np.broadcast_to(array, (*c.tensor(like)[:2], *array.shape[2:]))
+    elif array.shape[axis] == 1:
         return array if like.merged else array.squeeze(axis)
     n = array.shape[axis]
-    if n % c.batch or (n != c.batch and not like.merged):
+    if like.merged != "steps" and (n % c.batch or (n != c.batch and not like.merged)):
         c.refuse(
             f"takes a constant of shape {array.shape} for data of shape {c.tensor(like)}",
             "a constant must be the same for each sample",

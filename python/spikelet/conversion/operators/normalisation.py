@@ -27,10 +27,6 @@ __all__ = [
 ]
 
 
-def _maybe(value: Any) -> Any:
-    return None if value is None else np.asarray(value, dtype=np.float64)
-
-
 def batch_norm(
     c: Call,
     x: Data,
@@ -44,9 +40,7 @@ def batch_norm(
     if any(isinstance(p, Data) for p in (mean, variance, weight, bias)):
         c.refuse("has parameters that depend on the input", "parameters must be constant")
     with named(c.where):
-        layer = folding.batch_norm(
-            _maybe(weight), _maybe(bias), _maybe(mean), _maybe(variance), float(eps)
-        )
+        layer = folding.batch_norm(weight, bias, mean, variance, float(eps))
     if not x.axis and not x.merged:
         return c.add(layer, x)
     d = c.axis(x, 1)
@@ -64,9 +58,7 @@ def layer_norm(
 ) -> Data:
     """Normalise each sample along axes of the tensor; weight and bias have the shape of these axes."""
     inside = tuple(sorted(c.axis(x, d) for d in axes))
-    with named(c.where):
-        layer = LayerNorm(inside, _maybe(weight), _maybe(bias), float(eps))
-    return c.add(layer, x)
+    return c.put(x, LayerNorm, inside, weight, bias, float(eps))
 
 
 def rms_norm(
@@ -75,19 +67,14 @@ def rms_norm(
     """Divide each sample by the root of its mean square along axes of the tensor."""
     inside = tuple(sorted(c.axis(x, d) for d in axes))
     epsilon = float(np.finfo(np.float64).eps) if eps is None else float(eps)
-    with named(c.where):
-        layer = RMSNorm(inside, _maybe(weight), eps=epsilon)
-    return c.add(layer, x)
+    return c.put(x, RMSNorm, inside, weight, eps=epsilon)
 
 
 def group_norm(
     c: Call, x: Data, groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5
 ) -> Data:
     """Normalise groups of channels of [batch, channels, ...]."""
-    c.batch_first(x)
-    with named(c.where):
-        layer = GroupNorm(groups, _maybe(weight), _maybe(bias), float(eps))
-    return c.add(layer, x)
+    return c.put(c.batch_first(x), GroupNorm, groups, weight, bias, float(eps))
 
 
 def instance_norm(
@@ -101,10 +88,9 @@ def local_response_norm(
     c: Call, x: Data, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
 ) -> Data:
     """Divide by a function of the neighbouring channels (AlexNet)."""
-    c.batch_first(x)
-    with named(c.where):
-        layer = LocalResponseNorm(int(size), float(alpha), float(beta), float(k))
-    return c.add(layer, x)
+    return c.put(
+        c.batch_first(x), LocalResponseNorm, int(size), float(alpha), float(beta), float(k)
+    )
 
 
 def cross_map_norm(
@@ -126,7 +112,9 @@ def cross_map_norm(
     return arithmetic.multiply(c, x, activation(c.inner("power"), sums, "pow", -float(beta)))
 
 
-def l2_normalise(c: Call, x: Data, axes: Sequence[int], p: float = 2.0, eps: float = 1e-12) -> Data:
+def l2_normalise(
+    c: Call, x: Data, axes: Sequence[int] | int, p: float = 2.0, eps: float = 1e-12
+) -> Data:
     """Divide by the norm along axes of the tensor, which is at least `eps`."""
     if p not in (1, 2):
         c.refuse(f"divides by a norm of order {p:g}", "the order must be 1 or 2")

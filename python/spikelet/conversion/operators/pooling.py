@@ -3,29 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from spikelet import layers
 from spikelet._util.checks import named
 from spikelet.conversion.building import Call, Data
 from spikelet.conversion.operators.activation import activation
 from spikelet.conversion.operators.affine import affine
 from spikelet.conversion.operators.convolution import per_axis, sides
-from spikelet.layers import (
-    AdaptiveAvgPool1d,
-    AdaptiveAvgPool2d,
-    AdaptiveAvgPool3d,
-    AdaptiveMaxPool1d,
-    AdaptiveMaxPool2d,
-    AdaptiveMaxPool3d,
-    AvgPool1d,
-    AvgPool2d,
-    AvgPool3d,
-    MaxPool1d,
-    MaxPool2d,
-    MaxPool3d,
-    Permute,
-)
 
 __all__ = [
     "adaptive_avg_pool",
@@ -37,33 +23,50 @@ __all__ = [
     "max_pool",
 ]
 
-_MEAN: dict[int, Any] = {1: AvgPool1d, 2: AvgPool2d, 3: AvgPool3d}
-_MAXIMUM: dict[int, Any] = {1: MaxPool1d, 2: MaxPool2d, 3: MaxPool3d}
-_ADAPTIVE_MEAN: dict[int, Any] = {1: AdaptiveAvgPool1d, 2: AdaptiveAvgPool2d, 3: AdaptiveAvgPool3d}
-_ADAPTIVE_MAXIMUM: dict[int, Any] = {
-    1: AdaptiveMaxPool1d,
-    2: AdaptiveMaxPool2d,
-    3: AdaptiveMaxPool3d,
-}
 
+def _pooled(c: Call, x: Data, kind: str, make: Callable[..., Any]) -> Data:
+    """Add a pool: ``make(layer class, axes, ones)``, where `ones` come before the parameters of each axis.
 
-def _windows(c: Call, x: Data, kernel: Any) -> tuple[int, tuple[int, ...], int]:
-    """Return the number of axes of a window, its kernel, and 1 if the sample has k images, pooled one by one."""
+    A sample of k images is a volume of depth k, whose images are pooled one by one: `ones` is one 1 then.
+    """
     n = len(c.tensor(x)) - 2
-    if n not in _MEAN or x.axis or (x.merged and n == 3):
+    if not 1 <= n <= 3 or x.axis or (x.merged and n == 3):
         c.refuse(
             f"pools a tensor of shape {c.tensor(x)}",
             "the input must be [batch, channels, ...], with one to three dimensions after the channels",
         )
-    return n, per_axis(kernel, n), int(bool(x.merged))
-
-
-def _pooled(c: Call, x: Data, layer: Any) -> Data:
+    ones = (1,) if x.merged else ()
+    with named(c.where):
+        layer = make(getattr(layers, f"{kind}{n + len(ones)}d"), n, ones)
     if not x.merged:
         return c.add(layer, x)
-    order = (1, 0, *range(2, len(c.shape(x))))
-    volume = c.inner("stacked").add(Permute(order), x)
-    return c.add(Permute(order), c.inner("volume").add(layer, volume))
+    order = layers.Permute((1, 0, *range(2, len(c.shape(x)))))
+    return c.add(order, c.inner("volume").add(layer, c.inner("stacked").add(order, x)))
+
+
+def _windows(
+    c: Call,
+    x: Data,
+    kind: str,
+    kernel: Any,
+    stride: Any,
+    padding: Any,
+    ceil_mode: bool,
+    dilation: Any,
+    **how: Any,
+) -> Data:
+    def make(layer: Any, n: int, ones: tuple[int, ...]) -> Any:
+        size = per_axis(kernel, n)
+        return layer(
+            ones + size,
+            ones + (size if stride in (None, [], ()) else per_axis(stride, n)),
+            (0, 0) * len(ones) + tuple(p for side in sides(padding, n) for p in side),
+            ceil_mode,
+            dilation=ones + per_axis(dilation, n),
+            **how,
+        )
+
+    return _pooled(c, x, kind, make)
 
 
 def max_pool(
@@ -76,17 +79,7 @@ def max_pool(
     ceil_mode: bool = False,
 ) -> Data:
     """Take the maximum of each window; padding never wins."""
-    n, size, extra = _windows(c, x, kernel)
-    distance = size if stride is None or stride == [] else per_axis(stride, n)
-    with named(c.where):
-        layer = _MAXIMUM[n + extra](
-            (1,) * extra + size,
-            (1,) * extra + distance,
-            (0, 0) * extra + tuple(p for side in sides(padding, n) for p in side),
-            ceil_mode,
-            dilation=(1,) * extra + per_axis(dilation, n),
-        )
-    return _pooled(c, x, layer)
+    return _windows(c, x, "MaxPool", kernel, stride, padding, ceil_mode, dilation)
 
 
 def avg_pool(
@@ -101,43 +94,27 @@ def avg_pool(
     dilation: Any = 1,
 ) -> Data:
     """Take the mean of each window."""
-    n, size, extra = _windows(c, x, kernel)
-    distance = size if stride is None or stride == [] else per_axis(stride, n)
-    with named(c.where):
-        layer = _MEAN[n + extra](
-            (1,) * extra + size,
-            (1,) * extra + distance,
-            (0, 0) * extra + tuple(p for side in sides(padding, n) for p in side),
-            ceil_mode,
-            count_include_pad=count_include_pad,
-            dilation=(1,) * extra + per_axis(dilation, n),
-            divisor_override=divisor,
-        )
-    return _pooled(c, x, layer)
+    how = {"count_include_pad": count_include_pad, "divisor_override": divisor}
+    return _windows(c, x, "AvgPool", kernel, stride, padding, ceil_mode, dilation, **how)
 
 
 def adaptive_avg_pool(c: Call, x: Data, size: Any) -> Data:
     """Take the mean of a given number of windows."""
-    return _adaptive(c, x, size, _ADAPTIVE_MEAN)
+    return _adaptive(c, x, size, "AdaptiveAvgPool")
 
 
 def adaptive_max_pool(c: Call, x: Data, size: Any) -> Data:
     """Take the maximum of a given number of windows."""
-    return _adaptive(c, x, size, _ADAPTIVE_MAXIMUM)
+    return _adaptive(c, x, size, "AdaptiveMaxPool")
 
 
-def _adaptive(c: Call, x: Data, size: Any, layers: dict[int, Any]) -> Data:
-    n, _, extra = _windows(c, x, 1)
-    target = tuple(
-        given if wanted is None else int(wanted)
-        for given, wanted in zip(c.tensor(x)[2:], _each(size, n), strict=True)
-    )
-    stacked = c.shape(x)[:extra]  # k images keep their number
-    return _pooled(c, x, layers[n + extra](stacked + target))
+def _adaptive(c: Call, x: Data, size: Any, kind: str) -> Data:
+    def make(layer: Any, n: int, ones: tuple[int, ...]) -> Any:
+        wanted = list(size) if isinstance(size, (tuple, list)) else [size] * n
+        target = (m if w is None else int(w) for m, w in zip(c.tensor(x)[2:], wanted, strict=True))
+        return layer((*c.shape(x)[: len(ones)], *target))  # k images keep their number
 
-
-def _each(size: Any, n: int) -> Sequence[Any]:
-    return list(size) if isinstance(size, (tuple, list)) else [size] * n
+    return _pooled(c, x, kind, make)
 
 
 def global_avg_pool(c: Call, x: Data) -> Data:
@@ -154,19 +131,10 @@ def lp_pool(
     c: Call, x: Data, p: float, kernel: Any, stride: Any = None, ceil_mode: bool = False
 ) -> Data:
     """Take the p-norm of each window: the root of the sum of powers."""
-    _, size, _ = _windows(c, x, kernel)
-    powers = c.inner("power")
-    raised = (
-        activation(powers, x, "square")
-        if p == 2
-        else x
-        if p == 1
-        else activation(powers, x, "pow", float(p))
-    )
+    size = per_axis(kernel, len(c.tensor(x)) - 2)
+    power: Sequence[Any] = ("square",) if p == 2 else ("pow", float(p))
+    root: Sequence[Any] = ("sqrt",) if p == 2 else ("pow", 1 / float(p))
+    raised = x if p == 1 else activation(c.inner("power"), x, *power)
     mean = avg_pool(c.inner("average"), raised, size, stride, 0, ceil_mode)
     total = affine(c.inner("sum"), mean, float(math.prod(size)))
-    if p == 1:
-        return total
-    if p == 2:
-        return activation(c, total, "sqrt")
-    return activation(c, total, "pow", 1 / float(p))
+    return total if p == 1 else activation(c, total, *root)

@@ -41,7 +41,7 @@ def reduce(
     """
     n = len(c.tensor(x))
     if axes is None:
-        axes = [d for d in range(n) if d != x.axis or x.merged]
+        axes = [d for d in range(n) if d != x.axis or x.merged]  # of ONNX, which has no steps
     given = sorted({d % n for d in ([axes] if isinstance(axes, int) else axes)})
     if how not in (*_PLAIN, *_COMPOSED):
         c.refuse(f"reduces by {how!r}", "use a sum, a mean, a maximum or a norm")
@@ -88,7 +88,8 @@ def _plain(c: Call, x: Data, how: str, axes: list[int], keepdims: bool) -> Data:
     """Reduce by a layer; over all positions of an image by a pool, which adds no products for spikes."""
     tensor = c.tensor(x)
     spatial = list(range(2, len(tensor)))
-    if axes == spatial and 1 <= len(spatial) <= 3 and not x.axis and how in ("mean", "max"):
+    pools = how in ("mean", "max") and not x.axis and x.merged != "steps"
+    if axes == spatial and 1 <= len(spatial) <= 3 and pools:
         pool = pooling.global_avg_pool if how == "mean" else pooling.global_max_pool
         if keepdims:
             return pool(c, x)

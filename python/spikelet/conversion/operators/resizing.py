@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from spikelet._util.checks import named
 from spikelet.conversion.building import Call, Data
 from spikelet.layers import Resize, Upsample
 
@@ -37,15 +36,9 @@ def resize(
         copies = coordinates == "asymmetric" and rounding == "floor"
         copies |= coordinates in ("half_pixel", "pytorch_half_pixel") and rounding.startswith("round_")  # fmt: skip
         if exact and copies:
-            with named(c.where):
-                return c.add(Upsample(factors), x)
+            return c.put(x, Upsample, factors)
     options: dict[str, Any] = {"mode": mode, "coordinates": coordinates, "rounding": rounding}
-    with named(c.where):
-        layer = Resize(
-            target,
-            **options,
-            cubic=cubic,
-            exclude_outside=exclude_outside,
-            scale=None if scale is None else tuple(float(s) for s in scale),
-        )
-    return c.add(layer, x)
+    by = None if scale is None else tuple(float(s) for s in scale)
+    return c.put(
+        x, Resize, target, **options, cubic=cubic, exclude_outside=exclude_outside, scale=by
+    )

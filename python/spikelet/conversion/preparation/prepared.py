@@ -11,10 +11,10 @@ from spikelet.conversion.folding import fold
 from spikelet.conversion.layerwise.calibration import Floats
 from spikelet.conversion.layerwise.pools import pool_parts
 from spikelet.conversion.load import read
-from spikelet.conversion.preparation.recognition import recognise
 from spikelet.conversion.preparation.relays import with_relays
 from spikelet.conversion.preparation.simplify import simplify
-from spikelet.layers import Graded
+from spikelet.conversion.recognition import recognize
+from spikelet.layers import Foreign, Graded
 from spikelet.layers.graph import Graph
 
 __all__ = ["kept_neurons", "prepared"]
@@ -23,7 +23,7 @@ Inputs = tuple[Floats, ...] | Mapping[str, Floats]
 
 
 def prepared(
-    ann: Any, inputs: Inputs, analog: Collection[str], *, relays: bool = False, **how: Any
+    ann: Any, inputs: Inputs, keep: Collection[str] = (), *, relays: bool = False
 ) -> Graph:
     """Return the graph to convert: activations recognised, simplified, BatchNorm folded, parts of concatenations pooled.
 
@@ -32,12 +32,10 @@ def prepared(
     ann
         As for `spikelet.conversion.load.read`.
     inputs : tuple or mapping of array, [N, ...]
-    analog : collection of str
+    keep : collection of str
         Names of layers that may stay in their own framework.
     relays : bool
         Insert relays behind graded units.
-    **how
-        `outputs` and `fixed` of `read`.
 
     Raises
     ------
@@ -51,22 +49,19 @@ def prepared(
         several = [x.shape[1:] for x in inputs]
         shapes, first = several[0] if len(several) == 1 else several, several[0]
     try:
-        graph = read(ann, shapes, analog=analog, **how)
+        graph = read(ann, shapes, keep=keep)
     except ValueError as error:
         known = "(height, width, channels)" in str(error)
         if not known and len(first) == 3 and first[2] in (1, 3, 4) and first[0] not in (1, 3, 4):
             hint = "the calibration seems to have its channels last; pass x.transpose(0, 3, 1, 2)"
             raise ValueError(f"{error}; {hint}") from None
         raise
-    graph = pool_parts(fold(simplify(recognise(graph), shapes)))
+    graph = pool_parts(fold(simplify(recognize(graph), shapes)))
     return with_relays(graph) if relays else graph
 
 
 def kept_neurons(
-    where: str,
-    graph: Graph,
-    keep: Iterable[str] | Callable[[str], bool],
-    analog: Collection[str],
+    where: str, graph: Graph, keep: Iterable[str] | Callable[[str], bool]
 ) -> frozenset[str]:
     """Return the names of the neurons that stay analog; there must be others, unless all layers are graded.
 
@@ -75,18 +70,19 @@ def kept_neurons(
     where : str
         The calling function, for error messages.
     graph : Graph
-    keep, analog
-        As for `convert`; names of other layers in `analog` concern the reader.
+    keep
+        As for `convert`; the reader has checked names that are not those of layers of the graph.
     """
     names = [n.name for n in graph if can_spike(n.layer)]
     if callable(keep):
         kept = {n for n in names if keep(n)}
     else:
-        kept = {keep} if isinstance(keep, str) else set(keep)
-        for name in kept:
-            if name not in names:
-                fail(where, "keep", name, f"must be one of the neurons {', '.join(names)}")
-    kept |= set(names).intersection(analog)
+        wanted = {keep} if isinstance(keep, str) else set(keep)
+        kept = wanted.intersection(names)
+        for name in sorted(wanted - kept):
+            if name in graph and not isinstance(graph[name].layer, Foreign):
+                rule = f"must be one of the neurons {', '.join(names)}, or a layer that does not convert"
+                fail(where, "keep", name, rule)
     if set(names) - kept:
         return frozenset(kept)
     graded = [n.name for n in graph if isinstance(n.layer, Graded)]

@@ -51,8 +51,9 @@ def differing(
         name = node.name
         values = result[f"{name}.mean"]
         sizes[name], counts[name] = _largest(values), np.size(values)
-        terms = max((counts[n] for n in node.inputs), default=0) / max(counts[name], 1)
-        before = [(sizes[n], errors[n]) for n in node.inputs]
+        inputs = [n for n in node.inputs if n in sizes]  # at the first step, loops bring nothing
+        terms = max((counts[n] for n in inputs), default=0) / max(counts[name], 1)
+        before = [(sizes[n], errors[n]) for n in inputs]
         errors[name] = _rounding(node.layer, terms, before)
         if name not in expected:
             continue

@@ -10,9 +10,8 @@ import numpy as np
 import torch
 
 from spikelet.conversion.building import Call, Data
-from spikelet.conversion.operators import arithmetic, movement, pooling, resizing
+from spikelet.conversion.operators import arithmetic, movement
 from spikelet.conversion.torch.tracing import Step, Value, leaves, mapped
-from spikelet.conversion.torch.weights import array
 
 __all__ = ["JOINS", "MOVEMENTS", "moved_by"]
 
@@ -65,34 +64,23 @@ def moved_by(c: Call, step: Step, data: dict[Value, Any]) -> Any:
 def _broadcast(c: Call, *tensors: Any) -> list[Any]:
     """Convert torch.broadcast_tensors; a constant remains one."""
     given = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
-    shape = torch.broadcast_shapes(
-        *(c.tensor(t) if isinstance(t, Data) else t.shape for t in given)
-    )
+    shape = np.broadcast_shapes(*(c.tensor(t) if isinstance(t, Data) else t.shape for t in given))
+
+    def wide(numbers: Any) -> Any:
+        return np.broadcast_to(numbers, shape)
+
     return [
-        movement.moved(c.inner(str(k)), t, lambda a: np.broadcast_to(a, shape))
-        if isinstance(t, Data)
-        else t.expand(shape)
+        movement.moved(c.inner(str(k)), t, wide) if isinstance(t, Data) else wide(t)
         for k, t in enumerate(given)
     ]
 
 
 def _cat(c: Call, tensors: Any, dim: int = 0, **names: int) -> Data:
-    return movement.concat(c, _constants(tensors), names.get("axis", dim))
+    return movement.concat(c, tensors, names.get("axis", dim))
 
 
 def _stack(c: Call, tensors: Any, dim: int = 0) -> Data:
-    return movement.stack(c, _constants(tensors), dim)
-
-
-def _constants(tensors: Any) -> list[Any]:
-    return [array(t) for t in tensors]
-
-
-def _joined(axis: int) -> Handler:
-    def handler(c: Call, tensors: Any) -> Data:
-        return movement.concat(c, _constants(tensors), axis)
-
-    return handler
+    return movement.stack(c, tensors, dim)
 
 
 def _pad(c: Call, x: Data, pad: Any, mode: str = "constant", value: float | None = None) -> Data:
@@ -123,29 +111,28 @@ def _setitem(c: Call, x: Any, index: Any, value: Any) -> Data:
 
 def _written(c: Call, x: Any, value: Any, write: Callable[[Any, Any], Any]) -> Data:
     """Convert an operator that writes a value to places of x: the rest of x, and the value in its place."""
-    shape = c.tensor(x) if isinstance(x, Data) else tuple(x.shape)
+    shape, inside = (c.tensor(v) if isinstance(v, Data) else np.shape(v) for v in (x, value))
 
     def written(target: Any, values: Any) -> Any:
-        given = torch.from_numpy(np.array(target, dtype=np.float64))
-        return write(given, torch.from_numpy(np.array(values, dtype=np.float64))).numpy()
+        return write(
+            *(torch.from_numpy(np.array(v, dtype=np.float64)) for v in (target, values))
+        ).numpy()
 
     def rest(numbers: Any) -> Any:
-        return written(numbers, np.zeros(inside_shape)).astype(np.int64)
+        return written(numbers, np.zeros(inside)).astype(np.int64)
 
-    def inside(numbers: Any) -> Any:
+    def placed(numbers: Any) -> Any:
         return written(np.zeros(shape), numbers).astype(np.int64)
 
-    inside_shape = c.tensor(value) if isinstance(value, Data) else np.shape(array(value))
-    if isinstance(x, Data):
-        kept: Any = movement.moved(c.inner("rest"), x, rest)
-    else:
-        kept = written(array(x), np.zeros(inside_shape))
-    if isinstance(value, Data):
-        part = movement.moved(c.inner("written"), value, inside)
-        return (
-            part if not isinstance(kept, Data) and not kept.any() else arithmetic.add(c, kept, part)
-        )
-    return arithmetic.add(c, kept, written(np.zeros(shape), array(value)))
+    kept: Any = (
+        movement.moved(c.inner("rest"), x, rest)
+        if isinstance(x, Data)
+        else written(x, np.zeros(inside))
+    )
+    if not isinstance(value, Data):
+        return arithmetic.add(c, kept, written(np.zeros(shape), value))
+    part = movement.moved(c.inner("written"), value, placed)
+    return part if not isinstance(kept, Data) and not kept.any() else arithmetic.add(c, kept, part)
 
 
 def _scattered(function: Any) -> Handler:
@@ -162,35 +149,38 @@ def _scattered(function: Any) -> Handler:
 def _index_put(c: Call, x: Any, indices: Any, value: Any, accumulate: bool = False) -> Data:
     if any(isinstance(i, Data) for i in indices):
         c.refuse("writes to places that depend on the input", "the index must be constant")
+    places = [None if i is None else torch.as_tensor(i) for i in indices]
     if accumulate:
-        return _added(c, x, indices, value)
+        return _added(c, x, places, value)
     put = torch.ops.aten.index_put
-    return _written(c, x, value, lambda target, values: put(target, indices, values))
+    return _written(c, x, value, lambda target, values: put(target, places, values))
 
 
 def _added(c: Call, x: Any, indices: Any, value: Any) -> Data:
     """Add values to places of x, as `torch.nn.Fold` does: in turn the first value of each place, the second one, and so on."""
     shape = c.tensor(x) if isinstance(x, Data) else tuple(x.shape)
-    places = torch.arange(math.prod(shape)).reshape(shape)[tuple(slice(None) if i is None else i for i in indices)]  # fmt: skip
-    if not isinstance(value, Data):
-        added = torch.zeros(shape, dtype=torch.float64)
-        added.view(-1).index_add_(0, places.flatten(), value.double().expand(places.shape).flatten())  # fmt: skip
-        return arithmetic.add(c, array(x), added.numpy())
-    flat = np.asarray(places).ravel()
+    numbered = torch.arange(math.prod(shape)).reshape(shape)
+    places = np.asarray(numbered[tuple(slice(None) if i is None else i for i in indices)])
+    flat = places.ravel()
     order = np.argsort(flat, kind="stable")
     rank = np.empty_like(flat)
     rank[order] = np.arange(flat.size) - np.searchsorted(flat[order], flat[order])
 
     def turn(k: int) -> Callable[[Any], Any]:
         def function(numbers: Any) -> Any:
-            found = np.zeros(math.prod(shape), np.int64)
+            found = np.zeros(math.prod(shape), np.asarray(numbers).dtype)
             found[flat[rank == k]] = np.broadcast_to(numbers, places.shape).ravel()[rank == k]
             return found.reshape(shape)
 
         return function
 
-    turns = [movement.moved(c.inner(f"turn{k}"), value, turn(k)) for k in range(int(rank.max()) + 1)]  # fmt: skip
-    return arithmetic.total(c, [array(x), *turns])
+    turns = [
+        movement.moved(c.inner(f"turn{k}"), value, turn(k))
+        if isinstance(value, Data)
+        else turn(k)(value)
+        for k in range(int(rank.max()) + 1)
+    ]
+    return arithmetic.total(c, [x, *turns])
 
 
 def _copy(c: Call, target: Any, source: Any, non_blocking: bool = False) -> Data:
@@ -200,43 +190,12 @@ def _copy(c: Call, target: Any, source: Any, non_blocking: bool = False) -> Data
     return movement.moved(c, c.one(source), lambda numbers: np.broadcast_to(numbers, shape))
 
 
-def _interpolate(
-    c: Call,
-    x: Data,
-    size: Any = None,
-    scale_factor: Any = None,
-    mode: str = "nearest",
-    align_corners: bool | None = None,
-    recompute_scale_factor: bool | None = None,
-    antialias: bool = False,
-) -> Data:
-    if antialias:
-        c.refuse("interpolates with antialias=True", "pass antialias=False")
-    given = c.shape(c.batch_first(x))[1:]
-    n = len(given)
-    factors = None
-    if scale_factor is not None:
-        factors = [float(f) for f in (scale_factor if isinstance(scale_factor, (tuple, list)) else [scale_factor] * n)]  # fmt: skip
-        target = [int(np.floor(m * f)) for m, f in zip(given, factors, strict=True)]
-    else:
-        target = [int(s) for s in (size if isinstance(size, (tuple, list)) else [size] * n)]
-    scale = None if recompute_scale_factor else factors
-    if mode in ("nearest", "nearest-exact"):
-        how = ("asymmetric", "floor") if mode == "nearest" else ("half_pixel", "round_prefer_ceil")
-        return resizing.resize(c, x, target, "nearest", *how, scale)
-    if mode == "area":
-        return pooling.adaptive_avg_pool(c, x, tuple(target))
-    coordinates = "align_corners" if align_corners else "half_pixel"
-    kind = "cubic" if mode == "bicubic" else "linear"
-    return resizing.resize(c, x, target, kind, coordinates, scale=scale)
-
-
 JOINS: dict[str, Handler] = {
     **dict.fromkeys(("cat", "concat", "concatenate"), _cat),
     "stack": _stack,
     "broadcast_tensors": _broadcast,
-    "hstack": _joined(1),
-    "dstack": _joined(2),
+    "hstack": lambda c, tensors: movement.concat(c, tensors, 1),
+    "dstack": lambda c, tensors: movement.concat(c, tensors, 2),
     "pad": _pad,
     "constant_pad_nd": _constant_pad,
     "copy": _copy,
@@ -245,5 +204,4 @@ JOINS: dict[str, Handler] = {
     "diagonal_scatter": _scattered(torch.diagonal_scatter),
     "index_put": _index_put,
     "setitem": _setitem,
-    **dict.fromkeys(("interpolate", "upsample"), _interpolate),
 }

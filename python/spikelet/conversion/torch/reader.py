@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Literal, NoReturn
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from torch import nn
 
 from spikelet._util.checks import fail, known, shown
 from spikelet.conversion.building import (
+    STEPS,
     Builder,
     Call,
     Data,
@@ -23,21 +24,24 @@ from spikelet.conversion.building import (
     refuse,
 )
 from spikelet.conversion.operators import foreign
+from spikelet.conversion.recognition import recognize
 from spikelet.conversion.torch.check import differing
-from spikelet.conversion.torch.exported import ATEN, batch_of, unguarded
+from spikelet.conversion.torch.copies import READER, batch_of, copied, is_layer
 from spikelet.conversion.torch.foreign import ForeignStep
-from spikelet.conversion.torch.lookup import EMBEDDINGS, with_lookups
 from spikelet.conversion.torch.movements import MOVEMENTS, moved_by
-from spikelet.conversion.torch.operators import MODULES, OPERATORS, Handler
-from spikelet.conversion.torch.piecewise import Piecewise, piecewise
-from spikelet.conversion.torch.quantised import dequantised
+from spikelet.conversion.torch.operators import (
+    ELEMENTWISE,
+    MODULES,
+    OPERATORS,
+    Handler,
+    array,
+    by_name,
+)
 from spikelet.conversion.torch.tracing import (
-    READER,
+    PRECISION,
     Recorder,
     Step,
     Value,
-    copied,
-    is_layer,
     leaves,
     mapped,
     outputs_of,
@@ -50,7 +54,7 @@ __all__ = ["convert"]
 BATCH = 2
 _TOLERANCE = 1e-6
 _MANY = 1 << 20  # activations of the recorded run, of all layers
-_WAY_OUT = 'or keep it analog, run by PyTorch: analog=["{}"]'
+_WAY_OUT = 'or keep it analog, run by PyTorch: keep=["{}"]'
 
 
 def _inputs_of(module: nn.Module, shapes: Any) -> dict[str, Shape]:
@@ -86,31 +90,27 @@ class _Reader:
         handlers: Mapping[str, Handler],
         analog: Collection[str],
         batch: int,
+        steps: str,
     ) -> None:
         self._batch = batch
-        self._functions: dict[Step, Piecewise] = {}  # in place of operators
-        self.builder = Builder(inputs)
+        self.builder = Builder(inputs, over_time=steps != "none")
         self._handlers = handlers
         self._analog = tuple(analog)
         self.data: dict[Value, Any] = {}
         self.expected: dict[str, Any] = {}
         for name, value in zip(inputs, recorder.inputs, strict=True):
-            self.data[value] = Data(name)
+            self.data[value] = Data(name, merged="steps" if steps == "given" else "")
 
     def convert(self, steps: Sequence[Step], wanted: Sequence[Value]) -> None:
         """Convert the steps that lead to these values."""
         parts = [s.name.split(".") for s in steps]
         names = {".".join(part[: k + 1]): None for part in parts for k in range(len(part))}
         for name in self._analog:
-            known(READER, "analog", name, names, "layers or modules")
+            known(READER, "keep", name, names, "layers or modules")
         needed = {v.step for v in wanted}
         for step in reversed(steps):
             if step in needed:
-                found = piecewise(step)
-                if found is not None:
-                    self._functions[step] = found
-                operands = step.operands if found is None else [found.source]
-                needed.update(v.step for v in operands)
+                needed.update(v.step for v in step.operands)
         for step in steps:
             if step in needed:
                 self._convert(step)
@@ -118,12 +118,10 @@ class _Reader:
     def _convert(self, step: Step) -> None:
         results = [v for v in leaves(step.result) if isinstance(v, Value)]
         call = Call(self.builder, step.where, step.name, results[0].shape, self._batch)
-        function = self._functions.get(step)
-        if function is not None:
-            found = function.layers(call, self.data[function.source])
-        else:
-            found = self._handled(call, step)
+        found = self._handled(call, step)
         parts = list(leaves(found))
+        # Indices, and what norms keep for their gradient, are not computed.
+        parts += [None] * (len(results) - len(parts) if isinstance(found, Data) else 0)
         if len(parts) != len(results):
             call.refuse("has several results", hint_for(step.kind))
         for value, part in zip(results, parts, strict=True):
@@ -141,6 +139,8 @@ class _Reader:
 
     def _handled(self, call: Call, step: Step) -> Any:
         stays = any(_within(step.name, name) for name in self._analog)
+        if stays and step.kind in ELEMENTWISE:
+            return self._foreign(call, step)
         try:
             return self._layers(call, step)
         except ValueError as error:
@@ -154,8 +154,6 @@ class _Reader:
         if step.kind in MOVEMENTS and not step.is_whole:
             return moved_by(call, step, self.data)
         handler = self._handlers.get(step.kind)
-        if hasattr(step.function, "overloadpacket"):  # of an exported program
-            handler = ATEN.get(step.kind, handler)
         if handler is None:
             call.refuse("cannot be converted", hint_for(step.kind))
         if step.is_whole:
@@ -165,15 +163,19 @@ class _Reader:
 
         def operand(a: Any) -> Any:
             if not isinstance(a, Value):
-                return a
+                return array(a)
             data = self.data[a]
             if data is None:
                 call.refuse("takes the indices of another operator", "use its values only")
             return data
 
         args, kwargs = mapped(operand, (step.args, step.kwargs))
+        if not args:  # torch.relu(input=x)
+            first, *others = kwargs.items()
+            args, kwargs = (first[1],), dict(others)
+        args, named_ones = by_name(step.function, step.kind, args)
         try:
-            return handler(call, *args, **kwargs)
+            return handler(call, *args, **named_ones, **kwargs)
         except TypeError as error:
             call.refuse(f"is called with unsupported arguments ({error})", hint_for(step.kind))
 
@@ -216,6 +218,8 @@ def convert(
     *,
     analog: Collection[str] = (),
     whole: Mapping[type, Handler] | None = None,
+    run: Callable[..., Any] | None = None,
+    steps: Literal["none", "held", "given"] = "none",
 ) -> Graph:
     """Convert a module to a graph of layers; see `read_torch`.
 
@@ -226,30 +230,37 @@ def convert(
     analog : collection of str
     whole : mapping, optional
         Further classes of modules that are one operator, with their handlers.
+    run : callable, optional
+        Runs a module of these classes: ``run(module, forward, x)``. By default ``forward(x)`` does.
+    steps : "none", "held" or "given"
+        Whether tensors of the module may be [T, B, ...], and its inputs are, too ("given"). The steps are then independent
+        samples for all operators, and what mixes them is refused.
     """
     inputs = _inputs_of(module, shapes)
     special = {**MODULES, **(whole or {})}
     handlers = {**OPERATORS, **{kind.__name__: handler for kind, handler in special.items()}}
-    size = batch_of(module) or BATCH
-    twin = dequantised(unguarded(copied(module))).double()
+    size = (batch_of(module) or BATCH) if steps == "none" else 2 * STEPS
+    twin = copied(module)
     if is_layer(twin) or type(twin) in special:  # a single layer
         twin = nn.Sequential(twin)
     generator = torch.Generator().manual_seed(1)
     x, again = (
-        {n: torch.randn(size, *s, generator=generator, dtype=torch.float64) for n, s in inputs.items()}
+        {n: torch.randn(size, *s, generator=generator, dtype=PRECISION) for n, s in inputs.items()}
         for _ in range(2)
-    )  # fmt: skip
-    with torch.no_grad(), torch.random.fork_rng(devices=[]), with_lookups(twin) as indices:
-        recorder = Recorder(twin, (*special, *EMBEDDINGS), indices)
-        others, batch = _outputs_alone(recorder, again, size)
-        found = list(outputs_of(recorder.run(_arguments(x))))
+    )
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        recorder = Recorder(twin, special, run)
+        indices = recorder.indices
+        indices.any_number = True
+        others, batch = _outputs_alone(recorder, again, size, steps)
+        found = list(outputs_of(recorder.run(_arguments(x, steps))))
         wanted = [_output(recorder, name, y) for name, y in found]
         if not wanted:
             fail(READER, "output", None, "must be a tensor that depends on the input")
         if len(others) != len(wanted):
             rule = "must be the same for all inputs"
             fail(READER, "outputs", (len(others), len(wanted)), rule, got="numbers")
-        reader = _Reader(recorder, inputs, handlers, analog, size)
+        reader = _Reader(recorder, inputs, handlers, analog, size, steps)
         reader.convert(recorder.steps, wanted)
         made = [reader.data[v] for v in wanted]
         for (name, y), data in zip(found, made, strict=True):
@@ -257,6 +268,7 @@ def convert(
                 _refuse_constant(name, y)
             check_output(READER, name, data)
         graph = reader.builder.graph(READER, [d.source for d in made], [name for name, _ in found])
+        graph = recognize(graph)
         names = reader.builder.final
         expected = {names.get(k, k): v for k, v in reader.expected.items()}
         # Of a large network, one sample has values enough: what mixes samples gives it other ones, too.
@@ -269,6 +281,7 @@ def convert(
         del twin, recorder, reader, wanted  # large networks need the memory
         both = {n: torch.cat([x[n][:count], again[n][: min(count, batch)]]).numpy() for n in inputs}
         wrong = differing(graph, both, expected, _TOLERANCE)
+    indices.any_number = False
     if wrong is not None and wrong[1] < count:
         refuse(
             f"{READER}: layer '{wrong[0]}'",
@@ -279,13 +292,14 @@ def convert(
         refuse(
             f"{READER}: {type(module).__name__}",
             "differs from its operators run one by one",
-            "remove random operators, and code that PyTorch does not see (numpy, torch.jit)",
+            "remove random operators, code that PyTorch does not see (numpy, torch.jit), and numbers that depend on the "
+            "number of steps",
         )
     return graph
 
 
 def _outputs_alone(
-    recorder: Recorder, x: Mapping[str, torch.Tensor], size: int
+    recorder: Recorder, x: Mapping[str, torch.Tensor], size: int, steps: str
 ) -> tuple[list[torch.Tensor], int]:
     """Return the outputs for other samples than those of the recorded run, and the number of these: one, if it can be alone.
 
@@ -293,8 +307,8 @@ def _outputs_alone(
     """
 
     def run(n: int) -> list[torch.Tensor]:
-        found = outputs_of(recorder.run(_arguments({name: v[:n] for name, v in x.items()})))
-        return [y.double() for _, y in found if isinstance(y, torch.Tensor)]
+        found = recorder.run(_arguments({name: v[:n] for name, v in x.items()}, steps))
+        return [y.double() for _, y in outputs_of(found) if isinstance(y, torch.Tensor)]
 
     with contextlib.suppress(ValueError):
         alone = run(1)
@@ -321,7 +335,9 @@ def _refuse_constant(name: str, y: torch.Tensor) -> NoReturn:
     fail(READER, what, tuple(y.shape), rule, got="a constant of shape")
 
 
-def _arguments(x: Mapping[str, torch.Tensor]) -> Any:
+def _arguments(x: Mapping[str, torch.Tensor], steps: str) -> Any:
     """Return what to run the module with: copies, as it may change its input in place (``x -= mean``)."""
     given = {name: v.clone() for name, v in x.items()}
+    if steps == "given":
+        given = {name: v.unflatten(0, (min(len(v), STEPS), -1)) for name, v in given.items()}
     return list(given.values()) if INPUT in given and len(given) == 1 else given

@@ -10,22 +10,20 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from spikelet.conversion.building import ERRORS, ONE_SAMPLE, hint_for, refuse
-from spikelet.conversion.torch.copies import copy_of
-from spikelet.conversion.torch.lookup import FUNCTIONS, Indices, LookupFunction
-from spikelet.conversion.torch.precision import Constants, in_one_precision, mixed
-from spikelet.conversion.torch.trees import is_in_place, kind_of, leaves, mapped, name_of
+from spikelet.conversion.torch.copies import READER, class_of, is_layer
 
 __all__ = [
-    "READER",
+    "PRECISION",
+    "Indices",
     "Recorder",
     "Step",
     "Value",
-    "copied",
-    "is_layer",
+    "is_in_place",
     "kind_of",
     "leaves",
     "mapped",
@@ -33,7 +31,7 @@ __all__ = [
     "outputs_of",
 ]
 
-READER = "read_torch"
+PRECISION = torch.float64  # of all tensors that depend on the input
 # What makes Python's numbers of a tensor: control flow that depends on the input.
 _LEAVING = frozenset({"__bool__", "__int__", "__float__", "__index__", "__complex__", "__array__", "__contains__", "item",
                       "tolist", "numpy", "nonzero", "is_nonzero", "equal", "allclose"})  # fmt: skip
@@ -49,8 +47,59 @@ _OF_INFINITE = frozenset({"isinf", "isnan", "isfinite", "isposinf", "isneginf"})
 _SCALING = frozenset({"mul", "multiply", "rmul", "neg", "negative", "abs", "absolute"})
 _DIVIDING = frozenset({"div", "divide", "true_divide", "truediv"})
 _INVERTING = frozenset({"rdiv", "rtruediv", "reciprocal", "rsqrt", "log", "log2", "log10", "log1p"})
+# Operators that look up rows of a table; the indices come as floating-point numbers, as all inputs of a converted model do.
+_LOOKUPS = frozenset({"embedding", "embedding_bag", "embedding_bag_forward_only"})
+_WHOLE = 1e-3  # how far the mean of a constant input may be from its index
 # Uninitialised memory, which later operators overwrite: traced as zeros, which are the same for all samples.
 _UNSET = frozenset({"empty", "empty_like", "empty_strided", "empty_permuted", "new_empty", "new_empty_strided"})  # fmt: skip
+
+
+# --- nested arguments, and names of operators ------------------------------------------------------
+
+
+def mapped(function: Callable[[Any], Any], tree: Any) -> Any:
+    """Return nested arguments with a function applied to each that is not a container."""
+    if isinstance(tree, torch.Size):
+        return tree
+    if isinstance(tree, tuple) and hasattr(tree, "_fields"):  # a named tuple
+        return type(tree)(*(mapped(function, v) for v in tree))
+    if isinstance(tree, (list, tuple)):
+        return type(tree)([mapped(function, v) for v in tree])
+    if isinstance(tree, dict):
+        return {k: mapped(function, v) for k, v in tree.items()}
+    if isinstance(tree, slice):
+        return slice(*(mapped(function, v) for v in (tree.start, tree.stop, tree.step)))
+    return function(tree)
+
+
+def leaves(tree: Any) -> Iterator[Any]:
+    """Return what is in nested arguments."""
+    found: list[Any] = []
+    mapped(found.append, tree)
+    return iter(found)
+
+
+def kind_of(function: Any) -> str:
+    """Return the name of an operator: "relu" for torch.relu, F.relu_ and Tensor.relu_."""
+    if name_of(function) == "__get__":  # an attribute of a tensor
+        return str(function.__self__.__name__)
+    return name_of(function).strip("_")
+
+
+def name_of(function: Any) -> str:
+    """Return the name of an operator, of any overload: "relu_" for Tensor.relu_ and aten.relu_.default."""
+    function = getattr(function, "overloadpacket", function)
+    name: str = getattr(function, "__name__", type(function).__name__)
+    return name
+
+
+def is_in_place(function: Any) -> bool:
+    """Return whether an operator changes its first argument: Tensor.relu_, and ``x[0] = y``."""
+    name = name_of(function)
+    return kind_of(function) == "setitem" or (name.endswith("_") and not name.endswith("__"))
+
+
+# --- the record ----------------------------------------------------------------------------------
 
 
 @dataclass(eq=False)
@@ -63,10 +112,13 @@ class Value:
         For the batch that the module was run with.
     step : Step, optional
         The operator that made it; None for an input.
+    narrow : torch.Tensor, optional
+        The constant, of lower precision, that the operator wrote to.
     """
 
     tensor: torch.Tensor
     step: Step | None = None
+    narrow: torch.Tensor | None = None  # what the module has in its place
 
     def __post_init__(self) -> None:
         self._version = _version(self.tensor)
@@ -119,51 +171,12 @@ class Step:
         return [v for v in leaves((self.args, self.kwargs)) if isinstance(v, Value)]
 
 
-def is_layer(module: nn.Module) -> bool:
-    """Return whether a module is a layer of PyTorch itself, and not built of others."""
-    forward: Any = type(module).forward
-    own = str(forward.__module__).startswith("torch.nn.modules")
-    inside = [m for n, m in module.named_children() if n != "parametrizations"]
-    return own and (not inside or isinstance(module, nn.MultiheadAttention))
-
-
-def class_of(module: nn.Module) -> str:
-    """Return the name of a module's class, before its parameters were parametrised."""
-    kind = type(module)
-    if nn.utils.parametrize.is_parametrized(module):
-        kind = kind.__mro__[1]
-    return kind.__name__
-
-
-def copied(module: nn.Module) -> nn.Module:
-    """Return a copy in eval mode, on the CPU."""
-    while type(module).__name__ in ("DataParallel", "DistributedDataParallel", "OptimizedModule"):
-        module = getattr(module, "_orig_mod", None) or module.module
-    for name, m in module.named_modules():
-        where = f"{READER}: module '{name}' ({type(m).__name__})"
-        if isinstance(m, torch.jit.ScriptModule):
-            refuse(where, "is scripted", "pass the torch.nn.Module from which it was made")
-    for name, p in (*module.named_parameters(), *module.named_buffers()):
-        if isinstance(p, nn.parameter.UninitializedTensorMixin):
-            refuse(f"{READER}: '{name}'", "has no shape yet", "run the module once first")
-        if p.device.type == "meta":
-            refuse(f"{READER}: '{name}'", "has no values", "load its weights first")
-    try:
-        twin = copy_of(module)
-    except ERRORS as error:
-        refuse(
-            f"{READER}: {type(module).__name__}",
-            f"cannot be copied ({error})",
-            "make parameters that hooks compute plain: torch.nn.utils.remove_weight_norm",
-        )
-    return twin.cpu().eval().requires_grad_(False)
-
-
 class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-checked
     """Records the operators that PyTorch runs on tensors that depend on the input.
 
-    Everything else is Python as ever: loops and branches follow the shapes of this run, and constants are computed. A
-    branch on the values of a tensor is refused.
+    These run in double precision. Everything else is Python as ever: loops and branches follow the shapes of this run, and
+    constants are computed as PyTorch computes them, in their own precision: its rounding decides in
+    ``(torch.ones(9) * 0.7).floor()``. A branch on the values of a tensor is refused.
 
     Parameters
     ----------
@@ -171,27 +184,39 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-ch
         A copy of its own, to which hooks are added.
     whole : collection of types
         Classes of modules that are one operator, whatever is in them.
+    run : callable, optional
+        Runs one: ``run(module, forward, x)``.
+
+    Attributes
+    ----------
     indices : Indices
-        Of functions that look up rows.
+        How recorded steps look up rows, also when they run later.
     """
 
     def __init__(
-        self, module: nn.Module, whole: Collection[Any], indices: Indices | None = None
+        self,
+        module: nn.Module,
+        whole: Collection[Any] = (),
+        run: Callable[..., Any] | None = None,
     ) -> None:
         super().__init__()
-        self._indices = indices or Indices()
+        self.indices = Indices()
         self.module = module
         self.steps: list[Step] = []
         self._paused = False
-        self._constants = Constants()
         self._known: dict[int, Value] = {}  # by the ids of tensors, which values keep alive
         self._inside: list[tuple[str, nn.Module]] = []
         self._refusal: ValueError | None = None
         for name, m in module.named_modules():
+            # Weights that are computed, and modules that compare precisions themselves.
+            ours = type(m).__module__.startswith("spikelet.")
+            computed = ours or nn.utils.parametrize.is_parametrized(m) or m._forward_pre_hooks
+            if computed or type(m) in whole or isinstance(m, nn.RNNBase | nn.RNNCellBase):
+                m.double()
             if type(m) in whole:
-                m.forward = functools.partial(self._run_whole, m, m.forward)
-            enter = functools.partial(self._enter, name)
-            m.register_forward_pre_hook(enter, prepend=True)
+                forward = m.forward if run is None else functools.partial(run, m, m.forward)
+                m.forward = functools.partial(self._run_whole, m, forward)
+            m.register_forward_pre_hook(functools.partial(self._enter, name), prepend=True)
             m.register_forward_hook(self._leave)
 
     def _enter(self, name: str, module: nn.Module, given: Any) -> None:
@@ -206,7 +231,6 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-ch
         given = list(inputs.values() if isinstance(inputs, Mapping) else inputs)
         self.steps, self._known, self._inside, self._refusal = [], {}, [], None
         self.inputs = [self._value(x) for x in given]
-        self._constants.dtype = given[0].dtype
         try:
             with self:
                 found = (
@@ -269,10 +293,8 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-ch
         given = (*args, *kwargs.values())  # torch.relu(input=x)
         if kind in _UNSET:
             func, operands = _zeroed(func), []
-        if self._paused:
+        if self._paused or not operands or _is_constant(func, kind, given, self.value):
             return func(*args, **kwargs)
-        if not operands or _is_constant(func, kind, given, self.value):
-            return self._constants.run(func, args, kwargs)
         if kind == "is_all_true":  # torch.distributions checks its arguments
             return torch.tensor(True)
         if name_of(func) in _LEAVING:
@@ -283,8 +305,8 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-ch
         compared = self.value(given[0]) is not None and not given[0].is_floating_point()
         if kind in _CASTS and args and not compared and self._keeps(kind, args, kwargs):
             return args[0]
-        if kind in FUNCTIONS:
-            func = LookupFunction(func, kind, self._indices)
+        if kind in _LOOKUPS:
+            func = _lookup(func, kind, self._labels(kind)[0], self.indices)
         return self._record(func, kind, args, kwargs)
 
     def _run_whole(self, module: nn.Module, forward: Any, *args: Any, **kwargs: Any) -> Any:
@@ -317,30 +339,37 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-ch
         if kwargs.get("out") is not None:
             self._refuse(where, "writes to out=", "use the result that it returns")
         in_place = is_in_place(function)
+        written: Any = args[0] if in_place else None
         given = mapped(lambda a: self.value(a) or a, (tuple(args), dict(kwargs)))
         if in_place and not isinstance(given[0][0], Value):  # a constant that is about to change
-            given = ((given[0][0].clone(), *given[0][1:]), given[1])
-        precision = self.inputs[0].tensor.dtype
-        values = [t for t in leaves((args, kwargs)) if self.value(t) is not None]
-        if not in_place:
-            args, kwargs = in_one_precision((tuple(args), dict(kwargs)), precision, *values)
+            given = ((written.clone(), *given[0][1:]), given[1])
+        args, kwargs = mapped(self._operand, (tuple(args), dict(kwargs)))
         try:
-            found = mixed(function, args, kwargs)
+            found = function(*args, **kwargs)
         except (*ERRORS, NotImplementedError) as error:
             self._refuse_shapes(where, kind, given, error)
-        if kind == "setitem":
-            found = args[0]
-        elif all(t.dtype == precision or not t.is_floating_point() for t in values):
-            found = in_one_precision(found, precision)  # a cast of a mask: it is no view
+        found = args[0] if kind == "setitem" else mapped(_widened, found)
         if kind in _OF_SHAPES or not any(isinstance(t, torch.Tensor) for t in leaves(found)):
-            return None if kind == "setitem" else found
+            return found
         inside = self._inside[-1][1] if self._inside else self.module
         step = Step(where, name, kind, function, given[0], given[1], inside, whole)
         step.result = mapped(
             lambda t: self._value(t, step) if isinstance(t, torch.Tensor) else t, found
         )
         self.steps.append(step)
+        if written is not None and written is not args[0]:
+            # The module goes on with its own tensor, of lower precision, which it may have viewed elsewhere.
+            step.result.narrow = written
+            self._known[id(written)] = step.result
+            if written.shape == found.shape:
+                written.copy_(found)
+            found = written
         return None if kind == "setitem" else found
+
+    def _operand(self, a: Any) -> Any:
+        """Return an argument of an operator in the precision of the inputs."""
+        value = self.value(a)
+        return _widened(a) if value is None else value.tensor
 
     def _refuse_shapes(self, where: str, kind: str, given: Any, error: Exception) -> NoReturn:
         if self._refusal is not None:
@@ -355,6 +384,42 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-ch
             if len(first) == 3 and first[-1] in (1, 3, 4) and first[0] not in (1, 3, 4):
                 hint += ", which looks like (height, width, channels): PyTorch takes (channels, height, width)"  # fmt: skip
         self._refuse(where, f"cannot take samples of shape {shapes} ({error})", hint)
+
+
+@dataclass
+class Indices:
+    """Decides whether any number is an index, because random numbers stand for indices; otherwise others are refused."""
+
+    any_number: bool = False
+
+
+def _lookup(
+    function: Callable[..., Any], kind: str, where: str, indices: Indices
+) -> Callable[..., Any]:
+    """Return a function that looks up rows of a table by whole floating-point numbers."""
+    place = 0 if function in (F.embedding, F.embedding_bag) else 1  # ATen takes the table first
+
+    def looked_up(*args: Any, **kwargs: Any) -> Any:
+        given = list(args)
+        x, last = given[place], len(given[1 - place]) - 1
+        index = x.round() if x.is_floating_point() else x
+        if indices.any_number:
+            index = index.clamp(0, last)
+        elif x.is_floating_point():
+            wrong = ((index - x).abs() > _WHOLE) | (index < 0) | (index > last)
+            if bool(wrong.any()):
+                rule = f"must be whole numbers from 0 to {last}"
+                raise ValueError(f"{where}: x {rule}, got {x[wrong][0]:g}")
+        given[place] = index.long()
+        return function(*given, **kwargs)
+
+    looked_up.__name__ = kind
+    return looked_up
+
+
+def _widened(a: Any) -> Any:
+    """Return a tensor of real numbers in double precision, and others as they are."""
+    return a.to(PRECISION) if isinstance(a, torch.Tensor) and a.is_floating_point() else a
 
 
 def _zeroed(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -11,12 +11,12 @@ import numpy as np
 
 from spikelet import _core
 from spikelet._util.checks import choice, fail, integer
-from spikelet.io.c.neurons import ACTIVATIONS
 from spikelet.io.c.plan import Plan
 from spikelet.io.c.source import Interface
+from spikelet.io.c.values import VALUES
 from spikelet.layers.graph import Graph
 from spikelet.layers.linear import Linear
-from spikelet.layers.neurons import PredictiveIF
+from spikelet.layers.predictive import PredictiveNeuron
 from spikelet.layers.spiking_model import SpikingModel
 
 __all__ = [
@@ -34,62 +34,10 @@ FORMS = {"constant": "constant", "sequence": "sequence", "spikes": "spikes", "si
 
 _MAX = 2**31 - 1
 _MOST_STEPS = 2**15 - 1  # counts of spikes have 16 bits
-_KINDS = frozenset(
-    [
-        "input",
-        "conv",
-        "average",
-        "maximum",
-        "add",
-        "concat",
-        "upsample",
-        "affine",
-        "flatten",
-        "relu",
-        "neuron",
-        "gather",
-        "mix",
-        "constant",
-    ]
-)
-_WORDS = frozenset(
-    [
-        "auto",
-        "break",
-        "case",
-        "char",
-        "const",
-        "continue",
-        "default",
-        "do",
-        "double",
-        "else",
-        "enum",
-        "extern",
-        "float",
-        "for",
-        "goto",
-        "if",
-        "inline",
-        "int",
-        "long",
-        "main",
-        "register",
-        "restrict",
-        "return",
-        "short",
-        "signed",
-        "sizeof",
-        "static",
-        "struct",
-        "switch",
-        "typedef",
-        "union",
-        "unsigned",
-        "void",
-        "volatile",
-        "while",
-    ]
+_KINDS = {*VALUES, "input", "neuron", "constant", "delay", "delayed"}
+_WORDS = (
+    " auto break case char const continue default do double else enum extern float for goto if inline int long main "
+    "register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while "
 )
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -98,8 +46,8 @@ Shapes = Mapping[str, tuple[int, ...]]
 def check_name(where: str, name: Any) -> None:
     """Check that a name can begin the names of a program."""
     right = isinstance(name, str) and re.fullmatch(r"[a-z][a-z0-9_]{0,40}", name)
-    if not right or name in _WORDS:
-        rule = "must be an identifier of C in small letters, of at most 41 characters"
+    if not right or f" {name} " in _WORDS:
+        rule = "must be a C identifier in lower-case letters, of at most 41 characters"
         fail(where, "name", name, rule)
 
 
@@ -121,7 +69,7 @@ def form_of(
         form = "sequence" if steps is None and not hasattr(model, "steps") else "constant"
     choice(where, "form", form, *FORMS)
     layers = (model.graph[name].layer for name in model.neurons)
-    fixed = {layer.steps for layer in layers if isinstance(layer, PredictiveIF)}
+    fixed = {layer.steps for layer in layers if isinstance(layer, PredictiveNeuron)}
     if steps is None:
         steps = getattr(model, "steps", None) if form == "constant" else next(iter(fixed), None)
     if steps is None and form == "constant":
@@ -179,21 +127,11 @@ def check_plan(where: str, plan: Plan, graph: Graph) -> None:
         layer = next((name for later in plan.items[k:] for name in later.names if name), "")
         if item.kind not in _KINDS:
             kind = type(graph[layer].layer).__name__ if layer in graph else item.kind
-            if item.kind == "delayed":
-                rule = (
-                    "cannot be exported: C programs have no delays; train without them (max_delay=0), run the "
-                    "model in Python, or deploy it as a Network"
-                )
-                fail(where, f"layer '{layer}'", kind, rule)
             rule = (
-                "cannot be exported: C programs have no graded units, such as products, gates and norms; export "
-                "the model up to it, SpikingModel(model.graph.upto(...)), and compute it from the outputs"
+                "cannot be exported: it is no computation that C has; export the model up to it, "
+                "SpikingModel(model.graph.upto(...)), and compute it from the outputs"
             )
             fail(where, f"layer '{layer}'", kind, rule)
-        follows = item.about.get("activation")
-        if follows is not None and follows.name not in ACTIVATIONS:
-            rule = f"must be one of {', '.join(sorted(ACTIVATIONS))}; C programs have no others"
-            fail(where, f"activation of '{layer}'", follows.name, rule)
         if item.differential:
             rule = 'must be "binary" or "signed": sums of differential spikes, step by step, have other bits'
             fail(where, f"code of '{layer}'", "differential", rule)

@@ -14,11 +14,13 @@ __all__ = ["Constants", "number"]
 
 _LINE = 12  # values of a line
 _TINY = np.finfo(np.float32).tiny
-_TYPES = {"float": np.float32, "int16_t": np.int16, "int": np.int32}
+_TYPES = {"float": np.float32, "int16_t": np.int16, "uint8_t": np.uint8, "int": np.int32}
 
 
 def number(value: Any) -> str:
     """Return a float of C."""
+    if np.isinf(value):
+        return "INFINITY" if value > 0 else "-INFINITY"
     text = np.format_float_positional(np.float32(value), unique=True, trim="0")
     if len(text) > 16:
         text = np.format_float_scientific(np.float32(value), unique=True, trim="0")

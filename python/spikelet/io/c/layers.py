@@ -24,14 +24,16 @@ def translated(plan: Plan) -> Program:
                     once(program, item, phase)
                 continue
             if item.number in stepped:
-                if item.form == "spikes":
+                if item.form == "spikes" or item.kind == "neuron":
                     send(program, item, phase)
-                    if item.steps:
+                    if item.steps and item.form == "spikes":
                         expand(program, item, phase)
                 elif item.summed:
                     accumulate(program, item, phase)
                 else:
                     at_each_step(program, item, phase)
+                for statement in program.later.pop(item.number, []):
+                    program.say(f"step_{phase}", statement)
             if mine and item.mean:
                 mean_of(program, item, phase)
     for k, number in enumerate(plan.outputs):

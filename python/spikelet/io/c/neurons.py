@@ -2,37 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from spikelet.io.c.constants import number
+from spikelet.io.c.functions import FUNCTIONS
 from spikelet.io.c.plan import Item
 from spikelet.io.c.program import Program
 from spikelet.io.c.sums import add_base, base_at, inputs_of_pixel, per_pixel
+from spikelet.io.c.values import delay
 
-__all__ = ["ACTIVATIONS", "send"]
-
-# Activations of neurons: expressions of C with the operations of `cpp/src/layers/activation.hpp`, in their order.
-_ACTIVATIONS = {
-    "celu": "z > 0.0f ? z : alpha[c] * power_less_one(z / alpha[c])",
-    "clip": "z < alpha[c] ? alpha[c] : z > beta[c] ? beta[c] : z",
-    "elu": "z > 0.0f ? z : alpha[c] * power_less_one(z)",
-    "gelu": "gelu_of(z)",
-    "gelu_tanh": "gelu_tanh_of(z)",
-    "hardsigmoid": "hard_of(z, alpha[c], beta[c])",
-    "hardswish": "z * hard_of(z, alpha[c], beta[c])",
-    "leaky_relu": "z > 0.0f ? z : alpha[c] * z",
-    "logsigmoid": "-softplus_of(-z)",
-    "mish": "mish_of(z)",
-    "selu": "beta[c] * (z > 0.0f ? z : alpha[c] * power_less_one(z))",
-    "sigmoid": "sigmoid_of(z)",
-    "silu": "z * sigmoid_of(alpha[c] * z)",
-    "softplus": "alpha[c] * z > beta[c] ? z : softplus_of(alpha[c] * z) / alpha[c]",
-    "softshrink": "z > alpha[c] ? z - alpha[c] : z < -alpha[c] ? z + alpha[c] : 0.0f",
-    "softsign": "z / (magnitude_of(z) + 1.0f)",
-    "tanh": "tanh_of(z)",
-}
-ACTIVATIONS = frozenset(_ACTIVATIONS)
-"""Functions that neurons of a program can follow."""
+__all__ = ["send"]
 
 
 def send(program: Program, item: Item, phase: int) -> None:
@@ -43,29 +24,33 @@ def send(program: Program, item: Item, phase: int) -> None:
         "upsample": _upsample,
         "gather": _gather,
         "input": _input,
+        "delay": delay,
     }[item.kind](program, item, phase)
-    program.say(
-        f"step_{phase}",
-        f"TRACE({item.number}, {program.spikes(item, phase)}, {item.planes * item.plane_bytes});",
-    )
+    if item.form == "spikes":
+        size = item.planes * item.plane_bytes
+        program.say(
+            f"step_{phase}", f"TRACE({item.number}, {program.spikes(item, phase)}, {size});"
+        )
 
 
 def _neuron(program: Program, item: Item, phase: int) -> None:
     n, about = item.channels, item.about
-    bits = f"{program.spikes(item, phase)} + p * {item.bytes}"
+    spikes = item.form == "spikes"
+    bits = f"{program.spikes(item, phase)} + p * {item.bytes}" if spikes else "NULL"
     v = program.state(item, "v", "float", item.size)
     v_init, v_at = per_pixel(item, item.v_init)
     _reset(program, item, phase, str(v), program.constants.add(v_init, "v_init"), v_at)
     if program.plan.phases[item.number] == phase:
         add_base(program, item, phase)
     base = base_at(program, item)
-    threshold, at = per_pixel(item, item.threshold)
-    limit = f"{program.constants.add(threshold, 'threshold')}{at}"
+    limit = _parameter(program, item, item.threshold, "threshold")
     common = [n, "current", base]
     at_v = f"{v} + p * {n}"
     decay, gain = np.float32(about["decay"]), np.float32(about["gain"])
     leak = [] if decay == 1 and gain == 1 else [number(decay), number(gain)]
-    if about["predictive"]:
+    if about["reset"] is not None:
+        fire = _dynamics(program, item, phase, [*common, limit], at_v, bits)
+    elif about["predictive"]:
         fire = _predictive(program, item, phase, common, at_v, bits)
     elif about["is_signed"]:
         sent = program.state(item, "sent", "int32_t", item.size)
@@ -75,8 +60,7 @@ def _neuron(program: Program, item: Item, phase: int) -> None:
             f"{sent} + p * {n}", bits,
         )  # fmt: skip
     elif about["later"]:
-        amount, amount_at = per_pixel(item, item.amount)
-        amounts = f"{program.constants.add(amount, 'amount')}{amount_at}"
+        amounts = _parameter(program, item, item.amount, "amount")
         fire = program.call(
             "leak_subtract_later", *common, limit, amounts, number(decay), number(gain), at_v, bits
         )
@@ -87,6 +71,40 @@ def _neuron(program: Program, item: Item, phase: int) -> None:
         fire = program.call(name, *common, limit, *reset, *leak, at_v, bits)
     body = [*inputs_of_pixel(program, item, phase), fire]
     program.say(f"step_{phase}", program.each_pixel(item, body))
+
+
+_DYNAMICS = (
+    "decay", "gain", "drive", "syn_decay", "syn_gain", "pull", "v_reset", "adapt_decay", "boost",
+)  # fmt: skip
+
+
+def _parameter(program: Program, item: Item, values: Any, what: str) -> str:
+    """Return where parameters of the pixel `p` are, or NULL if there are none."""
+    if not values.size:
+        return "NULL"
+    stored, at = per_pixel(item, values)
+    return f"{program.constants.add(stored, what)}{at}"
+
+
+def _dynamics(
+    program: Program, item: Item, phase: int, common: list[object], v: str, bits: str
+) -> str:
+    """Return the call for neurons with coefficients of their own, or with further states."""
+    parameters = dict(zip(_DYNAMICS, item.dynamics, strict=True))
+    states = []
+    for what, needed in (("i", "syn_decay"), ("a", "boost")):
+        states.append("NULL")
+        if parameters[needed].size:
+            state = program.state(item, what, "float", item.size)
+            program.say(f"reset_{phase}", f"memset({state}, 0, sizeof {state});")
+            states[-1] = f"{state} + p * {item.channels}"
+    scale = program.constants.add(item.scale, "scale") if item.scale.size else "NULL"
+    spikes = item.form == "spikes"
+    return program.call(
+        "step_dynamics", *common, *(_parameter(program, item, p, what) for what, p in parameters.items()), scale,
+        int(item.about["reset"]), int(item.about["strict"]), int(item.about["later"]), v, *states, bits,
+        "NULL" if spikes else f"{program.values(item, phase)} + p * {item.channels}",
+    )  # fmt: skip
 
 
 def _reset(program: Program, item: Item, phase: int, v: str, v_init: str, at: str) -> None:
@@ -155,24 +173,15 @@ def _following(
     parameters = [by_channel(what) for what in ("per_value", "alpha", "beta")]
     template = "fire_following_pair" if pair else "fire_following"
     return program.call(
-        template, *common, *tables, *parameters, *states, suffix=f"_{function}", f=_ACTIVATIONS[function]
+        template, *common, *tables, *parameters, *states, suffix=f"_{function}", f=FUNCTIONS[function]
     )  # fmt: skip
-
-
-def _window(program: Program, item: Item) -> list[object]:
-    """Return the arguments of a pool for the window at (y, x), and the width of the image."""
-    rows, columns = item.about["rows"], item.about["columns"]
-    width = program.plan[item.inputs[0]].shape[2]
-    return [
-        f"{program.windows(rows)}[y]", rows["step"], f"{program.windows(columns)}[x]", columns["step"], width,
-    ]  # fmt: skip
 
 
 def _maximum(program: Program, item: Item, phase: int) -> None:
     source = program.plan[item.inputs[0]]
     spikes, bits = program.spikes(source, phase), program.spikes(item, phase)
     here = f"{bits} + p * {item.bytes}"
-    window = _window(program, item)
+    window = program.window(item)
     if not item.about["of_counts"]:
         body = [program.call("max_steps", *window, item.bytes, spikes, here)]
         program.say(f"step_{phase}", program.each_pixel(item, body))

@@ -9,7 +9,6 @@ import numpy as np
 
 from spikelet import _core
 from spikelet.layers.graph import Graph
-from spikelet.layers.neurons import is_silent
 from spikelet.layers.to_core import Source, to_core
 
 __all__ = ["Item", "Plan"]
@@ -83,11 +82,21 @@ class Plan:
         Weights of 16 bits.
     sizes : array, [T], optional
         What a spike of each step counts; by default 1.
+    delay : int
+        Number of steps that means leave out.
     """
 
     def __init__(
-        self, graph: Graph, shapes: Any, sources: list[Source], *, whole: bool, sizes: Any = None
+        self,
+        graph: Graph,
+        shapes: Any,
+        sources: list[Source],
+        *,
+        whole: bool,
+        sizes: Any = None,
+        delay: int = 0,
     ) -> None:
+        self.delay = delay
         core, numbers = to_core(graph, shapes, sources)
         self.outputs = [numbers[name] for name in graph.outputs]
         engine = _core.LayerEngine32(
@@ -104,10 +113,9 @@ class Plan:
             Item(k, tuple(names.get(k, ())), data) for k, data in enumerate(engine.describe())
         ]
         self.inputs = [item for item in self.items if item.kind == "input"]
-        self.readouts = {numbers[name] for name in graph.outputs if is_silent(graph[name].layer)}
         self.phases: list[int] = []
         for item in self.items:
-            before = max((self.phases[k] for k in item.inputs), default=0)
+            before = max((self.phases[k] for k in item.inputs if k < item.number), default=0)
             late = item.waits and any(self.items[k].form != "constant" for k in item.inputs)
             self.phases.append(before + late)
 
@@ -129,15 +137,31 @@ class Plan:
             if "kernel_depth" in part
         )
 
+    def is_graded(self, item: Item) -> bool:
+        """Return whether a node is a function of running means; linear functions act on each step by itself."""
+        changing = [self.items[k].form != "constant" for k in item.inputs]
+        match item.kind:
+            case "matmul":
+                return all(changing)
+            case "binary":
+                which = item.about["function"].name
+                return {"multiply": all(changing), "divide": changing[1]}.get(which, True)
+            case "reduce":
+                return item.about["function"].name not in ("mean", "sum")
+        return bool(item.kind in ("activation", "softmax", "normalise", "local_response"))
+
     def steps_of(self, phase: int) -> list[Item]:
         """Return what is computed at each step of a phase: its own nodes, and earlier ones that they need again."""
         needed: set[int] = set()
-        for item in reversed(self.items):
-            if item.form == "constant" or not self._stepped(item):
-                continue
-            if self.phases[item.number] == phase or item.number in needed:
-                needed.add(item.number)
-                needed.update(self._sources(item))
+        before = None
+        while before != needed:  # more than once if a delay comes before its input
+            before = set(needed)
+            for item in reversed(self.items):
+                if item.form == "constant" or not self._stepped(item):
+                    continue
+                if self.phases[item.number] == phase or item.number in needed:
+                    needed.add(item.number)
+                    needed.update(self._sources(item))
         return [i for i in self.items if i.number in needed and i.form != "constant"]
 
     def _stepped(self, item: Item) -> bool:

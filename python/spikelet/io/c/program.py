@@ -12,8 +12,11 @@ from spikelet.io.c.constants import Constants
 from spikelet.io.c.memory import BYTES, Buffer, Memory
 from spikelet.io.c.plan import Item, Plan
 from spikelet.io.c.templates import Templates
+from spikelet.layers.running_means import running_counts
 
 __all__ = ["Program"]
+
+_LIBRARY = re.compile(r"\b(cosf|erff|expf|fabs|floorf|log|powf?|sinf|sqrtf?)\(")
 
 
 class Program:
@@ -36,6 +39,7 @@ class Program:
         self._named: dict[Any, Buffer] = {}
         self.widest = 1  # channels of a pixel whose inputs are summed
         self.copied = _copied(plan)
+        self.later: dict[int, list[str]] = defaultdict(list)  # statements behind those of a node
         self.products = {"begin": 0, "step": 0, "end": 0}  # multiplications of each call
 
     # --- statements --------------------------------------------------------------------------------
@@ -103,12 +107,39 @@ class Program:
         sizes = self.plan.sizes
         return "1.0f" if sizes is None else f"{self.constants.add(sizes, 'sizes')}[t]"
 
+    def counts(self) -> tuple[str, str]:
+        """Return how many steps, or which sum of their sizes, means so far divide by, now and one step before."""
+        if self.plan.sizes is None:
+            return (
+                "(float)(t < DELAY ? t + 1 : t - DELAY + 1)",
+                "(float)(t < DELAY ? t : t - DELAY)",
+            )
+        now, before, _ = running_counts(self.plan.sizes, self.plan.delay)
+        return f"{self.constants.add(now, 'counts')}[t]", f"{self.constants.add(before, 'less')}[t]"
+
+    def keeps(self) -> str:
+        """Return whether graded units keep their value: the sizes so far leave too little to divide by."""
+        assert self.plan.sizes is not None
+        keeps = running_counts(self.plan.sizes, self.plan.delay)[2]
+        return f"{self.constants.add(keeps, 'keeps', 'int')}[t]"
+
+    def count(self, function: str, products: int) -> None:
+        """Count multiplications of a function."""
+        self.products[function.partition("_")[0]] += products
+
+    def window(self, item: Item) -> list[Any]:
+        """Return the arguments of a pool for the window at (y, x), and the width of the image."""
+        rows, columns = item.about["rows"], item.about["columns"]
+        width = self.plan[item.inputs[0]].shape[2]
+        begin = f"{self.windows(rows)}[y]", f"{self.windows(columns)}[x]"
+        return [begin[0], rows["step"], begin[1], columns["step"], width]
+
     def convolve(
         self, function: str, part: dict[str, Any], values: str, plain: int, to: str
     ) -> str:
         """Return the statement that convolves values for the output pixel at (y, x)."""
         _, height, width = part["out"]
-        self.products[function.partition("_")[0]] += part["weight"].size * height * width
+        self.count(function, part["weight"].size * height * width)
         kernel, weights = self.kernel(part), self.values_weights(part)
         return self.call("convolve", kernel, weights, values, plain, "y", "x", to)
 
@@ -143,6 +174,11 @@ class Program:
         return [
             (ctype, name, self.widest) for ctype, name in known if re.search(rf"\b{name}\b", text)
         ]
+
+    @property
+    def library(self) -> list[str]:
+        """The functions of <math.h> that are called."""
+        return sorted(set(_LIBRARY.findall(self.templates.text())))
 
     @property
     def ram(self) -> int:

@@ -23,7 +23,7 @@ from spikelet.io.c.arguments import (
 )
 from spikelet.io.c.layers import translated
 from spikelet.io.c.plan import Plan
-from spikelet.io.c.project import cmake, main, readme
+from spikelet.io.c.project import cmake, main, readme, weights
 from spikelet.io.c.source import header, source
 from spikelet.layers.inputs import Inputs
 from spikelet.layers.neurons import leaves_mean
@@ -71,9 +71,9 @@ def write_c(
         Source("spikes", is_signed=kind == "signed") if spikes else Source(kind)
         for _ in model.graph.inputs
     ]
-    plan = Plan(model.graph, shapes, sources, whole=precision == "int16", sizes=model.sizes)
+    delay, whole = delay_of(model, steps), precision == "int16"
+    plan = Plan(model.graph, shapes, sources, whole=whole, sizes=model.sizes, delay=delay)
     check_plan(where, plan, model.graph)
-    delay = delay_of(model, steps)
     if not leaves_mean(model.sizes, delay):
         fail(where, "delay", delay, "must leave steps whose sizes do not add up to 0")
     about = interface_of(name, precision, model.graph, shapes, kind, steps, delay)
@@ -81,12 +81,9 @@ def write_c(
     work, sample = _work(model, precision, shapes, kind, steps or 1, example)
     written = {f"{name}.c": source(program, about)}  # first: it decides which templates are used
     written[f"{name}.h"] = header(about, stepwise=not plan.last_phase)
-    written[f"{name}_weights.h"] = (
-        f"/* {about.made_by}: the constant numbers of {name}.c. */\n#ifndef {about.upper}_WEIGHTS_H\n"
-        f"#define {about.upper}_WEIGHTS_H\n\n#include <stdint.h>\n\n{program.constants.arrays()}\n#endif\n"
-    )
+    written[f"{name}_weights.h"] = weights(program, about)
     written["main.c"] = main(about)
-    written["CMakeLists.txt"] = cmake(about)
+    written["CMakeLists.txt"] = cmake(program, about)
     written["README.md"] = readme(program, about, work, sample)
     target.mkdir(parents=True, exist_ok=True)
     for file, text in written.items():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from spikelet.io.nir.model import NirModel, NirResult
 from spikelet.io.nir.reading import read_nir
-from spikelet.io.nir.to_network import NirNetwork
 from spikelet.io.nir.writing import write_nir
 
-__all__ = ["NirModel", "NirNetwork", "NirResult", "read_nir", "write_nir"]
+__all__ = ["NirModel", "NirResult", "read_nir", "write_nir"]

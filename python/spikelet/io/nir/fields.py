@@ -7,14 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spikelet._util.checks import fail
 from spikelet._util.spelling import suggestion
 
-__all__ = [
-    "FIELDS", "GRAPH", "LINEAR", "NEURONS", "POPULATION", "SPIKING", "Field", "check", "known_kind", "pair", "values_of",
-]  # fmt: skip
+__all__ = ["FIELDS", "GRAPH", "NEURONS", "POPULATION", "Field", "check", "known_kind", "values_of"]
 
 GRAPH = "NIRGraph"
 MAX_SIZE = 1 << 16  # of kernels, strides, paddings and dilations
@@ -44,42 +41,39 @@ class Field:
 
 
 _TAU, _REAL, _LATER = Field("> 0"), Field(), Field(optional=True)
-_SHAPE = Field(">= 1", "whole", 32)
+_SHAPE, _GROUPS = Field(">= 1", "whole", 32), Field(">= 1", "whole")
 
+
+def _convolution(axes: int) -> dict[str, Field]:
+    return {
+        "input_shape": Field(">= 1", "whole", axes, optional=True),
+        "weight": _REAL,
+        "stride": Field(">= 1", "whole", axes),
+        "padding": Field(">= 0", "padding", axes),
+        "dilation": Field(">= 1", "whole", axes),
+        "groups": _GROUPS,
+        "bias": _REAL,
+    }
+
+
+_POOL = {
+    "kernel_size": Field(">= 1", "whole", 2),
+    "stride": Field(">= 1", "whole", 2),
+    "padding": Field(">= 0", "whole", 2),
+}
+_LEAK = {"tau": _TAU, "r": _REAL, "v_leak": _REAL}
+_CURRENT = {"tau_syn": _TAU, "tau_mem": _TAU, "r": _REAL, "v_leak": _REAL, "w_in": _LATER}
+_SPIKES = {"v_threshold": _REAL, "v_reset": _LATER}
 FIELDS: dict[str, dict[str, Field]] = {
     "Input": {"shape": _SHAPE},
     "Output": {"shape": _SHAPE},
     "Affine": {"weight": _REAL, "bias": _REAL},
     "Linear": {"weight": _REAL},
     "Scale": {"scale": _REAL},
-    "Conv1d": {
-        "input_shape": Field(">= 1", "whole", 1, optional=True),
-        "weight": _REAL,
-        "stride": Field(">= 1", "whole"),
-        "padding": Field(">= 0", "padding"),
-        "dilation": Field(">= 1", "whole"),
-        "groups": Field(">= 1", "whole"),
-        "bias": _REAL,
-    },
-    "Conv2d": {
-        "input_shape": Field(">= 1", "whole", 2, optional=True),
-        "weight": _REAL,
-        "stride": Field(">= 1", "whole", 2),
-        "padding": Field(">= 0", "padding", 2),
-        "dilation": Field(">= 1", "whole", 2),
-        "groups": Field(">= 1", "whole"),
-        "bias": _REAL,
-    },
-    "SumPool2d": {
-        "kernel_size": Field(">= 1", "whole", 2),
-        "stride": Field(">= 1", "whole", 2),
-        "padding": Field(">= 0", "whole", 2),
-    },
-    "AvgPool2d": {
-        "kernel_size": Field(">= 1", "whole", 2),
-        "stride": Field(">= 1", "whole", 2),
-        "padding": Field(">= 0", "whole", 2),
-    },
+    "Conv1d": _convolution(1),
+    "Conv2d": _convolution(2),
+    "SumPool2d": _POOL,
+    "AvgPool2d": _POOL,
     "Flatten": {
         "input_type": Field(">= 1", "whole", 32, optional=True),
         "start_dim": Field("", "whole"),
@@ -88,32 +82,14 @@ FIELDS: dict[str, dict[str, Field]] = {
     "Threshold": {"threshold": _REAL},
     "Delay": {"delay": Field(">= 0")},
     "I": {"r": _REAL},
-    "IF": {"r": _REAL, "v_threshold": _REAL, "v_reset": _LATER},
-    "LI": {"tau": _TAU, "r": _REAL, "v_leak": _REAL},
-    "LIF": {"tau": _TAU, "r": _REAL, "v_leak": _REAL, "v_threshold": _REAL, "v_reset": _LATER},
-    "CubaLI": {
-        "tau_syn": _TAU,
-        "tau_mem": _TAU,
-        "r": _REAL,
-        "v_leak": _REAL,
-        "w_in": _LATER,
-    },
-    "CubaLIF": {
-        "tau_syn": _TAU,
-        "tau_mem": _TAU,
-        "r": _REAL,
-        "v_leak": _REAL,
-        "v_threshold": _REAL,
-        "v_reset": _LATER,
-        "w_in": _LATER,
-    },
+    "IF": {"r": _REAL} | _SPIKES,
+    "LI": _LEAK,
+    "LIF": _LEAK | _SPIKES,
+    "CubaLI": _CURRENT,
+    "CubaLIF": _CURRENT | _SPIKES,
 }
 
 NEURONS = ("I", "IF", "LI", "LIF", "CubaLI", "CubaLIF")
-SPIKING = ("IF", "LIF", "CubaLIF", "Threshold")
-LINEAR = (
-    "Input", "Output", "Affine", "Linear", "Scale", "Conv1d", "Conv2d", "SumPool2d", "AvgPool2d", "Flatten",
-)  # fmt: skip
 # Their parameters have the shape of the signal, or are scalars.
 POPULATION = (*NEURONS, "Threshold", "Delay", "Scale")
 
@@ -169,45 +145,45 @@ def check(where: str, kind: str, values: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def pair(value: NDArray[np.int64]) -> tuple[int, int]:
-    """Return one or two whole numbers as two."""
-    numbers = [int(n) for n in value.reshape(-1)]
-    return numbers[0], numbers[-1]
-
-
 def _field(where: str, name: str, field: Field, value: Any) -> Any:
     if field.kind == "padding" and isinstance(value, str):
         if value not in ("same", "valid"):
             fail(where, name, value, "must be 'same', 'valid' or whole numbers")
         return value
     array = np.asarray(value)
-    kinds = "iu" if field.kind != "real" else "iuf"
-    if array.dtype.kind not in kinds and array.size:
-        what = "numbers" if field.kind == "real" else "whole numbers"
+    real = field.kind == "real"
+    if array.dtype.kind not in ("iuf" if real else "iu") and array.size:
+        rule = "must hold numbers" if real else "must hold whole numbers"
         if array.dtype.kind in "iufbc":
-            fail(where, name, array.dtype.name, f"must hold {what}", got="dtype")
-        fail(where, name, value, f"must hold {what}")
-    if field.kind == "real":
-        if array.size == 0:
-            fail(where, name, array.shape, "must not be empty", got="shape")
-        real = np.asarray(array, np.float64)
-        ok = np.isfinite(real)
-        if field.rule != "finite":
-            ok &= real > 0 if field.rule == "> 0" else real >= 0
-        if not ok.all():
-            at = tuple(int(i) for i in np.argwhere(~ok)[0])
-            rule = "finite" if field.rule == "finite" else f"finite and {field.rule}"
-            fail(where, name, float(real[at]), f"must be {rule}{f' at index {at}' if at else ''}")
-        return real
+            fail(where, name, array.dtype.name, rule, got="dtype")
+        fail(where, name, value, rule)
+    return (_real if real else _whole)(where, name, field, array)
+
+
+def _real(where: str, name: str, field: Field, array: Any) -> Any:
+    if array.size == 0:
+        fail(where, name, array.shape, "must not be empty", got="shape")
+    real = np.asarray(array, np.float64)
+    ok = np.isfinite(real)
+    if field.rule != "finite":
+        ok &= real > 0 if field.rule == "> 0" else real >= 0
+    if not ok.all():
+        at = tuple(int(i) for i in np.argwhere(~ok)[0])
+        rule = "finite" if field.rule == "finite" else f"finite and {field.rule}"
+        fail(where, name, float(real[at]), f"must be {rule}{f' at index {at}' if at else ''}")
+    return real
+
+
+def _whole(where: str, name: str, field: Field, array: Any) -> Any:
     if array.ndim > 1 or array.size > field.most or (array.size == 0 and field.most < 32):
         fail(where, name, array.shape, f"must hold at most {field.most} numbers", got="shape")
     whole = array.astype(np.int64).reshape(-1)
     least = int(field.rule[3:]) if field.rule else -32
-    most = MAX_SIZE if name not in ("shape", "input_shape", "input_type") else MAX_VALUES
+    most = MAX_VALUES if name in ("shape", "input_shape", "input_type") else MAX_SIZE
     for n in whole.tolist():
         if not least <= n <= most:
             fail(where, name, n, f"must lie in {least} .. {most}")
-    if name in ("shape", "input_type") and np.prod(whole.astype(float)) > MAX_VALUES:
+    if field.most == 32 and np.prod(whole.astype(float)) > MAX_VALUES:
         fail(where, name, tuple(whole.tolist()), "must have at most 2^31 values")
     return whole
 
@@ -219,17 +195,14 @@ def _population(where: str, kind: str, found: dict[str, Any]) -> None:
         fail(where, "parameters", shapes, "must all have the shape of the population")
     shape = next(iter(wide), ())
     for name in FIELDS[kind]:
-        if name in found:
-            found[name] = np.broadcast_to(found[name], shape)
-        else:
-            found[name] = np.full(shape, 1.0 if name == "w_in" else 0.0)
+        value = found.get(name, 1.0 if name == "w_in" else 0.0)
+        found[name] = np.broadcast_to(np.asarray(value), shape)
 
 
 def _affine(where: str, found: dict[str, Any]) -> None:
-    weight = found["weight"]
+    weight, bias = found["weight"], found.get("bias")
     if weight.ndim < 2:
         fail(where, "weight", weight.shape, "must have at least 2 dimensions", got="shape")
-    bias = found.get("bias")
     out = weight.shape[:-1]
     if bias is not None and (bias.ndim > len(out) or bias.shape != out[len(out) - bias.ndim :]):
         fail(where, "bias", bias.shape, f"must be {out}, as the output", got="shape")
@@ -237,14 +210,13 @@ def _affine(where: str, found: dict[str, Any]) -> None:
         found["bias"] = np.broadcast_to(bias, out)
 
 
-def _conv(where: str, found: dict[str, Any], dimensions: int) -> None:
-    weight, bias = found["weight"], found["bias"]
-    if weight.ndim != 2 + dimensions:
-        rule = f"must have {2 + dimensions} dimensions (out, in / groups, kernel)"
+def _conv(where: str, found: dict[str, Any], axes: int) -> None:
+    weight, bias, groups = found["weight"], found["bias"], int(found["groups"][0])
+    if weight.ndim != 2 + axes:
+        rule = f"must have {2 + axes} dimensions (out, in / groups, kernel)"
         fail(where, "weight", weight.shape, rule, got="shape")
     if bias.shape != weight.shape[:1]:
         fail(where, "bias", bias.shape, f"must be ({len(weight)},), as the outputs", got="shape")
-    groups = int(found["groups"][0])
     if len(weight) % groups:
         fail(where, "groups", groups, f"must divide the {len(weight)} output channels")
     if max(weight.shape[2:]) > MAX_SIZE:

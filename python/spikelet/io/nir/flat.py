@@ -13,7 +13,8 @@ import numpy as np
 
 from spikelet._util.checks import fail
 from spikelet.io.nir.fields import GRAPH, NEURONS, check, known_kind, values_of
-from spikelet.io.nir.shapes import Shape, own_shapes, result
+from spikelet.io.nir.node_layers import layers_of, output_shape, own_shapes
+from spikelet.layers import Layer, Shape
 
 __all__ = ["FlatGraph", "FlatNode", "flatten"]
 
@@ -36,6 +37,7 @@ class FlatNode:
         The nodes whose outputs are summed, in the order of the edges.
     takes, sends : tuple of int
         Shapes of its input and output.
+    metadata : mapping
     """
 
     name: str
@@ -44,11 +46,17 @@ class FlatNode:
     sources: tuple[str, ...]
     takes: Shape
     sends: Shape
+    metadata: Mapping[str, Any]
 
     @property
     def remembers(self) -> bool:
-        """Whether it has a state."""
+        """True if it has a state."""
         return self.kind in NEURONS or self.kind == "Delay"
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers that compute a node without a state."""
+        return layers_of(self.kind, self.values, self.takes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,23 +92,12 @@ class FlatGraph:
             fail(where, argument, name, f"must name a node{hint}")
         return found
 
-    def reader(self, name: str) -> str | None:
-        """Return a node that makes something of the output of this one, or None if it leads to outputs only."""
-        waiting = [name]
-        while waiting:
-            before = waiting.pop()
-            for source, after in self.edges:
-                if source == before:
-                    if self.nodes[after].kind not in ("Input", "Output"):
-                        return after
-                    waiting.append(after)
-        return None
-
 
 @dataclass
 class _Parts:
     kinds: dict[str, str] = field(default_factory=dict)
     values: dict[str, dict[str, Any]] = field(default_factory=dict)
+    metadata: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     edges: list[tuple[str, str]] = field(default_factory=list)
     entries: dict[str, list[str]] = field(default_factory=dict)  # of nested graphs
     exits: dict[str, list[str]] = field(default_factory=dict)
@@ -125,7 +122,13 @@ def flatten(graph: Any, where: str) -> FlatGraph:
     takes, sends = _shapes(parts, sources, where)
     nodes = {
         name: FlatNode(
-            name, kind, parts.values[name], tuple(sources[name]), takes[name], sends[name]
+            name,
+            kind,
+            parts.values[name],
+            tuple(sources[name]),
+            takes[name],
+            sends[name],
+            parts.metadata[name],
         )
         for name, kind in parts.kinds.items()
     }
@@ -155,6 +158,7 @@ def _collect(graph: Any, where: str, prefix: str, parts: _Parts) -> None:
         else:
             parts.kinds[path] = kind
             parts.values[path] = check(here, kind, values_of(node))
+            parts.metadata[path] = node.metadata or {}
     seen = set()
     for edge in graph.edges:
         before, after = _edge(edge, graph, where, prefix)
@@ -228,7 +232,7 @@ def _shapes(
             sends[name] = own[1]
         elif own[0] is not None and not sources[name]:
             here = f"{where}: node '{name}' ({kind})"
-            sends[name] = result(here, kind, parts.values[name], own[0])
+            sends[name] = output_shape(here, kind, parts.values[name], own[0])
     waiting = list(sends)
     while waiting:
         before = waiting.pop()
@@ -236,7 +240,7 @@ def _shapes(
             if name not in sends:
                 here = f"{where}: node '{name}' ({parts.kinds[name]})"
                 shape = _arriving(here, parts, name, before, sends[before])
-                sends[name] = result(here, parts.kinds[name], parts.values[name], shape)
+                sends[name] = output_shape(here, parts.kinds[name], parts.values[name], shape)
                 waiting.append(name)
     for name, kind in parts.kinds.items():
         here = f"{where}: node '{name}' ({kind})"

@@ -7,42 +7,19 @@ only if needed.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spikelet._util.checks import choice, fail, numbers, require, scalar
-from spikelet.io.nir.cells import Mode
+from spikelet.io.nir.equations import Floats, Mode
 from spikelet.io.nir.flat import FlatGraph
 
-__all__ = ["KEY", "Floats", "Kept", "Resets", "kept"]
+__all__ = ["KEY", "Kept", "kept"]
 
 KEY = "spikelet"
-Floats: TypeAlias = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Resets:
-    """Which spikes subtract the threshold, and which neurons spike at it.
-
-    Attributes
-    ----------
-    subtract : bool or collection of str
-        Whether all spikes do, or the nodes whose spikes do.
-    at : mapping of str to array
-        Thresholds of the nodes that spike at their threshold; others spike above it, as the standard says.
-    """
-
-    subtract: bool | Collection[str]
-    at: Mapping[str, Floats] = field(default_factory=dict)
-
-    def of(self, name: str) -> tuple[bool, Floats | None]:
-        """Return whether spikes of a node subtract the threshold, and the threshold at which they are sent, if there is one."""
-        chosen = self.subtract
-        return chosen if isinstance(chosen, bool) else name in chosen, self.at.get(name)
 
 
 @dataclass(frozen=True)
@@ -53,25 +30,20 @@ class Kept:
     ----------
     dt : float, optional
     mode : "exact" or "euler", optional
-    subtract : mapping of str to array
-        Thresholds of the nodes that are reset by subtraction: they spike at the threshold, and it is subtracted.
+    subtract : mapping of str to array, or None
+        Nodes that are reset by subtraction. They spike at this threshold, and it is subtracted; None: they spike above that
+        of the graph.
     at : mapping of str to array
         Thresholds of the nodes that spike at the threshold of the graph, because it was written for a reader that does.
     v_init : mapping of str to array
         Initial potentials.
     """
 
-    dt: float | None = None
-    mode: Mode | None = None
-    subtract: Mapping[str, Floats] = field(default_factory=dict)
-    at: Mapping[str, Floats] = field(default_factory=dict)
-    v_init: Mapping[str, Floats] = field(default_factory=dict)
-
-    def resets(self, given: bool | None) -> Resets:
-        """Return which spikes subtract: all or none if that is given, else as the metadata says."""
-        if given is None:
-            return Resets(self.subtract.keys(), {**self.at, **self.subtract})
-        return Resets(given, self.at)
+    dt: float | None
+    mode: Mode | None
+    subtract: dict[str, Floats | None]
+    at: dict[str, Floats]
+    v_init: dict[str, Floats]
 
 
 def kept(graph: Any, flat: FlatGraph) -> Kept:
@@ -83,51 +55,37 @@ def kept(graph: Any, flat: FlatGraph) -> Kept:
         If a value breaks its rule.
     """
     where = f"{flat.where}: metadata of the graph"
-    whole = _own(where, graph)
-    dt = whole.get("dt")
-    mode = whole.get("mode")
+    whole = _own(where, graph.metadata or {})
+    dt, mode = whole.get("dt"), whole.get("mode")
     if dt is not None:
         dt = scalar(where, "dt", dt, "finite and > 0")
     if mode is not None:
         choice(where, "mode", mode, "exact", "euler")
-    subtract: dict[str, Floats] = {}
-    spikes: dict[str, Floats] = {}
-    first: dict[str, Floats] = {}
-    for name, node in _nodes(graph, "", flat):
+    found = Kept(dt, mode, {}, {}, {})
+    for name, node in flat.nodes.items():
         at = f"{flat.where}: metadata of node '{name}'"
-        own = _own(at, node)
-        if not own:
-            continue
-        shape = flat.nodes[name].takes
+        own = _own(at, node.metadata)
         if "reset" in own:
             choice(at, "reset", own["reset"], "subtract")
-            threshold = own.get("subtract", getattr(node, "v_threshold", None))
-            subtract[name] = _array(at, "subtract", threshold, shape)
+            given = own.get("subtract")
+            found.subtract[name] = (
+                None if given is None else _array(at, "subtract", given, node.takes)
+            )
         if "spikes" in own:
             choice(at, "spikes", own["spikes"], "at")
-            threshold = getattr(node, "v_threshold", None)
-            if threshold is None:
+            if "v_threshold" not in node.values:
                 fail(at, "spikes", own["spikes"], "must belong to a neuron with a threshold")
-            spikes[name] = _array(at, "v_threshold", threshold, shape)
+            found.at[name] = _array(at, "v_threshold", node.values["v_threshold"], node.takes)
         if "v_init" in own:
-            first[name] = _array(at, "v_init", own["v_init"], shape)
-    return Kept(dt, mode, subtract, spikes, first)
-
-
-def _own(where: str, node: Any) -> Mapping[str, Any]:
-    found = (node.metadata or {}).get(KEY, {})
-    if not isinstance(found, Mapping):
-        fail(where, KEY, found, "must be a group")
+            found.v_init[name] = _array(at, "v_init", own["v_init"], node.takes)
     return found
 
 
-def _nodes(graph: Any, prefix: str, flat: FlatGraph) -> Iterator[tuple[str, Any]]:
-    for name, node in graph.nodes.items():
-        path = f"{prefix}{name}"
-        if path in flat.nodes:
-            yield path, node
-        elif hasattr(node, "nodes"):
-            yield from _nodes(node, f"{path}/", flat)
+def _own(where: str, metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+    found = metadata.get(KEY, {})
+    if not isinstance(found, Mapping):
+        fail(where, KEY, found, "must be a group")
+    return found
 
 
 def _array(where: str, argument: str, value: Any, shape: tuple[int, ...]) -> Floats:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -12,28 +11,40 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spikelet._util.checks import choice, fail, integer, representable, scalar, shown
+from spikelet._util.checks import choice, fail, integer, named, representable, scalar
 from spikelet._util.read_only import ReadOnly
 from spikelet._util.sealed import Sealed
 from spikelet._util.tensors import array_of
 from spikelet._util.threads import default_threads
-from spikelet.io.nir.cells import Mode
+from spikelet.conversion.to_network import GraphNetwork, to_network
+from spikelet.io.nir.equations import Mode
 from spikelet.io.nir.fields import NEURONS
 from spikelet.io.nir.flat import FlatGraph, flatten
-from spikelet.io.nir.kept import Kept, Resets, kept
-from spikelet.io.nir.running import Choices, Run, State
-from spikelet.io.nir.to_layers import to_spiking_model
-from spikelet.io.nir.to_network import NirNetwork, to_network
+from spikelet.io.nir.kept import Kept, kept
+from spikelet.io.nir.to_graph import Scheme, to_graph
+from spikelet.layers import Neuron
 from spikelet.layers.spiking_model import SpikingModel
 
 __all__ = ["NirModel", "NirResult"]
 
 Record = str | tuple[str, str]
+_MILLISECONDS = {"s": 1e3, "ms": 1.0}  # of the units of time constants
+_MODELS_KEPT = 4  # those made last, for different options of runs
+
+
+@dataclass(frozen=True, eq=False)
+class NirState:
+    """What a later run continues from: the inputs since the network was at rest, and how it was run."""
+
+    inputs: Mapping[str, NDArray[Any]]  # all of them, [T, B, ...]
+    lead: tuple[int, ...]  # the numbers of steps and of samples
+    scheme: Scheme
+    dtype: str
 
 
 @dataclass(frozen=True, eq=False)
 class NirResult:
-    """What `NirModel.run` returns.
+    """The result of `NirModel.run`.
 
     Attributes
     ----------
@@ -41,15 +52,15 @@ class NirResult:
         The signal that reaches each output; without B if the input had none.
     record : mapping of str to array, [T, B, ...]
         The arrays that `record` named.
-    state : mapping of str to mapping of str to array
-        The state after the last step by node, for ``run(..., state=)``.
+    state : NirState
+        What ``run(..., state=)`` continues from.
     dt : float
         The time step.
     """
 
     outputs: Mapping[str, NDArray[Any]]
     record: Mapping[Record, NDArray[Any]]
-    state: State
+    state: NirState
     dt: float
 
     @property
@@ -88,6 +99,7 @@ class NirModel(Sealed):
         self.outputs = MappingProxyType({k: flat.nodes[n].sends for k, n in flat.outputs.items()})
         self.nodes = MappingProxyType({name: node.kind for name, node in flat.nodes.items()})
         self._kept = kept(self._graph, flat)
+        self._models: dict[Any, tuple[SpikingModel, Mapping[tuple[str, str], str]]] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self._graph, self._flat.where)
@@ -109,11 +121,6 @@ class NirModel(Sealed):
         """What `write_nir` kept in the metadata."""
         return self._kept
 
-    @property
-    def flat(self) -> FlatGraph:
-        """The graph without nesting, for the writers and converters of this package."""
-        return self._flat
-
     def run(
         self,
         x: ArrayLike | Mapping[str, ArrayLike] | None = None,
@@ -123,7 +130,7 @@ class NirModel(Sealed):
         reset: Literal["value", "subtract"] | None = None,
         record: Record | Iterable[Record] = (),
         steps: int | None = None,
-        state: State | None = None,
+        state: NirState | None = None,
         spike_height: float = 1.0,
         dtype: Literal["float64", "float32"] = "float64",
         threads: int | None = None,
@@ -153,8 +160,9 @@ class NirModel(Sealed):
             ``"lif.v"``: potentials after the reset, ``"lif.i"``: synaptic currents. ``("lif", "v")`` is the same.
         steps : int, optional
             Number of steps, if there is no input.
-        state : mapping, optional
-            The `state` of an earlier result, to continue from: with the same dt, dtype and number of samples.
+        state : NirState, optional
+            The `state` of an earlier result, to continue from: with the same options and number of samples. It holds the
+            inputs of the earlier steps, which run again.
         spike_height : float
             The value of a spike on an edge, which the standard does not define. 1, as in all libraries, makes the
             effect of a spike proportional to dt; ``1 / dt`` makes it a pulse of area 1.
@@ -182,31 +190,41 @@ class NirModel(Sealed):
         A run in two pieces gives the same bits as a single run.
         """
         where = "NirModel.run"
-        dt, mode, resets = self._scheme(where, dt, mode, reset)
-        choice(where, "dtype", dtype, "float64", "float32")
         height = scalar(where, "spike_height", spike_height, "finite")
+        scheme = self._scheme(where, dt, mode, reset, height)
+        choice(where, "dtype", dtype, "float64", "float32")
         threads = default_threads() if threads is None else integer(where, "threads", threads, 1)
-        choices = Choices(dt, mode, resets, height, np.dtype(dtype), threads)
         records = self._records(where, record)
-        given, total, samples = self._given(where, x, steps, state, choices.dtype)
-        run = Run(where, self._flat, 1 if samples is None else samples, choices)
-        if state is None:
-            run.begin(self._kept.v_init)
-        else:
-            run.continue_from(_checked(where, state, run.state()))
-        wanted = [(name, "out") for name in self._flat.outputs.values()] + list(records.values())
-        found = run.over(total, given, wanted)
+        given, lead = self._given(where, x, steps, np.dtype(dtype))
+        now = NirState(given, lead, scheme, dtype)
+        whole = now if state is None else _continued(where, state, now)
+        earlier = whole.lead[0] - lead[0]
+        ends = {name: (node, "out") for name, node in self._flat.outputs.items()}
+        model, layers = self._model(where, whole, {*ends.values(), *records.values()})
+        model.threads = threads
+        sizes = whole.lead if len(whole.lead) > 1 else (*whole.lead, 1)
+        samples = {
+            name: whole.inputs[name].reshape(*sizes, *self._takes(name))
+            if name in self.inputs
+            else np.zeros((*sizes, *self._takes(name)), dtype)
+            for name in model.graph.inputs
+        }
+        names = {of: _recorded(model, layer, of[1]) for of, layer in layers.items()}
+        with named(where):
+            one = next(iter(samples.values()))
+            found = model.run(samples if len(samples) > 1 else one, record=set(names.values()))
 
-        def shaped(node: str, what: str) -> NDArray[Any]:
-            shape = self._flat.nodes[node].sends
-            array = found[node, what]
-            return array.reshape(total, *(() if samples is None else (samples,)), *shape)
+        def shaped(of: tuple[str, str]) -> NDArray[Any]:
+            array = found[names[of]][earlier:]
+            if names[of].endswith(".spikes"):
+                array = array * np.dtype(dtype).type(height)
+            return array.reshape(*lead, *array.shape[2:])
 
         return NirResult(
-            ReadOnly({k: shaped(n, "out") for k, n in self._flat.outputs.items()}),
-            ReadOnly({k: shaped(*of) for k, of in records.items()}),
-            run.state(),
-            dt,
+            ReadOnly({name: shaped(of) for name, of in ends.items()}),
+            ReadOnly({name: shaped(of) for name, of in records.items()}),
+            whole,
+            scheme.dt,
         )
 
     def to_spiking_model(
@@ -218,33 +236,30 @@ class NirModel(Sealed):
         dtype: Literal["float32", "float64", "int16"] = "float64",
         threads: int | None = None,
     ) -> SpikingModel:
-        """Return a `SpikingModel` that sends the same spikes; the graph must be layered, without cycles.
+        """Return a `SpikingModel` that sends the same spikes.
 
         Parameters
         ----------
         dt, mode, reset
             As in `run`.
         dtype, threads
-            Options of `SpikingModel`. In float64 spikes are those of `run`, unless a potential meets its threshold within
-            rounding.
+            Options of `SpikingModel`. In float64 spikes are those of `run`.
 
         Returns
         -------
         SpikingModel
-            Its `run(x)` takes [T, B, ...], and its layers have the names of the nodes. The potential of a final LI or I is
-            ``run(x, record="v").v``.
+            Its `run(x)` takes [T, B, ...], and its layers have the names of the nodes. Several inputs have the names of
+            `inputs`. An edge that closes a cycle becomes a `Delay` of one step.
 
         Raises
         ------
         ValueError
-            If a node has no layer: current-based neurons, delays, cycles, potentials that lead to other nodes, decays that
-            differ within a population. The message names the node and what to use instead.
+            If no layer can step like a node; the message names the node and the rule.
         """
         where = "NirModel.to_spiking_model"
-        dt, mode, resets = self._scheme(where, dt, mode, reset)
-        return to_spiking_model(
-            self._flat, dt, mode, resets, dtype, self._kept.v_init, threads=threads
-        )
+        made = to_graph(where, self._flat, self._scheme(where, dt, mode, reset))
+        with named(where):
+            return SpikingModel(made.graph, dtype=dtype, threads=threads)
 
     def to_network(
         self,
@@ -256,11 +271,11 @@ class NirModel(Sealed):
         dtype: Literal["float32", "float64"] = "float64",
         seed: int = 0,
         threads: int | None = None,
-    ) -> NirNetwork:
+    ) -> GraphNetwork:
         """Return an event-driven `Network` that sends the same spikes, to add plasticity, noise and recorders.
 
-        Populations are models of `Equations`; all that lies between neurons (weights, convolutions, pooling, delays)
-        becomes synapses. Inputs must be spikes.
+        Populations are models of `LIFDelta`, or of `Equations` if they have more than a potential. All that lies between
+        neurons (weights, convolutions, pooling, delays) becomes synapses. Inputs must be spikes.
 
         Parameters
         ----------
@@ -274,7 +289,7 @@ class NirModel(Sealed):
 
         Returns
         -------
-        NirNetwork
+        GraphNetwork
 
         Raises
         ------
@@ -283,18 +298,20 @@ class NirModel(Sealed):
             synapses. The message names the node and what to use instead.
         """
         where = "NirModel.to_network"
-        dt, mode, resets = self._scheme(where, dt, mode, reset)
+        scheme = self._scheme(where, dt, mode, reset)
         choice(where, "unit", unit, "s", "ms")
-        if self._kept.v_init:
-            name = next(iter(self._kept.v_init))
-            msg = f"{where}: node '{name}' has initial potentials, which a network loses at reset(); use run"
-            raise ValueError(msg)
-        return to_network(
-            self._flat, dt, mode, resets, unit, dtype=dtype, seed=seed, threads=threads
-        )
+        graph = to_graph(where, self._flat, scheme, everything=True).graph
+        shapes = {name: self._takes(name) for name in graph.inputs}
+        step = scheme.dt * _MILLISECONDS[unit]
+        return to_network(where, graph, shapes, step, dtype=dtype, seed=seed, threads=threads)
 
-    def _scheme(self, where: str, dt: Any, mode: Any, reset: Any) -> tuple[float, Mode, Resets]:
-        """Return the time step, the mode, and which resets subtract, after checks; by default as the metadata says."""
+    def _takes(self, name: str) -> tuple[int, ...]:
+        """Return the shape of an input of the layers; a graph without inputs has one for a node."""
+        node = self._flat.inputs.get(name, name.removeprefix("input_"))
+        return self._flat.nodes[node].takes
+
+    def _scheme(self, where: str, dt: Any, mode: Any, reset: Any, height: float = 1.0) -> Scheme:
+        """Return how neurons step, after checks; by default as the metadata says."""
         known = self._kept
         if dt is None and known.dt is None:
             msg = f"{where}: dt must be given, in the unit of the time constants: the graph does not say"
@@ -304,7 +321,23 @@ class NirModel(Sealed):
         choice(where, "mode", mode, "exact", "euler")
         if reset is not None:
             choice(where, "reset", reset, "value", "subtract")
-        return dt, mode, known.resets(None if reset is None else reset == "subtract")
+            return Scheme(dt, mode, reset == "subtract", known.at, known.v_init, height)
+        at = {name: value for name, value in known.subtract.items() if value is not None}
+        return Scheme(dt, mode, tuple(known.subtract), {**known.at, **at}, known.v_init, height)
+
+    def _model(
+        self, where: str, run: NirState, wanted: set[tuple[str, str]]
+    ) -> tuple[SpikingModel, Mapping[tuple[str, str], str]]:
+        """Return a model, and the layers that compute outputs, potentials and currents of nodes."""
+        key = (run.scheme.key, run.dtype, frozenset(wanted))
+        if key not in self._models:
+            made = to_graph(where, self._flat, run.scheme, sorted(wanted))
+            with named(where):
+                model = SpikingModel(made.graph, dtype=run.dtype)  # type: ignore[arg-type]  # checked
+            self._models[key] = model, made.stands
+            for oldest in list(self._models)[:-_MODELS_KEPT]:
+                self._models.pop(oldest, None)
+        return self._models[key]
 
     def _records(
         self, where: str, record: Record | Iterable[Record]
@@ -336,26 +369,24 @@ class NirModel(Sealed):
         return found
 
     def _given(
-        self, where: str, x: Any, steps: int | None, state: Any, dtype: np.dtype[Any]
-    ) -> tuple[dict[str, NDArray[Any]], int, int | None]:
-        """Return the inputs [T, samples, elements] by node, the number of steps, and of samples if there is that axis."""
+        self, where: str, x: Any, steps: int | None, dtype: np.dtype[Any]
+    ) -> tuple[dict[str, NDArray[Any]], tuple[int, ...]]:
+        """Return all inputs by name, and the numbers of steps and of samples, if there is that axis."""
         if x is None and steps is None:
             raise TypeError(f"{where}: x must be given, or steps for a run without input")
-        if x is None:
-            total = integer(where, "steps", steps, 1)
-            return {}, total, _samples(state)
-        if steps is not None:
+        if x is not None and steps is not None:
             fail(where, "steps", steps, "must be left out where there is an input, which has steps")
-        if not isinstance(x, Mapping):
+        lead: tuple[int, ...] = ()
+        if x is None:
+            lead = (integer(where, "steps", steps, 1),)
+        elif not isinstance(x, Mapping):
             x = {self._only(where): x}
         found: dict[str, NDArray[Any]] = {}
-        leads: dict[str, tuple[int, ...]] = {}
-        for name, value in x.items():
+        for name, value in (x or {}).items():
             if name not in self.inputs:
                 fail(where, "x", name, f"must have the names {', '.join(self.inputs)}")
             argument = "x" if len(x) == 1 else f"x[{name!r}]"
-            array = array_of(where, argument, value)
-            shape = self.inputs[name]
+            array, shape = array_of(where, argument, value), self.inputs[name]
             extra = array.ndim - len(shape)
             if extra not in (1, 2) or array.shape[extra:] != shape or 0 in array.shape:
                 sides = "".join(f", {n}" for n in shape)
@@ -364,17 +395,16 @@ class NirModel(Sealed):
             if array.dtype.kind == "f" and not np.isfinite(array).all():
                 fail(where, argument, float(array[~np.isfinite(array)][0]), "must be finite")
             representable(where, argument, array, dtype)
-            leads[name] = array.shape[:extra]
-            values = np.ascontiguousarray(array, dtype)
-            found[self._flat.inputs[name]] = values.reshape(
-                array.shape[0], *(array.shape[1:extra] or (1,)), math.prod(shape)
-            )
-        if not leads:
+            if lead and array.shape[:extra] != lead:
+                rule = "must have the same number of steps and samples"
+                fail(where, "x", (lead, array.shape[:extra]), rule)
+            found[name], lead = np.array(array, dtype), array.shape[:extra]
+        if not lead:
             fail(where, "x", {}, "must hold at least one input")
-        lead = next(iter(leads.values()))
-        if any(other != lead for other in leads.values()):
-            fail(where, "x", leads, "must have the same number of steps and samples")
-        return found, lead[0], lead[1] if len(lead) == 2 else None
+        for name, shape in self.inputs.items():
+            if name not in found:
+                found[name] = np.zeros((*lead, *shape), dtype)
+        return found, lead
 
     def _only(self, where: str) -> str:
         declared = [name for name, node in self._flat.inputs.items() if name == node]
@@ -405,32 +435,25 @@ def _complete(graph: Any, flat: FlatGraph, prefix: str) -> None:
                 setattr(node, ends, {key: np.array(shape)})
 
 
-def _samples(state: Any) -> int | None:
-    """Return the number of samples of a state; None without one."""
-    for values in (state or {}).values():
-        if isinstance(values, Mapping) and "v" in values and np.ndim(values["v"]) > 0:
-            return int(np.shape(values["v"])[0])
-    return None
+def _recorded(model: SpikingModel, layer: str, what: str) -> str:
+    """Return the name by which `SpikingModel.run` records a quantity of a layer."""
+    spikes = isinstance(model.graph[layer].layer, Neuron)
+    return f"{layer}.{'v' if what == 'v' else 'spikes' if spikes else 'value'}"
 
 
-def _checked(where: str, state: Any, like: State) -> State:
-    """Return a state after a check that it has the form of another."""
-    if not isinstance(state, Mapping):
+def _continued(where: str, state: Any, now: NirState) -> NirState:
+    """Return a run that begins with the inputs of an earlier one."""
+    if not isinstance(state, NirState):
         fail(where, "state", state, "must be the state of a result", error=TypeError)
-    found: dict[str, dict[str, NDArray[Any]]] = {}
-    if set(state) != set(like):
-        odd = shown(next(iter(set(state) ^ set(like))))
-        fail(where, "state", odd, "must have the nodes of this graph", got="a difference at")
-    for name, values in like.items():
-        if not isinstance(state[name], Mapping) or set(state[name]) != set(values):
-            fail(where, f"state[{name!r}]", state[name], f"must have {', '.join(values)}")
-        found[name] = {}
-        for what, expected in values.items():
-            array = np.asarray(state[name][what])
-            if array.shape != expected.shape or array.dtype != expected.dtype:
-                rule = f"must be of {expected.dtype}, shape {expected.shape}, as with the same dt, dtype and samples"
-                fail(where, f"state[{name!r}][{what!r}]", array, rule)
-            if not np.isfinite(array).all():
-                fail(where, f"state[{name!r}][{what!r}]", array, "must be finite")
-            found[name][what] = array
-    return found
+    lead = (state.lead[0] + now.lead[0], *now.lead[1:])
+    if set(state.inputs) != set(now.inputs):
+        fail(where, "state", sorted(state.inputs), "must have the inputs of this graph")
+    if (
+        state.lead[1:] != now.lead[1:]
+        or state.dtype != now.dtype
+        or state.scheme.key != now.scheme.key
+    ):
+        rule = "must be that of a run with the same options, dtype and number of samples"
+        fail(where, "state", (state.scheme.key, state.dtype, *state.lead[1:]), rule)
+    inputs = {name: np.concatenate([state.inputs[name], x]) for name, x in now.inputs.items()}
+    return NirState(inputs, lead, now.scheme, now.dtype)

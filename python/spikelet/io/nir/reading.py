@@ -99,8 +99,14 @@ def read_nir(path_or_graph: str | os.PathLike[str] | Any) -> NirModel:
     with _refusing(where), h5py.File(path, "r", locking=False) as file:
         if file.id.get_create_plist().get_sizes()[1] != 8:
             fail(where, "sizes", file.id.get_create_plist().get_sizes(), "must have 8 bytes")
-        graph = _Reader(h5py, where).graph(file)
-        return NirModel(nir.dict2NIRNode(graph), where)
+        tree = _Reader(h5py, where).tree(file)
+        _require_version(where, tree)
+        if "node" not in tree:
+            fail(where, "groups", sorted(tree)[:6], "must have the group 'node'")
+        kind = _kind(where, "/node", tree["node"])
+        if kind != GRAPH:
+            fail(f"{where}: /node", "type", kind, f"must be {GRAPH}")
+        return NirModel(nir.dict2NIRNode(_graph(where, "/node", tree["node"])), where)
 
 
 @contextlib.contextmanager
@@ -125,146 +131,35 @@ class _Reader:
         self._h5py, self._where = h5py, where
         self._seen: set[int] = set()
 
-    def graph(self, file: Any) -> dict[str, Any]:
-        """Return the graph of a file, as `nir.dict2NIRNode` takes it."""
-        self._version(file)
-        if "node" not in file:
-            fail(self._where, "groups", sorted(file)[:6], "must have the group 'node'")
-        root = self._item(file, "node", 0)
-        if not isinstance(root, self._h5py.Group):
-            fail(self._where, "/node", "a data set", "must be a group")
-        kind = self._kind(root)
-        if kind != GRAPH:
-            fail(f"{self._where}: /node", "type", kind, f"must be {GRAPH}")
-        return self._graph(root, 1)
-
-    def _version(self, file: Any) -> None:
-        if "version" not in file:
-            return
-        version = self._value(self._item(file, "version", 0))
-        match = re.match(r"(\d+)\.\d+", version) if isinstance(version, str) else None
-        if match is None or int(match[1]) not in _MAJORS:
-            fail(self._where, "version", version, "must be 0.x or 1.x, the versions read here")
-
-    def _graph(self, group: Any, depth: int) -> dict[str, Any]:
-        here = f"{self._where}: {group.name}"
-        for name in group:
-            if name not in ("type", "nodes", "edges", "metadata"):
-                hint = suggestion(name, ["nodes", "edges", "metadata"])
-                fail(here, "item", name, f"must be type, nodes, edges or metadata{hint}")
-        for name in ("nodes", "edges"):
-            if name not in group:
-                fail(here, name, None, "must be present")
-        nodes = self._item(group, "nodes", depth)
-        if not isinstance(nodes, self._h5py.Group):
-            fail(here, "nodes", "a data set", "must be a group")
-        found = {name: self._node(self._item(nodes, name, depth + 1), depth + 2) for name in nodes}
-        edges = self._edges(here, self._item(group, "edges", depth))
-        known = {"type": GRAPH, "nodes": found, "edges": edges, "type_check": False}
-        return {**known, **self._metadata(group, depth)}
-
-    def _edges(self, here: str, item: Any) -> list[tuple[str, str]]:
-        array = self._value(item)
-        if isinstance(array, np.ndarray) and array.size == 0:
-            return []
-        if not isinstance(array, np.ndarray) or array.ndim != 2 or array.shape[1] != 2:
-            fail(here, "edges", array, "must be an array [edges, 2] of names")
-        if array.dtype.kind not in "OS":
-            fail(here, "edges", array.dtype.name, "must hold names", got="dtype")
-        try:
-            return [(a.decode(), b.decode()) for a, b in array.tolist()]
-        except (UnicodeError, AttributeError):
-            fail(here, "edges", array, "must hold names in UTF-8")
-
-    def _node(self, group: Any, depth: int) -> dict[str, Any]:
-        here = f"{self._where}: {group.name}"
-        if not isinstance(group, self._h5py.Group):
-            fail(here, "node", "a data set", "must be a group")
-        kind = self._kind(group)
-        known_kind(here, kind)
-        if kind == GRAPH:
-            return self._graph(group, depth)
-        values = {
-            name: self._field(kind, name, self._data(group, name, depth))
-            for name in group
-            if name not in ("type", "metadata")
-        }
-        here = f"{here} ({kind})"
-        checked = check(here, kind, values)
-        for name in FIELDS[kind]:  # what the constructors of nir ask for, and old files lack
-            if name in values and kind in POPULATION and np.ndim(values[name]) == 0:
-                values[name] = np.broadcast_to(values[name], checked[name].shape).copy()
-            if name == "input_shape" and name not in values:
-                values[name] = None
-        return {"type": kind, **values, **self._metadata(group, depth)}
-
-    def _field(self, kind: str, name: str, data: Any) -> Any:
-        """Return the value of a field; nir writes arrays in chunks and tuples without, and again so if they come back."""
-        value = self._value(data)
-        field = FIELDS[kind].get(name)
-        array = isinstance(value, np.ndarray) and value.shape and value.dtype == np.int64
-        if field is None or field.kind == "real" or not array or data.chunks is not None:
-            return value
-        return tuple(value.tolist()) if value.ndim == 1 else value
-
-    def _kind(self, group: Any) -> str:
-        if "type" not in group:
-            fail(f"{self._where}: {group.name}", "type", None, "must be present")
-        kind = self._value(self._data(group, "type", 0))
-        if not isinstance(kind, str):
-            fail(f"{self._where}: {group.name}", "type", kind, "must be a text")
-        return kind
-
-    def _metadata(self, group: Any, depth: int) -> dict[str, Any]:
-        if "metadata" not in group:
-            return {}
-        return {"metadata": self._tree(self._item(group, "metadata", depth), depth + 1)}
-
-    def _tree(self, item: Any, depth: int) -> dict[str, Any]:
-        if not isinstance(item, self._h5py.Group):
-            fail(f"{self._where}: {item.name}", "metadata", "a data set", "must be a group")
-        found: dict[str, Any] = {}
-        for name in item:
-            inner = self._item(item, name, depth)
-            group = isinstance(inner, self._h5py.Group)
-            found[name] = self._tree(inner, depth + 1) if group else self._value(inner)
-        return found
-
-    # ---- items, checked ----
-
-    def _item(self, group: Any, name: str, depth: int) -> Any:
-        """Return an item of a group: a link within the file, of a kind and depth that a graph has."""
+    def tree(self, group: Any, depth: int = 0) -> dict[str, Any]:
+        """Return the items of a group by name: values, and groups as dicts."""
         here = f"{self._where}: {group.name}"
         if depth > MAX_DEPTH:
             fail(here, "groups", depth, f"must be nested at most {MAX_DEPTH} deep")
-        link = group.get(name, getlink=True)
-        if not isinstance(link, self._h5py.HardLink):
-            fail(here, f"item {name!r}", type(link).__name__, "must not be a link")
-        item = group[name]
-        if isinstance(item, self._h5py.Group):
-            address = self._h5py.h5o.get_info(item.id).addr
-            if address in self._seen:
-                fail(here, f"item {name!r}", item.name, "must not be a group that occurs elsewhere")
-            self._seen.add(address)
-        elif not isinstance(item, self._h5py.Dataset):
-            fail(here, f"item {name!r}", type(item).__name__, "must be a group or a data set")
-        return item
-
-    def _data(self, group: Any, name: str, depth: int) -> Any:
-        item = self._item(group, name, depth)
-        if not isinstance(item, self._h5py.Dataset):
-            fail(f"{self._where}: {group.name}", f"item {name!r}", "a group", "must be a data set")
-        return item
+        address = self._h5py.h5o.get_info(group.id).addr
+        if address in self._seen:
+            fail(here, "item", group.name, "must not be a group that occurs elsewhere")
+        self._seen.add(address)
+        found: dict[str, Any] = {}
+        for name in group:
+            link = group.get(name, getlink=True)
+            if not isinstance(link, self._h5py.HardLink):
+                fail(here, f"item {name!r}", type(link).__name__, "must not be a link")
+            item = group[name]
+            if isinstance(item, self._h5py.Group):
+                found[name] = self.tree(item, depth + 1)
+            elif isinstance(item, self._h5py.Dataset):
+                found[name] = self._value(item)
+            else:
+                fail(here, f"item {name!r}", type(item).__name__, "must be a group or a data set")
+        return found
 
     def _value(self, data: Any) -> Any:
         """Return the value of a data set, after a check that the file holds as much as it declares."""
         here = f"{self._where}: {data.name}"
-        if not isinstance(data, self._h5py.Dataset):
-            fail(here, "item", "a group", "must be a data set")
-        dtype = data.dtype
-        text = self._h5py.check_string_dtype(dtype) is not None
-        if not text and dtype.kind not in "biufc":
-            fail(here, "dtype", str(dtype), "must be numbers or text")
+        text = self._h5py.check_string_dtype(data.dtype) is not None
+        if not text and data.dtype.kind not in "biufc":
+            fail(here, "dtype", str(data.dtype), "must be numbers or text")
         if data.shape is None:
             fail(here, "shape", None, "must be given: the data set is empty")
         if data.is_virtual or data.external:
@@ -279,4 +174,87 @@ class _Reader:
                 return value.decode()
             except UnicodeError:
                 fail(here, "text", shown(value), "must be UTF-8")
-        return value
+        # nir writes arrays in chunks and tuples without, and again so if they come back.
+        is_tuple = np.ndim(value) == 1 and value.dtype == np.int64 and data.chunks is None
+        return tuple(value.tolist()) if is_tuple else value
+
+
+def _require_version(where: str, tree: dict[str, Any]) -> None:
+    version = tree.get("version", "1.0")
+    match = re.match(r"(\d+)\.\d+", version) if isinstance(version, str) else None
+    if match is None or int(match[1]) not in _MAJORS:
+        fail(where, "version", version, "must be 0.x or 1.x, the versions read here")
+
+
+def _kind(where: str, path: str, tree: Any) -> str:
+    """Return the type of a node."""
+    if not isinstance(tree, dict):
+        fail(where, path, "a data set", "must be a group")
+    if "type" not in tree:
+        fail(f"{where}: {path}", "type", None, "must be present")
+    kind = tree["type"]
+    if not isinstance(kind, str):
+        fail(f"{where}: {path}", "type", kind, "must be a text")
+    return kind
+
+
+def _graph(where: str, path: str, tree: dict[str, Any]) -> dict[str, Any]:
+    """Return a graph as `nir.dict2NIRNode` takes it."""
+    here = f"{where}: {path}"
+    for name in tree:
+        if name not in ("type", "nodes", "edges", "metadata"):
+            hint = suggestion(name, ["nodes", "edges", "metadata"])
+            fail(here, "item", name, f"must be type, nodes, edges or metadata{hint}")
+    for name in ("nodes", "edges"):
+        if name not in tree:
+            fail(here, name, None, "must be present")
+    if not isinstance(tree["nodes"], dict):
+        fail(here, "nodes", "a data set", "must be a group")
+    nodes = {name: _node(where, f"{path}/nodes/{name}", n) for name, n in tree["nodes"].items()}
+    edges = _edges(here, tree["edges"])
+    return {
+        "type": GRAPH,
+        "nodes": nodes,
+        "edges": edges,
+        "type_check": False,
+        **_metadata(here, tree),
+    }
+
+
+def _node(where: str, path: str, tree: Any) -> dict[str, Any]:
+    kind, here = _kind(where, path, tree), f"{where}: {path}"
+    known_kind(here, kind)
+    if kind == GRAPH:
+        return _graph(where, path, tree)
+    values = {name: value for name, value in tree.items() if name not in ("type", "metadata")}
+    for name, value in values.items():
+        if isinstance(value, dict):
+            fail(here, f"item {name!r}", "a group", "must be a data set")
+        if name in FIELDS[kind] and FIELDS[kind][name].kind == "real":
+            values[name] = np.asarray(value)
+    checked = check(f"{here} ({kind})", kind, values)
+    for name in FIELDS[kind]:  # what the constructors of nir ask for, and old files lack
+        if name in values and kind in POPULATION and np.ndim(values[name]) == 0:
+            values[name] = np.broadcast_to(values[name], checked[name].shape).copy()
+        if name == "input_shape":
+            values.setdefault(name, None)
+    return {"type": kind, **values, **_metadata(here, tree)}
+
+
+def _edges(here: str, array: Any) -> list[tuple[str, str]]:
+    if isinstance(array, np.ndarray) and array.size == 0:
+        return []
+    if not isinstance(array, np.ndarray) or array.ndim != 2 or array.shape[1] != 2:
+        fail(here, "edges", array, "must be an array [edges, 2] of names")
+    if array.dtype.kind not in "OS":
+        fail(here, "edges", array.dtype.name, "must hold names", got="dtype")
+    try:
+        return [(a.decode(), b.decode()) for a, b in array.tolist()]
+    except (UnicodeError, AttributeError):
+        fail(here, "edges", array, "must hold names in UTF-8")
+
+
+def _metadata(here: str, tree: dict[str, Any]) -> dict[str, Any]:
+    if "metadata" in tree and not isinstance(tree["metadata"], dict):
+        fail(here, "metadata", "a data set", "must be a group")
+    return {name: value for name, value in tree.items() if name == "metadata"}

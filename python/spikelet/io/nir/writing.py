@@ -17,10 +17,11 @@ from spikelet._util.checks import fail
 from spikelet._util.extras import extra
 from spikelet._util.files import path_of, replacing, reserve
 from spikelet._util.spelling import spelled
+from spikelet.io.nir.equations import Mode
 from spikelet.io.nir.model import NirModel
 from spikelet.io.nir.writing_models import write_model
 from spikelet.io.nir.writing_network import write_network
-from spikelet.io.nir.writing_readers import Mode, Request
+from spikelet.io.nir.writing_readers import Request
 from spikelet.layers.spiking_model import SpikingModel
 from spikelet.network.network import Network
 

@@ -1,51 +1,32 @@
-"""Layers as nodes and edges of a NIR graph."""
+"""Write the layers of a graph as nodes and edges of NIR: a table with a row for each layer class."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spikelet import _core
+from spikelet import layers as L
 from spikelet._util.checks import representable
 from spikelet._util.extras import extra
 from spikelet.conversion.building import refuse
-from spikelet.io.nir.factors import Term, aligned, by_channel, product, same
-from spikelet.io.nir.writing_neurons import Cell, Neurons, full
-from spikelet.layers import (
-    AdaptiveAvgPool2d,
-    AdaptiveMaxPool1d,
-    AdaptiveMaxPool2d,
-    AdaptiveMaxPool3d,
-    Add,
-    Affine,
-    AvgPool2d,
-    Concat,
-    Conv2d,
-    Delay,
-    Flatten,
-    Layer,
-    Linear,
-    MaxPool1d,
-    MaxPool2d,
-    MaxPool3d,
-    Movement,
-    Neuron,
-    ReLU,
-    Reshape,
-    Shape,
-    Upsample,
-)
-from spikelet.layers.graph import Graph, Node, Shapes
+from spikelet.io.nir.writing_neurons import Cell, Neurons, cell_of, full
+from spikelet.layers import Layer, Movement, Shape
+from spikelet.layers.graph import Graph, Shapes
 
-__all__ = ["Writer"]
+__all__ = ["Term", "Writer"]
 
 Array = NDArray[Any]
 
-_KNOWN = (Neuron, Add, Concat, Flatten, AvgPool2d, AdaptiveAvgPool2d, Linear, Conv2d, Affine)
-_MAXIMA = (MaxPool1d, MaxPool2d, MaxPool3d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AdaptiveMaxPool3d)
+_CONVOLUTIONS: dict[int, type[Any]] = {1: L.Conv1d, 2: L.Conv2d}  # by their number of axes
+_MEANS: dict[int, type[Any]] = {1: L.AvgPool1d, 2: L.AvgPool2d}
+_MAXIMA = (L.MaxPool1d, L.MaxPool2d, L.MaxPool3d, L.AdaptiveMaxPool1d, L.AdaptiveMaxPool2d, L.AdaptiveMaxPool3d)  # fmt: skip
+_NEURONS = (L.IF, L.LIF, L.CubaLIF, L.LI)
 _IN_PARTS = (
     "write the parts before and behind it as graphs of their own, and apply the layer between them"
 )
@@ -53,16 +34,47 @@ _HINTS: dict[type[Layer], tuple[str, str]] = {
     **dict.fromkeys(
         _MAXIMA, ("is max pooling, which NIR does not have", "train with average pooling")
     ),
-    Delay: ("is a layer of delays, which is not written", _IN_PARTS),
-    Upsample: (
+    L.Upsample: (
         "is an upsampling, which NIR does not have",
         "if it is the first layer, pass upsampled samples; otherwise " + _IN_PARTS,
     ),
-    ReLU: (
+    L.ReLU: (
         "is an analog activation over all steps, which NIR does not have",
         "convert it to spiking neurons",
     ),
 }
+
+
+@dataclass(frozen=True)
+class Term:
+    """The output of a node times a factor per channel or per element; the input of a node is a sum of terms.
+
+    Factors come from spikes whose size is not 1 (`amplitude`) and from `Affine`. The next weights absorb them.
+    """
+
+    key: str
+    factor: Array | None = None
+
+
+@dataclass(frozen=True)
+class Place:
+    """A layer in the graph, the terms that each of its inputs is made of, and the shapes before and behind it."""
+
+    name: str
+    layer: Any
+    sources: list[list[Term]]
+    before: list[Shape]
+    after: Shape
+
+    @property
+    def terms(self) -> list[Term]:
+        """The terms of the first input."""
+        return self.sources[0]
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of the first input."""
+        return self.before[0]
 
 
 class Writer:
@@ -76,32 +88,24 @@ class Writer:
         Precision of weights.
     where : str
         The caller, for error messages.
-    one_dimensional : bool
-        Images of width 1 stand for sequences [channels, length], and convolutions over them for Conv1d.
     """
 
-    def __init__(
-        self, neurons: Neurons, real: type[Any], where: str, *, one_dimensional: bool = False
-    ) -> None:
+    def __init__(self, neurons: Neurons, real: type[Any], where: str) -> None:
         self.nir = extra("nir", where, "nir")
         self.neurons, self.real, self.where = neurons, real, where
         self.reader = neurons.reader
-        self.one_dimensional = one_dimensional
         self.nodes: dict[str, Any] = {}
         self.edges: list[tuple[str, str]] = []
         self.notes: list[str] = []
         self._factors: list[tuple[str, Array]] = []  # of the inputs of populations
+        self.recurrent: set[str] = set()  # delays that edges of NIR have of themselves
 
     # --- the graph -------------------------------------------------------------------------------
 
     def add(self, name: str, node: Any, terms: list[Term], shape: Shape, before: Shape) -> str:
         """Add a node that receives these terms, whose factors must be 1, and return its key."""
         key = self.unique(name)
-        if self.reader.nodes is not None and type(node).__name__ not in (
-            *self.reader.nodes,
-            "Input",
-            "Output",
-        ):
+        if not self.reads(type(node).__name__):
             what = f"needs a nir.{type(node).__name__}, which {self.reader.title}'s reader does not have"
             refuse(self.at(name), what, 'write it with convention="nir"')
         node.input_type = {"input": np.array(before)}
@@ -109,6 +113,10 @@ class Writer:
         self.nodes[key] = node
         self.edges += [(term.key, key) for term in terms]
         return key
+
+    def reads(self, kind: str) -> bool:
+        """Return whether the reader has this primitive."""
+        return self.reader.nodes is None or kind in self.reader.nodes
 
     def unique(self, name: str) -> str:
         """Return an unused key: readers in PyTorch make modules of the keys, whose names have no dots."""
@@ -136,48 +144,14 @@ class Writer:
         self.nodes[key] = self.nir.Output(output_type=np.array(shape))
         self.edges += [(term.key, key) for term in terms]
 
-    def graph(self, metadata: dict[str, Any]) -> Any:
-        """Return the graph, whose nodes have the order in which a file gives them back."""
+    def graph(self) -> Any:
+        """Return the graph, whose nodes have the order in which a file gives them back, and which says how to run it."""
         nodes = dict(sorted(self.nodes.items()))
+        kept = {"dt": self.neurons.dt, "mode": self.neurons.mode, "version": _core.__version__}
+        metadata = {"spikelet": kept}
         return self.nir.NIRGraph(nodes=nodes, edges=self.edges, metadata=metadata, type_check=False)
 
-    # --- terms -----------------------------------------------------------------------------------
-
-    def common(self, terms: list[Term], shape: Shape) -> tuple[list[Term], Array | None]:
-        """Return terms without factors, and the factor that all of them have; scale those that differ."""
-        first = terms[0].factor
-        if all(same(term.factor, first) for term in terms):
-            return [Term(term.key) for term in terms], first
-        return self.plain(terms, shape), None
-
-    def of_channels(self, terms: list[Term], shape: Shape) -> tuple[list[Term], Array | None]:
-        """Return what `common` does, with a factor of channels at most: nodes multiply pixels by theirs."""
-        pixels = [t.factor is not None and np.ndim(t.factor) > 1 for t in terms]
-        each = zip(terms, pixels, strict=True)
-        return self.common([self.plain([t], shape)[0] if p else t for t, p in each], shape)
-
-    def plain(self, terms: list[Term], shape: Shape) -> list[Term]:
-        """Return terms without factors: nodes multiply by them."""
-        result = []
-        for term in terms:
-            if term.factor is None:
-                result.append(term)
-                continue
-            seen = self.seen(shape)
-            scale = self._cast("amplitude", full(term.factor, shape).reshape(seen))
-            node = self.nir.Scale(scale=scale)
-            source = [Term(term.key)]
-            result.append(Term(self.add(f"{term.key}_scale", node, source, seen, seen)))
-        return result
-
-    # --- layers ----------------------------------------------------------------------------------
-
-    def layers(
-        self,
-        graph: Graph,
-        shape: Shapes,
-        cell_of: Callable[[Node, Shape], tuple[Cell, Array | None]],
-    ) -> None:
+    def layers(self, graph: Graph, shape: Shapes) -> None:
         """Add all layers, inputs and outputs.
 
         Parameters
@@ -185,45 +159,39 @@ class Writer:
         graph : Graph
         shape : tuple of int, or several
             Shape of one sample; see `Graph.shapes`.
-        cell_of : callable
-            Returns the cell of a layer of neurons of a shape, and the factors of its spikes.
         """
-        for node in graph:
-            # Images of width 1 do not fit other layers over sequences.
-            if self.one_dimensional and not isinstance(node.layer, _KNOWN):
-                self._refuse(node)
         shapes = graph.shapes(shape)
         names = ["input"] if len(graph.inputs) == 1 else graph.inputs
         wires = {
-            source: self.input(self.seen(shapes[source]), name)
+            source: self.input(shapes[source], name)
             for source, name in zip(graph.inputs, names, strict=True)
         }
+        later = dict(graph.loops)
+        self.recurrent = {name for name, source in later.items() if _is_own(graph, name, source)}
         for node in graph:
-            sources = [wires[name] for name in node.inputs]
+            sources = [
+                wires[name] if name in wires else [Term(f"\0{name}", _spike_of(graph[name].layer))]
+                for name in node.inputs
+            ]
             before = [shapes[name] for name in node.inputs]
-            after = shapes[node.name]
-            if isinstance(node.layer, Neuron):
-                cell, factor = cell_of(node, self.seen(after))
-                wires[node.name] = self.population(node.name, cell, factor, sources[0], after)
-            else:
-                wires[node.name] = self.layer(node, sources, before, after)
+            row = _ROWS.get(
+                type(node.layer), _neuron if isinstance(node.layer, L.Neuron) else _refused
+            )
+            place = Place(node.name, node.layer, sources, before, shapes[node.name])
+            wires[node.name] = row(self, place)
+        for source in set(later.values()):
+            terms = wires[source]
+            if _spike_of(graph[source].layer) is None:
+                terms = self.plain(terms, shapes[source])
+            ends = [(f"\0{source}", [term.key for term in terms])]
+            self.edges = [(k, b) for a, b in self.edges for k in dict(ends).get(a, [a])]
         for name in graph.outputs:
             key = "output" if len(graph.outputs) == 1 else f"{name}_output"
-            self.output(wires[name], self.seen(shapes[name]), key)
+            self.output(wires[name], shapes[name], key)
         for key, of_input in self._factors:
             self._multiply(key, of_input)
         if not self.reader.branches:
             self._require_chain()
-
-    def _refuse(self, node: Node) -> NoReturn:
-        kind = type(node.layer)
-        what, hint = _HINTS.get(kind, ("has no node in NIR", _IN_PARTS))
-        if isinstance(node.layer, Movement) and kind not in _HINTS:
-            what += ", and the layers behind it need its order of values"
-            hint = (
-                "if it is the first layer, pass samples that are moved already; otherwise " + hint
-            )
-        refuse(self.at(node.name), f"({kind.__name__}) {what}", hint)
 
     def _multiply(self, key: str, factor: Array) -> None:
         """Multiply the input of a population: the weights of the layers before it."""
@@ -249,129 +217,105 @@ class Writer:
                 hint = f'{self.reader.title} runs branches in a wrong order: write it with convention="nir"'
                 refuse(self.at(key), what, hint)
 
-    def seen(self, shape: Shape) -> Shape:
-        """Return a shape as the graph has it."""
-        return shape[:2] if self.one_dimensional and len(shape) == 3 else shape
+    # --- terms -----------------------------------------------------------------------------------
+
+    def common(self, terms: list[Term], shape: Shape) -> tuple[list[Term], Array | None]:
+        """Return terms without factors, and the factor that all of them have; scale those that differ."""
+        first = terms[0].factor
+        if all(_same(term.factor, first) for term in terms):
+            return [Term(term.key) for term in terms], first
+        return self.plain(terms, shape), None
+
+    def of_channels(self, terms: list[Term], shape: Shape) -> tuple[list[Term], Array | None]:
+        """Return what `common` does, with a factor per channel at most: nodes multiply pixels by theirs."""
+        pixels = [t.factor is not None and np.ndim(t.factor) > 1 for t in terms]
+        each = zip(terms, pixels, strict=True)
+        return self.common([self.plain([t], shape)[0] if p else t for t, p in each], shape)
+
+    def plain(self, terms: list[Term], shape: Shape) -> list[Term]:
+        """Return terms without factors: nodes multiply by them."""
+        result = []
+        for term in terms:
+            if term.factor is None:
+                result.append(term)
+                continue
+            node = self.nir.Scale(scale=self.cast("amplitude", full(term.factor, shape)))
+            key = self.add(f"{term.key}_scale", node, [Term(term.key)], shape, shape)
+            result.append(Term(key))
+        return result
+
+    # --- nodes -----------------------------------------------------------------------------------
 
     def population(
         self, name: str, cell: Cell, factor: Array | None, terms: list[Term], shape: Shape
     ) -> list[Term]:
-        """Add neurons, with their recurrent weights."""
-        terms, shape = self.plain(terms, shape), self.seen(shape)
+        """Add neurons."""
+        terms = self.plain(terms, shape)
         cell, of_input = self.neurons.input_factor(cell)
         made = self.neurons.nodes(cell, shape, self.at(name))
         key = first = self.add(name, made[0], terms, shape, shape)
         for node in made[1:]:
             key = self.add(f"{name}_spikes", node, [Term(key)], shape, shape)
-        if cell.recurrent is not None:
-            node = self._dense(cell.recurrent, None)
-            back = self.add(f"{name}_recurrent", node, [Term(key)], shape, shape)
-            self.edges.append((back, first))
         if of_input is not None:
             self._factors.append((first, of_input))
         return [Term(key, factor)]
 
-    def layer(
-        self, node: Node, sources: list[list[Term]], before: list[Shape], after: Shape
-    ) -> list[Term]:
-        """Add a layer without memory, and return its output."""
-        name, layer, terms, shape = node.name, node.layer, sources[0], before[0]
-        if isinstance(layer, Add):
-            return self._sum(sources, shape)
-        if isinstance(layer, Concat):
-            if layer.axis not in (0, -len(shape)):
-                what = f"concatenates along axis {layer.axis}, and NIR has no such node"
-                refuse(self.at(name), what, "concatenate channels, axis 0")
-            return self._placed(name, sources, before, after)
-        if isinstance(layer, Reshape) and after == shape:
-            return terms
-        if isinstance(layer, Flatten) or (isinstance(layer, Reshape) and len(after) == 1):
-            return self._flat(name, terms, shape, after)
-        if isinstance(layer, (AvgPool2d, AdaptiveAvgPool2d)):
-            return self._mean(name, layer, terms, shape, after)
-        if isinstance(layer, Linear):
-            terms, factor = self.common(terms, shape)
-            made = self._dense(layer.weight, layer.bias, factor)
-        elif isinstance(layer, Conv2d):
-            terms, factor = self.of_channels(terms, shape)
-            made = self._conv(name, layer, factor, shape, after)
-        elif isinstance(layer, Affine):
-            scale = by_channel(layer.scale, shape)
-            scale = full(layer.scale, shape) if scale is None else scale
-            terms = [Term(t.key, product(t.factor, scale, shape)) for t in terms]
-            if layer.shift is None:
-                return terms
-            terms, factor = self.of_channels(terms, shape)
-            shift = by_channel(layer.shift, shape)
-            if shift is None:
-                what = (
-                    "shifts each pixel by its own number, and biases of NIR are those of channels"
-                )
-                refuse(self.at(name), what, "give it one shift for each channel")
-            scale = np.broadcast_to(1.0 if factor is None else factor, shape[:1])
-            if len(shape) == 1:
-                made = self._dense(np.diag(scale), shift)
-            else:
-                conv = Conv2d(np.diag(scale)[..., None, None], shift)  # nir misreads groups
-                made = self._conv(name, conv, None, shape, after)
-        else:
-            self._refuse(node)
-        return [Term(self.add(name, made, terms, self.seen(after), self.seen(shape)))]
+    def channels(self, at: Place, weight: Array, bias: Array | None, factor: Array | None, before: Shape) -> Any:  # fmt: skip
+        """Return a node that mixes channels: a matrix for vectors, otherwise a convolution of size 1."""
+        if len(before) == 1:
+            return self.dense(weight, bias, factor)
+        axes = len(before) - 1
+        if axes not in _CONVOLUTIONS:
+            what = f"mixes the channels of samples of shape {before}"
+            refuse(self.at(at.name), what, "NIR has maps of vectors, sequences and images")
+        conv = _CONVOLUTIONS[axes](weight.reshape(*weight.shape, *[1] * axes), bias)
+        return self.conv(at.name, conv, factor, before, (len(weight), *before[1:]))
 
-    def _dense(self, weight: Array, bias: Array | None, factor: Array | None = None) -> Any:
-        weight = self._cast("weight", weight)
+    def dense(self, weight: Array, bias: Array | None, factor: Array | None = None) -> Any:
+        """Return a matrix, whose columns take up a factor."""
+        weight = self.cast("weight", weight)
         if factor is not None:
-            weight = self._cast("weight", weight * self._cast("amplitude", factor))
-        if bias is None and (self.reader.nodes is None or "Linear" in self.reader.nodes):
+            weight = self.cast("weight", weight * self.cast("amplitude", factor))
+        if bias is None and self.reads("Linear"):
             return self.nir.Linear(weight=weight)
         return self.nir.Affine(weight=weight, bias=self._bias(bias, len(weight)))
 
     def _bias(self, bias: Array | None, n: int) -> Array:
-        return np.zeros(n, self.real) if bias is None else self._cast("bias", bias)
+        return np.zeros(n, self.real) if bias is None else self.cast("bias", bias)
 
-    def _cast(self, what: str, values: Array) -> Array:
+    def cast(self, what: str, values: Any) -> Array:
         """Return values in the precision of the graph, in which they must stay finite."""
         array = np.asarray(values)
         representable(self.where, what, array, np.dtype(self.real))
         return array.astype(self.real)
 
-    def _conv(
-        self, name: str, layer: Conv2d, factor: Array | None, before: Shape, after: Shape
-    ) -> Any:
-        weight, groups = self._cast("weight", layer.weight), layer.groups
+    def conv(
+        self, name: str, layer: L.Conv1d | L.Conv2d, factor: Array | None, before: Shape, after: Shape
+    ) -> Any:  # fmt: skip
+        """Return a convolution, whose kernels take up a factor per channel."""
+        weight, groups = self.cast("weight", layer.weight), layer.groups
         out, per_group = weight.shape[:2]
         if factor is not None:
             channel = np.arange(out)[:, None] // (out // groups) * per_group + np.arange(per_group)
-            each = np.broadcast_to(self._cast("amplitude", factor), (before[0],))
-            weight = self._cast("weight", weight * each[channel][..., None, None])
+            each = np.broadcast_to(self.cast("amplitude", factor), (before[0],))[channel]
+            weight = weight * each.reshape(*each.shape, *[1] * layer.axes)
+            weight = self.cast("weight", weight)
         if self.reader.nodes is not None and groups > 1:  # none of the libraries reads groups
             weight, groups = _ungrouped(weight, groups), 1
         weight, padding = _symmetric(weight, layer.padding, layer.dilation, self.at(name))
-        bias = self._bias(layer.bias, out)
-        if self.one_dimensional and before[2] == 1 and weight.shape[3] == 1:
-            node = self.nir.Conv1d(
-                input_shape=before[1],
-                weight=weight[..., 0],
-                stride=layer.stride[0],
-                padding=padding[0],
-                dilation=layer.dilation[0],
-                groups=groups,
-                bias=bias,
-            )
-            return self._typed(name, node, before[:2], after[:2])
-        node = self.nir.Conv2d(  # arrays, as they come from a file
-            input_shape=np.array(before[1:]),
-            weight=weight,
-            stride=np.array(layer.stride),
-            padding=np.array(padding),
-            dilation=np.array(layer.dilation),
-            groups=groups,
-            bias=bias,
+        # Images have arrays, as they come from a file, and sequences numbers.
+        kind, each = (
+            (self.nir.Conv1d, lambda v: v[0]) if layer.axes == 1 else (self.nir.Conv2d, np.array)
         )
-        return self._typed(name, node, before, after)
-
-    def _typed(self, name: str, node: Any, before: Shape, after: Shape) -> Any:
-        """Return a convolution, with a note if nir computes another shape for it."""
+        node = kind(
+            input_shape=each(before[1:]),
+            weight=weight,
+            stride=each(layer.stride),
+            padding=each(padding),
+            dilation=each(layer.dilation),
+            groups=groups,
+            bias=self._bias(layer.bias, out),
+        )
         types = (tuple(node.input_type["input"]), tuple(node.output_type["output"]))
         if types != (tuple(before), tuple(after)):
             what = "groups" if node.groups > 1 else "a kernel that is not square"
@@ -381,83 +325,224 @@ class Writer:
             )
         return node
 
-    def _flat(self, name: str, terms: list[Term], shape: Shape, after: Shape) -> list[Term]:
-        seen = self.seen(shape)
-        if len(seen) == 1:
-            return terms
-        terms, factor = self.common(terms, shape)
-        node = self.nir.Flatten(input_type={"input": np.array(seen)}, start_dim=0, end_dim=-1)
-        key = self.add(name, node, terms, after, seen)
-        if factor is not None and np.ndim(factor):
-            factor = full(factor, shape).ravel()
-        return [Term(key, factor)]
 
-    def _mean(
-        self,
-        name: str,
-        layer: AvgPool2d | AdaptiveAvgPool2d,
-        terms: list[Term],
-        shape: Shape,
-        after: Shape,
-    ) -> list[Term]:
-        pool = _pool(layer, shape, after, self.at(name))
-        terms, factor = self.of_channels(terms, shape)
-        kernel, stride, padding = (
-            np.array(v) for v in (pool.kernel_size, pool.stride, pool.padding)
-        )
-        size = math.prod(pool.kernel_size)
-        nodes = self.reader.nodes
-        if self.one_dimensional or (
-            nodes is not None and "AvgPool2d" not in nodes and padding.any()
-        ):
-            weight = np.full((shape[0], 1, *pool.kernel_size), 1 / size)
-            conv = Conv2d(weight, None, pool.stride, pool.padding, 1, shape[0])
-            made = self._conv(name, conv, None, shape, after)
-        elif nodes is None or "AvgPool2d" in nodes:
-            made = self.nir.AvgPool2d(kernel_size=kernel, stride=stride, padding=padding)
-        else:
-            made = self.nir.SumPool2d(kernel_size=kernel, stride=stride, padding=padding)
-            factor = product(factor, np.asarray(1 / size), shape)
-        key = self.add(name, made, terms, self.seen(after), self.seen(shape))
-        rows, columns = (np.asarray(d) for d in pool.divisors(shape))
-        weights = size / np.outer(rows, columns)
-        if (weights != 1).any():  # means without the zeros of the padding
-            scale = np.broadcast_to(weights, after).astype(self.real)
-            node = self.nir.Scale(scale=np.array(scale))
-            key = self.add(f"{name}_scale", node, [Term(key)], after, after)
-        return [Term(key, factor)]
+# --- rows: each adds the nodes of a layer, and returns the terms of its output -----------------------
 
-    def _sum(self, sources: list[list[Term]], shape: Shape) -> list[Term]:
-        factors: dict[str, Array | None] = {}
-        for term in (t for source in sources for t in source):
-            if term.key in factors:  # x + x: nir allows each edge once
-                one = np.ones(())
-                a, b = (one if f is None else f for f in (factors[term.key], term.factor))
-                factors[term.key] = np.add(*aligned(a, b, shape))
-            else:
-                factors[term.key] = term.factor
-        return [Term(key, factor) for key, factor in factors.items()]
 
-    def _placed(
-        self, name: str, sources: list[list[Term]], before: list[Shape], after: Shape
-    ) -> list[Term]:
-        """Concatenate: maps of each source into its channels, added up."""
-        result, at = [], 0
-        for k, (terms, shape) in enumerate(zip(sources, before, strict=True)):
-            n = shape[0]
-            weight = np.zeros((after[0], n))
-            weight[at + np.arange(n), np.arange(n)] = 1
-            at += n
-            plain, factor = self.of_channels(terms, shape)
-            if len(shape) == 1:
-                node = self._dense(weight, None, factor)
-            else:
-                conv = Conv2d(weight[..., None, None])
-                node = self._conv(name, conv, factor, shape, (after[0], *shape[1:]))
-            result.append(
-                Term(self.add(f"{name}_{k}", node, plain, self.seen(after), self.seen(shape)))
+def _neuron(w: Writer, at: Place) -> list[Term]:
+    cell, factor = cell_of(at.layer, at.after, w.at(at.name))
+    return w.population(at.name, cell, factor, at.terms, at.after)
+
+
+def _delay(w: Writer, at: Place) -> list[Term]:
+    if at.name in w.recurrent:
+        if not w.reader.recurrence:
+            what = (
+                f"makes a network recurrent, and {w.reader.title}'s reader runs no recurrent graphs"
             )
-        return result
+            refuse(w.at(at.name), what, 'write it with convention="nir"')
+        return at.terms
+    steps = full(at.layer.steps, at.shape)
+    node = w.nir.Delay(delay=steps * w.neurons.dt)
+    return [Term(w.add(at.name, node, w.plain(at.terms, at.shape), at.after, at.shape))]
+
+
+def _delayed_linear(w: Writer, at: Place) -> list[Term]:
+    """Add a matrix for each delay, behind a node that delays its inputs."""
+    layer, found = at.layer, list[Term]()
+    given, factor = w.common(at.terms, at.shape)
+    for steps in np.unique(layer.delay).tolist():
+        terms = given
+        if steps:
+            delay = w.nir.Delay(delay=np.full(at.shape, steps * w.neurons.dt))
+            terms = [Term(w.add(f"{at.name}_delay", delay, given, at.shape, at.shape))]
+        weight = np.where(layer.delay == steps, layer.weight, 0.0)
+        node = w.dense(weight, None if found else layer.bias, factor)
+        found.append(Term(w.add(at.name, node, terms, at.after, at.shape)))
+    return found
+
+
+def _linear(w: Writer, at: Place) -> list[Term]:
+    terms, factor = w.common(at.terms, at.shape)
+    node = w.dense(at.layer.weight, at.layer.bias, factor)
+    return [Term(w.add(at.name, node, terms, at.after, at.shape))]
+
+
+def _conv(w: Writer, at: Place) -> list[Term]:
+    terms, factor = w.of_channels(at.terms, at.shape)
+    node = w.conv(at.name, at.layer, factor, at.shape, at.after)
+    return [Term(w.add(at.name, node, terms, at.after, at.shape))]
+
+
+def _affine(w: Writer, at: Place) -> list[Term]:
+    layer, shape = at.layer, at.shape
+    scale = _by_channel(layer.scale, shape)
+    scale = full(layer.scale, shape) if scale is None else scale
+    terms = [Term(t.key, _product(t.factor, scale, shape)) for t in at.terms]
+    if layer.shift is None:
+        return terms
+    terms, factor = w.of_channels(terms, shape)
+    shift = _by_channel(layer.shift, shape)
+    if shift is None:
+        what = "shifts each pixel by its own number, and biases of NIR are those of channels"
+        refuse(w.at(at.name), what, "give it one shift for each channel")
+    # A matrix of channels, because nir misreads groups.
+    diagonal = np.diag(np.broadcast_to(1.0 if factor is None else factor, shape[:1]))
+    node = w.channels(at, diagonal, shift, None, shape)
+    return [Term(w.add(at.name, node, terms, at.after, shape))]
+
+
+def _add(w: Writer, at: Place) -> list[Term]:
+    if any(shape != at.after for shape in at.before):
+        what = f"adds samples of different shapes, {', '.join(map(str, at.before))}"
+        refuse(w.at(at.name), what, "NIR adds samples of one shape")
+    factors: dict[str, Array | None] = {}
+    for term in (t for source in at.sources for t in source):
+        if term.key in factors:  # x + x: nir allows each edge once
+            one = np.ones(())
+            a, b = (one if f is None else f for f in (factors[term.key], term.factor))
+            factors[term.key] = np.add(*_aligned(a, b, at.shape))
+        else:
+            factors[term.key] = term.factor
+    return [Term(key, factor) for key, factor in factors.items()]
+
+
+def _concat(w: Writer, at: Place) -> list[Term]:
+    """Add up maps of each source into its channels."""
+    if at.layer.axis not in (0, -len(at.shape)):
+        what = f"concatenates along axis {at.layer.axis}, and NIR has no such node"
+        refuse(w.at(at.name), what, "concatenate channels, axis 0")
+    result, begin = [], 0
+    for k, (terms, shape) in enumerate(zip(at.sources, at.before, strict=True)):
+        weight = np.eye(at.after[0], shape[0], -begin)
+        begin += shape[0]
+        plain, factor = w.of_channels(terms, shape)
+        node = w.channels(at, weight, None, factor, shape)
+        result.append(Term(w.add(f"{at.name}_{k}", node, plain, at.after, shape)))
+    return result
+
+
+def _flatten(w: Writer, at: Place) -> list[Term]:
+    shape = at.shape
+    if at.after == shape:
+        return at.terms
+    if len(at.after) > 1:
+        _refused(w, at)
+    terms, factor = w.common(at.terms, shape)
+    node = w.nir.Flatten(input_type={"input": np.array(shape)}, start_dim=0, end_dim=-1)
+    key = w.add(at.name, node, terms, at.after, shape)
+    if factor is not None and np.ndim(factor):
+        factor = full(factor, shape).ravel()
+    return [Term(key, factor)]
+
+
+def _mean(w: Writer, at: Place) -> list[Term]:
+    pool = _equal_windows(w, at)
+    terms, factor = w.of_channels(at.terms, at.shape)
+    kernel, stride, padding = map(np.array, (pool.kernel_size, pool.stride, pool.padding))
+    size, channels = math.prod(pool.kernel_size), at.shape[0]
+    # NIR has no pools of sequences, and the same padding at both sides.
+    images = pool.axes == 2 and len(pool.padding) == 2
+    if images and w.reads("AvgPool2d"):
+        node = w.nir.AvgPool2d(kernel_size=kernel, stride=stride, padding=padding)
+    elif images and not padding.any():
+        node = w.nir.SumPool2d(kernel_size=kernel, stride=stride, padding=padding)
+        factor = _product(factor, np.asarray(1 / size), at.shape)
+    else:
+        sides = tuple(p for side in pool.sides for p in side)
+        weight = np.full((channels, 1, *pool.kernel_size), 1 / size)
+        conv = _CONVOLUTIONS[pool.axes](weight, None, pool.stride, sides, 1, channels)
+        node = w.conv(at.name, conv, None, at.shape, at.after)
+    key = w.add(at.name, node, terms, at.after, at.shape)
+    weights = np.asarray(size / math.prod(np.ix_(*map(np.asarray, pool.divisors(at.shape)))))
+    if (weights != 1).any():  # means without the zeros of the padding
+        scale = np.array(np.broadcast_to(weights, at.after)).astype(w.real)
+        node = w.nir.Scale(scale=scale)
+        key = w.add(f"{at.name}_scale", node, [Term(key)], at.after, at.after)
+    return [Term(key, factor)]
+
+
+def _refused(w: Writer, at: Place) -> NoReturn:
+    kind = type(at.layer)
+    what, hint = _HINTS.get(kind, ("has no node in NIR", _IN_PARTS))
+    if isinstance(at.layer, Movement) and kind not in _HINTS:
+        what += ", and the layers behind it need its order of values"
+        hint = "if it is the first layer, pass samples that are moved already; otherwise " + hint
+    refuse(w.at(at.name), f"({kind.__name__}) {what}", hint)
+
+
+_ROWS: Mapping[type[Layer], Callable[[Writer, Place], list[Term]]] = {
+    **dict.fromkeys(_NEURONS, _neuron),
+    L.Delay: _delay,
+    L.DelayedLinear: _delayed_linear,
+    L.Linear: _linear,
+    L.Conv1d: _conv,
+    L.Conv2d: _conv,
+    L.AvgPool1d: _mean,
+    L.AvgPool2d: _mean,
+    L.AdaptiveAvgPool1d: _mean,
+    L.AdaptiveAvgPool2d: _mean,
+    L.Affine: _affine,
+    L.Add: _add,
+    L.Concat: _concat,
+    L.Flatten: _flatten,
+    L.Reshape: _flatten,
+}
+
+
+# --- recurrence, factors and kernels -----------------------------------------------------------------------------
+
+
+def _spike_of(layer: Layer) -> Array | None:
+    """Return the factor of the spikes of a layer."""
+    amplitude = np.asarray(getattr(layer, "amplitude", 1.0))
+    return amplitude if (amplitude != 1).any() else None
+
+
+def _is_own(graph: Graph, delay: str, source: str) -> bool:
+    """Return whether a delay of one step leads from neurons back to themselves by a chain of layers.
+
+    NIR has no node for it: the edge that closes a cycle takes a step.
+    """
+    layer: Any = graph[delay].layer
+    if np.any(np.asarray(layer.steps) != 1) or type(graph[source].layer) not in _NEURONS:
+        return False
+    name = delay
+    while name != source:
+        after = graph.consumers(name)
+        if len(after) != 1 or name in graph.outputs:
+            return False
+        node = after[0]
+        last = type(node.layer) is L.Add and graph.consumers(node.name) == [graph[source]]
+        holds = type(node.layer) in (L.Delay, L.DelayedLinear, *_NEURONS)
+        if (len(node.inputs) > 1 and not last) or (holds and node.name != source):
+            return False
+        name = node.name
+    return True
+
+
+def _same(a: Array | None, b: Array | None) -> bool:
+    """Return whether two factors are equal; None is the factor 1."""
+    if a is None or b is None:
+        return a is b
+    return np.array_equal(a, b)
+
+
+def _aligned(a: Array, b: Array, shape: Shape) -> tuple[Array, Array]:
+    """Return factors per channel and per pixel, so that numpy multiplies those of the same neuron."""
+    if np.ndim(a) > 1 or np.ndim(b) > 1:
+        return full(a, shape), full(b, shape)
+    return np.asarray(a), np.asarray(b)
+
+
+def _product(a: Array | None, b: Array, shape: Shape) -> Array:
+    return np.asarray(b) if a is None else np.multiply(*_aligned(a, b, shape))
+
+
+def _by_channel(value: Any, shape: Shape) -> Array | None:
+    """Return one number per channel, or None if the pixels of a channel differ."""
+    pixels = full(value, shape).reshape(shape[0], -1)
+    return None if (pixels != pixels[:, :1]).any() else pixels[:, 0]
 
 
 def _ungrouped(weight: Array, groups: int) -> Array:
@@ -471,10 +556,10 @@ def _ungrouped(weight: Array, groups: int) -> Array:
 
 
 def _symmetric(
-    weight: Array, padding: tuple[int, ...], dilation: tuple[int, int], where: str
-) -> tuple[Array, tuple[int, int]]:
-    """Return an equivalent kernel whose padding is the same at both sides: zeros extend it at the smaller side."""
-    sides = ((padding[0], padding[1]), (padding[2], padding[3]))
+    weight: Array, padding: tuple[int, ...], dilation: tuple[int, ...], where: str
+) -> tuple[Array, tuple[int, ...]]:
+    """Return an equivalent kernel with the same padding at both sides: zeros extend it at the smaller side."""
+    sides = list(zip(padding[::2], padding[1::2], strict=True))
     extra_taps = [(0, 0), (0, 0)]
     for (first, last), d in zip(sides, dilation, strict=True):
         taps, rest = divmod(abs(first - last), d)
@@ -484,23 +569,23 @@ def _symmetric(
         extra_taps.append((taps, 0) if first < last else (0, taps))
     if any(any(t) for t in extra_taps):
         weight = np.pad(weight, extra_taps)
-    return weight, (max(sides[0]), max(sides[1]))
+    return weight, tuple(map(max, sides))
 
 
-def _pool(
-    layer: AvgPool2d | AdaptiveAvgPool2d, shape: Shape, after: Shape, where: str
-) -> AvgPool2d:
-    """Return a pool of equal windows."""
-    if isinstance(layer, AdaptiveAvgPool2d):
-        if any(n % m for n, m in zip(shape[1:], after[1:], strict=True)):
-            what = f"has windows of unequal sizes ({shape[1:]} to {after[1:]})"
+def _equal_windows(w: Writer, at: Place) -> Any:
+    """Return the sliding pool of a layer, whose windows must have one size."""
+    layer, where = at.layer, w.at(at.name)
+    if not hasattr(layer, "kernel_size"):  # adaptive
+        before, after = at.shape[1:], at.after[1:]
+        if any(n % m for n, m in zip(before, after, strict=True)):
+            what = f"has windows of unequal sizes ({before} to {after})"
             refuse(where, what, "NIR pools equal windows: choose sizes that divide the image")
-        return AvgPool2d(tuple(n // m for n, m in zip(shape[1:], after[1:], strict=True)))
+        return _MEANS[layer.axes](tuple(n // m for n, m in zip(before, after, strict=True)))
     if set(layer.dilation) != {1}:
         what = "has dilated windows, which NIR's pools do not have"
         refuse(where, what, "pool without a dilation, or use a Conv2d of equal weights")
     plain = layer.replace(ceil_mode=False)
-    if layer.ceil_mode and plain.windows(shape) != layer.windows(shape):
+    if layer.ceil_mode and plain.windows(at.shape) != layer.windows(at.shape):
         what = "keeps a last window that lies partly outside the image (ceil_mode)"
         refuse(where, what, "NIR has whole windows only: pad the image, or use ceil_mode=False")
     return plain

@@ -1,46 +1,34 @@
-"""`SpikingModel`, converted or made of layers, as a NIR graph."""
+"""Write a graph of layers, of a `SpikingModel` or a PyTorch module, as a NIR graph."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from spikelet import _core
 from spikelet._util.checks import fail
-from spikelet.conversion.building import input_shape, refuse
-from spikelet.io.nir.planar import planar
+from spikelet.conversion.building import input_shape
 from spikelet.io.nir.writing_layers import Writer
-from spikelet.io.nir.writing_neurons import Cell, Neurons, full
+from spikelet.io.nir.writing_neurons import Neurons
 from spikelet.io.nir.writing_readers import Request
-from spikelet.layers import LIF, Linear, Neuron, PredictiveIF, Shape
-from spikelet.layers.graph import Graph, Node, Shapes
-from spikelet.layers.neurons import is_silent
+from spikelet.layers import LI, LIF, CubaLIF, Linear, Shape
+from spikelet.layers.graph import Graph, Shapes
 from spikelet.layers.spiking_model import SpikingModel
 
-__all__ = ["write_layers", "write_model"]
-
-Array = NDArray[Any]
-
+__all__ = ["write_graph", "write_model"]
 
 _WHERE = "write_nir"
 
 
 def write_model(model: SpikingModel, request: Request) -> tuple[Any, list[str]]:
-    """Return the graph of a model, and what its readers should know."""
-    own = "float64" if model.dtype == "float64" else "float32"
-    layers, shape = planar(model.graph, _shape_given(model, request))
-    graph, notes = write_layers(
-        layers,
-        lambda node, shape: _cell(model.graph, model.graph[node.name], shape),
-        replace(request, input_shape=shape),
-        own_step=_own_step(model),
-        own_type=own,
-        one_dimensional=layers is not model.graph,
-    )
+    """Return the NIR graph of a model, and notes for the user."""
+    shapes: tuple[Shape, ...] = getattr(model, "input_shapes", ())  # of a converted model
+    if request.input_shape is None and shapes:
+        request = replace(request, input_shape=shapes[0] if len(shapes) == 1 else shapes)
+    steps = {n.layer.dt for n in model.graph if isinstance(n.layer, LIF) and n.layer.decay is None}
+    own_type = "float64" if model.dtype == "float64" else "float32"
+    own_step = steps.pop() * 1e-3 if len(steps) == 1 else None
+    graph, notes = write_graph(model.graph, request, own_step=own_step, own_type=own_type)
     if model.dtype == "int16":
         notes.append(
             "weights are written in float32, not in the 16 bits of the model, whose spikes may differ"
@@ -48,43 +36,33 @@ def write_model(model: SpikingModel, request: Request) -> tuple[Any, list[str]]:
     return graph, notes
 
 
-def write_layers(
-    graph: Graph,
-    cell_of: Callable[[Node, Shape], tuple[Cell, Array | None]],
-    request: Request,
-    *,
-    own_step: float | None,
-    own_type: str,
-    synapses: bool = False,
-    one_dimensional: bool = False,
+def write_graph(
+    graph: Graph, request: Request, *, own_step: float | None, own_type: str
 ) -> tuple[Any, list[str]]:
-    """Return the graph of layers, and what its readers should know.
+    """Return the NIR graph of layers, and notes for the user.
 
     Parameters
     ----------
     graph : Graph
-    cell_of : callable
-        See `Writer.layers`.
     request : Request
     own_step : float, optional
-        Step of the model [s].
-    own_type : str
+        Time step of the model [s].
+    own_type : "float32" or "float64"
         Precision of the model.
-    synapses : bool
-        Whether neurons have synapses.
-    one_dimensional : bool
-        See `Writer`.
     """
-    dt, mode = request.step(own_step), request.steps(synapses=synapses)
-    neurons = Neurons(request.convention, dt, mode, request.compared(own_type))
-    writer = Writer(neurons, request.real(own_type), _WHERE, one_dimensional=one_dimensional)
-    writer.layers(graph, _sample_shape(graph, request.input_shape), cell_of)
-    kept = {"dt": dt, "mode": mode, "version": _core.__version__}
-    return writer.graph({"spikelet": kept}), writer.notes + _kept(writer.nodes, request)
+    # The current of these acts within the step, as with Euler's method.
+    synapses = any(
+        isinstance(n.layer, CubaLIF | LI) and n.layer.has_synapse and n.layer.pull is None
+        for n in graph
+    )
+    neurons = Neurons.of(request, own_step, own_type, synapses=synapses)
+    writer = Writer(neurons, request.real(own_type), _WHERE)
+    writer.layers(graph, _sample_shape(graph, request.input_shape))
+    return writer.graph(), writer.notes + notes_of(writer.nodes, request)
 
 
-def _kept(nodes: dict[str, Any], request: Request) -> list[str]:
-    """Return what is only in the metadata, for the user."""
+def notes_of(nodes: dict[str, Any], request: Request) -> list[str]:
+    """Return what only the metadata of nodes holds, as notes for the user."""
     if request.convention == "sinabs":
         note = (
             "sinabs reads neurons that send several spikes in a step and, as IF, clip their potential: set spike_fn = "
@@ -124,52 +102,3 @@ def _sample_shape(graph: Graph, shape: Iterable[Any] | None) -> Shapes:
             fail(_WHERE, "input_shape", None, rule)
         found[name] = (int(sizes.pop()),)
     return found
-
-
-def _shape_given(model: SpikingModel, request: Request) -> Iterable[Any] | None:
-    """Return the shape of a sample that the user gave, or else that of the samples for which a model was converted."""
-    if request.input_shape is not None:
-        return request.input_shape
-    shapes: tuple[Shape, ...] = getattr(model, "input_shapes", ())
-    return shapes[0] if len(shapes) == 1 else shapes or None
-
-
-def _own_step(model: SpikingModel) -> float | None:
-    """Return the step in seconds that all layers with a time constant have, or None."""
-    steps = {n.layer.dt for n in model.graph if isinstance(n.layer, LIF) and n.layer.decay is None}
-    return steps.pop() * 1e-3 if len(steps) == 1 else None
-
-
-def _cell(graph: Graph, node: Node, shape: Shape) -> tuple[Cell, Array | None]:
-    """Return the neurons of a layer, and the factors of their spikes."""
-    layer = node.layer
-    assert isinstance(layer, Neuron)
-    at = f"{_WHERE}: layer '{node.name}' ({type(layer).__name__})"
-    if isinstance(layer, PredictiveIF):
-        what = "spikes by a schedule that was fitted for a number of steps, which NIR does not have"
-        refuse(at, what, 'convert with neuron="soft"')
-    if layer.code != "binary":
-        what = f"sends {layer.code} spikes, and those of NIR are 0 or 1"
-        refuse(at, what, 'convert with neuron="soft"')
-    if layer.reset_delay:
-        what = "is reset in the step after its spike, and NIR's neurons at once"
-        refuse(at, what, 'train with reset="zero" or convention="spikelet"')
-    decay, gain = layer.coefficients()
-    readout = is_silent(layer) and node.name in graph.outputs
-    if readout and graph.consumers(node.name):
-        what = "gives its potential as an output and no spikes to other layers; NIR sends both the same"
-        refuse(at, what, "leave out those layers, or this output")
-    factor = None
-    if not readout and np.any(np.asarray(layer.amplitude) != 1):
-        factor = np.asarray(layer.amplitude)
-    subtract = layer.reset == "subtract"
-    cell = Cell(
-        decay=full(decay, shape),
-        gain=full(gain, shape),
-        threshold=None if readout else full(layer.threshold, shape),
-        reset="none" if readout else "subtract" if subtract else "value",
-        v_reset=full(0.0 if subtract else layer.v_reset, shape),
-        v_init=full(layer.v_init, shape),
-        strict=layer.strict,
-    )
-    return cell, factor

@@ -7,16 +7,16 @@ its arrival, is a delay that is one step longer.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spikelet import _core
-from spikelet._util.checks import fail, representable
+from spikelet._util.checks import fail
 from spikelet.conversion.building import refuse
-from spikelet.io.nir.factors import Term
-from spikelet.io.nir.writing_layers import Writer
+from spikelet.io.nir.writing_layers import Term, Writer
+from spikelet.io.nir.writing_models import notes_of
 from spikelet.io.nir.writing_neurons import Cell, Neurons, full
 from spikelet.io.nir.writing_readers import Request
 from spikelet.network.network import Network
@@ -45,65 +45,45 @@ def write_network(net: Network, request: Request) -> tuple[Any, list[str]]:
 class _NetworkWriter:
     def __init__(self, net: Network, request: Request) -> None:
         own = str(np.dtype(net.dtype))
-        self.net = net
-        self.dt, self.mode = request.step(net.dt * 1e-3), request.steps(synapses=False)
-        neurons = Neurons("nir", self.dt, self.mode, request.compared(own))
-        self.writer = Writer(neurons, request.real(own), _WHERE)
-        self.neurons = neurons
+        self.net, self.request = net, request
+        self.neurons = Neurons.of(request, net.dt * 1e-3, own)
+        self.writer = Writer(self.neurons, request.real(own), _WHERE)
         self.keys: dict[int, str] = {}  # of the nodes that send
         self.entries: dict[tuple[int, int], str] = {}  # of those that receive, by receptor
-        self.weights = 0
 
     def graph(self) -> tuple[Any, list[str]]:
         """Write everything."""
         net, writer = self.net, self.writer
         _require_fresh(net)
         self._require_size()
+        spiking = [p for p in net.populations if isinstance(p.model, NeuronModel)]
+        if not spiking:
+            fail(_WHERE, "model", net, "must have a population of neurons")
         for p in net.populations:
             if isinstance(p.model, NeuronModel):
                 self._population(p)
             else:
-                key = writer.unique(p.name)
-                writer.nodes[key] = writer.nir.Input(input_type=np.array([p.size]))
-                self.keys[p.index] = key
+                self.keys[p.index] = writer.input((p.size,), p.name)[0].key
         for projection in net.projections:
-            if len(projection):
-                self._projection(projection)
-        spiking = [p for p in net.populations if isinstance(p.model, NeuronModel)]
-        if not spiking:
-            fail(_WHERE, "model", net, "must have a population of neurons")
+            self._projection(projection)
         for p in spiking:
-            key = "output" if len(spiking) == 1 else writer.unique(f"output_{p.name}")
-            writer.nodes[key] = writer.nir.Output(output_type=np.array([p.size]))
-            writer.edges.append((self.keys[p.index], key))
-        kept = {"dt": self.dt, "mode": self.mode, "version": _core.__version__}
-        return writer.graph({"spikelet": kept}), self._notes()
-
-    def _notes(self) -> list[str]:
-        notes = list(self.writer.notes)
-        first = [n for n, node in self.writer.nodes.items() if node.metadata.get("spikelet", {})]
-        if first:
-            notes.append(
-                f"NIR has no initial potentials and no reset by subtraction ({', '.join(first[:3])}): `read_nir` takes them "
-                "from the metadata, other readers ignore them"
-            )
-        if any(p.plasticity is not None for p in self.net.projections):
+            name = "output" if len(spiking) == 1 else f"output_{p.name}"
+            writer.output([Term(self.keys[p.index])], (p.size,), name)
+        notes = notes_of(writer.nodes, self.request)
+        if any(p.plasticity is not None for p in net.projections):
             notes.append("NIR has no plasticity: weights are written as they are now, and stay so")
-        return notes
+        return writer.graph(), notes
 
     def _require_size(self) -> None:
-        total = 0
-        for projection in self.net.projections:
-            if len(projection):
-                kinds = len(np.unique(projection.delays)) * (1 + self._signs(projection))
-                total += kinds * projection.pre.size * projection.post.size
+        total = sum(
+            projection.pre.size * projection.post.size
+            for projection in self.net.projections
+            for _ in _parts(projection, self.net.dt)
+        )
         if total > _MOST_WEIGHTS:
             what = f"needs full matrices of {total:.3g} weights"
             hint = f"NIR has no sparse ones, and at most {_MOST_WEIGHTS:.3g} are written"
             refuse(_WHERE, what, hint)
-
-    def _signs(self, projection: Projection) -> int:
-        return int(isinstance(projection.post.model, (LIF, IF)) and projection.receptor < 0)
 
     # --- populations -----------------------------------------------------------------------------
 
@@ -129,7 +109,7 @@ class _NetworkWriter:
             threshold=threshold,
             reset="subtract" if model.reset == "subtract" else "value",
             v_reset=v_reset if model.reset == "zero" else 0.0,
-            rest=drive * full(model.tau_m, shape) if leaks else 0.0,
+            drive=drive * full(model.tau_m, shape) * (1 - decay) if leaks else 0.0,
             v_init=np.asarray(p.V_m, np.float64) - rest,
         )
         (node,) = self.neurons.nodes(cell, shape, where)
@@ -138,19 +118,14 @@ class _NetworkWriter:
         if isinstance(model, LIFDelta):
             self.entries[p.index, 0] = key
             return
-        for k, receptor in enumerate(("ex", "in")):
-            if self._receives(p, k):
-                self.entries[p.index, k] = self._current(p, key, receptor)
-
-    def _receives(self, p: Population, receptor: int) -> bool:
-        sign = -1 if receptor else 1
-        for projection in self.net.projections:
-            if projection.post.index == p.index and len(projection):
-                if projection.receptor == receptor:
-                    return True
-                if projection.receptor < 0 and (np.sign(projection.weights) == sign).any():
-                    return True
-        return False
+        received = {
+            receptor
+            for projection in self.net.projections
+            if projection.post.index == p.index
+            for receptor, _, _ in _parts(projection, self.net.dt)
+        }
+        for k in sorted(received):
+            self.entries[p.index, k] = self._current(p, key, ("ex", "in")[k])
 
     def _current(self, p: Population, key: str, receptor: str) -> str:
         """Add the synaptic current of a receptor, as the change of potential of a step."""
@@ -170,33 +145,37 @@ class _NetworkWriter:
     # --- synapses --------------------------------------------------------------------------------
 
     def _projection(self, projection: Projection) -> None:
-        pre, post = projection.pre, projection.post
-        steps = np.rint(np.asarray(projection.delays) / self.net.dt).astype(np.int64)
+        pre, post, writer = projection.pre, projection.post, self.writer
         weights = np.asarray(projection.weights, np.float64)
-        delta = isinstance(post.model, LIFDelta)
-        for d in np.unique(steps).tolist():
-            for receptor in (0,) if delta else (0, 1):
-                here = steps == d
-                if not delta and projection.receptor < 0:
-                    here &= (weights < 0) if receptor else (weights > 0)
-                elif not delta and projection.receptor != receptor:
-                    continue
-                if not here.any():
-                    continue
-                matrix = np.zeros((post.size, pre.size))
-                at = (projection.post_ids[here], projection.pre_ids[here])
-                np.add.at(matrix, at, weights[here])
-                name = f"{pre.name}_to_{post.name}"
-                shapes: tuple[Any, Any] = ((post.size,), (pre.size,))
-                representable(_WHERE, "weight", matrix, np.dtype(self.writer.real))
-                linear = self.writer.nir.Linear(weight=matrix.astype(self.writer.real))
-                source = self.writer.add(name, linear, [Term(self.keys[pre.index])], *shapes)
-                delay = np.full(post.size, (d + (not delta)) * self.dt)
-                node = self.writer.nir.Delay(delay=delay)
-                made = self.writer.add(
-                    f"{name}_delay", node, [Term(source)], (post.size,), (post.size,)
-                )
-                self.writer.edges.append((made, self.entries[post.index, receptor]))
+        late = int(not isinstance(post.model, LIFDelta))
+        for receptor, steps, here in _parts(projection, self.net.dt):
+            matrix = np.zeros((post.size, pre.size))
+            np.add.at(matrix, (projection.post_ids[here], projection.pre_ids[here]), weights[here])
+            name, after = f"{pre.name}_to_{post.name}", (post.size,)
+            linear = writer.nir.Linear(weight=writer.cast("weight", matrix))
+            source = writer.add(name, linear, [Term(self.keys[pre.index])], after, (pre.size,))
+            node = writer.nir.Delay(delay=np.full(post.size, (steps + late) * self.neurons.dt))
+            made = writer.add(f"{name}_delay", node, [Term(source)], after, after)
+            writer.edges.append((made, self.entries[post.index, receptor]))
+
+
+def _parts(projection: Projection, dt: float) -> Iterator[tuple[int, int, NDArray[np.bool_]]]:
+    """Yield the synapses of each receptor and delay: the receptor, the delay in steps, and which they are."""
+    if not len(projection):
+        return
+    steps = np.rint(np.asarray(projection.delays) / dt).astype(np.int64)
+    receptors = np.full(len(steps), max(projection.receptor, 0))
+    known = np.ones(len(steps), np.bool_)
+    if isinstance(projection.post.model, LIFDelta):
+        receptors[:] = 0
+    elif projection.receptor < 0:  # the sign of a weight decides
+        weights = np.asarray(projection.weights)
+        receptors, known = (weights < 0).astype(np.int64), weights != 0
+    for d in np.unique(steps).tolist():
+        for receptor in np.unique(receptors).tolist():
+            here = (steps == d) & (receptors == receptor) & known
+            if here.any():
+                yield receptor, d, here
 
 
 def _require_fresh(net: Network) -> None:

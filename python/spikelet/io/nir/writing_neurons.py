@@ -7,16 +7,15 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spikelet._util.checks import fail, representable
 from spikelet._util.extras import extra
 from spikelet.conversion.building import refuse
-from spikelet.io.nir.writing_readers import READERS, Mode, Reader
+from spikelet.io.nir.equations import Floats, Mode, crossing, step_of
+from spikelet.io.nir.writing_readers import READERS, Reader, Request
+from spikelet.layers import ALIF, Neuron, PredictiveNeuron
 
-__all__ = ["Cell", "Neurons", "full"]
-
-Floats = NDArray[np.float64]
+__all__ = ["Cell", "Neurons", "cell_of", "full"]
 
 _LONG = 1e17  # steps of a time constant without leak: the decay is exactly 1 in float64
 _NUDGES = 4
@@ -25,45 +24,96 @@ _SHORT = 1e-3  # steps of a time constant whose decay is exactly 0: exp(-1000)
 
 @dataclass(frozen=True)
 class Cell:
-    """Neurons with the step ``v = rest + decay (v - rest) + gain x``; arrays have the shape of the population.
+    """Neurons with the step ``v = decay v + gain x + drive``; arrays have the shape of the population.
 
-    With a synapse, the input x is replaced by its current ``i = syn_decay i + x``.
+    With a synapse, the current ``i = syn_decay i + syn_gain x`` replaces the input x. With `pull` the step is ``v = decay v +
+    pull i + gain x + drive`` instead, with the current of the step before: the exact solution of both equations.
 
     Parameters
     ----------
-    decay, gain : array
+    decay, gain, drive : array
     threshold : array, optional
         None: the neurons never spike, and their output is their potential.
     reset : "value", "subtract" or "none"
-    v_reset, rest, v_init : array
+    v_reset, v_init : array
     strict : bool
         A spike needs a potential above the threshold, not at it.
-    syn_decay : array, optional
-    recurrent : array [to, from], optional
-        Weights of the spikes of the previous step.
+    syn_decay, syn_gain, pull : array, optional
     """
 
     decay: Floats
     gain: Floats
+    drive: Floats | float = 0.0
     threshold: Floats | None = None
     reset: Literal["value", "subtract", "none"] = "value"
     v_reset: Floats | float = 0.0
-    rest: Floats | float = 0.0
     v_init: Floats | float = 0.0
     strict: bool = False
     syn_decay: Floats | None = None
-    recurrent: Floats | None = None
+    syn_gain: Floats | float = 1.0
+    pull: Floats | None = None
+
+    @property
+    def rest(self) -> Floats:
+        """The potential to which the neurons leak; 0 without a leak."""
+        leak = 1 - self.decay
+        return np.divide(self.drive, leak, out=np.zeros_like(self.decay), where=leak > 0)
 
     def scaled(self, factor: Floats) -> Cell:
         """Return the same neurons with potentials in another unit."""
         return replace(
             self,
             gain=self.gain * factor,
+            drive=self.drive * factor,
             threshold=None if self.threshold is None else self.threshold * factor,
             v_reset=self.v_reset * factor,
-            rest=self.rest * factor,
             v_init=self.v_init * factor,
+            pull=None if self.pull is None else self.pull * factor,
         )
+
+
+def cell_of(layer: Any, shape: tuple[int, ...], where: str) -> tuple[Cell, Floats | None]:
+    """Return the neurons of a layer, and the factors of their spikes.
+
+    Raises
+    ------
+    ValueError
+        If NIR has no such neurons.
+    """
+    where = f"{where} ({type(layer).__name__})"
+    if isinstance(layer, PredictiveNeuron):
+        what = "spikes by a schedule that was fitted for a number of steps, which NIR does not have"
+        refuse(where, what, 'convert with neuron="soft"')
+    if isinstance(layer, ALIF):
+        refuse(where, "has an adaptive threshold, which NIR does not have", "train with LIF")
+    decay, gain = layer.coefficients()
+    given = {
+        "decay": decay,
+        "gain": gain,
+        "drive": getattr(layer, "drive", 0.0),
+        "v_init": layer.v_init,
+    }
+    if getattr(layer, "has_synapse", False):
+        given |= zip(("syn_decay", "syn_gain", "pull"), layer.synapse(), strict=True)
+    if isinstance(layer, Neuron):
+        if layer.code != "binary":
+            what = f"sends {layer.code} spikes, and those of NIR are 0 or 1"
+            refuse(where, what, 'convert with neuron="soft"')
+        if layer.reset_delay:
+            what = "is reset in the step after its spike, and NIR's neurons at once"
+            refuse(where, what, 'train with reset="zero" or convention="spikelet"')
+        given |= {
+            "threshold": layer.threshold,
+            "v_reset": layer.v_reset if layer.reset == "value" else 0.0,
+        }
+    arrays: dict[str, Any] = {
+        name: None if value is None else full(value, shape) for name, value in given.items()
+    }
+    if not isinstance(layer, Neuron):
+        return Cell(reset="none", **arrays), None
+    factor = np.asarray(layer.amplitude) if np.any(np.asarray(layer.amplitude) != 1) else None
+    reset: Any = "value" if layer.reset == "zero" else layer.reset
+    return Cell(reset=reset, strict=layer.strict, **arrays), factor
 
 
 def full(value: Any, shape: tuple[int, ...]) -> Floats:
@@ -93,6 +143,14 @@ class Neurons:
         self.convention, self.dt, self.mode, self.real = convention, dt, mode, real
         self.reader: Reader = READERS[convention]
         self.nir = extra("nir", "write_nir", "nir")
+
+    @classmethod
+    def of(
+        cls, request: Request, own_step: float | None, own_type: str, *, synapses: bool = False
+    ) -> Neurons:
+        """Return the neurons for a request and a model with a time step [s] and a precision."""
+        mode = request.steps(synapses=synapses)
+        return cls(request.convention, request.step(own_step), mode, request.compared(own_type))
 
     def nodes(self, cell: Cell, shape: tuple[int, ...], where: str) -> list[Any]:
         """Return the node of a population, or two that follow each other.
@@ -158,35 +216,59 @@ class Neurons:
             refuse(
                 where, what, "sinabs's reader takes leaky neurons in vectors only: flatten before"
             )
-        tau = of(self._tau(cell.decay))
-        r = of(self._gain(cell.gain, cell.decay))
-        rest, dt = of(cell.rest), self.dt
+        if not leaks and np.any(np.asarray(cell.drive) != 0):
+            what = "is driven at each step and has no leak"
+            refuse(where, what, "NIR's integrators have no such drive: give it a bias before it")
+        values: dict[str, Any] = {}
+        if cell.syn_decay is not None:
+            values = {name: of(value) for name, value in self._synapse(cell, where).items()}
+        elif leaks:
+            values = {"tau": of(self._tau(cell.decay)), "r": of(self._gain(cell.gain, cell.decay))}
+        else:
+            values = {"r": of(cell.gain / self.dt)}
+        if "r" in values and (leaks or cell.syn_decay is not None):
+            values["v_leak"] = of(self._gain(full(cell.drive, shape), cell.decay))
+        kind = (
+            "Cuba" * (cell.syn_decay is not None)
+            + "L" * (leaks or cell.syn_decay is not None)
+            + "I"
+        )
         if cell.threshold is None or cell.reset == "none":
-            if cell.syn_decay is not None:
-                syn = {"tau_syn": of(self._tau(cell.syn_decay)), "w_in": self._w_in(cell, shape)}
-                first = self.nir.CubaLI(tau_mem=tau, r=r, v_leak=rest, **syn)
-            elif leaks:
-                first = self.nir.LI(tau=tau, r=r, v_leak=rest)
-            else:
-                first = self.nir.I(r=of(cell.gain / dt))
+            first = getattr(self.nir, kind)(**values)
             self._note(first, cell, shape)
             if cell.threshold is None:
                 return [first]
             second = self.nir.Threshold(threshold=of(self._threshold(cell)))
             self._note(second, replace(cell, reset="value", v_init=0.0), shape)
             return [first, second]
-        spikes = {"v_threshold": of(self._threshold(cell)), "v_reset": of(cell.v_reset)}
-        if cell.reset == "subtract":
-            spikes["v_reset"] = np.zeros(shape)
-        if cell.syn_decay is not None:
-            syn = {"tau_syn": of(self._tau(cell.syn_decay)), "w_in": self._w_in(cell, shape)}
-            node = self.nir.CubaLIF(tau_mem=tau, r=r, v_leak=rest, **syn, **spikes)
-        elif leaks:
-            node = self.nir.LIF(tau=tau, r=r, v_leak=rest, **spikes)
-        else:
-            node = self.nir.IF(r=of(cell.gain / dt), **spikes)
+        values["v_threshold"] = of(self._threshold(cell))
+        values["v_reset"] = of(0.0 if cell.reset == "subtract" else cell.v_reset)
+        node = getattr(self.nir, f"{kind}F")(**values)
         self._note(node, cell, shape)
         return [node]
+
+    def _synapse(self, cell: Cell, where: str) -> dict[str, Floats]:
+        """Return the parameters of both equations of current-based neurons."""
+        assert cell.syn_decay is not None
+        gain = np.broadcast_to(cell.syn_gain, cell.decay.shape)
+        tau_mem, tau_syn = self._tau(cell.decay), self._tau(cell.syn_decay)
+        w_in = self._gain(gain, cell.syn_decay)
+        if self.mode == "euler":
+            if cell.pull is not None:
+                what = "steps its potential with the current of the step before"
+                refuse(where, what, 'this is how mode="exact" makes steps: write it with that')
+            r = self._gain(cell.gain, cell.decay)
+        elif cell.pull is None:
+            what = "has a synapse, whose current acts on the potential within the same step"
+            refuse(where, what, 'this is how mode="euler" makes steps: write it with that')
+        else:
+            across = crossing(self.dt, tau_mem, tau_syn)
+            r = _nudged(cell.pull / across, lambda r: r * across, cell.pull)
+            direct = r * w_in * (step_of(self.dt, tau_mem, self.mode)[1] - across)
+            if not np.allclose(direct, cell.gain, rtol=1e-9, atol=0):
+                what = "has a gain and a pull that are not those of an exact step"
+                refuse(where, what, "leave out pull, and write it with mode='euler'")
+        return {"tau_mem": tau_mem, "tau_syn": tau_syn, "r": r, "w_in": w_in}
 
     def _tau(self, decay: Floats) -> Floats:
         """Return the time constants of these decays."""
@@ -194,21 +276,12 @@ class Neurons:
         with np.errstate(divide="ignore"):
             steps = 1 / (1 - decay) if self.mode == "euler" else -1 / np.log(decay)
         tau = self.dt * np.where(decay == 1, _LONG, np.where(decay == 0, shortest, steps))
-        return _nudged(tau, lambda t: self._step(t)[0], decay)
+        return _nudged(tau, lambda t: step_of(self.dt, t, self.mode)[0], decay)
 
     def _gain(self, gain: Floats, decay: Floats) -> Floats:
         """Return the resistance r of this gain: in both modes a step adds r (1 - decay) x."""
-        _, reached = self._step(self._tau(decay))
+        _, reached = step_of(self.dt, self._tau(decay), self.mode)
         return _nudged(gain / reached, lambda r: r * reached, gain)
-
-    def _step(self, tau: Floats) -> tuple[Floats, Floats]:
-        """Return the decay of a step, and the part of the way to its limit, as a reader computes them."""
-        a = self.dt / tau
-        return (1 - a, a) if self.mode == "euler" else (np.exp(-a), -np.expm1(-a))
-
-    def _w_in(self, cell: Cell, shape: tuple[int, ...]) -> Floats:
-        assert cell.syn_decay is not None
-        return full(self._gain(np.ones_like(cell.syn_decay), cell.syn_decay), shape)
 
     def _threshold(self, cell: Cell) -> Floats:
         """Return the threshold for the reader's comparison, which is exact between neighbouring numbers."""
@@ -225,7 +298,8 @@ class Neurons:
         kept: dict[str, Any] = {}
         if cell.reset == "subtract":
             kept["reset"] = "subtract"
-            kept["subtract"] = _simple(full(cell.threshold, shape))
+            if not cell.strict:
+                kept["subtract"] = _simple(full(cell.threshold, shape))
         if cell.threshold is not None and not self.reader.strict:
             kept["spikes"] = "at"
         if np.any(np.asarray(cell.v_init) != 0):
@@ -236,16 +310,12 @@ class Neurons:
     def _fitted(self, cell: Cell, where: str) -> Cell:
         """Return equivalent neurons that the reader's steps can make."""
         if self.convention == "nir":
-            if cell.syn_decay is not None and self.mode == "exact":
-                what = "has a synapse, whose current acts on the potential within the same step"
-                refuse(where, what, 'this is how mode="euler" makes steps: write it with that')
             return cell
         if cell.threshold is None:  # no reader of these has a node for it
             return cell
         title = self.reader.title
-        if cell.recurrent is not None and not self.reader.recurrence:
-            what = f"is recurrent, and {title}'s reader runs no recurrent graphs"
-            refuse(where, what, 'write it with convention="nir"')
+        if cell.syn_decay is not None:  # in the unit of the input
+            cell = replace(cell, gain=cell.gain * cell.syn_gain, syn_gain=1.0)
         if (cell.gain <= 0).any():
             refuse(where, "has a gain that is not positive", f"{title}'s reader has a fixed one")
         other = f"{title}'s reader gives other spikes"
@@ -275,7 +345,7 @@ class Neurons:
             ),
         ):
             free = name == "rest" and self.convention == "norse" and cell.syn_decay is None
-            if rule is not None and not free and np.any(np.asarray(value) != rule):
+            if rule is not None and not free and not np.allclose(value, rule, rtol=1e-14, atol=0):
                 hint = (
                     f'{other}: write it with convention="nir", or set its {name} to {_named(rule)}'
                 )

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from spikelet._util.checks import choice, fail, scalar
+from spikelet.io.nir.equations import Mode
 
-__all__ = ["READERS", "Mode", "Reader", "Request"]
-
-Mode: TypeAlias = Literal["exact", "euler"]
+__all__ = ["READERS", "Reader", "Request"]
 
 _SHORTEST = 1e-100
 _REALS: dict[str, type[Any]] = {"float32": np.float32, "float64": np.float64}

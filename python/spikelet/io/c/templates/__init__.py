@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-__all__ = ["Templates"]
+__all__ = ["Templates", "text_of"]
 
 _NEEDS = re.compile(r"\b([a-z_0-9]+)\(|struct ([a-z]+)\b")
 _CODE = re.compile(r"@([^@\n]+)@")
@@ -42,7 +42,7 @@ class Templates:
         if name in self._texts:
             return name
         file = "input_row_volume" if self._volumes and template == "input_row" else template
-        text = _read(file)
+        text = text_of(f"{file}.c")
         for called, struct in _NEEDS.findall(text):
             needed = called or struct
             if needed != template and _path(needed).exists():
@@ -70,5 +70,6 @@ def _path(template: str) -> Path:
     return Path(__file__).with_name(f"{template}.c")
 
 
-def _read(template: str) -> str:
-    return _path(template).read_text(encoding="utf-8")
+def text_of(file: str) -> str:
+    """Return the text of a file in this folder."""
+    return Path(__file__).parent.joinpath(file).read_text(encoding="utf-8")

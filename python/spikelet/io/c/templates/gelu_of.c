@@ -16,5 +16,8 @@ static float gelu_of(float x) {
     p = p * u + c[k];
   }
   less = a * (p * t * power * (1.0f - lost * 0.5f)) * power;
+  if (!(a < bits_float(0x7f800000u))) {
+    return x < 0.0f ? 0.0f : x;
+  }
   return x > 0.0f ? x - less : -less;
 }

@@ -2,6 +2,9 @@
 static float power_of(float x) {
   uint32_t scale;
   const float p = power_parts(x, &scale);
+  if (x != x) {
+    return x;
+  }
   if (x < -0x1.5d589ep+6f) {
     return 0.0f;
   }

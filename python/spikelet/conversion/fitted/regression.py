@@ -1,0 +1,165 @@
+"""Linear regressions: estimates of a mean input from the input so far, and corrections of weights."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from spikelet._util.checks import fail
+from spikelet.conversion.layerwise.calibration import Floats
+from spikelet.conversion.layerwise.site import Site
+from spikelet.layers import Conv2d, Layer, Linear
+
+__all__ = ["Estimate", "correct_weights", "estimate"]
+
+_RIDGE = 1e-3  # penalty, relative to the variance of the means, or to the mean square of the inputs
+_LEAST = 0.05  # explained share of the variance below which it counts as this
+_TINY = 1e-12
+_LARGEST = 1e18  # mean inputs whose squares float32 can add up
+_FEATURES = 2048  # layers with more inputs are not fitted: there are too few samples
+_ROWS_EACH = 32  # input vectors for each feature that is fitted
+_INPUTS = 1 << 25  # mean inputs that are held, of fewer samples if they are large,
+_FEWEST = 32  # but not of fewer than these
+_VALUES = 1 << 24  # limit of unfolded input values at once
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """At step t, a neuron whose weighted input adds up to S expects the mean input ``slope[t] * S + offset[t]``.
+
+    Parameters
+    ----------
+    slope, offset : array, [T, channels]
+    """
+
+    slope: Floats
+    offset: Floats
+
+
+def estimate(
+    currents: Floats, means: Floats, sizes: Floats, unbiased: float = 0.0, name: str = "a layer"
+) -> Estimate:
+    """Return the estimate of the least squared error on calibration inputs.
+
+    Parameters
+    ----------
+    currents : array, [T, n, channels, positions]
+    means : array, [n, channels, positions]
+        Mean inputs in the ANN.
+    sizes : array, [T]
+        Weights of the steps, with the mean 1.
+    unbiased : float
+        0: of the least squared error, which lies too close to the mean of the channel where little is known. 1: right on
+        average for each mean input, and so less accurate.
+    name : str
+        Of the neurons, for errors.
+
+    Raises
+    ------
+    ValueError
+        If mean inputs are so large that their squares overflow.
+    """
+    largest = float(np.abs(means).max(initial=0.0))
+    if largest > _LARGEST:
+        rule = f"must lie within +-{_LARGEST:g} for all calibration inputs: do these hold outliers, or marks of missing values?"
+        fail("convert", f"the input of '{name}'", largest, rule)
+    steps, _, channels = currents.shape[:3]
+    centre = means.mean((0, 2), dtype=np.float64)
+    centred = (means - centre[:, None]).astype(np.float32)
+    variance = np.square(centred).mean((0, 2), dtype=np.float64)
+    sums = np.zeros(means.shape, np.float32)
+    slope, offset = np.zeros((steps, channels)), np.zeros((steps, channels))
+    progress = np.cumsum(sizes)
+    for t in range(steps):
+        sums += np.float32(sizes[t]) * currents[t]
+        middle = sums.mean((0, 2), dtype=np.float64)
+        apart = sums - middle.astype(np.float32)[:, None]
+        spread = np.square(apart).mean((0, 2), dtype=np.float64)
+        together = (apart * centred).mean((0, 2), dtype=np.float64)
+        # The penalty makes the slope 0 where no input has arrived yet.
+        least = together / (spread + _RIDGE * variance * progress[t] ** 2 + _TINY)
+        explained = np.clip(least * together / (variance + _TINY), _LEAST, 1)
+        slope[t] = least * explained**-unbiased
+        offset[t] = centre - slope[t] * middle
+    return Estimate(slope, offset)
+
+
+def correct_weights(site: Site) -> dict[str, Layer]:
+    """Correct the linear layers that feed a site.
+
+    With the old weights, the means of the spiking network give potentials that differ from the ANN's. The correction is the
+    ridge regression of this difference on the means, jointly for all layers of a sum (a convolution and a shortcut).
+
+    Returns
+    -------
+    dict of str to Layer
+        The corrected layers by name; may be empty.
+    """
+    names = [n for n in site.linear if _of_one_group(site.graph[n].layer)]
+    layers: list[Any] = [site.graph[n].layer for n in names]
+    sources = [site.graph[n].inputs[0] for n in names]
+    sizes = [_features(layer) for layer in layers]
+    twice = len(set(names)) < len(names)  # a layer that is added to itself
+    if not names or twice or sum(sizes) > _FEATURES or site.exact:
+        return {}
+    total = sum(sizes) + 1
+    values = sum(math.prod(site.shapes[n]) for n in sources)
+    samples = min(site.count, max(_FEWEST, _INPUTS // values))
+    place = site.place(samples, -(-_ROWS_EACH * total // samples))
+    missing = site.potentials(place) - site.mean_current(place)
+    channels, positions = missing.shape[1:]
+    inputs = [site.means(n, place) for n in sources]
+    gram, mixed = np.zeros((total, total)), np.zeros((total, channels))
+    batch = max(1, _VALUES // (positions * total))
+    for first in range(0, len(missing), batch):
+        part = slice(first, first + batch)
+        wanted = np.moveaxis(missing[part], 1, -1).reshape(-1, channels)
+        columns = [
+            _unfold(layer, x[part], place.positions)
+            for layer, x in zip(layers, inputs, strict=True)
+        ]
+        # Sums in float32 would depend on the size of a batch.
+        rows = np.concatenate([*columns, np.ones((len(wanted), 1))], axis=1, dtype=np.float64)
+        gram += rows.T @ rows
+        mixed += rows.T @ wanted
+    scale = np.trace(gram) / total
+    ridge = np.full(total, _RIDGE * scale)
+    ridge[-1] = 1e-6 * scale
+    correction = np.linalg.solve(gram + np.diag(ridge), mixed)
+    result: dict[str, Layer] = {}
+    first = 0
+    for k, (name, layer, size) in enumerate(zip(names, layers, sizes, strict=True)):
+        weight = layer.weight + correction[first : first + size].T.reshape(layer.weight.shape)
+        bias = np.zeros(len(weight)) if layer.bias is None else layer.bias
+        result[name] = layer.replace(weight=weight, bias=bias + correction[-1] if k == 0 else bias)
+        first += size
+    return result
+
+
+def _of_one_group(layer: Layer) -> bool:
+    return isinstance(layer, Linear) or (isinstance(layer, Conv2d) and layer.groups == 1)
+
+
+def _features(layer: Conv2d | Linear) -> int:
+    return math.prod(layer.weight.shape[1:])
+
+
+def _unfold(layer: Conv2d | Linear, x: Floats, positions: NDArray[np.int64] | None) -> Floats:
+    """Return the inputs of output positions, [samples x positions, inputs x kernel]."""
+    if isinstance(layer, Linear):
+        return x.reshape(len(x), -1)
+    top, bottom, left, right = layer.padding
+    (sy, sx), (dy, dx) = layer.stride, layer.dilation
+    kh, kw = layer.weight.shape[2:]
+    padded = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)))
+    windows = sliding_window_view(padded, (dy * (kh - 1) + 1, dx * (kw - 1) + 1), axis=(2, 3))
+    windows = windows[:, :, ::sy, ::sx, ::dy, ::dx].transpose(0, 2, 3, 1, 4, 5)
+    if positions is not None:
+        rows, columns = np.unravel_index(positions, windows.shape[1:3])
+        windows = windows[:, rows, columns]
+    return np.ascontiguousarray(windows).reshape(-1, _features(layer))
