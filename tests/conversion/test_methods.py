@@ -74,9 +74,7 @@ def test_percentile() -> None:
     np.testing.assert_allclose(n2, np.percentile(np.maximum(Z2, 0), 90, 0), rtol=1e-5)
     n1, _ = thresholds(Percentile(50, per_channel=False))
     assert n1 == pytest.approx(np.median(np.maximum(Z1, 0)), rel=1e-5)
-    np.testing.assert_array_equal(
-        thresholds(Percentile(100))[1], thresholds("maxnorm")[1]
-    )
+    np.testing.assert_array_equal(thresholds(Percentile(100))[1], thresholds("maxnorm")[1])
 
 
 def rounding(z: Any, limit: float, levels: int) -> float:

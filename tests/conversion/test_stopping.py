@@ -24,7 +24,9 @@ def mlp(*sizes: int) -> Any:
 
 
 SAMPLES = RNG.normal(size=(300, 8)).astype(np.float32)
-MODEL = sl.convert(mlp(8, 32, 32, 32, 6), SAMPLES[:100], steps=16, neuron=sl.conversion.Neurons(delay=0), threads=1)
+MODEL = sl.convert(
+    mlp(8, 32, 32, 32, 6), SAMPLES[:100], steps=16, neuron=sl.conversion.Neurons(delay=0), threads=1
+)
 FULL = MODEL.run(SAMPLES).output
 
 
@@ -93,7 +95,9 @@ def test_a_network_that_no_sample_can_leave_runs_on() -> None:
 
 @pytest.mark.parametrize("tolerance", [0.3, 0.05])
 def test_a_regression_stops_within_its_tolerance(tolerance: float) -> None:
-    model = sl.convert(mlp(8, 32, 1), SAMPLES[:100], steps=16, neuron=sl.conversion.Neurons(delay=0), threads=1)
+    model = sl.convert(
+        mlp(8, 32, 1), SAMPLES[:100], steps=16, neuron=sl.conversion.Neurons(delay=0), threads=1
+    )
     stop = model.stopping(SAMPLES, tolerance=tolerance)
     assert stop.of == "change"
     result = model.run(SAMPLES, until=stop)

@@ -68,4 +68,4 @@ def read_torch(module: Any, example_shape: Any, *, keep: Collection[str] = ()) -
     if not isinstance(module, torch.nn.Module):
         msg = f"read_torch: module must be a torch.nn.Module, got {type(module).__name__}"
         raise TypeError(msg)
-    return torch_reader.convert(module, input_shapes("read_torch", example_shape), analog=keep)
+    return torch_reader.convert(module, input_shapes("read_torch", example_shape), keep=keep)

@@ -164,7 +164,14 @@ def _nodes(name: str, source: str, function: str, *parameters: Any) -> list[Node
 
 # --- the part of a graph that may be an activation ------------------------------------------------
 
-_OF_EACH_VALUE = (Add, Multiply, Divide, Maximum, Minimum, Affine, ReLU, Activation, Elementwise)
+_OF_INPUTS: dict[type, Callable[..., Any]] = {
+    Add: lambda *x: sum(a.astype(np.float64) for a in x),
+    Multiply: np.multiply,
+    Divide: np.divide,
+    Maximum: np.maximum,
+    Minimum: np.minimum,
+}
+_OF_EACH_VALUE = (*_OF_INPUTS, Affine, ReLU, Activation, Elementwise)
 _TELLING = (Multiply, Divide, Maximum, Minimum, Elementwise)
 _LAST = (Add, Affine, *_TELLING)
 
@@ -297,25 +304,16 @@ class _Formula:
 
 def _value(layer: Layer, x: list[Floats], constants: list[Floats]) -> Floats:
     """Return the values of a layer for those of its inputs."""
-    match layer:
-        case Add():
-            return np.asarray(sum(a.astype(np.float64) for a in x))
-        case Multiply():
-            return np.asarray(x[0] * x[1])
-        case Divide():
-            return np.asarray(x[0] / x[1])
-        case Maximum():
-            return np.asarray(np.maximum(*x))
-        case Minimum():
-            return np.asarray(np.minimum(*x))
-        case Affine():
-            return np.asarray(x[0] * constants[0] + (constants[1] if len(constants) > 1 else 0.0))
-        case Elementwise(function=function, operands=operands):
-            given, fixed = iter(x), iter(constants)
-            return np.asarray(function(*(next(given if a is None else fixed) for a in operands)))
-    assert isinstance(layer, ReLU | Activation)
-    wide = np.broadcast_shapes(x[0].shape, *((1, *np.shape(a)) for a in constants))
-    return layer.of(np.broadcast_to(x[0], wide).astype(np.float64))
+    if isinstance(layer, Elementwise):
+        given, fixed = iter(x), iter(constants)
+        operands = (next(given if a is None else fixed) for a in layer.operands)
+        return np.asarray(layer.function(*operands))
+    if isinstance(layer, Affine):
+        return np.asarray(x[0] * constants[0] + sum(constants[1:]))
+    if isinstance(layer, ReLU | Activation):
+        wide = np.broadcast_shapes(x[0].shape, *((1, *np.shape(a)) for a in constants))
+        return layer.of(np.broadcast_to(x[0], wide).astype(np.float64))
+    return np.asarray(_OF_INPUTS[type(layer)](*x))
 
 
 def _constants(layer: Layer) -> list[Floats]:

@@ -70,7 +70,9 @@ def test_relays_add_where_values_multiply(neuron: str) -> None:
     new = RNG.normal(size=(100, 8)).astype(np.float32)
     macs, errors = {}, {}
     for relays in (False, True):
-        snn = sl.convert(block(), x, steps=16, neuron=neuron, method=sl.conversion.Fitted(relays=relays))
+        snn = sl.convert(
+            block(), x, steps=16, neuron=neuron, method=sl.conversion.Fitted(relays=relays)
+        )
         wanted = snn.ann.run(new, steps=1).output
         errors[relays] = np.abs(snn.run(new).output - wanted).mean() / wanted.std()
         report = sl.energy.measure(snn, new, ann=snn.ann)

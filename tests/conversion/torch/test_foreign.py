@@ -59,7 +59,7 @@ def test_names_must_be_those_of_layers() -> None:
     body = nn.Sequential(OrderedDict(fc=nn.Linear(4, 4), act=nn.ReLU()))
     module = nn.Sequential(OrderedDict(body=body, fc=nn.Linear(4, 2)))
     rule = r"must name layers or modules; the nearest is 'body\.act'"
-    with pytest.raises(ValueError, match=rf"^read_torch: analog {rule}, got 'act'$"):
+    with pytest.raises(ValueError, match=rf"^read_torch: keep {rule}, got 'act'$"):
         read_torch(module, (4,), keep=["act"])
 
 

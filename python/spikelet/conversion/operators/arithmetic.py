@@ -14,7 +14,7 @@ from spikelet.conversion.building import Call, Data, Merged
 from spikelet.conversion.operators import activation, convolution, movement
 from spikelet.conversion.operators.affine import affine, negative
 from spikelet.conversion.recognition import Elementwise
-from spikelet.layers import Add, Divide, MatMul, Maximum, Minimum, Multiply, Reduce, Reshape
+from spikelet.layers import Add, Divide, Layer, MatMul, Maximum, Minimum, Multiply, Reduce, Reshape
 
 __all__ = [
     "add",
@@ -76,6 +76,11 @@ def _aligned(c: Call, *xs: Operand) -> tuple[list[Data | Floats], Data]:
     return found, like
 
 
+def _added(c: Call, layer: Layer, like: Data, *operands: Operand) -> Data:
+    """Add a layer of aligned operands, whose result has its batch where `like` has it."""
+    return replace(like, source=c.add(layer, *c.data(*operands)).source)
+
+
 def _commuting(c: Call, a: Operand, b: Operand) -> tuple[Data, Data | Floats, Data]:
     """Align two operands, the first of which is data, and return where the batch is, too."""
     (x, y), like = _aligned(c, a, b)
@@ -88,7 +93,7 @@ def add(c: Call, a: Operand, b: Operand) -> Data:
     """Add data or constants."""
     x, y, like = _commuting(c, a, b)
     if isinstance(y, Data):
-        return replace(c.add(Add(), x, y), axis=like.axis, merged=like.merged)
+        return _added(c, Add(), like, x, y)
     return affine(c, x, shift=_mask(y))
 
 
@@ -115,7 +120,7 @@ def multiply(c: Call, a: Operand, b: Operand) -> Data:
         return activation.activation(c, a, "square")
     x, y, like = _commuting(c, a, b)
     if isinstance(y, Data):
-        return replace(c.add(Multiply(), x, y), axis=like.axis, merged=like.merged)
+        return _added(c, Multiply(), like, x, y)
     return affine(c, x, scale=y)
 
 
@@ -128,7 +133,7 @@ def divide(c: Call, a: Operand, b: Operand) -> Data:
         inverse = activation.activation(c.inner("reciprocal"), b, "reciprocal")
         return inverse if np.ndim(a) == 0 and a == 1 else multiply(c, inverse, a)
     (x, y), like = _aligned(c, a, b)
-    return replace(c.add(Divide(), *c.data(x, y)), axis=like.axis, merged=like.merged)
+    return _added(c, Divide(), like, x, y)
 
 
 def power(c: Call, a: Operand, b: Operand) -> Data:
@@ -165,7 +170,7 @@ def minimum(c: Call, a: Operand, b: Operand) -> Data:
 def _extreme(c: Call, a: Operand, b: Operand, layer: Any, sign: float) -> Data:
     x, y, like = _commuting(c, a, b)
     if isinstance(y, Data):
-        return replace(c.add(layer, x, y), axis=like.axis, merged=like.merged)
+        return _added(c, layer, like, x, y)
     # max(x, y) = y + relu(x - y), and min(x, y) = y - relu(y - x)
     above = affine(c.inner("above"), x, scale=sign, shift=-sign * y)
     return affine(c, activation.relu(c.inner("relu"), above), scale=sign, shift=y)
@@ -177,7 +182,7 @@ def total(c: Call, xs: Sequence[Operand]) -> Data:
     data = [x for x in found if isinstance(x, Data)]
     constants = [x for x in found if not isinstance(x, Data)]
     part = c.inner("data") if constants else c
-    x = data[0] if len(data) == 1 else replace(part.add(Add(), *data), axis=like.axis, merged=like.merged)  # fmt: skip
+    x = data[0] if len(data) == 1 else _added(part, Add(), like, *data)  # fmt: skip
     return affine(c, x, shift=_mask(np.asarray(sum(constants)))) if constants else x
 
 
@@ -186,8 +191,7 @@ def elementwise(c: Call, function: Any, *xs: Operand, kind: str) -> Data:
     found, like = _aligned(c, *xs)
     operands = tuple(None if isinstance(x, Data) else x for x in found)
     layer = Elementwise(function, operands, c.where, kind)
-    made = c.add(layer, *(x for x in found if isinstance(x, Data)))
-    return replace(made, axis=like.axis, merged=like.merged)
+    return _added(c, layer, like, *(x for x in found if isinstance(x, Data)))
 
 
 def where(c: Call, condition: Operand, a: Operand, b: Operand) -> Data:
@@ -242,7 +246,7 @@ def matmul(c: Call, a: Operand, b: Operand) -> Data:
         v if n >= 3 or len(c.shape(v)) >= 2 else c.inner("matrix").add(Reshape((1, *c.shape(v))), v)
         for v in operands
     ]
-    return replace(c.add(MatMul(), *operands), axis=like.axis, merged=like.merged)
+    return _added(c, MatMul(), like, *operands)
 
 
 def _one_of_many(c: Call, matrices: Floats, x: Data) -> Floats:

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 from torch import nn
+from torch.fx.operator_schemas import get_signature_for_torch_op
 
 from spikelet.conversion.building import Call, Data, hint_for
 from spikelet.conversion.operators import activation as act
@@ -72,9 +73,9 @@ def _row(function: Handler, order: str = "", /, **defaults: Any) -> Handler:
 
 def by_name(function: Any, kind: str, args: Sequence[Any]) -> tuple[Sequence[Any], dict[str, Any]]:
     """Return the arguments of an operator of ATen, by name if it takes them in another order than PyTorch's function."""
-    if kind not in _OTHER_ORDER or not hasattr(function, "_schema"):
+    if kind not in _OTHER_ORDER or not hasattr(function, "overloadpacket"):
         return args, {}
-    names = [argument.name for argument in function._schema.arguments]  # there is no public name
+    names = list(get_signature_for_torch_op(function)[0].parameters)
     return args[:1], dict(zip(names[1:], args[1:], strict=False))
 
 

@@ -88,14 +88,14 @@ class _Reader:
         recorder: Recorder,
         inputs: Mapping[str, Shape],
         handlers: Mapping[str, Handler],
-        analog: Collection[str],
+        keep: Collection[str],
         batch: int,
         steps: str,
     ) -> None:
         self._batch = batch
         self.builder = Builder(inputs, over_time=steps != "none")
         self._handlers = handlers
-        self._analog = tuple(analog)
+        self._keep = tuple(keep)
         self.data: dict[Value, Any] = {}
         self.expected: dict[str, Any] = {}
         for name, value in zip(inputs, recorder.inputs, strict=True):
@@ -105,7 +105,7 @@ class _Reader:
         """Convert the steps that lead to these values."""
         parts = [s.name.split(".") for s in steps]
         names = {".".join(part[: k + 1]): None for part in parts for k in range(len(part))}
-        for name in self._analog:
+        for name in self._keep:
             known(READER, "keep", name, names, "layers or modules")
         needed = {v.step for v in wanted}
         for step in reversed(steps):
@@ -138,7 +138,7 @@ class _Reader:
                 self.expected[part.source] = part.layout.samples(value.tensor.numpy(), self._batch)
 
     def _handled(self, call: Call, step: Step) -> Any:
-        stays = any(_within(step.name, name) for name in self._analog)
+        stays = any(_within(step.name, name) for name in self._keep)
         if stays and step.kind in ELEMENTWISE:
             return self._foreign(call, step)
         try:
@@ -216,7 +216,7 @@ def convert(
     module: nn.Module,
     shapes: Any,
     *,
-    analog: Collection[str] = (),
+    keep: Collection[str] = (),
     whole: Mapping[type, Handler] | None = None,
     run: Callable[..., Any] | None = None,
     steps: Literal["none", "held", "given"] = "none",
@@ -227,7 +227,7 @@ def convert(
     ----------
     module : nn.Module
     shapes : tuple of int, tuple of these, or mapping of str to tuple of int
-    analog : collection of str
+    keep : collection of str
     whole : mapping, optional
         Further classes of modules that are one operator, with their handlers.
     run : callable, optional
@@ -260,7 +260,7 @@ def convert(
         if len(others) != len(wanted):
             rule = "must be the same for all inputs"
             fail(READER, "outputs", (len(others), len(wanted)), rule, got="numbers")
-        reader = _Reader(recorder, inputs, handlers, analog, size, steps)
+        reader = _Reader(recorder, inputs, handlers, keep, size, steps)
         reader.convert(recorder.steps, wanted)
         made = [reader.data[v] for v in wanted]
         for (name, y), data in zip(found, made, strict=True):

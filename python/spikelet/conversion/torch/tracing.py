@@ -210,7 +210,8 @@ class Recorder(TorchFunctionMode):  # type: ignore[misc]  # torch is not type-ch
         for name, m in module.named_modules():
             # Weights that are computed, and modules that compare precisions themselves.
             ours = type(m).__module__.startswith("spikelet.")
-            computed = ours or nn.utils.parametrize.is_parametrized(m) or m._forward_pre_hooks
+            hooked = any(isinstance(v, torch.Tensor) for v in vars(m).values())
+            computed = ours or hooked or nn.utils.parametrize.is_parametrized(m)
             if computed or type(m) in whole or isinstance(m, nn.RNNBase | nn.RNNCellBase):
                 m.double()
             if type(m) in whole:
