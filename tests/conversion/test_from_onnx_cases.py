@@ -21,6 +21,8 @@ ELSEWHERE = {
     "CastLike",
     "Dropout",
     "GlobalLpPool",
+    "Shape",
+    "Size",
     "Trilu",
     "Where",
 }

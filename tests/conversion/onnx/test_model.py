@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from onnx import helper
 from tests.support.onnx_models import model, node
 
-from spikelet.conversion.onnx.model import loaded
+from spikelet.conversion.onnx.model import OLDEST, loaded, version_of
 
 
 def test_weights_in_a_file_beside_the_model(tmp_path: Path) -> None:
@@ -34,3 +35,20 @@ def test_local_functions_are_unfolded() -> None:
     )
     ann.opset_import.append(helper.make_opsetid("own", 1))
     assert [n.op_type for n in loaded(ann).graph.node] == ["Add"]
+
+
+@pytest.mark.parametrize("missing", ["onnx", "onnxruntime"])
+def test_both_packages_are_needed(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(
+        ImportError, match=rf"^read_onnx needs {missing}: pip install 'spikelet\[onnx\]'"
+    ):
+        loaded(model([node("Relu", "x", "y")]))
+
+
+def test_versions() -> None:
+    relu = [node("Relu", "x", "y")]
+    assert version_of(model(relu, opset=13)) == 13
+    assert version_of(loaded(model(relu, opset=6))) == OLDEST
+    kept = model(relu, opset=7)
+    assert loaded(kept) is kept

@@ -2,40 +2,31 @@
 
 from __future__ import annotations
 
-import numpy as np
-import onnx
-from onnx import helper
+from onnx import TensorProto, helper
 
-from spikelet.conversion.onnx.operation import operations
+from spikelet.conversion.onnx.operation import Operation
 
 
-def test_operations_keep_what_a_node_says() -> None:
+def test_an_operation_keeps_what_its_node_says() -> None:
     made = helper.make_node(
         "Resize", ["x", "", "s"], ["y", ""], name="up", mode="nearest", axes=[2]
     )
-    (found,) = operations(onnx, [made])
-    assert (found.kind, found.inputs, found.outputs) == ("Resize", ("x", "", "s"), ("y", ""))
+    found = Operation(made)
+    assert (found.kind, found.inputs, found.outputs) == ("Resize", ["x", "", "s"], ["y", ""])
     assert found.attributes == {"mode": "nearest", "axes": [2]}
-    assert [found.given(k) for k in range(4)] == [True, False, True, False]
-    assert found.label == "node 'up' (Resize)"
-    back, constants = found.proto(onnx)
-    assert (back.op_type, list(back.input), list(back.output)) == (
-        "Resize",
-        ["x", "", "s"],
-        ["y", ""],
-    )
-    assert {a.name: helper.get_attribute_value(a) for a in back.attribute} == {
-        "mode": b"nearest",
-        "axes": [2],
-    }
-    assert constants == []
+    assert (found.used, found.made) == (["x", "s"], ["y"])
+    assert found.where == "read_onnx: node 'up' (Resize)"
 
 
-def test_constants_take_the_place_of_names() -> None:
-    (found,) = operations(onnx, [helper.make_node("Add", ["x", "c"], ["y"])])
-    changed = found.changed(inputs=("x", np.float32([1, 2])))
-    node, (constant,) = changed.proto(onnx)
-    assert node.input[1] == constant.name
-    np.testing.assert_array_equal(onnx.numpy_helper.to_array(constant), [1, 2])
-    assert found.inputs == ("x", "c")
-    assert found.label == "node 'y' (Add)"
+def test_a_node_without_a_name_is_called_as_its_output() -> None:
+    made = helper.make_node("Add", ["x", "c"], ["y"], domain="ai.onnx")
+    assert (Operation(made).label, Operation(made).domain) == ("node 'y' (Add)", "")
+    assert Operation(made, "part").where == "read_onnx: part"
+
+
+def test_control_flow_uses_what_its_bodies_use() -> None:
+    outputs = [helper.make_tensor_value_info("inner", TensorProto.FLOAT, None)]
+    body = helper.make_graph([helper.make_node("Relu", ["x"], ["inner"])], "then", [], outputs)
+    made = helper.make_node("If", ["c"], ["y"], then_branch=body, else_branch=body)
+    assert set(Operation(made).used) == {"c", "x", "inner"}
+    assert set(Operation(made).made) == {"y", "inner"}

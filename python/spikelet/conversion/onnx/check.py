@@ -1,32 +1,28 @@
-"""Compare each layer with ONNX's reference implementation, on random samples."""
+"""Compare each layer with ONNX Runtime, on random samples."""
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spikelet.conversion.building import ERRORS, Data
 from spikelet.conversion.onnx.operation import Operation
-from spikelet.conversion.onnx.reference import Reference
+from spikelet.conversion.onnx.runtime import Runtime
 from spikelet.layers import Shape
 from spikelet.layers.graph import Graph
 from spikelet.layers.spiking_model import SpikingModel
 
-__all__ = ["Checked", "wrong_layer"]
+__all__ = ["Checked", "wrong_operation"]
 
 _TOLERANCE = 1e-3  # relative to the largest value; both compute in float32 at first
 _HELD = 1 << 26  # values that are recorded at a time
-_SECONDS = 2.0  # that one operation may take in the reference
 
 
-@dataclass(frozen=True)
-class Checked:
+class Checked(NamedTuple):
     """An operation that was converted.
 
     Parameters
@@ -34,35 +30,23 @@ class Checked:
     operation : Operation
     operands : tuple
         Data, arrays, or None for an omitted operand.
-    results : tuple of Data or arrays
+    results : tuple
+        Data, or anything else, which is not compared.
     """
 
     operation: Operation
     operands: tuple[Any, ...]
     results: tuple[Any, ...]
 
-    def renamed(self, names: Mapping[str, str]) -> Checked:
-        """Return it with other names of layers."""
-
-        def new(x: Any) -> Any:
-            return dataclasses.replace(x, source=names.get(x.source, x.source)) if isinstance(x, Data) else x  # fmt: skip
-
-        operands, results = tuple(map(new, self.operands)), tuple(map(new, self.results))
-        return dataclasses.replace(self, operands=operands, results=results)
-
-    def known(self, names: set[str]) -> Checked | None:
-        """Return it with the results that are in the graph; None if there are none, or if it leaves out an operand.
+    def within(self, nodes: Mapping[str, Any]) -> Checked:
+        """Return it with the results that are among the nodes of a graph: () without any, or if an operand is not.
 
         A Where whose condition always holds takes one operand, and nothing else may need the other.
         """
-        if not all(x.source in names for x in self.operands if isinstance(x, Data)):
-            return None
-        results = []
-        for y in self.results:
-            if not isinstance(y, Data) or y.source not in names:
-                break
-            results.append(y)
-        return dataclasses.replace(self, results=tuple(results)) if results else None
+        operands = {x.source for x in self.operands if isinstance(x, Data)}
+        is_known = [isinstance(y, Data) and y.source in nodes for y in self.results]
+        found = tuple(y if k else None for y, k in zip(self.results, is_known, strict=True))
+        return self._replace(results=found if any(is_known) and operands <= nodes.keys() else ())
 
     @property
     def sources(self) -> set[str]:
@@ -70,14 +54,14 @@ class Checked:
         return {x.source for x in (*self.operands, *self.results) if isinstance(x, Data)}
 
 
-def wrong_layer(
+def wrong_operation(
     graph: Graph,
-    inputs: Mapping[str, Shape],
+    shapes: Mapping[str, Shape],
     batch: int,
     checked: Sequence[Checked],
-    reference: Reference,
-) -> Checked | None:
-    """Return the first operation whose layers give other values than ONNX, or None.
+    runtime: Runtime,
+) -> Operation | None:
+    """Return the first operation whose layers give other values than ONNX Runtime, or None.
 
     Each is evaluated on the values of the layers before it. Both compute in single precision, and what differs then in double
     precision: the norm of values that hardly vary about a large mean has no correct digits in single precision.
@@ -85,90 +69,64 @@ def wrong_layer(
     Parameters
     ----------
     graph : Graph
-    inputs : mapping of str to tuple of int
-        Shape of one sample of each input.
+    shapes : mapping of str to tuple of int
+        Shape of one sample of each input and layer.
     batch : int
         Number of samples.
     checked : sequence of Checked
-    reference : Reference
+        Their operands and results are in the graph.
+    runtime : Runtime
     """
-    wrong: Sequence[Checked] = checked
+    wrong = list(checked)
     for dtype in ("float32", "float64"):
-        wrong = list(_wrong(graph, inputs, batch, wrong, reference, dtype))
-    return wrong[0] if wrong else None
+        if not wrong:
+            return None
+        todo, wrong = wrong, []
+        rng = np.random.default_rng(1)
+        x = {n: rng.standard_normal((batch, *shapes[n])).astype(dtype) for n in graph.inputs}
+        model = SpikingModel(graph, dtype=dtype)
+        for part in _parts(todo, lambda name: batch * math.prod(shapes[name])):
+            layers = sorted({name for c in part for name in c.sources} - set(x))
+            result = model.run(x, steps=1, record=[f"{n}.mean" for n in layers])
+            values = {**x, **{n: result[f"{n}.mean"] for n in layers}}
+            wrong += [c for c in part if not _agrees(c, values, runtime, dtype)]
+    return wrong[0].operation if wrong else None
 
 
-def _wrong(
-    graph: Graph,
-    inputs: Mapping[str, Shape],
-    batch: int,
-    checked: Sequence[Checked],
-    reference: Reference,
-    dtype: Any,
-) -> Iterator[Checked]:
-    """Yield the operations whose layers give other values in a precision."""
-    shapes = graph.shapes(inputs)
-    known = {*graph.inputs, *(node.name for node in graph)}
-    todo = [c for c in (c.known(known) for c in checked) if c is not None]
-    rng = np.random.default_rng(1)
-    x = {name: rng.standard_normal((batch, *shapes[name])).astype(dtype) for name in graph.inputs}
-    model = SpikingModel(graph, dtype=dtype)
-    given: Any = x if len(x) > 1 else next(iter(x.values()))
-    while todo:
-        part, names = _part(todo, shapes, batch)
-        todo = todo[len(part) :]
-        layers = sorted(names - set(graph.inputs))
-        result = model.run(given, steps=1, record=[f"{n}.mean" for n in layers])
-        values = {**x, **{n: result[f"{n}.mean"] for n in layers}}
-        for c in part:
-            if not _agrees(c, values, reference, dtype):
-                yield c
-
-
-def _part(
-    todo: Sequence[Checked], shapes: Mapping[str, Shape], batch: int
-) -> tuple[list[Checked], set[str]]:
-    """Return the operations whose values fit into memory together."""
+def _parts(todo: Sequence[Checked], size: Callable[[str], int]) -> Iterator[list[Checked]]:
+    """Yield operations whose values fit into memory together."""
+    part: list[Checked] = []
     names: set[str] = set()
-    for k, c in enumerate(todo):
-        more = names | c.sources
-        if k and sum(batch * math.prod(shapes[n]) for n in more) > _HELD:
-            return list(todo[:k]), names
-        names = more
-    return list(todo), names
+    for c in todo:
+        if part and sum(map(size, names | c.sources)) > _HELD:
+            yield part
+            part, names = [], set()
+        part.append(c)
+        names |= c.sources
+    if part:
+        yield part
 
 
-def _agrees(
-    c: Checked, values: Mapping[str, NDArray[Any]], reference: Reference, dtype: Any
-) -> bool:
-    operands = [
-        x.layout.tensor(values[x.source]) if isinstance(x, Data) else _in_precision(x, dtype)
-        for x in c.operands
-    ]
-    found = [y.layout.tensor(values[y.source]) for y in c.results if isinstance(y, Data)]
-    if reference.effort(c.operation, c.operands, found[0].shape) > _SECONDS:
-        return True
+def _agrees(c: Checked, values: Mapping[str, NDArray[Any]], runtime: Runtime, dtype: Any) -> bool:
+    def tensor(x: Any) -> Any:
+        if isinstance(x, Data):
+            return np.ascontiguousarray(x.layout.tensor(values[x.source]))
+        is_float = isinstance(x, np.ndarray) and x.dtype in (np.float32, np.float64)
+        return x.astype(dtype, copy=False) if is_float else x
+
     try:
-        expected = reference.values(c.operation, operands)
-    except (*ERRORS, NotImplementedError):
-        return bool(dtype == "float32")  # the reference lacks it, or takes single precision only
-    return all(_equal(a, b) for a, b in zip(found, expected, strict=False))
-
-
-def _in_precision(constant: Any, dtype: Any) -> Any:
-    """Return a constant in the precision of the data, if it is a floating-point one."""
-    is_float = isinstance(constant, np.ndarray) and constant.dtype in (np.float32, np.float64)
-    return constant.astype(dtype) if is_float else constant
+        expected = runtime.values(c.operation, list(map(tensor, c.operands)))
+    except (*ERRORS, MemoryError):
+        return bool(dtype == "float32")  # it is not implemented, or in single precision only
+    pairs = zip(c.results, expected, strict=False)
+    return all(_equal(tensor(y), found) for y, found in pairs if y is not None)
 
 
 def _equal(a: NDArray[Any], b: Any) -> bool:
-    b = np.asarray(b)
-    if a.size != b.size or a.squeeze().shape != b.squeeze().shape:
+    a, b = a.squeeze(), np.squeeze(b)
+    if a.shape != b.shape:
         return False
-    a, b = a.squeeze(), b.squeeze()
     with np.errstate(all="ignore"):
         finite = np.isfinite(b)
-        if not finite.any():
-            return True
-        most = np.abs(b[finite]).max()
+        most = np.abs(b[finite]).max(initial=0)
         return bool((np.abs(a[finite] - b[finite]) <= _TOLERANCE * most + 1e-6).all())

@@ -1,4 +1,4 @@
-"""Load an ONNX model, and check it."""
+"""Load an ONNX model, check it, and bring it to operators that ONNX Runtime knows."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Any
 from spikelet._util.extras import extra
 from spikelet.conversion.building import ERRORS
 
-__all__ = ["READER", "loaded"]
+__all__ = ["OLDEST", "READER", "loaded", "version_of"]
 
 READER = "read_onnx"
+OLDEST = 7  # version of the operators; ONNX Runtime runs no older ones
 
 
 def loaded(model: Any) -> Any:
-    """Return a model with its local functions unfolded.
+    """Return a model with its local functions inlined, of version 7 of the operators or later.
 
     Parameters
     ----------
@@ -24,21 +25,76 @@ def loaded(model: Any) -> Any:
     ------
     TypeError, ValueError
         If it is neither, or not valid.
+    ImportError
+        If onnx or onnxruntime is missing.
     """
     onnx = extra("onnx", READER, "onnx")
+    extra("onnxruntime", READER, "onnx")
     inliner = extra("onnx.inliner", READER, "onnx")
     protobuf = extra("google.protobuf.message", READER, "onnx")
+    damaged = (*ERRORS, protobuf.Error, onnx.checker.ValidationError)
+    to_check = model
     if isinstance(model, str | os.PathLike):
+        to_check = os.fspath(model)  # a file may be larger than a message, which ends at 2 GB
         try:
             model = onnx.load(model)
-        except (*ERRORS, protobuf.DecodeError, onnx.checker.ValidationError) as error:
-            msg = f"{READER}: '{os.fspath(model)}' is not an ONNX model ({error})"
-            raise ValueError(msg) from None
+        except damaged as error:
+            raise ValueError(f"{READER}: '{to_check}' is not an ONNX model ({error})") from None
     if not isinstance(model, onnx.ModelProto):
         msg = f"{READER}: model must be a path or an onnx.ModelProto, got {type(model).__name__}"
         raise TypeError(msg)
     try:
-        onnx.checker.check_model(model)
-    except (*ERRORS, onnx.checker.ValidationError) as error:
+        onnx.checker.check_model(to_check)
+    except damaged as error:
         raise ValueError(f"{READER}: the model is not valid: {error}") from None
-    return inliner.inline_local_functions(model) if model.functions else model
+    if model.functions:
+        model = inliner.inline_local_functions(model)
+    return model if version_of(model) >= OLDEST else _upgraded(onnx, model)
+
+
+def version_of(model: Any) -> int:
+    """Return the version of ONNX's own operators that a model uses."""
+    return max((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), default=1)
+
+
+def _upgraded(onnx: Any, model: Any) -> Any:
+    """Convert an old model to version 7 of the operators."""
+    converter = extra("onnx.version_converter", READER, "onnx")
+    known = {i.name for i in model.graph.input}
+    try:
+        model = onnx.shape_inference.infer_shapes(model)
+        for tensor in model.graph.initializer:  # the converter knows shapes of inputs only
+            if tensor.name not in known:
+                about = (tensor.name, tensor.data_type, tensor.dims)
+                model.graph.input.append(onnx.helper.make_tensor_value_info(*about))
+        _align_operands(model.graph)
+        return converter.convert_version(model, OLDEST)
+    except (*ERRORS, onnx.shape_inference.InferenceError) as error:
+        msg = (
+            f"{READER}: model must use version {OLDEST} or later of ONNX's operators, got {version_of(model)}, and "
+            f"onnx.version_converter cannot convert it ({error}); export it again with opset_version=18"
+        )
+        raise ValueError(msg) from None
+
+
+def _align_operands(graph: Any) -> None:
+    """Align weights with the axis of the other operand from which on they broadcast, as later versions want them.
+
+    The converter cannot do it, nor for the slopes of PRelu, which are those of the channels.
+    """
+    shapes = {i.name: i.type.tensor_type.shape.dim for i in (*graph.value_info, *graph.input)}
+    weights = {tensor.name: tensor for tensor in graph.initializer}
+    for node in graph.node:
+        attributes = {a.name: a for a in node.attribute}
+        is_old = {"axis", "broadcast"} <= set(attributes)
+        if not (node.op_type == "PRelu" or is_old) or not set(node.input) <= set(shapes):
+            continue
+        axis = attributes["axis"].i if is_old else 1
+        first, second = (shapes[name] for name in node.input)
+        missing = len(first) - axis % max(len(first), 1) - len(second)
+        if is_old:
+            node.attribute.remove(attributes["axis"])
+        if node.input[1] in weights and missing > 0:
+            weights[node.input[1]].dims.extend([1] * missing)
+            for _ in range(missing):
+                second.add(dim_value=1)

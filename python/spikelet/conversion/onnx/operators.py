@@ -1,101 +1,83 @@
-"""ONNX operators (version 18 and later) in terms of `conversion.operators`: tables that translate attributes."""
+"""ONNX's operators in terms of `conversion.operators`: a table with a row for each, which translates its attributes."""
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from spikelet.conversion.building import Call, Data
-from spikelet.conversion.onnx.movements import MOVEMENTS
-from spikelet.conversion.onnx.norms import NORMS
-from spikelet.conversion.onnx.operands import (
-    Attributes,
-    Handler,
-    Operands,
-    at,
-    constant,
-    data,
-    number,
-    whole,
+from spikelet.conversion.building import Data
+from spikelet.conversion.onnx.call import Handler, OnnxCall
+from spikelet.conversion.onnx.windows import conv, conv_transpose, lp_pool, pool, resize, upsample
+from spikelet.conversion.operators import (
+    activation,
+    arithmetic,
+    attention,
+    movement,
+    normalisation,
+    pooling,
+    reduction,
 )
-from spikelet.conversion.onnx.windows import (
-    average_pool,
-    conv,
-    conv_transpose,
-    lp_pool,
-    max_pool,
-    resize,
-)
-from spikelet.conversion.operators import activation, arithmetic, attention, convolution, movement
+from spikelet.conversion.operators.convolution import linear
 
-__all__ = ["OPERATORS"]
+__all__ = ["OPERATORS", "factors", "function"]
 
 # --- products ----------------------------------------------------------------------------------
 
 
-def _gemm(c: Call, a: Attributes, xs: Operands) -> Data:
-    first, second, third = xs[0], xs[1], at(xs, 2)
-    alpha, beta = a.get("alpha", 1.0), a.get("beta", 1.0)
-    first = _transposed(c.inner("A"), first) if a.get("transA", 0) else first
-    second = _transposed(c.inner("B"), second) if a.get("transB", 0) else second
-    if third is not None and not isinstance(third, Data):
+def _gemm(c: OnnxCall) -> Data:
+    first, second = factors(c)
+    alpha, beta, third = c.get("alpha", 1.0), c.get("beta", 1.0), c.at(2)
+    if isinstance(third, Data):
+        third = third if beta == 1 else arithmetic.affine(c.inner("C"), third, beta)
+    elif third is not None:
         third = np.asarray(third, np.float64) * beta
-        beta = 1.0
     if isinstance(first, Data) and not isinstance(second, Data):
-        rows = np.shape(third) if not isinstance(third, Data) and third is not None else None
         bias = None
-        if rows is not None and math.prod(rows[:-1]) == 1:
-            bias = np.broadcast_to(third.reshape(-1), (second.shape[1],))
-            third = None
-        inner = c if third is None else c.inner("product")
-        y = convolution.linear(inner, first, np.asarray(second, np.float64).T * alpha, bias)
+        if isinstance(third, np.ndarray) and math.prod(third.shape[:-1]) == 1:
+            bias, third = np.broadcast_to(third.reshape(-1), (second.shape[1],)), None
+        product = c if third is None else c.inner("product")
+        y = linear(product, first, np.asarray(second, np.float64).T * alpha, bias)
     else:
-        y = arithmetic.matmul(
-            c if third is None and alpha == 1 else c.inner("product"), first, second
-        )
+        product = c if third is None and alpha == 1 else c.inner("product")
+        y = arithmetic.matmul(product, first, second)
         if alpha != 1:
             y = arithmetic.affine(c if third is None else c.inner("scaled"), y, alpha)
-    if third is None:
-        return y
-    if beta != 1:
-        third = arithmetic.affine(c.inner("C"), third, beta)
-    return arithmetic.add(c, y, third)
+    return y if third is None else arithmetic.add(c, y, third)
 
 
-def _transposed(c: Call, x: Any) -> Any:
-    return movement.permute(c, x, (1, 0)) if isinstance(x, Data) else np.transpose(x)
+def factors(c: OnnxCall) -> list[Any]:
+    """Return the two operands of a product, transposed where its attributes say so."""
+    found: list[Any] = list(c.operands[:2])
+    for k, side in enumerate("AB"):
+        x = found[k]
+        n = len(c.tensor(x)) if isinstance(x, Data) else x.ndim
+        order = [*range(n - 2), n - 1, n - 2]
+        if c.get(f"trans{side}", 0) and n > 1:
+            is_data = isinstance(x, Data)
+            found[k] = movement.permute(c.inner(side), x, order) if is_data else x.transpose(order)
+    return found
 
 
-def _matmul(c: Call, a: Attributes, xs: Operands) -> Data:  # noqa: ARG001
-    first, second = xs
-    if isinstance(first, Data) and not isinstance(second, Data) and second.ndim == 2:
-        return convolution.linear(c, first, second.T)
-    return arithmetic.matmul(c, first, second)
-
-
-def _einsum(c: Call, a: Attributes, xs: Operands) -> Data:
-    return arithmetic.einsum(c, a["equation"], list(xs))
-
-
-def _attention(c: Call, a: Attributes, xs: Operands) -> Data:
-    windows = max(a.get("left_window_size", -1), a.get("right_window_size", -1))
-    if a.get("softcap", 0) or windows >= 0 or any(at(xs, k) is not None for k in (4, 5, 6)):
+def _attention(c: OnnxCall) -> Data:
+    windows = max(c.get("left_window_size", -1), c.get("right_window_size", -1))
+    if c.get("softcap", 0) or windows >= 0 or any(c.at(k) is not None for k in (4, 5, 6)):
         c.refuse("has a soft cap, a window or a cache", "export the model without them")
-    q, k, v = c.data(*xs[:3])
-    heads, kv_heads = a.get("q_num_heads", 0), a.get("kv_num_heads", 0)
+    q, k, v = c.data(*c.operands[:3])
+    heads, kv_heads = c.get("q_num_heads", 0), c.get("kv_num_heads", 0)
     split = heads > 0 and len(c.tensor(q)) == 3
     if split:
-        q, k, v = (
-            _heads(c.inner(n), x, h)
-            for n, x, h in (("q", q, heads), ("k", k, kv_heads), ("v", v, kv_heads))
-        )
+        parts = (("q", q, heads), ("k", k, kv_heads), ("v", v, kv_heads))
+        q, k, v = (_heads(c.inner(name), x, n) for name, x, n in parts)
     times = c.tensor(q)[1] // c.tensor(k)[1]
     if times > 1:  # grouped queries
-        k, v = (movement.moved(c.inner(n), x, lambda t: t.repeat(times, 1)) for n, x in (("k", k), ("v", v)))  # fmt: skip
-    causal = bool(a.get("is_causal", 0))
-    y = attention.scaled_dot_product(c, q, k, v, at(xs, 3), causal, a.get("scale"))
+        k = movement.moved(c.inner("k"), k, lambda t: t.repeat(times, 1))
+        v = movement.moved(c.inner("v"), v, lambda t: t.repeat(times, 1))
+    causal = bool(c.get("is_causal", 0))
+    y = attention.scaled_dot_product(c, q, k, v, c.at(3), causal, c.get("scale"))
     if not split:
         return y
     n, h, length, size = c.tensor(y)
@@ -103,7 +85,7 @@ def _attention(c: Call, a: Attributes, xs: Operands) -> Data:
     return movement.reshape(c.inner("output"), y, (n, length, h * size))
 
 
-def _heads(c: Call, x: Data, heads: int) -> Data:
+def _heads(c: Any, x: Data, heads: int) -> Data:
     n, length, size = c.tensor(x)
     x = movement.reshape(c.inner("apart"), x, (n, length, heads, size // heads))
     return movement.permute(c, x, (0, 2, 1, 3))
@@ -112,193 +94,292 @@ def _heads(c: Call, x: Data, heads: int) -> Data:
 # --- arithmetic ----------------------------------------------------------------------------------
 
 
-def _two(function: Any) -> Handler:
-    def handler(c: Call, a: Attributes, xs: Operands) -> Data:  # noqa: ARG001
-        return function(c, xs[0], xs[1])  # type: ignore[no-any-return]  # a Handler gives Data
-
-    return handler
+def _two(function: Callable[..., Data]) -> Handler:
+    return lambda c: function(c, c.at(0), c.at(1))
 
 
-def _many(function: Any) -> Handler:
-    """Convert an operator of any number of operands, two by two."""
+def _many(function: Callable[..., Data]) -> Handler:
+    """Convert an operator of any number of operands, two by two, constants last."""
 
-    def handler(c: Call, a: Attributes, xs: Operands) -> Any:  # noqa: ARG001
-        total = xs[0]
-        for k, x in enumerate(xs[1:], 2):
-            part = c if k == len(xs) else c.inner(f"part{k - 1}")
-            if isinstance(total, Data) or isinstance(x, Data):
-                total = function(part, total, x)
-            else:
-                total = _NUMPY[function](total, x)
+    def handler(c: OnnxCall) -> Any:
+        total, *others = sorted(c.operands, key=lambda x: not isinstance(x, Data))
+        for k, x in enumerate(others, 1):
+            total = function(c if k == len(others) else c.inner(f"part{k}"), total, x)
         return total
 
     return handler
 
 
-_NUMPY: dict[Any, Any] = {
-    arithmetic.add: np.add,
-    arithmetic.maximum: np.maximum,
-    arithmetic.minimum: np.minimum,
-}
+_sum = _many(arithmetic.add)
 
 
-def _mean_of(c: Call, a: Attributes, xs: Operands) -> Data:
-    total = _many(arithmetic.add)(c.inner("sum"), a, xs)
-    return arithmetic.affine(c, total, 1 / len(xs))
-
-
-def _negative(c: Call, a: Attributes, xs: Operands) -> Data:  # noqa: ARG001
-    return arithmetic.negative(c, data(c, xs))
-
-
-def _where(c: Call, a: Attributes, xs: Operands) -> Data:  # noqa: ARG001
-    condition = constant(c, xs, 0, "conditions")
-    return arithmetic.where(c, condition, xs[1], xs[2])
-
-
-def _cumsum(c: Call, a: Attributes, xs: Operands) -> Data:
-    x, reverse = data(c, xs), a.get("reverse", 0)
-    (axis,) = whole(c, xs, 1, "axes") or [0]
-    parts = [n for n in ("reverse", "exclusive") if a.get(n, 0)]
-    total = c.inner("total") if parts else c
-    given = movement.moved(c.inner("turned"), x, lambda t: np.flip(t, axis)) if reverse else x
-    y = arithmetic.cumsum(total, given, axis)
-    if a.get("exclusive", 0):
-        y = arithmetic.subtract(c.inner("exclusive") if reverse else c, y, given)
-    return movement.moved(c, y, lambda t: np.flip(t, axis)) if reverse else y
+def _cumsum(c: OnnxCall) -> Data:
+    """Convert to a matrix: the sums of unit vectors."""
+    n, axis = len(c.tensor(c.x)), int(c.constant_at(1, "axes"))
+    order = [*(d for d in range(n) if d != axis % n), axis % n]
+    unit = np.eye(c.shape(c.x)[c.axis(c.x, axis)], dtype=np.float32)
+    (sums,) = c.evaluate(unit, np.array(1))
+    last = movement.permute(c.inner("last"), c.x, order)
+    return movement.permute(c, linear(c.inner("sums"), last, sums.T), np.argsort(order).tolist())
 
 
 # --- functions of one value ----------------------------------------------------------------------
 
 
-def _function(name: str, **names: tuple[str, float | None]) -> Handler:
-    """Convert to a function of layers.Activation; `names` are its parameters: (attribute, default)."""
+def function(name: str, **names: tuple[str, float]) -> Handler:
+    """Return a handler that converts to a function of layers.Activation; `names` are its parameters: (attribute, default)."""
 
-    def handler(c: Call, a: Attributes, xs: Operands) -> Data:
-        parameters = {p: a.get(attribute, value) for p, (attribute, value) in names.items()}
-        return activation.activation(c, data(c, xs), name, **parameters)
+    def handler(c: OnnxCall) -> Data:
+        parameters = {p: c.get(attribute, value) for p, (attribute, value) in names.items()}
+        return activation.activation(c, c.x, name, **parameters)
 
     return handler
 
 
-def _relu(c: Call, a: Attributes, xs: Operands) -> Data:  # noqa: ARG001
-    return activation.relu(c, data(c, xs))
-
-
-def _clip(c: Call, a: Attributes, xs: Operands) -> Data:  # noqa: ARG001
-    limits = [number(c, xs, k, "limits") for k in (1, 2)]
+def _clip(c: OnnxCall) -> Data:
+    limits = [c.number(1, "min"), c.number(2, "max")]
     # The largest float32 means that there is no bound.
     most = float(np.finfo(np.float32).max)
     low, high = (None if b is None or abs(b) >= most else b for b in limits)
     if low is None and high is None:
-        return data(c, xs)
+        return c.x
     if low is not None and high is not None and low >= high:  # then all values are the upper bound
-        return arithmetic.affine(c, data(c, xs), 0.0, high)
-    return activation.clip(c, data(c, xs), low, high)
+        return arithmetic.affine(c, c.x, 0.0, high)
+    return activation.clip(c, c.x, low, high)
 
 
-def _hard_sigmoid(c: Call, a: Attributes, xs: Operands) -> Data:
-    return activation.activation(
-        c, data(c, xs), "hardsigmoid", alpha=a.get("alpha", 0.2), beta=a.get("beta", 0.5)
-    )
-
-
-def _gelu(c: Call, a: Attributes, xs: Operands) -> Data:
-    name = "gelu_tanh" if a.get("approximate", "none") == "tanh" else "gelu"
-    return activation.activation(c, data(c, xs), name)
-
-
-def _elu(c: Call, a: Attributes, xs: Operands) -> Data:
-    return activation.activation(c, data(c, xs), "elu", alpha=a.get("alpha", 1.0))
-
-
-def _prelu(c: Call, a: Attributes, xs: Operands) -> Data:  # noqa: ARG001
-    slope = constant(c, xs, 1, "slopes")
-    x = data(c, xs)
+def _prelu(c: OnnxCall) -> Data:
+    slope, x = c.constant_at(1, "slopes"), c.x
     full = np.broadcast_to(slope, (1,) * (len(c.tensor(x)) - slope.ndim) + slope.shape)
     if math.prod(full.shape) == max(full.shape[1:2], default=1):
         return activation.prelu(c, x, full.reshape(-1))
     # With a slope for each pixel: relu(x) - slope relu(-x).
     up = activation.relu(c.inner("positive"), x)
     down = activation.relu(c.inner("negative"), arithmetic.affine(c.inner("reversed"), x, -1.0))
-    scaled = arithmetic.multiply(c.inner("scaled"), down, np.asarray(slope))
-    return arithmetic.subtract(c, up, scaled)
+    return arithmetic.subtract(c, up, arithmetic.multiply(c.inner("scaled"), down, slope))
 
 
-def _shrink(c: Call, a: Attributes, xs: Operands) -> Data:
-    x, limit, bias = data(c, xs), a.get("lambd", 0.5), a.get("bias", 0.0)
-    if bias == limit:
-        return activation.activation(c, x, "softshrink", alpha=limit)
-    if bias:
+def _shrink(c: OnnxCall) -> Data:
+    limit, bias = c.get("lambd", 0.5), c.get("bias", 0.0)
+    if bias not in (0, limit):
         c.refuse(f"has lambd={limit} and bias={bias}", "its bias must be 0, or equal to lambd")
-    return activation.activation(c, x, "hardshrink", alpha=limit)
+    return activation.activation(c, c.x, "softshrink" if bias else "hardshrink", alpha=limit)
 
 
-def _thresholded(c: Call, a: Attributes, xs: Operands) -> Data:
-    return activation.activation(c, data(c, xs), "threshold", alpha=a.get("alpha", 1.0), beta=0.0)
+def _softmax(function: Callable[..., Data]) -> Handler:
+    def handler(c: OnnxCall) -> Data:
+        if c.runtime.version >= 13:
+            return function(c, c.x, c.get("axis", -1))
+        shape = c.tensor(c.x)  # all dimensions from the axis on count as one
+        axis = c.get("axis", 1) % len(shape)
+        if axis == len(shape) - 1:
+            return function(c, c.x, -1)
+        flat = movement.reshape(c.inner("flat"), c.x, (*shape[:axis], -1))
+        return movement.reshape(c, function(c.inner("soft"), flat, -1), shape)
+
+    return handler
 
 
-def _softmax(c: Call, a: Attributes, xs: Operands) -> Data:
-    return activation.softmax(c, data(c, xs), a.get("axis", -1))
+# --- normalization and reduction -----------------------------------------------------------------
 
 
-def _log_softmax(c: Call, a: Attributes, xs: Operands) -> Data:
-    return activation.log_softmax(c, data(c, xs), a.get("axis", -1))
+def _parameters(c: OnnxCall, *places: int) -> list[Any]:
+    return [c.constant_at(k, "parameters") for k in places]
 
+
+def _batch_norm(c: OnnxCall) -> Data:
+    gamma, beta, mean, var = _parameters(c, 1, 2, 3, 4)
+    if c.get("spatial", 1) == 0:
+        c.refuse("has statistics for each pixel", "train BatchNorm of channels")
+    if c.get("training_mode", 0) or (c.runtime.version < 14 and len(c.results) > 1):
+        c.refuse("is in training mode", "export the model in eval mode")
+    if not mean.any() and (var == 1).all() and (gamma == 1).all() and not beta.any():
+        c.refuse(
+            "has never been trained: its mean is 0 and its variance 1",
+            "train the model, or load trained parameters, before exporting it",
+        )
+    return normalisation.batch_norm(c, c.x, mean, var, gamma, beta, c.get("epsilon", 1e-5))
+
+
+def _group_norm(c: OnnxCall) -> Data:
+    groups = c.get("num_groups", c.tensor(c.x)[1])  # InstanceNormalization has as many as channels
+    weight, bias = _parameters(c, 1, 2)
+    return normalisation.group_norm(c, c.x, groups, weight, bias, c.get("epsilon", 1e-5))
+
+
+def _last_axes(c: OnnxCall) -> tuple[list[int], list[Any]]:
+    """Return the axes that are normalized, and scale and bias of their shape."""
+    shape = c.tensor(c.x)
+    axes = list(range(c.get("axis", -1) % len(shape), len(shape)))
+    found = _parameters(c, 1, 2)
+    return axes, [None if p is None else np.broadcast_to(p, shape[axes[0] :]) for p in found]
+
+
+def _layer_norm(c: OnnxCall) -> Any:
+    axes, (weight, bias) = _last_axes(c)
+    eps = c.get("epsilon", 1e-5)
+    y = normalisation.layer_norm(c, c.x, axes, weight, bias, eps)
+    # Its other outputs are rarely used, and removed if they are not.
+    mean = reduction.reduce(c.inner("mean"), c.x, "mean", axes, keepdims=True)
+    if math.prod(c.tensor(c.x)[axes[0] :]) == 1:
+        return y, mean
+    variance = reduction.reduce(c.inner("variance"), c.x, "var", axes, keepdims=True, correction=0)
+    shifted = arithmetic.affine(c.inner("shifted"), variance, 1.0, eps)
+    return y, mean, activation.activation(c.inner("inverse"), shifted, "pow", alpha=-0.5)
+
+
+def _rms_norm(c: OnnxCall) -> Data:
+    axes, (weight, _) = _last_axes(c)
+    return normalisation.rms_norm(c, c.x, axes, weight, c.get("epsilon", 1e-5))
+
+
+def _lrn(c: OnnxCall) -> Data:
+    size, alpha, beta = c.get("size"), c.get("alpha", 1e-4), c.get("beta", 0.75)
+    if size % 2 == 0:
+        c.refuse(f"has a window of {size} channels", "an odd number is supported")
+    return normalisation.local_response_norm(c, c.x, size, alpha, beta, c.get("bias", 1.0))
+
+
+def _reduction(how: str) -> Handler:
+    def handler(c: OnnxCall) -> Data:
+        axes = c.integers(1, "axes")
+        if not axes and c.get("noop_with_empty_axes", 0):
+            return c.x
+        axes = axes or list(range(len(c.tensor(c.x))))
+        return reduction.reduce(c, c.x, how, axes, bool(c.get("keepdims", 1)))
+
+    return handler
+
+
+def _global_lp(c: OnnxCall) -> Data:
+    p = c.get("p", 2)
+    if p not in (1, 2):
+        c.refuse(f"has p={p}", "p must be 1 or 2")
+    return reduction.reduce(c, c.x, f"l{p}", list(range(2, len(c.tensor(c.x)))), True)
+
+
+# --- operators that move values, or keep them ----------------------------------------------------
+
+
+def _moved(c: OnnxCall) -> Any:
+    """Convert an operator that only moves values: ONNX Runtime shows where it puts each place."""
+    others = [c.constant_at(k, "operands") for k in range(1, len(c.operands))]
+
+    def numbers(k: int, t: Any) -> Any:
+        # As float64, which is exact, and which more kernels take than int64.
+        return c.evaluate(t.astype(np.float64), *others)[k].astype(np.int64)
+
+    def part(k: int) -> Any:
+        if 0 in (c.results[k] or ()):
+            return np.zeros(c.results[k], np.float32)
+        call = c if len(c.results) == 1 else c.inner(str(k))
+        return movement.moved(call, c.x, functools.partial(numbers, k))
+
+    found = tuple(map(part, range(len(c.results))))
+    return found if len(found) > 1 else found[0]
+
+
+def _pad(c: OnnxCall) -> Data:
+    n, pads = len(c.tensor(c.x)), c.integers(1, "pads") or []
+    axes = [d % n for d in c.integers(3, "axes") or range(n)]
+    sides = np.zeros((2, n), int)
+    sides[:, axes] = np.reshape(pads, (2, -1))
+    before, after = sides.tolist()
+    mode, value = c.get("mode", "constant"), c.number(2, "value") or 0.0
+    return movement.pad(c, c.x, before, after, mode, value) if any(pads) else c.x
+
+
+def _cast(c: OnnxCall) -> Data:
+    name = c.runtime.onnx.TensorProto.DataType.Name(c.get("to"))
+    if name not in ("FLOAT", "FLOAT16", "DOUBLE", "BFLOAT16"):
+        c.refuse(f"rounds values to {name.lower()}", "values must remain floating-point numbers")
+    return c.x
+
+
+def _dropout(c: OnnxCall) -> Any:
+    if c.at(2) is not None and bool(c.at(2)) and c.number(1, "ratio") != 0:
+        c.refuse("is in training mode", "export the model in eval mode")
+    return c.x, np.ones(c.tensor(c.x), np.bool_)
+
+
+_FUNCTIONS = (
+    "Sigmoid Tanh HardSwish Mish Softplus Softsign Abs Exp Log Sqrt Reciprocal Erf Sin Cos Floor"
+)
+_REDUCTIONS = "mean sum max min prod l1 l2 sum_square log_sum log_sum_exp"
+_MOVEMENTS = (
+    "Slice Gather GatherElements GatherND Tile Expand DepthToSpace SpaceToDepth Trilu CenterCropPad "
+    "ReverseSequence Split"
+)
 
 OPERATORS: dict[str, Handler] = {
-    **MOVEMENTS,
-    **NORMS,
     "Conv": conv,
     "ConvTranspose": conv_transpose,
     "Gemm": _gemm,
-    "MatMul": _matmul,
-    "Einsum": _einsum,
+    "MatMul": _two(arithmetic.matmul),
+    "Einsum": lambda c: arithmetic.einsum(c, c.get("equation"), c.operands),
     "Attention": _attention,
-    **dict.fromkeys(("Add", "Sum"), _many(arithmetic.add)),
+    **dict.fromkeys(("Add", "Sum"), _sum),
     "Sub": _two(arithmetic.subtract),
     "Mul": _two(arithmetic.multiply),
     "Div": _two(arithmetic.divide),
     "Pow": _two(arithmetic.power),
     "Max": _many(arithmetic.maximum),
     "Min": _many(arithmetic.minimum),
-    "Mean": _mean_of,
-    "Neg": _negative,
-    "Where": _where,
+    "Mean": lambda c: arithmetic.affine(c, _sum(c.part("sum", *c.operands)), 1 / len(c.operands)),
+    "Neg": lambda c: arithmetic.negative(c, c.x),
+    "Where": lambda c: arithmetic.where(c, c.constant_at(0, "conditions"), c.at(1), c.at(2)),
     "CumSum": _cumsum,
-    "Relu": _relu,
+    **{name: function(name.lower()) for name in _FUNCTIONS.split()},
+    "Relu": lambda c: activation.relu(c, c.x),
     "Clip": _clip,
-    "Sigmoid": _function("sigmoid"),
-    "Tanh": _function("tanh"),
-    "HardSigmoid": _hard_sigmoid,
-    "HardSwish": _function("hardswish"),
-    "Mish": _function("mish"),
-    "Swish": _function("silu", alpha=("alpha", 1.0)),
-    "Gelu": _gelu,
-    "Elu": _elu,
-    "Selu": _function(
+    "HardSigmoid": function("hardsigmoid", alpha=("alpha", 0.2), beta=("beta", 0.5)),
+    "Swish": function("silu", alpha=("alpha", 1.0)),
+    "Gelu": lambda c: activation.activation(
+        c, c.x, "gelu_tanh" if c.get("approximate") == "tanh" else "gelu"
+    ),
+    "Elu": function("elu", alpha=("alpha", 1.0)),
+    "Selu": function(
         "selu", alpha=("alpha", 1.67326319217681884765625), beta=("gamma", 1.0507010221481323)
     ),
-    "Celu": _function("celu", alpha=("alpha", 1.0)),
-    "LeakyRelu": _function("leaky_relu", alpha=("alpha", 0.01)),
+    "Celu": function("celu", alpha=("alpha", 1.0)),
+    "LeakyRelu": function("leaky_relu", alpha=("alpha", 0.01)),
     "PRelu": _prelu,
-    "Softplus": _function("softplus"),
-    "Softsign": _function("softsign"),
     "Shrink": _shrink,
-    "ThresholdedRelu": _thresholded,
-    "Abs": _function("abs"),
-    "Exp": _function("exp"),
-    "Log": _function("log"),
-    "Sqrt": _function("sqrt"),
-    "Reciprocal": _function("reciprocal"),
-    "Erf": _function("erf"),
-    "Sin": _function("sin"),
-    "Cos": _function("cos"),
-    "Floor": _function("floor"),
-    "Softmax": _softmax,
-    "LogSoftmax": _log_softmax,
-    "MaxPool": max_pool,
-    "AveragePool": average_pool,
+    "ThresholdedRelu": function("threshold", alpha=("alpha", 1.0), beta=("", 0.0)),
+    "Softmax": _softmax(activation.softmax),
+    "LogSoftmax": _softmax(activation.log_softmax),
+    "MaxPool": pool(pooling.max_pool),
+    "AveragePool": pool(pooling.avg_pool),
     "LpPool": lp_pool,
+    "GlobalAveragePool": lambda c: pooling.global_avg_pool(c, c.x),
+    "GlobalMaxPool": lambda c: pooling.global_max_pool(c, c.x),
+    "GlobalLpPool": _global_lp,
     "Resize": resize,
+    "Upsample": upsample,
+    "BatchNormalization": _batch_norm,
+    **dict.fromkeys(("InstanceNormalization", "GroupNormalization"), _group_norm),
+    "LayerNormalization": _layer_norm,
+    "RMSNormalization": _rms_norm,
+    "MeanVarianceNormalization": lambda c: normalisation.layer_norm(
+        c, c.x, c.get("axes", [0, 2, 3]), None, None, 1e-18
+    ),
+    "LRN": _lrn,
+    "LpNormalization": lambda c: normalisation.l2_normalise(
+        c, c.x, [c.get("axis", -1)], c.get("p", 2), 1e-30
+    ),
+    **{f"Reduce{how.title().replace('_', '')}": _reduction(how) for how in _REDUCTIONS.split()},
+    **dict.fromkeys(_MOVEMENTS.split(), _moved),
+    **dict.fromkeys(
+        ("Reshape", "Flatten", "Squeeze", "Unsqueeze"),
+        lambda c: movement.reshape(c, c.x, c.result),
+    ),
+    "Transpose": lambda c: movement.permute(c, c.x, c.get("perm", range(len(c.tensor(c.x)))[::-1])),
+    "Pad": _pad,
+    "Concat": lambda c: movement.concat(c, c.operands, c.get("axis")),
+    "Shape": lambda c: np.array(c.tensor(c.x), np.int64)[c.get("start", 0) : c.get("end")],
+    "Size": lambda c: np.array(math.prod(c.tensor(c.x)), np.int64),
+    "Identity": lambda c: c.x,
+    "Cast": _cast,
+    "CastLike": lambda c: c.at(0),
+    "Dropout": _dropout,
 }

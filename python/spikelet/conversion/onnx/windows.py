@@ -2,180 +2,126 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from spikelet.conversion.building import Call, Data
-from spikelet.conversion.operators import activation, convolution, pooling, resizing
+from spikelet.conversion.building import Data
+from spikelet.conversion.onnx.call import OnnxCall
+from spikelet.conversion.operators import activation, arithmetic, convolution, pooling, resizing
 
-__all__ = ["average_pool", "conv", "conv_transpose", "lp_pool", "max_pool", "pads_of", "resize"]
-
-Pads = list[tuple[int, int]]
-
-
-def _spatial(c: Call, x: Any) -> tuple[int, ...]:
-    (x,) = c.data(x)
-    return c.tensor(x)[2:]
+__all__ = ["conv", "conv_transpose", "lp_pool", "pool", "resize", "upsample"]
 
 
-def pads_of(a: Mapping[str, Any], size: Sequence[int], kernel: Sequence[int]) -> Pads:
-    """Return the padding before and after each axis."""
-    n = len(size)
-    strides, dilations = a.get("strides", [1] * n), a.get("dilations", [1] * n)
-    auto = a.get("auto_pad", "NOTSET")
-    if auto == "NOTSET":
-        pads = a.get("pads", [0] * 2 * n)
-        return list(zip(pads[:n], pads[n:], strict=True))
-    if auto == "VALID":
-        return [(0, 0)] * n
-    return convolution.same(size, kernel, strides, dilations, late=auto == "SAME_UPPER")
+def _windows(c: OnnxCall, kernel: Sequence[int]) -> dict[str, Any]:
+    """Return how the windows lie: stride, dilation, and the padding before and after each axis."""
+    n = len(kernel)
+    stride, dilation = c.get("strides", [1] * n), c.get("dilations", [1] * n)
+    auto, pads = c.get("auto_pad", "NOTSET"), c.get("pads", [0] * 2 * n)
+    if auto in ("SAME_UPPER", "SAME_LOWER"):
+        size = c.tensor(c.x)[2:]
+        padding = convolution.same(size, kernel, stride, dilation, late=auto == "SAME_UPPER")
+    else:
+        padding = list(zip(pads[:n], pads[n:], strict=True)) if auto == "NOTSET" else [(0, 0)] * n
+    return {"stride": tuple(stride), "padding": padding, "dilation": tuple(dilation)}
 
 
-def _weights(c: Call, xs: Sequence[Any]) -> list[Any]:
-    if any(isinstance(x, Data) for x in xs[1:]):
-        c.refuse(
-            "has weights that depend on the input",
-            "weights must be constants; leave this layer out of the conversion",
-        )
-    return [None if x is None else np.asarray(x, np.float64) for x in (*xs[1:], None)][:2]
+def _weights(c: OnnxCall) -> tuple[Any, Any]:
+    return c.constant_at(1, "weights"), c.constant_at(2, "weights")
 
 
-def conv(c: Call, a: Mapping[str, Any], xs: Sequence[Any]) -> Data:
+def conv(c: OnnxCall) -> Data:
     """Convert Conv."""
-    weight, bias = _weights(c, xs)
-    size = _spatial(c, xs[0])
-    n = len(size)
-    return convolution.conv(
-        c,
-        xs[0],
-        weight,
-        bias,
-        stride=tuple(a.get("strides", (1,) * n)),
-        padding=pads_of(a, size, weight.shape[2:]),
-        dilation=tuple(a.get("dilations", (1,) * n)),
-        groups=a.get("group", 1),
-    )
+    weight, bias = _weights(c)
+    windows = _windows(c, weight.shape[2:])
+    return convolution.conv(c, c.x, weight, bias, groups=c.get("group", 1), **windows)
 
 
-def conv_transpose(c: Call, a: Mapping[str, Any], xs: Sequence[Any]) -> Data:
+def conv_transpose(c: OnnxCall) -> Data:
     """Convert ConvTranspose."""
-    weight, bias = _weights(c, xs)
-    size = _spatial(c, xs[0])
-    n = len(size)
-    strides, dilations = a.get("strides", [1] * n), a.get("dilations", [1] * n)
-    extra = list(a.get("output_padding", [0] * n))
-    auto = a.get("auto_pad", "NOTSET")
-    shape = a.get("output_shape")
-    if shape is None and auto in ("SAME_UPPER", "SAME_LOWER"):
-        shape = [m * s for m, s in zip(size, strides, strict=True)]
-    if shape is None:
-        pads = pads_of({**a, "auto_pad": auto}, size, weight.shape[2:])
-    else:
-        pads = []
-        axes = zip(size, weight.shape[2:], strides, dilations, shape[-n:], strict=True)
-        for k, (m, w, s, d, out) in enumerate(axes):
-            total = s * (m - 1) + extra[k] + d * (w - 1) + 1 - out
-            if total < 0:
-                extra[k], total = extra[k] - total, 0
-            pads.append(convolution.halves(total, late=auto == "SAME_UPPER"))
+    weight, bias = _weights(c)
+    windows = _windows(c, weight.shape[2:])
+    size = c.tensor(c.x)[2:]
+    extra = list(c.get("output_padding", [0] * len(size)))
+    auto = c.get("auto_pad", "NOTSET")
+    if c.get("output_shape") or auto in ("SAME_UPPER", "SAME_LOWER"):
+        steps, gaps, late = windows["stride"], windows["dilation"], auto == "SAME_UPPER"
+        for k, out in enumerate(c.result[2:]):
+            reach = gaps[k] * (weight.shape[k + 2] - 1) + 1
+            total = steps[k] * (size[k] - 1) + extra[k] + reach - out
+            extra[k] += max(-total, 0)
+            windows["padding"][k] = convolution.halves(max(total, 0), late=late)
     return convolution.conv_transpose(
-        c,
-        xs[0],
-        weight,
-        bias,
-        stride=tuple(strides),
-        padding=pads,
-        output_padding=tuple(extra),
-        groups=a.get("group", 1),
-        dilation=tuple(dilations),
+        c, c.x, weight, bias, output_padding=extra, groups=c.get("group", 1), **windows
     )
 
 
-def _window(c: Call, a: Mapping[str, Any], xs: Sequence[Any]) -> tuple[Data, dict[str, Any]]:
-    kernel = tuple(a["kernel_shape"])
-    (x,) = c.data(xs[0])
-    return x, {
-        "kernel": kernel,
-        "stride": tuple(a.get("strides", (1,) * len(kernel))),
-        "padding": pads_of(a, _spatial(c, x), kernel),
-        "ceil_mode": bool(a.get("ceil_mode", 0)),
-        "dilation": tuple(a.get("dilations", (1,) * len(kernel))),
-    }
+def pool(function: Callable[..., Data], **more: Any) -> Callable[[OnnxCall], Data]:
+    """Return a handler for a pool; `more` are arguments for its function."""
+
+    def handler(c: OnnxCall) -> Data:
+        kernel = c.get("kernel_shape")
+        arguments = {**_windows(c, kernel), **more, "ceil_mode": bool(c.get("ceil_mode", 0))}
+        if function is pooling.avg_pool:
+            arguments.setdefault("count_include_pad", bool(c.get("count_include_pad", 0)))
+        return function(c, c.x, tuple(kernel), **arguments)
+
+    return handler
 
 
-def max_pool(c: Call, a: Mapping[str, Any], xs: Sequence[Any]) -> Data:
-    """Convert MaxPool."""
-    x, window = _window(c, a, xs)
-    return pooling.max_pool(c, x, **window)
-
-
-def average_pool(c: Call, a: Mapping[str, Any], xs: Sequence[Any]) -> Data:
-    """Convert AveragePool."""
-    x, window = _window(c, a, xs)
-    whole = bool(a.get("count_include_pad", 0))
-    return pooling.avg_pool(c, x, **window, count_include_pad=whole)
-
-
-def lp_pool(c: Call, a: Mapping[str, Any], xs: Sequence[Any]) -> Data:
+def lp_pool(c: OnnxCall) -> Data:
     """Convert LpPool: the p-th root of the sum of the p-th powers of magnitudes."""
-    x, window = _window(c, a, xs)
-    p = float(a.get("p", 2))
-    power, total = c.inner("power"), c.inner("sum")
-    if p == 2:
-        x = activation.activation(power, x, "square")
-    else:
-        x = activation.activation(c.inner("magnitude"), x, "abs")
-        x = x if p == 1 else activation.activation(power, x, "pow", p)
-    y = pooling.avg_pool(c if p == 1 else total, x, **window, divisor=1)
-    if p == 1:
-        return y
-    return (
-        activation.activation(c, y, "sqrt") if p == 2 else activation.activation(c, y, "pow", 1 / p)
-    )
+    p = float(c.get("p", 2))
+    x = c.x if p == 2 else activation.activation(c.inner("magnitude"), c.x, "abs")
+    powers = arithmetic.power(c.inner("power"), x, np.array(p))
+    total = pool(pooling.avg_pool, divisor=1)(c.part("sum", powers, **c.attributes))
+    return arithmetic.power(c, total, np.array(1 / p))
 
 
-def resize(c: Call, a: Mapping[str, Any], xs: Sequence[Any]) -> Data:
+def upsample(c: OnnxCall) -> Data:
+    """Convert Upsample, and Resize of version 10."""
+    how = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+    scales = c.get("scales") if c.at(1) is None else c.constant_at(1, "scales")
+    return _resized(c, scales, None, {"mode": c.get("mode", "nearest"), **how})
+
+
+def resize(c: OnnxCall) -> Data:
     """Convert Resize."""
-    (x,) = c.data(xs[0])
-    before, after = c.tensor(x), c.result
-    coordinates = a.get("coordinate_transformation_mode", "half_pixel")
+    if c.runtime.version == 10:
+        return upsample(c)
+    return _resized(c, c.constant_at(2, "scales"), c.constant_at(3, "sizes"), c.attributes)
+
+
+def _resized(c: OnnxCall, scales: Any, sizes: Any, how: Any) -> Data:
+    x, after = c.x, c.result
+    before = c.tensor(x)
+    mode = how.get("mode", "nearest").replace("bilinear", "linear")
+    coordinates = how.get("coordinate_transformation_mode", "half_pixel")
     if coordinates == "tf_crop_and_resize":
         c.refuse("crops", "crop with Slice before it resizes")
     if before[:2] != after[:2]:
         c.refuse(f"resizes {before} to {after}", "only the axes after the channels can be resized")
-    scale = _scales(a, xs, before)
     small = any(m < n for n, m in zip(before, after, strict=True))
-    if a.get("antialias", 0) and small and a.get("mode", "nearest") != "nearest":
+    if how.get("antialias", 0) and small and mode != "nearest":
         c.refuse("is antialiased", "export the model with antialias=0, or use average pooling")
+    axes = [d % len(before) for d in how.get("axes", range(len(before)))]
+    policy = how.get("keep_aspect_ratio_policy", "stretch")
+    if (scales is None or not np.size(scales)) and policy != "stretch":
+        ratios = np.ravel(sizes) / np.array([before[d] for d in axes])
+        scales = [ratios.min() if policy == "not_larger" else ratios.max()] * len(axes)
+    factors = None  # the ratio of the sizes
+    if scales is not None and np.size(scales):
+        of_axes = dict(zip(axes, np.ravel(scales).tolist(), strict=True))
+        factors = [float(of_axes.get(d, 1.0)) for d in range(2, len(before))]
     return resizing.resize(
         c,
         x,
         after[2:],
-        a.get("mode", "nearest"),
+        mode,
         coordinates=coordinates,
-        rounding=a.get("nearest_mode", "round_prefer_floor"),
-        scale=None if scale is None else scale[2:],
-        cubic=a.get("cubic_coeff_a", -0.75),
-        exclude_outside=bool(a.get("exclude_outside", 0)),
+        rounding=how.get("nearest_mode", "round_prefer_floor"),
+        scale=factors,
+        cubic=how.get("cubic_coeff_a", -0.75),
+        exclude_outside=bool(how.get("exclude_outside", 0)),
     )
-
-
-def _scales(a: Mapping[str, Any], xs: Sequence[Any], before: Sequence[int]) -> list[float] | None:
-    """Return the scale of each axis, where it is not the ratio of the sizes."""
-    n = len(before)
-    axes = [d % n for d in a.get("axes", range(n))]
-    scales, sizes = (xs[k] if k < len(xs) else None for k in (2, 3))
-    found = [1.0] * n
-    if scales is not None and np.size(scales):
-        for d, scale in zip(axes, np.ravel(scales), strict=True):
-            found[d] = float(scale)
-        return found
-    policy = a.get("keep_aspect_ratio_policy", "stretch")
-    if policy == "stretch":
-        return None
-    ratios = [float(m) / before[d] for d, m in zip(axes, np.ravel(np.asarray(sizes)), strict=True)]
-    for d in axes:
-        found[d] = min(ratios) if policy == "not_larger" else max(ratios)
-    return found

@@ -214,36 +214,56 @@ def test_softmax_of_one_axis_and_of_all_from_an_axis_on(
 
 
 def test_arithmetic_that_broadcasts_from_an_axis_on() -> None:
-    for opset in (1, 6):
-        old = node("Add", "x c", "y", broadcast=1, axis=1)
-        found = output([old], opset, c=CHANNELS.ravel())
-        np.testing.assert_allclose(found, T + torch.tensor(CHANNELS), atol=1e-6)
+    old = node("Add", "x c", "y", broadcast=1, axis=1)
+    found = output([old], 6, c=CHANNELS.ravel())
+    np.testing.assert_allclose(found, T + torch.tensor(CHANNELS), atol=1e-6)
 
 
 SLOPES = np.float32([0.1, 0.2, -0.3])
+NORM = {"g": GAMMA, "b": BETA, "m": MEAN, "v": VAR}
 
 
 @pytest.mark.parametrize(
-    ("opset", "made", "expected"),
+    ("made", "expected"),
     [
-        (1, node("Slice", "x", "y", starts=[1], ends=[-1], axes=[2]), T[:, :, 1:-1]),
-        (1, node("Slice", "x", "y", starts=[0, 1], ends=[2, 9]), T[:2, 1:9]),
-        (1, node("Pad", "x", "y", paddings=PADS, value=0.5), F.pad(T, (2, 1, 1, 0), value=0.5)),
-        (6, node("PRelu", "x s", "y"), F.prelu(T, torch.tensor(SLOPES))),
-        (1, node("Concat", "x x", "y"), torch.cat([T, T], 1)),
-        (1, node("Upsample", "x", "y", height_scale=2.0, width_scale=3.0), UP),
-        (1, node("Reshape", "x", "y", shape=[0, -1]), T.flatten(1)),
-        (1, node("ReduceSum", "x", "y", axes=[1], keepdims=0), T.sum(1)),
-        (6, node("Dropout", "x", "y", is_test=1, ratio=0.3), T),
-        (1, node("Clip", "x", "y", min=-0.5, max=0.5), T.clip(-0.5, 0.5)),
-        (1, node("Relu", "x", "y", consumed_inputs=[0]), T.relu()),
-        (1, node("Cast", "x", "y", to="FLOAT"), T),
+        (node("Slice", "x", "y", starts=[1], ends=[-1], axes=[2]), T[:, :, 1:-1]),
+        (node("Slice", "x", "y", starts=[0, 1], ends=[2, 9]), T[:2, 1:9]),
+        (node("Pad", "x", "y", pads=PADS, value=0.5), F.pad(T, (2, 1, 1, 0), value=0.5)),
+        (node("PRelu", "x s", "y"), F.prelu(T, torch.tensor(SLOPES))),
+        (node("Concat", "x x", "y", axis=1), torch.cat([T, T], 1)),
+        (node("Reshape", "x r", "y"), T.flatten(1)),
+        (node("ReduceSum", "x", "y", axes=[1], keepdims=0), T.sum(1)),
+        (node("Dropout", "x", "y", is_test=1, ratio=0.3), T),
+        (node("Clip", "x", "y", min=-0.5, max=0.5), T.clip(-0.5, 0.5)),
+        (node("Cast", "x", "y", to=1), T),
+        (node("BatchNormalization", "x g b m v", "y", is_test=1),
+         F.batch_norm(T, *map(torch.tensor, (MEAN, VAR, GAMMA, BETA)))),
     ],
     ids=lambda v: v.op_type if hasattr(v, "op_type") else None,
 )  # fmt: skip
-def test_versions_before_7(opset: int, made: Any, expected: torch.Tensor) -> None:
+def test_version_6(made: Any, expected: torch.Tensor) -> None:
+    """The last one without numpy's broadcasting: onnx's converter translates it."""
+    constants = {"s": SLOPES, "r": whole(0, -1), **NORM}
+    used = {name: constants[name] for name in made.input if name in constants}
     nodes = [made, node("Add", "y two", "z", broadcast=1)]
-    found = output(
-        nodes, opset, two=np.float32([2]), **({"s": SLOPES} if made.op_type == "PRelu" else {})
-    )
+    found = output(nodes, 6, two=np.float32([2]), **used)
     np.testing.assert_allclose(found, expected + 2, atol=1e-5)
+
+
+def test_linear_interpolation_of_older_versions_is_asymmetric() -> None:
+    """Half of the new pixels are old ones; onnx's version converter makes it half_pixel."""
+    halves = (T + torch.cat((T[:, :, :, 1:], T[:, :, :, -1:]), 3)) / 2
+    expected = torch.stack((T, halves), 4).flatten(3)
+    scales = [1.0, 1.0, 1.0, 2.0]
+    up = node("Upsample", "x", "y", scales=scales, mode="linear")
+    np.testing.assert_allclose(output([up], 7), expected, atol=1e-5)
+    for kind, opset in (("Upsample", 9), ("Resize", 10)):
+        up = node(kind, "x s", "y", mode="linear")
+        np.testing.assert_allclose(output([up], opset, s=np.float32(scales)), expected, atol=1e-5)
+
+
+def test_what_the_converter_cannot_translate_is_refused() -> None:
+    old = node("Pad", "x", "y", paddings=PADS, value=0.5)
+    rule = r"must use version 7 or later of ONNX's operators, got 1, and .* export it again with"
+    with pytest.raises(ValueError, match=rf"(?s)^read_onnx: model {rule}"):
+        output([old], 1)

@@ -1,0 +1,117 @@
+"""Quantized ONNX operators, on real values: rounding is that of a ReLU with levels, as in QCFS.
+
+The values of a quantized tensor are read as the real numbers for which its integers stand, so that DequantizeLinear
+changes nothing, and QuantizeLinear rounds to the numbers that the integers can stand for.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from spikelet.conversion.building import Data
+from spikelet.conversion.onnx.call import Handler, OnnxCall
+from spikelet.conversion.onnx.operators import OPERATORS
+from spikelet.conversion.operators import activation, arithmetic, movement
+
+__all__ = ["QUANTIZED"]
+
+
+def _scale(c: OnnxCall, scale: Any) -> Any:
+    if isinstance(scale, Data):
+        c.refuse(
+            "is quantized by a scale that depends on the input",
+            "use the model before its dynamic quantization",
+        )
+    return np.asarray(scale, np.float64)
+
+
+def _rounded(c: OnnxCall, x: Data, scale: Any, zero: Any) -> Data:
+    """Round to the numbers for which integers stand."""
+    size = _scale(c, scale)
+    if size.size != 1 or (zero is not None and np.size(zero) != 1):
+        c.refuse("is quantized with several scales", "quantize activations with one scale per tensor")  # fmt: skip
+    step, middle = float(size.reshape(())), 0 if zero is None else int(np.reshape(zero, ()))
+    kind = np.dtype(np.uint8 if zero is None else zero.dtype)
+    if kind.kind not in "iu":
+        c.refuse(f"is quantized to {kind}", "quantize to integers")
+    least, most = np.iinfo(kind).min, np.iinfo(kind).max
+    low, levels = (least - middle) * step, most - least
+    shifted = arithmetic.affine(c.inner("shifted"), x, 1.0, -low) if low else x
+    inner = c.inner("levels") if low else c
+    y = activation.relu(inner, shifted, levels * step, levels)
+    return arithmetic.affine(c, y, 1.0, low) if low else y
+
+
+def _real(c: OnnxCall, k: int, axis: int = 0) -> Any:
+    """Return the real values of an operand, which its scale and its zero point follow."""
+    x, scale, zero = c.at(k), c.at(k + 1), c.at(k + 2)
+    if isinstance(x, Data) or x is None:
+        return x
+
+    def along_axis(values: Any) -> Any:
+        shape = [1] * np.ndim(x)
+        shape[axis] = -1
+        return np.reshape(values, shape) if np.size(values) > 1 else np.reshape(values, ())
+
+    middle = 0.0 if zero is None else np.asarray(zero, np.float64)
+    return (np.asarray(x, np.float64) - along_axis(middle)) * along_axis(_scale(c, scale))
+
+
+def _quantize(c: OnnxCall) -> Data:
+    return _rounded(c, c.x, c.at(1), c.at(2))
+
+
+def _dequantize(c: OnnxCall) -> Data:
+    if c.x.source not in c.builder.inputs:
+        return c.x
+    # The integers themselves are the input.
+    middle = 0.0 if c.at(2) is None else np.asarray(c.at(2), np.float64)
+    scale = _scale(c, c.at(1))
+    return arithmetic.affine(c, c.x, scale, -middle * scale)
+
+
+def _exact(kind: str, *axes: int, result: int, bias: int | None = None) -> Handler:
+    """Convert to an operator of real numbers, and round.
+
+    Parameters
+    ----------
+    kind : str
+        That operator.
+    *axes : int
+        Axis of each operand along which its scales lie, if there are several.
+    result, bias : int
+        Number of the operand that scales the result, and of the one that is a bias.
+    """
+
+    def handler(c: OnnxCall) -> Data:
+        if c.get("channels_last", 0):
+            c.refuse("has channels last", "use the model before quantization")
+        transposed = c.get("transB", 0)
+        operands = [_real(c, 3 * k, 0 if transposed else axis) for k, axis in enumerate(axes)]
+        if bias is not None and c.at(bias) is not None:
+            scale = _scale(c, c.at(1)) * np.ravel(_scale(c, c.at(4)))
+            operands.append(np.asarray(c.at(bias), np.float64) * scale)
+        y: Data = OPERATORS[kind](c.part("exact", *operands, **c.attributes))
+        return y if c.at(result) is None else _rounded(c, y, c.at(result), c.at(result + 1))
+
+    return handler
+
+
+def _concat(c: OnnxCall) -> Data:
+    parts = [_real(c, k) for k in range(2, len(c.operands), 3)]
+    return _rounded(c, movement.concat(c.inner("parts"), parts, c.get("axis")), c.at(0), c.at(1))
+
+
+QUANTIZED: dict[str, Handler] = {
+    "QuantizeLinear": _quantize,
+    "DequantizeLinear": _dequantize,
+    "QLinearConv": _exact("Conv", 0, 0, result=6, bias=8),
+    "QLinearMatMul": _exact("MatMul", -2, -1, result=6),
+    "QGemm": _exact("Gemm", 1, 1, result=7, bias=6),
+    "QLinearAdd": _exact("Add", 0, 0, result=6),
+    "QLinearMul": _exact("Mul", 0, 0, result=6),
+    "QLinearGlobalAveragePool": _exact("GlobalAveragePool", 0, result=3),
+    "QLinearConcat": _concat,
+}
