@@ -61,7 +61,15 @@ def test_each_layer_is_public() -> None:
     """Base classes and helpers aside, which only other modules use."""
     modules = [convolution, delay, foreign, graded, leaky, linear, movement, spiking, pools]
     modules += [predictive, resize]
-    helpers = {"Convolution", "MeanPool", "Pool", "Spread", "Synaptic", "TransposedConvolution", "Windows"}
+    helpers = {
+        "Convolution",
+        "MeanPool",
+        "Pool",
+        "Spread",
+        "Synaptic",
+        "TransposedConvolution",
+        "Windows",
+    }
     named = (
         {name for module in modules for name in module.__all__}
         - helpers
