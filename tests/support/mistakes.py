@@ -452,7 +452,7 @@ MISTAKES = [
     Mistake(
         'sl.convert("model.onnx", np.ones((2, 4)), stepps=8)',
         TypeError,
-        "convert has no argument 'stepps'; did you mean 'steps'? (there are: ann, calibration, steps, method, neuron, percentile, per_channel, delay, keep, analog, outputs, fixed, coding, seed, dtype, threads, progress, relays)",
+        "convert has no argument 'stepps'; did you mean 'steps'? (there are: ann, calibration, steps, method, neuron, keep, coding, dtype, threads, progress)",
     ),
     Mistake(
         "spikes.times = [1.0]",

@@ -36,7 +36,7 @@ def images(**neuron: Any) -> nn.Sequential:
         nn.Flatten(2), st.SpikeLinear(48, 10), st.LIF(**neuron),
     )  # fmt: skip
     with torch.no_grad():
-        net[7].weight.mul_(4)  # so that all layers spike
+        net[7].weight.mul_(6)  # so that all layers spike
     return net
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from spikelet._util.checks import choice, fail, integer
 from spikelet._util.extras import needs
 from spikelet._util.files import path_of, replaced
+from spikelet._util.spelling import spelled
 from spikelet.io.c.arguments import delay_of, shapes_of
 from spikelet.layers.graph import Graph, Shapes
 from spikelet.layers.spiking_model import SpikingModel
@@ -17,6 +18,7 @@ from spikelet.layers.spiking_model import SpikingModel
 __all__ = ["write_onnx"]
 
 
+@spelled
 def write_onnx(
     model: SpikingModel | Graph,
     path: str | os.PathLike[str],
