@@ -24,6 +24,7 @@ from spikelet.conversion.building import (
     refuse,
 )
 from spikelet.conversion.operators import foreign
+from spikelet.conversion.passes import run_passes
 from spikelet.conversion.recognition import recognize
 from spikelet.conversion.torch.check import differing
 from spikelet.conversion.torch.copies import READER, batch_of, copied, is_layer
@@ -268,7 +269,7 @@ def convert(
                 _refuse_constant(name, y)
             check_output(READER, name, data)
         graph = reader.builder.graph(READER, [d.source for d in made], [name for name, _ in found])
-        graph = recognize(graph)
+        graph = run_passes(READER, graph, recognize)
         names = reader.builder.final
         expected = {names.get(k, k): v for k, v in reader.expected.items()}
         # Of a large network, one sample has values enough: what mixes samples gives it other ones, too.
