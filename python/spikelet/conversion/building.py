@@ -6,10 +6,10 @@ import dataclasses
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NoReturn, TypeAlias
+from typing import Any, Literal, NoReturn, TypeAlias, final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from spikelet._util.checks import fail, integer, named, shown
 from spikelet.layers import Add, Constant, Delay, Flatten, Layer, Reshape, Shape
@@ -270,6 +270,7 @@ class Layout:
         return np.moveaxis(apart, self.axis + (self.merged == "turns"), 0)
 
 
+@final
 @dataclass(frozen=True)
 class Data:
     """A tensor that depends on the input: the output of a layer.
@@ -327,8 +328,10 @@ class Call:
         """Return the shape of one sample of an operand."""
         return self.builder.shapes[x.source]
 
-    def tensor(self, x: Data) -> Shape:
-        """Return the shape of an operand for a batch."""
+    def tensor(self, x: Data | ArrayLike) -> Shape:
+        """Return the shape of an operand for a batch, or of a constant."""
+        if not isinstance(x, Data):
+            return np.shape(x)
         shape = list(self.shape(x))
         if x.merged == "steps":
             return (STEPS, self.batch // STEPS, *shape)

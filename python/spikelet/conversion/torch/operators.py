@@ -224,12 +224,10 @@ def _einsum(c: Call, equation: str, *operands: Any) -> Data:
 # --- similarities, distances and bilinear forms --------------------------------------------------
 
 
-def _rank(c: Call, x: Any) -> int:
-    return len(c.tensor(x)) if isinstance(x, Data) else np.ndim(x)
-
-
 def _cosine_similarity(c: Call, x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Data:
-    last = dim - max(_rank(c, x1), _rank(c, x2)) if dim >= 0 else dim  # the operands broadcast
+    last = (
+        dim - max(len(c.tensor(x1)), len(c.tensor(x2))) if dim >= 0 else dim
+    )  # the operands broadcast
     units: list[Any] = []
     for name, x in (("first", x1), ("second", x2)):
         if isinstance(x, Data):
@@ -256,7 +254,7 @@ def _bilinear(c: Call, x1: Any, x2: Any, weight: Any, bias: Any = None) -> Data:
 
 
 def _tensordot(c: Call, a: Any, b: Any, dims: Any = 2) -> Data:
-    first, second = _rank(c, a), _rank(c, b)
+    first, second = len(c.tensor(a)), len(c.tensor(b))
     if np.ndim(dims) == 0:
         dims = [range(first - int(dims), first), range(int(dims))]
     letters = string.ascii_lowercase + string.ascii_uppercase
@@ -273,9 +271,8 @@ def _tensordot(c: Call, a: Any, b: Any, dims: Any = 2) -> Data:
 def _linear(c: Call, x: Any, weight: Any, bias: Any = None) -> Data:
     if not isinstance(weight, Data):
         return convolution.linear(c, c.one(x), weight, bias)
-    n = len(c.tensor(weight))
-    swapped = movement.permute(c.inner("transposed"), weight, [*range(n - 2), n - 1, n - 2])
-    product = arithmetic.matmul(c if bias is None else c.inner("product"), x, swapped)
+    transposed = movement.swapped(c.inner("transposed"), weight)
+    product = arithmetic.matmul(c if bias is None else c.inner("product"), x, transposed)
     return product if bias is None else arithmetic.add(c, product, bias)
 
 
