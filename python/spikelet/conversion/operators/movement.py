@@ -210,7 +210,7 @@ def reshape(c: Call, x: _Operand, shape: Sequence[int]) -> _Operand:
 
 def swapped(c: Call, x: _Operand) -> _Operand:
     """Swap the last two axes of a tensor."""
-    last = len(c.tensor(x)) - 1
+    last: int = len(c.tensor(x)) - 1
     return permute(c, x, [*range(last - 1), last, last - 1])
 
 
