@@ -544,7 +544,7 @@ _MULTI_HEAD = """key value embed_dim num_heads in_proj_weight in_proj_bias bias_
 out_proj_weight out_proj_bias training key_padding_mask need_weights attn_mask use_separate_proj_weight q_proj_weight
 k_proj_weight v_proj_weight static_k static_v average_attn_weights is_causal"""
 _MAX_POOL = "kernel_size:kernel stride padding dilation ceil_mode return_indices"
-_AVG_POOL = "kernel_size:kernel stride padding ceil_mode count_include_pad divisor_override:divisor"
+_AVG_POOL = "kernel_size:kernel stride padding ceil_mode count_include_pad divisor_override"
 _CONV_TRANSPOSE = "weight bias stride padding output_padding groups dilation"
 _SDPA = "key:k value:v attn_mask:mask dropout_p is_causal:causal scale enable_gqa"
 _GROUP_NORM = "num_groups:groups weight bias eps cudnn_enabled group:groups"
