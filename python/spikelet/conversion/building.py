@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikelet._util.checks import fail, integer, named, shown
-from spikelet.layers import Add, Constant, Delay, Flatten, Layer, Reshape, Shape
+from spikelet.layers import Add, Constant, Delay, Flatten, Foreign, Layer, Reshape, Shape
 from spikelet.layers.graph import Graph, Node
 
 __all__ = [
@@ -384,6 +384,24 @@ class Call:
         with named(self.where):
             layer = Constant(np.array(sample, dtype=np.float64))
         return dataclasses.replace(like, source=self.builder.add(self.where, self.name, layer))
+
+    def foreign(
+        self, xs: Sequence[Data], function: Callable[..., Any], result: Shape, layout: Layout
+    ) -> Data:
+        """Add a layer that calls a function of the operator's own framework: a way out for what no layer computes.
+
+        Parameters
+        ----------
+        xs : sequence of Data
+            Its operands.
+        function : callable
+            Takes one array for each operand, one sample without the batch, and returns an array.
+        result : tuple of int
+            Shape of the returned array.
+        layout : Layout
+            Where the framework's result has its batch.
+        """
+        return Data(self.add(Foreign(function, result), *xs).source, layout.axis, layout.merged)
 
     def reshaped(self, x: Data, shape: Shape, axis: int | None = None, *, merged: Merged | None = None) -> Data:  # fmt: skip
         """Give one sample another shape, and the batch another place; without a layer if the shape remains."""

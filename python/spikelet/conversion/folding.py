@@ -49,19 +49,18 @@ def batch_norm(
     epsilon = numbers(where, "eps", eps, dimensions=0)
     gamma = np.ones(mean.shape) if weight is None else numbers(where, "weight", weight)
     beta = np.zeros(mean.shape) if bias is None else numbers(where, "bias", bias)
-    for name, array in (("weight", gamma), ("bias", beta), ("running_var", var)):
-        if array.shape != mean.shape:
-            rule = f"must have the shape {mean.shape} of running_mean"
-            fail(where, name, array.shape, rule, got="shape")
     for name, array, rule in (
         ("weight", gamma, "finite"),
         ("bias", beta, "finite"),
         ("running_mean", mean, "finite"),
         ("running_var", var, "finite and >= 0"),
         ("eps", epsilon, "finite and >= 0"),
-        ("running_var + eps", var + epsilon, "finite and > 0"),
     ):
+        if array.ndim and array.shape != mean.shape:
+            shape = f"must have the shape {mean.shape} of running_mean"
+            fail(where, name, array.shape, shape, got="shape")
         require(where, name, array, rule)
+    require(where, "running_var + eps", var + epsilon, "finite and > 0")
     scale = gamma / np.sqrt(var + epsilon)
     return Affine(scale, beta - mean * scale)
 

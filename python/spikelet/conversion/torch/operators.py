@@ -128,12 +128,6 @@ def _tanhshrink(c: Call, x: Data) -> Data:
     return arithmetic.subtract(c, x, act.activation(c.inner("tanh"), x, "tanh"))
 
 
-def _threshold(c: Call, x: Data, threshold: float, value: float) -> Data:
-    if threshold == value:
-        return act.clip(c, x, threshold)
-    return act.activation(c, x, "threshold", threshold, value)
-
-
 def _along(function: Handler) -> Handler:
     def handler(c: Call, x: Data, dim: int | None = None) -> Any:
         if dim is None:  # as PyTorch chooses it
@@ -569,7 +563,7 @@ _ROWS: dict[str, Handler] = {
     "softshrink": _function("softshrink", "lambd:alpha"),
     "hardshrink": _function("hardshrink", "lambd:alpha"),
     "tanhshrink": _tanhshrink,
-    "threshold": _row(_threshold, "threshold value inplace"),
+    "threshold": _row(act.threshold, "threshold:at value inplace"),
     "glu": _row(act.glu, "dim:axis", axis=-1),
     "absolute": _function("abs"),
     "log_sigmoid": _function("logsigmoid"),

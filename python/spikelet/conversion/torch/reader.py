@@ -23,7 +23,6 @@ from spikelet.conversion.building import (
     hint_for,
     refuse,
 )
-from spikelet.conversion.operators import foreign
 from spikelet.conversion.passes import run_passes
 from spikelet.conversion.recognition import recognize
 from spikelet.conversion.torch.check import differing
@@ -193,7 +192,7 @@ class _Reader:
         for k, _ in enumerate(leaves(step.result)):
             function = ForeignStep(step, operands, [d.layout for d in data], k, self._batch)
             part = call if k == 0 else call.inner(str(k))
-            found.append(foreign.foreign(part, data, function, function.shape, function.layout))
+            found.append(part.foreign(data, function, function.shape, function.layout))
         return found
 
 
