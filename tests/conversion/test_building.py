@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.support import operator_calls
+from tests.support.operator_calls import X, kinds, samples, values
 
 from spikelet import layers as L
 from spikelet.conversion.building import (
@@ -158,3 +160,11 @@ def test_a_loop_takes_the_output_of_the_step_before() -> None:
     x = np.zeros((4, 1, 2))
     x[0, 0, 0] = 1
     assert SpikingModel(graph).run(x).spikes[:, 0].tolist() == [[1, 0], [0, 1], [1, 0], [0, 1]]
+
+
+def test_a_foreign_function_gets_samples() -> None:
+    c, x = operator_calls.call(3, 4), samples(3, 4)
+    made = c.foreign([X, X], lambda a, b: np.sort(a, -1) + b, (3, 4), Layout(1))
+    assert (made.axis, made.merged, c.tensor(made)) == (1, "", (3, 2, 4))
+    assert kinds(c, made) == ["Foreign"]
+    np.testing.assert_allclose(values(c, made, x), np.sort(x, -1) + x)

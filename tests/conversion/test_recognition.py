@@ -15,6 +15,7 @@ from torch import nn
 
 from spikelet import layers as L
 from spikelet.conversion.from_torch import read_torch
+from spikelet.conversion.passes import run_passes
 from spikelet.conversion.recognition import Elementwise, _Formula, _grid, recognize
 from spikelet.layers.graph import Graph, Node
 from spikelet.layers.spiking_model import SpikingModel
@@ -60,7 +61,7 @@ def test_spelled_activations_are_one_layer(how: str) -> None:
     function, name = SPELLED[how]
     module = Spelled(function).eval()
     found = read_torch(module, (3, 6, 6))
-    assert recognize(found) is found
+    assert run_passes("test", found, recognize) is found
     assert [getattr(n.layer, "function", type(n.layer).__name__) for n in found] == [
         "Conv2d", name, "Conv2d",
     ]  # fmt: skip
@@ -110,7 +111,7 @@ def test_what_else_uses_a_part_keeps_it() -> None:
         ("m", L.Multiply(), ("a", "s")),
         ("both", L.Add(), ("m", "s")),
     ])  # fmt: skip
-    found = recognize(given)
+    found = run_passes("test", given, recognize)
     assert isinstance(found["m"].layer, L.Activation)
     assert found["m"].inputs == ("a",)
     assert found["both"].inputs == ("m", "s")

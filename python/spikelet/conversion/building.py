@@ -6,13 +6,13 @@ import dataclasses
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NoReturn, TypeAlias
+from typing import Any, Literal, NoReturn, TypeAlias, final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from spikelet._util.checks import fail, integer, named, shown
-from spikelet.layers import Add, Constant, Delay, Flatten, Layer, Reshape, Shape
+from spikelet.layers import Add, Constant, Delay, Flatten, Foreign, Layer, Reshape, Shape
 from spikelet.layers.graph import Graph, Node
 
 __all__ = [
@@ -270,6 +270,7 @@ class Layout:
         return np.moveaxis(apart, self.axis + (self.merged == "turns"), 0)
 
 
+@final
 @dataclass(frozen=True)
 class Data:
     """A tensor that depends on the input: the output of a layer.
@@ -327,8 +328,10 @@ class Call:
         """Return the shape of one sample of an operand."""
         return self.builder.shapes[x.source]
 
-    def tensor(self, x: Data) -> Shape:
-        """Return the shape of an operand for a batch."""
+    def tensor(self, x: Data | ArrayLike) -> Shape:
+        """Return the shape of an operand for a batch, or of a constant."""
+        if not isinstance(x, Data):
+            return np.shape(x)
         shape = list(self.shape(x))
         if x.merged == "steps":
             return (STEPS, self.batch // STEPS, *shape)
@@ -381,6 +384,24 @@ class Call:
         with named(self.where):
             layer = Constant(np.array(sample, dtype=np.float64))
         return dataclasses.replace(like, source=self.builder.add(self.where, self.name, layer))
+
+    def foreign(
+        self, xs: Sequence[Data], function: Callable[..., Any], result: Shape, layout: Layout
+    ) -> Data:
+        """Add a layer that calls a function of the operator's own framework: a way out for what no layer computes.
+
+        Parameters
+        ----------
+        xs : sequence of Data
+            Its operands.
+        function : callable
+            Takes one array for each operand, one sample without the batch, and returns an array.
+        result : tuple of int
+            Shape of the returned array.
+        layout : Layout
+            Where the framework's result has its batch.
+        """
+        return Data(self.add(Foreign(function, result), *xs).source, layout.axis, layout.merged)
 
     def reshaped(self, x: Data, shape: Shape, axis: int | None = None, *, merged: Merged | None = None) -> Data:  # fmt: skip
         """Give one sample another shape, and the batch another place; without a layer if the shape remains."""

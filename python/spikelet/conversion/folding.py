@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikelet._util.checks import fail, named, numbers, require
+from spikelet.conversion.passes import MutableGraph, run_passes
 from spikelet.layers import Affine, Layer, Linear
 from spikelet.layers.convolution import Convolution, TransposedConvolution
 from spikelet.layers.graph import Graph, Node
@@ -50,19 +49,18 @@ def batch_norm(
     epsilon = numbers(where, "eps", eps, dimensions=0)
     gamma = np.ones(mean.shape) if weight is None else numbers(where, "weight", weight)
     beta = np.zeros(mean.shape) if bias is None else numbers(where, "bias", bias)
-    for name, array in (("weight", gamma), ("bias", beta), ("running_var", var)):
-        if array.shape != mean.shape:
-            rule = f"must have the shape {mean.shape} of running_mean"
-            fail(where, name, array.shape, rule, got="shape")
     for name, array, rule in (
         ("weight", gamma, "finite"),
         ("bias", beta, "finite"),
         ("running_mean", mean, "finite"),
         ("running_var", var, "finite and >= 0"),
         ("eps", epsilon, "finite and >= 0"),
-        ("running_var + eps", var + epsilon, "finite and > 0"),
     ):
+        if array.ndim and array.shape != mean.shape:
+            shape = f"must have the shape {mean.shape} of running_mean"
+            fail(where, name, array.shape, shape, got="shape")
         require(where, name, array, rule)
+    require(where, "running_var + eps", var + epsilon, "finite and > 0")
     scale = gamma / np.sqrt(var + epsilon)
     return Affine(scale, beta - mean * scale)
 
@@ -91,40 +89,42 @@ def fold(graph: Graph) -> Graph:
     ValueError
         If a weight overflows; the message names the layer.
     """
-    if not isinstance(graph, Graph):
-        fail("fold", "graph", type(graph).__name__, "must be a Graph", error=TypeError)
-    uses = Counter(name for node in graph for name in set(node.inputs))
-    uses.update(graph.outputs)
-    layers: dict[str, Layer] = {}
-    inputs: dict[str, tuple[str, ...]] = {}
+    return run_passes("fold", graph, fold_affine)
+
+
+def fold_affine(work: MutableGraph) -> None:
+    """Fold affine maps into adjacent weights; see `fold`."""
+    uses = work.uses()
+    kept: dict[str, Node] = {}
     instead: dict[str, str] = {}  # replacements of folded layers
-    for node in graph:
-        sources = tuple(instead.get(name, name) for name in node.inputs)
-        layer = node.layer
-        before = layers.get(sources[0]) if len(sources) == 1 else None
-        alone = before is not None and uses[sources[0]] == 1
-        with named(f"fold: layer '{node.name}'"), np.errstate(over="ignore", invalid="ignore"):
-            behind = _behind(before, layer) if alone and isinstance(layer, Affine) else None
-            if behind is not None:
-                if node.name in graph.outputs:  # which keeps its name
-                    del layers[sources[0]]
-                    layers[node.name], inputs[node.name] = behind, inputs[sources[0]]
-                    continue
-                layers[sources[0]] = behind
-                instead[node.name] = sources[0]
-                uses[sources[0]] = uses[node.name]
-                continue
-            if isinstance(layer, Convolution | Linear) and alone and isinstance(before, Affine):
-                merged = _ahead(before, layer)
-                if merged is not None:
-                    del layers[sources[0]]
-                    layer, sources = merged, inputs[sources[0]]
-        layers[node.name], inputs[node.name] = layer, sources
-    nodes = (Node(name, layer, inputs[name]) for name, layer in layers.items())
-    return Graph(nodes, "fold", graph.inputs, graph.outputs)
+    for given in work.nodes.values():
+        node = Node(given.name, given.layer, tuple(instead.get(i, i) for i in given.inputs))
+        before = kept.get(node.inputs[0]) if len(node.inputs) == 1 else None
+        if before is not None and uses[before.name] == 1:
+            with named(f"fold: layer '{node.name}'"), np.errstate(over="ignore", invalid="ignore"):
+                layer = _merged(before.layer, node.layer)
+            if layer is not None:
+                name = node.name
+                if isinstance(node.layer, Affine) and name not in work.outputs:
+                    instead[name] = name = before.name
+                    uses[name] = uses[node.name]
+                else:  # an output keeps its name, and so does a layer behind the map
+                    del kept[before.name]
+                node = Node(name, layer, before.inputs)
+        kept[node.name] = node
+    work.update(kept.values(), instead)
 
 
-def _behind(layer: Layer | None, affine: Affine) -> Layer | None:
+def _merged(before: Layer, layer: Layer) -> Layer | None:
+    """Return one layer for two, of which one is an affine map, or None if they do not merge."""
+    if isinstance(layer, Affine):
+        return _behind(before, layer)
+    if isinstance(before, Affine) and isinstance(layer, Convolution | Linear):
+        return _ahead(before, layer)
+    return None
+
+
+def _behind(layer: Layer, affine: Affine) -> Layer | None:
     """Return the layer followed by an affine map, or None if they do not merge."""
     if isinstance(layer, Affine):
         if any(a.scale.ndim > 1 or np.ndim(a.shift) > 1 for a in (layer, affine)):

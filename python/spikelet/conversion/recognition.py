@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikelet.conversion.building import hint_for, refuse
+from spikelet.conversion.passes import MutableGraph
 from spikelet.layers import (
     Activation,
     Add,
@@ -28,7 +29,7 @@ from spikelet.layers import (
     ReLU,
     Shape,
 )
-from spikelet.layers.graph import Graph, Node
+from spikelet.layers.graph import Node
 
 __all__ = ["Elementwise", "clip_layers", "recognize"]
 
@@ -94,29 +95,19 @@ def clip_layers(low: float | None, high: float | None) -> list[tuple[str, Layer]
     return [("above", Affine(1.0, -low)), ("relu", bounded), ("", Affine(1.0, low))]
 
 
-def recognize(graph: Graph) -> Graph:
-    """Return the graph with each part that computes a known function of one node as that function.
-
-    Parameters
-    ----------
-    graph : Graph
-        The graph; it is not modified.
-
-    Returns
-    -------
-    Graph
-        The graph itself, if nothing was recognized. Layers keep their names.
+def recognize(work: MutableGraph) -> None:
+    """Replace each part that computes a known function of one node by that function; layers keep their names.
 
     Raises
     ------
     ValueError
         If a comparison is not a part of a known activation; the message names it.
     """
-    nodes = {node.name: node for node in graph}
+    nodes = work.nodes
     made: dict[str, list[Node]] = {}
     instead: dict[str, str] = {}  # nodes that return their input
-    needed = set(graph.outputs)
-    for node in reversed(graph.nodes):
+    needed = set(work.outputs)
+    for node in reversed(nodes.values()):
         if node.name not in needed:
             continue
         found = _function(nodes, node)
@@ -125,28 +116,13 @@ def recognize(graph: Graph) -> Graph:
             continue
         source, function = found
         needed.add(source)
-        if function[0] == "identity" and node.name not in graph.outputs:
+        if function[0] == "identity" and node.name not in work.outputs:
             instead[node.name] = source
         made[node.name] = _nodes(node.name, source, *function)
-    unknown = [
-        n.layer
-        for n in graph
-        if n.name in needed and n.name not in made and isinstance(n.layer, Elementwise)
-    ]
-    for layer in unknown:
-        refuse(layer.where, "cannot be converted", hint_for(layer.kind))
-    if not made:
-        return graph
-    kept: list[Node] = []
-    for node in graph:
-        if node.name in needed and node.name not in instead:
-            kept += made.get(node.name, [node])
-
-    def origin(name: str) -> str:
-        return origin(instead[name]) if name in instead else name
-
-    renamed = (Node(n.name, n.layer, tuple(map(origin, n.inputs))) for n in kept)
-    return Graph(renamed, inputs=graph.inputs, outputs=graph.outputs)
+    work.update([n for node in nodes.values() for n in made.get(node.name, [node])], instead)
+    for node in work.nodes.values():
+        if isinstance(node.layer, Elementwise):
+            refuse(node.layer.where, "cannot be converted", hint_for(node.layer.kind))
 
 
 def _nodes(name: str, source: str, function: str, *parameters: Any) -> list[Node]:

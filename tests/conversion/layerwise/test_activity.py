@@ -10,10 +10,11 @@ from tests.support.conversions import IMAGES, branched
 from spikelet import layers as L
 from spikelet.conversion.layerwise.activity import Activity
 from spikelet.conversion.layerwise.pools import pool_parts
+from spikelet.conversion.passes import run_passes
 from spikelet.layers.spiking_model import SpikingModel
 
 STEPS = 5
-GRAPH = pool_parts(branched()).replaced(
+GRAPH = run_passes("test", branched(), pool_parts).replaced(
     {n: L.IF(0.7, amplitude=0.7) for n in ("r1", "rl", "rr", "r3", "r4")}
 )
 

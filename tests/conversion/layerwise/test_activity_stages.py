@@ -7,13 +7,14 @@ from tests.support.conversions import branched
 from spikelet import layers as L
 from spikelet.conversion.layerwise.activity import Stages, plan, sources_of
 from spikelet.conversion.layerwise.pools import pool_parts
+from spikelet.conversion.passes import run_passes
 from spikelet.layers.graph import Graph
 
 NEURONS = frozenset({"r1", "rl", "rr", "r3", "r4"})
 
 
 def planned(spiking: frozenset[str] = NEURONS, coded: frozenset[str] = frozenset()) -> Stages:
-    return plan(pool_parts(branched()), spiking, coded)
+    return plan(run_passes("test", branched(), pool_parts), spiking, coded)
 
 
 def test_neurons_are_numbered_in_order() -> None:
@@ -25,7 +26,7 @@ def test_neurons_are_numbered_in_order() -> None:
 def test_a_pool_that_alone_uses_a_neuron_is_stored_instead() -> None:
     stages = planned()
     assert stages.stored == {"input": "input", "r1": "p1", "rl": "p2.0", "rr": "p2.1", "r3": "r3", "r4": "r4"}  # fmt: skip
-    graph, stored = pool_parts(branched()), stages.stored.values()
+    graph, stored = run_passes("test", branched(), pool_parts), stages.stored.values()
     assert sources_of(graph, "rr", stored) == ["p1"]
     assert set(sources_of(graph, "r3", stored)) == {"p2.0", "p2.1"}
 

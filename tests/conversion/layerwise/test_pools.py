@@ -7,13 +7,14 @@ from tests.support.conversions import IMAGES, branched
 
 from spikelet import layers as L
 from spikelet.conversion.layerwise.pools import pool_parts
+from spikelet.conversion.passes import run_passes
 from spikelet.layers.graph import Graph
 from spikelet.layers.spiking_model import SpikingModel
 
 
 def test_the_parts_are_pooled_with_the_same_result() -> None:
     before = branched()
-    after = pool_parts(before)
+    after = run_passes("test", before, pool_parts)
     names = [n.name for n in after]
     assert "both" not in names
     assert names.index("p2.1") == names.index("p2") - 1
@@ -25,8 +26,8 @@ def test_the_parts_are_pooled_with_the_same_result() -> None:
 def test_what_others_use_is_left_alone() -> None:
     graph = branched()
     shared = Graph([*graph.nodes, ("also", L.ReLU(), "both")], outputs=["out", "also"])
-    assert pool_parts(shared) is shared
+    assert run_passes("test", shared, pool_parts) is shared
     output = Graph(graph.nodes, outputs=["out", "rl"])
-    assert pool_parts(output) is output
+    assert run_passes("test", output, pool_parts) is output
     average = graph.replaced({"p2": L.AvgPool2d(2)})
-    assert pool_parts(average) is average
+    assert run_passes("test", average, pool_parts) is average

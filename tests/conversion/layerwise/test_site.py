@@ -14,6 +14,7 @@ from spikelet.conversion.layerwise.calibration import Calibration
 from spikelet.conversion.layerwise.pools import pool_parts
 from spikelet.conversion.layerwise.site import Method, Site, linear_parts
 from spikelet.conversion.layerwise.streaming import fit_layers
+from spikelet.conversion.passes import run_passes
 from spikelet.layers.graph import Graph
 from spikelet.layers.spiking_model import SpikingModel
 
@@ -23,13 +24,20 @@ NAMES = ("r1", "rl", "rr", "r3", "r4")
 
 
 def walk(look: Any, **options: Any) -> None:
-    cal = Calibration(pool_parts(branched()), {"input": IMAGES}, STEPS, **{"threads": 1, **options})
+    cal = Calibration(
+        run_passes("test", branched(), pool_parts),
+        {"input": IMAGES},
+        STEPS,
+        **{"threads": 1, **options},
+    )
     fit_layers("test", cal, Spy(look))
 
 
 def whole(steps: int, records: Any, spiking: Any = NAMES) -> Any:
     """Record the whole ANN, or the whole spiking network."""
-    graph = pool_parts(branched()).replaced(dict.fromkeys(spiking if steps > 1 else (), NEURON))
+    graph = run_passes("test", branched(), pool_parts).replaced(
+        dict.fromkeys(spiking if steps > 1 else (), NEURON)
+    )
     return SpikingModel(graph, threads=1).run(IMAGES, steps, record=records)
 
 

@@ -13,12 +13,15 @@ from spikelet.conversion.layerwise.activity import Activity
 from spikelet.conversion.layerwise.calibration import Calibration
 from spikelet.conversion.layerwise.pools import pool_parts
 from spikelet.conversion.layerwise.streaming import fit_layers
+from spikelet.conversion.passes import run_passes
 
 NAMES = ["r1", "rl", "rr", "r3", "r4"]
 
 
 def calibration(**options: Any) -> Calibration:
-    return Calibration(pool_parts(branched()), {"input": IMAGES}, steps=4, threads=1, **options)
+    return Calibration(
+        run_passes("test", branched(), pool_parts), {"input": IMAGES}, steps=4, threads=1, **options
+    )
 
 
 def test_neurons_are_made_in_order() -> None:
@@ -74,7 +77,7 @@ def test_the_spiking_network_runs_only_for_methods_that_look_at_it(
 
 
 def test_weights_that_overflow_are_refused() -> None:
-    graph = pool_parts(branched())
+    graph = run_passes("test", branched(), pool_parts)
     layer = graph["c3"].layer
     assert isinstance(layer, L.Conv2d)
     great = graph.replaced({"c3": layer.replace(weight=np.sign(layer.weight) * 1e38)})

@@ -10,6 +10,7 @@ from tests.support.operator_calls import X, call, kinds, samples, values
 
 from spikelet.conversion.building import Data
 from spikelet.conversion.operators import arithmetic, movement
+from spikelet.conversion.passes import run_passes
 from spikelet.conversion.recognition import recognize
 
 
@@ -108,7 +109,7 @@ def test_a_choice_by_a_constant() -> None:
     assert (low[:, mask] == movement.LOWEST).all()
     chosen = arithmetic.where(c, arithmetic.elementwise(c, np.less, X, 2.0, kind="less"), X, 2.0)
     assert kinds(c, chosen) == ["Elementwise"] * 2
-    graph = recognize(c.builder.graph("here", [chosen.source]))
+    graph = run_passes("test", c.builder.graph("here", [chosen.source]), recognize)
     assert "ReLU" in {type(node.layer).__name__ for node in graph}
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import spikelet as sl
-from spikelet.conversion.preparation.relays import with_relays
+from spikelet.conversion.passes import run_passes
+from spikelet.conversion.preparation.relays import add_relays
 from spikelet.layers import (
     Activation,
     LayerNorm,
@@ -19,6 +20,10 @@ from spikelet.layers import (
 from spikelet.layers.graph import Graph
 
 RNG = np.random.default_rng(6)
+
+
+def with_relays(graph: Graph) -> Graph:
+    return run_passes("relays", graph, add_relays)
 
 
 def block() -> Graph:

@@ -9,11 +9,16 @@ import pytest
 from tests.support.layers_reference import random_graph
 
 from spikelet import layers as L
-from spikelet.conversion.preparation.simplify import simplify
+from spikelet.conversion.passes import run_passes
+from spikelet.conversion.preparation.simplify import simplify as simplify_pass
 from spikelet.layers.graph import Graph
 from spikelet.layers.spiking_model import SpikingModel
 
 RNG = np.random.default_rng(0)
+
+
+def simplify(graph: Graph, shape: tuple[int, ...]) -> Graph:
+    return run_passes("simplify", graph, simplify_pass, shapes=graph.shapes(shape))
 
 
 def run(graph: Graph, x: Any) -> Any:
@@ -125,4 +130,4 @@ def test_other_graphs_stay_as_they_are(seed: int) -> None:
 
 def test_other_types_are_refused() -> None:
     with pytest.raises(TypeError, match="simplify: graph must be a Graph, got 'list'"):
-        simplify([], (1,))  # type: ignore[arg-type]
+        run_passes("simplify", [], simplify_pass)  # type: ignore[arg-type]

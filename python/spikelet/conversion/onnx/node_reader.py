@@ -33,7 +33,6 @@ from spikelet.conversion.onnx.operation import Operation
 from spikelet.conversion.onnx.operators import OPERATORS
 from spikelet.conversion.onnx.quantized import QUANTIZED
 from spikelet.conversion.onnx.runtime import Runtime, Tensor
-from spikelet.conversion.operators import foreign
 from spikelet.layers.graph import Graph
 
 __all__ = ["NodeReader"]
@@ -317,7 +316,7 @@ class NodeReader:
             inner = call if n == 0 else call.inner(str(n))
             layout = Layout(0, "blocks" if whole else "")
             extent = shape if whole else shape[1:] or (1,)
-            found.append(foreign.foreign(inner, list(data.values()), run, extent, layout))
+            found.append(inner.foreign(list(data.values()), run, extent, layout))
         return tuple(found)
 
     def _output(self, name: str, *, several: bool) -> str:

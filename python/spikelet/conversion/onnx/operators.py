@@ -53,12 +53,8 @@ def factors(c: OnnxCall) -> list[Any]:
     """Return the two operands of a product, transposed where its attributes say so."""
     found: list[Any] = list(c.operands[:2])
     for k, side in enumerate("AB"):
-        x = found[k]
-        n = len(c.tensor(x)) if isinstance(x, Data) else x.ndim
-        order = [*range(n - 2), n - 1, n - 2]
-        if c.get(f"trans{side}", 0) and n > 1:
-            is_data = isinstance(x, Data)
-            found[k] = movement.permute(c.inner(side), x, order) if is_data else x.transpose(order)
+        if c.get(f"trans{side}", 0) and len(c.tensor(found[k])) > 1:
+            found[k] = movement.swapped(c.inner(side), found[k])
     return found
 
 
@@ -114,13 +110,8 @@ _sum = _many(arithmetic.add)
 
 
 def _cumsum(c: OnnxCall) -> Data:
-    """Convert to a matrix: the sums of unit vectors."""
-    n, axis = len(c.tensor(c.x)), int(c.constant_at(1, "axes"))
-    order = [*(d for d in range(n) if d != axis % n), axis % n]
-    unit = np.eye(c.shape(c.x)[c.axis(c.x, axis)], dtype=np.float32)
-    (sums,) = c.evaluate(unit, np.array(1))
-    last = movement.permute(c.inner("last"), c.x, order)
-    return movement.permute(c, linear(c.inner("sums"), last, sums.T), np.argsort(order).tolist())
+    axis = int(c.constant_at(1, "axes"))
+    return arithmetic.cumsum(c, c.x, axis, bool(c.get("exclusive")), bool(c.get("reverse")))
 
 
 # --- functions of one value ----------------------------------------------------------------------
@@ -267,7 +258,7 @@ def _moved(c: OnnxCall) -> Any:
 
     def numbers(k: int, t: Any) -> Any:
         # As float64, which is exact, and which more kernels take than int64.
-        return c.evaluate(t.astype(np.float64), *others)[k].astype(np.int64)
+        return c.evaluate(t.astype(np.float64), *others)[k]
 
     def part(k: int) -> Any:
         if 0 in (c.results[k] or ()):

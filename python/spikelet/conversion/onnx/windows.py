@@ -75,7 +75,7 @@ def lp_pool(c: OnnxCall) -> Data:
     p = float(c.get("p", 2))
     x = c.x if p == 2 else activation.activation(c.inner("magnitude"), c.x, "abs")
     powers = arithmetic.power(c.inner("power"), x, np.array(p))
-    total = pool(pooling.avg_pool, divisor=1)(c.part("sum", powers, **c.attributes))
+    total = pool(pooling.avg_pool, divisor_override=1)(c.part("sum", powers, **c.attributes))
     return arithmetic.power(c, total, np.array(1 / p))
 
 

@@ -10,5 +10,4 @@ translate arguments.
 * `pooling`, `resizing`: windows, and interpolation
 * `activation`: functions of one value, softmax and gates
 * `normalisation`, `reduction`, `attention`
-* `foreign`: an operator that its own framework evaluates
 """

@@ -58,13 +58,10 @@ def prelu(c: Call, x: Data, slope: Any) -> Data:
 
 
 def threshold(c: Call, x: Data, at: float, value: float) -> Data:
-    """Replace values that do not exceed a threshold, which must be continuous."""
-    if at != value:
-        c.refuse(
-            f"jumps from {value:g} to {at:g} at its threshold",
-            "the value must be the threshold: use ReLU, or `clip`",
-        )
-    return clip(c, x, at)
+    """Replace values that do not exceed a threshold."""
+    if at == value:
+        return clip(c, x, at)
+    return activation(c, x, "threshold", at, value)
 
 
 def softmax(c: Call, x: Data, axis: int) -> Data:

@@ -41,7 +41,7 @@ Operand: TypeAlias = "Data | NDArray[Any] | float"
 def _aligned(c: Call, *xs: Operand) -> tuple[list[Data | Floats], Data]:
     """Give operands that broadcast with each other the same number of axes, as samples; return where the batch is, too."""
     values = [x if isinstance(x, Data) else np.asarray(x, dtype=np.float64) for x in xs]
-    ranks = [len(c.tensor(v)) if isinstance(v, Data) else v.ndim for v in values]
+    ranks = [len(c.tensor(v)) for v in values]
     n = max(ranks)
     data = [(v, n - r + v.axis) for v, r in zip(values, ranks, strict=True) if isinstance(v, Data)]
     axis = data[0][1]
@@ -226,13 +226,10 @@ def matmul(c: Call, a: Operand, b: Operand) -> Data:
             return found if matrix.ndim == 2 else movement.moved(c, found, lambda v: v[..., 0])
     if isinstance(b, Data) and not isinstance(a, Data):
         matrix = _one_of_many(c, np.asarray(a, dtype=np.float64), b)
-        n = len(c.tensor(b))
-        if matrix.ndim == 2 and n >= 2:
-            swap = [*range(n - 2), n - 1, n - 2]
-            swapped = movement.permute(c.inner("columns"), b, swap)
-            product = convolution.linear(c.inner("product"), swapped, matrix)
-            return movement.permute(c, product, swap)
-    if any(len(_shape(c, v)) == 1 for v in (a, b)):
+        if matrix.ndim == 2 and len(c.tensor(b)) >= 2:
+            columns = movement.swapped(c.inner("columns"), b)
+            return movement.swapped(c, convolution.linear(c.inner("product"), columns, matrix))
+    if any(len(c.tensor(v)) == 1 for v in (a, b)):
         c.refuse("multiplies by a vector", "use a sum of products")
     for v, other, rows in ((a, b, -2), (b, a, -1)):
         if isinstance(v, Data) and v.axis >= len(c.tensor(v)) - 2 and c.batch > 1:
@@ -295,7 +292,7 @@ def _named_dimensions(c: Call, equation: str, operands: Sequence[Operand]) -> tu
         letters = (chr(k) for k in range(ord("A"), ord("z") + 1))
         free = [k for k in letters if k.isalpha() and k not in equation]
         counts = [
-            len(_shape(c, x)) - len(t.replace("...", ""))
+            len(c.tensor(x)) - len(t.replace("...", ""))
             for x, t in zip(operands, terms, strict=True)
         ]
         names = "".join(free[: max(n for n, t in zip(counts, terms, strict=True) if "..." in t)])
@@ -336,25 +333,19 @@ def _product_of_two(c: Call, terms: list[str], result: str, operands: Sequence[O
     product = matmul(c.inner("product"), a, b)
     sizes: dict[str, int] = {}
     for term, v in zip(terms, values, strict=True):
-        for letter, n in zip(term, _shape(c, v), strict=True):
+        for letter, n in zip(term, c.tensor(v), strict=True):
             sizes[letter] = max(n, sizes.get(letter, 1))
     order = [*shared, *free[0], *free[1]]
     apart = movement.reshape(c.inner("apart"), product, [sizes[s] for s in order])
     return movement.permute(c, apart, [order.index(s) for s in result])
 
 
-def _shape(c: Call, x: Operand) -> tuple[int, ...]:
-    return c.tensor(x) if isinstance(x, Data) else np.shape(x)
-
-
-def _laid_out(c: Call, x: Operand, term: str, shared: list[str], *groups: list[str]) -> Operand:
+def _laid_out(c: Call, x: Any, term: str, shared: list[str], *groups: list[str]) -> Any:
     """Put axes in order, and make one axis of each group."""
     axes = [term.index(s) for s in (*shared, *groups[0], *groups[1])]
-    size = dict(zip(term, _shape(c, x), strict=True))
+    size = dict(zip(term, c.tensor(x), strict=True))
     shape = [*(size[s] for s in shared), *(math.prod(size[s] for s in g) for g in groups)]
-    if isinstance(x, Data):
-        return movement.reshape(c, movement.permute(c.inner("order"), x, axes), shape)
-    return np.transpose(np.asarray(x), axes).reshape(shape)
+    return movement.reshape(c, movement.permute(c.inner("order"), x, axes), shape)
 
 
 def _summed(c: Call, x: Operand, axes: Sequence[int]) -> Operand:
@@ -365,11 +356,12 @@ def _summed(c: Call, x: Operand, axes: Sequence[int]) -> Operand:
     return replace(found, axis=x.axis - sum(d < x.axis for d in axes))
 
 
-def cumsum(c: Call, x: Data, axis: int) -> Data:
-    """Add up along an axis: a matrix of ones below the diagonal."""
+def cumsum(c: Call, x: Data, axis: int, exclusive: bool = False, backward: bool = False) -> Data:
+    """Add up along an axis, perhaps from its end, or without each value itself: a matrix of ones in a triangle."""
     n = len(c.tensor(x))
     k = c.shape(x)[c.axis(x, axis)]
     order = [d for d in range(n) if d != axis % n] + [axis % n]
     last = movement.permute(c.inner("last"), x, order)
-    found = convolution.linear(c.inner("sums"), last, np.tri(k))
+    below = np.tri(k, k=-int(exclusive))
+    found = convolution.linear(c.inner("sums"), last, below.T if backward else below)
     return movement.permute(c, found, list(np.argsort(order)))

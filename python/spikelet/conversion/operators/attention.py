@@ -38,15 +38,10 @@ def _attention(
     c: Call, q: Any, k: Any, v: Any, mask: Any, causal: bool, scale: float | None
 ) -> tuple[Data, Any]:
     """Return the result, and the weights, which are an array if the scores are constant."""
-    shape = c.tensor(q) if isinstance(q, Data) else np.shape(q)
-    length = (c.tensor(k) if isinstance(k, Data) else np.shape(k))[-2]
+    shape, length = c.tensor(q), c.tensor(k)[-2]
     factor = 1 / math.sqrt(shape[-1]) if scale is None else float(scale)
     q = affine(c.inner("scaled"), q, factor) if isinstance(q, Data) else np.asarray(q) * factor
-    if isinstance(k, Data):
-        n = len(c.tensor(k))
-        k = movement.permute(c.inner("keys"), k, [*range(n - 2), n - 1, n - 2])
-    else:
-        k = np.swapaxes(k, -1, -2)
+    k = movement.swapped(c.inner("keys"), k)
     if isinstance(q, Data) or isinstance(k, Data):
         scores: Any = arithmetic.matmul(c.inner("scores"), q, k)
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -13,9 +13,19 @@ from spikelet import layers
 from spikelet._util.checks import named
 from spikelet.conversion.building import Call, Data
 from spikelet.conversion.operators import movement
-from spikelet.layers import Linear, Permute
+from spikelet.layers import Layer, Linear, Permute
 
-__all__ = ["conv", "conv_transpose", "fold", "halves", "linear", "per_axis", "same", "sides"]
+__all__ = [
+    "conv",
+    "conv_transpose",
+    "fold",
+    "halves",
+    "linear",
+    "over_images",
+    "per_axis",
+    "same",
+    "sides",
+]
 
 Array: TypeAlias = NDArray[Any]
 _MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
@@ -156,24 +166,38 @@ def _applied(
 ) -> Data:
     """Add a convolution; `how` are its parameters that are one number, or one for each axis."""
     n = weight.ndim - 2
+    axes = {name: per_axis(value, n) for name, value in how.items()}
+
+    def make(ones: tuple[int, ...]) -> Layer:
+        kernel, margins, wide = weight, tuple(p for side in pads for p in side), axes
+        if ones:
+            kernel, margins = np.expand_dims(weight, 2), (0, 0, *margins)
+            wide = {k: (int(k != "output_padding"), *v) for k, v in axes.items()}
+        made: Layer = getattr(layers, f"{kind}{kernel.ndim - 2}d")(
+            kernel, bias, padding=margins, groups=groups, **wide
+        )
+        return made
+
+    return over_images(c, x, n, "convolves", make)
+
+
+def over_images(
+    c: Call, x: Data, n: int, verb: str, make: Callable[[tuple[int, ...]], Layer]
+) -> Data:
+    """Add a layer of windows along the n last axes of [batch, channels, ...].
+
+    A sample of k images is a volume of depth k, on which the windows work slice by slice: ``make(ones)`` then gets (1,), the
+    size of a window along the depth, and otherwise ().
+    """
     if not 1 <= n <= 3 or len(c.tensor(x)) != n + 2 or x.axis:
         c.refuse(
-            f"convolves a tensor of shape {c.tensor(x)} with a kernel of {n} dimensions",
+            f"{verb} a tensor of shape {c.tensor(x)}, along {n} dimensions",
             "the input must be [batch, channels, ...], with one to three dimensions after the channels",
         )
-    margins = tuple(p for side in pads for p in side)
-    axes = {name: per_axis(value, n) for name, value in how.items()}
-    if (
-        x.merged
-    ):  # k images a sample are a volume of depth k, on which the kernel works slice by slice
-        if n == 3:
-            c.refuse("convolves several volumes a sample", "merge the batch with images at most")
-        weight, margins = np.expand_dims(weight, 2), (0, 0, *margins)
-        axes = {k: (int(k != "output_padding"), *v) for k, v in axes.items()}
+    if x.merged and n == 3:
+        c.refuse(f"{verb} several volumes a sample", "merge the batch with images at most")
     with named(c.where):
-        made = getattr(layers, f"{kind}{weight.ndim - 2}d")(
-            weight, bias, padding=margins, groups=groups, **axes
-        )
+        made = make((1,) if x.merged else ())
     if not x.merged:
         return c.add(made, x)
     order = Permute((1, 0, *range(2, n + 2)))

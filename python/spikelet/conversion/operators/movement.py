@@ -6,7 +6,7 @@ import dataclasses
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,27 +25,33 @@ from spikelet.layers import (
     Take,
 )
 
-__all__ = ["concat", "moved", "pad", "permute", "reshape", "sample_of", "split", "stack"]
+__all__ = ["concat", "moved", "pad", "permute", "reshape", "sample_of", "split", "stack", "swapped"]
 
 Ints: TypeAlias = NDArray[np.int64]
 Operand: TypeAlias = "Data | NDArray[Any]"
+_Operand = TypeVar("_Operand", Data, NDArray[Any])
 
 
-def moved(c: Call, x: Data, function: Callable[[Ints], Any]) -> Data:
+def moved(c: Call, x: _Operand, function: Callable[[Any], Any]) -> _Operand:
     """Convert any operator that moves, repeats or leaves out values, or adds zeros.
 
     Parameters
     ----------
     c : Call
-    x : Data
+    x : Data or array
+        The operator is applied to a constant as it is.
     function : callable
         The operator itself. It gets an integer array of the shape of the tensor, with a different number > 0 in each
         place, and returns these numbers where the operator puts them, and 0 for zeros that it adds.
     """
+    if not isinstance(x, Data):
+        return np.asarray(function(np.asarray(x)))
     shape = c.shape(x)
     size = math.prod(shape)
     numbers = x.layout.tensor(np.arange(1, c.batch * size + 1).reshape(c.batch, *shape))
-    places, axis, merged = _of_one_sample(c, x, np.asarray(function(numbers)), size)
+    places, axis, merged = _of_one_sample(
+        c, x, np.asarray(function(numbers)).astype(np.int64), size
+    )
     return dataclasses.replace(_gather(c, x, places), axis=axis, merged=merged)
 
 
@@ -197,15 +203,22 @@ def _selected(c: Call, x: Data, grid: Sequence[Ints], shape: Shape) -> Data:
     return x
 
 
-def reshape(c: Call, x: Data, shape: Sequence[int]) -> Data:
+def reshape(c: Call, x: _Operand, shape: Sequence[int]) -> _Operand:
     """Reshape a tensor; one size may be -1."""
     return moved(c, x, lambda a: a.reshape(tuple(shape)))
 
 
-def permute(c: Call, x: Data, axes: Sequence[int]) -> Data:
+def swapped(c: Call, x: _Operand) -> _Operand:
+    """Swap the last two axes of a tensor."""
+    last: int = len(c.tensor(x)) - 1
+    return permute(c, x, [*range(last - 1), last, last - 1])
+
+
+def permute(c: Call, x: _Operand, axes: Sequence[int]) -> _Operand:
     """Permute the axes of a tensor, the batch among them."""
-    n = len(c.tensor(x))
-    order = [int(d) % n for d in axes]
+    if not isinstance(x, Data):
+        return np.transpose(x, axes)
+    order = [int(d) % len(axes) for d in axes]
     axis = order.index(x.axis)
     if x.merged == "steps":
         if order[:2] != [0, 1]:
@@ -266,15 +279,12 @@ def concat(c: Call, xs: Sequence[Operand], axis: int) -> Data:
     return parts[0] if len(parts) == 1 else c.add(Concat(axis=along), *parts)
 
 
-def stack(c: Call, xs: Sequence[Operand], axis: int) -> Data:
+def stack(c: Call, xs: Sequence[Any], axis: int) -> Data:
     """Stack tensors of the same shape along a new axis."""
     like = next(x for x in xs if isinstance(x, Data))
     axis %= len(c.tensor(like)) + 1
-    parts: list[Operand] = [
-        moved(c.inner(f"part{k}"), x, lambda a: np.expand_dims(a, axis))
-        if isinstance(x, Data)
-        else np.expand_dims(x, axis)
-        for k, x in enumerate(xs)
+    parts = [
+        moved(c.inner(f"part{k}"), x, lambda a: np.expand_dims(a, axis)) for k, x in enumerate(xs)
     ]
     return concat(c, parts, axis)
 

@@ -7,11 +7,12 @@ from typing import Any
 
 from spikelet._util.checks import fail
 from spikelet.conversion.activations import can_spike
-from spikelet.conversion.folding import fold
+from spikelet.conversion.folding import fold_affine
 from spikelet.conversion.layerwise.calibration import Floats
 from spikelet.conversion.layerwise.pools import pool_parts
 from spikelet.conversion.load import read
-from spikelet.conversion.preparation.relays import with_relays
+from spikelet.conversion.passes import run_passes
+from spikelet.conversion.preparation.relays import add_relays
 from spikelet.conversion.preparation.simplify import simplify
 from spikelet.conversion.recognition import recognize
 from spikelet.layers import Foreign, Graded
@@ -56,8 +57,8 @@ def prepared(
             hint = "the calibration seems to have its channels last; pass x.transpose(0, 3, 1, 2)"
             raise ValueError(f"{error}; {hint}") from None
         raise
-    graph = pool_parts(fold(simplify(recognize(graph), shapes)))
-    return with_relays(graph) if relays else graph
+    passes = [recognize, simplify, fold_affine, pool_parts, *([add_relays] if relays else [])]
+    return run_passes("convert", graph, *passes, shapes=graph.shapes(shapes))
 
 
 def kept_neurons(

@@ -7,35 +7,37 @@ weights for spikes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from spikelet.conversion.activations import can_spike
+from spikelet.conversion.passes import MutableGraph
 from spikelet.layers import Activation, Graded, Linear
 from spikelet.layers.convolution import Convolution, TransposedConvolution
-from spikelet.layers.graph import Graph, Node
+from spikelet.layers.graph import Node
 from spikelet.layers.movement import Movement
 
-__all__ = ["with_relays"]
+__all__ = ["add_relays"]
 
 
-def with_relays(graph: Graph) -> Graph:
-    """Return the graph with a relay before each layer with weights whose input is the values of a graded unit."""
+def add_relays(work: MutableGraph) -> None:
+    """Add a relay before each layer with weights whose input is the values of a graded unit."""
     nodes: list[Node] = []
     made: dict[str, str] = {}
-    for node in graph:
+    for node in work.nodes.values():
         first, *others = node.inputs or ("",)
         weighs = isinstance(node.layer, Linear | Convolution | TransposedConvolution)
-        if weighs and _is_graded(graph, first):
+        if weighs and _is_graded(work.nodes, first):
             if first not in made:
                 made[first] = f"{first}.relay"
                 nodes.append(Node(made[first], Activation("clip"), (first,)))
             node = Node(node.name, node.layer, (made[first], *others))  # noqa: PLW2901
         nodes.append(node)
-    return Graph(nodes, inputs=graph.inputs, outputs=graph.outputs)
+    work.update(nodes)
 
 
-def _is_graded(graph: Graph, name: str) -> bool:
+def _is_graded(nodes: Mapping[str, Node], name: str) -> bool:
     """Return whether values come from a graded unit, moved perhaps."""
-    while name not in graph.inputs and isinstance(graph[name].layer, Movement):
-        name = graph[name].inputs[0]
-    if name in graph.inputs:
-        return False
-    return isinstance(graph[name].layer, Graded) and not can_spike(graph[name].layer)
+    while name in nodes and isinstance(nodes[name].layer, Movement):
+        name = nodes[name].inputs[0]
+    layer = nodes[name].layer if name in nodes else None
+    return isinstance(layer, Graded) and not can_spike(layer)

@@ -52,7 +52,7 @@ def moved_by(c: Call, step: Step, data: dict[Value, Any]) -> Any:
 
             args, kwargs = mapped(operand, (step.args, step.kwargs))
             out = list(leaves(step.function(*args, **kwargs)))[k]
-            return out.numpy().astype(np.int64)
+            return out.numpy()
 
         return function
 
@@ -64,15 +64,12 @@ def moved_by(c: Call, step: Step, data: dict[Value, Any]) -> Any:
 def _broadcast(c: Call, *tensors: Any) -> list[Any]:
     """Convert torch.broadcast_tensors; a constant remains one."""
     given = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
-    shape = np.broadcast_shapes(*(c.tensor(t) if isinstance(t, Data) else t.shape for t in given))
+    shape = np.broadcast_shapes(*map(c.tensor, given))
 
     def wide(numbers: Any) -> Any:
         return np.broadcast_to(numbers, shape)
 
-    return [
-        movement.moved(c.inner(str(k)), t, wide) if isinstance(t, Data) else wide(t)
-        for k, t in enumerate(given)
-    ]
+    return [movement.moved(c.inner(str(k)), t, wide) for k, t in enumerate(given)]
 
 
 def _cat(c: Call, tensors: Any, dim: int = 0, **names: int) -> Data:
@@ -111,27 +108,15 @@ def _setitem(c: Call, x: Any, index: Any, value: Any) -> Data:
 
 def _written(c: Call, x: Any, value: Any, write: Callable[[Any, Any], Any]) -> Data:
     """Convert an operator that writes a value to places of x: the rest of x, and the value in its place."""
-    shape, inside = (c.tensor(v) if isinstance(v, Data) else np.shape(v) for v in (x, value))
+    shape, inside = c.tensor(x), c.tensor(value)
 
     def written(target: Any, values: Any) -> Any:
         return write(
             *(torch.from_numpy(np.array(v, dtype=np.float64)) for v in (target, values))
         ).numpy()
 
-    def rest(numbers: Any) -> Any:
-        return written(numbers, np.zeros(inside)).astype(np.int64)
-
-    def placed(numbers: Any) -> Any:
-        return written(np.zeros(shape), numbers).astype(np.int64)
-
-    kept: Any = (
-        movement.moved(c.inner("rest"), x, rest)
-        if isinstance(x, Data)
-        else written(x, np.zeros(inside))
-    )
-    if not isinstance(value, Data):
-        return arithmetic.add(c, kept, written(np.zeros(shape), value))
-    part = movement.moved(c.inner("written"), value, placed)
+    kept: Any = movement.moved(c.inner("rest"), x, lambda v: written(v, np.zeros(inside)))
+    part: Any = movement.moved(c.inner("written"), value, lambda v: written(np.zeros(shape), v))
     return part if not isinstance(kept, Data) and not kept.any() else arithmetic.add(c, kept, part)
 
 
@@ -158,7 +143,7 @@ def _index_put(c: Call, x: Any, indices: Any, value: Any, accumulate: bool = Fal
 
 def _added(c: Call, x: Any, indices: Any, value: Any) -> Data:
     """Add values to places of x, as `torch.nn.Fold` does: in turn the first value of each place, the second one, and so on."""
-    shape = c.tensor(x) if isinstance(x, Data) else tuple(x.shape)
+    shape = c.tensor(x)
     numbered = torch.arange(math.prod(shape)).reshape(shape)
     places = np.asarray(numbered[tuple(slice(None) if i is None else i for i in indices)])
     flat = places.ravel()
@@ -175,10 +160,7 @@ def _added(c: Call, x: Any, indices: Any, value: Any) -> Data:
         return function
 
     turns = [
-        movement.moved(c.inner(f"turn{k}"), value, turn(k))
-        if isinstance(value, Data)
-        else turn(k)(value)
-        for k in range(int(rank.max()) + 1)
+        movement.moved(c.inner(f"turn{k}"), value, turn(k)) for k in range(int(rank.max()) + 1)
     ]
     return arithmetic.total(c, [x, *turns])
 
@@ -186,8 +168,7 @@ def _added(c: Call, x: Any, indices: Any, value: Any) -> Data:
 def _copy(c: Call, target: Any, source: Any, non_blocking: bool = False) -> Data:
     """Convert a copy of a value into the shape of another one."""
     del non_blocking
-    shape = c.tensor(target) if isinstance(target, Data) else tuple(target.shape)
-    return movement.moved(c, c.one(source), lambda numbers: np.broadcast_to(numbers, shape))
+    return movement.moved(c, c.one(source), lambda v: np.broadcast_to(v, c.tensor(target)))
 
 
 JOINS: dict[str, Handler] = {

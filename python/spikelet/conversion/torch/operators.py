@@ -128,12 +128,6 @@ def _tanhshrink(c: Call, x: Data) -> Data:
     return arithmetic.subtract(c, x, act.activation(c.inner("tanh"), x, "tanh"))
 
 
-def _threshold(c: Call, x: Data, threshold: float, value: float) -> Data:
-    if threshold == value:
-        return act.clip(c, x, threshold)
-    return act.activation(c, x, "threshold", threshold, value)
-
-
 def _along(function: Handler) -> Handler:
     def handler(c: Call, x: Data, dim: int | None = None) -> Any:
         if dim is None:  # as PyTorch chooses it
@@ -224,12 +218,10 @@ def _einsum(c: Call, equation: str, *operands: Any) -> Data:
 # --- similarities, distances and bilinear forms --------------------------------------------------
 
 
-def _rank(c: Call, x: Any) -> int:
-    return len(c.tensor(x)) if isinstance(x, Data) else np.ndim(x)
-
-
 def _cosine_similarity(c: Call, x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Data:
-    last = dim - max(_rank(c, x1), _rank(c, x2)) if dim >= 0 else dim  # the operands broadcast
+    last = (
+        dim - max(len(c.tensor(x1)), len(c.tensor(x2))) if dim >= 0 else dim
+    )  # the operands broadcast
     units: list[Any] = []
     for name, x in (("first", x1), ("second", x2)):
         if isinstance(x, Data):
@@ -256,7 +248,7 @@ def _bilinear(c: Call, x1: Any, x2: Any, weight: Any, bias: Any = None) -> Data:
 
 
 def _tensordot(c: Call, a: Any, b: Any, dims: Any = 2) -> Data:
-    first, second = _rank(c, a), _rank(c, b)
+    first, second = len(c.tensor(a)), len(c.tensor(b))
     if np.ndim(dims) == 0:
         dims = [range(first - int(dims), first), range(int(dims))]
     letters = string.ascii_lowercase + string.ascii_uppercase
@@ -273,9 +265,8 @@ def _tensordot(c: Call, a: Any, b: Any, dims: Any = 2) -> Data:
 def _linear(c: Call, x: Any, weight: Any, bias: Any = None) -> Data:
     if not isinstance(weight, Data):
         return convolution.linear(c, c.one(x), weight, bias)
-    n = len(c.tensor(weight))
-    swapped = movement.permute(c.inner("transposed"), weight, [*range(n - 2), n - 1, n - 2])
-    product = arithmetic.matmul(c if bias is None else c.inner("product"), x, swapped)
+    transposed = movement.swapped(c.inner("transposed"), weight)
+    product = arithmetic.matmul(c if bias is None else c.inner("product"), x, transposed)
     return product if bias is None else arithmetic.add(c, product, bias)
 
 
@@ -547,7 +538,7 @@ _MULTI_HEAD = """key value embed_dim num_heads in_proj_weight in_proj_bias bias_
 out_proj_weight out_proj_bias training key_padding_mask need_weights attn_mask use_separate_proj_weight q_proj_weight
 k_proj_weight v_proj_weight static_k static_v average_attn_weights is_causal"""
 _MAX_POOL = "kernel_size:kernel stride padding dilation ceil_mode return_indices"
-_AVG_POOL = "kernel_size:kernel stride padding ceil_mode count_include_pad divisor_override:divisor"
+_AVG_POOL = "kernel_size:kernel stride padding ceil_mode count_include_pad divisor_override"
 _CONV_TRANSPOSE = "weight bias stride padding output_padding groups dilation"
 _SDPA = "key:k value:v attn_mask:mask dropout_p is_causal:causal scale enable_gqa"
 _GROUP_NORM = "num_groups:groups weight bias eps cudnn_enabled group:groups"
@@ -572,7 +563,7 @@ _ROWS: dict[str, Handler] = {
     "softshrink": _function("softshrink", "lambd:alpha"),
     "hardshrink": _function("hardshrink", "lambd:alpha"),
     "tanhshrink": _tanhshrink,
-    "threshold": _row(_threshold, "threshold value inplace"),
+    "threshold": _row(act.threshold, "threshold:at value inplace"),
     "glu": _row(act.glu, "dim:axis", axis=-1),
     "absolute": _function("abs"),
     "log_sigmoid": _function("logsigmoid"),

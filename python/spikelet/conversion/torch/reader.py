@@ -23,7 +23,7 @@ from spikelet.conversion.building import (
     hint_for,
     refuse,
 )
-from spikelet.conversion.operators import foreign
+from spikelet.conversion.passes import run_passes
 from spikelet.conversion.recognition import recognize
 from spikelet.conversion.torch.check import differing
 from spikelet.conversion.torch.copies import READER, batch_of, copied, is_layer
@@ -192,7 +192,7 @@ class _Reader:
         for k, _ in enumerate(leaves(step.result)):
             function = ForeignStep(step, operands, [d.layout for d in data], k, self._batch)
             part = call if k == 0 else call.inner(str(k))
-            found.append(foreign.foreign(part, data, function, function.shape, function.layout))
+            found.append(part.foreign(data, function, function.shape, function.layout))
         return found
 
 
@@ -268,7 +268,7 @@ def convert(
                 _refuse_constant(name, y)
             check_output(READER, name, data)
         graph = reader.builder.graph(READER, [d.source for d in made], [name for name, _ in found])
-        graph = recognize(graph)
+        graph = run_passes(READER, graph, recognize)
         names = reader.builder.final
         expected = {names.get(k, k): v for k, v in reader.expected.items()}
         # Of a large network, one sample has values enough: what mixes samples gives it other ones, too.
