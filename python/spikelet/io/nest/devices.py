@@ -25,18 +25,6 @@ from spikelet.sources import (
 )
 from spikelet.sources.rates import ChangingRate
 
-__all__ = [
-    "INPUTS",
-    "Generator",
-    "inputs_of",
-    "muted",
-    "obstacle",
-    "silent",
-    "source_of",
-    "spike_source",
-    "spike_times",
-]
-
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 

@@ -14,13 +14,15 @@ from spikelet._util.spelling import spelled
 from spikelet.io.nest import devices
 from spikelet.io.nest.devices import INPUTS, Generator
 from spikelet.io.nest.kernel import Group, Kernel, Synapses
-from spikelet.io.nest.rules_of_nest import (
+from spikelet.io.nest.synapse_models import (
     SHORT_TERM,
+    STATES_AT_REST,
     STATIC,
+    TARGET_DEFAULTS,
     at_rest,
     base_model,
     rest_of,
-    rule_of_nest,
+    rule_of,
 )
 from spikelet.network import Network
 from spikelet.network.population import Population
@@ -28,8 +30,6 @@ from spikelet.neurons import NeuronModel
 from spikelet.neurons.nest_names import model_of_nest
 from spikelet.plasticity import TsodyksMarkram
 from spikelet.sources import PoissonInput, PoissonSource
-
-__all__ = ["from_nest"]
 
 Ints = npt.NDArray[np.int64]
 
@@ -232,16 +232,14 @@ class _Reader:
             why = "must be empty: only synapses have weights here"
             fail(s.pre.name, "spike_weights", weighted[0], why)
         status = self.status[s.post.number]
-        traces = ("tau_minus", "tau_minus_triplet")
-        neuron = {k: np.asarray(status[k])[s.target] for k in traces if k in status}
+        target = {k: np.asarray(status[k])[s.target] for k in TARGET_DEFAULTS if k in status}
         if base in STATIC:
             self.projections.append((s, None))
             return
         if base in SHORT_TERM:
-            self.projections.append((s, rule_of_nest(base, s.more, {})))
+            self.projections.append((s, rule_of(base, s.more, {})))
             return
-        memory = ("Kplus", "Kplus_triplet")
-        rows = {k: v for k, v in {**s.more, **neuron}.items() if k not in memory}
+        rows = {k: v for k, v in {**s.more, **target}.items() if k not in STATES_AT_REST}
         table = np.stack([np.asarray(v, dtype=np.float64) for v in rows.values()])
         kinds, which = np.unique(table, axis=1, return_inverse=True)
         if kinds.shape[1] > _MOST_RULES:
@@ -249,7 +247,7 @@ class _Reader:
             fail(f"{s}", f"parameters of {s.model}", kinds.shape[1], limit, got="sets")
         for k, column in enumerate(kinds.T):
             values = dict(zip(rows, map(float, column), strict=True))
-            rule = rule_of_nest(base, values, values)
+            rule = rule_of(base, values, values)
             self.projections.append((s.part(np.flatnonzero(which.ravel() == k)), rule))
 
     def _generators(self, group: Group, delay: int) -> list[Generator]:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet._util.checks import fail
-from spikelet.io import nest_models
+from spikelet.io.nest import neuron_models
 from spikelet.io.sonata import hdf5
 from spikelet.io.sonata.config import WHERE, Config, entry
 from spikelet.io.sonata.types_file import Row, components, read_types
@@ -312,7 +312,7 @@ def _parts(config: Config, nodes: Nodes, kinds: Iterator[_Kind]) -> list[Part]:
         if name == _INTFIRE:  # a note of who it is for
             values.pop("type", None)
         values |= _own_parameters(kind)
-        lengths = () if name in _OTHERS else nest_models.structure(where, name, values)
+        lengths = () if name in _OTHERS else neuron_models.structure(where, name, values)
         key = (name, lengths, tuple(sorted(values)))
         together.setdefault(key, []).append((kind, values))
     if len(together) > _MOST_PARTS:
@@ -380,7 +380,7 @@ def _part(
             parameters[key] = joined(key, values)
     if name in _OTHERS:
         return Part(rows, _OTHERS[name](where, parameters), template=name)
-    found = nest_models.make(f"{nodes.where}:", name, parameters)
+    found = neuron_models.make(f"{nodes.where}:", name, parameters)
     return Part(rows, found.model, found.states, found.plastic, name)
 
 
