@@ -168,7 +168,7 @@ def test_sources_that_are_no_spikes(tmp_path: Path) -> None:
             [100] * 2,
             ROW,
             {"groups": {"0": {"dynamics_params": {"tau_m": [1.0]}}}},
-            "dynamics_params/tau_m: index must be below its length, 1, got 1",
+            "dynamics_params/tau_m: index must be below 1, its length, got 1",
         ),
         (
             [100],
