@@ -10,7 +10,15 @@ import pytest
 
 import spikelet as sl
 from spikelet._util.checks import fail
-from spikelet.io.sonata.config import Config, entry, inside, naming, read_config, read_json, require_number
+from spikelet.io.sonata.config import (
+    Config,
+    entry,
+    inside,
+    naming,
+    read_config,
+    read_json,
+    require_number,
+)
 
 NETWORKS = {"nodes": [{"nodes_file": "$NET/n.h5"}, {"enabled": False}], "edges": []}
 

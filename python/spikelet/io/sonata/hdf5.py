@@ -232,9 +232,7 @@ def text(value: Any) -> Any:
     return value.decode() if isinstance(value, bytes) else value
 
 
-def require_within(
-    where: str, name: str, values: npt.NDArray[Any], length: int, what: str
-) -> None:
+def require_within(where: str, name: str, values: npt.NDArray[Any], length: int, what: str) -> None:
     """Check integers that are places in something of a length."""
     if len(values) and (int(values.max()) >= length or int(values.min()) < 0):
         bad = int(values.max()) if int(values.max()) >= length else int(values.min())
