@@ -112,10 +112,6 @@ class Generator:
         """Whether what it sends is random, so that its first events need not be those of NEST."""
         return "poisson" in self.model or self.model == "noise_generator"
 
-    def always(self) -> bool:
-        """Whether it is on from now on, without an end."""
-        return self.starts == 0 and self.stops is None
-
     def window(self) -> dict[str, float]:
         """Return the start and the stop [ms] of an input, as far as it has them."""
         found = {"start": self.starts or None, "stop": self.stops}

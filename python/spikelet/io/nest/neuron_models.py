@@ -115,9 +115,9 @@ class Cell:
         """Return NEST's port for a receptor, given by its number or its name; 0 where there are no ports."""
         if self.name != _PORTS:
             return 0
-        is_number = isinstance(receptor, int)
-        number = receptor if is_number else receptor_number("to_nest", self.model, receptor)
-        return max(number, 0) + 1  # a single receptor need not be named
+        if not isinstance(receptor, int):
+            receptor = receptor_number("to_nest", self.model, receptor)
+        return max(receptor, 0) + 1  # a single receptor need not be named
 
     def currents(self, population: Population) -> dict[str, tuple[int, Floats]]:
         """Return, by state, the port and the weights of events that restore currents, which cannot be set in NEST."""

@@ -195,7 +195,7 @@ class Synapse:
 
 def synapse_of(projection: Projection, dt: float) -> Synapse:
     """Return NEST's synapses for a projection that `obstacles.inspect` does not refuse."""
-    rule = projection.plasticity
+    rule: Any = projection.plasticity
     if rule is None:
         return Synapse("static_synapse")
     name = _name_of(rule)
@@ -203,7 +203,7 @@ def synapse_of(projection: Projection, dt: float) -> Synapse:
     found = {key: getattr(rule, ours) for key, ours in row.names.items()}
     found |= row.to_nest(rule, dt)
     if "Wmax" in row.defaults:
-        bound = weight_factor(projection.post.model, projection.receptor) * getattr(rule, "w_max")
+        bound = weight_factor(projection.post.model, projection.receptor) * rule.w_max
         if isinstance(rule, InhibitorySTDP) and np.signbit(projection.weights).any():
             bound = -bound
         found |= {"Wmax": bound, "weight": bound}  # NEST requires a default of the same sign

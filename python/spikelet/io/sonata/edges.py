@@ -273,10 +273,12 @@ def _type(config: Config, group: hdf5.Group, type_id: int, row: Row) -> _Type:
         if k.startswith(EXACT) and (value := number(where, row, k)) is not None
     }
     synapse = read_synapse(where, template, parameters, exact)
-    weight, delay, copies = (
-        1.0 if (value := parameters.get(own, number(where, row, column))) is None else float(value)
-        for own, column in (("weight", "syn_weight"), ("delay", "delay"), (None, "nsyns"))
-    )
+    given = [
+        parameters.get("weight", number(where, row, "syn_weight")),
+        parameters.get("delay", number(where, row, "delay")),
+        number(where, row, "nsyns"),
+    ]
+    weight, delay, copies = (1.0 if value is None else float(value) for value in given)
     return _Type(synapse, weight, delay, sign * copies, sign)
 
 

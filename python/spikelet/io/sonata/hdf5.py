@@ -30,8 +30,16 @@ _SMALL = 1 << 24  # bytes that need no proof
 _SEARCHED = 1 << 24  # bytes at the beginning and the end in which strings are looked for
 
 # What h5py raises for damaged files.
-_BROKEN = (OSError, RuntimeError, LookupError, TypeError, AttributeError, ValueError)
-_BROKEN += (OverflowError, MemoryError)
+_BROKEN = (
+    OSError,
+    RuntimeError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ValueError,
+    ArithmeticError,
+    MemoryError,
+)
 
 
 def library() -> Any:

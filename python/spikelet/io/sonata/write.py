@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from spikelet._util.checks import fail, number, require
+from spikelet._util.checks import fail, scalar
 from spikelet._util.files import path_of
 from spikelet._util.spelling import spelled
 from spikelet.io.nest.build import given_spikes
@@ -40,6 +40,7 @@ from spikelet.sources.packets import PulsePacket
 WHERE = "write_sonata"
 _FIRST_TYPE = 100
 _MOST_TYPES = 1024
+_COMPONENTS = ("point_neuron_models", "synaptic_models")
 
 Floats = npt.NDArray[np.float64]
 
@@ -89,8 +90,7 @@ def write_sonata(
     by node, in ``dynamics_params`` of the HDF5 file, which NEST's SonataNetwork ignores. A PoissonSource becomes a
     poisson_generator, from which each target gets its own train in NEST.
     """
-    stop = float(number(WHERE, "tstop", tstop, "ms"))
-    require(WHERE, "tstop", np.float64(stop), "> 0")
+    stop = scalar(WHERE, "tstop", tstop, "> 0", "ms")
     if not isinstance(net, NetworkContents):
         rule = "must be a Network; what read_sonata returns has it as .network"
         fail(WHERE, "net", type(net).__name__, rule, error=TypeError)
@@ -236,7 +236,7 @@ class _Writer:
         self.names = _unique([p.name for p in net.populations])
         self.inputs: dict[str, Any] = {}
         self.sets: dict[str, Any] = {}
-        for name in ("point_neuron_models", "synaptic_models"):
+        for name in _COMPONENTS:
             (self.components / name).mkdir(parents=True, exist_ok=True)
         for name in ("network", "inputs"):
             (root / name).mkdir(exist_ok=True)
@@ -248,32 +248,22 @@ class _Writer:
         pairs = [f"{self.names[p.pre.index]}_to_{self.names[p.post.index]}" for p in projections]
         edges = [self._edges(p, n) for p, n in zip(projections, _unique(pairs), strict=True)]
         self._clamps(stop)
+        manifest = {"$BASE_DIR": "."}
         circuit = {
-            "manifest": {
-                "$BASE_DIR": ".",
-                "$NETWORK_DIR": "$BASE_DIR/network",
-                "$COMPONENT_DIR": "$BASE_DIR/components",
-            },
-            "components": {
-                "point_neuron_models_dir": "$COMPONENT_DIR/point_neuron_models",
-                "synaptic_models_dir": "$COMPONENT_DIR/synaptic_models",
-            },
+            "manifest": manifest,
+            "components": {f"{name}_dir": f"$BASE_DIR/components/{name}" for name in _COMPONENTS},
             "networks": {"nodes": nodes, "edges": edges},
             "target_simulator": "NEST",
         }
         simulation = {
-            "manifest": {
-                "$BASE_DIR": ".",
-                "$INPUT_DIR": "$BASE_DIR/inputs",
-                "$OUTPUT_DIR": "$BASE_DIR/output",
-            },
+            "manifest": manifest,
             "network": "$BASE_DIR/circuit_config.json",
             "target_simulator": "NEST",
             "run": {"tstop": stop, "dt": self.net.dt, "random_seed": self.net.seed},
             "node_sets_file": "$BASE_DIR/node_sets.json",
             "inputs": self.inputs,
             "output": {
-                "output_dir": "$OUTPUT_DIR",
+                "output_dir": "$BASE_DIR/output",
                 "spikes_file": "spikes.h5",
                 "spikes_sort_order": "time",
             },
@@ -328,8 +318,8 @@ class _Writer:
         lines = [" ".join(rows[0]), *(" ".join(map(str, row.values())) for row in rows)]
         (self.network / table).write_text("\n".join(lines) + "\n", encoding="utf-8")
         return {
-            f"{kind}s_file": f"$NETWORK_DIR/{name}_{kind}s.h5",
-            f"{kind}_types_file": f"$NETWORK_DIR/{table}",
+            f"{kind}s_file": f"$BASE_DIR/network/{name}_{kind}s.h5",
+            f"{kind}_types_file": f"$BASE_DIR/network/{table}",
         }
 
     def _spikes(self, population: Population, name: str) -> None:
@@ -341,7 +331,7 @@ class _Writer:
         self.inputs[f"{name}_spikes"] = {
             "input_type": "spikes",
             "module": "h5",
-            "input_file": f"$INPUT_DIR/{file}",
+            "input_file": f"$BASE_DIR/inputs/{file}",
             "node_set": name,
         }
 
