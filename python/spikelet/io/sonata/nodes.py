@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet._util.checks import fail
+from spikelet._util.extras import extra
 from spikelet.io.nest import neuron_models
 from spikelet.io.sonata import hdf5
 from spikelet.io.sonata.config import WHERE, Config
@@ -226,13 +227,7 @@ _MODEL = ("model_type", "model_template")
 
 
 def _kinds(nodes: Nodes, groups: dict[int, hdf5.Group]) -> Iterator[_Kind]:
-    types, of_type = np.unique(nodes.type_ids, return_inverse=True)
-    numbers, of_group = np.unique(nodes.group_ids, return_inverse=True)
-    kinds, first = np.unique(of_type * len(numbers) + of_group, return_inverse=True)
-    order = np.argsort(first, kind="stable")
-    ends = np.cumsum(np.bincount(first))
-    for kind, rows in zip(kinds.tolist(), np.split(order, ends[:-1]), strict=True):
-        type_id, number = int(types[kind // len(numbers)]), int(numbers[kind % len(numbers)])
+    for (type_id, number), rows in _rows_by(nodes.type_ids, nodes.group_ids):
         group, row = groups.get(number), nodes.types.get(type_id, {})
         index = nodes.group_index[rows]
         given = [row.get(key, "") for key in _MODEL]
@@ -247,9 +242,15 @@ def _kinds(nodes: Nodes, groups: dict[int, hdf5.Group]) -> Iterator[_Kind]:
             _attribute(group, key, index) if there else np.full(len(rows), value, dtype=object)
             for key, there, value in zip(_MODEL, own, given, strict=True)
         ]
-        for model_type, template in sorted(set(zip(*columns, strict=True))):
-            mine = (columns[0] == model_type) & (columns[1] == template)
-            yield _Kind(rows[mine], index[mine], group, row, type_id, model_type, template)
+        for model, mine in _rows_by(*columns):
+            yield _Kind(rows[mine], index[mine], group, row, type_id, *model)
+
+
+def _rows_by(*columns: npt.NDArray[Any]) -> list[tuple[Any, Ints]]:
+    """Return the combinations of values that columns have, in order, and the rows of each."""
+    frame = extra("pandas", WHERE, "sonata").DataFrame(dict(enumerate(columns)))
+    found = frame.groupby(list(frame.columns), dropna=False).indices
+    return sorted(found.items(), key=lambda item: item[0])
 
 
 def _attribute(group: hdf5.Group, name: str, index: Ints) -> npt.NDArray[Any]:
@@ -292,7 +293,8 @@ def _parts(config: Config, nodes: Nodes, kinds: Iterator[_Kind]) -> list[Part]:
     if len(together) > _MOST_PARTS:
         what = "number of models with parameters of different names"
         fail(nodes.where, what, len(together), f"must be at most {_MOST_PARTS}")
-    return [_part(nodes, key[0], dict(*key[1:2]), members) for key, members in together.items()]
+    found = [_part(nodes, key[0], dict(*key[1:2]), members) for key, members in together.items()]
+    return sorted(found, key=lambda part: not isinstance(part.model, NeuronModel))
 
 
 def _template(where: str, template: str) -> str:
