@@ -1,4 +1,4 @@
-"""How `Network.to_nest` makes NEST's nodes and synapses."""
+"""Make the nodes and synapses of a network in a NEST kernel, for `Network.to_nest`."""
 
 from __future__ import annotations
 
@@ -233,16 +233,12 @@ class Builder:
 
     def _currents(self, what: CurrentInput, first: int) -> Ints:
         """Make generators of a current whose first row is `first` steps from now."""
-        values = what.values.astype(self.net.dtype).astype(np.float64)
-        values = (values if values.ndim == 2 else values[:, None])[max(-first, 0) :]
+        values = what.values if what.values.ndim == 2 else what.values[:, None]
+        values = values[max(-first, 0) :]
         edge = np.zeros((1, values.shape[1]))
         values = np.concatenate([edge, values, edge])
-        params = []
-        for column in values.T:
-            changes = np.flatnonzero(np.diff(column))
-            times = self.ms(changes + max(first, 0) + self.offset - self.delay)
-            params.append({"amplitude_times": times, "amplitude_values": column[changes + 1]})
-        return self._each("step_current_generator", params)
+        changes = np.flatnonzero(np.diff(values, axis=0).any(axis=1))
+        return self._steps(changes + max(first, 0), values[changes + 1])
 
     # Synapses -----------------------------------------------------------------------------------------------------
 

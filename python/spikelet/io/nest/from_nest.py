@@ -144,11 +144,10 @@ class _Reader:
             if group.relays:
                 self._try(self._parrots, group)
             elif group.number in self.used:
-                stamps = [devices.spike_times(g) for g in self._generators(group, 0)]
-                self.models[group.number] = self._ahead(stamps)
+                self.models[group.number] = self._ahead(self._trains(group))
             if group.name in named and group.number not in self.models and not self.obstacles:
                 self.obstacles.append(
-                    f'populations["{group.name}"]: {group.model} is no population here'
+                    f'populations["{group.name}"]: {group.model} cannot be a population here'
                 )
 
     def _try(self, call: Any, *arguments: Any) -> None:

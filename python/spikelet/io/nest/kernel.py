@@ -1,4 +1,4 @@
-"""What a running NEST kernel holds, as arrays: nodes in groups of one model, and synapses between them."""
+"""Read the nodes and synapses of a running NEST kernel as arrays, in groups of nodes of one model."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Group:
 
     @property
     def relays(self) -> bool:
-        """Whether these are parrots, which repeat what reaches them."""
+        """True for parrots, which repeat what reaches them."""
         return self.model == "parrot_neuron"
 
 

@@ -91,12 +91,12 @@ class Cell:
 
     @property
     def stochastic(self) -> bool:
-        """Whether NEST draws the spikes."""
+        """True if NEST draws the spikes at random."""
         return self.name in ("gif_psc_exp", "gif_cond_exp")
 
     @property
     def note(self) -> str | None:
-        """How NEST's integration differs from ours, None if it does not."""
+        """A note if NEST integrates the model by another method than ours."""
         if self.name in _EXACT:
             return None
         how = _METHODS.get(self.name, "with adaptive steps")

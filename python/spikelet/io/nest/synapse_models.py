@@ -47,7 +47,7 @@ _EXPONENTS = {"additive": (0.0, 0.0), "multiplicative": (1.0, 1.0)}
 
 @dataclass(frozen=True)
 class SynapseModel:
-    """How a synapse model of NEST and a plasticity rule translate into each other.
+    """The translation between a synapse model of NEST and a plasticity rule.
 
     Attributes
     ----------

@@ -260,7 +260,7 @@ def require_number(
     Raises
     ------
     ValueError
-        If it is no finite number, or not > 0 where it must be.
+        If it is missing, not finite, or not positive where it must be.
     """
     found = values.get(key, default)
     if found is _MISSING:

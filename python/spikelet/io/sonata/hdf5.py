@@ -167,7 +167,7 @@ def opened(path: Path, top: str) -> Iterator[Group]:
     Raises
     ------
     ValueError
-        If it is no such file.
+        If it is not an HDF5 file of SONATA, or is damaged.
     FileNotFoundError, PermissionError
         If it cannot be opened.
     """

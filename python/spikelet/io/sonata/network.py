@@ -96,7 +96,7 @@ class SonataNetwork(Sealed):
         self.projections = MappingProxyType({k: tuple(p) for k, p in projections.items()})
         self.reports = MappingProxyType({report.name: report.path for report in reports})
         self.spikes_file, self._sorting = outputs.spikes_file(config) or (None, "none")
-        self._shown = [_Shown(network, report, nodes, parts) for report in reports]
+        self._recorded = [_RecordedReport(network, report, nodes, parts) for report in reports]
 
     def __repr__(self) -> str:
         names = ", ".join(f"{name}: {len(p)}" for name, p in self.populations.items())
@@ -145,16 +145,16 @@ class SonataNetwork(Sealed):
         if net.t != 0:
             net.reset()
         with contextlib.ExitStack() as stack:
-            opened: list[Any] = [None] * len(self._shown)  # only one process writes
+            opened: list[Any] = [None] * len(self._recorded)  # only one process writes
             with net.ranks.all_or_none("opening reports"):
                 if net.ranks.rank == 0:
-                    opened = [stack.enter_context(shown.file()) for shown in self._shown]
+                    opened = [stack.enter_context(r.file()) for r in self._recorded]
             report = stack.enter_context(bar(stop)) if progress is True else progress
-            for shown, file in zip(self._shown, opened, strict=True):
-                shown.write_start(file)
+            for recorded, file in zip(self._recorded, opened, strict=True):
+                recorded.write_start(file)
             for _ in self._pieces(stop, report if callable(report) else False):
-                for shown, file in zip(self._shown, opened, strict=True):
-                    shown.write(file)
+                for recorded, file in zip(self._recorded, opened, strict=True):
+                    recorded.write(file)
         if self.spikes_file is not None:
             trains = {
                 name: (recorder.times, self.node_ids[name][recorder.ids])
@@ -179,9 +179,9 @@ class SonataNetwork(Sealed):
         steps, done = round(stop / net.dt), 0
         block = self._config.section("run").get("nsteps_block")
         if isinstance(block, bool) or not isinstance(block, int) or block < 1:
-            per_step = sum(shown.bytes_per_step for shown in self._shown)
+            per_step = sum(recorded.bytes_per_step for recorded in self._recorded)
             block = max(1, int(_PIECE / per_step)) if per_step else steps
-        if not self._shown:
+        if not self._recorded:
             block = steps
         while done < steps:
             length = min(block, steps - done)
@@ -194,7 +194,7 @@ class SonataNetwork(Sealed):
             yield
 
 
-class _Shown:
+class _RecordedReport:
     """A report with its recorders."""
 
     def __init__(
@@ -222,7 +222,7 @@ class _Shown:
 
     @property
     def bytes_per_step(self) -> float:
-        """What recording takes."""
+        """Memory that recording needs per step."""
         columns = sum(len(ids) for ids in self._ids.values())
         return columns * self._net.dtype.itemsize * self._net.dt / self._report.every
 

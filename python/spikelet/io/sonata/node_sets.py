@@ -19,7 +19,7 @@ Masks = dict[str, npt.NDArray[np.bool_]]
 
 
 class NodeSets:
-    """The node sets of a simulation; the name of a population is one, too.
+    """The node sets of a simulation; the name of a population also names its nodes.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class NodeSets:
     def neurons(self, where: str, name: Any) -> Rows:
         """Return the rows of a set's neurons, as `rows` does; of its other nodes only if it has no neurons.
 
-        What reads states or injects currents means neurons by "all", and by attributes that sources have, too.
+        Reports and current clamps mean neurons, even if the set also matches sources.
 
         Warns
         -----

@@ -33,7 +33,7 @@ class Part:
     """Nodes that are one population of the network: those of one model, or virtual."""
 
     rows: Ints
-    """Which nodes of the population they are, by row in the file, ascending."""
+    """Rows of the nodes in the file, ascending."""
     model: Any = None
     """A neuron model or a source; None for virtual nodes, whose spikes come from the inputs."""
     states: dict[str, Any] = field(default_factory=dict)
@@ -121,7 +121,7 @@ class Nodes:
         return part, local
 
     def matches(self, where: str, key: str, allowed: list[Any]) -> npt.NDArray[np.bool_]:
-        """Return which nodes have one of several values of an attribute; none have it if there is no such attribute."""
+        """Return a mask of the nodes whose attribute has one of several values; without the attribute, none has."""
         if key == "population":
             return np.full(len(self), self.name in allowed)
         own = {"node_type_id": self.type_ids, "node_group_id": self.group_ids}
@@ -379,4 +379,4 @@ def _intfire(where: str, parameters: dict[str, Any]) -> LIFDelta:
 
 
 _OTHERS: dict[str, Callable[[str, dict[str, Any]], Any]] = {_POISSON: _poisson, _INTFIRE: _intfire}
-"""What nodes can be besides NEST's neurons."""
+"""Templates other than NEST's neurons."""

@@ -31,7 +31,7 @@ _VARIABLES = {"v": "V_m", "Vm": "V_m", "V": "V_m"}
 
 
 class Report(NamedTuple):
-    """What a report shows: one state of some nodes, at regular times."""
+    """A report of one state of some nodes at regular times."""
 
     name: str
     path: Path

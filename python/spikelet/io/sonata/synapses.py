@@ -20,7 +20,7 @@ _COMMON = ("weight", "delay", "receptor_type")
 
 @dataclass(frozen=True)
 class Synapse:
-    """What a type of edge says; those of equal descriptions are one projection."""
+    """The synapse model of a type of edges; edges of equal descriptions are one projection."""
 
     template: str
     parameters: tuple[tuple[str, float], ...]
@@ -29,7 +29,7 @@ class Synapse:
 
     @property
     def negative(self) -> bool:
-        """Whether the bound of the weights is negative: NEST's inhibitory synapses."""
+        """True for NEST's inhibitory synapses, whose weights have a negative bound."""
         return dict(self.parameters).get("Wmax", 1.0) < 0
 
     def rule(self, where: str, of_target: Mapping[str, float]) -> Plasticity | None:

@@ -73,7 +73,7 @@ def write_sonata(
     Returns
     -------
     Path
-        The configuration of the simulation, ``simulation_config.json``; ``circuit_config.json`` is beside it.
+        The configuration of the simulation, ``simulation_config.json``; ``circuit_config.json`` lies next to it.
 
     Raises
     ------
