@@ -370,26 +370,16 @@ class _Reader:
                 f"synaptic currents, refractoriness and spikes in flight after {nest.biological_time:g} ms in NEST"
             )
         else:
-            kicked = {
-                g.name
-                for g, _, what in self.inputs
-                if isinstance(what, PoissonInput) and self._hidden(g)
-            }
-            kicked |= {g.name for g in self.kicked if self._hidden(g)}
-            kicked |= {
-                s.post.name
-                for s, _ in self.projections
-                if self._delivered(s) and self._hidden(s.post)
-            }
-            found += [f"{name}: synaptic currents of earlier events" for name in sorted(kicked)]
+            kicked = {g for g, _, what in self.inputs if isinstance(what, PoissonInput)}
+            kicked |= {*self.kicked, *(s.post for s, _ in self.projections if self._delivered(s))}
+            names = sorted({g.name for g in kicked if self._hidden(g)})
+            found += [f"{name}: synaptic currents of earlier events" for name in names]
         for s, rule in self.projections:
             if rule is not None and not at_rest(self.base[s.model], s.more):
                 found.append(f"{s}: traces of earlier spikes")
         for s, _ in self.projections:
             if s.pre.model == "spike_generator":
-                latest = max(
-                    (int(t[t < now].max(initial=-1)) for t in self._trains(s.pre)), default=-1
-                )
+                latest = max(int(t[t < now].max(initial=-1)) for t in self._trains(s.pre))
                 if latest >= 0 and latest + int(s.delay.max(initial=0)) > now:
                     found.append(f"{s}: spikes in flight")
         return list(dict.fromkeys(found))
