@@ -224,5 +224,7 @@ def test_devices_that_have_no_counterpart_are_named() -> None:
         net = sl.io.from_nest(nest)
     assert len(net.recorders) == 1
     constant = nest.Create("dc_generator")
-    with pytest.raises(ValueError, match=r'populations\["drive"\]: dc_generator is no population'):
+    with pytest.raises(
+        ValueError, match=r'populations\["drive"\]: dc_generator cannot be a population'
+    ):
         sl.io.from_nest(nest, populations={"drive": constant})

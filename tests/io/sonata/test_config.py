@@ -10,7 +10,15 @@ import pytest
 
 import spikelet as sl
 from spikelet._util.checks import fail
-from spikelet.io.sonata.config import entry, inside, naming, read_config, read_json, require_number
+from spikelet.io.sonata.config import (
+    Config,
+    entry,
+    inside,
+    naming,
+    read_config,
+    read_json,
+    require_number,
+)
 
 NETWORKS = {"nodes": [{"nodes_file": "$NET/n.h5"}, {"enabled": False}], "edges": []}
 
@@ -158,3 +166,14 @@ def test_errors_of_the_network_get_the_name_of_the_file() -> None:
         sl.LIF(tau_m=-1.0)
     with pytest.raises(ValueError, match=r"^read_sonata: the rule, got 1"), naming("w"):
         fail("read_sonata", "the", 1, "rule")
+
+
+def test_parameters_lie_in_the_components(tmp_path: Path) -> None:
+    put(tmp_path / "a.json", tau=1)
+    config = Config(tmp_path / "c.json", {"components": {"some_dir": str(tmp_path)}})
+    assert config.parameters("some_dir", "a.json", "w") == {"tau": 1}
+    assert config.parameters("some_dir", None, "w") == {}
+    with pytest.raises(ValueError, match="w: file must be the name of a file in"):
+        config.parameters("some_dir", "../a.json", "w")
+    with pytest.raises(ValueError, match=r"w: components.other_dir must be a folder, for 'a.json'"):
+        config.parameters("other_dir", "a.json", "w")

@@ -68,8 +68,10 @@ def test_models_of_single_nodes_and_libraries(tmp_path: Path) -> None:
     ]
 
 
-def test_neurons_come_before_sources(tmp_path: Path) -> None:
-    found = one(tmp_path, [101, 100, 101], "101 virtual NULL NULL x\n" + ROW)
+@pytest.mark.parametrize("virtual", [99, 101])
+def test_neurons_come_before_sources(tmp_path: Path, virtual: int) -> None:
+    rows = f"{virtual} virtual NULL NULL x\n{ROW}"
+    found = one(tmp_path, [virtual, 100, virtual], rows)
     assert [(p.template, p.rows.tolist()) for p in found.parts] == [
         ("iaf_psc_exp", [1]),
         ("virtual", [0, 2]),
@@ -168,7 +170,7 @@ def test_sources_that_are_no_spikes(tmp_path: Path) -> None:
             [100] * 2,
             ROW,
             {"groups": {"0": {"dynamics_params": {"tau_m": [1.0]}}}},
-            "dynamics_params/tau_m: index must be below its length, 1, got 1",
+            "dynamics_params/tau_m: index must be below 1, its length, got 1",
         ),
         (
             [100],

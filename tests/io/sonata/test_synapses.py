@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import spikelet as sl
-from spikelet.io.nest import terms
+from spikelet.io.nest.synapse_models import synapse_of
 from spikelet.io.sonata.synapses import read_synapse, settable
 
 RULES = [
@@ -38,12 +38,12 @@ def test_rules_come_back_from_their_names_in_nest(rule: Any) -> None:
     net = sl.Network()
     cells = net.population(2, sl.LIF())
     p = net.connect(cells, cells, sl.AllToAll(), weight=0.5, plasticity=rule)
-    how = terms.synapse(p, net.dt)
+    how = synapse_of(p, net.dt)
     exact = (
         {k: getattr(rule, k) for k in ("A_plus", "A_minus")} if isinstance(rule, sl.STDP) else {}
     )
-    params = {k: float(v) for k, v in how.params.items()}
-    again = read_synapse("w", how.model, params, exact).rule("w", how.neuron)
+    params = {k: float(v) for k, v in how.parameters.items()}
+    again = read_synapse("w", how.model, params, exact).rule("w", how.in_target)
     assert repr(again) == repr(rule)
 
 

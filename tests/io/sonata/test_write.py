@@ -168,7 +168,7 @@ def test_libsonata_reads_it(tmp_path: Path) -> None:
     net = network()
     sl.io.write_sonata(net, tmp_path)
     circuit = json.loads((tmp_path / "circuit_config.json").read_text())
-    assert circuit["networks"]["nodes"][0]["nodes_file"] == "$NETWORK_DIR/E_nodes.h5"
+    assert circuit["networks"]["nodes"][0]["nodes_file"] == "$BASE_DIR/network/E_nodes.h5"
     storage = libsonata.EdgeStorage(str(tmp_path / "network" / "E_to_E_edges.h5"))
     edges = storage.open_population("E_to_E")
     p = net.projections[0]

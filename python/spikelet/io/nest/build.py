@@ -1,4 +1,4 @@
-"""How `Network.to_nest` makes NEST's nodes and synapses."""
+"""Make the nodes and synapses of a network in a NEST kernel, for `Network.to_nest`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ import numpy.typing as npt
 
 from spikelet._util.checks import interval
 from spikelet._util.grid import grid_steps
-from spikelet.io.nest import cells, terms
+from spikelet.io.nest.neuron_models import cell_of, weight_factor
+from spikelet.io.nest.obstacles import target_parameters
+from spikelet.io.nest.synapse_models import synapse_of
 from spikelet.network.contents import NetworkContents
 from spikelet.network.population import Population
 from spikelet.network.projection import Projection
@@ -30,6 +32,7 @@ from spikelet.sources import (
     SpikeSource,
     StepCurrent,
 )
+from spikelet.sources.packets import PulsePacket
 from spikelet.sources.rates import ChangingRate
 from spikelet.sources.window import Window, window
 
@@ -61,8 +64,9 @@ class Builder:
             if isinstance(p.plasticity, STDP) and p.plasticity.pairing != "all_to_all":
                 silence = int(np.ceil(_FORGOTTEN * p.plasticity.tau_plus / net.dt))
                 self.offset = max(self.offset, silence)
-        self.models: dict[int, str] = {}
-        self.orders: dict[int, Ints] = {}
+        self.projections = len(net.projections)
+        self.models: dict[int, str] = {}  # of projections that have synapses, by index
+        self.orders: dict[int, Ints] = {}  # with multapses: by pre, post, delay and weight
 
     def build(self) -> None:
         """Make everything, and run NEST up to our present."""
@@ -96,41 +100,33 @@ class Builder:
         model = population.model
         if not isinstance(model, NeuronModel):
             return self.nest.Create("parrot_neuron", len(population))
-        kept, _ = terms.neuron_parameters(self.net, population)
-        # A neuron whose synapses do not use the parameter can have any value of it.
-        params = {k: np.where(np.isnan(v), np.nanmax(v), v) for k, v in kept.items()}
-        cell = self._cell(population)
-        nodes = self.nest.Create(cell.name, len(population), params=_plain(params))
-        lists = {k: cell.parameters[k] for k in cell.lists}  # before synapses use their ports
+        kept, _ = target_parameters(self.net, population)
+        cell = cell_of(model)
+        nodes = self.nest.Create(cell.name, len(population), params=_plain(kept))
+        lists = {k: cell.parameters[k] for k in cell.kind.lists}  # before synapses use their ports
         if lists:
             nodes.set(_by_node(lists, len(population)))
         return nodes
 
-    def _cell(self, population: Population) -> cells.Cell:
-        assert isinstance(population.model, NeuronModel)
-        cell = cells.cell_of(population.model)
-        assert cell is not None, "`inspect` refuses others"
-        return cell
-
     def _set_present(self, population: Population, nodes: Any) -> None:
         """Give neurons their present parameters and states."""
-        cell = self._cell(population)
-        values = cell.parameters | cells.states(population, cell)
-        nodes.set(_plain({k: v for k, v in values.items() if k not in cell.lists}))
+        cell = cell_of(population.model)
+        values = cell.parameters | cell.states(population)
+        nodes.set(_plain({k: v for k, v in values.items() if k not in cell.kind.lists}))
 
     def _generators(self, kind: str, n: int, **params: Any) -> Ints:
-        nodes = self.nest.Create(kind, n, params=_plain(params))
-        return _ids(nodes)
+        return _ids(self.nest.Create(kind, n, params=_plain(params)))
+
+    def _each(self, kind: str, params: list[dict[str, Any]]) -> Ints:
+        """Make a generator for each of several sets of parameters."""
+        return _ids(self.nest.Create(kind, len(params), params=params))
 
     def _trains(self, stamps: Ints, ids: Ints, n: int) -> Ints:
         """Make generators whose spikes arrive at given steps from our present."""
         order = np.argsort(ids, kind="stable")
         times = self.ms(stamps[order] + self.offset - self.delay)
         cuts = np.cumsum(np.bincount(ids, minlength=n))[:-1]
-        nodes = self.nest.Create(
-            "spike_generator", n, params=[{"spike_times": t} for t in np.split(times, cuts)]
-        )
-        return _ids(nodes)
+        return self._each("spike_generator", [{"spike_times": t} for t in np.split(times, cuts)])
 
     def _drive(self, population: Population) -> None:
         """Connect the generators that drive sources, or that restore present synaptic currents."""
@@ -146,20 +142,15 @@ class Builder:
                 kick = self._trains(np.zeros(1, np.int64), np.zeros(1, np.int64), 1)
                 self._connect(kick, gids, weights, receptor=receptor)
         else:
-            dt, start = self.net.dt, self.net.engine.raster_starts[population.index]
-            if isinstance(model, SpikeSource):
-                at = model.stamps(dt, n)
-            elif isinstance(model, RasterSource):
-                at = model.stamps(start, n)
-            else:
-                at = model.stamps(dt, n, self.net.seed, population.index, start)
+            at = given_spikes(self.net, population)
             stamps, ids = at[0] - self.now, at[1].astype(np.int64)
             ahead = stamps >= (0 if self.now == 0 else 1)
             self._connect(self._trains(stamps[ahead], ids[ahead], n), gids, 1.0)
 
     def _kicks(self, population: Population) -> list[tuple[int, Floats]]:
         """Return ports and weights of events that restore the present synaptic currents, which cannot be set in NEST."""
-        return [found for found in cells.currents(population).values() if found[1].any()]
+        found = cell_of(population.model).currents(population)
+        return [event for event in found.values() if event[1].any()]
 
     # Inputs -------------------------------------------------------------------------------------------------------
 
@@ -185,22 +176,16 @@ class Builder:
             return self._waves("sinusoidal_poisson_generator", rate, ("rate", "amplitude"), at)
         at = self._on(when, begin)
         if isinstance(rate, InhomogeneousPoisson):
-            steps, rates = rate.rows("to_nest", n, self.net.dt, since)
-            steps, rates = self._from_now(steps, rates)
-            params = [
-                {"rate_times": self.ms(steps + begin + 2), "rate_values": column, **at}
-                for column in rates.T
-            ]
-            return _ids(
-                self.nest.Create("inhomogeneous_poisson_generator", len(params), params=params)
-            )
+            steps, rates = self._from_now(*rate.rows("to_nest", n, self.net.dt, since))
+            times = self.ms(steps + begin + 2)
+            params = [{"rate_times": times, "rate_values": column, **at} for column in rates.T]
+            return self._each("inhomogeneous_poisson_generator", params)
         return self._generators("poisson_generator", np.size(rate), rate=rate, **at)
 
     def _waves(self, kind: str, wave: Any, names: tuple[str, ...], at: dict[str, Any]) -> Ints:
         """Make generators of sines whose phase is that of our time."""
-        turns = (
-            np.asarray(wave.frequency) * 1e-3 * self.net.dt * (self.now + self.delay - self.offset)
-        )
+        shift = self.now + self.delay - self.offset
+        turns = np.asarray(wave.frequency) * 1e-3 * self.net.dt * shift
         params = {name: getattr(wave, name) for name in (*names, "frequency")}
         params["phase"] = (np.asarray(wave.phase) + 360.0 * turns) % 360.0
         n = max(np.size(value) for value in params.values())
@@ -217,17 +202,12 @@ class Builder:
         if isinstance(what, PoissonInput):
             model = target.model
             assert isinstance(model, NeuronModel)
-            receptor, weight = cells.port(model, what.receptor), np.asarray(what.weight, np.float64)
+            weight = np.asarray(what.weight, np.float64)
             if what.receptor is not None:
-                weight = weight * cells.sign(
-                    model, receptor_number("to_nest", model, what.receptor)
-                )
-            self._connect(
-                self._poisson(what.rate, len(gids), start, self._window(what, start)),
-                gids,
-                weight,
-                receptor=receptor,
-            )
+                number = receptor_number("to_nest", model, what.receptor)
+                weight = weight * weight_factor(model, number)
+            trains = self._poisson(what.rate, len(gids), start, self._window(what, start))
+            self._connect(trains, gids, weight, receptor=cell_of(model).port(what.receptor))
         elif isinstance(what, NoiseInput):
             n = max(np.size(what.mean), np.size(what.std))
             every = interval("inject", what.every, self.net.dt)
@@ -249,34 +229,30 @@ class Builder:
         values = rows.astype(self.net.dtype).astype(np.float64)
         times = self.ms(steps + self.offset - self.delay)
         params = [{"amplitude_times": times, "amplitude_values": column} for column in values.T]
-        return _ids(self.nest.Create("step_current_generator", len(params), params=params))
+        return self._each("step_current_generator", params)
 
     def _currents(self, what: CurrentInput, first: int) -> Ints:
         """Make generators of a current whose first row is `first` steps from now."""
-        values = what.values.astype(self.net.dtype).astype(np.float64)
-        values = (values if values.ndim == 2 else values[:, None])[max(-first, 0) :]
+        values = what.values if what.values.ndim == 2 else what.values[:, None]
+        values = values[max(-first, 0) :]
         edge = np.zeros((1, values.shape[1]))
         values = np.concatenate([edge, values, edge])
-        params = []
-        for column in values.T:
-            changes = np.flatnonzero(np.diff(column))
-            times = self.ms(changes + max(first, 0) + self.offset - self.delay)
-            params.append({"amplitude_times": times, "amplitude_values": column[changes + 1]})
-        nodes = self.nest.Create("step_current_generator", len(params), params=params)
-        return _ids(nodes)
+        changes = np.flatnonzero(np.diff(values, axis=0).any(axis=1))
+        return self._steps(changes + max(first, 0), values[changes + 1])
 
     # Synapses -----------------------------------------------------------------------------------------------------
 
     def _project(self, projection: Projection) -> None:
-        how = terms.synapse(projection, self.net.dt)
+        how = synapse_of(projection, self.net.dt)
         # The name ends with that of the model, which `from_nest` reads.
         name = f"spikelet_{projection.index}_{len(self.nest.synapse_models)}_{how.model}"
-        each = {k: v for k, v in how.params.items() if np.ndim(v)}
-        common = {k: v for k, v in how.params.items() if not np.ndim(v)}
+        each = {k: v for k, v in how.parameters.items() if np.ndim(v)}
+        common = {k: v for k, v in how.parameters.items() if not np.ndim(v)}
         self.nest.CopyModel(how.model, name, common)
         self.models[projection.index] = name
         pre, post = projection.pre_ids, projection.post_ids
-        weights = projection.weights.astype(np.float64) * terms.sign(projection)
+        model = projection.post.model
+        weights = projection.weights.astype(np.float64) * weight_factor(model, projection.receptor)
         steps = projection.synapses.structure()[2]
         if ((np.diff(pre) == 0) & (np.diff(post) == 0)).any():
             self.orders[projection.index] = np.lexsort(
@@ -284,8 +260,7 @@ class Builder:
             )
         pre += self.first[projection.pre.index]
         post += self.first[projection.post.index]
-        model = projection.post.model
-        receptor = cells.port(model, projection.receptor) if isinstance(model, NeuronModel) else 0
+        receptor = cell_of(model).port(projection.receptor) if isinstance(model, NeuronModel) else 0
         self._connect(pre, post, weights, steps, name, each, receptor)
 
     def _connect(
@@ -300,22 +275,32 @@ class Builder:
     ) -> None:
         """Connect one to one, with arrays of one element broadcast."""
         n = max(len(pre), len(post))
+        weight, steps = np.asarray(weight, np.float64), self.delay if steps is None else steps
+        columns = pre, post, weight, steps
         for start in range(0, n, _CHUNK):
             part = slice(start, min(start + _CHUNK, n))
-            chunk = [
-                np.ascontiguousarray(np.broadcast_to(x, (n,))[part])
-                for x in (
-                    pre,
-                    post,
-                    np.asarray(weight, dtype=np.float64),
-                    self.delay if steps is None else steps,
-                )
-            ]
-            syn_spec = {"synapse_model": model, "weight": chunk[2], "delay": self.ms(chunk[3])}
+            sources, targets, weights, delays = (
+                np.ascontiguousarray(np.broadcast_to(x, (n,))[part]) for x in columns
+            )
+            syn_spec = {"synapse_model": model, "weight": weights, "delay": self.ms(delays)}
             syn_spec |= {name: np.array(values[part]) for name, values in each.items()}
             if receptor:
-                syn_spec["receptor_type"] = np.full(len(chunk[0]), receptor)
-            self.nest.Connect(chunk[0], chunk[1], "one_to_one", syn_spec)
+                syn_spec["receptor_type"] = np.full(len(sources), receptor)
+            self.nest.Connect(sources, targets, "one_to_one", syn_spec)
+
+
+def given_spikes(
+    net: NetworkContents, population: Population
+) -> tuple[Ints, npt.NDArray[np.uint32]]:
+    """Return stamps [steps] and ids of all spikes of a source of given spikes."""
+    model, n = population.model, population.size
+    if isinstance(model, SpikeSource):
+        return model.stamps(net.dt, n)
+    start = net.engine.raster_starts[population.index]
+    if isinstance(model, RasterSource):
+        return model.stamps(start, n)
+    assert isinstance(model, PulsePacket)
+    return model.stamps(net.dt, n, net.seed, population.index, start)
 
 
 def _plain(params: Mapping[str, Any]) -> dict[str, Any]:

@@ -25,18 +25,6 @@ from spikelet.sources import (
 )
 from spikelet.sources.rates import ChangingRate
 
-__all__ = [
-    "INPUTS",
-    "Generator",
-    "inputs_of",
-    "muted",
-    "obstacle",
-    "silent",
-    "source_of",
-    "spike_source",
-    "spike_times",
-]
-
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
@@ -45,7 +33,7 @@ _LATER = {
     "inhomogeneous_poisson_generator": 1,
     "sinusoidal_poisson_generator": -1,
 }
-"""How many steps later than ours NEST's generators start and stop."""
+"""Steps by which NEST's generators start and stop later than ours."""
 
 _EVER = np.array([-(2**60)])  # the step from which a constant holds
 
@@ -121,12 +109,8 @@ class Generator:
 
     @property
     def random(self) -> bool:
-        """Whether what it sends is random, so that its first events need not be those of NEST."""
+        """True if its events are random, so that the first ones need not be those of NEST."""
         return "poisson" in self.model or self.model == "noise_generator"
-
-    def always(self) -> bool:
-        """Whether it is on from now on, without an end."""
-        return self.starts == 0 and self.stops is None
 
     def window(self) -> dict[str, float]:
         """Return the start and the stop [ms] of an input, as far as it has them."""
@@ -155,7 +139,7 @@ def obstacle(g: Generator) -> str | None:
 
 
 def silent(g: Generator) -> bool:
-    """Whether a generator is over."""
+    """Return whether a generator has stopped before our time 0."""
     return g.stops is not None and g.stops <= g.starts
 
 

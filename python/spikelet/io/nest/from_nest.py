@@ -14,13 +14,15 @@ from spikelet._util.spelling import spelled
 from spikelet.io.nest import devices
 from spikelet.io.nest.devices import INPUTS, Generator
 from spikelet.io.nest.kernel import Group, Kernel, Synapses
-from spikelet.io.nest.rules_of_nest import (
+from spikelet.io.nest.synapse_models import (
     SHORT_TERM,
+    STATES_AT_REST,
     STATIC,
+    TARGET_DEFAULTS,
     at_rest,
     base_model,
     rest_of,
-    rule_of_nest,
+    rule_of,
 )
 from spikelet.network import Network
 from spikelet.network.population import Population
@@ -28,8 +30,6 @@ from spikelet.neurons import NeuronModel
 from spikelet.neurons.nest_names import model_of_nest
 from spikelet.plasticity import TsodyksMarkram
 from spikelet.sources import PoissonInput, PoissonSource
-
-__all__ = ["from_nest"]
 
 Ints = npt.NDArray[np.int64]
 
@@ -144,11 +144,10 @@ class _Reader:
             if group.relays:
                 self._try(self._parrots, group)
             elif group.number in self.used:
-                stamps = [devices.spike_times(g) for g in self._generators(group, 0)]
-                self.models[group.number] = self._ahead(stamps)
+                self.models[group.number] = self._ahead(self._trains(group))
             if group.name in named and group.number not in self.models and not self.obstacles:
                 self.obstacles.append(
-                    f'populations["{group.name}"]: {group.model} is no population here'
+                    f'populations["{group.name}"]: {group.model} cannot be a population here'
                 )
 
     def _try(self, call: Any, *arguments: Any) -> None:
@@ -232,16 +231,14 @@ class _Reader:
             why = "must be empty: only synapses have weights here"
             fail(s.pre.name, "spike_weights", weighted[0], why)
         status = self.status[s.post.number]
-        traces = ("tau_minus", "tau_minus_triplet")
-        neuron = {k: np.asarray(status[k])[s.target] for k in traces if k in status}
+        target = {k: np.asarray(status[k])[s.target] for k in TARGET_DEFAULTS if k in status}
         if base in STATIC:
             self.projections.append((s, None))
             return
         if base in SHORT_TERM:
-            self.projections.append((s, rule_of_nest(base, s.more, {})))
+            self.projections.append((s, rule_of(base, s.more, {})))
             return
-        memory = ("Kplus", "Kplus_triplet")
-        rows = {k: v for k, v in {**s.more, **neuron}.items() if k not in memory}
+        rows = {k: v for k, v in {**s.more, **target}.items() if k not in STATES_AT_REST}
         table = np.stack([np.asarray(v, dtype=np.float64) for v in rows.values()])
         kinds, which = np.unique(table, axis=1, return_inverse=True)
         if kinds.shape[1] > _MOST_RULES:
@@ -249,7 +246,7 @@ class _Reader:
             fail(f"{s}", f"parameters of {s.model}", kinds.shape[1], limit, got="sets")
         for k, column in enumerate(kinds.T):
             values = dict(zip(rows, map(float, column), strict=True))
-            rule = rule_of_nest(base, values, values)
+            rule = rule_of(base, values, values)
             self.projections.append((s.part(np.flatnonzero(which.ravel() == k)), rule))
 
     def _generators(self, group: Group, delay: int) -> list[Generator]:
@@ -373,26 +370,16 @@ class _Reader:
                 f"synaptic currents, refractoriness and spikes in flight after {nest.biological_time:g} ms in NEST"
             )
         else:
-            kicked = {
-                g.name
-                for g, _, what in self.inputs
-                if isinstance(what, PoissonInput) and self._hidden(g)
-            }
-            kicked |= {g.name for g in self.kicked if self._hidden(g)}
-            kicked |= {
-                s.post.name
-                for s, _ in self.projections
-                if self._delivered(s) and self._hidden(s.post)
-            }
-            found += [f"{name}: synaptic currents of earlier events" for name in sorted(kicked)]
+            kicked = {g for g, _, what in self.inputs if isinstance(what, PoissonInput)}
+            kicked |= {*self.kicked, *(s.post for s, _ in self.projections if self._delivered(s))}
+            names = sorted({g.name for g in kicked if self._hidden(g)})
+            found += [f"{name}: synaptic currents of earlier events" for name in names]
         for s, rule in self.projections:
             if rule is not None and not at_rest(self.base[s.model], s.more):
                 found.append(f"{s}: traces of earlier spikes")
         for s, _ in self.projections:
             if s.pre.model == "spike_generator":
-                latest = max(
-                    (int(t[t < now].max(initial=-1)) for t in self._trains(s.pre)), default=-1
-                )
+                latest = max(int(t[t < now].max(initial=-1)) for t in self._trains(s.pre))
                 if latest >= 0 and latest + int(s.delay.max(initial=0)) > now:
                     found.append(f"{s}: spikes in flight")
         return list(dict.fromkeys(found))

@@ -1,4 +1,4 @@
-"""What a running NEST kernel holds, as arrays: nodes in groups of one model, and synapses between them."""
+"""Read the nodes and synapses of a running NEST kernel as arrays, in groups of nodes of one model."""
 
 from __future__ import annotations
 
@@ -11,10 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet._util.checks import fail
-from spikelet.io.nest.rules_of_nest import synapse_parameters
+from spikelet.io.nest.synapse_models import synapse_parameters
 from spikelet.neurons.nest_names import NEST_MODELS
-
-__all__ = ["Group", "Kernel", "Synapses"]
 
 _READ = 1 << 18  # synapses read at a time: NEST makes a dictionary of each
 
@@ -47,7 +45,7 @@ class Group:
 
     @property
     def relays(self) -> bool:
-        """Whether these are parrots, which repeat what reaches them."""
+        """True for parrots, which repeat what reaches them."""
         return self.model == "parrot_neuron"
 
 
@@ -182,12 +180,8 @@ class Kernel:
             columns[key] = np.full(len(found), defaults[key])
         steps = columns["delay"] / self.dt
         if np.abs(steps - np.rint(steps)).max() > 1e-6:
-            fail(
-                "from_nest",
-                f"delay of {model}",
-                columns["delay"],
-                f"must be multiples of {self.dt:g} ms",
-            )
+            rule = f"must be multiples of {self.dt:g} ms"
+            fail("from_nest", f"delay of {model}", columns["delay"], rule)
         source, target = columns["source"] - 1, columns["target"] - 1
         keys = np.stack([self.group_of[source], self.group_of[target], columns["receptor"]])
         order = np.lexsort((self.place[target], self.place[source], *keys[::-1]))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,13 +12,13 @@ import numpy.typing as npt
 from spikelet._util.checks import fail, integer, interval, steps_of
 from spikelet._util.extras import extra
 from spikelet._util.spelling import spelled
-from spikelet.io.nest import build, cells, terms
+from spikelet.io.nest.build import Builder
+from spikelet.io.nest.neuron_models import cell_of, find_cell, weight_factor
+from spikelet.io.nest.obstacles import inspect
 from spikelet.network.contents import NetworkContents
 from spikelet.network.population import Population, check_own
 from spikelet.network.projection import Projection
 from spikelet.neurons import NeuronModel
-
-__all__ = ["NestNetwork", "NestRecorder", "to_nest"]
 
 _READ = 1 << 16  # synapses read at a time: NEST makes a dictionary of each
 
@@ -51,10 +50,12 @@ class NestRecorder:
         """Return steps, ids and all columns of the device, in order of time, then id."""
         events = self.device.events
         steps = self.of._steps(events["times"])
-        ids = np.asarray(events["senders"], dtype=np.int64) - self.of._first[self.target.index]
+        ids = (
+            np.asarray(events["senders"], dtype=np.int64) - self.of._built.first[self.target.index]
+        )
         order = np.lexsort((ids, steps))
         if self.what != "spikes":  # a multimeter may also sample at our time 0
-            order = order[(steps[order] > self.of._start) & (steps[order] % self._every == 0)]
+            order = order[(steps[order] > self.of._built.now) & (steps[order] % self._every == 0)]
         return steps[order], ids[order], {k: np.asarray(v)[order] for k, v in events.items()}
 
     @property
@@ -75,11 +76,8 @@ class NestRecorder:
         NEST delivers the samples of the last time slice, which is as long as the shortest delay, in the next run.
         """
         events = self._events()[2]
-        model = self.target.model
-        assert isinstance(model, NeuronModel)
-        cell = cells.cell_of(model)
-        assert cell is not None
-        total = sum(events[name] for name in cells.columns(self.what, model))
+        cell = cell_of(self.target.model)
+        total = sum(events[name] for name in cell.columns(self.what))
         values = np.asarray(total, dtype=np.float64).reshape(-1, len(self.target))
         found: Floats = values[:, np.argsort(np.argsort(self.target.ids))]
         return found * np.float64(cell.factors.get(self.what, 1.0))
@@ -103,14 +101,7 @@ class NestNetwork:
     network: NetworkContents
     offset: float
     notes: tuple[str, ...]
-    _nest: Any
-    _nodes: tuple[Any, ...]  # by index of the population
-    _first: tuple[int, ...]  # NEST's ids of their first elements
-    _projections: int
-    _models: Mapping[int, str]  # of the projections that have synapses
-    _orders: Mapping[int, Ints]  # of projections with multapses: by pre, post, delay and weight
-    _delay: float  # ms
-    _start: int  # our step at which NEST begins
+    _built: Builder
 
     def nodes(self, population: Population | str) -> Any:
         """Return the nodes of a population, given itself, a part of it or its name.
@@ -124,13 +115,13 @@ class NestNetwork:
         if isinstance(population, str):
             for candidate in self.network.populations:
                 if candidate.name == population:
-                    return self._nodes[candidate.index]
+                    return self._built.nodes[candidate.index]
             fail("nodes", "population", population, "must be the name of a population")
         check_own(self.network, "nodes", population)
-        if population.index >= len(self._nodes):
+        if population.index >= len(self._built.nodes):
             rule = "must have been part of the network when it was taken to NEST"
             fail("nodes", "population", population, rule)
-        nodes = self._nodes[population.index]
+        nodes = self._built.nodes[population.index]
         return nodes if population.whole else nodes[np.sort(population.ids).tolist()]
 
     def connections(self, projection: Projection) -> Any:
@@ -143,8 +134,8 @@ class NestNetwork:
         """
         model = self._model(projection)
         if model is None:
-            return self._nest.SynapseCollection(None)
-        return self._nest.GetConnections(synapse_model=model)
+            return self._built.nest.SynapseCollection(None)
+        return self._built.nest.GetConnections(synapse_model=model)
 
     def weights(self, projection: Projection) -> Floats:
         """Return the weights of a projection in spikelet's canonical order, with spikelet's sign.
@@ -158,21 +149,21 @@ class NestNetwork:
         cuts = [0, *(1 + np.flatnonzero(np.diff(ends // _READ))), projection.pre.size]
         parts = [self._read(projection, slice(*cut)) for cut in itertools.pairwise(cuts)]
         weights = np.empty(len(projection))
-        weights[self._orders.get(projection.index, slice(None))] = np.concatenate(parts)
-        return weights * terms.sign(projection)
+        weights[self._built.orders.get(projection.index, slice(None))] = np.concatenate(parts)
+        return weights * weight_factor(projection.post.model, projection.receptor)
 
     def _model(self, projection: Projection) -> str | None:
         """Return the name of a projection's synapse model, None if it has no synapses."""
-        if projection.network is not self.network or projection.index >= self._projections:
+        if projection.network is not self.network or projection.index >= self._built.projections:
             rule = "must belong to the network that was taken to NEST"
             fail("to_nest", "projection", projection, rule)
-        return self._models.get(projection.index)
+        return self._built.models.get(projection.index)
 
     def _read(self, projection: Projection, sources: slice) -> Floats:
         """Return NEST's weights of some sources in order of source, target, delay and weight."""
-        synapses = self._nest.GetConnections(
-            source=self._nodes[projection.pre.index][sources],
-            synapse_model=self._models[projection.index],
+        synapses = self._built.nest.GetConnections(
+            source=self._built.nodes[projection.pre.index][sources],
+            synapse_model=self._built.models[projection.index],
         )
         if not len(synapses):
             return np.zeros(0)
@@ -201,42 +192,46 @@ class NestNetwork:
         if what == "spikes":
             if every is not None:
                 fail(f"record {target.name}", "every", every, "is not for spikes")
-            device = self._nest.Create("spike_recorder")
-            self._nest.Connect(self.nodes(target), device, syn_spec={"delay": self._delay})
+            device = self._built.nest.Create("spike_recorder")
+            self._built.nest.Connect(
+                self.nodes(target), device, syn_spec={"delay": self._built.ms(self._built.delay)}
+            )
             return NestRecorder(self, target, what, device)
         known = self._states(target)
         if what not in known:
             rule = f"must be one of {', '.join(['spikes', *known])} in NEST"
             fail(f"record {target.name}", "what", what, rule)
-        assert isinstance(target.model, NeuronModel)
         dt, steps = self.network.dt, interval("record", every, self.network.dt)
         phase = round(self.offset / dt) % steps
         # Unless the phase is 0, NEST misses a sample that is due in its next step. Then sample each step and drop most.
-        taken = 1 if phase and (self._steps(self._nest.biological_time) + 1) % steps == 0 else steps
+        taken = (
+            1
+            if phase and (self._steps(self._built.nest.biological_time) + 1) % steps == 0
+            else steps
+        )
         times = {"interval": round(taken * dt, 3), "offset": round(phase % taken * dt, 3)}
-        params = {"record_from": list(cells.columns(what, target.model)), **times}
-        device = self._nest.Create("multimeter", params=params)
-        self._nest.Connect(device, self.nodes(target), syn_spec={"delay": self._delay})
+        params = {"record_from": list(cell_of(target.model).columns(what)), **times}
+        device = self._built.nest.Create("multimeter", params=params)
+        self._built.nest.Connect(
+            device, self.nodes(target), syn_spec={"delay": self._built.ms(self._built.delay)}
+        )
         return NestRecorder(self, target, what, device, steps)
 
     def _states(self, target: Population) -> list[str]:
         """Return the states that NEST records of a population."""
-        model = target.model
-        cell = cells.cell_of(model) if isinstance(model, NeuronModel) else None
+        cell = find_cell(target.model)
         if cell is None:
             return []
-        assert isinstance(model, NeuronModel)
-        nodes = self._nodes[target.index]
-        there = (
-            nodes[0].recordables if len(nodes) else self._nest.GetDefaults(cell.name, "recordables")
-        )
-        names = {str(name) for name in there}
-        return [s for s in model.states if names.issuperset(cells.columns(s, model))]
+        nodes = self._built.nodes[target.index]  # with ports, each has its own recordables
+        defaults = self._built.nest.GetDefaults
+        there = nodes[0].recordables if len(nodes) else defaults(cell.name, "recordables")
+        names = set(map(str, there))
+        return [s for s in cell.model.states if names.issuperset(cell.columns(s))]
 
     @property
     def t(self) -> float:
         """NEST's present time on spikelet's clock [ms]."""
-        return float(self.network.engine.ms(self._steps(self._nest.biological_time)))
+        return float(self.network.engine.ms(self._steps(self._built.nest.biological_time)))
 
     def run(self, duration: float) -> None:
         """Simulate with NEST.
@@ -248,7 +243,7 @@ class NestNetwork:
         """
         time, steps = steps_of("run", "duration", duration, self.network.dt)
         if steps:
-            self._nest.Simulate(time)
+            self._built.nest.Simulate(time)
 
     def _steps(self, times: Any) -> Ints:
         return np.rint((np.asarray(times) - self.offset) / self.network.dt).astype(np.int64)
@@ -275,12 +270,11 @@ def to_nest(
         integer("to_nest", "threads", threads, 1)
     if seed is not None:
         integer("to_nest", "seed", seed, 1, 2**32 - 1)
-    found = terms.inspect(net)
+    found = inspect(net)
     if not reset_kernel:
         if abs(nest.resolution - net.dt) > 1e-9:
-            found.refused.append(
-                f"NEST's resolution is {nest.resolution:g} ms, dt is {net.dt:g} ms"
-            )
+            why = f"NEST's resolution is {nest.resolution:g} ms, dt is {net.dt:g} ms"
+            found.refused.append(why)
         if nest.biological_time != 0:
             found.refused.append(f"NEST's kernel has run to {nest.biological_time:g} ms")
     obstacles = found.refused + ([] if approximate else found.left_out)
@@ -295,10 +289,7 @@ def to_nest(
         nest.set(resolution=net.dt)
     given = {"local_num_threads": threads, "rng_seed": seed}
     nest.set(**{k: v for k, v in given.items() if v is not None})
-    built = build.Builder(nest, net)
+    built = Builder(nest, net)
     built.build()
     notes = (*found.notes, *(f"left out: {x}" for x in found.left_out))
-    return NestNetwork(
-        net, built.ms(built.offset - built.now), notes, nest, built.nodes, built.first,
-        len(net.projections), built.models, built.orders, built.ms(built.delay), built.now,
-    )  # fmt: skip
+    return NestNetwork(net, built.ms(built.offset - built.now), notes, built)

@@ -15,8 +15,8 @@ import numpy as np
 from spikelet._util.checks import fail, shown
 from spikelet._util.extras import extra
 from spikelet._util.spelling import spelled, suggestion
+from spikelet.io.heaps import check_heaps
 from spikelet.io.nir.fields import FIELDS, GRAPH, POPULATION, check, known_kind
-from spikelet.io.nir.heaps import check_heaps
 from spikelet.io.nir.model import NirModel
 
 __all__ = ["read_nir"]

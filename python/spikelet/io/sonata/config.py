@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import graphlib
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -14,28 +16,18 @@ from spikelet._util.checks import fail
 from spikelet._util.files import path_of
 from spikelet._util.reading import json_value
 
-__all__ = [
-    "WHERE",
-    "Config",
-    "entry",
-    "inside",
-    "naming",
-    "read_config",
-    "read_json",
-    "require_number",
-]
-
 WHERE = "read_sonata"
 _LARGEST = 1 << 26  # bytes of a JSON file
 _LONGEST = 1 << 14  # characters of a path
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 _PATHS = ("_file", "_dir")  # what the names of paths end with
-_UNKNOWN = object()
+_IN_OUTPUT = ("spikes_file", "log_file")
+_MISSING = object()
 
 
 @dataclass(frozen=True)
 class Config:
-    """What one or two files of configuration say, with all variables replaced and all paths absolute.
+    """Configuration of one or two files, with all variables replaced and all paths absolute.
 
     Attributes
     ----------
@@ -48,39 +40,46 @@ class Config:
     path: Path
     values: Mapping[str, Any]
 
+    @property
+    def where(self) -> str:
+        """The name of the file in messages."""
+        return f"{WHERE}: {self.path}"
+
     def section(self, name: str) -> dict[str, Any]:
         """Return a section, empty if there is none."""
         found = self.values.get(name)
-        if found is None:
-            return {}
-        if not isinstance(found, dict):
-            fail(f"{WHERE}: {self.path}", name, found, "must be an object")
-        return found
+        if found is not None and not isinstance(found, dict):
+            fail(self.where, name, found, "must be an object")
+        return found or {}
 
     def items(self, name: str) -> list[tuple[str, dict[str, Any]]]:
         """Return the entries of a section of named objects, without those that are not enabled."""
-        where, found = f"{WHERE}: {self.path}", []
         for key, value in self.section(name).items():
             if not isinstance(value, dict):
-                fail(where, f"{name}.{key}", value, "must be an object")
-            if value.get("enabled", True):
-                found.append((key, value))
-        return found
+                fail(self.where, f"{name}.{key}", value, "must be an object")
+        return [(k, v) for k, v in self.section(name).items() if v.get("enabled", True)]
 
     def networks(self, kind: str) -> list[dict[str, Any]]:
         """Return the entries of `networks.nodes` or `networks.edges` that are enabled."""
         found = self.section("networks").get(kind, [])
-        where = f"{WHERE}: {self.path}"
         if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
-            fail(where, f"networks.{kind}", found, "must be a list of objects")
+            fail(self.where, f"networks.{kind}", found, "must be a list of objects")
         return [item for item in found if item.get("enabled", True)]
 
-    def component(self, folder: str, name: str, where: str) -> Path:
-        """Return the path of a file in a folder of `components`, which it must not leave."""
+    def parameters(self, folder: str, name: str | None, where: str) -> dict[str, Any]:
+        """Return the parameters in a file of a folder of `components`; none without a name."""
+        if name is None:
+            return {}
         at = self.section("components").get(folder)
         if not isinstance(at, str):
             fail(where, f"components.{folder}", at, f"must be a folder, for {name!r}")
-        return inside(where, Path(at), name)
+        path = inside(where, Path(at), name)
+        return dict(_parameters(path, path.stat().st_mtime_ns))
+
+
+@functools.lru_cache(maxsize=4096)
+def _parameters(path: Path, _changed: int) -> dict[str, Any]:
+    return read_json(path)
 
 
 def inside(where: str, folder: Path, name: Any) -> Path:
@@ -106,7 +105,7 @@ def read_json(path: Path) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        If it is none.
+        If it does not hold an object.
     OSError
         If it cannot be opened.
     """
@@ -145,24 +144,21 @@ def read_config(path: str | os.PathLike[str], circuit: str | os.PathLike[str] | 
     """
     main = path_of(WHERE, path).resolve()
     values = _resolved(main)
-    simulation = _named(main, values.pop("simulation", None), "simulation")
-    named = values.pop("network", simulation.pop("network", None))
+    simulation = _named(main, values, "simulation")
     values = {**simulation, **values}
-    values = {
-        **_named(main, named if circuit is None else Path(circuit).resolve(), "network"),
-        **values,
-    }
+    if circuit is not None:
+        values["network"] = Path(circuit).resolve()
+    values = {**_named(main, values, "network"), **values}
     values.pop("network", None)
     if not values.get("networks"):
-        rule = (
-            "must be present, or network must name the circuit's configuration (or pass circuit=)"
-        )
-        fail(f"{WHERE}: {main}", "networks", None, rule)
+        ways = "network must name the circuit's configuration (or pass circuit=)"
+        fail(f"{WHERE}: {main}", "networks", None, f"must be present, or {ways}")
     return Config(main, values)
 
 
-def _named(main: Path, file: Any, key: str) -> dict[str, Any]:
-    """Return the values of another file that a configuration names; none if it names none."""
+def _named(main: Path, values: dict[str, Any], key: str) -> dict[str, Any]:
+    """Take the name of another file from a configuration; return that file's values, none if it is not named."""
+    file = values.pop(key, None)
     if file is None:
         return {}
     if not isinstance(file, (str, Path)) or "\0" in str(file):
@@ -174,76 +170,61 @@ def _resolved(path: Path) -> dict[str, Any]:
     """Return a file's values, with variables replaced and paths absolute."""
     path = path.resolve()
     values = read_json(path)
-    manifest = values.pop("manifest", {})
-    where = f"{WHERE}: {path}"
+    manifest, where, folder = values.pop("manifest", {}), f"{WHERE}: {path}", path.parent
     if not isinstance(manifest, dict) or not all(isinstance(v, str) for v in manifest.values()):
         fail(where, "manifest", manifest, "must be an object of strings")
-    variables = {key.strip("${}"): value for key, value in manifest.items()}
-    builtin = {"configdir": str(path.parent), "workingdir": str(Path.cwd())}
-    variables = _expanded({"BASE_DIR": str(path.parent), **variables, **builtin}, path)
-    values = {k: _replaced(v, variables, where) for k, v in values.items()}
-    for key in ("network", "simulation"):
-        if isinstance(values.get(key), str):
-            values[key] = str(path.parent / values[key])
-    return {k: _absolute(k, v, path.parent) for k, v in values.items()}
+    texts = {"BASE_DIR": str(folder)}
+    texts |= {key.strip("${}"): value for key, value in manifest.items()}
+    texts |= {"configdir": str(folder), "workingdir": str(Path.cwd())}
+    variables = _expanded(texts, folder, where)
+
+    def resolved(key: str, value: Any, depth: int) -> Any:
+        if isinstance(value, dict):
+            return {k: resolved(k, v, depth + 1) for k, v in value.items()}
+        if isinstance(value, list):
+            return [resolved(key, v, depth + 1) for v in value]
+        if not isinstance(value, str):
+            return value
+        text = _replaced(value, variables, where)
+        names_config = depth == 0 and key in ("network", "simulation")
+        is_path = key.endswith(_PATHS) and key not in _IN_OUTPUT
+        return str(folder / text) if is_path or names_config else text
+
+    return {key: resolved(key, value, 0) for key, value in values.items()}
 
 
-def _replaced(value: Any, variables: Mapping[str, str], where: str) -> Any:
-    """Return a value with the variables in all its texts replaced."""
-    if isinstance(value, dict):
-        return {k: _replaced(v, variables, where) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_replaced(v, variables, where) for v in value]
-    if not isinstance(value, str):
-        return value
-    return _VARIABLE.sub(lambda match: variables[_known(match, variables, where)], value)
+def _used(text: str) -> list[str]:
+    """Return the names of the variables in a text."""
+    return [match[1] or match[2] for match in _VARIABLE.finditer(text)]
 
 
-def _known(match: re.Match[str], variables: Mapping[str, str], where: str) -> str:
-    """Return the name of a variable, which must be defined."""
-    name = match[1] or match[2]
-    if name not in variables:
-        known = ", ".join(f"${known}" for known in sorted(variables))
-        fail(where, "manifest", f"${name}", f"must define each variable that is used ({known})")
-    return name
+def _replaced(text: str, variables: Mapping[str, str], where: str) -> str:
+    """Return a text with its variables replaced."""
+    for name in _used(text):
+        if name not in variables:
+            known = ", ".join(f"${known}" for known in sorted(variables))
+            rule = f"must define each variable that is used ({known})"
+            fail(where, "manifest", f"${name}", rule)
+    return _VARIABLE.sub(lambda match: variables[match[1] or match[2]], text)
 
 
-def _expanded(variables: Mapping[str, str], file: Path) -> dict[str, str]:
+def _expanded(texts: Mapping[str, str], folder: Path, where: str) -> dict[str, str]:
     """Return the values of variables, with the variables in them replaced, and folders such as "./output" absolute."""
-    where = f"{WHERE}: {file}"
+    uses = {name: [used for used in _used(text) if used in texts] for name, text in texts.items()}
+    try:
+        order = list(graphlib.TopologicalSorter(uses).static_order())
+    except graphlib.CycleError as error:
+        cycle = " -> ".join(f"${name}" for name in reversed(error.args[1]))
+        fail(where, "manifest", cycle, "must not define a variable by itself")
     done: dict[str, str] = {}
-
-    def value(name: str, within: tuple[str, ...]) -> str:
-        if name in within:
-            cycle = " -> ".join(f"${name}" for name in (*within, name))
-            fail(where, "manifest", cycle, "must not define a variable by itself")
-        if name not in done:
-            text = _VARIABLE.sub(
-                lambda match: value(_known(match, variables, where), (*within, name)),
-                variables[name],
-            )
-            if len(text) > _LONGEST:
-                fail(
-                    where,
-                    f"manifest: ${name}",
-                    len(text),
-                    f"must have at most {_LONGEST} characters",
-                )
-            relative = text in (".", "..") or text.startswith(("./", "../"))
-            done[name] = os.path.normpath(file.parent / text) if relative else text
-        return done[name]
-
-    return {name: value(name, ()) for name in variables}
-
-
-def _absolute(key: str, value: Any, folder: Path) -> Any:
-    """Return a value with the paths in it absolute; spikes_file and log_file are within the folder of the output."""
-    if isinstance(value, dict):
-        return {k: _absolute(k, v, folder) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_absolute(key, v, folder) for v in value]
-    is_path = isinstance(value, str) and key.endswith(_PATHS)
-    return str(folder / value) if is_path and key not in ("spikes_file", "log_file") else value
+    for name in order:
+        text = _replaced(texts[name], done, where)
+        if len(text) > _LONGEST:
+            rule = f"must have at most {_LONGEST} characters"
+            fail(where, f"manifest: ${name}", len(text), rule)
+        is_relative = text in (".", "..") or text.startswith(("./", "../"))
+        done[name] = os.path.normpath(folder / text) if is_relative else text
+    return done
 
 
 def entry(where: str, values: Mapping[str, Any], key: str) -> Path:
@@ -270,7 +251,7 @@ def require_number(
     where: str,
     values: Mapping[str, Any],
     key: str,
-    default: Any = _UNKNOWN,
+    default: Any = _MISSING,
     *,
     positive: bool = False,
 ) -> float:
@@ -279,10 +260,10 @@ def require_number(
     Raises
     ------
     ValueError
-        If it is no finite number, or not > 0 where it must be.
+        If it is missing, not finite, or not positive where it must be.
     """
     found = values.get(key, default)
-    if found is _UNKNOWN:
+    if found is _MISSING:
         fail(where, key, None, "must be present")
     number = isinstance(found, (int, float)) and not isinstance(found, bool)
     if not number or not abs(found) < float("inf") or (positive and found <= 0):

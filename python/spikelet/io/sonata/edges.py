@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from spikelet._util.checks import fail
 from spikelet.io.sonata import hdf5
-from spikelet.io.sonata.config import WHERE, Config, entry, naming
+from spikelet.io.sonata.config import Config, naming
 from spikelet.io.sonata.nodes import Nodes
 from spikelet.io.sonata.synapses import EXACT, Synapse, read_synapse, settable
-from spikelet.io.sonata.types_file import Row, components, number, read_types
+from spikelet.io.sonata.type_tables import Row, number
 from spikelet.network.contents import NetworkContents
 from spikelet.network.population import Population
 from spikelet.network.projection import Projection
 from spikelet.network.streamed import StreamedProjection
 from spikelet.neurons import NeuronModel
-from spikelet.plasticity import Plasticity
-
-__all__ = ["connect_edges"]
 
 Array = npt.NDArray[Any]
 _Key = tuple[int, int, int]  # a kind of synapse, a part of the sources, a part of the targets
@@ -61,24 +56,15 @@ def connect_edges(
     OSError
         If a file cannot be opened.
     """
-    found: dict[str, list[Projection]] = {}
-    where = f"{WHERE}: {config.path}"
-    for k, item in enumerate(config.networks("edges")):
-        file = entry(f"{where}: networks.edges[{k}]", item, "edges_file")
-        table = item.get("edge_types_file")
-        with hdf5.opened(file, "edges") as top:
-            for name, group in top.groups().items():
-                if name in found:
-                    fail(group.where, "name", name, "must not be in two files")
-                types = {} if table is None else read_types(Path(table), "edge", name)
-                edges = _Edges(config, group, nodes, types)
-                found[name] = edges.connect(net, populations)
-    return found
+
+    def read(group: hdf5.Group, types: dict[int, Row]) -> list[Projection]:
+        return _Edges(config, group, nodes, types).connect(net, populations)
+
+    return hdf5.read_populations(config, "edge", read)
 
 
-@dataclass
-class _Type:
-    """What a type of edges says."""
+class _Type(NamedTuple):
+    """A type of edges."""
 
     synapse: Synapse
     weight: float
@@ -102,26 +88,16 @@ class _Edges:
             _ends(group, end, data, nodes)
             for end, data in (("source", self.source), ("target", self.target))
         )
-        self.groups = {int(k): g for k, g in group.groups().items() if k.isascii() and k.isdigit()}
-        self.group_id = group.optional("edge_group_id", "iu", self.n)
-        self.index = group.optional("edge_group_index", "iu", self.n)
-        if (self.group_id is None) != (self.index is None):
-            fail(group.where, "edge_group_id and edge_group_index", "one", "must both be present")
-        if self.group_id is None and len(self.groups) > 1:
-            fail(group.where, "edge_group_id", None, "must be present, as there are several groups")
-        self.columns = {k: _columns(g) for k, g in self.groups.items()}
-        self.types = {k: _type(config, group, k, row) for k, row in sorted(rows.items())}
-        if not self.types:
+        self.group_id, self.index = hdf5.group_columns(group, "edge", self.n)
+        self.columns = {k: _columns(g) for k, g in group.numbered().items()}
+        if not rows:
             fail(group.where, "edge_types_file", None, "must be given, with at least one type")
-        self.numbers = np.array(list(self.types), dtype=np.int64)
-        self.synapses = list(dict.fromkeys(t.synapse for t in self.types.values()))
-        self.kind = np.array(
-            [self.synapses.index(t.synapse) for t in self.types.values()], np.int64
-        )
-        self.weights = np.array([t.weight for t in self.types.values()])
-        self.delays = np.array([t.delay for t in self.types.values()])
-        self.copies = np.array([t.copies for t in self.types.values()])
-        self.signs = np.array([t.sign for t in self.types.values()])
+        self.numbers = np.array(sorted(rows), dtype=np.int64)
+        types = [_type(config, group, k, rows[k]) for k in sorted(rows)]
+        synapses, *columns = zip(*types, strict=True)
+        self.synapses = list(dict.fromkeys(synapses))
+        self.kind = np.array([self.synapses.index(synapse) for synapse in synapses], np.int64)
+        self.weights, self.delays, self.copies, self.signs = map(np.array, columns)
 
     def connect(
         self, net: NetworkContents, populations: Mapping[str, list[Population]]
@@ -178,7 +154,7 @@ class _Edges:
         at = np.minimum(np.searchsorted(self.numbers, ids), len(self.numbers) - 1)
         wrong = self.numbers[at] != ids
         if wrong.any():
-            known = ", ".join(map(str, self.types))
+            known = ", ".join(map(str, self.numbers.tolist()))
             rule = f"must be in the table of types ({known})"
             fail(f"{self.group.where}/edge_type_id", "id", int(ids[wrong][0]), rule)
         return np.broadcast_to(at, (end - begin,))
@@ -191,17 +167,13 @@ class _Edges:
         weight, delay, copies = self.weights[at], self.delays[at], self.copies[at]
         if self.group_id is not None or any(self.columns.values()):
             n = end - begin if isinstance(chosen, slice) else len(chosen)
-            weight, delay, copies = (np.broadcast_to(x, (n,)) for x in (weight, delay, copies))
             own = self._own_values(begin, end, chosen)
             weight, delay, copies = (
-                _merged(own.get(name), x)
+                _merged(own.get(name), np.broadcast_to(x, (n,)))
                 for name, x in (("syn_weight", weight), ("delay", delay), ("nsyns", copies))
             )
             if "nsyns" in own:
                 copies = copies * self.signs[at]
-            weight, delay, copies = (
-                x[:1] if x.strides == (0,) else x for x in (weight, delay, copies)
-            )
         plain = copies.size == 1 and copies[0] == 1
         return (weight if plain else weight * copies), delay
 
@@ -223,13 +195,10 @@ class _Edges:
             mine = None if len(groups) == 1 or ids is None else ids == number
             at = index if mine is None else index[mine]
             for name, data in self.columns[number].items():
-                if len(at) and (int(at.max()) >= data.shape[0] or int(at.min()) < 0):
-                    bad = int(at.max()) if int(at.max()) >= data.shape[0] else int(at.min())
-                    rule = f"must be below {data.shape[0]}, the length of {number}/{name}"
-                    fail(f"{self.group.where}/edge_group_index", "index", bad, rule)
-                values = hdf5.column(data, at.astype(np.int64, copy=False)).astype(
-                    np.float64, copy=False
-                )
+                where, length = f"{self.group.where}/edge_group_index", data.shape[0]
+                hdf5.require_within(where, "index", at, length, f"the length of {number}/{name}")
+                values = hdf5.column(data, at.astype(np.int64, copy=False))
+                values = values.astype(np.float64, copy=False)
                 if mine is None:
                     found[name] = values
                     continue
@@ -251,29 +220,21 @@ class _Edges:
             fail(where, "target_node_id", part.template, rule, got="nodes that are")
         receptor, factor = _receptor(where, synapse, model)
         plasticity = synapse.rule(where, _uniform(where, synapse, part.plastic))
-        if synapse.negative and not isinstance(plasticity, Plasticity):
-            fail(where, "Wmax", dict(synapse.parameters)["Wmax"], "must be > 0")
         if synapse.negative and synapse.template != "vogels_sprekeler_synapse" and factor == 1:
-            bound = dict(synapse.parameters)["Wmax"]
-            fail(
-                where,
-                "Wmax",
-                bound,
-                f"must be > 0 for {synapse.template} at synapses with currents",
-            )
+            rule = f"must be > 0 for {synapse.template} at synapses with currents"
+            fail(where, "Wmax", dict(synapse.parameters)["Wmax"], rule)
         return StreamedProjection(net, pre, post, receptor, plasticity), factor
 
 
 def _merged(own: Any, of_types: Array) -> Array:
-    """Return the values of edges: their own where they have one, or else their type's."""
+    """Return the values of edges: their own where they have one, or else their type's; one if they share it."""
     if own is None:
-        return of_types
+        return of_types[:1] if of_types.strides == (0,) else of_types
     return np.where(own[0], own[1], of_types) if isinstance(own, tuple) else own
 
 
 def _ends(group: hdf5.Group, end: str, data: Any, nodes: Mapping[str, Nodes]) -> Nodes:
-    name = data.attrs.get("node_population")
-    name = name.decode() if isinstance(name, bytes) else name
+    name = hdf5.text(data.attrs.get("node_population"))
     if not isinstance(name, str) or name not in nodes:
         known = ", ".join(nodes)
         rule = f"must be a population of nodes ({known})"
@@ -304,18 +265,21 @@ def _type(config: Config, group: hdf5.Group, type_id: int, row: Row) -> _Type:
     parameters: dict[str, Any] = {
         k: value for k in settable(template) if (value := number(where, row, k)) is not None
     }
-    parameters |= components(config, "synaptic_models_dir", row, where)
+    parameters |= config.parameters("synaptic_models_dir", row.get("dynamics_params"), where)
     sign = _sign(where, parameters)
-    exact = {k.removeprefix(EXACT): number(where, row, k) for k in row if k.startswith(EXACT)}
-    synapse = read_synapse(
-        where, template, parameters, {k: v for k, v in exact.items() if v is not None}
-    )
-    values = []
-    for own, column, default in (("weight", "syn_weight", 1.0), ("delay", "delay", 1.0)):
-        given = parameters.get(own, number(where, row, column))
-        values.append(default if given is None else float(given))
-    copies = number(where, row, "nsyns")
-    return _Type(synapse, values[0], values[1], sign * (1.0 if copies is None else copies), sign)
+    exact = {
+        k.removeprefix(EXACT): value
+        for k in row
+        if k.startswith(EXACT) and (value := number(where, row, k)) is not None
+    }
+    synapse = read_synapse(where, template, parameters, exact)
+    given = [
+        parameters.get("weight", number(where, row, "syn_weight")),
+        parameters.get("delay", number(where, row, "delay")),
+        number(where, row, "nsyns"),
+    ]
+    weight, delay, copies = (1.0 if value is None else float(value) for value in given)
+    return _Type(synapse, weight, delay, sign * copies, sign)
 
 
 def _sign(where: str, parameters: dict[str, Any]) -> float:
@@ -332,12 +296,8 @@ def _receptor(where: str, synapse: Synapse, model: NeuronModel) -> tuple[str | N
     """Return the receptor by name, and the factor from NEST's weights to ours."""
     if model.by_sign or len(model.receptors) == 1:
         if synapse.receptor:
-            fail(
-                where,
-                "receptor_type",
-                synapse.receptor,
-                f"must be 0: {type(model).__name__} has no ports",
-            )
+            rule = f"must be 0: {type(model).__name__} has no ports"
+            fail(where, "receptor_type", synapse.receptor, rule)
         negative = synapse.negative and model.conductance
         return ("in", -1.0) if negative else (None, 1.0)
     if not 1 <= synapse.receptor <= len(model.receptors):

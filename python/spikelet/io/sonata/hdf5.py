@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import math
-import mmap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from spikelet._util.checks import fail
 from spikelet._util.extras import extra
-from spikelet.io.sonata.config import WHERE
+from spikelet.io.heaps import check_heaps
+from spikelet.io.sonata.config import WHERE, Config, entry
+from spikelet.io.sonata.type_tables import Row, read_types
 
-__all__ = ["BLOCK", "MAGIC", "VERSION", "Group", "column", "library", "opened"]
+Result = TypeVar("Result")
 
 BLOCK = 1 << 20
 """Entries that are read at a time."""
@@ -26,12 +27,19 @@ MAGIC, VERSION = 0x0A7A, (0, 1)
 _RATIO = 1100  # deflate compresses 1032 times at best
 _SMALL = 1 << 24  # bytes that need no proof
 
-_HEAP, _SEARCHED = b"GCOL\x01\0\0\0", 1 << 24
+_SEARCHED = 1 << 24  # bytes at the beginning and the end in which strings are looked for
 
 # What h5py raises for damaged files.
 _BROKEN = (
-    OSError, RuntimeError, KeyError, TypeError, AttributeError, IndexError, OverflowError, UnicodeError, MemoryError,
-)  # fmt: skip
+    OSError,
+    RuntimeError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ValueError,
+    ArithmeticError,
+    MemoryError,
+)
 
 
 def library() -> Any:
@@ -58,12 +66,13 @@ class Group:
 
     def groups(self) -> dict[str, Group]:
         """Return the groups in it by name, in the file's order."""
-        h5py = library()
-        return {
-            name: Group(item, self.file)
-            for name in self.group
-            if isinstance(item := self._item(name), h5py.Group)
-        }
+        items = {name: self._item(name) for name in self.group}
+        kind = library().Group
+        return {k: Group(item, self.file) for k, item in items.items() if isinstance(item, kind)}
+
+    def numbered(self) -> dict[int, Group]:
+        """Return the groups in it whose names are numbers."""
+        return {int(k): g for k, g in self.groups().items() if k.isascii() and k.isdigit()}
 
     def __contains__(self, name: str) -> bool:
         """Return whether there is a group or a dataset of a name."""
@@ -71,10 +80,7 @@ class Group:
 
     def child(self, name: str) -> Group:
         """Return a group that must be there."""
-        item = self._item(name) if name in self.group else None
-        if not isinstance(item, library().Group):
-            fail(self.where, name, self._shown(), "must be a group", got="group with")
-        return Group(item, self.file)
+        return Group(self._require(name, library().Group, "group"), self.file)
 
     def dataset(self, name: str, kinds: str, length: int | None = None) -> Any:
         """Return a one-dimensional dataset that must be there.
@@ -93,9 +99,7 @@ class Group:
         ValueError
             If it is not there or is another.
         """
-        item = self._item(name) if name in self.group else None
-        if not isinstance(item, library().Dataset):
-            fail(self.where, name, self._shown(), "must be a dataset", got="group with")
+        item = self._require(name, library().Dataset, "dataset")
         where = f"{self.where}/{name}"
         if item.is_virtual or item.external:
             fail(where, "data", "data of other files", "must be in the file")
@@ -137,8 +141,8 @@ class Group:
 
     def datasets(self) -> list[str]:
         """Return the names of the datasets in it."""
-        h5py = library()
-        return [name for name in self.group if isinstance(self._item(name), h5py.Dataset)]
+        kind = library().Dataset
+        return [name for name in self.group if isinstance(self._item(name), kind)]
 
     def _item(self, name: str) -> Any:
         """Return what is in the group, but not from another file."""
@@ -147,9 +151,13 @@ class Group:
             fail(self.where, name, f"a link to {link.filename}", "must be in the file")
         return self.group[name]
 
-    def _shown(self) -> str:
-        names = list(self.group)
-        return ", ".join(names[:20]) + (", ..." if len(names) > 20 else "") if names else "nothing"
+    def _require(self, name: str, kind: Any, called: str) -> Any:
+        item = self._item(name) if name in self.group else None
+        if not isinstance(item, kind):
+            names = list(self.group) or ["nothing"]
+            shown = ", ".join([*names[:20], *(["..."] if len(names) > 20 else [])])
+            fail(self.where, name, shown, f"must be a {called}", got="group with")
+        return item
 
 
 @contextlib.contextmanager
@@ -159,31 +167,84 @@ def opened(path: Path, top: str) -> Iterator[Group]:
     Raises
     ------
     ValueError
-        If it is no such file.
+        If it is not an HDF5 file of SONATA, or is damaged.
     FileNotFoundError, PermissionError
         If it cannot be opened.
     """
     h5py, where = library(), f"{WHERE}: {path}"
     if path.stat().st_size == 0:
         fail(where, "size", 0, "must be an HDF5 file")
-    _check_heaps(where, path)
     try:
+        check_heaps(path, _SEARCHED)
         with h5py.File(path, "r", locking=False) as file:
             _require_version(where, file.attrs)
-            root = Group(file, path)
-            yield root.child(top)
-    except ValueError as error:
-        if str(error).startswith(where) or str(error).startswith(WHERE):
-            raise
-        msg = f"{where}: cannot be read: {_line(error)}"
-        raise ValueError(msg) from error
-    except ImportError:
-        raise
+            yield Group(file, path).child(top)
     except _BROKEN as error:
-        if isinstance(error, OSError) and error.filename is not None:  # another file
+        is_ours = isinstance(error, ValueError) and str(error).startswith(WHERE)
+        if is_ours or getattr(error, "filename", None) is not None:  # of another file
             raise
-        msg = f"{where}: cannot be read: {type(error).__name__}: {_line(error)}"
+        detail = " ".join(str(error).split())
+        detail = detail if len(detail) <= 300 else f"{detail[:300]}..."
+        kind = "" if type(error) is ValueError else f"{type(error).__name__}: "
+        msg = f"{where}: cannot be read: {kind}{detail}"
         raise ValueError(msg) from error
+
+
+def read_populations(
+    config: Config, kind: str, read: Callable[[Group, dict[int, Row]], Result]
+) -> dict[str, Result]:
+    """Read the populations in the files of a circuit.
+
+    Parameters
+    ----------
+    config : Config
+        The circuit.
+    kind : "node" or "edge"
+        What they are populations of.
+    read : callable
+        Called with the group of each population in its open file, and the population's types.
+
+    Returns
+    -------
+    dict
+        What it returned, by name of the population.
+    """
+    files: dict[str, Path] = {}
+    found: dict[str, Result] = {}
+    for k, item in enumerate(config.networks(f"{kind}s")):
+        file = entry(f"{config.where}: networks.{kind}s[{k}]", item, f"{kind}s_file")
+        table = item.get(f"{kind}_types_file")
+        with opened(file, f"{kind}s") as top:
+            for name, group in top.groups().items():
+                if name in files:
+                    fail(group.where, "name", name, f"must not be in {files[name]}, too")
+                files[name] = file
+                types = {} if table is None else read_types(Path(table), kind, name)
+                found[name] = read(group, types)
+    return found
+
+
+def group_columns(population: Group, kind: str, n: int) -> tuple[Any, Any]:
+    """Return the datasets of the group of each node or edge and of its place there; None where there is one group."""
+    names = f"{kind}_group_id", f"{kind}_group_index"
+    ids, index = (population.optional(name, "iu", n) for name in names)
+    if (ids is None) != (index is None):
+        fail(population.where, " and ".join(names), "one", "must both be present")
+    if ids is None and len(population.numbered()) > 1:
+        fail(population.where, names[0], None, "must be present, as there are several groups")
+    return ids, index
+
+
+def text(value: Any) -> Any:
+    """Return an attribute, decoded if it is bytes."""
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def require_within(where: str, name: str, values: npt.NDArray[Any], length: int, what: str) -> None:
+    """Check integers that are places in something of a length."""
+    if len(values) and (int(values.max()) >= length or int(values.min()) < 0):
+        bad = int(values.max()) if int(values.max()) >= length else int(values.min())
+        fail(where, name, bad, f"must be below {length}, {what}")
 
 
 def _require_version(where: str, attributes: Any) -> None:
@@ -194,41 +255,6 @@ def _require_version(where: str, attributes: Any) -> None:
     if version and version[0] != VERSION[0]:
         text = ".".join(map(str, version[:2]))
         fail(where, "version", text, f"must be {VERSION[0]}.x, the versions read here")
-
-
-def _check_heaps(where: str, path: Path) -> None:
-    """Check the lengths in heaps of strings, which HDF5 trusts: where one is 0, it never ends.
-
-    The beginning and the end of a file are searched, where writers put them.
-    """
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        parts = [(0, min(len(data), _SEARCHED))]
-        if len(data) > _SEARCHED:
-            parts.append((max(_SEARCHED, len(data) - _SEARCHED), len(data)))
-        for begin, end in parts:
-            at = data.find(_HEAP, begin, end)
-            while at >= 0:
-                _check_heap(where, data, at)
-                at = data.find(_HEAP, at + 1, end)
-
-
-def _check_heap(where: str, data: mmap.mmap, begin: int) -> None:
-    """Walk the objects of a heap: a number, a count, a length, and that many bytes, rounded up to 8."""
-    head = 16
-    end = min(begin + int.from_bytes(data[begin + 8 : begin + 16], "little"), len(data))
-    at = begin + head
-    while at + head <= end:
-        number = int.from_bytes(data[at : at + 2], "little")
-        length = int.from_bytes(data[at + 8 : at + 16], "little")
-        size = head + (length + 7) // 8 * 8 if number else length  # free space counts its head
-        if size < head or size > end - at:
-            fail(where, "length in a heap of strings", length, "must lie within the heap")
-        at += size
-
-
-def _line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return text if len(text) <= 300 else f"{text[:300]}..."
 
 
 def column(dataset: Any, rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:

@@ -10,13 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet._util.checks import fail
-from spikelet._util.extras import extra
 from spikelet.io.sonata import hdf5
 from spikelet.io.sonata.config import WHERE, Config, entry, require_number
 from spikelet.io.sonata.node_sets import NodeSets
 from spikelet.io.sonata.nodes import VIRTUAL, Nodes
-
-__all__ = ["Clamp", "Trains", "read_clamps", "read_spikes"]
+from spikelet.io.sonata.type_tables import read_table, require_column
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -53,7 +51,7 @@ def read_spikes(config: Config, nodes: Mapping[str, Nodes], sets: NodeSets) -> d
     """
     found: dict[str, list[Trains]] = {}
     for name, item in config.items("inputs"):
-        where = f"{WHERE}: {config.path}: inputs.{name}"
+        where = f"{config.where}: inputs.{name}"
         kind = item.get("input_type", "spikes")
         if kind == "current_clamp":
             continue
@@ -76,8 +74,8 @@ def read_spikes(config: Config, nodes: Mapping[str, Nodes], sets: NodeSets) -> d
 
 
 def _require_virtual(where: str, nodes: Nodes, rows: Ints) -> None:
-    for part in nodes.parts:
-        if part.template != VIRTUAL and np.isin(rows, part.rows).any():
+    for _, part, _ in nodes.parts_of(rows):
+        if part.template != VIRTUAL:
             rule = f"must name virtual nodes, but {nodes.name} has nodes of {part.template} in it"
             fail(where, "node_set", nodes.name, rule)
 
@@ -102,8 +100,7 @@ def _hdf5(file: Path, population: str) -> tuple[Floats, Ints]:
         key = "gids" if "gids" in group and "node_ids" not in group else "node_ids"
         ids = group.sized(key, "iu")
         times = group.dataset("timestamps", "iuf", ids.shape[0])
-        unit = times.attrs.get("units", "ms")
-        unit = unit.decode() if isinstance(unit, bytes) else unit
+        unit = hdf5.text(times.attrs.get("units", "ms"))
         if unit not in ("ms", "millisecond", "milliseconds"):
             fail(f"{group.where}/timestamps", "units", unit, 'must be "ms"')
         return _checked(f"{group.where}/timestamps", times[:].astype(np.float64)), ids[:]
@@ -111,32 +108,13 @@ def _hdf5(file: Path, population: str) -> tuple[Floats, Ints]:
 
 def _csv(file: Path, population: str) -> tuple[Floats, Ints]:
     """Return times [ms] and node ids of a table with the columns timestamps, node_ids and perhaps population."""
-    pandas, where = extra("pandas", WHERE, "sonata"), f"{WHERE}: {file}"
-    try:
-        table = pandas.read_csv(file, sep=r"[\s,;]+", engine="python", keep_default_na=False)
-    except OSError:
-        raise
-    except (ValueError, MemoryError, OverflowError) as error:
-        msg = f"{where}: must be a table ({' '.join(str(error).split())})"
-        raise ValueError(msg) from None
+    where, table = f"{WHERE}: {file}", read_table(file, sep=r"[\s,;]+", engine="python")
     table = table.rename(columns={"gid": "node_ids", "gids": "node_ids", "node_id": "node_ids"})
     for column, kinds in (("timestamps", "iuf"), ("node_ids", "iu")):
-        if column not in table.columns:
-            fail(
-                where,
-                column,
-                list(map(str, table.columns)),
-                "must be one of the columns",
-                got="columns",
-            )
+        require_column(where, table, column)
         if len(table) and table[column].dtype.kind not in kinds:
-            fail(
-                where,
-                column,
-                str(table[column].dtype),
-                "must hold numbers; ids are integers",
-                got="type",
-            )
+            rule = "must hold numbers; ids are integers"
+            fail(where, column, str(table[column].dtype), rule, got="type")
     if "population" in table.columns:
         table = table[table["population"].astype(str) == population]
     times = table["timestamps"].to_numpy(np.float64)
@@ -162,7 +140,7 @@ def read_clamps(config: Config, nodes: Mapping[str, Nodes], sets: NodeSets) -> l
     for name, item in config.items("inputs"):
         if item.get("input_type") != "current_clamp":
             continue
-        where = f"{WHERE}: {config.path}: inputs.{name}"
+        where = f"{config.where}: inputs.{name}"
         for key in ("input_file", "electrode_file"):
             if key in item:
                 rule = "must not be given: spikelet reads amp, delay and duration from the configuration"
@@ -173,13 +151,8 @@ def read_clamps(config: Config, nodes: Mapping[str, Nodes], sets: NodeSets) -> l
         if start < 0 or duration < 0:
             fail(where, "delay and duration", (start, duration), "must be >= 0 ms")
         for population, rows in sets.neurons(where, item.get("node_set", "all")).items():
-            for part in nodes[population].parts:
-                if part.template == VIRTUAL and np.isin(rows, part.rows).any():
-                    fail(
-                        where,
-                        "node_set",
-                        population,
-                        "must name neurons, but these nodes are virtual",
-                    )
+            if any(part.template == VIRTUAL for _, part, _ in nodes[population].parts_of(rows)):
+                rule = "must name neurons, but these nodes are virtual"
+                fail(where, "node_set", population, rule)
             found.append(Clamp(population, rows, amplitude, start, start + duration))
     return found

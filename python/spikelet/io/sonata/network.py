@@ -30,8 +30,6 @@ from spikelet.network.union import Union
 from spikelet.neurons import NeuronModel
 from spikelet.sources import SpikeSource, StepCurrent
 
-__all__ = ["SonataNetwork", "read_sonata"]
-
 _PIECE = 1 << 26  # bytes of samples that are held between two writes
 
 Ints = npt.NDArray[np.int64]
@@ -82,32 +80,23 @@ class SonataNetwork(Sealed):
     ) -> None:
         self.network = network
         self.config = MappingProxyType(dict(config.values))
-        self.populations = MappingProxyType(
-            {name: p[0] if len(p) == 1 else network.join(*p) for name, p in parts.items()}
-        )
-        self.node_ids = MappingProxyType(
-            {
-                name: np.concatenate([of.node_ids[part.rows] for part in of.parts])
-                for name, of in nodes.items()
-            }
-        )
-        self.projections = MappingProxyType({k: tuple(p) for k, p in projections.items()})
-        neurons = {
-            name: [p for p in of if isinstance(p.model, NeuronModel)] for name, of in parts.items()
-        }
-        self.spikes = MappingProxyType(
-            {
-                name: network.record(p[0] if len(p) == 1 else network.join(*p), "spikes")
-                for name, p in neurons.items()
-                if p
-            }
-        )
-        self.reports = MappingProxyType({report.name: report.path for report in reports})
-        found = outputs.spikes_file(config)
-        self.spikes_file = None if found is None else found[0]
-        self._sorting = "none" if found is None else found[1]
         self._config, self._nodes = config, nodes
-        self._shown = [_Shown(network, report, nodes, parts) for report in reports]
+        populations, node_ids, spikes = {}, {}, {}
+        for name, own in parts.items():
+            populations[name] = own[0] if len(own) == 1 else network.join(*own)
+            rows = np.concatenate([part.rows for part in nodes[name].parts])
+            node_ids[name] = nodes[name].node_ids[rows]
+            neurons = [p for p in own if isinstance(p.model, NeuronModel)]
+            if neurons:
+                whole = neurons[0] if len(neurons) == 1 else network.join(*neurons)
+                spikes[name] = network.record(whole, "spikes")
+        self.populations = MappingProxyType(populations)
+        self.node_ids = MappingProxyType(node_ids)
+        self.spikes = MappingProxyType(spikes)
+        self.projections = MappingProxyType({k: tuple(p) for k, p in projections.items()})
+        self.reports = MappingProxyType({report.name: report.path for report in reports})
+        self.spikes_file, self._sorting = outputs.spikes_file(config) or (None, "none")
+        self._recorded = [_RecordedReport(network, report, nodes, parts) for report in reports]
 
     def __repr__(self) -> str:
         names = ", ".join(f"{name}: {len(p)}" for name, p in self.populations.items())
@@ -122,7 +111,7 @@ class SonataNetwork(Sealed):
         ValueError
             If the configuration does not say.
         """
-        run, where = self._config.section("run"), f"{WHERE}: {self._config.path}: run"
+        run, where = self._config.section("run"), f"{self._config.where}: run"
         key = "duration" if "tstop" not in run and "duration" in run else "tstop"
         return require_number(where, run, key, positive=True)
 
@@ -156,17 +145,21 @@ class SonataNetwork(Sealed):
         if net.t != 0:
             net.reset()
         with contextlib.ExitStack() as stack:
+            opened: list[Any] = [None] * len(self._recorded)  # only one process writes
             with net.ranks.all_or_none("opening reports"):
-                for shown in self._shown:
-                    stack.enter_context(shown.writing(net.ranks.rank == 0))
+                if net.ranks.rank == 0:
+                    opened = [stack.enter_context(r.file()) for r in self._recorded]
             report = stack.enter_context(bar(stop)) if progress is True else progress
-            for shown in self._shown:
-                shown.write_start()
+            for recorded, file in zip(self._recorded, opened, strict=True):
+                recorded.write_start(file)
             for _ in self._pieces(stop, report if callable(report) else False):
-                for shown in self._shown:
-                    shown.write()
+                for recorded, file in zip(self._recorded, opened, strict=True):
+                    recorded.write(file)
         if self.spikes_file is not None:
-            trains = {name: self._train(name) for name in self.spikes}
+            trains = {
+                name: (recorder.times, self.node_ids[name][recorder.ids])
+                for name, recorder in self.spikes.items()
+            }
             with net.ranks.all_or_none("writing spikes"):
                 if net.ranks.rank == 0:
                     outputs.write_spikes(self.spikes_file, trains, self._sorting)
@@ -186,9 +179,9 @@ class SonataNetwork(Sealed):
         steps, done = round(stop / net.dt), 0
         block = self._config.section("run").get("nsteps_block")
         if isinstance(block, bool) or not isinstance(block, int) or block < 1:
-            per_step = sum(shown.bytes_per_step for shown in self._shown)
+            per_step = sum(recorded.bytes_per_step for recorded in self._recorded)
             block = max(1, int(_PIECE / per_step)) if per_step else steps
-        if not self._shown:
+        if not self._recorded:
             block = steps
         while done < steps:
             length = min(block, steps - done)
@@ -200,14 +193,8 @@ class SonataNetwork(Sealed):
             done += length
             yield
 
-    def _train(self, name: str) -> tuple[npt.NDArray[np.float64], Ints]:
-        """Return the times and the node ids of the spikes of a population, in order of time."""
-        recorder, of = self.spikes[name], self._nodes[name]
-        rows = np.concatenate([p.rows for p in of.parts if isinstance(p.model, NeuronModel)])
-        return recorder.times, of.node_ids[rows][recorder.ids]
 
-
-class _Shown:
+class _RecordedReport:
     """A report with its recorders."""
 
     def __init__(
@@ -224,43 +211,31 @@ class _Shown:
         begin = max(report.start - report.every, 0.0)
         for name, rows in report.rows.items():
             self._ids[name] = nodes[name].node_ids[rows]
-            for part, population in zip(nodes[name].parts, parts[name], strict=True):
-                mine = np.isin(part.rows, rows)
-                if not mine.any():
-                    continue
+            for k, part, mine in nodes[name].parts_of(rows):
+                population = parts[name][k]
                 target = population if mine.all() else population[np.flatnonzero(mine)]
                 recorder = net.record(target, report.variable, every=report.every, start=begin)
                 at = np.searchsorted(rows, part.rows[mine])
                 self._recorders.setdefault(name, []).append((recorder, at))
                 assert isinstance(population.model, NeuronModel)
                 self._units[name] = population.model.state(report.variable).unit
-        self._file: outputs.ReportFile | None = None
 
     @property
     def bytes_per_step(self) -> float:
-        """What recording takes."""
+        """Memory that recording needs per step."""
         columns = sum(len(ids) for ids in self._ids.values())
         return columns * self._net.dtype.itemsize * self._net.dt / self._report.every
 
-    @contextlib.contextmanager
-    def writing(self, writes: bool) -> Iterator[None]:
-        """Open the file, if this process writes, and put it in its place at the end."""
-        if not writes:
-            yield
-            return
-        with outputs.report_file(self._report, self._units, self._ids) as file:
-            self._file = file
-            try:
-                yield
-            finally:
-                self._file = None
+    def file(self) -> contextlib.AbstractContextManager[outputs.ReportFile]:
+        """Open the file, which appears in its place when it is complete."""
+        return outputs.report_file(self._report, self._units, self._ids)
 
-    def write_start(self) -> None:
+    def write_start(self, file: outputs.ReportFile | None) -> None:
         """Write the states at time 0, which recorders do not sample."""
         if self._report.start == 0:
-            self._append(lambda r: np.asarray(getattr(r.target, r.name))[None, :])
+            self._append(file, lambda r: np.asarray(getattr(r.target, r.name))[None, :])
 
-    def write(self) -> None:
+    def write(self, file: outputs.ReportFile | None) -> None:
         """Write what was recorded, and forget it."""
         begin, end = (t - self._report.every / 2 for t in (self._report.start, self._report.stop))
 
@@ -269,17 +244,21 @@ class _Shown:
             recorder.clear()
             return values
 
-        self._append(take)
+        self._append(file, take)
 
-    def _append(self, take: Callable[[StateRecorder], npt.NDArray[Any]]) -> None:
+    def _append(
+        self,
+        file: outputs.ReportFile | None,
+        take: Callable[[StateRecorder], npt.NDArray[Any]],
+    ) -> None:
         """Write the frames that a function returns for each recorder."""
         for name, recorders in self._recorders.items():
             parts = [(take(recorder), at) for recorder, at in recorders]
             frames = np.empty((len(parts[0][0]), len(self._ids[name])), np.float32)
             for values, at in parts:
                 frames[:, at] = values
-            if self._file is not None:
-                self._file.append(name, frames)
+            if file is not None:
+                file.append(name, frames)
 
 
 @spelled
@@ -338,46 +317,40 @@ def read_sonata(
     Dai et al., PLoS Comput. Biol. 16 (2020) e1007696; https://github.com/AllenInstitute/sonata.
     """
     found = read_config(config, circuit)
-    where = f"{WHERE}: {found.path}"
-    run = found.section("run")
-    step = dt if dt is not None else require_number(f"{where}: run", run, "dt", positive=True)
+    run, where = found.section("run"), f"{found.where}: run"
+    step = dt if dt is not None else require_number(where, run, "dt", positive=True)
     if seed is None:
         seed = run.get("random_seed", 0)
         if isinstance(seed, bool) or not isinstance(seed, int):
-            fail(f"{where}: run", "random_seed", seed, "must be an integer")
-    if require_number(f"{where}: run", run, "tstart", 0.0) != 0:
-        fail(f"{where}: run", "tstart", run["tstart"], "must be 0")
+            fail(where, "random_seed", seed, "must be an integer")
+    if require_number(where, run, "tstart", 0.0) != 0:
+        fail(where, "tstart", run["tstart"], "must be 0")
     net = Network(dt=step, seed=seed, threads=threads, dtype=dtype, comm=comm)
     nodes = read_nodes(found)
     sets = _node_sets(found, nodes)
     trains = inputs.read_spikes(found, nodes, sets)
     clamps = inputs.read_clamps(found, nodes, sets)
-    stop = require_number(f"{where}: run", run, "tstop", run.get("duration", np.finfo(float).max))
+    stop = require_number(where, run, "tstop", run.get("duration", np.finfo(float).max))
     if stop < np.finfo(float).max and abs(round(stop / step) * step - stop) > 1e-6 * step:
-        fail(f"{where}: run", "tstop", stop, f"must be a multiple of dt = {step:g} ms")
+        fail(where, "tstop", stop, f"must be a multiple of dt = {step:g} ms")
     reports = outputs.read_reports(_without_unknown(found, sets), nodes, sets, step, stop)
     parts = {}
     for name, of in nodes.items():
         with naming(of.where):
             parts[name] = _populations(net, of, trains.get(name))
-    start = (
-        require_number(f"{where}: conditions", found.section("conditions"), "v_init", None)
-        if v_init
-        else None
-    )
+    start = None
+    if v_init:
+        conditions = found.section("conditions")
+        start = require_number(f"{found.where}: conditions", conditions, "v_init", None)
     for name, of in nodes.items():
         for part, population in zip(of.parts, parts[name], strict=True):
             with naming(of.where):
                 _start(population, part.states, start)
     projections = connect_edges(found, net, nodes, parts)
     for clamp in clamps:
-        with naming(f"{where}: inputs"):
+        with naming(f"{found.where}: inputs"):
             _inject(net, clamp, nodes[clamp.population], parts[clamp.population])
     return SonataNetwork(found, net, nodes, parts, projections, reports)
-
-
-def _warn(text: str) -> None:
-    warn_caller(text)
 
 
 def _node_sets(config: Config, nodes: Mapping[str, Nodes]) -> NodeSets:
@@ -385,9 +358,9 @@ def _node_sets(config: Config, nodes: Mapping[str, Nodes]) -> NodeSets:
     if file is None:
         return NodeSets({}, nodes, str(config.path))
     if not isinstance(file, str):
-        fail(f"{WHERE}: {config.path}", "node_sets_file", file, "must be the path of a file")
+        fail(config.where, "node_sets_file", file, "must be the path of a file")
     if not Path(file).exists():
-        _warn(f"{WHERE}: there is no node_sets_file {file}; each population is a node set")
+        warn_caller(f"{WHERE}: there is no node_sets_file {file}; each population is a node set")
         return NodeSets({}, nodes, str(config.path))
     return NodeSets(read_json(Path(file)), nodes, file)
 
@@ -401,9 +374,8 @@ def _without_unknown(config: Config, sets: NodeSets) -> Config:
     for name, item in config.items("reports"):
         cells = item.get("cells", "all")
         if isinstance(cells, str) and cells not in sets:
-            _warn(
-                f"{WHERE}: the report {name!r} is left out: its node set {cells!r} is not defined"
-            )
+            why = f"its node set {cells!r} is not defined"
+            warn_caller(f"{WHERE}: the report {name!r} is left out: {why}")
         else:
             kept[name] = item
     return Config(config.path, {**config.values, "reports": kept})
@@ -417,9 +389,8 @@ def _populations(net: Network, nodes: Nodes, trains: inputs.Trains | None) -> li
         model = part.model
         if model is None:
             if trains is None:
-                _warn(
-                    f"{WHERE}: no input drives the virtual nodes of {nodes.name!r}; they are silent"
-                )
+                why = f"no input drives the virtual nodes of {nodes.name!r}; they are silent"
+                warn_caller(f"{WHERE}: {why}")
                 trains = inputs.Trains(np.empty(0), np.empty(0, np.int64))
             mine = np.isin(trains.rows, part.rows)
             model = SpikeSource(
@@ -447,9 +418,8 @@ def _start(population: Population, states: Mapping[str, Any], v_init: float | No
 
 
 def _inject(net: Network, clamp: inputs.Clamp, nodes: Nodes, parts: list[Population]) -> None:
-    for part, population in zip(nodes.parts, parts, strict=True):
-        mine = np.isin(part.rows, clamp.rows)
-        if mine.any() and clamp.stop > clamp.start:
-            target = population if mine.all() else population[np.flatnonzero(mine)]
+    for k, _, mine in nodes.parts_of(clamp.rows):
+        if clamp.stop > clamp.start:
+            target = parts[k] if mine.all() else parts[k][np.flatnonzero(mine)]
             times, amplitudes = [clamp.start, clamp.stop], [clamp.amplitude, 0.0]
             net.inject(target, StepCurrent(times, amplitudes, snap=True))

@@ -14,13 +14,12 @@ from spikelet._util.spelling import suggestion
 from spikelet.io.sonata.config import WHERE
 from spikelet.io.sonata.nodes import Nodes
 
-__all__ = ["NodeSets"]
-
 Rows = dict[str, npt.NDArray[np.int64]]
+Masks = dict[str, npt.NDArray[np.bool_]]
 
 
 class NodeSets:
-    """The node sets of a simulation; the name of a population is one, too.
+    """The node sets of a simulation; the name of a population also names its nodes.
 
     Parameters
     ----------
@@ -37,9 +36,7 @@ class NodeSets:
 
     def __contains__(self, name: Any) -> bool:
         """Return whether there is a set of a name."""
-        return isinstance(name, str) and (
-            name in self._sets or name in self._nodes or name == "all"
-        )
+        return isinstance(name, str) and name in {*self._sets, *self._nodes, "all"}
 
     def rows(self, where: str, name: Any) -> Rows:
         """Return the rows of a set's nodes, by population.
@@ -63,7 +60,7 @@ class NodeSets:
     def neurons(self, where: str, name: Any) -> Rows:
         """Return the rows of a set's neurons, as `rows` does; of its other nodes only if it has no neurons.
 
-        What reads states or injects currents means neurons by "all", and by attributes that sources have, too.
+        Reports and current clamps mean neurons, even if the set also matches sources.
 
         Warns
         -----
@@ -77,12 +74,7 @@ class NodeSets:
         return {n: rows for n, rows in kept.items() if len(rows)} or found
 
     def _add(
-        self,
-        where: str,
-        name: Any,
-        masks: dict[str, npt.NDArray[np.bool_]],
-        within: tuple[str, ...],
-        done: set[str],
+        self, where: str, name: Any, masks: Masks, within: tuple[str, ...], done: set[str]
     ) -> None:
         if isinstance(name, (dict, list)):
             definition = name
@@ -107,20 +99,14 @@ class NodeSets:
         else:
             fail(where, "node set", definition, "must be rules or a list of names")
 
-    def _add_rules(
-        self, where: str, rules: Mapping[str, Any], masks: dict[str, npt.NDArray[np.bool_]]
-    ) -> None:
+    def _add_rules(self, where: str, rules: Mapping[str, Any], masks: Masks) -> None:
         for n, nodes in self._nodes.items():
             mask = np.ones(len(nodes), bool)
             for key, value in rules.items():
                 allowed = value if isinstance(value, list) else [value]
                 if any(isinstance(v, (dict, list, type(None))) for v in allowed):
-                    fail(
-                        where,
-                        f"node set, {key}",
-                        value,
-                        "must be a number, a string or a list of these",
-                    )
+                    rule = "must be a number, a string or a list of these"
+                    fail(where, f"node set, {key}", value, rule)
                 if mask.any():
                     mask &= nodes.matches(f"{WHERE}: {self._file}", key, allowed)
             masks[n] |= mask

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,14 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet._util.checks import fail
-from spikelet.io import nest_models
+from spikelet._util.extras import extra
+from spikelet.io.nest import neuron_models
 from spikelet.io.sonata import hdf5
-from spikelet.io.sonata.config import WHERE, Config, entry
-from spikelet.io.sonata.types_file import Row, components, read_types
+from spikelet.io.sonata.config import WHERE, Config
+from spikelet.io.sonata.type_tables import Row
 from spikelet.neurons import LIFDelta, NeuronModel
 from spikelet.sources import PoissonSource
-
-__all__ = ["Nodes", "Part", "read_nodes"]
 
 Ints = npt.NDArray[np.int64]
 
@@ -33,7 +33,7 @@ class Part:
     """Nodes that are one population of the network: those of one model, or virtual."""
 
     rows: Ints
-    """Which nodes of the population they are, by row in the file, ascending."""
+    """Rows of the nodes in the file, ascending."""
     model: Any = None
     """A neuron model or a source; None for virtual nodes, whose spikes come from the inputs."""
     states: dict[str, Any] = field(default_factory=dict)
@@ -67,6 +67,13 @@ class Nodes:
         """The file and the group."""
         return f"{WHERE}: {self.file}: /nodes/{self.name}"
 
+    def parts_of(self, rows: Ints) -> Iterator[tuple[int, Part, npt.NDArray[np.bool_]]]:
+        """Yield the number of each part that has some of these rows, the part, and a mask of its nodes."""
+        for k, part in enumerate(self.parts):
+            mine = np.isin(part.rows, rows)
+            if mine.any():
+                yield k, part, mine
+
     @property
     def node_ids(self) -> Ints:
         """The id of each node, by row."""
@@ -99,12 +106,8 @@ class Nodes:
         at = np.minimum(np.searchsorted(known, ids.astype(np.int64)), n - 1)
         wrong = known[at] != ids
         if wrong.any():
-            fail(
-                where,
-                argument,
-                int(ids[wrong][0]),
-                f"must be the node_id of a node of {self.name!r}",
-            )
+            rule = f"must be the node_id of a node of {self.name!r}"
+            fail(where, argument, int(ids[wrong][0]), rule)
         return self._sorted[at]
 
     def place(self) -> tuple[npt.NDArray[np.uint16] | None, npt.NDArray[np.uint32] | None]:
@@ -118,24 +121,20 @@ class Nodes:
         return part, local
 
     def matches(self, where: str, key: str, allowed: list[Any]) -> npt.NDArray[np.bool_]:
-        """Return which nodes have one of several values of an attribute; none have it if there is no such attribute."""
+        """Return a mask of the nodes whose attribute has one of several values; without the attribute, none has."""
         if key == "population":
             return np.full(len(self), self.name in allowed)
-        own = {
-            "node_id": self.node_ids,
-            "node_type_id": self.type_ids,
-            "node_group_id": self.group_ids,
-        }
-        if key in own:
+        own = {"node_type_id": self.type_ids, "node_group_id": self.group_ids}
+        if key == "node_id" or key in own:
             if not all(type(v) is int for v in allowed):
                 fail(where, key, allowed, "must be integers")
-            return np.isin(own[key], np.asarray(allowed, dtype=np.float64))
+            return np.isin(own.get(key, self.node_ids), np.asarray(allowed, dtype=np.float64))
         texts = {str(v) for v in allowed}
         of_type = [t for t, row in self.types.items() if key in row and _equal(row[key], texts)]
         found = np.isin(self.type_ids, np.asarray(of_type, dtype=np.int64))
         with hdf5.opened(self.file, "nodes") as top:
             population = top.child(self.name)
-            for number, group in _groups(population).items():
+            for number, group in population.numbered().items():
                 if key in group:
                     mine = np.flatnonzero(self.group_ids == number)
                     values = _attribute(group, key, self.group_index[mine])
@@ -163,24 +162,10 @@ def read_nodes(config: Config) -> dict[str, Nodes]:
     OSError
         If a file cannot be opened.
     """
-    found: dict[str, Nodes] = {}
-    where = f"{WHERE}: {config.path}"
-    for k, item in enumerate(config.networks("nodes")):
-        file = entry(f"{where}: networks.nodes[{k}]", item, "nodes_file")
-        table = item.get("node_types_file")
-        with hdf5.opened(file, "nodes") as top:
-            for name, group in top.groups().items():
-                if name in found:
-                    fail(group.where, "name", name, f"must not be in {found[name].file}, too")
-                types = {} if table is None else read_types(Path(table), "node", name)
-                found[name] = _read_population(config, group, types)
+    found = hdf5.read_populations(config, "node", partial(_read_population, config))
     if not found:
-        fail(where, "networks.nodes", [], "must name at least one population of nodes")
+        fail(config.where, "networks.nodes", [], "must name at least one population of nodes")
     return found
-
-
-def _groups(population: hdf5.Group) -> dict[int, hdf5.Group]:
-    return {int(k): g for k, g in population.groups().items() if k.isascii() and k.isdigit()}
 
 
 def _read_population(config: Config, group: hdf5.Group, types: dict[int, Row]) -> Nodes:
@@ -189,7 +174,8 @@ def _read_population(config: Config, group: hdf5.Group, types: dict[int, Row]) -
     if n > _MOST:
         fail(group.where, "nodes", n, f"must be at most {_MOST}")
     type_ids = _integers(group, "node_type_id", data)
-    group_ids, index = _group_index(group, n)
+    groups = group.numbered()
+    group_ids, index = _group_index(group, groups, n)
     ids = group.optional("node_id", "iu", n)
     node_ids = None if ids is None else _integers(group, "node_id", ids)
     if node_ids is not None and (node_ids == np.arange(n)).all():
@@ -197,7 +183,7 @@ def _read_population(config: Config, group: hdf5.Group, types: dict[int, Row]) -
     if node_ids is not None and len(np.unique(node_ids)) < n:
         fail(group.where, "node_id", "ids twice", "must be different for each node")
     nodes = Nodes(group.name, group.file, types, type_ids, group_ids, index, node_ids)
-    nodes.parts = _parts(config, nodes, _kinds(nodes, _groups(group)))
+    nodes.parts = _parts(config, nodes, _kinds(nodes, groups))
     return nodes
 
 
@@ -210,17 +196,12 @@ def _integers(group: hdf5.Group, name: str, data: Any) -> Ints:
     return np.asarray(values, np.int64)
 
 
-def _group_index(population: hdf5.Group, n: int) -> tuple[Ints, Ints]:
+def _group_index(
+    population: hdf5.Group, groups: dict[int, hdf5.Group], n: int
+) -> tuple[Ints, Ints]:
     """Return the group of each node, and its place there."""
-    groups = _groups(population)
-    ids = population.optional("node_group_id", "iu", n)
-    index = population.optional("node_group_index", "iu", n)
-    if (ids is None) != (index is None):
-        fail(population.where, "node_group_id and node_group_index", "one", "must both be present")
+    ids, index = hdf5.group_columns(population, "node", n)
     if ids is None:
-        if len(groups) > 1:
-            rule = "must be present, as there are several groups"
-            fail(population.where, "node_group_id", None, rule)
         return np.full(n, next(iter(groups), 0)), np.arange(n)
     group_ids = _integers(population, "node_group_id", ids)
     for number in np.unique(group_ids).tolist():
@@ -246,13 +227,7 @@ _MODEL = ("model_type", "model_template")
 
 
 def _kinds(nodes: Nodes, groups: dict[int, hdf5.Group]) -> Iterator[_Kind]:
-    types, of_type = np.unique(nodes.type_ids, return_inverse=True)
-    numbers, of_group = np.unique(nodes.group_ids, return_inverse=True)
-    kinds, first = np.unique(of_type * len(numbers) + of_group, return_inverse=True)
-    order = np.argsort(first, kind="stable")
-    ends = np.cumsum(np.bincount(first))
-    for kind, rows in zip(kinds.tolist(), np.split(order, ends[:-1]), strict=True):
-        type_id, number = int(types[kind // len(numbers)]), int(numbers[kind % len(numbers)])
+    for (type_id, number), rows in _rows_by(nodes.type_ids, nodes.group_ids):
         group, row = groups.get(number), nodes.types.get(type_id, {})
         index = nodes.group_index[rows]
         given = [row.get(key, "") for key in _MODEL]
@@ -267,29 +242,28 @@ def _kinds(nodes: Nodes, groups: dict[int, hdf5.Group]) -> Iterator[_Kind]:
             _attribute(group, key, index) if there else np.full(len(rows), value, dtype=object)
             for key, there, value in zip(_MODEL, own, given, strict=True)
         ]
-        for model_type, template in sorted(set(zip(*columns, strict=True))):
-            mine = (columns[0] == model_type) & (columns[1] == template)
-            yield _Kind(rows[mine], index[mine], group, row, type_id, model_type, template)
+        for model, mine in _rows_by(*columns):
+            yield _Kind(rows[mine], index[mine], group, row, type_id, *model)
+
+
+def _rows_by(*columns: npt.NDArray[Any]) -> list[tuple[Any, Ints]]:
+    """Return the combinations of values that columns have, in order, and the rows of each."""
+    frame = extra("pandas", WHERE, "sonata").DataFrame(dict(enumerate(columns)))
+    found = frame.groupby(list(frame.columns), dropna=False).indices
+    return sorted(found.items(), key=lambda item: item[0])
 
 
 def _attribute(group: hdf5.Group, name: str, index: Ints) -> npt.NDArray[Any]:
     """Return an attribute of some nodes; strings may be numbers of a library."""
     data = group.dataset(name, "iufOSU")
     where = f"{group.where}/{name}"
-    if len(index) and int(index.max()) >= data.shape[0]:
-        fail(where, "index", int(index.max()), f"must be below its length, {data.shape[0]}")
+    hdf5.require_within(where, "index", index, data.shape[0], "its length")
     values = group.values(name, data, index)
     if "@library" in group and name in group.child("@library"):
         texts = group.child("@library").sized(name, "OSU")[:]
         if values.dtype.kind not in "iu":
             fail(where, "type", str(values.dtype), "must be integers, as there is a library")
-        if len(values) and (values.min() < 0 or int(values.max()) >= len(texts)):
-            fail(
-                where,
-                "value",
-                int(values.max()),
-                f"must be below {len(texts)}, the library's length",
-            )
+        hdf5.require_within(where, "value", values, len(texts), "the library's length")
         values = texts[values]
     if values.dtype.kind in "OSU":
         return np.array([v.decode() if isinstance(v, bytes) else str(v) for v in values], object)
@@ -308,19 +282,19 @@ def _parts(config: Config, nodes: Nodes, kinds: Iterator[_Kind]) -> list[Part]:
             rule = f"must be one of {allowed}: spikelet simulates point neurons"
             fail(where, "model_type", kind.model_type, rule)
         name = _template(where, kind.template)
-        values = components(config, "point_neuron_models_dir", kind.row, where)
+        file = kind.row.get("dynamics_params")
+        values = config.parameters("point_neuron_models_dir", file, where)
         if name == _INTFIRE:  # a note of who it is for
             values.pop("type", None)
         values |= _own_parameters(kind)
-        lengths = () if name in _OTHERS else nest_models.structure(where, name, values)
+        lengths = () if name in _OTHERS else neuron_models.structure(where, name, values)
         key = (name, lengths, tuple(sorted(values)))
         together.setdefault(key, []).append((kind, values))
     if len(together) > _MOST_PARTS:
-        rule = f"must be at most {_MOST_PARTS}"
-        fail(
-            nodes.where, "number of models with parameters of different names", len(together), rule
-        )
-    return [_part(nodes, key[0], dict(*key[1:2]), members) for key, members in together.items()]
+        what = "number of models with parameters of different names"
+        fail(nodes.where, what, len(together), f"must be at most {_MOST_PARTS}")
+    found = [_part(nodes, key[0], dict(*key[1:2]), members) for key, members in together.items()]
+    return sorted(found, key=lambda part: not isinstance(part.model, NeuronModel))
 
 
 def _template(where: str, template: str) -> str:
@@ -380,7 +354,7 @@ def _part(
             parameters[key] = joined(key, values)
     if name in _OTHERS:
         return Part(rows, _OTHERS[name](where, parameters), template=name)
-    found = nest_models.make(f"{nodes.where}:", name, parameters)
+    found = neuron_models.make(f"{nodes.where}:", name, parameters)
     return Part(rows, found.model, found.states, found.plastic, name)
 
 
@@ -399,11 +373,10 @@ def _intfire(where: str, parameters: dict[str, Any]) -> LIFDelta:
             fail(where, "parameter", key, f"must be tau or refrac of {_INTFIRE}")
         if not np.all(np.asarray(value) > 0):
             fail(where, key, value, "must be > 0 s")
-    tau, refrac = (
-        1e3 * np.asarray(parameters.get(k, d)) for k, d in (("tau", 0.01), ("refrac", 0.005))
-    )
+    tau = 1e3 * np.asarray(parameters.get("tau", 0.01))
+    refrac = 1e3 * np.asarray(parameters.get("refrac", 0.005))
     return LIFDelta(tau_m=tau, t_ref=refrac, C_m=1.0, E_L=0.0, V_th=1.0, V_reset=0.0)
 
 
 _OTHERS: dict[str, Callable[[str, dict[str, Any]], Any]] = {_POISSON: _poisson, _INTFIRE: _intfire}
-"""What nodes can be besides NEST's neurons."""
+"""Templates other than NEST's neurons."""

@@ -14,33 +14,24 @@ import numpy.typing as npt
 from spikelet._util.checks import fail
 from spikelet._util.files import replaced
 from spikelet.io.sonata import hdf5
-from spikelet.io.sonata.config import WHERE, Config, inside, require_number
+from spikelet.io.sonata.config import Config, inside, require_number
 from spikelet.io.sonata.node_sets import NodeSets
 from spikelet.io.sonata.nodes import VIRTUAL, Nodes
-
-__all__ = [
-    "Report",
-    "ReportFile",
-    "begin_file",
-    "read_reports",
-    "report_file",
-    "spikes_file",
-    "write_spikes",
-]
 
 Ints = npt.NDArray[np.int64]
 
 _SORTED = {
-    "none": "none", "unsorted": "none", "time": "by_time", "by_time": "by_time", "id": "by_id", "by_id": "by_id",
-    "gid": "by_id", "by_gid": "by_id", "node_id": "by_id",
-}  # fmt: skip
+    **dict.fromkeys(("none", "unsorted"), "none"),
+    **dict.fromkeys(("time", "by_time"), "by_time"),
+    **dict.fromkeys(("id", "by_id", "gid", "by_gid", "node_id"), "by_id"),
+}
 _SORTINGS = {"none": 0, "by_id": 1, "by_time": 2}
 _MODULES = ("membrane_report", "multimeter_report")
 _VARIABLES = {"v": "V_m", "Vm": "V_m", "V": "V_m"}
 
 
 class Report(NamedTuple):
-    """What a report shows: one state of some nodes, at regular times."""
+    """A report of one state of some nodes at regular times."""
 
     name: str
     path: Path
@@ -62,13 +53,13 @@ def output_file(config: Config, where: str, name: Any) -> Path:
     folder = config.section("output").get("output_dir")
     if not isinstance(folder, str):
         rule = "must be given, for the files of reports and spikes"
-        fail(f"{WHERE}: {config.path}", "output.output_dir", folder, rule)
+        fail(config.where, "output.output_dir", folder, rule)
     return inside(where, Path(folder), name)
 
 
 def spikes_file(config: Config) -> tuple[Path, str] | None:
     """Return the file for the spikes and how they are sorted; None if the configuration has no output."""
-    output, where = config.section("output"), f"{WHERE}: {config.path}: output"
+    output, where = config.section("output"), f"{config.where}: output"
     if not output:
         return None
     order = output.get("spikes_sort_order", "time")
@@ -89,7 +80,7 @@ def read_reports(
     """
     found = []
     for name, item in config.items("reports"):
-        where = f"{WHERE}: {config.path}: reports.{name}"
+        where = f"{config.where}: reports.{name}"
         module = item.get("module", _MODULES[0])
         if module not in _MODULES:
             fail(where, "module", module, f"must be one of {', '.join(_MODULES)}")
@@ -99,9 +90,7 @@ def read_reports(
         variable = _VARIABLES.get(variable, variable)
         rows = sets.neurons(where, item.get("cells", item.get("node_set", "all")))
         for population, of in rows.items():
-            for part in nodes[population].parts:
-                if not np.isin(of, part.rows).any():
-                    continue
+            for _, part, _ in nodes[population].parts_of(of):
                 states = () if part.template == VIRTUAL else getattr(part.model, "states", ())
                 if variable not in states:
                     rule = f"must be a state of {part.template} in {population}: {', '.join(states) or 'none'}"
@@ -113,19 +102,14 @@ def read_reports(
             if abs(round(value / unit) * unit - value) > 1e-6 * dt:
                 fail(where, key, value, f"must be a multiple of {unit:g} ms")
         if begin < 0 or end <= begin:
-            fail(
-                where, "start_time and end_time", (begin, end), "must be 0 <= start_time < end_time"
-            )
+            rule = "must be 0 <= start_time < end_time"
+            fail(where, "start_time and end_time", (begin, end), rule)
         path = output_file(config, where, item.get("file_name", f"{name}.h5"))
         found.append(Report(name, path, variable, rows, begin, end, every))
     paths = [report.path for report in found]
     if len(set(paths)) < len(paths):
-        fail(
-            f"{WHERE}: {config.path}",
-            "reports",
-            list(map(str, paths)),
-            "must write to different files",
-        )
+        shown = list(map(str, paths))
+        fail(config.where, "reports", shown, "must write to different files")
     return found
 
 
@@ -202,12 +186,10 @@ class ReportFile:
             group = file.create_group(f"report/{name}")
             chunks = max(1, min(frames, (1 << 18) // n)), min(n, 1 << 16)
             self.data[name] = group.create_dataset("data", (frames, n), "f4", chunks=chunks)
-            self.data[name].attrs["units"] = units[name]
-            self.data[name].attrs["variable"] = report.variable
+            self.data[name].attrs.update(units=units[name], variable=report.variable)
             mapping = group.create_group("mapping")
-            mapping.create_dataset("node_ids", data=own.astype(np.uint64)).attrs["sorted"] = (
-                np.int8((np.diff(own) > 0).all())
-            )
+            node_ids = mapping.create_dataset("node_ids", data=own.astype(np.uint64))
+            node_ids.attrs["sorted"] = np.int8((np.diff(own) > 0).all())
             mapping.create_dataset("index_pointers", data=np.arange(n + 1, dtype=np.uint64))
             mapping.create_dataset("element_ids", data=np.zeros(n, np.uint32))
             mapping.create_dataset("element_pos", data=np.full(n, 0.5, np.float32))

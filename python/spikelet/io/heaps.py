@@ -10,16 +10,21 @@ import mmap
 import os
 import struct
 
-__all__ = ["check_heaps"]
-
 _SIGNATURE = b"GCOL\x01"  # and the version
 _HEADER, _OBJECT = 16, 16
 _LENGTH = struct.Struct("<Q")
 _OBJECT_HEADER = struct.Struct("<HHIQ")  # index, references, reserved, size
 
 
-def check_heaps(path: str | os.PathLike[str]) -> None:
+def check_heaps(path: str | os.PathLike[str], ends: int | None = None) -> None:
     """Check that each heap of a file of HDF5 is a whole number of objects.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    ends : int, optional
+        Search so many bytes at the beginning and the end, where writers put heaps; by default the whole file.
 
     Raises
     ------
@@ -29,10 +34,12 @@ def check_heaps(path: str | os.PathLike[str]) -> None:
     if os.path.getsize(path) == 0:  # noqa: PTH202 - nothing to map
         return
     with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:  # noqa: PTH123
-        at = data.find(_SIGNATURE)
-        while at >= 0:
-            _check_heap(data, at)
-            at = data.find(_SIGNATURE, at + 1)
+        head = len(data) if ends is None else min(ends, len(data))
+        for begin, end in ((0, head), (max(head, len(data) - head), len(data))):
+            at = data.find(_SIGNATURE, begin, end)
+            while at >= 0:
+                _check_heap(data, at)
+                at = data.find(_SIGNATURE, at + 1, end)
 
 
 def _check_heap(data: mmap.mmap, begin: int) -> None:
@@ -46,7 +53,7 @@ def _check_heap(data: mmap.mmap, begin: int) -> None:
     while at + _OBJECT <= end:
         index, _, _, length = _OBJECT_HEADER.unpack_from(data, at)
         step = length if index == 0 else _OBJECT + -(-length // 8) * 8
-        if not 0 < step <= end - at:
+        if not _OBJECT <= step <= end - at:
             msg = f"the heap of texts at byte {begin} must hold whole objects, got one of {length} bytes at {at}"
             raise ValueError(msg)
         at += step

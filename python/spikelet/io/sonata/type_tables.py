@@ -1,8 +1,7 @@
-"""SONATA's tables of types: text files with a row for each type of node or edge."""
+"""SONATA's text files: tables of types, with a row for each type of node or edge."""
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,14 +9,37 @@ from typing import Any
 
 from spikelet._util.checks import fail
 from spikelet._util.extras import extra
-from spikelet.io.sonata.config import WHERE, Config, read_json
-
-__all__ = ["Row", "components", "number", "read_types"]
+from spikelet.io.sonata.config import WHERE
 
 Row = Mapping[str, str]
-"""The attributes of a type; those that are NULL are not there."""
+"""The attributes of a type, without those that are NULL."""
 
 _NULL = ("", "NULL", "NaN", "nan", "None", "NONE", "null")
+
+
+def read_table(path: Path, **options: Any) -> Any:
+    """Return a text file as a pandas.DataFrame.
+
+    Raises
+    ------
+    ValueError
+        If it is not a table.
+    OSError
+        If it cannot be opened.
+    """
+    pandas = extra("pandas", WHERE, "sonata")
+    try:
+        return pandas.read_csv(path, keep_default_na=False, **options)
+    except (ValueError, MemoryError, OverflowError) as error:  # pandas's errors are ValueErrors
+        msg = f"{WHERE}: {path}: must be a table with columns ({' '.join(str(error).split())})"
+        raise ValueError(msg) from None
+
+
+def require_column(where: str, table: Any, column: str) -> None:
+    """Check that a table has a column."""
+    if column not in table.columns:
+        there = list(map(str, table.columns))
+        fail(where, column, there, "must be one of the columns", got="columns")
 
 
 def read_types(path: Path, kind: str, population: str) -> dict[int, Row]:
@@ -35,23 +57,13 @@ def read_types(path: Path, kind: str, population: str) -> dict[int, Row]:
     Raises
     ------
     ValueError
-        If the file is no such table.
+        If the file is not such a table.
     OSError
         If it cannot be opened.
     """
-    pandas = extra("pandas", WHERE, "sonata")
     where, key = f"{WHERE}: {path}", f"{kind}_type_id"
-    try:
-        table = pandas.read_csv(path, sep=r"\s+", dtype=str, keep_default_na=False, comment=None)
-    except OSError:
-        raise
-    except (ValueError, MemoryError, OverflowError) as error:  # pandas's errors are ValueErrors
-        msg = (
-            f"{where}: must be a table with columns between spaces ({' '.join(str(error).split())})"
-        )
-        raise ValueError(msg) from None
-    if key not in table.columns:
-        fail(where, key, list(map(str, table.columns)), "must be one of the columns", got="columns")
+    table = read_table(path, sep=r"\s+", dtype=str)
+    require_column(where, table, key)
     found: dict[int, Row] = {}
     for values in table.to_dict(orient="records"):
         row = {str(k): v for k, v in values.items() if isinstance(v, str) and v not in _NULL}
@@ -78,17 +90,3 @@ def number(where: str, row: Row, key: str) -> float | None:
     if not math.isfinite(value):
         fail(where, key, text, "must be a finite number")
     return value
-
-
-@functools.lru_cache(maxsize=4096)
-def _parameters(path: Path, _changed: int) -> dict[str, Any]:
-    return read_json(path)
-
-
-def components(config: Config, folder: str, row: Row, where: str) -> dict[str, Any]:
-    """Return the parameters that the file ``dynamics_params`` of a type holds; none if there is no such file."""
-    name = row.get("dynamics_params")
-    if name is None:
-        return {}
-    path = config.component(folder, name, where)
-    return dict(_parameters(path, path.stat().st_mtime_ns))

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from spikelet.io.sonata.config import Config
-from spikelet.io.sonata.types_file import components, number, read_types
+from spikelet.io.sonata.type_tables import number, read_types
 
 
 def put(path: Path, text: str) -> Path:
@@ -51,14 +50,3 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 def test_numbers(text: str) -> None:
     with pytest.raises(ValueError, match=f"w: delay must be a finite number, got '{text}'"):
         number("w", {"delay": text}, "delay")
-
-
-def test_parameters_lie_in_the_components(tmp_path: Path) -> None:
-    put(tmp_path / "a.json", '{"tau": 1}')
-    config = Config(tmp_path / "c.json", {"components": {"some_dir": str(tmp_path)}})
-    assert components(config, "some_dir", {"dynamics_params": "a.json"}, "w") == {"tau": 1}
-    assert components(config, "some_dir", {}, "w") == {}
-    with pytest.raises(ValueError, match="w: file must be the name of a file in"):
-        components(config, "some_dir", {"dynamics_params": "../a.json"}, "w")
-    with pytest.raises(ValueError, match=r"w: components.other_dir must be a folder, for 'a.json'"):
-        components(config, "other_dir", {"dynamics_params": "a.json"}, "w")

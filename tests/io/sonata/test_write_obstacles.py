@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import spikelet as sl
-from spikelet.io.sonata.translation import Table, neuron_table, obstacles, trains
+from spikelet.io.nest.build import given_spikes
+from spikelet.io.sonata.write import Table, neuron_table, obstacles
 
 
 def with_projection(**how: Any) -> sl.Network:
@@ -122,11 +123,11 @@ def test_trains() -> None:
     raster = net.population(2, sl.RasterSource([[0, 1], [2, 0]]))
     given = net.population(2, sl.SpikeSource([0.5], [1]))
     packet = net.population(2, sl.PulsePacket([5.0], 3, 1.0))
-    assert [x.tolist() for x in trains(net, raster)] == [[1, 2, 2], [1, 0, 0]]
-    assert [x.tolist() for x in trains(net, given)] == [[5], [1]]
+    assert [x.tolist() for x in given_spikes(net, raster)] == [[1, 2, 2], [1, 0, 0]]
+    assert [x.tolist() for x in given_spikes(net, given)] == [[5], [1]]
     recorder = net.record(packet, "spikes")
     net.run(20.0)
-    stamps, ids = trains(net, packet)
+    stamps, ids = given_spikes(net, packet)
     order = np.lexsort((ids, stamps))
     np.testing.assert_array_equal(ids[order], recorder.ids)
     assert len(ids) == 6

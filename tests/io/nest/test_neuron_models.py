@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import spikelet as sl
-from spikelet.io import nest_models
+from spikelet.io.nest import neuron_models
 from spikelet.neurons.nest_names import NEST_MODELS
 
 LISTS = {
@@ -19,12 +19,14 @@ LISTS = {
 
 @pytest.mark.parametrize("name", NEST_MODELS)
 def test_there_and_back(name: str) -> None:
-    found = nest_models.make("x", name, LISTS.get(name, {}))
-    again, parameters = nest_models.neuron_of(found.model) or ("", {})
-    assert again == name
+    found = neuron_models.make("x", name, LISTS.get(name, {}))
+    cell = neuron_models.find_cell(found.model, exact=True)
+    assert cell is not None
+    assert cell.name == name
+    parameters = cell.parameters
     for key, value in LISTS.get(name, {}).items():
         assert parameters[key] == value
-    both = nest_models.make("x", name, parameters)
+    both = neuron_models.make("x", name, parameters)
     assert type(both.model) is type(found.model)
     for key in found.model.parameters():
         assert getattr(both.model, key) == getattr(found.model, key)
@@ -34,7 +36,7 @@ def test_there_and_back(name: str) -> None:
 def test_defaults_and_first_states_are_those_of_nest(name: str) -> None:
     nest = pytest.importorskip("nest", exc_type=ImportError)
     theirs = nest.GetDefaults(name)
-    model, states, _ = nest_models.make("x", name, LISTS.get(name, {}))
+    model, states, _ = neuron_models.make("x", name, LISTS.get(name, {}))
     for key in model.parameters():
         if key in theirs:
             assert getattr(model, key) == pytest.approx(theirs[key], rel=1e-15), key
@@ -51,7 +53,7 @@ def test_defaults_and_first_states_are_those_of_nest(name: str) -> None:
 
 def test_a_value_for_each_neuron() -> None:
     taus = np.array([10.0, 20.0])
-    found = nest_models.make(
+    found = neuron_models.make(
         "x", "iaf_psc_exp", {"tau_m": taus, "V_m": -60.0, "tau_minus": 30.0, "rho": 1.0}
     )
     np.testing.assert_array_equal(found.model.tau_m, taus)  # type: ignore[attr-defined]
@@ -61,12 +63,12 @@ def test_a_value_for_each_neuron() -> None:
 
 def test_lists_are_the_structure() -> None:
     values = {"tau_sfa": [1.0, 2.0], "q_sfa": [1.0, 2.0]}
-    assert dict(nest_models.structure("x", "gif_cond_exp", values))["tau_sfa"] == 2
-    assert nest_models.structure("x", "iaf_psc_exp", {}) == ()
+    assert dict(neuron_models.structure("x", "gif_cond_exp", values))["tau_sfa"] == 2
+    assert neuron_models.structure("x", "iaf_psc_exp", {}) == ()
     with pytest.raises(ValueError, match="x: tau_sfa must be a list in gif_cond_exp, got 3"):
-        nest_models.structure("x", "gif_cond_exp", {"tau_sfa": 3})
+        neuron_models.structure("x", "gif_cond_exp", {"tau_sfa": 3})
     with pytest.raises(ValueError, match="x: tau_sfa must have at most 64 values"):
-        nest_models.structure("x", "gif_cond_exp", {"tau_sfa": [1.0] * 65})
+        neuron_models.structure("x", "gif_cond_exp", {"tau_sfa": [1.0] * 65})
 
 
 @pytest.mark.parametrize(
@@ -91,7 +93,7 @@ def test_lists_are_the_structure() -> None:
 )
 def test_what_there_is_not(name: str, values: dict[str, Any], text: str) -> None:
     with pytest.raises(ValueError, match=f"^x:? .*{text}"):
-        nest_models.make("x", name, values)
+        neuron_models.make("x", name, values)
 
 
 def test_models_without_a_counterpart() -> None:
@@ -102,7 +104,7 @@ def test_models_without_a_counterpart() -> None:
         sl.AdEx(method="rk4"),
         sl.EIF(),
     ):
-        assert nest_models.neuron_of(model) is None
+        assert neuron_models.find_cell(model, exact=True) is None
 
 
 def test_a_model_from_a_file_is_known(tmp_path: Any) -> None:
@@ -110,6 +112,6 @@ def test_a_model_from_a_file_is_known(tmp_path: Any) -> None:
     net.population(2, sl.AdEx(synapses="psc_exp"))
     net.save(tmp_path / "net.npz")
     (cells,) = sl.Network.load(tmp_path / "net.npz").populations
-    found = nest_models.neuron_of(cells.model)  # type: ignore[arg-type]
+    found = neuron_models.find_cell(cells.model, exact=True)
     assert found is not None
-    assert found[0] == "aeif_psc_exp"
+    assert found.name == "aeif_psc_exp"
